@@ -1,0 +1,116 @@
+"""What can go wrong, typed by what the caller must do.
+
+WooHubError
+├── SignatureError             not from the store: answer 401, queue nothing
+├── NotAnEntity                authentic, but no order or customer: answer 200, queue nothing, log the cause
+├── PermanentError             trying again cannot help: to the dead-letter queue, with the reason
+│   ├── InvalidMessage         the queue message is not one of ours
+│   ├── InvalidPayload         the store's body does not fit the model
+│   └── Refused                HubSpot refused this one record or request
+└── TransientError             leave it on the queue
+    ├── Unavailable            5xx, time-out or broken connection, and the retries are used up
+    ├── UnknownOutcome         a create whose answer was lost: read the unique key again before anything else
+    ├── OutOfTime              the invocation has no time left for another call
+    └── Suspended              stop calling HubSpot altogether: the circuit breaker opens
+        ├── Unauthorized       401 or 403: the token is wrong, expired or lacks a scope
+        └── RateLimited        429 that waiting within this invocation cannot cure, the daily limit, or 477
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+class WooHubError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+class SignatureError(WooHubError):
+    """The request carries no valid WooCommerce signature."""
+
+
+class NotAnEntity(WooHubError):
+    """The delivery is authentic but holds no order or customer; `cause` is a short, loggable code."""
+
+    def __init__(self, cause: str, *, lost_event: bool = False) -> None:
+        super().__init__(cause)
+        self.cause = cause
+        self.lost_event = lost_event  # the store meant to send an order or customer and could not: worth an alarm
+
+
+class PermanentError(WooHubError):
+    """Trying again cannot help until somebody changes something."""
+
+
+class InvalidMessage(PermanentError):
+    """The queue message was not written by woohub, or by a newer version than this one."""
+
+
+class InvalidPayload(PermanentError):
+    """The store's body does not fit the model; the message says which field and why, never its value."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What HubSpot said about a request or a record. HubSpot: "treat every field of the error as optional"."""
+
+    status: int
+    message: str = ""
+    category: str = ""
+    code: str = ""
+    correlation_id: str = ""
+    properties: tuple[str, ...] = ()
+    context: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        words = [str(self.status), self.category, self.code, self.message]
+        return " ".join(word for word in words if word)
+
+
+class Refused(PermanentError):
+    """HubSpot refused with a 4xx; `problem` says what it objected to."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
+
+
+class TransientError(WooHubError):
+    """It may work later: the message stays on the queue. `retry_after` in seconds, where HubSpot said so."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Unavailable(TransientError):
+    """HubSpot did not answer properly, time and again."""
+
+
+class UnknownOutcome(TransientError):
+    """The answer to a create was lost: it may have happened. Read the unique key before trying again."""
+
+
+class OutOfTime(TransientError):
+    """There is no time left in this invocation for another call."""
+
+
+class Suspended(TransientError):
+    """No call can succeed for now; `policy` is the breaker's reason (`auth`, `daily`, `migration`, `rate`, `outage`)."""
+
+    policy = "outage"
+
+
+class Unauthorized(Suspended):
+    """HubSpot refuses the token, even after reading it again."""
+
+    policy = "auth"
+
+
+class RateLimited(Suspended):
+    """HubSpot's limits leave no room within this invocation."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None, policy: str = "rate") -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.policy = policy
