@@ -12,7 +12,8 @@ WooHubError
     ├── UnknownOutcome         a create whose answer was lost: read the unique key again before anything else
     ├── OutOfTime              the invocation has no time left for another call
     └── Suspended              stop calling HubSpot altogether: the circuit breaker opens
-        ├── Unauthorized       401 or 403: the token is wrong, expired or lacks a scope
+        ├── Unauthorized       401: the token is missing, wrong or expired
+        │   └── Forbidden      403: the token lacks a scope
         └── RateLimited        429 that waiting within this invocation cannot cure, the daily limit, or 477
 """
 
@@ -97,7 +98,7 @@ class OutOfTime(TransientError):
 
 
 class Suspended(TransientError):
-    """No call can succeed for now; `policy` is the breaker's reason (`auth`, `daily`, `migration`, `rate`, `outage`)."""
+    """No call can succeed for now; `policy` is the breaker's reason: auth, daily, migration, rate or outage."""
 
     policy = "outage"
 
@@ -106,6 +107,10 @@ class Unauthorized(Suspended):
     """HubSpot refuses the token, even after reading it again."""
 
     policy = "auth"
+
+
+class Forbidden(Unauthorized):
+    """The token is valid but lacks a scope this call needs."""
 
 
 class RateLimited(Suspended):

@@ -1,0 +1,150 @@
+"""What this HubSpot portal has: its properties, and what it has turned out not to take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+
+from woohub.errors import Forbidden, Problem, Refused
+from woohub.hubspot import HubSpot
+from woohub.throttle import Timer
+
+MAX_AGE = 900.0  # seconds after which definitions are read again: a property added by set-up is seen without a deploy
+CURRENCY = "deal_currency_code"  # an enumeration of the account's currencies; any other value is refused
+
+Warn = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A property of contacts or deals, as far as writing it matters."""
+
+    name: str
+    type: str = "string"
+    unique: bool = False
+    options: frozenset[str] = frozenset()
+
+
+class Portal:
+    """The properties of contacts and deals, read on first use and again every quarter of an hour.
+
+    A token that may not read definitions is no obstacle: everything is then taken to be there, and what HubSpot
+    refuses is learned. `warn(event, **fields)` is told about each property that has to be left out, once per reading.
+    """
+
+    def __init__(self, hubspot: HubSpot, timer: Timer, warn: Warn) -> None:
+        self._hubspot = hubspot
+        self._timer = timer
+        self._warn = warn
+        self._read_at: dict[str, float] = {}
+        self._definitions: dict[str, Mapping[str, Definition]] = {}
+        self._lacking: set[tuple[str, str]] = set()
+        self._refused_currencies: set[str] = set()
+        self._warned: set[tuple[str, ...]] = set()
+
+    def lacks(self, object_type: str, name: str) -> bool:
+        """Whether writing this property would be refused."""
+        known = self._known(object_type)
+        return (object_type, name) in self._lacking or (bool(known) and name not in known)
+
+    def is_unique(self, object_type: str, name: str) -> bool:
+        """Whether the property identifies records; unknown definitions count as set up properly."""
+        known = self._known(object_type)
+        return not known or (name in known and known[name].unique)
+
+    def writable(self, object_type: str, properties: Mapping[str, str]) -> dict[str, str]:
+        """The properties this portal takes; the others are left out with a warning, once each."""
+        kept = {name: value for name, value in properties.items() if not self._drops(object_type, name)}
+        if CURRENCY in kept and not self._has_currency(object_type, kept[CURRENCY]):
+            del kept[CURRENCY]
+        return kept
+
+    def same(self, object_type: str, name: str, current: str | None, new: str) -> bool:
+        """Whether HubSpot's value means the same: numbers as numbers, dates as instants, the rest as text."""
+        if current is None or current == new:
+            return current == new
+        definition = self._known(object_type).get(name)
+        read = READERS.get(definition.type if definition else "string")
+        return read is not None and read(current) is not None and read(current) == read(new)
+
+    def learn(self, object_type: str, problem: Problem, properties: Mapping[str, str]) -> bool:
+        """Take in why a record was refused; True when leaving something out can help the next try."""
+        if problem.code == "PROPERTY_DOESNT_EXIST" or "PROPERTY_DOESNT_EXIST" in problem.message:
+            lacking = {(object_type, name) for name in problem.properties if name in properties} - self._lacking
+            self._lacking |= lacking
+            return bool(lacking)
+        if CURRENCY in problem.properties and CURRENCY in properties:
+            self._refused_currencies.add(properties[CURRENCY])
+            return True
+        return False
+
+    def _drops(self, object_type: str, name: str) -> bool:
+        lacking = self.lacks(object_type, name)
+        if lacking:
+            self._warn_once("property_missing_in_hubspot", object_type=object_type, property=name)
+        return lacking
+
+    def _has_currency(self, object_type: str, code: str) -> bool:
+        definition = self._known(object_type).get(CURRENCY)
+        offered = definition is None or not definition.options or code in definition.options
+        if not offered or code in self._refused_currencies:
+            self._warn_once("currency_not_enabled_in_hubspot", currency=code)
+            return False
+        return True
+
+    def _warn_once(self, event: str, **fields: str) -> None:
+        if (event, *fields.values()) not in self._warned:
+            self._warned.add((event, *fields.values()))
+            self._warn(event, **fields)
+
+    def _known(self, object_type: str) -> Mapping[str, Definition]:
+        age = self._timer.now() - self._read_at.get(object_type, float("-inf"))
+        if age > MAX_AGE:
+            self._definitions[object_type] = self._read(object_type)
+            self._read_at[object_type] = self._timer.now()
+            self._lacking = {one for one in self._lacking if one[0] != object_type}
+            self._refused_currencies.clear()
+            self._warned.clear()
+        return self._definitions[object_type]
+
+    def _read(self, object_type: str) -> Mapping[str, Definition]:
+        try:
+            rows = self._hubspot.property_definitions(object_type)
+        except (Forbidden, Refused) as error:
+            self._warn("property_definitions_unreadable", object_type=object_type, error=str(error))
+            return {}
+        return {row["name"]: _definition(row) for row in rows}
+
+
+def _definition(row: Mapping[str, object]) -> Definition:
+    options = row.get("options")
+    values = [option for option in options if not option.get("hidden")] if isinstance(options, list) else []
+    return Definition(
+        name=str(row["name"]),
+        type=str(row.get("type") or "string"),
+        unique=bool(row.get("hasUniqueValue")),
+        options=frozenset(str(option.get("value")) for option in values),
+    )
+
+
+def _number(text: str) -> Decimal | None:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return None
+
+
+def _instant(text: str) -> datetime | None:
+    """HubSpot gives ISO 8601 with or without milliseconds, or epoch milliseconds."""
+    try:
+        if text.isascii() and text.isdigit():
+            return datetime.fromtimestamp(int(text) / 1000, UTC)
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+READERS: Mapping[str, Callable[[str], object]] = {"number": _number, "datetime": _instant}

@@ -1,0 +1,95 @@
+"""Time and the HubSpot request budget: nothing here sleeps past the end of the invocation."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+
+from woohub.errors import OutOfTime
+
+
+class Timer:
+    """The clock of one invocation, in seconds; `clock` and `sleep` are injected by tests."""
+
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], object] = time.sleep
+    ) -> None:
+        self.now = clock
+        self._sleep = sleep
+        self._deadline = float("inf")
+
+    def start(self, seconds: float) -> None:
+        """From now on, `seconds` are left."""
+        self._deadline = self.now() + seconds
+
+    def left(self) -> float:
+        """Seconds until the deadline; infinite before `start`."""
+        return self._deadline - self.now()
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep, or raise OutOfTime at once when the deadline would pass meanwhile."""
+        if seconds >= self.left():
+            raise OutOfTime(f"a wait of {seconds:.1f} s does not fit the {self.left():.1f} s left")
+        if seconds > 0:
+            self._sleep(seconds)
+
+
+class Budget:
+    """At most `limit` calls in any `window` seconds, this process's own and those HubSpot counts for others.
+
+    HubSpot allows 100 calls per rolling 10 s and app (190 and 250 on larger plans) and says in every answer but
+    search how many remain; other users of the same token and calls before a cold start show up there only.
+    """
+
+    def __init__(self, limit: int, window: float, timer: Timer) -> None:
+        self._configured = self.limit = limit
+        self._window = window
+        self._timer = timer
+        self._calls: deque[float] = deque()
+        self._others = 0  # calls in the window that are not ours, as of _seen
+        self._seen = float("-inf")
+        self._closed_until = float("-inf")
+
+    def wait_for_turn(self) -> None:
+        """Take one call from the budget, sleeping until there is one; OutOfTime when that takes too long."""
+        while (pause := self._pause()) > 0:
+            self._timer.sleep(pause)
+        self._calls.append(self._timer.now())
+
+    def close(self, seconds: float) -> None:
+        """Let no call through for that long (HubSpot answered 429)."""
+        self._closed_until = max(self._closed_until, self._timer.now() + seconds)
+
+    def correct(self, headers: Mapping[str, str]) -> None:
+        """Take over what HubSpot counts: a smaller limit, and calls by others in the same window."""
+        maximum, remaining = _number(headers, "max"), _number(headers, "remaining")
+        if maximum is None or remaining is None or maximum <= 0:
+            return
+        self.limit = max(1, min(self._configured, maximum * 9 // 10))
+        self._forget_old_calls()
+        self._others = max(0, maximum - remaining - len(self._calls))
+        self._seen = self._timer.now()
+
+    def _pause(self) -> float:
+        self._forget_old_calls()
+        now = self._timer.now()
+        if now < self._closed_until:
+            return self._closed_until - now
+        others = self._others if now < self._seen + self._window else 0
+        if len(self._calls) + others < self.limit:
+            return 0
+        frees = [self._calls[0] + self._window] if self._calls else []
+        if others:
+            frees.append(self._seen + self._window)
+        return max(min(frees) - now, 0.001)
+
+    def _forget_old_calls(self) -> None:
+        horizon = self._timer.now() - self._window
+        while self._calls and self._calls[0] <= horizon:
+            self._calls.popleft()
+
+
+def _number(headers: Mapping[str, str], name: str) -> int | None:
+    text = headers.get(f"x-hubspot-ratelimit-{name}", "")
+    return int(text) if text.isascii() and text.isdigit() else None
