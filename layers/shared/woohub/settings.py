@@ -1,0 +1,155 @@
+"""What the functions are told: settings from the environment, secrets from Secrets Manager."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, dataclass, fields
+from typing import TYPE_CHECKING, Any, Self
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from woohub.errors import Unavailable
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+_logger = logging.getLogger(__name__)
+_BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Settings:
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Self:
+        """Each field from the variable of its name in capitals; ValueError names what is missing or wrong."""
+        return cls(**{field.name: _value(field, environ) for field in fields(cls)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngestSettings(_Settings):
+    queue_url: str
+    webhook_secret_arn: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class HubSpotSettings(_Settings):
+    """What every function that calls HubSpot needs."""
+
+    hubspot_secret_arn: str
+    hubspot_api_url: str = "https://api.hubapi.com"
+    hubspot_api_version: str = "2026-09"
+    hubspot_requests_per_10_seconds: int = 90  # HubSpot allows a private app 100 on every plan
+    breaker_parameter: str  # name of the SSM parameter
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsumerSettings(HubSpotSettings):
+    queue_url: str
+    dead_letter_queue_url: str
+    log_rejected_payloads: bool = False  # they hold personal data
+
+
+@dataclass(frozen=True, kw_only=True)
+class GovernorSettings(HubSpotSettings):
+    event_source_mapping_id: str
+
+
+def _value(field: Field[Any], environ: Mapping[str, str]) -> str | int | bool:
+    name = field.name.upper()
+    text = environ.get(name, "").strip()
+    if text:
+        return _converted(name, text, type(field.default))
+    if field.default is MISSING:
+        raise ValueError(f"the environment variable {name} is not set")
+    default: str | int | bool = field.default
+    return default
+
+
+def _converted(name: str, text: str, to: type) -> str | int | bool:
+    if to is bool:
+        if text.lower() not in _BOOLEANS:
+            raise ValueError(f"the environment variable {name} must be true or false")
+        return _BOOLEANS[text.lower()]
+    if to is int:
+        if not (text.isascii() and text.isdigit() and int(text) > 0):
+            raise ValueError(f"the environment variable {name} must be a whole number above 0")
+        return int(text)
+    return text
+
+
+class Secret:
+    """One secret, read when needed and kept: better an old value than none while Secrets Manager does not answer."""
+
+    def __init__(
+        self,
+        client: SecretsManagerClient,
+        arn: str,
+        *,
+        max_age_s: float = 300.0,
+        min_refresh_s: float = 30.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._client, self._arn, self._clock = client, arn, clock
+        self._max_age_s, self._min_refresh_s = max_age_s, min_refresh_s
+        self._text: str | None = None
+        self._read_at = self._refreshed_at = -math.inf
+
+    def text(self) -> str:
+        """The secret, at most `max_age_s` old; "" where none is stored. Unavailable if it was never readable."""
+        if self._text is None or self._clock() - self._read_at >= self._max_age_s:
+            self._text = self._read()
+        return self._text
+
+    def refresh(self) -> str:
+        """The secret read again, because it seems to have changed, but at most once in `min_refresh_s`.
+
+        So a flood of forged requests does not become a flood of calls.
+        """
+        if self._clock() - self._refreshed_at < self._min_refresh_s:
+            return self.text()
+        self._refreshed_at = self._clock()
+        self._text = self._read()
+        return self._text
+
+    def _read(self) -> str:
+        self._read_at = self._clock()
+        try:
+            return self._client.get_secret_value(SecretId=self._arn).get("SecretString", "")
+        except (BotoCoreError, ClientError) as error:
+            if _holds_nothing(error):
+                return ""
+            if self._text is None:
+                raise Unavailable(f"Secrets Manager did not give the secret: {type(error).__name__}") from error
+            _logger.warning("Secrets Manager did not give the secret, keeping the one in hand: %s", error)
+            return self._text
+
+
+def _holds_nothing(error: Exception) -> bool:
+    """Whether Secrets Manager says that there is no such secret, or that it has no value yet."""
+    return isinstance(error, ClientError) and error.response["Error"]["Code"] == "ResourceNotFoundException"
+
+
+def webhook_secrets(text: str) -> dict[str, str]:
+    """The webhook secrets by name, from `{"current": "...", "previous": "..."}` or a plain string; without empty ones."""
+    stored = _json_object(text)
+    found = {"current": text} if stored is None else {name: stored.get(name) for name in ("current", "previous")}
+    return {name: secret for name, secret in found.items() if isinstance(secret, str) and secret}
+
+
+def hubspot_token(text: str) -> str:
+    """The access token, from `{"token": "..."}` or a plain string; "" if there is none."""
+    stored = _json_object(text)
+    token = text if stored is None else stored.get("token")
+    return token.strip() if isinstance(token, str) else ""
+
+
+def _json_object(text: str) -> dict[str, Any] | None:
+    try:
+        stored = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return stored if isinstance(stored, dict) else None
