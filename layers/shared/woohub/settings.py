@@ -134,7 +134,7 @@ def _holds_nothing(error: Exception) -> bool:
 
 
 def webhook_secrets(text: str) -> dict[str, str]:
-    """The webhook secrets by name, from `{"current": "...", "previous": "..."}` or a plain string; without empty ones."""
+    """Webhook secrets by name, from `{"current": "...", "previous": "..."}` or a plain string, without empty ones."""
     stored = _json_object(text)
     found = {"current": text} if stored is None else {name: stored.get(name) for name in ("current", "previous")}
     return {name: secret for name, secret in found.items() if isinstance(secret, str) and secret}
