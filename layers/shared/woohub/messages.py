@@ -14,7 +14,7 @@ import re
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, TypedDict
+from typing import Any
 
 from woohub.errors import InvalidMessage
 from woohub.webhooks import Delivery
@@ -31,20 +31,8 @@ _TEXTS = ("topic", "entity", "source", "webhook_id", "delivery_id", "signature")
 _LAST_RECEIVED_MS = 10**13  # the year 2286; keeps version strings sortable
 
 
-class Attribute(TypedDict):
-    DataType: str
-    StringValue: str
-
-
-class Message(TypedDict):
-    """Keyword arguments of SendMessage."""
-
-    MessageBody: str
-    MessageAttributes: dict[str, Attribute]
-
-
-def to_sqs(delivery: Delivery) -> Message:
-    """The message for this delivery: as plain text, compressed if it must be, and trimmed if even that is too large.
+def to_sqs(delivery: Delivery) -> dict[str, Any]:
+    """Arguments of SendMessage: the body as plain text, compressed if it must be, trimmed if even that is too large.
 
     Trimmed means without `meta_data` and `_links`, so these are no longer the signed bytes: the signature is left out.
     InvalidMessage if nothing makes it fit.
@@ -60,7 +48,7 @@ def to_sqs(delivery: Delivery) -> Message:
     return message
 
 
-def _message(delivery: Delivery, encoding: str, body: str) -> Message:
+def _message(delivery: Delivery, encoding: str, body: str) -> dict[str, Any]:
     metadata = {"format": FORMAT, "encoding": encoding, "received_ms": delivery.received_ms}
     metadata |= {name: getattr(delivery, name) for name in _TEXTS}
     value = json.dumps(metadata, separators=(",", ":"))
@@ -89,13 +77,13 @@ def _trimmed(body: bytes) -> bytes:
     return json.dumps(thing, separators=(",", ":")).encode()
 
 
-def _size(message: Message) -> int:
+def _size(message: dict[str, Any]) -> int:
     attributes = message["MessageAttributes"].items()
     lengths = [len(name) + len(a["DataType"]) + len(a["StringValue"]) for name, a in attributes]  # all ASCII
     return len(message["MessageBody"].encode()) + sum(lengths)
 
 
-def encoding(message: Message) -> str:
+def encoding(message: dict[str, Any]) -> str:
     """How the body travels: "plain", "gzip+base64" or "trimmed"."""
     return str(json.loads(message["MessageAttributes"][ATTRIBUTE]["StringValue"])["encoding"])
 

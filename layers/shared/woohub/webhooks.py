@@ -55,6 +55,14 @@ def sign(body: bytes, secret: str) -> str:
     return base64.b64encode(hmac.digest(signing_key(secret), body, "sha256")).decode()
 
 
+def signature(headers: Mapping[str, str]) -> str:
+    """The signature a request claims, or SignatureError if it has none or one that cannot match."""
+    value = _lower(headers).get(f"{_HEADER}signature", "")
+    if len(value) != 44:  # 32 bytes in base64
+        raise SignatureError("no signature, or not one of WooCommerce's")
+    return value
+
+
 def verify(
     headers: Mapping[str, str], body: bytes, secrets: Mapping[str, str], *, received_ms: int
 ) -> tuple[Delivery, str]:
@@ -62,18 +70,16 @@ def verify(
 
     The signature covers the body only: whoever holds an old delivery can send it again, under other headers too.
     """
-    values = _lower(headers)
-    signature = values.get(f"{_HEADER}signature", "")
-    if len(signature) != 44:  # the length of 32 bytes in base64; spares hashing what cannot match
-        raise SignatureError("no signature, or not one of WooCommerce's")
+    received = signature(headers)
     for name, secret in secrets.items():
-        if secret and _matches(signature, body, secret):
-            return _delivery(values, body, received_ms), name
+        if secret and _matches(received, body, secret):
+            return _delivery(_lower(headers), body, received_ms), name
     raise SignatureError("the signature matches none of the secrets" if any(secrets.values()) else "no secret is set")
 
 
-def _matches(signature: str, body: bytes, secret: str) -> bool:
-    return hmac.compare_digest(signature.encode("utf-8", "surrogatepass"), sign(body, secret).encode())
+def _matches(received: str, body: bytes, secret: str) -> bool:
+    # As bytes: compare_digest refuses text beyond ASCII, and a header may hold anything.
+    return hmac.compare_digest(received.encode("utf-8", "surrogatepass"), sign(body, secret).encode())
 
 
 def _delivery(values: Mapping[str, str], body: bytes, received_ms: int) -> Delivery:

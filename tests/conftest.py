@@ -1,0 +1,24 @@
+"""The environment of the functions under test: set before they are imported, since they read it once, at import."""
+
+from __future__ import annotations
+
+import os
+
+import moto.core  # noqa: F401  (hooks into botocore: only clients made after this import can be mocked)
+
+os.environ.update(
+    AWS_ACCESS_KEY_ID="testing",
+    AWS_SECRET_ACCESS_KEY="testing",
+    AWS_SESSION_TOKEN="testing",
+    AWS_DEFAULT_REGION="eu-west-1",
+    AWS_EC2_METADATA_DISABLED="true",
+    POWERTOOLS_SERVICE_NAME="woohub",
+    POWERTOOLS_METRICS_NAMESPACE="WooHub",
+    LOG_LEVEL="INFO",
+    QUEUE_URL="https://sqs.eu-west-1.amazonaws.com/123456789012/deliveries",
+    DEAD_LETTER_QUEUE_URL="https://sqs.eu-west-1.amazonaws.com/123456789012/dead-letters",
+    WEBHOOK_SECRET_ARN="woohub/webhook-secret",
+    HUBSPOT_SECRET_ARN="woohub/hubspot-token",
+    BREAKER_PARAMETER="/woohub/breaker",
+    EVENT_SOURCE_MAPPING_ID="00000000-0000-0000-0000-000000000000",
+)
