@@ -114,6 +114,17 @@ class Call:
     inputs: int
     correlation_id: str = ""
 
+    def facts(self) -> dict[str, object]:
+        """For a log line."""
+        return {
+            "method": self.method,
+            "path": self.path,
+            "status": self.status,
+            "ms": round(self.seconds * 1000),
+            "inputs": self.inputs,
+            "correlation_id": self.correlation_id,
+        }
+
 
 def _ignore(_call: Call) -> None:
     return None

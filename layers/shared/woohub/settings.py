@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from woohub.errors import Unavailable
+from woohub.errors import Unauthorized, Unavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -49,6 +49,7 @@ class HubSpotSettings(_Settings):
 @dataclass(frozen=True, kw_only=True)
 class ConsumerSettings(HubSpotSettings):
     queue_url: str
+    queue_arn: str
     dead_letter_queue_url: str
     log_rejected_payloads: bool = False  # they hold personal data
 
@@ -145,6 +146,28 @@ def hubspot_token(text: str) -> str:
     stored = _json_object(text)
     token = text if stored is None else stored.get("token")
     return token.strip() if isinstance(token, str) else ""
+
+
+class HubSpotToken:
+    """HubSpot's access token out of its secret."""
+
+    def __init__(self, secret: Secret) -> None:
+        self._secret = secret
+
+    def current(self) -> str:
+        """The token; Unauthorized while none is stored."""
+        return _stored(self._secret.text())
+
+    def renew(self) -> str:
+        """The token, read again because HubSpot refused it."""
+        return _stored(self._secret.refresh())
+
+
+def _stored(text: str) -> str:
+    token = hubspot_token(text)
+    if not token:
+        raise Unauthorized("no HubSpot token is stored: run `woohub setup`")
+    return token
 
 
 def _json_object(text: str) -> dict[str, Any] | None:

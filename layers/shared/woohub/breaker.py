@@ -1,0 +1,192 @@
+"""The circuit breaker: when HubSpot cannot take anything, stop taking messages from the queue until it can.
+
+Its state is an SSM parameter, its hand the consumer's event source mapping. The consumer opens it; the governor, once
+a minute, probes HubSpot and closes it. A mapping that was already disabled by somebody else stays disabled.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from woohub.errors import Suspended, TransientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_ssm import SSMClient
+
+BATCHES_IN_A_ROW = 3  # without any answer from HubSpot, before the breaker opens on an outage
+HOLD = 20.0  # seconds for which batches already on their way are handed back without a call
+LONGEST_PAUSE = 900.0  # seconds between two probes at most
+DAILY_PAUSE = 900.0  # seconds between two probes of a used-up daily limit
+FLAPPING_PAUSE = 60.0  # seconds, doubled each time the breaker opens again without anything written in between
+
+AWS_TROUBLE = (BotoCoreError, ClientError)
+
+
+@dataclass(frozen=True)
+class State:
+    """What the SSM parameter says; times in epoch seconds."""
+
+    state: str = "closed"
+    policy: str = ""  # auth, daily, migration, rate or outage
+    reason: str = ""
+    since: float = 0
+    until: float = 0  # not probed before
+    openings: int = 0  # in a row, with nothing written in between
+    resume: bool = True  # False: the mapping was disabled by hand before, and stays so
+
+    @property
+    def is_open(self) -> bool:
+        """Whether HubSpot is left alone."""
+        return self.state == "open"
+
+
+class BreakerParameter:
+    """The state in SSM. Anything unreadable counts as closed: the consumer will find out by itself."""
+
+    def __init__(self, ssm: SSMClient, name: str) -> None:
+        self._ssm = ssm
+        self._name = name
+
+    def read(self) -> State:
+        """The state; raises botocore's errors when SSM does not answer."""
+        text = self._ssm.get_parameter(Name=self._name)["Parameter"]["Value"]
+        return state_from(text)
+
+    def write(self, state: State) -> None:
+        """Store it; raises botocore's errors."""
+        self._ssm.put_parameter(Name=self._name, Value=json.dumps(asdict(state)), Type="String", Overwrite=True)
+
+
+def state_from(text: str) -> State:
+    """Read the parameter's value; unknown keys and anything malformed are left out."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return State()
+    known = State.__dataclass_fields__
+    return (
+        State(**{name: value for name, value in found.items() if name in known}) if isinstance(found, dict) else State()
+    )
+
+
+class EventSourceMapping:
+    """What lets messages flow from the queue to the consumer."""
+
+    def __init__(self, client: LambdaClient, find: Callable[[], str]) -> None:
+        self._client = client
+        self._find = find
+
+    def enabled(self) -> bool:
+        """Whether messages flow, or are about to."""
+        return self._client.get_event_source_mapping(UUID=self._find())["State"] in ("Enabled", "Enabling", "Creating")
+
+    def enable(self, flow: bool) -> None:
+        """Let messages flow, or stop them."""
+        self._client.update_event_source_mapping(UUID=self._find(), Enabled=flow)
+
+
+def mapping_id(client: LambdaClient, queue_arn: str, function_name: str) -> str:
+    """Find the mapping of a queue to a function: the consumer cannot be told its own, which is made after it."""
+    found = client.list_event_source_mappings(EventSourceArn=queue_arn, FunctionName=function_name)
+    return found["EventSourceMappings"][0]["UUID"]
+
+
+class Breaker:
+    """The consumer's side: watches how batches end and opens when HubSpot takes nothing."""
+
+    def __init__(
+        self,
+        parameter: BreakerParameter,
+        mapping: EventSourceMapping,
+        log: Callable[..., Any],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._parameter = parameter
+        self._mapping = mapping
+        self._log = log
+        self._clock = clock
+        self._silent_batches = 0
+        self._wrote_since_opening = True
+        self._hold: tuple[float, Suspended] | None = None
+
+    def holds(self) -> Suspended | None:
+        """Why a batch should be handed back without a call: the breaker has just opened."""
+        if self._hold and self._clock() < self._hold[0]:
+            return self._hold[1]
+        return None
+
+    def watch(self, wrote: bool, errors: Iterable[TransientError]) -> State | None:
+        """Take in how a batch ended; the open state when it opened the breaker."""
+        errors = list(errors)
+        suspended = next((error for error in errors if isinstance(error, Suspended)), None)
+        if wrote:
+            self._silent_batches, self._wrote_since_opening = 0, True
+        elif errors:
+            self._silent_batches += 1
+        if suspended is None and self._silent_batches >= BATCHES_IN_A_ROW:
+            suspended = Suspended(f"{self._silent_batches} batches in a row without an answer: {errors[0]}")
+        return self._open(suspended) if suspended else None
+
+    def _open(self, trouble: Suspended) -> State:
+        now = self._clock()
+        self._hold = (now + HOLD, trouble)
+        self._silent_batches = 0
+        state = State("open", trouble.policy, str(trouble)[:500], now, now + first_pause(trouble))
+        try:
+            state = self._stop_the_flow(state)
+        except AWS_TROUBLE as error:  # the hold and the messages' own delays still keep the calls down
+            self._log("breaker_not_stored", error=type(error).__name__)
+        self._wrote_since_opening = False
+        return state
+
+    def _stop_the_flow(self, state: State) -> State:
+        before = self._parameter.read()
+        if before.is_open:
+            state = replace(state, since=before.since, resume=before.resume, openings=before.openings)
+        else:
+            openings = 0 if self._wrote_since_opening else before.openings + 1
+            patience = FLAPPING_PAUSE * 2 ** (openings - 1) if openings else 0
+            until = max(state.until, state.since + min(LONGEST_PAUSE, patience))
+            state = replace(state, resume=self._mapping.enabled(), openings=openings, until=until)
+        self._parameter.write(state)  # first: a mapping disabled without this mark would stay so for ever
+        self._mapping.enable(False)
+        return state
+
+
+def first_pause(trouble: TransientError) -> float:
+    """Seconds before the first probe: what HubSpot asked for, else none, the governor's minute being enough."""
+    daily = isinstance(trouble, Suspended) and trouble.policy == "daily"
+    return trouble.retry_after or (DAILY_PAUSE if daily else 0.0)
+
+
+def govern(
+    parameter: BreakerParameter, mapping: EventSourceMapping, probe: Callable[[], None], now: float
+) -> tuple[State, str]:
+    """One minute's duty: probe HubSpot when the breaker is open and due, close it when HubSpot answers.
+
+    Returns the state and what was done: `closed`, `waiting`, `reopened` or `still_open`. Raises botocore's errors.
+    """
+    state = parameter.read()
+    if not state.is_open:
+        return state, "closed"
+    if now < state.until:
+        return state, "waiting"
+    try:
+        probe()
+    except TransientError as error:
+        policy = error.policy if isinstance(error, Suspended) else "outage"
+        state = replace(state, policy=policy, reason=str(error)[:500], until=now + first_pause(error))
+        parameter.write(state)
+        return state, "still_open"
+    if state.resume:
+        mapping.enable(True)
+    state = replace(state, state="closed", until=0.0)
+    parameter.write(state)
+    return state, "reopened"

@@ -1,0 +1,152 @@
+"""One SQS batch: read it, sync it, send rejects to the dead-letter queue, hand back what must be tried again."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from woohub import deadletters
+from woohub.breaker import Breaker
+from woohub.errors import InvalidMessage, OutOfTime, Problem, Refused, TransientError, UnknownOutcome
+from woohub.messages import ATTRIBUTE, flat_attributes, from_sqs
+from woohub.sync import Message, Outcome, Sync, Verdict
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+FIRST_DELAY, LONGEST_DELAY = 15.0, 900.0  # seconds before a message is tried again, doubled with each receive
+NOT_REACHED_DELAY = 5.0  # seconds, for messages the time did not suffice for
+RECEIVES_BESIDE_OTHERS = 5  # after so many, a record that breaks calls while others pass is the culprit
+RECEIVES_ALONE = 10  # the same for one that was never in company: about an hour of HubSpot reading but not writing
+
+Record = Mapping[str, Any]
+
+
+class Consumer:
+    """What the consumer function does; it never raises for what is in a batch."""
+
+    def __init__(
+        self,
+        sync: Sync,
+        breaker: Breaker,
+        sqs: SQSClient,
+        queue_url: str,
+        dead_letter_queue_url: str,
+        report: Callable[[Outcome], None],
+        *,
+        clock: Callable[[], float] = time.time,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._sync = sync
+        self._breaker = breaker
+        self._sqs = sqs
+        self._queue_url = queue_url
+        self._dead_letter_queue_url = dead_letter_queue_url
+        self._report = report
+        self._clock = clock
+        self._jitter = jitter
+
+    def consume(self, records: Sequence[Record]) -> dict[str, list[dict[str, str]]]:
+        """Process the records of an SQS event; returns the partial batch response."""
+        by_id = {record["messageId"]: record for record in records}
+        messages = [read(record) for record in by_id.values()]
+        held = self._breaker.holds()
+        outcomes = [Outcome(one, Verdict.RETRY, held) for one in messages] if held else self._sync.sync(messages)
+        if not held:
+            self._watch(outcomes)
+        outcomes = [self._reject(one, by_id[one.message.id]) for one in _culprits(outcomes)]
+        for outcome in outcomes:
+            self._report(outcome)
+        retried = [one for one in outcomes if one.verdict is Verdict.RETRY]
+        self._delay(retried, by_id)
+        return {"batchItemFailures": [{"itemIdentifier": one.message.id} for one in retried]}
+
+    def _watch(self, outcomes: Iterable[Outcome]) -> None:
+        answered = any(one.verdict is Verdict.DONE or isinstance(one.error, Refused) for one in outcomes)
+        errors = [one.error for one in outcomes if isinstance(one.error, TransientError)]
+        self._breaker.watch(answered, [error for error in errors if not isinstance(error, OutOfTime)])
+
+    def _reject(self, outcome: Outcome, record: Record) -> Outcome:
+        """To the dead-letter queue first, and then done: a crash in between doubles the message, never loses it."""
+        if outcome.verdict is not Verdict.REJECTED or outcome.error is None:
+            return outcome
+        attempts = max(outcome.tries, outcome.message.receive_count)
+        found = deadletters.attributes(outcome.error, outcome.message.entity, attempts, self._clock())
+        kept = {
+            name: text
+            for name, text in flat_attributes(record.get("messageAttributes") or {}).items()
+            if name == ATTRIBUTE
+        }
+        try:
+            self._sqs.send_message(
+                QueueUrl=self._dead_letter_queue_url,
+                MessageBody=record["body"],
+                MessageAttributes={
+                    name: {"DataType": "String", "StringValue": text} for name, text in (kept | found).items()
+                },
+            )
+        except (BotoCoreError, ClientError) as error:
+            cause = TransientError(f"the dead-letter queue did not take it: {type(error).__name__}")
+            return Outcome(outcome.message, Verdict.RETRY, cause, outcome.tries)
+        return outcome
+
+    def _delay(self, outcomes: Sequence[Outcome], by_id: Mapping[str, Record]) -> None:
+        """A plain batch item failure would wait out the visibility timeout: say when to try each message again."""
+        for start in range(0, len(outcomes), 10):  # SQS takes ten at a time
+            entries = [
+                {
+                    "Id": str(number),
+                    "ReceiptHandle": by_id[outcome.message.id]["receiptHandle"],
+                    "VisibilityTimeout": self._seconds(outcome),
+                }
+                for number, outcome in enumerate(outcomes[start : start + 10])
+            ]
+            try:
+                self._sqs.change_message_visibility_batch(QueueUrl=self._queue_url, Entries=entries)  # type: ignore[arg-type]
+            except (BotoCoreError, ClientError):
+                return  # then the visibility timeout is the delay
+
+    def _seconds(self, outcome: Outcome) -> int:
+        wanted = delay(outcome)
+        return round(min(LONGEST_DELAY, wanted * (1 + self._jitter() / 4)))
+
+
+def delay(outcome: Outcome) -> float:
+    """Seconds until a message should be tried again, before jitter."""
+    asked = (outcome.error.retry_after or 0.0) if isinstance(outcome.error, TransientError) else 0.0
+    if isinstance(outcome.error, OutOfTime):
+        return max(asked, NOT_REACHED_DELAY)
+    backoff = FIRST_DELAY * 2 ** min(outcome.message.receive_count - 1, 6)
+    return max(asked, min(LONGEST_DELAY, backoff))
+
+
+def read(record: Record) -> Message:
+    """A Lambda event's SQS record as a message; one that cannot be read carries the error instead of a delivery."""
+    receives = int((record.get("attributes") or {}).get("ApproximateReceiveCount", "1"))
+    try:
+        delivery = from_sqs(record["body"], flat_attributes(record.get("messageAttributes") or {}))
+    except InvalidMessage as error:
+        return Message(record["messageId"], error, receives)
+    return Message(record["messageId"], delivery, receives)
+
+
+def _culprits(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Reject what has broken HubSpot's answer time and again while HubSpot was fine for everything else."""
+    company = any(one.verdict is Verdict.DONE for one in outcomes)
+    limit = RECEIVES_BESIDE_OTHERS if company else RECEIVES_ALONE
+    return [_culprit(one) if _is_culprit(one, limit) else one for one in outcomes]
+
+
+def _is_culprit(outcome: Outcome, limit: int) -> bool:
+    return isinstance(outcome.error, UnknownOutcome) and outcome.message.receive_count >= limit
+
+
+def _culprit(outcome: Outcome) -> Outcome:
+    problem = Problem(
+        0, f"no usable answer to {outcome.message.receive_count} attempts at this record: {outcome.error}"
+    )
+    return Outcome(outcome.message, Verdict.REJECTED, Refused(problem), outcome.tries)

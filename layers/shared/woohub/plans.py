@@ -1,0 +1,185 @@
+"""Decide what to write to one contact or deal: the newest values, only where they change something, never a blank."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from woohub.mapping import Mapping as FieldMapping
+from woohub.mapping import WriteRule
+from woohub.versions import DealVersion, OrderState, contact_version, utc
+from woohub.woocommerce import CustomerEvent, OrderEvent, OrderTrashed
+
+CONTACT_VERSION = "woocommerce_customer_version"
+DEAL_VERSION = "woocommerce_order_version"
+STATUS = "woocommerce_order_status"
+STAGE = ("dealstage", "pipeline")
+TRASHED = "trash"
+
+Same = Callable[[str, str | None, str], bool]  # (property, HubSpot's value, ours) -> whether they mean the same
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """A customer as one delivery saw it."""
+
+    version: str
+    properties: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class DealPlan:
+    """What one deal needs: properties to write, a contact to associate, one to take off."""
+
+    properties: Mapping[str, str]
+    attach: str = ""
+    detach: str = ""
+
+
+def capture(event: OrderEvent | CustomerEvent, mapping: FieldMapping) -> Capture:
+    """The customer in an order (dated by the order's creation) or in a customer event."""
+    if isinstance(event, CustomerEvent):
+        seen = event.customer.modified_at
+        version = contact_version(seen, seen, event.received_ms)
+        return Capture(version, mapping.contact_from_customer(event.customer))
+    version = contact_version(event.order.created_at, event.order.modified_at, event.received_ms)
+    return Capture(version, mapping.contact_from_order(event.order))
+
+
+def contact(
+    captures: Sequence[Capture], current: Mapping[str, str | None] | None, mapping: FieldMapping, same: Same
+) -> dict[str, str]:
+    """The properties to write for one contact; `current` is None for a contact HubSpot does not have yet."""
+    known = (current or {}).get(CONTACT_VERSION) or ""
+    ordered = sorted(captures, key=lambda one: one.version)
+    fresh = [one for one in ordered if one.version > known]
+    wanted = _merged([one.properties for one in fresh])
+    _fill(wanted, current, [one.properties for one in reversed(ordered) if one.version <= known])
+    if current is not None:
+        wanted.pop("email", None)  # found by it, or by an additional address: the primary one is not ours to change
+    changed = _changed(wanted, current, mapping.contact_rules, same)
+    # Dates decide only between captures: a redelivery or a status change of the same order is not worth a write.
+    if fresh and (changed or _first(fresh[-1].version) > _first(known)):
+        changed[CONTACT_VERSION] = fresh[-1].version
+    return changed
+
+
+def deal(
+    events: Sequence[OrderEvent | OrderTrashed],
+    current: Mapping[str, str | None] | None,
+    contacts: Mapping[str, str],
+    mapping: FieldMapping,
+    same: Same,
+) -> DealPlan | None:
+    """The plan for one deal; None when there is nothing to make (a trashed order HubSpot has never seen).
+
+    `contacts` gives the HubSpot id of each usable e-mail address.
+    """
+    version = DealVersion.parse((current or {}).get(DEAL_VERSION))
+    stored = (
+        OrderState(version.modified_at, version.received_ms, (current or {}).get(STATUS) or "") if version else None
+    )
+    newest, fresh, stale = _fold(events, stored)
+    if newest is None or (current is None and not fresh and not stale):
+        return None
+    wanted = _merged([mapping.deal(one.order) for one in fresh])
+    if newest is not stored and newest.status == TRASHED:
+        wanted |= mapping.trashed()
+    _fill(wanted, current, [mapping.deal(one.order) for one in stale])
+    changed = _changed(_keep_stage(wanted, current), current, mapping.deal_rules, same)
+    attach, detach = _association([*stale[::-1], *fresh], bool(fresh), version, contacts, mapping)
+    unmarked = "" if current is None else None
+    marked = attach or (version.contact_id if version else unmarked)
+    text = str(DealVersion(newest.modified_at, newest.received_ms, marked))
+    if changed or attach or stored is None or newest.modified_at > stored.modified_at:
+        changed[DEAL_VERSION] = text
+    return DealPlan(changed, attach, detach)
+
+
+def _fold(
+    events: Sequence[OrderEvent | OrderTrashed], stored: OrderState | None
+) -> tuple[OrderState | None, list[OrderEvent], list[OrderEvent]]:
+    """Play the events in the order of receipt: the newest state, and the full bodies that did and did not count."""
+    newest, fresh, stale = stored, list[OrderEvent](), list[OrderEvent]()
+    for event in sorted(events, key=lambda one: one.received_ms):
+        state = state_of(event)
+        counts = state.supersedes(newest)
+        if counts:
+            newest = state
+        if isinstance(event, OrderEvent):
+            (fresh if counts else stale).append(event)
+    return newest, fresh, sorted(stale, key=lambda one: (one.order.modified_at, one.received_ms), reverse=True)
+
+
+def state_of(event: OrderEvent | OrderTrashed) -> OrderState:
+    """When and what: `order.deleted` says neither, so it is a trashed order as of its receipt."""
+    if isinstance(event, OrderTrashed):
+        return OrderState(utc(event.received_ms), event.received_ms, TRASHED)
+    return OrderState(event.order.modified_at, event.received_ms, event.order.status, event.restored)
+
+
+def order_id(event: OrderEvent | OrderTrashed) -> int:
+    """The store's id of the order."""
+    return event.order_id if isinstance(event, OrderTrashed) else event.order.id
+
+
+def _association(
+    orders: Sequence[OrderEvent],
+    any_fresh: bool,
+    version: DealVersion | None,
+    contacts: Mapping[str, str],
+    mapping: FieldMapping,
+) -> tuple[str, str]:
+    """The contact to associate and the one to take off; `orders` from the oldest to the one that counts."""
+    emails = [mapping.contact_from_order(one.order).get("email", "") for one in orders]
+    wanted = next((contacts[email] for email in reversed(emails) if email in contacts), "")
+    marked = version.contact_id if version else None  # None: not known, and associating again does no harm
+    stale_only = not any_fresh and marked != ""
+    if not wanted or wanted == marked or stale_only:
+        return "", ""
+    return wanted, marked or ""
+
+
+def _merged(layers: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    merged: dict[str, str] = {}
+    for layer in layers:
+        merged |= layer
+    return merged
+
+
+def _fill(
+    wanted: dict[str, str], current: Mapping[str, str | None] | None, layers: Sequence[Mapping[str, str]]
+) -> None:
+    """What is stale may still fill a gap: so the result does not depend on the order of arrival."""
+    for layer in layers:
+        for name, value in layer.items():
+            if not (current or {}).get(name):
+                wanted.setdefault(name, value)
+
+
+def _keep_stage(wanted: dict[str, str], current: Mapping[str, str | None] | None) -> dict[str, str]:
+    """A deal's stage moves only when the store's status did: a salesperson's own move stays."""
+    if current is None or wanted.get(STATUS, current.get(STATUS)) != current.get(STATUS):
+        return wanted
+    return {name: value for name, value in wanted.items() if name not in STAGE}
+
+
+def _changed(
+    wanted: Mapping[str, str],
+    current: Mapping[str, str | None] | None,
+    rules: Mapping[str, WriteRule],
+    same: Same,
+) -> dict[str, str]:
+    if current is None:
+        return {name: value for name, value in wanted.items() if value}
+    return {
+        name: value
+        for name, value in wanted.items()
+        if value
+        and rules[name].writes(current.get(name), value, creating=False)
+        and not same(name, current.get(name), value)
+    }
+
+
+def _first(version: str) -> str:
+    return version.partition("|")[0]

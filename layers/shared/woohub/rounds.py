@@ -1,0 +1,232 @@
+"""Write a batch so that one bad record harms only itself: rounds of read, plan, write until every key is settled.
+
+A round reads the keys still open, plans their writes against what HubSpot really has, and sends them. What HubSpot
+took is settled. A uniqueness conflict, a lost answer or a refusal goes into the next round, which reads again first:
+so a create whose answer was lost is found instead of repeated.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from woohub.errors import Problem, Refused, TransientError, UnknownOutcome
+from woohub.hubspot import BATCH, BatchAnswer, Record, chunks
+from woohub.throttle import Timer
+
+# (seconds before the round, records in one call): late rounds write less at a time, to find a record that breaks calls
+ROUNDS = ((0, BATCH), (1, BATCH), (2, BATCH), (4, 10), (8, 10), (16, 1))
+TRIES = 3  # of a record that HubSpot refuses, before the refusal is believed
+FAILURES_IN_A_ROW = 2  # lost answers after which a round stops calling
+
+
+@dataclass(frozen=True)
+class Write:
+    """One record to create (no id) or update, for all the keys that turned out to be this record."""
+
+    keys: tuple[str, ...]
+    properties: Mapping[str, str]
+    record_id: str = ""
+    attach: str = ""
+    detach: str = ""
+
+
+@dataclass(frozen=True)
+class Settled:
+    """How a key ended: the record's id (empty: nothing to make), or the error, after so many tries."""
+
+    record_id: str = ""
+    error: Refused | TransientError | None = None
+    tries: int = 1
+
+
+@dataclass
+class Plan:
+    """One round's work: writes; keys that need none, with their record ids; keys HubSpot refuses to look up."""
+
+    writes: list[Write] = field(default_factory=list)
+    done: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, Problem] = field(default_factory=dict)
+
+
+Answer = str | Problem  # the record's id, or why not; an input without an answer has an unknown outcome
+
+
+class Desk(Protocol):
+    """Contacts or deals: what is particular to each."""
+
+    def plan(self, keys: Sequence[str], hints: Mapping[str, str]) -> Plan:
+        """Read the keys (and the record ids hinted at by conflicts) and plan their writes."""
+
+    def send(self, writes: Sequence[Write]) -> dict[str, Answer]:
+        """Write at most 100 records; answers by first key. Raises Refused when HubSpot refused them as a whole."""
+
+    def conflict(self, problem: Problem) -> str | None:
+        """The id of the record that already holds the key, `""` when HubSpot does not say; None: no conflict."""
+
+    def adapt(self, problem: Problem, write: Write) -> bool:
+        """Whether the next try will differ because of what was learned from the problem."""
+
+
+def settle(
+    desk: Desk, keys: Sequence[str], timer: Timer, jitter: Callable[[], float] = random.random
+) -> dict[str, Settled]:
+    """Settle every key; those that could not be carry the TransientError that says why."""
+    run = _Run(desk, list(keys))
+    try:
+        for pause, size in ROUNDS:
+            if run.open:
+                timer.sleep(pause * (0.5 + jitter() / 2) if run.pausing else 0)
+                run.round(size)
+    except TransientError as error:
+        return run.settled | {key: Settled(error=error) for key in run.open}
+    lost = UnknownOutcome("HubSpot gave no answer that tells whether this was written")
+    return run.settled | {key: Settled(error=lost, tries=len(ROUNDS)) for key in run.open}
+
+
+class _Run:
+    """The state between rounds."""
+
+    def __init__(self, desk: Desk, keys: list[str]) -> None:
+        self.desk = desk
+        self.open = keys
+        self.settled: dict[str, Settled] = {}
+        self.pausing = False  # a conflict is settled by reading at once; anything else deserves a pause
+        self._hints: dict[str, str] = {}
+        self._tries: Counter[str] = Counter()
+
+    def round(self, size: int) -> None:
+        plan = self.desk.plan(self.open, self._hints)
+        self.pausing = False
+        self.settled |= {key: Settled(record_id) for key, record_id in plan.done.items()}
+        self.settled |= {key: Settled(error=Refused(problem)) for key, problem in plan.refused.items()}
+        answers: dict[str, Answer] = {}
+        try:
+            self._send(plan.writes, size, answers)
+        finally:
+            for write in plan.writes:
+                self._judge(write, answers.get(write.keys[0]))
+            self.open = [key for key in self.open if key not in self.settled]
+
+    def _send(self, writes: Sequence[Write], size: int, answers: dict[str, Answer]) -> None:
+        failures = 0
+        for some in _groups(writes, size):
+            try:
+                _bisect(self.desk.send, some, answers)
+                failures = 0
+            except UnknownOutcome:
+                failures += 1
+            if failures == FAILURES_IN_A_ROW:
+                return
+
+    def _judge(self, write: Write, answer: Answer | None) -> None:
+        if isinstance(answer, str):
+            self.settled |= {key: Settled(answer, tries=self._tries[key] + 1) for key in write.keys}
+        elif answer is None:
+            self.pausing = True
+        else:
+            self._refused(write, answer)
+
+    def _refused(self, write: Write, problem: Problem) -> None:
+        self._tries.update(write.keys)
+        tries = max(self._tries[key] for key in write.keys)
+        holder = self.desk.conflict(problem)
+        if holder:
+            self._hints |= dict.fromkeys(write.keys, holder)
+        if invalid_email(problem) or tries >= TRIES:
+            self.settled |= {key: Settled(error=Refused(problem), tries=tries) for key in write.keys}
+        elif holder is None and not self.desk.adapt(problem, write):
+            self.pausing = True
+
+
+def _groups(writes: Sequence[Write], size: int) -> list[Sequence[Write]]:
+    """Creates and updates apart, at most `size` in a call."""
+    creates = [write for write in writes if not write.record_id]
+    updates = [write for write in writes if write.record_id]
+    return [*chunks(creates, size), *chunks(updates, size)]
+
+
+def _bisect(
+    send: Callable[[Sequence[Write]], dict[str, Answer]], writes: Sequence[Write], answers: dict[str, Answer]
+) -> None:
+    """Send; when HubSpot refuses the whole batch, send the halves, down to the record that is to blame."""
+    try:
+        answers |= send(writes)
+    except Refused as refused:
+        if len(writes) == 1:
+            answers[writes[0].keys[0]] = refused.problem
+            return
+        middle = len(writes) // 2
+        _bisect(send, writes[:middle], answers)
+        _bisect(send, writes[middle:], answers)
+
+
+def read_apart(
+    read: Callable[[Sequence[str]], list[Record]], keys: Sequence[str]
+) -> tuple[list[Record], dict[str, Problem]]:
+    """Read the keys; when HubSpot refuses them as a whole, in halves, down to the key that is to blame."""
+    try:
+        return read(keys), {}
+    except Refused as refused:
+        if len(keys) == 1:
+            return [], {keys[0]: refused.problem}
+    middle = len(keys) // 2
+    left, refused_left = read_apart(read, keys[:middle])
+    right, refused_right = read_apart(read, keys[middle:])
+    return left + right, refused_left | refused_right
+
+
+def traced(writes: Sequence[Write], extra: Callable[[Write], Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The inputs of a batch call, each with its own trace id: then HubSpot answers 207 and names the culprit."""
+    return [
+        {"objectWriteTraceId": f"write-{number}", "properties": dict(write.properties), **extra(write)}
+        for number, write in enumerate(writes)
+    ]
+
+
+def answered(writes: Sequence[Write], answer: BatchAnswer, key_property: str) -> dict[str, Answer]:
+    """Match an answer to its inputs: by trace id, record id or unique value, never by position.
+
+    HubSpot's results come in any order and with lower-cased e-mail addresses.
+    """
+    traces = {f"write-{number}": write.keys[0] for number, write in enumerate(writes)}
+    ids = {write.record_id: write.keys[0] for write in writes if write.record_id}
+    values = {key.lower(): write.keys[0] for write in writes if not write.record_id for key in write.keys}
+    answers: dict[str, Answer] = {}
+    for failure in answer.failures:
+        named = [traces.get(trace) for trace in failure.trace_ids] + [ids.get(one) for one in failure.ids]
+        answers |= {key: failure.problem for key in named if key}
+    for record in answer.records:
+        value = (record.properties.get(key_property) or "").lower()
+        key = traces.get(record.trace_id) or ids.get(record.id) or values.get(value)
+        if key:
+            answers[key] = record.id
+    return answers
+
+
+def invalid_email(problem: Problem) -> bool:
+    """Whether HubSpot refused an e-mail address itself: it stays invalid, however often one tries."""
+    return problem.code == "INVALID_EMAIL" or "INVALID_EMAIL" in problem.message
+
+
+HOLDER = re.compile(r"Existing ID: (\d+)|(\d+)>? already has that value")
+UNIQUE_PROPERTY = re.compile(r"propertyName=(\w+)")
+
+
+def holder_of(problem: Problem, key_properties: Sequence[str]) -> str | None:
+    """Read a uniqueness conflict out of the forms HubSpot gives it; see Desk.conflict.
+
+    409 `Contact already exists. Existing ID: 6001`; or 400 `Cannot set PropertyValueCoordinates{…, propertyName=…} on
+    <new>. <existing> already has that value.`: the first id is a half-made ghost, the second the holder.
+    """
+    found = HOLDER.search(problem.message)
+    named = UNIQUE_PROPERTY.search(problem.message)
+    other_property = named is not None and named.group(1) not in key_properties
+    if other_property or not (found or problem.status == 409 or "already exists" in problem.message):
+        return None
+    told = problem.context.get("existingId", ())
+    return told[0] if told else next((group for group in (found.groups() if found else ()) if group), "")

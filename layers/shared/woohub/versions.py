@@ -1,0 +1,72 @@
+"""Which of two states of an order or customer is newer.
+
+HubSpot has no conditional write, so the version of what was written is kept in a property of the record itself, in
+the same request as the values. Versions are text that sorts: UTC seconds first, then the time of receipt, because
+WooCommerce's dates have one-second resolution.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+
+def utc(epoch_ms: int) -> str:
+    """Epoch milliseconds as WooCommerce writes UTC: `YYYY-MM-DDTHH:MM:SS`."""
+    return datetime.fromtimestamp(epoch_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def contact_version(captured_at: str, modified_at: str, received_ms: int) -> str:
+    """`captured_at|modified_at|received_ms`.
+
+    An order captures its customer when it is created: its later status changes must not undo a newer address.
+    """
+    return f"{captured_at}|{modified_at}|{received_ms:013d}"
+
+
+@dataclass(frozen=True, slots=True)
+class DealVersion:
+    """`modified_at|received_ms|contact id`.
+
+    The last part is the contact the deal was last associated with: it tells without another call whether the
+    association is in place. None: not known; empty: none.
+    """
+
+    modified_at: str
+    received_ms: int
+    contact_id: str | None = None
+
+    @classmethod
+    def parse(cls, text: str | None) -> DealVersion | None:
+        """Read the property; None when it is missing or was not written by woohub."""
+        modified_at, _, rest = (text or "").partition("|")
+        received, separator, contact_id = rest.partition("|")
+        if not modified_at or not (received.isascii() and received.isdigit()):
+            return None
+        return cls(modified_at, int(received), contact_id if separator else None)
+
+    def __str__(self) -> str:
+        known = f"|{self.contact_id}" if self.contact_id is not None else ""
+        return f"{self.modified_at}|{self.received_ms:013d}{known}"
+
+
+@dataclass(frozen=True, slots=True)
+class OrderState:
+    """What decides between two states of one order."""
+
+    modified_at: str
+    received_ms: int
+    status: str
+    restored: bool = False
+
+    def supersedes(self, other: OrderState | None) -> bool:
+        """Whether this state is the newer one; equal seconds are decided by receipt.
+
+        `order.deleted` carries no date, so a trashed state may be dated by its receipt, later than the restore that
+        undid it ("Undo" right after "Trash"): a restore beats any trashed state received before it.
+        """
+        if other is None:
+            return True
+        if self.restored and other.status == "trash":
+            return self.received_ms > other.received_ms
+        return (self.modified_at, self.received_ms) > (other.modified_at, other.received_ms)
