@@ -23,7 +23,7 @@ from woohub.throttle import Timer
 from woohub.webhooks import Delivery
 
 MARGIN = 3.0  # seconds kept for handing messages back and writing logs
-METRIC = {Verdict.DONE: "Written", Verdict.IGNORED: "Ignored", Verdict.RETRY: "Retried", Verdict.REJECTED: "Rejected"}
+METRICS = {Verdict.DONE: "Written", Verdict.IGNORED: "Ignored", Verdict.RETRY: "Retried", Verdict.REJECTED: "Rejected"}
 
 settings = ConsumerSettings.from_env(os.environ)
 logger, metrics = Logger(), Metrics()
@@ -42,7 +42,7 @@ def warn(event: str, **fields: Any) -> None:
 
 def called(call: Call) -> None:
     """One line and one count per HubSpot call."""
-    logger.info("hubspot call", **call.facts())
+    logger.info("hubspot call", extra=call.facts())
     count("HubSpotCalls")
     if call.status in (401, 403, 429):
         count("HubSpot429" if call.status == 429 else "HubSpotAuthError")
@@ -50,8 +50,9 @@ def called(call: Call) -> None:
 
 def report(outcome: Outcome) -> None:
     """One line per delivery: what became of it, and why."""
-    logger.log("INFO" if outcome.error is None else "WARNING", "delivery", **outcome.facts())
-    count(METRIC[outcome.verdict])
+    log = logger.info if outcome.error is None else logger.warning
+    log("delivery", extra=outcome.facts())
+    count(METRICS[outcome.verdict])
     delivery = outcome.message.delivery
     if outcome.verdict is Verdict.DONE and isinstance(delivery, Delivery):
         count("EndToEndLag", time.time() * 1000 - delivery.received_ms, MetricUnit.Milliseconds)
@@ -72,10 +73,7 @@ hubspot = HubSpot(
 )
 sync = Sync(hubspot, Portal(hubspot, timer, warn), mapping.load(), timer, warn)
 lambda_client = boto3.client("lambda")
-flow = EventSourceMapping(
-    lambda_client,
-    lambda: mapping_id(lambda_client, settings.queue_arn, os.environ["AWS_LAMBDA_FUNCTION_NAME"]),
-)
+flow = EventSourceMapping(lambda_client, lambda: mapping_id(lambda_client, os.environ["AWS_LAMBDA_FUNCTION_NAME"]))
 breaker = Breaker(BreakerParameter(boto3.client("ssm"), settings.breaker_parameter), flow, logger.error)
 consumer = Consumer(sync, breaker, boto3.client("sqs"), settings.queue_url, settings.dead_letter_queue_url, report)
 

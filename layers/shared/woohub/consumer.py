@@ -111,8 +111,7 @@ class Consumer:
                 return  # then the visibility timeout is the delay
 
     def _seconds(self, outcome: Outcome) -> int:
-        wanted = delay(outcome)
-        return round(min(LONGEST_DELAY, wanted * (1 + self._jitter() / 4)))
+        return round(min(LONGEST_DELAY, delay(outcome) * (1 + self._jitter() / 4)))
 
 
 def delay(outcome: Outcome) -> float:
@@ -120,7 +119,7 @@ def delay(outcome: Outcome) -> float:
     asked = (outcome.error.retry_after or 0.0) if isinstance(outcome.error, TransientError) else 0.0
     if isinstance(outcome.error, OutOfTime):
         return max(asked, NOT_REACHED_DELAY)
-    backoff = FIRST_DELAY * 2 ** min(outcome.message.receive_count - 1, 6)
+    backoff: float = FIRST_DELAY * 2 ** min(outcome.message.receive_count - 1, 6)
     return max(asked, min(LONGEST_DELAY, backoff))
 
 

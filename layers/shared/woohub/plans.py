@@ -7,14 +7,11 @@ from dataclasses import dataclass
 
 from woohub.mapping import Mapping as FieldMapping
 from woohub.mapping import WriteRule
+from woohub.mapping_file import CONTACT_VERSION, DEAL_VERSION, LOST, STATUS
 from woohub.versions import DealVersion, OrderState, contact_version, utc
 from woohub.woocommerce import CustomerEvent, OrderEvent, OrderTrashed
 
-CONTACT_VERSION = "woocommerce_customer_version"
-DEAL_VERSION = "woocommerce_order_version"
-STATUS = "woocommerce_order_status"
 STAGE = ("dealstage", "pipeline")
-TRASHED = "trash"
 
 Same = Callable[[str, str | None, str], bool]  # (property, HubSpot's value, ours) -> whether they mean the same
 
@@ -83,7 +80,7 @@ def deal(
     if newest is None or (current is None and not fresh and not stale):
         return None
     wanted = _merged([mapping.deal(one.order) for one in fresh])
-    if newest is not stored and newest.status == TRASHED:
+    if newest is not stored and newest.status == LOST:
         wanted |= mapping.trashed()
     _fill(wanted, current, [mapping.deal(one.order) for one in stale])
     changed = _changed(_keep_stage(wanted, current), current, mapping.deal_rules, same)
@@ -114,7 +111,7 @@ def _fold(
 def state_of(event: OrderEvent | OrderTrashed) -> OrderState:
     """When and what: `order.deleted` says neither, so it is a trashed order as of its receipt."""
     if isinstance(event, OrderTrashed):
-        return OrderState(utc(event.received_ms), event.received_ms, TRASHED)
+        return OrderState(utc(event.received_ms), event.received_ms, LOST)
     return OrderState(event.order.modified_at, event.received_ms, event.order.status, event.restored)
 
 

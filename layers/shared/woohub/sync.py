@@ -130,6 +130,8 @@ class Sync:
             email = self._address(message, event, seen)
             if email:
                 batch.captures.setdefault(email, []).append(seen)
+        if isinstance(event, OrderEvent) and not self._mapping.is_known(event.order.status):
+            self._warn("order_status_without_stage", entity=message.entity, status=event.order.status)
         if not isinstance(event, CustomerEvent):
             order = self._mapping.deal_key(plans.order_id(event))
             batch.orders.setdefault(order, []).append(event)
