@@ -233,9 +233,9 @@ def _allowed(place: tuple[int | str, ...]) -> list[str]:
 
 
 def _stage_mistakes(file: MappingFile) -> Iterator[str]:
-    if file.pipeline.default_stage not in file.stages:
-        stage, allowed = file.pipeline.default_stage, ", ".join(file.stages)
-        yield f"pipeline.default_stage: {stage!r} is not a stage; allowed: {allowed}"
+    default = file.pipeline.default_stage
+    if default not in file.stages:
+        yield f"pipeline.default_stage: {default!r} is not a stage; allowed: {', '.join(file.stages)}"
     seen: dict[str, str] = {}
     labels: dict[str, str] = {}
     for name, stage in file.stages.items():
