@@ -1,0 +1,88 @@
+"""Associations between contacts and deals, kept in both directions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .definitions import ASSOCIATION_TYPES, ObjectType
+from .errors import ApiError, Json, bad_json, bad_request
+
+Key = tuple[str, str]  # object type id, record id
+
+
+@dataclass(frozen=True)
+class Link:
+    """What an input asks for: one end of an association, not yet checked for existence."""
+
+    to_type: ObjectType
+    to_id: str
+
+
+class Links:
+    """Which record is associated with which."""
+
+    def __init__(self) -> None:
+        self._to: dict[Key, dict[str, dict[str, None]]] = {}
+
+    def add(self, start: Key, end: Key) -> None:
+        """Associate two records; doing it again changes nothing."""
+        for one, other in ((start, end), (end, start)):
+            self._to.setdefault(one, {}).setdefault(other[0], {})[other[1]] = None
+
+    def remove(self, start: Key, end: Key) -> None:
+        """Part two records; unknown pairs are ignored, as HubSpot does."""
+        for one, other in ((start, end), (end, start)):
+            self._to.get(one, {}).get(other[0], {}).pop(other[1], None)
+
+    def ids(self, start: Key, to_type: str) -> list[str]:
+        """Ids of the records of a type associated with `start`, oldest association first."""
+        return list(self._to.get(start, {}).get(to_type, ()))
+
+    def count(self, start: Key, to_type: str) -> int:
+        """How many records of a type are associated with `start`."""
+        return len(self._to.get(start, {}).get(to_type, ()))
+
+    def forget(self, key: Key) -> list[Key]:
+        """Drop all associations of an archived record; gives those it had."""
+        ends = [(to_type, to_id) for to_type, ids in self._to.pop(key, {}).items() for to_id in ids]
+        for end in ends:
+            self._to.get(end, {}).get(key[0], {}).pop(key[1], None)
+        return ends
+
+    def items(self) -> Iterable[tuple[Key, Key]]:
+        """Every association from both ends."""
+        return [(start, (kind, i)) for start, ends in self._to.items() for kind, ids in ends.items() for i in ids]
+
+
+def check_types(start: ObjectType, end: ObjectType, types: Any) -> None:
+    """Raise ApiError 400 unless `types` names the association from `start` to `end`."""
+    if not isinstance(types, list) or not types:
+        raise bad_json("Cannot deserialize value of type `AssociationSpec` from an empty list")
+    for spec in types:
+        if not isinstance(spec, dict) or {"associationCategory", "associationTypeId"} - spec.keys():
+            raise bad_json("Some required fields were not set: [associationCategory, associationTypeId]")
+        _check_spec(start, end, spec)
+
+
+def _check_spec(start: ObjectType, end: ObjectType, spec: Mapping[str, Any]) -> None:
+    directions = {type_id: pair for pair, type_id in ASSOCIATION_TYPES.items()}
+    pair = directions.get(spec["associationTypeId"])
+    if spec["associationCategory"] != "HUBSPOT_DEFINED" or pair is None:
+        raise bad_request(f"{spec['associationCategory']}-{spec['associationTypeId']} is not an association type")
+    if pair != (start.id, end.id):
+        raise bad_request(
+            f"invalid from object type {start.id} for associations to be created. expected: {pair[0]}",
+        )
+
+
+def invalid_ids(ids: Iterable[str]) -> ApiError:
+    """400: an association with records that do not exist."""
+    return bad_request("One or more associations are invalid", INVALID_OBJECT_IDS=list(ids))
+
+
+def associated_json(start: ObjectType, end: ObjectType, to_id: str) -> Json:
+    """An associated record as the v4 and dated APIs show it."""
+    type_id = ASSOCIATION_TYPES[start.id, end.id]
+    return {"toObjectId": to_id, "associationTypes": [{"category": "HUBSPOT_DEFINED", "typeId": type_id}]}

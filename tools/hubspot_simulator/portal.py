@@ -1,0 +1,137 @@
+"""A HubSpot account in memory: records, definitions, limits, tokens and faults. No web in here."""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from .definitions import CONTACTS, DEALS
+from .errors import ApiError, Json
+from .faults import Faults, refusal
+from .limits import RateLimits
+from .links import Links
+from .objects import Objects
+from .schema import Schema
+from .settings import Settings
+from .values import iso
+
+DEFAULT_TOKEN = "pat-na1-simulator"  # noqa: S105  # opens nothing but the simulator
+RUN_TIME_SCOPES = frozenset(
+    f"crm.objects.{kind.plural}.{verb}" for kind in (CONTACTS, DEALS) for verb in ("read", "write")
+)
+SCHEMA_SCOPES = frozenset(
+    f"crm.schemas.{kind.plural}.{verb}" for kind in (CONTACTS, DEALS) for verb in ("read", "write")
+)
+ALL_SCOPES = RUN_TIME_SCOPES | SCHEMA_SCOPES
+LOGGED_REQUESTS = 1000
+
+
+class SimulatedPortal:
+    """Everything one HubSpot account knows.
+
+    `clock` gives seconds since the epoch and `seed` fixes every random choice, so a test with its own clock is
+    repeatable. `tokens` maps accepted tokens to their scopes. Other keyword arguments are fields of Settings.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.time,
+        *,
+        seed: int = 0,
+        tokens: Mapping[str, Iterable[str]] | None = None,
+        **settings: Any,
+    ) -> None:
+        self.clock = clock
+        self.settings = Settings().changed(settings)
+        self.tokens = {t: frozenset(s) for t, s in (tokens or {DEFAULT_TOKEN: ALL_SCOPES}).items()}
+        self.expired_tokens: set[str] = set()
+        self._seed = seed
+        self.reset()
+
+    def reset(self) -> None:
+        """An empty portal again; settings and tokens stay."""
+        self._rng = random.Random(self._seed)  # noqa: S311  # repeatable, not secret
+        self.schema = Schema(iso(self.clock()))
+        self.links = Links()
+        self.objects = Objects(
+            schema=self.schema,
+            links=self.links,
+            settings=lambda: self.settings,
+            tick=lambda: self.clock(),
+            rng=random.Random(self._seed),  # noqa: S311
+        )
+        self.limits = RateLimits(self.clock)
+        self.faults = Faults(random.Random(self._seed), self.clock)  # noqa: S311
+        self.requests: deque[Json] = deque(maxlen=LOGGED_REQUESTS)
+        self.calls: Counter[str] = Counter()
+        self.statuses: Counter[int] = Counter()
+
+    def now(self) -> str:
+        """The portal's time as HubSpot writes it."""
+        return iso(self.clock())
+
+    def correlation_id(self) -> str:
+        """A new correlation id, repeatable from the seed."""
+        return str(uuid.UUID(int=self._rng.getrandbits(128), version=4))
+
+    def change_settings(self, changes: Mapping[str, Any]) -> None:
+        """Take over some settings; raises ValueError for a name that is no setting."""
+        self.settings = self.settings.changed(changes)
+
+    def settings_json(self) -> Json:
+        """All settings, for the control endpoint."""
+        return asdict(self.settings)
+
+    def scopes(self, authorization: str) -> frozenset[str]:
+        """The scopes of the caller's token; raises ApiError 401."""
+        kind, _, token = authorization.partition(" ")
+        if kind.lower() != "bearer" or token not in self.tokens:
+            raise refusal(401)
+        if token in self.expired_tokens:
+            raise ApiError(401, "The OAuth token used to make this call expired.", category="EXPIRED_AUTHENTICATION")
+        return self.tokens[token]
+
+    def record_request(self, route: str, entry: Json) -> None:
+        """Keep one call for the log and the counters."""
+        self.calls[route] += 1
+        self.statuses[entry["status"]] += 1
+        self.requests.append(entry)
+
+    def state(self) -> Json:
+        """Everything, for tests and tools: records with all their properties, associations, counters."""
+        return {
+            "contacts": [self._record(r.id, CONTACTS.id) for r in self.objects.records[CONTACTS.id].values()],
+            "deals": [self._record(r.id, DEALS.id) for r in self.objects.records[DEALS.id].values()],
+            "associations": [
+                {"deal": start[1], "contact": end[1]} for start, end in self.links.items() if start[0] == DEALS.id
+            ],
+            "requests": self.counters(),
+        }
+
+    def counters(self) -> Json:
+        """Calls by route and status, and how near they came to the limits."""
+        return {
+            "total": sum(self.calls.values()),
+            "by_route": dict(self.calls),
+            "by_status": {str(status): count for status, count in sorted(self.statuses.items())},
+            "peak_per_10_s": self.limits.peak,
+            "peak_searches_per_s": self.limits.search_peak,
+            "refused_429": self.limits.refused,
+            "used_today": self.limits.used_today,
+        }
+
+    def _record(self, key: str, kind_id: str) -> Json:
+        record = self.objects.records[kind_id][key]
+        other = DEALS.id if kind_id == CONTACTS.id else CONTACTS.id
+        return {
+            "id": record.id,
+            "properties": dict(record.properties),
+            "createdAt": record.created,
+            "updatedAt": record.updated,
+            ("deals" if other == DEALS.id else "contacts"): self.links.ids((kind_id, key), other),
+        }

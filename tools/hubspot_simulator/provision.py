@@ -1,0 +1,52 @@
+"""Put woohub's own group, properties and pipeline straight into a portal, for tests that need a ready one."""
+
+from __future__ import annotations
+
+from .definitions import CONTACTS, DEALS, ObjectType
+from .errors import Json
+from .portal import SimulatedPortal
+
+GROUP = "woocommerce"
+PIPELINE = "ecommerce_sales"
+STAGES = (
+    ("awaiting_payment", "Awaiting payment", "0.2"),
+    ("on_hold", "On hold", "0.4"),
+    ("newly_created_order", "Newly created order", "0.8"),
+    ("completed", "Completed", "1.0"),
+    ("cancelled", "Cancelled", "0.0"),
+    ("refunded", "Refunded", "0.0"),
+    ("failed", "Failed", "0.0"),
+)
+_CONTACT_PROPERTIES = (
+    ("woocommerce_customer_id", "WooCommerce customer ID"),
+    ("woocommerce_customer_version", "WooCommerce customer version"),
+)
+_DEAL_PROPERTIES = (
+    ("woocommerce_order_id", "WooCommerce order ID"),
+    ("woocommerce_order_version", "WooCommerce order version"),
+    ("woocommerce_order_status", "WooCommerce order status"),
+    ("associated_products", "Associated products"),
+    ("currency", "Order currency"),  # "Currency" is the label of HubSpot's own deal_currency_code
+)
+
+
+def provision(portal: SimulatedPortal, *, unique_order_id: bool = True) -> SimulatedPortal:
+    """What `woohub setup` makes; `unique_order_id=False` leaves the portal as one made by hand might be."""
+    for kind, properties in ((CONTACTS, _CONTACT_PROPERTIES), (DEALS, _DEAL_PROPERTIES)):
+        portal.schema.create_group(kind, {"name": GROUP, "label": "WooCommerce"})
+        for name, label in properties:
+            unique = unique_order_id and name == "woocommerce_order_id"
+            _property(portal, kind, name, label, unique=unique)
+    stages = [
+        {"stageId": key, "label": label, "displayOrder": order, "metadata": {"probability": odds}}
+        for order, (key, label, odds) in enumerate(STAGES)
+    ]
+    pipeline: Json = {"pipelineId": PIPELINE, "label": "E-commerce sales", "displayOrder": 1, "stages": stages}
+    portal.schema.create_pipeline(DEALS, pipeline, portal.settings, portal.now())
+    return portal
+
+
+def _property(portal: SimulatedPortal, kind: ObjectType, name: str, label: str, *, unique: bool) -> None:
+    field_type = "textarea" if name == "associated_products" else "text"
+    body = {"name": name, "label": label, "type": "string", "fieldType": field_type, "groupName": GROUP}
+    portal.schema.create_property(kind, {**body, "hasUniqueValue": unique}, portal.settings, portal.now())

@@ -1,0 +1,281 @@
+"""A portal's definitions: properties, property groups, deal pipelines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+from .definitions import (
+    CONTACTS,
+    DEALS,
+    GROUPS,
+    ObjectType,
+    Option,
+    Pipeline,
+    PropertyDefinition,
+    Stage,
+    default_pipeline,
+    default_properties,
+)
+from .errors import ApiError, Json, bad_json, bad_request, not_found
+from .settings import Settings
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,99}", re.ASCII)
+_REQUIRED = ("name", "label", "type", "fieldType", "groupName")
+_TYPES = ("bool", "date", "datetime", "enumeration", "number", "phone_number", "string")
+
+
+class Schema:
+    """Properties and pipelines by object type id. Methods take `now` as HubSpot writes it (ISO 8601)."""
+
+    def __init__(self, now: str) -> None:
+        self.properties = {
+            kind.id: {definition.name: definition for definition in default_properties(kind)}
+            for kind in (CONTACTS, DEALS)
+        }
+        self.groups = {kind_id: dict(groups) for kind_id, groups in GROUPS.items()}
+        self.pipelines = {DEALS.id: {"default": default_pipeline(now)}, CONTACTS.id: {}}
+        for definitions in self.properties.values():
+            for definition in definitions.values():
+                definition.created = now
+
+    def unique_properties(self, kind: ObjectType) -> list[str]:
+        """Names of the properties no two records may share a value of; a contact's e-mail is handled on its own."""
+        return [name for name, definition in self.properties[kind.id].items() if definition.unique]
+
+    def options(self, definition: PropertyDefinition, settings: Settings) -> Collection[str]:
+        """The values an enumeration takes."""
+        return [option.value for option in self._options(definition, settings)]
+
+    def property_json(self, kind: ObjectType, name: str, settings: Settings) -> Json:
+        """A definition as the API shows it."""
+        definition = self.properties[kind.id].get(name)
+        if definition is None:
+            raise not_found(f"Property {name} does not exist")
+        return self._property_json(definition, settings)
+
+    def properties_json(self, kind: ObjectType, settings: Settings) -> Json:
+        """All definitions of an object type."""
+        return {"results": [self._property_json(d, settings) for d in self.properties[kind.id].values()]}
+
+    def create_property(self, kind: ObjectType, body: Mapping[str, Any], settings: Settings, now: str) -> Json:
+        """A new property; its uniqueness is settled here for good."""
+        missing = [name for name in _REQUIRED if not body.get(name)]
+        if missing:
+            raise bad_json(f"Some required fields were not set: [{', '.join(missing)}]")
+        self._check_new(kind, body, settings)
+        definition = PropertyDefinition(
+            name=body["name"],
+            label=body["label"],
+            type=body["type"],
+            field_type=body["fieldType"],
+            group=body["groupName"],
+            options=_options_from(body.get("options", ())),
+            description=body.get("description", ""),
+            unique=bool(body.get("hasUniqueValue", False)),
+            hidden=bool(body.get("hidden", False)),
+            hubspot_defined=False,
+            created=now,
+        )
+        self.properties[kind.id][definition.name] = definition
+        return self._property_json(definition, settings)
+
+    def update_property(self, kind: ObjectType, name: str, body: Mapping[str, Any], settings: Settings) -> Json:
+        """Change label, description, group or options; HubSpot has no way to change uniqueness afterwards."""
+        definition = self.properties[kind.id].get(name)
+        if definition is None:
+            raise not_found(f"Property {name} does not exist")
+        if "hasUniqueValue" in body:
+            raise bad_json('Unrecognized field "hasUniqueValue", not marked as ignorable')
+        if "label" in body and body["label"] != definition.label:
+            self._check_label(kind, body["label"])
+        definition.label = body.get("label", definition.label)
+        definition.description = body.get("description", definition.description)
+        definition.group = body.get("groupName", definition.group)
+        if "options" in body:
+            definition.options = _options_from(body["options"])
+        return self._property_json(definition, settings)
+
+    def archive_property(self, kind: ObjectType, name: str) -> None:
+        """Remove a custom property."""
+        definition = self.properties[kind.id].get(name)
+        if definition is None:
+            raise not_found(f"Property {name} does not exist")
+        if definition.hubspot_defined:
+            raise bad_request(f"Property {name} is a HubSpot defined property and can't be archived")
+        del self.properties[kind.id][name]
+
+    def create_group(self, kind: ObjectType, body: Mapping[str, Any]) -> Json:
+        """A new property group."""
+        name, label = body.get("name"), body.get("label")
+        if not name or not label:
+            raise bad_json("Some required fields were not set: [name, label]")
+        if name in self.groups[kind.id]:
+            raise ApiError(409, f"Property group named '{name}' already exists.", category="OBJECT_ALREADY_EXISTS")
+        self.groups[kind.id][name] = label
+        return self.group_json(kind, name)
+
+    def group_json(self, kind: ObjectType, name: str) -> Json:
+        """One property group."""
+        if name not in self.groups[kind.id]:
+            raise not_found(f"Property group {name} does not exist")
+        return {"name": name, "label": self.groups[kind.id][name], "displayOrder": -1, "archived": False}
+
+    def create_pipeline(self, kind: ObjectType, body: Mapping[str, Any], settings: Settings, now: str) -> Json:
+        """A new pipeline, with the ids the caller gives (`pipelineId`, each stage's `stageId`)."""
+        for name in ("label", "displayOrder", "stages"):
+            if name not in body:
+                raise bad_json(f"Some required fields were not set: [{name}]")
+        pipelines = self.pipelines[kind.id]
+        self._check_pipeline(kind, body, settings)
+        pipeline_id = body.get("pipelineId") or str(75_000_000 + len(pipelines))
+        stages = [self._stage(stage, number, now) for number, stage in enumerate(body["stages"])]
+        by_id = {stage.id: stage for stage in stages}
+        if len(by_id) != len(stages) or any(by_id.keys() & p.stages.keys() for p in pipelines.values()):
+            raise bad_request("Stage IDs must be unique across all pipelines")
+        pipelines[pipeline_id] = Pipeline(pipeline_id, body["label"], body["displayOrder"], by_id, now, now)
+        return self.pipeline_json(kind, pipeline_id)
+
+    def create_stage(self, kind: ObjectType, pipeline_id: str, body: Mapping[str, Any], now: str) -> Json:
+        """A new stage of an existing pipeline."""
+        pipeline = self.pipeline(kind, pipeline_id)
+        stage = self._stage(body, len(pipeline.stages), now)
+        if any(stage.id in p.stages for p in self.pipelines[kind.id].values()):
+            raise ApiError(409, f"Stage {stage.id} already exists", category="CONFLICT")
+        if stage.label in (other.label for other in pipeline.stages.values()):
+            raise bad_request(f"Stage label {stage.label} is not unique in this pipeline")
+        pipeline.stages[stage.id] = stage
+        return stage_json(stage)
+
+    def pipeline(self, kind: ObjectType, pipeline_id: str) -> Pipeline:
+        """A pipeline, or 404."""
+        try:
+            return self.pipelines[kind.id][pipeline_id]
+        except KeyError:
+            raise not_found(f"Pipeline {pipeline_id} does not exist") from None
+
+    def pipeline_json(self, kind: ObjectType, pipeline_id: str) -> Json:
+        """A pipeline as the API shows it."""
+        pipeline = self.pipeline(kind, pipeline_id)
+        return {
+            "id": pipeline.id,
+            "label": pipeline.label,
+            "displayOrder": pipeline.order,
+            "stages": [stage_json(stage) for stage in pipeline.stages.values()],
+            "createdAt": pipeline.created,
+            "updatedAt": pipeline.updated,
+            "archived": False,
+        }
+
+    def pipelines_json(self, kind: ObjectType) -> Json:
+        """All pipelines of an object type."""
+        return {"results": [self.pipeline_json(kind, pipeline_id) for pipeline_id in self.pipelines[kind.id]]}
+
+    def _check_new(self, kind: ObjectType, body: Mapping[str, Any], settings: Settings) -> None:
+        name = body["name"]
+        if not _NAME.fullmatch(name):
+            raise bad_request(f"Property name {name} is invalid: lower-case letters, digits and underscores only")
+        if name in self.properties[kind.id]:
+            raise ApiError(409, f"Property named '{name}' already exists.", category="OBJECT_ALREADY_EXISTS")
+        if body["groupName"] not in self.groups[kind.id]:
+            raise bad_request(f"Property group {body['groupName']} does not exist")
+        if body["type"] not in _TYPES:
+            raise bad_json(f"Enum type must be one of: {list(_TYPES)}")
+        if body.get("hasUniqueValue") and len(self.unique_properties(kind)) >= settings.max_unique_properties:
+            raise bad_request(f"You have reached your limit of {settings.max_unique_properties} unique properties")
+        self._check_label(kind, body["label"])
+
+    def _check_label(self, kind: ObjectType, label: str) -> None:
+        if label.casefold() in (d.label.casefold() for d in self.properties[kind.id].values()):
+            message = f'A property with the label "{label}" already exists; property labels must be unique'
+            raise ApiError(400, message, sub_category="PropertyValidationError.NON_UNIQUE_PROPERTY_LABEL")
+
+    def _check_pipeline(self, kind: ObjectType, body: Mapping[str, Any], settings: Settings) -> None:
+        pipelines = self.pipelines[kind.id]
+        if kind is DEALS and len(pipelines) >= settings.max_deal_pipelines:
+            allowed = str(settings.max_deal_pipelines)
+            message = f"You have reached your limit of {allowed} deal pipelines."
+            detail: Json = {"message": message, "context": {"maximum pipelines": [allowed]}}
+            raise ApiError(400, "Error validating request.", errors=(detail,))
+        if body.get("pipelineId") in pipelines:
+            raise ApiError(409, f"Pipeline {body['pipelineId']} already exists", category="CONFLICT")
+        if body["label"] in (pipeline.label for pipeline in pipelines.values()):
+            raise bad_request(f"Pipeline label {body['label']} is not unique")
+
+    def _stage(self, body: Mapping[str, Any], number: int, now: str) -> Stage:
+        if not body.get("label") or "metadata" not in body:
+            raise bad_json("Some required fields were not set: [label, metadata]")
+        odds = str(body["metadata"].get("probability", ""))
+        if odds not in {f"{tenth / 10:.1f}" for tenth in range(11)}:
+            raise bad_request("Deal stages need metadata.probability from 0.0 to 1.0 in steps of 0.1")
+        stage_id = body.get("stageId") or str(151_000_000 + sum(len(p.stages) for p in self._all_pipelines()) + number)
+        return Stage(stage_id, body["label"], body.get("displayOrder", number), odds, now, now)
+
+    def _all_pipelines(self) -> Iterable[Pipeline]:
+        return self.pipelines[DEALS.id].values()
+
+    def _options(self, definition: PropertyDefinition, settings: Settings) -> list[Option]:
+        if definition.source == "currencies":
+            return [Option(code, code, order) for order, code in enumerate(settings.currencies)]
+        if definition.source == "pipelines":
+            return [Option(p.id, p.label, p.order) for p in self._all_pipelines()]
+        if definition.source == "stages":
+            return [Option(s.id, s.label, s.order) for p in self._all_pipelines() for s in p.stages.values()]
+        return definition.options
+
+    def _property_json(self, definition: PropertyDefinition, settings: Settings) -> Json:
+        fixed = definition.read_only or definition.calculated
+        return {
+            "name": definition.name,
+            "label": definition.label,
+            "type": definition.type,
+            "fieldType": definition.field_type,
+            "description": definition.description,
+            "groupName": definition.group,
+            "options": [_option_json(option) for option in self._options(definition, settings)],
+            "displayOrder": -1,
+            "calculated": definition.calculated,
+            "externalOptions": definition.source == "currencies",
+            "hasUniqueValue": definition.unique,
+            "hidden": definition.hidden,
+            "hubspotDefined": definition.hubspot_defined,
+            "formField": not fixed,
+            "archived": False,
+            "createdAt": definition.created,
+            "updatedAt": definition.created,
+            "dataSensitivity": "non_sensitive",
+            "modificationMetadata": {
+                "archivable": not definition.hubspot_defined,
+                "readOnlyDefinition": definition.hubspot_defined,
+                "readOnlyValue": fixed,
+            },
+        }
+
+
+def stage_json(stage: Stage) -> Json:
+    """A stage as the API shows it; a stage at probability 0 or 1 is closed."""
+    closed = stage.probability in ("0.0", "1.0")
+    return {
+        "id": stage.id,
+        "label": stage.label,
+        "displayOrder": stage.order,
+        "metadata": {"probability": stage.probability, "isClosed": str(closed).lower()},
+        "createdAt": stage.created,
+        "updatedAt": stage.updated,
+        "archived": False,
+        "writePermissions": "CRM_PERMISSIONS_ENFORCEMENT",
+    }
+
+
+def _options_from(options: Iterable[Mapping[str, Any]]) -> list[Option]:
+    return [Option(o["value"], o["label"], o.get("displayOrder", -1), bool(o.get("hidden"))) for o in options]
+
+
+def _option_json(option: Option) -> Json:
+    return {
+        "label": option.label,
+        "value": option.value,
+        "displayOrder": option.display_order,
+        "hidden": option.hidden,
+    }

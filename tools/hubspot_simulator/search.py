@@ -1,0 +1,212 @@
+"""The search index: it lags behind the store, and answers filters the way HubSpot's does."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from . import values
+from .definitions import PropertyDefinition
+from .errors import Json, bad_json, bad_request
+
+MAX_BODY = 3_000
+MAX_PAGE = 200
+MAX_RESULTS = 10_000
+_WORDS = re.compile(r"[^\W_]+")
+
+
+class SearchIndex:
+    """One object type's searchable records: id to a copy of its properties, as they were `lag` seconds ago."""
+
+    def __init__(self) -> None:
+        self.documents: dict[str, Mapping[str, str]] = {}
+        self._due: deque[tuple[float, str, Mapping[str, str] | None]] = deque()
+        self._by_value: dict[str, dict[str, dict[str, None]]] = {}  # built for a property when first asked
+
+    def put(self, due: float, object_id: str, properties: Mapping[str, str] | None) -> None:
+        """Make a record (None: its archiving) visible at `due`, in seconds of the portal's clock."""
+        self._due.append((due, object_id, properties))
+
+    def catch_up(self, now: float) -> None:
+        """Take in what has become visible."""
+        while self._due and self._due[0][0] <= now:
+            _, object_id, properties = self._due.popleft()
+            self._replace(object_id, properties)
+
+    def having(self, name: str, wanted: Iterable[str]) -> Iterable[str]:
+        """Ids of the records whose property, lower-cased, is one of `wanted`."""
+        if name not in self._by_value:
+            self._by_value[name] = {}
+            for object_id, properties in self.documents.items():
+                self._enter(name, object_id, properties)
+        found = self._by_value[name]
+        return [object_id for value in dict.fromkeys(wanted) for object_id in found.get(value, ())]
+
+    def _replace(self, object_id: str, properties: Mapping[str, str] | None) -> None:
+        before = self.documents.pop(object_id, None)
+        for name, found in self._by_value.items():
+            if before and name in before:
+                found[before[name].lower()].pop(object_id, None)
+        if properties is not None:
+            self.documents[object_id] = properties
+            for name in self._by_value:
+                self._enter(name, object_id, properties)
+
+    def _enter(self, name: str, object_id: str, properties: Mapping[str, str]) -> None:
+        if name in properties:
+            self._by_value[name].setdefault(properties[name].lower(), {})[object_id] = None
+
+
+def check_request(body: Any, raw_length: int) -> None:
+    """Raise ApiError 400 for a search HubSpot does not run."""
+    if raw_length > MAX_BODY:
+        raise bad_request(f"The request body exceeds the maximum of {MAX_BODY} characters")
+    if not isinstance(body, dict):
+        raise bad_json("Cannot deserialize value of type `PublicObjectSearchRequest`")
+    groups = body.get("filterGroups", [])
+    sizes = [len(group.get("filters", [])) for group in groups]
+    if len(sizes) > 5 or any(size > 6 for size in sizes) or sum(sizes) > 18:
+        raise bad_request("There are too many filters: at most 5 groups, 6 filters in each and 18 in all")
+    if not 0 <= int(body.get("limit", 10)) <= MAX_PAGE:
+        raise bad_request(f"The limit must be between 0 and {MAX_PAGE}")
+    if len(body.get("sorts", [])) > 1:
+        raise bad_request("Only one sort is supported")
+    if int(body.get("after") or 0) + int(body.get("limit", 10)) > MAX_RESULTS:
+        raise bad_request(f"Paging through more than {MAX_RESULTS} results is not supported")
+
+
+def find(index: SearchIndex, definitions: Mapping[str, PropertyDefinition], body: Json) -> list[str]:
+    """Ids of the matching records, sorted as asked (oldest first otherwise)."""
+    groups = [group.get("filters", []) for group in body.get("filterGroups", [])]
+    for f in (f for group in groups for f in group):
+        _check_filter(f, definitions)
+    if groups:
+        found = dict.fromkeys(object_id for group in groups for object_id in _group(index, group, definitions))
+    else:
+        found = dict.fromkeys(index.documents)
+    if body.get("query"):
+        found = dict.fromkeys(i for i in found if _mentions(index.documents[i], body["query"]))
+    return _sorted(list(found), index, body.get("sorts", []), definitions)
+
+
+def page(found: list[str], body: Json) -> tuple[list[str], Json]:
+    """One page of ids, and the `paging` member if more follow."""
+    start, limit = int(body.get("after") or 0), int(body.get("limit", 10))
+    more = start + limit < len(found)
+    return found[start : start + limit], ({"paging": {"next": {"after": str(start + limit)}}} if more else {})
+
+
+def _check_filter(f: Json, definitions: Mapping[str, PropertyDefinition]) -> None:
+    name, operator = f.get("propertyName", ""), f.get("operator", "")
+    if name not in definitions:
+        raise bad_request(f"There was a problem with the request. Unknown property: {name}")
+    if operator not in _OPERATORS and operator not in ("EQ", "IN"):
+        raise bad_json(f"Cannot deserialize value of type `Filter$Operator` from String {json.dumps(operator)}")
+    if operator in ("IN", "NOT_IN") and not isinstance(f.get("values"), list):
+        raise bad_request(f"operator {operator} requires values")
+
+
+def _group(index: SearchIndex, filters: list[Json], definitions: Mapping[str, PropertyDefinition]) -> Iterable[str]:
+    """Ids matching all filters of a group; an EQ or IN filter narrows the search without a walk over everything."""
+    candidates: Iterable[str] = index.documents
+    for f in filters:
+        if f["operator"] in ("EQ", "IN"):
+            candidates = index.having(f["propertyName"], (value.lower() for value in _sought(f)))
+            break
+    return [i for i in candidates if all(_matches(index.documents[i], f, definitions) for f in filters)]
+
+
+def _sought(f: Json) -> list[str]:
+    return [str(v) for v in f["values"]] if f["operator"] == "IN" else [str(f.get("value", ""))]
+
+
+def _matches(properties: Mapping[str, str], f: Json, definitions: Mapping[str, PropertyDefinition]) -> bool:
+    definition = definitions[f["propertyName"]]
+    value = properties.get(f["propertyName"], "")
+    operator = f["operator"]
+    if operator == "EQ":
+        return _equal(value, str(f.get("value", "")), definition)
+    if operator == "IN":
+        return _in(value, f, definition)
+    return _OPERATORS[operator](value, f, definition)
+
+
+def _equal(value: str, wanted: str, definition: PropertyDefinition) -> bool:
+    if definition.type == "enumeration":
+        return value == wanted
+    return _key(value, definition) == _key(wanted, definition) if value else False
+
+
+def _in(value: str, f: Json, definition: PropertyDefinition) -> bool:
+    # HubSpot: "when using IN with string properties, values must be lowercase": others match nothing, silently
+    kept = value if definition.type == "enumeration" else value.lower()
+    return bool(value) and kept in [str(v) for v in f["values"]]
+
+
+def _key(value: str, definition: PropertyDefinition) -> tuple[int, float, str]:
+    """What values of a property are compared by; values of different kinds do not compare equal."""
+    try:
+        if definition.type == "number":
+            return (0, float(value), "")
+        if definition.type in ("datetime", "date"):
+            return (0, values.moment(value).timestamp(), "")
+    except (ValueError, values.InvalidValue):
+        pass  # no number or date after all: compared as text
+    return (1, 0.0, value.lower())
+
+
+def _compare(test: Callable[[Any, Any], bool]) -> Callable[[str, Json, PropertyDefinition], bool]:
+    return lambda value, f, d: bool(value) and test(_key(value, d), _key(str(f.get("value", "")), d))
+
+
+def _between(value: str, f: Json, d: PropertyDefinition) -> bool:
+    low, high = _key(str(f.get("value", "")), d), _key(str(f.get("highValue", "")), d)
+    return bool(value) and low <= _key(value, d) <= high
+
+
+def _has_token(value: str, f: Json, _: PropertyDefinition) -> bool:
+    wanted = str(f.get("value", "")).lower()
+    if "*" in wanted:
+        return re.search(re.escape(wanted).replace(r"\*", ".*"), value.lower()) is not None
+    words = _WORDS.findall(value.lower())
+    return all(word in words for word in _WORDS.findall(wanted))
+
+
+_OPERATORS: dict[str, Callable[[str, Json, PropertyDefinition], bool]] = {
+    "NEQ": lambda value, f, d: not _equal(value, str(f.get("value", "")), d),
+    "LT": _compare(lambda a, b: a < b),
+    "LTE": _compare(lambda a, b: a <= b),
+    "GT": _compare(lambda a, b: a > b),
+    "GTE": _compare(lambda a, b: a >= b),
+    "BETWEEN": _between,
+    "NOT_IN": lambda value, f, d: bool(value) and not _in(value, f, d),
+    "HAS_PROPERTY": lambda value, _f, _d: bool(value),
+    "NOT_HAS_PROPERTY": lambda value, _f, _d: not value,
+    "CONTAINS_TOKEN": _has_token,
+    "NOT_CONTAINS_TOKEN": lambda value, f, d: not _has_token(value, f, d),
+}
+
+
+def _mentions(properties: Mapping[str, str], query: str) -> bool:
+    text = " ".join(properties.values()).lower()
+    return query.lower() in text
+
+
+def _sorted(
+    found: list[str], index: SearchIndex, sorts: list[Any], definitions: Mapping[str, PropertyDefinition]
+) -> list[str]:
+    if not sorts:
+        return sorted(found, key=int)
+    sort = sorts[0] if isinstance(sorts[0], dict) else {"propertyName": sorts[0].lstrip("-")}
+    descending = sort.get("direction") == "DESCENDING" or (isinstance(sorts[0], str) and sorts[0].startswith("-"))
+    definition = definitions.get(sort["propertyName"])
+    if definition is None:
+        raise bad_request(f"There was a problem with the request. Unknown property: {sort['propertyName']}")
+    return sorted(
+        found,
+        key=lambda i: (_key(index.documents[i].get(definition.name, ""), definition), int(i)),
+        reverse=descending,
+    )

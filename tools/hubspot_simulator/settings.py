@@ -1,0 +1,57 @@
+"""What a test or a person may change about a portal while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+
+@dataclass(frozen=True)
+class RequiredProperties:
+    """An admin's rule: where `when` holds, `properties` must have a value. 2026-09 enforces it on API writes."""
+
+    object_type: str
+    properties: tuple[str, ...]
+    when: Mapping[str, str]
+
+    @classmethod
+    def from_json(cls, rule: Mapping[str, Any]) -> RequiredProperties:
+        """From `{"object_type": "deals", "properties": ["closedate"], "when": {"dealstage": "completed"}}`."""
+        return cls(rule["object_type"], tuple(rule["properties"]), dict(rule.get("when", {})))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A portal's plan, limits and manners. Times in seconds unless the name says otherwise."""
+
+    portal_id: int = 62515
+    search_lag_s: float = 10.0  # how long a write stays invisible to search ("a few moments")
+    latency_ms: float = 0.0
+    requests_per_10_s: int = 100  # Free and Starter; Professional and Enterprise have 190
+    requests_per_day: int = 250_000
+    searches_per_s: int = 5  # per account, shared by all its apps
+    max_deal_pipelines: int = 2  # Free 1, Starter 2, Professional 15
+    max_unique_properties: int = 10
+    currencies: tuple[str, ...] = ("USD", "EUR")  # the first is the company currency
+    time_zone: str = "US/Eastern"  # the daily limit starts anew at its midnight
+    utc_offset_s: int = -5 * 3600
+    unknown_tlds: tuple[str, ...] = ("invalid", "local", "localhost", "internal", "con")
+    partial_status: int = 207  # the 2026-09 specs show partial results only as a body, without naming the status
+    echo_trace_ids: bool = True  # whether batch results repeat objectWriteTraceId, or only errors do
+    canonical_numbers: bool = False  # keep "150.00" as "150"
+    rules: tuple[RequiredProperties, ...] = ()
+
+    def changed(self, changes: Mapping[str, Any]) -> Settings:
+        """A copy with JSON values taken over; raises ValueError for a name that is no setting."""
+        unknown = changes.keys() - {f.name for f in fields(self)}
+        if unknown:
+            raise ValueError(f"no such setting: {', '.join(sorted(unknown))}")
+        tuples: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in changes.items()}
+        if "rules" in tuples:
+            tuples["rules"] = tuple(_rule(rule) for rule in tuples["rules"])
+        return replace(self, **tuples)
+
+
+def _rule(rule: RequiredProperties | Mapping[str, Any]) -> RequiredProperties:
+    return rule if isinstance(rule, RequiredProperties) else RequiredProperties.from_json(rule)
