@@ -1,0 +1,425 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from tests.deliveries import SECRET, captured, delivery
+from woohub import webhooks
+from woohub.errors import NotAnEntity, SignatureError
+from woohub.webhooks import Delivery
+
+# The secrets of the deliveries marked "OTHER", as the store holds them.
+OTHER_SECRETS = {123: "a&amp;b&#039;c&quot;d", 125: " padded ", 127: "ünï😀"}
+SIGNED_WITH_THE_EMPTY_SECRET = 121
+NOW = 1_795_473_681_000
+
+ORDER = {"id": 1234, "status": "processing", "line_items": []}
+CUSTOMER = {"id": 56, "email": "jane.doe@example.com", "role": "customer", "username": "jane"}
+ONLY_AN_ID = {"id": 1234}
+REST_ERROR = {"code": "rest_no_route", "message": "No route was found", "data": {"status": 404}}
+
+bodies = st.binary(max_size=200)
+secrets = st.text(min_size=1, max_size=60)
+
+
+def signed(body: bytes, secret: str = SECRET, **headers: str) -> dict[str, str]:
+    return {"X-WC-Webhook-Topic": "order.created", "X-WC-Webhook-Signature": webhooks.sign(body, secret), **headers}
+
+
+def verified(headers: Any, body: bytes, *secrets: str) -> Delivery:
+    names = ("current", "previous")
+    return webhooks.verify(headers, body, dict(zip(names, secrets, strict=False)), received_ms=NOW)[0]
+
+
+def a_delivery(topic: str, content: Any) -> Delivery:
+    body = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return Delivery(topic=topic, body=body, received_ms=NOW)
+
+
+def refusal(topic: str, content: Any) -> NotAnEntity:
+    with pytest.raises(NotAnEntity) as refused:
+        webhooks.identify(a_delivery(topic, content))
+    return refused.value
+
+
+# The store's own signatures
+
+
+@pytest.mark.parametrize("one", [one for one in captured() if one.secret == SECRET], ids=lambda one: f"{one.nr}")
+def test_every_delivery_of_a_real_store_is_authentic(one: Any) -> None:
+    assert verified(one.headers, one.body, SECRET).body == one.body
+
+
+@pytest.mark.parametrize("nr", OTHER_SECRETS)
+def test_odd_secrets_sign_as_the_store_signs_with_them(nr: int) -> None:
+    one = delivery(nr)
+
+    assert verified(one.headers, one.body, OTHER_SECRETS[nr]).topic == one.topic
+
+
+def test_a_padded_secret_is_not_stripped() -> None:
+    one = delivery(125)
+
+    with pytest.raises(SignatureError):
+        verified(one.headers, one.body, OTHER_SECRETS[125].strip())
+
+
+@pytest.mark.parametrize("configured", [{}, {"current": ""}, {"current": "", "previous": ""}, {"current": SECRET}])
+def test_a_delivery_signed_with_the_empty_secret_is_refused(configured: dict[str, str]) -> None:
+    one = delivery(SIGNED_WITH_THE_EMPTY_SECRET)
+
+    assert webhooks.sign(one.body, "") == one.headers["X-WC-Webhook-Signature"]
+    with pytest.raises(SignatureError):
+        webhooks.verify(one.headers, one.body, configured, received_ms=NOW)
+
+
+@pytest.mark.parametrize("one", [one for one in captured() if one.secret == "unsigned"], ids=lambda one: f"{one.nr}")
+def test_the_pings_of_a_real_store_are_recognised(one: Any) -> None:
+    assert webhooks.is_ping(one.headers, one.body)
+
+
+# The key WordPress derives
+
+
+@pytest.mark.parametrize(
+    ("secret", "key"),
+    [
+        ("plain", b"plain"),
+        ("&amp;&lt;&gt;&quot;&#039;", b"&<>\"'"),
+        ("&#38;&#60;&#62;&#34;&#39;", b"&<>\"'"),
+        ("&#00038;&#0060;&#062;&#000000034;&#0039;", b"&<>\"'"),
+        ("&#x26;&#x22;&#x27;&#X0026;&#x00022;&#X27;", b"&\"'&\"'"),
+        ("&amp;lt;&amp;amp;&amp;#039;", b"&lt;&amp;&#039;"),
+        ("&#x3c;&#x3e;&#x3C;", b"&#x3c;&#x3e;&#x3C;"),
+        ("&AMP;&apos;&nbsp;&amp&#39", b"&AMP;&apos;&nbsp;&amp&#39"),
+        ("&#039", b"&#039"),
+        ("  a\tb ", b"  a\tb "),
+        ("ünï😀", "ünï😀".encode()),
+    ],
+    ids=[
+        "nothing to decode",
+        "named, and the quote",
+        "decimal",
+        "leading zeros",
+        "hexadecimal, either case",
+        "one pass only",
+        "no hexadecimal angle brackets",
+        "nothing that WordPress does not know",
+        "unfinished",
+        "spaces count",
+        "utf-8",
+    ],
+)
+def test_signing_key_decodes_what_wordpress_decodes(secret: str, key: bytes) -> None:
+    assert webhooks.signing_key(secret) == key
+
+
+# Whom to believe
+
+
+@given(bodies, secrets)
+def test_what_is_signed_verifies(body: bytes, secret: str) -> None:
+    assert verified(signed(body, secret), body, secret).body == body
+
+
+@given(bodies.filter(bool), secrets, st.data())
+def test_one_changed_byte_fails(body: bytes, secret: str, data: st.DataObject) -> None:
+    at = data.draw(st.integers(0, len(body) - 1))
+    forged = bytes([*body[:at], body[at] ^ data.draw(st.integers(1, 255)), *body[at + 1 :]])
+
+    with pytest.raises(SignatureError):
+        verified(signed(body, secret), forged, secret)
+
+
+@given(bodies, secrets, st.integers(0, 43), st.characters())
+def test_one_changed_character_of_the_signature_fails(body: bytes, secret: str, at: int, character: str) -> None:
+    headers = signed(body, secret)
+    right = headers["X-WC-Webhook-Signature"]
+    headers["X-WC-Webhook-Signature"] = wrong = f"{right[:at]}{character}{right[at + 1 :]}"
+
+    assume(wrong != right)
+    with pytest.raises(SignatureError):
+        verified(headers, body, secret)
+
+
+header_names = st.sampled_from(["X-WC-Webhook-Signature", "x-wc-webhook-topic", "X-Wc-Webhook-Id"]) | st.text()
+anything = st.none() | st.integers() | st.text() | st.text(min_size=44, max_size=44) | st.binary()
+
+
+@given(st.dictionaries(header_names | st.integers(), anything), bodies)
+def test_any_unsigned_request_is_refused(headers: dict[Any, Any], body: bytes) -> None:
+    with pytest.raises(SignatureError):
+        verified(headers, body, SECRET, "older")
+
+
+@given(st.dictionaries(header_names | st.integers(), anything), bodies)
+def test_any_signed_request_is_a_delivery(headers: dict[Any, Any], body: bytes) -> None:
+    headers = {name: value for name, value in headers.items() if str(name).lower() != "x-wc-webhook-signature"}
+
+    assert verified({**headers, "X-WC-Webhook-Signature": webhooks.sign(body, SECRET)}, body, SECRET).body == body
+
+
+@pytest.mark.parametrize(
+    "signature",
+    ["", "é" * 44, "\ud800" * 44, "=" * 44, "A" * 43, "A" * 45, "\n" * 44],
+    ids=["empty", "beyond ascii", "no text", "no base64", "short", "long", "blank"],
+)
+def test_a_malformed_signature_is_refused(signature: str) -> None:
+    with pytest.raises(SignatureError):
+        verified({"X-WC-Webhook-Signature": signature}, b"{}", SECRET)
+
+
+@pytest.mark.parametrize("change", [str.lower, str.upper, str.title, str.swapcase])
+def test_header_names_count_in_any_case(change: Any) -> None:
+    headers = {change(name): value for name, value in delivery(19).headers.items()}
+
+    found = verified(headers, delivery(19).body, SECRET)
+
+    assert (found.topic, found.webhook_id) == ("order.created", "2")
+
+
+def test_a_delivery_carries_what_its_headers_say() -> None:
+    one = delivery(19)
+
+    assert verified(one.headers, one.body, SECRET) == Delivery(
+        topic="order.created",
+        body=one.body,
+        received_ms=NOW,
+        source="http://127.0.0.1:8899/",
+        webhook_id="2",
+        delivery_id="1f3ec9b32ea8c288fb1ca519c8d840e1",
+        signature="d7gc2/whQcpDGQ9xyRlEpOzl0ods8pl1AJmL9dq7AHw=",
+    )
+
+
+@pytest.mark.parametrize(("signer", "name"), [("new", "current"), ("old", "previous")])
+def test_during_rotation_both_secrets_are_valid_and_told_apart(signer: str, name: str) -> None:
+    configured = {"current": "new", "previous": "old"}
+
+    _, matched = webhooks.verify(signed(b"{}", signer), b"{}", configured, received_ms=NOW)
+
+    assert matched == name
+
+
+def test_a_refusal_does_not_give_the_right_signature_away() -> None:
+    body = b'{"id":1}'
+
+    with pytest.raises(SignatureError) as refused:
+        verified(signed(body, "another"), body, SECRET)
+
+    assert webhooks.sign(body, SECRET) not in str(refused.value)
+
+
+def test_a_printed_delivery_shows_no_personal_data() -> None:
+    one = delivery(19)
+
+    assert "@shop.example" in one.body.decode()
+    assert "@shop.example" not in repr(verified(one.headers, one.body, SECRET))
+
+
+# Pings
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ({"Content-Type": "application/json"}, b"webhook_id=2"),
+        ({}, b"webhook_id=2"),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, b"webhook_id="),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, b"webhook_id=2&x=1"),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, b"webhook_id=two"),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, "webhook_id=٢".encode()),
+        ({"Content-Type": "application/x-www-form-urlencoded", "X-WC-Webhook-Signature": "x"}, b"webhook_id=2"),
+    ],
+    ids=["as json", "no content type", "no number", "more", "no digits", "other digits", "signed"],
+)
+def test_nothing_else_is_a_ping(headers: dict[str, str], body: bytes) -> None:
+    assert not webhooks.is_ping(headers, body)
+
+
+# What a delivery is about
+
+
+@pytest.mark.parametrize(
+    ("topic", "content", "entity"),
+    [
+        ("order.created", ORDER, "order:1234"),
+        ("order.updated", ORDER, "order:1234"),
+        ("order.restored", ORDER, "order:1234"),
+        ("order.deleted", ONLY_AN_ID, "order:1234"),
+        ("customer.created", CUSTOMER, "customer:56"),
+        ("customer.updated", CUSTOMER, "customer:56"),
+        ("customer.deleted", ONLY_AN_ID, "customer:1234"),
+        ("customer.updated", {"id": 56, "email": ""}, "customer:56"),
+        ("order.updated", {**ORDER, "total": None, "billing": "none"}, "order:1234"),
+        ("order.updated", {**ORDER, "id": 2**64 - 1}, "order:18446744073709551615"),
+    ],
+)
+def test_orders_and_customers_are_identified(topic: str, content: Any, entity: str) -> None:
+    assert webhooks.identify(a_delivery(topic, content)).entity == entity
+
+
+SHAPES = {"order": ORDER, "customer": CUSTOMER, "only an id": ONLY_AN_ID, "nothing": {}}
+EXPECTED = {"deleted": {"order": "only an id", "customer": "only an id"}}
+MISMATCHES = [
+    (f"{kind}.{event}", shape)
+    for kind in ("order", "customer")
+    for event in ("created", "updated", "restored", "deleted")
+    for shape in SHAPES
+    if (kind, event) != ("customer", "restored") and shape != EXPECTED.get(event, {}).get(kind, kind)
+]
+
+
+@pytest.mark.parametrize(("topic", "shape"), MISMATCHES)
+def test_a_body_under_the_wrong_topic_is_no_entity(topic: str, shape: str) -> None:
+    assert refusal(topic, SHAPES[shape]).cause == "topic_mismatch"
+
+
+@pytest.mark.parametrize("identifier", [0, -1, True, 1.0, "1234", None, [], 2**64, 10**400])
+@pytest.mark.parametrize("topic", ["order.updated", "order.deleted"])
+def test_an_id_is_a_positive_whole_number(topic: str, identifier: Any) -> None:
+    content = {"id": identifier} if topic == "order.deleted" else {**ORDER, "id": identifier}
+
+    assert refusal(topic, content).cause == "topic_mismatch"
+
+
+@pytest.mark.parametrize("status", [None, 1, ["processing"]])
+def test_an_order_has_a_status(status: Any) -> None:
+    assert refusal("order.updated", {**ORDER, "status": status}).cause == "topic_mismatch"
+
+
+@pytest.mark.parametrize(
+    "topic", ["", "order", "order.published", "customer.restored", "coupon.created", "ORDER.CREATED"]
+)
+def test_other_topics_are_no_entities(topic: str) -> None:
+    assert refusal(topic, ORDER).cause == "unknown_topic"
+
+
+@pytest.mark.parametrize("header", [{"X-WC-Webhook-Resource": "customer"}, {"x-wc-webhook-event": "deleted"}])
+def test_a_topic_its_other_headers_contradict_is_unknown(header: dict[str, str]) -> None:
+    body = json.dumps(ORDER).encode()
+    contradictory = verified(signed(body, **header), body, SECRET)
+
+    with pytest.raises(NotAnEntity, match="unknown_topic"):
+        webhooks.identify(contradictory)
+
+
+@pytest.mark.parametrize(
+    ("code", "lost"),
+    [
+        ("woocommerce_rest_cannot_view", True),
+        ("rest_no_route", True),
+        ("rest_api_unavailable", True),
+        ("woocommerce_rest_invalid_shop_order_id", True),  # all that an old-API webhook sends of a shop on HPOS
+        ("woocommerce_rest_shop_order_invalid_id", False),
+        ("wc_user_invalid_id", False),
+    ],
+)
+@pytest.mark.parametrize("topic", ["order.created", "customer.updated"])
+def test_a_rest_error_gives_its_code_and_whether_an_event_is_lost(topic: str, code: str, lost: bool) -> None:
+    refused = refusal(topic, {**REST_ERROR, "code": code})
+
+    assert (refused.cause, refused.lost_event) == (code, lost)
+
+
+@pytest.mark.parametrize("code", [None, 5, "", "Jane Doe", "a" * 100, "rest\nno_route"])
+def test_only_a_plain_code_becomes_a_cause(code: Any) -> None:
+    assert refusal("order.created", {**REST_ERROR, "code": code}).cause == "topic_mismatch"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        delivery(19).body[:-1],
+        b"webhook_id=2",
+        b"\xff\xfe{\x00}\x00",
+        b"\xef\xbb\xbf{}",
+        b'{"id":1,"status":"x","total":NaN}',
+        b'{"id":1,"status":"x","total":-Infinity}',
+        b'{"id":' + b"9" * 5000 + b"}",
+        b"[" * 200_000,
+    ],
+    ids=["empty", "truncated", "form", "utf-16", "bom", "nan", "infinity", "endless number", "endless nesting"],
+)
+def test_what_is_no_json_is_no_entity_and_an_event_lost(body: bytes) -> None:
+    refused = refusal("order.updated", body)
+
+    assert (refused.cause, refused.lost_event) == ("not_json", True)
+
+
+@pytest.mark.parametrize("content", [[], [ORDER], "order", 5, 1.5, True, None])
+def test_json_that_is_no_object_is_no_entity(content: Any) -> None:
+    assert refusal("order.updated", content).cause == "topic_mismatch"
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text() | st.sampled_from(["id", "status"]), inner),
+    max_leaves=8,
+)
+
+
+@given(st.text() | st.sampled_from(["order.created", "order.deleted", "customer.updated"]), json_values | bodies)
+def test_any_content_is_an_entity_or_refused(topic: str, content: Any) -> None:
+    try:
+        entity = webhooks.identify(a_delivery(topic, content)).entity
+    except NotAnEntity:
+        return
+    assert entity.startswith(topic.partition(".")[0] + ":")
+
+
+@pytest.mark.parametrize(
+    ("nr", "entity"),
+    [
+        (8, "customer:2"),
+        (16, "customer:4"),
+        (19, "order:16"),
+        (43, "order:28"),
+        (78, "order:40"),
+        (79, "order:40"),
+        (89, "customer:3"),
+        (213, "order:65"),
+        (217, "order:66"),
+    ],
+)
+def test_deliveries_of_a_real_store_are_identified(nr: int, entity: str) -> None:
+    one = delivery(nr)
+
+    assert webhooks.identify(verified(one.headers, one.body, SECRET)).entity == entity
+
+
+@pytest.mark.parametrize(
+    ("nr", "cause", "lost"),
+    [
+        (112, "woocommerce_rest_shop_order_invalid_id", False),
+        (115, "wc_user_invalid_id", False),
+        (117, "woocommerce_rest_cannot_view", True),
+        (119, "woocommerce_rest_cannot_view", True),
+        (158, "unknown_topic", False),
+        (159, "unknown_topic", False),
+        *[(nr, "rest_no_route", True) for nr in (247, 248, 249, 250)],
+    ],
+)
+def test_the_accidents_of_a_real_store_are_told_apart(nr: int, cause: str, lost: bool) -> None:
+    one = delivery(nr)
+
+    refused = refusal(one.topic, one.body)
+
+    assert (refused.cause, refused.lost_event) == (cause, lost)
+
+
+@pytest.mark.parametrize(
+    "customer",
+    [
+        {"id": 2, "email": "ana@shop.example", "username": "ana", "last_order": None, "orders_count": 0},
+        {"id": 2, "email": "ana@shop.example", "username": "ana", "role": "customer", "total_spent": "0.00"},
+    ],
+    ids=["v1", "v2"],
+)
+def test_customers_of_older_apis_are_identified(customer: dict[str, Any]) -> None:
+    assert webhooks.identify(a_delivery("customer.created", customer)).entity == "customer:2"
