@@ -66,15 +66,15 @@ def _plain(body: bytes) -> str | None:
 
 
 def _compressed(body: bytes) -> str:
-    return base64.b64encode(gzip.compress(body, mtime=0)).decode()
+    return base64.b64encode(gzip.compress(body, compresslevel=6, mtime=0)).decode()
 
 
 def _trimmed(body: bytes) -> bytes:
     try:
         thing = json.loads(body, object_hook=lambda found: {k: v for k, v in found.items() if k not in _BULK})
+        return json.dumps(thing, separators=(",", ":"), allow_nan=False).encode()
     except (ValueError, RecursionError):
         return body
-    return json.dumps(thing, separators=(",", ":")).encode()
 
 
 def _size(message: dict[str, Any]) -> int:

@@ -1,0 +1,271 @@
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from woohub import messages
+from woohub.errors import InvalidMessage
+from woohub.webhooks import Delivery
+
+MEBIBYTE = 1024 * 1024
+FORMAT_1 = json.loads((Path(__file__).parents[1] / "fixtures" / "messages-format-1.json").read_text(encoding="utf-8"))
+
+deliveries = st.builds(
+    Delivery,
+    topic=st.text(),
+    body=st.binary() | st.text().map(str.encode),
+    received_ms=st.integers(0, 10**13 - 1),
+    entity=st.text(),
+    source=st.text(st.characters()),  # lone surrogates too: a header may hold anything
+    webhook_id=st.text(),
+    delivery_id=st.text(),
+    signature=st.text(),
+)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+def a_delivery(body: bytes = b'{"id":1234}') -> Delivery:
+    return Delivery(topic="order.deleted", body=body, received_ms=1_795_473_681_000, entity="order:1234", signature="s")
+
+
+def received(message: dict[str, Any]) -> Delivery:
+    return messages.from_sqs(message["MessageBody"], messages.flat_attributes(message["MessageAttributes"]))
+
+
+def metadata(**changes: Any) -> dict[str, str]:
+    fields = json.loads(messages.to_sqs(a_delivery())["MessageAttributes"]["delivery"]["StringValue"])
+    return {"delivery": json.dumps({**fields, **changes})}
+
+
+def size(message: dict[str, Any]) -> int:
+    attributes = message["MessageAttributes"].items()
+    lengths = [len(part.encode()) for name, value in attributes for part in (name, *value.values())]
+    return len(message["MessageBody"].encode()) + sum(lengths)
+
+
+def noise(length: int) -> bytes:
+    return random.Random(0).randbytes(length)  # noqa: S311
+
+
+# There and back
+
+
+@given(deliveries)
+@example(a_delivery(b""))
+@example(a_delivery(b"a\r\nb\rc\td"))
+@example(a_delivery(b"\x00"))
+@example(a_delivery("\ufffe\uffff".encode()))
+@example(a_delivery(b"\xed\xa0\x80"))
+def test_a_round_trip_loses_nothing(delivery: Delivery) -> None:
+    assert received(messages.to_sqs(delivery)) == delivery
+
+
+@given(deliveries)
+def test_a_message_holds_only_characters_that_sqs_accepts(delivery: Delivery) -> None:
+    message = messages.to_sqs(delivery)
+    text = message["MessageBody"] + message["MessageAttributes"]["delivery"]["StringValue"]
+
+    assert message["MessageBody"]
+    assert all(c in "\t\n\r" or " " <= c <= "\ud7ff" or "\ue000" <= c <= "\ufffd" or c > "\uffff" for c in text)
+
+
+def test_a_message_keeps_nine_attributes_free() -> None:
+    assert list(messages.to_sqs(a_delivery())["MessageAttributes"]) == ["delivery"]
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding"),
+    [
+        (b'{"id":1234}', "plain"),
+        (b"x" * 256 * 1024, "plain"),
+        (b"x" * (256 * 1024 + 1), "gzip+base64"),
+        (b"\xff", "gzip+base64"),
+        (b"\x0b", "gzip+base64"),
+        (b"", "gzip+base64"),
+        (noise(MEBIBYTE * 7 // 10), "gzip+base64"),
+    ],
+    ids=["small", "256 KiB", "larger", "no text", "refused by SQS", "empty", "dense"],
+)
+def test_a_body_travels_plain_where_it_can(body: bytes, encoding: str) -> None:
+    message = messages.to_sqs(a_delivery(body))
+
+    assert messages.encoding(message) == encoding
+    assert size(message) <= MEBIBYTE
+    assert received(message).body == body
+
+
+def test_an_order_as_large_as_lambda_can_receive_fits() -> None:
+    items = [{"id": n, "name": f"Product {n}", "price": n / 7, "taxes": []} for n in range(90_000)]
+    body = json.dumps({"id": 1, "status": "processing", "line_items": items}).encode()
+
+    message = messages.to_sqs(a_delivery(body))
+
+    assert len(body) > 5.5 * MEBIBYTE
+    assert size(message) <= MEBIBYTE
+    assert received(message).body == body
+
+
+def test_what_does_not_compress_enough_is_sent_without_the_bulk_and_without_the_signature() -> None:
+    order = {"id": 1, "status": "processing", "line_items": [{"name": "A"}]}
+    bulk = {"meta_data": [{"value": base64.b64encode(noise(2 * MEBIBYTE)).decode()}], "_links": {}}
+    body = json.dumps({**order, "line_items": [{"name": "A", **bulk}], **bulk}).encode()
+
+    message = messages.to_sqs(a_delivery(body))
+
+    assert messages.encoding(message) == "trimmed"
+    assert json.loads(received(message).body) == order
+    assert received(message).signature == ""
+
+
+@pytest.mark.parametrize("body", [noise(MEBIBYTE), json.dumps([base64.b64encode(noise(MEBIBYTE)).decode()]).encode()])
+def test_what_cannot_fit_is_told(body: bytes) -> None:
+    with pytest.raises(InvalidMessage, match="do not fit"):
+        messages.to_sqs(a_delivery(body))
+
+
+# Messages of other versions
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body"),
+    [
+        ("plain", b'{"id":40}'),
+        ("gzip+base64", b'{"id":7,"status":"processing","note":"\x00\xff"}'),
+        ("trimmed", b'{"id":7,"status":"processing"}'),
+    ],
+)
+def test_format_1_stays_readable(encoding: str, body: bytes) -> None:
+    sample = FORMAT_1[encoding]
+
+    assert messages.from_sqs(sample["body"], {"delivery": sample["delivery"]}).body == body
+
+
+def test_format_1_keeps_its_fields() -> None:
+    sample = FORMAT_1["plain"]
+
+    assert messages.from_sqs(sample["body"], {"delivery": sample["delivery"]}) == Delivery(
+        topic="order.deleted",
+        body=b'{"id":40}',
+        received_ms=1795473749000,
+        entity="order:40",
+        source="http://127.0.0.1:8899/",
+        webhook_id="4",
+        delivery_id="bae389af92750f8a580623e326622026",
+        signature="A7pgSC3ZAM7n0TSldgcfAE3N6k8oXh6hV9QShB3YAgQ=",
+    )
+
+
+def test_fields_a_later_version_adds_are_ignored() -> None:
+    assert messages.from_sqs('{"id":1234}', metadata(added="later")) == a_delivery()
+
+
+def test_a_newer_format_says_what_to_do() -> None:
+    with pytest.raises(InvalidMessage, match=r"message format 2, .* deploy the newer one, redrive"):
+        messages.from_sqs("{}", metadata(format=2))
+
+
+# Messages that are none
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {},
+        {"delivery": ""},
+        {"delivery": "{"},
+        {"delivery": "[" * 200_000},
+        {"delivery": '{"format":' + "9" * 5000 + "}"},
+        {"delivery": "[]"},
+        {"delivery": "{}"},
+        metadata(format="1"),
+        metadata(format=True),
+        metadata(format=0),
+        metadata(encoding="rot13"),
+        metadata(encoding=None),
+        metadata(encoding=["plain"]),
+        metadata(topic=None),
+        metadata(entity=5),
+        metadata(signature=[]),
+        metadata(received_ms="1"),
+        metadata(received_ms=True),
+        metadata(received_ms=None),
+        metadata(received_ms=-1),
+        metadata(received_ms=10**13),
+    ],
+)
+def test_metadata_that_is_not_ours_is_refused(attributes: dict[str, str]) -> None:
+    with pytest.raises(InvalidMessage):
+        messages.from_sqs('{"id":1234}', attributes)
+
+
+ENDLESS = base64.b64encode(gzip.compress(bytes(17 * MEBIBYTE))).decode()
+WHOLE = base64.b64encode(gzip.compress(b"content")).decode()
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "{}", "é", "====", WHOLE[:-8], WHOLE + WHOLE, WHOLE + "\n", base64.b64encode(b"content").decode(), ENDLESS],
+    ids=["empty", "json", "no ascii", "no base64", "truncated", "twice", "and more", "not compressed", "a bomb"],
+)
+@pytest.mark.parametrize("encoding", ["gzip+base64", "trimmed"])
+def test_a_damaged_body_is_refused(encoding: str, body: str) -> None:
+    with pytest.raises(InvalidMessage, match=r"the body is not"):
+        messages.from_sqs(body, metadata(encoding=encoding))
+
+
+def test_a_body_that_is_no_text_is_refused() -> None:
+    with pytest.raises(InvalidMessage):
+        messages.from_sqs("\ud800", metadata())
+
+
+fields = st.fixed_dictionaries(
+    {},
+    optional={
+        "format": st.just(1) | json_values,
+        "encoding": st.sampled_from(["plain", "gzip+base64", "trimmed"]) | json_values,
+        "received_ms": st.integers() | json_values,
+        "topic": st.text() | json_values,
+        "entity": st.text() | json_values,
+    },
+)
+
+
+@given(
+    st.text(st.characters()),
+    st.dictionaries(st.text(), st.text()) | st.fixed_dictionaries({"delivery": fields.map(json.dumps)}),
+)
+def test_any_message_is_a_delivery_or_invalid(body: str, attributes: dict[str, str]) -> None:
+    try:
+        delivery = messages.from_sqs(body, attributes)
+    except InvalidMessage:
+        return
+    assert received(messages.to_sqs(delivery)) == delivery
+
+
+# Attributes
+
+
+def test_attributes_are_flattened_from_lambda_and_from_boto3() -> None:
+    from_lambda = {"delivery": {"stringValue": "x", "dataType": "String", "binaryListValues": []}}
+    from_boto3 = {"delivery": {"StringValue": "x", "DataType": "String"}}
+
+    assert messages.flat_attributes(from_lambda) == messages.flat_attributes(from_boto3) == {"delivery": "x"}
+
+
+@pytest.mark.parametrize(
+    "attribute", [None, "x", {}, {"binaryValue": "eA=="}, {"stringValue": None}, {"StringValue": 5}]
+)
+def test_attributes_without_text_are_left_out(attribute: Any) -> None:
+    assert messages.flat_attributes({"other": attribute}) == {}
