@@ -92,10 +92,9 @@ class EventSourceMapping:
         self._client.update_event_source_mapping(UUID=self._find(), Enabled=flow)
 
 
-def mapping_id(client: LambdaClient, queue_arn: str, function_name: str) -> str:
-    """Find the mapping of a queue to a function: the consumer cannot be told its own, which is made after it."""
-    found = client.list_event_source_mappings(EventSourceArn=queue_arn, FunctionName=function_name)
-    return found["EventSourceMappings"][0]["UUID"]
+def mapping_id(client: LambdaClient, function_name: str) -> str:
+    """Find what feeds a function: the consumer cannot be told its own mapping, which is made after it."""
+    return client.list_event_source_mappings(FunctionName=function_name)["EventSourceMappings"][0]["UUID"]
 
 
 class Breaker:

@@ -33,10 +33,13 @@ T = TypeVar("T")
 
 
 class Response(Protocol):
-    """The part of urllib3's response in use."""
+    """The part of urllib3's response in use; header names in any case."""
 
-    status: int
-    headers: Mapping[str, str]
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
 
     @property
     def data(self) -> bytes: ...
