@@ -1,0 +1,81 @@
+# woohub. `make` alone lists the targets.
+
+PYTHON ?= python3
+ARCHITECTURE ?= arm64
+STEP := @packaging/step
+UV := .venv/bin/uv
+SAM := .venv-sam/bin/sam
+INSTALL := $(UV) pip install --require-hashes
+
+export UV_SYSTEM_CERTS ?= true
+export SAM_CLI_TELEMETRY := 0
+
+# Nothing that runs on this machine may find its way to a real AWS account.
+LOCAL := env -u AWS_PROFILE -u AWS_DEFAULT_PROFILE -u AWS_SESSION_TOKEN -u AWS_ENDPOINT_URL AWS_CONFIG_FILE=/dev/null \
+	AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_EC2_METADATA_DISABLED=true AWS_ACCESS_KEY_ID=local \
+	AWS_SECRET_ACCESS_KEY=local AWS_REGION=eu-west-1 AWS_DEFAULT_REGION=eu-west-1
+
+.DEFAULT_GOAL := help
+.PHONY: help install format check test demo local build deploy lock clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: .venv/ready .venv-sam/ready .venv-emulator/ready ## Install everything into three environments in this folder
+
+format: .venv/ready ## Format the code
+	.venv/bin/ruff check --quiet --fix-only .
+	.venv/bin/ruff format .
+
+check: .venv/ready .venv-sam/ready ## Format, lint, types, spelling, template
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/codespell
+	$(LOCAL) $(SAM) validate --lint
+
+test: install ## Pass all tests
+	$(LOCAL) .venv/bin/pytest
+
+demo: install ## Show it: the deployed stack on this machine, real deliveries, the result
+	@$(LOCAL) .venv/bin/python -m tools.local_stack demo
+
+local: install ## The stack on this machine, until interrupted
+	@$(LOCAL) .venv/bin/python -m tools.local_stack up
+
+build: .venv/ready .venv-sam/ready ## Build what is deployed (ARCHITECTURE=arm64 or x86_64)
+	ARCHITECTURE=$(ARCHITECTURE) $(SAM) build --parameter-overrides Architecture=$(ARCHITECTURE)
+
+deploy: build ## Deploy to AWS with your credentials
+	$(SAM) deploy --parameter-overrides Architecture=$(ARCHITECTURE) $(PARAMETERS)
+
+LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $(UPGRADE)
+RUNTIME_HAS := boto3 botocore s3transfer python-dateutil six# Lambda brings boto3 and what it needs
+
+lock: .venv/ready ## Renew the locked versions (UPGRADE=--upgrade for newer ones)
+	$(LOCK) pyproject.toml --extra tools --group dev --output-file requirements/dev.txt
+	$(LOCK) --group sam --output-file requirements/sam.txt
+	$(LOCK) --group emulator --output-file requirements/emulator.txt
+	$(LOCK) pyproject.toml --constraints requirements/dev.txt $(RUNTIME_HAS:%=--no-emit-package %) \
+		--output-file layers/dependencies/requirements.txt
+
+clean: ## Remove environments and everything built
+	rm -rf .venv .venv-sam .venv-emulator .aws-sam .local .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+# The environments. Three, because the pins of sam, of the emulator and of the project exclude each other.
+
+.venv/ready: requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' || { \
+		echo "woohub needs Python 3.11 to 3.14, but $(PYTHON) is $$($(PYTHON) --version 2>&1)." \
+			"Name another one: make PYTHON=python3.13 $(MAKECMDGOALS)"; exit 1; }
+	$(STEP) "Python environment" $(PYTHON) -m venv .venv
+	@awk '/^uv==/,!/\\$$/' requirements/dev.txt >.venv/uv.txt
+	$(STEP) "uv" .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r .venv/uv.txt
+	$(STEP) "woohub's packages" $(INSTALL) --python .venv --requirements requirements/dev.txt
+	$(STEP) "woohub" $(UV) pip install --python .venv --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv-%/ready: requirements/%.txt | .venv/ready
+	$(STEP) "Python environment for $*" .venv/bin/python -m venv --without-pip .venv-$*
+	$(STEP) "packages for $*" $(INSTALL) --python .venv-$* --requirements requirements/$*.txt
+	@touch $@
