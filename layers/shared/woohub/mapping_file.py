@@ -206,13 +206,26 @@ def _line(text: str, message: str) -> str:
     return f": {text.splitlines()[int(found[1]) - 1].strip()}" if found else ""
 
 
+RULES = {
+    "missing": "is missing",
+    "string_type": "must be a text in quotes",
+    "tuple_type": 'must be a name in quotes or a list of them: ["first", "second"]',
+    "model_type": "must be written in braces, { … }, or be a section of its own",
+    "dict_type": "must be a section of its own",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+}
+
+
 def _shape_mistake(error: ErrorDetails) -> str:
     place = ".".join(str(part) for part in error["loc"] if part != "[key]")
     if error["type"] == "extra_forbidden":
         return f"{place}: unknown; allowed here: {', '.join(_allowed(error['loc']))}"
     if error["type"] == "literal_error":
         return f"{place}: {error['input']!r} is not possible; allowed: {error['ctx']['expected']}"
-    return f"{place}: {'is missing' if error['type'] == 'missing' else error['msg']}"
+    return f"{place}: {RULES.get(error['type'], error['msg'])}"
 
 
 def _allowed(place: tuple[int | str, ...]) -> list[str]:
