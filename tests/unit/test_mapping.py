@@ -111,6 +111,12 @@ def test_a_real_order_makes_exactly_this_deal() -> None:
 # Values
 
 
+def test_the_name_on_the_billing_address_is_preferred_to_the_accounts() -> None:
+    contact = MAPPING.contact_from_customer(customer())
+
+    assert (contact["firstname"], contact["lastname"]) == ("Jane", "Doe")
+
+
 @pytest.mark.parametrize("guest", [0, "0", None, ""], ids=repr)
 def test_guests_have_no_customer_id(guest: object) -> None:
     assert "woocommerce_customer_id" not in MAPPING.contact_from_order(order(customer_id=guest))
@@ -215,6 +221,12 @@ def test_text_is_cut_to_what_hubspot_takes() -> None:
 
     assert len(products) == LONGEST
     assert products.startswith("x" * 999 + ", x")
+
+
+def test_a_cut_leaves_no_space_at_the_end() -> None:
+    deal = MAPPING.deal(order(line_items=[{"name": "x" * (LONGEST - 1) + " and more"}]))
+
+    assert deal["associated_products"] == "x" * (LONGEST - 1)
 
 
 # Stages
