@@ -1,0 +1,258 @@
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from woohub.errors import Unavailable
+from woohub.settings import (
+    ConsumerSettings,
+    GovernorSettings,
+    IngestSettings,
+    Secret,
+    hubspot_token,
+    webhook_secrets,
+)
+
+CONSUMER = {
+    "QUEUE_URL": "https://queue",
+    "DEAD_LETTER_QUEUE_URL": "https://dead-letters",
+    "HUBSPOT_SECRET_ARN": "arn:hubspot",
+    "BREAKER_PARAMETER": "/breaker",
+}
+UNREACHABLE = EndpointConnectionError(endpoint_url="https://secretsmanager")
+
+
+def refused(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "no"}}, "GetSecretValue")
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class SecretsManager:
+    """Answers with what it holds: a secret, or an error to raise."""
+
+    def __init__(self, holds: str | Exception) -> None:
+        self.holds = holds
+        self.calls = 0
+
+    def get_secret_value(self, **arguments: str) -> dict[str, Any]:
+        assert arguments == {"SecretId": "arn"}
+        self.calls += 1
+        if isinstance(self.holds, Exception):
+            raise self.holds
+        return {"SecretString": self.holds}
+
+
+def a_secret(client: SecretsManager, clock: Clock) -> Secret:
+    return Secret(cast("Any", client), "arn", max_age_s=300, min_refresh_s=30, clock=clock)
+
+
+# Settings
+
+
+def test_settings_are_read_from_the_variables_of_their_names() -> None:
+    settings = ConsumerSettings.from_env(CONSUMER)
+
+    assert (settings.queue_url, settings.dead_letter_queue_url) == ("https://queue", "https://dead-letters")
+    assert (settings.hubspot_secret_arn, settings.breaker_parameter) == ("arn:hubspot", "/breaker")
+
+
+@pytest.mark.parametrize("blank", [{}, {"HUBSPOT_API_VERSION": "", "HUBSPOT_REQUESTS_PER_10_SECONDS": " "}])
+def test_what_is_not_set_has_the_documented_default(blank: dict[str, str]) -> None:
+    settings = ConsumerSettings.from_env(CONSUMER | blank)
+
+    assert settings.hubspot_api_url == "https://api.hubapi.com"
+    assert settings.hubspot_api_version == "2026-09"
+    assert settings.hubspot_requests_per_10_seconds == 90
+    assert settings.hubspot_writers == 1
+    assert settings.log_rejected_payloads is False
+
+
+@pytest.mark.parametrize("value", [{}, {"QUEUE_URL": ""}, {"QUEUE_URL": "  "}])
+def test_a_missing_variable_is_named(value: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="QUEUE_URL is not set"):
+        IngestSettings.from_env({"WEBHOOK_SECRET_ARN": "arn", **value})
+
+
+def test_the_governor_needs_its_mapping() -> None:
+    with pytest.raises(ValueError, match="EVENT_SOURCE_MAPPING_ID is not set"):
+        GovernorSettings.from_env(CONSUMER)
+
+
+@pytest.mark.parametrize("number", ["ten", "0", "-5", "9.5", "1e2", "²", "٣"])
+def test_a_number_that_is_none_is_named(number: str) -> None:
+    with pytest.raises(ValueError, match="HUBSPOT_REQUESTS_PER_10_SECONDS must be a whole number above 0"):
+        ConsumerSettings.from_env(CONSUMER | {"HUBSPOT_REQUESTS_PER_10_SECONDS": number})
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("true", True), ("True", True), ("1", True), ("false", False), ("0", False)]
+)
+def test_switches_are_true_or_false(text: str, value: bool) -> None:
+    assert ConsumerSettings.from_env(CONSUMER | {"LOG_REJECTED_PAYLOADS": text}).log_rejected_payloads is value
+
+
+def test_a_switch_that_is_neither_is_named() -> None:
+    with pytest.raises(ValueError, match="LOG_REJECTED_PAYLOADS must be true or false"):
+        ConsumerSettings.from_env(CONSUMER | {"LOG_REJECTED_PAYLOADS": "perhaps"})
+
+
+# The cached secret
+
+
+def test_a_secret_is_read_once_while_it_is_fresh() -> None:
+    client, clock = SecretsManager("one"), Clock()
+    secret = a_secret(client, clock)
+
+    assert secret.text() == "one"
+    client.holds, clock.now = "two", clock.now + 299
+    assert secret.text() == "one"
+    assert client.calls == 1
+
+
+def test_a_secret_is_read_again_when_it_is_old() -> None:
+    client, clock = SecretsManager("one"), Clock()
+    secret = a_secret(client, clock)
+    secret.text()
+
+    client.holds, clock.now = "two", clock.now + 300
+
+    assert secret.text() == "two"
+
+
+def test_a_refresh_finds_the_new_secret_at_once() -> None:
+    client, clock = SecretsManager("one"), Clock()
+    secret = a_secret(client, clock)
+    secret.text()
+
+    client.holds = "two"
+
+    assert secret.refresh() == "two"
+    assert secret.text() == "two"
+
+
+def test_refreshes_are_at_least_half_a_minute_apart() -> None:
+    client, clock = SecretsManager("one"), Clock()
+    secret = a_secret(client, clock)
+    secret.refresh()
+
+    client.holds, clock.now = "two", clock.now + 29
+    assert secret.refresh() == "one"
+    clock.now += 1
+    assert secret.refresh() == "two"
+
+
+@pytest.mark.parametrize("error", [UNREACHABLE, refused("InternalServiceError"), refused("AccessDeniedException")])
+def test_an_old_secret_is_better_than_none(error: Exception) -> None:
+    client, clock = SecretsManager("one"), Clock()
+    secret = a_secret(client, clock)
+    secret.text()
+
+    client.holds, clock.now = error, clock.now + 1000
+
+    assert secret.text() == "one"
+    assert secret.refresh() == "one"
+
+
+def test_a_secrets_manager_that_fails_is_not_asked_every_time() -> None:
+    client, clock = SecretsManager("one"), Clock()
+    secret = a_secret(client, clock)
+    secret.text()
+    client.holds, clock.now = UNREACHABLE, clock.now + 1000
+
+    for _ in range(10):
+        secret.text()
+        secret.refresh()
+
+    assert client.calls == 3
+
+
+@pytest.mark.parametrize("error", [UNREACHABLE, refused("AccessDeniedException")])
+def test_without_any_secret_yet_the_failure_is_told(error: Exception) -> None:
+    secret = a_secret(SecretsManager(error), Clock())
+
+    with pytest.raises(Unavailable):
+        secret.text()
+    with pytest.raises(Unavailable):
+        secret.refresh()
+
+
+def test_secrets_manager_is_asked_again_after_a_failed_start() -> None:
+    client = SecretsManager(UNREACHABLE)
+    secret = a_secret(client, Clock())
+    with pytest.raises(Unavailable):
+        secret.text()
+
+    client.holds = "one"
+
+    assert secret.text() == "one"
+
+
+def test_a_secret_that_holds_nothing_is_empty() -> None:
+    assert a_secret(SecretsManager(refused("ResourceNotFoundException")), Clock()).text() == ""
+
+
+def test_a_removed_secret_is_not_used_any_longer() -> None:
+    client, clock = SecretsManager("one"), Clock()
+    secret = a_secret(client, clock)
+    secret.text()
+
+    client.holds = refused("ResourceNotFoundException")
+
+    assert secret.refresh() == ""
+
+
+# What secrets hold
+
+
+@pytest.mark.parametrize(
+    ("text", "secrets"),
+    [
+        ("plain", {"current": "plain"}),
+        (" padded ", {"current": " padded "}),
+        ('"quoted"', {"current": '"quoted"'}),
+        ("12345", {"current": "12345"}),
+        ("[1]{}", {"current": "[1]{}"}),
+        ('{"current": "new", "previous": "old"}', {"current": "new", "previous": "old"}),
+        ('{"current": "new"}', {"current": "new"}),
+        ('{"current": "new", "previous": ""}', {"current": "new"}),
+        ('{"current": "new", "previous": null}', {"current": "new"}),
+        ('{"current": 5, "other": "x"}', {}),
+        ("{}", {}),
+        ("", {}),
+    ],
+)
+def test_webhook_secrets_are_an_object_or_plain(text: str, secrets: dict[str, str]) -> None:
+    assert webhook_secrets(text) == secrets
+
+
+@pytest.mark.parametrize(
+    ("text", "token"),
+    [
+        ("pat-na1-1234", "pat-na1-1234"),
+        ("pat-na1-1234\n", "pat-na1-1234"),
+        ('{"token": "pat-na1-1234"}', "pat-na1-1234"),
+        ('{"token": " pat-na1-1234\\n"}', "pat-na1-1234"),
+        ('{"token": ""}', ""),
+        ('{"token": null}', ""),
+        ("{}", ""),
+        ("", ""),
+    ],
+)
+def test_a_hubspot_token_is_an_object_or_plain(text: str, token: str) -> None:
+    assert hubspot_token(text) == token
+
+
+@given(st.text() | st.just("[" * 100_000))
+def test_any_text_is_read(text: str) -> None:
+    assert all(webhook_secrets(text).values())
+    assert hubspot_token(text) == hubspot_token(text).strip()
