@@ -1,0 +1,568 @@
+"""The engine against the simulated portal: what HubSpot holds after batches of deliveries."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+import pytest
+from urllib3 import HTTPHeaderDict
+
+from tests.deliveries import SECRET, captured
+from tests.lab import Lab
+from tests.orders import customer, delivery, message, order
+from tools.hubspot_simulator import Fault
+from tools.hubspot_simulator.definitions import DEALS
+from tools.hubspot_simulator.inprocess import InProcessResponse
+from tools.hubspot_simulator.settings import RequiredProperties
+from woohub import webhooks
+from woohub.errors import InvalidMessage, NotAnEntity, Refused, UnknownOutcome
+from woohub.hubspot import Http, Response
+from woohub.sync import Message
+
+JANE = "jane.doe@example.com"
+JANES = {
+    "email": JANE,
+    "firstname": "Jane",
+    "lastname": "Doe",
+    "phone": "555-123-4567",
+    "address": "123 Main St",
+    "city": "Anytown",
+    "state": "CA",
+    "zip": "90210",
+    "country": "US",
+    "woocommerce_customer_id": "56",
+}
+LATER = {"date_modified_gmt": "2026-11-23T22:41:00"}
+LATER_STILL = {"date_modified_gmt": "2026-11-23T22:42:00"}
+
+
+def paths(lab: Lab) -> list[str]:
+    """The calls so far without those that read definitions, shortened."""
+    shown = [
+        call.path.removeprefix("/crm/objects/2026-09/").removeprefix("/crm/associations/2026-09/") for call in lab.calls
+    ]
+    return [path for path in shown if "properties" not in path]
+
+
+# --- What arrives ---
+
+
+@pytest.mark.parametrize("version", ["2026-09", "2026-03", "v3"])
+def test_the_blueprints_order_becomes_exactly_its_contact_and_deal(version: str) -> None:
+    lab = Lab(version=version)
+    body = order(date_created="2023-10-26T10:00:00", date_created_gmt=None, date_modified_gmt=None)
+
+    assert lab.verdicts(message("order.created", body)) == ["done"]
+
+    contact, deal = lab.contact(), lab.deal()
+    assert {name: contact[name] for name in JANES} == JANES
+    assert deal["dealname"] == "WooCommerce Order #1234 - Jane Doe"
+    assert deal["dealstage"] == "newly_created_order"
+    assert deal["amount"] == "150.00"
+    assert deal["closedate"] in ("2023-10-26T10:00:00Z", "2023-10-26T10:00:00.000Z")
+    assert deal["pipeline"] == "ecommerce_sales"
+    assert deal["currency"] == "USD"
+    assert deal["woocommerce_order_id"] == "1234"
+    assert deal["woocommerce_order_status"] == "processing"
+    assert deal["associated_products"] == "Product A, Product B"
+    assert lab.associated == {("1234", JANE)}
+
+
+def test_created_and_updated_at_once_are_one_contact_and_one_deal() -> None:
+    lab = Lab()
+
+    lab.verdicts(message("order.created", order()), message("order.updated", order(), 0.1))
+
+    assert len(lab.deals) == len(lab.contacts) == 1
+    assert lab.associated == {("1234", JANE)}
+
+
+def test_updated_before_created_ends_in_the_newer_state() -> None:
+    lab = Lab()
+
+    lab.verdicts(message("order.updated", order(status="completed", **LATER)))
+    lab.verdicts(message("order.created", order(), 1))
+
+    assert lab.deal()["woocommerce_order_status"] == "completed"
+    assert lab.deal()["dealstage"] == "completed"
+
+
+def test_a_hundred_new_orders_take_four_calls() -> None:
+    lab = Lab()
+    lab.verdicts(message("order.created", order(1)))
+    lab.calls.clear()
+
+    batch = [
+        message("order.created", order(number, billing={"email": f"shopper{number}@example.com"}))
+        for number in range(2, 102)
+    ]
+
+    assert set(lab.verdicts(*batch)) == {"done"}
+    assert paths(lab) == ["contacts/batch/read", "contacts/batch/create", "deals/batch/read", "deals/batch/create"]
+    assert len(lab.associated) == 101
+
+
+def test_a_hundred_status_changes_take_three_calls() -> None:
+    lab = Lab()
+    emails = {number: f"shopper{number}@example.com" for number in range(1, 101)}
+    lab.verdicts(*[message("order.created", order(n, billing={"email": email})) for n, email in emails.items()])
+    lab.calls.clear()
+
+    changed = [order(n, status="completed", billing={"email": email}, **LATER) for n, email in emails.items()]
+    lab.verdicts(*[message("order.updated", body, 60) for body in changed])
+
+    assert paths(lab) == ["contacts/batch/read", "deals/batch/read", "deals/batch/update"]
+    assert {deal["dealstage"] for deal in lab.deals} == {"completed"}
+
+
+def test_an_unchanged_redelivery_takes_two_reads_and_no_write() -> None:
+    lab = Lab()
+    lab.verdicts(message("order.created", order()))
+    lab.calls.clear()
+
+    lab.verdicts(message("order.updated", order(), 30))
+
+    assert paths(lab) == ["contacts/batch/read", "deals/batch/read"]
+
+
+def test_the_captured_deliveries_end_the_same_in_batches_of_any_size() -> None:
+    found = []
+    for size in (1, 7, 100):
+        lab, messages = Lab(), _captured_messages()
+        for some in (messages[start : start + size] for start in range(0, len(messages), size)):
+            assert set(lab.verdicts(*some)) <= {"done", "ignored"}
+        found.append(_final(lab))
+
+    assert found[0] == found[1] == found[2]
+    assert len(found[0][0]) == len({deal["woocommerce_order_id"] for deal in found[0][0]}) > 20
+
+
+def _captured_messages() -> list[Message]:
+    messages = []
+    for one in captured():
+        if one.secret != SECRET:
+            continue
+        received, _ = webhooks.verify(
+            one.headers, one.body, {"current": SECRET}, received_ms=1_795_500_000_000 + one.nr
+        )
+        try:
+            messages.append(Message(str(one.nr), webhooks.identify(received)))
+        except NotAnEntity:
+            continue
+    return messages
+
+
+def _final(lab: Lab) -> tuple[list[dict[str, str]], list[dict[str, str]], set[tuple[str, str]]]:
+    def shown(row: dict[str, str]) -> dict[str, str]:
+        return {
+            k: v
+            for k, v in row.items()
+            if not k.startswith(("hs_", "createdate", "lastmod", "num_")) and "version" not in k
+        }
+
+    deals = sorted((shown(row) for row in lab.deals), key=lambda row: row["woocommerce_order_id"])
+    return deals, sorted((shown(row) for row in lab.contacts), key=lambda row: row["email"]), lab.associated
+
+
+# --- Newer and older ---
+
+
+def test_a_stale_delivery_changes_nothing() -> None:
+    lab = Lab()
+    lab.verdicts(message("order.updated", order(status="completed", total="99.00", **LATER)))
+
+    lab.verdicts(message("order.updated", order(status="on-hold", total="150.00"), 5))
+
+    assert lab.deal()["woocommerce_order_status"] == "completed"
+    assert lab.deal()["amount"] == "99.00"
+
+
+def test_a_stale_delivery_still_fills_what_is_empty() -> None:
+    lab = Lab()
+    lab.verdicts(
+        message("order.updated", order(billing={"phone": ""}, date_created_gmt="2026-11-23T22:41:00", **LATER))
+    )
+
+    lab.verdicts(message("order.created", order(1000), 5))
+
+    assert lab.contact()["phone"] == "555-123-4567"
+
+
+def test_within_the_same_second_the_later_receipt_wins() -> None:
+    lab = Lab()
+
+    lab.verdicts(message("order.updated", order(status="on-hold"), 0.2), message("order.created", order(), 0.1))
+
+    assert lab.deal()["woocommerce_order_status"] == "on-hold"
+
+
+def test_a_status_change_of_an_old_order_keeps_the_customers_newer_address() -> None:
+    lab = Lab()
+    lab.verdicts(message("order.created", order()))
+    moved = customer(date_modified_gmt="2026-11-23T22:41:00", billing={"city": "Newtown"})
+    lab.verdicts(message("customer.updated", moved, 60))
+
+    lab.verdicts(message("order.updated", order(status="completed", **LATER_STILL), 120))
+
+    assert lab.contact()["city"] == "Newtown"
+    assert lab.deal()["dealstage"] == "completed"
+
+
+def test_a_blank_never_replaces_a_value() -> None:
+    lab = Lab()
+    lab.verdicts(message("order.created", order()))
+
+    blank = order(1235, date_created_gmt="2026-11-23T22:41:00", billing={"phone": "", "city": " "}, **LATER)
+    lab.verdicts(message("order.created", blank, 60))
+
+    assert lab.contact()["phone"] == "555-123-4567"
+    assert lab.contact()["city"] == "Anytown"
+
+
+# --- Salespeople ---
+
+
+def _edit(lab: Lab, kind: str, record_id: str, **properties: str) -> None:
+    lab.hubspot.update(kind, [{"id": record_id, "objectWriteTraceId": "a person", "properties": properties}])
+
+
+def test_a_stage_moved_by_a_salesperson_stays_until_the_status_changes() -> None:
+    lab = Lab()
+    lab.verdicts(message("order.created", order()))
+    _edit(lab, "deals", lab.deal()["hs_object_id"], dealstage="on_hold")
+
+    lab.verdicts(message("order.updated", order(total="151.00", **LATER), 60))
+    assert (lab.deal()["dealstage"], lab.deal()["amount"]) == ("on_hold", "151.00")
+
+    lab.verdicts(message("order.updated", order(status="completed", **LATER_STILL), 120))
+    assert lab.deal()["dealstage"] == "completed"
+
+
+def test_a_deal_renamed_by_a_salesperson_keeps_its_name() -> None:
+    lab = Lab()
+    lab.verdicts(message("order.created", order()))
+    _edit(lab, "deals", lab.deal()["hs_object_id"], dealname="Jane's big one")
+
+    lab.verdicts(message("order.updated", order(billing={"last_name": "Roe"}, **LATER), 60))
+
+    assert lab.deal()["dealname"] == "Jane's big one"
+
+
+# --- Trash ---
+
+
+def test_a_trashed_order_moves_its_deal_to_the_lost_stage_and_deletes_nothing() -> None:
+    lab = Lab()
+    lab.verdicts(message("order.created", order()))
+
+    lab.verdicts(message("order.deleted", {"id": 1234}, 60))
+
+    assert (lab.deal()["dealstage"], lab.deal()["woocommerce_order_status"]) == ("cancelled", "trash")
+    assert lab.deal()["amount"] == "150.00"
+
+
+def test_an_order_trashed_right_after_it_was_placed_still_gets_its_deal() -> None:
+    lab = Lab()
+
+    lab.verdicts(message("order.created", order()), message("order.deleted", {"id": 1234}, 60))
+
+    assert lab.deal()["dealstage"] == "cancelled"
+    assert lab.associated == {("1234", JANE)}
+
+
+def test_trash_of_an_order_hubspot_never_saw_makes_nothing() -> None:
+    lab = Lab()
+
+    assert lab.verdicts(message("order.deleted", {"id": 1234})) == ["done"]
+    assert lab.deals == []
+
+
+def test_a_restored_order_comes_back_though_its_date_is_before_the_receipt_of_the_trashing() -> None:
+    lab = Lab()
+    lab.verdicts(message("order.created", order()))
+    lab.verdicts(message("order.deleted", {"id": 1234}, 90))
+
+    lab.verdicts(message("order.restored", order(**LATER), 91))
+
+    assert (lab.deal()["dealstage"], lab.deal()["woocommerce_order_status"]) == ("newly_created_order", "processing")
+
+
+# --- Contacts and associations ---
+
+
+def test_a_changed_billing_address_moves_the_association() -> None:
+    lab = Lab()
+    lab.verdicts(message("order.created", order()))
+
+    lab.verdicts(message("order.updated", order(billing={"email": "john@example.com"}, **LATER), 60))
+
+    assert lab.associated == {("1234", "john@example.com")}
+
+
+def test_an_order_that_gets_its_address_later_is_associated_then() -> None:
+    lab = Lab()
+    lab.verdicts(message("order.created", order(billing={"email": ""})))
+    assert lab.associated == set()
+
+    lab.verdicts(message("order.updated", order(**LATER), 60))
+
+    assert lab.associated == {("1234", JANE)}
+
+
+def test_addresses_that_differ_in_case_only_are_one_contact() -> None:
+    lab = Lab()
+
+    lab.verdicts(
+        message("order.created", order(1)),
+        message("order.created", order(2, billing={"email": "Jane.Doe@EXAMPLE.com"})),
+    )
+
+    assert len(lab.contacts) == 1
+    assert lab.associated == {("1", JANE), ("2", JANE)}
+
+
+def test_a_contact_found_by_an_additional_address_is_updated_and_not_doubled() -> None:
+    lab = Lab()
+    lab.verdicts(message("order.created", order()))
+    _edit(lab, "contacts", lab.contact()["hs_object_id"], hs_additional_emails="jane@work.example.com")
+    newer = {"date_created_gmt": "2026-11-23T22:41:00"} | LATER
+
+    lab.verdicts(
+        message("order.created", order(1235, billing={"email": "jane@work.example.com", "phone": "1"}, **newer), 60),
+        message("order.created", order(1236, **newer), 61),
+    )
+
+    assert len(lab.contacts) == 1
+    assert lab.contact()["email"] == JANE
+    assert lab.associated == {("1234", JANE), ("1235", JANE), ("1236", JANE)}
+
+
+def test_guests_are_not_one_customer() -> None:
+    lab = Lab()
+
+    lab.verdicts(
+        message("order.created", order(1, customer_id=0)),
+        message("order.created", order(2, customer_id=0, billing={"email": "john@example.com"})),
+    )
+
+    assert len(lab.contacts) == 2
+    assert all("woocommerce_customer_id" not in contact for contact in lab.contacts)
+
+
+@pytest.mark.parametrize("email", ["", "no address", "jane@company.invalid"])
+def test_an_order_without_a_usable_address_becomes_a_deal_without_a_contact(email: str) -> None:
+    lab = Lab()
+
+    assert lab.verdicts(message("order.created", order(billing={"email": email}))) == ["done"]
+
+    assert lab.deal()["amount"] == "150.00"
+    assert lab.contacts == []
+    assert ("order_without_usable_email", {"entity": "order:1234"}) in lab.warnings
+
+
+@pytest.mark.parametrize("email", ["no address", "jane@company.invalid"])
+def test_a_customer_with_an_unusable_address_is_rejected(email: str) -> None:
+    assert Lab().verdicts(message("customer.created", customer(email=email))) == ["rejected"]
+
+
+def test_a_customer_without_an_address_is_no_contact() -> None:
+    lab = Lab()
+
+    assert lab.verdicts(message("customer.created", customer(email=""))) == ["ignored"]
+    assert lab.contacts == []
+
+
+# --- One bad record ---
+
+
+def test_one_refused_order_harms_only_itself() -> None:
+    lab = Lab()
+    lab.portal.change_settings({"rules": [RequiredProperties("deals", ("hs_next_step",), {"amount": "13.00"})]})
+    good = [message("order.created", order(number)) for number in range(1, 41)]
+    bad = message("order.created", order(66, total="13.00"))
+
+    outcomes = {outcome.message.id: outcome for outcome in lab.deliver(*good[:20], bad, *good[20:])}
+
+    assert {outcomes[one.id].verdict.value for one in good} == {"done"}
+    assert outcomes[bad.id].verdict.value == "rejected"
+    assert isinstance(outcomes[bad.id].error, Refused)
+    assert outcomes[bad.id].tries == 3
+    assert len(lab.deals) == 40
+
+
+def test_a_refusal_that_goes_away_within_three_tries_is_none() -> None:
+    lab = Lab()
+    lab.portal.faults.add(Fault(status=400, path="deals/batch/create", count=2))
+
+    assert lab.verdicts(message("order.created", order())) == ["done"]
+
+
+def test_an_unreadable_message_and_an_unreadable_order_are_rejected_alone() -> None:
+    lab = Lab()
+    foreign = Message("m1", InvalidMessage("no message of woohub"))
+    broken = message("order.created", order(2, total="a lot"))
+
+    assert lab.verdicts(foreign, broken, message("order.created", order(3))) == ["rejected", "rejected", "done"]
+
+
+def test_an_order_whose_contact_is_refused_waits_for_it() -> None:
+    lab = Lab()
+    lab.portal.change_settings({"rules": [RequiredProperties("contacts", ("company",), {"lastname": "Doe"})]})
+
+    assert lab.verdicts(message("order.created", order())) == ["rejected"]
+    assert lab.deals == []
+
+
+def test_a_property_the_portal_lacks_is_left_out_with_a_warning() -> None:
+    lab = Lab()
+    lab.portal.schema.archive_property(DEALS, "associated_products")
+
+    assert lab.verdicts(message("order.created", order())) == ["done"]
+
+    assert "associated_products" not in lab.deal()
+    assert ("property_missing_in_hubspot", {"object_type": "deals", "property": "associated_products"}) in lab.warnings
+
+
+def test_a_property_that_disappears_while_we_run_is_left_out_as_well() -> None:
+    lab = Lab()
+    lab.verdicts(message("order.created", order(1)))
+    lab.portal.schema.archive_property(DEALS, "associated_products")
+
+    assert lab.verdicts(message("order.created", order(2))) == ["done"]
+
+
+def test_a_currency_the_portal_has_not_enabled_is_left_out_with_a_warning() -> None:
+    lab = Lab()
+
+    lab.verdicts(message("order.created", order(currency="JPY")))
+
+    assert lab.deal()["currency"] == "JPY"
+    assert "deal_currency_code" not in lab.deal()
+    assert ("currency_not_enabled_in_hubspot", {"currency": "JPY"}) in lab.warnings
+
+
+def test_a_status_without_a_stage_takes_the_default_with_a_warning() -> None:
+    lab = Lab()
+
+    lab.verdicts(message("order.created", order(status="awaiting-pickup")))
+
+    assert lab.deal()["dealstage"] == "newly_created_order"
+    assert ("order_status_without_stage", {"entity": "order:1234", "status": "awaiting-pickup"}) in lab.warnings
+
+
+# --- Lost answers, conflicts, outages ---
+
+CREATES = ["contacts/batch/create", "deals/batch/create"]
+
+
+@pytest.mark.parametrize("path", CREATES)
+@pytest.mark.parametrize("kind", ["status", "reset", "truncate", "hold", "omit"])
+@pytest.mark.parametrize("when", ["before", "after", "half"])
+def test_a_create_whose_answer_is_lost_is_settled_by_reading_again(path: str, kind: str, when: str) -> None:
+    lab = Lab()
+    lab.portal.faults.add(Fault(kind=kind, status=502, when=when, path=path, count=1))
+    batch = [message("order.created", order(n, billing={"email": f"shopper{n}@example.com"})) for n in range(1, 5)]
+
+    assert lab.verdicts(*batch) == ["done"] * 4
+
+    assert len(lab.deals) == len(lab.contacts) == 4
+    assert lab.associated == {(str(n), f"shopper{n}@example.com") for n in range(1, 5)}
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_lost_answer_while_the_association_moves_leaves_it_moved(when: str) -> None:
+    lab = Lab()
+    lab.verdicts(message("order.created", order()))
+    paths = ("associations/.*/batch/create", "associations/.*/batch/archive", "deals/batch/update")
+    for path in paths:
+        lab.portal.faults.add(Fault(kind="reset", when=when, path=path, count=1))
+
+    lab.verdicts(message("order.updated", order(billing={"email": "john@example.com"}, **LATER), 60))
+
+    assert lab.associated == {("1234", "john@example.com")}
+
+
+def test_a_deal_somebody_creates_at_the_same_moment_is_updated_instead() -> None:
+    lab = Lab()
+    other = Lab()
+    other.portal = lab.portal
+    other.restart()
+    state = order(status="completed", **LATER)
+    lab.portal.faults.add(Fault(kind="omit", path="deals/batch/read", count=1))
+    other.verdicts(message("order.created", order()))
+
+    assert lab.verdicts(message("order.updated", state, 60)) == ["done"]
+
+    assert lab.deal()["dealstage"] == "completed"
+
+
+class Allergic:
+    """A HubSpot that fails at every create with order 666 in it."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    def request(self, method: str, url: str, **kwargs: Any) -> Response:
+        if url.endswith("deals/batch/create") and b'"woocommerce_order_id":"666"' in kwargs["body"]:
+            return InProcessResponse(500, HTTPHeaderDict(), b"<html>Internal Server Error</html>")
+        return self._http.request(method, url, **kwargs)
+
+
+def test_a_record_that_breaks_every_call_does_not_keep_the_others() -> None:
+    lab = Lab()
+    batch = [message("order.created", order(n, billing={"email": f"shopper{n}@example.com"})) for n in range(1, 31)]
+    bad = message("order.created", order(666, billing={"email": "shopper666@example.com"}))
+    lab.hubspot.http = Allergic(lab.hubspot.http)
+
+    outcomes = {outcome.message.id: outcome for outcome in lab.deliver(*batch, bad)}
+
+    assert {outcomes[one.id].verdict.value for one in batch} == {"done"}
+    assert isinstance(outcomes[bad.id].error, UnknownOutcome)
+
+
+def test_an_outage_leaves_everything_on_the_queue_with_few_calls() -> None:
+    lab = Lab()
+    lab.verdicts(message("order.created", order(1)))
+    lab.calls.clear()
+    lab.portal.faults.add(Fault(status=503))
+
+    assert lab.verdicts(*[message("order.created", order(n)) for n in range(2, 30)]) == ["retry"] * 28
+    assert len(lab.calls) <= 12
+
+
+def test_a_refused_token_is_read_again_once() -> None:
+    lab = Lab()
+    lab.token.value = "pat-revoked"
+
+    assert lab.verdicts(message("order.created", order())) == ["done"]
+    assert lab.token.renewals == 1
+
+
+def test_a_batch_ends_in_time_even_when_hubspot_does_not_answer() -> None:
+    lab = Lab()
+    lab.portal.faults.add(Fault(kind="hold", hold_s=3600))
+    started = lab.clock.now
+
+    lab.verdicts(message("order.created", order()))
+
+    assert lab.clock.now - started <= 57
+
+
+def test_every_order_of_arrival_of_an_orders_life_ends_the_same() -> None:
+    life = [
+        message("order.created", order(status="pending"), 1),
+        message("order.updated", order(status="processing", total="160.00", **LATER), 61),
+        message("order.updated", order(status="completed", billing={"email": "john@example.com"}, **LATER_STILL), 121),
+    ]
+    for arrival in itertools.permutations(life):
+        lab = Lab()
+        for one in arrival:
+            lab.verdicts(one)
+
+        assert (lab.deal()["dealstage"], lab.deal()["amount"]) == ("completed", "150.00")
+        assert ("1234", "john@example.com") in lab.associated
+
+
+def test_the_delivery_of_a_test_is_what_the_ingest_would_queue() -> None:
+    assert webhooks.identify(delivery("order.created", order())).entity == "order:1234"

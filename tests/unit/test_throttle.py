@@ -1,0 +1,122 @@
+"""The request budget and the invocation's clock."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from woohub.errors import OutOfTime
+from woohub.throttle import Budget, Timer
+
+
+class Clock:
+    """Virtual seconds; sleeping passes them."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def read(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def a_timer() -> tuple[Timer, Clock]:
+    clock = Clock()
+    return Timer(clock.read, clock.sleep), clock
+
+
+def test_calls_within_the_limit_do_not_wait() -> None:
+    timer, clock = a_timer()
+    budget = Budget(3, 10, timer)
+
+    for _ in range(3):
+        budget.wait_for_turn()
+
+    assert clock.now == 1000
+
+
+def test_the_call_over_the_limit_waits_until_the_first_leaves_the_window() -> None:
+    timer, clock = a_timer()
+    budget = Budget(2, 10, timer)
+    budget.wait_for_turn()
+    clock.sleep(4)
+    budget.wait_for_turn()
+
+    budget.wait_for_turn()
+
+    assert clock.now == 1010
+
+
+@given(limit=st.integers(1, 12), gaps=st.lists(st.floats(0, 9, allow_nan=False), max_size=60))
+def test_no_window_ever_holds_more_calls_than_the_limit(limit: int, gaps: list[float]) -> None:
+    timer, clock = a_timer()
+    budget, made = Budget(limit, 10, timer), []
+
+    for gap in gaps:
+        clock.sleep(gap)
+        budget.wait_for_turn()
+        made.append(clock.now)
+
+    assert all(sum(1 for at in made if start <= at < start + 10) <= limit for start in made)
+
+
+def test_calls_hubspot_counts_for_others_use_up_the_budget() -> None:
+    timer, clock = a_timer()
+    budget = Budget(90, 10, timer)
+    budget.wait_for_turn()
+    budget.correct({"x-hubspot-ratelimit-max": "100", "x-hubspot-ratelimit-remaining": "5"})
+
+    budget.wait_for_turn()
+
+    assert clock.now == 1010
+
+
+def test_a_smaller_limit_of_the_portal_is_kept() -> None:
+    timer, _ = a_timer()
+    budget = Budget(90, 10, timer)
+
+    budget.correct({"x-hubspot-ratelimit-max": "50", "x-hubspot-ratelimit-remaining": "49"})
+
+    assert budget.limit == 45
+
+
+def test_a_larger_limit_of_the_portal_does_not_raise_the_configured_one() -> None:
+    timer, _ = a_timer()
+    budget = Budget(90, 10, timer)
+
+    budget.correct({"x-hubspot-ratelimit-max": "190", "x-hubspot-ratelimit-remaining": "189"})
+
+    assert budget.limit == 90
+
+
+def test_headers_that_are_missing_or_no_numbers_change_nothing() -> None:
+    timer, _ = a_timer()
+    budget = Budget(90, 10, timer)
+
+    budget.correct({})
+    budget.correct({"x-hubspot-ratelimit-max": "many", "x-hubspot-ratelimit-remaining": "few"})
+
+    assert budget.limit == 90
+
+
+def test_a_closed_budget_lets_nothing_through_until_it_opens() -> None:
+    timer, clock = a_timer()
+    budget = Budget(90, 10, timer)
+    budget.close(7)
+
+    budget.wait_for_turn()
+
+    assert clock.now == 1007
+
+
+def test_a_wait_beyond_the_deadline_is_refused_without_sleeping() -> None:
+    timer, clock = a_timer()
+    timer.start(5)
+
+    with pytest.raises(OutOfTime):
+        timer.sleep(6)
+
+    assert clock.now == 1000
