@@ -1,0 +1,438 @@
+from __future__ import annotations
+
+import base64
+import io
+import json
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from moto import mock_aws
+
+from functions.ingest import app
+from tests.deliveries import SECRET, captured, delivery
+from tools.events import events, ingest_event
+from woohub import messages, webhooks
+from woohub.settings import Secret
+
+EVENTS = Path(__file__).parents[2] / "events"
+QUEUED_TOPICS = {f"order.{event}" for event in ("created", "updated", "deleted", "restored")} | {
+    f"customer.{event}" for event in ("created", "updated", "deleted")
+}
+ACCIDENTS = (112, 115, 117, 119, 158, 159, 247, 248, 249, 250)  # signed, but no orders or customers
+
+
+@dataclass
+class Ingest:
+    """The function in an AWS of its own, and what it leaves there."""
+
+    stdout: Any
+    log: io.StringIO = field(default_factory=io.StringIO)
+    sqs: Any = app.sqs
+    secrets: Any = app.secret._client
+
+    def store_secret(self, **secrets: str) -> None:
+        self.secrets.put_secret_value(SecretId=app.settings.webhook_secret_arn, SecretString=json.dumps(secrets))
+
+    def send(self, event: dict[str, Any]) -> int:
+        """The status of the answer, once it was checked to be one that API Gateway accepts."""
+        answer = app.lambda_handler(event, None)
+        assert answer["headers"] == {"Content-Type": "application/json"}
+        assert json.loads(answer["body"])["message"]
+        status: int = answer["statusCode"]
+        return status
+
+    def queue(self) -> list[webhooks.Delivery]:
+        found = []
+        while batch := self.sqs.receive_message(
+            QueueUrl=app.settings.queue_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+        ).get("Messages"):
+            found += [messages.from_sqs(m["Body"], messages.flat_attributes(m["MessageAttributes"])) for m in batch]
+        return found
+
+    def logs(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.log.getvalue().splitlines()]
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """Each metric counted since the last look, with its dimensions."""
+        lines = [json.loads(line) for line in self.stdout.readouterr().out.splitlines()]
+        return [
+            {"name": metric["Name"], **{name: line[name] for name in group["Dimensions"][0] if name != "service"}}
+            for line in lines
+            for group in line["_aws"]["CloudWatchMetrics"]
+            for metric in group["Metrics"]
+        ]
+
+
+@pytest.fixture
+def ingest(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Ingest]:
+    with mock_aws():
+        the_function = Ingest(capsys)
+        the_function.sqs.create_queue(QueueName="deliveries")
+        the_function.secrets.create_secret(
+            Name=app.settings.webhook_secret_arn, SecretString=json.dumps({"current": SECRET})
+        )
+        # A fresh cache, as in a new execution environment.
+        monkeypatch.setattr(app, "secret", Secret(the_function.secrets, app.settings.webhook_secret_arn))
+        monkeypatch.setattr(app.logger.registered_handler, "stream", the_function.log)
+        yield the_function
+
+
+class Failing:
+    """A client whose every call fails."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def send_message(self, **_: Any) -> Any:
+        raise self.error
+
+    def get_secret_value(self, **_: Any) -> Any:
+        raise self.error
+
+
+ENDPOINT = "https://sqs.eu-west-1.amazonaws.com"
+OUTAGES = [
+    ClientError({"Error": {"Code": "ServiceUnavailable", "Message": "no"}}, "SendMessage"),
+    ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "SendMessage"),
+    EndpointConnectionError(endpoint_url=ENDPOINT),
+    ConnectTimeoutError(endpoint_url=ENDPOINT),
+    ReadTimeoutError(endpoint_url=ENDPOINT),
+]
+
+
+def an_order_with(*, secret: str = SECRET, **fields: Any) -> dict[str, Any]:
+    body = json.dumps({"id": 1, "status": "processing", **fields}).encode()
+    headers = {"X-WC-Webhook-Topic": "order.created", "X-WC-Webhook-Signature": webhooks.sign(body, secret)}
+    return {"headers": headers, "body": body.decode()}
+
+
+# What a real store sends
+
+
+@pytest.mark.parametrize("one", [one for one in captured() if one.secret == SECRET], ids=lambda one: f"{one.nr}")
+def test_a_real_delivery_is_answered_200_and_queued_if_it_is_an_entity(ingest: Ingest, one: Any) -> None:
+    status = ingest.send(ingest_event(one))
+
+    expected = [] if one.nr in ACCIDENTS else [(one.topic, one.body)]
+    assert status == 200
+    assert [(queued.topic, queued.body) for queued in ingest.queue()] == expected
+
+
+def test_the_captured_deliveries_cover_every_topic() -> None:
+    assert {one.topic for one in captured() if one.nr not in ACCIDENTS} >= QUEUED_TOPICS
+
+
+def test_a_queued_delivery_keeps_what_came_with_it(ingest: Ingest) -> None:
+    one = delivery(43)
+
+    ingest.send(ingest_event(one))
+
+    (queued,) = ingest.queue()
+    assert (queued.entity, queued.source) == ("order:28", "http://127.0.0.1:8899/")
+    assert queued.delivery_id == one.headers["X-WC-Webhook-Delivery-ID"]
+    assert webhooks.sign(queued.body, SECRET) == queued.signature
+
+
+@pytest.mark.parametrize("one", [one for one in captured() if one.secret == "unsigned"], ids=lambda one: f"{one.nr}")
+def test_a_ping_gets_exactly_200_and_is_not_queued(ingest: Ingest, one: Any) -> None:
+    assert ingest.send(ingest_event(one)) == 200
+    assert ingest.queue() == []
+    assert ingest.metrics() == [{"name": "Ping"}]
+
+
+def test_a_ping_needs_no_secret(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "secret", Secret(Failing(OUTAGES[2]), "arn"))  # type: ignore[arg-type]
+
+    assert ingest.send(ingest_event(delivery(1))) == 200
+
+
+# How API Gateway hands it over
+
+
+def test_a_base64_body_is_decoded_before_its_signature_is_checked(ingest: Ingest) -> None:
+    one = delivery(19)
+    event = ingest_event(one) | {"body": base64.b64encode(one.body).decode(), "isBase64Encoded": True}
+
+    assert ingest.send(event) == 200
+    assert [queued.body for queued in ingest.queue()] == [one.body]
+
+
+def test_an_http_api_event_is_understood(ingest: Ingest) -> None:
+    one = delivery(19)
+    event = {
+        "version": "2.0",
+        "routeKey": "POST /webhooks/woocommerce",
+        "headers": {name.lower(): value for name, value in one.headers.items()},
+        "requestContext": {"http": {"method": "POST"}},
+        "body": base64.b64encode(one.body).decode(),
+        "isBase64Encoded": True,
+    }
+
+    assert ingest.send(event) == 200
+    assert len(ingest.queue()) == 1
+
+
+@pytest.mark.parametrize("body", ["*", "eA", "é", "eA==\n"], ids=["no base64", "cut short", "no ascii", "and more"])
+def test_a_body_that_is_not_the_base64_it_claims_to_be_is_answered_400(ingest: Ingest, body: str) -> None:
+    assert ingest.send({"headers": {}, "body": body, "isBase64Encoded": True}) == 400
+    assert ingest.metrics() == [{"name": "MalformedRequest"}]
+
+
+@pytest.mark.parametrize("event", [{}, {"headers": None, "body": None}, {"headers": {}, "body": ""}])
+def test_an_empty_request_is_answered_401(ingest: Ingest, event: dict[str, Any]) -> None:
+    assert ingest.send(event) == 401
+
+
+@pytest.mark.parametrize("items", [20_000, 300_000])
+def test_large_orders_are_queued_byte_for_byte(ingest: Ingest, items: int) -> None:
+    event = an_order_with(line_items=["a line item"] * items)
+
+    assert ingest.send(event) == 200
+    assert [queued.body.decode() for queued in ingest.queue()] == [event["body"]]
+
+
+# Whom it believes
+
+
+def test_a_forged_delivery_is_refused_and_not_queued(ingest: Ingest) -> None:
+    one = delivery(19)
+
+    assert ingest.send(ingest_event(one, one.body.replace(b'"total":"', b'"total":"9'))) == 401
+    assert ingest.queue() == []
+    assert ingest.metrics() == [{"name": "SignatureInvalid"}]
+
+
+@pytest.mark.parametrize("nr", [121, 123, 125, 127])
+def test_deliveries_signed_with_other_secrets_are_refused(ingest: Ingest, nr: int) -> None:
+    assert ingest.send(ingest_event(delivery(nr))) == 401
+    assert ingest.queue() == []
+
+
+@pytest.mark.parametrize("secrets", [{}, {"current": ""}, {"current": "", "previous": ""}])
+@pytest.mark.parametrize("nr", [19, 121])
+def test_without_a_secret_everything_is_refused_with_an_error(ingest: Ingest, secrets: dict[str, str], nr: int) -> None:
+    ingest.store_secret(**secrets)
+
+    assert ingest.send(ingest_event(delivery(nr))) == 401
+    assert ingest.queue() == []
+    assert ingest.metrics() == [{"name": "SecretMissing"}, {"name": "SignatureInvalid"}]
+    assert ingest.logs()[0]["level"] == "ERROR"
+
+
+def test_a_secret_that_does_not_exist_refuses_everything(ingest: Ingest) -> None:
+    ingest.secrets.delete_secret(SecretId=app.settings.webhook_secret_arn, ForceDeleteWithoutRecovery=True)
+
+    assert ingest.send(ingest_event(delivery(19))) == 401
+
+
+def test_the_previous_secret_is_still_valid_and_counted(ingest: Ingest) -> None:
+    ingest.store_secret(current="a new one", previous=SECRET)
+
+    assert ingest.send(ingest_event(delivery(19))) == 200
+    assert ingest.metrics() == [{"name": "SecretPreviousUsed"}, {"name": "DeliveryAccepted"}]
+
+
+def test_a_changed_secret_is_accepted_at_once(ingest: Ingest) -> None:
+    assert ingest.send(an_order_with(total="1.00")) == 200
+    ingest.store_secret(current="a new one")
+
+    assert ingest.send(an_order_with(total="1.00", secret="a new one")) == 200
+
+
+def test_unsigned_requests_cost_no_call_to_secrets_manager(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "secret", Secret(Failing(OUTAGES[2]), "arn"))  # type: ignore[arg-type]
+
+    assert ingest.send({"headers": {"X-WC-Webhook-Topic": "order.created"}, "body": "{}"}) == 401
+
+
+# What is authentic, but nothing to queue
+
+
+@pytest.mark.parametrize(
+    ("nr", "metric", "cause"),
+    [
+        (112, "NotAnEntity", "woocommerce_rest_shop_order_invalid_id"),
+        (115, "NotAnEntity", "wc_user_invalid_id"),
+        (158, "NotAnEntity", "unknown_topic"),
+        (117, "LostEvent", "woocommerce_rest_cannot_view"),
+        (247, "LostEvent", "rest_no_route"),
+    ],
+)
+def test_an_accident_of_the_store_is_logged_and_counted_by_cause(
+    ingest: Ingest, nr: int, metric: str, cause: str
+) -> None:
+    assert ingest.send(ingest_event(delivery(nr))) == 200
+    assert ingest.metrics() == [{"name": "NotAnEntity", "cause": cause}, {"name": metric}]
+    assert ingest.logs()[-1]["cause"] == cause
+
+
+DENSE = random.Random(0).randbytes(1_000_000).hex() + random.Random(1).randbytes(1_000_000).hex()  # noqa: S311
+
+
+def test_an_order_too_dense_for_a_message_is_queued_without_its_bulk_and_counted(ingest: Ingest) -> None:
+    assert ingest.send(an_order_with(meta_data=[DENSE])) == 200
+    assert [json.loads(queued.body) for queued in ingest.queue()] == [{"id": 1, "status": "processing"}]
+    assert ingest.metrics() == [{"name": "BodyTrimmed"}, {"name": "DeliveryAccepted"}]
+
+
+def test_an_order_that_fits_no_message_is_an_event_lost(ingest: Ingest) -> None:
+    assert ingest.send(an_order_with(customer_note=DENSE)) == 200
+    assert ingest.queue() == []
+    assert ingest.metrics() == [{"name": "NotAnEntity", "cause": "too_large"}, {"name": "LostEvent"}]
+
+
+# Outages
+
+
+@pytest.mark.parametrize("error", OUTAGES, ids=lambda error: str(error)[:60])
+def test_a_queue_that_does_not_answer_gives_503(
+    ingest: Ingest, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr(app, "sqs", Failing(error))
+
+    assert ingest.send(ingest_event(delivery(19))) == 503
+    assert ingest.metrics() == [{"name": "QueueUnavailable"}]
+
+
+def test_a_queue_behind_a_closed_port_gives_503(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
+    once = Config(retries={"total_max_attempts": 1})
+    unreachable = boto3.client("sqs", endpoint_url="http://127.0.0.1:1", config=once)
+    monkeypatch.setattr(app, "sqs", unreachable)
+
+    assert ingest.send(ingest_event(delivery(19))) == 503
+
+
+@pytest.mark.parametrize("error", OUTAGES, ids=lambda error: str(error)[:60])
+def test_a_secrets_manager_that_does_not_answer_gives_503(
+    ingest: Ingest, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr(app, "secret", Secret(Failing(error), "arn"))  # type: ignore[arg-type]
+
+    assert ingest.send(ingest_event(delivery(19))) == 503
+    assert ingest.metrics() == [{"name": "SecretUnavailable"}]
+
+
+@pytest.mark.parametrize("client", [app.sqs, app.secret._client])
+def test_calls_to_aws_give_up_long_before_the_store_does(client: Any) -> None:
+    config = client.meta.config
+
+    assert (config.connect_timeout, config.read_timeout) == (1, 2)
+    assert config.retries == {"mode": "standard", "total_max_attempts": 3}
+
+
+# Logs
+
+
+def test_a_delivery_leaves_one_line_that_says_which_it_was(ingest: Ingest) -> None:
+    ingest.send(ingest_event(delivery(19)))
+
+    (line,) = ingest.logs()
+    assert line["message_id"]
+    assert {name: line[name] for name in ("level", "message", "topic", "entity", "signed_with", "bytes")} == {
+        "level": "INFO",
+        "message": "queued",
+        "topic": "order.created",
+        "entity": "order:16",
+        "signed_with": "current",
+        "bytes": 2381,
+    }
+
+
+def test_a_line_says_nothing_of_the_delivery_before(ingest: Ingest) -> None:
+    ingest.send(ingest_event(delivery(19)))
+
+    ingest.send(ingest_event(delivery(1)))
+
+    assert "topic" not in ingest.logs()[-1]
+
+
+def test_neither_logs_nor_metrics_nor_answers_show_personal_data_or_secrets(
+    ingest: Ingest, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one = delivery(19)
+    requests = [one, delivery(117), delivery(121), delivery(8)]
+
+    answers = [app.lambda_handler(ingest_event(request), None)["body"] for request in requests]
+    answers.append(app.lambda_handler(ingest_event(one, b"forged"), None)["body"])
+
+    told = "".join([*answers, ingest.log.getvalue(), capsys.readouterr().out])
+    billing = one.payload["billing"]
+    private = [SECRET, billing["email"], billing["phone"], billing["address_1"], webhooks.sign(b"forged", SECRET)]
+    assert [text for text in private if text in told] == []
+
+
+# Anything at all
+
+junk = st.none() | st.booleans() | st.integers() | st.text(st.characters()) | st.lists(st.text()) | st.binary()
+events_of_any_shape = st.dictionaries(st.text(), junk) | st.fixed_dictionaries(
+    {},
+    optional={
+        "headers": junk | st.dictionaries(st.text() | st.just("X-WC-Webhook-Signature"), junk),
+        "body": junk | st.just("webhook_id=1"),
+        "isBase64Encoded": junk,
+        "requestContext": junk,
+    },
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(events_of_any_shape)
+def test_a_malformed_request_is_the_strangers_fault(ingest: Ingest, event: dict[str, Any]) -> None:
+    assert ingest.send(event) in {200, 400, 401}
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.dictionaries(st.sampled_from([f"X-WC-Webhook-{name}" for name in ("Topic", "ID", "Source", "Event")]), junk),
+    st.binary() | st.from_regex(rb'\{"id":[0-9]{1,3}(,"status":"[a-z]*")?\}', fullmatch=True),
+)
+def test_whatever_is_signed_is_answered_200(ingest: Ingest, headers: dict[str, Any], body: bytes) -> None:
+    headers = headers | {"X-WC-Webhook-Signature": webhooks.sign(body, SECRET)}
+
+    status = ingest.send({"headers": headers, "body": base64.b64encode(body).decode(), "isBase64Encoded": True})
+
+    assert status == 200
+
+
+# The samples and the start
+
+
+@pytest.mark.parametrize(
+    ("name", "status"),
+    [
+        *[(f"ingest-order-{event}", 200) for event in ("created", "updated", "deleted", "restored")],
+        *[(f"ingest-customer-{event}", 200) for event in ("created", "updated", "deleted")],
+        ("ingest-ping", 200),
+        ("ingest-error-body", 200),
+        ("ingest-forged", 401),
+    ],
+)
+def test_the_sample_events_are_answered(ingest: Ingest, name: str, status: int) -> None:
+    event = json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
+
+    assert ingest.send(event) == status
+
+
+def test_the_sample_events_are_those_that_tools_events_writes() -> None:
+    written = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in EVENTS.glob("*.json")}
+
+    assert written == events()
+
+
+def test_ingest_starts_without_what_only_the_consumer_needs() -> None:
+    command = [sys.executable, "-c", "import sys, functions.ingest.app; print(*sys.modules)"]
+    modules = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()  # noqa: S603
+
+    assert "woohub.webhooks" in modules
+    assert {"pydantic", "woohub.hubspot", "woohub.mapping", "aws_lambda_powertools.event_handler"}.isdisjoint(modules)
