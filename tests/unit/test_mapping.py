@@ -706,3 +706,83 @@ def test_every_captured_delivery_makes_writable_properties(one: Any) -> None:
     if one.topic in READERS:
         for properties in all_properties(one.topic, one.payload):
             assert_writable(properties)
+
+
+# The page about it
+
+
+def rows(heading: str) -> list[list[str]]:
+    """The cells of the table below a heading of docs/mapping.md."""
+    page = (Path(__file__).parents[2] / "docs" / "mapping.md").read_text("utf-8")
+    section = page.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    lines = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line] for line in lines[2:]]
+
+
+def test_the_page_lists_every_property_and_when_it_is_written() -> None:
+    by_woohub = {"pipeline", "dealstage", "woocommerce_order_id", "woocommerce_order_status"}
+    kinds = {"contact": MAPPING.contact_rules, "deal": MAPPING.deal_rules}
+    listed = {
+        (kind, name, "by woohub" if name in by_woohub else rules[name].mode)
+        for kind, rules in kinds.items()
+        for name in rules
+    }
+    versions = {
+        ("contact", MAPPING.contact_properties[-1], "by woohub"),
+        ("deal", MAPPING.deal_properties[-1], "by woohub"),
+    }
+
+    assert {(row[0], row[1].strip("`"), row[4]) for row in rows("Every property")} == listed | versions
+
+
+def test_the_page_lists_every_stage() -> None:
+    listed = [(row[0].strip("`"), row[1], row[2].split()[0], re.findall("`([^`]+)`", row[3])) for row in rows("Stages")]
+
+    assert listed == [(one.id, one.label, str(one.probability), list(one.statuses)) for one in MAPPING.stages]
+
+
+def recipes() -> dict[str, str]:
+    page = (Path(__file__).parents[2] / "docs" / "mapping.md").read_text("utf-8")
+    return dict(re.findall(r"\n### ([^\n]+)\n.*?```toml\n(.*?)```", page, re.DOTALL))
+
+
+def test_the_recipe_for_a_custom_status_works(tmp_path: Path) -> None:
+    ours = next(line for line in DEFAULT.read_text("utf-8").splitlines() if line.startswith("on_hold"))
+
+    mapping = edited(tmp_path, (ours, recipes()["Give a custom status its stage"]))
+
+    assert mapping.stage("awaiting-pickup") == "on_hold"
+
+
+def test_the_recipe_for_another_pipeline_works(tmp_path: Path) -> None:
+    text = DEFAULT.read_text("utf-8")
+    ours = text[text.index("[pipeline]") : text.index("failed  ")] + text[text.index("failed  ") :].splitlines()[0]
+
+    mapping = edited(tmp_path, (ours, recipes()["Use a pipeline you have already"]))
+
+    assert MAPPING.deal(order()) | {"pipeline": "default", "dealstage": "presentationscheduled"} == mapping.deal(
+        order()
+    )
+
+
+def test_the_recipe_for_a_new_field_works(tmp_path: Path) -> None:
+    row, definition = recipes()["Add a field"].split("\n\n")
+
+    mapping = edited(tmp_path, ("[deal]", row), ("[create.deal.currency]", f"{definition}\n[create.deal.currency]"))
+
+    assert mapping.deal(order(payment_method_title="Cash"))["woocommerce_payment_method"] == "Cash"
+    assert "woocommerce_payment_method" in {one.name for one in mapping.definitions}
+
+
+def test_the_recipe_against_overwriting_works(tmp_path: Path) -> None:
+    ours = next(line for line in DEFAULT.read_text("utf-8").splitlines() if line.startswith("phone "))
+
+    mapping = edited(tmp_path, (ours, recipes()["Keep a field from being overwritten"]))
+
+    assert not mapping.contact_rules["phone"].writes("555-1", "555-2", creating=False)
+
+
+def test_the_recipe_for_several_stores_works(tmp_path: Path) -> None:
+    mapping = edited(tmp_path, ('order_key_prefix = ""', recipes()["Several stores in one portal"]))
+
+    assert mapping.deal_key(1234) == "second-1234"
