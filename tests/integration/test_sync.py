@@ -33,8 +33,8 @@ JANES = {
     "country": "US",
     "woocommerce_customer_id": "56",
 }
-LATER = {"date_modified_gmt": "2026-11-23T22:41:00"}
-LATER_STILL = {"date_modified_gmt": "2026-11-23T22:42:00"}
+LATER: dict[str, Any] = {"date_modified_gmt": "2026-11-23T22:41:00"}
+LATER_STILL: dict[str, Any] = {"date_modified_gmt": "2026-11-23T22:42:00"}
 
 
 def paths(lab: Lab) -> list[str]:

@@ -22,6 +22,7 @@ DEAL_TO_CONTACT = {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId"
 SEARCH_BODY = 3000  # characters; a longer search body is a 400
 SEARCHES_PER_SECOND = 4  # HubSpot allows 5 per account, and other apps share them
 BACKOFF = (1, 2, 4, 8, 16)  # seconds between the tries of one call
+LONGEST_ASKED = 20.0  # seconds of a Retry-After worth waiting for within an invocation
 TRIES_IN_LIMIT = 3  # 429 answers to one call before the line is closed
 PAUSE_BY_POLICY = {"SECONDLY": 1.0, "TEN_SECONDLY_ROLLING": 10.0}  # HubSpot sends no Retry-After with these
 UNTOLD_PAUSE = 30.0
@@ -255,8 +256,9 @@ class HubSpot:
         for pause in BACKOFF:
             try:
                 return self._once(method, path, body, budget or self.budget)
-            except Unavailable:
-                self.timer.sleep(pause * (0.5 + self.random() / 2))
+            except Unavailable as error:
+                asked = min(error.retry_after or 0, LONGEST_ASKED)
+                self.timer.sleep(max(asked, pause * (0.5 + self.random() / 2)))
         return self._once(method, path, body, budget or self.budget)
 
     def _write_call(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:

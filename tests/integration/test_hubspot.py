@@ -1,0 +1,330 @@
+"""The HubSpot client against the simulated portal: limits, failures, and errors typed by what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from urllib3 import HTTPHeaderDict
+
+from tests.lab import Lab, Token
+from tools.hubspot_simulator import Fault
+from tools.hubspot_simulator.inprocess import InProcessResponse
+from woohub.errors import (
+    Forbidden,
+    OutOfTime,
+    RateLimited,
+    Refused,
+    TransientError,
+    Unauthorized,
+    Unavailable,
+    UnknownOutcome,
+)
+from woohub.hubspot import HubSpot, paths, problem_of
+
+ONE = [{"objectWriteTraceId": "1", "properties": {"email": "a@example.com"}, "associations": []}]
+
+
+def read(hubspot: HubSpot) -> object:
+    return hubspot.read("contacts", ["a@example.com"], ["email"], id_property="email")
+
+
+def create(hubspot: HubSpot) -> object:
+    return hubspot.create("contacts", ONE)
+
+
+def troubled(**fault: object) -> Lab:
+    lab = Lab()
+    lab.portal.faults.add(Fault(**fault))  # type: ignore[arg-type]
+    lab.timer.start(57)
+    return lab
+
+
+@pytest.mark.parametrize(
+    ("version", "objects", "associations"),
+    [
+        ("2026-09", "/crm/objects/2026-09", "/crm/associations/2026-09"),
+        ("2026-03", "/crm/objects/2026-03", "/crm/associations/2026-03"),
+        ("v3", "/crm/v3/objects", "/crm/v4/associations"),
+    ],
+)
+def test_each_api_version_has_its_paths(version: str, objects: str, associations: str) -> None:
+    assert (paths(version).objects, paths(version).associations) == (objects, associations)
+
+
+# --- What is tried again ---
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+@pytest.mark.parametrize("body", ["json", "html"])
+def test_a_read_is_tried_again_after_a_server_error(status: int, body: str) -> None:
+    lab = troubled(status=status, body=body, count=2)
+
+    assert read(lab.hubspot) == []
+    assert [call.status for call in lab.calls] == [status, status, 207]
+
+
+@pytest.mark.parametrize("kind", ["reset", "truncate", "hold"])
+def test_a_read_is_tried_again_after_a_broken_connection(kind: str) -> None:
+    lab = troubled(kind=kind, count=1)
+
+    assert read(lab.hubspot) == []
+
+
+def test_a_read_gives_up_after_six_tries() -> None:
+    lab = troubled(status=503)
+
+    with pytest.raises(Unavailable):
+        read(lab.hubspot)
+
+    assert len(lab.calls) == 6
+
+
+def test_a_read_waits_as_long_as_a_server_error_asks() -> None:
+    lab = troubled(status=503, retry_after="12", count=1)
+    started = lab.clock.now
+
+    read(lab.hubspot)
+
+    assert lab.clock.now - started >= 12
+
+
+@pytest.mark.parametrize(
+    "fault", [{"status": 500}, {"status": 504, "body": "html"}, {"kind": "reset"}, {"kind": "hold"}]
+)
+def test_a_write_without_an_answer_has_an_unknown_outcome_and_is_not_repeated(fault: dict[str, object]) -> None:
+    lab = troubled(**fault, when="after")
+
+    with pytest.raises(UnknownOutcome):
+        create(lab.hubspot)
+
+    assert len(lab.calls) == 1
+
+
+def test_a_locked_portal_is_given_two_seconds() -> None:
+    lab = troubled(status=423, count=1)
+    started = lab.clock.now
+
+    create(lab.hubspot)
+
+    assert 2 <= lab.clock.now - started < 3
+
+
+# --- Limits ---
+
+
+@pytest.mark.parametrize(
+    ("policy", "retry_after", "pause"),
+    [
+        ("SECONDLY", "", 1),
+        ("TEN_SECONDLY_ROLLING", "", 10),
+        ("TEN_SECONDLY_ROLLING", "3", 3),
+    ],
+)
+def test_a_429_is_waited_out_as_its_policy_or_header_says(policy: str, retry_after: str, pause: float) -> None:
+    lab = troubled(status=429, policy=policy, retry_after=retry_after, count=1)
+    started = lab.clock.now
+
+    create(lab.hubspot)
+
+    assert pause <= lab.clock.now - started <= pause + 0.1
+
+
+def test_a_429_that_names_no_policy_is_given_half_a_minute() -> None:
+    lab = Lab()
+    lab.hubspot.http = Canned(429, b"<html>Too Many Requests</html>")
+    lab.timer.start(40)
+    started = lab.clock.now
+
+    with pytest.raises(OutOfTime):
+        create(lab.hubspot)
+
+    assert lab.clock.now - started == 30
+
+
+def test_a_429_storm_ends_the_tries() -> None:
+    lab = troubled(status=429, policy="SECONDLY")
+
+    with pytest.raises(RateLimited) as caught:
+        create(lab.hubspot)
+
+    assert caught.value.policy == "rate"
+    assert len(lab.calls) == 4
+
+
+def test_the_daily_limit_is_not_waited_out() -> None:
+    lab = troubled(status=429, policy="DAILY")
+
+    with pytest.raises(RateLimited) as caught:
+        create(lab.hubspot)
+
+    assert caught.value.policy == "daily"
+    assert len(lab.calls) == 1
+
+
+def test_a_limit_longer_than_the_time_left_is_left_to_the_next_invocation() -> None:
+    lab = troubled(status=429, retry_after="50")
+    lab.timer.start(20)
+
+    with pytest.raises(OutOfTime) as caught:
+        create(lab.hubspot)
+
+    assert caught.value.retry_after == 50
+
+
+def test_a_migrating_portal_says_when_to_come_back() -> None:
+    lab = troubled(status=477, retry_after="3600")
+
+    with pytest.raises(RateLimited) as caught:
+        create(lab.hubspot)
+
+    assert (caught.value.policy, caught.value.retry_after) == ("migration", 3600)
+
+
+def test_no_ten_seconds_ever_hold_more_calls_than_the_portal_allows() -> None:
+    lab = Lab()
+
+    for _ in range(400):
+        read(lab.hubspot)
+
+    assert lab.portal.counters()["peak_per_10_s"] <= 90
+    assert lab.portal.counters()["refused_429"] == 0
+
+
+def test_a_cold_start_in_a_used_up_window_draws_no_429() -> None:
+    lab = Lab()
+    for _ in range(85):
+        read(lab.hubspot)
+    lab.restart()
+
+    for _ in range(85):
+        read(lab.hubspot)
+
+    assert lab.portal.counters()["refused_429"] == 0
+
+
+def test_searches_stay_under_five_a_second() -> None:
+    lab = Lab()
+
+    for number in range(30):
+        lab.hubspot.search("deals", "woocommerce_order_id", [str(number)])
+
+    assert lab.portal.counters()["peak_searches_per_s"] <= 5
+    assert lab.portal.counters()["refused_429"] == 0
+
+
+def test_a_search_for_many_values_keeps_to_hubspots_body_size() -> None:
+    lab = Lab()
+
+    found = lab.hubspot.search("deals", "woocommerce_order_id", [f"{number:06}" for number in range(1000)])
+
+    assert found == []
+    assert {call.status for call in lab.calls} == {200}
+    assert len(lab.calls) > 1
+
+
+# --- The token ---
+
+
+def test_a_refused_token_is_read_again_once_and_then_given_up() -> None:
+    lab = Lab(token=Token("pat-wrong", "pat-also-wrong"))
+
+    with pytest.raises(Unauthorized):
+        read(lab.hubspot)
+
+    assert [call.status for call in lab.calls] == [401, 401]
+    assert lab.token.renewals == 1
+
+
+def test_a_missing_scope_is_told_apart_from_a_wrong_token() -> None:
+    lab = troubled(status=403)
+
+    with pytest.raises(Forbidden, match="MISSING_SCOPES"):
+        read(lab.hubspot)
+
+
+def test_a_page_from_the_network_in_front_is_no_verdict() -> None:
+    lab = troubled(status=403, body="html")
+    lab.timer.start(2.5)
+
+    with pytest.raises(TransientError) as caught:
+        create(lab.hubspot)
+
+    assert not isinstance(caught.value, Unauthorized)
+
+
+# --- Time ---
+
+
+def test_no_call_starts_without_time_for_its_answer() -> None:
+    lab = Lab()
+    lab.timer.start(1.5)
+
+    with pytest.raises(OutOfTime):
+        read(lab.hubspot)
+
+    assert lab.calls == []
+
+
+# --- What HubSpot says ---
+
+RECORDED = {
+    "an embedded list": (
+        {
+            "status": "error",
+            "message": 'Property values were not valid: [{"isValid":false,"message":"Email address x is invalid",'
+            '"error":"INVALID_EMAIL","name":"email"}]',
+            "category": "VALIDATION_ERROR",
+        },
+        ("INVALID_EMAIL", ("email",)),
+    ),
+    "a list of errors": (
+        {
+            "category": "VALIDATION_ERROR",
+            "errors": [{"code": "PROPERTY_DOESNT_EXIST", "context": {"propertyName": ["x"]}}],
+        },
+        ("PROPERTY_DOESNT_EXIST", ("x",)),
+    ),
+    "nothing": ({}, ("", ())),
+    "odd shapes": ({"errors": ["?"], "context": [], "message": None, "category": None}, ("", ())),
+}
+
+
+@pytest.mark.parametrize(("body", "expected"), RECORDED.values(), ids=RECORDED.keys())
+def test_every_shape_of_error_body_is_read(body: dict[str, object], expected: tuple[str, tuple[str, ...]]) -> None:
+    problem = problem_of(400, body)
+
+    assert (problem.code, problem.properties) == expected
+
+
+class Canned:
+    """A HubSpot with one answer."""
+
+    def __init__(self, status: int, data: bytes) -> None:
+        self._response = InProcessResponse(status, HTTPHeaderDict(), data)
+
+    def request(self, method: str, url: str, **_kwargs: object) -> InProcessResponse:  # noqa: ARG002
+        return self._response
+
+
+@pytest.mark.parametrize("data", [b"", b"[]", b"null", b"{", b"<html>", b'{"results": [', b"\xff"])
+@pytest.mark.parametrize("call", [read, create])
+def test_an_answer_that_is_no_json_object_is_never_a_success(data: bytes, call: Callable[[HubSpot], object]) -> None:
+    lab = Lab()
+    lab.hubspot.http = Canned(200, data)
+    lab.timer.start(57)
+
+    if data:
+        with pytest.raises(TransientError):
+            call(lab.hubspot)
+    else:
+        assert call(lab.hubspot) is not None
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 414])
+def test_a_refusal_in_json_is_hubspots_verdict(status: int) -> None:
+    lab = Lab()
+    lab.hubspot.http = Canned(status, b'{"message": "no"}')
+
+    with pytest.raises(Refused, match="no"):
+        create(lab.hubspot)
