@@ -33,6 +33,9 @@ class _Settings:
 class IngestSettings(_Settings):
     queue_url: str
     webhook_secret_arn: str
+    # The names Powertools uses, so that ingest's metrics stand beside the consumer's.
+    powertools_service_name: str = "woohub"
+    powertools_metrics_namespace: str = "WooHub"
 
 
 @dataclass(frozen=True, kw_only=True)
