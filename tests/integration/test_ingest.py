@@ -182,6 +182,13 @@ def test_an_http_api_event_is_understood(ingest: Ingest) -> None:
     assert len(ingest.queue()) == 1
 
 
+def test_a_ping_in_base64_is_a_ping(ingest: Ingest) -> None:
+    event = ingest_event(delivery(1)) | {"body": base64.b64encode(delivery(1).body).decode(), "isBase64Encoded": True}
+
+    assert ingest.send(event) == 200
+    assert ingest.outcomes() == ["Ping"]
+
+
 @pytest.mark.parametrize("body", ["*", "eA", "é", "eA==\n"], ids=["no base64", "cut short", "no ascii", "and more"])
 def test_a_body_that_is_not_the_base64_it_claims_to_be_is_answered_400(ingest: Ingest, body: str) -> None:
     assert ingest.send({"headers": {}, "body": body, "isBase64Encoded": True}) == 400
