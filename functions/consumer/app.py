@@ -40,6 +40,12 @@ def warn(event: str, **fields: Any) -> None:
     count("Warnings")
 
 
+def alarm(event: str, **fields: Any) -> None:
+    """Something an operator must know."""
+    logger.error(event, **fields)
+    count("BreakerOpened" if event == "breaker_opened" else "BreakerTrouble")
+
+
 def called(call: Call) -> None:
     """One line and one count per HubSpot call."""
     logger.info("hubspot call", extra=call.facts())
@@ -74,7 +80,7 @@ hubspot = HubSpot(
 sync = Sync(hubspot, Portal(hubspot, timer, warn), mapping.load(), timer, warn)
 lambda_client = boto3.client("lambda")
 flow = EventSourceMapping(lambda_client, lambda: mapping_id(lambda_client, os.environ["AWS_LAMBDA_FUNCTION_NAME"]))
-breaker = Breaker(BreakerParameter(boto3.client("ssm"), settings.breaker_parameter), flow, logger.error)
+breaker = Breaker(BreakerParameter(boto3.client("ssm"), settings.breaker_parameter), flow, alarm)
 consumer = Consumer(sync, breaker, boto3.client("sqs"), settings.queue_url, settings.dead_letter_queue_url, report)
 
 

@@ -142,6 +142,7 @@ class Breaker:
             state = self._stop_the_flow(state)
         except AWS_TROUBLE as error:  # the hold and the messages' own delays still keep the calls down
             self._log("breaker_not_stored", error=type(error).__name__)
+        self._log("breaker_opened", policy=state.policy, reason=state.reason, openings=state.openings)
         self._wrote_since_opening = False
         return state
 

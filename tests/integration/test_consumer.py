@@ -1,0 +1,255 @@
+"""The consumer: an SQS batch in, batch item failures, delays and dead letters out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from tests.lab import Lab
+from tests.orders import delivery, order
+from tests.unit.test_breaker import Scene
+from tools.hubspot_simulator import Fault
+from tools.hubspot_simulator.settings import RequiredProperties
+from woohub.consumer import Consumer, delay, read
+from woohub.errors import OutOfTime, Unavailable, UnknownOutcome
+from woohub.messages import flat_attributes, from_sqs, to_sqs
+from woohub.sync import Message, Outcome, Verdict
+
+
+@dataclass
+class Bench:
+    """A consumer with real queues (moto) and the simulated portal."""
+
+    lab: Lab = field(default_factory=Lab)
+    scene: Scene = field(default_factory=Scene)
+    reported: list[Outcome] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.sqs = boto3.client("sqs", region_name="eu-west-1")
+        self.queue = self.sqs.create_queue(QueueName="deliveries", Attributes={"VisibilityTimeout": "390"})["QueueUrl"]
+        self.dead = self.sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
+        self.consumer = Consumer(
+            self.lab.sync,
+            self.scene.breaker,
+            self.sqs,
+            self.queue,
+            self.dead,
+            self.reported.append,
+            clock=self.lab.clock.read,
+            jitter=lambda: 0.0,
+        )
+
+    def receive(self, *numbers: int, **changes: Any) -> list[dict[str, Any]]:
+        """Orders sent to the queue and received from it, as Lambda gets them."""
+        for number in numbers:
+            self.sqs.send_message(
+                QueueUrl=self.queue,
+                **to_sqs(delivery("order.created", order(number, **changes))),
+            )
+        return [as_record(one) for one in self._all(self.queue)]
+
+    def consume(self, records: list[dict[str, Any]]) -> list[str]:
+        """The ids of the messages handed back."""
+        self.lab.timer.start(57)
+        return [one["itemIdentifier"] for one in self.consumer.consume(records)["batchItemFailures"]]
+
+    def dead_letters(self) -> list[dict[str, Any]]:
+        return self._all(self.dead)
+
+    def _all(self, url: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        while some := self.sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], AttributeNames=["All"]
+        ).get("Messages"):
+            found += some  # type: ignore[arg-type]
+        return found
+
+
+def as_record(message: dict[str, Any], receives: int = 1) -> dict[str, Any]:
+    attributes = message.get("MessageAttributes", {})
+    return {
+        "messageId": message["MessageId"],
+        "receiptHandle": message["ReceiptHandle"],
+        "body": message["Body"],
+        "attributes": {"ApproximateReceiveCount": str(receives)},
+        "messageAttributes": {
+            name: {"stringValue": one["StringValue"], "dataType": "String"} for name, one in attributes.items()
+        },
+    }
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    with mock_aws():
+        yield Bench()
+
+
+def reject_amount(bench: Bench, amount: str) -> None:
+    bench.lab.portal.change_settings({"rules": [RequiredProperties("deals", ("hs_next_step",), {"amount": amount})]})
+
+
+def test_a_batch_that_lands_hands_nothing_back(bench: Bench) -> None:
+    assert bench.consume(bench.receive(1, 2, 3)) == []
+    assert len(bench.lab.deals) == 3
+
+
+def test_only_what_failed_for_now_is_handed_back(bench: Bench) -> None:
+    bench.lab.portal.faults.add(Fault(status=503))
+    records = bench.receive(1, 2)
+
+    assert set(bench.consume(records)) == {record["messageId"] for record in records}
+    assert bench.dead_letters() == []
+
+
+def test_what_is_handed_back_comes_again_in_seconds_and_not_after_the_visibility_timeout(bench: Bench) -> None:
+    records = bench.receive(1)
+    asked: list[int] = []
+    change = bench.sqs.change_message_visibility_batch
+
+    def noted(**request: Any) -> Any:
+        asked.extend(entry["VisibilityTimeout"] for entry in request["Entries"])
+        return change(**request)
+
+    bench.sqs.change_message_visibility_batch = noted  # type: ignore[method-assign]
+    bench.lab.portal.faults.add(Fault(status=503))
+
+    bench.consume(records)
+
+    assert asked == [15]
+
+
+def test_a_reject_goes_to_the_dead_letter_queue_with_its_reason_and_is_done(bench: Bench) -> None:
+    reject_amount(bench, "13.00")
+
+    assert bench.consume(bench.receive(66, total="13.00")) == []
+
+    (letter,) = bench.dead_letters()
+    facts = flat_attributes(letter["MessageAttributes"])
+    assert facts["entity"] == "order:66"
+    assert facts["attempts"] == "3"
+    assert facts["status"] == "400"
+    assert "hs_next_step" in facts["property"]
+    assert "What to do" in facts["reason"]
+
+
+def test_a_dead_letter_holds_the_delivery_unchanged(bench: Bench) -> None:
+    reject_amount(bench, "13.00")
+    sent = delivery("order.created", order(66, total="13.00"))
+
+    bench.consume(bench.receive(66, total="13.00"))
+
+    (letter,) = bench.dead_letters()
+    assert from_sqs(letter["Body"], flat_attributes(letter["MessageAttributes"])) == sent
+
+
+def test_a_reject_the_dead_letter_queue_does_not_take_is_handed_back(bench: Bench) -> None:
+    reject_amount(bench, "13.00")
+    records = bench.receive(66, total="13.00")
+    bench.sqs.delete_queue(QueueUrl=bench.dead)
+
+    assert bench.consume(records) == [records[0]["messageId"]]
+
+
+def test_a_message_of_somebody_else_goes_to_the_dead_letter_queue(bench: Bench) -> None:
+    bench.sqs.send_message(QueueUrl=bench.queue, MessageBody="hello")
+
+    assert bench.consume(bench.receive()) == []
+
+    (letter,) = bench.dead_letters()
+    assert letter["Body"] == "hello"
+    assert letter["MessageAttributes"]["entity"]["StringValue"] == "unknown"
+
+
+def test_a_refused_token_stops_the_flow_and_loses_nothing(bench: Bench) -> None:
+    bench.lab.portal.faults.add(Fault(status=401))
+    records = bench.receive(1, 2)
+
+    assert len(bench.consume(records)) == 2
+    assert bench.scene.state.policy == "auth"
+    assert bench.scene.lambda_.state == "Disabled"
+
+
+def test_a_batch_behind_an_open_breaker_makes_no_call(bench: Bench) -> None:
+    bench.lab.portal.faults.add(Fault(status=401))
+    bench.consume(bench.receive(1))
+    before = len(bench.lab.calls)
+
+    assert len(bench.consume(bench.receive(2))) == 1
+    assert len(bench.lab.calls) == before
+
+
+def test_every_message_is_reported_once(bench: Bench) -> None:
+    reject_amount(bench, "13.00")
+    records = bench.receive(1, 2) + bench.receive(66, total="13.00")
+
+    bench.consume(records)
+
+    assert sorted((one.message.entity, one.verdict.value) for one in bench.reported) == [
+        ("order:1", "done"),
+        ("order:2", "done"),
+        ("order:66", "rejected"),
+    ]
+
+
+def test_reports_hold_no_personal_data(bench: Bench) -> None:
+    bench.consume(bench.receive(1, billing={"email": "jane@company.invalid"}))
+    reject_amount(bench, "13.00")
+    bench.consume(bench.receive(2, total="13.00"))
+
+    told = repr([one.facts() for one in bench.reported]) + repr(bench.lab.warnings)
+    assert not [word for word in ("jane", "Doe", "Main St", "555") if word in told]
+
+
+# --- Delays and culprits ---
+
+
+def outcome(error: Any, receives: int) -> Outcome:
+    return Outcome(Message("1", delivery("order.created", order()), receives), Verdict.RETRY, error)
+
+
+@pytest.mark.parametrize(("receives", "seconds"), [(1, 15), (2, 30), (3, 60), (6, 480), (7, 900), (19, 900)])
+def test_each_try_waits_twice_as_long_up_to_a_quarter_of_an_hour(receives: int, seconds: float) -> None:
+    assert delay(outcome(Unavailable("503"), receives)) == seconds
+
+
+def test_a_message_time_did_not_suffice_for_comes_again_at_once() -> None:
+    assert delay(outcome(OutOfTime("no time"), 3)) == 5
+
+
+def test_hubspots_own_wish_is_the_least_delay() -> None:
+    assert delay(outcome(Unavailable("503", retry_after=100), 1)) == 100
+
+
+class Stuck:
+    """An engine for which one order breaks every write."""
+
+    def sync(self, messages: list[Message]) -> list[Outcome]:
+        lost = UnknownOutcome("no usable answer")
+        return [
+            Outcome(one, Verdict.RETRY, lost) if one.entity == "order:666" else Outcome(one, Verdict.DONE)
+            for one in messages
+        ]
+
+
+@pytest.mark.parametrize(("receives", "dead"), [(1, 0), (4, 0), (5, 1)])
+def test_a_record_that_breaks_calls_again_and_again_beside_good_ones_is_set_aside(
+    bench: Bench, receives: int, dead: int
+) -> None:
+    bench.consumer._sync = Stuck()  # type: ignore[assignment]
+    records = bench.receive(1, 666)
+    for record in records:
+        record["attributes"]["ApproximateReceiveCount"] = str(receives)
+
+    assert len(bench.consume(records)) == 1 - dead
+    assert len(bench.dead_letters()) == dead
+
+
+def test_a_record_without_attributes_is_read_as_a_foreign_message() -> None:
+    found = read({"messageId": "m1", "receiptHandle": "r", "body": "hello", "attributes": {}})
+
+    assert found.entity == "unknown"

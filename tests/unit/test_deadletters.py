@@ -1,0 +1,68 @@
+"""The reasons on dead letters."""
+
+from __future__ import annotations
+
+import pytest
+
+from woohub import deadletters
+from woohub.errors import InvalidPayload, Problem, Refused
+
+NOW = 1_795_473_600.0
+
+
+def reason(problem: Problem) -> dict[str, str]:
+    return deadletters.attributes(Refused(problem), "order:1234", 3, NOW)
+
+
+def test_a_refusal_says_what_why_where_and_what_to_do() -> None:
+    found = reason(
+        Problem(400, "amount was not a valid number", "VALIDATION_ERROR", "INVALID_LONG", "c0ffee", ("amount",))
+    )
+
+    assert found == {
+        "reason": "HubSpot refused it (amount): amount was not a valid number. What to do: correct the value in the "
+        "store or its source in mapping.toml, then `woohub dlq redrive`",
+        "status": "400",
+        "category": "INVALID_LONG",
+        "property": "amount",
+        "correlationId": "c0ffee",
+        "entity": "order:1234",
+        "attempts": "3",
+        "rejectedAt": "2026-11-23T22:40:00Z",
+    }
+
+
+def test_blank_facts_are_left_out_because_sqs_takes_no_empty_attribute() -> None:
+    assert set(reason(Problem(400))) == {"reason", "status", "category", "entity", "attempts", "rejectedAt"}
+
+
+def test_no_attribute_is_longer_than_it_may_be() -> None:
+    assert max(map(len, reason(Problem(400, "x" * 100_000, correlation_id="y" * 5000)).values())) <= deadletters.LONGEST
+
+
+@pytest.mark.parametrize(
+    ("problem", "words"),
+    [
+        (Problem(404, "no property", "NOT_SET_UP"), "woohub setup"),
+        (Problem(400, code="PROPERTY_DOESNT_EXIST"), "woohub setup"),
+        (Problem(400, code="INVALID_EMAIL"), "correct the customer's address"),
+        (Problem(400, "x is not a valid pipeline stage ID", code="INVALID_OPTION"), "add this option"),
+        (Problem(409, category="CONFLICT"), "another record"),
+        (Problem(400, "company is required"), "a rule in HubSpot requires"),
+        (Problem(400, "something new"), "see HubSpot's message"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_every_kind_of_refusal_has_its_advice(problem: Problem, words: str) -> None:
+    assert words in reason(problem)["reason"]
+
+
+def test_a_broken_order_is_to_be_mended_in_the_store() -> None:
+    found = deadletters.attributes(InvalidPayload("total: must be a number"), "order:1", 1, NOW)
+
+    assert "in the store" in found["reason"]
+    assert found["category"] == "InvalidPayload"
+
+
+def test_a_redriven_message_leaves_its_reason_behind() -> None:
+    assert deadletters.without_reason({"delivery": "{}", "reason": "no"}) == {"delivery": "{}"}
