@@ -336,7 +336,8 @@ def _judged(response: Response) -> dict[str, Any]:
     if status == 401:
         raise Unauthorized(f"HubSpot refuses the token: {problem}")
     if status == 403 and body:
-        raise Forbidden(f"HubSpot's token lacks a scope: {problem}")
+        scopes = " or ".join(problem.context.get("requiredGranularScopes", ())) or "a scope"
+        raise Forbidden(f"HubSpot's token lacks {scopes}: {problem}")
     if status == 477:
         raise RateLimited(
             f"HubSpot is migrating the portal: {problem}", retry_after=_told(response), policy="migration"
