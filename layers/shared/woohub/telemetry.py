@@ -1,0 +1,60 @@
+"""What the functions tell about their work: log lines and metrics, without personal data."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+from woohub.hubspot import Call
+from woohub.sync import Outcome, Verdict
+from woohub.webhooks import Delivery
+
+VERDICTS = {Verdict.DONE: "Written", Verdict.IGNORED: "Ignored", Verdict.RETRY: "Retried", Verdict.REJECTED: "Rejected"}
+STATUSES = {401: "HubSpotAuthError", 403: "HubSpotAuthError", 429: "HubSpot429", 0: "HubSpotNoAnswer"}
+
+
+class Telemetry:
+    """The consumer's log and metrics; `log_payloads` is the one switch that lets personal data into the log."""
+
+    def __init__(self, logger: Logger, metrics: Metrics, *, log_payloads: bool) -> None:
+        self._logger = logger
+        self._metrics = metrics
+        self._log_payloads = log_payloads
+
+    def warn(self, event: str, **facts: Any) -> None:
+        """Something an operator may want to mend, though the data arrived."""
+        self._logger.warning(event, extra=facts)
+        self._count("Warnings")
+
+    def alarm(self, event: str, **facts: Any) -> None:
+        """Something an operator must know."""
+        self._logger.error(event, extra=facts)
+        self._count("BreakerOpened" if event == "breaker_opened" else "BreakerTrouble")
+
+    def called(self, call: Call) -> None:
+        """One line and one count per HubSpot call."""
+        self._logger.info("hubspot call", extra=call.facts())
+        self._count("HubSpotCalls")
+        if call.status in STATUSES or call.status >= 500:
+            self._count(STATUSES.get(call.status, "HubSpot5xx"))
+
+    def settled(self, outcome: Outcome) -> None:
+        """One line per delivery: what became of it, and why."""
+        log = self._logger.info if outcome.error is None else self._logger.warning
+        log("delivery", extra=outcome.facts())
+        self._count(VERDICTS[outcome.verdict])
+        delivery = outcome.message.delivery
+        if not isinstance(delivery, Delivery):
+            return
+        if outcome.verdict is Verdict.DONE:
+            lag_ms = time.time() * 1000 - delivery.received_ms
+            self._metrics.add_metric(name="EndToEndLag", unit=MetricUnit.Milliseconds, value=max(lag_ms, 0))
+        if outcome.verdict is Verdict.REJECTED and self._log_payloads:
+            payload = delivery.body.decode(errors="replace")
+            self._logger.warning("rejected payload", extra={"entity": delivery.entity, "payload": payload})
+
+    def _count(self, name: str) -> None:
+        self._metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)

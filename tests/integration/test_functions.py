@@ -1,0 +1,119 @@
+"""The consumer and governor functions as Lambda runs them, with emulated AWS and the simulated portal over HTTP."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Iterator
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from tests.integration.test_consumer import as_record
+from tests.orders import delivery, order
+from tools.hubspot_simulator import DEFAULT_TOKEN, SimulatedPortal, provision, running
+from woohub.messages import to_sqs
+
+CONTEXT = SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000, function_name="consumer")
+
+
+@pytest.fixture
+def portal() -> SimulatedPortal:
+    return provision(SimulatedPortal())
+
+
+@pytest.fixture
+def aws(portal: SimulatedPortal, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with mock_aws(), running(portal, port=0) as hubspot:
+        secret = boto3.client("secretsmanager").create_secret(
+            Name="t", SecretString=json.dumps({"token": DEFAULT_TOKEN})
+        )
+        boto3.client("ssm").put_parameter(Name="/woohub/breaker", Value='{"state":"closed"}', Type="String")
+        sqs = boto3.client("sqs")
+        monkeypatch.setenv("QUEUE_URL", sqs.create_queue(QueueName="deliveries")["QueueUrl"])
+        monkeypatch.setenv("DEAD_LETTER_QUEUE_URL", sqs.create_queue(QueueName="dead")["QueueUrl"])
+        monkeypatch.setenv("HUBSPOT_SECRET_ARN", secret["ARN"])
+        monkeypatch.setenv("HUBSPOT_API_URL", hubspot)
+        monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "consumer")
+        yield
+
+
+def cold_start(name: str) -> ModuleType:
+    """Import a function's module anew, as a new execution environment does."""
+    return importlib.reload(importlib.import_module(f"functions.{name}.app"))
+
+
+def records(*bodies: dict[str, Any]) -> dict[str, Any]:
+    """An SQS event with these orders."""
+    found = []
+    for number, body in enumerate(bodies):
+        message = to_sqs(delivery("order.created", body))
+        sent = {"MessageId": f"m{number}", "ReceiptHandle": "r", "Body": message["MessageBody"]}
+        found.append(as_record(sent | {"MessageAttributes": message["MessageAttributes"]}))
+    return {"Records": found}
+
+
+@pytest.mark.usefixtures("aws")
+def test_the_consumer_function_writes_a_batch(portal: SimulatedPortal) -> None:
+    answer = cold_start("consumer").lambda_handler(records(order(1), order(2)), CONTEXT)
+
+    assert answer == {"batchItemFailures": []}
+    assert len(portal.state()["deals"]) == 2
+
+
+@pytest.mark.usefixtures("aws")
+def test_the_consumer_function_rejects_one_bad_record_of_a_batch(portal: SimulatedPortal) -> None:
+    answer = cold_start("consumer").lambda_handler(records(order(1), order(2, total="a lot")), CONTEXT)
+
+    assert answer == {"batchItemFailures": []}
+    assert len(portal.state()["deals"]) == 1
+    received = boto3.client("sqs").receive_message(
+        QueueUrl=boto3.client("sqs").get_queue_url(QueueName="dead")["QueueUrl"], MessageAttributeNames=["All"]
+    )
+    assert received["Messages"][0]["MessageAttributes"]["entity"]["StringValue"] == "order:2"
+
+
+def told(logged: pytest.LogCaptureFixture, printed: pytest.CaptureFixture[str]) -> str:
+    """Everything a function wrote: log lines with all their fields, and metrics."""
+    return repr([vars(record) for record in logged.records if record.name == "woohub"]) + printed.readouterr().out
+
+
+@pytest.mark.usefixtures("aws")
+def test_the_consumer_functions_log_and_metrics_hold_no_personal_data(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cold_start("consumer").lambda_handler(records(order(1), order(2, total="a lot")), CONTEXT)
+
+    written = told(caplog, capsys)
+    assert "order:1" in written
+    assert '"Written"' in written
+    assert not [word for word in ("jane", "Jane", "Main St", "555-", DEFAULT_TOKEN) if word in written]
+
+
+@pytest.mark.usefixtures("aws")
+def test_rejected_payloads_are_logged_only_when_asked(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOG_REJECTED_PAYLOADS", "true")
+
+    cold_start("consumer").lambda_handler(records(order(2, total="a lot")), CONTEXT)
+
+    assert "Jane" in told(caplog, capsys)
+
+
+@pytest.mark.usefixtures("aws")
+def test_the_governor_function_leaves_a_closed_breaker_alone(portal: SimulatedPortal) -> None:
+    assert cold_start("governor").lambda_handler({}, CONTEXT) == {"state": "closed", "done": "closed"}
+    assert portal.counters()["total"] == 0
+
+
+@pytest.mark.usefixtures("aws")
+def test_the_governor_function_closes_the_breaker_when_hubspot_answers(portal: SimulatedPortal) -> None:
+    state = {"state": "open", "policy": "auth", "reason": "401", "resume": False}
+    boto3.client("ssm").put_parameter(Name="/woohub/breaker", Value=json.dumps(state), Type="String", Overwrite=True)
+
+    assert cold_start("governor").lambda_handler({}, CONTEXT) == {"state": "closed", "done": "reopened"}
+    assert portal.counters()["total"] == 1
