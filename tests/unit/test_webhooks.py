@@ -279,6 +279,18 @@ def test_a_body_under_the_wrong_topic_is_no_entity(topic: str, shape: str) -> No
     assert refusal(topic, SHAPES[shape]).cause == "topic_mismatch"
 
 
+@pytest.mark.parametrize(
+    ("topic", "content"),
+    [("order.updated", {**CUSTOMER, "status": "active"}), ("customer.updated", {**ORDER, "email": "jane@example.com"})],
+    ids=["a customer with a status", "an order with an address"],
+)
+def test_fields_that_plugins_add_do_not_make_a_body_fit_another_topic(topic: str, content: Any) -> None:
+    own_topic = {"order.updated": "customer.updated", "customer.updated": "order.updated"}[topic]
+
+    assert refusal(topic, content).cause == "topic_mismatch"
+    assert webhooks.identify(a_delivery(own_topic, content)).entity
+
+
 @pytest.mark.parametrize("identifier", [0, -1, True, 1.0, "1234", None, [], 2**64, 10**400])
 @pytest.mark.parametrize("topic", ["order.updated", "order.deleted"])
 def test_an_id_is_a_positive_whole_number(topic: str, identifier: Any) -> None:
