@@ -303,7 +303,7 @@ class Canned:
     def __init__(self, status: int, data: bytes) -> None:
         self._response = InProcessResponse(status, HTTPHeaderDict(), data)
 
-    def request(self, method: str, url: str, **_kwargs: object) -> InProcessResponse:  # noqa: ARG002
+    def request(self, method: str, url: str, **_kwargs: object) -> InProcessResponse:
         return self._response
 
 

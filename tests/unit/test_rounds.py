@@ -1,0 +1,190 @@
+"""Settling a batch: matching answers to inputs, conflicts, and how far a failure spreads."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from woohub.errors import OutOfTime, Problem, Refused, TransientError, UnknownOutcome
+from woohub.hubspot import BatchAnswer, Failure, Record
+from woohub.rounds import Answer, Plan, Write, answered, holder_of, read_apart, settle
+from woohub.throttle import Timer
+
+KEYS = ("email", "hs_additional_emails")
+ALREADY = (
+    "Cannot set PropertyValueCoordinates{{portalId=1, objectTypeId=ObjectTypeId{{legacyObjectType=DEAL}}, "
+    "propertyName={name}, value=1234}} on 9001. 9000 already has that value."
+)
+
+
+@pytest.mark.parametrize(
+    ("problem", "holder"),
+    [
+        (Problem(409, "Contact already exists. Existing ID: 6001", "CONFLICT"), "6001"),
+        (Problem(409, "Contact already exists", "CONFLICT"), ""),
+        (Problem(409, "Contact already exists", context={"existingId": ("6001",)}), "6001"),
+        (Problem(400, ALREADY.format(name="email"), "VALIDATION_ERROR"), "9000"),
+        (Problem(400, ALREADY.format(name="loyalty_number"), "VALIDATION_ERROR"), None),
+        (Problem(400, "amount was not a valid number", "VALIDATION_ERROR"), None),
+    ],
+)
+def test_a_uniqueness_conflict_is_read_in_all_its_forms(problem: Problem, holder: str | None) -> None:
+    assert holder_of(problem, KEYS) == holder
+
+
+def a_write(key: str, record_id: str = "") -> Write:
+    return Write((key,), {"email": key}, record_id)
+
+
+def test_created_records_are_matched_by_trace_id_whatever_their_order() -> None:
+    writes = [a_write("a@x.example"), a_write("b@x.example")]
+    answer = BatchAnswer((Record("2", {}, "write-1"), Record("1", {}, "write-0")))
+
+    assert answered(writes, answer, "email") == {"a@x.example": "1", "b@x.example": "2"}
+
+
+def test_created_records_without_trace_ids_are_matched_by_their_lower_cased_key() -> None:
+    writes = [a_write("A@x.example"), a_write("b@x.example")]
+    answer = BatchAnswer((Record("2", {"email": "b@x.example"}), Record("1", {"email": "a@x.example"})))
+
+    assert answered(writes, answer, "email") == {"A@x.example": "1", "b@x.example": "2"}
+
+
+def test_a_created_record_whose_id_is_another_inputs_key_is_not_mistaken_for_it() -> None:
+    writes = [Write(("9001",), {}), Write(("77",), {})]
+    answer = BatchAnswer((Record("9001", {"order": "77"}),))
+
+    assert answered(writes, answer, "order") == {"77": "9001"}
+
+
+def test_failures_name_their_input_by_trace_id_or_by_record_id() -> None:
+    problem = Problem(400, "no")
+    writes = [a_write("a@x.example", "1"), a_write("b@x.example", "2")]
+    answer = BatchAnswer(
+        (), (Failure(problem, frozenset({"write-0"}), frozenset()), Failure(problem, frozenset(), frozenset("2")))
+    )
+
+    assert answered(writes, answer, "email") == {"a@x.example": problem, "b@x.example": problem}
+
+
+def test_an_input_in_neither_list_has_no_answer() -> None:
+    assert answered([a_write("a@x.example")], BatchAnswer(()), "email") == {}
+
+
+def test_a_refused_read_is_narrowed_down_to_the_key_to_blame() -> None:
+    def read(keys: Sequence[str]) -> list[Record]:
+        if "bad" in keys:
+            raise Refused(Problem(400, "bad"))
+        return [Record(key, {}) for key in keys]
+
+    records, refused = read_apart(read, ["a", "b", "bad", "c", "d"])
+
+    assert sorted(record.id for record in records) == ["a", "b", "c", "d"]
+    assert list(refused) == ["bad"]
+
+
+class Table:
+    """A desk over a dict: keys in `broken` fail a call, keys in `refused` are refused, all others are written."""
+
+    def __init__(self, *, broken: Counter[str] | None = None, refused: Counter[str] | None = None) -> None:
+        self.broken, self.refused = broken or Counter(), refused or Counter()
+        self.rows: dict[str, str] = {}
+        self.sent: list[list[str]] = []
+
+    def plan(self, keys: Sequence[str], hints: Mapping[str, str]) -> Plan:
+        done = {key: self.rows[key] for key in keys if key in self.rows}
+        return Plan([a_write(key) for key in keys if key not in done], done)
+
+    def send(self, writes: Sequence[Write]) -> dict[str, Answer]:
+        keys = [write.keys[0] for write in writes]
+        self.sent.append(keys)
+        for faults, error in ((self.broken, UnknownOutcome("lost")), (self.refused, Refused(Problem(400, "no")))):
+            hit = [key for key in keys if faults[key] > 0]
+            if hit:
+                faults.subtract(hit)
+                raise error
+        self.rows |= {key: f"id of {key}" for key in keys}
+        return {key: self.rows[key] for key in keys}
+
+    def conflict(self, problem: Problem) -> str | None:
+        return None
+
+    def adapt(self, problem: Problem, write: Write) -> bool:
+        return False
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def timer(self) -> Timer:
+        return Timer(lambda: self.now, self.sleep)
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def test_what_needs_no_write_is_settled_without_one() -> None:
+    desk = Table()
+    desk.rows = {"a": "1"}
+
+    assert settle(desk, ["a"], Clock().timer())["a"].record_id == "1"
+    assert desk.sent == []
+
+
+def test_one_refused_record_is_found_and_the_others_are_written() -> None:
+    desk = Table(refused=Counter({"bad": 100}))
+
+    settled = settle(desk, ["a", "b", "bad", "c"], Clock().timer())
+
+    assert set(desk.rows) == {"a", "b", "c"}
+    assert isinstance(settled["bad"].error, Refused)
+    assert settled["bad"].tries == 3
+
+
+def test_a_lost_answer_is_tried_again_after_a_pause() -> None:
+    desk, clock = Table(broken=Counter({"a": 1})), Clock()
+
+    assert settle(desk, ["a"], clock.timer())["a"].error is None
+    assert clock.now > 0
+
+
+def test_a_record_that_loses_every_answer_is_cornered() -> None:
+    desk, keys = Table(broken=Counter({"bad": 100})), [f"k{number}" for number in range(40)]
+
+    settled = settle(desk, [*keys, "bad"], Clock().timer())
+
+    assert set(desk.rows) == set(keys)
+    assert isinstance(settled["bad"].error, UnknownOutcome)
+
+
+def test_an_outage_of_writes_is_not_met_with_a_call_for_each_record() -> None:
+    keys = [f"k{number}" for number in range(100)]
+    desk = Table(broken=Counter(dict.fromkeys(keys, 1000)))
+
+    settle(desk, keys, Clock().timer())
+
+    assert len(desk.sent) <= 9
+
+
+def test_what_was_written_before_the_time_ran_out_stays_settled() -> None:
+    desk, clock = Table(refused=Counter({"bad": 100})), Clock()
+    timer = clock.timer()
+    timer.start(0.2)
+
+    settled = settle(desk, ["a", "bad"], timer)
+
+    assert settled["a"].error is None
+    assert isinstance(settled["bad"].error, OutOfTime)
+
+
+def test_every_key_is_settled_whatever_happens() -> None:
+    class Down(Table):
+        def plan(self, keys: Sequence[str], hints: Mapping[str, str]) -> Plan:
+            raise TransientError("down")
+
+    settled = settle(Down(), ["a", "b"], Clock().timer())
+
+    assert {key: type(one.error) for key, one in settled.items()} == {"a": TransientError, "b": TransientError}
