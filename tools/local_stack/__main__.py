@@ -1,0 +1,82 @@
+"""python -m tools.local_stack up | demo"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from subprocess import Popen
+from types import FrameType
+
+from . import environment
+from .progress import StepFailed
+from .running import running
+from .settings import InvalidSetting, Settings
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last: the terminal was closed
+
+
+class Stopped(BaseException):
+    """Somebody asked us to end."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit code 0: ended as asked. 1: something failed, and it was said what."""
+    options = _parser().parse_args(arguments)
+    for number in SIGNALS:
+        signal.signal(number, _stop)
+    try:
+        settings = Settings.from_environment(os.environ)
+        environment.forget_aws()
+        return int(options.command(settings))
+    except (StepFailed, InvalidSetting) as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except Stopped:
+        return 0 if options.command is up else 1
+
+
+def up(settings: Settings) -> int:
+    """The stack in the foreground, until interrupted."""
+    with running(settings) as (stack, emulator):
+        print(
+            f"\nhubspot url: {stack.hubspot_url}"
+            + ("" if settings.hubspot_url else " (simulated: open it in a browser)")
+        )
+        if settings.hubspot_url:
+            print("If this HubSpot has no WooCommerce properties yet: woohub setup --stack local")
+        print(f"aws url: {stack.aws_endpoint_url} (emulated)")
+        print(f"logs: {stack.log}")
+        print(f"webhook url: {stack.webhook_url}")
+        print("ready", flush=True)
+        _wait(emulator, Path(stack.log))
+    return 0
+
+
+def _wait(emulator: Popen[bytes], log: Path) -> None:
+    starter = os.getppid()
+    while emulator.poll() is None:
+        time.sleep(0.5)
+        if "MAKELEVEL" in os.environ and os.getppid() != starter:  # make was killed: nobody is left to interrupt us
+            return
+    raise StepFailed(f"the emulated AWS ended by itself; its log is {log}")
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)  # once is enough: the rest is tidying up
+    raise Stopped
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tools.local_stack", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    commands.add_parser("up", help="run until interrupted").set_defaults(command=up)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,96 @@
+"""Build the product for this machine and deploy its template into the emulated AWS."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from . import environment
+from .processes import run
+from .settings import ROOT, Settings
+from .stack import Stack
+
+SAM = ROOT / ".venv-sam" / "bin" / "sam"
+EMULATOR_PYTHON = ROOT / ".venv-emulator" / "bin" / "python"
+STACK_NAME = "woohub-local"
+_ARCHITECTURE = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
+
+
+def build(settings: Settings) -> None:
+    """What is deployed, but made for the interpreter that runs the functions here."""
+    _sam(
+        settings.state / "build.log",
+        environment.for_sam(settings.state) | {"LOCAL_PYTHON": str(EMULATOR_PYTHON)},
+        "build",
+        f"--build-dir={settings.state / 'build'}",
+        f"--parameter-overrides=Architecture={_ARCHITECTURE}",
+    )
+
+
+def deploy(settings: Settings, aws: str, hubspot_url: str) -> Stack:
+    """The deployed stack, its secrets filled. `aws`: where the emulated AWS is."""
+    _sam(
+        settings.state / "deploy.log",
+        environment.for_sam(settings.state) | {"AWS_ENDPOINT_URL": aws},
+        "deploy",
+        f"--config-file={ROOT / 'samconfig.toml'}",
+        f"--template-file={settings.state / 'build' / 'template.yaml'}",
+        "--parameter-overrides",
+        f"Architecture={_ARCHITECTURE}",
+        f"HubSpotApiUrl={hubspot_url}",
+        f"HubSpotApiVersion={settings.hubspot_api_version}",
+    )
+    stack = _deployed(settings, aws)
+    _reserve_concurrency(stack)
+    _fill_secrets(stack, settings)
+    return stack
+
+
+def _sam(log: Path, variables: Mapping[str, str], command: str, *arguments: str) -> None:
+    run([str(SAM), command, "--config-env=local", *arguments], environment=variables, folder=ROOT, log=log)
+
+
+def _deployed(settings: Settings, aws: str) -> Stack:
+    answer = environment.client("cloudformation", aws).describe_stacks(StackName=STACK_NAME)
+    outputs = {one["OutputKey"]: one["OutputValue"] for one in answer["Stacks"][0]["Outputs"]}
+    path = urlsplit(outputs["WebhookUrl"]).path.removeprefix(environment.STAGE)
+    return Stack(
+        stack_name=STACK_NAME,
+        region=environment.REGION,
+        account=environment.ACCOUNT,
+        aws_endpoint_url=aws,
+        aws_access_key_id=environment.KEY,
+        aws_secret_access_key=environment.KEY,
+        webhook_url=aws + path,
+        queue_url=outputs["QueueUrl"],
+        dlq_url=outputs["DeadLetterQueueUrl"],
+        hubspot_url=outputs["HubSpotApiUrl"],
+        hubspot_api_version=outputs["HubSpotApiVersion"],
+        webhook_secret_arn=outputs["WebhookSecretArn"],
+        hubspot_secret_arn=outputs["HubSpotSecretArn"],
+        breaker_parameter=outputs["BreakerParameter"],
+        event_source_mapping_id=outputs["EventSourceMappingId"],
+        ingest_function=outputs["IngestFunction"],
+        consumer_function=outputs["ConsumerFunction"],
+        governor_function=outputs["GovernorFunction"],
+        log=str(settings.state / "emulator.log"),
+    )
+
+
+def _reserve_concurrency(stack: Stack) -> None:
+    """The template says so too, but MiniStack does not read it there."""
+    stack.client("lambda").put_function_concurrency(
+        FunctionName=stack.consumer_function, ReservedConcurrentExecutions=1
+    )
+
+
+def _fill_secrets(stack: Stack, settings: Settings) -> None:
+    secrets = stack.client("secretsmanager")
+    for arn, value in (
+        (stack.webhook_secret_arn, {"current": settings.webhook_secret}),
+        (stack.hubspot_secret_arn, {"token": settings.hubspot_token}),
+    ):
+        secrets.put_secret_value(SecretId=arn, SecretString=json.dumps(value))

@@ -1,0 +1,84 @@
+"""The emulated AWS: MiniStack, with what it does otherwise than AWS put right. Runs in its own environment.
+
+- Requests count as encrypted, as all requests to AWS are: the queues refuse others.
+- The webhook's URL is short and stays the same.
+- A batch gathers during its mapping's window and holds up to its batch size; MiniStack hands over ten at once at most.
+- Reading and changing one event source mapping need the permissions of these actions, as on AWS.
+- It ends with its standard input: whatever happens to the process that started it, nothing is left running.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ministack import app as ministack
+from ministack.core import iam_actions
+from ministack.services import lambda_svc, sqs
+
+_MAPPING_ACTIONS = {"GET": "GetEventSourceMapping", "PUT": "UpdateEventSourceMapping"}
+_waiting_since: dict[str, float] = {}
+
+
+def fronted(app: Any) -> Any:
+    """The ASGI app behind something that ends TLS, says so, and knows where /webhooks/... belongs."""
+
+    async def handle(scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            scope = {**scope, "headers": [*scope["headers"], (b"x-forwarded-proto", b"https")]}
+            if scope["path"].startswith("/webhooks/"):
+                path = os.environ["LOCAL_API"] + scope["path"]
+                scope |= {"path": path, "raw_path": path.encode()}
+        await app(scope, receive, send)
+
+    return handle
+
+
+def gathered(queue_url: str, batch_size: int) -> list[dict[str, Any]]:
+    """A batch for the queue's event source mapping, empty while it still gathers."""
+    with sqs._queues_lock:
+        queue = sqs._get_q(queue_url)
+        sqs._expire_retained(queue)
+        sqs._dlq_sweep(queue)
+        now = time.time()
+        visible = sum(message["visible_at"] <= now for message in queue["messages"])
+        since = _waiting_since.setdefault(queue_url, now)
+        if 0 < visible < batch_size and now - since < _window(queue["attributes"]["QueueArn"]):
+            return []
+        del _waiting_since[queue_url]
+        timeout = int(queue["attributes"]["VisibilityTimeout"])
+        batch: list[dict[str, Any]] = sqs._collect_msgs(queue, batch_size, timeout)
+        return batch
+
+
+def _window(queue_arn: str) -> float:
+    mappings = [one for one in lambda_svc._esms._data.values() if one["EventSourceArn"] == queue_arn]
+    return max((one.get("MaximumBatchingWindowInSeconds", 0) for one in mappings), default=0.0)
+
+
+def with_mapping_actions(action_of: Callable[[str, str], str | None]) -> Callable[[str, str], str | None]:
+    """MiniStack's way from a Lambda request to its IAM action, and the actions on a single mapping."""
+
+    def action(method: str, path: str) -> str | None:
+        single = "/event-source-mappings/" in path and path.rpartition("/")[2]
+        return _MAPPING_ACTIONS.get(method) if single else action_of(method, path)
+
+    return action
+
+
+def _end_with_parent() -> None:
+    sys.stdin.buffer.read()
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    ministack.app = fronted(ministack.app)
+    sqs._receive_messages_for_esm = gathered
+    iam_actions._lambda_action = with_mapping_actions(iam_actions._lambda_action)
+    sys.exit(ministack.main())

@@ -1,0 +1,72 @@
+"""What the processes of the local stack see of this machine: nothing that leads to a real AWS account."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+REGION = "eu-west-1"
+ACCOUNT = "123456789012"
+KEY = "test"  # the emulator's root user
+STAGE = "/live"  # the template's default
+_PASSED_ON = ("PATH", "HOME", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "XDG_CACHE_HOME")
+_PREFIXES = ("UV_", "PIP_")  # where this machine gets packages from
+
+
+def for_emulator(state: Path, port: int, *, enforce_iam: bool) -> dict[str, str]:
+    """Functions inherit it from the emulator: so it holds nothing but what they need."""
+    return _without_aws() | {
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "MINISTACK_HOST": "127.0.0.1",
+        "MINISTACK_REGION": REGION,
+        "MINISTACK_ACCOUNT_ID": ACCOUNT,
+        "AUTH": str(enforce_iam).lower(),
+        "IOT_MTLS_ENABLED": "0",  # else it listens on one more port, of every interface
+        "SFTP_ENABLED": "0",
+        "LOCAL_API": f"/_aws/execute-api/woohub{STAGE}",  # the API's id comes from samconfig.toml
+        "TMPDIR": str(state / "tmp"),
+    }
+
+
+def for_sam(state: Path) -> dict[str, str]:
+    """Real `sam`, unreal AWS."""
+    return (
+        {name: value for name, value in os.environ.items() if name.startswith(_PREFIXES)}
+        | _without_aws()
+        | {
+            "AWS_ACCESS_KEY_ID": KEY,
+            "AWS_SECRET_ACCESS_KEY": KEY,
+            "AWS_DEFAULT_REGION": REGION,
+            "SAM_CLI_TELEMETRY": "0",
+            "SAM_CLI_POLL_DELAY": "0.5",  # seconds between looks at the deployment; its default of 5 makes it slow
+            "__SAM_CLI_APP_DIR": str(state / "sam"),  # else it writes to the person's home
+        }
+    )
+
+
+def client(service: str, endpoint_url: str) -> Any:
+    """A boto3 client of the emulator's root user."""
+    session = boto3.session.Session(KEY, KEY, region_name=REGION)
+    return session.client(service, endpoint_url=endpoint_url)  # type: ignore[call-overload]
+
+
+def forget_aws() -> None:
+    """Take away this process's own way to AWS: its profile, keys and configuration files."""
+    for name in [name for name in os.environ if name.startswith("AWS_") and name != "AWS_CA_BUNDLE"]:
+        del os.environ[name]
+    os.environ.update(_NO_FILES)
+
+
+_NO_FILES = {
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+
+def _without_aws() -> dict[str, str]:
+    return {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | _NO_FILES

@@ -1,0 +1,94 @@
+"""Start the whole stack, and stop all that was started, however it ends."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from subprocess import Popen
+
+import urllib3
+
+from tools.hubspot_simulator.portal import ALL_SCOPES, SimulatedPortal
+from tools.hubspot_simulator.provision import provision
+from tools.hubspot_simulator.server import running as serving
+
+from . import environment
+from .deployment import EMULATOR_PYTHON, build, deploy
+from .processes import HOST, child, free_port, tail
+from .progress import StepFailed, step, wait_until
+from .settings import Settings
+from .stack import Stack
+
+EMULATOR = Path(__file__).with_name("emulator.py")
+
+
+@contextmanager
+def running(settings: Settings) -> Iterator[tuple[Stack, Popen[bytes]]]:
+    """The stack for the length of the block, and the process it lives in. StepFailed says why it does not start."""
+    with ExitStack() as started:
+        started.enter_context(_alone(settings.state))
+        port = free_port(settings.port, "LOCAL_PORT")
+        with step("Build for this machine"):
+            build(settings)
+        with step("Start the emulated AWS"):
+            emulator = started.enter_context(_emulator(settings, port))
+        hubspot_url = settings.hubspot_url or started.enter_context(_simulator(settings))
+        with step("Deploy"):
+            stack = deploy(settings, f"http://{HOST}:{port}", hubspot_url)
+        started.enter_context(stack.announced(settings.state))
+        yield stack, emulator
+
+
+@contextmanager
+def _alone(state: Path) -> Iterator[None]:
+    """Hold the folder: its files are those of one stack."""
+    (state / "tmp").mkdir(parents=True, exist_ok=True)
+    with (state / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            try:
+                where = f" on {Stack.load(state).aws_endpoint_url}"
+            except FileNotFoundError:
+                where = ""
+            raise StepFailed(
+                f"the local stack is running already{where}: stop it first (Ctrl-C where it runs)"
+            ) from error
+        yield
+
+
+@contextmanager
+def _emulator(settings: Settings, port: int) -> Iterator[Popen[bytes]]:
+    log = settings.state / "emulator.log"
+    with child(
+        [str(EMULATOR_PYTHON), str(EMULATOR)],
+        environment=environment.for_emulator(settings.state, port, enforce_iam=settings.enforce_iam),
+        folder=settings.state,
+        log=log,
+    ) as process:
+        url = f"http://{HOST}:{port}/_ministack/health"
+        wait_until(
+            lambda: _answers(url) or process.poll() is not None,
+            f"the emulated AWS does not answer; its log is {log}",
+        )
+        if process.poll() is not None:
+            raise StepFailed(f"the emulated AWS ended at once:\n\n{tail(log)}\n\nAll of it: {log}")
+        yield process
+
+
+@contextmanager
+def _simulator(settings: Settings) -> Iterator[str]:
+    """A HubSpot with woohub's properties and pipeline, as quick as the real one, its search as late."""
+    port = free_port(settings.simulator_port, "HUBSPOT_SIMULATOR_PORT")
+    portal = SimulatedPortal(tokens={settings.hubspot_token: ALL_SCOPES}, latency_ms=80)
+    with serving(provision(portal), port) as url:
+        yield url
+
+
+def _answers(url: str) -> bool:
+    try:
+        return urllib3.request("GET", url, timeout=1.0, retries=False).status == 200
+    except urllib3.exceptions.HTTPError:
+        return False

@@ -1,0 +1,53 @@
+"""What a person may choose about the local stack, from the environment and from .env."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from tools.hubspot_simulator.portal import DEFAULT_TOKEN
+
+ROOT = Path(__file__).parents[2]
+STATE = ROOT / ".local"
+
+
+class InvalidSetting(Exception):
+    """A variable has a value that cannot be used; the message names it."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Ports: 0 takes any free one. `hubspot_url`: empty for the simulator."""
+
+    state: Path = STATE
+    port: int = 4566
+    simulator_port: int = 8790
+    hubspot_url: str = ""
+    hubspot_api_version: str = "2026-09"
+    hubspot_token: str = DEFAULT_TOKEN
+    webhook_secret: str = "lab-secret"  # noqa: S105  # the one of the captured deliveries
+    enforce_iam: bool = False  # functions may do only what the template allows; callers need the stack's own keys
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str], env_file: Path = ROOT / ".env") -> Settings:
+        """Settings by their documented names; the environment wins over the file, and empty counts as not given."""
+        from_file = dotenv_values(env_file, interpolate=False)
+        given = {name: value for name, value in {**from_file, **environ}.items() if value}
+        return cls(
+            port=_port(given, "LOCAL_PORT", cls.port),
+            simulator_port=_port(given, "HUBSPOT_SIMULATOR_PORT", cls.simulator_port),
+            hubspot_url=given.get("HUBSPOT_API_URL", cls.hubspot_url).rstrip("/"),
+            hubspot_api_version=given.get("HUBSPOT_API_VERSION", cls.hubspot_api_version),
+            hubspot_token=given.get("HUBSPOT_API_KEY", cls.hubspot_token),
+            webhook_secret=given.get("WOO_COMMERCE_WEBHOOK_SECRET", cls.webhook_secret),
+        )
+
+
+def _port(given: Mapping[str, str], name: str, default: int) -> int:
+    text = given.get(name, str(default))
+    if not (text.isascii() and text.isdigit() and int(text) < 2**16):
+        raise InvalidSetting(f"{name} is {text!r}, but a port is a number from 0 to 65535")
+    return int(text)

@@ -1,0 +1,59 @@
+"""What runs: where its parts are, for people and for the tools that use it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from . import environment
+from .settings import STATE
+
+FILE = "stack.json"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A running local stack, as `.local/stack.json` holds it."""
+
+    stack_name: str
+    region: str
+    account: str
+    aws_endpoint_url: str
+    aws_access_key_id: str
+    aws_secret_access_key: str
+    webhook_url: str
+    queue_url: str
+    dlq_url: str
+    hubspot_url: str
+    hubspot_api_version: str
+    webhook_secret_arn: str
+    hubspot_secret_arn: str
+    breaker_parameter: str
+    event_source_mapping_id: str
+    ingest_function: str
+    consumer_function: str
+    governor_function: str
+    log: str  # of the emulator and the functions
+
+    def client(self, service: str) -> Any:
+        """A boto3 client for the emulated AWS, whatever account this machine is logged in to."""
+        return environment.client(service, self.aws_endpoint_url)
+
+    @classmethod
+    def load(cls, state: Path = STATE) -> Stack:
+        """The stack that runs with this state folder; FileNotFoundError if none does."""
+        return cls(**json.loads((state / FILE).read_text(encoding="utf-8")))
+
+    @contextmanager
+    def announced(self, state: Path) -> Iterator[None]:
+        """Hold the file for as long as the stack runs."""
+        file = state / FILE
+        file.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        try:
+            yield
+        finally:
+            file.unlink(missing_ok=True)
