@@ -12,7 +12,7 @@ from typing import Any
 
 from flask import Flask, Request, Response, request
 
-from . import page, search
+from . import page, search, shapes
 from .definitions import ASSOCIATION_TYPES, OBJECT_TYPES
 from .errors import ApiError, Json, bad_json, not_found
 from .faults import Fault, refusal
@@ -20,6 +20,7 @@ from .links import associated_json, check_types
 from .objects import Batch
 from .objects import object_type as _kind
 from .portal import ALL_SCOPES, SimulatedPortal
+from .provision import provision
 from .values import iso
 
 DATED = ("2026-09", "2026-03")
@@ -46,13 +47,6 @@ class Call:
     body: Any
     raw_length: int
     query: Mapping[str, str]
-
-    @property
-    def fields(self) -> Json:
-        """The body as an object; 400 if it is none."""
-        if not isinstance(self.body, dict):
-            raise bad_json("Cannot deserialize value from Array value or missing body")
-        return self.body
 
     @property
     def names(self) -> list[str]:
@@ -90,6 +84,7 @@ class Route:
     path: str
     handler: Handler
     scope: str = ""
+    shape: Any = None  # of the body; None takes none
     search: bool = False
 
 
@@ -126,6 +121,8 @@ def _answer(portal: SimulatedPortal, route: Route, version: str, req: Request, p
             return _broken(portal, fault, None)
         _check_scope(route, path, scopes)
         call = _call(portal, version, req, half=fault is not None and fault.when == "half")
+        if route.shape is not None:
+            shapes.check(call.body, route.shape)
         answer = _json(*route.handler(call, **path))
     except ApiError as error:
         answer = _error(portal, error)
@@ -237,30 +234,30 @@ def _batch_answer(call: Call, batch: Batch, status: int) -> Result:
 
 def batch_read(call: Call, object_type: str) -> Result:
     """POST /{objectType}/batch/read."""
-    return _batch_answer(call, call.portal.objects.batch_read(_kind(object_type), call.fields), 200)
+    return _batch_answer(call, call.portal.objects.batch_read(_kind(object_type), call.body), 200)
 
 
 def batch_create(call: Call, object_type: str) -> Result:
     """POST /{objectType}/batch/create."""
-    batch = call.portal.objects.batch_create(_kind(object_type), call.fields, rules=call.enforces_rules)
+    batch = call.portal.objects.batch_create(_kind(object_type), call.body, rules=call.enforces_rules)
     return _batch_answer(call, batch, 201)
 
 
 def batch_update(call: Call, object_type: str) -> Result:
     """POST /{objectType}/batch/update."""
-    batch = call.portal.objects.batch_update(_kind(object_type), call.fields, rules=call.enforces_rules)
+    batch = call.portal.objects.batch_update(_kind(object_type), call.body, rules=call.enforces_rules)
     return _batch_answer(call, batch, 200)
 
 
 def batch_upsert(call: Call, object_type: str) -> Result:
     """POST /{objectType}/batch/upsert."""
-    batch = call.portal.objects.batch_upsert(_kind(object_type), call.fields, rules=call.enforces_rules)
+    batch = call.portal.objects.batch_upsert(_kind(object_type), call.body, rules=call.enforces_rules)
     return _batch_answer(call, batch, 200)
 
 
 def batch_archive(call: Call, object_type: str) -> Result:
     """POST /{objectType}/batch/archive."""
-    for one in call.fields.get("inputs", ()):
+    for one in call.body["inputs"]:
         call.portal.objects.archive(_kind(object_type), str(one["id"]))
     return 204, None
 
@@ -281,7 +278,7 @@ def list_objects(call: Call, object_type: str) -> Result:
 
 def create_object(call: Call, object_type: str) -> Result:
     """POST /{objectType}."""
-    record = call.portal.objects.create(_kind(object_type), call.fields, rules=call.enforces_rules)
+    record = call.portal.objects.create(_kind(object_type), call.body, rules=call.enforces_rules)
     return 201, record.written(record.properties)
 
 
@@ -303,9 +300,9 @@ def update_object(call: Call, object_type: str, object_id: str) -> Result:
     """PATCH /{objectType}/{objectId}."""
     id_property = call.query.get("idProperty", "")
     record = call.portal.objects.update(
-        _kind(object_type), object_id, call.fields, id_property=id_property, rules=call.enforces_rules
+        _kind(object_type), object_id, call.body, id_property=id_property, rules=call.enforces_rules
     )
-    return 200, record.written(call.fields["properties"])
+    return 200, record.written(call.body["properties"])
 
 
 def archive_object(call: Call, object_type: str, object_id: str) -> Result:
@@ -365,7 +362,7 @@ def create_associations(call: Call, object_type: str, to_type: str) -> Result:
     start, end = _kind(object_type), _kind(to_type)
 
     def create(one: Json) -> list[Json]:
-        check_types(start, end, one.get("types"))
+        check_types(start, end, one["types"])
         pair = str(one["from"]["id"]), str(one["to"]["id"])
         call.portal.objects.link((start, pair[0]), (end, pair[1]))
         return [_pair(start.id, pair[0], end.id, pair[1])]
@@ -408,12 +405,12 @@ def get_property(call: Call, object_type: str, name: str) -> Result:
 def create_property(call: Call, object_type: str) -> Result:
     """POST /{objectType}."""
     portal = call.portal
-    return 201, portal.schema.create_property(_kind(object_type), call.fields, portal.settings, portal.now())
+    return 201, portal.schema.create_property(_kind(object_type), call.body, portal.settings, portal.now())
 
 
 def update_property(call: Call, object_type: str, name: str) -> Result:
     """PATCH /{objectType}/{propertyName}."""
-    return 200, call.portal.schema.update_property(_kind(object_type), name, call.fields, call.portal.settings)
+    return 200, call.portal.schema.update_property(_kind(object_type), name, call.body, call.portal.settings)
 
 
 def archive_property(call: Call, object_type: str, name: str) -> Result:
@@ -426,7 +423,7 @@ def read_properties(call: Call, object_type: str) -> Result:
     """POST /{objectType}/batch/read."""
     portal, kind = call.portal, _kind(object_type)
     batch = _each(
-        call.fields.get("inputs", []),
+        call.body["inputs"],
         lambda one: [portal.schema.property_json(kind, one["name"], portal.settings)],
     )
     return _batch_answer(call, batch, 200)
@@ -436,7 +433,7 @@ def create_properties(call: Call, object_type: str) -> Result:
     """POST /{objectType}/batch/create: each property for itself."""
     portal, kind = call.portal, _kind(object_type)
     batch = _each(
-        call.fields.get("inputs", []),
+        call.body["inputs"],
         lambda one: [portal.schema.create_property(kind, one, portal.settings, portal.now())],
     )
     return _batch_answer(call, batch, 200 if call.version == "2026-09" else 201)
@@ -455,7 +452,7 @@ def get_group(call: Call, object_type: str, name: str) -> Result:
 
 def create_group(call: Call, object_type: str) -> Result:
     """POST /{objectType}/groups."""
-    return 201, call.portal.schema.create_group(_kind(object_type), call.fields)
+    return 201, call.portal.schema.create_group(_kind(object_type), call.body)
 
 
 def list_pipelines(call: Call, object_type: str) -> Result:
@@ -471,7 +468,7 @@ def get_pipeline(call: Call, object_type: str, pipeline_id: str) -> Result:
 def create_pipeline(call: Call, object_type: str) -> Result:
     """POST /{objectType}."""
     portal = call.portal
-    return 201, portal.schema.create_pipeline(_kind(object_type), call.fields, portal.settings, portal.now())
+    return 201, portal.schema.create_pipeline(_kind(object_type), call.body, portal.settings, portal.now())
 
 
 def list_stages(call: Call, object_type: str, pipeline_id: str) -> Result:
@@ -482,7 +479,7 @@ def list_stages(call: Call, object_type: str, pipeline_id: str) -> Result:
 def create_stage(call: Call, object_type: str, pipeline_id: str) -> Result:
     """POST /{objectType}/{pipelineId}/stages."""
     portal = call.portal
-    return 201, portal.schema.create_stage(_kind(object_type), pipeline_id, call.fields, portal.now())
+    return 201, portal.schema.create_stage(_kind(object_type), pipeline_id, call.body, portal.now())
 
 
 def account_details(call: Call) -> Result:
@@ -518,7 +515,7 @@ def daily_usage(call: Call) -> Result:
 
 def token_info(call: Call) -> Result:
     """POST /get/access-token-info."""
-    scopes = call.portal.tokens.get(call.fields.get("tokenKey", ""))
+    scopes = call.portal.tokens.get(call.body.get("tokenKey", ""))
     if scopes is None:
         raise not_found("Token not found")
     return 200, {"userId": 1, "hubId": call.portal.settings.portal_id, "appId": 1, "scopes": sorted(scopes)}
@@ -549,9 +546,7 @@ def _both_ways(start: tuple[str, str], end: tuple[str, str]) -> list[Json]:
 
 
 def _association_inputs(call: Call, *, most: int = 2000) -> Sequence[Json]:
-    inputs = call.fields.get("inputs")
-    if not isinstance(inputs, list):
-        raise bad_json("Some required fields were not set: [inputs]")
+    inputs: Sequence[Json] = call.body["inputs"]
     if len(inputs) > most:
         raise ApiError(400, f"The maximum number of inputs supported in a batch request is {most}")
     return inputs
@@ -576,43 +571,50 @@ _END = "/<to_type>/<to_id>"
 _PAIR = "/<object_type>/<to_type>"
 
 ROUTES = (
-    Route("POST", "objects", "/<object_type>/batch/read", batch_read, _READ),
-    Route("POST", "objects", "/<object_type>/batch/create", batch_create, _WRITE),
-    Route("POST", "objects", "/<object_type>/batch/update", batch_update, _WRITE),
-    Route("POST", "objects", "/<object_type>/batch/upsert", batch_upsert, _WRITE),
-    Route("POST", "objects", "/<object_type>/batch/archive", batch_archive, _WRITE),
-    Route("POST", "objects", "/<object_type>/search", search_objects, _READ, search=True),
+    Route("POST", "objects", "/<object_type>/batch/read", batch_read, _READ, shapes.READS),
+    Route("POST", "objects", "/<object_type>/batch/create", batch_create, _WRITE, shapes.CREATES),
+    Route("POST", "objects", "/<object_type>/batch/update", batch_update, _WRITE, shapes.UPDATES),
+    Route("POST", "objects", "/<object_type>/batch/upsert", batch_upsert, _WRITE, shapes.UPDATES),
+    Route("POST", "objects", "/<object_type>/batch/archive", batch_archive, _WRITE, shapes.IDS),
+    Route("POST", "objects", "/<object_type>/search", search_objects, _READ, shapes.SEARCH, search=True),
     Route("GET", "objects", "/<object_type>", list_objects, _READ),
-    Route("POST", "objects", "/<object_type>", create_object, _WRITE),
+    Route("POST", "objects", "/<object_type>", create_object, _WRITE, shapes.CREATE),
     Route("GET", "objects", _OBJECT, get_object, _READ),
-    Route("PATCH", "objects", _OBJECT, update_object, _WRITE),
+    Route("PATCH", "objects", _OBJECT, update_object, _WRITE, shapes.UPDATE),
     Route("DELETE", "objects", _OBJECT, archive_object, _WRITE),
-    Route("PUT", "links", f"{_OBJECT}/associations{_END}", put_association, _WRITE),
+    Route("PUT", "links", f"{_OBJECT}/associations{_END}", put_association, _WRITE, shapes.ASSOCIATION),
     Route("DELETE", "links", f"{_OBJECT}/associations{_END}", delete_association, _WRITE),
     Route("PUT", "links", f"{_OBJECT}/associations/default{_END}", put_default_association, _WRITE),
     Route("GET", "links", f"{_OBJECT}/associations/<to_type>", list_associations, _READ),
-    Route("POST", "associations", f"{_PAIR}/batch/read", read_associations, _READ),
-    Route("POST", "associations", f"{_PAIR}/batch/create", create_associations, _WRITE),
-    Route("POST", "associations", f"{_PAIR}/batch/associate/default", create_default_associations, _WRITE),
-    Route("POST", "associations", f"{_PAIR}/batch/archive", archive_associations, _WRITE),
+    Route("POST", "associations", f"{_PAIR}/batch/read", read_associations, _READ, shapes.ASSOCIATION_READS),
+    Route("POST", "associations", f"{_PAIR}/batch/create", create_associations, _WRITE, shapes.ASSOCIATION_CREATES),
+    Route(
+        "POST",
+        "associations",
+        f"{_PAIR}/batch/associate/default",
+        create_default_associations,
+        _WRITE,
+        shapes.ASSOCIATION_DEFAULTS,
+    ),
+    Route("POST", "associations", f"{_PAIR}/batch/archive", archive_associations, _WRITE, shapes.ASSOCIATION_ARCHIVES),
     Route("GET", "properties", "/<object_type>", list_properties, _READ_SCHEMA),
-    Route("POST", "properties", "/<object_type>", create_property, _WRITE_SCHEMA),
-    Route("POST", "properties", "/<object_type>/batch/read", read_properties, _READ_SCHEMA),
-    Route("POST", "properties", "/<object_type>/batch/create", create_properties, _WRITE_SCHEMA),
+    Route("POST", "properties", "/<object_type>", create_property, _WRITE_SCHEMA, shapes.PROPERTY),
+    Route("POST", "properties", "/<object_type>/batch/read", read_properties, _READ_SCHEMA, shapes.PROPERTY_NAMES),
+    Route("POST", "properties", "/<object_type>/batch/create", create_properties, _WRITE_SCHEMA, shapes.PROPERTIES),
     Route("GET", "properties", "/<object_type>/groups", list_groups, _READ_SCHEMA),
-    Route("POST", "properties", "/<object_type>/groups", create_group, _WRITE_SCHEMA),
+    Route("POST", "properties", "/<object_type>/groups", create_group, _WRITE_SCHEMA, shapes.GROUP),
     Route("GET", "properties", "/<object_type>/groups/<name>", get_group, _READ_SCHEMA),
     Route("GET", "properties", "/<object_type>/<name>", get_property, _READ_SCHEMA),
-    Route("PATCH", "properties", "/<object_type>/<name>", update_property, _WRITE_SCHEMA),
+    Route("PATCH", "properties", "/<object_type>/<name>", update_property, _WRITE_SCHEMA, shapes.PROPERTY_UPDATE),
     Route("DELETE", "properties", "/<object_type>/<name>", archive_property, _WRITE_SCHEMA),
     Route("GET", "pipelines", "/<object_type>", list_pipelines, _READ_SCHEMA),
-    Route("POST", "pipelines", "/<object_type>", create_pipeline, _WRITE_SCHEMA),
+    Route("POST", "pipelines", "/<object_type>", create_pipeline, _WRITE_SCHEMA, shapes.PIPELINE),
     Route("GET", "pipelines", "/<object_type>/<pipeline_id>", get_pipeline, _READ_SCHEMA),
     Route("GET", "pipelines", "/<object_type>/<pipeline_id>/stages", list_stages, _READ_SCHEMA),
-    Route("POST", "pipelines", "/<object_type>/<pipeline_id>/stages", create_stage, _WRITE_SCHEMA),
+    Route("POST", "pipelines", "/<object_type>/<pipeline_id>/stages", create_stage, _WRITE_SCHEMA, shapes.STAGE),
     Route("GET", "account", "/details", account_details),
     Route("GET", "account", "/api-usage/daily/private-apps", daily_usage),
-    Route("POST", "tokens", "/get/access-token-info", token_info),
+    Route("POST", "tokens", "/get/access-token-info", token_info, shape=shapes.TOKEN),
 )
 
 
@@ -640,9 +642,11 @@ def _add_controls(app: Flask, portal: SimulatedPortal, lock: RLock) -> None:
 
 
 def _controls(portal: SimulatedPortal) -> dict[str, dict[str, Callable[[Any], Any]]]:
-    def reset(_: Any) -> Json:
+    def reset(body: Any) -> Json:
         portal.reset()
-        return {"reset": True}
+        if (body or {}).get("provisioned"):
+            provision(portal)
+        return portal.counters()
 
     def add_faults(body: Any) -> list[Json]:
         for fault in body if isinstance(body, list) else [body]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .definitions import ASSOCIATION_TYPES, ObjectType
-from .errors import ApiError, Json, bad_json, bad_request
+from .errors import ApiError, Json, bad_request
 
 Key = tuple[str, str]  # object type id, record id
 
@@ -56,13 +56,11 @@ class Links:
         return [(start, (kind, i)) for start, ends in self._to.items() for kind, ids in ends.items() for i in ids]
 
 
-def check_types(start: ObjectType, end: ObjectType, types: Any) -> None:
+def check_types(start: ObjectType, end: ObjectType, types: Iterable[Mapping[str, Any]]) -> None:
     """Raise ApiError 400 unless `types` names the association from `start` to `end`."""
-    if not isinstance(types, list) or not types:
-        raise bad_json("Cannot deserialize value of type `AssociationSpec` from an empty list")
+    if not types:
+        raise bad_request("At least one association type is required")
     for spec in types:
-        if not isinstance(spec, dict) or {"associationCategory", "associationTypeId"} - spec.keys():
-            raise bad_json("Some required fields were not set: [associationCategory, associationTypeId]")
         _check_spec(start, end, spec)
 
 

@@ -133,7 +133,7 @@ class Objects:
     ) -> Record:
         """Change some properties of a record."""
         record = self.get(kind, key, id_property)
-        raw = _properties_of(body)
+        raw = body["properties"]
         if not raw:
             raise bad_request("No properties found to update, please provide at least one.")
         return self._apply(self._plan(kind, record, raw, Claims(), rules))
@@ -242,16 +242,16 @@ class Objects:
 
     def _plan_create(self, kind: ObjectType, body: Mapping[str, Any], claims: Claims, rules: bool) -> Change:
         links = self._links_of(kind, body.get("associations") or ())
-        change = self._plan(kind, None, _properties_of(body), claims, rules)
+        change = self._plan(kind, None, body["properties"], claims, rules)
         return replace(change, links=links)
 
     def _plan_update(self, kind: ObjectType, body: Mapping[str, Any], claims: Claims, rules: bool) -> Change:
         record = self._find(kind, str(body["id"]), str(body.get("idProperty") or ""))
-        return self._plan(kind, record, _properties_of(body), claims, rules)
+        return self._plan(kind, record, body["properties"], claims, rules)
 
     def _plan_upsert(self, kind: ObjectType, body: Mapping[str, Any], claims: Claims, rules: bool) -> Change:
         name, key = body["idProperty"], str(body["id"])
-        raw = dict(_properties_of(body))
+        raw = dict(body["properties"])
         record = self._find(kind, key, name)
         if record is None:
             raw.setdefault(name, key)
@@ -366,8 +366,8 @@ class Objects:
         found = []
         for association in associations:
             end = DEALS if kind is CONTACTS else CONTACTS
-            check_types(kind, end, association.get("types"))
-            found.append(Link(end, str((association.get("to") or {}).get("id", ""))))
+            check_types(kind, end, association["types"])
+            found.append(Link(end, str(association["to"]["id"])))
         missing = [link.to_id for link in found if link.to_id not in self.records[link.to_type.id]]
         if missing:
             raise invalid_ids(missing)
@@ -494,7 +494,7 @@ class Objects:
 
     def _ids(self, inputs: Sequence[Mapping[str, Any]], id_property: str) -> list[str]:
         """The ids of a batch, which must differ (addresses: also when their case is ignored)."""
-        ids = [_id_of(one) for one in inputs]
+        ids = [str(one["id"]) for one in inputs]
         folded = [i.strip().lower() for i in ids] if id_property == "email" else ids
         twice = sorted({i for i in folded if folded.count(i) > 1}) if len(set(folded)) < len(folded) else []
         if twice:
@@ -529,9 +529,7 @@ def object_type(name: str) -> ObjectType:
 
 
 def _inputs(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    inputs = body.get("inputs")
-    if not isinstance(inputs, list) or not all(isinstance(one, dict) for one in inputs):
-        raise bad_json("Some required fields were not set: [inputs]")
+    inputs: list[Mapping[str, Any]] = body["inputs"]
     if not inputs:
         raise bad_request("The inputs must not be empty")
     if len(inputs) > MAX_BATCH:
@@ -540,19 +538,6 @@ def _inputs(body: Mapping[str, Any]) -> list[Mapping[str, Any]]:
             "Please reduce the number of items and try again"
         )
     return inputs
-
-
-def _id_of(one: Mapping[str, Any]) -> str:
-    if not one.get("id"):
-        raise bad_json("Some required fields were not set: [id]")
-    return str(one["id"])
-
-
-def _properties_of(body: Mapping[str, Any]) -> Mapping[str, Any]:
-    properties = body.get("properties")
-    if not isinstance(properties, dict):
-        raise bad_json("Some required fields were not set: [properties]")
-    return properties
 
 
 def _as_text(value: Any) -> str:

@@ -22,7 +22,6 @@ from .errors import ApiError, Json, bad_json, bad_request, not_found
 from .settings import Settings
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,99}", re.ASCII)
-_REQUIRED = ("name", "label", "type", "fieldType", "groupName")
 _TYPES = ("bool", "date", "datetime", "enumeration", "number", "phone_number", "string")
 
 
@@ -61,9 +60,6 @@ class Schema:
 
     def create_property(self, kind: ObjectType, body: Mapping[str, Any], settings: Settings, now: str) -> Json:
         """A new property; its uniqueness is settled here for good."""
-        missing = [name for name in _REQUIRED if not body.get(name)]
-        if missing:
-            raise bad_json(f"Some required fields were not set: [{', '.join(missing)}]")
         self._check_new(kind, body, settings)
         definition = PropertyDefinition(
             name=body["name"],
@@ -108,9 +104,7 @@ class Schema:
 
     def create_group(self, kind: ObjectType, body: Mapping[str, Any]) -> Json:
         """A new property group."""
-        name, label = body.get("name"), body.get("label")
-        if not name or not label:
-            raise bad_json("Some required fields were not set: [name, label]")
+        name, label = body["name"], body["label"]
         if name in self.groups[kind.id]:
             raise ApiError(409, f"Property group named '{name}' already exists.", category="OBJECT_ALREADY_EXISTS")
         self.groups[kind.id][name] = label
@@ -124,9 +118,6 @@ class Schema:
 
     def create_pipeline(self, kind: ObjectType, body: Mapping[str, Any], settings: Settings, now: str) -> Json:
         """A new pipeline, with the ids the caller gives (`pipelineId`, each stage's `stageId`)."""
-        for name in ("label", "displayOrder", "stages"):
-            if name not in body:
-                raise bad_json(f"Some required fields were not set: [{name}]")
         pipelines = self.pipelines[kind.id]
         self._check_pipeline(kind, body, settings)
         pipeline_id = body.get("pipelineId") or str(75_000_000 + len(pipelines))
@@ -204,8 +195,6 @@ class Schema:
             raise bad_request(f"Pipeline label {body['label']} is not unique")
 
     def _stage(self, body: Mapping[str, Any], number: int, now: str) -> Stage:
-        if not body.get("label") or "metadata" not in body:
-            raise bad_json("Some required fields were not set: [label, metadata]")
         odds = str(body["metadata"].get("probability", ""))
         if odds not in {f"{tenth / 10:.1f}" for tenth in range(11)}:
             raise bad_request("Deal stages need metadata.probability from 0.0 to 1.0 in steps of 0.1")

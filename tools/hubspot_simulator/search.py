@@ -60,27 +60,27 @@ class SearchIndex:
             self._by_value[name].setdefault(properties[name].lower(), {})[object_id] = None
 
 
-def check_request(body: Any, raw_length: int) -> None:
+def check_request(body: Json, raw_length: int) -> None:
     """Raise ApiError 400 for a search HubSpot does not run."""
     if raw_length > MAX_BODY:
         raise bad_request(f"The request body exceeds the maximum of {MAX_BODY} characters")
-    if not isinstance(body, dict):
-        raise bad_json("Cannot deserialize value of type `PublicObjectSearchRequest`")
-    groups = body.get("filterGroups", [])
-    sizes = [len(group.get("filters", [])) for group in groups]
+    sizes = [len(group["filters"]) for group in body.get("filterGroups", [])]
+    after = str(body.get("after") or 0)
+    if not after.isdigit():
+        raise bad_request("after must be an integer")
     if len(sizes) > 5 or any(size > 6 for size in sizes) or sum(sizes) > 18:
         raise bad_request("There are too many filters: at most 5 groups, 6 filters in each and 18 in all")
-    if not 0 <= int(body.get("limit", 10)) <= MAX_PAGE:
+    if not 0 <= body.get("limit", 10) <= MAX_PAGE:
         raise bad_request(f"The limit must be between 0 and {MAX_PAGE}")
     if len(body.get("sorts", [])) > 1:
         raise bad_request("Only one sort is supported")
-    if int(body.get("after") or 0) + int(body.get("limit", 10)) > MAX_RESULTS:
+    if int(after) + body.get("limit", 10) > MAX_RESULTS:
         raise bad_request(f"Paging through more than {MAX_RESULTS} results is not supported")
 
 
 def find(index: SearchIndex, definitions: Mapping[str, PropertyDefinition], body: Json) -> list[str]:
     """Ids of the matching records, sorted as asked (oldest first otherwise)."""
-    groups = [group.get("filters", []) for group in body.get("filterGroups", [])]
+    groups = [group["filters"] for group in body.get("filterGroups", [])]
     for f in (f for group in groups for f in group):
         _check_filter(f, definitions)
     if groups:
@@ -100,12 +100,12 @@ def page(found: list[str], body: Json) -> tuple[list[str], Json]:
 
 
 def _check_filter(f: Json, definitions: Mapping[str, PropertyDefinition]) -> None:
-    name, operator = f.get("propertyName", ""), f.get("operator", "")
+    name, operator = f["propertyName"], f["operator"]
     if name not in definitions:
         raise bad_request(f"There was a problem with the request. Unknown property: {name}")
     if operator not in _OPERATORS and operator not in ("EQ", "IN"):
         raise bad_json(f"Cannot deserialize value of type `Filter$Operator` from String {json.dumps(operator)}")
-    if operator in ("IN", "NOT_IN") and not isinstance(f.get("values"), list):
+    if operator in ("IN", "NOT_IN") and "values" not in f:
         raise bad_request(f"operator {operator} requires values")
 
 
@@ -113,7 +113,8 @@ def _group(index: SearchIndex, filters: list[Json], definitions: Mapping[str, Pr
     """Ids matching all filters of a group; an EQ or IN filter narrows the search without a walk over everything."""
     candidates: Iterable[str] = index.documents
     for f in filters:
-        if f["operator"] in ("EQ", "IN"):
+        textual = definitions[f["propertyName"]].type in ("string", "enumeration")  # numbers have many spellings
+        if textual and f["operator"] in ("EQ", "IN"):
             candidates = index.having(f["propertyName"], (value.lower() for value in _sought(f)))
             break
     return [i for i in candidates if all(_matches(index.documents[i], f, definitions) for f in filters)]

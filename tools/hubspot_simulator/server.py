@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -32,13 +33,20 @@ def trouble(app: Wsgi, stopping: threading.Event) -> Wsgi:
         body = b"".join(app(environ, lambda status, headers, _exc_info=None: kept.append((status, headers))))
         status, headers = kept[0]
         asked = dict(headers)
-        stopping.wait(float(asked.get(WAIT_HEADER, 0)))
+        _wait(float(asked.get(WAIT_HEADER, 0)), stopping, gone=environ["waitress.client_disconnected"])
         if asked.get(CUT_HEADER) == "reset":
             raise ClientDisconnected  # waitress then closes the connection without a word
         start_response(status, [(name, value) for name, value in headers if not name.startswith("X-Simulator-")])
         return [body[: len(body) // 2] if asked.get(CUT_HEADER) == "truncate" else body]
 
     return serve
+
+
+def _wait(seconds: float, stopping: threading.Event, *, gone: Callable[[], bool]) -> None:
+    """Wait, but not for a caller who has hung up: held calls must not use up the threads."""
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0 and not stopping.wait(min(left, 0.25)) and not gone():
+        pass
 
 
 class Server:
@@ -51,7 +59,9 @@ class Server:
         self._stopping = threading.Event()
         self._sockets: dict[int, Any] = {}
         app = trouble(create_app(portal).wsgi_app, self._stopping)
-        self._server: Any = create_server(app, map=self._sockets, sockets=[listener], threads=THREADS)
+        self._server: Any = create_server(
+            app, map=self._sockets, sockets=[listener], threads=THREADS, channel_request_lookahead=1
+        )
 
     def run(self) -> None:
         """Serve until `stop`."""

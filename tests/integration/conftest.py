@@ -1,0 +1,47 @@
+"""A simulated HubSpot portal with woohub's properties, and a caller of it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.openapi_contract import Contract, Transport, Validated, specs_folder
+from tests.simulated import VERSIONS, Calls, Clock
+from tools.hubspot_simulator import InProcessTransport, SimulatedPortal, create_app, provision
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The portal's time, and the callers'."""
+    return Clock()
+
+
+@pytest.fixture
+def portal(clock: Clock) -> SimulatedPortal:
+    """A portal as `woohub setup` leaves it."""
+    return provision(SimulatedPortal(clock))
+
+
+@pytest.fixture(scope="session")
+def contract() -> Contract | None:
+    """HubSpot's specs, where they are at hand."""
+    folder = specs_folder()
+    return Contract(folder) if folder else None
+
+
+@pytest.fixture
+def raw(portal: SimulatedPortal, clock: Clock) -> Calls:
+    """A caller who may send anything."""
+    return Calls(InProcessTransport(create_app(portal), sleep=clock.sleep))
+
+
+@pytest.fixture
+def hubspot(raw: Calls, contract: Contract | None) -> Calls:
+    """A caller whose every request and answer is held against HubSpot's specs, if they are at hand."""
+    transport: Transport = Validated(raw.transport, contract) if contract else raw.transport
+    return raw.using(transport=transport)
+
+
+@pytest.fixture(params=VERSIONS)
+def hubspot_of_each_version(request: pytest.FixtureRequest, hubspot: Calls) -> Calls:
+    """The same caller in every version of the API."""
+    return hubspot.using(version=request.param)

@@ -1,0 +1,180 @@
+"""The simulator's own controls, its page, its server and its command."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import pytest
+import urllib3
+from urllib3.exceptions import ReadTimeoutError
+
+from tests.simulated import Calls, Clock
+from tools.hubspot_simulator import InProcessTransport, SimulatedPortal, create_app, running
+from tools.hubspot_simulator.__main__ import main
+
+
+def test_state_shows_everything(raw: Calls) -> None:
+    contact = raw.contact(email="a@shop.example")
+    deal = raw.deal(dealname="Order 1", contact=contact)
+
+    state = raw.control("GET", "state").body
+
+    assert state["contacts"][0]["properties"]["email"] == "a@shop.example"
+    assert state["deals"][0]["contacts"] == [contact]
+    assert state["associations"] == [{"deal": deal, "contact": contact}]
+    assert state["requests"]["by_route"] == {"POST objects/<object_type>": 2}
+
+
+def test_requests_are_logged_but_the_controls_are_not(raw: Calls) -> None:
+    raw.objects("GET", "deals")
+    raw.control("GET", "state")
+
+    log = raw.control("GET", "requests").body
+
+    assert [(one["method"], one["path"], one["status"]) for one in log] == [("GET", "/crm/objects/2026-09/deals", 200)]
+
+
+def test_reset_empties_the_portal_and_may_provision_it(raw: Calls) -> None:
+    raw.contact(email="a@shop.example")
+
+    raw.control("POST", "reset")
+    bare = raw.properties("GET", "deals/woocommerce_order_id").status
+    raw.control("POST", "reset", {"provisioned": True})
+
+    assert raw.control("GET", "state").body["contacts"] == []
+    assert (bare, raw.properties("GET", "deals/woocommerce_order_id").status) == (404, 200)
+
+
+def test_settings_change_while_it_runs(raw: Calls) -> None:
+    changed = raw.control("POST", "settings", {"currencies": ["USD", "GBP"], "search_lag_s": 0})
+
+    assert (changed.body["currencies"], changed.body["search_lag_s"]) == (["USD", "GBP"], 0)
+    assert raw.deal(dealname="x", deal_currency_code="GBP")
+    assert raw.control("POST", "settings", {"no_such": 1}).status == 400
+
+
+def test_tokens_and_rules_change_while_it_runs(raw: Calls) -> None:
+    raw.control("POST", "tokens", {"tokens": {"new": None}, "expired": []})
+    raw.control("POST", "rules", [{"object_type": "deals", "properties": ["amount"]}])
+
+    old, new = raw.objects("GET", "deals"), raw.using(token="new").objects("POST", "deals", {"properties": {}})
+
+    assert (old.status, new.status) == (401, 400)
+    assert new.body["errors"][0]["context"] == {"propertyName": ["amount"]}
+
+
+def test_faults_are_ordered_and_called_off(raw: Calls) -> None:
+    raw.control("POST", "faults", {"status": 503, "path": "deals"})
+    during = raw.objects("GET", "deals").status
+    listed = raw.control("GET", "faults").body
+    raw.control("DELETE", "faults")
+
+    assert (during, listed[0]["hits"], raw.objects("GET", "deals").status) == (503, 1, 200)
+
+
+def test_latency_takes_the_callers_time_not_the_machines(portal: SimulatedPortal, raw: Calls, clock: Clock) -> None:
+    portal.change_settings({"latency_ms": 80})
+    before = clock.now
+
+    raw.objects("GET", "deals")
+
+    assert clock.now - before == pytest.approx(0.08)
+
+
+def test_latency_beyond_the_callers_patience_is_a_timeout_after_the_effect(portal: SimulatedPortal, raw: Calls) -> None:
+    portal.change_settings({"latency_ms": 30_000})
+
+    with pytest.raises(ReadTimeoutError):
+        raw.deal(dealname="x")
+
+    assert len(portal.state()["deals"]) == 1
+
+
+def test_the_page_shows_deals_contacts_and_requests(raw: Calls) -> None:
+    contact = raw.contact(email="jane@shop.example", firstname="Jane", lastname="<Doe>")
+    raw.deal(dealname="Order 1 & more", pipeline="ecommerce_sales", dealstage="completed", contact=contact)
+
+    response = raw.transport.request("GET", f"{raw.base}/")
+
+    page = response.data.decode()
+    assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+    for text in (
+        "jane@shop.example",
+        "Jane &lt;Doe&gt;",
+        "Order 1 &amp; more",
+        "Completed",
+        "/crm/objects/2026-09/deals",
+    ):
+        assert text in page
+
+
+def test_the_page_is_whole_in_itself(raw: Calls) -> None:
+    page = raw.transport.request("GET", f"{raw.base}/").data.decode()
+
+    assert "http://" not in page
+    assert "https://" not in page
+
+
+def test_it_serves_over_http(portal: SimulatedPortal) -> None:
+    with running(portal) as url, urllib3.PoolManager() as pool:
+        calls = Calls(pool, base=url)
+        contact = calls.contact(email="a@shop.example")
+
+        assert calls.objects("GET", f"contacts/{contact}").status == 200
+
+
+def test_http_answers_do_not_show_the_simulators_own_headers(portal: SimulatedPortal) -> None:
+    portal.change_settings({"latency_ms": 1})
+
+    with running(portal) as url, urllib3.PoolManager() as pool:
+        answer = Calls(pool, base=url).objects("GET", "deals")
+
+    assert [name for name in answer.headers if name.startswith("X-Simulator")] == []
+
+
+def test_a_port_in_use_is_a_clear_message(portal: SimulatedPortal, capsys: pytest.CaptureFixture[str]) -> None:
+    with running(portal) as url:
+        port = url.rpartition(":")[2]
+        code = main(["--port", port])
+
+    assert code == 1
+    assert f"port {port} of 127.0.0.1 cannot be used: Address already in use" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_the_command_serves_until_told_to_stop(number: signal.Signals) -> None:
+    command = [sys.executable, "-m", "tools.hubspot_simulator", "--port", "0", "--token", "t", "--provisioned"]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process,  # noqa: S603
+        urllib3.PoolManager() as pool,
+    ):
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[2]
+        calls = Calls(pool, base=url, token="t")
+        status = calls.properties("GET", "deals/woocommerce_order_id").status
+        process.send_signal(number)
+        code = process.wait(timeout=20)
+
+    assert (status, code) == (200, 0)
+
+
+def test_the_transport_takes_json_fields_and_pool_manager_arguments(portal: SimulatedPortal) -> None:
+    transport = InProcessTransport(create_app(portal))
+    headers = {"Authorization": "Bearer pat-na1-simulator"}
+
+    made = transport.request(
+        "POST", "http://x/crm/v3/objects/contacts", json={"properties": {"email": "a@shop.example"}}, headers=headers
+    )
+    read = transport.request(
+        "GET",
+        "http://x/crm/v3/objects/contacts/a%40shop.example",
+        fields={"idProperty": "email"},
+        headers=headers,
+        timeout=urllib3.Timeout(total=5.0),
+        retries=False,
+        redirect=False,
+    )
+
+    assert (made.status, read.json()["id"]) == (201, made.json()["id"])

@@ -1,0 +1,164 @@
+"""Trouble on order, over a real socket and without one: both must look the same to a caller."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import urllib3
+from urllib3.exceptions import ProtocolError, ReadTimeoutError
+
+from tests.simulated import Calls, Clock, creates
+from tools.hubspot_simulator import Fault, SimulatedPortal, running
+
+SILENCE = urllib3.Timeout(connect=5.0, read=0.3)
+
+
+class PlainPool:
+    """A real urllib3 pool that neither retries nor redirects."""
+
+    def __init__(self) -> None:
+        self.pool = urllib3.PoolManager()
+
+    def request(self, method: str, url: str, **kwargs: object) -> urllib3.BaseHTTPResponse:
+        """As PoolManager.request."""
+        return self.pool.request(method, url, retries=False, **kwargs)  # type: ignore[arg-type]
+
+
+@pytest.fixture(params=["http", "in process"])
+def hubspot(request: pytest.FixtureRequest, raw: Calls, portal: SimulatedPortal) -> Iterator[Calls]:
+    """A caller of the same portal, over HTTP or in process."""
+    if request.param == "in process":
+        yield raw
+        return
+    pool = PlainPool()
+    with running(portal) as url:
+        yield raw.using(transport=pool, base=url)
+        pool.pool.clear()
+
+
+STATUSES = [
+    (500, "json", "INTERNAL_ERROR"),
+    (503, "json", "SERVICE_UNAVAILABLE"),
+    (423, "json", "LOCKED"),
+    (477, "json", "MIGRATION_IN_PROGRESS"),
+    (401, "json", "INVALID_AUTHENTICATION"),
+    (403, "json", "MISSING_SCOPES"),
+]
+
+
+@pytest.mark.parametrize(("status", "body", "category"), STATUSES)
+def test_an_error_answer(hubspot: Calls, portal: SimulatedPortal, status: int, body: str, category: str) -> None:
+    portal.faults.add(Fault(status=status, body=body, retry_after="7"))
+
+    answer = hubspot.objects("GET", "deals")
+
+    assert (answer.status, answer.body["category"], answer.headers["Retry-After"]) == (status, category, "7")
+
+
+@pytest.mark.parametrize("policy", ["TEN_SECONDLY_ROLLING", "SECONDLY", "DAILY"])
+def test_a_429_of_any_policy(hubspot: Calls, portal: SimulatedPortal, policy: str) -> None:
+    portal.faults.add(Fault(status=429, policy=policy))
+
+    assert hubspot.objects("GET", "deals").body["policyName"] == policy
+
+
+def test_the_network_in_front_answers_in_html(hubspot: Calls, portal: SimulatedPortal) -> None:
+    portal.faults.add(Fault(status=502, body="html"))
+
+    response = hubspot.transport.request(
+        "GET", f"{hubspot.base}/crm/v3/objects/deals", headers={"Authorization": f"Bearer {hubspot.token}"}
+    )
+
+    assert (response.status, response.headers["Content-Type"].partition(";")[0]) == (502, "text/html")
+    assert b"502 Bad Gateway" in response.data
+
+
+@pytest.mark.parametrize(("when", "deals"), [("before", 0), ("half", 2), ("after", 3)])
+def test_an_error_before_in_the_middle_of_and_after_the_effect(
+    hubspot: Calls, portal: SimulatedPortal, when: str, deals: int
+) -> None:
+    portal.faults.add(Fault(status=504, when=when))
+
+    answer = hubspot.objects("POST", "deals/batch/create", creates(*[{"dealname": "x"}] * 3))
+
+    assert (answer.status, len(portal.state()["deals"])) == (504, deals)
+
+
+@pytest.mark.parametrize(("when", "deals"), [("before", 0), ("after", 1)])
+def test_a_broken_connection(hubspot: Calls, portal: SimulatedPortal, when: str, deals: int) -> None:
+    portal.faults.add(Fault(kind="reset", when=when))
+
+    with pytest.raises(ProtocolError, match="Connection aborted"):
+        hubspot.deal(dealname="x")
+
+    assert len(portal.state()["deals"]) == deals
+
+
+@pytest.mark.parametrize(("when", "deals"), [("before", 0), ("after", 1)])
+def test_silence(hubspot: Calls, portal: SimulatedPortal, when: str, deals: int) -> None:
+    portal.faults.add(Fault(kind="hold", when=when))
+
+    with pytest.raises(ReadTimeoutError):
+        hubspot.using(timeout=SILENCE).deal(dealname="x")
+
+    assert len(portal.state()["deals"]) == deals
+
+
+def test_an_answer_that_breaks_off(hubspot: Calls, portal: SimulatedPortal) -> None:
+    portal.faults.add(Fault(kind="truncate", when="after"))
+
+    with pytest.raises(ProtocolError, match="IncompleteRead"):
+        hubspot.deal(dealname="x")
+
+    assert len(portal.state()["deals"]) == 1
+
+
+def test_results_missing_from_a_batch(hubspot: Calls, portal: SimulatedPortal) -> None:
+    portal.faults.add(Fault(kind="omit", when="after"))
+
+    answer = hubspot.objects("POST", "deals/batch/create", creates(*[{"dealname": "x"}] * 4))
+
+    assert (answer.status, len(answer.body["results"]), len(portal.state()["deals"])) == (201, 2, 4)
+
+
+def test_a_fault_hits_the_calls_it_is_meant_for(hubspot: Calls, portal: SimulatedPortal, clock: Clock) -> None:
+    portal.faults.add(Fault(path="/deals$", method="GET", skip=1, count=2, until=clock.now + 60))
+
+    statuses = [hubspot.objects("GET", path).status for path in ("contacts", "deals", "deals", "deals", "deals")]
+
+    assert statuses == [200, 200, 503, 503, 200]
+
+
+def test_a_fault_ends_at_its_time(hubspot: Calls, portal: SimulatedPortal, clock: Clock) -> None:
+    portal.faults.add(Fault(until=clock.now + 60))
+    during = hubspot.objects("GET", "deals").status
+    clock.sleep(60)
+
+    assert (during, hubspot.objects("GET", "deals").status) == (503, 200)
+
+
+def test_random_faults_are_the_same_for_the_same_seed(hubspot: Calls, portal: SimulatedPortal) -> None:
+    def play() -> list[int]:
+        portal.reset()
+        portal.faults.add(Fault(probability=0.5))
+        return [hubspot.objects("GET", "deals").status for _ in range(20)]
+
+    first = play()
+
+    assert set(first) == {200, 503}
+    assert first == play()
+
+
+def test_a_failed_call_has_used_its_part_of_the_budget(hubspot: Calls, portal: SimulatedPortal) -> None:
+    portal.faults.add(Fault(status=500, count=2))
+
+    for _ in range(3):
+        hubspot.objects("GET", "deals")
+
+    assert (portal.limits.used_in_window(), portal.limits.peak) == (3, 3)
+
+
+@pytest.mark.parametrize("fault", [{"kind": "flood"}, {"when": "later"}, {"state": 500}])
+def test_a_fault_nobody_knows_is_refused(hubspot: Calls, fault: dict[str, object]) -> None:
+    assert hubspot.control("POST", "faults", fault).status == 400

@@ -1,0 +1,81 @@
+"""Rate limits: HubSpot's bodies and headers, and the record of how near a caller came."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulated import Calls, Clock
+from tools.hubspot_simulator import SimulatedPortal
+
+
+@pytest.fixture
+def small(portal: SimulatedPortal) -> SimulatedPortal:
+    """A portal with room for three calls in ten seconds and five a day."""
+    portal.change_settings({"requests_per_10_s": 3, "requests_per_day": 5})
+    return portal
+
+
+def statuses(hubspot: Calls, calls: int) -> list[int]:
+    """The statuses of so many calls in a row."""
+    return [hubspot.objects("GET", "deals").status for _ in range(calls)]
+
+
+@pytest.mark.usefixtures("small")
+def test_the_window_rolls(hubspot: Calls, clock: Clock) -> None:
+    first = statuses(hubspot, 1)
+    clock.sleep(6)
+    then = statuses(hubspot, 3)
+    clock.sleep(4)
+
+    assert (first, then, statuses(hubspot, 2)) == ([200], [200, 200, 429], [200, 429])
+
+
+@pytest.mark.usefixtures("small")
+def test_a_refusal_carries_hubspots_body_and_no_retry_after(hubspot: Calls) -> None:
+    statuses(hubspot, 3)
+
+    answer = hubspot.objects("GET", "deals")
+
+    assert answer.body["errorType"] == "RATE_LIMIT"
+    assert answer.body["policyName"] == "TEN_SECONDLY_ROLLING"
+    assert answer.message == "You have reached your ten_secondly_rolling limit."
+    assert "category" not in answer.body
+    assert "Retry-After" not in answer.headers
+    assert answer.headers["X-HubSpot-RateLimit-Remaining"] == "0"
+
+
+@pytest.mark.usefixtures("small")
+def test_every_answer_says_what_is_left(hubspot: Calls) -> None:
+    answer = hubspot.objects("GET", "deals")
+
+    assert {name: value for name, value in answer.headers.items() if name.startswith("X-HubSpot")} == {
+        "X-HubSpot-RateLimit-Daily": "5",
+        "X-HubSpot-RateLimit-Daily-Remaining": "4",
+        "X-HubSpot-RateLimit-Interval-Milliseconds": "10000",
+        "X-HubSpot-RateLimit-Max": "3",
+        "X-HubSpot-RateLimit-Remaining": "2",
+    }
+
+
+@pytest.mark.usefixtures("small")
+def test_the_days_budget_returns_at_midnight_of_the_account(hubspot: Calls, clock: Clock) -> None:
+    for _ in range(5):
+        hubspot.objects("GET", "deals")
+        clock.sleep(10)
+
+    exhausted = hubspot.objects("GET", "deals")
+    clock.now = 1_795_669_200.0 - 1  # 2026-11-26T04:59:59Z, a second before midnight in the US east
+    still = hubspot.objects("GET", "deals").status
+    clock.sleep(1)
+
+    assert (exhausted.status, exhausted.body["policyName"]) == (429, "DAILY")
+    assert (still, statuses(hubspot, 1)) == (429, [200])
+
+
+def test_the_peak_counts_refused_calls_too(hubspot: Calls, small: SimulatedPortal, clock: Clock) -> None:
+    statuses(hubspot, 4)
+    clock.sleep(60)
+    statuses(hubspot, 2)
+
+    assert (small.counters()["peak_per_10_s"], small.counters()["refused_429"]) == (4, 1)
+    assert small.counters()["by_status"] == {"200": 5, "429": 1}

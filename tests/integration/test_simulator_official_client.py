@@ -1,0 +1,143 @@
+"""HubSpot's own Python client works against the simulator unchanged, over HTTP (its paths are v3 and v4)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import hubspot  # type: ignore[import-untyped]
+import pytest
+from hubspot.crm import contacts, deals, pipelines, properties  # type: ignore[import-untyped]
+from hubspot.crm.associations import v4  # type: ignore[import-untyped]
+from urllib3 import Retry
+
+from tests.simulated import Clock, spec
+from tools.hubspot_simulator import DEFAULT_TOKEN, Fault, SimulatedPortal, running
+
+EMAIL = "jane@shop.example"
+
+
+@pytest.fixture
+def client(portal: SimulatedPortal) -> Iterator[Any]:
+    """The client, pointed at the simulator and otherwise as it comes."""
+    with running(portal) as url:
+        yield hubspot.Client.create(access_token=DEFAULT_TOKEN, host=url)
+
+
+@pytest.fixture
+def contact(client: Any) -> str:
+    """A contact's id."""
+    body = contacts.SimplePublicObjectInputForCreate(properties={"email": EMAIL}, associations=[])
+    return str(client.crm.contacts.basic_api.create(body).id)
+
+
+def a_deal(number: int, contact_id: str = "") -> Any:
+    """A deal to create, with its contact."""
+    to_contact = deals.PublicAssociationsForObject(
+        to=deals.PublicObjectId(id=contact_id), types=[deals.AssociationSpec("HUBSPOT_DEFINED", 3)]
+    )
+    stage = {"pipeline": "ecommerce_sales", "dealstage": "completed"}
+    return deals.SimplePublicObjectInputForCreate(
+        properties={"dealname": f"Order {number}", "woocommerce_order_id": str(number), **stage},
+        associations=[to_contact] if contact_id else [],
+    )
+
+
+def test_a_contact_and_its_deal(client: Any, portal: SimulatedPortal, contact: str) -> None:
+    deal = client.crm.deals.basic_api.create(a_deal(1, contact))
+
+    found = client.crm.contacts.basic_api.get_by_id(EMAIL, id_property="email", associations=["deals"])
+
+    assert [one.id for one in found.associations["deals"].results] == [deal.id]
+    assert portal.state()["associations"] == [{"deal": deal.id, "contact": contact}]
+
+
+def test_a_second_contact_is_the_clients_409(client: Any, contact: str) -> None:
+    body = contacts.SimplePublicObjectInputForCreate(properties={"email": EMAIL.upper()}, associations=[])
+
+    with pytest.raises(contacts.ApiException) as caught:
+        client.crm.contacts.basic_api.create(body)
+
+    assert caught.value.status == 409
+    assert json.loads(caught.value.body)["message"] == f"Contact already exists. Existing ID: {contact}"
+
+
+def test_batches(client: Any, contact: str) -> None:
+    batch = client.crm.deals.batch_api
+    batch.create(deals.BatchInputSimplePublicObjectBatchInputForCreate(inputs=[a_deal(1, contact), a_deal(2)]))
+    upsert = deals.SimplePublicObjectBatchInputUpsert(
+        id="2", id_property="woocommerce_order_id", properties={"amount": "5.00"}
+    )
+    upserted = batch.upsert(deals.BatchInputSimplePublicObjectBatchInputUpsert(inputs=[upsert]))
+    wanted = deals.BatchReadInputSimplePublicObjectId(
+        inputs=[deals.SimplePublicObjectId(id=number) for number in ("1", "2", "3")],
+        id_property="woocommerce_order_id",
+        properties=["amount"],
+        properties_with_history=[],
+    )
+
+    read = batch.read(wanted)
+
+    assert [one.new for one in upserted.results] == [False]
+    assert sorted(one.properties["amount"] or "" for one in read.results) == ["", "5.00"]
+    assert read.errors[0].context == {"ids": ["3"]}
+
+
+def test_search(client: Any, clock: Clock) -> None:
+    client.crm.deals.basic_api.create(a_deal(1))
+    clock.sleep(10)
+
+    equal = deals.Filter(property_name="woocommerce_order_id", operator="EQ", value="1")
+    request = deals.PublicObjectSearchRequest(filter_groups=[deals.FilterGroup(filters=[equal])])
+
+    assert client.crm.deals.search_api.do_search(request).total == 1
+
+
+def test_associations(client: Any, contact: str) -> None:
+    deal = client.crm.deals.basic_api.create(a_deal(1)).id
+    one_type = v4.AssociationSpec("HUBSPOT_DEFINED", 3)
+
+    client.crm.associations.v4.basic_api.create("deals", deal, "contacts", contact, [one_type])
+    listed = client.crm.associations.v4.basic_api.get_page("deals", deal, "contacts")
+    ids = v4.BatchInputPublicFetchAssociationsBatchRequest(inputs=[v4.PublicFetchAssociationsBatchRequest(id=deal)])
+    read = client.crm.associations.v4.batch_api.get_page("deals", "contacts", ids)
+
+    assert spec(3)["associationTypeId"] == listed.results[0].association_types[0].type_id
+    assert [str(to.to_object_id) for to in read.results[0].to] == [contact]
+
+
+def test_definitions(client: Any) -> None:
+    group = properties.PropertyGroupCreate(name="shop", label="Shop")
+    client.crm.properties.groups_api.create("deals", group)
+    new = properties.PropertyCreate(
+        name="shop_id", label="Shop ID", type="string", field_type="text", group_name="shop", has_unique_value=True
+    )
+
+    created = client.crm.properties.core_api.create("deals", new)
+    stages = client.crm.pipelines.pipelines_api.get_by_id("deals", "ecommerce_sales").stages
+
+    assert created.has_unique_value
+    assert "newly_created_order" in [stage.id for stage in stages]
+
+
+def test_a_pipeline_beyond_the_plan_is_the_clients_400(client: Any) -> None:
+    stage = pipelines.PipelineStageInput(label="New", display_order=0, metadata={"probability": "0.5"})
+    body = pipelines.PipelineInput(label="Third", display_order=2, stages=[stage])
+
+    with pytest.raises(pipelines.ApiException, match="limit of 2 deal pipelines"):
+        client.crm.pipelines.pipelines_api.create("deals", body)
+
+
+def test_the_readmes_retry_does_not_repeat_a_post(portal: SimulatedPortal) -> None:
+    """Its Retry recipe keeps urllib3's allowed methods, and POST is none of them."""
+    portal.faults.add(Fault(status=429, count=1))
+
+    with running(portal) as url:
+        client: Any = hubspot.Client.create(
+            access_token=DEFAULT_TOKEN, host=url, retry=Retry(total=5, status_forcelist=(429,))
+        )
+        with pytest.raises(deals.ApiException) as caught:
+            client.crm.deals.basic_api.create(a_deal(1))
+
+    assert caught.value.status == 429

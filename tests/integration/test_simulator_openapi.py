@@ -1,0 +1,169 @@
+"""The simulator against HubSpot's own specs: what it serves, they describe; what it answers, they allow.
+
+The other tests of the simulator go through the same check (fixture `hubspot`); these make sure nothing is left out.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.openapi_contract import Contract, ContractViolation, Validated, specs_folder
+from tests.simulated import VERSIONS, Calls, Json, creates, reads, searching, spec, to_contact, updates
+from tools.hubspot_simulator import SimulatedPortal, create_app
+
+pytestmark = pytest.mark.skipif(
+    specs_folder() is None,
+    reason="HubSpot's OpenAPI specs are not here: set HUBSPOT_OPENAPI_DIR to a folder with them",
+)
+
+# Served, because callers use them, although the specs at hand do not have them.
+UNDESCRIBED = {
+    "POST /oauth/v2/private-apps/get/access-token-info",
+    "GET /crm/objects/2026-09/{}/{}/associations/{}",
+}
+
+
+@pytest.fixture
+def checked(raw: Calls, contract: Contract) -> Calls:
+    """A caller held against the specs."""
+    return raw.using(transport=Validated(raw.transport, contract))
+
+
+def served(portal: SimulatedPortal) -> set[str]:
+    """Every operation of the API the simulator serves, with {} for placeholders."""
+    rules = [
+        rule for rule in create_app(portal).url_map.iter_rules() if re.match(r"/(crm|account-info|oauth)/", rule.rule)
+    ]
+    return {
+        f"{method} {re.sub('<[^>]+>', '{}', rule.rule)}"
+        for rule in rules
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+
+
+def test_everything_served_is_in_the_specs(portal: SimulatedPortal, contract: Contract) -> None:
+    unknown = set()
+    for operation in served(portal) - UNDESCRIBED:
+        method, path = operation.split()
+        try:
+            contract.operations(method, path.replace("{}", "deals"))
+        except ContractViolation:
+            unknown.add(operation)
+
+    assert unknown == set()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_life_with_every_operation_keeps_to_the_specs(checked: Calls, portal: SimulatedPortal, version: str) -> None:
+    calls = checked.using(version=version)
+    portal.change_settings({"max_deal_pipelines": 15, "searches_per_s": 1000})
+
+    _set_up(calls)
+    contact, deal = _objects(calls)
+    _associations(calls, contact, deal)
+    _the_end(calls, contact, deal)
+
+    used = {re.sub(r"{\w+}", "{}", name).replace("/0-3", "/{}").replace("/contacts", "/{}") for name in _seen(checked)}
+    left = {operation for operation in served(portal) if _is_of(operation, version)} - UNDESCRIBED
+    assert len(left) > 30
+    assert left - used == set()
+
+
+def _seen(checked: Calls) -> set[str]:
+    assert isinstance(checked.transport, Validated)
+    return checked.transport.seen
+
+
+def _is_of(operation: str, version: str) -> bool:
+    return bool(re.search(r"/v[34]/", operation)) if version == "v3" else f"/{version}" in operation
+
+
+def _set_up(calls: Calls) -> None:
+    group = {"name": "shop", "label": "Shop"}
+    prop = {"name": "shop_id", "label": "Shop ID", "type": "string", "fieldType": "text", "groupName": "shop"}
+    stage = {"stageId": "packed", "label": "Packed", "displayOrder": 0, "metadata": {"probability": "0.5"}}
+    assert calls.properties("POST", "deals/groups", group).status == 201
+    assert calls.properties("GET", "deals/groups/shop").status == 200
+    assert calls.properties("GET", "deals/groups").status == 200
+    assert calls.properties("POST", "deals", prop).status == 201
+    assert calls.properties("POST", "deals/batch/create", {"inputs": [prop | {"name": "b", "label": "B"}]}).status < 207
+    names: Json = {"inputs": [{"name": "shop_id"}], "archived": False, "dataSensitivity": "non_sensitive"}
+    assert calls.properties("POST", "deals/batch/read", names).status == 200
+    assert calls.properties("GET", "deals").status == 200
+    assert calls.properties("GET", "deals/shop_id").status == 200
+    assert calls.properties("PATCH", "deals/shop_id", {"label": "Shop's ID"}).status == 200
+    assert calls.properties("DELETE", "deals/shop_id").status == 204
+    pipeline = {"pipelineId": "shop", "label": "Shop", "displayOrder": 1, "stages": [stage]}
+    assert calls.pipelines("POST", "deals", pipeline).status == 201
+    assert calls.pipelines("GET", "deals").status == 200
+    assert calls.pipelines("GET", "deals/shop").status == 200
+    assert calls.pipelines("GET", "deals/shop/stages").status == 200
+    sent = stage | {"stageId": "sent", "label": "Sent"}
+    assert calls.pipelines("POST", "deals/shop/stages", sent).status == 201
+    assert calls.account("details").status == 200
+    assert calls.account("api-usage/daily/private-apps").status == 200
+
+
+def _objects(calls: Calls) -> tuple[str, str]:
+    contact = calls.contact(email="a@shop.example")
+    deal = calls.deal(dealname="Order 1", woocommerce_order_id="1", contact=contact)
+    assert calls.objects("GET", f"deals/{deal}", associations="contacts").status == 200
+    assert calls.objects("PATCH", f"deals/{deal}", {"properties": {"amount": "1.00"}}).status == 200
+    assert calls.objects("GET", "deals", limit="1", properties="dealname,amount").status == 200
+    new = creates({"dealname": "Order 2"}, {"amount": "$5"}, traced=True)
+    new["inputs"][0]["associations"] = [to_contact(contact)]
+    assert calls.objects("POST", "deals/batch/create", new).status == 207
+    assert calls.objects("POST", "deals/batch/read", reads(deal, "404404", properties=("amount",))).status == 207
+    assert calls.objects("POST", "deals/batch/update", updates({deal: {"amount": "2.00"}})).status == 200
+    upsert = updates({"1": {"amount": "3.00"}, "2": {"amount": "1.00"}}, "woocommerce_order_id", traced=True)
+    assert calls.objects("POST", "deals/batch/upsert", upsert).status == 200
+    assert calls.objects("POST", "deals/search", searching(sorts=["amount"], limit=1)).status == 200
+    return contact, deal
+
+
+def _associations(calls: Calls, contact: str, deal: str) -> None:
+    one = {"from": {"id": deal}, "to": {"id": contact}}
+    path = f"deals/{deal}/associations/contacts/{contact}"
+    assert calls.links("PUT", path, [spec(3)]).status == 201
+    assert calls.links("PUT", f"deals/{deal}/associations/default/contacts/{contact}").status == 200
+    if calls.version != "2026-09":
+        assert calls.links("GET", f"deals/{deal}/associations/contacts").status == 200
+    both = {"inputs": [{"id": deal}, {"id": "404404"}]}
+    assert calls.associations("POST", "deals/contacts/batch/read", both).status == 207
+    create = {"inputs": [one | {"types": [spec(3)]}]}
+    assert calls.associations("POST", "deals/contacts/batch/create", create).status in (200, 201)
+    assert calls.associations("POST", "deals/contacts/batch/associate/default", {"inputs": [one]}).status == 200
+    archive = {"inputs": [{"from": {"id": deal}, "to": [{"id": contact}]}]}
+    assert calls.associations("POST", "deals/contacts/batch/archive", archive).status in (200, 204)
+    assert calls.links("DELETE", path).status == 204
+
+
+def _the_end(calls: Calls, contact: str, deal: str) -> None:
+    assert calls.objects("POST", "contacts/batch/archive", {"inputs": [{"id": contact}]}).status == 204
+    assert calls.objects("DELETE", f"deals/{deal}").status == 204
+    assert calls.objects("GET", f"deals/{deal}").status == 404
+
+
+class TestTheCheckItself:
+    def test_it_knows_no_paths_of_its_own(self, checked: Calls) -> None:
+        with pytest.raises(ContractViolation, match="specs have no GET /crm/objects/2026-09/deals/1/friends"):
+            checked.objects("GET", "deals/1/friends")
+
+    def test_it_refuses_query_parameters_the_spec_lacks(self, checked: Calls) -> None:
+        with pytest.raises(ContractViolation, match="no query parameter colour"):
+            checked.objects("GET", "deals", colour="red")
+
+    def test_it_refuses_a_request_without_a_required_member(self, checked: Calls) -> None:
+        with pytest.raises(ContractViolation, match="'associations' is a required property"):
+            checked.objects("POST", "deals", {"properties": {"dealname": "x"}})
+
+    def test_it_refuses_an_answer_of_another_shape(self, raw: Calls, contract: Contract) -> None:
+        class Forgetful:
+            def request(self, method: str, url: str, **kwargs: object) -> object:
+                response = raw.transport.request(method, url, **kwargs)
+                return type(response)(200, response.headers, b'{"id": "1"}')
+
+        with pytest.raises(ContractViolation, match=r"answer 200: .* is a required property"):
+            raw.using(transport=Validated(Forgetful(), contract)).objects("GET", "deals/1")

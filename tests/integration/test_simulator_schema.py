@@ -1,0 +1,223 @@
+"""Properties, groups, pipelines, the account, and who may touch them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.simulated import Calls, Clock, Json, run_time_token
+from tools.hubspot_simulator import SimulatedPortal
+
+
+def a_property(name: str, label: str, **more: Any) -> Json:
+    """The body that creates a property."""
+    body = {"name": name, "label": label, "type": "string", "fieldType": "text", "groupName": "woocommerce"}
+    return body | more
+
+
+def a_pipeline(pipeline_id: str, *stage_ids: str, label: str = "Second shop") -> Json:
+    """The body that creates a deal pipeline."""
+    stages = [
+        {"stageId": s, "label": s.title(), "displayOrder": n, "metadata": {"probability": "0.5"}}
+        for n, s in enumerate(stage_ids)
+    ]
+    return {"pipelineId": pipeline_id, "label": label, "displayOrder": 2, "stages": stages}
+
+
+class TestProperties:
+    def test_the_portal_is_born_with_hubspots_own(self, hubspot_of_each_version: Calls) -> None:
+        deals = hubspot_of_each_version.properties("GET", "deals").body["results"]
+        contacts = hubspot_of_each_version.properties("GET", "contacts").body["results"]
+
+        types = {p["name"]: p["type"] for p in deals}
+        assert types["amount"] == "number"
+        assert types["closedate"] == "datetime"
+        assert {"email", "firstname", "lastname", "phone", "address", "city", "state", "zip", "country"} <= {
+            p["name"] for p in contacts
+        }
+
+    def test_a_unique_property_is_created_as_such(self, hubspot_of_each_version: Calls) -> None:
+        body = a_property("external_id", "External ID", hasUniqueValue=True)
+
+        created = hubspot_of_each_version.properties("POST", "deals", body)
+        read = hubspot_of_each_version.properties("GET", "deals/external_id")
+
+        assert (created.status, read.status, read.body["hasUniqueValue"]) == (201, 200, True)
+
+    def test_uniqueness_cannot_be_changed_afterwards(self, raw: Calls) -> None:
+        raw.properties("POST", "deals", a_property("external_id", "External ID"))
+
+        answer = raw.properties("PATCH", "deals/external_id", {"hasUniqueValue": True})
+
+        assert answer.status == 400
+        assert raw.properties("GET", "deals/external_id").body["hasUniqueValue"] is False
+
+    def test_a_name_can_be_taken(self, hubspot: Calls) -> None:
+        answer = hubspot.properties("POST", "deals", a_property("amount", "Another amount"))
+
+        assert (answer.status, answer.body["category"]) == (409, "OBJECT_ALREADY_EXISTS")
+
+    def test_a_label_can_be_taken_even_by_hubspots_own_property(self, hubspot: Calls) -> None:
+        answer = hubspot.properties("POST", "deals", a_property("shop_currency", "Currency"))
+
+        assert answer.status == 400
+        assert answer.body["subCategory"] == "PropertyValidationError.NON_UNIQUE_PROPERTY_LABEL"
+
+    def test_the_group_must_exist(self, hubspot: Calls) -> None:
+        answer = hubspot.properties("POST", "deals", a_property("x", "X", groupName="no_such"))
+
+        assert answer.status == 400
+
+    def test_an_object_type_has_at_most_ten_unique_properties(self, hubspot: Calls) -> None:
+        bodies = [a_property(f"id_{n}", f"ID {n}", hasUniqueValue=True) for n in range(10)]
+
+        statuses = [hubspot.properties("POST", "deals", body).status for body in bodies]
+
+        assert statuses == [201] * 9 + [400]  # woocommerce_order_id is the first
+
+    @pytest.mark.parametrize(("version", "status"), [("2026-09", 200), ("2026-03", 201), ("v3", 201)])
+    def test_several_are_created_at_once(self, hubspot: Calls, version: str, status: int) -> None:
+        body = {"inputs": [a_property("a", "A"), a_property("b", "B")]}
+
+        answer = hubspot.using(version=version).properties("POST", "deals/batch/create", body)
+
+        assert (answer.status, [p["name"] for p in answer.body["results"]]) == (status, ["a", "b"])
+
+    def test_one_that_exists_does_not_keep_the_others_from_being_created(self, hubspot: Calls) -> None:
+        body = {"inputs": [a_property("amount", "Other amount"), a_property("b", "B")]}
+
+        answer = hubspot.properties("POST", "deals/batch/create", body)
+
+        assert (answer.status, [p["name"] for p in answer.body["results"]]) == (207, ["b"])
+
+    def test_label_and_group_can_be_changed_and_custom_properties_removed(self, hubspot: Calls) -> None:
+        hubspot.properties("POST", "deals", a_property("a", "A"))
+
+        changed = hubspot.properties("PATCH", "deals/a", {"label": "B", "groupName": "dealinformation"})
+        removed = hubspot.properties("DELETE", "deals/a")
+
+        assert (changed.body["label"], changed.body["groupName"], removed.status) == ("B", "dealinformation", 204)
+        assert hubspot.properties("GET", "deals/a").status == 404
+        assert hubspot.properties("DELETE", "deals/amount").status == 400
+
+    def test_groups(self, hubspot_of_each_version: Calls) -> None:
+        body = {"name": "shop", "label": "Shop", "displayOrder": 1}
+
+        created = hubspot_of_each_version.properties("POST", "contacts/groups", body)
+        again = hubspot_of_each_version.properties("POST", "contacts/groups", body)
+        listed = hubspot_of_each_version.properties("GET", "contacts/groups")
+
+        assert (created.status, again.status) == (201, 409)
+        assert "shop" in [group["name"] for group in listed.body["results"]]
+
+
+class TestPipelines:
+    def test_a_pipeline_keeps_the_ids_it_was_given(self, hubspot_of_each_version: Calls) -> None:
+        calls = hubspot_of_each_version
+        listed = calls.pipelines("GET", "deals").body["results"]
+        read = calls.pipelines("GET", "deals/ecommerce_sales")
+
+        assert [pipeline["id"] for pipeline in listed] == ["default", "ecommerce_sales"]
+        assert [stage["id"] for stage in read.body["stages"]][:3] == [
+            "awaiting_payment",
+            "on_hold",
+            "newly_created_order",
+        ]
+
+    def test_a_stage_at_probability_one_or_nothing_is_closed(self, hubspot: Calls) -> None:
+        stages = hubspot.pipelines("GET", "deals/ecommerce_sales/stages").body["results"]
+
+        closed = {stage["id"] for stage in stages if stage["metadata"]["isClosed"] == "true"}
+        assert closed == {"completed", "cancelled", "refunded", "failed"}
+
+    def test_the_plan_limits_how_many_there_are(self, hubspot: Calls, portal: SimulatedPortal) -> None:
+        refused = hubspot.pipelines("POST", "deals", a_pipeline("second", "new"))
+        portal.change_settings({"max_deal_pipelines": 15})
+        created = hubspot.pipelines("POST", "deals", a_pipeline("second", "new"))
+
+        assert refused.status == 400
+        assert refused.body["errors"][0]["message"] == "You have reached your limit of 2 deal pipelines."
+        assert (created.status, created.body["id"], created.body["stages"][0]["id"]) == (201, "second", "new")
+
+    def test_stage_ids_are_unique_across_pipelines(self, hubspot: Calls, portal: SimulatedPortal) -> None:
+        portal.change_settings({"max_deal_pipelines": 15})
+
+        assert hubspot.pipelines("POST", "deals", a_pipeline("second", "completed")).status == 400
+
+    @pytest.mark.parametrize("probability", ["0.55", "2.0", "", "half"])
+    def test_probabilities_go_in_tenths(self, hubspot: Calls, probability: str) -> None:
+        body = {"label": "Odd", "displayOrder": 9, "metadata": {"probability": probability}}
+
+        assert hubspot.pipelines("POST", "deals/default/stages", body).status == 400
+
+    def test_a_stage_is_added_to_a_pipeline(self, hubspot_of_each_version: Calls) -> None:
+        body = {"stageId": "packed", "label": "Packed", "displayOrder": 9, "metadata": {"probability": "0.9"}}
+
+        created = hubspot_of_each_version.pipelines("POST", "deals/default/stages", body)
+        again = hubspot_of_each_version.pipelines("POST", "deals/default/stages", body)
+
+        assert (created.status, created.body["id"], again.status) == (201, "packed", 409)
+        assert hubspot_of_each_version.deal(dealstage="packed")
+
+
+class TestAccount:
+    def test_details_and_currencies(self, hubspot_of_each_version: Calls) -> None:
+        answer = hubspot_of_each_version.account("details")
+
+        assert (answer.body["companyCurrency"], answer.body["additionalCurrencies"]) == ("USD", ["EUR"])
+        assert (answer.body["timeZone"], answer.body["utcOffset"]) == ("US/Eastern", "-05:00")
+
+    def test_daily_usage_ends_at_midnight_of_the_account(self, hubspot_of_each_version: Calls, clock: Clock) -> None:
+        clock.now = 1_795_600_000.0  # 2026-11-25T09:46:40Z
+        hubspot_of_each_version.contact(email="a@shop.example")
+
+        usage = hubspot_of_each_version.account("api-usage/daily/private-apps").body["results"][0]
+
+        assert (usage["currentUsage"], usage["usageLimit"]) == (2, 250_000)
+        assert usage["resetsAt"] == "2026-11-26T05:00:00.000Z"
+
+    def test_a_token_tells_its_scopes(self, raw: Calls, portal: SimulatedPortal) -> None:
+        answer = raw.call("POST", "/oauth/v2/private-apps/get/access-token-info", {"tokenKey": run_time_token(portal)})
+
+        assert "crm.objects.deals.write" in answer.body["scopes"]
+        assert "crm.schemas.deals.write" not in answer.body["scopes"]
+
+
+class TestTokens:
+    def test_no_known_token_is_a_401(self, hubspot: Calls) -> None:
+        answer = hubspot.using(token="other").objects("GET", "deals/1")
+
+        assert (answer.status, answer.body["category"]) == (401, "INVALID_AUTHENTICATION")
+        assert answer.message.startswith("Authentication credentials not found.")
+
+    def test_an_expired_token_is_a_401_that_says_so(self, hubspot: Calls, portal: SimulatedPortal) -> None:
+        portal.expired_tokens.add(hubspot.token)
+
+        assert hubspot.objects("GET", "deals/1").body["category"] == "EXPIRED_AUTHENTICATION"
+
+    def test_the_run_time_token_reads_definitions_but_does_not_change_them(
+        self, hubspot: Calls, portal: SimulatedPortal
+    ) -> None:
+        calls = hubspot.using(token=run_time_token(portal))
+
+        read = calls.properties("GET", "deals")
+        written = calls.properties("POST", "deals", a_property("a", "A"))
+
+        assert (read.status, written.status, written.body["category"]) == (200, 403, "MISSING_SCOPES")
+        assert written.body["errors"][0]["context"]["requiredGranularScopes"] == ["crm.schemas.deals.write"]
+
+    def test_a_token_without_an_object_types_scope_may_not_touch_it(
+        self, hubspot: Calls, portal: SimulatedPortal
+    ) -> None:
+        portal.tokens["contacts-only"] = frozenset({"crm.objects.contacts.read"})
+        calls = hubspot.using(token="contacts-only")
+
+        assert calls.objects("GET", "contacts").status == 200
+        assert calls.objects("GET", "deals").status == 403
+
+
+def test_unknown_object_types_and_paths(raw: Calls) -> None:
+    assert raw.objects("GET", "tickets").status == 400
+    assert raw.call("GET", "/crm/v9/objects/deals").status == 404
+    assert raw.call("PUT", "/crm/v3/objects/deals").status == 405

@@ -1,0 +1,157 @@
+"""Search: it lags, has its own limit, and answers filters in its own way."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.simulated import Calls, Clock, Json, searching
+from tools.hubspot_simulator import SimulatedPortal
+
+LAG_S = 10.0
+
+
+def where(name: str, operator: str, value: str = "", **more: Any) -> Json:
+    """One filter."""
+    return {"propertyName": name, "operator": operator} | ({"value": value} if value else {}) | more
+
+
+@pytest.fixture
+def three_deals(hubspot: Calls, clock: Clock) -> Calls:
+    """Deals A (5.00), B (50.00) and C (no amount), long enough ago for search to see."""
+    hubspot.deal(dealname="Order A", amount="5.00", closedate="2026-01-01T00:00:00Z", deal_currency_code="EUR")
+    hubspot.deal(dealname="Order B", amount="50.00", closedate="2026-06-01T00:00:00Z")
+    hubspot.deal(dealname="Order C")
+    clock.sleep(LAG_S)
+    return hubspot
+
+
+def names(calls: Calls, *filters: Json, **more: Any) -> list[str]:
+    """The deal names found, by their last letter."""
+    answer = calls.objects("POST", "deals/search", searching(*filters, properties=["dealname"], **more))
+    assert answer.status == 200, answer.body
+    return [result["properties"]["dealname"][-1] for result in answer.body["results"]]
+
+
+def test_a_write_shows_in_search_only_after_the_lag(hubspot_of_each_version: Calls, clock: Clock) -> None:
+    hubspot = hubspot_of_each_version
+    hubspot.deal(dealname="Order A")
+
+    at_once = names(hubspot)
+    clock.sleep(LAG_S)
+
+    assert (at_once, names(hubspot)) == ([], ["A"])
+
+
+def test_search_answers_with_what_the_index_knows_not_with_the_store(three_deals: Calls, clock: Clock) -> None:
+    deal = three_deals.deal(dealname="Order D")
+    clock.sleep(LAG_S)
+    three_deals.objects("PATCH", f"deals/{deal}", {"properties": {"dealname": "Order E"}})
+
+    assert names(three_deals, where("dealname", "EQ", "Order D")) == ["D"]
+
+
+def test_an_archived_record_leaves_the_index(three_deals: Calls, clock: Clock) -> None:
+    found = three_deals.objects("POST", "deals/search", searching(where("dealname", "EQ", "Order A")))
+    three_deals.objects("DELETE", f"deals/{found.body['results'][0]['id']}")
+    clock.sleep(LAG_S)
+
+    assert names(three_deals) == ["B", "C"]
+
+
+FILTERS = [
+    (where("dealname", "EQ", "ORDER A"), "A"),
+    (where("dealname", "NEQ", "Order A"), "BC"),
+    (where("dealname", "IN", values=["order a", "order c"]), "AC"),
+    (where("dealname", "IN", values=["Order A", "Order C"]), ""),
+    (where("dealname", "NOT_IN", values=["order a"]), "BC"),
+    (where("deal_currency_code", "IN", values=["EUR"]), "A"),
+    (where("deal_currency_code", "EQ", "eur"), ""),
+    (where("amount", "EQ", "5"), "A"),
+    (where("amount", "GT", "5"), "B"),
+    (where("amount", "GTE", "5"), "AB"),
+    (where("amount", "LT", "50"), "A"),
+    (where("amount", "LTE", "50"), "AB"),
+    (where("amount", "BETWEEN", "1", highValue="10"), "A"),
+    (where("closedate", "GT", "1772323200000"), "B"),
+    (where("amount", "HAS_PROPERTY"), "AB"),
+    (where("amount", "NOT_HAS_PROPERTY"), "C"),
+    (where("dealname", "CONTAINS_TOKEN", "b"), "B"),
+    (where("dealname", "CONTAINS_TOKEN", "*rder*"), "ABC"),
+    (where("dealname", "NOT_CONTAINS_TOKEN", "b"), "AC"),
+]
+
+
+@pytest.mark.parametrize(("one", "expected"), FILTERS, ids=lambda value: str(value)[:60])
+def test_filters(three_deals: Calls, one: Json, expected: str) -> None:
+    assert names(three_deals, one) == list(expected)
+
+
+def test_groups_are_alternatives_and_their_filters_conditions(three_deals: Calls) -> None:
+    groups = [
+        {"filters": [where("dealname", "EQ", "order a"), where("amount", "GT", "100")]},
+        {"filters": [where("dealname", "EQ", "order c")]},
+    ]
+
+    assert names(three_deals, filterGroups=groups) == ["C"]
+
+
+def test_results_are_sorted_and_paged(three_deals: Calls) -> None:
+    body = searching(where("amount", "HAS_PROPERTY"), sorts=["-amount"], limit=1)
+
+    first = three_deals.objects("POST", "deals/search", body).body
+    second = three_deals.objects("POST", "deals/search", body | {"after": first["paging"]["next"]["after"]}).body
+
+    amounts = [page["results"][0]["properties"]["amount"] for page in (first, second)]
+    assert (first["total"], amounts, second.get("paging")) == (2, ["50.00", "5.00"], None)
+
+
+def test_only_the_primary_address_is_searched(hubspot: Calls, clock: Clock) -> None:
+    hubspot.contact(email="main@shop.example", hs_additional_emails="old@shop.example")
+    clock.sleep(LAG_S)
+
+    primary = hubspot.objects("POST", "contacts/search", searching(where("email", "EQ", "MAIN@shop.example")))
+    additional = hubspot.objects("POST", "contacts/search", searching(where("email", "EQ", "old@shop.example")))
+
+    assert (primary.body["total"], additional.body["total"]) == (1, 0)
+
+
+REFUSED = [
+    searching(where("dealname", "IN", values=["x" * 3000])),
+    searching(limit=201),
+    searching(after="10000"),
+    searching(after="next"),
+    searching(sorts=["amount", "dealname"]),
+    searching(where("no_such", "EQ", "x")),
+    searching(filterGroups=[{"filters": []}] * 6),
+    searching(*[where("dealname", "HAS_PROPERTY")] * 7),
+    searching(filterGroups=[{"filters": [where("dealname", "HAS_PROPERTY")] * 5}] * 4),
+]
+
+
+@pytest.mark.parametrize("body", REFUSED, ids=lambda body: str(body)[:70])
+def test_searches_hubspot_does_not_run(hubspot: Calls, body: Json) -> None:
+    assert hubspot.objects("POST", "deals/search", body).status == 400
+
+
+def test_search_works_without_what_the_spec_calls_required(raw: Calls) -> None:
+    assert raw.objects("POST", "deals/search", {"filterGroups": []}).status == 200
+
+
+def test_more_than_five_searches_in_a_second_are_refused(hubspot: Calls, clock: Clock) -> None:
+    answers = [hubspot.objects("POST", "deals/search", searching()) for _ in range(6)]
+    clock.sleep(1.0)
+
+    assert [answer.status for answer in answers] == [200] * 5 + [429]
+    assert answers[5].body["policyName"] == "SECONDLY"
+    assert hubspot.objects("POST", "deals/search", searching()).status == 200
+
+
+def test_searches_carry_no_rate_headers_and_use_none_of_the_ten_second_budget(
+    hubspot: Calls, portal: SimulatedPortal
+) -> None:
+    answer = hubspot.objects("POST", "deals/search", searching())
+
+    assert [name for name in answer.headers if name.startswith("X-HubSpot")] == []
+    assert (portal.limits.used_in_window(), portal.limits.used_today) == (0, 1)
