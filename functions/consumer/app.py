@@ -32,7 +32,7 @@ hubspot = HubSpot(
     timer,
     settings.hubspot_api_url,
     settings.hubspot_api_version,
-    settings.hubspot_requests_per_10_seconds,
+    settings.hubspot_requests_per_10_seconds // settings.hubspot_writers,
     on_call=telemetry.called,
 )
 sync = Sync(hubspot, Portal(hubspot, timer, telemetry.warn), mapping.load(), timer, telemetry.warn)

@@ -231,7 +231,7 @@ class Stuck:
     def sync(self, messages: list[Message]) -> list[Outcome]:
         lost = UnknownOutcome("no usable answer")
         return [
-            Outcome(one, Verdict.RETRY, lost) if one.entity == "order:666" else Outcome(one, Verdict.DONE)
+            Outcome(one, Verdict.RETRY, lost) if one.entity == "order:666" else Outcome(one, Verdict.DONE, wrote=True)
             for one in messages
         ]
 
@@ -247,6 +247,29 @@ def test_a_record_that_breaks_calls_again_and_again_beside_good_ones_is_set_asid
 
     assert len(bench.consume(records)) == 1 - dead
     assert len(bench.dead_letters()) == dead
+
+
+def test_in_an_outage_of_writes_nobody_is_the_culprit(bench: Bench) -> None:
+    bench.consumer._sync = Stuck()  # type: ignore[assignment]
+    records = bench.receive(666)
+    records[0]["attributes"]["ApproximateReceiveCount"] = "14"
+
+    assert len(bench.consume(records)) == 1
+    assert bench.dead_letters() == []
+
+
+def test_a_message_that_only_has_to_wait_is_renewed_before_the_queue_gives_it_up(bench: Bench) -> None:
+    bench.lab.portal.faults.add(Fault(status=503))
+    records = bench.receive(1)
+    records[0]["attributes"]["ApproximateReceiveCount"] = "15"
+
+    assert bench.consume(records) == []
+
+    waiting = bench.sqs.get_queue_attributes(
+        QueueUrl=bench.queue, AttributeNames=["ApproximateNumberOfMessagesDelayed"]
+    )
+    assert waiting["Attributes"]["ApproximateNumberOfMessagesDelayed"] == "1"
+    assert bench.dead_letters() == []
 
 
 def test_a_record_without_attributes_is_read_as_a_foreign_message() -> None:

@@ -11,7 +11,7 @@ from urllib3 import HTTPHeaderDict
 from tests.deliveries import SECRET, captured
 from tests.lab import Lab
 from tests.orders import customer, delivery, message, order
-from tools.hubspot_simulator import Fault
+from tools.hubspot_simulator import Fault, provision
 from tools.hubspot_simulator.definitions import DEALS
 from tools.hubspot_simulator.inprocess import InProcessResponse
 from tools.hubspot_simulator.settings import RequiredProperties
@@ -430,6 +430,16 @@ def test_a_property_that_disappears_while_we_run_is_left_out_as_well() -> None:
     lab.portal.schema.archive_property(DEALS, "associated_products")
 
     assert lab.verdicts(message("order.created", order(2))) == ["done"]
+
+
+def test_a_portal_that_is_set_up_while_we_run_is_used_at_once() -> None:
+    lab = Lab(ready=False)
+    assert lab.verdicts(message("order.created", order())) == ["rejected"]
+
+    provision(lab.portal)
+
+    assert lab.verdicts(message("order.created", order())) == ["done"]
+    assert lab.deal()["woocommerce_order_status"] == "processing"
 
 
 def test_a_currency_the_portal_has_not_enabled_is_left_out_with_a_warning() -> None:

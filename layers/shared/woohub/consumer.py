@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from woohub import deadletters
 from woohub.breaker import Breaker
 from woohub.errors import InvalidMessage, OutOfTime, Problem, Refused, TransientError, UnknownOutcome
-from woohub.messages import ATTRIBUTE, flat_attributes, from_sqs
+from woohub.messages import flat_attributes, from_sqs
 from woohub.sync import Message, Outcome, Sync, Verdict
 
 if TYPE_CHECKING:
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 FIRST_DELAY, LONGEST_DELAY = 15.0, 900.0  # seconds before a message is tried again, doubled with each receive
 NOT_REACHED_DELAY = 5.0  # seconds, for messages the time did not suffice for
-RECEIVES_BESIDE_OTHERS = 5  # after so many, a record that breaks calls while others pass is the culprit
-RECEIVES_ALONE = 10  # the same for one that was never in company: about an hour of HubSpot reading but not writing
+CULPRIT_RECEIVES = 5  # after so many, a record that breaks calls while HubSpot takes others is the culprit
+COMPANY = 900.0  # seconds for which something HubSpot took counts as company
+RENEWAL_RECEIVES = 15  # the queue gives up at 20: before that, a message that only has to wait becomes a new one
+LONGEST_SQS_DELAY = 900  # seconds
 
 Record = Mapping[str, Any]
 
@@ -49,6 +51,7 @@ class Consumer:
         self._report = report
         self._clock = clock
         self._jitter = jitter
+        self._wrote_at = float("-inf")
 
     def consume(self, records: Sequence[Record]) -> dict[str, list[dict[str, str]]]:
         """Process the records of an SQS event; returns the partial batch response."""
@@ -58,41 +61,61 @@ class Consumer:
         outcomes = [Outcome(one, Verdict.RETRY, held) for one in messages] if held else self._sync.sync(messages)
         if not held:
             self._watch(outcomes)
-        outcomes = [self._reject(one, by_id[one.message.id]) for one in _culprits(outcomes)]
+        outcomes = [self._set_aside(self._judged(one), by_id[one.message.id]) for one in outcomes]
         for outcome in outcomes:
             self._report(outcome)
-        retried = [one for one in outcomes if one.verdict is Verdict.RETRY]
+        retried = [one for one in outcomes if one.verdict is Verdict.RETRY and not self._renewed(one, by_id)]
         self._delay(retried, by_id)
         return {"batchItemFailures": [{"itemIdentifier": one.message.id} for one in retried]}
 
-    def _watch(self, outcomes: Iterable[Outcome]) -> None:
-        answered = any(one.verdict is Verdict.DONE or isinstance(one.error, Refused) for one in outcomes)
+    def _watch(self, outcomes: Sequence[Outcome]) -> None:
+        if any(one.wrote for one in outcomes):
+            self._wrote_at = self._clock()
+        answered = any(one.wrote or isinstance(one.error, Refused) for one in outcomes)
         errors = [one.error for one in outcomes if isinstance(one.error, TransientError)]
         self._breaker.watch(answered, [error for error in errors if not isinstance(error, OutOfTime)])
 
-    def _reject(self, outcome: Outcome, record: Record) -> Outcome:
+    def _judged(self, outcome: Outcome) -> Outcome:
+        """Reject what has broken HubSpot's answer time and again while HubSpot took other records."""
+        receives = outcome.message.receive_count
+        company = self._clock() - self._wrote_at < COMPANY
+        if not (isinstance(outcome.error, UnknownOutcome) and company and receives >= CULPRIT_RECEIVES):
+            return outcome
+        problem = Problem(0, f"no usable answer to {receives} attempts at this record: {outcome.error}")
+        return Outcome(outcome.message, Verdict.REJECTED, Refused(problem), outcome.tries)
+
+    def _set_aside(self, outcome: Outcome, record: Record) -> Outcome:
         """To the dead-letter queue first, and then done: a crash in between doubles the message, never loses it."""
         if outcome.verdict is not Verdict.REJECTED or outcome.error is None:
             return outcome
         attempts = max(outcome.tries, outcome.message.receive_count)
-        found = deadletters.attributes(outcome.error, outcome.message.entity, attempts, self._clock())
-        kept = {
-            name: text
-            for name, text in flat_attributes(record.get("messageAttributes") or {}).items()
-            if name == ATTRIBUTE
-        }
+        reason = deadletters.attributes(outcome.error, outcome.message.entity, attempts, self._clock())
+        if self._sent(self._dead_letter_queue_url, record, reason):
+            return outcome
+        cause = TransientError("the dead-letter queue did not take it")
+        return Outcome(outcome.message, Verdict.RETRY, cause, outcome.tries)
+
+    def _renewed(self, outcome: Outcome, by_id: Mapping[str, Record]) -> bool:
+        """Start a message's receive count anew: waiting for HubSpot, however long, is no reason for a dead letter."""
+        if outcome.message.receive_count < RENEWAL_RECEIVES:
+            return False
+        return self._sent(self._queue_url, by_id[outcome.message.id], {}, delay=LONGEST_SQS_DELAY)
+
+    def _sent(self, queue_url: str, record: Record, reason: Mapping[str, str], *, delay: int = 0) -> bool:
+        """Send a message on as it came, with the reason if there is one."""
+        attributes = deadletters.without_reason(flat_attributes(record.get("messageAttributes") or {})) | dict(reason)
         try:
             self._sqs.send_message(
-                QueueUrl=self._dead_letter_queue_url,
+                QueueUrl=queue_url,
                 MessageBody=record["body"],
+                DelaySeconds=delay,
                 MessageAttributes={
-                    name: {"DataType": "String", "StringValue": text} for name, text in (kept | found).items()
+                    name: {"DataType": "String", "StringValue": text} for name, text in attributes.items()
                 },
             )
-        except (BotoCoreError, ClientError) as error:
-            cause = TransientError(f"the dead-letter queue did not take it: {type(error).__name__}")
-            return Outcome(outcome.message, Verdict.RETRY, cause, outcome.tries)
-        return outcome
+        except (BotoCoreError, ClientError):
+            return False
+        return True
 
     def _delay(self, outcomes: Sequence[Outcome], by_id: Mapping[str, Record]) -> None:
         """A plain batch item failure would wait out the visibility timeout: say when to try each message again."""
@@ -131,21 +154,3 @@ def read(record: Record) -> Message:
     except InvalidMessage as error:
         return Message(record["messageId"], error, receives)
     return Message(record["messageId"], delivery, receives)
-
-
-def _culprits(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Reject what has broken HubSpot's answer time and again while HubSpot was fine for everything else."""
-    company = any(one.verdict is Verdict.DONE for one in outcomes)
-    limit = RECEIVES_BESIDE_OTHERS if company else RECEIVES_ALONE
-    return [_culprit(one) if _is_culprit(one, limit) else one for one in outcomes]
-
-
-def _is_culprit(outcome: Outcome, limit: int) -> bool:
-    return isinstance(outcome.error, UnknownOutcome) and outcome.message.receive_count >= limit
-
-
-def _culprit(outcome: Outcome) -> Outcome:
-    problem = Problem(
-        0, f"no usable answer to {outcome.message.receive_count} attempts at this record: {outcome.error}"
-    )
-    return Outcome(outcome.message, Verdict.REJECTED, Refused(problem), outcome.tries)

@@ -71,7 +71,7 @@ class ContactDesk:
         return self._portal.learn(CONTACTS, problem, write.properties)
 
     def _find(self, keys: Sequence[str], hints: Mapping[str, str]) -> tuple[dict[str, Record], dict[str, Problem]]:
-        names = [EMAIL, ADDITIONAL, *self._mapping.contact_properties]
+        names = [ADDITIONAL, *self._mapping.contact_properties]
         read = partial(self._hubspot.read, CONTACTS, properties=names)
         records, refused = read_apart(partial(read, id_property=EMAIL), keys)
         found = by_address(records, keys)

@@ -46,7 +46,7 @@ class DealDesk:
 
     def plan(self, keys: Sequence[str], hints: Mapping[str, str]) -> Plan:
         """One write per order; a trashed order HubSpot has never seen makes nothing."""
-        if self._portal.lacks(DEALS, self._mapping.key_property):
+        if not self._portal.has(DEALS, self._mapping.key_property):
             return Plan(refused=dict.fromkeys(keys, NOT_SET_UP))
         found, refused = self._find(keys, hints)
         plan = Plan(refused=refused)

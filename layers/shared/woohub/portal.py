@@ -11,7 +11,8 @@ from woohub.errors import Forbidden, Problem, Refused
 from woohub.hubspot import HubSpot
 from woohub.throttle import Timer
 
-MAX_AGE = 900.0  # seconds after which definitions are read again: a property added by set-up is seen without a deploy
+MAX_AGE = 900.0  # seconds after which definitions are read again
+MAX_AGE_LACKING = 30.0  # the same while something is lacking: what set-up adds is used without a new deployment
 CURRENCY = "deal_currency_code"  # an enumeration of the account's currencies; any other value is refused
 
 Warn = Callable[..., None]
@@ -31,7 +32,8 @@ class Portal:
     """The properties of contacts and deals, read on first use and again every quarter of an hour.
 
     A token that may not read definitions is no obstacle: everything is then taken to be there, and what HubSpot
-    refuses is learned. `warn(event, **fields)` is told about each property that has to be left out, once per reading.
+    refuses is learned. `warn(event, **fields)` is told about each property that has to be left out, at most four times
+    an hour.
     """
 
     def __init__(self, hubspot: HubSpot, timer: Timer, warn: Warn) -> None:
@@ -42,12 +44,18 @@ class Portal:
         self._definitions: dict[str, Mapping[str, Definition]] = {}
         self._lacking: set[tuple[str, str]] = set()
         self._refused_currencies: set[str] = set()
-        self._warned: set[tuple[str, ...]] = set()
+        self._warned: dict[tuple[str, ...], float] = {}
 
     def lacks(self, object_type: str, name: str) -> bool:
         """Whether writing this property would be refused."""
         known = self._known(object_type)
         return (object_type, name) in self._lacking or (bool(known) and name not in known)
+
+    def has(self, object_type: str, name: str) -> bool:
+        """Whether the portal has a property nothing works without; looks again before it says no."""
+        if self.lacks(object_type, name):
+            self._read_at.pop(object_type, None)
+        return not self.lacks(object_type, name)
 
     def is_unique(self, object_type: str, name: str) -> bool:
         """Whether the property identifies records; unknown definitions count as set up properly."""
@@ -95,18 +103,18 @@ class Portal:
         return True
 
     def _warn_once(self, event: str, **fields: str) -> None:
-        if (event, *fields.values()) not in self._warned:
-            self._warned.add((event, *fields.values()))
+        key = (event, *fields.values())
+        if self._timer.now() - self._warned.get(key, float("-inf")) > MAX_AGE:
+            self._warned[key] = self._timer.now()
             self._warn(event, **fields)
 
     def _known(self, object_type: str) -> Mapping[str, Definition]:
         age = self._timer.now() - self._read_at.get(object_type, float("-inf"))
-        if age > MAX_AGE:
+        if age > (MAX_AGE_LACKING if self._warned else MAX_AGE):
             self._definitions[object_type] = self._read(object_type)
             self._read_at[object_type] = self._timer.now()
             self._lacking = {one for one in self._lacking if one[0] != object_type}
             self._refused_currencies.clear()
-            self._warned.clear()
         return self._definitions[object_type]
 
     def _read(self, object_type: str) -> Mapping[str, Definition]:

@@ -42,6 +42,7 @@ class Settled:
     record_id: str = ""
     error: Refused | TransientError | None = None
     tries: int = 1
+    wrote: bool = False
 
 
 @dataclass
@@ -125,7 +126,7 @@ class _Run:
 
     def _judge(self, write: Write, answer: Answer | None) -> None:
         if isinstance(answer, str):
-            self.settled |= {key: Settled(answer, tries=self._tries[key] + 1) for key in write.keys}
+            self.settled |= {key: Settled(answer, tries=self._tries[key] + 1, wrote=True) for key in write.keys}
         elif answer is None:
             self.pausing = True
         else:

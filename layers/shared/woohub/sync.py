@@ -52,6 +52,7 @@ class Outcome:
     error: PermanentError | TransientError | None = None
     tries: int = 1
     note: str = ""
+    wrote: bool = False  # whether HubSpot took something for it just now
 
     def facts(self) -> dict[str, object]:
         """For a log line: no personal data, so HubSpot's own words on a refusal are left to the dead-letter queue."""
@@ -166,7 +167,8 @@ class Sync:
         if concern.order and concern.email and _refused_address(contacts[concern.email]):
             self._warn("order_without_usable_email", entity=concern.message.entity)
         if settled.error is None:
-            return Outcome(concern.message, Verdict.DONE)
+            wrote = settled.wrote or (concern.email in contacts and contacts[concern.email].wrote)
+            return Outcome(concern.message, Verdict.DONE, wrote=wrote)
         verdict = Verdict.RETRY if isinstance(settled.error, TransientError) else Verdict.REJECTED
         return Outcome(concern.message, verdict, settled.error, settled.tries)
 
