@@ -1,0 +1,1 @@
+"""The `woohub` command: set up, watch and repair the integration."""

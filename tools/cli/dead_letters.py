@@ -1,0 +1,311 @@
+"""The dead-letter queue, looked at without hiding anything, and emptied by redrive or drop."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from tools.cli.trouble import Trouble
+from woohub.deadletters import without_reason
+from woohub.errors import InvalidMessage
+from woohub.messages import flat_attributes, from_sqs
+from woohub.webhooks import Delivery
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+TEN = 10  # SQS gives and takes at most ten messages in one call
+SEND_BYTES = 1_000_000  # SQS: one call carries 1 MiB at most; some of it is for attributes' names
+HELD = 1800  # seconds messages stay hidden while they are worked on, should this process be killed
+WAIT = 1  # seconds; any waiting at all makes SQS ask all its servers, so that an empty answer means empty
+SHORTEST_ID = 4  # characters of an id that are enough to name a message
+
+NO_REASON = (
+    "retries exhausted or the consumer crashed, received {receives} times. "
+    "What to do: see the consumer's log, then `woohub dlq redrive`"
+)
+
+Advance = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Letter:
+    """One message of the dead-letter queue. `delivery` is None where the message is none of woohub's."""
+
+    message_id: str
+    receipt: str
+    body: str
+    attributes: Mapping[str, str]
+    receives: int  # in all queues together, looks at it included
+    sent_ms: int
+    delivery: Delivery | None
+
+    @property
+    def entity(self) -> str:
+        """Which order or customer it is about, "" if that is unknown."""
+        return self.attributes.get("entity") or (self.delivery.entity if self.delivery else "")
+
+    @property
+    def reason(self) -> str:
+        """Why it is here and what to do; SQS itself moves messages without a word."""
+        return self.attributes.get("reason") or NO_REASON.format(receives=self.receives)
+
+    @property
+    def received(self) -> datetime:
+        """When the store's delivery came; for what is none, when it was sent to a queue."""
+        ms = self.delivery.received_ms if self.delivery else self.sent_ms
+        return datetime.fromtimestamp(ms / 1000, UTC)
+
+    @property
+    def rejected(self) -> datetime | None:
+        """When the consumer gave up; None if it never said so."""
+        text = self.attributes.get("rejectedAt", "")
+        try:
+            return datetime.fromisoformat(text).astimezone(UTC)
+        except ValueError:
+            return None
+
+    @property
+    def attempts(self) -> int:
+        """How often it was tried."""
+        text = self.attributes.get("attempts", "")
+        return int(text) if text.isdigit() else self.receives
+
+    @property
+    def size(self) -> int:
+        """Bytes that SQS counts, roughly."""
+        return len(self.body.encode()) + sum(len(n) + len(v.encode()) for n, v in self.attributes.items())
+
+    def facts(self) -> dict[str, Any]:
+        """For --json; what is unknown is null."""
+        status = self.attributes.get("status", "")
+        return {
+            "message_id": self.message_id,
+            "entity": self.entity,
+            "reason": self.reason,
+            "status": int(status) if status.isdigit() else None,
+            "category": self.attributes.get("category"),
+            "property": self.attributes.get("property"),
+            "correlation_id": self.attributes.get("correlationId"),
+            "attempts": self.attempts,
+            "received_at": iso(self.received),
+            "rejected_at": iso(self.rejected) if self.rejected else None,
+            "topic": self.delivery.topic if self.delivery else None,
+        }
+
+    def details(self) -> dict[str, Any]:
+        """All there is to know, the payload included: personal data, for the person who asked for it."""
+        delivery = self.delivery
+        return self.facts() | {
+            "source": delivery.source if delivery else None,
+            "webhook_id": delivery.webhook_id if delivery else None,
+            "delivery_id": delivery.delivery_id if delivery else None,
+            "receives": self.receives,
+            "payload": _payload(delivery.body if delivery else self.body.encode()),
+        }
+
+
+def iso(moment: datetime) -> str:
+    """ISO 8601 in UTC, with milliseconds where there are any."""
+    text = moment.astimezone(UTC).isoformat(timespec="milliseconds" if moment.microsecond else "seconds")
+    return text.replace("+00:00", "Z")
+
+
+def _payload(body: bytes) -> Any:
+    text = body.decode(errors="replace")
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def letter(message: Mapping[str, Any]) -> Letter:
+    """What ReceiveMessage gave, read."""
+    attributes = flat_attributes(message.get("MessageAttributes") or {})
+    about = message.get("Attributes") or {}
+    try:
+        delivery = from_sqs(message["Body"], attributes)
+    except InvalidMessage:
+        delivery = None
+    return Letter(
+        message_id=message["MessageId"],
+        receipt=message["ReceiptHandle"],
+        body=message["Body"],
+        attributes=attributes,
+        receives=int(about.get("ApproximateReceiveCount", 1)),
+        sent_ms=int(about.get("SentTimestamp", 0)),
+        delivery=delivery,
+    )
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which messages are meant: those that fit everything that is set."""
+
+    ids: tuple[str, ...] = ()  # whole, or their first characters
+    reason: str = ""  # part of the reason or category, in any case of letters
+    order: int | None = None
+    customer: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def everything(self) -> bool:
+        """Whether nothing is set."""
+        return self == Wanted()
+
+    def fits(self, one: Letter) -> bool:
+        """Whether this message is meant. Times are those of the rejection, or of the delivery if that is unknown."""
+        moment = one.rejected or one.received
+        entities = {
+            f"{kind}:{number}" for kind, number in (("order", self.order), ("customer", self.customer)) if number
+        }
+        return (
+            (not self.ids or one.message_id.startswith(self.ids))
+            and self.reason.lower() in f"{one.reason} {one.attributes.get('category', '')}".lower()
+            and (not entities or one.entity in entities)
+            and (self.since is None or moment >= self.since)
+            and (self.until is None or moment <= self.until)
+        )
+
+    def choose(self, letters: Iterable[Letter]) -> list[Letter]:
+        """The messages that are meant, the oldest first. Trouble if an id names several or none."""
+        found = sorted((one for one in letters if self.fits(one)), key=lambda one: (one.received, one.message_id))
+        for start in self.ids:
+            named = [one.message_id for one in found if one.message_id.startswith(start)]
+            if len(named) != 1:
+                raise Trouble(f"{len(named) or 'no'} messages have an id that begins with {start}")
+        return found
+
+
+MOMENT = re.compile(r"(\d+)([smhd])")
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def moment(text: str, now: datetime) -> datetime:
+    """A date or time (UTC unless it has a zone), or how long ago, as in 90m, 2h, 3d; ValueError for anything else."""
+    ago = MOMENT.fullmatch(text.strip())
+    if ago:
+        return now - timedelta(**{UNITS[ago[2]]: int(ago[1])})
+    found = datetime.fromisoformat(text.strip())
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+@contextmanager
+def held(
+    sqs: SQSClient, url: str, *, advance: Advance = lambda _more: None, wait_s: int = WAIT
+) -> Iterator[dict[str, Letter]]:
+    """Every message of the queue by id. What is still in the dictionary at the end can be received again at once,
+
+    however the block ends: an error and Ctrl-C included.
+    """
+    letters: dict[str, Letter] = {}
+    try:
+        _receive_all(sqs, url, letters, advance, wait_s)
+        yield letters
+    finally:
+        _give_back(sqs, url, list(letters.values()))
+
+
+def _receive_all(sqs: SQSClient, url: str, letters: dict[str, Letter], advance: Advance, wait_s: int) -> None:
+    """Receive until nothing comes, or until a full pass has brought nothing new."""
+    known_again = 0
+    while known_again <= len(letters):
+        answer = sqs.receive_message(
+            QueueUrl=url,
+            MaxNumberOfMessages=TEN,
+            VisibilityTimeout=HELD,
+            WaitTimeSeconds=wait_s,
+            MessageAttributeNames=["All"],
+            MessageSystemAttributeNames=["All"],
+        )
+        received = [letter(message) for message in answer.get("Messages", ())]
+        if not received:
+            return
+        new = [one for one in received if one.message_id not in letters]
+        known_again = 0 if new else known_again + len(received)
+        letters.update({one.message_id: one for one in received})  # the newest receipt is the valid one
+        advance(len(new))
+
+
+def _give_back(sqs: SQSClient, url: str, letters: Sequence[Letter]) -> None:
+    for some in _tens(letters):
+        entries = [{"Id": str(n), "ReceiptHandle": one.receipt, "VisibilityTimeout": 0} for n, one in enumerate(some)]
+        sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)  # type: ignore[arg-type]
+
+
+def redrive(
+    sqs: SQSClient,
+    queue_url: str,
+    dlq_url: str,
+    letters: dict[str, Letter],
+    chosen: Iterable[Letter],
+    advance: Advance = lambda _more: None,
+) -> int:
+    """Send the chosen ones to the delivery queue, then take them out of `letters` and the dead-letter queue.
+
+    In this order: a crash in between doubles a message, which changes nothing in HubSpot, and never loses one.
+    Returns how many were moved.
+    """
+    moved = 0
+    for some in _fitting(chosen):
+        entries = [
+            {"Id": str(n), "MessageBody": one.body, "MessageAttributes": _attributes(one)} for n, one in enumerate(some)
+        ]
+        answer = sqs.send_message_batch(QueueUrl=queue_url, Entries=entries)  # type: ignore[arg-type]
+        sent = [some[int(one["Id"])] for one in answer.get("Successful", ())]
+        moved += drop(sqs, dlq_url, letters, sent)
+        advance(len(some))
+    return moved
+
+
+def drop(
+    sqs: SQSClient,
+    dlq_url: str,
+    letters: dict[str, Letter],
+    chosen: Iterable[Letter],
+    advance: Advance = lambda _more: None,
+) -> int:
+    """Delete the chosen ones for good, from `letters` too; how many were deleted."""
+    dropped = 0
+    for some in _tens(list(chosen)):
+        entries = [{"Id": str(n), "ReceiptHandle": one.receipt} for n, one in enumerate(some)]
+        answer = sqs.delete_message_batch(QueueUrl=dlq_url, Entries=entries)  # type: ignore[arg-type]
+        gone = [some[int(one["Id"])] for one in answer.get("Successful", ())]
+        for one in gone:
+            letters.pop(one.message_id, None)
+        dropped += len(gone)
+        advance(len(some))
+    return dropped
+
+
+def _attributes(one: Letter) -> dict[str, dict[str, str]]:
+    kept = without_reason(one.attributes)
+    return {name: {"DataType": "String", "StringValue": text} for name, text in kept.items()}
+
+
+def _tens(letters: Sequence[Letter]) -> Iterator[Sequence[Letter]]:
+    for start in range(0, len(letters), TEN):
+        yield letters[start : start + TEN]
+
+
+def _fitting(letters: Iterable[Letter]) -> Iterator[list[Letter]]:
+    """In groups that one SendMessageBatch takes."""
+    group: list[Letter] = []
+    for one in letters:
+        if group and (len(group) == TEN or sum(other.size for other in group) + one.size > SEND_BYTES):
+            yield group
+            group = []
+        group.append(one)
+    if group:
+        yield group
+
+
+def named_too_briefly(ids: Collection[str]) -> list[str]:
+    """Ids that are too short to name a message."""
+    return [one for one in ids if len(one) < SHORTEST_ID]

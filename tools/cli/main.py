@@ -1,0 +1,57 @@
+"""The `woohub` command."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from tools.cli import dlq, output, send, setup, status
+from tools.cli.trouble import EXPECTED, explain
+
+
+class Commands(TyperGroup):
+    """Ends a command that cannot do what was asked with one sentence instead of a traceback."""
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except EXPECTED as error:
+            output.complain(explain(error))
+            raise typer.Exit(getattr(error, "exit_code", 1)) from error
+
+
+app = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_show_locals=False)
+app.command("setup")(setup.command)
+app.command("status")(status.command)
+app.command("send")(send.command)
+app.add_typer(dlq.app, name="dlq")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        output.say(f"woohub {version('woohub')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """WooCommerce customers and orders become HubSpot contacts and deals: set it up, watch it, repair it.
+
+    Every command takes --stack (local, or a name in CloudFormation) and --json.
+    Exit codes: 0 fine, 1 found problems, 2 wrong usage.
+
+    Examples:
+
+        woohub setup --dry-run
+        woohub status
+        woohub send
+        woohub dlq list
+    """

@@ -1,0 +1,70 @@
+"""What people see, on a terminal or in a pipe, and what machines read."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+WIDE = 200  # columns where there is no terminal that could say how many it has
+
+Advance = Callable[[int], None]  # told how many more are done
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console for text that is never markup: what stores and HubSpot say may hold brackets."""
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(
+        file=stream,
+        width=None if stream.isatty() else WIDE,
+        markup=False,
+        highlight=False,
+        soft_wrap=not stream.isatty(),
+    )
+
+
+def as_json(value: object) -> None:
+    """The one thing on standard output of a command with --json."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def say(text: str | Text = "", style: str = "") -> None:
+    """A line for people."""
+    console().print(text, style=style)
+
+
+def note(text: str, style: str = "dim") -> None:
+    """A line beside the result, on standard error."""
+    console(stderr=True).print(text, style=style)
+
+
+def complain(text: str) -> None:
+    """Why a command ends."""
+    console(stderr=True).print(Text.assemble(("woohub: ", "bold red"), text))
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:
+    """A table; cells wrap rather than lose their end."""
+    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    for name in columns:
+        drawn.add_column(name, overflow="fold")
+    for row in rows:
+        drawn.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
+    console().print(drawn, soft_wrap=False)
+
+
+@contextmanager
+def progress(what: str, total: int | None = None) -> Iterator[Advance]:
+    """A bar on the terminal, on standard error and gone when it is done; nothing where there is no terminal."""
+    columns: list[Any] = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
+    screen = console(stderr=True)
+    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda more: bar.advance(task, more)

@@ -1,0 +1,225 @@
+"""`woohub setup`: secrets into the stack, and into HubSpot what the mapping needs. Can be run any number of times."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import urllib3
+
+from tools.cli import environment, output, secret_store, stacks
+from tools.cli.options import JsonOption, StackOption
+from tools.cli.provision import failed, provision
+from tools.cli.stacks import Stack
+from tools.cli.steps import Outcome, Step
+from tools.cli.trouble import PROBLEMS
+from woohub import mapping
+from woohub.errors import Forbidden, TransientError, Unauthorized
+from woohub.hubspot import HubSpot
+from woohub.settings import HubSpotSettings, hubspot_token
+from woohub.throttle import Timer
+
+PATIENCE = 120.0  # seconds for all calls to HubSpot together
+TOPICS = (
+    "order.created",
+    "order.updated",
+    "order.deleted",
+    "order.restored",
+    "customer.created",
+    "customer.updated",
+    "customer.deleted",
+)
+RUN_TIME_SCOPES = "crm.objects.contacts.read and .write, crm.objects.deals.read and .write"
+TOKEN_FIX = (
+    f"make a service key in HubSpot (Settings > Integrations > Service keys) with {RUN_TIME_SCOPES}, "
+    "and put it into .env as HUBSPOT_API_KEY"
+)
+
+Connect = Callable[[str], HubSpot]
+
+
+@dataclass(frozen=True)
+class GivenToken:
+    """A token that is what it is: reading it again gives the same."""
+
+    value: str
+
+    def current(self) -> str:
+        """The token."""
+        return self.value
+
+    def renew(self) -> str:
+        """The token."""
+        return self.value
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where HubSpot's API is."""
+
+    url: str = HubSpotSettings.hubspot_api_url
+    version: str = HubSpotSettings.hubspot_api_version
+
+    def connect(self, token: str) -> HubSpot:
+        """A client that has two minutes."""
+        timer = Timer()
+        timer.start(PATIENCE)
+        return HubSpot(urllib3.PoolManager(), GivenToken(token), timer, self.url, self.version)
+
+
+def place_of(stack: Stack | None, env: Mapping[str, str]) -> Place:
+    """The HubSpot that the stack calls; without a stack the one of HUBSPOT_API_URL and HUBSPOT_API_VERSION."""
+    usual = Place()
+    if stack:
+        url, version = stack.outputs.get("HubSpotApiUrl"), stack.outputs.get("HubSpotApiVersion")
+    else:
+        url, version = env.get("HUBSPOT_API_URL"), env.get("HUBSPOT_API_VERSION")
+    return Place((url or usual.url).rstrip("/"), version or usual.version)
+
+
+def run(
+    stack: Stack | None,
+    env: Mapping[str, str],
+    table: mapping.Mapping,
+    connect: Connect,
+    *,
+    store_secrets: bool = True,
+    dry_run: bool = False,
+) -> Iterator[Step]:
+    """Everything setup does, one step at a time. Raises botocore's errors."""
+    given = env.get("HUBSPOT_API_KEY", "")
+    stored = hubspot_token(secret_store.read(stack.aws.secrets, stack.output("HubSpotSecretArn"))) if stack else ""
+    checked = _checked(given or stored, connect)
+    yield checked
+    if stack and store_secrets:
+        if given and checked.outcome is Outcome.OK:
+            yield secret_store.store_token(stack.aws.secrets, stack.output("HubSpotSecretArn"), given, dry_run=dry_run)
+        yield _webhook_secret(stack, env, dry_run=dry_run)
+    setup_token = env.get("HUBSPOT_SETUP_API_KEY") or given or stored
+    if setup_token and not (checked.outcome is Outcome.FAILED and setup_token == (given or stored)):
+        yield from provision(connect(setup_token), table, dry_run=dry_run)
+    if not env.get("WOO_COMMERCE_URL"):
+        yield Step("store", Outcome.SKIPPED, "WOO_COMMERCE_URL is not set")
+
+
+def _checked(token: str, connect: Connect) -> Step:
+    """Whether HubSpot takes the token that the functions use."""
+    what = secret_store.TOKEN
+    if not token:
+        return Step(what, Outcome.FAILED, "none is given, and none is stored", TOKEN_FIX)
+    hubspot = connect(token)
+    try:
+        hubspot.probe()
+    except Forbidden as error:
+        return Step(what, Outcome.FAILED, str(error), f"it needs {RUN_TIME_SCOPES}")
+    except Unauthorized as error:
+        return Step(what, Outcome.FAILED, str(error), TOKEN_FIX)
+    except TransientError as error:
+        return Step(what, Outcome.FAILED, f"{hubspot.base_url}: {error}", "try again, or correct HUBSPOT_API_URL")
+    return Step(what, Outcome.OK, f"accepted by {hubspot.base_url}")
+
+
+def _webhook_secret(stack: Stack, env: Mapping[str, str], *, dry_run: bool) -> Step:
+    secret = env.get("WOO_COMMERCE_WEBHOOK_SECRET", "")
+    secret_id = stack.output("WebhookSecretArn")
+    if secret:
+        return secret_store.store_webhook_secret(stack.aws.secrets, secret_id, secret, dry_run=dry_run)
+    what = f"{secret_store.WEBHOOK_SECRET} in the stack"
+    if secret_store.read(stack.aws.secrets, secret_id):
+        return Step(what, Outcome.OK, "stays as it is: WOO_COMMERCE_WEBHOOK_SECRET is not set")
+    fix = "put WOO_COMMERCE_WEBHOOK_SECRET into .env: 40 or more letters and digits"
+    return Step(what, Outcome.FAILED, "there is none, so every delivery is refused", fix)
+
+
+def url_warning(stack: Stack | None, env: Mapping[str, str], place: Place) -> Iterator[Step]:
+    """HUBSPOT_API_URL decides at deployment which HubSpot the functions call, not here."""
+    asked = env.get("HUBSPOT_API_URL", place.url).rstrip("/")
+    if stack and asked != place.url:
+        fix = "start or deploy the stack with that address (parameter HubSpotApiUrl), or unset HUBSPOT_API_URL"
+        yield Step(
+            "HubSpot address", Outcome.WARNING, f"HUBSPOT_API_URL is {asked}, but the stack calls {place.url}", fix
+        )
+
+
+def left_to_do(stack: Stack | None) -> list[str]:
+    """What a person has to do in the store."""
+    if stack is None:
+        return [
+            "Deploy the stack, then run `woohub setup --stack NAME`: it stores the secrets and names the webhook URL."
+        ]
+    secret = stack.output("WebhookSecretArn")
+    endpoint = f" --endpoint-url {stack.aws.endpoint_url}" if stack.aws.endpoint_url else ""
+    return [
+        "In the store (WooCommerce > Settings > Advanced > Webhooks) add an active webhook for each topic: "
+        + ", ".join(TOPICS),
+        f"Delivery URL of all of them: {stack.output('WebhookUrl')}",
+        f'Secret of all of them: "current" in {secret}, shown by '
+        f"`aws secretsmanager get-secret-value{endpoint} --secret-id {secret} --query SecretString --output text`",
+    ]
+
+
+def command(
+    stack: StackOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    hubspot_only: Annotated[
+        bool, typer.Option("--hubspot-only", help="Leave secrets alone; needs no stack, only HUBSPOT_API_KEY.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Store the secrets and give HubSpot its properties and pipeline.
+
+    Reads .env and the environment. What exists already stays as it is, so this can be run again at any time.
+    Ends with 1 when a step failed; each failed step says what helps.
+
+        HUBSPOT_API_KEY              the functions' token, to be stored
+        HUBSPOT_SETUP_API_KEY        token with schema scopes, used here only
+        WOO_COMMERCE_WEBHOOK_SECRET  what the store signs with, to be stored
+        HUBSPOT_API_URL              HubSpot's address, without a stack
+
+    Examples:
+
+        woohub setup --dry-run
+        woohub setup --stack shop-to-crm
+        woohub setup --hubspot-only
+    """
+    folder = Path.cwd()
+    env = environment.read(os.environ, folder)
+    # Without any stack HubSpot can be set up all the same; with --hubspot-only a stack counts only when it is named.
+    named = stack if hubspot_only else stacks.name_of(stack, env, folder)
+    found = stacks.find(named, env, folder) if named else None
+    place = place_of(found, env)
+    steps = []
+    for step in _all(found, env, place, store_secrets=not hubspot_only, dry_run=dry_run):
+        steps.append(step)
+        if not json:
+            output.say(step.text())
+    _conclude(
+        steps,
+        left_to_do(found),
+        json,
+        {"stack": found.name if found else None, "hubspot_url": place.url, "dry_run": dry_run},
+    )
+
+
+def _all(
+    stack: Stack | None, env: Mapping[str, str], place: Place, *, store_secrets: bool, dry_run: bool
+) -> Iterator[Step]:
+    yield from url_warning(stack, env, place)
+    if stack is None and store_secrets:
+        yield Step("secrets", Outcome.SKIPPED, "no stack is named: name it with --stack, or start it with `make local`")
+    yield from run(stack, env, mapping.load(), place.connect, store_secrets=store_secrets, dry_run=dry_run)
+
+
+def _conclude(steps: list[Step], left: list[str], json: bool, facts: dict[str, object]) -> None:
+    if json:
+        output.as_json({**facts, "steps": [step.facts() for step in steps], "left_to_do": left})
+    else:
+        output.say("\nLeft to do:", style="bold")
+        for line in left:
+            output.say(f"  {line}")
+    if failed(steps):
+        raise typer.Exit(PROBLEMS)

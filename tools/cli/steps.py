@@ -1,0 +1,54 @@
+"""One checked or done step of a set-up, and how it is shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rich.text import Text
+
+
+class Outcome(StrEnum):
+    """How a step went."""
+
+    OK = "ok"  # it was so already
+    CREATED = "created"
+    STORED = "stored"
+    WOULD_CREATE = "would create"  # the same two, with --dry-run
+    WOULD_STORE = "would store"
+    SKIPPED = "skipped"
+    WARNING = "warning"  # it works, but less well
+    FAILED = "failed"
+
+
+COLOURS = {
+    Outcome.OK: "green",
+    Outcome.SKIPPED: "dim",
+    Outcome.WARNING: "yellow",
+    Outcome.FAILED: "bold red",
+}
+COLUMN = max(len(outcome) for outcome in Outcome) + 2
+
+
+@dataclass(frozen=True)
+class Step:
+    """What was looked at, how it is, and what a person can do about it."""
+
+    what: str
+    outcome: Outcome
+    detail: str = ""
+    fix: str = ""
+
+    def facts(self) -> dict[str, str]:
+        """For --json."""
+        return {"step": self.what, "outcome": self.outcome.value, "detail": self.detail, "fix": self.fix}
+
+    def text(self) -> Text:
+        """For people: one line, and one more with the fix."""
+        line = Text(f"{self.outcome:<{COLUMN}}", COLOURS.get(self.outcome, "cyan"))
+        line.append(self.what, "default")
+        if self.detail:
+            line.append(f"  {self.detail}", "dim" if self.outcome is Outcome.OK else "default")
+        if self.fix:
+            line.append(f"\n{'':<{COLUMN}}{self.fix}", "yellow")
+        return line

@@ -1,0 +1,68 @@
+"""What a command cannot do, in one sentence for the person at the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointConnectionError,
+    HTTPClientError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+)
+
+from woohub.errors import Unauthorized, Unavailable, WooHubError
+
+PROBLEMS, WRONG_USAGE = 1, 2  # exit codes
+
+
+class Trouble(Exception):
+    """The command cannot do what was asked; the message says why and, where possible, what helps."""
+
+    exit_code = PROBLEMS
+
+
+class WrongUsage(Trouble):
+    """The command line itself makes no sense."""
+
+    exit_code = WRONG_USAGE
+
+
+EXPECTED = (Trouble, WooHubError, BotoCoreError, ClientError)
+EXPIRED = (
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "RequestExpired",
+    "InvalidClientTokenId",
+    "UnrecognizedClientException",
+)
+LOG_IN = "log in (`aws sso login`, `aws configure`) or set AWS_PROFILE"
+
+
+def explain(error: Exception) -> str:
+    """One sentence about any of the EXPECTED errors."""
+    found = next((sentence for kind, sentence in SENTENCES if isinstance(error, kind)), str)
+    return found(error)
+
+
+def _refused_by_aws(error: Exception) -> str:
+    answer = error.response["Error"] if isinstance(error, ClientError) else {}
+    code, message = answer.get("Code", ""), answer.get("Message", "")
+    if code in EXPIRED:
+        return f"AWS does not accept these credentials ({code}): {LOG_IN}"
+    return f"AWS refused {getattr(error, 'operation_name', 'a call')}: {message or code}"
+
+
+SENTENCES: tuple[tuple[type[Exception], Callable[[Exception], str]], ...] = (
+    (NoCredentialsError, lambda _error: f"there are no AWS credentials: {LOG_IN}"),
+    (PartialCredentialsError, lambda error: f"the AWS credentials are incomplete ({error}): {LOG_IN}"),
+    (NoRegionError, lambda _error: "no AWS region is set: set AWS_REGION, or `region` in the AWS profile"),
+    (EndpointConnectionError, lambda error: f"AWS does not answer: {error}"),
+    (HTTPClientError, lambda error: f"AWS does not answer: {error}"),
+    (ClientError, _refused_by_aws),
+    (Unauthorized, lambda error: f"{error}; is HUBSPOT_API_KEY right?"),
+    (Unavailable, lambda error: f"{error}; is HUBSPOT_API_URL right?"),
+)
