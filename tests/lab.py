@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.openapi_contract import Contract, Validated, specs_folder
 from tools.hubspot_simulator import DEFAULT_TOKEN, InProcessTransport, SimulatedPortal, create_app, provision
 from woohub import mapping
 from woohub.hubspot import Call, HubSpot
@@ -13,6 +14,8 @@ from woohub.sync import Message, Outcome, Sync
 from woohub.throttle import Timer
 
 FIELDS = mapping.load()
+SPECS = specs_folder()
+CONTRACT = Contract(SPECS) if SPECS else None  # HubSpot's own, where it is at hand: then every call is held against it
 
 
 class Clock:
@@ -68,7 +71,7 @@ class Lab:
         self.timer = Timer(self.clock.read, self.clock.sleep)
         http = InProcessTransport(create_app(self.portal), sleep=self.clock.sleep)
         self.hubspot = HubSpot(
-            http,
+            Validated(http, CONTRACT) if CONTRACT else http,
             self.token,
             self.timer,
             version=self.version,

@@ -118,7 +118,7 @@ class Operation:
     def check_answer(self, response: Response) -> None:
         """Raise ContractViolation for a status or body the spec does not have."""
         status = response.status
-        if status >= 500 or status in _UNDESCRIBED:
+        if status >= 500 or status in _UNDESCRIBED or response.data.startswith(b"<"):  # pages come from in front, too
             return
         described = self._answer(status)
         content = described.get("content") or {}
