@@ -1,10 +1,146 @@
-"""The page a person looks at."""
+"""The page a person looks at: deals by stage, contacts, the latest requests and the budget used."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from .definitions import CONTACTS, DEALS, Pipeline
+from .objects import Record
 from .portal import SimulatedPortal
+
+CARDS = 12  # per column, the newest
+CONTACT_ROWS = 40
+REQUEST_ROWS = 40
+FRESH_S = 6.0  # how long a change stays marked
+
+_TEMPLATES = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True)
 
 
 def render(portal: SimulatedPortal, *, fragment: bool) -> str:
     """The portal as HTML; `fragment` gives only the part that changes."""
-    return "<!doctype html><title>HubSpot simulator</title>" + ("" if fragment else str(portal.counters()))
+    template = _TEMPLATES.get_template("page.html")
+    return template.render(
+        fragment=fragment,
+        settings=portal.settings,
+        counters=portal.counters(),
+        used=portal.limits.used_in_window(),
+        faults=portal.faults.json(),
+        totals={"contacts": len(_all(portal, CONTACTS.id)), "deals": len(_all(portal, DEALS.id))},
+        boards=_boards(portal),
+        contacts=[_contact(portal, record) for record in _newest(_all(portal, CONTACTS.id), CONTACT_ROWS)],
+        requests=[_request(entry) for entry in islice(reversed(portal.requests), REQUEST_ROWS)],
+    )
+
+
+@dataclass
+class Column:
+    """A stage with its newest deals."""
+
+    label: str
+    tone: str  # open, won or lost
+    count: int
+    sums: list[str]
+    cards: list[dict[str, Any]]
+
+
+def _boards(portal: SimulatedPortal) -> list[dict[str, Any]]:
+    """A board for every pipeline in use, the shop's own first."""
+    deals = list(_all(portal, DEALS.id))
+    by_stage: dict[tuple[str, str], list[Record]] = {}
+    for deal in deals:
+        place = deal.properties.get("pipeline", "default"), deal.properties.get("dealstage", "")
+        by_stage.setdefault(place, []).append(deal)
+    pipelines = list(portal.schema.pipelines[DEALS.id].values())
+    used = [p for p in pipelines if any(place[0] == p.id for place in by_stage)] or pipelines[-1:]
+    return [
+        {"label": pipeline.label, "columns": _columns(portal, pipeline, by_stage)}
+        for pipeline in sorted(used, key=lambda p: p.id == "default")
+    ]
+
+
+def _columns(
+    portal: SimulatedPortal, pipeline: Pipeline, by_stage: dict[tuple[str, str], list[Record]]
+) -> list[Column]:
+    columns = [
+        _column(portal, stage.label, _tone(stage.probability), by_stage.get((pipeline.id, stage.id), []))
+        for stage in sorted(pipeline.stages.values(), key=lambda stage: stage.order)
+    ]
+    without = by_stage.get((pipeline.id, ""), [])
+    return [_column(portal, "No stage", "open", without), *columns] if without else columns
+
+
+def _column(portal: SimulatedPortal, label: str, tone: str, deals: list[Record]) -> Column:
+    sums: dict[str, Decimal] = {}
+    for deal in deals:
+        sums[_currency(deal)] = sums.get(_currency(deal), Decimal(0)) + Decimal(deal.properties.get("amount") or 0)
+    cards = [_card(portal, deal) for deal in _newest(deals, CARDS)]
+    return Column(label, tone, len(deals), [f"{total:,.2f} {code}".strip() for code, total in sums.items()], cards)
+
+
+def _card(portal: SimulatedPortal, deal: Record) -> dict[str, Any]:
+    contacts = portal.objects.records[CONTACTS.id]
+    amount = deal.properties.get("amount")
+    return {
+        "name": deal.properties.get("dealname") or f"Deal {deal.id}",
+        "amount": f"{Decimal(amount):,.2f} {_currency(deal)}" if amount else "",
+        "contacts": [_name(contacts[i]) for i in portal.links.ids((DEALS.id, deal.id), CONTACTS.id)],
+        "products": deal.properties.get("associated_products", ""),
+        "closed": _day(deal.properties.get("closedate", "")),
+        "fresh": _is_fresh(portal, deal),
+    }
+
+
+def _contact(portal: SimulatedPortal, contact: Record) -> dict[str, Any]:
+    place = [contact.properties.get(name, "") for name in ("zip", "city", "state", "country")]
+    return {
+        "name": _name(contact),
+        "email": contact.properties.get("email", ""),
+        "phone": contact.properties.get("phone", ""),
+        "place": " ".join(part for part in place if part),
+        "customer": contact.properties.get("woocommerce_customer_id", ""),
+        "deals": portal.links.count((CONTACTS.id, contact.id), DEALS.id),
+        "fresh": _is_fresh(portal, contact),
+    }
+
+
+def _request(entry: dict[str, Any]) -> dict[str, Any]:
+    status = entry["status"]
+    tone = "bad" if status == 0 or status >= 500 else "warn" if status >= 400 or status == 207 else "good"
+    return {**entry, "time": entry["at"][11:19], "tone": tone, "shown": status or entry["cut"]}
+
+
+def _all(portal: SimulatedPortal, kind: str) -> Any:
+    return portal.objects.records[kind].values()
+
+
+def _newest(records: Iterable[Record], count: int) -> list[Record]:
+    return sorted(records, key=lambda record: (record.updated, int(record.id)), reverse=True)[:count]
+
+
+def _name(contact: Record) -> str:
+    names = [contact.properties.get(name, "") for name in ("firstname", "lastname")]
+    return " ".join(name for name in names if name) or contact.properties.get("email", f"Contact {contact.id}")
+
+
+def _currency(deal: Record) -> str:
+    return deal.properties.get("deal_currency_code") or deal.properties.get("currency") or ""
+
+
+def _day(when: str) -> str:
+    return f"{datetime.fromisoformat(when):%-d %b}" if when else ""
+
+
+def _tone(probability: str) -> str:
+    return {"1.0": "won", "0.0": "lost"}.get(probability, "open")
+
+
+def _is_fresh(portal: SimulatedPortal, record: Record) -> bool:
+    return portal.clock() - datetime.fromisoformat(record.updated).timestamp() < FRESH_S
