@@ -47,7 +47,7 @@ class ContactDesk:
     def _plan_one(self, keys: list[str], record: Record | None, plan: Plan) -> None:
         captures = [capture for key in keys for capture in self._captures[key]]
         current = record.properties if record else None
-        changed = plans.contact(captures, current, self._mapping, partial(self._portal.same, CONTACTS))
+        changed = plans.contact(captures, current, self._mapping, partial(self._portal.unchanged, CONTACTS))
         properties = self._portal.writable(CONTACTS, changed)
         if record and not properties:
             plan.done |= dict.fromkeys(keys, record.id)

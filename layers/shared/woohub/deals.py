@@ -57,7 +57,7 @@ class DealDesk:
 
     def _plan_one(self, key: str, record: Record | None, plan: Plan) -> None:
         current = record.properties if record else None
-        same = partial(self._portal.same, DEALS)
+        same = partial(self._portal.unchanged, DEALS)
         needed = plans.deal(self._events[key], current, self._contacts, self._mapping, same)
         properties = self._portal.writable(DEALS, needed.properties) if needed else {}
         record_id = record.id if record else ""

@@ -77,6 +77,10 @@ class Portal:
         read = READERS.get(definition.type if definition else "string")
         return read is not None and read(current) is not None and read(current) == read(new)
 
+    def unchanged(self, object_type: str, name: str, current: str | None, new: str) -> bool:
+        """Whether writing this value would change nothing: it means the same, or the portal does not take it."""
+        return self.same(object_type, name, current, new) or not self.writable(object_type, {name: new})
+
     def learn(self, object_type: str, problem: Problem, properties: Mapping[str, str]) -> bool:
         """Take in why a record was refused; True when leaving something out can help the next try."""
         if problem.code == "PROPERTY_DOESNT_EXIST" or "PROPERTY_DOESNT_EXIST" in problem.message:

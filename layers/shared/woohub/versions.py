@@ -63,10 +63,12 @@ class OrderState:
         """Whether this state is the newer one; equal seconds are decided by receipt.
 
         `order.deleted` carries no date, so a trashed state may be dated by its receipt, later than the restore that
-        undid it ("Undo" right after "Trash"): a restore beats any trashed state received before it.
+        undid it ("Undo" right after "Trash"): a restore beats any trashed state received before it. And the full body
+        of a trashed order, which the sweep fetches, beats one that is dated so.
         """
         if other is None:
             return True
-        if self.restored and other.status == "trash":
+        dated_by_receipt = other.modified_at == utc(other.received_ms)
+        if other.status == "trash" and (self.restored or (self.status == "trash" and dated_by_receipt)):
             return self.received_ms > other.received_ms
         return (self.modified_at, self.received_ms) > (other.modified_at, other.received_ms)

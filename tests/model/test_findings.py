@@ -1,0 +1,32 @@
+"""Histories in which the model found woohub wrong, cut down to what matters."""
+
+from __future__ import annotations
+
+from tests.lab import Lab
+from tests.orders import message, order
+
+LATER = {"date_modified_gmt": "2026-11-23T22:41:00"}
+
+
+def test_the_sweep_mends_what_a_trash_that_was_dated_by_its_receipt_kept_out() -> None:
+    lab = Lab()
+    lab.verdicts(message("order.created", order()))
+    lab.verdicts(message("order.deleted", {"id": 1234}, 120))
+    changed = order(**LATER, total="9.99", billing={"email": "new@example.com"})
+    lab.verdicts(message("order.updated", changed, 130))
+
+    lab.verdicts(message("order.updated", changed | {"status": "trash"}, 900))
+
+    assert lab.deal()["amount"] == "9.99"
+    assert lab.deal()["woocommerce_order_status"] == "trash"
+    assert lab.associated == {("1234", "new@example.com")}
+
+
+def test_a_currency_that_hubspot_does_not_take_is_no_reason_to_write_again() -> None:
+    lab = Lab()
+    lab.verdicts(message("order.created", order(currency="GBP")))
+    before = len(lab.calls)
+
+    lab.verdicts(message("order.updated", order(currency="GBP"), 60))
+
+    assert [call.path.rpartition("/")[2] for call in lab.calls[before:]] == ["read", "read"]
