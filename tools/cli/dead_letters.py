@@ -253,7 +253,7 @@ def redrive(
     Returns how many were moved.
     """
     moved = 0
-    for some in _fitting(chosen):
+    for some in fitting(chosen):
         entries = [
             {"Id": str(n), "MessageBody": one.body, "MessageAttributes": _attributes(one)} for n, one in enumerate(some)
         ]
@@ -294,7 +294,7 @@ def _tens(letters: Sequence[Letter]) -> Iterator[Sequence[Letter]]:
         yield letters[start : start + TEN]
 
 
-def _fitting(letters: Iterable[Letter]) -> Iterator[list[Letter]]:
+def fitting(letters: Iterable[Letter]) -> Iterator[list[Letter]]:
     """In groups that one SendMessageBatch takes."""
     group: list[Letter] = []
     for one in letters:

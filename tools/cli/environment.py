@@ -20,5 +20,8 @@ def read(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
     """
     file = nearest(".env", folder)
     written = dotenv_values(file, interpolate=False) if file else {}
-    merged = {**written, **environ}
-    return {name: value for name, value in merged.items() if value and value.strip()}
+    return _filled(written) | _filled(environ)
+
+
+def _filled(variables: Mapping[str, str | None]) -> dict[str, str]:
+    return {name: value for name, value in variables.items() if value and value.strip()}

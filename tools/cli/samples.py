@@ -108,7 +108,7 @@ def _sample(name: str, text: bytes, topic: str) -> Sample:
         return _with_topic(Sample(name, topic or headers.get(f"{PREFIX}topic", ""), body, headers))
     if isinstance(thing, dict) and "Records" in thing:
         raise WrongUsage(f"{name} is an event of a queue, not a request: it has no body to send")
-    return _with_topic(Sample(name, topic, text.strip()))
+    return _with_topic(Sample(name, topic, text))
 
 
 def _with_topic(sample: Sample) -> Sample:

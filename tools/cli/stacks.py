@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
-from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.cli import environment
 from tools.cli.trouble import Trouble, WrongUsage
@@ -25,8 +27,13 @@ if TYPE_CHECKING:
 LOCAL = "local"
 LOCAL_FILE = ".local/stack.json"
 NAME_VARIABLE = "WOOHUB_STACK"
-START_IT = "start it with `make local`"
+START_IT = "start the local one with `make local`"
 LOCAL_CALLS = Config(connect_timeout=2, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 2})
+NO_PROFILES = {
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
 # What .local/stack.json calls the outputs it knows better than the template: how they are reached from this machine.
 LOCAL_NAMES = {
     "webhook_url": "WebhookUrl",
@@ -99,8 +106,8 @@ def find(asked: str | None, environ: Mapping[str, str], folder: Path) -> Stack:
     """The stack that is asked for, else the local one if it is there, else the one of WOOHUB_STACK."""
     name = name_of(asked, environ, folder)
     if name is None:
-        raise WrongUsage(f"which stack? Name it with --stack or {NAME_VARIABLE}, or {START_IT}")
-    return local(folder) if name == LOCAL else named(name)
+        raise WrongUsage(f"no stack is named: use --stack or {NAME_VARIABLE}, or {START_IT}")
+    return local(folder) if name == LOCAL else named(name, environ.get("AWS_REGION"))
 
 
 def name_of(asked: str | None, environ: Mapping[str, str], folder: Path) -> str | None:
@@ -116,25 +123,31 @@ def local(folder: Path) -> Stack:
     """The stack that `make local` keeps running, by its `.local/stack.json`."""
     file = environment.nearest(LOCAL_FILE, folder)
     if file is None:
-        raise Trouble(f"no local stack is running here: {START_IT}")
+        raise Trouble(f"no local stack is running: {START_IT}")
     try:
         facts: dict[str, str] = json.loads(file.read_text("utf-8"))
         endpoint_url, stack_name = facts["aws_endpoint_url"], facts["stack_name"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Trouble(f"{file} cannot be read ({type(error).__name__}): stop the local stack and {START_IT}") from error
-    session = boto3.Session("local", "local", region_name=facts.get("region", "us-east-1"))  # no real credentials
-    aws = Aws(session, endpoint_url, LOCAL_CALLS)
+        raise Trouble(f"{file} cannot be read ({type(error).__name__}): {START_IT}") from error
+    aws = Aws(_local_session(facts), endpoint_url, LOCAL_CALLS)
     try:
         description = aws.stack(stack_name)
-    except (HTTPClientError, ClientError) as error:
-        raise Trouble(f"the local stack does not answer at {endpoint_url}: {START_IT}") from error
+    except (BotoCoreError, ClientError) as error:
+        raise Trouble(f"no local stack answers at {endpoint_url}: {START_IT}") from error
     known = {name: facts[key] for key, name in LOCAL_NAMES.items() if facts.get(key)}
     return Stack(LOCAL, _outputs(description) | known, aws, description["StackStatus"])
 
 
-def named(name: str, session: boto3.Session | None = None) -> Stack:
-    """A stack in AWS, with the user's own credentials and region."""
-    session = session or boto3.Session()
+def _local_session(facts: Mapping[str, str]) -> boto3.Session:
+    """Nothing of this machine's way to AWS: neither its keys nor its profiles."""
+    core = botocore.session.Session(session_vars=NO_PROFILES)
+    key, secret = facts.get("aws_access_key_id", "test"), facts.get("aws_secret_access_key", "test")
+    return boto3.Session(key, secret, region_name=facts.get("region", "us-east-1"), botocore_session=core)
+
+
+def named(name: str, region: str | None = None) -> Stack:
+    """A stack in AWS, with the user's own credentials, and region unless one is given."""
+    session = boto3.Session(region_name=region)
     try:
         description = Aws(session).stack(name)
     except ClientError as error:

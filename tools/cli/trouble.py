@@ -7,12 +7,12 @@ from collections.abc import Callable
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
-    EndpointConnectionError,
     HTTPClientError,
     NoCredentialsError,
     NoRegionError,
     PartialCredentialsError,
 )
+from botocore.exceptions import ConnectionError as NoConnection
 
 from woohub.errors import Unauthorized, Unavailable, WooHubError
 
@@ -60,7 +60,7 @@ SENTENCES: tuple[tuple[type[Exception], Callable[[Exception], str]], ...] = (
     (NoCredentialsError, lambda _error: f"there are no AWS credentials: {LOG_IN}"),
     (PartialCredentialsError, lambda error: f"the AWS credentials are incomplete ({error}): {LOG_IN}"),
     (NoRegionError, lambda _error: "no AWS region is set: set AWS_REGION, or `region` in the AWS profile"),
-    (EndpointConnectionError, lambda error: f"AWS does not answer: {error}"),
+    (NoConnection, lambda error: f"AWS does not answer: {error}"),
     (HTTPClientError, lambda error: f"AWS does not answer: {error}"),
     (ClientError, _refused_by_aws),
     (Unauthorized, lambda error: f"{error}; is HUBSPOT_API_KEY right?"),

@@ -1,0 +1,192 @@
+"""What `woohub send` sends."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.deliveries import SECRET, captured, delivery
+from tools.cli import samples, send
+from tools.cli.samples import Sample
+from tools.cli.trouble import WrongUsage
+from woohub import mapping, webhooks, woocommerce
+
+EVENTS = Path(__file__).parents[2] / "events"
+FIXTURE = Path(__file__).parents[1] / "fixtures" / "deliveries.jsonl"
+
+
+def one(source: str | Path, topic: str = "") -> Sample:
+    (found,) = samples.read(str(source), topic)
+    return found
+
+
+def written(folder: Path, thing: Any, name: str = "body.json") -> Path:
+    file = folder / name
+    file.write_text(thing if isinstance(thing, str) else json.dumps(thing), encoding="utf-8")
+    return file
+
+
+# --- Reading them
+
+
+def test_the_sample_order_maps_to_the_documented_contact_and_deal() -> None:
+    table = mapping.load()
+    order = woocommerce.Order.model_validate_json(samples.sample_order().body)
+
+    assert table.deal(order) == {
+        "dealname": "WooCommerce Order #1234 - Jane Doe",
+        "amount": "150.00",
+        "closedate": "2023-10-26T10:00:00Z",
+        "pipeline": "ecommerce_sales",
+        "dealstage": "newly_created_order",
+        "currency": "USD",
+        "deal_currency_code": "USD",
+        "woocommerce_order_id": "1234",
+        "woocommerce_order_status": "processing",
+        "associated_products": "Product A, Product B",
+    }
+    assert table.contact_from_order(order) == {
+        "firstname": "Jane",
+        "lastname": "Doe",
+        "email": "jane.doe@example.com",
+        "phone": "555-123-4567",
+        "address": "123 Main St",
+        "city": "Anytown",
+        "state": "CA",
+        "zip": "90210",
+        "country": "US",
+        "woocommerce_customer_id": "56",
+    }
+
+
+def test_an_event_keeps_its_topic_and_its_very_bytes() -> None:
+    found = one(EVENTS / "ingest-order-created.json")
+
+    assert (found.topic, found.body) == ("order.created", delivery(19).body)
+
+
+def test_an_event_in_base64_is_decoded(tmp_path: Path) -> None:
+    event = json.loads((EVENTS / "ingest-order-created.json").read_text())
+    event |= {"body": base64.b64encode(event["body"].encode()).decode(), "isBase64Encoded": True}
+
+    assert one(written(tmp_path, event)).body == delivery(19).body
+
+
+def test_a_file_of_captured_deliveries_gives_all_of_them_in_order() -> None:
+    found = list(samples.read(str(FIXTURE)))
+
+    assert [sample.body for sample in found] == [line.body for line in captured()]
+    assert [sample.topic for sample in found] == [line.topic for line in captured()]
+
+
+def test_one_captured_delivery_is_named_by_its_number() -> None:
+    assert one(f"{FIXTURE}:64").body == delivery(64).body
+
+
+def test_lines_without_a_number_are_counted(tmp_path: Path) -> None:
+    lines = "\n".join(json.dumps({"id": number, "status": "pending"}) for number in (7, 8, 9))
+    file = written(tmp_path, lines, "orders.jsonl")
+
+    assert json.loads(one(f"{file}:2").body)["id"] == 8
+
+
+def test_a_number_that_is_not_there_is_wrong_usage() -> None:
+    with pytest.raises(WrongUsage, match="has no delivery 9999"):
+        one(f"{FIXTURE}:9999")
+
+
+@pytest.mark.parametrize(
+    ("body", "topic"),
+    [
+        ({"id": 5, "status": "pending"}, "order.updated"),
+        ({"id": 6, "email": "a@example.com", "username": "a"}, "customer.updated"),
+    ],
+)
+def test_the_topic_of_a_bare_body_is_seen_from_its_shape(tmp_path: Path, body: Any, topic: str) -> None:
+    assert one(written(tmp_path, body)).topic == topic
+
+
+def test_a_bare_body_is_sent_byte_by_byte(tmp_path: Path) -> None:
+    file = written(tmp_path, '{ "id": 5,\n "status": "pending", "total": "1.00" }\n')
+
+    assert one(file).body == b'{ "id": 5,\n "status": "pending", "total": "1.00" }\n'
+
+
+def test_a_body_of_unclear_topic_needs_one(tmp_path: Path) -> None:
+    file = written(tmp_path, {"id": 5})
+
+    assert one(file, "order.deleted").topic == "order.deleted"
+    with pytest.raises(WrongUsage, match="--topic"):
+        one(file)
+
+
+def test_a_queue_event_is_no_request() -> None:
+    with pytest.raises(WrongUsage, match="queue"):
+        one(EVENTS / "consumer-batch.json")
+
+
+def test_a_missing_file_is_wrong_usage() -> None:
+    with pytest.raises(WrongUsage, match=r"nowhere\.json cannot be read"):
+        one("nowhere.json")
+
+
+# --- Signing them
+
+
+def test_what_is_sent_verifies_as_the_stores_own() -> None:
+    sample = samples.sample_order()
+
+    verified, signed_with = webhooks.verify(
+        send.headers(sample, "a secret"), sample.body, {"current": "a secret"}, received_ms=0
+    )
+
+    assert (verified.topic, signed_with, webhooks.identify(verified).entity) == (
+        "order.created",
+        "current",
+        "order:1234",
+    )
+
+
+@pytest.mark.parametrize("line", [one for one in captured() if one.secret == SECRET], ids=lambda line: str(line.nr))
+def test_signing_anew_with_the_stores_secret_gives_the_stores_headers(line: Any) -> None:
+    sample = one(f"{FIXTURE}:{line.nr}")
+
+    sent = {name.lower(): value for name, value in send.headers(sample, SECRET).items()}
+
+    theirs = {name.lower(): value for name, value in line.headers.items()}
+    assert {name: value for name, value in sent.items() if name.startswith("x-wc-")} == {
+        name: value for name, value in theirs.items() if name.startswith("x-wc-")
+    }
+
+
+def test_every_header_of_the_store_is_there() -> None:
+    theirs = {name.lower() for name in delivery(19).headers if name.lower().startswith("x-wc-")}
+
+    assert theirs <= {name.lower() for name in send.headers(samples.sample_order(), "a secret")}
+
+
+def test_a_ping_goes_without_signature() -> None:
+    sent = send.headers(one(EVENTS / "ingest-ping.json"), "a secret")
+
+    assert webhooks.is_ping(sent, one(EVENTS / "ingest-ping.json").body)
+
+
+def test_as_captured_keeps_the_signature_and_nothing_of_the_connection() -> None:
+    forged = one(EVENTS / "ingest-forged.json")
+
+    sent = send.as_captured(forged)
+
+    assert sent["x-wc-webhook-signature"] == delivery(19).headers["X-WC-Webhook-Signature"]
+    assert all(name in ("content-type", "user-agent") or name.startswith("x-wc-webhook-") for name in sent)
+
+
+def test_deliveries_of_one_second_share_their_id_as_in_woocommerce() -> None:
+    name = "X-WC-Webhook-Delivery-ID"
+    order = samples.sample_order()
+
+    assert send.headers(order, "s", now=10.1)[name] == send.headers(order, "s", now=10.9)[name]
+    assert send.headers(order, "s", now=10.1)[name] != send.headers(order, "s", now=11.0)[name]
