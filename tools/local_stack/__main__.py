@@ -6,15 +6,16 @@ import argparse
 import os
 import signal
 import sys
-import time
 from pathlib import Path
 from subprocess import Popen
 from types import FrameType
 
 from . import environment
+from .demo import demo
 from .progress import StepFailed
 from .running import running
 from .settings import InvalidSetting, Settings
+from .starter import end_with_make
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last: the terminal was closed
 
@@ -28,6 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     for number in SIGNALS:
         signal.signal(number, _stop)
+    end_with_make()
     try:
         settings = Settings.from_environment(os.environ)
         environment.forget_aws()
@@ -56,12 +58,13 @@ def up(settings: Settings) -> int:
     return 0
 
 
+def show(_settings: Settings) -> int:
+    """The demo, whatever a .env says: it never writes to a real HubSpot."""
+    return demo()
+
+
 def _wait(emulator: Popen[bytes], log: Path) -> None:
-    starter = os.getppid()
-    while emulator.poll() is None:
-        time.sleep(0.5)
-        if "MAKELEVEL" in os.environ and os.getppid() != starter:  # make was killed: nobody is left to interrupt us
-            return
+    emulator.wait()
     raise StepFailed(f"the emulated AWS ended by itself; its log is {log}")
 
 
@@ -75,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tools.local_stack", description=__doc__)
     commands = parser.add_subparsers(required=True)
     commands.add_parser("up", help="run until interrupted").set_defaults(command=up)
+    commands.add_parser("demo", help="send sample deliveries and show the result").set_defaults(command=show)
     return parser
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -30,11 +31,12 @@ def running(settings: Settings) -> Iterator[tuple[Stack, Popen[bytes]]]:
     with ExitStack() as started:
         started.enter_context(_alone(settings.state))
         port = free_port(settings.port, "LOCAL_PORT")
+        simulator_port = 0 if settings.hubspot_url else free_port(settings.simulator_port, "HUBSPOT_SIMULATOR_PORT")
         with step("Build for this machine"):
             build(settings)
         with step("Start the emulated AWS"):
             emulator = started.enter_context(_emulator(settings, port))
-        hubspot_url = settings.hubspot_url or started.enter_context(_simulator(settings))
+        hubspot_url = settings.hubspot_url or started.enter_context(_simulator(settings, simulator_port))
         with step("Deploy"):
             stack = deploy(settings, f"http://{HOST}:{port}", hubspot_url)
         started.enter_context(stack.announced(settings.state))
@@ -45,18 +47,24 @@ def running(settings: Settings) -> Iterator[tuple[Stack, Popen[bytes]]]:
 def _alone(state: Path) -> Iterator[None]:
     """Hold the folder: its files are those of one stack."""
     (state / "tmp").mkdir(parents=True, exist_ok=True)
-    with (state / "lock").open("w") as lock:
+    with (state / "lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            try:
-                where = f" on {Stack.load(state).aws_endpoint_url}"
-            except FileNotFoundError:
-                where = ""
-            raise StepFailed(
-                f"the local stack is running already{where}: stop it first (Ctrl-C where it runs)"
-            ) from error
+            raise StepFailed(_running_already(state)) from error
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
         yield
+
+
+def _running_already(state: Path) -> str:
+    try:
+        where = f" on {Stack.load(state).aws_endpoint_url}"
+    except FileNotFoundError:
+        where = ""
+    process = (state / "lock").read_text()
+    return f"the local stack is running already{where}: stop it first (Ctrl-C where it runs, or kill {process})"
 
 
 @contextmanager
@@ -79,9 +87,8 @@ def _emulator(settings: Settings, port: int) -> Iterator[Popen[bytes]]:
 
 
 @contextmanager
-def _simulator(settings: Settings) -> Iterator[str]:
+def _simulator(settings: Settings, port: int) -> Iterator[str]:
     """A HubSpot with woohub's properties and pipeline, as quick as the real one, its search as late."""
-    port = free_port(settings.simulator_port, "HUBSPOT_SIMULATOR_PORT")
     portal = SimulatedPortal(tokens={settings.hubspot_token: ALL_SCOPES}, latency_ms=80)
     with serving(provision(portal), port) as url:
         yield url
