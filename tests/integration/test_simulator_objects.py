@@ -479,6 +479,18 @@ def test_json_of_another_shape_is_a_400(raw: Calls, path: str, body: Any) -> Non
     assert answer.message.startswith("Invalid input JSON")
 
 
+def test_records_are_listed_page_by_page(hubspot_of_each_version: Calls, raw: Calls) -> None:
+    hubspot = hubspot_of_each_version
+    deals = [hubspot.deal(**order(number)) for number in range(3)]
+
+    first = hubspot.objects("GET", "deals", limit="2", properties="dealname").body
+    second = hubspot.objects("GET", "deals", limit="2", after=first["paging"]["next"]["after"]).body
+
+    assert [one["id"] for one in first["results"] + second["results"]] == deals
+    assert "paging" not in second
+    assert raw.objects("GET", "deals", limit="many").status == 400
+
+
 def test_every_write_moves_the_modification_date(hubspot: Calls, clock: Clock) -> None:
     deal = hubspot.deal(**order(1))
     clock.sleep(60)

@@ -61,7 +61,7 @@ class InProcessTransport:
         if cut == "reset":
             gone = RemoteDisconnected("Remote end closed connection without response")
             raise ProtocolError("Connection aborted.", gone)
-        if cut == "truncate":
+        if cut == "truncate" and response.data:
             half = response.data[: len(response.data) // 2]
             partial = IncompleteRead(half, len(response.data) - len(half))
             raise ProtocolError(f"Connection broken: {partial!r}", partial)

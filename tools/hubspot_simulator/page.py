@@ -13,8 +13,8 @@ from typing import Any
 import jinja2
 
 from .definitions import CONTACTS, DEALS, Pipeline
-from .objects import Record
 from .portal import SimulatedPortal
+from .records import Record
 
 CARDS = 12  # per column, the newest
 CONTACT_ROWS = 40

@@ -35,11 +35,11 @@ SEARCH = {
     "after?": TEXT,
     "query?": TEXT,
 }
-ASSOCIATION = [_SPEC]
-ASSOCIATION_READS = {"inputs": [_ID]}
-ASSOCIATION_CREATES = {"inputs": [{"from": _ID, "to": _ID, "types": [_SPEC]}]}
-ASSOCIATION_DEFAULTS = {"inputs": [{"from": _ID, "to": _ID}]}
-ASSOCIATION_ARCHIVES = {"inputs": [{"from": _ID, "to": [_ID]}]}
+LINK = [_SPEC]
+LINK_READS = {"inputs": [_ID]}
+LINK_CREATES = {"inputs": [{"from": _ID, "to": _ID, "types": [_SPEC]}]}
+PAIRS = {"inputs": [{"from": _ID, "to": _ID}]}
+LINK_ARCHIVES = {"inputs": [{"from": _ID, "to": [_ID]}]}
 PROPERTY = {
     "name": TEXT,
     "label": TEXT,
@@ -51,7 +51,7 @@ PROPERTY = {
 }
 PROPERTIES = {"inputs": [PROPERTY]}
 PROPERTY_UPDATE = {"label?": TEXT, "groupName?": TEXT, "options?": [_OPTION]}
-PROPERTY_NAMES = {"inputs": [{"name": TEXT}]}
+NAMES = {"inputs": [{"name": TEXT}]}
 GROUP = {"name": TEXT, "label": TEXT}
 PIPELINE = {"label": TEXT, "displayOrder": int, "stages": [_STAGE], "pipelineId?": TEXT}
 STAGE = _STAGE

@@ -1,0 +1,62 @@
+"""What an operation is given, and how it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .errors import ApiError, Json, bad_request
+from .objects import Batch
+from .portal import SimulatedPortal
+
+DATED = ("2026-09", "2026-03")
+Result = tuple[int, Any]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request to the API, authenticated and within the limits."""
+
+    portal: SimulatedPortal
+    version: str
+    body: Any
+    raw_length: int
+    query: Mapping[str, str]
+
+    @property
+    def names(self) -> list[str]:
+        """The `properties` of the query: comma-separated or repeated."""
+        return [name for name in self.query.get("properties", "").split(",") if name]
+
+    def number(self, name: str, default: int) -> int:
+        """A whole number of the query; 400 if it is none."""
+        text = self.query.get(name) or str(default)
+        if not text.isdigit():
+            raise bad_request(f"{name} must be a whole number")
+        return int(text)
+
+    @property
+    def enforces_rules(self) -> bool:
+        """2026-09 and later apply the admin's validation rules to API writes."""
+        return self.version == "2026-09"
+
+
+def batch_answer(call: Call, batch: Batch, status: int) -> Result:
+    """A batch as the API shows it: `status`, or 207 if some of it failed."""
+    now = call.portal.now()
+    body: Json = {"status": "COMPLETE", "results": batch.results, "startedAt": now, "completedAt": now}
+    if not batch.errors:
+        return status, body
+    return call.portal.settings.partial_status, {**body, "numErrors": len(batch.errors), "errors": batch.errors}
+
+
+def each(inputs: Sequence[Json], do: Callable[[Json], list[Json]]) -> Batch:
+    """Do something for every input by itself; what is refused becomes an error of the batch."""
+    batch = Batch([])
+    for one in inputs:
+        try:
+            batch.results += do(one)
+        except ApiError as error:
+            batch.errors.append(error.entry({}))
+    return batch
