@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.lab import Lab
 from tests.orders import message, order
 
-LATER = {"date_modified_gmt": "2026-11-23T22:41:00"}
+LATER: dict[str, Any] = {"date_modified_gmt": "2026-11-23T22:41:00"}
 
 
 def test_the_sweep_mends_what_a_trash_that_was_dated_by_its_receipt_kept_out() -> None:

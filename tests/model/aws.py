@@ -1,0 +1,120 @@
+"""The rest of AWS in memory: event source mapping, SSM parameter, secrets; a few lines each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from tests.model.sqs import Queue
+from tests.model.world import World
+
+BATCH, WINDOW = 100, 2.0  # messages, seconds; as in template.yaml
+SETTLING = 20.0  # seconds until an enabled or disabled mapping is so: AWS takes up to a minute
+
+
+class Crash(BaseException):
+    """The function's process ends here: nothing it would have done next is done."""
+
+
+class EventSource:
+    """Feeds a function from a queue, in batches with partial failures; also the Lambda client's view of that.
+
+    `writers` functions run at once at most. `throttled` is the chance that a batch is received and never handed over,
+    because the function's concurrency was used up: its messages come back after the visibility timeout.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        queue: Queue,
+        function: Callable[[dict[str, Any], int], dict[str, Any]],
+        writers: int = 1,
+        throttled: float = 0.0,
+    ) -> None:
+        self.state = "Enabled"
+        self.switched: list[str] = []
+        self._world = world
+        self._queue = queue
+        self._function = function
+        self._idle = list(range(writers))
+        self._throttled = throttled
+        self._waiting_since: float | None = None
+        world.every(0.5, self._poll)
+
+    def _poll(self) -> None:
+        while self.state in ("Enabled", "Disabling") and self._idle and self._is_due():
+            self._waiting_since = None
+            self._invoke(self._queue.receive(BATCH))
+
+    def _is_due(self) -> bool:
+        visible = self._queue.visible()
+        if not visible:
+            self._waiting_since = None
+            return False
+        if self._waiting_since is None:
+            self._waiting_since = self._world.now
+        return visible >= BATCH or self._world.now >= self._waiting_since + WINDOW
+
+    def _invoke(self, records: list[dict[str, Any]]) -> None:
+        if not records or (self._throttled and self._world.random.random() < self._throttled):
+            return
+        worker = self._idle.pop()
+        try:
+            response = self._function({"Records": records}, worker)
+        except Crash:
+            return
+        finally:
+            self._idle.append(worker)
+        failed = {one["itemIdentifier"] for one in response["batchItemFailures"]}
+        received = {record["messageId"] for record in records}
+        assert failed <= received, "an unknown message id fails the whole batch"
+        for message_id in received - failed:
+            self._queue.delete(message_id)
+
+    # The Lambda client
+
+    def get_event_source_mapping(self, *, UUID: str) -> dict[str, Any]:
+        return {"UUID": UUID, "State": self.state}
+
+    def list_event_source_mappings(self, **_: Any) -> dict[str, Any]:
+        return {"EventSourceMappings": [{"UUID": "mapping", "State": self.state}]}
+
+    def update_event_source_mapping(self, *, UUID: str, Enabled: bool) -> dict[str, Any]:
+        if self.state in ("Enabling", "Disabling"):
+            raise ClientError({"Error": {"Code": "ResourceInUseException"}}, "UpdateEventSourceMapping")
+        if Enabled != (self.state == "Enabled"):
+            self.switched.append("on" if Enabled else "off")
+            self.state = "Enabling" if Enabled else "Disabling"
+            self._world.after(SETTLING, self._settle)
+        return self.get_event_source_mapping(UUID=UUID)
+
+    def _settle(self) -> None:
+        self.state = "Enabled" if self.state == "Enabling" else "Disabled"
+
+
+class Parameters:
+    """SSM's Parameter Store."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, str] = {}
+
+    def get_parameter(self, *, Name: str) -> dict[str, Any]:
+        if Name not in self.values:
+            raise ClientError({"Error": {"Code": "ParameterNotFound"}}, "GetParameter")
+        return {"Parameter": {"Value": self.values[Name]}}
+
+    def put_parameter(self, *, Name: str, Value: str, **_: Any) -> None:
+        assert len(Value) <= 4096
+        self.values[Name] = Value
+
+
+class Secrets:
+    """Secrets Manager."""
+
+    def __init__(self, **values: str) -> None:
+        self.values = values
+
+    def get_secret_value(self, *, SecretId: str) -> dict[str, str]:
+        return {"SecretString": self.values[SecretId]}

@@ -1,0 +1,114 @@
+"""What happens in the store: accounts, orders and their changes, spread over some minutes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tests.model.shop import Shop
+from tests.model.traffic import Courier
+from tests.model.world import World
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much happens. Of the orders and accounts some are older than the simulation: then only changes are seen."""
+
+    orders: int = 3000
+    customers: int = 1000
+    seconds: float = 1100.0
+    changes: float = 0.8  # of an order, on average
+    moves: float = 0.35  # of a customer
+    same_second: float = 0.03  # of all changes: followed by another within the second
+    span: float = 120.0  # seconds within which most changes of an order follow its making
+
+
+class Lives:
+    """Plans the lives of all orders and customers."""
+
+    def __init__(self, world: World, shop: Shop, courier: Courier, scale: Scale) -> None:
+        self._world = world
+        self._shop = shop
+        self._courier = courier
+        self._scale = scale
+
+    def plan(self) -> None:
+        """Put everything into the calendar."""
+        for number in range(1, self._scale.customers + 1):
+            self._customer(number)
+        for number in range(10_001, 10_001 + self._scale.orders):
+            self._order(number)
+
+    def _customer(self, number: int) -> None:
+        dice, born = self._world.random, self._moment()
+        if dice.random() < 0.6:
+            self._shop.register(number, account(number), days_ago=dice.uniform(1, 400))
+        else:
+            self._then(born, number, lambda: self._shop.register(number, account(number)))
+        for _ in range(self._count(self._scale.moves)):
+            self._change(
+                born + dice.expovariate(1 / self._scale.span), number, lambda: self._shop.edit_customer(number)
+            )
+        if dice.random() < 0.02:
+            other = f"new{account(number)}"
+            self._then(born + 300, number, lambda: self._shop.change_account_email(number, other))
+
+    def _order(self, number: int) -> None:
+        dice, born = self._world.random, self._moment()
+        customer = dice.randint(1, self._scale.customers) if dice.random() < 0.7 else 0
+        email = self._email(customer)
+        way = dice.choice(("checkout", "checkout", "rest", "admin"))
+        if dice.random() < 0.3:
+            self._shop.place(number, email, customer=customer, days_ago=dice.uniform(0.01, 30))
+            self._change(born, number, lambda: self._shop.change_status(number))
+        else:
+            self._then(born, number, lambda: self._shop.place(number, email, customer=customer, way=way))
+        for _ in range(self._count(self._scale.changes)):
+            self._change(born + dice.expovariate(1 / self._scale.span), number, lambda: self._happening(number))
+        if dice.random() < 0.02:
+            self._then(born + 200, number, lambda: self._shop.trash(number))
+            if dice.random() < 0.5:
+                self._then(born + 200 + dice.expovariate(1 / 60), number, lambda: self._shop.restore(number))
+
+    def _happening(self, number: int) -> list[str]:
+        dice = self._world.random.random()
+        if self._shop.orders[number]["status"] == "trash":
+            return []
+        if dice < 0.6:
+            return self._shop.change_status(number)
+        if dice < 0.9:
+            return self._shop.edit_order(number)
+        return self._shop.change_order_email(number, self._email(0))
+
+    def _email(self, customer: int) -> str:
+        """An account's address, as typed this time, or a guest's."""
+        dice = self._world.random
+        typed = (
+            account(customer) if customer else f"guest{dice.randint(1, max(1, self._scale.orders // 8))}@mail.example"
+        )
+        return typed.title() if dice.random() < 0.1 else typed if dice.random() < 0.99 else ""
+
+    def _then(self, when: float, number: int, act: object) -> None:
+        assert callable(act)
+        self._world.at(when, lambda: self._courier.announce(act(), number))
+
+    def _change(self, when: float, number: int, act: object) -> None:
+        """A change; some are followed by another within the same second, each delivered at once."""
+        if self._world.random.random() >= self._scale.same_second:
+            self._then(when, number, act)
+            return
+        assert callable(act)
+        second = float(int(when) + 1)
+        for moment in (second + 0.1, second + 0.6):
+            self._world.at(moment, lambda: self._courier.announce(act(), number, at_once=True))
+
+    def _moment(self) -> float:
+        return self._world.now + self._world.random.uniform(0, self._scale.seconds)
+
+    def _count(self, average: float) -> int:
+        whole = int(average)
+        return whole + (self._world.random.random() < average - whole)
+
+
+def account(number: int) -> str:
+    """A customer's address."""
+    return f"customer{number}@shop.example"

@@ -1,0 +1,267 @@
+"""The product as deployed, in virtual time: real ingest, consumer and governor, with AWS and HubSpot in memory."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field
+from typing import Any
+from unittest.mock import patch
+
+from botocore.exceptions import ClientError
+
+from functions.ingest import app as ingest
+from tests.deliveries import SECRET
+from tests.model.aws import Crash, EventSource, Parameters, Secrets
+from tests.model.shop import Request
+from tests.model.sqs import Queue, SqsClient
+from tests.model.world import World
+from tools.hubspot_simulator import DEFAULT_TOKEN, InProcessTransport, SimulatedPortal, create_app, provision
+from woohub import deadletters, mapping, messages, webhooks
+from woohub.breaker import Breaker, BreakerParameter, EventSourceMapping, govern, mapping_id
+from woohub.consumer import Consumer
+from woohub.hubspot import HubSpot
+from woohub.portal import Portal
+from woohub.settings import HubSpotToken, Secret
+from woohub.sync import Outcome, Sync, Verdict
+from woohub.throttle import Timer
+from woohub.webhooks import Delivery
+
+FIELDS = mapping.load()
+TIMEOUT, MARGIN = 60.0, 3.0  # seconds of the consumer function, and what it keeps for itself
+QUEUE, DEAD_LETTERS = ingest.settings.queue_url, "dead-letters"
+Latency = Callable[[], float]
+
+
+Key = tuple[str, str]  # of a delivery, on whichever queue, however often sent: body and `delivery` attribute
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A delivery that ingest took: the system owes its effect."""
+
+    key: Key
+    topic: str
+    body: dict[str, Any]
+    received_ms: int
+
+
+@dataclass
+class Line:
+    """The consumer's connection to HubSpot, which takes time, and on which its process may die.
+
+    `crash_at` is the number of a call (from 1) and the moment, `before` or `after` its effect.
+    """
+
+    transport: InProcessTransport
+    world: World
+    latency: Latency
+    crash_at: tuple[int, str] | None = None
+    calls: int = 0
+
+    def request(self, method: str, url: str, **kwargs: Any) -> Any:
+        self.calls += 1
+        number, moment = self.crash_at or (0, "")
+        seconds = self.latency()
+        self.world.sleep(seconds / 2)
+        if number == self.calls and moment == "before":
+            raise Crash(f"before {method} {url}")
+        try:
+            response = self.transport.request(method, url, **kwargs)
+        finally:
+            if number == self.calls:
+                raise Crash(f"after {method} {url}")
+        self.world.sleep(seconds / 2)
+        return response
+
+
+@dataclass
+class Plant:
+    """Everything that is deployed, and what was seen of it."""
+
+    world: World
+    unique: bool = True
+    version: str = "2026-09"
+    writers: int = 1
+    latency: Latency = lambda: 0.2
+    crashes: Callable[[], tuple[int, str] | None] = lambda: None  # asked at each invocation of the consumer
+    repeats: float = 0.0  # see Queue
+    throttled: float = 0.0  # see EventSource
+    governed: bool = True  # whether the governor's schedule runs
+    accepted: list[Accepted] = field(default_factory=list)
+    ended: dict[Key, Outcome] = field(default_factory=dict)  # what became of each delivery
+    warnings: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    alarms: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    invocations: int = 0
+    crashed: int = 0
+    longest: float = 0.0  # seconds of an invocation
+
+    def __post_init__(self) -> None:
+        seed = self.world.random.getrandbits(32)
+        self.portal = SimulatedPortal(clock=self.world.clock, seed=seed)
+        provision(self.portal, unique_order_id=self.unique)
+        self.transport = InProcessTransport(create_app(self.portal), sleep=self.world.sleep)
+        self.dead_letters = Queue(self.world, DEAD_LETTERS)
+        self.queue = Queue(self.world, QUEUE, self.dead_letters, self.repeats)
+        self.sqs = SqsClient(self.queue, self.dead_letters)
+        self.secrets = Secrets(webhook=SECRET, hubspot=DEFAULT_TOKEN)
+        self.parameters = Parameters()
+        self.parameters.values["breaker"] = '{"state": "closed"}'
+        self.source = EventSource(self.world, self.queue, self._consume, self.writers, self.throttled)
+        self._ingest_secret = self._secret("webhook")
+        self._workers: dict[int, Process] = {}
+        self.world.every(60, self._govern)
+
+    # Ingest
+
+    def post(self, request: Request) -> int:
+        """A request arrives at the API; the status of the answer."""
+        encoded = self.world.random.random() < 0.5  # as API Gateway likes it
+        body = base64.b64encode(request.body).decode() if encoded else request.body.decode()
+        event = {"headers": dict(request.headers), "body": body, "isBase64Encoded": encoded}
+        received_ms = self.world.ms()
+        with (
+            patch.multiple(ingest, sqs=self.sqs, secret=self._ingest_secret, time=self),
+            redirect_stdout(io.StringIO()),
+        ):
+            answer = ingest.lambda_handler(event, None)
+        if '"queued"' in answer["body"]:
+            key = self.queue.newest().key
+            self.accepted.append(Accepted(key, request.topic, json.loads(request.body), received_ms))
+        return int(answer["statusCode"])
+
+    def time_ns(self) -> int:
+        """The clock of the ingest function, which reads `time.time_ns()`."""
+        return self.world.ms() * 1_000_000
+
+    def reconcile(self, topic: str, thing: Mapping[str, Any]) -> None:
+        """What the sweep does with an entity it fetched: on the queue, received now."""
+        body = json.dumps(thing).encode()
+        delivery = webhooks.identify(Delivery(topic, body, self.world.ms(), source="reconcile"))
+        self.sqs.send_message(QueueUrl=QUEUE, **messages.to_sqs(delivery))
+        self.accepted.append(Accepted(key_of(delivery), topic, dict(thing), delivery.received_ms))
+
+    # Consumer
+
+    def _consume(self, event: dict[str, Any], worker: int) -> dict[str, Any]:
+        """One invocation; a process that crashed is made anew, as Lambda does."""
+        process = self._workers.get(worker) or Process(self)
+        self._workers[worker] = process
+        self.invocations += 1
+        started = self.world.now
+        try:
+            return process.handle(event)
+        except Crash:
+            self.crashed += 1
+            del self._workers[worker]
+            raise
+        finally:
+            self.longest = max(self.longest, self.world.now - started)
+
+    def cold_start(self) -> None:
+        """Lambda replaces the consumer's processes."""
+        self._workers.clear()
+
+    # Governor
+
+    def _govern(self) -> None:
+        if not self.governed:
+            return
+        timer = Timer(self.world.clock, self.world.sleep)
+        timer.start(28)
+        line = Line(self.transport, self.world, self.latency)
+        hubspot = HubSpot(line, HubSpotToken(self._secret("hubspot")), timer, version=self.version)
+        try:
+            govern(self.breaker_parameter(), self.flow(), hubspot.probe, self.world.now)
+        except ClientError:
+            return  # the function failed; it is run again in a minute
+
+    def breaker_parameter(self) -> BreakerParameter:
+        """The breaker's state."""
+        client: Any = self.parameters
+        return BreakerParameter(client, "breaker")
+
+    def flow(self) -> EventSourceMapping:
+        """The breaker's hand."""
+        client: Any = self.source
+        return EventSourceMapping(client, lambda: mapping_id(client, "consumer"))
+
+    def _secret(self, name: str) -> Secret:
+        client: Any = self.secrets
+        return Secret(client, name, clock=self.world.clock)
+
+    def secret(self, name: str) -> Secret:
+        """A secret as a new process reads it."""
+        return self._secret(name)
+
+    # What an operator does and sees
+
+    def redrive(self) -> int:
+        """All dead letters go back to the queue, as `woohub dlq redrive` does it."""
+        letters = self.dead_letters.messages()
+        for letter in letters:
+            kept = deadletters.without_reason(letter.texts)
+            self.queue.send(letter.body, {name: letter.attributes[name] for name in kept})
+            self.dead_letters.delete(letter.id)
+            self.ended.pop(letter.key, None)
+        return len(letters)
+
+    def settle(self, patience: float = 7200) -> bool:
+        """Wait until the queue is empty; False when it is not after so many seconds."""
+        return self.world.run_while(lambda: len(self.queue) > 0, patience=patience)
+
+    @property
+    def calls(self) -> int:
+        """HubSpot calls made so far."""
+        return sum(self.portal.calls.values())
+
+    def unaccounted(self) -> list[Key]:
+        """Accepted deliveries that are neither on the queue, nor done, nor in the dead-letter queue."""
+        waiting = {message.key for message in self.queue.messages()}
+        dead = {message.key for message in self.dead_letters.messages()}
+        done = {key for key, outcome in self.ended.items() if outcome.verdict is not Verdict.REJECTED}
+        return [one.key for one in self.accepted if one.key not in waiting | dead | done]
+
+
+def key_of(delivery: Delivery) -> Key:
+    """The key of a delivery."""
+    sent = messages.to_sqs(delivery)
+    return sent["MessageBody"], sent["MessageAttributes"][messages.ATTRIBUTE]["StringValue"]
+
+
+class Process:
+    """One consumer process, wired as functions/consumer/app.py wires it."""
+
+    def __init__(self, plant: Plant) -> None:
+        self._plant = plant
+        self._timer = Timer(plant.world.clock, plant.world.sleep)
+        self._line = Line(plant.transport, plant.world, plant.latency)
+        token = HubSpotToken(plant.secret("hubspot"))
+        dice = plant.world.random.random
+        hubspot = HubSpot(self._line, token, self._timer, version=plant.version, random=dice)
+        portal = Portal(hubspot, self._timer, self._warn)
+        sync = Sync(hubspot, portal, FIELDS, self._timer, self._warn)
+        breaker = Breaker(plant.breaker_parameter(), plant.flow(), self._alarm, plant.world.clock)
+        sqs: Any = plant.sqs
+        self._consumer = Consumer(
+            sync, breaker, sqs, QUEUE, DEAD_LETTERS, self._report, clock=plant.world.clock, jitter=dice
+        )
+
+    def handle(self, event: dict[str, Any]) -> dict[str, Any]:
+        """One invocation."""
+        self._line.calls, self._line.crash_at = 0, self._plant.crashes()
+        self._timer.start(TIMEOUT - MARGIN)
+        return self._consumer.consume(event["Records"])
+
+    def _report(self, outcome: Outcome) -> None:
+        if isinstance(outcome.message.delivery, Delivery) and outcome.verdict is not Verdict.RETRY:
+            self._plant.ended[key_of(outcome.message.delivery)] = outcome
+
+    def _warn(self, event: str, **facts: Any) -> None:
+        self._plant.warnings.append((event, facts))
+
+    def _alarm(self, event: str, **facts: Any) -> None:
+        self._plant.alarms.append((event, facts))

@@ -1,0 +1,211 @@
+"""A WooCommerce store: orders and customers, what can be done to them, and the requests its webhooks make."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tests.deliveries import SECRET
+from tests.model.world import World
+from woohub import webhooks
+
+Body = dict[str, Any]
+
+WEBHOOKS = {
+    "order.created": 2,
+    "order.updated": 3,
+    "order.deleted": 4,
+    "order.restored": 5,
+    "customer.created": 6,
+    "customer.updated": 7,
+}
+SOURCE = "https://shop.example/"
+STATUSES = ("pending", "processing", "on-hold", "completed", "cancelled", "refunded", "failed", "awaiting-pickup")
+STREETS = ("1 Low Rd", "12 High St", "7 Mill Lane", "3 Quay", "40 Elm Ave")
+CITIES = (("Anytown", "CA", "90210", "US"), ("New York", "NY", "10001", "US"), ("Lille", "", "59000", "FR"))
+FIRST, LAST = ("Ana", "Bo", "Chloé", "Dee"), ("Doe", "García", "O'Neil", "Smith & Sons")
+PRODUCTS = ("Anvil", "Bell", "Candle", "Drum", "Easel")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a webhook sends."""
+
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def topic(self) -> str:
+        return self.headers["X-WC-Webhook-Topic"]
+
+
+class Shop:
+    """The truth. Every change returns the topics its webhooks announce for the entity, in the order they are queued."""
+
+    def __init__(self, world: World) -> None:
+        self.orders: dict[int, Body] = {}
+        self.customers: dict[int, Body] = {}
+        self._before_trash: dict[int, str] = {}
+        self._world = world
+
+    # Customers
+
+    def register(self, number: int, email: str, *, days_ago: float = 0) -> list[str]:
+        """A new account."""
+        made = self._moment(days_ago)
+        first, last = self._name()
+        self.customers[number] = {
+            "id": number,
+            **self._dates("created", made),
+            **self._dates("modified", made),
+            "email": email,
+            "first_name": first,
+            "last_name": last,
+            "role": "customer",
+            "username": f"user{number}",
+            "billing": self._address(email, first, last),
+            "meta_data": [],
+        }
+        return ["customer.created", "customer.updated"]
+
+    def edit_customer(self, number: int) -> list[str]:
+        """A customer moves."""
+        customer = self.customers[number]
+        moved = self._address(customer["billing"]["email"], customer["first_name"], customer["last_name"])
+        return self._change(customer, "customer.updated", billing=moved)
+
+    def change_account_email(self, number: int, email: str) -> list[str]:
+        """A customer changes the address of the account (the one for invoices stays, as in WooCommerce)."""
+        return self._change(self.customers[number], "customer.updated", email=email)
+
+    # Orders
+
+    def place(self, number: int, email: str, *, customer: int = 0, days_ago: float = 0, way: str = "rest") -> list[str]:
+        """A new order, by `checkout`, `rest` or `admin`: each announces it differently."""
+        made = self._moment(days_ago)
+        billing = self._address(email, *self._name())
+        if customer in self.customers and self._world.random.random() < 0.7:
+            billing = self.customers[customer]["billing"] | {"email": email}
+        self.orders[number] = {
+            "id": number,
+            "number": str(number),
+            "status": "processing",
+            "currency": self._world.random.choice(("USD", "EUR", "GBP")),
+            **self._dates("created", made),
+            **self._dates("modified", made),
+            "total": f"{self._world.random.randint(100, 99_999) / 100:.2f}",
+            "customer_id": customer,
+            "billing": billing,
+            "line_items": self._items(),
+            "refunds": [],
+            "meta_data": [],
+        }
+        created, updated = "order.created", "order.updated"
+        return {"checkout": [updated, created], "rest": [created, updated], "admin": [created]}[way]
+
+    def change_status(self, number: int, status: str = "") -> list[str]:
+        """An order moves on."""
+        other = [one for one in STATUSES if one != self.orders[number]["status"]]
+        return self._change(self.orders[number], "order.updated", status=status or self._world.random.choice(other))
+
+    def edit_order(self, number: int) -> list[str]:
+        """Its items, total and billing address are corrected; the e-mail address stays."""
+        order = self.orders[number]
+        total = f"{self._world.random.randint(100, 99_999) / 100:.2f}"
+        billing = self._address(order["billing"]["email"], *self._name())
+        return self._change(order, "order.updated", total=total, billing=billing, line_items=self._items())
+
+    def change_order_email(self, number: int, email: str) -> list[str]:
+        """The order is somebody else's."""
+        order = self.orders[number]
+        return self._change(order, "order.updated", billing=order["billing"] | {"email": email})
+
+    def trash(self, number: int) -> list[str]:
+        """To the trash; only the id is announced."""
+        order = self.orders[number]
+        if order["status"] == "trash":
+            return []
+        self._before_trash[number] = order["status"]
+        self._change(order, "", status="trash")
+        return ["order.deleted"]
+
+    def restore(self, number: int) -> list[str]:
+        """Out of the trash again."""
+        if number not in self._before_trash:
+            return []
+        return self._change(self.orders[number], "order.restored", status=self._before_trash.pop(number))
+
+    # Deliveries
+
+    def body(self, topic: str, number: int) -> Body:
+        """What a webhook of this topic says now: the state at delivery, not at the event."""
+        if topic == "order.deleted":
+            return {"id": number}
+        things = self.orders if topic.startswith("order") else self.customers
+        copy: Body = json.loads(json.dumps(things[number]))
+        return copy
+
+    def request(self, topic: str, number: int) -> Request:
+        """The delivery of an entity's present state."""
+        return self.signed(topic, self.body(topic, number))
+
+    def signed(self, topic: str, thing: object) -> Request:
+        """A delivery of whatever body, as WooCommerce writes and signs it."""
+        body = json.dumps(thing, separators=(",", ":")).replace("/", "\\/").encode()
+        resource, _, event = topic.partition(".")
+        webhook = WEBHOOKS.get(topic, 9)
+        # wp_hash(webhook id . second): all that a webhook delivers within one second has the same id
+        delivery_id = hashlib.md5(f"{webhook}{int(self._world.now)}".encode(), usedforsecurity=False).hexdigest()
+        headers = {
+            "User-Agent": "WooCommerce/11.0.1 Hookshot (WordPress/7.0.4)",
+            "Content-Type": "application/json",
+            "X-WC-Webhook-Source": SOURCE,
+            "X-WC-Webhook-Topic": topic,
+            "X-WC-Webhook-Resource": resource,
+            "X-WC-Webhook-Event": event,
+            "X-WC-Webhook-Signature": webhooks.sign(body, SECRET),
+            "X-WC-Webhook-ID": str(webhook),
+            "X-WC-Webhook-Delivery-ID": delivery_id,
+        }
+        return Request(headers, body)
+
+    def _change(self, thing: Body, topic: str, **changes: Any) -> list[str]:
+        thing |= changes | self._dates("modified", self._moment())
+        return [topic]
+
+    def _moment(self, days_ago: float = 0) -> datetime:
+        return datetime.fromtimestamp(int(self._world.now), UTC) - timedelta(seconds=int(days_ago * 86_400))
+
+    def _dates(self, name: str, moment: datetime) -> dict[str, str]:
+        """Without a zone and in whole seconds; the shop is in New York."""
+        local = moment - timedelta(hours=5)
+        return {f"date_{name}": f"{local:%Y-%m-%dT%H:%M:%S}", f"date_{name}_gmt": f"{moment:%Y-%m-%dT%H:%M:%S}"}
+
+    def _name(self) -> tuple[str, str]:
+        return self._world.random.choice(FIRST), self._world.random.choice(LAST)
+
+    def _address(self, email: str, first: str, last: str) -> dict[str, str]:
+        dice = self._world.random
+        city, state, postcode, country = dice.choice(CITIES)
+        return {
+            "first_name": first,
+            "last_name": last,
+            "company": "",
+            "address_1": dice.choice(STREETS),
+            "address_2": "",
+            "city": city,
+            "state": state,
+            "postcode": postcode,
+            "country": country,
+            "email": email,
+            "phone": f"555-{dice.randint(100, 999)}" if dice.random() < 0.9 else "",
+        }
+
+    def _items(self) -> list[Body]:
+        dice = self._world.random
+        names = dice.sample(PRODUCTS, dice.randint(1, 3))
+        return [{"id": number, "name": name, "quantity": 1} for number, name in enumerate(names, 1)]

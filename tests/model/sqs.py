@@ -1,0 +1,157 @@
+"""SQS in memory: at least once, in any order, with visibility timeouts, receive counts and a dead-letter queue."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tests.model.world import World
+
+VISIBILITY = 390.0  # seconds; these two as in template.yaml
+MAX_RECEIVES = 20
+MOST_ATTRIBUTES, MOST_BYTES = 10, 1024 * 1024  # of a message, by SQS's own limits
+
+
+@dataclass
+class Held:
+    """A message on a queue."""
+
+    id: str
+    body: str
+    attributes: Mapping[str, Mapping[str, str]]
+    visible_at: float = 0.0
+    receives: int = 0
+
+    def record(self) -> dict[str, Any]:
+        """As Lambda hands it to a function."""
+        return {
+            "messageId": self.id,
+            "receiptHandle": f"{self.id}#{self.receives}",
+            "body": self.body,
+            "attributes": {"ApproximateReceiveCount": str(self.receives)},
+            "messageAttributes": {
+                name: {"stringValue": one["StringValue"], "dataType": one["DataType"]}
+                for name, one in self.attributes.items()
+            },
+        }
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What stays the same when it is sent on: the body and the delivery's metadata."""
+        return self.body, self.texts.get("delivery", "")
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """The attributes' values by name."""
+        return {name: one["StringValue"] for name, one in self.attributes.items()}
+
+
+class Queue:
+    """A standard queue. `repeats` is the chance that a received message stays visible, as SQS reserves the right to."""
+
+    def __init__(self, world: World, name: str, dead_letters: Queue | None = None, repeats: float = 0.0) -> None:
+        self.name = name
+        self.sent = 0
+        self.most_receives = 0
+        self._world = world
+        self._dead_letters = dead_letters
+        self._repeats = repeats
+        self._messages: dict[str, Held] = {}
+        self._visible: list[str] = []
+        self._hidden: list[tuple[float, str]] = []
+
+    def send(self, body: str, attributes: Mapping[str, Mapping[str, str]], delay: float = 0) -> str:
+        """Put a message on the queue; its id."""
+        assert body
+        assert len(attributes) <= MOST_ATTRIBUTES
+        assert len(body) + sum(len(name) + len(one["StringValue"]) for name, one in attributes.items()) <= MOST_BYTES
+        self.sent += 1
+        message = Held(f"{self.name}-{self.sent}", body, dict(attributes))
+        self._messages[message.id] = message
+        self.hide(message.id, delay)
+        return message.id
+
+    def visible(self) -> int:
+        """How many messages can be received now."""
+        while self._hidden and self._hidden[0][0] <= self._world.now:
+            due, message_id = heapq.heappop(self._hidden)
+            message = self._messages.get(message_id)
+            if message and message.visible_at == due:  # otherwise its visibility was changed meanwhile
+                self._visible.append(message_id)
+        return len(self._visible)
+
+    def receive(self, most: int) -> list[dict[str, Any]]:
+        """Some of the visible messages, no matter which; they are hidden for the visibility timeout."""
+        received: list[dict[str, Any]] = []
+        while self.visible() and len(received) < most:
+            place = self._world.random.randrange(len(self._visible))
+            self._visible[place], self._visible[-1] = self._visible[-1], self._visible[place]
+            message = self._messages.get(self._visible.pop())
+            if message and not (message.receives >= MAX_RECEIVES and self._redrive(message)):
+                received.append(self._hand_out(message))
+        return received
+
+    def _hand_out(self, message: Held) -> dict[str, Any]:
+        message.receives += 1
+        self.most_receives = max(self.most_receives, message.receives)
+        self.hide(message.id, VISIBILITY)
+        if self._repeats and self._world.random.random() < self._repeats:
+            self._visible.append(message.id)
+        return message.record()
+
+    def _redrive(self, message: Held) -> bool:
+        if self._dead_letters is None:
+            return False
+        self._dead_letters.send(message.body, message.attributes)
+        self.delete(message.id)
+        return True
+
+    def hide(self, message_id: str, seconds: float) -> None:
+        """Make a message visible so many seconds from now."""
+        message = self._messages.get(message_id)
+        if message:
+            message.visible_at = self._world.now + seconds
+            heapq.heappush(self._hidden, (message.visible_at, message_id))
+
+    def delete(self, message_id: str) -> None:
+        """Forget a message; one that is gone already is no error."""
+        self._messages.pop(message_id, None)
+
+    def messages(self) -> list[Held]:
+        """All that are there, visible or not."""
+        return list(self._messages.values())
+
+    def newest(self) -> Held:
+        """The one sent last."""
+        return self._messages[f"{self.name}-{self.sent}"]
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+
+class SqsClient:
+    """The part of boto3's SQS client that woohub uses; a queue's URL is its name."""
+
+    def __init__(self, *queues: Queue) -> None:
+        self._queues = {queue.name: queue for queue in queues}
+
+    def send_message(
+        self,
+        *,
+        QueueUrl: str,
+        MessageBody: str,
+        MessageAttributes: Mapping[str, Mapping[str, str]],
+        DelaySeconds: int = 0,
+    ) -> dict[str, str]:
+        assert 0 <= DelaySeconds <= 900
+        return {"MessageId": self._queues[QueueUrl].send(MessageBody, MessageAttributes, DelaySeconds)}
+
+    def change_message_visibility_batch(self, *, QueueUrl: str, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        assert 0 < len(Entries) <= 10
+        assert len({entry["Id"] for entry in Entries}) == len(Entries)
+        for entry in Entries:
+            assert 0 <= entry["VisibilityTimeout"] <= 43_200
+            self._queues[QueueUrl].hide(entry["ReceiptHandle"].partition("#")[0], entry["VisibilityTimeout"])
+        return {"Successful": [], "Failed": []}

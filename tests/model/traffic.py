@@ -1,0 +1,90 @@
+"""Deliveries as a store really sends them: merged, doubled, late, out of order, and among them strangers' forgeries."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from tests.model.shop import Request, Shop
+from tests.model.world import World
+
+Post = Callable[[Request], int]
+FORGERIES = ("other body", "other key", "unsigned")
+
+
+@dataclass(frozen=True)
+class Weather:
+    """How the way from the store to the API is; chances from 0 to 1."""
+
+    doubled: float = 0.35  # a delivery arrives a second time
+    late: float = 0.25  # it takes up to `latest` seconds instead of one
+    latest: float = 60.0
+    forged: float = 0.01
+    lost: float = 0.0
+    queue: float = 3.0  # seconds that the store takes at most until it delivers
+
+
+@dataclass
+class Courier:
+    """Carries announcements to the API: the body is made when the store delivers, not when something happens."""
+
+    world: World
+    shop: Shop
+    post: Post
+    weather: Weather = field(default_factory=Weather)
+    posted: int = 0
+    lost: int = 0
+    answers: Counter[tuple[str, int]] = field(default_factory=Counter)  # (kind of request, status)
+
+    def __post_init__(self) -> None:
+        self._pending: set[tuple[str, int]] = set()
+
+    def announce(self, topics: list[str], number: int, *, at_once: bool = False) -> None:
+        """Queue deliveries; one that waits already for the same webhook and entity swallows another."""
+        for topic in topics:
+            if at_once:
+                self._deliver(topic, number)
+            elif (topic, number) not in self._pending:
+                self._pending.add((topic, number))
+                self.world.after(self.world.random.uniform(0, self.weather.queue), partial(self._due, topic, number))
+
+    def _due(self, topic: str, number: int) -> None:
+        self._pending.discard((topic, number))
+        self._deliver(topic, number)
+
+    def _deliver(self, topic: str, number: int) -> None:
+        dice = self.world.random
+        request = self.shop.request(topic, number)
+        if dice.random() < self.weather.lost:
+            self.lost += 1
+            return
+        self.send(request)
+        if dice.random() < self.weather.doubled:
+            self.send(request)
+        if dice.random() < self.weather.forged:
+            self.send(forged(request, dice.choice(FORGERIES)), "forged")
+
+    def send(self, request: Request, kind: str = "genuine") -> None:
+        """On its way to the API."""
+        dice = self.world.random
+        seconds = dice.uniform(0, self.weather.latest) if dice.random() < self.weather.late else dice.random()
+        self.world.after(seconds, lambda: self._arrive(request, kind))
+
+    def _arrive(self, request: Request, kind: str) -> None:
+        self.posted += 1
+        self.answers[kind, self.post(request)] += 1
+
+
+def forged(request: Request, how: str) -> Request:
+    """What a stranger who saw this delivery, or a shop of his own, might send."""
+    headers = dict(request.headers)
+    body = request.body.replace(b'"status":"', b'"status":"completed","was":"').replace(
+        b'"first_name":"', b'"first_name":"Mallory'
+    )
+    if how == "unsigned":
+        del headers["X-WC-Webhook-Signature"]
+    if how == "other key":
+        headers["X-WC-Webhook-Signature"] = "A" * 43 + "="
+    return replace(request, headers=headers, body=body if body != request.body else body + b" ")
