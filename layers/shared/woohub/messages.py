@@ -41,9 +41,9 @@ def to_sqs(delivery: Delivery) -> dict[str, Any]:
     if text is not None:
         return _message(delivery, "plain", text)
     message = _message(delivery, "gzip+base64", _compressed(delivery.body))
-    if _size(message) > _MESSAGE_BYTES:
+    if size(message) > _MESSAGE_BYTES:
         message = _message(replace(delivery, signature=""), "trimmed", _compressed(_trimmed(delivery.body)))
-    if _size(message) > _MESSAGE_BYTES:
+    if size(message) > _MESSAGE_BYTES:
         raise InvalidMessage(f"{len(delivery.body)} bytes do not fit an SQS message, even compressed and trimmed")
     return message
 
@@ -77,7 +77,8 @@ def _trimmed(body: bytes) -> bytes:
         return body
 
 
-def _size(message: dict[str, Any]) -> int:
+def size(message: dict[str, Any]) -> int:
+    """Bytes of a message as SQS counts them."""
     attributes = message["MessageAttributes"].items()
     lengths = [len(name) + len(a["DataType"]) + len(a["StringValue"]) for name, a in attributes]  # all ASCII
     return len(message["MessageBody"].encode()) + sum(lengths)

@@ -62,6 +62,18 @@ class GovernorSettings(HubSpotSettings):
     event_source_mapping_id: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class ReconcileSettings(HubSpotSettings):
+    queue_url: str
+    store_secret_arn: str
+    watermark_parameter: str  # name of the SSM parameter
+    webhook_secret_arn: str
+    webhook_url: str = ""  # where the store's webhooks should deliver to; empty: they are not looked after
+    create_missing_webhooks: bool = True
+    nightly_hour: int = 2  # UTC, from which the nightly work is due
+    powertools_service_name: str = "woohub"  # in the webhooks' names
+
+
 def _value(field: Field[Any], environ: Mapping[str, str]) -> str | int | bool:
     name = field.name.upper()
     text = environ.get(name, "").strip()

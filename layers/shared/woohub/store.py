@@ -670,5 +670,12 @@ def _in_utc(asked: Mapping[str, str], by: By) -> dict[str, str]:
     return dict(asked) | ({} if by is _CREATED_LOCAL else {"dates_are_gmt": "true"})
 
 
-def _shifted(moment: str, by: timedelta) -> str:
-    return (datetime.fromisoformat(moment).replace(tzinfo=UTC) + by).strftime("%Y-%m-%dT%H:%M:%S")
+def moment(text: str) -> str:
+    """A date and time as UTC in WooCommerce's form; without a zone it counts as UTC. ValueError if it is none."""
+    parsed = datetime.fromisoformat(text)
+    zoned = parsed.astimezone(UTC) if parsed.tzinfo else parsed
+    return zoned.strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _shifted(text: str, by: timedelta) -> str:
+    return moment((datetime.fromisoformat(moment(text)) + by).isoformat())

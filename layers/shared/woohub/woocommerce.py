@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, TypeVar
@@ -22,6 +22,7 @@ from pydantic_core import PydanticCustomError
 from woohub.errors import InvalidPayload
 from woohub.webhooks import Delivery
 
+ORDER_SWEPT, CUSTOMER_SWEPT = "order.swept", "customer.swept"
 TRASH = "trash"
 DRAFTS = frozenset({"checkout-draft", "auto-draft"})  # carts left behind and empty admin forms: no orders yet
 CUSTOMER = "customer"  # customer.* topics fire for every WordPress user, editors and subscribers included
@@ -256,6 +257,12 @@ def _order(delivery: Delivery) -> OrderEvent | Ignored:
     return OrderEvent(order, delivery.topic == "order.restored", delivery.received_ms)
 
 
+def _swept(delivery: Delivery) -> OrderEvent | Ignored:
+    """An order read from the store: in any status but `trash` it proves that the order is not in the trash."""
+    event = _order(delivery)
+    return replace(event, restored=event.order.status != TRASH) if isinstance(event, OrderEvent) else event
+
+
 def _trashed(delivery: Delivery) -> OrderTrashed:
     return OrderTrashed(_read(_Trashed, delivery.body).id, delivery.received_ms)
 
@@ -279,6 +286,9 @@ READERS: Mapping[str, Callable[[Delivery], Event]] = {
     "customer.created": _customer,
     "customer.updated": _customer,
     "customer.deleted": _customer_deleted,
+    # Not the store's: what reconcile reads from it. Ingest takes neither, since nobody signs them.
+    ORDER_SWEPT: _swept,
+    CUSTOMER_SWEPT: _customer,
 }
 
 Model = TypeVar("Model", bound=BaseModel)

@@ -1,0 +1,93 @@
+"""Every quarter of an hour: read from the store what its webhooks never told, and keep them alive."""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import cache
+from typing import Any
+
+import boto3
+import urllib3
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from woohub import mapping
+from woohub.deliveryqueue import DeliveryQueue
+from woohub.hubspot import Call, HubSpot
+from woohub.reconcile import SHARE_OF_TIME, Hooks, Reconcile, Request
+from woohub.settings import HubSpotToken, ReconcileSettings, Secret, webhook_secrets
+from woohub.store import Access, Store
+from woohub.throttle import Timer
+from woohub.watermark import WatermarkParameter
+
+HUBSPOT_REQUESTS_PER_10_SECONDS = 5  # beside the consumer's; the nightly check has time
+
+settings = ReconcileSettings.from_env(os.environ)
+logger, metrics = Logger(), Metrics()
+timer, http = Timer(), urllib3.PoolManager()
+secrets_manager = boto3.client("secretsmanager")
+store_secret = Secret(secrets_manager, settings.store_secret_arn)
+webhook_secret = Secret(secrets_manager, settings.webhook_secret_arn)
+token = HubSpotToken(Secret(secrets_manager, settings.hubspot_secret_arn))
+parameter = WatermarkParameter(boto3.client("ssm"), settings.watermark_parameter)
+queue = DeliveryQueue(boto3.client("sqs"), settings.queue_url, logger.error)
+fields = mapping.load()
+hubspot = HubSpot(
+    http,
+    token,
+    timer,
+    settings.hubspot_api_url,
+    settings.hubspot_api_version,
+    HUBSPOT_REQUESTS_PER_10_SECONDS,
+)
+hooks = Hooks(
+    stack=settings.powertools_service_name,
+    url=settings.webhook_url,
+    secret=lambda: webhook_secrets(webhook_secret.text()).get("current", ""),
+    may_create=settings.create_missing_webhooks,
+)
+
+
+def count(name: str, value: int = 1) -> None:
+    """One metric value."""
+    metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
+
+
+def called(call: Call) -> None:
+    """One line per call to the store."""
+    logger.info("store call", extra=call.facts())
+
+
+@cache
+def say_once(text: str) -> None:
+    """A line per cold start."""
+    logger.info(text)
+
+
+@metrics.log_metrics
+def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
+    """One run; what the event may ask for is in `woohub.reconcile.Request`."""
+    timer.start(context.get_remaining_time_in_millis() / 1000 * SHARE_OF_TIME)
+    access = Access.from_secret(store_secret.text())
+    if access is None:
+        say_once("no access to the store is set, so nothing is reconciled: run `woohub setup`")
+        count("SweepNotConfigured")
+        return {"configured": False}
+    store = Store(http, access, timer, on_call=called, warn=logger.warning)
+    reconcile = Reconcile(
+        store,
+        queue,
+        parameter,
+        hubspot,
+        fields,
+        hooks,
+        count=count,
+        log=logger.warning,
+        clock=time.time,
+        night_hour=settings.nightly_hour,
+    )
+    facts = reconcile.run(Request.from_event(event)).facts()
+    logger.info("reconciled", extra=facts)
+    return facts

@@ -1,0 +1,357 @@
+"""Bring to the queue what webhooks never told: read from the store what changed, and keep its webhooks alive.
+
+A run goes on where the last one stopped. The watermark moves only past what the queue has taken, and it is made of the
+store's own dates: whatever happened while a webhook was disabled, or deliveries were lost, is dated later than the
+watermark, and so is read by the next run. The same order may be queued twice; the version guard makes that harmless.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from woohub import subscriptions, vanished
+from woohub.deliveryqueue import DeliveryQueue
+from woohub.errors import InvalidPayload, OutOfTime, PermanentError, TransientError, Unavailable
+from woohub.hubspot import HubSpot
+from woohub.mapping import Mapping as FieldMapping
+from woohub.store import Position, Store, Stored, StoreRefused, StoreUnavailable, moment
+from woohub.versions import utc
+from woohub.watermark import DealCheck, Reached, Scan, Watermark, WatermarkParameter, beginning
+from woohub.webhooks import Delivery
+from woohub.woocommerce import CUSTOMER_SWEPT, ORDER_SWEPT
+
+OVERLAP = timedelta(minutes=10)  # a store's writes become visible some time after the date they carry
+CUSTOMER_OVERLAP = timedelta(days=1)  # accounts are compared with our clock: the store's may be far off
+SHARE_OF_TIME = 0.8  # of an invocation; the rest is for the last page and for logs
+MANY_NEW_PAGES = 10  # pages of new accounts in one run: an import, left to a scan
+
+Log = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a run is asked for beyond going on: the event of the function.
+
+    `since`: read everything changed since that moment once more. `customers`: "changed" or "all" scans all accounts
+    now. `deleted`: "check" looks for orders deleted for good now, "all" even if they are many.
+    """
+
+    since: str = ""
+    customers: str = ""
+    deleted: str = ""
+
+    @classmethod
+    def from_event(cls, event: object) -> Request:
+        """From an event; a schedule's asks for nothing. InvalidPayload names what cannot be."""
+        asked = event if isinstance(event, dict) else {}
+        since, customers, deleted = (str(asked.get(name) or "") for name in ("since", "customers", "deleted"))
+        if customers not in ("", "changed", "all") or deleted not in ("", "check", "all"):
+            raise InvalidPayload('customers is "changed" or "all", deleted is "check" or "all"')
+        try:
+            return cls(moment(since) if since else "", customers, deleted)
+        except ValueError:
+            raise InvalidPayload("since is no date such as 2026-11-23T08:00:00Z") from None
+
+
+@dataclass
+class Report:
+    """What a run did. `complete`: everything asked for is on the queue; else the next run goes on."""
+
+    queued: Counter[str] = field(default_factory=Counter)  # orders, trash, customers, deleted
+    webhooks: list[str] = field(default_factory=list)  # "disabled order.updated: mended"
+    complete: bool = False
+    stopped: str = ""
+
+    def facts(self) -> dict[str, Any]:
+        """For the log and the caller."""
+        return {
+            "queued": dict(self.queued),
+            "webhooks": self.webhooks,
+            "complete": self.complete,
+            "stopped": self.stopped,
+        }
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What is needed to keep the store's webhooks alive."""
+
+    stack: str
+    url: str
+    secret: Callable[[], str]  # the webhooks' current secret
+    may_create: bool = True
+
+
+class Reconcile:
+    """What the reconcile function does.
+
+    `count(metric, value)` and `log(event, **fields)` tell about it; `clock` gives epoch seconds.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        queue: DeliveryQueue,
+        parameter: WatermarkParameter,
+        hubspot: HubSpot,
+        mapping: FieldMapping,
+        hooks: Hooks,
+        *,
+        count: Callable[[str, int], None],
+        log: Log,
+        clock: Callable[[], float],
+        night_hour: int = 2,
+    ) -> None:
+        self._store = store
+        self._queue = queue
+        self._parameter = parameter
+        self._hubspot = hubspot
+        self._mapping = mapping
+        self._hooks = hooks
+        self._count = count
+        self._log = log
+        self._clock = clock
+        self._night_hour = night_hour
+        self._report = Report()
+        self._mark: Watermark
+
+    def run(self, request: Request = Request()) -> Report:
+        """Do what is due within the time; raises botocore's errors and InvalidWatermark, nothing else."""
+        self._report = Report()
+        began = utc(self._now_ms())
+        self._mark = self._asked(request)
+        try:
+            self._keep_webhooks_alive()
+            self._sweep_orders("orders", "any")
+            self._sweep_orders("trash", "trash")
+            self._sweep_new_accounts()
+            self._keep(completed=began)
+            self._count("SweepCompleted", 1)
+            self._scan_customers()
+            self._report.complete = self._check_deals()
+        except OutOfTime as error:
+            self._stopped("out of time", error)
+        except StoreUnavailable as error:
+            self._count("StoreUnavailable", 1)
+            self._stopped("store unavailable", error)
+        except (PermanentError, TransientError) as error:
+            self._count("SweepFailed", 1)
+            self._stopped("failed", error)
+        return self._report
+
+    def _stopped(self, reason: str, error: Exception) -> None:
+        self._report.stopped = f"{reason}: {error}"
+        self._log("sweep_stopped", reason=reason, error=str(error))
+
+    # Where to begin
+
+    def _asked(self, request: Request) -> Watermark:
+        """The watermark, set back or given work as asked, and stored: what is asked for once outlives this run."""
+        stored = self._parameter.read()
+        mark = beginning(stored, self._tonight()) if isinstance(stored, str) else stored
+        if request.since:
+            mark = _set_back(mark, request.since)
+        nightly = mark.night != self._tonight()
+        if nightly or request.customers:
+            mark = replace(mark, scan=_widest(mark, "" if request.customers == "all" else mark.scanned))
+        if request.deleted or (nightly and mark.check is None):
+            mark = replace(mark, check=DealCheck(limit=None if request.deleted == "all" else vanished.AT_ONCE))
+        mark = replace(mark, night=self._tonight())
+        if mark != stored:
+            self._parameter.write(mark)
+        return mark
+
+    def _tonight(self) -> str:
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        return (now - timedelta(hours=self._night_hour)).date().isoformat()
+
+    def _keep(self, **changes: Any) -> None:
+        """Move the watermark: what it leaves behind is on the queue."""
+        mark = replace(self._mark, **changes)
+        if mark != self._mark:
+            self._parameter.write(mark)
+            self._mark = mark
+
+    # Webhooks
+
+    def _keep_webhooks_alive(self) -> None:
+        """Mend the store's webhooks, before the sweep: what happens meanwhile then comes one way or the other."""
+        if not self._hooks.url:
+            return
+        try:
+            found = subscriptions.findings(self._store.webhooks(), stack=self._hooks.stack, url=self._hooks.url)
+        except StoreRefused as error:  # a key without the right to see webhooks may still read orders
+            self._count("SweepFailed", 1)
+            self._log("webhooks_unreadable", error=str(error))
+            return
+        for finding in found:
+            self._mend(finding)
+
+    def _mend(self, finding: subscriptions.Finding) -> None:
+        done = self._mended(finding)
+        self._report.webhooks.append(f"{finding.problem} {finding.topic}: {done}")
+        if finding.stops_events:
+            self._count("WebhookDisabled", 1)
+        self._log("webhook", problem=finding.problem, topic=finding.topic, done=done, note=NOTES[finding.problem])
+
+    def _mended(self, finding: subscriptions.Finding) -> str:
+        if not finding.mendable or (finding.webhook is None and not self._hooks.may_create):
+            return "left as it is"
+        try:
+            secret = self._hooks.secret()
+            if not secret:
+                return "left as it is: no webhook secret is stored"
+            subscriptions.mend(self._store, finding, stack=self._hooks.stack, url=self._hooks.url, secret=secret)
+        except (StoreRefused, Unavailable) as error:
+            return f"not mended: {error}"
+        self._count("WebhookRepaired", 1)
+        if finding.topic.startswith("customer.") and self._mark.scan is None:
+            # What was missed meanwhile: orders are found by their dates, changed accounts only by looking at all.
+            self._keep(scan=_widest(self._mark, self._mark.scanned))
+        return "mended"
+
+    # Orders
+
+    def _sweep_orders(self, name: str, status: str) -> None:
+        reached: Reached = getattr(self._mark, name)
+        start = reached.resume or Position(_earlier(reached.moment, OVERLAP))
+        for received_ms, step in self._timed(self._store.orders(start, status=status)):
+            self._queue_up(name, _swept("order", step.found, received_ms, self._source))
+            # Never into the future: an order dated there would hide all that changes until then.
+            moment = max(reached.moment, min(step.then.moment, utc(received_ms)))
+            self._keep(**{name: Reached(moment, None if step.last else step.then)})
+
+    # Customers
+
+    def _sweep_new_accounts(self) -> None:
+        """Accounts made since the last run: every 15 minutes only these, since nobody can say which changed."""
+        known, since = self._mark.accounts, _earlier(self._mark.since, OVERLAP)
+        highest = self._store.newest_customer_id() if known is None else known
+        for number, (received_ms, rows) in enumerate(self._timed(self._store.newest_customers(known or 0)), 1):
+            new = [row for row in rows if known is not None or row.created_at >= since]
+            self._queue_up("customers", _swept("customer", new, received_ms, self._source))
+            highest = max([highest, *(row.id for row in new)])
+            if len(new) < len(rows):
+                break
+            if number == MANY_NEW_PAGES:  # imported, perhaps with dates of long ago: look at all
+                self._keep(scan=_widest(self._mark, ""))
+                break
+        self._keep(accounts=highest)
+
+    def _scan_customers(self) -> None:
+        """All accounts, to find the changed ones; a scan too long for one run goes on in the next."""
+        scan = self._mark.scan
+        if scan is None:
+            return
+        began = scan.began or utc(self._now_ms())
+        for received_ms, step in self._timed(self._store.customers(scan.position)):
+            changed = [row for row in step.found if row.modified_at >= scan.changed_since]
+            self._queue_up("customers", _swept("customer", changed, received_ms, self._source))
+            self._keep(scan=replace(scan, position=step.then, began=began))
+        self._keep(scan=None, scanned=began)
+
+    # Orders deleted for good
+
+    def _check_deals(self) -> bool:
+        """Whether the check is through, or none is due."""
+        try:
+            self._list_suspects()
+            self._settle_suspects()
+            return True
+        except (StoreUnavailable, OutOfTime):
+            raise
+        except TransientError as error:  # HubSpot's trouble is the breaker's; the check goes on another time
+            self._log("deal_check_postponed", error=str(error))
+            self._report.stopped = f"deal check postponed: {error}"
+            return False
+
+    def _list_suspects(self) -> None:
+        while (check := self._mark.check) is not None and check.after is not None:
+            ids, after = vanished.live_orders(self._hubspot, self._mapping, check.after)
+            suspects = [*check.suspects, *vanished.unknown(self._store, ids)]
+            if check.limit is None:
+                self._delete(suspects)
+                suspects = []
+            elif len(suspects) > check.limit:
+                self._keep(check=None)
+                raise PermanentError(TOO_MANY.format(limit=check.limit))
+            self._keep(check=replace(check, after=after, suspects=tuple(suspects)))
+
+    def _settle_suspects(self) -> None:
+        while (check := self._mark.check) is not None and check.suspects:
+            self._delete(check.suspects[:1])
+            self._keep(check=replace(check, suspects=check.suspects[1:]))
+        self._keep(check=None)
+
+    def _delete(self, order_ids: Iterable[int]) -> None:
+        """Tell the queue of those that are gone indeed: not in the store in any status."""
+        for order_id in order_ids:
+            received_ms = self._now_ms()
+            if self._store.order(order_id) is None:
+                body = json.dumps({"id": order_id}, separators=(",", ":")).encode()
+                gone = Delivery("order.deleted", body, received_ms, f"order:{order_id}", self._source)
+                self._queue_up("deleted", [gone])
+
+    # Common to all
+
+    def _timed(self, pages: Iterator[Any]) -> Iterator[tuple[int, Any]]:
+        """Each page with the moment before it was asked for: what changes later is not in it."""
+        while True:
+            asked_ms = self._now_ms()
+            page = next(pages, None)
+            if page is None:
+                return
+            yield asked_ms, page
+
+    def _queue_up(self, kind: str, deliveries: Iterable[Delivery]) -> None:
+        sent = self._queue.send(deliveries)
+        self._report.queued[kind] += sent
+        if sent:
+            self._count("SweepQueued", sent)
+
+    @property
+    def _source(self) -> str:
+        return f"{self._store.access.url}/"
+
+    def _now_ms(self) -> int:
+        return int(self._clock() * 1000)
+
+
+TOO_MANY = (
+    "more than {limit} orders in HubSpot are unknown to the store, so nothing was changed. Is it the right store? "
+    "If they were deleted on purpose: woohub reconcile --deleted all"
+)
+NOTES: Mapping[str, str] = {
+    "disabled": "seven deliveries failed in a row; the store counts on, the first failure after this disables it again",
+    "missing": "somebody removed it from the store",
+    "paused": "somebody paused it in the store; set it to active there, or remove it",
+    "wrong_url": "it delivered to another address",
+    "wrong_topic": "somebody changed its topic",
+    "duplicate": "every event is delivered twice; remove one",
+}
+
+
+def _swept(kind: str, rows: Iterable[Stored], received_ms: int, source: str) -> list[Delivery]:
+    topic = {"order": ORDER_SWEPT, "customer": CUSTOMER_SWEPT}[kind]
+    return [Delivery(topic, row.body, received_ms, f"{kind}:{row.id}", source) for row in rows]
+
+
+def _set_back(mark: Watermark, since: str) -> Watermark:
+    """The watermark at an earlier moment, never at a later one: that would skip something."""
+    orders, trash = (one if one.moment < since else Reached(since) for one in (mark.orders, mark.trash))
+    return replace(mark, orders=orders, trash=trash, scan=_widest(mark, since))
+
+
+def _widest(mark: Watermark, since: str) -> Scan:
+    """A scan from the start, of all that changed since then; also for what a running one was for."""
+    changed_since = _earlier(since, CUSTOMER_OVERLAP) if since else ""
+    return Scan(Position(offset=0), min(changed_since, mark.scan.changed_since) if mark.scan else changed_since)
+
+
+def _earlier(text: str, by: timedelta) -> str:
+    return moment((datetime.fromisoformat(moment(text)) - by).isoformat())

@@ -1,0 +1,43 @@
+"""Find deals whose orders the store has no more: orders deleted for good, of which a store sends no event."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from woohub.hubspot import HubSpot
+from woohub.mapping import Mapping
+from woohub.mapping_file import LOST, STATUS
+from woohub.store import Store
+
+PAGE = 100  # HubSpot gives at most 100 records per page
+PROPERTIES = ("pipeline", "woocommerce_order_id", STATUS)
+AT_ONCE = 25  # more orders gone since the last look: rather another store than a deletion
+
+
+def live_orders(hubspot: HubSpot, mapping: Mapping, after: str) -> tuple[list[int], str | None]:
+    """The orders of one page of deals that are not in the trash yet, and the cursor of the next page (None: no more).
+
+    Only deals of our pipeline with a key of ours: others belong to other stores or were made by hand.
+    """
+    cursor = f"&after={quote(after)}" if after else ""
+    path = f"{hubspot.paths.objects}/deals?limit={PAGE}&properties={','.join(PROPERTIES)}{cursor}"
+    answer = hubspot.get(path)
+    rows = [row.get("properties") or {} for row in answer.get("results") or []]
+    following = ((answer.get("paging") or {}).get("next") or {}).get("after")
+    ids = [order_id for row in rows if (order_id := _order_id(row, mapping))]
+    return ids, str(following) if following else None
+
+
+def unknown(store: Store, order_ids: list[int]) -> list[int]:
+    """Those that the store does not list, in the trash or out of it; drafts are among them."""
+    known = store.orders_by_id(order_ids)
+    return [one for one in order_ids if one not in known]
+
+
+def _order_id(row: dict[str, Any], mapping: Mapping) -> int:
+    key = row.get(mapping.key_property) or ""
+    digits = key.removeprefix(mapping.order_key_prefix)
+    ours = digits.isascii() and digits.isdigit() and mapping.deal_key(int(digits)) == key
+    live = row.get(STATUS) != LOST and row.get("pipeline") == mapping.pipeline.id
+    return int(digits) if ours and live else 0
