@@ -249,6 +249,35 @@ def test_a_record_that_breaks_calls_again_and_again_beside_good_ones_is_set_asid
     assert len(bench.dead_letters()) == dead
 
 
+class Buggy:
+    """An engine with a bug that one order triggers."""
+
+    def __init__(self, sync: Any) -> None:
+        self._sync = sync
+
+    def sync(self, messages: list[Message]) -> list[Outcome]:
+        if any(one.entity == "order:666" for one in messages):
+            raise KeyError("jane.doe@example.com")
+        outcomes: list[Outcome] = self._sync.sync(messages)
+        return outcomes
+
+
+@pytest.mark.parametrize(("receives", "dead"), [(1, 0), (5, 1)])
+def test_a_bug_of_ours_keeps_only_the_record_that_triggers_it(bench: Bench, receives: int, dead: int) -> None:
+    bench.consumer._sync = Buggy(bench.lab.sync)  # type: ignore[assignment]
+    records = bench.receive(1, 2, 666, 3, 4)
+    for record in records:
+        record["attributes"]["ApproximateReceiveCount"] = str(receives)
+
+    assert len(bench.consume(records)) == 1 - dead
+
+    assert len(bench.lab.deals) == 4
+    reasons = [letter["MessageAttributes"]["reason"]["StringValue"] for letter in bench.dead_letters()]
+    assert [("KeyError" in reason, "jane" in reason, "bug in woohub" in reason) for reason in reasons] == [
+        (True, False, True)
+    ] * dead
+
+
 def test_in_an_outage_of_writes_nobody_is_the_culprit(bench: Bench) -> None:
     bench.consumer._sync = Stuck()  # type: ignore[assignment]
     records = bench.receive(666)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import random
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from woohub import deadletters
 from woohub.breaker import Breaker
-from woohub.errors import InvalidMessage, OutOfTime, Problem, Refused, TransientError, UnknownOutcome
+from woohub.errors import Fault, InvalidMessage, OutOfTime, Problem, Refused, TransientError, UnknownOutcome
 from woohub.messages import flat_attributes, from_sqs
 from woohub.sync import Message, Outcome, Sync, Verdict
 
@@ -58,7 +60,7 @@ class Consumer:
         by_id = {record["messageId"]: record for record in records}
         messages = [read(record) for record in by_id.values()]
         held = self._breaker.holds()
-        outcomes = [Outcome(one, Verdict.RETRY, held) for one in messages] if held else self._sync.sync(messages)
+        outcomes = [Outcome(one, Verdict.RETRY, held) for one in messages] if held else self._synced(messages)
         if not held:
             self._watch(outcomes)
         outcomes = [self._set_aside(self._judged(one), by_id[one.message.id]) for one in outcomes]
@@ -68,20 +70,31 @@ class Consumer:
         self._delay(retried, by_id)
         return {"batchItemFailures": [{"itemIdentifier": one.message.id} for one in retried]}
 
+    def _synced(self, messages: Sequence[Message]) -> list[Outcome]:
+        """Sync them; a bug of ours that one record triggers is cornered by halving, and keeps none of the others."""
+        try:
+            return self._sync.sync(messages)
+        except Exception as bug:  # noqa: BLE001  (whatever it is, it must not take the whole batch with it)
+            if len(messages) == 1:
+                return [Outcome(messages[0], Verdict.RETRY, _fault(bug))]
+        middle = len(messages) // 2
+        return self._synced(messages[:middle]) + self._synced(messages[middle:])
+
     def _watch(self, outcomes: Sequence[Outcome]) -> None:
         if any(one.wrote for one in outcomes):
             self._wrote_at = self._clock()
         answered = any(one.wrote or isinstance(one.error, Refused) for one in outcomes)
         errors = [one.error for one in outcomes if isinstance(one.error, TransientError)]
-        self._breaker.watch(answered, [error for error in errors if not isinstance(error, OutOfTime)])
+        self._breaker.watch(answered, [error for error in errors if not isinstance(error, OutOfTime | Fault)])
 
     def _judged(self, outcome: Outcome) -> Outcome:
-        """Reject what has broken HubSpot's answer time and again while HubSpot took other records."""
+        """Reject what has broken HubSpot's answer time and again while HubSpot took others, or has broken woohub."""
         receives = outcome.message.receive_count
         company = self._clock() - self._wrote_at < COMPANY
-        if not (isinstance(outcome.error, UnknownOutcome) and company and receives >= CULPRIT_RECEIVES):
+        culprit = isinstance(outcome.error, Fault) or (isinstance(outcome.error, UnknownOutcome) and company)
+        if not culprit or receives < CULPRIT_RECEIVES:
             return outcome
-        problem = Problem(0, f"no usable answer to {receives} attempts at this record: {outcome.error}")
+        problem = Problem(0, f"{receives} attempts at this record came to nothing: {outcome.error}")
         return Outcome(outcome.message, Verdict.REJECTED, Refused(problem), outcome.tries)
 
     def _set_aside(self, outcome: Outcome, record: Record) -> Outcome:
@@ -135,6 +148,12 @@ class Consumer:
 
     def _seconds(self, outcome: Outcome) -> int:
         return round(min(LONGEST_DELAY, delay(outcome) * (1 + self._jitter() / 4)))
+
+
+def _fault(bug: Exception) -> Fault:
+    """What a bug may tell: its message could hold personal data, so its type and place only."""
+    frame = traceback.extract_tb(bug.__traceback__)[-1]
+    return Fault(f"woohub failed with {type(bug).__name__} in {Path(frame.filename).name}:{frame.lineno}")
 
 
 def delay(outcome: Outcome) -> float:

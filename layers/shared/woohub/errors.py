@@ -10,6 +10,7 @@ WooHubError
 └── TransientError             leave it on the queue
     ├── Unavailable            5xx, time-out or broken connection, and the retries are used up
     ├── UnknownOutcome         a create whose answer was lost: read the unique key again before anything else
+    ├── Fault                  woohub itself failed on it: a bug, to be reported
     ├── OutOfTime              the invocation has no time left for another call
     └── Suspended              stop calling HubSpot altogether: the circuit breaker opens
         ├── Unauthorized       401: the token is missing, wrong or expired
@@ -91,6 +92,10 @@ class Unavailable(TransientError):
 
 class UnknownOutcome(TransientError):
     """The answer to a create was lost: it may have happened. Read the unique key before trying again."""
+
+
+class Fault(TransientError):
+    """woohub itself failed on this; the message says with which error and where, never with which value."""
 
 
 class OutOfTime(TransientError):

@@ -9,7 +9,7 @@ from enum import StrEnum
 from woohub import plans, woocommerce
 from woohub.contacts import ContactDesk
 from woohub.deals import DealDesk
-from woohub.errors import InvalidMessage, InvalidPayload, PermanentError, Refused, TransientError
+from woohub.errors import Fault, InvalidMessage, InvalidPayload, PermanentError, Refused, TransientError
 from woohub.hubspot import HubSpot
 from woohub.mapping import Mapping as FieldMapping
 from woohub.mapping import usable_email
@@ -67,6 +67,7 @@ class Outcome:
             "verdict": self.verdict.value,
             "note": self.note,
             "error": type(self.error).__name__ if self.error else "",
+            "fault": str(self.error) if isinstance(self.error, Fault) else "",
             "status": problem.status if problem else 0,
             "category": (problem.code or problem.category) if problem else "",
             "property": ", ".join(problem.properties) if problem else "",

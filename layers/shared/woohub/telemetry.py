@@ -8,6 +8,7 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
+from woohub.errors import Fault
 from woohub.hubspot import Call
 from woohub.sync import Outcome, Verdict
 from woohub.webhooks import Delivery
@@ -46,6 +47,8 @@ class Telemetry:
         log = self._logger.info if outcome.error is None else self._logger.warning
         log("delivery", extra=outcome.facts())
         self._count(VERDICTS[outcome.verdict])
+        if isinstance(outcome.error, Fault):
+            self._count("Faults")
         delivery = outcome.message.delivery
         if not isinstance(delivery, Delivery):
             return
