@@ -12,7 +12,7 @@ LONGEST = 1000  # characters of one attribute: the body has the rest of SQS's 1 
 
 AFTERWARDS = "then `woohub dlq redrive`"
 ADVICE: Mapping[str, str] = {
-    "WOOHUB FAILED": f"this is a bug in woohub: report the place it names, deploy the version that mends it, {AFTERWARDS}",
+    "WOOHUB FAILED": f"a bug in woohub: report the place it names, deploy the version that mends it, {AFTERWARDS}",
     "NOT_SET_UP": f"run `woohub setup`, {AFTERWARDS}",
     "PROPERTY_DOESNT_EXIST": f"run `woohub setup` or take the property out of mapping.toml, {AFTERWARDS}",
     "INVALID_EMAIL": "correct the customer's address in the store; saving it there sends it again",
