@@ -221,7 +221,7 @@ def _looking(stack: Stack) -> Iterator[dict[str, Letter]]:
         )
     with _ended_gently(), ExitStack() as afterwards:
         with output.progress("reading the dead-letter queue", before.visible) as advance:
-            letters = afterwards.enter_context(dead_letters.held(sqs, url, advance=advance))
+            letters = afterwards.enter_context(dead_letters.held(sqs, url, advance=advance, wait_s=dead_letters.WAIT))
         yield letters
 
 

@@ -1,0 +1,168 @@
+"""`woohub send`, against a server that checks what arrives as the ingest function does."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.cli_stack import NAME, WEBHOOK_SECRET, Deployed, deployed
+from tests.deliveries import captured, delivery
+from tools.cli.main import app
+from woohub import webhooks
+from woohub.errors import SignatureError
+
+EVENTS = Path(__file__).parents[2] / "events"
+FIXTURE = Path(__file__).parents[1] / "fixtures" / "deliveries.jsonl"
+runner = CliRunner()
+
+
+@dataclass
+class Receiver:
+    """A webhook URL that accepts what the stack's secret signed, and pings."""
+
+    stack: Deployed | None = None
+    requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+
+    def answer(self, headers: dict[str, str], body: bytes) -> tuple[int, str]:
+        self.requests.append((headers, body))
+        if webhooks.is_ping(headers, body):
+            return 200, "pong"
+        try:
+            webhooks.verify(headers, body, {"current": WEBHOOK_SECRET}, received_ms=0)
+        except SignatureError:
+            return 401, "no valid signature"
+        return 200, "queued"
+
+    def run(self, *arguments: str) -> Any:
+        return runner.invoke(app, ["send", "--stack", NAME, *arguments])
+
+    def replies(self, *arguments: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads(self.run("--json", *arguments).stdout)
+        return found
+
+
+@pytest.fixture
+def receiver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
+    monkeypatch.chdir(tmp_path)
+    receiving = Receiver()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            status, message = receiving.answer(dict(self.headers), body)
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(json.dumps({"message": message}).encode())
+
+        def log_message(self, *_: object) -> None:
+            """Not to the terminal."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        with deployed(WebhookUrl=f"http://127.0.0.1:{server.server_port}/live/webhooks/woocommerce") as stack:
+            receiving.stack = stack
+            yield receiving
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_without_a_file_a_sample_order_is_accepted(receiver: Receiver) -> None:
+    result = receiver.run()
+
+    assert result.exit_code == 0, result.output
+    ((headers, body),) = receiver.requests
+    assert headers["X-WC-Webhook-Topic"] == "order.created"
+    assert json.loads(body)["id"] == 1234
+    assert "queued" in result.stdout
+
+
+def test_the_json_answer_tells_each_delivery(receiver: Receiver) -> None:
+    (reply,) = receiver.replies(str(EVENTS / "ingest-order-updated.json"))
+
+    assert reply["ms"] >= 0
+    assert reply == {
+        "delivery": str(EVENTS / "ingest-order-updated.json"),
+        "topic": "order.updated",
+        "entity": f"order:{delivery(64).payload['id']}",
+        "status": 200,
+        "answer": '{"message": "queued"}',
+        "ms": reply["ms"],
+    }
+
+
+def test_captured_deliveries_of_another_secret_are_signed_anew(receiver: Receiver) -> None:
+    replies = receiver.replies(str(FIXTURE))
+
+    assert [reply["status"] for reply in replies] == [200] * len(captured())
+    assert [body for _, body in receiver.requests] == [line.body for line in captured()]
+
+
+def test_as_is_sends_the_captured_signature(receiver: Receiver) -> None:
+    result = receiver.run("--as-is", str(EVENTS / "ingest-forged.json"))
+
+    assert result.exit_code == 1
+    assert "no valid signature" in result.stdout
+
+
+def test_repeat_sends_the_same_again(receiver: Receiver) -> None:
+    assert len(receiver.replies("--repeat", "3")) == 3
+    assert len({body for _, body in receiver.requests}) == 1
+
+
+def test_the_topic_can_be_chosen(receiver: Receiver, tmp_path: Path) -> None:
+    file = tmp_path / "trashed.json"
+    file.write_text('{"id": 40}')
+
+    (reply,) = receiver.replies(str(file), "--topic", "order.deleted")
+
+    assert (reply["topic"], reply["entity"], reply["status"]) == ("order.deleted", "order:40", 200)
+    assert receiver.requests[0][0]["X-WC-Webhook-Event"] == "deleted"
+
+
+def test_the_secret_in_force_signs(receiver: Receiver) -> None:
+    assert receiver.stack
+    receiver.stack.store("WebhookSecretArn", {"current": "another", "previous": WEBHOOK_SECRET})
+
+    assert receiver.run().exit_code == 1
+
+
+def test_without_a_secret_it_says_what_to_do(receiver: Receiver) -> None:
+    assert receiver.stack
+    receiver.stack.store("WebhookSecretArn", {"current": ""})
+
+    result = receiver.run()
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "woohub setup" in result.stderr
+
+
+def test_the_secret_is_not_printed(receiver: Receiver) -> None:
+    assert WEBHOOK_SECRET not in receiver.run().output
+    assert WEBHOOK_SECRET not in receiver.run("--json").output
+
+
+def test_a_missing_file_is_wrong_usage_and_nothing_is_sent(receiver: Receiver) -> None:
+    result = receiver.run(str(EVENTS / "ingest-order-created.json"), "nowhere.json")
+
+    assert (result.exit_code, receiver.requests) == (2, [])
+
+
+def test_a_url_that_nobody_answers_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with deployed(WebhookUrl="http://127.0.0.1:9/live"):
+        result = runner.invoke(app, ["send", "--stack", NAME])
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "http://127.0.0.1:9/live does not answer" in result.stderr

@@ -1,0 +1,485 @@
+"""`woohub setup`: HubSpot provisioned, secrets stored, and what a person is told."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.cli_stack import NAME, WEBHOOK_SECRET, Deployed, deployed
+from tests.openapi_contract import Contract, Validated
+from tools.cli.main import app
+from tools.cli.provision import provision
+from tools.cli.setup import GivenToken
+from tools.cli.steps import Outcome, Step
+from tools.hubspot_simulator import (
+    DEFAULT_TOKEN,
+    RUN_TIME_SCOPES,
+    Fault,
+    InProcessTransport,
+    SimulatedPortal,
+    create_app,
+    running,
+)
+from tools.hubspot_simulator import provision as provision_directly
+from tools.hubspot_simulator.definitions import CONTACTS, DEALS
+from woohub import mapping
+from woohub.hubspot import Http, HubSpot
+from woohub.throttle import Timer
+
+TABLE = mapping.load()
+VERSIONS = ("2026-09", "2026-03", "v3")
+DEAL_SCHEMA, CONTACT_SCHEMA = "crm.schemas.deals.write", "crm.schemas.contacts.write"
+
+
+@dataclass
+class Shop:
+    """A portal and setup's calls to it, each held against HubSpot's specs where they are at hand."""
+
+    portal: SimulatedPortal
+    contract: Contract | None
+    version: str = "2026-09"
+    table: mapping.Mapping = TABLE
+    token: str = DEFAULT_TOKEN
+
+    def set_up(self, *, dry_run: bool = False) -> dict[str, Step]:
+        http: Http = InProcessTransport(create_app(self.portal))
+        if self.contract:
+            http = Validated(http, self.contract)
+        timer = Timer(sleep=lambda _seconds: None)
+        timer.start(120)
+        hubspot = HubSpot(http, GivenToken(self.token), timer, "http://hubspot.test", self.version)
+        return {step.what: step for step in provision(hubspot, self.table, dry_run=dry_run)}
+
+    @property
+    def writes(self) -> int:
+        return sum(count for route, count in self.portal.calls.items() if not route.startswith("GET"))
+
+
+@pytest.fixture
+def shop(contract: Contract | None) -> Shop:
+    return Shop(SimulatedPortal(), contract)
+
+
+def outcomes(steps: dict[str, Step]) -> Counter[str]:
+    return Counter(step.outcome.value for step in steps.values())
+
+
+def property_body(name: str, label: str, **more: Any) -> dict[str, Any]:
+    return {"name": name, "label": label, "type": "string", "fieldType": "text", "groupName": "dealinformation"} | more
+
+
+def make_property(shop: Shop, name: str, label: str, **more: Any) -> None:
+    """Somebody made it by hand."""
+    body = property_body(name, label, **more)
+    shop.portal.schema.create_property(DEALS, body, shop.portal.settings, shop.portal.now())
+
+
+def make_pipeline(shop: Shop, pipeline_id: str, label: str, *stages: tuple[str, str, str]) -> None:
+    """Somebody made it by hand, with stages of (id, label, probability)."""
+    rows = [
+        {"stageId": key, "label": name, "displayOrder": order, "metadata": {"probability": odds}}
+        for order, (key, name, odds) in enumerate(stages)
+    ]
+    body = {"pipelineId": pipeline_id, "label": label, "displayOrder": 1, "stages": rows}
+    shop.portal.schema.create_pipeline(DEALS, body, shop.portal.settings, shop.portal.now())
+
+
+# --- What it creates
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_bare_portal_gets_everything_the_mapping_names(shop: Shop, version: str) -> None:
+    shop.version = version
+
+    steps = shop.set_up()
+
+    assert outcomes(steps) == {"created": 2 + len(TABLE.definitions) + 1}  # two groups, the properties, the pipeline
+    schema = shop.portal.schema
+    for wanted in TABLE.definitions:
+        kind = CONTACTS if wanted.object_type == "contacts" else DEALS
+        made = schema.property_json(kind, wanted.name, shop.portal.settings)
+        assert (made["label"], made["type"], made["fieldType"], made["groupName"], made["description"]) == (
+            wanted.label,
+            wanted.type,
+            wanted.field_type,
+            wanted.group,
+            wanted.description,
+        )
+        assert made["hasUniqueValue"] is (wanted.name == "woocommerce_order_id")
+    pipeline = schema.pipeline_json(DEALS, TABLE.pipeline.id)
+    assert pipeline["label"] == TABLE.pipeline.label
+    assert [(s["id"], s["label"], s["metadata"]["probability"]) for s in pipeline["stages"]] == [
+        (stage.id, stage.label, str(stage.probability)) for stage in TABLE.stages
+    ]
+
+
+def made_by_somebody(portal: SimulatedPortal) -> Any:
+    """What a portal has beyond what it was born with, as far as syncing depends on it."""
+    born = SimulatedPortal().schema
+    properties = {
+        (kind.plural, name, one.type, one.field_type, one.group, one.unique)
+        for kind in (CONTACTS, DEALS)
+        for name, one in portal.schema.properties[kind.id].items()
+        if name not in born.properties[kind.id]
+    }
+    pipelines = [
+        (pipeline.id, [(stage.id, stage.label, stage.probability) for stage in pipeline.stages.values()])
+        for name, pipeline in portal.schema.pipelines[DEALS.id].items()
+        if name not in born.pipelines[DEALS.id]
+    ]
+    return properties, pipelines
+
+
+def test_setup_makes_what_the_simulator_provisions_for_tests(shop: Shop) -> None:
+    shop.set_up()
+
+    assert made_by_somebody(shop.portal) == made_by_somebody(provision_directly(SimulatedPortal()))
+
+
+def test_a_second_run_finds_everything_and_writes_nothing(shop: Shop) -> None:
+    shop.set_up()
+    before = shop.writes
+
+    steps = shop.set_up()
+
+    assert set(outcomes(steps)) == {"ok"}
+    assert shop.writes == before
+
+
+def test_a_dry_run_says_what_would_be_created_and_writes_nothing(shop: Shop) -> None:
+    steps = shop.set_up(dry_run=True)
+
+    assert set(outcomes(steps)) == {"would create"}
+    assert shop.writes == 0
+    assert list(steps) == list(shop.set_up())  # the same steps, in the same order
+
+
+def test_only_what_is_missing_is_created(shop: Shop) -> None:
+    make_property(shop, "woocommerce_order_status", "Status in the shop")
+
+    steps = shop.set_up()
+
+    assert steps["deal property woocommerce_order_status"].outcome is Outcome.OK
+    assert outcomes(steps)["created"] == 2 + len(TABLE.definitions)
+
+
+# --- Portals that are not bare
+
+
+def test_a_key_that_is_not_unique_is_a_warning(shop: Shop) -> None:
+    make_property(shop, "woocommerce_order_id", "Order number")
+
+    step = shop.set_up()["deal property woocommerce_order_id"]
+
+    assert step.outcome is Outcome.WARNING
+    assert "search" in step.detail
+    assert step.fix
+
+
+def test_a_property_of_another_type_fails_with_the_way_out(shop: Shop) -> None:
+    make_property(shop, "woocommerce_order_version", "Version", type="number", fieldType="number")
+
+    step = shop.set_up()["deal property woocommerce_order_version"]
+
+    assert step.outcome is Outcome.FAILED
+    assert "number" in step.detail
+    assert step.fix
+
+
+def test_a_number_will_do_for_an_id(shop: Shop) -> None:
+    make_property(shop, "woocommerce_order_id", "Order", type="number", fieldType="number", hasUniqueValue=True)
+
+    assert shop.set_up()["deal property woocommerce_order_id"].outcome is Outcome.OK
+
+
+def test_a_label_that_is_taken_gets_a_distinguishing_one(shop: Shop) -> None:
+    make_property(shop, "products", "WooCommerce products")
+
+    step = shop.set_up()["deal property associated_products"]
+
+    assert step.outcome is Outcome.CREATED
+    assert "WooCommerce products (woohub)" in step.detail
+    assert shop.portal.schema.properties[DEALS.id]["associated_products"].label == "WooCommerce products (woohub)"
+
+
+def test_too_many_unique_properties_fail_with_the_way_out(shop: Shop) -> None:
+    shop.portal.change_settings({"max_unique_properties": 0})
+
+    steps = shop.set_up()
+
+    step = steps["deal property woocommerce_order_id"]
+    assert (step.outcome, outcomes(steps)["failed"]) == (Outcome.FAILED, 1)
+    assert "delete one" in step.fix
+
+
+def test_a_plan_without_a_second_pipeline_fails_with_the_ways_out(shop: Shop) -> None:
+    shop.portal.change_settings({"max_deal_pipelines": 1})
+
+    steps = shop.set_up()
+
+    step = steps["deal pipeline ecommerce_sales"]
+    assert (step.outcome, outcomes(steps)["failed"]) == (Outcome.FAILED, 1)
+    assert "upgrade" in step.fix
+    assert "mapping.toml" in step.fix
+
+
+def test_missing_stages_of_the_pipeline_are_created(shop: Shop) -> None:
+    make_pipeline(shop, "ecommerce_sales", "Sales online", ("completed", "Done", "1.0"))
+
+    steps = shop.set_up()
+
+    assert steps["deal stage completed"].outcome is Outcome.OK
+    assert {step.outcome for what, step in steps.items() if what.startswith("deal stage")} == {
+        Outcome.OK,
+        Outcome.CREATED,
+    }
+    assert set(shop.portal.schema.pipelines[DEALS.id]["ecommerce_sales"].stages) == {one.id for one in TABLE.stages}
+    assert set(outcomes(shop.set_up())) == {"ok"}
+
+
+def test_a_won_stage_that_is_not_won_in_hubspot_is_a_warning(shop: Shop) -> None:
+    make_pipeline(shop, "ecommerce_sales", "Sales online", ("completed", "Done", "0.5"))
+
+    step = shop.set_up()["deal stage completed"]
+
+    assert (step.outcome, "0.5" in step.detail) == (Outcome.WARNING, True)
+
+
+def test_a_stage_label_that_is_taken_names_the_stage_to_use(shop: Shop) -> None:
+    make_pipeline(shop, "ecommerce_sales", "Sales online", ("hold", "On hold", "0.4"))
+
+    step = shop.set_up()["deal stage on_hold"]
+
+    assert step.outcome is Outcome.FAILED
+    assert '"hold"' in step.fix
+
+
+def test_a_pipeline_of_the_same_name_is_named_with_its_id(shop: Shop) -> None:
+    make_pipeline(shop, "75000001", TABLE.pipeline.label, ("a", "A", "0.5"))
+
+    step = shop.set_up()["deal pipeline ecommerce_sales"]
+
+    assert step.outcome is Outcome.FAILED
+    assert "75000001" in step.fix
+
+
+def test_the_mapping_may_name_a_pipeline_that_is_there(shop: Shop, tmp_path: Path) -> None:
+    shop.portal.change_settings({"max_deal_pipelines": 1})
+    text = Path(mapping.__file__).with_name("mapping.toml").read_text("utf-8")
+    file = tmp_path / "mapping.toml"
+    file.write_text(text.replace('id    = "ecommerce_sales"', 'id    = "default"'), "utf-8")
+    shop.table = mapping.load(file)
+
+    steps = shop.set_up()
+
+    assert steps["deal pipeline default"].outcome is Outcome.OK
+    assert not outcomes(steps)["failed"]
+
+
+# --- Tokens and trouble
+
+
+def test_missing_scopes_are_named_once_for_each_part(shop: Shop) -> None:
+    shop.portal.tokens["run-time"] = RUN_TIME_SCOPES
+    shop.token = "run-time"
+
+    steps = shop.set_up()
+
+    assert [(step.what, step.outcome) for step in steps.values()] == [
+        ("contact properties", Outcome.FAILED),
+        ("deal properties", Outcome.FAILED),
+        ("deal pipeline", Outcome.FAILED),
+    ]
+    assert CONTACT_SCHEMA in steps["contact properties"].detail
+    assert DEAL_SCHEMA in steps["deal pipeline"].detail
+    assert all("HUBSPOT_SETUP_API_KEY" in step.fix for step in steps.values())
+
+
+def test_a_refused_token_ends_it(shop: Shop) -> None:
+    shop.token = "pat-wrong"
+
+    (step,) = shop.set_up().values()
+
+    assert (step.outcome, "HUBSPOT_SETUP_API_KEY" in step.fix) == (Outcome.FAILED, True)
+
+
+def test_an_answer_that_is_lost_ends_it_and_the_next_run_continues(shop: Shop) -> None:
+    shop.portal.faults.add(Fault("reset", when="after", method="POST", path="pipelines", count=1))
+
+    assert shop.set_up()["deal pipeline"].outcome is Outcome.FAILED
+    assert set(outcomes(shop.set_up())) == {"ok"}
+
+
+# --- The command
+
+runner = CliRunner()
+
+
+@dataclass
+class Terminal:
+    """The command with a deployed stack, against a portal over HTTP."""
+
+    portal: SimulatedPortal
+    stack: Deployed
+    url: str
+    folder: Path
+
+    def run(self, *arguments: str, **env: str | None) -> Any:
+        return runner.invoke(app, ["setup", *arguments], env=env)
+
+    def steps(self, *arguments: str, **env: str | None) -> dict[str, dict[str, str]]:
+        found = json.loads(self.run("--stack", NAME, "--json", *arguments, **env).stdout)
+        return {step["step"]: step for step in found["steps"]}
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
+    monkeypatch.chdir(tmp_path)
+    for name in ("HUBSPOT_API_KEY", "HUBSPOT_SETUP_API_KEY", "HUBSPOT_API_URL", "WOOHUB_STACK", "WOO_COMMERCE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    portal = SimulatedPortal()
+    with running(portal) as url, deployed(HubSpotApiUrl=url) as stack:
+        yield Terminal(portal, stack, url, tmp_path)
+
+
+def test_the_token_and_the_secret_of_env_file_are_stored(terminal: Terminal) -> None:
+    (terminal.folder / ".env").write_text(f"HUBSPOT_API_KEY={DEFAULT_TOKEN}\nWOO_COMMERCE_WEBHOOK_SECRET=new-secret\n")
+
+    result = terminal.run("--stack", NAME)
+
+    assert result.exit_code == 0, result.output
+    assert terminal.stack.secret("HubSpotSecretArn") == {"token": DEFAULT_TOKEN}
+    assert terminal.stack.secret("WebhookSecretArn") == {"current": "new-secret", "previous": WEBHOOK_SECRET}
+
+
+def test_secrets_are_never_printed(terminal: Terminal) -> None:
+    given = {"HUBSPOT_API_KEY": DEFAULT_TOKEN, "WOO_COMMERCE_WEBHOOK_SECRET": "new-secret"}
+
+    outputs = [terminal.run("--stack", NAME, *more, **given).output for more in ([], ["--json"], ["--dry-run"])]
+
+    assert not any(secret in text for text in outputs for secret in (DEFAULT_TOKEN, "new-secret", WEBHOOK_SECRET))
+
+
+def test_the_same_secrets_again_are_not_written(terminal: Terminal) -> None:
+    given = {"HUBSPOT_API_KEY": DEFAULT_TOKEN, "WOO_COMMERCE_WEBHOOK_SECRET": "new-secret"}
+    terminal.run("--stack", NAME, **given)
+
+    steps = terminal.steps(**given)
+
+    assert {step["outcome"] for step in steps.values()} == {"ok", "skipped"}
+    assert terminal.stack.secret("WebhookSecretArn") == {"current": "new-secret", "previous": WEBHOOK_SECRET}
+
+
+def test_a_dry_run_of_the_command_stores_nothing(terminal: Terminal) -> None:
+    steps = terminal.steps("--dry-run", HUBSPOT_API_KEY=DEFAULT_TOKEN, WOO_COMMERCE_WEBHOOK_SECRET="new-secret")
+
+    assert steps["HubSpot token in the stack"]["outcome"] == "would store"
+    assert terminal.stack.secret("HubSpotSecretArn") == {"token": ""}
+    assert terminal.stack.secret("WebhookSecretArn") == {"current": WEBHOOK_SECRET}
+    assert not any(route.startswith("POST") for route in terminal.portal.calls)
+
+
+def test_the_stored_token_serves_where_none_is_given(terminal: Terminal) -> None:
+    terminal.stack.store("HubSpotSecretArn", {"token": DEFAULT_TOKEN})
+
+    assert terminal.run("--stack", NAME).exit_code == 0
+
+
+def test_a_token_that_hubspot_refuses_is_not_stored(terminal: Terminal) -> None:
+    result = terminal.run("--stack", NAME, HUBSPOT_API_KEY="pat-wrong")
+
+    assert result.exit_code == 1
+    assert terminal.stack.secret("HubSpotSecretArn") == {"token": ""}
+    assert "HubSpot refuses the token" in result.stdout
+
+
+def test_a_token_of_its_own_sets_up_and_is_not_stored(terminal: Terminal) -> None:
+    terminal.portal.tokens["run-time"] = RUN_TIME_SCOPES
+
+    result = terminal.run("--stack", NAME, HUBSPOT_API_KEY="run-time", HUBSPOT_SETUP_API_KEY=DEFAULT_TOKEN)
+
+    assert result.exit_code == 0, result.output
+    assert terminal.stack.secret("HubSpotSecretArn") == {"token": "run-time"}
+
+
+def test_without_schema_scopes_the_command_fails_and_names_them(terminal: Terminal) -> None:
+    terminal.portal.tokens["run-time"] = RUN_TIME_SCOPES
+
+    result = terminal.run("--stack", NAME, HUBSPOT_API_KEY="run-time")
+
+    assert result.exit_code == 1
+    assert DEAL_SCHEMA in result.stdout
+    assert "HUBSPOT_SETUP_API_KEY" in result.stdout
+
+
+def test_without_any_token_it_fails_and_says_how_to_get_one(terminal: Terminal) -> None:
+    result = terminal.run("--stack", NAME)
+
+    assert result.exit_code == 1
+    assert "HUBSPOT_API_KEY" in result.stdout
+
+
+def test_a_key_that_is_not_unique_does_not_fail_the_command(terminal: Terminal) -> None:
+    terminal.portal.schema.create_property(
+        DEALS, property_body("woocommerce_order_id", "Order"), terminal.portal.settings, terminal.portal.now()
+    )
+
+    result = terminal.run("--stack", NAME, HUBSPOT_API_KEY=DEFAULT_TOKEN)
+
+    assert result.exit_code == 0, result.output
+    assert "warning" in result.stdout
+
+
+def test_a_plan_without_a_second_pipeline_fails_the_command(terminal: Terminal) -> None:
+    terminal.portal.change_settings({"max_deal_pipelines": 1})
+
+    result = terminal.run("--stack", NAME, HUBSPOT_API_KEY=DEFAULT_TOKEN)
+
+    assert result.exit_code == 1
+    assert "upgrade" in result.stdout
+
+
+@pytest.mark.parametrize("arguments", [[], ["--hubspot-only"]], ids=["no stack is named", "asked for"])
+def test_hubspot_alone_can_be_set_up(terminal: Terminal, arguments: list[str]) -> None:
+    result = terminal.run(*arguments, "--json", HUBSPOT_API_KEY=DEFAULT_TOKEN, HUBSPOT_API_URL=terminal.url)
+
+    assert result.exit_code == 0, result.output
+    assert TABLE.pipeline.id in terminal.portal.schema.pipelines[DEALS.id]
+    assert json.loads(result.stdout)["stack"] is None
+    assert terminal.stack.secret("HubSpotSecretArn") == {"token": ""}
+
+
+def test_a_hubspot_that_does_not_answer_is_named(terminal: Terminal) -> None:
+    result = terminal.run("--hubspot-only", HUBSPOT_API_KEY=DEFAULT_TOKEN, HUBSPOT_API_URL="http://127.0.0.1:9")
+
+    assert result.exit_code == 1
+    assert "http://127.0.0.1:9" in result.stdout
+
+
+def test_another_address_than_the_stacks_is_pointed_out(terminal: Terminal) -> None:
+    steps = terminal.steps(HUBSPOT_API_KEY=DEFAULT_TOKEN, HUBSPOT_API_URL="https://other.example")
+
+    assert steps["HubSpot address"]["outcome"] == "warning"
+    assert TABLE.pipeline.id in terminal.portal.schema.pipelines[DEALS.id]
+
+
+def test_it_ends_with_what_is_left_to_do(terminal: Terminal) -> None:
+    found = json.loads(terminal.run("--stack", NAME, "--json", HUBSPOT_API_KEY=DEFAULT_TOKEN).stdout)
+
+    told = "\n".join(found["left_to_do"])
+    assert terminal.stack.outputs["WebhookUrl"] in told
+    assert terminal.stack.outputs["WebhookSecretArn"] in told
+    assert all(topic in told for topic in ("order.restored", "customer.deleted"))
+    assert found["steps"][-1] == {
+        "step": "store",
+        "outcome": "skipped",
+        "detail": "WOO_COMMERCE_URL is not set",
+        "fix": "",
+    }

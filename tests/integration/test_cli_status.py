@@ -1,0 +1,228 @@
+"""`woohub status`, and what every command does with a stack that cannot be reached."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from typer.testing import CliRunner
+
+from tests.cli_stack import NAME, REFUSED, Deployed, deployed
+from tools.cli import stacks
+from tools.cli.main import app
+from woohub.breaker import State
+
+runner = CliRunner()
+OPEN = State("open", "auth", "HubSpot refuses the token", since=1_795_473_600, until=1_795_473_660)
+COMMANDS = (["setup"], ["status"], ["send"], ["dlq", "list"], ["dlq", "redrive", "--all"], ["dlq", "drop", "--all"])
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a folder without a local stack."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("WOOHUB_STACK", raising=False)
+
+
+@pytest.fixture
+def stack() -> Iterator[Deployed]:
+    with deployed() as found:
+        yield found
+
+
+def run(*arguments: str, **env: str | None) -> Any:
+    return runner.invoke(app, ["status", "--stack", NAME, *arguments], env=env)
+
+
+def facts(*arguments: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(run("--json", *arguments).stdout)
+    return found
+
+
+def test_a_quiet_stack_is_fine(stack: Deployed) -> None:
+    assert stack.outputs
+    assert run().exit_code == 0
+    assert facts() == {
+        "stack": NAME,
+        "queue": {"visible": 0, "in_flight": 0, "delayed": 0},
+        "dlq": 0,
+        "breaker": "closed",
+        "breaker_reason": None,
+        "breaker_policy": None,
+        "breaker_since": None,
+        "breaker_until": None,
+        "consumer": "enabled",
+    }
+
+
+def test_waiting_messages_are_counted_and_no_problem(stack: Deployed) -> None:
+    for _ in range(3):
+        stack.sqs.send_message(QueueUrl=stack.outputs["QueueUrl"], MessageBody="m")
+    stack.sqs.send_message(QueueUrl=stack.outputs["QueueUrl"], MessageBody="later", DelaySeconds=600)
+    stack.sqs.receive_message(QueueUrl=stack.outputs["QueueUrl"])
+
+    assert facts()["queue"] == {"visible": 2, "in_flight": 1, "delayed": 1}
+    assert run().exit_code == 0
+
+
+def test_dead_letters_are_a_problem_even_while_somebody_looks_at_them(stack: Deployed) -> None:
+    stack.reject(1, **REFUSED)
+    stack.messages("DeadLetterQueueUrl")
+
+    result = run()
+
+    assert result.exit_code == 1
+    assert facts()["dlq"] == 1
+    assert "woohub dlq list" in result.stdout
+
+
+def test_an_open_breaker_is_a_problem_with_its_reason(stack: Deployed) -> None:
+    stack.breaker(OPEN)
+
+    result = run()
+
+    assert result.exit_code == 1
+    assert "HubSpot refuses the token" in result.stdout
+    assert {name: value for name, value in facts().items() if name.startswith("breaker")} == {
+        "breaker": "open",
+        "breaker_reason": "HubSpot refuses the token",
+        "breaker_policy": "auth",
+        "breaker_since": "2026-11-23T22:40:00Z",
+        "breaker_until": "2026-11-23T22:41:00Z",
+    }
+
+
+def test_a_breaker_that_closed_again_has_no_reason(stack: Deployed) -> None:
+    stack.breaker(State("closed", "auth", "HubSpot refuses the token", since=1_795_473_600))
+
+    assert (facts()["breaker"], facts()["breaker_reason"], run().exit_code) == ("closed", None, 0)
+
+
+def test_a_consumer_that_was_stopped_is_shown(stack: Deployed) -> None:
+    uuid = stack.outputs["EventSourceMappingId"]
+    boto3.client("lambda").update_event_source_mapping(UUID=uuid, Enabled=False)
+
+    assert facts()["consumer"] == "disabled"
+    assert "by hand" in run().stdout
+
+
+# --- Stacks that are not there
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_stack_that_does_not_exist_is_named_in_a_sentence(stack: Deployed, command: list[str]) -> None:
+    assert stack.outputs
+
+    result = runner.invoke(app, [*command, "--stack", "no-such-stack"])
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("woohub: there is no stack no-such-stack in eu-west-1")
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_a_local_stack_that_does_not_run_is_told(command: list[str]) -> None:
+    result = runner.invoke(app, [*command, "--stack", "local", "--json"])
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "make local" in result.stderr
+
+
+@pytest.mark.parametrize("command", [one for one in COMMANDS if one != ["setup"]], ids=" ".join)
+def test_no_stack_at_all_is_wrong_usage(command: list[str]) -> None:
+    result = runner.invoke(app, command)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "--stack" in result.stderr
+
+
+def test_a_stack_that_is_none_of_ours_is_told(stack: Deployed) -> None:
+    template = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}
+    boto3.client("cloudformation").create_stack(StackName="other", TemplateBody=json.dumps(template))
+
+    result = runner.invoke(app, ["status", "--stack", "other"])
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "has no output" in result.stderr
+    assert stack.outputs
+
+
+def test_missing_credentials_are_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+
+    result = runner.invoke(app, ["status", "--stack", NAME])
+
+    assert result.exit_code == 1
+    assert "there are no AWS credentials" in result.stderr
+
+
+def test_a_local_stack_is_described_by_its_file(stack: Deployed, tmp_path: Path) -> None:
+    (tmp_path / ".local").mkdir()
+    local = {
+        "aws_endpoint_url": "https://cloudformation.eu-west-1.amazonaws.com",  # what moto answers for
+        "stack_name": NAME,
+        "region": "eu-west-1",
+        "webhook_url": "http://127.0.0.1:4566/hook",
+        "hubspot_url": "http://127.0.0.1:8790",
+    }
+    (tmp_path / ".local" / "stack.json").write_text(json.dumps(local))
+
+    found = stacks.find(None, {}, tmp_path)
+
+    assert found.name == "local"
+    assert found.output("WebhookUrl") == "http://127.0.0.1:4566/hook"
+    assert found.output("HubSpotApiUrl") == "http://127.0.0.1:8790"
+    assert found.output("QueueUrl") == stack.outputs["QueueUrl"]
+
+
+# --- The surface
+
+
+@pytest.mark.parametrize("command", [[], *COMMANDS, ["dlq"], ["dlq", "show"]], ids=" ".join)
+def test_help_teaches_by_examples(command: list[str]) -> None:
+    result = runner.invoke(app, [*(part for part in command if not part.startswith("--")), "--help"])
+
+    assert result.exit_code == 0
+    assert "Examples:" in result.stdout
+
+
+@pytest.mark.parametrize("arguments", [["nonsense"], ["status", "--nonsense"], ["send", "--repeat", "0"]], ids=" ".join)
+def test_a_command_line_that_makes_no_sense_is_wrong_usage(arguments: list[str]) -> None:
+    assert runner.invoke(app, arguments).exit_code == 2
+
+
+COLOUR = re.compile(r"\x1b\[(\d+;)*[39]\dm")  # escape sequences that set one
+
+
+def on_a_terminal(**env: str) -> str:
+    """What `woohub --help` writes to a terminal."""
+    ours, theirs = pty.openpty()
+    woohub = str(Path(sys.executable).with_name("woohub"))
+    environ = {name: value for name, value in os.environ.items() if name != "NO_COLOR"} | {"TERM": "xterm"} | env
+    process = subprocess.Popen([woohub, "--help"], stdout=theirs, stderr=theirs, env=environ)  # noqa: S603  (ours)
+    os.close(theirs)
+    written = b""
+    try:
+        while some := os.read(ours, 65536):
+            written += some
+    except OSError:  # Linux: the other side is closed
+        pass
+    os.close(ours)
+    assert process.wait(timeout=30) == 0
+    return written.decode()
+
+
+def test_colours_are_for_terminals_that_want_them() -> None:
+    assert COLOUR.search(on_a_terminal())
+    assert not COLOUR.search(on_a_terminal(NO_COLOR="1"))
