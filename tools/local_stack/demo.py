@@ -48,7 +48,7 @@ def _played(stack: Stack, sent: list[Sample]) -> Result:
     with step(f"Send {len(sent)} deliveries"):
         answers = [exchange.send(stack, one.headers, one.body) for one in sent]
     with step("Wait until the queue is empty"):
-        late = f"{exchange.waiting(stack)} deliveries still wait; logs: {stack.log}"
+        late = f"deliveries still wait after {DRAINED_WITHIN:.0f} s; logs: {stack.log}"
         wait_until(lambda: not exchange.waiting(stack), late, timeout=DRAINED_WITHIN)
     return Result(answers, exchange.contacts(stack), exchange.deals(stack), exchange.dead_letters(stack))
 

@@ -3,7 +3,7 @@
 - Requests count as encrypted, as all requests to AWS are: the queues refuse others.
 - The webhook's URL is short and stays the same.
 - A batch gathers during its mapping's window and holds up to its batch size; MiniStack hands over ten at once at most.
-- Reading and changing one event source mapping need the permissions of these actions, as on AWS.
+- Permissions are those of AWS: of their own for one event source mapping, none for batches of SQS requests.
 - It ends with its standard input: whatever happens to the process that started it, nothing is left running.
 """
 
@@ -21,7 +21,7 @@ from ministack import app as ministack
 from ministack.core import iam_actions
 from ministack.services import lambda_svc, sqs
 
-_MAPPING_ACTIONS = {"GET": "GetEventSourceMapping", "PUT": "UpdateEventSourceMapping"}
+_MAPPING_ACTIONS = {"GET": "lambda:GetEventSourceMapping", "PUT": "lambda:UpdateEventSourceMapping"}
 _waiting_since: dict[str, float] = {}
 
 
@@ -61,12 +61,14 @@ def _window(queue_arn: str) -> float:
     return max((one.get("MaximumBatchingWindowInSeconds", 0) for one in mappings), default=0.0)
 
 
-def with_mapping_actions(action_of: Callable[[str, str], str | None]) -> Callable[[str, str], str | None]:
-    """MiniStack's way from a Lambda request to its IAM action, and the actions on a single mapping."""
+def as_on_aws(action_of: Callable[..., str | None]) -> Callable[..., str | None]:
+    """MiniStack's way from a request to the IAM action it needs, but for two kinds of requests it gets wrong."""
 
-    def action(method: str, path: str) -> str | None:
-        single = "/event-source-mappings/" in path and path.rpartition("/")[2]
-        return _MAPPING_ACTIONS.get(method) if single else action_of(method, path)
+    def action(service: str, method: str, path: str, *request: Any) -> str | None:
+        if service == "lambda" and "/event-source-mappings/" in path and path.rpartition("/")[2]:
+            return _MAPPING_ACTIONS.get(method)
+        found = action_of(service, method, path, *request)
+        return found.removesuffix("Batch") if service == "sqs" and found else found
 
     return action
 
@@ -80,5 +82,5 @@ if __name__ == "__main__":
     threading.Thread(target=_end_with_parent, daemon=True).start()
     ministack.app = fronted(ministack.app)
     sqs._receive_messages_for_esm = gathered
-    iam_actions._lambda_action = with_mapping_actions(iam_actions._lambda_action)
+    iam_actions.extract_iam_action = as_on_aws(iam_actions.extract_iam_action)
     sys.exit(ministack.main())

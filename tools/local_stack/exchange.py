@@ -8,11 +8,9 @@ from typing import Any
 
 import urllib3
 
-from .settings import Settings
 from .stack import Stack
 
 COUNTS = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed")
-API = "2026-09"
 http = urllib3.PoolManager(retries=False, timeout=30.0)
 
 
@@ -52,16 +50,21 @@ def waiting(stack: Stack) -> int:
 
 def contacts(stack: Stack) -> list[Contact]:
     """All contacts, by address."""
-    return sorted(_contacts(stack).values(), key=lambda contact: contact.email)
+    found = [_contact(one["properties"]) for one in simulator(stack, "GET", "state")["contacts"]]
+    return sorted(found, key=lambda contact: contact.email)
 
 
 def deals(stack: Stack) -> list[Deal]:
     """All deals, by order."""
-    people = _contacts(stack)
-    found = _objects(stack, "deals", "dealname,dealstage,amount,currency,woocommerce_order_id")
-    linked = _linked(stack, [one["id"] for one in found])
-    made = [_deal(one["properties"], [people[who].email for who in linked.get(one["id"], ())]) for one in found]
-    return sorted(made, key=lambda deal: int(deal.order))
+    state = simulator(stack, "GET", "state")
+    emails = {one["id"]: one["properties"]["email"] for one in state["contacts"]}
+    found = [_deal(one["properties"], [emails[who] for who in one["contacts"]]) for one in state["deals"]]
+    return sorted(found, key=lambda deal: int(deal.order))
+
+
+def simulator(stack: Stack, method: str, path: str, json: Any = None) -> Any:
+    """Look at or change the simulated HubSpot."""
+    return http.request(method, f"{stack.hubspot_url}/_simulator/{path}", json=json).json()
 
 
 def dead_letters(stack: Stack) -> list[dict[str, str]]:
@@ -73,33 +76,13 @@ def dead_letters(stack: Stack) -> list[dict[str, str]]:
     return [{name: value["StringValue"] for name, value in attributes.items()} for attributes in found]
 
 
-def _contacts(stack: Stack) -> dict[str, Contact]:
-    found = _objects(stack, "contacts", "email,firstname,lastname,city,country,woocommerce_customer_id")
-    return {one["id"]: _contact({name: value or "" for name, value in one["properties"].items()}) for one in found}
+def _contact(has: Mapping[str, str | None]) -> Contact:
+    email, first, last, city, country, customer = (
+        has.get(name) or "" for name in ("email", "firstname", "lastname", "city", "country", "woocommerce_customer_id")
+    )
+    return Contact(email, f"{first} {last}".strip(), city, country, customer)
 
 
-def _contact(it: Mapping[str, str]) -> Contact:
-    name = f"{it.get('firstname', '')} {it.get('lastname', '')}".strip()
-    customer = it.get("woocommerce_customer_id", "")
-    return Contact(it["email"], name, it.get("city", ""), it.get("country", ""), customer)
-
-
-def _deal(it: Mapping[str, str], emails: Iterable[str]) -> Deal:
+def _deal(has: Mapping[str, str], emails: Iterable[str]) -> Deal:
     contact = ", ".join(sorted(emails))
-    return Deal(it["woocommerce_order_id"], it["dealname"], it["dealstage"], it["amount"], it["currency"], contact)
-
-
-def _objects(stack: Stack, kind: str, properties: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = _call(stack, "GET", f"/crm/objects/{API}/{kind}?limit=100&properties={properties}")
-    return found
-
-
-def _linked(stack: Stack, deal_ids: list[str]) -> dict[str, list[str]]:
-    asked = {"inputs": [{"id": one} for one in deal_ids]}
-    found = _call(stack, "POST", f"/crm/associations/{API}/deals/contacts/batch/read", json=asked)
-    return {one["from"]["id"]: [str(to["toObjectId"]) for to in one["to"]] for one in found}
-
-
-def _call(stack: Stack, method: str, path: str, **arguments: Any) -> Any:
-    headers = {"Authorization": f"Bearer {Settings.hubspot_token}"}
-    return http.request(method, stack.hubspot_url + path, headers=headers, **arguments).json()["results"]
+    return Deal(has["woocommerce_order_id"], has["dealname"], has["dealstage"], has["amount"], has["currency"], contact)

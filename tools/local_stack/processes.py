@@ -69,6 +69,8 @@ def tail(log: Path, lines: int = 20) -> str:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.stdin:
+        process.stdin.close()
     for number in (signal.SIGTERM, signal.SIGKILL):
         with suppress(ProcessLookupError):
             killpg(process.pid, number)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 TIMEOUT = 60.0  # seconds; everything here takes a few
+PAUSE = 0.1  # seconds between two questions
 
 
 class StepFailed(Exception):
@@ -26,10 +27,15 @@ def step(label: str) -> Iterator[None]:
     print(f"{time.monotonic() - started:4.1f} s", flush=True)
 
 
-def wait_until(done: Callable[[], bool], otherwise: str, *, timeout: float = TIMEOUT, pause: float = 0.1) -> None:
-    """Ask until it is so; StepFailed with `otherwise` if that takes too long."""
-    deadline = time.monotonic() + timeout
+def wait_until(done: Callable[[], bool], otherwise: str, *, timeout: float = TIMEOUT) -> None:
+    """Ask until it is so, a dot for every second; StepFailed with `otherwise` if that takes too long."""
+    started = time.monotonic()
+    dots = 0
     while not done():
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - started
+        if waited > timeout:
             raise StepFailed(otherwise)
-        time.sleep(pause)
+        if waited >= dots + 1:
+            print(".", end="", flush=True)
+            dots += 1
+        time.sleep(PAUSE)

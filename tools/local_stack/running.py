@@ -16,7 +16,7 @@ from tools.hubspot_simulator.provision import provision
 from tools.hubspot_simulator.server import running as serving
 
 from . import environment
-from .deployment import EMULATOR_PYTHON, build, deploy
+from .deployment import EMULATOR_PYTHON, SAM, build, deploy
 from .processes import HOST, child, free_port, tail
 from .progress import StepFailed, step, wait_until
 from .settings import Settings
@@ -28,6 +28,9 @@ EMULATOR = Path(__file__).with_name("emulator.py")
 @contextmanager
 def running(settings: Settings) -> Iterator[tuple[Stack, Popen[bytes]]]:
     """The stack for the length of the block, and the process it lives in. StepFailed says why it does not start."""
+    for program in (SAM, EMULATOR_PYTHON):
+        if not program.exists():
+            raise StepFailed(f"{program} is missing: run `make install` first")
     with ExitStack() as started:
         started.enter_context(_alone(settings.state))
         port = free_port(settings.port, "LOCAL_PORT")

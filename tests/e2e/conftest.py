@@ -1,0 +1,28 @@
+"""The deployed template in an emulated AWS, once for all tests; functions may do only what it allows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tools.local_stack import exchange
+from tools.local_stack.running import running
+from tools.local_stack.settings import Settings
+from tools.local_stack.stack import Stack
+
+
+@pytest.fixture(scope="session")
+def running_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    state = tmp_path_factory.mktemp("stack")
+    with running(Settings(state=state, port=0, simulator_port=0, enforce_iam=True)) as (stack, _):
+        yield stack
+
+
+@pytest.fixture
+def stack(running_stack: Stack) -> Stack:
+    """With an empty HubSpot and empty queues."""
+    exchange.simulator(running_stack, "POST", "reset", {"provisioned": True})
+    running_stack.client("sqs").purge_queue(QueueUrl=running_stack.dlq_url)
+    assert exchange.waiting(running_stack) == 0, "the test before left deliveries behind"
+    return running_stack

@@ -1,0 +1,122 @@
+"""From the store's request to the record in HubSpot, through the deployed template."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.deliveries import SECRET, Captured, delivery
+from tools.local_stack import exchange
+from tools.local_stack.exchange import Contact, Deal
+from tools.local_stack.progress import wait_until
+from tools.local_stack.stack import Stack
+from woohub import webhooks
+
+ORDER = delivery(93)
+DEAL = Deal(
+    "46", "WooCommerce Order #46 - New Account", "newly_created_order", "39.98", "USD", "acc1795473865@shop.example"
+)
+CONTACT = Contact("acc1795473865@shop.example", "New Account", "New York", "US", "6")
+
+
+def send(stack: Stack, one: Captured) -> int:
+    return exchange.send(stack, one.headers, one.body)
+
+
+def signed(one: Captured, **changes: Any) -> tuple[dict[str, str], bytes]:
+    """The delivery with other contents, as the store would sign them."""
+    body = json.dumps(one.payload | changes).encode()
+    headers = {name: value for name, value in one.headers.items() if name != "Content-Length"}
+    return headers | {"X-WC-Webhook-Signature": webhooks.sign(body, SECRET)}, body
+
+
+def drain(stack: Stack) -> None:
+    wait_until(lambda: exchange.waiting(stack) == 0, f"deliveries still wait; log: {stack.log}", timeout=90)
+
+
+def breaker(stack: Stack) -> str:
+    value = stack.client("ssm").get_parameter(Name=stack.breaker_parameter)["Parameter"]["Value"]
+    return str(json.loads(value)["state"])
+
+
+def tap(stack: Stack) -> str:
+    return str(stack.client("lambda").get_event_source_mapping(UUID=stack.event_source_mapping_id)["State"])
+
+
+def test_an_order_becomes_a_deal_with_its_contact(stack: Stack) -> None:
+    assert send(stack, ORDER) == 200
+
+    drain(stack)
+    assert exchange.contacts(stack) == [CONTACT]
+    assert exchange.deals(stack) == [DEAL]
+
+
+def test_the_same_delivery_twice_makes_one_deal_and_one_contact(stack: Stack) -> None:
+    send(stack, ORDER)
+    drain(stack)
+    send(stack, ORDER)
+    send(stack, ORDER)
+
+    drain(stack)
+    assert exchange.contacts(stack) == [CONTACT]
+    assert exchange.deals(stack) == [DEAL]
+
+
+def test_updated_before_created_makes_one_deal_with_its_contact(stack: Stack) -> None:
+    updated, created = delivery(83), delivery(84)
+    send(stack, updated)
+    drain(stack)
+    send(stack, created)
+
+    drain(stack)
+    assert [(deal.order, deal.contact) for deal in exchange.deals(stack)] == [("43", "guest.checkout@shop.example")]
+
+
+def test_a_forged_delivery_is_refused_and_not_queued(stack: Stack) -> None:
+    forged = ORDER.body.replace(b'"total":"39.98"', b'"total":"00.01"')
+    assert forged != ORDER.body
+
+    assert exchange.send(stack, ORDER.headers, forged) == 401
+
+    assert exchange.waiting(stack) == 0
+
+
+def test_the_stores_ping_is_answered_and_not_queued(stack: Stack) -> None:
+    assert send(stack, delivery(1)) == 200
+
+    assert exchange.waiting(stack) == 0
+
+
+def test_a_poisoned_order_goes_to_the_dead_letter_queue_with_its_reason_and_harms_no_other(stack: Stack) -> None:
+    exchange.send(stack, *signed(ORDER, id=47, total="39,98 €"))
+    send(stack, ORDER)
+
+    drain(stack)
+    assert exchange.deals(stack) == [DEAL]
+    (letter,) = exchange.dead_letters(stack)
+    assert letter["entity"] == "order:47"
+    assert letter["reason"].startswith("total: ")
+
+
+def test_an_order_larger_than_a_message_arrives(stack: Stack) -> None:
+    plugin_data = [{"id": 1, "key": "lines", "value": "a line of a plugin\n" * 150_000}]
+
+    assert exchange.send(stack, *signed(ORDER, meta_data=plugin_data)) == 200
+
+    drain(stack)
+    assert exchange.deals(stack) == [DEAL]
+
+
+def test_a_refused_token_closes_the_tap_and_the_governor_opens_it_again(stack: Stack) -> None:
+    exchange.simulator(stack, "POST", "faults", {"status": 401})
+    send(stack, ORDER)
+    wait_until(lambda: tap(stack) == "Disabled", "the breaker does not open", timeout=30)
+    assert breaker(stack) == "open"
+
+    exchange.simulator(stack, "DELETE", "faults")
+    stack.client("lambda").invoke(FunctionName=stack.governor_function)  # as the schedule does every minute
+
+    assert (breaker(stack), tap(stack)) == ("closed", "Enabled")
+    drain(stack)
+    assert exchange.deals(stack) == [DEAL]
+    assert exchange.dead_letters(stack) == []
