@@ -34,8 +34,8 @@ check: .venv/ready .venv-sam/ready ## Format, lint, types, spelling, template
 	.venv/bin/codespell
 	$(LOCAL) $(SAM) validate --lint
 
-test: install ## Pass all tests
-	$(LOCAL) .venv/bin/pytest
+test: install ## Pass all tests (PYTEST="-k breaker" for some)
+	$(LOCAL) .venv/bin/pytest --numprocesses auto --dist loadgroup $(PYTEST)
 
 demo: install ## Show it: the deployed stack on this machine, real deliveries, the result
 	@$(LOCAL) .venv/bin/python -m tools.local_stack demo

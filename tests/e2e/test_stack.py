@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from tests.deliveries import SECRET, Captured, delivery
 from tools.local_stack import exchange
 from tools.local_stack.exchange import Contact, Deal
 from tools.local_stack.progress import wait_until
 from tools.local_stack.stack import Stack
 from woohub import webhooks
+
+pytestmark = pytest.mark.xdist_group("e2e")  # one stack for all, in one process
 
 ORDER = delivery(93)
 DEAL = Deal(

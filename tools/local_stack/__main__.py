@@ -6,6 +6,7 @@ import argparse
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from subprocess import Popen
 from types import FrameType
@@ -31,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(number, _stop)
     end_with_make()
     try:
-        settings = Settings.from_environment(os.environ)
+        settings = replace(Settings.from_environment(os.environ), state=options.state.absolute())
         environment.forget_aws()
         return int(options.command(settings))
     except (StepFailed, InvalidSetting) as error:
@@ -58,9 +59,9 @@ def up(settings: Settings) -> int:
     return 0
 
 
-def show(_settings: Settings) -> int:
+def show(settings: Settings) -> int:
     """The demo, whatever a .env says: it never writes to a real HubSpot."""
-    return demo()
+    return demo(settings.state / "demo")
 
 
 def _wait(emulator: Popen[bytes], log: Path) -> None:
@@ -76,6 +77,7 @@ def _stop(_number: int, _frame: FrameType | None) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tools.local_stack", description=__doc__)
+    parser.add_argument("--state", type=Path, default=Settings.state, help="folder of its files")
     commands = parser.add_subparsers(required=True)
     commands.add_parser("up", help="run until interrupted").set_defaults(command=up)
     commands.add_parser("demo", help="send sample deliveries and show the result").set_defaults(command=show)

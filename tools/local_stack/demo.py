@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -30,9 +32,9 @@ class Result:
     dead_letters: list[dict[str, str]]
 
 
-def demo() -> int:
+def demo(state: Path) -> int:
     """A fresh stack against a simulated HubSpot; 0 if all is as expected, else StepFailed."""
-    settings = Settings(state=Settings.state / "demo", port=0, simulator_port=0, enforce_iam=True)
+    settings = Settings(state=state, port=0, simulator_port=0, enforce_iam=True)
     sent = samples.samples(settings.webhook_secret)
     with running(settings) as (stack, _):
         result = _played(stack, sent)
@@ -58,19 +60,17 @@ def differences(sent: list[Sample], result: Result) -> Iterator[str]:
     for one, status in zip(sent, result.answers, strict=True):
         if status != one.answer:
             yield f"{one.what}: answered {status} instead of {one.answer}"
-    yield from _set_differences("contact", samples.CONTACTS, {contact.email for contact in result.contacts})
-    yield from _set_differences("deal", samples.DEALS, set(result.deals))
-    yield from _set_differences(
-        "dead letter", {samples.POISONED}, {one.get("entity", "?") for one in result.dead_letters}
-    )
+    yield from _compared("contact", samples.CONTACTS, [contact.email for contact in result.contacts])
+    yield from _compared("deal", samples.DEALS, result.deals)
+    yield from _compared("dead letter", [samples.POISONED], [one.get("entity", "?") for one in result.dead_letters])
     if not all(one.get("reason") for one in result.dead_letters):
         yield "a dead letter has no reason"
 
 
-def _set_differences(what: str, expected: Iterable[object], found: Iterable[object]) -> Iterator[str]:
-    expected, found = set(expected), set(found)
-    yield from (f"{what} missing: {one}" for one in expected - found)
-    yield from (f"{what} too many: {one}" for one in found - expected)
+def _compared(what: str, expected: Iterable[object], found: Iterable[object]) -> Iterator[str]:
+    must, has = Counter(expected), Counter(found)
+    yield from (f"{what} missing: {one}" for one in must - has)
+    yield from (f"{what} too many: {one}" for one in has - must)
 
 
 def _show(sent: list[Sample], result: Result) -> None:

@@ -32,7 +32,7 @@ def running(settings: Settings) -> Iterator[tuple[Stack, Popen[bytes]]]:
         if not program.exists():
             raise StepFailed(f"{program} is missing: run `make install` first")
     with ExitStack() as started:
-        started.enter_context(_alone(settings.state))
+        started.enter_context(alone(settings.state))
         port = free_port(settings.port, "LOCAL_PORT")
         simulator_port = 0 if settings.hubspot_url else free_port(settings.simulator_port, "HUBSPOT_SIMULATOR_PORT")
         with step("Build for this machine"):
@@ -47,7 +47,7 @@ def running(settings: Settings) -> Iterator[tuple[Stack, Popen[bytes]]]:
 
 
 @contextmanager
-def _alone(state: Path) -> Iterator[None]:
+def alone(state: Path) -> Iterator[None]:
     """Hold the folder: its files are those of one stack."""
     (state / "tmp").mkdir(parents=True, exist_ok=True)
     with (state / "lock").open("a+") as lock:

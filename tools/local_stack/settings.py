@@ -34,8 +34,8 @@ class Settings:
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], env_file: Path = ROOT / ".env") -> Settings:
         """Settings by their documented names; the environment wins over the file, and empty counts as not given."""
-        from_file = dotenv_values(env_file, interpolate=False)
-        given = {name: value for name, value in {**from_file, **environ}.items() if value}
+        sources = (dotenv_values(env_file, interpolate=False), environ)
+        given = {name: value for source in sources for name, value in source.items() if value}
         return cls(
             port=_port(given, "LOCAL_PORT", cls.port),
             simulator_port=_port(given, "HUBSPOT_SIMULATOR_PORT", cls.simulator_port),

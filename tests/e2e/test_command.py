@@ -1,0 +1,84 @@
+"""The commands behind `make local` and `make demo`, as processes of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tools.local_stack.demo import demo
+from tools.local_stack.settings import ROOT
+
+pytestmark = pytest.mark.xdist_group("e2e")
+
+HUBSPOT = "http://127.0.0.1:9"  # nothing listens there, and nothing may be called
+
+
+@contextmanager
+def local_stack(state: Path) -> Iterator[subprocess.Popen[str]]:
+    variables = {"LOCAL_PORT": "0", "HUBSPOT_API_URL": HUBSPOT, "AWS_PROFILE": "of-somebody"}
+    process = subprocess.Popen(  # noqa: S603
+        [sys.executable, "-m", "tools.local_stack", "--state", str(state), "up"],
+        env=os.environ | variables,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+def until_ready(process: subprocess.Popen[str]) -> list[str]:
+    assert process.stdout
+    lines = []
+    for line in process.stdout:
+        lines.append(line.rstrip())
+        if lines[-1] == "ready":
+            return lines
+    raise AssertionError("\n".join(lines))
+
+
+def listens(url: str) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((urlsplit(url).hostname, urlsplit(url).port)) == 0
+
+
+def test_the_stack_stays_until_it_is_interrupted_and_leaves_nothing(tmp_path: Path) -> None:
+    with local_stack(tmp_path) as first:
+        printed = until_ready(first)
+        stack = json.loads((tmp_path / "stack.json").read_text())
+        assert f"webhook url: {stack['webhook_url']}" in printed
+        assert listens(stack["aws_endpoint_url"])
+        assert stack["hubspot_url"] == HUBSPOT
+        assert any("woohub setup --stack local" in line for line in printed)
+
+        with local_stack(tmp_path) as second:
+            said, _ = second.communicate(timeout=60)
+        assert second.returncode == 1
+        assert f"running already on {stack['aws_endpoint_url']}" in said
+
+        first.send_signal(signal.SIGINT)
+        assert first.wait(timeout=60) == 0
+    assert not listens(stack["aws_endpoint_url"])
+    assert not (tmp_path / "stack.json").exists()
+
+
+def test_the_demo_ends_as_it_must(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert demo(tmp_path) == 0
+
+    shown = capsys.readouterr().out
+    assert "WooCommerce Order #43 - Guest Checkout" in shown
+    assert "total: must be a plain decimal number" in shown

@@ -1,0 +1,150 @@
+"""The local stack's own rules; that it runs is proven in tests/e2e."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools.local_stack import environment, samples
+from tools.local_stack.demo import Result, differences
+from tools.local_stack.exchange import Contact
+from tools.local_stack.processes import child, free_port, run
+from tools.local_stack.progress import StepFailed, step, wait_until
+from tools.local_stack.running import alone
+from tools.local_stack.settings import InvalidSetting, Settings
+
+AS_EXPECTED = Result(
+    answers=[one.answer for one in samples.samples("lab-secret")],
+    contacts=[Contact(email, "", "", "", "") for email in sorted(samples.CONTACTS)],
+    deals=list(samples.DEALS),
+    dead_letters=[{"entity": samples.POISONED, "reason": "total: no number"}],
+)
+
+
+def settings(environ: dict[str, str], env_file: Path, text: str = "") -> Settings:
+    env_file.write_text(text, encoding="utf-8")
+    return Settings.from_environment(environ, env_file)
+
+
+def test_nothing_given_is_the_simulated_hubspot_on_the_documented_ports(tmp_path: Path) -> None:
+    assert settings({}, tmp_path / ".env") == Settings()
+
+
+def test_the_environment_wins_over_the_file_and_empty_is_not_given(tmp_path: Path) -> None:
+    found = settings(
+        {"LOCAL_PORT": "5000", "HUBSPOT_API_KEY": ""}, tmp_path / ".env", "LOCAL_PORT=6000\nHUBSPOT_API_KEY=pat-1\n"
+    )
+
+    assert (found.port, found.hubspot_token) == (5000, "pat-1")
+
+
+def test_a_secret_in_the_file_is_taken_as_it_is(tmp_path: Path) -> None:
+    found = settings({}, tmp_path / ".env", "WOO_COMMERCE_WEBHOOK_SECRET='a b$HOME=${HOME}#\"c'\n")
+
+    assert found.webhook_secret == 'a b$HOME=${HOME}#"c'
+
+
+@pytest.mark.parametrize("port", ["http", "-1", "65536", "80 80", "٤"])
+def test_a_port_that_is_none_is_named(tmp_path: Path, port: str) -> None:
+    with pytest.raises(InvalidSetting, match="LOCAL_PORT"):
+        settings({"LOCAL_PORT": port}, tmp_path / ".env")
+
+
+def test_nothing_of_the_persons_aws_account_reaches_a_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_SQS", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, "of-somebody")
+    monkeypatch.setenv("HUBSPOT_API_KEY", "of-somebody")
+
+    emulator = environment.for_emulator(tmp_path, 4566, enforce_iam=True)
+    sam = environment.for_sam(tmp_path)
+
+    assert "of-somebody" not in {*emulator.values(), *sam.values()}
+
+
+def test_a_port_in_use_is_named_and_so_is_what_chooses_another() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        with pytest.raises(StepFailed, match=rf"port {port} .*LOCAL_PORT={port + 1}"):
+            free_port(port, "LOCAL_PORT")
+
+
+def test_a_second_stack_in_the_same_folder_is_refused(tmp_path: Path) -> None:
+    with alone(tmp_path), pytest.raises(StepFailed, match=f"running already.*kill {os.getpid()}"), alone(tmp_path):
+        pass
+
+
+def test_a_folder_is_free_again_afterwards(tmp_path: Path) -> None:
+    with alone(tmp_path):
+        pass
+
+    with alone(tmp_path):
+        assert (tmp_path / "lock").exists()
+
+
+def test_a_child_ends_with_its_own_children_when_something_fails(tmp_path: Path) -> None:
+    held = "lock = open('held', 'w'); fcntl.flock(lock, fcntl.LOCK_EX)"
+    grandchild = "subprocess.Popen(['sleep', '60'], pass_fds=[lock.fileno()])"
+    program = f"import fcntl, subprocess, time; {held}; {grandchild}; print('up', flush=True); time.sleep(60)"
+
+    def fail_while_it_runs() -> None:
+        log = tmp_path / "log"
+        command = [sys.executable, "-c", program]
+        with child(command, environment={"PATH": os.environ["PATH"]}, folder=tmp_path, log=log):
+            wait_until(lambda: "up" in log.read_text(), "it does not start")
+            raise StepFailed("something")
+
+    with pytest.raises(StepFailed, match="something"):
+        fail_while_it_runs()
+
+    with (tmp_path / "held").open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # free only when both have ended
+
+
+def test_a_command_that_fails_is_told_with_the_end_of_its_output(tmp_path: Path) -> None:
+    program = "import sys; print(*range(100), sep='\\n'); sys.exit(3)"
+
+    with pytest.raises(StepFailed, match=r"exit code 3:\n\n80\n(.*\n)*99\n\nAll of it: .*log"):
+        run([sys.executable, "-c", program], environment={}, folder=tmp_path, log=tmp_path / "log")
+
+
+def test_waiting_ends_in_words() -> None:
+    with pytest.raises(StepFailed, match="never comes"):
+        wait_until(lambda: False, "never comes", timeout=0)
+
+
+def test_a_step_is_one_line_even_if_it_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    with step("this works"):
+        pass
+    with pytest.raises(StepFailed), step("this does not"):
+        raise StepFailed("why")
+
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.split()[:2] == ["this", "works"]
+    assert second.strip() == "this does not"
+
+
+def test_the_demo_finds_nothing_wrong_with_what_is_expected() -> None:
+    assert list(differences(samples.samples("lab-secret"), AS_EXPECTED)) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"contacts": AS_EXPECTED.contacts[1:]}, "contact missing"),
+        ({"deals": [*AS_EXPECTED.deals, AS_EXPECTED.deals[0]]}, "deal too many"),
+        ({"dead_letters": []}, "dead letter missing: order:47"),
+        ({"dead_letters": [{"entity": samples.POISONED}]}, "no reason"),
+        ({"answers": [500, *AS_EXPECTED.answers[1:]]}, "answered 500 instead of 200"),
+    ],
+    ids=["a contact lost", "a deal doubled", "the poisoned order lost", "no reason", "an error answered"],
+)
+def test_the_demo_fails_when_something_is_wrong(change: dict[str, object], said: str) -> None:
+    result = Result(**{**vars(AS_EXPECTED), **change})
+
+    assert any(said in one for one in differences(samples.samples("lab-secret"), result))

@@ -1,0 +1,107 @@
+"""What template.yaml must say for the code to work, beyond what `sam validate --lint` sees."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from woohub.settings import ConsumerSettings, GovernorSettings, IngestSettings, _Settings
+
+ROOT = Path(__file__).parents[2]
+SETTINGS = {
+    "IngestFunction": IngestSettings,
+    "ConsumerFunction": ConsumerSettings,
+    "GovernorFunction": GovernorSettings,
+}
+
+
+class Loader(yaml.SafeLoader):
+    """Reads `!Ref X` as {"Ref": "X"} and so on."""
+
+
+def _tagged(loader: Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    if isinstance(node, yaml.ScalarNode):
+        return {suffix: loader.construct_scalar(node)}
+    assert isinstance(node, yaml.SequenceNode)
+    return {suffix: loader.construct_sequence(node, deep=True)}
+
+
+Loader.add_multi_constructor("!", _tagged)
+TEMPLATE: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(encoding="utf-8"), Loader)  # noqa: S506
+RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
+FUNCTIONS = {name: one["Properties"] for name, one in RESOURCES.items() if one["Type"] == "AWS::Serverless::Function"}
+
+
+def statements() -> Iterator[Mapping[str, Any]]:
+    """Every statement of every function's role."""
+    for function in FUNCTIONS.values():
+        for policy in function.get("Policies", []):
+            yield from policy["Statement"]
+    for one in RESOURCES.values():
+        if one["Type"] == "AWS::IAM::Policy":
+            yield from one["Properties"]["PolicyDocument"]["Statement"]
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_every_setting_without_a_default_is_given(name: str) -> None:
+    settings: type[_Settings] = SETTINGS[name]
+    given = dict.fromkeys(FUNCTIONS[name]["Environment"]["Variables"], "1")
+
+    settings.from_env(given)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_function_logs_to_a_group_of_its_own_that_forgets(name: str) -> None:
+    group = RESOURCES[FUNCTIONS[name]["LoggingConfig"]["LogGroup"]["Ref"]]
+
+    assert group["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+@pytest.mark.parametrize("name", [*FUNCTIONS, "DependenciesLayer", "SharedLayer"])
+def test_everything_is_built_without_docker_and_without_lambdas_python(name: str) -> None:
+    assert RESOURCES[name]["Metadata"]["BuildMethod"] == "makefile"
+    assert f"build-{name}" in (ROOT / "packaging" / "Makefile").read_text(encoding="utf-8")
+
+
+def test_the_artifacts_are_made_for_the_runtime_and_architecture_they_run_on() -> None:
+    makefile = (ROOT / "packaging" / "Makefile").read_text(encoding="utf-8")
+    made_for = dict(re.findall(r"^(RUNTIME|ARCHITECTURE) :?\??= ([\w.]+)", makefile, re.MULTILINE))
+
+    assert "python" + made_for["RUNTIME"] == TEMPLATE["Globals"]["Function"]["Runtime"]
+    assert made_for["ARCHITECTURE"] == TEMPLATE["Parameters"]["Architecture"]["Default"]
+
+
+def test_a_message_stays_hidden_for_six_times_the_consumers_timeout() -> None:
+    hidden = RESOURCES["DeliveryQueue"]["Properties"]["VisibilityTimeout"]
+
+    assert hidden >= 6 * FUNCTIONS["ConsumerFunction"]["Timeout"]
+
+
+def test_a_dead_letter_outlives_the_queue_it_came_from() -> None:
+    kept, dead = (
+        RESOURCES[name]["Properties"]["MessageRetentionPeriod"] for name in ("DeliveryQueue", "DeadLetterQueue")
+    )
+
+    assert dead > kept
+
+
+def test_only_what_knows_no_resource_is_allowed_on_all() -> None:
+    on_all = [one["Action"] for one in statements() if one["Resource"] == "*"]
+
+    assert on_all == ["lambda:ListEventSourceMappings"]
+
+
+def test_no_statement_allows_more_actions_than_it_names() -> None:
+    actions = [
+        action
+        for one in statements()
+        for action in ([one["Action"]] if isinstance(one["Action"], str) else one["Action"])
+    ]
+
+    assert actions
+    assert not [action for action in actions if "*" in action]
