@@ -20,9 +20,10 @@ from tests.model.shop import Request
 from tests.model.sqs import Queue, SqsClient
 from tests.model.world import World
 from tools.hubspot_simulator import DEFAULT_TOKEN, InProcessTransport, SimulatedPortal, create_app, provision
-from woohub import deadletters, mapping, messages, webhooks
+from woohub import deadletters, mapping, messages
 from woohub.breaker import Breaker, BreakerParameter, EventSourceMapping, govern, mapping_id
 from woohub.consumer import Consumer
+from woohub.errors import Fault
 from woohub.hubspot import HubSpot
 from woohub.portal import Portal
 from woohub.settings import HubSpotToken, Secret
@@ -95,6 +96,7 @@ class Plant:
     ended: dict[Key, Outcome] = field(default_factory=dict)  # what became of each delivery
     warnings: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     alarms: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)  # bugs that the consumer caught
     invocations: int = 0
     crashed: int = 0
     longest: float = 0.0  # seconds of an invocation
@@ -139,8 +141,8 @@ class Plant:
 
     def reconcile(self, topic: str, thing: Mapping[str, Any]) -> None:
         """What the sweep does with an entity it fetched: on the queue, received now."""
-        body = json.dumps(thing).encode()
-        delivery = webhooks.identify(Delivery(topic, body, self.world.ms(), source="reconcile"))
+        entity = f"{topic.partition('.')[0]}:{thing['id']}"
+        delivery = Delivery(topic, json.dumps(thing).encode(), self.world.ms(), entity, "https://shop.example/")
         self.sqs.send_message(QueueUrl=QUEUE, **messages.to_sqs(delivery))
         self.accepted.append(Accepted(key_of(delivery), topic, dict(thing), delivery.received_ms))
 
@@ -257,6 +259,8 @@ class Process:
         return self._consumer.consume(event["Records"])
 
     def _report(self, outcome: Outcome) -> None:
+        if isinstance(outcome.error, Fault):
+            self._plant.faults.append(str(outcome.error))
         if isinstance(outcome.message.delivery, Delivery) and outcome.verdict is not Verdict.RETRY:
             self._plant.ended[key_of(outcome.message.delivery)] = outcome
 

@@ -46,7 +46,7 @@ class Reference:
     contacts: dict[str, Values] = field(default_factory=dict)
     deals: dict[str, Values] = field(default_factory=dict)
     belongs: dict[str, set[str]] = field(default_factory=dict)
-    ties: set[str] = field(default_factory=set)  # what depends on the order of receipt within a second
+    doubtful: set[str] = field(default_factory=set)  # told by receipt only: ties within a second, undated trash
 
     def problems(self, portal: Any) -> dict[str, list[str]]:
         """What is wrong in a simulated portal: entity to complaints."""
@@ -142,7 +142,7 @@ def _contact(email: str, captures: list[Capture], made: Reference) -> None:
     }
     seconds = {(one.entity, one.captured, one.modified) for one in captures}
     if len(last) > 1 or len({(one.entity, one.modified, str(one.values)) for one in captures}) > len(seconds):
-        made.ties.add(f"contact {email}")
+        made.doubtful.add(f"contact {email}")
 
 
 def _allowed(newest: Capture, name: str, captures: list[Capture]) -> set[str]:
@@ -159,7 +159,7 @@ def _version(one: Accepted) -> tuple[str, int]:
 
 def _deal(key: str, seen: list[Accepted], made: Reference) -> None:
     """The newest state; a restore undoes whatever trash was received before it."""
-    restored = max((one.received_ms for one in seen if one.topic == "order.restored"), default=0)
+    restored = max((one.received_ms for one in seen if _alive(one)), default=0)
     counted = [one for one in seen if one.topic != "order.deleted" or one.received_ms > restored]
     counted.sort(key=_version)
     bodies = [one.body for one in counted if one.topic != "order.deleted"]
@@ -173,7 +173,12 @@ def _deal(key: str, seen: list[Accepted], made: Reference) -> None:
     made.belongs[key] = _belongs([body["billing"]["email"].lower() for body in bodies])
     states = {(body["date_modified_gmt"], str(body)) for body in bodies}
     if len(states) > len({modified for modified, _ in states}) or any(one.topic == "order.deleted" for one in seen):
-        made.ties.add(f"deal {key}")
+        made.doubtful.add(f"deal {key}")
+
+
+def _alive(one: Accepted) -> bool:
+    """Whether it proves that the order was not in the trash, whatever was said before."""
+    return one.topic == "order.restored" or (one.topic == "order.swept" and one.body["status"] != "trash")
 
 
 def _belongs(emails: list[str]) -> set[str]:

@@ -1,0 +1,14 @@
+"""Shows the figures of the gate's runs at the end of a test session."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line per run."""
+    reports = [one for name in ("passed", "failed") for one in terminalreporter.stats.get(name, [])]
+    shown = [(one.nodeid, dict(one.user_properties)) for one in reports]
+    for node, properties in sorted(shown):
+        if "figures" in properties:
+            terminalreporter.write_line(f"{node.rpartition('::')[2]}: {properties['figures']}")

@@ -1,0 +1,141 @@
+"""Requests that are no order or customer to be written: noise, and poison that must end in the dead-letter queue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tests.model.shop import Request, Shop
+from tools.hubspot_simulator import SimulatedPortal
+from tools.hubspot_simulator.definitions import DEALS, Option
+from tools.hubspot_simulator.settings import RequiredProperties
+
+FIRST_ID = 80_000  # of everything strange; the store's own numbers are below
+
+Body = dict[str, Any]
+
+
+def order(number: int, **changes: Any) -> Body:
+    """An order; `billing` changes are merged into its address."""
+    billing = {
+        "first_name": "Pat",
+        "last_name": "Poe",
+        "address_1": "1 Side St",
+        "city": "Anytown",
+        "state": "CA",
+        "postcode": "90210",
+        "country": "US",
+        "email": f"strange{number}@mail.example",
+        "phone": "",
+    }
+    body = {
+        "id": number,
+        "status": "processing",
+        "currency": "USD",
+        "total": "10.00",
+        "customer_id": 0,
+        "date_created_gmt": "2026-11-23T22:40:00",
+        "date_modified_gmt": "2026-11-23T22:40:00",
+        "line_items": [{"id": 1, "name": "Anvil"}],
+    }
+    return body | changes | {"billing": billing | changes.get("billing", {})}
+
+
+def customer(number: int, **changes: Any) -> Body:
+    """A customer's account."""
+    body = {
+        "id": number,
+        "email": f"strange{number}@mail.example",
+        "role": "customer",
+        "first_name": "Pat",
+        "last_name": "Poe",
+        "date_modified_gmt": "2026-11-23T22:40:00",
+    }
+    return body | {"billing": order(number)["billing"]} | changes
+
+
+def noise(shop: Shop) -> list[tuple[Request, str]]:
+    """Requests that lead to nothing, with the kind of each."""
+    view = {"code": "woocommerce_rest_cannot_view", "message": "Sorry, you cannot…", "data": {"status": 401}}
+    gone = {"code": "woocommerce_rest_shop_order_invalid_id", "message": "Invalid ID.", "data": {"status": 404}}
+    ping = Request({"Content-Type": "application/x-www-form-urlencoded"}, b"webhook_id=3")
+    cut = shop.carried("order.updated", shop.signed("order.updated", order(80_001)).body[:-20])
+    return [
+        (ping, "noise"),
+        (shop.signed("order.updated", view), "noise"),
+        (shop.signed("order.updated", gone), "noise"),
+        (cut, "noise"),
+        (shop.signed("action.woocommerce_anything", {"action": "woocommerce_anything", "arg": 1}), "noise"),
+        (shop.signed("order.updated", order(80_002, status="checkout-draft")), "noise"),
+        (shop.signed("customer.created", customer(80_003, role="editor")), "noise"),
+        (shop.signed("order.deleted", {"id": 80_004}), "noise"),
+        (replace(ping, body=b"webhook_id=3&more=1"), "stranger"),
+    ]
+
+
+@dataclass(frozen=True)
+class Poison:
+    """A record that cannot be written while its cause lasts, and a word of the reason that an operator needs."""
+
+    entity: str
+    topic: str
+    body: Body
+    word: str
+
+
+def payloads() -> list[Poison]:
+    """What the store, or a plugin of it, sends wrong."""
+    return [
+        Poison("order:90001", "order.created", order(90_001, total="12,50"), "total"),
+        Poison("order:90002", "order.created", order(90_002, status=" "), "status"),
+        Poison("order:90003", "order.created", order(90_003, date_modified_gmt="2026-02-30T10:00:00"), "date_modified"),
+        Poison("order:90004", "order.created", order(90_004, date_created_gmt=None), "date_created"),
+        Poison("customer:90005", "customer.created", customer(90_005, email="not an address"), "email"),
+    ]
+
+
+def refusals() -> list[Poison]:
+    """What HubSpot refuses in a `spoilt` portal."""
+    return [
+        Poison("order:90011", "order.created", order(90_011, currency="XTS"), "description"),
+        Poison("order:90012", "order.created", order(90_012, total="0.01"), "dealtype"),
+        Poison("order:90013", "order.created", order(90_013, billing={"country": "AQ"}), "company"),
+        Poison("order:90014", "order.created", order(90_014, billing={"city": "Erewhon"}), "jobtitle"),
+        Poison("order:90015", "order.created", order(90_015, billing={"state": "ZZ"}), "mobilephone"),
+        Poison("customer:90016", "customer.created", customer(90_016, email="pat@shop.invalid"), "address"),
+        Poison("order:90017", "order.created", order(90_017, currency="XAF"), "XAF"),
+        Poison("order:90018", "order.created", order(90_018, status="lent"), "hubspot_owner_id"),
+        Poison("order:90019", "order.created", order(90_019, billing={"last_name": "Null"}), "lifecyclestage"),
+        Poison("order:90020", "order.created", order(90_020, line_items=[{"name": "Zeppelin"}]), "hs_priority"),
+    ]
+
+
+RULES = (
+    RequiredProperties("deals", ("description",), {"currency": "XTS"}),
+    RequiredProperties("deals", ("dealtype",), {"amount": "0.01"}),
+    RequiredProperties("deals", ("hubspot_owner_id",), {"woocommerce_order_status": "lent"}),
+    RequiredProperties("deals", ("hs_priority",), {"associated_products": "Zeppelin"}),
+    RequiredProperties("contacts", ("company",), {"country": "AQ"}),
+    RequiredProperties("contacts", ("jobtitle",), {"city": "Erewhon"}),
+    RequiredProperties("contacts", ("mobilephone",), {"state": "ZZ"}),
+    RequiredProperties("contacts", ("lifecyclestage",), {"lastname": "Null"}),
+)
+CURRENCIES = ("USD", "EUR", "GBP", "XTS")
+
+
+def spoil(portal: SimulatedPortal) -> None:
+    """An administrator's well-meant rules, and a `currency` property with a choice of options."""
+    portal.change_settings({"rules": RULES})
+    _currencies(portal, *CURRENCIES)
+
+
+def mend(portal: SimulatedPortal) -> None:
+    """Take back what `spoil` did; and HubSpot learns of a new top-level domain."""
+    portal.change_settings({"rules": (), "unknown_tlds": ()})
+    _currencies(portal, *CURRENCIES, "XAF")
+
+
+def _currencies(portal: SimulatedPortal, *codes: str) -> None:
+    definition = portal.schema.properties[DEALS.id]["currency"]
+    definition.type, definition.field_type = "enumeration", "select"
+    definition.options = [Option(code, code) for code in codes]
