@@ -49,18 +49,21 @@ def _wait(seconds: float, stopping: threading.Event, *, gone: Callable[[], bool]
         pass
 
 
-class Server:
-    """A portal behind a port; `url` is where. Port 0 takes any free one. Raises PortInUse."""
+class AppServer:
+    """An app behind a port; `url` is where. Port 0 takes any free one. Raises PortInUse."""
 
-    def __init__(self, portal: SimulatedPortal, *, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(self, app: Wsgi, *, host: str = "127.0.0.1", port: int = 0) -> None:
         logging.getLogger("waitress").setLevel(logging.CRITICAL)  # half an answer is what a fault asked for
         listener = _listen(host, port)
         self.url = f"http://{host}:{listener.getsockname()[1]}"
         self._stopping = threading.Event()
         self._sockets: dict[int, Any] = {}
-        app = trouble(create_app(portal).wsgi_app, self._stopping)
         self._server: Any = create_server(
-            app, map=self._sockets, sockets=[listener], threads=THREADS, channel_request_lookahead=1
+            trouble(app, self._stopping),
+            map=self._sockets,
+            sockets=[listener],
+            threads=THREADS,
+            channel_request_lookahead=1,
         )
 
     def run(self) -> None:
@@ -76,11 +79,24 @@ class Server:
         self._server.pull_trigger()
 
 
+class Server(AppServer):
+    """A portal behind a port."""
+
+    def __init__(self, portal: SimulatedPortal, *, host: str = "127.0.0.1", port: int = 0) -> None:
+        super().__init__(create_app(portal).wsgi_app, host=host, port=port)
+
+
 @contextmanager
 def running(portal: SimulatedPortal, port: int = 0) -> Iterator[str]:
     """Serve a portal from a thread for the length of a with block; gives its URL."""
-    server = Server(portal, port=port)
-    thread = threading.Thread(target=server.run, name="hubspot-simulator", daemon=True)
+    with in_thread(Server(portal, port=port)) as url:
+        yield url
+
+
+@contextmanager
+def in_thread(server: AppServer) -> Iterator[str]:
+    """Run a server in a thread for the length of a with block; gives its URL."""
+    thread = threading.Thread(target=server.run, name="simulator", daemon=True)
     thread.start()
     try:
         yield server.url

@@ -47,6 +47,7 @@ LONGEST_BREATH = 10.0  # seconds at most between two calls
 OLD_STORE_DAYS = 7  # how far back a store that cannot say what changed is read
 
 _SECOND = timedelta(seconds=1)
+_UNKNOWN = ("woocommerce_rest_shop_order_invalid_id", "wc_user_invalid_id", "woocommerce_rest_invalid_id")
 _MIXED_SECONDS = 7200
 _FUTURE = "2100-01-01T00:00:00"
 
@@ -257,7 +258,7 @@ class Store:
 
     def order(self, order_id: int) -> Stored | None:
         """One order in any status, trash included; None when the store has none of this id."""
-        return self._one(f"orders/{order_id}", "woocommerce_rest_shop_order_invalid_id")
+        return self._one(f"orders/{order_id}")
 
     def orders_by_id(self, ids: Iterable[int]) -> dict[int, Stored]:
         """Those of these orders that the store has, trash included, 100 per call; drafts are left out."""
@@ -295,7 +296,7 @@ class Store:
 
     def customer(self, customer_id: int) -> Stored | None:
         """One account of any role; None when the store has none of this id."""
-        return self._one(f"customers/{customer_id}", "woocommerce_rest_invalid_id")
+        return self._one(f"customers/{customer_id}")
 
     def customers_by_id(self, ids: Iterable[int]) -> dict[int, Stored]:
         """Those of these accounts that the store has, of any role, 100 per call."""
@@ -410,11 +411,11 @@ class Store:
 
     # Calling
 
-    def _one(self, path: str, unknown: str) -> Stored | None:
+    def _one(self, path: str) -> Stored | None:
         try:
             answer = self._read(f"wc/v3/{path}", {})
         except StoreRefused as error:
-            if error.status == 404 and error.code == unknown:
+            if error.status == 404 and error.code in _UNKNOWN:  # any other 404 says nothing about the order
                 return None
             raise
         return Stored(answer.text.strip().encode(), _object(answer))

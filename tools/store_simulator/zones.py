@@ -1,0 +1,59 @@
+"""Time zones of shops, written out: the same everywhere, with or without a time zone database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+HOUR = 3600
+
+
+@dataclass(frozen=True)
+class Zone:
+    """A time zone: from each moment (epoch seconds) on, so many seconds ahead of UTC."""
+
+    name: str
+    offsets: tuple[tuple[float, int], ...]
+
+    def offset(self, epoch: float) -> int:
+        """Seconds ahead of UTC."""
+        return [seconds for since, seconds in self.offsets if since <= epoch][-1]
+
+    def local(self, epoch: float) -> str:
+        """The time on the shop's wall, as WooCommerce writes it."""
+        return gmt(epoch + self.offset(epoch))
+
+    def epoch(self, local: str) -> float:
+        """When the wall showed this; the earlier time when it did twice."""
+        there = epoch(local)
+        return min(there - seconds for _, seconds in self.offsets if self.local(there - seconds) == local)
+
+
+def gmt(epoch: float) -> str:
+    """UTC as WooCommerce writes it: no zone."""
+    return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def epoch(text: str) -> float:
+    """Epoch seconds of a date; without a zone it counts as UTC."""
+    parsed = datetime.fromisoformat(text)
+    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
+
+
+FOREVER = float("-inf")
+ZONES = {
+    zone.name: zone
+    for zone in (
+        Zone("UTC", ((FOREVER, 0),)),
+        Zone("Asia/Kolkata", ((FOREVER, 5 * HOUR + HOUR // 2),)),
+        Zone(
+            "America/New_York",
+            (
+                (FOREVER, -5 * HOUR),
+                (epoch("2026-03-08T07:00:00"), -4 * HOUR),
+                (epoch("2026-11-01T06:00:00"), -5 * HOUR),
+                (epoch("2027-03-14T07:00:00"), -4 * HOUR),
+            ),
+        ),
+    )
+}
