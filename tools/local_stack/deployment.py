@@ -6,7 +6,6 @@ import json
 import platform
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from . import environment
 from .processes import run
@@ -42,6 +41,7 @@ def deploy(settings: Settings, aws: str, hubspot_url: str) -> Stack:
         f"Architecture={_ARCHITECTURE}",
         f"HubSpotApiUrl={hubspot_url}",
         f"HubSpotApiVersion={settings.hubspot_api_version}",
+        f"WebhookUrl={aws}/webhooks/woocommerce",  # what emulator.py makes of the API's long one
     )
     stack = _deployed(settings, aws)
     _reserve_concurrency(stack)
@@ -56,7 +56,6 @@ def _sam(log: Path, variables: Mapping[str, str], command: str, *arguments: str)
 def _deployed(settings: Settings, aws: str) -> Stack:
     answer = environment.client("cloudformation", aws).describe_stacks(StackName=STACK_NAME)
     outputs = {one["OutputKey"]: one["OutputValue"] for one in answer["Stacks"][0]["Outputs"]}
-    path = urlsplit(outputs["WebhookUrl"]).path.removeprefix(environment.STAGE)
     return Stack(
         stack_name=STACK_NAME,
         region=environment.REGION,
@@ -64,18 +63,21 @@ def _deployed(settings: Settings, aws: str) -> Stack:
         aws_endpoint_url=aws,
         aws_access_key_id=environment.KEY,
         aws_secret_access_key=environment.KEY,
-        webhook_url=aws + path,
+        webhook_url=outputs["WebhookUrl"],
         queue_url=outputs["QueueUrl"],
         dlq_url=outputs["DeadLetterQueueUrl"],
         hubspot_url=outputs["HubSpotApiUrl"],
         hubspot_api_version=outputs["HubSpotApiVersion"],
         webhook_secret_arn=outputs["WebhookSecretArn"],
         hubspot_secret_arn=outputs["HubSpotSecretArn"],
+        store_secret_arn=outputs["StoreSecretArn"],
         breaker_parameter=outputs["BreakerParameter"],
+        watermark_parameter=outputs["WatermarkParameter"],
         event_source_mapping_id=outputs["EventSourceMappingId"],
         ingest_function=outputs["IngestFunction"],
         consumer_function=outputs["ConsumerFunction"],
         governor_function=outputs["GovernorFunction"],
+        reconcile_function=outputs["ReconcileFunction"],
         log=str(settings.state / "emulator.log"),
     )
 
@@ -89,8 +91,10 @@ def _reserve_concurrency(stack: Stack) -> None:
 
 def _fill_secrets(stack: Stack, settings: Settings) -> None:
     secrets = stack.client("secretsmanager")
+    key = {"consumer_key": settings.store_key, "consumer_secret": settings.store_secret}
     for arn, value in (
         (stack.webhook_secret_arn, {"current": settings.webhook_secret}),
         (stack.hubspot_secret_arn, {"token": settings.hubspot_token}),
+        (stack.store_secret_arn, {"url": settings.store_url} | key),
     ):
         secrets.put_secret_value(SecretId=arn, SecretString=json.dumps(value))

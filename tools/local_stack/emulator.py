@@ -4,6 +4,7 @@
 - The webhook's URL is short and stays the same.
 - A batch gathers during its mapping's window and holds up to its batch size; MiniStack hands over ten at once at most.
 - Permissions are those of AWS: of their own for one event source mapping, none for batches of SQS requests.
+- An alarm over several metrics becomes one over the first: MiniStack refuses the whole stack otherwise.
 - It ends with its standard input: whatever happens to the process that started it, nothing is left running.
 """
 
@@ -20,6 +21,7 @@ from typing import Any
 from ministack import app as ministack
 from ministack.core import iam_actions
 from ministack.services import lambda_svc, sqs
+from ministack.services.cloudformation import provisioners
 
 _MAPPING_ACTIONS = {"GET": "lambda:GetEventSourceMapping", "PUT": "lambda:UpdateEventSourceMapping"}
 _waiting_since: dict[str, float] = {}
@@ -73,6 +75,19 @@ def as_on_aws(action_of: Callable[..., str | None]) -> Callable[..., str | None]
     return action
 
 
+def over_one_metric(record_of: Callable[[str, dict[str, Any]], Any]) -> Callable[[str, dict[str, Any]], Any]:
+    """MiniStack's record of an alarm, with the first of its metrics in place of an expression over several."""
+
+    def record(name: str, properties: dict[str, Any]) -> Any:
+        if "Metrics" in properties:
+            first = properties["Metrics"][0]["MetricStat"]
+            properties = properties | first["Metric"] | {"Period": first["Period"], "Statistic": first["Stat"]}
+            del properties["Metrics"]
+        return record_of(name, properties)
+
+    return record
+
+
 def _end_with_parent() -> None:
     sys.stdin.buffer.read()
     os.kill(os.getpid(), signal.SIGTERM)
@@ -82,5 +97,6 @@ if __name__ == "__main__":
     threading.Thread(target=_end_with_parent, daemon=True).start()
     ministack.app = fronted(ministack.app)
     sqs._receive_messages_for_esm = gathered
+    provisioners._cw_metric_alarm_record = over_one_metric(provisioners._cw_metric_alarm_record)
     iam_actions.extract_iam_action = as_on_aws(iam_actions.extract_iam_action)
     sys.exit(ministack.main())

@@ -20,7 +20,7 @@ class InvalidSetting(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """Ports: 0 takes any free one. `hubspot_url`: empty for the simulator."""
+    """Ports: 0 takes any free one. `hubspot_url`: empty for the simulator. `store_*`: empty for no store to read."""
 
     state: Path = STATE
     port: int = 4566
@@ -29,6 +29,9 @@ class Settings:
     hubspot_api_version: str = "2026-09"
     hubspot_token: str = DEFAULT_TOKEN
     webhook_secret: str = "lab-secret"  # noqa: S105  # the one of the captured deliveries
+    store_url: str = ""
+    store_key: str = ""
+    store_secret: str = ""
     enforce_iam: bool = False  # functions may do only what the template allows; callers need the stack's own keys
 
     @classmethod
@@ -43,6 +46,9 @@ class Settings:
             hubspot_api_version=given.get("HUBSPOT_API_VERSION", cls.hubspot_api_version),
             hubspot_token=given.get("HUBSPOT_API_KEY", cls.hubspot_token),
             webhook_secret=given.get("WOO_COMMERCE_WEBHOOK_SECRET", cls.webhook_secret),
+            store_url=given.get("WOO_COMMERCE_URL", cls.store_url),
+            store_key=given.get("WOO_COMMERCE_CONSUMER_KEY", cls.store_key),
+            store_secret=given.get("WOO_COMMERCE_CONSUMER_SECRET", cls.store_secret),
         )
 
 

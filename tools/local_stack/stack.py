@@ -32,11 +32,14 @@ class Stack:
     hubspot_api_version: str
     webhook_secret_arn: str
     hubspot_secret_arn: str
+    store_secret_arn: str
     breaker_parameter: str
+    watermark_parameter: str
     event_source_mapping_id: str
     ingest_function: str
     consumer_function: str
     governor_function: str
+    reconcile_function: str
     log: str  # of the emulator and the functions
 
     def client(self, service: str) -> Any:
