@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 from woohub import plans
 from woohub.errors import Problem, Refused, Unavailable, UnknownOutcome
 from woohub.hubspot import DEAL_TO_CONTACT, HubSpot, Record
 from woohub.mapping import Mapping as FieldMapping
+from woohub.mapping_file import DEAL_VERSION
 from woohub.portal import Portal, Warn
 from woohub.rounds import Answer, Plan, Write, answered, holder_of, read_apart, traced
 from woohub.woocommerce import OrderEvent, OrderTrashed
@@ -62,24 +64,31 @@ class DealDesk:
         properties = self._portal.writable(DEALS, needed.properties) if needed else {}
         record_id = record.id if record else ""
         if needed and (properties or needed.attach):
-            plan.writes.append(Write((key,), properties, record_id, needed.attach, needed.detach))
+            plan.writes.append(Write((key,), properties, record_id, needed.attach, needed.detach, needed.notice))
         else:
             plan.done[key] = record_id
 
     def send(self, writes: Sequence[Write]) -> dict[str, Answer]:
-        """Create with the association inline, which is atomic; or associate, then update.
+        """Create with the association inline, which is atomic; or give notice, associate, then update.
 
-        In this order a crash in between is seen by the next try: the marker in the version is written last.
+        In this order a crash in between is seen by the next try, even if that is another change of the contact.
         """
         if not writes[0].record_id:
             return self._create(writes)
-        self._associate(writes)
-        unchanged: dict[str, Answer] = {write.keys[0]: write.record_id for write in writes if not write.properties}
-        changed = [write for write in writes if write.properties]
-        if changed:
-            answer = self._hubspot.update(DEALS, traced(changed, lambda write: {"id": write.record_id}))
-            return unchanged | answered(changed, answer, self._mapping.key_property)
-        return unchanged
+        moving = [replace(write, properties={DEAL_VERSION: write.notice}) for write in writes if write.notice]
+        noted = self._update(moving)
+        stuck = {write.keys[0] for write in moving if not isinstance(noted.get(write.keys[0]), str)}
+        free = [write for write in writes if write.keys[0] not in stuck]
+        self._associate(free)
+        problems = {key: answer for key, answer in noted.items() if key in stuck}
+        unchanged = {write.keys[0]: write.record_id for write in free if not write.properties}
+        return problems | unchanged | self._update([write for write in free if write.properties])
+
+    def _update(self, writes: Sequence[Write]) -> dict[str, Answer]:
+        if not writes:
+            return {}
+        answer = self._hubspot.update(DEALS, traced(writes, lambda write: {"id": write.record_id}))
+        return answered(writes, answer, self._mapping.key_property)
 
     def conflict(self, problem: Problem) -> str | None:
         """Somebody created the deal meanwhile."""
@@ -104,7 +113,7 @@ class DealDesk:
 
     def _associate(self, writes: Sequence[Write]) -> None:
         attach = [(write.record_id, write.attach) for write in writes if write.attach]
-        detach = [(write.record_id, write.detach) for write in writes if write.detach]
+        detach = [(write.record_id, one) for write in writes for one in write.detach]
         if attach:
             self._hubspot.associate(attach)
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from woohub.mapping import Mapping as FieldMapping
 from woohub.mapping import WriteRule
@@ -26,11 +26,15 @@ class Capture:
 
 @dataclass(frozen=True, slots=True)
 class DealPlan:
-    """What one deal needs: properties to write, a contact to associate, one to take off."""
+    """What one deal needs: properties to write, a contact to associate, others to take off.
+
+    `notice` is the version to write before the contacts are changed.
+    """
 
     properties: Mapping[str, str]
     attach: str = ""
-    detach: str = ""
+    detach: tuple[str, ...] = ()
+    notice: str = ""
 
 
 def capture(event: OrderEvent | CustomerEvent, mapping: FieldMapping) -> Capture:
@@ -85,12 +89,12 @@ def deal(
     _fill(wanted, current, [mapping.deal(one.order) for one in stale])
     changed = _changed(_keep_stage(wanted, current), current, mapping.deal_rules, same)
     attach, detach = _association([*stale[::-1], *fresh], bool(fresh), version, contacts, mapping)
-    unmarked = "" if current is None else None
-    marked = attach or (version.contact_id if version else unmarked)
+    unmarked = () if current is None else None
+    marked = (attach,) if attach else (version.contacts if version else unmarked)
     text = str(DealVersion(newest.modified_at, newest.received_ms, marked))
     if changed or attach or stored is None or newest.modified_at > stored.modified_at:
         changed[DEAL_VERSION] = text
-    return DealPlan(changed, attach, detach)
+    return DealPlan(changed, attach, detach, _notice(version, attach) if attach else "")
 
 
 def _fold(
@@ -126,15 +130,22 @@ def _association(
     version: DealVersion | None,
     contacts: Mapping[str, str],
     mapping: FieldMapping,
-) -> tuple[str, str]:
-    """The contact to associate and the one to take off; `orders` from the oldest to the one that counts."""
+) -> tuple[str, tuple[str, ...]]:
+    """The contact to associate and those to take off; `orders` from the oldest to the one that counts."""
     emails = [mapping.contact_from_order(one.order).get("email", "") for one in orders]
     wanted = next((contacts[email] for email in reversed(emails) if email in contacts), "")
-    marked = version.contact_id if version else None  # None: not known, and associating again does no harm
-    stale_only = not any_fresh and marked != ""
-    if not wanted or wanted == marked or stale_only:
-        return "", ""
-    return wanted, marked or ""
+    marked = version.contacts if version else None  # None: not known, and associating again does no harm
+    stale_only = not any_fresh and marked != ()
+    if not wanted or marked == (wanted,) or stale_only:
+        return "", ()
+    return wanted, tuple(one for one in marked or () if one not in ("", wanted))
+
+
+def _notice(version: DealVersion | None, attach: str) -> str:
+    """The stored version with the contact that comes added to the list: two or more say that a change is under way."""
+    if version is None or version.contacts is None or (len(version.contacts) > 1 and attach in version.contacts):
+        return ""
+    return str(replace(version, contacts=(*(version.contacts or ("",)), attach)))
 
 
 def _merged(layers: Sequence[Mapping[str, str]]) -> dict[str, str]:

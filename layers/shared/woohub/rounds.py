@@ -32,7 +32,8 @@ class Write:
     properties: Mapping[str, str]
     record_id: str = ""
     attach: str = ""
-    detach: str = ""
+    detach: tuple[str, ...] = ()
+    notice: str = ""  # see plans.DealPlan
 
 
 @dataclass(frozen=True)

@@ -26,28 +26,33 @@ def contact_version(captured_at: str, modified_at: str, received_ms: int) -> str
 
 @dataclass(frozen=True, slots=True)
 class DealVersion:
-    """`modified_at|received_ms|contact id`.
+    """`modified_at|received_ms|contact ids`.
 
-    The last part is the contact the deal was last associated with: it tells without another call whether the
-    association is in place. None: not known; empty: none.
+    The last part tells without another call whether the association is in place: the id of the deal's contact, or
+    none. While the contact is changed it lists all that may be associated just then, so whoever goes on after a crash
+    knows whom to take off. None: not known.
     """
 
     modified_at: str
     received_ms: int
-    contact_id: str | None = None
+    contacts: tuple[str, ...] | None = None
 
     @classmethod
     def parse(cls, text: str | None) -> DealVersion | None:
         """Read the property; None when it is missing or was not written by woohub."""
         modified_at, _, rest = (text or "").partition("|")
-        received, separator, contact_id = rest.partition("|")
+        received, separator, contacts = rest.partition("|")
         if not modified_at or not (received.isascii() and received.isdigit()):
             return None
-        return cls(modified_at, int(received), contact_id if separator else None)
+        return cls(modified_at, int(received), _ids(contacts) if separator else None)
 
     def __str__(self) -> str:
-        known = f"|{self.contact_id}" if self.contact_id is not None else ""
+        known = f"|{','.join(self.contacts)}" if self.contacts is not None else ""
         return f"{self.modified_at}|{self.received_ms:013d}{known}"
+
+
+def _ids(text: str) -> tuple[str, ...]:
+    return tuple(text.split(",")) if text else ()
 
 
 @dataclass(frozen=True, slots=True)
