@@ -74,6 +74,7 @@ def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
     if access is None:
         say_once("no access to the store is set, so nothing is reconciled: run `woohub setup`")
         count("SweepNotConfigured")
+        count("SweepAlive")
         return {"configured": False}
     store = Store(http, access, timer, on_call=called, warn=logger.warning)
     reconcile = Reconcile(

@@ -132,6 +132,7 @@ class Reconcile:
             self._sweep_new_accounts()
             self._keep(completed=began)
             self._count("SweepCompleted", 1)
+            self._count("SweepAlive", 1)
             self._scan_customers()
             self._report.complete = self._check_deals()
         except OutOfTime as error:
