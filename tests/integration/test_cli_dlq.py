@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -301,6 +303,47 @@ def test_an_interrupted_redrive_loses_nothing_and_hides_nothing(sqs: Any, urls: 
     assert (visible(sqs, queue), visible(sqs, dlq)) == (moved, 15)
 
 
+class Signalled:
+    """An SQS client during whose calls of this name the process is asked to end."""
+
+    def __init__(self, client: Any, call: str, number: signal.Signals) -> None:
+        self._client, self._call, self._number = client, call, number
+
+    def __getattr__(self, name: str) -> Any:
+        real = getattr(self._client, name)
+        if name != self._call:
+            return real
+
+        def called(**request: Any) -> Any:
+            answer = real(**request)
+            os.kill(os.getpid(), self._number)
+            return answer
+
+        return called
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_messages_on_their_way_when_asked_to_end_are_not_hidden(
+    sqs: Any, urls: tuple[str, str], number: signal.Signals
+) -> None:
+    breaking = Signalled(sqs, "receive_message", number)
+
+    with pytest.raises(KeyboardInterrupt), held(breaking, urls[1], wait_s=0):  # type: ignore[arg-type]
+        pass
+
+    assert visible(sqs, urls[1]) == 25
+
+
+def test_what_is_being_redriven_when_asked_to_end_is_not_doubled(sqs: Any, urls: tuple[str, str]) -> None:
+    queue, dlq = urls
+    breaking = Signalled(sqs, "send_message_batch", signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt), held(sqs, dlq, wait_s=0) as letters:
+        dead_letters.redrive(breaking, queue, dlq, letters, list(letters.values()))  # type: ignore[arg-type]
+
+    assert (visible(sqs, queue), visible(sqs, dlq)) == (10, 15)
+
+
 class Refusing:
     """An SQS client that sends all but the first message of each batch."""
 
@@ -349,4 +392,4 @@ def test_messages_that_another_reader_holds_are_mentioned(stack: Deployed) -> No
     result = run("list", "--json")
 
     assert json.loads(result.stdout) == []
-    assert "1 messages are held by another" in result.stderr
+    assert "held by another reader just now, and so not seen here: 1" in result.stderr

@@ -470,6 +470,11 @@ def test_another_address_than_the_stacks_is_pointed_out(terminal: Terminal) -> N
     assert TABLE.pipeline.id in terminal.portal.schema.pipelines[DEALS.id]
 
 
+def test_arns_are_shown_as_they_are(terminal: Terminal) -> None:
+    """ ":secret:" is the name of a picture to some."""
+    assert terminal.stack.outputs["WebhookSecretArn"] in terminal.run("--stack", NAME).stdout
+
+
 def test_it_ends_with_what_is_left_to_do(terminal: Terminal) -> None:
     found = json.loads(terminal.run("--stack", NAME, "--json", HUBSPOT_API_KEY=DEFAULT_TOKEN).stdout)
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from tools.cli.trouble import Trouble
@@ -21,7 +23,8 @@ if TYPE_CHECKING:
 
 TEN = 10  # SQS gives and takes at most ten messages in one call
 SEND_BYTES = 1_000_000  # SQS: one call carries 1 MiB at most; some of it is for attributes' names
-HELD = 1800  # seconds messages stay hidden while they are worked on, should this process be killed
+LOOKED_AT = 120  # seconds that messages stay hidden if this process is killed while they are only looked at
+WORKED_ON = 1800  # the same while they are moved
 WAIT = 1  # seconds; any waiting at all makes SQS ask all its servers, so that an empty answer means empty
 SHORTEST_ID = 4  # characters of an id that are enough to name a message
 
@@ -197,8 +200,36 @@ def moment(text: str, now: datetime) -> datetime:
 
 
 @contextmanager
+def whole() -> Iterator[None]:
+    """Ctrl-C and SIGTERM wait for the end of the block, which is a call to SQS and taking note of its answer.
+
+    Else messages that are just being received would stay hidden. Who asks twice does not wait.
+    """
+    asked: list[int] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(number)
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if asked:
+        raise KeyboardInterrupt
+
+
+@contextmanager
 def held(
-    sqs: SQSClient, url: str, *, advance: Advance = lambda _more: None, wait_s: int = WAIT
+    sqs: SQSClient,
+    url: str,
+    *,
+    hidden_s: int = LOOKED_AT,
+    advance: Advance = lambda _more: None,
+    wait_s: int = WAIT,
 ) -> Iterator[dict[str, Letter]]:
     """Every message of the queue by id. What is still in the dictionary at the end can be received again at once,
 
@@ -206,31 +237,39 @@ def held(
     """
     letters: dict[str, Letter] = {}
     try:
-        _receive_all(sqs, url, letters, advance, wait_s)
+        _receive_all(sqs, url, letters, advance, hidden_s, wait_s)
         yield letters
     finally:
-        _give_back(sqs, url, list(letters.values()))
+        with whole():
+            _give_back(sqs, url, list(letters.values()))
 
 
-def _receive_all(sqs: SQSClient, url: str, letters: dict[str, Letter], advance: Advance, wait_s: int) -> None:
+def _receive_all(
+    sqs: SQSClient, url: str, letters: dict[str, Letter], advance: Advance, hidden_s: int, wait_s: int
+) -> None:
     """Receive until nothing comes, or until a full pass has brought nothing new."""
     known_again = 0
     while known_again <= len(letters):
-        answer = sqs.receive_message(
-            QueueUrl=url,
-            MaxNumberOfMessages=TEN,
-            VisibilityTimeout=HELD,
-            WaitTimeSeconds=wait_s,
-            MessageAttributeNames=["All"],
-            MessageSystemAttributeNames=["All"],
-        )
-        received = [letter(message) for message in answer.get("Messages", ())]
+        with whole():
+            received = _receive(sqs, url, hidden_s, wait_s)
+            new = [one for one in received if one.message_id not in letters]
+            letters.update({one.message_id: one for one in received})  # the newest receipt is the valid one
         if not received:
             return
-        new = [one for one in received if one.message_id not in letters]
         known_again = 0 if new else known_again + len(received)
-        letters.update({one.message_id: one for one in received})  # the newest receipt is the valid one
         advance(len(new))
+
+
+def _receive(sqs: SQSClient, url: str, hidden_s: int, wait_s: int) -> list[Letter]:
+    answer = sqs.receive_message(
+        QueueUrl=url,
+        MaxNumberOfMessages=TEN,
+        VisibilityTimeout=hidden_s,
+        WaitTimeSeconds=wait_s,
+        MessageAttributeNames=["All"],
+        MessageSystemAttributeNames=["All"],
+    )
+    return [letter(message) for message in answer.get("Messages", ())]
 
 
 def _give_back(sqs: SQSClient, url: str, letters: Sequence[Letter]) -> None:
@@ -257,9 +296,10 @@ def redrive(
         entries = [
             {"Id": str(n), "MessageBody": one.body, "MessageAttributes": _attributes(one)} for n, one in enumerate(some)
         ]
-        answer = sqs.send_message_batch(QueueUrl=queue_url, Entries=entries)  # type: ignore[arg-type]
-        sent = [some[int(one["Id"])] for one in answer.get("Successful", ())]
-        moved += drop(sqs, dlq_url, letters, sent)
+        with whole():
+            answer = sqs.send_message_batch(QueueUrl=queue_url, Entries=entries)  # type: ignore[arg-type]
+            sent = [some[int(one["Id"])] for one in answer.get("Successful", ())]
+            moved += len(_delete(sqs, dlq_url, letters, sent))
         advance(len(some))
     return moved
 
@@ -274,14 +314,22 @@ def drop(
     """Delete the chosen ones for good, from `letters` too; how many were deleted."""
     dropped = 0
     for some in _tens(list(chosen)):
-        entries = [{"Id": str(n), "ReceiptHandle": one.receipt} for n, one in enumerate(some)]
-        answer = sqs.delete_message_batch(QueueUrl=dlq_url, Entries=entries)  # type: ignore[arg-type]
-        gone = [some[int(one["Id"])] for one in answer.get("Successful", ())]
-        for one in gone:
-            letters.pop(one.message_id, None)
-        dropped += len(gone)
+        with whole():
+            dropped += len(_delete(sqs, dlq_url, letters, some))
         advance(len(some))
     return dropped
+
+
+def _delete(sqs: SQSClient, url: str, letters: dict[str, Letter], some: Sequence[Letter]) -> list[Letter]:
+    """At most ten; which of them are gone."""
+    if not some:
+        return []
+    entries = [{"Id": str(n), "ReceiptHandle": one.receipt} for n, one in enumerate(some)]
+    answer = sqs.delete_message_batch(QueueUrl=url, Entries=entries)  # type: ignore[arg-type]
+    gone = [some[int(one["Id"])] for one in answer.get("Successful", ())]
+    for one in gone:
+        letters.pop(one.message_id, None)
+    return gone
 
 
 def _attributes(one: Letter) -> dict[str, dict[str, str]]:

@@ -186,7 +186,7 @@ DONE = {"redrive": "redriven", "drop": "dropped"}
 
 
 def _act(name: str, act: Act, stack: Stack, wanted: Wanted, *, dry_run: bool, json: bool) -> None:
-    with _looking(stack) as letters:
+    with _looking(stack, dead_letters.LOOKED_AT if dry_run else dead_letters.WORKED_ON) as letters:
         chosen = wanted.choose(letters.values())
         found = len(letters)
         with output.progress(name, len(chosen)) as advance:
@@ -211,17 +211,16 @@ def _find(stack: str | None) -> Stack:
 
 
 @contextmanager
-def _looking(stack: Stack) -> Iterator[dict[str, Letter]]:
+def _looking(stack: Stack, hidden_s: int = dead_letters.LOOKED_AT) -> Iterator[dict[str, Letter]]:
     """Every message, each visible again afterwards; says so when others are looking at some just now."""
     sqs, url = stack.aws.sqs, stack.output("DeadLetterQueueUrl")
     before = status.depth(sqs, url)
     if before.in_flight:
-        output.note(
-            f"{before.in_flight} messages are held by another command or reader just now and are not seen here."
-        )
+        output.note(f"held by another reader just now, and so not seen here: {before.in_flight}")
     with _ended_gently(), ExitStack() as afterwards:
         with output.progress("reading the dead-letter queue", before.visible) as advance:
-            letters = afterwards.enter_context(dead_letters.held(sqs, url, advance=advance, wait_s=dead_letters.WAIT))
+            reading = dead_letters.held(sqs, url, hidden_s=hidden_s, advance=advance, wait_s=dead_letters.WAIT)
+            letters = afterwards.enter_context(reading)
         yield letters
 
 

@@ -19,12 +19,13 @@ Advance = Callable[[int], None]  # told how many more are done
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console for text that is never markup: what stores and HubSpot say may hold brackets."""
+    """A console for text that is never markup: what stores, HubSpot and ARNs say may hold [brackets] and :colons:."""
     stream = sys.stderr if stderr else sys.stdout
     return Console(
         file=stream,
         width=None if stream.isatty() else WIDE,
         markup=False,
+        emoji=False,
         highlight=False,
         soft_wrap=not stream.isatty(),
     )
@@ -52,7 +53,7 @@ def complain(text: str) -> None:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:
     """A table; cells wrap rather than lose their end."""
-    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    drawn = Table(box=None, pad_edge=False, header_style="bold", show_header=any(columns))
     for name in columns:
         drawn.add_column(name, overflow="fold")
     for row in rows:

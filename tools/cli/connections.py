@@ -1,0 +1,92 @@
+"""Reach the store, HubSpot and the queue of a stack, with the keys the stack itself uses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+import urllib3
+
+from tools.cli import output, secret_store
+from tools.cli.setup import GivenToken, place_of
+from tools.cli.stacks import LOCAL, Stack
+from tools.cli.trouble import Trouble
+from woohub.deliveryqueue import DeliveryQueue
+from woohub.hubspot import HubSpot
+from woohub.settings import hubspot_token
+from woohub.store import Access, Store
+from woohub.throttle import Timer
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+# Of HubSpot's 100 per 10 s: the consumer sees them in HubSpot's answers and gives way, so this is what it goes without.
+HUBSPOT_REQUESTS_PER_10_SECONDS = 25
+VARIABLES = ("WOO_COMMERCE_URL", "WOO_COMMERCE_CONSUMER_KEY", "WOO_COMMERCE_CONSUMER_SECRET")
+
+
+def access(stack: Stack | None, env: Mapping[str, str]) -> Access | None:
+    """The store of the stack; None if nobody has told it.
+
+    The variables of `.env` count for the local stack and where there is none: those of a person's folder may well
+    belong to another store than the one of a stack in AWS.
+    """
+    stored = _stored_access(stack)
+    given = [env.get(name, "").strip() for name in VARIABLES]
+    if stored or not all(given) or (stack and stack.name != LOCAL):
+        return stored
+    return Access(*given)
+
+
+def _stored_access(stack: Stack | None) -> Access | None:
+    secret_id = stack.outputs.get("StoreSecretArn") if stack else None
+    return Access.from_secret(secret_store.read(stack.aws.secrets, secret_id)) if stack and secret_id else None
+
+
+def store(stack: Stack | None, env: Mapping[str, str]) -> Store:
+    """A client of the store that has all the time it needs; Trouble if the store is not known."""
+    found = access(stack, env)
+    if found is None:
+        whose = f"the stack {stack.name} has" if stack else "there are"
+        raise Trouble(f"{whose} no address and keys of a store: put {', '.join(VARIABLES)} into .env, `woohub setup`")
+    return Store(urllib3.PoolManager(), found, Timer(), warn=warn)
+
+
+def hubspot(stack: Stack | None, env: Mapping[str, str]) -> HubSpot:
+    """A client of the HubSpot the stack writes to, with a share of its budget; Trouble without a token."""
+    stored = secret_store.read(stack.aws.secrets, stack.output("HubSpotSecretArn")) if stack else ""
+    token = hubspot_token(stored) or env.get("HUBSPOT_API_KEY", "")
+    if not token:
+        raise Trouble("there is no HubSpot token: put HUBSPOT_API_KEY into .env and run `woohub setup`")
+    place = place_of(stack, env)
+    share = HUBSPOT_REQUESTS_PER_10_SECONDS
+    return HubSpot(urllib3.PoolManager(), GivenToken(token), Timer(), place.url, place.version, share)
+
+
+def queue(stack: Stack, *, tenant: str = "") -> DeliveryQueue:
+    """The delivery queue, for what is read from the store; see Tenant."""
+    sqs = cast("SQSClient", Tenant(stack.aws.sqs, tenant)) if tenant else stack.aws.sqs
+    return DeliveryQueue(sqs, stack.output("QueueUrl"), warn)
+
+
+class Tenant:
+    """An SQS client that marks what it sends as one tenant's.
+
+    SQS's fair queues hand out everybody else's messages first once a tenant has more than a tenth of those in flight;
+    a message without such a mark counts as a tenant of its own, so deliveries of the store overtake.
+    """
+
+    def __init__(self, sqs: SQSClient, name: str) -> None:
+        self._sqs = sqs
+        self._name = name
+
+    def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, Any]]) -> Any:
+        """As boto3's."""
+        marked = [{**entry, "MessageGroupId": self._name} for entry in Entries]
+        return self._sqs.send_message_batch(QueueUrl=QueueUrl, Entries=marked)  # type: ignore[arg-type]
+
+
+def warn(event: str, **fields: Any) -> None:
+    """What the store's client and the queue have to tell."""
+    facts = ", ".join(f"{name}: {value}" for name, value in fields.items())
+    output.note(f"{event.replace('_', ' ')} ({facts})" if facts else event.replace("_", " "), style="yellow")
