@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 import yaml
 
-from woohub.settings import ConsumerSettings, GovernorSettings, IngestSettings, _Settings
+from woohub.settings import ConsumerSettings, GovernorSettings, IngestSettings, ReconcileSettings, _Settings
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = {
     "IngestFunction": IngestSettings,
     "ConsumerFunction": ConsumerSettings,
     "GovernorFunction": GovernorSettings,
+    "ReconcileFunction": ReconcileSettings,
 }
 
 
