@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Protocol
 
 import urllib3
 from urllib3.exceptions import HTTPError
@@ -24,10 +23,8 @@ _EVENTS = ("created", "updated", "deleted", "restored")
 TOPICS = frozenset(f"{resource}.{event}" for resource in _RESOURCES for event in _EVENTS) - {"customer.restored"}
 
 
-class Post(Protocol):
-    """Makes one POST and gives the answer's status; OSError or urllib3's HTTPError when there is none."""
-
-    def __call__(self, url: str, body: bytes, headers: Mapping[str, str], timeout_s: float) -> int: ...
+# Makes one POST (URL, body, headers, seconds to wait) and gives the status; OSError or HTTPError without an answer.
+Post = Callable[[str, bytes, Mapping[str, str], float], int]
 
 
 def real_post(url: str, body: bytes, headers: Mapping[str, str], timeout_s: float) -> int:

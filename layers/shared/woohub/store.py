@@ -274,8 +274,7 @@ class Store:
         position, last = start, False
         while not last:
             page = self._list("customers", {"orderby": "id", "order": "asc", "offset": str(position.offset or 0)})
-            position = _onward(position, page)
-            last = page.ends_at(position.offset or 0)
+            position, last = _onward(position, page)
             yield Step(tuple(page.rows), position, last)
 
     def newest_customers(self, above: int) -> Iterator[tuple[Stored, ...]]:
@@ -383,8 +382,8 @@ class Store:
         asked = {by.after: _shifted(position.moment, -_SECOND), by.before: end, "orderby": "id", "order": "asc"}
         place = {"offset": str(position.offset or 0), "status": status}
         page = self._list("orders", _in_utc(asked | place, by))
-        then = _onward(position, page)
-        return Step(tuple(page.rows), Position(end) if page.ends_at(then.offset or 0) else then)
+        then, last = _onward(position, page)
+        return Step(tuple(page.rows), Position(end) if last else then)
 
     def _cannot_tell_changes(self) -> bool:
         """Whether the store, of before WooCommerce 5.8, gives or refuses what nobody can have: orders of the future."""
@@ -553,7 +552,7 @@ def _judged(response: Response, access: Access) -> tuple[str, Any]:
 def _json(response: Response) -> tuple[str, Any]:
     """Text and content; None for anything but an object or a list."""
     try:
-        text = response.data.decode("utf-8-sig")  # some plugins' files begin with a byte order mark
+        text = (response.data or b"").decode("utf-8-sig")  # some plugins' files begin with a byte order mark
         content = json.loads(text)
     except (ValueError, RecursionError):
         return "", None
@@ -561,7 +560,7 @@ def _json(response: Response) -> tuple[str, Any]:
 
 
 def _no_json(response: Response) -> StoreUnavailable | StoreRefused:
-    size = len(response.data)
+    size = len(response.data or b"")
     if response.status == 404:
         advice = "is the address right, and are the permalinks set to anything but “Plain”?"
         return StoreRefused(f"there is no REST API at the store's address (404, a page): {advice}", status=404)
@@ -583,10 +582,10 @@ def _what_to_do(status: int, code: str, content: Any, access: Access) -> str:
     if status not in (401, 403):
         return told
     if code.startswith("woocommerce_rest_cannot_"):
-        right = "a Read/Write key of an administrator or shop manager is needed"
+        right = "A Read/Write key of an administrator or shop manager is needed"
         lost = "; or its web server drops the Authorization header" if access.secure else ""
-        return f"{told} — {right}{lost}"
-    return f"{told} — check consumer key and secret (WooCommerce > Settings > Advanced > REST API)"
+        return f"{told} {right}{lost}"
+    return f"{told} Check consumer key and secret (WooCommerce > Settings > Advanced > REST API)"
 
 
 def _total(response: Response) -> int | None:
@@ -659,11 +658,15 @@ def _after_stretch(position: Position, page: _Page, dates: list[str]) -> tuple[P
     return (Position(latest) if latest > position.moment else Position(latest, 0)), False
 
 
-def _onward(position: Position, page: _Page) -> Position:
-    """The place after a page by number: as many back as the list has lost meanwhile, since the rest moved up."""
-    total = position.total if page.total is None else page.total
-    lost = max(0, position.total - total)
-    return replace(position, offset=max(0, (position.offset or 0) + page.limit - lost), total=total)
+def _onward(position: Position, page: _Page) -> tuple[Position, bool]:
+    """Where to go on after a page by number, and whether it was the last.
+
+    When the list has become shorter, what was to come has moved up, past pages already read: so many places back.
+    """
+    offset, total = position.offset or 0, position.total if page.total is None else page.total
+    if total < position.total:
+        return replace(position, offset=max(0, offset - (position.total - total)), total=total), False
+    return replace(position, offset=offset + page.limit, total=total), page.ends_at(offset + page.limit)
 
 
 def _in_utc(asked: Mapping[str, str], by: By) -> dict[str, str]:

@@ -1,0 +1,615 @@
+"""The client against a simulated store that has a real one's ways."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import urllib3
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.storelab import StoreLab
+from tools.store_simulator import KEY, Fault
+from woohub.errors import OutOfTime
+from woohub.hubspot import Call
+from woohub.store import CREATED, TOPICS, Access, Position, Step, Store, StoreRefused, StoreUnavailable
+from woohub.throttle import Timer
+
+START = "2026-11-23T22:40:00"  # where the laboratory's time begins
+
+
+def ids(steps: Iterator[Step]) -> list[int]:
+    return [one.id for step in steps for one in step.found]
+
+
+class Answers:
+    """Gives one answer after the other, and keeps what was asked."""
+
+    def __init__(self, *answers: urllib3.HTTPResponse) -> None:
+        self._answers = list(answers)
+        self.asked: list[str] = []
+
+    def request(self, method: str, url: str, **_: Any) -> urllib3.HTTPResponse:
+        self.asked.append(f"{method} {url}")
+        return self._answers.pop(0)
+
+
+def answer(status: int, body: bytes = b"{}", **headers: str) -> urllib3.HTTPResponse:
+    """With header names in Python's spelling."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return urllib3.HTTPResponse(body, headers=named, status=status, preload_content=True)
+
+
+def client(lab: StoreLab, *answers: urllib3.HTTPResponse) -> tuple[Store, Answers]:
+    http = Answers(*answers)
+    return lab.store(http=http), http
+
+
+class Meanwhile:
+    """Does something in the store after so many calls."""
+
+    def __init__(self, lab: StoreLab, calls: int, act: Callable[[], object]) -> None:
+        self._http = lab.store().http
+        self._left = calls
+        self._act = act
+
+    def request(self, method: str, url: str, **kwargs: Any) -> Any:
+        response = self._http.request(method, url, **kwargs)
+        self._left -= 1
+        if self._left == 0:
+            self._act()
+        return response
+
+
+# Orders by date
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Kolkata"])
+@pytest.mark.parametrize("scheme", ["https", "http"])
+def test_orders_changed_since_a_moment_are_found_in_any_time_zone(zone: str, scheme: str) -> None:
+    lab = StoreLab(zone=zone, scheme=scheme)
+    lab.shop.place()
+    lab.pass_time(10)
+    second = lab.shop.place()
+    lab.pass_time(1)
+    third = lab.shop.place()
+
+    assert ids(lab.store().orders(Position("2026-11-23T22:40:10"))) == [second, third]
+
+
+def test_a_change_of_an_old_order_counts() -> None:
+    lab = StoreLab()
+    old, _ = lab.shop.place(), lab.shop.place()
+    lab.pass_time(86_400)
+    lab.shop.change_status(old, "completed")
+
+    assert ids(lab.store().orders(Position("2026-11-24T22:40:00"))) == [old]
+
+
+def test_orders_can_be_walked_by_the_date_they_were_made() -> None:
+    lab = StoreLab()
+    old = lab.shop.place()
+    lab.pass_time(86_400)
+    new = lab.shop.place()
+    lab.shop.change_status(old, "completed")
+
+    assert ids(lab.store().orders(Position("2026-11-24T00:00:00"), by=CREATED)) == [new]
+
+
+def test_a_walk_ends_with_the_second_named_last() -> None:
+    lab = StoreLab()
+    made = []
+    for _ in range(3):
+        lab.pass_time(1)
+        made.append(lab.shop.place())
+
+    assert ids(lab.store().orders(Position(START), until="2026-11-23T22:40:02")) == made[:2]
+
+
+def test_the_trash_must_be_asked_for_and_drafts_are_no_orders() -> None:
+    lab = StoreLab()
+    kept, trashed, _draft = lab.shop.place(), lab.shop.place(), lab.shop.abandon()
+    lab.shop.trash(trashed)
+
+    assert ids(lab.store().orders(Position(START))) == [kept]
+    assert ids(lab.store().orders(Position(START), status="trash")) == [trashed]
+
+
+def test_an_order_has_the_very_bytes_the_store_wrote() -> None:
+    lab = StoreLab()
+    number = lab.shop.place(billing={"first_name": "Zoë / O'Neil <b>", "last_name": "] , [{"})
+    (step,) = lab.store().orders(Position(START))
+
+    assert step.found[0].body == lab.shop.order_text(lab.shop.orders[number]).encode()
+    assert step.found[0].body == lab.store().orders_by_id([number])[number].body
+
+
+def test_more_orders_in_one_second_than_fit_a_page_come_each_once() -> None:
+    lab = StoreLab()
+    made = [lab.shop.place() for _ in range(250)]
+    lab.pass_time(5)
+    made.append(lab.shop.place())
+
+    assert sorted(ids(lab.store().orders(Position(START)))) == made
+
+
+def test_an_order_that_leaves_a_crowded_second_takes_no_other_with_it() -> None:
+    lab = StoreLab()
+    made = [lab.shop.place() for _ in range(250)]
+    lab.pass_time(60)
+    # The probe for old stores, two stretches, and the crowd's first page; then its first order moves.
+    http = Meanwhile(lab, 4, lambda: lab.shop.change_status(made[0], "completed"))
+
+    assert set(ids(lab.store(http=http).orders(Position(START)))) == set(made)
+
+
+def test_a_second_without_a_total_is_read_to_its_end() -> None:
+    lab = StoreLab()
+    made = [lab.shop.place() for _ in range(230)]
+
+    assert set(ids(lab.store(http=WithoutTotals(lab)).orders(Position(START)))) == set(made)
+
+
+class WithoutTotals:
+    """A proxy that takes headers it does not know off the answers."""
+
+    def __init__(self, lab: StoreLab) -> None:
+        self._http = lab.store().http
+
+    def request(self, method: str, url: str, **kwargs: Any) -> Any:
+        response = self._http.request(method, url, **kwargs)
+        del response.headers["X-WP-Total"]  # type: ignore[attr-defined]
+        return response
+
+
+def test_a_short_page_is_not_the_end_as_long_as_the_store_counts_more() -> None:
+    """A store leaves out of a page what the key's user may not see."""
+    page = b'[{"id":1,"date_modified_gmt":"2026-11-23T22:41:00"}]'
+    rest = b'[{"id":2,"date_modified_gmt":"2026-11-23T22:42:00"}]'
+    store, _ = client(
+        StoreLab(), answer(200, b"[]"), answer(200, page, x_wp_total="130"), answer(200, rest, x_wp_total="1")
+    )
+
+    assert ids(store.orders(Position(START))) == [1, 2]
+
+
+def test_a_count_without_orders_is_no_answer() -> None:
+    store, _ = client(StoreLab(), answer(200, b"[]"), answer(200, b"[]", x_wp_total="130"))
+
+    with pytest.raises(StoreUnavailable, match="shows none"):
+        ids(store.orders(Position(START)))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_a_walk_stopped_after_any_step_and_resumed_leaves_nothing_out(data: st.DataObject) -> None:
+    lab = StoreLab()
+    made = []
+    for pause in data.draw(st.lists(st.sampled_from([0, 0, 0, 0, 1, 30]), min_size=1, max_size=60)):
+        lab.pass_time(pause)
+        made.append(lab.shop.place())
+    size = data.draw(st.integers(1, 12))
+    place, found, last = Position(START), set[int](), False
+
+    while not last:
+        for step in lab.store(page_size=size).orders(place):
+            found |= {one.id for one in step.found}
+            place, last = step.then, step.last
+            if data.draw(st.booleans()):
+                break  # the end of an invocation
+
+    assert found == set(made)
+
+
+@pytest.mark.parametrize("hpos", [True, False])
+def test_when_the_clocks_go_back_nothing_is_left_out(hpos: bool) -> None:
+    """Without HPOS a store sorts by local time, in which that hour is there twice."""
+    lab = StoreLab(hpos=hpos)
+    lab.clock.now = 1_793_507_400.0  # 2026-11-01T04:30:00Z, 00:30 in New York
+    made = []
+    for _ in range(400):
+        lab.pass_time(30)
+        made.append(lab.shop.place())
+
+    assert set(ids(lab.store().orders(Position("2026-11-01T00:00:00")))) == set(made)
+
+
+def test_a_store_that_cannot_say_what_changed_is_read_by_creation_and_reported_once() -> None:
+    lab = StoreLab(old=True, zone="Asia/Kolkata")
+    old, untouched = lab.shop.place(), lab.shop.place()
+    lab.pass_time(3 * 86_400)
+    lab.shop.change_status(old, "completed")
+    new = lab.shop.place()
+    store = lab.store()
+
+    for _ in range(2):
+        found = ids(store.orders(Position("2026-11-26T00:00:00")))
+        assert set(found) == {old, new}
+        assert untouched not in found
+    assert len(lab.logged("store_cannot_tell_what_changed")) == 1
+
+
+def test_the_walk_through_an_old_store_moves_on_at_its_end_only() -> None:
+    lab = StoreLab(old=True)
+    for _ in range(150):
+        lab.shop.place()
+        lab.pass_time(1)
+
+    steps = list(lab.store().orders(Position(START)))
+
+    assert [step.then.moment for step in steps[:-1]] == [START] * (len(steps) - 1)
+    assert steps[-1].then.moment == "2026-11-23T22:42:29"
+
+
+# One by one
+
+
+def test_an_order_the_store_does_not_have_is_none() -> None:
+    assert StoreLab().store().order(4711) is None
+
+
+def test_an_order_in_the_trash_is_still_there() -> None:
+    lab = StoreLab()
+    number = lab.shop.place()
+    lab.shop.trash(number)
+
+    found = lab.store().order(number)
+
+    assert found is not None
+    assert found.status == "trash"
+
+
+@pytest.mark.parametrize(
+    "body", [b"<html>Not found</html>", b'{"code":"rest_no_route","message":"No route was found."}']
+)
+def test_no_other_404_means_that_the_order_is_gone(body: bytes) -> None:
+    store, _ = client(StoreLab(), answer(404, body))
+
+    with pytest.raises(StoreRefused):
+        store.order(4711)
+
+
+def test_orders_are_found_by_id_in_the_trash_too() -> None:
+    lab = StoreLab()
+    made = [lab.shop.place() for _ in range(130)]
+    lab.shop.trash(made[0])
+    lab.shop.delete(made[1])
+
+    assert set(lab.store().orders_by_id([*made, made[2], 4711])) == {*made} - {made[1]}
+
+
+def test_no_ids_cost_no_call() -> None:
+    store, http = client(StoreLab())
+
+    assert store.orders_by_id([]) == {}
+    assert http.asked == []
+
+
+# Customers
+
+
+def test_all_customers_are_found_though_one_is_removed_meanwhile() -> None:
+    lab = StoreLab()
+    made = [lab.shop.register() for _ in range(250)]
+    http = Meanwhile(lab, 1, lambda: lab.shop.remove_customer(made[0]))
+
+    assert set(ids(lab.store(http=http).customers())) == set(made)
+
+
+def test_a_scan_that_is_past_the_end_of_a_list_cut_short_starts_anew() -> None:
+    lab = StoreLab()
+    made = [lab.shop.register() for _ in range(250)]
+    first, second = (step for step, _ in zip(lab.store().customers(), range(2), strict=False))
+    for one in first.found:
+        lab.shop.remove_customer(one.id)
+
+    assert set(ids(lab.store().customers(second.then))) >= set(made[200:])
+
+
+def test_editors_and_subscribers_are_no_customers() -> None:
+    lab = StoreLab()
+    customer, _editor = lab.shop.register(), lab.shop.register(role="editor")
+
+    assert ids(lab.store().customers()) == [customer]
+
+
+def test_new_accounts_come_newest_first_and_no_others() -> None:
+    lab = StoreLab()
+    made = [lab.shop.register() for _ in range(250)]
+
+    pages = list(lab.store().newest_customers(made[99]))
+
+    assert [one.id for page in pages for one in page] == made[:99:-1]
+    assert len(lab.shop.requests) == 2
+
+
+def test_nothing_new_costs_one_call() -> None:
+    lab = StoreLab()
+    made = [lab.shop.register() for _ in range(250)]
+
+    assert list(lab.store().newest_customers(made[-1])) == []
+    assert len(lab.shop.requests) == 1
+
+
+def test_customers_are_found_by_id_and_by_address() -> None:
+    lab = StoreLab()
+    first, editor = lab.shop.register(email="ana@shop.example"), lab.shop.register(role="editor")
+    store = lab.store()
+
+    assert set(store.customers_by_id([first, editor, 4711])) == {first, editor}
+    assert [one.id for one in store.customers_by_email("ana@shop.example")] == [first]
+    assert store.customer(4711) is None
+    assert store.count("customers") == 1
+    assert store.newest_customer_id() == first
+
+
+# Keys
+
+
+def test_over_https_no_key_is_in_any_address() -> None:
+    lab = StoreLab()
+    lab.store().count("orders")
+
+    assert all("oauth" not in url and KEY not in url for _, url, _ in lab.shop.requests)
+
+
+def test_over_http_keys_as_such_open_nothing() -> None:
+    """Seen on a live store: Basic over plain http is a 401, without a hint."""
+    lab = StoreLab(scheme="http")
+    basic = {"authorization": urllib3.util.make_headers(basic_auth=f"{KEY}:secret")["authorization"]}
+
+    found = lab.store().http.request("GET", "http://shop.test/wp-json/wc/v3/orders", headers=basic)
+
+    assert found.status == 401
+    assert lab.store().count("orders") == 0  # and OAuth does
+
+
+@pytest.mark.parametrize(
+    ("key", "secret", "words"),
+    [
+        ("ck_other", "cs", "Check consumer key and secret"),
+        (KEY, "cs_wrong", "Check consumer key and secret"),
+        ("", "", "administrator or shop manager"),
+    ],
+)
+def test_refused_keys_are_reported_with_what_to_do(key: str, secret: str, words: str) -> None:
+    lab = StoreLab()
+    store = lab.store()
+    store.access = Access("https://shop.test", key, secret)
+
+    with pytest.raises(StoreRefused, match=words) as caught:
+        store.count("orders")
+
+    assert "cs_wrong" not in str(caught.value)
+    assert len(lab.shop.requests) == 1  # trying again would not help
+
+
+def test_a_key_that_may_only_read_cannot_mend_webhooks() -> None:
+    lab = StoreLab().with_webhooks()
+    lab.shop.keys[KEY] = (lab.shop.keys[KEY][0], "read")
+
+    with pytest.raises(StoreRefused, match="write permissions"):
+        lab.store().update_webhook(1, status="active")
+
+
+def test_the_store_itself_is_asked_without_keys() -> None:
+    """WordPress takes Basic for a user's name and password, and refuses what it does not know."""
+    about = StoreLab(zone="Asia/Kolkata").store().about()
+
+    assert (about.time_zone, about.utc_offset_hours, about.clock) == ("Asia/Kolkata", 5.5, 1_795_473_600)
+    assert "wc/v3" in about.namespaces
+
+
+def test_the_version_of_woocommerce_is_told() -> None:
+    assert StoreLab().store().system_status("environment")["environment"]["version"] == "11.0.1"
+
+
+# Trouble
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(status=500, count=2),
+        Fault(status=502, count=2, body="html"),
+        Fault(status=503, count=2, body="html"),
+        Fault(status=429, count=2, body="html", retry_after="3"),
+        Fault(status=200, count=2, body="html"),
+        Fault(status=403, count=2, body="html"),
+        Fault(kind="reset", count=2),
+        Fault(kind="truncate", when="after", count=2),
+        Fault(kind="hold", count=2),
+    ],
+    ids=lambda fault: f"{fault.kind}-{fault.status}-{fault.body}",
+)
+def test_trouble_that_passes_is_waited_out(fault: Fault) -> None:
+    lab = StoreLab()
+    lab.shop.place()
+    lab.shop.faults.add(fault)
+    lab.timer.start(240)
+
+    assert lab.store().count("orders") == 1
+    assert fault.hits == 2
+
+
+@pytest.mark.parametrize("fault", [Fault(status=500), Fault(status=200, body="html"), Fault(kind="reset")])
+def test_trouble_that_stays_is_reported_after_five_tries(fault: Fault) -> None:
+    lab = StoreLab()
+    lab.shop.faults.add(fault)
+    lab.timer.start(240)
+
+    with pytest.raises(StoreUnavailable):
+        lab.store().count("orders")
+
+    assert fault.hits == 5
+
+
+def test_a_wait_longer_than_the_time_left_is_left_to_the_next_run() -> None:
+    lab = StoreLab()
+    lab.shop.faults.add(Fault(status=503, body="html", retry_after="600"))
+    lab.timer.start(240)
+
+    with pytest.raises(StoreUnavailable) as caught:
+        lab.store().count("orders")
+
+    assert caught.value.retry_after == 600
+    assert len(lab.shop.requests) == 1
+
+
+def test_a_wait_until_a_date_is_understood() -> None:
+    when = {"date": "Mon, 23 Nov 2026 22:40:00 GMT", "retry_after": "Mon, 23 Nov 2026 22:40:07 GMT"}
+    lab = StoreLab()
+    store, http = client(lab, answer(503, b"busy", **when), answer(200, b"[]", x_wp_total="0"))
+    began = lab.clock.now
+
+    assert store.count("orders") == 0
+    assert lab.clock.now - began == 7
+    assert len(http.asked) == 2
+
+
+def test_a_page_the_store_dies_of_is_made_smaller() -> None:
+    lab = StoreLab()
+    made = [lab.shop.place() for _ in range(120)]
+    lab.shop.faults.add(Fault(status=500, skip=1, count=2, path="/orders"))
+    lab.timer.start(240)
+
+    found = ids(lab.store().orders(Position(START)))
+
+    assert sorted(found) == made
+    sizes = [url.partition("per_page=")[2].partition("&")[0] for _, url, _ in lab.shop.requests[1:4]]
+    assert sizes == ["100", "50", "25"]
+
+
+def test_a_smaller_page_makes_no_order_look_deleted() -> None:
+    lab = StoreLab()
+    made = [lab.shop.place() for _ in range(100)]
+    lab.shop.faults.add(Fault(status=500, count=2))
+    lab.timer.start(240)
+
+    assert set(lab.store().orders_by_id(made)) == set(made)
+
+
+def test_a_slow_shop_is_left_alone_as_long_as_it_took_to_answer() -> None:
+    lab = StoreLab()
+    lab.shop.latency_ms = 4000
+    lab.timer.start(240)
+    store, began = lab.store(), lab.clock.now
+
+    for _ in range(3):
+        store.count("orders")
+
+    assert lab.clock.now - began == 3 * 4 + 2 * 4
+
+
+def test_no_call_is_begun_that_the_time_does_not_suffice_for() -> None:
+    lab = StoreLab()
+    lab.timer.start(1.5)
+
+    with pytest.raises(OutOfTime):
+        lab.store().count("orders")
+
+    assert lab.shop.requests == []
+
+
+def test_a_store_that_has_moved_is_named_and_not_followed() -> None:
+    store, http = client(StoreLab(), answer(301, b"", location="https://www.shop.test/wp-json/wc/v3/orders?x=1"))
+
+    with pytest.raises(StoreRefused, match=r"https://www\.shop\.test: set"):
+        store.count("orders")
+
+    assert len(http.asked) == 1
+
+
+def test_an_address_without_rest_api_is_told_from_trouble() -> None:
+    store, _ = client(StoreLab(), answer(404, b"<html>Not found</html>"))
+
+    with pytest.raises(StoreRefused, match="permalinks"):
+        store.count("orders")
+
+
+@pytest.mark.parametrize("body", [b"{}", b'"no"', b"[1, null]", b"\xff\xfe", b"[" * 100_000])
+def test_answers_of_the_wrong_shape_never_pass_for_orders(body: bytes) -> None:
+    store, _ = client(StoreLab(), *(answer(200, body) for _ in range(6)))
+    store.timer.start(60)
+
+    try:
+        found = store.customers_by_email("ana@shop.example")
+    except StoreUnavailable:
+        found = []
+
+    assert found == []
+
+
+def test_a_byte_order_mark_does_not_hurt() -> None:
+    store, _ = client(StoreLab(), answer(200, b'\xef\xbb\xbf[{"id":1}]'))
+
+    assert [one.id for one in store.customers_by_email("ana@shop.example")] == [1]
+
+
+def test_nothing_logged_of_a_call_holds_its_query() -> None:
+    lab, calls = StoreLab(scheme="http"), list[Call]()
+    lab.store(on_call=calls.append).customers_by_email("ana@shop.example")
+
+    assert [(one.method, one.path, one.status) for one in calls] == [("GET", "/wc/v3/customers", 200)]
+
+
+def test_a_broken_connection_does_not_tell_what_was_asked() -> None:
+    lab = StoreLab(scheme="http")
+    lab.timer.start(10)
+    closed = Store(urllib3.PoolManager(), Access("http://127.0.0.1:9", KEY, "cs"), Timer(sleep=lambda _s: None))
+    closed.timer.start(3)
+
+    with pytest.raises(StoreUnavailable) as caught:
+        closed.customers_by_email("ana@shop.example")
+
+    assert "oauth" not in repr(caught.value)
+    assert caught.value.__suppress_context__
+
+
+# Webhooks
+
+
+def test_webhooks_are_made_changed_and_removed() -> None:
+    lab = StoreLab()
+    store = lab.store()
+
+    made = store.create_webhook(
+        name="mine", topic="order.created", delivery_url="https://hooks.test/a", secret="a secret"
+    )
+    changed = store.update_webhook(made.id, status="paused", delivery_url="https://hooks.test/b")
+    listed = store.webhooks()
+    store.delete_webhook(made.id)
+    store.delete_webhook(made.id)  # it is gone already: fine
+
+    assert (made.status, made.topic, made.name) == ("active", "order.created", "mine")
+    assert (changed.status, changed.delivery_url) == ("paused", "https://hooks.test/b")
+    assert listed == [changed]
+    assert store.webhooks() == []
+    assert lab.shop.hooks.webhooks == {}
+
+
+def test_a_topic_in_another_spelling_is_not_even_asked_for() -> None:
+    """A store takes it, and makes a webhook that never delivers."""
+    with pytest.raises(ValueError, match=r"Order\.Created"):
+        StoreLab().store().create_webhook(name="", topic="Order.Created", delivery_url="https://hooks.test", secret="s")
+
+
+def test_more_webhooks_than_fit_a_page_are_all_listed() -> None:
+    lab = StoreLab()
+    for _ in range(130):
+        lab.shop.hooks.create(name="", topic=TOPICS[0], delivery_url="https://hooks.test", secret="")
+
+    assert [one.id for one in lab.store().webhooks()] == list(range(1, 131))
+
+
+def test_making_a_webhook_is_not_tried_twice() -> None:
+    lab = StoreLab()
+    lab.shop.faults.add(Fault(kind="hold", when="after", method="POST", hold_s=60))
+    lab.timer.start(240)
+
+    with pytest.raises(StoreUnavailable):
+        lab.store().create_webhook(name="", topic=TOPICS[0], delivery_url="https://hooks.test", secret="")
+
+    assert len(lab.shop.hooks.webhooks) == 1

@@ -1,0 +1,115 @@
+"""The store's address and keys, dates, and the signature over plain http."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from woohub.store import Access, Position, Stored, moment, oauth_signature, signed
+
+ACCESS = Access("http://shop.test", "ck_key", "cs_secret")
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ("https://shop.test", "https://shop.test"),
+        ("https://shop.test/", "https://shop.test"),
+        ("https://shop.test/wp-json/wc/v3/", "https://shop.test"),
+        ("https://example.com/shop/", "https://example.com/shop"),
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+        ("shop.test", "https://shop.test"),
+    ],
+)
+def test_the_address_is_taken_in_every_form_people_paste(given: str, url: str) -> None:
+    assert Access(given, "ck", "cs").url == url
+
+
+def test_access_is_read_from_the_secret() -> None:
+    stored = json.dumps({"url": " https://shop.test ", "consumer_key": "ck_key", "consumer_secret": "cs_secret\n"})
+
+    assert Access.from_secret(stored) == Access("https://shop.test", "ck_key", "cs_secret")
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        "",
+        "no json",
+        "[]",
+        "{}",
+        '{"url": "", "consumer_key": "", "consumer_secret": ""}',
+        '{"url": "https://shop.test", "consumer_key": "ck_key", "consumer_secret": " "}',
+        '{"url": "https://shop.test", "consumer_key": "ck_key", "consumer_secret": 5}',
+    ],
+)
+def test_a_secret_that_nobody_filled_in_gives_no_access(stored: str) -> None:
+    assert Access.from_secret(stored) is None
+
+
+def test_keys_are_not_printed() -> None:
+    assert "ck_key" not in repr(ACCESS)
+    assert "cs_secret" not in repr(ACCESS)
+
+
+def test_orders_are_not_printed() -> None:
+    assert "Jane" not in repr(Stored(b'{"id":1,"name":"Jane"}', {"id": 1, "name": "Jane"}))
+
+
+def test_the_signature_is_that_of_openssl() -> None:
+    """printf <base string> | openssl dgst -sha256 -hmac 'cs_secret&' -binary | base64"""
+    parameters = {
+        "include": "1,2",
+        "oauth_consumer_key": "ck_key",
+        "oauth_nonce": "n0nce",
+        "oauth_signature_method": "HMAC-SHA256",
+        "oauth_timestamp": "1795473600",
+    }
+
+    signature = oauth_signature("get", "http://shop.test/wp-json/wc/v3/orders", parameters, "cs_secret")
+
+    assert signature == "CnNZl0mrKAW0mWKSPT0pWSP223j0sHpdoqbo0SUnzt0="
+
+
+def test_the_signature_does_not_depend_on_the_order_of_parameters() -> None:
+    some, others = {"b": "2", "a": "1"}, {"a": "1", "b": "2"}
+
+    assert oauth_signature("GET", "http://shop.test/", some, "s") == oauth_signature(
+        "GET", "http://shop.test/", others, "s"
+    )
+
+
+def test_a_nonce_is_used_once() -> None:
+    first, second = (signed("GET", "http://shop.test/", {}, ACCESS, 1_795_473_600) for _ in range(2))
+
+    assert first["oauth_nonce"] != second["oauth_nonce"]
+
+
+def test_the_secret_itself_is_not_sent() -> None:
+    assert "cs_secret" not in str(signed("GET", "http://shop.test/", {}, ACCESS, 1_795_473_600))
+
+
+@pytest.mark.parametrize(
+    ("given", "utc"),
+    [
+        ("2026-11-23T22:40:00", "2026-11-23T22:40:00"),
+        ("2026-11-23T22:40:00Z", "2026-11-23T22:40:00"),
+        ("2026-11-23T17:40:00-05:00", "2026-11-23T22:40:00"),
+        ("2026-11-24T04:10:00+05:30", "2026-11-23T22:40:00"),
+        ("2026-11-23", "2026-11-23T00:00:00"),
+        ("2026-11-23 22:40:00.999", "2026-11-23T22:40:00"),
+    ],
+)
+def test_a_moment_is_utc_in_whole_seconds(given: str, utc: str) -> None:
+    assert moment(given) == utc
+
+
+def test_a_customer_never_changed_since_was_changed_when_it_was_made() -> None:
+    customer = Stored(b"", {"id": 5, "date_created_gmt": "2026-11-01T00:00:00", "date_modified_gmt": None})
+
+    assert customer.modified_at == "2026-11-01T00:00:00"
+
+
+def test_a_position_says_nothing_of_pages_by_itself() -> None:
+    assert Position("2026-11-23T22:40:00").offset is None
