@@ -19,6 +19,7 @@ from tools.cli import environment
 from tools.cli.trouble import Trouble, WrongUsage
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
@@ -71,6 +72,16 @@ class Aws:
         """The functions and what feeds them."""
         return self.session.client("lambda", endpoint_url=self.endpoint_url, config=self.config)
 
+    @cached_property
+    def metrics(self) -> CloudWatchClient:
+        """The metrics."""
+        return self.session.client("cloudwatch", endpoint_url=self.endpoint_url, config=self.config)
+
+    @cached_property
+    def schedules(self) -> Any:
+        """EventBridge's rules."""
+        return self.session.client("events", endpoint_url=self.endpoint_url, config=self.config)
+
     def stack(self, name: str) -> dict[str, Any]:
         """CloudFormation's description of a stack; raises botocore's errors."""
         client = self.session.client("cloudformation", endpoint_url=self.endpoint_url, config=self.config)
@@ -86,6 +97,7 @@ class Stack:
     outputs: Mapping[str, str]
     aws: Aws
     status: str = ""  # CloudFormation's, such as CREATE_COMPLETE
+    deployed_as: str = ""  # the name in CloudFormation where it is another one
 
     def output(self, name: str) -> str:
         """One output of the template; Trouble if this stack has none of that name."""
@@ -95,6 +107,11 @@ class Stack:
                 "it is not a woohub stack, an older one, or still being deployed"
             )
         return self.outputs[name]
+
+    @property
+    def service(self) -> str:
+        """What its metrics and its webhooks in the store are called by."""
+        return self.deployed_as or self.name
 
     @property
     def place(self) -> str:
@@ -135,7 +152,7 @@ def local(folder: Path) -> Stack:
     except (BotoCoreError, ClientError) as error:
         raise Trouble(f"no local stack answers at {endpoint_url}: {START_IT}") from error
     known = {name: facts[key] for key, name in LOCAL_NAMES.items() if facts.get(key)}
-    return Stack(LOCAL, _outputs(description) | known, aws, description["StackStatus"])
+    return Stack(LOCAL, _outputs(description) | known, aws, description["StackStatus"], stack_name)
 
 
 def _local_session(facts: Mapping[str, str]) -> boto3.Session:
