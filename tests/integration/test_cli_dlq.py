@@ -184,7 +184,7 @@ def test_only_what_is_chosen_is_redriven_and_the_rest_stays_visible(stack: Deplo
     result = run("redrive", "--reason", "INVALID_OPTION")
 
     assert result.exit_code == 0
-    assert "10 of 10 messages redriven; 20 left" in result.stdout
+    assert "10 of 10 messages redriven; 20 stay" in result.stdout
     assert (stack.visible(QUEUE), stack.visible(DLQ)) == (10, 20)
 
 

@@ -201,7 +201,7 @@ def _act(name: str, act: Act, stack: Stack, wanted: Wanted, *, dry_run: bool, js
         output.table(("Message", "Entity"), [(one["message_id"], one["entity"]) for one in entities])
         output.say(f"{len(chosen)} of {found} messages would be {DONE[name]}.")
     else:
-        output.say(f"{done} of {len(chosen)} messages {DONE[name]}; {left} left in the dead-letter queue.")
+        output.say(f"{done} of {len(chosen)} messages {DONE[name]}; {left} stay in the dead-letter queue.")
     if not dry_run and done < len(chosen):
         raise typer.Exit(PROBLEMS)
 

@@ -1,4 +1,4 @@
-"""Put the webhook secret and HubSpot's token where the functions read them; nothing here is ever printed."""
+"""Put the webhook secret, HubSpot's token and the store's key where the functions read them; none is ever printed."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from tools.cli.steps import Outcome, Step
 from woohub.settings import hubspot_token, webhook_secrets
+from woohub.store import Access
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-WEBHOOK_SECRET, TOKEN = "webhook secret", "HubSpot token"
+WEBHOOK_SECRET, TOKEN, STORE_KEY = "webhook secret", "HubSpot token", "store's key"
 
 
 def read(client: SecretsManagerClient, secret_id: str) -> str:
@@ -34,10 +35,24 @@ def store_webhook_secret(client: SecretsManagerClient, secret_id: str, secret: s
     stored = webhook_secrets(read(client, secret_id))
     if stored.get("current") == secret:
         return Step(f"{WEBHOOK_SECRET} in the stack", Outcome.OK)
+    if stored.get("previous") == secret:
+        detail = "stays as it is: WOO_COMMERCE_WEBHOOK_SECRET is the one before the last rotation"
+        return Step(f"{WEBHOOK_SECRET} in the stack", Outcome.WARNING, detail, "take it out of .env")
     replaced = stored.get("current", "")
     wanted = {"current": secret} | ({"previous": replaced} if replaced else {})
     detail = "the one before stays valid" if replaced else ""
     return _store(client, secret_id, wanted, f"{WEBHOOK_SECRET} in the stack", detail, dry_run=dry_run)
+
+
+def store_access(client: SecretsManagerClient, secret_id: str, access: Access, *, dry_run: bool) -> Step:
+    """Make this the store that is reconciled, and the key to it."""
+    what = f"{STORE_KEY} in the stack"
+    stored = Access.from_secret(read(client, secret_id))
+    if stored == access:
+        return Step(what, Outcome.OK)
+    detail = f"instead of that of {stored.url}" if stored and stored.url != access.url else ""
+    keys = {"consumer_key": access.consumer_key, "consumer_secret": access.consumer_secret}
+    return _store(client, secret_id, {"url": access.url, **keys}, what, detail, dry_run=dry_run)
 
 
 def _store(

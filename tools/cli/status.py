@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -131,8 +132,8 @@ def rows(status: Status, place: str) -> list[tuple[str, Text]]:
 
 
 def _open(breaker: State) -> Text:
-    again = iso(breaker.until)
-    probe = f"next probe not before {again}" if again else "probed every minute"
+    waits = breaker.until > time.time()
+    probe = f"next probe not before {iso(breaker.until)}" if waits else "probed every minute"
     return Text(f"open since {iso(breaker.since)} ({breaker.policy}), {probe}\n{breaker.reason}", "red")
 
 

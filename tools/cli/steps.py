@@ -14,8 +14,10 @@ class Outcome(StrEnum):
     OK = "ok"  # it was so already
     CREATED = "created"
     STORED = "stored"
-    WOULD_CREATE = "would create"  # the same two, with --dry-run
+    REPAIRED = "repaired"
+    WOULD_CREATE = "would create"  # the same three, with --dry-run
     WOULD_STORE = "would store"
+    WOULD_REPAIR = "would repair"
     SKIPPED = "skipped"
     WARNING = "warning"  # it works, but less well
     FAILED = "failed"

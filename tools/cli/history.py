@@ -1,0 +1,213 @@
+"""A shop's history, from the store to the queue: page by page, no faster than HubSpot takes it, resumable."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from tools.cli.period import EVER, Period, shifted
+from tools.cli.trouble import Trouble
+from woohub.deliveryqueue import DeliveryQueue
+from woohub.store import CREATED, Position, Step, Store, Stored
+from woohub.throttle import Timer
+from woohub.webhooks import Delivery
+from woohub.woocommerce import CUSTOMER_SWEPT, ORDER_SWEPT
+
+TENANT = "backfill"  # its message group: what the store delivers meanwhile overtakes it
+SHORT = 500  # messages on the queue at most: some seconds of HubSpot's budget, so that deliveries are not held up
+LOOK_AGAIN = 1.0  # seconds
+PATIENCE = 900.0  # seconds without the queue getting shorter, after which it is no use waiting
+SECOND = timedelta(seconds=1)
+ORDERS, CUSTOMERS = "orders", "customers"
+TOPICS = {ORDERS: ORDER_SWEPT, CUSTOMERS: CUSTOMER_SWEPT}
+
+
+class Stalled(Trouble):
+    """The queue does not get shorter: HubSpot takes nothing, or nobody asks it to."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a backfill is asked for, in the words of the command line; the same words go on with an unfinished one."""
+
+    store: str
+    since: str = ""
+    until: str = ""
+    status: str = "any"
+    customers: bool = False
+
+
+@dataclass(frozen=True)
+class Begun:
+    """How far a backfill has come: all before `position` is on the queue, and so are `recent` (ids)."""
+
+    wanted: Wanted
+    period: Period
+    began: str
+    position: Position
+    phase: str = ORDERS
+    recent: tuple[int, ...] = ()
+    orders: int = 0
+    customers: int = 0
+
+    @property
+    def queued(self) -> int:
+        """Orders and accounts together."""
+        return self.orders + self.customers
+
+
+def begin(wanted: Wanted, period: Period, began: str) -> Begun:
+    """At the start."""
+    return Begun(wanted, period, began, Position(period.since))
+
+
+class StateFile:
+    """Where a backfill that was interrupted goes on; holds dates, ids and counts, no personal data."""
+
+    _adapter = TypeAdapter(Begun)
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self) -> Begun | None:
+        """None if there is none; Trouble if it cannot be read."""
+        try:
+            return self._adapter.validate_json(self.path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValidationError) as error:
+            raise Trouble(f"{self.path} cannot be read ({type(error).__name__}): remove it, or --restart") from None
+
+    def write(self, begun: Begun) -> None:
+        """Replace it as a whole: a crash leaves the old one or the new one."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        draft = self.path.with_suffix(".new")
+        draft.write_text(json.dumps(asdict(begun), indent=2) + "\n", encoding="utf-8")
+        draft.replace(self.path)
+
+    def remove(self) -> None:
+        """Nothing is left to go on with."""
+        self.path.unlink(missing_ok=True)
+
+
+class Pace:
+    """Keeps the queue short. `depth` counts its messages, those in work included; `waits` is told when it waits."""
+
+    def __init__(
+        self, depth: Callable[[], int], timer: Timer, waits: Callable[[int], None] = lambda _depth: None
+    ) -> None:
+        self._depth = depth
+        self._timer = timer
+        self._waits = waits
+
+    def make_room(self, coming: int) -> None:
+        """Return when the queue is short enough for so many more; Stalled when it does not get there."""
+        shortest, since = self._depth(), self._timer.now()
+        depth = shortest
+        while depth and depth + coming > SHORT:
+            if depth < shortest:
+                shortest, since = depth, self._timer.now()
+            if self._timer.now() - since > PATIENCE:
+                raise Stalled(f"{depth} messages are on the queue, and for {PATIENCE / 60:.0f} minutes not one less")
+            self._waits(depth)
+            self._timer.sleep(LOOK_AGAIN)
+            depth = self._depth()
+
+
+class Backfill:
+    """Brings a shop's history to the queue. `kept` is told each time the state file was written."""
+
+    def __init__(
+        self,
+        store: Store,
+        queue: DeliveryQueue,
+        pace: Pace,
+        file: StateFile,
+        clock: Callable[[], float],
+        kept: Callable[[Begun], None] = lambda _begun: None,
+    ) -> None:
+        self._store = store
+        self._queue = queue
+        self._pace = pace
+        self._file = file
+        self._clock = clock
+        self._kept = kept
+
+    def run(self, begun: Begun, limit: int | None = None) -> tuple[Begun, bool]:
+        """Go on from there with at most `limit` more; how far it came, and whether that is the end."""
+        last = None if limit is None else begun.queued + limit
+        for phase in (ORDERS, CUSTOMERS):
+            if begun.phase != phase:
+                continue
+            for asked_ms, step in self._timed(self._walk(begun)):
+                begun, whole = self._take(begun, step, asked_ms, last)
+                self._file.write(begun)
+                self._kept(begun)
+                if not whole or begun.queued == last:
+                    return begun, False
+            begun = replace(begun, phase=CUSTOMERS, position=Position(offset=0), recent=())
+        self._file.remove()
+        return begun, True
+
+    def _walk(self, begun: Begun) -> Iterator[Step]:
+        wanted, until = begun.wanted, begun.period.until
+        if begun.phase == ORDERS:
+            yield from self._store.orders(begun.position, by=CREATED, status=wanted.status, until=until)
+        elif wanted.customers:
+            yield from self._store.customers(begun.position)
+
+    def _take(self, begun: Begun, step: Step, asked_ms: int, last: int | None) -> tuple[Begun, bool]:
+        """Queue what is new of a step; how far that is, and whether it was the whole step."""
+        new = [one for one in step.found if one.id not in begun.recent and _in_period(begun, one)]
+        some = new if last is None else new[: last - begun.queued]
+        self._pace.make_room(len(some))
+        self._queue.send(swept(TOPICS[begun.phase], some, asked_ms, self._store.access.url))
+        counted = replace(begun, **{begun.phase: getattr(begun, begun.phase) + len(some)})
+        if len(some) == len(new):
+            return replace(counted, position=step.then, recent=_ids(step.found)), True
+        return replace(counted, recent=(*begun.recent, *_ids(some))), False
+
+    def _timed(self, steps: Iterator[Step]) -> Iterator[tuple[int, Step]]:
+        """Each with the moment before it was asked for: what changes later is not in it."""
+        while True:
+            asked_ms = int(self._clock() * 1000)
+            step = next(steps, None)
+            if step is None:
+                return
+            yield asked_ms, step
+
+
+def swept(topic: str, rows: Sequence[Stored], asked_ms: int, url: str) -> list[Delivery]:
+    """What was read from the store as reconcile puts it on the queue."""
+    kind = topic.partition(".")[0]
+    return [Delivery(topic, row.body, asked_ms, f"{kind}:{row.id}", f"{url}/") for row in rows]
+
+
+def count(store: Store, wanted: Wanted, period: Period) -> tuple[int, int]:
+    """How many orders there are, and how many accounts have to be looked at."""
+    asked = {"status": wanted.status, "dates_are_gmt": "true"}
+    if period.since != EVER:
+        asked["after"] = shifted(period.since, -SECOND)
+    if period.until:
+        asked["before"] = shifted(period.until, SECOND)
+    return store.count(ORDERS, **asked), store.count(CUSTOMERS) if wanted.customers else 0
+
+
+def facts(begun: Begun) -> dict[str, Any]:
+    """For --json."""
+    return {"orders": begun.orders, "customers": begun.customers, "status": begun.wanted.status} | begun.period.facts()
+
+
+def _in_period(begun: Begun, one: Stored) -> bool:
+    """Accounts cannot be asked for by date."""
+    return begun.phase == ORDERS or begun.period.holds(one.created_at)
+
+
+def _ids(rows: Sequence[Stored]) -> tuple[int, ...]:
+    return tuple(row.id for row in rows)
