@@ -32,8 +32,8 @@ class Listed:
 
 def orders(shop: SimulatedShop, query: Query) -> Listed:
     """GET /orders."""
-    found = [order for order in shop.orders.values() if _wanted_status(order, query)]
-    for condition in _dated(shop, query):
+    found = list(shop.orders.values())
+    for condition in (_status(query), *_dated(shop, query)):
         found = [order for order in found if condition(order)]
     if "customer" in query:
         found = [order for order in found if order.customer_id == _number(query, "customer", 0)]
@@ -51,16 +51,16 @@ def orders(shop: SimulatedShop, query: Query) -> Listed:
     return _page(_sorted(found, keys.get(orderby, lambda order: order.id), query, orderby, "desc"), query)
 
 
-def _wanted_status(order: Order, query: Query) -> bool:
+def _status(query: Query) -> Callable[[Order], bool]:
     """`any` wins over whatever stands beside it, and has neither trash nor drafts."""
     asked = [one.removeprefix("wc-") for one in query.get("status", "any").split(",") if one]
     known = (*STATUSES, *DRAFTS, "trash", "any")
-    for one in asked:
+    for number, one in enumerate(asked):
         if one not in known and not one.startswith("awaiting-"):
-            raise invalid("status[0]", f"status[0] is not one of {', '.join(known)}.")
+            raise invalid(f"status[{number}]", f"status[{number}] is not one of {', '.join(known)}.")
     if "any" in asked or not asked:
-        return order.status != "trash" and order.status not in DRAFTS
-    return order.status in asked
+        return lambda order: order.status != "trash" and order.status not in DRAFTS
+    return lambda order: order.status in asked
 
 
 def _dated(shop: SimulatedShop, query: Query) -> Iterable[Callable[[Order], bool]]:
