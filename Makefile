@@ -32,10 +32,10 @@ check: .venv/ready .venv-sam/ready ## Format, lint, types, spelling, template
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/codespell
-	$(LOCAL) $(SAM) validate --lint
+	@echo "sam validate --lint" && $(LOCAL) $(SAM) validate --lint
 
 test: install ## Pass all tests (PYTEST="-k breaker" for some)
-	$(LOCAL) .venv/bin/pytest --numprocesses auto --dist loadgroup $(PYTEST)
+	@$(LOCAL) .venv/bin/pytest --numprocesses auto --dist loadgroup $(PYTEST)
 
 demo: install ## Show it: the deployed stack on this machine, real deliveries, the result
 	@$(LOCAL) .venv/bin/python -m tools.local_stack demo
@@ -43,11 +43,14 @@ demo: install ## Show it: the deployed stack on this machine, real deliveries, t
 local: install ## The stack on this machine, until interrupted
 	@$(LOCAL) .venv/bin/python -m tools.local_stack up
 
+# Only what is given: a parameter that is not named keeps the value it has in the deployed stack.
+OVERRIDES = $(if $(filter command environment,$(firstword $(origin ARCHITECTURE))),Architecture=$(ARCHITECTURE)) $(PARAMETERS)
+
 build: .venv/ready .venv-sam/ready ## Build what is deployed (ARCHITECTURE=arm64 or x86_64)
 	ARCHITECTURE=$(ARCHITECTURE) $(SAM) build --parameter-overrides Architecture=$(ARCHITECTURE)
 
-deploy: build ## Deploy to AWS with your credentials
-	$(SAM) deploy --parameter-overrides Architecture=$(ARCHITECTURE) $(PARAMETERS)
+deploy: build ## Deploy to AWS with your credentials (PARAMETERS="AlarmEmail=you@example.com")
+	$(SAM) deploy $(if $(strip $(OVERRIDES)),--parameter-overrides $(OVERRIDES))
 
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $(UPGRADE)
 RUNTIME_HAS := boto3 botocore s3transfer python-dateutil six# Lambda brings boto3 and what it needs
