@@ -35,6 +35,7 @@ class EventSource:
     ) -> None:
         self.state = "Enabled"
         self.switched: list[str] = []
+        self.stuck = False  # AWS refuses to change it
         self._world = world
         self._queue = queue
         self._function = function
@@ -82,7 +83,7 @@ class EventSource:
         return {"EventSourceMappings": [{"UUID": "mapping", "State": self.state}]}
 
     def update_event_source_mapping(self, *, UUID: str, Enabled: bool) -> dict[str, Any]:
-        if self.state in ("Enabling", "Disabling"):
+        if self.stuck or self.state in ("Enabling", "Disabling"):
             raise ClientError({"Error": {"Code": "ResourceInUseException"}}, "UpdateEventSourceMapping")
         if Enabled != (self.state == "Enabled"):
             self.switched.append("on" if Enabled else "off")

@@ -12,6 +12,7 @@ from typing import Any
 from unittest.mock import patch
 
 from botocore.exceptions import ClientError
+from urllib3 import HTTPHeaderDict
 
 from functions.ingest import app as ingest
 from tests.deliveries import SECRET
@@ -20,6 +21,7 @@ from tests.model.shop import Request
 from tests.model.sqs import Queue, SqsClient
 from tests.model.world import World
 from tools.hubspot_simulator import DEFAULT_TOKEN, InProcessTransport, SimulatedPortal, create_app, provision
+from tools.hubspot_simulator.inprocess import InProcessResponse
 from woohub import deadletters, mapping, messages
 from woohub.breaker import Breaker, BreakerParameter, EventSourceMapping, govern, mapping_id
 from woohub.consumer import Consumer
@@ -54,13 +56,15 @@ class Accepted:
 class Line:
     """The consumer's connection to HubSpot, which takes time, and on which its process may die.
 
-    `crash_at` is the number of a call (from 1) and the moment, `before` or `after` its effect.
+    `crash_at` is the number of a call (from 1) and the moment, `before` or `after` its effect. HubSpot answers 500 to
+    every call whose body contains `chokes_on`.
     """
 
     transport: InProcessTransport
     world: World
     latency: Latency
     crash_at: tuple[int, str] | None = None
+    chokes_on: bytes = b""
     calls: int = 0
 
     def request(self, method: str, url: str, **kwargs: Any) -> Any:
@@ -68,6 +72,8 @@ class Line:
         number, moment = self.crash_at or (0, "")
         seconds = self.latency()
         self.world.sleep(seconds / 2)
+        if self.chokes_on and self.chokes_on in (kwargs.get("body") or b""):
+            return InProcessResponse(500, HTTPHeaderDict(), b"")
         if number == self.calls and moment == "before":
             raise Crash(f"before {method} {url}")
         try:
@@ -79,7 +85,7 @@ class Line:
         return response
 
 
-@dataclass
+@dataclass(repr=False)
 class Plant:
     """Everything that is deployed, and what was seen of it."""
 
@@ -91,6 +97,7 @@ class Plant:
     crashes: Callable[[], tuple[int, str] | None] = lambda: None  # asked at each invocation of the consumer
     repeats: float = 0.0  # see Queue
     throttled: float = 0.0  # see EventSource
+    chokes_on: bytes = b""  # see Line
     governed: bool = True  # whether the governor's schedule runs
     accepted: list[Accepted] = field(default_factory=list)
     ended: dict[Key, Outcome] = field(default_factory=dict)  # what became of each delivery
@@ -255,6 +262,7 @@ class Process:
     def handle(self, event: dict[str, Any]) -> dict[str, Any]:
         """One invocation."""
         self._line.calls, self._line.crash_at = 0, self._plant.crashes()
+        self._line.chokes_on = self._plant.chokes_on
         self._timer.start(TIMEOUT - MARGIN)
         return self._consumer.consume(event["Records"])
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 FIRST_DELAY, LONGEST_DELAY = 15.0, 900.0  # seconds before a message is tried again, doubled with each receive
 NOT_REACHED_DELAY = 5.0  # seconds, for messages the time did not suffice for
 CULPRIT_RECEIVES = 5  # after so many, a record that breaks calls while HubSpot takes others is the culprit
-COMPANY = 900.0  # seconds for which something HubSpot took counts as company
 RENEWAL_RECEIVES = 15  # the queue gives up at 20: before that, a message that only has to wait becomes a new one
 LONGEST_SQS_DELAY = 900  # seconds
 
@@ -59,11 +58,11 @@ class Consumer:
         """Process the records of an SQS event; returns the partial batch response."""
         by_id = {record["messageId"]: record for record in records}
         messages = [read(record) for record in by_id.values()]
-        held = self._breaker.holds()
+        held, started = self._breaker.holds(), self._clock()
         outcomes = [Outcome(one, Verdict.RETRY, held) for one in messages] if held else self._synced(messages)
         if not held:
             self._watch(outcomes)
-        outcomes = [self._set_aside(self._judged(one), by_id[one.message.id]) for one in outcomes]
+        outcomes = [self._set_aside(self._judged(one, started), by_id[one.message.id]) for one in outcomes]
         for outcome in outcomes:
             self._report(outcome)
         retried = [one for one in outcomes if one.verdict is Verdict.RETRY and not self._renewed(one, by_id)]
@@ -84,13 +83,15 @@ class Consumer:
         if any(one.wrote for one in outcomes):
             self._wrote_at = self._clock()
         answered = any(one.wrote or isinstance(one.error, Refused) for one in outcomes)
+        # A lack of time says nothing about HubSpot, unless there was not enough for anything: then it does not answer.
+        ignored = (Fault, OutOfTime) if any(one.verdict is Verdict.DONE for one in outcomes) else (Fault,)
         errors = [one.error for one in outcomes if isinstance(one.error, TransientError)]
-        self._breaker.watch(answered, [error for error in errors if not isinstance(error, OutOfTime | Fault)])
+        self._breaker.watch(answered, [error for error in errors if not isinstance(error, ignored)])
 
-    def _judged(self, outcome: Outcome) -> Outcome:
+    def _judged(self, outcome: Outcome, started: float) -> Outcome:
         """Reject what has broken HubSpot's answer time and again while HubSpot took others, or has broken woohub."""
         receives = outcome.message.receive_count
-        company = self._clock() - self._wrote_at < COMPANY
+        company = self._wrote_at > started - backoff(receives - 1)  # since its last try
         culprit = isinstance(outcome.error, Fault) or (isinstance(outcome.error, UnknownOutcome) and company)
         if not culprit or receives < CULPRIT_RECEIVES:
             return outcome
@@ -161,8 +162,12 @@ def delay(outcome: Outcome) -> float:
     asked = (outcome.error.retry_after or 0.0) if isinstance(outcome.error, TransientError) else 0.0
     if isinstance(outcome.error, OutOfTime):
         return max(asked, NOT_REACHED_DELAY)
-    backoff: float = FIRST_DELAY * 2 ** min(outcome.message.receive_count - 1, 6)
-    return max(asked, min(LONGEST_DELAY, backoff))
+    return max(asked, backoff(outcome.message.receive_count))
+
+
+def backoff(receives: int) -> float:
+    """Seconds between a message's try of this number and its next, if HubSpot asks for nothing else."""
+    return min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** min(receives - 1, 6))
 
 
 def read(record: Record) -> Message:

@@ -1,0 +1,325 @@
+"""HubSpot is away, for hours and in many ways: nothing ends up as a dead letter, and all lands when it is back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.model import strange
+from tests.model.plant import Plant
+from tests.model.reference import reference
+from tests.model.shop import Shop
+from tests.model.traffic import Courier, Weather
+from tests.model.world import World
+from tools.hubspot_simulator import ALL_SCOPES, Fault
+
+MINUTE, HOUR = 60.0, 3600.0
+CALM = Weather(doubled=0.35, late=0.1, forged=0.0)
+WRITES = r"/batch/(create|update)"
+
+
+class Day:
+    """A shop with an order now and then, and the product, in a world without other trouble than a test makes."""
+
+    def __init__(self, gap: float = 20.0) -> None:
+        self.world = World(7)
+        self.shop = Shop(self.world)
+        self.plant = Plant(self.world)
+        self.courier = Courier(self.world, self.shop, self.plant.post, CALM)
+        self._gap = gap
+        self._number = 10_000
+        self._open = True
+        self.world.every(gap, self._something_happens)
+        self.world.sleep(10 * MINUTE)
+        assert self.landed() > 0
+
+    def _something_happens(self) -> None:
+        dice = self.world.random
+        if not self._open:
+            return
+        if dice.random() < 0.6:
+            self._number += 1
+            email = f"guest{dice.randint(1, 50)}@mail.example"
+            self.courier.announce(self.shop.place(self._number, email, way="checkout"), self._number)
+        elif self.shop.orders:
+            known = dice.choice(list(self.shop.orders))
+            self.courier.announce(self.shop.change_status(known), known)
+
+    def close(self) -> float:
+        """No more orders; the seconds until everything is in HubSpot, as it should be."""
+        self._open = False
+        self.world.sleep(2 * MINUTE)  # until the last delivery has arrived
+        began = self.world.now
+        assert self.plant.settle(6 * HOUR)
+        wanted = reference(self.plant.accepted)
+        assert wanted.problems(self.plant.portal) == {}
+        assert self.plant.unaccounted() == []
+        assert self.plant.faults == []
+        return self.world.now - began
+
+    def landed(self) -> int:
+        """Deals in HubSpot."""
+        return len(self.plant.portal.state()["deals"])
+
+    def passes(self, seconds: float) -> int:
+        """HubSpot calls made during so many seconds."""
+        calls = self.plant.calls
+        self.world.sleep(seconds)
+        return self.plant.calls - calls
+
+    def trouble(self, seconds: float, **fault: object) -> int:
+        """HubSpot calls made while this fault lasts."""
+        self.plant.portal.faults.add(Fault.from_json({**fault, "until": self.world.now + seconds}))
+        return self.passes(seconds)
+
+    def breaker(self) -> str:
+        """Its state."""
+        return self.plant.breaker_parameter().read().state
+
+
+OUTAGES = {
+    "server errors": {"status": 503},
+    "pages of the network in front": {"status": 502, "body": "html"},
+    "server errors after the effect": {"status": 504, "when": "after"},
+    "half of each batch written": {"status": 500, "when": "half"},
+    "silence": {"kind": "hold"},
+    "broken connections": {"kind": "reset"},
+    "reads work, writes fail": {"status": 503, "path": WRITES},
+    "writes work, reads fail": {"status": 503, "path": "/batch/read"},
+}
+
+
+@pytest.mark.parametrize("fault", OUTAGES.values(), ids=list(OUTAGES))
+def test_six_hours_without_hubspot_leave_no_dead_letter(fault: dict[str, object]) -> None:
+    day = Day()
+
+    calls = day.trouble(6 * HOUR, **fault)
+
+    assert len(day.plant.dead_letters) == 0
+    print("CALLS", fault, calls, day.plant.source.switched, day.plant.queue.most_receives, len(day.plant.queue))
+    assert calls <= 6 * 60 * 6  # a probe a minute, and what is tried when HubSpot answers reads
+    day.world.sleep(20 * MINUTE)
+    assert day.close() <= 20 * MINUTE
+    assert len(day.plant.dead_letters) == 0
+    assert day.breaker() == "closed"
+
+
+def test_answers_to_writes_that_are_lost_for_hours_delay_nothing() -> None:
+    day = Day()
+
+    day.trouble(2 * HOUR, kind="reset", when="after", path=WRITES)
+
+    assert len(day.plant.queue) < 30
+    assert day.plant.source.switched == []
+    day.close()
+    assert len(day.plant.dead_letters) == 0
+
+
+def test_an_outage_switches_the_flow_off_once_and_on_once() -> None:
+    day = Day()
+
+    day.trouble(6 * HOUR, status=503)
+    day.world.sleep(5 * MINUTE)
+
+    assert day.plant.source.switched == ["off", "on"]
+    assert day.plant.queue.most_receives <= 4
+
+
+def test_six_hours_of_orders_are_written_within_minutes_once_hubspot_is_back() -> None:
+    day = Day()
+    day.trouble(6 * HOUR, status=503)
+    waiting = len(day.plant.queue)
+
+    day.world.sleep(5 * MINUTE)
+
+    assert waiting > 1000
+    assert len(day.plant.queue) < 30
+
+
+def test_a_refused_token_is_replaced_after_two_hours() -> None:
+    day = Day()
+    day.plant.portal.tokens = {"the new one": ALL_SCOPES}
+
+    calls = day.passes(2 * HOUR)
+    refused = day.landed()
+    day.plant.secrets.values["hubspot"] = '{"token": "the new one"}'
+    day.world.sleep(10 * MINUTE)
+
+    assert calls <= 2 * 60 * 3
+    assert day.landed() > refused
+    assert day.plant.breaker_parameter().read().policy == "auth"
+    day.close()
+    assert len(day.plant.dead_letters) == 0
+
+
+def test_the_daily_limit_is_waited_out_until_midnight() -> None:
+    day = Day()
+    day.plant.portal.change_settings({"requests_per_day": day.plant.portal.limits.used_today + 10})
+
+    calls = day.passes(6 * HOUR)  # midnight is at 05:00 UTC, 6 h 10 min from here
+    day.plant.portal.change_settings({"requests_per_day": 250_000})
+    day.world.sleep(30 * MINUTE)
+
+    assert calls <= 10 + 6 * 4 + 3  # what was left, then four probes an hour
+    assert len(day.plant.queue) < 30
+    day.close()
+    assert len(day.plant.dead_letters) == 0
+
+
+def test_a_storm_of_429_is_weathered() -> None:
+    day = Day(gap=2.0)
+
+    calls = day.trouble(10 * MINUTE, status=429)
+
+    assert calls <= 100
+    assert day.close() <= 10 * MINUTE
+    assert len(day.plant.dead_letters) == 0
+
+
+@pytest.mark.parametrize("path", ["", WRITES], ids=["wholly", "for writes"])
+def test_a_hubspot_that_comes_and_goes_by_the_minute_gets_its_orders(path: str) -> None:
+    day = Day()
+    before = day.landed()
+
+    for _ in range(30):
+        day.trouble(MINUTE, status=503, path=path)
+        day.world.sleep(MINUTE)
+
+    assert day.landed() > before + 60
+    assert day.close() <= 30 * MINUTE
+    assert len(day.plant.dead_letters) == 0
+
+
+def test_messages_wait_for_a_governor_that_is_gone() -> None:
+    day = Day()
+    day.plant.governed = False
+
+    day.trouble(HOUR, status=503)
+    calls = day.passes(5 * HOUR)
+    day.plant.governed = True
+
+    assert calls == 0
+    assert len(day.plant.dead_letters) == 0
+    day.world.sleep(5 * MINUTE)
+    day.close()
+
+
+def test_without_a_hand_on_the_flow_messages_survive_on_their_own_delays() -> None:
+    day = Day()
+    day.plant.source.stuck = True
+
+    calls = day.trouble(6 * HOUR, status=503)
+
+    assert len(day.plant.dead_letters) == 0
+    assert calls <= 6 * 60 * 30
+    day.world.sleep(30 * MINUTE)  # the longest delay of a message, twice
+    day.close()
+    assert len(day.plant.dead_letters) == 0
+
+
+def test_a_migration_is_left_alone_as_long_as_hubspot_asks() -> None:
+    day = Day()
+
+    calls = day.trouble(2 * HOUR, status=477, retry_after=str(int(2 * HOUR)))
+
+    assert calls <= 3
+    day.world.sleep(5 * MINUTE)
+    day.close()
+    assert len(day.plant.dead_letters) == 0
+
+
+def test_a_flow_that_an_operator_stopped_stays_stopped() -> None:
+    day = Day()
+    day.plant.source.update_event_source_mapping(UUID="mapping", Enabled=False)
+    day.world.sleep(HOUR)
+    assert len(day.plant.queue) > 0
+
+    assert day.passes(HOUR) == 0
+    assert day.plant.source.state == "Disabled"
+
+
+# --- One bad record among good ones ---
+
+
+class Batch:
+    """Forty good orders and some bad ones that arrive at once."""
+
+    def __init__(self, prepare: Callable[[Plant], object], bad: list[strange.Poison]) -> None:
+        self.world = World(3)
+        self.shop = Shop(self.world)
+        self.plant = Plant(self.world)
+        prepare(self.plant)
+        for number in range(1, 41):
+            self.shop.place(number, f"guest{number}@mail.example")
+            assert self.plant.post(self.shop.request("order.created", number)) == 200
+        for poison in bad:
+            assert self.plant.post(self.shop.signed(poison.topic, poison.body)) == 200
+
+    def deals(self) -> set[str]:
+        """The orders that HubSpot has."""
+        return {row["properties"]["woocommerce_order_id"] for row in self.plant.portal.state()["deals"]}
+
+    def reasons(self) -> dict[str, str]:
+        """What the dead-letter queue says of each entity."""
+        return {one.texts["entity"]: one.texts["reason"] for one in self.plant.dead_letters.messages()}
+
+
+GOOD = {str(number) for number in range(1, 41)}
+
+
+def test_ten_poisons_do_not_keep_forty_orders_and_each_says_why() -> None:
+    batch = Batch(lambda plant: strange.spoil(plant.portal), strange.refusals())
+
+    batch.world.sleep(MINUTE)
+
+    assert batch.plant.invocations == 1
+    assert batch.deals() == GOOD
+    reasons = batch.reasons()
+    assert {one.entity for one in strange.refusals() if one.word not in reasons.get(one.entity, "")} == set()
+    assert len(set(reasons.values())) == len(reasons) == 10
+    assert len(batch.plant.queue) == 0
+
+
+def test_the_ten_land_when_the_cause_is_gone_and_they_are_redriven() -> None:
+    batch = Batch(lambda plant: strange.spoil(plant.portal), strange.refusals())
+    batch.world.sleep(MINUTE)
+
+    strange.mend(batch.plant.portal)
+    assert batch.plant.redrive() == 10
+    batch.world.sleep(MINUTE)
+
+    assert len(batch.plant.dead_letters) == len(batch.plant.queue) == 0
+    assert reference(batch.plant.accepted).problems(batch.plant.portal) == {}
+
+
+def test_bodies_that_cannot_be_read_name_what_is_wrong_in_them() -> None:
+    batch = Batch(lambda _: None, strange.payloads())
+
+    batch.world.sleep(MINUTE)
+
+    assert batch.deals() == GOOD
+    reasons = batch.reasons()
+    assert {one.entity for one in strange.payloads() if one.word not in reasons.get(one.entity, "")} == set()
+
+
+def test_a_record_that_breaks_hubspot_every_time_stops_nobody_else() -> None:
+    zeppelin = strange.order(90_050, line_items=[{"name": "Zeppelin"}])
+    batch = Batch(
+        lambda plant: setattr(plant, "chokes_on", b"Zeppelin"),
+        [strange.Poison("order:90050", "order.created", zeppelin, "attempts")],
+    )
+
+    batch.world.sleep(MINUTE)
+    assert batch.deals() == GOOD
+    assert len(batch.plant.dead_letters) == 0
+
+    for number in range(41, 47):
+        batch.shop.place(number, "late@mail.example")
+        batch.plant.post(batch.shop.request("order.created", number))
+        batch.world.sleep(3 * MINUTE)
+        assert str(number) in batch.deals()
+
+    assert "attempts" in batch.reasons()["order:90050"]
+    assert len(batch.plant.queue) == 0
+    assert not batch.plant.breaker_parameter().read().is_open
