@@ -138,6 +138,13 @@ def test_the_address_is_in_lower_case_and_without_spaces_around_it() -> None:
     assert contact["email"] == "other.mail@shop.example"
 
 
+@pytest.mark.parametrize("written", [" Other.Mail@SHOP.example\n", "a&amp;b@x.example", "", None, []])
+def test_the_address_of_an_order_is_that_of_its_contact(written: object) -> None:
+    found = billed(email=written)
+
+    assert MAPPING.email(found) == MAPPING.contact_from_order(found).get("email", "")
+
+
 def test_an_address_is_not_decoded() -> None:
     assert MAPPING.contact_from_order(billed(email="a&amp;b@x.example"))["email"] == "a&amp;b@x.example"
 

@@ -130,6 +130,10 @@ class Mapping:
         """The contact an order names; without blanks, and without `email` when it names no address."""
         return _values(self._from_order, order)
 
+    def email(self, order: Order) -> str:
+        """The `email` of that contact alone; "" when the order names no address."""
+        return self._from_order["email"](order)
+
     def contact_from_customer(self, customer: Customer) -> dict[str, str]:
         """The contact of a customer's account; without blanks, and without `email` when it has no address."""
         return _values(self._from_customer, customer)

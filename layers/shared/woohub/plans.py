@@ -132,7 +132,7 @@ def _association(
     mapping: FieldMapping,
 ) -> tuple[str, tuple[str, ...]]:
     """The contact to associate and those to take off; `orders` from the oldest to the one that counts."""
-    emails = [mapping.contact_from_order(one.order).get("email", "") for one in orders]
+    emails = [mapping.email(one.order) for one in orders]
     wanted = next((contacts[email] for email in reversed(emails) if email in contacts), "")
     marked = version.contacts if version else None  # None: not known, and associating again does no harm
     stale_only = not any_fresh and marked != ()

@@ -123,9 +123,8 @@ class Payload(BaseModel):
 
     def get(self, name: str) -> object:
         """The value of a field, declared or not; None when the store did not send it."""
-        if name in type(self).model_fields:
-            return vars(self)[name]
-        return (self.__pydantic_extra__ or {}).get(name)
+        declared = vars(self)
+        return declared[name] if name in declared else (self.__pydantic_extra__ or {}).get(name)
 
 
 class Address(Payload):
