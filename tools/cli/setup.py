@@ -1,4 +1,7 @@
-"""`woohub setup`: secrets into the stack, and into HubSpot what the mapping needs. Can be run any number of times."""
+"""`woohub setup`: secrets into the stack, into HubSpot what the mapping needs, webhooks into the store.
+
+Can be run any number of times.
+"""
 
 from __future__ import annotations
 
@@ -11,28 +14,21 @@ from typing import Annotated
 import typer
 import urllib3
 
-from tools.cli import environment, output, secret_store, stacks
+from tools.cli import environment, output, secret_store, stacks, store_setup
 from tools.cli.options import JsonOption, StackOption
 from tools.cli.provision import failed, provision
 from tools.cli.stacks import Stack
 from tools.cli.steps import Outcome, Step
+from tools.cli.store_setup import Reach
 from tools.cli.trouble import PROBLEMS
 from woohub import mapping
 from woohub.errors import Forbidden, TransientError, Unauthorized
 from woohub.hubspot import HubSpot
 from woohub.settings import HubSpotSettings, hubspot_token
+from woohub.store import TOPICS
 from woohub.throttle import Timer
 
 PATIENCE = 120.0  # seconds for all calls to HubSpot together
-TOPICS = (
-    "order.created",
-    "order.updated",
-    "order.deleted",
-    "order.restored",
-    "customer.created",
-    "customer.updated",
-    "customer.deleted",
-)
 RUN_TIME_SCOPES = "crm.objects.contacts.read and .write, crm.objects.deals.read and .write"
 TOKEN_FIX = (
     f"make a service key in HubSpot (Settings > Integrations > Service keys) with {RUN_TIME_SCOPES}, "
@@ -86,11 +82,13 @@ def run(
     env: Mapping[str, str],
     table: mapping.Mapping,
     connect: Connect,
+    reach: Reach,
     *,
     store_secrets: bool = True,
     dry_run: bool = False,
 ) -> Iterator[Step]:
     """Everything setup does, one step at a time. Raises botocore's errors."""
+    replaced = False
     given = env.get("HUBSPOT_API_KEY", "")
     stored = hubspot_token(secret_store.read(stack.aws.secrets, stack.output("HubSpotSecretArn"))) if stack else ""
     checked = _checked(given or stored, connect)
@@ -98,12 +96,16 @@ def run(
     if stack and store_secrets:
         if given and checked.outcome is Outcome.OK:
             yield secret_store.store_token(stack.aws.secrets, stack.output("HubSpotSecretArn"), given, dry_run=dry_run)
-        yield _webhook_secret(stack, env, dry_run=dry_run)
+        secret = _webhook_secret(stack, env, dry_run=dry_run)
+        replaced = secret.outcome is Outcome.STORED and bool(secret.detail)
+        yield secret
     setup_token = env.get("HUBSPOT_SETUP_API_KEY") or given or stored
     if setup_token and not (checked.outcome is Outcome.FAILED and setup_token == (given or stored)):
         yield from provision(connect(setup_token), table, dry_run=dry_run)
-    if not env.get("WOO_COMMERCE_URL"):
-        yield Step("store", Outcome.SKIPPED, "WOO_COMMERCE_URL is not set")
+    if not env.get(store_setup.URL):
+        yield Step("store", Outcome.SKIPPED, f"{store_setup.URL} is not set")
+    elif store_secrets:
+        yield from store_setup.run(stack, env, reach, secret_is_new=replaced, dry_run=dry_run)
 
 
 def _checked(token: str, connect: Connect) -> Step:
@@ -145,12 +147,14 @@ def url_warning(stack: Stack | None, env: Mapping[str, str], place: Place) -> It
         )
 
 
-def left_to_do(stack: Stack | None) -> list[str]:
-    """What a person has to do in the store."""
+def left_to_do(stack: Stack | None, *, has_store: bool = False) -> list[str]:
+    """What a person has to do; `has_store`: setup does the store's part by itself."""
     if stack is None:
         return [
             "Deploy the stack, then run `woohub setup --stack NAME`: it stores the secrets and names the webhook URL."
         ]
+    if has_store:
+        return [f"Place an order in the store, and let `woohub doctor --stack {stack.name}` look at everything."]
     secret = stack.output("WebhookSecretArn")
     endpoint = f" --endpoint-url {stack.aws.endpoint_url}" if stack.aws.endpoint_url else ""
     return [
@@ -170,14 +174,18 @@ def command(
     ] = False,
     json: JsonOption = False,
 ) -> None:
-    """Store the secrets and give HubSpot its properties and pipeline.
+    """Store the secrets, give HubSpot its properties and pipeline, and the store its webhooks.
 
     Reads .env and the environment. What exists already stays as it is, so this can be run again at any time.
     Ends with 1 when a step failed; each failed step says what helps.
 
         HUBSPOT_API_KEY              the functions' token, to be stored
         HUBSPOT_SETUP_API_KEY        token with schema scopes, used here only
-        WOO_COMMERCE_WEBHOOK_SECRET  what the store signs with, to be stored
+        WOO_COMMERCE_URL             the store; not set: its part is left to you
+        WOO_COMMERCE_CONSUMER_KEY, WOO_COMMERCE_CONSUMER_SECRET
+                                     a Read/Write key of it, to be stored
+        WOO_COMMERCE_WEBHOOK_SECRET  what it shall sign with, to be stored; not
+                                     set: the stack has made one
         HUBSPOT_API_URL              HubSpot's address, without a stack
 
     Examples:
@@ -199,7 +207,7 @@ def command(
             output.say(step.text())
     _conclude(
         steps,
-        left_to_do(found),
+        left_to_do(found, has_store=store_setup.URL in env and not hubspot_only),
         json,
         {"stack": found.name if found else None, "hubspot_url": place.url, "dry_run": dry_run},
     )
@@ -211,7 +219,8 @@ def _all(
     yield from url_warning(stack, env, place)
     if stack is None and store_secrets:
         yield Step("secrets", Outcome.SKIPPED, "no stack is named: name it with --stack, or start it with `make local`")
-    yield from run(stack, env, mapping.load(), place.connect, store_secrets=store_secrets, dry_run=dry_run)
+    reach = Reach(store_setup.connect, urllib3.PoolManager(), store_setup.wait)
+    yield from run(stack, env, mapping.load(), place.connect, reach, store_secrets=store_secrets, dry_run=dry_run)
 
 
 def _conclude(steps: list[Step], left: list[str], json: bool, facts: dict[str, object]) -> None:

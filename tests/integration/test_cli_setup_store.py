@@ -1,0 +1,328 @@
+"""`woohub setup` and the store: its key in the stack, the stack's webhooks in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from functions.ingest import app as ingest
+from tests.cli_stack import NAME, WEBHOOK_SECRET
+from tests.operated import Operated, operated
+from tools.cli import store_setup
+from tools.cli.steps import Outcome
+from tools.cli.store_webhooks import is_private, not_deliverable, url_step
+from tools.store_simulator import KEY, SECRET, Fault
+from woohub.store import TOPICS
+
+URL = "https://abc.execute-api.eu-west-1.amazonaws.com/live/webhooks/woocommerce"
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operated]:
+    monkeypatch.chdir(tmp_path)
+    for name in ("HUBSPOT_SETUP_API_KEY", "HUBSPOT_API_URL", "WOOHUB_STACK", "WOO_COMMERCE_WEBHOOK_SECRET"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(store_setup, "wait", lambda _seconds: None)
+    with operated() as running:
+        yield running
+
+
+class StaleSecret:
+    """What a function has that cannot read the secret any more."""
+
+    def text(self) -> str:
+        return "of the past"
+
+    refresh = text
+
+
+def steps(shop: Operated, *arguments: str, **env: str | None) -> dict[str, dict[str, str]]:
+    return {step["step"]: step for step in shop.json("setup", *arguments, **env)["steps"]}
+
+
+def state(shop: Operated) -> list[tuple[str, str, str, str]]:
+    return [(one.topic, one.status, one.delivery_url, one.secret) for one in shop.shop.hooks.webhooks.values()]
+
+
+def wanted(shop: Operated, secret: str = WEBHOOK_SECRET) -> list[tuple[str, str, str, str]]:
+    return [(topic, "active", shop.url, secret) for topic in TOPICS]
+
+
+def test_an_empty_store_gets_a_webhook_of_each_topic_that_delivers_here(shop: Operated) -> None:
+    result = shop.run("setup")
+
+    assert result.exit_code == 0, result.output
+    assert state(shop) == wanted(shop)
+    shop.shop.place()
+    shop.shop.run_webhooks()
+    assert [one.topic for one in shop.queued()] == ["order.created", "order.updated"]
+
+
+def test_the_stores_key_is_kept_for_the_functions(shop: Operated) -> None:
+    shop.run("setup")
+
+    assert shop.stack.secret("StoreSecretArn") == {
+        "url": shop.shop.url,
+        "consumer_key": KEY,
+        "consumer_secret": SECRET,
+    }
+
+
+def test_again_changes_nothing(shop: Operated) -> None:
+    shop.run("setup")
+
+    second = steps(shop)
+
+    assert {step["outcome"] for step in second.values()} == {"ok", "warning"}
+    assert [what for what, step in second.items() if step["outcome"] == "warning"] == ["store", "webhook URL"]
+    assert state(shop) == wanted(shop)
+
+
+def test_nothing_of_the_store_is_left_to_do_by_hand(shop: Operated) -> None:
+    (left,) = shop.json("setup")["left_to_do"]
+
+    assert "woohub doctor" in left
+
+
+def test_a_dry_run_writes_nothing(shop: Operated) -> None:
+    planned = steps(shop, "--dry-run")
+
+    assert planned["webhook order.created"]["outcome"] == "would create"
+    assert planned["store's key in the stack"]["outcome"] == "would store"
+    assert state(shop) == []
+    assert {method for method, _, _ in shop.shop.requests} == {"GET"}
+    assert shop.stack.secret("StoreSecretArn") == {"url": ""}
+    assert shop.outcomes() == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "was"),
+    [
+        ({"status": "disabled"}, "was disabled"),
+        ({"delivery_url": "https://old.example/"}, "was wrong url"),
+        ({"topic": "order.deleted"}, "was wrong topic"),
+    ],
+    ids=lambda one: one if isinstance(one, str) else "",
+)
+def test_a_webhook_that_is_wrong_is_repaired(shop: Operated, changes: dict[str, str], was: str) -> None:
+    shop.run("setup")
+    shop.shop.hooks.change(shop.shop.hooks.webhooks[1], changes)
+
+    step = steps(shop)["webhook order.created"]
+
+    assert (step["outcome"], step["detail"]) == ("repaired", was)
+    assert state(shop) == wanted(shop)
+
+
+def test_a_repair_is_only_announced_by_a_dry_run(shop: Operated) -> None:
+    shop.run("setup")
+    shop.shop.hooks.webhooks[1].status = "disabled"
+
+    assert steps(shop, "--dry-run")["webhook order.created"]["outcome"] == "would repair"
+    assert shop.shop.hooks.webhooks[1].status == "disabled"
+
+
+def test_a_webhook_that_somebody_paused_stays_paused(shop: Operated) -> None:
+    shop.run("setup")
+    shop.shop.hooks.webhooks[1].status = "paused"
+
+    step = steps(shop)["webhook order.created (#1)"]
+
+    assert step["outcome"] == "warning"
+    assert "set it to active" in step["fix"]
+    assert shop.shop.hooks.webhooks[1].status == "paused"
+
+
+def test_a_webhook_twice_is_pointed_out_and_both_sign_rightly(shop: Operated) -> None:
+    shop.run("setup")
+    shop.shop.hooks.create(name="mine", topic="order.created", delivery_url=shop.url, secret="other")
+
+    step = steps(shop)["webhook order.created (#8)"]
+
+    assert (step["outcome"], "remove it" in step["fix"]) == ("warning", True)
+    assert shop.shop.hooks.webhooks[8].secret == WEBHOOK_SECRET
+
+
+def test_webhooks_of_others_are_left_alone(shop: Operated) -> None:
+    shop.shop.hooks.create(name="erp", topic="order.created", delivery_url="https://erp.example/", secret="theirs")
+
+    shop.run("setup")
+
+    assert state(shop)[0] == ("order.created", "active", "https://erp.example/", "theirs")
+
+
+def test_a_new_secret_reaches_the_webhooks_once_every_function_takes_it(
+    shop: Operated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.run("setup")
+    waits: list[tuple[float, set[str]]] = []
+
+    def wait(seconds: float) -> None:
+        waits.append((seconds, {one.secret for one in shop.shop.hooks.webhooks.values()}))
+
+    monkeypatch.setattr(store_setup, "wait", wait)
+
+    result = shop.run("setup", WOO_COMMERCE_WEBHOOK_SECRET="a-new-secret")
+
+    assert result.exit_code == 0, result.output
+    assert waits == [(store_setup.SETTLED, {WEBHOOK_SECRET})]
+    assert state(shop) == wanted(shop, "a-new-secret")
+
+
+def test_a_secret_changed_in_the_store_is_set_again(shop: Operated) -> None:
+    shop.run("setup")
+    shop.shop.hooks.webhooks[3].secret = "typed by somebody"
+
+    shop.run("setup")
+
+    assert state(shop) == wanted(shop)
+
+
+def test_the_secret_before_a_rotation_is_not_brought_back(shop: Operated) -> None:
+    shop.stack.store("WebhookSecretArn", {"current": "new", "previous": "old"})
+
+    step = steps(shop, WOO_COMMERCE_WEBHOOK_SECRET="old")["webhook secret in the stack"]
+
+    assert (step["outcome"], step["fix"]) == ("warning", "take it out of .env")
+    assert shop.stack.secret("WebhookSecretArn") == {"current": "new", "previous": "old"}
+
+
+def test_secrets_and_keys_are_never_printed(shop: Operated) -> None:
+    texts = [shop.run("setup", *more).output for more in ([], ["--json"], ["--dry-run"])]
+
+    assert not any(hidden in text for text in texts for hidden in (KEY, SECRET, WEBHOOK_SECRET))
+
+
+# --- Trouble
+
+
+def failed(shop: Operated, **env: str | None) -> dict[str, str]:
+    """The one step that failed, of a command that said so."""
+    result = shop.run("setup", **env)
+    step = failed_once(shop, **env)
+    assert result.exit_code == 1
+    assert step["fix"] in result.stdout
+    return step
+
+
+def failed_once(shop: Operated, **env: str | None) -> dict[str, str]:
+    (step,) = [one for one in steps(shop, **env).values() if one["outcome"] == "failed"]
+    return step
+
+
+@pytest.mark.parametrize("name", ["WOO_COMMERCE_CONSUMER_KEY", "WOO_COMMERCE_CONSUMER_SECRET"])
+def test_a_key_that_is_not_given_is_named(shop: Operated, name: str) -> None:
+    step = failed(shop, **{name: None})
+
+    assert name in step["detail"]
+
+
+def test_a_wrong_key_is_not_stored(shop: Operated) -> None:
+    step = failed(shop, WOO_COMMERCE_CONSUMER_KEY="ck_wrong")
+
+    assert step["step"] == "store's key, reading"
+    assert "WOO_COMMERCE_CONSUMER_KEY" in step["fix"]
+    assert shop.stack.secret("StoreSecretArn") == {"url": ""}
+
+
+def test_a_key_that_may_only_read_is_not_stored(shop: Operated) -> None:
+    shop.shop.keys[KEY] = (SECRET, "read")
+
+    step = failed(shop)
+
+    assert step["step"] == "store's key, writing"
+    assert "Read/Write" in step["fix"]
+    assert shop.stack.secret("StoreSecretArn") == {"url": ""}
+
+
+def test_an_address_without_a_shop_is_named(shop: Operated) -> None:
+    step = failed(shop, WOO_COMMERCE_URL=shop.stack.outputs["HubSpotApiUrl"])
+
+    assert (step["step"], "WOO_COMMERCE_URL" in step["fix"]) == ("store", True)
+
+
+def test_a_store_that_stops_answering_ends_it_and_the_next_run_goes_on(shop: Operated) -> None:
+    shop.shop.faults.add(Fault("reset", method="POST", path="webhooks", skip=3, count=1))
+
+    step = failed_once(shop)
+
+    assert step["step"] == "webhooks"
+    assert shop.run("setup").exit_code == 0
+    assert sorted(state(shop)) == sorted(wanted(shop))
+
+
+def test_no_webhook_is_made_while_the_stack_refuses_deliveries(shop: Operated, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They would fail, and the store would disable them."""
+    monkeypatch.setattr(ingest, "secret", StaleSecret())
+
+    found = steps(shop)
+
+    assert found["signed test delivery"]["outcome"] == "failed"
+    assert found["webhooks"]["outcome"] == "skipped"
+    assert state(shop) == []
+
+
+def test_hubspot_only_leaves_the_store_alone(shop: Operated) -> None:
+    shop.run("setup", "--hubspot-only")
+
+    assert shop.shop.requests == []
+
+
+# --- Which URLs WordPress delivers to
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["localhost", "127.0.0.1", "10.1.2.3", "192.168.0.7", "169.254.169.254", "::1", "shop", "shop.local"],
+)
+def test_private_hosts_are_known(host: str) -> None:
+    assert is_private(host)
+
+
+@pytest.mark.parametrize("host", ["abc.execute-api.eu-west-1.amazonaws.com", "hooks.shop.com", "52.29.1.2"])
+def test_public_hosts_are_not_taken_for_private_ones(host: str) -> None:
+    assert not is_private(host)
+
+
+@pytest.mark.parametrize(
+    ("url", "shop_url", "deliverable"),
+    [
+        (URL, "https://shop.com", True),
+        ("https://hooks.shop.com:8080/", "https://shop.com", True),
+        ("https://hooks.shop.com:4566/", "https://shop.com", False),
+        ("http://127.0.0.1:4566/", "https://shop.com", False),
+        ("http://127.0.0.1:4566/", "http://127.0.0.1:8000", True),
+    ],
+)
+def test_wordpress_delivers_to_public_hosts_on_web_ports_and_to_its_own(
+    url: str, shop_url: str, deliverable: bool
+) -> None:
+    assert (not_deliverable(url, shop_url) == "") is deliverable
+
+
+def test_a_private_url_is_a_warning_that_says_what_helps() -> None:
+    step = url_step("http://127.0.0.1:4566/webhooks/woocommerce", "https://shop.com")
+
+    assert step.outcome is Outcome.WARNING
+    assert "private" in step.detail
+    assert "WebhookUrl" in step.fix
+
+
+def test_plain_http_is_a_warning() -> None:
+    step = url_step("http://hooks.shop.com/webhooks/woocommerce", "https://shop.com")
+
+    assert (step.outcome, "plain text" in step.detail) == (Outcome.WARNING, True)
+
+
+def test_the_stacks_own_url_is_fine() -> None:
+    assert url_step(URL, "https://shop.com").outcome is Outcome.OK
+
+
+def test_webhooks_carry_the_stacks_name(shop: Operated) -> None:
+    shop.run("setup")
+
+    names: list[Any] = [one.name for one in shop.shop.hooks.webhooks.values()]
+    assert names == [f"woohub {NAME}: {topic}" for topic in TOPICS]

@@ -1,0 +1,101 @@
+"""The store's part of set-up: its key into the stack, and the stack's webhooks into it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import urllib3
+
+from tools.cli import output, secret_store, store_checks, store_webhooks
+from tools.cli.provision import failed
+from tools.cli.stacks import Stack
+from tools.cli.steps import Outcome, Step
+from woohub.hubspot import Http
+from woohub.settings import webhook_secrets
+from woohub.store import Access, Store
+from woohub.throttle import Timer
+
+URL = "WOO_COMMERCE_URL"
+VARIABLES = (URL, "WOO_COMMERCE_CONSUMER_KEY", "WOO_COMMERCE_CONSUMER_SECRET")
+PATIENCE = 300.0  # seconds for all calls to the store together
+# Seconds after which every copy of the ingest function takes a changed secret: each reads it anew when a signature does
+# not match, but at most every 30 s (woohub.settings.Secret), so that a flood of forgeries costs little.
+SETTLED = 35.0
+REFUSED_FIX = "the functions have another secret than the stack: run this again in a minute"
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How the store and the stack's URL are reached, and how to wait; tests put their own here."""
+
+    connect: Callable[[Access], Store]
+    http: Http
+    pause: Callable[[float], None]
+
+
+def connect(access: Access) -> Store:
+    """A client that has five minutes."""
+    timer = Timer()
+    timer.start(PATIENCE)
+    return Store(urllib3.PoolManager(), access, timer)
+
+
+def wait(seconds: float) -> None:
+    """Wait, and say for what."""
+    output.note(f"waiting {seconds:.0f} s, until every copy of the ingest function takes the new secret")
+    time.sleep(seconds)
+
+
+def run(
+    stack: Stack | None, env: Mapping[str, str], reach: Reach, *, secret_is_new: bool = False, dry_run: bool = False
+) -> Iterator[Step]:
+    """Everything setup does about the store, one step at a time. `secret_is_new`: it replaced another one just now."""
+    missing = [name for name in VARIABLES if not env.get(name)]
+    if missing:
+        yield Step("store", Outcome.FAILED, f"{' and '.join(missing)} not set", store_checks.KEY_FIX)
+        return
+    access = Access(*(env[name].strip() for name in VARIABLES))
+    store = reach.connect(access)
+    checked = []
+    for step in _checked(store, dry_run=dry_run):
+        checked.append(step)
+        yield step
+    if failed(checked):
+        return
+    if stack is None:
+        yield Step("webhooks", Outcome.SKIPPED, "no stack is named: it has the URL and the secret")
+        return
+    yield secret_store.store_access(stack.aws.secrets, stack.output("StoreSecretArn"), access, dry_run=dry_run)
+    yield from _webhooks(stack, store, reach, secret_is_new=secret_is_new, dry_run=dry_run)
+
+
+def _checked(store: Store, *, dry_run: bool) -> Iterator[Step]:
+    step, about = store_checks.reachable(store)
+    yield step
+    if about is None:
+        return
+    key = store_checks.readable(store)
+    yield key
+    if key.outcome is Outcome.OK and not dry_run:
+        yield store_checks.writable(store)
+
+
+def _webhooks(stack: Stack, store: Store, reach: Reach, *, secret_is_new: bool, dry_run: bool) -> Iterator[Step]:
+    url = stack.output("WebhookUrl")
+    yield store_webhooks.url_step(url, store.access.url)
+    stored = secret_store.read(stack.aws.secrets, stack.output("WebhookSecretArn"))
+    secret = webhook_secrets(stored).get("current", "")
+    if not secret:
+        yield Step("webhooks", Outcome.SKIPPED, "the stack has no secret for them yet")
+        return
+    if secret_is_new and not dry_run:
+        reach.pause(SETTLED)
+    if not dry_run:
+        knocked = store_webhooks.knock(reach.http, url, secret, REFUSED_FIX)
+        yield knocked
+        if knocked.outcome is Outcome.FAILED:  # webhooks there would only fail, and be disabled
+            yield Step("webhooks", Outcome.SKIPPED, "not touched as long as the stack does not take deliveries")
+            return
+    yield from store_webhooks.register(store, stack=stack.service, url=url, secret=secret, dry_run=dry_run)
