@@ -57,6 +57,7 @@ class AppServer:
         listener = _listen(host, port)
         self.url = f"http://{host}:{listener.getsockname()[1]}"
         self._stopping = threading.Event()
+        self._closing = threading.Lock()
         self._sockets: dict[int, Any] = {}
         self._server: Any = create_server(
             trouble(app, self._stopping),
@@ -71,12 +72,15 @@ class AppServer:
         while not self._stopping.is_set():
             wasyncore.loop(timeout=1.0, map=self._sockets, count=1)
         self._server.task_dispatcher.shutdown()
-        wasyncore.close_all(self._sockets, ignore_all=True)
+        with self._closing:
+            wasyncore.close_all(self._sockets, ignore_all=True)
 
     def stop(self) -> None:
         """End `run`, held calls included; for another thread or a signal handler."""
         self._stopping.set()
-        self._server.pull_trigger()
+        with self._closing:
+            if self._sockets:  # else `run` has seen it by itself, and closed the trigger as well
+                self._server.pull_trigger()
 
 
 class Server(AppServer):
