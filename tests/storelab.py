@@ -98,6 +98,7 @@ class StoreLab:
     metrics: dict[str, int] = field(default_factory=dict)
     logs: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     may_create: bool = True
+    webhook_url: str = WEBHOOK_URL
     down: bool = False  # whether our API answers 500
 
     def __post_init__(self) -> None:
@@ -157,7 +158,7 @@ class StoreLab:
             WatermarkParameter(cast(SSMClient, self.ssm), "/stack/watermark"),
             self.lab.hubspot,
             FIELDS,
-            Hooks(STACK, WEBHOOK_URL, lambda: WEBHOOK_SECRET, self.may_create),
+            Hooks(STACK, self.webhook_url, lambda: WEBHOOK_SECRET, self.may_create),
             count=self.count,
             log=self.log,
             clock=self.clock.read,
@@ -172,6 +173,15 @@ class StoreLab:
                 return number
             self.pass_time(900)
             report = self.run(seconds)
+        raise AssertionError("it never ends")
+
+    def pass_night(self) -> Report:
+        """Runs until one is complete or fails; its report."""
+        for _ in range(100):
+            report = self.run()
+            if report.complete or report.stopped.startswith("failed"):
+                return report
+            self.pass_time(900)
         raise AssertionError("it never ends")
 
     def pass_time(self, seconds: float) -> None:

@@ -111,6 +111,15 @@ def test_an_order_larger_than_a_message_arrives(stack: Stack) -> None:
     assert exchange.deals(stack) == [DEAL]
 
 
+def test_many_orders_at_once_take_few_requests(stack: Stack) -> None:
+    for number in range(1000, 1040):
+        exchange.send(stack, *signed(ORDER, id=number))
+
+    drain(stack)
+    assert len(exchange.deals(stack)) == 40
+    assert exchange.simulator(stack, "GET", "state")["requests"]["total"] <= 12
+
+
 def test_a_refused_token_closes_the_tap_and_the_governor_opens_it_again(stack: Stack) -> None:
     exchange.simulator(stack, "POST", "faults", {"status": 401})
     send(stack, ORDER)

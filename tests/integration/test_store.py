@@ -139,8 +139,8 @@ def test_an_order_that_leaves_a_crowded_second_takes_no_other_with_it() -> None:
     lab = StoreLab()
     made = [lab.shop.place() for _ in range(250)]
     lab.pass_time(60)
-    # The probe for old stores, two stretches, and the crowd's first page; then its first order moves.
-    http = Meanwhile(lab, 4, lambda: lab.shop.change_status(made[0], "completed"))
+    # Two stretches and the crowd's first page; then its first order moves.
+    http = Meanwhile(lab, 3, lambda: lab.shop.change_status(made[0], "completed"))
 
     assert set(ids(lab.store(http=http).orders(Position(START)))) == set(made)
 
@@ -168,15 +168,13 @@ def test_a_short_page_is_not_the_end_as_long_as_the_store_counts_more() -> None:
     """A store leaves out of a page what the key's user may not see."""
     page = b'[{"id":1,"date_modified_gmt":"2026-11-23T22:41:00"}]'
     rest = b'[{"id":2,"date_modified_gmt":"2026-11-23T22:42:00"}]'
-    store, _ = client(
-        StoreLab(), answer(200, b"[]"), answer(200, page, x_wp_total="130"), answer(200, rest, x_wp_total="1")
-    )
+    store, _ = client(StoreLab(), answer(200, page, x_wp_total="130"), answer(200, rest, x_wp_total="1"))
 
     assert ids(store.orders(Position(START))) == [1, 2]
 
 
 def test_a_count_without_orders_is_no_answer() -> None:
-    store, _ = client(StoreLab(), answer(200, b"[]"), answer(200, b"[]", x_wp_total="130"))
+    store, _ = client(StoreLab(), answer(200, b"[]", x_wp_total="130"))
 
     with pytest.raises(StoreUnavailable, match="shows none"):
         ids(store.orders(Position(START)))
@@ -229,6 +227,16 @@ def test_a_store_that_cannot_say_what_changed_is_read_by_creation_and_reported_o
         assert set(found) == {old, new}
         assert untouched not in found
     assert len(lab.logged("store_cannot_tell_what_changed")) == 1
+
+
+def test_a_store_that_ignores_the_date_is_an_old_one() -> None:
+    row = b'{"id":1,"date_created":"2026-11-20T00:00:00","date_modified_gmt":"%s"}'
+    ignored, wanted = row % b"2026-11-20T00:00:00", row % b"2026-11-25T00:00:00"
+    store, http = client(StoreLab(), answer(200, b"[%s]" % ignored), answer(200, b"[%s]" % wanted))
+
+    assert ids(store.orders(Position(START))) == [1]
+    assert "orderby=modified" in http.asked[0]
+    assert "orderby=date" in http.asked[1]
 
 
 def test_the_walk_through_an_old_store_moves_on_at_its_end_only() -> None:
@@ -472,13 +480,13 @@ def test_a_wait_until_a_date_is_understood() -> None:
 def test_a_page_the_store_dies_of_is_made_smaller() -> None:
     lab = StoreLab()
     made = [lab.shop.place() for _ in range(120)]
-    lab.shop.faults.add(Fault(status=500, skip=1, count=2, path="/orders"))
+    lab.shop.faults.add(Fault(status=500, count=2, path="/orders"))
     lab.timer.start(240)
 
     found = ids(lab.store().orders(Position(START)))
 
     assert sorted(found) == made
-    sizes = [url.partition("per_page=")[2].partition("&")[0] for _, url, _ in lab.shop.requests[1:4]]
+    sizes = [url.partition("per_page=")[2].partition("&")[0] for _, url, _ in lab.shop.requests[:3]]
     assert sizes == ["100", "50", "25"]
 
 

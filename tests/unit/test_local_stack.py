@@ -55,6 +55,15 @@ def test_a_port_that_is_none_is_named(tmp_path: Path, port: str) -> None:
         settings({"LOCAL_PORT": port}, tmp_path / ".env")
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("HUBSPOT_API_URL", "api.hubapi.com"), ("HUBSPOT_API_URL", "https://h/crm"), ("HUBSPOT_API_VERSION", "v4")],
+)
+def test_a_setting_the_template_would_refuse_is_named(tmp_path: Path, name: str, value: str) -> None:
+    with pytest.raises(InvalidSetting, match=name):
+        settings({name: value}, tmp_path / ".env")
+
+
 def test_nothing_of_the_persons_aws_account_reaches_a_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_SQS", "AWS_CONFIG_FILE"):
         monkeypatch.setenv(name, "of-somebody")

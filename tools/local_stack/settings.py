@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from tools.hubspot_simulator.portal import DEFAULT_TOKEN
 
 ROOT = Path(__file__).parents[2]
 STATE = ROOT / ".local"
+VERSIONS = ("2026-09", "2026-03", "v3")  # as in template.yaml
 
 
 class InvalidSetting(Exception):
@@ -42,8 +44,8 @@ class Settings:
         return cls(
             port=_port(given, "LOCAL_PORT", cls.port),
             simulator_port=_port(given, "HUBSPOT_SIMULATOR_PORT", cls.simulator_port),
-            hubspot_url=given.get("HUBSPOT_API_URL", cls.hubspot_url).rstrip("/"),
-            hubspot_api_version=given.get("HUBSPOT_API_VERSION", cls.hubspot_api_version),
+            hubspot_url=_url(given, "HUBSPOT_API_URL"),
+            hubspot_api_version=_version(given, "HUBSPOT_API_VERSION", cls.hubspot_api_version),
             hubspot_token=given.get("HUBSPOT_API_KEY", cls.hubspot_token),
             webhook_secret=given.get("WOO_COMMERCE_WEBHOOK_SECRET", cls.webhook_secret),
             store_url=given.get("WOO_COMMERCE_URL", cls.store_url),
@@ -57,3 +59,17 @@ def _port(given: Mapping[str, str], name: str, default: int) -> int:
     if not (text.isascii() and text.isdigit() and int(text) < 2**16):
         raise InvalidSetting(f"{name} is {text!r}, but a port is a number from 0 to 65535")
     return int(text)
+
+
+def _url(given: Mapping[str, str], name: str) -> str:
+    text = given.get(name, "").rstrip("/")
+    if text and not re.fullmatch("https?://[^/]+", text):
+        raise InvalidSetting(f"{name} is {text!r}, but must be a scheme and a host such as https://api.hubapi.com")
+    return text
+
+
+def _version(given: Mapping[str, str], name: str, default: str) -> str:
+    text = given.get(name, default)
+    if text not in VERSIONS:
+        raise InvalidSetting(f"{name} is {text!r}, but must be one of {', '.join(VERSIONS)}")
+    return text
