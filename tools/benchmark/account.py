@@ -1,0 +1,86 @@
+"""The HubSpot account both flows work against, its time, and what it counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from tools.hubspot_simulator import Fault, SimulatedPortal, provision
+from tools.hubspot_simulator.definitions import CONTACTS
+
+from .work import START, Person
+
+LATENCY_MS = 80.0  # of a call
+LIMITS: dict[str, Any] = {
+    "requests_per_10_s": 100,  # HubSpot's smaller plans
+    "searches_per_s": 5,
+    "search_lag_s": 10.0,  # until search shows a write
+}
+# Of all calls: 5 % answered 5xx, half of these after an effect; 2 % answered 429; 1 % done, but not answered.
+CHAOS: tuple[dict[str, Any], ...] = (
+    {"status": 503, "when": "before", "probability": 0.025},
+    {"status": 502, "when": "half", "probability": 0.025},  # of a batch half is written, of a single call all
+    {"status": 429, "when": "before", "probability": 0.02},
+    {"kind": "hold", "when": "after", "hold_s": 35.0, "probability": 0.01},
+)
+
+
+class Clock:
+    """Virtual epoch seconds; sleeping passes them."""
+
+    def __init__(self) -> None:
+        self.now = START
+
+    def read(self) -> float:
+        """The time."""
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += seconds
+
+
+def account(
+    clock: Clock, *, seed: int = 0, unique: bool = True, chaos: bool = False, latency_ms: float = LATENCY_MS
+) -> SimulatedPortal:
+    """An empty account with woohub's properties and pipeline; `unique`: whether no two deals may share an order id."""
+    portal = SimulatedPortal(clock.read, seed=seed, latency_ms=latency_ms, **LIMITS)
+    provision(portal, unique_order_id=unique)
+    for fault in CHAOS if chaos else ():
+        portal.faults.add(Fault.from_json(fault))
+    return portal
+
+
+def make_known(portal: SimulatedPortal, clock: Clock, people: Iterable[Person]) -> None:
+    """Contacts that somebody typed in long ago: in the search index, and without any call."""
+    for person in people:
+        names = {"email": person.email, "firstname": person.first_name, "lastname": person.last_name}
+        portal.objects.create(CONTACTS, {"properties": names})
+    clock.sleep(3600)
+
+
+@dataclass(frozen=True)
+class Count:
+    """What a piece of work cost, by the simulator's own counters."""
+
+    calls: int  # requests, refused ones included
+    answers_429: int
+    seconds: float  # virtual
+
+    def per(self, orders: int) -> float:
+        """Calls per hundred orders."""
+        return self.calls * 100 / orders
+
+
+def counted(portal: SimulatedPortal, clock: Clock, work: Callable[[], object]) -> Count:
+    """Do the work and count."""
+    (calls, refused), started = _counters(portal), clock.now
+    work()
+    calls_now, refused_now = _counters(portal)
+    return Count(calls_now - calls, refused_now - refused, clock.now - started)
+
+
+def _counters(portal: SimulatedPortal) -> tuple[int, int]:
+    found = portal.counters()
+    return found["total"], found["by_status"].get("429", 0)

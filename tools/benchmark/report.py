@@ -1,0 +1,74 @@
+"""The figures as a table for people and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from .figures import Figure, Goal, Report, Section
+from .runs import CONTENDERS, WOOHUB
+
+COLUMNS = tuple(one.name for one in CONTENDERS)
+STYLES = {"reached": "green", "missed": "bold red", "": ""}
+
+
+def table(report: Report) -> Table:
+    """One line per figure, goals and verdicts at the end."""
+    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    drawn.add_column("")
+    for name in (*COLUMNS, "goal"):
+        drawn.add_column(name, justify="right")
+    drawn.add_column("")
+    for section in report.sections:
+        drawn.add_row(Text(section.title, style="bold"))
+        for figure in section.figures:
+            drawn.add_row(*cells(figure)[:-1], Text(figure.verdict, style=STYLES[figure.verdict]))
+        drawn.add_row()
+    return drawn
+
+
+def cells(figure: Figure) -> list[str]:
+    """A line as text: name, values, goal, verdict."""
+    values = [number(figure.values[name]) if name in figure.values else "" for name in COLUMNS]
+    return [f"  {figure.name}", *values, limit(figure.goal), figure.verdict]
+
+
+def number(value: float) -> str:
+    """Three digits are enough; a small amount is not nothing."""
+    if value >= 100 or value == round(value):
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def limit(goal: Goal | None) -> str:
+    """A goal as text."""
+    if goal is None:
+        return ""
+    return f"{'≥' if goal.at_least else '≤'} {number(goal.limit)}" if goal.limit else "0"
+
+
+def shortfalls(report: Report) -> list[str]:
+    """What was missed, and by how much."""
+    return [
+        f"missed: {section.title}, {figure.name}: {number(figure.values[WOOHUB.name])}, the goal is {limit(figure.goal)}"
+        for section in report.sections
+        for figure in section.figures
+        if figure.verdict == "missed"
+    ]
+
+
+def as_json(report: Report) -> dict[str, Any]:
+    """Everything, unrounded."""
+    return {"sections": [_section(section) for section in report.sections], "missed": len(report.missed)}
+
+
+def _section(section: Section) -> Mapping[str, Any]:
+    return {"title": section.title, "figures": [_line(figure) for figure in section.figures]}
+
+
+def _line(figure: Figure) -> Mapping[str, Any]:
+    goal = {"limit": figure.goal.limit, "at_least": figure.goal.at_least} if figure.goal else None
+    return {"name": figure.name, "values": dict(figure.values), "goal": goal, "verdict": figure.verdict}

@@ -1,0 +1,155 @@
+"""Orders as a real store sends them: one captured from WooCommerce 11.0.1, with other numbers, people and dates."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+from woohub import webhooks
+from woohub.versions import utc
+from woohub.webhooks import Delivery
+
+START = 1_795_473_600.0  # 2026-11-23T22:40:00Z
+SAMPLE = Path(__file__).parents[2] / "events" / "ingest-order-created.json"
+SECRET = "bench-secret"  # noqa: S105
+NAMES = (("Ana", "García"), ("Jane", "Doe"), ("Łukasz", "Żak"), ("Mary-Ann", "O'Neil"), ("Ben", "van den Berg"))
+PRODUCTS = ("Blue T-Shirt - L", "Coffee &amp; Mug", "Gift Card", "Notebook A5", "Desk Lamp")
+
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Person:
+    """A customer; guests have no account."""
+
+    number: int
+    guest: bool = False
+
+    @property
+    def email(self) -> str:
+        """The address orders are billed to."""
+        return f"{'guest' if self.guest else 'shopper'}{self.number}@shop.example"
+
+    @property
+    def first_name(self) -> str:
+        """The given name."""
+        return NAMES[self.number % len(NAMES)][0]
+
+    @property
+    def last_name(self) -> str:
+        """The family name."""
+        return NAMES[self.number % len(NAMES)][1]
+
+
+def sample() -> Body:
+    """The order as it was captured."""
+    body: Body = json.loads(json.loads(SAMPLE.read_text(encoding="utf-8"))["body"])
+    return body
+
+
+TEMPLATE = sample()
+
+
+def order(number: int, person: Person, *, status: str = "processing", created: float, modified: float) -> Body:
+    """An order's body; `created` and `modified` in epoch seconds."""
+    names = {"first_name": person.first_name, "last_name": person.last_name, "email": person.email}
+    items = [TEMPLATE["line_items"][0] | {"id": n, "name": PRODUCTS[(number + n) % 5]} for n in range(1 + number % 3)]
+    return TEMPLATE | {
+        "id": number,
+        "number": str(number),
+        "status": status,
+        "total": f"{10 + number % 90}.50",
+        "customer_id": 0 if person.guest else person.number,
+        "billing": TEMPLATE["billing"] | names | {"address_1": f"{person.number} High St"},
+        "line_items": items,
+        "date_created_gmt": utc(int(created * 1000)),
+        "date_modified_gmt": utc(int(modified * 1000)),
+    }
+
+
+def changed(body: Body, status: str, *, modified: float) -> Body:
+    """The order after a status change in the store."""
+    return body | {"status": status, "date_modified_gmt": utc(int(modified * 1000))}
+
+
+def delivery(topic: str, body: Body, received: float) -> Delivery:
+    """The verified delivery of an order, received at so many epoch seconds."""
+    raw = json.dumps(body, separators=(",", ":")).encode()
+    headers = {
+        "X-WC-Webhook-Source": "https://shop.example/",
+        "X-WC-Webhook-Topic": topic,
+        "X-WC-Webhook-Signature": webhooks.sign(raw, SECRET),
+        "X-WC-Webhook-ID": "2",
+        "X-WC-Webhook-Delivery-ID": f"{int(received):032x}",
+    }
+    verified, _ = webhooks.verify(headers, raw, {"current": SECRET}, received_ms=int(received * 1000))
+    return webhooks.identify(verified)
+
+
+@dataclass(frozen=True)
+class Wave:
+    """Deliveries that arrive together, in the order the store sends them, and the orders as they are in the end."""
+
+    deliveries: Sequence[Delivery]
+    orders: Sequence[Body]
+
+
+def new_orders(count: int, at: float, *, first: int = 1, known: Sequence[Person] = ()) -> Wave:
+    """One delivery each of orders by different people; every second one by somebody in `known`, as far as they go."""
+    people = [known[n // 2] if n % 2 and n // 2 < len(known) else Person(100_000 + first + n) for n in range(count)]
+    orders = [order(first + n, person, created=at, modified=at) for n, person in enumerate(people)]
+    return Wave([delivery("order.created", body, at) for body in orders], orders)
+
+
+def status_changes(orders: Sequence[Body], statuses: Sequence[str], *, at: float) -> Wave:
+    """One delivery each of known orders, whose status has changed."""
+    bodies = [changed(body, status, modified=at) for body, status in zip(orders, statuses, strict=True)]
+    return Wave([delivery("order.updated", body, at) for body in bodies], bodies)
+
+
+# The work other products were measured on: 200 orders by 105 registered people and 45 guests.
+REGISTERED, GUESTS, GUEST_ORDERS, ORDERS = 105, 45, 60, 200
+PAID_MEANWHILE = 40  # of the 200: created as pending, updated to processing
+LATER = ("completed",) * 170 + ("cancelled",) * 10 + ("refunded",) * 10 + ("awaiting-pickup",) * 10
+
+
+def shoppers() -> list[Person]:
+    """The 150 people."""
+    return [Person(n + 1) for n in range(REGISTERED)] + [Person(n + 1, guest=True) for n in range(GUESTS)]
+
+
+def pairs(at: float, *, apart: float = 0.02) -> Wave:
+    """200 orders as a store sends them: order.created, then order.updated, the latter mostly with the same content.
+
+    The first arrives at `at`, the next ones so many seconds apart.
+    """
+    registered, guests = cycle(shoppers()[:REGISTERED]), cycle(shoppers()[REGISTERED:])
+    deliveries: list[Delivery] = []
+    finals: list[Body] = []
+    for n in range(ORDERS):
+        person = next(guests if n * GUEST_ORDERS % ORDERS < GUEST_ORDERS else registered)
+        received = at + n * apart
+        created, updated = _pair(1001 + n, person, received - 2)
+        deliveries.append(delivery("order.created", created, received))
+        deliveries.append(delivery("order.updated", updated, received + 0.01))
+        finals.append(updated)
+    return Wave(deliveries, finals)
+
+
+def _pair(number: int, person: Person, at: float) -> tuple[Body, Body]:
+    if number % (ORDERS // PAID_MEANWHILE):
+        same = order(number, person, created=at, modified=at)
+        return same, same
+    pending = order(number, person, status="pending", created=at, modified=at)
+    return pending, changed(pending, "processing", modified=at + number // 5 % 2)  # half of them in the same second
+
+
+def later(orders: Sequence[Body], at: float, seed: int = 0) -> Wave:
+    """One more status change of each of the 200, in any order."""
+    shuffled = random.Random(seed).sample(list(orders), len(orders))  # noqa: S311
+    return status_changes(shuffled, LATER, at=at)
