@@ -16,7 +16,7 @@ LOCAL := env -u AWS_PROFILE -u AWS_DEFAULT_PROFILE -u AWS_SESSION_TOKEN -u AWS_E
 	AWS_SECRET_ACCESS_KEY=local AWS_REGION=eu-west-1 AWS_DEFAULT_REGION=eu-west-1
 
 .DEFAULT_GOAL := help
-.PHONY: help install format check test demo local build deploy lock clean
+.PHONY: help install format check test bench demo local build deploy lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ check: .venv/ready .venv-sam/ready ## Format, lint, types, spelling, template
 
 test: install ## Pass all tests (PYTEST="-k breaker" for some)
 	@$(LOCAL) .venv/bin/pytest --numprocesses auto --dist loadgroup $(PYTEST)
+
+bench: .venv/ready ## Measure woohub beside the flow it replaces, against its goals (BENCH=--write renews docs/benchmarks.md)
+	@.venv/bin/python -m tools.benchmark $(BENCH)
 
 demo: install ## Show it: the deployed stack on this machine, real deliveries, the result
 	@$(LOCAL) .venv/bin/python -m tools.local_stack demo
