@@ -29,6 +29,8 @@ def for_emulator(state: Path, port: int, *, enforce_iam: bool) -> dict[str, str]
         "SFTP_ENABLED": "0",
         "LOCAL_API": f"/_aws/execute-api/woohub{STAGE}",  # the API's id comes from samconfig.toml
         "TMPDIR": str(state / "tmp"),
+        "STATE_DIR": str(state / "tmp" / "state"),
+        "S3_DATA_DIR": str(state / "tmp" / "s3"),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -48,8 +49,8 @@ def running(settings: Settings) -> Iterator[tuple[Stack, Popen[bytes]]]:
 
 @contextmanager
 def alone(state: Path) -> Iterator[None]:
-    """Hold the folder: its files are those of one stack."""
-    (state / "tmp").mkdir(parents=True, exist_ok=True)
+    """Hold the folder: its files are those of one stack. What the emulator unpacks goes with it, its logs stay."""
+    state.mkdir(parents=True, exist_ok=True)
     with (state / "lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -58,7 +59,18 @@ def alone(state: Path) -> Iterator[None]:
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
+        with _empty(state / "tmp"):
+            yield
+
+
+@contextmanager
+def _empty(folder: Path) -> Iterator[None]:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
         yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _running_already(state: Path) -> str:
