@@ -96,6 +96,15 @@ def test_a_folder_is_free_again_afterwards(tmp_path: Path) -> None:
         assert (tmp_path / "lock").exists()
 
 
+def is_free(lock: Path) -> bool:
+    with lock.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
 def test_a_child_ends_with_its_own_children_when_something_fails(tmp_path: Path) -> None:
     held = "lock = open('held', 'w'); fcntl.flock(lock, fcntl.LOCK_EX)"
     grandchild = "subprocess.Popen(['sleep', '60'], pass_fds=[lock.fileno()])"
@@ -111,8 +120,7 @@ def test_a_child_ends_with_its_own_children_when_something_fails(tmp_path: Path)
     with pytest.raises(StepFailed, match="something"):
         fail_while_it_runs()
 
-    with (tmp_path / "held").open() as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # free only when both have ended
+    wait_until(lambda: is_free(tmp_path / "held"), "one of the two holds the lock still", timeout=10)
 
 
 def test_a_command_that_fails_is_told_with_the_end_of_its_output(tmp_path: Path) -> None:
