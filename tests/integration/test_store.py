@@ -521,6 +521,15 @@ def test_no_call_is_begun_that_the_time_does_not_suffice_for() -> None:
     assert lab.shop.requests == []
 
 
+def test_an_answer_the_time_left_did_not_suffice_for_is_no_fault_of_the_store() -> None:
+    lab = StoreLab()
+    lab.shop.latency_ms = 20_000
+    lab.timer.start(15)
+
+    with pytest.raises(OutOfTime):
+        lab.store().count("orders")
+
+
 def test_a_store_that_has_moved_is_named_and_not_followed() -> None:
     store, http = client(StoreLab(), answer(301, b"", location="https://www.shop.test/wp-json/wc/v3/orders?x=1"))
 

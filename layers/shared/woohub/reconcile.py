@@ -219,19 +219,21 @@ class Reconcile:
     # Orders
 
     def _sweep_orders(self, name: str, status: str) -> None:
-        reached: Reached = getattr(self._mark, name)
-        start = reached.resume or Position(_earlier(reached.moment, OVERLAP))
-        for received_ms, step in self._timed(self._store.orders(start, status=status)):
+        before: Reached = getattr(self._mark, name)
+        began = before.began or utc(self._now_ms())
+        for received_ms, step in self._timed(self._store.orders(_start(before), status=status)):
             self._queue_up(name, _swept("order", step.found, received_ms, self._source))
+            newest = max((one.modified_at for one in step.found), default="")
             # Never into the future: an order dated there would hide all that changes until then.
-            moment = max(reached.moment, min(step.then.moment, utc(received_ms)))
-            self._keep(**{name: Reached(moment, None if step.last else step.then)})
+            reached = max(getattr(self._mark, name).moment, min(newest, utc(received_ms)))
+            walking = Reached(reached, before.settled, step.then, began)
+            self._keep(**{name: Reached(reached, _shifted(began, -OVERLAP)) if step.last else walking})
 
     # Customers
 
     def _sweep_new_accounts(self) -> None:
         """Accounts made since the last run: every 15 minutes only these, since nobody can say which changed."""
-        known, since = self._mark.accounts, _earlier(self._mark.since, OVERLAP)
+        known, since = self._mark.accounts, _shifted(self._mark.since, -OVERLAP)
         highest = self._store.newest_customer_id() if known is None else known
         for number, (received_ms, rows) in enumerate(self._timed(self._store.newest_customers(known or 0)), 1):
             new = [row for row in rows if known is not None or row.created_at >= since]
@@ -342,6 +344,14 @@ def _swept(kind: str, rows: Iterable[Stored], received_ms: int, source: str) -> 
     return [Delivery(topic, row.body, received_ms, f"{kind}:{row.id}", source) for row in rows]
 
 
+def _start(reached: Reached) -> Position:
+    """Where to begin reading: a little earlier than was reached, except for what was read late enough."""
+    if reached.resume:
+        return reached.resume
+    settled = min(reached.settled, _shifted(reached.moment, timedelta(seconds=1)))
+    return Position(max(settled, _shifted(reached.moment, -OVERLAP)))
+
+
 def _set_back(mark: Watermark, since: str) -> Watermark:
     """The watermark at an earlier moment, never at a later one: that would skip something."""
     orders, trash = (one if one.moment < since else Reached(since) for one in (mark.orders, mark.trash))
@@ -350,9 +360,9 @@ def _set_back(mark: Watermark, since: str) -> Watermark:
 
 def _widest(mark: Watermark, since: str) -> Scan:
     """A scan from the start, of all that changed since then; also for what a running one was for."""
-    changed_since = _earlier(since, CUSTOMER_OVERLAP) if since else ""
+    changed_since = _shifted(since, -CUSTOMER_OVERLAP) if since else ""
     return Scan(Position(offset=0), min(changed_since, mark.scan.changed_since) if mark.scan else changed_since)
 
 
-def _earlier(text: str, by: timedelta) -> str:
-    return moment((datetime.fromisoformat(moment(text)) - by).isoformat())
+def _shifted(text: str, by: timedelta) -> str:
+    return moment((datetime.fromisoformat(moment(text)) + by).isoformat())

@@ -23,7 +23,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import urllib3
-from urllib3.exceptions import HTTPError, TimeoutError
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from woohub.errors import OutOfTime, PermanentError, TransientError
 from woohub.hubspot import Call, Http, Response
@@ -49,7 +49,6 @@ OLD_STORE_DAYS = 7  # how far back a store that cannot say what changed is read
 _SECOND = timedelta(seconds=1)
 _UNKNOWN = ("woocommerce_rest_shop_order_invalid_id", "wc_user_invalid_id", "woocommerce_rest_invalid_id")
 _MIXED_SECONDS = 7200
-_FUTURE = "2100-01-01T00:00:00"
 
 
 class StoreUnavailable(TransientError):
@@ -234,7 +233,7 @@ class Store:
     on_call: Callable[[Call], None] = _ignore
     warn: Callable[..., None] = _silent
     _free_at: float = field(default=float("-inf"), init=False)
-    _old: bool | None = field(default=None, init=False)
+    _old: bool = field(default=False, init=False)
 
     # Orders
 
@@ -244,17 +243,14 @@ class Store:
         `status`: "any" has neither trash nor drafts; "trash" must be asked for by itself. A walk may stop after any
         step: a new one from the step's `then` goes on there. Some orders may come twice, none is left out.
         """
-        if by is CHANGED and self._cannot_tell_changes():
-            yield from self._recent(start, status)
-            return
-        position, seen = start, frozenset[Stored]()
-        while True:
-            crowded = position.offset is not None
-            step = self._crowd(position, by, status) if crowded else self._stretch(position, by, status, until)
-            yield Step(tuple(one for one in step.found if one not in seen), step.then, step.last)
-            if step.last:
+        if not (self._old and by is CHANGED):
+            try:
+                yield from self._by_date(start, by, status, until)
                 return
-            position, seen = step.then, frozenset(step.found)
+            except _TooOld:
+                self._old = True
+                self.warn("store_cannot_tell_what_changed", days=OLD_STORE_DAYS)
+        yield from self._recent(start, status)
 
     def order(self, order_id: int) -> Stored | None:
         """One order in any status, trash included; None when the store has none of this id."""
@@ -367,14 +363,34 @@ class Store:
 
     # Walking
 
+    def _by_date(self, start: Position, by: By, status: str, until: str) -> Iterator[Step]:
+        position, seen = start, frozenset[Stored]()
+        while True:
+            crowded = position.offset is not None
+            step = self._crowd(position, by, status) if crowded else self._stretch(position, by, status, until)
+            yield Step(tuple(one for one in step.found if one not in seen), step.then, step.last)
+            if step.last:
+                return
+            position, seen = step.then, frozenset(step.found)
+
     def _stretch(self, position: Position, by: By, status: str, until: str) -> Step:
         """The first page of what is dated `position.moment` or later; ends within a second, where the next begins."""
         asked = {by.after: _shifted(position.moment, -_SECOND), "orderby": by.orderby, "order": "asc", "status": status}
         if until:
             asked[by.before] = _shifted(until, _SECOND)
-        page = self._list("orders", _in_utc(asked, by))
+        page = self._dated(asked, by)
         dates = [str(row.fields.get(by.field) or "") for row in page.rows]
+        if by is CHANGED and min(dates, default=position.moment) < position.moment:
+            raise _TooOld
         return Step(tuple(page.rows), *_after_stretch(position, page, dates))
+
+    def _dated(self, asked: Mapping[str, str], by: By) -> _Page:
+        try:
+            return self._list("orders", _in_utc(asked, by))
+        except StoreRefused as error:
+            if by is CHANGED and error.code == "rest_invalid_param":
+                raise _TooOld from None
+            raise
 
     def _crowd(self, position: Position, by: By, status: str) -> Step:
         """A page of the seconds from `position.moment` on, by id: by date, orders of one second come in any order."""
@@ -384,20 +400,6 @@ class Store:
         page = self._list("orders", _in_utc(asked | place, by))
         then, last = _onward(position, page)
         return Step(tuple(page.rows), Position(end) if last else then)
-
-    def _cannot_tell_changes(self) -> bool:
-        """Whether the store, of before WooCommerce 5.8, gives or refuses what nobody can have: orders of the future."""
-        if self._old is None:
-            asked = {"modified_after": _FUTURE, "dates_are_gmt": "true", "orderby": "modified", "per_page": "1"}
-            try:
-                self._old = bool(self._list("orders", asked).rows)
-            except StoreRefused as error:
-                if error.code != "rest_invalid_param":
-                    raise
-                self._old = True
-            if self._old:
-                self.warn("store_cannot_tell_what_changed", days=OLD_STORE_DAYS)
-        return self._old
 
     def _recent(self, start: Position, status: str) -> Iterator[Step]:
         """What changed lately, from an old store: all orders of the last days are read, in one go."""
@@ -460,22 +462,23 @@ class Store:
         self.timer.sleep(max(0.0, self._free_at - self.timer.now()))
         if self.timer.left() < LEAST:
             raise OutOfTime(f"{self.timer.left():.1f} s left are too few for another call to the store")
-        started = self.timer.now()
+        started, patience = self.timer.now(), min(ANSWER, self.timer.left() - 1)
+        status = 0
         try:
-            response = self._exchange(method, f"/wp-json/{path}", body, asked, anonymous)
+            response = self._exchange(method, f"/wp-json/{path}", body, asked, anonymous, patience)
             status = response.status
-        except HTTPError as error:  # its text may hold the query: only its kind is told
-            kind = _TooMuch if isinstance(error, TimeoutError) else StoreUnavailable
-            status, failure = 0, kind(f"no answer from the store to {method} {path}: {type(error).__name__}")
-        took = self.timer.now() - started
-        self._free_at = self.timer.now() + min(LONGEST_BREATH, took * self.patience)
-        self.on_call(Call(method, f"/{path}", status, took, 0))
-        if status == 0:
-            raise failure from None
+        except HTTPError as error:
+            raise _no_answer(error, f"{method} {path}", patience) from None
+        finally:
+            took = self.timer.now() - started
+            self._free_at = self.timer.now() + min(LONGEST_BREATH, took * self.patience)
+            self.on_call(Call(method, f"/{path}", status, took, 0))
         text, content = _judged(response, self.access)
         return _Answer(text, content, _total(response), int(asked.get("per_page", "0")), response.headers)
 
-    def _exchange(self, method: str, path: str, body: object, asked: Mapping[str, str], anonymous: bool) -> Response:
+    def _exchange(
+        self, method: str, path: str, body: object, asked: Mapping[str, str], anonymous: bool, patience: float
+    ) -> Response:
         url, headers = self.access.url + path, {"accept": "application/json", "user-agent": "woohub"}
         if anonymous:  # WordPress would take the keys for a user's name and password, and refuse them
             pass
@@ -493,10 +496,14 @@ class Store:
             f"{url}?{_encoded(asked)}" if asked else url,
             body=payload,
             headers=headers,
-            timeout=urllib3.Timeout(connect=CONNECT, read=min(ANSWER, self.timer.left() - 1)),
+            timeout=urllib3.Timeout(connect=CONNECT, read=patience),
             retries=False,
             redirect=False,
         )
+
+
+class _TooOld(Exception):
+    """The store does not know `modified_after` (before WooCommerce 5.8): it refused, or gave what was not asked for."""
 
 
 class _TooMuch(StoreUnavailable):
@@ -531,6 +538,15 @@ def _percent(text: str) -> str:
 
 def _encoded(asked: Mapping[str, str]) -> str:
     return "&".join(f"{_percent(name)}={_percent(value)}" for name, value in asked.items())
+
+
+def _no_answer(error: HTTPError, call: str, patience: float) -> StoreUnavailable | OutOfTime:
+    """What a call without an answer means; the error's own text may hold the query, so only its kind is told."""
+    if not isinstance(error, ReadTimeoutError):
+        return StoreUnavailable(f"no answer from the store to {call}: {type(error).__name__}")
+    if patience < ANSWER:
+        return OutOfTime(f"the time left was too short for the store's answer to {call}")
+    return _TooMuch(f"no answer from the store to {call} within {ANSWER:.0f} s")
 
 
 def _judged(response: Response, access: Access) -> tuple[str, Any]:

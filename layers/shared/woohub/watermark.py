@@ -20,10 +20,19 @@ class InvalidWatermark(PermanentError):
 
 @dataclass(frozen=True)
 class Reached:
-    """Orders dated before `moment` are on the queue; `resume` is where a walk that ran out of time goes on."""
+    """Orders dated before `moment` are on the queue.
+
+    A store's writes become visible some time after the date they carry, so the last minutes are read again, but not
+    what is dated before `settled`: that was read late enough. A walk that ran out of time goes on at `resume`.
+    """
 
     moment: str
+    settled: str = ""  # by our clock, so it never leads past `moment`
     resume: Position | None = None
+    began: str = ""  # when the walk under way did, by our clock
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "moment", moment(self.moment))  # people may write one with a zone
 
 
 @dataclass(frozen=True)
