@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from tools.cli.stacks import Stack
 from tools.cli.steps import Outcome, Step
 from woohub.settings import hubspot_token, webhook_secrets
 from woohub.store import Access
@@ -53,6 +54,27 @@ def store_access(client: SecretsManagerClient, secret_id: str, access: Access, *
     detail = f"instead of that of {stored.url}" if stored and stored.url != access.url else ""
     keys = {"consumer_key": access.consumer_key, "consumer_secret": access.consumer_secret}
     return _store(client, secret_id, {"url": access.url, **keys}, what, detail, dry_run=dry_run)
+
+
+def changed_at(client: SecretsManagerClient, secret_id: str) -> float:
+    """When the secret was last changed, epoch seconds."""
+    return client.describe_secret(SecretId=secret_id)["LastChangedDate"].timestamp()
+
+
+def drop_previous(client: SecretsManagerClient, secret_id: str, what: str) -> Step:
+    """Leave only the current webhook secret."""
+    current = webhook_secrets(read(client, secret_id))["current"]
+    return _store(client, secret_id, {"current": current}, what, "dropped; refused within 5 minutes", dry_run=False)
+
+
+def how_to_read(stack: Stack) -> str:
+    """Where the webhook secret is, for whoever has to type it into the store."""
+    secret = stack.output("WebhookSecretArn")
+    endpoint = f" --endpoint-url {stack.aws.endpoint_url}" if stack.aws.endpoint_url else ""
+    return (
+        f'"current" in {secret}, shown by '
+        f"`aws secretsmanager get-secret-value{endpoint} --secret-id {secret} --query SecretString --output text`"
+    )
 
 
 def _store(

@@ -155,14 +155,11 @@ def left_to_do(stack: Stack | None, *, has_store: bool = False) -> list[str]:
         ]
     if has_store:
         return [f"Place an order in the store, and let `woohub doctor --stack {stack.name}` look at everything."]
-    secret = stack.output("WebhookSecretArn")
-    endpoint = f" --endpoint-url {stack.aws.endpoint_url}" if stack.aws.endpoint_url else ""
     return [
         "In the store (WooCommerce > Settings > Advanced > Webhooks) add an active webhook for each topic: "
         + ", ".join(TOPICS),
         f"Delivery URL of all of them: {stack.output('WebhookUrl')}",
-        f'Secret of all of them: "current" in {secret}, shown by '
-        f"`aws secretsmanager get-secret-value{endpoint} --secret-id {secret} --query SecretString --output text`",
+        f"Secret of all of them: {secret_store.how_to_read(stack)}",
     ]
 
 

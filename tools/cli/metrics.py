@@ -1,0 +1,72 @@
+"""What the functions and queues have counted: CloudWatch, which an emulated AWS fills with nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from tools.cli.stacks import Stack
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_cloudwatch.literals import StatisticType
+    from mypy_boto3_cloudwatch.type_defs import DimensionTypeDef
+
+NAMESPACE, QUEUES = "WooHub", "AWS/SQS"
+MINUTE, HOUR, DAY = 60, 3600, 86400
+POINTS = 1440  # CloudWatch gives no more in one answer
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """A stack's metrics up to `now` (epoch seconds). Raises botocore's errors."""
+
+    client: CloudWatchClient
+    service: str  # the dimension that all of the functions' own metrics have
+    now: float
+
+    def total(self, name: str, seconds: int, **dimensions: str) -> int:
+        """The sum of a metric of ours over the last seconds."""
+        points = self._points(NAMESPACE, name, seconds, "Sum", {"service": self.service} | dimensions)
+        return round(sum(points.values()))
+
+    def last(self, name: str, seconds: int, **dimensions: str) -> float | None:
+        """Since when at the latest nothing was counted: the end of the last period with something (epoch seconds)."""
+        period = _period(seconds)
+        points = self._points(NAMESPACE, name, seconds, "Sum", {"service": self.service} | dimensions)
+        ends = [start + period for start, value in points.items() if value > 0]
+        return min(max(ends), self.now) if ends else None
+
+    def oldest_message(self, queue_url: str) -> float | None:
+        """Seconds the oldest message has waited, as of the last minutes; None if SQS reported nothing."""
+        dimensions = {"QueueName": queue_url.rpartition("/")[2]}
+        points = self._points(QUEUES, "ApproximateAgeOfOldestMessage", 10 * MINUTE, "Maximum", dimensions)
+        return points[max(points)] if points else None
+
+    def _points(
+        self, namespace: str, name: str, seconds: int, statistic: StatisticType, dimensions: Mapping[str, str]
+    ) -> dict[float, float]:
+        """Values by the beginning of their period."""
+        named: list[DimensionTypeDef] = [{"Name": key, "Value": value} for key, value in dimensions.items()]
+        answer = self.client.get_metric_statistics(
+            Namespace=namespace,
+            MetricName=name,
+            Dimensions=named,
+            StartTime=datetime.fromtimestamp(self.now - seconds, UTC),
+            EndTime=datetime.fromtimestamp(self.now, UTC),
+            Period=_period(seconds),
+            Statistics=[statistic],
+        )
+        return {one["Timestamp"].timestamp(): one[statistic] for one in answer["Datapoints"]}
+
+
+def _period(seconds: int) -> int:
+    """The finest that fits into one answer, and that CloudWatch still keeps: minutes, or hours."""
+    return MINUTE if seconds <= POINTS * MINUTE else HOUR
+
+
+def of(stack: Stack, now: float) -> Metrics | None:
+    """The stack's metrics; None where the AWS is emulated, since nothing is counted there."""
+    return None if stack.aws.endpoint_url else Metrics(stack.aws.metrics, stack.service, now)

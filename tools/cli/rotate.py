@@ -1,0 +1,226 @@
+"""`woohub rotate-webhook-secret`: another secret, without one delivery refused.
+
+Between the two halves both secrets are valid: the store signs with the new one as soon as its webhooks have it, and
+what was signed with the old one still counts. An interrupted run is gone on with by the next.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import string
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+import urllib3
+
+from tools.cli import connections, environment, metrics, output, secret_store, stacks, store_setup, store_webhooks
+from tools.cli.options import JsonOption, StackOption
+from tools.cli.provision import failed
+from tools.cli.secret_store import WEBHOOK_SECRET
+from tools.cli.stacks import Stack
+from tools.cli.steps import Outcome, Step
+from tools.cli.store_setup import SETTLED, Reach
+from tools.cli.trouble import PROBLEMS, Trouble, WrongUsage
+from woohub.errors import OutOfTime
+from woohub.settings import webhook_secrets
+from woohub.store import Store, StoreRefused, StoreUnavailable, Webhook
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+LETTERS, LENGTH = string.ascii_letters + string.digits, 48  # WordPress strips tags and decodes entities of the rest
+# Seconds the previous secret stays at least. Reconcile keeps a secret for five minutes, and may mend a webhook with it.
+OVERLAP = 900
+QUIET = 900  # seconds without a delivery signed with the previous secret before it may go
+BY_HAND = "the stack has no key of the store: give every webhook the new secret by hand"
+REFUSED_FIX = "run this again in a minute: it goes on where it stopped; both secrets stay valid"
+NO_WEBHOOK = "none of the store's webhooks delivers to this stack"
+
+
+def new_secret() -> str:
+    """48 letters and digits: about 285 bits, and nothing WordPress would change."""
+    return "".join(secrets.choice(LETTERS) for _ in range(LENGTH))
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """What a rotation needs. `store` is None where the stack has no key of it."""
+
+    stack: Stack
+    store: Store | None
+    reach: Reach
+    now: Callable[[], float]
+    dry_run: bool = False
+
+    def begin(self) -> Iterator[Step]:
+        """The new secret into the stack, then into the webhooks; the one before stays valid."""
+        stored = self._stored()
+        if "previous" in stored:
+            yield Step(f"{WEBHOOK_SECRET} in the stack", Outcome.OK, "changed before: going on with that rotation")
+        elif self.dry_run:
+            yield Step(f"{WEBHOOK_SECRET} in the stack", Outcome.WOULD_STORE, "the one before stays valid")
+        else:
+            yield secret_store.store_webhook_secret(self._secrets, self._secret_id, new_secret(), dry_run=False)
+        if self.dry_run:
+            yield from self._would_give()
+            return
+        self.reach.pause(SETTLED)
+        yield from self._hand_over(self._stored()["current"])
+
+    def _hand_over(self, secret: str) -> Iterator[Step]:
+        before = self._knock(secret)
+        yield before
+        if before.outcome is Outcome.FAILED:
+            yield Step("webhooks", Outcome.SKIPPED, "the store goes on with the secret before")
+            return
+        given = list(self._give(secret))
+        yield from given
+        if any(step.outcome is Outcome.STORED for step in given):
+            yield self._knock(secret)
+
+    def finish(self, *, force: bool = False) -> Iterator[Step]:
+        """Drop the previous secret, unless something may still sign with it."""
+        stored = self._stored()
+        what = "previous webhook secret"
+        if "previous" not in stored:
+            yield Step(what, Outcome.OK, "there is none: no rotation is under way")
+            return
+        if not force:
+            obstacles = list(self._obstacles(what))
+            yield from obstacles
+            if failed(obstacles):
+                return
+        if self.dry_run:
+            yield Step(what, Outcome.WOULD_STORE, "would be dropped")
+            return
+        given = list(self._give(stored["current"]))  # once more: reconcile may have mended one with the old secret
+        yield from given
+        if failed(given) and not force:
+            return
+        yield secret_store.drop_previous(self._secrets, self._secret_id, what)
+
+    def _obstacles(self, what: str) -> Iterator[Step]:
+        age = self.now() - secret_store.changed_at(self._secrets, self._secret_id)
+        if age < OVERLAP:
+            detail = f"replaced {age / 60:.0f} minutes ago: deliveries on their way may still carry it"
+            left = (OVERLAP - age) / 60
+            yield Step(what, Outcome.FAILED, detail, f"run this again in {left:.0f} minutes, or now with --force")
+            return
+        counted = metrics.of(self.stack, self.now())
+        if counted is None:
+            yield Step(what, Outcome.OK, f"replaced {age / 3600:.1f} hours ago; whether it is still used is not known")
+        elif used := counted.total("DeliveryAccepted", QUIET, signed_with="previous"):
+            detail = f"{used} deliveries of the last {QUIET // 60} minutes are signed with it"
+            fix = (
+                "run `woohub rotate-webhook-secret` again: it gives the new secret to all webhooks of this stack. If "
+                'that does not help, the ingest function\'s log names the webhook_id beside "signed_with": "previous"'
+            )
+            yield Step(what, Outcome.FAILED, detail, fix)
+        else:
+            yield Step(what, Outcome.OK, f"not used for {QUIET // 60} minutes")
+
+    def _give(self, secret: str) -> Iterator[Step]:
+        if self.store is None:
+            yield Step("webhooks", Outcome.SKIPPED, BY_HAND)
+            return
+        try:
+            webhooks = self._ours(self.store)
+        except (StoreRefused, StoreUnavailable, OutOfTime) as error:
+            yield Step("webhooks", Outcome.FAILED, str(error), store_webhooks.AGAIN)
+            return
+        if not webhooks:
+            yield Step("webhooks", Outcome.WARNING, NO_WEBHOOK, "run `woohub setup`: it makes them")
+        yield from store_webhooks.give_secret(self.store, webhooks, secret)
+
+    def _would_give(self) -> Iterator[Step]:
+        if self.store is None:
+            yield Step("webhooks", Outcome.SKIPPED, BY_HAND)
+            return
+        for webhook in self._ours(self.store):
+            yield Step(store_webhooks.described(webhook), Outcome.WOULD_STORE)
+
+    def _ours(self, store: Store) -> list[Webhook]:
+        return store_webhooks.ours(store.webhooks(), stack=self.stack.service, url=self.stack.output("WebhookUrl"))
+
+    def _knock(self, secret: str) -> Step:
+        return store_webhooks.knock(self.reach.http, self.stack.output("WebhookUrl"), secret, REFUSED_FIX)
+
+    def _stored(self) -> dict[str, str]:
+        stored = webhook_secrets(secret_store.read(self._secrets, self._secret_id))
+        if "current" not in stored:
+            raise Trouble("the stack has no webhook secret yet: run `woohub setup`")
+        return stored
+
+    @property
+    def _secret_id(self) -> str:
+        return self.stack.output("WebhookSecretArn")
+
+    @property
+    def _secrets(self) -> SecretsManagerClient:
+        return self.stack.aws.secrets
+
+
+def left_to_do(rotation: Rotation, env: Mapping[str, str], *, finished: bool) -> list[str]:
+    """What a person has to do afterwards."""
+    left = []
+    if rotation.store is None:
+        left.append(f"{BY_HAND}: " + secret_store.how_to_read(rotation.stack))
+    if "WOO_COMMERCE_WEBHOOK_SECRET" in env:
+        left.append(
+            "Take WOO_COMMERCE_WEBHOOK_SECRET out of .env: it is an old one, and `woohub setup` would store it."
+        )
+    if not finished:
+        minutes = OVERLAP // 60
+        left.append(
+            f"After {minutes} minutes or more, `woohub rotate-webhook-secret --finish`: it drops the old secret."
+        )
+    return left
+
+
+def command(
+    finish: Annotated[bool, typer.Option("--finish", help="Drop the previous secret, if nothing uses it.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="With --finish: drop it at once, as after a leak.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    stack: StackOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Replace the secret of the store's webhooks, without one delivery refused.
+
+    A new secret is made and stored beside the old one, every copy of the ingest function given the time to take it, and
+    then each webhook in the store is given it. From then on both are valid until --finish drops the old one.
+    Nothing is ever printed of either. Ends with 1 when a step failed; run again, it goes on where it stopped.
+
+    Examples:
+
+        woohub rotate-webhook-secret --dry-run
+        woohub rotate-webhook-secret
+        woohub rotate-webhook-secret --finish
+    """
+    if force and not finish:
+        raise WrongUsage("--force goes with --finish")
+    folder = Path.cwd()
+    env = environment.read(os.environ, folder)
+    found = stacks.find(stack, env, folder)
+    access = connections.access(found, env)
+    reach = Reach(store_setup.connect, urllib3.PoolManager(), store_setup.wait)
+    rotation = Rotation(found, reach.connect(access) if access else None, reach, time.time, dry_run)
+    steps = []
+    for step in rotation.finish(force=force) if finish else rotation.begin():
+        steps.append(step)
+        if not json:
+            output.say(step.text())
+    left = left_to_do(rotation, env, finished=finish)
+    if json:
+        facts = {"stack": found.name, "dry_run": dry_run, "steps": [step.facts() for step in steps]}
+        output.as_json({**facts, "left_to_do": left})
+    elif left:
+        output.say("\nLeft to do:", style="bold")
+        for line in left:
+            output.say(f"  {line}")
+    if failed(steps):
+        raise typer.Exit(PROBLEMS)
