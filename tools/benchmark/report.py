@@ -53,7 +53,8 @@ def limit(goal: Goal | None) -> str:
 def shortfalls(report: Report) -> list[str]:
     """What was missed, and by how much."""
     return [
-        f"missed: {section.title}, {figure.name}: {number(figure.values[WOOHUB.name])}, the goal is {limit(figure.goal)}"
+        f"missed: {section.title}, {figure.name}: {number(figure.values[WOOHUB.name])}, the goal is "
+        f"{limit(figure.goal)}"
         for section in report.sections
         for figure in section.figures
         if figure.verdict == "missed"
