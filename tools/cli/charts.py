@@ -1,0 +1,126 @@
+"""Plots as SVG text for a page that needs nothing from elsewhere; colours are the page's: s0, s1, grid, text, mark."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from html import escape
+
+WIDTH, HEIGHT = 760, 240
+LEFT, RIGHT, TOP, BOTTOM = 64, 12, 14, 34
+INSIDE_W, INSIDE_H = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
+MOST_LABELS = 12
+STEPS = (1, 2, 2.5, 5, 10)
+
+
+@dataclass(frozen=True)
+class Series:
+    """Values of one kind, one for each label."""
+
+    name: str
+    values: Sequence[float]
+
+
+def bars(title: str, labels: Sequence[str], series: Sequence[Series], text: Callable[[float], str] = str) -> str:
+    """Bars side by side for each label; `text` writes a value."""
+    top = ceiling(max((value for one in series for value in one.values), default=0))
+    slot = INSIDE_W / max(1, len(labels))
+    width = min(28.0, slot * 0.8 / max(1, len(series)))
+    parts = [_grid(top, text)]
+    for place, label in enumerate(labels):
+        middle = LEFT + slot * (place + 0.5)
+        for number, one in enumerate(series):
+            height = INSIDE_H * one.values[place] / top
+            x = middle + width * (number - len(series) / 2)
+            tip = f"{label}, {one.name}: {text(one.values[place])}"
+            parts.append(
+                f'<rect class="s{number}" x="{x:.1f}" y="{TOP + INSIDE_H - height:.1f}" width="{width:.1f}" '
+                f'height="{height:.1f}"><title>{escape(tip)}</title></rect>'
+            )
+    parts.append(_labels(labels, slot))
+    return _svg(title, parts)
+
+
+def cumulative(title: str, seconds: Sequence[float], marks: Sequence[tuple[str, float]]) -> str:
+    """Which share took at most how long: `seconds` in order, on a logarithmic scale; `marks` are lines with names."""
+    least, most = 0.5, max(60.0, *seconds, *(at for _, at in marks))
+    span = math.log(most / least)
+
+    def x(value: float) -> float:
+        return LEFT + INSIDE_W * math.log(max(value, least) / least) / span
+
+    def y(share: float) -> float:
+        return TOP + INSIDE_H * (1 - share)
+
+    points = [f"{x(least):.1f},{y(0):.1f}"]
+    for number, value in enumerate(seconds, 1):
+        points += [
+            f"{x(value):.1f},{y((number - 1) / len(seconds)):.1f}",
+            f"{x(value):.1f},{y(number / len(seconds)):.1f}",
+        ]
+    points.append(f"{x(most):.1f},{y(1):.1f}")
+    parts = [_grid(1.0, lambda share: f"{share:.0%}"), f'<polyline class="line" points="{" ".join(points)}"/>']
+    parts += [_mark(name, x(at)) for name, at in marks]
+    ticks = [(name, at) for name, at in TICKS if least < at <= most]
+    parts += [
+        f'<text class="text" x="{x(at):.1f}" y="{HEIGHT - 12}" text-anchor="middle">{name}</text>' for name, at in ticks
+    ]
+    return _svg(title, parts)
+
+
+TICKS = (
+    ("1 s", 1.0),
+    ("3 s", 3.0),
+    ("10 s", 10.0),
+    ("30 s", 30.0),
+    ("1 min", 60.0),
+    ("5 min", 300.0),
+    ("15 min", 900.0),
+    ("1 h", 3600.0),
+    ("6 h", 21_600.0),
+    ("1 d", 86_400.0),
+)
+
+
+def ceiling(value: float) -> float:
+    """The next round number, at least 1."""
+    if value <= 1:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(value))
+    return next(step * power for step in STEPS if step * power >= value)
+
+
+def _grid(top: float, text: Callable[[float], str]) -> str:
+    lines = []
+    for share in (0, 0.25, 0.5, 0.75, 1):
+        y = TOP + INSIDE_H * (1 - share)
+        lines.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
+        lines.append(
+            f'<text class="text" x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{escape(text(top * share))}</text>'
+        )
+    return "".join(lines)
+
+
+def _labels(labels: Sequence[str], slot: float) -> str:
+    every = max(1, math.ceil(len(labels) / MOST_LABELS))
+    return "".join(
+        f'<text class="text" x="{LEFT + slot * (place + 0.5):.1f}" y="{HEIGHT - 12}" text-anchor="middle">'
+        f"{escape(label)}</text>"
+        for place, label in enumerate(labels)
+        if place % every == 0
+    )
+
+
+def _mark(name: str, x: float) -> str:
+    return (
+        f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{TOP + INSIDE_H}"/>'
+        f'<text class="text" x="{x + 4:.1f}" y="{TOP + 12}">{escape(name)}</text>'
+    )
+
+
+def _svg(title: str, parts: Sequence[str]) -> str:
+    return (
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">'
+        f"<title>{escape(title)}</title>{''.join(parts)}</svg>"
+    )

@@ -1,0 +1,430 @@
+"""Compare a period of the store with HubSpot: every order, every account, every contact and association."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from functools import cached_property
+from typing import Any
+
+from tools.cli.comparison import Finding, Kind, association_finding, contact_findings, deal_findings, was_refused
+from tools.cli.crm import Crm
+from tools.cli.history import Pace, swept
+from tools.cli.lags import Lag, Lags, epoch
+from tools.cli.period import FORM, Period, shifted
+from woohub import plans, vanished
+from woohub.deliveryqueue import DeliveryQueue
+from woohub.errors import InvalidPayload
+from woohub.hubspot import Record, chunks
+from woohub.mapping import Mapping as Table
+from woohub.mapping import usable_email
+from woohub.mapping_file import STATUS
+from woohub.store import CHANGED, CREATED, PAGE, Position, Store, Stored
+from woohub.versions import DealVersion, utc
+from woohub.webhooks import Delivery
+from woohub.woocommerce import CUSTOMER_SWEPT, ORDER_SWEPT, TRASH, CustomerEvent, OrderEvent, parse
+
+RECENT = timedelta(minutes=5)  # what changed so lately may wait in a queue that is not empty
+CORRECT_IT = "correct it in the store and save it there"
+GONE = "`woohub reconcile --deleted check` moves the deal to the lost stage; delete it in HubSpot if it is of no use"
+
+Show = Callable[[str, int | None, int], None]
+
+
+@dataclass
+class Tally:
+    """Orders of one day and currency, by the date they were made: in the store and in HubSpot."""
+
+    orders: int = 0
+    orders_sum: Decimal = Decimal(0)
+    deals: int = 0
+    deals_sum: Decimal = Decimal(0)
+
+    @property
+    def equal(self) -> bool:
+        """Whether both sides agree."""
+        return (self.orders, self.orders_sum) == (self.deals, self.deals_sum)
+
+
+@dataclass
+class Report:
+    """What was compared, and what came of it."""
+
+    period: Period
+    began: str
+    orders: int = 0
+    accounts: int = 0
+    contacts: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    on_their_way: list[str] = field(default_factory=list)  # orders and accounts that change just now
+    refused_addresses: int = 0  # orders without a contact, because HubSpot refuses the address
+    notes: Counter[str] = field(default_factory=Counter)  # what the portal lacks, and the like
+    days: dict[tuple[str, str], Tally] = field(default_factory=dict)  # (2026-11-24, USD)
+    lags: Lags = field(default_factory=Lags)
+
+    @property
+    def equal(self) -> bool:
+        """Whether HubSpot has what the store has."""
+        return not self.findings
+
+    @cached_property
+    def problems(self) -> Counter[str]:
+        """How many of each kind."""
+        return Counter(one.kind.value for one in self.findings)
+
+    def facts(self) -> dict[str, Any]:
+        """For --json; field values of orders and contacts are personal data."""
+        return self.period.facts() | {
+            "checked": {"orders": self.orders, "accounts": self.accounts, "contacts": self.contacts},
+            "equal": self.equal,
+            "problems": {kind.value: self.problems[kind.value] for kind in Kind},
+            "findings": [one.facts() for one in self.findings],
+            "on_their_way": self.on_their_way,
+            "addresses_refused_by_hubspot": self.refused_addresses,
+            "notes": dict(self.notes),
+            "latency": self.lags.facts(),
+            "days": [
+                {
+                    "day": day,
+                    "currency": currency,
+                    "orders": tally.orders,
+                    "orders_sum": str(tally.orders_sum),
+                    "deals": tally.deals,
+                    "deals_sum": str(tally.deals_sum),
+                }
+                for (day, currency), tally in sorted(self.days.items())
+            ],
+        }
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A customer as an order or account shows them."""
+
+    entity: str
+    capture: plans.Capture
+
+
+@dataclass(frozen=True)
+class _Link:
+    """A deal that should have a contact."""
+
+    entity: str
+    deal: Record
+    email: str
+
+
+class Verification:
+    """One comparison. `clock` gives epoch seconds, `depth` the messages on the queue, `show` what is being done."""
+
+    def __init__(
+        self,
+        store: Store,
+        crm: Crm,
+        table: Table,
+        clock: Callable[[], float],
+        depth: Callable[[], int] = lambda: 0,
+        show: Show = lambda _what, _total, _done: None,
+    ) -> None:
+        self._store = store
+        self._crm = crm
+        self._table = table
+        self._clock = clock
+        self._depth = depth
+        self._show = show
+        self._modified: dict[str, str] = {}  # of each order and account that was looked at
+        self._seen: dict[str, list[_Seen]] = {}  # by e-mail address
+        self._links: list[_Link] = []
+        self._deals: dict[str, set[str]] = {}  # record ids by key
+        self._accounts: set[int] = set()  # of the orders
+        self._refused: set[str] = set()
+
+    def run(self, period: Period, *, all_customers: bool = False) -> Report:
+        """Compare; raises what the store's and HubSpot's clients raise."""
+        report = self._report = Report(period, utc(int(self._clock() * 1000)))
+        self._crm.check()
+        for rows in self._orders(period):
+            self._check_orders(rows)
+        self._check_accounts(self._customers(period, all_customers=all_customers))
+        records = self._check_contacts()
+        self._check_associations(records)
+        self._check_strangers()
+        self._set_aside_what_moves()
+        report.findings.sort(key=lambda one: (one.entity.partition(":")[0] != "order", one.number, one.record))
+        return report
+
+    # Orders and their deals
+
+    def _orders(self, period: Period) -> Iterator[list[Stored]]:
+        """Every order made or changed in the period, once, the trash included; a page at a time."""
+        start = Position(period.since)
+        total = self._total(period)
+        walks = [self._store.orders(start, by=CHANGED, status=one, until=period.until) for one in ("any", TRASH)]
+        if period.until:  # made in the period and changed after it
+            walks += [self._store.orders(start, by=CREATED, status=one, until=period.until) for one in ("any", TRASH)]
+        known: set[int] = set()
+        for walk in walks:
+            for step in walk:
+                new = {one.id: one for one in step.found if one.id not in known}
+                known |= new.keys()
+                self._show("orders", total, len(known))
+                if new:
+                    yield list(new.values())
+
+    def _total(self, period: Period) -> int:
+        asked = {"modified_after": shifted(period.since, timedelta(seconds=-1)), "dates_are_gmt": "true"}
+        if period.until:
+            asked["modified_before"] = shifted(period.until, timedelta(seconds=1))
+        return self._store.count("orders", status="any", **asked)
+
+    def _check_orders(self, rows: Sequence[Stored]) -> None:
+        events = [event for row in rows for event in self._read(row) if isinstance(event, OrderEvent)]
+        found = self._crm.deals([self._table.deal_key(one.order.id) for one in events])
+        for event in events:
+            self._check_order(event, found.get(self._table.deal_key(event.order.id), []))
+
+    def _read(self, row: Stored) -> Iterator[object]:
+        """The order, as the engine reads it; nothing for drafts and for what cannot be read."""
+        entity = f"order:{row.id}"
+        try:
+            yield parse(Delivery(ORDER_SWEPT, row.body, self._now_ms(), entity))
+        except InvalidPayload as error:
+            finding = Finding(Kind.UNREADABLE, entity, "deal", detail=str(error), fix=CORRECT_IT)
+            self._report.findings.append(finding)
+
+    def _check_order(self, event: OrderEvent, records: list[Record]) -> None:
+        order, key = event.order, self._table.deal_key(event.order.id)
+        entity = f"order:{order.id}"
+        self._report.orders += 1
+        self._modified[entity] = order.modified_at
+        self._deals[key] = {one.id for one in records}
+        self._report.findings += deal_findings(event, records, self._table, self._crm.same_deal)
+        self._count_order(event, records)
+        if order.customer_id:
+            self._accounts.add(order.customer_id)
+        if records:
+            self._time(event, records[0])
+        if order.status != TRASH or records:
+            self._note_contact(event, entity, records)
+
+    def _note_contact(self, event: OrderEvent, entity: str, records: list[Record]) -> None:
+        capture = plans.capture(event, self._table)
+        email = capture.properties.get("email", "")
+        if not usable_email(email):
+            return
+        self._seen.setdefault(email, []).append(_Seen(entity, capture))
+        if records and was_refused(event, records[0].properties):
+            self._refused.add(email)
+        if records and event.order.status != TRASH:
+            self._links.append(_Link(entity, records[0], email))
+
+    def _count_order(self, event: OrderEvent, records: Sequence[Record]) -> None:
+        order = event.order
+        if order.status != TRASH and self._report.period.holds(order.created_at):
+            tally = self._tally(order.created_at[:10], order.currency)
+            tally.orders += 1
+            tally.orders_sum += Decimal(order.total)
+        for record in records:
+            self._count_deal(record, order.currency)
+
+    def _count_deal(self, record: Record, currency: str) -> None:
+        closed = epoch(record.properties.get("closedate"))
+        day = datetime.fromtimestamp(closed, UTC).strftime(FORM) if closed is not None else ""
+        if record.properties.get(STATUS) == TRASH or not day or not self._report.period.holds(day):
+            return
+        tally = self._tally(day[:10], record.properties.get("currency") or currency)
+        tally.deals += 1
+        tally.deals_sum += _amount(record.properties.get("amount"))
+
+    def _tally(self, day: str, currency: str) -> Tally:
+        return self._report.days.setdefault((day, currency), Tally())
+
+    def _time(self, event: OrderEvent, deal: Record) -> None:
+        """How long this state of the order took; a state HubSpot does not have tells nothing."""
+        version = DealVersion.parse(deal.properties.get("woocommerce_order_version"))
+        happened = epoch(f"{event.order.modified_at}Z")
+        if version is None or happened is None or version.modified_at != event.order.modified_at:
+            return
+        created, touched = (epoch(deal.properties.get(name)) for name in ("createdate", "hs_lastmodifieddate"))
+        arrived = created if created is not None and created >= happened else touched
+        if arrived is not None:
+            self._report.lags.add(Lag(happened, version.received_ms / 1000, arrived))
+
+    # Accounts and contacts
+
+    def _customers(self, period: Period, *, all_customers: bool) -> Iterator[Stored]:
+        """Accounts that ordered or were made in the period; of all, those that were changed in it too."""
+        if all_customers:
+            total, done = self._store.count("customers"), 0
+            for step in self._store.customers():
+                done += len(step.found)
+                self._show("accounts", total, done)
+                yield from (one for one in step.found if self._concerns(period, one))
+        else:
+            yield from self._new_accounts(period)
+        rest = sorted(self._accounts)
+        yield from self._store.customers_by_id(rest).values()
+
+    def _concerns(self, period: Period, one: Stored) -> bool:
+        return period.holds(one.modified_at) or period.holds(one.created_at) or one.id in self._accounts
+
+    def _new_accounts(self, period: Period) -> Iterator[Stored]:
+        for rows in self._store.newest_customers(0):
+            yield from (one for one in rows if period.holds(one.created_at))
+            if all(one.created_at < period.since for one in rows):
+                return
+
+    def _check_accounts(self, rows: Iterable[Stored]) -> None:
+        known: set[int] = set()
+        for row in rows:
+            if row.id not in known:
+                known.add(row.id)
+                self._check_account(row)
+
+    def _check_account(self, row: Stored) -> None:
+        entity = f"customer:{row.id}"
+        try:
+            event = parse(Delivery(CUSTOMER_SWEPT, row.body, self._now_ms(), entity))
+            if not isinstance(event, CustomerEvent):
+                return
+            capture = plans.capture(event, self._table)
+            email = capture.properties.get("email", "")
+            if email and not usable_email(email):
+                raise InvalidPayload("email: not an address HubSpot could take")
+        except InvalidPayload as error:
+            finding = Finding(Kind.UNREADABLE, entity, "contact", detail=str(error), fix=CORRECT_IT)
+            self._report.findings.append(finding)
+            return
+        self._report.accounts += 1
+        self._modified[entity] = row.modified_at
+        if email:
+            self._seen.setdefault(email, []).append(_Seen(entity, capture))
+
+    def _check_contacts(self) -> dict[str, Record]:
+        """Each contact once, however many addresses it has; the records by address."""
+        self._show("contacts", len(self._seen), 0)
+        done = 0
+
+        def advance(more: int) -> None:
+            nonlocal done
+            done += more
+            self._show("contacts", len(self._seen), done)
+
+        records = self._crm.contacts(self._seen, advance)
+        together: dict[str, list[_Seen]] = {}
+        for email, seen in self._seen.items():
+            if email in records:
+                together.setdefault(records[email].id, []).extend(seen)
+            elif email in self._refused:
+                self._report.refused_addresses += len(seen)
+            else:
+                self._judge_contact(seen, None)
+        by_id = {one.id: one for one in records.values()}
+        for record_id, seen in together.items():
+            self._judge_contact(seen, by_id[record_id])
+        self._report.contacts = len(by_id)
+        return records
+
+    def _judge_contact(self, seen: Sequence[_Seen], record: Record | None) -> None:
+        newest = max(seen, key=lambda one: one.capture.version)
+        captures = [one.capture for one in seen]
+        now = utc(self._now_ms())
+        found = contact_findings(newest.entity, captures, record, self._table, self._crm.same_contact, now)
+        self._report.findings += found
+
+    def _check_associations(self, contacts: dict[str, Record]) -> None:
+        links = [one for one in self._links if one.email in contacts]
+        self._show("associations", len(links), 0)
+        has = self._crm.contacts_of([one.deal.id for one in links])
+        for link in links:
+            wanted = contacts[link.email].id
+            finding = association_finding(link.entity, link.deal, wanted, has.get(link.deal.id, set()))
+            if finding:
+                self._report.findings.append(finding)
+
+    # Deals that no order of the period accounts for
+
+    def _check_strangers(self) -> None:
+        """Deals dated in the period whose order the store has not: more than one per order, or of an order deleted."""
+        self._show("deals without an order", None, 0)
+        strangers: dict[int, Record] = {}
+        for record in self._crm.dated(self._report.period):
+            key = record.properties.get(self._table.key_property) or ""
+            number = self._order_id(key)
+            if number and key not in self._deals and record.properties.get("pipeline") == self._table.pipeline.id:
+                strangers[number] = record
+        for number in vanished.unknown(self._store, sorted(strangers)):
+            record = strangers[number]
+            if record.properties.get(STATUS) != TRASH and self._store.order(number) is None:
+                finding = Finding(Kind.DELETED, f"order:{number}", "deal", (record.id,), fix=GONE)
+                self._report.findings.append(finding)
+                self._count_deal(record, "")
+
+    def _order_id(self, key: str) -> int:
+        """The order of a key of this store, else 0."""
+        digits = key.removeprefix(self._table.order_key_prefix)
+        ours = digits.isascii() and digits.isdigit() and self._table.deal_key(int(digits)) == key
+        return int(digits) if ours else 0
+
+    # What changes while it is looked at
+
+    def _set_aside_what_moves(self) -> None:
+        """What changed since this began, or just before while messages still wait, is no difference yet."""
+        if not self._report.findings:
+            return
+        since = shifted(self._report.began, -RECENT) if self._depth() else self._report.began
+        moved = {entity for entity, modified in self._modified.items() if modified >= since}
+        for step in self._store.orders(Position(self._report.began), by=CHANGED):
+            moved |= {f"order:{one.id}" for one in step.found}
+        waits = {Kind.MISSING, Kind.DIFFERING, Kind.UNASSOCIATED, Kind.WRONG_CONTACT}
+        settled = [one for one in self._report.findings if one.entity not in moved or one.kind not in waits]
+        gone = {one.entity for one in self._report.findings} - {one.entity for one in settled}
+        self._report.findings, self._report.on_their_way = settled, sorted(gone)
+
+    def _now_ms(self) -> int:
+        return int(self._clock() * 1000)
+
+
+@dataclass(frozen=True)
+class Repaired:
+    """What a repair did: orders and accounts put on the queue, deals associated at once."""
+
+    orders: int = 0
+    customers: int = 0
+    associated: int = 0
+
+
+def repair(
+    findings: Sequence[Finding], store: Store, crm: Crm, queue: DeliveryQueue, pace: Pace, clock: Callable[[], float]
+) -> Repaired:
+    """Read what differs from the store once more and queue it, as fast as the queue gets shorter.
+
+    An association that the engine takes for done, since somebody took it off in HubSpot, is made here.
+    """
+    queued = []
+    for topic, kind, read in (
+        (ORDER_SWEPT, "order", store.orders_by_id),
+        (CUSTOMER_SWEPT, "customer", store.customers_by_id),
+    ):
+        numbers = {one.number for one in findings if one.queueable and one.entity.startswith(f"{kind}:")}
+        sent = 0
+        for some in chunks(sorted(numbers), PAGE):
+            asked_ms = int(clock() * 1000)
+            rows = list(read(some).values())
+            pace.make_room(len(rows))
+            sent += queue.send(swept(topic, rows, asked_ms, store.access.url))
+        queued.append(sent)
+    pairs = [(one.record_ids[0], one.attach) for one in findings if one.attach]
+    if pairs:
+        crm.associate(pairs)
+    return Repaired(*queued, associated=len(pairs))
+
+
+def _amount(text: str | None) -> Decimal:
+    try:
+        return Decimal(text or "0")
+    except InvalidOperation:
+        return Decimal(0)

@@ -1,0 +1,248 @@
+"""`woohub why`: everything known about one order, and what follows from it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from tools.cli import connections, dead_letters, environment, output, stacks, status, traces
+from tools.cli.bars import bar
+from tools.cli.case import Case, InHubSpot, InStore
+from tools.cli.comparison import association_finding, contact_findings, deal_findings, was_refused
+from tools.cli.crm import Crm
+from tools.cli.dead_letters import Letter
+from tools.cli.history import swept
+from tools.cli.options import JsonOption, StackOption
+from tools.cli.stacks import Stack
+from tools.cli.trouble import EXPECTED, PROBLEMS, explain
+from tools.cli.verify import rows_of
+from woohub import mapping, plans
+from woohub.errors import InvalidPayload, PermanentError, TransientError
+from woohub.hubspot import Record
+from woohub.mapping import Mapping as Table
+from woohub.mapping import usable_email
+from woohub.mapping_file import STATUS
+from woohub.store import Store, Stored
+from woohub.versions import utc
+from woohub.watermark import Watermark, WatermarkParameter
+from woohub.woocommerce import CUSTOMER_SWEPT, ORDER_SWEPT, TRASH, CustomerEvent, OrderEvent, parse
+
+PATIENCE = 60.0  # seconds for the store, and for HubSpot
+BEFORE = timedelta(minutes=10)  # logs are read from that long before the order's last change: clocks differ
+LONGEST_LOG = timedelta(days=14)
+
+
+def command(
+    order: Annotated[int, typer.Argument(min=1, metavar="ORDER", help="The order's id in the store.")],
+    stack: StackOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Tell why HubSpot has an order as it has it, or has it not, and what to do.
+
+    Looks at the store, HubSpot, the queues, the circuit breaker and the functions' logs; changes nothing. Ends with 1
+    when something is to be done.
+
+    Examples:
+
+        woohub why 1234
+        woohub why 1234 --json | jq .conclusion
+    """
+    folder = Path.cwd()
+    found = stacks.find(stack, os.environ, folder)
+    env = environment.read(os.environ, folder)
+    with bar("asking") as shown:
+        shown.say("asking the store")
+        table = mapping.load()
+        store = connections.store(found, env)
+        shop = in_store(store, order)
+        shown.say("asking HubSpot")
+        hubspot = in_hubspot(_crm(found, env, table), store, shop, order, table)
+        shown.say("looking into queues and logs")
+        case = _case(found, order, shop, hubspot)
+    if json:
+        output.as_json(case.facts())
+    else:
+        _tell(case)
+    if not case.conclusion.fine:
+        raise typer.Exit(PROBLEMS)
+
+
+def in_store(store: Store, order_id: int) -> InStore:
+    """The order as the store has it."""
+    store.timer.start(PATIENCE)
+    try:
+        row = store.order(order_id)
+    except (PermanentError, TransientError) as error:
+        return InStore(missing=str(error))
+    if row is None:
+        return InStore()
+    try:
+        event = parse(swept(ORDER_SWEPT, [row], _now_ms(), store.access.url)[0])
+    except InvalidPayload as error:
+        return InStore(row, unreadable=str(error))
+    return InStore(row, event if isinstance(event, OrderEvent) else None)
+
+
+def _crm(stack: Stack, env: dict[str, str], table: Table) -> Crm:
+    hubspot = connections.hubspot(stack, env)
+    hubspot.timer.start(PATIENCE)
+    return Crm(hubspot, table, connections.warn)
+
+
+def in_hubspot(crm: Crm, store: Store, shop: InStore, order_id: int, table: Table) -> InHubSpot:
+    """What HubSpot has of it, and where that differs from the store."""
+    key = table.deal_key(order_id)
+    try:
+        deals = crm.deals([key]).get(key, [])
+        if shop.event is None:
+            return InHubSpot(tuple(deals))
+        return _compared(crm, shop.event, _account(store, shop.event), deals, table)
+    except EXPECTED as error:
+        return InHubSpot(missing=explain(error))
+
+
+def _account(store: Store, event: OrderEvent) -> Stored | None:
+    """The account that ordered; the store not giving it is no reason to give up."""
+    if not event.order.customer_id:
+        return None
+    with suppress(PermanentError, TransientError):
+        return store.customers_by_id([event.order.customer_id]).get(event.order.customer_id)
+    return None
+
+
+def _compared(crm: Crm, event: OrderEvent, account: Stored | None, deals: Sequence[Record], table: Table) -> InHubSpot:
+    found = deal_findings(event, deals, table, crm.same_deal)
+    seen = plans.capture(event, table)
+    email = seen.properties.get("email", "")
+    contact = crm.contacts([email]).get(email) if usable_email(email) else None
+    refused = bool(deals) and contact is None and was_refused(event, deals[0].properties)
+    if usable_email(email) and not refused and (deals or event.order.status != TRASH):
+        captures = [seen, *_captures(account, email, table)]
+        now = utc(_now_ms())
+        found += contact_findings(f"order:{event.order.id}", captures, contact, table, crm.same_contact, now)
+    if deals and contact and event.order.status != TRASH:
+        has = crm.contacts_of([deals[0].id]).get(deals[0].id, set())
+        wrong = association_finding(f"order:{event.order.id}", deals[0], contact.id, has)
+        found += [wrong] if wrong else []
+    stage, wanted = _stages(event, deals, table)
+    return InHubSpot(tuple(deals), contact, tuple(found), stage, wanted, refused)
+
+
+def _captures(account: Stored | None, email: str, table: Table) -> Iterator[plans.Capture]:
+    """How the account shows the customer, if it has the order's address."""
+    if account is None:
+        return
+    with suppress(InvalidPayload):
+        event = parse(swept(CUSTOMER_SWEPT, [account], _now_ms(), "")[0])
+        if isinstance(event, CustomerEvent):
+            capture = plans.capture(event, table)
+            if capture.properties.get("email") == email:
+                yield capture
+
+
+def _stages(event: OrderEvent, deals: Sequence[Record], table: Table) -> tuple[str, str]:
+    """The stage the deal is in and the one of the order's status, if HubSpot knows that status."""
+    if not deals or deals[0].properties.get(STATUS) != event.order.status:
+        return "", ""
+    return deals[0].properties.get("dealstage") or "", table.stage(event.order.status)
+
+
+def _case(stack: Stack, order_id: int, shop: InStore, hubspot: InHubSpot) -> Case:
+    entity = f"order:{order_id}"
+    since = _log_since(shop)
+    return Case(
+        number=order_id,
+        store=shop,
+        hubspot=hubspot,
+        stack=status.read(stack),
+        letters=tuple(_letters(stack, entity)),
+        traces=traces.read(stack, entity, int(since.timestamp() * 1000)),
+        swept_until=_swept_until(stack),
+    )
+
+
+def _log_since(shop: InStore) -> datetime:
+    longest = datetime.now(UTC) - LONGEST_LOG
+    if shop.row is None:
+        return longest
+    changed = datetime.fromisoformat(shop.row.modified_at).replace(tzinfo=UTC)
+    return max(longest, changed - BEFORE)
+
+
+def _letters(stack: Stack, entity: str) -> list[Letter]:
+    sqs, url = stack.aws.sqs, stack.output("DeadLetterQueueUrl")
+    with dead_letters.held(sqs, url, wait_s=dead_letters.WAIT) as found:
+        return [one for one in found.values() if one.entity == entity]
+
+
+def _swept_until(stack: Stack) -> str:
+    name = stack.outputs.get("WatermarkParameter")
+    mark = WatermarkParameter(stack.aws.ssm, name).read() if name else ""
+    return mark.orders.moment if isinstance(mark, Watermark) else ""
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _tell(case: Case) -> None:
+    output.table(("", ""), list(_rows(case)))
+    if case.traces.found:
+        output.say("\nWhat the logs say:", style="bold")
+        lines: list[Sequence[str | Text]] = [_line(one.facts()) for one in case.traces.found]
+        output.table(("When", "Where", "What", "Topic", "More"), lines)
+    if case.hubspot.findings:
+        output.say("\nWhat differs:", style="bold")
+        rows = [row for one in case.hubspot.findings for row in rows_of(one)]
+        output.table(("What", "Entity", "Record", "Property", "Store", "HubSpot"), rows)
+    output.say()
+    output.say(Text(case.conclusion.text, "green" if case.conclusion.fine else "bold"))
+    if case.conclusion.next_step:
+        output.say(Text(f"Next: {case.conclusion.next_step}", "yellow"))
+
+
+def _rows(case: Case) -> Iterator[tuple[str, str]]:
+    yield "Store", _store(case)
+    yield "HubSpot", _deal(case)
+    if case.hubspot.contact:
+        contact = case.hubspot.contact
+        yield "Contact", f"{contact.id}  {contact.properties.get('email') or ''}"
+    for letter in case.letters:
+        yield "Dead letter", f"{letter.message_id[:8]}  {letter.reason}"
+    queue, breaker = case.stack.queue, case.stack.breaker
+    yield "Queue", f"{queue.total} messages, of whatever order"
+    yield "Breaker", f"open: {breaker.reason}" if breaker.is_open else "closed"
+    if case.swept_until:
+        yield "Reconciled", f"all that changed until {case.swept_until}Z"
+    if case.traces.missing:
+        yield "Logs", f"could not be read: {case.traces.missing}"
+
+
+def _store(case: Case) -> str:
+    row = case.store.row
+    if row is None:
+        return case.store.missing or "has no such order"
+    return f"{row.status}, made {row.created_at}Z, changed {row.modified_at}Z"
+
+
+def _deal(case: Case) -> str:
+    if not case.hubspot.deals:
+        return case.hubspot.missing or "has no deal"
+    deal, version = case.hubspot.deals[0], case.hubspot.version
+    has = deal.properties
+    state = f", state of {version.modified_at}Z" if version else ""
+    return f"deal {deal.id}  {has.get(STATUS) or 'no status'}, stage {has.get('dealstage') or 'none'}{state}"
+
+
+def _line(facts: dict[str, Any]) -> Sequence[str]:
+    known = ("at", "where", "verdict", "topic", "message_id")
+    more = ", ".join(f"{name} {value}" for name, value in facts.items() if name not in known)
+    return (facts["at"], facts["where"], facts["verdict"], str(facts.get("topic", "")), more)
