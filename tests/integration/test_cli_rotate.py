@@ -1,0 +1,343 @@
+"""`woohub rotate-webhook-secret`, with a store that goes on delivering to the real ingest function."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import urllib3
+
+from functions.ingest import app as ingest
+from tests.cli_stack import WEBHOOK_SECRET
+from tests.lab import Clock
+from tests.operated import Operated, operated
+from tools.cli import rotate, send, store_setup
+from tools.cli.rotate import Rotation, new_secret
+from tools.cli.samples import sample_order
+from tools.cli.steps import Outcome, Step
+from tools.cli.store_setup import SETTLED, Reach
+from tools.store_simulator import KEY, SECRET, Fault
+from woohub.hubspot import Response
+from woohub.settings import Secret
+from woohub.store import TOPICS, Access
+from woohub.store import Store as Client
+from woohub.throttle import Timer
+
+COMMAND = "rotate-webhook-secret"
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operated]:
+    monkeypatch.chdir(tmp_path)
+    for name in ("HUBSPOT_API_URL", "WOOHUB_STACK", "WOO_COMMERCE_WEBHOOK_SECRET"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(store_setup, "wait", lambda _seconds: None)
+    with operated() as running:
+        yield running.ready()
+
+
+def secrets_in_the_store(shop: Operated) -> set[str]:
+    return {one.secret for one in shop.shop.hooks.webhooks.values()}
+
+
+@pytest.fixture
+def long_ago(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However young the new secret is, it is old enough."""
+    monkeypatch.setattr(rotate, "OVERLAP", 0)
+
+
+# --- No delivery refused
+
+
+@dataclass
+class Busy:
+    """A store whose customers never stop: before and after everything the rotation does, and while it waits."""
+
+    shop: Operated
+    clock: Clock = field(default_factory=Clock)
+    http: urllib3.PoolManager = field(default_factory=urllib3.PoolManager)
+
+    def request(self, method: str, url: str, **kwargs: Any) -> Response:
+        self.sell()
+        answer: Response = self.http.request(method, url, **kwargs)
+        self.sell()
+        return answer
+
+    def pause(self, seconds: float) -> None:
+        self.sell()
+        for _ in range(round(seconds)):
+            self.clock.sleep(1)
+            self.sell()
+
+    def sell(self) -> None:
+        self.shop.shop.place()
+        self.shop.shop.run_webhooks()
+
+    def forge(self) -> None:
+        """A delivery with another signature: the function looks the secret up anew, and then not for half a minute."""
+        sample = sample_order("order.created")
+        assert send.post(self.http, self.shop.url, sample, send.headers(sample, "forged")).status == 401
+
+    def rotation(self, pause: Callable[[float], None], *, later_s: float = 0) -> Rotation:
+        client = Client(self, Access(self.shop.shop.url, KEY, SECRET), Timer(), patience=0)
+        reach = Reach(lambda _access: client, urllib3.PoolManager(), pause)
+        return Rotation(self.shop.stack.stack, client, reach, lambda: time.time() + later_s)
+
+    def statuses(self) -> set[int | None]:
+        return {attempt.status for attempt in self.shop.shop.hooks.attempts}
+
+
+@pytest.fixture
+def busy(shop: Operated, monkeypatch: pytest.MonkeyPatch) -> Busy:
+    selling = Busy(shop)
+    secret = Secret(boto3.client("secretsmanager"), shop.stack.outputs["WebhookSecretArn"], clock=selling.clock.read)
+    monkeypatch.setattr(ingest, "secret", secret)
+    return selling
+
+
+def test_no_delivery_is_refused_while_the_secret_changes(busy: Busy, shop: Operated) -> None:
+    busy.sell()
+    busy.forge()
+
+    steps = list(busy.rotation(busy.pause).begin())
+
+    assert {step.outcome for step in steps} == {Outcome.OK, Outcome.STORED}
+    busy.sell()
+    assert busy.statuses() == {200}
+    assert secrets_in_the_store(shop) == {shop.webhook_secret}
+    assert shop.stack.secret("WebhookSecretArn") == {"current": shop.webhook_secret, "previous": WEBHOOK_SECRET}
+
+
+def test_without_the_wait_the_store_is_not_touched_until_the_stack_takes_the_new_secret(
+    busy: Busy, shop: Operated
+) -> None:
+    """A copy of the function that was misled a moment ago still refuses the new secret."""
+    busy.sell()
+    busy.forge()
+
+    steps = list(busy.rotation(lambda _seconds: None).begin())
+
+    assert [step.what for step in steps if step.outcome is Outcome.FAILED] == ["signed test delivery"]
+    assert secrets_in_the_store(shop) == {WEBHOOK_SECRET}
+    assert busy.statuses() == {200}
+
+
+def test_no_delivery_is_refused_while_the_old_secret_is_dropped(busy: Busy, shop: Operated) -> None:
+    list(busy.rotation(busy.pause).begin())
+
+    steps = list(busy.rotation(busy.pause, later_s=rotate.OVERLAP + 1).finish())
+
+    busy.clock.sleep(301)  # every copy of the function has read the secret anew
+    busy.sell()
+    assert steps[-1].outcome is Outcome.STORED
+    assert busy.statuses() == {200}
+    assert shop.stack.secret("WebhookSecretArn") == {"current": shop.webhook_secret}
+    assert send_signed_with(WEBHOOK_SECRET, shop) == 401
+
+
+def send_signed_with(secret: str, shop: Operated) -> int:
+    sample = sample_order("order.created")
+    return send.post(urllib3.PoolManager(), shop.url, sample, send.headers(sample, secret)).status
+
+
+def test_a_function_misled_just_before_takes_the_new_secret_after_the_wait() -> None:
+    """The wait is made for what the functions do."""
+
+    class Changed:
+        value = "old"
+
+        def get_secret_value(self, SecretId: str) -> dict[str, str]:
+            return {"SecretString": self.value}
+
+    client, clock = Changed(), Clock()
+    secret = Secret(client, "arn", clock=clock.read)  # type: ignore[arg-type]
+    secret.text()
+    secret.refresh()
+
+    client.value = "new"
+    assert secret.refresh() == "old"
+    clock.sleep(SETTLED)
+    assert secret.refresh() == "new"
+
+
+# --- The command
+
+
+def steps(shop: Operated, *arguments: str, **env: str | None) -> dict[str, dict[str, str]]:
+    return {step["step"]: step for step in shop.json(COMMAND, *arguments, **env)["steps"]}
+
+
+def test_every_webhook_gets_the_new_secret_and_both_are_valid(shop: Operated) -> None:
+    result = shop.run(COMMAND)
+
+    assert result.exit_code == 0, result.output
+    stored = shop.stack.secret("WebhookSecretArn")
+    assert secrets_in_the_store(shop) == {stored["current"]} != {WEBHOOK_SECRET}
+    assert stored["previous"] == WEBHOOK_SECRET
+    assert (send_signed_with(stored["current"], shop), send_signed_with(WEBHOOK_SECRET, shop)) == (200, 200)
+
+
+def test_secrets_are_48_letters_and_digits_and_never_the_same() -> None:
+    made = {new_secret() for _ in range(50)}
+
+    assert len(made) == 50
+    assert all(len(one) == 48 and one.isascii() and one.isalnum() for one in made)
+
+
+def test_neither_secret_is_printed(shop: Operated) -> None:
+    texts = [shop.run(COMMAND, *more).output for more in ([], ["--json"], ["--finish", "--force"])]
+
+    hidden = {WEBHOOK_SECRET, *secrets_in_the_store(shop)}
+    assert not any(secret in text for text in texts for secret in hidden)
+
+
+@pytest.mark.parametrize("arguments", [["--dry-run"], ["--finish", "--force", "--dry-run"]], ids=" ".join)
+def test_a_dry_run_changes_nothing(shop: Operated, arguments: list[str]) -> None:
+    shop.stack.store("WebhookSecretArn", {"current": WEBHOOK_SECRET, "previous": "older"})
+
+    found = steps(shop, *arguments)
+
+    assert "would store" in {step["outcome"] for step in found.values()}
+    assert shop.stack.secret("WebhookSecretArn") == {"current": WEBHOOK_SECRET, "previous": "older"}
+    assert {method for method, _, _ in shop.shop.requests} <= {"GET"}
+
+
+def test_an_interrupted_rotation_is_gone_on_with(shop: Operated) -> None:
+    shop.shop.faults.add(Fault("reset", method="PUT", skip=3, count=1))
+
+    assert shop.run(COMMAND).exit_code == 1
+    begun = shop.stack.secret("WebhookSecretArn")
+    assert secrets_in_the_store(shop) == {begun["current"], begun["previous"]}
+
+    assert shop.run(COMMAND).exit_code == 0
+    assert shop.stack.secret("WebhookSecretArn") == begun
+    assert secrets_in_the_store(shop) == {begun["current"]}
+
+
+def test_a_paused_webhook_gets_the_secret_and_stays_paused(shop: Operated) -> None:
+    shop.shop.hooks.webhooks[1].status = "paused"
+
+    shop.run(COMMAND)
+
+    assert (shop.shop.hooks.webhooks[1].status, len(secrets_in_the_store(shop))) == ("paused", 1)
+
+
+def test_webhooks_of_others_keep_their_secret(shop: Operated) -> None:
+    shop.shop.hooks.create(name="erp", topic="order.created", delivery_url="https://erp.example/", secret="theirs")
+
+    shop.run(COMMAND)
+
+    assert shop.shop.hooks.webhooks[8].secret == "theirs"
+
+
+def test_without_a_key_of_the_store_it_says_what_to_do_by_hand(shop: Operated) -> None:
+    shop.stack.store("StoreSecretArn", {"url": ""})
+
+    answer = shop.json(COMMAND)
+
+    assert {step["step"]: step["outcome"] for step in answer["steps"]}["webhooks"] == "skipped"
+    assert "by hand" in answer["left_to_do"][0]
+    assert shop.stack.outputs["WebhookSecretArn"] in answer["left_to_do"][0]
+    assert shop.stack.secret("WebhookSecretArn")["previous"] == WEBHOOK_SECRET
+
+
+def test_a_store_without_our_webhooks_is_a_warning(shop: Operated) -> None:
+    shop.shop.hooks.webhooks.clear()
+
+    step = steps(shop)["webhooks"]
+
+    assert (step["outcome"], "woohub setup" in step["fix"]) == ("warning", True)
+
+
+def test_a_secret_in_env_file_that_is_now_old_is_pointed_out(shop: Operated) -> None:
+    left = shop.json(COMMAND, WOO_COMMERCE_WEBHOOK_SECRET=WEBHOOK_SECRET)["left_to_do"]
+
+    assert any("WOO_COMMERCE_WEBHOOK_SECRET" in line for line in left)
+
+
+# --- The second half
+
+
+def finished(shop: Operated, *arguments: str) -> Step:
+    """How the previous secret fared, as the last step about it tells."""
+    rows = [one for one in shop.json(COMMAND, "--finish", *arguments)["steps"] if one["step"].startswith("previous")]
+    return Step("", Outcome(rows[-1]["outcome"]), rows[-1]["detail"], rows[-1]["fix"])
+
+
+def test_the_old_secret_stays_for_a_quarter_of_an_hour(shop: Operated) -> None:
+    shop.run(COMMAND)
+
+    step = finished(shop)
+
+    assert step.outcome is Outcome.FAILED
+    assert "--force" in step.fix
+    assert "previous" in shop.stack.secret("WebhookSecretArn")
+
+
+def test_after_a_leak_it_goes_at_once(shop: Operated) -> None:
+    shop.run(COMMAND)
+
+    assert shop.run(COMMAND, "--finish", "--force").exit_code == 0
+    assert shop.stack.secret("WebhookSecretArn") == {"current": shop.webhook_secret}
+
+
+@pytest.mark.usefixtures("long_ago")
+def test_it_goes_once_nothing_is_signed_with_it(shop: Operated) -> None:
+    shop.run(COMMAND)
+    shop.metric("DeliveryAccepted", signed_with="current")
+
+    assert finished(shop).outcome is Outcome.STORED
+    assert "previous" not in shop.stack.secret("WebhookSecretArn")
+
+
+@pytest.mark.usefixtures("long_ago")
+def test_it_stays_while_deliveries_are_signed_with_it(shop: Operated) -> None:
+    shop.run(COMMAND)
+    shop.metric("DeliveryAccepted", minutes_ago=2, signed_with="previous")
+
+    step = finished(shop)
+
+    assert step.outcome is Outcome.FAILED
+    assert "webhook_id" in step.fix
+    assert "previous" in shop.stack.secret("WebhookSecretArn")
+
+
+@pytest.mark.usefixtures("long_ago")
+def test_a_webhook_mended_with_the_old_secret_gets_the_new_one_before_that_goes(shop: Operated) -> None:
+    shop.run(COMMAND)
+    shop.shop.hooks.webhooks[2].secret = WEBHOOK_SECRET
+
+    shop.run(COMMAND, "--finish")
+
+    assert secrets_in_the_store(shop) == {shop.webhook_secret}
+
+
+@pytest.mark.usefixtures("long_ago")
+def test_it_stays_while_the_store_does_not_answer(shop: Operated) -> None:
+    shop.run(COMMAND)
+    shop.shop.faults.add(Fault("reset", method="PUT"))
+
+    assert shop.run(COMMAND, "--finish").exit_code == 1
+    assert "previous" in shop.stack.secret("WebhookSecretArn")
+
+
+def test_without_a_rotation_there_is_nothing_to_finish(shop: Operated) -> None:
+    result = shop.run(COMMAND, "--finish")
+
+    assert result.exit_code == 0
+    assert "no rotation is under way" in result.stdout
+
+
+def test_force_alone_is_wrong_usage(shop: Operated) -> None:
+    assert shop.run(COMMAND, "--force").exit_code == 2
+
+
+def test_all_topics_are_covered(shop: Operated) -> None:
+    given = [step for step in steps(shop) if step.startswith("webhook ") and "#" in step]
+
+    assert [one.split()[1] for one in given] == list(TOPICS)
