@@ -20,5 +20,8 @@ os.environ.update(
     WEBHOOK_SECRET_ARN="woohub/webhook-secret",
     HUBSPOT_SECRET_ARN="woohub/hubspot-token",
     BREAKER_PARAMETER="/woohub/breaker",
+    STORE_SECRET_ARN="woohub/store",
+    WATERMARK_PARAMETER="/woohub/watermark",
+    WEBHOOK_URL="https://hooks.test/webhooks/woocommerce",
     EVENT_SOURCE_MAPPING_ID="00000000-0000-0000-0000-000000000000",
 )

@@ -70,6 +70,7 @@ def say_once(text: str) -> None:
 def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
     """One run; what the event may ask for is in `woohub.reconcile.Request`."""
     timer.start(context.get_remaining_time_in_millis() / 1000 * SHARE_OF_TIME)
+    count("SweepStarted")
     access = Access.from_secret(store_secret.text())
     if access is None:
         say_once("no access to the store is set, so nothing is reconciled: run `woohub setup`")

@@ -1,0 +1,130 @@
+"""The function as Lambda calls it: AWS by moto, the store over real HTTP."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from functions.reconcile import app
+from tools.store_simulator import KEY, SECRET, SimulatedShop, running
+from woohub.errors import InvalidPayload
+from woohub.settings import Secret
+
+
+@dataclass
+class Context:
+    """What Lambda tells about an invocation."""
+
+    seconds: float = 60.0
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int(self.seconds * 1000)
+
+
+@dataclass
+class Stack:
+    """The parts of the stack the function touches."""
+
+    queue_url: str
+
+    def set_store(self, url: str, key: str = KEY, secret: str = SECRET) -> None:
+        stored = json.dumps({"url": url, "consumer_key": key, "consumer_secret": secret})
+        boto3.client("secretsmanager").put_secret_value(SecretId="woohub/store", SecretString=stored)
+        app.store_secret = Secret(boto3.client("secretsmanager"), "woohub/store")
+
+    def messages(self) -> list[str]:
+        """Topic and entity of what waits."""
+        answer = boto3.client("sqs").receive_message(
+            QueueUrl=self.queue_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+        )
+        found = [json.loads(one["MessageAttributes"]["delivery"]["StringValue"]) for one in answer.get("Messages", [])]
+        return [f"{one['topic']} {one['entity']}" for one in found]
+
+    def watermark(self) -> Any:
+        return json.loads(boto3.client("ssm").get_parameter(Name="/woohub/watermark")["Parameter"]["Value"])
+
+
+@pytest.fixture
+def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+    """A stack after its deployment: the store's secret holds the placeholder."""
+    with mock_aws():
+        secrets = boto3.client("secretsmanager")
+        empty = {"url": "", "consumer_key": "", "consumer_secret": ""}
+        secrets.create_secret(Name="woohub/store", SecretString=json.dumps(empty))
+        secrets.create_secret(Name="woohub/webhook-secret", SecretString='{"current": "webhook secret"}')
+        boto3.client("ssm").put_parameter(Name="/woohub/watermark", Value="{}", Type="String")
+        url = boto3.client("sqs").create_queue(QueueName="deliveries")["QueueUrl"]
+        monkeypatch.setattr(app, "store_secret", Secret(boto3.client("secretsmanager"), "woohub/store"))
+        monkeypatch.setattr(app, "webhook_secret", Secret(boto3.client("secretsmanager"), "woohub/webhook-secret"))
+        app.say_once.cache_clear()
+        yield Stack(url)
+
+
+def metrics(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    """All metrics written so far, with their values."""
+    found: dict[str, Any] = {}
+    for line in capsys.readouterr().out.splitlines():
+        entry = json.loads(line)
+        for directive in entry.get("_aws", {}).get("CloudWatchMetrics", []):
+            assert directive["Namespace"] == "WooHub"
+            assert directive["Dimensions"] == [["service"]]
+            found |= {metric["Name"]: entry[metric["Name"]] for metric in directive["Metrics"]}
+    return found
+
+
+@pytest.mark.usefixtures("stack")
+def test_without_a_store_it_does_nothing_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert app.lambda_handler({}, Context()) == {"configured": False}
+
+    assert metrics(capsys)["SweepNotConfigured"] == [1.0]
+
+
+def test_a_run_brings_orders_to_the_queue_and_webhooks_to_the_store(
+    stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shop = SimulatedShop(post=lambda *_: 200)
+    with running(shop) as url:
+        stack.set_store(url)
+        number = shop.place()
+
+        answer = app.lambda_handler({"since": "2026-01-01"}, Context())
+
+    assert answer["complete"], answer
+    assert f"order.swept order:{number}" in stack.messages()
+    assert stack.watermark()["orders"]["moment"] > "2026-01-01"
+    made = list(shop.hooks.webhooks.values())
+    assert {one.delivery_url for one in made} == {"https://hooks.test/webhooks/woocommerce"}
+    assert {one.secret for one in made} == {"webhook secret"}
+    counted = metrics(capsys)
+    assert (counted["SweepCompleted"], counted["SweepQueued"]) == ([1.0], [1.0])
+    assert sum(counted["WebhookRepaired"]) == 7
+
+
+def test_no_key_and_no_address_of_a_customer_is_logged(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.StringIO()
+    monkeypatch.setattr(app.logger.registered_handler, "stream", written)
+    shop = SimulatedShop(post=lambda *_: 200)
+    with running(shop) as url:
+        stack.set_store(url)
+        shop.place(billing={"email": "somebody@shop.example"})
+        app.lambda_handler({}, Context())
+        shop.keys.clear()
+        app.lambda_handler({}, Context())
+
+    assert "sweep_stopped" in written.getvalue()
+    for secret in (KEY, SECRET, "webhook secret", "somebody@shop.example", "oauth_signature"):
+        assert secret not in written.getvalue()
+
+
+def test_an_event_that_cannot_be_is_an_error_of_the_caller(stack: Stack) -> None:
+    stack.set_store("https://shop.test")
+
+    with pytest.raises(InvalidPayload, match="since"):
+        app.lambda_handler({"since": "yesterday"}, Context())

@@ -1,0 +1,70 @@
+"""Many deliveries in few calls."""
+
+from __future__ import annotations
+
+import random
+from typing import Any, cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from mypy_boto3_sqs import SQSClient
+
+from tests.storelab import Sqs
+from woohub.deliveryqueue import DeliveryQueue
+from woohub.errors import TransientError
+from woohub.webhooks import Delivery
+
+
+def a_queue(sqs: Sqs, warnings: list[dict[str, Any]] | None = None) -> DeliveryQueue:
+    return DeliveryQueue(
+        cast(SQSClient, sqs), "queue", lambda _event, **facts: (warnings if warnings is not None else []).append(facts)
+    )
+
+
+def a_delivery(number: int, size: int = 10) -> Delivery:
+    body = b'{"id":%d,"x":"%s"}' % (number, random.Random(number).randbytes(size).hex().encode())  # noqa: S311
+    return Delivery("order.swept", body, 1, f"order:{number}")
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from([10, 1000, 100_000, 120_000]), max_size=40))
+def test_all_are_sent_once_in_order_within_the_limits(sizes: list[int]) -> None:
+    sqs = Sqs()  # holds every call to SQS's limits
+    deliveries = [a_delivery(number, size) for number, size in enumerate(sizes)]
+
+    sent = a_queue(sqs).send(deliveries)
+
+    assert sent == len(sizes)
+    assert sqs.deliveries() == deliveries
+
+
+def test_nothing_costs_no_call() -> None:
+    assert a_queue(Sqs(refuse=1)).send([]) == 0
+
+
+def test_what_is_refused_singly_is_sent_again() -> None:
+    sqs = Sqs(refuse_entries=4)
+
+    a_queue(sqs).send([a_delivery(number) for number in range(10)])
+
+    assert {one.entity for one in sqs.deliveries()} == {f"order:{number}" for number in range(10)}
+
+
+def test_what_is_refused_time_and_again_is_an_error() -> None:
+    with pytest.raises(TransientError, match="did not take 1 of 1"):
+        a_queue(Sqs(refuse_entries=3)).send([a_delivery(1)])
+
+
+def test_a_queue_that_does_not_answer_is_an_error() -> None:
+    with pytest.raises(TransientError, match="ClientError"):
+        a_queue(Sqs(refuse=1)).send([a_delivery(1)])
+
+
+def test_what_no_message_can_hold_is_reported_and_left_out() -> None:
+    sqs, warnings = Sqs(), list[dict[str, Any]]()
+
+    sent = a_queue(sqs, warnings).send([a_delivery(1, 900_000), a_delivery(2)])
+
+    assert (sent, [one.entity for one in sqs.deliveries()]) == (1, ["order:2"])
+    assert [one["entity"] for one in warnings] == ["order:1"]

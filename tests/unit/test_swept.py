@@ -1,0 +1,44 @@
+"""What an order read from the store proves."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests import orders
+from woohub.errors import NotAnEntity
+from woohub.webhooks import Delivery, identify
+from woohub.woocommerce import CustomerEvent, Ignored, OrderEvent, parse
+
+
+def swept(kind: str, **fields: object) -> Delivery:
+    body = getattr(orders, kind)(**fields)
+    return Delivery(f"{kind}.swept", json.dumps(body).encode(), 1_795_473_600_000, f"{kind}:{body['id']}")
+
+
+@pytest.mark.parametrize(("status", "restored"), [("processing", True), ("cancelled", True), ("trash", False)])
+def test_an_order_that_is_not_in_the_trash_was_restored_if_it_ever_was(status: str, restored: bool) -> None:
+    event = parse(swept("order", status=status))
+
+    assert isinstance(event, OrderEvent)
+    assert event.restored is restored
+
+
+def test_a_draft_is_no_order_here_either() -> None:
+    assert parse(swept("order", status="checkout-draft")) == Ignored("draft")
+
+
+def test_a_customer_is_read_as_from_a_webhook() -> None:
+    event = parse(swept("customer"))
+
+    assert isinstance(event, CustomerEvent)
+    assert event.customer.email == "jane.doe@example.com"
+
+
+@pytest.mark.parametrize("kind", ["order", "customer"])
+def test_nobody_outside_can_say_that_something_was_swept(kind: str) -> None:
+    with pytest.raises(NotAnEntity) as caught:
+        identify(swept(kind))
+
+    assert caught.value.cause == "unknown_topic"
