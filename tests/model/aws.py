@@ -45,7 +45,7 @@ class EventSource:
         world.every(0.5, self._poll)
 
     def _poll(self) -> None:
-        while self.state in ("Enabled", "Disabling") and self._idle and self._is_due():
+        if self.state in ("Enabled", "Disabling") and self._idle and self._is_due():
             self._waiting_since = None
             self._invoke(self._queue.receive(BATCH))
 

@@ -100,14 +100,14 @@ def _shown(problems: dict[str, list[str]]) -> str:
     return f"{len(problems)} wrong: {some}"
 
 
-def run(seed: int, scale: Scale = FULL, weather: Weather = ROUGH, **plant: Any) -> Run:
-    """One history from a seed; other keyword arguments are fields of the Plant."""
+def run(seed: int, scale: Scale = FULL, weather: Weather = ROUGH, *, faulty: bool = True, **plant: Any) -> Run:
+    """One history from a seed, on a HubSpot with or without faults; other keyword arguments are fields of the Plant."""
     world = World(seed)
     shop, built = Shop(world), Plant(world, **(_rough(world) | plant))
     courier = Courier(world, shop, built.post, weather)
     run = Run(built, courier, [*strange.payloads(), *strange.refusals()[:5]])
     strange.spoil(built.portal)
-    for fault in faults():
+    for fault in faults() if faulty else ():
         built.portal.faults.add(fault)
     started = world.now
     Lives(world, shop, courier, scale).plan()

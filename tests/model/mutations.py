@@ -1,0 +1,125 @@
+"""The rules that make woohub exact, taken out of the running product one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from woohub import contacts, deals, plans, versions
+from woohub.mapping_file import CONTACT_VERSION
+from woohub.sync import Message, Outcome, Sync, Verdict
+from woohub.webhooks import Delivery
+
+Patch = pytest.MonkeyPatch
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """How to take a rule out, other conditions it takes, and a word of the complaint it must lead to."""
+
+    complaint: str
+    apply: Callable[[Patch], None] = lambda _: None
+    plant: Mapping[str, Any] = field(default_factory=dict)
+
+
+def no_deal_guard(patch: Patch) -> None:
+    """The order that comes last wins."""
+    patch.setattr(versions.OrderState, "supersedes", lambda *_: True)
+
+
+def no_contact_guard(patch: Patch) -> None:
+    """The capture that comes last wins."""
+    careful = plans.contact
+
+    def careless(captures: Any, current: Any, *rest: Any) -> dict[str, str]:
+        return careful(captures, None if current is None else {**current, CONTACT_VERSION: None}, *rest)
+
+    patch.setattr(plans, "contact", careless)
+
+
+def captured_when_modified(patch: Patch) -> None:
+    """An order's customer is dated by the order's last change instead of its creation."""
+    proper = versions.contact_version
+    patch.setattr(
+        plans, "contact_version", lambda _, modified_at, received_ms: proper(modified_at, modified_at, received_ms)
+    )
+
+
+def no_coalescing(patch: Patch) -> None:
+    """Each message for itself."""
+    together = Sync.sync
+
+    def one_by_one(self: Sync, messages: Iterable[Message]) -> list[Outcome]:
+        return [outcome for message in messages for outcome in together(self, [message])]
+
+    patch.setattr(Sync, "sync", one_by_one)
+
+
+def delivery_id_deduplication(patch: Patch) -> None:
+    """What carries a delivery id seen before is taken for done."""
+    patient, seen = Sync.sync, dict[str, str]()
+
+    def hasty(self: Sync, messages: Iterable[Message]) -> list[Outcome]:
+        messages = list(messages)
+        fresh = [one for one in messages if seen.setdefault(_delivery_id(one), one.id) == one.id]
+        skipped = [Outcome(one, Verdict.DONE) for one in messages if one not in fresh]
+        return skipped + patient(self, fresh)
+
+    patch.setattr(Sync, "sync", hasty)
+
+
+def _delivery_id(message: Message) -> str:
+    delivery = message.delivery
+    return (delivery.delivery_id if isinstance(delivery, Delivery) else "") or message.id
+
+
+class Forgetful(deals.Written):
+    """Remembers nothing."""
+
+    def settled(self, answers: Mapping[str, Answer]) -> None: ...
+
+    def lost(self, keys: Iterable[str], now: float) -> None: ...
+
+
+def search_then_create(patch: Patch) -> None:
+    """Deals are looked up in the lagging index, and a create whose answer was lost is repeated."""
+    usual = deals.DealDesk.__init__
+
+    def forgetful(self: Any, *args: Any, **kwargs: Any) -> None:
+        usual(self, *args, **kwargs)
+        self._written = Forgetful()
+
+    patch.setattr(deals.DealDesk, "__init__", forgetful)
+
+
+def success_before_it_is_certain(patch: Patch) -> None:
+    """What has an unknown outcome counts as done."""
+    patch.setattr(Sync, "_outcome", lambda _self, concern, *_: Outcome(concern.message, Verdict.DONE))
+
+
+def no_bisection(patch: Patch) -> None:
+    """A batch that HubSpot refuses is refused as a whole."""
+    contacts_traced, deals_traced = contacts.traced, deals.traced
+
+    def untraced(traced: Any) -> Any:
+        return lambda *args: [
+            {name: value for name, value in one.items() if name != "objectWriteTraceId"} for one in traced(*args)
+        ]
+
+    patch.setattr(contacts, "traced", untraced(contacts_traced))
+    patch.setattr(deals, "traced", untraced(deals_traced))
+
+
+MUTATIONS: dict[str, Mutation] = {
+    "no version guard of deals": Mutation("before the sweep", no_deal_guard),
+    "no version guard of contacts": Mutation("before the sweep", no_contact_guard),
+    "an order's customer dated by its change": Mutation("sweep", captured_when_modified),
+    "no coalescing": Mutation("HubSpot calls for 100 messages", no_coalescing),
+    "deduplication by delivery id": Mutation("before the sweep", delivery_id_deduplication),
+    "search, then create": Mutation("duplicated", search_then_create, {"unique": False}),
+    "two writers": Mutation("before the sweep", plant={"writers": 2}),
+    "success before it is certain": Mutation("before the sweep", success_before_it_is_certain),
+}
