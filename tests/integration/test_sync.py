@@ -480,6 +480,25 @@ def test_a_create_whose_answer_is_lost_is_settled_by_reading_again(path: str, ki
     assert lab.associated == {(str(n), f"shopper{n}@example.com") for n in range(1, 5)}
 
 
+@pytest.mark.parametrize("kind", ["status", "omit"])
+def test_without_unique_ids_a_create_whose_answer_is_lost_is_not_repeated_by_another_delivery(kind: str) -> None:
+    lab = Lab(unique=False)
+    lab.verdicts(message("order.created", order(1)))
+    lab.portal.faults.add(Fault(kind=kind, status=502, when="after", count=1, path="deals/batch/create"))
+
+    first = lab.verdicts(message("order.created", order(2)), message("order.created", order(3), 0.5))
+    at_once = lab.verdicts(
+        message("order.updated", order(2, **LATER), 1), message("order.updated", order(3, **LATER), 1)
+    )
+    lab.clock.sleep(61)
+    later = lab.verdicts(message("order.updated", order(2, **LATER), 1), message("order.updated", order(3, **LATER), 1))
+
+    assert "retry" in first
+    assert "retry" in at_once
+    assert later == ["done", "done"]
+    assert sorted(deal["woocommerce_order_id"] for deal in lab.deals) == ["1", "2", "3"]
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_lost_answer_while_the_association_moves_leaves_it_moved(when: str) -> None:
     lab = Lab()

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from woohub import plans
-from woohub.errors import Problem, Refused, Unavailable, UnknownOutcome
+from woohub.errors import Problem, Refused, TransientError, Unavailable, UnknownOutcome
 from woohub.hubspot import DEAL_TO_CONTACT, HubSpot, Record
 from woohub.mapping import Mapping as FieldMapping
 from woohub.mapping_file import DEAL_VERSION
 from woohub.portal import Portal, Warn
 from woohub.rounds import Answer, Plan, Write, answered, holder_of, read_apart, traced
+from woohub.throttle import Timer
 from woohub.woocommerce import OrderEvent, OrderTrashed
 
 DEALS = "deals"
@@ -20,12 +21,35 @@ NOT_SET_UP = Problem(404, "The portal has no property that identifies orders: ru
 INDEX_LAG = 60.0  # seconds after which a created deal is surely in the search index
 
 
+@dataclass
+class Written:
+    """What this process knows of deals that search does not show yet: only where order ids are not unique.
+
+    `ids` of the deals it created, by order key; `unsure`, the keys of creates whose answer was lost, with the moment
+    at which the index will surely tell: until then nobody may create them again.
+    """
+
+    ids: dict[str, str] = field(default_factory=dict)
+    unsure: dict[str, float] = field(default_factory=dict)
+
+    def settled(self, answers: Mapping[str, Answer]) -> None:
+        """Keep the ids of what was created."""
+        self.ids |= {key: answer for key, answer in answers.items() if isinstance(answer, str)}
+
+    def lost(self, keys: Iterable[str], now: float) -> None:
+        """Keep that nobody knows whether these were created."""
+        self.unsure |= dict.fromkeys(keys, now + INDEX_LAG)
+
+    def waits(self, key: str, now: float) -> float:
+        """Seconds until the index tells about this key; 0 when it may be written."""
+        return max(0.0, self.unsure.get(key, 0.0) - now)
+
+
 class DealDesk:
     """Settles deals by the value of `woocommerce_order_id`.
 
-    In a portal where that property is not unique, deals are found by search, which lags behind writes: `written`
-    (order key to record id) remembers what this process created, and a create whose outcome is unknown waits for the
-    index instead of being repeated.
+    In a portal where that property is not unique, deals are found by search, which lags behind writes; `written`
+    fills the gap.
     """
 
     def __init__(
@@ -35,7 +59,8 @@ class DealDesk:
         mapping: FieldMapping,
         events: Mapping[str, Sequence[OrderEvent | OrderTrashed]],
         contacts: Mapping[str, str],
-        written: dict[str, str],
+        written: Written,
+        timer: Timer,
         warn: Warn,
     ) -> None:
         self._hubspot = hubspot
@@ -44,18 +69,29 @@ class DealDesk:
         self._events = events
         self._contacts = contacts
         self._written = written
+        self._timer = timer
         self._warn = warn
 
     def plan(self, keys: Sequence[str], hints: Mapping[str, str]) -> Plan:
         """One write per order; a trashed order HubSpot has never seen makes nothing."""
         if not self._portal.has(DEALS, self._mapping.key_property):
             return Plan(refused=dict.fromkeys(keys, NOT_SET_UP))
-        found, refused = self._find(keys, hints)
-        plan = Plan(refused=refused)
+        held = {} if self._unique() else self._held(keys)
+        keys = [key for key in keys if key not in held]
+        found, refused = self._find(keys, hints) if keys else ({}, {})
+        plan = Plan(refused=refused, held=held)
         for key in keys:
             if key not in refused:
                 self._plan_one(key, found.get(key), plan)
         return plan
+
+    def _held(self, keys: Sequence[str]) -> dict[str, TransientError]:
+        waits = {key: self._written.waits(key, self._timer.now()) for key in keys}
+        return {
+            key: Unavailable("whether this deal was created, the search index will tell", retry_after=seconds)
+            for key, seconds in waits.items()
+            if seconds
+        }
 
     def _plan_one(self, key: str, record: Record | None, plan: Plan) -> None:
         current = record.properties if record else None
@@ -104,11 +140,10 @@ class DealDesk:
             return answered(writes, answer, self._mapping.key_property)
         try:
             answers = answered(writes, self._hubspot.create(DEALS, traced(writes, _inline)), self._mapping.key_property)
-        except UnknownOutcome as lost:
-            raise Unavailable(f"{lost}; the search index will tell", retry_after=INDEX_LAG) from lost
-        self._written |= {key: answer for key, answer in answers.items() if isinstance(answer, str)}
-        if len(answers) < len(writes):
-            raise Unavailable("HubSpot did not say whether deals were created", retry_after=INDEX_LAG)
+        except UnknownOutcome:
+            answers = {}
+        self._written.settled(answers)
+        self._written.lost([write.keys[0] for write in writes if write.keys[0] not in answers], self._timer.now())
         return answers
 
     def _associate(self, writes: Sequence[Write]) -> None:
@@ -139,11 +174,10 @@ class DealDesk:
 
     def _searched(self, keys: Sequence[str]) -> list[str]:
         """The record ids of keys: those this process made, and for the others what the index knows."""
-        unknown = [key for key in keys if key not in self._written]
+        ids = self._written.ids
+        unknown = [key for key in keys if key not in ids]
         searched = self._hubspot.search(DEALS, self._mapping.key_property, unknown) if unknown else []
-        return [self._written[key] for key in keys if key in self._written] + [
-            one.id for one in self._by_key(searched).values()
-        ]
+        return [ids[key] for key in keys if key in ids] + [one.id for one in self._by_key(searched).values()]
 
     def _by_key(self, records: Sequence[Record]) -> dict[str, Record]:
         """The oldest record of each key: of duplicates somebody made, one is kept up to date."""

@@ -48,11 +48,14 @@ class Settled:
 
 @dataclass
 class Plan:
-    """One round's work: writes; keys that need none, with their record ids; keys HubSpot refuses to look up."""
+    """One round's work: writes; keys that need none, with their record ids; keys HubSpot refuses to look up, and keys
+    that have to wait.
+    """
 
     writes: list[Write] = field(default_factory=list)
     done: dict[str, str] = field(default_factory=dict)
     refused: dict[str, Problem] = field(default_factory=dict)
+    held: dict[str, TransientError] = field(default_factory=dict)
 
 
 Answer = str | Problem  # the record's id, or why not; an input without an answer has an unknown outcome
@@ -106,6 +109,7 @@ class _Run:
         self.pausing = False
         self.settled |= {key: Settled(record_id) for key, record_id in plan.done.items()}
         self.settled |= {key: Settled(error=Refused(problem)) for key, problem in plan.refused.items()}
+        self.settled |= {key: Settled(error=error) for key, error in plan.held.items()}
         answers: dict[str, Answer] = {}
         try:
             self._send(plan.writes, size, answers)

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from woohub import plans, woocommerce
 from woohub.contacts import ContactDesk
-from woohub.deals import DealDesk
+from woohub.deals import DealDesk, Written
 from woohub.errors import Fault, InvalidMessage, InvalidPayload, PermanentError, Refused, TransientError
 from woohub.hubspot import HubSpot
 from woohub.mapping import Mapping as FieldMapping
@@ -103,7 +103,7 @@ class Sync:
         self._mapping = mapping
         self._timer = timer
         self._warn = warn
-        self._written: dict[str, str] = {}
+        self._written = Written()
 
     def sync(self, messages: Iterable[Message]) -> list[Outcome]:
         """Bring HubSpot up to date with these messages; one outcome each, none raised."""
@@ -160,7 +160,9 @@ class Sync:
         failed = {email: one for email, one in contacts.items() if one.error and not _refused_address(one)}
         held = {one.order: failed[one.email] for one in batch.concerns if one.order and one.email in failed}
         ids = {email: settled.record_id for email, settled in contacts.items() if settled.record_id}
-        desk = DealDesk(self._hubspot, self._portal, self._mapping, batch.orders, ids, self._written, self._warn)
+        desk = DealDesk(
+            self._hubspot, self._portal, self._mapping, batch.orders, ids, self._written, self._timer, self._warn
+        )
         return held | settle(desk, [order for order in batch.orders if order not in held], self._timer)
 
     def _outcome(self, concern: _Concern, contacts: Mapping[str, Settled], deals: Mapping[str, Settled]) -> Outcome:
