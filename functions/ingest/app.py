@@ -34,11 +34,15 @@ OUTCOMES = {  # metric: status, log level, message
     "NotAnEntity": (200, "WARNING", "no order or customer"),
     "LostEvent": (200, "ERROR", "no order or customer, though there should have been one"),
     "MalformedRequest": (400, "WARNING", "the body cannot be read"),
+    "SignatureMissing": (401, "WARNING", "no signature"),
     "SignatureInvalid": (401, "WARNING", "no valid signature"),
     "SecretMissing": (401, "ERROR", "no webhook secret is set, so every delivery is refused"),
     "SecretUnavailable": (503, "ERROR", "the signature cannot be checked now"),
     "QueueUnavailable": (503, "ERROR", "the queue does not answer"),
 }
+
+# SignatureMatch, of what is signed at all: while its maximum is 0, the store signs with another secret than we know.
+MATCHES = {"DeliveryAccepted": 1, "NotAnEntity": 1, "LostEvent": 1, "QueueUnavailable": 1, "SignatureInvalid": 0}
 
 DIMENSIONS = ("cause", "signed_with", "encoding")  # facts that the outcomes are counted by as well
 
@@ -51,6 +55,10 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         return _answer("MalformedRequest")
     if webhooks.is_ping(headers, body):
         return _answer("Ping")
+    try:
+        webhooks.signature(headers)  # a stranger without one costs no call to Secrets Manager
+    except SignatureError as error:
+        return _answer("SignatureMissing", reason=str(error))
     try:
         delivery, signed_with = _verified(headers, body)
     except SignatureError as error:
@@ -68,7 +76,6 @@ def _request(event: dict[str, Any]) -> tuple[dict[str, str], bytes]:
 
 
 def _verified(headers: dict[str, str], body: bytes) -> tuple[webhooks.Delivery, str]:
-    webhooks.signature(headers)  # a stranger without one costs no call to Secrets Manager
     check = partial(webhooks.verify, headers, body, received_ms=time.time_ns() // 1_000_000)
     try:
         return check(secrets=webhook_secrets(secret.text()))
@@ -117,6 +124,10 @@ def _log(outcome: str, **facts: Any) -> None:
         "Dimensions": dimensions,
         "Metrics": [{"Name": outcome, "Unit": "Count"}],
     }
-    metric = {"_aws": {"Timestamp": time.time_ns() // 1_000_000, "CloudWatchMetrics": [directive]}, outcome: 1}
-    line = {"level": level, "message": message, "status": status} | service | facts | metric
+    directives, values = [directive], {outcome: 1}
+    if outcome in MATCHES:
+        directives.append(directive | {"Dimensions": [[*service]], "Metrics": [{"Name": "SignatureMatch"}]})
+        values["SignatureMatch"] = MATCHES[outcome]
+    metrics = {"_aws": {"Timestamp": time.time_ns() // 1_000_000, "CloudWatchMetrics": directives}}
+    line = {"level": level, "message": message, "status": status} | service | facts | values | metrics
     sys.stdout.write(json.dumps(line) + "\n")

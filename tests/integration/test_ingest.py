@@ -68,9 +68,8 @@ class Ingest:
 
 
 def directive(line: dict[str, Any]) -> dict[str, Any]:
-    """What CloudWatch reads as metrics in a line of the log."""
-    (only,) = line["_aws"]["CloudWatchMetrics"]
-    found: dict[str, Any] = only
+    """What CloudWatch reads as the outcome's metric in a line of the log."""
+    found: dict[str, Any] = line["_aws"]["CloudWatchMetrics"][0]
     return found
 
 
@@ -261,6 +260,25 @@ def test_unsigned_requests_cost_no_call_to_secrets_manager(ingest: Ingest, monke
     monkeypatch.setattr(app, "secret", Secret(Failing(OUTAGES[2]), "arn"))  # type: ignore[arg-type]
 
     assert ingest.send({"headers": {"X-WC-Webhook-Topic": "order.created"}, "body": "{}"}) == 401
+
+
+@pytest.mark.parametrize(
+    ("event", "matches"),
+    [
+        (ingest_event(delivery(19)), [1]),
+        (ingest_event(delivery(117)), [1]),
+        (ingest_event(delivery(121)), [0]),
+        ({"headers": {}, "body": "{}"}, []),
+        (ingest_event(delivery(1)), []),
+    ],
+    ids=["an order", "an accident", "another secret", "no signature", "a ping"],
+)
+def test_whether_the_secrets_agree_is_counted_for_what_is_signed(
+    ingest: Ingest, event: dict[str, Any], matches: list[int]
+) -> None:
+    ingest.send(event)
+
+    assert [line["SignatureMatch"] for line in ingest.log() if "SignatureMatch" in line] == matches
 
 
 # What is authentic, but nothing to queue

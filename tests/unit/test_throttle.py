@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from woohub.errors import OutOfTime
-from woohub.throttle import Budget, Timer
+from woohub.throttle import Budget, Timer, daily_left
 
 
 class Clock:
@@ -120,3 +120,13 @@ def test_a_wait_beyond_the_deadline_is_refused_without_sleeping() -> None:
         timer.sleep(6)
 
     assert clock.now == 1000
+
+
+@pytest.mark.parametrize(
+    ("limit", "remaining", "left"),
+    [("250000", "25000", 10.0), ("250000", "0", 0.0), ("0", "0", None), ("", "25000", None), ("many", "few", None)],
+)
+def test_what_is_left_of_the_day_is_what_hubspot_says(limit: str, remaining: str, left: float | None) -> None:
+    headers = {"x-hubspot-ratelimit-daily": limit, "x-hubspot-ratelimit-daily-remaining": remaining}
+
+    assert daily_left(headers) == left

@@ -13,7 +13,7 @@ import urllib3
 from urllib3.exceptions import HTTPError
 
 from woohub.errors import Forbidden, OutOfTime, Problem, RateLimited, Refused, Unauthorized, Unavailable, UnknownOutcome
-from woohub.throttle import Budget, Timer
+from woohub.throttle import Budget, Timer, daily_left
 
 BATCH = 100  # HubSpot takes at most 100 records in one batch call
 ASSOCIATIONS_READ = 1000  # … and 1,000 in a batch read of associations
@@ -117,6 +117,7 @@ class Call:
     seconds: float
     inputs: int
     correlation_id: str = ""
+    daily_left: float | None = None  # percent of the daily limit, where HubSpot says
 
     def facts(self) -> dict[str, object]:
         """For a log line."""
@@ -322,7 +323,8 @@ class HubSpot:
             raise Unavailable(f"no answer from HubSpot to {method} {path}: {type(error).__name__}") from error
         self.budget.correct(response.headers)
         correlation = str(_json(response).get("correlationId", "")) if response.status >= 400 else ""
-        self.on_call(Call(method, path, response.status, self.timer.now() - started, inputs, correlation))
+        took, left = self.timer.now() - started, daily_left(response.headers)
+        self.on_call(Call(method, path, response.status, took, inputs, correlation, left))
         return response
 
 

@@ -14,7 +14,7 @@ from woohub.sync import Outcome, Verdict
 from woohub.webhooks import Delivery
 
 VERDICTS = {Verdict.DONE: "Written", Verdict.IGNORED: "Ignored", Verdict.RETRY: "Retried", Verdict.REJECTED: "Rejected"}
-STATUSES = {401: "HubSpotAuthError", 403: "HubSpotAuthError", 429: "HubSpot429", 0: "HubSpotNoAnswer"}
+STATUSES = {401: "HubSpotAuthError", 403: "HubSpotAuthError", 0: "HubSpotNoAnswer"}
 
 
 class Telemetry:
@@ -39,8 +39,11 @@ class Telemetry:
         """One line and one count per HubSpot call."""
         self._logger.info("hubspot call", extra=call.facts())
         self._count("HubSpotCalls")
+        self._count("HubSpot429", int(call.status == 429))  # 0 as well: its average is the share of the calls
         if call.status in STATUSES or call.status >= 500:
             self._count(STATUSES.get(call.status, "HubSpot5xx"))
+        if call.daily_left is not None:
+            self._metrics.add_metric(name="HubSpotDailyLeft", unit=MetricUnit.Percent, value=call.daily_left)
 
     def settled(self, outcome: Outcome) -> None:
         """One line per delivery: what became of it, and why."""
@@ -59,5 +62,5 @@ class Telemetry:
             payload = delivery.body.decode(errors="replace")
             self._logger.warning("rejected payload", extra={"entity": delivery.entity, "payload": payload})
 
-    def _count(self, name: str) -> None:
-        self._metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
+    def _count(self, name: str, value: int = 1) -> None:
+        self._metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)

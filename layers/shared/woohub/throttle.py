@@ -90,6 +90,12 @@ class Budget:
             self._calls.popleft()
 
 
+def daily_left(headers: Mapping[str, str]) -> float | None:
+    """How many percent of the account's daily limit are left; None where HubSpot does not say, as for OAuth apps."""
+    limit, remaining = _number(headers, "daily"), _number(headers, "daily-remaining")
+    return 100 * remaining / limit if limit and remaining is not None else None
+
+
 def _number(headers: Mapping[str, str], name: str) -> int | None:
     text = headers.get(f"x-hubspot-ratelimit-{name}", "")
     return int(text) if text.isascii() and text.isdigit() else None
