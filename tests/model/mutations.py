@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from woohub import contacts, deals, plans, versions
+from woohub import deals, plans, rounds, versions
+from woohub.errors import Refused
 from woohub.mapping_file import CONTACT_VERSION
+from woohub.rounds import Answer
 from woohub.sync import Message, Outcome, Sync, Verdict
 from woohub.webhooks import Delivery
 
@@ -100,17 +102,21 @@ def success_before_it_is_certain(patch: Patch) -> None:
     patch.setattr(Sync, "_outcome", lambda _self, concern, *_: Outcome(concern.message, Verdict.DONE))
 
 
-def no_bisection(patch: Patch) -> None:
-    """A batch that HubSpot refuses is refused as a whole."""
-    contacts_traced, deals_traced = contacts.traced, deals.traced
+def all_share_a_refusal(patch: Patch) -> None:
+    """What HubSpot refuses as a whole is not taken apart, and inputs carry no trace ids that would name the culprit."""
 
-    def untraced(traced: Any) -> Any:
-        return lambda *args: [
-            {name: value for name, value in one.items() if name != "objectWriteTraceId"} for one in traced(*args)
-        ]
+    def untraced(writes: Any, extra: Any) -> list[dict[str, Any]]:
+        return [{"properties": dict(write.properties), **extra(write)} for write in writes]
 
-    patch.setattr(contacts, "traced", untraced(contacts_traced))
-    patch.setattr(deals, "traced", untraced(deals_traced))
+    def whole(send: Any, writes: Any, answers: dict[str, Any]) -> None:
+        try:
+            answers |= send(writes)
+        except Refused as refused:
+            answers |= {write.keys[0]: refused.problem for write in writes}
+
+    patch.setattr("woohub.contacts.traced", untraced)
+    patch.setattr("woohub.deals.traced", untraced)
+    patch.setattr(rounds, "_bisect", whole)
 
 
 MUTATIONS: dict[str, Mutation] = {
@@ -121,5 +127,6 @@ MUTATIONS: dict[str, Mutation] = {
     "deduplication by delivery id": Mutation("before the sweep", delivery_id_deduplication),
     "search, then create": Mutation("duplicated", search_then_create, {"unique": False}),
     "two writers": Mutation("before the sweep", plant={"writers": 2}),
-    "success before it is certain": Mutation("before the sweep", success_before_it_is_certain),
+    "success before it is certain": Mutation("poison without its reason", success_before_it_is_certain),
+    "all share a refusal": Mutation("healthy, but in the dead-letter queue", all_share_a_refusal),
 }

@@ -96,6 +96,7 @@ class Capture:
     modified: str
     received_ms: int
     values: Mapping[str, str]
+    swept: bool
 
 
 def reference(accepted: Iterable[Accepted]) -> Reference:
@@ -130,15 +131,24 @@ def _capture(one: Accepted) -> Capture:
         modified=body["date_modified_gmt"],
         received_ms=one.received_ms,
         values={**values, "woocommerce_customer_id": str(number or "")},
+        swept=one.topic.endswith(".swept"),
     )
 
 
 def _contact(email: str, captures: list[Capture], made: Reference) -> None:
-    """The newest capture; of two orders made in the same second either is."""
+    """The newest capture. Of two within a second the one received later, which the sweep settles; but where the order
+    is somebody else's by now, nothing does, and of two orders made in the same second either is right.
+    """
     captures.sort(key=lambda one: (one.captured, one.modified, one.received_ms))
     last = {one.entity: one for one in captures if one.captured == captures[-1].captured}
+    tied = [
+        one
+        for one in captures
+        if (of := last.get(one.entity)) and one.captured == of.captured and one.modified == of.modified
+        if one is of or not of.swept
+    ]
     made.contacts[email] = {
-        name: {text for one in last.values() for text in _allowed(one, name, captures)} for name in captures[-1].values
+        name: {text for one in tied for text in _allowed(one, name, captures)} for name in captures[-1].values
     }
     seconds = {(one.entity, one.captured, one.modified) for one in captures}
     if len(last) > 1 or len({(one.entity, one.modified, str(one.values)) for one in captures}) > len(seconds):

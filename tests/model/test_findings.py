@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.lab import Lab
 from tests.orders import message, order
+from tools.hubspot_simulator import Fault
 
 LATER: dict[str, Any] = {"date_modified_gmt": "2026-11-23T22:41:00"}
 
@@ -22,6 +23,16 @@ def test_the_sweep_mends_what_a_trash_that_was_dated_by_its_receipt_kept_out() -
     assert lab.deal()["amount"] == "9.99"
     assert lab.deal()["woocommerce_order_status"] == "trash"
     assert lab.associated == {("1234", "new@example.com")}
+
+
+def test_a_late_address_is_associated_even_if_the_first_try_is_broken_off() -> None:
+    lab = Lab()
+    lab.verdicts(message("order.updated", order(**LATER, billing={"email": ""}), 60))
+    lab.portal.faults.add(Fault(kind="reset", when="after", path="/batch/update", count=1))
+
+    lab.verdicts(message("order.created", order(), 70))
+
+    assert lab.associated == {("1234", "jane.doe@example.com")}
 
 
 def test_a_currency_that_hubspot_does_not_take_is_no_reason_to_write_again() -> None:

@@ -135,8 +135,8 @@ def _association(
     emails = [mapping.email(one.order) for one in orders]
     wanted = next((contacts[email] for email in reversed(emails) if email in contacts), "")
     marked = version.contacts if version else None  # None: not known, and associating again does no harm
-    stale_only = not any_fresh and marked != ()
-    if not wanted or marked == (wanted,) or stale_only:
+    alone = marked is not None and marked[:1] in ((), ("",))  # then any contact the order ever had is better than none
+    if not wanted or marked == (wanted,) or not (any_fresh or alone):
         return "", ()
     return wanted, tuple(one for one in marked or () if one not in ("", wanted))
 
