@@ -314,13 +314,14 @@ class Verification:
             self._show("contacts", len(self._seen), done)
 
         records = self._crm.contacts(self._seen, advance)
+        missing = {one.entity for one in self._report.findings if one.kind is Kind.MISSING}  # with them comes theirs
         together: dict[str, list[_Seen]] = {}
         for email, seen in self._seen.items():
             if email in records:
                 together.setdefault(records[email].id, []).extend(seen)
             elif email in self._refused:
                 self._report.refused_addresses += len(seen)
-            else:
+            elif any(one.entity not in missing for one in seen):
                 self._judge_contact(seen, None)
         by_id = {one.id: one for one in records.values()}
         for record_id, seen in together.items():
@@ -404,23 +405,22 @@ def repair(
 
     An association that the engine takes for done, since somebody took it off in HubSpot, is made here.
     """
-    queued = []
-    for topic, kind, read in (
-        (ORDER_SWEPT, "order", store.orders_by_id),
-        (CUSTOMER_SWEPT, "customer", store.customers_by_id),
-    ):
+
+    def queued(topic: str, read: Callable[[Iterable[int]], dict[int, Stored]]) -> int:
+        kind, sent = topic.partition(".")[0], 0
         numbers = {one.number for one in findings if one.queueable and one.entity.startswith(f"{kind}:")}
-        sent = 0
         for some in chunks(sorted(numbers), PAGE):
             asked_ms = int(clock() * 1000)
             rows = list(read(some).values())
             pace.make_room(len(rows))
             sent += queue.send(swept(topic, rows, asked_ms, store.access.url))
-        queued.append(sent)
+        return sent
+
     pairs = [(one.record_ids[0], one.attach) for one in findings if one.attach]
     if pairs:
         crm.associate(pairs)
-    return Repaired(*queued, associated=len(pairs))
+    orders, customers = queued(ORDER_SWEPT, store.orders_by_id), queued(CUSTOMER_SWEPT, store.customers_by_id)
+    return Repaired(orders, customers, len(pairs))
 
 
 def _amount(text: str | None) -> Decimal:

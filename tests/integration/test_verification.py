@@ -1,0 +1,576 @@
+"""The comparison finds each kind of difference, takes what is left to people for none, and repairs what it can."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, cast
+
+import pytest
+from mypy_boto3_sqs import SQSClient
+
+from tests.lab import FIELDS, Lab
+from tests.storelab import StoreLab
+from tools.cli.comparison import Finding, Kind
+from tools.cli.crm import Crm
+from tools.cli.history import Pace
+from tools.cli.period import Period
+from tools.cli.trouble import Trouble
+from tools.cli.verification import Repaired, Report, Verification, repair
+from tools.hubspot_simulator.definitions import CONTACTS, DEALS
+from tools.store_simulator import Item
+from woohub.deliveryqueue import DeliveryQueue
+from woohub.throttle import Timer
+from woohub.versions import utc
+
+EVER = Period("2026-11-01T00:00:00")
+DAY, QUARTER = 86_400, 900
+Plant = Callable[["Case"], str]
+
+
+class Case:
+    """A shop with some orders, all of them in HubSpot."""
+
+    def __init__(self, **lab: Any) -> None:
+        self.lab = StoreLab(**lab).with_webhooks()
+        self.lab.run()
+        self.lab.pass_time(QUARTER)
+        self.crm = Crm(self.lab.lab.hubspot, FIELDS, self.lab.log)
+
+    @property
+    def portal(self) -> Lab:
+        return self.lab.lab
+
+    def trade(self, acts: int = 40, pause: float = 60) -> Case:
+        for _ in range(acts):
+            self.lab.shop.act()
+            self.lab.pass_time(pause)
+            self.deliver()
+        return self
+
+    def deliver(self) -> None:
+        self.lab.shop.run_webhooks()
+        self.lab.drain()
+        self.lab.pass_time(30)
+
+    def place(self, **fields: Any) -> int:
+        """An order that HubSpot has."""
+        number = self.lab.shop.place(**fields)
+        self.deliver()
+        return number
+
+    def silently(self, act: Callable[..., Any], *arguments: Any, **fields: Any) -> Any:
+        """Something happens in the shop, and nobody hears of it."""
+        before, self.lab.shop.hooks.lose = self.lab.shop.hooks.lose, 1.0
+        done = act(*arguments, **fields)
+        self.lab.shop.run_webhooks()
+        self.lab.shop.hooks.lose = before
+        self.lab.pass_time(30)
+        return done
+
+    def verify(self, period: Period = EVER, *, depth: int = 0, **options: Any) -> Report:
+        self.lab.timer.start(float("inf"))
+        self.portal.timer.start(float("inf"))
+        verification = Verification(self.lab.store(), self.crm, FIELDS, self.lab.clock.read, lambda: depth)
+        return verification.run(period, **options)
+
+    def repair(self, report: Report) -> Repaired:
+        queue = DeliveryQueue(cast(SQSClient, self.lab.sqs), "queue", self.lab.log)
+        pace = Pace(lambda: 0, Timer(self.lab.clock.read, self.lab.clock.sleep))
+        done = repair(report.findings, self.lab.store(), self.crm, queue, pace, self.lab.clock.read)
+        self.lab.drain()
+        self.lab.pass_time(30)
+        return done
+
+    def deal_id(self, number: int) -> str:
+        (found,) = [
+            row["id"]
+            for row in self.portal.portal.state()["deals"]
+            if row["properties"].get("woocommerce_order_id") == str(number)
+        ]
+        return str(found)
+
+    def contact_id(self, number: int) -> str:
+        """Of the order's deal."""
+        (found,) = self.portal.hubspot.contacts_of([self.deal_id(number)])[self.deal_id(number)]
+        return found
+
+    def edit(self, object_type: str, record_id: str, **properties: str) -> None:
+        """As a person does it in HubSpot."""
+        self.portal.timer.start(float("inf"))
+        self.portal.hubspot.update(
+            object_type, [{"id": record_id, "objectWriteTraceId": "edit", "properties": properties}]
+        )
+
+    def archive(self, object_type: str, record_id: str) -> None:
+        self.portal.portal.objects.archive({"contacts": CONTACTS, "deals": DEALS}[object_type], record_id)
+
+
+@pytest.fixture
+def case() -> Case:
+    return Case()
+
+
+def found(report: Report) -> list[tuple[str, str, str]]:
+    return [(one.kind.value, one.entity, one.record) for one in report.findings]
+
+
+def differing(report: Report) -> dict[str, tuple[str, str | None]]:
+    (one,) = report.findings
+    return {it.property: (it.store, it.hubspot) for it in one.differences}
+
+
+# --- What is the same
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("hpos", [True, False])
+def test_a_shop_whose_deliveries_all_arrive_has_no_differences(seed: int, hpos: bool) -> None:
+    case = Case(seed=seed, hpos=hpos).trade(150)
+
+    report = case.verify(all_customers=True)
+
+    assert found(report) == []
+    assert report.orders > 50
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_after_three_of_a_hundred_lost_one_sweep_makes_them_equal(seed: int) -> None:
+    case = Case(seed=seed)
+    case.lab.shop.hooks.lose = 0.03
+    for number in range(250):
+        case.lab.shop.act()
+        case.lab.pass_time(5 if number % 3 == 0 else 0)  # some within the same second
+        case.lab.shop.run_webhooks()
+    case.lab.drain()
+    case.lab.pass_time(QUARTER)
+    lost = list(case.lab.shop.hooks.lost())
+    before = case.verify(all_customers=True)
+
+    case.lab.run(customers="all")
+    case.lab.drain()
+    case.lab.pass_time(QUARTER)
+
+    assert lost
+    assert not before.equal
+    assert found(case.verify(all_customers=True)) == []
+
+
+def test_a_stage_that_a_person_moved_is_left_to_them(case: Case) -> None:
+    number = case.place()
+    case.edit("deals", case.deal_id(number), dealstage="on_hold")
+
+    assert case.verify().equal
+
+
+def test_a_deal_that_was_renamed_is_left_to_people(case: Case) -> None:
+    number = case.place()
+    case.edit("deals", case.deal_id(number), dealname="The big one")
+
+    assert case.verify().equal
+
+
+def test_a_currency_that_the_portal_lacks_is_told_once_and_no_difference(case: Case) -> None:
+    case.place(currency="GBP")
+    case.place(currency="GBP")
+
+    assert case.verify().equal
+    assert case.lab.logged("currency_not_enabled_in_hubspot") == [{"currency": "GBP"}]
+
+
+def test_a_blank_in_the_store_never_differs_from_a_value_in_hubspot(case: Case) -> None:
+    number = case.place(billing={"phone": ""})
+    case.edit("contacts", case.contact_id(number), phone="+1 555 0100")
+
+    assert case.verify().equal
+
+
+def test_a_second_contact_on_the_deal_is_left_to_people(case: Case) -> None:
+    one, other = case.place(), case.place()
+    case.portal.hubspot.associate([(case.deal_id(one), case.contact_id(other))])
+
+    assert case.verify().equal
+
+
+def test_an_order_without_an_address_needs_no_contact(case: Case) -> None:
+    case.place(billing={"email": ""})
+
+    report = case.verify()
+
+    assert (report.equal, report.orders, report.contacts) == (True, 1, 0)
+
+
+def test_an_address_that_hubspot_refuses_is_counted_and_no_difference(case: Case) -> None:
+    case.place(billing={"email": "somebody@shop.invalid"})
+
+    report = case.verify()
+
+    assert (report.equal, report.refused_addresses) == (True, 1)
+
+
+def test_drafts_and_trashed_orders_that_hubspot_never_had_are_no_orders(case: Case) -> None:
+    case.lab.shop.abandon()
+    number = case.silently(case.lab.shop.place)
+    case.silently(case.lab.shop.trash, number)
+
+    assert case.verify().equal
+
+
+def test_a_trashed_order_is_compared_too(case: Case) -> None:
+    number = case.place()
+    case.lab.shop.trash(number)
+    case.deliver()
+    assert case.verify().equal
+
+    case.edit("deals", case.deal_id(number), woocommerce_order_status="processing")
+
+    assert found(case.verify()) == [("differing", f"order:{number}", "deal")]
+
+
+def test_a_contact_with_the_values_of_a_newer_order_is_right(case: Case) -> None:
+    first = case.place(billing={"email": "jane@shop.example", "city": "Anytown"})
+    case.lab.pass_time(DAY)
+    case.place(billing={"email": "jane@shop.example", "city": "Lille"})
+    case.lab.pass_time(DAY)
+    case.lab.shop.change_status(first, "completed")
+    case.deliver()
+
+    assert case.verify(Period(utc(int((case.lab.clock.now - 3600) * 1000)))).equal
+
+
+# --- What is not
+
+
+def missing_deal(case: Case) -> str:
+    return f"order:{case.silently(case.lab.shop.place)}"
+
+
+def missing_contact(case: Case) -> str:
+    number = case.place()
+    case.archive("contacts", case.contact_id(number))
+    return f"order:{number}"
+
+
+def missed_change(case: Case) -> str:
+    number = case.place(status="pending")
+    case.lab.pass_time(60)
+    case.silently(case.lab.shop.change_status, number, "completed")
+    return f"order:{number}"
+
+
+def edited_amount(case: Case) -> str:
+    number = case.place(items=(Item("Anvil", Decimal("150.00")),))
+    case.edit("deals", case.deal_id(number), amount="1.00")
+    return f"order:{number}"
+
+
+def edited_contact(case: Case) -> str:
+    number = case.place()
+    case.edit("contacts", case.contact_id(number), city="Nowhere")
+    return f"order:{number}"
+
+
+def missed_move(case: Case) -> str:
+    account = case.lab.shop.register()
+    case.deliver()
+    case.silently(case.lab.shop.edit_customer, account)
+    return f"customer:{account}"
+
+
+def missed_account(case: Case) -> str:
+    return f"customer:{case.silently(case.lab.shop.register)}"
+
+
+def taken_off(case: Case) -> str:
+    number = case.place()
+    case.portal.hubspot.dissociate([(case.deal_id(number), case.contact_id(number))])
+    return f"order:{number}"
+
+
+def other_contact(case: Case) -> str:
+    number, other = case.place(), case.place()
+    case.portal.hubspot.associate([(case.deal_id(number), case.contact_id(other))])
+    case.portal.hubspot.dissociate([(case.deal_id(number), _own(case, number, other))])
+    return f"order:{number}"
+
+
+def _own(case: Case, number: int, other: int) -> str:
+    (own,) = case.portal.hubspot.contacts_of([case.deal_id(number)])[case.deal_id(number)] - {case.contact_id(other)}
+    return own
+
+
+PLANTED: list[tuple[Plant, Kind, str]] = [
+    (missing_deal, Kind.MISSING, "deal"),
+    (missing_contact, Kind.MISSING, "contact"),
+    (missed_change, Kind.DIFFERING, "deal"),
+    (edited_amount, Kind.DIFFERING, "deal"),
+    (edited_contact, Kind.DIFFERING, "contact"),
+    (missed_move, Kind.DIFFERING, "contact"),
+    (missed_account, Kind.MISSING, "contact"),
+    (taken_off, Kind.UNASSOCIATED, "deal"),
+    (other_contact, Kind.WRONG_CONTACT, "deal"),
+]
+
+
+@pytest.mark.parametrize(("plant", "kind", "record"), PLANTED, ids=lambda value: getattr(value, "__name__", str(value)))
+def test_each_planted_difference_is_found_among_many_orders_and_repaired(plant: Plant, kind: Kind, record: str) -> None:
+    case = Case().trade(30)
+    entity = plant(case)
+
+    report = case.verify(all_customers=True)
+    case.repair(report)
+
+    assert (kind.value, entity, record) in found(report)
+    assert {one.entity for one in report.findings} == {entity}
+    assert found(case.verify(all_customers=True)) == []
+
+
+def test_a_difference_names_the_property_and_both_values(case: Case) -> None:
+    edited_amount(case)
+
+    assert differing(case.verify()) == {"amount": ("150.00", "1.00")}
+
+
+def test_a_missed_change_of_status_differs_in_status_and_stage(case: Case) -> None:
+    missed_change(case)
+
+    assert differing(case.verify()) == {
+        "dealstage": ("completed", "awaiting_payment"),
+        "woocommerce_order_status": ("completed", "pending"),
+    }
+
+
+def test_an_order_deleted_for_good_is_found_by_its_deal(case: Case) -> None:
+    number = case.place()
+    case.lab.shop.delete(number)
+
+    report = case.verify()
+
+    assert found(report) == [("deleted_in_store", f"order:{number}", "deal")]
+    assert case.repair(report) == Repaired()
+    case.lab.run(deleted="check")
+    case.lab.drain()
+    case.lab.pass_time(30)
+    assert case.verify().equal
+
+
+def test_what_the_store_has_unreadable_is_told_without_its_values(case: Case) -> None:
+    number = case.silently(case.lab.shop.place)
+    order = case.lab.shop.orders[number]
+    order.text = case.lab.shop.order_text(order).replace('"total":"', '"total":"EUR ')
+
+    (one,) = case.verify().findings
+
+    assert (one.kind, one.entity) == (Kind.UNREADABLE, f"order:{number}")
+    assert one.detail == "total: must be a plain decimal number such as 150.00"
+    assert not one.queueable
+
+
+def test_an_account_whose_address_is_none_is_told(case: Case) -> None:
+    account = case.silently(case.lab.shop.register, email="nobody")
+
+    assert found(case.verify()) == [("unreadable", f"customer:{account}", "contact")]
+
+
+def test_a_version_from_the_future_is_found_and_what_helps_is_named(case: Case) -> None:
+    number = case.place()
+    version = case.portal.deal(number)["woocommerce_order_version"].replace("2026-", "2027-")
+    case.edit("deals", case.deal_id(number), woocommerce_order_version=version)
+    assert case.verify().equal  # nothing differs: nothing is wrong yet
+    case.lab.pass_time(60)
+    case.lab.shop.change_status(number, "refunded")
+    case.deliver()
+
+    report = case.verify()
+
+    (one,) = report.findings
+    assert one.kind is Kind.DIFFERING
+    assert "clear woocommerce_order_version" in one.fix
+    assert case.repair(report) == Repaired()
+    case.edit("deals", case.deal_id(number), woocommerce_order_version="")
+    case.repair(case.verify())
+    assert case.verify().equal
+
+
+def test_a_contact_with_a_version_from_the_future_is_found(case: Case) -> None:
+    account = case.lab.shop.register()
+    case.deliver()
+    (contact,) = case.portal.portal.state()["contacts"]
+    version = contact["properties"]["woocommerce_customer_version"].replace("2026-", "2027-")
+    case.edit("contacts", contact["id"], woocommerce_customer_version=version)
+    case.lab.shop.edit_customer(account)
+    case.deliver()
+
+    (one,) = case.verify(all_customers=True).findings
+
+    assert "clear woocommerce_customer_version" in one.fix
+
+
+# --- Portals without a unique order id
+
+
+def not_unique() -> Case:
+    case = Case()
+    case.lab.__dict__["lab"] = Lab(unique=False, clock=case.lab.clock)
+    case.crm = Crm(case.portal.hubspot, FIELDS, case.lab.log)
+    return case
+
+
+def test_without_a_unique_order_id_deals_are_searched_for() -> None:
+    case = not_unique().trade(20)
+
+    assert case.verify().equal
+
+
+def test_duplicates_are_found_where_the_order_id_is_not_unique() -> None:
+    case = not_unique()
+    number = case.place()
+    twin = case.portal.deal(number)
+    writable = {name: value for name, value in twin.items() if name in FIELDS.deal_properties}
+    case.portal.hubspot.create("deals", [{"objectWriteTraceId": "twin", "properties": writable, "associations": []}])
+    case.lab.pass_time(60)
+
+    report = case.verify()
+
+    assert found(report) == [("duplicate", f"order:{number}", "deal")]
+    assert len(report.findings[0].record_ids) == 2
+    (tally,) = report.days.values()
+    assert (tally.orders, tally.deals) == (1, 2)
+
+
+def test_a_portal_that_was_never_set_up_is_told() -> None:
+    case = Case()
+    case.lab.__dict__["lab"] = Lab(ready=False, clock=case.lab.clock)
+    case.crm = Crm(case.portal.hubspot, FIELDS, case.lab.log)
+
+    with pytest.raises(Trouble, match="woohub setup"):
+        case.verify()
+
+
+# --- Which orders
+
+
+def test_only_the_period_is_compared(case: Case) -> None:
+    old = case.silently(case.lab.shop.place)
+    case.lab.pass_time(2 * DAY)
+    new = case.silently(case.lab.shop.place)
+    yesterday = utc(int((case.lab.clock.now - DAY) * 1000))
+
+    assert found(case.verify(Period(yesterday))) == [("missing", f"order:{new}", "deal")]
+    assert found(case.verify(Period("2026-11-01T00:00:00", yesterday))) == [("missing", f"order:{old}", "deal")]
+
+
+def test_an_order_of_the_period_that_changed_after_it_is_compared(case: Case) -> None:
+    number = case.place(status="pending")
+    end = utc(int((case.lab.clock.now + 3600) * 1000))
+    case.lab.pass_time(2 * DAY)
+    case.silently(case.lab.shop.change_status, number, "completed")
+
+    assert found(case.verify(Period("2026-11-01T00:00:00", end))) == [("differing", f"order:{number}", "deal")]
+
+
+def test_an_account_that_changed_long_after_it_was_made_needs_a_look_at_all(case: Case) -> None:
+    account = case.lab.shop.register()
+    case.deliver()
+    case.lab.pass_time(30 * DAY)
+    case.silently(case.lab.shop.edit_customer, account)
+    lately = Period(utc(int((case.lab.clock.now - DAY) * 1000)))
+
+    assert case.verify(lately).equal
+    assert found(case.verify(lately, all_customers=True)) == [("differing", f"customer:{account}", "contact")]
+
+
+# --- What changes meanwhile
+
+
+def test_what_changed_just_now_is_on_its_way_while_the_queue_holds_something(case: Case) -> None:
+    entity = missed_change(case)
+
+    report = case.verify(depth=3)
+
+    assert (report.equal, report.on_their_way) == (True, [entity])
+    assert not case.verify(depth=0).equal
+    case.lab.pass_time(QUARTER)
+    assert not case.verify(depth=3).equal
+
+
+def test_what_changes_during_the_comparison_is_set_aside(case: Case) -> None:
+    numbers = [case.place(status="pending") for _ in range(3)]
+    case.lab.pass_time(60)
+    seen: list[str] = []
+
+    def shop_goes_on(what: str, _total: int | None, _done: int) -> None:
+        if what == "orders" and not seen:
+            seen.append(what)
+            case.lab.pass_time(5)
+            case.lab.shop.change_status(numbers[0], "completed")
+            case.deliver()
+
+    case.lab.timer.start(float("inf"))
+    case.portal.timer.start(float("inf"))
+    verification = Verification(case.lab.store(), case.crm, FIELDS, case.lab.clock.read, show=shop_goes_on)
+    report = verification.run(EVER)
+
+    assert (found(report), report.on_their_way) == ([], [f"order:{numbers[0]}"])
+
+
+# --- Sums and times
+
+
+def test_orders_and_sums_are_counted_per_day_and_currency_on_both_sides(case: Case) -> None:
+    case.place(items=(Item("Anvil", Decimal("150.00")),))
+    case.place(items=(Item("Bell", Decimal("7.51")),))
+    case.place(items=(Item("Drum", Decimal("20.00")),), currency="EUR")
+    case.lab.pass_time(DAY)
+    case.silently(case.lab.shop.place, items=(Item("Easel", Decimal("30.00")),))
+
+    report = case.verify()
+
+    days = {key: (one.orders, one.orders_sum, one.deals, one.deals_sum) for key, one in report.days.items()}
+    assert days == {
+        ("2026-11-23", "USD"): (2, Decimal("157.51"), 2, Decimal("157.51")),
+        ("2026-11-23", "EUR"): (1, Decimal("20.00"), 1, Decimal("20.00")),
+        ("2026-11-24", "USD"): (1, Decimal("30.00"), 0, Decimal(0)),
+    }
+
+
+def test_the_way_from_the_store_to_hubspot_is_timed(case: Case) -> None:
+    case.lab.shop.place()
+    case.lab.pass_time(20)
+    case.lab.shop.run_webhooks()
+    case.lab.pass_time(10)
+    case.lab.drain()
+
+    facts: Any = case.verify().lags.facts()
+
+    assert facts["store_to_woohub"]["p50_s"] == 20
+    assert facts["store_to_hubspot"]["p50_s"] == 30
+
+
+def test_history_tells_nothing_about_the_way(case: Case) -> None:
+    now = case.lab.clock.now
+    case.place(created=now - 10 * DAY, modified=now - 10 * DAY)
+
+    lags = case.verify(Period("2026-11-01T00:00:00")).lags
+
+    assert (lags.found, lags.history) == ([], 1)
+
+
+def test_a_hundred_orders_cost_few_calls(case: Case) -> None:
+    for _ in range(100):
+        case.lab.shop.place()
+    case.deliver()
+    case.verify()
+    before = len(case.portal.calls)
+
+    report = case.verify()
+
+    assert report.equal
+    assert len(case.portal.calls) - before <= 5
+
+
+def test_a_finding_as_json_has_plain_values() -> None:
+    finding = Finding(Kind.WRONG_CONTACT, "order:7", "deal", ("1",))
+
+    assert finding.facts()["kind"] == "wrong_contact"
+    assert finding.number == 7
