@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
@@ -145,12 +146,37 @@ def test_an_order_trashed_while_its_page_is_on_the_way_stays_in_the_trash() -> N
     def trash() -> None:
         lab.shop.trash(number)
         lab.shop.run_webhooks()
+        lab.pass_time(1)
 
     lab.run(store=lab.store(http=After(lab, "/orders?", trash)))
     assert lab.queued().index(f"order.deleted order:{number}") < lab.queued().index(f"order.swept order:{number}")
     lab.drain()
 
     assert lab.lab.deal(number)["woocommerce_order_status"] == "trash"
+
+
+def test_what_is_swept_is_dated_before_it_was_asked_for() -> None:
+    lab = a_lab()
+    lab.shop.place()
+    lab.shop.latency_ms = 5000
+    asked = Asked(lab)
+
+    lab.run(store=lab.store(http=asked))
+
+    (delivery,) = [one for one in lab.sqs.deliveries() if one.topic == "order.swept"]
+    assert delivery.received_ms <= asked.at["/wp-json/wc/v3/orders"] * 1000
+
+
+class Asked:
+    """Notes when each path was asked for first."""
+
+    def __init__(self, lab: StoreLab) -> None:
+        self._http, self._clock = lab.store().http, lab.clock
+        self.at: dict[str, float] = {}
+
+    def request(self, method: str, url: str, **kwargs: Any) -> Any:
+        self.at.setdefault(urlsplit(url).path, self._clock.now)
+        return self._http.request(method, url, **kwargs)
 
 
 class After:
@@ -264,6 +290,34 @@ def test_what_becomes_visible_late_is_found() -> None:
     lab.run()
 
     assert f"order.swept order:{late}" in lab.queued()
+
+
+def test_a_quiet_shop_is_not_queued_again_and_again() -> None:
+    lab = a_lab()
+    lab.shop.place()
+    lab.pass_time(QUARTER)
+    lab.run()
+    lab.sqs.messages.clear()
+
+    for _ in range(3):
+        lab.pass_time(QUARTER)
+        lab.run()
+
+    assert lab.queued() == []
+
+
+def test_a_shop_whose_clock_is_far_behind_loses_nothing() -> None:
+    lab = a_lab()
+    lab.shop.clock = lambda: lab.clock.now - 7200
+    lab.run(since="2026-11-23T00:00:00")
+    made = []
+    for _ in range(5):
+        lab.pass_time(QUARTER)
+        lab.run()
+        made.append(lab.shop.place())
+    lab.run()
+
+    assert set(lab.queued()) == {f"order.swept order:{number}" for number in made}
 
 
 def test_when_the_queue_does_not_take_a_page_the_next_run_brings_it() -> None:
@@ -531,6 +585,7 @@ def test_deals_of_other_pipelines_and_of_other_making_are_not_ours() -> None:
             "dealstage": "completed",
             "woocommerce_order_id": "b-99",
         },
+        {"dealname": "moved", "pipeline": "default", "dealstage": "closedwon", "woocommerce_order_id": "99"},
         {"dealname": "odd", "pipeline": "ecommerce_sales", "dealstage": "completed", "woocommerce_order_id": "0099"},
     ]
     lab.lab.hubspot.create("deals", [{"properties": properties, "associations": []} for properties in foreign])
