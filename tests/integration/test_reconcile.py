@@ -88,6 +88,55 @@ def test_after_an_hour_of_a_disabled_webhook_one_sweep_heals_all() -> None:
     assert {one.status for one in lab.shop.hooks.webhooks.values()} == {"active"}
 
 
+def test_lost_deliveries_a_disabled_webhook_and_one_second_twice_are_healed_by_one_sweep() -> None:
+    lab = a_lab()
+    lab.shop.hooks.lose = 0.03
+    trade(lab, 200)
+    for webhook in lab.shop.hooks.webhooks.values():
+        webhook.status = "disabled"
+    trade(lab, 200, pause=18)  # an hour
+    twice = lab.shop.place(status="pending")
+    lab.shop.change_status(twice, "on-hold")
+    lab.shop.change_status(twice, "completed")
+    lab.drain()
+    assert lab.differences()
+
+    lab.run()
+    lab.drain()
+
+    assert lab.differences() == []
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_days_with_every_kind_of_trouble_end_with_hubspot_equal_to_the_store(seed: int) -> None:
+    lab = a_lab(seed=seed)
+    chance = random.Random(seed)  # noqa: S311
+    lab.shop.hooks.lose = 0.1
+    lab.shop.faults.add(Fault(status=503, probability=0.05, body="html"))
+    lab.shop.faults.add(Fault(kind="reset", probability=0.05))
+    while lab.clock.now < 1_795_473_600 + 2 * DAY:
+        for _ in range(chance.choice([0, 0, 1, 5])):
+            lab.shop.act()
+            lab.pass_time(chance.choice([0, 1, 60]))
+        if chance.random() < 0.05:
+            lab.shop.delete(chance.choice(list(lab.shop.orders)))
+        if trashed := [one.id for one in lab.shop.orders.values() if one.status == "trash"]:
+            lab.shop.change_status(chance.choice(trashed), "processing")  # of which nobody is told
+        lab.down = chance.random() < 0.2
+        lab.shop.run_webhooks()
+        lab.sqs.refuse = int(chance.random() < 0.05)
+        lab.run(chance.choice([30, 300]))
+        lab.drain()
+        lab.pass_time(QUARTER)
+    lab.down, lab.sqs.refuse = False, 0
+    lab.pass_time(DAY)
+
+    lab.run_to_the_end()
+    lab.drain()
+
+    assert lab.differences() == []
+
+
 def test_two_changes_in_the_second_of_the_sweep_are_not_missed() -> None:
     lab = a_lab()
     lab.shop.hooks.lose = 1.0
