@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from tools.cli import backfill, dlq, output, reconcile, rotate, send, setup, status, verify, why
+from tools.cli import backfill, dlq, doctor, output, reconcile, rotate, send, setup, status, verify, why
 from tools.cli.trouble import EXPECTED, explain
 
 
@@ -28,6 +28,7 @@ app = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode="rich", p
 app.command("setup")(setup.command)
 app.command("status")(status.command)
 app.command("send")(send.command)
+app.command("doctor")(doctor.command)
 app.command("rotate-webhook-secret")(rotate.command)
 app.command("reconcile")(reconcile.command)
 app.command("backfill")(backfill.command)

@@ -91,7 +91,7 @@ def run(
     replaced = False
     given = env.get("HUBSPOT_API_KEY", "")
     stored = hubspot_token(secret_store.read(stack.aws.secrets, stack.output("HubSpotSecretArn"))) if stack else ""
-    checked = _checked(given or stored, connect)
+    checked = token_step(given or stored, connect)
     yield checked
     if stack and store_secrets:
         if given and checked.outcome is Outcome.OK:
@@ -108,7 +108,7 @@ def run(
         yield from store_setup.run(stack, env, reach, secret_is_new=replaced, dry_run=dry_run)
 
 
-def _checked(token: str, connect: Connect) -> Step:
+def token_step(token: str, connect: Connect) -> Step:
     """Whether HubSpot takes the token that the functions use."""
     what = secret_store.TOKEN
     if not token:

@@ -1,0 +1,501 @@
+"""`woohub doctor` finds what is wrong and names what helps."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from functions.ingest import app as ingest
+from tests.cli_stack import REFUSED
+from tests.operated import Operated, operated
+from tools.cli import doctor
+from tools.cli.patient import Patient, ago
+from tools.cli.steps import Outcome, Step
+from tools.hubspot_simulator import DEFAULT_TOKEN, RUN_TIME_SCOPES
+from tools.hubspot_simulator.definitions import CONTACTS, DEALS
+from tools.store_simulator import KEY, SECRET, Fault
+from woohub.breaker import State
+
+HOUR = 3600
+ON_THIS_MACHINE = {"store", "webhook URL"}  # warnings that a store and a stack on 127.0.0.1 always get
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operated]:
+    monkeypatch.chdir(tmp_path)
+    for name in ("HUBSPOT_API_URL", "WOOHUB_STACK", "WOO_COMMERCE_WEBHOOK_SECRET"):
+        monkeypatch.delenv(name, raising=False)
+    with operated() as running:
+        running.ready()
+        running.metric("GovernorAlive", minutes_ago=2)
+        running.metric("DeliveryAccepted", minutes_ago=3 * 60)
+        yield running
+
+
+def checks(shop: Operated, **env: str | None) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = shop.json("doctor", **env)["checks"]
+    return found
+
+
+def named(shop: Operated, name: str, **env: str | None) -> dict[str, str]:
+    """The one check of this name."""
+    (found,) = [one for one in checks(shop, **env) if one["check"] == name]
+    return found
+
+
+def troubled(found: list[dict[str, str]]) -> dict[str, str]:
+    """Check and outcome of what is not fine, but for what is so on this machine."""
+    return {
+        one["check"]: one["outcome"]
+        for one in found
+        if one["outcome"] in ("failed", "warning") and one["check"] not in ON_THIS_MACHINE
+    }
+
+
+def test_a_system_that_is_well_is_called_well(shop: Operated) -> None:
+    result = shop.run("doctor")
+
+    assert result.exit_code == 0, result.output
+    assert troubled(checks(shop)) == {}
+    assert "0 failed, 2 warnings" in result.stdout
+
+
+def test_nothing_is_changed_by_looking(shop: Operated) -> None:
+    before = shop.portal.state()["contacts"], shop.portal.state()["deals"], dict(shop.shop.hooks.webhooks)
+
+    shop.run("doctor")
+
+    assert (shop.portal.state()["contacts"], shop.portal.state()["deals"], shop.shop.hooks.webhooks) == before
+    assert shop.queued() == []
+    assert shop.outcomes() == ["NotAnEntity"]
+
+
+# --- Twenty faults
+
+
+def store_is_down(shop: Operated) -> None:
+    keys = {"consumer_key": KEY, "consumer_secret": SECRET}
+    shop.stack.store("StoreSecretArn", {"url": "http://127.0.0.1:9", **keys})
+    shop.environment["WOO_COMMERCE_URL"] = "http://127.0.0.1:9"
+
+
+def key_is_revoked(shop: Operated) -> None:
+    shop.shop.keys.clear()
+
+
+def key_may_only_read(shop: Operated) -> None:
+    shop.shop.keys[KEY] = (SECRET, "read")
+
+
+def key_is_not_in_the_stack(shop: Operated) -> None:
+    shop.stack.store("StoreSecretArn", {"url": ""})
+
+
+def clock_is_twenty_minutes_off(shop: Operated) -> None:
+    shop.shop.clock = lambda: time.time() + 1200
+
+
+def webhook_was_removed(shop: Operated) -> None:
+    del shop.shop.hooks.webhooks[1]
+
+
+def webhook_was_disabled(shop: Operated) -> None:
+    shop.shop.hooks.webhooks[1].status = "disabled"
+
+
+def webhook_delivers_elsewhere(shop: Operated) -> None:
+    shop.shop.hooks.webhooks[1].delivery_url = "https://old.example/webhooks"
+
+
+def webhooks_user_lost_its_rights(shop: Operated) -> None:
+    shop.metric("LostEvent", 5)
+
+
+def events_do_not_arrive(shop: Operated) -> None:
+    shop.shop.place()
+
+
+def stack_has_no_secret(shop: Operated) -> None:
+    shop.stack.store("WebhookSecretArn", {"current": ""})
+
+
+@dataclass
+class StaleSecret:
+    """What a function has that cannot read the secret any more."""
+
+    def text(self) -> str:
+        return "of the past"
+
+    refresh = text
+
+
+def functions_have_another_secret(_shop: Operated) -> None:
+    ingest.secret = StaleSecret()  # type: ignore[assignment]  # put back with everything else by the fixture
+
+
+def token_was_revoked(shop: Operated) -> None:
+    shop.portal.tokens = {}
+
+
+def scope_was_taken_away(shop: Operated) -> None:
+    shop.portal.tokens[DEFAULT_TOKEN] = RUN_TIME_SCOPES - {"crm.objects.deals.write"}
+
+
+def property_was_archived(shop: Operated) -> None:
+    shop.portal.schema.archive_property(CONTACTS, "woocommerce_customer_version")
+
+
+def stage_was_removed(shop: Operated) -> None:
+    del shop.portal.schema.pipelines[DEALS.id]["ecommerce_sales"].stages["refunded"]
+
+
+def currency_is_not_enabled(shop: Operated) -> None:
+    shop.portal.change_settings({"currencies": ["EUR"]})
+
+
+def orders_were_refused(shop: Operated) -> None:
+    shop.stack.reject(1, **REFUSED)
+
+
+def breaker_is_open(shop: Operated) -> None:
+    shop.stack.breaker(State("open", "auth", "HubSpot refuses the token", time.time() - HOUR))
+
+
+def sweep_is_dead(shop: Operated) -> None:
+    earlier = datetime.fromtimestamp(time.time() - 3 * HOUR, UTC)
+    shop.watermark(completed=earlier.strftime("%Y-%m-%dT%H:%M:%S"))
+
+
+Plant = Callable[[Operated], None]
+FAULTS: Mapping[Plant, tuple[str, str, str]] = {  # the check that finds it, how bad it is, what the fix names
+    store_is_down: ("store", "failed", "WOO_COMMERCE_URL"),
+    key_is_revoked: ("store's key, reading", "failed", "WOO_COMMERCE_CONSUMER_KEY"),
+    key_may_only_read: ("store's key, writing", "failed", "Read/Write"),
+    key_is_not_in_the_stack: ("store's key in the stack", "failed", "woohub setup"),
+    clock_is_twenty_minutes_off: ("store's clock", "failed", "NTP"),
+    webhook_was_removed: ("webhook order.created", "failed", "woohub setup"),
+    webhook_was_disabled: ("webhook order.created (#1)", "failed", "woohub setup"),
+    webhook_delivers_elsewhere: ("webhook order.created (#1)", "failed", "woohub setup"),
+    webhooks_user_lost_its_rights: ("events", "failed", "delete our webhooks"),
+    events_do_not_arrive: ("last delivery", "warning", "WP-Cron"),
+    stack_has_no_secret: ("webhook secret", "failed", "WOO_COMMERCE_WEBHOOK_SECRET"),
+    functions_have_another_secret: ("signed test delivery", "failed", "woohub setup"),
+    token_was_revoked: ("HubSpot token", "failed", "HUBSPOT_API_KEY"),
+    scope_was_taken_away: ("HubSpot scopes", "failed", "Service keys"),
+    property_was_archived: ("contact property woocommerce_customer_version", "failed", "woohub setup"),
+    stage_was_removed: ("deal stage refunded", "failed", "woohub setup"),
+    currency_is_not_enabled: ("currency", "warning", "Currency"),
+    orders_were_refused: ("dead letters", "failed", "woohub dlq list"),
+    breaker_is_open: ("breaker", "failed", "HUBSPOT_API_KEY"),
+    sweep_is_dead: ("last sweep", "failed", "sweep_stopped"),
+}
+
+
+@pytest.mark.parametrize("plant", FAULTS, ids=lambda plant: plant.__name__)
+def test_each_of_twenty_faults_is_found_and_its_fix_named(shop: Operated, plant: Plant) -> None:
+    assert len(FAULTS) == 20
+    check, outcome, fix = FAULTS[plant]
+    plant(shop)
+
+    result = shop.run("doctor", "--json")
+
+    (found,) = [one for one in json.loads(result.stdout)["checks"] if one["check"] == check]
+    assert found["outcome"] == outcome
+    assert fix in found["fix"]
+    assert result.exit_code == (1 if outcome == "failed" else 0)
+
+
+def test_people_are_told_the_fix_as_well(shop: Operated) -> None:
+    orders_were_refused(shop)
+
+    shown = shop.run("doctor").stdout
+
+    assert "failed" in shown
+    assert "woohub dlq redrive" in shown
+
+
+# --- And others
+
+
+def webhook_is_paused(shop: Operated) -> None:
+    shop.shop.hooks.webhooks[1].status = "paused"
+
+
+def webhook_is_there_twice(shop: Operated) -> None:
+    shop.shop.hooks.create(name="mine", topic="order.created", delivery_url=shop.url, secret="other")
+
+
+def address_is_another_site(shop: Operated) -> None:
+    shop.stack.store(
+        "StoreSecretArn",
+        {"url": shop.stack.outputs["HubSpotApiUrl"], "consumer_key": KEY, "consumer_secret": SECRET},
+    )
+
+
+def env_file_names_another_store(shop: Operated) -> None:
+    shop.environment["WOO_COMMERCE_URL"] = "https://other.example"
+
+
+def env_file_has_another_key(shop: Operated) -> None:
+    shop.environment["WOO_COMMERCE_CONSUMER_KEY"] = "ck_of_another_user"
+
+
+def env_file_has_another_secret(shop: Operated) -> None:
+    shop.environment["WOO_COMMERCE_WEBHOOK_SECRET"] = "of-another-stack"
+
+
+def env_file_has_another_token(shop: Operated) -> None:
+    shop.environment["HUBSPOT_API_KEY"] = "pat-another"
+
+
+def woocommerce_is_old(shop: Operated) -> None:
+    shop.shop.old = True
+
+
+def deliveries_are_refused(shop: Operated) -> None:
+    shop.metric("SignatureInvalid", 3)
+
+
+def secret_is_one_that_wordpress_changes(shop: Operated) -> None:
+    shop.stack.store("WebhookSecretArn", {"current": "with <b>tags</b> & entities"})
+
+
+def stack_has_no_token(shop: Operated) -> None:
+    shop.stack.store("HubSpotSecretArn", {"token": ""})
+
+
+def order_id_is_not_unique(shop: Operated) -> None:
+    shop.portal.schema.archive_property(DEALS, "woocommerce_order_id")
+    body = {"name": "woocommerce_order_id", "label": "Order", "type": "string", "fieldType": "text"}
+    settings, now = shop.portal.settings, shop.portal.now()
+    shop.portal.schema.create_property(DEALS, body | {"groupName": "dealinformation"}, settings, now)
+
+
+def pipeline_was_removed(shop: Operated) -> None:
+    del shop.portal.schema.pipelines[DEALS.id]["ecommerce_sales"]
+
+
+def daily_limit_is_nearly_used_up(shop: Operated) -> None:
+    shop.portal.limits.admit(shop.portal.settings, search=False)  # the day has begun
+    shop.portal.limits.used_today = 240_000
+
+
+def tap_was_closed_by_hand(shop: Operated) -> None:
+    uuid = shop.stack.outputs["EventSourceMappingId"]
+    boto3.client("lambda").update_event_source_mapping(UUID=uuid, Enabled=False)
+
+
+def consumer_was_switched_off(_shop: Operated) -> None:
+    boto3.client("lambda").put_function_concurrency(FunctionName="consumer", ReservedConcurrentExecutions=0)
+
+
+def governor_is_not_scheduled(_shop: Operated) -> None:
+    boto3.client("events").disable_rule(Name="governor-schedule")
+
+
+def nothing_calls_reconcile(_shop: Operated) -> None:
+    events = boto3.client("events")
+    events.remove_targets(Rule="reconcile-schedule", Ids=["function"])
+
+
+def watermark_was_edited_badly(shop: Operated) -> None:
+    shop.parameter("WatermarkParameter", '{"orders": 1}')
+
+
+def nobody_looked_through_the_customers(shop: Operated) -> None:
+    shop.watermark(scanned="2020-01-01T00:00:00", completed=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"))
+
+
+MORE: Mapping[Plant, tuple[str, str, str]] = {
+    webhook_is_paused: ("webhook order.created (#1)", "failed", "set it to active"),
+    webhook_is_there_twice: ("webhook order.created (#8)", "warning", "remove it"),
+    address_is_another_site: ("store", "failed", "WOO_COMMERCE_URL"),
+    env_file_names_another_store: ("store's key in the stack", "warning", "--stack"),
+    env_file_has_another_key: ("store's key in the stack", "warning", "woohub setup"),
+    env_file_has_another_secret: ("webhook secret", "warning", "take it out of .env"),
+    env_file_has_another_token: ("HubSpot token", "warning", "woohub setup"),
+    woocommerce_is_old: ("WooCommerce", "warning", "update"),
+    deliveries_are_refused: ("signatures", "warning", "woohub setup"),
+    secret_is_one_that_wordpress_changes: ("webhook secret", "warning", "rotate-webhook-secret"),
+    stack_has_no_token: ("HubSpot token", "failed", "woohub setup"),
+    order_id_is_not_unique: ("deal property woocommerce_order_id", "warning", "delete the property"),
+    pipeline_was_removed: ("deal pipeline ecommerce_sales", "failed", "woohub setup"),
+    daily_limit_is_nearly_used_up: ("HubSpot's daily limit", "warning", "API usage"),
+    tap_was_closed_by_hand: ("consumer", "failed", "update-event-source-mapping"),
+    consumer_was_switched_off: ("consumer", "failed", "delete-function-concurrency"),
+    governor_is_not_scheduled: ("governor", "failed", "enable-rule --name governor-schedule"),
+    nothing_calls_reconcile: ("reconcile", "failed", "deploy"),
+    watermark_was_edited_badly: ("last sweep", "failed", "watermark"),
+    nobody_looked_through_the_customers: ("nightly scan", "warning", "woohub reconcile"),
+}
+
+
+@pytest.mark.parametrize("plant", MORE, ids=lambda plant: plant.__name__)
+def test_other_faults_are_found_as_well(shop: Operated, plant: Plant) -> None:
+    check, outcome, fix = MORE[plant]
+    plant(shop)
+
+    found = [one for one in checks(shop) if one["check"] == check and one["outcome"] == outcome]
+
+    assert len(found) == 1
+    assert fix in found[0]["fix"]
+
+
+# --- What cannot be known
+
+
+def patient(shop: Operated, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Patient:
+    """What the command looks at."""
+    for name, value in shop.environment.items():
+        monkeypatch.setenv(name, value)
+    return replace(doctor.patient_of(shop.stack.stack, shop.environment, time.time()), **changes)
+
+
+def step(found: Patient, name: str) -> Step:
+    (one,) = [one.step for one in doctor.diagnose(found) if one.step.what == name]
+    return one
+
+
+def test_without_a_store_its_checks_are_left_out_and_all_is_well(shop: Operated) -> None:
+    shop.stack.store("StoreSecretArn", {"url": ""})
+    shop.environment = {"HUBSPOT_API_KEY": DEFAULT_TOKEN}
+
+    found = checks(shop)
+
+    assert [one["outcome"] for one in found if one["area"] == "store"] == ["skipped"]
+    assert troubled(found) == {}
+    assert shop.run("doctor").exit_code == 0
+    assert shop.shop.requests == []
+
+
+def test_a_store_without_keys_is_asked_for_them(shop: Operated) -> None:
+    shop.stack.store("StoreSecretArn", {"url": ""})
+    del shop.environment["WOO_COMMERCE_CONSUMER_SECRET"]
+
+    assert "WOO_COMMERCE_CONSUMER_SECRET" in named(shop, "store")["detail"]
+
+
+def test_where_nothing_is_counted_the_last_delivery_is_not_known(
+    shop: Operated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = patient(shop, monkeypatch, metrics=None)
+
+    assert step(found, "last delivery").outcome is Outcome.WARNING
+    assert step(found, "governor").outcome is Outcome.OK
+
+
+@dataclass
+class Waiting:
+    """Metrics of a queue whose oldest message has waited for so many seconds."""
+
+    seconds: float
+
+    def oldest_message(self, _url: str) -> float:
+        return self.seconds
+
+    def total(self, name: str, _seconds: int) -> int:
+        return name == "GovernorAlive"
+
+    def last(self, _name: str, _seconds: int) -> float:
+        return time.time()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "outcome"), [(60, Outcome.OK), (7200, Outcome.WARNING), (6 * 86400, Outcome.FAILED)]
+)
+def test_a_queue_that_is_slow_is_told_before_messages_are_lost(
+    shop: Operated, monkeypatch: pytest.MonkeyPatch, seconds: float, outcome: Outcome
+) -> None:
+    one = step(patient(shop, monkeypatch, metrics=Waiting(seconds)), "queue")
+
+    assert (one.outcome, ago(seconds) in one.detail) == (outcome, True)
+
+
+class Forbidding:
+    """Metrics that the caller may not read."""
+
+    def _refuse(self, *_: object, **__: object) -> Any:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "not you"}}, "GetMetricStatistics")
+
+    total = last = oldest_message = _refuse
+
+
+def test_what_aws_does_not_show_is_a_warning_and_the_rest_is_looked_at(
+    shop: Operated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = patient(shop, monkeypatch, metrics=Forbidding())
+
+    assert "permission" in step(found, "signatures").fix
+    assert step(found, "dead letters").outcome is Outcome.OK
+    assert step(found, "HubSpot scopes").outcome is Outcome.OK
+
+
+def test_a_stack_of_an_older_version_is_named(shop: Operated, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = patient(shop, monkeypatch)
+    outputs = {name: value for name, value in found.stack.outputs.items() if name != "GovernorFunction"}
+
+    one = step(replace(found, stack=replace(found.stack, outputs=outputs)), "governor")
+
+    assert (one.outcome, "deploy" in one.fix) == (Outcome.FAILED, True)
+
+
+def test_a_store_that_is_slow_to_answer_ends_in_a_sentence(shop: Operated) -> None:
+    shop.shop.faults.add(Fault("status", status=401, path="orders"))
+
+    found = named(shop, "store's key, reading")
+
+    assert found["outcome"] == "failed"
+
+
+def test_rules_on_values_are_told(shop: Operated, monkeypatch: pytest.MonkeyPatch) -> None:
+    rule = {"ruleType": "PHONE_NUMBER_WITH_EXPLICIT_COUNTRY_CODE", "ruleArguments": []}
+    rows = {"0-1": [{"propertyName": "phone", "propertyValidationRules": [rule]}], "0-3": []}
+    found = patient(shop, monkeypatch)
+    connect = found.connect
+
+    def with_rules(token: str) -> Any:
+        hubspot = connect(token)
+        get = hubspot.get
+
+        def answer(path: str) -> Any:
+            kind = path.removeprefix("/crm/property-validations/2026-09/")
+            return {"results": rows[kind]} if kind in rows else get(path)
+
+        monkeypatch.setattr(hubspot, "get", answer)
+        return hubspot
+
+    one = step(replace(found, connect=with_rules), "contact property phone")
+
+    assert one.outcome is Outcome.WARNING
+    assert "PHONE_NUMBER_WITH_EXPLICIT_COUNTRY_CODE" in one.detail
+
+
+def test_a_mapped_property_that_hubspot_lacks_is_a_warning(shop: Operated) -> None:
+    shop.portal.schema.properties[CONTACTS.id].pop("zip")
+
+    found = named(shop, "contact property zip")
+
+    assert (found["outcome"], "mapping.toml" in found["fix"]) == ("warning", True)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0 s"), (119, "119 s"), (120, "2 min"), (7200, "2 h"), (200_000, "2 d"), (-3, "0 s")]
+)
+def test_spans_are_told_in_one_unit(seconds: float, text: str) -> None:
+    assert ago(seconds) == text
+
+
+def test_secrets_are_never_printed(shop: Operated) -> None:
+    texts = [shop.run("doctor", *more).output for more in ([], ["--json"])]
+
+    hidden = (KEY, SECRET, DEFAULT_TOKEN, shop.webhook_secret)
+    assert not any(one in text for text in texts for one in hidden)

@@ -1,0 +1,112 @@
+"""What doctor asks the store: address, key, clock, webhooks, and whether its events arrive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from tools.cli import store_checks, store_webhooks
+from tools.cli.metrics import DAY
+from tools.cli.patient import Patient, ago, examined
+from tools.cli.steps import Outcome, Step
+from tools.cli.store_setup import PATIENCE, URL, VARIABLES
+from woohub.errors import WooHubError
+from woohub.store import CREATED, Position, Store
+from woohub.subscriptions import findings
+from woohub.versions import utc
+
+FIRST_ANSWER = 12.0  # seconds a store has to answer at all, tries included
+WATCHED = 14 * DAY  # seconds that are looked back for the last delivery
+LATENESS = 3600.0  # seconds a store may take to deliver: WooCommerce's queue needs visitors
+SAMPLE = 7 * DAY  # seconds of orders whose currencies are looked at
+SILENT_FIX = (
+    "look at WooCommerce > Status > Scheduled Actions (group woocommerce-webhooks) and > Logs; does WP-Cron run? Until "
+    "then the sweep brings every order within a quarter of an hour"
+)
+
+
+def examine(patient: Patient) -> Iterator[Step]:
+    """All checks of the store; none without a key of it."""
+    if patient.store is None:
+        yield _unknown(patient)
+        return
+    patient.store.timer.start(FIRST_ANSWER)
+    step, about = store_checks.reachable(patient.store)
+    patient.store.timer.start(PATIENCE)
+    yield step
+    yield _agreement(patient)
+    if about is None:
+        return
+    yield store_checks.clock(about, patient.now)
+    key = store_checks.readable(patient.store)
+    yield key
+    if key.outcome is Outcome.OK:
+        yield store_checks.writable(patient.store)
+        yield store_checks.version(patient.store)[0]
+        checks = (("webhooks", partial(_webhooks, patient.store)), ("last delivery", partial(_heard, patient.store)))
+        yield from examined(checks, patient)
+
+
+def _unknown(patient: Patient) -> Step:
+    missing = [name for name in VARIABLES if not patient.env.get(name)]
+    if URL in missing:
+        return Step("store", Outcome.SKIPPED, f"{URL} is not set, and the stack has no key of a store")
+    return Step("store", Outcome.FAILED, f"{' and '.join(missing)} not set", store_checks.KEY_FIX)
+
+
+def _agreement(patient: Patient) -> Step:
+    """Whether the functions reach the same store with the same key."""
+    what = "store's key in the stack"
+    fix = "run `woohub setup`: it stores the one of .env"
+    if patient.stored is None:
+        return Step(what, Outcome.FAILED, "there is none: deliveries that get lost stay lost", fix)
+    if patient.given and patient.given.url != patient.stored.url:
+        detail = f"is of {patient.stored.url}, {URL} names {patient.given.url}"
+        return Step(what, Outcome.WARNING, detail, f"{fix}, or name another stack with --stack")
+    if patient.given and patient.given != patient.stored:
+        return Step(what, Outcome.WARNING, "is another one than in .env", fix)
+    return Step(what, Outcome.OK)
+
+
+def _webhooks(store: Store, patient: Patient) -> Iterator[Step]:
+    url = patient.stack.output("WebhookUrl")
+    yield store_webhooks.url_step(url, store.access.url)
+    known = store.webhooks()
+    wrong = findings(known, stack=patient.stack.service, url=url)
+    for finding in wrong:
+        yield store_webhooks.finding_step(finding, Outcome.FAILED if finding.stops_events else Outcome.WARNING)
+    if not any(finding.stops_events for finding in wrong):
+        yield Step("webhooks", Outcome.OK, "one for each topic, active")
+
+
+def _heard(store: Store, patient: Patient) -> Iterator[Step]:
+    yield heard(patient, store)
+
+
+def heard(patient: Patient, store: Store | None) -> Step:
+    """The last delivery; with a store, whether there should have been later ones."""
+    what = "last delivery"
+    if patient.metrics is None:
+        return Step(what, Outcome.WARNING, "not known: this AWS counts nothing", "place an order, then `woohub status`")
+    last = patient.metrics.last("DeliveryAccepted", DAY) or patient.metrics.last("DeliveryAccepted", WATCHED)
+    seen = f"{ago(patient.now - last)} ago" if last else f"none for {ago(WATCHED)}"
+    if store is None:
+        return Step(what, Outcome.OK if last else Outcome.WARNING, seen, "" if last else "place an order in the store")
+    since = last + LATENESS if last else patient.now - WATCHED
+    changed = store.count("orders", modified_after=utc(round(since * 1000)), dates_are_gmt="true", status="any")
+    if not changed:
+        return Step(what, Outcome.OK, f"{seen}; no order changed since")
+    return Step(what, Outcome.WARNING, f"{seen}, though {changed} orders changed in the store since", SILENT_FIX)
+
+
+def currencies(patient: Patient) -> set[str]:
+    """The store's currency, and those of its latest orders; empty where it does not say."""
+    if patient.store is None:
+        return set()
+    try:
+        found = {store_checks.version(patient.store)[1]}
+        week = Position(utc(round((patient.now - SAMPLE) * 1000)))
+        first = next(patient.store.orders(week, by=CREATED), None)
+    except WooHubError:  # told by the checks of the store
+        return set()
+    return (found | {str(one.fields.get("currency") or "") for one in (first.found if first else ())}) - {""}
