@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
+from tests.model.gate import ROUGH, run
+from tests.model.lives import Scale
+from tests.model.traffic import Weather
 from woohub import deals, plans, rounds, versions
 from woohub.errors import Refused
 from woohub.mapping_file import CONTACT_VERSION
@@ -19,12 +22,36 @@ Patch = pytest.MonkeyPatch
 
 
 @dataclass(frozen=True)
+class Gate:
+    """A gate of some seconds."""
+
+    scale: Scale
+    weather: Weather = ROUGH
+    faulty: bool = True
+
+    def complaints(self, seeds: Iterable[int], **plant: Any) -> Iterator[str]:
+        """Of runs with these seeds, one run after the other."""
+        for seed in seeds:
+            yield from run(seed, self.scale, self.weather, faulty=self.faulty, **plant).complaints()
+
+
+SMALL = Gate(Scale(orders=300, customers=100, seconds=90.0, changes=4, moves=1, span=30))
+# Every order changes three times within seconds, on a HubSpot in good health: for the races of two writers.
+BURST = Gate(
+    Scale(orders=600, customers=200, seconds=30.0, changes=3, moves=0, span=4, same_second=0),
+    Weather(queue=0.5, late=0.1, latest=10.0),
+    faulty=False,
+)
+
+
+@dataclass(frozen=True)
 class Mutation:
     """How to take a rule out, other conditions it takes, and a word of the complaint it must lead to."""
 
     complaint: str
     apply: Callable[[Patch], None] = lambda _: None
     plant: Mapping[str, Any] = field(default_factory=dict)
+    gate: Gate = SMALL
 
 
 def no_deal_guard(patch: Patch) -> None:
@@ -126,7 +153,7 @@ MUTATIONS: dict[str, Mutation] = {
     "no coalescing": Mutation("HubSpot calls for 100 messages", no_coalescing),
     "deduplication by delivery id": Mutation("before the sweep", delivery_id_deduplication),
     "search, then create": Mutation("duplicated", search_then_create, {"unique": False}),
-    "two writers": Mutation("before the sweep", plant={"writers": 2}),
+    "two writers": Mutation("before the sweep", plant={"writers": 2}, gate=BURST),
     "success before it is certain": Mutation("poison without its reason", success_before_it_is_certain),
     "all share a refusal": Mutation("healthy, but in the dead-letter queue", all_share_a_refusal),
 }

@@ -1,0 +1,19 @@
+"""The gate fails when any rule is taken out: so it would notice."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.model.mutations import BURST, MUTATIONS, SMALL, Gate, Mutation
+
+
+@pytest.mark.parametrize("gate", [SMALL, BURST], ids=["small", "burst"])
+def test_with_all_rules_the_gate_passes(gate: Gate) -> None:
+    assert list(gate.complaints((1, 2))) == []
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS.values(), ids=list(MUTATIONS))
+def test_without_one_rule_the_gate_fails(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
+    mutation.apply(monkeypatch)
+
+    assert any(mutation.complaint in one for one in mutation.gate.complaints((1, 2, 3, 4), **mutation.plant))
