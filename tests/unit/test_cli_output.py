@@ -1,6 +1,7 @@
 """What people see is what was said."""
 
 import pytest
+
 from tools.cli import output
 
 

@@ -25,7 +25,7 @@ def console(*, stderr: bool = False) -> Console:
         file=stream,
         width=None if stream.isatty() else WIDE,
         markup=False,
-        emoji=False,  # or the ":secret:" of an ARN becomes a picture
+        emoji=False,
         highlight=False,
         soft_wrap=not stream.isatty(),
     )
