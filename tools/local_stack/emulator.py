@@ -5,6 +5,7 @@
 - A batch gathers during its mapping's window and holds up to its batch size; MiniStack hands over ten at once at most.
 - Permissions are those of AWS: of their own for one event source mapping, none for batches of SQS requests.
 - An alarm over several metrics becomes one over the first: MiniStack refuses the whole stack otherwise.
+- Saved queries, which MiniStack does not know, are taken note of: they are for people at AWS's console.
 - It ends with its standard input: whatever happens to the process that started it, nothing is left running.
 """
 
@@ -88,6 +89,11 @@ def over_one_metric(record_of: Callable[[str, dict[str, Any]], Any]) -> Callable
     return record
 
 
+def as_nothing(logical_id: str, _properties: dict[str, Any], stack_name: str) -> tuple[str, dict[str, str]]:
+    """A resource that only has an id."""
+    return f"{stack_name}-{logical_id}", {}
+
+
 def _end_with_parent() -> None:
     sys.stdin.buffer.read()
     os.kill(os.getpid(), signal.SIGTERM)
@@ -98,5 +104,6 @@ if __name__ == "__main__":
     ministack.app = fronted(ministack.app)
     sqs._receive_messages_for_esm = gathered
     provisioners._cw_metric_alarm_record = over_one_metric(provisioners._cw_metric_alarm_record)
+    provisioners._RESOURCE_HANDLERS["AWS::Logs::QueryDefinition"] = {"create": as_nothing, "delete": lambda *_: None}
     iam_actions.extract_iam_action = as_on_aws(iam_actions.extract_iam_action)
     sys.exit(ministack.main())

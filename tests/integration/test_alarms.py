@@ -1,0 +1,314 @@
+"""Every alarm of the template, driven by what the functions really write to their logs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from functions.ingest import app as ingest
+from functions.reconcile import app as reconcile
+from tests.cloudwatch import ALARMS, Metric, Values, metrics, on_dashboard
+from tests.deliveries import SECRET, delivery
+from tests.integration.test_functions import cold_start, records
+from tests.orders import order
+from tools.events import ingest_event
+from tools.hubspot_simulator import DEFAULT_TOKEN, Fault, SimulatedPortal, provision, running
+from tools.store_simulator import KEY, SimulatedShop
+from tools.store_simulator import SECRET as KEY_SECRET
+from tools.store_simulator import running as open_shop
+from woohub.breaker import BreakerParameter, State
+from woohub.settings import Secret
+from woohub.store import TOPICS
+
+CONTEXT = SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000, function_name="consumer")
+AN_ORDER, OTHERWISE_SIGNED, NOT_ALLOWED_TO_READ, NO_ENTITY = 19, 121, 117, 112  # of the captured deliveries
+
+
+@dataclass
+class World:
+    """All functions in an AWS of their own, with a HubSpot and a store."""
+
+    output: pytest.CaptureFixture[str]
+    patch: pytest.MonkeyPatch
+    portal: SimulatedPortal = field(default_factory=lambda: provision(SimulatedPortal()))
+    shop: SimulatedShop = field(default_factory=lambda: SimulatedShop(post=lambda *_: 200))
+
+    def __post_init__(self) -> None:
+        self.shop.add_webhooks(reconcile.settings.webhook_url, SECRET, TOPICS)
+
+    def told(self, act: Callable[[World], None]) -> Values:
+        """The metrics of what happened, and of nothing before."""
+        self.output.readouterr()
+        act(self)
+        return metrics(self.output.readouterr().out)
+
+    def receive(self, *numbers: int) -> None:
+        for number in numbers:
+            ingest.lambda_handler(ingest_event(delivery(number)), None)
+
+    def consume(self, *bodies: dict[str, Any]) -> None:
+        """A batch, in an invocation in which waiting takes no time."""
+        consumer = cold_start("consumer")
+        self.patch.setattr(consumer.timer, "_sleep", lambda _seconds: None)
+        self.patch.setattr(consumer.flow, "enabled", lambda: True)
+        self.patch.setattr(consumer.flow, "enable", lambda _flow: None)
+        consumer.lambda_handler(records(*bodies), CONTEXT)
+
+    def govern(self) -> None:
+        cold_start("governor").lambda_handler({}, CONTEXT)
+
+    def reconcile(self) -> None:
+        reconcile.lambda_handler({}, CONTEXT)
+
+    def breaker(self, state: State) -> None:
+        BreakerParameter(boto3.client("ssm"), "/woohub/breaker").write(state)
+
+    def fault(self, **fault: Any) -> None:
+        self.portal.faults.add(Fault(**fault))
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[World]:
+    found = World(capsys, monkeypatch)
+    with mock_aws(), running(found.portal, port=0) as hubspot, open_shop(found.shop) as store:
+        secrets = boto3.client("secretsmanager")
+        access = {"url": store, "consumer_key": KEY, "consumer_secret": KEY_SECRET}
+        secrets.create_secret(Name="woohub/hubspot-token", SecretString=json.dumps({"token": DEFAULT_TOKEN}))
+        secrets.create_secret(Name="woohub/webhook-secret", SecretString=json.dumps({"current": SECRET}))
+        secrets.create_secret(Name="woohub/store", SecretString=json.dumps(access))
+        boto3.client("ssm").put_parameter(Name="/woohub/breaker", Value='{"state":"closed"}', Type="String")
+        boto3.client("ssm").put_parameter(Name="/woohub/watermark", Value="{}", Type="String")
+        boto3.client("sqs").create_queue(QueueName="deliveries")
+        boto3.client("sqs").create_queue(QueueName="dead-letters")
+        monkeypatch.setattr(ingest, "secret", Secret(secrets, "woohub/webhook-secret"))
+        monkeypatch.setattr(reconcile, "webhook_secret", Secret(secrets, "woohub/webhook-secret"))
+        monkeypatch.setattr(reconcile, "store_secret", Secret(secrets, "woohub/store"))
+        monkeypatch.setenv("HUBSPOT_API_URL", hubspot)
+        monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "consumer")
+        yield found
+
+
+# What happens
+
+
+def nothing(_world: World) -> None:
+    pass
+
+
+def an_order_arrives(world: World) -> None:
+    world.receive(AN_ORDER)
+
+
+def an_order_is_written(world: World) -> None:
+    world.consume(order(1))
+
+
+def the_store_signs_with_another_secret(world: World) -> None:
+    world.receive(*[OTHERWISE_SIGNED] * 10)
+
+
+def the_store_may_not_read_its_order(world: World) -> None:
+    world.receive(NOT_ALLOWED_TO_READ)
+
+
+def the_store_disabled_a_webhook(world: World) -> None:
+    next(iter(world.shop.hooks.webhooks.values())).status = "disabled"
+    world.reconcile()
+
+
+def the_store_is_read(world: World) -> None:
+    world.reconcile()
+
+
+def the_stores_key_is_gone(world: World) -> None:
+    keys = dict(world.shop.keys)
+    world.shop.keys.clear()
+    world.reconcile()
+    world.shop.keys.update(keys)
+
+
+def the_governor_runs(world: World) -> None:
+    world.govern()
+
+
+def hubspot_refuses_the_token(world: World) -> None:
+    world.breaker(State("open", "outage", "…", resume=False))
+    world.fault(status=401)
+    world.govern()
+
+
+def the_token_is_taken_again(world: World) -> None:
+    world.portal.faults.clear()
+    world.govern()
+
+
+def hubspot_asked_for_a_pause(world: World) -> None:
+    world.breaker(State("open", "migration", "…", until=4_000_000_000))
+    world.govern()
+
+
+def the_pause_is_over(world: World) -> None:
+    world.breaker(State("open", "migration", "…", resume=False))
+    world.govern()
+
+
+def woohub_has_a_bug(world: World) -> None:
+    consumer = cold_start("consumer")
+    world.patch.setattr(consumer.sync, "sync", lambda _messages: 1 / 0)
+    consumer.lambda_handler(records(order(1)), CONTEXT)
+
+
+def every_second_call_is_refused(world: World) -> None:
+    world.fault(status=429, retry_after="0.01", probability=0.5)
+    world.consume(order(1))
+    world.portal.faults.clear()
+
+
+def the_day_is_nearly_used_up(world: World) -> None:
+    world.portal.settings = replace(world.portal.settings, requests_per_day=1000)
+    world.portal.limits.admit(world.portal.settings, search=False)  # the day begins
+    world.portal.limits.used_today = 940
+    world.consume(order(1))
+    world.portal.limits.used_today = 0
+
+
+def twenty_orders_are_refused(world: World) -> None:
+    world.consume(*(order(number, total="a lot") for number in range(1, 21)))
+
+
+def a_hundred_strangers_knock(_world: World) -> None:
+    for _ in range(100):
+        ingest.lambda_handler({"headers": {}, "body": "{}"}, None)
+
+
+class Reported:
+    """Values of a metric that AWS itself reports."""
+
+    def __init__(self, *values: float) -> None:
+        self.values = list(values)
+
+
+Act = Callable[[World], None] | Reported
+SCENES: dict[str, tuple[Act, Act]] = {  # alarm: what makes it ring, what lets it rest
+    "SilenceAlarm": (nothing, an_order_arrives),
+    "SecretMismatchAlarm": (the_store_signs_with_another_secret, an_order_arrives),
+    "SignatureAlarm": (the_store_signs_with_another_secret, an_order_arrives),
+    "ApiErrorsAlarm": (Reported(1), Reported(0)),
+    "LostEventAlarm": (the_store_may_not_read_its_order, an_order_arrives),
+    "WebhookAlarm": (the_store_disabled_a_webhook, the_store_is_read),
+    "SweepAlarm": (the_stores_key_is_gone, the_store_is_read),
+    "HubSpotAuthAlarm": (hubspot_refuses_the_token, the_token_is_taken_again),
+    "BreakerAlarm": (hubspot_asked_for_a_pause, the_pause_is_over),
+    "BacklogAlarm": (Reported(60, 901), Reported(3)),
+    "ConsumerErrorsAlarm": (Reported(1), Reported(0)),
+    "FaultAlarm": (woohub_has_a_bug, an_order_is_written),
+    "RateLimitAlarm": (every_second_call_is_refused, an_order_is_written),
+    "DailyLimitAlarm": (the_day_is_nearly_used_up, an_order_is_written),
+    "DeadLetterQueueAlarm": (Reported(0, 1), Reported(0)),
+    "RejectionsAlarm": (twenty_orders_are_refused, an_order_is_written),
+    "GovernorAlarm": (nothing, the_governor_runs),
+}
+OF_AWS = ("AWS/SQS", "AWS/Lambda", "AWS/ApiGateway")
+
+
+def values(world: World, act: Act, metric: Metric) -> list[float]:
+    """What CloudWatch has of a metric, of the period in which this happened."""
+    return act.values if isinstance(act, Reported) else world.told(act).get(metric, [])
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_an_alarm_rings_when_it_must_and_rests_when_all_is_well(name: str, world: World) -> None:
+    alarm, (trouble, peace) = ALARMS[name], SCENES[name]
+
+    bad = [values(world, trouble, alarm.metric)] * alarm.periods
+    good = [values(world, peace, alarm.metric)] * alarm.periods
+
+    assert alarm.state(*bad) == "ALARM"
+    assert alarm.state(*good, before="ALARM") == "OK"
+    assert bad[0] or good[0], "the functions count nothing of this name with these dimensions"
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_only_aws_own_metrics_are_taken_as_given(name: str) -> None:
+    trouble, peace = SCENES[name]
+
+    assert isinstance(trouble, Reported) == isinstance(peace, Reported) == (ALARMS[name].metric[0] in OF_AWS)
+
+
+# What each is patient with
+
+
+def test_a_webhook_with_another_secret_is_no_mismatch_of_all(world: World) -> None:
+    alarm = ALARMS["SecretMismatchAlarm"]
+
+    told = world.told(lambda world: world.receive(OTHERWISE_SIGNED, AN_ORDER))
+
+    assert alarm.state(told[alarm.metric]) == "OK"
+
+
+def test_requests_without_a_signature_ring_for_nothing(world: World) -> None:
+    told = world.told(a_hundred_strangers_knock)
+
+    rings = {name for name, one in ALARMS.items() if one.metric in told and one.state(told[one.metric]) == "ALARM"}
+    assert rings == set()
+
+
+def test_a_store_that_falls_silent_after_a_mismatch_has_not_recovered() -> None:
+    assert ALARMS["SecretMismatchAlarm"].state([], before="ALARM") == "ALARM"
+
+
+def test_a_governor_that_dies_does_not_close_the_breaker() -> None:
+    assert ALARMS["BreakerAlarm"].state(*[[]] * 5, before="ALARM") == "ALARM"
+
+
+def test_a_breaker_open_for_two_minutes_is_not_worth_a_call() -> None:
+    assert ALARMS["BreakerAlarm"].state([0], [1], [1], [0], [0]) == "OK"
+
+
+def test_a_refused_token_is_worth_a_call_at_once() -> None:
+    assert ALARMS["HubSpotAuthAlarm"].state([0], [0], [0], [0], [1]) == "ALARM"
+
+
+@pytest.mark.parametrize(("errors", "state"), [([[1], [0], [0]], "OK"), ([[1], [0], [1]], "ALARM")])
+def test_a_crash_that_does_not_come_back_is_not_worth_a_call(errors: list[list[float]], state: str) -> None:
+    assert ALARMS["ConsumerErrorsAlarm"].state(*errors) == state
+
+
+def test_a_quiet_night_shorter_than_the_silence_is_fine() -> None:
+    alarm = ALARMS["SilenceAlarm"]
+
+    assert alarm.state([1], *[[]] * (alarm.periods - 1)) == "OK"
+    assert alarm.state([1], *[[]] * alarm.periods) == "ALARM"
+
+
+# The dashboard
+
+
+def a_hard_day(world: World) -> None:
+    for act in dict.fromkeys(act for acts in SCENES.values() for act in acts):
+        if not isinstance(act, Reported):
+            act(world)
+    world.receive(NO_ENTITY)
+    a_hundred_strangers_knock(world)
+    world.consume(order(1, status="checkout-draft"))
+    for fault in ({"status": 503}, {"kind": "reset"}, {"status": 401}):
+        world.fault(**fault)
+        world.consume(order(2))
+        world.portal.faults.clear()
+    world.shop.place()
+    world.reconcile()
+    world.shop.faults.add(Fault(status=503))
+    world.reconcile()
+
+
+def test_everything_on_the_dashboard_is_counted_by_some_function(world: World) -> None:
+    told = world.told(a_hard_day)
+
+    assert {one for one in on_dashboard() if one[0] == "WooHub"} - set(told) == set()
