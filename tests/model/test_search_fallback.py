@@ -1,0 +1,100 @@
+"""A portal whose `woocommerce_order_id` is not unique: deals are found by search, in an index that lags behind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.model.gate import run
+from tests.model.lives import Scale
+from tests.model.plant import Plant
+from tests.model.reference import reference
+from tests.model.shop import Shop
+from tests.model.world import World
+from tools.hubspot_simulator import Fault
+
+LAG = 10.0  # seconds until a written deal can be searched
+
+
+class Portal:
+    """A store and a product that must search."""
+
+    def __init__(self, **plant: Any) -> None:
+        self.world = World(5)
+        self.shop = Shop(self.world)
+        self.plant = Plant(self.world, unique=False, **plant)
+        self.plant.portal.change_settings({"search_lag_s": LAG})
+
+    def tell(self, number: int, *topics: str) -> None:
+        """The store delivers these."""
+        for topic in topics:
+            assert self.plant.post(self.shop.request(topic, number)) == 200
+
+    def ends_well(self) -> bool:
+        """One deal for each order, with the newest state."""
+        assert self.plant.settle()
+        return reference(self.plant.accepted).problems(self.plant.portal) == {}
+
+
+def test_created_and_updated_within_the_lag_are_one_deal() -> None:
+    portal = Portal()
+    portal.shop.place(1, "ana@shop.example")
+    portal.tell(1, "order.created")
+    portal.world.sleep(LAG / 2)
+    assert len(portal.plant.portal.state()["deals"]) == 1
+
+    portal.shop.change_status(1, "completed")
+    portal.tell(1, "order.updated")
+
+    assert portal.ends_well()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "reset", "when": "after"},
+        {"kind": "hold", "when": "after"},
+        {"status": 502, "when": "after"},
+        {"status": 500, "when": "half"},
+        {"kind": "truncate", "when": "after"},
+        {"kind": "omit", "when": "after"},
+    ],
+    ids=str,
+)
+def test_a_create_whose_answer_is_lost_is_not_repeated(fault: dict[str, Any]) -> None:
+    portal = Portal()
+    portal.plant.portal.faults.add(Fault(**fault, path="deals/batch/create", count=1))
+    for number in range(1, 6):
+        portal.shop.place(number, f"guest{number}@mail.example")
+        portal.tell(number, "order.created", "order.updated")
+
+    assert portal.ends_well()
+
+
+def test_an_operator_is_warned() -> None:
+    portal = Portal()
+    portal.shop.place(1, "ana@shop.example")
+    portal.tell(1, "order.created")
+
+    assert portal.ends_well()
+    assert "order_id_not_unique_in_hubspot" in {event for event, _ in portal.plant.warnings}
+
+
+def test_searches_stay_within_hubspots_limit() -> None:
+    portal = Portal()
+    for number in range(1, 1501):
+        portal.shop.place(number, f"guest{number}@mail.example")
+        portal.tell(number, "order.created")
+
+    assert portal.ends_well()
+    assert portal.plant.portal.limits.search_peak <= 5
+    assert portal.plant.portal.limits.refused == 0
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_gate_holds_here_too_as_long_as_no_process_dies(seed: int) -> None:
+    """What bridges the lag is the memory of the process: one that dies within ten seconds of a create takes it along."""
+    scale = Scale(orders=300, customers=100, seconds=90.0, changes=4, moves=1, span=30)
+
+    assert run(seed, scale, unique=False, crashes=lambda: None).complaints() == []
