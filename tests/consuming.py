@@ -69,6 +69,7 @@ class Consuming:
             UUID=self.shop.stack.outputs["EventSourceMappingId"], Enabled=True
         )
         self.shop.watermark(completed=now_text())
+        self.shop.stack.store("StoreSecretArn", {"url": store.url, "consumer_key": KEY, "consumer_secret": SECRET})
         self._take_log()
         for group in GROUPS.values():
             self.logs.delete_log_group(logGroupName=group)

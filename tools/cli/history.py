@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from tools.cli.period import EVER, Period, shifted
+from tools.cli.period import EVER, SECOND, Period, shifted
 from tools.cli.trouble import Trouble
 from woohub.deliveryqueue import DeliveryQueue
 from woohub.store import CREATED, Position, Step, Store, Stored
@@ -23,7 +22,6 @@ TENANT = "backfill"  # its message group: what the store delivers meanwhile over
 SHORT = 500  # messages on the queue at most: some seconds of HubSpot's budget, so that deliveries are not held up
 LOOK_AGAIN = 1.0  # seconds
 PATIENCE = 900.0  # seconds without the queue getting shorter, after which it is no use waiting
-SECOND = timedelta(seconds=1)
 ORDERS, CUSTOMERS = "orders", "customers"
 TOPICS = {ORDERS: ORDER_SWEPT, CUSTOMERS: CUSTOMER_SWEPT}
 

@@ -7,7 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,7 +18,7 @@ from botocore.config import Config
 from tools.cli import connections, environment, output, stacks
 from tools.cli.bars import bar
 from tools.cli.options import JsonOption, StackOption
-from tools.cli.period import moment, shifted
+from tools.cli.period import SECOND, moment, shifted
 from tools.cli.stacks import Aws, Stack
 from tools.cli.trouble import PROBLEMS, Trouble
 from woohub.reconcile import OVERLAP
@@ -115,7 +115,7 @@ def changed(store: Store, mark: Watermark | str, since: str) -> dict[str, Any]:
     """What a run would read: orders changed since the watermark, or since the moment asked for."""
     reached = mark if isinstance(mark, str) else min(mark.orders.moment, mark.trash.moment)
     start = min(since, reached) if since else reached
-    after = shifted(start, -OVERLAP - timedelta(seconds=1))  # the store leaves out the second that is named
+    after = shifted(start, -OVERLAP - SECOND)  # the store leaves out the second that is named
     asked = {"modified_after": after, "dates_are_gmt": "true"}
     return {
         "since": f"{start}Z",

@@ -14,7 +14,7 @@ from tools.cli.comparison import Finding, Kind, association_finding, contact_fin
 from tools.cli.crm import Crm
 from tools.cli.history import Pace, swept
 from tools.cli.lags import Lag, Lags, epoch
-from tools.cli.period import FORM, Period, shifted
+from tools.cli.period import FORM, SECOND, Period, shifted
 from woohub import plans, vanished
 from woohub.deliveryqueue import DeliveryQueue
 from woohub.errors import InvalidPayload
@@ -175,9 +175,9 @@ class Verification:
                     yield list(new.values())
 
     def _total(self, period: Period) -> int:
-        asked = {"modified_after": shifted(period.since, timedelta(seconds=-1)), "dates_are_gmt": "true"}
+        asked = {"modified_after": shifted(period.since, -SECOND), "dates_are_gmt": "true"}
         if period.until:
-            asked["modified_before"] = shifted(period.until, timedelta(seconds=1))
+            asked["modified_before"] = shifted(period.until, SECOND)
         return self._store.count("orders", status="any", **asked)
 
     def _check_orders(self, rows: Sequence[Stored]) -> None:
@@ -377,8 +377,8 @@ class Verification:
         if not self._report.findings:
             return
         since = shifted(self._report.began, -RECENT) if self._depth() else self._report.began
-        moved = {entity for entity, modified in self._modified.items() if modified >= since}
-        for step in self._store.orders(Position(self._report.began), by=CHANGED):
+        moved = {entity for entity, modified in self._modified.items() if modified > since}
+        for step in self._store.orders(Position(shifted(self._report.began, SECOND)), by=CHANGED):
             moved |= {f"order:{one.id}" for one in step.found}
         waits = {Kind.MISSING, Kind.DIFFERING, Kind.UNASSOCIATED, Kind.WRONG_CONTACT}
         settled = [one for one in self._report.findings if one.entity not in moved or one.kind not in waits]
