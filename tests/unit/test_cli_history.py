@@ -1,0 +1,178 @@
+"""Periods, percentiles, plots: what the commands about history are made of."""
+
+from __future__ import annotations
+
+import math
+import re
+import xml.etree.ElementTree as ET
+from collections import Counter
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tools.cli import charts, report_page
+from tools.cli.comparison import Difference, Finding, Kind
+from tools.cli.lags import HISTORY, Lag, Lags, epoch, percentile
+from tools.cli.period import EVER, Period, last_days, period
+from tools.cli.trouble import WrongUsage
+from tools.cli.verification import Report, Tally
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+
+
+# --- Periods
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "expected"),
+    [
+        ("", "", Period(EVER, "")),
+        ("2026-11-01", "", Period("2026-11-01T00:00:00")),
+        ("2026-11-01", "2026-11-02", Period("2026-11-01T00:00:00", "2026-11-02T23:59:59")),
+        ("2026-11-01T08:30", "2026-11-02T08:30", Period("2026-11-01T08:30:00", "2026-11-02T08:30:00")),
+        ("3d", "", Period("2026-11-21T12:00:00")),
+        ("2026-11-01T08:00+01:00", "90m", Period("2026-11-01T07:00:00", "2026-11-24T10:30:00")),
+    ],
+)
+def test_periods_are_read_as_people_mean_them(since: str, until: str, expected: Period) -> None:
+    assert period(since, until, NOW) == expected
+
+
+def test_a_day_as_end_is_meant_with_all_of_it() -> None:
+    day = period("2026-11-24", "2026-11-24", NOW)
+
+    assert day.holds("2026-11-24T00:00:00")
+    assert day.holds("2026-11-24T23:59:59")
+    assert not day.holds("2026-11-25T00:00:00")
+    assert not day.holds("2026-11-23T23:59:59")
+
+
+def test_the_last_days_have_no_end() -> None:
+    assert last_days(2, NOW) == Period("2026-11-22T12:00:00")
+
+
+@pytest.mark.parametrize(("since", "until"), [("soon", ""), ("2026-11-24", "2026-11-23"), ("", "then")])
+def test_what_is_no_period_is_wrong_usage(since: str, until: str) -> None:
+    with pytest.raises(WrongUsage):
+        period(since, until, NOW)
+
+
+# --- Times
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=1), st.integers(1, 100))
+def test_a_percentile_is_not_exceeded_by_so_many_percent(values: list[float], percent: int) -> None:
+    ordered = sorted(round(value, 1) for value in values)
+
+    found = percentile(ordered, percent)
+
+    assert found in ordered
+    assert sum(value <= found for value in ordered) >= math.ceil(len(ordered) * percent / 100)
+
+
+def test_nothing_has_no_percentile() -> None:
+    assert percentile([], 50) is None
+
+
+def test_what_came_by_a_backfill_is_counted_apart() -> None:
+    lags = Lags()
+    lags.add(Lag(0, HISTORY + 1, HISTORY + 2))
+    lags.add(Lag(0, 5, 9))
+
+    assert (lags.history, lags.seconds(lambda lag: lag.whole), lags.seconds(lambda lag: lag.delivery)) == (1, [9], [5])
+
+
+def test_a_store_whose_clock_is_ahead_has_no_negative_times() -> None:
+    assert (Lag(10, 5, 6).delivery, Lag(10, 5, 6).whole) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("2026-11-23T22:40:00Z", 1_795_473_600.0),
+        ("2026-11-23T22:40:00.250Z", 1_795_473_600.25),
+        ("1795473600000", 1_795_473_600.0),
+        ("", None),
+        (None, None),
+        ("yesterday", None),
+    ],
+)
+def test_hubspots_dates_are_read_in_all_their_forms(text: str | None, seconds: float | None) -> None:
+    assert epoch(text) == seconds
+
+
+# --- Plots
+
+
+@given(st.floats(0, 1e12))
+def test_the_top_of_a_plot_is_round_and_not_below_its_values(value: float) -> None:
+    top = charts.ceiling(value)
+
+    assert value <= top <= max(1.0, 2.51 * value)
+
+
+@given(
+    st.lists(st.tuples(st.text(), st.floats(0, 1e9), st.floats(0, 1e9)), max_size=40),
+    st.lists(st.floats(0, 1e7), max_size=40),
+)
+def test_plots_are_well_formed_whatever_they_show(days: list[tuple[str, float, float]], seconds: list[float]) -> None:
+    labels = [re.sub(r"[^\x20-\ud7ff]", "", label) for label, _, _ in days]
+    series = [
+        charts.Series("store", [store for _, store, _ in days]),
+        charts.Series("HubSpot", [hubspot for _, _, hubspot in days]),
+    ]
+
+    bars = ET.fromstring(charts.bars("<days>", labels, series))  # noqa: S314  (our own)
+    curve = ET.fromstring(charts.cumulative("time", sorted(seconds), [("p50", 3.0)]))  # noqa: S314
+
+    assert len(bars.findall("rect")) == 2 * len(days)
+    assert curve.find("polyline") is not None
+
+
+def a_report() -> Report:
+    report = Report(Period("2026-11-20T00:00:00"), "2026-11-24T12:00:00", orders=3, accounts=1, contacts=2)
+    difference = Difference("dealname", "<b>Order</b>", None)
+    report.findings = [
+        Finding(Kind.DIFFERING, "order:1", "deal", ("9",), (difference, Difference("amount", "2.00", "1.00"))),
+        Finding(Kind.DUPLICATE, "order:2", "deal", ("7", "8"), detail="2 deals", fix="merge them"),
+    ]
+    report.days = {("2026-11-20", "USD"): Tally(2, Decimal("30.00"), 1, Decimal("10.00"))}
+    report.lags.add(Lag(0, 5, 9))
+    report.notes = Counter({"property missing in hubspot: deals, associated_products": 2})
+    report.refused_addresses, report.on_their_way = 1, ["order:3"]
+    return report
+
+
+def test_the_page_tells_all_of_the_report_and_escapes_it() -> None:
+    page = report_page.page(a_report(), "https://shop.example", "https://api.hubapi.com")
+
+    for text in (
+        "2 differences.",
+        "&lt;b&gt;Order&lt;/b&gt;",
+        "merge them",
+        "2026-11-20",
+        "30.00",
+        "p95",
+        "associated_products (2 times)",
+        "1 orders have no contact",
+        "personal data",
+    ):
+        assert text in page
+    assert "<b>Order</b>" not in page
+
+
+def test_a_report_without_differences_says_so() -> None:
+    page = report_page.page(Report(Period(), "2026-11-24T12:00:00"), "https://shop.example", "https://api.hubapi.com")
+
+    assert "HubSpot has what the store has." in page
+    assert "<h2>Differences</h2>" not in page
+
+
+def test_a_report_counts_each_kind_of_problem() -> None:
+    facts = a_report().facts()
+
+    assert (facts["problems"]["differing"], facts["problems"]["duplicate"], facts["problems"]["missing"]) == (1, 1, 0)
+    assert facts["findings"][0]["differences"][1] == {"property": "amount", "store": "2.00", "hubspot": "1.00"}
