@@ -2,6 +2,8 @@
 
 - Requests count as encrypted, as all requests to AWS are: the queues refuse others.
 - The webhook's URL is short and stays the same.
+- A burst of deliveries waits for a few processes of the ingest function; MiniStack starts one for each, which on one
+  machine takes longer than the deliveries themselves. Nothing is refused.
 - A batch gathers during its mapping's window and holds up to its batch size; MiniStack hands over ten at once at most.
 - Permissions are those of AWS: of their own for one event source mapping, none for batches of SQS requests.
 - An alarm over several metrics becomes one over the first: MiniStack refuses the whole stack otherwise.
@@ -11,6 +13,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
@@ -25,18 +28,23 @@ from ministack.services import lambda_svc, sqs
 from ministack.services.cloudformation import provisioners
 
 _MAPPING_ACTIONS = {"GET": "lambda:GetEventSourceMapping", "PUT": "lambda:UpdateEventSourceMapping"}
+_AT_ONCE = 4  # deliveries
 _waiting_since: dict[str, float] = {}
 
 
 def fronted(app: Any) -> Any:
     """The ASGI app behind something that ends TLS, says so, and knows where /webhooks/... belongs."""
 
+    turn = asyncio.Semaphore(_AT_ONCE)
+
     async def handle(scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] == "http":
             scope = {**scope, "headers": [*scope["headers"], (b"x-forwarded-proto", b"https")]}
             if scope["path"].startswith("/webhooks/"):
                 path = os.environ["LOCAL_API"] + scope["path"]
-                scope |= {"path": path, "raw_path": path.encode()}
+                async with turn:
+                    await app({**scope, "path": path, "raw_path": path.encode()}, receive, send)
+                return
         await app(scope, receive, send)
 
     return handle
