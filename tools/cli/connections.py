@@ -52,14 +52,13 @@ def store(stack: Stack | None, env: Mapping[str, str]) -> Store:
     return Store(urllib3.PoolManager(), found, Timer(), warn=warn)
 
 
-def hubspot(stack: Stack | None, env: Mapping[str, str]) -> HubSpot:
+def hubspot(stack: Stack | None, env: Mapping[str, str], share: int = HUBSPOT_REQUESTS_PER_10_SECONDS) -> HubSpot:
     """A client of the HubSpot the stack writes to, with a share of its budget; Trouble without a token."""
     stored = secret_store.read(stack.aws.secrets, stack.output("HubSpotSecretArn")) if stack else ""
     token = hubspot_token(stored) or env.get("HUBSPOT_API_KEY", "")
     if not token:
         raise Trouble("there is no HubSpot token: put HUBSPOT_API_KEY into .env and run `woohub setup`")
     place = place_of(stack, env)
-    share = HUBSPOT_REQUESTS_PER_10_SECONDS
     return HubSpot(urllib3.PoolManager(), GivenToken(token), Timer(), place.url, place.version, share)
 
 

@@ -1,0 +1,296 @@
+"""`woohub load`: a live test against the real ingest function and consumer, and what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli_stack import NAME
+from tests.consuming import Consuming
+from tests.lab import Clock
+from tests.operated import Operated, operated
+from tools.cli import load
+from tools.cli.live_test import Placed, drained, place
+from tools.cli.synthetic import DOMAIN, FIRST, LAST, MOST, TOPICS, Run
+from tools.cli.trouble import WrongUsage
+from tools.hubspot_simulator import Fault
+from tools.hubspot_simulator.definitions import CONTACTS
+from woohub import webhooks
+from woohub.breaker import State
+from woohub.store import TOPICS as KNOWN_TOPICS
+from woohub.webhooks import Delivery
+
+BEGAN = 1_795_473_600.9
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operated]:
+    monkeypatch.chdir(tmp_path)
+    for name in ("HUBSPOT_API_URL", "WOOHUB_STACK", "WOO_COMMERCE_WEBHOOK_SECRET"):
+        monkeypatch.delenv(name, raising=False)
+    with operated() as running:
+        yield running.ready()
+
+
+@pytest.fixture
+def consuming(shop: Operated, monkeypatch: pytest.MonkeyPatch) -> Consuming:
+    """While the command waits, the consumer works off the queue."""
+    consumer = Consuming(shop)
+    monkeypatch.setattr(load, "SHARE", 1000)  # nobody else is there to be spared
+    made: Callable[..., load.Tester] = load.tester
+    monkeypatch.setattr(
+        load, "tester", lambda *known: replace(made(*known), pause=lambda _seconds: consumer.work_off())
+    )
+    return consumer
+
+
+def report(shop: Operated, *arguments: str) -> Any:
+    return shop.json("load", "--rate", "1000", *arguments)
+
+
+def kept(shop: Operated) -> tuple[int, int]:
+    state = shop.portal.state()
+    return len(state["deals"]), len(state["contacts"])
+
+
+# --- What is placed
+
+
+def test_its_orders_are_deliveries_as_a_store_sends_them() -> None:
+    run = Run.begin(3, BEGAN)
+
+    for order_id in run.order_ids:
+        samples = run.deliveries(order_id)
+        assert [one.topic for one in samples] == list(TOPICS)
+        assert set(TOPICS) <= set(KNOWN_TOPICS)
+        assert {webhooks.identify(Delivery(one.topic, one.body, 0)).entity for one in samples} == {f"order:{order_id}"}
+
+
+def test_its_numbers_and_addresses_are_no_stores() -> None:
+    run = Run.begin(5, BEGAN)
+
+    assert run.order_ids.start >= FIRST
+    assert run.order_ids.stop <= LAST < 2**53
+    assert all(email.endswith(f"@{DOMAIN}") for email in run.emails)
+    assert {run.email(order_id) for order_id in run.order_ids} == set(run.emails)
+
+
+def test_two_runs_share_neither_numbers_nor_addresses() -> None:
+    one, other = Run.begin(MOST, BEGAN), Run.begin(MOST, BEGAN + 1)
+
+    assert not set(one.order_ids[::1000]) & set(other.order_ids[::1000])
+    assert one.order_ids.stop <= other.order_ids.start
+    assert not set(one.emails[:10]) & set(other.emails[:10])
+
+
+def test_a_run_is_found_again_by_its_name() -> None:
+    run = Run.begin(200, BEGAN)
+
+    assert Run.named(run.name) == run
+    assert [run.body(one) for one in run.order_ids[:3]] == [Run.named(run.name).body(one) for one in run.order_ids[:3]]
+
+
+@pytest.mark.parametrize("name", ["", "yesterday", "1795473600", "1795473600-0", "1795473600-99999999", "1-1"])
+def test_what_is_no_run_is_wrong_usage(name: str) -> None:
+    with pytest.raises(WrongUsage):
+        Run.named(name)
+
+
+def test_orders_are_placed_at_the_rate_that_is_asked_for() -> None:
+    clock = Clock()
+    placed = place(
+        range(20), 4.0, lambda one: Placed(one, clock.now, (200,)), lambda _: None, clock=clock.read, pause=clock.sleep
+    )
+
+    assert [one.order_id for one in placed] == list(range(20))
+    assert clock.now - Clock().now == pytest.approx(19 / 4)
+
+
+# --- The test
+
+
+@pytest.mark.usefixtures("consuming")
+def test_every_order_arrives_exactly_once_and_is_timed(shop: Operated) -> None:
+    found = report(shop, "--orders", "25")
+
+    assert (found["orders"], found["deliveries"], found["arrived"], found["refused"]) == (25, 50, 25, {})
+    assert (found["missing"], found["duplicate"], found["differing"], found["unassociated"]) == (0, 0, 0, 0)
+    latency = found["latency"]
+    assert 0 <= latency["p50_s"] <= latency["p95_s"] <= latency["p99_s"] <= latency["max_s"]
+    assert found["orders_per_s"] > 0
+    assert kept(shop) == (25, 16)
+
+
+@pytest.mark.usefixtures("consuming")
+def test_a_person_sees_throughput_latency_and_how_to_clean_up(shop: Operated) -> None:
+    result = shop.run("load", "--orders", "6", "--rate", "1000")
+
+    assert result.exit_code == 0, result.output
+    for word in ("orders per second", "p50", "p95", "p99", "0 missing", "woohub load --remove"):
+        assert word in result.stdout
+
+
+def test_what_it_made_is_removed_on_request_and_nothing_else(shop: Operated, consuming: Consuming) -> None:
+    shop.shop.place()
+    consuming.deliver()
+    before = kept(shop)
+
+    found = report(shop, "--orders", "7", "--clean")
+
+    assert found["cleaned"] == {"deals": 7, "contacts": 4, "left": 0}
+    assert kept(shop) == before == (1, 1)
+
+
+@pytest.mark.usefixtures("consuming")
+def test_an_earlier_run_can_be_removed(shop: Operated) -> None:
+    run = report(shop, "--orders", "7")["run"]
+    assert kept(shop) == (7, 4)
+
+    result = shop.run("load", "--remove", run)
+
+    assert result.exit_code == 0, result.output
+    assert "7 deals and 4 contacts archived" in result.stdout
+    assert kept(shop) == (0, 0)
+
+
+@pytest.mark.usefixtures("consuming")
+def test_a_contact_that_only_has_such_an_address_beside_its_own_stays(shop: Operated) -> None:
+    """Somebody merged a test contact into a real one."""
+    run = report(shop, "--orders", "1")["run"]
+    (record,) = shop.portal.objects.records[CONTACTS.id].values()
+    record.properties["hs_additional_emails"] = record.properties["email"]
+    record.properties["email"] = "real@shop.example"
+
+    shop.run("load", "--remove", run)
+
+    assert kept(shop) == (0, 1)
+
+
+@pytest.mark.usefixtures("consuming")
+def test_removing_goes_on_after_an_answer_that_is_lost(shop: Operated) -> None:
+    run = report(shop, "--orders", "3")["run"]
+    shop.portal.faults.add(Fault("reset", when="before", path="batch/archive", count=1))
+
+    assert report(shop, "--remove", run)["cleaned"] == {"deals": 3, "contacts": 2, "left": 0}
+
+
+@pytest.mark.usefixtures("consuming")
+def test_it_says_what_is_left_when_it_cannot_remove_all(shop: Operated) -> None:
+    run = report(shop, "--orders", "3")["run"]
+    shop.portal.faults.add(Fault("reset", when="before", path="deals/batch/archive"))
+
+    result = shop.run("load", "--remove", run)
+
+    assert result.exit_code == 1
+    assert "3 are still there" in result.stdout
+
+
+# --- What can go wrong
+
+
+@pytest.mark.usefixtures("consuming")
+def test_an_order_that_never_arrives_is_missing(shop: Operated) -> None:
+    """HubSpot refuses the deals, so they end among the dead letters."""
+    shop.portal.faults.add(Fault("status", status=400, path="deals/batch/create"))
+
+    result = shop.run("load", "--json", "--orders", "2", "--rate", "1000", "--within", "1")
+
+    found = json.loads(result.stdout)
+    assert (result.exit_code, found["arrived"], found["missing"]) == (1, 0, 2)
+    assert found["latency"]["p50_s"] is None
+
+
+@pytest.mark.usefixtures("consuming")
+def test_a_refused_delivery_is_counted_by_its_answer(shop: Operated, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tools.cli.send.signing_secret", lambda _stack: "forged")
+
+    result = shop.run("load", "--json", "--orders", "2", "--rate", "1000", "--within", "1")
+
+    found = json.loads(result.stdout)
+    assert (result.exit_code, found["refused"], found["missing"]) == (1, {"401": 4}, 2)
+
+
+def test_a_deal_that_is_not_as_it_should_be_is_told(shop: Operated, consuming: Consuming) -> None:
+    def spoil(_seconds: float) -> None:
+        consuming.work_off()
+        for row in shop.portal.objects.records["0-3"].values():
+            row.properties["amount"] = "1.00"
+
+    made = load.tester
+    spoiling = replace(made(shop.stack.stack, {}), pause=spoil)
+
+    found = spoiling.test(Run.begin(2, BEGAN), 1000.0, 30.0)
+
+    assert [one.kind.value for one in found.findings] == ["differing", "differing"]
+    assert found.failed
+
+
+@pytest.mark.usefixtures("consuming")
+def test_while_the_breaker_is_open_nothing_is_placed(shop: Operated) -> None:
+    shop.stack.breaker(State("open", "auth", "HubSpot refuses the token"))
+
+    result = shop.run("load")
+
+    assert result.exit_code == 1
+    assert "breaker is open" in result.stderr
+    assert shop.outcomes() == []
+
+
+@pytest.mark.usefixtures("consuming")
+def test_a_portal_that_was_never_set_up_is_named(shop: Operated) -> None:
+    shop.portal.reset()
+
+    result = shop.run("load", "--orders", "1")
+
+    assert (result.exit_code, "woohub setup" in result.stderr) == (1, True)
+    assert shop.outcomes() == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [(["--orders", "30", "--rate", "3"], "30 orders of 20 customers"), (["--remove", "1795473600-30"], "30 deals")],
+    ids=["place", "remove"],
+)
+def test_a_dry_run_only_says_so(shop: Operated, arguments: list[str], words: str) -> None:
+    result = shop.run("load", "--dry-run", *arguments)
+
+    assert (result.exit_code, words in result.stdout) == (0, True)
+    assert shop.outcomes() == []
+    assert sum(shop.portal.calls.values()) == 0
+
+
+@pytest.mark.parametrize("arguments", [["--remove", "1795473600-3", "--clean"], ["--orders", "0"], ["--rate", "0"]])
+def test_what_makes_no_sense_is_wrong_usage(shop: Operated, arguments: list[str]) -> None:
+    assert shop.run("load", *arguments).exit_code == 2
+
+
+def test_the_real_hubspot_is_asked_about(shop: Operated, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load, "REAL_HUBSPOT", shop.stack.outputs["HubSpotApiUrl"])
+
+    result = shop.run("load", "--orders", "1")
+
+    assert result.exit_code in (1, 2)
+    assert shop.outcomes() == []
+
+
+def test_a_queue_that_fills_again_is_not_called_empty() -> None:
+    clock, depths = Clock(), iter([3, 0, 1, 0, 0, 0])
+
+    assert drained(lambda: next(depths), 60, clock=clock.read, pause=clock.sleep)
+    assert next(depths) == 0
+
+
+def test_a_queue_that_stays_busy_is_given_up_on() -> None:
+    clock = Clock()
+
+    assert not drained(lambda: 1, 60, clock=clock.read, pause=clock.sleep)
+
+
+@pytest.mark.usefixtures("consuming")
+def test_the_stack_is_named_in_the_answer(shop: Operated) -> None:
+    assert report(shop, "--orders", "1")["stack"] == NAME
