@@ -321,6 +321,15 @@ def test_an_answer_that_is_no_json_object_is_never_a_success(data: bytes, call: 
         assert call(lab.hubspot) is not None
 
 
+def test_a_read_whose_errors_say_nothing_is_a_read_that_found_nothing() -> None:
+    lab = Lab()
+    lab.hubspot.http = Canned(
+        207, b'{"status": "COMPLETE", "results": [], "errors": [{"message": "Could not get some"}]}'
+    )
+
+    assert read(lab.hubspot) == []
+
+
 @pytest.mark.parametrize("status", [400, 404, 409, 414])
 def test_a_refusal_in_json_is_hubspots_verdict(status: int) -> None:
     lab = Lab()

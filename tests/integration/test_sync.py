@@ -442,6 +442,17 @@ def test_a_portal_that_is_set_up_while_we_run_is_used_at_once() -> None:
     assert lab.deal()["woocommerce_order_status"] == "processing"
 
 
+def test_a_token_that_may_not_read_definitions_still_writes_only_what_changed() -> None:
+    lab = Lab()
+    lab.portal.faults.add(Fault(status=403, path="/crm/properties/"))
+    lab.verdicts(message("order.created", order()))
+    lab.calls.clear()
+
+    lab.verdicts(message("order.updated", order(), 30))
+
+    assert paths(lab) == ["contacts/batch/read", "deals/batch/read"]
+
+
 def test_a_currency_the_portal_has_not_enabled_is_left_out_with_a_warning() -> None:
     lab = Lab()
 
@@ -527,13 +538,13 @@ def test_a_deal_somebody_creates_at_the_same_moment_is_updated_instead() -> None
 
 
 class Allergic:
-    """A HubSpot that fails at every create with order 666 in it."""
+    """A HubSpot that fails at every create with an order of 666 in it."""
 
     def __init__(self, http: Http) -> None:
         self._http = http
 
     def request(self, method: str, url: str, **kwargs: Any) -> Response:
-        if url.endswith("deals/batch/create") and b'"woocommerce_order_id":"666"' in kwargs["body"]:
+        if url.endswith("deals/batch/create") and b'"woocommerce_order_id":"666' in kwargs["body"]:
             return InProcessResponse(500, HTTPHeaderDict(), b"<html>Internal Server Error</html>")
         return self._http.request(method, url, **kwargs)
 
@@ -547,7 +558,23 @@ def test_a_record_that_breaks_every_call_does_not_keep_the_others() -> None:
     outcomes = {outcome.message.id: outcome for outcome in lab.deliver(*batch, bad)}
 
     assert {outcomes[one.id].verdict.value for one in batch} == {"done"}
-    assert isinstance(outcomes[bad.id].error, UnknownOutcome)
+    error = outcomes[bad.id].error
+    assert isinstance(error, UnknownOutcome)
+    assert error.status == 500
+
+
+def test_ten_records_that_break_every_call_do_not_keep_the_others() -> None:
+    lab = Lab()
+    good = [message("order.created", order(n, billing={"email": f"shopper{n}@example.com"})) for n in range(1, 41)]
+    bad = [message("order.created", order(n, billing={"email": f"shopper{n}@example.com"})) for n in range(6660, 6670)]
+    lab.hubspot.http = Allergic(lab.hubspot.http)
+    started = lab.clock.now
+
+    outcomes = {outcome.message.id: outcome for outcome in lab.deliver(*bad, *good)}
+
+    assert {outcomes[one.id].verdict.value for one in good} == {"done"}
+    assert {outcomes[one.id].verdict.value for one in bad} == {"retry"}
+    assert lab.clock.now - started < 57
 
 
 def test_an_outage_leaves_everything_on_the_queue_with_few_calls() -> None:

@@ -166,7 +166,7 @@ def test_an_outage_of_writes_is_not_met_with_a_call_for_each_record() -> None:
 
     settle(desk, keys, Clock().timer())
 
-    assert len(desk.sent) <= 9
+    assert len(desk.sent) <= 10
 
 
 def test_what_was_written_before_the_time_ran_out_stays_settled() -> None:

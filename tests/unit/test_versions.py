@@ -10,7 +10,11 @@ from woohub.versions import DealVersion, OrderState, contact_version, utc
 
 MOMENTS = st.sampled_from([f"2026-11-23T22:40:{second:02}" for second in range(5)])
 RECEIPTS = st.integers(1_795_473_600_000, 1_795_473_700_000)
-STATES = st.builds(OrderState, MOMENTS, RECEIPTS, st.sampled_from(["pending", "processing", "trash"]))
+TRASHED = RECEIPTS.map(lambda received: OrderState(utc(received), received, "trash"))
+STATES = st.one_of(
+    st.builds(OrderState, MOMENTS, RECEIPTS, st.sampled_from(["pending", "processing", "trash"]), st.booleans()),
+    TRASHED,
+)
 
 
 def test_epoch_milliseconds_read_as_woocommerce_writes_utc() -> None:
@@ -36,6 +40,14 @@ def test_within_one_second_the_later_receipt_is_newer() -> None:
 @given(one=STATES, other=STATES)
 def test_of_two_states_at_most_one_is_newer(one: OrderState, other: OrderState) -> None:
     assert not (one.supersedes(other) and other.supersedes(one))
+
+
+def test_a_trashing_beats_what_was_received_before_though_the_stores_clock_is_ahead() -> None:
+    ahead = OrderState("2026-11-23T22:50:00", 1_795_473_600_000, "processing")
+    trashed = OrderState("2026-11-23T22:40:10", 1_795_473_610_000, "trash")
+
+    assert trashed.supersedes(ahead)
+    assert not ahead.supersedes(trashed)
 
 
 @given(state=STATES)

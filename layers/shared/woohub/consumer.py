@@ -92,10 +92,14 @@ class Consumer:
         """Reject what has broken HubSpot's answer time and again while HubSpot took others, or has broken woohub."""
         receives = outcome.message.receive_count
         company = self._wrote_at > started - backoff(receives - 1)  # since its last try
-        culprit = isinstance(outcome.error, Fault) or (isinstance(outcome.error, UnknownOutcome) and company)
-        if not culprit or receives < CULPRIT_RECEIVES:
+        if not isinstance(outcome.error, Fault | UnknownOutcome) or receives < CULPRIT_RECEIVES:
             return outcome
-        problem = Problem(0, f"{receives} attempts at this record came to nothing: {outcome.error}")
+        if isinstance(outcome.error, UnknownOutcome) and not company:
+            return outcome
+        text = f"{receives} attempts at this record came to nothing: {outcome.error}"
+        problem = Problem(
+            outcome.error.status, text, "WOOHUB_FAILED" if isinstance(outcome.error, Fault) else "NO_ANSWER"
+        )
         return Outcome(outcome.message, Verdict.REJECTED, Refused(problem), outcome.tries)
 
     def _set_aside(self, outcome: Outcome, record: Record) -> Outcome:

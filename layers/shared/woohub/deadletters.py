@@ -12,7 +12,8 @@ LONGEST = 1000  # characters of one attribute: the body has the rest of SQS's 1 
 
 AFTERWARDS = "then `woohub dlq redrive`"
 ADVICE: Mapping[str, str] = {
-    "WOOHUB FAILED": f"a bug in woohub: report the place it names, deploy the version that mends it, {AFTERWARDS}",
+    "WOOHUB_FAILED": f"a bug in woohub: report the place it names, deploy the version that mends it, {AFTERWARDS}",
+    "NO_ANSWER": f"HubSpot takes others but fails at this one: see `woohub dlq show`, ask HubSpot, {AFTERWARDS}",
     "NOT_SET_UP": f"run `woohub setup`, {AFTERWARDS}",
     "PROPERTY_DOESNT_EXIST": f"run `woohub setup` or take the property out of mapping.toml, {AFTERWARDS}",
     "INVALID_EMAIL": "correct the customer's address in the store; saving it there sends it again",
@@ -59,7 +60,7 @@ def _what(error: WooHubError, problem: Problem) -> str:
     if not isinstance(error, Refused):
         return str(error)
     about = f" ({', '.join(problem.properties)})" if problem.properties else ""
-    if not problem.status:
+    if problem.category in ("WOOHUB_FAILED", "NO_ANSWER"):
         return problem.message
     return f"HubSpot refused it{about}: {problem.message[: LONGEST // 2] or problem.category or problem.status}"
 

@@ -79,11 +79,15 @@ class Refused(PermanentError):
 
 
 class TransientError(WooHubError):
-    """It may work later: the message stays on the queue. `retry_after` in seconds, where HubSpot said so."""
+    """It may work later: the message stays on the queue.
 
-    def __init__(self, message: str, *, retry_after: float | None = None) -> None:
+    `retry_after` in seconds, where HubSpot said so; `status` of HubSpot's answer, 0 where there was none.
+    """
+
+    def __init__(self, message: str, *, retry_after: float | None = None, status: int = 0) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.status = status
 
 
 class Unavailable(TransientError):

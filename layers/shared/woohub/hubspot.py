@@ -176,7 +176,7 @@ class HubSpot:
             body["idProperty"] = id_property
         answer = self._batch_answer(self._read_call("POST", f"{self.paths.objects}/{object_type}/batch/read", body))
         for failure in answer.failures:
-            if failure.problem.category != "OBJECT_NOT_FOUND":
+            if failure.problem.category not in ("OBJECT_NOT_FOUND", ""):  # "treat every field as optional"
                 raise Refused(failure.problem)
         return list(answer.records)
 
@@ -266,7 +266,7 @@ class HubSpot:
         try:
             return self._once("POST", path, body, self.budget)
         except Unavailable as error:
-            raise UnknownOutcome(str(error), retry_after=error.retry_after) from error
+            raise UnknownOutcome(str(error), retry_after=error.retry_after, status=error.status) from error
 
     def _once(self, method: str, path: str, body: Mapping[str, Any] | None, budget: Budget) -> dict[str, Any]:
         """One call, waiting out the limits and a refused token; any other answer is judged."""
@@ -351,7 +351,9 @@ def _judged(response: Response) -> dict[str, Any]:
         raise Refused(problem)
     # A page instead of JSON was written by something in between, whatever its status: no verdict on our request.
     raise Unavailable(
-        f"HubSpot's answer is {status}, {len(response.data)} bytes that say no more", retry_after=_told(response)
+        f"HubSpot's answer is {status}, {len(response.data)} bytes that say no more",
+        retry_after=_told(response),
+        status=status,
     )
 
 

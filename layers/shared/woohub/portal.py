@@ -15,6 +15,8 @@ MAX_AGE = 900.0  # seconds after which definitions are read again
 MAX_AGE_LACKING = 30.0  # the same while something is lacking: what set-up adds is used without a new deployment
 CURRENCY = "deal_currency_code"  # an enumeration of the account's currencies; any other value is refused
 
+OWN_TYPES = {"amount": "number", "closedate": "datetime"}  # of HubSpot's own properties, for tokens that may not ask
+
 Warn = Callable[..., None]
 
 
@@ -74,7 +76,7 @@ class Portal:
         if current is None or current == new:
             return current == new
         definition = self._known(object_type).get(name)
-        read = READERS.get(definition.type if definition else "string")
+        read = READERS.get(definition.type if definition else OWN_TYPES.get(name, "string"))
         return read is not None and read(current) is not None and read(current) == read(new)
 
     def unchanged(self, object_type: str, name: str, current: str | None, new: str) -> bool:

@@ -19,7 +19,7 @@ from woohub.hubspot import BATCH, BatchAnswer, Record, chunks
 from woohub.throttle import Timer
 
 # (seconds before the round, records in one call): late rounds write less at a time, to find a record that breaks calls
-ROUNDS = ((0, BATCH), (1, BATCH), (2, BATCH), (4, 10), (8, 10), (16, 1))
+ROUNDS = ((0, BATCH), (1, BATCH), (2, 10), (2, 1), (8, 1), (16, 1))
 TRIES = 3  # of a record that HubSpot refuses, before the refusal is believed
 FAILURES_IN_A_ROW = 2  # lost answers after which a round stops calling
 
@@ -89,8 +89,7 @@ def settle(
                 run.round(size)
     except TransientError as error:
         return run.settled | {key: Settled(error=error) for key in run.open}
-    lost = UnknownOutcome("HubSpot gave no answer that tells whether this was written")
-    return run.settled | {key: Settled(error=lost, tries=len(ROUNDS)) for key in run.open}
+    return run.settled | {key: Settled(error=run.lost, tries=len(ROUNDS)) for key in run.open}
 
 
 class _Run:
@@ -101,8 +100,10 @@ class _Run:
         self.open = keys
         self.settled: dict[str, Settled] = {}
         self.pausing = False  # a conflict is settled by reading at once; anything else deserves a pause
+        self.lost = UnknownOutcome("HubSpot gave no answer that tells whether this was written")
         self._hints: dict[str, str] = {}
         self._tries: Counter[str] = Counter()
+        self._sent: set[str] = set()  # in the last round
 
     def round(self, size: int) -> None:
         plan = self.desk.plan(self.open, self._hints)
@@ -116,15 +117,20 @@ class _Run:
         finally:
             for write in plan.writes:
                 self._judge(write, answers.get(write.keys[0]))
-            self.open = [key for key in self.open if key not in self.settled]
+            # Those a round did not get to come first in the next: a few hopeless ones must not stand in their way.
+            self.open = sorted((key for key in self.open if key not in self.settled), key=self._sent.__contains__)
 
     def _send(self, writes: Sequence[Write], size: int, answers: dict[str, Answer]) -> None:
         failures = 0
-        for some in _groups(writes, size):
+        groups = sorted(_groups(writes, size), key=lambda some: some[0].keys[0] in self._sent)
+        self._sent = set()
+        for some in groups:
+            self._sent |= {write.keys[0] for write in some}
             try:
                 _bisect(self.desk.send, some, answers)
                 failures = 0
-            except UnknownOutcome:
+            except UnknownOutcome as error:
+                self.lost = error
                 failures += 1
             if failures == FAILURES_IN_A_ROW:
                 return

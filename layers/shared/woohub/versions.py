@@ -68,12 +68,19 @@ class OrderState:
         """Whether this state is the newer one; equal seconds are decided by receipt.
 
         `order.deleted` carries no date, so a trashed state may be dated by its receipt, later than the restore that
-        undid it ("Undo" right after "Trash"): a restore beats any trashed state received before it. And the full body
-        of a trashed order, which the sweep fetches, beats one that is dated so.
+        undid it ("Undo" right after "Trash"), or earlier than dates of a store whose clock is ahead. Against such a
+        state receipt decides, and what is newer than it must be a restore, a trashed order's full body, or dated later.
         """
         if other is None:
             return True
-        dated_by_receipt = other.modified_at == utc(other.received_ms)
-        if other.status == "trash" and (self.restored or (self.status == "trash" and dated_by_receipt)):
-            return self.received_ms > other.received_ms
+        if other.is_dated_by_receipt:
+            undone = self.restored or self.status == "trash" or self.modified_at > other.modified_at
+            return undone and self.received_ms > other.received_ms
+        if self.is_dated_by_receipt:
+            return not other.supersedes(self)
         return (self.modified_at, self.received_ms) > (other.modified_at, other.received_ms)
+
+    @property
+    def is_dated_by_receipt(self) -> bool:
+        """Whether this is what `order.deleted` tells."""
+        return self.status == "trash" and self.modified_at == utc(self.received_ms)
