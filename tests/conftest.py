@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+import hypothesis
 import moto.core  # noqa: F401  (hooks into botocore: only clients made after this import can be mocked)
 
 os.environ.update(
@@ -25,3 +26,7 @@ os.environ.update(
     WEBHOOK_URL="https://hooks.test/webhooks/woocommerce",
     EVENT_SOURCE_MAPPING_ID="00000000-0000-0000-0000-000000000000",
 )
+
+# How fast a machine is says nothing about the code: no test of a law fails for taking long.
+hypothesis.settings.register_profile("woohub", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("woohub")

@@ -420,13 +420,13 @@ events_of_any_shape = st.dictionaries(st.text(), junk) | st.fixed_dictionaries(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(events_of_any_shape)
 def test_a_malformed_request_is_the_strangers_fault(ingest: Ingest, event: dict[str, Any]) -> None:
     assert ingest.send(event) in {200, 400, 401}
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(
     st.dictionaries(st.sampled_from([f"X-WC-Webhook-{name}" for name in ("Topic", "ID", "Source", "Event")]), junk),
     st.binary() | st.from_regex(rb'\{"id":[0-9]{1,3}(,"status":"[a-z]*")?\}', fullmatch=True),
