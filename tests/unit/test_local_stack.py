@@ -69,7 +69,7 @@ def test_nothing_of_the_persons_aws_account_reaches_a_process(monkeypatch: pytes
         monkeypatch.setenv(name, "of-somebody")
     monkeypatch.setenv("HUBSPOT_API_KEY", "of-somebody")
 
-    emulator = environment.for_emulator(tmp_path, 4566, enforce_iam=True)
+    emulator = environment.for_emulator(tmp_path, "127.0.0.1", 4566, enforce_iam=True)
     sam = environment.for_sam(tmp_path)
 
     assert "of-somebody" not in {*emulator.values(), *sam.values()}
@@ -80,7 +80,7 @@ def test_a_port_in_use_is_named_and_so_is_what_chooses_another() -> None:
         port = taken.getsockname()[1]
 
         with pytest.raises(StepFailed, match=rf"port {port} .*LOCAL_PORT={port + 1}"):
-            free_port(port, "LOCAL_PORT")
+            free_port("127.0.0.1", port, "LOCAL_PORT")
 
 
 def test_a_second_stack_in_the_same_folder_is_refused(tmp_path: Path) -> None:

@@ -91,9 +91,9 @@ class Server(AppServer):
 
 
 @contextmanager
-def running(portal: SimulatedPortal, port: int = 0) -> Iterator[str]:
+def running(portal: SimulatedPortal, port: int = 0, host: str = "127.0.0.1") -> Iterator[str]:
     """Serve a portal from a thread for the length of a with block; gives its URL."""
-    with in_thread(Server(portal, port=port)) as url:
+    with in_thread(Server(portal, host=host, port=port)) as url:
         yield url
 
 

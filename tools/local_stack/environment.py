@@ -16,12 +16,12 @@ _PASSED_ON = ("PATH", "HOME", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS
 _PREFIXES = ("UV_", "PIP_")  # where this machine gets packages from
 
 
-def for_emulator(state: Path, port: int, *, enforce_iam: bool) -> dict[str, str]:
+def for_emulator(state: Path, host: str, port: int, *, enforce_iam: bool) -> dict[str, str]:
     """Functions inherit it from the emulator: so it holds nothing but what they need."""
     return _without_aws() | {
-        "BIND_HOST": "127.0.0.1",
+        "BIND_HOST": host,
         "GATEWAY_PORT": str(port),
-        "MINISTACK_HOST": "127.0.0.1",
+        "MINISTACK_HOST": host,
         "MINISTACK_REGION": REGION,
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
         "AUTH": str(enforce_iam).lower(),

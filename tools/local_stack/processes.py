@@ -13,15 +13,14 @@ from pathlib import Path
 from .progress import StepFailed
 
 GRACE = 5.0  # seconds between asking to end and ending
-HOST = "127.0.0.1"
 
 
-def free_port(port: int, variable: str) -> int:
+def free_port(host: str, port: int, variable: str) -> int:
     """This port, or for 0 any free one. StepFailed if something listens there; `variable` chooses another."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, port))
+            probe.bind((host, port))
         except OSError as error:
             raise StepFailed(
                 f"port {port} cannot be used ({error.strerror}): is `make local` running already? "

@@ -18,7 +18,7 @@ from tools.hubspot_simulator.server import running as serving
 
 from . import environment
 from .deployment import EMULATOR_PYTHON, SAM, build, deploy
-from .processes import HOST, child, free_port, tail
+from .processes import child, free_port, tail
 from .progress import StepFailed, step, wait_until
 from .settings import Settings
 from .stack import Stack
@@ -34,15 +34,17 @@ def running(settings: Settings) -> Iterator[tuple[Stack, Popen[bytes]]]:
             raise StepFailed(f"{program} is missing: run `make install` first")
     with ExitStack() as started:
         started.enter_context(alone(settings.state))
-        port = free_port(settings.port, "LOCAL_PORT")
-        simulator_port = 0 if settings.hubspot_url else free_port(settings.simulator_port, "HUBSPOT_SIMULATOR_PORT")
+        port = free_port(settings.host, settings.port, "LOCAL_PORT")
+        simulator_port = (
+            0 if settings.hubspot_url else free_port(settings.host, settings.simulator_port, "HUBSPOT_SIMULATOR_PORT")
+        )
         with step("Build for this machine"):
             build(settings)
         with step("Start the emulated AWS"):
             emulator = started.enter_context(_emulator(settings, port))
         hubspot_url = settings.hubspot_url or started.enter_context(_simulator(settings, simulator_port))
         with step("Deploy"):
-            stack = deploy(settings, f"http://{HOST}:{port}", hubspot_url)
+            stack = deploy(settings, f"http://{settings.host}:{port}", hubspot_url)
         started.enter_context(stack.announced(settings.state))
         yield stack, emulator
 
@@ -87,11 +89,11 @@ def _emulator(settings: Settings, port: int) -> Iterator[Popen[bytes]]:
     log = settings.state / "emulator.log"
     with child(
         [str(EMULATOR_PYTHON), str(EMULATOR)],
-        environment=environment.for_emulator(settings.state, port, enforce_iam=settings.enforce_iam),
+        environment=environment.for_emulator(settings.state, settings.host, port, enforce_iam=settings.enforce_iam),
         folder=settings.state,
         log=log,
     ) as process:
-        url = f"http://{HOST}:{port}/_ministack/health"
+        url = f"http://{settings.host}:{port}/_ministack/health"
         wait_until(
             lambda: _answers(url) or process.poll() is not None,
             f"the emulated AWS does not answer; its log is {log}",
@@ -105,7 +107,7 @@ def _emulator(settings: Settings, port: int) -> Iterator[Popen[bytes]]:
 def _simulator(settings: Settings, port: int) -> Iterator[str]:
     """A HubSpot with woohub's properties and pipeline, as quick as the real one, its search as late."""
     portal = SimulatedPortal(tokens={settings.hubspot_token: ALL_SCOPES}, latency_ms=80)
-    with serving(provision(portal), port) as url:
+    with serving(provision(portal), port, settings.host) as url:
         yield url
 
 

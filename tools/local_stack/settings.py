@@ -25,6 +25,7 @@ class Settings:
     """Ports: 0 takes any free one. `hubspot_url`: empty for the simulator. `store_*`: empty for no store to read."""
 
     state: Path = STATE
+    host: str = "127.0.0.1"  # another one only for containers, see CONTRIBUTING.md
     port: int = 4566
     simulator_port: int = 8790
     hubspot_url: str = ""
@@ -42,6 +43,7 @@ class Settings:
         sources = (dotenv_values(env_file, interpolate=False), environ)
         given = {name: value for source in sources for name, value in source.items() if value}
         return cls(
+            host=given.get("LOCAL_HOST", cls.host),
             port=_port(given, "LOCAL_PORT", cls.port),
             simulator_port=_port(given, "HUBSPOT_SIMULATOR_PORT", cls.simulator_port),
             hubspot_url=_url(given, "HUBSPOT_API_URL"),

@@ -13,6 +13,7 @@ from . import environment
 from .settings import STATE
 
 FILE = "stack.json"
+SAM_LOCAL = "sam-local.json"
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,27 @@ class Stack:
     @contextmanager
     def announced(self, state: Path) -> Iterator[None]:
         """Hold the file for as long as the stack runs."""
-        file = state / FILE
-        file.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        files = {FILE: asdict(self), SAM_LOCAL: {"Parameters": self.variables()}}
+        for name, content in files.items():
+            (state / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         try:
             yield
         finally:
-            file.unlink(missing_ok=True)
+            for name in files:
+                (state / name).unlink(missing_ok=True)
+
+    def variables(self) -> dict[str, str]:
+        """The functions' environment, for `sam local invoke --env-vars`, which knows nothing of a deployment."""
+        return {
+            "AWS_ENDPOINT_URL": self.aws_endpoint_url,
+            "QUEUE_URL": self.queue_url,
+            "DEAD_LETTER_QUEUE_URL": self.dlq_url,
+            "WEBHOOK_SECRET_ARN": self.webhook_secret_arn,
+            "HUBSPOT_SECRET_ARN": self.hubspot_secret_arn,
+            "STORE_SECRET_ARN": self.store_secret_arn,
+            "HUBSPOT_API_URL": self.hubspot_url,
+            "HUBSPOT_API_VERSION": self.hubspot_api_version,
+            "BREAKER_PARAMETER": self.breaker_parameter,
+            "WATERMARK_PARAMETER": self.watermark_parameter,
+            "EVENT_SOURCE_MAPPING_ID": self.event_source_mapping_id,
+        }
