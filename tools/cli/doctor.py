@@ -113,7 +113,8 @@ def command(stack: StackOption = None, json: JsonOption = False) -> None:
         checks = [one.facts() for one in found]
         output.as_json({"stack": patient.stack.name, "checks": checks, "failed": failed, "warnings": warnings})
     else:
-        output.say(f"\n{failed} failed, {warnings} warnings, {len(found) - failed - warnings} fine", style="bold")
+        fine = len(found) - failed - warnings
+        output.say(f"\n{failed} failed, {warnings} warning{'' if warnings == 1 else 's'}, {fine} fine", style="bold")
     if failed:
         raise typer.Exit(PROBLEMS)
 

@@ -169,16 +169,11 @@ def left_to_do(rotation: Rotation, env: Mapping[str, str], *, finished: bool) ->
     """What a person has to do afterwards."""
     left = []
     if rotation.store is None:
-        left.append(f"{BY_HAND}: " + secret_store.how_to_read(rotation.stack))
+        left.append(f"{BY_HAND}: {secret_store.how_to_read(rotation.stack)}")
     if "WOO_COMMERCE_WEBHOOK_SECRET" in env:
-        left.append(
-            "Take WOO_COMMERCE_WEBHOOK_SECRET out of .env: it is an old one, and `woohub setup` would store it."
-        )
+        left.append("Take WOO_COMMERCE_WEBHOOK_SECRET out of .env: the stack keeps the secret, and that one is old.")
     if not finished:
-        minutes = OVERLAP // 60
-        left.append(
-            f"After {minutes} minutes or more, `woohub rotate-webhook-secret --finish`: it drops the old secret."
-        )
+        left.append(f"In {OVERLAP // 60} minutes or later: `woohub rotate-webhook-secret --finish` drops the old one.")
     return left
 
 

@@ -1,0 +1,62 @@
+"""The operators' commands against the deployed template in an emulated AWS."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.deliveries import SECRET, delivery
+from tools.cli.main import app
+from tools.local_stack import exchange
+from tools.local_stack.progress import wait_until
+from tools.local_stack.stack import Stack
+from woohub import webhooks
+
+pytestmark = pytest.mark.xdist_group("e2e")  # one stack for all, in one process
+
+
+@pytest.fixture
+def terminal(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    """In a folder where this stack is the local one."""
+    (tmp_path / ".local").symlink_to(Path(stack.log).parent)
+    monkeypatch.chdir(tmp_path)
+    for name in ("WOO_COMMERCE_URL", "WOO_COMMERCE_WEBHOOK_SECRET", "HUBSPOT_API_KEY", "HUBSPOT_API_URL"):
+        monkeypatch.delenv(name, raising=False)
+    return CliRunner()
+
+
+def answer(terminal: CliRunner, *arguments: str) -> Any:
+    result = terminal.invoke(app, [*arguments, "--json"])
+    assert result.stdout, result.output
+    return json.loads(result.stdout)
+
+
+def test_a_stack_that_is_well_is_called_well(terminal: CliRunner) -> None:
+    result = terminal.invoke(app, ["doctor"])
+
+    assert result.exit_code == 0, result.output
+    assert "0 failed" in result.stdout
+
+
+def test_dead_letters_are_found(terminal: CliRunner, stack: Stack) -> None:
+    body = json.dumps(delivery(93).payload | {"id": 47, "total": "39,98 EUR"}).encode()
+    headers = {name: value for name, value in delivery(93).headers.items() if name != "Content-Length"}
+    exchange.send(stack, headers | {"X-WC-Webhook-Signature": webhooks.sign(body, SECRET)}, body)
+    wait_until(lambda: bool(exchange.dead_letters(stack)), "no dead letter", timeout=60)
+
+    checks = {one["check"]: one for one in answer(terminal, "doctor")["checks"]}
+
+    assert checks["dead letters"]["outcome"] == "failed"
+    assert "woohub dlq" in checks["dead letters"]["fix"]
+
+
+def test_a_live_test_finds_every_order_and_removes_them(terminal: CliRunner, stack: Stack) -> None:
+    found = answer(terminal, "load", "--orders", "20", "--rate", "10", "--clean")
+
+    assert (found["arrived"], found["findings"], found["refused"]) == (20, [], {})
+    assert found["cleaned"] == {"deals": 20, "contacts": 13, "left": 0}
+    assert exchange.deals(stack) == []
