@@ -136,23 +136,29 @@ def _capture(one: Accepted) -> Capture:
 
 
 def _contact(email: str, captures: list[Capture], made: Reference) -> None:
-    """The newest capture. Of two within a second the one received later, which the sweep settles; but where the order
-    is somebody else's by now, nothing does, and of two orders made in the same second either is right.
-    """
+    """The newest capture; of two orders made in the same second either is right."""
     captures.sort(key=lambda one: (one.captured, one.modified, one.received_ms))
     last = {one.entity: one for one in captures if one.captured == captures[-1].captured}
-    tied = [
-        one
-        for one in captures
-        if (of := last.get(one.entity)) and one.captured == of.captured and one.modified == of.modified
-        if one is of or not of.swept
-    ]
+    right = [state for newest in last.values() for state in _unsettled(newest, captures)]
     made.contacts[email] = {
-        name: {text for one in tied for text in _allowed(one, name, captures)} for name in captures[-1].values
+        name: {text for one in right for text in _allowed(one, name, captures)} for name in captures[-1].values
     }
-    seconds = {(one.entity, one.captured, one.modified) for one in captures}
-    if len(last) > 1 or len({(one.entity, one.modified, str(one.values)) for one in captures}) > len(seconds):
+    if len(last) > 1 or _tied(captures):
         made.doubtful.add(f"contact {email}")
+
+
+def _unsettled(newest: Capture, captures: list[Capture]) -> list[Capture]:
+    """The newest state of an entity alone, unless there were two within a second and no sweep that settled it: once
+    the order is somebody else's, none does. The contact's version tells only by receipt then.
+    """
+    states = [one for one in captures if (one.entity, one.captured) == (newest.entity, newest.captured)]
+    return states if _tied(states) and not newest.swept else [newest]
+
+
+def _tied(captures: list[Capture]) -> bool:
+    """Whether two different states carry the same dates."""
+    dates = {(one.entity, one.captured, one.modified) for one in captures}
+    return len({(one.entity, one.captured, one.modified, str(one.values)) for one in captures}) > len(dates)
 
 
 def _allowed(newest: Capture, name: str, captures: list[Capture]) -> set[str]:
