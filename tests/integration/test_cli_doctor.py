@@ -16,14 +16,18 @@ from botocore.exceptions import ClientError
 
 from functions.ingest import app as ingest
 from tests.cli_stack import REFUSED
+from tests.openapi_contract import Contract, Validated
 from tests.operated import Operated, operated
 from tools.cli import doctor
 from tools.cli.patient import Patient, ago
+from tools.cli.setup import GivenToken
 from tools.cli.steps import Outcome, Step
-from tools.hubspot_simulator import DEFAULT_TOKEN, RUN_TIME_SCOPES
+from tools.hubspot_simulator import DEFAULT_TOKEN, RUN_TIME_SCOPES, InProcessTransport, create_app
 from tools.hubspot_simulator.definitions import CONTACTS, DEALS
 from tools.store_simulator import KEY, SECRET, Fault
 from woohub.breaker import State
+from woohub.hubspot import Http, HubSpot
+from woohub.throttle import Timer
 
 HOUR = 3600
 ON_THIS_MACHINE = {"store", "webhook URL"}  # warnings that a store and a stack on 127.0.0.1 always get
@@ -499,3 +503,21 @@ def test_secrets_are_never_printed(shop: Operated) -> None:
 
     hidden = (KEY, SECRET, DEFAULT_TOKEN, shop.webhook_secret)
     assert not any(one in text for text in texts for one in hidden)
+
+
+def test_hubspot_is_asked_by_its_own_specs(
+    shop: Operated, contract: Contract | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Held against them where they are at hand."""
+    found = patient(shop, monkeypatch)
+    http: Http = InProcessTransport(create_app(shop.portal))
+    checked: Http = Validated(http, contract) if contract else http
+
+    def connect(token: str) -> HubSpot:
+        return HubSpot(checked, GivenToken(token), Timer(), "http://hubspot.test")
+
+    wrong = [one.step for one in doctor.diagnose(replace(found, connect=connect)) if one.step.outcome is Outcome.FAILED]
+
+    assert wrong == []
+    asked = [request["path"] for request in shop.portal.requests]
+    assert {"/crm/objects/2026-09/contacts/batch/update", "/crm/objects/2026-09/deals/batch/read"} <= set(asked)

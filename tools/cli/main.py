@@ -58,6 +58,7 @@ def main(
     Examples:
 
         woohub setup --dry-run
+        woohub doctor
         woohub status
         woohub send
         woohub dlq list
