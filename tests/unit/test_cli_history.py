@@ -111,7 +111,7 @@ def test_hubspots_dates_are_read_in_all_their_forms(text: str | None, seconds: f
 def test_the_top_of_a_plot_is_round_and_not_below_its_values(value: float) -> None:
     top = charts.ceiling(value)
 
-    assert value <= top <= max(1.0, 2.51 * value)
+    assert value <= top <= max(4.0, 2.51 * value)
 
 
 @given(

@@ -11,7 +11,8 @@ WIDTH, HEIGHT = 760, 240
 LEFT, RIGHT, TOP, BOTTOM = 64, 12, 14, 34
 INSIDE_W, INSIDE_H = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
 MOST_LABELS = 12
-STEPS = (1, 2, 2.5, 5, 10)
+QUARTERS = 4
+STEPS = (1, 2, 2.5, 5, 10, 20)  # the last: logarithms are not exact
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def cumulative(title: str, seconds: Sequence[float], marks: Sequence[tuple[str, 
         ]
     points.append(f"{x(most):.1f},{y(1):.1f}")
     parts = [_grid(1.0, lambda share: f"{share:.0%}"), f'<polyline class="line" points="{" ".join(points)}"/>']
-    parts += [_mark(name, x(at)) for name, at in marks]
+    parts += [_mark(name, x(at), row) for row, (name, at) in enumerate(marks)]
     ticks = [(name, at) for name, at in TICKS if least < at <= most]
     parts += [
         f'<text class="text" x="{x(at):.1f}" y="{HEIGHT - 12}" text-anchor="middle">{name}</text>' for name, at in ticks
@@ -84,16 +85,18 @@ TICKS = (
 
 
 def ceiling(value: float) -> float:
-    """The next round number, at least 1."""
-    if value <= 1:
-        return 1.0
-    power = 10.0 ** math.floor(math.log10(value))
-    return next(step * power for step in STEPS if step * power >= value)
+    """The top of a scale with round numbers at its quarters, at least 4."""
+    quarter = value / QUARTERS
+    if quarter <= 1:
+        return float(QUARTERS)
+    power = 10.0 ** math.floor(math.log10(quarter))
+    return QUARTERS * next(step * power for step in STEPS if step * power >= quarter)
 
 
 def _grid(top: float, text: Callable[[float], str]) -> str:
     lines = []
-    for share in (0, 0.25, 0.5, 0.75, 1):
+    for quarter in range(QUARTERS + 1):
+        share = quarter / QUARTERS
         y = TOP + INSIDE_H * (1 - share)
         lines.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
         lines.append(
@@ -112,10 +115,10 @@ def _labels(labels: Sequence[str], slot: float) -> str:
     )
 
 
-def _mark(name: str, x: float) -> str:
+def _mark(name: str, x: float, row: int) -> str:
     return (
         f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{TOP + INSIDE_H}"/>'
-        f'<text class="text" x="{x + 4:.1f}" y="{TOP + 12}">{escape(name)}</text>'
+        f'<text class="text" x="{x + 4:.1f}" y="{TOP + 12 + 14 * row}">{escape(name)}</text>'
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
 from decimal import Decimal
 from html import escape
 
@@ -11,7 +12,8 @@ from tools.cli.comparison import Finding, Kind
 from tools.cli.lags import percentile
 from tools.cli.verification import Report
 
-MOST_ROWS = 1000
+MOST_ROWS = 1000  # differences
+FEW_ROWS = 20  # days that are shown without asking
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c2430; --dim: #667085; --rule: #e3e7ee; --back: #fff; --card: #f7f8fb;
@@ -33,7 +35,8 @@ figure { margin: 1rem 0; } svg { width: 100%; height: auto; }
 table { border-collapse: collapse; width: 100%; font-size: 14px; }
 th, td { text-align: left; padding: .35rem .6rem .35rem 0; border-bottom: 1px solid var(--rule); vertical-align: top;
   overflow-wrap: anywhere; }
-th { color: var(--dim); font-weight: 500; } td.number { text-align: right; font-variant-numeric: tabular-nums; }
+th { color: var(--dim); font-weight: 500; } summary { color: var(--dim); cursor: pointer; }
+.number { text-align: right; padding-right: 1.2rem; font-variant-numeric: tabular-nums; }
 footer { margin-top: 2.5rem; border-top: 1px solid var(--rule); padding-top: .75rem; }
 """
 
@@ -84,7 +87,7 @@ def _card(name: str, text: str) -> str:
 def _days(report: Report) -> str:
     if not report.days:
         return ""
-    days = sorted({day for day, _ in report.days})
+    days = _every_day(sorted({day for day, _ in report.days}))
     counts = [
         Series("orders in the store", [_count(report, day, "orders") for day in days]),
         Series("deals in HubSpot", [_count(report, day, "deals") for day in days]),
@@ -92,6 +95,12 @@ def _days(report: Report) -> str:
     plots = [_figure("Orders and deals per day", bars("Orders and deals per day", _short(days), counts, _whole))]
     plots += [_sums(report, days, currency) for currency in sorted({currency for _, currency in report.days})]
     return f"<h2>Per day</h2><p>{_key('s0')} store {_key('s1')} HubSpot</p>{''.join(plots)}{_day_table(report)}"
+
+
+def _every_day(days: Sequence[str]) -> list[str]:
+    """Those without any order too."""
+    first, last = date.fromisoformat(days[0]), date.fromisoformat(days[-1])
+    return [(first + timedelta(days=number)).isoformat() for number in range((last - first).days + 1)]
 
 
 def _count(report: Report, day: str, name: str) -> float:
@@ -121,7 +130,12 @@ def _day_table(report: Report) -> str:
         )
         for (day, currency), one in sorted(report.days.items())
     ]
-    return _table(("Day", "Currency", "Orders", "Deals", "Store", "HubSpot", ""), rows, numbers=(2, 3, 4, 5))
+    table = _table(("Day", "Currency", "Orders", "Deals", "Store", "HubSpot", ""), rows, numbers=(2, 3, 4, 5))
+    return f"<details{_open(rows)}><summary>The figures</summary>{table}</details>"
+
+
+def _open(rows: Sequence[object]) -> str:
+    return " open" if len(rows) <= FEW_ROWS else ""
 
 
 def _lags(report: Report) -> str:
@@ -171,20 +185,20 @@ def _notes(report: Report) -> str:
 
 
 def _figure(caption: str, plot: str) -> str:
-    return f"<figure>{plot}<figcaption>{escape(caption)}</figcaption></figure>"
+    return f"<figure><figcaption>{escape(caption)}</figcaption>{plot}</figure>"
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[int] = ()) -> str:
-    head = "".join(f"<th>{escape(name)}</th>" for name in columns)
+    head = "".join(_cell(name, place in numbers, "th") for place, name in enumerate(columns))
     body = "".join(
         f"<tr>{''.join(_cell(text, place in numbers) for place, text in enumerate(row))}</tr>" for row in rows
     )
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def _cell(text: str, number: bool) -> str:
+def _cell(text: str, number: bool, tag: str = "td") -> str:
     kind = ' class="number"' if number else ""
-    return f"<td{kind}>{escape(text)}</td>"
+    return f"<{tag}{kind}>{escape(text)}</{tag}>"
 
 
 def _key(name: str) -> str:

@@ -257,16 +257,18 @@ class Verification:
 
     def _customers(self, period: Period, *, all_customers: bool) -> Iterator[Stored]:
         """Accounts that ordered or were made in the period; of all, those that were changed in it too."""
-        if all_customers:
-            total, done = self._store.count("customers"), 0
-            for step in self._store.customers():
-                done += len(step.found)
-                self._show("accounts", total, done)
-                yield from (one for one in step.found if self._concerns(period, one))
-        else:
-            yield from self._new_accounts(period)
-        rest = sorted(self._accounts)
-        yield from self._store.customers_by_id(rest).values()
+        rows = self._all_accounts(period) if all_customers else self._new_accounts(period)
+        for row in rows:
+            self._accounts.discard(row.id)
+            yield row
+        yield from self._store.customers_by_id(sorted(self._accounts)).values()
+
+    def _all_accounts(self, period: Period) -> Iterator[Stored]:
+        total, done = self._store.count("customers"), 0
+        for step in self._store.customers():
+            done += len(step.found)
+            self._show("accounts", total, done)
+            yield from (one for one in step.found if self._concerns(period, one))
 
     def _concerns(self, period: Period, one: Stored) -> bool:
         return period.holds(one.modified_at) or period.holds(one.created_at) or one.id in self._accounts
