@@ -27,7 +27,7 @@ class SimulatedShop:
     """The shop. The clock (epoch seconds) and every choice are given: the same seed and calls give the same shop.
 
     `hpos` is the storage: without it a restored order also says updated, and sorting goes by local time. `old` is a
-    WooCommerce of before 5.8. Events wait until `run_webhooks`.
+    WooCommerce of before 5.8. Orders get numbers above `last_id`. Events wait until `run_webhooks`.
     """
 
     def __init__(
@@ -39,6 +39,7 @@ class SimulatedShop:
         zone: str = "America/New_York",
         hpos: bool = True,
         old: bool = False,
+        last_id: int = 10,
         post: Post = real_post,
     ) -> None:
         self.clock = clock
@@ -56,7 +57,7 @@ class SimulatedShop:
         self.requests: list[tuple[str, str, int]] = []
         self.lock = RLock()
         self._people = People(self.random)
-        self._ids = 10  # posts and orders share their numbers, as in WordPress
+        self._ids = last_id  # posts and orders share their numbers, as in WordPress
 
     # Orders
 
