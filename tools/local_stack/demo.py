@@ -1,4 +1,7 @@
-"""Show the whole way on this machine: real deliveries in, contacts and deals out, one poisoned order put aside."""
+"""Show the whole way on this machine: real deliveries in, contacts and deals out, one poisoned order put aside.
+
+Then a store whose deliveries get lost and whose webhook breaks, and how that is healed.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from . import exchange, samples
+from . import exchange, healing, samples
 from .exchange import Contact, Deal
 from .progress import StepFailed, step, wait_until
 from .running import running
@@ -39,9 +42,9 @@ def demo(state: Path) -> int:
     with running(settings) as (stack, _):
         result = _played(stack, sent)
         _show(sent, result)
-    problems = list(differences(sent, result))
-    if problems:
-        raise StepFailed("Not as expected:\n  " + "\n  ".join(problems) + f"\nLogs: {stack.log}")
+        if problems := list(differences(sent, result)):
+            raise StepFailed("Not as expected:\n  " + "\n  ".join(problems) + f"\nLogs: {stack.log}")
+        healing.show(stack)
     print("All as expected. To keep it running: make local. To deploy it: README.md")
     return 0
 

@@ -1,0 +1,25 @@
+"""A store that loses deliveries and disables a webhook, healed by the deployed template."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tools.local_stack import healing
+from tools.local_stack.stack import Stack
+
+pytestmark = pytest.mark.xdist_group("e2e")  # one stack for all, in one process
+
+
+@pytest.fixture
+def stack_without_store(stack: Stack) -> Iterator[Stack]:
+    """That a test may give a store; the tests after it have none again."""
+    secrets = stack.client("secretsmanager")
+    before = secrets.get_secret_value(SecretId=stack.store_secret_arn)["SecretString"]
+    yield stack
+    secrets.put_secret_value(SecretId=stack.store_secret_arn, SecretString=before)
+
+
+def test_lost_deliveries_and_a_disabled_webhook_are_healed_by_one_run(stack_without_store: Stack) -> None:
+    assert list(healing.differences(healing.play(stack_without_store))) == []
