@@ -1,0 +1,155 @@
+"""What is for operators holds together: alarms, dashboard and saved queries of the template, and docs/operations.md."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from functions.ingest.app import OUTCOMES
+from tests.cloudwatch import DESCRIPTIONS, dashboard, on_dashboard
+from tests.orders import message
+from tests.unit.test_template import RESOURCES
+from tools.cli.main import app
+from woohub.hubspot import Call
+from woohub.sync import Outcome, Verdict
+from woohub.telemetry import STATUSES, VERDICTS
+
+ROOT = Path(__file__).parents[2]
+DOCS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+SECTIONS = dict(re.findall(r"^### (\w+Alarm)\n(.*?)(?=^#)", DOCS, re.MULTILINE | re.DOTALL))
+SOURCES = [*ROOT.glob("functions/*/app.py"), *ROOT.glob("layers/shared/woohub/*.py")]
+WOOHUB = get_command(app)
+COMMAND = r"woohub (?:dlq )?[a-z]+(?:-[a-z]+)*"
+QUERIES = {
+    name: one["Properties"]["QueryString"]
+    for name, one in RESOURCES.items()
+    if one["Type"] == "AWS::Logs::QueryDefinition"
+}
+
+
+def commands(prefix: str = "woohub", group: Any = WOOHUB) -> Iterator[str]:
+    """Every command with its group's name: `woohub dlq list`."""
+    for name, one in group.commands.items():
+        if hasattr(one, "commands"):
+            yield from commands(f"{prefix} {name}", one)
+        else:
+            yield f"{prefix} {name}"
+
+
+def strings_in_calls_of(*names: str) -> set[str]:
+    """All texts in the arguments of calls of functions or methods of these names."""
+    trees = [ast.parse(source.read_text(encoding="utf-8")) for source in SOURCES]
+    calls = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    ours = [one for one in calls if getattr(one.func, "attr", getattr(one.func, "id", "")) in names]
+    constants = [node.value for one in ours for node in ast.walk(one) if isinstance(node, ast.Constant)]
+    return {one for one in constants if isinstance(one, str)}
+
+
+# Alarms
+
+
+@pytest.mark.parametrize("name", DESCRIPTIONS)
+def test_an_alarm_says_what_to_do_first_and_its_section_the_same(name: str) -> None:
+    meaning, _, step = DESCRIPTIONS[name].partition("First step: ")
+
+    first = re.findall(COMMAND, step)[0]
+    assert meaning
+    assert first in set(commands())
+    assert f"`{first}" in SECTIONS[name]
+
+
+def test_every_section_on_an_alarm_is_on_one_that_exists() -> None:
+    assert set(SECTIONS) == set(DESCRIPTIONS)
+
+
+@pytest.mark.parametrize("name", DESCRIPTIONS)
+def test_an_alarm_tells_when_it_rings_and_when_it_rests(name: str) -> None:
+    properties = RESOURCES[name]["Properties"]
+
+    assert properties["AlarmActions"] == properties["OKActions"] == [{"Ref": "AlarmTopic"}]
+
+
+# Commands, metrics, logs
+
+
+def test_every_command_is_described() -> None:
+    described = set(re.findall(r"^\| `(woohub [a-z -]+?)(?: \d+)?` \|", DOCS, re.MULTILINE))
+
+    assert described == set(commands())
+
+
+def test_every_command_that_is_named_exists() -> None:
+    assert set(re.findall(f"`({COMMAND})", DOCS)) - set(commands()) == set()
+
+
+def test_every_metric_is_described() -> None:
+    table = DOCS.partition("## Metrics")[2].partition("## Logs")[0]
+    described = {
+        name for row in re.findall(r"^\| (`.*?`) \|", table, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)
+    }
+    counted = {name for name in strings_in_calls_of("count", "_count", "add_metric") if re.match("[A-Z]", name)}
+
+    assert described == counted | {*OUTCOMES, *VERDICTS.values(), *STATUSES.values(), "SignatureMatch"}
+
+
+def test_every_warning_is_described() -> None:
+    events = {
+        text
+        for text in strings_in_calls_of("_warn", "_warn_once", "warn", "_log")
+        if re.fullmatch("[a-z]+(_[a-z]+)+", text)
+    }
+
+    assert {event for event in events if f"`{event}`" not in DOCS} == set()
+
+
+# Dashboard and saved queries
+
+
+def test_the_dashboard_shows_every_alarm_that_is_always_there() -> None:
+    always = {name for name in DESCRIPTIONS if "Condition" not in RESOURCES[name]}
+    shown = next(one for one in dashboard()["widgets"] if one["type"] == "alarm")["properties"]["alarms"]
+
+    assert set(shown) == always
+
+
+def test_nothing_on_the_dashboard_covers_another() -> None:
+    cells = [
+        (x, y)
+        for one in dashboard()["widgets"]
+        for x in range(one["x"], one["x"] + one["width"])
+        for y in range(one["y"], one["y"] + one["height"])
+    ]
+
+    assert len(cells) == len(set(cells))
+    assert max(x for x, _ in cells) < 24  # columns a dashboard has
+
+
+def test_what_the_dashboard_shows_of_aws_is_of_this_stack() -> None:
+    of_aws = {metric for metric in on_dashboard() if metric[0].startswith("AWS/")}
+
+    assert {name for metric in of_aws for _, name in metric[2]} <= {*RESOURCES, "woohub", "live"}
+
+
+OF_LAMBDA = {"@timestamp", "type", "record.requestId"} | {
+    f"record.metrics.{name}" for name in ("durationMs", "initDurationMs", "maxMemoryUsedMB")
+}
+OURS = {"message", *Outcome(message("order.created", {"id": 1}), Verdict.DONE).facts(), *Call("", "", 0, 0, 0).facts()}
+INSIGHTS = {"fields", "filter", "stats", "sort", "limit", "by", "as", "and", "desc", "SOURCE"}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [*QUERIES.values(), *(one["properties"]["query"] for one in dashboard()["widgets"] if one["type"] == "log")],
+)
+def test_a_query_asks_for_fields_that_are_logged(query: str) -> None:
+    without_texts = re.sub(r"(\"|').*?\1", "", query)
+    aliases = set(re.findall(r" as (\w+)", without_texts))
+    words = set(re.findall(r"(?<![\w@.])[@a-zA-Z][\w.]*\b(?!\()", without_texts))
+
+    assert words - aliases - INSIGHTS - OF_LAMBDA - OURS == set()
