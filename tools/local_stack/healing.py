@@ -181,7 +181,7 @@ def _tell_trouble(shop: SimulatedShop, seen: Seen) -> None:
     lost = sum(one.status is None for one in shop.hooks.attempts)
     refused = sum(one.status == REFUSED for one in shop.hooks.attempts)
     print(
-        f"\n{ORDERS} orders were placed. {lost} deliveries were lost on the way, and after {refused} that were refused\n"
+        f"\n{ORDERS} orders placed: {lost} deliveries were lost on the way, and after {refused} that were refused\n"
         f"the store disabled its webhook {BROKEN}: of {EDITED} orders completed since, it told nobody.\n"
         f"HubSpot has {seen.up_to_date} of {ORDERS} orders up to date.\n"
     )
