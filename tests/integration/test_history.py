@@ -12,7 +12,7 @@ import pytest
 from mypy_boto3_sqs import SQSClient
 
 from tests.storelab import StoreLab
-from tools.cli import history
+from tools.cli import history, walks
 from tools.cli.connections import Tenant
 from tools.cli.history import SHORT, Backfill, Begun, Pace, Stalled, StateFile, Wanted, begin
 from tools.cli.period import EVER, Period
@@ -21,6 +21,7 @@ from woohub.deliveryqueue import DeliveryQueue
 from woohub.errors import TransientError
 from woohub.sync import Message
 from woohub.throttle import Timer
+from woohub.versions import utc
 
 DAY = 86_400
 WANTED = Wanted("https://shop.test")
@@ -159,6 +160,20 @@ def test_orders_that_change_meanwhile_end_up_as_they_are_now(past: Past) -> None
 
     assert past.lab.differences() == []
     assert past.lab.lab.deal(first)["woocommerce_order_status"] == "refunded"
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kolkata"])
+def test_a_store_of_before_woocommerce_5_8_has_its_whole_history_told(tmp_path: Path, zone: str) -> None:
+    past = Past(tmp_path, StoreLab(old=True, zone=zone))
+    past.shop(330)
+    assert walks.is_old(past.lab.store())
+
+    begun, _ = past.run(begin(WANTED, Period(), "", old=True))
+    part, _ = past.run(begin(WANTED, Period("2026-11-21T22:40:00", "2026-11-22T10:00:00"), "", old=True))
+
+    assert (begun.orders, len(set(past.queued()))) == (330, 330)
+    made = [utc(int(one.created * 1000)) for one in past.lab.shop.orders.values()]
+    assert part.orders == sum(part.period.holds(moment) for moment in made) > 0
 
 
 def test_only_orders_of_the_period_and_status_are_queued(past: Past) -> None:

@@ -156,6 +156,38 @@ def test_after_three_of_a_hundred_lost_one_sweep_makes_them_equal(seed: int) -> 
     assert found(case.verify(all_customers=True)) == []
 
 
+def test_after_an_hour_of_disabled_webhooks_one_sweep_makes_them_equal(case: Case) -> None:
+    case.trade(20)
+    case.lab.down = True
+    for _ in range(120):
+        case.lab.shop.act()
+        case.lab.pass_time(30)
+        case.lab.shop.run_webhooks()
+    case.lab.down = False
+    assert "disabled" in {one.status for one in case.lab.shop.hooks.webhooks.values()}
+    assert not case.verify(all_customers=True).equal
+
+    case.lab.run()
+    case.lab.drain()
+    case.lab.pass_time(QUARTER)
+
+    assert found(case.verify(all_customers=True)) == []
+
+
+def test_a_store_of_before_woocommerce_5_8_is_compared_by_when_orders_were_made() -> None:
+    case = Case(old=True)
+    case.place()
+    case.lab.pass_time(DAY)
+    lost = case.silently(case.lab.shop.place)
+
+    report = case.verify()
+
+    assert found(report) == [("missing", f"order:{lost}", "deal")]
+    assert report.orders == 2
+    assert any("WooCommerce 5.8" in note for note in report.notes)
+    assert case.verify(Period("2026-11-01T00:00:00", utc(int((case.lab.clock.now - DAY / 2) * 1000)))).orders == 1
+
+
 def test_a_stage_that_a_person_moved_is_left_to_them(case: Case) -> None:
     number = case.place()
     case.edit("deals", case.deal_id(number), dealstage="on_hold")

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tools.cli import connections, environment, history, output, stacks, status
+from tools.cli import connections, environment, history, output, stacks, status, walks
 from tools.cli.bars import Bar, bar
 from tools.cli.history import TENANT, Backfill, Begun, Pace, Stalled, StateFile, Wanted
 from tools.cli.options import JsonOption, StackOption
@@ -93,7 +93,7 @@ def command(
     store = connections.store(found, environment.read(os.environ, folder))
     file = StateFile(state or folder / stacks.LOCAL_FILE.partition("/")[0] / f"backfill-{_plain(found.name)}.json")
     wanted = Wanted(store.access.url, since, until, order_status, customers)
-    begun = unfinished(None if restart else file.read(), wanted, file) or _begun(wanted)
+    begun = unfinished(None if restart else file.read(), wanted, file) or _begun(store, wanted)
     orders, accounts = history.count(store, wanted, begun.period)
     if dry_run:
         _dry(begun, orders, accounts, json)
@@ -105,9 +105,10 @@ def _plain(name: str) -> str:
     return re.sub(r"[^\w.-]", "_", name)
 
 
-def _begun(wanted: Wanted) -> Begun:
+def _begun(store: Store, wanted: Wanted) -> Begun:
     now = datetime.now(UTC)
-    return history.begin(wanted, period(wanted.since, wanted.until, now), now.strftime(FORM))
+    asked = period(wanted.since, wanted.until, now)
+    return history.begin(wanted, asked, now.strftime(FORM), old=walks.is_old(store))
 
 
 def unfinished(begun: Begun | None, wanted: Wanted, file: StateFile) -> Begun | None:

@@ -10,10 +10,11 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from tools.cli import walks
 from tools.cli.period import EVER, SECOND, Period, shifted
 from tools.cli.trouble import Trouble
 from woohub.deliveryqueue import DeliveryQueue
-from woohub.store import CREATED, Position, Step, Store, Stored
+from woohub.store import Position, Step, Store, Stored
 from woohub.throttle import Timer
 from woohub.webhooks import Delivery
 from woohub.woocommerce import CUSTOMER_SWEPT, ORDER_SWEPT
@@ -53,6 +54,7 @@ class Begun:
     recent: tuple[int, ...] = ()
     orders: int = 0
     customers: int = 0
+    old: bool = False  # the store: its dates are local, see walks
 
     @property
     def queued(self) -> int:
@@ -60,9 +62,9 @@ class Begun:
         return self.orders + self.customers
 
 
-def begin(wanted: Wanted, period: Period, began: str) -> Begun:
-    """At the start."""
-    return Begun(wanted, period, began, Position(period.since))
+def begin(wanted: Wanted, period: Period, began: str, *, old: bool = False) -> Begun:
+    """At the start; `old`: the store is one of before WooCommerce 5.8."""
+    return Begun(wanted, period, began, walks.start(period, old=old), old=old)
 
 
 class StateFile:
@@ -154,10 +156,10 @@ class Backfill:
         return begun, True
 
     def _walk(self, begun: Begun) -> Iterator[Step]:
-        wanted, until = begun.wanted, begun.period.until
+        status = begun.wanted.status
         if begun.phase == ORDERS:
-            yield from self._store.orders(begun.position, by=CREATED, status=wanted.status, until=until)
-        elif wanted.customers:
+            yield from walks.made(self._store, begun.position, begun.period, status, old=begun.old)
+        elif begun.wanted.customers:
             yield from self._store.customers(begun.position)
 
     def _take(self, begun: Begun, step: Step, asked_ms: int, last: int | None) -> tuple[Begun, bool]:
@@ -203,8 +205,8 @@ def facts(begun: Begun) -> dict[str, Any]:
 
 
 def _in_period(begun: Begun, one: Stored) -> bool:
-    """Accounts cannot be asked for by date."""
-    return begun.phase == ORDERS or begun.period.holds(one.created_at)
+    """Accounts cannot be asked for by date, and orders of old stores only roughly."""
+    return (begun.phase == ORDERS and not begun.old) or begun.period.holds(one.created_at)
 
 
 def _ids(rows: Sequence[Stored]) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from typing import Any
 
+from tools.cli import walks
 from tools.cli.comparison import Finding, Kind, association_finding, contact_findings, deal_findings, was_refused
 from tools.cli.crm import Crm
 from tools.cli.history import Pace, swept
@@ -22,12 +23,13 @@ from woohub.hubspot import Record, chunks
 from woohub.mapping import Mapping as Table
 from woohub.mapping import usable_email
 from woohub.mapping_file import STATUS
-from woohub.store import CHANGED, CREATED, PAGE, Position, Store, Stored
+from woohub.store import CHANGED, PAGE, Position, Step, Store, Stored
 from woohub.versions import DealVersion, utc
 from woohub.webhooks import Delivery
 from woohub.woocommerce import CUSTOMER_SWEPT, ORDER_SWEPT, TRASH, CustomerEvent, OrderEvent, parse
 
 RECENT = timedelta(minutes=5)  # what changed so lately may wait in a queue that is not empty
+OLD = "a store of before WooCommerce 5.8 cannot say what changed: only orders made in the period are compared"
 CORRECT_IT = "correct it in the store and save it there"
 GONE = "`woohub reconcile --deleted check` moves the deal to the lost stage; delete it in HubSpot if it is of no use"
 
@@ -160,19 +162,26 @@ class Verification:
 
     def _orders(self, period: Period) -> Iterator[list[Stored]]:
         """Every order made or changed in the period, once, the trash included; a page at a time."""
-        start = Position(period.since)
-        total = self._total(period)
-        walks = [self._store.orders(start, by=CHANGED, status=one, until=period.until) for one in ("any", TRASH)]
-        if period.until:  # made in the period and changed after it
-            walks += [self._store.orders(start, by=CREATED, status=one, until=period.until) for one in ("any", TRASH)]
+        total, old = self._total(period), walks.is_old(self._store)
+        if old:
+            self._report.notes[OLD] += 1
         known: set[int] = set()
-        for walk in walks:
+        for walk in self._walks(period, old=old):
             for step in walk:
-                new = {one.id: one for one in step.found if one.id not in known}
+                found = [one for one in step.found if not old or period.holds(one.created_at)]
+                new = {one.id: one for one in found if one.id not in known}
                 known |= new.keys()
                 self._show("orders", total, len(known))
                 if new:
                     yield list(new.values())
+
+    def _walks(self, period: Period, *, old: bool) -> Iterator[Iterator[Step]]:
+        """Those changed in the period, which are those made in it, too, unless they changed after its end."""
+        for status in ("any", TRASH):
+            if not old:
+                yield self._store.orders(Position(period.since), by=CHANGED, status=status, until=period.until)
+            if old or period.until:
+                yield walks.made(self._store, walks.start(period, old=old), period, status, old=old)
 
     def _total(self, period: Period) -> int:
         asked = {"modified_after": shifted(period.since, -SECOND), "dates_are_gmt": "true"}

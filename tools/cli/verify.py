@@ -100,7 +100,7 @@ def _compared(
     with bar("comparing") as shown:
         verification = Verification(store, crm, table, time.time, _depth(stack), shown.show)
         report = verification.run(asked, all_customers=all_customers)
-        report.notes = notes
+        report.notes += notes
         repaired = None
         if mend and stack:
             shown.say("repairing")

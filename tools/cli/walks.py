@@ -1,0 +1,30 @@
+"""Walk through the orders made in a period, also in stores of before WooCommerce 5.8."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from tools.cli.period import Period, shifted
+from woohub.store import CREATED, By, Position, Step, Store
+
+# Old stores know neither dates_are_gmt nor modified_after, and ignore what they do not know: there all dates are local.
+LOCALLY = By("after", "before", "date", "date_created")
+FUTURE = "2100-01-01T00:00:00"
+A_DAY = timedelta(days=1)  # more than any zone is off
+
+
+def is_old(store: Store) -> bool:
+    """Whether it gives what nobody can have: orders changed in the far future."""
+    return store.count("orders", modified_after=FUTURE, dates_are_gmt="true") > 0
+
+
+def start(period: Period, *, old: bool) -> Position:
+    """Where a walk through the period begins."""
+    return Position(shifted(period.since, -A_DAY) if old else period.since)
+
+
+def made(store: Store, position: Position, period: Period, status: str, *, old: bool) -> Iterator[Step]:
+    """Orders made in the period, from that place on; an old store gives some of the days before and after, too."""
+    until = shifted(period.until, A_DAY) if old and period.until else period.until
+    return store.orders(position, by=LOCALLY if old else CREATED, status=status, until=until)
