@@ -1,0 +1,35 @@
+"""The workflow on GitHub: it runs what the Makefile has, with actions that nobody can exchange."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+WORKFLOW: dict[str, Any] = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
+STEPS = [step for job in WORKFLOW["jobs"].values() for step in job["steps"]]
+
+
+def test_every_action_is_pinned_to_a_commit() -> None:
+    actions = [step["uses"] for step in STEPS if "uses" in step]
+
+    assert actions
+    assert [one for one in actions if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", one)] == []
+
+
+def test_every_target_it_makes_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = {step["run"].removeprefix("make ") for step in STEPS if step.get("run", "").startswith("make ")}
+
+    assert targets == {"check", "test", "build"}
+    assert targets <= set(re.findall(r"^(\w+):", makefile, re.MULTILINE))
+
+
+def test_only_the_deployment_may_ask_aws_for_a_role() -> None:
+    rights = {name: job.get("permissions", WORKFLOW["permissions"]) for name, job in WORKFLOW["jobs"].items()}
+
+    assert {name for name, one in rights.items() if "id-token" in one} == {"deploy"}
+    assert WORKFLOW["jobs"]["deploy"]["needs"] == "test"
