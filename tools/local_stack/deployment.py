@@ -6,6 +6,9 @@ import json
 import platform
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
+
+from tools.cli.store_webhooks import is_private
 
 from . import environment
 from .processes import run
@@ -42,11 +45,17 @@ def deploy(settings: Settings, aws: str, hubspot_url: str) -> Stack:
         f"HubSpotApiUrl={hubspot_url}",
         f"HubSpotApiVersion={settings.hubspot_api_version}",
         f"WebhookUrl={aws}/webhooks/woocommerce",  # what emulator.py makes of the API's long one
+        f"CreateMissingWebhooks={'false' if _is_out_there(settings.store_url) else 'true'}",
     )
     stack = _deployed(settings, aws)
     _reserve_concurrency(stack)
     _fill_secrets(stack, settings)
     return stack
+
+
+def _is_out_there(store_url: str) -> bool:
+    """Whether this is a real shop: it must not get webhooks that lead to its own machine instead of this one."""
+    return bool(store_url) and not is_private(urlsplit(store_url).hostname or "")
 
 
 def _sam(log: Path, variables: Mapping[str, str], command: str, *arguments: str) -> None:
