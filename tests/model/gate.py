@@ -27,17 +27,17 @@ SILENCE = 60.0  # seconds: longer than the client waits for an answer
 FULL, ROUGH = Scale(), Weather()
 
 
-def faults() -> list[Fault]:
+def faults(trouble: float) -> list[Fault]:
     """5 % server errors, mostly after all or half of a batch was written; 2 % 429; 1 % time-outs; lost answers."""
     return [
-        Fault(status=503, probability=0.01),
-        Fault(status=502, body="html", when="after", probability=0.02),
-        Fault(status=500, when="half", probability=0.02),
-        Fault(status=429, probability=0.02),
-        Fault(kind="hold", when="after", hold_s=SILENCE, probability=0.01),
-        Fault(kind="reset", when="after", probability=0.005),
-        Fault(kind="truncate", when="after", probability=0.005),
-        Fault(kind="omit", when="after", path="/batch/", probability=0.005),
+        Fault(status=503, probability=0.01 * trouble),
+        Fault(status=502, body="html", when="after", probability=0.02 * trouble),
+        Fault(status=500, when="half", probability=0.02 * trouble),
+        Fault(status=429, probability=0.02 * trouble),
+        Fault(kind="hold", when="after", hold_s=SILENCE, probability=0.01 * trouble),
+        Fault(kind="reset", when="after", probability=0.005 * trouble),
+        Fault(kind="truncate", when="after", probability=0.005 * trouble),
+        Fault(kind="omit", when="after", path="/batch/", probability=0.005 * trouble),
     ]
 
 
@@ -100,14 +100,14 @@ def _shown(problems: dict[str, list[str]]) -> str:
     return f"{len(problems)} wrong: {some}"
 
 
-def run(seed: int, scale: Scale = FULL, weather: Weather = ROUGH, *, faulty: bool = True, **plant: Any) -> Run:
-    """One history from a seed, on a HubSpot with or without faults; other keyword arguments are fields of the Plant."""
+def run(seed: int, scale: Scale = FULL, weather: Weather = ROUGH, *, trouble: float = 1.0, **plant: Any) -> Run:
+    """One history from a seed. `trouble` multiplies faults and crashes; others are fields of the Plant."""
     world = World(seed)
-    shop, built = Shop(world), Plant(world, **(_rough(world) | plant))
+    shop, built = Shop(world), Plant(world, **(_rough(world, trouble) | plant))
     courier = Courier(world, shop, built.post, weather)
     run = Run(built, courier, [*strange.payloads(), *strange.refusals()[:5]])
     strange.spoil(built.portal)
-    for fault in faults() if faulty else ():
+    for fault in faults(trouble):
         built.portal.faults.add(fault)
     started = world.now
     Lives(world, shop, courier, scale).plan()
@@ -121,13 +121,17 @@ def run(seed: int, scale: Scale = FULL, weather: Weather = ROUGH, *, faulty: boo
     return run
 
 
-def _rough(world: World) -> dict[str, Any]:
+def _rough(world: World, trouble: float) -> dict[str, Any]:
     dice = world.random
+
+    def crash() -> tuple[int, str] | None:
+        return (dice.randint(1, 8), dice.choice(("before", "after"))) if dice.random() < 0.02 * trouble else None
+
     return {
         "latency": lambda: dice.uniform(0.12, 0.6),
-        "crashes": lambda: (dice.randint(1, 8), dice.choice(("before", "after"))) if dice.random() < 0.02 else None,
-        "repeats": 0.005,
-        "throttled": 0.005,
+        "crashes": crash,
+        "repeats": 0.005 * trouble,
+        "throttled": 0.005 * trouble,
     }
 
 

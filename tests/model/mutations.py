@@ -27,12 +27,12 @@ class Gate:
 
     scale: Scale
     weather: Weather = ROUGH
-    faulty: bool = True
+    trouble: float = 1.0
 
     def complaints(self, seeds: Iterable[int], **plant: Any) -> Iterator[str]:
         """Of runs with these seeds, one run after the other."""
         for seed in seeds:
-            yield from run(seed, self.scale, self.weather, faulty=self.faulty, **plant).complaints()
+            yield from run(seed, self.scale, self.weather, trouble=self.trouble, **plant).complaints()
 
 
 SMALL = Gate(Scale(orders=300, customers=100, seconds=90.0, changes=4, moves=1, span=30))
@@ -40,7 +40,7 @@ SMALL = Gate(Scale(orders=300, customers=100, seconds=90.0, changes=4, moves=1, 
 BURST = Gate(
     Scale(orders=600, customers=200, seconds=30.0, changes=3, moves=0, span=4, same_second=0),
     Weather(queue=0.5, late=0.1, latest=10.0),
-    faulty=False,
+    trouble=0.0,
 )
 
 

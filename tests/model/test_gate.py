@@ -8,6 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.model.gate import run
+from tests.model.mutations import SMALL
+from tests.model.traffic import Weather
 
 SEEDS = int(os.environ.get("MODEL_SEEDS", "4"))
 FIRST = int(os.environ.get("MODEL_FIRST_SEED", "1"))
@@ -20,3 +22,19 @@ def test_nothing_is_lost_doubled_or_wrong(seed: int, record_property: Callable[[
     record_property("figures", result.figures())
     assert result.courier.posted >= 10_000
     assert result.complaints() == []
+
+
+def test_the_sweep_brings_what_never_arrived() -> None:
+    result = run(1, SMALL.scale, Weather(lost=0.03))
+
+    assert result.courier.lost > 30
+    assert result.before_sweep != {}
+    assert [one for one in result.complaints() if not one.startswith("before the sweep")] == []
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_four_times_the_trouble_makes_it_slower_but_not_wrong(seed: int) -> None:
+    """8 % of all invocations crash, and a third of all calls go wrong."""
+    result = run(seed, SMALL.scale, trouble=4.0)
+
+    assert [one for one in result.complaints() if "HubSpot calls for" not in one] == []

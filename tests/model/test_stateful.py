@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.model.gate import newest
 from tests.model.plant import Plant
@@ -18,8 +18,8 @@ from tools.hubspot_simulator import Fault
 
 EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "60"))
 
-CUSTOMERS = st.integers(1, 2)
-ORDERS = st.integers(11, 13)
+ORDERS = st.sampled_from([11, 11, 12, 13])
+CHANGES = ["status", "status", "edit", "new address", "trash", "restore"]
 EMAILS = st.sampled_from(["ana@shop.example", "Ana@Shop.Example", "bo@mail.example", "chloe@mail.example", ""])
 PAUSES = st.sampled_from([0.0, 0.4, 1.5, 30.0])  # seconds before something happens; within one second it is a tie
 FATES = st.sampled_from(["arrives", "arrives twice", "is late", "is lost"])
@@ -55,57 +55,36 @@ class Product(RuleBasedStateMachine):
 
     # In the store
 
-    @rule(number=CUSTOMERS, email=EMAILS, pause=PAUSES, fate=FATES)
-    def register(self, number: int, email: str, pause: float, fate: str) -> None:
-        if number not in self.shop.customers:
-            self._happens(number, pause, fate, lambda: self.shop.register(number, email))
+    @initialize(email=EMAILS, other=EMAILS)
+    def there_are_orders_and_an_account(self, email: str, other: str) -> None:
+        self._happens(1, self.shop.register(1, "ana@shop.example", days_ago=2), "arrives")
+        self._happens(11, self.shop.place(11, email, customer=1, days_ago=1), "arrives")
+        self._happens(12, self.shop.place(12, other), "arrives")
 
-    @rule(number=CUSTOMERS, pause=PAUSES, fate=FATES)
-    def edit_customer(self, number: int, pause: float, fate: str) -> None:
-        if number in self.shop.customers:
-            self._happens(number, pause, fate, lambda: self.shop.edit_customer(number))
-
-    @rule(number=CUSTOMERS, email=EMAILS, pause=PAUSES, fate=FATES)
-    def change_account_email(self, number: int, email: str, pause: float, fate: str) -> None:
-        if number in self.shop.customers:
-            self._happens(number, pause, fate, lambda: self.shop.change_account_email(number, email))
-
-    @rule(number=ORDERS, email=EMAILS, customer=st.integers(0, 2), pause=PAUSES, fate=FATES)
-    def place(self, number: int, email: str, customer: int, pause: float, fate: str) -> None:
-        if number not in self.shop.orders:
-            self._happens(number, pause, fate, lambda: self.shop.place(number, email, customer=customer))
-
-    @rule(number=ORDERS, pause=PAUSES, fate=FATES)
-    def change_status(self, number: int, pause: float, fate: str) -> None:
-        if self._alive(number):
-            self._happens(number, pause, fate, lambda: self.shop.change_status(number))
-
-    @rule(number=ORDERS, pause=PAUSES, fate=FATES)
-    def edit_order(self, number: int, pause: float, fate: str) -> None:
-        if self._alive(number):
-            self._happens(number, pause, fate, lambda: self.shop.edit_order(number))
-
-    @rule(number=ORDERS, email=EMAILS, pause=PAUSES, fate=FATES)
-    def change_order_email(self, number: int, email: str, pause: float, fate: str) -> None:
-        if self._alive(number):
-            self._happens(number, pause, fate, lambda: self.shop.change_order_email(number, email))
-
-    @rule(number=ORDERS, pause=PAUSES, fate=FATES)
-    def trash(self, number: int, pause: float, fate: str) -> None:
-        if number in self.shop.orders:
-            self._happens(number, pause, fate, lambda: self.shop.trash(number))
-
-    @rule(number=ORDERS, pause=PAUSES, fate=FATES)
-    def restore(self, number: int, pause: float, fate: str) -> None:
-        if number in self.shop.orders:
-            self._happens(number, pause, fate, lambda: self.shop.restore(number))
-
-    def _alive(self, number: int) -> bool:
-        return number in self.shop.orders and self.shop.orders[number]["status"] != "trash"
-
-    def _happens(self, number: int, pause: float, fate: str, act: Any) -> None:
+    @rule(what=st.sampled_from(["edit", "new address"]), email=EMAILS, pause=PAUSES, fate=FATES)
+    def the_account_changes(self, what: str, email: str, pause: float, fate: str) -> None:
         self.world.sleep(pause)
-        requests = [self.shop.request(topic, number) for topic in act()]
+        topics = self.shop.edit_customer(1) if what == "edit" else self.shop.change_account_email(1, email)
+        self._happens(1, topics, fate)
+
+    @rule(number=ORDERS, what=st.sampled_from(CHANGES), email=EMAILS, pause=PAUSES, fate=FATES)
+    def an_order_changes(self, number: int, what: str, email: str, pause: float, fate: str) -> None:
+        self.world.sleep(pause)
+        self._happens(number, self._change(number, what, email), fate)
+
+    def _change(self, number: int, what: str, email: str) -> list[str]:
+        if number not in self.shop.orders:
+            return self.shop.place(number, email)
+        if what == "restore":
+            return self.shop.restore(number)
+        if self.shop.orders[number]["status"] == "trash":
+            return []
+        if what == "new address":
+            return self.shop.change_order_email(number, email)
+        return {"status": self.shop.change_status, "edit": self.shop.edit_order, "trash": self.shop.trash}[what](number)
+
+    def _happens(self, number: int, topics: list[str], fate: str) -> None:
+        requests = [self.shop.request(topic, number) for topic in topics]
         if fate == "is late":
             self.under_way += requests
         if fate in ("arrives", "arrives twice"):
@@ -127,6 +106,10 @@ class Product(RuleBasedStateMachine):
     def trouble(self, fault: dict[str, Any], count: int) -> None:
         self.plant.portal.faults.add(Fault(**fault, count=count))
 
+    @rule(path=st.sampled_from(["", "/batch/(create|update)"]))
+    def an_outage_begins(self, path: str) -> None:
+        self.plant.portal.faults.add(Fault(status=503, path=path))
+
     @rule(call=st.integers(1, 9), moment=st.sampled_from(["before", "after"]))
     def a_crash_is_coming(self, call: int, moment: str) -> None:
         self.crash = (call, moment)
@@ -134,10 +117,6 @@ class Product(RuleBasedStateMachine):
     @rule()
     def cold_start(self) -> None:
         self.plant.cold_start()
-
-    @rule(path=st.sampled_from(["", "/batch/(create|update)"]))
-    def an_outage_begins(self, path: str) -> None:
-        self.plant.portal.faults.add(Fault(status=503, path=path))
 
     @rule()
     def all_trouble_ends(self) -> None:
