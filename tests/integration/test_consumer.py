@@ -278,6 +278,16 @@ def test_a_bug_of_ours_keeps_only_the_record_that_triggers_it(bench: Bench, rece
     ] * dead
 
 
+def test_a_record_that_breaks_calls_does_not_open_the_breaker_for_the_others(bench: Bench) -> None:
+    bench.consumer._sync = Stuck()  # type: ignore[assignment]
+    bench.consume(bench.receive(1, 666))
+
+    for _ in range(4):
+        bench.consume(bench.receive(666))
+
+    assert not bench.scene.state.is_open
+
+
 def test_in_an_outage_of_writes_nobody_is_the_culprit(bench: Bench) -> None:
     bench.consumer._sync = Stuck()  # type: ignore[assignment]
     records = bench.receive(666)

@@ -300,6 +300,20 @@ def test_a_changed_billing_address_moves_the_association() -> None:
     assert lab.associated == {("1234", "john@example.com")}
 
 
+def test_the_old_contact_is_taken_off_before_the_new_one_is_put_on() -> None:
+    """A contact merged into the new one answers to its old id too: the other way round the deal would lose both."""
+    lab = Lab()
+    lab.verdicts(message("order.created", order()))
+    lab.calls.clear()
+
+    lab.verdicts(message("order.updated", order(billing={"email": "john@example.com"}, **LATER), 60))
+
+    assert [path for path in paths(lab) if path.startswith("deals/contacts")] == [
+        "deals/contacts/batch/archive",
+        "deals/contacts/batch/create",
+    ]
+
+
 def test_an_order_that_gets_its_address_later_is_associated_then() -> None:
     lab = Lab()
     lab.verdicts(message("order.created", order(billing={"email": ""})))

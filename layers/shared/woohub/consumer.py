@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 FIRST_DELAY, LONGEST_DELAY = 15.0, 900.0  # seconds before a message is tried again, doubled with each receive
 NOT_REACHED_DELAY = 5.0  # seconds, for messages the time did not suffice for
 CULPRIT_RECEIVES = 5  # after so many, a record that breaks calls while HubSpot takes others is the culprit
+COMPANY = 600.0  # seconds after a write in which lost answers to others are no sign of an outage
 RENEWAL_RECEIVES = 15  # the queue gives up at 20: before that, a message that only has to wait becomes a new one
 LONGEST_SQS_DELAY = 900  # seconds
 
@@ -85,6 +86,8 @@ class Consumer:
         answered = any(one.wrote or isinstance(one.error, Refused) for one in outcomes)
         # A lack of time says nothing about HubSpot, unless there was not enough for anything: then it does not answer.
         ignored = (Fault, OutOfTime) if any(one.verdict is Verdict.DONE for one in outcomes) else (Fault,)
+        if self._clock() - self._wrote_at < COMPANY:  # HubSpot reads and writes: a record alone in its call is to blame
+            ignored = (*ignored, UnknownOutcome)
         errors = [one.error for one in outcomes if isinstance(one.error, TransientError)]
         self._breaker.watch(answered, [error for error in errors if not isinstance(error, ignored)])
 
@@ -100,7 +103,7 @@ class Consumer:
         problem = Problem(
             outcome.error.status, text, "WOOHUB_FAILED" if isinstance(outcome.error, Fault) else "NO_ANSWER"
         )
-        return Outcome(outcome.message, Verdict.REJECTED, Refused(problem), outcome.tries)
+        return Outcome(outcome.message, Verdict.REJECTED, Refused(problem))
 
     def _set_aside(self, outcome: Outcome, record: Record) -> Outcome:
         """To the dead-letter queue first, and then done: a crash in between doubles the message, never loses it."""

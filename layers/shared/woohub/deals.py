@@ -149,13 +149,13 @@ class DealDesk:
     def _associate(self, writes: Sequence[Write]) -> None:
         attach = [(write.record_id, write.attach) for write in writes if write.attach]
         detach = [(write.record_id, one) for write in writes for one in write.detach]
+        try:
+            if detach:  # first: the id of a contact merged into the new one means the new one by now
+                self._hubspot.dissociate(detach)
+        except Refused as refused:  # a contact deleted meanwhile is off the deal already
+            self._warn("old_contact_not_taken_off", deals=len(detach), error=str(refused))
         if attach:
             self._hubspot.associate(attach)
-        try:
-            if detach:
-                self._hubspot.dissociate(detach)
-        except Refused as refused:  # a contact merged or deleted meanwhile: the deal has its right one already
-            self._warn("old_contact_not_taken_off", deals=len(detach), error=str(refused))
 
     def _unique(self) -> bool:
         return self._portal.is_unique(DEALS, self._mapping.key_property)

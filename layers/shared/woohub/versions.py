@@ -73,9 +73,11 @@ class OrderState:
         """
         if other is None:
             return True
+        if other.is_dated_by_receipt and self.restored:
+            return self.received_ms >= other.received_ms
         if other.is_dated_by_receipt:
-            undone = self.restored or self.status == "trash" or self.modified_at > other.modified_at
-            return undone and self.received_ms > other.received_ms
+            dated_later = self.status == "trash" or self.modified_at > other.modified_at
+            return dated_later and self.received_ms > other.received_ms
         if self.is_dated_by_receipt:
             return not other.supersedes(self)
         return (self.modified_at, self.received_ms) > (other.modified_at, other.received_ms)
