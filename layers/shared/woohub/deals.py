@@ -105,7 +105,7 @@ class DealDesk:
             plan.done[key] = record_id
 
     def send(self, writes: Sequence[Write]) -> dict[str, Answer]:
-        """Create with the association inline, which is atomic; or give notice, associate, then update.
+        """Create with the association inline, which is atomic; or give notice, take off, associate, then update.
 
         In this order a crash in between is seen by the next try, even if that is another change of the contact.
         """
