@@ -40,6 +40,9 @@ test: install ## Pass all tests (PYTEST="-k breaker" for some)
 bench: .venv/ready ## Measure woohub beside the flow it replaces, against its goals (BENCH=--write renews docs/benchmarks.md)
 	@.venv/bin/python -m tools.benchmark $(BENCH)
 
+soak: install ## The model's gate on 20 seeds and a longer stateful test (half an hour)
+	@MODEL_SEEDS=20 MODEL_EXAMPLES=2000 $(LOCAL) .venv/bin/pytest --numprocesses auto --dist loadgroup tests/model
+
 demo: install ## Show it: the deployed stack on this machine, real deliveries, the result
 	@$(LOCAL) .venv/bin/python -m tools.local_stack demo
 
