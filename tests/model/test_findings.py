@@ -43,3 +43,12 @@ def test_a_currency_that_hubspot_does_not_take_is_no_reason_to_write_again() -> 
     lab.verdicts(message("order.updated", order(currency="GBP"), 60))
 
     assert [call.path.rpartition("/")[2] for call in lab.calls[before:]] == ["read", "read"]
+
+
+def test_a_currency_that_hubspot_does_not_take_is_no_reason_to_read_definitions_all_the_time() -> None:
+    lab = Lab()
+    for number in range(1, 15):
+        lab.verdicts(message("order.created", order(number, currency="GBP")))
+        lab.clock.sleep(60)
+
+    assert len([call for call in lab.calls if "/properties/" in call.path]) == 2

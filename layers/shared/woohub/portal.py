@@ -12,6 +12,7 @@ from woohub.hubspot import HubSpot
 from woohub.throttle import Timer
 
 MAX_AGE = 900.0  # seconds after which definitions are read again
+MISSING = "property_missing_in_hubspot"
 MAX_AGE_LACKING = 30.0  # the same while something is lacking: what set-up adds is used without a new deployment
 CURRENCY = "deal_currency_code"  # an enumeration of the account's currencies; any other value is refused
 
@@ -97,7 +98,7 @@ class Portal:
     def _drops(self, object_type: str, name: str) -> bool:
         lacking = self.lacks(object_type, name)
         if lacking:
-            self._warn_once("property_missing_in_hubspot", object_type=object_type, property=name)
+            self._warn_once(MISSING, object_type=object_type, property=name)
         return lacking
 
     def _has_currency(self, object_type: str, code: str) -> bool:
@@ -116,12 +117,17 @@ class Portal:
 
     def _known(self, object_type: str) -> Mapping[str, Definition]:
         age = self._timer.now() - self._read_at.get(object_type, float("-inf"))
-        if age > (MAX_AGE_LACKING if self._warned else MAX_AGE):
+        if age > (MAX_AGE_LACKING if self._lacked_lately() else MAX_AGE):
             self._definitions[object_type] = self._read(object_type)
             self._read_at[object_type] = self._timer.now()
             self._lacking = {one for one in self._lacking if one[0] != object_type}
             self._refused_currencies.clear()
         return self._definitions[object_type]
+
+    def _lacked_lately(self) -> bool:
+        """Whether set-up may be about to add something; that a currency is not enabled is quite normal."""
+        now = self._timer.now()
+        return any(event == MISSING and now - at <= MAX_AGE for (event, *_), at in self._warned.items())
 
     def _read(self, object_type: str) -> Mapping[str, Definition]:
         try:
