@@ -158,6 +158,15 @@ def test_the_messages_stay_held_when_ssm_does_not_answer() -> None:
     assert scene.logged == ["breaker_not_stored", "breaker_opened"]
 
 
+def test_a_function_that_nothing_feeds_holds_its_messages_all_the_same() -> None:
+    scene = Scene()
+    scene.lambda_.list_event_source_mappings = lambda **_: {"EventSourceMappings": []}  # type: ignore[method-assign]
+
+    scene.breaker.watch(False, [Unauthorized("401")])
+
+    assert scene.breaker.holds()
+
+
 def test_the_governor_leaves_a_closed_breaker_alone() -> None:
     scene = Scene("Disabled")
 

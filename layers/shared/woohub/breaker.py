@@ -26,7 +26,7 @@ LONGEST_PAUSE = 900.0  # seconds between two probes at most
 DAILY_PAUSE = 900.0  # seconds between two probes of a used-up daily limit
 FLAPPING_PAUSE = 60.0  # seconds, doubled each time the breaker opens again without anything written in between
 
-AWS_TROUBLE = (BotoCoreError, ClientError)
+AWS_TROUBLE = (BotoCoreError, ClientError, LookupError)  # the last: no mapping feeds this function
 
 
 @dataclass(frozen=True)
