@@ -32,12 +32,14 @@ hubspot = HubSpot(
     timer,
     settings.hubspot_api_url,
     settings.hubspot_api_version,
-    settings.hubspot_requests_per_10_seconds // settings.hubspot_writers,
+    settings.hubspot_requests_per_10_seconds // (1 if settings.hubspot_one_writer else 2),
     on_call=telemetry.called,
 )
 sync = Sync(hubspot, Portal(hubspot, timer, telemetry.warn), mapping.load(), timer, telemetry.warn)
 lambda_client = boto3.client("lambda")
-flow = EventSourceMapping(lambda_client, lambda: mapping_id(lambda_client, os.environ["AWS_LAMBDA_FUNCTION_NAME"]))
+flow = EventSourceMapping(
+    lambda_client, lambda: mapping_id(lambda_client, settings.queue_arn, os.environ["AWS_LAMBDA_FUNCTION_NAME"])
+)
 breaker = Breaker(BreakerParameter(boto3.client("ssm"), settings.breaker_parameter), flow, telemetry.alarm)
 consumer = Consumer(
     sync, breaker, boto3.client("sqs"), settings.queue_url, settings.dead_letter_queue_url, telemetry.settled

@@ -80,7 +80,8 @@ class EventSource:
         return {"UUID": UUID, "State": self.state}
 
     def list_event_source_mappings(self, **_: Any) -> dict[str, Any]:
-        return {"EventSourceMappings": [{"UUID": "mapping", "State": self.state}]}
+        function = "arn:aws:lambda:eu-west-1:123456789012:function:consumer:live"
+        return {"EventSourceMappings": [{"UUID": "mapping", "FunctionArn": function, "State": self.state}]}
 
     def update_event_source_mapping(self, *, UUID: str, Enabled: bool) -> dict[str, Any]:
         if self.stuck or self.state in ("Enabling", "Disabling"):

@@ -196,7 +196,7 @@ class Plant:
     def flow(self) -> EventSourceMapping:
         """The breaker's hand."""
         client: Any = self.source
-        return EventSourceMapping(client, lambda: mapping_id(client, "consumer"))
+        return EventSourceMapping(client, lambda: mapping_id(client, "queue", "consumer"))
 
     def _secret(self, name: str) -> Secret:
         client: Any = self.secrets

@@ -46,14 +46,21 @@ class Mappings:
     def __init__(self, state: str = "Enabled") -> None:
         self.state = state
 
-    def list_event_source_mappings(self, *, FunctionName: str) -> dict[str, Any]:
-        return {"EventSourceMappings": [{"UUID": f"mapping of {FunctionName}"}]}
+    def list_event_source_mappings(self, *, EventSourceArn: str) -> dict[str, Any]:
+        functions = ("somebody-elses", "consumer:live")
+        arn = "arn:aws:lambda:eu-west-1:123456789012:function:"
+        return {
+            "EventSourceMappings": [
+                {"UUID": f"mapping of {name}", "FunctionArn": arn + name, "EventSourceArn": EventSourceArn}
+                for name in functions
+            ]
+        }
 
     def get_event_source_mapping(self, *, UUID: str) -> dict[str, Any]:
         return {"UUID": UUID, "State": self.state}
 
     def update_event_source_mapping(self, *, UUID: str, Enabled: bool) -> None:
-        assert UUID == "mapping of consumer"
+        assert UUID == "mapping of consumer:live"
         self.state = "Enabled" if Enabled else "Disabled"
 
 
@@ -64,7 +71,7 @@ class Scene:
         self.now = 1_795_473_600.0
         self.ssm, self.lambda_ = Parameters(), Mappings(mapping_state)
         self.parameter = BreakerParameter(self.ssm, "/woohub/breaker")  # type: ignore[arg-type]
-        self.flow = EventSourceMapping(self.lambda_, lambda: mapping_id(self.lambda_, "consumer"))  # type: ignore[arg-type]
+        self.flow = EventSourceMapping(self.lambda_, lambda: mapping_id(self.lambda_, "queue", "consumer"))  # type: ignore[arg-type]
         self.logged: list[str] = []
         self.start()
 

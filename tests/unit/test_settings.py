@@ -19,6 +19,7 @@ from woohub.settings import (
 
 CONSUMER = {
     "QUEUE_URL": "https://queue",
+    "QUEUE_ARN": "arn:queue",
     "DEAD_LETTER_QUEUE_URL": "https://dead-letters",
     "HUBSPOT_SECRET_ARN": "arn:hubspot",
     "BREAKER_PARAMETER": "/breaker",
@@ -73,7 +74,7 @@ def test_what_is_not_set_has_the_documented_default(blank: dict[str, str]) -> No
     assert settings.hubspot_api_url == "https://api.hubapi.com"
     assert settings.hubspot_api_version == "2026-09"
     assert settings.hubspot_requests_per_10_seconds == 90
-    assert settings.hubspot_writers == 1
+    assert settings.hubspot_one_writer is True
     assert settings.log_rejected_payloads is False
 
 

@@ -38,14 +38,16 @@ RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
 FUNCTIONS = {name: one["Properties"] for name, one in RESOURCES.items() if one["Type"] == "AWS::Serverless::Function"}
 
 
-def statements() -> Iterator[Mapping[str, Any]]:
-    """Every statement of every function's role."""
-    for function in FUNCTIONS.values():
-        for policy in function.get("Policies", []):
-            yield from policy["Statement"]
+def policies() -> Iterator[Mapping[str, Any]]:
+    """Every policy document that is given to a function's role."""
     for one in RESOURCES.values():
+        if one["Type"] == "AWS::IAM::Role":
+            yield from (policy["PolicyDocument"] for policy in one["Properties"]["Policies"])
         if one["Type"] == "AWS::IAM::Policy":
-            yield from one["Properties"]["PolicyDocument"]["Statement"]
+            yield one["Properties"]["PolicyDocument"]
+
+
+STATEMENTS: list[dict[str, Any]] = [statement for policy in policies() for statement in policy["Statement"]]
 
 
 @pytest.mark.parametrize("name", SETTINGS)
@@ -91,18 +93,44 @@ def test_a_dead_letter_outlives_the_queue_it_came_from() -> None:
     assert dead > kept
 
 
-def test_only_what_knows_no_resource_is_allowed_on_all() -> None:
-    on_all = [one["Action"] for one in statements() if one["Resource"] == "*"]
+def actions(statement: Mapping[str, Any]) -> list[str]:
+    return [statement["Action"]] if isinstance(statement["Action"], str) else list(statement["Action"])
 
-    assert on_all == ["lambda:ListEventSourceMappings"]
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_function_has_a_role_of_its_own_to_which_sam_adds_nothing(name: str) -> None:
+    assert FUNCTIONS[name]["Role"] == {"GetAtt": f"{name.removesuffix('Function')}Role.Arn"}
+    assert "Policies" not in FUNCTIONS[name]
+
+
+def test_only_what_knows_no_resource_is_allowed_on_all() -> None:
+    on_all = {action for one in STATEMENTS if one["Resource"] == "*" for action in actions(one)}
+
+    assert on_all == {"lambda:ListEventSourceMappings", "xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 
 
 def test_no_statement_allows_more_actions_than_it_names() -> None:
-    actions = [
-        action
-        for one in statements()
-        for action in ([one["Action"]] if isinstance(one["Action"], str) else one["Action"])
-    ]
+    named = [action for one in STATEMENTS for action in actions(one)]
 
-    assert actions
-    assert not [action for action in actions if "*" in action]
+    assert named
+    assert not [action for action in named if "*" in action]
+
+
+# Deployment
+
+
+def test_the_console_asks_for_every_parameter_once_and_in_the_templates_order() -> None:
+    groups = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+
+    assert [name for group in groups for name in group["Parameters"]] == list(TEMPLATE["Parameters"])
+
+
+@pytest.mark.parametrize("name", TEMPLATE["Parameters"])
+def test_every_parameter_says_what_it_is_for_and_what_it_may_be(name: str) -> None:
+    parameter = TEMPLATE["Parameters"][name]
+
+    assert parameter["Description"]
+    assert {"AllowedValues", "AllowedPattern", "MinValue", "MaxValue"} & set(parameter)
+    if "AllowedPattern" in parameter:
+        assert parameter["ConstraintDescription"]
+        assert re.search(parameter["AllowedPattern"], parameter["Default"])

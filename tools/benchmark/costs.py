@@ -56,6 +56,7 @@ ENVIRONMENT = {
     "POWERTOOLS_METRICS_NAMESPACE": "WooHub",
     "LOG_LEVEL": "INFO",
     "QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/deliveries",
+    "QUEUE_ARN": "arn:aws:sqs:eu-west-1:123456789012:deliveries",
     "DEAD_LETTER_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/dead-letters",
     "WEBHOOK_SECRET_ARN": "webhook",
     "HUBSPOT_SECRET_ARN": "hubspot",

@@ -6,8 +6,7 @@
   machine takes longer than the deliveries themselves. Nothing is refused.
 - A batch gathers during its mapping's window and holds up to its batch size; MiniStack hands over ten at once at most.
 - Permissions are those of AWS: of their own for one event source mapping, none for batches of SQS requests.
-- An alarm over several metrics becomes one over the first: MiniStack refuses the whole stack otherwise.
-- Saved queries, which MiniStack does not know, are taken note of: they are for people at AWS's console.
+- Saved queries, gradual deployments and web ACLs, which MiniStack does not know, are taken note of.
 - It ends with its standard input: whatever happens to the process that started it, nothing is left running.
 """
 
@@ -27,6 +26,13 @@ from ministack.core import iam_actions
 from ministack.services import lambda_svc, sqs
 from ministack.services.cloudformation import provisioners
 
+UNKNOWN = (
+    "AWS::CodeDeploy::Application",
+    "AWS::CodeDeploy::DeploymentGroup",
+    "AWS::Logs::QueryDefinition",
+    "AWS::WAFv2::IPSet",
+    "AWS::WAFv2::WebACLAssociation",
+)
 _MAPPING_ACTIONS = {"GET": "lambda:GetEventSourceMapping", "PUT": "lambda:UpdateEventSourceMapping"}
 _AT_ONCE = 4  # deliveries
 _waiting_since: dict[str, float] = {}
@@ -84,19 +90,6 @@ def as_on_aws(action_of: Callable[..., str | None]) -> Callable[..., str | None]
     return action
 
 
-def over_one_metric(record_of: Callable[[str, dict[str, Any]], Any]) -> Callable[[str, dict[str, Any]], Any]:
-    """MiniStack's record of an alarm, with the first of its metrics in place of an expression over several."""
-
-    def record(name: str, properties: dict[str, Any]) -> Any:
-        if "Metrics" in properties:
-            first = properties["Metrics"][0]["MetricStat"]
-            properties = properties | first["Metric"] | {"Period": first["Period"], "Statistic": first["Stat"]}
-            del properties["Metrics"]
-        return record_of(name, properties)
-
-    return record
-
-
 def as_nothing(logical_id: str, _properties: dict[str, Any], stack_name: str) -> tuple[str, dict[str, str]]:
     """A resource that only has an id."""
     return f"{stack_name}-{logical_id}", {}
@@ -111,7 +104,7 @@ if __name__ == "__main__":
     threading.Thread(target=_end_with_parent, daemon=True).start()
     ministack.app = fronted(ministack.app)
     sqs._receive_messages_for_esm = gathered
-    provisioners._cw_metric_alarm_record = over_one_metric(provisioners._cw_metric_alarm_record)
-    provisioners._RESOURCE_HANDLERS["AWS::Logs::QueryDefinition"] = {"create": as_nothing, "delete": lambda *_: None}
+    for kind in UNKNOWN:
+        provisioners._RESOURCE_HANDLERS[kind] = {"create": as_nothing, "delete": lambda *_: None}
     iam_actions.extract_iam_action = as_on_aws(iam_actions.extract_iam_action)
     sys.exit(ministack.main())

@@ -69,6 +69,7 @@ class Stack:
         return {
             "AWS_ENDPOINT_URL": self.aws_endpoint_url,
             "QUEUE_URL": self.queue_url,
+            "QUEUE_ARN": f"arn:aws:sqs:{self.region}:{self.account}:{self.queue_url.rpartition('/')[2]}",
             "DEAD_LETTER_QUEUE_URL": self.dlq_url,
             "WEBHOOK_SECRET_ARN": self.webhook_secret_arn,
             "HUBSPOT_SECRET_ARN": self.hubspot_secret_arn,

@@ -92,9 +92,15 @@ class EventSourceMapping:
         self._client.update_event_source_mapping(UUID=self._find(), Enabled=flow)
 
 
-def mapping_id(client: LambdaClient, function_name: str) -> str:
-    """Find what feeds a function: the consumer cannot be told its own mapping, which is made after it."""
-    return client.list_event_source_mappings(FunctionName=function_name)["EventSourceMappings"][0]["UUID"]
+def mapping_id(client: LambdaClient, queue_arn: str, function_name: str) -> str:
+    """Find what feeds a function from a queue: the consumer cannot be told its own mapping, which is made after it.
+
+    Asked by queue, because by the function's name Lambda leaves out mappings to one of its aliases.
+    """
+    for one in client.list_event_source_mappings(EventSourceArn=queue_arn)["EventSourceMappings"]:
+        if one["FunctionArn"].split(":")[6] == function_name:
+            return one["UUID"]
+    raise LookupError(f"nothing feeds {function_name} from {queue_arn}")
 
 
 class Breaker:

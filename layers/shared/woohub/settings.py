@@ -46,13 +46,14 @@ class HubSpotSettings(_Settings):
     hubspot_api_url: str = "https://api.hubapi.com"
     hubspot_api_version: str = "2026-09"
     hubspot_requests_per_10_seconds: int = 90  # HubSpot allows a private app 100 on every plan
-    hubspot_writers: int = 1  # processes that share this budget
+    hubspot_one_writer: bool = True  # else two share this budget
     breaker_parameter: str  # name of the SSM parameter
 
 
 @dataclass(frozen=True, kw_only=True)
 class ConsumerSettings(HubSpotSettings):
     queue_url: str
+    queue_arn: str
     dead_letter_queue_url: str
     log_rejected_payloads: bool = False  # they hold personal data
 
