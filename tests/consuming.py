@@ -41,7 +41,8 @@ class Consuming:
         sync = Sync(hubspot, Portal(hubspot, self.timer, _silent), FIELDS, self.timer, _silent)
         self.sqs: Any = boto3.client("sqs")
         self.url = outputs["QueueUrl"]
-        self.consumer = Consumer(sync, breaker, self.sqs, self.url, outputs["DeadLetterQueueUrl"], self.outcomes.append)
+        dead = outputs["DeadLetterQueueUrl"]
+        self.consumer = Consumer(sync, breaker, self.sqs, self.url, dead, self.outcomes.append, _silent)
         self.logs: Any = boto3.client("logs")
         self._make_logs()
 

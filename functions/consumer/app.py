@@ -42,7 +42,13 @@ flow = EventSourceMapping(
 )
 breaker = Breaker(BreakerParameter(boto3.client("ssm"), settings.breaker_parameter), flow, telemetry.alarm)
 consumer = Consumer(
-    sync, breaker, boto3.client("sqs"), settings.queue_url, settings.dead_letter_queue_url, telemetry.settled
+    sync,
+    breaker,
+    boto3.client("sqs"),
+    settings.queue_url,
+    settings.dead_letter_queue_url,
+    telemetry.settled,
+    telemetry.warn,
 )
 
 

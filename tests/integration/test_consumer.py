@@ -28,6 +28,7 @@ class Bench:
     lab: Lab = field(default_factory=Lab)
     scene: Scene = field(default_factory=Scene)
     reported: list[Outcome] = field(default_factory=list)
+    warned: list[tuple[str, object]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.sqs = boto3.client("sqs", region_name="eu-west-1")
@@ -40,9 +41,13 @@ class Bench:
             self.queue,
             self.dead,
             self.reported.append,
+            self._warn,
             clock=self.lab.clock.read,
             jitter=lambda: 0.0,
         )
+
+    def _warn(self, event: str, **facts: object) -> None:
+        self.warned.append((event, facts["error"]))
 
     def receive(self, *numbers: int, **changes: Any) -> list[dict[str, Any]]:
         """Orders sent to the queue and received from it, as Lambda gets them."""

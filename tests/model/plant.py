@@ -256,7 +256,7 @@ class Process:
         breaker = Breaker(plant.breaker_parameter(), plant.flow(), self._alarm, plant.world.clock)
         sqs: Any = plant.sqs
         self._consumer = Consumer(
-            sync, breaker, sqs, QUEUE, DEAD_LETTERS, self._report, clock=plant.world.clock, jitter=dice
+            sync, breaker, sqs, QUEUE, DEAD_LETTERS, self._report, self._warn, clock=plant.world.clock, jitter=dice
         )
 
     def handle(self, event: dict[str, Any]) -> dict[str, Any]:

@@ -171,7 +171,7 @@ class WooHub:
         breaker = Breaker(self._state, self._tap, _ignore, self.clock.read)
         sqs = cast("SQSClient", self.sqs)
         self._consumer = Consumer(
-            sync, breaker, sqs, QUEUE, DEAD_LETTERS, _ignore, clock=self.clock.read, jitter=dice.random
+            sync, breaker, sqs, QUEUE, DEAD_LETTERS, _ignore, _ignore, clock=self.clock.read, jitter=dice.random
         )
 
     @property

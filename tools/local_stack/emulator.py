@@ -5,7 +5,8 @@
 - A burst of deliveries waits for a few processes of the ingest function; MiniStack starts one for each, which on one
   machine takes longer than the deliveries themselves. Nothing is refused.
 - A batch gathers during its mapping's window and holds up to its batch size; MiniStack hands over ten at once at most.
-- Permissions are those of AWS: of their own for one event source mapping, none for batches of SQS requests.
+- Permissions are those of AWS: of their own for one event source mapping, none for batches of SQS requests; and a queue
+  is polled with the function's own.
 - Saved queries, gradual deployments and web ACLs, which MiniStack does not know, are taken note of.
 - It ends with its standard input: whatever happens to the process that started it, nothing is left running.
 """
@@ -22,7 +23,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ministack import app as ministack
-from ministack.core import iam_actions
+from ministack.core import iam_actions, iam_evaluator
 from ministack.services import lambda_svc, sqs
 from ministack.services.cloudformation import provisioners
 
@@ -34,6 +35,8 @@ UNKNOWN = (
     "AWS::WAFv2::WebACLAssociation",
 )
 _MAPPING_ACTIONS = {"GET": "lambda:GetEventSourceMapping", "PUT": "lambda:UpdateEventSourceMapping"}
+_POLLING = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+NOT_ALLOWED = "PROBLEM: the function's role may not poll the queue"
 _AT_ONCE = 4  # deliveries
 _waiting_since: dict[str, float] = {}
 
@@ -58,6 +61,8 @@ def fronted(app: Any) -> Any:
 
 def gathered(queue_url: str, batch_size: int) -> list[dict[str, Any]]:
     """A batch for the queue's event source mapping, empty while it still gathers."""
+    if not _may_poll(sqs._get_q(queue_url)["attributes"]["QueueArn"]):
+        return []
     with sqs._queues_lock:
         queue = sqs._get_q(queue_url)
         sqs._expire_retained(queue)
@@ -74,8 +79,35 @@ def gathered(queue_url: str, batch_size: int) -> list[dict[str, Any]]:
 
 
 def _window(queue_arn: str) -> float:
-    mappings = [one for one in lambda_svc._esms._data.values() if one["EventSourceArn"] == queue_arn]
-    return max((one.get("MaximumBatchingWindowInSeconds", 0) for one in mappings), default=0.0)
+    return max((one.get("MaximumBatchingWindowInSeconds", 0) for one in _mappings(queue_arn)), default=0.0)
+
+
+def _mappings(queue_arn: str) -> list[dict[str, Any]]:
+    return [one for one in lambda_svc._esms._data.values() if one["EventSourceArn"] == queue_arn]
+
+
+def _may_poll(queue_arn: str) -> bool:
+    """Whether the functions behind the queue may take from it; if not, their mappings say so, as at AWS."""
+    if not ministack.AUTH:
+        return True
+    allowed = True
+    for mapping in _mappings(queue_arn):
+        if not _allowed(mapping, queue_arn):
+            mapping["LastProcessingResult"], allowed = NOT_ALLOWED, False
+        elif mapping["LastProcessingResult"] == NOT_ALLOWED:
+            mapping["LastProcessingResult"] = "No records processed"
+    return allowed
+
+
+def _allowed(mapping: dict[str, Any], queue_arn: str) -> bool:
+    role = lambda_svc._functions[mapping["FunctionName"]]["config"]["Role"]
+    region, account = queue_arn.split(":")[3:5]
+    policies = iam_evaluator._gather_role_policies(role.rpartition("/")[2], account)
+    asked = (
+        iam_evaluator.EvalContext(role, "AssumedRole", account, action, queue_arn, region, secure_transport=True)
+        for action in _POLLING
+    )
+    return all(iam_evaluator.evaluate(one, policies).decision == "Allow" for one in asked)
 
 
 def as_on_aws(action_of: Callable[..., str | None]) -> Callable[..., str | None]:

@@ -103,6 +103,11 @@ def mapping_id(client: LambdaClient, queue_arn: str, function_name: str) -> str:
     raise LookupError(f"nothing feeds {function_name} from {queue_arn}")
 
 
+def aws_code(error: Exception) -> str:
+    """AWS's word for what it refused, such as AccessDeniedException; without an answer, the error's name."""
+    return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else type(error).__name__
+
+
 class Breaker:
     """The consumer's side: watches how batches end and opens when HubSpot takes nothing."""
 
@@ -147,7 +152,7 @@ class Breaker:
         try:
             state = self._stop_the_flow(state)
         except AWS_TROUBLE as error:  # the hold and the messages' own delays still keep the calls down
-            self._log("breaker_not_stored", error=type(error).__name__)
+            self._log("breaker_not_stored", error=aws_code(error))
         self._log("breaker_opened", policy=state.policy, reason=state.reason, openings=state.openings)
         self._wrote_since_opening = False
         return state

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from woohub import deadletters
-from woohub.breaker import Breaker
+from woohub.breaker import Breaker, aws_code
 from woohub.errors import Fault, InvalidMessage, OutOfTime, Problem, Refused, TransientError, UnknownOutcome
 from woohub.messages import flat_attributes, from_sqs
 from woohub.sync import Message, Outcome, Sync, Verdict
@@ -41,6 +41,7 @@ class Consumer:
         queue_url: str,
         dead_letter_queue_url: str,
         report: Callable[[Outcome], None],
+        warn: Callable[..., None],
         *,
         clock: Callable[[], float] = time.time,
         jitter: Callable[[], float] = random.random,
@@ -51,6 +52,7 @@ class Consumer:
         self._queue_url = queue_url
         self._dead_letter_queue_url = dead_letter_queue_url
         self._report = report
+        self._warn = warn
         self._clock = clock
         self._jitter = jitter
         self._wrote_at = float("-inf")
@@ -134,7 +136,8 @@ class Consumer:
                     name: {"DataType": "String", "StringValue": text} for name, text in attributes.items()
                 },
             )
-        except (BotoCoreError, ClientError):
+        except (BotoCoreError, ClientError) as error:
+            self._warn("queue_call_failed", call="SendMessage", queue=queue_url, error=aws_code(error))
             return False
         return True
 
@@ -151,8 +154,11 @@ class Consumer:
             ]
             try:
                 self._sqs.change_message_visibility_batch(QueueUrl=self._queue_url, Entries=entries)  # type: ignore[arg-type]
-            except (BotoCoreError, ClientError):
-                return  # then the visibility timeout is the delay
+            except (BotoCoreError, ClientError) as error:  # then the visibility timeout is the delay
+                self._warn(
+                    "queue_call_failed", call="ChangeMessageVisibility", queue=self._queue_url, error=aws_code(error)
+                )
+                return
 
     def _seconds(self, outcome: Outcome) -> int:
         return round(min(LONGEST_DELAY, delay(outcome) * (1 + self._jitter() / 4)))

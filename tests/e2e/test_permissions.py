@@ -1,0 +1,288 @@
+"""Least privilege, proven: the functions do all their work with what template.yaml allows them, and not with less.
+
+Each permission is taken away in turn, and the work of its function must come out differently. Not shown here is what
+Lambda itself does with a role, since the emulated one does not ask: writing logs and traces.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.orders import delivery, order
+from tests.unit.test_template import RESOURCES, actions
+from tools.events import consumer_record
+from tools.local_stack import exchange
+from tools.local_stack.progress import wait_until
+from tools.local_stack.settings import ROOT
+from tools.local_stack.stack import Stack
+from tools.store_simulator import KEY, SECRET, SimulatedShop
+from tools.store_simulator import running as open_shop
+from woohub.messages import to_sqs
+from woohub.store import TOPICS
+
+pytestmark = pytest.mark.xdist_group("e2e")  # one stack for all, in one process
+
+OF_LAMBDA_ITSELF = ("logs:", "xray:")
+RENEWED_AT = 15  # receives
+
+
+@dataclass(frozen=True)
+class Permission:
+    """One action on one resource, by its place in the policy of a role."""
+
+    role: str
+    policy: str
+    statement: int
+    action: str
+    resource: int
+    on: str
+
+    def __str__(self) -> str:
+        return f"{self.role}, {self.action}, {self.on}"
+
+
+def as_list(one: Any) -> list[Any]:
+    return one if isinstance(one, list) else [one]
+
+
+def permissions() -> Iterator[Permission]:
+    for name, one in RESOURCES.items():
+        if one["Type"] == "AWS::IAM::Role":
+            for policy in one["Properties"]["Policies"]:
+                yield from in_policy(name, policy["PolicyName"], policy["PolicyDocument"])
+        if one["Type"] == "AWS::IAM::Policy":
+            for role in one["Properties"]["Roles"]:
+                yield from in_policy(role["Ref"], one["Properties"]["PolicyName"], one["Properties"]["PolicyDocument"])
+
+
+def in_policy(role: str, policy: str, document: Any) -> Iterator[Permission]:
+    for number, statement in enumerate(document["Statement"]):
+        for action in actions(statement):
+            for place, resource in enumerate(as_list(statement["Resource"])):
+                yield Permission(role, policy, number, action, place, on(resource))
+
+
+def on(resource: Any) -> str:
+    return resource if isinstance(resource, str) else str(*resource.values())
+
+
+PERMISSIONS = [one for one in permissions() if not one.action.startswith(OF_LAMBDA_ITSELF)]
+
+
+@contextmanager
+def without(permission: Permission, stack: Stack) -> Iterator[None]:
+    """The stack with this permission taken out of the deployed role."""
+    iam, role = stack.client("iam"), role_of(permission.role, stack)
+    whole = iam.get_role_policy(RoleName=role, PolicyName=permission.policy)["PolicyDocument"]
+    less = json.loads(json.dumps(whole))
+    statement = less["Statement"].pop(permission.statement)
+    for action in as_list(statement["Action"]):
+        for place, resource in enumerate(as_list(statement["Resource"])):
+            if (action, place) != (permission.action, permission.resource):
+                less["Statement"].append({"Effect": "Allow", "Action": action, "Resource": resource})
+    policy = {"RoleName": role, "PolicyName": permission.policy}
+    iam.delete_role_policy(**policy)
+    if less["Statement"]:
+        iam.put_role_policy(**policy, PolicyDocument=json.dumps(less))
+    try:
+        yield
+    finally:
+        iam.put_role_policy(**policy, PolicyDocument=json.dumps(whole))
+
+
+def role_of(name: str, stack: Stack) -> str:
+    found = stack.client("cloudformation").describe_stack_resource(StackName=stack.stack_name, LogicalResourceId=name)
+    return str(found["StackResourceDetail"]["PhysicalResourceId"])
+
+
+# The work of each function, and what comes of it
+
+
+def invoked(stack: Stack, name: str, event: Any) -> Any:
+    """What a function answers from a cold start, or the name of the error it ended with."""
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.write(ROOT / "functions" / name / "app.py", "app.py")
+    function = getattr(stack, f"{name}_function")
+    client = stack.client("lambda")
+    timeout = client.get_function_configuration(FunctionName=function)["Timeout"]
+    client.update_function_configuration(FunctionName=function, Timeout=15)  # seconds: enough, and no long tries
+    client.update_function_code(FunctionName=function, ZipFile=code.getvalue())  # ends warm processes
+    answer = answered(stack, function, event)
+    client.update_function_configuration(FunctionName=function, Timeout=timeout)
+    return answer
+
+
+def answered(stack: Stack, function: str, event: Any) -> Any:
+    response = stack.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event))
+    found = json.loads(response["Payload"].read())
+    return found["errorType"] if "FunctionError" in response else found
+
+
+def tap(stack: Stack) -> dict[str, Any]:
+    found: dict[str, Any] = stack.client("lambda").get_event_source_mapping(UUID=stack.event_source_mapping_id)
+    return found
+
+
+def turn_tap(stack: Stack, flow: bool) -> None:
+    stack.client("lambda").update_event_source_mapping(UUID=stack.event_source_mapping_id, Enabled=flow)
+
+
+def breaker(stack: Stack, **state: Any) -> str:
+    """The breaker's state, set before if one is given."""
+    ssm = stack.client("ssm")
+    if state:
+        ssm.put_parameter(Name=stack.breaker_parameter, Value=json.dumps(state), Type="String", Overwrite=True)
+    value = ssm.get_parameter(Name=stack.breaker_parameter)["Parameter"]["Value"]
+    return str(json.loads(value)["state"])
+
+
+def ingest(stack: Stack) -> Any:
+    """A delivery is verified and queued."""
+    turn_tap(stack, flow=False)
+    event = json.loads((ROOT / "events" / "ingest-order-created.json").read_text(encoding="utf-8"))
+    answer = invoked(stack, "ingest", event)
+    return {"status": answer["statusCode"], "queued": exchange.waiting(stack)}
+
+
+def consumer(stack: Stack) -> Any:
+    """Orders land; one is refused; then HubSpot refuses the token, with one message in hand for the 15th time."""
+    logged = len(Path(stack.log).read_bytes())
+    came = polled(stack)
+    turn_tap(stack, flow=True)
+    invoked(stack, "consumer", {"Records": [record(1), record(2, total="a lot")]})
+    exchange.simulator(stack, "POST", "faults", {"status": 401})
+    answered(stack, stack.consumer_function, {"Records": [received(3, stack), record(4, receive_count=RENEWED_AT)]})
+    log = Path(stack.log).read_bytes()[logged:].decode(errors="replace")
+    return {
+        "polled": came,
+        "written": [deal.order for deal in exchange.deals(stack)],
+        "refused": [one["entity"] for one in exchange.dead_letters(stack)],
+        "renewed": delayed(stack),
+        "breaker": (breaker(stack), tap(stack)["State"]),
+        "troubles": [word for word in ("queue_call_failed", "breaker_not_stored") if word in log],
+    }
+
+
+def polled(stack: Stack) -> bool:
+    """Whether Lambda may take a message from the queue for the function."""
+    stack.client("sqs").send_message(QueueUrl=stack.queue_url, **to_sqs(delivery("order.created", order(9))))
+
+    def allowed() -> bool:
+        return bool(exchange.deals(stack))
+
+    def refused() -> bool:
+        return str(tap(stack)["LastProcessingResult"]).startswith("PROBLEM")
+
+    wait_until(lambda: allowed() or refused(), "the queue is neither polled nor is that refused", timeout=30)
+    return allowed()
+
+
+def record(number: int, *, receive_count: int = 1, **changes: Any) -> dict[str, Any]:
+    message = to_sqs(delivery("order.created", order(number, **changes)))
+    return consumer_record(message, f"message-{number}", receive_count=receive_count)
+
+
+def received(number: int, stack: Stack) -> dict[str, Any]:
+    """A record of a message that really is in the queue, and hidden since we have it."""
+    turn_tap(stack, flow=False)
+    sqs = stack.client("sqs")
+    sqs.send_message(QueueUrl=stack.queue_url, **to_sqs(delivery("order.created", order(number))))
+    (message,) = sqs.receive_message(QueueUrl=stack.queue_url, VisibilityTimeout=390)["Messages"]
+    turn_tap(stack, flow=True)
+    return record(number) | {"messageId": message["MessageId"], "receiptHandle": message["ReceiptHandle"]}
+
+
+def delayed(stack: Stack) -> int:
+    name = "ApproximateNumberOfMessagesDelayed"
+    answer = stack.client("sqs").get_queue_attributes(QueueUrl=stack.queue_url, AttributeNames=[name])
+    return int(answer["Attributes"][name])
+
+
+def governor(stack: Stack) -> Any:
+    """An open breaker is closed, since HubSpot answers."""
+    turn_tap(stack, flow=False)
+    breaker(stack, state="open", policy="outage", resume=True)
+    return invoked(stack, "governor", {}), breaker(stack), tap(stack)["State"]
+
+
+def reconcile(stack: Stack) -> Any:
+    """A store without our webhooks gets them, and what it has is queued; the night's work is done as well."""
+    turn_tap(stack, flow=False)
+    secrets, ssm = stack.client("secretsmanager"), stack.client("ssm")
+    ssm.put_parameter(Name=stack.watermark_parameter, Value="{}", Type="String", Overwrite=True)
+    shop = SimulatedShop()
+    with open_shop(shop, cron=False) as url:
+        access = {"url": url, "consumer_key": KEY, "consumer_secret": SECRET}
+        secrets.put_secret_value(SecretId=stack.store_secret_arn, SecretString=json.dumps(access))
+        shop.checkout()
+        answer = invoked(stack, "reconcile", {"customers": "all", "deleted": "all"})
+    webhooks = {one.topic: one.secret for one in shop.hooks.webhooks.values()}
+    kept = ssm.get_parameter(Name=stack.watermark_parameter)["Parameter"]["Value"] != "{}"
+    done = answer["complete"] if isinstance(answer, dict) else answer
+    return {"complete": done, "webhooks": webhooks, "queued": exchange.waiting(stack), "kept": kept}
+
+
+WORK: dict[str, tuple[Callable[[Stack], Any], Any]] = {
+    "IngestRole": (ingest, {"status": 200, "queued": 1}),
+    "ConsumerRole": (
+        consumer,
+        {
+            "polled": True,
+            "written": ["1", "9"],
+            "refused": ["order:2"],
+            "renewed": 1,
+            "breaker": ("open", "Disabled"),
+            "troubles": [],
+        },
+    ),
+    "GovernorRole": (governor, ({"state": "closed", "done": "reopened"}, "closed", "Enabled")),
+    "ReconcileRole": (
+        reconcile,
+        {
+            "complete": True,
+            "webhooks": dict.fromkeys(TOPICS, "lab-secret"),
+            "queued": 1,
+            "kept": True,
+        },
+    ),
+}
+
+
+@pytest.fixture
+def workplace(stack: Stack) -> Iterator[Stack]:
+    """That a test may bring into any state; afterwards it is as it was."""
+    secrets = stack.client("secretsmanager")
+    store = secrets.get_secret_value(SecretId=stack.store_secret_arn)["SecretString"]
+    yield stack
+    secrets.put_secret_value(SecretId=stack.store_secret_arn, SecretString=store)
+    stack.client("sqs").purge_queue(QueueUrl=stack.queue_url)
+    stack.client("sqs").purge_queue(QueueUrl=stack.dlq_url)
+    exchange.simulator(stack, "DELETE", "faults")
+    breaker(stack, state="closed")
+    turn_tap(stack, flow=True)
+    wait_until(lambda: not str(tap(stack)["LastProcessingResult"]).startswith("PROBLEM"), "the queue stays unpolled")
+
+
+@pytest.mark.parametrize("role", WORK)
+def test_what_the_template_allows_is_enough(role: str, workplace: Stack) -> None:
+    work, outcome = WORK[role]
+
+    assert work(workplace) == outcome
+
+
+@pytest.mark.parametrize("permission", PERMISSIONS, ids=str)
+def test_without_any_one_permission_the_work_is_not_done(permission: Permission, workplace: Stack) -> None:
+    work, outcome = WORK[permission.role]
+
+    with without(permission, workplace):
+        assert work(workplace) != outcome
