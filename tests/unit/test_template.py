@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from tools.template import load
 from woohub.settings import ConsumerSettings, GovernorSettings, IngestSettings, ReconcileSettings, _Settings
 
 ROOT = Path(__file__).parents[2]
@@ -21,19 +21,7 @@ SETTINGS = {
 }
 
 
-class Loader(yaml.SafeLoader):
-    """Reads `!Ref X` as {"Ref": "X"} and so on."""
-
-
-def _tagged(loader: Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
-    if isinstance(node, yaml.ScalarNode):
-        return {suffix: loader.construct_scalar(node)}
-    assert isinstance(node, yaml.SequenceNode)
-    return {suffix: loader.construct_sequence(node, deep=True)}
-
-
-Loader.add_multi_constructor("!", _tagged)
-TEMPLATE: dict[str, Any] = yaml.load((ROOT / "template.yaml").read_text(encoding="utf-8"), Loader)  # noqa: S506
+TEMPLATE = load()
 RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
 FUNCTIONS = {name: one["Properties"] for name, one in RESOURCES.items() if one["Type"] == "AWS::Serverless::Function"}
 
