@@ -1,0 +1,243 @@
+"""What docs/costs.md assumes and can be measured: the functions' calls, log lines and metrics, one order at a time."""
+
+from __future__ import annotations
+
+import inspect
+import io
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field
+from statistics import fmean, median
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from aws_lambda_powertools import Logger
+from moto import mock_aws
+
+from functions.ingest import app as ingest
+from functions.reconcile import app as reconcile
+from tests.deliveries import SECRET, captured, delivery
+from tests.integration.test_functions import cold_start
+from tools.benchmark import work
+from tools.costs import assumptions
+from tools.events import consumer_record, ingest_event
+from tools.hubspot_simulator import DEFAULT_TOKEN, SimulatedPortal, provision, running
+from tools.store_simulator import KEY, SimulatedShop
+from tools.store_simulator import SECRET as STORE_SECRET
+from tools.store_simulator import running as running_shop
+from woohub.messages import to_sqs
+from woohub.settings import Secret
+from woohub.webhooks import Delivery
+from woohub.woocommerce import ORDER_SWEPT
+
+ASSUMED = assumptions.load()
+CONTEXT = SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000, function_name="consumer")
+MESSAGE_ID = "059f36b4-87a3-44ab-83d2-{:012}"  # as long as one of SQS
+TRACE = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+LINE = 26  # bytes that CloudWatch counts with each line
+GENEROUS = 1.5  # times what was measured: more is no longer rounding up
+
+
+@dataclass
+class Told:
+    """What one invocation wrote to its log, and what it sent to HubSpot."""
+
+    lines: list[str]
+    sent: list[int] = field(default_factory=list)  # bytes of each call
+
+    @property
+    def entries(self) -> list[tuple[dict[str, Any], int]]:
+        """Each line, and the bytes of it that are billed."""
+        return [(json.loads(line), len(line.encode()) + LINE) for line in self.lines]
+
+    def bytes_of(self, message: str) -> list[int]:
+        """Of each line with this message; "" for lines that are nothing but metrics."""
+        return [size for entry, size in self.entries if entry.get("message", "") == message]
+
+    @property
+    def metrics(self) -> set[str]:
+        """As assumptions.toml names them."""
+        directives = [each for one, _ in self.entries for each in one.get("_aws", {}).get("CloudWatchMetrics", ())]
+        return {
+            " by ".join([metric["Name"], *dimensions[1:]])
+            for one in directives
+            for dimensions in one["Dimensions"]
+            for metric in one["Metrics"]
+        }
+
+
+class Metered:
+    """A connection that notes how many bytes each call sends."""
+
+    def __init__(self, http: Any) -> None:
+        self._http = http
+        self.sent: list[int] = []
+
+    def request(self, method: str, url: str, *, body: bytes | None, headers: Mapping[str, str], **kwargs: Any) -> Any:
+        lines = [f"{method} {url} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+        self.sent.append(sum(len(line) + 2 for line in lines) + len(body or b""))
+        return self._http.request(method, url, body=body, headers=headers, **kwargs)
+
+
+@dataclass
+class Shop:
+    """The functions as they run for a quiet shop, and what they told of each step."""
+
+    monkeypatch: pytest.MonkeyPatch
+    steps: dict[str, Told] = field(default_factory=dict)
+
+    def run(self, name: str, function: ModuleType, event: object, http: Metered | None = None) -> None:
+        printed, logged = io.StringIO(), io.StringIO()
+        self.monkeypatch.setattr(Logger().registered_handler, "stream", logged)
+        before = len(http.sent) if http else 0
+        with redirect_stdout(printed):
+            answer = function.lambda_handler(event, CONTEXT)
+        assert not answer.get("batchItemFailures")
+        self.steps[name] = Told(
+            (logged.getvalue() + printed.getvalue()).splitlines(), http.sent[before:] if http else []
+        )
+
+    def consume(self, function: ModuleType, waves: Mapping[str, Sequence[Delivery]]) -> None:
+        http = Metered(function.hubspot.http)
+        function.hubspot.http = http
+        for number, (name, deliveries) in enumerate(waves.items()):
+            records = [
+                consumer_record(to_sqs(one), MESSAGE_ID.format(number * 100 + n)) for n, one in enumerate(deliveries)
+            ]
+            self.run(name, function, {"Records": records}, http)
+
+    def told(self, *names: str) -> list[Told]:
+        return [self.steps[name] for name in names]
+
+
+def waves() -> dict[str, list[Delivery]]:
+    """A cold start; an order's three deliveries, each alone; and ten orders that a sweep queues once more."""
+    at = work.START
+    created = work.order(1, work.Person(1), status="pending", created=at, modified=at)
+    paid = work.changed(created, "processing", modified=at + 1)
+    completed = work.changed(paid, "completed", modified=at + 3600)
+    ten = work.new_orders(10, at, first=100).deliveries
+    return {
+        "cold": list(work.new_orders(1, at, first=50).deliveries),
+        "created": [work.delivery("order.created", created, at)],
+        "updated": [work.delivery("order.updated", paid, at + 1)],
+        "completed": [work.delivery("order.updated", completed, at + 3600)],
+        "ten": list(ten),
+        "swept": [Delivery(ORDER_SWEPT, one.body, one.received_ms + 900_000, one.entity, one.source) for one in ten],
+    }
+
+
+@pytest.fixture(scope="module")
+def shop() -> Iterator[Shop]:
+    portal = provision(SimulatedPortal())
+    with pytest.MonkeyPatch.context() as patch, mock_aws(), running(portal) as hubspot:
+        secrets, sqs = boto3.client("secretsmanager"), boto3.client("sqs")
+        secrets.create_secret(Name="woohub/hubspot-token", SecretString=json.dumps({"token": DEFAULT_TOKEN}))
+        secrets.create_secret(Name="woohub/webhook-secret", SecretString=json.dumps({"current": SECRET}))
+        boto3.client("ssm").put_parameter(Name="/woohub/breaker", Value='{"state":"closed"}', Type="String")
+        boto3.client("ssm").put_parameter(Name="/woohub/watermark", Value="{}", Type="String")
+        sqs.create_queue(QueueName="deliveries")
+        patch.setenv("HUBSPOT_API_URL", hubspot)
+        patch.setenv("AWS_LAMBDA_FUNCTION_NAME", "consumer")
+        patch.setenv("_X_AMZN_TRACE_ID", TRACE)  # then every line of the log holds it
+        patch.setattr(ingest, "secret", Secret(secrets, "woohub/webhook-secret"))
+        found = Shop(patch)
+        found.run("ingest", ingest, ingest_event(delivery(19)))
+        found.consume(cold_start("consumer"), waves())
+        found.run("governor", cold_start("governor"), {})
+        _sweep_twice(found)
+        yield found
+
+
+def _sweep_twice(found: Shop) -> None:
+    """The first makes the webhooks; the second is one of every quarter of an hour."""
+    store = SimulatedShop(post=lambda *_: 200)
+    with running_shop(store) as url:
+        secrets = boto3.client("secretsmanager")
+        key = {"url": url, "consumer_key": KEY, "consumer_secret": STORE_SECRET}
+        secrets.create_secret(Name="woohub/store", SecretString=json.dumps(key))
+        found.monkeypatch.setattr(reconcile, "store_secret", Secret(secrets, "woohub/store"))
+        found.monkeypatch.setattr(reconcile, "webhook_secret", Secret(secrets, "woohub/webhook-secret"))
+        found.run("first sweep", reconcile, {})
+        store.place()
+        found.run("sweep", reconcile, {})
+
+
+# HubSpot
+
+
+def test_an_orders_deliveries_each_alone_take_as_many_calls_as_assumed(shop: Shop) -> None:
+    calls = [len(one.sent) for one in shop.told("created", "updated", "completed")]
+
+    assert len(calls) == ASSUMED["deliveries_per_order"]
+    assert sum(calls) == ASSUMED["calls_per_order"]
+
+
+def test_ten_swept_orders_take_as_many_calls_as_assumed(shop: Shop) -> None:
+    assert len(shop.steps["swept"].sent) == ASSUMED["calls_per_swept_batch"]
+
+
+def test_the_definitions_take_as_many_calls_as_assumed(shop: Shop) -> None:
+    cold, warm = shop.told("cold", "created")
+
+    assert len(cold.sent) - len(warm.sent) == ASSUMED["definition_calls"]
+
+
+def test_a_call_sends_less_than_half_of_what_is_assumed(shop: Shop) -> None:
+    sent = [size for one in shop.told("created", "updated", "completed") for size in one.sent]
+
+    assert fmean(sent) < ASSUMED["call_bytes"] / 2  # the rest is for what TLS adds
+
+
+# Logs and metrics
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("delivery_log_bytes", "delivery"), ("call_log_bytes", "hubspot call"), ("batch_log_bytes", "")],
+)
+def test_the_consumers_lines_are_as_long_as_assumed(shop: Shop, name: str, message: str) -> None:
+    found = [size for one in shop.told("created", "updated", "completed") for size in one.bytes_of(message)]
+
+    assert fmean(found) <= ASSUMED[name] <= GENEROUS * fmean(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "step"),
+    [("ingest_log_bytes", "ingest"), ("governor_log_bytes", "governor"), ("reconcile_log_bytes", "sweep")],
+)
+def test_the_others_write_as_much_as_assumed(shop: Shop, name: str, step: str) -> None:
+    found = sum(size for _, size in shop.steps[step].entries)
+
+    assert found <= ASSUMED[name] <= GENEROUS * found
+
+
+def test_the_consumer_writes_nothing_that_is_not_counted(shop: Shop) -> None:
+    found = [entry for one in shop.told("created", "updated", "completed", "swept") for entry, _ in one.entries]
+
+    assert {entry.get("message", "") for entry in found} == {"delivery", "hubspot call", ""}
+
+
+def test_the_metrics_of_a_calm_month_are_those_assumed(shop: Shop) -> None:
+    names = assumptions.metrics()
+    steps = shop.told("ingest", "created", "updated", "completed", "swept", "governor", "sweep")
+
+    assert set.union(*(one.metrics for one in steps)) == {*names["every_hour"], *names["with_deliveries"]}
+
+
+# The store, and the secrets
+
+
+def test_most_orders_are_no_larger_than_assumed() -> None:
+    sizes = [len(one.body) for one in captured() if one.topic in ("order.created", "order.updated")]
+
+    assert median(sizes) <= ASSUMED["order_kb"] * 1000
+
+
+def test_a_secret_is_kept_for_as_long_as_assumed() -> None:
+    kept_s = inspect.signature(Secret).parameters["max_age_s"].default
+
+    assert kept_s == ASSUMED["secret_minutes"] * 60
