@@ -53,7 +53,14 @@ def resolved(value: Any) -> str:
         return STACK_NAME
     if function == "GetAtt":
         return str(target).partition(".")[0]
+    if function == "Sub":
+        return filled(target)
     return str(PARAMETERS.get(target, target))
+
+
+def filled(text: str) -> str:
+    """What `!Sub` makes of a text."""
+    return re.sub(r"\$\{([\w:]+)[\w.]*\}", lambda named: resolved({"Ref": named[1]}), text)
 
 
 @dataclass(frozen=True)
@@ -105,10 +112,11 @@ DESCRIPTIONS: dict[str, str] = {
 ALARMS = {name: Alarm.of(RESOURCES[name]["Properties"]) for name in DESCRIPTIONS}
 
 
-def dashboard() -> dict[str, Any]:
+def dashboard(*, watches_for_silence: bool = True) -> dict[str, Any]:
     """The dashboard, with the names of this test's stack; ValueError if it is no JSON."""
-    text = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Sub"]
-    found: dict[str, Any] = json.loads(re.sub(r"\$\{([\w:]+)[\w.]*\}", lambda named: resolved({"Ref": named[1]}), text))
+    text, more = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Sub"]
+    silence = more["Silence"]["If"][1]["Sub"] if watches_for_silence else ""
+    found: dict[str, Any] = json.loads(filled(text.replace("${Silence}", silence)))
     return found
 
 

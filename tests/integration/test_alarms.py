@@ -197,6 +197,8 @@ class Reported:
 
 Act = Callable[[World], None] | Reported
 SCENES: dict[str, tuple[Act, Act]] = {  # alarm: what makes it ring, what lets it rest
+    "IngestReleaseAlarm": (Reported(1), Reported(0)),
+    "ConsumerReleaseAlarm": (Reported(1), Reported(0)),
     "SilenceAlarm": (nothing, an_order_arrives),
     "SecretMismatchAlarm": (the_store_signs_with_another_secret, an_order_arrives),
     "SignatureAlarm": (the_store_signs_with_another_secret, an_order_arrives),
