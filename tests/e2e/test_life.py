@@ -1,0 +1,156 @@
+"""A stack's life beside another one: it is made, changed while messages wait, and removed without a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.orders import delivery, order
+from tools.local_stack import environment
+from tools.local_stack.deployment import SAM
+from tools.local_stack.processes import run
+from tools.local_stack.settings import ROOT
+from tools.local_stack.stack import Stack
+from woohub.messages import to_sqs
+
+pytestmark = pytest.mark.xdist_group("e2e")  # one emulated AWS for all, in one process
+
+NAME = "another"
+SECRET, OPEN, MARK = '{"token": "pat-1"}', '{"state":"open","policy":"daily","until":4000000000}', '{"orders":"…"}'
+
+
+@dataclass
+class Other:
+    """The stack under test, in the emulated AWS of the one that all tests share."""
+
+    stack: Stack
+
+    def sam(self, command: str, *arguments: str) -> None:
+        folder = Path(self.stack.log).parent
+        variables = environment.for_sam(folder) | {"AWS_ENDPOINT_URL": self.stack.aws_endpoint_url}
+        line = [str(SAM), command, f"--stack-name={NAME}", *arguments]
+        run(line, environment=variables, folder=ROOT, log=folder / f"{command}.log")
+
+    def deploy(self, **parameters: str) -> None:
+        built = Path(self.stack.log).parent / "build" / "template.yaml"
+        given = [f"{name}={value}" for name, value in parameters.items()]
+        fixed = [f"--template-file={built}", "--resolve-s3", "--capabilities=CAPABILITY_IAM", "--no-progressbar"]
+        self.sam("deploy", *fixed, "--no-confirm-changeset", *(["--parameter-overrides", *given] if given else []))
+
+    def aws(self, service: str) -> Any:
+        return self.stack.client(service)
+
+    def output(self, name: str) -> str:
+        (found,) = self.aws("cloudformation").describe_stacks(StackName=NAME)["Stacks"]
+        return next(str(one["OutputValue"]) for one in found["Outputs"] if one["OutputKey"] == name)
+
+
+@pytest.fixture(scope="module")
+def other(running_stack: Stack) -> Iterator[Other]:
+    made = Other(running_stack)
+    made.deploy()
+    yield made
+    made.sam("delete", "--no-prompts")  # of what is gone already there is nothing to delete
+
+
+def released(other: Other, function: str) -> dict[str, Any]:
+    """What the alias leads to."""
+    found: dict[str, Any] = other.aws("lambda").get_function_configuration(FunctionName=f"{function}:live")
+    return found
+
+
+def waiting(other: Other) -> int:
+    name = "ApproximateNumberOfMessages"
+    queue = other.aws("sqs").get_queue_attributes(QueueUrl=other.output("QueueUrl"), AttributeNames=[name])
+    return int(queue["Attributes"][name])
+
+
+def kept(other: Other) -> dict[str, Any]:
+    """What an operator would miss if a deployment touched it."""
+    ssm, secrets, mapping = other.aws("ssm"), other.aws("secretsmanager"), other.output("EventSourceMappingId")
+    parameters, of_stack = ("BreakerParameter", "WatermarkParameter"), ("HubSpotSecretArn", "WebhookSecretArn")
+    return {
+        "messages": waiting(other),
+        "tap": other.aws("lambda").get_event_source_mapping(UUID=mapping)["State"],
+        "url": other.output("WebhookUrl"),
+        **{name: ssm.get_parameter(Name=other.output(name))["Parameter"]["Value"] for name in parameters},
+        **{name: secrets.get_secret_value(SecretId=other.output(name))["SecretString"] for name in of_stack},
+    }
+
+
+def in_an_outage(other: Other) -> None:
+    """The tap closed, and messages behind it."""
+    other.aws("lambda").update_event_source_mapping(UUID=other.output("EventSourceMappingId"), Enabled=False)
+    other.aws("secretsmanager").put_secret_value(SecretId=other.output("HubSpotSecretArn"), SecretString=SECRET)
+    for parameter, value in (("BreakerParameter", OPEN), ("WatermarkParameter", MARK)):
+        other.aws("ssm").put_parameter(Name=other.output(parameter), Value=value, Type="String", Overwrite=True)
+    for number in (1, 2, 3):
+        message = to_sqs(delivery("order.created", order(number)))
+        other.aws("sqs").send_message(QueueUrl=other.output("QueueUrl"), **message)
+
+
+def test_a_deployment_in_an_outage_keeps_all_that_waits_and_all_that_was_set(other: Other) -> None:
+    in_an_outage(other)
+    before = kept(other)
+
+    other.deploy(HubSpotRequestsPer10Seconds="50", LogLevel="DEBUG")
+
+    assert (before["messages"], before["tap"], before["HubSpotSecretArn"]) == (3, "Disabled", SECRET)
+    assert kept(other) == before
+
+
+def test_a_new_setting_reaches_the_version_that_takes_the_deliveries(other: Other) -> None:
+    before = released(other, other.output("ConsumerFunction"))
+
+    other.deploy(HubSpotRequestsPer10Seconds="60")
+
+    after = released(other, other.output("ConsumerFunction"))
+    assert after["Environment"]["Variables"]["HUBSPOT_REQUESTS_PER_10_SECONDS"] == "60"
+    assert int(after["Version"]) > int(before["Version"])
+
+
+def test_an_account_that_cannot_reserve_concurrency_gets_two_writers_with_half_of_the_budget(other: Other) -> None:
+    other.deploy(ConsumerReservedConcurrency="0")
+
+    variables = released(other, other.output("ConsumerFunction"))["Environment"]["Variables"]
+    assert variables["HUBSPOT_ONE_WRITER"] == "0"
+
+
+def everything(other: Other) -> set[str]:
+    """The names of all that stacks are made of, in the whole account."""
+    listed = {
+        "lambda": [("list_functions", "Functions", "FunctionName"), ("list_layers", "Layers", "LayerName")],
+        "sqs": [("list_queues", "QueueUrls", "")],
+        "secretsmanager": [("list_secrets", "SecretList", "Name")],
+        "ssm": [("describe_parameters", "Parameters", "Name")],
+        "iam": [("list_roles", "Roles", "RoleName")],
+        "logs": [("describe_log_groups", "logGroups", "logGroupName")],
+        "events": [("list_rules", "Rules", "Name")],
+        "sns": [("list_topics", "Topics", "TopicArn")],
+        "apigateway": [("get_rest_apis", "items", "name")],
+        "cloudwatch": [
+            ("describe_alarms", "MetricAlarms", "AlarmName"),
+            ("list_dashboards", "DashboardEntries", "DashboardName"),
+        ],
+        "cloudformation": [("describe_stacks", "Stacks", "StackName")],
+    }
+    found = set()
+    for service, lists in listed.items():
+        for call, key, name in lists:
+            answer = getattr(other.aws(service), call)()
+            found |= {f"{service} {one[name] if name else one}" for one in answer.get(key, [])}
+    mappings = other.aws("lambda").list_event_source_mappings()["EventSourceMappings"]
+    return found | {f"mapping {one['FunctionArn']}" for one in mappings}
+
+
+def test_removing_a_stack_leaves_nothing_of_it(other: Other) -> None:
+    of_it = {one for one in everything(other) if NAME in one}
+
+    other.sam("delete", "--no-prompts")
+
+    assert len(of_it) > 40
+    assert {one for one in everything(other) if NAME in one} == set()
