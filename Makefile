@@ -5,6 +5,7 @@ ARCHITECTURE ?= arm64
 STEP := @packaging/step
 UV := .venv/bin/uv
 SAM := .venv-sam/bin/sam
+SCANNER := .venv-scanner/bin
 INSTALL := $(UV) pip install --require-hashes
 
 export UV_SYSTEM_CERTS ?= true
@@ -16,23 +17,29 @@ LOCAL := env -u AWS_PROFILE -u AWS_DEFAULT_PROFILE -u AWS_SESSION_TOKEN -u AWS_E
 	AWS_SECRET_ACCESS_KEY=local AWS_REGION=eu-west-1 AWS_DEFAULT_REGION=eu-west-1
 
 .DEFAULT_GOAL := help
-.PHONY: help install format check test bench soak demo local build deploy lock clean
+.PHONY: help install format check audit test bench soak demo local build deploy lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: .venv/ready .venv-sam/ready .venv-emulator/ready ## Install everything into three environments in this folder
+install: .venv/ready .venv-sam/ready .venv-emulator/ready .venv-scanner/ready ## Install everything into four environments in this folder
 
 format: .venv/ready ## Format the code
 	.venv/bin/ruff check --quiet --fix-only .
 	.venv/bin/ruff format .
 
-check: .venv/ready .venv-sam/ready ## Format, lint, types, spelling, template
+check: .venv/ready .venv-sam/ready .venv-scanner/ready ## Format, lint, types, spelling, template and its security
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/codespell
 	@echo "sam validate --lint" && $(LOCAL) $(SAM) validate --lint
+	@mkdir -p .aws-sam && .venv-sam/bin/python tools/expanded.py template.yaml >.aws-sam/expanded.json
+	$(SCANNER)/checkov --config-file .checkov.yaml --file template.yaml --file .aws-sam/expanded.json
+
+audit: .venv-scanner/ready ## Ask whether a locked package has a known vulnerability
+	@for lock in layers/dependencies/requirements.txt requirements/*.txt; do \
+		echo "$$lock" && $(SCANNER)/pip-audit --strict --disable-pip --require-hashes --requirement "$$lock" || exit 1; done
 
 test: install ## Pass all tests (PYTEST="-k breaker" for some)
 	@$(LOCAL) .venv/bin/pytest --numprocesses auto --dist loadgroup $(PYTEST)
@@ -65,13 +72,14 @@ lock: .venv/ready ## Renew the locked versions (UPGRADE=--upgrade for newer ones
 	$(LOCK) pyproject.toml --extra tools --group dev --output-file requirements/dev.txt
 	$(LOCK) --group sam --output-file requirements/sam.txt
 	$(LOCK) --group emulator --output-file requirements/emulator.txt
+	$(LOCK) --group scanner --output-file requirements/scanner.txt
 	$(LOCK) pyproject.toml --constraints requirements/dev.txt $(RUNTIME_HAS:%=--no-emit-package %) \
 		--output-file layers/dependencies/requirements.txt
 
 clean: ## Remove environments and everything built
-	rm -rf .venv .venv-sam .venv-emulator .aws-sam .local .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-sam .venv-emulator .venv-scanner .aws-sam .local .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-# The environments. Three, because the pins of sam, of the emulator and of the project exclude each other.
+# The environments. Four, because the pins of sam, of the emulator, of the scanner and of the project exclude each other.
 
 .venv/ready: requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' || { \

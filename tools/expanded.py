@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import sys
 from pathlib import Path
@@ -32,6 +33,7 @@ class NoManagedPolicies:
 def expanded(text: str, parameters: dict[str, str]) -> dict[str, Any]:
     """The template; code is where `sam deploy` would put it, by what it holds."""
     os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
+    logging.disable(logging.WARNING)  # of features that AWS may switch on in the translator
     template = yaml_parse(text)
     for resource in template["Resources"].values():
         properties = resource.get("Properties", {})
