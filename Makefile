@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 ARCHITECTURE ?= arm64
+ENVIRONMENT ?= default
 STEP := @packaging/step
 UV := .venv/bin/uv
 SAM := .venv-sam/bin/sam
@@ -60,10 +61,10 @@ local: install ## The stack on this machine, until interrupted
 OVERRIDES = $(if $(filter command environment,$(firstword $(origin ARCHITECTURE))),Architecture=$(ARCHITECTURE)) $(PARAMETERS)
 
 build: .venv/ready .venv-sam/ready ## Build what is deployed (ARCHITECTURE=arm64 or x86_64)
-	ARCHITECTURE=$(ARCHITECTURE) $(SAM) build --parameter-overrides Architecture=$(ARCHITECTURE)
+	ARCHITECTURE=$(ARCHITECTURE) $(SAM) build --config-env $(ENVIRONMENT) --parameter-overrides Architecture=$(ARCHITECTURE)
 
-deploy: build ## Deploy to AWS with your credentials (PARAMETERS="AlarmEmail=you@example.com")
-	$(SAM) deploy $(if $(strip $(OVERRIDES)),--parameter-overrides $(OVERRIDES))
+deploy: build ## Deploy to AWS with your credentials (PARAMETERS="AlarmEmail=you@example.com", ENVIRONMENT=staging)
+	$(SAM) deploy --config-env $(ENVIRONMENT) $(if $(strip $(OVERRIDES)),--parameter-overrides $(OVERRIDES))
 
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $(UPGRADE)
 RUNTIME_HAS := boto3 botocore s3transfer python-dateutil six# Lambda brings boto3 and what it needs

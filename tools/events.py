@@ -8,6 +8,8 @@ The signatures are the store's own, made with the secret "lab-secret".
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -58,11 +60,31 @@ def consumer_record(message: dict[str, Any], message_id: str, *, receive_count: 
     }
 
 
-def consumer_batch() -> dict[str, Any]:
-    """Customers, their orders, an order to the trash, and one message that is none of ours."""
-    sent = [messages.to_sqs(queued(delivery(nr))) for nr in (8, 19, 20, 64, 21, 84, 78)]
-    sent.append({"MessageBody": "not a message of woohub"})
+def consumer_batch(*deliveries: webhooks.Delivery) -> dict[str, Any]:
+    """A batch as Lambda hands it over."""
+    sent = [messages.to_sqs(one) for one in deliveries]
     return {"Records": [consumer_record(message, f"message-{n}") for n, message in enumerate(sent, start=1)]}
+
+
+def poisoned(one: webhooks.Delivery) -> webhooks.Delivery:
+    """The order with a total that is no number."""
+    return replace(one, body=re.sub(rb'"total":"[^"]*"', b'"total":"39,98 EUR"', one.body, count=1))
+
+
+def schedule() -> dict[str, Any]:
+    """What EventBridge hands to the governor and to reconcile; neither looks at it."""
+    rule = "arn:aws:events:eu-west-1:123456789012:rule/woohub-every-minute"
+    return {
+        "version": "0",
+        "id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa",
+        "detail-type": "Scheduled Event",
+        "source": "aws.events",
+        "account": "123456789012",
+        "time": "2026-11-25T12:00:00Z",
+        "region": "eu-west-1",
+        "resources": [rule],
+        "detail": {},
+    }
 
 
 def events() -> dict[str, dict[str, Any]]:
@@ -79,7 +101,11 @@ def events() -> dict[str, dict[str, Any]]:
         "ingest-ping": ingest_event(delivery(1)),
         "ingest-forged": ingest_event(order, order.body.replace(b'"total":"', b'"total":"9', 1)),
         "ingest-error-body": ingest_event(delivery(117)),
-        "consumer-batch": consumer_batch(),
+        "consumer-batch": consumer_batch(*(queued(delivery(nr)) for nr in (8, 19, 20, 64, 21, 84, 78))),
+        "consumer-bad-record": consumer_batch(
+            queued(delivery(8)), poisoned(queued(delivery(93))), queued(delivery(19))
+        ),
+        "schedule": schedule(),
     }
 
 

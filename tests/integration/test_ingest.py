@@ -464,6 +464,18 @@ def test_the_sample_events_are_those_that_tools_events_writes() -> None:
     assert written == events()
 
 
+def test_the_message_carries_the_trace_that_the_api_began(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQS hands the header on to the consumer's trace; boto3 sends it by itself where Lambda has set these variables."""
+    sent: list[Any] = []
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "ingest")
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1")
+    ingest.sqs.meta.events.register("before-call.sqs.SendMessage", lambda params, **_: sent.append(params["headers"]))
+
+    ingest.send(ingest_event(delivery(19)))
+
+    assert [one["X-Amzn-Trace-Id"].partition(";")[0] for one in sent] == ["Root=1-5759e988-bd862e3fe1be46a994272793"]
+
+
 def test_ingest_starts_without_what_only_the_consumer_needs() -> None:
     command = [sys.executable, "-c", "import sys, functions.ingest.app; print(*sys.modules)"]
     modules = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()  # noqa: S603

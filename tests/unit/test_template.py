@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -122,3 +123,14 @@ def test_every_parameter_says_what_it_is_for_and_what_it_may_be(name: str) -> No
     if "AllowedPattern" in parameter:
         assert parameter["ConstraintDescription"]
         assert re.search(parameter["AllowedPattern"], parameter["Default"])
+
+
+@pytest.mark.parametrize("environment", ["default", "staging", "local"])
+def test_an_environment_sets_parameters_that_exist_to_values_they_may_have(environment: str) -> None:
+    configuration = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))[environment]
+    given = configuration["deploy"]["parameters"].get("parameter_overrides", "").split()
+
+    for name, value in (one.split("=") for one in given):
+        parameter = TEMPLATE["Parameters"][name]
+        assert value in {str(one) for one in parameter.get("AllowedValues", [value])}
+    assert configuration["global"]["parameters"]["stack_name"].startswith("woohub")

@@ -24,7 +24,7 @@ def test_every_target_it_makes_exists() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = {step["run"].removeprefix("make ") for step in STEPS if step.get("run", "").startswith("make ")}
 
-    assert targets == {"check", "test", "build"}
+    assert targets == {"audit", "check", "test", "build"}
     assert targets <= set(re.findall(r"^(\w+):", makefile, re.MULTILINE))
 
 
@@ -32,4 +32,4 @@ def test_only_the_deployment_may_ask_aws_for_a_role() -> None:
     rights = {name: job.get("permissions", WORKFLOW["permissions"]) for name, job in WORKFLOW["jobs"].items()}
 
     assert {name for name, one in rights.items() if "id-token" in one} == {"deploy"}
-    assert WORKFLOW["jobs"]["deploy"]["needs"] == "test"
+    assert WORKFLOW["jobs"]["deploy"]["needs"] == ["audit", "test"]

@@ -1,0 +1,56 @@
+"""Every sample event of events/, handed to its function in the emulated AWS as `sam local invoke` hands it over."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tools.local_stack import exchange
+from tools.local_stack.progress import wait_until
+from tools.local_stack.settings import ROOT
+from tools.local_stack.stack import Stack
+
+pytestmark = pytest.mark.xdist_group("e2e")  # one stack for all, in one process
+
+EVENTS = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in (ROOT / "events").glob("*.json")}
+REFUSED = {"ingest-forged": 401}
+CLOSED = {"state": "closed", "done": "closed"}
+
+
+def invoked(stack: Stack, function: str, event: Any) -> Any:
+    answer = stack.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event))
+    assert "FunctionError" not in answer
+    return json.loads(answer["Payload"].read())
+
+
+@pytest.mark.parametrize("name", [name for name in EVENTS if name.startswith("ingest-")])
+def test_ingest_answers(name: str, stack: Stack) -> None:
+    answer = invoked(stack, stack.ingest_function, EVENTS[name])
+
+    assert answer["statusCode"] == REFUSED.get(name, 200)
+    wait_until(lambda: exchange.waiting(stack) == 0, "the delivery still waits", timeout=60)
+
+
+def test_the_consumer_writes_a_batch(stack: Stack) -> None:
+    assert invoked(stack, stack.consumer_function, EVENTS["consumer-batch"]) == {"batchItemFailures": []}
+
+    assert {deal.order for deal in exchange.deals(stack)} == {"16", "17", "43"}
+    assert exchange.dead_letters(stack) == []
+
+
+def test_the_consumer_sets_a_bad_record_aside_and_writes_the_others(stack: Stack) -> None:
+    assert invoked(stack, stack.consumer_function, EVENTS["consumer-bad-record"]) == {"batchItemFailures": []}
+
+    assert {deal.order for deal in exchange.deals(stack)} == {"16"}
+    assert [one["entity"] for one in exchange.dead_letters(stack)] == ["order:46"]
+
+
+def test_the_schedule_wakes_governor_and_reconcile(stack: Stack) -> None:
+    assert invoked(stack, stack.governor_function, EVENTS["schedule"]) == CLOSED
+    assert invoked(stack, stack.reconcile_function, EVENTS["schedule"]) == {"configured": False}
+
+
+def test_there_is_an_event_of_every_kind() -> None:
+    assert {name.partition("-")[0] for name in EVENTS} == {"ingest", "consumer", "schedule"}
