@@ -465,7 +465,7 @@ def test_the_sample_events_are_those_that_tools_events_writes() -> None:
 
 
 def test_the_message_carries_the_trace_that_the_api_began(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """SQS hands the header on to the consumer's trace; boto3 sends it by itself where Lambda has set these variables."""
+    """SQS hands the header on to the consumer; boto3 sends it by itself where Lambda has set these variables."""
     sent: list[Any] = []
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "ingest")
     monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1")
