@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from tools.cli import backfill, dlq, doctor, load, output, reconcile, rotate, send, setup, status, verify, why
+from tools.cli import backfill, dlq, doctor, load, output, reconcile, remove, rotate, send, setup, status, verify, why
 from tools.cli.trouble import EXPECTED, explain
 
 
@@ -35,6 +35,7 @@ app.command("backfill")(backfill.command)
 app.command("verify")(verify.command)
 app.command("why")(why.command)
 app.command("load")(load.command)
+app.command("remove")(remove.command)
 app.add_typer(dlq.app, name="dlq")
 
 

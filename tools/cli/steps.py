@@ -15,9 +15,11 @@ class Outcome(StrEnum):
     CREATED = "created"
     STORED = "stored"
     REPAIRED = "repaired"
-    WOULD_CREATE = "would create"  # the same three, with --dry-run
+    REMOVED = "removed"
+    WOULD_CREATE = "would create"  # the same four, with --dry-run
     WOULD_STORE = "would store"
     WOULD_REPAIR = "would repair"
+    WOULD_REMOVE = "would remove"
     SKIPPED = "skipped"
     WARNING = "warning"  # it works, but less well
     FAILED = "failed"

@@ -1,0 +1,77 @@
+"""`woohub remove`: the webhooks of a deleted stack leave the store, and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+
+from tests.cli_stack import NAME
+from tests.operated import Operated, operated
+from tools.store_simulator import KEY, SECRET
+from woohub.store import TOPICS
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operated]:
+    """Set up, with a webhook of somebody else's beside ours."""
+    monkeypatch.chdir(tmp_path)
+    with operated() as running:
+        keys = {"WOO_COMMERCE_URL": running.shop.url, "WOO_COMMERCE_CONSUMER_KEY": KEY}
+        running.environment |= keys | {"WOO_COMMERCE_CONSUMER_SECRET": SECRET}
+        running.ready()
+        running.shop.hooks.create(
+            name=f"woohub {NAME}-staging: order.created",
+            topic="order.created",
+            delivery_url="https://staging.example/webhooks/woocommerce",
+            secret="of another stack",
+        )
+        yield running
+
+
+def left(shop: Operated) -> list[str]:
+    return [one.name for one in shop.shop.hooks.webhooks.values()]
+
+
+def delete_stack() -> None:
+    boto3.client("cloudformation").delete_stack(StackName=NAME)
+
+
+def test_the_webhooks_of_a_deleted_stack_leave_the_store_and_no_others(shop: Operated) -> None:
+    delete_stack()
+
+    result = shop.run("remove")
+
+    assert result.exit_code == 0, result.output
+    assert left(shop) == [f"woohub {NAME}-staging: order.created"]
+
+
+def test_while_the_stack_is_there_nothing_is_removed(shop: Operated) -> None:
+    result = shop.run("remove")
+
+    assert result.exit_code == 1
+    assert f"sam delete --stack-name {NAME}" in result.output
+    assert len(left(shop)) == len(TOPICS) + 1
+
+
+def test_a_dry_run_only_tells(shop: Operated) -> None:
+    steps = shop.json("remove", "--dry-run")["steps"]
+
+    assert [one["outcome"] for one in steps] == ["would remove"] * len(TOPICS)
+    assert len(left(shop)) == len(TOPICS) + 1
+
+
+def test_twice_is_once(shop: Operated) -> None:
+    delete_stack()
+    shop.run("remove")
+
+    assert [one["outcome"] for one in shop.json("remove")["steps"]] == ["ok"]
+
+
+def test_without_the_stores_keys_the_command_says_what_it_needs(shop: Operated) -> None:
+    result = shop.run("remove", WOO_COMMERCE_CONSUMER_KEY="")
+
+    assert result.exit_code == 2
+    assert "WOO_COMMERCE_CONSUMER_KEY" in result.output

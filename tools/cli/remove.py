@@ -1,0 +1,80 @@
+"""`woohub remove`: the last step of a removal, in which the webhooks of a deleted stack leave the store."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tools.cli import connections, environment, output, stacks, store_setup
+from tools.cli.options import JsonOption, StackOption
+from tools.cli.provision import failed
+from tools.cli.stacks import LOCAL
+from tools.cli.steps import Outcome, Step
+from tools.cli.store_webhooks import WEBHOOKS_PAGE, described
+from tools.cli.trouble import PROBLEMS, Trouble, WrongUsage
+from woohub.store import TOPICS, Access, Store
+from woohub.subscriptions import name_of
+
+DEPLOYED_AS = {LOCAL: "woohub-local"}  # samconfig.toml's name of it
+
+
+def run(store: Store, name: str, *, exists: bool, dry_run: bool = False) -> Iterator[Step]:
+    """One step for each webhook that has the name of the stack. Raises the store's errors."""
+    if exists and not dry_run:
+        fix = f"delete it first: .venv-sam/bin/sam delete --stack-name {name}"
+        yield Step("stack", Outcome.FAILED, "is still there, and its next sweep would make the webhooks again", fix)
+        return
+    names = {name_of(name, topic) for topic in TOPICS}
+    found = [one for one in store.webhooks() if one.name in names]
+    for webhook in found:
+        if not dry_run:
+            store.delete_webhook(webhook.id)
+        yield Step(described(webhook), Outcome.WOULD_REMOVE if dry_run else Outcome.REMOVED)
+    if not found:
+        yield Step("webhooks", Outcome.OK, f"none has a name of {name}; others are in {WEBHOOKS_PAGE}")
+
+
+def is_deployed(name: str, region: str | None) -> bool:
+    """Whether there is such a stack."""
+    try:
+        stacks.named(name, region)
+    except Trouble:
+        return False
+    return True
+
+
+def command(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    stack: StackOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Take the webhooks of a deleted stack out of the store.
+
+    The store is the one of WOO_COMMERCE_URL and its keys in .env, since those of the stack are gone with it. HubSpot's
+    contacts, deals, properties and pipeline stay. Ends with 1 while the stack is still there.
+
+    Examples:
+
+        .venv-sam/bin/sam delete --stack-name woohub
+        woohub remove --stack woohub
+    """
+    env = environment.read(os.environ, Path.cwd())
+    asked = stacks.name_of(stack, env, Path.cwd())
+    given = [env.get(name, "").strip() for name in connections.VARIABLES]
+    if not asked or not all(given):
+        raise WrongUsage(f"name the stack with --stack, and the store with {', '.join(connections.VARIABLES)} in .env")
+    name = DEPLOYED_AS.get(asked, asked)
+    exists = is_deployed(name, env.get("AWS_REGION")) if asked != LOCAL else False
+    steps = []
+    for step in run(store_setup.connect(Access(*given)), name, exists=exists, dry_run=dry_run):
+        steps.append(step)
+        if not json:
+            output.say(step.text())
+    if json:
+        output.as_json({"stack": name, "dry_run": dry_run, "steps": [step.facts() for step in steps]})
+    if failed(steps):
+        raise typer.Exit(PROBLEMS)
