@@ -154,3 +154,15 @@ def test_a_query_asks_for_fields_that_are_logged(query: str) -> None:
     words = set(re.findall(r"(?<![\w@.])[@a-zA-Z][\w.]*\b(?!\()", without_texts))
 
     assert words - aliases - INSIGHTS - OF_LAMBDA - OURS == set()
+
+
+# docs/architecture.md
+
+
+def test_every_module_has_its_paragraph_and_every_paragraph_its_module() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^- (`\w+`(?:, `\w+`)*): ", page.partition("## Modules")[2], re.MULTILINE)
+    described = [name for line in lines for name in re.findall(r"\w+", line)]
+    modules = {path.stem for path in (ROOT / "layers" / "shared" / "woohub").glob("*.py")} - {"__init__"}
+
+    assert sorted(described) == sorted(modules)
