@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.test_template import FUNCTIONS, RESOURCES
+from tools import template
 from tools.costs import assumptions, page, prices, stack
 from tools.costs.__main__ import main
 from tools.costs.bill import by_service, largest, total
@@ -267,6 +268,13 @@ def test_every_largest_item_has_something_said_about_it() -> None:
 
 def test_the_page_is_what_the_program_computes() -> None:
     assert page.PAGE.read_text(encoding="utf-8") == page.markdown(), "python -m tools.costs --write renews it"
+
+
+def test_the_readme_has_the_same_figures() -> None:
+    readme = (template.TEMPLATE.parent / "README.md").read_text(encoding="utf-8")
+    some, many = (round(case.total) for case in page.usual()[1:])
+
+    assert f"about {some} dollars a month for up to 30,000 deliveries and {many} for a million" in readme
 
 
 def test_the_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
