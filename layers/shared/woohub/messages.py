@@ -25,7 +25,8 @@ ATTRIBUTE = "delivery"
 _PLAIN_BYTES = 256 * 1024
 _MESSAGE_BYTES = 1024 * 1024  # SQS: body and attributes together
 _DECOMPRESSED_BYTES = 16 * 1024 * 1024  # Lambda receives 6 MB at most: more is no delivery
-_REFUSED_BY_SQS = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Not as all but what SQS takes: that set takes 6 ms of every cold start to compile.
+_REFUSED_BY_SQS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _BULK = frozenset({"meta_data", "_links"})  # what plugins fill and the mapping does not read
 _TEXTS = ("topic", "entity", "source", "webhook_id", "delivery_id", "signature")
 _LAST_RECEIVED_MS = 10**13  # the year 2286; keeps version strings sortable
