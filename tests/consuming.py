@@ -37,7 +37,8 @@ class Consuming:
         self.timer = Timer()
         hubspot = HubSpot(http, Token(), self.timer)
         flow = EventSourceMapping(boto3.client("lambda"), lambda: outputs["EventSourceMappingId"])
-        breaker = Breaker(BreakerParameter(boto3.client("ssm"), outputs["BreakerParameter"]), flow, _silent)
+        parameter = BreakerParameter(boto3.client("ssm"), outputs["BreakerParameter"])
+        breaker = Breaker(lambda: parameter, lambda: flow, _silent)
         sync = Sync(hubspot, Portal(hubspot, self.timer, _silent), FIELDS, self.timer, _silent)
         self.sqs: Any = boto3.client("sqs")
         self.url = outputs["QueueUrl"]

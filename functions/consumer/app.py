@@ -36,11 +36,22 @@ hubspot = HubSpot(
     on_call=telemetry.called,
 )
 sync = Sync(hubspot, Portal(hubspot, timer, telemetry.warn), mapping.load(), timer, telemetry.warn)
-lambda_client = boto3.client("lambda")
-flow = EventSourceMapping(
-    lambda_client, lambda: mapping_id(lambda_client, settings.queue_arn, os.environ["AWS_LAMBDA_FUNCTION_NAME"])
-)
-breaker = Breaker(BreakerParameter(boto3.client("ssm"), settings.breaker_parameter), flow, telemetry.alarm)
+
+
+def breaker_parameter() -> BreakerParameter:
+    """The breaker's state."""
+    return BreakerParameter(boto3.client("ssm"), settings.breaker_parameter)
+
+
+def flow() -> EventSourceMapping:
+    """What feeds this function."""
+    client = boto3.client("lambda")
+    return EventSourceMapping(
+        client, lambda: mapping_id(client, settings.queue_arn, os.environ["AWS_LAMBDA_FUNCTION_NAME"])
+    )
+
+
+breaker = Breaker(breaker_parameter, flow, telemetry.alarm)
 consumer = Consumer(
     sync,
     breaker,

@@ -23,7 +23,7 @@ from tools.hubspot_simulator import DEFAULT_TOKEN, Fault, SimulatedPortal, provi
 from tools.store_simulator import KEY, SimulatedShop
 from tools.store_simulator import SECRET as KEY_SECRET
 from tools.store_simulator import running as open_shop
-from woohub.breaker import BreakerParameter, State
+from woohub.breaker import BreakerParameter, EventSourceMapping, State
 from woohub.settings import Secret
 from woohub.store import TOPICS
 
@@ -57,8 +57,8 @@ class World:
         """A batch, in an invocation in which waiting takes no time."""
         consumer = cold_start("consumer")
         self.patch.setattr(consumer.timer, "_sleep", lambda _seconds: None)
-        self.patch.setattr(consumer.flow, "enabled", lambda: True)
-        self.patch.setattr(consumer.flow, "enable", lambda _flow: None)
+        self.patch.setattr(EventSourceMapping, "enabled", lambda _: True)
+        self.patch.setattr(EventSourceMapping, "enable", lambda *_: None)
         consumer.lambda_handler(records(*bodies), CONTEXT)
 
     def govern(self) -> None:

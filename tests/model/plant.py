@@ -253,7 +253,7 @@ class Process:
         hubspot = HubSpot(self._line, token, self._timer, version=plant.version, random=dice)
         portal = Portal(hubspot, self._timer, self._warn)
         sync = Sync(hubspot, portal, FIELDS, self._timer, self._warn)
-        breaker = Breaker(plant.breaker_parameter(), plant.flow(), self._alarm, plant.world.clock)
+        breaker = Breaker(plant.breaker_parameter, plant.flow, self._alarm, plant.world.clock)
         sqs: Any = plant.sqs
         self._consumer = Consumer(
             sync, breaker, sqs, QUEUE, DEAD_LETTERS, self._report, self._warn, clock=plant.world.clock, jitter=dice

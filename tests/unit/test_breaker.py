@@ -76,7 +76,7 @@ class Scene:
         self.start()
 
     def start(self) -> None:
-        self.breaker = Breaker(self.parameter, self.flow, self._log, lambda: self.now)
+        self.breaker = Breaker(lambda: self.parameter, lambda: self.flow, self._log, lambda: self.now)
 
     def _log(self, event: str, **_facts: object) -> None:
         self.logged.append(event)

@@ -168,7 +168,7 @@ class WooHub:
         self._tap = cast(EventSourceMapping, Tap())  # the fakes have what is used of the real ones
         self._state = cast(BreakerParameter, BreakerState())
         sync = Sync(self._hubspot, Portal(self._hubspot, self._timer, _ignore), mapping.load(), self._timer, _ignore)
-        breaker = Breaker(self._state, self._tap, _ignore, self.clock.read)
+        breaker = Breaker(lambda: self._state, lambda: self._tap, _ignore, self.clock.read)
         sqs = cast("SQSClient", self.sqs)
         self._consumer = Consumer(
             sync, breaker, sqs, QUEUE, DEAD_LETTERS, _ignore, _ignore, clock=self.clock.read, jitter=dice.random
