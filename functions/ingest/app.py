@@ -114,7 +114,7 @@ def _answer(outcome: str, **facts: Any) -> dict[str, Any]:
 def _log(outcome: str, **facts: Any) -> None:
     """One line that is log entry and metric in one: CloudWatch's embedded metric format.
 
-    Written by hand, because importing Powertools would make a cold start a fifth longer.
+    Written by hand, because importing Powertools would make a cold start up to a fifth longer.
     """
     status, level, message = OUTCOMES[outcome]
     service = {"service": settings.powertools_service_name}

@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
 from pathlib import Path
 
-from tools.local_stack.settings import ROOT
-
-
-def built(name: str, folder: Path) -> Path:
-    variables = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "LOCAL_PYTHON", "ARCHITECTURE"))}
-    folder.mkdir()
-    subprocess.run(  # noqa: S603
-        ["make", "--makefile", "packaging/Makefile", f"build-{name}"],  # noqa: S607
-        env=variables | {"ARTIFACTS_DIR": str(folder)},
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-    )
-    return folder
+from tools.benchmark.artifacts import ROOT, build_one
 
 
 def test_dependencies_are_made_for_lambdas_python_and_processor(tmp_path: Path) -> None:
-    layer = built("DependenciesLayer", tmp_path / "layer") / "python"
+    layer = build_one("DependenciesLayer", tmp_path / "layer") / "python"
 
     compiled = [file.name for file in layer.rglob("*.so")]
     assert compiled
@@ -31,7 +16,7 @@ def test_dependencies_are_made_for_lambdas_python_and_processor(tmp_path: Path) 
 
 
 def test_dependencies_leave_out_what_lambda_brings(tmp_path: Path) -> None:
-    layer = built("DependenciesLayer", tmp_path / "layer") / "python"
+    layer = build_one("DependenciesLayer", tmp_path / "layer") / "python"
 
     packages = {path.name for path in layer.iterdir()}
     assert {"aws_lambda_powertools", "pydantic", "urllib3"} <= packages
@@ -39,7 +24,7 @@ def test_dependencies_leave_out_what_lambda_brings(tmp_path: Path) -> None:
 
 
 def test_the_package_goes_with_its_mapping_table(tmp_path: Path) -> None:
-    layer = built("SharedLayer", tmp_path / "layer") / "python"
+    layer = build_one("SharedLayer", tmp_path / "layer") / "python"
 
     source = ROOT / "layers" / "shared" / "woohub"
     built_files = {path.name for path in (layer / "woohub").glob("*.*")}
@@ -47,6 +32,6 @@ def test_the_package_goes_with_its_mapping_table(tmp_path: Path) -> None:
 
 
 def test_a_function_is_one_file(tmp_path: Path) -> None:
-    function = built("ConsumerFunction", tmp_path / "function")
+    function = build_one("ConsumerFunction", tmp_path / "function")
 
     assert [path.name for path in function.glob("*.*")] == ["app.py"]

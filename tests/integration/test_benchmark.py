@@ -11,15 +11,16 @@ from typing import Any
 import pytest
 
 from tools.benchmark import __main__ as program
-from tools.benchmark import costs, document, figures, plot, report, runs
+from tools.benchmark import artifacts, coldstart, costs, document, figures, plot, report, runs
 from tools.benchmark.account import Clock, account, counted, make_known
-from tools.benchmark.figures import Figure, Goal, Report, Section
+from tools.benchmark.figures import Figure, Goal, Listing, Report, Section
 from tools.benchmark.judge import Wrong, judged
 from tools.benchmark.naive import Naive
 from tools.benchmark.runs import CONTENDERS, NAIVE_1, NAIVE_5, WOOHUB
 from tools.benchmark.work import START, Person, Wave, delivery, new_orders, order, pairs, status_changes
 from tools.hubspot_simulator import Fault
 
+INGEST = [artifacts.ROOT / "functions" / "ingest", artifacts.ROOT / "layers" / "shared"]
 RIGHT = Wrong(missing=0, duplicated=0, stale=0, alone=0, in_any_way=0)
 
 
@@ -202,10 +203,71 @@ def test_processor_time_inside_the_connection_is_added_up() -> None:
 
 
 def test_ingest_is_measured_at_its_work_in_a_process_of_its_own() -> None:
-    found = costs.ingest_footprint()
+    found = costs.ingest_footprint(INGEST)
 
-    assert found.import_ms > found.event_ms > 0
+    assert found.event_ms > 0
     assert found.peak_mib > 1
+
+
+# --- Cold starts and sizes ---
+
+
+def test_a_start_is_timed_and_names_what_it_imported_even_of_pythons_own() -> None:
+    found = coldstart.run(INGEST)
+
+    assert found.wall_ms > 0
+    assert found.processor_ms > 0
+    assert {"app", "woohub.webhooks", "botocore.client", "json"} <= found.modules
+
+
+def test_a_function_that_cannot_start_says_why(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("raise ValueError('the environment variable QUEUE_URL is not set')")
+
+    with pytest.raises(RuntimeError, match="QUEUE_URL is not set"):
+        coldstart.run([tmp_path])
+
+
+def test_the_time_of_a_start_is_shared_out_among_those_whose_modules_they_are() -> None:
+    trace = """\
+import time: self [us] | cumulative | imported package
+import time:      9000 |       9000 | site
+import time:       100 |        100 |         pydantic_core._pydantic_core
+import time:       300 |        400 |       pydantic
+import time:       100 |        500 |     woohub.mapping
+import time:       200 |        200 |     json
+import time:       300 |       1000 | app
+"""
+
+    found = coldstart.shares(trace)
+
+    assert found == {"pydantic-core": 0.1, "pydantic": 0.3, coldstart.OWN: 0.4, "": 0.2}
+
+
+def test_the_dearest_packages_come_first_and_only_packages() -> None:
+    packages = frozenset({"boto3", "botocore", "pydantic"})
+    owners = {"boto3": 1.0, "botocore": 9.0, "pydantic": 5.0, coldstart.OWN: 50.0, "": 20.0}
+
+    assert coldstart.Start(100, 100, 10, packages, owners).dearest(2) == ["botocore", "pydantic"]
+
+
+def test_a_size_is_that_of_the_files_and_of_their_zip(tmp_path: Path) -> None:
+    (tmp_path / "python" / "woohub").mkdir(parents=True)
+    (tmp_path / "python" / "woohub" / "sync.py").write_bytes(b"#" * 5000)
+
+    found = artifacts.size(tmp_path)
+
+    assert found.unzipped == 5.0
+    assert 0 < found.zipped < 1
+
+
+def test_a_function_finds_its_modules_in_the_order_of_lambda(tmp_path: Path) -> None:
+    path = artifacts.Artifacts(tmp_path).path("governor")
+
+    assert [str(folder.relative_to(tmp_path)) for folder in path] == [
+        "GovernorFunction",
+        "DependenciesLayer/python",
+        "SharedLayer/python",
+    ]
 
 
 # --- Goals and papers ---
@@ -215,7 +277,8 @@ def a_report(value: float, goal: Goal | None) -> Report:
     """A report with all its sections, whose every figure is this one."""
     values = {contender.name: value for contender in CONTENDERS}
     titles = (figures.CALLS, figures.SPEED, figures.CALM, figures.CHAOS, figures.MACHINE, figures.OTHERWISE)
-    return Report([Section(title, [Figure("calls", values, goal)]) for title in titles])
+    listing = Listing("Cold starts", ("wall ms", "packages"), [("ingest", 193.64, "boto3, urllib3")], "On one machine.")
+    return Report([Section(title, [Figure("calls", values, goal)]) for title in titles], [listing])
 
 
 @pytest.mark.parametrize(
@@ -250,6 +313,7 @@ def test_the_page_and_the_picture_show_every_figure(tmp_path: Path) -> None:
     assert page.count("| calls | 12.5 | 12.5 | **12.5** | ≤ 10 | missed |") == 6
     assert "0 of 6 goals are reached" in page
     assert "benchmarks.svg" in page
+    assert "| ingest | 194 | boto3, urllib3 |\n\nOn one machine.\n" in page
     assert plot.svg(a_report(12.5, None)).count(">12.5</text>") == 6
 
 
@@ -263,6 +327,7 @@ def test_the_program_ends_with_an_error_when_a_goal_is_missed(
     printed = json.loads(capsys.readouterr().out)
     assert printed["missed"] == 6 * code
     assert printed["sections"][0]["figures"][0]["values"]["woohub"] == value
+    assert printed["listings"][0]["rows"] == [["ingest", 193.64, "boto3, urllib3"]]
 
 
 def test_the_table_says_by_how_much_a_goal_is_missed(
@@ -273,3 +338,12 @@ def test_the_table_says_by_how_much_a_goal_is_missed(
     program.main([])
 
     assert "missed: HubSpot calls, calls: 11, the goal is ≤ 10" in capsys.readouterr().err
+
+
+def test_the_table_ends_with_the_listings(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(program, "measured", lambda _: a_report(10, Goal(10)))
+
+    program.main([])
+
+    words = " ".join(capsys.readouterr().out.split())
+    assert words.endswith("Cold starts wall ms packages ingest 194 boto3, urllib3 On one machine.")

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from . import document
 from .figures import STEPS, Step, measured
-from .report import as_json, shortfalls, table
+from .report import as_json, shortfalls, tables
 
 WIDE = 140  # columns where there is no terminal that could say how many it has
 
@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.json:
         sys.stdout.write(json.dumps(as_json(report), indent=2, ensure_ascii=False) + "\n")
     else:
-        _console(stderr=False).print(table(report))
+        _console(stderr=False).print(tables(report))
     if options.write:
         document.write(report)
     for line in shortfalls(report):

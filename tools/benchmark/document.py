@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import platform
 import re
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from . import plot
 from .account import LATENCY_MS, LIMITS
 from .engine import INVOCATION
-from .figures import CALM_RUNS, CHAOS_RUNS, MACHINE, OTHER_RUNS, Figure, Report, Section
-from .report import COLUMNS, limit, number
+from .figures import CALM_RUNS, CHAOS_RUNS, MACHINE, OTHER_RUNS, STARTS, Figure, Listing, Report, Section
+from .report import COLUMNS, limit, number, texts
 from .runs import WOOHUB
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -22,7 +23,8 @@ METHOD = """\
 ## Method
 
 Both flows work off the same deliveries against HubSpot simulators with the same settings, in one run. The simulator
-counts the calls. Time is virtual, so the figures are the same on every machine, but for those under "{machine}".
+counts the calls. Time is virtual, so the figures are the same on every machine, but for those under "{machine}"
+and "{starts}".
 
 * **HubSpot**: {latency:.0f} ms per call, {requests_per_10_s} calls in any 10 s, {searches_per_s} searches a second,
   and search shows a write after {search_lag_s:.0f} s.
@@ -42,8 +44,12 @@ counts the calls. Time is virtual, so the figures are the same on every machine,
 * **Wrong** is what differs from the store one minute after the last delivery was worked off. Means of {calm} runs, in
   chaos and in other accounts of {chaos}; the deliveries are the same, the order of receipt and the faults are not.
 * **Processor time** is that of this machine; medians. That of the consumer is measured around its batch, less all that
-  is spent inside the connection to HubSpot. Imports are compiled code in a new process each, with warm files: the
-  function's module with all it does at import, against a handler that has nothing but `boto3.client("sqs")`.
+  is spent inside the connection to HubSpot.
+* **Cold start**: from a bare interpreter until the function's module is imported with all it does at import, in a new
+  process each, in turn, with warm files; medians. The layers and functions are as `packaging/Makefile` builds them, but
+  for this machine and its Python, and found as on Lambda: the function, the layers, then boto3, as from the runtime.
+  Bare is a handler that has nothing but `boto3.client("sqs")`. Packages are third-party ones; what each takes is its
+  share by `python -X importtime`. Own code is the function with the AWS clients it makes, and the woohub package.
 
 ## What these figures do not say
 
@@ -52,7 +58,8 @@ counts the calls. Time is virtual, so the figures are the same on every machine,
 * A quiet shop gains nothing by batches: an order that comes alone costs four calls, both its deliveries together.
 * Two deliveries each: 200 orders take four seconds to arrive and the queue waits up to two for a batch to fill.
 * Where order ids are not unique, deals are found by search; an answer lost within the index's lag may double one.
-* Lambda was not measured. The functions run there on Python 3.13 and a fraction of an arm64 core.
+* Lambda was not measured: neither its own start before the function's nor the functions on Python 3.13 and a fraction
+  of an arm64 core.
 * The goal for the model test (10,000 deliveries, crashes, outages) is held by `make test`, not here.
 """
 
@@ -67,13 +74,15 @@ def markdown(report: Report) -> str:
     """The page."""
     method = METHOD.format(
         machine=MACHINE,
+        starts=STARTS,
         latency=LATENCY_MS,
         invocation=INVOCATION,
         calm=CALM_RUNS,
         chaos=CHAOS_RUNS if CHAOS_RUNS == OTHER_RUNS else f"{CHAOS_RUNS} and {OTHER_RUNS}",
         **LIMITS,
     )
-    return "\n".join([_head(report), *(_section(section) for section in report.sections), method])
+    tables = [*map(_section, report.sections), *map(_listing, report.listings)]
+    return "\n".join([_head(report), *tables, method])
 
 
 def _head(report: Report) -> str:
@@ -104,12 +113,18 @@ def _section(section: Section) -> str:
     goals = any(figure.goal for figure in section.figures)
     head = ["", *columns, *(["goal", ""] if goals else [])]
     rules = ["---", *("---:" for _ in columns), *(["---:", "---"] if goals else [])]
-    rows = [
-        head,
-        rules,
-        *([*_cells(figure, columns), *(_verdict(figure) if goals else [])] for figure in section.figures),
-    ]
-    return f"## {section.title}\n\n" + "\n".join(f"| {' | '.join(row)} |" for row in rows) + "\n"
+    rows = ([*_cells(figure, columns), *(_verdict(figure) if goals else [])] for figure in section.figures)
+    return _table(section.title, head, rules, rows)
+
+
+def _listing(listing: Listing) -> str:
+    rules = ["---", *("---:" for _ in listing.columns)]
+    drawn = _table(listing.title, ["", *listing.columns], rules, map(texts, listing.rows))
+    return f"{drawn}\n{listing.note}\n" if listing.note else drawn
+
+
+def _table(title: str, head: Sequence[str], rules: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return f"## {title}\n\n" + "\n".join(f"| {' | '.join(row)} |" for row in (head, rules, *rows)) + "\n"
 
 
 def _cells(figure: Figure, columns: list[str]) -> list[str]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 
-from . import costs
+from . import artifacts, coldstart, costs
+from .artifacts import Artifacts
+from .coldstart import BARE, OWN, Start
 from .runs import (
     CONTENDERS,
     FALLBACK,
@@ -26,7 +31,8 @@ from .work import ORDERS
 CALM_RUNS, CHAOS_RUNS, OTHER_RUNS = 3, 10, 10
 LARGE_NOTE = 55_000  # characters: 100 orders of these are the 6 MB that Lambda hands over at most
 SLOW_MS = 1000.0
-STEPS = 6 * len(CONTENDERS) + 8
+STEPS = 6 * len(CONTENDERS) + 9
+DEAREST = 3  # packages
 
 Step = Callable[[str], object]  # told what comes next
 T = TypeVar("T")
@@ -69,10 +75,21 @@ class Section:
 
 
 @dataclass(frozen=True)
+class Listing:
+    """Facts that no goal is set for, a row for each thing, its name first; and a sentence about all of them."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str | float]]
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class Report:
     """Everything measured."""
 
     sections: Sequence[Section]
+    listings: Sequence[Listing] = ()
 
     @property
     def figures(self) -> list[Figure]:
@@ -97,22 +114,29 @@ CALLS, SPEED, CALM, CHAOS, MACHINE, OTHERWISE = (
     "On this machine",
     "Wrong in HubSpot, of 200 orders, in other accounts",
 )
+BYTE_CODE = {True: "with byte code", False: "without byte code, which takes that Python on this machine"}
+STARTS, SIZES = "Cold starts, on this machine", "Size of what is deployed, KB"
 
 
 def measured(step: Step) -> Report:
-    """Measure everything; takes a minute or two."""
+    """Measure everything; takes a few minutes."""
     calm = _each(step, "200 orders at once", lambda one: rushes(one, CALM_RUNS))
     chaos = _each(step, "200 orders at once, in chaos", lambda one: rushes(one, CHAOS_RUNS, chaos=True))
-    return Report(
-        [
+    with TemporaryDirectory(prefix="woohub-bench-") as place:
+        step("what is deployed, built for this machine and for Lambda")
+        here = artifacts.build(Path(place) / "here", sys.executable)
+        deployed = artifacts.build(Path(place) / "deployed")
+        step("cold starts")
+        starts = coldstart.starts(here)
+        sections = [
             Section(CALLS, list(_calls(step, calm, chaos))),
             Section(SPEED, list(_speed(step, calm, chaos))),
             Section(CALM, list(_wrong(calm))),
             Section(CHAOS, list(_wrong(chaos))),
-            Section(MACHINE, list(_machine(step))),
+            Section(MACHINE, list(_machine(step, here, starts))),
             Section(OTHERWISE, list(_otherwise(step))),
         ]
-    )
+        return Report(sections, [_cold_starts(starts), _sizes(deployed)])
 
 
 def _each(step: Step, what: str, do: Callable[[Contender], T]) -> dict[str, T]:
@@ -166,30 +190,44 @@ def _wrong(found: Rushes) -> Iterator[Figure]:
     yield _means("deliveries given up, of 400", found, lambda one: one.given_up, Goal(0))
 
 
-def _machine(step: Step) -> Iterator[Figure]:
+def _machine(step: Step, built: Artifacts, starts: Mapping[str, Start]) -> Iterator[Figure]:
     step("processor time of the consumer")
     cpu = costs.consumer_cpu()
-    step("imports")
-    imports = costs.imports()
     step("ingest in a process of its own")
-    ingest = costs.ingest_footprint()
+    ingest = costs.ingest_footprint(built.path("ingest"))
     step("consumer in a process of its own")
-    consumer = costs.consumer_footprint()
+    consumer = costs.consumer_footprint(built.path("consumer"))
     step("consumer with the largest batch")
-    large = costs.consumer_footprint(note=LARGE_NOTE)
-    yield _own("ingest: import, over that of a bare boto3 SQS handler", imports["ingest"] / imports["bare"], Goal(1.25))
+    large = costs.consumer_footprint(built.path("consumer"), note=LARGE_NOTE)
+    over_bare = starts["ingest"].processor_ms / starts[BARE].processor_ms
+    yield _own("ingest: cold start, over that of a bare boto3 SQS handler", over_bare, Goal(1.25))
     yield _own("consumer: processor ms per 100 new orders (parse, coalesce, plan)", cpu["new"], Goal(25))
     yield _own("… per 100 status changes", cpu["changed"], Goal(25))
     yield _own("… per 100 unchanged deliveries", cpu["unchanged"], Goal(25))
     yield _own("… per 100 new orders, the whole function (logs, metrics, HTTP)", consumer.event_ms)
     yield _own("ingest: processor ms per delivery, the whole function", ingest.event_ms)
-    for name, milliseconds in imports.items():
-        yield _own(f"import of {name}: processor ms", milliseconds)
     yield _own("ingest: MiB of memory at most", ingest.peak_mib)
     yield _own("consumer: MiB of memory at most", consumer.peak_mib)
     yield _own("consumer: MiB of memory at most, batches of 6 MB", large.peak_mib)
-    yield _own(f"dependencies layer: MB unzipped ({costs.dependencies().source})", costs.dependencies().megabytes)
-    yield _own("shared layer: MB unzipped (sources, without byte code)", costs.package_megabytes())
+
+
+def _cold_starts(starts: Mapping[str, Start]) -> Listing:
+    rows = [
+        (name, one.wall_ms, one.processor_ms, one.modules, one.owners[OWN], len(one.packages), _dearest(one))
+        for name, one in starts.items()
+    ]
+    columns = ("wall ms", "processor ms", "modules", "own code ms", "packages", "the dearest, ms")
+    return Listing(STARTS, columns, rows)
+
+
+def _dearest(start: Start) -> str:
+    return ", ".join(f"{name} {start.owners[name]:.0f}" for name in start.dearest(DEAREST))
+
+
+def _sizes(deployed: Artifacts) -> Listing:
+    rows = [(name, size.unzipped, size.zipped) for name, size in deployed.sizes().items()]
+    note = f"Built for {artifacts.TARGET}, {BYTE_CODE[deployed.have_byte_code()]}."
+    return Listing(SIZES, ("unzipped", "zipped"), rows, note)
 
 
 def _own(name: str, value: float, goal: Goal | None = None) -> Figure:

@@ -1,9 +1,9 @@
-"""What a function costs in a process of its own: run by costs.py as a script, with nothing beside the function.
+"""A function at its work in a process of its own: run by costs.py as a script, with nothing beside the function.
 
-    python probe.py WORK_FILE RESULT_FILE import|ingest|consumer
+    python probe.py RESULT_FILE ingest|consumer WORK_FILE
 
-The work file holds one event a line. Writes JSON: seconds of processor time to import `app` and for one event (the
-median, without the first), and the peak memory in KiB.
+The work file holds one event a line. Writes JSON: seconds of processor time for one event (the median, without the
+first), and the peak memory in KiB.
 """
 
 from __future__ import annotations
@@ -34,15 +34,13 @@ def consumer(app: ModuleType) -> None:
     app.hubspot.token = SimpleNamespace(current=lambda: TOKEN, renew=lambda: TOKEN)
 
 
-READY: dict[str, Callable[[ModuleType], None]] = {"ingest": ingest, "consumer": consumer, "import": lambda _: None}
+READY: dict[str, Callable[[ModuleType], None]] = {"ingest": ingest, "consumer": consumer}
 CONTEXT = SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000, function_name="function")
 
 
-def main(work: str, result: str, kind: str) -> None:
+def main(result: str, kind: str, work: str) -> None:
     """Import the function, have it work, write down what it took."""
-    started = time.process_time()
-    app = importlib.import_module("app")
-    seconds = [time.process_time() - started]
+    app, seconds = importlib.import_module("app"), []
     READY[kind](app)
     with Path(work).open(encoding="utf-8") as lines:
         for line in lines:
@@ -51,7 +49,7 @@ def main(work: str, result: str, kind: str) -> None:
             answer = app.lambda_handler(event, CONTEXT)
             seconds.append(time.process_time() - started)
             check(answer)
-    found = {"import": seconds[0], "work": statistics.median(seconds[2:] or [0.0]), "peak_kib": peak_kib()}
+    found = {"work": statistics.median(seconds[1:]), "peak_kib": peak_kib()}
     Path(result).write_text(json.dumps(found), encoding="utf-8")
 
 

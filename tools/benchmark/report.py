@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
+from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from .figures import Figure, Goal, Report, Section
+from .figures import Figure, Goal, Listing, Report, Section
 from .runs import CONTENDERS, WOOHUB
 
 COLUMNS = tuple(one.name for one in CONTENDERS)
 STYLES = {"reached": "green", "missed": "bold red", "": ""}
 
 
-def table(report: Report) -> Table:
-    """One line per figure, goals and verdicts at the end."""
-    drawn = Table(box=None, pad_edge=False, header_style="bold")
+def tables(report: Report) -> Group:
+    """One line per figure, goals and verdicts at the end; then the listings."""
+    return Group(_figures(report.sections), *(part for one in report.listings for part in _listing(one)))
+
+
+def _figures(sections: Sequence[Section]) -> Table:
+    drawn = _table("", *COLUMNS, "goal")
     drawn.add_column("")
-    for name in (*COLUMNS, "goal"):
-        drawn.add_column(name, justify="right")
-    drawn.add_column("")
-    for section in report.sections:
+    for section in sections:
         drawn.add_row(Text(section.title, style="bold"))
         for figure in section.figures:
             drawn.add_row(*cells(figure)[:-1], Text(figure.verdict, style=STYLES[figure.verdict]))
@@ -30,10 +33,32 @@ def table(report: Report) -> Table:
     return drawn
 
 
+def _listing(listing: Listing) -> Iterator[Table | Text]:
+    drawn = _table(listing.title, *listing.columns)
+    for row in listing.rows:
+        name, *values = texts(row)
+        drawn.add_row(f"  {name}", *values)
+    yield drawn
+    yield Text(f"  {listing.note}\n" if listing.note else "")
+
+
+def _table(first: str, *others: str) -> Table:
+    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    drawn.add_column(first)
+    for name in others:
+        drawn.add_column(name, justify="right")
+    return drawn
+
+
 def cells(figure: Figure) -> list[str]:
     """A line as text: name, values, goal, verdict."""
     values = [number(figure.values[name]) if name in figure.values else "" for name in COLUMNS]
     return [f"  {figure.name}", *values, limit(figure.goal), figure.verdict]
+
+
+def texts(row: Sequence[str | float]) -> list[str]:
+    """A row of a listing."""
+    return [one if isinstance(one, str) else number(one) for one in row]
 
 
 def number(value: float) -> str:
@@ -63,7 +88,11 @@ def shortfalls(report: Report) -> list[str]:
 
 def as_json(report: Report) -> dict[str, Any]:
     """Everything, unrounded."""
-    return {"sections": [_section(section) for section in report.sections], "missed": len(report.missed)}
+    return {
+        "sections": [_section(section) for section in report.sections],
+        "listings": [asdict(listing) for listing in report.listings],
+        "missed": len(report.missed),
+    }
 
 
 def _section(section: Section) -> Mapping[str, Any]:
