@@ -1,0 +1,63 @@
+"""Nothing is in the layers that no function uses: what is there is paid for with every cold start and upload."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from tools.benchmark import coldstart
+from tools.benchmark.artifacts import FUNCTIONS, ROOT
+
+LOCK = (ROOT / "layers" / "dependencies" / "requirements.txt").read_text(encoding="utf-8")
+SHARED = ROOT / "layers" / "shared"
+
+
+@pytest.fixture(scope="module")
+def functions() -> dict[str, frozenset[str]]:
+    """The modules that each function imports, in a process of its own."""
+    return {name: coldstart.run([ROOT / "functions" / name, SHARED]).modules for name in FUNCTIONS}
+
+
+@pytest.fixture(scope="module")
+def imported(functions: dict[str, frozenset[str]]) -> frozenset[str]:
+    """All of them."""
+    return frozenset().union(*functions.values())
+
+
+def unused_packages(lock: str, imported: Iterable[str]) -> set[str]:
+    """The locked distributions of which no module is imported."""
+    return set(re.findall(r"^([a-z0-9-]+)==", lock, re.MULTILINE)) - coldstart.distributions(imported)
+
+
+def unused_modules(layer: Path, imported: Iterable[str]) -> set[str]:
+    """The modules of the woohub package that are not imported."""
+    return {f"woohub.{file.stem}" for file in (layer / "woohub").glob("*.py") if file.stem != "__init__"} - set(
+        imported
+    )
+
+
+def test_every_package_of_the_dependencies_layer_is_imported(imported: frozenset[str]) -> None:
+    assert unused_packages(LOCK, imported) == set()
+
+
+def test_every_module_of_the_shared_layer_is_imported(imported: frozenset[str]) -> None:
+    assert unused_modules(SHARED, imported) == set()
+
+
+def test_a_package_that_only_the_command_line_needs_is_found_out(imported: frozenset[str]) -> None:
+    assert unused_packages(f"{LOCK}\nrich==14.0.0 \\\n", imported) == {"rich"}
+
+
+def test_a_module_that_no_function_needs_is_found_out(tmp_path: Path, imported: frozenset[str]) -> None:
+    shutil.copytree(SHARED / "woohub", tmp_path / "woohub", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "woohub" / "backfill.py").touch()
+
+    assert unused_modules(tmp_path, imported) == {"woohub.backfill"}
+
+
+def test_ingest_for_which_a_shop_waits_imports_nothing_heavy(functions: dict[str, frozenset[str]]) -> None:
+    assert not {"pydantic", "aws-lambda-powertools"} & coldstart.distributions(functions["ingest"])
