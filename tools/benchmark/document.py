@@ -58,8 +58,8 @@ and "{starts}".
 * A quiet shop gains nothing by batches: an order that comes alone costs four calls, both its deliveries together.
 * Two deliveries each: 200 orders take four seconds to arrive and the queue waits up to two for a batch to fill.
 * Where order ids are not unique, deals are found by search; an answer lost within the index's lag may double one.
-* Lambda was not measured: neither its own start before the function's nor the functions on Python 3.13 and a fraction
-  of an arm64 core.
+* Lambda was not measured: neither what it does before a function's first import (fetching and unpacking, the start of
+  the runtime) nor the functions there, on Python 3.13 and a fraction of an arm64 core.
 * The goal for the model test (10,000 deliveries, crashes, outages) is held by `make test`, not here.
 """
 
