@@ -85,4 +85,4 @@ class OrderState:
     @property
     def is_dated_by_receipt(self) -> bool:
         """Whether this is what `order.deleted` tells."""
-        return self.status == "trash" and self.modified_at == utc(self.received_ms)
+        return self.status == "trash" and not self.restored and self.modified_at == utc(self.received_ms)
