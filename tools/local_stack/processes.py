@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import signal
 import socket
 import subprocess
@@ -12,22 +13,32 @@ from pathlib import Path
 
 from .progress import StepFailed
 
+# To choose from where any port will do. No system gives these to outgoing connections, as it does with those it chooses
+# itself: one of them could take the port before the emulator does.
+OURS = range(20_000, 32_000)
 GRACE = 5.0  # seconds between asking to end and ending
 
 
 def free_port(host: str, port: int, variable: str) -> int:
     """This port, or for 0 any free one. StepFailed if something listens there; `variable` chooses another."""
+    if port == 0:
+        return next(one for one in random.sample(OURS, len(OURS)) if _trouble(host, one) is None)
+    if trouble := _trouble(host, port):
+        raise StepFailed(
+            f"port {port} cannot be used ({trouble.strerror}): is `make local` running already? "
+            f"Stop what uses it, or choose another port: {variable}={port + 1} make local"
+        )
+    return port
+
+
+def _trouble(host: str, port: int) -> OSError | None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise StepFailed(
-                f"port {port} cannot be used ({error.strerror}): is `make local` running already? "
-                f"Stop what uses it, or choose another port: {variable}={port + 1} make local"
-            ) from error
-        chosen: int = probe.getsockname()[1]
-        return chosen
+            return error
+    return None
 
 
 @contextmanager

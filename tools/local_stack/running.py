@@ -35,14 +35,13 @@ def running(settings: Settings) -> Iterator[tuple[Stack, Popen[bytes]]]:
     with ExitStack() as started:
         started.enter_context(alone(settings.state))
         port = free_port(settings.host, settings.port, "LOCAL_PORT")
-        simulator_port = (
-            0 if settings.hubspot_url else free_port(settings.host, settings.simulator_port, "HUBSPOT_SIMULATOR_PORT")
-        )
+        if settings.simulator_port and not settings.hubspot_url:  # 0: the simulator finds one itself
+            free_port(settings.host, settings.simulator_port, "HUBSPOT_SIMULATOR_PORT")
         with step("Build for this machine"):
             build(settings)
         with step("Start the emulated AWS"):
             emulator = started.enter_context(_emulator(settings, port))
-        hubspot_url = settings.hubspot_url or started.enter_context(_simulator(settings, simulator_port))
+        hubspot_url = settings.hubspot_url or started.enter_context(_simulator(settings))
         with step("Deploy"):
             stack = deploy(settings, f"http://{settings.host}:{port}", hubspot_url)
         started.enter_context(stack.announced(settings.state))
@@ -104,10 +103,10 @@ def _emulator(settings: Settings, port: int) -> Iterator[Popen[bytes]]:
 
 
 @contextmanager
-def _simulator(settings: Settings, port: int) -> Iterator[str]:
+def _simulator(settings: Settings) -> Iterator[str]:
     """A HubSpot with woohub's properties and pipeline, as quick as the real one, its search as late."""
     portal = SimulatedPortal(tokens={settings.hubspot_token: ALL_SCOPES}, latency_ms=80)
-    with serving(provision(portal), port, settings.host) as url:
+    with serving(provision(portal), settings.simulator_port, settings.host) as url:
         yield url
 
 
