@@ -9,6 +9,11 @@ SAM := .venv-sam/bin/sam
 SCANNER := .venv-scanner/bin
 INSTALL := $(UV) pip install --require-hashes
 
+# As AWS's command line has it, and `woohub`: boto3 and so sam know the second name only.
+ifdef AWS_REGION
+export AWS_DEFAULT_REGION := $(AWS_REGION)
+endif
+
 export UV_SYSTEM_CERTS ?= true
 export SAM_CLI_TELEMETRY := 0
 

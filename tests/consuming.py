@@ -60,6 +60,7 @@ class Consuming:
         store.keys[KEY] = (SECRET, "read_write")
         store.requests.clear()
         store.run_webhooks()
+        store.hooks.lose = 0.0
         for webhook in store.hooks.webhooks.values():
             webhook.secret, webhook.status, webhook.failures = self.shop.webhook_secret, "active", 0
         for output in ("QueueUrl", "DeadLetterQueueUrl"):

@@ -71,7 +71,7 @@ class Ssm:
 
     def get_parameter(self, *, Name: str) -> dict[str, Any]:
         assert Name == "/stack/watermark"
-        return {"Parameter": {"Value": self.value, "LastModifiedDate": self.made}}
+        return {"Parameter": {"Value": self.value, "LastModifiedDate": self.made, "Version": 1 + len(self.written)}}
 
     def put_parameter(self, *, Name: str, Value: str, Type: str, Overwrite: bool) -> dict[str, Any]:
         assert (Name, Type, Overwrite) == ("/stack/watermark", "String", True)

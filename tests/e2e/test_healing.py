@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.e2e.conftest import end_warm_processes
 from tools.local_stack import healing
 from tools.local_stack.stack import Stack
 
@@ -16,6 +17,7 @@ pytestmark = pytest.mark.xdist_group("e2e")  # one stack for all, in one process
 def stack_without_store(stack: Stack) -> Iterator[Stack]:
     """That a test may give a store; the tests after it have none again."""
     secrets = stack.client("secretsmanager")
+    end_warm_processes(stack, "reconcile")  # one of before knows of no store
     before = secrets.get_secret_value(SecretId=stack.store_secret_arn)["SecretString"]
     yield stack
     secrets.put_secret_value(SecretId=stack.store_secret_arn, SecretString=before)

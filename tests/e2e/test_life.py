@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from tools.local_stack.deployment import SAM
 from tools.local_stack.processes import run
 from tools.local_stack.settings import ROOT
 from tools.local_stack.stack import Stack
+from woohub.breaker import START
 from woohub.messages import to_sqs
 
 pytestmark = pytest.mark.xdist_group("e2e")  # one emulated AWS for all, in one process
@@ -101,6 +103,17 @@ def test_a_deployment_in_an_outage_keeps_all_that_waits_and_all_that_was_set(oth
 
     assert (before["messages"], before["tap"], before["HubSpotSecretArn"]) == (3, "Disabled", SECRET)
     assert kept(other) == before
+
+
+def test_a_breaker_that_cloudformation_writes_over_stays_open(other: Other) -> None:
+    """It does so when a deployment changes anything of the parameter, if only its tags."""
+    in_an_outage(other)
+    name = other.output("BreakerParameter")
+    other.aws("ssm").put_parameter(Name=name, Value=START, Type="String", Overwrite=True)
+
+    answer = other.aws("lambda").invoke(FunctionName=other.output("GovernorFunction"))
+
+    assert json.loads(answer["Payload"].read()) == {"state": "open", "done": "waiting"}
 
 
 def test_a_new_setting_reaches_the_version_that_takes_the_deliveries(other: Other) -> None:

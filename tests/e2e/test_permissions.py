@@ -6,9 +6,7 @@ Lambda itself does with a role, since the emulated one does not ask: writing log
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.conftest import end_warm_processes
 from tests.orders import delivery, order
 from tests.unit.test_template import RESOURCES, actions
 from tools.events import consumer_record
@@ -26,8 +25,11 @@ from tools.local_stack.settings import ROOT
 from tools.local_stack.stack import Stack
 from tools.store_simulator import KEY, SECRET, SimulatedShop
 from tools.store_simulator import running as open_shop
+from woohub.breaker import START as BREAKER
 from woohub.messages import to_sqs
 from woohub.store import TOPICS
+from woohub.watermark import START as WATERMARK
+from woohub.watermark import beginning, text
 
 pytestmark = pytest.mark.xdist_group("e2e")  # one stack for all, in one process
 
@@ -109,14 +111,10 @@ def role_of(name: str, stack: Stack) -> str:
 
 def invoked(stack: Stack, name: str, event: Any) -> Any:
     """What a function answers from a cold start, or the name of the error it ended with."""
-    code = io.BytesIO()
-    with zipfile.ZipFile(code, "w") as archive:
-        archive.write(ROOT / "functions" / name / "app.py", "app.py")
-    function = getattr(stack, f"{name}_function")
-    client = stack.client("lambda")
+    end_warm_processes(stack, name)
+    client, function = stack.client("lambda"), getattr(stack, f"{name}_function")
     timeout = client.get_function_configuration(FunctionName=function)["Timeout"]
     client.update_function_configuration(FunctionName=function, Timeout=15)  # seconds: enough, and no long tries
-    client.update_function_code(FunctionName=function, ZipFile=code.getvalue())  # ends warm processes
     answer = answered(stack, function, event)
     client.update_function_configuration(FunctionName=function, Timeout=timeout)
     return answer
@@ -146,6 +144,11 @@ def breaker(stack: Stack, **state: Any) -> str:
     return str(json.loads(value)["state"])
 
 
+def written_over(stack: Stack, parameter: str, start: str) -> None:
+    """As CloudFormation does it when a deployment changes the parameter's tags."""
+    stack.client("ssm").put_parameter(Name=parameter, Value=start, Type="String", Overwrite=True)
+
+
 def ingest(stack: Stack) -> Any:
     """A delivery is verified and queued."""
     turn_tap(stack, flow=False)
@@ -161,6 +164,7 @@ def consumer(stack: Stack) -> Any:
     turn_tap(stack, flow=True)
     invoked(stack, "consumer", {"Records": [record(1), record(2, total="a lot")]})
     exchange.simulator(stack, "POST", "faults", {"status": 401})
+    written_over(stack, stack.breaker_parameter, BREAKER)
     answered(stack, stack.consumer_function, {"Records": [received(3, stack), record(4, receive_count=RENEWED_AT)]})
     log = Path(stack.log).read_bytes()[logged:].decode(errors="replace")
     return {
@@ -212,6 +216,7 @@ def governor(stack: Stack) -> Any:
     """An open breaker is closed, since HubSpot answers."""
     turn_tap(stack, flow=False)
     breaker(stack, state="open", policy="outage", resume=True)
+    written_over(stack, stack.breaker_parameter, BREAKER)
     return invoked(stack, "governor", {}), breaker(stack), tap(stack)["State"]
 
 
@@ -219,7 +224,8 @@ def reconcile(stack: Stack) -> Any:
     """A store without our webhooks gets them, and what it has is queued; the night's work is done as well."""
     turn_tap(stack, flow=False)
     secrets, ssm = stack.client("secretsmanager"), stack.client("ssm")
-    ssm.put_parameter(Name=stack.watermark_parameter, Value="{}", Type="String", Overwrite=True)
+    written_over(stack, stack.watermark_parameter, text(beginning("2026-11-25T00:00:00", "")))
+    written_over(stack, stack.watermark_parameter, WATERMARK)
     shop = SimulatedShop()
     with open_shop(shop, cron=False) as url:
         access = {"url": url, "consumer_key": KEY, "consumer_secret": SECRET}
@@ -227,7 +233,7 @@ def reconcile(stack: Stack) -> Any:
         shop.checkout()
         answer = invoked(stack, "reconcile", {"customers": "all", "deleted": "all"})
     webhooks = {one.topic: one.secret for one in shop.hooks.webhooks.values()}
-    kept = ssm.get_parameter(Name=stack.watermark_parameter)["Parameter"]["Value"] != "{}"
+    kept = ssm.get_parameter(Name=stack.watermark_parameter)["Parameter"]["Value"] != WATERMARK
     done = answer["complete"] if isinstance(answer, dict) else answer
     return {"complete": done, "webhooks": webhooks, "queued": exchange.waiting(stack), "kept": kept}
 

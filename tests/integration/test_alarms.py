@@ -18,11 +18,13 @@ from tests.cloudwatch import ALARMS, Metric, Values, metrics, on_dashboard
 from tests.deliveries import SECRET, delivery
 from tests.integration.test_functions import cold_start, records
 from tests.orders import order
+from tools.cli.store_webhooks import PROBE
 from tools.events import ingest_event
 from tools.hubspot_simulator import DEFAULT_TOKEN, Fault, SimulatedPortal, provision, running
 from tools.store_simulator import KEY, SimulatedShop
 from tools.store_simulator import SECRET as KEY_SECRET
 from tools.store_simulator import running as open_shop
+from woohub import webhooks
 from woohub.breaker import BreakerParameter, EventSourceMapping, State
 from woohub.settings import Secret
 from woohub.store import TOPICS
@@ -253,6 +255,16 @@ def test_a_webhook_with_another_secret_is_no_mismatch_of_all(world: World) -> No
     told = world.told(lambda world: world.receive(OTHERWISE_SIGNED, AN_ORDER))
 
     assert alarm.state(told[alarm.metric]) == "OK"
+
+
+def woohub_tries_the_door(_world: World) -> None:
+    headers = {"X-WC-Webhook-Signature": webhooks.sign(PROBE.body, SECRET), "X-WC-Webhook-Topic": PROBE.topic}
+    answer = ingest.lambda_handler({"headers": headers, "body": PROBE.body.decode()}, None)
+    assert answer["statusCode"] == 200
+
+
+def test_a_test_delivery_of_ours_is_no_sign_that_the_store_has_the_secret(world: World) -> None:
+    assert ALARMS["SecretMismatchAlarm"].metric not in world.told(woohub_tries_the_door)
 
 
 def test_requests_without_a_signature_ring_for_nothing(world: World) -> None:

@@ -326,3 +326,14 @@ def test_webhooks_carry_the_stacks_name(shop: Operated) -> None:
 
     names: list[Any] = [one.name for one in shop.shop.hooks.webhooks.values()]
     assert names == [f"woohub {NAME}: {topic}" for topic in TOPICS]
+
+
+def test_where_the_environment_names_no_store_the_key_in_the_stack_will_do(shop: Operated) -> None:
+    shop.run("setup")
+    for webhook in shop.shop.hooks.webhooks.values():
+        webhook.secret = "typed in wrong"
+
+    result = shop.run("setup", WOO_COMMERCE_URL="", WOO_COMMERCE_CONSUMER_KEY="", WOO_COMMERCE_CONSUMER_SECRET="")
+
+    assert result.exit_code == 0, result.output
+    assert state(shop) == wanted(shop)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -96,6 +97,9 @@ class EventSource:
         self.state = "Enabled" if self.state == "Enabling" else "Disabled"
 
 
+MADE = datetime(2026, 11, 23, tzinfo=UTC)
+
+
 class Parameters:
     """SSM's Parameter Store."""
 
@@ -105,7 +109,7 @@ class Parameters:
     def get_parameter(self, *, Name: str) -> dict[str, Any]:
         if Name not in self.values:
             raise ClientError({"Error": {"Code": "ParameterNotFound"}}, "GetParameter")
-        return {"Parameter": {"Value": self.values[Name]}}
+        return {"Parameter": {"Value": self.values[Name], "Version": 1, "LastModifiedDate": MADE}}
 
     def put_parameter(self, *, Name: str, Value: str, **_: Any) -> None:
         assert len(Value) <= 4096

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -22,6 +23,8 @@ from woohub.breaker import (
 )
 from woohub.errors import RateLimited, Suspended, TransientError, Unauthorized, Unavailable
 
+MADE = datetime(2026, 11, 23, tzinfo=UTC)
+
 
 class Parameters:
     """SSM with one parameter."""
@@ -31,7 +34,7 @@ class Parameters:
         self.broken = False
 
     def get_parameter(self, *, Name: str) -> dict[str, Any]:
-        return {"Parameter": {"Name": Name, "Value": self.value}}
+        return {"Parameter": {"Name": Name, "Value": self.value, "Version": 1, "LastModifiedDate": MADE}}
 
     def put_parameter(self, *, Name: str, Value: str, Type: str, Overwrite: bool) -> None:
         if self.broken:

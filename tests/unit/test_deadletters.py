@@ -21,7 +21,7 @@ def test_a_refusal_says_what_why_where_and_what_to_do() -> None:
 
     assert found == {
         "reason": "HubSpot refused it (amount): amount was not a valid number. What to do: correct the value in the "
-        "store or its source in mapping.toml, then `woohub dlq redrive`",
+        "store or its source in mapping.toml, then `woohub dlq redrive MESSAGE`",
         "status": "400",
         "category": "INVALID_LONG",
         "property": "amount",

@@ -89,8 +89,9 @@ def command(
         woohub backfill --from 2025-01-01 --to 2025-12-31 --status completed --limit 1000
     """
     folder = Path.cwd()
-    found = stacks.find(stack, os.environ, folder)
-    store = connections.store(found, environment.read(os.environ, folder))
+    env = environment.read(os.environ, folder)
+    found = stacks.find(stack, env, folder)
+    store = connections.store(found, env)
     file = StateFile(state or folder / stacks.LOCAL_FILE.partition("/")[0] / f"backfill-{_plain(found.name)}.json")
     wanted = Wanted(store.access.url, since, until, order_status, customers)
     begun = unfinished(None if restart else file.read(), wanted, file) or _begun(store, wanted)

@@ -30,7 +30,7 @@ SHORTEST_ID = 4  # characters of an id that are enough to name a message
 
 NO_REASON = (
     "retries exhausted or the consumer crashed, received {receives} times. "
-    "What to do: see the consumer's log, then `woohub dlq redrive`"
+    "What to do: see the consumer's log, then `woohub dlq redrive MESSAGE`"
 )
 
 Advance = Callable[[int], None]

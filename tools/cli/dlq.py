@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from tools.cli import dead_letters, output, stacks, status
+from tools.cli import dead_letters, environment, output, stacks, status
 from tools.cli.dead_letters import Advance, Letter, Wanted
 from tools.cli.options import JsonOption, StackOption
 from tools.cli.stacks import Stack
@@ -207,7 +207,8 @@ def _act(name: str, act: Act, stack: Stack, wanted: Wanted, *, dry_run: bool, js
 
 
 def _find(stack: str | None) -> Stack:
-    return stacks.find(stack, os.environ, Path.cwd())
+    folder = Path.cwd()
+    return stacks.find(stack, environment.read(os.environ, folder), folder)
 
 
 @contextmanager

@@ -153,10 +153,11 @@ def command(
         woohub reconcile --since 2026-11-20 --dry-run
     """
     folder, now = Path.cwd(), datetime.now(UTC)
-    found = stacks.find(stack, os.environ, folder)
+    env = environment.read(os.environ, folder)
+    found = stacks.find(stack, env, folder)
     start = moment("--since", since, now) if since else ""
     if dry_run:
-        _dry(found, connections.store(found, environment.read(os.environ, folder)), start, json)
+        _dry(found, connections.store(found, env), start, json)
         return
     event = {"since": start and f"{start}Z", "customers": customers or "", "deleted": deleted or ""}
     done = _swept(found, {name: str(value) for name, value in event.items() if value})

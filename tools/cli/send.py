@@ -158,8 +158,9 @@ def command(
     """
     deliveries = chosen(files or [], topic)
     folder = Path.cwd()
-    found = stacks.find(stack, os.environ, folder)
-    store = environment.read(os.environ, folder).get("WOO_COMMERCE_URL", STORE).rstrip("/") + "/"
+    env = environment.read(os.environ, folder)
+    found = stacks.find(stack, env, folder)
+    store = env.get("WOO_COMMERCE_URL", STORE).rstrip("/") + "/"
     secret = "" if as_is else signing_secret(found)
     replies = _send_all(
         found.output("WebhookUrl"),

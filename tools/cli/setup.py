@@ -196,6 +196,7 @@ def command(
     # Without any stack HubSpot can be set up all the same; with --hubspot-only a stack counts only when it is named.
     named = stack if hubspot_only else stacks.name_of(stack, env, folder)
     found = stacks.find(named, env, folder) if named else None
+    env = env if hubspot_only else store_setup.known(found, env)
     place = place_of(found, env)
     steps = []
     for step in _all(found, env, place, store_secrets=not hubspot_only, dry_run=dry_run):

@@ -11,7 +11,7 @@ from tools.cli.metrics import DAY, MINUTE
 from tools.cli.patient import Patient, ago
 from tools.cli.stacks import LOCAL
 from tools.cli.steps import Outcome, Step
-from woohub.breaker import BreakerParameter
+from woohub.breaker import SHUT, BreakerParameter
 from woohub.settings import webhook_secrets
 from woohub.watermark import InvalidWatermark, Watermark, WatermarkParameter
 
@@ -115,7 +115,7 @@ def _queue(patient: Patient) -> Iterator[Step]:
 def _dead_letters(patient: Patient) -> Iterator[Step]:
     depth = status.depth(patient.stack.aws.sqs, patient.stack.output("DeadLetterQueueUrl"))
     if depth.total:
-        fix = "`woohub dlq list` says why; repair the cause, then `woohub dlq redrive`"
+        fix = "`woohub dlq list` says why; repair the cause, then `woohub dlq redrive --all`"
         yield Step("dead letters", Outcome.FAILED, f"{depth.total} orders or customers are not in HubSpot", fix)
     else:
         yield Step("dead letters", Outcome.OK, "none")
@@ -131,7 +131,7 @@ def _breaker(patient: Patient) -> Iterator[Step]:
         yield Step("breaker", Outcome.OK, "closed")
     uuid = patient.stack.output("EventSourceMappingId")
     tap = aws.functions.get_event_source_mapping(UUID=uuid)["State"]
-    if tap in ("Enabled", "Enabling", "Creating"):
+    if tap not in SHUT:
         yield from _switched_on(patient, "consumer", "ConsumerFunction")
     elif breaker.is_open and breaker.resume:
         yield Step("consumer", Outcome.OK, "stopped by the breaker")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.text import Text
 
-from tools.cli import output, stacks
+from tools.cli import environment, output, stacks
 from tools.cli.options import JsonOption, StackOption
 from tools.cli.trouble import PROBLEMS
 from woohub.breaker import BreakerParameter, EventSourceMapping, State
@@ -108,7 +108,8 @@ def command(stack: StackOption = None, json: JsonOption = False) -> None:
         woohub status --stack shop-to-crm --json
         woohub status --json | jq .dlq
     """
-    found = stacks.find(stack, os.environ, Path.cwd())
+    folder = Path.cwd()
+    found = stacks.find(stack, environment.read(os.environ, folder), folder)
     status = read(found)
     if json:
         output.as_json(status.facts())

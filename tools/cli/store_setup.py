@@ -48,6 +48,16 @@ def wait(seconds: float) -> None:
     time.sleep(seconds)
 
 
+def known(stack: Stack | None, env: Mapping[str, str]) -> dict[str, str]:
+    """The environment, with the store's address and key from the stack where the environment does not name a store."""
+    secret_id = stack.outputs.get("StoreSecretArn") if stack else None
+    if not stack or not secret_id or any(env.get(name) for name in VARIABLES):
+        return dict(env)
+    access = Access.from_secret(secret_store.read(stack.aws.secrets, secret_id))
+    stored = (access.url, access.consumer_key, access.consumer_secret) if access else ("", "", "")
+    return {**env, **{name: text for name, text in zip(VARIABLES, stored, strict=True) if text}}
+
+
 def run(
     stack: Stack | None, env: Mapping[str, str], reach: Reach, *, secret_is_new: bool = False, dry_run: bool = False
 ) -> Iterator[Step]:

@@ -14,6 +14,7 @@ from woohub.errors import OutOfTime
 from woohub.hubspot import Http
 from woohub.store import TOPICS, Store, StoreRefused, StoreUnavailable, Webhook
 from woohub.subscriptions import Finding, findings, mend, name_of
+from woohub.webhooks import TEST_TOPIC
 
 PORTS = (None, 80, 443, 8080)  # WordPress: http_allowed_safe_ports
 WEBHOOKS_PAGE = "WooCommerce > Settings > Advanced > Webhooks"
@@ -26,7 +27,7 @@ WHAT_TO_DO = {
     "duplicate": f"remove it in {WEBHOOKS_PAGE}: every event is delivered twice, which only costs time",
 }
 AGAIN = "run this again: what is done stays done"
-PROBE = Sample("test delivery", "action.woohub_test", b'{"action":"woohub_test","arg":0}')
+PROBE = Sample("test delivery", TEST_TOPIC, b'{"action":"woohub_test","arg":0}')
 PROBE_ANSWER = "no order or customer"  # ingest's, to a good signature over something that is neither
 
 

@@ -65,8 +65,8 @@ def command(
     asked = _period(since, until, days)
     folder = Path.cwd()
     env = environment.read(os.environ, folder)
-    named = stacks.name_of(stack, os.environ, folder)
-    found = stacks.find(named, os.environ, folder) if named else None
+    named = stacks.name_of(stack, env, folder)
+    found = stacks.find(named, env, folder) if named else None
     if mend and found is None:
         raise WrongUsage("--repair puts orders on a stack's queue: name the stack with --stack")
     store, hubspot = connections.store(found, env), connections.hubspot(found, env)

@@ -56,8 +56,8 @@ def command(
         woohub why 1234 --json | jq .conclusion
     """
     folder = Path.cwd()
-    found = stacks.find(stack, os.environ, folder)
     env = environment.read(os.environ, folder)
+    found = stacks.find(stack, env, folder)
     with bar("asking") as shown:
         shown.say("asking the store")
         table = mapping.load()

@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from woohub.errors import Suspended, TransientError
+from woohub.parameter import kept
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_ssm import SSMClient
 
+START = '{"state":"closed"}'  # in template.yaml
 BATCHES_IN_A_ROW = 3  # without any answer from HubSpot, before the breaker opens on an outage
+SHUT = ("Disabled", "Disabling", "Deleting")  # a mapping; else messages flow, or will after an update
 HOLD = 20.0  # seconds for which batches already on their way are handed back without a call
 LONGEST_PAUSE = 900.0  # seconds between two probes at most
 DAILY_PAUSE = 900.0  # seconds between two probes of a used-up daily limit
@@ -56,8 +59,7 @@ class BreakerParameter:
 
     def read(self) -> State:
         """The state; raises botocore's errors when SSM does not answer."""
-        text = self._ssm.get_parameter(Name=self._name)["Parameter"]["Value"]
-        return state_from(text)
+        return state_from(kept(self._ssm, self._name, START).value)
 
     def write(self, state: State) -> None:
         """Store it; raises botocore's errors."""
@@ -85,7 +87,7 @@ class EventSourceMapping:
 
     def enabled(self) -> bool:
         """Whether messages flow, or are about to."""
-        return self._client.get_event_source_mapping(UUID=self._find())["State"] in ("Enabled", "Enabling", "Creating")
+        return self._client.get_event_source_mapping(UUID=self._find())["State"] not in SHUT
 
     def enable(self, flow: bool) -> None:
         """Let messages flow, or stop them."""

@@ -10,7 +10,7 @@ from woohub.messages import ATTRIBUTE
 
 LONGEST = 1000  # characters of one attribute: the body has the rest of SQS's 1 MiB
 
-AFTERWARDS = "then `woohub dlq redrive`"
+AFTERWARDS = "then `woohub dlq redrive MESSAGE`"
 ADVICE: Mapping[str, str] = {
     "WOOHUB_FAILED": f"a bug in woohub: report the place it names, deploy the version that mends it, {AFTERWARDS}",
     "NO_ANSWER": f"HubSpot takes others but fails at this one: see `woohub dlq show`, ask HubSpot, {AFTERWARDS}",

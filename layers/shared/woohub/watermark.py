@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter, ValidationError
 
 from woohub.errors import PermanentError
+from woohub.parameter import kept
 from woohub.store import Position, moment
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
+
+START = "{}"  # in template.yaml
 
 
 class InvalidWatermark(PermanentError):
@@ -87,11 +90,9 @@ class WatermarkParameter:
         self._name = name
 
     def read(self) -> Watermark | str:
-        """The watermark; while there is none yet (`{}`), the moment the parameter was made: that of the deployment."""
-        parameter = self._ssm.get_parameter(Name=self._name)["Parameter"]
-        if parameter["Value"].strip() == "{}":
-            return moment(parameter["LastModifiedDate"].isoformat())
-        return read(parameter["Value"])
+        """The watermark; while there is none yet, the moment the parameter was made: that of the deployment."""
+        found = kept(self._ssm, self._name, START)
+        return moment(found.at.isoformat()) if found.value.strip() == START else read(found.value)
 
     def write(self, watermark: Watermark) -> None:
         """Store it."""

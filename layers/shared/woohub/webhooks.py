@@ -156,6 +156,8 @@ def _has_id(thing: dict[str, Any]) -> bool:
     return type(identifier) is int and 0 < identifier < 2**64  # WordPress: BIGINT UNSIGNED
 
 
+TEST_TOPIC = "action.woohub_test"  # of the deliveries that `woohub setup` and `woohub doctor` make
+
 # What a store sends under each topic, whatever version of its API the webhook was made with.
 _SHAPES: Mapping[str, Callable[[dict[str, Any]], bool]] = {
     "order.created": _is_order,
