@@ -62,14 +62,17 @@ demo: install ## Show it: the deployed stack on this machine, real deliveries, t
 local: install ## The stack on this machine, until interrupted
 	@$(LOCAL) .venv/bin/python -m tools.local_stack up
 
-# Only what is given: a parameter that is not named keeps the value it has in the deployed stack.
-OVERRIDES = $(if $(filter command environment,$(firstword $(origin ARCHITECTURE))),Architecture=$(ARCHITECTURE)) $(PARAMETERS)
+# What was built, a name for it, what samconfig.toml says for the environment, and what is given. A parameter that is not
+# among these keeps the value it has in the deployed stack.
+RELEASE = $(shell git describe --always --dirty 2>/dev/null)-$(shell date -u +%Y%m%dT%H%M%SZ)
+CONFIGURED = $(shell .venv/bin/python -c 'import tomllib; print(tomllib.load(open("samconfig.toml", "rb"))["$(ENVIRONMENT)"]["deploy"]["parameters"].get("parameter_overrides", ""))')
+OVERRIDES = Architecture=$(ARCHITECTURE) Release=$(RELEASE) $(CONFIGURED) $(PARAMETERS)
 
 build: .venv/ready .venv-sam/ready ## Build what is deployed (ARCHITECTURE=arm64 or x86_64)
 	ARCHITECTURE=$(ARCHITECTURE) $(SAM) build --config-env $(ENVIRONMENT) --parameter-overrides Architecture=$(ARCHITECTURE)
 
 deploy: build ## Deploy to AWS with your credentials (PARAMETERS="AlarmEmail=you@example.com", ENVIRONMENT=staging)
-	$(SAM) deploy --config-env $(ENVIRONMENT) $(if $(strip $(OVERRIDES)),--parameter-overrides $(OVERRIDES))
+	$(SAM) deploy --config-env $(ENVIRONMENT) $(DEPLOY) --parameter-overrides $(OVERRIDES)
 
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $(UPGRADE)
 RUNTIME_HAS := boto3 botocore s3transfer python-dateutil six# Lambda brings boto3 and what it needs
