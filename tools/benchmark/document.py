@@ -30,7 +30,7 @@ and "{starts}".
   and search shows a write after {search_lag_s:.0f} s.
 * **Chaos**: 5 % of all calls are answered 5xx, half of these after an effect (of a batch, half is written); 2 % are
   answered 429; 1 % do their work and are never answered.
-* **The naive flow** (`tools/benchmark/naive.py`) does for every delivery what the blueprint draws: search the contact,
+* **The naive flow** (`tools/benchmark/naive.py`) does for every delivery what tutorials draw: search the contact,
   create or update it, search the deal, create or update it, associate the two. Every call is tried again after 1, 2, 4,
   8, 16 and 32 s on 429, 5xx and after 30 s of silence; another 4xx ends in the dead-letter queue. One queue, first in,
   first out, with one worker or five. It gets woohub's mapping, so that only the flows differ.
@@ -40,7 +40,7 @@ and "{starts}".
 * **200 orders of two deliveries each**: 105 registered customers and 45 guests, `order.created` and `order.updated`
   within 10 ms; 40 of the orders are created as `pending` and updated to `processing`, half of these within the same
   second. Later each order changes its status once more, ten of them to a status of a plugin's. The naive flow works in
-  an account as the blueprint leaves it, where two deals may share an order id; woohub in one that `woohub setup` made.
+  an account without unique order ids; woohub in one that `woohub setup` made.
 * **Wrong** is what differs from the store one minute after the last delivery was worked off. Means of {calm} runs, in
   chaos and in other accounts of {chaos}; the deliveries are the same, the order of receipt and the faults are not.
 * **Processor time** is that of this machine; medians. That of the consumer is measured around its batch, less all that

@@ -58,7 +58,7 @@ def sums(cases: Sequence[Case]) -> list[Row]:
     return [
         _dollars("Total", [case.total for case in cases]),
         _dollars("Total with the always-free tier", [case.total_with_free_tier for case in cases]),
-        _dollars("Optional web ACL, more", [case.bill[OPTIONAL] for case in cases]),
+        _dollars("Optional web ACL, additional", [case.bill[OPTIONAL] for case in cases]),
     ]
 
 

@@ -26,7 +26,8 @@ LEVERS = {
     "about half ([benchmarks.md](benchmarks.md) says what it needs); a longer `MaximumBatchingWindowInSeconds` fills "
     "batches, but deals come later.",
     "SQS": "Nothing lowers it: Lambda asks the empty queue, too.",
-    "CloudWatch metrics": "Two fewer without `signed_with` and `encoding` in `functions/ingest/app.py` (`DIMENSIONS`).",
+    "CloudWatch metrics": "One fewer without `encoding` in `functions/ingest/app.py` (`DIMENSIONS`); "
+    "`woohub rotate-webhook-secret --finish` needs `signed_with`.",
     "CloudWatch alarms": "Take out of `template.yaml` those that you would not answer.",
     "CloudWatch dashboard": "Take it and the output `DashboardUrl` out of `template.yaml`.",
     "CloudWatch Logs": "Storage is `LogRetentionDays`; the rest is the lines themselves, which `woohub why` reads.",
@@ -125,9 +126,7 @@ def _sources() -> str:
     looked_up = prices.read(PRICES)["looked_up"]
     regions = {region: _from_memory(prices.load(region=region)) for region in (REGION, OTHER_REGION)}
     doubtful = [f"in {region} those of {', '.join(services)}" for region, services in regions.items() if services]
-    return (
-        f"Prices were looked up in {looked_up}; from memory, without a copy to confirm them, are {', '.join(doubtful)}."
-    )
+    return f"Prices are of {looked_up}. Not checked against a copy of AWS's pages: {', '.join(doubtful)}."
 
 
 def _from_memory(found: Prices) -> list[str]:

@@ -2,7 +2,8 @@
 
 One attribute, because SQS allows ten and the dead-letter queue adds the reasons of a rejection. It holds compact JSON:
 `format` (1), `encoding` (plain, gzip+base64 or trimmed) and the fields of the Delivery but its body. Messages wait in
-queues for up to two weeks, so every format ever written stays readable.
+queues for up to two weeks, so every format ever written stays readable. While a release is rolled out, an old consumer
+meets what a new ingest writes: release the reader of a new format first, and name the format in the changelog.
 """
 
 from __future__ import annotations
