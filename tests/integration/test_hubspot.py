@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from urllib3 import HTTPHeaderDict
 
 from tests.lab import Lab, Token
@@ -80,6 +84,15 @@ def test_a_read_gives_up_after_six_tries() -> None:
     assert len(lab.calls) == 6
 
 
+def test_a_read_by_somebody_who_tries_again_himself_is_tried_once() -> None:
+    lab = troubled(status=503)
+
+    with pytest.raises(Unavailable):
+        lab.hubspot.read("contacts", ["a@example.com"], ["email"], id_property="email", patient=False)
+
+    assert len(lab.calls) == 1
+
+
 def test_a_read_waits_as_long_as_a_server_error_asks() -> None:
     lab = troubled(status=503, retry_after="12", count=1)
     started = lab.clock.now
@@ -99,6 +112,20 @@ def test_a_write_without_an_answer_has_an_unknown_outcome_and_is_not_repeated(fa
         create(lab.hubspot)
 
     assert len(lab.calls) == 1
+
+
+def test_it_is_counted_which_calls_were_answered_and_which_broke() -> None:
+    lab = Lab()
+    create(lab.hubspot)
+    read(lab.hubspot)
+    lab.portal.faults.add(Fault(status=503, path="create"))
+    with pytest.raises(UnknownOutcome) as caught:
+        create(lab.hubspot)
+
+    contacts = "/crm/objects/2026-09/contacts/batch"
+    assert lab.hubspot.tally.answered == {f"{contacts}/create": 1, f"{contacts}/read": 1}
+    assert lab.hubspot.tally.broken == {f"{contacts}/create": 1}
+    assert caught.value.call == f"{contacts}/create"
 
 
 def test_a_locked_portal_is_given_two_seconds() -> None:
@@ -223,6 +250,19 @@ def test_a_search_for_many_values_keeps_to_hubspots_body_size() -> None:
     assert len(lab.calls) > 1
 
 
+@pytest.mark.parametrize(
+    ("told", "believed"),
+    [("3600", 3600), ("9" * 400, 86_400), ("-5", None), ("Wed, 25 Nov 2026 07:28:00 GMT", None), ("nan", None)],
+)
+def test_what_hubspot_asks_for_is_believed_within_reason(told: str, believed: float | None) -> None:
+    lab = troubled(status=477, retry_after=told)
+
+    with pytest.raises(RateLimited) as caught:
+        create(lab.hubspot)
+
+    assert caught.value.retry_after == believed
+
+
 # --- The token ---
 
 
@@ -300,25 +340,79 @@ def test_every_shape_of_error_body_is_read(body: dict[str, object], expected: tu
 class Canned:
     """A HubSpot with one answer."""
 
-    def __init__(self, status: int, data: bytes) -> None:
-        self._response = InProcessResponse(status, HTTPHeaderDict(), data)
+    def __init__(self, status: int, data: bytes, headers: HTTPHeaderDict | None = None) -> None:
+        self._response = InProcessResponse(status, headers or HTTPHeaderDict(), data)
 
     def request(self, method: str, url: str, **_kwargs: object) -> InProcessResponse:
         return self._response
 
 
-@pytest.mark.parametrize("data", [b"", b"[]", b"null", b"{", b"<html>", b'{"results": [', b"\xff"])
-@pytest.mark.parametrize("call", [read, create])
-def test_an_answer_that_is_no_json_object_is_never_a_success(data: bytes, call: Callable[[HubSpot], object]) -> None:
+def associate(hubspot: HubSpot) -> object:
+    return hubspot.associate([("9001", "6001")])  # type: ignore[func-returns-value]
+
+
+def define(hubspot: HubSpot) -> object:
+    return hubspot.property_definitions("contacts")
+
+
+def search(hubspot: HubSpot) -> object:
+    return hubspot.search("deals", "woocommerce_order_id", ["1234"])
+
+
+NO_OBJECT = [b"", b"[]", b"null", b"{", b"<html>", b'{"results": [', b"\xff", b"[" * 100_000, b"9" * 5000]
+TELLING_NOTHING = [b"{}", b'{"status": "COMPLETE"}', b'{"results": null}', b'{"results": {}}', b'{"results": "x"}']
+
+
+@pytest.mark.parametrize("data", NO_OBJECT + TELLING_NOTHING, ids=lambda data: repr(data[:20]))
+@pytest.mark.parametrize("call", [read, create, associate, define, search])
+def test_an_answer_that_tells_nothing_is_never_a_success(data: bytes, call: Callable[[HubSpot], object]) -> None:
     lab = Lab()
     lab.hubspot.http = Canned(200, data)
     lab.timer.start(57)
 
-    if data:
-        with pytest.raises(TransientError):
-            call(lab.hubspot)
-    else:
-        assert call(lab.hubspot) is not None
+    with pytest.raises(TransientError):
+        call(lab.hubspot)
+
+
+@pytest.mark.parametrize("data", [b'{"results": []}', b'{"results": [null, "x", {}, {"id": ""}]}'])
+def test_a_write_whose_answer_names_no_record_has_an_unknown_outcome(data: bytes) -> None:
+    lab = Lab()
+    lab.hubspot.http = Canned(200, data)
+
+    with pytest.raises(UnknownOutcome):
+        create(lab.hubspot)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["id", "properties", "message", "context", "errors", "name"]), inner)
+    ),
+    max_leaves=12,
+)
+ANSWERS = st.fixed_dictionaries(
+    {},
+    optional=dict.fromkeys(("results", "errors", "message", "category", "context", "policyName", "paging"), JSON),
+)
+
+
+@given(
+    status=st.sampled_from([200, 201, 204, 207, 302, 400, 401, 403, 404, 409, 423, 429, 477, 500, 503, 600]),
+    body=ANSWERS,
+    told=st.text("0123456789-.e", max_size=6),
+    call=st.sampled_from([read, create, associate, define, search]),
+)
+def test_whatever_hubspot_answers_the_caller_learns_what_to_do_next(
+    status: int, body: dict[str, object], told: str, call: Callable[[HubSpot], object]
+) -> None:
+    lab = Lab(ready=False)
+    headers = HTTPHeaderDict({"retry-after": told, "x-hubspot-ratelimit-max": told, "x-hubspot-ratelimit-daily": told})
+    lab.hubspot.http = Canned(status, json.dumps(body).encode(), headers)
+    lab.timer.start(57)
+
+    with contextlib.suppress(TransientError, Refused):
+        call(lab.hubspot)
 
 
 def test_a_read_whose_errors_say_nothing_is_a_read_that_found_nothing() -> None:

@@ -28,6 +28,18 @@ def a_timer() -> tuple[Timer, Clock]:
     return Timer(clock.read, clock.sleep), clock
 
 
+@pytest.mark.parametrize("odd", ["", "-1", "nan", "1e9", "\N{FULLWIDTH DIGIT NINE}", "9" * 400, "9" * 5000])
+def test_what_hubspot_counts_is_believed_only_if_it_can_be_a_count(odd: str) -> None:
+    timer, _ = a_timer()
+    budget = Budget(90, 10, timer)
+
+    budget.correct({"x-hubspot-ratelimit-max": odd, "x-hubspot-ratelimit-remaining": "0"})
+    budget.correct({"x-hubspot-ratelimit-max": "100", "x-hubspot-ratelimit-remaining": odd})
+
+    assert budget.limit == 90
+    assert daily_left({"x-hubspot-ratelimit-daily": "250000", "x-hubspot-ratelimit-daily-remaining": odd}) is None
+
+
 def test_calls_within_the_limit_do_not_wait() -> None:
     timer, clock = a_timer()
     budget = Budget(3, 10, timer)

@@ -9,7 +9,7 @@ WooHubError
 │   └── Refused                HubSpot refused this one record or request
 └── TransientError             leave it on the queue
     ├── Unavailable            5xx, time-out or broken connection, and the retries are used up
-    ├── UnknownOutcome         a create whose answer was lost: read the unique key again before anything else
+    ├── UnknownOutcome         a write whose answer was lost: read the unique key again before anything else
     ├── Fault                  woohub itself failed on it: a bug, to be reported
     ├── OutOfTime              the invocation has no time left for another call
     └── Suspended              stop calling HubSpot altogether: the circuit breaker opens
@@ -81,13 +81,15 @@ class Refused(PermanentError):
 class TransientError(WooHubError):
     """It may work later: the message stays on the queue.
 
-    `retry_after` in seconds, where HubSpot said so; `status` of HubSpot's answer, 0 where there was none.
+    `retry_after` in seconds, where HubSpot said so; `status` of HubSpot's answer, 0 where there was none; `call` is the
+    path of the call that broke.
     """
 
-    def __init__(self, message: str, *, retry_after: float | None = None, status: int = 0) -> None:
+    def __init__(self, message: str, *, retry_after: float | None = None, status: int = 0, call: str = "") -> None:
         super().__init__(message)
         self.retry_after = retry_after
         self.status = status
+        self.call = call
 
 
 class Unavailable(TransientError):
@@ -95,7 +97,7 @@ class Unavailable(TransientError):
 
 
 class UnknownOutcome(TransientError):
-    """The answer to a create was lost: it may have happened. Read the unique key before trying again."""
+    """The answer to a write was lost: it may have happened. Read the unique key before trying again."""
 
 
 class Fault(TransientError):

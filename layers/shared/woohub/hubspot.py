@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import random
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -23,12 +25,14 @@ SEARCH_BODY = 3000  # characters; a longer search body is a 400
 SEARCHES_PER_SECOND = 4  # HubSpot allows 5 per account, and other apps share them
 BACKOFF = (1, 2, 4, 8, 16)  # seconds between the tries of one call
 LONGEST_ASKED = 20.0  # seconds of a Retry-After worth waiting for within an invocation
+LONGEST_TOLD = 86_400.0  # seconds of a Retry-After to believe: HubSpot moves a portal within a day
 TRIES_IN_LIMIT = 3  # 429 answers to one call before the line is closed
 PAUSE_BY_POLICY = {"SECONDLY": 1.0, "TEN_SECONDLY_ROLLING": 10.0}  # HubSpot sends no Retry-After with these
 UNTOLD_PAUSE = 30.0
 LOCKED_PAUSE = 2.0  # "locks last 2 seconds"
 CONNECT, ANSWER = 3.05, 15.0  # seconds to wait for a connection and for an answer
 LEAST = 2.0  # seconds that must be left for a call to be worth starting
+NAMES_NOTHING = "HubSpot's answer tells nothing about any record"
 
 T = TypeVar("T")
 
@@ -131,6 +135,24 @@ class Call:
         }
 
 
+@dataclass
+class Tally:
+    """How batch calls went, by path: answered, or broken (5xx, time-out, an answer that tells nothing)."""
+
+    answered: Counter[str] = field(default_factory=Counter)
+    broken: Counter[str] = field(default_factory=Counter)
+
+    @contextmanager
+    def watch(self, path: str) -> Iterator[None]:
+        """Count what comes of a call; one that is refused as a whole, or not made, is neither."""
+        try:
+            yield
+        except (Unavailable, UnknownOutcome):
+            self.broken[path] += 1
+            raise
+        self.answered[path] += 1
+
+
 def _ignore(_call: Call) -> None:
     return None
 
@@ -141,6 +163,8 @@ class HubSpot:
 
     Reads are tried again here after 5xx, time-outs and broken connections. Writes are not: whether they happened is
     unknown then, and only the caller can read the records again by their unique keys.
+
+    `tally` counts how batch calls went; whoever evaluates it clears it.
     """
 
     http: Http
@@ -153,6 +177,7 @@ class HubSpot:
     on_call: Callable[[Call], None] = _ignore
     budget: Budget = field(init=False)
     searches: Budget = field(init=False)
+    tally: Tally = field(init=False, default_factory=Tally)
 
     def __post_init__(self) -> None:
         self.base_url = self.base_url.rstrip("/")
@@ -161,11 +186,18 @@ class HubSpot:
         self.searches = Budget(SEARCHES_PER_SECOND, 1.0, self.timer)
 
     def read(
-        self, object_type: str, ids: Sequence[str], properties: Sequence[str], *, id_property: str | None = None
+        self,
+        object_type: str,
+        ids: Sequence[str],
+        properties: Sequence[str],
+        *,
+        id_property: str | None = None,
+        patient: bool = True,
     ) -> list[Record]:
         """Read records by id or by a unique property, at most 100 ids; those HubSpot does not know are left out.
 
         Reads the store, not the lagging search index. E-mail addresses also match a contact's additional addresses.
+        Not `patient`: tried once only, for a caller that tries again by itself, with fewer ids.
         """
         body: dict[str, Any] = {
             "inputs": [{"id": one} for one in ids],
@@ -174,7 +206,10 @@ class HubSpot:
         }
         if id_property:
             body["idProperty"] = id_property
-        answer = self._batch_answer(self._read_call("POST", f"{self.paths.objects}/{object_type}/batch/read", body))
+        path = f"{self.paths.objects}/{object_type}/batch/read"
+        call = self._read_call if patient else self._once
+        with self.tally.watch(path):
+            answer = _batch_answer(_listed(call("POST", path, body), path))
         for failure in answer.failures:
             if failure.problem.category not in ("OBJECT_NOT_FOUND", ""):  # "treat every field as optional"
                 raise Refused(failure.problem)
@@ -182,13 +217,11 @@ class HubSpot:
 
     def create(self, object_type: str, inputs: Sequence[Mapping[str, Any]]) -> BatchAnswer:
         """Create up to 100 records, each `{objectWriteTraceId, properties, associations}`."""
-        path = f"{self.paths.objects}/{object_type}/batch/create"
-        return self._batch_answer(self._write_call(path, {"inputs": list(inputs)}))
+        return self._written(f"{self.paths.objects}/{object_type}/batch/create", inputs)
 
     def update(self, object_type: str, inputs: Sequence[Mapping[str, Any]]) -> BatchAnswer:
         """Update up to 100 records by id, each `{id, objectWriteTraceId, properties}`."""
-        path = f"{self.paths.objects}/{object_type}/batch/update"
-        return self._batch_answer(self._write_call(path, {"inputs": list(inputs)}))
+        return self._written(f"{self.paths.objects}/{object_type}/batch/update", inputs)
 
     def associate(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Associate deals with contacts, `(deal id, contact id)`; a pair that is associated already stays so."""
@@ -209,26 +242,31 @@ class HubSpot:
                 found[str(row["from"]["id"])] = {str(to["toObjectId"]) for to in row.get("to") or []}
         return found
 
-    def search(self, object_type: str, name: str, values: Sequence[str]) -> list[Record]:
+    def search(self, object_type: str, name: str, values: Sequence[str], *, patient: bool = True) -> list[Record]:
         """Find records whose property `name` is one of `values`; sees only what HubSpot has indexed so far."""
         found: list[Record] = []
+        call = self._read_call if patient else self._once
         for some in _fitting(name, [value.lower() for value in values]):
             after: str | None = "0"
             while after is not None:
                 body = _search_body(name, some) | {"after": after}
-                answer = self._read_call("POST", f"{self.paths.objects}/{object_type}/search", body, self.searches)
-                found += [_record(one) for one in answer.get("results") or []]
-                after = ((answer.get("paging") or {}).get("next") or {}).get("after")
+                path = f"{self.paths.objects}/{object_type}/search"
+                with self.tally.watch(path):
+                    answer = _listed(call("POST", path, body, self.searches), path)
+                found += _records(answer)
+                after = _next_page(answer)
         return found
 
-    def property_definitions(self, object_type: str) -> list[dict[str, Any]]:
-        """Every property of contacts or deals: name, type, options, hasUniqueValue …"""
-        answer = self._read_call("GET", f"{self.paths.properties}/{object_type}")
-        return list(answer.get("results") or [])
+    def property_definitions(self, object_type: str, *, patient: bool = True) -> list[dict[str, Any]]:
+        """Every property of contacts or deals: name, type, options, hasUniqueValue … `patient` as for `read`."""
+        path = f"{self.paths.properties}/{object_type}"
+        call = self._read_call if patient else self._once
+        rows = _rows(_listed(call("GET", path), path), "results")
+        return [row for row in rows if isinstance(row.get("name"), str)]
 
     def probe(self) -> None:
         """One cheap read that needs a valid token; raises like any other call, without retries."""
-        self._once("GET", f"{self.paths.objects}/contacts?limit=1", None, self.budget)
+        self._once("GET", f"{self.paths.objects}/contacts?limit=1")
 
     def get(self, path: str) -> dict[str, Any]:
         """Read any path, for set-up and diagnosis."""
@@ -241,35 +279,45 @@ class HubSpot:
     def _associations(self, action: str, inputs: Sequence[Mapping[str, Any]]) -> None:
         path = f"{self.paths.associations}/deals/contacts/batch/{action}"
         for chunk in chunks(inputs, BATCH):
-            answer = self._batch_answer(self._write_call(path, {"inputs": list(chunk)}), records=False)
-            for failure in answer.failures:
-                raise Refused(failure.problem)
+            with self.tally.watch(path):
+                answer = self._write_call(path, {"inputs": list(chunk)})
+                for failure in _rows(answer, "errors"):
+                    raise Refused(_failure(failure).problem)
+                if action == "create" and not _rows(answer, "results"):  # the other one is answered with nothing
+                    raise UnknownOutcome(NAMES_NOTHING, call=path)
 
-    def _batch_answer(self, body: Mapping[str, Any], *, records: bool = True) -> BatchAnswer:
-        results = (body.get("results") or []) if records else []
-        return BatchAnswer(
-            tuple(_record(one) for one in results), tuple(_failure(one) for one in body.get("errors") or [])
-        )
+    def _written(self, path: str, inputs: Sequence[Mapping[str, Any]]) -> BatchAnswer:
+        """Write a batch; an answer that names no record, good or bad, is as good as none."""
+        with self.tally.watch(path):
+            answer = _batch_answer(self._write_call(path, {"inputs": list(inputs)}))
+            if not answer.records and not answer.failures:
+                raise UnknownOutcome(NAMES_NOTHING, call=path)
+        return answer
 
     def _read_call(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, budget: Budget | None = None
     ) -> dict[str, Any]:
         for pause in BACKOFF:
             try:
-                return self._once(method, path, body, budget or self.budget)
+                return self._once(method, path, body, budget)
             except Unavailable as error:
                 asked = min(error.retry_after or 0, LONGEST_ASKED)
                 self.timer.sleep(max(asked, pause * (0.5 + self.random() / 2)))
-        return self._once(method, path, body, budget or self.budget)
+        return self._once(method, path, body, budget)
 
     def _write_call(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         try:
-            return self._once("POST", path, body, self.budget)
+            return self._once("POST", path, body)
         except Unavailable as error:
-            raise UnknownOutcome(str(error), retry_after=error.retry_after, status=error.status) from error
+            raise UnknownOutcome(
+                str(error), retry_after=error.retry_after, status=error.status, call=error.call
+            ) from error
 
-    def _once(self, method: str, path: str, body: Mapping[str, Any] | None, budget: Budget) -> dict[str, Any]:
+    def _once(
+        self, method: str, path: str, body: Mapping[str, Any] | None = None, budget: Budget | None = None
+    ) -> dict[str, Any]:
         """One call, waiting out the limits and a refused token; any other answer is judged."""
+        budget = budget or self.budget
         token = self.token.current()
         renewed, limited = False, 0
         while True:
@@ -281,7 +329,7 @@ class HubSpot:
                 limited += 1
                 self._wait_out(response.status, pause, budget)
             else:
-                return _judged(response)
+                return _judged(response, path)
 
     def _limit_pause(self, response: Response) -> float:
         """Seconds to wait before the same call again; 0 when waiting here is no use (the daily limit)."""
@@ -320,7 +368,8 @@ class HubSpot:
             )
         except HTTPError as error:
             self.on_call(Call(method, path, 0, self.timer.now() - started, inputs))
-            raise Unavailable(f"no answer from HubSpot to {method} {path}: {type(error).__name__}") from error
+            text = f"no answer from HubSpot to {method} {path}: {type(error).__name__}"
+            raise Unavailable(text, call=path) from error
         self.budget.correct(response.headers)
         correlation = str(_json(response).get("correlationId", "")) if response.status >= 400 else ""
         took, left = self.timer.now() - started, daily_left(response.headers)
@@ -328,7 +377,7 @@ class HubSpot:
         return response
 
 
-def _judged(response: Response) -> dict[str, Any]:
+def _judged(response: Response, call: str) -> dict[str, Any]:
     """The body of a good answer, or the error that says what to do."""
     body = _json(response)
     status = response.status
@@ -354,6 +403,7 @@ def _judged(response: Response) -> dict[str, Any]:
         f"HubSpot's answer is {status}, {len(response.data)} bytes that say no more",
         retry_after=_told(response),
         status=status,
+        call=call,
     )
 
 
@@ -362,22 +412,52 @@ def _told(response: Response) -> float | None:
 
 
 def retry_after(response: Response) -> float:
-    """The Retry-After header in seconds, 0 when it is missing or no number."""
+    """The Retry-After header in seconds, a day at most; 0 when it is missing or no number."""
     text = response.headers.get("retry-after", "")
-    return float(text) if re.fullmatch(r"\d+(\.\d+)?", text) else 0.0
+    return min(float(text), LONGEST_TOLD) if re.fullmatch(r"\d+(\.\d+)?", text) else 0.0
 
 
 def _json(response: Response) -> dict[str, Any]:
     """The body as a JSON object, or empty for anything else (pages, truncated answers)."""
     try:
         body = json.loads(response.data or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return body if isinstance(body, dict) else {}
 
 
+def _listed(body: dict[str, Any], call: str) -> dict[str, Any]:
+    """The answer to a read, which always has a list of results: without one it says nothing about any record."""
+    if not isinstance(body.get("results"), list):
+        raise Unavailable(NAMES_NOTHING, call=call)
+    return body
+
+
+def _next_page(body: Mapping[str, Any]) -> str | None:
+    paging = body.get("paging")
+    following = paging.get("next") if isinstance(paging, dict) else None
+    return following.get("after") if isinstance(following, dict) else None
+
+
+def _batch_answer(body: Mapping[str, Any]) -> BatchAnswer:
+    return BatchAnswer(_records(body), tuple(_failure(one) for one in _rows(body, "errors")))
+
+
+def _rows(body: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    rows = body.get(name)
+    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+
+
+def _records(body: Mapping[str, Any]) -> tuple[Record, ...]:
+    """The records in an answer, without what has no id."""
+    return tuple(_record(row) for row in _rows(body, "results") if row.get("id"))
+
+
 def _record(one: Mapping[str, Any]) -> Record:
-    return Record(str(one["id"]), one.get("properties") or {}, str(one.get("objectWriteTraceId") or ""))
+    found = one.get("properties")
+    properties = found.items() if isinstance(found, dict) else ()
+    texts = {name: value if value is None else str(value) for name, value in properties}
+    return Record(str(one["id"]), texts, str(one.get("objectWriteTraceId") or ""))
 
 
 def _failure(one: Mapping[str, Any]) -> Failure:
@@ -405,7 +485,7 @@ def problem_of(status: int, body: Mapping[str, Any]) -> Problem:
     `Property values were not valid: [{"isValid":false,"message":…,"error":"INVALID_EMAIL","name":"email"}]`.
     """
     message = str(body.get("message") or "")
-    details = [one for one in body.get("errors") or [] if isinstance(one, dict)] + _embedded(message)
+    details = _rows(body, "errors") + _embedded(message)
     context = _context(body, details)
     names = [*context.get("propertyName", ()), *(str(one["name"]) for one in details if one.get("name"))]
     codes = [str(one.get("code") or one.get("error") or "") for one in details]
@@ -425,7 +505,7 @@ def _embedded(message: str) -> list[dict[str, Any]]:
     found = EMBEDDED.search(message)
     try:
         details = json.loads(found.group()) if found else []
-    except ValueError:
+    except (ValueError, RecursionError):
         return []
     return [one for one in details if isinstance(one, dict)]
 

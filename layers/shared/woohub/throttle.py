@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -98,4 +99,4 @@ def daily_left(headers: Mapping[str, str]) -> float | None:
 
 def _number(headers: Mapping[str, str], name: str) -> int | None:
     text = headers.get(f"x-hubspot-ratelimit-{name}", "")
-    return int(text) if text.isascii() and text.isdigit() else None
+    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None
