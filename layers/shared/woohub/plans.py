@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from woohub.mapping import Mapping as FieldMapping
 from woohub.mapping import WriteRule
 from woohub.mapping_file import CONTACT_VERSION, DEAL_VERSION, LOST, STATUS
-from woohub.versions import DealVersion, OrderState, contact_version, utc
+from woohub.versions import DealVersion, OrderState, contact_version, known_contact_version, utc
 from woohub.woocommerce import CustomerEvent, OrderEvent, OrderTrashed
 
 STAGE = ("dealstage", "pipeline")
@@ -51,7 +51,7 @@ def contact(
     captures: Sequence[Capture], current: Mapping[str, str | None] | None, mapping: FieldMapping, same: Same
 ) -> dict[str, str]:
     """The properties to write for one contact; `current` is None for a contact HubSpot does not have yet."""
-    known = (current or {}).get(CONTACT_VERSION) or ""
+    known = known_contact_version((current or {}).get(CONTACT_VERSION))
     ordered = sorted(captures, key=lambda one: one.version)
     fresh = [one for one in ordered if one.version > known]
     wanted = _merged([one.properties for one in fresh])

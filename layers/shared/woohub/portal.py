@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 
-from woohub.errors import Forbidden, Problem, Refused
+from woohub.errors import Forbidden, Problem, Refused, Unavailable
 from woohub.hubspot import HubSpot
 from woohub.throttle import Timer
 
 MAX_AGE = 900.0  # seconds after which definitions are read again
 MISSING = "property_missing_in_hubspot"
 MAX_AGE_LACKING = 30.0  # the same while something is lacking: what set-up adds is used without a new deployment
+IDENTITY = "email"  # HubSpot's own, and what contacts are found by: better refused than made without it
 CURRENCY = "deal_currency_code"  # an enumeration of the account's currencies; any other value is refused
 
 OWN_TYPES = {"amount": "number", "closedate": "datetime"}  # of HubSpot's own properties, for tokens that may not ask
@@ -96,7 +97,7 @@ class Portal:
         return False
 
     def _drops(self, object_type: str, name: str) -> bool:
-        lacking = self.lacks(object_type, name)
+        lacking = name != IDENTITY and self.lacks(object_type, name)
         if lacking:
             self._warn_once(MISSING, object_type=object_type, property=name)
         return lacking
@@ -130,30 +131,37 @@ class Portal:
         return any(event == MISSING and now - at <= MAX_AGE for (event, *_), at in self._warned.items())
 
     def _read(self, object_type: str) -> Mapping[str, Definition]:
+        known = object_type in self._definitions
         try:
-            rows = self._hubspot.property_definitions(object_type)
+            rows = self._hubspot.property_definitions(object_type, patient=not known)
         except (Forbidden, Refused) as error:
             self._warn("property_definitions_unreadable", object_type=object_type, error=str(error))
             return {}
+        except Unavailable as error:
+            if not known:
+                raise
+            self._warn("property_definitions_unreadable", object_type=object_type, error=str(error))
+            return self._definitions[object_type]
         return {row["name"]: _definition(row) for row in rows}
 
 
 def _definition(row: Mapping[str, object]) -> Definition:
     options = row.get("options")
-    values = [option for option in options if not option.get("hidden")] if isinstance(options, list) else []
+    rows = [option for option in options if isinstance(option, dict)] if isinstance(options, list) else []
     return Definition(
         name=str(row["name"]),
         type=str(row.get("type") or "string"),
         unique=bool(row.get("hasUniqueValue")),
-        options=frozenset(str(option.get("value")) for option in values),
+        options=frozenset(str(option.get("value")) for option in rows if not option.get("hidden")),
     )
 
 
 def _number(text: str) -> Decimal | None:
     try:
-        return Decimal(text)
+        number = Decimal(text)
     except InvalidOperation:
         return None
+    return number if number.is_finite() else None
 
 
 def _instant(text: str) -> datetime | None:
@@ -162,7 +170,7 @@ def _instant(text: str) -> datetime | None:
         if text.isascii() and text.isdigit():
             return datetime.fromtimestamp(int(text) / 1000, UTC)
         parsed = datetime.fromisoformat(text)
-    except ValueError:
+    except (ValueError, OverflowError, OSError):
         return None
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 

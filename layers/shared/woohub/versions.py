@@ -7,8 +7,11 @@ WooCommerce's dates have one-second resolution.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+
+_STAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}")
 
 
 def utc(epoch_ms: int) -> str:
@@ -22,6 +25,11 @@ def contact_version(captured_at: str, modified_at: str, received_ms: int) -> str
     An order captures its customer when it is created: its later status changes must not undo a newer address.
     """
     return f"{captured_at}|{modified_at}|{received_ms:013d}"
+
+
+def known_contact_version(text: str | None) -> str:
+    """The property as it was read; "" when it is missing or was not written by woohub: that must not stop updates."""
+    return text if text and _STAMP.match(text) else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +50,7 @@ class DealVersion:
         """Read the property; None when it is missing or was not written by woohub."""
         modified_at, _, rest = (text or "").partition("|")
         received, separator, contacts = rest.partition("|")
-        if not modified_at or not (received.isascii() and received.isdigit()):
+        if not _STAMP.fullmatch(modified_at) or not re.fullmatch(r"[0-9]{1,13}", received):
             return None
         return cls(modified_at, int(received), _ids(contacts) if separator else None)
 
