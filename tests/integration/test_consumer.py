@@ -9,14 +9,17 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
+from urllib3 import HTTPHeaderDict
 
 from tests.lab import Lab
-from tests.orders import delivery, order
+from tests.orders import customer, delivery, order
 from tests.unit.test_breaker import Scene
 from tools.hubspot_simulator import Fault
+from tools.hubspot_simulator.inprocess import InProcessResponse
 from tools.hubspot_simulator.settings import RequiredProperties
 from woohub.consumer import Consumer, delay, read
-from woohub.errors import OutOfTime, Unavailable, UnknownOutcome
+from woohub.errors import OutOfTime, Unavailable
+from woohub.hubspot import Http, Response, Tally
 from woohub.messages import flat_attributes, from_sqs, to_sqs
 from woohub.sync import Message, Outcome, Verdict
 
@@ -230,28 +233,88 @@ def test_hubspots_own_wish_is_the_least_delay() -> None:
     assert delay(outcome(Unavailable("503", retry_after=100), 1)) == 100
 
 
-class Stuck:
-    """An engine for which one order breaks every write."""
+class Allergic:
+    """A HubSpot that answers 500 to every call with order 666 in it, reads or writes."""
 
-    def sync(self, messages: list[Message]) -> list[Outcome]:
-        lost = UnknownOutcome("no usable answer")
-        return [
-            Outcome(one, Verdict.RETRY, lost) if one.entity == "order:666" else Outcome(one, Verdict.DONE, wrote=True)
-            for one in messages
-        ]
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    def request(self, method: str, url: str, **kwargs: Any) -> Response:
+        if b'"666"' in (kwargs.get("body") or b""):
+            return InProcessResponse(500, HTTPHeaderDict(), b"<html>Internal Server Error</html>")
+        return self._http.request(method, url, **kwargs)
 
 
-@pytest.mark.parametrize(("receives", "dead"), [(1, 0), (4, 0), (5, 1)])
-def test_a_record_that_breaks_calls_again_and_again_beside_good_ones_is_set_aside(
-    bench: Bench, receives: int, dead: int
-) -> None:
-    bench.consumer._sync = Stuck()  # type: ignore[assignment]
-    records = bench.receive(1, 666)
+def tried(bench: Bench, number: int, receives: int) -> int:
+    """An order alone in a batch, received so often; how many messages are handed back."""
+    records = bench.receive(number)
     for record in records:
         record["attributes"]["ApproximateReceiveCount"] = str(receives)
+    return len(bench.consume(records))
 
-    assert len(bench.consume(records)) == 1 - dead
-    assert len(bench.dead_letters()) == dead
+
+def customers(bench: Bench, *numbers: int) -> None:
+    """Customers who change their address, each in a batch of its own."""
+    for number in numbers:
+        sent = delivery("customer.updated", customer(number, email=f"c{number}@example.com"))
+        bench.sqs.send_message(QueueUrl=bench.queue, **to_sqs(sent))
+        assert bench.consume(bench.receive()) == []
+
+
+@pytest.mark.parametrize(("receives", "dead"), [(2, 0), (4, 0), (5, 1)])
+def test_a_record_that_breaks_what_others_get_answered_is_set_aside(bench: Bench, receives: int, dead: int) -> None:
+    bench.lab.hubspot.http = Allergic(bench.lab.hubspot.http)
+    tried(bench, 666, receives - 1)
+    for number in (1, 2):
+        assert tried(bench, number, 1) == 0
+
+    assert tried(bench, 666, receives) == 1 - dead
+
+    reasons = [letter["MessageAttributes"]["reason"]["StringValue"] for letter in bench.dead_letters()]
+    assert ["HubSpot takes others but fails at this one" in reason for reason in reasons] == [True] * dead
+
+
+@pytest.mark.parametrize("path", ["deals/batch/read", "deals/batch/create"])
+def test_while_a_kind_of_call_fails_for_all_orders_nobody_is_the_culprit(bench: Bench, path: str) -> None:
+    bench.lab.portal.faults.add(Fault(status=503, path=path))
+
+    for receives in range(1, 15):
+        assert tried(bench, 1, receives) == 1
+        customers(bench, receives, receives + 100)
+
+    assert bench.dead_letters() == []
+    assert not bench.scene.state.is_open
+    assert len(bench.lab.contacts) == 29
+
+
+def test_while_all_writes_fail_nobody_is_the_culprit(bench: Bench) -> None:
+    bench.lab.portal.faults.add(Fault(status=503, path="batch/(create|update)"))
+
+    for receives in (13, 14):
+        assert tried(bench, 666, receives) == 1
+
+    assert bench.dead_letters() == []
+
+
+def test_a_record_that_breaks_calls_does_not_open_the_breaker_for_the_others(bench: Bench) -> None:
+    bench.lab.hubspot.http = Allergic(bench.lab.hubspot.http)
+    customers(bench, 1)
+
+    for receives in range(1, 5):
+        tried(bench, 666, receives)
+
+    assert bench.lab.calls[-1].status == 500
+    assert not bench.scene.state.is_open
+
+
+def test_an_outage_of_everything_opens_the_breaker_though_there_was_a_write_a_moment_ago(bench: Bench) -> None:
+    customers(bench, 1)
+    bench.lab.portal.faults.add(Fault(status=503))
+
+    for receives in range(1, 4):
+        tried(bench, 1, receives)
+
+    assert bench.scene.state.is_open
 
 
 class Buggy:
@@ -259,6 +322,9 @@ class Buggy:
 
     def __init__(self, sync: Any) -> None:
         self._sync = sync
+
+    def tally(self) -> Tally:
+        return Tally()
 
     def sync(self, messages: list[Message]) -> list[Outcome]:
         if any(one.entity == "order:666" for one in messages):
@@ -281,25 +347,6 @@ def test_a_bug_of_ours_keeps_only_the_record_that_triggers_it(bench: Bench, rece
     assert [("KeyError" in reason, "jane" in reason, "bug in woohub" in reason) for reason in reasons] == [
         (True, False, True)
     ] * dead
-
-
-def test_a_record_that_breaks_calls_does_not_open_the_breaker_for_the_others(bench: Bench) -> None:
-    bench.consumer._sync = Stuck()  # type: ignore[assignment]
-    bench.consume(bench.receive(1, 666))
-
-    for _ in range(4):
-        bench.consume(bench.receive(666))
-
-    assert not bench.scene.state.is_open
-
-
-def test_in_an_outage_of_writes_nobody_is_the_culprit(bench: Bench) -> None:
-    bench.consumer._sync = Stuck()  # type: ignore[assignment]
-    records = bench.receive(666)
-    records[0]["attributes"]["ApproximateReceiveCount"] = "14"
-
-    assert len(bench.consume(records)) == 1
-    assert bench.dead_letters() == []
 
 
 def test_a_message_that_only_has_to_wait_is_renewed_before_the_queue_gives_it_up(bench: Bench) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import json
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from urllib3 import HTTPHeaderDict
+from urllib3.exceptions import ReadTimeoutError
 
 from tests.deliveries import SECRET, captured
 from tests.lab import Lab
@@ -16,9 +20,10 @@ from tools.hubspot_simulator.definitions import DEALS
 from tools.hubspot_simulator.inprocess import InProcessResponse
 from tools.hubspot_simulator.settings import RequiredProperties
 from woohub import webhooks
+from woohub.consumer import delay
 from woohub.errors import InvalidMessage, NotAnEntity, Refused, UnknownOutcome
 from woohub.hubspot import Http, Response
-from woohub.sync import Message
+from woohub.sync import Message, Outcome, Verdict
 
 JANE = "jane.doe@example.com"
 JANES = {
@@ -589,6 +594,208 @@ def test_ten_records_that_break_every_call_do_not_keep_the_others() -> None:
     assert {outcomes[one.id].verdict.value for one in good} == {"done"}
     assert {outcomes[one.id].verdict.value for one in bad} == {"retry"}
     assert lab.clock.now - started < 57
+
+
+def queued(lab: Lab, *messages: Message, batches: int) -> list[Outcome]:
+    """Deliver as a queue does: what is handed back comes again when its delay is over. The last batch's are left."""
+    waiting = [(0.0, one) for one in messages]
+    left: list[Outcome] = []
+    for _ in range(batches):
+        lab.clock.now = max(lab.clock.now, min(due for due, _ in waiting))
+        due, waiting = _due(waiting, lab.clock.now)
+        outcomes = lab.deliver(*(replace(one, receive_count=one.receive_count + 1) for one in due))
+        left = [one for one in outcomes if one.verdict is Verdict.RETRY]
+        waiting += [(lab.clock.now + delay(one), one.message) for one in left]
+    assert len(left) == len(waiting)
+    return left
+
+
+def _due(waiting: list[tuple[float, Message]], now: float) -> tuple[list[Message], list[tuple[float, Message]]]:
+    return [one for due, one in waiting if due <= now], [(due, one) for due, one in waiting if due > now]
+
+
+class Instead:
+    """A HubSpot that does something else with the calls of its choice: `chosen` sees path and body of each."""
+
+    def __init__(self, lab: Lab, chosen: Callable[[str, bytes], bool], act: Callable[[], Response]) -> None:
+        self._http, self._chosen, self._act = lab.hubspot.http, chosen, act
+        lab.hubspot.http = self
+
+    def request(self, method: str, url: str, **kwargs: Any) -> Response:
+        if self._chosen(url, kwargs.get("body") or b""):
+            return self._act()
+        return self._http.request(method, url, **kwargs)
+
+
+def canned(status: int, body: object) -> Callable[[], Response]:
+    return lambda: InProcessResponse(status, HTTPHeaderDict(), json.dumps(body).encode())
+
+
+def shoppers(*numbers: int) -> list[Message]:
+    """An order each, of different people."""
+    return [message("order.created", order(n, billing={"email": f"shopper{n}@example.com"})) for n in numbers]
+
+
+@pytest.mark.parametrize("silent", [False, True], ids=["500", "silence"])
+@pytest.mark.parametrize(
+    ("path", "sign"),
+    [
+        ("contacts/batch/read", b"shopper666@"),
+        ("contacts/batch/create", b"shopper666@"),
+        ("deals/batch/read", b'"666"'),
+        ("deals/batch/create", b'"666"'),
+    ],
+)
+def test_a_record_that_breaks_one_kind_of_call_is_found_and_its_neighbours_are_written(
+    path: str, sign: bytes, silent: bool
+) -> None:
+    lab = Lab()
+
+    def breaks() -> Response:
+        if silent:
+            lab.clock.sleep(15)
+            raise ReadTimeoutError(None, path, "silence")  # type: ignore[arg-type]
+        return InProcessResponse(500, HTTPHeaderDict(), b"")
+
+    Instead(lab, lambda url, body: url.endswith(path) and sign in body, breaks)
+
+    left = queued(lab, *shoppers(*range(1, 31), 666), batches=8)
+
+    assert [(one.message.entity, one.broke) for one in left] == [("order:666", f"/crm/objects/2026-09/{path}")]
+    assert len(lab.deals) == 30
+
+
+def test_a_failure_that_names_no_record_is_brought_home_to_its_record() -> None:
+    lab = Lab()
+    nameless = {"status": "COMPLETE", "results": [], "errors": [{"status": "error", "message": "no anvils, please"}]}
+    Instead(lab, lambda url, body: url.endswith("deals/batch/create") and b'"666"' in body, canned(207, nameless))
+
+    outcomes = {one.message.entity: one for one in lab.deliver(*shoppers(1, 2, 666, 3))}
+
+    assert "no anvils" in str(outcomes.pop("order:666").error)
+    assert {one.verdict.value for one in outcomes.values()} == {"done"}
+
+
+def moved(*numbers: int, after_s: float = 60) -> list[Message]:
+    """The same orders, now of somebody else each."""
+    return [
+        message("order.updated", order(n, billing={"email": f"other{n}@example.com"}, **LATER), after_s)
+        for n in numbers
+    ]
+
+
+def deal_id(lab: Lab, number: int) -> str:
+    rows = lab.portal.state()["deals"]
+    return str(next(row["id"] for row in rows if row["properties"]["woocommerce_order_id"] == str(number)))
+
+
+def test_one_association_that_is_refused_keeps_no_other_deal() -> None:
+    lab = Lab()
+    lab.verdicts(*shoppers(1, 2, 3, 4))
+    bad = b'"from":{"id":"%s"}' % deal_id(lab, 3).encode()
+    refusal = {"status": "COMPLETE", "results": [], "errors": [{"category": "VALIDATION_ERROR", "message": "no"}]}
+    chosen: Callable[[str, bytes], bool] = lambda url, body: "associations" in url and "create" in url and bad in body  # noqa: E731
+    Instead(lab, chosen, canned(207, refusal))
+
+    assert lab.verdicts(*moved(1, 2, 3, 4)) == ["done", "done", "rejected", "done"]
+    assert {one for one in lab.associated if one[0] != "3"} == {(str(n), f"other{n}@example.com") for n in (1, 2, 4)}
+
+
+def test_one_old_contact_that_cannot_be_taken_off_keeps_no_other_on_its_deal() -> None:
+    lab = Lab()
+    lab.verdicts(*shoppers(1, 2, 3))
+    bad = b'"from":{"id":"%s"}' % deal_id(lab, 2).encode()
+    Instead(lab, lambda url, body: url.endswith("archive") and bad in body, canned(404, {"message": "gone"}))
+
+    assert lab.verdicts(*moved(1, 2, 3)) == ["done"] * 3
+    assert {one for one in lab.associated if one[0] != "2"} == {
+        ("1", "other1@example.com"),
+        ("3", "other3@example.com"),
+    }
+    assert [event for event, _ in lab.warnings] == ["old_contact_not_taken_off"]
+
+
+def test_while_associations_fail_other_changes_of_deals_are_written() -> None:
+    lab = Lab()
+    lab.verdicts(*shoppers(1, 2, 3))
+    lab.portal.faults.add(Fault(status=503, path="/associations/"))
+    changed = message("order.updated", order(3, status="completed", billing={"email": "shopper3@example.com"}, **LATER))
+    lab.calls.clear()
+
+    assert lab.verdicts(*moved(1, 2), changed) == ["retry", "retry", "done"]
+    assert lab.deal(3)["dealstage"] == "completed"
+    assert [path for path in paths(lab) if path.startswith("deals")][:2] == ["deals/batch/read", "deals/batch/update"]
+
+
+def test_without_unique_ids_a_record_that_breaks_its_create_is_found_as_well() -> None:
+    lab = Lab(unique=False)
+    Instead(lab, lambda url, body: url.endswith("deals/batch/create") and b'"666"' in body, canned(500, {}))
+    batch = shoppers(1, 2, 666, 3)
+
+    assert lab.verdicts(*batch) == ["retry"] * 4
+    lab.clock.sleep(61)  # until the index tells that none was created
+    assert lab.verdicts(*batch) == ["done", "done", "retry", "done"]
+
+    lab.clock.sleep(61)
+    (outcome,) = lab.deliver(batch[2])
+    assert outcome.broke.endswith("deals/batch/create")
+
+
+def test_definitions_that_cannot_be_read_again_stop_nothing() -> None:
+    lab = Lab()
+    lab.verdicts(message("order.created", order(1)))
+    lab.clock.sleep(1000)
+    lab.portal.faults.add(Fault(status=503, path="/crm/properties/"))
+    lab.calls.clear()
+
+    assert lab.verdicts(message("order.created", order(2))) == ["done"]
+    assert len(lab.calls) <= 7
+    assert {event for event, _ in lab.warnings} == {"property_definitions_unreadable"}
+
+
+def test_without_any_definitions_nothing_is_written() -> None:
+    """Whether order ids are unique must not be guessed."""
+    lab = Lab(unique=False)
+    lab.portal.faults.add(Fault(status=503, path="/crm/properties/"))
+
+    assert lab.verdicts(message("order.created", order(2))) == ["retry"]
+    assert lab.deals == []
+
+
+def test_definitions_that_forget_the_email_make_no_contact_without_one() -> None:
+    lab = Lab()
+    Instead(
+        lab, lambda url, _: url.endswith("properties/2026-09/contacts"), canned(200, {"results": [{"name": "zip"}]})
+    )
+
+    lab.verdicts(message("order.created", order()))
+
+    assert lab.contact()["zip"] == "90210"
+
+
+def test_versions_that_somebody_spoilt_do_not_stop_updates() -> None:
+    lab = Lab()
+    lab.verdicts(message("order.created", order()))
+    for kind, name in (("contacts", "woocommerce_customer_version"), ("deals", "woocommerce_order_version")):
+        (row,) = lab.portal.state()[kind]
+        lab.hubspot.update(kind, [{"id": row["id"], "properties": {name: "zzz|99999999999999999999|1"}}])
+    changed = order(billing={"city": "Elsewhere"}, status="completed", **LATER)
+
+    assert lab.verdicts(message("order.updated", changed, 60)) == ["done"]
+    assert lab.contact()["city"] == "Elsewhere"
+    assert lab.deal()["dealstage"] == "completed"
+
+
+@pytest.mark.parametrize("value", ["9" * 400, "1e999999999", "sNaN", "-"])
+def test_odd_values_of_hubspots_are_simply_different(value: str) -> None:
+    lab = Lab()
+    lab.verdicts(message("order.created", order()))
+    row = lab.portal.state()["deals"][0]
+    odd = {"id": row["id"], "properties": row["properties"] | {"amount": value, "closedate": value}}
+    Instead(lab, lambda url, _: url.endswith("deals/batch/read"), canned(200, {"results": [odd]}))
+
+    assert lab.verdicts(message("order.updated", order(total="9.99", **LATER), 60)) == ["done"]
+    assert lab.deal()["amount"] == "9.99"
 
 
 def test_an_outage_leaves_everything_on_the_queue_with_few_calls() -> None:

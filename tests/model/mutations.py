@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 
+from tests.model import strange
+from tests.model.day import HOUR, MINUTE, FullDay
 from tests.model.gate import ROUGH, run
 from tests.model.lives import Scale
 from tests.model.traffic import Weather
 from woohub import deals, plans, rounds, versions
+from woohub.blame import Blame
 from woohub.errors import Refused
 from woohub.mapping_file import CONTACT_VERSION
 from woohub.rounds import Answer
@@ -45,13 +48,53 @@ BURST = Gate(
 
 
 @dataclass(frozen=True)
+class Without:
+    """An hour of a shop's day without one kind of call."""
+
+    path: str
+
+    def complaints(self, seeds: Iterable[int], **plant: Any) -> Iterator[str]:
+        """Of such days with these seeds."""
+        for seed in seeds:
+            day = FullDay(gap=15, seed=seed, **plant)
+            day.trouble(HOUR, status=503, path=self.path)
+            dead = sorted(one.texts["entity"] for one in day.plant.dead_letters.messages())
+            if dead:
+                yield f"healthy, but in the dead-letter queue: {dead[:3]}"
+
+
+@dataclass(frozen=True)
+class Culprit:
+    """A shop's hour in which one of forty orders that come at once breaks every call that has this sign of it."""
+
+    sign: bytes
+
+    def complaints(self, seeds: Iterable[int], **plant: Any) -> Iterator[str]:
+        """Of such hours with these seeds."""
+        for seed in seeds:
+            day = FullDay(gap=15, seed=seed, chokes_on=self.sign, **plant)
+            for number in range(1, 40):
+                day.shop.place(number, f"shopper{number}@mail.example")
+                day.plant.post(day.shop.request("order.created", number))
+            day.plant.post(day.shop.signed("order.created", strange.order(90_050)))
+            day.world.sleep(MINUTE)
+            keys = {row["properties"]["woocommerce_order_id"] for row in day.plant.portal.state()["deals"]}
+            if not {str(number) for number in range(1, 40)} <= keys:
+                yield "its neighbours wait"
+            day.world.sleep(HOUR)
+            dead = sorted(one.texts["entity"] for one in day.plant.dead_letters.messages())
+            if dead != ["order:90050"]:
+                yield f"not the culprit is in the dead-letter queue, but {dead[:3]}"
+
+
+@dataclass(frozen=True)
 class Mutation:
     """How to take a rule out, other conditions it takes, and a word of the complaint it must lead to."""
 
     complaint: str
     apply: Callable[[Patch], None] = lambda _: None
     plant: Mapping[str, Any] = field(default_factory=dict)
-    gate: Gate = SMALL
+    gate: Gate | Without | Culprit = SMALL
 
 
 def no_deal_guard(patch: Patch) -> None:
@@ -146,6 +189,32 @@ def all_share_a_refusal(patch: Patch) -> None:
     patch.setattr(rounds, "_bisect", whole)
 
 
+def whoever_breaks_calls_is_to_blame(patch: Patch) -> None:
+    """However the same kind of call goes for others: HubSpot writes something, so it is well."""
+    patch.setattr(Blame, "falls_on", lambda _self, _record, call: bool(call))
+
+
+def nobody_is_to_blame(patch: Patch) -> None:
+    """A record that breaks calls waits as in an outage."""
+    patch.setattr(Blame, "falls_on", lambda *_: False)
+
+
+def reads_are_not_taken_apart(patch: Patch) -> None:
+    """What cannot be read together cannot be read at all."""
+    whole = rounds._Run._planned
+
+    def together(self: Any, keys: Any) -> Any:
+        plan = whole(self, keys)
+        self._reads_break = False
+        return plan
+
+    patch.setattr(rounds._Run, "_planned", together)
+
+
+NO_CREATES = Without(r"/deals/batch/create")
+UNWRITABLE, UNREADABLE = Culprit(b"Order #90050"), Culprit(b'"90050"')
+GATES = {"small": SMALL, "burst": BURST, "no creates": NO_CREATES, "unwritable": UNWRITABLE, "unreadable": UNREADABLE}
+
 MUTATIONS: dict[str, Mutation] = {
     "no version guard of deals": Mutation("before the sweep", no_deal_guard),
     "no version guard of contacts": Mutation("before the sweep", no_contact_guard),
@@ -156,4 +225,7 @@ MUTATIONS: dict[str, Mutation] = {
     "two writers": Mutation("before the sweep", plant={"writers": 2}, gate=BURST),
     "success before it is certain": Mutation("poison without its reason", success_before_it_is_certain),
     "all share a refusal": Mutation("healthy, but in the dead-letter queue", all_share_a_refusal),
+    "whoever breaks calls is to blame": Mutation("healthy", whoever_breaks_calls_is_to_blame, gate=NO_CREATES),
+    "nobody is to blame": Mutation("not the culprit", nobody_is_to_blame, gate=UNWRITABLE),
+    "reads are not taken apart": Mutation("neighbours", reads_are_not_taken_apart, gate=UNREADABLE),
 }

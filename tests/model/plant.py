@@ -13,6 +13,7 @@ from unittest.mock import patch
 
 from botocore.exceptions import ClientError
 from urllib3 import HTTPHeaderDict
+from urllib3.exceptions import ReadTimeoutError
 
 from functions.ingest import app as ingest
 from tests.deliveries import SECRET
@@ -57,7 +58,7 @@ class Line:
     """The consumer's connection to HubSpot, which takes time, and on which its process may die.
 
     `crash_at` is the number of a call (from 1) and the moment, `before` or `after` its effect. HubSpot answers 500 to
-    every call whose body contains `chokes_on`.
+    every call whose body contains `chokes_on`, or, if it is `mute`, not at all.
     """
 
     transport: InProcessTransport
@@ -65,6 +66,7 @@ class Line:
     latency: Latency
     crash_at: tuple[int, str] | None = None
     chokes_on: bytes = b""
+    mute: bool = False
     calls: int = 0
 
     def request(self, method: str, url: str, **kwargs: Any) -> Any:
@@ -73,7 +75,7 @@ class Line:
         seconds = self.latency()
         self.world.sleep(seconds / 2)
         if self.chokes_on and self.chokes_on in (kwargs.get("body") or b""):
-            return InProcessResponse(500, HTTPHeaderDict(), b"")
+            return self._choke(url, kwargs["timeout"].read_timeout)
         if number == self.calls and moment == "before":
             raise Crash(f"before {method} {url}")
         try:
@@ -83,6 +85,12 @@ class Line:
                 raise Crash(f"after {method} {url}")
         self.world.sleep(seconds / 2)
         return response
+
+    def _choke(self, url: str, patience: float) -> InProcessResponse:
+        if not self.mute:
+            return InProcessResponse(500, HTTPHeaderDict(), b"")
+        self.world.sleep(patience)
+        raise ReadTimeoutError(None, url, "silence")  # type: ignore[arg-type]
 
 
 @dataclass(repr=False)
@@ -98,6 +106,7 @@ class Plant:
     repeats: float = 0.0  # see Queue
     throttled: float = 0.0  # see EventSource
     chokes_on: bytes = b""  # see Line
+    mute: bool = False  # see Line
     governed: bool = True  # whether the governor's schedule runs
     accepted: list[Accepted] = field(default_factory=list)
     ended: dict[Key, Outcome] = field(default_factory=dict)  # what became of each delivery
@@ -262,7 +271,7 @@ class Process:
     def handle(self, event: dict[str, Any]) -> dict[str, Any]:
         """One invocation."""
         self._line.calls, self._line.crash_at = 0, self._plant.crashes()
-        self._line.chokes_on = self._plant.chokes_on
+        self._line.chokes_on, self._line.mute = self._plant.chokes_on, self._plant.mute
         self._timer.start(TIMEOUT - MARGIN)
         return self._consumer.consume(event["Records"])
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.model.mutations import BURST, MUTATIONS, SMALL, Gate, Mutation
+from tests.model.mutations import GATES, MUTATIONS, Culprit, Gate, Mutation, Without
 
 
-@pytest.mark.parametrize("gate", [SMALL, BURST], ids=["small", "burst"])
-def test_with_all_rules_the_gate_passes(gate: Gate) -> None:
+@pytest.mark.parametrize("gate", GATES.values(), ids=list(GATES))
+def test_with_all_rules_the_gate_passes(gate: Gate | Without | Culprit) -> None:
     assert list(gate.complaints((1, 2))) == []
 
 

@@ -7,75 +7,14 @@ from collections.abc import Callable
 import pytest
 
 from tests.model import strange
+from tests.model.day import HOUR, MINUTE, Day, FullDay
 from tests.model.plant import Plant
 from tests.model.reference import reference
 from tests.model.shop import Shop
-from tests.model.traffic import Courier, Weather
 from tests.model.world import World
-from tools.hubspot_simulator import ALL_SCOPES, Fault
+from tools.hubspot_simulator import ALL_SCOPES
 
-MINUTE, HOUR = 60.0, 3600.0
-CALM = Weather(doubled=0.35, late=0.1, forged=0.0)
 WRITES = r"/batch/(create|update)"
-
-
-class Day:
-    """A shop with an order now and then, and the product, in a world without other trouble than a test makes."""
-
-    def __init__(self, gap: float = 20.0) -> None:
-        self.world = World(7)
-        self.shop = Shop(self.world)
-        self.plant = Plant(self.world)
-        self.courier = Courier(self.world, self.shop, self.plant.post, CALM)
-        self._gap = gap
-        self._number = 10_000
-        self._open = True
-        self.world.every(gap, self._something_happens)
-        self.world.sleep(10 * MINUTE)
-        assert self.landed() > 0
-
-    def _something_happens(self) -> None:
-        dice = self.world.random
-        if not self._open:
-            return
-        if dice.random() < 0.6:
-            self._number += 1
-            email = f"guest{dice.randint(1, 50)}@mail.example"
-            self.courier.announce(self.shop.place(self._number, email, way="checkout"), self._number)
-        elif self.shop.orders:
-            known = dice.choice(list(self.shop.orders))
-            self.courier.announce(self.shop.change_status(known), known)
-
-    def close(self) -> float:
-        """No more orders; the seconds until everything is in HubSpot, as it should be."""
-        self._open = False
-        self.world.sleep(2 * MINUTE)  # until the last delivery has arrived
-        began = self.world.now
-        assert self.plant.settle(6 * HOUR)
-        wanted = reference(self.plant.accepted)
-        assert wanted.problems(self.plant.portal) == {}
-        assert self.plant.unaccounted() == []
-        assert self.plant.faults == []
-        return self.world.now - began
-
-    def landed(self) -> int:
-        """Deals in HubSpot."""
-        return len(self.plant.portal.state()["deals"])
-
-    def passes(self, seconds: float) -> int:
-        """HubSpot calls made during so many seconds."""
-        calls = self.plant.calls
-        self.world.sleep(seconds)
-        return self.plant.calls - calls
-
-    def trouble(self, seconds: float, **fault: object) -> int:
-        """HubSpot calls made while this fault lasts."""
-        self.plant.portal.faults.add(Fault.from_json({**fault, "until": self.world.now + seconds}))
-        return self.passes(seconds)
-
-    def breaker(self) -> str:
-        """Its state."""
-        return self.plant.breaker_parameter().read().state
 
 
 PROBES = 6 * 60  # in six hours, one a minute
@@ -105,6 +44,64 @@ def test_six_hours_without_hubspot_leave_no_dead_letter(fault: dict[str, object]
     assert day.close() <= 20 * MINUTE
     assert len(day.plant.dead_letters) == 0
     assert day.breaker() == "closed"
+
+
+# --- A part of HubSpot is away ---
+
+DEALS_AWAY = {
+    "deals are not created": r"/deals/batch/create",
+    "deals are not updated": r"/deals/batch/update",
+    "deals are not read": r"/deals/batch/read",
+    "deals are away altogether": r"/deals",
+    "associations fail": r"/associations/",
+    "definitions are not read": r"/properties/",
+}
+CONTACTS_AWAY = {
+    "contacts are not created": r"/contacts/batch/create",
+    "contacts are not updated": r"/contacts/batch/update",
+    "contacts are not read": r"/contacts/batch/read",
+}
+BUDGET = 9.0  # calls a second
+
+
+def lives_through(day: Day, hours: float, **fault: object) -> None:
+    """It costs few calls, and nothing ends as a dead letter; within a quarter of an hour of its end all has landed."""
+    calls = day.trouble(hours * HOUR, **fault)
+    assert calls <= hours * HOUR * BUDGET / 6
+    day.world.sleep(20 * MINUTE)
+    assert len(day.plant.queue) < 10
+    assert day.close() <= 20 * MINUTE
+    assert len(day.plant.dead_letters) == 0
+    assert day.breaker() == "closed"
+
+
+@pytest.mark.parametrize("path", [*DEALS_AWAY.values(), *CONTACTS_AWAY.values()], ids=[*DEALS_AWAY, *CONTACTS_AWAY])
+def test_three_hours_without_one_kind_of_call_leave_no_dead_letter(path: str) -> None:
+    lives_through(FullDay(gap=30), 3, status=503, path=path)
+
+
+@pytest.mark.parametrize("path", DEALS_AWAY.values(), ids=list(DEALS_AWAY))
+def test_customers_do_not_wait_for_what_orders_wait_for(path: str) -> None:
+    day = FullDay(gap=10)
+
+    day.trouble(HOUR, status=503, path=path)
+
+    assert day.waiting("customer") <= 5
+    assert day.plant.source.switched == []
+
+
+@pytest.mark.parametrize("share", [0.5, 0.8, 0.9, 0.95])
+def test_three_hours_in_which_most_creates_of_deals_fail_leave_no_dead_letter(share: float) -> None:
+    lives_through(FullDay(gap=30), 3, status=503, path="/deals/batch/create", probability=share)
+
+
+@pytest.mark.parametrize("fault", [{"kind": "hold"}, {"kind": "omit", "when": "before"}, {"status": 423}], ids=str)
+def test_three_hours_of_other_trouble_with_deals_leave_no_dead_letter(fault: dict[str, object]) -> None:
+    lives_through(FullDay(gap=30), 3, path="/deals/batch/create", **fault)
+
+
+def test_three_hours_without_creates_are_waited_out_where_order_ids_are_not_unique() -> None:
+    lives_through(FullDay(gap=30, unique=False), 3, status=503, path="/deals/batch/create")
 
 
 def test_answers_to_writes_that_are_lost_for_hours_delay_nothing() -> None:
@@ -305,23 +302,43 @@ def test_bodies_that_cannot_be_read_name_what_is_wrong_in_them() -> None:
     assert {one.entity for one in strange.payloads() if one.word not in reasons.get(one.entity, "")} == set()
 
 
-def test_a_record_that_breaks_hubspot_every_time_stops_nobody_else() -> None:
-    zeppelin = strange.order(90_050, line_items=[{"name": "Zeppelin"}])
-    batch = Batch(
-        lambda plant: setattr(plant, "chokes_on", b"Zeppelin"),
-        [strange.Poison("order:90050", "order.created", zeppelin, "attempts")],
-    )
+CULPRITS = {
+    "creating its deal": b"Zeppelin",
+    "reading its deal": b'"90050"',
+    "reading its contact": b"strange90050@",
+}
 
-    batch.world.sleep(MINUTE)
+
+@pytest.mark.parametrize("mute", [False, True], ids=["500", "silence"])
+@pytest.mark.parametrize("sign", CULPRITS.values(), ids=list(CULPRITS))
+def test_a_record_that_breaks_hubspot_every_time_stops_nobody_else(sign: bytes, mute: bool) -> None:
+    zeppelin = strange.order(90_050, line_items=[{"name": "Zeppelin"}])
+
+    def choke(plant: Plant) -> None:
+        plant.chokes_on, plant.mute = sign, mute
+
+    batch = Batch(choke, [strange.Poison("order:90050", "order.created", zeppelin, "attempts")])
+
+    batch.world.sleep(4 * MINUTE if mute else MINUTE)
     assert batch.deals() == GOOD
     assert len(batch.plant.dead_letters) == 0
 
-    for number in range(41, 47):
-        batch.shop.place(number, "late@mail.example")
+    for number in range(41, 61):
+        batch.shop.place(number, f"late{number}@mail.example")
         batch.plant.post(batch.shop.request("order.created", number))
-        batch.world.sleep(3 * MINUTE)
-        assert str(number) in batch.deals()
+        batch.world.sleep(MINUTE)
 
+    assert batch.deals() == GOOD | {str(number) for number in range(41, 61)}
     assert "attempts" in batch.reasons()["order:90050"]
     assert len(batch.plant.queue) == 0
     assert not batch.plant.breaker_parameter().read().is_open
+
+
+def test_one_in_the_search_fallback_is_found_as_well() -> None:
+    day = FullDay(gap=20, unique=False, chokes_on=b"Zeppelin")
+    zeppelin = strange.order(90_050, line_items=[{"name": "Zeppelin"}])
+    day.plant.post(day.shop.signed("order.created", zeppelin))
+
+    day.world.sleep(30 * MINUTE)
+
+    assert [one.texts["entity"] for one in day.plant.dead_letters.messages()] == ["order:90050"]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from woohub.errors import OutOfTime, Problem, Refused, TransientError, UnknownOutcome
+from woohub.errors import OutOfTime, Problem, Refused, Suspended, TransientError, Unavailable, UnknownOutcome
 from woohub.hubspot import BatchAnswer, Failure, Record
 from woohub.rounds import Answer, Plan, Write, answered, holder_of, read_apart, settle
 from woohub.throttle import Timer
@@ -73,6 +73,22 @@ def test_an_input_in_neither_list_has_no_answer() -> None:
     assert answered([a_write("a@x.example")], BatchAnswer(()), "email") == {}
 
 
+NAMELESS = Failure(Problem(400, "no"), frozenset(), frozenset())
+
+
+def test_a_failure_that_names_no_input_means_the_only_one_without_an_answer() -> None:
+    writes = [a_write("a@x.example"), a_write("b@x.example")]
+    answer = BatchAnswer((Record("1", {}, "write-0"),), (NAMELESS,))
+
+    assert answered(writes, answer, "email") == {"a@x.example": "1", "b@x.example": NAMELESS.problem}
+
+
+def test_a_failure_that_may_mean_several_inputs_is_nobodys() -> None:
+    writes = [a_write("a@x.example"), a_write("b@x.example")]
+
+    assert answered(writes, BatchAnswer((), (NAMELESS,)), "email") == {}
+
+
 def test_a_refused_read_is_narrowed_down_to_the_key_to_blame() -> None:
     def read(keys: Sequence[str]) -> list[Record]:
         if "bad" in keys:
@@ -86,21 +102,33 @@ def test_a_refused_read_is_narrowed_down_to_the_key_to_blame() -> None:
 
 
 class Table:
-    """A desk over a dict: keys in `broken` fail a call, keys in `refused` are refused, all others are written."""
+    """A desk over a dict: keys in `broken` fail a write, in `unreadable` a read, keys in `refused` are refused."""
 
-    def __init__(self, *, broken: Counter[str] | None = None, refused: Counter[str] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        broken: Counter[str] | None = None,
+        unreadable: Sequence[str] = (),
+        refused: Counter[str] | None = None,
+    ) -> None:
         self.broken, self.refused = broken or Counter(), refused or Counter()
+        self.unreadable = unreadable
         self.rows: dict[str, str] = {}
+        self.read: list[list[str]] = []
         self.sent: list[list[str]] = []
 
     def plan(self, keys: Sequence[str], hints: Mapping[str, str]) -> Plan:
+        self.read.append(list(keys))
+        if any(key in self.unreadable for key in keys):
+            raise Unavailable("503", call="read")
         done = {key: self.rows[key] for key in keys if key in self.rows}
         return Plan([a_write(key) for key in keys if key not in done], done)
 
     def send(self, writes: Sequence[Write]) -> dict[str, Answer]:
         keys = [write.keys[0] for write in writes]
         self.sent.append(keys)
-        for faults, error in ((self.broken, UnknownOutcome("lost")), (self.refused, Refused(Problem(400, "no")))):
+        lost, no = UnknownOutcome("lost", call="write"), Refused(Problem(400, "no"))
+        for faults, error in ((self.broken, lost), (self.refused, no)):
             hit = [key for key in keys if faults[key] > 0]
             if hit:
                 faults.subtract(hit)
@@ -158,6 +186,80 @@ def test_a_record_that_loses_every_answer_is_cornered() -> None:
 
     assert set(desk.rows) == set(keys)
     assert isinstance(settled["bad"].error, UnknownOutcome)
+    assert settled["bad"].broke == "write"
+
+
+def test_a_record_that_breaks_every_read_is_cornered() -> None:
+    desk, keys = Table(unreadable=["bad"]), [f"k{number}" for number in range(40)]
+
+    settled = settle(desk, [*keys[:20], "bad", *keys[20:]], Clock().timer())
+
+    assert set(desk.rows) == set(keys)
+    assert isinstance(settled["bad"].error, Unavailable)
+    assert settled["bad"].broke == "read"
+
+
+def test_an_outage_of_reads_is_not_met_with_a_call_for_each_record() -> None:
+    keys = [f"k{number}" for number in range(100)]
+    desk = Table(unreadable=keys)
+
+    settle(desk, keys, Clock().timer())
+
+    assert len(desk.read) <= 10
+
+
+def test_a_read_that_breaks_once_is_repeated_as_it_was() -> None:
+    desk = Table(unreadable=["b"])
+
+    def mended(_seconds: float) -> None:
+        desk.unreadable = ()
+
+    settle(desk, ["a", "b", "c"], Timer(lambda: 0.0, mended))
+
+    assert desk.read == [["a", "b", "c"], ["a", "b", "c"]]
+
+
+def test_who_was_never_alone_in_a_broken_call_broke_nothing() -> None:
+    keys = [f"k{number}" for number in range(100)]
+    desk = Table(broken=Counter(dict.fromkeys(keys, 1000)))
+
+    settled = settle(desk, keys, Clock().timer())
+
+    assert sorted(len(call) for call in desk.sent)[-1] == 100
+    alone = {call[0] for call in desk.sent if len(call) == 1}
+    assert {key for key, one in settled.items() if one.broke} == alone
+    assert 0 < len(alone) < 10
+
+
+def test_a_call_that_breaks_while_a_refused_batch_is_halved_is_not_held_against_the_other_half() -> None:
+    desk = Table(refused=Counter({"a": 1}), broken=Counter({"b": 1000}))
+
+    def plain(writes: Sequence[Write]) -> dict[str, Answer]:
+        if len(writes) == 2:
+            raise Refused(Problem(400, "no"))
+        return Table.send(desk, writes)
+
+    desk.send = plain  # type: ignore[method-assign]
+    settled = settle(desk, ["a", "b"], Clock().timer())
+
+    assert (settled["a"].error, settled["a"].broke) == (None, "")
+    assert settled["b"].broke == "write"
+
+
+def test_an_outage_leaves_further_tries_to_the_queue() -> None:
+    desk, clock = Table(broken=Counter({"a": 1000})), Clock()
+
+    settle(desk, ["a"], clock.timer())
+
+    assert clock.now <= 5
+
+
+def test_while_others_are_written_a_record_gets_all_its_tries() -> None:
+    desk, clock = Table(broken=Counter({"bad": 1000})), Clock()
+
+    settle(desk, ["a", "bad"], clock.timer())
+
+    assert clock.now > 10
 
 
 def test_an_outage_of_writes_is_not_met_with_a_call_for_each_record() -> None:
@@ -180,11 +282,51 @@ def test_what_was_written_before_the_time_ran_out_stays_settled() -> None:
     assert isinstance(settled["bad"].error, OutOfTime)
 
 
-def test_every_key_is_settled_whatever_happens() -> None:
+def test_a_record_whose_call_broke_before_the_time_ran_out_is_known_for_that() -> None:
+    desk, clock = Table(broken=Counter({"bad": 100})), Clock()
+    timer = clock.timer()
+    timer.start(0.2)
+
+    assert settle(desk, ["bad"], timer)["bad"].broke == "write"
+
+
+@pytest.mark.parametrize("error", [TransientError("down"), Suspended("down"), Unavailable("down"), OutOfTime("late")])
+def test_every_key_is_settled_whatever_happens(error: TransientError) -> None:
     class Down(Table):
         def plan(self, keys: Sequence[str], hints: Mapping[str, str]) -> Plan:
-            raise TransientError("down")
+            raise error
 
     settled = settle(Down(), ["a", "b"], Clock().timer())
 
-    assert {key: type(one.error) for key, one in settled.items()} == {"a": TransientError, "b": TransientError}
+    assert {key: one.error for key, one in settled.items()} == {"a": error, "b": error}
+
+
+def move(key: str) -> Write:
+    return Write((key,), {}, f"id of {key}", attach="contact")
+
+
+def test_changes_of_association_go_in_calls_of_their_own() -> None:
+    """They need other calls, and when those break, plain updates must not wait for them."""
+
+    class Moving(Table):
+        def plan(self, keys: Sequence[str], hints: Mapping[str, str]) -> Plan:
+            return Plan([move(key) if key == "moved" else a_write(key, "1") for key in keys if key not in self.rows])
+
+    desk = Moving(broken=Counter({"moved": 1000}))
+
+    settle(desk, ["a", "moved", "b"], Clock().timer())
+
+    assert desk.sent[0] == ["a", "b"]
+    assert set(desk.rows) == {"a", "b"}
+
+
+def test_a_write_that_must_be_alone_is_alone_in_its_call() -> None:
+    class Careful(Table):
+        def plan(self, keys: Sequence[str], hints: Mapping[str, str]) -> Plan:
+            return Plan([Write((key,), {}, alone=key != "c") for key in keys if key not in self.rows])
+
+    desk = Careful()
+
+    settle(desk, ["a", "b", "c"], Clock().timer())
+
+    assert sorted(desk.sent) == [["a"], ["b"], ["c"]]

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from woohub import deadletters
+from woohub.blame import Blame
 from woohub.breaker import Breaker, aws_code
-from woohub.errors import Fault, InvalidMessage, OutOfTime, Problem, Refused, TransientError, UnknownOutcome
+from woohub.errors import Fault, InvalidMessage, OutOfTime, Problem, Refused, Suspended, TransientError
 from woohub.messages import flat_attributes, from_sqs
 from woohub.sync import Message, Outcome, Sync, Verdict
 
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
 FIRST_DELAY, LONGEST_DELAY = 15.0, 900.0  # seconds before a message is tried again, doubled with each receive
 NOT_REACHED_DELAY = 5.0  # seconds, for messages the time did not suffice for
-CULPRIT_RECEIVES = 5  # after so many, a record that breaks calls while HubSpot takes others is the culprit
-COMPANY = 600.0  # seconds after a write in which lost answers to others are no sign of an outage
+CULPRIT_RECEIVES = 5  # after so many, a record that breaks calls while HubSpot answers others is the culprit
+TAKING = 600.0  # seconds after a write in which a batch that writes nothing is no outage, if it got any answer at all
 RENEWAL_RECEIVES = 15  # the queue gives up at 20: before that, a message that only has to wait becomes a new one
 LONGEST_SQS_DELAY = 900  # seconds
 
@@ -55,17 +56,18 @@ class Consumer:
         self._warn = warn
         self._clock = clock
         self._jitter = jitter
+        self._blame = Blame()
         self._wrote_at = float("-inf")
 
     def consume(self, records: Sequence[Record]) -> dict[str, list[dict[str, str]]]:
         """Process the records of an SQS event; returns the partial batch response."""
         by_id = {record["messageId"]: record for record in records}
         messages = [read(record) for record in by_id.values()]
-        held, started = self._breaker.holds(), self._clock()
+        held = self._breaker.holds()
         outcomes = [Outcome(one, Verdict.RETRY, held) for one in messages] if held else self._synced(messages)
         if not held:
             self._watch(outcomes)
-        outcomes = [self._set_aside(self._judged(one, started), by_id[one.message.id]) for one in outcomes]
+        outcomes = [self._set_aside(self._judged(one), by_id[one.message.id]) for one in outcomes]
         for outcome in outcomes:
             self._report(outcome)
         retried = [one for one in outcomes if one.verdict is Verdict.RETRY and not self._renewed(one, by_id)]
@@ -83,28 +85,27 @@ class Consumer:
         return self._synced(messages[:middle]) + self._synced(messages[middle:])
 
     def _watch(self, outcomes: Sequence[Outcome]) -> None:
-        if any(one.wrote for one in outcomes):
-            self._wrote_at = self._clock()
-        answered = any(one.wrote or isinstance(one.error, Refused) for one in outcomes)
+        now, tally = self._clock(), self._sync.tally()
+        self._blame.note(now, tally, {one.message.entity for one in outcomes if one.broke})
+        wrote = any(not call.endswith(("/read", "/search")) for call in tally.answered)
+        self._wrote_at = now if wrote else self._wrote_at
+        taken = wrote or any(isinstance(one.error, Refused) for one in outcomes)
+        errors = [one.error for one in outcomes if isinstance(one.error, TransientError)]
         # A lack of time says nothing about HubSpot, unless there was not enough for anything: then it does not answer.
         ignored = (Fault, OutOfTime) if any(one.verdict is Verdict.DONE for one in outcomes) else (Fault,)
-        if self._clock() - self._wrote_at < COMPANY:  # HubSpot reads and writes: a record alone in its call is to blame
-            ignored = (*ignored, UnknownOutcome)
-        errors = [one.error for one in outcomes if isinstance(one.error, TransientError)]
-        self._breaker.watch(answered, [error for error in errors if not isinstance(error, ignored)])
+        if tally.answered and now - self._wrote_at < TAKING:  # only a part of HubSpot is away: others must not wait
+            errors = [error for error in errors if isinstance(error, Suspended)]
+        self._breaker.watch(taken, [error for error in errors if not isinstance(error, ignored)])
 
-    def _judged(self, outcome: Outcome, started: float) -> Outcome:
-        """Reject what has broken HubSpot's answer time and again while HubSpot took others, or has broken woohub."""
-        receives = outcome.message.receive_count
-        company = self._wrote_at > started - backoff(receives - 1)  # since its last try
-        if not isinstance(outcome.error, Fault | UnknownOutcome) or receives < CULPRIT_RECEIVES:
+    def _judged(self, outcome: Outcome) -> Outcome:
+        """Reject what has broken HubSpot's answer time and again while others got theirs, or has broken woohub."""
+        receives, error = outcome.message.receive_count, outcome.error
+        if receives < CULPRIT_RECEIVES or not isinstance(error, TransientError):
             return outcome
-        if isinstance(outcome.error, UnknownOutcome) and not company:
+        if not isinstance(error, Fault) and not self._blame.falls_on(outcome.message.entity, outcome.broke):
             return outcome
-        text = f"{receives} attempts at this record came to nothing: {outcome.error}"
-        problem = Problem(
-            outcome.error.status, text, "WOOHUB_FAILED" if isinstance(outcome.error, Fault) else "NO_ANSWER"
-        )
+        text = f"{receives} attempts at this record came to nothing: {error}"
+        problem = Problem(error.status, text, "WOOHUB_FAILED" if isinstance(error, Fault) else "NO_ANSWER")
         return Outcome(outcome.message, Verdict.REJECTED, Refused(problem))
 
     def _set_aside(self, outcome: Outcome, record: Record) -> Outcome:

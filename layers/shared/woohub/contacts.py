@@ -72,12 +72,13 @@ class ContactDesk:
 
     def _find(self, keys: Sequence[str], hints: Mapping[str, str]) -> tuple[dict[str, Record], dict[str, Problem]]:
         names = [ADDITIONAL, *self._mapping.contact_properties]
-        read = partial(self._hubspot.read, CONTACTS, properties=names)
+        read = partial(self._hubspot.read, CONTACTS, properties=names, patient=False)
         records, refused = read_apart(partial(read, id_property=EMAIL), keys)
         found = by_address(records, keys)
         hinted = {hints[key]: key for key in keys if key in hints and key not in found}
         if hinted:
-            found |= {hinted[one.id]: one for one in read(list(hinted)) if one.id in hinted}
+            held, _ = read_apart(read, list(hinted))
+            found |= {hinted[one.id]: one for one in held if one.id in hinted}
         return found, refused
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -35,6 +35,7 @@ class Written:
     def settled(self, answers: Mapping[str, Answer]) -> None:
         """Keep the ids of what was created."""
         self.ids |= {key: answer for key, answer in answers.items() if isinstance(answer, str)}
+        self.unsure = {key: until for key, until in self.unsure.items() if key not in answers}
 
     def lost(self, keys: Iterable[str], now: float) -> None:
         """Keep that nobody knows whether these were created."""
@@ -100,7 +101,8 @@ class DealDesk:
         properties = self._portal.writable(DEALS, needed.properties) if needed else {}
         record_id = record.id if record else ""
         if needed and (properties or needed.attach):
-            plan.writes.append(Write((key,), properties, record_id, needed.attach, needed.detach, needed.notice))
+            alone = not record_id and key in self._written.unsure  # two in a call would be lost together once more
+            plan.writes.append(Write((key,), properties, record_id, needed.attach, needed.detach, needed.notice, alone))
         else:
             plan.done[key] = record_id
 
@@ -136,15 +138,19 @@ class DealDesk:
 
     def _create(self, writes: Sequence[Write]) -> dict[str, Answer]:
         if self._unique():
-            answer = self._hubspot.create(DEALS, traced(writes, _inline))
-            return answered(writes, answer, self._mapping.key_property)
+            return self._created(writes)
+        keys = [write.keys[0] for write in writes]
         try:
-            answers = answered(writes, self._hubspot.create(DEALS, traced(writes, _inline)), self._mapping.key_property)
+            answers = self._created(writes)
         except UnknownOutcome:
-            answers = {}
+            self._written.lost(keys, self._timer.now())
+            raise
         self._written.settled(answers)
-        self._written.lost([write.keys[0] for write in writes if write.keys[0] not in answers], self._timer.now())
+        self._written.lost([key for key in keys if key not in answers], self._timer.now())
         return answers
+
+    def _created(self, writes: Sequence[Write]) -> dict[str, Answer]:
+        return answered(writes, self._hubspot.create(DEALS, traced(writes, _inline)), self._mapping.key_property)
 
     def _associate(self, writes: Sequence[Write]) -> None:
         attach = [(write.record_id, write.attach) for write in writes if write.attach]
@@ -152,7 +158,10 @@ class DealDesk:
         try:
             if detach:  # first: the id of a contact merged into the new one means the new one by now
                 self._hubspot.dissociate(detach)
-        except Refused as refused:  # a contact deleted meanwhile is off the deal already
+        except Refused as refused:
+            if len(writes) > 1:
+                raise  # which of them it means shows when each is sent by itself
+            # a contact deleted meanwhile is off the deal already
             self._warn("old_contact_not_taken_off", deals=len(detach), error=str(refused))
         if attach:
             self._hubspot.associate(attach)
@@ -161,28 +170,30 @@ class DealDesk:
         return self._portal.is_unique(DEALS, self._mapping.key_property)
 
     def _find(self, keys: Sequence[str], hints: Mapping[str, str]) -> tuple[dict[str, Record], dict[str, Problem]]:
-        read = partial(self._hubspot.read, DEALS, properties=self._mapping.deal_properties)
+        read = partial(self._hubspot.read, DEALS, properties=self._mapping.deal_properties, patient=False)
         if self._unique():
             records, refused = read_apart(partial(read, id_property=self._mapping.key_property), keys)
         else:
             self._warn("order_id_not_unique_in_hubspot", property=self._mapping.key_property)
-            ids = self._searched(keys)
-            records, refused = (read(ids) if ids else []), {}
+            records, refused = read_apart(lambda some: self._searched(some, read), keys)
         found = self._by_key(records)
         hinted = [hints[key] for key in keys if key in hints and key not in found]
-        return (found | self._by_key(read(hinted)) if hinted else found), refused
+        holders, _ = read_apart(read, hinted) if hinted else ([], {})
+        return found | self._by_key(holders), refused
 
-    def _searched(self, keys: Sequence[str]) -> list[str]:
-        """The record ids of keys: those this process made, and for the others what the index knows."""
+    def _searched(self, keys: Sequence[str], read: Callable[[Sequence[str]], list[Record]]) -> list[Record]:
+        """The deals of keys: those this process made, and for the others what the index knows."""
         ids = self._written.ids
         unknown = [key for key in keys if key not in ids]
-        searched = self._hubspot.search(DEALS, self._mapping.key_property, unknown) if unknown else []
-        return [ids[key] for key in keys if key in ids] + [one.id for one in self._by_key(searched).values()]
+        key = self._mapping.key_property
+        searched = self._hubspot.search(DEALS, key, unknown, patient=False) if unknown else []
+        known = [ids[key] for key in keys if key in ids] + [one.id for one in self._by_key(searched).values()]
+        return read(known) if known else []
 
     def _by_key(self, records: Sequence[Record]) -> dict[str, Record]:
         """The oldest record of each key: of duplicates somebody made, one is kept up to date."""
         found: dict[str, Record] = {}
-        for record in sorted(records, key=lambda one: int(one.id)):
+        for record in sorted(records, key=lambda one: (len(one.id), one.id)):  # ids are numbers
             found.setdefault(record.properties.get(self._mapping.key_property) or "", record)
         return found
 

@@ -2,7 +2,8 @@
 
 A round reads the keys still open, plans their writes against what HubSpot really has, and sends them. What HubSpot
 took is settled. A uniqueness conflict, a lost answer or a refusal goes into the next round, which reads again first:
-so a create whose answer was lost is found instead of repeated.
+so a create whose answer was lost is found instead of repeated. A record that breaks calls, reads or writes, is alone in
+its call in the end.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from woohub.errors import Problem, Refused, TransientError, UnknownOutcome
+from woohub.errors import OutOfTime, Problem, Refused, TransientError, Unavailable, UnknownOutcome
 from woohub.hubspot import BATCH, BatchAnswer, Record, chunks
 from woohub.throttle import Timer
 
-# (seconds before the round, records in one call): late rounds write less at a time, to find a record that breaks calls
+# (seconds before the round, records in one call): late rounds take less at a time, to find a record that breaks calls
 ROUNDS = ((0, BATCH), (1, BATCH), (2, 10), (2, 1), (8, 1), (16, 1))
 TRIES = 3  # of a record that HubSpot refuses, before the refusal is believed
 FAILURES_IN_A_ROW = 2  # lost answers after which a round stops calling
@@ -34,16 +35,23 @@ class Write:
     attach: str = ""
     detach: tuple[str, ...] = ()
     notice: str = ""  # see plans.DealPlan
+    alone: bool = False  # must be the only one in its call
 
 
 @dataclass(frozen=True)
 class Settled:
-    """How a key ended: the record's id (empty: nothing to make), or the error, after so many tries."""
+    """How a key ended: the record's id (empty: nothing to make), or the error, after so many tries.
+
+    `broke` is the path of the call that broke last, if this record was the only one in it.
+    """
 
     record_id: str = ""
     error: Refused | TransientError | None = None
     tries: int = 1
-    wrote: bool = False
+    broke: str = ""
+
+
+UNTOLD = Settled(error=UnknownOutcome("HubSpot gave no answer that tells whether this was written"))
 
 
 @dataclass
@@ -87,9 +95,13 @@ def settle(
             if run.open:
                 timer.sleep(pause * (0.5 + jitter() / 2) if run.pausing else 0)
                 run.round(size)
+            if size == 1 and run.in_vain:  # even for single records: the queue tries again, and others need not wait
+                break
+    except OutOfTime as error:  # says nothing about a record whose call broke before
+        return run.settled | {key: run.lost.get(key, Settled(error=error)) for key in run.open}
     except TransientError as error:
         return run.settled | {key: Settled(error=error) for key in run.open}
-    return run.settled | {key: Settled(error=run.lost, tries=len(ROUNDS)) for key in run.open}
+    return run.settled | {key: run.lost.get(key, UNTOLD) for key in run.open}
 
 
 class _Run:
@@ -99,45 +111,80 @@ class _Run:
         self.desk = desk
         self.open = keys
         self.settled: dict[str, Settled] = {}
+        self.lost: dict[str, Settled] = {}  # how the last call of a key broke
+        self.in_vain = False  # reads are answered, but no write was so far
         self.pausing = False  # a conflict is settled by reading at once; anything else deserves a pause
-        self.lost = UnknownOutcome("HubSpot gave no answer that tells whether this was written")
         self._hints: dict[str, str] = {}
         self._tries: Counter[str] = Counter()
-        self._sent: set[str] = set()  # in the last round
+        self._tried: set[str] = set()  # in this round
+        self._tried_before: set[str] = set()  # in the last one
+        self._reads_break = False
+        self._writes_broken = 0  # in a row
+        self._answered = False  # a write, so far
 
     def round(self, size: int) -> None:
-        plan = self.desk.plan(self.open, self._hints)
-        self.pausing = False
+        """Read, plan and write what is open: read all of it at once, unless the last round's reads broke."""
+        parts = list(chunks(self.open, size if self._reads_break else BATCH))
+        self._tried_before, self._tried = self._tried, set()
+        self._reads_break = self.pausing = False
+        self._writes_broken = reads_broken = 0
+        try:
+            for keys in parts:
+                plan = self._planned(keys)
+                reads_broken = 0 if plan else reads_broken + 1
+                if plan:
+                    self._carry_out(plan, size)
+                if FAILURES_IN_A_ROW in (reads_broken, self._writes_broken):
+                    return
+        finally:
+            self.in_vain = not (self._answered or self._reads_break)
+            # Those a round did not get to come first in the next: a few hopeless ones must not stand in their way.
+            self.open = sorted((key for key in self.open if key not in self.settled), key=self._tried.__contains__)
+
+    def _planned(self, keys: Sequence[str]) -> Plan | None:
+        try:
+            return self.desk.plan(keys, self._hints)
+        except Unavailable as error:
+            self._lose(keys, error, alone=len(keys) == 1)
+            self._tried |= set(keys)
+            self._reads_break = self.pausing = True
+            return None
+
+    def _carry_out(self, plan: Plan, size: int) -> None:
         self.settled |= {key: Settled(record_id) for key, record_id in plan.done.items()}
         self.settled |= {key: Settled(error=Refused(problem)) for key, problem in plan.refused.items()}
-        self.settled |= {key: Settled(error=error) for key, error in plan.held.items()}
+        self.settled |= {key: self.lost.get(key, Settled(error=error)) for key, error in plan.held.items()}
         answers: dict[str, Answer] = {}
         try:
             self._send(plan.writes, size, answers)
         finally:
             for write in plan.writes:
                 self._judge(write, answers.get(write.keys[0]))
-            # Those a round did not get to come first in the next: a few hopeless ones must not stand in their way.
-            self.open = sorted((key for key in self.open if key not in self.settled), key=self._sent.__contains__)
 
     def _send(self, writes: Sequence[Write], size: int, answers: dict[str, Answer]) -> None:
-        failures = 0
-        groups = sorted(_groups(writes, size), key=lambda some: some[0].keys[0] in self._sent)
-        self._sent = set()
-        for some in groups:
-            self._sent |= {write.keys[0] for write in some}
+        for some in sorted(_groups(writes, size), key=lambda some: some[0].keys[0] in self._tried_before):
+            self._tried |= {write.keys[0] for write in some}
             try:
-                _bisect(self.desk.send, some, answers)
-                failures = 0
-            except UnknownOutcome as error:
-                self.lost = error
-                failures += 1
-            if failures == FAILURES_IN_A_ROW:
+                _bisect(self._sent, some, answers)
+                self._writes_broken, self._answered = 0, True
+            except UnknownOutcome:
+                self._writes_broken += 1
+            if self._writes_broken == FAILURES_IN_A_ROW:
                 return
+
+    def _sent(self, writes: Sequence[Write]) -> dict[str, Answer]:
+        try:
+            return self.desk.send(writes)
+        except UnknownOutcome as error:
+            self._lose([key for write in writes for key in write.keys], error, alone=len(writes) == 1)
+            raise
+
+    def _lose(self, keys: Sequence[str], error: TransientError, *, alone: bool) -> None:
+        self.lost |= dict.fromkeys(keys, Settled(error=error, broke=error.call if alone else ""))
 
     def _judge(self, write: Write, answer: Answer | None) -> None:
         if isinstance(answer, str):
-            self.settled |= {key: Settled(answer, tries=self._tries[key] + 1, wrote=True) for key in write.keys}
+            self.settled |= {key: Settled(answer, tries=self._tries[key] + 1) for key in write.keys}
         elif answer is None:
             self.pausing = True
         else:
@@ -156,10 +203,12 @@ class _Run:
 
 
 def _groups(writes: Sequence[Write], size: int) -> list[Sequence[Write]]:
-    """Creates and updates apart, at most `size` in a call."""
-    creates = [write for write in writes if not write.record_id]
-    updates = [write for write in writes if write.record_id]
-    return [*chunks(creates, size), *chunks(updates, size)]
+    """Creates, updates and changes of association apart, at most `size` in a call: each takes other calls."""
+    alone = [write for write in writes if write.alone]
+    creates = [write for write in writes if not write.record_id and not write.alone]
+    updates = [write for write in writes if write.record_id and not write.attach]
+    moves = [write for write in writes if write.record_id and write.attach]
+    return [*chunks(creates, size), *chunks(updates, size), *chunks(moves, size), *chunks(alone, 1)]
 
 
 def _bisect(
@@ -209,14 +258,19 @@ def answered(writes: Sequence[Write], answer: BatchAnswer, key_property: str) ->
     ids = {write.record_id: write.keys[0] for write in writes if write.record_id}
     values = {key.lower(): write.keys[0] for write in writes if not write.record_id for key in write.keys}
     answers: dict[str, Answer] = {}
+    unnamed: list[Problem] = []
     for failure in answer.failures:
         named = [traces.get(trace) for trace in failure.trace_ids] + [ids.get(one) for one in failure.ids]
         answers |= {key: failure.problem for key in named if key}
+        unnamed += [] if any(named) else [failure.problem]
     for record in answer.records:
         value = (record.properties.get(key_property) or "").lower()
         key = traces.get(record.trace_id) or ids.get(record.id) or values.get(value)
         if key:
             answers[key] = record.id
+    left = [write.keys[0] for write in writes if write.keys[0] not in answers]
+    if unnamed and len(left) == 1:
+        answers[left[0]] = unnamed[0]
     return answers
 
 

@@ -10,7 +10,7 @@ from woohub import plans, woocommerce
 from woohub.contacts import ContactDesk
 from woohub.deals import DealDesk, Written
 from woohub.errors import Fault, InvalidMessage, InvalidPayload, PermanentError, Refused, TransientError
-from woohub.hubspot import HubSpot
+from woohub.hubspot import HubSpot, Tally
 from woohub.mapping import Mapping as FieldMapping
 from woohub.mapping import usable_email
 from woohub.portal import Portal, Warn
@@ -52,7 +52,7 @@ class Outcome:
     error: PermanentError | TransientError | None = None
     tries: int = 1
     note: str = ""
-    wrote: bool = False  # whether HubSpot took something for it just now
+    broke: str = ""  # the path of the call that it broke all by itself
 
     def facts(self) -> dict[str, object]:
         """For a log line: no personal data, so HubSpot's own words on a refusal are left to the dead-letter queue."""
@@ -114,6 +114,11 @@ class Sync:
         deals = self._settle_deals(batch, contacts)
         return batch.outcomes + [self._outcome(concern, contacts, deals) for concern in batch.concerns]
 
+    def tally(self) -> Tally:
+        """How the batch calls went since this was last asked."""
+        tally, self._hubspot.tally = self._hubspot.tally, Tally()
+        return tally
+
     def _sort_in(self, message: Message, batch: _Batch) -> None:
         try:
             event = _event(message)
@@ -170,10 +175,9 @@ class Sync:
         if concern.order and concern.email and _refused_address(contacts[concern.email]):
             self._warn("order_without_usable_email", entity=concern.message.entity)
         if settled.error is None:
-            wrote = settled.wrote or (concern.email in contacts and contacts[concern.email].wrote)
-            return Outcome(concern.message, Verdict.DONE, wrote=wrote)
+            return Outcome(concern.message, Verdict.DONE)
         verdict = Verdict.RETRY if isinstance(settled.error, TransientError) else Verdict.REJECTED
-        return Outcome(concern.message, verdict, settled.error, settled.tries)
+        return Outcome(concern.message, verdict, settled.error, settled.tries, broke=settled.broke)
 
 
 def _event(message: Message) -> OrderEvent | OrderTrashed | CustomerEvent | Ignored:

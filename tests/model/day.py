@@ -1,0 +1,109 @@
+"""A day of a shop and the product, in a world without other trouble than a test makes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.model.plant import Plant
+from tests.model.reference import reference
+from tests.model.shop import Shop
+from tests.model.traffic import Courier, Weather
+from tests.model.world import World
+from tools.hubspot_simulator import Fault
+
+MINUTE, HOUR = 60.0, 3600.0
+CALM = Weather(doubled=0.35, late=0.1, forged=0.0)
+
+
+class Day:
+    """A shop with an order now and then, and the product."""
+
+    def __init__(self, gap: float = 20.0, seed: int = 7, **plant: Any) -> None:
+        self.world = World(seed)
+        self.shop = Shop(self.world)
+        self.plant = Plant(self.world, **plant)
+        self.courier = Courier(self.world, self.shop, self.plant.post, CALM)
+        self._gap = gap
+        self._number = 10_000
+        self.open = True
+        self.world.every(gap, self._pass)
+        self.world.sleep(10 * MINUTE)
+        assert self.landed() > 0
+
+    def _pass(self) -> None:
+        if self.open:
+            self._something_happens()
+
+    def _something_happens(self) -> None:
+        if self.world.random.random() < 0.6:
+            self._order()
+        elif self.shop.orders:
+            known = self._known_order()
+            self.courier.announce(self.shop.change_status(known), known)
+
+    def _order(self) -> None:
+        self._number += 1
+        email = f"guest{self.world.random.randint(1, 50)}@mail.example"
+        self.courier.announce(self.shop.place(self._number, email, way="checkout"), self._number)
+
+    def _known_order(self) -> int:
+        return self.world.random.choice(list(self.shop.orders))
+
+    def close(self) -> float:
+        """No more orders; the seconds until everything is in HubSpot, as it should be."""
+        self.open = False
+        self.world.sleep(2 * MINUTE)  # until the last delivery has arrived
+        began = self.world.now
+        assert self.plant.settle(6 * HOUR)
+        wanted = reference(self.plant.accepted)
+        assert wanted.problems(self.plant.portal) == {}
+        assert self.plant.unaccounted() == []
+        assert self.plant.faults == []
+        return self.world.now - began
+
+    def landed(self) -> int:
+        """Deals in HubSpot."""
+        return len(self.plant.portal.state()["deals"])
+
+    def passes(self, seconds: float) -> int:
+        """HubSpot calls made during so many seconds."""
+        calls = self.plant.calls
+        self.world.sleep(seconds)
+        return self.plant.calls - calls
+
+    def trouble(self, seconds: float, **fault: object) -> int:
+        """HubSpot calls made while this fault lasts."""
+        self.plant.portal.faults.add(Fault.from_json({**fault, "until": self.world.now + seconds}))
+        return self.passes(seconds)
+
+    def breaker(self) -> str:
+        """Its state."""
+        return self.plant.breaker_parameter().read().state
+
+
+class FullDay(Day):
+    """The same with all that a shop has: accounts, people who move, orders that turn out to be somebody else's."""
+
+    def _something_happens(self) -> None:
+        dice = self.world.random
+        lot = dice.random()
+        if lot < 0.4 or not self.shop.orders:
+            self._order()
+        elif lot < 0.65:
+            known = self._known_order()
+            self.courier.announce(self.shop.change_status(known), known)
+        elif lot < 0.72:
+            known = self._known_order()
+            self.courier.announce(
+                self.shop.change_order_email(known, f"guest{dice.randint(1, 50)}@mail.example"), known
+            )
+        elif lot < 0.85 or not self.shop.customers:
+            new = len(self.shop.customers) + 1
+            self.courier.announce(self.shop.register(new, f"customer{new}@shop.example"), new)
+        else:
+            moved = dice.choice(list(self.shop.customers))
+            self.courier.announce(self.shop.edit_customer(moved), moved)
+
+    def waiting(self, kind: str) -> int:
+        """Messages on the queue about orders or customers."""
+        return sum(f'"entity":"{kind}:' in one.texts["delivery"] for one in self.plant.queue.messages())

@@ -1,0 +1,74 @@
+"""Who is to blame for calls that break: one record, or HubSpot."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from woohub.blame import MEMORY, Blame
+from woohub.hubspot import Tally
+
+CREATE, UPDATE = "deals/batch/create", "deals/batch/update"
+BAD = "order:666"
+WELL, ILL = Tally(Counter({CREATE: 1})), Tally(Counter(), Counter({CREATE: 4}))
+WELL_ELSEWHERE = Tally(Counter({UPDATE: 1}))
+BOTH = Tally(Counter({CREATE: 9}), Counter({CREATE: 4}))
+
+Step = tuple[Tally, set[str]]  # how the calls of a batch went, and who broke one alone
+TRY: Step = (ILL, {BAD})
+
+
+def blamed(*steps: Step, gap: float = 60.0) -> bool:
+    """Whether the bad record is to blame after these batches."""
+    blame = Blame()
+    for number, (tally, breaking) in enumerate(steps):
+        blame.note(number * gap, tally, breaking)
+    return blame.falls_on(BAD, CREATE)
+
+
+def test_a_record_that_breaks_what_goes_well_for_others_is_to_blame() -> None:
+    assert blamed(TRY, (WELL, set()), (WELL, set()), TRY)
+
+
+def test_its_neighbours_in_the_batch_do_not_speak_against_it() -> None:
+    assert blamed((BOTH, {BAD}), (WELL, set()), (WELL, set()), (BOTH, {BAD}))
+
+
+def test_one_broken_call_is_no_proof() -> None:
+    assert not blamed((WELL, set()), (WELL, set()), TRY)
+
+
+def test_one_batch_that_went_well_may_be_luck() -> None:
+    assert not blamed(TRY, (WELL, set()), TRY)
+
+
+def test_another_kind_of_call_that_goes_well_proves_nothing() -> None:
+    assert not blamed(TRY, (WELL_ELSEWHERE, set()), (WELL_ELSEWHERE, set()), TRY)
+
+
+def test_what_went_well_before_its_last_try_proves_nothing() -> None:
+    assert not blamed(TRY, (WELL, set()), (WELL, set()), TRY, TRY)
+
+
+def test_where_the_call_breaks_for_others_as_well_nobody_is_to_blame() -> None:
+    others: list[Step] = [(WELL, set()), (WELL, set()), (ILL, {"order:1"}), (WELL, set()), (ILL, {"order:2"})]
+
+    assert not blamed(TRY, *others, TRY)
+
+
+def test_a_batch_in_which_the_call_broke_before_it_went_well_is_not_one_that_went_well() -> None:
+    assert not blamed(TRY, (BOTH, set()), (BOTH, set()), (BOTH, set()), TRY)
+
+
+def test_it_is_forgotten_after_a_while() -> None:
+    assert not blamed(TRY, (WELL, set()), (WELL, set()), TRY, gap=MEMORY)
+
+
+OUTAGE = st.sampled_from([TRY, (ILL, {"order:1"}), (ILL, {BAD, "order:2"}), (WELL_ELSEWHERE, set()), (Tally(), set())])
+
+
+@given(steps=st.lists(OUTAGE, max_size=12))
+def test_in_an_outage_of_the_call_nobody_is_ever_to_blame(steps: list[Step]) -> None:
+    assert not blamed(*steps)
