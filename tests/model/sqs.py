@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from tests.model.world import World
 VISIBILITY = 390.0  # seconds; these two as in template.yaml
 MAX_RECEIVES = 20
 MOST_ATTRIBUTES, MOST_BYTES = 10, 1024 * 1024  # of a message, by SQS's own limits
+REFUSED = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass
@@ -66,7 +68,9 @@ class Queue:
         """Put a message on the queue; its id."""
         assert body
         assert len(attributes) <= MOST_ATTRIBUTES
-        assert len(body) + sum(len(name) + len(one["StringValue"]) for name, one in attributes.items()) <= MOST_BYTES
+        texts = [body, *(one["StringValue"] for one in attributes.values())]
+        assert not any(map(REFUSED.search, texts))
+        assert sum(len(text.encode()) for text in [*texts, *attributes]) <= MOST_BYTES
         self.sent += 1
         message = Held(f"{self.name}-{self.sent}", body, dict(attributes))
         self._messages[message.id] = message

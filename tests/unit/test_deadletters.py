@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from woohub import deadletters
 from woohub.errors import InvalidPayload, Problem, Refused
+from woohub.messages import size, to_sqs
+from woohub.webhooks import Delivery
 
 NOW = 1_795_473_600.0
 
@@ -38,6 +42,28 @@ def test_blank_facts_are_left_out_because_sqs_takes_no_empty_attribute() -> None
 
 def test_no_attribute_is_longer_than_it_may_be() -> None:
     assert max(map(len, reason(Problem(400, "x" * 100_000, correlation_id="y" * 5000)).values())) <= deadletters.LONGEST
+
+
+def test_what_sqs_does_not_take_is_left_out_of_a_reason() -> None:
+    found = reason(Problem(400, "first\x00name \ud83d is \ufffe wrong", correlation_id="\x0b"))
+
+    assert "first\ufffdname \ufffd is \ufffd wrong" in found["reason"]
+    assert found["correlationId"] == "\ufffd"
+
+
+def test_every_delivery_that_fits_a_message_fits_it_with_the_longest_reason() -> None:
+    rough = random.Random(0).randbytes  # noqa: S311
+    largest = max(
+        (to_sqs(Delivery("order.created", rough(length), 0, "order:1")) for length in range(700_000, 745_000, 1000)),
+        key=size,
+    )
+    everything = "\N{COLLISION SYMBOL}" * 5000
+    told = Problem(400, everything, everything, everything, everything, (everything,))
+
+    reason = deadletters.attributes(Refused(told), everything, 3, NOW)
+
+    assert size(largest) > 900_000
+    assert size(largest) + sum(len((name + text + "String").encode()) for name, text in reason.items()) <= 1024 * 1024
 
 
 @pytest.mark.parametrize(

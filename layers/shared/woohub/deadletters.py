@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from woohub.errors import InvalidMessage, InvalidPayload, Problem, Refused, WooHubError
-from woohub.messages import ATTRIBUTE
+from woohub.messages import ATTRIBUTE, sendable
 
 LONGEST = 1000  # characters of one attribute: the body has the rest of SQS's 1 MiB
 
@@ -44,7 +44,7 @@ def attributes(error: WooHubError, entity: str, attempts: int, now: float) -> di
         "attempts": str(attempts),
         "rejectedAt": datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
-    return {name: value[:LONGEST] for name, value in found.items() if value}
+    return {name: sendable(value[:LONGEST]) for name, value in found.items() if value}
 
 
 def advice(error: WooHubError, problem: Problem) -> str:

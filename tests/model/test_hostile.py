@@ -1,0 +1,86 @@
+"""An hour of the oddest answers: HubSpot garbles what it says, but tells no lies about ids and values."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from urllib3 import HTTPHeaderDict
+
+from tests.model.day import HOUR, MINUTE, FullDay
+from tests.model.reference import reference
+from tools.hubspot_simulator import InProcessTransport
+from tools.hubspot_simulator.inprocess import InProcessResponse
+
+JUNK: tuple[Any, ...] = (None, True, -1, 1e308, 10**30, "", "\ud800", "\x00\x0b", "9" * 5000, [], [[]], ["x"], {"a": 1})
+STATUSES = (200, 201, 204, 207, 302, 400, 404, 409, 413, 423, 429, 500, 502, 503, 521, 599)
+BODIES = (
+    *(b"", b"{}", b"[]", b"null", b"<html>", b"\xff\xfe", b"[" * 100_000, b"9" * 6000, b'{"results":[]}'),
+    *(
+        b'{"results":[{}]}',
+        b'{"errors":"no"}',
+        b'{"results":[],"errors":[{"message":"bad"}]}',
+        b'{"message":["\\ud800"]}',
+    ),
+)
+NUMBERS = ("9" * 30, "-5", "Wed, 25 Nov 2026 07:28:00 GMT", "nan", "0", "3", "9" * 5000, "")
+TOLD = ("retry-after", "x-hubspot-ratelimit-max", "x-hubspot-ratelimit-remaining", "x-hubspot-ratelimit-daily")
+
+
+@dataclass
+class Garbled:
+    """HubSpot behind something that garbles a share of all answers, before or after their effect."""
+
+    transport: InProcessTransport
+    dice: random.Random
+    share: float
+
+    def request(self, method: str, url: str, **kwargs: Any) -> InProcessResponse:
+        """As of the transport."""
+        if self.dice.random() >= self.share or url.endswith(("/archive", "limit=1")):
+            return self.transport.request(method, url, **kwargs)
+        headers = HTTPHeaderDict({name: self.dice.choice(NUMBERS) for name in TOLD if self.dice.random() < 0.3})
+        if self.dice.random() < 0.4:
+            return InProcessResponse(self.dice.choice(STATUSES), headers, self.dice.choice(BODIES))
+        answer = self.transport.request(method, url, **kwargs)
+        if "/properties/" in url:
+            return answer
+        body = json.dumps(self._garble(json.loads(answer.data or b"{}"))).encode()
+        return InProcessResponse(self.dice.choice((answer.status, 200, 207)), headers, body)
+
+    def _garble(self, thing: Any) -> Any:
+        if self.dice.random() < 0.1:
+            return self.dice.choice(JUNK)
+        if isinstance(thing, dict):
+            kept = {name: value for name, value in thing.items() if self.dice.random() > 0.05}
+            return {
+                name: value if name in ("id", "properties") else self._garble(value) for name, value in kept.items()
+            }
+        if isinstance(thing, list):
+            return [self._garble(one) for one in self.dice.sample(thing, len(thing)) if self.dice.random() > 0.05]
+        return thing
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.6, 0.9])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_whatever_hubspot_says_no_batch_breaks_and_all_lands_afterwards(seed: int, share: float) -> None:
+    day = FullDay(gap=30, seed=seed)
+    true = day.plant.transport
+    day.plant.transport = Garbled(true, random.Random(seed), share)  # type: ignore[assignment]  # noqa: S311
+    day.plant.cold_start()
+    day.world.sleep(HOUR)
+
+    assert day.plant.faults == []
+    assert [one.id for one in day.plant.dead_letters.messages() if "reason" not in one.texts] == []
+    day.plant.transport = true
+    day.plant.cold_start()
+    day.open = False
+    day.world.sleep(2 * MINUTE)
+    assert day.plant.settle(2 * 24 * HOUR)  # a pause that HubSpot asked for is kept, a day at most
+    day.plant.redrive()
+    assert day.plant.settle()
+    assert reference(day.plant.accepted).problems(day.plant.portal) == {}
+    assert day.plant.unaccounted() == []
