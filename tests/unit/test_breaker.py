@@ -21,7 +21,7 @@ from woohub.breaker import (
     mapping_id,
     state_from,
 )
-from woohub.errors import RateLimited, Suspended, TransientError, Unauthorized, Unavailable
+from woohub.errors import Problem, RateLimited, Refused, Suspended, Unauthorized, Unavailable, WooHubError
 
 MADE = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -88,7 +88,7 @@ class Scene:
     def state(self) -> State:
         return self.parameter.read()
 
-    def govern(self, trouble: TransientError | None = None) -> str:
+    def govern(self, trouble: WooHubError | None = None) -> str:
         def probe() -> None:
             if trouble:
                 raise trouble
@@ -212,6 +212,23 @@ def test_the_governor_says_what_is_wrong_now() -> None:
     scene.govern(Unauthorized("HubSpot refuses the token"))
 
     assert (scene.state.policy, scene.state.reason) == ("auth", "HubSpot refuses the token")
+
+
+def test_a_probe_that_hubspot_refuses_is_no_sign_that_it_takes_anything() -> None:
+    scene = Scene()
+    scene.breaker.watch(False, [Suspended("down")])
+
+    assert scene.govern(Refused(Problem(404, "this version is gone"))) == "still_open"
+    assert "this version is gone" in scene.state.reason
+
+
+def test_a_long_reason_in_any_script_fits_its_parameter() -> None:
+    scene = Scene()
+
+    scene.breaker.watch(False, [Suspended("\N{COLLISION SYMBOL}" * 5000)])
+
+    assert scene.state.is_open
+    assert len(scene.ssm.value) <= 4096
 
 
 @pytest.mark.parametrize("state", ["Disabled", "Disabling"])

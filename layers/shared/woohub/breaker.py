@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from woohub.errors import Suspended, TransientError
+from woohub.errors import Refused, Suspended, TransientError
 from woohub.parameter import kept
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ SHUT = ("Disabled", "Disabling", "Deleting")  # a mapping; else messages flow, o
 HOLD = 20.0  # seconds for which batches already on their way are handed back without a call
 LONGEST_PAUSE = 900.0  # seconds between two probes at most
 DAILY_PAUSE = 900.0  # seconds between two probes of a used-up daily limit
+LONGEST_REASON = 300  # characters, each up to 12 in JSON; a parameter holds 4,096
 FLAPPING_PAUSE = 60.0  # seconds, doubled each time the breaker opens again without anything written in between
 
 AWS_TROUBLE = (BotoCoreError, ClientError, LookupError)  # the last: no mapping feeds this function
@@ -153,7 +154,7 @@ class Breaker:
         now = self._clock()
         self._hold = (now + HOLD, trouble)
         self._silent_batches = 0
-        state = State("open", trouble.policy, str(trouble)[:500], now, now + first_pause(trouble))
+        state = State("open", trouble.policy, str(trouble)[:LONGEST_REASON], now, now + first_pause(trouble))
         try:
             state = self._stop_the_flow(state)
         except AWS_TROUBLE as error:  # the hold and the messages' own delays still keep the calls down
@@ -177,10 +178,11 @@ class Breaker:
         return state
 
 
-def first_pause(trouble: TransientError) -> float:
+def first_pause(trouble: TransientError | Refused) -> float:
     """Seconds before the first probe: what HubSpot asked for, else none, the governor's minute being enough."""
     daily = isinstance(trouble, Suspended) and trouble.policy == "daily"
-    return trouble.retry_after or (DAILY_PAUSE if daily else 0.0)
+    asked = trouble.retry_after if isinstance(trouble, TransientError) else None
+    return asked or (DAILY_PAUSE if daily else 0.0)
 
 
 def govern(
@@ -197,9 +199,9 @@ def govern(
         return state, "waiting"
     try:
         probe()
-    except TransientError as error:
+    except (TransientError, Refused) as error:
         policy = error.policy if isinstance(error, Suspended) else "outage"
-        state = replace(state, policy=policy, reason=str(error)[:500], until=now + first_pause(error))
+        state = replace(state, policy=policy, reason=str(error)[:LONGEST_REASON], until=now + first_pause(error))
         parameter.write(state)
         return state, "still_open"
     if state.resume:
