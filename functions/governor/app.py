@@ -40,7 +40,9 @@ def lambda_handler(_event: object, context: LambdaContext) -> dict[str, str]:
     state, done = govern(parameter, flow, hubspot.probe, time.time())
     metrics.add_metric(name="GovernorAlive", unit=MetricUnit.Count, value=1)
     metrics.add_metric(name="BreakerOpen", unit=MetricUnit.Count, value=int(state.is_open))
-    metrics.add_metric(name="TokenRefused", unit=MetricUnit.Count, value=int(state.is_open and state.policy == "auth"))
+    # In the minute of reopening, too: where only some calls are refused, the probe is not, and this goes on and on.
+    refused = done != "closed" and state.policy == "auth"
+    metrics.add_metric(name="TokenRefused", unit=MetricUnit.Count, value=int(refused))
     if done != "closed":
         logger.warning("breaker", done=done, policy=state.policy, reason=state.reason, openings=state.openings)
     return {"state": state.state, "done": done}

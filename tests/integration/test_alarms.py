@@ -148,6 +148,7 @@ def hubspot_refuses_the_token(world: World) -> None:
 
 def the_token_is_taken_again(world: World) -> None:
     world.portal.faults.clear()
+    world.breaker(State())  # since a minute: the one in which the tap was opened still told of it
     world.govern()
 
 
@@ -265,6 +266,17 @@ def woohub_tries_the_door(_world: World) -> None:
 
 def test_a_test_delivery_of_ours_is_no_sign_that_the_store_has_the_secret(world: World) -> None:
     assert ALARMS["SecretMismatchAlarm"].metric not in world.told(woohub_tries_the_door)
+
+
+def test_a_token_that_lacks_the_scope_for_deals_alone_rings_though_the_probe_is_answered(world: World) -> None:
+    alarm = ALARMS["HubSpotAuthAlarm"]
+    world.fault(status=403, path="/deals/batch/create")
+
+    def a_minute(world: World) -> None:
+        world.consume(order(1))
+        world.govern()
+
+    assert alarm.state(world.told(a_minute)[alarm.metric]) == "ALARM"
 
 
 def test_requests_without_a_signature_ring_for_nothing(world: World) -> None:
