@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.lab import Lab
-from tests.orders import message, order
+from tests.orders import customer, message, order
 from tools.hubspot_simulator import Fault
 
 LATER: dict[str, Any] = {"date_modified_gmt": "2026-11-23T22:41:00"}
@@ -23,6 +23,30 @@ def test_the_sweep_mends_what_a_trash_that_was_dated_by_its_receipt_kept_out() -
     assert lab.deal()["amount"] == "9.99"
     assert lab.deal()["woocommerce_order_status"] == "trash"
     assert lab.associated == {("1234", "new@example.com")}
+
+
+def test_the_sweep_mends_an_address_that_went_and_came_back_in_the_wrong_order() -> None:
+    """The change back changes nothing at HubSpot, so no version is left there that the change before is older than."""
+    lab = Lab()
+    there, back = {"address_1": "2 Elm St"}, {"address_1": "123 Main St"}
+    lab.verdicts(message("order.created", order(billing=back)))
+    lab.verdicts(message("order.updated", order(billing=back, date_modified_gmt="2026-11-23T22:43:00"), 180))
+    lab.verdicts(message("order.updated", order(billing=there, date_modified_gmt="2026-11-23T22:42:00"), 120))
+    before = lab.contact()["address"]
+
+    lab.verdicts(message("order.swept", order(billing=back, date_modified_gmt="2026-11-23T22:43:00"), 900))
+
+    assert (before, lab.contact()["address"]) == ("2 Elm St", "123 Main St")
+
+
+def test_a_customers_own_address_that_went_and_came_back_needs_no_sweep() -> None:
+    lab = Lab()
+    there, back = {"address_1": "2 Elm St"}, {"address_1": "123 Main St"}
+    lab.verdicts(message("customer.created", customer(billing=back)))
+    lab.verdicts(message("customer.updated", customer(billing=back, date_modified_gmt="2026-11-23T22:43:00"), 180))
+    lab.verdicts(message("customer.updated", customer(billing=there, date_modified_gmt="2026-11-23T22:42:00"), 120))
+
+    assert lab.contact()["address"] == "123 Main St"
 
 
 def test_a_late_address_is_associated_even_if_the_first_try_is_broken_off() -> None:
