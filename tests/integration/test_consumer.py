@@ -204,6 +204,23 @@ def test_every_message_is_reported_once(bench: Bench) -> None:
     ]
 
 
+def test_a_report_names_the_records_in_hubspot(bench: Bench) -> None:
+    bench.consume(bench.receive(1))
+
+    deal, contact = bench.lab.deals[0], bench.lab.contacts[0]
+    told = bench.reported[0].facts()
+    assert (told["deal_id"], told["contact_id"]) == (deal["hs_object_id"], contact["hs_object_id"])
+
+
+def test_the_report_of_a_refused_deal_names_the_contact_that_landed(bench: Bench) -> None:
+    reject_amount(bench, "13.00")
+
+    bench.consume(bench.receive(66, total="13.00"))
+
+    told = bench.reported[0].facts()
+    assert (told["deal_id"], told["contact_id"]) == ("", bench.lab.contacts[0]["hs_object_id"])
+
+
 def test_reports_hold_no_personal_data(bench: Bench) -> None:
     bench.consume(bench.receive(1, billing={"email": "jane@company.invalid"}))
     reject_amount(bench, "13.00")

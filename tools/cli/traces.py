@@ -16,7 +16,19 @@ from tools.cli.trouble import explain
 GROUPS = {"ingest": "IngestFunction", "consumer": "ConsumerFunction"}
 PAGES = 200  # of a log at most: weeks of a busy store's
 REFUSED = "SignatureInvalid"  # ingest's metric, which stands in the log line itself
-TOLD = ("topic", "delivery_id", "message_id", "receive_count", "verdict", "note", "error", "status", "category")
+TOLD = (
+    "topic",
+    "delivery_id",
+    "message_id",
+    "receive_count",
+    "verdict",
+    "deal_id",
+    "contact_id",
+    "note",
+    "error",
+    "status",
+    "category",
+)
 
 
 @dataclass(frozen=True)

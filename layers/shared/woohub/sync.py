@@ -53,6 +53,8 @@ class Outcome:
     tries: int = 1
     note: str = ""
     broke: str = ""  # the path of the call that it broke all by itself
+    contact_id: str = ""  # HubSpot's, where the message became one
+    deal_id: str = ""
 
     def facts(self) -> dict[str, object]:
         """For a log line: no personal data, so HubSpot's own words on a refusal are left to the dead-letter queue."""
@@ -65,6 +67,8 @@ class Outcome:
             "message_id": self.message.id,
             "receive_count": self.message.receive_count,
             "verdict": self.verdict.value,
+            "contact_id": self.contact_id,
+            "deal_id": self.deal_id,
             "note": self.note,
             "error": type(self.error).__name__ if self.error else "",
             "fault": str(self.error) if isinstance(self.error, Fault) else "",
@@ -73,6 +77,9 @@ class Outcome:
             "property": ", ".join(problem.properties) if problem else "",
             "correlation_id": problem.correlation_id if problem else "",
         }
+
+
+NOTHING = Settled()  # of a message that is not about a contact, or not about a deal
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,13 +178,25 @@ class Sync:
         return held | settle(desk, [order for order in batch.orders if order not in held], self._timer)
 
     def _outcome(self, concern: _Concern, contacts: Mapping[str, Settled], deals: Mapping[str, Settled]) -> Outcome:
-        settled = deals[concern.order] if concern.order else contacts[concern.email]
-        if concern.order and concern.email and _refused_address(contacts[concern.email]):
+        contact, deal = contacts.get(concern.email, NOTHING), deals.get(concern.order, NOTHING)
+        settled = deal if concern.order else contact
+        if concern.order and _refused_address(contact):
             self._warn("order_without_usable_email", entity=concern.message.entity)
-        if settled.error is None:
-            return Outcome(concern.message, Verdict.DONE)
-        verdict = Verdict.RETRY if isinstance(settled.error, TransientError) else Verdict.REJECTED
-        return Outcome(concern.message, verdict, settled.error, settled.tries, broke=settled.broke)
+        return Outcome(
+            concern.message,
+            _verdict(settled.error),
+            settled.error,
+            settled.tries,
+            broke=settled.broke,
+            contact_id=contact.record_id,
+            deal_id=deal.record_id,
+        )
+
+
+def _verdict(error: Refused | TransientError | None) -> Verdict:
+    if error is None:
+        return Verdict.DONE
+    return Verdict.REJECTED if isinstance(error, Refused) else Verdict.RETRY
 
 
 def _event(message: Message) -> OrderEvent | OrderTrashed | CustomerEvent | Ignored:
