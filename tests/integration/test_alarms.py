@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from types import SimpleNamespace
 from typing import Any
 
@@ -17,15 +18,18 @@ from functions.reconcile import app as reconcile
 from tests.cloudwatch import ALARMS, Metric, Values, metrics, on_dashboard
 from tests.deliveries import SECRET, delivery
 from tests.integration.test_functions import cold_start, records
-from tests.orders import order
+from tests.orders import START_MS, order
+from tests.unit.test_template import RESOURCES
+from tools.cli.metrics import DAY, HOUR
 from tools.cli.store_webhooks import PROBE
 from tools.events import ingest_event
 from tools.hubspot_simulator import DEFAULT_TOKEN, Fault, SimulatedPortal, provision, running
 from tools.store_simulator import KEY, SimulatedShop
 from tools.store_simulator import SECRET as KEY_SECRET
 from tools.store_simulator import running as open_shop
-from woohub import webhooks
+from woohub import telemetry, webhooks
 from woohub.breaker import BreakerParameter, EventSourceMapping, State
+from woohub.consumer import LONGEST_SQS_DELAY, RENEWAL_RECEIVES, backoff
 from woohub.settings import Secret
 from woohub.store import TOPICS
 
@@ -168,6 +172,17 @@ def woohub_has_a_bug(world: World) -> None:
     consumer.lambda_handler(records(order(1)), CONTEXT)
 
 
+def twenty_minutes_after_its_receipt(world: World) -> None:
+    world.patch.setattr(telemetry, "time", SimpleNamespace(time=lambda: START_MS / 1000 + 1200))
+
+
+def deals_cannot_be_created(world: World) -> None:
+    twenty_minutes_after_its_receipt(world)
+    world.fault(status=503, path="/deals/batch/create")
+    world.consume(order(1))
+    world.portal.faults.clear()
+
+
 def every_second_call_is_refused(world: World) -> None:
     world.fault(status=429, retry_after="0.01", probability=0.5)
     world.consume(order(1))
@@ -212,6 +227,7 @@ SCENES: dict[str, tuple[Act, Act]] = {  # alarm: what makes it ring, what lets i
     "HubSpotAuthAlarm": (hubspot_refuses_the_token, the_token_is_taken_again),
     "BreakerAlarm": (hubspot_asked_for_a_pause, the_pause_is_over),
     "BacklogAlarm": (Reported(60, 901), Reported(3)),
+    "RetriesAlarm": (deals_cannot_be_created, an_order_is_written),
     "ConsumerErrorsAlarm": (Reported(1), Reported(0)),
     "FaultAlarm": (woohub_has_a_bug, an_order_is_written),
     "RateLimitAlarm": (every_second_call_is_refused, an_order_is_written),
@@ -305,6 +321,44 @@ def test_a_refused_token_is_worth_a_call_at_once() -> None:
 @pytest.mark.parametrize(("errors", "state"), [([[1], [0], [0]], "OK"), ([[1], [0], [1]], "ALARM")])
 def test_a_crash_that_does_not_come_back_is_not_worth_a_call(errors: list[list[float]], state: str) -> None:
     assert ALARMS["ConsumerErrorsAlarm"].state(*errors) == state
+
+
+def put_back(late: float) -> Iterator[float]:
+    """The ages in seconds at which a delivery that never succeeds is put back, if Lambda comes so late each time."""
+    age, receives = 0.0, 1
+    while True:
+        yield age
+        renewed = receives == RENEWAL_RECEIVES
+        age += late + (LONGEST_SQS_DELAY if renewed else backoff(receives))
+        receives = 1 if renewed else receives + 1
+
+
+@pytest.mark.parametrize("late", [0.0, 30.0, 60.0])
+@pytest.mark.parametrize("begins", range(0, 900, 60))  # where in a period the first try is
+def test_a_delivery_that_is_put_back_all_day_rings_within_the_hour_and_all_day(late: float, begins: int) -> None:
+    alarm, period = ALARMS["RetriesAlarm"], RESOURCES["RetriesAlarm"]["Properties"]["Period"]
+    ages = list(takewhile(lambda age: age < DAY, put_back(late)))
+    periods = [[1000 * age for age in ages if (begins + age) // period == number] for number in range(DAY // period)]
+
+    states = [alarm.state(*periods[: number + 1]) for number in range(len(periods))]
+
+    assert set(states[HOUR // period - 1 :]) == {"ALARM"}
+
+
+def test_one_hiccup_after_an_outage_is_not_worth_a_call() -> None:
+    assert ALARMS["RetriesAlarm"].state([], [36_000_000], []) == "OK"
+
+
+def an_old_order_meets_a_revoked_token(world: World) -> None:
+    twenty_minutes_after_its_receipt(world)
+    world.fault(status=401)
+    world.consume(order(1))
+
+
+def test_what_waits_for_the_breaker_does_not_count_as_put_back(world: World) -> None:
+    told = world.told(an_old_order_meets_a_revoked_token)
+
+    assert [name for _, name, _ in told if name in ("Retried", "RetriedAge")] == ["Retried"]
 
 
 def test_a_quiet_night_shorter_than_the_silence_is_fine() -> None:
