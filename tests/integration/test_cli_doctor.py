@@ -419,9 +419,32 @@ class Waiting:
 def test_a_queue_that_is_slow_is_told_before_messages_are_lost(
     shop: Operated, monkeypatch: pytest.MonkeyPatch, seconds: float, outcome: Outcome
 ) -> None:
+    wait_in_the_queue(shop)
+
     one = step(patient(shop, monkeypatch, metrics=Waiting(seconds)), "queue")
 
     assert (one.outcome, ago(seconds) in one.detail) == (outcome, True)
+
+
+def wait_in_the_queue(shop: Operated) -> None:
+    boto3.client("sqs").send_message(QueueUrl=shop.stack.outputs["QueueUrl"], MessageBody="…")
+
+
+def test_an_order_that_is_put_back_for_hours_is_told_though_sqs_tells_no_age_of_it(
+    shop: Operated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wait_in_the_queue(shop)
+    shop.metric("RetriedAge", minutes_ago=18, value=7_200_000)
+
+    one = step(patient(shop, monkeypatch), "queue")
+
+    assert (one.outcome, ago(7200) in one.detail) == (Outcome.WARNING, True)
+
+
+def test_an_empty_queue_is_well_whatever_was_put_back_before(shop: Operated, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.metric("RetriedAge", minutes_ago=18, value=7_200_000)
+
+    assert step(patient(shop, monkeypatch), "queue").outcome is Outcome.OK
 
 
 class Forbidding:

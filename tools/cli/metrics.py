@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 NAMESPACE, QUEUES = "WooHub", "AWS/SQS"
 MINUTE, HOUR, DAY = 60, 3600, 86400
+RETRY = 20 * MINUTE  # what waits long is tried again at least this often
 POINTS = 1440  # CloudWatch gives no more in one answer
 
 
@@ -40,10 +41,15 @@ class Metrics:
         return min(max(ends), self.now) if ends else None
 
     def oldest_message(self, queue_url: str) -> float | None:
-        """Seconds the oldest message has waited, as of the last minutes; None if SQS reported nothing."""
+        """Seconds the oldest message has waited, as of the last minutes; None if nothing was reported.
+
+        SQS leaves out what has been received three times, the consumer tells of it whenever it puts such a one back.
+        """
         dimensions = {"QueueName": queue_url.rpartition("/")[2]}
         points = self._points(QUEUES, "ApproximateAgeOfOldestMessage", 10 * MINUTE, "Maximum", dimensions)
-        return points[max(points)] if points else None
+        ages_ms = self._points(NAMESPACE, "RetriedAge", RETRY, "Maximum", {"service": self.service})
+        reported = [points[max(points)]] if points else []
+        return max([*reported, *(age_ms / 1000 for age_ms in ages_ms.values())], default=None)
 
     def _points(
         self, namespace: str, name: str, seconds: int, statistic: StatisticType, dimensions: Mapping[str, str]

@@ -102,7 +102,7 @@ def _heard(patient: Patient) -> Iterator[Step]:
 def _queue(patient: Patient) -> Iterator[Step]:
     url = patient.stack.output("QueueUrl")
     depth = status.depth(patient.stack.aws.sqs, url)
-    age = patient.metrics.oldest_message(url) if patient.metrics else None
+    age = patient.metrics.oldest_message(url) if patient.metrics and depth.total else None
     detail = f"{depth.total} messages" + (f", the oldest has waited {ago(age)}" if age is not None else "")
     if age is None or age <= SLOW:
         yield Step("queue", Outcome.OK, detail)
