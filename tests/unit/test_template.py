@@ -105,6 +105,22 @@ def test_no_statement_allows_more_actions_than_it_names() -> None:
     assert not [action for action in named if "*" in action]
 
 
+# Alarms
+
+
+ALARMS = {name: one["Properties"] for name, one in RESOURCES.items() if one["Type"] == "AWS::CloudWatch::Alarm"}
+HOUR, DAY = 3600, 86_400
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_no_alarm_looks_back_further_than_cloudwatch_lets_it(name: str) -> None:
+    """A week, or a day with periods shorter than an hour; more is refused (PutMetricAlarm's Period)."""
+    period, periods = ALARMS[name]["Period"], ALARMS[name]["EvaluationPeriods"]
+    most = TEMPLATE["Parameters"][periods["Ref"]]["MaxValue"] if isinstance(periods, dict) else periods
+
+    assert period * most <= (DAY if period < HOUR else 7 * DAY)
+
+
 # Deployment
 
 
