@@ -8,7 +8,8 @@ from typing import Any
 from tests.openapi_contract import Contract, Validated, specs_folder
 from tools.hubspot_simulator import DEFAULT_TOKEN, InProcessTransport, SimulatedPortal, create_app, provision
 from woohub import mapping
-from woohub.hubspot import Call, HubSpot
+from woohub.exchange import Call
+from woohub.hubspot import HubSpot
 from woohub.portal import Portal
 from woohub.sync import Message, Outcome, Sync
 from woohub.throttle import Timer

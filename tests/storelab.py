@@ -20,7 +20,8 @@ from woohub import messages, webhooks
 from woohub.deliveryqueue import DeliveryQueue
 from woohub.errors import NotAnEntity
 from woohub.reconcile import SHARE_OF_TIME, Hooks, Reconcile, Report, Request
-from woohub.store import TOPICS, Access, Store
+from woohub.store import TOPICS, Store
+from woohub.storecall import Access
 from woohub.sync import Message, Verdict
 from woohub.throttle import Timer
 from woohub.watermark import Watermark, WatermarkParameter, read

@@ -15,10 +15,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from woohub import mapping
 from woohub.deliveryqueue import DeliveryQueue
-from woohub.hubspot import Call, HubSpot
+from woohub.exchange import Call
+from woohub.hubspot import HubSpot
 from woohub.reconcile import SHARE_OF_TIME, Hooks, Reconcile, Request
 from woohub.settings import HubSpotToken, ReconcileSettings, Secret, webhook_secrets
-from woohub.store import Access, Store
+from woohub.store import Store
+from woohub.storecall import Access
 from woohub.throttle import Timer
 from woohub.watermark import WatermarkParameter
 

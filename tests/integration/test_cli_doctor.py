@@ -26,7 +26,8 @@ from tools.hubspot_simulator import DEFAULT_TOKEN, RUN_TIME_SCOPES, InProcessTra
 from tools.hubspot_simulator.definitions import CONTACTS, DEALS
 from tools.store_simulator import KEY, SECRET, Fault
 from woohub.breaker import State
-from woohub.hubspot import Http, HubSpot
+from woohub.exchange import Http
+from woohub.hubspot import HubSpot
 from woohub.throttle import Timer
 
 HOUR = 3600

@@ -30,7 +30,8 @@ from tools.hubspot_simulator import (
 from tools.hubspot_simulator import provision as provision_directly
 from tools.hubspot_simulator.definitions import CONTACTS, DEALS
 from woohub import mapping
-from woohub.hubspot import Http, HubSpot
+from woohub.exchange import Http
+from woohub.hubspot import HubSpot
 from woohub.throttle import Timer
 
 TABLE = mapping.load()

@@ -19,7 +19,8 @@ from tools.hubspot_simulator.inprocess import InProcessResponse
 from tools.hubspot_simulator.settings import RequiredProperties
 from woohub.consumer import Consumer, delay, read
 from woohub.errors import OutOfTime, Unavailable
-from woohub.hubspot import Http, Response, Tally
+from woohub.exchange import Http, Response
+from woohub.hubspot import Tally
 from woohub.messages import flat_attributes, from_sqs, to_sqs
 from woohub.sync import Message, Outcome, Verdict
 

@@ -14,6 +14,7 @@ from urllib3 import HTTPHeaderDict
 from tests.lab import Lab, Token
 from tools.hubspot_simulator import Fault
 from tools.hubspot_simulator.inprocess import InProcessResponse
+from woohub.answers import problem_of
 from woohub.errors import (
     Forbidden,
     OutOfTime,
@@ -24,7 +25,7 @@ from woohub.errors import (
     Unavailable,
     UnknownOutcome,
 )
-from woohub.hubspot import HubSpot, paths, problem_of
+from woohub.hubspot import HubSpot, paths
 
 ONE = [{"objectWriteTraceId": "1", "properties": {"email": "a@example.com"}, "associations": []}]
 

@@ -16,8 +16,10 @@ from tests.lab import Clock
 from tools.store_simulator import KEY, SECRET, Fault, InProcessTransport, SimulatedShop, create_app, running
 from tools.store_simulator.bodies import php_json
 from woohub import webhooks
-from woohub.store import TOPICS, Access, Position, Store
+from woohub.store import TOPICS, Store
+from woohub.storecall import Access
 from woohub.throttle import Timer
+from woohub.walk import Position
 
 HOOK = "https://hooks.test/"
 BASIC = urllib3.util.make_headers(basic_auth=f"{KEY}:{SECRET}")

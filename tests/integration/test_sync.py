@@ -22,7 +22,7 @@ from tools.hubspot_simulator.settings import RequiredProperties
 from woohub import webhooks
 from woohub.consumer import delay
 from woohub.errors import InvalidMessage, NotAnEntity, Refused, UnknownOutcome
-from woohub.hubspot import Http, Response
+from woohub.exchange import Http, Response
 from woohub.sync import Message, Outcome, Verdict
 
 JANE = "jane.doe@example.com"

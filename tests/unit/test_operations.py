@@ -16,7 +16,7 @@ from tests.cloudwatch import DESCRIPTIONS, dashboard, on_dashboard
 from tests.orders import message
 from tests.unit.test_template import RESOURCES
 from tools.cli.main import app
-from woohub.hubspot import Call
+from woohub.exchange import Call
 from woohub.sync import Outcome, Verdict
 from woohub.telemetry import STATUSES, VERDICTS
 

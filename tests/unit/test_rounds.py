@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+from woohub.answers import BatchAnswer, Failure, Record
 from woohub.errors import OutOfTime, Problem, Refused, Suspended, TransientError, Unavailable, UnknownOutcome
-from woohub.hubspot import BatchAnswer, Failure, Record
 from woohub.rounds import Answer, Plan, Write, answered, holder_of, read_apart, settle
 from woohub.throttle import Timer
 

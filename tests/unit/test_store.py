@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from woohub.store import Access, Position, Stored, moment, oauth_signature, signed
+from woohub.storecall import Access, oauth_signature, signed
+from woohub.walk import Position, Stored, moment
 
 ACCESS = Access("http://shop.test", "ck_key", "cs_secret")
 

@@ -12,7 +12,7 @@ from mypy_boto3_ssm import SSMClient
 
 from tests.storelab import Ssm
 from woohub import vanished
-from woohub.store import Position, moment
+from woohub.walk import Position, moment
 from woohub.watermark import (
     DealCheck,
     InvalidWatermark,

@@ -11,7 +11,8 @@ from tools.hubspot_simulator import DEFAULT_TOKEN, InProcessTransport, Simulated
 from woohub import mapping
 from woohub.breaker import Breaker, BreakerParameter, EventSourceMapping, State, govern
 from woohub.consumer import Consumer
-from woohub.hubspot import Http, HubSpot
+from woohub.exchange import Http
+from woohub.hubspot import HubSpot
 from woohub.messages import to_sqs
 from woohub.portal import Portal
 from woohub.sync import Sync

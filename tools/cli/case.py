@@ -12,10 +12,10 @@ from tools.cli.dead_letters import Letter, iso
 from tools.cli.status import Status
 from tools.cli.status import iso as moment
 from tools.cli.traces import Traces
-from woohub.hubspot import Record
+from woohub.answers import Record
 from woohub.mapping_file import STATUS
-from woohub.store import Stored
 from woohub.versions import DealVersion
+from woohub.walk import Stored
 from woohub.woocommerce import TRASH, OrderEvent
 
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from woohub import plans
-from woohub.hubspot import Record
+from woohub.answers import Record
 from woohub.mapping import Mapping as Table
 from woohub.mapping_file import CONTACT_VERSION, DEAL_VERSION, STATUS
 from woohub.plans import Capture, Same

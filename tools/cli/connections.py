@@ -14,7 +14,8 @@ from tools.cli.trouble import Trouble
 from woohub.deliveryqueue import DeliveryQueue
 from woohub.hubspot import HubSpot
 from woohub.settings import hubspot_token
-from woohub.store import Access, Store
+from woohub.store import Store
+from woohub.storecall import Access
 from woohub.throttle import Timer
 
 if TYPE_CHECKING:

@@ -9,10 +9,11 @@ from typing import Any
 
 from tools.cli.period import Period
 from tools.cli.trouble import Trouble
+from woohub.answers import Record
 from woohub.contacts import ADDITIONAL, CONTACTS, EMAIL, by_address
 from woohub.deals import DEALS
 from woohub.errors import UnknownOutcome
-from woohub.hubspot import BATCH, HubSpot, Record, chunks
+from woohub.hubspot import BATCH, HubSpot, chunks
 from woohub.mapping import Mapping as Table
 from woohub.plans import Same
 from woohub.portal import Portal

@@ -29,7 +29,7 @@ from tools.cli.stacks import Stack
 from tools.cli.steps import Outcome, Step
 from tools.cli.trouble import PROBLEMS
 from woohub import mapping
-from woohub.store import Access
+from woohub.storecall import Access
 
 AREAS: Mapping[str, Callable[[Patient], Iterator[Step]]] = {
     "store": lambda patient: examined([("store", store_health.examine)], patient),

@@ -14,8 +14,9 @@ from tools.cli import walks
 from tools.cli.period import EVER, SECOND, Period, shifted
 from tools.cli.trouble import Trouble
 from woohub.deliveryqueue import DeliveryQueue
-from woohub.store import Position, Step, Store, Stored
+from woohub.store import Store
 from woohub.throttle import Timer
+from woohub.walk import FIRST, Position, Step, Stored
 from woohub.webhooks import Delivery
 from woohub.woocommerce import CUSTOMER_SWEPT, ORDER_SWEPT
 
@@ -151,7 +152,7 @@ class Backfill:
                 self._kept(begun)
                 if not whole or begun.queued == last:
                     return begun, False
-            begun = replace(begun, phase=CUSTOMERS, position=Position(offset=0), recent=())
+            begun = replace(begun, phase=CUSTOMERS, position=FIRST, recent=())
         self._file.remove()
         return begun, True
 

@@ -15,10 +15,11 @@ from tools.cli.crm import Crm
 from tools.cli.lags import epoch, percentile
 from tools.cli.synthetic import Run
 from woohub import plans
+from woohub.answers import Record
 from woohub.contacts import CONTACTS, EMAIL
 from woohub.deals import DEALS
 from woohub.errors import UnknownOutcome
-from woohub.hubspot import BATCH, HubSpot, Record, chunks
+from woohub.hubspot import BATCH, HubSpot, chunks
 from woohub.mapping import Mapping as Table
 from woohub.plans import Capture
 from woohub.versions import utc

@@ -21,7 +21,8 @@ from tools.cli.stacks import Stack
 from tools.cli.synthetic import MOST, Run
 from tools.cli.trouble import PROBLEMS, Trouble, WrongUsage
 from woohub import mapping
-from woohub.hubspot import Http, HubSpot
+from woohub.exchange import Http
+from woohub.hubspot import HubSpot
 from woohub.mapping import Mapping as Table
 from woohub.settings import HubSpotSettings
 

@@ -12,9 +12,10 @@ from tools.cli.setup import Connect
 from tools.cli.stacks import Stack
 from tools.cli.steps import Outcome, Step
 from tools.cli.trouble import EXPECTED, explain
-from woohub.hubspot import Http
+from woohub.exchange import Http
 from woohub.mapping import Mapping as Table
-from woohub.store import Access, Store
+from woohub.store import Store
+from woohub.storecall import Access
 
 
 @dataclass(frozen=True)

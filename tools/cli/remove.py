@@ -16,7 +16,8 @@ from tools.cli.stacks import LOCAL
 from tools.cli.steps import Outcome, Step
 from tools.cli.store_webhooks import WEBHOOKS_PAGE, described
 from tools.cli.trouble import PROBLEMS, Trouble, WrongUsage
-from woohub.store import TOPICS, Access, Store
+from woohub.store import TOPICS, Store
+from woohub.storecall import Access
 from woohub.subscriptions import name_of
 
 DEPLOYED_AS = {LOCAL: "woohub-local"}  # samconfig.toml's name of it

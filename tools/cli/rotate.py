@@ -28,7 +28,8 @@ from tools.cli.store_setup import SETTLED, Reach
 from tools.cli.trouble import PROBLEMS, Trouble, WrongUsage
 from woohub.errors import OutOfTime
 from woohub.settings import webhook_secrets
-from woohub.store import Store, StoreRefused, StoreUnavailable, Webhook
+from woohub.store import Store, Webhook
+from woohub.storecall import StoreRefused, StoreUnavailable
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tools.cli.stacks import Stack
 from tools.cli.steps import Outcome, Step
 from woohub.settings import hubspot_token, webhook_secrets
-from woohub.store import Access
+from woohub.storecall import Access
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient

@@ -22,7 +22,7 @@ from tools.cli.samples import PREFIX, Sample
 from tools.cli.trouble import PROBLEMS, Trouble
 from woohub import webhooks
 from woohub.errors import NotAnEntity
-from woohub.hubspot import Http
+from woohub.exchange import Http
 from woohub.settings import webhook_secrets
 
 PATIENCE = 60.0  # seconds; as long as a store waits

@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 from tools.cli.steps import Outcome, Step
 from woohub.errors import OutOfTime
-from woohub.store import About, Store, StoreRefused, StoreUnavailable
+from woohub.store import About, Store
+from woohub.storecall import StoreRefused, StoreUnavailable
 
 NAMESPACE = "wc/v3"
 FIRST_THAT_TELLS_CHANGES = (5, 8)  # WooCommerce: modified_after

@@ -11,9 +11,10 @@ from tools.cli.patient import Patient, ago, examined
 from tools.cli.steps import Outcome, Step
 from tools.cli.store_setup import PATIENCE, URL, VARIABLES
 from woohub.errors import WooHubError
-from woohub.store import CREATED, Position, Store
+from woohub.store import Store
 from woohub.subscriptions import findings
 from woohub.versions import utc
+from woohub.walk import CREATED, Position
 
 FIRST_ANSWER = 12.0  # seconds a store has to answer at all, tries included
 WATCHED = 14 * DAY  # seconds that are looked back for the last delivery

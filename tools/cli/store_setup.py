@@ -12,9 +12,10 @@ from tools.cli import output, secret_store, store_checks, store_webhooks
 from tools.cli.provision import failed
 from tools.cli.stacks import Stack
 from tools.cli.steps import Outcome, Step
-from woohub.hubspot import Http
+from woohub.exchange import Http
 from woohub.settings import webhook_secrets
-from woohub.store import Access, Store
+from woohub.store import Store
+from woohub.storecall import Access
 from woohub.throttle import Timer
 
 URL = "WOO_COMMERCE_URL"

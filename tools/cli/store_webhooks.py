@@ -11,8 +11,9 @@ from tools.cli.samples import Sample
 from tools.cli.steps import Outcome, Step
 from tools.cli.trouble import Trouble
 from woohub.errors import OutOfTime
-from woohub.hubspot import Http
-from woohub.store import TOPICS, Store, StoreRefused, StoreUnavailable, Webhook
+from woohub.exchange import Http
+from woohub.store import TOPICS, Store, Webhook
+from woohub.storecall import StoreRefused, StoreUnavailable
 from woohub.subscriptions import Finding, findings, mend, name_of
 from woohub.webhooks import TEST_TOPIC
 

@@ -17,14 +17,16 @@ from tools.cli.history import Pace, swept
 from tools.cli.lags import Lag, Lags, epoch
 from tools.cli.period import FORM, SECOND, Period, shifted
 from woohub import plans, vanished
+from woohub.answers import Record
 from woohub.deliveryqueue import DeliveryQueue
 from woohub.errors import InvalidPayload
-from woohub.hubspot import Record, chunks
+from woohub.hubspot import chunks
 from woohub.mapping import Mapping as Table
 from woohub.mapping import usable_email
 from woohub.mapping_file import STATUS
-from woohub.store import CHANGED, PAGE, Position, Step, Store, Stored
+from woohub.store import PAGE, Store
 from woohub.versions import DealVersion, utc
+from woohub.walk import CHANGED, Position, Step, Stored
 from woohub.webhooks import Delivery
 from woohub.woocommerce import CUSTOMER_SWEPT, ORDER_SWEPT, TRASH, CustomerEvent, OrderEvent, parse
 

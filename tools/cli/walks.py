@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from tools.cli.period import Period, shifted
-from woohub.store import CREATED, By, Position, Step, Store
+from woohub.store import Store
+from woohub.walk import CREATED, By, Position, Step
 
 # Old stores know neither dates_are_gmt nor modified_after, and ignore what they do not know: there all dates are local.
 LOCALLY = By("after", "before", "date", "date_created")

@@ -25,13 +25,14 @@ from tools.cli.stacks import Stack
 from tools.cli.trouble import EXPECTED, PROBLEMS, explain
 from tools.cli.verify import rows_of
 from woohub import mapping, plans
+from woohub.answers import Record
 from woohub.errors import InvalidPayload, PermanentError, TransientError
-from woohub.hubspot import Record
 from woohub.mapping import Mapping as Table
 from woohub.mapping import usable_email
 from woohub.mapping_file import STATUS
-from woohub.store import Store, Stored
+from woohub.store import Store
 from woohub.versions import utc
+from woohub.walk import Stored
 from woohub.watermark import Watermark, WatermarkParameter
 from woohub.woocommerce import CUSTOMER_SWEPT, ORDER_SWEPT, TRASH, CustomerEvent, OrderEvent, parse
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from woohub import plans
+from woohub.answers import Record
 from woohub.errors import Problem
-from woohub.hubspot import HubSpot, Record
+from woohub.hubspot import HubSpot
 from woohub.mapping import Mapping as FieldMapping
 from woohub.portal import Portal
 from woohub.rounds import Answer, Plan, Write, answered, holder_of, read_apart, traced

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from woohub import plans
+from woohub.answers import Record
 from woohub.errors import Problem, Refused, TransientError, Unavailable, UnknownOutcome
-from woohub.hubspot import DEAL_TO_CONTACT, HubSpot, Record
+from woohub.hubspot import DEAL_TO_CONTACT, HubSpot
 from woohub.mapping import Mapping as FieldMapping
 from woohub.mapping_file import DEAL_VERSION
 from woohub.portal import Portal, Warn

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,7 +13,10 @@ from typing import Any, Protocol, TypeVar
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from woohub.errors import Forbidden, OutOfTime, Problem, RateLimited, Refused, Unauthorized, Unavailable, UnknownOutcome
+from woohub import answers
+from woohub.answers import BatchAnswer, Record
+from woohub.errors import OutOfTime, Refused, Unavailable, UnknownOutcome
+from woohub.exchange import Call, Http, Response, unnoticed
 from woohub.throttle import Budget, Timer, daily_left
 
 BATCH = 100  # HubSpot takes at most 100 records in one batch call
@@ -25,35 +27,14 @@ SEARCH_BODY = 3000  # characters; a longer search body is a 400
 SEARCHES_PER_SECOND = 4  # HubSpot allows 5 per account, and other apps share them
 BACKOFF = (1, 2, 4, 8, 16)  # seconds between the tries of one call
 LONGEST_ASKED = 20.0  # seconds of a Retry-After worth waiting for within an invocation
-LONGEST_TOLD = 86_400.0  # seconds of a Retry-After to believe: HubSpot moves a portal within a day
 TRIES_IN_LIMIT = 3  # 429 answers to one call before the line is closed
 PAUSE_BY_POLICY = {"SECONDLY": 1.0, "TEN_SECONDLY_ROLLING": 10.0}  # HubSpot sends no Retry-After with these
 UNTOLD_PAUSE = 30.0
 LOCKED_PAUSE = 2.0  # "locks last 2 seconds"
 CONNECT, ANSWER = 3.05, 15.0  # seconds to wait for a connection and for an answer
 LEAST = 2.0  # seconds that must be left for a call to be worth starting
-NAMES_NOTHING = "HubSpot's answer tells nothing about any record"
 
 T = TypeVar("T")
-
-
-class Response(Protocol):
-    """The part of urllib3's response in use; header names in any case."""
-
-    @property
-    def status(self) -> int: ...
-
-    @property
-    def headers(self) -> Mapping[str, str]: ...
-
-    @property
-    def data(self) -> bytes: ...
-
-
-class Http(Protocol):
-    """The part of urllib3.PoolManager in use; tests and simulators put their own behind it."""
-
-    def request(self, method: str, url: str, **kwargs: Any) -> Response: ...
 
 
 class Token(Protocol):
@@ -85,56 +66,6 @@ def paths(version: str) -> Paths:
     return Paths(objects, associations, properties, pipelines, f"/account-info/{version}")
 
 
-@dataclass(frozen=True)
-class Record:
-    """A contact or deal as HubSpot has it."""
-
-    id: str
-    properties: Mapping[str, str | None]
-    trace_id: str = ""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """One entry of a 207 answer's `errors`: the problem and the inputs it names, by trace id or by id."""
-
-    problem: Problem
-    trace_ids: frozenset[str]
-    ids: frozenset[str]
-
-
-@dataclass(frozen=True)
-class BatchAnswer:
-    """What HubSpot says it did. An input in neither list has an unknown outcome."""
-
-    records: tuple[Record, ...]
-    failures: tuple[Failure, ...] = ()
-
-
-@dataclass(frozen=True)
-class Call:
-    """One finished HTTP exchange, for logs and metrics."""
-
-    method: str
-    path: str
-    status: int  # 0: no answer
-    seconds: float
-    inputs: int
-    correlation_id: str = ""
-    daily_left: float | None = None  # percent of the daily limit, where HubSpot says
-
-    def facts(self) -> dict[str, object]:
-        """For a log line."""
-        return {
-            "method": self.method,
-            "path": self.path,
-            "status": self.status,
-            "ms": round(self.seconds * 1000),
-            "inputs": self.inputs,
-            "correlation_id": self.correlation_id,
-        }
-
-
 @dataclass
 class Tally:
     """How batch calls went, by path: answered, or broken (5xx, time-out, an answer that tells nothing)."""
@@ -151,10 +82,6 @@ class Tally:
             self.broken[path] += 1
             raise
         self.answered[path] += 1
-
-
-def _ignore(_call: Call) -> None:
-    return None
 
 
 @dataclass
@@ -174,7 +101,7 @@ class HubSpot:
     version: str = "2026-09"
     requests_per_10_seconds: int = 90
     random: Callable[[], float] = random.random
-    on_call: Callable[[Call], None] = _ignore
+    on_call: Callable[[Call], None] = unnoticed
     budget: Budget = field(init=False)
     searches: Budget = field(init=False)
     tally: Tally = field(init=False, default_factory=Tally)
@@ -209,7 +136,7 @@ class HubSpot:
         path = f"{self.paths.objects}/{object_type}/batch/read"
         call = self._read_call if patient else self._once
         with self.tally.watch(path):
-            answer = _batch_answer(_listed(call("POST", path, body), path))
+            answer = answers.batch(answers.listed(call("POST", path, body), path))
         for failure in answer.failures:
             if failure.problem.category not in ("OBJECT_NOT_FOUND", ""):  # "treat every field as optional"
                 raise Refused(failure.problem)
@@ -252,16 +179,16 @@ class HubSpot:
                 body = _search_body(name, some) | {"after": after}
                 path = f"{self.paths.objects}/{object_type}/search"
                 with self.tally.watch(path):
-                    answer = _listed(call("POST", path, body, self.searches), path)
-                found += _records(answer)
-                after = _next_page(answer)
+                    answer = answers.listed(call("POST", path, body, self.searches), path)
+                found += answers.records(answer)
+                after = answers.next_page(answer)
         return found
 
     def property_definitions(self, object_type: str, *, patient: bool = True) -> list[dict[str, Any]]:
         """Every property of contacts or deals: name, type, options, hasUniqueValue … `patient` as for `read`."""
         path = f"{self.paths.properties}/{object_type}"
         call = self._read_call if patient else self._once
-        rows = _rows(_listed(call("GET", path), path), "results")
+        rows = answers.rows(answers.listed(call("GET", path), path), "results")
         return [row for row in rows if isinstance(row.get("name"), str)]
 
     def probe(self) -> None:
@@ -281,17 +208,17 @@ class HubSpot:
         for chunk in chunks(inputs, BATCH):
             with self.tally.watch(path):
                 answer = self._write_call(path, {"inputs": list(chunk)})
-                for failure in _rows(answer, "errors"):
-                    raise Refused(_failure(failure).problem)
-                if action == "create" and not _rows(answer, "results"):  # the other one is answered with nothing
-                    raise UnknownOutcome(NAMES_NOTHING, call=path)
+                for failure in answers.rows(answer, "errors"):
+                    raise Refused(answers.failure(failure).problem)
+                if action == "create" and not answers.rows(answer, "results"):  # the other one is answered with nothing
+                    raise UnknownOutcome(answers.NAMES_NOTHING, call=path)
 
     def _written(self, path: str, inputs: Sequence[Mapping[str, Any]]) -> BatchAnswer:
         """Write a batch; an answer that names no record, good or bad, is as good as none."""
         with self.tally.watch(path):
-            answer = _batch_answer(self._write_call(path, {"inputs": list(inputs)}))
+            answer = answers.batch(self._write_call(path, {"inputs": list(inputs)}))
             if not answer.records and not answer.failures:
-                raise UnknownOutcome(NAMES_NOTHING, call=path)
+                raise UnknownOutcome(answers.NAMES_NOTHING, call=path)
         return answer
 
     def _read_call(
@@ -329,14 +256,14 @@ class HubSpot:
                 limited += 1
                 self._wait_out(response.status, pause, budget)
             else:
-                return _judged(response, path)
+                return answers.judged(response, path)
 
     def _limit_pause(self, response: Response) -> float:
         """Seconds to wait before the same call again; 0 when waiting here is no use (the daily limit)."""
         if response.status == 423:
-            return max(LOCKED_PAUSE, retry_after(response) or 0)
-        policy = str(_json(response).get("policyName", ""))
-        return 0 if policy == "DAILY" else retry_after(response) or PAUSE_BY_POLICY.get(policy, UNTOLD_PAUSE)
+            return max(LOCKED_PAUSE, answers.retry_after(response) or 0)
+        policy = str(answers.content(response).get("policyName", ""))
+        return 0 if policy == "DAILY" else answers.retry_after(response) or PAUSE_BY_POLICY.get(policy, UNTOLD_PAUSE)
 
     def _wait_out(self, status: int, pause: float, budget: Budget) -> None:
         if pause >= self.timer.left():
@@ -371,153 +298,10 @@ class HubSpot:
             text = f"no answer from HubSpot to {method} {path}: {type(error).__name__}"
             raise Unavailable(text, call=path) from error
         self.budget.correct(response.headers)
-        correlation = str(_json(response).get("correlationId", "")) if response.status >= 400 else ""
+        correlation = str(answers.content(response).get("correlationId", "")) if response.status >= 400 else ""
         took, left = self.timer.now() - started, daily_left(response.headers)
         self.on_call(Call(method, path, response.status, took, inputs, correlation, left))
         return response
-
-
-def _judged(response: Response, call: str) -> dict[str, Any]:
-    """The body of a good answer, or the error that says what to do."""
-    body = _json(response)
-    status = response.status
-    if 200 <= status < 300 and (body or not response.data):
-        return body
-    problem = problem_of(status, body)
-    if status == 401:
-        raise Unauthorized(f"HubSpot refuses the token: {problem}")
-    if status == 403 and body:
-        scopes = " or ".join(problem.context.get("requiredGranularScopes", ())) or "a scope"
-        raise Forbidden(f"HubSpot's token lacks {scopes}: {problem}")
-    if status == 477:
-        raise RateLimited(
-            f"HubSpot is migrating the portal: {problem}", retry_after=_told(response), policy="migration"
-        )
-    if status == 429:
-        policy = "daily" if body.get("policyName") == "DAILY" else "rate"
-        raise RateLimited(f"HubSpot's limit is used up: {problem}", retry_after=_told(response), policy=policy)
-    if 400 <= status < 500 and status != 423 and body:
-        raise Refused(problem)
-    # A page instead of JSON was written by something in between, whatever its status: no verdict on our request.
-    raise Unavailable(
-        f"HubSpot's answer is {status}, {len(response.data)} bytes that say no more",
-        retry_after=_told(response),
-        status=status,
-        call=call,
-    )
-
-
-def _told(response: Response) -> float | None:
-    return retry_after(response) or None
-
-
-def retry_after(response: Response) -> float:
-    """The Retry-After header in seconds, a day at most; 0 when it is missing or no number."""
-    text = response.headers.get("retry-after", "")
-    return min(float(text), LONGEST_TOLD) if re.fullmatch(r"\d+(\.\d+)?", text) else 0.0
-
-
-def _json(response: Response) -> dict[str, Any]:
-    """The body as a JSON object, or empty for anything else (pages, truncated answers)."""
-    try:
-        body = json.loads(response.data or b"{}")
-    except (ValueError, RecursionError):
-        return {}
-    return body if isinstance(body, dict) else {}
-
-
-def _listed(body: dict[str, Any], call: str) -> dict[str, Any]:
-    """The answer to a read, which always has a list of results: without one it says nothing about any record."""
-    if not isinstance(body.get("results"), list):
-        raise Unavailable(NAMES_NOTHING, call=call)
-    return body
-
-
-def _next_page(body: Mapping[str, Any]) -> str | None:
-    paging = body.get("paging")
-    following = paging.get("next") if isinstance(paging, dict) else None
-    return following.get("after") if isinstance(following, dict) else None
-
-
-def _batch_answer(body: Mapping[str, Any]) -> BatchAnswer:
-    return BatchAnswer(_records(body), tuple(_failure(one) for one in _rows(body, "errors")))
-
-
-def _rows(body: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
-    rows = body.get(name)
-    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-
-
-def _records(body: Mapping[str, Any]) -> tuple[Record, ...]:
-    """The records in an answer, without what has no id."""
-    return tuple(_record(row) for row in _rows(body, "results") if row.get("id"))
-
-
-def _record(one: Mapping[str, Any]) -> Record:
-    found = one.get("properties")
-    properties = found.items() if isinstance(found, dict) else ()
-    texts = {name: value if value is None else str(value) for name, value in properties}
-    return Record(str(one["id"]), texts, str(one.get("objectWriteTraceId") or ""))
-
-
-def _failure(one: Mapping[str, Any]) -> Failure:
-    problem = problem_of(int(_http_status(one)), one)
-    traces = problem.context.get("objectWriteTraceId", ())
-    ids = problem.context.get("ids", ()) + problem.context.get("id", ())
-    return Failure(problem, frozenset(traces), frozenset(ids))
-
-
-STATUS_OF = {"CONFLICT": 409, "OBJECT_NOT_FOUND": 404, "OBJECT_ALREADY_EXISTS": 409}
-
-
-def _http_status(one: Mapping[str, Any]) -> int:
-    """207 entries carry no status of their own but the word `error`; the category tells."""
-    return STATUS_OF.get(str(one.get("category", "")), 400)
-
-
-EMBEDDED = re.compile(r"\[\{.*\}\]", re.DOTALL)
-
-
-def problem_of(status: int, body: Mapping[str, Any]) -> Problem:
-    """Read HubSpot's error body, every field of it optional, in all the shapes seen.
-
-    Details come as `errors[]` with `code` and `context.propertyName`, or as a JSON list inside the message:
-    `Property values were not valid: [{"isValid":false,"message":…,"error":"INVALID_EMAIL","name":"email"}]`.
-    """
-    message = str(body.get("message") or "")
-    details = _rows(body, "errors") + _embedded(message)
-    context = _context(body, details)
-    names = [*context.get("propertyName", ()), *(str(one["name"]) for one in details if one.get("name"))]
-    codes = [str(one.get("code") or one.get("error") or "") for one in details]
-    subcategory = str(body.get("subCategory") or body.get("policyName") or "")
-    return Problem(
-        status=status,
-        message=message,
-        category=str(body.get("category") or body.get("errorType") or ""),
-        code=next((code for code in codes if code), subcategory),
-        correlation_id=str(body.get("correlationId") or ""),
-        properties=tuple(dict.fromkeys(names)),
-        context=context,
-    )
-
-
-def _embedded(message: str) -> list[dict[str, Any]]:
-    found = EMBEDDED.search(message)
-    try:
-        details = json.loads(found.group()) if found else []
-    except (ValueError, RecursionError):
-        return []
-    return [one for one in details if isinstance(one, dict)]
-
-
-def _context(body: Mapping[str, Any], details: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
-    merged: dict[str, tuple[str, ...]] = {}
-    for source in (body, *details):
-        context = source.get("context")
-        for key, values in (context if isinstance(context, dict) else {}).items():
-            listed = values if isinstance(values, list) else [values]
-            merged[key] = merged.get(key, ()) + tuple(str(value) for value in listed)
-    return merged
 
 
 def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

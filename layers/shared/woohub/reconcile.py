@@ -19,8 +19,10 @@ from woohub.deliveryqueue import DeliveryQueue
 from woohub.errors import InvalidPayload, OutOfTime, PermanentError, TransientError, Unavailable
 from woohub.hubspot import HubSpot
 from woohub.mapping import Mapping as FieldMapping
-from woohub.store import Position, Store, Stored, StoreRefused, StoreUnavailable, moment
+from woohub.store import Store
+from woohub.storecall import StoreRefused, StoreUnavailable
 from woohub.versions import utc
+from woohub.walk import FIRST, Position, Stored, moment
 from woohub.watermark import DealCheck, Reached, Scan, Watermark, WatermarkParameter, beginning
 from woohub.webhooks import Delivery
 from woohub.woocommerce import CUSTOMER_SWEPT, ORDER_SWEPT
@@ -361,7 +363,7 @@ def _set_back(mark: Watermark, since: str) -> Watermark:
 def _widest(mark: Watermark, since: str) -> Scan:
     """A scan from the start, of all that changed since then; also for what a running one was for."""
     changed_since = _shifted(since, -CUSTOMER_OVERLAP) if since else ""
-    return Scan(Position(offset=0), min(changed_since, mark.scan.changed_since) if mark.scan else changed_since)
+    return Scan(FIRST, min(changed_since, mark.scan.changed_since) if mark.scan else changed_since)
 
 
 def _shifted(text: str, by: timedelta) -> str:

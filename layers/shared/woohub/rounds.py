@@ -15,8 +15,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from woohub.answers import BatchAnswer, Record
 from woohub.errors import OutOfTime, Problem, Refused, TransientError, Unavailable, UnknownOutcome
-from woohub.hubspot import BATCH, BatchAnswer, Record, chunks
+from woohub.hubspot import BATCH, chunks
 from woohub.throttle import Timer
 
 # (seconds before the round, records in one call): late rounds take less at a time, to find a record that breaks calls

@@ -9,7 +9,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from woohub.errors import Fault, OutOfTime, Suspended
-from woohub.hubspot import Call
+from woohub.exchange import Call
 from woohub.sync import Outcome, Verdict
 from woohub.webhooks import Delivery
 

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from woohub.errors import PermanentError
 from woohub.parameter import kept
-from woohub.store import Position, moment
+from woohub.walk import Position, moment
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient

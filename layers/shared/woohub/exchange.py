@@ -1,0 +1,54 @@
+"""What HubSpot's client and the store's have in common: one HTTP exchange."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+class Response(Protocol):
+    """The part of urllib3's response in use; header names in any case."""
+
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+    @property
+    def data(self) -> bytes: ...
+
+
+class Http(Protocol):
+    """The part of urllib3.PoolManager in use; tests and simulators put their own behind it."""
+
+    def request(self, method: str, url: str, **kwargs: Any) -> Response: ...
+
+
+@dataclass(frozen=True)
+class Call:
+    """One finished HTTP exchange, for logs and metrics."""
+
+    method: str
+    path: str
+    status: int  # 0: no answer
+    seconds: float
+    inputs: int
+    correlation_id: str = ""
+    daily_left: float | None = None  # percent of the daily limit, where HubSpot says
+
+    def facts(self) -> dict[str, object]:
+        """For a log line."""
+        return {
+            "method": self.method,
+            "path": self.path,
+            "status": self.status,
+            "ms": round(self.seconds * 1000),
+            "inputs": self.inputs,
+            "correlation_id": self.correlation_id,
+        }
+
+
+def unnoticed(_call: Call) -> None:
+    """For a client whose calls nobody counts."""

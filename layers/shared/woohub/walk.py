@@ -1,0 +1,135 @@
+"""Places on a walk through a store's orders or customers, and what is found there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+from woohub.storecall import StoreUnavailable
+
+MIXED_SECONDS = 7200
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An order or customer as the store has it; `body` are the very bytes the store wrote for it."""
+
+    body: bytes = field(repr=False)  # personal data, so never printed
+    fields: Mapping[str, Any] = field(repr=False, compare=False)
+
+    @property
+    def id(self) -> int:
+        return int(self.fields["id"])
+
+    @property
+    def status(self) -> str:
+        """Of an order; "" for customers."""
+        return str(self.fields.get("status") or "")
+
+    @property
+    def created_at(self) -> str:
+        """UTC, `YYYY-MM-DDTHH:MM:SS`."""
+        return str(self.fields.get("date_created_gmt") or self.fields.get("date_created") or "")
+
+    @property
+    def modified_at(self) -> str:
+        """UTC; of a customer never changed since, the date of the account."""
+        return str(self.fields.get("date_modified_gmt") or self.fields.get("date_modified") or "") or self.created_at
+
+
+@dataclass(frozen=True)
+class Position:
+    """A place in a walk: all before `moment` was seen.
+
+    `offset` is None, or within a list that only page numbers get through how many of its `total` were seen: customers,
+    or the orders of a crowd, the `seconds` from `moment` on.
+    """
+
+    moment: str = ""  # UTC, YYYY-MM-DDTHH:MM:SS
+    offset: int | None = None
+    total: int = 0
+    seconds: int = 1
+
+
+FIRST = Position(offset=0)  # of a list that only page numbers get through
+
+
+@dataclass(frozen=True)
+class Step:
+    """Some orders or customers, and the place to go on from once these are safe. `last`: there are no more."""
+
+    found: tuple[Stored, ...]
+    then: Position
+    last: bool = False
+
+
+@dataclass(frozen=True)
+class By:
+    """A date to walk along: how to ask for it, and the field that holds it."""
+
+    after: str
+    before: str
+    orderby: str
+    field: str
+
+
+CHANGED = By("modified_after", "modified_before", "modified", "date_modified_gmt")
+CREATED = By("after", "before", "date", "date_created_gmt")
+CREATED_LOCAL = By("after", "before", "date", "date_created")  # for stores that do not know dates_are_gmt
+
+
+@dataclass(frozen=True)
+class Page:
+    """Rows of a list, how many there are in all (None: the store does not say), and how many were asked for."""
+
+    rows: list[Stored]
+    total: int | None
+    limit: int
+
+    def ends_at(self, seen: int) -> bool:
+        """Whether nothing is left; by the count, since a page comes short of what the key's user may not see."""
+        return len(self.rows) < self.limit if self.total is None else self.total <= seen
+
+
+def after_stretch(position: Position, page: Page, dates: list[str]) -> tuple[Position, bool]:
+    """Where to go on after a page by date, and whether it was the last."""
+    latest = max(dates, default=position.moment)
+    if page.ends_at(page.limit):
+        return Position(max(latest, position.moment)), True
+    if not dates:
+        raise StoreUnavailable(f"the store counts {page.total} orders from {position.moment} on, but shows none")
+    backwards = [later for earlier, later in pairwise(dates) if later < earlier]
+    if backwards:  # without HPOS a store sorts by local time: when clocks go back, two hours come mixed
+        return Position(min(backwards), 0, seconds=MIXED_SECONDS), False
+    return (Position(latest) if latest > position.moment else Position(latest, 0)), False
+
+
+def onward(position: Position, page: Page) -> tuple[Position, bool]:
+    """Where to go on after a page by number, and whether it was the last.
+
+    When the list has become shorter, what was to come has moved up, past pages already read: so many places back.
+    """
+    offset, total = position.offset or 0, position.total if page.total is None else page.total
+    if total < position.total:
+        return replace(position, offset=max(0, offset - (position.total - total)), total=total), False
+    return replace(position, offset=offset + page.limit, total=total), page.ends_at(offset + page.limit)
+
+
+def in_utc(asked: Mapping[str, str], by: By) -> dict[str, str]:
+    """Dates without a zone and `dates_are_gmt`; with a `Z` they would be shifted by the shop's offset."""
+    return dict(asked) | ({} if by is CREATED_LOCAL else {"dates_are_gmt": "true"})
+
+
+def moment(text: str) -> str:
+    """A date and time as UTC in WooCommerce's form; without a zone it counts as UTC. ValueError if it is none."""
+    parsed = datetime.fromisoformat(text)
+    zoned = parsed.astimezone(UTC) if parsed.tzinfo else parsed
+    return zoned.strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def shifted(text: str, by: timedelta) -> str:
+    """That moment, so much later."""
+    return moment((datetime.fromisoformat(moment(text)) + by).isoformat())
