@@ -14,12 +14,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from openapi_schema_validator import OAS30Validator, oas30_format_checker
 from referencing import Registry
 from referencing.jsonschema import DRAFT4
+
+from woohub.exchange import Http, Response
 
 _FILE = re.compile(r"(?P<api>.+)__(?P<version>.+)__r(?P<rollout>\d+)\.json")
 _METHODS = ("get", "post", "put", "patch", "delete")
@@ -38,32 +40,15 @@ def specs_folder() -> Path | None:
     return folder if folder.is_dir() else None
 
 
-class Response(Protocol):
-    """What a transport answers, as in urllib3."""
-
-    @property
-    def status(self) -> int: ...
-    @property
-    def headers(self) -> Mapping[str, str]: ...
-    @property
-    def data(self) -> bytes: ...
-
-
-class Transport(Protocol):
-    """`urllib3.PoolManager.request`, as far as callers use it."""
-
-    def request(self, method: str, url: str, **kwargs: Any) -> Any: ...
-
-
 class Validated:
     """A transport that lets nothing pass that HubSpot's specs do not describe. `seen` are the operations used."""
 
-    def __init__(self, transport: Transport, contract: Contract) -> None:
+    def __init__(self, transport: Http, contract: Contract) -> None:
         self._transport = transport
         self._contract = contract
         self.seen: set[str] = set()
 
-    def request(self, method: str, url: str, **kwargs: Any) -> Any:
+    def request(self, method: str, url: str, **kwargs: Any) -> Response:
         """The transport's own answer, checked; raises ContractViolation."""
         query = urlencode(kwargs.get("fields") or {})
         sent = f"{url}{'&' if '?' in url else '?'}{query}" if query else url
@@ -71,7 +56,7 @@ class Validated:
         body = kwargs["json"] if kwargs.get("json") is not None else _parsed(kwargs.get("body"))
         for operation in operations:
             operation.check_request(sent, body)
-        response: Response = self._transport.request(method, url, **kwargs)
+        response = self._transport.request(method, url, **kwargs)
         for operation in operations:
             operation.check_answer(response)
         self.seen.update(operation.name for operation in operations)

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tests.openapi_contract import Transport
 from tools.hubspot_simulator import DEFAULT_TOKEN, RUN_TIME_SCOPES, SimulatedPortal
+from woohub.exchange import Http
 
 VERSIONS = ("2026-09", "2026-03", "v3")
 Json = dict[str, Any]
@@ -50,7 +50,7 @@ class Answer:
 class Calls:
     """One caller of a portal, in one version of its API."""
 
-    transport: Transport
+    transport: Http
     version: str = "2026-09"
     token: str = DEFAULT_TOKEN
     base: str = "http://hubspot.test"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.openapi_contract import Contract, Transport, Validated, specs_folder
+from tests.openapi_contract import Contract, Validated, specs_folder
 from tests.simulated import VERSIONS, Calls, Clock
 from tools.hubspot_simulator import InProcessTransport, SimulatedPortal, create_app, provision
+from woohub.exchange import Http
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def raw(portal: SimulatedPortal, clock: Clock) -> Calls:
 @pytest.fixture
 def hubspot(raw: Calls, contract: Contract | None) -> Calls:
     """A caller whose every request and answer is held against HubSpot's specs, if they are at hand."""
-    transport: Transport = Validated(raw.transport, contract) if contract else raw.transport
+    transport: Http = Validated(raw.transport, contract) if contract else raw.transport
     return raw.using(transport=transport)
 
 

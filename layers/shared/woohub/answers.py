@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from woohub.errors import Forbidden, Problem, RateLimited, Refused, Unauthorized, Unavailable
+from woohub.errors import Forbidden, Problem, RateLimited, Refused, Unauthorized, Unavailable, WooHubError
 from woohub.exchange import Response
 
 LONGEST_TOLD = 86_400.0  # seconds of a Retry-After to believe: HubSpot moves a portal within a day
@@ -44,33 +44,30 @@ class BatchAnswer:
 
 
 def judged(response: Response, call: str) -> dict[str, Any]:
-    """The body of a good answer, or the error that says what to do."""
+    """The body of a good answer; raises the error that says what to do. `call`: the path, for the error."""
     body = content(response)
-    status = response.status
-    if 200 <= status < 300 and (body or not response.data):
+    if 200 <= response.status < 300 and (body or not response.data):
         return body
-    problem = problem_of(status, body)
+    raise _error(response, body, call)
+
+
+def _error(response: Response, body: Mapping[str, Any], call: str) -> WooHubError:
+    status, problem = response.status, problem_of(response.status, body)
     if status == 401:
-        raise Unauthorized(f"HubSpot refuses the token: {problem}")
+        return Unauthorized(f"HubSpot refuses the token: {problem}")
     if status == 403 and body:
         scopes = " or ".join(problem.context.get("requiredGranularScopes", ())) or "a scope"
-        raise Forbidden(f"HubSpot's token lacks {scopes}: {problem}")
+        return Forbidden(f"HubSpot's token lacks {scopes}: {problem}")
     if status == 477:
-        raise RateLimited(
-            f"HubSpot is migrating the portal: {problem}", retry_after=_told(response), policy="migration"
-        )
+        return RateLimited(f"HubSpot migrates the portal: {problem}", retry_after=_told(response), policy="migration")
     if status == 429:
         policy = "daily" if body.get("policyName") == "DAILY" else "rate"
-        raise RateLimited(f"HubSpot's limit is used up: {problem}", retry_after=_told(response), policy=policy)
+        return RateLimited(f"HubSpot's limit is used up: {problem}", retry_after=_told(response), policy=policy)
     if 400 <= status < 500 and status != 423 and body:
-        raise Refused(problem)
+        return Refused(problem)
     # A page instead of JSON was written by something in between, whatever its status: no verdict on our request.
-    raise Unavailable(
-        f"HubSpot's answer is {status}, {len(response.data)} bytes that say no more",
-        retry_after=_told(response),
-        status=status,
-        call=call,
-    )
+    text = f"HubSpot's answer is {status}, {len(response.data)} bytes that say no more"
+    return Unavailable(text, retry_after=_told(response), status=status, call=call)
 
 
 def _told(response: Response) -> float | None:

@@ -274,25 +274,12 @@ class HubSpot:
             self.timer.sleep(pause)
 
     def _exchange(self, method: str, path: str, body: Mapping[str, Any] | None, token: str) -> Response:
-        headers = {"authorization": f"Bearer {token}", "accept": "application/json", "user-agent": "woohub"}
-        payload = None
-        if body is not None:
-            headers["content-type"] = "application/json"
-            payload = json.dumps(body, separators=(",", ":")).encode()
         inputs = len(body.get("inputs", ())) if body else 0
         started = self.timer.now()
         if self.timer.left() < LEAST:
             raise OutOfTime(f"{self.timer.left():.1f} s left are too few for another call")
         try:
-            response = self.http.request(
-                method,
-                self.base_url + path,
-                body=payload,
-                headers=headers,
-                timeout=urllib3.Timeout(connect=CONNECT, read=min(ANSWER, self.timer.left() - 1)),
-                retries=False,
-                redirect=False,
-            )
+            response = self._sent(method, path, body, token)
         except HTTPError as error:
             self.on_call(Call(method, path, 0, self.timer.now() - started, inputs))
             text = f"no answer from HubSpot to {method} {path}: {type(error).__name__}"
@@ -302,6 +289,22 @@ class HubSpot:
         took, left = self.timer.now() - started, daily_left(response.headers)
         self.on_call(Call(method, path, response.status, took, inputs, correlation, left))
         return response
+
+    def _sent(self, method: str, path: str, body: Mapping[str, Any] | None, token: str) -> Response:
+        headers = {"authorization": f"Bearer {token}", "accept": "application/json", "user-agent": "woohub"}
+        payload = None
+        if body is not None:
+            headers["content-type"] = "application/json"
+            payload = json.dumps(body, separators=(",", ":")).encode()
+        return self.http.request(
+            method,
+            self.base_url + path,
+            body=payload,
+            headers=headers,
+            timeout=urllib3.Timeout(connect=CONNECT, read=min(ANSWER, self.timer.left() - 1)),
+            retries=False,
+            redirect=False,
+        )
 
 
 def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
