@@ -266,8 +266,11 @@ WORK: dict[str, tuple[Callable[[Stack], Any], Any]] = {
 
 @pytest.fixture
 def workplace(stack: Stack) -> Iterator[Stack]:
-    """That a test may bring into any state; afterwards it is as it was."""
-    secrets = stack.client("secretsmanager")
+    """That a test may bring into any state, with nothing run by schedule meanwhile; afterwards it is as it was."""
+    secrets, events = stack.client("secretsmanager"), stack.client("events")
+    schedules = [rule["Name"] for rule in events.list_rules()["Rules"] if rule.get("ScheduleExpression")]
+    for name in schedules:
+        events.disable_rule(Name=name)
     store = secrets.get_secret_value(SecretId=stack.store_secret_arn)["SecretString"]
     yield stack
     secrets.put_secret_value(SecretId=stack.store_secret_arn, SecretString=store)
@@ -277,6 +280,8 @@ def workplace(stack: Stack) -> Iterator[Stack]:
     breaker(stack, state="closed")
     turn_tap(stack, flow=True)
     wait_until(lambda: not str(tap(stack)["LastProcessingResult"]).startswith("PROBLEM"), "the queue stays unpolled")
+    for name in schedules:
+        events.enable_rule(Name=name)
 
 
 @pytest.mark.parametrize("role", WORK)
