@@ -6,6 +6,7 @@ import random
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,7 +107,7 @@ class Consumer:
             return outcome
         text = f"{receives} attempts at this record came to nothing: {error}"
         problem = Problem(error.status, text, "WOOHUB_FAILED" if isinstance(error, Fault) else "NO_ANSWER")
-        return Outcome(outcome.message, Verdict.REJECTED, Refused(problem))
+        return replace(outcome, verdict=Verdict.REJECTED, error=Refused(problem))
 
     def _set_aside(self, outcome: Outcome, record: Record) -> Outcome:
         """To the dead-letter queue first, and then done: a crash in between doubles the message, never loses it."""
@@ -116,8 +117,7 @@ class Consumer:
         reason = deadletters.attributes(outcome.error, outcome.message.entity, attempts, self._clock())
         if self._sent(self._dead_letter_queue_url, record, reason):
             return outcome
-        cause = TransientError("the dead-letter queue did not take it")
-        return Outcome(outcome.message, Verdict.RETRY, cause, outcome.tries)
+        return replace(outcome, verdict=Verdict.RETRY, error=TransientError("the dead-letter queue did not take it"))
 
     def _renewed(self, outcome: Outcome, by_id: Mapping[str, Record]) -> bool:
         """Start a message's receive count anew: waiting for HubSpot, however long, is no reason for a dead letter."""

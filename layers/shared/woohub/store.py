@@ -177,10 +177,6 @@ class Store:
         """Those of these accounts that the store has, of any role, 100 per call."""
         return self._including("customers", list(dict.fromkeys(ids)), {"role": "all"})
 
-    def customers_by_email(self, email: str) -> list[Stored]:
-        """The accounts of this address (their own, not the one on invoices)."""
-        return self._list("customers", {"email": email, "role": "all"}).rows
-
     def count(self, resource: str, **criteria: str) -> int:
         """How many "orders" or "customers" there are, without reading them."""
         page = self._list(resource, {"per_page": "1", **criteria})
