@@ -20,8 +20,9 @@ from tools.cli.dead_letters import Advance, Letter, Wanted
 from tools.cli.options import JsonOption, StackOption
 from tools.cli.stacks import Stack
 from tools.cli.trouble import PROBLEMS, Trouble, WrongUsage
+from tools.cli.usage import Command, Group
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(cls=Group, no_args_is_help=True)
 
 Ids = Annotated[
     list[str] | None,
@@ -54,7 +55,7 @@ def main() -> None:
     """
 
 
-@app.command("list")
+@app.command("list", cls=Command)
 def list_command(
     reason: ReasonOption = "",
     order: OrderOption = None,
@@ -65,6 +66,8 @@ def list_command(
     json: JsonOption = False,
 ) -> None:
     """List the messages with their reasons, the oldest first.
+
+    Ends with 0, whether there are any or not; `woohub status` tells by its exit code.
 
     Examples:
 
@@ -83,7 +86,7 @@ def list_command(
         output.say("The dead-letter queue is empty." if not letters else f"None of {len(letters)} messages fits.")
 
 
-@app.command()
+@app.command(cls=Command)
 def show(
     ids: Ids = None,
     reason: ReasonOption = "",
@@ -94,7 +97,9 @@ def show(
     stack: StackOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Show messages with all their details and payload, which holds personal data.
+    """Show messages with all their details and payload.
+
+    The payload holds personal data. Ends with 1 when no message fits.
 
     Examples:
 
@@ -115,7 +120,7 @@ def show(
         raise Trouble(f"none of {len(letters)} messages fits")
 
 
-@app.command()
+@app.command(cls=Command)
 def redrive(
     ids: Ids = None,
     everything: AllOption = False,
@@ -148,7 +153,7 @@ def redrive(
     _act("redrive", move, found, wanted, dry_run=dry_run, json=json)
 
 
-@app.command()
+@app.command(cls=Command)
 def drop(
     ids: Ids = None,
     everything: AllOption = False,
@@ -162,7 +167,9 @@ def drop(
     stack: StackOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Delete messages for good; on a terminal it asks first.
+    """Delete messages for good.
+
+    On a terminal it asks first.
 
     Examples:
 

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from tools.cli import backfill, dlq, doctor, load, output, reconcile, remove, rotate, send, setup, status, verify, why
 from tools.cli.trouble import EXPECTED, explain
+from tools.cli.usage import Command, Group
+
+COMMANDS: dict[str, Callable[..., None]] = {  # in the order of docs/operations.md
+    "setup": setup.command,
+    "doctor": doctor.command,
+    "status": status.command,
+    "send": send.command,
+    "why": why.command,
+    "verify": verify.command,
+    "reconcile": reconcile.command,
+    "backfill": backfill.command,
+    "rotate-webhook-secret": rotate.command,
+    "remove": remove.command,
+    "load": load.command,
+}
 
 
-class Commands(TyperGroup):
+class Commands(Group):
     """Ends a command that cannot do what was asked with one sentence instead of a traceback."""
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
@@ -25,17 +40,8 @@ class Commands(TyperGroup):
 
 
 app = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_show_locals=False)
-app.command("setup")(setup.command)
-app.command("status")(status.command)
-app.command("send")(send.command)
-app.command("doctor")(doctor.command)
-app.command("rotate-webhook-secret")(rotate.command)
-app.command("reconcile")(reconcile.command)
-app.command("backfill")(backfill.command)
-app.command("verify")(verify.command)
-app.command("why")(why.command)
-app.command("load")(load.command)
-app.command("remove")(remove.command)
+for _name, _command in COMMANDS.items():
+    app.command(_name, cls=Command)(_command)
 app.add_typer(dlq.app, name="dlq")
 
 

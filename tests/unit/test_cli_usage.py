@@ -1,0 +1,54 @@
+"""What `--help` shows of every command reads well."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from tools.cli.main import app
+from tools.cli.usage import flowing
+
+
+def commands(group: Any, *path: str) -> Iterator[tuple[str, ...]]:
+    for name, one in group.commands.items():
+        yield (*path, name)
+        yield from commands(one, *path, name) if hasattr(one, "commands") else ()
+
+
+def shown(*command: str) -> str:
+    result = CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "80", "TERM": "dumb"})
+    assert result.exit_code == 0
+    return result.output
+
+
+EVERY = list(commands(get_command(app)))
+
+
+@pytest.mark.parametrize("command", [(), *EVERY], ids=" ".join)
+def test_a_flag_is_not_shown_as_if_it_took_a_value(command: tuple[str, ...]) -> None:
+    assert "<bool>" not in shown(*command)
+
+
+@pytest.mark.parametrize("command", [one for one in EVERY if one != ("dlq",)], ids=" ".join)
+def test_examples_are_indented(command: tuple[str, ...]) -> None:
+    examples = shown(*command).split("Examples:")[1].split("╭")[0]
+
+    assert re.match(r"\s*\n {5}\S", examples)
+
+
+def test_a_paragraph_flows_and_what_is_indented_stays() -> None:
+    text = """First.
+
+    A sentence that the source
+    breaks.
+
+        one example
+        another
+    """
+
+    assert flowing(text) == "First.\n\nA sentence that the source breaks.\n\n    one example\n    another"

@@ -1,0 +1,43 @@
+"""How `--help` looks: paragraphs that flow, and options that take no value without a type."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any
+
+from typer.core import TyperCommand, TyperGroup, TyperOption
+
+BREAK = re.compile(r"(?<=\S)\n(?=\S)")  # within a paragraph; examples and tables are indented
+
+
+def flowing(text: str | None) -> str | None:
+    """A docstring without the line breaks of its source."""
+    return BREAK.sub(" ", inspect.cleandoc(text)) if text else text
+
+
+def _untyped(parameters: list[Any]) -> list[Any]:
+    """Typer writes `<bool>` beside a flag, as if it took a value."""
+    for one in parameters:
+        if isinstance(one, TyperOption) and one.is_flag:
+            one.metavar = ""
+    return parameters
+
+
+class Command(TyperCommand):
+    """A command whose help looks like that."""
+
+    def __init__(self, name: str | None, *, help: str | None = None, **settings: Any) -> None:
+        super().__init__(name, help=flowing(help), **settings)
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """With --help."""
+        return _untyped(super().get_params(ctx))
+
+
+class Group(TyperGroup):
+    """The same for a group of commands."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """With --help."""
+        return _untyped(super().get_params(ctx))
