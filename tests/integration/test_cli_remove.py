@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -53,6 +54,22 @@ def test_while_the_stack_is_there_nothing_is_removed(shop: Operated) -> None:
 
     assert result.exit_code == 1
     assert f"sam delete --stack-name {NAME}" in result.output
+    assert len(left(shop)) == len(TOPICS) + 1
+
+
+def test_while_the_local_stack_runs_nothing_is_removed(shop: Operated, tmp_path: Path) -> None:
+    (tmp_path / ".local").mkdir()
+    running = {
+        "aws_endpoint_url": None,
+        "stack_name": NAME,
+        "region": "eu-west-1",
+    }  # moto's, in place of the emulated AWS
+    (tmp_path / ".local" / "stack.json").write_text(json.dumps(running))
+
+    result = shop.run("remove", "--stack", "local")
+
+    assert result.exit_code == 1
+    assert "make local" in result.output
     assert len(left(shop)) == len(TOPICS) + 1
 
 

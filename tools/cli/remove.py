@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -21,12 +21,14 @@ from woohub.storecall import Access
 from woohub.subscriptions import name_of
 
 DEPLOYED_AS = {LOCAL: "woohub-local"}  # samconfig.toml's name of it
+STOP_IT = "stop it first: Ctrl-C where `make local` runs"
 
 
 def run(store: Store, name: str, *, exists: bool, dry_run: bool = False) -> Iterator[Step]:
     """One step for each webhook that has the name of the stack. Raises the store's errors."""
     if exists and not dry_run:
-        fix = f"delete it first: .venv-sam/bin/sam delete --stack-name {name}"
+        delete = f"delete it first: .venv-sam/bin/sam delete --stack-name {name}"
+        fix = STOP_IT if name in DEPLOYED_AS.values() else delete
         yield Step("stack", Outcome.FAILED, "is still there, and its next sweep would make the webhooks again", fix)
         return
     names = {name_of(name, topic) for topic in TOPICS}
@@ -39,10 +41,10 @@ def run(store: Store, name: str, *, exists: bool, dry_run: bool = False) -> Iter
         yield Step("webhooks", Outcome.OK, f"none has a name of {name}; others are in {WEBHOOKS_PAGE}")
 
 
-def is_deployed(name: str, region: str | None) -> bool:
-    """Whether there is such a stack."""
+def is_there(name: str, env: Mapping[str, str], folder: Path) -> bool:
+    """Whether there is such a stack, in AWS or on this machine."""
     try:
-        stacks.named(name, region)
+        stacks.find(name, env, folder)
     except Trouble:
         return False
     return True
@@ -63,15 +65,16 @@ def command(
         .venv-sam/bin/sam delete --stack-name woohub
         woohub remove --stack woohub
     """
-    env = environment.read(os.environ, Path.cwd())
-    asked = stacks.name_of(stack, env, Path.cwd())
+    folder = Path.cwd()
+    env = environment.read(os.environ, folder)
+    asked = stacks.name_of(stack, env, folder)
     given = [env.get(name, "").strip() for name in connections.VARIABLES]
     if not asked or not all(given):
         raise WrongUsage(f"name the stack with --stack, and the store with {', '.join(connections.VARIABLES)} in .env")
     name = DEPLOYED_AS.get(asked, asked)
-    exists = is_deployed(name, env.get("AWS_REGION")) if asked != LOCAL else False
     steps = []
-    for step in run(store_setup.connect(Access(*given)), name, exists=exists, dry_run=dry_run):
+    store, exists = store_setup.connect(Access(*given)), is_there(asked, env, folder)
+    for step in run(store, name, exists=exists, dry_run=dry_run):
         steps.append(step)
         if not json:
             output.say(step.text())
