@@ -54,7 +54,9 @@ def test_the_last_days_have_no_end() -> None:
     assert last_days(2, NOW) == Period("2026-11-22T12:00:00")
 
 
-@pytest.mark.parametrize(("since", "until"), [("soon", ""), ("2026-11-24", "2026-11-23"), ("", "then")])
+@pytest.mark.parametrize(
+    ("since", "until"), [("soon", ""), ("2026-11-25", ""), ("2026-11-24", "2026-11-23"), ("", "then")]
+)
 def test_what_is_no_period_is_wrong_usage(since: str, until: str) -> None:
     with pytest.raises(WrongUsage):
         period(since, until, NOW)

@@ -46,7 +46,7 @@ class Period:
 
 def period(since: str, until: str, now: datetime) -> Period:
     """From what --from and --to say; WrongUsage if that is no time, or no period."""
-    found = Period(moment("--from", since, now) if since else EVER, _end(until, now) if until else "")
+    found = Period(beginning("--from", since, now) if since else EVER, _end(until, now) if until else "")
     if found.until and found.until < found.since:
         raise WrongUsage(f"--to {until} is before --from {since}")
     return found
@@ -55,6 +55,14 @@ def period(since: str, until: str, now: datetime) -> Period:
 def last_days(days: int, now: datetime) -> Period:
     """The last days up to now."""
     return Period((now - timedelta(days=days)).strftime(FORM))
+
+
+def beginning(option: str, text: str, now: datetime) -> str:
+    """A moment that is over; WrongUsage if it is none, as nothing can have happened since."""
+    found = moment(option, text, now)
+    if found > now.strftime(FORM):
+        raise WrongUsage(f"{option} {text} is in the future; times are UTC")
+    return found
 
 
 def moment(option: str, text: str, now: datetime) -> str:

@@ -18,7 +18,7 @@ from botocore.config import Config
 from tools.cli import connections, environment, output, stacks
 from tools.cli.bars import bar
 from tools.cli.options import JsonOption, StackOption
-from tools.cli.period import SECOND, moment, shifted
+from tools.cli.period import SECOND, beginning, shifted
 from tools.cli.stacks import Aws, Stack
 from tools.cli.trouble import PROBLEMS, Trouble
 from woohub.reconcile import OVERLAP
@@ -155,7 +155,7 @@ def command(
     folder, now = Path.cwd(), datetime.now(UTC)
     env = environment.read(os.environ, folder)
     found = stacks.find(stack, env, folder)
-    start = moment("--since", since, now) if since else ""
+    start = beginning("--since", since, now) if since else ""
     if dry_run:
         _dry(found, connections.store(found, env), start, json)
         return
