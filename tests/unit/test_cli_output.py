@@ -3,8 +3,17 @@
 import pytest
 
 from tools.cli import output
+from tools.cli.steps import Outcome, Step
 
 
 def test_arns_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
     output.say("arn:aws:secretsmanager:eu-west-1:1:secret:woohub")
     assert capsys.readouterr().out == "arn:aws:secretsmanager:eu-west-1:1:secret:woohub\n"
+
+
+def test_only_the_outcome_of_a_step_has_its_colour() -> None:
+    line = Step("breaker", Outcome.FAILED, "open").text()
+
+    (coloured,) = line.spans
+    assert line.style == ""
+    assert line.plain[coloured.start : coloured.end].strip() == "failed"

@@ -49,10 +49,9 @@ class Step:
 
     def text(self) -> Text:
         """For people: one line, and one more with the fix."""
-        line = Text(f"{self.outcome:<{COLUMN}}", COLOURS.get(self.outcome, "cyan"))
-        line.append(self.what, "default")
+        line = Text.assemble((f"{self.outcome:<{COLUMN}}", COLOURS.get(self.outcome, "cyan")), self.what)
         if self.detail:
-            line.append(f"  {self.detail}", "dim" if self.outcome is Outcome.OK else "default")
+            line.append(f"  {self.detail}", "dim" if self.outcome is Outcome.OK else "")
         if self.fix:
             line.append(f"\n{'':<{COLUMN}}{self.fix}", "yellow")
         return line
