@@ -135,7 +135,7 @@ def test_no_delivery_is_refused_while_the_old_secret_is_dropped(busy: Busy, shop
 
     busy.clock.sleep(301)  # every copy of the function has read the secret anew
     busy.sell()
-    assert steps[-1].outcome is Outcome.STORED
+    assert steps[-1].outcome is Outcome.REMOVED
     assert busy.statuses() == {200}
     assert shop.stack.secret("WebhookSecretArn") == {"current": shop.webhook_secret}
     assert send_signed_with(WEBHOOK_SECRET, shop) == 401
@@ -197,13 +197,17 @@ def test_neither_secret_is_printed(shop: Operated) -> None:
     assert not any(secret in text for text in texts for secret in hidden)
 
 
-@pytest.mark.parametrize("arguments", [["--dry-run"], ["--finish", "--force", "--dry-run"]], ids=" ".join)
-def test_a_dry_run_changes_nothing(shop: Operated, arguments: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "outcome"),
+    [(["--dry-run"], "would store"), (["--finish", "--force", "--dry-run"], "would remove")],
+    ids=["begin", "finish"],
+)
+def test_a_dry_run_changes_nothing(shop: Operated, arguments: list[str], outcome: str) -> None:
     shop.stack.store("WebhookSecretArn", {"current": WEBHOOK_SECRET, "previous": "older"})
 
     found = steps(shop, *arguments)
 
-    assert "would store" in {step["outcome"] for step in found.values()}
+    assert outcome in {step["outcome"] for step in found.values()}
     assert shop.stack.secret("WebhookSecretArn") == {"current": WEBHOOK_SECRET, "previous": "older"}
     assert {method for method, _, _ in shop.shop.requests} <= {"GET"}
 
@@ -292,7 +296,7 @@ def test_it_goes_once_nothing_is_signed_with_it(shop: Operated) -> None:
     shop.run(COMMAND)
     shop.metric("DeliveryAccepted", signed_with="current")
 
-    assert finished(shop).outcome is Outcome.STORED
+    assert finished(shop).outcome is Outcome.REMOVED
     assert "previous" not in shop.stack.secret("WebhookSecretArn")
 
 

@@ -97,7 +97,7 @@ class Rotation:
             if failed(obstacles):
                 return
         if self.dry_run:
-            yield Step(what, Outcome.WOULD_STORE, "would be dropped")
+            yield Step(what, Outcome.WOULD_REMOVE)
             return
         given = list(self._give(stored["current"]))  # once more: reconcile may have mended one with the old secret
         yield from given

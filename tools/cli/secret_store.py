@@ -64,7 +64,8 @@ def changed_at(client: SecretsManagerClient, secret_id: str) -> float:
 def drop_previous(client: SecretsManagerClient, secret_id: str, what: str) -> Step:
     """Leave only the current webhook secret."""
     current = webhook_secrets(read(client, secret_id))["current"]
-    return _store(client, secret_id, {"current": current}, what, "dropped; refused within 5 minutes", dry_run=False)
+    _store(client, secret_id, {"current": current}, what, "", dry_run=False)
+    return Step(what, Outcome.REMOVED, "refused within 5 minutes")
 
 
 def how_to_read(stack: Stack) -> str:
