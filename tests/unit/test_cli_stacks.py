@@ -6,11 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError, ProfileNotFound
 
 from tools.cli import environment, stacks, trouble
 from tools.cli.trouble import Trouble, WrongUsage
-from woohub.errors import Unavailable
+from woohub.errors import Forbidden, Unauthorized, Unavailable
+from woohub.store import StoreUnavailable
 
 
 def running_here(folder: Path, **facts: str) -> Path:
@@ -94,7 +95,12 @@ def test_a_dollar_in_a_secret_stays_one(tmp_path: Path) -> None:
             "AWS refused SendMessage: not allowed",
         ),
         (Trouble("as it is"), "as it is"),
-        (Unavailable("no answer"), "no answer; is HUBSPOT_API_URL right?"),
+        (Unavailable("no answer"), "no answer; try again; is the network up, and HUBSPOT_API_URL right?"),
+        (Unavailable("the answer is 503", status=503), "the answer is 503; HubSpot has trouble"),
+        (Unauthorized("refused"), "refused; put a valid token into .env"),
+        (Forbidden("lacks a scope"), "lacks a scope; `woohub doctor` names what is missing"),
+        (StoreUnavailable("no answer"), "no answer; `woohub doctor` looks at the store"),
+        (ProfileNotFound(profile="shop"), "The config profile (shop) could not be found: log in"),
     ],
     ids=lambda value: type(value).__name__,
 )

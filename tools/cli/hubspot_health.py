@@ -26,7 +26,7 @@ def examine(patient: Patient) -> Iterator[Step]:
     """All checks of HubSpot; none but the first without a token it takes."""
     stored = hubspot_token(secret_store.read(patient.stack.aws.secrets, patient.stack.output("HubSpotSecretArn")))
     step = setup.token_step(stored, patient.connect)
-    yield replace(step, fix=f"{step.fix}; then run `woohub setup`") if step.fix else step
+    yield replace(step, fix=f"{step.fix}, then run `woohub setup`") if step.fix == setup.TOKEN_FIX else step
     if step.outcome is Outcome.FAILED:
         return
     given = patient.env.get("HUBSPOT_API_KEY", "")

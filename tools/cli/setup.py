@@ -20,7 +20,7 @@ from tools.cli.provision import failed, provision
 from tools.cli.stacks import Stack
 from tools.cli.steps import Outcome, Step
 from tools.cli.store_setup import Reach
-from tools.cli.trouble import PROBLEMS
+from tools.cli.trouble import PROBLEMS, next_after
 from woohub import mapping
 from woohub.errors import Forbidden, TransientError, Unauthorized
 from woohub.hubspot import HubSpot
@@ -121,7 +121,7 @@ def token_step(token: str, connect: Connect) -> Step:
     except Unauthorized as error:
         return Step(what, Outcome.FAILED, str(error), TOKEN_FIX)
     except TransientError as error:
-        return Step(what, Outcome.FAILED, f"{hubspot.base_url}: {error}", "try again, or correct HUBSPOT_API_URL")
+        return Step(what, Outcome.FAILED, f"{hubspot.base_url}: {error}", next_after(error))
     return Step(what, Outcome.OK, f"accepted by {hubspot.base_url}")
 
 

@@ -11,12 +11,15 @@ from botocore.exceptions import (
     NoCredentialsError,
     NoRegionError,
     PartialCredentialsError,
+    ProfileNotFound,
 )
 from botocore.exceptions import ConnectionError as NoConnection
 
-from woohub.errors import Unauthorized, Unavailable, WooHubError
+from woohub.errors import Forbidden, TransientError, Unauthorized, Unavailable, WooHubError
+from woohub.store import StoreUnavailable
 
 PROBLEMS, WRONG_USAGE = 1, 2  # exit codes
+HUBSPOT_FAILS = 500  # status codes from here on
 
 
 class Trouble(Exception):
@@ -39,6 +42,7 @@ EXPIRED = (
     "InvalidClientTokenId",
     "UnrecognizedClientException",
 )
+RENEW_IT = "put a valid token into .env as HUBSPOT_API_KEY and run `woohub setup`"
 LOG_IN = "log in (`aws sso login`, `aws configure`) or set AWS_PROFILE"
 
 
@@ -46,6 +50,13 @@ def explain(error: Exception) -> str:
     """One sentence about any of the EXPECTED errors."""
     found = next((sentence for kind, sentence in SENTENCES if isinstance(error, kind)), str)
     return found(error)
+
+
+def next_after(error: Exception) -> str:
+    """What helps when HubSpot does not answer, or with nothing but a 5xx."""
+    if isinstance(error, TransientError) and error.status >= HUBSPOT_FAILS:
+        return "HubSpot has trouble (https://status.hubspot.com): try again later, deliveries wait"
+    return "try again; is the network up, and HUBSPOT_API_URL right?"
 
 
 def _refused_by_aws(error: Exception) -> str:
@@ -60,9 +71,12 @@ SENTENCES: tuple[tuple[type[Exception], Callable[[Exception], str]], ...] = (
     (NoCredentialsError, lambda _error: f"there are no AWS credentials: {LOG_IN}"),
     (PartialCredentialsError, lambda error: f"the AWS credentials are incomplete ({error}): {LOG_IN}"),
     (NoRegionError, lambda _error: "no AWS region is set: set AWS_REGION, or `region` in the AWS profile"),
-    (NoConnection, lambda error: f"AWS does not answer: {error}"),
-    (HTTPClientError, lambda error: f"AWS does not answer: {error}"),
+    (ProfileNotFound, lambda error: f"{error}: {LOG_IN}"),
+    (NoConnection, lambda error: f"AWS does not answer: {error}; is the region right, and the network up?"),
+    (HTTPClientError, lambda error: f"AWS does not answer: {error}; is the network up?"),
     (ClientError, _refused_by_aws),
-    (Unauthorized, lambda error: f"{error}; is HUBSPOT_API_KEY right?"),
-    (Unavailable, lambda error: f"{error}; is HUBSPOT_API_URL right?"),
+    (Forbidden, lambda error: f"{error}; `woohub doctor` names what is missing"),
+    (Unauthorized, lambda error: f"{error}; {RENEW_IT}"),
+    (Unavailable, lambda error: f"{error}; {next_after(error)}"),
+    (StoreUnavailable, lambda error: f"{error}; `woohub doctor` looks at the store"),
 )

@@ -341,7 +341,7 @@ class Store:
             response = sent(self.http, self.access, question, self.wall_clock(), patience)
             status = response.status
         except HTTPError as error:
-            raise unanswered(error, question, patience) from None
+            raise unanswered(error, question, self.access, patience) from None
         finally:
             took = self.timer.now() - started
             self._free_at = self.timer.now() + min(LONGEST_BREATH, took * self.patience)

@@ -70,6 +70,10 @@ class Access:
         """Whether the store is reached over https."""
         return self.url.lower().startswith("https://")
 
+    def address(self, path: str) -> str:
+        """Where the store's REST API keeps this."""
+        return f"{self.url}/wp-json/{path}"
+
 
 @dataclass(frozen=True)
 class Question:
@@ -118,7 +122,7 @@ def _next(text: str, start: int) -> int:
 
 def sent(http: Http, access: Access, question: Question, now: float, patience: float) -> Response:
     """Ask; `now` in epoch seconds, `patience` in seconds. Raises urllib3's HTTPError when no answer comes."""
-    url, asked = f"{access.url}/wp-json/{question.path}", question.asked
+    url, asked = access.address(question.path), question.asked
     headers = {"accept": "application/json", "user-agent": "woohub"}
     if question.anonymous:  # WordPress would take the keys for a user's name and password, and refuse them
         pass
@@ -172,9 +176,9 @@ def _encoded(asked: Mapping[str, str]) -> str:
     return "&".join(f"{_percent(name)}={_percent(value)}" for name, value in asked.items())
 
 
-def unanswered(error: HTTPError, question: Question, patience: float) -> StoreUnavailable | OutOfTime:
+def unanswered(error: HTTPError, question: Question, access: Access, patience: float) -> StoreUnavailable | OutOfTime:
     """What a call without an answer means; the error's own text may hold the query, so only its kind is told."""
-    call = f"{question.method} {question.path}"
+    call = f"{question.method} {access.address(question.path)}"
     if not isinstance(error, ReadTimeoutError):
         return StoreUnavailable(f"no answer from the store to {call}: {type(error).__name__}")
     if patience < ANSWER:
