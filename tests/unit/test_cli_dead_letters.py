@@ -77,6 +77,12 @@ def test_a_message_that_sqs_moved_says_so_with_its_receive_count() -> None:
     assert (facts["attempts"], facts["entity"], facts["topic"]) == (21, "order:1", "order.updated")
 
 
+def test_the_command_in_the_advice_names_the_message() -> None:
+    attached = deadletters.attributes(Refused(Problem(400, "no")), "order:1", 3, NOW.timestamp())
+
+    assert "`woohub dlq redrive 3f2a91c0`" in received(message_id="3f2a91c0-7cac", reason=attached).reason
+
+
 def test_a_message_of_somebody_else_is_shown_all_the_same() -> None:
     stray = letter({"MessageId": "m", "ReceiptHandle": "r", "Body": "hello", "Attributes": {"SentTimestamp": "1000"}})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 
 import pytest
@@ -34,6 +35,23 @@ def test_a_refusal_says_what_why_where_and_what_to_do() -> None:
         "attempts": "3",
         "rejectedAt": "2026-11-23T22:40:00Z",
     }
+
+
+def test_details_that_hubspot_writes_as_json_are_told_by_their_words() -> None:
+    details = [{"isValid": False, "message": 'Property "vat" is required', "name": "vat"}, {"message": "and so on"}]
+
+    told = reason(Problem(400, f"Property values were not valid: {json.dumps(details)}", properties=("vat",)))["reason"]
+
+    assert told.startswith(
+        'HubSpot refused it (vat): Property values were not valid: Property "vat" is required; and so on. What to do:'
+    )
+
+
+@pytest.mark.parametrize("message", ["", "[{", "odd [{}]", "odd [{]", 'odd [{"message": 1}] and more', "[{" * 5000])
+def test_odd_words_of_hubspot_are_told_as_they_are(message: str) -> None:
+    assert reason(Problem(400, message, "SOME"))["reason"].startswith(
+        f"HubSpot refused it: {message[:500] or 'SOME'}. What to do:"
+    )
 
 
 def test_blank_facts_are_left_out_because_sqs_takes_no_empty_attribute() -> None:

@@ -26,6 +26,7 @@ SEND_BYTES = 1_000_000  # SQS: one call carries 1 MiB at most; some of it is for
 LOOKED_AT = 120  # seconds that messages stay hidden if this process is killed while they are only looked at
 WORKED_ON = 1800  # the same while they are moved
 WAIT = 1  # seconds; any waiting at all makes SQS ask all its servers, so that an empty answer means empty
+SHOWN = 8  # characters of an id that people are shown
 SHORTEST_ID = 4  # characters of an id that are enough to name a message
 
 NO_REASON = (
@@ -56,7 +57,8 @@ class Letter:
     @property
     def reason(self) -> str:
         """Why it is here and what to do; SQS itself moves messages without a word."""
-        return self.attributes.get("reason") or NO_REASON.format(receives=self.receives)
+        told = self.attributes.get("reason") or NO_REASON.format(receives=self.receives)
+        return told.replace(" MESSAGE`", f" {self.message_id[:SHOWN]}`")
 
     @property
     def received(self) -> datetime:

@@ -274,7 +274,7 @@ def _moment(option: str, text: str) -> datetime | None:
 
 def _row(one: Letter) -> tuple[str | Text, ...]:
     return (
-        one.message_id[:8],
+        one.message_id[: dead_letters.SHOWN],
         one.entity,
         _short(one.rejected or one.received),
         str(one.attempts),

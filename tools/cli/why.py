@@ -217,7 +217,7 @@ def _rows(case: Case) -> Iterator[tuple[str, str]]:
         contact = case.hubspot.contact
         yield "Contact", f"{contact.id}  {contact.properties.get('email') or ''}"
     for letter in case.letters:
-        yield "Dead letter", f"{letter.message_id[:8]}  {letter.reason}"
+        yield "Dead letter", f"{letter.message_id[: dead_letters.SHOWN]}  {letter.reason}"
     queue, breaker = case.stack.queue, case.stack.breaker
     yield "Queue", f"{queue.total} messages, of whatever order"
     yield "Breaker", f"open: {breaker.reason}" if breaker.is_open else "closed"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
@@ -16,7 +17,7 @@ ADVICE: Mapping[str, str] = {
     "NO_ANSWER": f"HubSpot takes others but fails at this one: see `woohub dlq show`, ask HubSpot, {AFTERWARDS}",
     "NOT_SET_UP": f"run `woohub setup`, {AFTERWARDS}",
     "PROPERTY_DOESNT_EXIST": f"run `woohub setup` or take the property out of mapping.toml, {AFTERWARDS}",
-    "INVALID_EMAIL": "correct the customer's address in the store; saving it there sends it again",
+    "INVALID_EMAIL": "correct the customer's address in the store; saving it there sends it again; drop this one",
     "INVALID_OPTION": f"add this option (stage, currency, choice) in HubSpot or change mapping.toml, {AFTERWARDS}",
     "INVALID_LONG": f"correct the value in the store or its source in mapping.toml, {AFTERWARDS}",
     "INVALID_INTEGER": f"correct the value in the store or its source in mapping.toml, {AFTERWARDS}",
@@ -62,7 +63,16 @@ def _what(error: WooHubError, problem: Problem) -> str:
     about = f" ({', '.join(problem.properties)})" if problem.properties else ""
     if problem.category in ("WOOHUB_FAILED", "NO_ANSWER"):
         return problem.message
-    return f"HubSpot refused it{about}: {problem.message[: LONGEST // 2] or problem.category or problem.status}"
+    return f"HubSpot refused it{about}: {_said(problem.message)[: LONGEST // 2] or problem.category or problem.status}"
+
+
+def _said(message: str) -> str:
+    """HubSpot's words; details, which it puts among them as a JSON list, by their own words only."""
+    begin, bracket, details = message.partition("[{")
+    try:
+        return begin + "; ".join(str(one["message"]) for one in json.loads(bracket + details))
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return message
 
 
 def without_reason(found: Mapping[str, str]) -> dict[str, str]:
