@@ -116,7 +116,7 @@ def _dead_letters(patient: Patient) -> Iterator[Step]:
     depth = status.depth(patient.stack.aws.sqs, patient.stack.output("DeadLetterQueueUrl"))
     if depth.total:
         fix = "`woohub dlq list` says why; repair the cause, then `woohub dlq redrive --all`"
-        yield Step("dead letters", Outcome.FAILED, f"{depth.total} orders or customers are not in HubSpot", fix)
+        yield Step("dead letters", Outcome.FAILED, f"orders or customers that are not in HubSpot: {depth.total}", fix)
     else:
         yield Step("dead letters", Outcome.OK, "none")
 
