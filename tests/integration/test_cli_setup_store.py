@@ -87,6 +87,18 @@ def test_nothing_of_the_store_is_left_to_do_by_hand(shop: Operated) -> None:
     assert "woohub doctor" in left
 
 
+def test_what_failed_is_to_be_repaired_first(shop: Operated) -> None:
+    first, *_ = shop.json("setup", WOO_COMMERCE_CONSUMER_SECRET="cs_wrong")["left_to_do"]
+
+    assert first.startswith("Repair what failed")
+
+
+def test_a_dry_run_is_to_be_followed_by_the_real_one(shop: Operated) -> None:
+    first, *_ = shop.json("setup", "--dry-run")["left_to_do"]
+
+    assert "without --dry-run" in first
+
+
 def test_a_dry_run_writes_nothing(shop: Operated) -> None:
     planned = steps(shop, "--dry-run")
 

@@ -49,7 +49,9 @@ def store(stack: Stack | None, env: Mapping[str, str]) -> Store:
     found = access(stack, env)
     if found is None:
         whose = f"the stack {stack.name} has" if stack else "there are"
-        raise Trouble(f"{whose} no address and keys of a store: put {', '.join(VARIABLES)} into .env, `woohub setup`")
+        raise Trouble(
+            f"{whose} no address and keys of a store: put {', '.join(VARIABLES)} into .env and run `woohub setup`"
+        )
     return Store(urllib3.PoolManager(), found, Timer(), warn=warn)
 
 

@@ -6,7 +6,7 @@ Can be run any number of times.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -147,6 +147,13 @@ def url_warning(stack: Stack | None, env: Mapping[str, str], place: Place) -> It
         )
 
 
+def before_all(steps: Sequence[Step], *, dry_run: bool) -> list[str]:
+    """What comes first where not all is done."""
+    if failed(steps):
+        return ["Repair what failed, then run `woohub setup` again."]
+    return ["Run `woohub setup` without --dry-run."] if dry_run else []
+
+
 def left_to_do(stack: Stack | None, *, has_store: bool = False) -> list[str]:
     """What a person has to do; `has_store`: setup does the store's part by itself."""
     if stack is None:
@@ -205,7 +212,10 @@ def command(
             output.say(step.text())
     _conclude(
         steps,
-        left_to_do(found, has_store=store_setup.URL in env and not hubspot_only),
+        [
+            *before_all(steps, dry_run=dry_run),
+            *left_to_do(found, has_store=store_setup.URL in env and not hubspot_only),
+        ],
         json,
         {"stack": found.name if found else None, "hubspot_url": place.url, "dry_run": dry_run},
     )
