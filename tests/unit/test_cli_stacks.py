@@ -26,8 +26,11 @@ def test_the_stack_that_is_asked_for_wins(tmp_path: Path) -> None:
     assert stacks.name_of("shop", {"WOOHUB_STACK": "other"}, running_here(tmp_path)) == "shop"
 
 
-def test_a_local_stack_comes_before_the_environment(tmp_path: Path) -> None:
+def test_a_local_stack_comes_before_the_environment_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert stacks.name_of(None, {"WOOHUB_STACK": "other"}, running_here(tmp_path)) == "local"
+    assert "--stack other" in capsys.readouterr().err
 
 
 def test_a_local_stack_is_found_from_a_folder_below(tmp_path: Path) -> None:

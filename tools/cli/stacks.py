@@ -15,7 +15,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.cli import environment
+from tools.cli import environment, output
 from tools.cli.trouble import Trouble, WrongUsage
 
 if TYPE_CHECKING:
@@ -128,12 +128,15 @@ def find(asked: str | None, environ: Mapping[str, str], folder: Path) -> Stack:
 
 
 def name_of(asked: str | None, environ: Mapping[str, str], folder: Path) -> str | None:
-    """The name `find` settles on; None if nothing names a stack."""
+    """The name `find` settles on, which is told where it may surprise; None if nothing names a stack."""
     if asked:
         return asked
-    if environment.nearest(LOCAL_FILE, folder):
-        return LOCAL
-    return environ.get(NAME_VARIABLE) or None
+    named_there = environ.get(NAME_VARIABLE)
+    if not environment.nearest(LOCAL_FILE, folder):
+        return named_there or None
+    if named_there and named_there != LOCAL:
+        output.note(f"the local stack is meant, as it runs; for the other: --stack {named_there}", style="yellow")
+    return LOCAL
 
 
 def local(folder: Path) -> Stack:
