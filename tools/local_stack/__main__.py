@@ -54,6 +54,8 @@ def up(settings: Settings) -> int:
         print(f"aws url: {stack.aws_endpoint_url} (emulated)")
         print(f"logs: {stack.log}")
         print(f"webhook url: {stack.webhook_url}")
+        if not settings.hubspot_url:
+            print("try, in another terminal: .venv/bin/woohub send, .venv/bin/woohub status. Ctrl-C here ends it all")
         print("ready", flush=True)
         _wait(emulator, Path(stack.log))
     return 0
