@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 from tools.cli import environment, stacks, trouble
 from tools.cli.trouble import Trouble, WrongUsage
 from woohub.errors import Forbidden, Unauthorized, Unavailable
-from woohub.store import StoreUnavailable
+from woohub.storecall import StoreUnavailable
 
 
 def running_here(folder: Path, **facts: str) -> Path:

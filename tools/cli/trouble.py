@@ -16,7 +16,7 @@ from botocore.exceptions import (
 from botocore.exceptions import ConnectionError as NoConnection
 
 from woohub.errors import Forbidden, TransientError, Unauthorized, Unavailable, WooHubError
-from woohub.store import StoreUnavailable
+from woohub.storecall import StoreUnavailable
 
 PROBLEMS, WRONG_USAGE = 1, 2  # exit codes
 HUBSPOT_FAILS = 500  # status codes from here on
