@@ -26,6 +26,11 @@ def test_the_stack_that_is_asked_for_wins(tmp_path: Path) -> None:
     assert stacks.name_of("shop", {"WOOHUB_STACK": "other"}, running_here(tmp_path)) == "shop"
 
 
+def test_an_empty_name_means_no_other_stack(tmp_path: Path) -> None:
+    with pytest.raises(WrongUsage):
+        stacks.name_of("", {"WOOHUB_STACK": "other"}, running_here(tmp_path))
+
+
 def test_a_local_stack_comes_before_the_environment_and_says_so(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -129,7 +129,9 @@ def find(asked: str | None, environ: Mapping[str, str], folder: Path) -> Stack:
 
 def name_of(asked: str | None, environ: Mapping[str, str], folder: Path) -> str | None:
     """The name `find` settles on, which is told where it may surprise; None if nothing names a stack."""
-    if asked:
+    if asked is not None:
+        if not asked.strip():  # a script's variable that is not set
+            raise WrongUsage("--stack is empty: name a stack, or leave it out")
         return asked
     named_there = environ.get(NAME_VARIABLE)
     if not environment.nearest(LOCAL_FILE, folder):
