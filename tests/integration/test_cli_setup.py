@@ -384,7 +384,8 @@ def test_a_dry_run_of_the_command_stores_nothing(terminal: Terminal) -> None:
     assert steps["HubSpot token in the stack"]["outcome"] == "would store"
     assert terminal.stack.secret("HubSpotSecretArn") == {"token": ""}
     assert terminal.stack.secret("WebhookSecretArn") == {"current": WEBHOOK_SECRET}
-    assert not any(route.startswith("POST") for route in terminal.portal.calls)
+    posted = [route for route in terminal.portal.calls if route.startswith("POST")]
+    assert all(route.endswith(("/batch/read", "/batch/update")) for route in posted)  # of no records: scopes are tried
 
 
 def test_the_stored_token_serves_where_none_is_given(terminal: Terminal) -> None:
@@ -418,6 +419,15 @@ def test_without_schema_scopes_the_command_fails_and_names_them(terminal: Termin
     assert result.exit_code == 1
     assert DEAL_SCHEMA in result.stdout
     assert "HUBSPOT_SETUP_API_KEY" in result.stdout
+
+
+def test_a_token_that_may_not_write_deals_is_not_stored(terminal: Terminal) -> None:
+    terminal.portal.tokens["reads"] = RUN_TIME_SCOPES - {"crm.objects.deals.write"}
+
+    steps = terminal.steps(HUBSPOT_API_KEY="reads")
+
+    assert steps["HubSpot scopes"]["detail"] == "missing: crm.objects.deals.write"
+    assert terminal.stack.secret("HubSpotSecretArn") == {"token": ""}
 
 
 def test_without_any_token_it_fails_and_says_how_to_get_one(terminal: Terminal) -> None:

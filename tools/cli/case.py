@@ -12,6 +12,7 @@ from tools.cli.dead_letters import Letter, iso
 from tools.cli.status import Status
 from tools.cli.status import iso as moment
 from tools.cli.traces import Traces
+from tools.cli.trouble import RENEW_IT
 from woohub.answers import Record
 from woohub.mapping_file import STATUS
 from woohub.versions import DealVersion
@@ -156,7 +157,7 @@ class Conclusion:
 
 
 BY_POLICY = {
-    "auth": "put a valid token into .env as HUBSPOT_API_KEY and run `woohub setup`; the rest happens by itself",
+    "auth": f"give the key the scope it lacks, or {RENEW_IT}; the rest happens by itself",
     "daily": "nothing: it goes on when HubSpot's day begins anew",
     "migration": "nothing: it goes on when HubSpot has moved the portal",
 }

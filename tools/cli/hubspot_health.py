@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from tools.cli import secret_store, setup, store_health
+from tools.cli import scopes, secret_store, setup, store_health
 from tools.cli.patient import Patient, examined
 from tools.cli.provision import SINGULAR, provision
 from tools.cli.steps import Outcome, Step
@@ -16,8 +16,6 @@ from woohub.portal import CURRENCY
 from woohub.settings import hubspot_token
 
 TYPE_IDS = {"contacts": "0-1", "deals": "0-3"}
-SCOPES = tuple((kind, verb) for kind in ("contacts", "deals") for verb in ("read", "write"))
-CALLS = {"read": "batch/read", "write": "batch/update"}  # with no record at all: nothing is read or written
 SHARE_WORTH_TELLING = 0.8  # of the daily limit
 SETUP = "run `woohub setup`: it creates what is missing"
 
@@ -43,7 +41,7 @@ class Checks:
     def __init__(self, hubspot: HubSpot) -> None:
         self._hubspot = hubspot
         self.all = (
-            ("HubSpot scopes", self._scopes),
+            (scopes.WHAT, self._scopes),
             ("HubSpot properties", self._provisioned),
             ("mapped properties", self._mapped),
             ("currency", self._currency),
@@ -52,25 +50,7 @@ class Checks:
         )
 
     def _scopes(self, _patient: Patient) -> Iterator[Step]:
-        missing = [scope for kind, verb in SCOPES if (scope := self._missing(kind, verb))]
-        if missing:
-            fix = "give the key these scopes in HubSpot (Settings > Integrations > Service keys); it stays the same key"
-            yield Step("HubSpot scopes", Outcome.FAILED, f"missing: {', '.join(missing)}", fix)
-        else:
-            yield Step("HubSpot scopes", Outcome.OK, "contacts and deals, reading and writing")
-
-    def _missing(self, kind: str, verb: str) -> str:
-        """The scope, if a call with no records in it is refused for want of it."""
-        body: dict[str, Any] = {"inputs": []}
-        if verb == "read":
-            body |= {"properties": [], "propertiesWithHistory": []}
-        try:
-            self._hubspot.post(f"{self._hubspot.paths.objects}/{kind}/{CALLS[verb]}", body)
-        except Forbidden:
-            return f"crm.objects.{kind}.{verb}"
-        except Refused:  # for being empty: scopes are looked at first
-            pass
-        return ""
+        yield scopes.step(self._hubspot)
 
     def _provisioned(self, patient: Patient) -> Iterator[Step]:
         """What setup makes, as it is now; groups are for the eye only."""

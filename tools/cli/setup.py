@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 import urllib3
 
-from tools.cli import environment, output, secret_store, stacks, store_setup
+from tools.cli import environment, output, scopes, secret_store, stacks, store_setup
 from tools.cli.options import JsonOption, StackOption
 from tools.cli.provision import failed, provision
 from tools.cli.stacks import Stack
@@ -93,8 +93,11 @@ def run(
     stored = hubspot_token(secret_store.read(stack.aws.secrets, stack.output("HubSpotSecretArn"))) if stack else ""
     checked = token_step(given or stored, connect)
     yield checked
+    granted = scopes.step(connect(given or stored)) if checked.outcome is Outcome.OK else checked
+    if granted is not checked:
+        yield granted
     if stack and store_secrets:
-        if given and checked.outcome is Outcome.OK:
+        if given and granted.outcome is Outcome.OK:
             yield secret_store.store_token(stack.aws.secrets, stack.output("HubSpotSecretArn"), given, dry_run=dry_run)
         secret = _webhook_secret(stack, env, dry_run=dry_run)
         replaced = secret.outcome is Outcome.STORED and bool(secret.detail)

@@ -11,6 +11,7 @@ from tools.cli.metrics import DAY, MINUTE
 from tools.cli.patient import Patient, ago
 from tools.cli.stacks import LOCAL
 from tools.cli.steps import Outcome, Step
+from tools.cli.trouble import RENEW_IT
 from woohub.breaker import SHUT, BreakerParameter
 from woohub.settings import webhook_secrets
 from woohub.watermark import InvalidWatermark, Watermark, WatermarkParameter
@@ -25,7 +26,7 @@ OLD_ROTATION = DAY
 
 DEPLOY = "deploy the stack again (`make deploy`)"
 BREAKER_FIXES = {
-    "auth": "put a valid token into .env as HUBSPOT_API_KEY and run `woohub setup`; the tap opens within two minutes",
+    "auth": f"give the key the scope it lacks, or {RENEW_IT}; the tap opens within two minutes",
     "daily": "HubSpot's daily limit is used up: the tap opens after its reset; see in HubSpot which app uses it up",
     "migration": "HubSpot is moving the account: wait, the tap opens by itself",
     "rate": "another app uses up HubSpot's limit: find it, or lower the parameter HubSpotRequestsPer10Seconds",

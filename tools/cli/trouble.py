@@ -15,7 +15,7 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ConnectionError as NoConnection
 
-from woohub.errors import Forbidden, TransientError, Unauthorized, Unavailable, WooHubError
+from woohub.errors import Forbidden, OutOfTime, TransientError, Unauthorized, Unavailable, WooHubError
 from woohub.storecall import StoreUnavailable
 
 PROBLEMS, WRONG_USAGE = 1, 2  # exit codes
@@ -55,7 +55,7 @@ def explain(error: Exception) -> str:
 def next_after(error: Exception) -> str:
     """What helps when HubSpot does not answer, or with nothing but a 5xx."""
     if isinstance(error, TransientError) and error.status >= HUBSPOT_FAILS:
-        return "HubSpot has trouble (https://status.hubspot.com): try again later, deliveries wait"
+        return "HubSpot has trouble (status.hubspot.com): try again later, deliveries wait"
     return "try again; is the network up, and HUBSPOT_API_URL right?"
 
 
@@ -78,5 +78,6 @@ SENTENCES: tuple[tuple[type[Exception], Callable[[Exception], str]], ...] = (
     (Forbidden, lambda error: f"{error}; `woohub doctor` names what is missing"),
     (Unauthorized, lambda error: f"{error}; {RENEW_IT}"),
     (Unavailable, lambda error: f"{error}; {next_after(error)}"),
+    (OutOfTime, lambda error: f"there was no answer within the time for it: {error}"),
     (StoreUnavailable, lambda error: f"{error}; `woohub doctor` looks at the store"),
 )
