@@ -88,6 +88,7 @@ def test_every_delivery_that_fits_a_message_fits_it_with_the_longest_reason() ->
     ("problem", "words"),
     [
         (Problem(404, "no property", "NOT_SET_UP"), "woohub setup"),
+        (Problem(400, "Unable to read by non-unique 0-3 property woocommerce_order_id"), "woohub setup"),
         (Problem(400, code="PROPERTY_DOESNT_EXIST"), "woohub setup"),
         (Problem(400, code="INVALID_EMAIL"), "correct the customer's address"),
         (Problem(400, "x is not a valid pipeline stage ID", code="INVALID_OPTION"), "add this option"),

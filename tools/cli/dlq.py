@@ -140,7 +140,7 @@ def redrive(
     Examples:
 
         woohub dlq redrive 3f2a91c0
-        woohub dlq redrive --reason "not set up"
+        woohub dlq redrive --reason NOT_SET_UP
         woohub dlq redrive --all --dry-run
     """
     wanted = _wanted(ids or [], reason, order, customer, since, until, everything=everything, act="redrive")
