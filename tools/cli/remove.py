@@ -69,8 +69,11 @@ def command(
     env = environment.read(os.environ, folder)
     asked = stacks.name_of(stack, env, folder)
     given = [env.get(name, "").strip() for name in connections.VARIABLES]
-    if not asked or not all(given):
-        raise WrongUsage(f"name the stack with --stack, and the store with {', '.join(connections.VARIABLES)} in .env")
+    if not asked:
+        raise WrongUsage("no stack is named: use --stack")
+    if not all(given):
+        missing = [name for name, text in zip(connections.VARIABLES, given, strict=True) if not text]
+        raise WrongUsage(f"the store is not known: put {', '.join(missing)} into .env")
     name = DEPLOYED_AS.get(asked, asked)
     steps = []
     store, exists = store_setup.connect(Access(*given)), is_there(asked, env, folder)
