@@ -6,6 +6,7 @@ import fcntl
 import os
 import socket
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from tools.local_stack.processes import child, free_port, run
 from tools.local_stack.progress import StepFailed, step, wait_until
 from tools.local_stack.running import alone
 from tools.local_stack.settings import InvalidSetting, Settings
+from tools.local_stack.stack import Stack
 
 AS_EXPECTED = Result(
     answers=[one.answer for one in samples.samples("lab-secret")],
@@ -103,6 +105,15 @@ def is_free(lock: Path) -> bool:
         except BlockingIOError:
             return False
     return True
+
+
+def test_nothing_of_a_stack_that_ended_is_taken_for_the_next_one(tmp_path: Path) -> None:
+    stack = Stack(**{one.name: "" for one in fields(Stack)})
+    with stack.announced(tmp_path):
+        (tmp_path / "backfill-local.json").write_text("{}")
+        assert Stack.load(tmp_path) == stack
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_child_ends_with_its_own_children_when_something_fails(tmp_path: Path) -> None:

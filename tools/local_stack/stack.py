@@ -14,6 +14,7 @@ from .settings import STATE
 
 FILE = "stack.json"
 SAM_LOCAL = "sam-local.json"
+BACKFILL = "backfill-local.json"  # how far `woohub backfill` came: the next stack has an empty queue and HubSpot
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Stack:
         try:
             yield
         finally:
-            for name in files:
+            for name in (*files, BACKFILL):
                 (state / name).unlink(missing_ok=True)
 
     def variables(self) -> dict[str, str]:
