@@ -217,7 +217,7 @@ def test_a_dry_run_of_a_backfill_says_how_much_there_is(shop: Operated) -> None:
 
     facts = shop.json("backfill", "--dry-run", "--status", "processing")
 
-    assert (facts["found"], facts["dry_run"]) == (4, True)
+    assert (facts["orders"], facts["dry_run"]) == (4, True)
     assert "4 orders of status any from the beginning to now" in shop.run("backfill", "--dry-run").stdout
     assert shop.stack.visible("QueueUrl") == 0
 

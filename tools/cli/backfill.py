@@ -182,7 +182,7 @@ def _ended_gently() -> Iterator[None]:
 def _dry(begun: Begun, orders: int, accounts: int, json: bool) -> None:
     left = max(0, orders - begun.orders) + max(0, accounts - begun.customers)
     if json:
-        counts = {"dry_run": True, "found": orders, "accounts": accounts, "queued_before": begun.queued}
+        counts = {"dry_run": True, "orders": orders, "customers": accounts, "queued_before": begun.queued}
         output.as_json(begun.period.facts() | {"status": begun.wanted.status} | counts)
         return
     too = f", and {accounts} accounts to look at" if begun.wanted.customers else ""

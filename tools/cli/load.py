@@ -149,7 +149,7 @@ def _announce(stack: Stack, run: Run, rate: float, remove: str, json: bool) -> N
     deals, contacts = run.orders, len(run.emails)
     if json:
         what = "would_remove" if remove else "would_place"
-        output.as_json({"stack": stack.name, what: {"orders": deals, "customers": contacts}})
+        output.as_json({"stack": stack.name, "dry_run": True, what: {"orders": deals, "customers": contacts}})
     elif remove:
         output.say(f"Up to {deals} deals and {contacts} contacts of the run {run.name} would be archived in HubSpot.")
     else:
