@@ -430,6 +430,15 @@ def test_a_token_that_may_not_write_deals_is_not_stored(terminal: Terminal) -> N
     assert terminal.stack.secret("HubSpotSecretArn") == {"token": ""}
 
 
+def test_a_token_whose_scopes_hubspot_cannot_tell_just_now_is_stored(terminal: Terminal) -> None:
+    terminal.portal.faults.add(Fault("status", status=503, path="deals/batch/update", count=1))
+
+    steps = terminal.steps(HUBSPOT_API_KEY=DEFAULT_TOKEN)
+
+    assert steps["HubSpot scopes"]["outcome"] == "warning"
+    assert terminal.stack.secret("HubSpotSecretArn") == {"token": DEFAULT_TOKEN}
+
+
 def test_without_any_token_it_fails_and_says_how_to_get_one(terminal: Terminal) -> None:
     result = terminal.run("--stack", NAME)
 

@@ -97,7 +97,7 @@ def run(
     if granted is not checked:
         yield granted
     if stack and store_secrets:
-        if given and granted.outcome is Outcome.OK:
+        if given and granted.outcome is not Outcome.FAILED:
             yield secret_store.store_token(stack.aws.secrets, stack.output("HubSpotSecretArn"), given, dry_run=dry_run)
         secret = _webhook_secret(stack, env, dry_run=dry_run)
         replaced = secret.outcome is Outcome.STORED and bool(secret.detail)
