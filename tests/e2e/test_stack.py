@@ -120,6 +120,17 @@ def test_many_orders_at_once_take_few_requests(stack: Stack) -> None:
     assert exchange.simulator(stack, "GET", "state")["requests"]["total"] <= 12
 
 
+def test_the_consumers_reserved_concurrency_holds_behind_its_alias(stack: Stack) -> None:
+    functions = stack.client("lambda")
+    functions.put_function_concurrency(FunctionName=stack.consumer_function, ReservedConcurrentExecutions=0)
+
+    try:
+        with pytest.raises(functions.exceptions.TooManyRequestsException):
+            functions.invoke(FunctionName=f"{stack.consumer_function}:live", Payload='{"Records": []}')
+    finally:
+        functions.put_function_concurrency(FunctionName=stack.consumer_function, ReservedConcurrentExecutions=1)
+
+
 def test_a_refused_token_closes_the_tap_and_the_governor_opens_it_again(stack: Stack) -> None:
     exchange.simulator(stack, "POST", "faults", {"status": 401})
     send(stack, ORDER)

@@ -4,6 +4,7 @@
 - The webhook's URL is short and stays the same.
 - A burst of deliveries waits for a few processes of the ingest function; MiniStack starts one for each, which on one
   machine takes longer than the deliveries themselves. Nothing is refused.
+- A function's reserved concurrency holds for the version that an alias points to: one consumer at a time.
 - A batch gathers during its mapping's window and holds up to its batch size; MiniStack hands over ten at once at most.
 - Permissions are those of AWS: of their own for one event source mapping, none for batches of SQS requests; and a queue
   is polled with the function's own.
@@ -110,6 +111,15 @@ def _allowed(mapping: dict[str, Any], queue_arn: str) -> bool:
     return all(iam_evaluator.evaluate(one, policies).decision == "Allow" for one in asked)
 
 
+def of_all_versions(reserved: Callable[..., int | None]) -> Callable[..., int | None]:
+    """MiniStack's way to a function's reserved concurrency, which it keeps but does not look for beside the version."""
+
+    def concurrency(version: dict[str, Any], config: dict[str, Any]) -> int | None:
+        return reserved(lambda_svc._functions.get(config["FunctionName"], version), config)
+
+    return concurrency
+
+
 def as_on_aws(action_of: Callable[..., str | None]) -> Callable[..., str | None]:
     """MiniStack's way from a request to the IAM action it needs, but for two kinds of requests it gets wrong."""
 
@@ -136,6 +146,7 @@ if __name__ == "__main__":
     threading.Thread(target=_end_with_parent, daemon=True).start()
     ministack.app = fronted(ministack.app)
     sqs._receive_messages_for_esm = gathered
+    lambda_svc._reserved_concurrency = of_all_versions(lambda_svc._reserved_concurrency)
     for kind in UNKNOWN:
         provisioners._RESOURCE_HANDLERS[kind] = {"create": as_nothing, "delete": lambda *_: None}
     iam_actions.extract_iam_action = as_on_aws(iam_actions.extract_iam_action)
