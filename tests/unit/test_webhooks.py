@@ -291,12 +291,19 @@ def test_fields_that_plugins_add_do_not_make_a_body_fit_another_topic(topic: str
     assert webhooks.identify(a_delivery(own_topic, content)).entity
 
 
-@pytest.mark.parametrize("identifier", [0, -1, True, 1.0, "1234", None, [], 2**64, 10**400])
+@pytest.mark.parametrize("identifier", [0, -1, True, 1.0, "", "0", "-1", "1.0", " 1", "٤", None, [], 2**64, 10**400])
 @pytest.mark.parametrize("topic", ["order.updated", "order.deleted"])
 def test_an_id_is_a_positive_whole_number(topic: str, identifier: Any) -> None:
     content = {"id": identifier} if topic == "order.deleted" else {**ORDER, "id": identifier}
 
     assert refusal(topic, content).cause == "topic_mismatch"
+
+
+@pytest.mark.parametrize("topic", ["order.updated", "order.deleted"])
+def test_an_id_may_be_a_number_in_quotes(topic: str) -> None:
+    content = {"id": "1234"} if topic == "order.deleted" else {**ORDER, "id": "1234"}
+
+    assert webhooks.identify(a_delivery(topic, content)).entity == "order:1234"
 
 
 @pytest.mark.parametrize("status", [None, 1, ["processing"]])

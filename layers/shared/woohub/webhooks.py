@@ -15,6 +15,7 @@ from woohub.errors import NotAnEntity, SignatureError
 _HEADER = "x-wc-webhook-"
 _FORM = "application/x-www-form-urlencoded"
 _PING = re.compile(rb"webhook_id=\d{1,20}")
+_DIGITS = re.compile(r"[0-9]{1,20}")
 _REST_CODE = re.compile(r"[a-z0-9_]{1,80}")
 
 
@@ -125,7 +126,7 @@ def identify(delivery: Delivery) -> Delivery:
     if not isinstance(thing, dict) or not _SHAPES[delivery.topic](thing):
         raise _what_else(thing)
     kind = delivery.topic.partition(".")[0]
-    return replace(delivery, entity=f"{kind}:{thing['id']}")
+    return replace(delivery, entity=f"{kind}:{_id(thing)}")
 
 
 def _parsed(body: bytes) -> Any:
@@ -152,8 +153,15 @@ def _is_only_an_id(thing: dict[str, Any]) -> bool:
 
 
 def _has_id(thing: dict[str, Any]) -> bool:
+    return 0 < _id(thing) < 2**64  # WordPress: BIGINT UNSIGNED
+
+
+def _id(thing: dict[str, Any]) -> int:
+    """The id, which a plugin may have turned into text; 0 for anything else."""
     identifier = thing.get("id")
-    return type(identifier) is int and 0 < identifier < 2**64  # WordPress: BIGINT UNSIGNED
+    if isinstance(identifier, str) and _DIGITS.fullmatch(identifier):
+        return int(identifier)
+    return identifier if type(identifier) is int else 0
 
 
 TEST_TOPIC = "action.woohub_test"  # of the deliveries that `woohub setup` and `woohub doctor` make
