@@ -338,6 +338,21 @@ def test_every_shape_of_error_body_is_read(body: dict[str, object], expected: tu
     assert (problem.code, problem.properties) == expected
 
 
+def test_of_several_complaints_each_is_about_its_own_property() -> None:
+    absent = {"code": "PROPERTY_DOESNT_EXIST", "context": {"propertyName": ["x"]}}
+    other = {"code": "INVALID_OPTION", "context": {"propertyName": ["country"]}}
+
+    problem = problem_of(400, {"errors": [other, absent]})
+
+    assert (problem.properties, problem.absent) == (("country", "x"), ("x",))
+
+
+def test_a_complaint_that_names_properties_elsewhere_is_about_all_of_them() -> None:
+    problem = problem_of(400, {"message": "PROPERTY_DOESNT_EXIST", "context": {"propertyName": ["x"]}})
+
+    assert problem.absent == ("x",)
+
+
 class Canned:
     """A HubSpot with one answer."""
 

@@ -472,6 +472,19 @@ def test_a_token_that_may_not_read_definitions_still_writes_only_what_changed() 
     assert paths(lab) == ["contacts/batch/read", "deals/batch/read"]
 
 
+def test_of_several_complaints_only_the_property_that_is_not_there_is_left_out_for_others() -> None:
+    lab = Lab()
+    lab.portal.faults.add(Fault(status=403, path="/crm/properties/"))
+    lab.portal.schema.archive_property(DEALS, "associated_products")
+
+    verdicts = lab.verdicts(
+        message("order.created", order(1, currency="JPY")), message("order.created", order(2, currency="USD"))
+    )
+
+    assert verdicts == ["done", "done"]
+    assert [deal.get("deal_currency_code") for deal in lab.deals] == [None, "USD"]
+
+
 def test_a_currency_the_portal_has_not_enabled_is_left_out_with_a_warning() -> None:
     lab = Lab()
 

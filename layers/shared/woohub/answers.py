@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,9 @@ from woohub.exchange import Response
 
 LONGEST_TOLD = 86_400.0  # seconds of a Retry-After to believe: HubSpot moves a portal within a day
 NAMES_NOTHING = "HubSpot's answer tells nothing about any record"
+NOT_JUDGED = (408, 423, 425)  # a time-out, a lock, too early: 4xx that say nothing about the request
 STATUS_OF = {"CONFLICT": 409, "OBJECT_NOT_FOUND": 404, "OBJECT_ALREADY_EXISTS": 409}
+ABSENT = "PROPERTY_DOESNT_EXIST"
 EMBEDDED = re.compile(r"\[\{.*\}\]", re.DOTALL)
 
 
@@ -61,9 +63,9 @@ def _error(response: Response, body: Mapping[str, Any], call: str) -> WooHubErro
     if status == 477:
         return RateLimited(f"HubSpot migrates the portal: {problem}", retry_after=_told(response), policy="migration")
     if status == 429:
-        policy = "daily" if body.get("policyName") == "DAILY" else "rate"
+        policy = "daily" if limit_of(body) == "DAILY" else "rate"
         return RateLimited(f"HubSpot's limit is used up: {problem}", retry_after=_told(response), policy=policy)
-    if 400 <= status < 500 and status != 423 and body:
+    if 400 <= status < 500 and status not in NOT_JUDGED and body:
         return Refused(problem)
     # A page instead of JSON was written by something in between, whatever its status: no verdict on our request.
     text = f"HubSpot's answer is {status}, {len(response.data)} bytes that say no more"
@@ -72,6 +74,11 @@ def _error(response: Response, body: Mapping[str, Any], call: str) -> WooHubErro
 
 def _told(response: Response) -> float | None:
     return retry_after(response) or None
+
+
+def limit_of(body: Mapping[str, Any]) -> str:
+    """Which limit a 429 is about: DAILY, SECONDLY, TEN_SECONDLY_ROLLING …; empty where HubSpot does not say."""
+    return str(body.get("policyName") or "").upper()
 
 
 def retry_after(response: Response) -> float:
@@ -147,19 +154,27 @@ def problem_of(status: int, body: Mapping[str, Any]) -> Problem:
     """
     message = str(body.get("message") or "")
     details = rows(body, "errors") + _embedded(message)
-    context = _context(body, details)
-    names = [*context.get("propertyName", ()), *(str(one["name"]) for one in details if one.get("name"))]
     codes = [str(one.get("code") or one.get("error") or "") for one in details]
-    subcategory = str(body.get("subCategory") or body.get("policyName") or "")
+    code = next((code for code in codes if code), str(body.get("subCategory") or body.get("policyName") or ""))
+    names = _named((body, *details))
+    absent = _named(one for one in (body, *details) if ABSENT in (one.get("code"), one.get("error")))
     return Problem(
         status=status,
         message=message,
         category=str(body.get("category") or body.get("errorType") or ""),
-        code=next((code for code in codes if code), subcategory),
+        code=code,
         correlation_id=str(body.get("correlationId") or ""),
-        properties=tuple(dict.fromkeys(names)),
-        context=context,
+        properties=names,
+        absent=absent or (names if ABSENT in f"{code} {message}" else ()),  # which of them, HubSpot may not say
+        context=_context((body, *details)),
     )
+
+
+def _named(complaints: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The properties that these are about, each once."""
+    listed = list(complaints)
+    names = [*_context(listed).get("propertyName", ()), *(str(one["name"]) for one in listed if one.get("name"))]
+    return tuple(dict.fromkeys(names))
 
 
 def _embedded(message: str) -> list[dict[str, Any]]:
@@ -171,9 +186,9 @@ def _embedded(message: str) -> list[dict[str, Any]]:
     return [one for one in details if isinstance(one, dict)]
 
 
-def _context(body: Mapping[str, Any], details: Sequence[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
+def _context(complaints: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
     merged: dict[str, tuple[str, ...]] = {}
-    for source in (body, *details):
+    for source in complaints:
         context = source.get("context")
         for key, values in (context if isinstance(context, dict) else {}).items():
             told = values if isinstance(values, list) else [values]

@@ -55,7 +55,10 @@ class InvalidPayload(PermanentError):
 
 @dataclass(frozen=True)
 class Problem:
-    """What HubSpot said about a request or a record. HubSpot: "treat every field of the error as optional"."""
+    """What HubSpot said about a request or a record. HubSpot: "treat every field of the error as optional".
+
+    `properties` are all it objected to, `absent` those of them that the portal does not have.
+    """
 
     status: int
     message: str = ""
@@ -63,6 +66,7 @@ class Problem:
     code: str = ""
     correlation_id: str = ""
     properties: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
     context: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __str__(self) -> str:

@@ -262,7 +262,7 @@ class HubSpot:
         """Seconds to wait before the same call again; 0 when waiting here is no use (the daily limit)."""
         if response.status == 423:
             return max(LOCKED_PAUSE, answers.retry_after(response) or 0)
-        policy = str(answers.content(response).get("policyName", ""))
+        policy = answers.limit_of(answers.content(response))
         return 0 if policy == "DAILY" else answers.retry_after(response) or PAUSE_BY_POLICY.get(policy, UNTOLD_PAUSE)
 
     def _wait_out(self, status: int, pause: float, budget: Budget) -> None:

@@ -87,14 +87,12 @@ class Portal:
 
     def learn(self, object_type: str, problem: Problem, properties: Mapping[str, str]) -> bool:
         """Take in why a record was refused; True when leaving something out can help the next try."""
-        if problem.code == "PROPERTY_DOESNT_EXIST" or "PROPERTY_DOESNT_EXIST" in problem.message:
-            lacking = {(object_type, name) for name in problem.properties if name in properties} - self._lacking
-            self._lacking |= lacking
-            return bool(lacking)
-        if CURRENCY in problem.properties and CURRENCY in properties:
+        absent = {(object_type, name) for name in problem.absent if name in properties} - self._lacking
+        self._lacking |= absent
+        refused = CURRENCY in problem.properties and CURRENCY not in problem.absent and CURRENCY in properties
+        if refused:
             self._refused_currencies.add(properties[CURRENCY])
-            return True
-        return False
+        return bool(absent) or refused
 
     def _drops(self, object_type: str, name: str) -> bool:
         lacking = name != IDENTITY and self.lacks(object_type, name)
