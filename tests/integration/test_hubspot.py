@@ -284,6 +284,14 @@ def test_a_missing_scope_is_told_apart_from_a_wrong_token() -> None:
         read(lab.hubspot)
 
 
+@pytest.mark.parametrize("status", [408, 425])
+def test_a_time_out_told_by_hubspot_is_no_verdict(status: int) -> None:
+    lab = troubled(status=status)
+
+    with pytest.raises(UnknownOutcome):
+        create(lab.hubspot)
+
+
 def test_a_page_from_the_network_in_front_is_no_verdict() -> None:
     lab = troubled(status=403, body="html")
     lab.timer.start(2.5)

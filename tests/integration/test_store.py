@@ -566,6 +566,14 @@ def test_a_byte_order_mark_does_not_hurt() -> None:
     assert [one.id for some in store.newest_customers(0) for one in some] == [1]
 
 
+def test_an_id_in_quotes_is_an_id() -> None:
+    store, _ = client(StoreLab(), answer(200, b'[{"id":"7","status":"completed"}]'))
+
+    assert {number: one.body for number, one in store.orders_by_id([7]).items()} == {
+        7: b'{"id":"7","status":"completed"}'
+    }
+
+
 def test_nothing_logged_of_a_call_holds_its_query() -> None:
     lab, calls = StoreLab(scheme="http"), list[Call]()
     lab.store(on_call=calls.append).count("customers", email="ana@shop.example")

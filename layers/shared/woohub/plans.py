@@ -158,7 +158,7 @@ def _merged(layers: Sequence[Mapping[str, str]]) -> dict[str, str]:
 def _fill(
     wanted: dict[str, str], current: Mapping[str, str | None] | None, layers: Sequence[Mapping[str, str]]
 ) -> None:
-    """What is stale may still fill a gap: so the result does not depend on the order of arrival."""
+    """What is stale may still fill a gap: a value is not lost because it arrives late."""
     for layer in layers:
         for name, value in layer.items():
             if not (current or {}).get(name):

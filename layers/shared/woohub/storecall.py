@@ -18,6 +18,7 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from woohub.errors import OutOfTime, PermanentError, TransientError
 from woohub.exchange import Http, Response
+from woohub.webhooks import identifier
 
 CONNECT, ANSWER = 5.0, 30.0  # seconds to wait for a connection and for an answer
 BETWEEN = re.compile(r"[\s,]*")
@@ -110,7 +111,7 @@ class Answer:
         start = _next(text, text.index("[") + 1)
         while text[start] != "]":
             found, end = decoder.raw_decode(text, start)
-            if isinstance(found, dict) and type(found.get("id")) is int:
+            if isinstance(found, dict) and identifier(found):
                 yield text[start:end].encode(), found
             start = _next(text, end)
 

@@ -126,7 +126,15 @@ def identify(delivery: Delivery) -> Delivery:
     if not isinstance(thing, dict) or not _SHAPES[delivery.topic](thing):
         raise _what_else(thing)
     kind = delivery.topic.partition(".")[0]
-    return replace(delivery, entity=f"{kind}:{_id(thing)}")
+    return replace(delivery, entity=f"{kind}:{identifier(thing)}")
+
+
+def identifier(thing: Mapping[str, Any]) -> int:
+    """The id of an order or customer, which a plugin may have turned into text; 0 where there is none."""
+    found = thing.get("id")
+    if isinstance(found, str) and _DIGITS.fullmatch(found):
+        return int(found)
+    return found if type(found) is int else 0
 
 
 def _parsed(body: bytes) -> Any:
@@ -153,15 +161,7 @@ def _is_only_an_id(thing: dict[str, Any]) -> bool:
 
 
 def _has_id(thing: dict[str, Any]) -> bool:
-    return 0 < _id(thing) < 2**64  # WordPress: BIGINT UNSIGNED
-
-
-def _id(thing: dict[str, Any]) -> int:
-    """The id, which a plugin may have turned into text; 0 for anything else."""
-    identifier = thing.get("id")
-    if isinstance(identifier, str) and _DIGITS.fullmatch(identifier):
-        return int(identifier)
-    return identifier if type(identifier) is int else 0
+    return 0 < identifier(thing) < 2**64  # WordPress: BIGINT UNSIGNED
 
 
 TEST_TOPIC = "action.woohub_test"  # of the deliveries that `woohub setup` and `woohub doctor` make
