@@ -22,7 +22,7 @@ from woohub.mapping import Mapping as FieldMapping
 from woohub.store import Store
 from woohub.storecall import StoreRefused, StoreUnavailable
 from woohub.versions import utc
-from woohub.walk import FIRST, Position, Stored, moment
+from woohub.walk import FIRST, Position, Stored, moment, shifted
 from woohub.watermark import DealCheck, Reached, Scan, Watermark, WatermarkParameter, beginning
 from woohub.webhooks import Delivery
 from woohub.woocommerce import CUSTOMER_SWEPT, ORDER_SWEPT
@@ -229,13 +229,13 @@ class Reconcile:
             # Never into the future: an order dated there would hide all that changes until then.
             reached = max(getattr(self._mark, name).moment, min(newest, utc(received_ms)))
             walking = Reached(reached, before.settled, step.then, began)
-            self._keep(**{name: Reached(reached, _shifted(began, -OVERLAP)) if step.last else walking})
+            self._keep(**{name: Reached(reached, shifted(began, -OVERLAP)) if step.last else walking})
 
     # Customers
 
     def _sweep_new_accounts(self) -> None:
         """Accounts made since the last run: every 15 minutes only these, since nobody can say which changed."""
-        known, since = self._mark.accounts, _shifted(self._mark.since, -OVERLAP)
+        known, since = self._mark.accounts, shifted(self._mark.since, -OVERLAP)
         highest = self._store.newest_customer_id() if known is None else known
         for number, (received_ms, rows) in enumerate(self._timed(self._store.newest_customers(known or 0)), 1):
             new = [row for row in rows if known is not None or row.created_at >= since]
@@ -350,8 +350,8 @@ def _start(reached: Reached) -> Position:
     """Where to begin reading: a little earlier than was reached, except for what was read late enough."""
     if reached.resume:
         return reached.resume
-    settled = min(reached.settled, _shifted(reached.moment, timedelta(seconds=1)))
-    return Position(max(settled, _shifted(reached.moment, -OVERLAP)))
+    settled = min(reached.settled, shifted(reached.moment, timedelta(seconds=1)))
+    return Position(max(settled, shifted(reached.moment, -OVERLAP)))
 
 
 def _set_back(mark: Watermark, since: str) -> Watermark:
@@ -362,9 +362,5 @@ def _set_back(mark: Watermark, since: str) -> Watermark:
 
 def _widest(mark: Watermark, since: str) -> Scan:
     """A scan from the start, of all that changed since then; also for what a running one was for."""
-    changed_since = _shifted(since, -CUSTOMER_OVERLAP) if since else ""
+    changed_since = shifted(since, -CUSTOMER_OVERLAP) if since else ""
     return Scan(FIRST, min(changed_since, mark.scan.changed_since) if mark.scan else changed_since)
-
-
-def _shifted(text: str, by: timedelta) -> str:
-    return moment((datetime.fromisoformat(moment(text)) + by).isoformat())
