@@ -11,8 +11,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from woohub import mapping_file
-from woohub.mapping_file import CONTACT_VERSION, DEAL_VERSION, KEY, LOST, STATUS, InvalidMapping
-from woohub.woocommerce import MONEY, Customer, Order, Payload, plain, utc
+from woohub.mapping_file import CONTACT_VERSION, DEAL_VERSION, KEY, STATUS, InvalidMapping
+from woohub.woocommerce import MONEY, TRASH, Customer, Order, Payload, plain, utc
 
 __all__ = ["Definition", "Group", "InvalidMapping", "Mapping", "Pipeline", "Stage", "WriteRule", "load", "usable_email"]
 
@@ -144,7 +144,7 @@ class Mapping:
 
     def trashed(self) -> dict[str, str]:
         """What a deal becomes when its order is moved to the trash."""
-        return self._state(LOST)
+        return self._state(TRASH)
 
     def deal_key(self, order_id: int) -> str:
         """The value of `key_property` for an order."""

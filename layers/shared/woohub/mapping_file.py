@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from woohub.errors import WooHubError
+from woohub.woocommerce import TRASH
 
 DEFAULT = Path(__file__).with_name("mapping.toml")
 
@@ -21,7 +22,6 @@ DEAL_VERSION = "woocommerce_order_version"
 CONTACT_VERSION = "woocommerce_customer_version"
 FILLED_BY_WOOHUB = {"contact": (CONTACT_VERSION,), "deal": (KEY, "pipeline", "dealstage", STATUS, DEAL_VERSION)}
 TO_BE_CREATED = {"contact": (CONTACT_VERSION,), "deal": (KEY, STATUS, DEAL_VERSION)}
-LOST = "trash"
 
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 FIELD = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
@@ -257,8 +257,8 @@ def _stage_mistakes(file: MappingFile) -> Iterator[str]:
                 yield f"stages.{name}: the status {status!r} leads to {other} already"
         if (other := labels.setdefault(stage.label.casefold(), name)) != name:
             yield f"stages.{name}: the label {stage.label!r} is that of {other} already"
-    if LOST not in seen:
-        yield f'stages: none of them lists the status "{LOST}", for orders moved to the trash'
+    if TRASH not in seen:
+        yield f'stages: none of them lists the status "{TRASH}", for orders moved to the trash'
 
 
 def _property_mistakes(file: MappingFile) -> Iterator[str]:

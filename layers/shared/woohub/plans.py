@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 from woohub.mapping import Mapping as FieldMapping
 from woohub.mapping import WriteRule
-from woohub.mapping_file import CONTACT_VERSION, DEAL_VERSION, LOST, STATUS
+from woohub.mapping_file import CONTACT_VERSION, DEAL_VERSION, STATUS
 from woohub.versions import DealVersion, OrderState, contact_version, known_contact_version, utc
-from woohub.woocommerce import CustomerEvent, OrderEvent, OrderTrashed
+from woohub.woocommerce import TRASH, CustomerEvent, OrderEvent, OrderTrashed
 
 STAGE = ("dealstage", "pipeline")
 
@@ -84,7 +84,7 @@ def deal(
     if newest is None or (current is None and not fresh and not stale):
         return None
     wanted = _merged([mapping.deal(one.order) for one in fresh])
-    if newest is not stored and newest.status == LOST:
+    if newest is not stored and newest.status == TRASH:
         wanted |= mapping.trashed()
     _fill(wanted, current, [mapping.deal(one.order) for one in stale])
     changed = _changed(_keep_stage(wanted, current), current, mapping.deal_rules, same)
@@ -115,7 +115,7 @@ def _fold(
 def state_of(event: OrderEvent | OrderTrashed) -> OrderState:
     """When and what: `order.deleted` says neither, so it is a trashed order as of its receipt."""
     if isinstance(event, OrderTrashed):
-        return OrderState(utc(event.received_ms), event.received_ms, LOST)
+        return OrderState(utc(event.received_ms), event.received_ms, TRASH)
     return OrderState(event.order.modified_at, event.received_ms, event.order.status, event.restored)
 
 

@@ -7,11 +7,12 @@ from urllib.parse import quote
 
 from woohub.hubspot import HubSpot
 from woohub.mapping import Mapping
-from woohub.mapping_file import LOST, STATUS
+from woohub.mapping_file import KEY, STATUS
 from woohub.store import Store
+from woohub.woocommerce import TRASH
 
 PAGE = 100  # HubSpot gives at most 100 records per page
-PROPERTIES = ("pipeline", "woocommerce_order_id", STATUS)
+PROPERTIES = ("pipeline", KEY, STATUS)
 AT_ONCE = 25  # more orders gone since the last look: rather another store than a deletion
 
 
@@ -39,5 +40,5 @@ def _order_id(row: dict[str, Any], mapping: Mapping) -> int:
     key = row.get(mapping.key_property) or ""
     digits = key.removeprefix(mapping.order_key_prefix)
     ours = digits.isascii() and digits.isdigit() and mapping.deal_key(int(digits)) == key
-    live = row.get(STATUS) != LOST and row.get("pipeline") == mapping.pipeline.id
+    live = row.get(STATUS) != TRASH and row.get("pipeline") == mapping.pipeline.id
     return int(digits) if ours and live else 0

@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from woohub.woocommerce import TRASH
+
 _STAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}")
 
 
@@ -84,7 +86,7 @@ class OrderState:
         if other.is_dated_by_receipt and self.restored:
             return self.received_ms >= other.received_ms
         if other.is_dated_by_receipt:
-            dated_later = self.status == "trash" or self.modified_at > other.modified_at
+            dated_later = self.status == TRASH or self.modified_at > other.modified_at
             return dated_later and self.received_ms > other.received_ms
         if self.is_dated_by_receipt:
             return not other.supersedes(self)
@@ -93,4 +95,4 @@ class OrderState:
     @property
     def is_dated_by_receipt(self) -> bool:
         """Whether this is what `order.deleted` tells."""
-        return self.status == "trash" and not self.restored and self.modified_at == utc(self.received_ms)
+        return self.status == TRASH and not self.restored and self.modified_at == utc(self.received_ms)

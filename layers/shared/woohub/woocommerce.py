@@ -23,7 +23,7 @@ from woohub.errors import InvalidPayload
 from woohub.webhooks import Delivery
 
 ORDER_SWEPT, CUSTOMER_SWEPT = "order.swept", "customer.swept"
-TRASH = "trash"
+TRASH = "trash"  # the status of an order in the trash, whichever it had before
 DRAFTS = frozenset({"checkout-draft", "auto-draft"})  # carts left behind and empty admin forms: no orders yet
 CUSTOMER = "customer"  # customer.* topics fire for every WordPress user, editors and subscribers included
 UNDATED = "1970-01-01T00:00:00"  # accounts imported past WordPress may have no date at all: older than anything
