@@ -107,7 +107,8 @@ def next_page(body: Mapping[str, Any]) -> str | None:
     """The cursor of the page that follows; None on the last."""
     paging = body.get("paging")
     following = paging.get("next") if isinstance(paging, dict) else None
-    return following.get("after") if isinstance(following, dict) else None
+    after = following.get("after") if isinstance(following, dict) else None
+    return str(after) if after else None
 
 
 def batch(body: Mapping[str, Any]) -> BatchAnswer:

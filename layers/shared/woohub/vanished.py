@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import quote
 
+from woohub import answers
+from woohub.answers import Record
 from woohub.hubspot import HubSpot
 from woohub.mapping import Mapping
 from woohub.mapping_file import KEY, STATUS
@@ -24,10 +25,8 @@ def live_orders(hubspot: HubSpot, mapping: Mapping, after: str) -> tuple[list[in
     cursor = f"&after={quote(after)}" if after else ""
     path = f"{hubspot.paths.objects}/deals?limit={PAGE}&properties={','.join(PROPERTIES)}{cursor}"
     answer = hubspot.get(path)
-    rows = [row.get("properties") or {} for row in answer.get("results") or []]
-    following = ((answer.get("paging") or {}).get("next") or {}).get("after")
-    ids = [order_id for row in rows if (order_id := _order_id(row, mapping))]
-    return ids, str(following) if following else None
+    ids = [_order_id(record, mapping) for record in answers.records(answer)]
+    return [one for one in ids if one], answers.next_page(answer)
 
 
 def unknown(store: Store, order_ids: list[int]) -> list[int]:
@@ -36,9 +35,10 @@ def unknown(store: Store, order_ids: list[int]) -> list[int]:
     return [one for one in order_ids if one not in known]
 
 
-def _order_id(row: dict[str, Any], mapping: Mapping) -> int:
-    key = row.get(mapping.key_property) or ""
+def _order_id(deal: Record, mapping: Mapping) -> int:
+    """The order of a deal that is ours and not in the trash; 0 for any other."""
+    key = deal.properties.get(mapping.key_property) or ""
     digits = key.removeprefix(mapping.order_key_prefix)
     ours = digits.isascii() and digits.isdigit() and mapping.deal_key(int(digits)) == key
-    live = row.get(STATUS) != TRASH and row.get("pipeline") == mapping.pipeline.id
+    live = deal.properties.get(STATUS) != TRASH and deal.properties.get("pipeline") == mapping.pipeline.id
     return int(digits) if ours and live else 0
