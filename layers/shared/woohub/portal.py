@@ -12,11 +12,10 @@ from woohub.hubspot import HubSpot
 from woohub.throttle import Timer
 
 MAX_AGE = 900.0  # seconds after which definitions are read again
-MISSING = "property_missing_in_hubspot"
 MAX_AGE_LACKING = 30.0  # the same while something is lacking: what set-up adds is used without a new deployment
 IDENTITY = "email"  # HubSpot's own, and what contacts are found by: better refused than made without it
+MISSING = "property_missing_in_hubspot"  # the warning, whose recent ones shorten the age
 CURRENCY = "deal_currency_code"  # an enumeration of the account's currencies; any other value is refused
-
 OWN_TYPES = {"amount": "number", "closedate": "datetime"}  # of HubSpot's own properties, for tokens that may not ask
 
 Warn = Callable[..., None]
