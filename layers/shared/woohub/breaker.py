@@ -73,10 +73,9 @@ def state_from(text: str) -> State:
         found = json.loads(text)
     except ValueError:
         return State()
-    known = State.__dataclass_fields__
-    return (
-        State(**{name: value for name, value in found.items() if name in known}) if isinstance(found, dict) else State()
-    )
+    if not isinstance(found, dict):
+        return State()
+    return State(**{name: value for name, value in found.items() if name in State.__dataclass_fields__})
 
 
 class EventSourceMapping:
