@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,13 @@ def test_every_setting_without_a_default_is_given(name: str) -> None:
     given = dict.fromkeys(FUNCTIONS[name]["Environment"]["Variables"], "1")
 
     settings.from_env(given)
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_no_function_is_given_a_setting_it_does_not_have(name: str) -> None:
+    given = set(FUNCTIONS[name]["Environment"]["Variables"])
+
+    assert given <= {field.name.upper() for field in fields(SETTINGS[name])}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

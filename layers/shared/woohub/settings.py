@@ -45,9 +45,6 @@ class HubSpotSettings(_Settings):
     hubspot_secret_arn: str
     hubspot_api_url: str = "https://api.hubapi.com"
     hubspot_api_version: str = "2026-09"
-    hubspot_requests_per_10_seconds: int = 90  # HubSpot allows a private app 100 on every plan
-    hubspot_one_writer: bool = True  # else two share this budget
-    breaker_parameter: str  # name of the SSM parameter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,11 +52,15 @@ class ConsumerSettings(HubSpotSettings):
     queue_url: str
     queue_arn: str
     dead_letter_queue_url: str
+    breaker_parameter: str  # name of the SSM parameter
+    hubspot_requests_per_10_seconds: int = 90  # HubSpot allows a private app 100 on every plan
+    hubspot_one_writer: bool = True  # else two share this budget
     log_rejected_payloads: bool = False  # they hold personal data
 
 
 @dataclass(frozen=True, kw_only=True)
 class GovernorSettings(HubSpotSettings):
+    breaker_parameter: str  # name of the SSM parameter
     event_source_mapping_id: str
 
 
