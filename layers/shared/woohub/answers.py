@@ -61,19 +61,17 @@ def _error(response: Response, body: Mapping[str, Any], call: str) -> WooHubErro
         scopes = " or ".join(problem.context.get("requiredGranularScopes", ())) or "a scope"
         return Forbidden(f"HubSpot's token lacks {scopes}: {problem}")
     if status == 477:
-        return RateLimited(f"HubSpot migrates the portal: {problem}", retry_after=_told(response), policy="migration")
+        return RateLimited(
+            f"HubSpot migrates the portal: {problem}", retry_after=retry_after(response), policy="migration"
+        )
     if status == 429:
         policy = "daily" if limit_of(body) == "DAILY" else "rate"
-        return RateLimited(f"HubSpot's limit is used up: {problem}", retry_after=_told(response), policy=policy)
+        return RateLimited(f"HubSpot's limit is used up: {problem}", retry_after=retry_after(response), policy=policy)
     if 400 <= status < 500 and status not in NOT_JUDGED and body:
         return Refused(problem)
     # A page instead of JSON was written by something in between, whatever its status: no verdict on our request.
     text = f"HubSpot's answer is {status}, {len(response.data)} bytes that say no more"
-    return Unavailable(text, retry_after=_told(response), status=status, call=call)
-
-
-def _told(response: Response) -> float | None:
-    return retry_after(response) or None
+    return Unavailable(text, retry_after=retry_after(response), status=status, call=call)
 
 
 def limit_of(body: Mapping[str, Any]) -> str:
@@ -81,10 +79,12 @@ def limit_of(body: Mapping[str, Any]) -> str:
     return str(body.get("policyName") or "").upper()
 
 
-def retry_after(response: Response) -> float:
-    """The Retry-After header in seconds, a day at most; 0 when it is missing or no number."""
+def retry_after(response: Response) -> float | None:
+    """The Retry-After header in seconds, a day at most; None when it is missing, 0 or no number."""
     text = response.headers.get("retry-after", "")
-    return min(float(text), LONGEST_TOLD) if re.fullmatch(r"\d+(\.\d+)?", text) else 0.0
+    if not re.fullmatch(r"\d+(\.\d+)?", text):
+        return None
+    return min(float(text), LONGEST_TOLD) or None
 
 
 def content(response: Response) -> dict[str, Any]:
