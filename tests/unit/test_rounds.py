@@ -1,4 +1,4 @@
-"""Settling a batch: matching answers to inputs, conflicts, and how far a failure spreads."""
+"""Settling a batch: matching answers to inputs, and how far a failure spreads."""
 
 from __future__ import annotations
 
@@ -9,29 +9,8 @@ import pytest
 
 from woohub.answers import BatchAnswer, Failure, Record
 from woohub.errors import OutOfTime, Problem, Refused, Suspended, TransientError, Unavailable, UnknownOutcome
-from woohub.rounds import Answer, Plan, Write, answered, holder_of, read_apart, settle
+from woohub.rounds import Answer, Plan, Write, answered, read_apart, settle
 from woohub.throttle import Timer
-
-KEYS = ("email", "hs_additional_emails")
-ALREADY = (
-    "Cannot set PropertyValueCoordinates{{portalId=1, objectTypeId=ObjectTypeId{{legacyObjectType=DEAL}}, "
-    "propertyName={name}, value=1234}} on 9001. 9000 already has that value."
-)
-
-
-@pytest.mark.parametrize(
-    ("problem", "holder"),
-    [
-        (Problem(409, "Contact already exists. Existing ID: 6001", "CONFLICT"), "6001"),
-        (Problem(409, "Contact already exists", "CONFLICT"), ""),
-        (Problem(409, "Contact already exists", context={"existingId": ("6001",)}), "6001"),
-        (Problem(400, ALREADY.format(name="email"), "VALIDATION_ERROR"), "9000"),
-        (Problem(400, ALREADY.format(name="loyalty_number"), "VALIDATION_ERROR"), None),
-        (Problem(400, "amount was not a valid number", "VALIDATION_ERROR"), None),
-    ],
-)
-def test_a_uniqueness_conflict_is_read_in_all_its_forms(problem: Problem, holder: str | None) -> None:
-    assert holder_of(problem, KEYS) == holder
 
 
 def a_write(key: str, record_id: str = "") -> Write:

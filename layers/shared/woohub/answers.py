@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,8 @@ NOT_JUDGED = (408, 423, 425)  # a time-out, a lock, too early: 4xx that say noth
 STATUS_OF = {"CONFLICT": 409, "OBJECT_NOT_FOUND": 404, "OBJECT_ALREADY_EXISTS": 409}
 ABSENT = "PROPERTY_DOESNT_EXIST"
 EMBEDDED = re.compile(r"\[\{.*\}\]", re.DOTALL)
+HOLDER = re.compile(r"Existing ID: (\d+)|(\d+)>? already has that value")
+UNIQUE_PROPERTY = re.compile(r"propertyName=(\w+)")
 
 
 @dataclass(frozen=True)
@@ -195,3 +197,25 @@ def _context(complaints: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ..
             told = values if isinstance(values, list) else [values]
             merged[key] = merged.get(key, ()) + tuple(str(value) for value in told)
     return merged
+
+
+def invalid_email(problem: Problem) -> bool:
+    """Whether HubSpot refused an e-mail address itself: it stays invalid, however often one tries."""
+    return problem.code == "INVALID_EMAIL" or "INVALID_EMAIL" in problem.message
+
+
+def holder_of(problem: Problem, key_properties: Sequence[str]) -> str | None:
+    """The id of the record that already holds the key, "" when HubSpot does not say; None: no conflict over a key.
+
+    409 `Contact already exists. Existing ID: 6001`; or 400 `Cannot set PropertyValueCoordinates{…, propertyName=…} on
+    <new>. <existing> already has that value.`: the first id is a half-made ghost, the second the holder.
+    """
+    named, found = UNIQUE_PROPERTY.search(problem.message), HOLDER.search(problem.message)
+    if named and named[1] not in key_properties:
+        return None
+    if not (found or problem.status == 409 or "already exists" in problem.message):
+        return None
+    told = problem.context.get("existingId", ())
+    if told:
+        return told[0]
+    return found[1] or found[2] if found else ""

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from woohub import plans
-from woohub.answers import Record
+from woohub.answers import Record, holder_of
 from woohub.errors import Problem
 from woohub.hubspot import HubSpot
 from woohub.mapping import Mapping as FieldMapping
 from woohub.portal import Portal
-from woohub.rounds import Answer, Plan, Write, answered, holder_of, read_apart, traced
+from woohub.rounds import Answer, Plan, Write, answered, read_apart, traced
 
 CONTACTS = "contacts"
 EMAIL = "email"

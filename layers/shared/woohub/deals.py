@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from woohub import plans
-from woohub.answers import Record
+from woohub.answers import Record, holder_of
 from woohub.errors import Problem, Refused, TransientError, Unavailable, UnknownOutcome
 from woohub.hubspot import DEAL_TO_CONTACT, HubSpot
 from woohub.mapping import Mapping as FieldMapping
 from woohub.mapping_file import DEAL_VERSION
 from woohub.portal import Portal, Warn
-from woohub.rounds import Answer, Plan, Write, answered, holder_of, read_apart, traced
+from woohub.rounds import Answer, Plan, Write, answered, read_apart, traced
 from woohub.throttle import Timer
 from woohub.woocommerce import OrderEvent, OrderTrashed
 

@@ -9,13 +9,12 @@ its call in the end.
 from __future__ import annotations
 
 import random
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from woohub.answers import BatchAnswer, Record
+from woohub.answers import BatchAnswer, Record, invalid_email
 from woohub.errors import OutOfTime, Problem, Refused, TransientError, Unavailable, UnknownOutcome
 from woohub.hubspot import BATCH, chunks
 from woohub.throttle import Timer
@@ -273,27 +272,3 @@ def answered(writes: Sequence[Write], answer: BatchAnswer, key_property: str) ->
     if unnamed and len(left) == 1:
         answers[left[0]] = unnamed[0]
     return answers
-
-
-def invalid_email(problem: Problem) -> bool:
-    """Whether HubSpot refused an e-mail address itself: it stays invalid, however often one tries."""
-    return problem.code == "INVALID_EMAIL" or "INVALID_EMAIL" in problem.message
-
-
-HOLDER = re.compile(r"Existing ID: (\d+)|(\d+)>? already has that value")
-UNIQUE_PROPERTY = re.compile(r"propertyName=(\w+)")
-
-
-def holder_of(problem: Problem, key_properties: Sequence[str]) -> str | None:
-    """Read a uniqueness conflict out of the forms HubSpot gives it; see Desk.conflict.
-
-    409 `Contact already exists. Existing ID: 6001`; or 400 `Cannot set PropertyValueCoordinates{…, propertyName=…} on
-    <new>. <existing> already has that value.`: the first id is a half-made ghost, the second the holder.
-    """
-    found = HOLDER.search(problem.message)
-    named = UNIQUE_PROPERTY.search(problem.message)
-    other_property = named is not None and named.group(1) not in key_properties
-    if other_property or not (found or problem.status == 409 or "already exists" in problem.message):
-        return None
-    told = problem.context.get("existingId", ())
-    return told[0] if told else next((group for group in (found.groups() if found else ()) if group), "")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from woohub import plans, woocommerce
+from woohub.answers import invalid_email
 from woohub.contacts import ContactDesk
 from woohub.deals import DealDesk, Written
 from woohub.errors import Fault, InvalidMessage, InvalidPayload, PermanentError, Refused, TransientError
@@ -14,7 +15,7 @@ from woohub.hubspot import HubSpot, Tally
 from woohub.mapping import Mapping as FieldMapping
 from woohub.mapping import usable_email
 from woohub.portal import Portal, Warn
-from woohub.rounds import Settled, invalid_email, settle
+from woohub.rounds import Settled, settle
 from woohub.throttle import Timer
 from woohub.webhooks import Delivery
 from woohub.woocommerce import CustomerEvent, Ignored, OrderEvent, OrderTrashed

@@ -1,0 +1,29 @@
+"""What HubSpot's words mean; whole answers are read in tests/integration/test_hubspot.py."""
+
+from __future__ import annotations
+
+import pytest
+
+from woohub.answers import holder_of
+from woohub.errors import Problem
+
+KEYS = ("email", "hs_additional_emails")
+ALREADY = (
+    "Cannot set PropertyValueCoordinates{{portalId=1, objectTypeId=ObjectTypeId{{legacyObjectType=DEAL}}, "
+    "propertyName={name}, value=1234}} on 9001. 9000 already has that value."
+)
+
+
+@pytest.mark.parametrize(
+    ("problem", "holder"),
+    [
+        (Problem(409, "Contact already exists. Existing ID: 6001", "CONFLICT"), "6001"),
+        (Problem(409, "Contact already exists", "CONFLICT"), ""),
+        (Problem(409, "Contact already exists", context={"existingId": ("6001",)}), "6001"),
+        (Problem(400, ALREADY.format(name="email"), "VALIDATION_ERROR"), "9000"),
+        (Problem(400, ALREADY.format(name="loyalty_number"), "VALIDATION_ERROR"), None),
+        (Problem(400, "amount was not a valid number", "VALIDATION_ERROR"), None),
+    ],
+)
+def test_a_uniqueness_conflict_is_read_in_all_its_forms(problem: Problem, holder: str | None) -> None:
+    assert holder_of(problem, KEYS) == holder
