@@ -14,7 +14,6 @@ from urllib3 import HTTPHeaderDict
 from tests.lab import Lab, Token
 from tools.hubspot_simulator import Fault
 from tools.hubspot_simulator.inprocess import InProcessResponse
-from woohub.answers import problem_of
 from woohub.errors import (
     Forbidden,
     OutOfTime,
@@ -316,49 +315,6 @@ def test_no_call_starts_without_time_for_its_answer() -> None:
 
 
 # --- What HubSpot says ---
-
-RECORDED = {
-    "an embedded list": (
-        {
-            "status": "error",
-            "message": 'Property values were not valid: [{"isValid":false,"message":"Email address x is invalid",'
-            '"error":"INVALID_EMAIL","name":"email"}]',
-            "category": "VALIDATION_ERROR",
-        },
-        ("INVALID_EMAIL", ("email",)),
-    ),
-    "a list of errors": (
-        {
-            "category": "VALIDATION_ERROR",
-            "errors": [{"code": "PROPERTY_DOESNT_EXIST", "context": {"propertyName": ["x"]}}],
-        },
-        ("PROPERTY_DOESNT_EXIST", ("x",)),
-    ),
-    "nothing": ({}, ("", ())),
-    "odd shapes": ({"errors": ["?"], "context": [], "message": None, "category": None}, ("", ())),
-}
-
-
-@pytest.mark.parametrize(("body", "expected"), RECORDED.values(), ids=RECORDED.keys())
-def test_every_shape_of_error_body_is_read(body: dict[str, object], expected: tuple[str, tuple[str, ...]]) -> None:
-    problem = problem_of(400, body)
-
-    assert (problem.code, problem.properties) == expected
-
-
-def test_of_several_complaints_each_is_about_its_own_property() -> None:
-    absent = {"code": "PROPERTY_DOESNT_EXIST", "context": {"propertyName": ["x"]}}
-    other = {"code": "INVALID_OPTION", "context": {"propertyName": ["country"]}}
-
-    problem = problem_of(400, {"errors": [other, absent]})
-
-    assert (problem.properties, problem.absent) == (("country", "x"), ("x",))
-
-
-def test_a_complaint_that_names_properties_elsewhere_is_about_all_of_them() -> None:
-    problem = problem_of(400, {"message": "PROPERTY_DOESNT_EXIST", "context": {"propertyName": ["x"]}})
-
-    assert problem.absent == ("x",)
 
 
 class Canned:
