@@ -182,7 +182,7 @@ def all_share_a_refusal(patch: Patch) -> None:
         try:
             answers |= send(writes)
         except Refused as refused:
-            answers |= {write.keys[0]: refused.problem for write in writes}
+            answers |= {write.key: refused.problem for write in writes}
 
     patch.setattr("woohub.contacts.traced", untraced)
     patch.setattr("woohub.deals.traced", untraced)

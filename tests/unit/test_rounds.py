@@ -104,7 +104,7 @@ class Table:
         return Plan([a_write(key) for key in keys if key not in done], done)
 
     def send(self, writes: Sequence[Write]) -> dict[str, Answer]:
-        keys = [write.keys[0] for write in writes]
+        keys = [write.key for write in writes]
         self.sent.append(keys)
         lost, no = UnknownOutcome("lost", call="write"), Refused(Problem(400, "no"))
         for faults, error in ((self.broken, lost), (self.refused, no)):

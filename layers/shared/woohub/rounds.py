@@ -37,6 +37,11 @@ class Write:
     notice: str = ""  # see plans.DealPlan
     alone: bool = False  # must be the only one in its call
 
+    @property
+    def key(self) -> str:
+        """The first key: the write goes by it."""
+        return self.keys[0]
+
 
 @dataclass(frozen=True)
 class Settled:
@@ -76,7 +81,7 @@ class Desk(Protocol):
         """Read the keys (and the record ids hinted at by conflicts) and plan their writes."""
 
     def send(self, writes: Sequence[Write]) -> dict[str, Answer]:
-        """Write at most 100 records; answers by first key. Raises Refused when HubSpot refused them as a whole."""
+        """Write at most 100 records; answers by `Write.key`. Raises Refused when HubSpot refused them as a whole."""
 
     def conflict(self, problem: Problem) -> str | None:
         """The id of the record that already holds the key, `""` when HubSpot does not say; None: no conflict."""
@@ -159,11 +164,11 @@ class _Run:
             self._send(plan.writes, size, answers)
         finally:
             for write in plan.writes:
-                self._judge(write, answers.get(write.keys[0]))
+                self._judge(write, answers.get(write.key))
 
     def _send(self, writes: Sequence[Write], size: int, answers: dict[str, Answer]) -> None:
-        for some in sorted(_groups(writes, size), key=lambda some: some[0].keys[0] in self._tried_before):
-            self._tried |= {write.keys[0] for write in some}
+        for some in sorted(_groups(writes, size), key=lambda some: some[0].key in self._tried_before):
+            self._tried |= {write.key for write in some}
             try:
                 _bisect(self._sent, some, answers)
                 self._writes_broken, self._answered = 0, True
@@ -219,7 +224,7 @@ def _bisect(
         answers |= send(writes)
     except Refused as refused:
         if len(writes) == 1:
-            answers[writes[0].keys[0]] = refused.problem
+            answers[writes[0].key] = refused.problem
             return
         middle = len(writes) // 2
         _bisect(send, writes[:middle], answers)
@@ -254,21 +259,23 @@ def answered(writes: Sequence[Write], answer: BatchAnswer, key_property: str) ->
 
     HubSpot's results come in any order and with lower-cased e-mail addresses.
     """
-    traces = {f"write-{number}": write.keys[0] for number, write in enumerate(writes)}
-    ids = {write.record_id: write.keys[0] for write in writes if write.record_id}
-    values = {key.lower(): write.keys[0] for write in writes if not write.record_id for key in write.keys}
+    by_trace = {f"write-{number}": write.key for number, write in enumerate(writes)}
+    by_id = {write.record_id: write.key for write in writes if write.record_id}
+    by_value = {key.lower(): write.key for write in writes if not write.record_id for key in write.keys}
     answers: dict[str, Answer] = {}
     unnamed: list[Problem] = []
     for failure in answer.failures:
-        named = [traces.get(trace) for trace in failure.trace_ids] + [ids.get(one) for one in failure.ids]
-        answers |= {key: failure.problem for key in named if key}
-        unnamed += [] if any(named) else [failure.problem]
+        named = [by_trace[one] for one in failure.trace_ids if one in by_trace]
+        named += [by_id[one] for one in failure.ids if one in by_id]
+        answers |= dict.fromkeys(named, failure.problem)
+        if not named:
+            unnamed.append(failure.problem)
     for record in answer.records:
         value = (record.properties.get(key_property) or "").lower()
-        key = traces.get(record.trace_id) or ids.get(record.id) or values.get(value)
+        key = by_trace.get(record.trace_id) or by_id.get(record.id) or by_value.get(value)
         if key:
             answers[key] = record.id
-    left = [write.keys[0] for write in writes if write.keys[0] not in answers]
-    if unnamed and len(left) == 1:
+    left = [write.key for write in writes if write.key not in answers]
+    if unnamed and len(left) == 1:  # it can mean no other
         answers[left[0]] = unnamed[0]
     return answers
