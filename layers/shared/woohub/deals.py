@@ -114,14 +114,12 @@ class DealDesk:
         """
         if not writes[0].record_id:
             return self._create(writes)
-        moving = [replace(write, properties={DEAL_VERSION: write.notice}) for write in writes if write.notice]
-        noted = self._update(moving)
-        stuck = {write.keys[0] for write in moving if not isinstance(noted.get(write.keys[0]), str)}
-        free = [write for write in writes if write.keys[0] not in stuck]
-        self._associate(free)
-        problems = {key: answer for key, answer in noted.items() if key in stuck}
-        unchanged = {write.keys[0]: write.record_id for write in free if not write.properties}
-        return problems | unchanged | self._update([write for write in free if write.properties])
+        noted = self._update([replace(one, properties={DEAL_VERSION: one.notice}) for one in writes if one.notice])
+        refused = {key: answer for key, answer in noted.items() if isinstance(answer, Problem)}
+        ready = [write for write in writes if not write.notice or isinstance(noted.get(write.key), str)]
+        self._associate(ready)
+        only_associated = {write.key: write.record_id for write in ready if not write.properties}
+        return refused | only_associated | self._update([write for write in ready if write.properties])
 
     def _update(self, writes: Sequence[Write]) -> dict[str, Answer]:
         if not writes:
@@ -140,7 +138,7 @@ class DealDesk:
     def _create(self, writes: Sequence[Write]) -> dict[str, Answer]:
         if self._unique():
             return self._created(writes)
-        keys = [write.keys[0] for write in writes]
+        keys = [write.key for write in writes]
         try:
             answers = self._created(writes)
         except UnknownOutcome:
@@ -186,8 +184,8 @@ class DealDesk:
         """The deals of keys: those this process made, and for the others what the index knows."""
         ids = self._written.ids
         unknown = [key for key in keys if key not in ids]
-        key = self._mapping.key_property
-        searched = self._hubspot.search(DEALS, key, unknown, patient=False) if unknown else []
+        name = self._mapping.key_property
+        searched = self._hubspot.search(DEALS, name, unknown, patient=False) if unknown else []
         known = [ids[key] for key in keys if key in ids] + [one.id for one in self._by_key(searched).values()]
         return read(known) if known else []
 
