@@ -77,9 +77,7 @@ def deal(
     `contacts` gives the HubSpot id of each usable e-mail address.
     """
     version = DealVersion.parse((current or {}).get(DEAL_VERSION))
-    stored = (
-        OrderState(version.modified_at, version.received_ms, (current or {}).get(STATUS) or "") if version else None
-    )
+    stored = _stored_state(version, current or {})
     newest, fresh, stale = _fold(events, stored)
     if newest is None or (current is None and not fresh and not stale):
         return None
@@ -89,12 +87,15 @@ def deal(
     _fill(wanted, current, [mapping.deal(one.order) for one in stale])
     changed = _changed(_keep_stage(wanted, current), current, mapping.deal_rules, same)
     attach, detach = _association([*stale[::-1], *fresh], bool(fresh), version, contacts, mapping)
-    unmarked = () if current is None else None
-    marked = (attach,) if attach else (version.contacts if version else unmarked)
-    text = str(DealVersion(newest.modified_at, newest.received_ms, marked))
     if changed or attach or stored is None or newest.modified_at > stored.modified_at:
-        changed[DEAL_VERSION] = text
-    return DealPlan(changed, attach, detach, _notice(version, attach) if attach else "")
+        marked = _marked(attach, version, creating=current is None)
+        changed[DEAL_VERSION] = str(DealVersion(newest.modified_at, newest.received_ms, marked))
+    return DealPlan(changed, attach, detach, _notice(version, attach))
+
+
+def _stored_state(version: DealVersion | None, current: Mapping[str, str | None]) -> OrderState | None:
+    """The state that HubSpot's deal is in; None where woohub did not write it."""
+    return OrderState(version.modified_at, version.received_ms, current.get(STATUS) or "") if version else None
 
 
 def _fold(
@@ -135,15 +136,28 @@ def _association(
     emails = [mapping.email(one.order) for one in orders]
     wanted = next((contacts[email] for email in reversed(emails) if email in contacts), "")
     marked = version.contacts if version else None  # None: not known, and associating again does no harm
-    alone = marked is not None and marked[:1] in ((), ("",))  # then any contact the order ever had is better than none
-    if not wanted or marked == (wanted,) or not (any_fresh or alone):
+    if not wanted or marked == (wanted,):
+        return "", ()
+    had_none = marked is not None and not any(marked[:1])  # then any contact the order ever had is better than none
+    if not any_fresh and not had_none:
         return "", ()
     return wanted, tuple(one for one in marked or () if one not in ("", wanted))
 
 
+def _marked(attach: str, version: DealVersion | None, *, creating: bool) -> tuple[str, ...] | None:
+    """The contacts to note in the deal's version: those it has once this plan is carried out; None: nobody knows."""
+    if attach:
+        return (attach,)
+    if version:
+        return version.contacts
+    return () if creating else None
+
+
 def _notice(version: DealVersion | None, attach: str) -> str:
     """The stored version with the contact that comes added to the list: two or more say that a change is under way."""
-    if version is None or version.contacts is None or (len(version.contacts) > 1 and attach in version.contacts):
+    if not attach or version is None or version.contacts is None:
+        return ""
+    if len(version.contacts) > 1 and attach in version.contacts:  # given already, by a try that was cut off
         return ""
     return str(replace(version, contacts=(*(version.contacts or ("",)), attach)))
 
