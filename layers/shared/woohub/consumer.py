@@ -16,6 +16,7 @@ from woohub import deadletters
 from woohub.blame import Blame
 from woohub.breaker import Breaker, aws_code
 from woohub.errors import Fault, InvalidMessage, OutOfTime, Problem, Refused, Suspended, TransientError
+from woohub.hubspot import chunks
 from woohub.messages import flat_attributes, from_sqs
 from woohub.sync import Message, Outcome, Sync, Verdict
 
@@ -27,7 +28,8 @@ NOT_REACHED_DELAY = 5.0  # seconds, for messages the time did not suffice for
 CULPRIT_RECEIVES = 5  # after so many, a record that breaks calls while HubSpot answers others is the culprit
 TAKING = 600.0  # seconds after a write in which a batch that writes nothing is no outage, if it got any answer at all
 RENEWAL_RECEIVES = 15  # the queue gives up at 20: before that, a message that only has to wait becomes a new one
-LONGEST_SQS_DELAY = 900  # seconds
+LONGEST_SQS_DELAY = 900  # seconds, SQS's limit for a message that is sent
+ENTRIES = 10  # SQS: messages in one call
 
 Record = Mapping[str, Any]
 
@@ -86,17 +88,14 @@ class Consumer:
         return self._synced(messages[:middle]) + self._synced(messages[middle:])
 
     def _watch(self, outcomes: Sequence[Outcome]) -> None:
+        """Tell blame and breaker how HubSpot answered this batch."""
         now, tally = self._clock(), self._sync.tally()
         self._blame.note(now, tally, {one.message.entity for one in outcomes if one.broke})
-        wrote = any(not call.endswith(("/read", "/search")) for call in tally.answered)
-        self._wrote_at = now if wrote else self._wrote_at
-        taken = wrote or any(isinstance(one.error, Refused) for one in outcomes)
-        errors = [one.error for one in outcomes if isinstance(one.error, TransientError)]
-        # A lack of time says nothing about HubSpot, unless there was not enough for anything: then it does not answer.
-        ignored = (Fault, OutOfTime) if any(one.verdict is Verdict.DONE for one in outcomes) else (Fault,)
-        if tally.answered and now - self._wrote_at < TAKING:  # only a part of HubSpot is away: others must not wait
-            errors = [error for error in errors if isinstance(error, Suspended)]
-        self._breaker.watch(taken, [error for error in errors if not isinstance(error, ignored)])
+        if tally.wrote:
+            self._wrote_at = now
+        taken = tally.wrote or any(isinstance(one.error, Refused) for one in outcomes)
+        partly = bool(tally.answered) and now - self._wrote_at < TAKING
+        self._breaker.watch(taken, _signs_of_an_outage(outcomes, partly=partly))
 
     def _judged(self, outcome: Outcome) -> Outcome:
         """Reject what has broken HubSpot's answer time and again while others got theirs, or has broken woohub."""
@@ -144,14 +143,14 @@ class Consumer:
 
     def _delay(self, outcomes: Sequence[Outcome], by_id: Mapping[str, Record]) -> None:
         """A plain batch item failure would wait out the visibility timeout: say when to try each message again."""
-        for start in range(0, len(outcomes), 10):  # SQS takes ten at a time
+        for some in chunks(outcomes, ENTRIES):
             entries = [
                 {
                     "Id": str(number),
                     "ReceiptHandle": by_id[outcome.message.id]["receiptHandle"],
                     "VisibilityTimeout": self._seconds(outcome),
                 }
-                for number, outcome in enumerate(outcomes[start : start + 10])
+                for number, outcome in enumerate(some)
             ]
             try:
                 self._sqs.change_message_visibility_batch(QueueUrl=self._queue_url, Entries=entries)  # type: ignore[arg-type]
@@ -163,6 +162,16 @@ class Consumer:
 
     def _seconds(self, outcome: Outcome) -> int:
         return round(min(LONGEST_DELAY, delay(outcome) * (1 + self._jitter() / 4)))
+
+
+def _signs_of_an_outage(outcomes: Sequence[Outcome], *, partly: bool) -> list[TransientError]:
+    """The errors that speak against HubSpot as a whole; `partly`: it takes other calls, and others must not wait."""
+    errors = [one.error for one in outcomes if isinstance(one.error, TransientError)]
+    if partly:
+        return [error for error in errors if isinstance(error, Suspended)]
+    # A lack of time says nothing about HubSpot, unless there was not enough for anything: then it does not answer.
+    ignored = (Fault, OutOfTime) if any(one.verdict is Verdict.DONE for one in outcomes) else (Fault,)
+    return [error for error in errors if not isinstance(error, ignored)]
 
 
 def _fault(bug: Exception) -> Fault:
@@ -181,7 +190,7 @@ def delay(outcome: Outcome) -> float:
 
 def backoff(receives: int) -> float:
     """Seconds between a message's try of this number and its next, if HubSpot asks for nothing else."""
-    return min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** min(receives - 1, 6))
+    return min(LONGEST_DELAY, FIRST_DELAY * 2.0 ** min(receives - 1, 6))  # the sixth doubling passes the longest
 
 
 def read(record: Record) -> Message:

@@ -73,6 +73,11 @@ class Tally:
     answered: Counter[str] = field(default_factory=Counter)
     broken: Counter[str] = field(default_factory=Counter)
 
+    @property
+    def wrote(self) -> bool:
+        """Whether HubSpot answered a write."""
+        return any(not path.endswith(("/read", "/search")) for path in self.answered)
+
     @contextmanager
     def watch(self, path: str) -> Iterator[None]:
         """Count what comes of a call; one that is refused as a whole, or not made, is neither."""
