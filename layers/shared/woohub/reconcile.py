@@ -126,7 +126,7 @@ class Reconcile:
         """Do what is due within the time; raises botocore's errors and InvalidWatermark, nothing else."""
         self._report = Report()
         began = utc(self._now_ms())
-        self._mark = self._asked(request)
+        self._mark = self._begin(request)
         try:
             self._keep_webhooks_alive()
             self._sweep_orders("orders", "any")
@@ -153,18 +153,11 @@ class Reconcile:
 
     # Where to begin
 
-    def _asked(self, request: Request) -> Watermark:
-        """The watermark, set back or given work as asked, and stored: what is asked for once outlives this run."""
-        stored = self._parameter.read()
-        mark = beginning(stored, self._tonight()) if isinstance(stored, str) else stored
-        if request.since:
-            mark = _set_back(mark, request.since)
-        nightly = mark.night != self._tonight()
-        if nightly or request.customers:
-            mark = replace(mark, scan=_widest(mark, "" if request.customers == "all" else mark.scanned))
-        if request.deleted or (nightly and mark.check is None):
-            mark = replace(mark, check=DealCheck(limit=None if request.deleted == "all" else vanished.AT_ONCE))
-        mark = replace(mark, night=self._tonight())
+    def _begin(self, request: Request) -> Watermark:
+        """The watermark with the work that is due, stored at once: what was asked for outlives this run."""
+        stored, tonight = self._parameter.read(), self._tonight()
+        mark = beginning(stored, tonight) if isinstance(stored, str) else stored
+        mark = replace(_asked(mark, request, nightly=mark.night != tonight), night=tonight)
         if mark != stored:
             self._parameter.write(mark)
         return mark
@@ -352,6 +345,17 @@ def _start(reached: Reached) -> Position:
         return reached.resume
     settled = min(reached.settled, shifted(reached.moment, timedelta(seconds=1)))
     return Position(max(settled, shifted(reached.moment, -OVERLAP)))
+
+
+def _asked(mark: Watermark, request: Request, *, nightly: bool) -> Watermark:
+    """The watermark with what the request, or the night, adds to going on: going back, a scan, a check."""
+    if request.since:
+        mark = _set_back(mark, request.since)
+    if nightly or request.customers:
+        mark = replace(mark, scan=_widest(mark, "" if request.customers == "all" else mark.scanned))
+    if request.deleted or (nightly and mark.check is None):
+        mark = replace(mark, check=DealCheck(limit=None if request.deleted == "all" else vanished.AT_ONCE))
+    return mark
 
 
 def _set_back(mark: Watermark, since: str) -> Watermark:
