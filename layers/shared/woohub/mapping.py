@@ -18,6 +18,7 @@ __all__ = ["Definition", "Group", "InvalidMapping", "Mapping", "Pipeline", "Stag
 
 LONGEST = 65_536  # characters HubSpot takes in one text property
 LONGEST_EMAIL = 254  # RFC 5321, as corrected by erratum 1690
+ADDRESS = re.compile(r'(".+"|[^@]+)@[^@.]+(\.[^@.]+)+')  # a name, an @ in it in quotes only, and a domain with a dot
 ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 DANGLING = " -\N{EN DASH}\N{EM DASH}:;,/|"  # separators a text may end up with at its ends when a name is missing
 NUMBER_AS_WRITTEN = {"id": r"[0-9]+", "number": r"\S+"}
@@ -188,17 +189,7 @@ def load(path: Path | None = None) -> Mapping:
 
 def usable_email(text: str) -> bool:
     """False only for what is surely no e-mail address; HubSpot judges the rest."""
-    local, _, domain = text.rpartition("@")
-    quoted = local.startswith('"') and local.endswith('"') and len(local) > 2
-    return (
-        0 < len(text) <= LONGEST_EMAIL
-        and text.isprintable()
-        and not any(character.isspace() for character in text)
-        and bool(local)
-        and (quoted or "@" not in local)
-        and "." in domain
-        and all(domain.split("."))
-    )
+    return len(text) <= LONGEST_EMAIL and text.isprintable() and " " not in text and bool(ADDRESS.fullmatch(text))
 
 
 def _definitions(
