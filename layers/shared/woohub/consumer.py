@@ -105,7 +105,7 @@ class Consumer:
         if not isinstance(error, Fault) and not self._blame.falls_on(outcome.message.entity, outcome.broke):
             return outcome
         text = f"{receives} attempts at this record came to nothing: {error}"
-        problem = Problem(error.status, text, "WOOHUB_FAILED" if isinstance(error, Fault) else "NO_ANSWER")
+        problem = Problem(error.status, text, deadletters.FAILED if isinstance(error, Fault) else deadletters.NO_ANSWER)
         return replace(outcome, verdict=Verdict.REJECTED, error=Refused(problem))
 
     def _set_aside(self, outcome: Outcome, record: Record) -> Outcome:

@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from woohub.errors import InvalidMessage, InvalidPayload, Problem, Refused, WooHubError
 from woohub.messages import ATTRIBUTE, sendable
 
+FAILED, NO_ANSWER = "WOOHUB_FAILED", "NO_ANSWER"  # categories of our own, beside HubSpot's
 LONGEST = 1000  # characters of one attribute: the body has the rest of SQS's 1 MiB
 
 AFTERWARDS = "then `woohub dlq redrive MESSAGE`"
-ADVICE: Mapping[str, str] = {
-    "WOOHUB_FAILED": f"a bug in woohub: report the place it names, deploy the version that mends it, {AFTERWARDS}",
-    "NO_ANSWER": f"HubSpot takes others but fails at this one: see `woohub dlq show`, ask HubSpot, {AFTERWARDS}",
+ADVICE: Mapping[str, str] = {  # by what HubSpot's code, category or message contains; the first that fits counts
+    FAILED: f"a bug in woohub: report the place it names, deploy the version that mends it, {AFTERWARDS}",
+    NO_ANSWER: f"HubSpot takes others but fails at this one: see `woohub dlq show`, ask HubSpot, {AFTERWARDS}",
     "NOT_SET_UP": f"run `woohub setup`, {AFTERWARDS}",
     "BY NON-UNIQUE": f"the property was deleted in HubSpot: run `woohub setup`, {AFTERWARDS}",
     "PROPERTY_DOESNT_EXIST": f"run `woohub setup` or take the property out of mapping.toml, {AFTERWARDS}",
@@ -61,9 +62,9 @@ def advice(error: WooHubError, problem: Problem) -> str:
 def _what(error: WooHubError, problem: Problem) -> str:
     if not isinstance(error, Refused):
         return str(error)
-    about = f" ({', '.join(problem.properties)})" if problem.properties else ""
-    if problem.category in ("WOOHUB_FAILED", "NO_ANSWER"):
+    if problem.category in (FAILED, NO_ANSWER):
         return problem.message
+    about = f" ({', '.join(problem.properties)})" if problem.properties else ""
     return f"HubSpot refused it{about}: {_said(problem.message)[: LONGEST // 2] or problem.category or problem.status}"
 
 
