@@ -17,7 +17,7 @@ from woohub import answers
 from woohub.answers import BatchAnswer, Record
 from woohub.errors import OutOfTime, Refused, Unavailable, UnknownOutcome
 from woohub.exchange import Call, Http, Response, unnoticed
-from woohub.throttle import Budget, Timer, daily_left
+from woohub.throttle import Budget, Timer, daily_left, jittered
 
 BATCH = 100  # HubSpot takes at most 100 records in one batch call
 ASSOCIATIONS_READ = 1000  # … and 1,000 in a batch read of associations
@@ -234,7 +234,7 @@ class HubSpot:
                 return self._once(method, path, body, budget)
             except Unavailable as error:
                 asked = min(error.retry_after or 0, LONGEST_ASKED)
-                self.timer.sleep(max(asked, pause * (0.5 + self.random() / 2)))
+                self.timer.sleep(max(asked, jittered(pause, self.random)))
         return self._once(method, path, body, budget)
 
     def _write_call(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from woohub.answers import BatchAnswer, Record, invalid_email
 from woohub.errors import OutOfTime, Problem, Refused, TransientError, Unavailable, UnknownOutcome
 from woohub.hubspot import BATCH, chunks
-from woohub.throttle import Timer
+from woohub.throttle import Timer, jittered
 
 # (seconds before the round, records in one call): late rounds take less at a time, to find a record that breaks calls
 ROUNDS = ((0, BATCH), (1, BATCH), (2, 10), (2, 1), (8, 1), (16, 1))
@@ -90,15 +90,13 @@ class Desk(Protocol):
         """Whether the next try will differ because of what was learned from the problem."""
 
 
-def settle(
-    desk: Desk, keys: Sequence[str], timer: Timer, jitter: Callable[[], float] = random.random
-) -> dict[str, Settled]:
+def settle(desk: Desk, keys: Sequence[str], timer: Timer) -> dict[str, Settled]:
     """Settle every key; those that could not be carry the TransientError that says why."""
     run = _Run(desk, list(keys))
     try:
         for pause, size in ROUNDS:
             if run.open:
-                timer.sleep(pause * (0.5 + jitter() / 2) if run.pausing else 0)
+                timer.sleep(jittered(pause, random.random) if run.pausing else 0)
                 run.round(size)
             if size == 1 and run.in_vain:  # even for single records: the queue tries again, and others need not wait
                 break

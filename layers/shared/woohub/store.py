@@ -32,7 +32,7 @@ from woohub.storecall import (
     sent,
     unanswered,
 )
-from woohub.throttle import Timer
+from woohub.throttle import Timer, jittered
 from woohub.walk import (
     CHANGED,
     CREATED_LOCAL,
@@ -324,7 +324,7 @@ class Store:
 
     def _back_off(self, error: StoreUnavailable, pause: float) -> None:
         """Wait before the next try, or give up with the error itself where the time left is too short for it."""
-        wait = max(error.retry_after or 0, pause * (0.5 + self.random() / 2))
+        wait = max(error.retry_after or 0, jittered(pause, self.random))
         if wait + LEAST >= self.timer.left():
             raise error
         if isinstance(error, TooMuch):

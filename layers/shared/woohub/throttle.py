@@ -36,6 +36,11 @@ class Timer:
             self._sleep(seconds)
 
 
+def jittered(pause: float, random: Callable[[], float]) -> float:
+    """Half of the pause to all of it, in seconds: those who failed together then do not come back together."""
+    return pause * (0.5 + random() / 2)
+
+
 class Budget:
     """At most `limit` calls in any `window` seconds, this process's own and those HubSpot counts for others.
 
