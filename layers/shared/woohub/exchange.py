@@ -34,7 +34,7 @@ class Call:
     path: str
     status: int  # 0: no answer
     seconds: float
-    inputs: int
+    inputs: int  # records in the request
     correlation_id: str = ""
     daily_left: float | None = None  # percent of the daily limit, where HubSpot says
 
@@ -51,4 +51,4 @@ class Call:
 
 
 def unnoticed(_call: Call) -> None:
-    """For a client whose calls nobody counts."""
+    """The `on_call` of a client whose calls nobody counts."""

@@ -24,13 +24,15 @@ ASSOCIATIONS_READ = 1000  # … and 1,000 in a batch read of associations
 AREAS = ("objects", "associations", "properties", "pipelines")
 DEAL_TO_CONTACT = {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 3}
 SEARCH_BODY = 3000  # characters; a longer search body is a 400
+SEARCH_PAGE = 200  # records, the most HubSpot gives in one page of a search
+CURSOR = 40  # characters kept for the paging cursor in a search body
 SEARCHES_PER_SECOND = 4  # HubSpot allows 5 per account, and other apps share them
 BACKOFF = (1, 2, 4, 8, 16)  # seconds between the tries of one call
 LONGEST_ASKED = 20.0  # seconds of a Retry-After worth waiting for within an invocation
 TRIES_IN_LIMIT = 3  # 429 answers to one call before the line is closed
 PAUSE_BY_POLICY = {"SECONDLY": 1.0, "TEN_SECONDLY_ROLLING": 10.0}  # HubSpot sends no Retry-After with these
-UNTOLD_PAUSE = 30.0
-LOCKED_PAUSE = 2.0  # "locks last 2 seconds"
+UNTOLD_PAUSE = 30.0  # seconds after a 429 of any other policy
+LOCKED_PAUSE = 2.0  # seconds after a 423, "locked": HubSpot says that locks last 2 seconds
 CONNECT, ANSWER = 3.05, 15.0  # seconds to wait for a connection and for an answer
 LEAST = 2.0  # seconds that must be left for a call to be worth starting
 
@@ -319,12 +321,12 @@ def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
 
 def _search_body(name: str, values: Sequence[str]) -> dict[str, Any]:
     condition = {"propertyName": name, "operator": "IN", "values": list(values)}
-    return {"filterGroups": [{"filters": [condition]}], "properties": [name], "sorts": [], "limit": 200}
+    return {"filterGroups": [{"filters": [condition]}], "properties": [name], "sorts": [], "limit": SEARCH_PAGE}
 
 
 def _fitting(name: str, values: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Split the values so that each search body stays within HubSpot's 3,000 characters."""
-    room = SEARCH_BODY - len(json.dumps(_search_body(name, []))) - 40  # 40: the paging cursor
+    """Split the values so that each search body stays within what HubSpot takes."""
+    room = SEARCH_BODY - len(json.dumps(_search_body(name, []))) - CURSOR
     start, used = 0, 0
     for end, value in enumerate(values):
         used += len(json.dumps(value)) + 2

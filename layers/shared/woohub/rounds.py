@@ -61,14 +61,12 @@ UNTOLD = Settled(error=UnknownOutcome("HubSpot gave no answer that tells whether
 
 @dataclass
 class Plan:
-    """One round's work: writes; keys that need none, with their record ids; keys HubSpot refuses to look up, and keys
-    that have to wait.
-    """
+    """One round's work, and what became of the keys that need none."""
 
     writes: list[Write] = field(default_factory=list)
-    done: dict[str, str] = field(default_factory=dict)
-    refused: dict[str, Problem] = field(default_factory=dict)
-    held: dict[str, TransientError] = field(default_factory=dict)
+    done: dict[str, str] = field(default_factory=dict)  # keys whose record is right, with its id
+    refused: dict[str, Problem] = field(default_factory=dict)  # keys that HubSpot refuses to look up
+    held: dict[str, TransientError] = field(default_factory=dict)  # keys that have to wait, and why
 
 
 Answer = str | Problem  # the record's id, or why not; an input without an answer has an unknown outcome

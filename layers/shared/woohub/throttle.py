@@ -72,7 +72,7 @@ class Budget:
         maximum, remaining = _number(headers, "max"), _number(headers, "remaining")
         if maximum is None or remaining is None or maximum <= 0:
             return
-        self.limit = max(1, min(self._configured, maximum * 9 // 10))
+        self.limit = max(1, min(self._configured, maximum * 9 // 10))  # a tenth is for people and other apps
         self._forget_old_calls()
         self._others = max(0, maximum - remaining - len(self._calls))
         self._seen = self._timer.now()

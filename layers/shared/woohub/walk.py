@@ -10,7 +10,7 @@ from typing import Any
 
 from woohub.storecall import StoreUnavailable
 
-MIXED_SECONDS = 7200
+MIXED_SECONDS = 7200  # two hours, which have the same local times when clocks go back
 
 
 @dataclass(frozen=True)
@@ -44,22 +44,23 @@ class Stored:
 class Position:
     """A place in a walk: all before `moment` was seen.
 
-    `offset` is None, or within a list that only page numbers get through how many of its `total` were seen: customers,
-    or the orders of a crowd, the `seconds` from `moment` on.
+    Customers have no date to walk along, and many orders of one second cannot be told apart by theirs. Such a list is
+    read by number instead: `offset` of its `total` were seen. It is all customers, or the orders of the `seconds` from
+    `moment` on.
     """
 
     moment: str = ""  # UTC, YYYY-MM-DDTHH:MM:SS
-    offset: int | None = None
+    offset: int | None = None  # None: the walk goes by date
     total: int = 0
     seconds: int = 1
 
 
-FIRST = Position(offset=0)  # of a list that only page numbers get through
+FIRST = Position(offset=0)  # of a list that is read by number
 
 
 @dataclass(frozen=True)
 class Step:
-    """Some orders or customers, and the place to go on from once these are safe. `last`: there are no more."""
+    """Some orders or customers, and the place to go on from once they are on the queue. `last`: there are no more."""
 
     found: tuple[Stored, ...]
     then: Position
@@ -68,7 +69,7 @@ class Step:
 
 @dataclass(frozen=True)
 class By:
-    """A date to walk along: how to ask for it, and the field that holds it."""
+    """A date to walk along: the store's parameters to ask by it, and the field that holds it."""
 
     after: str
     before: str
@@ -119,7 +120,7 @@ def onward(position: Position, page: Page) -> tuple[Position, bool]:
 
 
 def in_utc(asked: Mapping[str, str], by: By) -> dict[str, str]:
-    """Dates without a zone and `dates_are_gmt`; with a `Z` they would be shifted by the shop's offset."""
+    """The parameters, said to be in UTC by `dates_are_gmt`: dates with a `Z` would be shifted by the shop's offset."""
     return dict(asked) | ({} if by is CREATED_LOCAL else {"dates_are_gmt": "true"})
 
 
@@ -131,5 +132,5 @@ def moment(text: str) -> str:
 
 
 def shifted(text: str, by: timedelta) -> str:
-    """That moment, so much later."""
+    """A moment, so much later (earlier, if `by` is negative)."""
     return moment((datetime.fromisoformat(moment(text)) + by).isoformat())
