@@ -123,15 +123,9 @@ def _next(text: str, start: int) -> int:
 
 def sent(http: Http, access: Access, question: Question, now: float, patience: float) -> Response:
     """Ask; `now` in epoch seconds, `patience` in seconds. Raises urllib3's HTTPError when no answer comes."""
-    url, asked = access.address(question.path), question.asked
-    headers = {"accept": "application/json", "user-agent": "woohub"}
-    if question.anonymous:  # WordPress would take the keys for a user's name and password, and refuse them
-        pass
-    elif access.secure:
-        pair = f"{access.consumer_key}:{access.consumer_secret}".encode()
-        headers["authorization"] = f"Basic {base64.b64encode(pair).decode()}"
-    else:
-        asked = signed(question.method, url, asked, access, int(now))
+    url = access.address(question.path)
+    proof, asked = _proven(question, url, access, int(now))
+    headers = {"accept": "application/json", "user-agent": "woohub", **proof}
     payload = None
     if question.body is not None:
         headers["content-type"] = "application/json"
@@ -145,6 +139,16 @@ def sent(http: Http, access: Access, question: Question, now: float, patience: f
         retries=False,
         redirect=False,
     )
+
+
+def _proven(question: Question, url: str, access: Access, now: int) -> tuple[dict[str, str], Mapping[str, str]]:
+    """The headers and parameters that prove the key: basic authentication over https, a signature over plain http."""
+    if question.anonymous:  # WordPress would take the keys for a user's name and password, and refuse them
+        return {}, question.asked
+    if not access.secure:
+        return {}, signed(question.method, url, question.asked, access, now)
+    pair = f"{access.consumer_key}:{access.consumer_secret}".encode()
+    return {"authorization": f"Basic {base64.b64encode(pair).decode()}"}, question.asked
 
 
 def signed(method: str, url: str, asked: Mapping[str, str], access: Access, now: int) -> dict[str, str]:
