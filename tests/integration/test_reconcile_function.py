@@ -86,22 +86,35 @@ def test_without_a_store_it_does_nothing_and_says_so(capsys: pytest.CaptureFixtu
     assert metrics(capsys)["SweepNotConfigured"] == [1.0]
 
 
-def test_a_run_brings_orders_to_the_queue_and_webhooks_to_the_store(
-    stack: Stack, capsys: pytest.CaptureFixture[str]
-) -> None:
+def reconciled(stack: Stack) -> tuple[SimulatedShop, int]:
+    """A shop after a run, and the number of its one order."""
     shop = SimulatedShop(post=lambda *_: 200)
     with running(shop) as url:
         stack.set_store(url)
         number = shop.place()
-
         answer = app.lambda_handler({"since": "2026-01-01"}, Context())
-
     assert answer["complete"], answer
+    return shop, number
+
+
+def test_a_run_brings_orders_to_the_queue_and_remembers_how_far_it_came(stack: Stack) -> None:
+    _, number = reconciled(stack)
+
     assert f"order.swept order:{number}" in stack.messages()
     assert stack.watermark()["orders"]["moment"] > "2026-01-01"
+
+
+def test_a_run_gives_the_store_its_webhooks(stack: Stack) -> None:
+    shop, _ = reconciled(stack)
+
     made = list(shop.hooks.webhooks.values())
     assert {one.delivery_url for one in made} == {"https://hooks.test/webhooks/woocommerce"}
     assert {one.secret for one in made} == {"webhook secret"}
+
+
+def test_a_run_counts_what_it_did(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+    reconciled(stack)
+
     counted = metrics(capsys)
     assert (counted["SweepCompleted"], counted["SweepQueued"]) == ([1.0], [1.0])
     assert sum(counted["WebhookRepaired"]) == 7

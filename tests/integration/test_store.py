@@ -14,7 +14,7 @@ from tests.storelab import StoreLab
 from tools.store_simulator import KEY, Fault
 from woohub.errors import OutOfTime
 from woohub.exchange import Call
-from woohub.store import TOPICS, Store
+from woohub.store import TOPICS, Store, Webhook
 from woohub.storecall import Access, StoreRefused, StoreUnavailable
 from woohub.throttle import Timer
 from woohub.walk import CREATED, Position, Step
@@ -597,22 +597,35 @@ def test_a_broken_connection_does_not_tell_what_was_asked() -> None:
 # Webhooks
 
 
-def test_webhooks_are_made_changed_and_removed() -> None:
-    lab = StoreLab()
-    store = lab.store()
-
-    made = store.create_webhook(
+def a_webhook(store: Store) -> Webhook:
+    return store.create_webhook(
         name="mine", topic="order.created", delivery_url="https://hooks.test/a", secret="a secret"
     )
-    changed = store.update_webhook(made.id, status="paused", delivery_url="https://hooks.test/b")
-    listed = store.webhooks()
-    store.delete_webhook(made.id)
-    store.delete_webhook(made.id)  # it is gone already: fine
+
+
+def test_a_new_webhook_is_active() -> None:
+    made = a_webhook(StoreLab().store())
 
     assert (made.status, made.topic, made.name) == ("active", "order.created", "mine")
+
+
+def test_a_webhook_is_changed() -> None:
+    store = StoreLab().store()
+
+    changed = store.update_webhook(a_webhook(store).id, status="paused", delivery_url="https://hooks.test/b")
+
     assert (changed.status, changed.delivery_url) == ("paused", "https://hooks.test/b")
-    assert listed == [changed]
-    assert store.webhooks() == []
+    assert store.webhooks() == [changed]
+
+
+def test_a_webhook_is_removed_for_good_and_may_be_gone_already() -> None:
+    lab = StoreLab()
+    store = lab.store()
+    made = a_webhook(store)
+
+    store.delete_webhook(made.id)
+    store.delete_webhook(made.id)
+
     assert lab.shop.hooks.webhooks == {}
 
 

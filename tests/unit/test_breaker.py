@@ -184,12 +184,19 @@ def test_the_governor_leaves_a_closed_breaker_alone() -> None:
     assert scene.lambda_.state == "Disabled"
 
 
-def test_the_governor_lets_messages_flow_as_soon_as_hubspot_answers() -> None:
+def test_the_governor_holds_messages_while_hubspot_does_not_answer() -> None:
     scene = Scene()
     scene.breaker.watch(False, [Unauthorized("401")])
 
     assert scene.govern(Unauthorized("401")) == "still_open"
     assert scene.lambda_.state == "Disabled"
+
+
+def test_the_governor_lets_messages_flow_as_soon_as_hubspot_answers() -> None:
+    scene = Scene()
+    scene.breaker.watch(False, [Unauthorized("401")])
+    scene.govern(Unauthorized("401"))
+
     assert scene.govern() == "reopened"
     assert scene.lambda_.state == "Enabled"
     assert not scene.state.is_open

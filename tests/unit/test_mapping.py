@@ -443,8 +443,10 @@ def test_what_is_surely_no_address_is_not_usable(text: str) -> None:
 # Editing the table
 
 
-def test_a_field_can_be_added_with_its_definition(tmp_path: Path) -> None:
-    mapping = edited(
+@pytest.fixture
+def with_payment(tmp_path: Path) -> Mapping:
+    """The table with one more field and its definition."""
+    return edited(
         tmp_path,
         ("[deal]", '[deal]\npayment = { order = ["payment_method_title", "payment_method"], write = "if-empty" }'),
         (
@@ -454,11 +456,25 @@ def test_a_field_can_be_added_with_its_definition(tmp_path: Path) -> None:
         ),
     )
 
-    assert mapping.deal(order(payment_method_title="Cash on delivery"))["payment"] == "Cash on delivery"
-    assert mapping.deal(order(payment_method_title="", payment_method="cod"))["payment"] == "cod"
-    assert "payment" not in mapping.deal(order())
-    assert not mapping.deal_rules["payment"].writes("Cash", "Card", creating=False)
-    assert ("payment", "Paid by") in [(one.name, one.label) for one in mapping.definitions]
+
+@pytest.mark.parametrize(
+    ("title", "method", "payment"),
+    [("Cash on delivery", "cod", "Cash on delivery"), ("", "cod", "cod"), ("", "", None)],
+)
+def test_an_added_field_has_the_first_of_its_sources_that_is_filled(
+    with_payment: Mapping, title: str, method: str, payment: str | None
+) -> None:
+    deal = with_payment.deal(order(payment_method_title=title, payment_method=method))
+
+    assert deal.get("payment") == payment
+
+
+def test_an_added_field_is_written_by_its_own_rule(with_payment: Mapping) -> None:
+    assert not with_payment.deal_rules["payment"].writes("Cash", "Card", creating=False)
+
+
+def test_an_added_field_is_created_as_it_is_defined(with_payment: Mapping) -> None:
+    assert ("payment", "Paid by") in [(one.name, one.label) for one in with_payment.definitions]
 
 
 @pytest.mark.parametrize(

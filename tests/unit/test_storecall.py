@@ -1,4 +1,4 @@
-"""The store's address and keys, dates, and the signature over plain http."""
+"""The store's address and keys, and the signature over plain http."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import pytest
 
 from woohub.storecall import Access, oauth_signature, signed
-from woohub.walk import Position, Stored, moment
 
 ACCESS = Access("http://shop.test", "ck_key", "cs_secret")
 
@@ -54,10 +53,6 @@ def test_keys_are_not_printed() -> None:
     assert "cs_secret" not in repr(ACCESS)
 
 
-def test_orders_are_not_printed() -> None:
-    assert "Jane" not in repr(Stored(b'{"id":1,"name":"Jane"}', {"id": 1, "name": "Jane"}))
-
-
 def test_the_signature_is_that_of_openssl() -> None:
     """printf <base string> | openssl dgst -sha256 -hmac 'cs_secret&' -binary | base64"""
     parameters = {
@@ -89,28 +84,3 @@ def test_a_nonce_is_used_once() -> None:
 
 def test_the_secret_itself_is_not_sent() -> None:
     assert "cs_secret" not in str(signed("GET", "http://shop.test/", {}, ACCESS, 1_795_473_600))
-
-
-@pytest.mark.parametrize(
-    ("given", "utc"),
-    [
-        ("2026-11-23T22:40:00", "2026-11-23T22:40:00"),
-        ("2026-11-23T22:40:00Z", "2026-11-23T22:40:00"),
-        ("2026-11-23T17:40:00-05:00", "2026-11-23T22:40:00"),
-        ("2026-11-24T04:10:00+05:30", "2026-11-23T22:40:00"),
-        ("2026-11-23", "2026-11-23T00:00:00"),
-        ("2026-11-23 22:40:00.999", "2026-11-23T22:40:00"),
-    ],
-)
-def test_a_moment_is_utc_in_whole_seconds(given: str, utc: str) -> None:
-    assert moment(given) == utc
-
-
-def test_a_customer_never_changed_since_was_changed_when_it_was_made() -> None:
-    customer = Stored(b"", {"id": 5, "date_created_gmt": "2026-11-01T00:00:00", "date_modified_gmt": None})
-
-    assert customer.modified_at == "2026-11-01T00:00:00"
-
-
-def test_a_position_says_nothing_of_pages_by_itself() -> None:
-    assert Position("2026-11-23T22:40:00").offset is None
