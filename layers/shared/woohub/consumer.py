@@ -17,7 +17,7 @@ from woohub.blame import Blame
 from woohub.breaker import Breaker, aws_code
 from woohub.errors import Fault, InvalidMessage, OutOfTime, Problem, Refused, Suspended, TransientError
 from woohub.hubspot import chunks
-from woohub.messages import flat_attributes, from_sqs
+from woohub.messages import ENTRIES, flat_attributes, from_sqs
 from woohub.sync import Message, Outcome, Sync, Verdict
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ CULPRIT_RECEIVES = 5  # after so many, a record that breaks calls while HubSpot 
 TAKING = 600.0  # seconds after a write in which a batch that writes nothing is no outage, if it got any answer at all
 RENEWAL_RECEIVES = 15  # the queue gives up at 20: before that, a message that only has to wait becomes a new one
 LONGEST_SQS_DELAY = 900  # seconds, SQS's limit for a message that is sent
-ENTRIES = 10  # SQS: messages in one call
 
 Record = Mapping[str, Any]
 

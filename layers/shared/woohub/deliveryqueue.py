@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from woohub.errors import InvalidMessage, TransientError
-from woohub.messages import size, to_sqs
+from woohub.messages import ENTRIES, size, to_sqs
 from woohub.webhooks import Delivery
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-ENTRIES = 10  # SQS: messages in one call
-BYTES = 1024 * 1024  # … and bytes of them together
-TRIES = 3
+BYTES = 1024 * 1024  # SQS: of all the messages in one call together
+TRIES = 3  # of a message that SQS refuses singly
 
 Entry = dict[str, Any]
 

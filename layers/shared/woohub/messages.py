@@ -22,6 +22,7 @@ from woohub.webhooks import Delivery
 
 FORMAT = 1
 ATTRIBUTE = "delivery"
+ENTRIES = 10  # SQS: messages in one call
 
 _PLAIN_BYTES = 256 * 1024
 _MESSAGE_BYTES = 1024 * 1024 - 32 * 1024  # SQS: 1 MiB, body and attributes together; the rest is for a rejection's
