@@ -53,18 +53,22 @@ class Telemetry:
         self._count(VERDICTS[outcome.verdict])
         if isinstance(outcome.error, Fault):
             self._count("Faults")
-        delivery = outcome.message.delivery
-        if not isinstance(delivery, Delivery):
-            return
+        if isinstance(outcome.message.delivery, Delivery):
+            self._age(outcome, outcome.message.delivery)
+            if outcome.verdict is Verdict.REJECTED and self._log_payloads:
+                self._payload(outcome.message.delivery)
+
+    def _age(self, outcome: Outcome, delivery: Delivery) -> None:
         age_ms = max(time.time() * 1000 - delivery.received_ms, 0)
         if outcome.verdict is Verdict.DONE:
             self._metrics.add_metric(name="EndToEndLag", unit=MetricUnit.Milliseconds, value=age_ms)
         if outcome.verdict is Verdict.RETRY and not isinstance(outcome.error, NOT_TRIED):
             # SQS's own age of the oldest message leaves out what has been received three times.
             self._metrics.add_metric(name="RetriedAge", unit=MetricUnit.Milliseconds, value=age_ms)
-        if outcome.verdict is Verdict.REJECTED and self._log_payloads:
-            payload = delivery.body.decode(errors="replace")
-            self._logger.warning("rejected payload", extra={"entity": delivery.entity, "payload": payload})
+
+    def _payload(self, delivery: Delivery) -> None:
+        payload = delivery.body.decode(errors="replace")
+        self._logger.warning("rejected payload", extra={"entity": delivery.entity, "payload": payload})
 
     def _count(self, name: str, value: int = 1) -> None:
         self._metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
