@@ -25,10 +25,9 @@ Warn = Callable[..., None]
 class Definition:
     """A property of contacts or deals, as far as writing it matters."""
 
-    name: str
-    type: str = "string"
-    unique: bool = False
-    options: frozenset[str] = frozenset()
+    type: str
+    unique: bool
+    options: frozenset[str]
 
 
 class Portal:
@@ -146,7 +145,6 @@ def _definition(row: Mapping[str, object]) -> Definition:
     options = row.get("options")
     rows = [option for option in options if isinstance(option, dict)] if isinstance(options, list) else []
     return Definition(
-        name=str(row["name"]),
         type=str(row.get("type") or "string"),
         unique=bool(row.get("hasUniqueValue")),
         options=frozenset(str(option.get("value")) for option in rows if not option.get("hidden")),

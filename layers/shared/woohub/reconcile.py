@@ -214,6 +214,7 @@ class Reconcile:
     # Orders
 
     def _sweep_orders(self, name: str, status: str) -> None:
+        """Queue the orders of this status that have changed; `name` is the watermark's and the report's for them."""
         before: Reached = getattr(self._mark, name)
         began = before.began or utc(self._now_ms())
         for received_ms, step in self._timed(self._store.orders(_start(before), status=status)):

@@ -88,7 +88,7 @@ class Budget:
         frees = [self._calls[0] + self._window] if self._calls else []
         if others:
             frees.append(self._seen + self._window)
-        return max(min(frees) - now, 0.001)
+        return max(min(frees) - now, 0.001)  # never 0, which would mean that there is room
 
     def _forget_old_calls(self) -> None:
         horizon = self._timer.now() - self._window
