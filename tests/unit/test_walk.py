@@ -20,10 +20,17 @@ def test_orders_are_not_printed() -> None:
         ("2026-11-24T04:10:00+05:30", "2026-11-23T22:40:00"),
         ("2026-11-23", "2026-11-23T00:00:00"),
         ("2026-11-23 22:40:00.999", "2026-11-23T22:40:00"),
+        ("0999-01-01", "0999-01-01T00:00:00"),
     ],
 )
 def test_a_moment_is_utc_in_whole_seconds(given: str, utc: str) -> None:
     assert moment(given) == utc
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "2026-02-30", "0001-01-01T00:00:00+05:00"])
+def test_what_is_no_date_or_none_in_utc_is_an_error(text: str) -> None:
+    with pytest.raises(ValueError, match=r"date|isoformat|day"):
+        moment(text)
 
 
 def test_a_customer_never_changed_since_was_changed_when_it_was_made() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 from woohub.storecall import StoreUnavailable
+from woohub.woocommerce import utc
 
 MIXED_SECONDS = 7200  # two hours, which have the same local times when clocks go back
 
@@ -126,9 +127,7 @@ def in_utc(asked: Mapping[str, str], by: By) -> dict[str, str]:
 
 def moment(text: str) -> str:
     """A date and time as UTC in WooCommerce's form; without a zone it counts as UTC. ValueError if it is none."""
-    parsed = datetime.fromisoformat(text)
-    zoned = parsed.astimezone(UTC) if parsed.tzinfo else parsed
-    return zoned.strftime("%Y-%m-%dT%H:%M:%S")
+    return utc(datetime.fromisoformat(text).isoformat(timespec="seconds"))
 
 
 def shifted(text: str, by: timedelta) -> str:
