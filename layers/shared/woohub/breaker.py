@@ -137,11 +137,14 @@ class Breaker:
             return self._hold[1]
         return None
 
-    def watch(self, wrote: bool, errors: Iterable[TransientError]) -> State | None:
-        """Take in how a batch ended; the open state when it opened the breaker."""
+    def watch(self, taken: bool, errors: Iterable[TransientError]) -> State | None:
+        """Take in how a batch ended; returns the open state when that opened the breaker.
+
+        `taken`: HubSpot wrote something of it, or refused a record. `errors`: those that speak against HubSpot.
+        """
         errors = list(errors)
         suspended = next((error for error in errors if isinstance(error, Suspended)), None)
-        if wrote:
+        if taken:
             self._silent_batches, self._wrote_since_opening = 0, True
         elif errors:
             self._silent_batches += 1
