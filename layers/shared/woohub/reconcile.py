@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from woohub import subscriptions, vanished
 from woohub.deliveryqueue import DeliveryQueue
@@ -33,6 +33,7 @@ SHARE_OF_TIME = 0.8  # of an invocation; the rest is for the last page and for l
 MANY_NEW_PAGES = 10  # pages of new accounts in one run: an import, left to a scan
 
 Log = Callable[..., None]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -298,7 +299,7 @@ class Reconcile:
 
     # Common to all
 
-    def _timed(self, pages: Iterator[Any]) -> Iterator[tuple[int, Any]]:
+    def _timed(self, pages: Iterator[T]) -> Iterator[tuple[int, T]]:
         """Each page with the moment before it was asked for: what changes later is not in it."""
         while True:
             asked_ms = self._now_ms()
