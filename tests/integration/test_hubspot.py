@@ -14,6 +14,7 @@ from urllib3 import HTTPHeaderDict
 from tests.lab import Lab, Token
 from tools.hubspot_simulator import Fault
 from tools.hubspot_simulator.inprocess import InProcessResponse
+from woohub import mapping, vanished
 from woohub.errors import (
     Forbidden,
     OutOfTime,
@@ -339,12 +340,16 @@ def search(hubspot: HubSpot) -> object:
     return hubspot.search("deals", "woocommerce_order_id", ["1234"])
 
 
+def look_for_deleted(hubspot: HubSpot) -> object:
+    return vanished.live_orders(hubspot, mapping.load(), after="")
+
+
 NO_OBJECT = [b"", b"[]", b"null", b"{", b"<html>", b'{"results": [', b"\xff", b"[" * 100_000, b"9" * 5000]
 TELLING_NOTHING = [b"{}", b'{"status": "COMPLETE"}', b'{"results": null}', b'{"results": {}}', b'{"results": "x"}']
 
 
 @pytest.mark.parametrize("data", NO_OBJECT + TELLING_NOTHING, ids=lambda data: repr(data[:20]))
-@pytest.mark.parametrize("call", [read, create, associate, define, search])
+@pytest.mark.parametrize("call", [read, create, associate, define, search, look_for_deleted])
 def test_an_answer_that_tells_nothing_is_never_a_success(data: bytes, call: Callable[[HubSpot], object]) -> None:
     lab = Lab()
     lab.hubspot.http = Canned(200, data)

@@ -24,7 +24,7 @@ def live_orders(hubspot: HubSpot, mapping: Mapping, after: str) -> tuple[list[in
     """
     cursor = f"&after={quote(after)}" if after else ""
     path = f"{hubspot.paths.objects}/deals?limit={PAGE}&properties={','.join(PROPERTIES)}{cursor}"
-    answer = hubspot.get(path)
+    answer = answers.listed(hubspot.get(path), path)
     ids = [_order_id(record, mapping) for record in answers.records(answer)]
     return [one for one in ids if one], answers.next_page(answer)
 
