@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -154,6 +155,47 @@ def test_a_second_without_a_total_is_read_to_its_end() -> None:
     assert set(ids(lab.store(http=WithoutTotals(lab)).orders(Position(START)))) == set(made)
 
 
+@pytest.mark.parametrize("totals", [True, False])
+def test_a_store_that_gives_fewer_than_asked_for_is_read_to_its_end_all_the_same(totals: bool) -> None:
+    lab = StoreLab()
+    made, accounts = [], []
+    for _ in range(45):
+        made += [lab.shop.place(), lab.shop.place()]
+        accounts.append(lab.shop.register())
+        lab.pass_time(1)
+    store = lab.store(http=Sparing(lab, 20) if totals else Sparing(lab, 20, without="X-WP-Total"))
+
+    assert set(ids(store.orders(Position(START)))) == set(made)
+    assert set(store.orders_by_id(made)) == set(made)
+    assert ids(store.customers()) == accounts
+    assert [one.id for page in store.newest_customers(accounts[4]) for one in page] == accounts[:4:-1]
+
+
+def test_a_store_that_ignores_which_orders_are_asked_for_is_not_asked_for_ever() -> None:
+    other = answer(200, b'[{"id":1}]', x_wp_total="130")
+    store, http = client(StoreLab(), other, answer(200, b"[]", x_wp_total="0"))
+
+    assert 2 not in store.orders_by_id([2])
+    assert len(http.asked) == 2
+
+
+class Sparing:
+    """A plugin that limits pages to `most` rows, whatever was asked for; and a header that a proxy takes off."""
+
+    def __init__(self, lab: StoreLab, most: int, without: str = "") -> None:
+        self._http = lab.store().http
+        self._most = most
+        self._without = without
+
+    def request(self, method: str, url: str, **kwargs: Any) -> Any:
+        response = self._http.request(method, re.sub(r"per_page=\d+", self._fewer, url), **kwargs)
+        response.headers.pop(self._without, None)  # type: ignore[attr-defined]
+        return response
+
+    def _fewer(self, found: re.Match[str]) -> str:
+        return f"per_page={min(self._most, int(found.group().partition('=')[2]))}"
+
+
 class WithoutTotals:
     """A proxy that takes headers it does not know off the answers."""
 
@@ -234,7 +276,7 @@ def test_a_store_that_cannot_say_what_changed_is_read_by_creation_and_reported_o
 def test_a_store_that_ignores_the_date_is_an_old_one() -> None:
     row = b'{"id":1,"date_created":"2026-11-20T00:00:00","date_modified_gmt":"%s"}'
     ignored, wanted = row % b"2026-11-20T00:00:00", row % b"2026-11-25T00:00:00"
-    store, http = client(StoreLab(), answer(200, b"[%s]" % ignored), answer(200, b"[%s]" % wanted))
+    store, http = client(StoreLab(), answer(200, b"[%s]" % ignored), answer(200, b"[%s]" % wanted, x_wp_total="1"))
 
     assert ids(store.orders(Position(START))) == [1]
     assert "orderby=modified" in http.asked[0]
@@ -561,7 +603,7 @@ def test_answers_of_the_wrong_shape_never_pass_for_orders(body: bytes) -> None:
 
 
 def test_a_byte_order_mark_does_not_hurt() -> None:
-    store, _ = client(StoreLab(), answer(200, b'\xef\xbb\xbf[{"id":1}]'))
+    store, _ = client(StoreLab(), answer(200, b'\xef\xbb\xbf[{"id":1}]', x_wp_total="1"))
 
     assert [one.id for some in store.newest_customers(0) for one in some] == [1]
 

@@ -159,7 +159,7 @@ class Store:
         while not last:
             page = self._list("customers", {"orderby": "id", "order": "desc", "offset": str(offset)})
             new = tuple(row for row in page.rows if row.id > above)
-            offset += page.limit
+            offset += page.places
             last = len(new) < len(page.rows) or page.ends_at(offset)
             if new:
                 yield new
@@ -191,7 +191,7 @@ class Store:
         while not last:
             page = self._list("webhooks", {"orderby": "id", "order": "asc", "offset": str(offset)})
             found += [_webhook(row.fields) for row in page.rows]
-            offset += page.limit
+            offset += page.places
             last = page.ends_at(offset)
         return found
 
@@ -303,7 +303,11 @@ class Store:
             some, ids = ids[: self.page_size], ids[self.page_size :]
             # per_page as many as asked for: a page made smaller on the way would make the rest look unknown.
             listed = {"include": ",".join(map(str, some)), "per_page": str(len(some))}
-            found |= {row.id: row for row in self._list(resource, {**asked, **listed}).rows}
+            page = self._list(resource, {**asked, **listed})
+            found |= {row.id: row for row in page.rows}
+            rest = [one for one in some if one not in found]
+            if len(rest) < len(some) and not page.ends_at(len(page.rows)):  # the store gave fewer than it has
+                ids = rest + ids
         return found
 
     def _list(self, resource: str, asked: Mapping[str, str]) -> Page:

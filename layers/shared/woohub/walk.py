@@ -91,15 +91,20 @@ class Page:
     total: int | None
     limit: int
 
+    @property
+    def places(self) -> int:
+        """How far in the list the next page begins: some stores give fewer than asked for, whatever the limit."""
+        return len(self.rows) or self.limit
+
     def ends_at(self, seen: int) -> bool:
-        """Whether nothing is left; by the count, since a page comes short of what the key's user may not see."""
-        return len(self.rows) < self.limit if self.total is None else self.total <= seen
+        """Whether nothing is left: a page may come short, also of what the key's user may not see."""
+        return not self.rows if self.total is None else self.total <= seen
 
 
 def after_stretch(position: Position, page: Page, dates: list[str]) -> tuple[Position, bool]:
     """Where to go on after a page by date, and whether it was the last."""
     latest = max(dates, default=position.moment)
-    if page.ends_at(page.limit):
+    if page.ends_at(page.places):
         return Position(max(latest, position.moment)), True
     if not dates:
         raise StoreUnavailable(f"the store counts {page.total} orders from {position.moment} on, but shows none")
@@ -117,7 +122,8 @@ def onward(position: Position, page: Page) -> tuple[Position, bool]:
     offset, total = position.offset or 0, position.total if page.total is None else page.total
     if total < position.total:
         return replace(position, offset=max(0, offset - (position.total - total)), total=total), False
-    return replace(position, offset=offset + page.limit, total=total), page.ends_at(offset + page.limit)
+    offset += page.places
+    return replace(position, offset=offset, total=total), page.ends_at(offset)
 
 
 def in_utc(asked: Mapping[str, str], by: By) -> dict[str, str]:
