@@ -369,6 +369,19 @@ def test_a_shop_whose_clock_is_far_behind_loses_nothing() -> None:
     assert set(lab.queued()) == {f"order.swept order:{number}" for number in made}
 
 
+def test_what_becomes_visible_late_is_found_in_a_shop_whose_clock_is_behind() -> None:
+    lab = a_lab()
+    lab.shop.clock = lambda: lab.clock.now - 1200
+    lab.run(since="2026-11-23T00:00:00")
+    lab.shop.place()
+    lab.run()
+    late = lab.shop.place(created=lab.shop.clock() - 300)
+
+    lab.run()
+
+    assert f"order.swept order:{late}" in lab.queued()
+
+
 def test_when_the_queue_does_not_take_a_page_the_next_run_brings_it() -> None:
     lab = a_lab()
     made = [lab.shop.place() for _ in range(30)]

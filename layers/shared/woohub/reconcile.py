@@ -224,7 +224,8 @@ class Reconcile:
             # Never into the future: an order dated there would hide all that changes until then.
             reached = max(getattr(self._mark, name).moment, min(newest, utc(received_ms)))
             walking = Reached(reached, before.settled, step.then, began)
-            self._keep(**{name: Reached(reached, shifted(began, -OVERLAP)) if step.last else walking})
+            settled = shifted(began, -OVERLAP - timedelta(seconds=self._store.behind))
+            self._keep(**{name: Reached(reached, settled) if step.last else walking})
 
     # Customers
 

@@ -100,7 +100,8 @@ class Store:
     """The client. Every method raises StoreUnavailable, StoreRefused or OutOfTime.
 
     Between calls it waits as long as the last answer took (times `patience`), so that a slow shop has half of its
-    time for shoppers; pages get smaller when the shop cannot make large ones.
+    time for shoppers; pages get smaller when the shop cannot make large ones. `behind` is how many seconds the store's
+    clock was behind ours at its last answer, 0 if it was ahead or does not say.
     """
 
     http: Http
@@ -112,6 +113,7 @@ class Store:
     wall_clock: Callable[[], float] = time.time
     on_call: Callable[[Call], None] = unnoticed
     warn: Callable[..., None] = _silent
+    behind: float = field(default=0.0, init=False)
     _free_at: float = field(default=float("-inf"), init=False)
     _old: bool = field(default=False, init=False)
 
@@ -350,6 +352,8 @@ class Store:
             took = self.timer.now() - started
             self._free_at = self.timer.now() + min(LONGEST_BREATH, took * self.patience)
             self.on_call(Call(question.method, f"/{question.path}", status, took, 0))
+        told = epoch(response.headers.get("date", ""))
+        self.behind = max(0.0, self.wall_clock() - told) if told else 0.0
         return judged(response, question, self.access)
 
 

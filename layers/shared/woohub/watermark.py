@@ -30,7 +30,7 @@ class Reached:
     """
 
     moment: str
-    settled: str = ""  # by our clock, so it never leads past `moment`
+    settled: str = ""  # by our clock or the store's, whichever is behind; it never leads past `moment`
     resume: Position | None = None
     began: str = ""  # when the walk under way did, by our clock
 
