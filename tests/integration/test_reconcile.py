@@ -897,6 +897,19 @@ def test_a_key_that_may_only_read_still_sweeps() -> None:
     assert f"order.swept order:{number}" in lab.queued()
 
 
+@pytest.mark.parametrize("closed", ["GET", "PUT"])
+def test_where_a_firewall_lets_nobody_at_the_webhooks_orders_are_swept_all_the_same(closed: str) -> None:
+    lab = a_lab()
+    lab.shop.faults.add(Fault(status=405, body="html", method=closed, path="/webhooks"))
+    lab.shop.hooks.webhooks[1].status = "disabled"
+    number = lab.shop.place()
+
+    report = lab.run()
+
+    assert report.complete
+    assert f"order.swept order:{number}" in lab.queued()
+
+
 def test_without_an_address_webhooks_are_not_looked_after() -> None:
     lab = StoreLab()
     lab.webhook_url = ""

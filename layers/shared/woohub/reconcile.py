@@ -182,7 +182,9 @@ class Reconcile:
             return
         try:
             found = subscriptions.findings(self._store.webhooks(), stack=self._hooks.stack, url=self._hooks.url)
-        except StoreRefused as error:  # a key without the right to see webhooks may still read orders
+        except (StoreRefused, StoreUnavailable) as error:  # orders may be open to us where webhooks are not
+            if isinstance(error, StoreUnavailable) and error.retry_after:  # the whole store is down
+                raise
             self._count("SweepFailed", 1)
             self._log("webhooks_unreadable", error=str(error))
             return
@@ -204,7 +206,7 @@ class Reconcile:
             if not secret:
                 return "left as it is: no webhook secret is stored"
             subscriptions.mend(self._store, finding, stack=self._hooks.stack, url=self._hooks.url, secret=secret)
-        except (StoreRefused, Unavailable) as error:
+        except (StoreRefused, StoreUnavailable, Unavailable) as error:  # a firewall may let nobody write
             return f"not mended: {error}"
         self._count("WebhookRepaired", 1)
         if finding.topic.startswith("customer.") and self._mark.scan is None:
