@@ -339,6 +339,32 @@ def test_no_ids_cost_no_call() -> None:
     assert http.asked == []
 
 
+def test_what_a_cache_before_the_store_keeps_is_not_taken_for_what_the_store_has() -> None:
+    lab = StoreLab()
+    store = lab.store(http=Cache(lab))
+    before = ids(store.orders(Position(START))), store.webhooks(), store.newest_customer_id()
+    order, account = lab.shop.place(), lab.shop.register()
+    lab.with_webhooks()
+
+    assert before == ([], [], 0)
+    assert ids(store.orders(Position(START))) == [order]
+    assert len(store.webhooks()) == len(TOPICS)
+    assert store.newest_customer_id() == account
+
+
+class Cache:
+    """A hosting company's, which does not care who asks."""
+
+    def __init__(self, lab: StoreLab) -> None:
+        self._http = lab.store().http
+        self._kept: dict[str, Any] = {}
+
+    def request(self, method: str, url: str, **kwargs: Any) -> Any:
+        if url not in self._kept:
+            self._kept[url] = self._http.request(method, url, **kwargs)
+        return self._kept[url]
+
+
 # Customers
 
 

@@ -143,12 +143,15 @@ def sent(http: Http, access: Access, question: Question, now: float, patience: f
 
 def _proven(question: Question, url: str, access: Access, now: int) -> tuple[dict[str, str], Mapping[str, str]]:
     """The headers and parameters that prove the key: basic authentication over https, a signature over plain http."""
-    if question.anonymous:  # WordPress would take the keys for a user's name and password, and refuse them
-        return {}, question.asked
-    if not access.secure:
+    if not access.secure and not question.anonymous:
         return {}, signed(question.method, url, question.asked, access, now)
+    asked = dict(question.asked)
+    if question.method == "GET":  # hosts and plugins keep answers, and give them again to whoever asks the same
+        asked["_"] = secrets.token_hex(8)
+    if question.anonymous:  # WordPress would take the keys for a user's name and password, and refuse them
+        return {}, asked
     pair = f"{access.consumer_key}:{access.consumer_secret}".encode()
-    return {"authorization": f"Basic {base64.b64encode(pair).decode()}"}, question.asked
+    return {"authorization": f"Basic {base64.b64encode(pair).decode()}"}, asked
 
 
 def signed(method: str, url: str, asked: Mapping[str, str], access: Access, now: int) -> dict[str, str]:
