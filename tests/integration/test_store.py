@@ -463,6 +463,23 @@ def test_refused_keys_are_reported_with_what_to_do(key: str, secret: str, words:
     assert len(lab.shop.requests) == 1  # trying again would not help
 
 
+def test_over_plain_http_the_clock_may_be_what_is_wrong() -> None:
+    lab = StoreLab(scheme="http")
+    store = lab.store(wall_clock=lambda: lab.clock.now + 1200)
+
+    with pytest.raises(StoreRefused, match="the store's clock"):
+        store.count("orders")
+
+
+@pytest.mark.parametrize(("status", "words"), [(200, "WP_DEBUG_DISPLAY"), (403, "firewall"), (405, "firewall")])
+def test_a_page_instead_of_an_answer_is_reported_with_what_it_may_be(status: int, words: str) -> None:
+    lab = StoreLab()
+    lab.shop.faults.add(Fault(status=status, body="html"))
+
+    with pytest.raises(StoreUnavailable, match=words):
+        lab.store().count("orders")
+
+
 def test_a_key_that_may_only_read_cannot_mend_webhooks() -> None:
     lab = StoreLab().with_webhooks()
     lab.shop.keys[KEY] = (lab.shop.keys[KEY][0], "read")

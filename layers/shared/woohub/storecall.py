@@ -220,14 +220,23 @@ def _json(response: Response) -> tuple[str, Any]:
     return text, content if isinstance(content, dict | list) else None
 
 
+_FIREWALL = "a firewall or security plugin in front of the store?"
+_SUSPECTS = {
+    200: "a maintenance page, or PHP's notices before the answer, which WP_DEBUG_DISPLAY shows?",
+    401: _FIREWALL,
+    403: _FIREWALL,
+    405: _FIREWALL,
+}
+
+
 def _no_json(response: Response) -> StoreUnavailable | StoreRefused:
     size = len(response.data or b"")
     if response.status == 404:
         advice = "is the address right, and are the permalinks set to anything but “Plain”?"
         return StoreRefused(f"there is no REST API at the store's address (404, a page): {advice}", status=404)
-    blocked = " (a firewall or security plugin in front of the store?)" if response.status in (401, 403) else ""
+    suspect = f" ({_SUSPECTS[response.status]})" if response.status in _SUSPECTS else ""
     kind = TooMuch if response.status in (500, 504) else StoreUnavailable
-    message = f"the store's answer is {response.status} with {size} bytes that are no JSON{blocked}"
+    message = f"the store's answer is {response.status} with {size} bytes that are no JSON{suspect}"
     return kind(message, retry_after=_asked_to_wait(response))
 
 
@@ -246,7 +255,8 @@ def _what_to_do(status: int, code: str, content: Any, access: Access) -> str:
         right = "A Read/Write key of an administrator or shop manager is needed"
         lost = "; or its web server drops the Authorization header" if access.secure else ""
         return f"{told} {right}{lost}"
-    return f"{told} Check consumer key and secret (WooCommerce > Settings > Advanced > REST API)"
+    clock = "" if access.secure else ", and the store's clock: plain http allows 15 minutes"
+    return f"{told} Check consumer key and secret (WooCommerce > Settings > Advanced > REST API){clock}"
 
 
 def _total(response: Response) -> int | None:
