@@ -22,6 +22,13 @@ from woohub.webhooks import identifier
 
 CONNECT, ANSWER = 5.0, 30.0  # seconds to wait for a connection and for an answer
 BETWEEN = re.compile(r"[\s,]*")
+FIREWALL = "a firewall or security plugin in front of the store?"
+SUSPECTS = {  # by the status of a page where JSON was asked for
+    200: "a maintenance page, or PHP's notices before the answer, which WP_DEBUG_DISPLAY shows?",
+    401: FIREWALL,
+    403: FIREWALL,
+    405: FIREWALL,
+}
 
 
 class StoreUnavailable(TransientError):
@@ -220,21 +227,12 @@ def _json(response: Response) -> tuple[str, Any]:
     return text, content if isinstance(content, dict | list) else None
 
 
-_FIREWALL = "a firewall or security plugin in front of the store?"
-_SUSPECTS = {
-    200: "a maintenance page, or PHP's notices before the answer, which WP_DEBUG_DISPLAY shows?",
-    401: _FIREWALL,
-    403: _FIREWALL,
-    405: _FIREWALL,
-}
-
-
 def _no_json(response: Response) -> StoreUnavailable | StoreRefused:
     size = len(response.data or b"")
     if response.status == 404:
         advice = "is the address right, and are the permalinks set to anything but “Plain”?"
         return StoreRefused(f"there is no REST API at the store's address (404, a page): {advice}", status=404)
-    suspect = f" ({_SUSPECTS[response.status]})" if response.status in _SUSPECTS else ""
+    suspect = f" ({SUSPECTS[response.status]})" if response.status in SUSPECTS else ""
     kind = TooMuch if response.status in (500, 504) else StoreUnavailable
     message = f"the store's answer is {response.status} with {size} bytes that are no JSON{suspect}"
     return kind(message, retry_after=_asked_to_wait(response))
