@@ -91,24 +91,29 @@ def run(
     replaced = False
     given = env.get("HUBSPOT_API_KEY", "")
     stored = hubspot_token(secret_store.read(stack.aws.secrets, stack.output("HubSpotSecretArn"))) if stack else ""
-    checked = token_step(given or stored, connect)
-    yield checked
-    granted = scopes.step(connect(given or stored)) if checked.outcome is Outcome.OK else checked
-    if granted is not checked:
-        yield granted
+    checks = list(_token_steps(given or stored, connect))
+    yield from checks
     if stack and store_secrets:
-        if given and granted.outcome is not Outcome.FAILED:
+        if given and not failed(checks):
             yield secret_store.store_token(stack.aws.secrets, stack.output("HubSpotSecretArn"), given, dry_run=dry_run)
         secret = _webhook_secret(stack, env, dry_run=dry_run)
         replaced = secret.outcome is Outcome.STORED and bool(secret.detail)
         yield secret
     setup_token = env.get("HUBSPOT_SETUP_API_KEY") or given or stored
-    if setup_token and not (checked.outcome is Outcome.FAILED and setup_token == (given or stored)):
+    if setup_token and not (failed(checks[:1]) and setup_token == (given or stored)):
         yield from provision(connect(setup_token), table, dry_run=dry_run)
     if not env.get(store_setup.URL):
         yield Step("store", Outcome.SKIPPED, f"{store_setup.URL} is not set")
     elif store_secrets:
         yield from store_setup.run(stack, env, reach, secret_is_new=replaced, dry_run=dry_run)
+
+
+def _token_steps(token: str, connect: Connect) -> Iterator[Step]:
+    """Whether HubSpot takes the functions' token, and for all they do with it."""
+    step = token_step(token, connect)
+    yield step
+    if step.outcome is Outcome.OK:
+        yield scopes.step(connect(token))
 
 
 def token_step(token: str, connect: Connect) -> Step:
