@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 
+from woohub import answers
 from woohub.errors import Forbidden, Problem, Refused, Unavailable
 from woohub.hubspot import HubSpot
 from woohub.throttle import Timer
@@ -142,12 +143,12 @@ class Portal:
 
 
 def _definition(row: Mapping[str, object]) -> Definition:
-    options = row.get("options")
-    rows = [option for option in options if isinstance(option, dict)] if isinstance(options, list) else []
     return Definition(
         type=str(row.get("type") or "string"),
         unique=bool(row.get("hasUniqueValue")),
-        options=frozenset(str(option.get("value")) for option in rows if not option.get("hidden")),
+        options=frozenset(
+            str(option.get("value")) for option in answers.rows(row, "options") if not option.get("hidden")
+        ),
     )
 
 
