@@ -7,10 +7,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from tests import payloads
 from tests.deliveries import SECRET, captured, delivery
 from woohub import webhooks
 from woohub.errors import NotAnEntity, SignatureError
 from woohub.webhooks import Delivery
+from woohub.woocommerce import READERS, CustomerEvent, Ignored, OrderEvent, OrderTrashed, parse
 
 # The secrets of the deliveries marked "OTHER", as the store holds them.
 OTHER_SECRETS = {123: "a&amp;b&#039;c&quot;d", 125: " padded ", 127: "ünï😀"}
@@ -291,7 +293,56 @@ def test_fields_that_plugins_add_do_not_make_a_body_fit_another_topic(topic: str
     assert webhooks.identify(a_delivery(own_topic, content)).entity
 
 
-@pytest.mark.parametrize("identifier", [0, -1, True, 1.0, "", "0", "-1", "1.0", " 1", "٤", None, [], 2**64, 10**400])
+# Plugins add fields of any name, those of the other kind among them.
+PLUGIN_FIELDS = {"username": "jane", "email": "jane@example.com", "role": "customer", "line_items": [], "total": "1.00"}
+
+
+@pytest.mark.parametrize("extra", PLUGIN_FIELDS)
+@pytest.mark.parametrize(("label", "topic"), [("order", "order.updated"), ("customer", "customer.updated")])
+def test_a_field_that_a_plugin_adds_changes_nothing(label: str, topic: str, extra: str) -> None:
+    whole = next(one.payload for one in captured() if one.topic == topic and "email" in one.body.decode())
+
+    assert webhooks.identify(a_delivery(topic, {extra: PLUGIN_FIELDS[extra]} | whole)).entity.startswith(label)
+
+
+def test_an_order_that_carries_everything_of_a_customers_account_is_an_order_and_no_customer() -> None:
+    both = delivery(19).payload | dict.fromkeys(("email", "username", "role", "first_name", "last_name"), "x")
+
+    assert webhooks.identify(a_delivery("order.created", both)).entity == "order:16"
+    assert refusal("customer.created", both).cause == "topic_mismatch"
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"site": "shop-a"},
+        {"number": "A-30", "status": "trash"},
+        {"email": "jane@example.com"},
+        {"deleted_by": {"username": "admin"}, "username": "admin"},
+        {"code": "x", "message": "y"},
+    ],
+)
+@pytest.mark.parametrize("kind", ["order", "customer"])
+def test_a_deletion_may_carry_what_plugins_add(kind: str, extra: dict[str, Any]) -> None:
+    assert webhooks.identify(a_delivery(f"{kind}.deleted", {"id": 30, **extra})).entity == f"{kind}:30"
+
+
+WHOLE = [
+    one for one in captured() if one.topic.endswith(("created", "updated", "restored")) and '"id"' in str(one.body)
+]
+
+
+@pytest.mark.parametrize("topic", ["order.deleted", "customer.deleted"])
+@pytest.mark.parametrize("one", WHOLE, ids=lambda one: f"{one.nr}")
+def test_a_whole_order_or_customer_sent_again_as_a_deletion_deletes_nothing(one: Any, topic: str) -> None:
+    refused = refusal(topic, one.body)
+
+    assert refused.lost_event
+
+
+@pytest.mark.parametrize(
+    "identifier", [0, -1, True, 1.5, "", "0", "-1", "1.0", "1 2", "٤", None, [], 2**64, 1e19, 10**400]
+)
 @pytest.mark.parametrize("topic", ["order.updated", "order.deleted"])
 def test_an_id_is_a_positive_whole_number(topic: str, identifier: Any) -> None:
     content = {"id": identifier} if topic == "order.deleted" else {**ORDER, "id": identifier}
@@ -299,9 +350,10 @@ def test_an_id_is_a_positive_whole_number(topic: str, identifier: Any) -> None:
     assert refusal(topic, content).cause == "topic_mismatch"
 
 
+@pytest.mark.parametrize("identifier", ["1234", " 1234", "1234\u00a0", "01234", 1234.0])
 @pytest.mark.parametrize("topic", ["order.updated", "order.deleted"])
-def test_an_id_may_be_a_number_in_quotes(topic: str) -> None:
-    content = {"id": "1234"} if topic == "order.deleted" else {**ORDER, "id": "1234"}
+def test_an_id_may_be_a_number_in_quotes_or_with_spaces_or_a_float(topic: str, identifier: Any) -> None:
+    content = {"id": identifier} if topic == "order.deleted" else {**ORDER, "id": identifier}
 
     assert webhooks.identify(a_delivery(topic, content)).entity == "order:1234"
 
@@ -350,6 +402,64 @@ def test_only_a_plain_code_becomes_a_cause(code: Any) -> None:
     assert refusal("order.created", {**REST_ERROR, "code": code}).cause == "topic_mismatch"
 
 
+LEGACY_ORDER = {"order": {"id": 40, "order_number": "40", "status": "processing", "total": "20.00", "line_items": []}}
+NOT_ALLOWED = "woocommerce_api_user_cannot_read_order"
+
+
+@pytest.mark.parametrize("topic", ["order.created", "order.deleted", "customer.updated", "customer.deleted"])
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [
+        (LEGACY_ORDER, "topic_mismatch"),
+        ({"customer": {"id": 5, "email": "jane@example.com"}}, "topic_mismatch"),
+        ({"errors": {NOT_ALLOWED: ["x"]}, "error_data": {NOT_ALLOWED: {"status": 401}}}, NOT_ALLOWED),
+        ({"errors": [{"code": NOT_ALLOWED, "message": "x"}]}, NOT_ALLOWED),
+        ({"errors": {"a_invalid_id": ["x"], NOT_ALLOWED: ["x"]}}, NOT_ALLOWED),
+        ({"errors": []}, "topic_mismatch"),
+        ({"code": "x"}, "topic_mismatch"),
+        ({"error": "not allowed"}, "topic_mismatch"),
+        ({"success": False, "data": None}, "topic_mismatch"),
+        ([], "topic_mismatch"),
+        ([{"id": 1}], "topic_mismatch"),
+        (None, "topic_mismatch"),
+        (False, "topic_mismatch"),
+        (b'""', "topic_mismatch"),
+        (b"<!DOCTYPE html><html></html>", "not_json"),
+        (b"", "not_json"),
+        (b'{"id":1,"stat', "not_json"),
+    ],
+)
+def test_whatever_comes_in_place_of_an_order_or_customer_is_an_event_lost(topic: str, content: Any, cause: str) -> None:
+    refused = refusal(topic, content)
+
+    assert (refused.cause, refused.lost_event) == (cause, True)
+
+
+@pytest.mark.parametrize(
+    "content", [{"errors": {"woocommerce_rest_shop_order_invalid_id": ["Invalid ID."]}, "error_data": []}]
+)
+def test_an_order_that_was_deleted_before_its_delivery_is_no_event_lost(content: Any) -> None:
+    assert not refusal("order.updated", content).lost_event
+
+
+@pytest.mark.parametrize("content", [LEGACY_ORDER, [], b"", ORDER])
+def test_under_a_topic_that_nobody_reads_nothing_is_lost(content: Any) -> None:
+    assert not refusal("product.updated", content).lost_event
+
+
+@pytest.mark.parametrize("depth", [210, 512])
+def test_an_order_may_be_nested_as_deeply_as_php_writes_it(depth: int) -> None:
+    body = b'{"id":51,"status":"processing","meta_data":' + b"[" * depth + b"]" * depth + b"}"
+
+    assert webhooks.identify(a_delivery("order.created", body)).entity == "order:51"
+
+
+def test_half_a_character_hides_no_order() -> None:
+    body = b'{"id":50,"status":"processing","customer_note":"ok \\ud83d"}'
+
+    assert webhooks.identify(a_delivery("order.created", body)).entity == "order:50"
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -390,6 +500,28 @@ def test_any_content_is_an_entity_or_refused(topic: str, content: Any) -> None:
     except NotAnEntity:
         return
     assert entity.startswith(topic.partition(".")[0] + ":")
+
+
+ids = st.integers(1, 2**53).flatmap(lambda number: st.sampled_from([number, str(number), f" {number} ", float(number)]))
+topics = st.sampled_from([topic for topic in READERS if not topic.endswith("swept")])
+
+
+@given(topics, ids, st.dictionaries(st.text(), json_values))
+def test_what_ingest_takes_the_consumer_reads_as_the_same(topic: str, identifier: Any, extra: dict[str, Any]) -> None:
+    whole = payloads.ORDER if topic.startswith("order") else payloads.CUSTOMER
+    content = extra | ({} if topic.endswith("deleted") else whole) | {"id": identifier}
+
+    taken = webhooks.identify(a_delivery(topic, content))
+
+    match parse(taken):
+        case OrderEvent(order=order):
+            assert taken.entity == f"order:{order.id}"
+        case OrderTrashed(order_id=number):
+            assert taken.entity == f"order:{number}"
+        case CustomerEvent(customer=customer):
+            assert taken.entity == f"customer:{customer.id}"
+        case Ignored(reason=reason):
+            assert reason == "customer_deleted"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import base64
 import hmac
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ _HEADER = "x-wc-webhook-"
 _FORM = "application/x-www-form-urlencoded"
 _PING = re.compile(rb"webhook_id=\d{1,20}")
 _DIGITS = re.compile(r"[0-9]{1,20}")
+_EXACT_FLOATS = 2**53  # from there on a float no longer holds every whole number
 _REST_CODE = re.compile(r"[a-z0-9_]{1,80}")
 
 
@@ -122,66 +123,106 @@ def identify(delivery: Delivery) -> Delivery:
     """
     if delivery.topic not in _SHAPES:
         raise NotAnEntity("unknown_topic")
-    thing = _parsed(delivery.body)
-    if not isinstance(thing, dict) or not _SHAPES[delivery.topic](thing):
-        raise _what_else(thing)
+    try:
+        content = read_json(delivery.body)
+    except ValueError:
+        raise NotAnEntity("not_json", lost_event=True) from None
+    if not isinstance(content, dict) or not identifier(content) or not _SHAPES[delivery.topic](content):
+        raise _what_else(content)
     kind = delivery.topic.partition(".")[0]
-    return replace(delivery, entity=f"{kind}:{identifier(thing)}")
+    return replace(delivery, entity=f"{kind}:{identifier(content)}")
 
 
-def identifier(thing: Mapping[str, Any]) -> int:
-    """The id of an order or customer, which a plugin may have turned into text; 0 where there is none."""
-    found = thing.get("id")
-    if isinstance(found, str) and _DIGITS.fullmatch(found):
-        return int(found)
-    return found if type(found) is int else 0
-
-
-def _parsed(body: bytes) -> Any:
+def read_json(body: bytes) -> Any:
+    """The JSON value in a body; ValueError for what is none, NaN and nesting without end included."""
     try:
         return json.loads(body.decode(), parse_constant=_no_constant)
-    except (ValueError, RecursionError):  # also: not UTF-8, numbers beyond Python's digit limit
-        raise NotAnEntity("not_json", lost_event=True) from None
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
 
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def _is_order(thing: dict[str, Any]) -> bool:
-    return _has_id(thing) and isinstance(thing.get("status"), str) and "username" not in thing
+def identifier(thing: Mapping[str, Any]) -> int:
+    """The id of an order or customer; 0 where there is none."""
+    return whole_number(thing.get("id")) or 0
 
 
-def _is_customer(thing: dict[str, Any]) -> bool:
-    return _has_id(thing) and "email" in thing and "line_items" not in thing
+def whole_number(value: object) -> int | None:
+    """The number that 12, 12.0, "12" and " 12 " mean, as plugins write it; None for any other value.
+
+    It is at least 0, and less than 2**64, which is where WordPress's ids end (BIGINT UNSIGNED).
+    """
+    number = value
+    if isinstance(value, str):
+        number = int(value) if _DIGITS.fullmatch(value.strip()) else None
+    elif isinstance(value, float) and value.is_integer() and value < _EXACT_FLOATS:
+        number = int(value)
+    return number if type(number) is int and 0 <= number < 2**64 else None
 
 
-def _is_only_an_id(thing: dict[str, Any]) -> bool:
-    return _has_id(thing) and len(thing) == 1
+# Fields that WooCommerce gives only to one kind, in any version of its API. Plugins add fields of any name to both, so
+# the kind of a body is the one that more of its fields belong to.
+_OWN_FIELDS: Mapping[str, Set[str]] = {
+    "order": {"status", "currency", "total", "total_tax", "parent_id", "number", "order_key", "customer_id"}
+    | {"customer_note", "payment_method", "line_items", "shipping_lines", "refunds"},
+    "customer": {"email", "first_name", "last_name", "role", "username", "avatar_url", "is_paying_customer"}
+    | {"orders_count", "total_spent"},
+}
+# No order or customer comes without these. A deletion holds an id and what plugins add, but no two of either line.
+_ESSENTIAL_FIELDS = ({"status", "total", "line_items"}, {"email", "username", "role"})
 
 
-def _has_id(thing: dict[str, Any]) -> bool:
-    return 0 < identifier(thing) < 2**64  # WordPress: BIGINT UNSIGNED
+def _is_order(content: dict[str, Any]) -> bool:
+    return isinstance(content.get("status"), str) and _is_rather("order", "customer", content)
+
+
+def _is_customer(content: dict[str, Any]) -> bool:
+    return "email" in content and _is_rather("customer", "order", content)
+
+
+def _is_rather(kind: str, other: str, content: dict[str, Any]) -> bool:
+    return len(_OWN_FIELDS[kind] & content.keys()) > len(_OWN_FIELDS[other] & content.keys())
+
+
+def _is_deletion(content: dict[str, Any]) -> bool:
+    return all(len(essential & content.keys()) < 2 for essential in _ESSENTIAL_FIELDS)
 
 
 TEST_TOPIC = "action.woohub_test"  # of the deliveries that `woohub setup` and `woohub doctor` make
 
-# What a store sends under each topic, whatever version of its API the webhook was made with.
+# What a store sends under each topic beside the id, whatever version of its API the webhook was made with.
 _SHAPES: Mapping[str, Callable[[dict[str, Any]], bool]] = {
     "order.created": _is_order,
     "order.updated": _is_order,
     "order.restored": _is_order,
-    "order.deleted": _is_only_an_id,
+    "order.deleted": _is_deletion,
     "customer.created": _is_customer,
     "customer.updated": _is_customer,
-    "customer.deleted": _is_only_an_id,
+    "customer.deleted": _is_deletion,
 }
 
 
-def _what_else(thing: Any) -> NotAnEntity:
-    """A REST error, which WooCommerce sends and signs like any payload, or a body that belongs to another topic."""
-    code = thing.get("code") if isinstance(thing, dict) and "message" in thing else None
-    if not isinstance(code, str) or not _REST_CODE.fullmatch(code):
-        return NotAnEntity("topic_mismatch")
-    # "…_invalid_id": deleted before the delivery. All others (`…rest_cannot_view`, `rest_no_route`) hide a real change.
-    return NotAnEntity(code, lost_event=not code.endswith("_invalid_id"))
+def _what_else(content: Any) -> NotAnEntity:
+    """What came in place of an order or customer: mostly an error of the store's API, signed like any payload.
+
+    Only "…_invalid_id" lost nothing: the order was deleted before the delivery. All others (`…rest_cannot_view`,
+    `rest_no_route`, a body of the legacy API or of another topic) stand for a change that did not arrive.
+    """
+    codes = [code for code in _error_codes(content) if _REST_CODE.fullmatch(code)] or ["topic_mismatch"]
+    losses = [code for code in codes if not code.endswith("_invalid_id")]
+    return NotAnEntity((losses or codes)[0], lost_event=bool(losses))
+
+
+def _error_codes(content: Any) -> list[str]:
+    """Of a REST error, of the legacy API's, or of a WP_Error as PHP writes it."""
+    if not isinstance(content, dict):
+        return []
+    errors = content.get("errors")
+    if isinstance(errors, dict):
+        return list(errors)
+    rows = errors if isinstance(errors, list) else [content]
+    codes = [row.get("code") for row in rows if isinstance(row, dict) and "message" in row]
+    return [code for code in codes if isinstance(code, str)]

@@ -20,7 +20,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, Val
 from pydantic_core import PydanticCustomError
 
 from woohub.errors import InvalidPayload
-from woohub.webhooks import Delivery
+from woohub.webhooks import Delivery, whole_number
 
 ORDER_SWEPT, CUSTOMER_SWEPT = "order.swept", "customer.swept"
 TRASH = "trash"  # the status of an order in the trash, whichever it had before
@@ -85,8 +85,8 @@ def _moment(value: object) -> str:
 
 
 def _number(value: object) -> int:
-    number = int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,20}", value) else value
-    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < 2**64:
+    number = whole_number(value)
+    if number is None:
         raise PydanticCustomError("number", "must be a whole number")
     return number
 
