@@ -52,7 +52,7 @@ def shop(consumer: Consuming) -> Operated:
     return consumer.shop
 
 
-def why(shop: Operated, number: int, *, code: int = 1) -> dict[str, Any]:
+def why(shop: Operated, number: int | str, *, code: int = 1) -> dict[str, Any]:
     """The answer; and people are told the same."""
     result = shop.run("why", str(number), "--json")
     assert result.exit_code == code, result.output
@@ -97,10 +97,121 @@ def test_an_order_that_arrived_is_fine_and_its_way_is_shown(shop: Operated, cons
     assert facts["hubspot"]["deals"][0]["id"] == deal_id(shop, number)
 
 
-def test_an_unknown_order(shop: Operated) -> None:
+def test_an_unknown_order_says_what_was_tried(shop: Operated) -> None:
     facts = why(shop, 4711)
 
     assert facts["conclusion"] == "Neither the store nor HubSpot has an order 4711."
+    assert "the id 4711; the store's search for the number 4711; HubSpot's deals" in facts["next_step"]
+
+
+def test_an_unknown_number_says_what_was_tried(shop: Operated) -> None:
+    facts = why(shop, "RE-2026-X")
+
+    assert (facts["order"], facts["conclusion"]) == (None, "Neither the store nor HubSpot has an order RE-2026-X.")
+    assert "the store's search for the number RE-2026-X; HubSpot's deals by name" in facts["next_step"]
+
+
+# --- Ids and numbers
+
+
+@pytest.mark.parametrize("form", ["RE-2026-00434", "#RE-2026-00434", "  re-2026-00434 ", "# RE-2026-00434"])
+def test_an_order_is_found_by_its_number_in_any_usual_form(shop: Operated, consumer: Consuming, form: str) -> None:
+    number = shop.shop.place(number="RE-2026-00434", billing={"first_name": "Ana", "last_name": "Rossi"})
+    consumer.deliver()
+
+    facts = why(shop, form, code=0)
+
+    assert (facts["order"], facts["number"], facts["name"]) == (number, "RE-2026-00434", "Ana Rossi")
+
+
+@pytest.mark.parametrize("form", ["{}", "#{}", " {} ", "order:{}"])
+def test_an_order_is_found_by_its_id_in_any_usual_form(shop: Operated, form: str) -> None:
+    number = silently(shop, shop.shop.place)
+
+    assert why(shop, form.format(number))["order"] == number
+
+
+def test_id_and_number_are_shown_side_by_side_with_the_name(shop: Operated, consumer: Consuming) -> None:
+    number = shop.shop.place(number="RE-7", billing={"first_name": "Ana", "last_name": "Rossi"})
+    consumer.deliver()
+
+    assert f"{number} (number RE-7, Ana Rossi)" in shop.run("why", str(number)).stdout
+
+
+def test_a_number_that_a_plugin_makes_of_the_id_and_no_search_knows(shop: Operated) -> None:
+    number = silently(shop, shop.shop.place)
+    order = shop.shop.orders[number]
+    order.text = shop.shop.order_text(order).replace(f'"number":"{number}"', f'"number":"WC-{number}"')
+
+    assert why(shop, f"wc-{number}")["order"] == number
+
+
+def two_orders(shop: Operated, consumer: Consuming) -> tuple[int, int]:
+    """The id of an order that is another one's number, and the id of that one."""
+    first = shop.shop.place(number="A-1")
+    second = shop.shop.place(number=str(first))
+    consumer.deliver()
+    return first, second
+
+
+def test_where_id_and_number_name_two_orders_the_id_is_described_and_the_other_named(
+    shop: Operated, consumer: Consuming
+) -> None:
+    by_id, by_number = two_orders(shop, consumer)
+
+    facts, told = why(shop, by_id, code=0), shop.run("why", str(by_id)).stdout
+
+    assert (facts["order"], facts["other_order"]["id"], facts["other_order"]["number"]) == (
+        by_id,
+        by_number,
+        str(by_id),
+    )
+    assert f"woohub why order:{by_number}" in told
+
+
+def test_with_a_hash_the_number_is_described_and_the_id_named(shop: Operated, consumer: Consuming) -> None:
+    by_id, by_number = two_orders(shop, consumer)
+
+    facts = why(shop, f"#{by_id}", code=0)
+
+    assert (facts["order"], facts["other_order"]["id"]) == (by_number, by_id)
+
+
+def test_the_id_alone_can_be_asked_for(shop: Operated, consumer: Consuming) -> None:
+    by_id, _ = two_orders(shop, consumer)
+
+    facts = why(shop, f"order:{by_id}", code=0)
+
+    assert (facts["order"], facts["other_order"]) == (by_id, None)
+
+
+@pytest.mark.parametrize("text", ["", "  ", "#", "0", "order:x", "order:"])
+def test_what_names_no_order_is_wrong_usage(shop: Operated, text: str) -> None:
+    assert shop.run("why", text).exit_code == 2
+
+
+def test_without_the_store_the_deals_name_tells_the_order(shop: Operated, consumer: Consuming) -> None:
+    number = shop.shop.place(number="RE-8")
+    consumer.deliver()
+    edit(shop, number, dealname="WooCommerce Order #RE-8 - Ana Rossi")
+    shop.shop.keys.clear()
+
+    facts = why(shop, "RE-8")
+
+    assert (facts["order"], facts["number"]) == (number, "RE-8")
+    assert facts["hubspot"]["deals"][0]["id"] == deal_id(shop, number)
+    assert facts["conclusion"].startswith("The store could not be asked")
+
+
+def test_a_stack_without_the_stores_key_still_shows_the_deal(shop: Operated, consumer: Consuming) -> None:
+    number = shop.shop.place()
+    consumer.deliver()
+    shop.stack.store("StoreSecretArn", {"url": "", "consumer_key": "", "consumer_secret": ""})
+
+    facts = why(shop, number)
+
+    assert facts["hubspot"]["deals"][0]["id"] == deal_id(shop, number)
+    assert "woohub setup" in facts["conclusion"]
 
 
 def test_an_order_that_was_never_delivered(shop: Operated) -> None:
@@ -315,6 +426,22 @@ def test_a_refused_address(shop: Operated, consumer: Consuming) -> None:
     consumer.deliver()
 
     assert "HubSpot refuses the order's e-mail address" in why(shop, number, code=0)["conclusion"]
+
+
+def test_an_order_without_an_address(shop: Operated, consumer: Consuming) -> None:
+    number = shop.shop.place(billing={"email": ""})
+    consumer.deliver()
+
+    told = why(shop, number, code=0)["conclusion"]
+
+    assert told == "HubSpot has what the store has. It has no contact: the order has no e-mail address."
+
+
+def test_an_address_that_is_none(shop: Operated, consumer: Consuming) -> None:
+    number = shop.shop.place(billing={"email": "nobody"})
+    consumer.deliver()
+
+    assert "the order's e-mail address is none that HubSpot could take" in why(shop, number, code=0)["conclusion"]
 
 
 def test_a_contact_that_was_deleted(shop: Operated, consumer: Consuming) -> None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
 from tools.cli.comparison import Finding, Kind
 from tools.cli.dead_letters import Letter, iso
+from tools.cli.order_lookup import Lookup
+from tools.cli.order_names import OrderName
 from tools.cli.status import Status
 from tools.cli.status import iso as moment
 from tools.cli.traces import Traces
 from tools.cli.trouble import RENEW_IT
 from woohub.answers import Record
+from woohub.mapping import usable_email
 from woohub.mapping_file import STATUS
 from woohub.versions import DealVersion
 from woohub.walk import Stored
@@ -40,6 +44,22 @@ class InStore:
         return self.event is not None and self.event.order.status == TRASH
 
 
+class Address(StrEnum):
+    """What the order's e-mail address is good for; the value says why there is no contact, for people."""
+
+    USABLE = ""
+    NONE = "the order has no e-mail address"
+    UNUSABLE = "the order's e-mail address is none that HubSpot could take"
+    REFUSED = "HubSpot refuses the order's e-mail address"
+
+    @classmethod
+    def of(cls, email: str) -> Address:
+        """As far as the text itself tells."""
+        if not email:
+            return cls.NONE
+        return cls.USABLE if usable_email(email) else cls.UNUSABLE
+
+
 @dataclass(frozen=True)
 class InHubSpot:
     """The order's deals, its contact, and what differs. `missing` says why HubSpot could not be asked."""
@@ -49,7 +69,7 @@ class InHubSpot:
     findings: tuple[Finding, ...] = ()
     stage_is: str = ""
     stage_wanted: str = ""  # of the order's status
-    refused_address: bool = False
+    address: Address = Address.USABLE
     missing: str = ""
 
     @property
@@ -71,14 +91,19 @@ class InHubSpot:
 class Case:
     """Everything known about one order."""
 
-    number: int
+    asked: str  # as it was named on the command line
+    lookup: Lookup
     store: InStore
     hubspot: InHubSpot
     stack: Status
     letters: tuple[Letter, ...]
     traces: Traces
     swept_until: str = ""  # how far reconcile has come; "" if that is not known
-    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def name(self) -> OrderName:
+        """Id, number and the name on it."""
+        return self.lookup.name
 
     @property
     def modified_at(self) -> str:
@@ -116,7 +141,11 @@ class Case:
         """For --json."""
         row, deals = self.store.row, self.hubspot.deals
         return {
-            "order": self.number,
+            "order": self.name.order_id or None,
+            "number": self.name.number or None,
+            "name": self.name.customer or None,
+            "asked": self.asked,
+            "other_order": self.lookup.other.facts() if self.lookup.other else None,
             "store": {
                 "known": row is not None if not self.store.missing else None,
                 "status": row.status if row else None,
@@ -164,11 +193,11 @@ BY_POLICY = {
 
 
 def _unknown(case: Case) -> Conclusion:
-    number = case.number
     if not case.hubspot.deals:
         return Conclusion(
-            f"Neither the store nor HubSpot has an order {number}.",
-            "is it the order's id, as in the address of its page in the store's admin? Plugins show other numbers",
+            f"Neither the store nor HubSpot has an order {case.asked}.",
+            f"looked for: {'; '.join(case.lookup.tried)}. Is it written as in the store's list of orders? Its "
+            "id, in the address of the order's page in the store's admin, finds it as well",
         )
     if case.hubspot.deals[0].properties.get(STATUS) == TRASH:
         return Conclusion(
@@ -186,7 +215,7 @@ def _refused(case: Case) -> Conclusion:
     reason, _, advice = newest.reason.partition(" What to do: ")
     return Conclusion(
         f"It was given up at {when} and lies in the dead-letter queue: {reason.rstrip('.')}.",
-        advice or f"woohub dlq redrive --order {case.number}",
+        advice or f"woohub dlq redrive --order {case.name.order_id}",
     )
 
 
@@ -203,13 +232,14 @@ def _fine(case: Case) -> Conclusion:
     text = "HubSpot has what the store has."
     if case.store.is_trashed:
         text = "It is in the store's trash, and its deal is in the lost stage, as it should be."
-    if case.hubspot.refused_address:
-        text += " It has no contact: HubSpot refuses the order's e-mail address."
+    if case.hubspot.address is not Address.USABLE and case.hubspot.deals:
+        text += f" It has no contact: {case.hubspot.address}."
     if case.hubspot.stage_was_moved:
         text += f" Its stage was moved in HubSpot to {case.hubspot.stage_is}; it stays there until the status changes."
     if case.letters:
         return Conclusion(
-            f"{text} An older delivery of it lies in the dead-letter queue.", f"woohub dlq drop --order {case.number}"
+            f"{text} An older delivery of it lies in the dead-letter queue.",
+            f"woohub dlq drop --order {case.name.order_id}",
         )
     return Conclusion(text, fine=True)
 

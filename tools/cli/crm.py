@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -46,6 +47,29 @@ class Crm:
     def same_contact(self) -> Same:
         """The same for contacts."""
         return partial(self._portal.unchanged, CONTACTS)
+
+    def key(self, order_id: int) -> str:
+        """The value of a deal's unique property for an order."""
+        return self._table.deal_key(order_id)
+
+    def order_id(self, key: str) -> int:
+        """The order of a key of this store, else 0."""
+        digits = key.removeprefix(self._table.order_key_prefix)
+        ours = digits.isascii() and digits.isdigit() and self._table.deal_key(int(digits)) == key
+        return int(digits) if ours else 0
+
+    def orders_named(self, number: str) -> dict[int, str]:
+        """The ids of the orders whose deal has this very number in its name, each with that name."""
+        filters = [{"propertyName": "dealname", "operator": "CONTAINS_TOKEN", "value": number}]
+        asked = {"filterGroups": [{"filters": filters}], "properties": [self._table.key_property, "dealname"]}
+        exactly = re.compile(rf"(?<![\w-]){re.escape(number)}(?![\w-])", re.IGNORECASE)
+        found: dict[int, str] = {}
+        for record in self._search(asked | {"limit": SEARCHED}):
+            name = record.properties.get("dealname") or ""
+            order_id = self.order_id(record.properties.get(self._table.key_property) or "")
+            if order_id and exactly.search(name):
+                found[order_id] = name
+        return found
 
     def deals(self, keys: Sequence[str]) -> dict[str, list[Record]]:
         """All deals of each key, the oldest first. Without a unique property they are searched for, with its lag."""

@@ -367,7 +367,7 @@ class Verification:
         strangers: dict[int, Record] = {}
         for record in self._crm.dated(self._report.period):
             key = record.properties.get(self._table.key_property) or ""
-            number = self._order_id(key)
+            number = self._crm.order_id(key)
             if number and key not in self._deals and record.properties.get("pipeline") == self._table.pipeline.id:
                 strangers[number] = record
         for number in vanished.unknown(self._store, sorted(strangers)):
@@ -376,12 +376,6 @@ class Verification:
                 finding = Finding(Kind.DELETED, f"order:{number}", "deal", (record.id,), fix=GONE)
                 self._report.findings.append(finding)
                 self._count_deal(record, "")
-
-    def _order_id(self, key: str) -> int:
-        """The order of a key of this store, else 0."""
-        digits = key.removeprefix(self._table.order_key_prefix)
-        ours = digits.isascii() and digits.isdigit() and self._table.deal_key(int(digits)) == key
-        return int(digits) if ours else 0
 
     # What changes while it is looked at
 

@@ -13,16 +13,28 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from tools.cli import connections, dead_letters, environment, output, stacks, status, traces
+from tools.cli import (
+    connections,
+    dead_letters,
+    environment,
+    order_lookup,
+    order_names,
+    output,
+    stacks,
+    status,
+    traces,
+)
 from tools.cli.bars import bar
-from tools.cli.case import Case, InHubSpot, InStore
+from tools.cli.case import Address, Case, InHubSpot, InStore
 from tools.cli.comparison import association_finding, contact_findings, deal_findings, was_refused
 from tools.cli.crm import Crm
 from tools.cli.dead_letters import Letter
 from tools.cli.history import swept
 from tools.cli.options import JsonOption, StackOption
+from tools.cli.order_lookup import Lookup
+from tools.cli.order_names import Reference
 from tools.cli.stacks import Stack
-from tools.cli.trouble import EXPECTED, PROBLEMS, explain
+from tools.cli.trouble import EXPECTED, PROBLEMS, Trouble, explain
 from tools.cli.verify import rows_of
 from woohub import mapping, plans
 from woohub.answers import Record
@@ -42,32 +54,38 @@ LONGEST_LOG = timedelta(days=14)
 
 
 def command(
-    order: Annotated[int, typer.Argument(min=1, metavar="ORDER", help="The order's id in the store.")],
+    order: Annotated[
+        str, typer.Argument(metavar="ORDER", help="The order's number, as people know it, or its id in the store.")
+    ],
     stack: StackOption = None,
     json: JsonOption = False,
 ) -> None:
     """Tell why HubSpot has an order as it has it, or has it not, and what to do.
 
     Looks at the store, HubSpot, the queues, the circuit breaker and the functions' logs; changes nothing. Ends with 1
-    when something is to be done.
+    when something is to be done. Where one order's id is another one's number, 1234 means the id, #1234 the number,
+    order:1234 the id and nothing else.
 
     Examples:
 
         woohub why 1234
+        woohub why RE-2026-00434
         woohub why 1234 --json | jq .conclusion
     """
+    asked = order_names.reference(order)
     folder = Path.cwd()
     env = environment.read(os.environ, folder)
     found = stacks.find(stack, env, folder)
     with bar("asking") as shown:
         shown.say("asking the store")
         table = mapping.load()
-        store = connections.store(found, env)
-        shop = in_store(store, order)
+        crm = _crm(found, env, table)
+        store, lookup = looked_up(found, env, crm, asked)
+        shop = in_store(lookup)
         shown.say("asking HubSpot")
-        hubspot = in_hubspot(_crm(found, env, table), store, shop, order, table)
+        hubspot = in_hubspot(crm, store, shop, lookup.name.order_id, table)
         shown.say("looking into queues and logs")
-        case = _case(found, order, shop, hubspot)
+        case = _case(found, asked, lookup, shop, hubspot)
     if json:
         output.as_json(case.facts())
     else:
@@ -76,17 +94,23 @@ def command(
         raise typer.Exit(PROBLEMS)
 
 
-def in_store(store: Store, order_id: int) -> InStore:
-    """The order as the store has it."""
+def looked_up(stack: Stack, env: dict[str, str], crm: Crm, asked: Reference) -> tuple[Store | None, Lookup]:
+    """The store, if its key is known, and the order that was named."""
+    try:
+        store = connections.store(stack, env)
+    except Trouble as trouble:
+        return None, order_lookup.in_hubspot(crm, asked, str(trouble))
     store.timer.start(PATIENCE)
-    try:
-        row = store.order(order_id)
-    except (PermanentError, TransientError) as error:
-        return InStore(missing=str(error))
+    return store, order_lookup.find(store, crm, asked)
+
+
+def in_store(lookup: Lookup) -> InStore:
+    """The order as the store has it."""
+    row = lookup.row
     if row is None:
-        return InStore()
+        return InStore(missing=lookup.missing)
     try:
-        event = parse(swept(ORDER_SWEPT, [row], _now_ms(), store.access.url)[0])
+        event = parse(swept(ORDER_SWEPT, [row], _now_ms(), "")[0])
     except InvalidPayload as error:
         return InStore(row, unreadable=str(error))
     return InStore(row, event if isinstance(event, OrderEvent) else None)
@@ -98,8 +122,10 @@ def _crm(stack: Stack, env: dict[str, str], table: Table) -> Crm:
     return Crm(hubspot, table, connections.warn)
 
 
-def in_hubspot(crm: Crm, store: Store, shop: InStore, order_id: int, table: Table) -> InHubSpot:
+def in_hubspot(crm: Crm, store: Store | None, shop: InStore, order_id: int, table: Table) -> InHubSpot:
     """What HubSpot has of it, and where that differs from the store."""
+    if not order_id:
+        return InHubSpot()
     key = table.deal_key(order_id)
     try:
         deals = crm.deals([key]).get(key, [])
@@ -110,9 +136,9 @@ def in_hubspot(crm: Crm, store: Store, shop: InStore, order_id: int, table: Tabl
         return InHubSpot(missing=explain(error))
 
 
-def _account(store: Store, event: OrderEvent) -> Stored | None:
+def _account(store: Store | None, event: OrderEvent) -> Stored | None:
     """The account that ordered; the store not giving it is no reason to give up."""
-    if not event.order.customer_id:
+    if store is None or not event.order.customer_id:
         return None
     with suppress(PermanentError, TransientError):
         return store.customers_by_id([event.order.customer_id]).get(event.order.customer_id)
@@ -123,6 +149,7 @@ def _compared(crm: Crm, event: OrderEvent, account: Stored | None, deals: Sequen
     found = deal_findings(event, deals, table, crm.same_deal)
     seen = plans.capture(event, table)
     email = seen.properties.get("email", "")
+    address = Address.of(email)
     contact = crm.contacts([email]).get(email) if usable_email(email) else None
     refused = bool(deals) and contact is None and was_refused(event, deals[0].properties)
     if usable_email(email) and not refused and (deals or event.order.status != TRASH):
@@ -134,7 +161,8 @@ def _compared(crm: Crm, event: OrderEvent, account: Stored | None, deals: Sequen
         wrong = association_finding(f"order:{event.order.id}", deals[0], contact.id, has)
         found += [wrong] if wrong else []
     stage, wanted = _stages(event, deals, table)
-    return InHubSpot(tuple(deals), contact, tuple(found), stage, wanted, refused)
+    address = Address.REFUSED if refused and address is Address.USABLE else address
+    return InHubSpot(tuple(deals), contact, tuple(found), stage, wanted, address)
 
 
 def _captures(account: Stored | None, email: str, table: Table) -> Iterator[plans.Capture]:
@@ -156,11 +184,12 @@ def _stages(event: OrderEvent, deals: Sequence[Record], table: Table) -> tuple[s
     return deals[0].properties.get("dealstage") or "", table.stage(event.order.status)
 
 
-def _case(stack: Stack, order_id: int, shop: InStore, hubspot: InHubSpot) -> Case:
-    entity = f"order:{order_id}"
+def _case(stack: Stack, asked: Reference, lookup: Lookup, shop: InStore, hubspot: InHubSpot) -> Case:
+    entity = f"order:{lookup.name.order_id}"
     since = _log_since(shop)
     return Case(
-        number=order_id,
+        asked=asked.text,
+        lookup=lookup,
         store=shop,
         hubspot=hubspot,
         stack=status.read(stack),
@@ -211,6 +240,10 @@ def _tell(case: Case) -> None:
 
 
 def _rows(case: Case) -> Iterator[tuple[str, str]]:
+    if case.name.order_id:
+        yield "Order", str(case.name).removeprefix("order ")
+    if case.lookup.other:
+        yield "Not this one", f"{case.lookup.other}: woohub why order:{case.lookup.other.order_id}"
     yield "Store", _store(case)
     yield "HubSpot", _deal(case)
     if case.hubspot.contact:

@@ -51,6 +51,7 @@ class Order:
     completed: float | None = None
     before_trash: str = ""
     refunds: list[Json] = field(default_factory=list)
+    number: str = ""  # as a plugin numbers orders; "": the id
     text: str = ""  # the body, as long as nothing changes
 
     @property
@@ -94,7 +95,7 @@ def _order(order: Order, home: str, zone: Zone) -> Json:
         "billing": _ORDER["billing"] | order.billing,
         "shipping": {name: order.billing.get(name, "") for name in _SHIPPING},
         "created_via": order.created_via,
-        "number": str(order.id),
+        "number": order.number or str(order.id),
         "line_items": [_line(order, number, item) for number, item in enumerate(order.items, 1)],
         "shipping_lines": [],
         "refunds": order.refunds,

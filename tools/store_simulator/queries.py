@@ -94,7 +94,12 @@ def _sortable(shop: SimulatedShop, at: float) -> Any:
 
 
 def _mentions(order: Order, text: str) -> bool:
-    return text in " ".join([str(order.id), *order.billing.values(), *(item.name for item in order.items)]).lower()
+    return (
+        text
+        in " ".join(
+            [str(order.id), order.number, *order.billing.values(), *(item.name for item in order.items)]
+        ).lower()
+    )
 
 
 def customers(shop: SimulatedShop, query: Query) -> Listed:

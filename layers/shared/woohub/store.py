@@ -62,6 +62,7 @@ TOPICS = (
 BACKOFF = (1, 2, 4, 8)  # seconds between the tries of one call
 LEAST = 2.0  # seconds that must be left for a call to be worth starting
 LONGEST_BREATH = 10.0  # seconds at most between two calls
+MOST_SEARCHED = 300  # orders of a search that are read: a short text is found in addresses and telephone numbers, too
 OLD_STORE_DAYS = 7  # how far back a store that cannot say what changed is read
 
 _SECOND = timedelta(seconds=1)
@@ -144,6 +145,16 @@ class Store:
         found = self._including("orders", wanted, {"status": "any"})
         trashed = self._including("orders", [one for one in wanted if one not in found], {"status": "trash"})
         return found | trashed
+
+    def search_orders(self, text: str) -> Iterator[Stored]:
+        """Orders in which the store finds a text (in which fields depends on its plugins), the trash last."""
+        for status in ("any", "trash"):
+            offset, last = 0, False
+            while not last and offset < MOST_SEARCHED:
+                page = self._list("orders", {"search": text, "status": status, "offset": str(offset)})
+                yield from page.rows
+                offset += page.places
+                last = page.ends_at(offset)
 
     # Customers
 
