@@ -17,11 +17,11 @@ from tools.cli.connections import Tenant
 from tools.cli.history import SHORT, Backfill, Begun, Pace, Stalled, StateFile, Wanted, begin
 from tools.cli.period import EVER, Period
 from tools.cli.trouble import Trouble
+from woohub.dates import utc_from_ms
 from woohub.deliveryqueue import DeliveryQueue
 from woohub.errors import TransientError
 from woohub.sync import Message
 from woohub.throttle import Timer
-from woohub.versions import utc
 
 DAY = 86_400
 WANTED = Wanted("https://shop.test")
@@ -172,7 +172,7 @@ def test_a_store_of_before_woocommerce_5_8_has_its_whole_history_told(tmp_path: 
     part, _ = past.run(begin(WANTED, Period("2026-11-21T22:40:00", "2026-11-22T10:00:00"), "", old=True))
 
     assert (begun.orders, len(set(past.queued()))) == (330, 330)
-    made = [utc(int(one.created * 1000)) for one in past.lab.shop.orders.values()]
+    made = [utc_from_ms(int(one.created * 1000)) for one in past.lab.shop.orders.values()]
     assert part.orders == sum(part.period.holds(moment) for moment in made) > 0
 
 

@@ -14,10 +14,10 @@ from botocore.exceptions import ClientError
 from tests.storelab import WEBHOOK_URL, StoreLab
 from tools.hubspot_simulator import DEFAULT_TOKEN
 from tools.store_simulator import Fault
+from woohub.dates import utc_from_ms
 from woohub.errors import InvalidPayload, NotAnEntity
 from woohub.reconcile import Request
 from woohub.store import TOPICS
-from woohub.versions import utc
 from woohub.watermark import InvalidWatermark
 from woohub.webhooks import Delivery, identify
 
@@ -611,7 +611,9 @@ def test_changed_accounts_are_looked_for_once_a_night() -> None:
         lab.pass_time(QUARTER)
         before = len(lab.sqs.messages)
         lab.run()
-        found += [(utc(int(lab.clock.now * 1000))[:13], one) for one in lab.queued()[before:] if "customer" in one]
+        found += [
+            (utc_from_ms(int(lab.clock.now * 1000))[:13], one) for one in lab.queued()[before:] if "customer" in one
+        ]
 
     assert found == [("2026-11-24T02", f"customer.swept customer:{number}")]
 

@@ -19,9 +19,9 @@ from tools.cli.trouble import Trouble
 from tools.cli.verification import Repaired, Report, Verification, repair
 from tools.hubspot_simulator.definitions import CONTACTS, DEALS
 from tools.store_simulator import Item
+from woohub.dates import utc_from_ms
 from woohub.deliveryqueue import DeliveryQueue
 from woohub.throttle import Timer
-from woohub.versions import utc
 
 EVER = Period("2026-11-01T00:00:00")
 DAY, QUARTER = 86_400, 900
@@ -185,7 +185,9 @@ def test_a_store_of_before_woocommerce_5_8_is_compared_by_when_orders_were_made(
     assert found(report) == [("missing", f"order:{lost}", "deal")]
     assert report.orders == 2
     assert any("WooCommerce 5.8" in note for note in report.notes)
-    assert case.verify(Period("2026-11-01T00:00:00", utc(int((case.lab.clock.now - DAY / 2) * 1000)))).orders == 1
+    assert (
+        case.verify(Period("2026-11-01T00:00:00", utc_from_ms(int((case.lab.clock.now - DAY / 2) * 1000)))).orders == 1
+    )
 
 
 def test_a_stage_that_a_person_moved_is_left_to_them(case: Case) -> None:
@@ -267,7 +269,7 @@ def test_a_contact_with_the_values_of_a_newer_order_is_right(case: Case) -> None
     case.lab.shop.change_status(first, "completed")
     case.deliver()
 
-    assert case.verify(Period(utc(int((case.lab.clock.now - 3600) * 1000)))).equal
+    assert case.verify(Period(utc_from_ms(int((case.lab.clock.now - 3600) * 1000)))).equal
 
 
 # --- What is not
@@ -486,7 +488,7 @@ def test_only_the_period_is_compared(case: Case) -> None:
     old = case.silently(case.lab.shop.place)
     case.lab.pass_time(2 * DAY)
     new = case.silently(case.lab.shop.place)
-    yesterday = utc(int((case.lab.clock.now - DAY) * 1000))
+    yesterday = utc_from_ms(int((case.lab.clock.now - DAY) * 1000))
 
     assert found(case.verify(Period(yesterday))) == [("missing", f"order:{new}", "deal")]
     assert found(case.verify(Period("2026-11-01T00:00:00", yesterday))) == [("missing", f"order:{old}", "deal")]
@@ -494,7 +496,7 @@ def test_only_the_period_is_compared(case: Case) -> None:
 
 def test_an_order_of_the_period_that_changed_after_it_is_compared(case: Case) -> None:
     number = case.place(status="pending")
-    end = utc(int((case.lab.clock.now + 3600) * 1000))
+    end = utc_from_ms(int((case.lab.clock.now + 3600) * 1000))
     case.lab.pass_time(2 * DAY)
     case.silently(case.lab.shop.change_status, number, "completed")
 
@@ -506,7 +508,7 @@ def test_an_account_that_changed_long_after_it_was_made_needs_a_look_at_all(case
     case.deliver()
     case.lab.pass_time(30 * DAY)
     case.silently(case.lab.shop.edit_customer, account)
-    lately = Period(utc(int((case.lab.clock.now - DAY) * 1000)))
+    lately = Period(utc_from_ms(int((case.lab.clock.now - DAY) * 1000)))
 
     assert case.verify(lately).equal
     assert found(case.verify(lately, all_customers=True)) == [("differing", f"customer:{account}", "contact")]

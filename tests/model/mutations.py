@@ -114,9 +114,11 @@ def no_contact_guard(patch: Patch) -> None:
 
 def captured_when_modified(patch: Patch) -> None:
     """An order's customer is dated by the order's last change instead of its creation."""
-    proper = versions.contact_version
+    proper = versions.ContactVersion.of
     patch.setattr(
-        plans, "contact_version", lambda _, modified_at, received_ms: proper(modified_at, modified_at, received_ms)
+        versions.ContactVersion,
+        "of",
+        lambda _, modified_at, received_ms: proper(modified_at, modified_at, received_ms),
     )
 
 

@@ -88,8 +88,8 @@ def payloads() -> list[Poison]:
     return [
         Poison("order:90001", "order.created", order(90_001, total="12,50"), "total"),
         Poison("order:90002", "order.created", order(90_002, status=" "), "status"),
-        Poison("order:90003", "order.created", order(90_003, date_modified_gmt="2026-02-30T10:00:00"), "date_modified"),
-        Poison("order:90004", "order.created", order(90_004, date_created_gmt=None), "date_created"),
+        Poison("order:90003", "order.created", order(90_003, total="1e3"), "total"),
+        Poison("order:90004", "order.created", order(90_004, customer_id=-1), "customer_id"),
         Poison("customer:90005", "customer.created", customer(90_005, email="not an address"), "email"),
     ]
 

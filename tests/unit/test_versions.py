@@ -6,19 +6,27 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from woohub.versions import DealVersion, OrderState, contact_version, utc
+from woohub.dates import utc_from_ms
+from woohub.versions import CLOCK_TOLERANCE_S, NO_DATE, ContactVersion, DealVersion, OrderState, Stamp
 
 MOMENTS = st.sampled_from([f"2026-11-23T22:40:{second:02}" for second in range(5)])
 RECEIPTS = st.integers(1_795_473_600_000, 1_795_473_700_000)
-TRASHED = RECEIPTS.map(lambda received: OrderState(utc(received), received, "trash"))
+TRASHED = RECEIPTS.map(lambda received: OrderState(utc_from_ms(received), received, "trash"))
 STATES = st.one_of(
-    st.builds(OrderState, MOMENTS, RECEIPTS, st.sampled_from(["pending", "processing", "trash"]), st.booleans()),
+    st.builds(
+        OrderState,
+        st.one_of(MOMENTS, st.sampled_from(["2031-01-05T15:00:00", "2026-11-24T04:10:00", NO_DATE])),
+        RECEIPTS,
+        st.sampled_from(["pending", "processing", "trash"]),
+        st.booleans(),
+        st.booleans(),
+    ),
     TRASHED,
 )
 
 
 def test_epoch_milliseconds_read_as_woocommerce_writes_utc() -> None:
-    assert utc(1_795_473_600_999) == "2026-11-23T22:40:00"
+    assert utc_from_ms(1_795_473_600_999) == "2026-11-23T22:40:00"
 
 
 def test_a_later_modification_is_newer_whenever_it_arrives() -> None:
@@ -84,8 +92,120 @@ def test_a_version_somebody_else_wrote_counts_as_none(text: str | None) -> None:
     assert DealVersion.parse(text) is None
 
 
-def test_versions_sort_as_text() -> None:
-    older = contact_version("2026-11-23T22:40:00", "2026-11-23T22:40:09", 999)
-    newer = contact_version("2026-11-23T22:40:00", "2026-11-23T22:40:09", 1_795_473_600_000)
+# Dates are evidence, not truth
 
-    assert older < newer
+START_MS = 1_795_473_600_000  # 2026-11-23T22:40:00Z
+MINUTE_MS = 60_000
+
+
+def state(date: str, minutes: float, **more: bool) -> OrderState:
+    """An order's state with this date, received so many minutes after START_MS."""
+    return OrderState(date, START_MS + round(minutes * MINUTE_MS), "processing", **more)
+
+
+@pytest.mark.parametrize("ahead", ["2026-11-23T22:44:00", "2026-11-24T04:10:00", "2031-01-05T15:00:00", NO_DATE])
+@pytest.mark.parametrize("honest", ["2026-11-23T22:45:00", "2026-11-20T08:00:00", "2003-01-01T00:00:00"])
+def test_a_date_beyond_its_receipt_counts_for_nothing_against_a_credible_one(ahead: str, honest: str) -> None:
+    assert state(honest, 5).supersedes(state(ahead, 0))
+    assert not state(ahead, 0).supersedes(state(honest, 5))
+
+
+@pytest.mark.parametrize("ahead", ["2026-11-24T04:10:00", "2031-01-05T15:00:00", NO_DATE])
+def test_what_was_received_before_a_date_beyond_its_receipt_does_not_undo_it(ahead: str) -> None:
+    assert not state("2026-11-23T22:39:00", 0).supersedes(state(ahead, 1))
+
+
+def test_a_store_whose_clock_is_wrong_by_the_same_amount_all_the_time_is_compared_by_its_dates() -> None:
+    later, earlier = state("2026-11-24T04:10:30", 0), state("2026-11-24T04:10:10", 1)
+
+    assert later.supersedes(earlier)
+    assert not earlier.supersedes(later)
+
+
+def test_a_clock_that_was_put_right_loses_no_change() -> None:
+    assert state("2026-11-23T22:50:00", 10).supersedes(state("2026-11-24T04:10:00", 0))
+
+
+def test_of_two_dates_of_another_century_the_later_receipt_counts() -> None:
+    assert state("2600-01-01T00:00:00", 30).supersedes(state("2647-05-01T00:00:00", 0))
+
+
+def test_small_differences_of_clocks_are_tolerated() -> None:
+    ahead = Stamp(utc_from_ms(START_MS + round(CLOCK_TOLERANCE_S * 1000)), START_MS)
+
+    assert ahead.is_credible
+    assert not Stamp(ahead.date, START_MS - 1000).is_credible
+
+
+def test_what_was_read_from_the_store_later_is_newer_whatever_its_date() -> None:
+    delivered, read = state("2026-11-23T22:40:00", 0), state("2026-11-23T20:00:00", 15, read=True)
+
+    assert read.supersedes(delivered)
+    assert not delivered.supersedes(read)
+
+
+def test_what_was_read_from_the_store_earlier_is_compared_by_its_date() -> None:
+    assert not state("2026-11-23T20:00:00", 0, read=True).supersedes(state("2026-11-23T22:40:00", 1))
+
+
+@pytest.mark.parametrize(
+    ("date", "stored"), [("2026-11-23T22:45:00", "2647-05-01T00:00:00"), ("2026-11-23T22:45:00", NO_DATE)]
+)
+def test_a_credible_date_takes_the_place_of_one_that_is_not(date: str, stored: str) -> None:
+    assert state(date, 5).deserves_a_version(state(stored, 0))
+
+
+@pytest.mark.parametrize("date", ["2647-05-01T00:00:00", NO_DATE, "2026-11-23T22:40:00"])
+def test_the_same_date_again_is_not_worth_a_write(date: str) -> None:
+    assert not state(date, 5).deserves_a_version(state(date, 0))
+
+
+# Contacts
+
+
+def captured(at: str, minutes: float = 0, modified: str = "2026-11-23T22:40:00") -> ContactVersion:
+    """A customer as of this date, received so many minutes after START_MS."""
+    return ContactVersion.of(at, modified, START_MS + round(minutes * MINUTE_MS))
+
+
+def test_the_later_capture_is_newer_whenever_it_arrives() -> None:
+    assert captured("2026-11-23T22:39:00", 0).supersedes(captured("2026-11-23T22:38:00", 1))
+    assert not captured("2026-11-23T22:38:00", 1).supersedes(captured("2026-11-23T22:39:00", 0))
+
+
+def test_of_two_states_of_one_order_the_one_changed_later_is_newer() -> None:
+    order_made = "2026-11-23T22:39:00"
+
+    assert captured(order_made, 0, "2026-11-23T22:40:09").supersedes(captured(order_made, 1, "2026-11-23T22:40:01"))
+
+
+@pytest.mark.parametrize("made", ["2031-01-05T15:00:00", ""])
+def test_nothing_was_made_after_it_was_changed(made: str) -> None:
+    assert captured(made, modified="2026-11-23T22:40:00").captured_at == "2026-11-23T22:40:00"
+
+
+@pytest.mark.parametrize("made", ["2031-01-05T15:00:00", "2026-11-24T04:10:00", ""])
+def test_a_capture_whose_dates_all_lie_ahead_does_not_freeze_a_contact(made: str) -> None:
+    frozen = captured(made, 0, made)
+
+    assert captured("2026-11-23T20:00:00", 1).supersedes(frozen)
+    assert not frozen.supersedes(captured("2026-11-23T20:00:00", 1))
+
+
+def test_a_version_that_was_written_with_a_date_ahead_is_read_by_the_same_rule() -> None:
+    stored = ContactVersion.parse("2031-01-05T15:00:00|2026-11-23T22:40:00|1795473600000")
+
+    assert stored is not None
+    assert captured("2026-11-23T22:41:00", 2).supersedes(stored)
+
+
+@given(made=MOMENTS, changed=MOMENTS, received=RECEIPTS)
+def test_a_contact_version_survives_being_written_and_read(made: str, changed: str, received: int) -> None:
+    version = ContactVersion.of(made, changed, received)
+
+    assert ContactVersion.parse(str(version)) == version
+
+
+@pytest.mark.parametrize("text", [None, "", "yesterday", "2026-11-23T22:40:00", "2026-11-23T22:40:00|x|soon", "||1"])
+def test_a_contact_version_somebody_else_wrote_counts_as_none(text: str | None) -> None:
+    assert ContactVersion.parse(text) is None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from woohub.walk import Position, Stored, moment
+from woohub.dates import whole_seconds
+from woohub.walk import Position, Stored
 
 
 def test_orders_are_not_printed() -> None:
@@ -24,13 +25,13 @@ def test_orders_are_not_printed() -> None:
     ],
 )
 def test_a_moment_is_utc_in_whole_seconds(given: str, utc: str) -> None:
-    assert moment(given) == utc
+    assert whole_seconds(given) == utc
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2026-02-30", "0001-01-01T00:00:00+05:00"])
 def test_what_is_no_date_or_none_in_utc_is_an_error(text: str) -> None:
     with pytest.raises(ValueError, match=r"date|isoformat|day"):
-        moment(text)
+        whole_seconds(text)
 
 
 def test_a_customer_never_changed_since_was_changed_when_it_was_made() -> None:

@@ -12,7 +12,8 @@ from mypy_boto3_ssm import SSMClient
 
 from tests.storelab import Ssm
 from woohub import vanished
-from woohub.walk import Position, moment
+from woohub.dates import whole_seconds
+from woohub.walk import Position
 from woohub.watermark import (
     DealCheck,
     InvalidWatermark,
@@ -25,7 +26,7 @@ from woohub.watermark import (
     text,
 )
 
-moments = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)).map(lambda one: moment(one.isoformat()))
+moments = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)).map(lambda one: whole_seconds(one.isoformat()))
 positions = st.builds(
     Position,
     moments,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from woohub import webhooks
-from woohub.versions import utc
+from woohub.dates import utc_from_ms
 from woohub.webhooks import Delivery
 
 START = 1_795_473_600.0  # 2026-11-23T22:40:00Z
@@ -67,14 +67,14 @@ def order(number: int, person: Person, *, status: str = "processing", created: f
         "customer_id": 0 if person.guest else person.number,
         "billing": TEMPLATE["billing"] | names | {"address_1": f"{person.number} High St"},
         "line_items": items,
-        "date_created_gmt": utc(int(created * 1000)),
-        "date_modified_gmt": utc(int(modified * 1000)),
+        "date_created_gmt": utc_from_ms(int(created * 1000)),
+        "date_modified_gmt": utc_from_ms(int(modified * 1000)),
     }
 
 
 def changed(body: Body, status: str, *, modified: float) -> Body:
     """The order after a status change in the store."""
-    return body | {"status": status, "date_modified_gmt": utc(int(modified * 1000))}
+    return body | {"status": status, "date_modified_gmt": utc_from_ms(int(modified * 1000))}
 
 
 def delivery(topic: str, body: Body, received: float) -> Delivery:

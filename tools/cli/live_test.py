@@ -17,12 +17,12 @@ from tools.cli.synthetic import Run
 from woohub import plans
 from woohub.answers import Record
 from woohub.contacts import CONTACTS, EMAIL
+from woohub.dates import utc_from_ms
 from woohub.deals import DEALS
 from woohub.errors import UnknownOutcome
 from woohub.hubspot import BATCH, HubSpot, chunks
 from woohub.mapping import Mapping as Table
 from woohub.plans import Capture
-from woohub.versions import utc
 from woohub.woocommerce import OrderEvent
 
 SENDERS = 32  # orders on their way at once
@@ -191,7 +191,7 @@ def findings(crm: Crm, table: Table, run: Run, now: float) -> list[Finding]:
     captures: dict[str, list[Capture]] = {}
     for one in events:
         captures.setdefault(run.email(one.order.id), []).append(plans.capture(one, table))
-    moment = utc(round(now * 1000))
+    moment = utc_from_ms(round(now * 1000))
     for email, seen in captures.items():
         found += comparison.contact_findings(email, seen, contacts.get(email), table, crm.same_contact, moment)
     return found

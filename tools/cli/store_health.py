@@ -10,10 +10,10 @@ from tools.cli.metrics import DAY
 from tools.cli.patient import Patient, ago, examined
 from tools.cli.steps import Outcome, Step
 from tools.cli.store_setup import PATIENCE, URL, VARIABLES
+from woohub.dates import utc_from_ms
 from woohub.errors import WooHubError
 from woohub.store import Store
 from woohub.subscriptions import findings
-from woohub.versions import utc
 from woohub.walk import CREATED, Position
 
 FIRST_ANSWER = 12.0  # seconds a store has to answer at all, tries included
@@ -94,7 +94,7 @@ def heard(patient: Patient, store: Store | None) -> Step:
     if store is None:
         return Step(what, Outcome.OK if last else Outcome.WARNING, seen, "" if last else "place an order in the store")
     since = last + LATENESS if last else patient.now - WATCHED
-    changed = store.count("orders", modified_after=utc(round(since * 1000)), dates_are_gmt="true", status="any")
+    changed = store.count("orders", modified_after=utc_from_ms(round(since * 1000)), dates_are_gmt="true", status="any")
     if not changed:
         return Step(what, Outcome.OK, f"{seen}; no order changed since")
     return Step(what, Outcome.WARNING, f"{seen}, though {changed} orders changed in the store since", SILENT_FIX)
@@ -106,7 +106,7 @@ def currencies(patient: Patient) -> set[str]:
         return set()
     try:
         found = {store_checks.version(patient.store)[1]}
-        week = Position(utc(round((patient.now - SAMPLE) * 1000)))
+        week = Position(utc_from_ms(round((patient.now - SAMPLE) * 1000)))
         first = next(patient.store.orders(week, by=CREATED), None)
     except WooHubError:  # told by the checks of the store
         return set()

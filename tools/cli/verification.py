@@ -18,6 +18,7 @@ from tools.cli.lags import Lag, Lags, epoch
 from tools.cli.period import FORM, SECOND, Period, shifted
 from woohub import plans, vanished
 from woohub.answers import Record
+from woohub.dates import utc_from_ms
 from woohub.deliveryqueue import DeliveryQueue
 from woohub.errors import InvalidPayload
 from woohub.hubspot import chunks
@@ -25,7 +26,7 @@ from woohub.mapping import Mapping as Table
 from woohub.mapping import usable_email
 from woohub.mapping_file import STATUS
 from woohub.store import PAGE, Store
-from woohub.versions import DealVersion, utc
+from woohub.versions import DealVersion
 from woohub.walk import CHANGED, Position, Step, Stored
 from woohub.webhooks import Delivery
 from woohub.woocommerce import CUSTOMER_SWEPT, ORDER_SWEPT, TRASH, CustomerEvent, OrderEvent, parse
@@ -148,7 +149,7 @@ class Verification:
 
     def run(self, period: Period, *, all_customers: bool = False) -> Report:
         """Compare; raises what the store's and HubSpot's clients raise."""
-        report = self._report = Report(period, utc(int(self._clock() * 1000)))
+        report = self._report = Report(period, utc_from_ms(int(self._clock() * 1000)))
         self._crm.check()
         for rows in self._orders(period):
             self._check_orders(rows)
@@ -343,9 +344,9 @@ class Verification:
         return records
 
     def _judge_contact(self, seen: Sequence[_Seen], record: Record | None) -> None:
-        newest = max(seen, key=lambda one: one.capture.version)
-        captures = [one.capture for one in seen]
-        now = utc(self._now_ms())
+        captures = plans.oldest_first([sight.capture for sight in seen])
+        newest = next(sight for sight in seen if sight.capture is captures[-1])
+        now = utc_from_ms(self._now_ms())
         found = contact_findings(newest.entity, captures, record, self._table, self._crm.same_contact, now)
         self._report.findings += found
 

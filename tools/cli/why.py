@@ -38,12 +38,12 @@ from tools.cli.trouble import EXPECTED, PROBLEMS, Trouble, explain
 from tools.cli.verify import rows_of
 from woohub import mapping, plans
 from woohub.answers import Record
+from woohub.dates import utc_from_ms
 from woohub.errors import InvalidPayload, PermanentError, TransientError
 from woohub.mapping import Mapping as Table
 from woohub.mapping import usable_email
 from woohub.mapping_file import STATUS
 from woohub.store import Store
-from woohub.versions import utc
 from woohub.walk import Stored
 from woohub.watermark import Watermark, WatermarkParameter
 from woohub.woocommerce import CUSTOMER_SWEPT, ORDER_SWEPT, TRASH, CustomerEvent, OrderEvent, parse
@@ -154,7 +154,7 @@ def _compared(crm: Crm, event: OrderEvent, account: Stored | None, deals: Sequen
     refused = bool(deals) and contact is None and was_refused(event, deals[0].properties)
     if usable_email(email) and not refused and (deals or event.order.status != TRASH):
         captures = [seen, *_captures(account, email, table)]
-        now = utc(_now_ms())
+        now = utc_from_ms(_now_ms())
         found += contact_findings(f"order:{event.order.id}", captures, contact, table, crm.same_contact, now)
     if deals and contact and event.order.status != TRASH:
         has = crm.contacts_of([deals[0].id]).get(deals[0].id, set())

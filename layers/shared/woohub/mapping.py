@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from woohub import mapping_file
+from woohub import dates, mapping_file
 from woohub.mapping_file import CONTACT_VERSION, DEAL_VERSION, KEY, STATUS, InvalidMapping
-from woohub.woocommerce import MONEY, TRASH, Customer, Order, Payload, plain, utc
+from woohub.woocommerce import MONEY, TRASH, Customer, Order, Payload, plain
 
 __all__ = ["Definition", "Group", "InvalidMapping", "Mapping", "Pipeline", "Stage", "WriteRule", "load", "usable_email"]
 
@@ -288,7 +288,7 @@ def _number(value: object) -> str:
 
 def _datetime(value: object) -> str:
     try:
-        return utc(_raw(value)) + "Z"  # HubSpot takes no date without a zone
+        return dates.to_utc(_raw(value)) + "Z"  # HubSpot takes no date without a zone
     except ValueError:
         return ""
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from woohub.dates import utc_from_ms
 from woohub.mapping import Mapping as FieldMapping
 from woohub.mapping import WriteRule
 from woohub.mapping_file import CONTACT_VERSION, DEAL_VERSION, STATUS
-from woohub.versions import DealVersion, OrderState, contact_version, known_contact_version, utc
+from woohub.versions import NO_DATE, ContactVersion, DealVersion, OrderState
 from woohub.woocommerce import TRASH, CustomerEvent, OrderEvent, OrderTrashed
 
 STAGE = ("dealstage", "pipeline")
@@ -20,7 +21,7 @@ Same = Callable[[str, str | None, str], bool]  # (property, HubSpot's value, our
 class Capture:
     """A customer as one delivery saw it."""
 
-    version: str
+    version: ContactVersion
     properties: Mapping[str, str]
 
 
@@ -40,10 +41,10 @@ class DealPlan:
 def capture(event: OrderEvent | CustomerEvent, mapping: FieldMapping) -> Capture:
     """The customer in an order (dated by the order's creation) or in a customer event."""
     if isinstance(event, CustomerEvent):
-        seen = event.customer.modified_at
-        version = contact_version(seen, seen, event.received_ms)
+        seen = event.customer.captured_at
+        version = ContactVersion.of(seen, seen, event.received_ms)
         return Capture(version, mapping.contact_from_customer(event.customer))
-    version = contact_version(event.order.created_at, event.order.modified_at, event.received_ms)
+    version = ContactVersion.of(event.order.created_at, event.order.modified_at, event.received_ms)
     return Capture(version, mapping.contact_from_order(event.order))
 
 
@@ -51,18 +52,28 @@ def contact(
     captures: Sequence[Capture], current: Mapping[str, str | None] | None, mapping: FieldMapping, same: Same
 ) -> dict[str, str]:
     """The properties to write for one contact; `current` is None for a contact HubSpot does not have yet."""
-    known = known_contact_version((current or {}).get(CONTACT_VERSION))
-    ordered = sorted(captures, key=lambda one: one.version)
-    fresh = [one for one in ordered if one.version > known]
-    wanted = _merged([one.properties for one in fresh])
-    _fill(wanted, current, [one.properties for one in reversed(ordered) if one.version <= known])
+    known = ContactVersion.parse((current or {}).get(CONTACT_VERSION))
+    ordered = oldest_first(captures)
+    fresh = [capture for capture in ordered if capture.version.supersedes(known)]
+    stale = [capture for capture in ordered if not capture.version.supersedes(known)]
+    wanted = _merged([capture.properties for capture in fresh])
+    _fill(wanted, current, [capture.properties for capture in reversed(stale)])
     if current is not None:
         wanted.pop("email", None)  # found by it, or by an additional address: the primary one is not ours to change
     changed = _changed(wanted, current, mapping.contact_rules, same)
     # Dates decide only between captures: a redelivery or a status change of the same order is not worth a write.
-    if fresh and (changed or _first(fresh[-1].version) > _first(known)):
-        changed[CONTACT_VERSION] = fresh[-1].version
+    if fresh and (changed or known is None or fresh[-1].version.captured_at != known.captured_at):
+        changed[CONTACT_VERSION] = str(fresh[-1].version)
     return changed
+
+
+def oldest_first(captures: Sequence[Capture]) -> list[Capture]:
+    """Captures in the order of their versions: by receipt, then each before the first that is newer."""
+    ordered: list[Capture] = []
+    for capture in sorted(captures, key=lambda capture: capture.version.received_ms):
+        place = next((n for n, other in enumerate(ordered) if other.version.supersedes(capture.version)), len(ordered))
+        ordered.insert(place, capture)
+    return ordered
 
 
 def deal(
@@ -87,7 +98,7 @@ def deal(
     _fill(wanted, current, [mapping.deal(one.order) for one in stale])
     changed = _changed(_keep_stage(wanted, current), current, mapping.deal_rules, same)
     attach, detach = _association([*stale[::-1], *fresh], bool(fresh), version, contacts, mapping)
-    if changed or attach or stored is None or newest.modified_at > stored.modified_at:
+    if changed or attach or newest.deserves_a_version(stored):
         marked = _marked(attach, version, creating=current is None)
         changed[DEAL_VERSION] = str(DealVersion(newest.modified_at, newest.received_ms, marked))
     return DealPlan(changed, attach, detach, _notice(version, attach))
@@ -116,8 +127,9 @@ def _fold(
 def state_of(event: OrderEvent | OrderTrashed) -> OrderState:
     """When and what: `order.deleted` says neither, so it is a trashed order as of its receipt."""
     if isinstance(event, OrderTrashed):
-        return OrderState(utc(event.received_ms), event.received_ms, TRASH)
-    return OrderState(event.order.modified_at, event.received_ms, event.order.status, event.restored)
+        return OrderState(utc_from_ms(event.received_ms), event.received_ms, TRASH)
+    order = event.order
+    return OrderState(order.modified_at or NO_DATE, event.received_ms, order.status, event.restored, event.read)
 
 
 def order_id(event: OrderEvent | OrderTrashed) -> int:
@@ -201,7 +213,3 @@ def _changed(
         and rules[name].writes(current.get(name), value, creating=False)
         and not same(name, current.get(name), value)
     }
-
-
-def _first(version: str) -> str:
-    return version.partition("|")[0]

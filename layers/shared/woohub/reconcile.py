@@ -15,14 +15,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from woohub import subscriptions, vanished
+from woohub.dates import shifted, utc_from_ms, whole_seconds
 from woohub.deliveryqueue import DeliveryQueue
 from woohub.errors import InvalidPayload, OutOfTime, PermanentError, TransientError, Unavailable
 from woohub.hubspot import HubSpot
 from woohub.mapping import Mapping as FieldMapping
 from woohub.store import Store
 from woohub.storecall import StoreRefused, StoreUnavailable
-from woohub.versions import utc
-from woohub.walk import FIRST, Position, Stored, moment, shifted
+from woohub.walk import FIRST, Position, Stored
 from woohub.watermark import DealCheck, Reached, Scan, Watermark, WatermarkParameter, beginning
 from woohub.webhooks import Delivery
 from woohub.woocommerce import CUSTOMER_SWEPT, ORDER_SWEPT
@@ -56,7 +56,7 @@ class Request:
         if customers not in ("", "changed", "all") or deleted not in ("", "check", "all"):
             raise InvalidPayload('customers is "changed" or "all", deleted is "check" or "all"')
         try:
-            return cls(moment(since) if since else "", customers, deleted)
+            return cls(whole_seconds(since) if since else "", customers, deleted)
         except ValueError:
             raise InvalidPayload("since is no date such as 2026-11-23T08:00:00Z") from None
 
@@ -126,7 +126,7 @@ class Reconcile:
     def run(self, request: Request = Request()) -> Report:
         """Do what is due within the time; raises botocore's errors and InvalidWatermark, nothing else."""
         self._report = Report()
-        began = utc(self._now_ms())
+        began = utc_from_ms(self._now_ms())
         self._mark = self._begin(request)
         try:
             self._keep_webhooks_alive()
@@ -219,12 +219,12 @@ class Reconcile:
     def _sweep_orders(self, name: str, status: str) -> None:
         """Queue the orders of this status that have changed; `name` is the watermark's and the report's for them."""
         before: Reached = getattr(self._mark, name)
-        began = before.began or utc(self._now_ms())
+        began = before.began or utc_from_ms(self._now_ms())
         for received_ms, step in self._timed(self._store.orders(_start(before), status=status)):
             self._queue_up(name, _swept("order", step.found, received_ms, self._source))
             newest = max((one.modified_at for one in step.found), default="")
             # Never into the future: an order dated there would hide all that changes until then.
-            reached = max(getattr(self._mark, name).moment, min(newest, utc(received_ms)))
+            reached = max(getattr(self._mark, name).moment, min(newest, utc_from_ms(received_ms)))
             walking = Reached(reached, before.settled, step.then, began)
             settled = shifted(began, -OVERLAP - timedelta(seconds=self._store.behind))
             self._keep(**{name: Reached(reached, settled) if step.last else walking})
@@ -251,7 +251,7 @@ class Reconcile:
         scan = self._mark.scan
         if scan is None:
             return
-        began = scan.began or utc(self._now_ms())
+        began = scan.began or utc_from_ms(self._now_ms())
         for received_ms, step in self._timed(self._store.customers(scan.position)):
             changed = [row for row in step.found if row.modified_at >= scan.changed_since]
             self._queue_up("customers", _swept("customer", changed, received_ms, self._source))

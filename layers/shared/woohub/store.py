@@ -17,6 +17,7 @@ from typing import Any
 
 from urllib3.exceptions import HTTPError
 
+from woohub.dates import shifted
 from woohub.errors import OutOfTime
 from woohub.exchange import Call, Http, unnoticed
 from woohub.storecall import (
@@ -45,7 +46,6 @@ from woohub.walk import (
     after_stretch,
     in_utc,
     onward,
-    shifted,
 )
 
 PAGE = 100  # the most a store gives; 101 is a 400

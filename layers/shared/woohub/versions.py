@@ -1,37 +1,98 @@
 """Which of two states of an order or customer is newer.
 
 HubSpot has no conditional write, so the version of what was written is kept in a property of the record itself, in
-the same request as the values. Versions are text that sorts: UTC seconds first, then the time of receipt, because
-WooCommerce's dates have one-second resolution.
+the same request as the values: the store's date, then the time of receipt, because WooCommerce's dates have
+one-second resolution.
+
+A store's date is evidence, not truth: clocks are wrong, plugins and people type dates in the future, migrations lose
+them. How far a date lies after its own receipt tells: two dates are compared only if they do so by about the same
+time (a store whose clock is right, or wrong by the same amount). In any other case the later receipt is the newer
+state. The rule needs nothing but what a version holds, so versions written before it was made obey it, too.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
+from woohub.dates import seconds_between, utc_from_ms
 from woohub.woocommerce import TRASH
 
-_STAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}")
+CLOCK_TOLERANCE_S = 120.0  # a minute for the store's own time-out of a delivery, and one for clocks
+NO_DATE = "9999-12-31T23:59:59"  # stands for a date the store could not tell: receipt decides
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}")
+_RECEIPT = re.compile(r"[0-9]{1,13}")
 
 
-def utc(epoch_ms: int) -> str:
-    """Epoch milliseconds as WooCommerce writes UTC: `YYYY-MM-DDTHH:MM:SS`."""
-    return datetime.fromtimestamp(epoch_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """A store's date (UTC text) beside the time of its receipt (epoch milliseconds)."""
+
+    date: str
+    received_ms: int
+
+    @property
+    def seconds_ahead(self) -> float:
+        """How far the date lies after its receipt, in seconds; 0 for any date that may be true."""
+        return max(0.0, seconds_between(utc_from_ms(self.received_ms), self.date))
+
+    @property
+    def is_credible(self) -> bool:
+        """Whether the date may be true, clocks being what they are."""
+        return self.seconds_ahead <= CLOCK_TOLERANCE_S
+
+    def is_comparable(self, other: Stamp) -> bool:
+        """Whether the dates alone tell which is newer."""
+        if NO_DATE in (self.date, other.date):
+            return False
+        return abs(self.seconds_ahead - other.seconds_ahead) <= CLOCK_TOLERANCE_S
+
+    def is_later(self, other: Stamp) -> bool:
+        """Whether this is the later one: by date where dates can be compared, else by receipt."""
+        if self.is_comparable(other):
+            return (self.date, self.received_ms) > (other.date, other.received_ms)
+        return self.received_ms > other.received_ms
 
 
-def contact_version(captured_at: str, modified_at: str, received_ms: int) -> str:
+@dataclass(frozen=True, slots=True)
+class ContactVersion:
     """`captured_at|modified_at|received_ms`.
 
-    An order captures its customer when it is created: its later status changes must not undo a newer address.
+    An order shows its customer as of its creation: its later status changes must not undo a newer address.
     """
-    return f"{captured_at}|{modified_at}|{received_ms:013d}"
 
+    captured_at: str
+    modified_at: str
+    received_ms: int
 
-def known_contact_version(text: str | None) -> str:
-    """The property as it was read; "" when it is missing or was not written by woohub: that must not stop updates."""
-    return text if text and _STAMP.match(text) else ""
+    @classmethod
+    def of(cls, captured_at: str, modified_at: str, received_ms: int) -> ContactVersion:
+        """From a store's dates ("" for none): nothing was created after its own, credible, last change."""
+        modified = Stamp(modified_at or NO_DATE, received_ms)
+        captured = Stamp(captured_at or NO_DATE, received_ms)
+        if modified.is_credible and not captured.is_credible:
+            captured = modified
+        return cls(captured.date, modified.date, received_ms)
+
+    @classmethod
+    def parse(cls, text: str | None) -> ContactVersion | None:
+        """Read the property; None when it is missing or was not written by woohub: that must not stop updates."""
+        captured_at, modified_at, received = [*(text or "").split("|"), "", "", ""][:3]
+        if not _DATE.fullmatch(captured_at) or not _RECEIPT.fullmatch(received):
+            return None
+        return cls.of(captured_at, modified_at if _DATE.fullmatch(modified_at) else "", int(received))
+
+    def __str__(self) -> str:
+        return f"{self.captured_at}|{self.modified_at}|{self.received_ms:013d}"
+
+    def supersedes(self, other: ContactVersion | None) -> bool:
+        """Whether this is the newer one: captured later, or captured alike and changed later."""
+        if other is None:
+            return True
+        captured, others = Stamp(self.captured_at, self.received_ms), Stamp(other.captured_at, other.received_ms)
+        if self.captured_at != other.captured_at or not captured.is_comparable(others):
+            return captured.is_later(others)
+        return Stamp(self.modified_at, self.received_ms).is_later(Stamp(other.modified_at, other.received_ms))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +100,8 @@ class DealVersion:
     """`modified_at|received_ms|contact ids`.
 
     The last part tells without another call whether the association is in place: the id of the deal's contact, or
-    none. While the contact is changed it lists all that may be associated just then, so whoever goes on after a crash
-    knows whom to take off. None: not known.
+    none. While the contact is changed it lists all that may be associated just then, so a retry after a crash knows
+    which contacts to disassociate. None: not known.
     """
 
     modified_at: str
@@ -52,7 +113,7 @@ class DealVersion:
         """Read the property; None when it is missing or was not written by woohub."""
         modified_at, _, rest = (text or "").partition("|")
         received, separator, contacts = rest.partition("|")
-        if not _STAMP.fullmatch(modified_at) or not re.fullmatch(r"[0-9]{1,13}", received):
+        if not _DATE.fullmatch(modified_at) or not _RECEIPT.fullmatch(received):
             return None
         return cls(modified_at, int(received), _ids(contacts) if separator else None)
 
@@ -67,22 +128,30 @@ def _ids(text: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class OrderState:
-    """What decides between two states of one order."""
+    """What decides between two states of one order.
+
+    `restored`: the order was taken out of the trash. `read`: woohub read it from the store itself, beginning at
+    `received_ms`, instead of receiving a delivery.
+    """
 
     modified_at: str
     received_ms: int
     status: str
     restored: bool = False
+    read: bool = False
 
     def supersedes(self, other: OrderState | None) -> bool:
-        """Whether this state is the newer one; equal seconds are decided by receipt.
+        """Whether this state is the newer one.
 
-        `order.deleted` carries no date, so a trashed state may be dated by its receipt, later than the restore that
-        undid it ("Undo" right after "Trash"), or earlier than dates of a store whose clock is ahead. Against such a
-        state receipt decides, and what is newer than it must be a restore, a trashed order's full body, or dated later.
+        What was read from the store after the other was received is newer, whatever the dates say. `order.deleted`
+        carries no date, so a trashed state may be dated by its receipt, later than the restore that undid it ("Undo"
+        right after "Trash"), or earlier than dates of a store whose clock is ahead. Against such a state receipt
+        decides, and what is newer than it must be a restore, a trashed order's full body, or dated later.
         """
-        if other is None:
+        if other is None or (self.read and self.received_ms > other.received_ms):
             return True
+        if other.read and other.received_ms > self.received_ms:
+            return False
         if other.is_dated_by_receipt and self.restored:
             return self.received_ms >= other.received_ms
         if other.is_dated_by_receipt:
@@ -90,9 +159,20 @@ class OrderState:
             return dated_later and self.received_ms > other.received_ms
         if self.is_dated_by_receipt:
             return not other.supersedes(self)
-        return (self.modified_at, self.received_ms) > (other.modified_at, other.received_ms)
+        return self.stamp.is_later(other.stamp)
+
+    @property
+    def stamp(self) -> Stamp:
+        """When it was last changed, as the store says, and when that was received."""
+        return Stamp(self.modified_at, self.received_ms)
 
     @property
     def is_dated_by_receipt(self) -> bool:
         """Whether this is what `order.deleted` tells."""
-        return self.status == TRASH and not self.restored and self.modified_at == utc(self.received_ms)
+        return self.status == TRASH and not self.restored and self.modified_at == utc_from_ms(self.received_ms)
+
+    def deserves_a_version(self, stored: OrderState | None) -> bool:
+        """Whether HubSpot should note this state though none of the deal's values changed."""
+        if stored is None or self == stored:
+            return stored is None
+        return self.modified_at > stored.modified_at or (self.stamp.is_credible and not stored.stamp.is_credible)

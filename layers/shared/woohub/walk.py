@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 from woohub.storecall import StoreUnavailable
-from woohub.woocommerce import utc
 
 MIXED_SECONDS = 7200  # two hours, which have the same local times when clocks go back
 
@@ -129,13 +127,3 @@ def onward(position: Position, page: Page) -> tuple[Position, bool]:
 def in_utc(asked: Mapping[str, str], by: By) -> dict[str, str]:
     """The parameters, said to be in UTC by `dates_are_gmt`: dates with a `Z` would be shifted by the shop's offset."""
     return dict(asked) | ({} if by is CREATED_LOCAL else {"dates_are_gmt": "true"})
-
-
-def moment(text: str) -> str:
-    """A date and time as UTC in WooCommerce's form; without a zone it counts as UTC. ValueError if it is none."""
-    return utc(datetime.fromisoformat(text).isoformat(timespec="seconds"))
-
-
-def shifted(text: str, by: timedelta) -> str:
-    """A moment, so much later (earlier, if `by` is negative)."""
-    return moment((datetime.fromisoformat(moment(text)) + by).isoformat())

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
+from woohub.dates import whole_seconds
 from woohub.errors import PermanentError
 from woohub.parameter import kept
-from woohub.walk import Position, moment
+from woohub.walk import Position
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
@@ -35,7 +36,7 @@ class Reached:
     began: str = ""  # when the walk under way did, by our clock
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "moment", moment(self.moment))  # people may write one with a zone
+        object.__setattr__(self, "moment", whole_seconds(self.moment))  # people may write one with a zone
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class WatermarkParameter:
     def read(self) -> Watermark | str:
         """The watermark; while there is none yet, the moment the parameter was made: that of the deployment."""
         found = kept(self._ssm, self._name, START)
-        return moment(found.at.isoformat()) if found.value.strip() == START else read(found.value)
+        return whole_seconds(found.at.isoformat()) if found.value.strip() == START else read(found.value)
 
     def write(self, watermark: Watermark) -> None:
         """Store it."""

@@ -1,6 +1,6 @@
 """What a WooCommerce store sends: orders and customers, checked once, at the border.
 
-Strict about ids, money, dates and the status, since a wrong one would corrupt the CRM. Tolerant about everything else,
+Strict about ids, money and the status, since a wrong one would corrupt the CRM. Tolerant about everything else,
 since plugins are not: a text that is missing, null, false, a list or an object reads as "", numbers read as text.
 Fields that are not declared here stay readable by their names, so that the mapping may use any of them.
 Holds for the payloads of the REST API versions v1, v2 and v3.
@@ -8,28 +8,32 @@ Holds for the payloads of the REST API versions v1, v2 and v3.
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, ValidationError
 from pydantic_core import PydanticCustomError
 
+from woohub import dates
 from woohub.errors import InvalidPayload
 from woohub.webhooks import Delivery, whole_number
 
 ORDER_SWEPT, CUSTOMER_SWEPT = "order.swept", "customer.swept"
 TRASH = "trash"  # the status of an order in the trash, whichever it had before
-DRAFTS = frozenset({"checkout-draft", "auto-draft"})  # carts left behind and empty admin forms: no orders yet
+# WooCommerce's own statuses of what is no order yet: carts left behind, empty admin forms, orders being put together.
+DRAFTS = frozenset({"checkout-draft", "auto-draft", "draft", "new"})
 CUSTOMER = "customer"  # customer.* topics fire for every WordPress user, editors and subscribers included
-UNDATED = "1970-01-01T00:00:00"  # accounts imported past WordPress may have no date at all: older than anything
+UNDATED = "1970-01-01T00:00:00"  # older than anything
+LARGEST_OFFSET_S = 14 * 3600  # of a time zone
+ERASED_EMAIL = "deleted@site.invalid"  # what WordPress writes for an address it erases, in every language
 
 MONEY = re.compile(r"-?[0-9]{1,32}(\.[0-9]{1,32})?")
-MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}(Z|[+-][0-9]{2}:?[0-9]{2})?")
 
 
 def plain(number: float) -> str:
@@ -37,22 +41,6 @@ def plain(number: float) -> str:
     if isinstance(number, int):
         return str(number)
     return format(Decimal(repr(number)), "f").removesuffix(".0") if math.isfinite(number) else ""
-
-
-def utc(moment: str) -> str:
-    """`YYYY-MM-DDTHH:MM:SS` in UTC, from that form with or without a zone; ValueError for anything else.
-
-    WooCommerce writes no zone: `*_gmt` fields are UTC, the others the store's local time, which is kept as it is.
-    """
-    if not MOMENT.fullmatch(moment):
-        raise ValueError("not a date of the form YYYY-MM-DDTHH:MM:SS")
-    parsed = datetime.fromisoformat(moment)
-    if parsed.tzinfo is None:
-        return moment
-    try:
-        return parsed.astimezone(UTC).replace(tzinfo=None).isoformat()
-    except OverflowError:
-        raise ValueError("a date before year 1 or after year 9999") from None
 
 
 def _text(value: object) -> str:
@@ -69,19 +57,15 @@ def _status(value: object) -> str:
 
 
 def _money(value: object) -> str:
-    text = _text(value)
+    text = "".join(_text(value).split())  # some stores' number formats begin or group with spaces
     if not MONEY.fullmatch(text):
         raise PydanticCustomError("money", "must be a plain decimal number such as 150.00")
     return text
 
 
-def _moment(value: object) -> str:
-    if value is None or value == "":
-        return ""
-    try:
-        return utc(value if isinstance(value, str) else "")
-    except ValueError:
-        raise PydanticCustomError("moment", "must be a possible date of the form YYYY-MM-DDTHH:MM:SS") from None
+def _date(value: object) -> str | None:
+    """None where the store says that there is no date, "" where it says what is none."""
+    return None if value is None else dates.usable(value)
 
 
 def _number(value: object) -> int:
@@ -112,7 +96,7 @@ def _objects(value: object) -> list[object]:
 
 
 Text = Annotated[str, PlainValidator(_text)]
-Moment = Annotated[str, PlainValidator(_moment)]
+Date = Annotated[str | None, PlainValidator(_date)]
 Id = Annotated[int, PlainValidator(_id)]
 
 
@@ -147,7 +131,33 @@ class LineItem(Payload):
     name: Text = ""
 
 
-class Order(Payload):
+class Dated(Payload):
+    """What has dates: `*_gmt` in UTC, the others in the store's local time, and any of them may be no date at all."""
+
+    date_created: Date = None
+    date_created_gmt: Date = None
+    date_modified: Date = None
+    date_modified_gmt: Date = None
+
+    @property
+    def created_at(self) -> str:
+        """When it was made, UTC; the store's local time where the payload has no gmt field (API v1); "" for no date."""
+        return self.date_created_gmt or self.date_created or ""
+
+    @property
+    def modified_at(self) -> str:
+        """When it was last changed, UTC; "" for no date."""
+        return self.date_modified_gmt or self._in_utc(self.date_modified or "")
+
+    def _in_utc(self, local: str) -> str:
+        """A local date by the offset that the other pair of dates shows; as it is where they show none."""
+        if not (local and self.date_created and self.date_created_gmt):
+            return local
+        offset = dates.seconds_between(self.date_created, self.date_created_gmt)
+        return dates.shifted(local, timedelta(seconds=offset)) if abs(offset) <= LARGEST_OFFSET_S else local
+
+
+class Order(Dated):
     """An order in its state at the time of delivery."""
 
     id: Id
@@ -155,31 +165,23 @@ class Order(Payload):
     total: Annotated[str, PlainValidator(_money)]  # the store's own text; refunds do not reduce it
     currency: Text = ""
     customer_id: Annotated[int, PlainValidator(_customer_id)] = 0  # 0: a guest
-    date_created: Moment = ""
-    date_created_gmt: Moment = ""
-    date_modified: Moment = ""
-    date_modified_gmt: Moment = ""
     billing: Annotated[Address, BeforeValidator(_object)] = Address()
     line_items: Annotated[tuple[LineItem, ...], BeforeValidator(_objects)] = ()
 
-    @model_validator(mode="after")
-    def _is_dated(self) -> Order:
-        if not self.created_at:
-            raise PydanticCustomError("undated", "date_created is missing")
-        return self
-
     @property
-    def created_at(self) -> str:
-        """When the order was made, UTC; the store's local time where the payload has no gmt field (API v1)."""
-        return self.date_created_gmt or self.date_created
+    def is_anonymised(self) -> bool:
+        """Whether WooCommerce's eraser or retention job has removed the person from it.
 
-    @property
-    def modified_at(self) -> str:
-        """When it was last changed, UTC, as `created_at`; an order without such a date counts as never changed."""
-        return self.date_modified_gmt or self.date_modified or self.created_at
+        Both leave the meta `_anonymized` and this address; the words in the other fields are translated.
+        """
+        return self.billing.email.strip().lower() == ERASED_EMAIL or "yes" in self._meta("_anonymized")
+
+    def _meta(self, key: str) -> list[object]:
+        rows = _objects(self.get("meta_data"))
+        return [row.get("value") for row in rows if isinstance(row, dict) and row.get("key") == key]
 
 
-class Customer(Payload):
+class Customer(Dated):
     """An account of the store."""
 
     id: Id
@@ -187,21 +189,16 @@ class Customer(Payload):
     first_name: Text = ""
     last_name: Text = ""
     role: Text = ""
-    date_created: Moment = ""
-    date_created_gmt: Moment = ""
-    date_modified: Moment = ""
-    date_modified_gmt: Moment = ""
     billing: Annotated[Address, BeforeValidator(_object)] = Address()
 
     @property
-    def created_at(self) -> str:
-        """When the account was made, UTC (local time without a gmt field); UNDATED where the store does not know."""
-        return self.date_created_gmt or self.date_created or UNDATED
+    def captured_at(self) -> str:
+        """The date of the state; of an account never changed since (no date of a change), that of its creation.
 
-    @property
-    def modified_at(self) -> str:
-        """When it was last changed, UTC, as `created_at`; null for accounts never changed since, so `created_at`."""
-        return self.date_modified_gmt or self.date_modified or self.created_at
+        An account imported past WordPress may have none: older than anything. "": the store's date is none.
+        """
+        never_changed = self.date_modified is None and self.date_modified_gmt is None
+        return (self.created_at or UNDATED) if never_changed else self.modified_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +208,7 @@ class OrderEvent:
     order: Order
     restored: bool
     received_ms: int
+    read: bool = False  # by woohub from the store itself, beginning at `received_ms`
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +257,9 @@ def _order(delivery: Delivery) -> OrderEvent | Ignored:
 def _swept(delivery: Delivery) -> OrderEvent | Ignored:
     """An order read from the store: in any status but `trash` it proves that the order is not in the trash."""
     event = _order(delivery)
-    return replace(event, restored=event.order.status != TRASH) if isinstance(event, OrderEvent) else event
+    if isinstance(event, Ignored):
+        return event
+    return replace(event, restored=event.order.status != TRASH, read=True)
 
 
 def _trashed(delivery: Delivery) -> OrderTrashed:
@@ -295,9 +295,23 @@ Model = TypeVar("Model", bound=BaseModel)
 
 def _read(model: type[Model], body: bytes) -> Model:
     try:
-        return model.model_validate_json(body)
+        return _validated(model, body)
     except ValidationError as error:
         raise InvalidPayload(_explain(error)) from None  # the original error holds personal data
+
+
+def _validated(model: type[Model], body: bytes) -> Model:
+    """Pydantic's reader is the faster one, and refuses what Python's and ingest take: half characters, 200 levels."""
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        if error.errors(include_url=False, include_context=False, include_input=False)[0]["type"] != "json_invalid":
+            raise
+        try:
+            content = json.loads(body)
+        except (ValueError, RecursionError):
+            raise error from None
+        return model.model_validate(content)
 
 
 RULES = {"missing": "is missing", "json_invalid": "is not valid JSON", "model_type": "is not a JSON object"}
