@@ -183,6 +183,8 @@ def test_names_are_decoded_once_and_stripped(written: str, meant: str) -> None:
         ("Line\nbreak", "Tab\there", "WooCommerce Order #1234 - Line break Tab here"),
         ("Anna  Lena", "&amp; Co", "WooCommerce Order #1234 - Anna Lena & Co"),
         ("{id}", "{x}", "WooCommerce Order #1234 - {id} {x}"),
+        ("- dash -", "", "WooCommerce Order #1234 - - dash -"),
+        ("", "-Nobody,", "WooCommerce Order #1234 - -Nobody,"),
     ],
 )
 def test_a_deals_name_is_one_line_without_a_dangling_dash(first: object, last: object, name: str) -> None:

@@ -21,6 +21,8 @@ LONGEST_EMAIL = 254  # RFC 5321, as corrected by erratum 1690
 ADDRESS = re.compile(r'(".+"|[^@]+)@[^@.]+(\.[^@.]+)+')  # a name, an @ in it in quotes only, and a domain with a dot
 ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 DANGLING = " -\N{EN DASH}\N{EM DASH}:;,/|"  # separators a text may end up with at its ends when a name is missing
+UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+PERSONAL = ("billing", "shipping")  # what an eraser overwrites with words such as "[deleted]"
 NUMBER_AS_WRITTEN = {"id": r"[0-9]+", "number": r"\S+"}
 
 Value = Callable[[Payload], str]  # reads one property's value from an order or customer; "" when there is none
@@ -160,7 +162,7 @@ class Mapping:
         return status in self._stage_of
 
     def _state(self, status: str) -> dict[str, str]:
-        return {"pipeline": self.pipeline.id, "dealstage": self.stage(status), STATUS: status[:LONGEST]}
+        return {"pipeline": self.pipeline.id, "dealstage": self.stage(status), STATUS: _text(status)}
 
 
 def load(path: Path | None = None) -> Mapping:
@@ -232,11 +234,23 @@ def _from_text(text: str) -> Value:
     paths = [tuple(name.split(".")) for name in pieces[1::2]]
 
     def value(source: Payload) -> str:
-        found = [_words(_look_up(source, path)) for path in paths]
-        filled = "".join(part for pair in zip(words, [*found, ""], strict=True) for part in pair)
-        return _cut(" ".join(filled.split()).strip(DANGLING))
+        fields = [_words(_look_up(source, path)) for path in paths]
+        if isinstance(source, Order) and source.is_anonymised:
+            fields = ["" if path[0] in PERSONAL else field for path, field in zip(paths, fields, strict=True)]
+        return _cut(" ".join(_filled(words, fields).split()))
 
     return value
+
+
+def _filled(words: list[str], fields: list[str]) -> str:
+    """The text without the separators that are left at its ends where fields are empty; a field keeps its own."""
+    full = [number for number, field in enumerate(fields) if field]
+    if not full:
+        return "".join(words).strip(DANGLING)
+    first, last = full[0], full[-1]
+    before, after = "".join(words[: first + 1]).lstrip(DANGLING), "".join(words[last + 1 :]).rstrip(DANGLING)
+    between = (field + word for field, word in zip(fields[first:last], words[first + 1 : last + 1], strict=True))
+    return before + "".join(between) + fields[last] + after
 
 
 def _look_up(source: object, path: tuple[str, ...]) -> object:
@@ -250,7 +264,7 @@ def _look_up(source: object, path: tuple[str, ...]) -> object:
 
 def _raw(value: object) -> str:
     if isinstance(value, str):
-        return value.strip()
+        return _clean(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     return plain(value) if isinstance(value, int | float) else ""
@@ -261,7 +275,12 @@ def _words(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(words for one in value if (words := _words(one)))
     text = _raw(value)
-    return ENTITY.sub(lambda entity: html.unescape(entity[0]), text).strip() if "&" in text else text
+    return _clean(ENTITY.sub(lambda entity: html.unescape(entity[0]), text)) if "&" in text else text
+
+
+def _clean(text: str) -> str:
+    """Without control characters and halves of characters, which no CRM shows and some refuse; lines stay lines."""
+    return (text if text.isprintable() else UNPRINTABLE.sub("", text)).strip()
 
 
 def _cut(text: str) -> str:

@@ -140,7 +140,7 @@ class Sync:
     def _coalesce(self, message: Message, event: OrderEvent | OrderTrashed | CustomerEvent, batch: _Batch) -> None:
         """File the event under its customer and its order: each is written once, in its newest version."""
         email, order = "", ""
-        if not isinstance(event, OrderTrashed):
+        if not isinstance(event, OrderTrashed) and not _is_erased(event):
             seen = plans.capture(event, self._mapping)
             email = self._address(message, event, seen)
             if email:
@@ -204,6 +204,13 @@ def _event(message: Message) -> OrderEvent | OrderTrashed | CustomerEvent | Igno
     if isinstance(message.delivery, InvalidMessage):
         raise message.delivery
     return woocommerce.parse(message.delivery)
+
+
+def _is_erased(event: OrderEvent | CustomerEvent) -> bool:
+    """Whether the store has erased the person: nothing of it may make or change a contact."""
+    if isinstance(event, OrderEvent):
+        return event.order.is_anonymised
+    return event.customer.email.strip().lower() == woocommerce.ERASED_EMAIL
 
 
 def _refused_address(contact: Settled) -> bool:
