@@ -41,7 +41,7 @@ check: .venv/ready .venv-sam/ready .venv-scanner/ready ## Format, lint, types, s
 	.venv/bin/codespell
 	@echo "sam validate --lint" && $(LOCAL) $(SAM) validate --lint
 	@mkdir -p .aws-sam && .venv-sam/bin/python tools/expanded.py template.yaml >.aws-sam/expanded.json
-	$(SCANNER)/checkov --config-file .checkov.yaml --file template.yaml --file .aws-sam/expanded.json
+	$(SCANNER)/checkov --config-file .checkov.yaml --file .aws-sam/expanded.json
 
 audit: .venv-scanner/ready ## Ask whether a locked package has a known vulnerability
 	@for lock in layers/dependencies/requirements.txt requirements/*.txt; do \

@@ -10,6 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from tests.unit.test_template import RESOURCES, TEMPLATE
+from tools.alarms import alarms
 
 Metric = tuple[str, str, frozenset[tuple[str, str]]]  # namespace, name, dimensions
 Values = dict[Metric, list[float]]
@@ -104,12 +105,7 @@ class Alarm:
         return {"breaching": True, "notBreaching": False, "ignore": None}[self.missing]
 
 
-DESCRIPTIONS: dict[str, str] = {
-    name: one["Properties"]["AlarmDescription"]
-    for name, one in RESOURCES.items()
-    if one["Type"] == "AWS::CloudWatch::Alarm"
-}
-ALARMS = {name: Alarm.of(RESOURCES[name]["Properties"]) for name in DESCRIPTIONS}
+ALARMS = {name: Alarm.of(alarm["Properties"]) for name, alarm in alarms().items()}
 
 
 def dashboard(*, watches_for_silence: bool = True) -> dict[str, Any]:

@@ -214,7 +214,7 @@ class Reported:
 
 
 Act = Callable[[World], None] | Reported
-SCENES: dict[str, tuple[Act, Act]] = {  # alarm: what makes it ring, what lets it rest
+SCENES: dict[str, tuple[Act, Act]] = {  # alarm: what makes it fire, what clears it
     "IngestReleaseAlarm": (Reported(1), Reported(0)),
     "ConsumerReleaseAlarm": (Reported(1), Reported(0)),
     "SilenceAlarm": (nothing, an_order_arrives),
@@ -245,7 +245,7 @@ def values(world: World, act: Act, metric: Metric) -> list[float]:
 
 
 @pytest.mark.parametrize("name", ALARMS)
-def test_an_alarm_rings_when_it_must_and_rests_when_all_is_well(name: str, world: World) -> None:
+def test_an_alarm_fires_when_it_must_and_clears_when_all_is_well(name: str, world: World) -> None:
     alarm, (trouble, peace) = ALARMS[name], SCENES[name]
 
     bad = [values(world, trouble, alarm.metric)] * alarm.periods

@@ -12,18 +12,20 @@ import pytest
 from typer.main import get_command
 
 from functions.ingest.app import OUTCOMES
-from tests.cloudwatch import DESCRIPTIONS, dashboard, on_dashboard
+from tests.cloudwatch import dashboard, on_dashboard
 from tests.orders import message
 from tests.unit.test_template import RESOURCES
+from tools.alarms import alarms, docs_renewed, parts, template_renewed
 from tools.cli.main import app
+from tools.template import TEMPLATE
 from woohub.exchange import Call
 from woohub.sync import Outcome, Verdict
 from woohub.telemetry import STATUSES, VERDICTS
 
 ROOT = Path(__file__).parents[2]
 DOCS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
-SECTIONS = dict(re.findall(r"^### (\w+Alarm)\n(.*?)(?=^#)", DOCS, re.MULTILINE | re.DOTALL))
 SOURCES = [*ROOT.glob("functions/*/app.py"), *ROOT.glob("layers/shared/woohub/*.py")]
+ALARMS = alarms()
 WOOHUB = get_command(app)
 COMMAND = r"woohub (?:dlq )?[a-z]+(?:-[a-z]+)*"
 QUERIES = {
@@ -54,23 +56,31 @@ def strings_in_calls_of(*names: str) -> set[str]:
 # Alarms
 
 
-@pytest.mark.parametrize("name", DESCRIPTIONS)
-def test_an_alarm_says_what_to_do_first_and_its_section_the_same(name: str) -> None:
-    meaning, _, step = DESCRIPTIONS[name].partition("First step: ")
+@pytest.mark.parametrize("name", ALARMS)
+def test_an_alarm_says_what_it_means_and_names_a_command_to_begin_with(name: str) -> None:
+    meaning, steps = parts(ALARMS[name])
 
-    first = re.findall(COMMAND, step)[0]
     assert meaning
-    assert first in set(commands())
-    assert f"`{first}" in SECTIONS[name]
+    assert re.findall(COMMAND, steps)[0] in set(commands())
 
 
-def test_every_section_on_an_alarm_is_on_one_that_exists() -> None:
-    assert set(SECTIONS) == set(DESCRIPTIONS)
+def test_every_alarm_has_its_section_as_the_template_has_it() -> None:
+    assert docs_renewed(DOCS) == DOCS, "python -m tools.alarms --write renews docs/operations.md"
 
 
-@pytest.mark.parametrize("name", DESCRIPTIONS)
-def test_an_alarm_tells_when_it_rings_and_when_it_rests(name: str) -> None:
-    properties = RESOURCES[name]["Properties"]
+@pytest.mark.parametrize("name", ALARMS)
+def test_what_an_alarm_refers_to_exists(name: str) -> None:
+    headings = set(re.findall("^### (.+)$", DOCS, re.MULTILINE))
+    meaning, steps = parts(ALARMS[name])
+
+    assert {*re.findall(r'"([^"]+)" in docs/operations\.md', meaning + steps)} <= headings
+    assert {*re.findall(r"\w+Alarm\b", meaning + steps)} <= set(ALARMS)
+    assert all((ROOT / page).exists() for page in re.findall(r"docs/\w+\.md", meaning + steps))
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_an_alarm_mails_when_it_fires_and_when_it_clears(name: str) -> None:
+    properties = ALARMS[name]["Properties"]
 
     assert properties["AlarmActions"] == properties["OKActions"] == [{"Ref": "AlarmTopic"}]
 
@@ -111,9 +121,15 @@ def test_every_warning_is_described() -> None:
 # Dashboard and saved queries
 
 
+def test_the_dashboards_list_of_alarms_is_as_the_table_has_it() -> None:
+    template = TEMPLATE.read_text(encoding="utf-8")
+
+    assert template_renewed(template) == template, "python -m tools.alarms --write renews template.yaml"
+
+
 @pytest.mark.parametrize("watches", [True, False])
 def test_the_dashboard_shows_every_alarm_there_is(watches: bool) -> None:
-    there = {name for name in DESCRIPTIONS if watches or "Condition" not in RESOURCES[name]}
+    there = {name for name, alarm in ALARMS.items() if watches or "Condition" not in alarm}
     widgets = dashboard(watches_for_silence=watches)["widgets"]
 
     assert set(next(one for one in widgets if one["type"] == "alarm")["properties"]["alarms"]) == there

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tools.alarms import alarms
 from tools.template import load
 from woohub.settings import ConsumerSettings, GovernorSettings, IngestSettings, ReconcileSettings, _Settings
 
@@ -116,7 +117,7 @@ def test_no_statement_allows_more_actions_than_it_names() -> None:
 # Alarms
 
 
-ALARMS = {name: one["Properties"] for name, one in RESOURCES.items() if one["Type"] == "AWS::CloudWatch::Alarm"}
+ALARMS = {name: alarm["Properties"] for name, alarm in alarms().items()}
 HOUR, DAY = 3600, 86_400
 
 
@@ -127,6 +128,23 @@ def test_no_alarm_looks_back_further_than_cloudwatch_lets_it(name: str) -> None:
     most = TEMPLATE["Parameters"][periods["Ref"]]["MaxValue"] if isinstance(periods, dict) else periods
 
     assert period * most <= (DAY if period < HOUR else 7 * DAY)
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_every_description_reaches_the_e_mail_as_it_is_written(name: str) -> None:
+    """CloudWatch takes 1024 characters, and CloudFormation makes question marks of what is not ASCII."""
+    description = ALARMS[name]["AlarmDescription"]
+
+    assert len(description) <= 1024
+    assert description.isascii()
+
+
+@pytest.mark.parametrize("own", ["AlarmDescription", "MetricName"])
+def test_no_alarm_has_only_the_first_ones_text_or_metric(own: str) -> None:
+    """All others begin with what the first one has (<<: *alarm): what a row forgets would be taken from there."""
+    first, *others = (properties[own] for properties in ALARMS.values())
+
+    assert first not in others
 
 
 # Deployment
