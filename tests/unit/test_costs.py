@@ -108,7 +108,7 @@ def test_a_quiet_shops_changes_are_swept_one_by_one() -> None:
         ("log_gb", 9.219608),
         ("log_gb_months", 22.1270592),  # 73 days are 2.4 months of 730 hours
         ("secrets", 3),
-        ("secret_calls", 20_440),  # 8,760 + 8,760 + 2,920
+        ("secret_calls", 55_480),  # 43,800 + 8,760 + 2,920
         ("mails", 20),
         ("gb_out", 19.58736),  # 8,479,680 x 2,000 + 2,628,000 x 1,000 bytes
         ("web_acl_requests", 2_628_000),
@@ -153,7 +153,7 @@ def test_the_bill_adds_up_by_service_and_the_web_acl_is_not_in_the_total() -> No
     bill = by_service(BUSY.quantities(), PRICES)
 
     assert bill["Lambda"] == pytest.approx(0.856728 + 12.8801844)  # 966,009 x 0.0000133334
-    assert bill["Secrets Manager"] == pytest.approx(1.2 + 0.1022)
+    assert bill["Secrets Manager"] == pytest.approx(1.2 + 0.2774)
     assert bill["Web ACL"] == pytest.approx(5 + 2 + 1.5768)
     assert total(bill) == pytest.approx(sum(bill.values()) - bill["Web ACL"])
 

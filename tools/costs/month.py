@@ -135,8 +135,9 @@ class Month:
     @property
     def secret_calls(self) -> float:
         """Reads of secrets; the governor reads its own only while the breaker is open."""
-        expires = SECONDS / 60 / self.assumed["secret_minutes"]
-        return sum(min(self.invocations[name], expires) for name in (INGEST, CONSUMER, RECONCILE))
+        minutes = {name: self.assumed["secret_minutes"] for name in (CONSUMER, RECONCILE)}
+        minutes[INGEST] = self.assumed["ingest_secret_minutes"]
+        return sum(min(self.invocations[name], SECONDS / 60 / age) for name, age in minutes.items())
 
     def quantities(self) -> dict[str, float]:
         """By the name of the price."""
