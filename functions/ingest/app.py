@@ -27,9 +27,7 @@ settings = IngestSettings.from_env(os.environ)
 config = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 3})
 sqs = boto3.client("sqs", config=config)
 SECRET_AGE_S = 60.0  # a secret that was dropped, after a leak say, is taken no longer than this
-secret = Secret(
-    boto3.client("secretsmanager", config=config), settings.webhook_secret_arn, max_age_s=SECRET_AGE_S
-)
+secret = Secret(boto3.client("secretsmanager", config=config), settings.webhook_secret_arn, max_age_s=SECRET_AGE_S)
 
 OUTCOMES = {  # metric: status, log level, message
     "DeliveryAccepted": (200, "INFO", "queued"),

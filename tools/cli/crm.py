@@ -54,9 +54,7 @@ class Crm:
 
     def order_id(self, key: str) -> int:
         """The order of a key of this store, else 0."""
-        digits = key.removeprefix(self._table.order_key_prefix)
-        ours = digits.isascii() and digits.isdigit() and self._table.deal_key(int(digits)) == key
-        return int(digits) if ours else 0
+        return self._table.order_id(key)
 
     def orders_named(self, number: str) -> dict[int, str]:
         """The ids of the orders whose deal has this very number in its name, each with that name."""
@@ -91,6 +89,14 @@ class Crm:
         for record in sorted(records, key=lambda one: int(one.id)):
             found.setdefault(record.properties.get(self._table.key_property) or "", []).append(record)
         return found
+
+    def latest(self, count: int) -> list[Record]:
+        """The deals of any order that were made last, at most 200, as far as HubSpot has indexed them."""
+        key = self._table.key_property
+        has_key = [{"filters": [{"propertyName": key, "operator": "HAS_PROPERTY"}]}]
+        sorts = [{"propertyName": "createdate", "direction": "DESCENDING"}]
+        names = list(dict.fromkeys((key, *self._table.deal_properties)))
+        return self._search({"filterGroups": has_key, "sorts": sorts, "limit": count, "properties": names})
 
     def contacts(self, emails: Collection[str], advance: Callable[[int], None] = lambda _: None) -> dict[str, Record]:
         """The contact of each address, primary or additional; addresses HubSpot refuses to look up have none."""

@@ -1,12 +1,16 @@
-"""What the functions and queues have counted: CloudWatch, which an emulated AWS fills with nothing."""
+"""What the functions and queues have counted: CloudWatch's, or, where an AWS is emulated and counts nothing, the logs'.
+
+A function's log line is its metric as well (CloudWatch's embedded metric format), so both tell the same.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from tools.cli import traces
 from tools.cli.stacks import Stack
 
 if TYPE_CHECKING:
@@ -14,6 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.literals import StatisticType
     from mypy_boto3_cloudwatch.type_defs import DimensionTypeDef
 
+LOGS = {"GovernorAlive": "GovernorFunction"}  # whose log has the metric, where it is not ingest's
 NAMESPACE, QUEUES = "WooHub", "AWS/SQS"
 MINUTE, HOUR, DAY = 60, 3600, 86400
 RETRY = 20 * MINUTE  # what waits long is tried again at least this often
@@ -73,6 +78,44 @@ def _period(seconds: int) -> int:
     return MINUTE if seconds <= POINTS * MINUTE else HOUR
 
 
-def of(stack: Stack, now: float) -> Metrics | None:
-    """The stack's metrics; None where the AWS is emulated, since nothing is counted there."""
-    return None if stack.aws.endpoint_url else Metrics(stack.aws.metrics, stack.service, now)
+@dataclass(frozen=True)
+class LoggedMetrics:
+    """The same, of the functions' own metrics, out of their log lines. Raises botocore's errors."""
+
+    stack: Stack
+    now: float
+
+    def total(self, name: str, seconds: int, **dimensions: str) -> int:
+        """The sum of a metric of ours over the last seconds."""
+        return round(sum(value for _, value in self._points(name, seconds, dimensions)))
+
+    def last(self, name: str, seconds: int, **dimensions: str) -> float | None:
+        """When it was last counted (epoch seconds)."""
+        return max((at for at, value in self._points(name, seconds, dimensions) if value > 0), default=None)
+
+    def oldest_message(self, _queue_url: str) -> float | None:
+        """Not known: this is SQS's metric."""
+        return None
+
+    def _points(self, name: str, seconds: int, dimensions: Mapping[str, str]) -> list[tuple[float, float]]:
+        since_ms = round((self.now - seconds) * 1000)
+        lines = traces.of_function(self.stack, LOGS.get(name, "IngestFunction"), name, since_ms)
+        return [
+            (at_ms / 1000, _value(said.get(name)))
+            for at_ms, said in lines
+            if dimensions.items() <= {key: str(text) for key, text in said.items()}.items()
+        ]
+
+
+def _value(logged: Any) -> float:
+    """Powertools writes a list of values, ingest a number."""
+    values = logged if isinstance(logged, list) else [logged]
+    return float(sum(value for value in values if isinstance(value, int | float)))
+
+
+Counts = Metrics | LoggedMetrics
+
+
+def of(stack: Stack, now: float) -> Counts:
+    """The stack's metrics; where the AWS is emulated, those in its logs."""
+    return LoggedMetrics(stack, now) if stack.aws.endpoint_url else Metrics(stack.aws.metrics, stack.service, now)

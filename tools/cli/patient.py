@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.cli.metrics import Metrics
+from tools.cli.metrics import Counts
 from tools.cli.setup import Connect
 from tools.cli.stacks import Stack
 from tools.cli.steps import Outcome, Step
@@ -33,7 +33,7 @@ class Patient:
     connect: Connect  # to HubSpot, with a token
     table: Table
     http: Http
-    metrics: Metrics | None  # None: nothing is counted there
+    metrics: Counts | None  # None: nothing is counted there
     now: float  # epoch seconds
 
 

@@ -8,34 +8,43 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 import urllib3
 
-from tools.cli import environment, output, scopes, secret_store, stacks, store_setup
+from tools.cli import environment, output, scopes, secret_store, stacks, store_change, store_setup
+from tools.cli.consent import YesOption, agreed
+from tools.cli.crm import Crm
 from tools.cli.options import JsonOption, StackOption
 from tools.cli.provision import failed, provision
 from tools.cli.stacks import Stack
 from tools.cli.steps import Outcome, Step
+from tools.cli.store_change import Change, Kind
 from tools.cli.store_setup import Reach
-from tools.cli.trouble import PROBLEMS, next_after
+from tools.cli.trouble import EXPECTED, PROBLEMS, explain, next_after
 from woohub import mapping
 from woohub.errors import Forbidden, TransientError, Unauthorized
 from woohub.hubspot import HubSpot
-from woohub.settings import HubSpotSettings, hubspot_token
+from woohub.settings import HubSpotSettings, hubspot_token, webhook_secrets
 from woohub.store import TOPICS
+from woohub.storecall import Access
 from woohub.throttle import Timer
 
 PATIENCE = 120.0  # seconds for all calls to HubSpot together
+LOOK = 45.0  # seconds the store has to show its orders
 RUN_TIME_SCOPES = "crm.objects.contacts.read and .write, crm.objects.deals.read and .write"
 TOKEN_FIX = (
     f"make a service key in HubSpot (Settings > Integrations > Service keys) with {RUN_TIME_SCOPES}, "
     "and put it into .env as HUBSPOT_API_KEY"
 )
 
+NOTHING_CHANGED = "Nothing was changed: neither in the stack, nor in HubSpot, nor in the store."
+
 Connect = Callable[[str], HubSpot]
+Agree = Callable[[str], bool]  # told a question: whether a person says yes to it
 
 
 @dataclass(frozen=True)
@@ -84,6 +93,7 @@ def run(
     connect: Connect,
     reach: Reach,
     *,
+    agree: Agree = lambda _question: False,
     store_secrets: bool = True,
     dry_run: bool = False,
 ) -> Iterator[Step]:
@@ -96,7 +106,7 @@ def run(
     if stack and store_secrets:
         if given and not failed(checks):
             yield secret_store.store_token(stack.aws.secrets, stack.output("HubSpotSecretArn"), given, dry_run=dry_run)
-        secret = _webhook_secret(stack, env, dry_run=dry_run)
+        secret = _webhook_secret(stack, env, agree, dry_run=dry_run)
         replaced = secret.outcome is Outcome.STORED and bool(secret.detail)
         yield secret
     setup_token = env.get("HUBSPOT_SETUP_API_KEY") or given or stored
@@ -133,16 +143,34 @@ def token_step(token: str, connect: Connect) -> Step:
     return Step(what, Outcome.OK, f"accepted by {hubspot.base_url}")
 
 
-def _webhook_secret(stack: Stack, env: Mapping[str, str], *, dry_run: bool) -> Step:
+def _webhook_secret(stack: Stack, env: Mapping[str, str], agree: Agree, *, dry_run: bool) -> Step:
     secret = env.get("WOO_COMMERCE_WEBHOOK_SECRET", "")
     secret_id = stack.output("WebhookSecretArn")
     if secret:
+        objection = secret_objection(stack, secret)
+        if objection and (dry_run or not agree(f"{objection.detail}. Put it in place of the stack's all the same?")):
+            return objection
         return secret_store.store_webhook_secret(stack.aws.secrets, secret_id, secret, dry_run=dry_run)
     what = f"{secret_store.WEBHOOK_SECRET} in the stack"
     if secret_store.read(stack.aws.secrets, secret_id):
         return Step(what, Outcome.OK, "stays as it is: WOO_COMMERCE_WEBHOOK_SECRET is not set")
     fix = "put WOO_COMMERCE_WEBHOOK_SECRET into .env: 40 or more letters and digits"
     return Step(what, Outcome.FAILED, "there is none, so every delivery is refused", fix)
+
+
+def secret_objection(stack: Stack, secret: str) -> Step | None:
+    """Why the webhook secret of .env should not replace the stack's; None if it is the same, or nothing says so."""
+    client, secret_id = stack.aws.secrets, stack.output("WebhookSecretArn")
+    what = f"{secret_store.WEBHOOK_SECRET} in the stack"
+    if webhook_secrets(secret_store.read(client, secret_id)).get("current") == secret:
+        return None
+    if secret_store.is_old(client, secret_id, secret):
+        detail = "stays as it is: WOO_COMMERCE_WEBHOOK_SECRET is the one before the last rotation"
+        return Step(what, Outcome.WARNING, detail, "take it out of .env")
+    if secret_store.was_rotated(client, secret_id):
+        detail = "stays as it is: it came by a rotation, and WOO_COMMERCE_WEBHOOK_SECRET is another one, perhaps older"
+        return Step(what, Outcome.FAILED, detail, "take it out of .env, or `woohub setup --yes` to make it the stack's")
+    return None
 
 
 def url_warning(stack: Stack | None, env: Mapping[str, str], place: Place) -> Iterator[Step]:
@@ -162,14 +190,15 @@ def before_all(steps: Sequence[Step], *, dry_run: bool) -> list[str]:
     return ["Run `woohub setup` without --dry-run."] if dry_run else []
 
 
-def left_to_do(stack: Stack | None, *, has_store: bool = False) -> list[str]:
+def left_to_do(stack: Stack | None, change: Change | None = None, *, has_store: bool = False) -> list[str]:
     """What a person has to do; `has_store`: setup does the store's part by itself."""
     if stack is None:
         return [
             "Deploy the stack, then run `woohub setup --stack NAME`: it stores the secrets and names the webhook URL."
         ]
     if has_store:
-        return [f"Place an order in the store, and let `woohub doctor --stack {stack.name}` look at everything."]
+        look = f"Place an order in the store, and let `woohub doctor --stack {stack.name}` look at everything."
+        return [*_of_store(stack, change), look]
     return [
         "In the store (WooCommerce > Settings > Advanced > Webhooks) add an active webhook for each topic: "
         + ", ".join(TOPICS),
@@ -178,18 +207,36 @@ def left_to_do(stack: Stack | None, *, has_store: bool = False) -> list[str]:
     ]
 
 
+def _of_store(stack: Stack, change: Change | None) -> Iterator[str]:
+    """What the store's orders and the store before ask for."""
+    if change and change.other_address and change.kind is not Kind.MOVED:
+        yield (
+            f'Remove the webhooks "woohub {stack.service}: …" from {change.stored_url} (WooCommerce > Settings > '
+            "Advanced > Webhooks): they still deliver to this stack."
+        )
+    overlap = change.overlap if change else None
+    if overlap and overlap.lacks_history:
+        of = "them" if overlap.looked_up == overlap.orders else f"the {overlap.looked_up} oldest"
+        yield (
+            f"The store has {overlap.orders} orders, and HubSpot has deals for {overlap.with_deal} of {of}: `woohub "
+            f"backfill --customers --stack {stack.name}` brings the others."
+        )
+
+
 def command(
     stack: StackOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
     hubspot_only: Annotated[
         bool, typer.Option("--hubspot-only", help="Leave secrets alone; needs no stack, only HUBSPOT_API_KEY.")
     ] = False,
+    yes: YesOption = False,
     json: JsonOption = False,
 ) -> None:
     """Store the secrets, give HubSpot its properties and pipeline, and the store its webhooks.
 
     Reads .env and the environment. What exists already stays as it is, so this can be run again at any time.
-    Ends with 1 when a step failed; each failed step says what helps.
+    Before anything is changed it asks, or ends with 1 where nobody can be asked, if the store is another one than
+    before, by its address or its orders; --yes goes on. Ends with 1 when a step failed; each says what helps.
 
         HUBSPOT_API_KEY              the functions' token, to be stored
         HUBSPOT_SETUP_API_KEY        token with schema scopes, used here only
@@ -213,30 +260,75 @@ def command(
     found = stacks.find(named, env, folder) if named else None
     env = env if hubspot_only else store_setup.known(found, env)
     place = place_of(found, env)
+    agree = partial(agreed, yes=yes, json=json)
+    change = change_of(found, env, place) if found and not hubspot_only else None
     steps = []
-    for step in _all(found, env, place, store_secrets=not hubspot_only, dry_run=dry_run):
+    for step in _all(found, env, place, change, agree, store_secrets=not hubspot_only, dry_run=dry_run):
         steps.append(step)
         if not json:
             output.say(step.text())
-    _conclude(
-        steps,
-        [
-            *before_all(steps, dry_run=dry_run),
-            *left_to_do(found, has_store=store_setup.URL in env and not hubspot_only),
-        ],
-        json,
-        {"stack": found.name if found else None, "hubspot_url": place.url, "dry_run": dry_run},
+    has_store = store_setup.URL in env and not hubspot_only
+    if change and change.step(Outcome.FAILED) in steps:
+        left = [NOTHING_CHANGED]
+    else:
+        shown = None if failed(steps) else change
+        left = [*before_all(steps, dry_run=dry_run), *left_to_do(found, shown, has_store=has_store)]
+    overlap = change.overlap.facts() if change and change.overlap else None
+    facts: dict[str, object] = {
+        "stack": found.name if found else None,
+        "hubspot_url": place.url,
+        "dry_run": dry_run,
+        "overlap": overlap,
+    }
+    _conclude(steps, left, json, facts)
+
+
+def change_of(stack: Stack, env: Mapping[str, str], place: Place) -> Change | None:
+    """The store of the environment beside the stack's and HubSpot's; None if the environment names no store."""
+    values = [env.get(name, "").strip() for name in store_setup.VARIABLES]
+    if not all(values):
+        return None
+    access = Access(*values)
+    stored = Access.from_secret(secret_store.read(stack.aws.secrets, stack.output("StoreSecretArn")))
+    token = env.get("HUBSPOT_API_KEY") or hubspot_token(
+        secret_store.read(stack.aws.secrets, stack.output("HubSpotSecretArn"))
     )
+    known = stored.url if stored else ""
+    try:
+        return Change(known, access.url, _overlap(access, token, place))
+    except EXPECTED as error:
+        return Change(known, access.url, None, explain(error))
+
+
+def _overlap(access: Access, token: str, place: Place) -> store_change.Overlap:
+    store, table = store_setup.connect(access), mapping.load()
+    store.timer.start(LOOK)
+    return store_change.look(store, Crm(place.connect(token), table, lambda *_, **__: None), table)
 
 
 def _all(
-    stack: Stack | None, env: Mapping[str, str], place: Place, *, store_secrets: bool, dry_run: bool
+    stack: Stack | None,
+    env: Mapping[str, str],
+    place: Place,
+    change: Change | None,
+    agree: Agree,
+    *,
+    store_secrets: bool,
+    dry_run: bool,
 ) -> Iterator[Step]:
+    if change and change.kind is not Kind.SAME:
+        if dry_run:
+            yield change.step(Outcome.WARNING)
+        elif not agree(change.question):
+            yield change.step(Outcome.FAILED)
+            return
     yield from url_warning(stack, env, place)
     if stack is None and store_secrets:
         yield Step("secrets", Outcome.SKIPPED, "no stack is named: name it with --stack, or start it with `make local`")
     reach = Reach(store_setup.connect, urllib3.PoolManager(), store_setup.wait)
-    yield from run(stack, env, mapping.load(), place.connect, reach, store_secrets=store_secrets, dry_run=dry_run)
+    yield from run(
+        stack, env, mapping.load(), place.connect, reach, agree=agree, store_secrets=store_secrets, dry_run=dry_run
+    )
 
 
 def _conclude(steps: list[Step], left: list[str], json: bool, facts: dict[str, object]) -> None:

@@ -93,7 +93,7 @@ def finding_step(finding: Finding, outcome: Outcome) -> Step:
 
 SEEN = {
     "missing": "there is none",
-    "disabled": "disabled: seven deliveries in a row failed",
+    "disabled": "disabled: by WooCommerce, after more than five failed deliveries in a row, or by a person",
     "paused": "paused by somebody",
     "wrong_url": "delivers to another URL",
     "wrong_topic": "has another topic",

@@ -134,3 +134,12 @@ def _parsed(line: str) -> Mapping[str, Any] | None:
     except ValueError:
         return None
     return found if isinstance(found, dict) else None
+
+
+def of_function(stack: Stack, function: str, pattern: str, since_ms: int) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Epoch ms and content of the JSON lines of one function (an output of the template) that match.
+
+    Raises botocore's errors.
+    """
+    logs = stack.aws.session.client("logs", endpoint_url=stack.aws.endpoint_url, config=stack.aws.config)
+    return _lines(logs, _group(stack, stack.output(function)), pattern, since_ms, lambda _cut: None)

@@ -135,7 +135,7 @@ class Month:
     @property
     def secret_calls(self) -> float:
         """Reads of secrets; the governor reads its own only while the breaker is open."""
-        minutes = {name: self.assumed["secret_minutes"] for name in (CONSUMER, RECONCILE)}
+        minutes = dict.fromkeys((CONSUMER, RECONCILE), self.assumed["secret_minutes"])
         minutes[INGEST] = self.assumed["ingest_secret_minutes"]
         return sum(min(self.invocations[name], SECONDS / 60 / age) for name, age in minutes.items())
 

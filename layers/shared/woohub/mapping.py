@@ -153,6 +153,12 @@ class Mapping:
         """The value of `key_property` for an order."""
         return f"{self.order_key_prefix}{order_id}"
 
+    def order_id(self, key: str) -> int:
+        """The order that a value of `key_property` is for; 0 for one of another store, or none of ours."""
+        digits = key.removeprefix(self.order_key_prefix)
+        ours = digits.isascii() and digits.isdigit() and self.deal_key(int(digits)) == key
+        return int(digits) if ours else 0
+
     def stage(self, status: str) -> str:
         """The id of the stage for an order status, the default stage for one the table does not know."""
         return self._stage_of.get(status, self.default_stage)

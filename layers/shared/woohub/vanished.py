@@ -37,8 +37,5 @@ def unknown(store: Store, order_ids: list[int]) -> list[int]:
 
 def _order_id(deal: Record, mapping: Mapping) -> int:
     """The order of a deal that is ours and not in the trash; 0 for any other."""
-    key = deal.properties.get(mapping.key_property) or ""
-    digits = key.removeprefix(mapping.order_key_prefix)
-    ours = digits.isascii() and digits.isdigit() and mapping.deal_key(int(digits)) == key
     live = deal.properties.get(STATUS) != TRASH and deal.properties.get("pipeline") == mapping.pipeline.id
-    return int(digits) if ours and live else 0
+    return mapping.order_id(deal.properties.get(mapping.key_property) or "") if live else 0

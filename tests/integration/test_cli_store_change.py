@@ -1,0 +1,291 @@
+"""`woohub setup` with a store that is not the one the stack, or HubSpot's deals, belong to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import urllib3
+
+from tests.cli_stack import WEBHOOK_SECRET
+from tests.operated import Operated, operated
+from tools.cli import setup, store_setup
+from tools.cli.history import swept
+from tools.cli.setup import GivenToken
+from tools.cli.store_change import Change, Kind, Overlap, shop_of
+from tools.hubspot_simulator import DEFAULT_TOKEN
+from tools.hubspot_simulator.server import AppServer, in_thread
+from tools.store_simulator import KEY, SECRET, SimulatedShop, create_app
+from woohub import mapping
+from woohub.hubspot import HubSpot
+from woohub.store import Store
+from woohub.storecall import Access
+from woohub.throttle import Timer
+from woohub.woocommerce import ORDER_SWEPT, OrderEvent, parse
+
+TABLE = mapping.load()
+YEAR = 365 * 86400  # seconds
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operated]:
+    """Set up, with twelve orders that HubSpot has."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("HUBSPOT_SETUP_API_KEY", "HUBSPOT_API_URL", "WOOHUB_STACK", "WOO_COMMERCE_WEBHOOK_SECRET"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(store_setup, "wait", lambda _seconds: None)
+    with operated() as running:
+        running.ready()
+        for _ in range(12):
+            running.shop.place()
+        copy_orders(running)
+        yield running
+
+
+def copy_orders(shop: Operated) -> None:
+    """What the consumer would have written."""
+    timer = Timer()
+    timer.start(60)
+    url = shop.stack.outputs["HubSpotApiUrl"]
+    hubspot = HubSpot(urllib3.PoolManager(), GivenToken(DEFAULT_TOKEN), timer, url, "2026-09")
+    store = Store(urllib3.PoolManager(), Access(shop.shop.url, KEY, SECRET), timer, patience=0)
+    for row in store.orders_by_id(shop.shop.orders).values():
+        event = parse(swept(ORDER_SWEPT, [row], 0, shop.shop.url)[0])
+        assert isinstance(event, OrderEvent)
+        hubspot.post(f"{hubspot.paths.objects}/deals", {"properties": TABLE.deal(event.order)})
+
+
+@contextmanager
+def another_store(orders: int = 12) -> Iterator[SimulatedShop]:
+    """A store of its own, whose order ids are the same."""
+    other = SimulatedShop(seed=7)
+    with in_thread(AppServer(create_app(other).wsgi_app)) as url:
+        other.url = other.hooks.home = url
+        other.clock = lambda: time.time() - YEAR
+        for _ in range(orders):
+            other.place()
+        other.clock = time.time
+        yield other
+
+
+@contextmanager
+def moved(shop: Operated) -> Iterator[str]:
+    """The same store at a further address."""
+    with in_thread(AppServer(create_app(shop.shop).wsgi_app)) as url:
+        shop.shop.url = url
+        yield url
+
+
+def state(shop: Operated, other: SimulatedShop | None = None) -> tuple[Any, ...]:
+    """Everything that setup could write."""
+    stack = shop.stack
+    stored = [stack.secret(name) for name in ("StoreSecretArn", "WebhookSecretArn", "HubSpotSecretArn")]
+    watermark = stack.stack.aws.ssm.get_parameter(Name=stack.outputs["WatermarkParameter"])["Parameter"]["Value"]
+    hooks = [vars(hook).copy() for hook in shop.shop.hooks.webhooks.values()]
+    return stored, watermark, hooks, len(other.hooks.webhooks) if other else 0, shop.portal.state()["deals"]
+
+
+def test_another_store_is_refused_before_anything_is_written(shop: Operated) -> None:
+    with another_store() as other:
+        before = state(shop, other)
+
+        result = shop.run("setup", WOO_COMMERCE_URL=other.url, WOO_COMMERCE_WEBHOOK_SECRET="a-new-secret")
+
+        assert result.exit_code == 1
+        assert state(shop, other) == before
+        assert {method for method, _, _ in other.requests} == {"GET"}
+    assert "Nothing was changed" in result.stdout
+
+
+def test_the_refusal_says_what_would_happen_and_what_to_do_instead(shop: Operated) -> None:
+    with another_store() as other:
+        (step,) = shop.json("setup", WOO_COMMERCE_URL=other.url)["steps"]
+
+    assert (step["step"], step["outcome"]) == ("store", "failed")
+    assert "overwrite" in step["detail"]
+    assert other.url in step["detail"]
+    assert shop.shop.url in step["detail"]
+    assert "order_key_prefix" in step["fix"]
+    assert "--yes" in step["fix"]
+
+
+def test_a_person_is_asked_and_may_say_no(shop: Operated, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def says_no(question: str, **_: Any) -> bool:
+        asked.append(question)
+        return False
+
+    monkeypatch.setattr(setup, "agreed", says_no)
+
+    with another_store() as other:
+        result = shop.run("setup", WOO_COMMERCE_URL=other.url)
+
+    assert result.exit_code == 1
+    assert len(asked) == 1
+    assert "overwrit" in asked[0]
+
+
+def test_with_yes_it_is_set_up_and_the_old_stores_webhooks_are_named(shop: Operated) -> None:
+    with another_store() as other:
+        answer = shop.json("setup", "--yes", WOO_COMMERCE_URL=other.url)
+
+        assert shop.stack.secret("StoreSecretArn")["url"] == other.url
+    assert any(shop.shop.url in line and "webhooks" in line for line in answer["left_to_do"])
+
+
+def test_a_dry_run_tells_it_and_goes_on(shop: Operated) -> None:
+    with another_store() as other:
+        before = state(shop, other)
+
+        answer = shop.json("setup", "--dry-run", WOO_COMMERCE_URL=other.url)
+
+        assert state(shop, other) == before
+    assert answer["steps"][0]["outcome"] == "warning"
+    assert len(answer["steps"]) > 10
+
+
+def test_a_shop_that_moved_is_told_apart(shop: Operated) -> None:
+    old = shop.shop.url
+
+    with moved(shop) as url:
+        (step,) = shop.json("setup", WOO_COMMERCE_URL=url)["steps"]
+
+    assert "the same orders: 12 of 12" in step["detail"]
+    assert old in step["detail"]
+    assert "overwrite" not in step["detail"]
+    assert "moved" in step["fix"]
+
+
+def test_a_shop_that_moved_is_stored_with_yes(shop: Operated) -> None:
+    with moved(shop) as url:
+        assert shop.run("setup", "--yes", WOO_COMMERCE_URL=url).exit_code == 0
+
+        assert shop.stack.secret("StoreSecretArn")["url"] == url
+
+
+def test_another_store_is_noticed_on_a_stack_that_had_none(shop: Operated) -> None:
+    """The deals in HubSpot are of another stack, whose keys are the same."""
+    shop.stack.store("StoreSecretArn", {"url": ""})
+
+    with another_store() as other:
+        (step,) = shop.json("setup", WOO_COMMERCE_URL=other.url)["steps"]
+
+    assert step["outcome"] == "failed"
+    assert shop.stack.secret("StoreSecretArn") == {"url": ""}
+
+
+def test_the_same_store_is_not_asked_about(shop: Operated) -> None:
+    result = shop.run("setup", WOO_COMMERCE_URL=f"{shop.shop.url}/")
+
+    assert result.exit_code == 0, result.output
+
+
+def test_a_changed_order_is_still_the_same_order(shop: Operated) -> None:
+    for number in list(shop.shop.orders):
+        shop.shop.change_status(number, "completed")
+        shop.shop.edit_address(number, first_name="Another", last_name="Customer")
+
+    assert shop.run("setup").exit_code == 0
+
+
+# --- What is due next
+
+
+def test_a_shop_with_history_is_told_to_bring_it(shop: Operated) -> None:
+    for _ in range(40):
+        shop.shop.place()
+
+    first, *_ = shop.json("setup")["left_to_do"]
+
+    assert "52 orders" in first
+    assert "woohub backfill" in first
+
+
+def test_a_shop_that_hubspot_has_is_not(shop: Operated) -> None:
+    left = shop.json("setup")["left_to_do"]
+
+    assert not any("backfill" in line for line in left)
+
+
+# --- The rules
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("https://shop.example", "http://www.Shop.example/", True),
+        ("https://shop.example:443/Store/", "https://shop.example/store", True),
+        ("shop.example", "https://shop.example", True),
+        ("https://shop.example", "https://shop.example/second", False),
+        ("https://shop.example", "https://staging.shop.example", False),
+        ("http://127.0.0.1:8001", "http://127.0.0.1:8002", False),
+    ],
+)
+def test_an_address_says_which_shop_it_is(one: str, other: str, same: bool) -> None:
+    assert (shop_of(one) == shop_of(other)) is same
+
+
+OLD, NEW = "https://old.example", "https://new.example"
+
+
+@pytest.mark.parametrize(
+    ("stored", "overlap", "kind"),
+    [
+        ("", Overlap(10, 10), Kind.SAME),
+        ("", Overlap(0, 0, unknown=50), Kind.OTHER),
+        ("", Overlap(10, 10, unknown=2), Kind.SAME),
+        ("", Overlap(10, 10, different=(3,)), Kind.OTHER),
+        (NEW, Overlap(10, 10, alike=9, different=(3,), unknown=2), Kind.SAME),
+        (NEW, None, Kind.SAME),
+        (OLD, Overlap(10, 10, alike=9, unknown=2), Kind.MOVED),
+        (OLD, Overlap(10, 10), Kind.UNKNOWN),
+        (OLD, None, Kind.UNKNOWN),
+    ],
+)
+def test_address_and_orders_tell_together_what_the_store_is(stored: str, overlap: Overlap | None, kind: Kind) -> None:
+    assert Change(stored, NEW, overlap).kind is kind
+
+
+# --- The webhook secret of .env
+
+
+def secret_step(shop: Operated, *arguments: str, secret: str) -> dict[str, str]:
+    steps: list[dict[str, str]] = shop.json("setup", *arguments, WOO_COMMERCE_WEBHOOK_SECRET=secret)["steps"]
+    (step,) = [one for one in steps if one["step"] == "webhook secret in the stack"]
+    return step
+
+
+@pytest.fixture
+def rotated(shop: Operated) -> Operated:
+    """A rotation that was ended."""
+    shop.run("rotate-webhook-secret")
+    shop.run("rotate-webhook-secret", "--finish", "--force")
+    return shop
+
+
+def test_the_secret_before_a_finished_rotation_is_not_put_back(rotated: Operated) -> None:
+    current = rotated.webhook_secret
+
+    step = secret_step(rotated, secret=WEBHOOK_SECRET)
+
+    assert (step["outcome"], step["fix"]) == ("warning", "take it out of .env")
+    assert rotated.stack.secret("WebhookSecretArn") == {"current": current}
+
+
+def test_after_a_rotation_another_secret_needs_a_yes(rotated: Operated) -> None:
+    current = rotated.webhook_secret
+
+    step = secret_step(rotated, secret="of-two-rotations-ago")
+
+    assert (step["outcome"], "--yes" in step["fix"]) == ("failed", True)
+    assert rotated.stack.secret("WebhookSecretArn") == {"current": current}
+
+
+def test_with_yes_it_becomes_the_stacks(rotated: Operated) -> None:
+    assert secret_step(rotated, "--yes", secret="a-good-one-after-all")["outcome"] == "stored"
+    assert rotated.webhook_secret == "a-good-one-after-all"
