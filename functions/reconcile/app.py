@@ -20,7 +20,7 @@ from woohub.hubspot import HubSpot
 from woohub.reconcile import SHARE_OF_TIME, Hooks, Reconcile, Request
 from woohub.settings import HubSpotToken, ReconcileSettings, Secret, webhook_secrets
 from woohub.store import Store
-from woohub.storecall import Access
+from woohub.storecall import USUAL, Access, Way
 from woohub.throttle import Timer
 from woohub.watermark import WatermarkParameter
 
@@ -47,9 +47,13 @@ hubspot = HubSpot(
 hooks = Hooks(
     stack=settings.powertools_service_name,
     url=settings.webhook_url,
-    secret=lambda: webhook_secrets(webhook_secret.text()).get("current", ""),
+    # Read again: a webhook must not get the secret from before a change.
+    secret=lambda: webhook_secrets(webhook_secret.refresh()).get("current", ""),
     may_create=settings.create_missing_webhooks,
 )
+
+
+ways: dict[Access, Way] = {}  # how each store takes calls, as far as this process has found out
 
 
 def count(name: str, value: int = 1) -> None:
@@ -60,6 +64,11 @@ def count(name: str, value: int = 1) -> None:
 def called(call: Call) -> None:
     """One line per call to the store."""
     logger.info("store call", extra=call.facts())
+
+
+def waits(seconds: float, reason: str) -> None:
+    """One line per wait for a store in trouble."""
+    logger.warning("waiting for the store", extra={"seconds": round(seconds), "error": reason})
 
 
 @cache
@@ -79,7 +88,16 @@ def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
         count("SweepNotConfigured")
         count("SweepAlive")
         return {"configured": False}
-    store = Store(http, access, timer, on_call=called, warn=logger.warning)
+    store = Store(
+        http,
+        access,
+        timer,
+        on_call=called,
+        on_wait=waits,
+        warn=logger.warning,
+        way=ways.get(access, USUAL),
+        renew=lambda: Access.from_secret(store_secret.refresh()),
+    )
     reconcile = Reconcile(
         store,
         queue,
@@ -93,5 +111,6 @@ def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
         night_hour=settings.nightly_hour,
     )
     facts = reconcile.run(Request.from_event(event)).facts()
+    ways[store.access] = store.way
     logger.info("reconciled", extra=facts)
     return facts

@@ -317,7 +317,7 @@ def test_an_order_in_the_trash_is_still_there() -> None:
     "body", [b"<html>Not found</html>", b'{"code":"rest_no_route","message":"No route was found."}']
 )
 def test_no_other_404_means_that_the_order_is_gone(body: bytes) -> None:
-    store, _ = client(StoreLab(), answer(404, body))
+    store, _ = client(StoreLab(), answer(404, body), answer(404, body))
 
     with pytest.raises(StoreRefused):
         store.order(4711)
@@ -626,7 +626,8 @@ def test_a_store_that_has_moved_is_named_and_not_followed() -> None:
 
 
 def test_an_address_without_rest_api_is_told_from_trouble() -> None:
-    store, _ = client(StoreLab(), answer(404, b"<html>Not found</html>"))
+    page = answer(404, b"<html>Not found</html>")
+    store, _ = client(StoreLab(), page, page)  # /wp-json/ and ?rest_route=
 
     with pytest.raises(StoreRefused, match="permalinks"):
         store.count("orders")

@@ -10,6 +10,7 @@ import urllib3
 from tools.cli import output, secret_store
 from tools.cli.setup import GivenToken, place_of
 from tools.cli.stacks import LOCAL, Stack
+from tools.cli.store_setup import waiting
 from tools.cli.trouble import Trouble
 from woohub.deliveryqueue import DeliveryQueue
 from woohub.hubspot import HubSpot
@@ -52,7 +53,7 @@ def store(stack: Stack | None, env: Mapping[str, str]) -> Store:
         raise Trouble(
             f"{whose} no address and keys of a store: put {', '.join(VARIABLES)} into .env and run `woohub setup`"
         )
-    return Store(urllib3.PoolManager(), found, Timer(), warn=warn)
+    return Store(urllib3.PoolManager(), found, Timer(), warn=warn, on_wait=waiting)
 
 
 def hubspot(stack: Stack | None, env: Mapping[str, str], share: int = HUBSPOT_REQUESTS_PER_10_SECONDS) -> HubSpot:

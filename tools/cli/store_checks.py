@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from tools.cli.steps import Outcome, Step
 from woohub.errors import OutOfTime
 from woohub.store import About, Store
-from woohub.storecall import StoreRefused, StoreUnavailable
+from woohub.storecall import StoreRefused, StoreUnavailable, is_secure
 
 NAMESPACE = "wc/v3"
 FIRST_THAT_TELLS_CHANGES = (5, 8)  # WooCommerce: modified_after
@@ -16,22 +16,32 @@ CLOCK_SOON, CLOCK_FAR = 60.0, 900.0  # seconds; WordPress refuses signed request
 UNKNOWN_WEBHOOK = 0
 
 ADDRESS_FIX = "correct WOO_COMMERCE_URL: the shop's address without /wp-json; is the shop up, and open to this machine?"
+SLOW_FIX = "the store is too slow to answer: see its load, its plugins (Query Monitor) and its PHP workers; try again"
 KEY_FIX = (
     "make a key with Read/Write permission for an administrator or shop manager (WooCommerce > Settings > Advanced > "
     "REST API) and put it into .env as WOO_COMMERCE_CONSUMER_KEY and WOO_COMMERCE_CONSUMER_SECRET, then `woohub setup`"
 )
 READ_ONLY = "it may only read: webhooks can neither be made nor mended"
+DROPPED = (
+    "its web server drops the Authorization header, so the key goes in the address, as WooCommerce allows: it then "
+    "stands in the web server's access log"
+)
+DROPPED_FIX = (
+    "let the header through to PHP (Apache: `CGIPassAuth On`, or `SetEnvIf Authorization (.+) HTTP_AUTHORIZATION=$1`)"
+)
 CLOCK_FIX = "set the clock of the store's server by NTP: its dates decide which state of an order is the newer one"
 
 
 def tried(what: str, check: Callable[[], Step], fix: str) -> Step:
-    """A check, or how it failed; `fix` is for what the store refuses."""
+    """A check, or how it failed; `fix` is for what the store refuses without saying what helps."""
     try:
         return check()
     except StoreRefused as error:
-        return Step(what, Outcome.FAILED, str(error), fix)
-    except (StoreUnavailable, OutOfTime) as error:
-        return Step(what, Outcome.FAILED, str(error), ADDRESS_FIX)
+        return Step(what, Outcome.FAILED, error.cause, error.fix or fix)
+    except StoreUnavailable as error:
+        return Step(what, Outcome.FAILED, error.cause, error.fix or ADDRESS_FIX)
+    except OutOfTime as error:
+        return Step(what, Outcome.FAILED, str(error), SLOW_FIX)
 
 
 def reachable(store: Store) -> tuple[Step, About | None]:
@@ -44,12 +54,30 @@ def reachable(store: Store) -> tuple[Step, About | None]:
             lacking = f"WordPress answers at {store.access.url}, but has no REST API {NAMESPACE}"
             return Step("store", Outcome.FAILED, lacking, "activate WooCommerce there, or correct WOO_COMMERCE_URL")
         found.append(about)
-        if not store.access.secure:
+        if not store.access.secure and not is_secure(store.way.url):
             plain = f"{store.access.url} is reached over plain http: orders can be read on the way"
             return Step("store", Outcome.WARNING, plain, "give the shop a certificate, and WOO_COMMERCE_URL https://")
-        return Step("store", Outcome.OK, f"{about.name} at {store.access.url}")
+        return Step("store", Outcome.OK, f"{about.name or 'WooCommerce'} at {store.access.url}")
 
     return tried("store", check, ADDRESS_FIX), found[0] if found else None
+
+
+def hosting(store: Store, about: About) -> Iterator[Step]:
+    """What its host does otherwise than others, though it can be worked with."""
+    if about.closed:
+        detail = f"closed to callers without a key ({about.closed}): name and time zone of the store are not known"
+        yield Step("store's REST index", Outcome.WARNING, detail, "nothing, as long as the key works")
+    way, what = store.way, "calls to the store"
+    if way.url:
+        moved = f"{store.access.url} redirects its REST API to {way.url}, which is used"
+        yield Step(what, Outcome.WARNING, moved, f"set WOO_COMMERCE_URL={way.url} and run `woohub setup`")
+    if way.plain:
+        yield Step(what, Outcome.OK, "by ?rest_route=, since /wp-json/ is not there (permalinks set to “Plain”?)")
+    if way.keys_in_query:
+        yield Step(what, Outcome.WARNING, DROPPED, DROPPED_FIX)
+    if way.home:
+        detail = f"signed for {way.home}, the store's home address, which is not {store.access.url}"
+        yield Step(what, Outcome.WARNING, detail, f"set WOO_COMMERCE_URL={way.home} if it can be reached there")
 
 
 def readable(store: Store) -> Step:
@@ -95,6 +123,8 @@ def clock(about: About, now: float) -> Step:
 
 def zone(about: About) -> str:
     """The store's time zone by name or, where only an offset is set, by that."""
+    if about.utc_offset_hours is None:
+        return "unknown"
     return about.time_zone or f"UTC{about.utc_offset_hours:+g}"
 
 

@@ -16,7 +16,7 @@ from woohub.store import Store
 from woohub.subscriptions import findings
 from woohub.walk import CREATED, Position
 
-FIRST_ANSWER = 12.0  # seconds a store has to answer at all, tries included
+FIRST_ANSWER = 20.0  # seconds a store has to answer at all, tries included
 WATCHED = 14 * DAY  # seconds that are looked back for the last delivery
 LATENESS = 3600.0  # seconds a store may take to deliver: WooCommerce's queue needs visitors
 SAMPLE = 7 * DAY  # seconds of orders whose currencies are looked at
@@ -41,6 +41,7 @@ def examine(patient: Patient) -> Iterator[Step]:
     yield store_checks.clock(about, patient.now)
     key = store_checks.readable(patient.store)
     yield key
+    yield from store_checks.hosting(patient.store, about)
     if key.outcome is Outcome.OK:
         yield store_checks.writable(patient.store)
         yield store_checks.version(patient.store)[0]

@@ -40,7 +40,12 @@ def connect(access: Access) -> Store:
     """A client that has five minutes."""
     timer = Timer()
     timer.start(PATIENCE)
-    return Store(urllib3.PoolManager(), access, timer)
+    return Store(urllib3.PoolManager(), access, timer, on_wait=waiting)
+
+
+def waiting(seconds: float, reason: str) -> None:
+    """Say for what a command waits."""
+    output.note(f"waiting {seconds:.0f} s, then trying again: {reason}")
 
 
 def wait(seconds: float) -> None:
@@ -89,6 +94,7 @@ def _checked(store: Store, *, dry_run: bool) -> Iterator[Step]:
         return
     key = store_checks.readable(store)
     yield key
+    yield from store_checks.hosting(store, about)
     if key.outcome is Outcome.OK and not dry_run:
         yield store_checks.writable(store)
 

@@ -20,6 +20,7 @@ from .bodies import php_json
 from .controls import controls
 from .errors import RestError, invalid
 from .hooks import TOPICS, Webhook
+from .hosting import CALLED_PATH, WebServer
 from .shop import SimulatedShop
 from .zones import gmt
 
@@ -63,6 +64,7 @@ def create_app(shop: SimulatedShop) -> Flask:
                 view_func=_control(do),
                 methods=[method],
             )
+    app.wsgi_app = WebServer(app.wsgi_app, lambda: shop.hosting)  # type: ignore[assignment]
     app.register_error_handler(404, lambda _: _response(shop, _no_route()))
     app.register_error_handler(405, lambda _: _response(shop, _no_route()))
     return app
@@ -93,7 +95,8 @@ def _answer(
 def _caller(shop: SimulatedShop, req: Request) -> Caller:
     secure = req.scheme == "https"
     home = shop.url.partition("://")[2]
-    url = f"{'https' if secure else 'http'}://{home}{req.path}"
+    called = req.environ.get(CALLED_PATH, req.path)  # get_home_url(null, "") ends without a slash
+    url = f"{'https' if secure else 'http'}://{home}{called if called != '/' else ''}"
     return Caller(req.method, secure, url, req.args.to_dict(), req.headers.get("Authorization", ""))
 
 
@@ -122,7 +125,9 @@ def _no_route() -> Answer:
 
 
 def _response(shop: SimulatedShop, answer: Answer) -> Response:
-    response = Response(answer.text, answer.status, dict(answer.headers), content_type=answer.content_type)
+    is_json = answer.content_type.startswith("application/json")
+    text = shop.hosting.dressed(answer.text) if is_json else answer.text
+    response = Response(text, answer.status, dict(answer.headers), content_type=answer.content_type)
     response.headers["Date"] = formatdate(shop.clock(), usegmt=True)
     response.headers["X-Robots-Tag"] = "noindex"
     if answer.wait_s:
@@ -147,6 +152,8 @@ def _control(do: Callable[[Any], Any]) -> Callable[[], Response]:
 
 def _index(shop: SimulatedShop, req: Request) -> Answer:
     """Open to all. WordPress takes Basic for an application password of one of its users, and refuses others."""
+    if shop.hosting.index_closed:
+        return _error(RestError(shop.hosting.index_status, shop.hosting.index_closed, "Only for registered users."))
     if req.scheme == "https" and req.authorization:
         return _error(RestError(401, "invalid_username", "Unknown username. Check again or try your email address."))
     facts = {

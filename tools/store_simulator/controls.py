@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from tools.hubspot_simulator.faults import Fault
 
+from .hosting import Hosting
 from .shop import SimulatedShop
 
 ACTIONS = (
@@ -50,6 +51,15 @@ def controls(shop: SimulatedShop) -> dict[str, dict[str, Callable[[Any], Any]]]:
             shop.latency_ms = float(body["latency_ms"])
         return {"lose": shop.hooks.lose, "latency_ms": shop.latency_ms, "zone": shop.zone.name, "hpos": shop.hpos}
 
+    def hosting(body: Any) -> Any:
+        if body:
+            shop.hosting = replace(shop.hosting, **body)
+        return asdict(shop.hosting)
+
+    def reset_hosting(_: Any) -> Any:
+        shop.hosting = Hosting()
+        return asdict(shop.hosting)
+
     def add_faults(body: Any) -> Any:
         for fault in body if isinstance(body, list) else [body]:
             shop.faults.add(Fault.from_json(fault))
@@ -64,6 +74,7 @@ def controls(shop: SimulatedShop) -> dict[str, dict[str, Callable[[Any], Any]]]:
         "act": {"POST": act},
         "run": {"POST": run},
         "settings": {"GET": settings, "POST": settings},
+        "hosting": {"GET": hosting, "POST": hosting, "DELETE": reset_hosting},
         "faults": {"GET": lambda _: shop.faults.json(), "POST": add_faults, "DELETE": clear_faults},
         "attempts": {"GET": lambda _: [asdict(one) for one in list(shop.hooks.attempts)]},
     }

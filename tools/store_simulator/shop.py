@@ -14,6 +14,7 @@ from tools.hubspot_simulator.faults import Faults
 
 from .bodies import Customer, Item, Order, customer_body, order_body, php_json
 from .hooks import Hooks, Post, Webhook, real_post
+from .hosting import Hosting
 from .people import People
 from .zones import ZONES
 
@@ -48,6 +49,7 @@ class SimulatedShop:
         self.hpos = hpos
         self.old = old
         self.latency_ms = 0.0
+        self.hosting = Hosting()
         self.random = random.Random(seed)  # noqa: S311
         self.faults = Faults(random.Random(seed + 1), clock)  # noqa: S311
         self.hooks = Hooks(clock, random.Random(seed + 2), url, self._payload, post)  # noqa: S311

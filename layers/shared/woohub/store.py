@@ -2,7 +2,8 @@
 
 Its ways, all seen on a live store: dates without a zone, so everything asked is UTC with `dates_are_gmt`;
 `modified_after` excludes the second named; pages shift while orders change, so walks go by date and not by page;
-`status=any` leaves out the trash; keys work over https only, plain http wants OAuth 1.0a.
+`status=any` leaves out the trash; keys work over https only, plain http wants OAuth 1.0a. Hosts differ in how they take
+calls: what one refuses is tried in the other ways of `woohub.storeways`, and the one that works is kept.
 """
 
 from __future__ import annotations
@@ -17,21 +18,21 @@ from typing import Any
 
 from urllib3.exceptions import HTTPError
 
+from woohub import storecauses, storeways
 from woohub.dates import shifted
 from woohub.errors import OutOfTime
 from woohub.exchange import Call, Http, unnoticed
+from woohub.storeanswers import Answer, epoch, judged
 from woohub.storecall import (
     ANSWER,
+    USUAL,
     Access,
-    Answer,
     Question,
     StoreRefused,
     StoreUnavailable,
     TooMuch,
-    epoch,
-    judged,
+    Way,
     sent,
-    unanswered,
 )
 from woohub.throttle import Timer, jittered
 from woohub.walk import (
@@ -61,6 +62,7 @@ TOPICS = (
 )
 BACKOFF = (1, 2, 4, 8)  # seconds between the tries of one call
 LEAST = 2.0  # seconds that must be left for a call to be worth starting
+LONGEST_TROUBLE = 90.0  # seconds after which a call that keeps failing is given up, waits included
 LONGEST_BREATH = 10.0  # seconds at most between two calls
 MOST_SEARCHED = 300  # orders of a search that are read: a short text is found in addresses and telephone numbers, too
 OLD_STORE_DAYS = 7  # how far back a store that cannot say what changed is read
@@ -82,17 +84,29 @@ class Webhook:
 
 @dataclass(frozen=True)
 class About:
-    """What the store says about itself to anyone; `clock` is its own time, epoch seconds, 0 if it does not say."""
+    """What the store says about itself to anyone; `clock` is its own time, epoch seconds, 0 if it does not say.
+
+    `closed` is how it refuses to say so to strangers: then only home, clock and that WooCommerce is there are known.
+    """
 
     name: str
     home: str
     time_zone: str  # "America/New_York", or "" where only an offset is set
-    utc_offset_hours: float
+    utc_offset_hours: float | None  # None: not known
     namespaces: tuple[str, ...]
     clock: float
+    closed: str = ""
 
 
 def _silent(_event: str, **_fields: Any) -> None:
+    return None
+
+
+def _not_renewed() -> Access | None:
+    return None
+
+
+def _unsaid(_seconds: float, _reason: str) -> None:
     return None
 
 
@@ -102,7 +116,9 @@ class Store:
 
     Between calls it waits as long as the last answer took (times `patience`), so that a slow shop has half of its
     time for shoppers; pages get smaller when the shop cannot make large ones. `behind` is how many seconds the store's
-    clock was behind ours at its last answer, 0 if it was ahead or does not say.
+    clock was behind ours at its last answer, 0 if it was ahead or does not say. `way` is how it takes calls, as far as
+    is known. `renew` reads the access again, for where it was changed meanwhile; `on_wait(seconds, reason)` is called
+    before each wait for a store in trouble.
     """
 
     http: Http
@@ -114,6 +130,9 @@ class Store:
     wall_clock: Callable[[], float] = time.time
     on_call: Callable[[Call], None] = unnoticed
     warn: Callable[..., None] = _silent
+    way: Way = USUAL
+    renew: Callable[[], Access | None] = _not_renewed
+    on_wait: Callable[[float, str], None] = _unsaid
     behind: float = field(default=0.0, init=False)
     _free_at: float = field(default=float("-inf"), init=False)
     _old: bool = field(default=False, init=False)
@@ -233,8 +252,16 @@ class Store:
     # The store itself
 
     def about(self) -> About:
-        """Address, time zone, clock and REST namespaces; needs no key, so it tells a wrong address from a wrong key."""
-        answer = self._read("", {"_fields": "name,home,gmt_offset,timezone_string,namespaces"}, anonymous=True)
+        """Address, time zone, clock and REST namespaces; needs no key, so it tells a wrong address from a wrong key.
+
+        Where that is closed to strangers, what WooCommerce tells the holder of the key.
+        """
+        try:
+            answer = self._read("", {"_fields": "name,home,gmt_offset,timezone_string,namespaces"}, anonymous=True)
+        except (StoreRefused, StoreUnavailable) as error:
+            if not _is_closed(error):
+                raise
+            return self._about_behind_the_key(error.cause)
         facts = answer.object()
         offset = facts.get("gmt_offset")
         return About(
@@ -245,6 +272,14 @@ class Store:
             namespaces=tuple(map(str, facts.get("namespaces") or ())),
             clock=epoch(answer.headers.get("date", "")),
         )
+
+    def _about_behind_the_key(self, closed: str) -> About:
+        try:
+            answer = self._read("wc/v3/system_status", {"_fields": "environment"})
+            home = str((answer.object().get("environment") or {}).get("home_url") or "")
+        except (StoreRefused, StoreUnavailable):  # slow, and not open to every key
+            answer, home = self._read("wc/v3/orders", {"per_page": "1", "_fields": "id"}), ""
+        return About("", home, "", None, ("wc/v3",), epoch(answer.headers.get("date", "")), closed)
 
     def system_status(self, *sections: str) -> dict[str, Any]:
         """WooCommerce's status report, by sections such as "environment" (version, …) or "settings"; slow."""
@@ -329,43 +364,115 @@ class Store:
         return Page([Stored(*one) for one in answer.objects()], answer.total, answer.limit)
 
     def _read(self, path: str, asked: Mapping[str, str], *, paged: bool = False, anonymous: bool = False) -> Answer:
+        began = self.timer.now()
         for pause in BACKOFF:
             try:
                 return self._once(Question("GET", path, self._sized(asked, paged), anonymous=anonymous))
             except StoreUnavailable as error:
-                self._back_off(error, pause)
+                if anonymous and _is_closed(error):
+                    raise
+                self._back_off(error, pause, began)
         return self._once(Question("GET", path, self._sized(asked, paged), anonymous=anonymous))
 
     def _sized(self, asked: Mapping[str, str], paged: bool) -> Mapping[str, str]:
         return {**asked, "per_page": str(self.page_size)} if paged else asked
 
-    def _back_off(self, error: StoreUnavailable, pause: float) -> None:
-        """Wait before the next try, or give up with the error itself where the time left is too short for it."""
+    def _back_off(self, error: StoreUnavailable, pause: float, began: float) -> None:
+        """Wait before the next try, or give up with the error itself where that takes too long."""
         wait = max(error.retry_after or 0, jittered(pause, self.random))
-        if wait + LEAST >= self.timer.left():
+        left = min(self.timer.left() - LEAST, began + LONGEST_TROUBLE - self.timer.now())
+        if wait >= left:
             raise error
-        if isinstance(error, TooMuch):
-            self.page_size = max(SMALLEST_PAGE, self.page_size // 2)
+        if isinstance(error, TooMuch):  # without an answer a try takes half a minute: there are few of them
+            self.page_size = max(SMALLEST_PAGE, self.page_size // (2 if error.status else 4))
+        self.on_wait(wait, str(error))
         self.timer.sleep(wait)
 
     def _once(self, question: Question) -> Answer:
+        """Ask; where the store refuses, with the key and address of this moment."""
+        try:
+            return self._in_some_way(question)
+        except (StoreRefused, StoreUnavailable) as error:
+            if not _may_be_outdated(error) or not self._renewed():
+                raise
+        return self._in_some_way(question)
+
+    def _renewed(self) -> bool:
+        access = self.renew()
+        if access is None or access == self.access:
+            return False
+        self.access, self.way = access, USUAL
+        self.warn("store_access_was_changed")
+        return True
+
+    def _in_some_way(self, question: Question) -> Answer:
+        """Ask in the way known, and once in each other way that a refusal hints at."""
+        ways, tried, refused = [self.way], list[Way](), list[StoreRefused]()
+        while ways and len(tried) < storeways.MOST:
+            tried.append(way := ways.pop(0))
+            try:
+                answer = self._ask(question, way)
+            except StoreRefused as error:
+                if not refused or error.code:  # WooCommerce's own word is worth more than a web server's
+                    refused.append(error)
+                if error.code and error.status not in (401, 403):
+                    self._keep(way)
+                hinted = storeways.others(error, question, self.access, way, self._home)
+                ways = [it for it in hinted if it not in tried] + ways
+            except StoreUnavailable as error:
+                if not refused or error.status in (0, 429) or error.status >= 500:
+                    raise
+            else:
+                self._keep(way)
+                return answer
+        raise refused[-1]
+
+    def _keep(self, way: Way) -> None:
+        if way == self.way:
+            return
+        for part, event in storeways.EVENTS.items():
+            if getattr(way, part) != getattr(self.way, part):
+                self.warn(event, url=way.url or self.access.url)
+        self.way = way
+
+    def _home(self) -> str:
+        """The home address that the store tells to anyone, "" if it does not."""
+        try:
+            answer = self._ask(Question("GET", "", {"_fields": "home"}, anonymous=True), self.way)
+            return str(answer.object().get("home") or "")
+        except (StoreRefused, StoreUnavailable):
+            return ""
+
+    def _ask(self, question: Question, way: Way) -> Answer:
         self.timer.sleep(max(0.0, self._free_at - self.timer.now()))
         if self.timer.left() < LEAST:
             raise OutOfTime(f"{self.timer.left():.1f} s left are too few for another call to the store")
         started, patience = self.timer.now(), min(ANSWER, self.timer.left() - 1)
         status = 0
         try:
-            response = sent(self.http, self.access, question, self.wall_clock(), patience)
+            response = sent(self.http, self.access, way, question, self.wall_clock(), patience)
             status = response.status
         except HTTPError as error:
-            raise unanswered(error, question, self.access, patience) from None
+            raise storecauses.of_no_answer(error, question, self.access, patience) from None
         finally:
             took = self.timer.now() - started
             self._free_at = self.timer.now() + min(LONGEST_BREATH, took * self.patience)
             self.on_call(Call(question.method, f"/{question.path}", status, took, 0))
         told = epoch(response.headers.get("date", ""))
         self.behind = max(0.0, self.wall_clock() - told) if told else 0.0
-        return judged(response, question, self.access)
+        return judged(response, question, self.access, way)
+
+
+def _is_closed(error: StoreRefused | StoreUnavailable) -> bool:
+    """Whether a stranger is refused what others may see: plugins do so with 401, 403 or as if it were not there."""
+    return error.status in (401, 403) or (isinstance(error, StoreRefused) and error.code.startswith("rest_"))
+
+
+def _may_be_outdated(error: StoreRefused | StoreUnavailable) -> bool:
+    """Whether another key or address might help: refused, redirected, or nobody there."""
+    if isinstance(error, StoreUnavailable):
+        return not error.status and not isinstance(error, TooMuch)
+    return error.status in (401, 403) or 300 <= error.status < 400 or (error.status == 404 and not error.code)
 
 
 class _TooOld(Exception):
