@@ -19,7 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from woohub import messages, webhooks
-from woohub.errors import InvalidMessage, NotAnEntity, SignatureError, Unavailable
+from woohub.errors import InvalidMessage, NotAnEntity, SecretUnavailable, SignatureError
 from woohub.settings import IngestSettings, Secret, webhook_secrets
 
 settings = IngestSettings.from_env(os.environ)
@@ -64,7 +64,7 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
         delivery, signed_with = _verified(headers, body)
     except SignatureError as error:
         return _answer("SignatureInvalid", reason=str(error))
-    except Unavailable as error:
+    except SecretUnavailable as error:
         return _answer("SecretUnavailable", reason=str(error))
     return _accept(delivery, signed_with)
 

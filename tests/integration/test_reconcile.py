@@ -15,10 +15,9 @@ from tests.storelab import WEBHOOK_URL, StoreLab
 from tools.hubspot_simulator import DEFAULT_TOKEN
 from tools.store_simulator import Fault
 from woohub.dates import utc_from_ms
-from woohub.errors import InvalidPayload, NotAnEntity
+from woohub.errors import InvalidParameter, InvalidPayload, NotAnEntity
 from woohub.reconcile import Request
 from woohub.store import TOPICS
-from woohub.watermark import InvalidWatermark
 from woohub.webhooks import Delivery, identify
 
 DAY, QUARTER = 86_400, 900
@@ -436,7 +435,7 @@ def test_a_watermark_that_cannot_be_read_is_an_error_and_not_a_new_beginning() -
     lab = a_lab()
     lab.ssm.value = '{"orders": "yesterday"}'
 
-    with pytest.raises(InvalidWatermark, match="orders"):
+    with pytest.raises(InvalidParameter, match="orders"):
         lab.run()
 
     assert lab.ssm.value == '{"orders": "yesterday"}'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,7 +22,16 @@ from woohub.breaker import (
     mapping_id,
     state_from,
 )
-from woohub.errors import Problem, RateLimited, Refused, Suspended, Unauthorized, Unavailable, WooHubError
+from woohub.errors import (
+    Problem,
+    RateLimited,
+    Refused,
+    SecretUnavailable,
+    Suspended,
+    Unauthorized,
+    Unavailable,
+    WooHubError,
+)
 
 MADE = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -287,6 +297,47 @@ def test_something_written_in_between_makes_the_next_pause_short_again() -> None
 @given(text=st.text() | st.recursive(st.none() | st.integers(), st.lists).map(json.dumps))
 def test_a_parameter_somebody_spoilt_counts_as_closed(text: str) -> None:
     assert not state_from(text).is_open
+
+
+SPOILT = [
+    '{"state":"open","until":"soon"}',
+    '{"state":"open","until":1e999}',
+    '{"state":"open","since":null}',
+    '{"state":"open","openings":1000000000}',
+    '{"state":"open","resume":"perhaps"}',
+    '{"state":"ajar"}',
+    "open",
+    "",
+]
+
+
+@pytest.mark.parametrize("text", SPOILT)
+def test_messages_flow_again_after_somebody_spoilt_the_parameter(text: str) -> None:
+    scene = Scene("Disabled")
+    scene.ssm.put_parameter(Name="/woohub/breaker", Value=text, Type="String", Overwrite=True)
+
+    assert scene.govern() == "repaired"
+
+    assert scene.lambda_.state == "Enabled"
+    assert scene.state == State()
+
+
+def test_a_probe_that_somebody_put_off_for_years_is_made_all_the_same() -> None:
+    scene = Scene()
+    scene.breaker.watch(False, [Suspended("down")])
+    scene.parameter.write(replace(scene.state, until=scene.now * 1000))
+
+    assert scene.govern() == "reopened"
+
+
+def test_that_no_secret_can_be_read_says_nothing_new_about_hubspot() -> None:
+    scene = Scene()
+    scene.breaker.watch(False, [Unauthorized("401")])
+    scene.now = scene.state.until
+
+    scene.govern(SecretUnavailable("no answer"))
+
+    assert scene.state.policy == "auth"
 
 
 def test_unknown_keys_of_a_newer_version_are_left_out() -> None:

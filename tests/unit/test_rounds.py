@@ -309,3 +309,47 @@ def test_a_write_that_must_be_alone_is_alone_in_its_call() -> None:
     settle(desk, ["a", "b", "c"], Clock().timer())
 
     assert sorted(desk.sent) == [["a"], ["b"], ["c"]]
+
+
+# After an outage
+
+
+def keys(count: int) -> list[str]:
+    return [f"key {number:03}" for number in range(count)]
+
+
+def test_a_batch_that_waited_goes_on_with_full_calls_as_soon_as_one_is_answered() -> None:
+    table = Table(broken=Counter({"key 000": 2}))  # stands for every call of the first two rounds
+
+    settled = settle(table, keys(100), Clock().timer())
+
+    assert all(result.error is None for result in settled.values())
+    assert [len(sent) for sent in table.sent] == [100, 100, 10, 90]
+
+
+def test_reads_go_back_to_full_calls_as_well() -> None:
+    table = Table()
+    trouble = iter([True, True])
+    usual = table.plan
+
+    def plan(some: Sequence[str], hints: Mapping[str, str]) -> Plan:
+        planned = usual(some, hints)
+        if next(trouble, False):
+            raise Unavailable("503", call="read")
+        return planned
+
+    table.plan = plan  # type: ignore[assignment, method-assign]
+
+    settle(table, keys(100), Clock().timer())
+
+    assert [len(read) for read in table.read] == [100, 100, 10, 90]
+
+
+def test_a_record_that_breaks_its_calls_costs_one_full_call_more_and_no_neighbour() -> None:
+    table = Table(broken=Counter({"key 055": 99}))
+
+    settled = settle(table, keys(100), Clock().timer())
+
+    assert [key for key, result in settled.items() if result.error] == ["key 055"]
+    assert [len(sent) for sent in table.sent[:4]] == [100, 100, 10, 90]
+    assert all(len(sent) <= 10 for sent in table.sent[4:])

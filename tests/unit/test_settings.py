@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from woohub.errors import Unavailable
+from woohub.errors import SecretUnavailable
 from woohub.settings import (
     ConsumerSettings,
     GovernorSettings,
@@ -181,16 +181,16 @@ def test_a_secrets_manager_that_fails_is_not_asked_every_time() -> None:
 def test_without_any_secret_yet_the_failure_is_told(error: Exception) -> None:
     secret = a_secret(SecretsManager(error), Clock())
 
-    with pytest.raises(Unavailable):
+    with pytest.raises(SecretUnavailable):
         secret.text()
-    with pytest.raises(Unavailable):
+    with pytest.raises(SecretUnavailable):
         secret.refresh()
 
 
 def test_secrets_manager_is_asked_again_after_a_failed_start() -> None:
     client = SecretsManager(UNREACHABLE)
     secret = a_secret(client, Clock())
-    with pytest.raises(Unavailable):
+    with pytest.raises(SecretUnavailable):
         secret.text()
 
     client.holds = "one"

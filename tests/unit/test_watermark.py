@@ -13,10 +13,10 @@ from mypy_boto3_ssm import SSMClient
 from tests.storelab import Ssm
 from woohub import vanished
 from woohub.dates import whole_seconds
+from woohub.errors import InvalidParameter
 from woohub.walk import Position
 from woohub.watermark import (
     DealCheck,
-    InvalidWatermark,
     Reached,
     Scan,
     Watermark,
@@ -81,7 +81,7 @@ def test_what_a_newer_version_adds_is_passed_over() -> None:
 
 @pytest.mark.parametrize("value", ["", "null", "[]", '{"orders":1}', '{"orders":{"moment":"yesterday"}}'])
 def test_anything_else_is_an_error(value: str) -> None:
-    with pytest.raises(InvalidWatermark):
+    with pytest.raises(InvalidParameter):
         read(value)
 
 

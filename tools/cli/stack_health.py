@@ -13,8 +13,9 @@ from tools.cli.stacks import LOCAL
 from tools.cli.steps import Outcome, Step
 from tools.cli.trouble import RENEW_IT
 from woohub.breaker import SHUT, BreakerParameter
+from woohub.errors import InvalidParameter
 from woohub.settings import webhook_secrets
-from woohub.watermark import InvalidWatermark, Watermark, WatermarkParameter
+from woohub.watermark import Watermark, WatermarkParameter
 
 SHORTEST_SECRET = 20  # characters
 CHANGED_BY_WORDPRESS = re.compile(r"[<>&%\\\"']|^\s|\s$|\s\s")  # what is typed into its form is cleaned of these
@@ -195,7 +196,7 @@ def _sweep(patient: Patient) -> Iterator[Step]:
     what = "last sweep"
     try:
         mark = WatermarkParameter(patient.stack.aws.ssm, patient.stack.output("WatermarkParameter")).read()
-    except InvalidWatermark as error:
+    except InvalidParameter as error:
         name = patient.stack.output("WatermarkParameter")
         fix = f"put what it was before into the SSM parameter {name} (its history has it), or {{}} to begin now"
         yield Step(what, Outcome.FAILED, str(error), fix)

@@ -6,16 +6,16 @@ a minute, probes HubSpot and closes it. A mapping that was already disabled by s
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import Field, TypeAdapter
 
-from woohub.errors import Refused, Suspended, TransientError
-from woohub.parameter import kept
+from woohub.errors import InvalidParameter, Refused, SecretUnavailable, Suspended, TransientError
+from woohub.parameter import from_json, kept
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -28,21 +28,27 @@ HOLD = 20.0  # seconds for which batches already on their way are handed back wi
 LONGEST_PAUSE = 900.0  # seconds between two probes at most
 DAILY_PAUSE = 900.0  # seconds between two probes of a used-up daily limit
 LONGEST_REASON = 300  # characters, each up to 12 in JSON; a parameter holds 4,096
+LONGEST_WAIT = 86_400.0  # seconds without a probe at most: HubSpot asks for a day while it moves a portal
+MOST_OPENINGS = 100  # counted: the pause does not get longer after the fifth
+UNREADABLE = "unreadable"  # the policy of a state that somebody has edited into something else
 FLAPPING_PAUSE = 60.0  # seconds, doubled each time the breaker opens again without anything written in between
 
 AWS_TROUBLE = (BotoCoreError, ClientError, LookupError)  # the last: no mapping feeds this function
+
+
+Seconds = Annotated[float, Field(allow_inf_nan=False, ge=0)]
 
 
 @dataclass(frozen=True)
 class State:
     """What the SSM parameter says; times in epoch seconds."""
 
-    state: str = "closed"
+    state: Literal["open", "closed"] = "closed"
     policy: str = ""  # auth, daily, migration, rate or outage
     reason: str = ""
-    since: float = 0
-    until: float = 0  # not probed before
-    openings: int = 0  # in a row, with nothing written in between
+    since: Seconds = 0.0
+    until: Seconds = 0.0  # not probed before
+    openings: Annotated[int, Field(ge=0, le=MOST_OPENINGS)] = 0  # in a row, with nothing written in between
     resume: bool = True  # False: the mapping was disabled by hand before, and stays so
 
     @property
@@ -51,8 +57,11 @@ class State:
         return self.state == "open"
 
 
+_ADAPTER = TypeAdapter(State)
+
+
 class BreakerParameter:
-    """The state in SSM. Anything unreadable counts as closed: the consumer will find out by itself."""
+    """The state in SSM."""
 
     def __init__(self, ssm: SSMClient, name: str) -> None:
         self._ssm = ssm
@@ -64,18 +73,20 @@ class BreakerParameter:
 
     def write(self, state: State) -> None:
         """Store it; raises botocore's errors."""
-        self._ssm.put_parameter(Name=self._name, Value=json.dumps(asdict(state)), Type="String", Overwrite=True)
+        self._ssm.put_parameter(
+            Name=self._name, Value=_ADAPTER.dump_json(state).decode(), Type="String", Overwrite=True
+        )
 
 
 def state_from(text: str) -> State:
-    """Read the parameter's value; unknown keys and anything malformed are left out."""
+    """Read the parameter's value; unknown keys are left out.
+
+    What cannot be read counts as closed, with the policy `unreadable`: the consumer will find out by itself.
+    """
     try:
-        found = json.loads(text)
-    except ValueError:
-        return State()
-    if not isinstance(found, dict):
-        return State()
-    return State(**{name: value for name, value in found.items() if name in State.__dataclass_fields__})
+        return from_json(_ADAPTER, text, "the breaker's parameter")
+    except InvalidParameter as error:
+        return State(policy=UNREADABLE, reason=str(error)[:LONGEST_REASON])
 
 
 class EventSourceMapping:
@@ -171,7 +182,7 @@ class Breaker:
         if before.is_open:
             state = replace(state, since=before.since, resume=before.resume, openings=before.openings)
         else:
-            openings = 0 if self._wrote_since_opening else before.openings + 1
+            openings = 0 if self._wrote_since_opening else min(before.openings + 1, MOST_OPENINGS)
             patience = FLAPPING_PAUSE * 2 ** (openings - 1) if openings else 0
             until = max(state.until, state.since + min(LONGEST_PAUSE, patience))
             state = replace(state, resume=mapping.enabled(), openings=openings, until=until)
@@ -192,17 +203,23 @@ def govern(
 ) -> tuple[State, str]:
     """One minute's duty: probe HubSpot when the breaker is open and due, close it when HubSpot answers.
 
-    Returns the state and what was done: `closed`, `waiting`, `reopened` or `still_open`. Raises botocore's errors.
+    Returns the state and what was done: `closed`, `waiting`, `reopened`, `still_open`, or `repaired` where the state
+    could not be read: then messages flow again, since nobody can tell any more that they should not. Raises botocore's
+    errors.
     """
     state = parameter.read()
+    if state.policy == UNREADABLE:
+        mapping.enable(True)
+        parameter.write(State())
+        return state, "repaired"
     if not state.is_open:
         return state, "closed"
-    if now < state.until:
+    if now < state.until <= now + LONGEST_WAIT:
         return state, "waiting"
     try:
         probe()
     except (TransientError, Refused) as error:
-        policy = error.policy if isinstance(error, Suspended) else "outage"
+        policy = _policy(error, state)
         state = replace(state, policy=policy, reason=str(error)[:LONGEST_REASON], until=now + first_pause(error))
         parameter.write(state)
         return state, "still_open"
@@ -211,3 +228,10 @@ def govern(
     state = replace(state, state="closed", until=0.0)
     parameter.write(state)
     return state, "reopened"
+
+
+def _policy(error: TransientError | Refused, state: State) -> str:
+    """Why HubSpot is left alone after this error; that no secret could be read says nothing new about HubSpot."""
+    if isinstance(error, SecretUnavailable):
+        return state.policy
+    return error.policy if isinstance(error, Suspended) else "outage"

@@ -15,7 +15,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 from woohub import deadletters
 from woohub.blame import Blame
 from woohub.breaker import Breaker, aws_code
-from woohub.errors import Fault, InvalidMessage, OutOfTime, Problem, Refused, Suspended, TransientError
+from woohub.errors import (
+    Fault,
+    InvalidMessage,
+    OutOfTime,
+    Problem,
+    Refused,
+    SecretUnavailable,
+    Suspended,
+    TransientError,
+)
 from woohub.hubspot import chunks
 from woohub.messages import ENTRIES, flat_attributes, from_sqs
 from woohub.sync import Message, Outcome, Sync, Verdict
@@ -169,7 +178,8 @@ def _signs_of_an_outage(outcomes: Sequence[Outcome], *, partly: bool) -> list[Tr
     if partly:
         return [error for error in errors if isinstance(error, Suspended)]
     # A lack of time says nothing about HubSpot, unless there was not enough for anything: then it does not answer.
-    ignored = (Fault, OutOfTime) if any(one.verdict is Verdict.DONE for one in outcomes) else (Fault,)
+    wrote = any(outcome.verdict is Verdict.DONE for outcome in outcomes)
+    ignored = (Fault, SecretUnavailable, OutOfTime) if wrote else (Fault, SecretUnavailable)
     return [error for error in errors if not isinstance(error, ignored)]
 
 

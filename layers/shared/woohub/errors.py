@@ -6,11 +6,13 @@ WooHubError
 ├── PermanentError             trying again cannot help: to the dead-letter queue, with the reason
 │   ├── InvalidMessage         the queue message is not one of ours
 │   ├── InvalidPayload         the store's body does not fit the model
+│   ├── InvalidParameter       an SSM parameter holds what woohub cannot read
 │   └── Refused                HubSpot refused this one record or request
 └── TransientError             leave it on the queue
     ├── Unavailable            5xx, time-out or broken connection, and the retries are used up
     ├── UnknownOutcome         a write whose answer was lost: read the unique key again before anything else
     ├── Fault                  woohub itself failed on it: a bug, to be reported
+    ├── SecretUnavailable      Secrets Manager did not answer: nothing was sent, and HubSpot is not the cause
     ├── OutOfTime              the invocation has no time left for another call
     └── Suspended              stop calling HubSpot altogether: the circuit breaker opens
         ├── Unauthorized       401: the token is missing, wrong or expired
@@ -51,6 +53,10 @@ class InvalidMessage(PermanentError):
 
 class InvalidPayload(PermanentError):
     """The store's body does not fit the model; the message says which field and why, never its value."""
+
+
+class InvalidParameter(PermanentError):
+    """An SSM parameter holds something else; the message says where and why, never the value."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +112,10 @@ class UnknownOutcome(TransientError):
 
 class Fault(TransientError):
     """woohub itself failed on this; the message says with which error and where, never with which value."""
+
+
+class SecretUnavailable(TransientError):
+    """Secrets Manager did not give a secret, so nothing was sent."""
 
 
 class OutOfTime(TransientError):

@@ -1,4 +1,4 @@
-"""An SSM parameter that CloudFormation made and woohub writes: what woohub wrote last counts.
+"""SSM parameters that CloudFormation made, woohub writes as JSON, and people may edit: what was written last counts.
 
 A deployment that changes anything about such a parameter, if only its tags, has CloudFormation write the template's
 value over it again. SSM keeps a hundred versions before.
@@ -8,10 +8,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from woohub.errors import InvalidParameter
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
+
+T = TypeVar("T")
+
+
+def from_json(adapter: TypeAdapter[T], text: str, subject: str) -> T:
+    """What the parameter's JSON says; InvalidParameter names each place that is wrong, after `subject`."""
+    try:
+        return adapter.validate_json(text)
+    except ValidationError as error:
+        mistakes = error.errors(include_url=False, include_context=False, include_input=False)
+        places = "; ".join(f"{'.'.join(map(str, row['loc'])) or 'JSON'}: {row['msg']}" for row in mistakes)
+        raise InvalidParameter(f"{subject} cannot be read: {places}") from None
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from woohub import subscriptions, vanished
 from woohub.dates import shifted, utc_from_ms, whole_seconds
 from woohub.deliveryqueue import DeliveryQueue
-from woohub.errors import InvalidPayload, OutOfTime, PermanentError, TransientError, Unavailable
+from woohub.errors import InvalidPayload, OutOfTime, PermanentError, SecretUnavailable, TransientError
 from woohub.hubspot import HubSpot
 from woohub.mapping import Mapping as FieldMapping
 from woohub.store import Store
@@ -124,7 +124,7 @@ class Reconcile:
         self._mark: Watermark
 
     def run(self, request: Request = Request()) -> Report:
-        """Do what is due within the time; raises botocore's errors and InvalidWatermark, nothing else."""
+        """Do what is due within the time; raises botocore's errors and InvalidParameter, nothing else."""
         self._report = Report()
         began = utc_from_ms(self._now_ms())
         self._mark = self._begin(request)
@@ -206,7 +206,7 @@ class Reconcile:
             if not secret:
                 return "left as it is: no webhook secret is stored"
             subscriptions.mend(self._store, finding, stack=self._hooks.stack, url=self._hooks.url, secret=secret)
-        except (StoreRefused, StoreUnavailable, Unavailable) as error:  # a firewall may let nobody write
+        except (StoreRefused, StoreUnavailable, SecretUnavailable) as error:  # a firewall may let nobody write
             return f"not mended: {error}"
         self._count("WebhookRepaired", 1)
         if finding.topic.startswith("customer.") and self._mark.scan is None:

@@ -16,11 +16,12 @@ from typing import Any, Protocol
 
 from woohub.answers import BatchAnswer, Record, invalid_email
 from woohub.errors import OutOfTime, Problem, Refused, TransientError, Unavailable, UnknownOutcome
-from woohub.hubspot import BATCH, chunks
+from woohub.hubspot import BATCH
 from woohub.throttle import Timer, jittered
 
 # (seconds before the round, records in one call): late rounds take less at a time, to find a record that breaks calls
 ROUNDS = ((0, BATCH), (1, BATCH), (2, 10), (2, 1), (8, 1), (16, 1))
+ISOLATING = ROUNDS[2:]  # those that look for such a record
 TRIES = 3  # of a record that HubSpot refuses, before the refusal is believed
 FAILURES_IN_A_ROW = 2  # lost answers after which a round stops calling
 
@@ -90,19 +91,51 @@ class Desk(Protocol):
 
 def settle(desk: Desk, keys: Sequence[str], timer: Timer) -> dict[str, Settled]:
     """Settle every key; those that could not be carry the TransientError that says why."""
-    run = _Run(desk, list(keys))
+    run, rounds = _Run(desk, list(keys)), list(ROUNDS)
     try:
-        for pause, size in ROUNDS:
-            if run.open:
-                timer.sleep(jittered(pause, random.random) if run.pausing else 0)
-                run.round(size)
+        while run.open and rounds:
+            pause, size = rounds.pop(0)
+            timer.sleep(jittered(pause, random.random) if run.pausing else 0)
+            run.round(size)
             if size == 1 and run.in_vain:  # even for single records: the queue tries again, and others need not wait
                 break
+            if run.grew_in_vain:
+                rounds = list(ISOLATING)
     except OutOfTime as error:  # says nothing about a record whose call broke before
         return run.settled | {key: run.lost.get(key, Settled(error=error)) for key in run.open}
     except TransientError as error:
         return run.settled | {key: Settled(error=error) for key in run.open}
     return run.settled | {key: run.lost.get(key, UNTOLD) for key in run.open}
+
+
+class CallSize:
+    """How many records go into one call: few while calls break, all again as soon as one is answered.
+
+    So a batch that waited for an outage to end goes on at full speed. Where it was a record that broke the calls, the
+    first full one breaks again: then it stays at few, until that record is alone.
+    """
+
+    def __init__(self) -> None:
+        self.records = self._few = BATCH
+        self._grown = False
+        self._may_grow = True
+
+    def start(self, records: int) -> None:
+        """Begin a round with so many."""
+        self.records = self._few = records
+        self._grown = False
+
+    def answered(self) -> None:
+        """A call came back with an answer."""
+        if self._may_grow and self.records < BATCH:
+            self.records, self._grown = BATCH, True
+
+    def broke(self) -> bool:
+        """A call came to nothing; whether it was one that had grown."""
+        in_vain, self._grown = self._grown, False
+        if in_vain:
+            self.records, self._may_grow = self._few, False
+        return in_vain
 
 
 class _Run:
@@ -115,28 +148,30 @@ class _Run:
         self.lost: dict[str, Settled] = {}  # how the last call of a key broke
         self.in_vain = False  # reads are answered, but no write was so far
         self.pausing = False  # a conflict is settled by reading at once; anything else deserves a pause
+        self.grew_in_vain = False  # full calls were tried again too soon in this round
         self._hints: dict[str, str] = {}
         self._tries: Counter[str] = Counter()
         self._tried: set[str] = set()  # in this round
         self._tried_before: set[str] = set()  # in the last one
+        self._reads, self._writes = CallSize(), CallSize()
         self._reads_break = False
-        self._writes_broken = 0  # in a row
+        self._reads_broken = self._writes_broken = 0  # in a row
         self._answered = False  # a write, so far
 
     def round(self, size: int) -> None:
         """Read, plan and write what is open: read all of it at once, unless the last round's reads broke."""
-        parts = list(chunks(self.open, size if self._reads_break else BATCH))
+        self._reads.start(size if self._reads_break else BATCH)
+        self._writes.start(size)
         self._tried_before, self._tried = self._tried, set()
-        self._reads_break = self.pausing = False
-        self._writes_broken = reads_broken = 0
+        self.grew_in_vain = self._reads_break = self.pausing = False
+        self._reads_broken = self._writes_broken = 0
+        waiting = list(self.open)
         try:
-            for keys in parts:
+            while waiting and FAILURES_IN_A_ROW not in (self._reads_broken, self._writes_broken):
+                keys, waiting = waiting[: self._reads.records], waiting[self._reads.records :]
                 plan = self._planned(keys)
-                reads_broken = 0 if plan else reads_broken + 1
                 if plan:
-                    self._carry_out(plan, size)
-                if FAILURES_IN_A_ROW in (reads_broken, self._writes_broken):
-                    return
+                    self._carry_out(plan)
         finally:
             self.in_vain = not (self._answered or self._reads_break)
             # Those a round did not get to come first in the next: a few hopeless ones must not stand in their way.
@@ -144,34 +179,49 @@ class _Run:
 
     def _planned(self, keys: Sequence[str]) -> Plan | None:
         try:
-            return self.desk.plan(keys, self._hints)
+            plan = self.desk.plan(keys, self._hints)
         except Unavailable as error:
             self._lose(keys, error, alone=len(keys) == 1)
             self._tried |= set(keys)
             self._reads_break = self.pausing = True
+            self._reads_broken += 1
+            self.grew_in_vain |= self._reads.broke()
             return None
+        self._reads_broken = 0
+        self._reads.answered()
+        return plan
 
-    def _carry_out(self, plan: Plan, size: int) -> None:
+    def _carry_out(self, plan: Plan) -> None:
         self.settled |= {key: Settled(record_id) for key, record_id in plan.done.items()}
         self.settled |= {key: Settled(error=Refused(problem)) for key, problem in plan.refused.items()}
         self.settled |= {key: self.lost.get(key, Settled(error=error)) for key, error in plan.held.items()}
         answers: dict[str, Answer] = {}
         try:
-            self._send(plan.writes, size, answers)
+            self._send(plan.writes, answers)
         finally:
             for write in plan.writes:
                 self._judge(write, answers.get(write.key))
 
-    def _send(self, writes: Sequence[Write], size: int, answers: dict[str, Answer]) -> None:
-        for some in sorted(_groups(writes, size), key=lambda some: some[0].key in self._tried_before):
+    def _send(self, writes: Sequence[Write], answers: dict[str, Answer]) -> None:
+        """What was not tried in the last round comes first, whatever kind of call it takes."""
+        waiting = _apart(writes)
+        while waiting and self._writes_broken < FAILURES_IN_A_ROW:
+            group = min(waiting, key=lambda group: group[0].key in self._tried_before)
+            some, rest = group[: self._writes.records], group[self._writes.records :]
+            waiting = [rest if other is group else other for other in waiting if rest or other is not group]
             self._tried |= {write.key for write in some}
-            try:
-                _bisect(self._sent, some, answers)
-                self._writes_broken, self._answered = 0, True
-            except UnknownOutcome:
-                self._writes_broken += 1
-            if self._writes_broken == FAILURES_IN_A_ROW:
-                return
+            self._send_together(some, answers)
+
+    def _send_together(self, writes: Sequence[Write], answers: dict[str, Answer]) -> None:
+        try:
+            _bisect(self._sent, writes, answers)
+            self._writes_broken, self._answered = 0, True
+        except UnknownOutcome:
+            self._writes_broken += 1
+        if any(write.key in answers for write in writes):
+            self._writes.answered()
+        else:
+            self.grew_in_vain |= self._writes.broke()
 
     def _sent(self, writes: Sequence[Write]) -> dict[str, Answer]:
         try:
@@ -203,13 +253,13 @@ class _Run:
             self.pausing = True
 
 
-def _groups(writes: Sequence[Write], size: int) -> list[Sequence[Write]]:
-    """Creates, updates and changes of association apart, at most `size` in a call: each takes other calls."""
-    alone = [write for write in writes if write.alone]
+def _apart(writes: Sequence[Write]) -> list[list[Write]]:
+    """Creates, updates and changes of association, each of which takes other calls, and what must be alone in one."""
+    alone = [[write] for write in writes if write.alone]
     creates = [write for write in writes if not write.record_id and not write.alone]
     updates = [write for write in writes if write.record_id and not write.attach]
     moves = [write for write in writes if write.record_id and write.attach]
-    return [*chunks(creates, size), *chunks(updates, size), *chunks(moves, size), *chunks(alone, 1)]
+    return [group for group in (creates, updates, moves, *alone) if group]
 
 
 def _bisect(

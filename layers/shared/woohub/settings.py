@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from woohub.errors import Unauthorized, Unavailable
+from woohub.errors import SecretUnavailable, Unauthorized
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -117,7 +117,7 @@ class Secret:
         self._read_at = self._refreshed_at = -math.inf
 
     def text(self) -> str:
-        """The secret, at most `max_age_s` old; "" where none is stored. Unavailable if it was never readable."""
+        """The secret, at most `max_age_s` old; "" where none is stored. SecretUnavailable if it was never readable."""
         if self._text is None or self._clock() - self._read_at >= self._max_age_s:
             self._text = self._read()
         return self._text
@@ -141,7 +141,7 @@ class Secret:
             if _holds_nothing(error):
                 return ""
             if self._text is None:
-                raise Unavailable(f"Secrets Manager did not give the secret: {type(error).__name__}") from error
+                raise SecretUnavailable(f"Secrets Manager did not give the secret: {type(error).__name__}") from error
             _logger.warning("Secrets Manager did not give the secret, keeping the one in hand: %s", error)
             return self._text
 

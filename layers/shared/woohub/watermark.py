@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, TypeAdapter
 
 from woohub.dates import whole_seconds
-from woohub.errors import PermanentError
-from woohub.parameter import kept
+from woohub.parameter import from_json, kept
 from woohub.walk import Position
 
 if TYPE_CHECKING:
@@ -17,9 +16,9 @@ if TYPE_CHECKING:
 
 START = "{}"  # in template.yaml
 
-
-class InvalidWatermark(PermanentError):
-    """The parameter holds something else. Going on from now instead would skip a gap that nobody would notice."""
+Moment = Annotated[str, AfterValidator(whole_seconds)]  # people may write one with a zone
+MomentOrNone = Annotated[str, AfterValidator(lambda text: whole_seconds(text) if text else "")]
+Count = Annotated[int, Field(ge=0)]
 
 
 @dataclass(frozen=True)
@@ -30,13 +29,10 @@ class Reached:
     what is dated before `settled`: that was read late enough. A walk that ran out of time goes on at `resume`.
     """
 
-    moment: str
-    settled: str = ""  # by our clock or the store's, whichever is behind; it never leads past `moment`
+    moment: Moment
+    settled: MomentOrNone = ""  # by our clock or the store's, whichever is behind; it never leads past `moment`
     resume: Position | None = None
-    began: str = ""  # when the walk under way did, by our clock
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "moment", whole_seconds(self.moment))  # people may write one with a zone
+    began: MomentOrNone = ""  # when the walk under way did, by our clock
 
 
 @dataclass(frozen=True)
@@ -44,8 +40,8 @@ class Scan:
     """A running scan of all customers: those changed since then are queued. `began` is by our clock."""
 
     position: Position
-    changed_since: str
-    began: str = ""
+    changed_since: MomentOrNone
+    began: MomentOrNone = ""
 
 
 @dataclass(frozen=True)
@@ -66,13 +62,13 @@ class Watermark:
 
     orders: Reached
     trash: Reached
-    accounts: int | None  # the highest customer id seen; None: not known yet, go by `since`
-    since: str  # where it all began
-    scanned: str  # customers changed before this have been queued
+    accounts: Count | None  # the highest customer id seen; None: not known yet, go by `since`
+    since: Moment  # where it all began
+    scanned: Moment  # customers changed before this have been queued
     scan: Scan | None = None
     check: DealCheck | None = None
     night: str = ""  # the date for which the nightly work was begun
-    completed: str = ""  # when the last run that got through all changes began, by our clock
+    completed: MomentOrNone = ""  # when the last run that got through all changes began, by our clock
 
 
 _ADAPTER = TypeAdapter(Watermark)
@@ -101,12 +97,8 @@ class WatermarkParameter:
 
 
 def read(value: str) -> Watermark:
-    """From JSON; InvalidWatermark says what is wrong with it."""
-    try:
-        return _ADAPTER.validate_json(value)
-    except ValidationError as error:
-        places = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors())
-        raise InvalidWatermark(f"the watermark parameter cannot be read: {places}") from None
+    """From JSON. InvalidParameter: beginning at the present instead would skip changes without a word."""
+    return from_json(_ADAPTER, value, "the watermark parameter")
 
 
 def text(watermark: Watermark) -> str:
