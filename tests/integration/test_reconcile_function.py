@@ -14,6 +14,7 @@ from moto import mock_aws
 
 from functions.reconcile import app
 from tools.store_simulator import KEY, SECRET, SimulatedShop, running
+from tools.store_simulator.hosting import Hosting
 from woohub.errors import InvalidPayload
 from woohub.settings import Secret
 
@@ -141,3 +142,43 @@ def test_an_event_that_cannot_be_is_an_error_of_the_caller(stack: Stack) -> None
 
     with pytest.raises(InvalidPayload, match="since"):
         app.lambda_handler({"since": "yesterday"}, Context())
+
+
+def test_a_key_changed_a_moment_ago_is_used_in_the_same_run(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`woohub setup` has stored it, while this process keeps the old one for five minutes."""
+    shop = SimulatedShop(post=lambda *_: 200)
+    with running(shop) as url:
+        stack.set_store(url, secret="cs_of_yesterday")
+        app.store_secret.text()
+        kept = app.store_secret
+        stack.set_store(url)
+        monkeypatch.setattr(app, "store_secret", kept)
+        number = shop.place()
+        answer = app.lambda_handler({"since": "2026-01-01"}, Context())
+
+    assert answer["complete"], answer
+    assert f"order.swept order:{number}" in stack.messages()
+
+
+def test_how_a_store_takes_calls_is_remembered_from_run_to_run(stack: Stack) -> None:
+    shop = SimulatedShop(post=lambda *_: 200)
+    shop.hosting = Hosting(permalinks="plain")
+    with running(shop) as url:
+        stack.set_store(url)
+        app.lambda_handler({}, Context())
+        app.lambda_handler({}, Context())
+        (way,) = [way for access, way in app.ways.items() if access.url == url]
+
+    assert way.plain
+
+
+def test_a_long_maintenance_ends_a_run_early_with_the_reason(stack: Stack) -> None:
+    shop = SimulatedShop(post=lambda *_: 200)
+    shop.hosting = Hosting(maintenance="600")
+    with running(shop) as url:
+        stack.set_store(url)
+        stopped = app.lambda_handler({}, Context(300.0))["stopped"]
+
+    assert stopped.startswith("store unavailable")
+    assert "maintenance" in stopped
+    assert "600 s" in stopped

@@ -15,9 +15,10 @@ from tests import deliveries
 from tests.lab import Clock
 from tools.store_simulator import KEY, SECRET, Fault, InProcessTransport, SimulatedShop, create_app, running
 from tools.store_simulator.bodies import php_json
+from tools.store_simulator.hosting import Hosting
 from woohub import webhooks
 from woohub.store import TOPICS, Store
-from woohub.storecall import Access
+from woohub.storecall import Access, signed
 from woohub.throttle import Timer
 from woohub.walk import Position
 
@@ -630,3 +631,86 @@ def test_faults_have_the_words_of_a_web_server_or_of_wordpress() -> None:
 
     assert (page.status, page.headers["Retry-After"], page.data[:6]) == (503, "30", b"<html>")
     assert (error.status, error.json()["code"]) == (500, "internal_server_error")
+
+
+# Hosts
+
+
+def hosted(scheme: str, url: str, hosting: Hosting, **headers: str) -> Any:
+    """One call to a shop on such a host."""
+    shop = a_shop()
+    shop.hosting = hosting
+    return InProcessTransport(create_app(shop)).request("GET", f"{scheme}://shop.test{url}", headers=headers)
+
+
+ORDERS = "/wp-json/wc/v3/orders"
+
+
+@pytest.mark.parametrize(
+    ("hosting", "path", "status", "location"),
+    [
+        (Hosting(permalinks="plain"), "/wp-json/", 301, "https://shop.test/wp-json/"),
+        (Hosting(permalinks="plain"), ORDERS, 301, f"https://shop.test{ORDERS}/"),
+        (Hosting(permalinks="missing"), ORDERS, 404, None),
+        (Hosting(redirect="language"), ORDERS, 301, f"https://shop.test/en{ORDERS}"),
+        (Hosting(redirect="slash"), ORDERS, 301, f"https://shop.test{ORDERS}/"),
+        (Hosting(redirect="https://other.example/"), ORDERS, 301, f"https://other.example{ORDERS}"),
+        (Hosting(index_closed="rest_login_required"), "/wp-json/", 401, None),
+        (Hosting(drops_authorization=True), ORDERS, 401, None),
+        (Hosting(maintenance="600"), ORDERS, 503, None),
+    ],
+    ids=str,
+)
+def test_a_host_stands_before_woocommerce(hosting: Hosting, path: str, status: int, location: str | None) -> None:
+    found = hosted("https", path, hosting, **({} if path == "/wp-json/" else BASIC))
+
+    assert (found.status, found.headers.get("Location")) == (status, location)
+
+
+@pytest.mark.parametrize("hosting", [Hosting(), Hosting(permalinks="plain"), Hosting(permalinks="missing")], ids=str)
+def test_rest_route_works_with_any_permalinks(hosting: Hosting) -> None:
+    found = hosted("https", "/?rest_route=/wc/v3/orders", hosting, **BASIC)
+
+    assert (found.status, found.json()) == (200, [])
+
+
+@pytest.mark.parametrize(("base", "status"), [("http://shop.test", 200), ("http://shop.test/", 401)])
+def test_a_signature_of_rest_route_names_the_home_address_without_a_slash(base: str, status: int) -> None:
+    """get_home_url(null, "") has none; class-wc-rest-authentication.php takes the path after home's."""
+    access = Access("http://shop.test", KEY, SECRET)
+    query = signed("GET", base, {"rest_route": "/wc/v3/orders"}, access, round(Clock().now))
+
+    assert hosted("http", f"/?{urlencode(query)}", Hosting()).status == status
+
+
+def test_a_dropped_header_leaves_the_key_in_the_query() -> None:
+    query = urlencode({"consumer_key": KEY, "consumer_secret": SECRET})
+
+    assert hosted("https", f"{ORDERS}?{query}", Hosting(drops_authorization=True)).status == 200
+
+
+def test_plugins_dress_the_json() -> None:
+    hosting = Hosting(before="<b>Notice</b>: ", after="<!-- cached -->")
+
+    assert hosted("https", ORDERS, hosting, **BASIC).data == b"<b>Notice</b>: []<!-- cached -->"
+
+
+def test_a_plugin_takes_a_row_from_a_list_and_leaves_the_numbers_of_the_others() -> None:
+    shop = a_shop()
+    made = [shop.place() for _ in range(3)]
+    shop.hosting = Hosting(numbered_lists=True)
+
+    _, rows, _ = get(shop, "orders", orderby="id", order="asc")
+
+    assert {number: row["id"] for number, row in rows.items()} == {"0": made[0], "2": made[2]}
+
+
+def test_the_host_is_one_of_the_controls() -> None:
+    shop = a_shop()
+    http = InProcessTransport(create_app(shop))
+    url = "https://shop.test/_simulator/hosting"
+
+    assert http.request("POST", url, json={"maintenance": "600"}).json()["maintenance"] == "600"
+    assert http.request("POST", url, json={"redirect": "nowhere"}).status == 400
+    assert http.request("DELETE", url).json()["maintenance"] == ""
+    assert shop.hosting == Hosting()

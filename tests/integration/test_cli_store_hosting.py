@@ -1,0 +1,107 @@
+"""What the commands say of a store on an odd host: a warning where it works, else the cause and the next step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.operated import Operated, operated
+from tests.storelab import StoreLab
+from tools.cli import store_checks, store_setup
+from tools.cli.steps import Outcome
+from tools.store_simulator.hosting import Hosting
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Operated]:
+    with operated() as started:
+        yield started.ready()
+
+
+@pytest.fixture
+def shop(running: Operated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operated]:
+    monkeypatch.chdir(tmp_path)
+    for name in ("HUBSPOT_SETUP_API_KEY", "HUBSPOT_API_URL", "WOOHUB_STACK", "WOO_COMMERCE_WEBHOOK_SECRET"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(store_setup, "wait", lambda _seconds: None)
+    yield running
+    running.shop.hosting = Hosting()
+
+
+def checks(shop: Operated) -> dict[str, dict[str, Any]]:
+    return {check["check"]: check for check in shop.json("doctor")["checks"] if check["area"] == "store"}
+
+
+def test_a_closed_index_is_a_warning_and_the_key_opens_the_rest(shop: Operated) -> None:
+    shop.shop.hosting = Hosting(index_closed="rest_login_required")
+
+    found = checks(shop)
+
+    assert found["store's REST index"]["outcome"] == "warning"
+    assert found["store's key, writing"]["outcome"] == "ok"
+    assert "unknown" in found["store's clock"]["detail"]
+
+
+def test_setup_goes_on_where_the_index_is_closed(shop: Operated) -> None:
+    shop.shop.hosting = Hosting(index_closed="rest_cannot_access", index_status=403)
+
+    assert shop.run("setup").exit_code == 0
+
+
+def test_plain_permalinks_are_fine(shop: Operated) -> None:
+    shop.shop.hosting = Hosting(permalinks="plain")
+
+    found = checks(shop)
+
+    assert "rest_route" in found["calls to the store"]["detail"]
+    assert "failed" not in {check["outcome"] for check in found.values()}
+
+
+def test_a_key_that_goes_in_the_address_is_a_warning() -> None:
+    lab = StoreLab()
+    lab.shop.hosting = Hosting(drops_authorization=True)
+    store = lab.store()
+    store_checks.readable(store)
+
+    (step,) = store_checks.hosting(store, store.about())
+
+    assert (step.outcome, "access log" in step.detail) == (Outcome.WARNING, True)
+
+
+@pytest.mark.parametrize(
+    ("hosting", "words"),
+    [
+        (Hosting(maintenance="600"), "maintenance mode"),
+        (Hosting(redirect="login"), "let the REST API through"),
+        (Hosting(before="<b>Notice</b>: x in /srv/wp-content/plugins/broken/a.php on line 1"), "WP_DEBUG_DISPLAY"),
+        (Hosting(redirect="https://www.shop.example"), "set that as the store's URL"),
+    ],
+    ids=["maintenance", "login", "notice", "moved"],
+)
+def test_doctor_names_the_next_step_instead_of_the_address(shop: Operated, hosting: Hosting, words: str) -> None:
+    shop.shop.hosting = hosting
+
+    found = checks(shop)["store"]
+
+    assert found["outcome"] == "failed"
+    assert words in found["fix"]
+    assert found["fix"] != store_checks.ADDRESS_FIX
+
+
+@pytest.mark.parametrize("command", [("verify",), ("backfill", "--dry-run"), ("reconcile", "--dry-run"), ("why", "11")])
+def test_a_command_ends_at_once_where_the_store_asks_to_wait_for_long(shop: Operated, command: tuple[str, ...]) -> None:
+    shop.shop.hosting = Hosting(maintenance="600")
+
+    result = shop.run(*command)
+
+    assert result.exit_code == 1
+    assert "maintenance" in result.output
+
+
+def test_a_wait_is_told_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+    store_setup.waiting(20.4, "the store's answer is 503")
+
+    assert capsys.readouterr().err == "waiting 20 s, then trying again: the store's answer is 503\n"
