@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from tools.cli.stacks import Stack
 from tools.cli.steps import Outcome, Step
-from woohub.settings import hubspot_token, webhook_secrets
+from woohub.settings import hubspot_token, webhook_secrets, webhook_sources
+from woohub.sites import site
 from woohub.storecall import Access
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 WEBHOOK_SECRET, TOKEN, STORE_KEY = "webhook secret", "HubSpot token", "store's key"
+ADDRESSES = "store's addresses"
 
 
 def read(client: SecretsManagerClient, secret_id: str) -> str:
@@ -33,11 +36,12 @@ def store_token(client: SecretsManagerClient, secret_id: str, token: str, *, dry
 
 def store_webhook_secret(client: SecretsManagerClient, secret_id: str, secret: str, *, dry_run: bool) -> Step:
     """Make this the secret deliveries are signed with; what it replaces stays valid as the previous one."""
-    stored = webhook_secrets(read(client, secret_id))
+    text = read(client, secret_id)
+    stored = webhook_secrets(text)
     if stored.get("current") == secret:
         return Step(f"{WEBHOOK_SECRET} in the stack", Outcome.OK)
     replaced = stored.get("current", "")
-    wanted = {"current": secret} | ({"previous": replaced} if replaced else {})
+    wanted = {"current": secret} | ({"previous": replaced} if replaced else {}) | _sources_in(text)
     detail = "the one before stays valid" if replaced else ""
     return _store(client, secret_id, wanted, f"{WEBHOOK_SECRET} in the stack", detail, dry_run=dry_run)
 
@@ -65,6 +69,31 @@ def _before(client: SecretsManagerClient, secret_id: str) -> dict[str, str]:
     return webhook_secrets(text)
 
 
+def sources(client: SecretsManagerClient, secret_id: str) -> list[str]:
+    """The addresses of which the ingest function takes deliveries; [] while it takes them of any."""
+    return webhook_sources(read(client, secret_id))
+
+
+def store_sources(client: SecretsManagerClient, secret_id: str, urls: Iterable[str], *, dry_run: bool) -> Step:
+    """Make these the only addresses of which deliveries are taken; they are kept beside the webhook secret."""
+    what = f"{ADDRESSES} in the stack"
+    text = read(client, secret_id)
+    secrets, stored = webhook_secrets(text), webhook_sources(text)
+    if not secrets:
+        return Step(what, Outcome.SKIPPED, "the stack has no webhook secret yet")
+    wanted = [name for name in dict.fromkeys(map(site, urls)) if name]
+    if wanted == stored:
+        return Step(what, Outcome.OK, ", ".join(wanted))
+    dropped = [name for name in stored if name not in wanted]
+    detail = ", ".join(wanted) + (f"; no longer {', '.join(dropped)}" if dropped else "")
+    return _store(client, secret_id, {**secrets, "sources": wanted}, what, detail, dry_run=dry_run)
+
+
+def _sources_in(text: str) -> dict[str, list[str]]:
+    stored = webhook_sources(text)
+    return {"sources": stored} if stored else {}
+
+
 def store_access(client: SecretsManagerClient, secret_id: str, access: Access, *, dry_run: bool) -> Step:
     """Make this the store that is reconciled, and the key to it."""
     what = f"{STORE_KEY} in the stack"
@@ -83,8 +112,9 @@ def changed_at(client: SecretsManagerClient, secret_id: str) -> float:
 
 def drop_previous(client: SecretsManagerClient, secret_id: str, what: str) -> Step:
     """Leave only the current webhook secret."""
-    current = webhook_secrets(read(client, secret_id))["current"]
-    client.put_secret_value(SecretId=secret_id, SecretString=json.dumps({"current": current}))
+    text = read(client, secret_id)
+    wanted = {"current": webhook_secrets(text)["current"]} | _sources_in(text)
+    client.put_secret_value(SecretId=secret_id, SecretString=json.dumps(wanted))
     return Step(
         what,
         Outcome.REMOVED,
@@ -103,7 +133,7 @@ def how_to_read(stack: Stack) -> str:
 
 
 def _store(
-    client: SecretsManagerClient, secret_id: str, wanted: dict[str, str], what: str, detail: str, *, dry_run: bool
+    client: SecretsManagerClient, secret_id: str, wanted: Mapping[str, Any], what: str, detail: str, *, dry_run: bool
 ) -> Step:
     if dry_run:
         return Step(what, Outcome.WOULD_STORE, detail)

@@ -158,6 +158,12 @@ def webhook_secrets(text: str) -> dict[str, str]:
     return {name: secret for name, secret in found.items() if isinstance(secret, str) and secret}
 
 
+def webhook_sources(text: str) -> list[str]:
+    """The store's addresses, which stand as `"sources"` beside the webhook secrets; [] where none are recorded."""
+    sources = (_json_object(text) or {}).get("sources")
+    return [source for source in sources if isinstance(source, str)] if isinstance(sources, list) else []
+
+
 def hubspot_token(text: str) -> str:
     """The access token, from `{"token": "..."}` or a plain string; "" if there is none."""
     stored = _json_object(text)

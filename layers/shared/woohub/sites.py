@@ -1,0 +1,54 @@
+"""Which site a URL means: the store's own, or another one, such as a copy of the store for trying things out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from unicodedata import normalize
+from urllib.parse import quote, unquote, urlsplit
+
+_BEFORE_THE_HOST = re.compile(r"^([a-z][a-z0-9+.-]*:)?//+")
+_DEFAULT_PORTS = (None, 80, 443)
+
+
+def is_another(source: str, sources: Iterable[str]) -> bool:
+    """Whether a source (a URL) is none of the store's; False where either is not known."""
+    own = {site(url) for url in sources} - {""}
+    return bool(own) and site(source) not in own | {""}
+
+
+def site(url: str) -> str:
+    """The host, port and path of a URL in one writing ("shop.example", "shop.example:8080/de"); "" without a host.
+
+    What differs only in scheme, `www.`, letter case, default ports, slashes at the end or punycode is one site:
+    WordPress's `home_url`, which is the source of each delivery, changes in these by a click in its settings.
+    """
+    text = _folded(url).strip()
+    try:
+        parts = urlsplit(f"//{_BEFORE_THE_HOST.sub('', text)}")
+        port = "" if parts.port in _DEFAULT_PORTS else f":{parts.port}"
+        path = quote(_folded(unquote(parts.path))).lower().rstrip("/")
+    except ValueError:  # no URL: it is like itself only
+        return text
+    host = _host(parts.hostname or "")
+    return f"{host}{port}{path}" if host else ""
+
+
+def _host(name: str) -> str:
+    host = ".".join(map(_label, name.rstrip(".").split("."))).removeprefix("www.")
+    return f"[{host}]" if ":" in host else host
+
+
+def _label(label: str) -> str:
+    """One part of a host, in the letters that its punycode stands for."""
+    if not (label.isascii() and label.startswith("xn--")):
+        return label
+    try:
+        letters = _folded(label.removeprefix("xn--").encode().decode("punycode"))
+    except ValueError:
+        return label
+    return label if letters.isascii() else letters
+
+
+def _folded(text: str) -> str:
+    return normalize("NFKC", normalize("NFKC", text).lower())
