@@ -44,7 +44,7 @@ class Deployed:
         text = boto3.client("secretsmanager").get_secret_value(SecretId=self.outputs[output])["SecretString"]
         return json.loads(text)
 
-    def store(self, output: str, value: Mapping[str, str]) -> None:
+    def store(self, output: str, value: Mapping[str, Any]) -> None:
         client = boto3.client("secretsmanager")
         client.put_secret_value(SecretId=self.outputs[output], SecretString=json.dumps(value))
 

@@ -27,6 +27,7 @@ from tools.hubspot_simulator.server import AppServer, in_thread
 from tools.store_simulator import KEY, SECRET, SimulatedShop, create_app
 from woohub import messages
 from woohub.settings import Secret
+from woohub.sites import site
 from woohub.store import TOPICS
 from woohub.webhooks import Delivery
 
@@ -77,6 +78,7 @@ class Operated:
         self.stack.store("HubSpotSecretArn", {"token": DEFAULT_TOKEN})
         keys = {"url": self.shop.url, "consumer_key": KEY, "consumer_secret": SECRET}
         self.stack.store("StoreSecretArn", keys)
+        self.stack.store("WebhookSecretArn", {"current": self.webhook_secret, "sources": [site(self.shop.url)]})
         for topic in TOPICS:
             self.shop.hooks.create(
                 name=f"woohub {NAME}: {topic}", topic=topic, delivery_url=self.url, secret=self.webhook_secret

@@ -18,7 +18,7 @@ from functions.ingest import app as ingest
 from tests.cli_stack import REFUSED
 from tests.openapi_contract import Contract, Validated
 from tests.operated import Operated, operated
-from tools.cli import doctor
+from tools.cli import doctor, stack_health
 from tools.cli.patient import Patient, ago
 from tools.cli.setup import GivenToken
 from tools.cli.steps import Outcome, Step
@@ -274,6 +274,18 @@ def secret_is_one_that_wordpress_changes(shop: Operated) -> None:
     shop.stack.store("WebhookSecretArn", {"current": "with <b>tags</b> & entities"})
 
 
+def no_address_is_recorded(shop: Operated) -> None:
+    shop.stack.store("WebhookSecretArn", {"current": shop.webhook_secret})
+
+
+def store_has_moved(shop: Operated) -> None:
+    shop.stack.store("WebhookSecretArn", {"current": shop.webhook_secret, "sources": ["old.example"]})
+
+
+def a_staging_clone_delivers(shop: Operated) -> None:
+    shop.metric("ForeignSource", 3)
+
+
 def stack_has_no_token(shop: Operated) -> None:
     shop.stack.store("HubSpotSecretArn", {"token": ""})
 
@@ -331,6 +343,9 @@ MORE: Mapping[Plant, tuple[str, str, str]] = {
     woocommerce_is_old: ("WooCommerce", "warning", "update"),
     deliveries_are_refused: ("signatures", "warning", "woohub setup"),
     secret_is_one_that_wordpress_changes: ("webhook secret", "warning", "rotate-webhook-secret"),
+    no_address_is_recorded: ("store's addresses", "warning", "woohub setup"),
+    store_has_moved: ("store's own address", "failed", "woohub setup"),
+    a_staging_clone_delivers: ("other sites", "failed", "WOO_COMMERCE_SOURCES"),
     stack_has_no_token: ("HubSpot token", "failed", "woohub setup"),
     order_id_is_not_unique: ("deal property woocommerce_order_id", "warning", "delete the property"),
     pipeline_was_removed: ("deal pipeline ecommerce_sales", "failed", "woohub setup"),
@@ -396,6 +411,29 @@ def test_where_nothing_is_counted_the_last_delivery_is_not_known(
 
     assert step(found, "last delivery").outcome is Outcome.WARNING
     assert step(found, "governor").outcome is Outcome.OK
+
+
+CLONE = "https://staging.shop.example/"
+
+
+@pytest.mark.parametrize("counts", [True, False])
+def test_the_log_says_which_other_site_delivered(shop: Operated, monkeypatch: pytest.MonkeyPatch, counts: bool) -> None:
+    logs = boto3.client("logs")
+    monkeypatch.setattr("tools.cli.traces._group", lambda *_: "ingest")
+    logs.create_log_group(logGroupName="ingest")
+    logs.create_log_stream(logGroupName="ingest", logStreamName="stream")
+    line = json.dumps({"ForeignSource": 1, "source": CLONE})
+    at = round(time.time() * 1000)
+    event: Any = {"timestamp": at, "message": line}
+    logs.put_log_events(logGroupName="ingest", logStreamName="stream", logEvents=[event] * 2)
+    shop.metric("ForeignSource", 2)
+    looked_at = patient(shop, monkeypatch) if counts else patient(shop, monkeypatch, metrics=None)
+
+    (found,) = [step for step in stack_health._sources(looked_at) if step.what == "other sites"]
+
+    assert found.outcome is Outcome.FAILED
+    assert found.detail.startswith("2 deliveries")
+    assert CLONE in found.detail
 
 
 @dataclass

@@ -24,6 +24,7 @@ from tools.cli.store_setup import SETTLED, Reach
 from tools.store_simulator import KEY, SECRET, Fault
 from woohub.exchange import Response
 from woohub.settings import Secret
+from woohub.sites import site
 from woohub.store import TOPICS
 from woohub.store import Store as Client
 from woohub.storecall import Access
@@ -111,7 +112,11 @@ def test_no_delivery_is_refused_while_the_secret_changes(busy: Busy, shop: Opera
     busy.sell()
     assert busy.statuses() == {200}
     assert secrets_in_the_store(shop) == {shop.webhook_secret}
-    assert shop.stack.secret("WebhookSecretArn") == {"current": shop.webhook_secret, "previous": WEBHOOK_SECRET}
+    assert shop.stack.secret("WebhookSecretArn") == {
+        "current": shop.webhook_secret,
+        "previous": WEBHOOK_SECRET,
+        "sources": [site(shop.shop.url)],
+    }
 
 
 def test_without_the_wait_the_store_is_not_touched_until_the_stack_takes_the_new_secret(
@@ -137,7 +142,7 @@ def test_no_delivery_is_refused_while_the_old_secret_is_dropped(busy: Busy, shop
     busy.sell()
     assert steps[-1].outcome is Outcome.REMOVED
     assert busy.statuses() == {200}
-    assert shop.stack.secret("WebhookSecretArn") == {"current": shop.webhook_secret}
+    assert shop.stack.secret("WebhookSecretArn") == {"current": shop.webhook_secret, "sources": [site(shop.shop.url)]}
     assert send_signed_with(WEBHOOK_SECRET, shop) == 401
 
 
@@ -288,7 +293,7 @@ def test_after_a_leak_it_goes_at_once(shop: Operated) -> None:
     shop.run(COMMAND)
 
     assert shop.run(COMMAND, "--finish", "--force").exit_code == 0
-    assert shop.stack.secret("WebhookSecretArn") == {"current": shop.webhook_secret}
+    assert shop.stack.secret("WebhookSecretArn") == {"current": shop.webhook_secret, "sources": [site(shop.shop.url)]}
 
 
 @pytest.mark.usefixtures("long_ago")

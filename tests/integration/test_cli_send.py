@@ -166,3 +166,18 @@ def test_a_url_that_nobody_answers_is_named(tmp_path: Path, monkeypatch: pytest.
 
     assert (result.exit_code, result.stdout) == (1, "")
     assert "http://127.0.0.1:9/live does not answer" in result.stderr
+
+
+def test_what_is_signed_anew_comes_from_the_address_that_the_stack_takes_deliveries_of(receiver: Receiver) -> None:
+    assert receiver.stack
+    receiver.stack.store("WebhookSecretArn", {"current": WEBHOOK_SECRET, "sources": ["shop.example/de"]})
+
+    receiver.run(f"{FIXTURE}:19")
+    receiver.run(f"{FIXTURE}:19", "--as-is")
+
+    sources = [
+        webhooks.verify(headers, body, {"": WEBHOOK_SECRET}, received_ms=0)[0].source
+        for headers, body in receiver.requests[:1]
+    ]
+    assert sources == ["https://shop.example/de/"]
+    assert receiver.requests[1][0]["x-wc-webhook-source"] == "http://127.0.0.1:8899/"

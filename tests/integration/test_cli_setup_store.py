@@ -6,16 +6,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from functions.ingest import app as ingest
 from tests.cli_stack import NAME, WEBHOOK_SECRET
 from tests.operated import Operated, operated
-from tools.cli import store_setup
+from tools.cli import secret_store, store_checks, store_setup
 from tools.cli.steps import Outcome
 from tools.cli.store_webhooks import is_private, not_deliverable, url_step
 from tools.store_simulator import KEY, SECRET, Fault
-from woohub.store import TOPICS
+from woohub.sites import site
+from woohub.store import TOPICS, Store
+from woohub.storecall import Access
 
 URL = "https://abc.execute-api.eu-west-1.amazonaws.com/live/webhooks/woocommerce"
 
@@ -206,6 +209,77 @@ def test_secrets_and_keys_are_never_printed(shop: Operated) -> None:
     texts = [shop.run("setup", *more).output for more in ([], ["--json"], ["--dry-run"])]
 
     assert not any(hidden in text for text in texts for hidden in (KEY, SECRET, WEBHOOK_SECRET))
+
+
+# --- Whose deliveries are taken
+
+
+def sources(shop: Operated) -> Any:
+    return shop.stack.secret("WebhookSecretArn").get("sources")
+
+
+def test_the_stores_address_is_recorded_so_that_no_other_site_is_taken_for_it(shop: Operated) -> None:
+    step = steps(shop)["store's addresses in the stack"]
+
+    assert sources(shop) == [site(shop.shop.url)]
+    assert (step["outcome"], step["detail"]) == ("stored", site(shop.shop.url))
+    shop.shop.place()
+    shop.shop.hooks.home = "https://staging.shop.example"
+    shop.shop.run_webhooks()
+    assert shop.queued() == []
+    assert set(shop.outcomes()) == {"NotAnEntity", "Ping", "ForeignSource"}
+
+
+def test_further_addresses_of_the_store_are_recorded_as_long_as_they_are_named(shop: Operated) -> None:
+    shop.run("setup", WOO_COMMERCE_SOURCES="https://shop.de/ https://shop.example/fr,www.shop.example")
+    assert sources(shop) == [site(shop.shop.url), "shop.de", "shop.example/fr", "shop.example"]
+
+    step = steps(shop, WOO_COMMERCE_SOURCES="shop.de")["store's addresses in the stack"]
+
+    assert sources(shop) == [site(shop.shop.url), "shop.de"]
+    assert "no longer shop.example/fr, shop.example" in step["fix"]
+
+
+def test_without_a_key_of_the_store_its_addresses_can_be_named(shop: Operated) -> None:
+    for name in store_setup.VARIABLES:
+        shop.environment[name] = ""
+
+    shop.run("setup", WOO_COMMERCE_SOURCES="https://shop.example")
+
+    assert shop.stack.secret("WebhookSecretArn") == {"current": WEBHOOK_SECRET, "sources": ["shop.example"]}
+
+
+def test_a_dry_run_records_no_address(shop: Operated) -> None:
+    step = steps(shop, "--dry-run", WOO_COMMERCE_SOURCES="shop.de")["store's addresses in the stack"]
+
+    assert (step["outcome"], sources(shop)) == ("would store", None)
+
+
+def test_a_new_secret_leaves_the_addresses_as_they_are(shop: Operated) -> None:
+    shop.stack.store("WebhookSecretArn", {"current": "old", "sources": ["shop.example"]})
+
+    outputs = shop.stack.outputs["WebhookSecretArn"]
+    secret_store.store_webhook_secret(boto3.client("secretsmanager"), outputs, "new", dry_run=False)
+
+    stored = shop.stack.secret("WebhookSecretArn")
+    assert stored == {"current": "new", "previous": "old", "sources": ["shop.example"]}
+
+
+def store_at(shop: Operated) -> Store:
+    return store_setup.connect(Access(shop.shop.url, KEY, SECRET))
+
+
+def test_a_store_reached_under_another_address_than_its_own_is_recorded_with_both(shop: Operated) -> None:
+    store = store_at(shop)
+    shop.shop.url = "https://shop.example"
+
+    assert store_checks.addresses(store) == ["https://shop.example", store.access.url]
+
+
+def test_a_store_that_closes_its_index_tells_its_address_to_the_key(shop: Operated) -> None:
+    shop.shop.faults.add(Fault(status=401, path="/wp-json/", count=1))
+
+    assert store_checks.addresses(store_at(shop)) == [shop.shop.url] * 2
 
 
 # --- Trouble

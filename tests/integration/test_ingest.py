@@ -39,7 +39,7 @@ class Ingest:
     sqs: Any = app.sqs
     secrets: Any = app.secret._client
 
-    def store_secret(self, **secrets: str) -> None:
+    def store_secret(self, **secrets: Any) -> None:
         self.secrets.put_secret_value(SecretId=app.settings.webhook_secret_arn, SecretString=json.dumps(secrets))
 
     def send(self, event: dict[str, Any]) -> int:
@@ -318,6 +318,110 @@ def test_an_order_that_fits_no_message_is_an_event_lost(ingest: Ingest) -> None:
     assert ingest.send(an_order_with(customer_note=DENSE)) == 200
     assert ingest.queue() == []
     assert ingest.outcomes() == ["LostEvent"]
+
+
+# Only the store speaks
+
+LIVE, CLONE = "https://shop.example/", "https://staging.shop.example/"
+
+
+def an_order_of(source: str | None, topic: str = "order.updated", body: bytes = b'{"id":4,"status":"x"}') -> Any:
+    named = {} if source is None else {"X-WC-Webhook-Source": source}
+    headers = {"X-WC-Webhook-Topic": topic, "X-WC-Webhook-Signature": webhooks.sign(body, SECRET), **named}
+    return {"headers": headers, "body": body.decode()}
+
+
+@pytest.mark.parametrize("recorded", [[LIVE], ["shop.example"], ["https://old.example", "https://www.shop.example"]])
+def test_a_delivery_of_a_staging_clone_is_answered_200_counted_and_not_queued(
+    ingest: Ingest, recorded: list[str]
+) -> None:
+    ingest.store_secret(current=SECRET, sources=recorded)
+
+    assert ingest.send(an_order_of(CLONE)) == 200
+    assert ingest.queue() == []
+    (line,) = ingest.log()
+    assert (line["ForeignSource"], line["level"], line["source"]) == (1, "ERROR", CLONE)
+
+
+@pytest.mark.parametrize(
+    "source", [LIVE, "http://shop.example", "https://www.shop.example/", "https://SHOP.example:443//"]
+)
+def test_the_store_is_known_in_every_writing_of_its_address(ingest: Ingest, source: str) -> None:
+    ingest.store_secret(current=SECRET, sources=[LIVE])
+
+    assert ingest.send(an_order_of(source)) == 200
+    assert [queued.source for queued in ingest.queue()] == [source]
+
+
+@pytest.mark.parametrize("source", [None, ""])
+def test_a_delivery_whose_source_was_taken_away_on_its_way_is_queued(ingest: Ingest, source: str | None) -> None:
+    ingest.store_secret(current=SECRET, sources=[LIVE])
+
+    ingest.send(an_order_of(source))
+
+    assert ingest.outcomes() == ["DeliveryAccepted"]
+
+
+@pytest.mark.parametrize("stored", [{}, {"sources": []}, {"sources": None}, {"sources": "https://shop.example"}])
+def test_as_long_as_no_address_is_recorded_every_source_is_taken(ingest: Ingest, stored: dict[str, Any]) -> None:
+    ingest.store_secret(current=SECRET, **stored)
+
+    ingest.send(an_order_of(CLONE))
+
+    assert ingest.outcomes() == ["DeliveryAccepted"]
+
+
+def test_a_secret_that_is_plain_text_records_no_address(ingest: Ingest) -> None:
+    ingest.secrets.put_secret_value(SecretId=app.settings.webhook_secret_arn, SecretString=SECRET)
+
+    ingest.send(an_order_of(CLONE))
+
+    assert ingest.outcomes() == ["DeliveryAccepted"]
+
+
+def test_a_store_that_has_moved_is_known_as_soon_as_setup_has_run(ingest: Ingest) -> None:
+    ingest.store_secret(current=SECRET, sources=["https://old.example"])
+    assert ingest.send(an_order_of("https://old.example/")) == 200
+    ingest.store_secret(current=SECRET, sources=[LIVE])
+
+    ingest.send(an_order_of(LIVE))
+
+    assert ingest.outcomes() == ["DeliveryAccepted"] * 2
+
+
+def test_a_flood_of_a_clone_is_no_flood_of_calls_to_secrets_manager(ingest: Ingest) -> None:
+    ingest.store_secret(current=SECRET, sources=[LIVE])
+    calls: list[Any] = []
+    ingest.secrets.meta.events.register("before-call.secretsmanager.GetSecretValue", lambda **call: calls.append(call))
+
+    for _ in range(10):
+        ingest.send(an_order_of(CLONE))
+
+    assert ingest.outcomes() == ["ForeignSource"] * 10
+    assert len(calls) == 2
+
+
+def test_the_test_delivery_of_setup_and_doctor_is_no_other_sites(ingest: Ingest) -> None:
+    ingest.store_secret(current=SECRET, sources=[LIVE])
+
+    assert ingest.send(an_order_of(CLONE, webhooks.TEST_TOPIC, b"{}")) == 200
+    assert ingest.outcomes() == ["NotAnEntity"]
+
+
+def test_what_a_clone_cannot_read_is_no_event_lost(ingest: Ingest) -> None:
+    ingest.store_secret(current=SECRET, sources=[LIVE])
+
+    ingest.send(an_order_of(CLONE, body=delivery(117).body))
+
+    assert ingest.outcomes() == ["ForeignSource"]
+
+
+def test_a_clones_signature_says_nothing_about_the_secret_of_the_store(ingest: Ingest) -> None:
+    ingest.store_secret(current=SECRET, sources=[LIVE])
+
+    ingest.send(an_order_of(CLONE))
+
+    assert ["SignatureMatch" in line for line in ingest.log()] == [False]
 
 
 # Outages

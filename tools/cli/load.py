@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -42,6 +42,7 @@ class Tester:
     table: Table
     http: Http
     secret: str
+    sources: Sequence[str] = ()  # addresses of the store, where they are recorded
     clock: Callable[[], float] = time.time
     pause: Callable[[float], None] = time.sleep
 
@@ -67,7 +68,7 @@ class Tester:
         return Placed(order_id, at, tuple(self._status(sample) for sample in run.deliveries(order_id)))
 
     def _status(self, sample: Sample) -> int:
-        headers = send.headers(sample, self.secret)
+        headers = send.headers(send.of_the_store(sample, self.sources), self.secret)
         try:
             return send.post(self.http, self.stack.output("WebhookUrl"), sample, headers).status
         except Trouble:
@@ -95,7 +96,8 @@ def tester(stack: Stack, env: dict[str, str]) -> Tester:
         raise Trouble("the consumer is stopped, so nothing would arrive: `woohub doctor` says what helps")
     http = urllib3.PoolManager(maxsize=live_test.SENDERS)
     hubspot = connections.hubspot(stack, env, SHARE)
-    return Tester(stack, hubspot, mapping.load(), http, send.signing_secret(stack))
+    secret, sources = send.signing_secret(stack), send.recorded_sources(stack)
+    return Tester(stack, hubspot, mapping.load(), http, secret, sources)
 
 
 def command(

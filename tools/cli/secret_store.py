@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tools.cli.stacks import Stack
@@ -84,9 +85,10 @@ def store_sources(client: SecretsManagerClient, secret_id: str, urls: Iterable[s
     wanted = [name for name in dict.fromkeys(map(site, urls)) if name]
     if wanted == stored:
         return Step(what, Outcome.OK, ", ".join(wanted))
+    step = _store(client, secret_id, {**secrets, "sources": wanted}, what, ", ".join(wanted), dry_run=dry_run)
     dropped = [name for name in stored if name not in wanted]
-    detail = ", ".join(wanted) + (f"; no longer {', '.join(dropped)}" if dropped else "")
-    return _store(client, secret_id, {**secrets, "sources": wanted}, what, detail, dry_run=dry_run)
+    fix = f"no longer {', '.join(dropped)}: name in WOO_COMMERCE_SOURCES (.env) what is the store's, too"
+    return replace(step, fix=fix) if dropped else step
 
 
 def _sources_in(text: str) -> dict[str, list[str]]:

@@ -6,8 +6,8 @@ import hashlib
 import json as jsonlib
 import os
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -90,6 +90,13 @@ def _delivery_id(webhook_id: str, now: float | None) -> str:
     return hashlib.md5(f"{webhook_id}{second}".encode(), usedforsecurity=False).hexdigest()
 
 
+def of_the_store(sample: Sample, sources: Sequence[str]) -> Sample:
+    """The delivery as sent by the store itself: of other sites than those recorded the stack takes none."""
+    if not sources or sample.is_ping:
+        return sample
+    return replace(sample, headers={**sample.headers, f"{PREFIX}source": f"https://{sources[0]}/"})
+
+
 def as_captured(sample: Sample) -> dict[str, str]:
     """The headers it was captured with, signature included; not those that belong to one connection."""
     return {
@@ -119,6 +126,11 @@ def signing_secret(stack: stacks.Stack) -> str:
             "the stack has no webhook secret: put WOO_COMMERCE_WEBHOOK_SECRET into .env and run `woohub setup`"
         )
     return stored["current"]
+
+
+def recorded_sources(stack: stacks.Stack) -> list[str]:
+    """The addresses of the store of which the stack takes deliveries; [] while it takes them of any."""
+    return secret_store.sources(stack.aws.secrets, stack.output("WebhookSecretArn"))
 
 
 def chosen(files: list[str], topic: str) -> list[Sample]:
@@ -162,10 +174,11 @@ def command(
     found = stacks.find(stack, env, folder)
     store = env.get("WOO_COMMERCE_URL", STORE).rstrip("/") + "/"
     secret = "" if as_is else signing_secret(found)
+    sources = [] if as_is else recorded_sources(found)
     replies = _send_all(
         found.output("WebhookUrl"),
         deliveries * repeat,
-        as_captured if as_is else lambda sample: headers(sample, secret, store),
+        as_captured if as_is else lambda sample: headers(of_the_store(sample, sources), secret, store),
     )
     if json:
         output.as_json([reply.facts() for reply in replies])

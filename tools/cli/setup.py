@@ -114,6 +114,8 @@ def run(
         yield from provision(connect(setup_token), table, dry_run=dry_run)
     if not env.get(store_setup.URL):
         yield Step("store", Outcome.SKIPPED, f"{store_setup.URL} is not set")
+        if stack and store_secrets:
+            yield from store_setup.record(stack, store_setup.named_sources(env), dry_run=dry_run)
     elif store_secrets:
         yield from store_setup.run(stack, env, reach, secret_is_new=replaced, dry_run=dry_run)
 
@@ -245,6 +247,8 @@ def command(
                                      a Read/Write key of it, to be stored
         WOO_COMMERCE_WEBHOOK_SECRET  what it shall sign with, to be stored; not
                                      set: the stack has made one
+        WOO_COMMERCE_SOURCES         further addresses of the store; deliveries of
+                                     all other sites are left aside
         HUBSPOT_API_URL              HubSpot's address, without a stack
 
     Examples:

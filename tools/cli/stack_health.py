@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from tools.cli import secret_store, status, store_health, store_webhooks
+from tools.cli import secret_store, status, store_health, store_setup, store_webhooks, traces
 from tools.cli.metrics import DAY, MINUTE, Counts
 from tools.cli.patient import Patient, ago
 from tools.cli.stacks import LOCAL
@@ -74,6 +74,29 @@ def _weakness(secret: str) -> str:
     if CHANGED_BY_WORDPRESS.search(secret):
         return "has characters that WordPress changes when somebody saves the webhook in its form"
     return f"has fewer than {SHORTEST_SECRET} characters" if len(secret) < SHORTEST_SECRET else ""
+
+
+def _sources(patient: Patient) -> Iterator[Step]:
+    """Whether deliveries of other sites are told from the store's, and whether there were any."""
+    what = secret_store.ADDRESSES
+    recorded = secret_store.sources(patient.stack.aws.secrets, patient.stack.output("WebhookSecretArn"))
+    if recorded or patient.stack.name == LOCAL:
+        yield Step(what, Outcome.OK, ", ".join(recorded) or "none recorded: deliveries of every site are taken")
+    else:
+        detail = "none is recorded, so what a staging clone sends is taken for the store's"
+        fix = f"run `woohub setup`; without a key of the store, name its address in {store_setup.SOURCES} (.env) first"
+        yield Step(what, Outcome.WARNING, detail, fix)
+    counted = patient.metrics is None or patient.metrics.total(traces.FOREIGN, DAY)
+    seen = traces.foreign_sources(patient.stack, round((patient.now - DAY) * 1000)) if counted else {}
+    number = sum(seen.values()) if patient.metrics is None else counted
+    if number:
+        where = ", ".join(seen) or "the ingest function's log says which (source)"
+        fix = (
+            "a copy of the store: delete its webhooks there, or give them another secret; an address of the store "
+            f"itself: name it in {store_setup.SOURCES} (.env), or WOO_COMMERCE_URL if it has moved; then `woohub setup`"
+        )
+        detail = f"{number} deliveries of the last day came from another site and were left aside: {where}"
+        yield Step("other sites", Outcome.FAILED, detail, fix)
 
 
 def _refusals(patient: Patient) -> Iterator[Step]:
@@ -226,6 +249,7 @@ def _epoch(moment: str) -> float:
 CHECKS = (
     ("stack", _deployed),
     ("webhook secret", _webhook_secret),
+    ("store's addresses", _sources),
     ("signatures", _refusals),
     ("last delivery", _heard),
     ("queue", _queue),

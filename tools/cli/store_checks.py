@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any
 
 from tools.cli.steps import Outcome, Step
 from woohub.errors import OutOfTime
@@ -78,6 +80,20 @@ def hosting(store: Store, about: About) -> Iterator[Step]:
     if way.home:
         detail = f"signed for {way.home}, the store's home address, which is not {store.access.url}"
         yield Step(what, Outcome.WARNING, detail, f"set WOO_COMMERCE_URL={way.home} if it can be reached there")
+
+
+def addresses(store: Store) -> list[str]:
+    """The address the store gives as its deliveries' source, as far as it says, and the one it is reached at."""
+    readings = (lambda: store.about().home, lambda: _environment(store).get("home_url"))
+    for read in readings:  # the second, which needs the key: some close the REST API's index
+        with suppress(StoreRefused, StoreUnavailable, OutOfTime):
+            if home := str(read() or ""):
+                return [home, store.access.url]
+    return [store.access.url]
+
+
+def _environment(store: Store) -> Mapping[str, Any]:
+    return store.system_status("environment").get("environment") or {}
 
 
 def readable(store: Store) -> Step:

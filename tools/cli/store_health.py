@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from tools.cli import store_checks, store_webhooks
+from tools.cli import secret_store, store_checks, store_webhooks
 from tools.cli.metrics import DAY
 from tools.cli.patient import Patient, ago, examined
 from tools.cli.steps import Outcome, Step
 from tools.cli.store_setup import PATIENCE, URL, VARIABLES
 from woohub.dates import utc_from_ms
 from woohub.errors import WooHubError
+from woohub.sites import is_another
 from woohub.store import Store
 from woohub.subscriptions import findings
 from woohub.walk import CREATED, Position
@@ -38,6 +39,7 @@ def examine(patient: Patient) -> Iterator[Step]:
     yield _agreement(patient)
     if about is None:
         return
+    yield from _home(patient, about.home)
     yield store_checks.clock(about, patient.now)
     key = store_checks.readable(patient.store)
     yield key
@@ -68,6 +70,16 @@ def _agreement(patient: Patient) -> Step:
     if patient.given and patient.given != patient.stored:
         return Step(what, Outcome.WARNING, "is another one than in .env", fix)
     return Step(what, Outcome.OK)
+
+
+def _home(patient: Patient, home: str) -> Iterator[Step]:
+    """Whether deliveries that name the store's own address as their source are taken."""
+    recorded = secret_store.sources(patient.stack.aws.secrets, patient.stack.output("WebhookSecretArn"))
+    if is_another(home, recorded):
+        detail = f"the store is {home}, but deliveries are taken of {', '.join(recorded)} only, and left aside"
+        yield Step(
+            "store's own address", Outcome.FAILED, detail, "run `woohub setup`: it records the store's addresses"
+        )
 
 
 def _webhooks(store: Store, patient: Patient) -> Iterator[Step]:

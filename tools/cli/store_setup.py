@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import urllib3
@@ -19,6 +19,7 @@ from woohub.storecall import Access
 from woohub.throttle import Timer
 
 URL = "WOO_COMMERCE_URL"
+SOURCES = "WOO_COMMERCE_SOURCES"
 VARIABLES = (URL, "WOO_COMMERCE_CONSUMER_KEY", "WOO_COMMERCE_CONSUMER_SECRET")
 PATIENCE = 300.0  # seconds for all calls to the store together
 # Seconds after which every copy of the ingest function takes a changed secret: each reads it anew when a signature does
@@ -64,6 +65,18 @@ def known(stack: Stack | None, env: Mapping[str, str]) -> dict[str, str]:
     return {**env, **{name: text for name, text in zip(VARIABLES, stored, strict=True) if text}}
 
 
+def named_sources(env: Mapping[str, str]) -> list[str]:
+    """The store's further addresses, as a person has listed them with spaces or commas between."""
+    return env.get(SOURCES, "").replace(",", " ").split()
+
+
+def record(stack: Stack, sources: Sequence[str], *, dry_run: bool) -> Iterator[Step]:
+    """Let the ingest function take deliveries of these addresses only; nothing changes where there is none."""
+    if sources:
+        secret_id = stack.output("WebhookSecretArn")
+        yield secret_store.store_sources(stack.aws.secrets, secret_id, sources, dry_run=dry_run)
+
+
 def run(
     stack: Stack | None, env: Mapping[str, str], reach: Reach, *, secret_is_new: bool = False, dry_run: bool = False
 ) -> Iterator[Step]:
@@ -84,6 +97,7 @@ def run(
         yield Step("webhooks", Outcome.SKIPPED, "no stack is named: it has the URL and the secret")
         return
     yield secret_store.store_access(stack.aws.secrets, stack.output("StoreSecretArn"), access, dry_run=dry_run)
+    yield from record(stack, [*store_checks.addresses(store), *named_sources(env)], dry_run=dry_run)
     yield from _webhooks(stack, store, reach, secret_is_new=secret_is_new, dry_run=dry_run)
 
 
