@@ -124,6 +124,16 @@ def the_store_may_not_read_its_order(world: World) -> None:
     world.receive(NOT_ALLOWED_TO_READ)
 
 
+def a_staging_clone_delivers(world: World) -> None:
+    """The secret is the store's, its address is not."""
+    secrets = boto3.client("secretsmanager")
+    stored = json.dumps({"current": SECRET, "sources": ["shop.example"]})
+    recorded = secrets.create_secret(Name="with-sources", SecretString=stored)["ARN"]
+    with world.patch.context() as patch:
+        patch.setattr(ingest, "secret", Secret(secrets, recorded))
+        world.receive(AN_ORDER)
+
+
 def the_store_disabled_a_webhook(world: World) -> None:
     next(iter(world.shop.hooks.webhooks.values())).status = "disabled"
     world.reconcile()
@@ -220,6 +230,7 @@ SCENES: dict[str, tuple[Act, Act]] = {  # alarm: what makes it fire, what clears
     "SilenceAlarm": (nothing, an_order_arrives),
     "SecretMismatchAlarm": (the_store_signs_with_another_secret, an_order_arrives),
     "SignatureAlarm": (the_store_signs_with_another_secret, an_order_arrives),
+    "ForeignSourceAlarm": (a_staging_clone_delivers, an_order_arrives),
     "ApiErrorsAlarm": (Reported(1), Reported(0)),
     "LostEventAlarm": (the_store_may_not_read_its_order, an_order_arrives),
     "WebhookAlarm": (the_store_disabled_a_webhook, the_store_is_read),
