@@ -18,7 +18,8 @@ from functions.ingest import app as ingest
 from tests.cli_stack import REFUSED
 from tests.openapi_contract import Contract, Validated
 from tests.operated import Operated, operated
-from tools.cli import doctor, stack_health
+from tools.cli import doctor, metrics, stack_health
+from tools.cli.metrics import LoggedMetrics
 from tools.cli.patient import Patient, ago
 from tools.cli.setup import GivenToken
 from tools.cli.steps import Outcome, Step
@@ -427,7 +428,8 @@ def test_the_log_says_which_other_site_delivered(shop: Operated, monkeypatch: py
     event: Any = {"timestamp": at, "message": line}
     logs.put_log_events(logGroupName="ingest", logStreamName="stream", logEvents=[event] * 2)
     shop.metric("ForeignSource", 2)
-    looked_at = patient(shop, monkeypatch) if counts else patient(shop, monkeypatch, metrics=None)
+    counted = metrics.of(shop.stack.stack, time.time()) if counts else LoggedMetrics(shop.stack.stack, time.time())
+    looked_at = patient(shop, monkeypatch, metrics=counted)
 
     (found,) = [step for step in stack_health._sources(looked_at) if step.what == "other sites"]
 

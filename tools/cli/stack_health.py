@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from tools.cli import secret_store, status, store_health, store_setup, store_webhooks, traces
 from tools.cli.metrics import DAY, MINUTE, Counts
 from tools.cli.patient import Patient, ago
@@ -17,6 +19,7 @@ from woohub.errors import InvalidParameter
 from woohub.settings import webhook_secrets
 from woohub.watermark import Watermark, WatermarkParameter
 
+FOREIGN = "ForeignSource"  # ingest's metric, which stands in the log line itself
 SHORTEST_SECRET = 20  # characters
 CHANGED_BY_WORDPRESS = re.compile(r"[<>&%\\\"']|^\s|\s$|\s\s")  # what is typed into its form is cleaned of these
 SLOW, GIVEN_UP_SOON = 15 * MINUTE, 5 * DAY  # seconds the oldest message waits; the queue keeps them 10 days
@@ -86,17 +89,25 @@ def _sources(patient: Patient) -> Iterator[Step]:
         detail = "none is recorded, so what a staging clone sends is taken for the store's"
         fix = f"run `woohub setup`; without a key of the store, name its address in {store_setup.SOURCES} (.env) first"
         yield Step(what, Outcome.WARNING, detail, fix)
-    counted = patient.metrics is None or patient.metrics.total(traces.FOREIGN, DAY)
-    seen = traces.foreign_sources(patient.stack, round((patient.now - DAY) * 1000)) if counted else {}
-    number = sum(seen.values()) if patient.metrics is None else counted
-    if number:
-        where = ", ".join(seen) or "the ingest function's log says which (source)"
+    foreign = patient.metrics.total(FOREIGN, DAY) if patient.metrics else 0
+    if foreign:
+        where = ", ".join(sorted(_foreign_sources(patient))) or "the ingest function's log says which (source)"
         fix = (
             "a copy of the store: delete its webhooks there, or give them another secret; an address of the store "
             f"itself: name it in {store_setup.SOURCES} (.env), or WOO_COMMERCE_URL if it has moved; then `woohub setup`"
         )
-        detail = f"{number} deliveries of the last day came from another site and were left aside: {where}"
+        detail = f"{foreign} deliveries of the last day came from another site and were left aside: {where}"
         yield Step("other sites", Outcome.FAILED, detail, fix)
+
+
+def _foreign_sources(patient: Patient) -> set[str]:
+    """The other sites that delivered within the last day; none where the log cannot be read."""
+    since_ms = round((patient.now - DAY) * 1000)
+    try:
+        lines = traces.of_function(patient.stack, "IngestFunction", FOREIGN, since_ms)
+        return {str(said.get("source")) for _, said in lines if FOREIGN in said}
+    except (BotoCoreError, ClientError):
+        return set()
 
 
 def _refusals(patient: Patient) -> Iterator[Step]:

@@ -83,13 +83,13 @@ def hosting(store: Store, about: About) -> Iterator[Step]:
 
 
 def addresses(store: Store) -> list[str]:
-    """The address the store gives as its deliveries' source, as far as it says, and the one it is reached at."""
+    """The address the store gives as its deliveries' source, as far as it says, and those it is reached at."""
     readings = (lambda: store.about().home, lambda: _environment(store).get("home_url"))
     for read in readings:  # the second, which needs the key: some close the REST API's index
         with suppress(StoreRefused, StoreUnavailable, OutOfTime):
             if home := str(read() or ""):
                 return [home, store.access.url]
-    return [store.access.url]
+    return [store.access.url, store.way.url, store.way.home]
 
 
 def _environment(store: Store) -> Mapping[str, Any]:

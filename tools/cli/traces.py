@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +16,6 @@ from tools.cli.trouble import explain
 GROUPS = {"ingest": "IngestFunction", "consumer": "ConsumerFunction"}
 PAGES = 200  # of a log at most: weeks of a busy store's
 REFUSED = "SignatureInvalid"  # ingest's metric, which stands in the log line itself
-FOREIGN = "ForeignSource"  # likewise
 TOLD = (
     "topic",
     "delivery_id",
@@ -103,17 +101,6 @@ def read(stack: Stack, entity: str, since_ms: int) -> Traces:
     except (ClientError, BotoCoreError) as error:
         return Traces(missing=explain(error))
     return Traces(tuple(sorted(lines, key=lambda one: one.at_ms)), refused, "; ".join(dict.fromkeys(cut)))
-
-
-def foreign_sources(stack: Stack, since_ms: int) -> Counter[str]:
-    """How often each other site than the store has delivered since then; empty where the log cannot be read."""
-    logs = stack.aws.session.client("logs", endpoint_url=stack.aws.endpoint_url, config=stack.aws.config)
-    try:
-        group = _group(stack, stack.output(GROUPS["ingest"]))
-        lines = list(_lines(logs, group, FOREIGN, since_ms, lambda _: None))
-    except (ClientError, BotoCoreError):
-        return Counter()
-    return Counter(str(said.get("source")) for _, said in lines if FOREIGN in said)
 
 
 def _group(stack: Stack, function: str) -> str:
