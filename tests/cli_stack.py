@@ -66,14 +66,14 @@ class Deployed:
         found = self.sqs.get_queue_attributes(QueueUrl=self.outputs[output], AttributeNames=[name])
         return int(found["Attributes"][name])
 
-    def reject(self, number: int, **reason: str) -> str:
-        """A dead letter about an order, as the consumer sends it; its message id."""
-        return reject(self.sqs, self.outputs["DeadLetterQueueUrl"], number, **reason)
+    def reject(self, number: int, order: Mapping[str, Any] | None = None, /, **reason: str) -> str:
+        """A dead letter about an order (with these fields), as the consumer sends it; its message id."""
+        return reject(self.sqs, self.outputs["DeadLetterQueueUrl"], number, order, **reason)
 
 
-def reject(sqs: Any, url: str, number: int, **reason: str) -> str:
+def reject(sqs: Any, url: str, number: int, order: Mapping[str, Any] | None = None, /, **reason: str) -> str:
     """Put an order among the dead letters, with the attributes of its rejection (none: a native redrive)."""
-    body = json.dumps({"id": number, "status": "processing"}).encode()
+    body = json.dumps({"id": number, "status": "processing", **(order or {})}).encode()
     message = messages.to_sqs(Delivery("order.updated", body, 1_795_473_600_123, f"order:{number}"))
     for name, text in reason.items():
         message["MessageAttributes"][name] = {"DataType": "String", "StringValue": text}

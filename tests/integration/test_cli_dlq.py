@@ -213,6 +213,68 @@ def test_an_id_that_is_not_there_moves_nothing(stack: Deployed) -> None:
     assert (stack.visible(QUEUE), stack.visible(DLQ)) == (0, 1)
 
 
+# --- Orders by number
+
+
+ANA = {"number": "RE-7", "billing": {"first_name": "Ana", "last_name": "Rossi"}}
+
+
+def test_messages_are_shown_with_the_orders_number_and_name(stack: Deployed) -> None:
+    stack.reject(26, ANA, **refused(26))
+
+    (facts,) = listed()
+
+    assert (facts["entity"], facts["number"], facts["name"]) == ("order:26", "RE-7", "Ana Rossi")
+    assert "order:26  number RE-7, Ana Rossi" in run("list").stdout
+    assert "order:26  number RE-7, Ana Rossi" in run("show", "--order", "re-7").stdout
+
+
+@pytest.mark.parametrize("form", ["RE-7", "#re-7", " RE-7 ", "26", "#26", "order:26"])
+def test_an_orders_messages_are_chosen_by_number_or_id(stack: Deployed, form: str) -> None:
+    stack.reject(26, ANA, **refused(26))
+    stack.reject(26, **refused(26))  # as of a trashed order, which tells its id only
+    stack.reject(27, **refused(27))
+
+    assert {one["entity"] for one in listed("--order", form)} == {"order:26"}
+    assert len(listed("--order", form)) == 2
+
+
+def test_what_is_one_orders_id_and_another_ones_number_drops_nothing(stack: Deployed) -> None:
+    stack.reject(26, ANA, **refused(26))
+    stack.reject(57, {"number": "26"}, **refused(57))
+
+    result = run("drop", "--order", "26", "--yes")
+
+    assert (result.exit_code, stack.visible(DLQ)) == (1, 2)
+    assert "name the order as order:ID" in result.stderr
+    assert [one["entity"] for one in listed("--order", "order:26")] == ["order:26"]
+    assert [one["entity"] for one in listed("--order", "#26")] == ["order:57"]
+
+
+def test_two_messages_of_one_order_are_counted_as_one_order(stack: Deployed) -> None:
+    stack.reject(26, ANA, **refused(26))
+    stack.reject(26, ANA, **refused(26))
+
+    assert "2 messages of 1 order." in run("list").stdout
+    status = runner.invoke(app, ["status", "--stack", NAME])
+    assert "2 messages of 1 order" in status.stdout
+
+
+def test_a_redrive_of_two_messages_of_one_order_says_that_it_does_no_harm(stack: Deployed) -> None:
+    stack.reject(26, ANA, **refused(26))
+    stack.reject(26, ANA, **refused(26))
+
+    told = run("redrive", "--all").stdout
+
+    assert "2 of 2 messages redriven (2 messages of 1 order); 0 stay" in told
+    assert "Several messages of one order do no harm" in told
+
+
+def test_what_names_no_order_is_wrong_usage(stack: Deployed) -> None:
+    assert stack.outputs
+    assert run("list", "--order", "#").exit_code == 2
+
+
 def test_a_message_that_is_none_of_ours_is_redriven_too(stack: Deployed) -> None:
     stack.sqs.send_message(QueueUrl=stack.outputs[DLQ], MessageBody="hello")
 

@@ -547,6 +547,47 @@ def test_rules_on_values_are_told(shop: Operated, monkeypatch: pytest.MonkeyPatc
     assert "PHONE_NUMBER_WITH_EXPLICIT_COUNTRY_CODE" in one.detail
 
 
+# --- Currencies of a portal that does not list them
+
+
+def lists_no_currencies(shop: Operated, **deal: str) -> Operated:
+    """The store has an order in GBP; HubSpot may have a deal of one."""
+    shop.portal.change_settings({"lists_currencies": False, "search_lag_s": 0.0})
+    shop.shop.place(currency="GBP")
+    if deal:
+        shop.portal.objects.create(DEALS, {"properties": {"dealname": "Order", "currency": "GBP"} | deal})
+    return shop
+
+
+def test_a_currency_that_nothing_tells_about_is_called_unknown(shop: Operated) -> None:
+    found = named(lists_no_currencies(shop), "currency")
+
+    assert (found["outcome"], "whether HubSpot takes GBP is not known" in found["detail"]) == ("skipped", True)
+
+
+def test_a_currency_that_a_deal_could_not_get_is_called_refused(shop: Operated) -> None:
+    found = named(lists_no_currencies(shop, amount="1.00"), "currency")
+
+    assert (found["outcome"], found["detail"]) == ("warning", "HubSpot refuses GBP")
+    assert "reads HubSpot's definitions again within 15 minutes" in found["fix"]
+
+
+def test_a_currency_that_the_consumer_left_out_is_called_refused(
+    shop: Operated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.cli.traces.refused_currencies", lambda _stack, _since: {"GBP"})
+
+    assert named(lists_no_currencies(shop), "currency")["detail"] == "HubSpot refuses GBP"
+
+
+def test_a_currency_that_a_deal_has_is_fine(shop: Operated) -> None:
+    shop.portal.change_settings({"currencies": ["USD", "GBP"]})
+
+    found = named(lists_no_currencies(shop, deal_currency_code="GBP"), "currency")
+
+    assert (found["outcome"], found["detail"].startswith("GBP, USD")) == ("ok", True)
+
+
 def test_a_mapped_property_that_hubspot_lacks_is_a_warning(shop: Operated) -> None:
     shop.portal.schema.properties[CONTACTS.id].pop("zip")
 

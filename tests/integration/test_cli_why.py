@@ -437,6 +437,29 @@ def test_an_order_without_an_address(shop: Operated, consumer: Consuming) -> Non
     assert told == "HubSpot has what the store has. It has no contact: the order has no e-mail address."
 
 
+def test_an_anonymised_order_whose_contact_hubspot_still_has(shop: Operated, consumer: Consuming) -> None:
+    number = shop.shop.place()
+    consumer.deliver()
+    shop.shop.edit_address(number, email="deleted@site.invalid", first_name="[deleted]", last_name="[deleted]")
+    consumer.deliver()
+
+    facts = why(shop, number)
+
+    assert "The store has anonymised it" in facts["conclusion"]
+    assert f"HubSpot still has the person as contact {facts['hubspot']['contact']}" in facts["conclusion"]
+    assert "delete the contact in HubSpot" in facts["next_step"]
+
+
+def test_an_anonymised_order_without_a_contact(shop: Operated, consumer: Consuming) -> None:
+    number = shop.shop.place(billing={"email": "deleted@site.invalid"})
+    consumer.deliver()
+
+    facts = why(shop, number, code=0)
+
+    assert facts["store"]["anonymised"]
+    assert facts["conclusion"].endswith("It has no contact: the store has erased the person.")
+
+
 def test_an_address_that_is_none(shop: Operated, consumer: Consuming) -> None:
     number = shop.shop.place(billing={"email": "nobody"})
     consumer.deliver()

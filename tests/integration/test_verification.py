@@ -92,6 +92,7 @@ class Case:
 
     def contact_id(self, number: int) -> str:
         """Of the order's deal."""
+        self.portal.timer.start(float("inf"))
         (found,) = self.portal.hubspot.contacts_of([self.deal_id(number)])[self.deal_id(number)]
         return found
 
@@ -359,6 +360,151 @@ def test_each_planted_difference_is_found_among_many_orders_and_repaired(plant: 
     assert found(case.verify(all_customers=True)) == []
 
 
+def regular(case: Case, orders: int) -> list[int]:
+    """Several orders of one guest, days apart."""
+    made = []
+    for _ in range(orders):
+        made.append(case.place(billing={"email": "jane@shop.example"}))
+        case.lab.pass_time(DAY)
+    return made
+
+
+def test_one_repair_brings_a_deleted_contact_back_to_all_its_deals(case: Case) -> None:
+    numbers = regular(case, 3)
+    case.archive("contacts", case.contact_id(numbers[0]))
+
+    report = case.verify()
+    case.repair(report)
+
+    assert sorted(found(report)) == [
+        ("missing", f"order:{numbers[-1]}", "contact"),
+        *(("unassociated", f"order:{number}", "deal") for number in numbers[:-1]),
+    ]
+    assert found(case.verify()) == []
+    assert {number for number, _ in case.portal.associated} == {str(number) for number in numbers}
+
+
+def test_one_repair_brings_a_deleted_contact_back_to_deals_of_before_the_period(case: Case) -> None:
+    numbers = regular(case, 3)
+    case.archive("contacts", case.contact_id(numbers[0]))
+    lately = Period(utc_from_ms(int((case.lab.clock.now - 1.5 * DAY) * 1000)))
+
+    case.repair(case.verify(lately))
+
+    assert found(case.verify()) == []
+    assert {number for number, _ in case.portal.associated} == {str(number) for number in numbers}
+
+
+def test_findings_name_the_order_by_number_and_customer(case: Case) -> None:
+    case.silently(case.lab.shop.place, number="RE-7", billing={"first_name": "Ana", "last_name": "Rossi"})
+
+    (one,) = case.verify().findings
+
+    assert one.named is not None
+    assert one.named.more == "number RE-7, Ana Rossi"
+    assert (one.facts()["order_number"], one.facts()["name"]) == ("RE-7", "Ana Rossi")
+
+
+# --- Erased people
+
+ERASED = dict.fromkeys(("first_name", "last_name", "company", "address_1", "city", "postcode"), "[deleted]") | {
+    "email": "deleted@site.invalid",
+    "phone": "+0 000",
+    "state": "",
+    "country": "",
+}
+
+
+def test_an_anonymised_order_is_no_difference_and_its_contact_is_listed(case: Case) -> None:
+    number = case.place(billing={"email": "ana@shop.example"})
+    case.lab.pass_time(60)
+    case.lab.shop.edit_address(number, **ERASED)
+    case.deliver()
+
+    report = case.verify()
+
+    assert (found(report), report.anonymised) == ([], 1)
+    (person,) = report.erased
+    assert (person.entity, person.contact_id) == (f"order:{number}", case.contact_id(number))
+    assert report.facts()["erased_people_in_hubspot"][0]["what_to_do"]
+
+
+def test_an_anonymised_order_that_hubspot_never_knew_otherwise_has_nobody_to_list(case: Case) -> None:
+    case.place(billing=ERASED)
+
+    report = case.verify()
+
+    assert (found(report), report.erased, report.anonymised) == ([], [], 1)
+
+
+def test_whoever_ordered_again_is_not_listed_as_erased(case: Case) -> None:
+    number = case.place(billing={"email": "ana@shop.example"})
+    case.place(billing={"email": "ana@shop.example"})
+    case.lab.pass_time(60)
+    case.lab.shop.edit_address(number, **ERASED)
+    case.deliver()
+
+    assert (case.verify().equal, case.verify().erased) == (True, [])
+
+
+def test_an_account_that_was_emptied_is_listed_with_its_contact(case: Case) -> None:
+    account = case.lab.shop.register()
+    case.deliver()
+    case.lab.pass_time(60)
+    case.lab.shop.edit_customer(account, billing=dict.fromkeys(case.lab.shop.customers[account].billing, ""))
+    case.deliver()
+
+    report = case.verify()
+
+    assert report.equal
+    assert [one.entity for one in report.erased] == [f"customer:{account}"]
+
+
+# --- Currencies
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_currency_that_hubspot_refuses_is_told_once_and_no_difference(case: Case, listed: bool) -> None:
+    case.portal.portal.change_settings({"lists_currencies": listed})
+    numbers = [case.place(currency="GBP") for _ in range(50)]
+
+    report = case.verify()
+
+    assert (report.equal, len(report.currencies)) == (True, 1)
+    assert (report.currencies[0].currency, report.currencies[0].deals) == ("GBP", 50)
+    told = str(report.currencies[0])
+    assert told.startswith("currency GBP is not enabled in HubSpot: 50 deals have no deal_currency_code")
+    assert f"order:{numbers[0]}" in told
+    assert "reads HubSpot's definitions again within 15 minutes" in told
+
+
+def test_once_the_currency_is_enabled_what_is_told_to_do_brings_it_to_the_deals(case: Case) -> None:
+    case.portal.portal.change_settings({"lists_currencies": False})
+    case.place(currency="GBP")
+    since = case.verify().currencies[0].since
+    case.portal.portal.change_settings({"currencies": ["USD", "GBP"]})
+    case.lab.pass_time(QUARTER + 1)
+
+    case.lab.run(since=since)
+    case.lab.drain()
+
+    assert (case.verify().equal, case.verify().currencies) == (True, [])
+    assert {deal["deal_currency_code"] for deal in case.portal.deals} == {"GBP"}
+
+
+def test_a_currency_that_other_deals_have_is_a_difference_that_repair_mends(case: Case) -> None:
+    case.portal.portal.change_settings({"lists_currencies": False})
+    number = case.place(currency="EUR")
+    case.place(currency="EUR")
+    case.edit("deals", case.deal_id(number), deal_currency_code="USD")
+
+    report = case.verify()
+    case.repair(report)
+
+    assert (found(report), report.currencies) == ([("differing", f"order:{number}", "deal")], [])
+    assert case.verify().equal
+
+
 def test_a_difference_names_the_property_and_both_values(case: Case) -> None:
     edited_amount(case)
 
@@ -588,6 +734,36 @@ def test_history_tells_nothing_about_the_way(case: Case) -> None:
     lags = case.verify(Period("2026-11-01T00:00:00")).lags
 
     assert (lags.found, lags.history) == ([], 1)
+
+
+def test_a_backfilled_order_is_not_timed(case: Case) -> None:
+    hour = 3600
+    for _ in range(3):
+        case.silently(case.lab.shop.place)
+    case.lab.pass_time(hour)
+    case.repair(case.verify())  # read from the store and queued, as backfill and reconcile do it
+    case.lab.shop.place()
+    case.lab.pass_time(20)
+    case.deliver()
+
+    lags: Any = case.verify().lags
+
+    assert lags.facts()["store_to_woohub"] == {"orders": 1, "p50_s": 20.0, "p95_s": 20.0, "max_s": 20.0}
+    assert lags.means.startswith("1 of 4 orders: those that a webhook delivered, judged by dates alone")
+
+
+def test_ingests_log_tells_a_late_delivery_from_a_read(case: Case) -> None:
+    late = case.lab.shop.place()
+    case.lab.pass_time(3600)
+    case.deliver()
+    read = case.silently(case.lab.shop.place)
+    case.repair(case.verify())
+
+    lags: Any = case.verify().lags
+    lags.deliveries = {f"order:{late}": [lags.states[0].received]}
+
+    assert [lag.entity for lag in lags.found] == [f"order:{late}"]
+    assert (lags.found[0].delivery, read != late) == (3600.0, True)
 
 
 def test_a_hundred_orders_cost_few_calls(case: Case) -> None:

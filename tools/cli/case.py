@@ -10,6 +10,7 @@ from typing import Any
 
 from tools.cli.comparison import Finding, Kind
 from tools.cli.dead_letters import Letter, iso
+from tools.cli.erased import TODO, is_named
 from tools.cli.order_lookup import Lookup
 from tools.cli.order_names import OrderName
 from tools.cli.status import Status
@@ -39,6 +40,11 @@ class InStore:
         return self.row is not None and self.event is None and not self.unreadable
 
     @property
+    def is_anonymised(self) -> bool:
+        """Whether the store has removed the person from it."""
+        return self.event is not None and self.event.order.is_anonymised
+
+    @property
     def is_trashed(self) -> bool:
         """In the store's trash."""
         return self.event is not None and self.event.order.status == TRASH
@@ -50,6 +56,7 @@ class Address(StrEnum):
     USABLE = ""
     NONE = "the order has no e-mail address"
     UNUSABLE = "the order's e-mail address is none that HubSpot could take"
+    ERASED = "the store has erased the person"
     REFUSED = "HubSpot refuses the order's e-mail address"
 
     @classmethod
@@ -147,6 +154,7 @@ class Case:
             "asked": self.asked,
             "other_order": self.lookup.other.facts() if self.lookup.other else None,
             "store": {
+                "anonymised": self.store.is_anonymised,
                 "known": row is not None if not self.store.missing else None,
                 "status": row.status if row else None,
                 "created_at": f"{row.created_at}Z" if row else None,
@@ -185,6 +193,10 @@ class Conclusion:
     fine: bool = False
 
 
+ANONYMISED = (
+    " The store has anonymised it (its eraser or retention job): no contact is made or changed, and the deal keeps "
+    "amount, stage and date without the name."
+)
 BY_POLICY = {
     "auth": f"give the key the scope it lacks, or {RENEW_IT}; the rest happens by itself",
     "daily": "nothing: it goes on when HubSpot's day begins anew",
@@ -232,7 +244,11 @@ def _fine(case: Case) -> Conclusion:
     text = "HubSpot has what the store has."
     if case.store.is_trashed:
         text = "It is in the store's trash, and its deal is in the lost stage, as it should be."
-    if case.hubspot.address is not Address.USABLE and case.hubspot.deals:
+    if case.store.is_anonymised:
+        text += ANONYMISED
+    if case.hubspot.contact and case.store.is_anonymised and is_named(case.hubspot.contact):
+        return Conclusion(f"{text} HubSpot still has the person as contact {case.hubspot.contact.id}.", TODO)
+    if case.hubspot.address is not Address.USABLE and case.hubspot.deals and not case.hubspot.contact:
         text += f" It has no contact: {case.hubspot.address}."
     if case.hubspot.stage_was_moved:
         text += f" Its stage was moved in HubSpot to {case.hubspot.stage_is}; it stays there until the status changes."

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from tools.cli.order_names import OrderName
 from woohub import plans
 from woohub.answers import Record
 from woohub.mapping import Mapping as Table
@@ -59,6 +60,7 @@ class Finding:
     differences: tuple[Difference, ...] = ()
     detail: str = ""
     fix: str = ""  # what only a person can do about it; "" where --repair can
+    named: OrderName | None = None  # number and name of the order, or the name of the account
     attach: str = ""  # the contact to associate the deal with: the engine would not, its marker says it is done
 
     @property
@@ -82,6 +84,8 @@ class Finding:
             "differences": [dict(one) for one in differences],
             "detail": self.detail,
             "fix": self.fix,
+            "order_number": self.named.number if self.named else "",
+            "name": self.named.customer if self.named else "",
         }
 
 

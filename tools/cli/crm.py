@@ -17,7 +17,7 @@ from woohub.errors import UnknownOutcome
 from woohub.hubspot import BATCH, HubSpot, chunks
 from woohub.mapping import Mapping as Table
 from woohub.plans import Same
-from woohub.portal import Portal
+from woohub.portal import CURRENCY, Portal
 from woohub.rounds import read_apart
 
 MOMENTS = ("createdate", "hs_lastmodifieddate")
@@ -47,6 +47,22 @@ class Crm:
     def same_contact(self) -> Same:
         """The same for contacts."""
         return partial(self._portal.unchanged, CONTACTS)
+
+    @property
+    def lists_currencies(self) -> bool:
+        """Whether HubSpot says which currencies it takes; if not, only its refusals tell."""
+        return bool(self._portal.options(DEALS, CURRENCY))
+
+    def takes_currency(self, code: str) -> bool:
+        """False only where HubSpot says that it does not."""
+        return bool(self._portal.writable(DEALS, {CURRENCY: code}))
+
+    def newest_deal_in(self, currency: str) -> Record | None:
+        """The deal made last, as far as indexed, of the orders in this currency."""
+        filters = [{"propertyName": "currency", "operator": "EQ", "value": currency}]
+        sorts = [{"propertyName": "createdate", "direction": "DESCENDING"}]
+        asked = {"filterGroups": [{"filters": filters}], "sorts": sorts, "properties": [CURRENCY], "limit": 1}
+        return next(iter(self._search(asked)), None)
 
     def key(self, order_id: int) -> str:
         """The value of a deal's unique property for an order."""
@@ -108,6 +124,12 @@ class Crm:
             found |= by_address(records, some)
             advance(len(some))
         return found
+
+    def contacts_by_id(self, ids: Collection[str]) -> dict[str, Record]:
+        """Those of these contacts that HubSpot has."""
+        names = self._table.contact_properties
+        read = [one for some in chunks(sorted(ids), BATCH) for one in self._hubspot.read(CONTACTS, some, names)]
+        return {record.id: record for record in read}
 
     def contacts_of(self, deal_ids: Sequence[str]) -> dict[str, set[str]]:
         """The ids of the contacts of each deal."""

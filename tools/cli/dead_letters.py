@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 import re
 import signal
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tools.cli import order_names
+from tools.cli.order_names import OrderName
 from tools.cli.trouble import Trouble
 from woohub.deadletters import without_reason
 from woohub.errors import InvalidMessage
@@ -26,6 +32,7 @@ SEND_BYTES = 1_000_000  # SQS: one call carries 1 MiB at most; some of it is for
 LOOKED_AT = 120  # seconds that messages stay hidden if this process is killed while they are only looked at
 WORKED_ON = 1800  # the same while they are moved
 WAIT = 1  # seconds; any waiting at all makes SQS ask all its servers, so that an empty answer means empty
+MOST_COUNTED = 200  # messages that are read only to say of how many orders they are
 SHOWN = 8  # characters of an id that people are shown
 SHORTEST_ID = 4  # characters of an id that are enough to name a message
 
@@ -53,6 +60,22 @@ class Letter:
     def entity(self) -> str:
         """Which order or customer it is about, "" if that is unknown."""
         return self.attributes.get("entity") or (self.delivery.entity if self.delivery else "")
+
+    @cached_property
+    def name(self) -> OrderName | None:
+        """The order it is about, with the number and name of its payload; None if it is about none."""
+        kind, _, order_id = self.entity.partition(":")
+        if kind != "order" or not order_id.isdigit():
+            return None
+        payload = _payload(self.delivery.body if self.delivery else b"")
+        fields = payload if isinstance(payload, dict) else {}
+        return order_names.of_order({**fields, "id": order_id})
+
+    @property
+    def about(self) -> str:
+        """What it is about, for people: `order:26  number RE-7, Jane Doe`."""
+        more = self.name.more if self.name else ""
+        return f"{self.entity}  {more}" if more else self.entity
 
     @property
     def reason(self) -> str:
@@ -87,9 +110,10 @@ class Letter:
         return len(self.body.encode()) + sum(len(n) + len(v.encode()) for n, v in self.attributes.items())
 
     def facts(self) -> dict[str, Any]:
-        """For --json; what is unknown is null."""
+        """For --json; what is unknown is null, and an order's number or name is left out."""
         status = self.attributes.get("status", "")
-        return {
+        known = self.name.facts() if self.name else {}
+        return {name: known[name] for name in ("number", "name") if known.get(name)} | {
             "message_id": self.message_id,
             "entity": self.entity,
             "reason": self.reason,
@@ -154,7 +178,7 @@ class Wanted:
 
     ids: tuple[str, ...] = ()  # whole, or their first characters
     reason: str = ""  # part of the reason or category, in any case of letters
-    order: int | None = None
+    order: int | str | None = None  # its id or number, in any form that `order_names.reference` takes
     customer: int | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -164,28 +188,74 @@ class Wanted:
         """Whether nothing is set."""
         return self == Wanted()
 
-    def fits(self, one: Letter) -> bool:
-        """Whether this message is meant. Times are those of the rejection, or of the delivery if that is unknown."""
+    def fits(self, one: Letter, orders: Collection[str] = ()) -> bool:
+        """Whether this message is meant. Times are those of the rejection, or of the delivery if that is unknown.
+
+        `orders` are the entities of the order that is asked for.
+        """
         moment = one.rejected or one.received
-        entities = {
-            f"{kind}:{number}" for kind, number in (("order", self.order), ("customer", self.customer)) if number
-        }
+        entities = {*orders, *([f"customer:{self.customer}"] if self.customer else [])}
         return (
             (not self.ids or one.message_id.startswith(self.ids))
             and self.reason.lower() in f"{one.reason} {one.attributes.get('category', '')}".lower()
-            and (not entities or one.entity in entities)
+            and (not (entities or self.order) or one.entity in entities)
             and (self.since is None or moment >= self.since)
             and (self.until is None or moment <= self.until)
         )
 
     def choose(self, letters: Iterable[Letter]) -> list[Letter]:
-        """The messages that are meant, the oldest first. Trouble if an id names several or none."""
-        found = sorted((one for one in letters if self.fits(one)), key=lambda one: (one.received, one.message_id))
+        """The messages that are meant, the oldest first.
+
+        Trouble if an id names several or none, or if what names the order is one's id and another one's number.
+        """
+        known = list(letters)
+        orders = orders_named(str(self.order), known) if self.order else ()
+        found = sorted((one for one in known if self.fits(one, orders)), key=lambda one: (one.received, one.message_id))
         for start in self.ids:
             named = [one.message_id for one in found if one.message_id.startswith(start)]
             if len(named) != 1:
                 raise Trouble(f"{len(named) or 'no'} messages have an id that begins with {start}")
         return found
+
+
+def orders_named(text: str, letters: Sequence[Letter]) -> set[str]:
+    """The entity of the order with this id or number, as far as messages tell; Trouble if two orders are meant."""
+    asked = order_names.reference(text)
+    by_id = {one.entity for one in letters if one.entity == f"order:{asked.text}"}
+    by_number = {one.entity for one in letters if one.name and asked.names(one.name.number)}
+    if asked.number_first and by_number:
+        return by_number
+    if len(by_id | by_number) > 1:
+        told = sorted(
+            {f"{one.entity} ({one.name.more})" for one in letters if one.name and one.entity in by_id | by_number}
+        )
+        raise Trouble(f"{text} may be {' or '.join(told)}: name the order as order:ID")
+    return by_id | by_number
+
+
+def counted(letters: Collection[Letter]) -> str:
+    """How many messages, and of how many orders and customers: an order that was refused twice has two."""
+    entities = {one.entity or one.message_id for one in letters}
+    kinds = Counter(entity.partition(":")[0] for entity in entities)
+    orders, customers = kinds["order"], kinds["customer"]
+    parts = [_many(orders, "order"), _many(customers, "customer"), _many(len(entities) - orders - customers, "other")]
+    of = " and ".join(part for part in parts if part)
+    return f"{_many(len(letters), 'message')} of {of}" if letters else "0 messages"
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}" if count else ""
+
+
+def counted_in(sqs: SQSClient, url: str, waiting: int) -> str:
+    """The same of a queue that holds about so many; "" if they are too many to read for it, or may not be read."""
+    if not 0 < waiting <= MOST_COUNTED:
+        return ""
+    try:
+        with held(sqs, url, wait_s=WAIT) as letters:
+            return counted(letters.values()) if letters else ""
+    except (BotoCoreError, ClientError):
+        return ""
 
 
 MOMENT = re.compile(r"(\d+)([smhd])")

@@ -15,7 +15,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from tools.cli import dead_letters, environment, output, stacks, status
+from tools.cli import dead_letters, environment, order_names, output, stacks, status
 from tools.cli.dead_letters import Advance, Letter, Wanted
 from tools.cli.options import JsonOption, StackOption
 from tools.cli.stacks import Stack
@@ -29,7 +29,9 @@ Ids = Annotated[
     typer.Argument(metavar="MESSAGE_ID", help="Messages, by id or its first characters.", show_default=False),
 ]
 ReasonOption = Annotated[str, typer.Option(metavar="TEXT", help="Only those whose reason or category has this text.")]
-OrderOption = Annotated[int | None, typer.Option(metavar="N", help="Only those about this order.")]
+OrderOption = Annotated[
+    str | None, typer.Option(metavar="ORDER", help="Only those about this order: its number, or its id in the store.")
+]
 CustomerOption = Annotated[int | None, typer.Option(metavar="N", help="Only those about this customer.")]
 SinceOption = Annotated[
     str, typer.Option(metavar="WHEN", help="Only those rejected since then: 90m, 2h, 3d, or a date or time in UTC.")
@@ -49,7 +51,7 @@ def main() -> None:
 
         woohub dlq list --reason email
         woohub dlq show 3f2a
-        woohub dlq redrive --order 1234
+        woohub dlq redrive --order RE-2026-00434
         woohub dlq redrive --all --dry-run
         woohub dlq drop --until 2026-01-31
     """
@@ -82,6 +84,7 @@ def list_command(
         output.as_json([one.facts() for one in found])
     elif found:
         output.table(("Message", "Entity", "Rejected (UTC)", "Tries", "Status", "Reason"), [_row(one) for one in found])
+        output.say(f"{dead_letters.counted(found)}.")
     else:
         output.say("The dead-letter queue is empty." if not letters else f"None of {len(letters)} messages fits.")
 
@@ -205,12 +208,23 @@ def _act(name: str, act: Act, stack: Stack, wanted: Wanted, *, dry_run: bool, js
             {"dry_run": dry_run, "matched": len(chosen), DONE[name]: done, "left": left, "messages": entities}
         )
     elif dry_run:
-        output.table(("Message", "Entity"), [(one["message_id"], one["entity"]) for one in entities])
-        output.say(f"{len(chosen)} of {found} messages would be {DONE[name]}.")
+        output.table(("Message", "Entity"), [(one.message_id, one.about) for one in chosen])
+        output.say(f"{len(chosen)} of {found} messages would be {DONE[name]}{_of(chosen)}.")
     else:
-        output.say(f"{done} of {len(chosen)} messages {DONE[name]}; {left} stay in the dead-letter queue.")
+        output.say(f"{done} of {len(chosen)} messages {DONE[name]}{_of(chosen)}; {left} stay in the dead-letter queue.")
+        if name == "redrive" and _several_of_one(chosen):
+            output.say("Several messages of one order do no harm: HubSpot gets its newest state, whichever comes last.")
     if not dry_run and done < len(chosen):
         raise typer.Exit(PROBLEMS)
+
+
+def _of(chosen: Sequence[Letter]) -> str:
+    """ "(2 messages of 1 order)" where messages and orders are not the same number."""
+    return f" ({dead_letters.counted(chosen)})" if _several_of_one(chosen) else ""
+
+
+def _several_of_one(chosen: Sequence[Letter]) -> bool:
+    return len({one.entity or one.message_id for one in chosen}) < len(chosen)
 
 
 def _find(stack: str | None) -> Stack:
@@ -245,7 +259,7 @@ def _ended_gently() -> Iterator[None]:
 def _wanted(
     ids: list[str],
     reason: str,
-    order: int | None,
+    order: str | None,
     customer: int | None,
     since: str,
     until: str,
@@ -254,6 +268,8 @@ def _wanted(
     act: str = "",
 ) -> Wanted:
     short = dead_letters.named_too_briefly(ids)
+    if order is not None:
+        order_names.reference(order)
     if short:
         raise WrongUsage(f"{short[0]} is too short: at least {dead_letters.SHORTEST_ID} characters of a message's id")
     wanted = Wanted(tuple(ids), reason, order, customer, _moment("since", since), _moment("until", until))
@@ -275,7 +291,7 @@ def _moment(option: str, text: str) -> datetime | None:
 def _row(one: Letter) -> tuple[str | Text, ...]:
     return (
         one.message_id[: dead_letters.SHOWN],
-        one.entity,
+        one.about,
         _short(one.rejected or one.received),
         str(one.attempts),
         one.attributes.get("status", ""),
@@ -288,7 +304,7 @@ def _short(moment: datetime) -> str:
 
 
 def _describe(one: Letter) -> None:
-    details: dict[str, Any] = one.details()
+    details: dict[str, Any] = one.details() | {"entity": one.about}
     payload = details.pop("payload")
     output.table(("", ""), [(name, str(value)) for name, value in details.items() if value not in (None, "")])
     output.say(payload if isinstance(payload, str) else jsonlib.dumps(payload, indent=2, ensure_ascii=False))

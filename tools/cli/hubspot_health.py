@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tools.cli import scopes, secret_store, setup, store_health
+from tools.cli import connections, scopes, secret_store, setup, store_health, traces
+from tools.cli.crm import Crm
+from tools.cli.currencies import ENABLE
+from tools.cli.metrics import DAY
 from tools.cli.patient import Patient, examined
 from tools.cli.provision import SINGULAR, provision
 from tools.cli.steps import Outcome, Step
@@ -17,6 +20,8 @@ from woohub.settings import hubspot_token
 
 TYPE_IDS = {"contacts": "0-1", "deals": "0-3"}
 SHARE_WORTH_TELLING = 0.8  # of the daily limit
+LOOKED_BACK = 7 * DAY  # seconds of the consumer's log that are searched for refused currencies
+NOT_ENABLED = f"{ENABLE}; until then deals show the company's currency"
 SETUP = "run `woohub setup`: it creates what is missing"
 
 
@@ -79,17 +84,45 @@ class Checks:
     def _currency(self, patient: Patient) -> Iterator[Step]:
         what = "currency"
         wanted = store_health.currencies(patient)
+        enabled = self._enabled()
         if not wanted:
             yield Step(what, Outcome.SKIPPED, "the store's is not known")
-            return
-        enabled = self._enabled()
-        lacking = sorted(wanted - enabled)
-        if lacking and enabled:
+        elif not enabled:
+            yield self._judged(patient, sorted(wanted))
+        elif lacking := sorted(wanted - enabled):
             detail = f"{', '.join(lacking)} of the store, but HubSpot has only {', '.join(sorted(enabled))}"
-            fix = "add it in HubSpot (Settings > Account > Currency); until then deals show the company's currency"
-            yield Step(what, Outcome.WARNING, detail, fix)
+            yield Step(what, Outcome.WARNING, detail, NOT_ENABLED)
         else:
             yield Step(what, Outcome.OK, ", ".join(sorted(wanted)))
+
+    def _judged(self, patient: Patient, wanted: Sequence[str]) -> Step:
+        """Where HubSpot lists no currencies: what its deals, the consumer's log and the account tell."""
+        what, taken = "currency", {code: self._takes(patient, code) for code in wanted}
+        refused = [code for code in wanted if taken[code] is False]
+        unknown = [code for code in wanted if taken[code] is None]
+        if refused:
+            return Step(what, Outcome.WARNING, f"HubSpot refuses {', '.join(refused)}", NOT_ENABLED)
+        if unknown:
+            detail = f"whether HubSpot takes {', '.join(unknown)} is not known: it lists none, and no deal tells yet"
+            return Step(what, Outcome.SKIPPED, detail)
+        return Step(what, Outcome.OK, f"{', '.join(wanted)}, as HubSpot's deals or account say: it lists none")
+
+    def _takes(self, patient: Patient, code: str) -> bool | None:
+        """Whether HubSpot takes a currency; None where nothing tells. What happened last to a deal tells best."""
+        deal = Crm(self._hubspot, patient.table, connections.warn).newest_deal_in(code)
+        if deal is not None:
+            return deal.properties.get(CURRENCY) == code
+        if code in traces.refused_currencies(patient.stack, round((patient.now - LOOKED_BACK) * 1000)):
+            return False
+        return True if code in self._of_the_account() else None
+
+    def _of_the_account(self) -> set[str]:
+        try:
+            details = self._hubspot.get(f"{self._hubspot.paths.account}/details")
+        except (Forbidden, Refused):
+            return set()
+        additional = details.get("additionalCurrencies")
+        return {str(details.get("companyCurrency")), *(additional if isinstance(additional, list) else [])}
 
     def _enabled(self) -> set[str]:
         rows = {row["name"]: row for row in self._hubspot.property_definitions("deals")}

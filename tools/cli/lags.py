@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+LATE = 600.0  # seconds after which, without a log, a state counts as read by reconcile, which runs every 15 minutes
+AT_ONCE = 60.0  # the same for states that were received in the same moment as others
+LOGGED_WITHIN = 60.0  # seconds between the receipt of a delivery and its line in the log
 HISTORY = 86_400.0  # seconds after which a state came by a backfill, and its way says nothing about deliveries
 
 
@@ -17,6 +21,7 @@ class Lag:
     happened: float  # in the store
     received: float  # by woohub
     arrived: float  # in HubSpot: when the deal was made, or last changed by anyone
+    entity: str = ""
 
     @property
     def delivery(self) -> float:
@@ -29,23 +34,53 @@ class Lag:
         return max(0.0, self.arrived - self.happened)
 
 
+Deliveries = Mapping[str, Sequence[float]]  # entity -> when ingest put a delivery of it on the queue, epoch seconds
+
+
 @dataclass
 class Lags:
-    """Those that tell something, and how many came from history."""
+    """States of orders. Only what a webhook delivered tells how long the way is: reads from the store come when asked.
 
-    found: list[Lag] = field(default_factory=list)
-    history: int = 0
+    `deliveries` is what ingest's log has. Without it dates alone decide: what was
+    received late, or together with others, counts as read from the store by reconcile or a backfill.
+    """
+
+    states: list[Lag] = field(default_factory=list)
+    deliveries: Deliveries | None = None
 
     def add(self, lag: Lag) -> None:
         """Take one in."""
+        self.states.append(lag)
+
+    @property
+    def found(self) -> list[Lag]:
+        """Those that came by a delivery."""
+        together = Counter(lag.received for lag in self.states)  # what is read from the store comes by the page
+        return [lag for lag in self.states if self._was_delivered(lag, alone=together[lag.received] == 1)]
+
+    def _was_delivered(self, lag: Lag, *, alone: bool) -> bool:
         if lag.delivery > HISTORY:
-            self.history += 1
-        else:
-            self.found.append(lag)
+            return False
+        if self.deliveries is not None:
+            return any(abs(at - lag.received) <= LOGGED_WITHIN for at in self.deliveries.get(lag.entity, ()))
+        return lag.delivery <= (LATE if alone else AT_ONCE)
+
+    @property
+    def history(self) -> int:
+        """How many reached woohub a day or more after they happened."""
+        return sum(lag.delivery > HISTORY for lag in self.states)
 
     def seconds(self, of: Callable[[Lag], float]) -> list[float]:
         """In order."""
         return sorted(of(lag) for lag in self.found)
+
+    @property
+    def means(self) -> str:
+        """What the figures count, for people."""
+        counted = f"{len(self.found)} of {len(self.states)} orders: those that a webhook delivered"
+        if self.deliveries is not None:
+            return f"{counted}, by ingest's log"
+        return f"{counted}, judged by dates alone: received within {LATE / 60:.0f} minutes of their last change"
 
     def facts(self) -> dict[str, object]:
         """For --json, in seconds; null where nothing is known."""
@@ -54,6 +89,10 @@ class Lags:
             "store_to_hubspot": summary(whole),
             "store_to_woohub": summary(delivery),
             "from_history": self.history,
+            "orders": len(self.states),
+            "delivered": len(whole),
+            "evidence": "dates" if self.deliveries is None else "log",
+            "means": self.means,
         }
 
 

@@ -71,7 +71,7 @@ def reference(text: str) -> Reference:
     found = Reference(stripped.lstrip("# ").strip(), number_first=stripped.startswith("#"))
     if bare is not None:
         found = Reference(bare.strip(), id_only=True)
-    if not found.text or (found.id_only and not found.order_id) or found.text.strip("0") == "":
+    if not found.text or (found.id_only and not found.order_id):
         raise WrongUsage(f"“{text}” names no order: {FORMS}")
     return found
 

@@ -9,6 +9,8 @@ from html import escape
 
 from tools.cli.charts import Series, bars, cumulative
 from tools.cli.comparison import Finding, Kind
+from tools.cli.erased import TODO
+from tools.cli.grouping import grouped
 from tools.cli.lags import percentile
 from tools.cli.verification import Report
 
@@ -145,37 +147,41 @@ def _lags(report: Report) -> str:
     marks = [(f"p{share}", at) for share in (50, 95) if (at := percentile(seconds, share)) is not None]
     plot = cumulative("Time from the store to HubSpot", seconds, marks)
     words = ", ".join(f"{name} {_seconds(at)}" for name, at in marks)
-    more = f" {report.lags.history} more came from history." if report.lags.history else ""
-    told = f"{words}: from the order's last change to the deal's, of {len(seconds)} orders.{more}"
+    told = f"{words}: from the order's last change to the deal's, of {report.lags.means}."
     return f"<h2>Time from the store to HubSpot</h2>{_figure(told, plot)}"
 
 
 def _findings(findings: Sequence[Finding]) -> str:
     if not findings:
         return ""
-    rows = [row for one in findings[:MOST_ROWS] for row in _rows(one)]
+    many, _ = grouped(findings)
+    rows: list[tuple[str, ...]] = [
+        (one.kind.words, f"{one.count} times", one.record, one.name, *one.values(), one.entities, _todo(one.fix))
+        for one in many
+    ]
+    rows += [row for finding in findings[:MOST_ROWS] for row in _rows(finding)]
     more = f"<p>and {len(findings) - MOST_ROWS} more</p>" if len(findings) > MOST_ROWS else ""
-    columns = ("What", "Entity", "Record", "Property", "Store", "HubSpot", "What to do")
+    columns = ("What", "Entity", "Record", "Property", "Store", "HubSpot", "Order", "What to do")
     return f"<h2>Differences</h2>{_table(columns, rows)}{more}"
 
 
-def _rows(one: Finding) -> Iterable[Sequence[str]]:
-    first = (one.kind.words, one.entity, one.record)
-    todo = one.fix or "woohub verify --repair"
+def _rows(one: Finding) -> Iterable[tuple[str, ...]]:
+    first, last = (one.kind.words, one.entity, one.record), (one.named.more if one.named else "", _todo(one.fix))
     if not one.differences:
-        yield (*first, "", one.detail, ", ".join(one.record_ids), todo)
+        yield (*first, "", one.detail, ", ".join(one.record_ids), *last)
     for number, it in enumerate(one.differences):
-        yield (
-            *(first if not number else ("", "", "")),
-            it.property,
-            it.store,
-            it.hubspot or "",
-            "" if number else todo,
-        )
+        begin, end = (("", "", ""), ("", "")) if number else (first, last)
+        yield (*begin, it.property, it.store, it.hubspot or "", *end)
+
+
+def _todo(fix: str) -> str:
+    return fix or "woohub verify --repair"
 
 
 def _notes(report: Report) -> str:
     lines = [f"{text} ({count} times)" if count > 1 else text for text, count in report.notes.items()]
+    lines += [f"Erased in the store, but still in HubSpot: {person}. {TODO}." for person in report.erased]
+    lines += [str(currency) for currency in report.currencies]
     if report.refused_addresses:
         lines.append(f"{report.refused_addresses} orders have no contact, because HubSpot refuses the address.")
     if report.on_their_way:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tools.cli import secret_store, status, store_health, store_setup, store_webhooks, traces
+from tools.cli import dead_letters, secret_store, status, store_health, store_setup, store_webhooks, traces
 from tools.cli.metrics import DAY, MINUTE, Counts
 from tools.cli.patient import Patient, ago
 from tools.cli.stacks import LOCAL
@@ -159,10 +159,12 @@ def _queue(patient: Patient) -> Iterator[Step]:
 
 
 def _dead_letters(patient: Patient) -> Iterator[Step]:
-    depth = status.depth(patient.stack.aws.sqs, patient.stack.output("DeadLetterQueueUrl"))
+    sqs, url = patient.stack.aws.sqs, patient.stack.output("DeadLetterQueueUrl")
+    depth = status.depth(sqs, url)
     if depth.total:
         fix = "`woohub dlq list` says why; repair the cause, then `woohub dlq redrive --all`"
-        yield Step("dead letters", Outcome.FAILED, f"orders or customers that are not in HubSpot: {depth.total}", fix)
+        waiting = dead_letters.counted_in(sqs, url, depth.total) or f"{depth.total} messages of orders or customers"
+        yield Step("dead letters", Outcome.FAILED, f"{waiting}: HubSpot has not what they tell", fix)
     else:
         yield Step("dead letters", Outcome.OK, "none")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.text import Text
 
-from tools.cli import environment, output, stacks
+from tools.cli import dead_letters, environment, output, stacks
 from tools.cli.options import JsonOption, StackOption
 from tools.cli.trouble import PROBLEMS
 from woohub.breaker import BreakerParameter, EventSourceMapping, State
@@ -51,6 +51,7 @@ class Status:
     dlq: Depth
     breaker: State
     consumer_enabled: bool
+    dead: str = ""  # of how many orders and customers the dead letters are, where that was looked at
 
     @property
     def has_problems(self) -> bool:
@@ -60,7 +61,7 @@ class Status:
     def facts(self) -> dict[str, Any]:
         """For --json. The breaker's reason, policy and times are null while it is closed."""
         is_open = self.breaker.is_open
-        return {
+        return ({"dlq_counted": self.dead} if self.dead else {}) | {
             "stack": self.stack,
             "queue": asdict(self.queue),
             "dlq": self.dlq.total,
@@ -111,6 +112,8 @@ def command(stack: StackOption = None, json: JsonOption = False) -> None:
     folder = Path.cwd()
     found = stacks.find(stack, environment.read(os.environ, folder), folder)
     status = read(found)
+    counted = dead_letters.counted_in(found.aws.sqs, found.output("DeadLetterQueueUrl"), status.dlq.total)
+    status = replace(status, dead=counted)
     if json:
         output.as_json(status.facts())
     else:
@@ -122,7 +125,11 @@ def command(stack: StackOption = None, json: JsonOption = False) -> None:
 def rows(status: Status, place: str) -> list[tuple[str, Text]]:
     """The same for people."""
     queue, breaker = status.queue, status.breaker
-    failed = Text(f"{status.dlq.total}   see `woohub dlq list`", "red") if status.dlq.total else Text("0", "green")
+    failed = (
+        Text(f"{status.dead or status.dlq.total}   see `woohub dlq list`", "red")
+        if status.dlq.total
+        else Text("0", "green")
+    )
     return [
         ("Stack", Text(f"{status.stack}  {place}")),
         ("Queue", Text(f"{queue.visible} waiting, {queue.in_flight} in work, {queue.delayed} delayed")),

@@ -11,10 +11,12 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.cli.stacks import Stack
-from tools.cli.trouble import explain
+from tools.cli.trouble import Trouble, explain
 
 GROUPS = {"ingest": "IngestFunction", "consumer": "ConsumerFunction"}
 PAGES = 200  # of a log at most: weeks of a busy store's
+QUEUED = "queued"  # ingest's message about a delivery it took
+CURRENCY_LEFT_OUT = "currency_not_enabled_in_hubspot"  # the consumer's warning
 REFUSED = "SignatureInvalid"  # ingest's metric, which stands in the log line itself
 TOLD = (
     "topic",
@@ -87,7 +89,7 @@ class Traces:
 
 def read(stack: Stack, entity: str, since_ms: int) -> Traces:
     """Everything about an entity since then."""
-    logs = stack.aws.session.client("logs", endpoint_url=stack.aws.endpoint_url, config=stack.aws.config)
+    logs = _client(stack)
     try:
         groups = {where: _group(stack, stack.output(function)) for where, function in GROUPS.items()}
         cut: list[str] = []
@@ -101,6 +103,35 @@ def read(stack: Stack, entity: str, since_ms: int) -> Traces:
     except (ClientError, BotoCoreError) as error:
         return Traces(missing=explain(error))
     return Traces(tuple(sorted(lines, key=lambda one: one.at_ms)), refused, "; ".join(dict.fromkeys(cut)))
+
+
+def deliveries(stack: Stack, since_ms: int) -> dict[str, list[float]] | None:
+    """When ingest put a delivery of each entity on the queue, epoch seconds; None where the log cannot be read, or
+    holds none, or too many."""
+    cut: list[str] = []
+    found: dict[str, list[float]] = {}
+    try:
+        logs = _client(stack)
+        for at_ms, said in _lines(logs, _group(stack, stack.output(GROUPS["ingest"])), QUEUED, since_ms, cut.append):
+            if said.get("message_id") and said.get("entity"):
+                found.setdefault(str(said["entity"]), []).append(at_ms / 1000)
+    except (ClientError, BotoCoreError, Trouble):
+        return None
+    return found if found and not cut else None
+
+
+def refused_currencies(stack: Stack, since_ms: int) -> set[str]:
+    """The currencies that the consumer left out since then, as its warnings say; none where its log cannot be read."""
+    try:
+        group = _group(stack, stack.output(GROUPS["consumer"]))
+        lines = list(_lines(_client(stack), group, CURRENCY_LEFT_OUT, since_ms, lambda _cut: None))
+    except (ClientError, BotoCoreError, Trouble):
+        return set()
+    return {str(said["currency"]) for _, said in lines if said.get("currency")}
+
+
+def _client(stack: Stack) -> Any:
+    return stack.aws.session.client("logs", endpoint_url=stack.aws.endpoint_url, config=stack.aws.config)
 
 
 def _group(stack: Stack, function: str) -> str:

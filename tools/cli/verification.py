@@ -4,27 +4,30 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from typing import Any
 
-from tools.cli import walks
+from tools.cli import erased, order_names, walks
 from tools.cli.comparison import Finding, Kind, association_finding, contact_findings, deal_findings, was_refused
 from tools.cli.crm import Crm
+from tools.cli.currencies import Currencies, NotEnabled
+from tools.cli.erased import ErasedPerson
 from tools.cli.history import Pace, swept
 from tools.cli.lags import Lag, Lags, epoch
+from tools.cli.order_names import OrderName
 from tools.cli.period import FORM, SECOND, Period, shifted
 from woohub import plans, vanished
 from woohub.answers import Record
 from woohub.dates import utc_from_ms
 from woohub.deliveryqueue import DeliveryQueue
-from woohub.errors import InvalidPayload
+from woohub.errors import InvalidPayload, PermanentError, TransientError
 from woohub.hubspot import chunks
 from woohub.mapping import Mapping as Table
 from woohub.mapping import usable_email
-from woohub.mapping_file import STATUS
+from woohub.mapping_file import CONTACT_VERSION, STATUS
 from woohub.store import PAGE, Store
 from woohub.versions import DealVersion
 from woohub.walk import CHANGED, Position, Step, Stored
@@ -34,6 +37,13 @@ from woohub.woocommerce import CUSTOMER_SWEPT, ORDER_SWEPT, TRASH, CustomerEvent
 RECENT = timedelta(minutes=5)  # what changed so lately may wait in a queue that is not empty
 OLD = "a store of before WooCommerce 5.8 cannot say what changed: only orders made in the period are compared"
 CORRECT_IT = "correct it in the store and save it there"
+BARE = "HubSpot has no contact of its e-mail address (any more)"
+MOST_DELETED = 50  # contacts deleted in HubSpot whose other orders are searched for
+TOO_MANY_DELETED = (
+    f"more than {MOST_DELETED} contacts were deleted in HubSpot: orders of theirs from before the period are not "
+    "looked for; verify that time with --from, too"
+)
+SEARCH_FAILED = "older orders of a contact that was deleted in HubSpot could not be searched for in the store"
 GONE = "`woohub reconcile --deleted check` moves the deal to the lost stage; delete it in HubSpot if it is of no use"
 
 Show = Callable[[str, int | None, int], None]
@@ -66,6 +76,9 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
     on_their_way: list[str] = field(default_factory=list)  # orders and accounts that change just now
     refused_addresses: int = 0  # orders without a contact, because HubSpot refuses the address
+    currencies: list[NotEnabled] = field(default_factory=list)  # that HubSpot does not take
+    anonymised: int = 0  # orders the store has anonymised: they have no contact
+    erased: list[ErasedPerson] = field(default_factory=list)  # whom HubSpot still names
     notes: Counter[str] = field(default_factory=Counter)  # what the portal lacks, and the like
     days: dict[tuple[str, str], Tally] = field(default_factory=dict)  # (2026-11-24, USD)
     lags: Lags = field(default_factory=Lags)
@@ -89,6 +102,9 @@ class Report:
             "findings": [one.facts() for one in self.findings],
             "on_their_way": self.on_their_way,
             "addresses_refused_by_hubspot": self.refused_addresses,
+            "currencies_not_enabled": [one.facts() for one in self.currencies],
+            "anonymised_orders": self.anonymised,
+            "erased_people_in_hubspot": [one.facts() for one in self.erased],
             "notes": dict(self.notes),
             "latency": self.lags.facts(),
             "days": [
@@ -146,6 +162,10 @@ class Verification:
         self._deals: dict[str, set[str]] = {}  # record ids by key
         self._accounts: set[int] = set()  # of the orders
         self._refused: set[str] = set()
+        self._named: dict[str, OrderName] = {}  # each order and account, as people know it
+        self._currencies = Currencies(crm, table)
+        self._anonymised: dict[str, str] = {}  # deal ids by order
+        self._emptied: dict[str, str] = {}  # e-mail addresses by account
 
     def run(self, period: Period, *, all_customers: bool = False) -> Report:
         """Compare; raises what the store's and HubSpot's clients raise."""
@@ -156,8 +176,13 @@ class Verification:
         self._check_accounts(self._customers(period, all_customers=all_customers))
         records = self._check_contacts()
         self._check_associations(records)
+        self._check_deals_without_their_contact(records)
         self._check_strangers()
+        report.erased = [*self._erased_by_order(), *self._erased_by_account(records)]
+        report.currencies, differing = self._currencies.result()
+        report.findings += differing
         self._set_aside_what_moves()
+        report.findings = [replace(one, named=self._named.get(one.entity)) for one in report.findings]
         report.findings.sort(key=lambda one: (one.entity.partition(":")[0] != "order", one.number, one.record))
         return report
 
@@ -193,6 +218,7 @@ class Verification:
         return self._store.count("orders", status="any", **asked)
 
     def _check_orders(self, rows: Sequence[Stored]) -> None:
+        self._named |= {f"order:{row.id}": order_names.of_order(row.fields) for row in rows}
         events = [event for row in rows for event in self._read(row) if isinstance(event, OrderEvent)]
         found = self._crm.deals([self._table.deal_key(one.order.id) for one in events])
         for event in events:
@@ -213,7 +239,8 @@ class Verification:
         self._report.orders += 1
         self._modified[entity] = order.modified_at
         self._deals[key] = {one.id for one in records}
-        self._report.findings += deal_findings(event, records, self._table, self._crm.same_deal)
+        findings = deal_findings(event, records, self._table, self._crm.same_deal)
+        self._report.findings += self._currencies.sorted_out(event, records[0], findings) if records else findings
         self._count_order(event, records)
         if order.customer_id:
             self._accounts.add(order.customer_id)
@@ -223,6 +250,11 @@ class Verification:
             self._note_contact(event, entity, records)
 
     def _note_contact(self, event: OrderEvent, entity: str, records: list[Record]) -> None:
+        if event.order.is_anonymised:
+            self._report.anonymised += 1
+            if records:
+                self._anonymised[entity] = records[0].id
+            return
         capture = plans.capture(event, self._table)
         email = capture.properties.get("email", "")
         if not usable_email(email):
@@ -263,7 +295,7 @@ class Verification:
         created, touched = (epoch(deal.properties.get(name)) for name in ("createdate", "hs_lastmodifieddate"))
         arrived = created if created is not None and created >= happened else touched
         if arrived is not None:
-            self._report.lags.add(Lag(happened, version.received_ms / 1000, arrived))
+            self._report.lags.add(Lag(happened, version.received_ms / 1000, arrived, f"order:{event.order.id}"))
 
     # Accounts and contacts
 
@@ -300,6 +332,7 @@ class Verification:
 
     def _check_account(self, row: Stored) -> None:
         entity = f"customer:{row.id}"
+        self._named[entity] = OrderName(row.id, "", order_names.of_account(row.fields))
         try:
             event = parse(Delivery(CUSTOMER_SWEPT, row.body, self._now_ms(), entity))
             if not isinstance(event, CustomerEvent):
@@ -314,6 +347,8 @@ class Verification:
             return
         self._report.accounts += 1
         self._modified[entity] = row.modified_at
+        if email and erased.is_emptied(row.fields):
+            self._emptied[entity] = email
         if email:
             self._seen.setdefault(email, []).append(_Seen(entity, capture))
 
@@ -360,6 +395,57 @@ class Verification:
             if finding:
                 self._report.findings.append(finding)
 
+    def _check_deals_without_their_contact(self, contacts: dict[str, Record]) -> None:
+        """Deals whose contact HubSpot has not, or has no more: the contact comes with one of them, the others need it.
+
+        A contact that was deleted takes its associations with it, also those of orders outside the period.
+        """
+        bare = [link for link in self._links if link.email not in contacts | dict.fromkeys(self._refused)]
+        comes_with = {one.entity for one in self._report.findings if one.queueable}
+        self._report.findings += [_bare(link) for link in bare if link.entity not in comes_with]
+        deleted = {link.email: ids for link in bare if (ids := _contacts(link.deal))}
+        for email in sorted(deleted)[:MOST_DELETED]:
+            self._report.findings += map(_bare, self._other_deals(email, deleted[email]))
+        if len(deleted) > MOST_DELETED:
+            self._report.notes[TOO_MANY_DELETED] += 1
+
+    def _other_deals(self, email: str, contact_ids: set[str]) -> Iterator[_Link]:
+        """The deals outside the period that were associated with a contact, by the store's orders of its address."""
+        try:
+            rows = [one for one in self._store.search_orders(email) if f"order:{one.id}" not in self._modified]
+        except (PermanentError, TransientError) as error:
+            self._report.notes[f"{SEARCH_FAILED}: {error}"] += 1
+            return
+        deals = self._crm.deals([self._table.deal_key(row.id) for row in rows])
+        for row in rows:
+            self._named[f"order:{row.id}"] = order_names.of_order(row.fields)
+            for deal in deals.get(self._table.deal_key(row.id), [])[:1]:
+                if _contacts(deal) & contact_ids:
+                    yield _Link(f"order:{row.id}", deal, email)
+
+    # People the store has erased
+
+    def _erased_by_order(self) -> Iterator[ErasedPerson]:
+        """Contacts of anonymised orders' deals, unless another order shows that the person is still a customer."""
+        of_deals = self._crm.contacts_of(list(self._anonymised.values()))
+        contacts = self._crm.contacts_by_id({one for ids in of_deals.values() for one in ids})
+        for entity, deal_id in self._anonymised.items():
+            for contact_id in sorted(of_deals.get(deal_id, set())):
+                contact = contacts.get(contact_id)
+                if contact and erased.is_named(contact) and not self._has_orders(contact.properties.get("email") or ""):
+                    yield ErasedPerson(entity, contact_id, erased.ANONYMISED, deal_id)
+
+    def _erased_by_account(self, contacts: dict[str, Record]) -> Iterator[ErasedPerson]:
+        """Contacts that woohub has written for an account whose billing address is empty by now."""
+        for entity, email in self._emptied.items():
+            contact = contacts.get(email)
+            written = contact and contact.properties.get(CONTACT_VERSION)
+            if contact and written and erased.has_place(contact) and not self._has_orders(email):
+                yield ErasedPerson(entity, contact.id, erased.EMPTIED)
+
+    def _has_orders(self, email: str) -> bool:
+        return any(one.entity.startswith("order:") for one in self._seen.get(email, ()))
+
     # Deals that no order of the period accounts for
 
     def _check_strangers(self) -> None:
@@ -375,6 +461,7 @@ class Verification:
             record = strangers[number]
             if record.properties.get(STATUS) != TRASH and self._store.order(number) is None:
                 finding = Finding(Kind.DELETED, f"order:{number}", "deal", (record.id,), fix=GONE)
+                self._named[finding.entity] = OrderName(number, "", record.properties.get("dealname") or "")
                 self._report.findings.append(finding)
                 self._count_deal(record, "")
 
@@ -395,6 +482,16 @@ class Verification:
 
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)
+
+
+def _contacts(deal: Record) -> set[str]:
+    """The ids of the contacts that woohub associated the deal with."""
+    version = DealVersion.parse(deal.properties.get("woocommerce_order_version"))
+    return {one for one in (version.contacts if version else None) or () if one}
+
+
+def _bare(link: _Link) -> Finding:
+    return Finding(Kind.UNASSOCIATED, link.entity, "deal", (link.deal.id,), detail=BARE)
 
 
 @dataclass(frozen=True)

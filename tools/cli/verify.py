@@ -13,12 +13,14 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from tools.cli import connections, environment, output, report_page, stacks, status
+from tools.cli import connections, environment, output, report_page, stacks, status, traces
 from tools.cli.bars import bar
 from tools.cli.comparison import Finding, Kind
 from tools.cli.crm import Crm
+from tools.cli.erased import TODO
+from tools.cli.grouping import Alike, grouped
 from tools.cli.history import TENANT, Pace
-from tools.cli.lags import percentile
+from tools.cli.lags import LOGGED_WITHIN, percentile
 from tools.cli.options import JsonOption, StackOption
 from tools.cli.period import FromOption, Period, ToOption, last_days, period
 from tools.cli.stacks import Stack
@@ -30,6 +32,7 @@ from woohub.store import Store
 from woohub.throttle import Timer
 
 DAYS = 7
+LONGEST_LOG = 14 * 86_400.0  # seconds of ingest's log that are read at most
 MOST_ROWS = 50  # differences that people see on the terminal
 
 
@@ -101,6 +104,9 @@ def _compared(
         verification = Verification(store, crm, table, time.time, _depth(stack), shown.show)
         report = verification.run(asked, all_customers=all_customers)
         report.notes += notes
+        if stack and report.lags.states:
+            shown.say("reading ingest's log")
+            report.lags.deliveries = traces.deliveries(stack, _log_since(report))
         repaired = None
         if mend and stack:
             shown.say("repairing")
@@ -109,8 +115,16 @@ def _compared(
     return report, repaired
 
 
+def _log_since(report: Report) -> int:
+    """From when on ingest's log tells about the orders, epoch milliseconds."""
+    earliest = min(lag.received for lag in report.lags.states) - LOGGED_WITHIN
+    return round(1000 * max(earliest, time.time() - LONGEST_LOG))
+
+
 def _noted(notes: Counter[str]) -> Callable[..., None]:
     def warn(event: str, **fields: Any) -> None:
+        if event == traces.CURRENCY_LEFT_OUT:  # the report has a line of its own for it
+            return
         facts = ", ".join(str(value) for value in fields.values())
         notes[f"{event.replace('_', ' ')}: {facts}"] += 1
 
@@ -130,12 +144,17 @@ def _write(file: Path, text: str) -> None:
     output.note(f"{file} is written; it holds personal data")
 
 
+COLUMNS = ("What", "Entity", "Record", "Property", "Store", "HubSpot", "Order")
+
+
 def _tell(report: Report, repaired: Repaired | None) -> None:
     if report.findings:
-        rows = [row for one in report.findings[:MOST_ROWS] for row in rows_of(one)]
-        output.table(("What", "Entity", "Record", "Property", "Store", "HubSpot"), rows)
-        if len(report.findings) > MOST_ROWS:
-            output.say(f"… and {len(report.findings) - MOST_ROWS} more: --json or --html FILE shows all.")
+        many, single = grouped(report.findings)
+        rows = [row for one in many for row in _group_rows(one)]
+        rows += [row for one in single[:MOST_ROWS] for row in rows_of(one)]
+        output.table(COLUMNS, rows)
+        if len(single) > MOST_ROWS:
+            output.say(f"… and {len(single) - MOST_ROWS} more: --json or --html FILE shows all.")
         output.say()
     for line in lines(report):
         output.say(line)
@@ -148,13 +167,22 @@ def _tell(report: Report, repaired: Repaired | None) -> None:
 
 def rows_of(one: Finding) -> Iterator[tuple[str | Text, ...]]:
     """A difference for people: one line, and one for each property."""
-    first = (Text(one.kind.words, "red"), one.entity, one.record)
+    first, name = (Text(one.kind.words, "red"), one.entity, one.record), one.named.more if one.named else ""
     if not one.differences:
-        yield (*first, "", one.detail, ", ".join(one.record_ids))
+        yield (*first, "", one.detail, ", ".join(one.record_ids), name)
     for number, it in enumerate(one.differences):
-        yield (*(first if not number else ("", "", "")), it.property, it.store, it.hubspot or "")
+        begin, end = ("", "", "") if number else first, "" if number else name
+        yield (*begin, it.property, it.store, it.hubspot or "", end)
     if one.fix:
-        yield ("", "", "", "", Text(one.fix, "yellow"), "")
+        yield ("", "", "", "", Text(one.fix, "yellow"), "", "")
+
+
+def _group_rows(group: Alike) -> Iterator[tuple[str | Text, ...]]:
+    """Many differences of one property: one line, and what to do."""
+    kind, counted = Text(group.kind.words, "red"), f"{group.count} times"
+    yield (kind, counted, group.record, group.name, *group.values(), group.entities)
+    if group.fix:
+        yield ("", "", "", "", Text(group.fix, "yellow"), "", "")
 
 
 def lines(report: Report) -> Iterator[Text]:
@@ -168,13 +196,24 @@ def lines(report: Report) -> Iterator[Text]:
     seconds = report.lags.seconds(lambda lag: lag.whole)
     if seconds:
         half, most = percentile(seconds, 50), percentile(seconds, 95)
-        yield Text(f"From the store to HubSpot: p50 {half:g} s, p95 {most:g} s ({len(seconds)} orders).")
+        yield Text(f"From the store to HubSpot: p50 {half:g} s, p95 {most:g} s ({report.lags.means}).")
     if report.on_their_way:
         yield Text(f"{len(report.on_their_way)} orders or accounts change just now and were left out.", "dim")
     if report.refused_addresses:
         yield Text(f"{report.refused_addresses} orders have no contact: HubSpot refuses the address.", "dim")
+    yield from (Text(str(currency), "yellow") for currency in report.currencies)
+    if report.anonymised:
+        yield Text(f"{report.anonymised} orders are anonymised in the store: they need no contact.", "dim")
+    yield from _erased(report)
     yield from (Text(text, "dim") for text in report.notes)
     yield _verdict(report)
+
+
+def _erased(report: Report) -> Iterator[Text]:
+    if report.erased:
+        yield Text("Erased in the store, but still in HubSpot (no difference that --repair could mend):", "yellow")
+        yield from (Text(f"  {person}", "yellow") for person in report.erased)
+        yield Text(f"  What to do: {TODO}.", "yellow")
 
 
 def _verdict(report: Report) -> Text:

@@ -29,13 +29,14 @@ from tools.cli.case import Address, Case, InHubSpot, InStore
 from tools.cli.comparison import association_finding, contact_findings, deal_findings, was_refused
 from tools.cli.crm import Crm
 from tools.cli.dead_letters import Letter
+from tools.cli.erased import is_named
 from tools.cli.history import swept
 from tools.cli.options import JsonOption, StackOption
 from tools.cli.order_lookup import Lookup
 from tools.cli.order_names import Reference
 from tools.cli.stacks import Stack
-from tools.cli.trouble import EXPECTED, PROBLEMS, Trouble, explain
-from tools.cli.verify import rows_of
+from tools.cli.trouble import EXPECTED, PROBLEMS, Trouble, WrongUsage, explain
+from tools.cli.verify import COLUMNS, rows_of
 from woohub import mapping, plans
 from woohub.answers import Record
 from woohub.dates import utc_from_ms
@@ -73,6 +74,8 @@ def command(
         woohub why 1234 --json | jq .conclusion
     """
     asked = order_names.reference(order)
+    if not asked.text.strip("0"):
+        raise WrongUsage(f"no order is numbered {asked.text}: {order_names.FORMS}")
     folder = Path.cwd()
     env = environment.read(os.environ, folder)
     found = stacks.find(stack, env, folder)
@@ -147,6 +150,9 @@ def _account(store: Store | None, event: OrderEvent) -> Stored | None:
 
 def _compared(crm: Crm, event: OrderEvent, account: Stored | None, deals: Sequence[Record], table: Table) -> InHubSpot:
     found = deal_findings(event, deals, table, crm.same_deal)
+    stage, wanted = _stages(event, deals, table)
+    if event.order.is_anonymised:
+        return InHubSpot(tuple(deals), _named_contact(crm, deals), tuple(found), stage, wanted, Address.ERASED)
     seen = plans.capture(event, table)
     email = seen.properties.get("email", "")
     address = Address.of(email)
@@ -160,9 +166,14 @@ def _compared(crm: Crm, event: OrderEvent, account: Stored | None, deals: Sequen
         has = crm.contacts_of([deals[0].id]).get(deals[0].id, set())
         wrong = association_finding(f"order:{event.order.id}", deals[0], contact.id, has)
         found += [wrong] if wrong else []
-    stage, wanted = _stages(event, deals, table)
     address = Address.REFUSED if refused and address is Address.USABLE else address
     return InHubSpot(tuple(deals), contact, tuple(found), stage, wanted, address)
+
+
+def _named_contact(crm: Crm, deals: Sequence[Record]) -> Record | None:
+    """A contact of the deal that still says who it is."""
+    ids = crm.contacts_of([deals[0].id]).get(deals[0].id, set()) if deals else set()
+    return next((one for _, one in sorted(crm.contacts_by_id(ids).items()) if is_named(one)), None)
 
 
 def _captures(account: Stored | None, email: str, table: Table) -> Iterator[plans.Capture]:
@@ -232,7 +243,7 @@ def _tell(case: Case) -> None:
     if case.hubspot.findings:
         output.say("\nWhat differs:", style="bold")
         rows = [row for one in case.hubspot.findings for row in rows_of(one)]
-        output.table(("What", "Entity", "Record", "Property", "Store", "HubSpot"), rows)
+        output.table(COLUMNS, rows)
     output.say()
     output.say(Text(case.conclusion.text, "green" if case.conclusion.fine else "bold"))
     if case.conclusion.next_step:

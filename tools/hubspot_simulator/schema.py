@@ -213,6 +213,11 @@ class Schema:
             return [Option(s.id, s.label, s.order) for p in self._all_pipelines() for s in p.stages.values()]
         return definition.options
 
+    def _shown_options(self, definition: PropertyDefinition, settings: Settings) -> list[Option]:
+        """Some portals keep the account's currencies to themselves: `options: []` with `externalOptions: true`."""
+        hidden = definition.source == "currencies" and not settings.lists_currencies
+        return [] if hidden else self._options(definition, settings)
+
     def _property_json(self, definition: PropertyDefinition, settings: Settings) -> Json:
         fixed = definition.read_only or definition.calculated
         return {
@@ -222,7 +227,7 @@ class Schema:
             "fieldType": definition.field_type,
             "description": definition.description,
             "groupName": definition.group,
-            "options": [_option_json(option) for option in self._options(definition, settings)],
+            "options": [_option_json(option) for option in self._shown_options(definition, settings)],
             "displayOrder": -1,
             "calculated": definition.calculated,
             "externalOptions": definition.source == "currencies",

@@ -65,6 +65,11 @@ class Portal:
         known = self._known(object_type)
         return not known or (name in known and known[name].unique)
 
+    def options(self, object_type: str, name: str) -> frozenset[str]:
+        """What the definition of a property allows; nothing where it does not say, as HubSpot may for currencies."""
+        definition = self._known(object_type).get(name)
+        return definition.options if definition else frozenset()
+
     def writable(self, object_type: str, properties: Mapping[str, str]) -> dict[str, str]:
         """The properties this portal takes; the others are left out with a warning, once each."""
         kept = {name: value for name, value in properties.items() if not self._drops(object_type, name)}
