@@ -262,6 +262,19 @@ def test_what_a_redirect_means_is_read_from_where_it_leads(location: str, words:
     assert "https://shop.test: set" not in str(error)
 
 
+def test_a_redirect_to_an_https_address_that_does_not_answer_is_still_told_as_a_redirect() -> None:
+    lab = hosted("http", redirect="https")
+    http = lab.store().http
+
+    class WithoutTls:
+        def request(self, method: str, url: str, **kwargs: Any) -> Any:
+            if url.startswith("https://"):
+                raise SSLError(ssl.SSLError(1, "wrong version number"))
+            return http.request(method, url, **kwargs)
+
+    assert "https://shop.test: set that" in str(refused(lab, http=WithoutTls()))
+
+
 class Pages:
     """Answers with one page."""
 
@@ -343,6 +356,13 @@ NO_ANSWERS: list[tuple[Callable[[], HTTPError], str, str]] = [
     (lambda: untrusted("x", "self-signed certificate"), "certificate not trusted: self-signed", "public authority"),
     (lambda: untrusted("x", "unable to get local issuer certificate"), "certificate not trusted", "chain"),
     (lambda: untrusted("x", "Hostname mismatch, certificate is not valid for 'shop.test'."), "Hostname", "name"),
+    (
+        lambda: SSLError(
+            "[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate (_ssl.c:1)"
+        ),
+        "not trusted: self-signed certificate",
+        "public authority",
+    ),
     (lambda: NameResolutionError("shop.test", None, socket.gaierror()), "no host of that name", "spelled"),  # type: ignore[arg-type]
     (refused_connection, "refused", "WOO_COMMERCE_URL"),
     (lambda: ConnectTimeoutError(), "no connection within 5 s", "firewall"),
@@ -415,6 +435,12 @@ def test_every_wait_is_told_with_its_length_and_reason() -> None:
 
     ((seconds, reason),) = waits
     assert (seconds, "503" in reason) == (20, True)
+
+
+def test_a_date_to_wait_for_counts_from_our_clock_where_the_store_tells_no_time() -> None:
+    page = Pages(503, "Maintenance", {"retry-after": "Fri, 01 Jan 2100 00:00:00 GMT"})
+
+    assert (unavailable(hosted(), http=page).retry_after or 0) > 3600
 
 
 # --- A key or an address changed a moment ago

@@ -420,7 +420,8 @@ class Store:
                 hinted = storeways.others(error, question, self.access, way, self._home)
                 ways = [it for it in hinted if it not in tried] + ways
             except StoreUnavailable as error:
-                if not refused or error.status in (0, 429) or error.status >= 500:
+                redirected = bool(refused) and 300 <= refused[-1].status < 400
+                if not refused or error.status == 429 or error.status >= 500 or not (error.status or redirected):
                     raise
             else:
                 self._keep(way)

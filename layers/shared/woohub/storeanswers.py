@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -123,8 +124,8 @@ def asked_to_wait(response: Response) -> float | None:
     text = response.headers.get("retry-after", "").strip()
     if re.fullmatch(r"\d{1,9}", text):
         return float(text) or None
-    until, now = epoch(text), epoch(response.headers.get("date", ""))
-    return until - now if now and until > now else None
+    until, now = epoch(text), epoch(response.headers.get("date", "")) or time.time()
+    return until - now if until > now else None
 
 
 def epoch(date: str) -> float:

@@ -61,11 +61,12 @@ def of_no_answer(error: HTTPError, question: Question, access: Access, patience:
 
 
 def _of_certificate(error: Exception) -> Cause:
-    reason = next((one for one in error.args if isinstance(one, ssl.SSLError)), None)
-    if isinstance(reason, ssl.SSLCertVerificationError):
-        words = f"certificate not trusted: {reason.verify_message.rstrip('.')}"
+    reason = next(iter(error.args), error)
+    if isinstance(reason, ssl.SSLCertVerificationError) or "certificate" in str(reason).lower():
+        said = getattr(reason, "verify_message", "") or re.sub(r"^.*verify failed: |\s*\(_ssl.*$", "", str(reason))
+        words = f"certificate not trusted: {said.rstrip('.')}"
         return Cause(words, next(fix for part, fix in CERTIFICATES if part in words.lower()))
-    known = (reason.reason or "") if reason else ""
+    known = getattr(reason, "reason", "") or ""
     if known in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"):
         return Cause(
             "it does not speak TLS at this address", "is it http://, or another port? Correct WOO_COMMERCE_URL"
