@@ -1,0 +1,40 @@
+"""Many differences of one property are one line; few are shown one by one."""
+
+from __future__ import annotations
+
+from tools.cli.comparison import Difference, Finding, Kind
+from tools.cli.grouping import FEW, grouped
+
+AMOUNT, STAGE = Difference("amount", "2.00", "1.00"), Difference("dealstage", "completed", None)
+
+
+def differing(number: int, *differences: Difference) -> Finding:
+    return Finding(Kind.DIFFERING, f"order:{number}", "deal", (str(number),), differences)
+
+
+def test_fifty_differences_of_one_property_are_one_line_with_a_few_examples() -> None:
+    (line,), rest = grouped([differing(number, AMOUNT) for number in range(1, 51)])
+
+    assert (line.name, line.count, line.entities) == ("amount", 50, "order:1, order:2, order:3, …")
+    assert line.values() == ("2.00", "1.00")
+    assert rest == []
+
+
+def test_a_few_differences_are_shown_one_by_one() -> None:
+    few = [differing(number, AMOUNT) for number in range(FEW)]
+
+    assert grouped(few) == ([], few)
+
+
+def test_what_else_differs_in_a_record_is_still_shown() -> None:
+    many = [differing(number, AMOUNT) for number in range(1, 51)]
+
+    _, rest = grouped([*many, differing(51, AMOUNT, STAGE)])
+
+    assert rest == [differing(51, STAGE)]
+
+
+def test_what_has_no_properties_is_never_grouped() -> None:
+    missing = [Finding(Kind.MISSING, f"order:{number}", "deal") for number in range(50)]
+
+    assert grouped(missing) == ([], missing)
