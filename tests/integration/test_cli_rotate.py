@@ -15,7 +15,7 @@ import urllib3
 from functions.ingest import app as ingest
 from tests.cli_stack import WEBHOOK_SECRET
 from tests.lab import Clock
-from tests.operated import Operated, operated
+from tests.operated import Operated, deploy_ingest, operated
 from tools.cli import rotate, send, store_setup
 from tools.cli.rotate import Rotation, new_secret
 from tools.cli.samples import sample_order
@@ -334,6 +334,101 @@ def test_it_stays_while_the_store_does_not_answer(shop: Operated) -> None:
 
     assert shop.run(COMMAND, "--finish").exit_code == 1
     assert "previous" in shop.stack.secret("WebhookSecretArn")
+
+
+def logged(shop: Operated) -> None:
+    """What the ingest function has written so far, in CloudWatch."""
+    deploy_ingest()
+    logs, names = boto3.client("logs"), {"logGroupName": "/aws/lambda/ingest", "logStreamName": "instance"}
+    logs.create_log_group(logGroupName=names["logGroupName"])
+    logs.create_log_stream(**names)
+    events = [{"timestamp": round(time.time() * 1000), "message": line} for line in shop.log.getvalue().splitlines()]
+    logs.put_log_events(**names, logEvents=events)
+
+
+@pytest.fixture
+def read_only(shop: Operated) -> Operated:
+    """The stack has changed its secret, the store's webhooks could not be changed: their key may only read now."""
+    shop.shop.keys[KEY] = (SECRET, "read")
+    assert shop.run(COMMAND).exit_code == 1
+    return shop
+
+
+@pytest.mark.parametrize("arguments", [["--finish"], ["--finish", "--force"]], ids=" ".join)
+@pytest.mark.usefixtures("long_ago")
+def test_the_old_secret_stays_while_webhooks_could_not_be_given_the_new_one(
+    read_only: Operated, arguments: list[str]
+) -> None:
+    result = read_only.run(COMMAND, *arguments)
+
+    assert result.exit_code == 1
+    assert all(f"webhook {topic} (#" in result.stdout for topic in TOPICS)
+    assert "previous" in read_only.stack.secret("WebhookSecretArn")
+    assert send_signed_with(WEBHOOK_SECRET, read_only) == 200
+
+
+def test_with_force_and_yes_it_goes_and_the_webhooks_that_will_be_refused_are_named(read_only: Operated) -> None:
+    found = steps(read_only, "--finish", "--force", "--yes")
+
+    assert found["deliveries"]["outcome"] == "warning"
+    assert all(topic in found["deliveries"]["detail"] for topic in TOPICS)
+    assert read_only.stack.secret("WebhookSecretArn") == {"current": read_only.webhook_secret}
+
+
+def test_once_the_key_may_write_again_it_goes(read_only: Operated) -> None:
+    read_only.shop.keys[KEY] = (SECRET, "read_write")
+
+    assert read_only.run(COMMAND, "--finish", "--force").exit_code == 0
+    assert secrets_in_the_store(read_only) == {read_only.webhook_secret}
+
+
+def test_a_foreign_webhook_that_signs_with_the_old_secret_keeps_it_valid(shop: Operated) -> None:
+    """It has another name, and delivers here under another form of the URL."""
+    shop.run(COMMAND)
+    url = f"{shop.url}?from=another-stack"
+    shop.shop.hooks.create(name="another", topic="order.created", delivery_url=url, secret=WEBHOOK_SECRET)
+    sample = sample_order("order.created")
+    headers = send.headers(sample, WEBHOOK_SECRET) | {"X-WC-Webhook-ID": "8"}
+    send.post(urllib3.PoolManager(), shop.url, sample, headers)
+    logged(shop)
+
+    found = steps(shop, "--finish", "--force")
+
+    assert found["webhook order.created (#8)"]["outcome"] == "failed"
+    assert "previous" in shop.stack.secret("WebhookSecretArn")
+
+
+def test_a_webhook_whose_deliveries_are_signed_with_the_new_secret_stops_nothing(shop: Operated) -> None:
+    shop.run(COMMAND)
+    for number, webhook in shop.shop.hooks.webhooks.items():
+        sample = sample_order("order.created")
+        headers = send.headers(sample, shop.webhook_secret) | {"X-WC-Webhook-ID": str(number)}
+        assert webhook.secret == shop.webhook_secret
+        send.post(urllib3.PoolManager(), shop.url, sample, headers)
+    logged(shop)
+    shop.shop.keys[KEY] = (SECRET, "read")
+
+    assert finished(shop, "--force").outcome is Outcome.REMOVED
+
+
+def test_the_current_secret_in_env_is_not_called_old(shop: Operated) -> None:
+    result = shop.run(COMMAND, "--finish", WOO_COMMERCE_WEBHOOK_SECRET=WEBHOOK_SECRET)
+
+    assert "out of .env" not in result.stdout
+
+
+def test_an_interrupted_one_says_that_running_it_again_continues(
+    shop: Operated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(store_setup, "wait", interrupt)
+
+    result = shop.run(COMMAND)
+
+    assert result.exit_code == 130
+    assert "the same command continues" in result.stderr
 
 
 def test_without_a_rotation_there_is_nothing_to_finish(shop: Operated) -> None:

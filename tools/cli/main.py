@@ -27,6 +27,20 @@ COMMANDS: dict[str, Callable[..., None]] = {  # in the order of docs/operations.
 }
 
 
+INTERRUPTED_EXIT = 130  # as shells have it: 128 and the number of SIGINT
+CONTINUES = "interrupted: what is done stays done, and the same command continues from there"
+ONLY_READS = "interrupted: it only reads, so nothing was changed"
+INTERRUPTED: dict[str, str] = {
+    "setup": CONTINUES,
+    "rotate-webhook-secret": f"{CONTINUES}; until then both secrets are valid",
+    "remove": CONTINUES,
+    "dlq": CONTINUES,
+    "doctor": ONLY_READS,
+    "status": ONLY_READS,
+    "why": ONLY_READS,
+}
+
+
 class Commands(Group):
     """Ends a command that cannot do what was asked with one sentence instead of a traceback."""
 
@@ -37,6 +51,9 @@ class Commands(Group):
         except EXPECTED as error:
             output.complain(explain(error))
             raise typer.Exit(getattr(error, "exit_code", 1)) from error
+        except KeyboardInterrupt as error:
+            output.complain(INTERRUPTED.get(ctx.invoked_subcommand or "", "interrupted"))
+            raise typer.Exit(INTERRUPTED_EXIT) from error
 
 
 app = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_show_locals=False)

@@ -10,18 +10,23 @@ import os
 import secrets
 import string
 import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 import urllib3
+from botocore.exceptions import BotoCoreError, ClientError
 
 from tools.cli import connections, environment, metrics, output, secret_store, stacks, store_setup, store_webhooks
+from tools.cli.consent import YesOption, agreed
 from tools.cli.options import JsonOption, StackOption
 from tools.cli.provision import failed
 from tools.cli.secret_store import WEBHOOK_SECRET
+from tools.cli.signers import Signer, signers
 from tools.cli.stacks import Stack
 from tools.cli.steps import Outcome, Step
 from tools.cli.store_setup import SETTLED, Reach
@@ -40,6 +45,19 @@ OVERLAP = 900
 QUIET = 900  # seconds without a delivery signed with the previous secret before it may go
 BY_HAND = "the stack has no key of the store: give every webhook the new secret by hand"
 REFUSED_FIX = "run this again in a minute: it goes on where it stopped; both secrets stay valid"
+NOT_KNOWN = "whether every webhook has the new secret is not known"
+LOOK_THERE = "look at each webhook's Secret in the store, or wait until doctor shows deliveries and no refusals"
+HAS_IT = "its deliveries are signed with the current secret already, so this does not stop anything"
+BY_HAND_FIX = f"give it the current secret, or delete it, in {store_webhooks.WEBHOOKS_PAGE}: it is none of this stack's"
+LATE_FIX = (
+    "repair what failed above (does the key still have Read/Write permission?) and run this again, or give these "
+    "webhooks the current secret by hand; to drop the previous one all the same: --finish --force --yes"
+)
+WOULD_BE_REFUSED = "Each delivery of theirs would be refused (401). Drop the previous secret all the same?"
+REFUSED_LATER = (
+    "give them the current secret soon, with `woohub setup` or by hand: WooCommerce disables a webhook after more than "
+    "five failed deliveries in a row; meanwhile the sweep reads the orders from the store"
+)
 NO_WEBHOOK = "none of the store's webhooks delivers to this stack"
 
 
@@ -57,6 +75,7 @@ class Rotation:
     reach: Reach
     now: Callable[[], float]
     dry_run: bool = False
+    agree: Callable[[str], bool] = lambda _question: False
 
     def begin(self) -> Iterator[Step]:
         """The new secret into the stack, then into the webhooks; the one before stays valid."""
@@ -89,7 +108,7 @@ class Rotation:
         stored = self._stored()
         what = "previous webhook secret"
         if "previous" not in stored:
-            yield Step(what, Outcome.OK, "there is none: no rotation is under way")
+            yield Step(what, Outcome.OK, "there is none: no rotation is under way, so there is nothing to finish")
             return
         if not force:
             obstacles = list(self._obstacles(what))
@@ -99,11 +118,46 @@ class Rotation:
         if self.dry_run:
             yield Step(what, Outcome.WOULD_REMOVE)
             return
-        given = list(self._give(stored["current"]))  # once more: reconcile may have mended one with the old secret
-        yield from given
-        if failed(given) and not force:
-            return
+        holders = list(self._hand_to_all(stored["current"]))  # once more: reconcile may have used the old one
+        yield from holders
+        late = [step.what for step in holders if step.outcome is Outcome.FAILED]
+        if late:
+            detail = f"stays valid: not known to sign with the new one: {', '.join(late)}"
+            if not (force and self.agree(f"{detail}. {WOULD_BE_REFUSED}")):
+                yield Step(what, Outcome.FAILED, detail, LATE_FIX)
+                return
+            yield Step(
+                "deliveries", Outcome.WARNING, f"refused from now on (401) from: {', '.join(late)}", REFUSED_LATER
+            )
         yield secret_store.drop_previous(self._secrets, self._secret_id, what)
+
+    def _hand_to_all(self, secret: str) -> Iterator[Step]:
+        """Give every webhook of this stack the secret; failed are those that may still sign with the previous one."""
+        signers = self._signers()
+        webhooks: list[Webhook] = []
+        if self.store is None:
+            yield Step("webhooks", Outcome.WARNING, f"{NOT_KNOWN}: the stack has no key of the store", LOOK_THERE)
+        else:
+            try:
+                webhooks = self._ours(self.store)
+            except (StoreRefused, StoreUnavailable, OutOfTime) as error:
+                yield Step("webhooks", Outcome.FAILED, str(error), store_webhooks.AGAIN)
+            for webhook, step in zip(webhooks, store_webhooks.give_secret(self.store, webhooks, secret), strict=True):
+                signer = signers.get(webhook.id)
+                has_it = step.outcome is Outcome.FAILED and signer is not None and signer.signed_with == "current"
+                yield replace(step, outcome=Outcome.WARNING, fix=HAS_IT) if has_it else step
+        handed = {webhook.id for webhook in webhooks}
+        for signer in signers.values():
+            if signer.signed_with == "previous" and signer.webhook_id not in handed:
+                yield Step(
+                    signer.text, Outcome.FAILED, "its latest delivery is signed with the previous secret", BY_HAND_FIX
+                )
+
+    def _signers(self) -> dict[int, Signer]:
+        """Which secret the latest delivery of each webhook was signed with; none where the log cannot be read."""
+        with suppress(ClientError, BotoCoreError):
+            return signers(self.stack, round(secret_store.changed_at(self._secrets, self._secret_id) * 1000))
+        return {}
 
     def _obstacles(self, what: str) -> Iterator[Step]:
         age = self.now() - secret_store.changed_at(self._secrets, self._secret_id)
@@ -113,10 +167,10 @@ class Rotation:
             yield Step(what, Outcome.FAILED, detail, f"run this again in {left:.0f} minutes, or now with --force")
             return
         counted = metrics.of(self.stack, self.now())
-        if counted is None:
-            yield Step(what, Outcome.OK, f"replaced {age / 3600:.1f} hours ago; whether it is still used is not known")
-        elif used := counted.total("DeliveryAccepted", QUIET, signed_with="previous"):
+        if used := counted.total("DeliveryAccepted", QUIET, signed_with="previous"):
+            by = ", ".join(signer.text for signer in self._signers().values() if signer.signed_with == "previous")
             detail = f"{used} deliveries of the last {QUIET // 60} minutes are signed with it"
+            detail += f", by {by}" if by else ""
             fix = (
                 "run `woohub rotate-webhook-secret` again: it gives the new secret to all webhooks of this stack. If "
                 'that does not help, the ingest function\'s log names the webhook_id beside "signed_with": "previous"'
@@ -151,6 +205,10 @@ class Rotation:
     def _knock(self, secret: str) -> Step:
         return store_webhooks.knock(self.reach.http, self.stack.output("WebhookUrl"), secret, REFUSED_FIX)
 
+    def current(self) -> str:
+        """The secret in force."""
+        return self._stored()["current"]
+
     def _stored(self) -> dict[str, str]:
         stored = webhook_secrets(secret_store.read(self._secrets, self._secret_id))
         if "current" not in stored:
@@ -166,21 +224,29 @@ class Rotation:
         return self.stack.aws.secrets
 
 
-def left_to_do(rotation: Rotation, env: Mapping[str, str], *, finished: bool) -> list[str]:
-    """What a person has to do afterwards."""
+def left_to_do(rotation: Rotation, env: Mapping[str, str], steps: Sequence[Step], *, finished: bool) -> list[str]:
+    """What a person has to do after these steps."""
     left = []
-    if rotation.store is None:
+    if rotation.store is None and not (finished and not failed(steps)):
         left.append(f"{BY_HAND}: {secret_store.how_to_read(rotation.stack)}")
-    if "WOO_COMMERCE_WEBHOOK_SECRET" in env:
-        left.append("Take WOO_COMMERCE_WEBHOOK_SECRET out of .env: the stack keeps the secret, and that one is old.")
-    if not finished:
+    given, current = env.get("WOO_COMMERCE_WEBHOOK_SECRET"), rotation.current()
+    if given and given != current:
+        left.append("Take WOO_COMMERCE_WEBHOOK_SECRET out of .env: it is another one than the stack's, which is newer.")
+    if any(step.outcome is Outcome.REMOVED for step in steps):
+        left.append("For up to a minute the ingest function may still accept the dropped secret.")
+    if not finished and failed(steps):
+        left.append("Repair what failed, and run `woohub rotate-webhook-secret` again: it continues where it stopped.")
+    elif not finished:
         left.append(f"In {OVERLAP // 60} minutes or later: `woohub rotate-webhook-secret --finish` drops the old one.")
     return left
 
 
 def command(
     finish: Annotated[bool, typer.Option("--finish", help="Drop the previous secret, if nothing uses it.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="With --finish: drop it at once, as after a leak.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="With --finish: do not wait a quarter of an hour, as after a leak.")
+    ] = False,
+    yes: YesOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
     stack: StackOption = None,
     json: JsonOption = False,
@@ -189,7 +255,10 @@ def command(
 
     A new secret is made and stored beside the old one, every copy of the ingest function given the time to take it, and
     then each webhook in the store is given it. From then on both are valid until --finish drops the old one.
-    Nothing is ever printed of either. Ends with 1 when a step failed; run again, it goes on where it stopped.
+    Nothing is ever printed of either. Ends with 1 when a step failed; run again, it continues where it stopped.
+
+    --finish keeps the old secret while a webhook is known to sign with it, or did not take the new one. --force only
+    skips the wait; with such webhooks it asks, since their deliveries would be refused, and --yes answers.
 
     Examples:
 
@@ -204,13 +273,14 @@ def command(
     found = stacks.find(stack, env, folder)
     access = connections.access(found, env)
     reach = Reach(store_setup.connect, urllib3.PoolManager(), store_setup.wait)
-    rotation = Rotation(found, reach.connect(access) if access else None, reach, time.time, dry_run)
+    agree = partial(agreed, yes=yes, json=json)
+    rotation = Rotation(found, reach.connect(access) if access else None, reach, time.time, dry_run, agree)
     steps = []
     for step in rotation.finish(force=force) if finish else rotation.begin():
         steps.append(step)
         if not json:
             output.say(step.text())
-    left = left_to_do(rotation, env, finished=finish)
+    left = left_to_do(rotation, env, steps, finished=finish)
     if json:
         facts = {"stack": found.name, "dry_run": dry_run, "steps": [step.facts() for step in steps]}
         output.as_json({**facts, "left_to_do": left})
