@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
+from urllib.parse import urlsplit
 
 from tools.cli.steps import Outcome, Step
 from woohub.errors import OutOfTime
@@ -34,6 +36,15 @@ DROPPED_FIX = (
 CLOCK_FIX = "set the clock of the store's server by NTP: its dates decide which state of an order is the newer one"
 
 
+def is_loopback(url: str) -> bool:
+    """Whether what is sent to this address never leaves the machine, so that plain http harms nobody."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
 def tried(what: str, check: Callable[[], Step], fix: str) -> Step:
     """A check, or how it failed; `fix` is for what the store refuses without saying what helps."""
     try:
@@ -56,7 +67,7 @@ def reachable(store: Store) -> tuple[Step, About | None]:
             lacking = f"WordPress answers at {store.access.url}, but has no REST API {NAMESPACE}"
             return Step("store", Outcome.FAILED, lacking, "activate WooCommerce there, or correct WOO_COMMERCE_URL")
         found.append(about)
-        if not store.access.secure and not is_secure(store.way.url):
+        if not store.access.secure and not is_secure(store.way.url) and not is_loopback(store.access.url):
             plain = f"{store.access.url} is reached over plain http: orders can be read on the way"
             return Step("store", Outcome.WARNING, plain, "give the shop a certificate, and WOO_COMMERCE_URL https://")
         return Step("store", Outcome.OK, f"{about.name or 'WooCommerce'} at {store.access.url}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import partial
 
 from tools.cli import secret_store, store_checks, store_webhooks
@@ -106,11 +107,19 @@ def heard(patient: Patient, store: Store | None) -> Step:
     seen = f"{ago(patient.now - last)} ago" if last else f"none for {ago(WATCHED)}"
     if store is None:
         return Step(what, Outcome.OK if last else Outcome.WARNING, seen, "" if last else "place an order in the store")
-    since = last + LATENESS if last else patient.now - WATCHED
+    since = (last or max(patient.now - WATCHED, _made_at(store, patient))) + LATENESS
     changed = store.count("orders", modified_after=utc_from_ms(round(since * 1000)), dates_are_gmt="true", status="any")
     if not changed:
         return Step(what, Outcome.OK, f"{seen}; no order changed since")
     return Step(what, Outcome.WARNING, f"{seen}, though {changed} orders changed in the store since", SILENT_FIX)
+
+
+def _made_at(store: Store, patient: Patient) -> float:
+    """When the first webhook that delivers here was made: what changed before was never delivered; 0 if not known."""
+    url = patient.stack.output("WebhookUrl")
+    dates = [webhook.date_created_gmt for webhook in store.webhooks() if webhook.delivery_url == url]
+    known = [datetime.fromisoformat(date).replace(tzinfo=UTC).timestamp() for date in dates if date]
+    return min(known, default=0.0)
 
 
 def currencies(patient: Patient) -> set[str]:

@@ -80,6 +80,7 @@ class Webhook:
     status: str  # active, paused, disabled
     topic: str
     delivery_url: str
+    date_created_gmt: str = ""  # UTC
 
 
 @dataclass(frozen=True)
@@ -485,5 +486,5 @@ def _is_number(value: object) -> bool:
 
 
 def _webhook(row: Mapping[str, Any]) -> Webhook:
-    texts = {name: str(row.get(name) or "") for name in ("name", "status", "topic", "delivery_url")}
+    texts = {name: str(row.get(name) or "") for name in ("name", "status", "topic", "delivery_url", "date_created_gmt")}
     return Webhook(id=int(row["id"]), **texts)
