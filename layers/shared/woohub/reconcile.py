@@ -330,7 +330,7 @@ TOO_MANY = (
     "If they were deleted on purpose: woohub reconcile --deleted all"
 )
 NOTES: Mapping[str, str] = {
-    "disabled": "more than five deliveries failed in a row (the first failure disables it again), or a person disabled it",
+    "disabled": "more than five deliveries in a row failed (the next failure does it again), or a person disabled it",
     "missing": "somebody removed it from the store",
     "paused": "somebody paused it in the store; set it to active there, or remove it",
     "wrong_url": "it delivered to another address",
