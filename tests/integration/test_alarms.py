@@ -143,6 +143,16 @@ def the_store_is_read(world: World) -> None:
     world.reconcile()
 
 
+def an_order_spoils_its_page(world: World) -> None:
+    world.shop.spoil(f"order:{world.shop.place()}")
+    world.reconcile()
+
+
+def the_order_can_be_read_again(world: World) -> None:
+    world.shop.spoilt.clear()
+    world.reconcile()
+
+
 def the_stores_key_is_gone(world: World) -> None:
     keys = dict(world.shop.keys)
     world.shop.keys.clear()
@@ -234,6 +244,7 @@ SCENES: dict[str, tuple[Act, Act]] = {  # alarm: what makes it fire, what clears
     "ApiErrorsAlarm": (Reported(1), Reported(0)),
     "LostEventAlarm": (the_store_may_not_read_its_order, an_order_arrives),
     "WebhookAlarm": (the_store_disabled_a_webhook, the_store_is_read),
+    "StoreRecordUnreadableAlarm": (an_order_spoils_its_page, the_order_can_be_read_again),
     "SweepAlarm": (the_stores_key_is_gone, the_store_is_read),
     "HubSpotAuthAlarm": (hubspot_refuses_the_token, the_token_is_taken_again),
     "BreakerAlarm": (hubspot_asked_for_a_pause, the_pause_is_over),

@@ -63,7 +63,7 @@ def command(
     until: ToOption = "",
     order_status: Annotated[
         str,
-        typer.Option("--status", metavar="STATUS", help="Only orders of this status; any: all but trash and drafts."),
+        typer.Option("--status", metavar="STATUS", help="Only orders of this status; any: all but drafts."),
     ] = "any",
     customers: Annotated[bool, typer.Option("--customers", help="Accounts too, after the orders.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="So many in this run, then stop.")] = None,
@@ -80,7 +80,7 @@ def command(
 
     It is never faster than HubSpot's limit, and what the store delivers meanwhile goes first. Interrupted, it goes on
     where it stopped; twice the same order changes nothing. Ends with 0 when all is on the queue, or as much as --limit
-    asked for, with 1 when it had to stop before.
+    asked for, with 1 when it had to stop before or left out what the store could not show.
 
     Examples:
 
@@ -152,8 +152,11 @@ def run(
 
 
 def _show(shown: Bar, begun: Begun, found: tuple[int, int]) -> None:
-    orders = begun.phase == history.ORDERS
-    what, total, done = ("orders", found[0], begun.orders) if orders else ("accounts", found[1], begun.customers)
+    what, total, done = {
+        history.ORDERS: ("orders", found[0], begun.orders),
+        history.TRASHED: ("orders from the trash", None, begun.trash),
+        history.CUSTOMERS: ("accounts", found[1], begun.customers),
+    }[begun.phase]
     shown.show(f"queueing {what}", total, done)
 
 
@@ -199,18 +202,21 @@ def _conclude(ended: Ended, stack: Stack, json: bool) -> None:
     else:
         for line in told(ended, waiting):
             output.say(line)
-    if ended.stopped:
+    if ended.stopped or ended.begun.unreadable:
         raise typer.Exit(PROBLEMS)
 
 
 def told(ended: Ended, waiting: int) -> Iterator[str]:
     """The report for people."""
     begun = ended.begun
+    trashed = f", {begun.trash} orders from the trash" if begun.trash else ""
     accounts = f" and {begun.customers} accounts" if begun.wanted.customers else ""
     earlier = f", {ended.before} of them in earlier runs" if ended.before else ""
-    yield f"{begun.orders} orders{accounts} {begun.period} are on the queue{earlier}."
+    yield f"{begun.orders} orders{trashed}{accounts} {begun.period} are on the queue{earlier}."
     if ended.now:
         yield f"{ended.now} in {_time(ended.seconds)}, {ended.now / max(ended.seconds, 0.001):.0f} per second."
+    if begun.unreadable:
+        yield walks.left_out(begun.unreadable)
     yield f"{waiting} messages wait in the queue or are in work."
     if ended.stopped:
         yield f"Stopped: {ended.stopped}; {GO_ON}."

@@ -24,8 +24,9 @@ TENANT = "backfill"  # its message group: what the store delivers meanwhile over
 SHORT = 500  # messages on the queue at most: some seconds of HubSpot's budget, so that deliveries are not held up
 LOOK_AGAIN = 1.0  # seconds
 PATIENCE = 900.0  # seconds without the queue getting shorter, after which it is no use waiting
-ORDERS, CUSTOMERS = "orders", "customers"
-TOPICS = {ORDERS: ORDER_SWEPT, CUSTOMERS: CUSTOMER_SWEPT}
+ORDERS, TRASHED, CUSTOMERS = "orders", "trash", "customers"
+PHASES = (ORDERS, TRASHED, CUSTOMERS)
+TOPICS = {ORDERS: ORDER_SWEPT, TRASHED: ORDER_SWEPT, CUSTOMERS: CUSTOMER_SWEPT}
 
 
 class Stalled(Trouble):
@@ -56,11 +57,13 @@ class Begun:
     orders: int = 0
     customers: int = 0
     old: bool = False  # the store: its dates are local, see walks
+    trash: int = 0  # orders in the trash
+    unreadable: tuple[str, ...] = ()  # records the store could not show, such as "order:123"; they were left out
 
     @property
     def queued(self) -> int:
-        """Orders and accounts together."""
-        return self.orders + self.customers
+        """Orders, those in the trash, and accounts together."""
+        return self.orders + self.trash + self.customers
 
 
 def begin(wanted: Wanted, period: Period, began: str, *, old: bool = False) -> Begun:
@@ -143,7 +146,8 @@ class Backfill:
     def run(self, begun: Begun, limit: int | None = None) -> tuple[Begun, bool]:
         """Go on from there with at most `limit` more; how far it came, and whether that is the end."""
         last = None if limit is None else begun.queued + limit
-        for phase in (ORDERS, CUSTOMERS):
+        self._store.leave_out(begun.unreadable)
+        for phase, following in zip(PHASES, (*PHASES[1:], CUSTOMERS), strict=True):
             if begun.phase != phase:
                 continue
             for asked_ms, step in self._timed(self._walk(begun)):
@@ -152,7 +156,7 @@ class Backfill:
                 self._kept(begun)
                 if not whole or begun.queued == last:
                     return begun, False
-            begun = replace(begun, phase=CUSTOMERS, position=FIRST, recent=())
+            begun = replace(begun, phase=following, position=_beginning_of(following, begun), recent=())
         self._file.remove()
         return begun, True
 
@@ -160,16 +164,19 @@ class Backfill:
         status = begun.wanted.status
         if begun.phase == ORDERS:
             yield from walks.made(self._store, begun.position, begun.period, status, old=begun.old)
-        elif begun.wanted.customers:
+        elif begun.phase == TRASHED and status == "any":  # as reconcile does
+            yield from walks.made(self._store, begun.position, begun.period, TRASHED, old=begun.old)
+        elif begun.phase == CUSTOMERS and begun.wanted.customers:
             yield from self._store.customers(begun.position)
 
     def _take(self, begun: Begun, step: Step, asked_ms: int, last: int | None) -> tuple[Begun, bool]:
         """Queue what is new of a step; how far that is, and whether it was the whole step."""
-        new = [one for one in step.found if one.id not in begun.recent and _in_period(begun, one)]
+        new = [row for row in step.found if row.id not in begun.recent and _in_period(begun, row)]
         some = new if last is None else new[: last - begun.queued]
         self._pace.make_room(len(some))
         self._queue.send(swept(TOPICS[begun.phase], some, asked_ms, self._store.access.url))
-        counted = replace(begun, **{begun.phase: getattr(begun, begun.phase) + len(some)})
+        left_out = tuple(dict.fromkeys((*begun.unreadable, *self._store.unreadable)))
+        counted = replace(begun, **{begun.phase: getattr(begun, begun.phase) + len(some), "unreadable": left_out})
         if len(some) == len(new):
             return replace(counted, position=step.then, recent=_ids(step.found)), True
         return replace(counted, recent=(*begun.recent, *_ids(some))), False
@@ -202,12 +209,18 @@ def count(store: Store, wanted: Wanted, period: Period) -> tuple[int, int]:
 
 def facts(begun: Begun) -> dict[str, Any]:
     """For --json."""
-    return {"orders": begun.orders, "customers": begun.customers, "status": begun.wanted.status} | begun.period.facts()
+    counts = {"orders": begun.orders, "trash": begun.trash, "customers": begun.customers}
+    return counts | {"status": begun.wanted.status, "unreadable": list(begun.unreadable)} | begun.period.facts()
 
 
-def _in_period(begun: Begun, one: Stored) -> bool:
-    """Accounts cannot be asked for by date, and orders of old stores only roughly."""
-    return (begun.phase == ORDERS and not begun.old) or begun.period.holds(one.created_at)
+def _beginning_of(phase: str, begun: Begun) -> Position:
+    return FIRST if phase == CUSTOMERS else walks.start(begun.period, old=begun.old)
+
+
+def _in_period(begun: Begun, row: Stored) -> bool:
+    """Accounts cannot be asked for by date, and orders of old stores only roughly; a row without a date counts."""
+    by_date = begun.phase != CUSTOMERS and not begun.old
+    return by_date or not row.created_at or begun.period.holds(row.created_at)
 
 
 def _ids(rows: Sequence[Stored]) -> tuple[int, ...]:

@@ -15,13 +15,12 @@ from typing import Annotated, Any
 import typer
 from botocore.config import Config
 
-from tools.cli import connections, environment, output, stacks
+from tools.cli import connections, environment, output, stacks, walks
 from tools.cli.bars import bar
 from tools.cli.options import JsonOption, StackOption
 from tools.cli.period import SECOND, beginning, shifted
 from tools.cli.stacks import Aws, Stack
 from tools.cli.trouble import PROBLEMS, Trouble
-from woohub.reconcile import OVERLAP
 from woohub.store import Store
 from woohub.watermark import Watermark, WatermarkParameter
 
@@ -31,6 +30,16 @@ MOST_RUNS = 100  # of five minutes each
 OUT_OF_TIME = "out of time"
 NOT_CONFIGURED = "the stack has no address and keys of a store, so nothing is reconciled: run `woohub setup`"
 KINDS = {"orders": "orders", "trash": "orders from the trash", "customers": "accounts", "deleted": "deleted orders"}
+
+PARTS = {
+    "webhooks": "Webhooks",
+    "orders": "Changed orders",
+    "trash": "Orders in the trash",
+    "accounts": "New accounts",
+    "scan": "Scan of all accounts",
+    "deal_check": "Check of deleted orders",
+    "unreadable": "Records that could not be read before",
+}
 
 Facts = Mapping[str, Any]
 Invoke = Callable[[Facts], Facts]
@@ -59,12 +68,15 @@ class Sweep:
     runs: int = 0
     complete: bool = False
     stopped: str = ""
+    failed: dict[str, str] = field(default_factory=dict)  # part of the last run → why it failed
+    unreadable: dict[str, str] = field(default_factory=dict)  # record → why the store could not show it
 
     def add(self, facts: Facts) -> None:
         """Take in the answer of one run."""
         self.runs += 1
         self.queued.update(facts.get("queued") or {})
         self.webhooks += facts.get("webhooks") or []
+        self.failed, self.unreadable = dict(facts.get("failed") or {}), dict(facts.get("unreadable") or {})
         self.complete, self.stopped = bool(facts.get("complete")), str(facts.get("stopped") or "")
 
     def facts(self) -> dict[str, Any]:
@@ -75,6 +87,8 @@ class Sweep:
             "complete": self.complete,
             "stopped": self.stopped or None,
             "runs": self.runs,
+            "failed": self.failed,
+            "unreadable": self.unreadable,
         }
 
 
@@ -115,8 +129,7 @@ def changed(store: Store, mark: Watermark | str, since: str) -> dict[str, Any]:
     """What a run would read: orders changed since the watermark, or since the moment asked for."""
     reached = mark if isinstance(mark, str) else min(mark.orders.moment, mark.trash.moment)
     start = min(since, reached) if since else reached
-    after = shifted(start, -OVERLAP - SECOND)  # the store leaves out the second that is named
-    asked = {"modified_after": after, "dates_are_gmt": "true"}
+    asked = {"modified_after": shifted(start, -SECOND), "dates_are_gmt": "true"}  # that second itself is left out
     return {
         "since": f"{start}Z",
         "orders": store.count("orders", status="any", **asked),
@@ -166,7 +179,7 @@ def command(
     else:
         for line in lines(done):
             output.say(line)
-    if not done.complete:
+    if not done.complete or done.failed or done.unreadable:
         raise typer.Exit(PROBLEMS)
 
 
@@ -197,5 +210,9 @@ def lines(done: Sweep) -> Iterator[str]:
     yield f"Queued: {told}." if told else "Nothing had to be queued."
     for webhook in done.webhooks:
         yield f"Webhook {webhook}"
+    if done.unreadable:
+        yield walks.left_out(done.unreadable)
+    for part, reason in done.failed.items():
+        yield f"{PARTS.get(part, part)}: {reason}"
     if not done.complete:
         yield f"Not complete: {done.stopped or 'no reason was given'}. The next run goes on from here."

@@ -82,6 +82,7 @@ class Report:
     notes: Counter[str] = field(default_factory=Counter)  # what the portal lacks, and the like
     days: dict[tuple[str, str], Tally] = field(default_factory=dict)  # (2026-11-24, USD)
     lags: Lags = field(default_factory=Lags)
+    unreadable: dict[str, str] = field(default_factory=dict)  # "order:123" → why the store could not show it
 
     @property
     def equal(self) -> bool:
@@ -106,6 +107,7 @@ class Report:
             "anonymised_orders": self.anonymised,
             "erased_people_in_hubspot": [one.facts() for one in self.erased],
             "notes": dict(self.notes),
+            "unreadable": self.unreadable,
             "latency": self.lags.facts(),
             "days": [
                 {
@@ -183,6 +185,7 @@ class Verification:
         report.findings += differing
         self._set_aside_what_moves()
         report.findings = [replace(one, named=self._named.get(one.entity)) for one in report.findings]
+        report.unreadable = self._store.unreadable
         report.findings.sort(key=lambda one: (one.entity.partition(":")[0] != "order", one.number, one.record))
         return report
 
@@ -196,8 +199,8 @@ class Verification:
         known: set[int] = set()
         for walk in self._walks(period, old=old):
             for step in walk:
-                found = [one for one in step.found if not old or period.holds(one.created_at)]
-                new = {one.id: one for one in found if one.id not in known}
+                found = [row for row in step.found if not old or _made_in(period, row)]
+                new = {row.id: row for row in found if row.id not in known}
                 known |= new.keys()
                 self._show("orders", total, len(known))
                 if new:
@@ -315,12 +318,13 @@ class Verification:
             yield from (one for one in step.found if self._concerns(period, one))
 
     def _concerns(self, period: Period, one: Stored) -> bool:
-        return period.holds(one.modified_at) or period.holds(one.created_at) or one.id in self._accounts
+        return period.holds(one.modified_at) or _made_in(period, one) or one.id in self._accounts
 
     def _new_accounts(self, period: Period) -> Iterator[Stored]:
         for rows in self._store.newest_customers(0):
-            yield from (one for one in rows if period.holds(one.created_at))
-            if all(one.created_at < period.since for one in rows):
+            yield from (row for row in rows if _made_in(period, row))
+            dates = [row.created_at for row in rows if row.created_at]
+            if dates and max(dates) < period.since:
                 return
 
     def _check_accounts(self, rows: Iterable[Stored]) -> None:
@@ -459,7 +463,7 @@ class Verification:
                 strangers[number] = record
         for number in vanished.unknown(self._store, sorted(strangers)):
             record = strangers[number]
-            if record.properties.get(STATUS) != TRASH and self._store.order(number) is None:
+            if record.properties.get(STATUS) != TRASH and not self._store.has_order(number):
                 finding = Finding(Kind.DELETED, f"order:{number}", "deal", (record.id,), fix=GONE)
                 self._named[finding.entity] = OrderName(number, "", record.properties.get("dealname") or "")
                 self._report.findings.append(finding)
@@ -526,6 +530,11 @@ def repair(
         crm.associate(pairs)
     orders, customers = queued(ORDER_SWEPT, store.orders_by_id), queued(CUSTOMER_SWEPT, store.customers_by_id)
     return Repaired(orders, customers, len(pairs))
+
+
+def _made_in(period: Period, row: Stored) -> bool:
+    """Whether it was made in the period; one without a date that can be true may have been."""
+    return not row.created_at or period.holds(row.created_at)
 
 
 def _amount(text: str | None) -> Decimal:

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from tools.cli import connections, environment, output, report_page, stacks, status, traces
+from tools.cli import connections, environment, output, report_page, stacks, status, traces, walks
 from tools.cli.bars import bar
 from tools.cli.comparison import Finding, Kind
 from tools.cli.crm import Crm
@@ -81,7 +81,7 @@ def command(
         output.as_json(where | report.facts() | {"repaired": vars(repaired) if repaired else None})
     else:
         _tell(report, repaired)
-    if not report.equal:
+    if not report.equal or report.unreadable:
         raise typer.Exit(PROBLEMS)
 
 
@@ -206,6 +206,8 @@ def lines(report: Report) -> Iterator[Text]:
         yield Text(f"{report.anonymised} orders are anonymised in the store: they need no contact.", "dim")
     yield from _erased(report)
     yield from (Text(text, "dim") for text in report.notes)
+    if report.unreadable:
+        yield Text(walks.left_out(report.unreadable), "yellow")
     yield _verdict(report)
 
 

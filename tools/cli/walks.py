@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import timedelta
 
 from tools.cli.period import Period, shifted
@@ -18,6 +18,15 @@ A_DAY = timedelta(days=1)  # more than any zone is off
 def is_old(store: Store) -> bool:
     """Whether it gives what nobody can have: orders changed in the far future."""
     return store.count("orders", modified_after=FUTURE, dates_are_gmt="true") > 0
+
+
+def left_out(unreadable: Collection[str]) -> str:
+    """For people: which records the store could not show, and what to do."""
+    return (
+        f"The store could not show {', '.join(unreadable)}: left out ({len(unreadable)}). A plugin of the store fails "
+        "on them: open them in the store's admin, look into its PHP error log, save them there. See "
+        "StoreRecordUnreadableAlarm in docs/operations.md."
+    )
 
 
 def start(period: Period, *, old: bool) -> Position:

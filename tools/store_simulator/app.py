@@ -194,7 +194,8 @@ def _system_status(shop: SimulatedShop, req: Request) -> Answer:
 def _orders(shop: SimulatedShop, req: Request) -> Answer:
     with shop.lock:
         listed = queries.orders(shop, req.args)
-        return _list(shop, req, listed, [shop.order_text(order) for order in listed.things])
+        texts = [shop.order_text(order) for order in listed.things]
+        return _spoilt(shop, req, "order", listed.things) or _list(shop, req, listed, texts)
 
 
 def _order(shop: SimulatedShop, req: Request, number: int) -> Answer:
@@ -202,13 +203,14 @@ def _order(shop: SimulatedShop, req: Request, number: int) -> Answer:
         order = shop.orders.get(number)
         if order is None:
             raise RestError(404, "woocommerce_rest_shop_order_invalid_id", "Invalid ID.")
-        return Answer(200, _fields(shop.order_text(order), req))
+        return _spoilt(shop, req, "order", [order]) or Answer(200, _fields(shop.order_text(order), req))
 
 
 def _customers(shop: SimulatedShop, req: Request) -> Answer:
     with shop.lock:
         listed = queries.customers(shop, req.args)
-        return _list(shop, req, listed, [shop.customer_text(customer) for customer in listed.things])
+        texts = [shop.customer_text(customer) for customer in listed.things]
+        return _spoilt(shop, req, "customer", listed.things) or _list(shop, req, listed, texts)
 
 
 def _customer(shop: SimulatedShop, req: Request, number: int) -> Answer:
@@ -216,7 +218,7 @@ def _customer(shop: SimulatedShop, req: Request, number: int) -> Answer:
         customer = shop.customers.get(number)
         if customer is None:
             raise RestError(404, "wc_user_invalid_id", "Invalid user ID.")
-        return Answer(200, _fields(shop.customer_text(customer), req))
+        return _spoilt(shop, req, "customer", [customer]) or Answer(200, _fields(shop.customer_text(customer), req))
 
 
 def _list(shop: SimulatedShop, req: Request, listed: queries.Listed, texts: list[str]) -> Answer:
@@ -225,6 +227,14 @@ def _list(shop: SimulatedShop, req: Request, listed: queries.Listed, texts: list
         following = urlencode({**req.args.to_dict(), "page": listed.page + 1})
         headers["Link"] = f'<{shop.url}{req.path}?{following}>; rel="next"'
     return Answer(200, f"[{','.join(_fields(text, req) for text in texts)}]", headers)
+
+
+def _spoilt(shop: SimulatedShop, req: Request, kind: str, records: list[Any]) -> Answer | None:
+    """What the shop answers where one of these records spoils it."""
+    ids_only = req.args.get("_fields") == "id"
+    troubles = [shop.spoilt[name] for record in records if (name := f"{kind}:{record.id}") in shop.spoilt]
+    trouble = next((spoilt for spoilt in troubles if spoilt.ids_too or not ids_only), None)
+    return SPOILT[trouble.how] if trouble else None
 
 
 def _fields(text: str, req: Request) -> str:
@@ -238,12 +248,14 @@ def _fields(text: str, req: Request) -> str:
 def _webhooks(shop: SimulatedShop, req: Request) -> Answer:
     with shop.lock:
         listed = queries.webhooks(shop, req.args)
-        return _list(shop, req, listed, [php_json(_webhook_body(shop, one)) for one in listed.things])
+        texts = [php_json(_webhook_body(shop, webhook)) for webhook in listed.things]
+        return _spoilt(shop, req, "webhook", listed.things) or _list(shop, req, listed, texts)
 
 
-def _webhook(shop: SimulatedShop, _req: Request, number: int) -> Answer:
+def _webhook(shop: SimulatedShop, req: Request, number: int) -> Answer:
     with shop.lock:
-        return Answer(200, php_json(_webhook_body(shop, _known(shop, number))))
+        webhook = _known(shop, number)
+        return _spoilt(shop, req, "webhook", [webhook]) or Answer(200, php_json(_webhook_body(shop, webhook)))
 
 
 def _create_webhook(shop: SimulatedShop, req: Request) -> Answer:
@@ -328,6 +340,14 @@ def _webhook_body(shop: SimulatedShop, webhook: Webhook) -> dict[str, Any]:
     }
 
 
+_FATAL = {"code": "internal_server_error", "message": "There has been a critical error on this website."}
+_NOTICE = "<br />\n<b>Notice</b>: Undefined index: total in <b>/plugins/gifts/rest.php</b> on line <b>7</b><br />\n[]"
+SPOILT = {
+    "500": Answer(500, php_json(_FATAL)),
+    "502": Answer(502, "<html><body>502 Bad Gateway</body></html>", content_type="text/html; charset=UTF-8"),
+    "notice": Answer(200, _NOTICE),
+    "timeout": Answer(200, "[]", wait_s=3600.0, cut="reset"),
+}
 ROUTES: Mapping[str, Mapping[str, Handler]] = {
     "/orders": {"GET": _orders},
     "/orders/<int:number>": {"GET": _order},

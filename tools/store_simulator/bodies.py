@@ -53,6 +53,7 @@ class Order:
     refunds: list[Json] = field(default_factory=list)
     number: str = ""  # as a plugin numbers orders; "": the id
     text: str = ""  # the body, as long as nothing changes
+    written: Json = field(default_factory=dict)  # fields that the body has otherwise, such as a date of zeros
 
     @property
     def total(self) -> Decimal:
@@ -73,6 +74,7 @@ class Customer:
     billing: dict[str, str]
     role: str = "customer"
     paying: bool = False
+    written: Json = field(default_factory=dict)  # fields that the body has otherwise
 
 
 def order_body(order: Order, home: str, zone: Zone) -> str:
@@ -109,7 +111,7 @@ def _order(order: Order, home: str, zone: Zone) -> Json:
         "completed": order.completed,
         "paid": order.paid,
     }
-    return body | _dates(moments, zone)
+    return body | _dates(moments, zone) | order.written
 
 
 def _line(order: Order, number: int, item: Item) -> Json:
@@ -139,7 +141,8 @@ def customer_body(customer: Customer, home: str, zone: Zone) -> str:
         "is_paying_customer": customer.paying,
         "_links": _links(home, "customers", customer.id),
     }
-    return php_json(body | _dates({"created": customer.created, "modified": customer.modified}, zone))
+    dates = _dates({"created": customer.created, "modified": customer.modified}, zone)
+    return php_json(body | dates | customer.written)
 
 
 def _dates(moments: dict[str, float | None], zone: Zone) -> Json:

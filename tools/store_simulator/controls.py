@@ -27,6 +27,10 @@ ACTIONS = (
     "edit_customer",
     "edit_customer_behind",
     "remove_customer",
+    "spoil",
+    "unspoil",
+    "write_otherwise",
+    "unregister",
     "act",
 )
 

@@ -33,7 +33,7 @@ class Listed:
 def orders(shop: SimulatedShop, query: Query) -> Listed:
     """GET /orders."""
     found = list(shop.orders.values())
-    for condition in (_status(query), *_dated(shop, query)):
+    for condition in (_status(shop, query), *_dated(shop, query)):
         found = [order for order in found if condition(order)]
     if "customer" in query:
         found = [order for order in found if order.customer_id == _number(query, "customer", 0)]
@@ -51,15 +51,15 @@ def orders(shop: SimulatedShop, query: Query) -> Listed:
     return _page(_sorted(found, keys.get(orderby, lambda order: order.id), query, orderby, "desc"), query)
 
 
-def _status(query: Query) -> Callable[[Order], bool]:
-    """`any` wins over whatever stands beside it, and has neither trash nor drafts."""
+def _status(shop: SimulatedShop, query: Query) -> Callable[[Order], bool]:
+    """`any` wins over whatever stands beside it, and has neither trash nor drafts nor what no plugin registers."""
     asked = [one.removeprefix("wc-") for one in query.get("status", "any").split(",") if one]
     known = (*STATUSES, *DRAFTS, "trash", "any")
     for number, one in enumerate(asked):
-        if one not in known and not one.startswith("awaiting-"):
+        if one in shop.unregistered or (one not in known and not one.startswith("awaiting-")):
             raise invalid(f"status[{number}]", f"status[{number}] is not one of {', '.join(known)}.")
     if "any" in asked or not asked:
-        return lambda order: order.status != "trash" and order.status not in DRAFTS
+        return lambda order: order.status not in ("trash", *DRAFTS, *shop.unregistered)
     return lambda order: order.status in asked
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from threading import RLock
 from typing import Any
@@ -22,6 +22,21 @@ KEY, SECRET = "ck_simulated_store_key_0123456789", "cs_simulated_store_secret_01
 STATUSES = ("pending", "processing", "on-hold", "completed", "cancelled", "refunded", "failed")
 DRAFTS = ("checkout-draft", "auto-draft")
 PAID = ("processing", "completed")
+
+
+@dataclass(frozen=True)
+class Spoilt:
+    """How the shop fails on every answer that holds a record: `how` is 500, 502 (a page of HTML), notice or timeout.
+
+    `ids_too`: even where only ids are asked for.
+    """
+
+    how: str = "500"
+    ids_too: bool = False
+
+    def __post_init__(self) -> None:
+        if self.how not in ("500", "502", "notice", "timeout"):
+            raise ValueError(f"a record is not spoilt by {self.how}")
 
 
 class SimulatedShop:
@@ -57,6 +72,8 @@ class SimulatedShop:
         self.orders: dict[int, Order] = {}
         self.customers: dict[int, Customer] = {}
         self.requests: list[tuple[str, str, int]] = []
+        self.spoilt: dict[str, Spoilt] = {}
+        self.unregistered: set[str] = set()  # statuses of a deactivated plugin
         self.lock = RLock()
         self._people = People(self.random)
         self._ids = last_id  # posts and orders share their numbers, as in WordPress
@@ -198,6 +215,32 @@ class SimulatedShop:
             role = self.customers.pop(customer_id).role
             if role == "customer":
                 self._emit("customer.deleted", customer_id)
+
+    # Trouble of single records
+
+    def spoil(self, name: str, how: str = "500", *, ids_too: bool = False) -> None:
+        """Fail from now on with every answer that holds this record, such as "order:12" or "customer:3"."""
+        with self.lock:
+            self.spoilt[name] = Spoilt(how, ids_too)
+
+    def unspoil(self, name: str) -> None:
+        """Show the record again; no date changes by that."""
+        with self.lock:
+            self.spoilt.pop(name, None)
+
+    def write_otherwise(self, name: str, **fields: Any) -> None:
+        """Have these fields otherwise in a record's body, such as date_modified_gmt="0000-00-00T00:00:00"."""
+        kind, _, number = name.partition(":")
+        with self.lock:
+            record = (self.orders if kind == "order" else self.customers)[int(number)]
+            record.written |= fields
+            if isinstance(record, Order):
+                record.text = ""
+
+    def unregister(self, status: str) -> None:
+        """Deactivate the plugin of a status: its orders are in no list any more, and readable by id."""
+        with self.lock:
+            self.unregistered.add(status)
 
     # At random
 

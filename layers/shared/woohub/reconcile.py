@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -30,6 +31,9 @@ from woohub.woocommerce import CUSTOMER_SWEPT, ORDER_SWEPT
 OVERLAP = timedelta(minutes=10)  # a store's writes become visible some time after the date they carry
 CUSTOMER_OVERLAP = timedelta(days=1)  # accounts are compared with our clock: the store's may be far off
 SHARE_OF_TIME = 0.8  # of an invocation; the rest is for the last page and for logs
+RETRIED_PER_RUN = 3  # records that could not be read: each may take until its time-out
+SURELY_BEHIND = 60  # seconds; less may be the time an answer takes
+LOOKED_UP_AT_ONCE = 10  # orders, between two writes of the watermark
 MANY_NEW_PAGES = 10  # pages of new accounts in one run: an import, left to a scan
 
 Log = Callable[..., None]
@@ -68,7 +72,9 @@ class Report:
     queued: Counter[str] = field(default_factory=Counter)  # orders, trash, customers, deleted
     webhooks: list[str] = field(default_factory=list)  # "disabled order.updated: mended"
     complete: bool = False
-    stopped: str = ""
+    stopped: str = ""  # "out of time: …", or why the first part that failed did
+    failed: dict[str, str] = field(default_factory=dict)  # part of the run → why it failed; the other parts went on
+    unreadable: dict[str, str] = field(default_factory=dict)  # "order:123" → why it was left out
 
     def facts(self) -> dict[str, Any]:
         """For the log and the caller."""
@@ -77,6 +83,8 @@ class Report:
             "webhooks": self.webhooks,
             "complete": self.complete,
             "stopped": self.stopped,
+            "failed": self.failed,
+            "unreadable": self.unreadable,
         }
 
 
@@ -128,29 +136,97 @@ class Reconcile:
         self._report = Report()
         began = utc_from_ms(self._now_ms())
         self._mark = self._begin(request)
+        self._store.leave_out(self._mark.unreadable)
         try:
-            self._keep_webhooks_alive()
-            self._sweep_orders("orders", "any")
-            self._sweep_orders("trash", "trash")
-            self._sweep_new_accounts()
-            self._keep(completed=began)
-            self._count("SweepCompleted", 1)
-            self._count("SweepAlive", 1)
-            self._scan_customers()
-            self._report.complete = self._check_deals()
+            self._run_parts(began)
         except OutOfTime as error:
             self._stopped("out of time", error)
-        except StoreUnavailable as error:
-            self._count("StoreUnavailable", 1)
-            self._stopped("store unavailable", error)
-        except (PermanentError, TransientError) as error:
-            self._count("SweepFailed", 1)
-            self._stopped("failed", error)
+        except _StoreDown:
+            pass  # the part that met it has said why
+        self._report_unreadable()
+        self._report.complete = not self._report.stopped
         return self._report
 
-    def _stopped(self, reason: str, error: Exception) -> None:
-        self._report.stopped = f"{reason}: {error}"
-        self._log("sweep_stopped", reason=reason, error=str(error))
+    def _run_parts(self, began: str) -> None:
+        """Everything a run does. A part that fails is reported, and the others go on."""
+        self._part("webhooks", self._keep_webhooks_alive)
+        self._read_clock()
+        changes = [
+            self._part("orders", lambda: self._sweep_orders("orders", "any")),
+            self._part("trash", lambda: self._sweep_orders("trash", "trash")),
+            self._part("accounts", self._sweep_new_accounts),
+        ]
+        if all(changes):
+            self._keep(completed=began, behind=self._behind())
+            self._count("SweepCompleted", 1)
+            self._count("SweepAlive", 1)
+        self._part("scan", self._scan_customers)
+        self._part("deal_check", self._check_deals)
+        with suppress(OutOfTime):  # nothing is lost: they are remembered
+            self._part("unreadable", self._retry_unreadable)
+
+    def _part(self, name: str, do: Callable[[], None]) -> bool:
+        """Do a part of the run; whether it came through. _StoreDown where the others cannot either."""
+        try:
+            do()
+            return True
+        except OutOfTime:
+            raise
+        except StoreUnavailable as error:
+            if not any(reason.startswith(UNAVAILABLE) for reason in self._report.failed.values()):
+                self._count("StoreUnavailable", 1)  # once a run
+            self._failed(name, UNAVAILABLE, error)
+            if error.retry_after or not self._store_answers():
+                raise _StoreDown from None
+        except (PermanentError, TransientError) as error:
+            self._count("SweepFailed", 1)
+            self._failed(name, "failed", error)
+            if isinstance(error, StoreRefused) and not self._store_answers():
+                raise _StoreDown from None
+        return False
+
+    def _failed(self, name: str, reason: str, error: Exception) -> None:
+        self._report.failed[name] = f"{reason}: {error}"
+        self._stopped(reason, error, part=name)
+
+    def _store_answers(self) -> bool:
+        return any(self._store.lists(resource) for resource in ("orders", "customers"))
+
+    def _stopped(self, reason: str, error: Exception, part: str = "") -> None:
+        if not self._report.stopped or isinstance(error, OutOfTime):  # the command line runs it again for that
+            self._report.stopped = f"{reason}: {error}"
+        self._log("sweep_stopped", reason=reason, error=str(error), part=part)
+
+    # Records that cannot be read
+
+    def _retry_unreadable(self) -> None:
+        """Ask once more for some that could not be read before: their dates are past the watermark."""
+        for name in self._mark.unreadable[:RETRIED_PER_RUN]:
+            asked_ms, rest = self._now_ms(), tuple(other for other in self._mark.unreadable if other != name)
+            try:
+                row = self._store.read_once_more(name)
+            except StoreUnavailable as error:
+                if error.retry_after:
+                    raise
+                self._report.unreadable[name] = str(error)
+                self._keep(unreadable=(*rest, name))  # the next run asks for others first
+                continue
+            kind = name.partition(":")[0]
+            if row is not None and kind in SWEPT_TOPICS:
+                self._queue_up(f"{kind}s", _swept(kind, [row], asked_ms, self._source))
+            self._keep(unreadable=rest)
+
+    def _left_out(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys((*self._mark.unreadable, *self._store.unreadable)))
+
+    def _report_unreadable(self) -> None:
+        """Name what was left out, and remember it: it may become readable without a new date."""
+        self._keep(unreadable=self._left_out())
+        reasons = self._store.unreadable | self._report.unreadable
+        self._report.unreadable = {name: reasons.get(name, NOT_ASKED_AGAIN) for name in self._mark.unreadable}
+        if self._report.unreadable:
+            self._count("StoreRecordUnreadable", len(self._report.unreadable))
+            self._log("records_left_out", records=self._report.unreadable)
 
     # Where to begin
 
@@ -186,6 +262,7 @@ class Reconcile:
             if isinstance(error, StoreUnavailable) and error.retry_after:  # the whole store is down
                 raise
             self._count("SweepFailed", 1)
+            self._report.failed["webhooks"] = f"failed: {error}"
             self._log("webhooks_unreadable", error=str(error))
             return
         for finding in found:
@@ -201,6 +278,8 @@ class Reconcile:
     def _mended(self, finding: subscriptions.Finding) -> str:
         if not finding.mendable or (finding.webhook is None and not self._hooks.may_create):
             return "left as it is"
+        if finding.webhook is None and any(name.startswith("webhook:") for name in self._left_out()):
+            return "left as it is: one of the store's webhooks cannot be read, and may be it"
         try:
             secret = self._hooks.secret()
             if not secret:
@@ -216,13 +295,30 @@ class Reconcile:
 
     # Orders
 
+    def _read_clock(self) -> None:
+        """Have the store's clock from an answer, also where its webhooks are not read."""
+        if not self._hooks.url:
+            self._store.lists("orders")
+
+    def _behind(self) -> int:
+        """Seconds that the store's clock is behind ours."""
+        return int(self._store.behind) if self._store.behind >= SURELY_BEHIND else 0
+
+    def _start(self, reached: Reached) -> Position:
+        """Where to begin reading; a clock that stepped back dates changes before what was reached already."""
+        start, behind = _start(reached), max(self._behind(), self._mark.behind)
+        if reached.resume or not behind:
+            return start
+        since_last_run = shifted(self._mark.completed or self._mark.since, -OVERLAP - timedelta(seconds=behind))
+        return Position(min(start.moment, since_last_run))
+
     def _sweep_orders(self, name: str, status: str) -> None:
         """Queue the orders of this status that have changed; `name` is the watermark's and the report's for them."""
         before: Reached = getattr(self._mark, name)
         began = before.began or utc_from_ms(self._now_ms())
-        for received_ms, step in self._timed(self._store.orders(_start(before), status=status)):
+        for received_ms, step in self._timed(self._store.orders(self._start(before), status=status)):
             self._queue_up(name, _swept("order", step.found, received_ms, self._source))
-            newest = max((one.modified_at for one in step.found), default="")
+            newest = max((row.modified_at for row in step.found), default="")
             # Never into the future: an order dated there would hide all that changes until then.
             reached = max(getattr(self._mark, name).moment, min(newest, utc_from_ms(received_ms)))
             walking = Reached(reached, before.settled, step.then, began)
@@ -236,7 +332,7 @@ class Reconcile:
         known, since = self._mark.accounts, shifted(self._mark.since, -OVERLAP)
         highest = self._store.newest_customer_id() if known is None else known
         for number, (received_ms, rows) in enumerate(self._timed(self._store.newest_customers(known or 0)), 1):
-            new = [row for row in rows if known is not None or row.created_at >= since]
+            new = [row for row in rows if known is not None or not row.created_at or row.created_at >= since]
             self._queue_up("customers", _swept("customer", new, received_ms, self._source))
             highest = max([highest, *(row.id for row in new)])
             if len(new) < len(rows):
@@ -253,37 +349,47 @@ class Reconcile:
             return
         began = scan.began or utc_from_ms(self._now_ms())
         for received_ms, step in self._timed(self._store.customers(scan.position)):
-            changed = [row for row in step.found if row.modified_at >= scan.changed_since]
+            changed = [row for row in step.found if not row.modified_at or row.modified_at >= scan.changed_since]
             self._queue_up("customers", _swept("customer", changed, received_ms, self._source))
             self._keep(scan=replace(scan, position=step.then, began=began))
         self._keep(scan=None, scanned=began)
 
     # Orders deleted for good
 
-    def _check_deals(self) -> bool:
-        """Whether the check is through, or none is due."""
+    def _check_deals(self) -> None:
         try:
             self._list_suspects()
             self._settle_suspects()
-            return True
         except (StoreUnavailable, OutOfTime):
             raise
         except TransientError as error:  # HubSpot's trouble is the breaker's; the check goes on another time
             self._log("deal_check_postponed", error=str(error))
-            self._report.stopped = f"deal check postponed: {error}"
-            return False
+            self._report.failed["deal_check"] = f"postponed: {error}"
+            self._report.stopped = self._report.stopped or f"deal check postponed: {error}"
 
     def _list_suspects(self) -> None:
-        while (check := self._mark.check) is not None and check.after is not None:
-            ids, after = vanished.live_orders(self._hubspot, self._mapping, check.after)
-            suspects = [*check.suspects, *vanished.unknown(self._store, ids)]
-            if check.limit is None:
-                self._delete(suspects)
-                suspects = []
-            elif len(suspects) > check.limit:
+        while (check := self._mark.check) is not None and (check.unlisted or check.after is not None):
+            if check.unlisted:
+                self._look_up(check)
+            else:
+                ids, after = vanished.live_orders(self._hubspot, self._mapping, check.after or "")
+                unlisted = vanished.unknown(self._store, ids)
+                self._keep(check=replace(check, after=after, unlisted=tuple(unlisted)))
+
+    def _look_up(self, check: DealCheck) -> None:
+        """Ask for some of the unlisted orders by id: those of a status that no plugin registers any more are there."""
+        gone = list(check.suspects)
+        some, rest = check.unlisted[:LOOKED_UP_AT_ONCE], check.unlisted[LOOKED_UP_AT_ONCE:]
+        for order_id in some:
+            if not self._store.has_order(order_id):
+                gone.append(order_id)
+            if check.limit is not None and len(gone) > check.limit:
                 self._keep(check=None)
                 raise PermanentError(TOO_MANY.format(limit=check.limit))
-            self._keep(check=replace(check, after=after, suspects=tuple(suspects)))
+        if check.limit is None:
+            self._delete(gone)
+            gone = []
+        self._keep(check=replace(check, unlisted=rest, suspects=tuple(gone)))
 
     def _settle_suspects(self) -> None:
         while (check := self._mark.check) is not None and check.suspects:
@@ -295,7 +401,7 @@ class Reconcile:
         """Tell the queue of those that are gone indeed: not in the store in any status."""
         for order_id in order_ids:
             received_ms = self._now_ms()
-            if self._store.order(order_id) is None:
+            if not self._store.has_order(order_id):
                 body = json.dumps({"id": order_id}, separators=(",", ":")).encode()
                 gone = Delivery("order.deleted", body, received_ms, f"order:{order_id}", self._source)
                 self._queue_up("deleted", [gone])
@@ -329,6 +435,9 @@ TOO_MANY = (
     "more than {limit} orders in HubSpot are unknown to the store, so nothing was changed. Is it the right store? "
     "If they were deleted on purpose: woohub reconcile --deleted all"
 )
+UNAVAILABLE = "store unavailable"
+NOT_ASKED_AGAIN = "not asked for again in this run"
+SWEPT_TOPICS = {"order": ORDER_SWEPT, "customer": CUSTOMER_SWEPT}
 NOTES: Mapping[str, str] = {
     "disabled": "more than five deliveries in a row failed (the next failure does it again), or a person disabled it",
     "missing": "somebody removed it from the store",
@@ -339,8 +448,12 @@ NOTES: Mapping[str, str] = {
 }
 
 
+class _StoreDown(Exception):
+    """No other part of the run would come further."""
+
+
 def _swept(kind: str, rows: Iterable[Stored], received_ms: int, source: str) -> list[Delivery]:
-    topic = {"order": ORDER_SWEPT, "customer": CUSTOMER_SWEPT}[kind]
+    topic = SWEPT_TOPICS[kind]
     return [Delivery(topic, row.body, received_ms, f"{kind}:{row.id}", source) for row in rows]
 
 

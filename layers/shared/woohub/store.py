@@ -11,15 +11,16 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from urllib3.exceptions import HTTPError
 
 from woohub import storecauses, storeways
-from woohub.dates import shifted
+from woohub.dates import shifted, usable, utc_from_ms
 from woohub.errors import OutOfTime
 from woohub.exchange import Call, Http, unnoticed
 from woohub.storeanswers import Answer, epoch, judged
@@ -35,6 +36,7 @@ from woohub.storecall import (
     sent,
 )
 from woohub.throttle import Timer, jittered
+from woohub.unreadable import KINDS, MOST_LEFT_OUT, Unreadable, at_fault, id_ranges
 from woohub.walk import (
     CHANGED,
     CREATED_LOCAL,
@@ -61,11 +63,17 @@ TOPICS = (
     "customer.deleted",
 )
 BACKOFF = (1, 2, 4, 8)  # seconds between the tries of one call
+BACKOFF_LIST = BACKOFF[:2]  # of a page; then it is asked for by id only, to find the record that spoils it
+SLOW = 10.0  # seconds a call takes that is not tried again and again
 LEAST = 2.0  # seconds that must be left for a call to be worth starting
 LONGEST_TROUBLE = 90.0  # seconds after which a call that keeps failing is given up, waits included
 LONGEST_BREATH = 10.0  # seconds at most between two calls
 MOST_SEARCHED = 300  # orders of a search that are read: a short text is found in addresses and telephone numbers, too
 OLD_STORE_DAYS = 7  # how far back a store that cannot say what changed is read
+
+BEYOND_THE_END = "10000000"  # an offset: the list there is empty, and no record is read for it
+PLACE = ("orderby", "order", "offset", "per_page", "include", "exclude")  # parameters that say where in a list
+NOTHING_ELSE: Mapping[str, str] = {}
 
 _SECOND = timedelta(seconds=1)
 _UNKNOWN = ("woocommerce_rest_shop_order_invalid_id", "wc_user_invalid_id", "woocommerce_rest_invalid_id")
@@ -137,6 +145,7 @@ class Store:
     behind: float = field(default=0.0, init=False)
     _free_at: float = field(default=float("-inf"), init=False)
     _old: bool = field(default=False, init=False)
+    _known_unreadable: dict[str, str] = field(default_factory=dict, init=False)  # "" as reason: known before
 
     # Orders
 
@@ -156,8 +165,19 @@ class Store:
         yield from self._recent(start, status)
 
     def order(self, order_id: int) -> Stored | None:
-        """One order in any status, trash included; None when the store has none of this id."""
-        return self._one(f"orders/{order_id}")
+        """One order in any status, trash included; None when the store has none of this id.
+
+        Unreadable where the store cannot show this one, while it lists orders.
+        """
+        return self._one("orders", order_id)
+
+    def has_order(self, order_id: int) -> bool:
+        """Whether the store has the order, in whatever status; one that it cannot even name counts as unreadable."""
+        try:
+            return self._one("orders", order_id, {"_fields": "id"}) is not None
+        except Unreadable as error:
+            self._known_unreadable[f"order:{order_id}"] = str(error)
+            return True
 
     def orders_by_id(self, ids: Iterable[int]) -> dict[int, Stored]:
         """Those of these orders that the store has, trash included, 100 per call; drafts are left out."""
@@ -199,12 +219,12 @@ class Store:
 
     def newest_customer_id(self) -> int:
         """The highest id of a customer, 0 if there is none."""
-        page = self._list("customers", {"orderby": "id", "order": "desc", "per_page": "1"})
+        page = self._list("customers", {"orderby": "id", "order": "desc", "per_page": "1", "_fields": "id"})
         return max((row.id for row in page.rows), default=0)
 
     def customer(self, customer_id: int) -> Stored | None:
         """One account of any role; None when the store has none of this id."""
-        return self._one(f"customers/{customer_id}")
+        return self._one("customers", customer_id)
 
     def customers_by_id(self, ids: Iterable[int]) -> dict[int, Stored]:
         """Those of these accounts that the store has, of any role, 100 per call."""
@@ -212,7 +232,7 @@ class Store:
 
     def count(self, resource: str, **criteria: str) -> int:
         """How many "orders" or "customers" there are, without reading them."""
-        page = self._list(resource, {"per_page": "1", **criteria})
+        page = self._list(resource, {"per_page": "1", "_fields": "id", **criteria})
         return len(page.rows) if page.total is None else page.total
 
     # Webhooks
@@ -304,10 +324,16 @@ class Store:
         if until:
             asked[by.before] = shifted(until, _SECOND)
         page = self._dated(asked, by)
-        dates = [str(row.fields.get(by.field) or "") for row in page.rows]
-        if by is CHANGED and min(dates, default=position.moment) < position.moment:
+        dates = [date for row in page.rows if (date := usable(row.fields.get(by.field)))]
+        too_early = sum(date < position.moment for date in dates)
+        if by is CHANGED and too_early > len(dates) / 2:  # a few may have been given a date of their own by a plugin
             raise _TooOld
-        return Step(tuple(page.rows), *after_stretch(position, page, dates))
+        return Step(tuple(page.rows), *after_stretch(position, page, dates, self._latest_possible(by)))
+
+    def _latest_possible(self, by: By) -> str:
+        """No date a walk can go on from is later; a local one may be a day ahead of UTC."""
+        ahead = timedelta(minutes=1) if by.field.endswith("_gmt") else timedelta(days=1)
+        return shifted(utc_from_ms(int(self.wall_clock() * 1000)), ahead)
 
     def _dated(self, asked: Mapping[str, str], by: By) -> Page:
         try:
@@ -331,28 +357,44 @@ class Store:
         since = shifted(start.moment, -timedelta(days=OLD_STORE_DAYS))
         latest = start.moment
         for step in self.orders(Position(since), by=CREATED_LOCAL, status=status):
-            found = tuple(one for one in step.found if one.modified_at >= start.moment)
+            found = tuple(row for row in step.found if not row.modified_at or row.modified_at >= start.moment)
             latest = max([latest, *(one.modified_at for one in found)])
             yield Step(found, Position(latest) if step.last else start, step.last)
 
     # Calling
 
-    def _one(self, path: str) -> Stored | None:
+    def _one(self, resource: str, record_id: int, asked: Mapping[str, str] = NOTHING_ELSE) -> Stored | None:
         try:
-            answer = self._read(f"wc/v3/{path}", {})
+            answer = self._read(f"wc/v3/{resource}/{record_id}", asked)
+            return Stored(answer.text.strip().encode(), answer.object())
         except StoreRefused as error:
             if error.status == 404 and error.code in _UNKNOWN:  # any other 404 says nothing about the order
+                return None
+            raise
+        except StoreUnavailable as error:
+            if error.retry_after or not self.lists(resource):
+                raise
+            name = f"{KINDS[resource]}:{record_id}"
+            raise Unreadable(f"the store lists {resource}, but cannot show {name}: {error}") from None
+
+    def read_once_more(self, name: str) -> Stored | None:
+        """A record that could not be read, such as "order:123", with a single call; None when it is gone."""
+        kind, _, record_id = name.partition(":")
+        resource = next(resource for resource, known in KINDS.items() if known == kind)
+        try:
+            answer = self._once(Question("GET", f"wc/v3/{resource}/{record_id}"))
+        except StoreRefused as error:
+            if error.status == 404 and error.code in _UNKNOWN:
                 return None
             raise
         return Stored(answer.text.strip().encode(), answer.object())
 
     def _including(self, resource: str, ids: list[int], asked: Mapping[str, str]) -> dict[int, Stored]:
         found: dict[int, Stored] = {}
-        while ids:
+        while ids := [one for one in ids if one not in self._left_out(resource)]:
             some, ids = ids[: self.page_size], ids[self.page_size :]
             # per_page as many as asked for: a page made smaller on the way would make the rest look unknown.
-            listed = {"include": ",".join(map(str, some)), "per_page": str(len(some))}
-            page = self._list(resource, {**asked, **listed})
+            page = self._list(resource, {**asked, "include": _joined(some), "per_page": str(len(some))})
             found |= {row.id: row for row in page.rows}
             rest = [one for one in some if one not in found]
             if len(rest) < len(some) and not page.ends_at(len(page.rows)):  # the store gave fewer than it has
@@ -360,17 +402,152 @@ class Store:
         return found
 
     def _list(self, resource: str, asked: Mapping[str, str]) -> Page:
-        """One page; without a `per_page` of its own as large as the store can take."""
-        answer = self._read(f"wc/v3/{resource}", asked, paged="per_page" not in asked)
+        """One page without the records at fault; without a `per_page` of its own as large as the store can take."""
+        size, narrowed = self.page_size, False
+        while True:
+            try:
+                return self._page(resource, self._without(resource, asked), paged="per_page" not in asked)
+            except StoreUnavailable as error:
+                if error.retry_after:  # the whole store is down
+                    raise
+                left_out = self._leave_out(resource, self._without(resource, asked), error)
+                if not left_out and narrowed:
+                    raise
+                narrowed, self.page_size = True, size if left_out else SMALLEST_PAGE
+
+    def _page(self, resource: str, asked: Mapping[str, str], *, paged: bool) -> Page:
+        answer = self._read(f"wc/v3/{resource}", asked, paged=paged, pauses=BACKOFF_LIST)
         return Page([Stored(*one) for one in answer.objects()], answer.total, answer.limit)
 
-    def _read(self, path: str, asked: Mapping[str, str], *, paged: bool = False, anonymous: bool = False) -> Answer:
+    def _without(self, resource: str, asked: Mapping[str, str]) -> dict[str, str]:
+        """What to ask for, less the records that cannot be read."""
+        left_out = self._left_out(resource)
+        if "include" in asked:  # never an empty list, which would ask for all
+            wanted = [one for one in asked["include"].split(",") if int(one) not in left_out]
+            return {**asked, "include": ",".join(wanted) or "0"}
+        return {**asked, "exclude": _joined(left_out)} if left_out else dict(asked)
+
+    # Records that cannot be read
+
+    def leave_out(self, names: Iterable[str]) -> None:
+        """Read lists without these records, such as "order:123"."""
+        self._known_unreadable = dict.fromkeys(names, "") | self._known_unreadable
+
+    def leaves_out(self, kind: str, record_id: int) -> bool:
+        """Whether lists are read without this record."""
+        return f"{kind}:{record_id}" in self._known_unreadable
+
+    @property
+    def unreadable(self) -> dict[str, str]:
+        """The records that this client found to be unreadable, such as "order:123", and why."""
+        return {name: reason for name, reason in self._known_unreadable.items() if reason}
+
+    def lists(self, resource: str) -> bool:
+        """Whether the store answers a question for a list that reads no record; asked once, without patience."""
+        try:
+            return self._tried(resource, {"per_page": "1", "_fields": "id", "offset": BEYOND_THE_END}) is not None
+        except (StoreRefused, StoreUnavailable):
+            return False
+
+    def _left_out(self, resource: str) -> list[int]:
+        names = (name.partition(":") for name in self._known_unreadable)
+        return [int(record_id) for kind, _, record_id in names if kind == KINDS[resource]]
+
+    def _leave_out(self, resource: str, asked: Mapping[str, str], error: StoreUnavailable) -> bool:
+        """Find which records spoil this page; raises `error` where it is the store that does not answer."""
+        left_out = False
+        for record_id in self._at_fault(resource, asked, error):
+            if not self.lists(resource):
+                raise error
+            name = f"{KINDS[resource]}:{record_id}"
+            if len(self._known_unreadable) >= MOST_LEFT_OUT:
+                raise StoreUnavailable(f"more than {MOST_LEFT_OUT} records cannot be read, {name} is the next: {error}")
+            self._known_unreadable[name] = str(error)
+            self.warn("store_record_unreadable", record=name, error=str(error))
+            left_out = True
+        return left_out
+
+    def _at_fault(self, resource: str, asked: Mapping[str, str], error: StoreUnavailable) -> Iterator[int]:
+        """Which of a page that cannot be read are the reason."""
+        size = int(asked.get("per_page", self.page_size))
+        criteria = {name: text for name, text in asked.items() if name not in PLACE}
+        if "include" in asked:
+            ids = [int(one) for one in asked["include"].split(",")]
+            return at_fault(ids, partial(self._reads, resource, criteria))
+        self._back_off(error, BACKOFF[-2], self.timer.now())
         began = self.timer.now()
-        for pause in BACKOFF:
+        listed = self._tried(resource, {**asked, "per_page": str(size), "_fields": "id"})
+        if listed is not None:
+            return at_fault([row.id for row in listed.rows], partial(self._reads, resource, criteria))
+        slow = self.timer.now() - began > SLOW
+        self._back_off(error, BACKOFF[-1], self.timer.now())
+        if not self.lists(resource):
+            raise error
+        return self._unlistable(resource, asked, criteria, 0 if slow else min(size, SMALLEST_PAGE))
+
+    def _unlistable(
+        self, resource: str, asked: Mapping[str, str], criteria: Mapping[str, str], neighbours: int
+    ) -> Iterator[int]:
+        """Records that cannot even be listed by id: their ids are found by asking for ids that may be theirs.
+
+        `neighbours` are how many places of the page are looked at for where to begin; none where each call takes long.
+        """
+        first, single = int(asked.get("offset", "0")), {"per_page": "1", "_fields": "id"}
+        pages = [self._tried(resource, {**asked, **single, "offset": str(first + n)}) for n in range(neighbours)]
+        near = [row.id for page in pages if page for row in page.rows]
+        missing = sum(page is None for page in pages) or 1
+        reads = partial(self._reads, resource, {**criteria, "_fields": "id"})
+        for ids in id_ranges(near, self._newest_id(resource)):
+            for record_id in at_fault(ids, reads) if not neighbours or not reads(ids) else ():
+                missing -= 1
+                yield record_id
+            if missing <= 0:
+                return
+
+    def _newest_id(self, resource: str) -> int:
+        """The highest id of a record that can be listed."""
+        newest = {"orderby": "id", "order": "desc", "per_page": "1", "_fields": "id"}
+        pages = (self._tried(resource, {**newest, "offset": str(place)}) for place in range(SMALLEST_PAGE))
+        return next((row.id for page in pages if page for row in page.rows), 0)
+
+    def _reads(self, resource: str, criteria: Mapping[str, str], ids: Sequence[int]) -> bool:
+        """Whether a page of these records can be read; a single one is given a second chance."""
+        asked = {**criteria, "include": _joined(ids), "per_page": str(len(ids))}
+        began = self.timer.now()
+        if self._tried(resource, asked) is not None:
+            return True
+        if len(ids) > 1 or self.timer.now() - began > SLOW:
+            return False
+        self.timer.sleep(BACKOFF[0])
+        return self._tried(resource, asked) is not None
+
+    def _tried(self, resource: str, asked: Mapping[str, str]) -> Page | None:
+        """A page asked for once; None when the store cannot give it, but StoreUnavailable when it asks to wait."""
+        try:
+            answer = self._once(Question("GET", f"wc/v3/{resource}", asked))
+            return Page([Stored(*one) for one in answer.objects()], answer.total, answer.limit)
+        except StoreUnavailable as error:
+            if error.retry_after:
+                raise
+            return None
+
+    def _read(
+        self,
+        path: str,
+        asked: Mapping[str, str],
+        *,
+        paged: bool = False,
+        anonymous: bool = False,
+        pauses: Sequence[float] = BACKOFF,
+    ) -> Answer:
+        began = self.timer.now()
+        for pause in pauses:
             try:
                 return self._once(Question("GET", path, self._sized(asked, paged), anonymous=anonymous))
             except StoreUnavailable as error:
                 if anonymous and _is_closed(error):
+                    raise
+                if self.timer.now() - began > SLOW and pauses is BACKOFF_LIST:  # few such tries fit one run
                     raise
                 self._back_off(error, pause, began)
         return self._once(Question("GET", path, self._sized(asked, paged), anonymous=anonymous))
@@ -479,6 +656,10 @@ def _may_be_outdated(error: StoreRefused | StoreUnavailable) -> bool:
 
 class _TooOld(Exception):
     """The store does not know `modified_after` (before WooCommerce 5.8): it refused, or gave what was not asked for."""
+
+
+def _joined(ids: Iterable[int]) -> str:
+    return ",".join(map(str, ids))
 
 
 def _is_number(value: object) -> bool:

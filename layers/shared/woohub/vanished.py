@@ -26,13 +26,16 @@ def live_orders(hubspot: HubSpot, mapping: Mapping, after: str) -> tuple[list[in
     path = f"{hubspot.paths.objects}/deals?limit={PAGE}&properties={','.join(PROPERTIES)}{cursor}"
     answer = answers.listed(hubspot.get(path), path)
     ids = [_order_id(record, mapping) for record in answers.records(answer)]
-    return [one for one in ids if one], answers.next_page(answer)
+    return [order_id for order_id in ids if order_id], answers.next_page(answer)
 
 
 def unknown(store: Store, order_ids: list[int]) -> list[int]:
-    """Those that the store does not list, in the trash or out of it; drafts are among them."""
+    """Those that the store does not list, in the trash or out of it.
+
+    Among them are drafts, and orders whose status was a plugin's that is gone: ask for each by its id.
+    """
     known = store.orders_by_id(order_ids)
-    return [one for one in order_ids if one not in known]
+    return [order_id for order_id in order_ids if order_id not in known and not store.leaves_out("order", order_id)]
 
 
 def _order_id(deal: Record, mapping: Mapping) -> int:

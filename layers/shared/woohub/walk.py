@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
+from woohub.dates import usable
 from woohub.storecall import StoreUnavailable
 
 MIXED_SECONDS = 7200  # two hours, which have the same local times when clocks go back
+ALL_THE_REST_SECONDS = 100 * 365 * 86_400  # later than any date a store has
 
 
 @dataclass(frozen=True)
@@ -30,13 +32,14 @@ class Stored:
 
     @property
     def created_at(self) -> str:
-        """UTC, `YYYY-MM-DDTHH:MM:SS`."""
-        return str(self.fields.get("date_created_gmt") or self.fields.get("date_created") or "")
+        """UTC, `YYYY-MM-DDTHH:MM:SS`; "" where the store has no date that can be true."""
+        return usable(self.fields.get("date_created_gmt")) or usable(self.fields.get("date_created"))
 
     @property
     def modified_at(self) -> str:
-        """UTC; of a customer never changed since, the date of the account."""
-        return str(self.fields.get("date_modified_gmt") or self.fields.get("date_modified") or "") or self.created_at
+        """UTC; of a customer never changed since, the date of the account. "" where no date can be true."""
+        changed = usable(self.fields.get("date_modified_gmt")) or usable(self.fields.get("date_modified"))
+        return changed or self.created_at
 
 
 @dataclass(frozen=True)
@@ -99,13 +102,20 @@ class Page:
         return not self.rows if self.total is None else self.total <= seen
 
 
-def after_stretch(position: Position, page: Page, dates: list[str]) -> tuple[Position, bool]:
-    """Where to go on after a page by date, and whether it was the last."""
+def after_stretch(position: Position, page: Page, dates: list[str], latest_possible: str) -> tuple[Position, bool]:
+    """Where to go on after a page by date, and whether it was the last.
+
+    A date before what was asked for, or in the future, is none to go on from: it may be other than the one the store
+    sorts by. Where no date is left, all the rest is read by number.
+    """
+    dates = [date for date in dates if position.moment <= date <= latest_possible]
     latest = max(dates, default=position.moment)
     if page.ends_at(page.places):
-        return Position(max(latest, position.moment)), True
-    if not dates:
+        return Position(latest), True
+    if not page.rows:
         raise StoreUnavailable(f"the store counts {page.total} orders from {position.moment} on, but shows none")
+    if not dates:
+        return Position(position.moment, 0, seconds=ALL_THE_REST_SECONDS), False
     backwards = [later for earlier, later in pairwise(dates) if later < earlier]
     if backwards:  # without HPOS a store sorts by local time: when clocks go back, two hours come mixed
         return Position(min(backwards), 0, seconds=MIXED_SECONDS), False

@@ -48,12 +48,15 @@ class Scan:
 class DealCheck:
     """A running check of all deals for orders the store has no more; `after` is HubSpot's cursor, None at the end.
 
-    `suspects` are order ids to be confirmed at the end, at most `limit`; without a limit they are settled page by page.
+    `unlisted` are orders of the last page that the store does not list, still to be looked up by id: it lists no order
+    whose status was a plugin's that is gone. `suspects` are those it does not know by id either, to be confirmed at the
+    end, at most `limit`; without a limit they are deleted at once.
     """
 
     after: str | None = ""
     suspects: tuple[int, ...] = ()
     limit: int | None = None
+    unlisted: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,8 @@ class Watermark:
     check: DealCheck | None = None
     night: str = ""  # the date for which the nightly work was begun
     completed: MomentOrNone = ""  # when the last run that got through all changes began, by our clock
+    behind: int = 0  # seconds that the store's clock was behind ours in the last run
+    unreadable: tuple[str, ...] = ()  # records such as "order:123", left out of lists until the store can show them
 
 
 _ADAPTER = TypeAdapter(Watermark)
