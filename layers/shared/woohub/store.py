@@ -497,7 +497,9 @@ class Store:
         near = [row.id for page in pages if page for row in page.rows]
         missing = sum(page is None for page in pages) or 1
         reads = partial(self._reads, resource, {**criteria, "_fields": "id"})
-        for ids in id_ranges(near, self._newest_id(resource)):
+        for candidates in id_ranges(near, self._newest_id(resource)):
+            left_out = self._left_out(resource)
+            ids = [record_id for record_id in candidates if record_id not in left_out]
             for record_id in at_fault(ids, reads) if not neighbours or not reads(ids) else ():
                 missing -= 1
                 yield record_id
