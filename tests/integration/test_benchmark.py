@@ -119,6 +119,14 @@ def test_woohub_works_off_what_hubspot_did_not_take_at_first() -> None:
     assert scene.flow.given_up == 0
 
 
+@pytest.mark.parametrize("outage_s", runs.OUTAGES_S)
+def test_a_backlog_that_waited_for_an_outage_to_end_goes_on_with_full_calls(outage_s: float) -> None:
+    found = runs.Recovery.after(outage_s, orders=400)
+
+    assert found.orders_per_s >= 150
+    assert found.calls_per_100 <= 6
+
+
 # --- Counting and judging ---
 
 

@@ -22,6 +22,7 @@ from .runs import (
     Rush,
     calls,
     mean,
+    recovery,
     rushes,
     spread_out,
     sustained,
@@ -31,7 +32,7 @@ from .work import ORDERS
 CALM_RUNS, CHAOS_RUNS, OTHER_RUNS = 3, 10, 10
 LARGE_NOTE = 55_000  # characters: 100 orders of these are the 6 MB that Lambda hands over at most
 SLOW_MS = 1000.0
-STEPS = 6 * len(CONTENDERS) + 9
+STEPS = 6 * len(CONTENDERS) + 10
 DEAREST = 3  # packages
 
 Step = Callable[[str], object]  # told what comes next
@@ -176,6 +177,10 @@ def _speed(step: Step, calm: Rushes, chaos: Rushes) -> Iterator[Figure]:
     slow = _each(step, "a long backlog, slow calls", lambda one: sustained(one, latency_ms=SLOW_MS))
     yield _figure("one delivery each (backlog)", found, lambda one: one, Goal(150, at_least=True))
     yield _figure("one delivery each (backlog), if a call takes a second", slow, lambda one: one)
+    step("a backlog of 1,000 behind 503s")
+    after = recovery()
+    yield _own("the first 750 of 1,000 that waited behind 503s", after.orders_per_s, Goal(150, at_least=True))
+    yield _own("… HubSpot calls per 100 of them, without those answered 503", after.calls_per_100, Goal(6))
     yield _means("two deliveries each, 200 orders within 4 s", calm, lambda one: ORDERS / one.count.seconds)
     yield _means("the same in chaos", chaos, lambda one: ORDERS / one.count.seconds)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from tools.hubspot_simulator import SimulatedPortal
+from tools.hubspot_simulator import Fault, SimulatedPortal
 from woohub.webhooks import Delivery
 
 from . import work
@@ -17,6 +17,7 @@ from .naive import Naive
 from .work import Person, Wave
 
 PAUSE, LATER = 60.0, 3600.0  # seconds between two waves of work
+BACKLOG, OUTAGES_S = 1000, (5.0, 20.0, 60.0, 600.0)
 WARM_UP = 20.0  # seconds left out of a sustained rate: at first the ten-second budget is still unused
 
 
@@ -108,6 +109,30 @@ def sustained(contender: Contender, *, latency_ms: float = LATENCY_MS) -> float:
 def rate(finished: Sequence[float], since: float) -> float:
     """Finished a second, from then to the end."""
     return sum(moment > since for moment in finished) / (max(finished) - since)
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """How a backlog goes that waited behind 503s, once HubSpot answers again."""
+
+    orders_per_s: float  # of the first three quarters, from the moment the first are through
+    calls_per_100: float  # without those answered 503
+
+    @classmethod
+    def after(cls, outage_s: float, orders: int = BACKLOG) -> Recovery:
+        """From a run in which HubSpot begins to answer so many seconds after the backlog came."""
+        scene = WOOHUB.scene()
+        scene.portal.faults.add(Fault(status=503, until=scene.clock.now + outage_s))
+        count = scene.done(work.new_orders(orders, scene.clock.now))
+        finished = sorted(scene.flow.finished)[: orders * 3 // 4]
+        refused = scene.portal.counters()["by_status"].get("503", 0)
+        return cls(rate(finished, finished[0]), (count.calls - refused) * 100 / orders)
+
+
+def recovery() -> Recovery:
+    """The worst of both, whether the outage ends while a batch is in hand or while the breaker is open."""
+    runs = [Recovery.after(outage_s) for outage_s in OUTAGES_S]
+    return Recovery(min(run.orders_per_s for run in runs), max(run.calls_per_100 for run in runs))
 
 
 def spread_out(contender: Contender) -> Count:
