@@ -95,6 +95,8 @@ def test_reconcile_that_found_nothing_says_so(shop: Operated) -> None:
         "complete": True,
         "stopped": None,
         "runs": 1,
+        "failed": {},
+        "unreadable": {},
     }
 
 
