@@ -15,11 +15,13 @@ from tools.hubspot_simulator import DEFAULT_TOKEN, InProcessTransport, create_ap
 from tools.hubspot_simulator.portal import ALL_SCOPES
 from tools.store_simulator import KEY, SECRET
 from woohub.breaker import Breaker, BreakerParameter, EventSourceMapping, State
+from woohub.clock import Timer
 from woohub.consumer import Consumer
-from woohub.hubspot import HubSpot
-from woohub.portal import Portal
-from woohub.sync import Outcome, Sync
-from woohub.throttle import Timer
+from woohub.hubspot.client import HubSpot
+from woohub.hubspot.properties import PropertyCatalog
+from woohub.sync.engine import Sync
+from woohub.sync.kinds import record_kinds
+from woohub.sync.outcome import Outcome
 
 GROUPS = {"ingest": "/aws/lambda/ingest", "consumer": "/aws/lambda/consumer"}
 
@@ -39,7 +41,7 @@ class Consuming:
         flow = EventSourceMapping(boto3.client("lambda"), lambda: outputs["EventSourceMappingId"])
         parameter = BreakerParameter(boto3.client("ssm"), outputs["BreakerParameter"])
         breaker = Breaker(lambda: parameter, lambda: flow, _silent)
-        sync = Sync(hubspot, Portal(hubspot, self.timer, _silent), FIELDS, self.timer, _silent)
+        sync = Sync(hubspot, PropertyCatalog(hubspot, self.timer, _silent), record_kinds(FIELDS), self.timer, _silent)
         self.sqs: Any = boto3.client("sqs")
         self.url = outputs["QueueUrl"]
         dead = outputs["DeadLetterQueueUrl"]

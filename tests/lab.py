@@ -8,11 +8,13 @@ from typing import Any
 from tests.openapi_contract import Contract, Validated, specs_folder
 from tools.hubspot_simulator import DEFAULT_TOKEN, InProcessTransport, SimulatedPortal, create_app, provision
 from woohub import mapping
+from woohub.clock import Timer
 from woohub.exchange import Call
-from woohub.hubspot import HubSpot
-from woohub.portal import Portal
-from woohub.sync import Message, Outcome, Sync
-from woohub.throttle import Timer
+from woohub.hubspot.client import HubSpot
+from woohub.hubspot.properties import PropertyCatalog
+from woohub.sync.engine import Sync
+from woohub.sync.kinds import record_kinds
+from woohub.sync.outcome import Message, Outcome
 
 FIELDS = mapping.load()
 SPECS = specs_folder()
@@ -79,7 +81,13 @@ class Lab:
             random=lambda: 0.5,
             on_call=self.calls.append,
         )
-        self.sync = Sync(self.hubspot, Portal(self.hubspot, self.timer, self.warn), FIELDS, self.timer, self.warn)
+        self.sync = Sync(
+            self.hubspot,
+            PropertyCatalog(self.hubspot, self.timer, self.warn),
+            record_kinds(FIELDS),
+            self.timer,
+            self.warn,
+        )
 
     def warn(self, event: str, **facts: Any) -> None:
         self.warnings.append((event, facts))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from woohub.sync import Message
+from woohub.sync.outcome import Message
 from woohub.webhooks import Delivery
 
 START_MS = 1_795_473_600_000  # 2026-11-23T22:40:00Z

@@ -17,13 +17,13 @@ from tests.lab import FIELDS, Clock, Lab
 from tools.store_simulator import KEY, SECRET, InProcessTransport, SimulatedShop, create_app
 from tools.store_simulator.bodies import Customer, Order
 from woohub import messages, webhooks
+from woohub.clock import Timer
 from woohub.deliveryqueue import DeliveryQueue
 from woohub.errors import NotAnEntity
 from woohub.reconcile import SHARE_OF_TIME, Hooks, Reconcile, Report, Request
 from woohub.store import TOPICS, Store
 from woohub.storecall import Access
-from woohub.sync import Message, Verdict
-from woohub.throttle import Timer
+from woohub.sync.outcome import Message, Verdict
 from woohub.watermark import Watermark, WatermarkParameter, read
 from woohub.webhooks import Delivery
 from woohub.woocommerce import OrderEvent, parse

@@ -12,13 +12,14 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from woohub import mapping
 from woohub.breaker import Breaker, BreakerParameter, EventSourceMapping, mapping_id
+from woohub.clock import Timer
 from woohub.consumer import Consumer
-from woohub.hubspot import HubSpot
-from woohub.portal import Portal
+from woohub.hubspot.client import HubSpot
+from woohub.hubspot.properties import PropertyCatalog
 from woohub.settings import ConsumerSettings, HubSpotToken, Secret
-from woohub.sync import Sync
+from woohub.sync.engine import Sync
+from woohub.sync.kinds import record_kinds
 from woohub.telemetry import Telemetry
-from woohub.throttle import Timer
 
 MARGIN = 3.0  # seconds kept for handing messages back and writing logs
 
@@ -35,7 +36,8 @@ hubspot = HubSpot(
     settings.hubspot_requests_per_10_seconds // (1 if settings.hubspot_one_writer else 2),
     on_call=telemetry.called,
 )
-sync = Sync(hubspot, Portal(hubspot, timer, telemetry.warn), mapping.load(), timer, telemetry.warn)
+catalog = PropertyCatalog(hubspot, timer, telemetry.warn)
+sync = Sync(hubspot, catalog, record_kinds(mapping.load()), timer, telemetry.warn)
 
 
 def breaker_parameter() -> BreakerParameter:

@@ -12,9 +12,9 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from woohub.breaker import BreakerParameter, EventSourceMapping, govern
-from woohub.hubspot import HubSpot
+from woohub.clock import Timer
+from woohub.hubspot.client import HubSpot
 from woohub.settings import GovernorSettings, HubSpotToken, Secret
-from woohub.throttle import Timer
 
 MARGIN = 2.0  # seconds kept for storing the state
 

@@ -14,14 +14,14 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from woohub import mapping
+from woohub.clock import Timer
 from woohub.deliveryqueue import DeliveryQueue
 from woohub.exchange import Call
-from woohub.hubspot import HubSpot
+from woohub.hubspot.client import HubSpot
 from woohub.reconcile import SHARE_OF_TIME, Hooks, Reconcile, Request
 from woohub.settings import HubSpotToken, ReconcileSettings, Secret, webhook_secrets
 from woohub.store import Store
 from woohub.storecall import USUAL, Access, Way
-from woohub.throttle import Timer
 from woohub.watermark import WatermarkParameter
 
 HUBSPOT_REQUESTS_PER_10_SECONDS = 5  # beside the consumer's; the nightly check has time

@@ -27,9 +27,9 @@ from tools.hubspot_simulator import DEFAULT_TOKEN, RUN_TIME_SCOPES, InProcessTra
 from tools.hubspot_simulator.definitions import CONTACTS, DEALS
 from tools.store_simulator import KEY, SECRET, Fault
 from woohub.breaker import State
+from woohub.clock import Timer
 from woohub.exchange import Http
-from woohub.hubspot import HubSpot
-from woohub.throttle import Timer
+from woohub.hubspot.client import HubSpot
 
 HOUR = 3600
 

@@ -22,13 +22,13 @@ from tools.cli.samples import sample_order
 from tools.cli.steps import Outcome, Step
 from tools.cli.store_setup import SETTLED, Reach
 from tools.store_simulator import KEY, SECRET, Fault
+from woohub.clock import Timer
 from woohub.exchange import Response
 from woohub.settings import Secret
 from woohub.sites import site
 from woohub.store import TOPICS
 from woohub.store import Store as Client
 from woohub.storecall import Access
-from woohub.throttle import Timer
 
 COMMAND = "rotate-webhook-secret"
 

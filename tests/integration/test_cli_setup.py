@@ -30,9 +30,9 @@ from tools.hubspot_simulator import (
 from tools.hubspot_simulator import provision as provision_directly
 from tools.hubspot_simulator.definitions import CONTACTS, DEALS
 from woohub import mapping
+from woohub.clock import Timer
 from woohub.exchange import Http
-from woohub.hubspot import HubSpot
-from woohub.throttle import Timer
+from woohub.hubspot.client import HubSpot
 
 TABLE = mapping.load()
 VERSIONS = ("2026-09", "2026-03", "v3")

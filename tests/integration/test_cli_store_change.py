@@ -21,10 +21,10 @@ from tools.hubspot_simulator import DEFAULT_TOKEN
 from tools.hubspot_simulator.server import AppServer, in_thread
 from tools.store_simulator import KEY, SECRET, SimulatedShop, create_app
 from woohub import mapping
-from woohub.hubspot import HubSpot
+from woohub.clock import Timer
+from woohub.hubspot.client import HubSpot
 from woohub.store import Store
 from woohub.storecall import Access
-from woohub.throttle import Timer
 from woohub.woocommerce import ORDER_SWEPT, OrderEvent, parse
 
 TABLE = mapping.load()

@@ -20,9 +20,9 @@ from tools.hubspot_simulator.settings import RequiredProperties
 from woohub.consumer import Consumer, delay, read
 from woohub.errors import OutOfTime, Unavailable
 from woohub.exchange import Http, Response
-from woohub.hubspot import Tally
+from woohub.hubspot.client import CallStats
 from woohub.messages import flat_attributes, from_sqs, to_sqs
-from woohub.sync import Message, Outcome, Verdict
+from woohub.sync.outcome import Message, Outcome, Verdict
 
 
 @dataclass
@@ -341,8 +341,8 @@ class Buggy:
     def __init__(self, sync: Any) -> None:
         self._sync = sync
 
-    def tally(self) -> Tally:
-        return Tally()
+    def tally(self) -> CallStats:
+        return CallStats()
 
     def sync(self, messages: list[Message]) -> list[Outcome]:
         if any(one.entity == "order:666" for one in messages):

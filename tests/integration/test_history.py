@@ -17,11 +17,11 @@ from tools.cli.connections import Tenant
 from tools.cli.history import SHORT, Backfill, Begun, Pace, Stalled, StateFile, Wanted, begin
 from tools.cli.period import EVER, Period
 from tools.cli.trouble import Trouble
+from woohub.clock import Timer
 from woohub.dates import utc_from_ms
 from woohub.deliveryqueue import DeliveryQueue
 from woohub.errors import TransientError
-from woohub.sync import Message
-from woohub.throttle import Timer
+from woohub.sync.outcome import Message
 
 DAY = 86_400
 WANTED = Wanted("https://shop.test")

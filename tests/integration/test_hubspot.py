@@ -25,17 +25,18 @@ from woohub.errors import (
     Unavailable,
     UnknownOutcome,
 )
-from woohub.hubspot import HubSpot, paths
+from woohub.hubspot.client import HubSpot, paths
+from woohub.hubspot.objects import CONTACTS, DEALS
 
 ONE = [{"objectWriteTraceId": "1", "properties": {"email": "a@example.com"}, "associations": []}]
 
 
 def read(hubspot: HubSpot) -> object:
-    return hubspot.read("contacts", ["a@example.com"], ["email"], id_property="email")
+    return hubspot.read(CONTACTS, ["a@example.com"], ["email"], id_property="email")
 
 
 def create(hubspot: HubSpot) -> object:
-    return hubspot.create("contacts", ONE)
+    return hubspot.create(CONTACTS, ONE)
 
 
 def troubled(**fault: object) -> Lab:
@@ -89,7 +90,7 @@ def test_a_read_by_somebody_who_tries_again_himself_is_tried_once() -> None:
     lab = troubled(status=503)
 
     with pytest.raises(Unavailable):
-        lab.hubspot.read("contacts", ["a@example.com"], ["email"], id_property="email", patient=False)
+        lab.hubspot.read(CONTACTS, ["a@example.com"], ["email"], id_property="email", patient=False)
 
     assert len(lab.calls) == 1
 
@@ -124,8 +125,8 @@ def test_it_is_counted_which_calls_were_answered_and_which_broke() -> None:
         create(lab.hubspot)
 
     contacts = "/crm/objects/2026-09/contacts/batch"
-    assert lab.hubspot.tally.answered == {f"{contacts}/create": 1, f"{contacts}/read": 1}
-    assert lab.hubspot.tally.broken == {f"{contacts}/create": 1}
+    assert lab.hubspot.stats.answered == {f"{contacts}/create": 1, f"{contacts}/read": 1}
+    assert lab.hubspot.stats.broken == {f"{contacts}/create": 1}
     assert caught.value.call == f"{contacts}/create"
 
 
@@ -235,7 +236,7 @@ def test_searches_stay_under_five_a_second() -> None:
     lab = Lab()
 
     for number in range(30):
-        lab.hubspot.search("deals", "woocommerce_order_id", [str(number)])
+        lab.hubspot.search(DEALS, "woocommerce_order_id", [str(number)])
 
     assert lab.portal.counters()["peak_searches_per_s"] <= 5
     assert lab.portal.counters()["refused_429"] == 0
@@ -244,7 +245,7 @@ def test_searches_stay_under_five_a_second() -> None:
 def test_a_search_for_many_values_keeps_to_hubspots_body_size() -> None:
     lab = Lab()
 
-    found = lab.hubspot.search("deals", "woocommerce_order_id", [f"{number:06}" for number in range(1000)])
+    found = lab.hubspot.search(DEALS, "woocommerce_order_id", [f"{number:06}" for number in range(1000)])
 
     assert found == []
     assert {call.status for call in lab.calls} == {200}
@@ -329,15 +330,15 @@ class Canned:
 
 
 def associate(hubspot: HubSpot) -> object:
-    return hubspot.associate([("9001", "6001")])  # type: ignore[func-returns-value]
+    return hubspot.associate(DEALS, CONTACTS, [("9001", "6001")])  # type: ignore[func-returns-value]
 
 
 def define(hubspot: HubSpot) -> object:
-    return hubspot.property_definitions("contacts")
+    return hubspot.property_definitions(CONTACTS)
 
 
 def search(hubspot: HubSpot) -> object:
-    return hubspot.search("deals", "woocommerce_order_id", ["1234"])
+    return hubspot.search(DEALS, "woocommerce_order_id", ["1234"])
 
 
 def look_for_deleted(hubspot: HubSpot) -> object:

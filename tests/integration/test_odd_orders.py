@@ -9,7 +9,8 @@ import pytest
 
 from tests.lab import Lab
 from tests.orders import customer, delivery, message, order
-from woohub.sync import Message
+from woohub.hubspot.objects import DEALS
+from woohub.sync.outcome import Message
 from woohub.webhooks import Delivery
 
 JANE = "jane.doe@example.com"
@@ -67,7 +68,7 @@ def test_a_deal_that_holds_a_date_of_another_century_heals_by_its_next_delivery(
     lab = Lab()
     lab.verdicts(message("order.created", order()))
     (row,) = lab.portal.state()["deals"]
-    lab.hubspot.update("deals", [{"id": row["id"], "properties": {"woocommerce_order_version": version}}])
+    lab.hubspot.update(DEALS, [{"id": row["id"], "properties": {"woocommerce_order_version": version}}])
 
     lab.verdicts(message("order.updated", order(), 60))
 

@@ -16,6 +16,7 @@ from tools.hubspot_simulator import DEFAULT_TOKEN
 from tools.store_simulator import Fault
 from woohub.dates import utc_from_ms
 from woohub.errors import InvalidParameter, InvalidPayload, NotAnEntity
+from woohub.hubspot.objects import DEALS
 from woohub.reconcile import Request
 from woohub.store import TOPICS
 from woohub.webhooks import Delivery, identify
@@ -651,7 +652,7 @@ def test_deals_of_other_pipelines_and_of_other_making_are_not_ours() -> None:
         {"dealname": "moved", "pipeline": "default", "dealstage": "closedwon", "woocommerce_order_id": "99"},
         {"dealname": "odd", "pipeline": "ecommerce_sales", "dealstage": "completed", "woocommerce_order_id": "0099"},
     ]
-    lab.lab.hubspot.create("deals", [{"properties": properties, "associations": []} for properties in foreign])
+    lab.lab.hubspot.create(DEALS, [{"properties": properties, "associations": []} for properties in foreign])
 
     lab.run(deleted="check")
 

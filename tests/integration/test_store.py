@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from tests.storelab import StoreLab
 from tools.store_simulator import KEY, Fault
+from woohub.clock import Timer
 from woohub.errors import OutOfTime
 from woohub.exchange import Call
 from woohub.store import TOPICS, Store, Webhook
 from woohub.storecall import Access, StoreRefused, StoreUnavailable
-from woohub.throttle import Timer
 from woohub.walk import CREATED, Position, Step
 
 START = "2026-11-23T22:40:00"  # where the laboratory's time begins

@@ -17,9 +17,9 @@ from tools.store_simulator import KEY, SECRET, Fault, InProcessTransport, Simula
 from tools.store_simulator.bodies import php_json
 from tools.store_simulator.hosting import Hosting
 from woohub import webhooks
+from woohub.clock import Timer
 from woohub.store import TOPICS, Store
 from woohub.storecall import Access, signed
-from woohub.throttle import Timer
 from woohub.walk import Position
 
 HOOK = "https://hooks.test/"

@@ -15,15 +15,15 @@ from urllib3.exceptions import ReadTimeoutError
 from tests.deliveries import SECRET, captured
 from tests.lab import Lab
 from tests.orders import customer, delivery, message, order
-from tools.hubspot_simulator import Fault, provision
-from tools.hubspot_simulator.definitions import DEALS
+from tools.hubspot_simulator import Fault, definitions, provision
 from tools.hubspot_simulator.inprocess import InProcessResponse
 from tools.hubspot_simulator.settings import RequiredProperties
 from woohub import webhooks
 from woohub.consumer import delay
 from woohub.errors import InvalidMessage, NotAnEntity, Refused, UnknownOutcome
 from woohub.exchange import Http, Response
-from woohub.sync import Message, Outcome, Verdict
+from woohub.hubspot.objects import CONTACTS, DEALS, ObjectType
+from woohub.sync.outcome import Message, Outcome, Verdict
 
 JANE = "jane.doe@example.com"
 JANES = {
@@ -228,14 +228,14 @@ def test_a_blank_never_replaces_a_value() -> None:
 # --- Salespeople ---
 
 
-def _edit(lab: Lab, kind: str, record_id: str, **properties: str) -> None:
+def _edit(lab: Lab, kind: ObjectType, record_id: str, **properties: str) -> None:
     lab.hubspot.update(kind, [{"id": record_id, "objectWriteTraceId": "a person", "properties": properties}])
 
 
 def test_a_stage_moved_by_a_salesperson_stays_until_the_status_changes() -> None:
     lab = Lab()
     lab.verdicts(message("order.created", order()))
-    _edit(lab, "deals", lab.deal()["hs_object_id"], dealstage="on_hold")
+    _edit(lab, DEALS, lab.deal()["hs_object_id"], dealstage="on_hold")
 
     lab.verdicts(message("order.updated", order(total="151.00", **LATER), 60))
     assert (lab.deal()["dealstage"], lab.deal()["amount"]) == ("on_hold", "151.00")
@@ -247,7 +247,7 @@ def test_a_stage_moved_by_a_salesperson_stays_until_the_status_changes() -> None
 def test_a_deal_renamed_by_a_salesperson_keeps_its_name() -> None:
     lab = Lab()
     lab.verdicts(message("order.created", order()))
-    _edit(lab, "deals", lab.deal()["hs_object_id"], dealname="Jane's big one")
+    _edit(lab, DEALS, lab.deal()["hs_object_id"], dealname="Jane's big one")
 
     lab.verdicts(message("order.updated", order(billing={"last_name": "Roe"}, **LATER), 60))
 
@@ -344,7 +344,7 @@ def test_addresses_that_differ_in_case_only_are_one_contact() -> None:
 def test_a_contact_found_by_an_additional_address_is_updated_and_not_doubled() -> None:
     lab = Lab()
     lab.verdicts(message("order.created", order()))
-    _edit(lab, "contacts", lab.contact()["hs_object_id"], hs_additional_emails="jane@work.example.com")
+    _edit(lab, CONTACTS, lab.contact()["hs_object_id"], hs_additional_emails="jane@work.example.com")
     newer = {"date_created_gmt": "2026-11-23T22:41:00"} | LATER
 
     lab.verdicts(
@@ -406,7 +406,7 @@ def test_one_refused_order_harms_only_itself() -> None:
     assert {outcomes[one.id].verdict.value for one in good} == {"done"}
     assert outcomes[bad.id].verdict.value == "rejected"
     assert isinstance(outcomes[bad.id].error, Refused)
-    assert outcomes[bad.id].tries == 3
+    assert outcomes[bad.id].attempts == 3
     assert len(lab.deals) == 40
 
 
@@ -435,7 +435,7 @@ def test_an_order_whose_contact_is_refused_waits_for_it() -> None:
 
 def test_a_property_the_portal_lacks_is_left_out_with_a_warning() -> None:
     lab = Lab()
-    lab.portal.schema.archive_property(DEALS, "associated_products")
+    lab.portal.schema.archive_property(definitions.DEALS, "associated_products")
 
     assert lab.verdicts(message("order.created", order())) == ["done"]
 
@@ -446,7 +446,7 @@ def test_a_property_the_portal_lacks_is_left_out_with_a_warning() -> None:
 def test_a_property_that_disappears_while_we_run_is_left_out_as_well() -> None:
     lab = Lab()
     lab.verdicts(message("order.created", order(1)))
-    lab.portal.schema.archive_property(DEALS, "associated_products")
+    lab.portal.schema.archive_property(definitions.DEALS, "associated_products")
 
     assert lab.verdicts(message("order.created", order(2))) == ["done"]
 
@@ -475,7 +475,7 @@ def test_a_token_that_may_not_read_definitions_still_writes_only_what_changed() 
 def test_of_several_complaints_only_the_property_that_is_not_there_is_left_out_for_others() -> None:
     lab = Lab()
     lab.portal.faults.add(Fault(status=403, path="/crm/properties/"))
-    lab.portal.schema.archive_property(DEALS, "associated_products")
+    lab.portal.schema.archive_property(definitions.DEALS, "associated_products")
 
     verdicts = lab.verdicts(
         message("order.created", order(1, currency="JPY")), message("order.created", order(2, currency="USD"))
@@ -674,7 +674,7 @@ def test_a_record_that_breaks_one_kind_of_call_is_found_and_its_neighbours_are_w
 
     left = queued(lab, *shoppers(*range(1, 31), 666), batches=8)
 
-    assert [(one.message.entity, one.broke) for one in left] == [("order:666", f"/crm/objects/2026-09/{path}")]
+    assert [(one.message.entity, one.broken_call) for one in left] == [("order:666", f"/crm/objects/2026-09/{path}")]
     assert len(lab.deals) == 30
 
 
@@ -751,7 +751,7 @@ def test_without_unique_ids_a_record_that_breaks_its_create_is_found_as_well() -
 
     lab.clock.sleep(61)
     (outcome,) = lab.deliver(batch[2])
-    assert outcome.broke.endswith("deals/batch/create")
+    assert outcome.broken_call.endswith("deals/batch/create")
 
 
 def test_definitions_that_cannot_be_read_again_stop_nothing() -> None:
@@ -789,9 +789,9 @@ def test_definitions_that_forget_the_email_make_no_contact_without_one() -> None
 def test_versions_that_somebody_spoilt_do_not_stop_updates() -> None:
     lab = Lab()
     lab.verdicts(message("order.created", order()))
-    for kind, name in (("contacts", "woocommerce_customer_version"), ("deals", "woocommerce_order_version")):
-        (row,) = lab.portal.state()[kind]
-        lab.hubspot.update(kind, [{"id": row["id"], "properties": {name: "zzz|99999999999999999999|1"}}])
+    for kind in (CONTACTS, DEALS):
+        (row,) = lab.portal.state()[kind.name]
+        lab.hubspot.update(kind, [{"id": row["id"], "properties": {kind.version: "zzz|99999999999999999999|1"}}])
     changed = order(billing={"city": "Elsewhere"}, status="completed", **LATER)
 
     assert lab.verdicts(message("order.updated", changed, 60)) == ["done"]

@@ -17,11 +17,12 @@ from tools.cli.history import Pace
 from tools.cli.period import Period
 from tools.cli.trouble import Trouble
 from tools.cli.verification import Repaired, Report, Verification, repair
-from tools.hubspot_simulator.definitions import CONTACTS, DEALS
+from tools.hubspot_simulator import definitions
 from tools.store_simulator import Item
+from woohub.clock import Timer
 from woohub.dates import utc_from_ms
 from woohub.deliveryqueue import DeliveryQueue
-from woohub.throttle import Timer
+from woohub.hubspot.objects import CONTACTS, DEALS, OBJECT_TYPES
 
 EVER = Period("2026-11-01T00:00:00")
 DAY, QUARTER = 86_400, 900
@@ -93,18 +94,20 @@ class Case:
     def contact_id(self, number: int) -> str:
         """Of the order's deal."""
         self.portal.timer.start(float("inf"))
-        (found,) = self.portal.hubspot.contacts_of([self.deal_id(number)])[self.deal_id(number)]
+        (found,) = self.portal.hubspot.associated(DEALS, CONTACTS, [self.deal_id(number)])[self.deal_id(number)]
         return found
 
     def edit(self, object_type: str, record_id: str, **properties: str) -> None:
         """As a person does it in HubSpot."""
         self.portal.timer.start(float("inf"))
         self.portal.hubspot.update(
-            object_type, [{"id": record_id, "objectWriteTraceId": "edit", "properties": properties}]
+            OBJECT_TYPES[object_type], [{"id": record_id, "objectWriteTraceId": "edit", "properties": properties}]
         )
 
     def archive(self, object_type: str, record_id: str) -> None:
-        self.portal.portal.objects.archive({"contacts": CONTACTS, "deals": DEALS}[object_type], record_id)
+        self.portal.portal.objects.archive(
+            {"contacts": definitions.CONTACTS, "deals": definitions.DEALS}[object_type], record_id
+        )
 
 
 @pytest.fixture
@@ -222,7 +225,7 @@ def test_a_blank_in_the_store_never_differs_from_a_value_in_hubspot(case: Case) 
 
 def test_a_second_contact_on_the_deal_is_left_to_people(case: Case) -> None:
     one, other = case.place(), case.place()
-    case.portal.hubspot.associate([(case.deal_id(one), case.contact_id(other))])
+    case.portal.hubspot.associate(DEALS, CONTACTS, [(case.deal_id(one), case.contact_id(other))])
 
     assert case.verify().equal
 
@@ -318,19 +321,21 @@ def missed_account(case: Case) -> str:
 
 def taken_off(case: Case) -> str:
     number = case.place()
-    case.portal.hubspot.dissociate([(case.deal_id(number), case.contact_id(number))])
+    case.portal.hubspot.disassociate(DEALS, CONTACTS, [(case.deal_id(number), case.contact_id(number))])
     return f"order:{number}"
 
 
 def other_contact(case: Case) -> str:
     number, other = case.place(), case.place()
-    case.portal.hubspot.associate([(case.deal_id(number), case.contact_id(other))])
-    case.portal.hubspot.dissociate([(case.deal_id(number), _own(case, number, other))])
+    case.portal.hubspot.associate(DEALS, CONTACTS, [(case.deal_id(number), case.contact_id(other))])
+    case.portal.hubspot.disassociate(DEALS, CONTACTS, [(case.deal_id(number), _own(case, number, other))])
     return f"order:{number}"
 
 
 def _own(case: Case, number: int, other: int) -> str:
-    (own,) = case.portal.hubspot.contacts_of([case.deal_id(number)])[case.deal_id(number)] - {case.contact_id(other)}
+    (own,) = case.portal.hubspot.associated(DEALS, CONTACTS, [case.deal_id(number)])[case.deal_id(number)] - {
+        case.contact_id(other)
+    }
     return own
 
 
@@ -607,7 +612,7 @@ def test_duplicates_are_found_where_the_order_id_is_not_unique() -> None:
     number = case.place()
     twin = case.portal.deal(number)
     writable = {name: value for name, value in twin.items() if name in FIELDS.deal_properties}
-    case.portal.hubspot.create("deals", [{"objectWriteTraceId": "twin", "properties": writable, "associations": []}])
+    case.portal.hubspot.create(DEALS, [{"objectWriteTraceId": "twin", "properties": writable, "associations": []}])
     case.lab.pass_time(60)
 
     report = case.verify()

@@ -13,12 +13,14 @@ from tests.model.day import HOUR, MINUTE, FullDay
 from tests.model.gate import ROUGH, run
 from tests.model.lives import Scale
 from tests.model.traffic import Weather
-from woohub import deals, plans, rounds, versions
 from woohub.blame import Blame
 from woohub.errors import Refused
 from woohub.mapping_file import CONTACT_VERSION
-from woohub.rounds import Answer
-from woohub.sync import Message, Outcome, Sync, Verdict
+from woohub.sync import batch_writer, contacts, engine, lookup, record_set, versions
+from woohub.sync.batch_writer import Answer
+from woohub.sync.engine import Sync
+from woohub.sync.outcome import Message, Outcome, Verdict
+from woohub.sync.records import Change
 from woohub.webhooks import Delivery
 
 Patch = pytest.MonkeyPatch
@@ -104,12 +106,12 @@ def no_deal_guard(patch: Patch) -> None:
 
 def no_contact_guard(patch: Patch) -> None:
     """The capture that comes last wins."""
-    careful = plans.contact
+    careful = contacts.plan
 
-    def careless(captures: Any, current: Any, *rest: Any) -> dict[str, str]:
-        return careful(captures, None if current is None else {**current, CONTACT_VERSION: None}, *rest)
+    def careless(snapshots: Any, current: Any, *rest: Any) -> Change:
+        return careful(snapshots, None if current is None else {**current, CONTACT_VERSION: None}, *rest)
 
-    patch.setattr(plans, "contact", careless)
+    patch.setattr(contacts, "plan", careless)
 
 
 def captured_when_modified(patch: Patch) -> None:
@@ -150,35 +152,29 @@ def _delivery_id(message: Message) -> str:
     return (delivery.delivery_id if isinstance(delivery, Delivery) else "") or message.id
 
 
-class Forgetful(deals.Written):
+class Forgetful(lookup.RecentCreates):
     """Remembers nothing."""
 
-    def settled(self, answers: Mapping[str, Answer]) -> None: ...
+    def created(self, answers: Mapping[str, Answer]) -> None: ...
 
-    def lost(self, keys: Iterable[str], now: float) -> None: ...
+    def unanswered(self, keys: Iterable[str], now: float) -> None: ...
 
 
 def search_then_create(patch: Patch) -> None:
     """Deals are looked up in the lagging index, and a create whose answer was lost is repeated."""
-    usual = deals.DealDesk.__init__
-
-    def forgetful(self: Any, *args: Any, **kwargs: Any) -> None:
-        usual(self, *args, **kwargs)
-        self._written = Forgetful()
-
-    patch.setattr(deals.DealDesk, "__init__", forgetful)
+    patch.setattr(engine, "RecentCreates", Forgetful)
 
 
 def success_before_it_is_certain(patch: Patch) -> None:
     """What has an unknown outcome counts as done."""
-    patch.setattr(Sync, "_outcome", lambda _self, concern, *_: Outcome(concern.message, Verdict.DONE))
+    patch.setattr(Sync, "_outcome", lambda _self, message, *_: Outcome(message, Verdict.DONE))
 
 
 def all_share_a_refusal(patch: Patch) -> None:
     """What HubSpot refuses as a whole is not taken apart, and inputs carry no trace ids that would name the culprit."""
 
     def untraced(writes: Any, extra: Any) -> list[dict[str, Any]]:
-        return [{"properties": dict(write.properties), **extra(write)} for write in writes]
+        return [{"properties": dict(write.change.properties), **extra(write)} for write in writes]
 
     def whole(send: Any, writes: Any, answers: dict[str, Any]) -> None:
         try:
@@ -186,9 +182,8 @@ def all_share_a_refusal(patch: Patch) -> None:
         except Refused as refused:
             answers |= {write.key: refused.problem for write in writes}
 
-    patch.setattr("woohub.contacts.traced", untraced)
-    patch.setattr("woohub.deals.traced", untraced)
-    patch.setattr(rounds, "_bisect", whole)
+    patch.setattr(record_set, "traced", untraced)
+    patch.setattr(batch_writer, "_bisect", whole)
 
 
 def whoever_breaks_calls_is_to_blame(patch: Patch) -> None:
@@ -203,14 +198,14 @@ def nobody_is_to_blame(patch: Patch) -> None:
 
 def reads_are_not_taken_apart(patch: Patch) -> None:
     """What cannot be read together cannot be read at all."""
-    whole = rounds._Run._planned
+    apart = batch_writer.BatchRun._read
 
     def together(self: Any, keys: Any) -> Any:
-        plan = whole(self, keys)
+        reading = apart(self, keys)
         self._reads_break = False
-        return plan
+        return reading
 
-    patch.setattr(rounds._Run, "_planned", together)
+    patch.setattr(batch_writer.BatchRun, "_read", together)
 
 
 NO_CREATES = Without(r"/deals/batch/create")

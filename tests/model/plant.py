@@ -25,13 +25,15 @@ from tools.hubspot_simulator import DEFAULT_TOKEN, InProcessTransport, Simulated
 from tools.hubspot_simulator.inprocess import InProcessResponse
 from woohub import deadletters, mapping, messages
 from woohub.breaker import Breaker, BreakerParameter, EventSourceMapping, govern, mapping_id
+from woohub.clock import Timer
 from woohub.consumer import Consumer
 from woohub.errors import Fault
-from woohub.hubspot import HubSpot
-from woohub.portal import Portal
+from woohub.hubspot.client import HubSpot
+from woohub.hubspot.properties import PropertyCatalog
 from woohub.settings import HubSpotToken, Secret
-from woohub.sync import Outcome, Sync, Verdict
-from woohub.throttle import Timer
+from woohub.sync.engine import Sync
+from woohub.sync.kinds import record_kinds
+from woohub.sync.outcome import Outcome, Verdict
 from woohub.webhooks import Delivery
 
 FIELDS = mapping.load()
@@ -260,8 +262,8 @@ class Process:
         token = HubSpotToken(plant.secret("hubspot"))
         dice = plant.world.random.random
         hubspot = HubSpot(self._line, token, self._timer, version=plant.version, random=dice)
-        portal = Portal(hubspot, self._timer, self._warn)
-        sync = Sync(hubspot, portal, FIELDS, self._timer, self._warn)
+        portal = PropertyCatalog(hubspot, self._timer, self._warn)
+        sync = Sync(hubspot, portal, record_kinds(FIELDS), self._timer, self._warn)
         breaker = Breaker(plant.breaker_parameter, plant.flow, self._alarm, plant.world.clock)
         sqs: Any = plant.sqs
         self._consumer = Consumer(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from woohub.answers import holder_of, problem_of
 from woohub.errors import Problem
+from woohub.hubspot.answers import holder_of, problem_of
 
 KEYS = ("email", "hs_additional_emails")
 ALREADY = (

@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from woohub.blame import MEMORY, Blame
-from woohub.hubspot import Tally
+from woohub.hubspot.client import CallStats
 
 CREATE, UPDATE = "deals/batch/create", "deals/batch/update"
 BAD = "order:666"
-WELL, ILL = Tally(Counter({CREATE: 1})), Tally(Counter(), Counter({CREATE: 4}))
-WELL_ELSEWHERE = Tally(Counter({UPDATE: 1}))
-BOTH = Tally(Counter({CREATE: 9}), Counter({CREATE: 4}))
+WELL, ILL = CallStats(Counter({CREATE: 1})), CallStats(Counter(), Counter({CREATE: 4}))
+WELL_ELSEWHERE = CallStats(Counter({UPDATE: 1}))
+BOTH = CallStats(Counter({CREATE: 9}), Counter({CREATE: 4}))
 
-Step = tuple[Tally, set[str]]  # how the calls of a batch went, and who broke one alone
+Step = tuple[CallStats, set[str]]  # how the calls of a batch went, and who broke one alone
 TRY: Step = (ILL, {BAD})
 
 
@@ -66,7 +66,9 @@ def test_it_is_forgotten_after_a_while() -> None:
     assert not blamed(TRY, (WELL, set()), (WELL, set()), TRY, gap=MEMORY)
 
 
-OUTAGE = st.sampled_from([TRY, (ILL, {"order:1"}), (ILL, {BAD, "order:2"}), (WELL_ELSEWHERE, set()), (Tally(), set())])
+OUTAGE = st.sampled_from(
+    [TRY, (ILL, {"order:1"}), (ILL, {BAD, "order:2"}), (WELL_ELSEWHERE, set()), (CallStats(), set())]
+)
 
 
 @given(steps=st.lists(OUTAGE, max_size=12))

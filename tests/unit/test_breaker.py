@@ -12,16 +12,7 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from woohub.breaker import (
-    HOLD,
-    Breaker,
-    BreakerParameter,
-    EventSourceMapping,
-    State,
-    govern,
-    mapping_id,
-    state_from,
-)
+from woohub.breaker import HOLD, Breaker, BreakerParameter, EventSourceMapping, State, govern, mapping_id, state_from
 from woohub.errors import (
     Problem,
     RateLimited,

@@ -19,7 +19,7 @@ from tools.alarms import alarms, docs_renewed, parts, template_renewed
 from tools.cli.main import app
 from tools.template import TEMPLATE
 from woohub.exchange import Call
-from woohub.sync import Outcome, Verdict
+from woohub.sync.outcome import Outcome, Verdict
 from woohub.telemetry import STATUSES, VERDICTS
 
 ROOT = Path(__file__).parents[2]

@@ -8,14 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from woohub.errors import SecretUnavailable
-from woohub.settings import (
-    ConsumerSettings,
-    GovernorSettings,
-    IngestSettings,
-    Secret,
-    hubspot_token,
-    webhook_secrets,
-)
+from woohub.settings import ConsumerSettings, GovernorSettings, IngestSettings, Secret, hubspot_token, webhook_secrets
 
 CONSUMER = {
     "QUEUE_URL": "https://queue",

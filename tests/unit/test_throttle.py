@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from woohub.clock import Timer
 from woohub.errors import OutOfTime
-from woohub.throttle import Budget, Timer, daily_left
+from woohub.hubspot.budget import Budget, daily_left
 
 
 class Clock:

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from woohub.dates import utc_from_ms
-from woohub.versions import CLOCK_TOLERANCE_S, NO_DATE, ContactVersion, DealVersion, OrderState, Stamp
+from woohub.sync.versions import CLOCK_TOLERANCE_S, NO_DATE, ContactVersion, DealVersion, OrderState, Stamp
 
 MOMENTS = st.sampled_from([f"2026-11-23T22:40:{second:02}" for second in range(5)])
 RECEIPTS = st.integers(1_795_473_600_000, 1_795_473_700_000)

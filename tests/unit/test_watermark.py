@@ -15,16 +15,7 @@ from woohub import vanished
 from woohub.dates import whole_seconds
 from woohub.errors import InvalidParameter
 from woohub.walk import Position
-from woohub.watermark import (
-    DealCheck,
-    Reached,
-    Scan,
-    Watermark,
-    WatermarkParameter,
-    beginning,
-    read,
-    text,
-)
+from woohub.watermark import DealCheck, Reached, Scan, Watermark, WatermarkParameter, beginning, read, text
 
 moments = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)).map(lambda one: whole_seconds(one.isoformat()))
 positions = st.builds(

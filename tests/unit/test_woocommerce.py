@@ -14,17 +14,7 @@ from tests.payloads import BILLING, CUSTOMER, ORDER, RECEIVED_MS, billed, custom
 from woohub.dates import to_utc
 from woohub.errors import InvalidPayload
 from woohub.webhooks import Delivery
-from woohub.woocommerce import (
-    READERS,
-    UNDATED,
-    CustomerEvent,
-    Event,
-    Ignored,
-    Order,
-    OrderEvent,
-    OrderTrashed,
-    parse,
-)
+from woohub.woocommerce import READERS, UNDATED, CustomerEvent, Event, Ignored, Order, OrderEvent, OrderTrashed, parse
 
 ENTITIES = [one for one in captured() if one.topic in READERS and "code" not in one.payload]
 REST_ERRORS = [one for one in captured() if one.topic in READERS and "code" in one.payload]

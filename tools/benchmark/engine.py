@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, cast
 from tools.hubspot_simulator import DEFAULT_TOKEN, InProcessTransport, SimulatedPortal, create_app
 from woohub import mapping
 from woohub.breaker import Breaker, BreakerParameter, EventSourceMapping, State, govern
+from woohub.clock import Timer
 from woohub.consumer import Consumer
 from woohub.exchange import Http
-from woohub.hubspot import HubSpot
+from woohub.hubspot.client import HubSpot
+from woohub.hubspot.properties import PropertyCatalog
 from woohub.messages import to_sqs
-from woohub.portal import Portal
-from woohub.sync import Sync
-from woohub.throttle import Timer
+from woohub.sync.engine import Sync
+from woohub.sync.kinds import record_kinds
 from woohub.webhooks import Delivery
 
 from .account import Clock
@@ -168,7 +169,13 @@ class WooHub:
         self._hubspot = HubSpot(http, Token(), self._timer, random=dice.random)
         self._tap = cast(EventSourceMapping, Tap())  # the fakes have what is used of the real ones
         self._state = cast(BreakerParameter, BreakerState())
-        sync = Sync(self._hubspot, Portal(self._hubspot, self._timer, _ignore), mapping.load(), self._timer, _ignore)
+        sync = Sync(
+            self._hubspot,
+            PropertyCatalog(self._hubspot, self._timer, _ignore),
+            record_kinds(mapping.load()),
+            self._timer,
+            _ignore,
+        )
         breaker = Breaker(lambda: self._state, lambda: self._tap, _ignore, self.clock.read)
         sqs = cast("SQSClient", self.sqs)
         self._consumer = Consumer(

@@ -22,8 +22,8 @@ from tools.cli.options import JsonOption, StackOption
 from tools.cli.period import FORM, FromOption, ToOption, period
 from tools.cli.stacks import Stack
 from tools.cli.trouble import EXPECTED, PROBLEMS, WrongUsage, explain
+from woohub.clock import Timer
 from woohub.store import Store
-from woohub.throttle import Timer
 
 GO_ON = "the same command goes on from here, --restart begins anew"
 PER_SECOND = 100  # orders that HubSpot's usual limit lets through, roughly

@@ -17,10 +17,10 @@ from tools.cli.status import Status
 from tools.cli.status import iso as moment
 from tools.cli.traces import Traces
 from tools.cli.trouble import RENEW_IT
-from woohub.answers import Record
+from woohub.hubspot.answers import Record
 from woohub.mapping import usable_email
 from woohub.mapping_file import STATUS
-from woohub.versions import DealVersion
+from woohub.sync.versions import DealVersion
 from woohub.walk import Stored
 from woohub.woocommerce import TRASH, OrderEvent
 

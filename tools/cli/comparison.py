@@ -12,12 +12,13 @@ from enum import StrEnum
 from typing import Any
 
 from tools.cli.order_names import OrderName
-from woohub import plans
-from woohub.answers import Record
+from woohub.hubspot.answers import Record
+from woohub.hubspot.properties import PropertySchema
 from woohub.mapping import Mapping as Table
 from woohub.mapping_file import CONTACT_VERSION, DEAL_VERSION, STATUS
-from woohub.plans import Capture, Same
-from woohub.versions import DealVersion, OrderState
+from woohub.sync import contacts, deals
+from woohub.sync.contacts import ContactSnapshot
+from woohub.sync.versions import DealVersion, OrderState
 from woohub.woocommerce import TRASH, OrderEvent
 
 Current = Mapping[str, str | None]
@@ -100,21 +101,23 @@ FUTURE = (
 MERGE = "merge them in HubSpot; one of them is kept up to date"
 
 
-def deal_differences(event: OrderEvent, current: Current, table: Table, same: Same) -> tuple[Difference, ...]:
+def deal_differences(
+    event: OrderEvent, current: Current, table: Table, schema: PropertySchema
+) -> tuple[Difference, ...]:
     """The properties of a deal that the order would change, whatever version HubSpot has."""
     unversioned = {**current, DEAL_VERSION: None}
-    plan = plans.deal([event], unversioned, {}, table, same)
+    plan = deals.plan([event], unversioned, lambda _: "", table, schema)
     return _differences(plan.properties if plan else {}, current, DEAL_VERSION)
 
 
 def contact_differences(
-    captures: Sequence[Capture], current: Current, table: Table, same: Same
+    captures: Sequence[ContactSnapshot], current: Current, table: Table, schema: PropertySchema
 ) -> Sequence[Difference]:
     """The properties of a contact that these sights of the customer would change.
 
     Not whatever version HubSpot has: its own may come from an order that is none of these.
     """
-    return _differences(plans.contact(captures, current, table, same), current, CONTACT_VERSION)
+    return _differences(contacts.plan(captures, current, table, schema).properties, current, CONTACT_VERSION)
 
 
 def _differences(changed: Mapping[str, str], current: Current, version: str) -> tuple[Difference, ...]:
@@ -128,10 +131,10 @@ def holds_back(event: OrderEvent, current: Current) -> str:
     if version is None:
         return ""
     stored = OrderState(version.modified_at, version.received_ms, current.get(STATUS) or "")
-    return "" if plans.state_of(event).supersedes(stored) else text
+    return "" if deals.state_of(event).supersedes(stored) else text
 
 
-def deal_findings(event: OrderEvent, records: Sequence[Record], table: Table, same: Same) -> list[Finding]:
+def deal_findings(event: OrderEvent, records: Sequence[Record], table: Table, schema: PropertySchema) -> list[Finding]:
     """What is wrong with the deals of an order; `records` are all that HubSpot has for it, the oldest first."""
     entity = f"order:{event.order.id}"
     if not records:  # an order that was thrown away before HubSpot knew it is no deal
@@ -140,7 +143,7 @@ def deal_findings(event: OrderEvent, records: Sequence[Record], table: Table, sa
     if len(records) > 1:
         ids = tuple(one.id for one in records)
         found.append(Finding(Kind.DUPLICATE, entity, "deal", ids, detail=f"{len(ids)} deals", fix=MERGE))
-    differences = deal_differences(event, kept.properties, table, same)
+    differences = deal_differences(event, kept.properties, table, schema)
     if differences:
         held = holds_back(event, kept.properties)
         fix = HELD.format(version=held) if held else ""
@@ -149,7 +152,12 @@ def deal_findings(event: OrderEvent, records: Sequence[Record], table: Table, sa
 
 
 def contact_findings(
-    entity: str, captures: Sequence[Capture], record: Record | None, table: Table, same: Same, now: str
+    entity: str,
+    captures: Sequence[ContactSnapshot],
+    record: Record | None,
+    table: Table,
+    schema: PropertySchema,
+    now: str,
 ) -> list[Finding]:
     """What is wrong with the contact of an address, last seen in `entity`; `now` is UTC as WooCommerce writes it."""
     if record is None:
@@ -157,7 +165,7 @@ def contact_findings(
     version = record.properties.get(CONTACT_VERSION) or ""
     ahead = version.partition("|")[0] > now
     current = {**record.properties, CONTACT_VERSION: None} if ahead else record.properties
-    differences = tuple(contact_differences(captures, current, table, same))
+    differences = tuple(contact_differences(captures, current, table, schema))
     if not differences:
         return []
     fix = FUTURE.format(version=version) if ahead else ""

@@ -12,12 +12,12 @@ from tools.cli.setup import GivenToken, place_of
 from tools.cli.stacks import LOCAL, Stack
 from tools.cli.store_setup import waiting
 from tools.cli.trouble import Trouble
+from woohub.clock import Timer
 from woohub.deliveryqueue import DeliveryQueue
-from woohub.hubspot import HubSpot
+from woohub.hubspot.client import HubSpot
 from woohub.settings import hubspot_token
 from woohub.store import Store
 from woohub.storecall import Access
-from woohub.throttle import Timer
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

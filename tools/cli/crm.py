@@ -10,15 +10,14 @@ from typing import Any
 
 from tools.cli.period import Period
 from tools.cli.trouble import Trouble
-from woohub.answers import Record
-from woohub.contacts import ADDITIONAL, CONTACTS, EMAIL, by_address
-from woohub.deals import DEALS
 from woohub.errors import UnknownOutcome
-from woohub.hubspot import BATCH, HubSpot, chunks
+from woohub.hubspot.answers import Record
+from woohub.hubspot.client import BATCH, HubSpot, chunks
+from woohub.hubspot.objects import CONTACTS, DEALS
+from woohub.hubspot.properties import CURRENCY, PropertyCatalog, PropertySchema
 from woohub.mapping import Mapping as Table
-from woohub.plans import Same
-from woohub.portal import CURRENCY, Portal
-from woohub.rounds import read_apart
+from woohub.sync.batch_writer import read_apart
+from woohub.sync.lookup import by_key
 
 MOMENTS = ("createdate", "hs_lastmodifieddate")
 SEARCHED = 200  # HubSpot gives at most 200 records per page of a search
@@ -31,31 +30,31 @@ class Crm:
     def __init__(self, hubspot: HubSpot, table: Table, warn: Callable[..., None]) -> None:
         self._hubspot = hubspot
         self._table = table
-        self._portal = Portal(hubspot, hubspot.timer, warn)
+        self._catalog = PropertyCatalog(hubspot, hubspot.timer, warn)
 
     def check(self) -> None:
         """Trouble if this portal was never set up."""
-        if not self._portal.has(DEALS, self._table.key_property):
+        if not self.deal_schema.has(self._table.key_property):
             raise Trouble(f"this HubSpot has no deal property {self._table.key_property}: run `woohub setup`")
 
     @property
-    def same_deal(self) -> Same:
-        """Whether HubSpot's value of a deal's property means the same as the store's, or cannot be written."""
-        return partial(self._portal.unchanged, DEALS)
+    def deal_schema(self) -> PropertySchema:
+        """The properties of deals."""
+        return self._catalog.schema(DEALS)
 
     @property
-    def same_contact(self) -> Same:
-        """The same for contacts."""
-        return partial(self._portal.unchanged, CONTACTS)
+    def contact_schema(self) -> PropertySchema:
+        """The properties of contacts."""
+        return self._catalog.schema(CONTACTS)
 
     @property
     def lists_currencies(self) -> bool:
         """Whether HubSpot says which currencies it takes; if not, only its refusals tell."""
-        return bool(self._portal.options(DEALS, CURRENCY))
+        return bool(self.deal_schema.options(CURRENCY))
 
     def takes_currency(self, code: str) -> bool:
         """False only where HubSpot says that it does not."""
-        return bool(self._portal.writable(DEALS, {CURRENCY: code}))
+        return self.deal_schema.accepts(CURRENCY, code)
 
     def newest_deal_in(self, currency: str) -> Record | None:
         """The deal made last, as far as indexed, of the orders in this currency."""
@@ -90,7 +89,7 @@ class Crm:
         names = (*self._table.deal_properties, "amount", "closedate", *MOMENTS)
         records: list[Record] = []
         for some in chunks(list(keys), BATCH):
-            if self._portal.is_unique(DEALS, self._table.key_property):
+            if self.deal_schema.is_unique(self._table.key_property):
                 records += self._hubspot.read(DEALS, some, names, id_property=self._table.key_property)
             else:
                 records += self._by_search(some, names)
@@ -116,12 +115,12 @@ class Crm:
 
     def contacts(self, emails: Collection[str], advance: Callable[[int], None] = lambda _: None) -> dict[str, Record]:
         """The contact of each address, primary or additional; addresses HubSpot refuses to look up have none."""
-        names = [ADDITIONAL, *self._table.contact_properties, "createdate"]
-        read = partial(self._hubspot.read, CONTACTS, properties=names, id_property=EMAIL)
+        names = [*CONTACTS.aliases, *self._table.contact_properties, "createdate"]
+        read = partial(self._hubspot.read, CONTACTS, properties=names, id_property=CONTACTS.key)
         found: dict[str, Record] = {}
         for some in chunks(sorted(emails), BATCH):
             records, _refused = read_apart(read, some)
-            found |= by_address(records, some)
+            found |= by_key(CONTACTS, records, some)
             advance(len(some))
         return found
 
@@ -133,11 +132,11 @@ class Crm:
 
     def contacts_of(self, deal_ids: Sequence[str]) -> dict[str, set[str]]:
         """The ids of the contacts of each deal."""
-        return self._hubspot.contacts_of(deal_ids)
+        return self._hubspot.associated(DEALS, CONTACTS, deal_ids)
 
     def associate(self, pairs: Sequence[tuple[str, str]]) -> None:
         """Associate deals with contacts, (deal, contact); what is there already stays."""
-        self._hubspot.associate(pairs)
+        self._hubspot.associate(DEALS, CONTACTS, pairs)
 
     def dated(self, period: Period) -> Iterator[Record]:
         """The deals of any order that were closed in the period, as far as HubSpot has indexed them.
@@ -166,7 +165,7 @@ class Crm:
         return {**asked, "properties": list(dict.fromkeys(names))}
 
     def _search(self, body: Mapping[str, Any]) -> list[Record]:
-        path = f"{self._hubspot.paths.objects}/{DEALS}/search"
+        path = f"{self._hubspot.paths.objects}/{DEALS.name}/search"
         for pause in PAUSES:
             self._hubspot.searches.wait_for_turn()
             try:

@@ -8,10 +8,10 @@ from typing import Any
 
 from tools.cli.comparison import Finding
 from tools.cli.crm import Crm
-from woohub.answers import Record
+from woohub.hubspot.answers import Record
+from woohub.hubspot.properties import CURRENCY, MAX_AGE
 from woohub.mapping import Mapping as Table
-from woohub.portal import CURRENCY, MAX_AGE
-from woohub.versions import DealVersion
+from woohub.sync.versions import DealVersion
 from woohub.woocommerce import OrderEvent
 
 EXAMPLES = 3

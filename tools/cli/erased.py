@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from woohub.answers import Record
+from woohub.hubspot.answers import Record
 
 NAMES = ("email", "firstname", "lastname")
 PLACES = ("phone", "address", "city", "state", "zip")  # what only the store's billing address tells

@@ -13,9 +13,9 @@ from pydantic import TypeAdapter, ValidationError
 from tools.cli import walks
 from tools.cli.period import EVER, SECOND, Period, shifted
 from tools.cli.trouble import Trouble
+from woohub.clock import Timer
 from woohub.deliveryqueue import DeliveryQueue
 from woohub.store import Store
-from woohub.throttle import Timer
 from woohub.walk import FIRST, Position, Step, Stored
 from woohub.webhooks import Delivery
 from woohub.woocommerce import CUSTOMER_SWEPT, ORDER_SWEPT

@@ -14,8 +14,9 @@ from tools.cli.patient import Patient, examined
 from tools.cli.provision import SINGULAR, provision
 from tools.cli.steps import Outcome, Step
 from woohub.errors import Forbidden, Refused
-from woohub.hubspot import HubSpot
-from woohub.portal import CURRENCY
+from woohub.hubspot.client import HubSpot
+from woohub.hubspot.objects import DEALS, OBJECT_TYPES
+from woohub.hubspot.properties import CURRENCY
 from woohub.settings import hubspot_token
 
 TYPE_IDS = {"contacts": "0-1", "deals": "0-3"}
@@ -73,7 +74,7 @@ class Checks:
         ours = {(one.object_type, one.name) for one in patient.table.definitions}
         fine = 0
         for kind, names in rules.items():
-            known = {row["name"]: row for row in self._hubspot.property_definitions(kind)}
+            known = {row["name"]: row for row in self._hubspot.property_definitions(OBJECT_TYPES[kind])}
             for name in (one for one in names if (kind, one) not in ours):
                 step = _compared(f"{SINGULAR[kind]} property {name}", known.get(name))
                 fine += step.outcome is Outcome.OK
@@ -125,7 +126,7 @@ class Checks:
         return {str(details.get("companyCurrency")), *(additional if isinstance(additional, list) else [])}
 
     def _enabled(self) -> set[str]:
-        rows = {row["name"]: row for row in self._hubspot.property_definitions("deals")}
+        rows = {row["name"]: row for row in self._hubspot.property_definitions(DEALS)}
         options = (rows.get(CURRENCY) or {}).get("options") or []
         return {str(option["value"]) for option in options if not option.get("hidden")}
 

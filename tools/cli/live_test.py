@@ -14,15 +14,13 @@ from tools.cli.comparison import Finding, Kind
 from tools.cli.crm import Crm
 from tools.cli.lags import epoch, percentile
 from tools.cli.synthetic import Run
-from woohub import plans
-from woohub.answers import Record
-from woohub.contacts import CONTACTS, EMAIL
 from woohub.dates import utc_from_ms
-from woohub.deals import DEALS
 from woohub.errors import UnknownOutcome
-from woohub.hubspot import BATCH, HubSpot, chunks
+from woohub.hubspot.answers import Record
+from woohub.hubspot.client import BATCH, HubSpot, chunks
+from woohub.hubspot.objects import CONTACTS, DEALS, ObjectType
 from woohub.mapping import Mapping as Table
-from woohub.plans import Capture
+from woohub.sync.contacts import ContactSnapshot, snapshot_of
 from woohub.woocommerce import OrderEvent
 
 SENDERS = 32  # orders on their way at once
@@ -188,12 +186,12 @@ def findings(crm: Crm, table: Table, run: Run, now: float) -> list[Finding]:
     events = [run.event(order_id, round(now * 1000)) for order_id in run.order_ids]
     contacts = crm.contacts(run.emails)
     found = [one for some in chunks(events, BATCH) for one in _of_orders(crm, table, run, some, contacts)]
-    captures: dict[str, list[Capture]] = {}
+    captures: dict[str, list[ContactSnapshot]] = {}
     for one in events:
-        captures.setdefault(run.email(one.order.id), []).append(plans.capture(one, table))
+        captures.setdefault(run.email(one.order.id), []).append(snapshot_of(one, table))
     moment = utc_from_ms(round(now * 1000))
     for email, seen in captures.items():
-        found += comparison.contact_findings(email, seen, contacts.get(email), table, crm.same_contact, moment)
+        found += comparison.contact_findings(email, seen, contacts.get(email), table, crm.contact_schema, moment)
     return found
 
 
@@ -204,7 +202,7 @@ def _of_orders(
     has = crm.contacts_of([record.id for records in deals.values() for record in records])
     for one in events:
         records = deals.get(table.deal_key(one.order.id), [])
-        yield from comparison.deal_findings(one, records, table, crm.same_deal)
+        yield from comparison.deal_findings(one, records, table, crm.deal_schema)
         contact = contacts.get(run.email(one.order.id))
         if records and contact:
             linked = has.get(records[0].id, set())
@@ -241,18 +239,18 @@ def clean(hubspot: HubSpot, crm: Crm, table: Table, run: Run, advance: Advance) 
     return Cleaned(len(done[DEALS]), len(done[CONTACTS]), left)
 
 
-def _records(crm: Crm, table: Table, run: Run) -> dict[str, set[str]]:
+def _records(crm: Crm, table: Table, run: Run) -> dict[ObjectType, set[str]]:
     """The ids of what is there; of contacts only those whose own address is the run's, not an additional one."""
     keys = {table.deal_key(order_id) for order_id in run.order_ids}
     emails = set(run.emails)
     deals = {one.id for key, records in crm.deals(sorted(keys)).items() if key in keys for one in records}
-    contacts = {one.id for one in crm.contacts(emails).values() if one.properties.get(EMAIL) in emails}
+    contacts = {one.id for one in crm.contacts(emails).values() if one.properties.get(CONTACTS.key) in emails}
     return {DEALS: deals, CONTACTS: contacts}
 
 
-def _archive(hubspot: HubSpot, kind: str, ids: Sequence[str]) -> None:
+def _archive(hubspot: HubSpot, kind: ObjectType, ids: Sequence[str]) -> None:
     with suppress(UnknownOutcome):  # the next round sees
-        hubspot.post(f"{hubspot.paths.objects}/{kind}/batch/archive", {"inputs": [{"id": one} for one in ids]})
+        hubspot.post(f"{hubspot.paths.objects}/{kind.name}/batch/archive", {"inputs": [{"id": one} for one in ids]})
 
 
 def drained(waiting: Callable[[], int], seconds: float, *, clock: Clock, pause: Pause) -> bool:

@@ -22,7 +22,7 @@ from tools.cli.synthetic import MOST, Run
 from tools.cli.trouble import PROBLEMS, Trouble, WrongUsage
 from woohub import mapping
 from woohub.exchange import Http
-from woohub.hubspot import HubSpot
+from woohub.hubspot.client import HubSpot
 from woohub.mapping import Mapping as Table
 from woohub.settings import HubSpotSettings
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from tools.cli.steps import Outcome, Step
 from woohub.errors import Forbidden, Problem, Refused, TransientError, Unauthorized
-from woohub.hubspot import HubSpot
+from woohub.hubspot.client import HubSpot
+from woohub.hubspot.objects import OBJECT_TYPES
 from woohub.mapping import Definition, Stage
 from woohub.mapping import Mapping as Table
 
@@ -64,7 +65,7 @@ def provision(hubspot: HubSpot, table: Table, *, dry_run: bool) -> Iterator[Step
 
 def _properties(hubspot: HubSpot, table: Table, object_type: str, *, dry_run: bool) -> Iterator[Step]:
     yield _group(hubspot, table, object_type, dry_run=dry_run)
-    existing = {row["name"]: row for row in hubspot.property_definitions(object_type)}
+    existing = {row["name"]: row for row in hubspot.property_definitions(OBJECT_TYPES[object_type])}
     for wanted in table.definitions:
         if wanted.object_type != object_type:
             continue

@@ -7,7 +7,7 @@ from typing import Any
 from tools.cli.steps import Outcome, Step
 from tools.cli.trouble import next_after
 from woohub.errors import Forbidden, Refused, TransientError
-from woohub.hubspot import HubSpot
+from woohub.hubspot.client import HubSpot
 
 WHAT = "HubSpot scopes"
 NEEDED = tuple((kind, verb) for kind in ("contacts", "deals") for verb in ("read", "write"))

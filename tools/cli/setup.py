@@ -26,12 +26,12 @@ from tools.cli.store_change import Change, Kind
 from tools.cli.store_setup import Reach
 from tools.cli.trouble import EXPECTED, PROBLEMS, explain, next_after
 from woohub import mapping
+from woohub.clock import Timer
 from woohub.errors import Forbidden, TransientError, Unauthorized
-from woohub.hubspot import HubSpot
+from woohub.hubspot.client import HubSpot
 from woohub.settings import HubSpotSettings, hubspot_token, webhook_secrets
 from woohub.store import TOPICS
 from woohub.storecall import Access
-from woohub.throttle import Timer
 
 PATIENCE = 120.0  # seconds for all calls to HubSpot together
 LOOK = 45.0  # seconds the store has to show its orders

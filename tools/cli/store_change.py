@@ -18,10 +18,10 @@ from tools.cli.history import swept
 from tools.cli.period import EVER
 from tools.cli.steps import Outcome, Step
 from tools.cli.trouble import Trouble
-from woohub.answers import Record
 from woohub.errors import InvalidPayload
+from woohub.hubspot.answers import Record
+from woohub.hubspot.properties import PropertySchema
 from woohub.mapping import Mapping as Table
-from woohub.plans import Same
 from woohub.store import Store
 from woohub.walk import CREATED, Position, Stored
 from woohub.woocommerce import ORDER_SWEPT, OrderEvent, parse
@@ -88,7 +88,7 @@ def look(store: Store, crm: Crm, table: Table) -> Overlap:
     by_order = {number: records[0] for key, records in deals.items() if (number := table.order_id(key))}
     latest = {number: deal for deal in crm.latest(SAMPLE) if 0 < (number := _order_id(deal, table)) < synthetic.FIRST}
     rows = oldest | store.orders_by_id(number for number in latest if number not in oldest)
-    return _compared(Overlap(total, len(oldest), len(by_order)), rows, latest | by_order, crm.same_deal, table)
+    return _compared(Overlap(total, len(oldest), len(by_order)), rows, latest | by_order, crm.deal_schema, table)
 
 
 def _order_id(deal: Record, table: Table) -> int:
@@ -96,9 +96,9 @@ def _order_id(deal: Record, table: Table) -> int:
 
 
 def _compared(
-    counted: Overlap, rows: Mapping[int, Stored], deals: Mapping[int, Record], same: Same, table: Table
+    counted: Overlap, rows: Mapping[int, Stored], deals: Mapping[int, Record], schema: PropertySchema, table: Table
 ) -> Overlap:
-    verdicts = {number: _alike(rows[number], deals[number], same, table) for number in deals if number in rows}
+    verdicts = {number: _alike(rows[number], deals[number], schema, table) for number in deals if number in rows}
     return replace(
         counted,
         alike=sum(verdicts.values()),
@@ -107,14 +107,14 @@ def _compared(
     )
 
 
-def _alike(row: Stored, deal: Record, same: Same, table: Table) -> bool:
+def _alike(row: Stored, deal: Record, schema: PropertySchema, table: Table) -> bool:
     """Whether the deal shows this order; what cannot be compared counts as alike."""
     with suppress(InvalidPayload):
         event = parse(swept(ORDER_SWEPT, [row], 0, "")[0])
         if isinstance(event, OrderEvent):
             wanted = table.deal(event.order)
             names = [name for name in TELLING if name in wanted] or ["amount"]
-            return any(same(name, deal.properties.get(name), wanted.get(name, "")) for name in names)
+            return any(schema.equal(name, deal.properties.get(name), wanted.get(name, "")) for name in names)
     return True
 
 

@@ -12,11 +12,11 @@ from tools.cli import output, secret_store, store_checks, store_webhooks
 from tools.cli.provision import failed
 from tools.cli.stacks import Stack
 from tools.cli.steps import Outcome, Step
+from woohub.clock import Timer
 from woohub.exchange import Http
 from woohub.settings import webhook_secrets
 from woohub.store import Store
 from woohub.storecall import Access
-from woohub.throttle import Timer
 
 URL = "WOO_COMMERCE_URL"
 SOURCES = "WOO_COMMERCE_SOURCES"

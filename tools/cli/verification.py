@@ -19,17 +19,18 @@ from tools.cli.history import Pace, swept
 from tools.cli.lags import Lag, Lags, epoch
 from tools.cli.order_names import OrderName
 from tools.cli.period import FORM, SECOND, Period, shifted
-from woohub import plans, vanished
-from woohub.answers import Record
+from woohub import vanished
 from woohub.dates import utc_from_ms
 from woohub.deliveryqueue import DeliveryQueue
 from woohub.errors import InvalidPayload, PermanentError, TransientError
-from woohub.hubspot import chunks
+from woohub.hubspot.answers import Record
+from woohub.hubspot.client import chunks
 from woohub.mapping import Mapping as Table
 from woohub.mapping import usable_email
 from woohub.mapping_file import CONTACT_VERSION, STATUS
 from woohub.store import PAGE, Store
-from woohub.versions import DealVersion
+from woohub.sync.contacts import ContactSnapshot, oldest_first, snapshot_of
+from woohub.sync.versions import DealVersion
 from woohub.walk import CHANGED, Position, Step, Stored
 from woohub.webhooks import Delivery
 from woohub.woocommerce import CUSTOMER_SWEPT, ORDER_SWEPT, TRASH, CustomerEvent, OrderEvent, parse
@@ -128,7 +129,7 @@ class _Seen:
     """A customer as an order or account shows them."""
 
     entity: str
-    capture: plans.Capture
+    capture: ContactSnapshot
 
 
 @dataclass(frozen=True)
@@ -242,7 +243,7 @@ class Verification:
         self._report.orders += 1
         self._modified[entity] = order.modified_at
         self._deals[key] = {one.id for one in records}
-        findings = deal_findings(event, records, self._table, self._crm.same_deal)
+        findings = deal_findings(event, records, self._table, self._crm.deal_schema)
         self._report.findings += self._currencies.sorted_out(event, records[0], findings) if records else findings
         self._count_order(event, records)
         if order.customer_id:
@@ -258,7 +259,7 @@ class Verification:
             if records:
                 self._anonymised[entity] = records[0].id
             return
-        capture = plans.capture(event, self._table)
+        capture = snapshot_of(event, self._table)
         email = capture.properties.get("email", "")
         if not usable_email(email):
             return
@@ -341,7 +342,7 @@ class Verification:
             event = parse(Delivery(CUSTOMER_SWEPT, row.body, self._now_ms(), entity))
             if not isinstance(event, CustomerEvent):
                 return
-            capture = plans.capture(event, self._table)
+            capture = snapshot_of(event, self._table)
             email = capture.properties.get("email", "")
             if email and not usable_email(email):
                 raise InvalidPayload("email: not an address HubSpot could take")
@@ -383,10 +384,10 @@ class Verification:
         return records
 
     def _judge_contact(self, seen: Sequence[_Seen], record: Record | None) -> None:
-        captures = plans.oldest_first([sight.capture for sight in seen])
+        captures = oldest_first([sight.capture for sight in seen])
         newest = next(sight for sight in seen if sight.capture is captures[-1])
         now = utc_from_ms(self._now_ms())
-        found = contact_findings(newest.entity, captures, record, self._table, self._crm.same_contact, now)
+        found = contact_findings(newest.entity, captures, record, self._table, self._crm.contact_schema, now)
         self._report.findings += found
 
     def _check_associations(self, contacts: dict[str, Record]) -> None:

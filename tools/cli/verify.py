@@ -27,9 +27,9 @@ from tools.cli.stacks import Stack
 from tools.cli.trouble import PROBLEMS, Trouble, WrongUsage
 from tools.cli.verification import Repaired, Report, Verification, repair
 from woohub import mapping
-from woohub.hubspot import HubSpot
+from woohub.clock import Timer
+from woohub.hubspot.client import HubSpot
 from woohub.store import Store
-from woohub.throttle import Timer
 
 DAYS = 7
 LONGEST_LOG = 14 * 86_400.0  # seconds of ingest's log that are read at most

@@ -37,14 +37,15 @@ from tools.cli.order_names import Reference
 from tools.cli.stacks import Stack
 from tools.cli.trouble import EXPECTED, PROBLEMS, Trouble, WrongUsage, explain
 from tools.cli.verify import COLUMNS, rows_of
-from woohub import mapping, plans
-from woohub.answers import Record
+from woohub import mapping
 from woohub.dates import utc_from_ms
 from woohub.errors import InvalidPayload, PermanentError, TransientError
+from woohub.hubspot.answers import Record
 from woohub.mapping import Mapping as Table
 from woohub.mapping import usable_email
 from woohub.mapping_file import STATUS
 from woohub.store import Store
+from woohub.sync.contacts import ContactSnapshot, snapshot_of
 from woohub.walk import Stored
 from woohub.watermark import Watermark, WatermarkParameter
 from woohub.woocommerce import CUSTOMER_SWEPT, ORDER_SWEPT, TRASH, CustomerEvent, OrderEvent, parse
@@ -149,11 +150,11 @@ def _account(store: Store | None, event: OrderEvent) -> Stored | None:
 
 
 def _compared(crm: Crm, event: OrderEvent, account: Stored | None, deals: Sequence[Record], table: Table) -> InHubSpot:
-    found = deal_findings(event, deals, table, crm.same_deal)
+    found = deal_findings(event, deals, table, crm.deal_schema)
     stage, wanted = _stages(event, deals, table)
     if event.order.is_anonymised:
         return InHubSpot(tuple(deals), _named_contact(crm, deals), tuple(found), stage, wanted, Address.ERASED)
-    seen = plans.capture(event, table)
+    seen = snapshot_of(event, table)
     email = seen.properties.get("email", "")
     address = Address.of(email)
     contact = crm.contacts([email]).get(email) if usable_email(email) else None
@@ -161,7 +162,7 @@ def _compared(crm: Crm, event: OrderEvent, account: Stored | None, deals: Sequen
     if usable_email(email) and not refused and (deals or event.order.status != TRASH):
         captures = [seen, *_captures(account, email, table)]
         now = utc_from_ms(_now_ms())
-        found += contact_findings(f"order:{event.order.id}", captures, contact, table, crm.same_contact, now)
+        found += contact_findings(f"order:{event.order.id}", captures, contact, table, crm.contact_schema, now)
     if deals and contact and event.order.status != TRASH:
         has = crm.contacts_of([deals[0].id]).get(deals[0].id, set())
         wrong = association_finding(f"order:{event.order.id}", deals[0], contact.id, has)
@@ -176,14 +177,14 @@ def _named_contact(crm: Crm, deals: Sequence[Record]) -> Record | None:
     return next((one for _, one in sorted(crm.contacts_by_id(ids).items()) if is_named(one)), None)
 
 
-def _captures(account: Stored | None, email: str, table: Table) -> Iterator[plans.Capture]:
+def _captures(account: Stored | None, email: str, table: Table) -> Iterator[ContactSnapshot]:
     """How the account shows the customer, if it has the order's address."""
     if account is None:
         return
     with suppress(InvalidPayload):
         event = parse(swept(CUSTOMER_SWEPT, [account], _now_ms(), "")[0])
         if isinstance(event, CustomerEvent):
-            capture = plans.capture(event, table)
+            capture = snapshot_of(event, table)
             if capture.properties.get("email") == email:
                 yield capture
 

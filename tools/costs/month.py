@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from woohub.portal import MAX_AGE
+from woohub.hubspot.properties import MAX_AGE
 from woohub.reconcile import OVERLAP
 
 from .assumptions import Assumed

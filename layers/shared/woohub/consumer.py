@@ -25,9 +25,10 @@ from woohub.errors import (
     Suspended,
     TransientError,
 )
-from woohub.hubspot import chunks
+from woohub.hubspot.client import chunks
 from woohub.messages import ENTRIES, flat_attributes, from_sqs
-from woohub.sync import Message, Outcome, Sync, Verdict
+from woohub.sync.engine import Sync
+from woohub.sync.outcome import Message, Outcome, Verdict
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -68,6 +69,7 @@ class Consumer:
         self._clock = clock
         self._jitter = jitter
         self._blame = Blame()
+        self._stats = sync.call_stats()  # as of the previous batch
         self._wrote_at = float("-inf")
 
     def consume(self, records: Sequence[Record]) -> dict[str, list[dict[str, str]]]:
@@ -97,12 +99,13 @@ class Consumer:
 
     def _watch(self, outcomes: Sequence[Outcome]) -> None:
         """Tell blame and breaker how HubSpot answered this batch."""
-        now, tally = self._clock(), self._sync.tally()
-        self._blame.note(now, tally, {one.message.entity for one in outcomes if one.broke})
-        if tally.wrote:
+        now, total = self._clock(), self._sync.call_stats()
+        stats, self._stats = total.since(self._stats), total
+        self._blame.note(now, stats, {outcome.message.entity for outcome in outcomes if outcome.broken_call})
+        if stats.wrote:
             self._wrote_at = now
-        taken = tally.wrote or any(isinstance(one.error, Refused) for one in outcomes)
-        partly = bool(tally.answered) and now - self._wrote_at < TAKING
+        taken = stats.wrote or any(isinstance(one.error, Refused) for one in outcomes)
+        partly = bool(stats.answered) and now - self._wrote_at < TAKING
         self._breaker.watch(taken, _signs_of_an_outage(outcomes, partly=partly))
 
     def _judged(self, outcome: Outcome) -> Outcome:
@@ -110,7 +113,7 @@ class Consumer:
         receives, error = outcome.message.receive_count, outcome.error
         if receives < CULPRIT_RECEIVES or not isinstance(error, TransientError):
             return outcome
-        if not isinstance(error, Fault) and not self._blame.falls_on(outcome.message.entity, outcome.broke):
+        if not isinstance(error, Fault) and not self._blame.falls_on(outcome.message.entity, outcome.broken_call):
             return outcome
         text = f"{receives} attempts at this record came to nothing: {error}"
         problem = Problem(error.status, text, deadletters.FAILED if isinstance(error, Fault) else deadletters.NO_ANSWER)
@@ -120,7 +123,7 @@ class Consumer:
         """To the dead-letter queue first, and then done: a crash in between doubles the message, never loses it."""
         if outcome.verdict is not Verdict.REJECTED or outcome.error is None:
             return outcome
-        attempts = max(outcome.tries, outcome.message.receive_count)
+        attempts = max(outcome.attempts, outcome.message.receive_count)
         reason = deadletters.attributes(outcome.error, outcome.message.entity, attempts, self._clock())
         if self._sent(self._dead_letter_queue_url, record, reason):
             return outcome

@@ -19,7 +19,7 @@ from woohub import subscriptions, vanished
 from woohub.dates import shifted, utc_from_ms, whole_seconds
 from woohub.deliveryqueue import DeliveryQueue
 from woohub.errors import InvalidPayload, OutOfTime, PermanentError, SecretUnavailable, TransientError
-from woohub.hubspot import HubSpot
+from woohub.hubspot.client import HubSpot
 from woohub.mapping import Mapping as FieldMapping
 from woohub.store import Store
 from woohub.storecall import StoreRefused, StoreUnavailable

@@ -20,6 +20,7 @@ from typing import Any
 from urllib3.exceptions import HTTPError
 
 from woohub import storecauses, storeways
+from woohub.clock import Timer, jittered
 from woohub.dates import shifted, usable, utc_from_ms
 from woohub.errors import OutOfTime
 from woohub.exchange import Call, Http, unnoticed
@@ -35,7 +36,6 @@ from woohub.storecall import (
     Way,
     sent,
 )
-from woohub.throttle import Timer, jittered
 from woohub.unreadable import KINDS, MOST_LEFT_OUT, Unreadable, at_fault, id_ranges
 from woohub.walk import (
     CHANGED,

@@ -10,7 +10,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from woohub.errors import Fault, OutOfTime, Suspended
 from woohub.exchange import Call
-from woohub.sync import Outcome, Verdict
+from woohub.sync.outcome import Outcome, Verdict
 from woohub.webhooks import Delivery
 
 VERDICTS = {Verdict.DONE: "Written", Verdict.IGNORED: "Ignored", Verdict.RETRY: "Retried", Verdict.REJECTED: "Rejected"}

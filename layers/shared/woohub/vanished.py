@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from woohub import answers
-from woohub.answers import Record
-from woohub.hubspot import HubSpot
+from woohub.hubspot import answers
+from woohub.hubspot.answers import Record
+from woohub.hubspot.client import HubSpot
 from woohub.mapping import Mapping
 from woohub.mapping_file import KEY, STATUS
 from woohub.store import Store

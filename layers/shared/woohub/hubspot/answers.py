@@ -23,7 +23,7 @@ UNIQUE_PROPERTY = re.compile(r"propertyName=(\w+)")
 
 @dataclass(frozen=True)
 class Record:
-    """A contact or deal as HubSpot has it."""
+    """A record as HubSpot has it."""
 
     id: str
     properties: Mapping[str, str | None]

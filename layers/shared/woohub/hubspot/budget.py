@@ -1,44 +1,12 @@
-"""Time and the HubSpot request budget: nothing here sleeps past the end of the invocation."""
+"""The HubSpot request budget: how many calls may be made in a rolling window."""
 
 from __future__ import annotations
 
 import re
-import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-from woohub.errors import OutOfTime
-
-
-class Timer:
-    """The clock of one invocation, in seconds; `clock` and `sleep` are injected by tests."""
-
-    def __init__(
-        self, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], object] = time.sleep
-    ) -> None:
-        self.now = clock
-        self._sleep = sleep
-        self._deadline = float("inf")
-
-    def start(self, seconds: float) -> None:
-        """From now on, `seconds` are left."""
-        self._deadline = self.now() + seconds
-
-    def left(self) -> float:
-        """Seconds until the deadline; infinite before `start`."""
-        return self._deadline - self.now()
-
-    def sleep(self, seconds: float) -> None:
-        """Sleep, or raise OutOfTime at once when the deadline would pass meanwhile."""
-        if seconds >= self.left():
-            raise OutOfTime(f"a wait of {seconds:.1f} s does not fit the {self.left():.1f} s left")
-        if seconds > 0:
-            self._sleep(seconds)
-
-
-def jittered(pause: float, random: Callable[[], float]) -> float:
-    """Half of the pause to all of it, in seconds: those who failed together then do not come back together."""
-    return pause * (0.5 + random() / 2)
+from woohub.clock import Timer
 
 
 class Budget:

@@ -1,4 +1,4 @@
-"""Settling a batch: matching answers to inputs, and how far a failure spreads."""
+"""Writing a batch: matching answers to inputs, and how far a failure spreads."""
 
 from __future__ import annotations
 
@@ -7,35 +7,37 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from woohub.answers import BatchAnswer, Failure, Record
+from woohub.clock import Timer
 from woohub.errors import OutOfTime, Problem, Refused, Suspended, TransientError, Unavailable, UnknownOutcome
-from woohub.rounds import Answer, Plan, Write, answered, read_apart, settle
-from woohub.throttle import Timer
+from woohub.hubspot.answers import BatchAnswer, Failure, Record
+from woohub.hubspot.objects import CONTACTS
+from woohub.sync.batch_writer import Answer, Reading, RoundPlan, Write, answers_by_key, read_apart, write_all
+from woohub.sync.records import Change, Link
 
 
 def a_write(key: str, record_id: str = "") -> Write:
-    return Write((key,), {"email": key}, record_id)
+    return Write((key,), Change({"email": key}), record_id)
 
 
 def test_created_records_are_matched_by_trace_id_whatever_their_order() -> None:
     writes = [a_write("a@x.example"), a_write("b@x.example")]
     answer = BatchAnswer((Record("2", {}, "write-1"), Record("1", {}, "write-0")))
 
-    assert answered(writes, answer, "email") == {"a@x.example": "1", "b@x.example": "2"}
+    assert answers_by_key(writes, answer, "email") == {"a@x.example": "1", "b@x.example": "2"}
 
 
 def test_created_records_without_trace_ids_are_matched_by_their_lower_cased_key() -> None:
     writes = [a_write("A@x.example"), a_write("b@x.example")]
     answer = BatchAnswer((Record("2", {"email": "b@x.example"}), Record("1", {"email": "a@x.example"})))
 
-    assert answered(writes, answer, "email") == {"A@x.example": "1", "b@x.example": "2"}
+    assert answers_by_key(writes, answer, "email") == {"A@x.example": "1", "b@x.example": "2"}
 
 
 def test_a_created_record_whose_id_is_another_inputs_key_is_not_mistaken_for_it() -> None:
-    writes = [Write(("9001",), {}), Write(("77",), {})]
+    writes = [Write(("9001",), Change()), Write(("77",), Change())]
     answer = BatchAnswer((Record("9001", {"order": "77"}),))
 
-    assert answered(writes, answer, "order") == {"77": "9001"}
+    assert answers_by_key(writes, answer, "order") == {"77": "9001"}
 
 
 def test_failures_name_their_input_by_trace_id_or_by_record_id() -> None:
@@ -45,11 +47,11 @@ def test_failures_name_their_input_by_trace_id_or_by_record_id() -> None:
         (), (Failure(problem, frozenset({"write-0"}), frozenset()), Failure(problem, frozenset(), frozenset("2")))
     )
 
-    assert answered(writes, answer, "email") == {"a@x.example": problem, "b@x.example": problem}
+    assert answers_by_key(writes, answer, "email") == {"a@x.example": problem, "b@x.example": problem}
 
 
 def test_an_input_in_neither_list_has_no_answer() -> None:
-    assert answered([a_write("a@x.example")], BatchAnswer(()), "email") == {}
+    assert answers_by_key([a_write("a@x.example")], BatchAnswer(()), "email") == {}
 
 
 NAMELESS = Failure(Problem(400, "no"), frozenset(), frozenset())
@@ -59,13 +61,13 @@ def test_a_failure_that_names_no_input_means_the_only_one_without_an_answer() ->
     writes = [a_write("a@x.example"), a_write("b@x.example")]
     answer = BatchAnswer((Record("1", {}, "write-0"),), (NAMELESS,))
 
-    assert answered(writes, answer, "email") == {"a@x.example": "1", "b@x.example": NAMELESS.problem}
+    assert answers_by_key(writes, answer, "email") == {"a@x.example": "1", "b@x.example": NAMELESS.problem}
 
 
 def test_a_failure_that_may_mean_several_inputs_is_nobodys() -> None:
     writes = [a_write("a@x.example"), a_write("b@x.example")]
 
-    assert answered(writes, BatchAnswer((), (NAMELESS,)), "email") == {}
+    assert answers_by_key(writes, BatchAnswer((), (NAMELESS,)), "email") == {}
 
 
 def test_a_refused_read_is_narrowed_down_to_the_key_to_blame() -> None:
@@ -81,7 +83,7 @@ def test_a_refused_read_is_narrowed_down_to_the_key_to_blame() -> None:
 
 
 class Table:
-    """A desk over a dict: keys in `broken` fail a write, in `unreadable` a read, keys in `refused` are refused."""
+    """A table over a dict: keys in `broken` fail a write, in `unreadable` a read, keys in `refused` are refused."""
 
     def __init__(
         self,
@@ -93,15 +95,18 @@ class Table:
         self.broken, self.refused = broken or Counter(), refused or Counter()
         self.unreadable = unreadable
         self.rows: dict[str, str] = {}
-        self.read: list[list[str]] = []
+        self.reads: list[list[str]] = []
         self.sent: list[list[str]] = []
 
-    def plan(self, keys: Sequence[str], hints: Mapping[str, str]) -> Plan:
-        self.read.append(list(keys))
+    def read(self, keys: Sequence[str], holders: Mapping[str, str]) -> Reading:
+        self.reads.append(list(keys))
         if any(key in self.unreadable for key in keys):
             raise Unavailable("503", call="read")
+        return Reading()
+
+    def plan(self, keys: Sequence[str], reading: Reading) -> RoundPlan:
         done = {key: self.rows[key] for key in keys if key in self.rows}
-        return Plan([a_write(key) for key in keys if key not in done], done)
+        return RoundPlan([a_write(key) for key in keys if key not in done], done)
 
     def send(self, writes: Sequence[Write]) -> dict[str, Answer]:
         keys = [write.key for write in writes]
@@ -133,182 +138,184 @@ class Clock:
         self.now += seconds
 
 
-def test_what_needs_no_write_is_settled_without_one() -> None:
-    desk = Table()
-    desk.rows = {"a": "1"}
+def test_what_needs_no_write_is_done_without_one() -> None:
+    table = Table()
+    table.rows = {"a": "1"}
 
-    assert settle(desk, ["a"], Clock().timer())["a"].record_id == "1"
-    assert desk.sent == []
+    assert write_all(table, ["a"], Clock().timer())["a"].record_id == "1"
+    assert table.sent == []
 
 
 def test_one_refused_record_is_found_and_the_others_are_written() -> None:
-    desk = Table(refused=Counter({"bad": 100}))
+    table = Table(refused=Counter({"bad": 100}))
 
-    settled = settle(desk, ["a", "b", "bad", "c"], Clock().timer())
+    results = write_all(table, ["a", "b", "bad", "c"], Clock().timer())
 
-    assert set(desk.rows) == {"a", "b", "c"}
-    assert isinstance(settled["bad"].error, Refused)
-    assert settled["bad"].tries == 3
+    assert set(table.rows) == {"a", "b", "c"}
+    assert isinstance(results["bad"].error, Refused)
+    assert results["bad"].attempts == 3
 
 
 def test_a_lost_answer_is_tried_again_after_a_pause() -> None:
-    desk, clock = Table(broken=Counter({"a": 1})), Clock()
+    table, clock = Table(broken=Counter({"a": 1})), Clock()
 
-    assert settle(desk, ["a"], clock.timer())["a"].error is None
+    assert write_all(table, ["a"], clock.timer())["a"].error is None
     assert clock.now > 0
 
 
 def test_a_record_that_loses_every_answer_is_cornered() -> None:
-    desk, keys = Table(broken=Counter({"bad": 100})), [f"k{number}" for number in range(40)]
+    table, keys = Table(broken=Counter({"bad": 100})), [f"k{number}" for number in range(40)]
 
-    settled = settle(desk, [*keys, "bad"], Clock().timer())
+    results = write_all(table, [*keys, "bad"], Clock().timer())
 
-    assert set(desk.rows) == set(keys)
-    assert isinstance(settled["bad"].error, UnknownOutcome)
-    assert settled["bad"].broke == "write"
+    assert set(table.rows) == set(keys)
+    assert isinstance(results["bad"].error, UnknownOutcome)
+    assert results["bad"].broken_call == "write"
 
 
 def test_a_record_that_breaks_every_read_is_cornered() -> None:
-    desk, keys = Table(unreadable=["bad"]), [f"k{number}" for number in range(40)]
+    table, keys = Table(unreadable=["bad"]), [f"k{number}" for number in range(40)]
 
-    settled = settle(desk, [*keys[:20], "bad", *keys[20:]], Clock().timer())
+    results = write_all(table, [*keys[:20], "bad", *keys[20:]], Clock().timer())
 
-    assert set(desk.rows) == set(keys)
-    assert isinstance(settled["bad"].error, Unavailable)
-    assert settled["bad"].broke == "read"
+    assert set(table.rows) == set(keys)
+    assert isinstance(results["bad"].error, Unavailable)
+    assert results["bad"].broken_call == "read"
 
 
 def test_an_outage_of_reads_is_not_met_with_a_call_for_each_record() -> None:
     keys = [f"k{number}" for number in range(100)]
-    desk = Table(unreadable=keys)
+    table = Table(unreadable=keys)
 
-    settle(desk, keys, Clock().timer())
+    write_all(table, keys, Clock().timer())
 
-    assert len(desk.read) <= 10
+    assert len(table.reads) <= 10
 
 
 def test_a_read_that_breaks_once_is_repeated_as_it_was() -> None:
-    desk = Table(unreadable=["b"])
+    table = Table(unreadable=["b"])
 
     def mended(_seconds: float) -> None:
-        desk.unreadable = ()
+        table.unreadable = ()
 
-    settle(desk, ["a", "b", "c"], Timer(lambda: 0.0, mended))
+    write_all(table, ["a", "b", "c"], Timer(lambda: 0.0, mended))
 
-    assert desk.read == [["a", "b", "c"], ["a", "b", "c"]]
+    assert table.reads == [["a", "b", "c"], ["a", "b", "c"]]
 
 
 def test_who_was_never_alone_in_a_broken_call_broke_nothing() -> None:
     keys = [f"k{number}" for number in range(100)]
-    desk = Table(broken=Counter(dict.fromkeys(keys, 1000)))
+    table = Table(broken=Counter(dict.fromkeys(keys, 1000)))
 
-    settled = settle(desk, keys, Clock().timer())
+    results = write_all(table, keys, Clock().timer())
 
-    assert sorted(len(call) for call in desk.sent)[-1] == 100
-    alone = {call[0] for call in desk.sent if len(call) == 1}
-    assert {key for key, one in settled.items() if one.broke} == alone
+    assert sorted(len(call) for call in table.sent)[-1] == 100
+    alone = {call[0] for call in table.sent if len(call) == 1}
+    assert {key for key, one in results.items() if one.broken_call} == alone
     assert 0 < len(alone) < 10
 
 
 def test_a_call_that_breaks_while_a_refused_batch_is_halved_is_not_held_against_the_other_half() -> None:
-    desk = Table(refused=Counter({"a": 1}), broken=Counter({"b": 1000}))
+    table = Table(refused=Counter({"a": 1}), broken=Counter({"b": 1000}))
 
     def plain(writes: Sequence[Write]) -> dict[str, Answer]:
         if len(writes) == 2:
             raise Refused(Problem(400, "no"))
-        return Table.send(desk, writes)
+        return Table.send(table, writes)
 
-    desk.send = plain  # type: ignore[method-assign]
-    settled = settle(desk, ["a", "b"], Clock().timer())
+    table.send = plain  # type: ignore[method-assign]
+    results = write_all(table, ["a", "b"], Clock().timer())
 
-    assert (settled["a"].error, settled["a"].broke) == (None, "")
-    assert settled["b"].broke == "write"
+    assert (results["a"].error, results["a"].broken_call) == (None, "")
+    assert results["b"].broken_call == "write"
 
 
 def test_an_outage_leaves_further_tries_to_the_queue() -> None:
-    desk, clock = Table(broken=Counter({"a": 1000})), Clock()
+    table, clock = Table(broken=Counter({"a": 1000})), Clock()
 
-    settle(desk, ["a"], clock.timer())
+    write_all(table, ["a"], clock.timer())
 
     assert clock.now <= 5
 
 
 def test_while_others_are_written_a_record_gets_all_its_tries() -> None:
-    desk, clock = Table(broken=Counter({"bad": 1000})), Clock()
+    table, clock = Table(broken=Counter({"bad": 1000})), Clock()
 
-    settle(desk, ["a", "bad"], clock.timer())
+    write_all(table, ["a", "bad"], clock.timer())
 
     assert clock.now > 10
 
 
 def test_an_outage_of_writes_is_not_met_with_a_call_for_each_record() -> None:
     keys = [f"k{number}" for number in range(100)]
-    desk = Table(broken=Counter(dict.fromkeys(keys, 1000)))
+    table = Table(broken=Counter(dict.fromkeys(keys, 1000)))
 
-    settle(desk, keys, Clock().timer())
+    write_all(table, keys, Clock().timer())
 
-    assert len(desk.sent) <= 10
+    assert len(table.sent) <= 10
 
 
-def test_what_was_written_before_the_time_ran_out_stays_settled() -> None:
-    desk, clock = Table(refused=Counter({"bad": 100})), Clock()
+def test_what_was_written_before_the_time_ran_out_stays_written() -> None:
+    table, clock = Table(refused=Counter({"bad": 100})), Clock()
     timer = clock.timer()
     timer.start(0.2)
 
-    settled = settle(desk, ["a", "bad"], timer)
+    results = write_all(table, ["a", "bad"], timer)
 
-    assert settled["a"].error is None
-    assert isinstance(settled["bad"].error, OutOfTime)
+    assert results["a"].error is None
+    assert isinstance(results["bad"].error, OutOfTime)
 
 
 def test_a_record_whose_call_broke_before_the_time_ran_out_is_known_for_that() -> None:
-    desk, clock = Table(broken=Counter({"bad": 100})), Clock()
+    table, clock = Table(broken=Counter({"bad": 100})), Clock()
     timer = clock.timer()
     timer.start(0.2)
 
-    assert settle(desk, ["bad"], timer)["bad"].broke == "write"
+    assert write_all(table, ["bad"], timer)["bad"].broken_call == "write"
 
 
 @pytest.mark.parametrize("error", [TransientError("down"), Suspended("down"), Unavailable("down"), OutOfTime("late")])
-def test_every_key_is_settled_whatever_happens(error: TransientError) -> None:
+def test_every_key_has_a_result_whatever_happens(error: TransientError) -> None:
     class Down(Table):
-        def plan(self, keys: Sequence[str], hints: Mapping[str, str]) -> Plan:
+        def read(self, keys: Sequence[str], holders: Mapping[str, str]) -> Reading:
             raise error
 
-    settled = settle(Down(), ["a", "b"], Clock().timer())
+    results = write_all(Down(), ["a", "b"], Clock().timer())
 
-    assert {key: one.error for key, one in settled.items()} == {"a": error, "b": error}
+    assert {key: one.error for key, one in results.items()} == {"a": error, "b": error}
 
 
 def move(key: str) -> Write:
-    return Write((key,), {}, f"id of {key}", attach="contact")
+    return Write((key,), Change(associate=(Link(CONTACTS, "6001"),)), f"id of {key}")
 
 
 def test_changes_of_association_go_in_calls_of_their_own() -> None:
     """They need other calls, and when those break, plain updates must not wait for them."""
 
     class Moving(Table):
-        def plan(self, keys: Sequence[str], hints: Mapping[str, str]) -> Plan:
-            return Plan([move(key) if key == "moved" else a_write(key, "1") for key in keys if key not in self.rows])
+        def plan(self, keys: Sequence[str], reading: Reading) -> RoundPlan:
+            return RoundPlan(
+                [move(key) if key == "moved" else a_write(key, "1") for key in keys if key not in self.rows]
+            )
 
-    desk = Moving(broken=Counter({"moved": 1000}))
+    table = Moving(broken=Counter({"moved": 1000}))
 
-    settle(desk, ["a", "moved", "b"], Clock().timer())
+    write_all(table, ["a", "moved", "b"], Clock().timer())
 
-    assert desk.sent[0] == ["a", "b"]
-    assert set(desk.rows) == {"a", "b"}
+    assert table.sent[0] == ["a", "b"]
+    assert set(table.rows) == {"a", "b"}
 
 
 def test_a_write_that_must_be_alone_is_alone_in_its_call() -> None:
     class Careful(Table):
-        def plan(self, keys: Sequence[str], hints: Mapping[str, str]) -> Plan:
-            return Plan([Write((key,), {}, alone=key != "c") for key in keys if key not in self.rows])
+        def plan(self, keys: Sequence[str], reading: Reading) -> RoundPlan:
+            return RoundPlan([Write((key,), Change(), exclusive=key != "c") for key in keys if key not in self.rows])
 
-    desk = Careful()
+    table = Careful()
 
-    settle(desk, ["a", "b", "c"], Clock().timer())
+    write_all(table, ["a", "b", "c"], Clock().timer())
 
-    assert sorted(desk.sent) == [["a"], ["b"], ["c"]]
+    assert sorted(table.sent) == [["a"], ["b"], ["c"]]
 
 
 # After an outage
@@ -321,35 +328,35 @@ def keys(count: int) -> list[str]:
 def test_a_batch_that_waited_goes_on_with_full_calls_as_soon_as_one_is_answered() -> None:
     table = Table(broken=Counter({"key 000": 2}))  # stands for every call of the first two rounds
 
-    settled = settle(table, keys(100), Clock().timer())
+    results = write_all(table, keys(100), Clock().timer())
 
-    assert all(result.error is None for result in settled.values())
+    assert all(result.error is None for result in results.values())
     assert [len(sent) for sent in table.sent] == [100, 100, 10, 90]
 
 
 def test_reads_go_back_to_full_calls_as_well() -> None:
     table = Table()
     trouble = iter([True, True])
-    usual = table.plan
+    usual = table.read
 
-    def plan(some: Sequence[str], hints: Mapping[str, str]) -> Plan:
-        planned = usual(some, hints)
+    def read(some: Sequence[str], holders: Mapping[str, str]) -> Reading:
+        reading = usual(some, holders)
         if next(trouble, False):
             raise Unavailable("503", call="read")
-        return planned
+        return reading
 
-    table.plan = plan  # type: ignore[assignment, method-assign]
+    table.read = read  # type: ignore[assignment, method-assign]
 
-    settle(table, keys(100), Clock().timer())
+    write_all(table, keys(100), Clock().timer())
 
-    assert [len(read) for read in table.read] == [100, 100, 10, 90]
+    assert [len(read) for read in table.reads] == [100, 100, 10, 90]
 
 
 def test_a_record_that_breaks_its_calls_costs_one_full_call_more_and_no_neighbour() -> None:
     table = Table(broken=Counter({"key 055": 99}))
 
-    settled = settle(table, keys(100), Clock().timer())
+    results = write_all(table, keys(100), Clock().timer())
 
-    assert [key for key, result in settled.items() if result.error] == ["key 055"]
+    assert [key for key, result in results.items() if result.error] == ["key 055"]
     assert [len(sent) for sent in table.sent[:4]] == [100, 100, 10, 90]
     assert all(len(sent) <= 10 for sent in table.sent[4:])

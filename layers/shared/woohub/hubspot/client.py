@@ -13,16 +13,17 @@ from typing import Any, Protocol, TypeVar
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from woohub import answers
-from woohub.answers import BatchAnswer, Record
+from woohub.clock import Timer, jittered
 from woohub.errors import OutOfTime, Refused, Unavailable, UnknownOutcome
 from woohub.exchange import Call, Http, Response, unnoticed
-from woohub.throttle import Budget, Timer, daily_left, jittered
+from woohub.hubspot import answers
+from woohub.hubspot.answers import BatchAnswer, Record
+from woohub.hubspot.budget import Budget, daily_left
+from woohub.hubspot.objects import ObjectType
 
 BATCH = 100  # HubSpot takes at most 100 records in one batch call
 ASSOCIATIONS_READ = 1000  # … and 1,000 in a batch read of associations
 AREAS = ("objects", "associations", "properties", "pipelines")
-DEAL_TO_CONTACT = {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 3}
 SEARCH_BODY = 3000  # characters; a longer search body is a 400
 SEARCH_PAGE = 200  # records, the most HubSpot gives in one page of a search
 CURSOR = 40  # characters kept for the paging cursor in a search body
@@ -68,9 +69,9 @@ def paths(version: str) -> Paths:
     return Paths(objects, associations, properties, pipelines, f"/account-info/{version}")
 
 
-@dataclass
-class Tally:
-    """How batch calls went, by path: answered, or broken (5xx, time-out, an answer that tells nothing)."""
+@dataclass(frozen=True)
+class CallStats:
+    """How batch calls went, by path: answered, or broken (5xx, time-out, an answer that names no record)."""
 
     answered: Counter[str] = field(default_factory=Counter)
     broken: Counter[str] = field(default_factory=Counter)
@@ -80,9 +81,17 @@ class Tally:
         """Whether HubSpot answered a write."""
         return any(not path.endswith(("/read", "/search")) for path in self.answered)
 
+    def copy(self) -> CallStats:
+        """As they are now."""
+        return CallStats(self.answered.copy(), self.broken.copy())
+
+    def since(self, earlier: CallStats) -> CallStats:
+        """What was counted after an earlier copy."""
+        return CallStats(self.answered - earlier.answered, self.broken - earlier.broken)
+
     @contextmanager
-    def watch(self, path: str) -> Iterator[None]:
-        """Count what comes of a call; one that is refused as a whole, or not made, is neither."""
+    def counting(self, path: str) -> Iterator[None]:
+        """Count how a call ends; one that HubSpot refuses as a whole, or that is not made, is neither."""
         try:
             yield
         except (Unavailable, UnknownOutcome):
@@ -98,7 +107,7 @@ class HubSpot:
     Reads are tried again here after 5xx, time-outs and broken connections. Writes are not: whether they happened is
     unknown then, and only the caller can read the records again by their unique keys.
 
-    `tally` counts how batch calls went; whoever evaluates it clears it.
+    `stats` counts how batch calls went since the client was made.
     """
 
     http: Http
@@ -111,7 +120,7 @@ class HubSpot:
     on_call: Callable[[Call], None] = unnoticed
     budget: Budget = field(init=False)
     searches: Budget = field(init=False)
-    tally: Tally = field(init=False, default_factory=Tally)
+    stats: CallStats = field(init=False, default_factory=CallStats)
 
     def __post_init__(self) -> None:
         self.base_url = self.base_url.rstrip("/")
@@ -121,7 +130,7 @@ class HubSpot:
 
     def read(
         self,
-        object_type: str,
+        object_type: ObjectType,
         ids: Sequence[str],
         properties: Sequence[str],
         *,
@@ -140,43 +149,54 @@ class HubSpot:
         }
         if id_property:
             body["idProperty"] = id_property
-        path = f"{self.paths.objects}/{object_type}/batch/read"
+        path = f"{self.paths.objects}/{object_type.name}/batch/read"
         call = self._read_call if patient else self._once
-        with self.tally.watch(path):
+        with self.stats.counting(path):
             answer = answers.batch(answers.listed(call("POST", path, body), path))
         for failure in answer.failures:
             if failure.problem.category not in ("OBJECT_NOT_FOUND", ""):  # "treat every field as optional"
                 raise Refused(failure.problem)
         return list(answer.records)
 
-    def create(self, object_type: str, inputs: Sequence[Mapping[str, Any]]) -> BatchAnswer:
+    def create(self, object_type: ObjectType, inputs: Sequence[Mapping[str, Any]]) -> BatchAnswer:
         """Create up to 100 records, each `{objectWriteTraceId, properties, associations}`."""
-        return self._written(f"{self.paths.objects}/{object_type}/batch/create", inputs)
+        return self._written(f"{self.paths.objects}/{object_type.name}/batch/create", inputs)
 
-    def update(self, object_type: str, inputs: Sequence[Mapping[str, Any]]) -> BatchAnswer:
+    def update(self, object_type: ObjectType, inputs: Sequence[Mapping[str, Any]]) -> BatchAnswer:
         """Update up to 100 records by id, each `{id, objectWriteTraceId, properties}`."""
-        return self._written(f"{self.paths.objects}/{object_type}/batch/update", inputs)
+        return self._written(f"{self.paths.objects}/{object_type.name}/batch/update", inputs)
 
-    def associate(self, pairs: Iterable[tuple[str, str]]) -> None:
-        """Associate deals with contacts, `(deal id, contact id)`; a pair that is associated already stays so."""
-        inputs = [{"from": {"id": deal}, "to": {"id": contact}, "types": [DEAL_TO_CONTACT]} for deal, contact in pairs]
-        self._associations("create", inputs)
+    def associate(self, start: ObjectType, end: ObjectType, pairs: Iterable[tuple[str, str]]) -> None:
+        """Associate records, `(id of start, id of end)`; a pair that is associated already stays so."""
+        types = [start.association_to(end)]
+        self._associations(
+            start,
+            end,
+            "create",
+            [{"from": {"id": record}, "to": {"id": other}, "types": types} for record, other in pairs],
+        )
 
-    def dissociate(self, pairs: Iterable[tuple[str, str]]) -> None:
-        """Take deals off contacts, `(deal id, contact id)`."""
-        self._associations("archive", [{"from": {"id": deal}, "to": [{"id": contact}]} for deal, contact in pairs])
+    def disassociate(self, start: ObjectType, end: ObjectType, pairs: Iterable[tuple[str, str]]) -> None:
+        """Take associations off, `(id of start, id of end)`."""
+        inputs = [{"from": {"id": record}, "to": [{"id": other}]} for record, other in pairs]
+        self._associations(start, end, "archive", inputs)
 
-    def contacts_of(self, deal_ids: Sequence[str]) -> dict[str, set[str]]:
-        """The contacts each deal is associated with; deals without any are left out."""
+    def associated(self, start: ObjectType, end: ObjectType, ids: Sequence[str]) -> dict[str, set[str]]:
+        """The records each of these is associated with; those without any are left out."""
         found: dict[str, set[str]] = {}
-        path = f"{self.paths.associations}/deals/contacts/batch/read"
-        for chunk in chunks(deal_ids, ASSOCIATIONS_READ):
-            answer = self._read_call("POST", path, {"inputs": [{"id": one} for one in chunk]})
+        path = f"{self._association_path(start, end)}/read"
+        for chunk in chunks(ids, ASSOCIATIONS_READ):
+            answer = self._read_call("POST", path, {"inputs": [{"id": record} for record in chunk]})
             for row in answer.get("results") or []:
                 found[str(row["from"]["id"])] = {str(to["toObjectId"]) for to in row.get("to") or []}
         return found
 
-    def search(self, object_type: str, name: str, values: Sequence[str], *, patient: bool = True) -> list[Record]:
+    def _association_path(self, start: ObjectType, end: ObjectType) -> str:
+        return f"{self.paths.associations}/{start.name}/{end.name}/batch"
+
+    def search(
+        self, object_type: ObjectType, name: str, values: Sequence[str], *, patient: bool = True
+    ) -> list[Record]:
         """Find records whose property `name` is one of `values`; sees only what HubSpot has indexed so far."""
         found: list[Record] = []
         call = self._read_call if patient else self._once
@@ -184,16 +204,16 @@ class HubSpot:
             after: str | None = "0"
             while after is not None:
                 body = _search_body(name, some) | {"after": after}
-                path = f"{self.paths.objects}/{object_type}/search"
-                with self.tally.watch(path):
+                path = f"{self.paths.objects}/{object_type.name}/search"
+                with self.stats.counting(path):
                     answer = answers.listed(call("POST", path, body, self.searches), path)
                 found += answers.records(answer)
                 after = answers.next_page(answer)
         return found
 
-    def property_definitions(self, object_type: str, *, patient: bool = True) -> list[dict[str, Any]]:
-        """Every property of contacts or deals: name, type, options, hasUniqueValue … `patient` as for `read`."""
-        path = f"{self.paths.properties}/{object_type}"
+    def property_definitions(self, object_type: ObjectType, *, patient: bool = True) -> list[dict[str, Any]]:
+        """Every property of an object: name, type, options, hasUniqueValue … `patient` as for `read`."""
+        path = f"{self.paths.properties}/{object_type.name}"
         call = self._read_call if patient else self._once
         rows = answers.rows(answers.listed(call("GET", path), path), "results")
         return [row for row in rows if isinstance(row.get("name"), str)]
@@ -210,10 +230,12 @@ class HubSpot:
         """Create something other than a record, for set-up; tried once."""
         return self._write_call(path, body)
 
-    def _associations(self, action: str, inputs: Sequence[Mapping[str, Any]]) -> None:
-        path = f"{self.paths.associations}/deals/contacts/batch/{action}"
+    def _associations(
+        self, start: ObjectType, end: ObjectType, action: str, inputs: Sequence[Mapping[str, Any]]
+    ) -> None:
+        path = f"{self._association_path(start, end)}/{action}"
         for chunk in chunks(inputs, BATCH):
-            with self.tally.watch(path):
+            with self.stats.counting(path):
                 answer = self._write_call(path, {"inputs": list(chunk)})
                 for failure in answers.rows(answer, "errors"):
                     raise Refused(answers.failure(failure).problem)
@@ -222,7 +244,7 @@ class HubSpot:
 
     def _written(self, path: str, inputs: Sequence[Mapping[str, Any]]) -> BatchAnswer:
         """Write a batch; an answer that names no record, good or bad, is as good as none."""
-        with self.tally.watch(path):
+        with self.stats.counting(path):
             answer = answers.batch(self._write_call(path, {"inputs": list(inputs)}))
             if not answer.records and not answer.failures:
                 raise UnknownOutcome(answers.NAMES_NOTHING, call=path)

@@ -1,0 +1,50 @@
+"""The HubSpot objects woohub writes: one row each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, eq=False)
+class ObjectType:
+    """One kind of CRM record.
+
+    `name` is HubSpot's word in paths and scopes, `singular` the one for people and log fields. Records are found by
+    the property `key`; HubSpot also finds them by the values in `aliases` (texts separated by semicolons). `version`
+    is the property that holds which state of the store's HubSpot has. `association_type_ids` are HubSpot's own, by
+    the name of the object that records of this one are associated with.
+    """
+
+    name: str
+    singular: str
+    type_id: str
+    key: str
+    version: str
+    aliases: tuple[str, ...] = ()
+    has_standard_key: bool = False  # the key is HubSpot's own property: it need not be created
+    association_type_ids: Mapping[str, int] = field(default_factory=dict, repr=False)
+
+    def association_to(self, other: ObjectType) -> dict[str, object]:
+        """How HubSpot's calls name the association with the other object."""
+        return {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": self.association_type_ids[other.name]}
+
+
+CONTACTS = ObjectType(
+    "contacts",
+    "contact",
+    "0-1",
+    key="email",
+    version="woocommerce_customer_version",
+    aliases=("hs_additional_emails",),
+    has_standard_key=True,
+)
+DEALS = ObjectType(
+    "deals",
+    "deal",
+    "0-3",
+    key="woocommerce_order_id",
+    version="woocommerce_order_version",
+    association_type_ids={"contacts": 3},
+)
+OBJECT_TYPES: Mapping[str, ObjectType] = {row.name: row for row in (CONTACTS, DEALS)}

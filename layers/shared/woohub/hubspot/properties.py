@@ -1,0 +1,179 @@
+"""Which properties a HubSpot portal has, and what it has turned out to refuse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from woohub.clock import Timer
+from woohub.errors import Forbidden, Problem, Refused, Unavailable
+from woohub.hubspot import answers
+from woohub.hubspot.client import HubSpot
+from woohub.hubspot.objects import ObjectType
+
+MAX_AGE = 900.0  # seconds after which definitions are read again
+MAX_AGE_LACKING = 30.0  # the same while something is lacking: what set-up adds is used without a new deployment
+MISSING = "property_missing_in_hubspot"  # the warning, whose recent ones shorten the age
+CURRENCY_REFUSED = "currency_not_enabled_in_hubspot"
+CURRENCY = "deal_currency_code"  # an enumeration of the account's currencies; any other value is refused
+STANDARD_TYPES = {"amount": "number", "closedate": "datetime"}  # of HubSpot's own, for tokens that may not ask
+
+Warn = Callable[..., None]
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A property, as far as writing it matters; `options` are empty where HubSpot does not list them."""
+
+    type: str
+    unique: bool
+    options: frozenset[str]
+
+
+@dataclass(frozen=True)
+class PropertySchema:
+    """The properties of one object, frozen for a batch.
+
+    Without definitions (a token that may not read them) every property is taken to be there. `missing` and `refused`
+    (property, value) are what HubSpot's refusals have taught.
+    """
+
+    key: str
+    definitions: Mapping[str, Definition] = field(default_factory=dict)
+    missing: frozenset[str] = frozenset()
+    refused: frozenset[tuple[str, str]] = frozenset()
+
+    def has(self, name: str) -> bool:
+        """Whether writing this property would be accepted."""
+        return name not in self.missing and (not self.definitions or name in self.definitions)
+
+    def is_unique(self, name: str) -> bool:
+        """Whether the property identifies records; unknown definitions count as set up properly."""
+        return not self.definitions or (name in self.definitions and self.definitions[name].unique)
+
+    def options(self, name: str) -> frozenset[str]:
+        """What the definition allows; empty where it does not say, as HubSpot may not for currencies."""
+        return self.definitions[name].options if name in self.definitions else frozenset()
+
+    def accepts(self, name: str, value: str) -> bool:
+        """Whether HubSpot takes this value; the key is always sent: better refused than made without it."""
+        if name == self.key:
+            return True
+        return self.has(name) and (name, value) not in self.refused and self._is_offered(name, value)
+
+    def equal(self, name: str, current: str | None, new: str) -> bool:
+        """Whether HubSpot's value means the same: numbers as numbers, dates as instants, the rest as text."""
+        if current is None or current == new:
+            return current == new
+        definition = self.definitions.get(name)
+        read = READERS.get(definition.type if definition else STANDARD_TYPES.get(name, "string"))
+        return read is not None and read(current) is not None and read(current) == read(new)
+
+    def _is_offered(self, name: str, value: str) -> bool:
+        options = self.options(name) if name == CURRENCY else frozenset()
+        return not options or value in options
+
+
+class PropertyCatalog:
+    """The schemas, read on first use and again every quarter of an hour.
+
+    `warn(event, **fields)` is told about each property that has to be left out, at most four times an hour.
+    """
+
+    def __init__(self, hubspot: HubSpot, timer: Timer, warn: Warn) -> None:
+        self._hubspot = hubspot
+        self._timer = timer
+        self._warn = warn
+        self._schemas: dict[ObjectType, PropertySchema] = {}
+        self._read_at: dict[ObjectType, float] = {}
+        self._warned: dict[tuple[str, ...], float] = {}
+
+    def schema(self, object_type: ObjectType) -> PropertySchema:
+        """The object's properties; looks again before it says that the key is missing. Raises as HubSpot's reads."""
+        schema = self._fresh(object_type)
+        if schema.has(object_type.key) or object_type.has_standard_key:
+            return schema
+        self._read_at.pop(object_type, None)
+        return self._fresh(object_type)
+
+    def learn(self, object_type: ObjectType, problem: Problem, properties: Mapping[str, str]) -> PropertySchema | None:
+        """The schema with what a refusal teaches; None where leaving something out cannot help the next attempt."""
+        schema = self._schemas[object_type]
+        missing = frozenset(name for name in problem.absent if name in properties) - schema.missing
+        names = set(problem.properties) - set(problem.absent)
+        refused = frozenset((name, properties[name]) for name in names if name == CURRENCY and name in properties)
+        self._schemas[object_type] = PropertySchema(
+            schema.key, schema.definitions, schema.missing | missing, schema.refused | refused
+        )
+        return self._schemas[object_type] if missing or refused else None
+
+    def warn_left_out(self, object_type: ObjectType, properties: Mapping[str, str]) -> None:
+        """Tell about properties that were not written because HubSpot would refuse them."""
+        schema = self._schemas[object_type]
+        for name, value in properties.items():
+            if schema.has(name):
+                self._warn_once(CURRENCY_REFUSED, currency=value)
+            else:
+                self._warn_once(MISSING, object_type=object_type.name, property=name)
+
+    def _warn_once(self, event: str, **fields: str) -> None:
+        key = (event, *fields.values())
+        if self._timer.now() - self._warned.get(key, float("-inf")) > MAX_AGE:
+            self._warned[key] = self._timer.now()
+            self._warn(event, **fields)
+
+    def _fresh(self, object_type: ObjectType) -> PropertySchema:
+        age = self._timer.now() - self._read_at.get(object_type, float("-inf"))
+        if age > (MAX_AGE_LACKING if self._lacked_lately() else MAX_AGE):
+            self._schemas[object_type] = PropertySchema(object_type.key, self._read(object_type))
+            self._read_at[object_type] = self._timer.now()
+        return self._schemas[object_type]
+
+    def _lacked_lately(self) -> bool:
+        """Whether set-up may be about to add something; that a currency is not enabled is quite normal."""
+        now = self._timer.now()
+        return any(event == MISSING and now - at <= MAX_AGE for (event, *_), at in self._warned.items())
+
+    def _read(self, object_type: ObjectType) -> Mapping[str, Definition]:
+        known = self._schemas.get(object_type)
+        try:
+            rows = self._hubspot.property_definitions(object_type, patient=known is None)
+        except (Forbidden, Refused) as error:
+            self._warn("property_definitions_unreadable", object_type=object_type.name, error=str(error))
+            return {}
+        except Unavailable as error:
+            if known is None:
+                raise
+            self._warn("property_definitions_unreadable", object_type=object_type.name, error=str(error))
+            return known.definitions
+        return {row["name"]: _definition(row) for row in rows}
+
+
+def _definition(row: Mapping[str, Any]) -> Definition:
+    options = (str(option.get("value")) for option in answers.rows(row, "options") if not option.get("hidden"))
+    return Definition(str(row.get("type") or "string"), bool(row.get("hasUniqueValue")), frozenset(options))
+
+
+def _number(text: str) -> Decimal | None:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
+
+
+def _instant(text: str) -> datetime | None:
+    """HubSpot gives ISO 8601 with or without milliseconds, or epoch milliseconds."""
+    try:
+        if text.isascii() and text.isdigit():
+            return datetime.fromtimestamp(int(text) / 1000, UTC)
+        parsed = datetime.fromisoformat(text)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+READERS: Mapping[str, Callable[[str], object]] = {"number": _number, "datetime": _instant}

@@ -1,0 +1,120 @@
+"""Contacts: one person, found by e-mail address, as the newest order or account shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from woohub.errors import InvalidPayload
+from woohub.hubspot.answers import Record
+from woohub.hubspot.objects import CONTACTS, ObjectType
+from woohub.hubspot.properties import PropertySchema
+from woohub.mapping import Mapping as FieldMapping
+from woohub.mapping import usable_email
+from woohub.sync import values
+from woohub.sync.records import Change, Event, RecordResult, Remark, Results
+from woohub.sync.versions import ContactVersion
+from woohub.woocommerce import ERASED_EMAIL, CustomerEvent, OrderEvent, OrderTrashed
+
+WITHOUT_EMAIL = "order_without_usable_email"
+
+
+@dataclass(frozen=True, slots=True)
+class ContactSnapshot:
+    """A customer as one delivery showed them."""
+
+    version: ContactVersion
+    properties: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class ContactKind:
+    """The contacts of a store's orders and accounts."""
+
+    mapping: FieldMapping
+    type: ObjectType = CONTACTS
+    needs: tuple[ObjectType, ...] = ()
+
+    @property
+    def properties(self) -> tuple[str, ...]:
+        """See RecordKind."""
+        return (*self.type.aliases, *self.mapping.contact_properties)
+
+    def facts(self, event: Event) -> Iterable[tuple[str, ContactSnapshot]]:
+        """The snapshot by lower-cased address; an account with an address that cannot be one is InvalidPayload."""
+        snapshot = self._snapshot(event)
+        email = snapshot.properties.get("email", "") if snapshot else ""
+        if snapshot and usable_email(email):
+            yield email, snapshot
+        elif email and isinstance(event, CustomerEvent):
+            raise InvalidPayload("email: not an address HubSpot could take; correct it in the store's customer account")
+
+    def remarks(self, event: Event, *, has_facts: bool) -> Iterable[Remark]:
+        """An order or account without a usable address; of erased people none is expected."""
+        if has_facts or isinstance(event, OrderTrashed):
+            return
+        if isinstance(event, CustomerEvent):
+            yield Remark("customer_erased" if is_erased(event) else "customer_without_email", is_warning=False)
+        elif not is_erased(event):
+            yield Remark(WITHOUT_EMAIL)
+
+    def plan(
+        self, facts: Sequence[ContactSnapshot], current: Record | None, schema: PropertySchema, _related: Results
+    ) -> Change:
+        """See RecordKind."""
+        return plan(facts, current.properties if current else None, self.mapping, schema)
+
+    def goes_without(self, _needed: RecordResult) -> str:
+        """Contacts need no other record."""
+        return ""
+
+    def _snapshot(self, event: Event) -> ContactSnapshot | None:
+        if isinstance(event, OrderTrashed) or is_erased(event):
+            return None
+        return snapshot_of(event, self.mapping)
+
+
+def is_erased(event: OrderEvent | CustomerEvent) -> bool:
+    """Whether the store has erased the person: nothing of it may make or change a contact."""
+    if isinstance(event, OrderEvent):
+        return event.order.is_anonymised
+    return event.customer.email.strip().lower() == ERASED_EMAIL
+
+
+def snapshot_of(event: OrderEvent | CustomerEvent, mapping: FieldMapping) -> ContactSnapshot:
+    """The customer in an order (dated by the order's creation) or in a customer event."""
+    if isinstance(event, CustomerEvent):
+        at = event.customer.captured_at
+        return ContactSnapshot(
+            ContactVersion.of(at, at, event.received_ms), mapping.contact_from_customer(event.customer)
+        )
+    version = ContactVersion.of(event.order.created_at, event.order.modified_at, event.received_ms)
+    return ContactSnapshot(version, mapping.contact_from_order(event.order))
+
+
+def plan(
+    snapshots: Sequence[ContactSnapshot], current: values.Current | None, mapping: FieldMapping, schema: PropertySchema
+) -> Change:
+    """The properties to write for one contact; `current` is None for a contact HubSpot does not have yet."""
+    stored = ContactVersion.parse((current or {}).get(CONTACTS.version))
+    ordered = oldest_first(snapshots)
+    fresh = [snapshot for snapshot in ordered if snapshot.version.supersedes(stored)]
+    stale = [snapshot for snapshot in ordered if not snapshot.version.supersedes(stored)]
+    wanted = values.merged([snapshot.properties for snapshot in fresh])
+    values.fill_gaps(wanted, current, [snapshot.properties for snapshot in reversed(stale)])
+    if current is not None:
+        wanted.pop("email", None)  # found by it, or by an additional address: the primary one is not ours to change
+    properties, left_out = values.changed(wanted, current, mapping.contact_rules, schema)
+    # Skip the version when only the order's modified time changed: dates decide only between snapshots.
+    if fresh and (properties or stored is None or fresh[-1].version.captured_at != stored.captured_at):
+        properties[CONTACTS.version] = str(fresh[-1].version)
+    return Change(properties, left_out)
+
+
+def oldest_first(snapshots: Sequence[ContactSnapshot]) -> list[ContactSnapshot]:
+    """In the order of their versions: by receipt, then each before the first that is newer."""
+    ordered: list[ContactSnapshot] = []
+    for snapshot in sorted(snapshots, key=lambda snapshot: snapshot.version.received_ms):
+        newer = (place for place, other in enumerate(ordered) if other.version.supersedes(snapshot.version))
+        ordered.insert(next(newer, len(ordered)), snapshot)
+    return ordered

@@ -1,0 +1,192 @@
+"""Deals: one for each order, found by the order's id, associated with its contact."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from woohub.dates import utc_from_ms
+from woohub.errors import Refused
+from woohub.hubspot.answers import Record, invalid_email
+from woohub.hubspot.objects import CONTACTS, DEALS, ObjectType
+from woohub.hubspot.properties import PropertySchema
+from woohub.mapping import Mapping as FieldMapping
+from woohub.mapping_file import STATUS
+from woohub.sync import values
+from woohub.sync.contacts import WITHOUT_EMAIL
+from woohub.sync.records import Change, Event, Link, RecordResult, Ref, Remark, Results
+from woohub.sync.versions import NO_DATE, DealVersion, OrderState
+from woohub.woocommerce import TRASH, CustomerEvent, OrderEvent, OrderTrashed
+
+STAGE = ("dealstage", "pipeline")
+
+OrderFact = OrderEvent | OrderTrashed
+ContactId = Callable[[str], str]  # HubSpot's id of the contact with this address; "" where there is none
+
+
+@dataclass(frozen=True)
+class DealKind:
+    """The deals of a store's orders."""
+
+    mapping: FieldMapping
+    type: ObjectType = DEALS
+    needs: tuple[ObjectType, ...] = (CONTACTS,)
+
+    @property
+    def properties(self) -> tuple[str, ...]:
+        """See RecordKind."""
+        return self.mapping.deal_properties
+
+    def facts(self, event: Event) -> Iterable[tuple[str, OrderFact]]:
+        """The event itself, by order key."""
+        if not isinstance(event, CustomerEvent):
+            yield self.mapping.deal_key(order_id(event)), event
+
+    def remarks(self, event: Event, *, has_facts: bool) -> Iterable[Remark]:
+        """A status for which the mapping has no stage."""
+        if has_facts and isinstance(event, OrderEvent) and not self.mapping.is_known(event.order.status):
+            yield Remark("order_status_without_stage", {"status": event.order.status})
+
+    def plan(
+        self, facts: Sequence[OrderFact], current: Record | None, schema: PropertySchema, related: Results
+    ) -> Change | None:
+        """See RecordKind."""
+
+        def contact_id(email: str) -> str:
+            return related.get(Ref(CONTACTS, email), RecordResult()).record_id
+
+        return plan(facts, current.properties if current else None, contact_id, self.mapping, schema)
+
+    def goes_without(self, needed: RecordResult) -> str:
+        """A deal is made without a contact whose address HubSpot refuses: that does not go away."""
+        refused = isinstance(needed.error, Refused) and invalid_email(needed.error.problem)
+        return WITHOUT_EMAIL if refused else ""
+
+
+@dataclass(frozen=True)
+class History:
+    """The events of an order played in the order of receipt."""
+
+    newest: OrderState | None
+    fresh: list[OrderEvent]  # full bodies that counted, oldest first
+    stale: list[OrderEvent]  # full bodies that did not, newest first
+
+    @classmethod
+    def of(cls, events: Sequence[OrderFact], stored: OrderState | None) -> History:
+        """From what HubSpot has on."""
+        newest, fresh, stale = stored, list[OrderEvent](), list[OrderEvent]()
+        for event in sorted(events, key=lambda event: event.received_ms):
+            state = state_of(event)
+            counts = state.supersedes(newest)
+            newest = state if counts else newest
+            if isinstance(event, OrderEvent):
+                bodies = fresh if counts else stale
+                bodies.append(event)
+        stale.sort(key=lambda event: (event.order.modified_at, event.received_ms), reverse=True)
+        return cls(newest, fresh, stale)
+
+
+def plan(
+    events: Sequence[OrderFact],
+    current: values.Current | None,
+    contact_id: ContactId,
+    mapping: FieldMapping,
+    schema: PropertySchema,
+) -> Change | None:
+    """The change of one deal; None when there is nothing to make (a trashed order HubSpot has never seen)."""
+    version = DealVersion.parse((current or {}).get(DEALS.version))
+    stored = _stored_state(version, current or {})
+    history = History.of(events, stored)
+    if history.newest is None or (current is None and not history.fresh and not history.stale):
+        return None
+    wanted = _wanted(history, stored, current, mapping)
+    properties, left_out = values.changed(_keep_stage(wanted, current), current, mapping.deal_rules, schema)
+    contacts = KnownContacts(version.contacts if version else None)
+    contact = contacts.to_associate(history, contact_id, mapping)
+    if properties or contact or history.newest.deserves_a_version(stored):
+        known = contacts.after(contact, creating=current is None)
+        properties[DEALS.version] = str(DealVersion(history.newest.modified_at, history.newest.received_ms, known))
+    return Change(
+        properties,
+        left_out,
+        (Link(CONTACTS, contact),) if contact else (),
+        tuple(Link(CONTACTS, other) for other in contacts.others_than(contact)) if contact else (),
+        contacts.interim(version, contact),
+    )
+
+
+def _stored_state(version: DealVersion | None, current: values.Current) -> OrderState | None:
+    """The state that HubSpot's deal is in; None where woohub did not write it."""
+    return OrderState(version.modified_at, version.received_ms, current.get(STATUS) or "") if version else None
+
+
+def _wanted(
+    history: History, stored: OrderState | None, current: values.Current | None, mapping: FieldMapping
+) -> dict[str, str]:
+    wanted = values.merged([mapping.deal(event.order) for event in history.fresh])
+    if history.newest is not stored and history.newest is not None and history.newest.status == TRASH:
+        wanted |= mapping.trashed()
+    values.fill_gaps(wanted, current, [mapping.deal(event.order) for event in history.stale])
+    return wanted
+
+
+def _keep_stage(wanted: dict[str, str], current: values.Current | None) -> dict[str, str]:
+    """A deal's stage moves only when the store's status did: a salesperson's own move stays."""
+    if current is None or wanted.get(STATUS, current.get(STATUS)) != current.get(STATUS):
+        return wanted
+    return {name: value for name, value in wanted.items() if name not in STAGE}
+
+
+@dataclass(frozen=True)
+class KnownContacts:
+    """The contacts a deal's version lists: none, its contact, or two and more while they change.
+
+    `ids` are None where nobody knows (a deal woohub did not write); "" stands for "no contact" while one comes.
+    """
+
+    ids: tuple[str, ...] | None
+
+    def to_associate(self, history: History, contact_id: ContactId, mapping: FieldMapping) -> str:
+        """The contact of the newest order that names one; "" where the deal has it, or a stale order must not say.
+
+        Where nobody knows the deal's contacts, associating again does no harm; where it has none, any contact the
+        order ever had beats none.
+        """
+        orders = [*history.stale[::-1], *history.fresh]
+        ids = (contact_id(mapping.email(event.order)) for event in reversed(orders))
+        wanted = next((contact for contact in ids if contact), "")
+        has_none = self.ids is not None and not any(self.ids[:1])
+        if self.ids == (wanted,) or not (history.fresh or has_none):
+            return ""
+        return wanted
+
+    def others_than(self, contact: str) -> tuple[str, ...]:
+        """Those to disassociate."""
+        return tuple(known for known in self.ids or () if known not in ("", contact))
+
+    def after(self, contact: str, *, creating: bool) -> tuple[str, ...] | None:
+        """What the version lists once the change is made."""
+        if contact:
+            return (contact,)
+        return () if creating and self.ids is None else self.ids
+
+    def interim(self, version: DealVersion | None, contact: str) -> dict[str, str]:
+        """The stored version with the contact that comes added to the list: a change is under way."""
+        if not contact or version is None or self.ids is None:
+            return {}
+        if len(self.ids) > 1 and contact in self.ids:  # noted already, by an attempt that was cut off
+            return {}
+        return {DEALS.version: str(replace(version, contacts=(*(self.ids or ("",)), contact)))}
+
+
+def state_of(event: OrderFact) -> OrderState:
+    """When and what: `order.deleted` says neither, so it is a trashed order as of its receipt."""
+    if isinstance(event, OrderTrashed):
+        return OrderState(utc_from_ms(event.received_ms), event.received_ms, TRASH)
+    order = event.order
+    return OrderState(order.modified_at or NO_DATE, event.received_ms, order.status, event.restored, event.read)
+
+
+def order_id(event: OrderFact) -> int:
+    """The store's id of the order."""
+    return event.order_id if isinstance(event, OrderTrashed) else event.order.id

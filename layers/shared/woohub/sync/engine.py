@@ -1,0 +1,172 @@
+"""Sync one batch of deliveries: parse, group by record, write each kind of record after those it needs, report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
+
+from woohub import woocommerce
+from woohub.clock import Timer
+from woohub.errors import InvalidMessage, InvalidPayload, Refused, TransientError
+from woohub.hubspot.client import CallStats, HubSpot
+from woohub.hubspot.objects import ObjectType
+from woohub.hubspot.properties import PropertyCatalog, Warn
+from woohub.sync.batch_writer import write_all
+from woohub.sync.lookup import BySearch, ByUniqueKey, Lookup, RecentCreates
+from woohub.sync.outcome import Message, Outcome, Verdict
+from woohub.sync.record_set import KindRecordSet
+from woohub.sync.records import Event, Fact, RecordKind, RecordResult, Ref
+from woohub.woocommerce import Ignored
+
+
+@dataclass
+class Batch:
+    """What a batch of messages says, by record, and the records each message concerns."""
+
+    outcomes: list[Outcome] = field(default_factory=list)  # of messages that concern no record
+    facts: dict[Ref, list[Fact]] = field(default_factory=dict)
+    concerns: list[tuple[Message, tuple[Ref, ...]]] = field(default_factory=list)
+
+    def keys(self, object_type: ObjectType) -> list[str]:
+        """The keys of one object's records."""
+        return [ref.key for ref in self.facts if ref.type == object_type]
+
+
+class Sync:
+    """The engine. It keeps across batches: property definitions, and recent creates where search must find them."""
+
+    def __init__(
+        self, hubspot: HubSpot, catalog: PropertyCatalog, kinds: Sequence[RecordKind], timer: Timer, warn: Warn
+    ) -> None:
+        self._hubspot = hubspot
+        self._catalog = catalog
+        self._kinds = in_order_of_need(kinds)
+        self._timer = timer
+        self._warn = warn
+        self._recent: dict[ObjectType, RecentCreates] = {}
+
+    def sync(self, messages: Iterable[Message]) -> list[Outcome]:
+        """Bring HubSpot up to date with these messages; one outcome each, none raised."""
+        batch = Batch()
+        for message in messages:
+            self._read(message, batch)
+        results: dict[Ref, RecordResult] = {}
+        for kind in self._kinds:
+            results |= self._write(kind, batch, results)
+        return batch.outcomes + [self._outcome(message, refs, results) for message, refs in batch.concerns]
+
+    def call_stats(self) -> CallStats:
+        """How batch calls went, since the client was made."""
+        return self._hubspot.stats.copy()
+
+    def _read(self, message: Message, batch: Batch) -> None:
+        try:
+            event = _event(message)
+            if isinstance(event, Ignored):
+                batch.outcomes.append(Outcome(message, Verdict.IGNORED, note=event.reason))
+            else:
+                self._group(message, event, batch)
+        except (InvalidMessage, InvalidPayload) as error:
+            batch.outcomes.append(Outcome(message, Verdict.REJECTED, error))
+
+    def _group(self, message: Message, event: Event, batch: Batch) -> None:
+        """Group facts by record, so that each record is written once per batch."""
+        facts = {kind.type: list(kind.facts(event)) for kind in self._kinds}
+        remarks = [remark for kind in self._kinds for remark in kind.remarks(event, has_facts=bool(facts[kind.type]))]
+        for remark in remarks:
+            if remark.is_warning:
+                self._warn(remark.name, entity=message.entity, **remark.fields)
+        concerns = [(Ref(object_type, key), fact) for object_type, pairs in facts.items() for key, fact in pairs]
+        for ref, fact in concerns:
+            batch.facts.setdefault(ref, []).append(fact)
+        if concerns:
+            batch.concerns.append((message, tuple(dict.fromkeys(ref for ref, _ in concerns))))
+        else:
+            note = remarks[0].name if remarks else "no_record"
+            batch.outcomes.append(Outcome(message, Verdict.IGNORED, note=note))
+
+    def _write(self, kind: RecordKind, batch: Batch, results: Mapping[Ref, RecordResult]) -> dict[Ref, RecordResult]:
+        """Write the records of one kind; those that need one that failed wait with its error."""
+        held = dict(self._held(kind, batch, results))
+        keys = [key for key in batch.keys(kind.type) if Ref(kind.type, key) not in held]
+        if not keys:
+            return held
+        try:
+            schema = self._catalog.schema(kind.type)
+        except TransientError as error:
+            return held | {Ref(kind.type, key): RecordResult(error=error) for key in keys}
+        facts = {key: batch.facts[Ref(kind.type, key)] for key in keys}
+        lookup = self._lookup(kind, is_unique=schema.is_unique(kind.type.key))
+        records = KindRecordSet(kind, facts, results, self._hubspot, self._catalog, schema, lookup, self._warn)
+        written = write_all(records, keys, self._timer)
+        return held | {Ref(kind.type, key): result for key, result in written.items()}
+
+    def _lookup(self, kind: RecordKind, *, is_unique: bool) -> Lookup:
+        if is_unique or kind.type.has_standard_key:
+            return ByUniqueKey(self._hubspot, kind.type, kind.properties)
+        recent = self._recent.setdefault(kind.type, RecentCreates())
+        return BySearch(self._hubspot, kind.type, kind.properties, recent, self._timer, self._warn)
+
+    def _held(
+        self, kind: RecordKind, batch: Batch, results: Mapping[Ref, RecordResult]
+    ) -> Iterator[tuple[Ref, RecordResult]]:
+        for _, refs in batch.concerns:
+            failed = [results[ref] for ref in refs if ref.type in kind.needs and ref in results and results[ref].error]
+            holding = [result for result in failed if not kind.goes_without(result)]
+            if holding:
+                yield from ((ref, holding[-1]) for ref in refs if ref.type == kind.type)
+
+    def _outcome(self, message: Message, refs: Sequence[Ref], results: Mapping[Ref, RecordResult]) -> Outcome:
+        """A message ends as the records that no other of its records needs."""
+        final = _worst([results[ref] for ref in self._last(refs)])
+        for name in self._written_without(refs, results):
+            self._warn(name, entity=message.entity)
+        return Outcome(
+            message,
+            _verdict(final),
+            final.error,
+            final.attempts,
+            broken_call=final.broken_call,
+            record_ids=self._record_ids(refs, results),
+        )
+
+    def _last(self, refs: Sequence[Ref]) -> list[Ref]:
+        types = {ref.type for ref in refs}
+        needed = {object_type for kind in self._kinds if kind.type in types for object_type in kind.needs}
+        return [ref for ref in refs if ref.type not in needed]
+
+    def _written_without(self, refs: Sequence[Ref], results: Mapping[Ref, RecordResult]) -> Iterator[str]:
+        """The warnings of records that were written although one they need failed."""
+        types = {ref.type for ref in refs}
+        for kind in self._kinds:
+            needed = [results[ref] for ref in refs if ref.type in kind.needs and kind.type in types]
+            yield from filter(None, (kind.goes_without(result) for result in needed if result.error))
+
+    def _record_ids(self, refs: Sequence[Ref], results: Mapping[Ref, RecordResult]) -> dict[str, str]:
+        ids = {f"{kind.type.singular}_id": "" for kind in self._kinds}
+        return ids | {f"{ref.type.singular}_id": results[ref].record_id for ref in refs}
+
+
+def in_order_of_need(kinds: Sequence[RecordKind]) -> list[RecordKind]:
+    """Each kind after those it needs; graphlib.CycleError where that cannot be."""
+    by_type = {kind.type: kind for kind in kinds}
+    order = TopologicalSorter({kind.type: kind.needs for kind in kinds}).static_order()
+    return [by_type[object_type] for object_type in order if object_type in by_type]
+
+
+def _worst(results: Sequence[RecordResult]) -> RecordResult:
+    """What has to be tried again counts before what was rejected, and that before what was written."""
+    return min(results, key=lambda result: (not isinstance(result.error, TransientError), result.error is None))
+
+
+def _verdict(result: RecordResult) -> Verdict:
+    if result.error is None:
+        return Verdict.DONE
+    return Verdict.REJECTED if isinstance(result.error, Refused) else Verdict.RETRY
+
+
+def _event(message: Message) -> Event | Ignored:
+    if isinstance(message.delivery, InvalidMessage):
+        raise message.delivery
+    return woocommerce.parse(message.delivery)

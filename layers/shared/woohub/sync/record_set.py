@@ -1,0 +1,174 @@
+"""The records of one kind in a batch: read by key, planned by their kind, written with their associations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+from woohub.errors import Problem, Refused, UnknownOutcome
+from woohub.hubspot.answers import Record, holder_of
+from woohub.hubspot.client import HubSpot
+from woohub.hubspot.objects import ObjectType
+from woohub.hubspot.properties import PropertyCatalog, PropertySchema
+from woohub.sync.batch_writer import Answer, Reading, RoundPlan, Write, answers_by_key, read_apart, traced
+from woohub.sync.lookup import Lookup, by_key
+from woohub.sync.records import Change, Fact, RecordKind, Results
+
+Warn = Callable[..., None]
+
+
+class KindRecordSet:
+    """A RecordSet (see batch_writer) for any RecordKind; `facts` are what the batch says, by key."""
+
+    def __init__(
+        self,
+        kind: RecordKind,
+        facts: Mapping[str, Sequence[Fact]],
+        related: Results,
+        hubspot: HubSpot,
+        catalog: PropertyCatalog,
+        schema: PropertySchema,
+        lookup: Lookup,
+        warn: Warn,
+    ) -> None:
+        self._kind = kind
+        self._facts = facts
+        self._related = related
+        self._hubspot = hubspot
+        self._catalog = catalog
+        self._lookup = lookup
+        self._warn = warn
+        self._schema = schema
+
+    def read(self, keys: Sequence[str], holders: Mapping[str, str]) -> Reading:
+        """See RecordSet."""
+        if not (self._schema.has(self._type.key) or self._type.has_standard_key):
+            return Reading(refused=dict.fromkeys(keys, _not_set_up(self._type)))
+        waiting = self._lookup.waiting(keys)
+        free = [key for key in keys if key not in waiting]
+        records, refused = self._lookup.find(free) if free else ([], {})
+        found = by_key(self._type, records, keys)
+        return Reading(found | self._held(free, holders, found), refused, waiting)
+
+    def plan(self, keys: Sequence[str], reading: Reading) -> RoundPlan:
+        """Two keys of one record become one write: HubSpot refuses a batch that has an id twice."""
+        by_record: dict[str, list[str]] = {}
+        for key in keys:
+            record = reading.records.get(key)
+            by_record.setdefault(record.id if record else key, []).append(key)
+        plan = RoundPlan()
+        for together in by_record.values():
+            self._plan_record(together, reading.records.get(together[0]), plan)
+        return plan
+
+    def send(self, writes: Sequence[Write]) -> dict[str, Answer]:
+        """Create with associations inline, which is atomic; or note the interim version, change associations, update.
+
+        Associations change before the version that says so: a retry after a crash sees what was under way.
+        """
+        if not writes[0].record_id:
+            return self._create(writes)
+        interim = self._update([_with_interim(write) for write in writes if write.change.interim])
+        refused = {key: answer for key, answer in interim.items() if isinstance(answer, Problem)}
+        ready = [write for write in writes if not write.change.interim or isinstance(interim.get(write.key), str)]
+        self._change_associations(ready)
+        only_associated = {write.key: write.record_id for write in ready if not write.change.properties}
+        return refused | only_associated | self._update([write for write in ready if write.change.properties])
+
+    def conflict(self, problem: Problem) -> str | None:
+        """See RecordSet."""
+        return holder_of(problem, (self._type.key, *self._type.aliases))
+
+    def adapt(self, problem: Problem, write: Write) -> bool:
+        """See RecordSet."""
+        learned = self._catalog.learn(self._type, problem, write.change.properties)
+        self._schema = learned or self._schema
+        return learned is not None
+
+    @property
+    def _type(self) -> ObjectType:
+        return self._kind.type
+
+    def _held(self, keys: Sequence[str], holders: Mapping[str, str], found: Mapping[str, Record]) -> dict[str, Record]:
+        """Records that conflicts named: made a moment ago, or holding the key as an alias that is not shown."""
+        key_of = {holders[key]: key for key in keys if key in holders and key not in found}
+        if not key_of:
+            return {}
+        records, _ = read_apart(
+            lambda ids: self._hubspot.read(self._type, ids, self._kind.properties, patient=False), list(key_of)
+        )
+        by_id = {key_of[record.id]: record for record in records if record.id in key_of}
+        return (by_id if self._type.aliases else {}) | by_key(self._type, records, list(key_of.values()))
+
+    def _plan_record(self, keys: Sequence[str], record: Record | None, plan: RoundPlan) -> None:
+        facts = [fact for key in keys for fact in self._facts[key]]
+        change = self._kind.plan(facts, record, self._schema, self._related)
+        change = _accepted(change, self._schema) if change else Change()
+        self._catalog.warn_left_out(self._type, change.left_out)
+        record_id = record.id if record else ""
+        if change.is_empty:
+            plan.done |= dict.fromkeys(keys, record_id)
+        else:
+            exclusive = not record_id and self._lookup.must_be_alone(keys[0])
+            plan.writes.append(Write(tuple(keys), change, record_id, exclusive))
+
+    def _create(self, writes: Sequence[Write]) -> dict[str, Answer]:
+        keys = [write.key for write in writes]
+        inputs = traced(writes, self._inline)
+        try:
+            answers = answers_by_key(writes, self._hubspot.create(self._type, inputs), self._type.key)
+        except UnknownOutcome:
+            self._lookup.unanswered(keys)
+            raise
+        self._lookup.created(answers)
+        self._lookup.unanswered([key for key in keys if key not in answers])
+        return answers
+
+    def _inline(self, write: Write) -> dict[str, object]:
+        links = write.change.associate
+        return {
+            "associations": [
+                {"to": {"id": link.record_id}, "types": [self._type.association_to(link.type)]} for link in links
+            ]
+        }
+
+    def _update(self, writes: Sequence[Write]) -> dict[str, Answer]:
+        if not writes:
+            return {}
+        answer = self._hubspot.update(self._type, traced(writes, lambda write: {"id": write.record_id}))
+        return answers_by_key(writes, answer, self._type.key)
+
+    def _change_associations(self, writes: Sequence[Write]) -> None:
+        for other in self._kind.needs:
+            self._disassociate(writes, other)
+            come = [(w.record_id, link.record_id) for w in writes for link in w.change.associate if link.type == other]
+            if come:
+                self._hubspot.associate(self._type, other, come)
+
+    def _disassociate(self, writes: Sequence[Write], other: ObjectType) -> None:
+        """Before the new ones come: the id of a record merged into the new one means the new one by now."""
+        go = [(w.record_id, link.record_id) for w in writes for link in w.change.disassociate if link.type == other]
+        try:
+            if go:
+                self._hubspot.disassociate(self._type, other, go)
+        except Refused as refused:
+            if len(writes) > 1:
+                raise  # which of them it means shows when each is sent by itself
+            # a record deleted meanwhile is disassociated already
+            self._warn(f"old_{other.singular}_not_taken_off", **{self._type.name: len(go)}, error=str(refused))
+
+
+def _accepted(change: Change, schema: PropertySchema) -> Change:
+    left_out = {name: value for name, value in change.properties.items() if not schema.accepts(name, value)}
+    if not left_out:
+        return change
+    properties = {name: value for name, value in change.properties.items() if name not in left_out}
+    return replace(change, properties=properties, left_out={**change.left_out, **left_out})
+
+
+def _with_interim(write: Write) -> Write:
+    return replace(write, change=Change(write.change.interim))
+
+
+def _not_set_up(kind: ObjectType) -> Problem:
+    return Problem(404, f"HubSpot has no property {kind.key} to find {kind.name} by: run `woohub setup`", "NOT_SET_UP")

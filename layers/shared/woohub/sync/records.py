@@ -1,0 +1,109 @@
+"""What the engine works with: records by key, what a batch says about them, the change each needs, how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from woohub.errors import Refused, TransientError
+from woohub.hubspot.answers import Record
+from woohub.hubspot.objects import ObjectType
+from woohub.hubspot.properties import PropertySchema
+from woohub.woocommerce import CustomerEvent, OrderEvent, OrderTrashed
+
+Event = OrderEvent | OrderTrashed | CustomerEvent
+Fact = Any  # what one event says about one record; each kind has its own type
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A record of HubSpot's before anybody knows its id: the object and the value of its key."""
+
+    type: ObjectType
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The other end of an association."""
+
+    type: ObjectType
+    record_id: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """What one record needs. `left_out` are values that differ and that HubSpot would refuse.
+
+    `interim` is written before associations change, so that a retry after a crash knows what was under way.
+    """
+
+    properties: Mapping[str, str] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    associate: tuple[Link, ...] = ()
+    disassociate: tuple[Link, ...] = ()
+    interim: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to write."""
+        return not (self.properties or self.associate)
+
+
+@dataclass(frozen=True)
+class RecordResult:
+    """How a record ended: its id (empty: nothing to make), or the error, after so many attempts.
+
+    `broken_call` is the path of the call that broke last, if this record was the only one in it.
+    """
+
+    record_id: str = ""
+    error: Refused | TransientError | None = None
+    attempts: int = 1
+    broken_call: str = ""
+
+
+Results = Mapping[Ref, RecordResult]
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something an operator may want to know about an event: the name of a log line, and its fields."""
+
+    name: str
+    fields: Mapping[str, str] = field(default_factory=dict)
+    is_warning: bool = True
+
+
+class RecordKind(Protocol):
+    """One kind of record woohub writes. Pure: no network, no clock."""
+
+    @property
+    def type(self) -> ObjectType:
+        """The HubSpot object."""
+
+    @property
+    def needs(self) -> tuple[ObjectType, ...]:
+        """The objects whose records must be written before this kind's."""
+
+    @property
+    def properties(self) -> tuple[str, ...]:
+        """What has to be read of a record before its change can be planned."""
+
+    def facts(self, event: Event) -> Iterable[tuple[str, Fact]]:
+        """The keys of the records an event concerns, and what it says about each. InvalidPayload where none fits."""
+
+    def remarks(self, event: Event, *, has_facts: bool) -> Iterable[Remark]:
+        """What is odd about the event, though it can be written; whether it concerns any record of this kind."""
+
+    def plan(
+        self, facts: Sequence[Fact], current: Record | None, schema: PropertySchema, related: Results
+    ) -> Change | None:
+        """The change a record needs (`current`: what HubSpot has); None: there is nothing to make.
+
+        `related` has how the records ended that this kind needs.
+        """
+
+    def goes_without(self, needed: RecordResult) -> str:
+        """The name of the warning if the record is written without a needed one that failed; "": it has to wait."""

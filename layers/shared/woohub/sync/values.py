@@ -1,0 +1,44 @@
+"""Which values to write: the newest, only where they change something, never a blank."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from woohub.hubspot.properties import PropertySchema
+from woohub.mapping import WriteRule
+
+Current = Mapping[str, str | None]  # HubSpot's values by property
+
+
+def merged(layers: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Values of several states, of which later ones count."""
+    values: dict[str, str] = {}
+    for layer in layers:
+        values |= layer
+    return values
+
+
+def fill_gaps(wanted: dict[str, str], current: Current | None, stale: Sequence[Mapping[str, str]]) -> None:
+    """Stale states may still fill empty properties: a value is not lost because it arrives late."""
+    for layer in stale:
+        for name, value in layer.items():
+            if not (current or {}).get(name):
+                wanted.setdefault(name, value)
+
+
+def changed(
+    wanted: Mapping[str, str], current: Current | None, rules: Mapping[str, WriteRule], schema: PropertySchema
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The values to write, and those that differ and that HubSpot would refuse."""
+    differing = {
+        name: value
+        for name, value in wanted.items()
+        if value and (current is None or _differs(name, value, current, rules, schema))
+    }
+    left_out = {name: value for name, value in differing.items() if not schema.accepts(name, value)}
+    return {name: value for name, value in differing.items() if name not in left_out}, left_out
+
+
+def _differs(name: str, value: str, current: Current, rules: Mapping[str, WriteRule], schema: PropertySchema) -> bool:
+    may_write = rules[name].writes(current.get(name), value, creating=False)
+    return may_write and not schema.equal(name, current.get(name), value)
