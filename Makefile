@@ -40,7 +40,7 @@ check: .venv/ready .venv-sam/ready .venv-scanner/ready ## Format, lint, types, s
 	.venv/bin/mypy
 	.venv/bin/codespell
 	@echo "sam validate --lint" && $(LOCAL) $(SAM) validate --lint
-	@mkdir -p .aws-sam && .venv-sam/bin/python tools/expanded.py template.yaml >.aws-sam/expanded.json
+	@mkdir -p .aws-sam && .venv-sam/bin/python tools/generators/expanded.py template.yaml >.aws-sam/expanded.json
 	$(SCANNER)/checkov --config-file .checkov.yaml --file .aws-sam/expanded.json
 
 audit: .venv-scanner/ready ## Ask whether a locked package has a known vulnerability
@@ -51,16 +51,16 @@ test: install ## Pass all tests (PYTEST="-k breaker" for some)
 	@$(LOCAL) .venv/bin/pytest --numprocesses auto --dist loadgroup $(PYTEST)
 
 bench: .venv/ready ## Measure woohub beside the flow it replaces, against its goals (BENCH=--write renews docs/benchmarks.md)
-	@.venv/bin/python -m tools.benchmark $(BENCH)
+	@.venv/bin/python -m benchmark $(BENCH)
 
 soak: install ## The model's gate on 20 seeds and a longer stateful test (half an hour)
 	@MODEL_SEEDS=20 MODEL_EXAMPLES=2000 $(LOCAL) .venv/bin/pytest --numprocesses auto --dist loadgroup tests/model
 
 demo: install ## Show it: the deployed stack on this machine, real deliveries, the result
-	@$(LOCAL) .venv/bin/python -m tools.local_stack demo
+	@$(LOCAL) .venv/bin/python -m local_stack demo
 
 local: install ## The stack on this machine, until interrupted
-	@$(LOCAL) .venv/bin/python -m tools.local_stack up
+	@$(LOCAL) .venv/bin/python -m local_stack up
 
 # What was built, a name for it, what samconfig.toml says for the environment, and what is given. A parameter that is not
 # among these keeps the value it has in the deployed stack.

@@ -10,16 +10,16 @@ import urllib3
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from woohub import mapping
-from woohub.breaker import Breaker, BreakerParameter, EventSourceMapping, mapping_id
 from woohub.clock import Timer
-from woohub.consumer import Consumer
+from woohub.consumer.batch import Consumer
+from woohub.consumer.breaker import Breaker, BreakerParameter, EventSourceMapping, mapping_id
+from woohub.consumer.telemetry import Telemetry
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.properties import PropertyCatalog
+from woohub.mapping.fields import load_mapping
 from woohub.settings import ConsumerSettings, HubSpotToken, Secret
 from woohub.sync.engine import Sync
 from woohub.sync.kinds import record_kinds
-from woohub.telemetry import Telemetry
 
 MARGIN = 3.0  # seconds kept for handing messages back and writing logs
 
@@ -37,7 +37,7 @@ hubspot = HubSpot(
     on_call=telemetry.called,
 )
 catalog = PropertyCatalog(hubspot, timer, telemetry.warn)
-sync = Sync(hubspot, catalog, record_kinds(mapping.load()), timer, telemetry.warn)
+sync = Sync(hubspot, catalog, record_kinds(load_mapping()), timer, telemetry.warn)
 
 
 def breaker_parameter() -> BreakerParameter:

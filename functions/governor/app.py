@@ -11,8 +11,8 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from woohub.breaker import BreakerParameter, EventSourceMapping, govern
 from woohub.clock import Timer
+from woohub.consumer.breaker import BreakerParameter, EventSourceMapping, govern
 from woohub.hubspot.client import HubSpot
 from woohub.settings import GovernorSettings, HubSpotToken, Secret
 

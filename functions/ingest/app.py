@@ -18,7 +18,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from woohub import messages, sites, webhooks
+from woohub.delivery import messages, sites, webhooks
 from woohub.errors import InvalidMessage, NotAnEntity, SecretUnavailable, SignatureError
 from woohub.settings import IngestSettings, Secret, webhook_secrets, webhook_sources
 

@@ -13,16 +13,16 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from woohub import mapping
 from woohub.clock import Timer
-from woohub.deliveryqueue import DeliveryQueue
-from woohub.exchange import Call
+from woohub.delivery.delivery_queue import DeliveryQueue
+from woohub.http import Call
 from woohub.hubspot.client import HubSpot
-from woohub.reconcile import SHARE_OF_TIME, Hooks, Reconcile, Request
+from woohub.mapping.fields import load_mapping
+from woohub.reconcile.run import SHARE_OF_TIME, Hooks, Reconcile, Request
+from woohub.reconcile.watermark import WatermarkParameter
 from woohub.settings import HubSpotToken, ReconcileSettings, Secret, webhook_secrets
-from woohub.store import Store
-from woohub.storecall import USUAL, Access, Way
-from woohub.watermark import WatermarkParameter
+from woohub.store.client import Store
+from woohub.store.requests import USUAL, Access, Way
 
 HUBSPOT_REQUESTS_PER_10_SECONDS = 5  # beside the consumer's; the nightly check has time
 
@@ -35,7 +35,7 @@ webhook_secret = Secret(secrets_manager, settings.webhook_secret_arn)
 token = HubSpotToken(Secret(secrets_manager, settings.hubspot_secret_arn))
 parameter = WatermarkParameter(boto3.client("ssm"), settings.watermark_parameter)
 queue = DeliveryQueue(boto3.client("sqs"), settings.queue_url, logger.error)
-fields = mapping.load()
+fields = load_mapping()
 hubspot = HubSpot(
     http,
     token,

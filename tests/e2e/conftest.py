@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tools.local_stack import exchange
-from tools.local_stack.running import running
-from tools.local_stack.settings import ROOT, Settings
-from tools.local_stack.stack import Stack
+from local_stack import exchange
+from local_stack.running import running
+from local_stack.settings import ROOT, Settings
+from local_stack.stack import Stack
 
 
 @pytest.fixture(scope="session")

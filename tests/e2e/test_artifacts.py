@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tools.benchmark.artifacts import ROOT, build_one
+from benchmark.artifacts import ROOT, build_one
 
 
 def test_dependencies_are_made_for_lambdas_python_and_processor(tmp_path: Path) -> None:

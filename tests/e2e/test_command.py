@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tools.local_stack.demo import demo
-from tools.local_stack.settings import ROOT
+from local_stack.demo import demo
+from local_stack.settings import ROOT
 
 pytestmark = pytest.mark.xdist_group("e2e")
 
@@ -27,7 +27,7 @@ HUBSPOT = "http://127.0.0.1:9"  # nothing listens there, and nothing may be call
 def local_stack(state: Path) -> Iterator[subprocess.Popen[str]]:
     variables = {"LOCAL_PORT": "0", "HUBSPOT_API_URL": HUBSPOT, "AWS_PROFILE": "of-somebody"}
     process = subprocess.Popen(  # noqa: S603
-        [sys.executable, "-m", "tools.local_stack", "--state", str(state), "up"],
+        [sys.executable, "-m", "local_stack", "--state", str(state), "up"],
         env=os.environ | variables,
         cwd=ROOT,
         stdout=subprocess.PIPE,

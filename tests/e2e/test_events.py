@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tools.local_stack import exchange
-from tools.local_stack.progress import wait_until
-from tools.local_stack.settings import ROOT
-from tools.local_stack.stack import Stack
+from local_stack import exchange
+from local_stack.progress import wait_until
+from local_stack.settings import ROOT
+from local_stack.stack import Stack
 
 pytestmark = pytest.mark.xdist_group("e2e")  # one stack for all, in one process
 

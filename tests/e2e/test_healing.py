@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from local_stack import healing
+from local_stack.stack import Stack
 from tests.e2e.conftest import end_warm_processes
-from tools.local_stack import healing
-from tools.local_stack.stack import Stack
 
 pytestmark = pytest.mark.xdist_group("e2e")  # one stack for all, in one process
 

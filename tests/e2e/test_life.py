@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from tests.orders import delivery, order
-from tools.local_stack import environment
-from tools.local_stack.deployment import SAM
-from tools.local_stack.processes import run
-from tools.local_stack.settings import ROOT
-from tools.local_stack.stack import Stack
-from woohub.breaker import START
-from woohub.messages import to_sqs
+from local_stack import environment
+from local_stack.deployment import SAM
+from local_stack.processes import run
+from local_stack.settings import ROOT
+from local_stack.stack import Stack
+from tests.support.orders import delivery, order
+from woohub.consumer.breaker import START
+from woohub.delivery.messages import to_sqs
 
 pytestmark = pytest.mark.xdist_group("e2e")  # one emulated AWS for all, in one process
 

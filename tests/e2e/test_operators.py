@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from tests.deliveries import SECRET, delivery
-from tools.cli.main import app
-from tools.local_stack import exchange
-from tools.local_stack.progress import wait_until
-from tools.local_stack.stack import Stack
-from woohub import webhooks
+from local_stack import exchange
+from local_stack.progress import wait_until
+from local_stack.stack import Stack
+from tests.support.deliveries import SECRET, delivery
+from woohub.delivery import webhooks
+from woohub_cli.main import app
 
 pytestmark = pytest.mark.xdist_group("e2e")  # one stack for all, in one process
 

@@ -15,21 +15,21 @@ from typing import Any
 
 import pytest
 
+from generators.events import consumer_record
+from local_stack import exchange
+from local_stack.progress import wait_until
+from local_stack.settings import ROOT
+from local_stack.stack import Stack
+from simulators.woocommerce import KEY, SECRET, SimulatedShop
+from simulators.woocommerce import running as open_shop
 from tests.e2e.conftest import end_warm_processes
-from tests.orders import delivery, order
+from tests.support.orders import delivery, order
 from tests.unit.test_template import RESOURCES, actions
-from tools.events import consumer_record
-from tools.local_stack import exchange
-from tools.local_stack.progress import wait_until
-from tools.local_stack.settings import ROOT
-from tools.local_stack.stack import Stack
-from tools.store_simulator import KEY, SECRET, SimulatedShop
-from tools.store_simulator import running as open_shop
-from woohub.breaker import START as BREAKER
-from woohub.messages import to_sqs
-from woohub.store import TOPICS
-from woohub.watermark import START as WATERMARK
-from woohub.watermark import beginning, text
+from woohub.consumer.breaker import START as BREAKER
+from woohub.delivery.messages import to_sqs
+from woohub.reconcile.watermark import START as WATERMARK
+from woohub.reconcile.watermark import beginning, text
+from woohub.store.client import TOPICS
 
 pytestmark = pytest.mark.xdist_group("e2e")  # one stack for all, in one process
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from tests.deliveries import SECRET, Captured, delivery
-from tools.local_stack import exchange
-from tools.local_stack.exchange import Contact, Deal
-from tools.local_stack.progress import wait_until
-from tools.local_stack.stack import Stack
-from woohub import webhooks
+from local_stack import exchange
+from local_stack.exchange import Contact, Deal
+from local_stack.progress import wait_until
+from local_stack.stack import Stack
+from tests.support.deliveries import SECRET, Captured, delivery
+from woohub.delivery import webhooks
 
 pytestmark = pytest.mark.xdist_group("e2e")  # one stack for all, in one process
 

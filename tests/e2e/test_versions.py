@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from local_stack.deployment import SAM
+from local_stack.settings import ROOT
 from tests.unit.test_template import FUNCTIONS, TEMPLATE
-from tools.local_stack.deployment import SAM
-from tools.local_stack.settings import ROOT
 
 FILE = ROOT / "template.yaml"
 VERSIONED = {name: one for name, one in FUNCTIONS.items() if "AutoPublishAlias" in one}
@@ -21,7 +21,7 @@ VERSIONED = {name: one for name, one in FUNCTIONS.items() if "AutoPublishAlias" 
 
 def expanded(template: Path = FILE, *parameters: str) -> dict[str, Any]:
     """The resources CloudFormation is given."""
-    command = [str(SAM.with_name("python")), "tools/expanded.py", str(template), *parameters]
+    command = [str(SAM.with_name("python")), "tools/generators/expanded.py", str(template), *parameters]
     found = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)  # noqa: S603
     resources: dict[str, Any] = json.loads(found.stdout)["Resources"]
     return resources

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.openapi_contract import Contract, Validated, specs_folder
-from tests.simulated import VERSIONS, Calls, Clock
-from tools.hubspot_simulator import InProcessTransport, SimulatedPortal, create_app, provision
-from woohub.exchange import Http
+from simulators.hubspot import InProcessTransport, SimulatedPortal, create_app, provision
+from tests.support.openapi_contract import Contract, Validated, specs_folder
+from tests.support.simulated import VERSIONS, Calls, Clock
+from woohub.http import Http
 
 
 @pytest.fixture

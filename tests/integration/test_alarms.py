@@ -15,23 +15,24 @@ from moto import mock_aws
 
 from functions.ingest import app as ingest
 from functions.reconcile import app as reconcile
-from tests.cloudwatch import ALARMS, Metric, Values, metrics, on_dashboard
-from tests.deliveries import SECRET, delivery
+from generators.events import ingest_event
+from simulators.hubspot import DEFAULT_TOKEN, Fault, SimulatedPortal, provision, running
+from simulators.woocommerce import KEY, SimulatedShop
+from simulators.woocommerce import SECRET as KEY_SECRET
+from simulators.woocommerce import running as open_shop
 from tests.integration.test_functions import cold_start, records
-from tests.orders import START_MS, order
+from tests.support.cloudwatch import ALARMS, Metric, Values, metrics, on_dashboard
+from tests.support.deliveries import SECRET, delivery
+from tests.support.orders import START_MS, order
 from tests.unit.test_template import RESOURCES
-from tools.cli.metrics import DAY, HOUR
-from tools.cli.store_webhooks import PROBE
-from tools.events import ingest_event
-from tools.hubspot_simulator import DEFAULT_TOKEN, Fault, SimulatedPortal, provision, running
-from tools.store_simulator import KEY, SimulatedShop
-from tools.store_simulator import SECRET as KEY_SECRET
-from tools.store_simulator import running as open_shop
-from woohub import telemetry, webhooks
-from woohub.breaker import BreakerParameter, EventSourceMapping, State
-from woohub.consumer import LONGEST_SQS_DELAY, RENEWAL_RECEIVES, backoff
+from woohub.consumer import telemetry
+from woohub.consumer.batch import LONGEST_SQS_DELAY, RENEWAL_RECEIVES, backoff
+from woohub.consumer.breaker import BreakerParameter, EventSourceMapping, State
+from woohub.delivery import webhooks
 from woohub.settings import Secret
-from woohub.store import TOPICS
+from woohub.store.client import TOPICS
+from woohub_cli.metrics import DAY, HOUR
+from woohub_cli.store_webhooks import PROBE
 
 CONTEXT = SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000, function_name="consumer")
 AN_ORDER, OTHERWISE_SIGNED, NOT_ALLOWED_TO_READ, NO_ENTITY = 19, 121, 117, 112  # of the captured deliveries

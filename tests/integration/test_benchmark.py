@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from tools.benchmark import __main__ as program
-from tools.benchmark import artifacts, coldstart, costs, document, figures, plot, report, runs
-from tools.benchmark.account import Clock, account, counted, make_known
-from tools.benchmark.figures import Figure, Goal, Listing, Report, Section
-from tools.benchmark.judge import Wrong, judged
-from tools.benchmark.naive import Naive
-from tools.benchmark.runs import CONTENDERS, NAIVE_1, NAIVE_5, WOOHUB
-from tools.benchmark.work import START, Person, Wave, delivery, new_orders, order, pairs, status_changes
-from tools.hubspot_simulator import Fault
+from benchmark import __main__ as program
+from benchmark import artifacts, coldstart, costs, document, figures, plot, report, runs
+from benchmark.account import Clock, account, counted, make_known
+from benchmark.figures import Figure, Goal, Listing, Report, Section
+from benchmark.judge import Wrong, judged
+from benchmark.naive import Naive
+from benchmark.runs import CONTENDERS, NAIVE_1, NAIVE_5, WOOHUB
+from benchmark.work import START, Person, Wave, delivery, new_orders, order, pairs, status_changes
+from simulators.hubspot import Fault
 
 INGEST = [artifacts.ROOT / "functions" / "ingest", artifacts.ROOT / "layers" / "shared"]
 RIGHT = Wrong(missing=0, duplicated=0, stale=0, alone=0, in_any_way=0)
@@ -225,7 +225,7 @@ def test_a_start_is_timed_and_names_what_it_imported_even_of_pythons_own() -> No
 
     assert found.wall_ms > 0
     assert found.processor_ms > 0
-    assert {"app", "woohub.webhooks", "botocore.client", "json"} <= found.modules
+    assert {"app", "woohub.delivery.webhooks", "botocore.client", "json"} <= found.modules
 
 
 def test_a_function_that_cannot_start_says_why(tmp_path: Path) -> None:

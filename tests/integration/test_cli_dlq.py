@@ -15,11 +15,11 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 from typer.testing import CliRunner
 
-from tests.cli_stack import NAME, REFUSED, Deployed, deployed, reject
-from tools.cli import dead_letters
-from tools.cli.dead_letters import held
-from tools.cli.main import app
-from woohub.messages import flat_attributes, from_sqs
+from tests.support.cli_stack import NAME, REFUSED, Deployed, deployed, reject
+from woohub.delivery.messages import flat_attributes, from_sqs
+from woohub_cli import dead_letters
+from woohub_cli.dead_letters import held
+from woohub_cli.main import app
 
 runner = CliRunner()
 DLQ, QUEUE = "DeadLetterQueueUrl", "QueueUrl"

@@ -15,21 +15,23 @@ import pytest
 from botocore.exceptions import ClientError
 
 from functions.ingest import app as ingest
-from tests.cli_stack import REFUSED
-from tests.openapi_contract import Contract, Validated
-from tests.operated import Operated, operated
-from tools.cli import doctor, metrics, stack_health
-from tools.cli.metrics import LoggedMetrics
-from tools.cli.patient import Patient, ago
-from tools.cli.setup import GivenToken
-from tools.cli.steps import Outcome, Step
-from tools.hubspot_simulator import DEFAULT_TOKEN, RUN_TIME_SCOPES, InProcessTransport, create_app
-from tools.hubspot_simulator.definitions import CONTACTS, DEALS
-from tools.store_simulator import KEY, SECRET, Fault
-from woohub.breaker import State
+from simulators.hubspot import DEFAULT_TOKEN, RUN_TIME_SCOPES, InProcessTransport, create_app
+from simulators.hubspot.definitions import CONTACTS, DEALS
+from simulators.woocommerce import KEY, SECRET, Fault
+from tests.support.cli_stack import REFUSED
+from tests.support.openapi_contract import Contract, Validated
+from tests.support.operated import Operated, operated
 from woohub.clock import Timer
-from woohub.exchange import Http
+from woohub.consumer.breaker import State
+from woohub.http import Http
 from woohub.hubspot.client import HubSpot
+from woohub_cli import metrics
+from woohub_cli.check_result import Outcome, Step
+from woohub_cli.checks import stack
+from woohub_cli.checks.health_context import Patient, ago
+from woohub_cli.commands import doctor
+from woohub_cli.commands.setup import GivenToken
+from woohub_cli.metrics import LoggedMetrics
 
 HOUR = 3600
 
@@ -415,7 +417,7 @@ CLONE = "https://staging.shop.example/"
 @pytest.mark.parametrize("counts", [True, False])
 def test_the_log_says_which_other_site_delivered(shop: Operated, monkeypatch: pytest.MonkeyPatch, counts: bool) -> None:
     logs = boto3.client("logs")
-    monkeypatch.setattr("tools.cli.traces._group", lambda *_: "ingest")
+    monkeypatch.setattr("woohub_cli.traces._group", lambda *_: "ingest")
     logs.create_log_group(logGroupName="ingest")
     logs.create_log_stream(logGroupName="ingest", logStreamName="stream")
     line = json.dumps({"ForeignSource": 1, "source": CLONE})
@@ -426,7 +428,7 @@ def test_the_log_says_which_other_site_delivered(shop: Operated, monkeypatch: py
     counted = metrics.of(shop.stack.stack, time.time()) if counts else LoggedMetrics(shop.stack.stack, time.time())
     looked_at = patient(shop, monkeypatch, metrics=counted)
 
-    (found,) = [step for step in stack_health._sources(looked_at) if step.what == "other sites"]
+    (found,) = [step for step in stack._sources(looked_at) if step.what == "other sites"]
 
     assert found.outcome is Outcome.FAILED
     assert found.detail.startswith("2 deliveries")
@@ -570,7 +572,7 @@ def test_a_currency_that_a_deal_could_not_get_is_called_refused(shop: Operated) 
 def test_a_currency_that_the_consumer_left_out_is_called_refused(
     shop: Operated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tools.cli.traces.refused_currencies", lambda _stack, _since: {"GBP"})
+    monkeypatch.setattr("woohub_cli.traces.refused_currencies", lambda _stack, _since: {"GBP"})
 
     assert named(lists_no_currencies(shop), "currency")["detail"] == "HubSpot refuses GBP"
 

@@ -17,14 +17,15 @@ from moto.awslambda_simple.models import lambda_simple_backends
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from typer.testing import CliRunner
 
-from tests.consuming import Consuming
-from tests.operated import Operated, operated
-from tools.cli import backfill, connections, history, stacks
-from tools.cli.main import app
-from tools.cli.reconcile import Sweep, sweep
-from tools.cli.trouble import Trouble
-from tools.hubspot_simulator.definitions import DEALS
-from woohub.breaker import State
+from simulators.hubspot.definitions import DEALS
+from tests.support.consuming import Consuming
+from tests.support.operated import Operated, operated
+from woohub.consumer.breaker import State
+from woohub_cli import connections, history, stacks
+from woohub_cli.cli_errors import Trouble
+from woohub_cli.commands import backfill
+from woohub_cli.commands.reconcile import Sweep, sweep
+from woohub_cli.main import app
 
 DAY = 86_400
 

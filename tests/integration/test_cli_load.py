@@ -10,20 +10,20 @@ from typing import Any
 
 import pytest
 
-from tests.cli_stack import NAME
-from tests.consuming import Consuming
-from tests.lab import Clock
-from tests.operated import Operated, operated
-from tools.cli import load
-from tools.cli.live_test import Placed, drained, place
-from tools.cli.synthetic import DOMAIN, FIRST, LAST, MOST, TOPICS, Run
-from tools.cli.trouble import WrongUsage
-from tools.hubspot_simulator import Fault
-from tools.hubspot_simulator.definitions import CONTACTS
-from woohub import webhooks
-from woohub.breaker import State
-from woohub.store import TOPICS as KNOWN_TOPICS
-from woohub.webhooks import Delivery
+from simulators.hubspot import Fault
+from simulators.hubspot.definitions import CONTACTS
+from tests.support.cli_stack import NAME
+from tests.support.consuming import Consuming
+from tests.support.lab import Clock
+from tests.support.operated import Operated, operated
+from woohub.consumer.breaker import State
+from woohub.delivery import webhooks
+from woohub.delivery.webhooks import Delivery
+from woohub.store.client import TOPICS as KNOWN_TOPICS
+from woohub_cli.cli_errors import WrongUsage
+from woohub_cli.commands import load
+from woohub_cli.live_test import Placed, drained, place
+from woohub_cli.synthetic import DOMAIN, FIRST, LAST, MOST, TOPICS, Run
 
 BEGAN = 1_795_473_600.9
 
@@ -207,7 +207,7 @@ def test_an_order_that_never_arrives_is_missing(shop: Operated) -> None:
 
 @pytest.mark.usefixtures("consuming")
 def test_a_refused_delivery_is_counted_by_its_answer(shop: Operated, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tools.cli.send.signing_secret", lambda _stack: "forged")
+    monkeypatch.setattr("woohub_cli.commands.send.signing_secret", lambda _stack: "forged")
 
     result = shop.run("load", "--json", "--orders", "2", "--rate", "1000", "--within", "1")
 

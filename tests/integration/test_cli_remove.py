@@ -9,10 +9,10 @@ from pathlib import Path
 import boto3
 import pytest
 
-from tests.cli_stack import NAME
-from tests.operated import Operated, operated
-from tools.store_simulator import KEY, SECRET
-from woohub.store import TOPICS
+from simulators.woocommerce import KEY, SECRET
+from tests.support.cli_stack import NAME
+from tests.support.operated import Operated, operated
+from woohub.store.client import TOPICS
 
 
 @pytest.fixture

@@ -13,22 +13,23 @@ import pytest
 import urllib3
 
 from functions.ingest import app as ingest
-from tests.cli_stack import WEBHOOK_SECRET
-from tests.lab import Clock
-from tests.operated import Operated, deploy_ingest, operated
-from tools.cli import rotate, send, store_setup
-from tools.cli.rotate import Rotation, new_secret
-from tools.cli.samples import sample_order
-from tools.cli.steps import Outcome, Step
-from tools.cli.store_setup import SETTLED, Reach
-from tools.store_simulator import KEY, SECRET, Fault
+from simulators.woocommerce import KEY, SECRET, Fault
+from tests.support.cli_stack import WEBHOOK_SECRET
+from tests.support.lab import Clock
+from tests.support.operated import Operated, deploy_ingest, operated
 from woohub.clock import Timer
-from woohub.exchange import Response
+from woohub.delivery.sites import site
+from woohub.http import Response
 from woohub.settings import Secret
-from woohub.sites import site
-from woohub.store import TOPICS
-from woohub.store import Store as Client
-from woohub.storecall import Access
+from woohub.store.client import TOPICS
+from woohub.store.client import Store as Client
+from woohub.store.requests import Access
+from woohub_cli import store_setup
+from woohub_cli.check_result import Outcome, Step
+from woohub_cli.commands import rotate, send
+from woohub_cli.commands.rotate import Rotation, new_secret
+from woohub_cli.samples import sample_order
+from woohub_cli.store_setup import SETTLED, Reach
 
 COMMAND = "rotate-webhook-secret"
 

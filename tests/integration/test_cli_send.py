@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from tests.cli_stack import NAME, WEBHOOK_SECRET, Deployed, deployed
-from tests.deliveries import captured, delivery
-from tools.cli.main import app
-from woohub import webhooks
+from tests.support.cli_stack import NAME, WEBHOOK_SECRET, Deployed, deployed
+from tests.support.deliveries import captured, delivery
+from woohub.delivery import webhooks
 from woohub.errors import SignatureError
+from woohub_cli.main import app
 
 EVENTS = Path(__file__).parents[2] / "events"
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "deliveries.jsonl"

@@ -12,13 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from tests.cli_stack import NAME, WEBHOOK_SECRET, Deployed, deployed
-from tests.openapi_contract import Contract, Validated
-from tools.cli.main import app
-from tools.cli.provision import provision
-from tools.cli.setup import GivenToken
-from tools.cli.steps import Outcome, Step
-from tools.hubspot_simulator import (
+from simulators.hubspot import (
     DEFAULT_TOKEN,
     RUN_TIME_SCOPES,
     Fault,
@@ -27,14 +21,21 @@ from tools.hubspot_simulator import (
     create_app,
     running,
 )
-from tools.hubspot_simulator import provision as provision_directly
-from tools.hubspot_simulator.definitions import CONTACTS, DEALS
-from woohub import mapping
+from simulators.hubspot import provision as provision_directly
+from simulators.hubspot.definitions import CONTACTS, DEALS
+from tests.support.cli_stack import NAME, WEBHOOK_SECRET, Deployed, deployed
+from tests.support.openapi_contract import Contract, Validated
 from woohub.clock import Timer
-from woohub.exchange import Http
+from woohub.http import Http
 from woohub.hubspot.client import HubSpot
+from woohub.mapping import fields
+from woohub.mapping.fields import load_mapping
+from woohub_cli.check_result import Outcome, Step
+from woohub_cli.commands.setup import GivenToken
+from woohub_cli.main import app
+from woohub_cli.provision import provision
 
-TABLE = mapping.load()
+TABLE = load_mapping()
 VERSIONS = ("2026-09", "2026-03", "v3")
 DEAL_SCHEMA, CONTACT_SCHEMA = "crm.schemas.deals.write", "crm.schemas.contacts.write"
 
@@ -46,7 +47,7 @@ class Shop:
     portal: SimulatedPortal
     contract: Contract | None
     version: str = "2026-09"
-    table: mapping.Mapping = TABLE
+    table: fields.Mapping = TABLE
     token: str = DEFAULT_TOKEN
 
     def set_up(self, *, dry_run: bool = False) -> dict[str, Step]:
@@ -273,10 +274,10 @@ def test_a_pipeline_of_the_same_name_is_named_with_its_id(shop: Shop) -> None:
 
 def test_the_mapping_may_name_a_pipeline_that_is_there(shop: Shop, tmp_path: Path) -> None:
     shop.portal.change_settings({"max_deal_pipelines": 1})
-    text = Path(mapping.__file__).with_name("mapping.toml").read_text("utf-8")
+    text = Path(fields.__file__).with_name("mapping.toml").read_text("utf-8")
     file = tmp_path / "mapping.toml"
     file.write_text(text.replace('id    = "ecommerce_sales"', 'id    = "default"'), "utf-8")
-    shop.table = mapping.load(file)
+    shop.table = load_mapping(file)
 
     steps = shop.set_up()
 

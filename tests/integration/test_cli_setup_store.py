@@ -10,15 +10,16 @@ import boto3
 import pytest
 
 from functions.ingest import app as ingest
-from tests.cli_stack import NAME, WEBHOOK_SECRET
-from tests.operated import Operated, operated
-from tools.cli import secret_store, store_checks, store_setup
-from tools.cli.steps import Outcome
-from tools.cli.store_webhooks import is_private, not_deliverable, url_step
-from tools.store_simulator import KEY, SECRET, Fault
-from woohub.sites import site
-from woohub.store import TOPICS, Store
-from woohub.storecall import Access
+from simulators.woocommerce import KEY, SECRET, Fault
+from tests.support.cli_stack import NAME, WEBHOOK_SECRET
+from tests.support.operated import Operated, operated
+from woohub.delivery.sites import site
+from woohub.store.client import TOPICS, Store
+from woohub.store.requests import Access
+from woohub_cli import secret_store, store_setup
+from woohub_cli.check_result import Outcome
+from woohub_cli.checks import store_access
+from woohub_cli.store_webhooks import is_private, not_deliverable, url_step
 
 URL = "https://abc.execute-api.eu-west-1.amazonaws.com/live/webhooks/woocommerce"
 
@@ -272,13 +273,13 @@ def test_a_store_reached_under_another_address_than_its_own_is_recorded_with_bot
     store = store_at(shop)
     shop.shop.url = "https://shop.example"
 
-    assert store_checks.addresses(store) == ["https://shop.example", store.access.url]
+    assert store_access.addresses(store) == ["https://shop.example", store.access.url]
 
 
 def test_a_store_that_closes_its_index_tells_its_address_to_the_key(shop: Operated) -> None:
     shop.shop.faults.add(Fault(status=401, path="/wp-json/", count=1))
 
-    assert store_checks.addresses(store_at(shop)) == [shop.shop.url] * 2
+    assert store_access.addresses(store_at(shop)) == [shop.shop.url] * 2
 
 
 # --- Trouble

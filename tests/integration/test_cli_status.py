@@ -16,10 +16,10 @@ import boto3
 import pytest
 from typer.testing import CliRunner
 
-from tests.cli_stack import NAME, REFUSED, Deployed, deployed
-from tools.cli import stacks
-from tools.cli.main import app
-from woohub.breaker import State
+from tests.support.cli_stack import NAME, REFUSED, Deployed, deployed
+from woohub.consumer.breaker import State
+from woohub_cli import stacks
+from woohub_cli.main import app
 
 runner = CliRunner()
 OPEN = State("open", "auth", "HubSpot refuses the token", since=1_795_473_600, until=1_795_473_660)

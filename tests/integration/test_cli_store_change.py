@@ -11,23 +11,24 @@ from typing import Any
 import pytest
 import urllib3
 
-from tests.cli_stack import WEBHOOK_SECRET
-from tests.operated import Operated, operated
-from tools.cli import setup, store_setup
-from tools.cli.history import swept
-from tools.cli.setup import GivenToken
-from tools.cli.store_change import Change, Kind, Overlap, shop_of
-from tools.hubspot_simulator import DEFAULT_TOKEN
-from tools.hubspot_simulator.server import AppServer, in_thread
-from tools.store_simulator import KEY, SECRET, SimulatedShop, create_app
-from woohub import mapping
+from simulators.hubspot import DEFAULT_TOKEN
+from simulators.hubspot.server import AppServer, in_thread
+from simulators.woocommerce import KEY, SECRET, SimulatedShop, create_app
+from tests.support.cli_stack import WEBHOOK_SECRET
+from tests.support.operated import Operated, operated
 from woohub.clock import Timer
 from woohub.hubspot.client import HubSpot
-from woohub.store import Store
-from woohub.storecall import Access
-from woohub.woocommerce import ORDER_SWEPT, OrderEvent, parse
+from woohub.mapping.fields import load_mapping
+from woohub.store.client import Store
+from woohub.store.payloads import ORDER_SWEPT, OrderEvent, parse
+from woohub.store.requests import Access
+from woohub_cli import store_setup
+from woohub_cli.commands import setup
+from woohub_cli.commands.setup import GivenToken
+from woohub_cli.history import swept
+from woohub_cli.store_change import Change, Kind, Overlap, shop_of
 
-TABLE = mapping.load()
+TABLE = load_mapping()
 YEAR = 365 * 86400  # seconds
 
 

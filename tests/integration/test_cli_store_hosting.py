@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.operated import Operated, operated
-from tests.storelab import StoreLab
-from tools.cli import store_checks, store_setup
-from tools.cli.steps import Outcome
-from tools.store_simulator.hosting import Hosting
+from simulators.woocommerce.hosting import Hosting
+from tests.support.operated import Operated, operated
+from tests.support.storelab import StoreLab
+from woohub_cli import store_setup
+from woohub_cli.check_result import Outcome
+from woohub_cli.checks import store_access
 
 
 @pytest.fixture(scope="module")
@@ -64,9 +65,9 @@ def test_a_key_that_goes_in_the_address_is_a_warning() -> None:
     lab = StoreLab()
     lab.shop.hosting = Hosting(drops_authorization=True)
     store = lab.store()
-    store_checks.readable(store)
+    store_access.readable(store)
 
-    (step,) = store_checks.hosting(store, store.about())
+    (step,) = store_access.hosting(store, store.about())
 
     assert (step.outcome, "access log" in step.detail) == (Outcome.WARNING, True)
 
@@ -88,7 +89,7 @@ def test_doctor_names_the_next_step_instead_of_the_address(shop: Operated, hosti
 
     assert found["outcome"] == "failed"
     assert words in found["fix"]
-    assert found["fix"] != store_checks.ADDRESS_FIX
+    assert found["fix"] != store_access.ADDRESS_FIX
 
 
 @pytest.mark.parametrize("command", [("verify",), ("backfill", "--dry-run"), ("reconcile", "--dry-run"), ("why", "11")])

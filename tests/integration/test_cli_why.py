@@ -11,12 +11,12 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.consuming import Consuming
-from tests.operated import Operated, now_text, operated
-from tools.cli import dead_letters
-from tools.hubspot_simulator import Fault
-from tools.hubspot_simulator.definitions import CONTACTS, DEALS
-from woohub.breaker import State
+from simulators.hubspot import Fault
+from simulators.hubspot.definitions import CONTACTS, DEALS
+from tests.support.consuming import Consuming
+from tests.support.operated import Operated, now_text, operated
+from woohub.consumer.breaker import State
+from woohub_cli import dead_letters
 
 AN_HOUR_AGO = -3600.0
 

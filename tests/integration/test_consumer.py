@@ -11,17 +11,17 @@ import pytest
 from moto import mock_aws
 from urllib3 import HTTPHeaderDict
 
-from tests.lab import Lab
-from tests.orders import customer, delivery, order
+from simulators.hubspot import Fault
+from simulators.hubspot.inprocess import InProcessResponse
+from simulators.hubspot.settings import RequiredProperties
+from tests.support.lab import Lab
+from tests.support.orders import customer, delivery, order
 from tests.unit.test_breaker import Scene
-from tools.hubspot_simulator import Fault
-from tools.hubspot_simulator.inprocess import InProcessResponse
-from tools.hubspot_simulator.settings import RequiredProperties
-from woohub.consumer import Consumer, delay, read
+from woohub.consumer.batch import Consumer, delay, read
+from woohub.delivery.messages import flat_attributes, from_sqs, to_sqs
 from woohub.errors import OutOfTime, Unavailable
-from woohub.exchange import Http, Response
+from woohub.http import Http, Response
 from woohub.hubspot.client import CallStats
-from woohub.messages import flat_attributes, from_sqs, to_sqs
 from woohub.sync.outcome import Message, Outcome, Verdict
 
 

@@ -17,21 +17,21 @@ import pytest
 from aws_lambda_powertools import Logger
 from moto import mock_aws
 
+from benchmark import work
 from functions.ingest import app as ingest
 from functions.reconcile import app as reconcile
-from tests.deliveries import SECRET, captured, delivery
+from generators.costs import assumptions
+from generators.events import consumer_record, ingest_event
+from simulators.hubspot import DEFAULT_TOKEN, SimulatedPortal, provision, running
+from simulators.woocommerce import KEY, SimulatedShop
+from simulators.woocommerce import SECRET as STORE_SECRET
+from simulators.woocommerce import running as running_shop
 from tests.integration.test_functions import cold_start
-from tools.benchmark import work
-from tools.costs import assumptions
-from tools.events import consumer_record, ingest_event
-from tools.hubspot_simulator import DEFAULT_TOKEN, SimulatedPortal, provision, running
-from tools.store_simulator import KEY, SimulatedShop
-from tools.store_simulator import SECRET as STORE_SECRET
-from tools.store_simulator import running as running_shop
-from woohub.messages import to_sqs
+from tests.support.deliveries import SECRET, captured, delivery
+from woohub.delivery.messages import to_sqs
+from woohub.delivery.webhooks import Delivery
 from woohub.settings import Secret
-from woohub.webhooks import Delivery
-from woohub.woocommerce import ORDER_SWEPT
+from woohub.store.payloads import ORDER_SWEPT
 
 ASSUMED = assumptions.load()
 CONTEXT = SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000, function_name="consumer")

@@ -12,10 +12,10 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from simulators.hubspot import DEFAULT_TOKEN, SimulatedPortal, provision, running
 from tests.integration.test_consumer import as_record
-from tests.orders import delivery, order
-from tools.hubspot_simulator import DEFAULT_TOKEN, SimulatedPortal, provision, running
-from woohub.messages import to_sqs
+from tests.support.orders import delivery, order
+from woohub.delivery.messages import to_sqs
 
 CONTEXT = SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000, function_name="consumer")
 

@@ -11,17 +11,17 @@ from typing import cast
 import pytest
 from mypy_boto3_sqs import SQSClient
 
-from tests.storelab import StoreLab
-from tools.cli import history, walks
-from tools.cli.connections import Tenant
-from tools.cli.history import SHORT, Backfill, Begun, Pace, Stalled, StateFile, Wanted, begin
-from tools.cli.period import EVER, Period
-from tools.cli.trouble import Trouble
+from tests.support.storelab import StoreLab
 from woohub.clock import Timer
 from woohub.dates import utc_from_ms
-from woohub.deliveryqueue import DeliveryQueue
+from woohub.delivery.delivery_queue import DeliveryQueue
 from woohub.errors import TransientError
 from woohub.sync.outcome import Message
+from woohub_cli import history, order_pages
+from woohub_cli.cli_errors import Trouble
+from woohub_cli.connections import Tenant
+from woohub_cli.history import SHORT, Backfill, Begun, Pace, Stalled, StateFile, Wanted, begin
+from woohub_cli.period import EVER, Period
 
 DAY = 86_400
 WANTED = Wanted("https://shop.test")
@@ -166,7 +166,7 @@ def test_orders_that_change_meanwhile_end_up_as_they_are_now(past: Past) -> None
 def test_a_store_of_before_woocommerce_5_8_has_its_whole_history_told(tmp_path: Path, zone: str) -> None:
     past = Past(tmp_path, StoreLab(old=True, zone=zone))
     past.shop(330)
-    assert walks.is_old(past.lab.store())
+    assert order_pages.is_old(past.lab.store())
 
     begun, _ = past.run(begin(WANTED, Period(), "", old=True))
     part, _ = past.run(begin(WANTED, Period("2026-11-21T22:40:00", "2026-11-22T10:00:00"), "", old=True))

@@ -11,10 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from urllib3 import HTTPHeaderDict
 
-from tests.lab import Lab, Token
-from tools.hubspot_simulator import Fault
-from tools.hubspot_simulator.inprocess import InProcessResponse
-from woohub import mapping, vanished
+from simulators.hubspot import Fault
+from simulators.hubspot.inprocess import InProcessResponse
+from tests.support.lab import Lab, Token
 from woohub.errors import (
     Forbidden,
     OutOfTime,
@@ -27,6 +26,8 @@ from woohub.errors import (
 )
 from woohub.hubspot.client import HubSpot, paths
 from woohub.hubspot.objects import CONTACTS, DEALS
+from woohub.mapping.fields import load_mapping
+from woohub.reconcile import deleted_orders
 
 ONE = [{"objectWriteTraceId": "1", "properties": {"email": "a@example.com"}, "associations": []}]
 
@@ -342,7 +343,7 @@ def search(hubspot: HubSpot) -> object:
 
 
 def look_for_deleted(hubspot: HubSpot) -> object:
-    return vanished.live_orders(hubspot, mapping.load(), after="")
+    return deleted_orders.live_orders(hubspot, load_mapping(), after="")
 
 
 NO_OBJECT = [b"", b"[]", b"null", b"{", b"<html>", b'{"results": [', b"\xff", b"[" * 100_000, b"9" * 5000]

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from moto import mock_aws
 
 from functions.ingest import app
-from tests.deliveries import SECRET, captured, delivery
-from tools.events import events, ingest_event
-from woohub import messages, webhooks
+from generators.events import events, ingest_event
+from tests.support.deliveries import SECRET, captured, delivery
+from woohub.delivery import messages, webhooks
 from woohub.settings import Secret
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -584,5 +584,5 @@ def test_ingest_starts_without_what_only_the_consumer_needs() -> None:
     command = [sys.executable, "-c", "import sys, functions.ingest.app; print(*sys.modules)"]
     modules = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()  # noqa: S603
 
-    assert "woohub.webhooks" in modules
-    assert {"pydantic", "aws_lambda_powertools", "woohub.hubspot", "woohub.woocommerce"}.isdisjoint(modules)
+    assert "woohub.delivery.webhooks" in modules
+    assert {"pydantic", "aws_lambda_powertools", "woohub.hubspot", "woohub.store.payloads"}.isdisjoint(modules)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tools.benchmark import coldstart
-from tools.benchmark.artifacts import FUNCTIONS, ROOT
+from benchmark import coldstart
+from benchmark.artifacts import FUNCTIONS, ROOT
 
 LOCK = (ROOT / "layers" / "dependencies" / "requirements.txt").read_text(encoding="utf-8")
 SHARED = ROOT / "layers" / "shared"

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.lab import Lab
-from tests.orders import customer, delivery, message, order
+from tests.support.lab import Lab
+from tests.support.orders import customer, delivery, message, order
+from woohub.delivery.webhooks import Delivery
 from woohub.hubspot.objects import DEALS
 from woohub.sync.outcome import Message
-from woohub.webhooks import Delivery
 
 JANE = "jane.doe@example.com"
 NO_DATES: list[object] = [

@@ -10,8 +10,9 @@ import pytest
 from moto import mock_aws
 
 from tests.unit.test_template import RESOURCES
-from woohub import breaker, watermark
-from woohub.parameter import kept
+from woohub.consumer import breaker
+from woohub.reconcile import watermark
+from woohub.ssm import kept
 
 NAME, START = "/woohub/breaker", '{"state":"closed"}'
 

@@ -11,15 +11,15 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.storelab import WEBHOOK_URL, StoreLab
-from tools.hubspot_simulator import DEFAULT_TOKEN
-from tools.store_simulator import Fault
+from simulators.hubspot import DEFAULT_TOKEN
+from simulators.woocommerce import Fault
+from tests.support.storelab import WEBHOOK_URL, StoreLab
 from woohub.dates import utc_from_ms
+from woohub.delivery.webhooks import Delivery, identify
 from woohub.errors import InvalidParameter, InvalidPayload, NotAnEntity
 from woohub.hubspot.objects import DEALS
-from woohub.reconcile import Request
-from woohub.store import TOPICS
-from woohub.webhooks import Delivery, identify
+from woohub.reconcile.run import Request
+from woohub.store.client import TOPICS
 
 DAY, QUARTER = 86_400, 900
 

@@ -13,8 +13,8 @@ import pytest
 from moto import mock_aws
 
 from functions.reconcile import app
-from tools.store_simulator import KEY, SECRET, SimulatedShop, running
-from tools.store_simulator.hosting import Hosting
+from simulators.woocommerce import KEY, SECRET, SimulatedShop, running
+from simulators.woocommerce.hosting import Hosting
 from woohub.errors import InvalidPayload
 from woohub.settings import Secret
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.template import TEMPLATE
+from generators.template import TEMPLATE
 
 ROOT = TEMPLATE.parent
 CONFIGURATION = ROOT / ".checkov.yaml"
@@ -46,7 +46,7 @@ def expand(text: str, folder: Path, name: str) -> None:
     """Put into the folder what `make check` scans: what CloudFormation makes of a template."""
     source = folder.parent / f"{folder.name}-{name}.yaml"
     source.write_text(text, encoding="utf-8")
-    command = [str(ROOT / ".venv-sam" / "bin" / "python"), "tools/expanded.py", str(source)]
+    command = [str(ROOT / ".venv-sam" / "bin" / "python"), "tools/generators/expanded.py", str(source)]
     made = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)  # noqa: S603
     (folder / f"{name}.json").write_text(made.stdout, encoding="utf-8")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulated import Calls, Json, spec
-from tools.hubspot_simulator import SimulatedPortal
+from simulators.hubspot import SimulatedPortal
+from tests.support.simulated import Calls, Json, spec
 
 
 def pair(deal: str, contact: str) -> Json:

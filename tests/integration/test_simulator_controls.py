@@ -10,9 +10,9 @@ import pytest
 import urllib3
 from urllib3.exceptions import ReadTimeoutError
 
-from tests.simulated import Calls, Clock
-from tools.hubspot_simulator import InProcessTransport, SimulatedPortal, create_app, running
-from tools.hubspot_simulator.__main__ import main
+from simulators.hubspot import InProcessTransport, SimulatedPortal, create_app, running
+from simulators.hubspot.__main__ import main
+from tests.support.simulated import Calls, Clock
 
 
 def test_state_shows_everything(raw: Calls) -> None:
@@ -145,7 +145,7 @@ def test_a_port_in_use_is_a_clear_message(portal: SimulatedPortal, capsys: pytes
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_command_serves_until_told_to_stop(number: signal.Signals) -> None:
-    command = [sys.executable, "-m", "tools.hubspot_simulator", "--port", "0", "--token", "t", "--provisioned"]
+    command = [sys.executable, "-m", "simulators.hubspot", "--port", "0", "--token", "t", "--provisioned"]
     with (
         subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process,  # noqa: S603
         urllib3.PoolManager() as pool,

@@ -8,8 +8,8 @@ import pytest
 import urllib3
 from urllib3.exceptions import ProtocolError, ReadTimeoutError
 
-from tests.simulated import Calls, Clock, creates
-from tools.hubspot_simulator import Fault, SimulatedPortal, running
+from simulators.hubspot import Fault, SimulatedPortal, running
+from tests.support.simulated import Calls, Clock, creates
 
 SILENCE = urllib3.Timeout(connect=5.0, read=0.3)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulated import Calls, Clock
-from tools.hubspot_simulator import SimulatedPortal
+from simulators.hubspot import SimulatedPortal
+from tests.support.simulated import Calls, Clock
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.simulated import Calls, Clock, Json, creates, reads, to_contact, updates
-from tools.hubspot_simulator import InProcessTransport, SimulatedPortal, create_app, provision
+from simulators.hubspot import InProcessTransport, SimulatedPortal, create_app, provision
+from tests.support.simulated import Calls, Clock, Json, creates, reads, to_contact, updates
 
 # property, value, HubSpot's code, part of its message
 REFUSED_DEAL_VALUES = [

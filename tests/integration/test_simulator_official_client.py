@@ -12,8 +12,8 @@ from hubspot.crm import contacts, deals, pipelines, properties  # type: ignore[i
 from hubspot.crm.associations import v4  # type: ignore[import-untyped]
 from urllib3 import Retry
 
-from tests.simulated import Clock, spec
-from tools.hubspot_simulator import DEFAULT_TOKEN, Fault, SimulatedPortal, running
+from simulators.hubspot import DEFAULT_TOKEN, Fault, SimulatedPortal, running
+from tests.support.simulated import Clock, spec
 
 EMAIL = "jane@shop.example"
 

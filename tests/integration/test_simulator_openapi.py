@@ -10,9 +10,9 @@ import re
 import pytest
 import urllib3
 
-from tests.openapi_contract import Contract, ContractViolation, Validated, specs_folder
-from tests.simulated import VERSIONS, Calls, Json, creates, reads, searching, spec, to_contact, updates
-from tools.hubspot_simulator import SimulatedPortal, create_app
+from simulators.hubspot import SimulatedPortal, create_app
+from tests.support.openapi_contract import Contract, ContractViolation, Validated, specs_folder
+from tests.support.simulated import VERSIONS, Calls, Json, creates, reads, searching, spec, to_contact, updates
 
 pytestmark = pytest.mark.skipif(
     specs_folder() is None,

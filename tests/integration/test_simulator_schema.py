@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.simulated import Calls, Clock, Json, run_time_token
-from tools.hubspot_simulator import SimulatedPortal
+from simulators.hubspot import SimulatedPortal
+from tests.support.simulated import Calls, Clock, Json, run_time_token
 
 
 def a_property(name: str, label: str, **more: Any) -> Json:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.simulated import Calls, Clock, Json, searching
-from tools.hubspot_simulator import SimulatedPortal
+from simulators.hubspot import SimulatedPortal
+from tests.support.simulated import Calls, Clock, Json, searching
 
 LAG_S = 10.0
 

@@ -11,14 +11,14 @@ import urllib3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.storelab import StoreLab
-from tools.store_simulator import KEY, Fault
+from simulators.woocommerce import KEY, Fault
+from tests.support.storelab import StoreLab
 from woohub.clock import Timer
 from woohub.errors import OutOfTime
-from woohub.exchange import Call
-from woohub.store import TOPICS, Store, Webhook
-from woohub.storecall import Access, StoreRefused, StoreUnavailable
-from woohub.walk import CREATED, Position, Step
+from woohub.http import Call
+from woohub.store.client import TOPICS, Store, Webhook
+from woohub.store.pagination import CREATED, Position, Step
+from woohub.store.requests import Access, StoreRefused, StoreUnavailable
 
 START = "2026-11-23T22:40:00"  # where the laboratory's time begins
 

@@ -20,13 +20,13 @@ from urllib3.exceptions import (
     SSLError,
 )
 
-from tests.storelab import StoreLab
-from tools.store_simulator import KEY, SECRET, Fault
-from tools.store_simulator.hosting import Hosting
-from woohub.exchange import Call
-from woohub.store import LONGEST_TROUBLE, TOPICS, Store
-from woohub.storecall import Access, StoreRefused, StoreUnavailable
-from woohub.walk import Position
+from simulators.woocommerce import KEY, SECRET, Fault
+from simulators.woocommerce.hosting import Hosting
+from tests.support.storelab import StoreLab
+from woohub.http import Call
+from woohub.store.client import LONGEST_TROUBLE, TOPICS, Store
+from woohub.store.pagination import Position
+from woohub.store.requests import Access, StoreRefused, StoreUnavailable
 
 START = "2026-11-23T22:40:00"
 NOTICE = (

@@ -11,16 +11,16 @@ from urllib.parse import urlencode
 import pytest
 import urllib3
 
-from tests import deliveries
-from tests.lab import Clock
-from tools.store_simulator import KEY, SECRET, Fault, InProcessTransport, SimulatedShop, create_app, running
-from tools.store_simulator.bodies import php_json
-from tools.store_simulator.hosting import Hosting
-from woohub import webhooks
+from simulators.woocommerce import KEY, SECRET, Fault, InProcessTransport, SimulatedShop, create_app, running
+from simulators.woocommerce.bodies import php_json
+from simulators.woocommerce.hosting import Hosting
+from tests.support import deliveries
+from tests.support.lab import Clock
 from woohub.clock import Timer
-from woohub.store import TOPICS, Store
-from woohub.storecall import Access, signed
-from woohub.walk import Position
+from woohub.delivery import webhooks
+from woohub.store.client import TOPICS, Store
+from woohub.store.pagination import Position
+from woohub.store.requests import Access, signed
 
 HOOK = "https://hooks.test/"
 BASIC = urllib3.util.make_headers(basic_auth=f"{KEY}:{SECRET}")

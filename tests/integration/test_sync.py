@@ -12,16 +12,16 @@ import pytest
 from urllib3 import HTTPHeaderDict
 from urllib3.exceptions import ReadTimeoutError
 
-from tests.deliveries import SECRET, captured
-from tests.lab import Lab
-from tests.orders import customer, delivery, message, order
-from tools.hubspot_simulator import Fault, definitions, provision
-from tools.hubspot_simulator.inprocess import InProcessResponse
-from tools.hubspot_simulator.settings import RequiredProperties
-from woohub import webhooks
-from woohub.consumer import delay
+from simulators.hubspot import Fault, definitions, provision
+from simulators.hubspot.inprocess import InProcessResponse
+from simulators.hubspot.settings import RequiredProperties
+from tests.support.deliveries import SECRET, captured
+from tests.support.lab import Lab
+from tests.support.orders import customer, delivery, message, order
+from woohub.consumer.batch import delay
+from woohub.delivery import webhooks
 from woohub.errors import InvalidMessage, NotAnEntity, Refused, UnknownOutcome
-from woohub.exchange import Http, Response
+from woohub.http import Http, Response
 from woohub.hubspot.objects import CONTACTS, DEALS, ObjectType
 from woohub.sync.outcome import Message, Outcome, Verdict
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.storelab import StoreLab
-from tools.hubspot_simulator.faults import Fault
-from woohub.storecall import StoreUnavailable
-from woohub.unreadable import Unreadable
-from woohub.walk import Position
+from simulators.hubspot.faults import Fault
+from tests.support.storelab import StoreLab
+from woohub.store.pagination import Position
+from woohub.store.requests import StoreUnavailable
+from woohub.store.unreadable import Unreadable
 
 HOW = ("500", "502", "notice", "timeout")
 QUARTER = 900

@@ -9,20 +9,20 @@ from typing import Any, cast
 import pytest
 from mypy_boto3_sqs import SQSClient
 
-from tests.lab import FIELDS, Lab
-from tests.storelab import StoreLab
-from tools.cli.comparison import Finding, Kind
-from tools.cli.crm import Crm
-from tools.cli.history import Pace
-from tools.cli.period import Period
-from tools.cli.trouble import Trouble
-from tools.cli.verification import Repaired, Report, Verification, repair
-from tools.hubspot_simulator import definitions
-from tools.store_simulator import Item
+from simulators.hubspot import definitions
+from simulators.woocommerce import Item
+from tests.support.lab import FIELDS, Lab
+from tests.support.storelab import StoreLab
 from woohub.clock import Timer
 from woohub.dates import utc_from_ms
-from woohub.deliveryqueue import DeliveryQueue
+from woohub.delivery.delivery_queue import DeliveryQueue
 from woohub.hubspot.objects import CONTACTS, DEALS, OBJECT_TYPES
+from woohub_cli.cli_errors import Trouble
+from woohub_cli.comparison import Finding, Kind
+from woohub_cli.history import Pace
+from woohub_cli.hubspot_records import Crm
+from woohub_cli.period import Period
+from woohub_cli.verification import Repaired, Report, Verification, repair
 
 EVER = Period("2026-11-01T00:00:00")
 DAY, QUARTER = 86_400, 900

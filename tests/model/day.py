@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from simulators.hubspot import Fault
 from tests.model.plant import Plant
 from tests.model.reference import reference
 from tests.model.shop import Shop
 from tests.model.traffic import Courier, Weather
 from tests.model.world import World
-from tools.hubspot_simulator import Fault
 
 MINUTE, HOUR = 60.0, 3600.0
 CALM = Weather(doubled=0.35, late=0.1, forged=0.0)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from simulators.hubspot import Fault
 from tests.model import strange
 from tests.model.lives import Lives, Scale
 from tests.model.plant import Accepted, Plant
@@ -17,7 +18,6 @@ from tests.model.shop import Shop
 from tests.model.strange import Poison
 from tests.model.traffic import Courier, Weather
 from tests.model.world import World
-from tools.hubspot_simulator import Fault
 
 CALLS_PER_100 = 20.0  # HubSpot calls for 100 messages, at most
 LIMIT = 100  # HubSpot calls in any ten seconds

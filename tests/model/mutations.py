@@ -13,15 +13,15 @@ from tests.model.day import HOUR, MINUTE, FullDay
 from tests.model.gate import ROUGH, run
 from tests.model.lives import Scale
 from tests.model.traffic import Weather
-from woohub.blame import Blame
+from woohub.consumer.poison import Blame
+from woohub.delivery.webhooks import Delivery
 from woohub.errors import Refused
-from woohub.mapping_file import CONTACT_VERSION
+from woohub.mapping.mapping_file import CONTACT_VERSION
 from woohub.sync import batch_writer, contacts, engine, lookup, record_set, versions
 from woohub.sync.batch_writer import Answer
 from woohub.sync.engine import Sync
 from woohub.sync.outcome import Message, Outcome, Verdict
 from woohub.sync.records import Change
-from woohub.webhooks import Delivery
 
 Patch = pytest.MonkeyPatch
 

@@ -16,27 +16,29 @@ from urllib3 import HTTPHeaderDict
 from urllib3.exceptions import ReadTimeoutError
 
 from functions.ingest import app as ingest
-from tests.deliveries import SECRET
+from simulators.hubspot import DEFAULT_TOKEN, InProcessTransport, SimulatedPortal, create_app, provision
+from simulators.hubspot.inprocess import InProcessResponse
 from tests.model.aws import Crash, EventSource, Parameters, Secrets
 from tests.model.shop import Request
 from tests.model.sqs import Queue, SqsClient
 from tests.model.world import World
-from tools.hubspot_simulator import DEFAULT_TOKEN, InProcessTransport, SimulatedPortal, create_app, provision
-from tools.hubspot_simulator.inprocess import InProcessResponse
-from woohub import deadletters, mapping, messages
-from woohub.breaker import Breaker, BreakerParameter, EventSourceMapping, govern, mapping_id
+from tests.support.deliveries import SECRET
 from woohub.clock import Timer
-from woohub.consumer import Consumer
+from woohub.consumer import dead_letters
+from woohub.consumer.batch import Consumer
+from woohub.consumer.breaker import Breaker, BreakerParameter, EventSourceMapping, govern, mapping_id
+from woohub.delivery import messages
+from woohub.delivery.webhooks import Delivery
 from woohub.errors import Fault
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.properties import PropertyCatalog
+from woohub.mapping.fields import load_mapping
 from woohub.settings import HubSpotToken, Secret
 from woohub.sync.engine import Sync
 from woohub.sync.kinds import record_kinds
 from woohub.sync.outcome import Outcome, Verdict
-from woohub.webhooks import Delivery
 
-FIELDS = mapping.load()
+FIELDS = load_mapping()
 TIMEOUT, MARGIN = 60.0, 3.0  # seconds of the consumer function, and what it keeps for itself
 QUEUE, DEAD_LETTERS = ingest.settings.queue_url, "dead-letters"
 Latency = Callable[[], float]
@@ -223,7 +225,7 @@ class Plant:
         """All dead letters go back to the queue, as `woohub dlq redrive` does it."""
         letters = self.dead_letters.messages()
         for letter in letters:
-            kept = deadletters.without_reason(letter.texts)
+            kept = dead_letters.without_reason(letter.texts)
             self.queue.send(letter.body, {name: letter.attributes[name] for name in kept})
             self.dead_letters.delete(letter.id)
             self.ended.pop(letter.key, None)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.deliveries import SECRET
 from tests.model.world import World
-from woohub import webhooks
+from tests.support.deliveries import SECRET
+from woohub.delivery import webhooks
 
 Body = dict[str, Any]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from simulators.hubspot import SimulatedPortal
+from simulators.hubspot.definitions import DEALS, Option
+from simulators.hubspot.settings import RequiredProperties
 from tests.model.shop import Request, Shop
-from tools.hubspot_simulator import SimulatedPortal
-from tools.hubspot_simulator.definitions import DEALS, Option
-from tools.hubspot_simulator.settings import RequiredProperties
 
 FIRST_ID = 80_000  # of everything strange; the store's own numbers are below
 

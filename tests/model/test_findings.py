@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.lab import Lab
-from tests.orders import customer, message, order
-from tools.hubspot_simulator import Fault
+from simulators.hubspot import Fault
+from tests.support.lab import Lab
+from tests.support.orders import customer, message, order
 
 LATER: dict[str, Any] = {"date_modified_gmt": "2026-11-23T22:41:00"}
 

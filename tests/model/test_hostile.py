@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from urllib3 import HTTPHeaderDict
 
+from simulators.hubspot import InProcessTransport
+from simulators.hubspot.inprocess import InProcessResponse
 from tests.model.day import HOUR, MINUTE, FullDay
 from tests.model.reference import reference
-from tools.hubspot_simulator import InProcessTransport
-from tools.hubspot_simulator.inprocess import InProcessResponse
 
 JUNK: tuple[Any, ...] = (None, True, -1, 1e308, 10**30, "", "\ud800", "\x00\x0b", "9" * 5000, [], [[]], ["x"], {"a": 1})
 STATUSES = (200, 201, 204, 207, 302, 400, 404, 409, 413, 423, 429, 500, 502, 503, 521, 599)

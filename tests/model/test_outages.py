@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import pytest
 
+from simulators.hubspot import ALL_SCOPES
 from tests.model import strange
 from tests.model.day import HOUR, MINUTE, Day, FullDay
 from tests.model.plant import Plant
 from tests.model.reference import reference
 from tests.model.shop import Shop
 from tests.model.world import World
-from tools.hubspot_simulator import ALL_SCOPES
 
 WRITES = r"/batch/(create|update)"
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
+from simulators.hubspot import Fault
 from tests.model.gate import run
 from tests.model.lives import Scale
 from tests.model.plant import Plant
 from tests.model.reference import reference
 from tests.model.shop import Shop
 from tests.model.world import World
-from tools.hubspot_simulator import Fault
 
 LAG = 10.0  # seconds until a written deal can be searched
 

@@ -9,12 +9,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from simulators.hubspot import Fault
 from tests.model.gate import newest
 from tests.model.plant import Plant
 from tests.model.reference import reference
 from tests.model.shop import Request, Shop
 from tests.model.world import World
-from tools.hubspot_simulator import Fault
 
 EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "60"))
 

@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from woohub.blame import MEMORY, Blame
+from woohub.consumer.poison import MEMORY, Blame
 from woohub.hubspot.client import CallStats
 
 CREATE, UPDATE = "deals/batch/create", "deals/batch/update"

@@ -12,7 +12,16 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from woohub.breaker import HOLD, Breaker, BreakerParameter, EventSourceMapping, State, govern, mapping_id, state_from
+from woohub.consumer.breaker import (
+    HOLD,
+    Breaker,
+    BreakerParameter,
+    EventSourceMapping,
+    State,
+    govern,
+    mapping_id,
+    state_from,
+)
 from woohub.errors import (
     Problem,
     RateLimited,

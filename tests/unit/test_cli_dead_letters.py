@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.cli_stack import REFUSED
-from tools.cli import dead_letters
-from tools.cli.dead_letters import Letter, Wanted, letter, moment
-from tools.cli.trouble import Trouble
-from woohub import deadletters, messages
+from tests.support.cli_stack import REFUSED
+from woohub.consumer import dead_letters
+from woohub.delivery import messages
+from woohub.delivery.webhooks import Delivery
 from woohub.errors import Problem, Refused
-from woohub.webhooks import Delivery
+from woohub_cli.cli_errors import Trouble
+from woohub_cli.dead_letters import Letter, Wanted, fitting, letter, moment
 
 NONE: Mapping[str, str] = {}
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -61,7 +61,7 @@ def test_a_rejected_message_tells_everything_the_consumer_wrote() -> None:
 
 def test_what_the_consumer_attaches_is_what_is_read() -> None:
     problem = Problem(400, "no such option", "VALIDATION_ERROR", "INVALID_OPTION", "c-9", ("dealstage",))
-    attached = deadletters.attributes(Refused(problem), "order:1", 3, NOW.timestamp())
+    attached = dead_letters.attributes(Refused(problem), "order:1", 3, NOW.timestamp())
 
     facts = received(reason=attached).facts()
 
@@ -78,7 +78,7 @@ def test_a_message_that_sqs_moved_says_so_with_its_receive_count() -> None:
 
 
 def test_the_command_in_the_advice_names_the_message() -> None:
-    attached = deadletters.attributes(Refused(Problem(400, "no")), "order:1", 3, NOW.timestamp())
+    attached = dead_letters.attributes(Refused(Problem(400, "no")), "order:1", 3, NOW.timestamp())
 
     assert "`woohub dlq redrive 3f2a91c0`" in received(message_id="3f2a91c0-7cac", reason=attached).reason
 
@@ -190,7 +190,7 @@ def test_what_is_no_time_is_refused(text: str) -> None:
 def test_groups_keep_to_what_sqs_takes_and_lose_nothing(sizes: list[int]) -> None:
     letters = [Letter(str(n), "r", "x" * size, {}, 1, 0, None) for n, size in enumerate(sizes)]
 
-    groups = list(dead_letters.fitting(letters))
+    groups = list(fitting(letters))
 
     assert [one for group in groups for one in group] == letters
     assert all(1 <= len(group) <= 10 for group in groups)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tools.cli.comparison import Difference, Finding, Kind
-from tools.cli.grouping import FEW, grouped
+from woohub_cli.comparison import Difference, Finding, Kind
+from woohub_cli.rendering.grouping import FEW, grouped
 
 AMOUNT, STAGE = Difference("amount", "2.00", "1.00"), Difference("dealstage", "completed", None)
 

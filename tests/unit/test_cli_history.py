@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.cli import charts, report_page
-from tools.cli.comparison import Difference, Finding, Kind
-from tools.cli.lags import HISTORY, Lag, Lags, epoch, percentile
-from tools.cli.period import EVER, Period, last_days, period
-from tools.cli.trouble import WrongUsage
-from tools.cli.verification import Report, Tally
+from woohub_cli.cli_errors import WrongUsage
+from woohub_cli.comparison import Difference, Finding, Kind
+from woohub_cli.latency import HISTORY, Lag, Lags, epoch, percentile
+from woohub_cli.period import EVER, Period, last_days, period
+from woohub_cli.rendering import charts, report_page
+from woohub_cli.verification import Report, Tally
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tools.cli import output
-from tools.cli.steps import Outcome, Step
+from woohub_cli.check_result import Outcome, Step
+from woohub_cli.rendering import output
 
 
 def test_arns_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 
-from tests.deliveries import SECRET, captured, delivery
-from tools.cli import samples, send
-from tools.cli.samples import Sample
-from tools.cli.trouble import WrongUsage
-from woohub import mapping, webhooks, woocommerce
+from tests.support.deliveries import SECRET, captured, delivery
+from woohub.delivery import webhooks
+from woohub.mapping.fields import load_mapping
+from woohub.store import payloads
+from woohub_cli import samples
+from woohub_cli.cli_errors import WrongUsage
+from woohub_cli.commands import send
+from woohub_cli.samples import Sample
 
 EVENTS = Path(__file__).parents[2] / "events"
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "deliveries.jsonl"
@@ -34,8 +37,8 @@ def written(folder: Path, thing: Any, name: str = "body.json") -> Path:
 
 
 def test_the_sample_order_maps_to_the_documented_contact_and_deal() -> None:
-    table = mapping.load()
-    order = woocommerce.Order.model_validate_json(samples.sample_order().body)
+    table = load_mapping()
+    order = payloads.Order.model_validate_json(samples.sample_order().body)
 
     assert table.deal(order) == {
         "dealname": "WooCommerce Order #1234 - Jane Doe",

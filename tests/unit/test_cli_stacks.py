@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError, ProfileNotFound
 
-from tools.cli import environment, stacks, trouble
-from tools.cli.trouble import Trouble, WrongUsage
 from woohub.errors import Forbidden, Unauthorized, Unavailable
-from woohub.storecall import StoreUnavailable
+from woohub.store.requests import StoreUnavailable
+from woohub_cli import cli_errors, environment, stacks
+from woohub_cli.cli_errors import Trouble, WrongUsage
 
 
 def running_here(folder: Path, **facts: str) -> Path:
@@ -113,4 +113,4 @@ def test_a_dollar_in_a_secret_stays_one(tmp_path: Path) -> None:
     ids=lambda value: type(value).__name__,
 )
 def test_trouble_is_explained_in_a_sentence(error: Exception, sentence: str) -> None:
-    assert trouble.explain(error).startswith(sentence)
+    assert cli_errors.explain(error).startswith(sentence)

@@ -10,8 +10,8 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from tools.cli.main import app
-from tools.cli.usage import flowing
+from woohub_cli.main import app
+from woohub_cli.rendering.typer_help import flowing
 
 
 def commands(group: Any, *path: str) -> Iterator[tuple[str, ...]]:

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from generators import template
+from generators.costs import assumptions, page, prices, stack
+from generators.costs.__main__ import main
+from generators.costs.bill import by_service, largest, total
+from generators.costs.cases import Case
+from generators.costs.month import CONSUMER, GOVERNOR, INGEST, RECONCILE, Month, traced
+from generators.costs.prices import Price
 from tests.unit.test_template import FUNCTIONS, RESOURCES
-from tools import template
-from tools.costs import assumptions, page, prices, stack
-from tools.costs.__main__ import main
-from tools.costs.bill import by_service, largest, total
-from tools.costs.cases import Case
-from tools.costs.month import CONSUMER, GOVERNOR, INGEST, RECONCILE, Month, traced
-from tools.costs.prices import Price
 
 DEPLOYED = stack.deployed()
 ASSUMED = assumptions.load()
@@ -267,7 +267,7 @@ def test_every_largest_item_has_something_said_about_it() -> None:
 
 
 def test_the_page_is_what_the_program_computes() -> None:
-    assert page.PAGE.read_text(encoding="utf-8") == page.markdown(), "python -m tools.costs --write renews it"
+    assert page.PAGE.read_text(encoding="utf-8") == page.markdown(), "python -m generators.costs --write renews it"
 
 
 def test_the_readme_has_the_same_figures() -> None:
@@ -284,7 +284,7 @@ def test_the_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().out
     assert ended.value.code == 0
     assert "An event is one delivery by the store" in said
-    assert "python -m tools.costs --events 12000 --order-kb 20 --region eu-west-1" in said
+    assert "python -m generators.costs --events 12000 --order-kb 20 --region eu-west-1" in said
 
 
 def test_ones_own_case_as_a_table(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from tests.cloudwatch import dashboard
+from tests.support.cloudwatch import dashboard
 
 PERIODS = (1, 5, 10, 30)  # seconds; else a multiple of a minute
 

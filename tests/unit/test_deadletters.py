@@ -7,16 +7,16 @@ import random
 
 import pytest
 
-from woohub import deadletters
+from woohub.consumer import dead_letters
+from woohub.delivery.messages import size, to_sqs
+from woohub.delivery.webhooks import Delivery
 from woohub.errors import InvalidPayload, Problem, Refused
-from woohub.messages import size, to_sqs
-from woohub.webhooks import Delivery
 
 NOW = 1_795_473_600.0
 
 
 def reason(problem: Problem) -> dict[str, str]:
-    return deadletters.attributes(Refused(problem), "order:1234", 3, NOW)
+    return dead_letters.attributes(Refused(problem), "order:1234", 3, NOW)
 
 
 def test_a_refusal_says_what_why_where_and_what_to_do() -> None:
@@ -59,7 +59,9 @@ def test_blank_facts_are_left_out_because_sqs_takes_no_empty_attribute() -> None
 
 
 def test_no_attribute_is_longer_than_it_may_be() -> None:
-    assert max(map(len, reason(Problem(400, "x" * 100_000, correlation_id="y" * 5000)).values())) <= deadletters.LONGEST
+    assert (
+        max(map(len, reason(Problem(400, "x" * 100_000, correlation_id="y" * 5000)).values())) <= dead_letters.LONGEST
+    )
 
 
 def test_what_sqs_does_not_take_is_left_out_of_a_reason() -> None:
@@ -78,7 +80,7 @@ def test_every_delivery_that_fits_a_message_fits_it_with_the_longest_reason() ->
     everything = "\N{COLLISION SYMBOL}" * 5000
     told = Problem(400, everything, everything, everything, everything, (everything,))
 
-    reason = deadletters.attributes(Refused(told), everything, 3, NOW)
+    reason = dead_letters.attributes(Refused(told), everything, 3, NOW)
 
     assert size(largest) > 900_000
     assert size(largest) + sum(len((name + text + "String").encode()) for name, text in reason.items()) <= 1024 * 1024
@@ -103,11 +105,11 @@ def test_every_kind_of_refusal_has_its_advice(problem: Problem, words: str) -> N
 
 
 def test_a_broken_order_is_to_be_mended_in_the_store() -> None:
-    found = deadletters.attributes(InvalidPayload("total: must be a number"), "order:1", 1, NOW)
+    found = dead_letters.attributes(InvalidPayload("total: must be a number"), "order:1", 1, NOW)
 
     assert "in the store" in found["reason"]
     assert found["category"] == "InvalidPayload"
 
 
 def test_a_redriven_message_leaves_its_reason_behind() -> None:
-    assert deadletters.without_reason({"delivery": "{}", "reason": "no"}) == {"delivery": "{}"}
+    assert dead_letters.without_reason({"delivery": "{}", "reason": "no"}) == {"delivery": "{}"}

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mypy_boto3_sqs import SQSClient
 
-from tests.storelab import Sqs
-from woohub.deliveryqueue import DeliveryQueue
+from tests.support.storelab import Sqs
+from woohub.delivery.delivery_queue import DeliveryQueue
+from woohub.delivery.webhooks import Delivery
 from woohub.errors import TransientError
-from woohub.webhooks import Delivery
 
 
 def a_queue(sqs: Sqs, warnings: list[dict[str, Any]] | None = None) -> DeliveryQueue:

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from tools.local_stack import environment, samples
-from tools.local_stack.demo import Result, differences
-from tools.local_stack.exchange import Contact
-from tools.local_stack.processes import child, free_port, run
-from tools.local_stack.progress import StepFailed, step, wait_until
-from tools.local_stack.running import alone
-from tools.local_stack.settings import InvalidSetting, Settings
-from tools.local_stack.stack import Stack
+from local_stack import environment, samples
+from local_stack.demo import Result, differences
+from local_stack.exchange import Contact
+from local_stack.processes import child, free_port, run
+from local_stack.progress import StepFailed, step, wait_until
+from local_stack.running import alone
+from local_stack.settings import InvalidSetting, Settings
+from local_stack.stack import Stack
 
 AS_EXPECTED = Result(
     answers=[one.answer for one in samples.samples("lab-secret")],

@@ -13,14 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.deliveries import captured, delivery, labelled
-from tests.payloads import BILLING, CUSTOMER, ORDER, billed, customer, event, order
+from tests.support.deliveries import captured, delivery, labelled
+from tests.support.payloads import BILLING, CUSTOMER, ORDER, billed, customer, event, order
 from woohub.errors import InvalidPayload
-from woohub.mapping import LONGEST, InvalidMapping, Mapping, WriteRule, load, usable_email
-from woohub.mapping_file import DEFAULT
-from woohub.woocommerce import READERS, CustomerEvent, OrderEvent
+from woohub.mapping.fields import LONGEST, InvalidMapping, Mapping, WriteRule, load_mapping, usable_email
+from woohub.mapping.mapping_file import DEFAULT
+from woohub.store.payloads import READERS, CustomerEvent, OrderEvent
 
-MAPPING = load()
+MAPPING = load_mapping()
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -37,7 +37,7 @@ def edited(tmp_path: Path, *changes: tuple[str, str]) -> Mapping:
         text = text.replace(old, new, 1)
     path = tmp_path / "mapping.toml"
     path.write_text(text, "utf-8")
-    return load(path)
+    return load_mapping(path)
 
 
 # Known answers
@@ -658,7 +658,7 @@ def test_all_mistakes_are_reported_together(tmp_path: Path) -> None:
 
 def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(InvalidMapping, match=r"nowhere\.toml cannot be read"):
-        load(tmp_path / "nowhere.toml")
+        load_mapping(tmp_path / "nowhere.toml")
 
 
 # Laws

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from woohub import messages
+from woohub.delivery import messages
+from woohub.delivery.webhooks import Delivery
 from woohub.errors import InvalidMessage
-from woohub.webhooks import Delivery
 
 MEBIBYTE = 1024 * 1024
 FORMAT_1 = json.loads((Path(__file__).parents[1] / "fixtures" / "messages-format-1.json").read_text(encoding="utf-8"))

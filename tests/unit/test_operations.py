@@ -12,15 +12,15 @@ import pytest
 from typer.main import get_command
 
 from functions.ingest.app import OUTCOMES
-from tests.cloudwatch import dashboard, on_dashboard
-from tests.orders import message
+from generators.alarms import alarms, docs_renewed, parts, template_renewed
+from generators.template import TEMPLATE
+from tests.support.cloudwatch import dashboard, on_dashboard
+from tests.support.orders import message
 from tests.unit.test_template import RESOURCES
-from tools.alarms import alarms, docs_renewed, parts, template_renewed
-from tools.cli.main import app
-from tools.template import TEMPLATE
-from woohub.exchange import Call
+from woohub.consumer.telemetry import STATUSES, VERDICTS
+from woohub.http import Call
 from woohub.sync.outcome import Outcome, Verdict
-from woohub.telemetry import STATUSES, VERDICTS
+from woohub_cli.main import app
 
 ROOT = Path(__file__).parents[2]
 DOCS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
@@ -65,7 +65,7 @@ def test_an_alarm_says_what_it_means_and_names_a_command_to_begin_with(name: str
 
 
 def test_every_alarm_has_its_section_as_the_template_has_it() -> None:
-    assert docs_renewed(DOCS) == DOCS, "python -m tools.alarms --write renews docs/operations.md"
+    assert docs_renewed(DOCS) == DOCS, "python -m generators.alarms --write renews docs/operations.md"
 
 
 @pytest.mark.parametrize("name", ALARMS)
@@ -124,7 +124,7 @@ def test_every_warning_is_described() -> None:
 def test_the_dashboards_list_of_alarms_is_as_the_table_has_it() -> None:
     template = TEMPLATE.read_text(encoding="utf-8")
 
-    assert template_renewed(template) == template, "python -m tools.alarms --write renews template.yaml"
+    assert template_renewed(template) == template, "python -m generators.alarms --write renews template.yaml"
 
 
 @pytest.mark.parametrize("watches", [True, False])

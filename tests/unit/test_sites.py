@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from woohub.sites import is_another, site
+from woohub.delivery.sites import is_another, site
 
 SAME = {
     "https://shop.example/": [

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from woohub.storecall import Access, oauth_signature, signed
+from woohub.store.requests import Access, oauth_signature, signed
 
 ACCESS = Access("http://shop.test", "ck_key", "cs_secret")
 

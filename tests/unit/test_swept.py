@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from tests import orders
+from tests.support import orders
+from woohub.delivery.webhooks import Delivery, identify
 from woohub.errors import NotAnEntity
-from woohub.webhooks import Delivery, identify
-from woohub.woocommerce import CustomerEvent, Ignored, OrderEvent, parse
+from woohub.store.payloads import CustomerEvent, Ignored, OrderEvent, parse
 
 
 def swept(kind: str, **fields: object) -> Delivery:

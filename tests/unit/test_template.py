@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from tools.alarms import alarms
-from tools.template import load
+from generators.alarms import alarms
+from generators.template import load
 from woohub.settings import ConsumerSettings, GovernorSettings, IngestSettings, ReconcileSettings, _Settings
 
 ROOT = Path(__file__).parents[2]

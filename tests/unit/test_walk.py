@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from woohub.dates import whole_seconds
-from woohub.walk import Position, Stored
+from woohub.store.pagination import Position, Stored
 
 
 def test_orders_are_not_printed() -> None:

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mypy_boto3_ssm import SSMClient
 
-from tests.storelab import Ssm
-from woohub import vanished
+from tests.support.storelab import Ssm
 from woohub.dates import whole_seconds
 from woohub.errors import InvalidParameter
-from woohub.walk import Position
-from woohub.watermark import DealCheck, Reached, Scan, Watermark, WatermarkParameter, beginning, read, text
+from woohub.reconcile import deleted_orders
+from woohub.reconcile.watermark import DealCheck, Reached, Scan, Watermark, WatermarkParameter, beginning, read, text
+from woohub.store.pagination import Position
 
 moments = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)).map(lambda one: whole_seconds(one.isoformat()))
 positions = st.builds(
@@ -30,8 +30,8 @@ scans = st.builds(Scan, positions, moments | st.just(""), moments | st.just(""))
 checks = st.builds(
     DealCheck,
     st.none() | st.text(max_size=20),
-    st.lists(st.integers(1, 2**53), max_size=vanished.AT_ONCE).map(tuple),
-    st.none() | st.just(vanished.AT_ONCE),
+    st.lists(st.integers(1, 2**53), max_size=deleted_orders.AT_ONCE).map(tuple),
+    st.none() | st.just(deleted_orders.AT_ONCE),
 )
 watermarks = st.builds(
     Watermark,

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tests import payloads
-from tests.deliveries import SECRET, captured, delivery
-from woohub import webhooks
+from tests.support import payloads
+from tests.support.deliveries import SECRET, captured, delivery
+from woohub.delivery import webhooks
+from woohub.delivery.webhooks import Delivery
 from woohub.errors import NotAnEntity, SignatureError
-from woohub.webhooks import Delivery
-from woohub.woocommerce import READERS, CustomerEvent, Ignored, OrderEvent, OrderTrashed, parse
+from woohub.store.payloads import READERS, CustomerEvent, Ignored, OrderEvent, OrderTrashed, parse
 
 # The secrets of the deliveries marked "OTHER", as the store holds them.
 OTHER_SECRETS = {123: "a&amp;b&#039;c&quot;d", 125: " padded ", 127: "ünï😀"}

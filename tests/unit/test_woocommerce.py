@@ -9,12 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.deliveries import Captured, captured, delivery, labelled
-from tests.payloads import BILLING, CUSTOMER, ORDER, RECEIVED_MS, billed, customer, event, order, without
+from tests.support.deliveries import Captured, captured, delivery, labelled
+from tests.support.payloads import BILLING, CUSTOMER, ORDER, RECEIVED_MS, billed, customer, event, order, without
 from woohub.dates import to_utc
+from woohub.delivery.webhooks import Delivery
 from woohub.errors import InvalidPayload
-from woohub.webhooks import Delivery
-from woohub.woocommerce import READERS, UNDATED, CustomerEvent, Event, Ignored, Order, OrderEvent, OrderTrashed, parse
+from woohub.store.payloads import (
+    READERS,
+    UNDATED,
+    CustomerEvent,
+    Event,
+    Ignored,
+    Order,
+    OrderEvent,
+    OrderTrashed,
+    parse,
+)
 
 ENTITIES = [one for one in captured() if one.topic in READERS and "code" not in one.payload]
 REST_ERRORS = [one for one in captured() if one.topic in READERS and "code" in one.payload]

@@ -1,4 +1,4 @@
-"""python -m tools.benchmark [--json] [--write]"""
+"""python -m benchmark [--json] [--write]"""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WIDE = 140  # columns where there is no terminal that could say how many it has
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit code 0: all goals reached. 1: some were missed."""
-    parser = argparse.ArgumentParser(prog="python -m tools.benchmark", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmark", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print the figures as JSON instead of a table")
     parser.add_argument("--write", action="store_true", help="renew docs/benchmarks.md and its plot")
     options = parser.parse_args(arguments)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from tools.hubspot_simulator import Fault, SimulatedPortal, provision
-from tools.hubspot_simulator.definitions import CONTACTS
+from simulators.hubspot import Fault, SimulatedPortal, provision
+from simulators.hubspot.definitions import CONTACTS
 
 from .work import START, Person
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tools.hubspot_simulator import InProcessTransport, create_app, running
+from simulators.hubspot import InProcessTransport, create_app, running
 
 from . import work
 from .account import Clock, account, make_known

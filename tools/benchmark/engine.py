@@ -7,18 +7,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-from tools.hubspot_simulator import DEFAULT_TOKEN, InProcessTransport, SimulatedPortal, create_app
-from woohub import mapping
-from woohub.breaker import Breaker, BreakerParameter, EventSourceMapping, State, govern
+from simulators.hubspot import DEFAULT_TOKEN, InProcessTransport, SimulatedPortal, create_app
 from woohub.clock import Timer
-from woohub.consumer import Consumer
-from woohub.exchange import Http
+from woohub.consumer.batch import Consumer
+from woohub.consumer.breaker import Breaker, BreakerParameter, EventSourceMapping, State, govern
+from woohub.delivery.messages import to_sqs
+from woohub.delivery.webhooks import Delivery
+from woohub.http import Http
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.properties import PropertyCatalog
-from woohub.messages import to_sqs
+from woohub.mapping.fields import load_mapping
 from woohub.sync.engine import Sync
 from woohub.sync.kinds import record_kinds
-from woohub.webhooks import Delivery
 
 from .account import Clock
 
@@ -172,7 +172,7 @@ class WooHub:
         sync = Sync(
             self._hubspot,
             PropertyCatalog(self._hubspot, self._timer, _ignore),
-            record_kinds(mapping.load()),
+            record_kinds(load_mapping()),
             self._timer,
             _ignore,
         )

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tools.hubspot_simulator import SimulatedPortal
-from woohub import mapping
+from simulators.hubspot import SimulatedPortal
+from woohub.mapping.fields import load_mapping
 
 from .work import Body
 
@@ -47,4 +47,4 @@ def _is_current(properties: Mapping[str, str], status: str) -> bool:
     return properties["woocommerce_order_status"] == status and properties["dealstage"] == FIELDS.stage(status)
 
 
-FIELDS = mapping.load()
+FIELDS = load_mapping()

@@ -16,11 +16,12 @@ from typing import Any
 
 from urllib3.exceptions import HTTPError
 
-from tools.hubspot_simulator import DEFAULT_TOKEN, InProcessTransport, SimulatedPortal, create_app
-from woohub import mapping, woocommerce
-from woohub.mapping import Mapping as FieldMapping
-from woohub.webhooks import Delivery
-from woohub.woocommerce import Order, OrderEvent
+from simulators.hubspot import DEFAULT_TOKEN, InProcessTransport, SimulatedPortal, create_app
+from woohub.delivery.webhooks import Delivery
+from woohub.mapping.fields import Mapping as FieldMapping
+from woohub.mapping.fields import load_mapping
+from woohub.store import payloads
+from woohub.store.payloads import Order, OrderEvent
 
 from .account import Clock
 
@@ -98,7 +99,7 @@ class Naive:
     def __post_init__(self) -> None:
         self._elapsed = 0.0
         self._http = InProcessTransport(create_app(self.portal), sleep=self._pass)
-        self._fields = mapping.load()
+        self._fields = load_mapping()
 
     def work_off(self, deliveries: Iterable[Delivery]) -> None:
         """Have the workers take deliveries, each from the time of its receipt on, until none is left."""
@@ -119,7 +120,7 @@ class Naive:
         while queue:
             delivery = queue.popleft()
             yield max(0.0, delivery.received_ms / 1000 - self.clock.now)
-            event = woocommerce.parse(delivery)
+            event = payloads.parse(delivery)
             assert isinstance(event, OrderEvent)  # noqa: S101
             try:
                 yield from synced(event.order, self._fields)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from tools.hubspot_simulator import Fault, SimulatedPortal
-from woohub.webhooks import Delivery
+from simulators.hubspot import Fault, SimulatedPortal
+from woohub.delivery.webhooks import Delivery
 
 from . import work
 from .account import LATENCY_MS, Clock, Count, account, counted, make_known

@@ -10,9 +10,9 @@ from itertools import cycle
 from pathlib import Path
 from typing import Any
 
-from woohub import webhooks
 from woohub.dates import utc_from_ms
-from woohub.webhooks import Delivery
+from woohub.delivery import webhooks
+from woohub.delivery.webhooks import Delivery
 
 START = 1_795_473_600.0  # 2026-11-23T22:40:00Z
 SAMPLE = Path(__file__).parents[2] / "events" / "ingest-order-created.json"

@@ -1,4 +1,4 @@
-"""python -m tools.local_stack up | demo"""
+"""python -m local_stack up | demo"""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _stop(_number: int, _frame: FrameType | None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tools.local_stack", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m local_stack", description=__doc__)
     parser.add_argument("--state", type=Path, default=Settings.state, help="folder of its files")
     commands = parser.add_subparsers(required=True)
     commands.add_parser("up", help="run until interrupted").set_defaults(command=up)

@@ -13,19 +13,20 @@ import urllib3
 from rich.console import Console
 from rich.table import Table
 
-from tools.cli import connections, reconcile, store_setup
-from tools.cli import stacks as operators
-from tools.cli.comparison import Kind
-from tools.cli.crm import Crm
-from tools.cli.period import FORM, Period
-from tools.cli.provision import failed
-from tools.cli.trouble import Trouble
-from tools.cli.verification import Report, Verification
-from tools.store_simulator import KEY, SECRET, SimulatedShop
-from tools.store_simulator import running as serving
-from woohub import mapping
+from simulators.woocommerce import KEY, SECRET, SimulatedShop
+from simulators.woocommerce import running as serving
 from woohub.errors import WooHubError
-from woohub.store import Store, Webhook
+from woohub.mapping.fields import load_mapping
+from woohub.store.client import Store, Webhook
+from woohub_cli import connections, store_setup
+from woohub_cli import stacks as operators
+from woohub_cli.cli_errors import Trouble
+from woohub_cli.commands import reconcile
+from woohub_cli.comparison import Kind
+from woohub_cli.hubspot_records import Crm
+from woohub_cli.period import FORM, Period
+from woohub_cli.provision import failed
+from woohub_cli.verification import Report, Verification
 
 from . import environment, exchange
 from .progress import StepFailed, step, wait_until
@@ -155,7 +156,7 @@ def _seen(stack: Stack, known: operators.Stack, store: Store, period: Period) ->
         late = f"deliveries still wait after {DRAINED_WITHIN:.0f} s; logs: {stack.log}"
         wait_until(lambda: not exchange.waiting(stack), late, timeout=DRAINED_WITHIN)
     with step("Compare the store with HubSpot"):
-        table = mapping.load()
+        table = load_mapping()
         crm = Crm(connections.hubspot(known, {}), table, connections.warn)
         report = Verification(store, crm, table, time.time, lambda: exchange.waiting(stack)).run(period)
         return Seen(report, _webhook(store).status)

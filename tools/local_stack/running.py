@@ -12,9 +12,9 @@ from subprocess import Popen
 
 import urllib3
 
-from tools.hubspot_simulator.portal import ALL_SCOPES, SimulatedPortal
-from tools.hubspot_simulator.provision import provision
-from tools.hubspot_simulator.server import running as serving
+from simulators.hubspot.portal import ALL_SCOPES, SimulatedPortal
+from simulators.hubspot.provision import provision
+from simulators.hubspot.server import running as serving
 
 from . import environment
 from .deployment import EMULATOR_PYTHON, SAM, build, deploy

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tests.deliveries import Captured, delivery
-from woohub import webhooks
+from tests.support.deliveries import Captured, delivery
+from woohub.delivery import webhooks
 
 from .exchange import Deal
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from tools.hubspot_simulator.portal import DEFAULT_TOKEN
+from simulators.hubspot.portal import DEFAULT_TOKEN
 
 ROOT = Path(__file__).parents[2]
 STATE = ROOT / ".local"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from woohub.errors import Forbidden, Problem, RateLimited, Refused, Unauthorized, Unavailable, WooHubError
-from woohub.exchange import Response
+from woohub.http import Response
 
 LONGEST_TOLD = 86_400.0  # seconds of a Retry-After to believe: HubSpot moves a portal within a day
 NAMES_NOTHING = "HubSpot's answer tells nothing about any record"

@@ -15,7 +15,7 @@ from urllib3.exceptions import HTTPError
 
 from woohub.clock import Timer, jittered
 from woohub.errors import OutOfTime, Refused, Unavailable, UnknownOutcome
-from woohub.exchange import Call, Http, Response, unnoticed
+from woohub.http import Call, Http, Response, unnoticed
 from woohub.hubspot import answers
 from woohub.hubspot.answers import BatchAnswer, Record
 from woohub.hubspot.budget import Budget, daily_left

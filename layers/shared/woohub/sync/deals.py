@@ -10,13 +10,13 @@ from woohub.errors import Refused
 from woohub.hubspot.answers import Record, invalid_email
 from woohub.hubspot.objects import CONTACTS, DEALS, ObjectType
 from woohub.hubspot.properties import PropertySchema
-from woohub.mapping import Mapping as FieldMapping
-from woohub.mapping_file import STATUS
+from woohub.mapping.fields import Mapping as FieldMapping
+from woohub.mapping.mapping_file import STATUS
+from woohub.store.payloads import TRASH, CustomerEvent, OrderEvent, OrderTrashed
 from woohub.sync import values
 from woohub.sync.contacts import WITHOUT_EMAIL
 from woohub.sync.records import Change, Event, Link, RecordResult, Ref, Remark, Results
 from woohub.sync.versions import NO_DATE, DealVersion, OrderState
-from woohub.woocommerce import TRASH, CustomerEvent, OrderEvent, OrderTrashed
 
 STAGE = ("dealstage", "pipeline")
 

@@ -6,18 +6,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 
-from woohub import woocommerce
 from woohub.clock import Timer
 from woohub.errors import InvalidMessage, InvalidPayload, Refused, TransientError
 from woohub.hubspot.client import CallStats, HubSpot
 from woohub.hubspot.objects import ObjectType
 from woohub.hubspot.properties import PropertyCatalog, Warn
+from woohub.store import payloads
+from woohub.store.payloads import Ignored
 from woohub.sync.batch_writer import write_all
 from woohub.sync.lookup import BySearch, ByUniqueKey, Lookup, RecentCreates
 from woohub.sync.outcome import Message, Outcome, Verdict
 from woohub.sync.record_set import KindRecordSet
 from woohub.sync.records import Event, Fact, RecordKind, RecordResult, Ref
-from woohub.woocommerce import Ignored
 
 
 @dataclass
@@ -169,4 +169,4 @@ def _verdict(result: RecordResult) -> Verdict:
 def _event(message: Message) -> Event | Ignored:
     if isinstance(message.delivery, InvalidMessage):
         raise message.delivery
-    return woocommerce.parse(message.delivery)
+    return payloads.parse(message.delivery)

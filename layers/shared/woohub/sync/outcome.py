@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from woohub.delivery.webhooks import Delivery
 from woohub.errors import Fault, InvalidMessage, PermanentError, Refused, TransientError
-from woohub.webhooks import Delivery
 
 
 @dataclass(frozen=True, slots=True)

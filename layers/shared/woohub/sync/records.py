@@ -10,7 +10,7 @@ from woohub.errors import Refused, TransientError
 from woohub.hubspot.answers import Record
 from woohub.hubspot.objects import ObjectType
 from woohub.hubspot.properties import PropertySchema
-from woohub.woocommerce import CustomerEvent, OrderEvent, OrderTrashed
+from woohub.store.payloads import CustomerEvent, OrderEvent, OrderTrashed
 
 Event = OrderEvent | OrderTrashed | CustomerEvent
 Fact = Any  # what one event says about one record; each kind has its own type

@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass
 
 from woohub.dates import seconds_between, utc_from_ms
-from woohub.woocommerce import TRASH
+from woohub.store.payloads import TRASH
 
 CLOCK_TOLERANCE_S = 120.0  # a minute for the store's own time-out of a delivery, and one for clocks
 NO_DATE = "9999-12-31T23:59:59"  # stands for a date the store could not tell: receipt decides

@@ -1,0 +1,1 @@
+"""The consumer function: batches of messages, the circuit breaker, poison messages, dead letters."""

@@ -1,0 +1,1 @@
+"""Deliveries: from the request a store signs to a message on the queue."""

@@ -1,0 +1,176 @@
+"""Deliveries as SQS messages: the signed bytes unchanged, everything else in one attribute.
+
+One attribute, because SQS allows ten and the dead-letter queue adds the reasons of a rejection. It holds compact JSON:
+`format` (1), `encoding` (plain, gzip+base64 or trimmed) and the fields of the Delivery but its body. Messages wait in
+queues for up to two weeks, so every format ever written stays readable. While a release is rolled out, an old consumer
+meets what a new ingest writes: release the reader of a new format first, and name the format in the changelog.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import re
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from woohub.delivery.webhooks import Delivery
+from woohub.errors import InvalidMessage
+
+FORMAT = 1
+ATTRIBUTE = "delivery"
+ENTRIES = 10  # SQS: messages in one call
+
+_PLAIN_BYTES = 256 * 1024
+_MESSAGE_BYTES = 1024 * 1024 - 32 * 1024  # SQS: 1 MiB, body and attributes together; the rest is for a rejection's
+_DECOMPRESSED_BYTES = 16 * 1024 * 1024  # Lambda receives 6 MB at most: more is no delivery
+# Not as all but what SQS takes: that set takes 6 ms of every cold start to compile.
+_REFUSED_BY_SQS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_BULK = frozenset({"meta_data", "_links"})  # what plugins fill and the mapping does not read
+_TEXTS = ("topic", "entity", "source", "webhook_id", "delivery_id", "signature")
+_LAST_RECEIVED_MS = 10**13  # the year 2286; keeps version strings sortable
+
+
+def to_sqs(delivery: Delivery) -> dict[str, Any]:
+    """Arguments of SendMessage: the body as plain text, compressed if it must be, trimmed if even that is too large.
+
+    Trimmed means without `meta_data` and `_links`, so these are no longer the signed bytes: the signature is left out.
+    InvalidMessage if nothing makes it fit.
+    """
+    text = _plain(delivery.body)
+    if text is not None:
+        return _message(delivery, "plain", text)
+    message = _message(delivery, "gzip+base64", _compressed(delivery.body))
+    if size(message) > _MESSAGE_BYTES:
+        message = _message(replace(delivery, signature=""), "trimmed", _compressed(_trimmed(delivery.body)))
+    if size(message) > _MESSAGE_BYTES:
+        raise InvalidMessage(f"{len(delivery.body)} bytes do not fit an SQS message, even compressed and trimmed")
+    return message
+
+
+def _message(delivery: Delivery, encoding: str, body: str) -> dict[str, Any]:
+    metadata = {"format": FORMAT, "encoding": encoding, "received_ms": delivery.received_ms}
+    metadata |= {name: getattr(delivery, name) for name in _TEXTS}
+    value = json.dumps(metadata, separators=(",", ":"))
+    return {"MessageBody": body, "MessageAttributes": {ATTRIBUTE: {"DataType": "String", "StringValue": value}}}
+
+
+def _plain(body: bytes) -> str | None:
+    if not 0 < len(body) <= _PLAIN_BYTES:  # SQS takes no empty body
+        return None
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        return None
+    return None if _REFUSED_BY_SQS.search(text) else text
+
+
+def _compressed(body: bytes) -> str:
+    return base64.b64encode(gzip.compress(body, compresslevel=6, mtime=0)).decode()
+
+
+def _trimmed(body: bytes) -> bytes:
+    try:
+        thing = json.loads(body, object_hook=lambda found: {k: v for k, v in found.items() if k not in _BULK})
+        return json.dumps(thing, separators=(",", ":"), allow_nan=False).encode()
+    except (ValueError, RecursionError):
+        return body
+
+
+def sendable(text: str) -> str:
+    """The text as SQS takes it: without control characters and halves of characters."""
+    return _REFUSED_BY_SQS.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def size(message: dict[str, Any]) -> int:
+    """Bytes of a message as SQS counts them."""
+    attributes = message["MessageAttributes"].items()
+    lengths = [len(name) + len(a["DataType"]) + len(a["StringValue"]) for name, a in attributes]  # all ASCII
+    return len(message["MessageBody"].encode()) + sum(lengths)
+
+
+def encoding(message: dict[str, Any]) -> str:
+    """How the body travels: "plain", "gzip+base64" or "trimmed"."""
+    return str(json.loads(message["MessageAttributes"][ATTRIBUTE]["StringValue"])["encoding"])
+
+
+def from_sqs(body: str, attributes: Mapping[str, str]) -> Delivery:
+    """The delivery in a message of ours (attributes as `flat_attributes` gives them), or InvalidMessage."""
+    metadata = _metadata(attributes)
+    found = metadata.get("format")
+    if type(found) is int and found > FORMAT:
+        raise InvalidMessage(
+            f"message format {found}, but this version reads up to {FORMAT}: deploy the newer one, redrive"
+        )
+    if type(found) is not int or found < 1:
+        raise InvalidMessage("no message of woohub: its format is not given")
+    return _read_format_1(body, metadata)
+
+
+def _metadata(attributes: Mapping[str, str]) -> dict[str, Any]:
+    if ATTRIBUTE not in attributes:
+        raise InvalidMessage(f"no message of woohub: it has no attribute `{ATTRIBUTE}`")
+    try:
+        metadata = json.loads(attributes[ATTRIBUTE])
+    except (ValueError, TypeError, RecursionError):
+        raise InvalidMessage(f"the attribute `{ATTRIBUTE}` is not JSON") from None
+    if not isinstance(metadata, dict):
+        raise InvalidMessage(f"the attribute `{ATTRIBUTE}` is not a JSON object")
+    return metadata
+
+
+def _read_format_1(body: str, metadata: dict[str, Any]) -> Delivery:
+    decode = _DECODERS.get(str(metadata.get("encoding")))
+    if decode is None:
+        raise InvalidMessage("the body's encoding is unknown")
+    try:
+        content = decode(body)
+    except (ValueError, TypeError, zlib.error):
+        raise InvalidMessage(f"the body is not {metadata['encoding']}") from None
+    return Delivery(
+        body=content, received_ms=_received_ms(metadata), **{name: _text(metadata, name) for name in _TEXTS}
+    )
+
+
+def _text(metadata: dict[str, Any], name: str) -> str:
+    value = metadata.get(name, "")
+    if not isinstance(value, str):
+        raise InvalidMessage(f"`{name}` is not text")
+    return value
+
+
+def _received_ms(metadata: dict[str, Any]) -> int:
+    value = metadata.get("received_ms")
+    if type(value) is not int or not 0 <= value < _LAST_RECEIVED_MS:
+        raise InvalidMessage("`received_ms` is not a time in milliseconds")
+    return value
+
+
+def _decompressed(body: str) -> bytes:
+    stream = zlib.decompressobj(wbits=31)  # 31: gzip with its header and checksum
+    content = stream.decompress(base64.b64decode(body, validate=True), _DECOMPRESSED_BYTES)
+    if not stream.eof or stream.unused_data:
+        raise ValueError("truncated, too long, or followed by something else")
+    return content
+
+
+_DECODERS: Mapping[str, Callable[[str], bytes]] = {
+    "plain": str.encode,
+    "gzip+base64": _decompressed,
+    "trimmed": _decompressed,
+}
+
+
+def flat_attributes(attributes: Mapping[str, Any]) -> dict[str, str]:
+    """Name to text, from a Lambda record's `messageAttributes` or from what ReceiveMessage returns."""
+    values = {name: _string_value(attribute) for name, attribute in attributes.items()}
+    return {name: value for name, value in values.items() if isinstance(value, str)}
+
+
+def _string_value(attribute: Any) -> Any:
+    if not isinstance(attribute, Mapping):
+        return None
+    return attribute.get("stringValue", attribute.get("StringValue"))

@@ -1,0 +1,1 @@
+"""Orders and customers as HubSpot properties, by the table in mapping.toml."""

@@ -1,0 +1,1 @@
+"""The reconcile function: read from the store what webhooks missed, and repair its webhooks."""

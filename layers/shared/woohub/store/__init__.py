@@ -1,0 +1,1 @@
+"""WooCommerce: what a store sends, and its REST API as hosts really serve it."""

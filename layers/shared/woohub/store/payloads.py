@@ -1,0 +1,324 @@
+"""What a WooCommerce store sends: orders and customers, checked once, at the border.
+
+Strict about ids, money and the status, since a wrong one would corrupt the CRM. Tolerant about everything else,
+since plugins are not: a text that is missing, null, false, a list or an object reads as "", numbers read as text.
+Fields that are not declared here stay readable by their names, so that the mapping may use any of them.
+Holds for the payloads of the REST API versions v1, v2 and v3.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Annotated, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, ValidationError
+from pydantic_core import PydanticCustomError
+
+from woohub import dates
+from woohub.delivery.webhooks import Delivery, whole_number
+from woohub.errors import InvalidPayload
+
+ORDER_SWEPT, CUSTOMER_SWEPT = "order.swept", "customer.swept"
+TRASH = "trash"  # the status of an order in the trash, whichever it had before
+# WooCommerce's own statuses of what is no order yet: carts left behind, empty admin forms, orders being put together.
+DRAFTS = frozenset({"checkout-draft", "auto-draft", "draft", "new"})
+CUSTOMER = "customer"  # customer.* topics fire for every WordPress user, editors and subscribers included
+UNDATED = "1970-01-01T00:00:00"  # older than anything
+LARGEST_OFFSET_S = 14 * 3600  # of a time zone
+ERASED_EMAIL = "deleted@site.invalid"  # what WordPress writes for an address it erases, in every language
+
+MONEY = re.compile(r"-?[0-9]{1,32}(\.[0-9]{1,32})?")
+
+
+def plain(number: float) -> str:
+    """A number as people write it: 150, 7.51, never 1e+21 or 150.0; "" for NaN and infinity."""
+    if isinstance(number, int):
+        return str(number)
+    return format(Decimal(repr(number)), "f").removesuffix(".0") if math.isfinite(number) else ""
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    return plain(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
+
+
+def _status(value: object) -> str:
+    status = value.strip().removeprefix("wc-") if isinstance(value, str) else ""
+    if not status:
+        raise PydanticCustomError("status", "must be a text that is not empty")
+    return status
+
+
+def _money(value: object) -> str:
+    text = "".join(_text(value).split())  # some stores' number formats begin or group with spaces
+    if not MONEY.fullmatch(text):
+        raise PydanticCustomError("money", "must be a plain decimal number such as 150.00")
+    return text
+
+
+def _date(value: object) -> str | None:
+    """None where the store says that there is no date, "" where it says what is none."""
+    return None if value is None else dates.usable(value)
+
+
+def _number(value: object) -> int:
+    number = whole_number(value)
+    if number is None:
+        raise PydanticCustomError("number", "must be a whole number")
+    return number
+
+
+def _id(value: object) -> int:
+    number = _number(value)
+    if number == 0:
+        raise PydanticCustomError("id", "must be a whole number above 0")
+    return number
+
+
+def _customer_id(value: object) -> int:
+    return 0 if value is None or value == "" else _number(value)
+
+
+def _object(value: object) -> object:
+    return value if isinstance(value, dict) else {}  # PHP writes an empty object as []
+
+
+def _objects(value: object) -> list[object]:
+    rows = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    return [row for row in rows if isinstance(row, dict)]  # PHP writes a list with gaps as an object
+
+
+Text = Annotated[str, PlainValidator(_text)]
+Date = Annotated[str | None, PlainValidator(_date)]
+Id = Annotated[int, PlainValidator(_id)]
+
+
+class Payload(BaseModel):
+    """Base of what the store sends; fields in use are declared, all others are kept as they came."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    def get(self, name: str) -> object:
+        """The value of a field, declared or not; None when the store did not send it."""
+        declared = vars(self)
+        return declared[name] if name in declared else (self.__pydantic_extra__ or {}).get(name)
+
+
+class Address(Payload):
+    """Who is billed, and where."""
+
+    first_name: Text = ""
+    last_name: Text = ""
+    email: Text = ""
+    phone: Text = ""
+    address_1: Text = ""
+    city: Text = ""
+    state: Text = ""
+    postcode: Text = ""
+    country: Text = ""
+
+
+class LineItem(Payload):
+    """One product of an order."""
+
+    name: Text = ""
+
+
+class Dated(Payload):
+    """What has dates: `*_gmt` in UTC, the others in the store's local time, and any of them may be no date at all."""
+
+    date_created: Date = None
+    date_created_gmt: Date = None
+    date_modified: Date = None
+    date_modified_gmt: Date = None
+
+    @property
+    def created_at(self) -> str:
+        """When it was made, UTC; the store's local time where the payload has no gmt field (API v1); "" for no date."""
+        return self.date_created_gmt or self.date_created or ""
+
+    @property
+    def modified_at(self) -> str:
+        """When it was last changed, UTC; "" for no date."""
+        return self.date_modified_gmt or self._in_utc(self.date_modified or "")
+
+    def _in_utc(self, local: str) -> str:
+        """A local date by the offset that the other pair of dates shows; as it is where they show none."""
+        if not (local and self.date_created and self.date_created_gmt):
+            return local
+        offset = dates.seconds_between(self.date_created, self.date_created_gmt)
+        return dates.shifted(local, timedelta(seconds=offset)) if abs(offset) <= LARGEST_OFFSET_S else local
+
+
+class Order(Dated):
+    """An order in its state at the time of delivery."""
+
+    id: Id
+    status: Annotated[str, PlainValidator(_status)]  # without the prefix `wc-`
+    total: Annotated[str, PlainValidator(_money)]  # the store's own text; refunds do not reduce it
+    currency: Text = ""
+    customer_id: Annotated[int, PlainValidator(_customer_id)] = 0  # 0: a guest
+    billing: Annotated[Address, BeforeValidator(_object)] = Address()
+    line_items: Annotated[tuple[LineItem, ...], BeforeValidator(_objects)] = ()
+
+    @property
+    def is_anonymised(self) -> bool:
+        """Whether WooCommerce's eraser or retention job has removed the person from it.
+
+        Both leave the meta `_anonymized` and this address; the words in the other fields are translated.
+        """
+        return self.billing.email.strip().lower() == ERASED_EMAIL or "yes" in self._meta("_anonymized")
+
+    def _meta(self, key: str) -> list[object]:
+        rows = _objects(self.get("meta_data"))
+        return [row.get("value") for row in rows if isinstance(row, dict) and row.get("key") == key]
+
+
+class Customer(Dated):
+    """An account of the store."""
+
+    id: Id
+    email: Text = ""  # the account's own, not the one on its invoices
+    first_name: Text = ""
+    last_name: Text = ""
+    role: Text = ""
+    billing: Annotated[Address, BeforeValidator(_object)] = Address()
+
+    @property
+    def captured_at(self) -> str:
+        """The date of the state; of an account never changed since (no date of a change), that of its creation.
+
+        An account imported past WordPress may have none: older than anything. "": the store's date is none.
+        """
+        never_changed = self.date_modified is None and self.date_modified_gmt is None
+        return (self.created_at or UNDATED) if never_changed else self.modified_at
+
+
+@dataclass(frozen=True, slots=True)
+class OrderEvent:
+    """An order was made, changed, or taken out of the trash (`restored`)."""
+
+    order: Order
+    restored: bool
+    received_ms: int
+    read: bool = False  # by woohub from the store itself, beginning at `received_ms`
+
+
+@dataclass(frozen=True, slots=True)
+class OrderTrashed:
+    """An order was moved to the trash; the store tells no more than its id."""
+
+    order_id: int
+    received_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerEvent:
+    """A customer's account was made or changed."""
+
+    customer: Customer
+    received_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """Nothing HubSpot needs to know; `reason` is a short code for logs and metrics."""
+
+    reason: str
+
+
+Event = OrderEvent | OrderTrashed | CustomerEvent | Ignored
+
+
+class _Trashed(BaseModel):
+    id: Id
+
+
+def parse(delivery: Delivery) -> Event:
+    """Read a verified delivery; raises InvalidPayload, which names fields and rules but never a value."""
+    read = READERS.get(delivery.topic)
+    return read(delivery) if read else Ignored("other_topic")
+
+
+def _order(delivery: Delivery) -> OrderEvent | Ignored:
+    order = _read(Order, delivery.body)
+    if order.status in DRAFTS:
+        return Ignored("draft")
+    return OrderEvent(order, delivery.topic == "order.restored", delivery.received_ms)
+
+
+def _swept(delivery: Delivery) -> OrderEvent | Ignored:
+    """An order read from the store: in any status but `trash` it proves that the order is not in the trash."""
+    event = _order(delivery)
+    if isinstance(event, Ignored):
+        return event
+    return replace(event, restored=event.order.status != TRASH, read=True)
+
+
+def _trashed(delivery: Delivery) -> OrderTrashed:
+    return OrderTrashed(_read(_Trashed, delivery.body).id, delivery.received_ms)
+
+
+def _customer(delivery: Delivery) -> CustomerEvent | Ignored:
+    customer = _read(Customer, delivery.body)
+    if customer.role not in ("", CUSTOMER):  # API v1 has no role
+        return Ignored("other_role")
+    return CustomerEvent(customer, delivery.received_ms)
+
+
+def _customer_deleted(_delivery: Delivery) -> Ignored:
+    return Ignored("customer_deleted")  # nothing is ever deleted in HubSpot
+
+
+READERS: Mapping[str, Callable[[Delivery], Event]] = {
+    "order.created": _order,
+    "order.updated": _order,
+    "order.restored": _order,
+    "order.deleted": _trashed,
+    "customer.created": _customer,
+    "customer.updated": _customer,
+    "customer.deleted": _customer_deleted,
+    # Not the store's: what reconcile reads from it. Ingest takes neither, since nobody signs them.
+    ORDER_SWEPT: _swept,
+    CUSTOMER_SWEPT: _customer,
+}
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def _read(model: type[Model], body: bytes) -> Model:
+    try:
+        return _validated(model, body)
+    except ValidationError as error:
+        raise InvalidPayload(_explain(error)) from None  # the original error holds personal data
+
+
+def _validated(model: type[Model], body: bytes) -> Model:
+    """Pydantic's reader is the faster one, and refuses what Python's and ingest take: half characters, 200 levels."""
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        if error.errors(include_url=False, include_context=False, include_input=False)[0]["type"] != "json_invalid":
+            raise
+        try:
+            content = json.loads(body)
+        except (ValueError, RecursionError):
+            raise error from None
+        return model.model_validate(content)
+
+
+RULES = {"missing": "is missing", "json_invalid": "is not valid JSON", "model_type": "is not a JSON object"}
+
+
+def _explain(error: ValidationError) -> str:
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    places = (".".join(map(str, problem["loc"])) or "body" for problem in problems)
+    rules = (RULES.get(problem["type"], problem["msg"]) for problem in problems)
+    return "; ".join(f"{place}: {rule}" for place, rule in zip(places, rules, strict=True))

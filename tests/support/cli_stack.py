@@ -1,0 +1,150 @@
+"""A deployed stack for tests of the command line: moto's AWS, with the outputs that the template has."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+from unittest.mock import patch
+
+import boto3
+from botocore.loaders import JSONFileLoader
+from moto import mock_aws
+
+from woohub.consumer.breaker import BreakerParameter, State
+from woohub.delivery import messages
+from woohub.delivery.webhooks import Delivery
+from woohub_cli import stacks
+
+NAME = "shop-to-crm"
+WEBHOOK_SECRET = "the-secret-of-the-store"
+NOTHING = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}  # a template needs some resource
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What a test does to the stack behind the command's back."""
+
+    outputs: Mapping[str, str]
+
+    @property
+    def stack(self) -> stacks.Stack:
+        return stacks.named(NAME)
+
+    @property
+    def sqs(self) -> Any:
+        return boto3.client("sqs")
+
+    def secret(self, output: str) -> Any:
+        text = boto3.client("secretsmanager").get_secret_value(SecretId=self.outputs[output])["SecretString"]
+        return json.loads(text)
+
+    def store(self, output: str, value: Mapping[str, Any]) -> None:
+        client = boto3.client("secretsmanager")
+        client.put_secret_value(SecretId=self.outputs[output], SecretString=json.dumps(value))
+
+    def breaker(self, state: State) -> None:
+        BreakerParameter(boto3.client("ssm"), self.outputs["BreakerParameter"]).write(state)
+
+    def messages(self, output: str) -> list[dict[str, Any]]:
+        """Take what the queue shows just now."""
+        found: list[dict[str, Any]] = []
+        while some := self.sqs.receive_message(
+            QueueUrl=self.outputs[output], MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+        ).get("Messages"):
+            found += some
+        return found
+
+    def visible(self, output: str) -> int:
+        """How many messages anybody could receive just now."""
+        name = "ApproximateNumberOfMessages"
+        found = self.sqs.get_queue_attributes(QueueUrl=self.outputs[output], AttributeNames=[name])
+        return int(found["Attributes"][name])
+
+    def reject(self, number: int, order: Mapping[str, Any] | None = None, /, **reason: str) -> str:
+        """A dead letter about an order (with these fields), as the consumer sends it; its message id."""
+        return reject(self.sqs, self.outputs["DeadLetterQueueUrl"], number, order, **reason)
+
+
+def reject(sqs: Any, url: str, number: int, order: Mapping[str, Any] | None = None, /, **reason: str) -> str:
+    """Put an order among the dead letters, with the attributes of its rejection (none: a native redrive)."""
+    body = json.dumps({"id": number, "status": "processing", **(order or {})}).encode()
+    message = messages.to_sqs(Delivery("order.updated", body, 1_795_473_600_123, f"order:{number}"))
+    for name, text in reason.items():
+        message["MessageAttributes"][name] = {"DataType": "String", "StringValue": text}
+    return str(sqs.send_message(QueueUrl=url, **message)["MessageId"])
+
+
+REFUSED = {
+    "reason": "HubSpot refused it (email): Email address x is invalid. What to do: correct the address",
+    "status": "400",
+    "category": "INVALID_EMAIL",
+    "property": "email",
+    "correlationId": "c-1",
+    "entity": "order:1",
+    "attempts": "3",
+    "rejectedAt": "2026-11-24T08:00:00Z",
+}
+
+
+_load_file = JSONFileLoader.load_file
+
+
+@cache
+def _parsed(path: str) -> Any:
+    return _load_file(JSONFileLoader(), path)
+
+
+def _load_once(_loader: JSONFileLoader, path: str) -> Any:
+    """Every command makes a session of its own, and every session would parse the same megabytes of definitions."""
+    return _parsed(path)
+
+
+@contextmanager
+def deployed(**more: str) -> Iterator[Deployed]:
+    """The stack; `more` are outputs of its own (HubSpotApiUrl, WebhookUrl)."""
+    with mock_aws(config={"lambda": {"use_docker": False}}), patch.object(JSONFileLoader, "load_file", _load_once):
+        sqs, secrets = boto3.client("sqs"), boto3.client("secretsmanager")
+        made = {
+            "QueueUrl": sqs.create_queue(QueueName="deliveries")["QueueUrl"],
+            "DeadLetterQueueUrl": sqs.create_queue(QueueName="dead-letters")["QueueUrl"],
+            "WebhookSecretArn": _secret(secrets, "webhook", {"current": WEBHOOK_SECRET}),
+            "HubSpotSecretArn": _secret(secrets, "hubspot", {"token": ""}),
+            "BreakerParameter": "/shop-to-crm/breaker",
+            "WebhookUrl": "https://api.example/live/webhooks/woocommerce",
+            "HubSpotApiVersion": "2026-09",
+        } | more
+        boto3.client("ssm").put_parameter(Name=made["BreakerParameter"], Type="String", Value='{"state":"closed"}')
+        made["EventSourceMappingId"] = _mapping()
+        template = NOTHING | {"Outputs": {name: {"Value": value} for name, value in made.items()}}
+        boto3.client("cloudformation").create_stack(StackName=NAME, TemplateBody=json.dumps(template))
+        yield Deployed(made)
+
+
+def _secret(client: Any, name: str, value: Mapping[str, str]) -> str:
+    return str(client.create_secret(Name=name, SecretString=json.dumps(value))["ARN"])
+
+
+def _mapping() -> str:
+    """An event source mapping, of a queue of its own: moto would feed messages of the real one to the function."""
+    role = {"Version": "2012-10-17", "Statement": []}
+    arn = boto3.client("iam").create_role(RoleName="consumer", AssumeRolePolicyDocument=json.dumps(role))["Role"]["Arn"]
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("app.py", "")
+    client, sqs = boto3.client("lambda"), boto3.client("sqs")
+    client.create_function(
+        FunctionName="consumer",
+        Runtime="python3.13",
+        Role=arn,
+        Handler="app.lambda_handler",
+        Code={"ZipFile": code.getvalue()},
+    )
+    fed = sqs.create_queue(QueueName="fed-to-the-function")["QueueUrl"]
+    queue = sqs.get_queue_attributes(QueueUrl=fed, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    return str(client.create_event_source_mapping(EventSourceArn=queue, FunctionName="consumer")["UUID"])

@@ -1,0 +1,150 @@
+"""The consumer of a stack in operation, run when a test says so; what it and ingest log can be found in CloudWatch."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+
+from simulators.hubspot import DEFAULT_TOKEN, InProcessTransport, create_app, provision
+from simulators.hubspot.portal import ALL_SCOPES
+from simulators.woocommerce import KEY, SECRET
+from tests.support.lab import FIELDS, Token
+from tests.support.operated import Operated, now_text
+from woohub.clock import Timer
+from woohub.consumer.batch import Consumer
+from woohub.consumer.breaker import Breaker, BreakerParameter, EventSourceMapping, State
+from woohub.hubspot.client import HubSpot
+from woohub.hubspot.properties import PropertyCatalog
+from woohub.sync.engine import Sync
+from woohub.sync.kinds import record_kinds
+from woohub.sync.outcome import Outcome
+
+GROUPS = {"ingest": "/aws/lambda/ingest", "consumer": "/aws/lambda/consumer"}
+
+
+@dataclass
+class Consuming:
+    """Works off the queue of a stack."""
+
+    shop: Operated
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        outputs = self.shop.stack.outputs
+        http = InProcessTransport(create_app(self.shop.portal))
+        self.timer = Timer()
+        hubspot = HubSpot(http, Token(), self.timer)
+        flow = EventSourceMapping(boto3.client("lambda"), lambda: outputs["EventSourceMappingId"])
+        parameter = BreakerParameter(boto3.client("ssm"), outputs["BreakerParameter"])
+        breaker = Breaker(lambda: parameter, lambda: flow, _silent)
+        sync = Sync(hubspot, PropertyCatalog(hubspot, self.timer, _silent), record_kinds(FIELDS), self.timer, _silent)
+        self.sqs: Any = boto3.client("sqs")
+        self.url = outputs["QueueUrl"]
+        dead = outputs["DeadLetterQueueUrl"]
+        self.consumer = Consumer(sync, breaker, self.sqs, self.url, dead, self.outcomes.append, _silent)
+        self.logs: Any = boto3.client("logs")
+        self._make_logs()
+
+    def begin_anew(self) -> None:
+        """A store and a HubSpot without records, empty queues and logs, and all that is set as set-up leaves it."""
+        self.shop.portal.tokens = {DEFAULT_TOKEN: ALL_SCOPES}
+        self.shop.portal.change_settings({"rules": []})
+        self.shop.portal.reset()
+        provision(self.shop.portal)
+        store = self.shop.shop
+        store.orders.clear()
+        store.customers.clear()
+        store.keys.clear()
+        store.keys[KEY] = (SECRET, "read_write")
+        store.requests.clear()
+        store.run_webhooks()
+        store.hooks.lose = 0.0
+        for webhook in store.hooks.webhooks.values():
+            webhook.secret, webhook.status, webhook.failures = self.shop.webhook_secret, "active", 0
+        for output in ("QueueUrl", "DeadLetterQueueUrl"):
+            url = self.shop.stack.outputs[output]
+            self.sqs.delete_queue(QueueUrl=url)
+            self.sqs.create_queue(QueueName=url.rpartition("/")[2])
+        self.shop.stack.breaker(State())
+        boto3.client("lambda").update_event_source_mapping(
+            UUID=self.shop.stack.outputs["EventSourceMappingId"], Enabled=True
+        )
+        self.shop.watermark(completed=now_text())
+        self.shop.stack.store("StoreSecretArn", {"url": store.url, "consumer_key": KEY, "consumer_secret": SECRET})
+        self._take_log()
+        for group in GROUPS.values():
+            self.logs.delete_log_group(logGroupName=group)
+        self._make_logs()
+
+    def _make_logs(self) -> None:
+        for group in GROUPS.values():
+            self.logs.create_log_group(logGroupName=group)
+            self.logs.create_log_stream(logGroupName=group, logStreamName="stream")
+
+    def deliver(self) -> None:
+        """The store delivers what waits there, and the consumer works it off."""
+        self.shop.shop.run_webhooks()
+        self.work_off()
+
+    def work_off(self) -> None:
+        """Everything that can be received now."""
+        self.ingested()
+        while records := self._receive():
+            self.timer.start(57)
+            failed = {one["itemIdentifier"] for one in self.consumer.consume(records)["batchItemFailures"]}
+            for record in records:
+                if record["messageId"] not in failed:
+                    self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=record["receiptHandle"])
+        self._log_outcomes()
+
+    def _receive(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        asked = {"MaxNumberOfMessages": 10, "MessageAttributeNames": ["All"], "AttributeNames": ["All"]}
+        while some := self.sqs.receive_message(QueueUrl=self.url, VisibilityTimeout=390, **asked).get("Messages"):
+            found += [_record(one) for one in some]
+        return found
+
+    def ingested(self) -> list[dict[str, Any]]:
+        """What ingest has put on the queue since the last look; its log goes to CloudWatch."""
+        lines = self._take_log()
+        self.log("ingest", *lines)
+        return [said for line in lines if "message_id" in (said := json.loads(line))]
+
+    def _take_log(self) -> list[str]:
+        text = self.shop.log.getvalue()
+        self.shop.log.seek(0)
+        self.shop.log.truncate()
+        return text.splitlines()
+
+    def _log_outcomes(self) -> None:
+        self.log("consumer", *(json.dumps({"message": "delivery"} | one.facts()) for one in self.outcomes))
+        self.outcomes.clear()
+
+    def log(self, where: str, *lines: str) -> None:
+        """As Lambda puts what a function prints into its log group."""
+        events = [{"timestamp": round(time.time() * 1000), "message": line} for line in lines]
+        if events:
+            self.logs.put_log_events(logGroupName=GROUPS[where], logStreamName="stream", logEvents=events)
+
+
+def _record(message: dict[str, Any]) -> dict[str, Any]:
+    """As Lambda hands it to a function."""
+    attributes = {
+        name: {"stringValue": one["StringValue"], "dataType": one["DataType"]}
+        for name, one in message.get("MessageAttributes", {}).items()
+    }
+    return {
+        "messageId": message["MessageId"],
+        "receiptHandle": message["ReceiptHandle"],
+        "body": message["Body"],
+        "attributes": message["Attributes"],
+        "messageAttributes": attributes,
+    }
+
+
+def _silent(_event: str, **_facts: Any) -> None:
+    return None

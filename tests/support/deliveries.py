@@ -1,0 +1,51 @@
+"""Deliveries captured from a real store (WooCommerce 11.0.1), in the order it sent them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+SECRET = "lab-secret"
+_FILE = Path(__file__).parents[1] / "fixtures" / "deliveries.jsonl"
+
+
+@dataclass(frozen=True)
+class Captured:
+    """One request, as the store made it. `secret`: SECRET, "OTHER" (see test_webhooks.py) or "unsigned" (pings)."""
+
+    nr: int
+    label: str  # what was done in the store
+    received: str  # UTC
+    secret: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def topic(self) -> str:
+        return self.headers.get("X-WC-Webhook-Topic", "")
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        parsed: dict[str, Any] = json.loads(self.body)
+        return parsed
+
+
+@cache
+def captured() -> tuple[Captured, ...]:
+    """Every delivery of the file."""
+    lines = _FILE.read_text(encoding="utf-8").splitlines()
+    return tuple(Captured(**{**(line := json.loads(text)), "body": line["body"].encode()}) for text in lines)
+
+
+def delivery(nr: int) -> Captured:
+    """The delivery of this number."""
+    return next(one for one in captured() if one.nr == nr)
+
+
+def labelled(label: str, topic: str = "") -> Captured:
+    """The first delivery that follows from this act in the store, of this topic if one is given."""
+    return next(one for one in captured() if one.label == label and topic in ("", one.topic))

@@ -1,0 +1,202 @@
+"""Hold requests and answers against HubSpot's own OpenAPI specs.
+
+The specs are not part of this repository (github.com/HubSpot/HubSpot-public-api-spec-collection has them).
+`HUBSPOT_OPENAPI_DIR` names a folder with them, one file per API, version and roll-out:
+`deals__2026-09__r424.json`. Without it, `specs_folder` looks beside the repository.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from openapi_schema_validator import OAS30Validator, oas30_format_checker
+from referencing import Registry
+from referencing.jsonschema import DRAFT4
+
+from woohub.http import Http, Response
+
+_FILE = re.compile(r"(?P<api>.+)__(?P<version>.+)__r(?P<rollout>\d+)\.json")
+_METHODS = ("get", "post", "put", "patch", "delete")
+# Answered in front of the API, in forms that its specs do not describe.
+_UNDESCRIBED = {405, 415, 423, 429, 477}
+
+
+class ContractViolation(AssertionError):
+    """A request or an answer is not what HubSpot's specs describe."""
+
+
+def specs_folder() -> Path | None:
+    """Where the specs are, if they are anywhere."""
+    beside = Path(__file__).parents[3] / "shared" / "hubspot" / "openapi"
+    folder = Path(os.environ.get("HUBSPOT_OPENAPI_DIR") or beside)
+    return folder if folder.is_dir() else None
+
+
+class Validated:
+    """A transport that lets nothing pass that HubSpot's specs do not describe. `seen` are the operations used."""
+
+    def __init__(self, transport: Http, contract: Contract) -> None:
+        self._transport = transport
+        self._contract = contract
+        self.seen: set[str] = set()
+
+    def request(self, method: str, url: str, **kwargs: Any) -> Response:
+        """The transport's own answer, checked; raises ContractViolation."""
+        query = urlencode(kwargs.get("fields") or {})
+        sent = f"{url}{'&' if '?' in url else '?'}{query}" if query else url
+        operations = self._contract.operations(method, sent)
+        body = kwargs["json"] if kwargs.get("json") is not None else _parsed(kwargs.get("body"))
+        for operation in operations:
+            operation.check_request(sent, body)
+        response = self._transport.request(method, url, **kwargs)
+        for operation in operations:
+            operation.check_answer(response)
+        self.seen.update(operation.name for operation in operations)
+        return response
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One method of one path in one spec."""
+
+    method: str
+    path: str
+    spec: Mapping[str, Any]
+    uri: str
+    registry: Registry[Any]
+
+    @property
+    def name(self) -> str:
+        """For messages and coverage."""
+        return f"{self.method} {self.path}"
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """The path as a regular expression."""
+        return re.compile("/".join("[^/]+" if part.startswith("{") else re.escape(part) for part in self._parts))
+
+    @property
+    def literal_parts(self) -> int:
+        """The more parts are no placeholders, the closer the match."""
+        return sum(not part.startswith("{") for part in self._parts)
+
+    def check_request(self, url: str, body: Any) -> None:
+        """Raise ContractViolation for unknown or ill-typed query parameters, or a body of another shape."""
+        known = {p["name"]: p for p in self.spec.get("parameters", ()) if p["in"] == "query"}
+        for name, value in parse_qsl(urlsplit(url).query):
+            if name not in known:
+                raise ContractViolation(f"{self.name}: no query parameter {name}")
+            self._check(_typed(value, known[name]["schema"]), known[name]["schema"], f"query parameter {name}")
+        if "requestBody" in self.spec:
+            self._check(body, self.spec["requestBody"]["content"]["application/json"]["schema"], "request")
+        elif body is not None:
+            raise ContractViolation(f"{self.name}: takes no body")
+
+    def check_answer(self, response: Response) -> None:
+        """Raise ContractViolation for a status or body the spec does not have."""
+        status = response.status
+        if status >= 500 or status in _UNDESCRIBED or response.data.startswith(b"<"):  # pages come from in front, too
+            return
+        described = self._answer(status)
+        content = described.get("content") or {}
+        if not content:
+            if response.data:
+                raise ContractViolation(f"{self.name}: {status} has no body in the spec")
+            return
+        schema = next(iter(content.values()))["schema"]
+        self._check(json.loads(response.data), schema, f"answer {status}")
+
+    def _answer(self, status: int) -> Mapping[str, Any]:
+        answers = self.spec["responses"]
+        if str(status) in answers:
+            return dict(answers[str(status)])
+        if (
+            status == 207
+        ):  # 2026-09 describes partial results in the body of its 200 or 201, without a status of their own
+            return dict(answers.get("200") or answers["201"])
+        if status < 400:
+            raise ContractViolation(f"{self.name}: no answer {status}, only {', '.join(answers)}")
+        return dict(self.registry.resolver(self.uri).lookup(answers["default"]["$ref"]).contents)
+
+    def _check(self, value: Any, schema: Mapping[str, Any], what: str) -> None:
+        validator = OAS30Validator(schema, registry=self.registry, format_checker=oas30_format_checker)
+        problems = [f"{error.json_path}: {error.message}" for error in validator.iter_errors(value)]
+        if problems:
+            raise ContractViolation(f"{self.name}, {what}: " + "; ".join(problems[:3]))
+
+    @property
+    def _parts(self) -> list[str]:
+        return self.path.split("/")
+
+
+class Contract:
+    """All operations of a folder of specs: of every API and version, the newest roll-out."""
+
+    def __init__(self, folder: Path) -> None:
+        self._by_spec = [list(_operations(path)) for path in _newest(folder)]
+
+    def operations(self, method: str, url: str) -> list[Operation]:
+        """Every spec's operation for a request; raises ContractViolation if none has it."""
+        path = urlsplit(url).path
+        found = [operation for spec in self._by_spec if (operation := _closest(spec, method, path))]
+        if not found:
+            raise ContractViolation(f"HubSpot's specs have no {method} {path}")
+        return found
+
+
+def _closest(spec: Iterable[Operation], method: str, path: str) -> Operation | None:
+    matching = [o for o in spec if o.method == method and o.pattern.fullmatch(path)]
+    return max(matching, key=lambda operation: operation.literal_parts, default=None)
+
+
+def _newest(folder: Path) -> Iterable[Path]:
+    newest: dict[tuple[str, str], tuple[int, Path]] = {}
+    for path in sorted(folder.glob("*.json")):
+        match = _FILE.fullmatch(path.name)
+        if match is None or "hubapiqa" in path.read_text():  # one roll-out describes HubSpot's test servers
+            continue
+        key, rollout = (match["api"], match["version"]), int(match["rollout"])
+        newest[key] = max(newest.get(key, (0, path)), (rollout, path))
+    return [path for _, path in newest.values()]
+
+
+def _operations(path: Path) -> Iterator[Operation]:
+    uri = f"urn:hubspot:{path.stem}"
+    document = json.loads(path.read_text().replace('"#/components/', f'"{uri}#/components/'))
+    _amend(document)
+    registry: Registry[Any] = Registry().with_resource(uri, DRAFT4.create_resource(document))
+    for template, methods in document["paths"].items():
+        for method in _METHODS:
+            if method in methods:
+                yield Operation(method.upper(), template, methods[method], uri, registry)
+
+
+def _amend(document: Mapping[str, Any]) -> None:
+    """Where the specs contradict each other or what the live API is known to answer."""
+    schemas = document["components"]["schemas"]
+    if "StandardError" in schemas:
+        schemas["StandardError"]["properties"]["subCategory"] = {"type": "string"}  # live: a string, not an object
+    for name in {"SimplePublicObject", "SimplePublicObjectWithAssociations"} & schemas.keys():
+        values = schemas[name]["properties"]["properties"]["additionalProperties"]
+        values["nullable"] = True  # a property without a value is null: only the 2026-09 specs say so
+
+
+def _parsed(body: bytes | str | None) -> Any:
+    return json.loads(body) if body else None
+
+
+def _typed(value: str, schema: Mapping[str, Any]) -> Any:
+    """A query parameter's text as what its schema says it is."""
+    if schema["type"] == "integer":
+        return int(value) if value.lstrip("-").isdigit() else value
+    if schema["type"] == "boolean":
+        return {"true": True, "false": False}.get(value, value)
+    return value.split(",") if schema["type"] == "array" else value

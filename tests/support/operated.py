@@ -1,0 +1,215 @@
+"""A stack in operation, for tests of the command line: moto's AWS, the real ingest function, a store and a HubSpot."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+import zipfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+import boto3
+from typer.testing import CliRunner
+
+from functions.ingest import app as ingest
+from simulators import hubspot
+from simulators.hubspot import DEFAULT_TOKEN, SimulatedPortal
+from simulators.hubspot.server import AppServer, in_thread
+from simulators.woocommerce import KEY, SECRET, SimulatedShop, create_app
+from tests.support.cli_stack import NAME, Deployed, deployed
+from woohub.delivery import messages
+from woohub.delivery.sites import site
+from woohub.delivery.webhooks import Delivery
+from woohub.settings import Secret
+from woohub.store.client import TOPICS
+from woohub_cli.main import app
+
+PATH = "/live/webhooks/woocommerce"
+FUNCTIONS = {"GovernorFunction": "governor", "ReconcileFunction": "reconcile"}
+OUTPUTS = FUNCTIONS | {
+    "IngestFunction": "ingest",
+    "ConsumerFunction": "consumer",
+    "StoreSecretArn": "shop-to-crm/store",
+    "WatermarkParameter": "/shop-to-crm/watermark",
+}
+
+
+@dataclass
+class Operated:
+    """Everything a test may look at or break."""
+
+    stack: Deployed
+    portal: SimulatedPortal
+    shop: SimulatedShop
+    log: io.StringIO = field(default_factory=io.StringIO)  # of the ingest function
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def run(self, command: str, *arguments: str, **env: str | None) -> Any:
+        """The command as a person runs it."""
+        variables: dict[str, str | None] = {**self.environment, **env}
+        return CliRunner().invoke(app, [command, "--stack", NAME, *arguments], env=variables)
+
+    def json(self, command: str, *arguments: str, **env: str | None) -> Any:
+        """What the command answers with --json."""
+        result = self.run(command, "--json", *arguments, **env)
+        assert result.stdout, result.output
+        return json.loads(result.stdout)
+
+    @property
+    def url(self) -> str:
+        """Where the store should deliver to."""
+        return self.stack.outputs["WebhookUrl"]
+
+    @property
+    def webhook_secret(self) -> str:
+        """The one in force."""
+        return str(self.stack.secret("WebhookSecretArn")["current"])
+
+    def ready(self) -> Operated:
+        """As `woohub setup` leaves everything, and the first sweep."""
+        hubspot.provision(self.portal)
+        self.stack.store("HubSpotSecretArn", {"token": DEFAULT_TOKEN})
+        keys = {"url": self.shop.url, "consumer_key": KEY, "consumer_secret": SECRET}
+        self.stack.store("StoreSecretArn", keys)
+        self.stack.store("WebhookSecretArn", {"current": self.webhook_secret, "sources": [site(self.shop.url)]})
+        for topic in TOPICS:
+            self.shop.hooks.create(
+                name=f"woohub {NAME}: {topic}", topic=topic, delivery_url=self.url, secret=self.webhook_secret
+            )
+        self.watermark(completed=now_text())
+        return self
+
+    def watermark(self, **changes: Any) -> None:
+        """How far reconcile has come."""
+        moment = now_text()
+        mark = {"orders": {"moment": moment}, "trash": {"moment": moment}, "accounts": 1, "since": moment}
+        value = json.dumps(mark | {"scanned": moment} | changes)
+        self.parameter("WatermarkParameter", value)
+
+    def parameter(self, output: str, value: str) -> None:
+        name = self.stack.outputs[output]
+        boto3.client("ssm").put_parameter(Name=name, Type="String", Value=value, Overwrite=True)
+
+    def metric(self, name: str, value: float = 1, *, minutes_ago: float = 10, **dimensions: str) -> None:
+        """What a function would have counted."""
+        at = datetime.fromtimestamp(datetime.now(UTC).timestamp() - minutes_ago * 60, UTC)
+        named = [{"Name": key, "Value": text} for key, text in ({"service": NAME} | dimensions).items()]
+        point = {"MetricName": name, "Value": value, "Timestamp": at, "Dimensions": named}
+        boto3.client("cloudwatch").put_metric_data(Namespace="WooHub", MetricData=[point])  # type: ignore[list-item]
+
+    def outcomes(self) -> list[str]:
+        """What the ingest function has made of each request so far."""
+        lines = [json.loads(line) for line in self.log.getvalue().splitlines()]
+        return [one["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Name"] for one in lines]
+
+    def queued(self) -> list[Delivery]:
+        """Take what waits in the queue."""
+        found = self.stack.messages("QueueUrl")
+        return [messages.from_sqs(one["Body"], messages.flat_attributes(one["MessageAttributes"])) for one in found]
+
+
+def now_text() -> str:
+    """The present as WooCommerce writes UTC."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+@contextmanager
+def operated(**settings: Any) -> Iterator[Operated]:
+    """Everything running, nothing set up; `settings` are those of the portal."""
+    portal, shop = SimulatedPortal(**settings), SimulatedShop()
+    with ExitStack() as started:
+        hubspot_url = started.enter_context(hubspot.running(portal))
+        ingest_url = started.enter_context(_serving_ingest())
+        stack = started.enter_context(deployed(**OUTPUTS, HubSpotApiUrl=hubspot_url, WebhookUrl=ingest_url + PATH))
+        _deploy_the_rest()
+        # Without the simulator's cron: tests say when the store delivers.
+        shop.url = shop.hooks.home = started.enter_context(in_thread(AppServer(create_app(shop).wsgi_app)))
+        running = Operated(stack, portal, shop)
+        running.environment = {
+            "WOO_COMMERCE_URL": shop.url,
+            "WOO_COMMERCE_CONSUMER_KEY": KEY,
+            "WOO_COMMERCE_CONSUMER_SECRET": SECRET,
+            "HUBSPOT_API_KEY": DEFAULT_TOKEN,
+        }
+        started.enter_context(_ingest_of(running))
+        yield running
+
+
+@contextmanager
+def _ingest_of(running: Operated) -> Iterator[None]:
+    """The function with this stack's queue and secret, and a log of its own."""
+    outputs = running.stack.outputs
+    settings = replace(ingest.settings, queue_url=outputs["QueueUrl"], webhook_secret_arn=outputs["WebhookSecretArn"])
+    secret = Secret(boto3.client("secretsmanager"), outputs["WebhookSecretArn"])
+    with (
+        patch.object(ingest, "settings", settings),
+        patch.object(ingest, "secret", secret),
+        patch.object(ingest, "sqs", boto3.client("sqs")),
+        patch.object(ingest, "sys", SimpleNamespace(stdout=running.log)),
+    ):
+        yield
+
+
+def _deploy_the_rest() -> None:
+    boto3.client("secretsmanager").create_secret(Name=OUTPUTS["StoreSecretArn"], SecretString='{"url": ""}')
+    boto3.client("ssm").put_parameter(Name=OUTPUTS["WatermarkParameter"], Type="String", Value="{}")
+    role = boto3.client("iam").get_role(RoleName="consumer")["Role"]["Arn"]
+    events = boto3.client("events")
+    for name in FUNCTIONS.values():
+        arn = _function(name, role)
+        events.put_rule(Name=f"{name}-schedule", ScheduleExpression="rate(1 minute)", State="ENABLED")
+        events.put_targets(Rule=f"{name}-schedule", Targets=[{"Id": "function", "Arn": arn}])
+
+
+def deploy_ingest() -> None:
+    """The function as Lambda knows it, which names the log group; deliveries do without."""
+    _function("ingest", boto3.client("iam").get_role(RoleName="consumer")["Role"]["Arn"])
+
+
+def _function(name: str, role: str) -> str:
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("app.py", "")
+    made = boto3.client("lambda").create_function(
+        FunctionName=name, Runtime="python3.13", Role=role, Handler="app.handler", Code={"ZipFile": code.getvalue()}
+    )
+    return str(made["FunctionArn"])
+
+
+@contextmanager
+def _serving_ingest() -> Iterator[str]:
+    """The ingest function behind a port, as API Gateway puts it there."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            answer = self._answer(body.decode())
+            self.send_response(answer["statusCode"])
+            self.end_headers()
+            self.wfile.write(answer["body"].encode())
+
+        def _answer(self, body: str) -> dict[str, Any]:
+            if self.path != PATH:
+                return {"statusCode": 403, "body": '{"message": "Missing Authentication Token"}'}
+            return ingest.lambda_handler({"headers": dict(self.headers), "body": body}, None)
+
+        def log_message(self, *_: object) -> None:
+            """Not to the terminal."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -1,0 +1,245 @@
+"""A simulated store, reconcile, the queue and the engine with its simulated portal, in one virtual time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any, cast
+
+from botocore.exceptions import ClientError
+from mypy_boto3_sqs import SQSClient
+from mypy_boto3_ssm import SSMClient
+
+from simulators.woocommerce import KEY, SECRET, InProcessTransport, SimulatedShop, create_app
+from simulators.woocommerce.bodies import Customer, Order
+from tests.support.lab import FIELDS, Clock, Lab
+from woohub.clock import Timer
+from woohub.delivery import messages, webhooks
+from woohub.delivery.delivery_queue import DeliveryQueue
+from woohub.delivery.webhooks import Delivery
+from woohub.errors import NotAnEntity
+from woohub.reconcile.run import SHARE_OF_TIME, Hooks, Reconcile, Report, Request
+from woohub.reconcile.watermark import Watermark, WatermarkParameter, read
+from woohub.store.client import TOPICS, Store
+from woohub.store.payloads import OrderEvent, parse
+from woohub.store.requests import Access
+from woohub.sync.outcome import Message, Verdict
+
+STACK, WEBHOOK_URL, WEBHOOK_SECRET = "stack", "https://hooks.test/webhooks/woocommerce", "lab-secret"
+INVOCATION_S = 300.0
+
+
+@dataclass
+class Sqs:
+    """SendMessageBatch with SQS's limits; `refuse` calls fail, and so do `refuse_entries` single messages."""
+
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    refuse: int = 0
+    refuse_entries: int = 0
+
+    def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:
+        assert QueueUrl == "queue"
+        assert 1 <= len(Entries) <= 10
+        assert len({one["Id"] for one in Entries}) == len(Entries)
+        assert sum(messages.size(one) for one in Entries) <= 1024 * 1024
+        if self.refuse:
+            self.refuse -= 1
+            raise ClientError({"Error": {"Code": "ServiceUnavailable", "Message": ""}}, "SendMessageBatch")
+        failed = Entries[: self.refuse_entries]
+        self.refuse_entries -= len(failed)
+        self.messages += Entries[len(failed) :]
+        return {"Successful": [], "Failed": [{"Id": one["Id"], "Code": "InternalError"} for one in failed]}
+
+    def deliveries(self) -> list[Delivery]:
+        """What waits, read as the consumer reads it."""
+        return [
+            messages.from_sqs(one["MessageBody"], messages.flat_attributes(one["MessageAttributes"]))
+            for one in self.messages
+        ]
+
+
+@dataclass
+class Ssm:
+    """One parameter, made at a known time; every value it ever had. `refuse` calls to write it fail."""
+
+    made: datetime
+    value: str = "{}"
+    written: list[str] = field(default_factory=list)
+    refuse: int = 0
+
+    def get_parameter(self, *, Name: str) -> dict[str, Any]:
+        assert Name == "/stack/watermark"
+        return {"Parameter": {"Value": self.value, "LastModifiedDate": self.made, "Version": 1 + len(self.written)}}
+
+    def put_parameter(self, *, Name: str, Value: str, Type: str, Overwrite: bool) -> dict[str, Any]:
+        assert (Name, Type, Overwrite) == ("/stack/watermark", "String", True)
+        assert len(Value.encode()) <= 4096  # a standard parameter holds no more
+        if self.refuse:
+            self.refuse -= 1
+            raise ClientError({"Error": {"Code": "InternalServerError", "Message": ""}}, "PutParameter")
+        self.value = Value
+        self.written.append(Value)
+        return {}
+
+
+@dataclass
+class StoreLab:
+    """Everything a test of reconcile touches. Time begins at the deployment."""
+
+    zone: str = "America/New_York"
+    hpos: bool = True
+    old: bool = False
+    seed: int = 0
+    scheme: str = "https"
+    clock: Clock = field(default_factory=Clock)
+    sqs: Sqs = field(default_factory=Sqs)
+    metrics: dict[str, int] = field(default_factory=dict)
+    logs: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    may_create: bool = True
+    webhook_url: str = WEBHOOK_URL
+    down: bool = False  # whether our API answers 500
+
+    def __post_init__(self) -> None:
+        self.shop = SimulatedShop(
+            clock=self.clock.read, seed=self.seed, zone=self.zone, hpos=self.hpos, old=self.old, post=self.receive
+        )
+        self.app = create_app(self.shop)
+        self.ssm = Ssm(datetime.fromtimestamp(self.clock.now, UTC))
+        self.timer = Timer(self.clock.read, self.clock.sleep)
+
+    @cached_property
+    def lab(self) -> Lab:
+        """The engine and its portal."""
+        return Lab(clock=self.clock)
+
+    def with_webhooks(self) -> StoreLab:
+        """As set-up leaves the store."""
+        self.shop.add_webhooks(WEBHOOK_URL, WEBHOOK_SECRET, TOPICS)
+        return self
+
+    def store(self, **changes: Any) -> Store:
+        """A client of the store, in a new process."""
+        http = InProcessTransport(self.app, sleep=self.clock.sleep)
+        access = Access(f"{self.scheme}://shop.test", KEY, SECRET)
+        known: dict[str, Any] = {"http": http, "random": lambda: 0.5, "wall_clock": self.clock.read, "warn": self.log}
+        return Store(access=access, timer=self.timer, **(known | changes))
+
+    def receive(self, url: str, body: bytes, headers: Mapping[str, str], _timeout_s: float) -> int:
+        """What ingest does, in short."""
+        if self.down or url != WEBHOOK_URL:
+            return 500 if self.down else 404
+        if webhooks.is_ping(headers, body):
+            return 200
+        secrets = {"current": WEBHOOK_SECRET}
+        delivery, _ = webhooks.verify(headers, body, secrets, received_ms=round(self.clock.now * 1000))
+        with suppress(NotAnEntity):
+            self.sqs.messages.append(messages.to_sqs(webhooks.identify(delivery)))
+        return 200
+
+    def log(self, event: str, **facts: Any) -> None:
+        self.logs.append((event, facts))
+
+    def logged(self, event: str) -> list[dict[str, Any]]:
+        """What was said under this name."""
+        return [facts for name, facts in self.logs if name == event]
+
+    def count(self, metric: str, value: int) -> None:
+        self.metrics[metric] = self.metrics.get(metric, 0) + value
+
+    def run(self, seconds: float = INVOCATION_S, /, *, store: Store | None = None, **event: str) -> Report:
+        """One invocation of reconcile; `event` as `woohub reconcile` sends it."""
+        self.timer.start(seconds * SHARE_OF_TIME)
+        self.lab.timer.start(seconds * SHARE_OF_TIME)
+        reconcile = Reconcile(
+            store or self.store(),
+            DeliveryQueue(cast(SQSClient, self.sqs), "queue", self.log),
+            WatermarkParameter(cast(SSMClient, self.ssm), "/stack/watermark"),
+            self.lab.hubspot,
+            FIELDS,
+            Hooks(STACK, self.webhook_url, lambda: WEBHOOK_SECRET, self.may_create),
+            count=self.count,
+            log=self.log,
+            clock=self.clock.read,
+        )
+        return reconcile.run(Request.from_event(event))
+
+    def run_to_the_end(self, seconds: float = INVOCATION_S, **event: str) -> int:
+        """As many invocations as it takes, a quarter of an hour apart; how many."""
+        report = self.run(seconds, store=None, **event)
+        for number in range(1, 100):
+            if report.complete:
+                return number
+            self.pass_time(900)
+            report = self.run(seconds)
+        raise AssertionError("it never ends")
+
+    def pass_night(self) -> Report:
+        """Runs until one is complete or fails; its report."""
+        for _ in range(100):
+            report = self.run()
+            if report.complete or report.stopped.startswith("failed"):
+                return report
+            self.pass_time(900)
+        raise AssertionError("it never ends")
+
+    def pass_time(self, seconds: float) -> None:
+        """Nothing happens for a while."""
+        self.clock.sleep(seconds)
+
+    @property
+    def mark(self) -> Watermark:
+        """The watermark as it is stored."""
+        return read(self.ssm.value)
+
+    def queued(self) -> list[str]:
+        """Topic and entity of all that waits in the queue."""
+        return [f"{one.topic} {one.entity}" for one in self.sqs.deliveries()]
+
+    def drain(self) -> None:
+        """The consumer takes everything that waits."""
+        waiting = [Message(str(number), one) for number, one in enumerate(self.sqs.deliveries())]
+        self.sqs.messages.clear()
+        for start in range(0, len(waiting), 100):
+            outcomes = self.lab.deliver(*waiting[start : start + 100])
+            wrong = [one for one in outcomes if one.verdict not in (Verdict.DONE, Verdict.IGNORED)]
+            assert not wrong, wrong[0]
+
+    def differences(self) -> list[str]:
+        """What HubSpot has other than the store."""
+        deals = {deal["woocommerce_order_id"]: deal for deal in self.lab.deals}
+        assert len(deals) == len(self.lab.deals), "duplicate deals"
+        found = [one for order in self.shop.orders.values() for one in self._order_differs(order, deals)]
+        gone = [deal for key, deal in deals.items() if int(key) not in self.shop.orders]
+        found += [f"{one['dealname']} is gone" for one in gone if one["woocommerce_order_status"] != "trash"]
+        return found + [one for customer in self.shop.customers.values() for one in self._customer_differs(customer)]
+
+    def _order_differs(self, order: Order, deals: Mapping[str, Mapping[str, str]]) -> list[str]:
+        body = self.shop.order_text(order).encode()
+        event = parse(Delivery("order.swept", body, 0, f"order:{order.id}"))
+        if not isinstance(event, OrderEvent):
+            return []
+        has = deals.get(str(order.id))
+        if has is None:
+            return [f"order {order.id} is missing"]
+        names = ("woocommerce_order_status", "dealstage", "associated_products", "currency")
+        wanted = {name: FIELDS.deal(event.order).get(name) for name in names}
+        found = [f"order {order.id}: {name} is {has[name]}" for name in names if has[name] != wanted[name]]
+        if float(has["amount"]) != float(order.total):
+            found.append(f"order {order.id}: amount is {has['amount']}")
+        if (str(order.id), order.billing["email"]) not in self.lab.associated:
+            found.append(f"order {order.id} has no contact")
+        return found
+
+    def _customer_differs(self, customer: Customer) -> list[str]:
+        """The address is the newest one seen, of the account or of an order made after its last change."""
+        contacts = {contact["email"]: contact for contact in self.lab.contacts}
+        if customer.email not in contacts:
+            return [f"customer {customer.id} is missing"]
+        changed = customer.modified or customer.created
+        orders = [one for one in self.shop.orders.values() if one.billing["email"] == customer.email]
+        newer = [one.billing["address_1"] for one in orders if one.created >= changed]
+        lives = contacts[customer.email]["address"]
+        return [] if lives in (*newer, customer.billing["address_1"]) else [f"customer {customer.id} lives at {lives}"]

@@ -1,0 +1,119 @@
+"""Write events/: what Lambda hands to the functions, made of deliveries captured from a real store.
+
+    python -m generators.events
+
+The signatures are the store's own, made with the secret "lab-secret".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tests.support.deliveries import SECRET, Captured, delivery
+from woohub.delivery import messages, webhooks
+
+FOLDER = Path(__file__).parents[2] / "events"
+PATH = "/webhooks/woocommerce"
+
+
+def ingest_event(one: Captured, body: bytes | None = None) -> dict[str, Any]:
+    """The event a REST API makes of this request; `body` replaces the signed one."""
+    return {
+        "resource": PATH,
+        "path": PATH,
+        "httpMethod": "POST",
+        "headers": dict(one.headers),
+        "multiValueHeaders": {name: [value] for name, value in one.headers.items()},
+        "queryStringParameters": None,
+        "requestContext": {"resourcePath": PATH, "path": f"/live{PATH}", "httpMethod": "POST", "stage": "live"},
+        "body": (one.body if body is None else body).decode(),
+        "isBase64Encoded": False,
+    }
+
+
+def queued(one: Captured) -> webhooks.Delivery:
+    """The delivery as ingest queues it, received when the store sent it."""
+    received_ms = int(datetime.fromisoformat(one.received).timestamp() * 1000)
+    verified, _ = webhooks.verify(one.headers, one.body, {"current": SECRET}, received_ms=received_ms)
+    return webhooks.identify(verified)
+
+
+def consumer_record(message: dict[str, Any], message_id: str, *, receive_count: int = 1) -> dict[str, Any]:
+    """The record Lambda makes of a message (arguments of SendMessage)."""
+    return {
+        "messageId": message_id,
+        "receiptHandle": f"receipt-of-{message_id}",
+        "body": message["MessageBody"],
+        "attributes": {"ApproximateReceiveCount": str(receive_count), "SentTimestamp": "1795473681000"},
+        "messageAttributes": {
+            name: {"stringValue": attribute["StringValue"], "dataType": attribute["DataType"]}
+            for name, attribute in message.get("MessageAttributes", {}).items()
+        },
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:eu-west-1:123456789012:deliveries",
+        "awsRegion": "eu-west-1",
+    }
+
+
+def consumer_batch(*deliveries: webhooks.Delivery) -> dict[str, Any]:
+    """A batch as Lambda hands it over."""
+    sent = [messages.to_sqs(one) for one in deliveries]
+    return {"Records": [consumer_record(message, f"message-{n}") for n, message in enumerate(sent, start=1)]}
+
+
+def poisoned(one: webhooks.Delivery) -> webhooks.Delivery:
+    """The order with a total that is no number."""
+    return replace(one, body=re.sub(rb'"total":"[^"]*"', b'"total":"39,98 EUR"', one.body, count=1))
+
+
+def schedule() -> dict[str, Any]:
+    """What EventBridge hands to the governor and to reconcile; neither looks at it."""
+    rule = "arn:aws:events:eu-west-1:123456789012:rule/woohub-every-minute"
+    return {
+        "version": "0",
+        "id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa",
+        "detail-type": "Scheduled Event",
+        "source": "aws.events",
+        "account": "123456789012",
+        "time": "2026-11-25T12:00:00Z",
+        "region": "eu-west-1",
+        "resources": [rule],
+        "detail": {},
+    }
+
+
+def events() -> dict[str, dict[str, Any]]:
+    """Every event by its file's name."""
+    order = delivery(19)
+    return {
+        "ingest-order-created": ingest_event(order),
+        "ingest-order-updated": ingest_event(delivery(64)),
+        "ingest-order-deleted": ingest_event(delivery(78)),
+        "ingest-order-restored": ingest_event(delivery(79)),
+        "ingest-customer-created": ingest_event(delivery(8)),
+        "ingest-customer-updated": ingest_event(delivery(12)),
+        "ingest-customer-deleted": ingest_event(delivery(89)),
+        "ingest-ping": ingest_event(delivery(1)),
+        "ingest-forged": ingest_event(order, order.body.replace(b'"total":"', b'"total":"9', 1)),
+        "ingest-error-body": ingest_event(delivery(117)),
+        "consumer-batch": consumer_batch(*(queued(delivery(nr)) for nr in (8, 19, 20, 64, 21, 84, 78))),
+        "consumer-bad-record": consumer_batch(
+            queued(delivery(8)), poisoned(queued(delivery(93))), queued(delivery(19))
+        ),
+        "schedule": schedule(),
+    }
+
+
+def text(event: dict[str, Any]) -> str:
+    """An event as its file holds it."""
+    return json.dumps(event, indent=2) + "\n"
+
+
+if __name__ == "__main__":
+    for name, event in events().items():
+        (FOLDER / f"{name}.json").write_text(text(event), encoding="utf-8")

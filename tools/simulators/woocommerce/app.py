@@ -1,0 +1,359 @@
+"""The shop over HTTP: WooCommerce's REST API v3, as far as integrations use it, and the simulator's own controls."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from email.utils import formatdate
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Flask, Request, Response, request
+
+from simulators.hubspot.app import CUT_HEADER, WAIT_HEADER
+from simulators.hubspot.faults import Fault
+
+from . import queries
+from .auth import Caller, Gate
+from .bodies import php_json
+from .controls import controls
+from .errors import RestError, invalid
+from .hooks import TOPICS, Webhook
+from .hosting import CALLED_PATH, WebServer
+from .shop import SimulatedShop
+from .zones import gmt
+
+API = "/wp-json/wc/v3"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What goes back; `wait_s` and `cut` are carried out by whoever serves the app."""
+
+    status: int
+    text: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = "application/json; charset=UTF-8"
+    wait_s: float = 0.0
+    cut: str = ""
+
+
+Handler = Callable[..., Answer]
+
+
+def create_app(shop: SimulatedShop) -> Flask:
+    """The Flask app of a shop."""
+    app, gate = Flask(__name__), Gate(shop.keys)
+
+    def serve(rule: str, method: str, handler: Handler, *, public: bool = False) -> None:
+        def view(**path: Any) -> Response:
+            return _view(shop, None if public else gate, handler, path)
+
+        app.add_url_rule(rule, endpoint=f"{method} {rule}", view_func=view, methods=[method])
+
+    serve("/wp-json/", "GET", _index, public=True)
+    for rule, methods in ROUTES.items():
+        for method, handler in methods.items():
+            serve(API + rule, method, handler)
+    for name, actions in controls(shop).items():
+        for method, do in actions.items():
+            app.add_url_rule(
+                f"/_simulator/{name}",
+                endpoint=f"{method} {name}",
+                view_func=_control(do),
+                methods=[method],
+            )
+    app.wsgi_app = WebServer(app.wsgi_app, lambda: shop.hosting)  # type: ignore[assignment]
+    app.register_error_handler(404, lambda _: _response(shop, _no_route()))
+    app.register_error_handler(405, lambda _: _response(shop, _no_route()))
+    return app
+
+
+def _view(shop: SimulatedShop, gate: Gate | None, handler: Handler, path: dict[str, Any]) -> Response:
+    fault = shop.faults.draw(request.method, request.path)
+    answer = _answer(shop, gate, handler, path, fault)
+    answer = replace(answer, wait_s=answer.wait_s + shop.latency_ms / 1000)
+    shop.requests.append((request.method, request.full_path.removesuffix("?"), answer.status))
+    return _response(shop, answer)
+
+
+def _answer(
+    shop: SimulatedShop, gate: Gate | None, handler: Handler, path: dict[str, Any], fault: Fault | None
+) -> Answer:
+    if fault and fault.when == "before" and fault.kind in ("status", "reset", "hold"):
+        return _broken(fault, None)
+    try:
+        if gate:
+            gate.check(_caller(shop, request), shop.clock())
+        answer = handler(shop, request, **path)
+    except RestError as error:
+        answer = _error(error)
+    return _broken(fault, answer) if fault else answer
+
+
+def _caller(shop: SimulatedShop, req: Request) -> Caller:
+    secure = req.scheme == "https"
+    home = shop.url.partition("://")[2]
+    called = req.environ.get(CALLED_PATH, req.path)  # get_home_url(null, "") ends without a slash
+    url = f"{'https' if secure else 'http'}://{home}{called if called != '/' else ''}"
+    return Caller(req.method, secure, url, req.args.to_dict(), req.headers.get("Authorization", ""))
+
+
+def _broken(fault: Fault, answer: Answer | None) -> Answer:
+    """The trouble asked for, in a web server's or in WordPress's words."""
+    if fault.kind == "status":
+        headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}
+        if fault.body == "html":
+            page = f"<html><head><title>{fault.status}</title></head><body>Please come back later.</body></html>"
+            return Answer(fault.status, page, headers, "text/html; charset=UTF-8")
+        text = php_json(
+            {"code": "internal_server_error", "message": "There has been a critical error on this website."}
+        )
+        return Answer(fault.status, text, headers)
+    if fault.kind == "hold":
+        return replace(answer or Answer(200, ""), wait_s=fault.hold_s, cut="reset" if answer is None else "")
+    return replace(answer or Answer(200, ""), cut=fault.kind)
+
+
+def _error(error: RestError) -> Answer:
+    return Answer(error.status, php_json(error.body))
+
+
+def _no_route() -> Answer:
+    return _error(RestError(404, "rest_no_route", "No route was found matching the URL and request method."))
+
+
+def _response(shop: SimulatedShop, answer: Answer) -> Response:
+    is_json = answer.content_type.startswith("application/json")
+    text = shop.hosting.dressed(answer.text) if is_json else answer.text
+    response = Response(text, answer.status, dict(answer.headers), content_type=answer.content_type)
+    response.headers["Date"] = formatdate(shop.clock(), usegmt=True)
+    response.headers["X-Robots-Tag"] = "noindex"
+    if answer.wait_s:
+        response.headers[WAIT_HEADER] = str(answer.wait_s)
+    if answer.cut:
+        response.headers[CUT_HEADER] = answer.cut
+    return response
+
+
+def _control(do: Callable[[Any], Any]) -> Callable[[], Response]:
+    def view() -> Response:
+        try:
+            return Response(json.dumps(do(request.get_json(silent=True))), content_type="application/json")
+        except (ValueError, TypeError, KeyError) as error:
+            return Response(json.dumps({"error": str(error)}), 400, content_type="application/json")
+
+    return view
+
+
+# WordPress itself
+
+
+def _index(shop: SimulatedShop, req: Request) -> Answer:
+    """Open to all. WordPress takes Basic for an application password of one of its users, and refuses others."""
+    if shop.hosting.index_closed:
+        return _error(RestError(shop.hosting.index_status, shop.hosting.index_closed, "Only for registered users."))
+    if req.scheme == "https" and req.authorization:
+        return _error(RestError(401, "invalid_username", "Unknown username. Check again or try your email address."))
+    facts = {
+        "name": "Simulated shop",
+        "description": "",
+        "url": shop.url,
+        "home": shop.url,
+        "gmt_offset": str(shop.zone.offset(shop.clock()) / 3600),
+        "timezone_string": shop.zone.name,
+        "namespaces": ["oembed/1.0", "wc/v1", "wc/v2", "wc/v3", "wp/v2"],
+    }
+    return _chosen(facts, req)
+
+
+def _chosen(facts: dict[str, Any], req: Request) -> Answer:
+    """Only the `_fields` asked for."""
+    wanted = [name for name in req.args.get("_fields", "").split(",") if name]
+    return Answer(200, php_json({k: v for k, v in facts.items() if not wanted or k in wanted}))
+
+
+def _system_status(shop: SimulatedShop, req: Request) -> Answer:
+    facts = {
+        "environment": {
+            "home_url": shop.url,
+            "site_url": shop.url,
+            "version": "5.7.2" if shop.old else "11.0.1",
+            "wp_version": "7.0.4",
+            "default_timezone": "UTC",
+        },
+        "settings": {"api_enabled": False, "currency": "USD", "number_of_decimals": 2, "HPOS_enabled": shop.hpos},
+    }
+    return _chosen(facts, req)
+
+
+# Orders and customers
+
+
+def _orders(shop: SimulatedShop, req: Request) -> Answer:
+    with shop.lock:
+        listed = queries.orders(shop, req.args)
+        texts = [shop.order_text(order) for order in listed.things]
+        return _spoilt(shop, req, "order", listed.things) or _list(shop, req, listed, texts)
+
+
+def _order(shop: SimulatedShop, req: Request, number: int) -> Answer:
+    with shop.lock:
+        order = shop.orders.get(number)
+        if order is None:
+            raise RestError(404, "woocommerce_rest_shop_order_invalid_id", "Invalid ID.")
+        return _spoilt(shop, req, "order", [order]) or Answer(200, _fields(shop.order_text(order), req))
+
+
+def _customers(shop: SimulatedShop, req: Request) -> Answer:
+    with shop.lock:
+        listed = queries.customers(shop, req.args)
+        texts = [shop.customer_text(customer) for customer in listed.things]
+        return _spoilt(shop, req, "customer", listed.things) or _list(shop, req, listed, texts)
+
+
+def _customer(shop: SimulatedShop, req: Request, number: int) -> Answer:
+    with shop.lock:
+        customer = shop.customers.get(number)
+        if customer is None:
+            raise RestError(404, "wc_user_invalid_id", "Invalid user ID.")
+        return _spoilt(shop, req, "customer", [customer]) or Answer(200, _fields(shop.customer_text(customer), req))
+
+
+def _list(shop: SimulatedShop, req: Request, listed: queries.Listed, texts: list[str]) -> Answer:
+    headers = {"X-WP-Total": str(listed.total), "X-WP-TotalPages": str(listed.pages)}
+    if listed.page < listed.pages:  # with everything that was in the query, keys too
+        following = urlencode({**req.args.to_dict(), "page": listed.page + 1})
+        headers["Link"] = f'<{shop.url}{req.path}?{following}>; rel="next"'
+    return Answer(200, f"[{','.join(_fields(text, req) for text in texts)}]", headers)
+
+
+def _spoilt(shop: SimulatedShop, req: Request, kind: str, records: list[Any]) -> Answer | None:
+    """What the shop answers where one of these records spoils it."""
+    ids_only = req.args.get("_fields") == "id"
+    troubles = [shop.spoilt[name] for record in records if (name := f"{kind}:{record.id}") in shop.spoilt]
+    trouble = next((spoilt for spoilt in troubles if spoilt.ids_too or not ids_only), None)
+    return SPOILT[trouble.how] if trouble else None
+
+
+def _fields(text: str, req: Request) -> str:
+    wanted = [name for name in req.args.get("_fields", "").split(",") if name]
+    return php_json({k: v for k, v in json.loads(text).items() if k in wanted}) if wanted else text
+
+
+# Webhooks
+
+
+def _webhooks(shop: SimulatedShop, req: Request) -> Answer:
+    with shop.lock:
+        listed = queries.webhooks(shop, req.args)
+        texts = [php_json(_webhook_body(shop, webhook)) for webhook in listed.things]
+        return _spoilt(shop, req, "webhook", listed.things) or _list(shop, req, listed, texts)
+
+
+def _webhook(shop: SimulatedShop, req: Request, number: int) -> Answer:
+    with shop.lock:
+        webhook = _known(shop, number)
+        return _spoilt(shop, req, "webhook", [webhook]) or Answer(200, php_json(_webhook_body(shop, webhook)))
+
+
+def _create_webhook(shop: SimulatedShop, req: Request) -> Answer:
+    """Its `status` is not looked at, and the answer to the ping changes nothing."""
+    given = _given(req)
+    if str(given.get("topic", "")).lower() not in TOPICS:
+        raise RestError(400, "woocommerce_rest_invalid_topic", "Webhook topic must be valid.")
+    with shop.lock:
+        webhook = shop.hooks.create(
+            name=str(given.get("name", "")),
+            topic=str(given["topic"]),
+            delivery_url=_delivery_url(given),
+            secret=str(given.get("secret", "")),
+        )
+    shop.hooks.ping(webhook)
+    return Answer(201, php_json(_webhook_body(shop, webhook)))
+
+
+def _update_webhook(shop: SimulatedShop, req: Request, number: int) -> Answer:
+    given = _given(req)
+    changes: dict[str, str] = {
+        name: str(given[name]) for name in ("name", "status", "topic", "delivery_url", "secret") if name in given
+    }
+    if changes.get("status", "active") not in ("active", "paused", "disabled"):
+        raise invalid("status", "status is not one of active, paused, and disabled.")
+    if "topic" in changes and changes["topic"].lower() not in TOPICS:
+        raise RestError(400, "woocommerce_rest_invalid_topic", "Webhook topic must be valid.")
+    if "delivery_url" in changes:
+        _delivery_url(changes)
+    with shop.lock:
+        webhook = _known(shop, number)
+        moved = shop.hooks.change(webhook, changes)
+    if moved:
+        shop.hooks.ping(webhook)
+    return Answer(200, php_json(_webhook_body(shop, webhook)))
+
+
+def _delete_webhook(shop: SimulatedShop, req: Request, number: int) -> Answer:
+    if req.args.get("force", "").lower() not in ("true", "1"):
+        raise RestError(501, "woocommerce_rest_trash_not_supported", "Webhooks do not support trashing.")
+    with shop.lock:
+        webhook = _known(shop, number)
+        del shop.hooks.webhooks[number]
+    return Answer(200, php_json(_webhook_body(shop, webhook)))
+
+
+def _known(shop: SimulatedShop, number: int) -> Webhook:
+    webhook = shop.hooks.webhooks.get(number)
+    if webhook is None:
+        raise RestError(404, "woocommerce_rest_shop_webhook_invalid_id", "Invalid ID.")
+    return webhook
+
+
+def _given(req: Request) -> dict[str, Any]:
+    given = req.get_json(silent=True)
+    return given if isinstance(given, dict) else {}
+
+
+def _delivery_url(given: Mapping[str, Any]) -> str:
+    url = str(given.get("delivery_url", ""))
+    if not url.startswith(("http://", "https://")):
+        message = "Webhook delivery URL must be a valid URL starting with http:// or https://."
+        raise RestError(400, "woocommerce_rest_invalid_webhook_delivery_url", message)
+    return url
+
+
+def _webhook_body(shop: SimulatedShop, webhook: Webhook) -> dict[str, Any]:
+    resource, _, event = webhook.topic.partition(".")
+    return {
+        "id": webhook.id,
+        "name": webhook.name,
+        "status": webhook.status,
+        "topic": webhook.topic,
+        "resource": resource,
+        "event": event,
+        "hooks": [],
+        "delivery_url": webhook.delivery_url,
+        "date_created": shop.zone.local(webhook.created),
+        "date_created_gmt": gmt(webhook.created),
+        "date_modified": shop.zone.local(webhook.modified),
+        "date_modified_gmt": gmt(webhook.modified),
+    }
+
+
+_FATAL = {"code": "internal_server_error", "message": "There has been a critical error on this website."}
+_NOTICE = "<br />\n<b>Notice</b>: Undefined index: total in <b>/plugins/gifts/rest.php</b> on line <b>7</b><br />\n[]"
+SPOILT = {
+    "500": Answer(500, php_json(_FATAL)),
+    "502": Answer(502, "<html><body>502 Bad Gateway</body></html>", content_type="text/html; charset=UTF-8"),
+    "notice": Answer(200, _NOTICE),
+    "timeout": Answer(200, "[]", wait_s=3600.0, cut="reset"),
+}
+ROUTES: Mapping[str, Mapping[str, Handler]] = {
+    "/orders": {"GET": _orders},
+    "/orders/<int:number>": {"GET": _order},
+    "/customers": {"GET": _customers},
+    "/customers/<int:number>": {"GET": _customer},
+    "/webhooks": {"GET": _webhooks, "POST": _create_webhook},
+    "/webhooks/<int:number>": {"GET": _webhook, "PUT": _update_webhook, "DELETE": _delete_webhook},
+    "/system_status": {"GET": _system_status},
+}

@@ -1,0 +1,49 @@
+"""Serve a shop over real HTTP, with its cron running."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from simulators.hubspot.server import AppServer, in_thread
+
+from .app import create_app
+from .shop import SimulatedShop
+
+CRON_S = 0.2  # a shop with traffic; real ones take up to a minute
+
+
+class ShopServer(AppServer):
+    """A shop behind a port. The shop's own address becomes this one. Without `cron`, deliveries wait to be run."""
+
+    def __init__(self, shop: SimulatedShop, *, host: str = "127.0.0.1", port: int = 0, cron: bool = True) -> None:
+        super().__init__(create_app(shop).wsgi_app, host=host, port=port)
+        shop.url = shop.hooks.home = self.url
+        self._shop = shop
+        self._has_cron = cron
+        self._ended = threading.Event()
+
+    def run(self) -> None:
+        """Serve until `stop`; deliveries go out from a thread beside."""
+        if not self._has_cron:
+            super().run()
+            return
+        cron = threading.Thread(target=self._cron, name="shop-cron", daemon=True)
+        cron.start()
+        try:
+            super().run()
+        finally:
+            self._ended.set()
+            cron.join(timeout=10)
+
+    def _cron(self) -> None:
+        while not self._ended.wait(CRON_S):
+            self._shop.run_webhooks(most=25)
+
+
+@contextmanager
+def running(shop: SimulatedShop, port: int = 0, *, cron: bool = True) -> Iterator[str]:
+    """Serve a shop from a thread for the length of a with block; gives its URL."""
+    with in_thread(ShopServer(shop, port=port, cron=cron)) as url:
+        yield url

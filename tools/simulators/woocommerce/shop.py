@@ -1,0 +1,366 @@
+"""A WooCommerce shop: its orders and customers, everything that happens to them, and which events that causes."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from threading import RLock
+from typing import Any
+
+from simulators.hubspot.faults import Faults
+
+from .bodies import Customer, Item, Order, customer_body, order_body, php_json
+from .hooks import Hooks, Post, Webhook, real_post
+from .hosting import Hosting
+from .people import People
+from .zones import ZONES
+
+KEY, SECRET = "ck_simulated_store_key_0123456789", "cs_simulated_store_secret_0123456789"
+STATUSES = ("pending", "processing", "on-hold", "completed", "cancelled", "refunded", "failed")
+DRAFTS = ("checkout-draft", "auto-draft")
+PAID = ("processing", "completed")
+
+
+@dataclass(frozen=True)
+class Spoilt:
+    """How the shop fails on every answer that holds a record: `how` is 500, 502 (a page of HTML), notice or timeout.
+
+    `ids_too`: even where only ids are asked for.
+    """
+
+    how: str = "500"
+    ids_too: bool = False
+
+    def __post_init__(self) -> None:
+        if self.how not in ("500", "502", "notice", "timeout"):
+            raise ValueError(f"a record is not spoilt by {self.how}")
+
+
+class SimulatedShop:
+    """The shop. The clock (epoch seconds) and every choice are given: the same seed and calls give the same shop.
+
+    `hpos` is the storage: without it a restored order also says updated, and sorting goes by local time. `old` is a
+    WooCommerce of before 5.8. Orders get numbers above `last_id`. Events wait until `run_webhooks`.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = time.time,
+        seed: int = 0,
+        url: str = "https://shop.test",
+        zone: str = "America/New_York",
+        hpos: bool = True,
+        old: bool = False,
+        last_id: int = 10,
+        post: Post = real_post,
+    ) -> None:
+        self.clock = clock
+        self.url = url
+        self.zone = ZONES[zone]
+        self.hpos = hpos
+        self.old = old
+        self.latency_ms = 0.0
+        self.hosting = Hosting()
+        self.random = random.Random(seed)  # noqa: S311
+        self.faults = Faults(random.Random(seed + 1), clock)  # noqa: S311
+        self.hooks = Hooks(clock, random.Random(seed + 2), url, self._payload, post)  # noqa: S311
+        self.keys: dict[str, tuple[str, str]] = {KEY: (SECRET, "read_write")}
+        self.orders: dict[int, Order] = {}
+        self.customers: dict[int, Customer] = {}
+        self.requests: list[tuple[str, str, int]] = []
+        self.spoilt: dict[str, Spoilt] = {}
+        self.unregistered: set[str] = set()  # statuses of a deactivated plugin
+        self.lock = RLock()
+        self._people = People(self.random)
+        self._ids = last_id  # posts and orders share their numbers, as in WordPress
+
+    # Orders
+
+    def checkout(self, *, account: int = 0, status: str = "processing", **fields: Any) -> int:
+        """A shopper buys: the draft is changed before the order is there, so `updated` comes before `created`."""
+        with self.lock:
+            order = self._new_order(status, "store-api", account, fields)
+            self._emit("order.updated", order.id)
+            self._emit("order.created", order.id)
+            return order.id
+
+    def checkout_with_new_account(self, **fields: Any) -> int:
+        """The same, ticking “create an account”."""
+        with self.lock:
+            return self.checkout(account=self.register(), **fields)
+
+    def place(self, *, account: int = 0, status: str = "processing", **fields: Any) -> int:
+        """An order made by REST: `created` and `updated`."""
+        with self.lock:
+            order = self._new_order(status, "rest-api", account, fields)
+            self._emit("order.created", order.id)
+            self._emit("order.updated", order.id)
+            return order.id
+
+    def type_in(self, *, account: int = 0, status: str = "processing", **fields: Any) -> int:
+        """An order typed in by the shop's staff: only `created`."""
+        with self.lock:
+            order = self._new_order(status, "admin", account, fields)
+            self._emit("order.created", order.id)
+            return order.id
+
+    def abandon(self) -> int:
+        """A checkout left in the middle: a draft that says `updated`."""
+        with self.lock:
+            order = self._new_order("checkout-draft", "store-api", 0, {})
+            self._emit("order.updated", order.id)
+            return order.id
+
+    def change_status(self, order_id: int, status: str = "") -> None:
+        """To this status, or to any other; on an order in the trash nobody is told."""
+        with self.lock:
+            order = self.orders[order_id]
+            silent = order.status == "trash"
+            status = status or self.random.choice([one for one in STATUSES if one != order.status])
+            now = self._now()
+            self._touch(order, status=status, before_trash="")
+            if status in PAID and order.paid is None:
+                order.paid = now
+            if status == "completed":
+                order.completed = now
+            if not silent:
+                self._emit("order.updated", order_id)
+            if status == "completed":
+                self._first_purchase(order.customer_id)
+
+    def edit_address(self, order_id: int, **billing: str) -> None:
+        """Another street, or what is given."""
+        with self.lock:
+            order = self.orders[order_id]
+            self._touch(order, billing=order.billing | (billing or self._people.move()))
+            self._emit("order.updated", order_id)
+
+    def edit_items(self, order_id: int, *items: Item) -> None:
+        """Another basket."""
+        with self.lock:
+            self._touch(self.orders[order_id], items=items or self._people.basket())
+            self._emit("order.updated", order_id)
+
+    def save(self, order_id: int) -> None:
+        """Save without a change: even in the trash it says `updated`."""
+        with self.lock:
+            self._touch(self.orders[order_id])
+            self._emit("order.updated", order_id)
+
+    def refund(self, order_id: int, amount: Decimal) -> None:
+        """Money back; total and status stay."""
+        with self.lock:
+            order = self.orders[order_id]
+            refund = {"id": self._next_id(), "reason": "", "total": f"-{amount:.2f}", "total_tax": "0.00"}
+            self._touch(order, refunds=[*order.refunds, refund])
+            self._emit("order.updated", order_id)
+
+    def trash(self, order_id: int) -> None:
+        """Into the trash: `deleted`, which carries the id only."""
+        with self.lock:
+            order = self.orders[order_id]
+            self._touch(order, status="trash", before_trash=order.status)
+            self._emit("order.deleted", order_id)
+
+    def restore(self, order_id: int) -> None:
+        """Out of the trash."""
+        with self.lock:
+            order = self.orders[order_id]
+            self._touch(order, status=order.before_trash or "pending", before_trash="")
+            self._emit("order.restored", order_id)
+            if not self.hpos:
+                self._emit("order.updated", order_id)
+
+    def delete(self, order_id: int) -> None:
+        """For good: nobody is told."""
+        with self.lock:
+            del self.orders[order_id]
+
+    # Customers
+
+    def register(self, **fields: Any) -> int:
+        """A new account, unless another `role` is given of a customer: `created` and `updated`."""
+        with self.lock:
+            billing = self._people.somebody() | fields.pop("billing", {})
+            now = self._now()
+            number = max(self.customers, default=1) + 1
+            names = {name: fields.pop(name, billing[name]) for name in ("email", "first_name", "last_name")}
+            self.customers[number] = Customer(number, **names, created=now, modified=now, billing=billing, **fields)
+            self._emit("customer.created", number)
+            self._emit("customer.updated", number)
+            return number
+
+    def edit_customer(self, customer_id: int, **changes: Any) -> None:
+        """Another address for the next invoices, or what is given."""
+        with self.lock:
+            customer = self.customers[customer_id]
+            billing = changes.pop("billing", {} if changes else self._people.move())
+            changed = replace(customer, billing=customer.billing | billing, modified=self._now(), **changes)
+            self.customers[customer_id] = changed
+            self._emit("customer.updated", customer_id)
+
+    def edit_customer_behind(self, customer_id: int, **billing: str) -> None:
+        """As plugins do it: no event, no new date."""
+        with self.lock:
+            customer = self.customers[customer_id]
+            self.customers[customer_id] = replace(customer, billing=customer.billing | billing)
+
+    def remove_customer(self, customer_id: int) -> None:
+        """The account is deleted; its orders stay."""
+        with self.lock:
+            role = self.customers.pop(customer_id).role
+            if role == "customer":
+                self._emit("customer.deleted", customer_id)
+
+    # Trouble of single records
+
+    def spoil(self, name: str, how: str = "500", *, ids_too: bool = False) -> None:
+        """Fail from now on with every answer that holds this record, such as "order:12" or "customer:3"."""
+        with self.lock:
+            self.spoilt[name] = Spoilt(how, ids_too)
+
+    def unspoil(self, name: str) -> None:
+        """Show the record again; no date changes by that."""
+        with self.lock:
+            self.spoilt.pop(name, None)
+
+    def write_otherwise(self, name: str, **fields: Any) -> None:
+        """Have these fields otherwise in a record's body, such as date_modified_gmt="0000-00-00T00:00:00"."""
+        kind, _, number = name.partition(":")
+        with self.lock:
+            record = (self.orders if kind == "order" else self.customers)[int(number)]
+            record.written |= fields
+            if isinstance(record, Order):
+                record.text = ""
+
+    def unregister(self, status: str) -> None:
+        """Deactivate the plugin of a status: its orders are in no list any more, and readable by id."""
+        with self.lock:
+            self.unregistered.add(status)
+
+    # At random
+
+    def act(self) -> str:
+        """Something that happens in a shop, at random; its name."""
+        with self.lock:
+            return self._act()
+
+    def _act(self) -> str:
+        orders = [one.id for one in self.orders.values() if one.status not in ("trash", *DRAFTS)]
+        trashed = [one.id for one in self.orders.values() if one.status == "trash"]
+        choices: list[tuple[str, int, Callable[[], object]]] = [
+            ("checkout", 30, self.checkout),
+            ("checkout_with_new_account", 10, self.checkout_with_new_account),
+            ("type_in", 4, self.type_in),
+            ("abandon", 4, self.abandon),
+        ]
+        if orders:
+            some = self.random.choice(orders)
+            choices += [
+                ("change_status", 30, lambda: self.change_status(some)),
+                ("edit_address", 8, lambda: self.edit_address(some)),
+                ("edit_items", 4, lambda: self.edit_items(some)),
+                ("save", 4, lambda: self.save(some)),
+                ("trash", 3, lambda: self.trash(some)),
+            ]
+        if trashed:
+            choices.append(("restore", 3, lambda: self.restore(self.random.choice(trashed))))
+        if self.customers:
+            one = self.random.choice(sorted(self.customers))
+            choices.append(("edit_customer", 8, lambda: self.edit_customer(one)))
+        name, _, do = self.random.choices(choices, weights=[weight for _, weight, _ in choices])[0]
+        do()
+        return name
+
+    # Webhooks
+
+    def add_webhooks(self, url: str, secret: str, topics: tuple[str, ...]) -> list[Webhook]:
+        """As somebody sets them up in the shop's settings."""
+        with self.lock:
+            made = [
+                self.hooks.create(name=f"woohub: {topic}", topic=topic, delivery_url=url, secret=secret)
+                for topic in topics
+            ]
+        for webhook in made:
+            self.hooks.ping(webhook)
+        return made
+
+    def run_webhooks(self, most: int = 1_000_000) -> int:
+        """What the shop's cron does: deliver what waits; how many."""
+        return self.hooks.run(most)
+
+    def _emit(self, topic: str, object_id: int) -> None:
+        self.hooks.emit(topic, object_id)
+
+    def _payload(self, topic: str, object_id: int) -> str:
+        """The REST answer at the time of delivery, errors included."""
+        with self.lock:
+            resource, _, event = topic.partition(".")
+            if event == "deleted":
+                return php_json({"id": object_id})
+            if resource == "order":
+                order = self.orders.get(object_id)
+                return (
+                    self.order_text(order) if order else _gone("woocommerce_rest_shop_order_invalid_id", "Invalid ID.")
+                )
+            customer = self.customers.get(object_id)
+            return self.customer_text(customer) if customer else _gone("wc_user_invalid_id", "Invalid user ID.")
+
+    # For REST
+
+    def order_text(self, order: Order) -> str:
+        """The order's JSON."""
+        return order_body(order, self.url, self.zone)
+
+    def customer_text(self, customer: Customer) -> str:
+        """The account's JSON."""
+        return customer_body(customer, self.url, self.zone)
+
+    # Inside
+
+    def _new_order(self, status: str, via: str, account: int, fields: dict[str, Any]) -> Order:
+        known = self.customers.get(account)
+        billing = (known.billing if known else self._people.somebody()) | fields.pop("billing", {})
+        now = fields.pop("created", self._now())
+        order = Order(
+            self._next_id(),
+            status,
+            now,
+            fields.pop("modified", now),
+            billing,
+            tuple(fields.pop("items", None) or self._people.basket()),
+            customer_id=account,
+            created_via=via,
+            paid=now if status in PAID else None,
+            completed=now if status == "completed" else None,
+            **fields,
+        )
+        self.orders[order.id] = order
+        return order
+
+    def _first_purchase(self, customer_id: int) -> None:
+        """The first completed order makes a paying customer, which is a change of the account."""
+        customer = self.customers.get(customer_id)
+        if customer is not None and not customer.paying:
+            self.customers[customer_id] = replace(customer, paying=True, modified=self._now())
+            self._emit("customer.updated", customer_id)
+
+    def _touch(self, order: Order, **changes: Any) -> None:
+        for name, value in changes.items():
+            setattr(order, name, value)
+        order.modified, order.text = self._now(), ""
+
+    def _next_id(self) -> int:
+        self._ids += self.random.choice((1, 1, 2, 3))  # pages, products and revisions take numbers too
+        return self._ids
+
+    def _now(self) -> float:
+        return float(int(self.clock()))  # WooCommerce knows whole seconds
+
+
+def _gone(code: str, message: str) -> str:
+    return php_json({"code": code, "message": message, "data": {"status": 404}})

@@ -1,0 +1,1 @@
+"""What `woohub doctor` and `woohub setup` check."""

@@ -1,0 +1,104 @@
+"""Currencies that HubSpot does not take: told by its list of them, or, where it lists none, by the deals themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from woohub.hubspot.answers import Record
+from woohub.hubspot.properties import CURRENCY, MAX_AGE
+from woohub.mapping.fields import Mapping as Table
+from woohub.store.payloads import OrderEvent
+from woohub.sync.versions import DealVersion
+from woohub_cli.comparison import Finding
+from woohub_cli.hubspot_records import Crm
+
+EXAMPLES = 3
+ENABLE = (
+    "enable it in HubSpot (Settings > Account defaults > Currency); woohub reads HubSpot's definitions again within "
+    f"{MAX_AGE / 60:.0f} minutes"
+)
+
+
+@dataclass(frozen=True)
+class NotEnabled:
+    """A currency that HubSpot does not take, and the deals that lack it in `deal_currency_code`."""
+
+    currency: str
+    deals: int
+    entities: tuple[str, ...]  # a few of their orders
+    since: str  # the earliest last change of these orders, UTC
+
+    @property
+    def todo(self) -> str:
+        """What to do about it."""
+        return f"{ENABLE}; after that, `woohub reconcile --since {self.since}` brings it to these deals"
+
+    def __str__(self) -> str:
+        deals = "1 deal has" if self.deals == 1 else f"{self.deals} deals have"
+        examples = ", ".join(self.entities) + (", …" if self.deals > len(self.entities) else "")
+        return (
+            f"currency {self.currency} is not enabled in HubSpot: {deals} no {CURRENCY} of it ({examples}); {self.todo}"
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """For --json."""
+        return {
+            "currency": self.currency,
+            "deals": self.deals,
+            "entities": list(self.entities),
+            "what_to_do": self.todo,
+        }
+
+
+@dataclass
+class Currencies:
+    """What the deals of a comparison tell about the currencies HubSpot takes."""
+
+    crm: Crm
+    table: Table
+    _taken: set[str] = field(default_factory=set)
+    _lacking: dict[str, list[tuple[str, OrderEvent]]] = field(default_factory=dict)
+    _held: dict[str, list[Finding]] = field(default_factory=dict)  # by currency: differences that may be refusals
+
+    def sorted_out(self, event: OrderEvent, deal: Record, findings: Sequence[Finding]) -> list[Finding]:
+        """The findings about an order without what HubSpot's refusal of its currency explains."""
+        code, has = self.table.deal(event.order).get(CURRENCY, ""), deal.properties.get(CURRENCY) or ""
+        if has:
+            self._taken.add(has)
+        if not code or has == code:
+            return list(findings)
+        refused = not self.crm.takes_currency(code)
+        if not refused and (self.crm.lists_currencies or not _was_written(event, deal)):
+            return list(findings)
+        self._lacking.setdefault(code, []).append((f"order:{event.order.id}", event))
+        return [rest for finding in findings for rest in self._without(finding, code)]
+
+    def _without(self, finding: Finding, code: str) -> list[Finding]:
+        about_it = tuple(one for one in finding.differences if one.property == CURRENCY)
+        if not about_it:
+            return [finding]
+        self._held.setdefault(code, []).append(replace(finding, differences=about_it))
+        rest = tuple(one for one in finding.differences if one.property != CURRENCY)
+        return [replace(finding, differences=rest)] if rest else []
+
+    def result(self) -> tuple[list[NotEnabled], list[Finding]]:
+        """What HubSpot does not take; and what are differences after all, since other deals have that currency."""
+        differing = [one for code, held in self._held.items() if self._takes(code) for one in held]
+        codes = sorted(code for code in self._lacking if not (code in self._held and self._takes(code)))
+        return [self._told(code) for code in codes], differing
+
+    def _takes(self, code: str) -> bool:
+        return code in self._taken
+
+    def _told(self, code: str) -> NotEnabled:
+        lacking = self._lacking[code]
+        since = min(event.order.modified_at for _, event in lacking)
+        return NotEnabled(code, len(lacking), tuple(entity for entity, _ in lacking[:EXAMPLES]), since)
+
+
+def _was_written(event: OrderEvent, deal: Record) -> bool:
+    """Whether woohub wrote this very state of the order, and so tried its currency."""
+    version = DealVersion.parse(deal.properties.get("woocommerce_order_version"))
+    return version is not None and version.modified_at == event.order.modified_at

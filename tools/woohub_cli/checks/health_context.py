@@ -1,0 +1,60 @@
+"""What `woohub doctor` looks at, and how a check that cannot be made is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from woohub.http import Http
+from woohub.mapping.fields import Mapping as Table
+from woohub.store.client import Store
+from woohub.store.requests import Access
+from woohub_cli.check_result import Outcome, Step
+from woohub_cli.cli_errors import EXPECTED, explain
+from woohub_cli.commands.setup import Connect
+from woohub_cli.metrics import Counts
+from woohub_cli.stacks import Stack
+
+
+@dataclass(frozen=True)
+class Patient:
+    """A stack with the store before it and the HubSpot behind it.
+
+    `stored` is the store's key that the functions use, `given` the one of .env; `store` is reached with one of them.
+    """
+
+    stack: Stack
+    env: Mapping[str, str]
+    stored: Access | None
+    given: Access | None
+    store: Store | None
+    connect: Connect  # to HubSpot, with a token
+    table: Table
+    http: Http
+    metrics: Counts | None  # None: nothing is counted there
+    now: float  # epoch seconds
+
+
+Check = Callable[[Patient], Iterator[Step]]
+
+
+def examined(checks: Sequence[tuple[str, Check]], patient: Patient) -> Iterator[Step]:
+    """Every check; one that breaks off does not keep the others from being made."""
+    for what, check in checks:
+        try:
+            yield from check(patient)
+        except (BotoCoreError, ClientError) as error:
+            fix = "does the user or role you are logged in as have the permission?"
+            yield Step(what, Outcome.WARNING, f"cannot be checked: {explain(error)}", fix)
+        except EXPECTED as error:
+            yield Step(what, Outcome.FAILED, explain(error), "deploy this version of woohub, or see the message")
+
+
+def ago(seconds: float) -> str:
+    """A span for people: 40 s, 12 min, 5 h, 3 d."""
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"

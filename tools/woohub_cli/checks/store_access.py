@@ -1,0 +1,173 @@
+"""Is the store there, does it take our key, and are its clock and its WooCommerce fit for us? One step each."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+from urllib.parse import urlsplit
+
+from woohub.errors import OutOfTime
+from woohub.store.client import About, Store
+from woohub.store.requests import StoreRefused, StoreUnavailable, is_secure
+from woohub_cli.check_result import Outcome, Step
+
+NAMESPACE = "wc/v3"
+FIRST_THAT_TELLS_CHANGES = (5, 8)  # WooCommerce: modified_after
+CLOCK_SOON, CLOCK_FAR = 60.0, 900.0  # seconds; WordPress refuses signed requests that are 15 minutes off
+UNKNOWN_WEBHOOK = 0
+
+ADDRESS_FIX = "correct WOO_COMMERCE_URL: the shop's address without /wp-json; is the shop up, and open to this machine?"
+SLOW_FIX = "the store is too slow to answer: see its load, its plugins (Query Monitor) and its PHP workers; try again"
+KEY_FIX = (
+    "make a key with Read/Write permission for an administrator or shop manager (WooCommerce > Settings > Advanced > "
+    "REST API) and put it into .env as WOO_COMMERCE_CONSUMER_KEY and WOO_COMMERCE_CONSUMER_SECRET, then `woohub setup`"
+)
+READ_ONLY = "it may only read: webhooks can neither be made nor mended"
+DROPPED = (
+    "its web server drops the Authorization header, so the key goes in the address, as WooCommerce allows: it then "
+    "stands in the web server's access log"
+)
+DROPPED_FIX = (
+    "let the header through to PHP (Apache: `CGIPassAuth On`, or `SetEnvIf Authorization (.+) HTTP_AUTHORIZATION=$1`)"
+)
+CLOCK_FIX = "set the clock of the store's server by NTP: its dates decide which state of an order is the newer one"
+
+
+def is_loopback(url: str) -> bool:
+    """Whether what is sent to this address never leaves the machine, so that plain http harms nobody."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def tried(what: str, check: Callable[[], Step], fix: str) -> Step:
+    """A check, or how it failed; `fix` is for what the store refuses without saying what helps."""
+    try:
+        return check()
+    except StoreRefused as error:
+        return Step(what, Outcome.FAILED, error.cause, error.fix or fix)
+    except StoreUnavailable as error:
+        return Step(what, Outcome.FAILED, error.cause, error.fix or ADDRESS_FIX)
+    except OutOfTime as error:
+        return Step(what, Outcome.FAILED, str(error), SLOW_FIX)
+
+
+def reachable(store: Store) -> tuple[Step, About | None]:
+    """Whether a WordPress with WooCommerce answers at the address, and what it says about itself."""
+    found: list[About] = []
+
+    def check() -> Step:
+        about = store.about()
+        if NAMESPACE not in about.namespaces:
+            lacking = f"WordPress answers at {store.access.url}, but has no REST API {NAMESPACE}"
+            return Step("store", Outcome.FAILED, lacking, "activate WooCommerce there, or correct WOO_COMMERCE_URL")
+        found.append(about)
+        if not store.access.secure and not is_secure(store.way.url) and not is_loopback(store.access.url):
+            plain = f"{store.access.url} is reached over plain http: orders can be read on the way"
+            return Step("store", Outcome.WARNING, plain, "give the shop a certificate, and WOO_COMMERCE_URL https://")
+        return Step("store", Outcome.OK, f"{about.name or 'WooCommerce'} at {store.access.url}")
+
+    return tried("store", check, ADDRESS_FIX), found[0] if found else None
+
+
+def hosting(store: Store, about: About) -> Iterator[Step]:
+    """What its host does otherwise than others, though it can be worked with."""
+    if about.closed:
+        detail = f"closed to callers without a key ({about.closed}): name and time zone of the store are not known"
+        yield Step("store's REST index", Outcome.WARNING, detail, "nothing, as long as the key works")
+    way, what = store.way, "calls to the store"
+    if way.url:
+        moved = f"{store.access.url} redirects its REST API to {way.url}, which is used"
+        yield Step(what, Outcome.WARNING, moved, f"set WOO_COMMERCE_URL={way.url} and run `woohub setup`")
+    if way.plain:
+        yield Step(what, Outcome.OK, "by ?rest_route=, since /wp-json/ is not there (permalinks set to “Plain”?)")
+    if way.keys_in_query:
+        yield Step(what, Outcome.WARNING, DROPPED, DROPPED_FIX)
+    if way.home:
+        detail = f"signed for {way.home}, the store's home address, which is not {store.access.url}"
+        yield Step(what, Outcome.WARNING, detail, f"set WOO_COMMERCE_URL={way.home} if it can be reached there")
+
+
+def addresses(store: Store) -> list[str]:
+    """The address the store gives as its deliveries' source, as far as it says, and those it is reached at."""
+    readings = (lambda: store.about().home, lambda: _environment(store).get("home_url"))
+    for read in readings:  # the second, which needs the key: some close the REST API's index
+        with suppress(StoreRefused, StoreUnavailable, OutOfTime):
+            if home := str(read() or ""):
+                return [home, store.access.url]
+    return [store.access.url, store.way.url, store.way.home]
+
+
+def _environment(store: Store) -> Mapping[str, Any]:
+    return store.system_status("environment").get("environment") or {}
+
+
+def readable(store: Store) -> Step:
+    """Whether the key may read orders, customers and webhooks."""
+    what = "store's key, reading"
+
+    def check() -> Step:
+        orders, customers = store.count("orders"), store.count("customers")
+        store.count("webhooks")
+        return Step(what, Outcome.OK, f"{orders} orders, {customers} customers")
+
+    return tried(what, check, KEY_FIX)
+
+
+def writable(store: Store) -> Step:
+    """Whether the key may write; tried on a webhook that cannot be there, since WooCommerce looks at the key first."""
+    what = "store's key, writing"
+
+    def check() -> Step:
+        try:
+            store.update_webhook(UNKNOWN_WEBHOOK)
+        except StoreRefused as error:
+            if error.status in (401, 403):
+                return Step(what, Outcome.FAILED, f"{READ_ONLY} ({error})", KEY_FIX)
+            if error.status not in (400, 404):
+                raise
+        return Step(what, Outcome.OK)
+
+    return tried(what, check, KEY_FIX)
+
+
+def clock(about: About, now: float) -> Step:
+    """How far the store's clock is off; `now` in epoch seconds."""
+    what = "store's clock"
+    if not about.clock:
+        return Step(what, Outcome.WARNING, "the store does not tell its time", "let its web server send a Date header")
+    off = about.clock - now
+    detail = f"{abs(off):.0f} s {'ahead' if off > 0 else 'behind'}; time zone {zone(about)}"
+    if abs(off) <= CLOCK_SOON:
+        return Step(what, Outcome.OK, detail)
+    return Step(what, Outcome.FAILED if abs(off) > CLOCK_FAR else Outcome.WARNING, detail, CLOCK_FIX)
+
+
+def zone(about: About) -> str:
+    """The store's time zone by name or, where only an offset is set, by that."""
+    if about.utc_offset_hours is None:
+        return "unknown"
+    return about.time_zone or f"UTC{about.utc_offset_hours:+g}"
+
+
+def version(store: Store) -> tuple[Step, str]:
+    """Whether WooCommerce is new enough, and the store's currency ("" if it does not say)."""
+    what = "WooCommerce"
+    currency: list[str] = []
+
+    def check() -> Step:
+        status = store.system_status("environment", "settings")
+        currency.append(str((status.get("settings") or {}).get("currency") or ""))
+        number = str((status.get("environment") or {}).get("version") or "")
+        parts = re.match(r"(\d+)\.(\d+)", number)
+        if parts and (int(parts[1]), int(parts[2])) < FIRST_THAT_TELLS_CHANGES:
+            old = f"{number} cannot tell which orders have changed: lost deliveries are found within 7 days only"
+            return Step(what, Outcome.WARNING, old, "update WooCommerce to 5.8 or later")
+        return Step(what, Outcome.OK, number or "of unknown version")
+
+    return tried(what, check, KEY_FIX), currency[0] if currency else ""

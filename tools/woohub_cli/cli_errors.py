@@ -1,0 +1,83 @@
+"""What a command cannot do, in one sentence for the person at the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    HTTPClientError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+    ProfileNotFound,
+)
+from botocore.exceptions import ConnectionError as NoConnection
+
+from woohub.errors import Forbidden, OutOfTime, TransientError, Unauthorized, Unavailable, WooHubError
+from woohub.store.requests import StoreUnavailable
+
+PROBLEMS, WRONG_USAGE = 1, 2  # exit codes
+HUBSPOT_FAILS = 500  # status codes from here on
+
+
+class Trouble(Exception):
+    """The command cannot do what was asked; the message says why and, where possible, what helps."""
+
+    exit_code = PROBLEMS
+
+
+class WrongUsage(Trouble):
+    """The command line itself makes no sense."""
+
+    exit_code = WRONG_USAGE
+
+
+EXPECTED = (Trouble, WooHubError, BotoCoreError, ClientError)
+EXPIRED = (
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "RequestExpired",
+    "InvalidClientTokenId",
+    "UnrecognizedClientException",
+)
+RENEW_IT = "put a valid token into .env as HUBSPOT_API_KEY and run `woohub setup`"
+LOG_IN = "log in (`aws sso login`, `aws configure`) or set AWS_PROFILE"
+
+
+def explain(error: Exception) -> str:
+    """One sentence about any of the EXPECTED errors."""
+    found = next((sentence for kind, sentence in SENTENCES if isinstance(error, kind)), str)
+    return found(error)
+
+
+def next_after(error: Exception) -> str:
+    """What helps when HubSpot does not answer, or with nothing but a 5xx."""
+    if isinstance(error, TransientError) and error.status >= HUBSPOT_FAILS:
+        return "HubSpot has trouble (status.hubspot.com): try again later, deliveries wait"
+    return "try again; is the network up, and HUBSPOT_API_URL right?"
+
+
+def _refused_by_aws(error: Exception) -> str:
+    answer = error.response["Error"] if isinstance(error, ClientError) else {}
+    code, message = answer.get("Code", ""), answer.get("Message", "")
+    if code in EXPIRED:
+        return f"AWS does not accept these credentials ({code}): {LOG_IN}"
+    return f"AWS refused {getattr(error, 'operation_name', 'a call')}: {message or code}"
+
+
+SENTENCES: tuple[tuple[type[Exception], Callable[[Exception], str]], ...] = (
+    (NoCredentialsError, lambda _error: f"there are no AWS credentials: {LOG_IN}"),
+    (PartialCredentialsError, lambda error: f"the AWS credentials are incomplete ({error}): {LOG_IN}"),
+    (NoRegionError, lambda _error: "no AWS region is set: set AWS_REGION, or `region` in the AWS profile"),
+    (ProfileNotFound, lambda error: f"{error}: {LOG_IN}"),
+    (NoConnection, lambda error: f"AWS does not answer: {error}; is the region right, and the network up?"),
+    (HTTPClientError, lambda error: f"AWS does not answer: {error}; is the network up?"),
+    (ClientError, _refused_by_aws),
+    (Forbidden, lambda error: f"{error}; `woohub doctor` names what is missing"),
+    (Unauthorized, lambda error: f"{error}; {RENEW_IT}"),
+    (Unavailable, lambda error: f"{error}; {next_after(error)}"),
+    (OutOfTime, lambda error: f"there was no answer within the time for it: {error}"),
+    (StoreUnavailable, lambda error: f"{error}; `woohub doctor` looks at the store"),
+)

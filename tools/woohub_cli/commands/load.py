@@ -1,0 +1,206 @@
+"""`woohub load`: place orders that nobody made, wait until HubSpot has them, and tell how long it took."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import urllib3
+
+from woohub.http import Http
+from woohub.hubspot.client import HubSpot
+from woohub.mapping.fields import Mapping as Table
+from woohub.mapping.fields import load_mapping
+from woohub.settings import HubSpotSettings
+from woohub_cli import connections, environment, live_test, stacks
+from woohub_cli.cli_errors import PROBLEMS, Trouble, WrongUsage
+from woohub_cli.commands import send, status
+from woohub_cli.hubspot_records import Crm
+from woohub_cli.live_test import Arrivals, Cleaned, Placed, Report
+from woohub_cli.options import JsonOption, StackOption
+from woohub_cli.rendering import output
+from woohub_cli.samples import Sample
+from woohub_cli.stacks import Stack
+from woohub_cli.synthetic import MOST, Run
+
+SHARE = 20  # of HubSpot's 100 requests per 10 s: what is measured should feel little of being watched
+DRAINED_WITHIN = 180.0  # seconds
+SHOWN = 10  # findings; --json has them all
+FINDINGS = ("missing", "missing_contacts", "duplicate", "differing", "unassociated")
+REAL_HUBSPOT = HubSpotSettings.hubspot_api_url
+
+
+@dataclass(frozen=True)
+class Tester:
+    """A stack under test, and the clock that the test goes by."""
+
+    stack: Stack
+    hubspot: HubSpot
+    table: Table
+    http: Http
+    secret: str
+    sources: Sequence[str] = ()  # addresses of the store, where they are recorded
+    clock: Callable[[], float] = time.time
+    pause: Callable[[float], None] = time.sleep
+
+    @property
+    def crm(self) -> Crm:
+        """HubSpot as the engine sees it."""
+        return Crm(self.hubspot, self.table, connections.warn)
+
+    def test(self, run: Run, rate: float, within: float) -> Report:
+        """Place the run's orders, wait for them and compare them."""
+        self.crm.check()
+        with output.progress("placing orders", run.orders) as advance:
+            placed = live_test.place(
+                run.order_ids, rate, lambda one: self._send(run, one), advance, clock=self.clock, pause=self.pause
+            )
+        arrivals = Arrivals(self.crm, self.table, placed, self.clock)
+        with output.progress("arriving in HubSpot", len(arrivals.awaited)) as advance:
+            arrivals.wait(within, advance, self.pause)
+        return Report(run, placed, arrivals.arrived, live_test.findings(self.crm, self.table, run, self.clock()))
+
+    def _send(self, run: Run, order_id: int) -> Placed:
+        at = self.clock()
+        return Placed(order_id, at, tuple(self._status(sample) for sample in run.deliveries(order_id)))
+
+    def _status(self, sample: Sample) -> int:
+        headers = send.headers(send.of_the_store(sample, self.sources), self.secret)
+        try:
+            return send.post(self.http, self.stack.output("WebhookUrl"), sample, headers).status
+        except Trouble:
+            return 0
+
+    def clean(self, run: Run) -> Cleaned:
+        """Archive what the run made, once nothing of it can come any more."""
+        quiet = live_test.drained(self._waiting, DRAINED_WITHIN, clock=self.clock, pause=self.pause)
+        if not quiet:
+            again = f"woohub load --remove {run.name}"
+            output.note(f"the queue is not empty: what waits there may come back; later, run `{again}`", style="yellow")
+        with output.progress("removing", run.orders + len(run.emails)) as advance:
+            return live_test.clean(self.hubspot, self.crm, self.table, run, advance)
+
+    def _waiting(self) -> int:
+        return status.depth(self.stack.aws.sqs, self.stack.output("QueueUrl")).total
+
+
+def tester(stack: Stack, env: dict[str, str]) -> Tester:
+    """For this stack; Trouble while nothing can arrive."""
+    found = status.read(stack)
+    if found.breaker.is_open:
+        raise Trouble(f"the circuit breaker is open, so nothing would arrive: {found.breaker.reason}")
+    if not found.consumer_enabled:
+        raise Trouble("the consumer is stopped, so nothing would arrive: `woohub doctor` says what helps")
+    http = urllib3.PoolManager(maxsize=live_test.SENDERS)
+    hubspot = connections.hubspot(stack, env, SHARE)
+    secret, sources = send.signing_secret(stack), send.recorded_sources(stack)
+    return Tester(stack, hubspot, load_mapping(), http, secret, sources)
+
+
+def command(
+    orders: Annotated[int, typer.Option(min=1, max=MOST, metavar="N", help="How many orders.")] = 100,
+    rate: Annotated[float, typer.Option(min=0.01, metavar="R", help="Orders per second.")] = 5.0,
+    within: Annotated[
+        float, typer.Option(min=1, metavar="SECONDS", help="How long to wait after the last order.")
+    ] = 300.0,
+    clean: Annotated[bool, typer.Option("--clean", help="Afterwards archive the deals and contacts it made.")] = False,
+    remove: Annotated[
+        str, typer.Option(metavar="RUN", help="Place nothing, only archive what an earlier run made.")
+    ] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask, though it is the real HubSpot.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be placed or removed.")] = False,
+    stack: StackOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Place test orders at a rate, wait until HubSpot has them, and show throughput and latency.
+
+    Deliveries are signed and sent as a store does, two per order (created and updated). The orders have numbers from
+    8,000,000,000,000,000 on and addresses at woohub-load.example.com, which no store has.
+    Ends with 1 when one is missing, there twice or not as it should be, or when a delivery was refused.
+
+    Examples:
+
+        woohub load --orders 200 --rate 20 --clean
+        woohub load --orders 1000 --rate 20 --json | jq .latency
+        woohub load --remove 1795473600-200
+    """
+    if remove and clean:
+        raise WrongUsage("--remove removes already: leave --clean out")
+    folder = Path.cwd()
+    env = environment.read(os.environ, folder)
+    found = stacks.find(stack, env, folder)
+    run = Run.named(remove) if remove else Run.begin(orders, time.time())
+    if dry_run:
+        _announce(found, run, rate, remove, json)
+        return
+    testing = tester(found, env)
+    _ask(testing.hubspot, run, remove, yes)
+    if not remove:
+        output.note(f"run {run.name}: `woohub load --remove {run.name}` removes what it makes")
+    report = None if remove else testing.test(run, rate, within)
+    cleaned = testing.clean(run) if clean or remove else None
+    _tell(found, run, report, cleaned, json)
+    if (report and report.failed) or (cleaned and cleaned.left):
+        raise typer.Exit(PROBLEMS)
+
+
+def _announce(stack: Stack, run: Run, rate: float, remove: str, json: bool) -> None:
+    deals, contacts = run.orders, len(run.emails)
+    if json:
+        what = "would_remove" if remove else "would_place"
+        output.as_json({"stack": stack.name, "dry_run": True, what: {"orders": deals, "customers": contacts}})
+    elif remove:
+        output.say(f"Up to {deals} deals and {contacts} contacts of the run {run.name} would be archived in HubSpot.")
+    else:
+        took = run.orders / rate
+        output.say(f"{deals} orders of {contacts} customers would be placed within {took:.0f} s at {stack.name}.")
+
+
+def _ask(hubspot: HubSpot, run: Run, remove: str, yes: bool) -> None:
+    """Test records in the CRM people work with, or gone from it: that should be meant."""
+    if yes or hubspot.base_url != REAL_HUBSPOT:
+        return
+    what = f"Archive what run {run.name} made in" if remove else f"Place {run.orders} test orders in"
+    if not typer.confirm(f"{what} the real HubSpot?", err=True):
+        raise WrongUsage("nothing was done; --yes does not ask")
+
+
+def _tell(stack: Stack, run: Run, report: Report | None, cleaned: Cleaned | None, json: bool) -> None:
+    facts = {"stack": stack.name, "run": run.name, **(report.facts() if report else {})}
+    if json:
+        output.as_json({**facts, "cleaned": cleaned.facts() if cleaned else None})
+        return
+    if report:
+        output.table(("", ""), _rows(report.facts()))
+        for finding in report.findings[:SHOWN]:
+            told = f"{finding.entity}: {finding.kind.words} {finding.record} {finding.detail}"
+            output.say(told.rstrip(), style="red")
+        if len(report.findings) > SHOWN:
+            output.say(f"… and {len(report.findings) - SHOWN} more, with --json", style="red")
+    if cleaned:
+        left = f"; {cleaned.left} are still there" if cleaned.left else ""
+        output.say(f"{cleaned.deals} deals and {cleaned.contacts} contacts archived{left}.")
+    elif report:
+        output.say(f"They stay in HubSpot until `woohub load --remove {run.name}`.", style="dim")
+
+
+def _rows(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    latency = facts["latency"]
+    refused = ", ".join(f"{count} answered {code}" for code, count in facts["refused"].items()) or "none"
+    wrong = ", ".join(f"{facts[name]} {name.replace('_', ' ')}" for name in FINDINGS)
+    return [
+        ("Orders", f"{facts['orders']} in {facts['deliveries']} deliveries, {_per_s(facts['sent_orders_per_s'])}"),
+        ("Refused", refused),
+        ("Arrived", f"{facts['arrived']} within {facts['seconds']} s, {_per_s(facts['orders_per_s'])}"),
+        ("Latency", ", ".join(f"{name[:-2]} {value} s" for name, value in latency.items() if value is not None) or "-"),
+        ("In HubSpot", wrong),
+    ]
+
+
+def _per_s(rate: float | None) -> str:
+    return f"{rate} orders per second" if rate else "too quick to tell a rate"

@@ -1,0 +1,219 @@
+"""`woohub reconcile`: bring to the queue now what the store's webhooks never told."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from botocore.config import Config
+
+from woohub.reconcile.watermark import Watermark, WatermarkParameter
+from woohub.store.client import Store
+from woohub_cli import connections, environment, order_pages, stacks
+from woohub_cli.cli_errors import PROBLEMS, Trouble
+from woohub_cli.options import JsonOption, StackOption
+from woohub_cli.period import SECOND, beginning, shifted
+from woohub_cli.rendering import output
+from woohub_cli.rendering.progress import bar
+from woohub_cli.stacks import Aws, Stack
+
+# The function has five minutes. Tried once: a second call would sweep the same again beside the first.
+PATIENT = Config(connect_timeout=10, read_timeout=330, retries={"mode": "standard", "total_max_attempts": 1})
+MOST_RUNS = 100  # of five minutes each
+OUT_OF_TIME = "out of time"
+NOT_CONFIGURED = "the stack has no address and keys of a store, so nothing is reconciled: run `woohub setup`"
+KINDS = {"orders": "orders", "trash": "orders from the trash", "customers": "accounts", "deleted": "deleted orders"}
+
+PARTS = {
+    "webhooks": "Webhooks",
+    "orders": "Changed orders",
+    "trash": "Orders in the trash",
+    "accounts": "New accounts",
+    "scan": "Scan of all accounts",
+    "deal_check": "Check of deleted orders",
+    "unreadable": "Records that could not be read before",
+}
+
+Facts = Mapping[str, Any]
+Invoke = Callable[[Facts], Facts]
+
+
+class Customers(StrEnum):
+    """Which accounts to look at beside the new ones: a store cannot say which changed."""
+
+    CHANGED = "changed"
+    ALL = "all"
+
+
+class Deleted(StrEnum):
+    """Whether to look for orders deleted for good, of which a store tells nobody."""
+
+    CHECK = "check"
+    ALL = "all"  # even if they are many
+
+
+@dataclass
+class Sweep:
+    """What the runs of the function did together."""
+
+    queued: Counter[str] = field(default_factory=Counter)
+    webhooks: list[str] = field(default_factory=list)
+    runs: int = 0
+    complete: bool = False
+    stopped: str = ""
+    failed: dict[str, str] = field(default_factory=dict)  # part of the last run → why it failed
+    unreadable: dict[str, str] = field(default_factory=dict)  # record → why the store could not show it
+
+    def add(self, facts: Facts) -> None:
+        """Take in the answer of one run."""
+        self.runs += 1
+        self.queued.update(facts.get("queued") or {})
+        self.webhooks += facts.get("webhooks") or []
+        self.failed, self.unreadable = dict(facts.get("failed") or {}), dict(facts.get("unreadable") or {})
+        self.complete, self.stopped = bool(facts.get("complete")), str(facts.get("stopped") or "")
+
+    def facts(self) -> dict[str, Any]:
+        """For --json."""
+        return {
+            "queued": {name: self.queued[name] for name in KINDS},
+            "webhooks": self.webhooks,
+            "complete": self.complete,
+            "stopped": self.stopped or None,
+            "runs": self.runs,
+            "failed": self.failed,
+            "unreadable": self.unreadable,
+        }
+
+
+def sweep(invoke: Invoke, event: Facts, told: Callable[[Sweep], None] = lambda _sweep: None) -> Sweep:
+    """Run the function, and again while it ran out of time. What is asked for once it goes on with by itself."""
+    done = Sweep()
+    while done.runs < MOST_RUNS:
+        facts = invoke(event if not done.runs else {})
+        if facts.get("configured") is False:
+            raise Trouble(NOT_CONFIGURED)
+        done.add(facts)
+        told(done)
+        if done.complete or not done.stopped.startswith(OUT_OF_TIME):
+            break
+    return done
+
+
+def invoked(aws: Aws, function: str) -> Invoke:
+    """Call a function and wait for its answer; Trouble when it fails."""
+    client = aws.session.client("lambda", endpoint_url=aws.endpoint_url, config=PATIENT)
+
+    def invoke(event: Facts) -> Facts:
+        answer = client.invoke(FunctionName=function, Payload=jsonlib.dumps(dict(event)).encode())
+        text = answer["Payload"].read()
+        try:
+            found = jsonlib.loads(text)
+        except ValueError:
+            found = None
+        if "FunctionError" in answer or not isinstance(found, dict):
+            said = found.get("errorMessage") if isinstance(found, dict) else text.decode(errors="replace")[:200]
+            raise Trouble(f"the function {function} failed: {said}; its log says more")
+        return found
+
+    return invoke
+
+
+def changed(store: Store, mark: Watermark | str, since: str) -> dict[str, Any]:
+    """What a run would read: orders changed since the watermark, or since the moment asked for."""
+    reached = mark if isinstance(mark, str) else min(mark.orders.moment, mark.trash.moment)
+    start = min(since, reached) if since else reached
+    asked = {"modified_after": shifted(start, -SECOND), "dates_are_gmt": "true"}  # that second itself is left out
+    return {
+        "since": f"{start}Z",
+        "orders": store.count("orders", status="any", **asked),
+        "trash": store.count("orders", status="trash", **asked),
+    }
+
+
+def command(
+    since: Annotated[
+        str, typer.Option(metavar="WHEN", help="Once more all that changed since then: 90m, 3d, a date or time in UTC.")
+    ] = "",
+    customers: Annotated[
+        Customers | None,
+        typer.Option(help="Look through the accounts too, which is otherwise done at night: changed ones, or all."),
+    ] = None,
+    deleted: Annotated[
+        Deleted | None,
+        typer.Option(help="Look for orders deleted for good, which is otherwise done at night; all: even many."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many orders it would read.")] = False,
+    stack: StackOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Read from the store now what its webhooks never told; every quarter of an hour the stack does so by itself.
+
+    It goes on where the last run stopped. What HubSpot has already is not written again. Ends with 1 when it could not
+    read the store to the end.
+
+    Examples:
+
+        woohub reconcile
+        woohub reconcile --since 2d
+        woohub reconcile --customers all
+        woohub reconcile --since 2026-11-20 --dry-run
+    """
+    folder, now = Path.cwd(), datetime.now(UTC)
+    env = environment.read(os.environ, folder)
+    found = stacks.find(stack, env, folder)
+    start = beginning("--since", since, now) if since else ""
+    if dry_run:
+        _dry(found, connections.store(found, env), start, json)
+        return
+    event = {"since": start and f"{start}Z", "customers": customers or "", "deleted": deleted or ""}
+    done = _swept(found, {name: str(value) for name, value in event.items() if value})
+    if json:
+        output.as_json(done.facts())
+    else:
+        for line in lines(done):
+            output.say(line)
+    if not done.complete or done.failed or done.unreadable:
+        raise typer.Exit(PROBLEMS)
+
+
+def _swept(stack: Stack, event: Facts) -> Sweep:
+    with bar("reading the store") as shown:
+
+        def told(so_far: Sweep) -> None:
+            shown.show("reading the store", None, so_far.queued.total())
+
+        return sweep(invoked(stack.aws, stack.output("ReconcileFunction")), event, told)
+
+
+def _dry(stack: Stack, store: Store, since: str, json: bool) -> None:
+    mark = WatermarkParameter(stack.aws.ssm, stack.output("WatermarkParameter")).read()
+    found = changed(store, mark, since)
+    if json:
+        output.as_json({"dry_run": True} | found)
+    else:
+        output.say(
+            f"{found['orders']} orders and {found['trash']} in the trash changed since {found['since']}: it would read "
+            "them, accounts made since the last run, and check the webhooks."
+        )
+
+
+def lines(done: Sweep) -> Iterator[str]:
+    """The report for people."""
+    told = ", ".join(f"{done.queued[name]} {text}" for name, text in KINDS.items() if done.queued[name])
+    yield f"Queued: {told}." if told else "Nothing had to be queued."
+    for webhook in done.webhooks:
+        yield f"Webhook {webhook}"
+    if done.unreadable:
+        yield order_pages.left_out(done.unreadable)
+    for part, reason in done.failed.items():
+        yield f"{PARTS.get(part, part)}: {reason}"
+    if not done.complete:
+        yield f"Not complete: {done.stopped or 'no reason was given'}. The next run goes on from here."

@@ -1,0 +1,349 @@
+"""`woohub setup`: secrets into the stack, into HubSpot what the mapping needs, webhooks into the store.
+
+Can be run any number of times.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import urllib3
+
+from woohub.clock import Timer
+from woohub.errors import Forbidden, TransientError, Unauthorized
+from woohub.hubspot.client import HubSpot
+from woohub.mapping import fields
+from woohub.mapping.fields import load_mapping
+from woohub.settings import HubSpotSettings, hubspot_token, webhook_secrets
+from woohub.store.client import TOPICS
+from woohub.store.requests import Access
+from woohub_cli import environment, secret_store, stacks, store_change, store_setup
+from woohub_cli.check_result import Outcome, Step
+from woohub_cli.checks import scopes
+from woohub_cli.cli_errors import EXPECTED, PROBLEMS, explain, next_after
+from woohub_cli.consent import YesOption, agreed
+from woohub_cli.hubspot_records import Crm
+from woohub_cli.options import JsonOption, StackOption
+from woohub_cli.provision import failed, provision
+from woohub_cli.rendering import output
+from woohub_cli.stacks import Stack
+from woohub_cli.store_change import Change, Kind
+from woohub_cli.store_setup import Reach
+
+PATIENCE = 120.0  # seconds for all calls to HubSpot together
+LOOK = 45.0  # seconds the store has to show its orders
+RUN_TIME_SCOPES = "crm.objects.contacts.read and .write, crm.objects.deals.read and .write"
+TOKEN_FIX = (
+    f"make a service key in HubSpot (Settings > Integrations > Service keys) with {RUN_TIME_SCOPES}, "
+    "and put it into .env as HUBSPOT_API_KEY"
+)
+
+NOTHING_CHANGED = "Nothing was changed: neither in the stack, nor in HubSpot, nor in the store."
+
+Connect = Callable[[str], HubSpot]
+Agree = Callable[[str], bool]  # told a question: whether a person says yes to it
+
+
+@dataclass(frozen=True)
+class GivenToken:
+    """A token that is what it is: reading it again gives the same."""
+
+    value: str
+
+    def current(self) -> str:
+        """The token."""
+        return self.value
+
+    def renew(self) -> str:
+        """The token."""
+        return self.value
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where HubSpot's API is."""
+
+    url: str = HubSpotSettings.hubspot_api_url
+    version: str = HubSpotSettings.hubspot_api_version
+
+    def connect(self, token: str) -> HubSpot:
+        """A client that has two minutes."""
+        timer = Timer()
+        timer.start(PATIENCE)
+        return HubSpot(urllib3.PoolManager(), GivenToken(token), timer, self.url, self.version)
+
+
+def place_of(stack: Stack | None, env: Mapping[str, str]) -> Place:
+    """The HubSpot that the stack calls; without a stack the one of HUBSPOT_API_URL and HUBSPOT_API_VERSION."""
+    usual = Place()
+    if stack:
+        url, version = stack.outputs.get("HubSpotApiUrl"), stack.outputs.get("HubSpotApiVersion")
+    else:
+        url, version = env.get("HUBSPOT_API_URL"), env.get("HUBSPOT_API_VERSION")
+    return Place((url or usual.url).rstrip("/"), version or usual.version)
+
+
+def run(
+    stack: Stack | None,
+    env: Mapping[str, str],
+    table: fields.Mapping,
+    connect: Connect,
+    reach: Reach,
+    *,
+    agree: Agree = lambda _question: False,
+    store_secrets: bool = True,
+    dry_run: bool = False,
+) -> Iterator[Step]:
+    """Everything setup does, one step at a time. Raises botocore's errors."""
+    replaced = False
+    given = env.get("HUBSPOT_API_KEY", "")
+    stored = hubspot_token(secret_store.read(stack.aws.secrets, stack.output("HubSpotSecretArn"))) if stack else ""
+    checks = list(_token_steps(given or stored, connect))
+    yield from checks
+    if stack and store_secrets:
+        if given and not failed(checks):
+            yield secret_store.store_token(stack.aws.secrets, stack.output("HubSpotSecretArn"), given, dry_run=dry_run)
+        secret = _webhook_secret(stack, env, agree, dry_run=dry_run)
+        replaced = secret.outcome is Outcome.STORED and bool(secret.detail)
+        yield secret
+    setup_token = env.get("HUBSPOT_SETUP_API_KEY") or given or stored
+    if setup_token and not (failed(checks[:1]) and setup_token == (given or stored)):
+        yield from provision(connect(setup_token), table, dry_run=dry_run)
+    if not env.get(store_setup.URL):
+        yield Step("store", Outcome.SKIPPED, f"{store_setup.URL} is not set")
+        if stack and store_secrets:
+            yield from store_setup.record(stack, store_setup.named_sources(env), dry_run=dry_run)
+    elif store_secrets:
+        yield from store_setup.run(stack, env, reach, secret_is_new=replaced, dry_run=dry_run)
+
+
+def _token_steps(token: str, connect: Connect) -> Iterator[Step]:
+    """Whether HubSpot takes the functions' token, and for all they do with it."""
+    step = token_step(token, connect)
+    yield step
+    if step.outcome is Outcome.OK:
+        yield scopes.step(connect(token))
+
+
+def token_step(token: str, connect: Connect) -> Step:
+    """Whether HubSpot takes the token that the functions use."""
+    what = secret_store.TOKEN
+    if not token:
+        return Step(what, Outcome.FAILED, "none is given, and none is stored", TOKEN_FIX)
+    hubspot = connect(token)
+    try:
+        hubspot.probe()
+    except Forbidden as error:
+        return Step(what, Outcome.FAILED, str(error), f"it needs {RUN_TIME_SCOPES}")
+    except Unauthorized as error:
+        return Step(what, Outcome.FAILED, str(error), TOKEN_FIX)
+    except TransientError as error:
+        return Step(what, Outcome.FAILED, f"{hubspot.base_url}: {error}", next_after(error))
+    return Step(what, Outcome.OK, f"accepted by {hubspot.base_url}")
+
+
+def _webhook_secret(stack: Stack, env: Mapping[str, str], agree: Agree, *, dry_run: bool) -> Step:
+    secret = env.get("WOO_COMMERCE_WEBHOOK_SECRET", "")
+    secret_id = stack.output("WebhookSecretArn")
+    if secret:
+        objection = secret_objection(stack, secret)
+        if objection and (dry_run or not agree(f"{objection.detail}. Put it in place of the stack's all the same?")):
+            return objection
+        return secret_store.store_webhook_secret(stack.aws.secrets, secret_id, secret, dry_run=dry_run)
+    what = f"{secret_store.WEBHOOK_SECRET} in the stack"
+    if secret_store.read(stack.aws.secrets, secret_id):
+        return Step(what, Outcome.OK, "stays as it is: WOO_COMMERCE_WEBHOOK_SECRET is not set")
+    fix = "put WOO_COMMERCE_WEBHOOK_SECRET into .env: 40 or more letters and digits"
+    return Step(what, Outcome.FAILED, "there is none, so every delivery is refused", fix)
+
+
+def secret_objection(stack: Stack, secret: str) -> Step | None:
+    """Why the webhook secret of .env should not replace the stack's; None if it is the same, or nothing says so."""
+    client, secret_id = stack.aws.secrets, stack.output("WebhookSecretArn")
+    what = f"{secret_store.WEBHOOK_SECRET} in the stack"
+    if webhook_secrets(secret_store.read(client, secret_id)).get("current") == secret:
+        return None
+    if secret_store.is_old(client, secret_id, secret):
+        detail = "stays as it is: WOO_COMMERCE_WEBHOOK_SECRET is the one before the last rotation"
+        return Step(what, Outcome.WARNING, detail, "take it out of .env")
+    if secret_store.was_rotated(client, secret_id):
+        detail = "stays as it is: it came by a rotation, and WOO_COMMERCE_WEBHOOK_SECRET is another one, perhaps older"
+        return Step(what, Outcome.FAILED, detail, "take it out of .env, or `woohub setup --yes` to make it the stack's")
+    return None
+
+
+def url_warning(stack: Stack | None, env: Mapping[str, str], place: Place) -> Iterator[Step]:
+    """HUBSPOT_API_URL decides at deployment which HubSpot the functions call, not here."""
+    asked = env.get("HUBSPOT_API_URL", place.url).rstrip("/")
+    if stack and asked != place.url:
+        fix = "start or deploy the stack with that address (parameter HubSpotApiUrl), or unset HUBSPOT_API_URL"
+        yield Step(
+            "HubSpot address", Outcome.WARNING, f"HUBSPOT_API_URL is {asked}, but the stack calls {place.url}", fix
+        )
+
+
+def before_all(steps: Sequence[Step], *, dry_run: bool) -> list[str]:
+    """What comes first where not all is done."""
+    if failed(steps):
+        return ["Repair what failed, then run `woohub setup` again."]
+    return ["Run `woohub setup` without --dry-run."] if dry_run else []
+
+
+def left_to_do(stack: Stack | None, change: Change | None = None, *, has_store: bool = False) -> list[str]:
+    """What a person has to do; `has_store`: setup does the store's part by itself."""
+    if stack is None:
+        return [
+            "Deploy the stack, then run `woohub setup --stack NAME`: it stores the secrets and names the webhook URL."
+        ]
+    if has_store:
+        look = f"Place an order in the store, and let `woohub doctor --stack {stack.name}` look at everything."
+        return [*_of_store(stack, change), look]
+    return [
+        "In the store (WooCommerce > Settings > Advanced > Webhooks) add an active webhook for each topic: "
+        + ", ".join(TOPICS),
+        f"Delivery URL of all of them: {stack.output('WebhookUrl')}",
+        f"Secret of all of them: {secret_store.how_to_read(stack)}",
+    ]
+
+
+def _of_store(stack: Stack, change: Change | None) -> Iterator[str]:
+    """What the store's orders and the store before ask for."""
+    if change and change.other_address and change.kind is not Kind.MOVED:
+        yield (
+            f'Remove the webhooks "woohub {stack.service}: …" from {change.stored_url} (WooCommerce > Settings > '
+            "Advanced > Webhooks): they still deliver to this stack."
+        )
+    overlap = change.overlap if change else None
+    if overlap and overlap.lacks_history:
+        of = "them" if overlap.looked_up == overlap.orders else f"the {overlap.looked_up} oldest"
+        yield (
+            f"The store has {overlap.orders} orders, and HubSpot has deals for {overlap.with_deal} of {of}: `woohub "
+            f"backfill --customers --stack {stack.name}` brings the others."
+        )
+
+
+def command(
+    stack: StackOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    hubspot_only: Annotated[
+        bool, typer.Option("--hubspot-only", help="Leave secrets alone; needs no stack, only HUBSPOT_API_KEY.")
+    ] = False,
+    yes: YesOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Store the secrets, give HubSpot its properties and pipeline, and the store its webhooks.
+
+    Reads .env and the environment. What exists already stays as it is, so this can be run again at any time.
+    Before anything is changed it asks, or ends with 1 where nobody can be asked, if the store is another one than
+    before, by its address or its orders; --yes goes on. Ends with 1 when a step failed; each says what helps.
+
+        HUBSPOT_API_KEY              the functions' token, to be stored
+        HUBSPOT_SETUP_API_KEY        token with schema scopes, used here only
+        WOO_COMMERCE_URL             the store; not set: its part is left to you
+        WOO_COMMERCE_CONSUMER_KEY, WOO_COMMERCE_CONSUMER_SECRET
+                                     a Read/Write key of it, to be stored
+        WOO_COMMERCE_WEBHOOK_SECRET  what it shall sign with, to be stored; not
+                                     set: the stack has made one
+        WOO_COMMERCE_SOURCES         further addresses of the store; deliveries of
+                                     all other sites are left aside
+        HUBSPOT_API_URL              HubSpot's address, without a stack
+
+    Examples:
+
+        woohub setup --dry-run
+        woohub setup --stack shop-to-crm
+        woohub setup --hubspot-only
+    """
+    folder = Path.cwd()
+    env = environment.read(os.environ, folder)
+    # Without any stack HubSpot can be set up all the same; with --hubspot-only a stack counts only when it is named.
+    named = stack if hubspot_only else stacks.name_of(stack, env, folder)
+    found = stacks.find(named, env, folder) if named else None
+    env = env if hubspot_only else store_setup.known(found, env)
+    place = place_of(found, env)
+    agree = partial(agreed, yes=yes, json=json)
+    change = change_of(found, env, place) if found and not hubspot_only else None
+    steps = []
+    for step in _all(found, env, place, change, agree, store_secrets=not hubspot_only, dry_run=dry_run):
+        steps.append(step)
+        if not json:
+            output.say(step.text())
+    has_store = store_setup.URL in env and not hubspot_only
+    if change and change.step(Outcome.FAILED) in steps:
+        left = [NOTHING_CHANGED]
+    else:
+        shown = None if failed(steps) else change
+        left = [*before_all(steps, dry_run=dry_run), *left_to_do(found, shown, has_store=has_store)]
+    overlap = change.overlap.facts() if change and change.overlap else None
+    facts: dict[str, object] = {
+        "stack": found.name if found else None,
+        "hubspot_url": place.url,
+        "dry_run": dry_run,
+        "overlap": overlap,
+    }
+    _conclude(steps, left, json, facts)
+
+
+def change_of(stack: Stack, env: Mapping[str, str], place: Place) -> Change | None:
+    """The store of the environment beside the stack's and HubSpot's; None if the environment names no store."""
+    values = [env.get(name, "").strip() for name in store_setup.VARIABLES]
+    if not all(values):
+        return None
+    access = Access(*values)
+    stored = Access.from_secret(secret_store.read(stack.aws.secrets, stack.output("StoreSecretArn")))
+    token = env.get("HUBSPOT_API_KEY") or hubspot_token(
+        secret_store.read(stack.aws.secrets, stack.output("HubSpotSecretArn"))
+    )
+    known = stored.url if stored else ""
+    try:
+        return Change(known, access.url, _overlap(access, token, place))
+    except EXPECTED as error:
+        return Change(known, access.url, None, explain(error))
+
+
+def _overlap(access: Access, token: str, place: Place) -> store_change.Overlap:
+    store, table = store_setup.connect(access), load_mapping()
+    store.timer.start(LOOK)
+    return store_change.look(store, Crm(place.connect(token), table, lambda *_, **__: None), table)
+
+
+def _all(
+    stack: Stack | None,
+    env: Mapping[str, str],
+    place: Place,
+    change: Change | None,
+    agree: Agree,
+    *,
+    store_secrets: bool,
+    dry_run: bool,
+) -> Iterator[Step]:
+    if change and change.kind is not Kind.SAME:
+        if dry_run:
+            yield change.step(Outcome.WARNING)
+        elif not agree(change.question):
+            yield change.step(Outcome.FAILED)
+            return
+    yield from url_warning(stack, env, place)
+    if stack is None and store_secrets:
+        yield Step("secrets", Outcome.SKIPPED, "no stack is named: name it with --stack, or start it with `make local`")
+    reach = Reach(store_setup.connect, urllib3.PoolManager(), store_setup.wait)
+    yield from run(
+        stack, env, load_mapping(), place.connect, reach, agree=agree, store_secrets=store_secrets, dry_run=dry_run
+    )
+
+
+def _conclude(steps: list[Step], left: list[str], json: bool, facts: dict[str, object]) -> None:
+    if json:
+        output.as_json({**facts, "steps": [step.facts() for step in steps], "left_to_do": left})
+    else:
+        output.say("\nLeft to do:", style="bold")
+        for line in left:
+            output.say(f"  {line}")
+    if failed(steps):
+        raise typer.Exit(PROBLEMS)

@@ -1,0 +1,227 @@
+"""`woohub verify`: does HubSpot have what the store has?"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from woohub.clock import Timer
+from woohub.hubspot.client import HubSpot
+from woohub.mapping.fields import load_mapping
+from woohub.store.client import Store
+from woohub_cli import connections, environment, order_pages, stacks, traces
+from woohub_cli.cli_errors import PROBLEMS, Trouble, WrongUsage
+from woohub_cli.commands import status
+from woohub_cli.comparison import Finding, Kind
+from woohub_cli.erased import TODO
+from woohub_cli.history import TENANT, Pace
+from woohub_cli.hubspot_records import Crm
+from woohub_cli.latency import LOGGED_WITHIN, percentile
+from woohub_cli.options import JsonOption, StackOption
+from woohub_cli.period import FromOption, Period, ToOption, last_days, period
+from woohub_cli.rendering import output, report_page
+from woohub_cli.rendering.grouping import Alike, grouped
+from woohub_cli.rendering.progress import bar
+from woohub_cli.stacks import Stack
+from woohub_cli.verification import Repaired, Report, Verification, repair
+
+DAYS = 7
+LONGEST_LOG = 14 * 86_400.0  # seconds of ingest's log that are read at most
+MOST_ROWS = 50  # differences that people see on the terminal
+
+
+def command(
+    since: FromOption = "",
+    until: ToOption = "",
+    days: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help=f"The last N days. Default: {DAYS}.", show_default=False)
+    ] = None,
+    all_customers: Annotated[
+        bool,
+        typer.Option(
+            "--all-customers", help="Look through all accounts; else those that ordered or were made in the period."
+        ),
+    ] = False,
+    mend: Annotated[bool, typer.Option("--repair", help="Queue what differs once more.")] = False,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report as one HTML file, too.")] = None,
+    stack: StackOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Compare orders and accounts of a period with HubSpot, field by field.
+
+    What the mapping leaves to people is no difference: a stage that was moved, a deal that was renamed. Works without a
+    stack, too, with what .env says. Ends with 1 when anything differs.
+
+    Examples:
+
+        woohub verify
+        woohub verify --days 30 --repair
+        woohub verify --from 2026-01-01 --to 2026-03-31 --html report.html
+        woohub verify --json | jq .problems
+    """
+    asked = _period(since, until, days)
+    folder = Path.cwd()
+    env = environment.read(os.environ, folder)
+    named = stacks.name_of(stack, env, folder)
+    found = stacks.find(named, env, folder) if named else None
+    if mend and found is None:
+        raise WrongUsage("--repair puts orders on a stack's queue: name the stack with --stack")
+    store, hubspot = connections.store(found, env), connections.hubspot(found, env)
+    report, repaired = _compared(found, store, hubspot, asked, all_customers=all_customers, mend=mend)
+    if html:
+        _write(html, report_page.page(report, store.access.url, hubspot.base_url))
+    where = {"store": store.access.url, "hubspot": hubspot.base_url}
+    if json:
+        output.as_json(where | report.facts() | {"repaired": vars(repaired) if repaired else None})
+    else:
+        _tell(report, repaired)
+    if not report.equal or report.unreadable:
+        raise typer.Exit(PROBLEMS)
+
+
+def _period(since: str, until: str, days: int | None) -> Period:
+    now = datetime.now(UTC)
+    if days and (since or until):
+        raise WrongUsage("either --days, or --from and --to")
+    if until and not since:
+        raise WrongUsage("--to needs --from")
+    return period(since, until, now) if since else last_days(days or DAYS, now)
+
+
+def _compared(
+    stack: Stack | None, store: Store, hubspot: HubSpot, asked: Period, *, all_customers: bool, mend: bool
+) -> tuple[Report, Repaired | None]:
+    notes: Counter[str] = Counter()
+    table = load_mapping()
+    crm = Crm(hubspot, table, _noted(notes))
+    with bar("comparing") as shown:
+        verification = Verification(store, crm, table, time.time, _depth(stack), shown.show)
+        report = verification.run(asked, all_customers=all_customers)
+        report.notes += notes
+        if stack and report.lags.states:
+            shown.say("reading ingest's log")
+            report.lags.deliveries = traces.deliveries(stack, _log_since(report))
+        repaired = None
+        if mend and stack:
+            shown.say("repairing")
+            queue = connections.queue(stack, tenant=TENANT)
+            repaired = repair(report.findings, store, crm, queue, Pace(_depth(stack), Timer()), time.time)
+    return report, repaired
+
+
+def _log_since(report: Report) -> int:
+    """From when on ingest's log tells about the orders, epoch milliseconds."""
+    earliest = min(lag.received for lag in report.lags.states) - LOGGED_WITHIN
+    return round(1000 * max(earliest, time.time() - LONGEST_LOG))
+
+
+def _noted(notes: Counter[str]) -> Callable[..., None]:
+    def warn(event: str, **fields: Any) -> None:
+        if event == traces.CURRENCY_LEFT_OUT:  # the report has a line of its own for it
+            return
+        facts = ", ".join(str(value) for value in fields.values())
+        notes[f"{event.replace('_', ' ')}: {facts}"] += 1
+
+    return warn
+
+
+def _depth(stack: Stack | None) -> Callable[[], int]:
+    return lambda: status.depth(stack.aws.sqs, stack.output("QueueUrl")).total if stack else 0
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.touch(mode=0o600)  # it holds names and addresses
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise Trouble(f"{file} cannot be written: {error.strerror}") from error
+    output.note(f"{file} is written; it holds personal data")
+
+
+COLUMNS = ("What", "Entity", "Record", "Property", "Store", "HubSpot", "Order")
+
+
+def _tell(report: Report, repaired: Repaired | None) -> None:
+    if report.findings:
+        many, single = grouped(report.findings)
+        rows = [row for one in many for row in _group_rows(one)]
+        rows += [row for one in single[:MOST_ROWS] for row in rows_of(one)]
+        output.table(COLUMNS, rows)
+        if len(single) > MOST_ROWS:
+            output.say(f"… and {len(single) - MOST_ROWS} more: --json or --html FILE shows all.")
+        output.say()
+    for line in lines(report):
+        output.say(line)
+    if repaired:
+        together = f", {repaired.associated} deals associated" if repaired.associated else ""
+        output.say(f"Repair: {repaired.orders} orders and {repaired.customers} accounts queued{together}.")
+    elif any(not one.fix for one in report.findings):
+        output.say("woohub verify --repair queues what differs.")
+
+
+def rows_of(one: Finding) -> Iterator[tuple[str | Text, ...]]:
+    """A difference for people: one line, and one for each property."""
+    first, name = (Text(one.kind.words, "red"), one.entity, one.record), one.named.more if one.named else ""
+    if not one.differences:
+        yield (*first, "", one.detail, ", ".join(one.record_ids), name)
+    for number, it in enumerate(one.differences):
+        begin, end = ("", "", "") if number else first, "" if number else name
+        yield (*begin, it.property, it.store, it.hubspot or "", end)
+    if one.fix:
+        yield ("", "", "", "", Text(one.fix, "yellow"), "", "")
+
+
+def _group_rows(group: Alike) -> Iterator[tuple[str | Text, ...]]:
+    """Many differences of one property: one line, and what to do."""
+    kind, counted = Text(group.kind.words, "red"), f"{group.count} times"
+    yield (kind, counted, group.record, group.name, *group.values(), group.entities)
+    if group.fix:
+        yield ("", "", "", "", Text(group.fix, "yellow"), "", "")
+
+
+def lines(report: Report) -> Iterator[Text]:
+    """The rest of the report for people."""
+    checked = f"{report.orders} orders, {report.accounts} accounts and {report.contacts} contacts"
+    yield Text(f"{checked} compared, {report.period}.")
+    for (day, currency), tally in sorted(report.days.items()):
+        if not tally.equal:
+            sums = f"{tally.orders_sum} {currency}, HubSpot {tally.deals} deals, {tally.deals_sum} {currency}"
+            yield Text(f"{day}: the store has {tally.orders} orders, {sums}", "yellow")
+    seconds = report.lags.seconds(lambda lag: lag.whole)
+    if seconds:
+        half, most = percentile(seconds, 50), percentile(seconds, 95)
+        yield Text(f"From the store to HubSpot: p50 {half:g} s, p95 {most:g} s ({report.lags.means}).")
+    if report.on_their_way:
+        yield Text(f"{len(report.on_their_way)} orders or accounts change just now and were left out.", "dim")
+    if report.refused_addresses:
+        yield Text(f"{report.refused_addresses} orders have no contact: HubSpot refuses the address.", "dim")
+    yield from (Text(str(currency), "yellow") for currency in report.currencies)
+    if report.anonymised:
+        yield Text(f"{report.anonymised} orders are anonymised in the store: they need no contact.", "dim")
+    yield from _erased(report)
+    yield from (Text(text, "dim") for text in report.notes)
+    if report.unreadable:
+        yield Text(order_pages.left_out(report.unreadable), "yellow")
+    yield _verdict(report)
+
+
+def _erased(report: Report) -> Iterator[Text]:
+    if report.erased:
+        yield Text("Erased in the store, but still in HubSpot (no difference that --repair could mend):", "yellow")
+        yield from (Text(f"  {person}", "yellow") for person in report.erased)
+        yield Text(f"  What to do: {TODO}.", "yellow")
+
+
+def _verdict(report: Report) -> Text:
+    if report.equal:
+        return Text("HubSpot has what the store has.", "green")
+    counts = ", ".join(f"{report.problems[kind.value]} {kind.words}" for kind in Kind if report.problems[kind.value])
+    return Text(f"HubSpot differs: {counts}.", "red")

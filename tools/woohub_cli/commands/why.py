@@ -1,0 +1,285 @@
+"""`woohub why`: everything known about one order, and what follows from it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from woohub.dates import utc_from_ms
+from woohub.errors import InvalidPayload, PermanentError, TransientError
+from woohub.hubspot.answers import Record
+from woohub.mapping.fields import Mapping as Table
+from woohub.mapping.fields import load_mapping, usable_email
+from woohub.mapping.mapping_file import STATUS
+from woohub.reconcile.watermark import Watermark, WatermarkParameter
+from woohub.store.client import Store
+from woohub.store.pagination import Stored
+from woohub.store.payloads import CUSTOMER_SWEPT, ORDER_SWEPT, TRASH, CustomerEvent, OrderEvent, parse
+from woohub.sync.contacts import ContactSnapshot, snapshot_of
+from woohub_cli import connections, dead_letters, environment, order_lookup, order_names, stacks, traces
+from woohub_cli.cli_errors import EXPECTED, PROBLEMS, Trouble, WrongUsage, explain
+from woohub_cli.commands import status
+from woohub_cli.commands.verify import COLUMNS, rows_of
+from woohub_cli.comparison import association_finding, contact_findings, deal_findings, was_refused
+from woohub_cli.dead_letters import Letter
+from woohub_cli.erased import is_named
+from woohub_cli.history import swept
+from woohub_cli.hubspot_records import Crm
+from woohub_cli.options import JsonOption, StackOption
+from woohub_cli.order_diagnosis import Address, Case, InHubSpot, InStore
+from woohub_cli.order_lookup import Lookup
+from woohub_cli.order_names import Reference
+from woohub_cli.rendering import output
+from woohub_cli.rendering.progress import bar
+from woohub_cli.stacks import Stack
+
+PATIENCE = 60.0  # seconds for the store, and for HubSpot
+BEFORE = timedelta(minutes=10)  # logs are read from that long before the order's last change: clocks differ
+LONGEST_LOG = timedelta(days=14)
+
+
+def command(
+    order: Annotated[
+        str, typer.Argument(metavar="ORDER", help="The order's number, as people know it, or its id in the store.")
+    ],
+    stack: StackOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Tell why HubSpot has an order as it has it, or has it not, and what to do.
+
+    Looks at the store, HubSpot, the queues, the circuit breaker and the functions' logs; changes nothing. Ends with 1
+    when something is to be done. Where one order's id is another one's number, 1234 means the id, #1234 the number,
+    order:1234 the id and nothing else.
+
+    Examples:
+
+        woohub why 1234
+        woohub why RE-2026-00434
+        woohub why 1234 --json | jq .conclusion
+    """
+    asked = order_names.reference(order)
+    if not asked.text.strip("0"):
+        raise WrongUsage(f"no order is numbered {asked.text}: {order_names.FORMS}")
+    folder = Path.cwd()
+    env = environment.read(os.environ, folder)
+    found = stacks.find(stack, env, folder)
+    with bar("asking") as shown:
+        shown.say("asking the store")
+        table = load_mapping()
+        crm = _crm(found, env, table)
+        store, lookup = looked_up(found, env, crm, asked)
+        shop = in_store(lookup)
+        shown.say("asking HubSpot")
+        hubspot = in_hubspot(crm, store, shop, lookup.name.order_id, table)
+        shown.say("looking into queues and logs")
+        case = _case(found, asked, lookup, shop, hubspot)
+    if json:
+        output.as_json(case.facts())
+    else:
+        _tell(case)
+    if not case.conclusion.fine:
+        raise typer.Exit(PROBLEMS)
+
+
+def looked_up(stack: Stack, env: dict[str, str], crm: Crm, asked: Reference) -> tuple[Store | None, Lookup]:
+    """The store, if its key is known, and the order that was named."""
+    try:
+        store = connections.store(stack, env)
+    except Trouble as trouble:
+        return None, order_lookup.in_hubspot(crm, asked, str(trouble))
+    store.timer.start(PATIENCE)
+    return store, order_lookup.find(store, crm, asked)
+
+
+def in_store(lookup: Lookup) -> InStore:
+    """The order as the store has it."""
+    row = lookup.row
+    if row is None:
+        return InStore(missing=lookup.missing)
+    try:
+        event = parse(swept(ORDER_SWEPT, [row], _now_ms(), "")[0])
+    except InvalidPayload as error:
+        return InStore(row, unreadable=str(error))
+    return InStore(row, event if isinstance(event, OrderEvent) else None)
+
+
+def _crm(stack: Stack, env: dict[str, str], table: Table) -> Crm:
+    hubspot = connections.hubspot(stack, env)
+    hubspot.timer.start(PATIENCE)
+    return Crm(hubspot, table, connections.warn)
+
+
+def in_hubspot(crm: Crm, store: Store | None, shop: InStore, order_id: int, table: Table) -> InHubSpot:
+    """What HubSpot has of it, and where that differs from the store."""
+    if not order_id:
+        return InHubSpot()
+    key = table.deal_key(order_id)
+    try:
+        deals = crm.deals([key]).get(key, [])
+        if shop.event is None:
+            return InHubSpot(tuple(deals))
+        return _compared(crm, shop.event, _account(store, shop.event), deals, table)
+    except EXPECTED as error:
+        return InHubSpot(missing=explain(error))
+
+
+def _account(store: Store | None, event: OrderEvent) -> Stored | None:
+    """The account that ordered; the store not giving it is no reason to give up."""
+    if store is None or not event.order.customer_id:
+        return None
+    with suppress(PermanentError, TransientError):
+        return store.customers_by_id([event.order.customer_id]).get(event.order.customer_id)
+    return None
+
+
+def _compared(crm: Crm, event: OrderEvent, account: Stored | None, deals: Sequence[Record], table: Table) -> InHubSpot:
+    found = deal_findings(event, deals, table, crm.deal_schema)
+    stage, wanted = _stages(event, deals, table)
+    if event.order.is_anonymised:
+        return InHubSpot(tuple(deals), _named_contact(crm, deals), tuple(found), stage, wanted, Address.ERASED)
+    seen = snapshot_of(event, table)
+    email = seen.properties.get("email", "")
+    address = Address.of(email)
+    contact = crm.contacts([email]).get(email) if usable_email(email) else None
+    refused = bool(deals) and contact is None and was_refused(event, deals[0].properties)
+    if usable_email(email) and not refused and (deals or event.order.status != TRASH):
+        captures = [seen, *_captures(account, email, table)]
+        now = utc_from_ms(_now_ms())
+        found += contact_findings(f"order:{event.order.id}", captures, contact, table, crm.contact_schema, now)
+    if deals and contact and event.order.status != TRASH:
+        has = crm.contacts_of([deals[0].id]).get(deals[0].id, set())
+        wrong = association_finding(f"order:{event.order.id}", deals[0], contact.id, has)
+        found += [wrong] if wrong else []
+    address = Address.REFUSED if refused and address is Address.USABLE else address
+    return InHubSpot(tuple(deals), contact, tuple(found), stage, wanted, address)
+
+
+def _named_contact(crm: Crm, deals: Sequence[Record]) -> Record | None:
+    """A contact of the deal that still says who it is."""
+    ids = crm.contacts_of([deals[0].id]).get(deals[0].id, set()) if deals else set()
+    return next((one for _, one in sorted(crm.contacts_by_id(ids).items()) if is_named(one)), None)
+
+
+def _captures(account: Stored | None, email: str, table: Table) -> Iterator[ContactSnapshot]:
+    """How the account shows the customer, if it has the order's address."""
+    if account is None:
+        return
+    with suppress(InvalidPayload):
+        event = parse(swept(CUSTOMER_SWEPT, [account], _now_ms(), "")[0])
+        if isinstance(event, CustomerEvent):
+            capture = snapshot_of(event, table)
+            if capture.properties.get("email") == email:
+                yield capture
+
+
+def _stages(event: OrderEvent, deals: Sequence[Record], table: Table) -> tuple[str, str]:
+    """The stage the deal is in and the one of the order's status, if HubSpot knows that status."""
+    if not deals or deals[0].properties.get(STATUS) != event.order.status:
+        return "", ""
+    return deals[0].properties.get("dealstage") or "", table.stage(event.order.status)
+
+
+def _case(stack: Stack, asked: Reference, lookup: Lookup, shop: InStore, hubspot: InHubSpot) -> Case:
+    entity = f"order:{lookup.name.order_id}"
+    since = _log_since(shop)
+    return Case(
+        asked=asked.text,
+        lookup=lookup,
+        store=shop,
+        hubspot=hubspot,
+        stack=status.read(stack),
+        letters=tuple(_letters(stack, entity)),
+        traces=traces.read(stack, entity, int(since.timestamp() * 1000)),
+        swept_until=_swept_until(stack),
+    )
+
+
+def _log_since(shop: InStore) -> datetime:
+    longest = datetime.now(UTC) - LONGEST_LOG
+    if shop.row is None:
+        return longest
+    changed = datetime.fromisoformat(shop.row.modified_at).replace(tzinfo=UTC)
+    return max(longest, changed - BEFORE)
+
+
+def _letters(stack: Stack, entity: str) -> list[Letter]:
+    sqs, url = stack.aws.sqs, stack.output("DeadLetterQueueUrl")
+    with dead_letters.held(sqs, url, wait_s=dead_letters.WAIT) as found:
+        return [one for one in found.values() if one.entity == entity]
+
+
+def _swept_until(stack: Stack) -> str:
+    name = stack.outputs.get("WatermarkParameter")
+    mark = WatermarkParameter(stack.aws.ssm, name).read() if name else ""
+    return mark.orders.moment if isinstance(mark, Watermark) else ""
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _tell(case: Case) -> None:
+    output.table(("", ""), list(_rows(case)))
+    if case.traces.found:
+        output.say("\nWhat the logs say:", style="bold")
+        lines: list[Sequence[str | Text]] = [_line(one.facts()) for one in case.traces.found]
+        output.table(("When", "Where", "What", "Topic", "More"), lines)
+    if case.hubspot.findings:
+        output.say("\nWhat differs:", style="bold")
+        rows = [row for one in case.hubspot.findings for row in rows_of(one)]
+        output.table(COLUMNS, rows)
+    output.say()
+    output.say(Text(case.conclusion.text, "green" if case.conclusion.fine else "bold"))
+    if case.conclusion.next_step:
+        output.say(Text(f"Next: {case.conclusion.next_step}", "yellow"))
+
+
+def _rows(case: Case) -> Iterator[tuple[str, str]]:
+    if case.name.order_id:
+        yield "Order", str(case.name).removeprefix("order ")
+    if case.lookup.other:
+        yield "Not this one", f"{case.lookup.other}: woohub why order:{case.lookup.other.order_id}"
+    yield "Store", _store(case)
+    yield "HubSpot", _deal(case)
+    if case.hubspot.contact:
+        contact = case.hubspot.contact
+        yield "Contact", f"{contact.id}  {contact.properties.get('email') or ''}"
+    for letter in case.letters:
+        yield "Dead letter", f"{letter.message_id[: dead_letters.SHOWN]}  {letter.reason}"
+    queue, breaker = case.stack.queue, case.stack.breaker
+    yield "Queue", f"{queue.total} messages, of whatever order"
+    yield "Breaker", f"open: {breaker.reason}" if breaker.is_open else "closed"
+    if case.swept_until:
+        yield "Reconciled", f"all that changed until {case.swept_until}Z"
+    if case.traces.missing:
+        yield "Logs", f"could not be read: {case.traces.missing}"
+
+
+def _store(case: Case) -> str:
+    row = case.store.row
+    if row is None:
+        return case.store.missing or "has no such order"
+    return f"{row.status}, made {row.created_at}Z, changed {row.modified_at}Z"
+
+
+def _deal(case: Case) -> str:
+    if not case.hubspot.deals:
+        return case.hubspot.missing or "has no deal"
+    deal, version = case.hubspot.deals[0], case.hubspot.version
+    has = deal.properties
+    state = f", state of {version.modified_at}Z" if version else ""
+    return f"deal {deal.id}  {has.get(STATUS) or 'no status'}, stage {has.get('dealstage') or 'none'}{state}"
+
+
+def _line(facts: dict[str, Any]) -> Sequence[str]:
+    known = ("at", "where", "verdict", "topic", "message_id")
+    more = ", ".join(f"{name} {value}" for name, value in facts.items() if name not in known)
+    return (facts["at"], facts["where"], facts["verdict"], str(facts.get("topic", "")), more)

@@ -1,0 +1,189 @@
+"""Where HubSpot differs from the store, by the rules the engine itself writes by. Pure: no network, no clock.
+
+A difference is what the engine would write if HubSpot had no version stored: so a stage a salesperson moved, a deal
+somebody renamed, a currency the portal lacks and a blank in the store are none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from woohub.hubspot.answers import Record
+from woohub.hubspot.properties import PropertySchema
+from woohub.mapping.fields import Mapping as Table
+from woohub.mapping.mapping_file import CONTACT_VERSION, DEAL_VERSION, STATUS
+from woohub.store.payloads import TRASH, OrderEvent
+from woohub.sync import contacts, deals
+from woohub.sync.contacts import ContactSnapshot
+from woohub.sync.versions import DealVersion, OrderState
+from woohub_cli.order_names import OrderName
+
+Current = Mapping[str, str | None]
+
+
+class Kind(StrEnum):
+    """What is wrong."""
+
+    MISSING = "missing"
+    DUPLICATE = "duplicate"
+    DIFFERING = "differing"
+    UNASSOCIATED = "unassociated"  # the deal has no contact at all
+    WRONG_CONTACT = "wrong_contact"  # the deal has contacts, but not the order's
+    DELETED = "deleted_in_store"  # a deal whose order is gone for good
+    UNREADABLE = "unreadable"  # nobody can write what the store has here
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        return self.value.replace("_", " ")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One property, with what the store says and what HubSpot has (None: nothing)."""
+
+    property: str
+    store: str
+    hubspot: str | None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong with the deal or contact of one order or account."""
+
+    kind: Kind
+    entity: str  # order:1234, customer:56
+    record: str  # deal or contact
+    record_ids: tuple[str, ...] = ()
+    differences: tuple[Difference, ...] = ()
+    detail: str = ""
+    fix: str = ""  # what only a person can do about it; "" where --repair can
+    named: OrderName | None = None  # number and name of the order, or the name of the account
+    attach: str = ""  # the contact to associate the deal with: the engine would not, its marker says it is done
+
+    @property
+    def queueable(self) -> bool:
+        """Whether reading it from the store once more mends it."""
+        return not self.fix and not self.attach
+
+    @property
+    def number(self) -> int:
+        """The store's id of the order or account."""
+        return int(self.entity.partition(":")[2])
+
+    def facts(self) -> dict[str, Any]:
+        """For --json."""
+        differences = [vars(one) for one in self.differences]
+        return {
+            "kind": self.kind.value,
+            "entity": self.entity,
+            "record": self.record,
+            "record_ids": list(self.record_ids),
+            "differences": [dict(one) for one in differences],
+            "detail": self.detail,
+            "fix": self.fix,
+            "order_number": self.named.number if self.named else "",
+            "name": self.named.customer if self.named else "",
+        }
+
+
+HELD = (
+    "HubSpot's version is newer ({version}) than the order in the store, so nothing is overwritten: clear "
+    "woocommerce_order_version of the deal in HubSpot, then `woohub verify --repair`"
+)
+FUTURE = (
+    "the contact's version lies in the future ({version}), so nothing is overwritten: clear "
+    "woocommerce_customer_version of the contact in HubSpot, then `woohub verify --repair`"
+)
+MERGE = "merge them in HubSpot; one of them is kept up to date"
+
+
+def deal_differences(
+    event: OrderEvent, current: Current, table: Table, schema: PropertySchema
+) -> tuple[Difference, ...]:
+    """The properties of a deal that the order would change, whatever version HubSpot has."""
+    unversioned = {**current, DEAL_VERSION: None}
+    plan = deals.plan([event], unversioned, lambda _: "", table, schema)
+    return _differences(plan.properties if plan else {}, current, DEAL_VERSION)
+
+
+def contact_differences(
+    captures: Sequence[ContactSnapshot], current: Current, table: Table, schema: PropertySchema
+) -> Sequence[Difference]:
+    """The properties of a contact that these sights of the customer would change.
+
+    Not whatever version HubSpot has: its own may come from an order that is none of these.
+    """
+    return _differences(contacts.plan(captures, current, table, schema).properties, current, CONTACT_VERSION)
+
+
+def _differences(changed: Mapping[str, str], current: Current, version: str) -> tuple[Difference, ...]:
+    return tuple(Difference(name, text, current.get(name)) for name, text in changed.items() if name != version)
+
+
+def holds_back(event: OrderEvent, current: Current) -> str:
+    """The deal's version if it keeps the engine from writing what the store has, else ""."""
+    text = current.get(DEAL_VERSION) or ""
+    version = DealVersion.parse(text)
+    if version is None:
+        return ""
+    stored = OrderState(version.modified_at, version.received_ms, current.get(STATUS) or "")
+    return "" if deals.state_of(event).supersedes(stored) else text
+
+
+def deal_findings(event: OrderEvent, records: Sequence[Record], table: Table, schema: PropertySchema) -> list[Finding]:
+    """What is wrong with the deals of an order; `records` are all that HubSpot has for it, the oldest first."""
+    entity = f"order:{event.order.id}"
+    if not records:  # an order that was thrown away before HubSpot knew it is no deal
+        return [] if event.order.status == TRASH else [Finding(Kind.MISSING, entity, "deal")]
+    found, kept = [], records[0]
+    if len(records) > 1:
+        ids = tuple(one.id for one in records)
+        found.append(Finding(Kind.DUPLICATE, entity, "deal", ids, detail=f"{len(ids)} deals", fix=MERGE))
+    differences = deal_differences(event, kept.properties, table, schema)
+    if differences:
+        held = holds_back(event, kept.properties)
+        fix = HELD.format(version=held) if held else ""
+        found.append(Finding(Kind.DIFFERING, entity, "deal", (kept.id,), differences, fix=fix))
+    return found
+
+
+def contact_findings(
+    entity: str,
+    captures: Sequence[ContactSnapshot],
+    record: Record | None,
+    table: Table,
+    schema: PropertySchema,
+    now: str,
+) -> list[Finding]:
+    """What is wrong with the contact of an address, last seen in `entity`; `now` is UTC as WooCommerce writes it."""
+    if record is None:
+        return [Finding(Kind.MISSING, entity, "contact")]
+    version = record.properties.get(CONTACT_VERSION) or ""
+    ahead = version.partition("|")[0] > now
+    current = {**record.properties, CONTACT_VERSION: None} if ahead else record.properties
+    differences = tuple(contact_differences(captures, current, table, schema))
+    if not differences:
+        return []
+    fix = FUTURE.format(version=version) if ahead else ""
+    return [Finding(Kind.DIFFERING, entity, "contact", (record.id,), differences, fix=fix)]
+
+
+def association_finding(entity: str, deal: Record, wanted: str, has: set[str]) -> Finding | None:
+    """What is wrong with the contacts of a deal. `wanted` is the id of the order's; others beside it are fine."""
+    if wanted in has:
+        return None
+    version = DealVersion.parse(deal.properties.get(DEAL_VERSION))
+    marked = version is not None and version.contacts == (wanted,)
+    kind = Kind.WRONG_CONTACT if has else Kind.UNASSOCIATED
+    other = f"it has {', '.join(sorted(has))} instead of {wanted}" if has else f"contact {wanted} is the order's"
+    return Finding(kind, entity, "deal", (deal.id,), detail=other, attach=wanted if marked else "")
+
+
+def was_refused(event: OrderEvent, current: Current) -> bool:
+    """Whether HubSpot took this very state of the order without a contact: it refuses the address."""
+    version = DealVersion.parse(current.get(DEAL_VERSION))
+    return version is not None and version.contacts == () and version.modified_at >= event.order.modified_at

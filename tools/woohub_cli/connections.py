@@ -1,0 +1,96 @@
+"""Reach the store, HubSpot and the queue of a stack, with the keys the stack itself uses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+import urllib3
+
+from woohub.clock import Timer
+from woohub.delivery.delivery_queue import DeliveryQueue
+from woohub.hubspot.client import HubSpot
+from woohub.settings import hubspot_token
+from woohub.store.client import Store
+from woohub.store.requests import Access
+from woohub_cli import secret_store
+from woohub_cli.cli_errors import Trouble
+from woohub_cli.commands.setup import GivenToken, place_of
+from woohub_cli.rendering import output
+from woohub_cli.stacks import LOCAL, Stack
+from woohub_cli.store_setup import waiting
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+# Of HubSpot's 100, all callers together: where the consumer makes more by itself, whoever reads here waits.
+HUBSPOT_REQUESTS_PER_10_SECONDS = 60
+VARIABLES = ("WOO_COMMERCE_URL", "WOO_COMMERCE_CONSUMER_KEY", "WOO_COMMERCE_CONSUMER_SECRET")
+
+
+def access(stack: Stack | None, env: Mapping[str, str]) -> Access | None:
+    """The store of the stack; None if nobody has told it.
+
+    The variables of `.env` count for the local stack and where there is none: those of a person's folder may well
+    belong to another store than the one of a stack in AWS.
+    """
+    stored = _stored_access(stack)
+    given = [env.get(name, "").strip() for name in VARIABLES]
+    if stored or not all(given) or (stack and stack.name != LOCAL):
+        return stored
+    return Access(*given)
+
+
+def _stored_access(stack: Stack | None) -> Access | None:
+    secret_id = stack.outputs.get("StoreSecretArn") if stack else None
+    return Access.from_secret(secret_store.read(stack.aws.secrets, secret_id)) if stack and secret_id else None
+
+
+def store(stack: Stack | None, env: Mapping[str, str]) -> Store:
+    """A client of the store that has all the time it needs; Trouble if the store is not known."""
+    found = access(stack, env)
+    if found is None:
+        whose = f"the stack {stack.name} has" if stack else "there are"
+        raise Trouble(
+            f"{whose} no address and keys of a store: put {', '.join(VARIABLES)} into .env and run `woohub setup`"
+        )
+    return Store(urllib3.PoolManager(), found, Timer(), warn=warn, on_wait=waiting)
+
+
+def hubspot(stack: Stack | None, env: Mapping[str, str], share: int = HUBSPOT_REQUESTS_PER_10_SECONDS) -> HubSpot:
+    """A client of the HubSpot the stack writes to, with a share of its budget; Trouble without a token."""
+    stored = secret_store.read(stack.aws.secrets, stack.output("HubSpotSecretArn")) if stack else ""
+    token = hubspot_token(stored) or env.get("HUBSPOT_API_KEY", "")
+    if not token:
+        raise Trouble("there is no HubSpot token: put HUBSPOT_API_KEY into .env and run `woohub setup`")
+    place = place_of(stack, env)
+    return HubSpot(urllib3.PoolManager(), GivenToken(token), Timer(), place.url, place.version, share)
+
+
+def queue(stack: Stack, *, tenant: str = "") -> DeliveryQueue:
+    """The delivery queue, for what is read from the store; see Tenant."""
+    sqs = cast("SQSClient", Tenant(stack.aws.sqs, tenant)) if tenant else stack.aws.sqs
+    return DeliveryQueue(sqs, stack.output("QueueUrl"), warn)
+
+
+class Tenant:
+    """An SQS client that marks what it sends as one tenant's.
+
+    SQS's fair queues hand out everybody else's messages first once a tenant has more than a tenth of those in flight;
+    a message without such a mark counts as a tenant of its own, so deliveries of the store overtake.
+    """
+
+    def __init__(self, sqs: SQSClient, name: str) -> None:
+        self._sqs = sqs
+        self._name = name
+
+    def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, Any]]) -> Any:
+        """As boto3's."""
+        marked = [{**entry, "MessageGroupId": self._name} for entry in Entries]
+        return self._sqs.send_message_batch(QueueUrl=QueueUrl, Entries=marked)  # type: ignore[arg-type]
+
+
+def warn(event: str, **fields: Any) -> None:
+    """What the store's client and the queue have to tell."""
+    facts = ", ".join(f"{name}: {value}" for name, value in fields.items())
+    output.note(f"{event.replace('_', ' ')} ({facts})" if facts else event.replace("_", " "), style="yellow")

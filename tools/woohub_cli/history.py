@@ -1,0 +1,227 @@
+"""A shop's history, from the store to the queue: page by page, no faster than HubSpot takes it, resumable."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from woohub.clock import Timer
+from woohub.delivery.delivery_queue import DeliveryQueue
+from woohub.delivery.webhooks import Delivery
+from woohub.store.client import Store
+from woohub.store.pagination import FIRST, Position, Step, Stored
+from woohub.store.payloads import CUSTOMER_SWEPT, ORDER_SWEPT
+from woohub_cli import order_pages
+from woohub_cli.cli_errors import Trouble
+from woohub_cli.period import EVER, SECOND, Period, shifted
+
+TENANT = "backfill"  # its message group: what the store delivers meanwhile overtakes it
+SHORT = 500  # messages on the queue at most: some seconds of HubSpot's budget, so that deliveries are not held up
+LOOK_AGAIN = 1.0  # seconds
+PATIENCE = 900.0  # seconds without the queue getting shorter, after which it is no use waiting
+ORDERS, TRASHED, CUSTOMERS = "orders", "trash", "customers"
+PHASES = (ORDERS, TRASHED, CUSTOMERS)
+TOPICS = {ORDERS: ORDER_SWEPT, TRASHED: ORDER_SWEPT, CUSTOMERS: CUSTOMER_SWEPT}
+
+
+class Stalled(Trouble):
+    """The queue does not get shorter: HubSpot takes nothing, or nobody asks it to."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a backfill is asked for, in the words of the command line; the same words go on with an unfinished one."""
+
+    store: str
+    since: str = ""
+    until: str = ""
+    status: str = "any"
+    customers: bool = False
+
+
+@dataclass(frozen=True)
+class Begun:
+    """How far a backfill has come: all before `position` is on the queue, and so are `recent` (ids)."""
+
+    wanted: Wanted
+    period: Period
+    began: str
+    position: Position
+    phase: str = ORDERS
+    recent: tuple[int, ...] = ()
+    orders: int = 0
+    customers: int = 0
+    old: bool = False  # the store: its dates are local, see walks
+    trash: int = 0  # orders in the trash
+    unreadable: tuple[str, ...] = ()  # records the store could not show, such as "order:123"; they were left out
+
+    @property
+    def queued(self) -> int:
+        """Orders, those in the trash, and accounts together."""
+        return self.orders + self.trash + self.customers
+
+
+def begin(wanted: Wanted, period: Period, began: str, *, old: bool = False) -> Begun:
+    """At the start; `old`: the store is one of before WooCommerce 5.8."""
+    return Begun(wanted, period, began, order_pages.start(period, old=old), old=old)
+
+
+class StateFile:
+    """Where a backfill that was interrupted goes on; holds dates, ids and counts, no personal data."""
+
+    _adapter = TypeAdapter(Begun)
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self) -> Begun | None:
+        """None if there is none; Trouble if it cannot be read."""
+        try:
+            return self._adapter.validate_json(self.path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValidationError) as error:
+            raise Trouble(f"{self.path} cannot be read ({type(error).__name__}): remove it, or --restart") from None
+
+    def write(self, begun: Begun) -> None:
+        """Replace it as a whole: a crash leaves the old one or the new one."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        draft = self.path.with_suffix(".new")
+        draft.write_text(json.dumps(asdict(begun), indent=2) + "\n", encoding="utf-8")
+        draft.replace(self.path)
+
+    def remove(self) -> None:
+        """Nothing is left to go on with."""
+        self.path.unlink(missing_ok=True)
+
+
+class Pace:
+    """Keeps the queue short. `depth` counts its messages, those in work included; `waits` is told when it waits."""
+
+    def __init__(
+        self, depth: Callable[[], int], timer: Timer, waits: Callable[[int], None] = lambda _depth: None
+    ) -> None:
+        self._depth = depth
+        self._timer = timer
+        self._waits = waits
+
+    def make_room(self, coming: int) -> None:
+        """Return when the queue is short enough for so many more; Stalled when it does not get there."""
+        shortest, since = self._depth(), self._timer.now()
+        depth = shortest
+        while depth and depth + coming > SHORT:
+            if depth < shortest:
+                shortest, since = depth, self._timer.now()
+            if self._timer.now() - since > PATIENCE:
+                raise Stalled(f"{depth} messages are on the queue, and for {PATIENCE / 60:.0f} minutes not one less")
+            self._waits(depth)
+            self._timer.sleep(LOOK_AGAIN)
+            depth = self._depth()
+
+
+class Backfill:
+    """Brings a shop's history to the queue. `kept` is told each time the state file was written."""
+
+    def __init__(
+        self,
+        store: Store,
+        queue: DeliveryQueue,
+        pace: Pace,
+        file: StateFile,
+        clock: Callable[[], float],
+        kept: Callable[[Begun], None] = lambda _begun: None,
+    ) -> None:
+        self._store = store
+        self._queue = queue
+        self._pace = pace
+        self._file = file
+        self._clock = clock
+        self._kept = kept
+
+    def run(self, begun: Begun, limit: int | None = None) -> tuple[Begun, bool]:
+        """Go on from there with at most `limit` more; how far it came, and whether that is the end."""
+        last = None if limit is None else begun.queued + limit
+        self._store.leave_out(begun.unreadable)
+        for phase, following in zip(PHASES, (*PHASES[1:], CUSTOMERS), strict=True):
+            if begun.phase != phase:
+                continue
+            for asked_ms, step in self._timed(self._walk(begun)):
+                begun, whole = self._take(begun, step, asked_ms, last)
+                self._file.write(begun)
+                self._kept(begun)
+                if not whole or begun.queued == last:
+                    return begun, False
+            begun = replace(begun, phase=following, position=_beginning_of(following, begun), recent=())
+        self._file.remove()
+        return begun, True
+
+    def _walk(self, begun: Begun) -> Iterator[Step]:
+        status = begun.wanted.status
+        if begun.phase == ORDERS:
+            yield from order_pages.made(self._store, begun.position, begun.period, status, old=begun.old)
+        elif begun.phase == TRASHED and status == "any":  # as reconcile does
+            yield from order_pages.made(self._store, begun.position, begun.period, TRASHED, old=begun.old)
+        elif begun.phase == CUSTOMERS and begun.wanted.customers:
+            yield from self._store.customers(begun.position)
+
+    def _take(self, begun: Begun, step: Step, asked_ms: int, last: int | None) -> tuple[Begun, bool]:
+        """Queue what is new of a step; how far that is, and whether it was the whole step."""
+        new = [row for row in step.found if row.id not in begun.recent and _in_period(begun, row)]
+        some = new if last is None else new[: last - begun.queued]
+        self._pace.make_room(len(some))
+        self._queue.send(swept(TOPICS[begun.phase], some, asked_ms, self._store.access.url))
+        left_out = tuple(dict.fromkeys((*begun.unreadable, *self._store.unreadable)))
+        counted = replace(begun, **{begun.phase: getattr(begun, begun.phase) + len(some), "unreadable": left_out})
+        if len(some) == len(new):
+            return replace(counted, position=step.then, recent=_ids(step.found)), True
+        return replace(counted, recent=(*begun.recent, *_ids(some))), False
+
+    def _timed(self, steps: Iterator[Step]) -> Iterator[tuple[int, Step]]:
+        """Each with the moment before it was asked for: what changes later is not in it."""
+        while True:
+            asked_ms = int(self._clock() * 1000)
+            step = next(steps, None)
+            if step is None:
+                return
+            yield asked_ms, step
+
+
+def swept(topic: str, rows: Sequence[Stored], asked_ms: int, url: str) -> list[Delivery]:
+    """What was read from the store as reconcile puts it on the queue."""
+    kind = topic.partition(".")[0]
+    return [Delivery(topic, row.body, asked_ms, f"{kind}:{row.id}", f"{url}/") for row in rows]
+
+
+def count(store: Store, wanted: Wanted, period: Period) -> tuple[int, int]:
+    """How many orders there are, and how many accounts have to be looked at."""
+    asked = {"status": wanted.status, "dates_are_gmt": "true"}
+    if period.since != EVER:
+        asked["after"] = shifted(period.since, -SECOND)
+    if period.until:
+        asked["before"] = shifted(period.until, SECOND)
+    return store.count(ORDERS, **asked), store.count(CUSTOMERS) if wanted.customers else 0
+
+
+def facts(begun: Begun) -> dict[str, Any]:
+    """For --json."""
+    counts = {"orders": begun.orders, "trash": begun.trash, "customers": begun.customers}
+    return counts | {"status": begun.wanted.status, "unreadable": list(begun.unreadable)} | begun.period.facts()
+
+
+def _beginning_of(phase: str, begun: Begun) -> Position:
+    return FIRST if phase == CUSTOMERS else order_pages.start(begun.period, old=begun.old)
+
+
+def _in_period(begun: Begun, row: Stored) -> bool:
+    """Accounts cannot be asked for by date, and orders of old stores only roughly; a row without a date counts."""
+    by_date = begun.phase != CUSTOMERS and not begun.old
+    return by_date or not row.created_at or begun.period.holds(row.created_at)
+
+
+def _ids(rows: Sequence[Stored]) -> tuple[int, ...]:
+    return tuple(row.id for row in rows)

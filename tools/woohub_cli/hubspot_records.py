@@ -1,0 +1,185 @@
+"""Read what HubSpot has, to be compared with the store: by unique key, and the deals of a period by search."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from woohub.errors import UnknownOutcome
+from woohub.hubspot.answers import Record
+from woohub.hubspot.client import BATCH, HubSpot, chunks
+from woohub.hubspot.objects import CONTACTS, DEALS
+from woohub.hubspot.properties import CURRENCY, PropertyCatalog, PropertySchema
+from woohub.mapping.fields import Mapping as Table
+from woohub.sync.batch_writer import read_apart
+from woohub.sync.lookup import by_key
+from woohub_cli.cli_errors import Trouble
+from woohub_cli.period import Period
+
+MOMENTS = ("createdate", "hs_lastmodifieddate")
+SEARCHED = 200  # HubSpot gives at most 200 records per page of a search
+PAUSES = (1.0, 4.0, 10.0)  # seconds before a search without an answer is made again
+
+
+class Crm:
+    """The portal as the engine sees it; raises what HubSpot's client raises."""
+
+    def __init__(self, hubspot: HubSpot, table: Table, warn: Callable[..., None]) -> None:
+        self._hubspot = hubspot
+        self._table = table
+        self._catalog = PropertyCatalog(hubspot, hubspot.timer, warn)
+
+    def check(self) -> None:
+        """Trouble if this portal was never set up."""
+        if not self.deal_schema.has(self._table.key_property):
+            raise Trouble(f"this HubSpot has no deal property {self._table.key_property}: run `woohub setup`")
+
+    @property
+    def deal_schema(self) -> PropertySchema:
+        """The properties of deals."""
+        return self._catalog.schema(DEALS)
+
+    @property
+    def contact_schema(self) -> PropertySchema:
+        """The properties of contacts."""
+        return self._catalog.schema(CONTACTS)
+
+    @property
+    def lists_currencies(self) -> bool:
+        """Whether HubSpot says which currencies it takes; if not, only its refusals tell."""
+        return bool(self.deal_schema.options(CURRENCY))
+
+    def takes_currency(self, code: str) -> bool:
+        """False only where HubSpot says that it does not."""
+        return self.deal_schema.accepts(CURRENCY, code)
+
+    def newest_deal_in(self, currency: str) -> Record | None:
+        """The deal made last, as far as indexed, of the orders in this currency."""
+        filters = [{"propertyName": "currency", "operator": "EQ", "value": currency}]
+        sorts = [{"propertyName": "createdate", "direction": "DESCENDING"}]
+        asked = {"filterGroups": [{"filters": filters}], "sorts": sorts, "properties": [CURRENCY], "limit": 1}
+        return next(iter(self._search(asked)), None)
+
+    def key(self, order_id: int) -> str:
+        """The value of a deal's unique property for an order."""
+        return self._table.deal_key(order_id)
+
+    def order_id(self, key: str) -> int:
+        """The order of a key of this store, else 0."""
+        return self._table.order_id(key)
+
+    def orders_named(self, number: str) -> dict[int, str]:
+        """The ids of the orders whose deal has this very number in its name, each with that name."""
+        filters = [{"propertyName": "dealname", "operator": "CONTAINS_TOKEN", "value": number}]
+        asked = {"filterGroups": [{"filters": filters}], "properties": [self._table.key_property, "dealname"]}
+        exactly = re.compile(rf"(?<![\w-]){re.escape(number)}(?![\w-])", re.IGNORECASE)
+        found: dict[int, str] = {}
+        for record in self._search(asked | {"limit": SEARCHED}):
+            name = record.properties.get("dealname") or ""
+            order_id = self.order_id(record.properties.get(self._table.key_property) or "")
+            if order_id and exactly.search(name):
+                found[order_id] = name
+        return found
+
+    def deals(self, keys: Sequence[str]) -> dict[str, list[Record]]:
+        """All deals of each key, the oldest first. Without a unique property they are searched for, with its lag."""
+        names = (*self._table.deal_properties, "amount", "closedate", *MOMENTS)
+        records: list[Record] = []
+        for some in chunks(list(keys), BATCH):
+            if self.deal_schema.is_unique(self._table.key_property):
+                records += self._hubspot.read(DEALS, some, names, id_property=self._table.key_property)
+            else:
+                records += self._by_search(some, names)
+        return self._by_key(records)
+
+    def _by_search(self, keys: Sequence[str], names: Sequence[str]) -> list[Record]:
+        ids = [one.id for one in self._hubspot.search(DEALS, self._table.key_property, keys)]
+        return [record for some in chunks(ids, BATCH) for record in self._hubspot.read(DEALS, some, names)]
+
+    def _by_key(self, records: Sequence[Record]) -> dict[str, list[Record]]:
+        found: dict[str, list[Record]] = {}
+        for record in sorted(records, key=lambda one: int(one.id)):
+            found.setdefault(record.properties.get(self._table.key_property) or "", []).append(record)
+        return found
+
+    def latest(self, count: int) -> list[Record]:
+        """The deals of any order that were made last, at most 200, as far as HubSpot has indexed them."""
+        key = self._table.key_property
+        has_key = [{"filters": [{"propertyName": key, "operator": "HAS_PROPERTY"}]}]
+        sorts = [{"propertyName": "createdate", "direction": "DESCENDING"}]
+        names = list(dict.fromkeys((key, *self._table.deal_properties)))
+        return self._search({"filterGroups": has_key, "sorts": sorts, "limit": count, "properties": names})
+
+    def contacts(self, emails: Collection[str], advance: Callable[[int], None] = lambda _: None) -> dict[str, Record]:
+        """The contact of each address, primary or additional; addresses HubSpot refuses to look up have none."""
+        names = [*CONTACTS.aliases, *self._table.contact_properties, "createdate"]
+        read = partial(self._hubspot.read, CONTACTS, properties=names, id_property=CONTACTS.key)
+        found: dict[str, Record] = {}
+        for some in chunks(sorted(emails), BATCH):
+            records, _refused = read_apart(read, some)
+            found |= by_key(CONTACTS, records, some)
+            advance(len(some))
+        return found
+
+    def contacts_by_id(self, ids: Collection[str]) -> dict[str, Record]:
+        """Those of these contacts that HubSpot has."""
+        names = self._table.contact_properties
+        read = [one for some in chunks(sorted(ids), BATCH) for one in self._hubspot.read(CONTACTS, some, names)]
+        return {record.id: record for record in read}
+
+    def contacts_of(self, deal_ids: Sequence[str]) -> dict[str, set[str]]:
+        """The ids of the contacts of each deal."""
+        return self._hubspot.associated(DEALS, CONTACTS, deal_ids)
+
+    def associate(self, pairs: Sequence[tuple[str, str]]) -> None:
+        """Associate deals with contacts, (deal, contact); what is there already stays."""
+        self._hubspot.associate(DEALS, CONTACTS, pairs)
+
+    def dated(self, period: Period) -> Iterator[Record]:
+        """The deals of any order that were closed in the period, as far as HubSpot has indexed them.
+
+        By record id, a page after the other: a search gives no more than 10,000 results otherwise.
+        """
+        last = "0"
+        while True:
+            page = self._search({**self._dated_after(period, last), "limit": SEARCHED})
+            yield from page
+            if len(page) < SEARCHED:
+                return
+            last = page[-1].id
+
+    def _dated_after(self, period: Period, last: str) -> dict[str, Any]:
+        key = self._table.key_property
+        filters: list[Mapping[str, str]] = [
+            {"propertyName": key, "operator": "HAS_PROPERTY"},
+            {"propertyName": "hs_object_id", "operator": "GT", "value": last},
+            {"propertyName": "closedate", "operator": "GTE", "value": _ms(period.since)},
+        ]
+        if period.until:
+            filters.append({"propertyName": "closedate", "operator": "LTE", "value": _ms(period.until, 999)})
+        names = [key, "pipeline", "amount", "closedate", *self._table.deal_rules]
+        asked = {"filterGroups": [{"filters": filters}], "sorts": ["hs_object_id"], "after": "0"}
+        return {**asked, "properties": list(dict.fromkeys(names))}
+
+    def _search(self, body: Mapping[str, Any]) -> list[Record]:
+        path = f"{self._hubspot.paths.objects}/{DEALS.name}/search"
+        for pause in PAUSES:
+            self._hubspot.searches.wait_for_turn()
+            try:
+                return _records(self._hubspot.post(path, body))
+            except UnknownOutcome:
+                self._hubspot.timer.sleep(pause)
+        return _records(self._hubspot.post(path, body))
+
+
+def _records(answer: Mapping[str, Any]) -> list[Record]:
+    return [Record(str(one["id"]), one.get("properties") or {}) for one in answer.get("results") or []]
+
+
+def _ms(moment: str, more: int = 0) -> str:
+    """WooCommerce's UTC as HubSpot's searches want it: epoch milliseconds."""
+    at = datetime.fromisoformat(moment).replace(tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+    return str(at // timedelta(milliseconds=1) + more)

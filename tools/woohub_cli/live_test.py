@@ -1,0 +1,264 @@
+"""A live test of a stack: orders placed at a rate, awaited in HubSpot, held against what should be there, removed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from woohub.dates import utc_from_ms
+from woohub.errors import UnknownOutcome
+from woohub.hubspot.answers import Record
+from woohub.hubspot.client import BATCH, HubSpot, chunks
+from woohub.hubspot.objects import CONTACTS, DEALS, ObjectType
+from woohub.mapping.fields import Mapping as Table
+from woohub.store.payloads import OrderEvent
+from woohub.sync.contacts import ContactSnapshot, snapshot_of
+from woohub_cli import comparison
+from woohub_cli.comparison import Finding, Kind
+from woohub_cli.hubspot_records import Crm
+from woohub_cli.latency import epoch, percentile
+from woohub_cli.synthetic import Run
+
+SENDERS = 32  # orders on their way at once
+POLL = 1.0  # seconds between two looks at HubSpot or the queue
+QUIET_LOOKS = 2  # empty queues in a row: SQS counts approximately
+CLEANING_ROUNDS = 3  # a write without an answer is settled by looking again
+
+Advance = Callable[[int], None]  # told how many more are done
+Pause = Callable[[float], None]
+Clock = Callable[[], float]  # epoch seconds
+
+
+@dataclass(frozen=True)
+class Placed:
+    """One order: when its first delivery was sent (epoch seconds), and what was answered to each (0: nothing)."""
+
+    order_id: int
+    at: float
+    statuses: tuple[int, ...]
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the stack has it."""
+        return any(200 <= status < 300 for status in self.statuses)
+
+
+def place(
+    order_ids: Sequence[int],
+    rate: float,
+    send: Callable[[int], Placed],
+    advance: Advance,
+    *,
+    clock: Clock,
+    pause: Pause,
+) -> list[Placed]:
+    """Send every order, so many of them per second, in threads: one that is answered late holds up none."""
+    started = clock()
+    senders = ThreadPoolExecutor(SENDERS)
+    try:
+        waiting = []
+        for number, order_id in enumerate(order_ids):
+            pause(max(0.0, started + number / rate - clock()))
+            waiting.append(senders.submit(send, order_id))
+            waiting[-1].add_done_callback(lambda _done: advance(1))
+        return [one.result() for one in waiting]
+    finally:
+        senders.shutdown(cancel_futures=True)
+
+
+@dataclass
+class Arrivals:
+    """Which orders HubSpot has, and since when: by the date it gives to a new deal."""
+
+    crm: Crm
+    table: Table
+    placed: Sequence[Placed]
+    clock: Clock
+    arrived: dict[int, float] = field(default_factory=dict)  # order: epoch seconds
+    _next: int = 0
+
+    @property
+    def awaited(self) -> list[Placed]:
+        """The accepted orders HubSpot does not have yet, the oldest first."""
+        return [one for one in self.placed if one.accepted and one.order_id not in self.arrived]
+
+    def wait(self, seconds: float, advance: Advance, pause: Pause) -> None:
+        """Look until all are there or the time is up; the oldest first, since they arrive in about that order."""
+        until = self.clock() + seconds
+        while self.awaited:
+            new, all_of_them = self.look()
+            advance(new)
+            if all_of_them:
+                continue
+            if self.clock() >= until:
+                return
+            pause(POLL)
+
+    def look(self) -> tuple[int, bool]:
+        """One call to HubSpot: how many of those asked for were there, and whether all were."""
+        awaited = self.awaited
+        self._next = self._next if self._next < len(awaited) else 0
+        some = {self.table.deal_key(one.order_id): one for one in awaited[self._next : self._next + BATCH]}
+        found = self.crm.deals(list(some))
+        seen = self.clock()
+        for key, records in found.items():
+            made = epoch(records[0].properties.get("createdate")) or seen
+            self.arrived[some[key].order_id] = min(max(made, some[key].at), seen)  # whatever the two clocks say
+        if not found:
+            self._next += BATCH  # do not let a few that never come hide the others
+        return len(found), len(found) == len(some)
+
+
+@dataclass(frozen=True)
+class Report:
+    """How a live test went."""
+
+    run: Run
+    placed: Sequence[Placed]
+    arrived: dict[int, float]
+    findings: Sequence[Finding]
+
+    @property
+    def seconds(self) -> list[float]:
+        """From the store to HubSpot, of every order that arrived, in order."""
+        return sorted(self.arrived[one.order_id] - one.at for one in self.placed if one.order_id in self.arrived)
+
+    @property
+    def refused(self) -> Counter[int]:
+        """Answers other than 2xx by status."""
+        statuses = Counter(status for one in self.placed for status in one.statuses)
+        return Counter({status: count for status, count in statuses.items() if not 200 <= status < 300})
+
+    @property
+    def sending_s(self) -> float:
+        """From the first to the last order sent."""
+        moments = [one.at for one in self.placed]
+        return max(moments) - min(moments)
+
+    @property
+    def whole_s(self) -> float:
+        """From the first order sent to the last one arrived."""
+        return max(self.arrived.values()) - min(one.at for one in self.placed) if self.arrived else 0.0
+
+    @property
+    def failed(self) -> bool:
+        """Whether anything was refused, or is not in HubSpot as it should be."""
+        return bool(self.refused or self.findings)
+
+    def count(self, record: str, *kinds: Kind) -> int:
+        """How many findings of these kinds, about deals or contacts ("": both)."""
+        return sum(one.kind in kinds and one.record.startswith(record) for one in self.findings)
+
+    def facts(self) -> dict[str, Any]:
+        """For --json. Rates are null where the time was too short to tell."""
+        seconds = self.seconds
+        deliveries = sum(len(one.statuses) for one in self.placed)
+        return {
+            "run": self.run.name,
+            "orders": len(self.placed),
+            "deliveries": deliveries,
+            "refused": {str(status): count for status, count in sorted(self.refused.items())},
+            "arrived": len(self.arrived),
+            "sent_orders_per_s": _rate(len(self.placed) - 1, self.sending_s),
+            "orders_per_s": _rate(len(self.arrived), self.whole_s),
+            "seconds": round(self.whole_s, 1),
+            "latency": {f"p{percent}_s": percentile(seconds, percent) for percent in (50, 95, 99)}
+            | {"max_s": percentile(seconds, 100)},
+            "missing": self.count("deal", Kind.MISSING),
+            "missing_contacts": self.count("contact", Kind.MISSING),
+            "duplicate": self.count("", Kind.DUPLICATE),
+            "differing": self.count("", Kind.DIFFERING),
+            "unassociated": self.count("", Kind.UNASSOCIATED, Kind.WRONG_CONTACT),
+            "findings": [one.facts() for one in self.findings],
+        }
+
+
+def _rate(number: int, seconds: float) -> float | None:
+    return round(number / seconds, 1) if seconds > 0 and number > 0 else None
+
+
+def findings(crm: Crm, table: Table, run: Run, now: float) -> list[Finding]:
+    """What is not in HubSpot exactly once and as it should be, orders and customers; `now` in epoch seconds."""
+    events = [run.event(order_id, round(now * 1000)) for order_id in run.order_ids]
+    contacts = crm.contacts(run.emails)
+    found = [one for some in chunks(events, BATCH) for one in _of_orders(crm, table, run, some, contacts)]
+    captures: dict[str, list[ContactSnapshot]] = {}
+    for one in events:
+        captures.setdefault(run.email(one.order.id), []).append(snapshot_of(one, table))
+    moment = utc_from_ms(round(now * 1000))
+    for email, seen in captures.items():
+        found += comparison.contact_findings(email, seen, contacts.get(email), table, crm.contact_schema, moment)
+    return found
+
+
+def _of_orders(
+    crm: Crm, table: Table, run: Run, events: Sequence[OrderEvent], contacts: Mapping[str, Record]
+) -> Iterator[Finding]:
+    deals = crm.deals([table.deal_key(one.order.id) for one in events])
+    has = crm.contacts_of([record.id for records in deals.values() for record in records])
+    for one in events:
+        records = deals.get(table.deal_key(one.order.id), [])
+        yield from comparison.deal_findings(one, records, table, crm.deal_schema)
+        contact = contacts.get(run.email(one.order.id))
+        if records and contact:
+            linked = has.get(records[0].id, set())
+            wrong = comparison.association_finding(f"order:{one.order.id}", records[0], contact.id, linked)
+            yield from [wrong] if wrong else []
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """How many deals and contacts were archived, and how many of the run's are there still."""
+
+    deals: int
+    contacts: int
+    left: int
+
+    def facts(self) -> dict[str, int]:
+        """For --json."""
+        return {"deals": self.deals, "contacts": self.contacts, "left": self.left}
+
+
+def clean(hubspot: HubSpot, crm: Crm, table: Table, run: Run, advance: Advance) -> Cleaned:
+    """Archive the run's deals and contacts, found by their keys; nothing else can have such keys."""
+    done = {DEALS: set[str](), CONTACTS: set[str]()}
+    for _ in range(CLEANING_ROUNDS):
+        there = _records(crm, table, run)
+        if not any(there.values()):
+            break
+        for kind, ids in there.items():
+            for some in chunks(sorted(ids), BATCH):
+                _archive(hubspot, kind, some)
+                advance(len(set(some) - done[kind]))
+            done[kind] |= ids
+    left = sum(len(ids) for ids in _records(crm, table, run).values())
+    return Cleaned(len(done[DEALS]), len(done[CONTACTS]), left)
+
+
+def _records(crm: Crm, table: Table, run: Run) -> dict[ObjectType, set[str]]:
+    """The ids of what is there; of contacts only those whose own address is the run's, not an additional one."""
+    keys = {table.deal_key(order_id) for order_id in run.order_ids}
+    emails = set(run.emails)
+    deals = {one.id for key, records in crm.deals(sorted(keys)).items() if key in keys for one in records}
+    contacts = {one.id for one in crm.contacts(emails).values() if one.properties.get(CONTACTS.key) in emails}
+    return {DEALS: deals, CONTACTS: contacts}
+
+
+def _archive(hubspot: HubSpot, kind: ObjectType, ids: Sequence[str]) -> None:
+    with suppress(UnknownOutcome):  # the next round sees
+        hubspot.post(f"{hubspot.paths.objects}/{kind.name}/batch/archive", {"inputs": [{"id": one} for one in ids]})
+
+
+def drained(waiting: Callable[[], int], seconds: float, *, clock: Clock, pause: Pause) -> bool:
+    """Whether the queue is empty, time and again: a delivery that comes after the cleaning would undo it."""
+    until, quiet = clock() + seconds, 0
+    while quiet < QUIET_LOOKS:
+        quiet = 0 if waiting() else quiet + 1
+        if clock() >= until:
+            return False
+        pause(POLL)
+    return True

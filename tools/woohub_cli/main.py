@@ -1,0 +1,90 @@
+"""The `woohub` command."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import typer
+
+from woohub_cli.cli_errors import EXPECTED, explain
+from woohub_cli.commands import backfill, dlq, doctor, load, reconcile, remove, rotate, send, setup, status, verify, why
+from woohub_cli.rendering import output
+from woohub_cli.rendering.typer_help import Command, Group
+
+COMMANDS: dict[str, Callable[..., None]] = {  # in the order of docs/operations.md
+    "setup": setup.command,
+    "doctor": doctor.command,
+    "status": status.command,
+    "send": send.command,
+    "why": why.command,
+    "verify": verify.command,
+    "reconcile": reconcile.command,
+    "backfill": backfill.command,
+    "rotate-webhook-secret": rotate.command,
+    "remove": remove.command,
+    "load": load.command,
+}
+
+
+INTERRUPTED_EXIT = 130  # as shells have it: 128 and the number of SIGINT
+CONTINUES = "interrupted: what is done stays done, and the same command continues from there"
+ONLY_READS = "interrupted: it only reads, so nothing was changed"
+INTERRUPTED: dict[str, str] = {
+    "setup": CONTINUES,
+    "rotate-webhook-secret": f"{CONTINUES}; until then both secrets are valid",
+    "remove": CONTINUES,
+    "dlq": CONTINUES,
+    "doctor": ONLY_READS,
+    "status": ONLY_READS,
+    "why": ONLY_READS,
+}
+
+
+class Commands(Group):
+    """Ends a command that cannot do what was asked with one sentence instead of a traceback."""
+
+    def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except EXPECTED as error:
+            output.complain(explain(error))
+            raise typer.Exit(getattr(error, "exit_code", 1)) from error
+        except KeyboardInterrupt as error:
+            output.complain(INTERRUPTED.get(ctx.invoked_subcommand or "", "interrupted"))
+            raise typer.Exit(INTERRUPTED_EXIT) from error
+
+
+app = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_show_locals=False)
+for _name, _command in COMMANDS.items():
+    app.command(_name, cls=Command)(_command)
+app.add_typer(dlq.app, name="dlq")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        output.say(f"woohub {version('woohub')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """WooCommerce customers and orders become HubSpot contacts and deals: set it up, watch it, repair it.
+
+    Every command takes --stack (local, or a name in CloudFormation) and --json.
+    Exit codes: 0 fine, 1 found problems, 2 wrong usage.
+
+    Examples:
+
+        woohub setup --dry-run
+        woohub doctor
+        woohub status
+        woohub send
+        woohub dlq list
+    """

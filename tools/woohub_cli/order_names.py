@@ -1,0 +1,107 @@
+"""What people call an order: its number, which plugins make another one than its id, and the name on it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from woohub_cli.cli_errors import WrongUsage
+
+ID_PREFIXES = ("order:", "id:")  # what is certainly an id: the form of logs and reports, and a short one
+FORMS = "an order is named by its id or number: 26, #26, RE-2026-00434, or order:26 for the id alone"
+ID = re.compile(r"[1-9][0-9]{0,18}")  # 00434 is a number, not an id
+
+
+@dataclass(frozen=True)
+class OrderName:
+    """An order as people know it; "" for what is not known. The name is personal data: for terminals, not for logs."""
+
+    order_id: int
+    number: str = ""
+    customer: str = ""
+
+    @property
+    def differs(self) -> bool:
+        """Whether its number is another one than its id."""
+        return self.number not in ("", str(self.order_id))
+
+    @property
+    def more(self) -> str:
+        """What the id does not say: "number RE-2026-00434, Jane Doe"."""
+        parts = [f"number {self.number}" if self.differs else "", self.customer]
+        return ", ".join(part for part in parts if part)
+
+    def __str__(self) -> str:
+        return f"order {self.order_id} ({self.more})" if self.more else f"order {self.order_id}"
+
+    def facts(self) -> dict[str, Any]:
+        """For --json."""
+        return {"id": self.order_id, "number": self.number, "name": self.customer}
+
+
+@dataclass(frozen=True)
+class Reference:
+    """How somebody named an order on the command line."""
+
+    text: str  # without the forms around it
+    number_first: bool = False  # "#26" is what people and shops write before a number
+    id_only: bool = False
+
+    @property
+    def order_id(self) -> int:
+        """As an id; 0 if it cannot be one."""
+        return int(self.text) if ID.fullmatch(self.text) else 0
+
+    @property
+    def number(self) -> str:
+        """As a number; "" if it cannot be one."""
+        return "" if self.id_only else self.text
+
+    def names(self, number: str) -> bool:
+        """Whether this is the number meant; upper and lower case do not matter."""
+        return bool(self.number) and plain_number(number) == plain_number(self.number)
+
+
+def reference(text: str) -> Reference:
+    """What was given on the command line; WrongUsage if it can name no order."""
+    stripped = text.strip()
+    bare = next((stripped[len(start) :] for start in ID_PREFIXES if stripped.lower().startswith(start)), None)
+    found = Reference(stripped.lstrip("# ").strip(), number_first=stripped.startswith("#"))
+    if bare is not None:
+        found = Reference(bare.strip(), id_only=True)
+    if not found.text or (found.id_only and not found.order_id):
+        raise WrongUsage(f"“{text}” names no order: {FORMS}")
+    return found
+
+
+def plain_number(number: str) -> str:
+    """An order number in the form in which two are compared."""
+    return number.strip().lstrip("# ").casefold()
+
+
+def of_order(fields: Mapping[str, Any]) -> OrderName:
+    """The name of an order as the store writes it; what is not text or a number counts as not known."""
+    billing = fields.get("billing")
+    billed = billing if isinstance(billing, dict) else {}
+    order_id, names = _text(fields.get("id")), [_text(billed.get(part)) for part in ("first_name", "last_name")]
+    customer = " ".join(name for name in names if name)
+    return OrderName(int(order_id) if order_id.isdigit() else 0, _text(fields.get("number")), customer)
+
+
+def of_account(fields: Mapping[str, Any]) -> str:
+    """Who an account is: the name, else the address."""
+    names = [_text(fields.get(part)) for part in ("first_name", "last_name")]
+    return " ".join(name for name in names if name) or _text(fields.get("email"))
+
+
+def digits_at_the_end(number: str) -> int:
+    """The id in a number that a plugin made of it, such as `WC-1026`; 0 if it does not end in digits."""
+    found = re.search(r"([0-9]{1,19})$", number)
+    return int(found[1]) if found else 0
+
+
+def _text(value: object) -> str:
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return " ".join(str(value).split()) if isinstance(value, str) or is_number else ""

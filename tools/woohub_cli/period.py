@@ -1,0 +1,85 @@
+"""Periods as people name them: 3d, 2h, a date, a date and time; all in UTC."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from woohub_cli.cli_errors import WrongUsage
+from woohub_cli.dead_letters import moment as parsed
+
+EVER = "1970-01-01T00:00:00"
+FORM = "%Y-%m-%dT%H:%M:%S"  # as WooCommerce writes UTC
+DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+SECOND = timedelta(seconds=1)
+
+FromOption = Annotated[
+    str, typer.Option("--from", metavar="WHEN", help="From then on: 90m, 3d, or a date or time in UTC.")
+]
+ToOption = Annotated[str, typer.Option("--to", metavar="WHEN", help="Until then, a date including that whole day.")]
+
+
+@dataclass(frozen=True)
+class Period:
+    """From `since` to `until`, both included, as WooCommerce writes UTC; without `until` up to now."""
+
+    since: str = EVER
+    until: str = ""
+
+    def __str__(self) -> str:
+        began = "the beginning" if self.since == EVER else self.since
+        return f"from {began} to {self.until or 'now'}"
+
+    def holds(self, moment: str) -> bool:
+        """Whether a moment of the same form lies in it."""
+        return self.since <= moment and (not self.until or moment <= self.until)
+
+    def facts(self) -> dict[str, str | None]:
+        """For --json."""
+        since, until = (f"{text}Z" if text else None for text in ("" if self.since == EVER else self.since, self.until))
+        return {"from": since, "to": until}
+
+
+def period(since: str, until: str, now: datetime) -> Period:
+    """From what --from and --to say; WrongUsage if that is no time, or no period."""
+    found = Period(beginning("--from", since, now) if since else EVER, _end(until, now) if until else "")
+    if found.until and found.until < found.since:
+        raise WrongUsage(f"--to {until} is before --from {since}")
+    return found
+
+
+def last_days(days: int, now: datetime) -> Period:
+    """The last days up to now."""
+    return Period((now - timedelta(days=days)).strftime(FORM))
+
+
+def beginning(option: str, text: str, now: datetime) -> str:
+    """A moment that is over; WrongUsage if it is none, as nothing can have happened since."""
+    found = moment(option, text, now)
+    if found > now.strftime(FORM):
+        raise WrongUsage(f"{option} {text} is in the future; times are UTC")
+    return found
+
+
+def moment(option: str, text: str, now: datetime) -> str:
+    """One moment in WooCommerce's form; WrongUsage if it is none."""
+    try:
+        return parsed(text, now).astimezone(UTC).strftime(FORM)
+    except (ValueError, OverflowError) as error:
+        raise WrongUsage(f"{option} {text} is no time: write 90m, 2h, 3d, 2026-11-24 or 2026-11-24T08:30") from error
+
+
+def _end(text: str, now: datetime) -> str:
+    begins = moment("--to", text, now)
+    if not DATE.fullmatch(text.strip()):
+        return begins
+    return (datetime.fromisoformat(begins) + timedelta(days=1) - SECOND).strftime(FORM)
+
+
+def shifted(text: str, by: timedelta) -> str:
+    """Another moment of the same form."""
+    return (datetime.fromisoformat(text) + by).strftime(FORM)

@@ -1,0 +1,213 @@
+"""Give HubSpot the property groups, properties and pipeline that mapping.toml names: what is there stays as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from woohub.errors import Forbidden, Problem, Refused, TransientError, Unauthorized
+from woohub.hubspot.client import HubSpot
+from woohub.hubspot.objects import OBJECT_TYPES
+from woohub.mapping.fields import Definition, Stage
+from woohub.mapping.fields import Mapping as Table
+from woohub_cli.check_result import Outcome, Step
+
+SINGULAR = {"contacts": "contact", "deals": "deal"}
+LABEL_TAKEN = "NON_UNIQUE_PROPERTY_LABEL"
+SCOPES_FIX = (
+    "give the token this scope, or put another one that has crm.schemas.contacts.write and crm.schemas.deals.write "
+    "into HUBSPOT_SETUP_API_KEY: only setup uses it, the functions need no schema scope"
+)
+AGAIN = "run `woohub setup` again: it continues where this one stopped"
+NO_PIPELINE_LEFT = (
+    "HubSpot's plan allows no further deal pipeline (Free has 1, Starter 2, Professional 15): upgrade, delete one, or "
+    "name an existing pipeline and its stages under [pipeline] and [stages] in mapping.toml, deploy, and run this again"
+)
+NOT_UNIQUE = (
+    "it was made without unique values, which HubSpot cannot change afterwards: deals are found by search instead, "
+    "which is slower and sees new deals only after some seconds"
+)
+NOT_UNIQUE_FIX = (
+    "works as it is; for the safe way delete the property in HubSpot (Settings > Properties) and run `woohub setup` "
+    "before the first orders arrive"
+)
+ARCHIVED_FIX = (
+    "if it is among the archived ones (HubSpot: Settings > Properties), restore it there; then run this again"
+)
+
+Json = Mapping[str, Any]
+
+
+def provision(hubspot: HubSpot, table: Table, *, dry_run: bool) -> Iterator[Step]:
+    """Check each thing and create what is missing, one step each. Ends early when HubSpot takes no calls."""
+    parts: tuple[tuple[str, Callable[[], Iterator[Step]]], ...] = (
+        ("contact properties", lambda: _properties(hubspot, table, "contacts", dry_run=dry_run)),
+        ("deal properties", lambda: _properties(hubspot, table, "deals", dry_run=dry_run)),
+        ("deal pipeline", lambda: _pipeline(hubspot, table, dry_run=dry_run)),
+    )
+    for what, part in parts:
+        try:
+            yield from part()
+        except Forbidden as error:
+            yield Step(what, Outcome.FAILED, str(error), SCOPES_FIX)
+        except Unauthorized as error:
+            yield Step(
+                what, Outcome.FAILED, str(error), "put a valid token into HUBSPOT_SETUP_API_KEY or HUBSPOT_API_KEY"
+            )
+            return
+        except Refused as error:
+            yield Step(what, Outcome.FAILED, f"HubSpot does not let them be read: {error}")
+        except TransientError as error:
+            yield Step(what, Outcome.FAILED, str(error), AGAIN)
+            return
+
+
+def _properties(hubspot: HubSpot, table: Table, object_type: str, *, dry_run: bool) -> Iterator[Step]:
+    yield _group(hubspot, table, object_type, dry_run=dry_run)
+    existing = {row["name"]: row for row in hubspot.property_definitions(OBJECT_TYPES[object_type])}
+    for wanted in table.definitions:
+        if wanted.object_type != object_type:
+            continue
+        what = f"{SINGULAR[object_type]} property {wanted.name}"
+        if wanted.name in existing:
+            yield _compared(what, wanted, existing[wanted.name])
+        else:
+            yield _made(what, partial(_create_property, hubspot, wanted), _property_fix, dry_run=dry_run)
+
+
+def _group(hubspot: HubSpot, table: Table, object_type: str, *, dry_run: bool) -> Step:
+    path = f"{hubspot.paths.properties}/{object_type}/groups"
+    what = f"{SINGULAR[object_type]} property group {table.group.name}"
+    if any(row["name"] == table.group.name for row in hubspot.get(path).get("results") or []):
+        return Step(what, Outcome.OK)
+    body = {"name": table.group.name, "label": table.group.label, "displayOrder": -1}
+    return _made(what, partial(_post, hubspot, path, body), lambda _problem: ARCHIVED_FIX, dry_run=dry_run)
+
+
+def _post(hubspot: HubSpot, path: str, body: Json, remark: str = "") -> str:
+    hubspot.post(path, body)
+    return remark
+
+
+def _compared(what: str, wanted: Definition, found: Json) -> Step:
+    kind = str(found.get("type") or "string")
+    if kind != wanted.type and not (kind == "number" and wanted.name.endswith("_id")):
+        detail = f"exists as {kind}, and woohub writes {wanted.type}"
+        return Step(what, Outcome.FAILED, detail, "delete it in HubSpot (Settings > Properties) and run this again")
+    if wanted.unique and not found.get("hasUniqueValue"):
+        return Step(what, Outcome.WARNING, NOT_UNIQUE, NOT_UNIQUE_FIX)
+    return Step(what, Outcome.OK)
+
+
+def _made(what: str, create: Callable[[], str], fix: Callable[[Problem], str], *, dry_run: bool) -> Step:
+    """Create something; `create` answers with a remark on it, `fix` says what helps when HubSpot refuses it."""
+    if dry_run:
+        return Step(what, Outcome.WOULD_CREATE)
+    try:
+        return Step(what, Outcome.CREATED, create())
+    except Refused as error:
+        return Step(what, Outcome.FAILED, str(error), fix(error.problem))
+
+
+def _create_property(hubspot: HubSpot, wanted: Definition) -> str:
+    body = {
+        "name": wanted.name,
+        "label": wanted.label,
+        "type": wanted.type,
+        "fieldType": wanted.field_type,
+        "groupName": wanted.group,
+        "description": wanted.description,
+        "hasUniqueValue": wanted.unique,
+        "formField": False,
+    }
+    path = f"{hubspot.paths.properties}/{wanted.object_type}"
+    try:
+        hubspot.post(path, body)
+        return "unique" if wanted.unique else ""
+    except Refused as error:
+        if LABEL_TAKEN not in f"{error.problem.code} {error.problem.message}":
+            raise
+    label = f"{wanted.label} (woohub)"
+    hubspot.post(path, body | {"label": label})
+    return f'labelled "{label}": another property has the label "{wanted.label}"'
+
+
+def _property_fix(problem: Problem) -> str:
+    if problem.status == 409:
+        return ARCHIVED_FIX
+    if "unique" in problem.message and "limit" in problem.message:
+        return "HubSpot allows 10 unique properties: delete one that is no longer used, and run this again"
+    return "see HubSpot's message; change [create] in mapping.toml or HubSpot, and run this again"
+
+
+def _pipeline(hubspot: HubSpot, table: Table, *, dry_run: bool) -> Iterator[Step]:
+    pipelines = hubspot.get(f"{hubspot.paths.pipelines}/deals").get("results") or []
+    what = f"deal pipeline {table.pipeline.id}"
+    ours = next((row for row in pipelines if str(row["id"]) == table.pipeline.id), None)
+    namesake = next((row for row in pipelines if row["label"] == table.pipeline.label), None)
+    if ours:
+        yield Step(what, Outcome.OK)
+        yield from _stages(hubspot, table, ours, dry_run=dry_run)
+    elif namesake:
+        fix = f'rename it in HubSpot, or name it and its stages in mapping.toml: [pipeline] id = "{namesake["id"]}"'
+        yield Step(what, Outcome.FAILED, f'a pipeline with another id is called "{namesake["label"]}"', fix)
+    else:
+        yield _made(what, lambda: _create_pipeline(hubspot, table, len(pipelines)), _pipeline_fix, dry_run=dry_run)
+
+
+def _create_pipeline(hubspot: HubSpot, table: Table, order: int) -> str:
+    stages = [_stage_body(stage, number) for number, stage in enumerate(table.stages)]
+    body = {
+        "pipelineId": table.pipeline.id,
+        "label": table.pipeline.label,
+        "displayOrder": order,
+        "stages": stages,
+    }
+    return _post(hubspot, f"{hubspot.paths.pipelines}/deals", body, f"with {len(stages)} stages")
+
+
+def _pipeline_fix(problem: Problem) -> str:
+    said = f"{problem.message} {' '.join(problem.context)}".lower()
+    if "limit" in said or "maximum" in said:
+        return NO_PIPELINE_LEFT
+    if "stage" in said:
+        return "stage ids are unique in all of HubSpot: name others under [stages] in mapping.toml"
+    return f"see HubSpot's message. If it is about the number of pipelines: {NO_PIPELINE_LEFT}"
+
+
+def _stages(hubspot: HubSpot, table: Table, pipeline: Json, *, dry_run: bool) -> Iterator[Step]:
+    existing = {str(row["id"]): row for row in pipeline.get("stages") or []}
+    path = f"{hubspot.paths.pipelines}/deals/{pipeline['id']}/stages"
+    for number, stage in enumerate(table.stages):
+        what = f"deal stage {stage.id}"
+        if stage.id in existing:
+            yield _compared_stage(what, stage, existing[stage.id])
+        else:
+            create = partial(_post, hubspot, path, _stage_body(stage, number))
+            yield _made(what, create, _stage_fix(list(existing.values()), stage), dry_run=dry_run)
+
+
+def _stage_fix(existing: Sequence[Json], stage: Stage) -> Callable[[Problem], str]:
+    twin = next((row for row in existing if row["label"] == stage.label), None)
+    use = f'stage "{twin["id"]}" has the same label: use its id in mapping.toml' if twin else ""
+    return lambda _problem: use or "its id or label is taken: name another under [stages] in mapping.toml"
+
+
+def _compared_stage(what: str, stage: Stage, found: Json) -> Step:
+    has = str((found.get("metadata") or {}).get("probability", ""))
+    if stage.is_closed and has and has != str(stage.probability):
+        detail = f"HubSpot has probability {has}, mapping.toml {stage.probability}"
+        return Step(what, Outcome.WARNING, detail, "make them agree, in HubSpot or in mapping.toml")
+    return Step(what, Outcome.OK)
+
+
+def _stage_body(stage: Stage, number: int) -> dict[str, Any]:
+    # HubSpot's specs: metadata values are text
+    metadata = {"probability": str(stage.probability)}
+    return {"stageId": stage.id, "label": stage.label, "displayOrder": number, "metadata": metadata}
+
+
+def failed(steps: Sequence[Step]) -> bool:
+    """Whether any step needs a person."""
+    return any(step.outcome is Outcome.FAILED for step in steps)

@@ -1,0 +1,235 @@
+"""The comparison as one HTML file: readable without a network, on paper and in the dark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from html import escape
+
+from woohub_cli.comparison import Finding, Kind
+from woohub_cli.erased import TODO
+from woohub_cli.latency import percentile
+from woohub_cli.rendering.charts import Series, bars, cumulative
+from woohub_cli.rendering.grouping import grouped
+from woohub_cli.verification import Report
+
+MOST_ROWS = 1000  # differences
+FEW_ROWS = 20  # days that are shown without asking
+
+STYLE = """
+:root { color-scheme: light dark; --ink: #1c2430; --dim: #667085; --rule: #e3e7ee; --back: #fff; --card: #f7f8fb;
+  --s0: #4361a8; --s1: #e08a3c; --good: #1f7a4d; --bad: #b3261e; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6e9ef; --dim: #98a2b3; --rule: #303846; --back: #14181f;
+  --card: #1c222c; --s0: #86a3ec; --s1: #f0a860; --good: #63c796; --bad: #ff8a80; } }
+body { margin: 0 auto; max-width: 60rem; padding: 2rem 1.25rem; background: var(--back); color: var(--ink);
+  font: 15px/1.5 system-ui, sans-serif; }
+h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
+p, figcaption { color: var(--dim); margin: .25rem 0; }
+.verdict { font-size: 1.15rem; font-weight: 600; } .good { color: var(--good); } .bad { color: var(--bad); }
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .75rem; margin: 1rem 0; }
+.card { background: var(--card); border-radius: .5rem; padding: .75rem 1rem; }
+.card b { display: block; font-size: 1.4rem; } .card span { color: var(--dim); }
+figure { margin: 1rem 0; } svg { width: 100%; height: auto; }
+.s0 { fill: var(--s0); } .s1 { fill: var(--s1); } .grid { stroke: var(--rule); }
+.text { fill: var(--dim); font-size: 11px; } .line { fill: none; stroke: var(--s0); stroke-width: 2; }
+.mark { stroke: var(--s1); stroke-dasharray: 4 3; } .key { display: inline-block; width: .8rem; height: .8rem; }
+table { border-collapse: collapse; width: 100%; font-size: 14px; }
+th, td { text-align: left; padding: .35rem .6rem .35rem 0; border-bottom: 1px solid var(--rule); vertical-align: top;
+  overflow-wrap: anywhere; }
+th { color: var(--dim); font-weight: 500; } summary { color: var(--dim); cursor: pointer; }
+.number { text-align: right; padding-right: 1.2rem; font-variant-numeric: tabular-nums; }
+footer { margin-top: 2.5rem; border-top: 1px solid var(--rule); padding-top: .75rem; }
+"""
+
+
+def page(report: Report, store: str, hubspot: str) -> str:
+    """The whole file."""
+    body = "".join(
+        (
+            _head(report, store, hubspot),
+            _cards(report),
+            _days(report),
+            _lags(report),
+            _findings(report.findings),
+            _notes(report),
+            "<footer><p>Made by woohub verify. It holds personal data: handle it accordingly.</p></footer>",
+        )
+    )
+    meta = '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
+    head = f"{meta}<title>woohub: store and HubSpot</title><style>{STYLE}</style>"
+    return f'<!doctype html>\n<html lang="en"><head>{head}</head><body>{body}</body></html>\n'
+
+
+def _head(report: Report, store: str, hubspot: str) -> str:
+    verdict = "HubSpot has what the store has." if report.equal else f"{len(report.findings)} differences."
+    mood = "good" if report.equal else "bad"
+    return (
+        f"<h1>Store and HubSpot compared</h1><p>{escape(store)} and {escape(hubspot)}, {escape(str(report.period))}, "
+        f'looked at {escape(report.began)} UTC</p><p class="verdict {mood}">{verdict}</p>'
+    )
+
+
+def _cards(report: Report) -> str:
+    lags = report.lags.seconds(lambda lag: lag.whole)
+    half, most = percentile(lags, 50), percentile(lags, 95)
+    found = [("orders", report.orders), ("accounts", report.accounts), ("contacts", report.contacts)]
+    cards = [(name, str(count)) for name, count in found]
+    cards += [(kind.words, str(report.problems[kind.value])) for kind in Kind if report.problems[kind.value]]
+    cards += [
+        (f"{name} store to HubSpot", _seconds(at)) for name, at in (("p50", half), ("p95", most)) if at is not None
+    ]
+    return f'<div class="cards">{"".join(_card(name, text) for name, text in cards)}</div>'
+
+
+def _card(name: str, text: str) -> str:
+    return f'<div class="card"><b>{escape(text)}</b><span>{escape(name)}</span></div>'
+
+
+def _days(report: Report) -> str:
+    if not report.days:
+        return ""
+    days = _every_day(sorted({day for day, _ in report.days}))
+    counts = [
+        Series("orders in the store", [_count(report, day, "orders") for day in days]),
+        Series("deals in HubSpot", [_count(report, day, "deals") for day in days]),
+    ]
+    plots = [_figure("Orders and deals per day", bars("Orders and deals per day", _short(days), counts, _whole))]
+    plots += [_sums(report, days, currency) for currency in sorted({currency for _, currency in report.days})]
+    return f"<h2>Per day</h2><p>{_key('s0')} store {_key('s1')} HubSpot</p>{''.join(plots)}{_day_table(report)}"
+
+
+def _every_day(days: Sequence[str]) -> list[str]:
+    """Those without any order too."""
+    first, last = date.fromisoformat(days[0]), date.fromisoformat(days[-1])
+    return [(first + timedelta(days=number)).isoformat() for number in range((last - first).days + 1)]
+
+
+def _count(report: Report, day: str, name: str) -> float:
+    return float(sum(getattr(tally, name) for (of, _), tally in report.days.items() if of == day))
+
+
+def _sums(report: Report, days: Sequence[str], currency: str) -> str:
+    tallies = [report.days.get((day, currency)) for day in days]
+    series = [
+        Series("store", [float(tally.orders_sum) if tally else 0.0 for tally in tallies]),
+        Series("HubSpot", [float(tally.deals_sum) if tally else 0.0 for tally in tallies]),
+    ]
+    title = f"Sum per day, {currency or 'no currency'}"
+    return _figure(title, bars(title, _short(days), series, lambda value: f"{value:,.2f}".removesuffix(".00")))
+
+
+def _day_table(report: Report) -> str:
+    rows = [
+        (
+            day,
+            currency,
+            str(one.orders),
+            str(one.deals),
+            _money(one.orders_sum),
+            _money(one.deals_sum),
+            _mark(one.equal),
+        )
+        for (day, currency), one in sorted(report.days.items())
+    ]
+    table = _table(("Day", "Currency", "Orders", "Deals", "Store", "HubSpot", ""), rows, numbers=(2, 3, 4, 5))
+    return f"<details{_open(rows)}><summary>The figures</summary>{table}</details>"
+
+
+def _open(rows: Sequence[object]) -> str:
+    return " open" if len(rows) <= FEW_ROWS else ""
+
+
+def _lags(report: Report) -> str:
+    seconds = report.lags.seconds(lambda lag: lag.whole)
+    if not seconds:
+        return ""
+    marks = [(f"p{share}", at) for share in (50, 95) if (at := percentile(seconds, share)) is not None]
+    plot = cumulative("Time from the store to HubSpot", seconds, marks)
+    words = ", ".join(f"{name} {_seconds(at)}" for name, at in marks)
+    told = f"{words}: from the order's last change to the deal's, of {report.lags.means}."
+    return f"<h2>Time from the store to HubSpot</h2>{_figure(told, plot)}"
+
+
+def _findings(findings: Sequence[Finding]) -> str:
+    if not findings:
+        return ""
+    many, _ = grouped(findings)
+    rows: list[tuple[str, ...]] = [
+        (one.kind.words, f"{one.count} times", one.record, one.name, *one.values(), one.entities, _todo(one.fix))
+        for one in many
+    ]
+    rows += [row for finding in findings[:MOST_ROWS] for row in _rows(finding)]
+    more = f"<p>and {len(findings) - MOST_ROWS} more</p>" if len(findings) > MOST_ROWS else ""
+    columns = ("What", "Entity", "Record", "Property", "Store", "HubSpot", "Order", "What to do")
+    return f"<h2>Differences</h2>{_table(columns, rows)}{more}"
+
+
+def _rows(one: Finding) -> Iterable[tuple[str, ...]]:
+    first, last = (one.kind.words, one.entity, one.record), (one.named.more if one.named else "", _todo(one.fix))
+    if not one.differences:
+        yield (*first, "", one.detail, ", ".join(one.record_ids), *last)
+    for number, it in enumerate(one.differences):
+        begin, end = (("", "", ""), ("", "")) if number else (first, last)
+        yield (*begin, it.property, it.store, it.hubspot or "", *end)
+
+
+def _todo(fix: str) -> str:
+    return fix or "woohub verify --repair"
+
+
+def _notes(report: Report) -> str:
+    lines = [f"{text} ({count} times)" if count > 1 else text for text, count in report.notes.items()]
+    lines += [f"Erased in the store, but still in HubSpot: {person}. {TODO}." for person in report.erased]
+    lines += [str(currency) for currency in report.currencies]
+    if report.refused_addresses:
+        lines.append(f"{report.refused_addresses} orders have no contact, because HubSpot refuses the address.")
+    if report.on_their_way:
+        lines.append(f"{len(report.on_their_way)} orders or accounts change just now and were left out.")
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f"<h2>Notes</h2><ul>{items}</ul>" if items else ""
+
+
+def _figure(caption: str, plot: str) -> str:
+    return f"<figure><figcaption>{escape(caption)}</figcaption>{plot}</figure>"
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[int] = ()) -> str:
+    head = "".join(_cell(name, place in numbers, "th") for place, name in enumerate(columns))
+    body = "".join(
+        f"<tr>{''.join(_cell(text, place in numbers) for place, text in enumerate(row))}</tr>" for row in rows
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _cell(text: str, number: bool, tag: str = "td") -> str:
+    kind = ' class="number"' if number else ""
+    return f"<{tag}{kind}>{escape(text)}</{tag}>"
+
+
+def _key(name: str) -> str:
+    return (
+        f'<svg class="key" viewBox="0 0 10 10" aria-hidden="true"><rect class="{name}" width="10" height="10"/></svg>'
+    )
+
+
+def _short(days: Sequence[str]) -> list[str]:
+    return [day[5:] for day in days]
+
+
+def _whole(value: float) -> str:
+    return f"{value:g}"
+
+
+def _money(amount: Decimal) -> str:
+    return f"{amount:,.2f}"
+
+
+def _mark(equal: bool) -> str:
+    return "" if equal else "differs"
+
+
+def _seconds(value: float) -> str:
+    if value < 120:
+        return f"{value:g} s"
+    return f"{value / 60:.0f} min" if value < 7200 else f"{value / 3600:.1f} h"

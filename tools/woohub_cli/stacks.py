@@ -1,0 +1,184 @@
+"""Find the stack a command is about: the local one, or one in AWS by its name."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from woohub_cli import environment
+from woohub_cli.cli_errors import Trouble, WrongUsage
+from woohub_cli.rendering import output
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_ssm import SSMClient
+
+LOCAL = "local"
+LOCAL_FILE = ".local/stack.json"
+NAME_VARIABLE = "WOOHUB_STACK"
+START_IT = "start the local one with `make local`"
+LOCAL_CALLS = Config(connect_timeout=2, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 2})
+NO_PROFILES = {
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
+# What .local/stack.json calls the outputs it knows better than the template: how they are reached from this machine.
+LOCAL_NAMES = {
+    "webhook_url": "WebhookUrl",
+    "queue_url": "QueueUrl",
+    "dlq_url": "DeadLetterQueueUrl",
+    "hubspot_url": "HubSpotApiUrl",
+}
+
+
+@dataclass(frozen=True)
+class Aws:
+    """AWS, or what emulates it: clients are made when they are needed."""
+
+    session: boto3.Session
+    endpoint_url: str | None = None
+    config: Config | None = None
+
+    @cached_property
+    def sqs(self) -> SQSClient:
+        """The queues."""
+        return self.session.client("sqs", endpoint_url=self.endpoint_url, config=self.config)
+
+    @cached_property
+    def secrets(self) -> SecretsManagerClient:
+        """The secrets."""
+        return self.session.client("secretsmanager", endpoint_url=self.endpoint_url, config=self.config)
+
+    @cached_property
+    def ssm(self) -> SSMClient:
+        """The parameters."""
+        return self.session.client("ssm", endpoint_url=self.endpoint_url, config=self.config)
+
+    @cached_property
+    def functions(self) -> LambdaClient:
+        """The functions and what feeds them."""
+        return self.session.client("lambda", endpoint_url=self.endpoint_url, config=self.config)
+
+    @cached_property
+    def metrics(self) -> CloudWatchClient:
+        """The metrics."""
+        return self.session.client("cloudwatch", endpoint_url=self.endpoint_url, config=self.config)
+
+    @cached_property
+    def schedules(self) -> Any:
+        """EventBridge's rules."""
+        return self.session.client("events", endpoint_url=self.endpoint_url, config=self.config)
+
+    def stack(self, name: str) -> dict[str, Any]:
+        """CloudFormation's description of a stack; raises botocore's errors."""
+        client = self.session.client("cloudformation", endpoint_url=self.endpoint_url, config=self.config)
+        found: dict[str, Any] = client.describe_stacks(StackName=name)["Stacks"][0]
+        return found
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A deployed stack: its outputs and the AWS it is in."""
+
+    name: str  # "local", or the name in CloudFormation
+    outputs: Mapping[str, str]
+    aws: Aws
+    status: str = ""  # CloudFormation's, such as CREATE_COMPLETE
+    deployed_as: str = ""  # the name in CloudFormation where it is another one
+
+    def output(self, name: str) -> str:
+        """One output of the template; Trouble if this stack has none of that name."""
+        if name not in self.outputs:
+            raise Trouble(
+                f"the stack {self.name} ({self.status or 'status unknown'}) has no output {name}: "
+                "it is not a woohub stack, an older one, or still being deployed"
+            )
+        return self.outputs[name]
+
+    @property
+    def service(self) -> str:
+        """What its metrics and its webhooks in the store are called by."""
+        return self.deployed_as or self.name
+
+    @property
+    def place(self) -> str:
+        """Where it is, for people."""
+        return self.aws.endpoint_url or self.aws.session.region_name
+
+
+def find(asked: str | None, environ: Mapping[str, str], folder: Path) -> Stack:
+    """The stack that is asked for, else the local one if it is there, else the one of WOOHUB_STACK."""
+    name = name_of(asked, environ, folder)
+    if name is None:
+        raise WrongUsage(f"no stack is named: use --stack or {NAME_VARIABLE}, or {START_IT}")
+    return local(folder) if name == LOCAL else named(name, environ.get("AWS_REGION"))
+
+
+def name_of(asked: str | None, environ: Mapping[str, str], folder: Path) -> str | None:
+    """The name `find` settles on, which is told where it may surprise; None if nothing names a stack."""
+    if asked is not None:
+        if not asked.strip():  # a script's variable that is not set
+            raise WrongUsage("--stack is empty: name a stack, or leave it out")
+        return asked
+    named_there = environ.get(NAME_VARIABLE)
+    if not environment.nearest(LOCAL_FILE, folder):
+        return named_there or None
+    if named_there and named_there != LOCAL:
+        output.note(f"the local stack is meant, as it runs; for the other: --stack {named_there}", style="yellow")
+    return LOCAL
+
+
+def local(folder: Path) -> Stack:
+    """The stack that `make local` keeps running, by its `.local/stack.json`."""
+    file = environment.nearest(LOCAL_FILE, folder)
+    if file is None:
+        raise Trouble(f"no local stack is running: {START_IT}")
+    try:
+        facts: dict[str, str] = json.loads(file.read_text("utf-8"))
+        endpoint_url, stack_name = facts["aws_endpoint_url"], facts["stack_name"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Trouble(f"{file} cannot be read ({type(error).__name__}): {START_IT}") from error
+    aws = Aws(_local_session(facts), endpoint_url, LOCAL_CALLS)
+    try:
+        description = aws.stack(stack_name)
+    except (BotoCoreError, ClientError) as error:
+        raise Trouble(f"no local stack answers at {endpoint_url}: {START_IT}") from error
+    known = {name: facts[key] for key, name in LOCAL_NAMES.items() if facts.get(key)}
+    return Stack(LOCAL, _outputs(description) | known, aws, description["StackStatus"], stack_name)
+
+
+def _local_session(facts: Mapping[str, str]) -> boto3.Session:
+    """Nothing of this machine's way to AWS: neither its keys nor its profiles."""
+    core = botocore.session.Session(session_vars=NO_PROFILES)
+    key, secret = facts.get("aws_access_key_id", "test"), facts.get("aws_secret_access_key", "test")
+    return boto3.Session(key, secret, region_name=facts.get("region", "us-east-1"), botocore_session=core)
+
+
+def named(name: str, region: str | None = None) -> Stack:
+    """A stack in AWS, with the user's own credentials, and region unless one is given."""
+    session = boto3.Session(region_name=region)
+    try:
+        description = Aws(session).stack(name)
+    except ClientError as error:
+        if "does not exist" not in error.response["Error"].get("Message", ""):
+            raise
+        raise Trouble(f"there is no stack {name} in {session.region_name}: is the name, the region right?") from error
+    return Stack(name, _outputs(description), Aws(session), description["StackStatus"])
+
+
+def _outputs(description: Mapping[str, Any]) -> dict[str, str]:
+    return {one["OutputKey"]: one["OutputValue"] for one in description.get("Outputs", ())}

@@ -1,0 +1,203 @@
+"""Whether the store that `setup` is given is the one that the stack, and the deals in HubSpot, belong to.
+
+Order ids of two stores collide: the second store's order 1234 would overwrite the first one's deal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+from urllib.parse import urlsplit
+
+from woohub.errors import InvalidPayload
+from woohub.hubspot.answers import Record
+from woohub.hubspot.properties import PropertySchema
+from woohub.mapping.fields import Mapping as Table
+from woohub.store.client import Store
+from woohub.store.pagination import CREATED, Position, Stored
+from woohub.store.payloads import ORDER_SWEPT, OrderEvent, parse
+from woohub_cli import synthetic  # whose orders, from FIRST on, are no store's
+from woohub_cli.check_result import Outcome, Step
+from woohub_cli.cli_errors import Trouble
+from woohub_cli.history import swept
+from woohub_cli.hubspot_records import Crm
+from woohub_cli.period import EVER
+
+SAMPLE = 100  # of HubSpot's latest deals
+ENOUGH = 5  # deals of orders that the store does not have: fewer may be test orders, or orders that were deleted
+TELLING = ("closedate", "dealname")  # the order's date to the second, the customer's name: two stores differ in both
+USUAL_PORTS = (None, 80, 443)
+
+
+class Kind(StrEnum):
+    """What the store is to the stack."""
+
+    SAME = "same"
+    MOVED = "moved"  # the same orders at another address: the shop moved, or this is a copy of it
+    OTHER = "other"
+    UNKNOWN = "unknown"  # another address, and nothing in HubSpot to compare
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """What the store's orders and HubSpot's deals have in common, by a sample of each."""
+
+    orders: int  # in the store
+    looked_up: int = 0  # of these, the oldest ones
+    with_deal: int = 0  # of those looked up
+    alike: int = 0  # deals that show the store's order of their id
+    different: tuple[int, ...] = ()  # ids of orders that HubSpot has with another date and another name
+    unknown: int = 0  # of HubSpot's latest deals, how many are of orders the store does not have
+
+    @property
+    def foreign(self) -> bool:
+        """Whether HubSpot's deals are mostly of another store."""
+        others = len(self.different) + self.unknown
+        return others > self.alike and (bool(self.different) or others >= ENOUGH)
+
+    @property
+    def lacks_history(self) -> bool:
+        """Whether HubSpot has fewer than half of the store's older orders."""
+        return self.with_deal * 2 < self.looked_up
+
+    def facts(self) -> dict[str, Any]:
+        """For --json."""
+        return {
+            "orders_in_store": self.orders,
+            "orders_looked_up": self.looked_up,
+            "orders_with_deal": self.with_deal,
+            "deals_alike": self.alike,
+            "deals_different": len(self.different),
+            "deals_of_unknown_orders": self.unknown,
+        }
+
+
+def look(store: Store, crm: Crm, table: Table) -> Overlap:
+    """Compare the store's oldest orders and HubSpot's latest deals; raises what the clients raise."""
+    total = store.count("orders")
+    first = next(store.orders(Position(EVER), by=CREATED), None)
+    oldest = {row.id: row for row in (first.found if first else ())}
+    try:
+        crm.check()
+    except Trouble:  # this HubSpot was never set up, so it has no deal of any order
+        return Overlap(total, len(oldest))
+    deals = crm.deals([table.deal_key(number) for number in oldest])
+    by_order = {number: records[0] for key, records in deals.items() if (number := table.order_id(key))}
+    latest = {number: deal for deal in crm.latest(SAMPLE) if 0 < (number := _order_id(deal, table)) < synthetic.FIRST}
+    rows = oldest | store.orders_by_id(number for number in latest if number not in oldest)
+    return _compared(Overlap(total, len(oldest), len(by_order)), rows, latest | by_order, crm.deal_schema, table)
+
+
+def _order_id(deal: Record, table: Table) -> int:
+    return table.order_id(deal.properties.get(table.key_property) or "")
+
+
+def _compared(
+    counted: Overlap, rows: Mapping[int, Stored], deals: Mapping[int, Record], schema: PropertySchema, table: Table
+) -> Overlap:
+    verdicts = {number: _alike(rows[number], deals[number], schema, table) for number in deals if number in rows}
+    return replace(
+        counted,
+        alike=sum(verdicts.values()),
+        different=tuple(sorted(number for number, alike in verdicts.items() if not alike)),
+        unknown=len(deals) - len(verdicts),
+    )
+
+
+def _alike(row: Stored, deal: Record, schema: PropertySchema, table: Table) -> bool:
+    """Whether the deal shows this order; what cannot be compared counts as alike."""
+    with suppress(InvalidPayload):
+        event = parse(swept(ORDER_SWEPT, [row], 0, "")[0])
+        if isinstance(event, OrderEvent):
+            wanted = table.deal(event.order)
+            names = [name for name in TELLING if name in wanted] or ["amount"]
+            return any(schema.equal(name, deal.properties.get(name), wanted.get(name, "")) for name in names)
+    return True
+
+
+def shop_of(url: str) -> tuple[str, int | None, str]:
+    """What an address says about which shop it is: neither scheme nor www. nor a slash at the end do."""
+    parts = urlsplit(url if "://" in url else f"https://{url}")
+    port = None if parts.port in USUAL_PORTS else parts.port
+    return (parts.hostname or "").removeprefix("www."), port, parts.path.rstrip("/").lower()
+
+
+SECOND_STACK = (
+    "for a second store deploy a stack of its own with an order_key_prefix of its own (docs/mapping.md, Several stores "
+    "in one portal), and name it with --stack"
+)
+FIXES = {
+    Kind.MOVED: "if the shop has moved there: `woohub setup --yes`; for a copy of it, such as staging, use a stack and "
+    "a HubSpot account of their own",
+    Kind.OTHER: f"{SECOND_STACK}; only if those deals may be overwritten: `woohub setup --yes`",
+    Kind.UNKNOWN: f"if it is the same shop at another address: `woohub setup --yes`; {SECOND_STACK}",
+}
+QUESTIONS = {
+    Kind.MOVED: "Has the shop moved there, so that the stack shall read it from now on?",
+    Kind.OTHER: "Use it for this stack all the same, and have those deals overwritten?",
+    Kind.UNKNOWN: "Is it the same shop, so that the stack shall read it from now on?",
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """The store that setup is given, beside the one it was given before (`stored_url`, "" if there was none)."""
+
+    stored_url: str
+    url: str
+    overlap: Overlap | None
+    missing: str = ""  # why there is no overlap: what the store or HubSpot said
+
+    @property
+    def other_address(self) -> bool:
+        """Whether the address is another shop's than before."""
+        return bool(self.stored_url) and shop_of(self.stored_url) != shop_of(self.url)
+
+    @property
+    def kind(self) -> Kind:
+        """What the store is to the stack."""
+        if self.overlap and self.overlap.foreign:
+            return Kind.OTHER
+        if not self.other_address:
+            return Kind.SAME
+        return Kind.MOVED if self.overlap and self.overlap.alike else Kind.UNKNOWN
+
+    @property
+    def detail(self) -> str:
+        """What is known, and what would happen."""
+        known = f"the stack is set up for {self.stored_url}, and {self.url} is another address"
+        if self.kind is Kind.OTHER and self.overlap:
+            subject = known if self.other_address else f"HubSpot's deals are not of {self.url}"
+            return f"{subject}: {_evidence(self.overlap)}. {COLLISION.capitalize()}"
+        if self.kind is Kind.MOVED and self.overlap:
+            compared = self.overlap.alike + len(self.overlap.different) + self.overlap.unknown
+            return f"{known} with the same orders: {self.overlap.alike} of {compared} deals compared show them"
+        why = f"could not be compared with HubSpot's deals ({self.missing})" if self.missing else "have no deals yet"
+        return f"{known}; its orders {why}. If it is another shop: {COLLISION}"
+
+    @property
+    def question(self) -> str:
+        """For a person at the terminal."""
+        return f"{self.detail}.\n{FIXES[self.kind]}.\n{QUESTIONS[self.kind]}"
+
+    def step(self, outcome: Outcome) -> Step:
+        """For whoever is not asked."""
+        return Step("store", outcome, self.detail, FIXES.get(self.kind, ""))
+
+
+COLLISION = (
+    "order ids of two stores collide: an order would overwrite the deal of the other store's order of the same id"
+)
+
+
+def _evidence(overlap: Overlap) -> str:
+    parts = [f"{overlap.alike} deals show its orders"]
+    if overlap.different:
+        example = overlap.different[0]
+        parts.append(f"{len(overlap.different)} show another date and customer (order {example}, for example)")
+    if overlap.unknown:
+        parts.append(f"{overlap.unknown} are of orders it does not have")
+    return ", ".join(parts)

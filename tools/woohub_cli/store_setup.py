@@ -1,0 +1,134 @@
+"""The store's part of set-up: its key into the stack, and the stack's webhooks into it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import urllib3
+
+from woohub.clock import Timer
+from woohub.http import Http
+from woohub.settings import webhook_secrets
+from woohub.store.client import Store
+from woohub.store.requests import Access
+from woohub_cli import secret_store, store_webhooks
+from woohub_cli.check_result import Outcome, Step
+from woohub_cli.checks import store_access
+from woohub_cli.provision import failed
+from woohub_cli.rendering import output
+from woohub_cli.stacks import Stack
+
+URL = "WOO_COMMERCE_URL"
+SOURCES = "WOO_COMMERCE_SOURCES"
+VARIABLES = (URL, "WOO_COMMERCE_CONSUMER_KEY", "WOO_COMMERCE_CONSUMER_SECRET")
+PATIENCE = 300.0  # seconds for all calls to the store together
+# Seconds after which every copy of the ingest function takes a changed secret: each reads it anew when a signature does
+# not match, but at most every 30 s (woohub.settings.Secret), so that a flood of forgeries costs little.
+SETTLED = 35.0
+REFUSED_FIX = "the functions have another secret than the stack: run this again in a minute"
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How the store and the stack's URL are reached, and how to wait; tests put their own here."""
+
+    connect: Callable[[Access], Store]
+    http: Http
+    pause: Callable[[float], None]
+
+
+def connect(access: Access) -> Store:
+    """A client that has five minutes."""
+    timer = Timer()
+    timer.start(PATIENCE)
+    return Store(urllib3.PoolManager(), access, timer, on_wait=waiting)
+
+
+def waiting(seconds: float, reason: str) -> None:
+    """Say for what a command waits."""
+    output.note(f"waiting {seconds:.0f} s, then trying again: {reason}")
+
+
+def wait(seconds: float) -> None:
+    """Wait, and say for what."""
+    output.note(f"waiting {seconds:.0f} s, until every copy of the ingest function takes the new secret")
+    time.sleep(seconds)
+
+
+def known(stack: Stack | None, env: Mapping[str, str]) -> dict[str, str]:
+    """The environment, with the store's address and key from the stack where the environment does not name a store."""
+    secret_id = stack.outputs.get("StoreSecretArn") if stack else None
+    if not stack or not secret_id or any(env.get(name) for name in VARIABLES):
+        return dict(env)
+    access = Access.from_secret(secret_store.read(stack.aws.secrets, secret_id))
+    stored = (access.url, access.consumer_key, access.consumer_secret) if access else ("", "", "")
+    return {**env, **{name: text for name, text in zip(VARIABLES, stored, strict=True) if text}}
+
+
+def named_sources(env: Mapping[str, str]) -> list[str]:
+    """The store's further addresses, as a person has listed them with spaces or commas between."""
+    return env.get(SOURCES, "").replace(",", " ").split()
+
+
+def record(stack: Stack, sources: Sequence[str], *, dry_run: bool) -> Iterator[Step]:
+    """Let the ingest function take deliveries of these addresses only; nothing changes where there is none."""
+    if sources:
+        secret_id = stack.output("WebhookSecretArn")
+        yield secret_store.store_sources(stack.aws.secrets, secret_id, sources, dry_run=dry_run)
+
+
+def run(
+    stack: Stack | None, env: Mapping[str, str], reach: Reach, *, secret_is_new: bool = False, dry_run: bool = False
+) -> Iterator[Step]:
+    """Everything setup does about the store, one step at a time. `secret_is_new`: it replaced another one just now."""
+    missing = [name for name in VARIABLES if not env.get(name)]
+    if missing:
+        yield Step("store", Outcome.FAILED, f"{' and '.join(missing)} not set", store_access.KEY_FIX)
+        return
+    access = Access(*(env[name].strip() for name in VARIABLES))
+    store = reach.connect(access)
+    checked = []
+    for step in _checked(store, dry_run=dry_run):
+        checked.append(step)
+        yield step
+    if failed(checked):
+        return
+    if stack is None:
+        yield Step("webhooks", Outcome.SKIPPED, "no stack is named: it has the URL and the secret")
+        return
+    yield secret_store.store_access(stack.aws.secrets, stack.output("StoreSecretArn"), access, dry_run=dry_run)
+    yield from record(stack, [*store_access.addresses(store), *named_sources(env)], dry_run=dry_run)
+    yield from _webhooks(stack, store, reach, secret_is_new=secret_is_new, dry_run=dry_run)
+
+
+def _checked(store: Store, *, dry_run: bool) -> Iterator[Step]:
+    step, about = store_access.reachable(store)
+    yield step
+    if about is None:
+        return
+    key = store_access.readable(store)
+    yield key
+    yield from store_access.hosting(store, about)
+    if key.outcome is Outcome.OK and not dry_run:
+        yield store_access.writable(store)
+
+
+def _webhooks(stack: Stack, store: Store, reach: Reach, *, secret_is_new: bool, dry_run: bool) -> Iterator[Step]:
+    url = stack.output("WebhookUrl")
+    yield store_webhooks.url_step(url, store.access.url)
+    stored = secret_store.read(stack.aws.secrets, stack.output("WebhookSecretArn"))
+    secret = webhook_secrets(stored).get("current", "")
+    if not secret:
+        yield Step("webhooks", Outcome.SKIPPED, "the stack has no secret for them yet")
+        return
+    if secret_is_new and not dry_run:
+        reach.pause(SETTLED)
+    if not dry_run:
+        knocked = store_webhooks.knock(reach.http, url, secret, REFUSED_FIX)
+        yield knocked
+        if knocked.outcome is Outcome.FAILED:  # webhooks there would only fail, and be disabled
+            yield Step("webhooks", Outcome.SKIPPED, "not touched as long as the stack does not take deliveries")
+            return
+    yield from store_webhooks.register(store, stack=stack.service, url=url, secret=secret, dry_run=dry_run)

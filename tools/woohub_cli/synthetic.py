@@ -1,0 +1,102 @@
+"""Orders that nobody placed, for a live test: as a store writes them, with numbers and addresses kept apart."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+
+from simulators.woocommerce.bodies import Item, Order, order_body
+from simulators.woocommerce.zones import ZONES
+from woohub.delivery.webhooks import Delivery
+from woohub.store.payloads import OrderEvent, parse
+from woohub_cli.cli_errors import WrongUsage
+from woohub_cli.samples import Sample
+
+FIRST, LAST = 8_000_000_000_000_000, 9_000_000_000_000_000  # no store counts its orders that far; JSON's numbers do
+MOST = 1_000_000  # orders in one run
+DOMAIN = "woohub-load.example.com"  # example.com is reserved (RFC 2606), and of a kind that HubSpot takes
+HOME = f"https://{DOMAIN}"
+TOPICS = ("order.created", "order.updated")  # a store sends both for every new order, with the same body
+NAMED = re.compile(r"(\d{10})-(\d{1,7})")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One live test. Its name is enough to find again all it has made."""
+
+    began: int  # epoch seconds; also the date of its orders
+    orders: int
+
+    @classmethod
+    def begin(cls, orders: int, now: float) -> Run:
+        """A new one; `now` in epoch seconds."""
+        return cls(int(now), orders)
+
+    @classmethod
+    def named(cls, name: str) -> Run:
+        """One of before; WrongUsage if there can be none of this name."""
+        found = NAMED.fullmatch(name)
+        if not found or not 0 < int(found[2]) <= MOST:
+            raise WrongUsage(f"{name} is no run: its name is what `woohub load` prints, such as 1795473600-200")
+        return cls(int(found[1]), int(found[2]))
+
+    @property
+    def name(self) -> str:
+        """What a person calls it by."""
+        return f"{self.began}-{self.orders}"
+
+    @property
+    def order_ids(self) -> range:
+        """The numbers of its orders."""
+        first = FIRST + self.began % ((LAST - FIRST) // MOST) * MOST
+        return range(first, first + self.orders)
+
+    @property
+    def emails(self) -> list[str]:
+        """The addresses of its customers."""
+        return [self._address(customer) for customer in range(self._customers)]
+
+    def email(self, order_id: int) -> str:
+        """Who placed an order."""
+        return self._address(self._customer(order_id))
+
+    def body(self, order_id: int) -> bytes:
+        """The order as a store would write it; always the same."""
+        place = order_id - self.order_ids.start
+        customer = self._customer(order_id)
+        billing = {
+            "first_name": "Load",
+            "last_name": f"Test {customer}",
+            "email": self.email(order_id),
+            "address_1": f"{customer + 1} Test Street",
+            "city": "Anytown",
+            "country": "US",
+        }
+        items = (Item("Load test", Decimal(place % 500) + Decimal("0.99")),)
+        order = Order(order_id, "processing", self.began, self.began, billing, items, paid=self.began)
+        return order_body(order, HOME, ZONES["UTC"]).encode()
+
+    def deliveries(self, order_id: int) -> list[Sample]:
+        """What a store sends about it."""
+        body = self.body(order_id)
+        headers = {"x-wc-webhook-source": f"{HOME}/"}
+        return [Sample(f"{topic} {order_id}", topic, body, headers) for topic in TOPICS]
+
+    def event(self, order_id: int, received_ms: int) -> OrderEvent:
+        """The same as the consumer reads it."""
+        found = parse(Delivery(TOPICS[0], self.body(order_id), received_ms))
+        if not isinstance(found, OrderEvent):
+            raise TypeError("a synthetic order is an order")
+        return found
+
+    @property
+    def _customers(self) -> int:
+        """Every other one orders twice."""
+        return max(1, self.orders * 2 // 3)
+
+    def _customer(self, order_id: int) -> int:
+        return (order_id - self.order_ids.start) % self._customers
+
+    def _address(self, customer: int) -> str:
+        return f"load-{self.began}-{customer}@{DOMAIN}"

@@ -1,0 +1,545 @@
+"""Compare a period of the store with HubSpot: every order, every account, every contact and association."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from functools import cached_property
+from typing import Any
+
+from woohub.dates import utc_from_ms
+from woohub.delivery.delivery_queue import DeliveryQueue
+from woohub.delivery.webhooks import Delivery
+from woohub.errors import InvalidPayload, PermanentError, TransientError
+from woohub.hubspot.answers import Record
+from woohub.hubspot.client import chunks
+from woohub.mapping.fields import Mapping as Table
+from woohub.mapping.fields import usable_email
+from woohub.mapping.mapping_file import CONTACT_VERSION, STATUS
+from woohub.reconcile import deleted_orders
+from woohub.store.client import PAGE, Store
+from woohub.store.pagination import CHANGED, Position, Step, Stored
+from woohub.store.payloads import CUSTOMER_SWEPT, ORDER_SWEPT, TRASH, CustomerEvent, OrderEvent, parse
+from woohub.sync.contacts import ContactSnapshot, oldest_first, snapshot_of
+from woohub.sync.versions import DealVersion
+from woohub_cli import erased, order_names, order_pages
+from woohub_cli.checks.currencies import Currencies, NotEnabled
+from woohub_cli.comparison import Finding, Kind, association_finding, contact_findings, deal_findings, was_refused
+from woohub_cli.erased import ErasedPerson
+from woohub_cli.history import Pace, swept
+from woohub_cli.hubspot_records import Crm
+from woohub_cli.latency import Lag, Lags, epoch
+from woohub_cli.order_names import OrderName
+from woohub_cli.period import FORM, SECOND, Period, shifted
+
+RECENT = timedelta(minutes=5)  # what changed so lately may wait in a queue that is not empty
+OLD = "a store of before WooCommerce 5.8 cannot say what changed: only orders made in the period are compared"
+CORRECT_IT = "correct it in the store and save it there"
+BARE = "HubSpot has no contact of its e-mail address (any more)"
+MOST_DELETED = 50  # contacts deleted in HubSpot whose other orders are searched for
+TOO_MANY_DELETED = (
+    f"more than {MOST_DELETED} contacts were deleted in HubSpot: orders of theirs from before the period are not "
+    "looked for; verify that time with --from, too"
+)
+SEARCH_FAILED = "older orders of a contact that was deleted in HubSpot could not be searched for in the store"
+GONE = "`woohub reconcile --deleted check` moves the deal to the lost stage; delete it in HubSpot if it is of no use"
+
+Show = Callable[[str, int | None, int], None]
+
+
+@dataclass
+class Tally:
+    """Orders of one day and currency, by the date they were made: in the store and in HubSpot."""
+
+    orders: int = 0
+    orders_sum: Decimal = Decimal(0)
+    deals: int = 0
+    deals_sum: Decimal = Decimal(0)
+
+    @property
+    def equal(self) -> bool:
+        """Whether both sides agree."""
+        return (self.orders, self.orders_sum) == (self.deals, self.deals_sum)
+
+
+@dataclass
+class Report:
+    """What was compared, and what came of it."""
+
+    period: Period
+    began: str
+    orders: int = 0
+    accounts: int = 0
+    contacts: int = 0
+    findings: list[Finding] = field(default_factory=list)
+    on_their_way: list[str] = field(default_factory=list)  # orders and accounts that change just now
+    refused_addresses: int = 0  # orders without a contact, because HubSpot refuses the address
+    currencies: list[NotEnabled] = field(default_factory=list)  # that HubSpot does not take
+    anonymised: int = 0  # orders the store has anonymised: they have no contact
+    erased: list[ErasedPerson] = field(default_factory=list)  # whom HubSpot still names
+    notes: Counter[str] = field(default_factory=Counter)  # what the portal lacks, and the like
+    days: dict[tuple[str, str], Tally] = field(default_factory=dict)  # (2026-11-24, USD)
+    lags: Lags = field(default_factory=Lags)
+    unreadable: dict[str, str] = field(default_factory=dict)  # "order:123" → why the store could not show it
+
+    @property
+    def equal(self) -> bool:
+        """Whether HubSpot has what the store has."""
+        return not self.findings
+
+    @cached_property
+    def problems(self) -> Counter[str]:
+        """How many of each kind."""
+        return Counter(one.kind.value for one in self.findings)
+
+    def facts(self) -> dict[str, Any]:
+        """For --json; field values of orders and contacts are personal data."""
+        return self.period.facts() | {
+            "checked": {"orders": self.orders, "accounts": self.accounts, "contacts": self.contacts},
+            "equal": self.equal,
+            "problems": {kind.value: self.problems[kind.value] for kind in Kind},
+            "findings": [one.facts() for one in self.findings],
+            "on_their_way": self.on_their_way,
+            "addresses_refused_by_hubspot": self.refused_addresses,
+            "currencies_not_enabled": [one.facts() for one in self.currencies],
+            "anonymised_orders": self.anonymised,
+            "erased_people_in_hubspot": [one.facts() for one in self.erased],
+            "notes": dict(self.notes),
+            "unreadable": self.unreadable,
+            "latency": self.lags.facts(),
+            "days": [
+                {
+                    "day": day,
+                    "currency": currency,
+                    "orders": tally.orders,
+                    "orders_sum": str(tally.orders_sum),
+                    "deals": tally.deals,
+                    "deals_sum": str(tally.deals_sum),
+                }
+                for (day, currency), tally in sorted(self.days.items())
+            ],
+        }
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A customer as an order or account shows them."""
+
+    entity: str
+    capture: ContactSnapshot
+
+
+@dataclass(frozen=True)
+class _Link:
+    """A deal that should have a contact."""
+
+    entity: str
+    deal: Record
+    email: str
+
+
+class Verification:
+    """One comparison. `clock` gives epoch seconds, `depth` the messages on the queue, `show` what is being done."""
+
+    def __init__(
+        self,
+        store: Store,
+        crm: Crm,
+        table: Table,
+        clock: Callable[[], float],
+        depth: Callable[[], int] = lambda: 0,
+        show: Show = lambda _what, _total, _done: None,
+    ) -> None:
+        self._store = store
+        self._crm = crm
+        self._table = table
+        self._clock = clock
+        self._depth = depth
+        self._show = show
+        self._modified: dict[str, str] = {}  # of each order and account that was looked at
+        self._seen: dict[str, list[_Seen]] = {}  # by e-mail address
+        self._links: list[_Link] = []
+        self._deals: dict[str, set[str]] = {}  # record ids by key
+        self._accounts: set[int] = set()  # of the orders
+        self._refused: set[str] = set()
+        self._named: dict[str, OrderName] = {}  # each order and account, as people know it
+        self._currencies = Currencies(crm, table)
+        self._anonymised: dict[str, str] = {}  # deal ids by order
+        self._emptied: dict[str, str] = {}  # e-mail addresses by account
+
+    def run(self, period: Period, *, all_customers: bool = False) -> Report:
+        """Compare; raises what the store's and HubSpot's clients raise."""
+        report = self._report = Report(period, utc_from_ms(int(self._clock() * 1000)))
+        self._crm.check()
+        for rows in self._orders(period):
+            self._check_orders(rows)
+        self._check_accounts(self._customers(period, all_customers=all_customers))
+        records = self._check_contacts()
+        self._check_associations(records)
+        self._check_deals_without_their_contact(records)
+        self._check_strangers()
+        report.erased = [*self._erased_by_order(), *self._erased_by_account(records)]
+        report.currencies, differing = self._currencies.result()
+        report.findings += differing
+        self._set_aside_what_moves()
+        report.findings = [replace(one, named=self._named.get(one.entity)) for one in report.findings]
+        report.unreadable = self._store.unreadable
+        report.findings.sort(key=lambda one: (one.entity.partition(":")[0] != "order", one.number, one.record))
+        return report
+
+    # Orders and their deals
+
+    def _orders(self, period: Period) -> Iterator[list[Stored]]:
+        """Every order made or changed in the period, once, the trash included; a page at a time."""
+        total, old = self._total(period), order_pages.is_old(self._store)
+        if old:
+            self._report.notes[OLD] += 1
+        known: set[int] = set()
+        for walk in self._walks(period, old=old):
+            for step in walk:
+                found = [row for row in step.found if not old or _made_in(period, row)]
+                new = {row.id: row for row in found if row.id not in known}
+                known |= new.keys()
+                self._show("orders", total, len(known))
+                if new:
+                    yield list(new.values())
+
+    def _walks(self, period: Period, *, old: bool) -> Iterator[Iterator[Step]]:
+        """Those changed in the period, which are those made in it, too, unless they changed after its end."""
+        for status in ("any", TRASH):
+            if not old:
+                yield self._store.orders(Position(period.since), by=CHANGED, status=status, until=period.until)
+            if old or period.until:
+                yield order_pages.made(self._store, order_pages.start(period, old=old), period, status, old=old)
+
+    def _total(self, period: Period) -> int:
+        asked = {"modified_after": shifted(period.since, -SECOND), "dates_are_gmt": "true"}
+        if period.until:
+            asked["modified_before"] = shifted(period.until, SECOND)
+        return self._store.count("orders", status="any", **asked)
+
+    def _check_orders(self, rows: Sequence[Stored]) -> None:
+        self._named |= {f"order:{row.id}": order_names.of_order(row.fields) for row in rows}
+        events = [event for row in rows for event in self._read(row) if isinstance(event, OrderEvent)]
+        found = self._crm.deals([self._table.deal_key(one.order.id) for one in events])
+        for event in events:
+            self._check_order(event, found.get(self._table.deal_key(event.order.id), []))
+
+    def _read(self, row: Stored) -> Iterator[object]:
+        """The order, as the engine reads it; nothing for drafts and for what cannot be read."""
+        entity = f"order:{row.id}"
+        try:
+            yield parse(Delivery(ORDER_SWEPT, row.body, self._now_ms(), entity))
+        except InvalidPayload as error:
+            finding = Finding(Kind.UNREADABLE, entity, "deal", detail=str(error), fix=CORRECT_IT)
+            self._report.findings.append(finding)
+
+    def _check_order(self, event: OrderEvent, records: list[Record]) -> None:
+        order, key = event.order, self._table.deal_key(event.order.id)
+        entity = f"order:{order.id}"
+        self._report.orders += 1
+        self._modified[entity] = order.modified_at
+        self._deals[key] = {one.id for one in records}
+        findings = deal_findings(event, records, self._table, self._crm.deal_schema)
+        self._report.findings += self._currencies.sorted_out(event, records[0], findings) if records else findings
+        self._count_order(event, records)
+        if order.customer_id:
+            self._accounts.add(order.customer_id)
+        if records:
+            self._time(event, records[0])
+        if order.status != TRASH or records:
+            self._note_contact(event, entity, records)
+
+    def _note_contact(self, event: OrderEvent, entity: str, records: list[Record]) -> None:
+        if event.order.is_anonymised:
+            self._report.anonymised += 1
+            if records:
+                self._anonymised[entity] = records[0].id
+            return
+        capture = snapshot_of(event, self._table)
+        email = capture.properties.get("email", "")
+        if not usable_email(email):
+            return
+        self._seen.setdefault(email, []).append(_Seen(entity, capture))
+        if records and was_refused(event, records[0].properties):
+            self._refused.add(email)
+        if records and event.order.status != TRASH:
+            self._links.append(_Link(entity, records[0], email))
+
+    def _count_order(self, event: OrderEvent, records: Sequence[Record]) -> None:
+        order = event.order
+        if order.status != TRASH and self._report.period.holds(order.created_at):
+            tally = self._tally(order.created_at[:10], order.currency)
+            tally.orders += 1
+            tally.orders_sum += Decimal(order.total)
+        for record in records:
+            self._count_deal(record, order.currency)
+
+    def _count_deal(self, record: Record, currency: str) -> None:
+        closed = epoch(record.properties.get("closedate"))
+        day = datetime.fromtimestamp(closed, UTC).strftime(FORM) if closed is not None else ""
+        if record.properties.get(STATUS) == TRASH or not day or not self._report.period.holds(day):
+            return
+        tally = self._tally(day[:10], record.properties.get("currency") or currency)
+        tally.deals += 1
+        tally.deals_sum += _amount(record.properties.get("amount"))
+
+    def _tally(self, day: str, currency: str) -> Tally:
+        return self._report.days.setdefault((day, currency), Tally())
+
+    def _time(self, event: OrderEvent, deal: Record) -> None:
+        """How long this state of the order took; a state HubSpot does not have tells nothing."""
+        version = DealVersion.parse(deal.properties.get("woocommerce_order_version"))
+        happened = epoch(f"{event.order.modified_at}Z")
+        if version is None or happened is None or version.modified_at != event.order.modified_at:
+            return
+        created, touched = (epoch(deal.properties.get(name)) for name in ("createdate", "hs_lastmodifieddate"))
+        arrived = created if created is not None and created >= happened else touched
+        if arrived is not None:
+            self._report.lags.add(Lag(happened, version.received_ms / 1000, arrived, f"order:{event.order.id}"))
+
+    # Accounts and contacts
+
+    def _customers(self, period: Period, *, all_customers: bool) -> Iterator[Stored]:
+        """Accounts that ordered or were made in the period; of all, those that were changed in it too."""
+        rows = self._all_accounts(period) if all_customers else self._new_accounts(period)
+        for row in rows:
+            self._accounts.discard(row.id)
+            yield row
+        yield from self._store.customers_by_id(sorted(self._accounts)).values()
+
+    def _all_accounts(self, period: Period) -> Iterator[Stored]:
+        total, done = self._store.count("customers"), 0
+        for step in self._store.customers():
+            done += len(step.found)
+            self._show("accounts", total, done)
+            yield from (one for one in step.found if self._concerns(period, one))
+
+    def _concerns(self, period: Period, one: Stored) -> bool:
+        return period.holds(one.modified_at) or _made_in(period, one) or one.id in self._accounts
+
+    def _new_accounts(self, period: Period) -> Iterator[Stored]:
+        for rows in self._store.newest_customers(0):
+            yield from (row for row in rows if _made_in(period, row))
+            dates = [row.created_at for row in rows if row.created_at]
+            if dates and max(dates) < period.since:
+                return
+
+    def _check_accounts(self, rows: Iterable[Stored]) -> None:
+        known: set[int] = set()
+        for row in rows:
+            if row.id not in known:
+                known.add(row.id)
+                self._check_account(row)
+
+    def _check_account(self, row: Stored) -> None:
+        entity = f"customer:{row.id}"
+        self._named[entity] = OrderName(row.id, "", order_names.of_account(row.fields))
+        try:
+            event = parse(Delivery(CUSTOMER_SWEPT, row.body, self._now_ms(), entity))
+            if not isinstance(event, CustomerEvent):
+                return
+            capture = snapshot_of(event, self._table)
+            email = capture.properties.get("email", "")
+            if email and not usable_email(email):
+                raise InvalidPayload("email: not an address HubSpot could take")
+        except InvalidPayload as error:
+            finding = Finding(Kind.UNREADABLE, entity, "contact", detail=str(error), fix=CORRECT_IT)
+            self._report.findings.append(finding)
+            return
+        self._report.accounts += 1
+        self._modified[entity] = row.modified_at
+        if email and erased.is_emptied(row.fields):
+            self._emptied[entity] = email
+        if email:
+            self._seen.setdefault(email, []).append(_Seen(entity, capture))
+
+    def _check_contacts(self) -> dict[str, Record]:
+        """Each contact once, however many addresses it has; the records by address."""
+        self._show("contacts", len(self._seen), 0)
+        done = 0
+
+        def advance(more: int) -> None:
+            nonlocal done
+            done += more
+            self._show("contacts", len(self._seen), done)
+
+        records = self._crm.contacts(self._seen, advance)
+        missing = {one.entity for one in self._report.findings if one.kind is Kind.MISSING}  # with them comes theirs
+        together: dict[str, list[_Seen]] = {}
+        for email, seen in self._seen.items():
+            if email in records:
+                together.setdefault(records[email].id, []).extend(seen)
+            elif email in self._refused:
+                self._report.refused_addresses += len(seen)
+            elif any(one.entity not in missing for one in seen):
+                self._judge_contact(seen, None)
+        by_id = {one.id: one for one in records.values()}
+        for record_id, seen in together.items():
+            self._judge_contact(seen, by_id[record_id])
+        self._report.contacts = len(by_id)
+        return records
+
+    def _judge_contact(self, seen: Sequence[_Seen], record: Record | None) -> None:
+        captures = oldest_first([sight.capture for sight in seen])
+        newest = next(sight for sight in seen if sight.capture is captures[-1])
+        now = utc_from_ms(self._now_ms())
+        found = contact_findings(newest.entity, captures, record, self._table, self._crm.contact_schema, now)
+        self._report.findings += found
+
+    def _check_associations(self, contacts: dict[str, Record]) -> None:
+        links = [one for one in self._links if one.email in contacts]
+        self._show("associations", len(links), 0)
+        has = self._crm.contacts_of([one.deal.id for one in links])
+        for link in links:
+            wanted = contacts[link.email].id
+            finding = association_finding(link.entity, link.deal, wanted, has.get(link.deal.id, set()))
+            if finding:
+                self._report.findings.append(finding)
+
+    def _check_deals_without_their_contact(self, contacts: dict[str, Record]) -> None:
+        """Deals whose contact HubSpot has not, or has no more: the contact comes with one of them, the others need it.
+
+        A contact that was deleted takes its associations with it, also those of orders outside the period.
+        """
+        bare = [link for link in self._links if link.email not in contacts | dict.fromkeys(self._refused)]
+        comes_with = {one.entity for one in self._report.findings if one.queueable}
+        self._report.findings += [_bare(link) for link in bare if link.entity not in comes_with]
+        deleted = {link.email: ids for link in bare if (ids := _contacts(link.deal))}
+        for email in sorted(deleted)[:MOST_DELETED]:
+            self._report.findings += map(_bare, self._other_deals(email, deleted[email]))
+        if len(deleted) > MOST_DELETED:
+            self._report.notes[TOO_MANY_DELETED] += 1
+
+    def _other_deals(self, email: str, contact_ids: set[str]) -> Iterator[_Link]:
+        """The deals outside the period that were associated with a contact, by the store's orders of its address."""
+        try:
+            rows = [one for one in self._store.search_orders(email) if f"order:{one.id}" not in self._modified]
+        except (PermanentError, TransientError) as error:
+            self._report.notes[f"{SEARCH_FAILED}: {error}"] += 1
+            return
+        deals = self._crm.deals([self._table.deal_key(row.id) for row in rows])
+        for row in rows:
+            self._named[f"order:{row.id}"] = order_names.of_order(row.fields)
+            for deal in deals.get(self._table.deal_key(row.id), [])[:1]:
+                if _contacts(deal) & contact_ids:
+                    yield _Link(f"order:{row.id}", deal, email)
+
+    # People the store has erased
+
+    def _erased_by_order(self) -> Iterator[ErasedPerson]:
+        """Contacts of anonymised orders' deals, unless another order shows that the person is still a customer."""
+        of_deals = self._crm.contacts_of(list(self._anonymised.values()))
+        contacts = self._crm.contacts_by_id({one for ids in of_deals.values() for one in ids})
+        for entity, deal_id in self._anonymised.items():
+            for contact_id in sorted(of_deals.get(deal_id, set())):
+                contact = contacts.get(contact_id)
+                if contact and erased.is_named(contact) and not self._has_orders(contact.properties.get("email") or ""):
+                    yield ErasedPerson(entity, contact_id, erased.ANONYMISED, deal_id)
+
+    def _erased_by_account(self, contacts: dict[str, Record]) -> Iterator[ErasedPerson]:
+        """Contacts that woohub has written for an account whose billing address is empty by now."""
+        for entity, email in self._emptied.items():
+            contact = contacts.get(email)
+            written = contact and contact.properties.get(CONTACT_VERSION)
+            if contact and written and erased.has_place(contact) and not self._has_orders(email):
+                yield ErasedPerson(entity, contact.id, erased.EMPTIED)
+
+    def _has_orders(self, email: str) -> bool:
+        return any(one.entity.startswith("order:") for one in self._seen.get(email, ()))
+
+    # Deals that no order of the period accounts for
+
+    def _check_strangers(self) -> None:
+        """Deals dated in the period whose order the store has not: more than one per order, or of an order deleted."""
+        self._show("deals without an order", None, 0)
+        strangers: dict[int, Record] = {}
+        for record in self._crm.dated(self._report.period):
+            key = record.properties.get(self._table.key_property) or ""
+            number = self._crm.order_id(key)
+            if number and key not in self._deals and record.properties.get("pipeline") == self._table.pipeline.id:
+                strangers[number] = record
+        for number in deleted_orders.unknown(self._store, sorted(strangers)):
+            record = strangers[number]
+            if record.properties.get(STATUS) != TRASH and not self._store.has_order(number):
+                finding = Finding(Kind.DELETED, f"order:{number}", "deal", (record.id,), fix=GONE)
+                self._named[finding.entity] = OrderName(number, "", record.properties.get("dealname") or "")
+                self._report.findings.append(finding)
+                self._count_deal(record, "")
+
+    # What changes while it is looked at
+
+    def _set_aside_what_moves(self) -> None:
+        """What changed since this began, or just before while messages still wait, is no difference yet."""
+        if not self._report.findings:
+            return
+        since = shifted(self._report.began, -RECENT) if self._depth() else self._report.began
+        moved = {entity for entity, modified in self._modified.items() if modified > since}
+        for step in self._store.orders(Position(shifted(self._report.began, SECOND)), by=CHANGED):
+            moved |= {f"order:{one.id}" for one in step.found}
+        waits = {Kind.MISSING, Kind.DIFFERING, Kind.UNASSOCIATED, Kind.WRONG_CONTACT}
+        settled = [one for one in self._report.findings if one.entity not in moved or one.kind not in waits]
+        gone = {one.entity for one in self._report.findings} - {one.entity for one in settled}
+        self._report.findings, self._report.on_their_way = settled, sorted(gone)
+
+    def _now_ms(self) -> int:
+        return int(self._clock() * 1000)
+
+
+def _contacts(deal: Record) -> set[str]:
+    """The ids of the contacts that woohub associated the deal with."""
+    version = DealVersion.parse(deal.properties.get("woocommerce_order_version"))
+    return {one for one in (version.contacts if version else None) or () if one}
+
+
+def _bare(link: _Link) -> Finding:
+    return Finding(Kind.UNASSOCIATED, link.entity, "deal", (link.deal.id,), detail=BARE)
+
+
+@dataclass(frozen=True)
+class Repaired:
+    """What a repair did: orders and accounts put on the queue, deals associated at once."""
+
+    orders: int = 0
+    customers: int = 0
+    associated: int = 0
+
+
+def repair(
+    findings: Sequence[Finding], store: Store, crm: Crm, queue: DeliveryQueue, pace: Pace, clock: Callable[[], float]
+) -> Repaired:
+    """Read what differs from the store once more and queue it, as fast as the queue gets shorter.
+
+    An association that the engine takes for done, since somebody took it off in HubSpot, is made here.
+    """
+
+    def queued(topic: str, read: Callable[[Iterable[int]], dict[int, Stored]]) -> int:
+        kind, sent = topic.partition(".")[0], 0
+        numbers = {one.number for one in findings if one.queueable and one.entity.startswith(f"{kind}:")}
+        for some in chunks(sorted(numbers), PAGE):
+            asked_ms = int(clock() * 1000)
+            rows = list(read(some).values())
+            pace.make_room(len(rows))
+            sent += queue.send(swept(topic, rows, asked_ms, store.access.url))
+        return sent
+
+    pairs = [(one.record_ids[0], one.attach) for one in findings if one.attach]
+    if pairs:
+        crm.associate(pairs)
+    orders, customers = queued(ORDER_SWEPT, store.orders_by_id), queued(CUSTOMER_SWEPT, store.customers_by_id)
+    return Repaired(orders, customers, len(pairs))
+
+
+def _made_in(period: Period, row: Stored) -> bool:
+    """Whether it was made in the period; one without a date that can be true may have been."""
+    return not row.created_at or period.holds(row.created_at)
+
+
+def _amount(text: str | None) -> Decimal:
+    try:
+        return Decimal(text or "0")
+    except InvalidOperation:
+        return Decimal(0)
