@@ -78,11 +78,11 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-h
 RUNTIME_HAS := boto3 botocore s3transfer python-dateutil six# Lambda brings boto3 and what it needs
 
 lock: .venv/ready ## Renew the locked versions (UPGRADE=--upgrade for newer ones)
-	$(LOCK) pyproject.toml --extra tools --group dev --output-file requirements/dev.txt
+	$(LOCK) pyproject.toml --group dev --output-file requirements/dev.txt
 	$(LOCK) --group sam --output-file requirements/sam.txt
 	$(LOCK) --group emulator --output-file requirements/emulator.txt
 	$(LOCK) --group scanner --output-file requirements/scanner.txt
-	$(LOCK) pyproject.toml --constraints requirements/dev.txt $(RUNTIME_HAS:%=--no-emit-package %) \
+	$(LOCK) --group functions --constraints requirements/dev.txt $(RUNTIME_HAS:%=--no-emit-package %) \
 		--output-file layers/dependencies/requirements.txt
 
 clean: ## Remove environments and everything built

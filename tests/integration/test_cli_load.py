@@ -23,7 +23,7 @@ from woohub.store.client import TOPICS as KNOWN_TOPICS
 from woohub_cli.cli_errors import WrongUsage
 from woohub_cli.commands import load
 from woohub_cli.live_test import Placed, drained, place
-from woohub_cli.synthetic import DOMAIN, FIRST, LAST, MOST, TOPICS, Run
+from woohub_cli.synthetic import DOMAIN, FIRST, LAST, MAX_ORDERS, TOPICS, Run
 
 BEGAN = 1_795_473_600.9
 
@@ -81,7 +81,7 @@ def test_its_numbers_and_addresses_are_no_stores() -> None:
 
 
 def test_two_runs_share_neither_numbers_nor_addresses() -> None:
-    one, other = Run.begin(MOST, BEGAN), Run.begin(MOST, BEGAN + 1)
+    one, other = Run.begin(MAX_ORDERS, BEGAN), Run.begin(MAX_ORDERS, BEGAN + 1)
 
     assert not set(one.order_ids[::1000]) & set(other.order_ids[::1000])
     assert one.order_ids.stop <= other.order_ids.start

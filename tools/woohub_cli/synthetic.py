@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
-from decimal import Decimal
+from typing import Any
 
-from simulators.woocommerce.bodies import Item, Order, order_body
-from simulators.woocommerce.zones import ZONES
+from woohub.dates import utc_from_ms
 from woohub.delivery.webhooks import Delivery
 from woohub.store.payloads import OrderEvent, parse
 from woohub_cli.cli_errors import WrongUsage
-from woohub_cli.samples import Sample
+from woohub_cli.samples import ORDER, Sample
 
 FIRST, LAST = 8_000_000_000_000_000, 9_000_000_000_000_000  # no store counts its orders that far; JSON's numbers do
-MOST = 1_000_000  # orders in one run
+MAX_ORDERS = 1_000_000  # in one run
 DOMAIN = "woohub-load.example.com"  # example.com is reserved (RFC 2606), and of a kind that HubSpot takes
 HOME = f"https://{DOMAIN}"
 TOPICS = ("order.created", "order.updated")  # a store sends both for every new order, with the same body
@@ -37,7 +37,7 @@ class Run:
     def named(cls, name: str) -> Run:
         """One of before; WrongUsage if there can be none of this name."""
         found = NAMED.fullmatch(name)
-        if not found or not 0 < int(found[2]) <= MOST:
+        if not found or not 0 < int(found[2]) <= MAX_ORDERS:
             raise WrongUsage(f"{name} is no run: its name is what `woohub load` prints, such as 1795473600-200")
         return cls(int(found[1]), int(found[2]))
 
@@ -49,7 +49,7 @@ class Run:
     @property
     def order_ids(self) -> range:
         """The numbers of its orders."""
-        first = FIRST + self.began % ((LAST - FIRST) // MOST) * MOST
+        first = FIRST + self.began % ((LAST - FIRST) // MAX_ORDERS) * MAX_ORDERS
         return range(first, first + self.orders)
 
     @property
@@ -63,19 +63,35 @@ class Run:
 
     def body(self, order_id: int) -> bytes:
         """The order as a store would write it; always the same."""
-        place = order_id - self.order_ids.start
+        number = order_id - self.order_ids.start
+        total = f"{number % 500}.99"
+        fields = {
+            "id": order_id,
+            "number": str(order_id),
+            "created_via": "rest-api",
+            "total": total,
+            "customer_id": 0,
+            "billing": self._billing(order_id),
+            "line_items": [{"id": 1, "name": "Load test", "quantity": 1, "total": total}],
+        }
+        return json.dumps(ORDER | fields | self._dates()).encode()
+
+    def _billing(self, order_id: int) -> dict[str, str]:
         customer = self._customer(order_id)
-        billing = {
+        return {
             "first_name": "Load",
             "last_name": f"Test {customer}",
-            "email": self.email(order_id),
+            "email": self._address(customer),
             "address_1": f"{customer + 1} Test Street",
             "city": "Anytown",
             "country": "US",
         }
-        items = (Item("Load test", Decimal(place % 500) + Decimal("0.99")),)
-        order = Order(order_id, "processing", self.began, self.began, billing, items, paid=self.began)
-        return order_body(order, HOME, ZONES["UTC"]).encode()
+
+    def _dates(self) -> dict[str, Any]:
+        """The store's own time is UTC, so both forms are equal."""
+        began = utc_from_ms(self.began * 1000)
+        names = ("date_created", "date_modified", "date_paid")
+        return {"date_completed": None} | {name + zone: began for name in names for zone in ("", "_gmt")}
 
     def deliveries(self, order_id: int) -> list[Sample]:
         """What a store sends about it."""

@@ -26,7 +26,7 @@ from woohub_cli.options import JsonOption, StackOption
 from woohub_cli.rendering import output
 from woohub_cli.samples import Sample
 from woohub_cli.stacks import Stack
-from woohub_cli.synthetic import MOST, Run
+from woohub_cli.synthetic import MAX_ORDERS, Run
 
 SHARE = 20  # of HubSpot's 100 requests per 10 s: what is measured should feel little of being watched
 DRAINED_WITHIN = 180.0  # seconds
@@ -103,7 +103,7 @@ def tester(stack: Stack, env: dict[str, str]) -> Tester:
 
 
 def command(
-    orders: Annotated[int, typer.Option(min=1, max=MOST, metavar="N", help="How many orders.")] = 100,
+    orders: Annotated[int, typer.Option(min=1, max=MAX_ORDERS, metavar="N", help="How many orders.")] = 100,
     rate: Annotated[float, typer.Option(min=0.01, metavar="R", help="Orders per second.")] = 5.0,
     within: Annotated[
         float, typer.Option(min=1, metavar="SECONDS", help="How long to wait after the last order.")
