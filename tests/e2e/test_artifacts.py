@@ -26,9 +26,11 @@ def test_dependencies_leave_out_what_lambda_brings(tmp_path: Path) -> None:
 def test_the_package_goes_with_its_mapping_table(tmp_path: Path) -> None:
     layer = build_one("SharedLayer", tmp_path / "layer") / "python"
 
-    source = ROOT / "layers" / "shared" / "woohub"
-    built_files = {path.name for path in (layer / "woohub").glob("*.*")}
-    assert built_files == {path.name for path in source.iterdir() if path.suffix in (".py", ".toml")}
+    source = ROOT / "layers" / "shared"
+    built_files = {path.relative_to(layer) for path in (layer / "woohub").rglob("*.*") if path.suffix != ".pyc"}
+    source_files = {path.relative_to(source) for path in (source / "woohub").rglob("*.*") if path.suffix != ".pyc"}
+    assert built_files == source_files
+    assert Path("woohub/mapping/mapping.toml") in built_files
 
 
 def test_a_function_is_one_file(tmp_path: Path) -> None:
