@@ -20,7 +20,7 @@ from moto import mock_aws
 from benchmark import work
 from functions.ingest import app as ingest
 from functions.reconcile import app as reconcile
-from generators.costs import assumptions
+from generators.costs import ASSUMED, METRICS
 from generators.events import consumer_record, ingest_event
 from simulators.hubspot import DEFAULT_TOKEN, SimulatedPortal, provision, running
 from simulators.woocommerce import KEY, SimulatedShop
@@ -33,7 +33,6 @@ from woohub.delivery.webhooks import Delivery
 from woohub.settings import Secret
 from woohub.store.payloads import ORDER_SWEPT
 
-ASSUMED = assumptions.load()
 CONTEXT = SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000, function_name="consumer")
 MESSAGE_ID = "059f36b4-87a3-44ab-83d2-{:012}"  # as long as one of SQS
 TRACE = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
@@ -59,7 +58,7 @@ class Told:
 
     @property
     def metrics(self) -> set[str]:
-        """As assumptions.toml names them."""
+        """As costs.toml names them."""
         directives = [each for one, _ in self.entries for each in one.get("_aws", {}).get("CloudWatchMetrics", ())]
         return {
             " by ".join([metric["Name"], *dimensions[1:]])
@@ -177,7 +176,7 @@ def test_an_orders_deliveries_each_alone_take_as_many_calls_as_assumed(shop: Sho
 
 
 def test_ten_swept_orders_take_as_many_calls_as_assumed(shop: Shop) -> None:
-    assert len(shop.steps["swept"].sent) == ASSUMED["calls_per_swept_batch"]
+    assert len(shop.steps["swept"].sent) == ASSUMED["calls_per_reconciled_batch"]
 
 
 def test_the_definitions_take_as_many_calls_as_assumed(shop: Shop) -> None:
@@ -222,10 +221,9 @@ def test_the_consumer_writes_nothing_that_is_not_counted(shop: Shop) -> None:
 
 
 def test_the_metrics_of_a_calm_month_are_those_assumed(shop: Shop) -> None:
-    names = assumptions.metrics()
     steps = shop.told("ingest", "created", "updated", "completed", "swept", "governor", "sweep")
 
-    assert set.union(*(one.metrics for one in steps)) == {*names["every_hour"], *names["with_deliveries"]}
+    assert set.union(*(one.metrics for one in steps)) == {*METRICS["every_hour"], *METRICS["with_deliveries"]}
 
 
 # The store, and the secrets
