@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,6 +37,7 @@ from woohub.settings import HubSpotToken, Secret
 from woohub.sync.engine import Sync
 from woohub.sync.kinds import record_kinds
 from woohub.sync.outcome import Outcome, Verdict
+from woohub.sync.records import RecordKind
 
 FIELDS = load_mapping()
 TIMEOUT, MARGIN = 60.0, 3.0  # seconds of the consumer function, and what it keeps for itself
@@ -112,6 +113,7 @@ class Plant:
     chokes_on: bytes = b""  # see Line
     mute: bool = False  # see Line
     governed: bool = True  # whether the governor's schedule runs
+    kinds: Sequence[RecordKind] = field(default_factory=lambda: record_kinds(FIELDS))
     accepted: list[Accepted] = field(default_factory=list)
     ended: dict[Key, Outcome] = field(default_factory=dict)  # what became of each delivery
     warnings: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -265,7 +267,7 @@ class Process:
         dice = plant.world.random.random
         hubspot = HubSpot(self._line, token, self._timer, version=plant.version, random=dice)
         portal = PropertyCatalog(hubspot, self._timer, self._warn)
-        sync = Sync(hubspot, portal, record_kinds(FIELDS), self._timer, self._warn)
+        sync = Sync(hubspot, portal, plant.kinds, self._timer, self._warn)
         breaker = Breaker(plant.breaker_parameter, plant.flow, self._alarm, plant.world.clock)
         sqs: Any = plant.sqs
         self._consumer = Consumer(

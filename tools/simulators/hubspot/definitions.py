@@ -27,6 +27,12 @@ DEALS = ObjectType(
 )
 OBJECT_TYPES = {name: kind for kind in (CONTACTS, DEALS) for name in (kind.id, kind.plural, kind.singular)}
 
+
+def known_types() -> list[ObjectType]:
+    """Every object type of a portal; a test may add one to OBJECT_TYPES and ASSOCIATION_TYPES."""
+    return list(dict.fromkeys(OBJECT_TYPES.values()))
+
+
 # (from, to): the type of an unlabelled association, https://developers.hubspot.com/docs (associations v4 guide)
 ASSOCIATION_TYPES = {(DEALS.id, CONTACTS.id): 3, (CONTACTS.id, DEALS.id): 4}
 
@@ -104,7 +110,8 @@ GROUPS = {
 
 def default_properties(kind: ObjectType) -> list[PropertyDefinition]:
     """The built-in properties of an object type that matter to an integration."""
-    definitions = _contact_properties() if kind is CONTACTS else _deal_properties()
+    own = {CONTACTS: _contact_properties, DEALS: _deal_properties}
+    definitions = own[kind]() if kind in own else []
     return definitions + _system_properties(kind)
 
 

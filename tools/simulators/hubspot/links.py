@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .definitions import ASSOCIATION_TYPES, ObjectType
+from .definitions import ASSOCIATION_TYPES, CONTACTS, DEALS, OBJECT_TYPES, ObjectType
 from .errors import ApiError, Json, bad_request
 
 Key = tuple[str, str]  # object type id, record id
@@ -62,6 +62,15 @@ def check_types(start: ObjectType, end: ObjectType, types: Iterable[Mapping[str,
         raise bad_request("At least one association type is required")
     for spec in types:
         _check_spec(start, end, spec)
+
+
+def end_of(start: ObjectType, types: Iterable[Mapping[str, Any]]) -> ObjectType:
+    """The object that an inline association of these types leads to; the usual one where they do not say."""
+    usual = DEALS if start is CONTACTS else CONTACTS
+    ids = [spec["associationTypeId"] for spec in types]
+    return next(
+        (OBJECT_TYPES[end] for (begin, end), n in ASSOCIATION_TYPES.items() if begin == start.id and n in ids), usual
+    )
 
 
 def _check_spec(start: ObjectType, end: ObjectType, spec: Mapping[str, Any]) -> None:

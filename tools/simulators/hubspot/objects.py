@@ -9,9 +9,9 @@ from typing import Any
 
 from . import search
 from .checks import Checks, Claims
-from .definitions import CONTACTS, DEALS, OBJECT_TYPES, ObjectType
+from .definitions import CONTACTS, DEALS, OBJECT_TYPES, ObjectType, known_types
 from .errors import ApiError, InvalidProperties, Json, bad_request, not_found
-from .links import Link, Links, check_types, invalid_ids
+from .links import Link, Links, check_types, end_of, invalid_ids
 from .records import Record, UniqueValues
 from .schema import Schema
 from .settings import Settings
@@ -53,14 +53,14 @@ class Objects:
     ) -> None:
         self.schema = schema
         self.links = links
-        self.records: dict[str, dict[str, Record]] = {CONTACTS.id: {}, DEALS.id: {}}
-        self.indexes = {CONTACTS.id: search.SearchIndex(), DEALS.id: search.SearchIndex()}
+        self.records: dict[str, dict[str, Record]] = {kind.id: {} for kind in known_types()}
+        self.indexes = {kind.id: search.SearchIndex() for kind in known_types()}
         self._unique = UniqueValues(schema)
         self._checks = Checks(schema, self._unique, settings, self._new_id)
         self._settings = settings
         self._tick = tick
         self._rng = rng
-        self._last_id = {CONTACTS.id: 6000, DEALS.id: 9_100_000}
+        self._last_id = dict.fromkeys(self.records, 40_000) | {CONTACTS.id: 6000, DEALS.id: 9_100_000}
 
     def get(self, kind: ObjectType, key: str, id_property: str = "") -> Record:
         """By record id, or by the value of a unique property; a contact answers to all its addresses."""
@@ -179,9 +179,9 @@ class Objects:
         return Change(kind, record, self._checks.accept(kind, record, raw, claims=claims, rules=rules))
 
     def _links_of(self, kind: ObjectType, associations: Iterable[Input]) -> list[Link]:
-        end = DEALS if kind is CONTACTS else CONTACTS
         found = []
         for association in associations:
+            end = end_of(kind, association["types"])
             check_types(kind, end, association["types"])
             found.append(Link(end, str(association["to"]["id"])))
         missing = [link.to_id for link in found if link.to_id not in self.records[link.to_type.id]]
@@ -252,8 +252,9 @@ class Objects:
         record = self.records[end[0]].get(end[1])
         if record is None:
             return
-        other = DEALS if record.kind is CONTACTS else CONTACTS
-        record.properties[f"num_associated_{other.plural}"] = str(self.links.count(end, other.id))
+        for other in known_types():
+            if (name := f"num_associated_{other.plural}") in self.schema.properties[record.kind.id]:
+                record.properties[name] = str(self.links.count(end, other.id))
         self._index(record.kind, record.id, record.properties)
 
     def _found(self, kind: ObjectType, one: Input) -> Record | None:

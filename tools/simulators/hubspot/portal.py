@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from .definitions import CONTACTS, DEALS
+from .definitions import CONTACTS, DEALS, ObjectType, known_types
 from .errors import ApiError, Json
 from .faults import Faults, refusal
 from .limits import RateLimits
 from .links import Links
 from .objects import Objects
+from .records import Record
 from .schema import Schema
 from .settings import Settings
 from .values import iso
@@ -28,6 +29,15 @@ SCHEMA_SCOPES = frozenset(
     f"crm.schemas.{kind.plural}.{verb}" for kind in (CONTACTS, DEALS) for verb in ("read", "write")
 )
 ALL_SCOPES = RUN_TIME_SCOPES | SCHEMA_SCOPES
+
+
+def scopes_for(kind: ObjectType) -> frozenset[str]:
+    """All that a token needs for another object."""
+    return frozenset(
+        f"crm.{area}.{kind.plural}.{verb}" for area in ("objects", "schemas") for verb in ("read", "write")
+    )
+
+
 LOGGED_REQUESTS = 1000
 
 
@@ -48,7 +58,10 @@ class SimulatedPortal:
     ) -> None:
         self.clock = clock
         self.settings = Settings().changed(settings)
-        self.tokens = {t: frozenset(s) for t, s in (tokens or {DEFAULT_TOKEN: ALL_SCOPES}).items()}
+        self.tokens = {
+            t: frozenset(s)
+            for t, s in (tokens or {DEFAULT_TOKEN: ALL_SCOPES.union(*map(scopes_for, known_types()))}).items()
+        }
         self.expired_tokens: set[str] = set()
         self._seed = seed
         self.reset()
@@ -105,10 +118,13 @@ class SimulatedPortal:
     def state(self) -> Json:
         """Everything, for tests and tools: records with all their properties, associations, counters."""
         return {
-            "contacts": [self._record(r.id, CONTACTS.id) for r in self.objects.records[CONTACTS.id].values()],
-            "deals": [self._record(r.id, DEALS.id) for r in self.objects.records[DEALS.id].values()],
+            **{
+                kind.plural: [self._record(r) for r in self.objects.records[kind.id].values()] for kind in known_types()
+            },
             "associations": [
-                {"deal": start[1], "contact": end[1]} for start, end in self.links.items() if start[0] == DEALS.id
+                {"deal": start[1], "contact": end[1]}
+                for start, end in self.links.items()
+                if (start[0], end[0]) == (DEALS.id, CONTACTS.id)
             ],
             "requests": self.counters(),
         }
@@ -125,13 +141,13 @@ class SimulatedPortal:
             "used_today": self.limits.used_today,
         }
 
-    def _record(self, key: str, kind_id: str) -> Json:
-        record = self.objects.records[kind_id][key]
-        other = DEALS.id if kind_id == CONTACTS.id else CONTACTS.id
+    def _record(self, record: Record) -> Json:
+        end = (record.kind.id, record.id)
+        others = [kind for kind in known_types() if kind is not record.kind]
         return {
             "id": record.id,
             "properties": dict(record.properties),
             "createdAt": record.created,
             "updatedAt": record.updated,
-            ("deals" if other == DEALS.id else "contacts"): self.links.ids((kind_id, key), other),
+            **{other.plural: self.links.ids(end, other.id) for other in others},
         }

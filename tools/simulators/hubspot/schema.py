@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from .definitions import (
-    CONTACTS,
     DEALS,
     GROUPS,
     ObjectType,
@@ -17,6 +16,7 @@ from .definitions import (
     Stage,
     default_pipeline,
     default_properties,
+    known_types,
 )
 from .errors import ApiError, Json, bad_json, bad_request, not_found
 from .settings import Settings
@@ -30,11 +30,12 @@ class Schema:
 
     def __init__(self, now: str) -> None:
         self.properties = {
-            kind.id: {definition.name: definition for definition in default_properties(kind)}
-            for kind in (CONTACTS, DEALS)
+            kind.id: {definition.name: definition for definition in default_properties(kind)} for kind in known_types()
         }
-        self.groups = {kind_id: dict(groups) for kind_id, groups in GROUPS.items()}
-        self.pipelines = {DEALS.id: {"default": default_pipeline(now)}, CONTACTS.id: {}}
+        self.groups = {kind.id: dict(GROUPS.get(kind.id, {})) for kind in known_types()}
+        self.pipelines: dict[str, dict[str, Pipeline]] = {kind.id: {} for kind in known_types()} | {
+            DEALS.id: {"default": default_pipeline(now)}
+        }
         for definitions in self.properties.values():
             for definition in definitions.values():
                 definition.created = now

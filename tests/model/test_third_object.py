@@ -1,0 +1,129 @@
+"""A third HubSpot object, added with one row and one module, is as exact as contacts and deals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from simulators.hubspot import Fault
+from tests.model.gate import faults
+from tests.model.lives import Lives, Scale
+from tests.model.plant import FIELDS, Plant
+from tests.model.shop import Shop
+from tests.model.traffic import Courier
+from tests.model.world import World
+from tests.support.parcels import ParcelKind, known_to_simulators, provision_parcels
+from woohub.sync.kinds import record_kinds
+
+KINDS = (ParcelKind(), *record_kinds(FIELDS))  # in the wrong order: the engine sorts them by what they need
+
+
+@pytest.fixture(autouse=True)
+def _parcels() -> Iterator[None]:
+    with known_to_simulators():
+        yield
+
+
+def plant(world: World, **more: Any) -> Plant:
+    """The product with three kinds of records."""
+    built = Plant(world, kinds=KINDS, **more)
+    provision_parcels(built.portal)
+    return built
+
+
+def parcels(built: Plant) -> dict[str, tuple[str, str, list[str]]]:
+    """Each parcel's name and status, and the orders of its deals; AssertionError for one that is there twice."""
+    state = built.portal.state()
+    orders = {row["id"]: row["properties"]["woocommerce_order_id"] for row in state["deals"]}
+    rows = {row["properties"]["woocommerce_parcel_id"]: row for row in state["parcels"]}
+    assert len(rows) == len(state["parcels"])
+    return {
+        key: (
+            row["properties"]["parcel_name"],
+            row["properties"]["parcel_status"],
+            [orders[deal] for deal in row["deals"]],
+        )
+        for key, row in rows.items()
+    }
+
+
+def wanted(shop: Shop) -> dict[str, tuple[str, str, list[str]]]:
+    """What the store's orders say."""
+    return {
+        f"{number}-{item['id']}": (item["name"], order["status"], [str(number)])
+        for number, order in shop.orders.items()
+        for item in order["line_items"]
+    }
+
+
+def test_each_item_becomes_a_parcel_of_its_orders_deal() -> None:
+    world = World()
+    shop, built = Shop(world), plant(world)
+    shop.place(11, "ana@shop.example")
+    built.post(shop.request("order.created", 11))
+    world.sleep(10)
+
+    assert parcels(built) == wanted(shop)
+
+
+def test_a_hundred_orders_and_their_parcels_take_two_calls_more_for_each_hundred_parcels() -> None:
+    world = World()
+    shop, built = Shop(world), plant(world)
+    for number in range(1, 34):  # at most three items each: not more than a hundred parcels
+        shop.place(number, f"shopper{number}@mail.example")
+        built.post(shop.request("order.created", number))
+    world.sleep(30)
+    calls = {route: count for route, count in built.portal.calls.items() if "batch" in route}
+
+    assert parcels(built) == wanted(shop)
+    assert sum(calls.values()) == 6  # read and create, for each of the three
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("call", range(1, 10))
+def test_a_crash_at_any_call_leaves_nothing_doubled_and_nothing_orphaned(call: int, moment: str) -> None:
+    world, crashes = World(), [(call, moment)]
+    shop, built = Shop(world), plant(world, crashes=lambda: crashes.pop() if crashes else None)
+    shop.place(11, "ana@shop.example")
+    for topic in ("order.created", "order.updated"):
+        built.post(shop.request(topic, 11))
+    world.sleep(600)
+    shop.change_status(11, "completed")
+    built.post(shop.request("order.updated", 11))
+
+    assert built.settle()
+    assert parcels(built) == wanted(shop)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_in_chaos_every_parcel_is_right_in_the_end(seed: int) -> None:
+    world = World(seed)
+    shop, built = Shop(world), plant(world)
+    for fault in faults(1.0):
+        built.portal.faults.add(fault)
+    courier = Courier(world, shop, built.post)
+    Lives(world, shop, courier, Scale(orders=60, customers=20, seconds=60.0, changes=1, moves=0, span=20)).plan()
+    world.run_until(world.now + 60)
+    world.run_while(lambda: world.planned > 0, patience=3600)
+    built.settle()
+    for number, order in shop.orders.items():
+        built.reconcile("order.swept", json.loads(json.dumps(order)))
+        shop.orders[number] = order
+    assert built.settle()
+
+    seen = parcels(built)
+    assert {key: seen.get(key) for key in wanted(shop)} == wanted(shop)
+
+
+def test_parcels_wait_for_a_deal_that_cannot_be_written() -> None:
+    world = World()
+    shop, built = Shop(world), plant(world)
+    built.portal.faults.add(Fault(status=503, path="/deals/batch/create"))
+    shop.place(11, "ana@shop.example")
+    built.post(shop.request("order.created", 11))
+    world.sleep(10)
+
+    assert parcels(built) == {}
