@@ -91,7 +91,7 @@ def test_a_read_by_somebody_who_tries_again_himself_is_tried_once() -> None:
     lab = troubled(status=503)
 
     with pytest.raises(Unavailable):
-        lab.hubspot.read(CONTACTS, ["a@example.com"], ["email"], id_property="email", patient=False)
+        lab.hubspot.read(CONTACTS, ["a@example.com"], ["email"], id_property="email", retry=False)
 
     assert len(lab.calls) == 1
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from generators import markdown, template
-from woohub.hubspot.properties import MAX_AGE
+from woohub.hubspot.properties import MAX_AGE_S
 from woohub.reconcile.run import OVERLAP
 
 DATA: dict[str, Any] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
@@ -115,7 +115,7 @@ class Workload:
         hubspot_calls = (
             deliveries * a["calls_per_order"] / a["deliveries_per_order"]
             + reconciled_batches * a["calls_per_reconciled_batch"]
-            + min(consumed, SECONDS / MAX_AGE) * a["definition_calls"]
+            + min(consumed, SECONDS / MAX_AGE_S) * a["definition_calls"]
         )
         invocations = {INGEST: deliveries, CONSUMER: consumed} | runs
         return cls(deliveries, batches, reconciled, reconciled_batches, hubspot_calls, invocations)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from woohub.hubspot.answers import Record
-from woohub.hubspot.properties import CURRENCY, MAX_AGE
+from woohub.hubspot.properties import CURRENCY, MAX_AGE_S
 from woohub.mapping.fields import Mapping as Table
 from woohub.store.payloads import OrderEvent
 from woohub.sync.versions import DealVersion
@@ -17,7 +17,7 @@ from woohub_cli.hubspot_records import Crm
 EXAMPLES = 3
 ENABLE = (
     "enable it in HubSpot (Settings > Account defaults > Currency); woohub reads HubSpot's definitions again within "
-    f"{MAX_AGE / 60:.0f} minutes"
+    f"{MAX_AGE_S / 60:.0f} minutes"
 )
 
 

@@ -1,4 +1,4 @@
-"""What HubSpot's answers say: records, what was refused, and the error that tells the caller what to do next."""
+"""Read HubSpot's answers: records, rejections, and errors typed by what the caller must do next."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 from woohub.errors import Forbidden, Problem, RateLimited, Refused, Unauthorized, Unavailable, WooHubError
 from woohub.http import Response
 
-LONGEST_TOLD = 86_400.0  # seconds of a Retry-After to believe: HubSpot moves a portal within a day
-NAMES_NOTHING = "HubSpot's answer tells nothing about any record"
-NOT_JUDGED = (408, 423, 425)  # a time-out, a lock, too early: 4xx that say nothing about the request
+MAX_RETRY_AFTER_S = 86_400.0  # seconds of a Retry-After to believe: HubSpot moves a portal within a day
+EMPTY_RESPONSE = "HubSpot's response contains no results"
+INCONCLUSIVE_4XX = (408, 423, 425)  # a time-out, a lock, too early: 4xx that say nothing about the request
 STATUS_OF = {"CONFLICT": 409, "OBJECT_NOT_FOUND": 404, "OBJECT_ALREADY_EXISTS": 409}
 ABSENT = "PROPERTY_DOESNT_EXIST"
 EMBEDDED = re.compile(r"\[\{.*\}\]", re.DOTALL)
-HOLDER = re.compile(r"Existing ID: (\d+)|(\d+)>? already has that value")
+_HOLDER = re.compile(r"Existing ID: (\d+)|(\d+)>? already has that value")
 UNIQUE_PROPERTY = re.compile(r"propertyName=(\w+)")
 
 
@@ -47,9 +47,9 @@ class BatchAnswer:
     failures: tuple[Failure, ...] = ()
 
 
-def judged(response: Response, call: str) -> dict[str, Any]:
+def parse(response: Response, call: str) -> dict[str, Any]:
     """The body of a good answer; raises the error that says what to do. `call`: the path, for the error."""
-    body = content(response)
+    body = json_object(response)
     if 200 <= response.status < 300 and (body or not response.data):
         return body
     raise _error(response, body, call)
@@ -67,16 +67,16 @@ def _error(response: Response, body: Mapping[str, Any], call: str) -> WooHubErro
             f"HubSpot migrates the portal: {problem}", retry_after=retry_after(response), policy="migration"
         )
     if status == 429:
-        policy = "daily" if limit_of(body) == "DAILY" else "rate"
+        policy = "daily" if limit_policy(body) == "DAILY" else "rate"
         return RateLimited(f"HubSpot's limit is used up: {problem}", retry_after=retry_after(response), policy=policy)
-    if 400 <= status < 500 and status not in NOT_JUDGED and body:
+    if 400 <= status < 500 and status not in INCONCLUSIVE_4XX and body:
         return Refused(problem)
     # A page instead of JSON was written by something in between, whatever its status: no verdict on our request.
-    text = f"HubSpot's answer is {status}, {len(response.data)} bytes that say no more"
+    text = f"HubSpot answered {status} with no usable body ({len(response.data)} bytes)"
     return Unavailable(text, retry_after=retry_after(response), status=status, call=call)
 
 
-def limit_of(body: Mapping[str, Any]) -> str:
+def limit_policy(body: Mapping[str, Any]) -> str:
     """Which limit a 429 is about: DAILY, SECONDLY, TEN_SECONDLY_ROLLING …; empty where HubSpot does not say."""
     return str(body.get("policyName") or "").upper()
 
@@ -86,10 +86,10 @@ def retry_after(response: Response) -> float | None:
     text = response.headers.get("retry-after", "")
     if not re.fullmatch(r"\d+(\.\d+)?", text):
         return None
-    return min(float(text), LONGEST_TOLD) or None
+    return min(float(text), MAX_RETRY_AFTER_S) or None
 
 
-def content(response: Response) -> dict[str, Any]:
+def json_object(response: Response) -> dict[str, Any]:
     """The body as a JSON object, or empty for anything else (pages, truncated answers)."""
     try:
         body = json.loads(response.data or b"{}")
@@ -98,10 +98,10 @@ def content(response: Response) -> dict[str, Any]:
     return body if isinstance(body, dict) else {}
 
 
-def listed(body: dict[str, Any], call: str) -> dict[str, Any]:
-    """The answer to a read, which always has a list of results: without one it says nothing about any record."""
+def with_results(body: dict[str, Any], call: str) -> dict[str, Any]:
+    """The answer to a read, which always has a list of results; Unavailable without one."""
     if not isinstance(body.get("results"), list):
-        raise Unavailable(NAMES_NOTHING, call=call)
+        raise Unavailable(EMPTY_RESPONSE, call=call)
     return body
 
 
@@ -115,13 +115,13 @@ def next_page(body: Mapping[str, Any]) -> str | None:
 
 def batch(body: Mapping[str, Any]) -> BatchAnswer:
     """What became of a batch's inputs."""
-    return BatchAnswer(records(body), tuple(failure(one) for one in rows(body, "errors")))
+    return BatchAnswer(records(body), tuple(failure(row) for row in rows(body, "errors")))
 
 
 def rows(body: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     """The objects of a list in an answer; none where there is no such list."""
-    found = body.get(name)
-    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    items = body.get(name)
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
 def records(body: Mapping[str, Any]) -> tuple[Record, ...]:
@@ -129,24 +129,24 @@ def records(body: Mapping[str, Any]) -> tuple[Record, ...]:
     return tuple(_record(row) for row in rows(body, "results") if row.get("id"))
 
 
-def _record(one: Mapping[str, Any]) -> Record:
-    found = one.get("properties")
-    properties = found.items() if isinstance(found, dict) else ()
+def _record(row: Mapping[str, Any]) -> Record:
+    values = row.get("properties")
+    properties = values.items() if isinstance(values, dict) else ()
     texts = {name: value if value is None else str(value) for name, value in properties}
-    return Record(str(one["id"]), texts, str(one.get("objectWriteTraceId") or ""))
+    return Record(str(row["id"]), texts, str(row.get("objectWriteTraceId") or ""))
 
 
-def failure(one: Mapping[str, Any]) -> Failure:
+def failure(row: Mapping[str, Any]) -> Failure:
     """One of an answer's `errors`."""
-    problem = problem_of(int(_http_status(one)), one)
+    problem = problem_of(_http_status(row), row)
     traces = problem.context.get("objectWriteTraceId", ())
     ids = problem.context.get("ids", ()) + problem.context.get("id", ())
     return Failure(problem, frozenset(traces), frozenset(ids))
 
 
-def _http_status(one: Mapping[str, Any]) -> int:
-    """207 entries carry no status of their own but the word `error`; the category tells."""
-    return STATUS_OF.get(str(one.get("category", "")), 400)
+def _http_status(row: Mapping[str, Any]) -> int:
+    """Entries of a 207 carry no status but the word `error`: it follows from the category."""
+    return STATUS_OF.get(str(row.get("category", "")), 400)
 
 
 def problem_of(status: int, body: Mapping[str, Any]) -> Problem:
@@ -157,10 +157,10 @@ def problem_of(status: int, body: Mapping[str, Any]) -> Problem:
     """
     message = str(body.get("message") or "")
     details = rows(body, "errors") + _embedded(message)
-    codes = [str(one.get("code") or one.get("error") or "") for one in details]
+    codes = [str(detail.get("code") or detail.get("error") or "") for detail in details]
     code = next((code for code in codes if code), str(body.get("subCategory") or body.get("policyName") or ""))
     names = _named((body, *details))
-    absent = _named(one for one in (body, *details) if ABSENT in (one.get("code"), one.get("error")))
+    absent = _named(part for part in (body, *details) if ABSENT in (part.get("code"), part.get("error")))
     return Problem(
         status=status,
         message=message,
@@ -175,18 +175,21 @@ def problem_of(status: int, body: Mapping[str, Any]) -> Problem:
 
 def _named(complaints: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     """The properties that these are about, each once."""
-    listed = list(complaints)
-    names = [*_context(listed).get("propertyName", ()), *(str(one["name"]) for one in listed if one.get("name"))]
+    complaints = list(complaints)
+    names = [
+        *_context(complaints).get("propertyName", ()),
+        *(str(row["name"]) for row in complaints if row.get("name")),
+    ]
     return tuple(dict.fromkeys(names))
 
 
 def _embedded(message: str) -> list[dict[str, Any]]:
-    found = EMBEDDED.search(message)
+    embedded = EMBEDDED.search(message)
     try:
-        details = json.loads(found.group()) if found else []
+        details = json.loads(embedded.group()) if embedded else []
     except (ValueError, RecursionError):
         return []
-    return [one for one in details if isinstance(one, dict)]
+    return [detail for detail in details if isinstance(detail, dict)]
 
 
 def _context(complaints: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
@@ -194,28 +197,30 @@ def _context(complaints: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ..
     for source in complaints:
         context = source.get("context")
         for key, values in (context if isinstance(context, dict) else {}).items():
-            told = values if isinstance(values, list) else [values]
-            merged[key] = merged.get(key, ()) + tuple(str(value) for value in told)
+            items = values if isinstance(values, list) else [values]
+            merged[key] = merged.get(key, ()) + tuple(str(item) for item in items)
     return merged
 
 
-def invalid_email(problem: Problem) -> bool:
-    """Whether HubSpot refused an e-mail address itself: it stays invalid, however often one tries."""
+def refuses_key(problem: Problem) -> bool:
+    """Whether HubSpot rejected the value of the key itself (an e-mail address): retrying cannot help."""
     return problem.code == "INVALID_EMAIL" or "INVALID_EMAIL" in problem.message
 
 
 def holder_of(problem: Problem, key_properties: Sequence[str]) -> str | None:
-    """The id of the record that already holds the key, "" when HubSpot does not say; None: no conflict over a key.
+    """The id of the record that already holds the key, "" when HubSpot does not say; None: no conflict over a key."""
+    property_named = UNIQUE_PROPERTY.search(problem.message)
+    if property_named and property_named[1] not in key_properties:
+        return None
+    existing = problem.context.get("existingId", ())
+    holder = existing[0] if existing else _holder_in(problem.message)
+    is_conflict = bool(_HOLDER.search(problem.message)) or problem.status == 409 or "already exists" in problem.message
+    return holder if is_conflict else None
 
-    409 `Contact already exists. Existing ID: 6001`; or 400 `Cannot set PropertyValueCoordinates{…, propertyName=…} on
-    <new>. <existing> already has that value.`: the first id is a half-made ghost, the second the holder.
+
+def _holder_in(message: str) -> str:
+    """409 `Contact already exists. Existing ID: 6001`; or 400 `Cannot set PropertyValueCoordinates{…, propertyName=…}
+    on <new>. <existing> already has that value.`: the first id is a half-made ghost, the second the holder.
     """
-    named, found = UNIQUE_PROPERTY.search(problem.message), HOLDER.search(problem.message)
-    if named and named[1] not in key_properties:
-        return None
-    if not (found or problem.status == 409 or "already exists" in problem.message):
-        return None
-    told = problem.context.get("existingId", ())
-    if told:
-        return told[0]
-    return found[1] or found[2] if found else ""
+    match = _HOLDER.search(message)
+    return (match[1] or match[2]) if match else ""

@@ -22,20 +22,20 @@ from woohub.hubspot.budget import Budget, daily_left
 from woohub.hubspot.objects import ObjectType
 
 BATCH = 100  # HubSpot takes at most 100 records in one batch call
-ASSOCIATIONS_READ = 1000  # … and 1,000 in a batch read of associations
+MAX_ASSOCIATION_READS = 1000  # … and 1,000 in a batch read of associations
 AREAS = ("objects", "associations", "properties", "pipelines")
-SEARCH_BODY = 3000  # characters; a longer search body is a 400
-SEARCH_PAGE = 200  # records, the most HubSpot gives in one page of a search
-CURSOR = 40  # characters kept for the paging cursor in a search body
+MAX_SEARCH_BODY_CHARS = 3000  # characters; a longer search body is a 400
+SEARCH_PAGE_RECORDS = 200  # records, the most HubSpot gives in one page of a search
+CURSOR_CHARS = 40  # characters kept for the paging cursor in a search body
 SEARCHES_PER_SECOND = 4  # HubSpot allows 5 per account, and other apps share them
-BACKOFF = (1, 2, 4, 8, 16)  # seconds between the tries of one call
-LONGEST_ASKED = 20.0  # seconds of a Retry-After worth waiting for within an invocation
-TRIES_IN_LIMIT = 3  # 429 answers to one call before the line is closed
-PAUSE_BY_POLICY = {"SECONDLY": 1.0, "TEN_SECONDLY_ROLLING": 10.0}  # HubSpot sends no Retry-After with these
-UNTOLD_PAUSE = 30.0  # seconds after a 429 of any other policy
-LOCKED_PAUSE = 2.0  # seconds after a 423, "locked": HubSpot says that locks last 2 seconds
-CONNECT, ANSWER = 3.05, 15.0  # seconds to wait for a connection and for an answer
-LEAST = 2.0  # seconds that must be left for a call to be worth starting
+BACKOFF_S = (1, 2, 4, 8, 16)  # between the attempts of one call
+MAX_RETRY_AFTER_WAITED_FOR_S = 20.0  # seconds of a Retry-After worth waiting for within an invocation
+MAX_429_PER_CALL = 3  # answers to one call, before the caller is told to stop
+PAUSE_BY_POLICY_S = {"SECONDLY": 1.0, "TEN_SECONDLY_ROLLING": 10.0}  # HubSpot sends no Retry-After with these
+DEFAULT_429_PAUSE_S = 30.0  # seconds after a 429 of any other policy
+LOCKED_PAUSE_S = 2.0  # seconds after a 423, "locked": HubSpot says that locks last 2 seconds
+CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 3.05, 15.0  # seconds to wait for a connection and for an answer
+MIN_TIME_LEFT_S = 2.0  # seconds that must be left for a call to be worth starting
 
 T = TypeVar("T")
 
@@ -135,36 +135,37 @@ class HubSpot:
         properties: Sequence[str],
         *,
         id_property: str | None = None,
-        patient: bool = True,
+        retry: bool = True,
     ) -> list[Record]:
         """Read records by id or by a unique property, at most 100 ids; those HubSpot does not know are left out.
 
         Reads the store, not the lagging search index. E-mail addresses also match a contact's additional addresses.
-        Not `patient`: tried once only, for a caller that tries again by itself, with fewer ids.
+        Without `retry` it is tried once only, for a caller that tries again by itself, with fewer ids.
         """
         body: dict[str, Any] = {
-            "inputs": [{"id": one} for one in ids],
+            "inputs": [{"id": record_id} for record_id in ids],
             "properties": list(properties),
             "propertiesWithHistory": [],
         }
         if id_property:
             body["idProperty"] = id_property
         path = f"{self.paths.objects}/{object_type.name}/batch/read"
-        call = self._read_call if patient else self._once
+        call = self._read_call if retry else self._once
         with self.stats.counting(path):
-            answer = answers.batch(answers.listed(call("POST", path, body), path))
-        for failure in answer.failures:
-            if failure.problem.category not in ("OBJECT_NOT_FOUND", ""):  # "treat every field as optional"
-                raise Refused(failure.problem)
+            answer = answers.batch(answers.with_results(call("POST", path, body), path))
+        known = ("OBJECT_NOT_FOUND", "")  # "treat every field of the error as optional"
+        rejected = [failure.problem for failure in answer.failures if failure.problem.category not in known]
+        if rejected:
+            raise Refused(rejected[0])
         return list(answer.records)
 
     def create(self, object_type: ObjectType, inputs: Sequence[Mapping[str, Any]]) -> BatchAnswer:
         """Create up to 100 records, each `{objectWriteTraceId, properties, associations}`."""
-        return self._written(f"{self.paths.objects}/{object_type.name}/batch/create", inputs)
+        return self._write_batch(f"{self.paths.objects}/{object_type.name}/batch/create", inputs)
 
     def update(self, object_type: ObjectType, inputs: Sequence[Mapping[str, Any]]) -> BatchAnswer:
         """Update up to 100 records by id, each `{id, objectWriteTraceId, properties}`."""
-        return self._written(f"{self.paths.objects}/{object_type.name}/batch/update", inputs)
+        return self._write_batch(f"{self.paths.objects}/{object_type.name}/batch/update", inputs)
 
     def associate(self, start: ObjectType, end: ObjectType, pairs: Iterable[tuple[str, str]]) -> None:
         """Associate records, `(id of start, id of end)`; a pair that is associated already stays so."""
@@ -183,39 +184,37 @@ class HubSpot:
 
     def associated(self, start: ObjectType, end: ObjectType, ids: Sequence[str]) -> dict[str, set[str]]:
         """The records each of these is associated with; those without any are left out."""
-        found: dict[str, set[str]] = {}
+        ends: dict[str, set[str]] = {}
         path = f"{self._association_path(start, end)}/read"
-        for chunk in chunks(ids, ASSOCIATIONS_READ):
+        for chunk in chunks(ids, MAX_ASSOCIATION_READS):
             answer = self._read_call("POST", path, {"inputs": [{"id": record} for record in chunk]})
             for row in answer.get("results") or []:
-                found[str(row["from"]["id"])] = {str(to["toObjectId"]) for to in row.get("to") or []}
-        return found
+                ends[str(row["from"]["id"])] = {str(to["toObjectId"]) for to in row.get("to") or []}
+        return ends
 
     def _association_path(self, start: ObjectType, end: ObjectType) -> str:
         return f"{self.paths.associations}/{start.name}/{end.name}/batch"
 
-    def search(
-        self, object_type: ObjectType, name: str, values: Sequence[str], *, patient: bool = True
-    ) -> list[Record]:
+    def search(self, object_type: ObjectType, name: str, values: Sequence[str], *, retry: bool = True) -> list[Record]:
         """Find records whose property `name` is one of `values`; sees only what HubSpot has indexed so far."""
-        found: list[Record] = []
-        call = self._read_call if patient else self._once
-        for some in _fitting(name, [value.lower() for value in values]):
+        records: list[Record] = []
+        call = self._read_call if retry else self._once
+        for chunk in _chunks_that_fit(name, [value.lower() for value in values]):
             after: str | None = "0"
             while after is not None:
-                body = _search_body(name, some) | {"after": after}
+                body = _search_body(name, chunk) | {"after": after}
                 path = f"{self.paths.objects}/{object_type.name}/search"
                 with self.stats.counting(path):
-                    answer = answers.listed(call("POST", path, body, self.searches), path)
-                found += answers.records(answer)
+                    answer = answers.with_results(call("POST", path, body, self.searches), path)
+                records += answers.records(answer)
                 after = answers.next_page(answer)
-        return found
+        return records
 
-    def property_definitions(self, object_type: ObjectType, *, patient: bool = True) -> list[dict[str, Any]]:
-        """Every property of an object: name, type, options, hasUniqueValue … `patient` as for `read`."""
+    def property_definitions(self, object_type: ObjectType, *, retry: bool = True) -> list[dict[str, Any]]:
+        """Every property of an object: name, type, options, hasUniqueValue … `retry` as for `read`."""
         path = f"{self.paths.properties}/{object_type.name}"
-        call = self._read_call if patient else self._once
-        rows = answers.rows(answers.listed(call("GET", path), path), "results")
+        call = self._read_call if retry else self._once
+        rows = answers.rows(answers.with_results(call("GET", path), path), "results")
         return [row for row in rows if isinstance(row.get("name"), str)]
 
     def probe(self) -> None:
@@ -237,27 +236,28 @@ class HubSpot:
         for chunk in chunks(inputs, BATCH):
             with self.stats.counting(path):
                 answer = self._write_call(path, {"inputs": list(chunk)})
-                for failure in answers.rows(answer, "errors"):
-                    raise Refused(answers.failure(failure).problem)
-                if action == "create" and not answers.rows(answer, "results"):  # the other one is answered with nothing
-                    raise UnknownOutcome(answers.NAMES_NOTHING, call=path)
+                failures = answers.rows(answer, "errors")
+                if failures:
+                    raise Refused(answers.failure(failures[0]).problem)
+                if action == "create" and not answers.rows(answer, "results"):  # archive is answered with an empty body
+                    raise UnknownOutcome(answers.EMPTY_RESPONSE, call=path)
 
-    def _written(self, path: str, inputs: Sequence[Mapping[str, Any]]) -> BatchAnswer:
+    def _write_batch(self, path: str, inputs: Sequence[Mapping[str, Any]]) -> BatchAnswer:
         """Write a batch; an answer that names no record, good or bad, is as good as none."""
         with self.stats.counting(path):
             answer = answers.batch(self._write_call(path, {"inputs": list(inputs)}))
             if not answer.records and not answer.failures:
-                raise UnknownOutcome(answers.NAMES_NOTHING, call=path)
+                raise UnknownOutcome(answers.EMPTY_RESPONSE, call=path)
         return answer
 
     def _read_call(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, budget: Budget | None = None
     ) -> dict[str, Any]:
-        for pause in BACKOFF:
+        for pause in BACKOFF_S:
             try:
                 return self._once(method, path, body, budget)
             except Unavailable as error:
-                asked = min(error.retry_after or 0, LONGEST_ASKED)
+                asked = min(error.retry_after or 0, MAX_RETRY_AFTER_WAITED_FOR_S)
                 self.timer.sleep(max(asked, jittered(pause, self.random)))
         return self._once(method, path, body, budget)
 
@@ -272,7 +272,7 @@ class HubSpot:
     def _once(
         self, method: str, path: str, body: Mapping[str, Any] | None = None, budget: Budget | None = None
     ) -> dict[str, Any]:
-        """One call, waiting out the limits and a refused token; any other answer is judged."""
+        """One call, waiting out the limits and a refused token; any other answer is parse."""
         budget = budget or self.budget
         token = self.token.current()
         renewed, limited = False, 0
@@ -281,22 +281,30 @@ class HubSpot:
             response = self._exchange(method, path, body, token)
             if response.status == 401 and not renewed:
                 token, renewed = self.token.renew(), True
-            elif response.status in (423, 429) and (pause := self._limit_pause(response)) and limited < TRIES_IN_LIMIT:
+            elif (
+                response.status in (423, 429) and (pause := self._limit_pause(response)) and limited < MAX_429_PER_CALL
+            ):
                 limited += 1
                 self._wait_out(response.status, pause, budget)
             else:
-                return answers.judged(response, path)
+                return answers.parse(response, path)
 
     def _limit_pause(self, response: Response) -> float:
         """Seconds to wait before the same call again; 0 when waiting here is no use (the daily limit)."""
         if response.status == 423:
-            return max(LOCKED_PAUSE, answers.retry_after(response) or 0)
-        policy = answers.limit_of(answers.content(response))
-        return 0 if policy == "DAILY" else answers.retry_after(response) or PAUSE_BY_POLICY.get(policy, UNTOLD_PAUSE)
+            return max(LOCKED_PAUSE_S, answers.retry_after(response) or 0)
+        policy = answers.limit_policy(answers.json_object(response))
+        return (
+            0
+            if policy == "DAILY"
+            else answers.retry_after(response) or PAUSE_BY_POLICY_S.get(policy, DEFAULT_429_PAUSE_S)
+        )
 
     def _wait_out(self, status: int, pause: float, budget: Budget) -> None:
         if pause >= self.timer.left():
-            raise OutOfTime(f"HubSpot's answer is {status}: {pause:.0f} s to wait, and less is left", retry_after=pause)
+            raise OutOfTime(
+                f"HubSpot answered {status}: retry in {pause:.0f} s, but the invocation ends first", retry_after=pause
+            )
         if status == 429:
             budget.close(pause)
         else:
@@ -305,21 +313,21 @@ class HubSpot:
     def _exchange(self, method: str, path: str, body: Mapping[str, Any] | None, token: str) -> Response:
         inputs = len(body.get("inputs", ())) if body else 0
         started = self.timer.now()
-        if self.timer.left() < LEAST:
+        if self.timer.left() < MIN_TIME_LEFT_S:
             raise OutOfTime(f"{self.timer.left():.1f} s left are too few for another call")
         try:
-            response = self._sent(method, path, body, token)
+            response = self._send(method, path, body, token)
         except HTTPError as error:
             self.on_call(Call(method, path, 0, self.timer.now() - started, inputs))
             text = f"no answer from HubSpot to {method} {path}: {type(error).__name__}"
             raise Unavailable(text, call=path) from error
         self.budget.correct(response.headers)
-        correlation = str(answers.content(response).get("correlationId", "")) if response.status >= 400 else ""
+        correlation = str(answers.json_object(response).get("correlationId", "")) if response.status >= 400 else ""
         took, left = self.timer.now() - started, daily_left(response.headers)
         self.on_call(Call(method, path, response.status, took, inputs, correlation, left))
         return response
 
-    def _sent(self, method: str, path: str, body: Mapping[str, Any] | None, token: str) -> Response:
+    def _send(self, method: str, path: str, body: Mapping[str, Any] | None, token: str) -> Response:
         headers = {"authorization": f"Bearer {token}", "accept": "application/json", "user-agent": "woohub"}
         payload = None
         if body is not None:
@@ -330,7 +338,7 @@ class HubSpot:
             self.base_url + path,
             body=payload,
             headers=headers,
-            timeout=urllib3.Timeout(connect=CONNECT, read=min(ANSWER, self.timer.left() - 1)),
+            timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=min(READ_TIMEOUT_S, self.timer.left() - 1)),
             retries=False,
             redirect=False,
         )
@@ -343,12 +351,12 @@ def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
 
 def _search_body(name: str, values: Sequence[str]) -> dict[str, Any]:
     condition = {"propertyName": name, "operator": "IN", "values": list(values)}
-    return {"filterGroups": [{"filters": [condition]}], "properties": [name], "sorts": [], "limit": SEARCH_PAGE}
+    return {"filterGroups": [{"filters": [condition]}], "properties": [name], "sorts": [], "limit": SEARCH_PAGE_RECORDS}
 
 
-def _fitting(name: str, values: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Split the values so that each search body stays within what HubSpot takes."""
-    room = SEARCH_BODY - len(json.dumps(_search_body(name, []))) - CURSOR
+def _chunks_that_fit(name: str, values: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Split the values so that each search body stays within HubSpot's limit."""
+    room = MAX_SEARCH_BODY_CHARS - len(json.dumps(_search_body(name, []))) - CURSOR_CHARS
     start, used = 0, 0
     for end, value in enumerate(values):
         used += len(json.dumps(value)) + 2

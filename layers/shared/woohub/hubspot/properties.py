@@ -14,8 +14,8 @@ from woohub.hubspot import answers
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.objects import ObjectType
 
-MAX_AGE = 900.0  # seconds after which definitions are read again
-MAX_AGE_LACKING = 30.0  # the same while something is lacking: what set-up adds is used without a new deployment
+MAX_AGE_S = 900.0  # seconds after which definitions are read again
+MAX_AGE_LACKING_S = 30.0  # the same while something is lacking: what set-up adds is used without a new deployment
 MISSING = "property_missing_in_hubspot"  # the warning, whose recent ones shorten the age
 CURRENCY_REFUSED = "currency_not_enabled_in_hubspot"
 CURRENCY = "deal_currency_code"  # an enumeration of the account's currencies; any other value is refused
@@ -69,7 +69,7 @@ class PropertySchema:
         if current is None or current == new:
             return current == new
         definition = self.definitions.get(name)
-        read = READERS.get(definition.type if definition else STANDARD_TYPES.get(name, "string"))
+        read = PARSERS.get(definition.type if definition else STANDARD_TYPES.get(name, "string"))
         return read is not None and read(current) is not None and read(current) == read(new)
 
     def _is_offered(self, name: str, value: str) -> bool:
@@ -121,13 +121,13 @@ class PropertyCatalog:
 
     def _warn_once(self, event: str, **fields: str) -> None:
         key = (event, *fields.values())
-        if self._timer.now() - self._warned.get(key, float("-inf")) > MAX_AGE:
+        if self._timer.now() - self._warned.get(key, float("-inf")) > MAX_AGE_S:
             self._warned[key] = self._timer.now()
             self._warn(event, **fields)
 
     def _fresh(self, object_type: ObjectType) -> PropertySchema:
         age = self._timer.now() - self._read_at.get(object_type, float("-inf"))
-        if age > (MAX_AGE_LACKING if self._lacked_lately() else MAX_AGE):
+        if age > (MAX_AGE_LACKING_S if self._lacked_lately() else MAX_AGE_S):
             self._schemas[object_type] = PropertySchema(object_type.key, self._read(object_type))
             self._read_at[object_type] = self._timer.now()
         return self._schemas[object_type]
@@ -135,12 +135,12 @@ class PropertyCatalog:
     def _lacked_lately(self) -> bool:
         """Whether set-up may be about to add something; that a currency is not enabled is quite normal."""
         now = self._timer.now()
-        return any(event == MISSING and now - at <= MAX_AGE for (event, *_), at in self._warned.items())
+        return any(event == MISSING and now - at <= MAX_AGE_S for (event, *_), at in self._warned.items())
 
     def _read(self, object_type: ObjectType) -> Mapping[str, Definition]:
         known = self._schemas.get(object_type)
         try:
-            rows = self._hubspot.property_definitions(object_type, patient=known is None)
+            rows = self._hubspot.property_definitions(object_type, retry=known is None)
         except (Forbidden, Refused) as error:
             self._warn("property_definitions_unreadable", object_type=object_type.name, error=str(error))
             return {}
@@ -176,4 +176,4 @@ def _instant(text: str) -> datetime | None:
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
-READERS: Mapping[str, Callable[[str], object]] = {"number": _number, "datetime": _instant}
+PARSERS: Mapping[str, Callable[[str], object]] = {"number": _number, "datetime": _instant}

@@ -24,7 +24,7 @@ def live_orders(hubspot: HubSpot, mapping: Mapping, after: str) -> tuple[list[in
     """
     cursor = f"&after={quote(after)}" if after else ""
     path = f"{hubspot.paths.objects}/deals?limit={PAGE}&properties={','.join(PROPERTIES)}{cursor}"
-    answer = answers.listed(hubspot.get(path), path)
+    answer = answers.with_results(hubspot.get(path), path)
     ids = [_order_id(record, mapping) for record in answers.records(answer)]
     return [order_id for order_id in ids if order_id], answers.next_page(answer)
 

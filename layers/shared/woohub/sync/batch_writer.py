@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from woohub.clock import Timer, jittered
 from woohub.errors import OutOfTime, Problem, Refused, TransientError, Unavailable, UnknownOutcome
-from woohub.hubspot.answers import BatchAnswer, Record, invalid_email
+from woohub.hubspot.answers import BatchAnswer, Record, refuses_key
 from woohub.hubspot.client import BATCH
 from woohub.sync.records import Change, RecordResult
 
@@ -255,7 +255,7 @@ class BatchRun:
         holder = self._records.conflict(problem)
         if holder:
             self._holders |= dict.fromkeys(write.keys, holder)
-        if invalid_email(problem) or attempts >= MAX_ATTEMPTS:
+        if refuses_key(problem) or attempts >= MAX_ATTEMPTS:
             self.results |= dict.fromkeys(write.keys, RecordResult(error=Refused(problem), attempts=attempts))
         elif holder is None and not self._records.adapt(problem, write):
             self._needs_pause = True

@@ -51,7 +51,7 @@ class ByUniqueKey:
 
     def find(self, keys: Sequence[str]) -> tuple[list[Record], dict[str, Problem]]:
         """See Lookup."""
-        read = partial(self.hubspot.read, self.type, properties=self.properties, patient=False)
+        read = partial(self.hubspot.read, self.type, properties=self.properties, retry=False)
         return read_apart(partial(read, id_property=self.type.key), keys)
 
     def must_be_alone(self, _key: str) -> bool:
@@ -128,9 +128,9 @@ class BySearch:
         """The records this process made, and for the other keys what the index knows."""
         known = self.recent.ids
         unknown = [key for key in keys if key not in known]
-        hits = self.hubspot.search(self.type, self.type.key, unknown, patient=False) if unknown else []
+        hits = self.hubspot.search(self.type, self.type.key, unknown, retry=False) if unknown else []
         ids = [known[key] for key in keys if key in known] + [hit.id for hit in by_key(self.type, hits, keys).values()]
-        return self.hubspot.read(self.type, ids, self.properties, patient=False) if ids else []
+        return self.hubspot.read(self.type, ids, self.properties, retry=False) if ids else []
 
 
 def by_key(kind: ObjectType, records: Sequence[Record], keys: Sequence[str]) -> dict[str, Record]:

@@ -95,7 +95,7 @@ class KindRecordSet:
         if not key_of:
             return {}
         records, _ = read_apart(
-            lambda ids: self._hubspot.read(self._type, ids, self._kind.properties, patient=False), list(key_of)
+            lambda ids: self._hubspot.read(self._type, ids, self._kind.properties, retry=False), list(key_of)
         )
         by_id = {key_of[record.id]: record for record in records if record.id in key_of}
         return (by_id if self._type.aliases else {}) | by_key(self._type, records, list(key_of.values()))
