@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -14,7 +15,7 @@ from tests.model import strange
 from tests.model.lives import Lives, Scale
 from tests.model.plant import Accepted, Plant
 from tests.model.reference import Reference, reference
-from tests.model.shop import Shop
+from tests.model.shop import CLOCKS, Shop, StoreClock
 from tests.model.strange import Poison
 from tests.model.traffic import Courier, Weather
 from tests.model.world import World
@@ -22,7 +23,7 @@ from tests.model.world import World
 CALLS_PER_100 = 20.0  # HubSpot calls for 100 messages, at most
 LIMIT = 100  # HubSpot calls in any ten seconds
 TIMEOUT = 60.0  # seconds of the consumer function
-ANSWERS = {"genuine": 200, "forged": 401, "noise": 200, "stranger": 401}  # by kind of request
+ANSWERS = {"genuine": 200, "forged": 401, "noise": 200, "stranger": 401, "clone": 200}  # by kind of request
 SILENCE = 60.0  # seconds: longer than the client waits for an answer
 FULL, ROUGH = Scale(), Weather()
 
@@ -103,7 +104,9 @@ def _shown(problems: dict[str, list[str]]) -> str:
 def run(seed: int, scale: Scale = FULL, weather: Weather = ROUGH, *, trouble: float = 1.0, **plant: Any) -> Run:
     """One history from a seed. `trouble` multiplies faults and crashes; others are fields of the Plant."""
     world = World(seed)
-    shop, built = Shop(world), Plant(world, **(_rough(world, trouble) | plant))
+    ahead_s, is_put_right = CLOCKS[(seed - 1) % len(CLOCKS)]
+    clock = StoreClock(ahead_s, world.now + scale.seconds / 2 if is_put_right else math.inf)
+    shop, built = Shop(world, clock), Plant(world, **(_rough(world, trouble) | plant))
     courier = Courier(world, shop, built.post, weather)
     run = Run(built, courier, [*strange.payloads(), *strange.refusals()[:5]])
     strange.spoil(built.portal)
@@ -145,7 +148,7 @@ def _plan_strange(world: World, shop: Shop, courier: Courier, poisons: list[Pois
 def _compare_and_sweep(run: Run, world: World, shop: Shop) -> None:
     plant, fetched = run.plant, newest(shop, world)
     heard_of = {(one.topic.partition(".")[0], one.body["id"]) for one in plant.accepted}
-    heard = [one for one in fetched if (one.topic.partition(".")[0], one.body["id"]) in heard_of]
+    heard = [never_received(one) for one in fetched if (one.topic.partition(".")[0], one.body["id"]) in heard_of]
     truth = expected([*plant.accepted, *heard])
     run.before_sweep, run.doubtful = problems(truth, plant), truth.doubtful
     for one in fetched:
@@ -159,6 +162,11 @@ def newest(shop: Shop, world: World) -> list[Accepted]:
     fetched = [("order.swept", one) for one in shop.orders.values()]
     fetched += [("customer.swept", one) for one in shop.customers.values()]
     return [Accepted(("", ""), topic, json.loads(json.dumps(one)), world.ms()) for topic, one in fetched]
+
+
+def never_received(fetched: Accepted) -> Accepted:
+    """The state that the last delivery should have brought."""
+    return replace(fetched, topic=f"{fetched.topic.partition('.')[0]}.updated", received_ms=0)
 
 
 def expected(accepted: Iterable[Accepted]) -> Reference:

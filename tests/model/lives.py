@@ -19,6 +19,7 @@ class Scale:
     changes: float = 0.8  # of an order, on average
     moves: float = 0.35  # of a customer
     same_second: float = 0.03  # of all changes: followed by another within the second
+    odd: float = 0.04  # of all orders: anonymised, or with false dates
     span: float = 120.0  # seconds within which most changes of an order follow its making
 
 
@@ -68,12 +69,25 @@ class Lives:
             self._then(born + 200, number, lambda: self._shop.trash(number))
             if dice.random() < 0.5:
                 self._then(born + 200 + dice.expovariate(1 / 60), number, lambda: self._shop.restore(number))
+        if dice.random() < self._scale.odd:
+            self._odd_order(number, born)
+
+    def _odd_order(self, number: int, born: float) -> None:
+        """One whose dates are spoilt, or whose customer is erased; many change once more afterwards."""
+        dice, when = self._world.random, born + self._world.random.uniform(1, 2 * self._scale.span)
+        if dice.random() < 0.5:
+            self._then(when, number, lambda: self._shop.erase(number))
+        else:
+            modified = dice.random() < 0.7
+            self._then(when, number, lambda: self._shop.misdate(number, modified=modified))
+        if dice.random() < 0.7:
+            self._then(when + dice.expovariate(1 / 60), number, lambda: self._shop.change_status(number))
 
     def _happening(self, number: int) -> list[str]:
         dice = self._world.random.random()
         if self._shop.orders[number]["status"] == "trash":
             return []
-        if dice < 0.6:
+        if dice < 0.6 or not self._shop.is_whole(number):
             return self._shop.change_status(number)
         if dice < 0.9:
             return self._shop.edit_order(number)

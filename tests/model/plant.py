@@ -19,7 +19,7 @@ from functions.ingest import app as ingest
 from simulators.hubspot import DEFAULT_TOKEN, InProcessTransport, SimulatedPortal, create_app, provision
 from simulators.hubspot.inprocess import InProcessResponse
 from tests.model.aws import Crash, EventSource, Parameters, Secrets
-from tests.model.shop import Request
+from tests.model.shop import SOURCE, Request
 from tests.model.sqs import Queue, SqsClient
 from tests.model.world import World
 from tests.support.deliveries import SECRET
@@ -131,7 +131,8 @@ class Plant:
         self.dead_letters = Queue(self.world, DEAD_LETTERS)
         self.queue = Queue(self.world, QUEUE, self.dead_letters, self.repeats)
         self.sqs = SqsClient(self.queue, self.dead_letters)
-        self.secrets = Secrets(webhook=SECRET, hubspot=DEFAULT_TOKEN)
+        stored = json.dumps({"current": SECRET, "sources": [SOURCE]})
+        self.secrets = Secrets(webhook=stored, hubspot=DEFAULT_TOKEN)
         self.parameters = Parameters()
         self.parameters.values["breaker"] = '{"state": "closed"}'
         self.source = EventSource(self.world, self.queue, self._consume, self.writers, self.throttled)
@@ -152,7 +153,7 @@ class Plant:
             redirect_stdout(io.StringIO()),
         ):
             answer = ingest.lambda_handler(event, None)
-        if '"queued"' in answer["body"]:
+        if '"queued"' in answer["body"] and request.headers["X-WC-Webhook-Source"] == SOURCE:
             key = self.queue.newest().key
             self.accepted.append(Accepted(key, request.topic, json.loads(request.body), received_ms))
         return int(answer["statusCode"])

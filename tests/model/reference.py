@@ -6,12 +6,14 @@ one is empty, any value the store once sent is as good.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from tests.model.plant import Accepted
+from tests.model.shop import TRUTH
 
 CONTACT = {
     "firstname": "first_name",
@@ -34,7 +36,8 @@ STAGES = {
     "failed": "failed",
 }
 CURRENCIES = ("USD", "EUR")  # of the simulated account
-NO_ADDRESS = ("", "nobody", "jane@shop.invalid")  # what the model uses for addresses that HubSpot cannot take
+ERASED = "deleted@site.invalid"  # of an order whose customer was erased
+NO_ADDRESS = ("", "nobody", "jane@shop.invalid", ERASED)  # what is no contact's
 
 Values = dict[str, set[str]]  # property to the values that are right; an absent one is ""
 
@@ -97,6 +100,7 @@ class Capture:
     received_ms: int
     values: Mapping[str, str]
     swept: bool
+    errors_s: frozenset[float]  # how far the store's dates are ahead of the truth; infinite where one is no date
 
 
 def reference(accepted: Iterable[Accepted]) -> Reference:
@@ -127,24 +131,43 @@ def _capture(one: Accepted) -> Capture:
     values = {name: body["billing"][source] for name, source in CONTACT.items()}
     return Capture(
         entity=f"{'order' if is_order else 'customer'}:{body['id']}",
-        captured=body["date_created_gmt"] if is_order else body["date_modified_gmt"],
-        modified=body["date_modified_gmt"],
+        captured=_captured(one) if is_order else _changed(one),
+        modified=_changed(one),
         received_ms=one.received_ms,
         values={**values, "woocommerce_customer_id": str(number or "")},
         swept=one.topic.endswith(".swept"),
+        errors_s=frozenset(_error(body, name) for name in (("created", "modified") if is_order else ("modified",))),
     )
 
 
+def _error(body: dict[str, Any], name: str) -> float:
+    truth = _truth(body)
+    if not truth[name] or truth.get("undated"):
+        return math.inf
+    return (datetime.fromisoformat(body[f"date_{name}_gmt"]) - datetime.fromisoformat(truth[name])).total_seconds()
+
+
 def _contact(email: str, captures: list[Capture], made: Reference) -> None:
-    """The newest capture; of two orders made in the same second either is right."""
+    """The newest capture; of two orders made in the same second, and where no date can tell, either is right."""
     captures.sort(key=lambda one: (one.captured, one.modified, one.received_ms))
-    last = {one.entity: one for one in captures if one.captured == captures[-1].captured}
+    is_clear = _is_clear(captures)
+    last = {one.entity: one for one in captures if one.captured == captures[-1].captured or not is_clear}
     right = [state for newest in last.values() for state in _unsettled(newest, captures)]
     made.contacts[email] = {
         name: {text for one in right for text in _allowed(one, name, captures)} for name in captures[-1].values
     }
-    if len(last) > 1 or _tied(captures):
+    if len(last) > 1 or _tied(captures) or not is_clear:
         made.doubtful.add(f"contact {email}")
+
+
+def _is_clear(captures: list[Capture]) -> bool:
+    """Whether dates tell the newest: all are of one clock, which is not ahead wherever something was read from it.
+
+    A date that lies after its receipt shows that the clock is ahead. What is read from the store long after its change
+    lies less after its receipt, as if somebody had put the clock right.
+    """
+    errors = {error for one in captures for error in one.errors_s}
+    return len(errors) == 1 and not (max(errors) > 0 and any(one.swept for one in captures))
 
 
 def _unsettled(newest: Capture, captures: list[Capture]) -> list[Capture]:
@@ -169,8 +192,30 @@ def _allowed(newest: Capture, name: str, captures: list[Capture]) -> set[str]:
 def _version(one: Accepted) -> tuple[str, int]:
     """`order.deleted` carries no date: it is dated by its receipt."""
     if one.topic == "order.deleted":
-        return f"{datetime.fromtimestamp(one.received_ms // 1000, UTC):%Y-%m-%dT%H:%M:%S}", one.received_ms
-    return one.body["date_modified_gmt"], one.received_ms
+        return _received(one), one.received_ms
+    return _truth(one.body)["modified"], one.received_ms
+
+
+def _truth(body: dict[str, Any]) -> dict[str, Any]:
+    """When it was made and changed in truth, whatever the store's dates say."""
+    dates = {name: body.get(f"date_{name}_gmt", "") for name in ("created", "modified")}
+    truth: dict[str, Any] = body.get(TRUTH, dates)
+    return truth
+
+
+def _received(one: Accepted) -> str:
+    return f"{datetime.fromtimestamp(one.received_ms // 1000, UTC):%Y-%m-%dT%H:%M:%S}"
+
+
+def _changed(one: Accepted) -> str:
+    """When it was changed, as far as dates tell: what has a false one counts from its receipt."""
+    truth = _truth(one.body)
+    return _received(one) if truth.get("undated") else str(truth["modified"])
+
+
+def _captured(one: Accepted) -> str:
+    """When an order's customer gave the address: as of its creation; where that date is false, as of its change."""
+    return _truth(one.body)["created"] or _changed(one)
 
 
 def _deal(key: str, seen: list[Accepted], made: Reference) -> None:
@@ -187,9 +232,35 @@ def _deal(key: str, seen: list[Accepted], made: Reference) -> None:
         "dealstage": {STAGES.get(status, "newly_created_order")},
     }
     made.belongs[key] = _belongs([body["billing"]["email"].lower() for body in bodies])
-    states = {(body["date_modified_gmt"], str(body)) for body in bodies}
-    if len(states) > len({modified for modified, _ in states}) or any(one.topic == "order.deleted" for one in seen):
+    made.deals[key]["closedate"] = _close_dates(bodies)
+    states = {(_truth(body)["modified"], str(body)) for body in bodies}
+    tied = len(states) > len({modified for modified, _ in states}) or any(one.topic == "order.deleted" for one in seen)
+    if tied or (_misled(counted) and _overtaken(counted)):
         made.doubtful.add(f"deal {key}")
+
+
+def _misled(states: list[Accepted]) -> bool:
+    """Whether dates do not tell the order of these, which come in their true order."""
+    shown = [one.body["date_modified_gmt"] for one in states if one.topic != "order.deleted"]
+    return any(_truth(one.body).get("undated") for one in states) or shown != sorted(shown)
+
+
+def _overtaken(states: list[Accepted]) -> bool:
+    """Whether an older state came after the newest, at least after this came for the first time: only that is noted."""
+    newest = states[-1].body
+    first = min(one.received_ms for one in states if one.body == newest)
+    return any(one.received_ms > first for one in states if one.body != newest)
+
+
+def _close_dates(bodies: list[dict[str, Any]]) -> set[str]:
+    """The date of the creation; where it is none, whichever the deal had before."""
+    dates = [_as_utc(body["date_created_gmt"]) for body in bodies]
+    return {dates[-1]} if dates[-1] else set(dates)
+
+
+def _as_utc(value: object) -> str:
+    text = str(value)
+    return f"{text}Z" if text[:1] in ("1", "2") and text > "1971" else ""
 
 
 def _alive(one: Accepted) -> bool:
@@ -205,10 +276,10 @@ def _belongs(emails: list[str]) -> set[str]:
 
 def _properties(body: dict[str, Any]) -> Values:
     name = f"{body['billing']['first_name']} {body['billing']['last_name']}".strip()
+    is_erased = body["billing"]["email"] == ERASED
     values = {
-        "dealname": f"WooCommerce Order #{body['id']} - {name}",
+        "dealname": f"WooCommerce Order #{body['id']}" + ("" if is_erased else f" - {name}"),
         "amount": body["total"],
-        "closedate": body["date_created_gmt"] + "Z",
         "currency": body["currency"],
         "associated_products": ", ".join(item["name"] for item in body["line_items"]),
         "pipeline": "ecommerce_sales",

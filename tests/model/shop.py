@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,9 @@ from tests.support.deliveries import SECRET
 from woohub.delivery import webhooks
 
 Body = dict[str, Any]
+TRUTH = (
+    "truth"  # a field for the reference, which no store sends: true dates, "" or `undated` where the store's are false
+)
 
 WEBHOOKS = {
     "order.created": 2,
@@ -23,12 +27,45 @@ WEBHOOKS = {
     "customer.created": 6,
     "customer.updated": 7,
 }
-SOURCE = "https://shop.example/"
+SOURCE, CLONE = "https://shop.example/", "https://staging.shop.example/"
 STATUSES = ("pending", "processing", "on-hold", "completed", "cancelled", "refunded", "failed", "awaiting-pickup")
 STREETS = ("1 Low Rd", "12 High St", "7 Mill Lane", "3 Quay", "40 Elm Ave")
 CITIES = (("Anytown", "CA", "90210", "US"), ("New York", "NY", "10001", "US"), ("Lille", "", "59000", "FR"))
 FIRST, LAST = ("Ana", "Bo", "Chloé", "Dee"), ("Doe", "García", "O'Neil", "Smith & Sons")
 PRODUCTS = ("Anvil", "Bell", "Candle", "Drum", "Easel")
+
+
+MINUTE, HOUR, YEAR = 60.0, 3600.0, 365 * 86_400.0
+ERASED = {  # as WooCommerce's order eraser leaves an address
+    **dict.fromkeys(("first_name", "last_name", "company", "address_1", "address_2", "city", "postcode"), "[deleted]"),
+    **{"state": "", "country": "", "email": "deleted@site.invalid", "phone": "+0000"},
+}
+CLOCKS = (  # (seconds ahead, whether somebody puts it right in the middle of a run)
+    *(
+        (0.0, False),
+        (5.5 * HOUR, True),
+        (-3 * YEAR, False),
+        (3 * YEAR, False),
+        (5.5 * HOUR, False),
+        (-5.5 * HOUR, True),
+    ),
+    *((10 * MINUTE, True), (-10 * MINUTE, False), (3 * YEAR, True), (10 * MINUTE, False), (0.0, False)),
+    *((-5.5 * HOUR, False), (-10 * MINUTE, True), (-3 * YEAR, True)),
+)
+NO_DATES = (None, False, "", "0000-00-00T00:00:00", "1970-01-01T00:00:00", "soon")
+IN_THE_FUTURE = "2031-01-05T15:00:00"
+
+
+@dataclass(frozen=True)
+class StoreClock:
+    """How many seconds the store's clock is ahead of the time (behind, if negative) until somebody puts it right."""
+
+    ahead_s: float = 0.0
+    right_from: float = math.inf  # epoch seconds
+
+    def offset(self, now: float) -> float:
+        """Seconds it is ahead now."""
+        return self.ahead_s if now < self.right_from else 0.0
 
 
 @dataclass(frozen=True)
@@ -46,7 +83,8 @@ class Request:
 class Shop:
     """The truth. Every change returns the topics its webhooks announce for the entity, in the order they are queued."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, clock: StoreClock = StoreClock()) -> None:
+        self.clock = clock
         self.orders: dict[int, Body] = {}
         self.customers: dict[int, Body] = {}
         self._before_trash: dict[int, str] = {}
@@ -62,6 +100,7 @@ class Shop:
             "id": number,
             **self._dates("created", made),
             **self._dates("modified", made),
+            TRUTH: {"created": _text(made), "modified": _text(made)},
             "email": email,
             "first_name": first,
             "last_name": last,
@@ -97,6 +136,7 @@ class Shop:
             "currency": self._world.random.choice(("USD", "EUR", "GBP")),
             **self._dates("created", made),
             **self._dates("modified", made),
+            TRUTH: {"created": _text(made), "modified": _text(made)},
             "total": f"{self._world.random.randint(100, 99_999) / 100:.2f}",
             "customer_id": customer,
             "billing": billing,
@@ -123,6 +163,28 @@ class Shop:
         """The order is somebody else's."""
         order = self.orders[number]
         return self._change(order, "order.updated", billing=order["billing"] | {"email": email})
+
+    def misdate(self, number: int, *, modified: bool) -> list[str]:
+        """A plugin, a migration or a person spoils the date of its creation, and that of this change as well.
+
+        A date typed in the future is overwritten by the next change; where there is none any more, there never is.
+        """
+        order, false_date = self.orders[number], self._world.random.choice((IN_THE_FUTURE, *NO_DATES))
+        topics = self._change(order, "order.updated", **_both("created", false_date, false_date))
+        order[TRUTH]["created"] = ""
+        if modified:
+            order |= _both("modified", false_date, false_date)
+            order[TRUTH] |= {"undated": True, "for_ever": false_date != IN_THE_FUTURE}
+        return topics
+
+    def erase(self, number: int) -> list[str]:
+        """The person is removed from it, as the store's eraser does and its retention job every day."""
+        anonymised = [{"id": 1, "key": "_anonymized", "value": "yes"}]
+        return self._change(self.orders[number], "order.updated", billing=ERASED, customer_id=0, meta_data=anonymised)
+
+    def is_whole(self, number: int) -> bool:
+        """Whether the person has not been removed from it."""
+        return bool(self.orders[number]["billing"] != ERASED)
 
     def trash(self, number: int) -> list[str]:
         """To the trash; only the id is announced."""
@@ -158,7 +220,7 @@ class Shop:
         body = json.dumps(thing, separators=(",", ":")).replace("/", "\\/").encode()
         return self.carried(topic, body)
 
-    def carried(self, topic: str, body: bytes) -> Request:
+    def carried(self, topic: str, body: bytes, source: str = SOURCE) -> Request:
         """A delivery of these bytes."""
         resource, _, event = topic.partition(".")
         webhook = WEBHOOKS.get(topic, 9)
@@ -167,7 +229,7 @@ class Shop:
         headers = {
             "User-Agent": "WooCommerce/11.0.1 Hookshot (WordPress/7.0.4)",
             "Content-Type": "application/json",
-            "X-WC-Webhook-Source": SOURCE,
+            "X-WC-Webhook-Source": source,
             "X-WC-Webhook-Topic": topic,
             "X-WC-Webhook-Resource": resource,
             "X-WC-Webhook-Event": event,
@@ -178,16 +240,25 @@ class Shop:
         return Request(headers, body)
 
     def _change(self, thing: Body, topic: str, **changes: Any) -> list[str]:
-        thing |= changes | self._dates("modified", self._moment())
+        now, truth = self._moment(), thing[TRUTH]
+        thing |= changes
+        if not truth.get("for_ever"):
+            thing |= self._dates("modified", now)
+            truth["undated"] = False
+        truth["modified"] = _text(now)
         return [topic]
 
     def _moment(self, days_ago: float = 0) -> datetime:
         return datetime.fromtimestamp(int(self._world.now), UTC) - timedelta(seconds=int(days_ago * 86_400))
 
     def _dates(self, name: str, moment: datetime) -> dict[str, str]:
-        """Without a zone and in whole seconds; the shop is in New York."""
-        local = moment - timedelta(hours=5)
-        return {f"date_{name}": f"{local:%Y-%m-%dT%H:%M:%S}", f"date_{name}_gmt": f"{moment:%Y-%m-%dT%H:%M:%S}"}
+        """By the shop's clock, without a zone and in whole seconds; the shop is in New York."""
+        shown = moment + timedelta(seconds=self.clock.offset(self._world.now))
+        return _both(name, _text(shown - timedelta(hours=5)), _text(shown))
+
+    def dates_of_a_change(self, days_ago: float = 0) -> dict[str, str]:
+        """What the store would write for one that happens now."""
+        return self._dates("modified", self._moment(days_ago))
 
     def _name(self) -> tuple[str, str]:
         return self._world.random.choice(FIRST), self._world.random.choice(LAST)
@@ -213,3 +284,11 @@ class Shop:
         dice = self._world.random
         names = dice.sample(PRODUCTS, dice.randint(1, 3))
         return [{"id": number, "name": name, "quantity": 1} for number, name in enumerate(names, 1)]
+
+
+def _both(name: str, local: object, utc: object) -> Body:
+    return {f"date_{name}": local, f"date_{name}_gmt": utc}
+
+
+def _text(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%S}"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from tests.model.shop import Request, Shop
+from tests.model.shop import CLONE, Request, Shop
 from tests.model.world import World
 
 Post = Callable[[Request], int]
@@ -22,6 +23,7 @@ class Weather:
     late: float = 0.25  # it takes up to `latest` seconds instead of one
     latest: float = 60.0
     forged: float = 0.01
+    cloned: float = 0.01  # a staging clone delivers the same order or customer, with other values
     lost: float = 0.0
     queue: float = 3.0  # seconds that the store takes at most until it delivers
 
@@ -65,6 +67,15 @@ class Courier:
             self.send(request)
         if dice.random() < self.weather.forged:
             self.send(forged(request, dice.choice(FORGERIES)), "forged")
+        if dice.random() < self.weather.cloned:
+            self.send(self.cloned(request), "clone")
+
+    def cloned(self, request: Request) -> Request:
+        """What a copy of the store would send of it, in which somebody tries things out: signed, and dated later."""
+        body, later = json.loads(request.body), self.shop.dates_of_a_change(days_ago=-1)
+        body |= {"status": "failed", "total": "0.01", "email": "tester@shop.example"} | later if len(body) > 1 else {}
+        body |= {"billing": body["billing"] | {"first_name": "Staging"}} if "billing" in body else {}
+        return self.shop.carried(request.topic, json.dumps(body).encode(), CLONE)
 
     def send(self, request: Request, kind: str = "genuine") -> None:
         """On its way to the API."""

@@ -26,7 +26,7 @@ SECRET = "lab-secret"  # noqa: S105  # of the sample events
 def ingest(app: ModuleType) -> None:
     """The secret at hand, and a queue that takes everything."""
     vars(app)["sqs"] = SimpleNamespace(send_message=lambda **_: {"MessageId": "m"})
-    vars(app)["secret"] = SimpleNamespace(text=lambda: SECRET)
+    vars(app)["secret"] = SimpleNamespace(text=lambda: SECRET, refresh=lambda: SECRET)
 
 
 def consumer(app: ModuleType) -> None:

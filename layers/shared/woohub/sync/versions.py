@@ -67,10 +67,10 @@ class ContactVersion:
 
     @classmethod
     def of(cls, captured_at: str, modified_at: str, received_ms: int) -> ContactVersion:
-        """From a store's dates ("" for none): nothing was created after its own, credible, last change."""
+        """From a store's dates ("" for none): nothing was created after its own last change, least in the future."""
         modified = Stamp(modified_at or NO_DATE, received_ms)
         captured = Stamp(captured_at or NO_DATE, received_ms)
-        if modified.is_credible and not captured.is_credible:
+        if captured.date > modified.date and not captured.is_credible:
             captured = modified
         return cls(captured.date, modified.date, received_ms)
 
@@ -86,13 +86,24 @@ class ContactVersion:
         return f"{self.captured_at}|{self.modified_at}|{self.received_ms:013d}"
 
     def supersedes(self, other: ContactVersion | None) -> bool:
-        """Whether this is the newer one: captured later, or captured alike and changed later."""
+        """Whether this is the newer one: captured later, or captured alike and changed later.
+
+        The last changes tell whether one clock wrote both: a delivery comes soon after its change, but an order's
+        creation may lie far back, so how far it lies after its receipt says nothing of the clock.
+        """
         if other is None:
             return True
-        captured, others = Stamp(self.captured_at, self.received_ms), Stamp(other.captured_at, other.received_ms)
-        if self.captured_at != other.captured_at or not captured.is_comparable(others):
-            return captured.is_later(others)
-        return Stamp(self.modified_at, self.received_ms).is_later(Stamp(other.modified_at, other.received_ms))
+        if self._changed.is_comparable(other._changed):
+            return self._order > other._order
+        return self.received_ms > other.received_ms
+
+    @property
+    def _changed(self) -> Stamp:
+        return Stamp(self.modified_at, self.received_ms)
+
+    @property
+    def _order(self) -> tuple[str, str, int]:
+        return self.captured_at, self.modified_at, self.received_ms
 
 
 @dataclass(frozen=True, slots=True)
