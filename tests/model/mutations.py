@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
+from benchmark.runs import Recovery
+from functions.ingest import app as ingest
 from tests.model import strange
 from tests.model.day import HOUR, MINUTE, FullDay
 from tests.model.gate import ROUGH, run
 from tests.model.lives import Scale
 from tests.model.traffic import Weather
+from tests.support.storelab import StoreLab
 from woohub.consumer.poison import Blame
 from woohub.delivery.webhooks import Delivery
 from woohub.errors import Refused
 from woohub.mapping.mapping_file import CONTACT_VERSION
+from woohub.store import payloads
+from woohub.store.client import Store
+from woohub.store.requests import StoreUnavailable
 from woohub.sync import batch_writer, contacts, engine, lookup, record_set, versions
 from woohub.sync.batch_writer import Answer
 from woohub.sync.engine import Sync
@@ -90,13 +97,61 @@ class Culprit:
 
 
 @dataclass(frozen=True)
+class UnreadableRecord:
+    """A store in which one of thirty orders, and one of ten accounts, breaks every page that holds it, for a while."""
+
+    def complaints(self, seeds: Iterable[int]) -> Iterator[str]:
+        """Of such stores with these seeds."""
+        for seed in seeds:
+            dice, lab = random.Random(seed), StoreLab(seed=seed).with_webhooks()  # noqa: S311
+            lab.run()
+            lab.sqs.messages.clear()  # so that only reconcile brings anything
+            accounts, orders = [lab.shop.register() for _ in range(10)], [lab.shop.place() for _ in range(30)]
+            lab.sqs.messages.clear()
+            bad = {f"order:{dice.choice(orders)}", f"customer:{dice.choice(accounts)}"}
+            for name in bad:
+                lab.shop.spoil(name, dice.choice(("500", "502", "notice")), ids_too=dice.random() < 0.5)
+            yield from self._found(lab, bad)
+            for name in bad:
+                lab.shop.unspoil(name)
+            yield from self._found(lab, set())
+
+    def _found(self, lab: StoreLab, bad: set[str]) -> Iterator[str]:
+        """What is wrong after a run, when these cannot be read."""
+        lab.pass_time(HOUR)
+        report = lab.run(customers="all")
+        lab.drain()
+        names = {":".join(difference.split()[:2]) for difference in lab.differences()}
+        if not report.complete or names - bad:
+            yield f"not reconciled: {sorted(names - bad)[:3]} {report.stopped}"
+        if set(report.unreadable) != bad:
+            yield f"named as unreadable: {sorted(report.unreadable)}, not {sorted(bad)}"
+
+
+@dataclass(frozen=True)
+class Outage:
+    """A backlog that waited behind 503s."""
+
+    seconds: float
+
+    def complaints(self, seeds: Iterable[int]) -> Iterator[str]:
+        """Once is enough: nothing is left to chance."""
+        calls = Recovery.after(self.seconds, orders=400).calls_per_100 if seeds else 0
+        if calls > 6:
+            yield f"{calls:.1f} calls for 100 orders after the outage"
+
+
+AnyGate = Gate | Without | Culprit | UnreadableRecord | Outage
+
+
+@dataclass(frozen=True)
 class Mutation:
     """How to take a rule out, other conditions it takes, and a word of the complaint it must lead to."""
 
     complaint: str
     apply: Callable[[Patch], None] = lambda _: None
     plant: Mapping[str, Any] = field(default_factory=dict)
-    gate: Gate | Without | Culprit = SMALL
+    gate: AnyGate = SMALL
 
 
 def no_deal_guard(patch: Patch) -> None:
@@ -208,9 +263,52 @@ def reads_are_not_taken_apart(patch: Patch) -> None:
     patch.setattr(batch_writer.BatchRun, "_read", together)
 
 
+def dates_are_always_compared(patch: Patch) -> None:
+    """However far a date lies after its receipt."""
+    patch.setattr(versions.Stamp, "is_comparable", lambda *_: True)
+
+
+def a_read_is_a_delivery_as_any_other(patch: Patch) -> None:
+    """What was read from the store counts by its date only."""
+    patch.setattr(payloads.OrderEvent, "read", property(lambda _: False, lambda *_: None), raising=False)
+
+
+def the_erased_are_people(patch: Patch) -> None:
+    """An anonymised order is treated as any other."""
+    patch.setattr(payloads.Order, "is_anonymised", False)
+
+
+def any_source_will_do(patch: Patch) -> None:
+    """Whatever is signed with the store's secret counts."""
+    patch.setattr(ingest, "_is_of_another_site", lambda _: False)
+
+
+def a_page_is_read_or_not(patch: Patch) -> None:
+    """What breaks a page of the store is not looked for."""
+
+    def give_up(_store: Store, _resource: str, _asked: Any, error: StoreUnavailable) -> bool:
+        raise error
+
+    patch.setattr(Store, "_leave_out", give_up)
+
+
+def calls_stay_small(patch: Patch) -> None:
+    """After an outage a round goes on with as few records in a call as before its end."""
+    patch.setattr(batch_writer.CallSize, "answered", lambda _: None)
+
+
+def calls_stay_large(patch: Patch) -> None:
+    """A full call that came to nothing is tried again and again."""
+    patch.setattr(batch_writer.CallSize, "broke", lambda _: False)
+
+
 NO_CREATES = Without(r"/deals/batch/create")
 UNWRITABLE, UNREADABLE = Culprit(b"Order #90050"), Culprit(b'"90050"')
-GATES = {"small": SMALL, "burst": BURST, "no creates": NO_CREATES, "unwritable": UNWRITABLE, "unreadable": UNREADABLE}
+UNREADABLE_RECORD, OUTAGE = UnreadableRecord(), Outage(20.0)
+GATES: dict[str, AnyGate] = {
+    **{"small": SMALL, "burst": BURST, "no creates": NO_CREATES, "unwritable": UNWRITABLE, "unreadable": UNREADABLE},
+    **{"unreadable record of the store": UNREADABLE_RECORD, "outage": OUTAGE},
+}
 
 MUTATIONS: dict[str, Mutation] = {
     "no version guard of deals": Mutation("before the sweep", no_deal_guard),
@@ -225,4 +323,11 @@ MUTATIONS: dict[str, Mutation] = {
     "whoever breaks calls is to blame": Mutation("healthy", whoever_breaks_calls_is_to_blame, gate=NO_CREATES),
     "nobody is to blame": Mutation("not the culprit", nobody_is_to_blame, gate=UNWRITABLE),
     "reads are not taken apart": Mutation("neighbours", reads_are_not_taken_apart, gate=UNREADABLE),
+    "dates are always compared": Mutation("before the sweep", dates_are_always_compared),
+    "a read is a delivery as any other": Mutation("after the sweep", a_read_is_a_delivery_as_any_other),
+    "the erased are people": Mutation("before the sweep", the_erased_are_people),
+    "any source will do": Mutation("before the sweep", any_source_will_do),
+    "a page is read or not": Mutation("not reconciled", a_page_is_read_or_not, gate=UNREADABLE_RECORD),
+    "calls stay small": Mutation("calls for 100 orders", calls_stay_small, gate=OUTAGE),
+    "calls stay large": Mutation("wait", calls_stay_large, gate=UNWRITABLE),
 }

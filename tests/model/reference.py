@@ -39,6 +39,8 @@ CURRENCIES = ("USD", "EUR")  # of the simulated account
 ERASED = "deleted@site.invalid"  # of an order whose customer was erased
 NO_ADDRESS = ("", "nobody", "jane@shop.invalid", ERASED)  # what is no contact's
 
+SHOWS_S = 240.0  # a clock ahead by more shows in any receipt: two minutes for clocks, and one each for two deliveries
+
 Values = dict[str, set[str]]  # property to the values that are right; an absent one is ""
 
 
@@ -153,6 +155,8 @@ def _contact(email: str, captures: list[Capture], made: Reference) -> None:
     is_clear = _is_clear(captures)
     last = {one.entity: one for one in captures if one.captured == captures[-1].captured or not is_clear}
     right = [state for newest in last.values() for state in _unsettled(newest, captures)]
+    if not is_clear and any(_is_hidden(error) for one in captures for error in one.errors_s):
+        right = captures
     made.contacts[email] = {
         name: {text for one in right for text in _allowed(one, name, captures)} for name in captures[-1].values
     }
@@ -235,7 +239,7 @@ def _deal(key: str, seen: list[Accepted], made: Reference) -> None:
     made.deals[key]["closedate"] = _close_dates(bodies)
     states = {(_truth(body)["modified"], str(body)) for body in bodies}
     tied = len(states) > len({modified for modified, _ in states}) or any(one.topic == "order.deleted" for one in seen)
-    if tied or (_misled(counted) and _overtaken(counted)):
+    if tied or (_misled(counted) and (_overtaken(counted) or _hardly_ahead(counted))):
         made.doubtful.add(f"deal {key}")
 
 
@@ -247,9 +251,19 @@ def _misled(states: list[Accepted]) -> bool:
 
 def _overtaken(states: list[Accepted]) -> bool:
     """Whether an older state came after the newest, at least after this came for the first time: only that is noted."""
-    newest = states[-1].body
-    first = min(one.received_ms for one in states if one.body == newest)
-    return any(one.received_ms > first for one in states if one.body != newest)
+    newest, received = states[-1].body, [one for one in states if one.received_ms]
+    first = min((one.received_ms for one in received if one.body == newest), default=0)
+    return any(one.received_ms > first for one in received if one.body != newest)
+
+
+def _hardly_ahead(states: list[Accepted]) -> bool:
+    """Whether a clock was ahead by so little that no receipt shows it."""
+    errors = [_error(one.body, "modified") for one in states if one.topic != "order.deleted"]
+    return any(map(_is_hidden, errors))
+
+
+def _is_hidden(error_s: float) -> bool:
+    return 0 < error_s <= SHOWS_S
 
 
 def _close_dates(bodies: list[dict[str, Any]]) -> set[str]:

@@ -40,17 +40,10 @@ ERASED = {  # as WooCommerce's order eraser leaves an address
     **dict.fromkeys(("first_name", "last_name", "company", "address_1", "address_2", "city", "postcode"), "[deleted]"),
     **{"state": "", "country": "", "email": "deleted@site.invalid", "phone": "+0000"},
 }
-CLOCKS = (  # (seconds ahead, whether somebody puts it right in the middle of a run)
-    *(
-        (0.0, False),
-        (5.5 * HOUR, True),
-        (-3 * YEAR, False),
-        (3 * YEAR, False),
-        (5.5 * HOUR, False),
-        (-5.5 * HOUR, True),
-    ),
-    *((10 * MINUTE, True), (-10 * MINUTE, False), (3 * YEAR, True), (10 * MINUTE, False), (0.0, False)),
-    *((-5.5 * HOUR, False), (-10 * MINUTE, True), (-3 * YEAR, True)),
+CLOCKS = (  # (seconds ahead, whether somebody puts it right in the middle of a run), for the seeds from 1 on
+    *((0.0, False), (5.5 * HOUR, True), (1.5 * MINUTE, True), (3 * YEAR, False), (-3 * YEAR, False)),
+    *((5.5 * HOUR, False), (-5.5 * HOUR, True), (10 * MINUTE, True), (-10 * MINUTE, False), (3 * YEAR, True)),
+    *((10 * MINUTE, False), (-5.5 * HOUR, False), (-10 * MINUTE, True), (-3 * YEAR, True), (1.5 * MINUTE, False)),
 )
 NO_DATES = (None, False, "", "0000-00-00T00:00:00", "1970-01-01T00:00:00", "soon")
 IN_THE_FUTURE = "2031-01-05T15:00:00"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from woohub.dates import utc_from_ms
+from woohub.dates import shifted, utc_from_ms
 from woohub.sync.versions import CLOCK_TOLERANCE_S, NO_DATE, ContactVersion, DealVersion, OrderState, Stamp
 
 MOMENTS = st.sampled_from([f"2026-11-23T22:40:{second:02}" for second in range(5)])
@@ -190,6 +192,19 @@ def test_a_capture_whose_dates_all_lie_ahead_does_not_freeze_a_contact(made: str
 
     assert captured("2026-11-23T20:00:00", 1).supersedes(frozen)
     assert not frozen.supersedes(captured("2026-11-23T20:00:00", 1))
+
+
+@pytest.mark.parametrize("hours_ahead", [5.5, 26_280])
+def test_a_store_whose_clock_is_ahead_keeps_a_newer_address_when_an_older_order_changes(hours_ahead: float) -> None:
+    def dated(made: str, changed: str, received: int) -> ContactVersion:
+        ahead = timedelta(hours=hours_ahead)
+        return ContactVersion.of(shifted(made, ahead), shifted(changed, ahead), START_MS + received * 1000)
+
+    moved = dated("2026-11-23T22:40:00", "2026-11-23T22:40:00", 1)
+    order = dated("2026-11-23T22:30:00", "2026-11-23T22:41:00", 61)
+
+    assert not order.supersedes(moved)
+    assert moved.supersedes(order)
 
 
 def test_a_version_that_was_written_with_a_date_ahead_is_read_by_the_same_rule() -> None:

@@ -95,7 +95,7 @@ class ContactVersion:
             return True
         if self._changed.is_comparable(other._changed):
             return self._order > other._order
-        return self.received_ms > other.received_ms
+        return Stamp(self.captured_at, self.received_ms).is_later(Stamp(other.captured_at, other.received_ms))
 
     @property
     def _changed(self) -> Stamp:
