@@ -13,10 +13,16 @@ from local_stack import exchange
 from local_stack.progress import wait_until
 from local_stack.stack import Stack
 from tests.support.deliveries import SECRET, delivery
+from tests.support.wheel import InstalledWheel, install
 from woohub.delivery import webhooks
 from woohub_cli.main import app
 
 pytestmark = pytest.mark.xdist_group("e2e")  # one stack for all, in one process
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> InstalledWheel:
+    return install(tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture
@@ -60,3 +66,21 @@ def test_a_live_test_finds_every_order_and_removes_them(terminal: CliRunner, sta
     assert (found["arrived"], found["findings"], found["refused"]) == (20, [], {})
     assert found["cleaned"] == {"deals": 20, "contacts": 13, "left": 0}
     assert exchange.deals(stack) == []
+
+
+def test_the_installed_command_needs_only_a_dotenv_file_and_credentials(
+    wheel: InstalledWheel, stack: Stack, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text(f"WOOHUB_STACK={stack.stack_name}\nAWS_ENDPOINT_URL={stack.aws_endpoint_url}\n")
+    credentials = {
+        "AWS_ACCESS_KEY_ID": stack.aws_access_key_id,
+        "AWS_SECRET_ACCESS_KEY": stack.aws_secret_access_key,
+        "AWS_REGION": stack.region,
+    }
+
+    status = wheel.command("status", "--json", folder=tmp_path, environ=credentials)
+    dead_letters = wheel.command("dlq", "list", "--json", folder=tmp_path, environ=credentials)
+
+    assert json.loads(status.stdout)["stack"] == stack.stack_name, status.stderr
+    assert json.loads(dead_letters.stdout) == [], dead_letters.stderr
+    assert status.returncode == dead_letters.returncode == 0

@@ -34,7 +34,7 @@ class Deployed:
 
     @property
     def stack(self) -> stacks.Stack:
-        return stacks.named(NAME)
+        return stacks.named(NAME, {})
 
     @property
     def sqs(self) -> Any:

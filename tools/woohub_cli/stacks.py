@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 LOCAL = "local"
 LOCAL_FILE = ".local/stack.json"
 NAME_VARIABLE = "WOOHUB_STACK"
-START_IT = "start the local one with `make local`"
+START_IT = "start the local one with `make local` (in a checkout of woohub)"
 LOCAL_CALLS = Config(connect_timeout=2, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 2})
 NO_PROFILES = {
     "profile": (None, None, None, None),
@@ -125,7 +125,7 @@ def find(asked: str | None, environ: Mapping[str, str], folder: Path) -> Stack:
     name = name_of(asked, environ, folder)
     if name is None:
         raise WrongUsage(f"no stack is named: use --stack or {NAME_VARIABLE}, or {START_IT}")
-    return local(folder) if name == LOCAL else named(name, environ.get("AWS_REGION"))
+    return local(folder) if name == LOCAL else named(name, environ)
 
 
 def name_of(asked: str | None, environ: Mapping[str, str], folder: Path) -> str | None:
@@ -168,16 +168,18 @@ def _local_session(facts: Mapping[str, str]) -> boto3.Session:
     return boto3.Session(key, secret, region_name=facts.get("region", "us-east-1"), botocore_session=core)
 
 
-def named(name: str, region: str | None = None) -> Stack:
-    """A stack in AWS, with the user's own credentials, and region unless one is given."""
-    session = boto3.Session(region_name=region)
+def named(name: str, environ: Mapping[str, str]) -> Stack:
+    """A stack in AWS, with the user's own credentials; AWS_REGION and AWS_ENDPOINT_URL count in `.env`, too."""
+    aws = Aws(boto3.Session(region_name=environ.get("AWS_REGION")), environ.get("AWS_ENDPOINT_URL"))
     try:
-        description = Aws(session).stack(name)
+        description = aws.stack(name)
     except ClientError as error:
         if "does not exist" not in error.response["Error"].get("Message", ""):
             raise
-        raise Trouble(f"there is no stack {name} in {session.region_name}: is the name, the region right?") from error
-    return Stack(name, _outputs(description), Aws(session), description["StackStatus"])
+        raise Trouble(
+            f"there is no stack {name} in {aws.session.region_name}: is the name, the region right?"
+        ) from error
+    return Stack(name, _outputs(description), aws, description["StackStatus"])
 
 
 def _outputs(description: Mapping[str, Any]) -> dict[str, str]:

@@ -74,7 +74,7 @@ class Run:
             "billing": self._billing(order_id),
             "line_items": [{"id": 1, "name": "Load test", "quantity": 1, "total": total}],
         }
-        return json.dumps(ORDER | fields | self._dates()).encode()
+        return json.dumps({**ORDER, **fields, **self._dates()}).encode()
 
     def _billing(self, order_id: int) -> dict[str, str]:
         customer = self._customer(order_id)

@@ -30,7 +30,7 @@ SCAN_LATE = 2 * DAY  # seconds; it runs every night
 GOVERNOR_DEAD = 15 * MINUTE
 OLD_ROTATION = DAY
 
-DEPLOY = "deploy the stack again (`make deploy`)"
+DEPLOY = "deploy the stack again (`make deploy` in a checkout of woohub)"
 BREAKER_FIXES = {
     "auth": f"give the key the scope it lacks, or {RENEW_IT}; the tap opens within two minutes",
     "daily": "HubSpot's daily limit is used up: the tap opens after its reset; see in HubSpot which app uses it up",

@@ -28,9 +28,11 @@ STOP_IT = "stop it first: Ctrl-C where `make local` runs"
 def run(store: Store, name: str, *, exists: bool, dry_run: bool = False) -> Iterator[Step]:
     """One step for each webhook that has the name of the stack. Raises the store's errors."""
     if exists and not dry_run:
-        delete = f"delete it first: .venv-sam/bin/sam delete --stack-name {name}"
+        delete = f"delete it first: `sam delete --stack-name {name}` (in a checkout of woohub: .venv-sam/bin/sam)"
         fix = STOP_IT if name in DEPLOYED_AS.values() else delete
-        yield Step("stack", Outcome.FAILED, "is still there, and its next sweep would make the webhooks again", fix)
+        yield Step(
+            "stack", Outcome.FAILED, "is still there, and its next reconcile run would create the webhooks again", fix
+        )
         return
     names = {name_of(name, topic) for topic in TOPICS}
     found = [one for one in store.webhooks() if one.name in names]
@@ -63,7 +65,7 @@ def command(
 
     Examples:
 
-        .venv-sam/bin/sam delete --stack-name woohub
+        sam delete --stack-name woohub
         woohub remove --stack woohub
     """
     folder = Path.cwd()
