@@ -14,6 +14,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from woohub.clock import Timer
 from woohub.consumer.breaker import BreakerParameter, EventSourceMapping, govern
 from woohub.hubspot.client import HubSpot
+from woohub.metrics import BREAKER_OPEN, GOVERNOR_ALIVE, TOKEN_REFUSED
 from woohub.settings import GovernorSettings, HubSpotToken, Secret
 
 MARGIN = 2.0  # seconds kept for storing the state
@@ -38,11 +39,11 @@ def lambda_handler(_event: object, context: LambdaContext) -> dict[str, str]:
     """Do one minute's duty and say what was done."""
     timer.start(context.get_remaining_time_in_millis() / 1000 - MARGIN)
     state, done = govern(parameter, flow, hubspot.probe, time.time())
-    metrics.add_metric(name="GovernorAlive", unit=MetricUnit.Count, value=1)
-    metrics.add_metric(name="BreakerOpen", unit=MetricUnit.Count, value=int(state.is_open))
+    metrics.add_metric(name=GOVERNOR_ALIVE, unit=MetricUnit.Count, value=1)
+    metrics.add_metric(name=BREAKER_OPEN, unit=MetricUnit.Count, value=int(state.is_open))
     # In the minute of reopening, too: where only some calls are refused, the probe is not, and this goes on and on.
     refused = done != "closed" and state.policy == "auth"
-    metrics.add_metric(name="TokenRefused", unit=MetricUnit.Count, value=int(refused))
+    metrics.add_metric(name=TOKEN_REFUSED, unit=MetricUnit.Count, value=int(refused))
     if done != "closed":
         logger.warning("breaker", done=done, policy=state.policy, reason=state.reason, openings=state.openings)
     return {"state": state.state, "done": done}

@@ -18,6 +18,7 @@ from woohub.delivery.delivery_queue import DeliveryQueue
 from woohub.http import Call
 from woohub.hubspot.client import HubSpot
 from woohub.mapping.fields import load_mapping
+from woohub.metrics import SWEEP_ALIVE, SWEEP_NOT_CONFIGURED, SWEEP_STARTED
 from woohub.reconcile.run import SHARE_OF_TIME, Hooks, Reconcile, Request
 from woohub.reconcile.watermark import WatermarkParameter
 from woohub.settings import HubSpotToken, ReconcileSettings, Secret, webhook_secrets
@@ -81,12 +82,12 @@ def say_once(text: str) -> None:
 def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
     """One run; what the event may ask for is in `woohub.reconcile.Request`."""
     timer.start(context.get_remaining_time_in_millis() / 1000 * SHARE_OF_TIME)
-    count("SweepStarted")
+    count(SWEEP_STARTED)
     access = Access.from_secret(store_secret.text())
     if access is None:
         say_once("no access to the store is set, so nothing is reconciled: run `woohub setup`")
-        count("SweepNotConfigured")
-        count("SweepAlive")
+        count(SWEEP_NOT_CONFIGURED)
+        count(SWEEP_ALIVE)
         return {"configured": False}
     store = Store(
         http,

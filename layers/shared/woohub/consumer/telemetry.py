@@ -8,14 +8,20 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
+from woohub import metrics
 from woohub.delivery.webhooks import Delivery
 from woohub.errors import Fault, OutOfTime, Suspended
 from woohub.http import Call
 from woohub.sync.outcome import Outcome, Verdict
 
-VERDICTS = {Verdict.DONE: "Written", Verdict.IGNORED: "Ignored", Verdict.RETRY: "Retried", Verdict.REJECTED: "Rejected"}
+VERDICTS = {
+    Verdict.DONE: metrics.WRITTEN,
+    Verdict.IGNORED: metrics.IGNORED,
+    Verdict.RETRY: metrics.RETRIED,
+    Verdict.REJECTED: metrics.REJECTED,
+}
 NOT_TRIED = (OutOfTime, Suspended)  # put back for want of time, or because HubSpot takes nothing: other alarms tell
-STATUSES = {401: "HubSpotAuthError", 403: "HubSpotAuthError", 0: "HubSpotNoAnswer"}
+STATUSES = {401: metrics.HUBSPOT_AUTH_ERROR, 403: metrics.HUBSPOT_AUTH_ERROR, 0: metrics.HUBSPOT_NO_ANSWER}
 
 
 class Telemetry:
@@ -29,22 +35,22 @@ class Telemetry:
     def warn(self, event: str, **facts: Any) -> None:
         """Something an operator may want to mend, though the data arrived."""
         self._logger.warning(event, extra=facts)
-        self._count("Warnings")
+        self._count(metrics.WARNINGS)
 
     def alarm(self, event: str, **facts: Any) -> None:
         """Something an operator must know."""
         self._logger.error(event, extra=facts)
-        self._count("BreakerOpened" if event == "breaker_opened" else "BreakerTrouble")
+        self._count(metrics.BREAKER_OPENED if event == "breaker_opened" else metrics.BREAKER_TROUBLE)
 
     def called(self, call: Call) -> None:
         """One line and one count per HubSpot call."""
         self._logger.info("hubspot call", extra=call.facts())
-        self._count("HubSpotCalls")
-        self._count("HubSpot429", int(call.status == 429))  # 0 as well: its average is the share of the calls
+        self._count(metrics.HUBSPOT_CALLS)
+        self._count(metrics.HUBSPOT_429, int(call.status == 429))  # 0 as well: its average is the share of the calls
         if call.status in STATUSES or call.status >= 500:
-            self._count(STATUSES.get(call.status, "HubSpot5xx"))
+            self._count(STATUSES.get(call.status, metrics.HUBSPOT_5XX))
         if call.daily_left is not None:
-            self._metrics.add_metric(name="HubSpotDailyLeft", unit=MetricUnit.Percent, value=call.daily_left)
+            self._metrics.add_metric(name=metrics.HUBSPOT_DAILY_LEFT, unit=MetricUnit.Percent, value=call.daily_left)
 
     def settled(self, outcome: Outcome) -> None:
         """One line per delivery: what became of it, and why."""
@@ -52,7 +58,7 @@ class Telemetry:
         log("delivery", extra=outcome.facts())
         self._count(VERDICTS[outcome.verdict])
         if isinstance(outcome.error, Fault):
-            self._count("Faults")
+            self._count(metrics.FAULTS)
         if isinstance(outcome.message.delivery, Delivery):
             self._age(outcome, outcome.message.delivery)
             if outcome.verdict is Verdict.REJECTED and self._log_payloads:
@@ -61,10 +67,10 @@ class Telemetry:
     def _age(self, outcome: Outcome, delivery: Delivery) -> None:
         age_ms = max(time.time() * 1000 - delivery.received_ms, 0)
         if outcome.verdict is Verdict.DONE:
-            self._metrics.add_metric(name="EndToEndLag", unit=MetricUnit.Milliseconds, value=age_ms)
+            self._metrics.add_metric(name=metrics.END_TO_END_LAG, unit=MetricUnit.Milliseconds, value=age_ms)
         if outcome.verdict is Verdict.RETRY and not isinstance(outcome.error, NOT_TRIED):
             # SQS's own age of the oldest message leaves out what has been received three times.
-            self._metrics.add_metric(name="RetriedAge", unit=MetricUnit.Milliseconds, value=age_ms)
+            self._metrics.add_metric(name=metrics.RETRIED_AGE, unit=MetricUnit.Milliseconds, value=age_ms)
 
     def _payload(self, delivery: Delivery) -> None:
         payload = delivery.body.decode(errors="replace")

@@ -21,6 +21,16 @@ from woohub.delivery.webhooks import Delivery
 from woohub.errors import InvalidPayload, OutOfTime, PermanentError, SecretUnavailable, TransientError
 from woohub.hubspot.client import HubSpot
 from woohub.mapping.fields import Mapping as FieldMapping
+from woohub.metrics import (
+    STORE_RECORD_UNREADABLE,
+    STORE_UNAVAILABLE,
+    SWEEP_ALIVE,
+    SWEEP_COMPLETED,
+    SWEEP_FAILED,
+    SWEEP_QUEUED,
+    WEBHOOK_DISABLED,
+    WEBHOOK_REPAIRED,
+)
 from woohub.reconcile import deleted_orders
 from woohub.reconcile.watermark import DealCheck, Reached, Scan, Watermark, WatermarkParameter, beginning
 from woohub.store import subscriptions
@@ -159,8 +169,8 @@ class Reconcile:
         ]
         if all(changes):
             self._keep(completed=began, behind=self._behind())
-            self._count("SweepCompleted", 1)
-            self._count("SweepAlive", 1)
+            self._count(SWEEP_COMPLETED, 1)
+            self._count(SWEEP_ALIVE, 1)
         self._part("scan", self._scan_customers)
         self._part("deal_check", self._check_deals)
         with suppress(OutOfTime):  # nothing is lost: they are remembered
@@ -175,12 +185,12 @@ class Reconcile:
             raise
         except StoreUnavailable as error:
             if not any(reason.startswith(UNAVAILABLE) for reason in self._report.failed.values()):
-                self._count("StoreUnavailable", 1)  # once a run
+                self._count(STORE_UNAVAILABLE, 1)  # once a run
             self._failed(name, UNAVAILABLE, error)
             if error.retry_after or not self._store_answers():
                 raise _StoreDown from None
         except (PermanentError, TransientError) as error:
-            self._count("SweepFailed", 1)
+            self._count(SWEEP_FAILED, 1)
             self._failed(name, "failed", error)
             if isinstance(error, StoreRefused) and not self._store_answers():
                 raise _StoreDown from None
@@ -226,7 +236,7 @@ class Reconcile:
         reasons = self._store.unreadable | self._report.unreadable
         self._report.unreadable = {name: reasons.get(name, NOT_ASKED_AGAIN) for name in self._mark.unreadable}
         if self._report.unreadable:
-            self._count("StoreRecordUnreadable", len(self._report.unreadable))
+            self._count(STORE_RECORD_UNREADABLE, len(self._report.unreadable))
             self._log("records_left_out", records=self._report.unreadable)
 
     # Where to begin
@@ -262,7 +272,7 @@ class Reconcile:
         except (StoreRefused, StoreUnavailable) as error:  # orders may be open to us where webhooks are not
             if isinstance(error, StoreUnavailable) and error.retry_after:  # the whole store is down
                 raise
-            self._count("SweepFailed", 1)
+            self._count(SWEEP_FAILED, 1)
             self._report.failed["webhooks"] = f"failed: {error}"
             self._log("webhooks_unreadable", error=str(error))
             return
@@ -273,7 +283,7 @@ class Reconcile:
         done = self._mended(finding)
         self._report.webhooks.append(f"{finding.problem} {finding.topic}: {done}")
         if finding.stops_events:
-            self._count("WebhookDisabled", 1)
+            self._count(WEBHOOK_DISABLED, 1)
         self._log("webhook", problem=finding.problem, topic=finding.topic, done=done, note=NOTES[finding.problem])
 
     def _mended(self, finding: subscriptions.Finding) -> str:
@@ -288,7 +298,7 @@ class Reconcile:
             subscriptions.mend(self._store, finding, stack=self._hooks.stack, url=self._hooks.url, secret=secret)
         except (StoreRefused, StoreUnavailable, SecretUnavailable) as error:  # a firewall may let nobody write
             return f"not mended: {error}"
-        self._count("WebhookRepaired", 1)
+        self._count(WEBHOOK_REPAIRED, 1)
         if finding.topic.startswith("customer.") and self._mark.scan is None:
             # What was missed meanwhile: orders are found by their dates, changed accounts only by looking at all.
             self._keep(scan=_widest(self._mark, self._mark.scanned))
@@ -422,7 +432,7 @@ class Reconcile:
         sent = self._queue.send(deliveries)
         self._report.queued[kind] += sent
         if sent:
-            self._count("SweepQueued", sent)
+            self._count(SWEEP_QUEUED, sent)
 
     @property
     def _source(self) -> str:

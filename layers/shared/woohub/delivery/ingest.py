@@ -1,0 +1,181 @@
+"""Receive a delivery: authenticate the request, identify its order or customer, put it on the queue.
+
+A store never sends a delivery again, and disables a webhook after a few responses other than 2xx. So every authentic
+delivery is answered 200; 4xx is only for unauthenticated requests, and 503 means that AWS did not respond.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from woohub import metrics
+from woohub.delivery import messages, sites, webhooks
+from woohub.delivery.webhooks import Delivery
+from woohub.errors import InvalidMessage, NotAnEntity, SecretUnavailable, SignatureError
+from woohub.metrics import Metric
+from woohub.settings import Secret, webhook_secrets, webhook_sources
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+OUTCOMES = {  # metric: HTTP status, log level, message
+    metrics.DELIVERY_ACCEPTED: (200, "INFO", "queued"),
+    metrics.PING: (200, "INFO", "pong"),
+    metrics.NOT_AN_ENTITY: (200, "WARNING", "no order or customer"),
+    metrics.LOST_EVENT: (200, "ERROR", "no order or customer, though there should have been one"),
+    metrics.FOREIGN_SOURCE: (200, "ERROR", "from another site than the store"),
+    metrics.MALFORMED_REQUEST: (400, "WARNING", "the body cannot be read"),
+    metrics.SIGNATURE_MISSING: (401, "WARNING", "no signature"),
+    metrics.SIGNATURE_INVALID: (401, "WARNING", "no valid signature"),
+    metrics.SECRET_MISSING: (401, "ERROR", "no webhook secret is set, so every delivery is refused"),
+    metrics.SECRET_UNAVAILABLE: (503, "ERROR", "the signature cannot be checked now"),
+    metrics.QUEUE_UNAVAILABLE: (503, "ERROR", "the queue does not answer"),
+}
+
+# SignatureMatch by outcome: while its maximum is 0, the store signs with a secret that woohub does not know. What
+# another site signs says nothing about that.
+SIGNATURE_MATCHES = {
+    metrics.DELIVERY_ACCEPTED: 1,
+    metrics.NOT_AN_ENTITY: 1,
+    metrics.LOST_EVENT: 1,
+    metrics.QUEUE_UNAVAILABLE: 1,
+    metrics.SIGNATURE_INVALID: 0,
+}
+
+DIMENSIONS = ("cause", "signed_with", "encoding")  # facts that outcomes are counted by as well
+
+Facts = dict[str, Any]  # JSON values for the log line
+Result = tuple[Metric, Facts]
+
+
+class Ingest:
+    """The ingest function. `log(outcome, facts)` writes the log line that also counts the outcome."""
+
+    def __init__(self, secret: Secret, sqs: SQSClient, queue_url: str, log: Callable[[Metric, Facts], None]) -> None:
+        self._secret = secret
+        self._sqs = sqs
+        self._queue_url = queue_url
+        self._log = log
+
+    def respond(self, event: dict[str, Any], received_ms: int) -> dict[str, Any]:
+        """The response to one event of a REST API or an HTTP API; `received_ms` in epoch milliseconds."""
+        outcome, facts = self._receive(event, received_ms)
+        self._log(outcome, facts)
+        return response(outcome)
+
+    def _receive(self, event: dict[str, Any], received_ms: int) -> Result:
+        try:
+            headers, body = headers_and_body(event)
+        except (ValueError, TypeError):
+            return metrics.MALFORMED_REQUEST, {}
+        if webhooks.is_ping(headers, body):
+            return metrics.PING, {}
+        try:
+            webhooks.signature(headers)  # a request without one costs no call to Secrets Manager
+        except SignatureError as error:
+            return metrics.SIGNATURE_MISSING, {"reason": str(error)}
+        try:
+            delivery, signed_with = self._verify(headers, body, received_ms)
+        except SignatureError as error:
+            return metrics.SIGNATURE_INVALID, {"reason": str(error)}
+        except SecretUnavailable as error:
+            return metrics.SECRET_UNAVAILABLE, {"reason": str(error)}
+        return self._accept(delivery, signed_with)
+
+    def _verify(self, headers: dict[str, str], body: bytes, received_ms: int) -> tuple[Delivery, str]:
+        verify = partial(webhooks.verify, headers, body, received_ms=received_ms)
+        try:
+            return verify(secrets=webhook_secrets(self._secret.text()))
+        except SignatureError:  # perhaps the secret has just changed
+            secrets = webhook_secrets(self._secret.refresh())
+            if not secrets:
+                self._log(metrics.SECRET_MISSING, {})
+            return verify(secrets=secrets)
+
+    def _accept(self, delivery: Delivery, signed_with: str) -> Result:
+        facts = delivery_facts(delivery) | {"signed_with": signed_with}
+        if self._is_from_another_site(delivery):
+            return metrics.FOREIGN_SOURCE, facts
+        outcome, more_facts, message = to_message(delivery)
+        facts |= more_facts
+        if message is None:
+            return outcome, facts
+        try:
+            facts["message_id"] = self._sqs.send_message(QueueUrl=self._queue_url, **message)["MessageId"]
+        except (BotoCoreError, ClientError) as error:
+            return metrics.QUEUE_UNAVAILABLE, facts | {"reason": str(error)}
+        return outcome, facts
+
+    def _is_from_another_site(self, delivery: Delivery) -> bool:
+        """Whether another site than the store sent it, such as a staging clone, which has the store's secret.
+
+        A delivery without a source is accepted: WooCommerce always sends one, so does a clone, and a proxy that removes
+        the header stands before this store. woohub's own test deliveries come from the command line.
+        """
+        if delivery.topic == webhooks.TEST_TOPIC:
+            return False
+        readings = (self._secret.text, self._secret.refresh)  # twice: perhaps the store has just moved
+        return all(sites.is_another(delivery.source, webhook_sources(read())) for read in readings)
+
+
+def headers_and_body(event: dict[str, Any]) -> tuple[dict[str, str], bytes]:
+    """An event's headers and the very bytes the store sent and signed; ValueError or TypeError if it has none."""
+    headers, body = event.get("headers"), event.get("body") or ""
+    content = base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else str.encode(body)
+    return headers if isinstance(headers, dict) else {}, content
+
+
+def to_message(delivery: Delivery) -> tuple[Metric, Facts, dict[str, Any] | None]:
+    """What becomes of an authentic delivery, facts for the log, and SendMessage's arguments if it is to be queued."""
+    try:
+        delivery = webhooks.identify(delivery)
+        message = messages.to_sqs(delivery)
+    except NotAnEntity as other:
+        return metrics.LOST_EVENT if other.lost_event else metrics.NOT_AN_ENTITY, {"cause": other.cause}, None
+    except InvalidMessage as error:
+        return metrics.LOST_EVENT, {"cause": "too_large", "reason": str(error)}, None
+    facts = {"entity": delivery.entity, "encoding": messages.encoding(message)}
+    return metrics.DELIVERY_ACCEPTED, facts, message
+
+
+def delivery_facts(delivery: Delivery) -> Facts:
+    """What the log says about every authentic delivery."""
+    return {
+        "topic": delivery.topic,
+        "source": delivery.source,
+        "webhook_id": delivery.webhook_id,
+        "delivery_id": delivery.delivery_id,
+        "bytes": len(delivery.body),
+    }
+
+
+def response(outcome: Metric) -> dict[str, Any]:
+    """The response as API Gateway expects it from a Lambda function."""
+    status, _, message = OUTCOMES[outcome]
+    body = json.dumps({"message": message})
+    return {"statusCode": status, "headers": {"Content-Type": "application/json"}, "body": body}
+
+
+def log_line(outcome: Metric, facts: Facts, *, service: str, namespace: str, now_ms: int) -> str:
+    """One JSON line that is log entry and metric in one: CloudWatch's embedded metric format.
+
+    Made by hand, because importing Powertools would make a cold start up to a fifth longer.
+    """
+    status, level, message = OUTCOMES[outcome]
+    entry = {"level": level, "message": message, "status": status, "service": service, **facts, outcome: 1}
+    by_fact = [["service", name] for name in DIMENSIONS if name in facts]
+    directives = [_directive(namespace, {"Name": outcome, "Unit": "Count"}, by_fact)]
+    if outcome in SIGNATURE_MATCHES and facts.get("topic") != webhooks.TEST_TOPIC:
+        entry[metrics.SIGNATURE_MATCH] = SIGNATURE_MATCHES[outcome]
+        directives.append(_directive(namespace, {"Name": metrics.SIGNATURE_MATCH}))
+    return json.dumps(entry | {"_aws": {"Timestamp": now_ms, "CloudWatchMetrics": directives}})
+
+
+def _directive(namespace: str, metric: dict[str, str], by_fact: list[list[str]] | None = None) -> dict[str, Any]:
+    return {"Namespace": namespace, "Dimensions": [["service"], *(by_fact or [])], "Metrics": [metric]}
