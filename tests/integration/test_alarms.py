@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import takewhile
@@ -178,7 +179,7 @@ def the_token_is_taken_again(world: World) -> None:
 
 
 def hubspot_asked_for_a_pause(world: World) -> None:
-    world.breaker(State("open", "migration", "…", until=4_000_000_000))
+    world.breaker(State("open", "migration", "…", until=time.time() + HOUR))
     world.govern()
 
 
