@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmark.artifacts import ROOT, build_one
+from benchmark.functions import ROOT, build
 
 
 def test_dependencies_are_made_for_lambdas_python_and_processor(tmp_path: Path) -> None:
-    layer = build_one("DependenciesLayer", tmp_path / "layer") / "python"
+    layer = build("DependenciesLayer", tmp_path / "layer") / "python"
 
     compiled = [file.name for file in layer.rglob("*.so")]
     assert compiled
@@ -16,7 +16,7 @@ def test_dependencies_are_made_for_lambdas_python_and_processor(tmp_path: Path) 
 
 
 def test_dependencies_leave_out_what_lambda_brings(tmp_path: Path) -> None:
-    layer = build_one("DependenciesLayer", tmp_path / "layer") / "python"
+    layer = build("DependenciesLayer", tmp_path / "layer") / "python"
 
     packages = {path.name for path in layer.iterdir()}
     assert {"aws_lambda_powertools", "pydantic", "urllib3"} <= packages
@@ -24,7 +24,7 @@ def test_dependencies_leave_out_what_lambda_brings(tmp_path: Path) -> None:
 
 
 def test_the_package_goes_with_its_mapping_table(tmp_path: Path) -> None:
-    layer = build_one("SharedLayer", tmp_path / "layer") / "python"
+    layer = build("SharedLayer", tmp_path / "layer") / "python"
 
     source = ROOT / "layers" / "shared"
     built_files = {path.relative_to(layer) for path in (layer / "woohub").rglob("*.*") if path.suffix != ".pyc"}
@@ -34,6 +34,6 @@ def test_the_package_goes_with_its_mapping_table(tmp_path: Path) -> None:
 
 
 def test_a_function_is_one_file(tmp_path: Path) -> None:
-    function = build_one("ConsumerFunction", tmp_path / "function")
+    function = build("ConsumerFunction", tmp_path / "function")
 
     assert [path.name for path in function.glob("*.*")] == ["app.py"]

@@ -17,7 +17,7 @@ import pytest
 from aws_lambda_powertools import Logger
 from moto import mock_aws
 
-from benchmark import work
+from benchmark import orders
 from functions.ingest import app as ingest
 from functions.reconcile import app as reconcile
 from generators.costs import ASSUMED, METRICS
@@ -114,16 +114,16 @@ class Shop:
 
 def waves() -> dict[str, list[Delivery]]:
     """A cold start; an order's three deliveries, each alone; and ten orders that a sweep queues once more."""
-    at = work.START
-    created = work.order(1, work.Person(1), status="pending", created=at, modified=at)
-    paid = work.changed(created, "processing", modified=at + 1)
-    completed = work.changed(paid, "completed", modified=at + 3600)
-    ten = work.new_orders(10, at, first=100).deliveries
+    at = orders.START_S
+    created = orders.order(1, orders.Person(1), status="pending", created=at, modified=at)
+    paid = orders.changed(created, "processing", modified=at + 1)
+    completed = orders.changed(paid, "completed", modified=at + 3600)
+    ten = orders.new_orders(10, at, first=100).deliveries
     return {
-        "cold": list(work.new_orders(1, at, first=50).deliveries),
-        "created": [work.delivery("order.created", created, at)],
-        "updated": [work.delivery("order.updated", paid, at + 1)],
-        "completed": [work.delivery("order.updated", completed, at + 3600)],
+        "cold": list(orders.new_orders(1, at, first=50).deliveries),
+        "created": [orders.delivery("order.created", created, at)],
+        "updated": [orders.delivery("order.updated", paid, at + 1)],
+        "completed": [orders.delivery("order.updated", completed, at + 3600)],
         "ten": list(ten),
         "swept": [Delivery(ORDER_SWEPT, one.body, one.received_ms + 900_000, one.entity, one.source) for one in ten],
     }

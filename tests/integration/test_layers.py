@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterable
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 
-from benchmark import coldstart
-from benchmark.artifacts import FUNCTIONS, ROOT
+from benchmark.functions import FUNCTIONS, ROOT, probe
 
 LOCK = (ROOT / "layers" / "dependencies" / "requirements.txt").read_text(encoding="utf-8")
 SHARED = ROOT / "layers" / "shared"
@@ -19,7 +19,7 @@ SHARED = ROOT / "layers" / "shared"
 @pytest.fixture(scope="module")
 def functions() -> dict[str, frozenset[str]]:
     """The modules that each function imports, in a process of its own."""
-    return {name: coldstart.run([ROOT / "functions" / name, SHARED]).modules for name in FUNCTIONS}
+    return {name: frozenset(probe([ROOT / "functions" / name, SHARED])["modules"]) for name in FUNCTIONS}
 
 
 @pytest.fixture(scope="module")
@@ -28,16 +28,22 @@ def imported(functions: dict[str, frozenset[str]]) -> frozenset[str]:
     return frozenset().union(*functions.values())
 
 
+def distributions(modules: Iterable[str]) -> set[str]:
+    """The distributions that modules are of, as locks write their names."""
+    installed = packages_distributions()
+    packages = {module.partition(".")[0] for module in modules} & installed.keys()
+    return {re.sub("[-_.]+", "-", installed[package][0]).lower() for package in packages}
+
+
 def unused_packages(lock: str, imported: Iterable[str]) -> set[str]:
     """The locked distributions of which no module is imported."""
-    return set(re.findall(r"^([a-z0-9-]+)==", lock, re.MULTILINE)) - coldstart.distributions(imported)
+    return set(re.findall(r"^([a-z0-9-]+)==", lock, re.MULTILINE)) - distributions(imported)
 
 
 def unused_modules(layer: Path, imported: Iterable[str]) -> set[str]:
     """The modules of the woohub package that are not imported."""
-    return {f"woohub.{file.stem}" for file in (layer / "woohub").glob("*.py") if file.stem != "__init__"} - set(
-        imported
-    )
+    files = (file for file in (layer / "woohub").rglob("*.py") if file.stem != "__init__")
+    return {".".join(file.relative_to(layer).with_suffix("").parts) for file in files} - set(imported)
 
 
 def test_every_package_of_the_dependencies_layer_is_imported(imported: frozenset[str]) -> None:
@@ -60,4 +66,4 @@ def test_a_module_that_no_function_needs_is_found_out(tmp_path: Path, imported: 
 
 
 def test_ingest_for_which_a_shop_waits_imports_nothing_heavy(functions: dict[str, frozenset[str]]) -> None:
-    assert not {"pydantic", "aws-lambda-powertools"} & coldstart.distributions(functions["ingest"])
+    assert not {"pydantic", "aws-lambda-powertools"} & distributions(functions["ingest"])

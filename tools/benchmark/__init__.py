@@ -1,1 +1,1 @@
-"""woohub and the flow it replaces, measured side by side against the same simulated HubSpot account."""
+"""Measure woohub beside the flow it replaces: the same work, in one run, against simulated HubSpot accounts."""

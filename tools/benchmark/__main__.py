@@ -1,61 +1,137 @@
-"""python -m benchmark [--json] [--write]"""
+"""Print the figures of woohub beside the naive flow: python -m benchmark [--json] [--write]"""
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import platform
+import re
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
 
-from . import document
-from .figures import STEPS, Step, measured
-from .report import as_json, shortfalls, tables
+from generators import markdown
 
-WIDE = 140  # columns where there is no terminal that could say how many it has
+from .account import LATENCY_MS, LIMITS
+from .figures import CALM_RUNS, CHAOS_RUNS, Figure, measure
+from .measures import CONTENDERS
+from .woohub_flow import INVOCATION_S
+
+PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+NAMES = [contender.name for contender in CONTENDERS]
+WIDTH = 140  # columns where there is no terminal
+STYLES = {"reached": "green", "missed": "bold red", "": ""}
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Exit code 0: all goals reached. 1: some were missed."""
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit code 0: all goals are reached. 1: some are missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmark", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print the figures as JSON instead of a table")
-    parser.add_argument("--write", action="store_true", help="renew docs/benchmarks.md and its plot")
+    parser.add_argument("--write", action="store_true", help="renew docs/benchmarks.md")
     options = parser.parse_args(arguments)
-    started = time.monotonic()
-    with _progress() as step:
-        report = measured(step)
+    figures = measure(lambda what: print(what, file=sys.stderr, flush=True))
+    missed = [figure for figure in figures if figure.verdict == "missed"]
     if options.json:
-        sys.stdout.write(json.dumps(as_json(report), indent=2, ensure_ascii=False) + "\n")
+        print(json.dumps(as_json(figures) | {"missed": len(missed)}, indent=2, ensure_ascii=False))
     else:
-        _console(stderr=False).print(tables(report))
+        Console(width=None if sys.stdout.isatty() else WIDTH, markup=False, highlight=False).print(screen(figures))
     if options.write:
-        document.write(report)
-    for line in shortfalls(report):
-        print(line, file=sys.stderr)
-    print(f"{time.monotonic() - started:.0f} s", file=sys.stderr)
-    return 1 if report.missed else 0
+        PAGE.write_text(page(figures), encoding="utf-8")
+    for figure in missed:
+        print(f"missed: {figure.section}, {': '.join(row(figure)[::3])}, goal {goal(figure)}", file=sys.stderr)
+    return 1 if missed else 0
 
 
-def _console(*, stderr: bool) -> Console:
-    stream = sys.stderr if stderr else sys.stdout
-    return Console(file=stream, width=None if stream.isatty() else WIDE, markup=False, highlight=False)
+def by_section(figures: Sequence[Figure]) -> dict[str, list[Figure]]:
+    """The figures by their section, in order."""
+    return {section: list(members) for section, members in groupby(figures, key=lambda figure: figure.section)}
 
 
-@contextmanager
-def _progress() -> Iterator[Step]:
-    """A bar on a terminal, a line per step elsewhere; on standard error, beside the result."""
-    screen = _console(stderr=True)
-    if not screen.is_terminal:
-        yield lambda what: print(what, file=sys.stderr, flush=True)
-        return
-    columns = (BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
-    with Progress(*columns, console=screen, transient=True) as bar:
-        task = bar.add_task("", total=STEPS, completed=-1)
-        yield lambda what: bar.update(task, advance=1, description=what)
+def as_json(figures: Sequence[Figure]) -> dict[str, Any]:
+    """Unrounded."""
+    return {
+        "sections": [
+            {"title": section, "figures": [figure_as_json(figure) for figure in members]}
+            for section, members in by_section(figures).items()
+        ]
+    }
+
+
+def figure_as_json(figure: Figure) -> dict[str, Any]:
+    """One figure; its goal is null where there is none."""
+    at_least = figure.at_least is not None
+    limit = {"limit": figure.at_least if at_least else figure.at_most, "at_least": at_least} if figure.verdict else None
+    return {"name": figure.name, "values": dict(figure.values), "goal": limit, "verdict": figure.verdict}
+
+
+def screen(figures: Sequence[Figure]) -> Table:
+    """A line per figure."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("", *NAMES, "goal", ""):
+        table.add_column(name, justify="right" if name else "left")
+    for section, members in by_section(figures).items():
+        table.add_row(Text(f"\n{section}", style="bold"))
+        for figure in members:
+            table.add_row(*row(figure), goal(figure), Text(figure.verdict, style=STYLES[figure.verdict]))
+    return table
+
+
+def page(figures: Sequence[Figure]) -> str:
+    """docs/benchmarks.md."""
+    return markdown.render(
+        Path(__file__).with_name("benchmarks.md.j2"),
+        goals=sum(bool(figure.verdict) for figure in figures),
+        missed=sum(figure.verdict == "missed" for figure in figures),
+        date=f"{datetime.now(UTC):%d %B %Y}",
+        machine=machine(),
+        tables={section: section_table(members) for section, members in by_section(figures).items()},
+        limits=LIMITS | {"latency_ms": round(LATENCY_MS)},
+        invocation_s=INVOCATION_S,
+        runs={"calm": CALM_RUNS, "chaos": CHAOS_RUNS},
+    )
+
+
+def section_table(figures: Sequence[Figure]) -> list[list[str]]:
+    """A head and a row per figure, without empty columns."""
+    rows = [["", *NAMES, "goal", "result"]]
+    for figure in figures:
+        name, *values, woohub = row(figure)
+        rows.append([name, *values, f"**{woohub}**", goal(figure), figure.verdict])
+    used = [column for column in range(len(rows[0])) if any(cells[column] for cells in rows[1:])]
+    return [[cells[column] for column in used] for cells in rows]
+
+
+def row(figure: Figure) -> list[str]:
+    """Its name and values as text."""
+    return [figure.name, *(number(figure.values[name]) if name in figure.values else "" for name in NAMES)]
+
+
+def goal(figure: Figure) -> str:
+    """Its goal as text; "" without one."""
+    if figure.at_least is not None:
+        return f"≥ {number(figure.at_least)}"
+    return "" if figure.at_most is None else f"≤ {number(figure.at_most)}" if figure.at_most else "0"
+
+
+def number(value: float) -> str:
+    """Three digits; a small amount does not become 0."""
+    return f"{value:,.0f}" if value >= 100 or value == round(value) else f"{value:.3g}"
+
+
+def machine() -> str:
+    """The machine in a few words."""
+    info = Path("/proc/cpuinfo")
+    model = re.search(r"model name\s*:\s*(.+)", info.read_text()) if info.exists() else None
+    name = model[1].strip() if model else platform.processor() or platform.machine()
+    return f"{name}, {os.cpu_count()} cores, {platform.system()}, Python {platform.python_version()}"
 
 
 if __name__ == "__main__":

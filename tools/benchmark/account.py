@@ -1,15 +1,14 @@
-"""The HubSpot account both flows work against, its time, and what it counts."""
+"""The simulated HubSpot account that a flow works against, and its virtual time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Any
 
 from simulators.hubspot import Fault, SimulatedPortal, provision
 from simulators.hubspot.definitions import CONTACTS
 
-from .work import START, Person
+from .orders import START_S, Person
 
 LATENCY_MS = 80.0  # of a call
 LIMITS: dict[str, Any] = {
@@ -27,10 +26,10 @@ CHAOS: tuple[dict[str, Any], ...] = (
 
 
 class Clock:
-    """Virtual epoch seconds; sleeping passes them."""
+    """Virtual epoch seconds, which pass by sleeping."""
 
     def __init__(self) -> None:
-        self.now = START
+        self.now = START_S
 
     def read(self) -> float:
         """The time."""
@@ -44,7 +43,7 @@ class Clock:
 def account(
     clock: Clock, *, seed: int = 0, unique: bool = True, chaos: bool = False, latency_ms: float = LATENCY_MS
 ) -> SimulatedPortal:
-    """An empty account with woohub's properties and pipeline; `unique`: whether no two deals may share an order id."""
+    """An empty account with woohub's properties and pipeline; `unique`: two deals cannot share an order id."""
     portal = SimulatedPortal(clock.read, seed=seed, latency_ms=latency_ms, **LIMITS)
     provision(portal, unique_order_id=unique)
     for fault in CHAOS if chaos else ():
@@ -52,35 +51,9 @@ def account(
     return portal
 
 
-def make_known(portal: SimulatedPortal, clock: Clock, people: Iterable[Person]) -> None:
-    """Contacts that somebody typed in long ago: in the search index, and without any call."""
+def create_contacts(portal: SimulatedPortal, clock: Clock, people: Iterable[Person]) -> None:
+    """Contacts from long ago: in the search index, and created without any call."""
     for person in people:
         names = {"email": person.email, "firstname": person.first_name, "lastname": person.last_name}
         portal.objects.create(CONTACTS, {"properties": names})
     clock.sleep(3600)
-
-
-@dataclass(frozen=True)
-class Count:
-    """What a piece of work cost, by the simulator's own counters."""
-
-    calls: int  # requests, refused ones included
-    answers_429: int
-    seconds: float  # virtual
-
-    def per(self, orders: int) -> float:
-        """Calls per hundred orders."""
-        return self.calls * 100 / orders
-
-
-def counted(portal: SimulatedPortal, clock: Clock, work: Callable[[], object]) -> Count:
-    """Do the work and count."""
-    (calls, refused), started = _counters(portal), clock.now
-    work()
-    calls_now, refused_now = _counters(portal)
-    return Count(calls_now - calls, refused_now - refused, clock.now - started)
-
-
-def _counters(portal: SimulatedPortal) -> tuple[int, int]:
-    found = portal.counters()
-    return found["total"], found["by_status"].get("429", 0)

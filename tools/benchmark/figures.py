@@ -1,4 +1,4 @@
-"""All figures of one benchmark, side by side, each with the goal it is held to."""
+"""All figures of one benchmark, side by side, each with its goal."""
 
 from __future__ import annotations
 
@@ -9,244 +9,177 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
-from . import artifacts, coldstart, costs
-from .artifacts import Artifacts
-from .coldstart import BARE, OWN, Start
-from .runs import (
+from . import functions
+from .functions import FUNCTIONS, LARGE_NOTE_CHARS, lambda_path
+from .measures import (
     CONTENDERS,
-    FALLBACK,
     NAIVE_5,
-    UNIQUE,
+    NAIVE_UNIQUE,
+    OUTAGES_S,
     WOOHUB,
+    WOOHUB_SEARCHING,
+    WRONG,
     Contender,
     Rush,
     calls,
     mean,
+    quiet_shop,
     recovery,
+    rush,
     rushes,
-    spread_out,
     sustained,
 )
-from .work import ORDERS
+from .orders import ORDERS, TWO_DELIVERIES_EACH_S
 
-CALM_RUNS, CHAOS_RUNS, OTHER_RUNS = 3, 10, 10
-LARGE_NOTE = 55_000  # characters: 100 orders of these are the 6 MB that Lambda hands over at most
-SLOW_MS = 1000.0
-STEPS = 6 * len(CONTENDERS) + 10
-DEAREST = 3  # packages
-
-Step = Callable[[str], object]  # told what comes next
+CALM_RUNS, CHAOS_RUNS, SLOW_MS = 3, 10, 1000.0
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Goal:
-    """A limit to keep, or to reach."""
-
-    limit: float
-    at_least: bool = False
-
-    def reached(self, value: float) -> bool:
-        """Whether the value is good enough."""
-        return value >= self.limit if self.at_least else value <= self.limit
+Progress = Callable[[str], object]  # called with what is measured next
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One line: what was measured, of whom, and what woohub was to reach."""
+    """A measured value of each contender, and woohub's goal: at most, or at least, so much."""
 
+    section: str
     name: str
     values: Mapping[str, float]  # by contender
-    goal: Goal | None = None
+    at_most: float | None = None
+    at_least: float | None = None
 
     @property
     def verdict(self) -> str:
-        """`reached`, `missed`, or nothing where there is no goal."""
-        if self.goal is None:
+        """`reached`, `missed`, or "" without a goal."""
+        value = self.values[WOOHUB.name]
+        if self.at_most is None and self.at_least is None:
             return ""
-        return "reached" if self.goal.reached(self.values[WOOHUB.name]) else "missed"
+        reached = value <= self.at_most if self.at_most is not None else value >= (self.at_least or 0)
+        return "reached" if reached else "missed"
 
 
-@dataclass(frozen=True)
-class Section:
-    """Lines that belong together."""
-
-    title: str
-    figures: Sequence[Figure]
-
-
-@dataclass(frozen=True)
-class Listing:
-    """Facts that no goal is set for, a row for each thing, its name first; and a sentence about all of them."""
-
-    title: str
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str | float]]
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Report:
-    """Everything measured."""
-
-    sections: Sequence[Section]
-    listings: Sequence[Listing] = ()
-
-    @property
-    def figures(self) -> list[Figure]:
-        """All lines."""
-        return [figure for section in self.sections for figure in section.figures]
-
-    @property
-    def missed(self) -> list[Figure]:
-        """The lines whose goal was not reached."""
-        return [figure for figure in self.figures if figure.verdict == "missed"]
-
-    def section(self, title: str) -> Section:
-        """A section by its title."""
-        return next(section for section in self.sections if section.title == title)
-
-
-CALLS, SPEED, CALM, CHAOS, MACHINE, OTHERWISE = (
-    "HubSpot calls",
-    "Orders a second, within HubSpot's limits",
-    "Wrong in HubSpot, of 200 orders",
-    "Wrong in HubSpot, of 200 orders, in chaos",
-    "On this machine",
-    "Wrong in HubSpot, of 200 orders, in other accounts",
-)
-BYTE_CODE = {True: "with byte code", False: "without byte code, which takes that Python on this machine"}
-STARTS, SIZES = "Cold starts, on this machine", "Size of what is deployed, KB"
-
-
-def measured(step: Step) -> Report:
+def measure(progress: Progress) -> list[Figure]:
     """Measure everything; takes a few minutes."""
-    calm = _each(step, "200 orders at once", lambda one: rushes(one, CALM_RUNS))
-    chaos = _each(step, "200 orders at once, in chaos", lambda one: rushes(one, CHAOS_RUNS, chaos=True))
-    with TemporaryDirectory(prefix="woohub-bench-") as place:
-        step("what is deployed, built for this machine and for Lambda")
-        here = artifacts.build(Path(place) / "here", sys.executable)
-        deployed = artifacts.build(Path(place) / "deployed")
-        step("cold starts")
-        starts = coldstart.starts(here)
-        sections = [
-            Section(CALLS, list(_calls(step, calm, chaos))),
-            Section(SPEED, list(_speed(step, calm, chaos))),
-            Section(CALM, list(_wrong(calm))),
-            Section(CHAOS, list(_wrong(chaos))),
-            Section(MACHINE, list(_machine(step, here, starts))),
-            Section(OTHERWISE, list(_otherwise(step))),
-        ]
-        return Report(sections, [_cold_starts(starts), _sizes(deployed)])
+    calm = _each(progress, "200 orders at once", lambda contender: rushes(contender, CALM_RUNS))
+    chaos = _each(progress, "200 orders in chaos", lambda contender: rushes(contender, CHAOS_RUNS, chaos=True))
+    return [
+        *_calls(progress, calm, chaos),
+        *_speed(progress, calm, chaos),
+        *_wrong("Wrong in HubSpot, of 200 orders", calm),
+        *_wrong("Wrong in HubSpot, of 200 orders, in chaos", chaos),
+        *_other_accounts(progress),
+        *_functions(progress),
+    ]
 
 
-def _each(step: Step, what: str, do: Callable[[Contender], T]) -> dict[str, T]:
-    found: dict[str, T] = {}
+def _each(progress: Progress, what: str, run: Callable[[Contender], T]) -> dict[str, T]:
+    results: dict[str, T] = {}
     for contender in CONTENDERS:
-        step(f"{what}: {contender.name}")
-        found[contender.name] = do(contender)
-    return found
+        progress(f"{what}: {contender.name}")
+        results[contender.name] = run(contender)
+    return results
 
 
 Rushes = Mapping[str, Sequence[Rush]]
 
 
-def _figure(name: str, found: Mapping[str, T], read: Callable[[T], float], goal: Goal | None = None) -> Figure:
-    return Figure(name, {who: read(one) for who, one in found.items()}, goal)
+def _means(runs: Rushes, figure: Callable[[Rush], float]) -> dict[str, float]:
+    return {name: mean(results, figure) for name, results in runs.items()}
 
 
-def _means(name: str, found: Rushes, read: Callable[[Rush], float], goal: Goal | None = None) -> Figure:
-    return _figure(name, found, lambda some: mean(some, read), goal)
+def _woohub(value: float) -> dict[str, float]:
+    return {WOOHUB.name: value}
 
 
-def _calls(step: Step, calm: Rushes, chaos: Rushes) -> Iterator[Figure]:
-    found = _each(step, "calls for a backlog", calls)
-    quiet = _each(step, "a quiet shop", spread_out)
-    yield _figure("per 100 new orders, customers known and new", found, lambda one: one.new, Goal(5))
-    yield _figure("per 100 status changes of known orders", found, lambda one: one.changed, Goal(3))
-    yield _figure("per 100 deliveries once more, unchanged", found, lambda one: one.unchanged, Goal(2))
-    yield _means("per 100 orders of two deliveries each", calm, lambda one: one.count.per(ORDERS), Goal(25))
-    yield _means("the same in chaos", chaos, lambda one: one.count.per(ORDERS), Goal(25))
-    yield _figure("the same, if one order comes every 10 s", quiet, lambda one: one.per(ORDERS))
-    yield _means("answered 429, of the calls for 200 such orders", calm, lambda one: one.count.answers_429)
-    yield _figure("more after a cold start, or a quarter of an hour", found, lambda one: one.cold)
+def _calls(progress: Progress, calm: Rushes, chaos: Rushes) -> Iterator[Figure]:
+    section = "HubSpot calls"
+    counts = _each(progress, "calls for a backlog", calls)
+    quiet = _each(progress, "a quiet shop", quiet_shop)
+
+    def of(kind: str) -> dict[str, float]:
+        return {name: count[kind] for name, count in counts.items()}
+
+    def per_100(run: Rush) -> float:
+        return run.count.per_100(ORDERS)
+
+    alone = {name: count.per_100(ORDERS) for name, count in quiet.items()}
+    yield Figure(section, "per 100 new orders, customers known and new", of("new"), at_most=5)
+    yield Figure(section, "per 100 status changes of known orders", of("changed"), at_most=3)
+    yield Figure(section, "per 100 repeated deliveries, unchanged", of("unchanged"), at_most=2)
+    yield Figure(section, "per 100 orders of two deliveries each", _means(calm, per_100), at_most=25)
+    yield Figure(section, "… in chaos", _means(chaos, per_100), at_most=25)
+    yield Figure(section, "… if one order comes every 10 s", alone)
+    yield Figure(section, "answered 429, for 200 such orders", _means(calm, lambda run: run.count.answers_429))
+    yield Figure(section, "additional after a cold start, and every quarter of an hour", of("cold"))
 
 
-def _speed(step: Step, calm: Rushes, chaos: Rushes) -> Iterator[Figure]:
-    found = _each(step, "a long backlog", sustained)
-    slow = _each(step, "a long backlog, slow calls", lambda one: sustained(one, latency_ms=SLOW_MS))
-    yield _figure("one delivery each (backlog)", found, lambda one: one, Goal(150, at_least=True))
-    yield _figure("one delivery each (backlog), if a call takes a second", slow, lambda one: one)
-    step("a backlog of 1,000 behind 503s")
-    after = recovery()
-    yield _own("the first 750 of 1,000 that waited behind 503s", after.orders_per_s, Goal(150, at_least=True))
-    yield _own("… HubSpot calls per 100 of them, without those answered 503", after.calls_per_100, Goal(6))
-    yield _means("two deliveries each, 200 orders within 4 s", calm, lambda one: ORDERS / one.count.seconds)
-    yield _means("the same in chaos", chaos, lambda one: ORDERS / one.count.seconds)
+def _speed(progress: Progress, calm: Rushes, chaos: Rushes) -> Iterator[Figure]:
+    section = "Orders a second, within HubSpot's limits"
+    usual = _each(progress, "a long backlog", sustained)
+    slow = _each(progress, "a long backlog, 1 s a call", lambda contender: sustained(contender, SLOW_MS))
+    slow_rush = _each(progress, "200 orders, 1 s a call", lambda contender: rush(contender, latency_ms=SLOW_MS))
+    progress("a backlog of 1,000 after an outage")
+    rates, calls_per_100 = zip(*map(recovery, OUTAGES_S), strict=True)
+    late = {name: run.count.seconds - TWO_DELIVERIES_EACH_S for name, run in slow_rush.items()}
+    yield Figure(section, "backlog, 80 ms a call", usual, at_least=175)
+    yield Figure(section, "backlog, 1 s a call", slow)
+    yield Figure(section, "first 750 of a backlog of 1,000, after 503s end", _woohub(min(rates)), at_least=150)
+    yield Figure(section, "… HubSpot calls per 100 orders, without the 503s", _woohub(max(calls_per_100)), at_most=6)
+    yield Figure(
+        section, "200 orders, two deliveries each, within 4 s", _means(calm, lambda run: ORDERS / run.count.seconds)
+    )
+    yield Figure(section, "… in chaos", _means(chaos, lambda run: ORDERS / run.count.seconds))
+    yield Figure(section, "… 1 s a call: seconds from the last delivery until all is done", late)
 
 
-def _wrong(found: Rushes) -> Iterator[Figure]:
-    yield _means("missing", found, lambda one: one.wrong.missing, Goal(0))
-    yield _means("with more than one deal", found, lambda one: one.wrong.duplicated, Goal(0))
-    yield _means("stale: no deal has the present status", found, lambda one: one.wrong.stale, Goal(0))
-    yield _means("with a deal without its contact", found, lambda one: one.wrong.alone, Goal(0))
-    yield _means("in any way", found, lambda one: one.wrong.in_any_way, Goal(0))
-    yield _means("in any way after one more status change each", found, lambda one: one.wrong_later.in_any_way, Goal(0))
-    yield _means("deliveries given up, of 400", found, lambda one: one.given_up, Goal(0))
+def _wrong(section: str, runs: Rushes) -> Iterator[Figure]:
+    for name in WRONG:
+        yield Figure(section, name, {who: mean(some, lambda run: run.wrong[name]) for who, some in runs.items()}, 0)  # noqa: B023
+    yield Figure(section, "in any way after one more status change each", _means(runs, lambda run: run.wrong_later), 0)
+    yield Figure(section, "dead letters, of 400 deliveries", _means(runs, lambda run: run.dead_letters), 0)
 
 
-def _machine(step: Step, built: Artifacts, starts: Mapping[str, Start]) -> Iterator[Figure]:
-    step("processor time of the consumer")
-    cpu = costs.consumer_cpu()
-    step("ingest in a process of its own")
-    ingest = costs.ingest_footprint(built.path("ingest"))
-    step("consumer in a process of its own")
-    consumer = costs.consumer_footprint(built.path("consumer"))
-    step("consumer with the largest batch")
-    large = costs.consumer_footprint(built.path("consumer"), note=LARGE_NOTE)
-    over_bare = starts["ingest"].processor_ms / starts[BARE].processor_ms
-    yield _own("ingest: cold start, over that of a bare boto3 SQS handler", over_bare, Goal(1.25))
-    yield _own("consumer: processor ms per 100 new orders (parse, coalesce, plan)", cpu["new"], Goal(25))
-    yield _own("… per 100 status changes", cpu["changed"], Goal(25))
-    yield _own("… per 100 unchanged deliveries", cpu["unchanged"], Goal(25))
-    yield _own("… per 100 new orders, the whole function (logs, metrics, HTTP)", consumer.event_ms)
-    yield _own("ingest: processor ms per delivery, the whole function", ingest.event_ms)
-    yield _own("ingest: MiB of memory at most", ingest.peak_mib)
-    yield _own("consumer: MiB of memory at most", consumer.peak_mib)
-    yield _own("consumer: MiB of memory at most, batches of 6 MB", large.peak_mib)
-
-
-def _cold_starts(starts: Mapping[str, Start]) -> Listing:
-    rows = [
-        (name, one.wall_ms, one.processor_ms, one.modules, one.owners[OWN], len(one.packages), _dearest(one))
-        for name, one in starts.items()
-    ]
-    columns = ("wall ms", "processor ms", "modules", "own code ms", "packages", "the dearest, ms")
-    return Listing(STARTS, columns, rows)
-
-
-def _dearest(start: Start) -> str:
-    return ", ".join(f"{name} {start.owners[name]:.0f}" for name in start.dearest(DEAREST))
-
-
-def _sizes(deployed: Artifacts) -> Listing:
-    rows = [(name, size.unzipped, size.zipped) for name, size in deployed.sizes().items()]
-    note = f"Built for {artifacts.TARGET}, {BYTE_CODE[deployed.have_byte_code()]}."
-    return Listing(SIZES, ("unzipped", "zipped"), rows, note)
-
-
-def _own(name: str, value: float, goal: Goal | None = None) -> Figure:
-    return Figure(name, {WOOHUB.name: value}, goal)
-
-
-def _otherwise(step: Step) -> Iterator[Figure]:
-    """The same work in accounts of other kinds."""
-    kinds = {
-        "customers known to HubSpot already (naive: 5 workers)": (NAIVE_5, WOOHUB, {"known": True}),
-        "naive: order ids unique; woohub: not unique, so found by search": (UNIQUE, FALLBACK, {}),
-        "the same in chaos": (UNIQUE, FALLBACK, {"chaos": True}),
+def _other_accounts(progress: Progress) -> Iterator[Figure]:
+    accounts = {
+        "customers known to HubSpot": (NAIVE_5, WOOHUB, {"known": True}),
+        "order ids: naive unique; woohub not unique, so found by search": (NAIVE_UNIQUE, WOOHUB_SEARCHING, {}),
+        "… in chaos": (NAIVE_UNIQUE, WOOHUB_SEARCHING, {"chaos": True}),
     }
-    for name, (naive, woohub, how) in kinds.items():
-        step(name)
-        found = {who.name: rushes(one, OTHER_RUNS, **how) for who, one in ((NAIVE_5, naive), (WOOHUB, woohub))}
-        yield _means(name, found, lambda one: one.wrong.in_any_way)
+    for name, (naive, woohub, options) in accounts.items():
+        progress(f"other accounts: {name}")
+        runs = {contender.name: rushes(contender, CHAOS_RUNS, **options) for contender in (naive, woohub)}
+        wrong = _means(runs, lambda run: run.wrong["in any way"])
+        yield Figure("Wrong in HubSpot in any way, of 200 orders, in other accounts", name, wrong)
+
+
+def _functions(progress: Progress) -> Iterator[Figure]:
+    with TemporaryDirectory(prefix="woohub-bench-") as folder:
+        progress("building the functions")
+        here = functions.build_all(Path(folder) / "here", sys.executable)
+        deployed = functions.build_all(Path(folder) / "deployed")
+        yield from _machine(progress, {name: lambda_path(here, name) for name in FUNCTIONS}, Path(folder) / "bare")
+        for name, artifact in deployed.items():
+            yield Figure("Size of what is deployed, KB zipped", name, _woohub(functions.zipped_kb(artifact)))
+
+
+def _machine(progress: Progress, paths: Mapping[str, Sequence[Path]], bare: Path) -> Iterator[Figure]:
+    section = "On this machine"
+    progress("cold starts")
+    starts = functions.cold_starts({"bare": [functions.bare_handler(bare)]} | dict(paths))
+    progress("CPU and memory of the functions")
+    cpu_ms = functions.consumer_cpu_ms()
+    ingest = functions.ingest_footprint(paths["ingest"])
+    consumer = functions.consumer_footprint(paths["consumer"])
+    large = functions.consumer_footprint(paths["consumer"], LARGE_NOTE_CHARS)
+    over_bare = starts["ingest"] / starts["bare"]
+    yield Figure(section, "ingest: cold start, over that of a bare boto3 SQS handler", _woohub(over_bare), at_most=1.15)
+    for name, milliseconds in starts.items():
+        yield Figure(section, f"{name}: cold start, CPU ms", _woohub(milliseconds))
+    yield Figure(
+        section, "consumer: CPU ms per 100 new orders (parse, group, plan)", _woohub(cpu_ms["new"]), at_most=25
+    )
+    yield Figure(section, "… per 100 status changes", _woohub(cpu_ms["changed"]), at_most=25)
+    yield Figure(section, "… per 100 unchanged deliveries", _woohub(cpu_ms["unchanged"]), at_most=25)
+    yield Figure(section, "… per 100 new orders, with logs, metrics and HTTP", _woohub(consumer.event_ms))
+    yield Figure(section, "ingest: CPU ms per delivery", _woohub(ingest.event_ms))
+    yield Figure(section, "ingest: MiB of memory at most", _woohub(ingest.peak_mib))
+    yield Figure(section, "consumer: MiB of memory at most", _woohub(consumer.peak_mib))
+    yield Figure(section, "consumer: MiB of memory at most, batches of 6 MB", _woohub(large.peak_mib))

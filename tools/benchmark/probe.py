@@ -1,70 +1,60 @@
-"""A function at its work in a process of its own: run by costs.py as a script, with nothing beside the function.
+"""Measure a function in a process of its own: functions.py runs this as a script, with the path of Lambda.
 
-    python probe.py RESULT_FILE ingest|consumer WORK_FILE
+    python probe.py RESULT_FILE [ingest|consumer EVENTS_FILE]
 
-The work file holds one event a line. Writes JSON: seconds of processor time for one event (the median, without the
-first), and the peak memory in KiB.
+Times the import of `app` and lists the modules it brought; then, if there are events (one a line), passes them to the
+function. Writes JSON: cpu_s of the start, modules, event_s (median CPU time without the first event), peak_kib.
+Nothing is imported first that a bare interpreter does without: it would not count.
 """
 
-from __future__ import annotations
-
-import importlib
-import json
-import re
-import statistics
 import sys
 import time
-from collections.abc import Callable
-from pathlib import Path
-from types import ModuleType, SimpleNamespace
-from typing import Any
 
-TOKEN = "pat-na1-simulator"  # noqa: S105  # the simulator's
-SECRET = "lab-secret"  # noqa: S105  # of the sample events
+before, started_s = set(sys.modules), time.process_time()
+app = __import__("app")
+cpu_s, modules = time.process_time() - started_s, sorted(set(sys.modules) - before)
 
+import json  # noqa: E402
+import re  # noqa: E402
+from pathlib import Path  # noqa: E402
+from statistics import median  # noqa: E402
+from types import SimpleNamespace  # noqa: E402
+from typing import Any  # noqa: E402
 
-def ingest(app: ModuleType) -> None:
-    """The secret at hand, and a queue that takes everything."""
-    vars(app)["sqs"] = SimpleNamespace(send_message=lambda **_: {"MessageId": "m"})
-    vars(app)["secret"] = SimpleNamespace(text=lambda: SECRET, refresh=lambda: SECRET)
-
-
-def consumer(app: ModuleType) -> None:
-    """The token at hand."""
-    app.hubspot.token = SimpleNamespace(current=lambda: TOKEN, renew=lambda: TOKEN)
-
-
-READY: dict[str, Callable[[ModuleType], None]] = {"ingest": ingest, "consumer": consumer}
+TOKEN, SECRET = "pat-na1-simulator", "lab-secret"  # of the simulator and the sample events
 CONTEXT = SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000, function_name="function")
 
 
-def main(result: str, kind: str, work: str) -> None:
-    """Import the function, have it work, write down what it took."""
-    app, seconds = importlib.import_module("app"), []
-    READY[kind](app)
-    with Path(work).open(encoding="utf-8") as lines:
-        for line in lines:
-            event = json.loads(line)
-            started = time.process_time()
-            answer = app.lambda_handler(event, CONTEXT)
-            seconds.append(time.process_time() - started)
-            check(answer)
-    found = {"work": statistics.median(seconds[1:]), "peak_kib": peak_kib()}
-    Path(result).write_text(json.dumps(found), encoding="utf-8")
+def prepare(function: str) -> None:
+    """Give the function its secret, and ingest a queue."""
+    if function == "ingest":
+        vars(app)["sqs"] = SimpleNamespace(send_message=lambda **_: {"MessageId": "m"})
+        vars(app)["secret"] = SimpleNamespace(text=lambda: SECRET, refresh=lambda: SECRET)
+    else:
+        app.hubspot.token = SimpleNamespace(current=lambda: TOKEN, renew=lambda: TOKEN)
 
 
-def check(answer: dict[str, Any]) -> None:
-    """End with an error when the function did not do its work."""
-    if answer.get("statusCode", 200) != 200 or answer.get("batchItemFailures"):
-        sys.exit(f"the function did not do its work: {answer}")
+def timed(event: dict[str, Any]) -> float:
+    """Seconds of CPU for one event; exits with an error if the function failed."""
+    started = time.process_time()
+    response = app.lambda_handler(event, CONTEXT)
+    spent = time.process_time() - started
+    if response.get("statusCode", 200) != 200 or response.get("batchItemFailures"):
+        sys.exit(f"the function failed: {response}")
+    return spent
 
 
 def peak_kib() -> int:
-    """The most memory this process had; 0 where the system does not say. (getrusage would count the parent's too.)"""
+    """The most memory this process had; 0 where /proc does not show it. (getrusage would include the parent's.)"""
     status = Path("/proc/self/status")
-    found = re.search(r"VmHWM:\s+(\d+)", status.read_text()) if status.exists() else None
-    return int(found[1]) if found else 0
+    peak = re.search(r"VmHWM:\s+(\d+)", status.read_text()) if status.exists() else None
+    return int(peak[1]) if peak else 0
 
 
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+result: dict[str, Any] = {"cpu_s": cpu_s, "modules": modules}
+if sys.argv[2:]:
+    prepare(sys.argv[2])
+    with Path(sys.argv[3]).open(encoding="utf-8") as lines:
+        result["event_s"] = median([timed(json.loads(line)) for line in lines][1:])
+    result["peak_kib"] = peak_kib()
+Path(sys.argv[1]).write_text(json.dumps(result), encoding="utf-8")

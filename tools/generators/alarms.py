@@ -26,7 +26,8 @@ _COMPARISONS = {
 }
 _MISSING = {"breaching": "; no data fires, too", "ignore": "; no data leaves it as it is", "notBreaching": ""}
 _SECTIONS = re.compile(
-    r"(?<=<!-- Made from template\.yaml by python -m generators\.alarms --write: -->\n).*?(?=^## )", re.MULTILINE | re.DOTALL
+    r"(?<=<!-- Made from template\.yaml by python -m generators\.alarms --write: -->\n).*?(?=^## )",
+    re.MULTILINE | re.DOTALL,
 )
 _DASHBOARD_LIST = re.compile(r'(?<="alarms": \[\$\{Silence\}\n).*?(?=\]\}\})', re.DOTALL)
 

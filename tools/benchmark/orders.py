@@ -14,7 +14,7 @@ from woohub.dates import utc_from_ms
 from woohub.delivery import webhooks
 from woohub.delivery.webhooks import Delivery
 
-START = 1_795_473_600.0  # 2026-11-23T22:40:00Z
+START_S = 1_795_473_600.0  # 2026-11-23T22:40:00Z
 SAMPLE = Path(__file__).parents[2] / "events" / "ingest-order-created.json"
 SECRET = "bench-secret"  # noqa: S105
 NAMES = (("Ana", "García"), ("Jane", "Doe"), ("Łukasz", "Żak"), ("Mary-Ann", "O'Neil"), ("Ben", "van den Berg"))
@@ -47,7 +47,7 @@ class Person:
 
 
 def sample() -> Body:
-    """The order as it was captured."""
+    """The captured order."""
     body: Body = json.loads(json.loads(SAMPLE.read_text(encoding="utf-8"))["body"])
     return body
 
@@ -92,30 +92,33 @@ def delivery(topic: str, body: Body, received: float) -> Delivery:
 
 
 @dataclass(frozen=True)
-class Wave:
-    """Deliveries that arrive together, in the order the store sends them, and the orders as they are in the end."""
+class Workload:
+    """Deliveries in the order the store sends them, and the orders' final state."""
 
     deliveries: Sequence[Delivery]
     orders: Sequence[Body]
 
 
-def new_orders(count: int, at: float, *, first: int = 1, known: Sequence[Person] = ()) -> Wave:
-    """One delivery each of orders by different people; every second one by somebody in `known`, as far as they go."""
+def new_orders(count: int, at: float, *, first: int = 1, known: Sequence[Person] = ()) -> Workload:
+    """One delivery each of orders by different people; every second order is by one of `known`, as far as they go."""
     people = [known[n // 2] if n % 2 and n // 2 < len(known) else Person(100_000 + first + n) for n in range(count)]
     orders = [order(first + n, person, created=at, modified=at) for n, person in enumerate(people)]
-    return Wave([delivery("order.created", body, at) for body in orders], orders)
+    return Workload([delivery("order.created", body, at) for body in orders], orders)
 
 
-def status_changes(orders: Sequence[Body], statuses: Sequence[str], *, at: float) -> Wave:
-    """One delivery each of known orders, whose status has changed."""
+def status_changes(orders: Sequence[Body], statuses: Sequence[str], *, at: float) -> Workload:
+    """One delivery each of orders whose status has changed."""
     bodies = [changed(body, status, modified=at) for body, status in zip(orders, statuses, strict=True)]
-    return Wave([delivery("order.updated", body, at) for body in bodies], bodies)
+    return Workload([delivery("order.updated", body, at) for body in bodies], bodies)
 
 
-# The work other products were measured on: 200 orders by 105 registered people and 45 guests.
+# 200 orders by 105 registered people and 45 guests.
 REGISTERED, GUESTS, GUEST_ORDERS, ORDERS = 105, 45, 60, 200
-PAID_MEANWHILE = 40  # of the 200: created as pending, updated to processing
-LATER = ("completed",) * 170 + ("cancelled",) * 10 + ("refunded",) * 10 + ("awaiting-pickup",) * 10
+PAID_ORDERS = 40  # of the 200: created as pending, updated to processing
+FINAL_STATUSES = ("completed",) * 170 + ("cancelled",) * 10 + ("refunded",) * 10 + ("awaiting-pickup",) * 10
+
+
+TWO_DELIVERIES_EACH_S = (ORDERS - 1) * 0.02 + 0.01  # from the first to the last delivery
 
 
 def shoppers() -> list[Person]:
@@ -123,33 +126,33 @@ def shoppers() -> list[Person]:
     return [Person(n + 1) for n in range(REGISTERED)] + [Person(n + 1, guest=True) for n in range(GUESTS)]
 
 
-def pairs(at: float, *, apart: float = 0.02) -> Wave:
+def two_deliveries_each(at: float, *, apart_s: float = 0.02) -> Workload:
     """200 orders as a store sends them: order.created, then order.updated, the latter mostly with the same content.
 
-    The first arrives at `at`, the next ones so many seconds apart.
+    The first arrives at `at`, the others at intervals of `apart_s`.
     """
     registered, guests = cycle(shoppers()[:REGISTERED]), cycle(shoppers()[REGISTERED:])
     deliveries: list[Delivery] = []
     finals: list[Body] = []
     for n in range(ORDERS):
         person = next(guests if n * GUEST_ORDERS % ORDERS < GUEST_ORDERS else registered)
-        received = at + n * apart
+        received = at + n * apart_s
         created, updated = _pair(1001 + n, person, received - 2)
         deliveries.append(delivery("order.created", created, received))
         deliveries.append(delivery("order.updated", updated, received + 0.01))
         finals.append(updated)
-    return Wave(deliveries, finals)
+    return Workload(deliveries, finals)
 
 
 def _pair(number: int, person: Person, at: float) -> tuple[Body, Body]:
-    if number % (ORDERS // PAID_MEANWHILE):
+    if number % (ORDERS // PAID_ORDERS):
         same = order(number, person, created=at, modified=at)
         return same, same
     pending = order(number, person, status="pending", created=at, modified=at)
     return pending, changed(pending, "processing", modified=at + number // 5 % 2)  # half of them in the same second
 
 
-def later(orders: Sequence[Body], at: float, seed: int = 0) -> Wave:
-    """One more status change of each of the 200, in any order."""
+def final_status_changes(orders: Sequence[Body], at: float, seed: int = 0) -> Workload:
+    """One more status change of each of the 200 orders, in random order."""
     shuffled = random.Random(seed).sample(list(orders), len(orders))  # noqa: S311
-    return status_changes(shuffled, LATER, at=at)
+    return status_changes(shuffled, FINAL_STATUSES, at=at)

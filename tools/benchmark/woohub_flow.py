@@ -1,0 +1,193 @@
+"""woohub itself: the real consumer, engine and client, with a queue in memory and in virtual time."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+from simulators.hubspot import DEFAULT_TOKEN, InProcessTransport, SimulatedPortal, create_app
+from woohub.clock import Timer
+from woohub.consumer.batch import Consumer
+from woohub.consumer.breaker import Breaker, BreakerParameter, EventSourceMapping, State, govern
+from woohub.delivery.messages import to_sqs
+from woohub.delivery.webhooks import Delivery
+from woohub.http import Http
+from woohub.hubspot.client import HubSpot
+from woohub.hubspot.properties import PropertyCatalog
+from woohub.mapping.fields import load_mapping
+from woohub.sync.engine import Sync
+from woohub.sync.kinds import record_kinds
+
+from .account import Clock
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+QUEUE, DEAD_LETTERS = "deliveries", "dead-letters"
+BATCH, WINDOW_S, VISIBILITY_S, TIMEOUT_S, MARGIN_S = 100, 2.0, 390.0, 60.0, 3.0  # as in template.yaml and the consumer
+INVOCATION_S = 0.1  # of an invocation, for what virtual time does not show: Lambda's own time and processor time
+GOVERNOR_S = 60.0  # between two runs of the governor
+
+
+@dataclass
+class QueuedMessage:
+    """A message as Lambda passes it to a function, and when it can be received."""
+
+    record: dict[str, Any]
+    visible_at: float
+
+
+class Queues:
+    """The delivery queue and the dead-letter queue, with the methods of boto3's client that the consumer calls.
+
+    Messages are received in random order.
+    """
+
+    def __init__(self, clock: Clock, rng: random.Random) -> None:
+        self.messages: dict[str, QueuedMessage] = {}
+        self.dead_letters = 0
+        self._ids = count(1)
+        self._clock = clock
+        self._rng = rng
+
+    def send(self, delivery: Delivery) -> None:
+        """Queue a delivery at the time of its receipt, as ingest does."""
+        delay_s = max(0.0, delivery.received_ms / 1000 - self._clock.now)
+        self.send_message(QueueUrl=QUEUE, DelaySeconds=delay_s, **to_sqs(delivery))
+
+    def send_message(
+        self,
+        *,
+        QueueUrl: str,
+        MessageBody: str,
+        MessageAttributes: Mapping[str, Mapping[str, str]],
+        DelaySeconds: float = 0,
+    ) -> None:
+        """Put a message on one of the queues."""
+        if QueueUrl == DEAD_LETTERS:
+            self.dead_letters += 1
+            return
+        message_id = f"m{next(self._ids)}"
+        record = {
+            "messageId": message_id,
+            "receiptHandle": message_id,
+            "body": MessageBody,
+            "attributes": {"ApproximateReceiveCount": "0"},
+            "messageAttributes": {
+                name: {"stringValue": attribute["StringValue"], "dataType": attribute["DataType"]}
+                for name, attribute in MessageAttributes.items()
+            },
+        }
+        self.messages[message_id] = QueuedMessage(record, self._clock.now + DelaySeconds)
+
+    def change_message_visibility_batch(self, *, QueueUrl: str, Entries: Sequence[Mapping[str, Any]]) -> None:  # noqa: ARG002
+        """Hide messages for some seconds from now."""
+        for entry in Entries:
+            self.messages[entry["ReceiptHandle"]].visible_at = self._clock.now + entry["VisibilityTimeout"]
+
+    def receive(self) -> list[dict[str, Any]]:
+        """Wait for a batch as the event source mapping does."""
+        self._clock.now = max(self._clock.now, min(message.visible_at for message in self.messages.values()))
+        if len(self._visible()) < BATCH:
+            self._clock.sleep(WINDOW_S)
+        visible = self._visible()
+        batch = self._rng.sample(visible, min(BATCH, len(visible)))
+        for message in batch:
+            attributes = message.record["attributes"]
+            attributes["ApproximateReceiveCount"] = str(int(attributes["ApproximateReceiveCount"]) + 1)
+            message.visible_at = self._clock.now + VISIBILITY_S
+        return [message.record for message in batch]
+
+    def _visible(self) -> list[QueuedMessage]:
+        return [message for message in self.messages.values() if message.visible_at <= self._clock.now]
+
+
+class BreakerInMemory:
+    """What the breaker uses of AWS: its parameter, and the event source mapping."""
+
+    def __init__(self) -> None:
+        self.state = State()
+        self.consuming = True
+
+    def read(self) -> State:
+        """The state."""
+        return self.state
+
+    def write(self, state: State) -> None:
+        """Replace the state."""
+        self.state = state
+
+    def enabled(self) -> bool:
+        """Whether the consumer is invoked."""
+        return self.consuming
+
+    def enable(self, flow: bool) -> None:
+        """Enable or disable the consumer."""
+        self.consuming = flow
+
+
+@dataclass
+class WooHubFlow:
+    """The consumer and the governor, warm, on one queue. `http` replaces the connection to HubSpot."""
+
+    portal: SimulatedPortal
+    clock: Clock
+    seed: int = 0
+    http: Http | None = None
+    finished: list[float] = field(default_factory=list)  # when each delivery was done
+
+    def __post_init__(self) -> None:
+        rng = random.Random(self.seed)  # noqa: S311
+        random.seed(self.seed)  # the pauses between rounds
+        self.queues = Queues(self.clock, rng)
+        self._timer = Timer(self.clock.read, self.clock.sleep)
+        http = self.http or InProcessTransport(create_app(self.portal), sleep=self.clock.sleep)
+        token = SimpleNamespace(current=lambda: DEFAULT_TOKEN, renew=lambda: DEFAULT_TOKEN)
+        self._hubspot = HubSpot(http, token, self._timer, random=rng.random)
+        in_memory = BreakerInMemory()
+        self._event_source, self._state = cast(EventSourceMapping, in_memory), cast(BreakerParameter, in_memory)
+        catalog = PropertyCatalog(self._hubspot, self._timer, _ignore)
+        sync = Sync(self._hubspot, catalog, record_kinds(load_mapping()), self._timer, _ignore)
+        breaker = Breaker(lambda: self._state, lambda: self._event_source, _ignore, self.clock.read)
+        sqs = cast("SQSClient", self.queues)
+        self._consumer = Consumer(
+            sync, breaker, sqs, QUEUE, DEAD_LETTERS, _ignore, _ignore, clock=self.clock.read, jitter=rng.random
+        )
+
+    @property
+    def dead_letters(self) -> int:
+        """Messages rejected."""
+        return self.queues.dead_letters
+
+    def process(self, deliveries: Iterable[Delivery]) -> None:
+        """Queue each at the time of its receipt, and run until the queue is empty."""
+        for delivery in deliveries:
+            self.queues.send(delivery)
+        while self.queues.messages:
+            if self._event_source.enabled():
+                self.consume(self.queues.receive())
+            else:
+                self._govern()
+
+    def consume(self, records: Sequence[Mapping[str, Any]]) -> None:
+        """Invoke the consumer."""
+        self.clock.sleep(INVOCATION_S)
+        self._timer.start(TIMEOUT_S - MARGIN_S)
+        failed = {failure["itemIdentifier"] for failure in self._consumer.consume(records)["batchItemFailures"]}
+        for record in records:
+            if record["messageId"] not in failed:
+                self.queues.messages.pop(record["messageId"], None)
+                self.finished.append(self.clock.now)
+
+    def _govern(self) -> None:
+        self.clock.sleep(GOVERNOR_S)
+        self._timer.start(TIMEOUT_S)
+        govern(self._state, self._event_source, self._hubspot.probe, self.clock.now)
+
+
+def _ignore(*_: object, **__: object) -> None:
+    return None
