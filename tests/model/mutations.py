@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from benchmark.runs import Recovery
+from benchmark.measures import recovery
 from functions.ingest import app as ingest
 from tests.model import strange
 from tests.model.day import HOUR, MINUTE, FullDay
@@ -136,7 +136,7 @@ class Outage:
 
     def complaints(self, seeds: Iterable[int]) -> Iterator[str]:
         """Once is enough: nothing is left to chance."""
-        calls = Recovery.after(self.seconds, orders=400).calls_per_100 if seeds else 0
+        calls = recovery(self.seconds, count=400)[1] if seeds else 0
         if calls > 6:
             yield f"{calls:.1f} calls for 100 orders after the outage"
 
