@@ -30,7 +30,7 @@ def site(url: str) -> str:
         path = quote(_folded(unquote(parts.path))).lower().rstrip("/")
     except ValueError:  # no URL: it is like itself only
         return text
-    host = _host(parts.hostname or "")
+    host = _host("".join((parts.hostname or "").split()))
     return f"{host}{port}{path}" if host else ""
 
 
