@@ -10,7 +10,7 @@ import yaml
 TEMPLATE = Path(__file__).parents[2] / "template.yaml"
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """Reads `!Ref X` as {"Ref": "X"} and so on."""
 
 
