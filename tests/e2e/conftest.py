@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Iterator
 
 import pytest
 
 from local_stack import exchange
 from local_stack.running import running
-from local_stack.settings import ROOT, Settings
+from local_stack.settings import Settings
 from local_stack.stack import Stack
 
 
@@ -28,12 +26,3 @@ def stack(running_stack: Stack) -> Stack:
     running_stack.client("sqs").purge_queue(QueueUrl=running_stack.dlq_url)
     assert exchange.waiting(running_stack) == 0, "the test before left deliveries behind"
     return running_stack
-
-
-def end_warm_processes(stack: Stack, name: str) -> None:
-    """The next run of this function is a cold start: it knows no secret of before."""
-    code = io.BytesIO()
-    with zipfile.ZipFile(code, "w") as archive:
-        archive.write(ROOT / "functions" / name / "app.py", "app.py")
-    function = getattr(stack, f"{name}_function")
-    stack.client("lambda").update_function_code(FunctionName=function, ZipFile=code.getvalue())

@@ -8,7 +8,7 @@ import pytest
 
 from local_stack import healing
 from local_stack.stack import Stack
-from tests.e2e.conftest import end_warm_processes
+from tests.support.emulated_lambda import end_warm_processes
 
 pytestmark = pytest.mark.xdist_group("e2e")  # one stack for all, in one process
 

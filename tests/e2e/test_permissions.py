@@ -22,9 +22,9 @@ from local_stack.settings import ROOT
 from local_stack.stack import Stack
 from simulators.woocommerce import KEY, SECRET, SimulatedShop
 from simulators.woocommerce import running as open_shop
-from tests.e2e.conftest import end_warm_processes
+from tests.support.emulated_lambda import end_warm_processes
 from tests.support.orders import delivery, order
-from tests.unit.test_template import RESOURCES, actions
+from tests.support.template import RESOURCES, actions
 from woohub.consumer.breaker import START as BREAKER
 from woohub.delivery.messages import to_sqs
 from woohub.reconcile.watermark import START as WATERMARK

@@ -13,7 +13,7 @@ import pytest
 
 from local_stack.deployment import SAM
 from local_stack.settings import ROOT
-from tests.unit.test_template import FUNCTIONS, TEMPLATE
+from tests.support.template import FUNCTIONS, TEMPLATE
 
 FILE = ROOT / "template.yaml"
 VERSIONED = {name: one for name, one in FUNCTIONS.items() if "AutoPublishAlias" in one}

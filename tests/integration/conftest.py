@@ -5,15 +5,16 @@ from __future__ import annotations
 import pytest
 
 from simulators.hubspot import InProcessTransport, SimulatedPortal, create_app, provision
+from tests.support.clock import Clock
 from tests.support.openapi_contract import Contract, Validated, specs_folder
-from tests.support.simulated import VERSIONS, Calls, Clock
+from tests.support.simulated import VERSIONS, Calls
 from woohub.http import Http
 
 
 @pytest.fixture
 def clock() -> Clock:
     """The portal's time, and the callers'."""
-    return Clock()
+    return Clock(1_795_600_000.0)  # 25 November 2026
 
 
 @pytest.fixture

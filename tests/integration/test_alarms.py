@@ -21,11 +21,11 @@ from simulators.hubspot import DEFAULT_TOKEN, Fault, SimulatedPortal, provision,
 from simulators.woocommerce import KEY, SimulatedShop
 from simulators.woocommerce import SECRET as KEY_SECRET
 from simulators.woocommerce import running as open_shop
-from tests.integration.test_functions import cold_start, records
 from tests.support.cloudwatch import ALARMS, Metric, Values, metrics, on_dashboard
 from tests.support.deliveries import SECRET, delivery
+from tests.support.functions import cold_start, records
 from tests.support.orders import START_MS, order
-from tests.unit.test_template import RESOURCES
+from tests.support.template import RESOURCES
 from woohub.consumer import telemetry
 from woohub.consumer.batch import LONGEST_SQS_DELAY, RENEWAL_RECEIVES, backoff
 from woohub.consumer.breaker import BreakerParameter, EventSourceMapping, State

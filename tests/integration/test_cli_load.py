@@ -13,8 +13,8 @@ import pytest
 from simulators.hubspot import Fault
 from simulators.hubspot.definitions import CONTACTS
 from tests.support.cli_stack import NAME
+from tests.support.clock import Clock
 from tests.support.consuming import Consuming
-from tests.support.lab import Clock
 from tests.support.operated import Operated, operated
 from woohub.consumer.breaker import State
 from woohub.delivery import webhooks

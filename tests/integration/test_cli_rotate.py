@@ -15,7 +15,7 @@ import urllib3
 from functions.ingest import app as ingest
 from simulators.woocommerce import KEY, SECRET, Fault
 from tests.support.cli_stack import WEBHOOK_SECRET
-from tests.support.lab import Clock
+from tests.support.clock import Clock
 from tests.support.operated import Operated, deploy_ingest, operated
 from woohub.clock import Timer
 from woohub.delivery.sites import site

@@ -26,8 +26,8 @@ from simulators.hubspot import DEFAULT_TOKEN, SimulatedPortal, provision, runnin
 from simulators.woocommerce import KEY, SimulatedShop
 from simulators.woocommerce import SECRET as STORE_SECRET
 from simulators.woocommerce import running as running_shop
-from tests.integration.test_functions import cold_start
 from tests.support.deliveries import SECRET, captured, delivery
+from tests.support.functions import cold_start
 from woohub.delivery.messages import to_sqs
 from woohub.delivery.webhooks import Delivery
 from woohub.settings import Secret

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from collections.abc import Iterator
-from types import ModuleType, SimpleNamespace
-from typing import Any
+from types import SimpleNamespace
 
 import boto3
 import pytest
 from moto import mock_aws
 
 from simulators.hubspot import DEFAULT_TOKEN, SimulatedPortal, provision, running
-from tests.integration.test_consumer import as_record
-from tests.support.orders import delivery, order
-from woohub.delivery.messages import to_sqs
+from tests.support.functions import cold_start, records
+from tests.support.orders import order
 
 CONTEXT = SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000, function_name="consumer")
 
@@ -39,21 +36,6 @@ def aws(portal: SimulatedPortal, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
         monkeypatch.setenv("HUBSPOT_API_URL", hubspot)
         monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "consumer")
         yield
-
-
-def cold_start(name: str) -> ModuleType:
-    """Import a function's module anew, as a new execution environment does."""
-    return importlib.reload(importlib.import_module(f"functions.{name}.app"))
-
-
-def records(*bodies: dict[str, Any]) -> dict[str, Any]:
-    """An SQS event with these orders."""
-    found = []
-    for number, body in enumerate(bodies):
-        message = to_sqs(delivery("order.created", body))
-        sent = {"MessageId": f"m{number}", "ReceiptHandle": "r", "Body": message["MessageBody"]}
-        found.append(as_record(sent | {"MessageAttributes": message["MessageAttributes"]}))
-    return {"Records": found}
 
 
 @pytest.mark.usefixtures("aws")

@@ -9,7 +9,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from tests.unit.test_template import RESOURCES
+from tests.support.template import RESOURCES
 from woohub.consumer import breaker
 from woohub.reconcile import watermark
 from woohub.ssm import kept

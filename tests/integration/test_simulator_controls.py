@@ -12,7 +12,8 @@ from urllib3.exceptions import ReadTimeoutError
 
 from simulators.hubspot import InProcessTransport, SimulatedPortal, create_app, running
 from simulators.hubspot.__main__ import main
-from tests.support.simulated import Calls, Clock
+from tests.support.clock import Clock
+from tests.support.simulated import Calls
 
 
 def test_state_shows_everything(raw: Calls) -> None:

@@ -9,7 +9,8 @@ import urllib3
 from urllib3.exceptions import ProtocolError, ReadTimeoutError
 
 from simulators.hubspot import Fault, SimulatedPortal, running
-from tests.support.simulated import Calls, Clock, creates
+from tests.support.clock import Clock
+from tests.support.simulated import Calls, creates
 
 SILENCE = urllib3.Timeout(connect=5.0, read=0.3)
 

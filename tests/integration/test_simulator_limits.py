@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from simulators.hubspot import SimulatedPortal
-from tests.support.simulated import Calls, Clock
+from tests.support.clock import Clock
+from tests.support.simulated import Calls
 
 
 @pytest.fixture

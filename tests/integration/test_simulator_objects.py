@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from simulators.hubspot import InProcessTransport, SimulatedPortal, create_app, provision
-from tests.support.simulated import Calls, Clock, Json, creates, reads, to_contact, updates
+from tests.support.clock import Clock
+from tests.support.simulated import Calls, Json, creates, reads, to_contact, updates
 
 # property, value, HubSpot's code, part of its message
 REFUSED_DEAL_VALUES = [

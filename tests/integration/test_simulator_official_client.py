@@ -13,7 +13,8 @@ from hubspot.crm.associations import v4  # type: ignore[import-untyped]
 from urllib3 import Retry
 
 from simulators.hubspot import DEFAULT_TOKEN, Fault, SimulatedPortal, running
-from tests.support.simulated import Clock, spec
+from tests.support.clock import Clock
+from tests.support.simulated import spec
 
 EMAIL = "jane@shop.example"
 

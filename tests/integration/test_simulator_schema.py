@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from simulators.hubspot import SimulatedPortal
-from tests.support.simulated import Calls, Clock, Json, run_time_token
+from tests.support.clock import Clock
+from tests.support.simulated import Calls, Json, run_time_token
 
 
 def a_property(name: str, label: str, **more: Any) -> Json:

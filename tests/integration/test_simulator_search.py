@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from simulators.hubspot import SimulatedPortal
-from tests.support.simulated import Calls, Clock, Json, searching
+from tests.support.clock import Clock
+from tests.support.simulated import Calls, Json, searching
 
 LAG_S = 10.0
 

@@ -15,7 +15,7 @@ from simulators.woocommerce import KEY, SECRET, Fault, InProcessTransport, Simul
 from simulators.woocommerce.bodies import php_json
 from simulators.woocommerce.hosting import Hosting
 from tests.support import deliveries
-from tests.support.lab import Clock
+from tests.support.clock import Clock
 from woohub.clock import Timer
 from woohub.delivery import webhooks
 from woohub.store.client import TOPICS, Store

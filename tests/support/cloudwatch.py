@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from generators.alarms import alarms
-from tests.unit.test_template import RESOURCES, TEMPLATE
+from tests.support.template import RESOURCES, TEMPLATE
 
 Metric = tuple[str, str, frozenset[tuple[str, str]]]  # namespace, name, dimensions
 Values = dict[Metric, list[float]]

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simulators.hubspot import DEFAULT_TOKEN, InProcessTransport, SimulatedPortal, create_app, provision
+from tests.support.clock import Clock
 from tests.support.openapi_contract import Contract, Validated, specs_folder
 from woohub.clock import Timer
 from woohub.http import Call
@@ -19,19 +20,6 @@ from woohub.sync.outcome import Message, Outcome
 FIELDS = load_mapping()
 SPECS = specs_folder()
 CONTRACT = Contract(SPECS) if SPECS else None  # HubSpot's own, where it is at hand: then every call is held against it
-
-
-class Clock:
-    """Virtual epoch seconds; sleeping passes them."""
-
-    def __init__(self, start: float = 1_795_473_600.0) -> None:
-        self.now = start
-
-    def read(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
 
 
 @dataclass

@@ -104,4 +104,3 @@ def provision_parcels(portal: SimulatedPortal) -> None:
         body = {"name": name, "label": name, "type": "string", "fieldType": "text", "groupName": "woocommerce"}
         unique = name == PARCELS.key
         portal.schema.create_property(kind, {**body, "hasUniqueValue": unique}, portal.settings, portal.now())
-

@@ -14,20 +14,6 @@ VERSIONS = ("2026-09", "2026-03", "v3")
 Json = dict[str, Any]
 
 
-@dataclass
-class Clock:
-    """A clock that stands still until told otherwise. Seconds since the epoch."""
-
-    now: float = 1_795_600_000.0  # 25 November 2026
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        """Let time pass."""
-        self.now += seconds
-
-
 @dataclass(frozen=True)
 class Answer:
     """A status and its JSON body (None if there is none)."""

@@ -9,13 +9,15 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, cast
 
-from botocore.exceptions import ClientError
 from mypy_boto3_sqs import SQSClient
 from mypy_boto3_ssm import SSMClient
 
 from simulators.woocommerce import KEY, SECRET, InProcessTransport, SimulatedShop, create_app
 from simulators.woocommerce.bodies import Customer, Order
-from tests.support.lab import FIELDS, Clock, Lab
+from tests.support.clock import Clock
+from tests.support.lab import FIELDS, Lab
+from tests.support.sqs import Sqs
+from tests.support.ssm import Ssm
 from woohub.clock import Timer
 from woohub.delivery import messages, webhooks
 from woohub.delivery.delivery_queue import DeliveryQueue
@@ -30,59 +32,6 @@ from woohub.sync.outcome import Message, Verdict
 
 STACK, WEBHOOK_URL, WEBHOOK_SECRET = "stack", "https://hooks.test/webhooks/woocommerce", "lab-secret"
 INVOCATION_S = 300.0
-
-
-@dataclass
-class Sqs:
-    """SendMessageBatch with SQS's limits; `refuse` calls fail, and so do `refuse_entries` single messages."""
-
-    messages: list[dict[str, Any]] = field(default_factory=list)
-    refuse: int = 0
-    refuse_entries: int = 0
-
-    def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:
-        assert QueueUrl == "queue"
-        assert 1 <= len(Entries) <= 10
-        assert len({one["Id"] for one in Entries}) == len(Entries)
-        assert sum(messages.size(one) for one in Entries) <= 1024 * 1024
-        if self.refuse:
-            self.refuse -= 1
-            raise ClientError({"Error": {"Code": "ServiceUnavailable", "Message": ""}}, "SendMessageBatch")
-        failed = Entries[: self.refuse_entries]
-        self.refuse_entries -= len(failed)
-        self.messages += Entries[len(failed) :]
-        return {"Successful": [], "Failed": [{"Id": one["Id"], "Code": "InternalError"} for one in failed]}
-
-    def deliveries(self) -> list[Delivery]:
-        """What waits, read as the consumer reads it."""
-        return [
-            messages.from_sqs(one["MessageBody"], messages.flat_attributes(one["MessageAttributes"]))
-            for one in self.messages
-        ]
-
-
-@dataclass
-class Ssm:
-    """One parameter, made at a known time; every value it ever had. `refuse` calls to write it fail."""
-
-    made: datetime
-    value: str = "{}"
-    written: list[str] = field(default_factory=list)
-    refuse: int = 0
-
-    def get_parameter(self, *, Name: str) -> dict[str, Any]:
-        assert Name == "/stack/watermark"
-        return {"Parameter": {"Value": self.value, "LastModifiedDate": self.made, "Version": 1 + len(self.written)}}
-
-    def put_parameter(self, *, Name: str, Value: str, Type: str, Overwrite: bool) -> dict[str, Any]:
-        assert (Name, Type, Overwrite) == ("/stack/watermark", "String", True)
-        assert len(Value.encode()) <= 4096  # a standard parameter holds no more
-        if self.refuse:
-            self.refuse -= 1
-            raise ClientError({"Error": {"Code": "InternalServerError", "Message": ""}}, "PutParameter")
-        self.value = Value
-        self.written.append(Value)
-        return {}
 
 
 @dataclass

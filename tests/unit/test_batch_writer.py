@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+from tests.support.clock import Clock
 from woohub.clock import Timer
 from woohub.errors import OutOfTime, Problem, Refused, Suspended, TransientError, Unavailable, UnknownOutcome
 from woohub.hubspot.answers import BatchAnswer, Failure, Record
@@ -127,29 +128,18 @@ class Table:
         return False
 
 
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def timer(self) -> Timer:
-        return Timer(lambda: self.now, self.sleep)
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
 def test_what_needs_no_write_is_done_without_one() -> None:
     table = Table()
     table.rows = {"a": "1"}
 
-    assert write_all(table, ["a"], Clock().timer())["a"].record_id == "1"
+    assert write_all(table, ["a"], Clock(0.0).timer())["a"].record_id == "1"
     assert table.sent == []
 
 
 def test_one_refused_record_is_found_and_the_others_are_written() -> None:
     table = Table(refused=Counter({"bad": 100}))
 
-    results = write_all(table, ["a", "b", "bad", "c"], Clock().timer())
+    results = write_all(table, ["a", "b", "bad", "c"], Clock(0.0).timer())
 
     assert set(table.rows) == {"a", "b", "c"}
     assert isinstance(results["bad"].error, Refused)
@@ -157,7 +147,7 @@ def test_one_refused_record_is_found_and_the_others_are_written() -> None:
 
 
 def test_a_lost_answer_is_tried_again_after_a_pause() -> None:
-    table, clock = Table(broken=Counter({"a": 1})), Clock()
+    table, clock = Table(broken=Counter({"a": 1})), Clock(0.0)
 
     assert write_all(table, ["a"], clock.timer())["a"].error is None
     assert clock.now > 0
@@ -166,7 +156,7 @@ def test_a_lost_answer_is_tried_again_after_a_pause() -> None:
 def test_a_record_that_loses_every_answer_is_cornered() -> None:
     table, keys = Table(broken=Counter({"bad": 100})), [f"k{number}" for number in range(40)]
 
-    results = write_all(table, [*keys, "bad"], Clock().timer())
+    results = write_all(table, [*keys, "bad"], Clock(0.0).timer())
 
     assert set(table.rows) == set(keys)
     assert isinstance(results["bad"].error, UnknownOutcome)
@@ -176,7 +166,7 @@ def test_a_record_that_loses_every_answer_is_cornered() -> None:
 def test_a_record_that_breaks_every_read_is_cornered() -> None:
     table, keys = Table(unreadable=["bad"]), [f"k{number}" for number in range(40)]
 
-    results = write_all(table, [*keys[:20], "bad", *keys[20:]], Clock().timer())
+    results = write_all(table, [*keys[:20], "bad", *keys[20:]], Clock(0.0).timer())
 
     assert set(table.rows) == set(keys)
     assert isinstance(results["bad"].error, Unavailable)
@@ -187,7 +177,7 @@ def test_an_outage_of_reads_is_not_met_with_a_call_for_each_record() -> None:
     keys = [f"k{number}" for number in range(100)]
     table = Table(unreadable=keys)
 
-    write_all(table, keys, Clock().timer())
+    write_all(table, keys, Clock(0.0).timer())
 
     assert len(table.reads) <= 10
 
@@ -207,7 +197,7 @@ def test_who_was_never_alone_in_a_broken_call_broke_nothing() -> None:
     keys = [f"k{number}" for number in range(100)]
     table = Table(broken=Counter(dict.fromkeys(keys, 1000)))
 
-    results = write_all(table, keys, Clock().timer())
+    results = write_all(table, keys, Clock(0.0).timer())
 
     assert sorted(len(call) for call in table.sent)[-1] == 100
     alone = {call[0] for call in table.sent if len(call) == 1}
@@ -224,14 +214,14 @@ def test_a_call_that_breaks_while_a_refused_batch_is_halved_is_not_held_against_
         return Table.send(table, writes)
 
     table.send = plain  # type: ignore[method-assign]
-    results = write_all(table, ["a", "b"], Clock().timer())
+    results = write_all(table, ["a", "b"], Clock(0.0).timer())
 
     assert (results["a"].error, results["a"].broken_call) == (None, "")
     assert results["b"].broken_call == "write"
 
 
 def test_an_outage_leaves_further_tries_to_the_queue() -> None:
-    table, clock = Table(broken=Counter({"a": 1000})), Clock()
+    table, clock = Table(broken=Counter({"a": 1000})), Clock(0.0)
 
     write_all(table, ["a"], clock.timer())
 
@@ -239,7 +229,7 @@ def test_an_outage_leaves_further_tries_to_the_queue() -> None:
 
 
 def test_while_others_are_written_a_record_gets_all_its_tries() -> None:
-    table, clock = Table(broken=Counter({"bad": 1000})), Clock()
+    table, clock = Table(broken=Counter({"bad": 1000})), Clock(0.0)
 
     write_all(table, ["a", "bad"], clock.timer())
 
@@ -250,13 +240,13 @@ def test_an_outage_of_writes_is_not_met_with_a_call_for_each_record() -> None:
     keys = [f"k{number}" for number in range(100)]
     table = Table(broken=Counter(dict.fromkeys(keys, 1000)))
 
-    write_all(table, keys, Clock().timer())
+    write_all(table, keys, Clock(0.0).timer())
 
     assert len(table.sent) <= 10
 
 
 def test_what_was_written_before_the_time_ran_out_stays_written() -> None:
-    table, clock = Table(refused=Counter({"bad": 100})), Clock()
+    table, clock = Table(refused=Counter({"bad": 100})), Clock(0.0)
     timer = clock.timer()
     timer.start(0.2)
 
@@ -267,7 +257,7 @@ def test_what_was_written_before_the_time_ran_out_stays_written() -> None:
 
 
 def test_a_record_whose_call_broke_before_the_time_ran_out_is_known_for_that() -> None:
-    table, clock = Table(broken=Counter({"bad": 100})), Clock()
+    table, clock = Table(broken=Counter({"bad": 100})), Clock(0.0)
     timer = clock.timer()
     timer.start(0.2)
 
@@ -280,7 +270,7 @@ def test_every_key_has_a_result_whatever_happens(error: TransientError) -> None:
         def read(self, keys: Sequence[str], holders: Mapping[str, str]) -> Reading:
             raise error
 
-    results = write_all(Down(), ["a", "b"], Clock().timer())
+    results = write_all(Down(), ["a", "b"], Clock(0.0).timer())
 
     assert {key: one.error for key, one in results.items()} == {"a": error, "b": error}
 
@@ -300,7 +290,7 @@ def test_changes_of_association_go_in_calls_of_their_own() -> None:
 
     table = Moving(broken=Counter({"moved": 1000}))
 
-    write_all(table, ["a", "moved", "b"], Clock().timer())
+    write_all(table, ["a", "moved", "b"], Clock(0.0).timer())
 
     assert table.sent[0] == ["a", "b"]
     assert set(table.rows) == {"a", "b"}
@@ -313,7 +303,7 @@ def test_a_write_that_must_be_alone_is_alone_in_its_call() -> None:
 
     table = Careful()
 
-    write_all(table, ["a", "b", "c"], Clock().timer())
+    write_all(table, ["a", "b", "c"], Clock(0.0).timer())
 
     assert sorted(table.sent) == [["a"], ["b"], ["c"]]
 
@@ -328,7 +318,7 @@ def keys(count: int) -> list[str]:
 def test_a_batch_that_waited_goes_on_with_full_calls_as_soon_as_one_is_answered() -> None:
     table = Table(broken=Counter({"key 000": 2}))  # stands for every call of the first two rounds
 
-    results = write_all(table, keys(100), Clock().timer())
+    results = write_all(table, keys(100), Clock(0.0).timer())
 
     assert all(result.error is None for result in results.values())
     assert [len(sent) for sent in table.sent] == [100, 100, 10, 90]
@@ -347,7 +337,7 @@ def test_reads_go_back_to_full_calls_as_well() -> None:
 
     table.read = read  # type: ignore[assignment, method-assign]
 
-    write_all(table, keys(100), Clock().timer())
+    write_all(table, keys(100), Clock(0.0).timer())
 
     assert [len(read) for read in table.reads] == [100, 100, 10, 90]
 
@@ -355,7 +345,7 @@ def test_reads_go_back_to_full_calls_as_well() -> None:
 def test_a_record_that_breaks_its_calls_costs_one_full_call_more_and_no_neighbour() -> None:
     table = Table(broken=Counter({"key 055": 99}))
 
-    results = write_all(table, keys(100), Clock().timer())
+    results = write_all(table, keys(100), Clock(0.0).timer())
 
     assert [key for key, result in results.items() if result.error] == ["key 055"]
     assert [len(sent) for sent in table.sent[:4]] == [100, 100, 10, 90]

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from generators import costs, template
 from generators.costs import ASSUMED, CONSUMER, GOVERNOR, INGEST, PRICES, RECONCILE, Stack, Workload, month, traced
+from tests.support.template import RESOURCES, TEMPLATE
 
-RESOURCES = template.load()["Resources"]
-DEPLOYED = Stack.read(template.load())
+DEPLOYED = Stack.read(TEMPLATE)
 PRICED = {
     "AWS::Serverless::Function",
     "AWS::Serverless::Api",

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mypy_boto3_sqs import SQSClient
 
-from tests.support.storelab import Sqs
+from tests.support.sqs import Sqs
 from woohub.delivery.delivery_queue import DeliveryQueue
 from woohub.delivery.webhooks import Delivery
 from woohub.errors import TransientError

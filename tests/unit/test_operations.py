@@ -15,7 +15,7 @@ from generators.alarms import alarms, docs_renewed, parts, template_renewed
 from generators.template import TEMPLATE
 from tests.support.cloudwatch import dashboard, on_dashboard
 from tests.support.orders import message
-from tests.unit.test_template import RESOURCES
+from tests.support.template import RESOURCES
 from woohub.http import Call
 from woohub.metrics import METRICS
 from woohub.sync.outcome import Outcome, Verdict

@@ -7,6 +7,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.clock import Clock
 from woohub.errors import SecretUnavailable
 from woohub.settings import ConsumerSettings, GovernorSettings, IngestSettings, Secret, hubspot_token, webhook_secrets
 
@@ -22,13 +23,6 @@ UNREACHABLE = EndpointConnectionError(endpoint_url="https://secretsmanager")
 
 def refused(code: str) -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": "no"}}, "GetSecretValue")
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class SecretsManager:

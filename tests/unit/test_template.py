@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from generators.alarms import alarms
-from generators.template import load
+from tests.support.template import FUNCTIONS, RESOURCES, TEMPLATE, actions
 from woohub.settings import ConsumerSettings, GovernorSettings, IngestSettings, ReconcileSettings, _Settings
 
 ROOT = Path(__file__).parents[2]
@@ -22,11 +22,6 @@ SETTINGS = {
     "GovernorFunction": GovernorSettings,
     "ReconcileFunction": ReconcileSettings,
 }
-
-
-TEMPLATE = load()
-RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
-FUNCTIONS = {name: one["Properties"] for name, one in RESOURCES.items() if one["Type"] == "AWS::Serverless::Function"}
 
 
 def policies() -> Iterator[Mapping[str, Any]]:
@@ -89,10 +84,6 @@ def test_a_dead_letter_outlives_the_queue_it_came_from() -> None:
     )
 
     assert dead > kept
-
-
-def actions(statement: Mapping[str, Any]) -> list[str]:
-    return [statement["Action"]] if isinstance(statement["Action"], str) else list(statement["Action"])
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -6,27 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.clock import Clock
 from woohub.clock import Timer
 from woohub.errors import OutOfTime
 from woohub.hubspot.budget import Budget, daily_left
 
 
-class Clock:
-    """Virtual seconds; sleeping passes them."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def read(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
 def a_timer() -> tuple[Timer, Clock]:
-    clock = Clock()
-    return Timer(clock.read, clock.sleep), clock
+    clock = Clock(1000.0)
+    return clock.timer(), clock
 
 
 @pytest.mark.parametrize("odd", ["", "-1", "nan", "1e9", "\N{FULLWIDTH DIGIT NINE}", "9" * 400, "9" * 5000])

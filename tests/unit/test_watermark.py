@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mypy_boto3_ssm import SSMClient
 
-from tests.support.storelab import Ssm
+from tests.support.ssm import Ssm
 from woohub.dates import whole_seconds
 from woohub.errors import InvalidParameter
 from woohub.reconcile import deleted_orders

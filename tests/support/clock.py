@@ -1,0 +1,27 @@
+"""Virtual time for tests."""
+
+from __future__ import annotations
+
+from woohub.clock import Timer
+
+START_S = 1_795_473_600.0  # 2026-11-23T22:40:00Z
+
+
+class Clock:
+    """Epoch seconds that pass only by sleeping; called or read, it gives the present."""
+
+    def __init__(self, start: float = START_S) -> None:
+        self.now = start
+
+    def __call__(self) -> float:
+        return self.now
+
+    def read(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def timer(self) -> Timer:
+        """An invocation's timer on this clock."""
+        return Timer(self.read, self.sleep)

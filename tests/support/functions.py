@@ -1,0 +1,26 @@
+"""The functions as Lambda runs them."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+from typing import Any
+
+from tests.support.consumer import as_record
+from tests.support.orders import delivery
+from woohub.delivery.messages import to_sqs
+
+
+def cold_start(name: str) -> ModuleType:
+    """Import a function's module anew, as a new execution environment does."""
+    return importlib.reload(importlib.import_module(f"functions.{name}.app"))
+
+
+def records(*bodies: dict[str, Any]) -> dict[str, Any]:
+    """An SQS event with these orders."""
+    found = []
+    for number, body in enumerate(bodies):
+        message = to_sqs(delivery("order.created", body))
+        sent = {"MessageId": f"m{number}", "ReceiptHandle": "r", "Body": message["MessageBody"]}
+        found.append(as_record(sent | {"MessageAttributes": message["MessageAttributes"]}))
+    return {"Records": found}

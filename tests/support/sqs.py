@@ -1,0 +1,40 @@
+"""A fake of SQS for what sends to the delivery queue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from woohub.delivery import messages
+from woohub.delivery.webhooks import Delivery
+
+
+@dataclass
+class Sqs:
+    """SendMessageBatch with SQS's limits; `refuse` calls fail, and so do `refuse_entries` single messages."""
+
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    refuse: int = 0
+    refuse_entries: int = 0
+
+    def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:
+        assert QueueUrl == "queue"
+        assert 1 <= len(Entries) <= 10
+        assert len({one["Id"] for one in Entries}) == len(Entries)
+        assert sum(messages.size(one) for one in Entries) <= 1024 * 1024
+        if self.refuse:
+            self.refuse -= 1
+            raise ClientError({"Error": {"Code": "ServiceUnavailable", "Message": ""}}, "SendMessageBatch")
+        failed = Entries[: self.refuse_entries]
+        self.refuse_entries -= len(failed)
+        self.messages += Entries[len(failed) :]
+        return {"Successful": [], "Failed": [{"Id": one["Id"], "Code": "InternalError"} for one in failed]}
+
+    def deliveries(self) -> list[Delivery]:
+        """What waits, read as the consumer reads it."""
+        return [
+            messages.from_sqs(one["MessageBody"], messages.flat_attributes(one["MessageAttributes"]))
+            for one in self.messages
+        ]

@@ -1,0 +1,21 @@
+"""template.yaml as tests read it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from generators.template import load
+
+TEMPLATE = load()
+RESOURCES: dict[str, Any] = TEMPLATE["Resources"]
+FUNCTIONS = {
+    name: resource["Properties"]
+    for name, resource in RESOURCES.items()
+    if resource["Type"] == "AWS::Serverless::Function"
+}
+
+
+def actions(statement: Mapping[str, Any]) -> list[str]:
+    """The actions of a policy's statement, which may name a single one as text."""
+    return [statement["Action"]] if isinstance(statement["Action"], str) else list(statement["Action"])
