@@ -2,7 +2,7 @@
 
 A metric is a Count with the dimension `service` unless its meaning names another unit or further dimensions. The names
 are public, because alarms, dashboards and people's own queries use them: add names, never rename one ("Sweep" is the
-old word for a reconcile run). docs/operations.md has the same table.
+old word for a reconcile run). docs/operations.md has the table, made from here: .venv/bin/python -m generators.metrics --write
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ END_TO_END_LAG = Metric("EndToEndLag", "consumer", "milliseconds from a delivery
 RETRIED_AGE = Metric(
     "RetriedAge",
     "consumer",
-    "milliseconds since receipt of deliveries that were tried and returned to the queue",
+    "milliseconds since receipt of deliveries that were tried and returned to the queue; not of those that wait for time "
+    "or for the circuit breaker",
 )
 HUBSPOT_CALLS = Metric("HubSpotCalls", "consumer", "calls to HubSpot")
 HUBSPOT_5XX = Metric("HubSpot5xx", "consumer", "calls that HubSpot answered with 500 or more")
@@ -59,17 +60,21 @@ HUBSPOT_429 = Metric("HubSpot429", "consumer", "1 or 0 for each call: whether it
 HUBSPOT_DAILY_LEFT = Metric("HubSpotDailyLeft", "consumer", "percent of the account's daily calls that are left")
 BREAKER_OPENED = Metric("BreakerOpened", "consumer", "times the circuit breaker opened")
 BREAKER_TROUBLE = Metric("BreakerTrouble", "consumer", "times the circuit breaker's state could not be stored")
-WARNINGS = Metric("Warnings", "consumer", "warnings: the data arrived, but something should be fixed")
+WARNINGS = Metric(
+    "Warnings", "consumer", "warnings: the data arrived, but something should be fixed; the log says what"
+)
 FAULTS = Metric("Faults", "consumer", "deliveries that failed because of a bug in woohub")
 
 GOVERNOR_ALIVE = Metric("GovernorAlive", "governor", "1 for each run, once a minute")
 BREAKER_OPEN = Metric("BreakerOpen", "governor", "1 or 0 for each run: whether the circuit breaker is open")
-TOKEN_REFUSED = Metric("TokenRefused", "governor", "1 or 0 for each run: whether it is open because of the token")
+TOKEN_REFUSED = Metric(
+    "TokenRefused", "governor", "1 or 0 for each run: whether the token was refused; also in the run that closes it"
+)
 
 SWEEP_STARTED = Metric("SweepStarted", "reconcile", "runs started")
-SWEEP_COMPLETED = Metric("SweepCompleted", "reconcile", "runs that read everything")
-SWEEP_FAILED = Metric("SweepFailed", "reconcile", "runs of which a part failed")
-SWEEP_ALIVE = Metric("SweepAlive", "reconcile", "runs that read everything, or have no store to read")
+SWEEP_COMPLETED = Metric("SweepCompleted", "reconcile", "runs that read all changes")
+SWEEP_FAILED = Metric("SweepFailed", "reconcile", "parts of runs that failed")
+SWEEP_ALIVE = Metric("SweepAlive", "reconcile", "runs that read all changes, or have no store to read")
 SWEEP_NOT_CONFIGURED = Metric("SweepNotConfigured", "reconcile", "runs that have no store to read")
 SWEEP_QUEUED = Metric("SweepQueued", "reconcile", "orders and customers queued")
 STORE_UNAVAILABLE = Metric("StoreUnavailable", "reconcile", "runs in which the store did not respond")
