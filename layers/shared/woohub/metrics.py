@@ -2,7 +2,8 @@
 
 A metric is a Count with the dimension `service` unless its meaning names another unit or further dimensions. The names
 are public, because alarms, dashboards and people's own queries use them: add names, never rename one ("Sweep" is the
-old word for a reconcile run). docs/operations.md has the table, made from here: .venv/bin/python -m generators.metrics --write
+old word for a reconcile run). docs/operations.md has the table, made from here
+by `python -m generators.metrics --write`.
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ END_TO_END_LAG = Metric("EndToEndLag", "consumer", "milliseconds from a delivery
 RETRIED_AGE = Metric(
     "RetriedAge",
     "consumer",
-    "milliseconds since receipt of deliveries that were tried and returned to the queue; not of those that wait for time "
-    "or for the circuit breaker",
+    "milliseconds since receipt of deliveries that were tried and returned to the queue; not of those "
+    "that wait for time or for the circuit breaker",
 )
 HUBSPOT_CALLS = Metric("HubSpotCalls", "consumer", "calls to HubSpot")
 HUBSPOT_5XX = Metric("HubSpot5xx", "consumer", "calls that HubSpot answered with 500 or more")
