@@ -16,7 +16,7 @@ from tests.support.consumer import ConsumerFixture
 from tests.support.orders import customer, delivery, order
 from woohub.consumer.batch import delay, read
 from woohub.delivery.messages import flat_attributes, from_sqs, to_sqs
-from woohub.errors import OutOfTime, Unavailable
+from woohub.errors import DeadlineExceeded, HubSpotUnavailable
 from woohub.http import Http, Response
 from woohub.hubspot.client import CallStats
 from woohub.sync.outcome import Message, Outcome, Verdict
@@ -172,15 +172,15 @@ def outcome(error: Any, receives: int) -> Outcome:
 
 @pytest.mark.parametrize(("receives", "seconds"), [(1, 15), (2, 30), (3, 60), (6, 480), (7, 900), (19, 900)])
 def test_each_try_waits_twice_as_long_up_to_a_quarter_of_an_hour(receives: int, seconds: float) -> None:
-    assert delay(outcome(Unavailable("503"), receives)) == seconds
+    assert delay(outcome(HubSpotUnavailable("503"), receives)) == seconds
 
 
 def test_a_message_time_did_not_suffice_for_comes_again_at_once() -> None:
-    assert delay(outcome(OutOfTime("no time"), 3)) == 5
+    assert delay(outcome(DeadlineExceeded("no time"), 3)) == 5
 
 
 def test_hubspots_own_wish_is_the_least_delay() -> None:
-    assert delay(outcome(Unavailable("503", retry_after=100), 1)) == 100
+    assert delay(outcome(HubSpotUnavailable("503", retry_after=100), 1)) == 100
 
 
 class Allergic:

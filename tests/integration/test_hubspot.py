@@ -15,13 +15,13 @@ from simulators.hubspot import Fault
 from simulators.hubspot.inprocess import InProcessResponse
 from tests.support.lab import Lab, Token
 from woohub.errors import (
+    DeadlineExceeded,
     Forbidden,
-    OutOfTime,
+    HubSpotRejected,
+    HubSpotUnavailable,
     RateLimited,
-    Refused,
     TransientError,
     Unauthorized,
-    Unavailable,
     UnknownOutcome,
 )
 from woohub.hubspot.client import HubSpot, paths
@@ -81,7 +81,7 @@ def test_a_read_is_tried_again_after_a_broken_connection(kind: str) -> None:
 def test_a_read_gives_up_after_six_tries() -> None:
     lab = troubled(status=503)
 
-    with pytest.raises(Unavailable):
+    with pytest.raises(HubSpotUnavailable):
         read(lab.hubspot)
 
     assert len(lab.calls) == 6
@@ -90,7 +90,7 @@ def test_a_read_gives_up_after_six_tries() -> None:
 def test_a_read_by_somebody_who_tries_again_himself_is_tried_once() -> None:
     lab = troubled(status=503)
 
-    with pytest.raises(Unavailable):
+    with pytest.raises(HubSpotUnavailable):
         lab.hubspot.read(CONTACTS, ["a@example.com"], ["email"], id_property="email", retry=False)
 
     assert len(lab.calls) == 1
@@ -166,7 +166,7 @@ def test_a_429_that_names_no_policy_is_given_half_a_minute() -> None:
     lab.timer.start(40)
     started = lab.clock.now
 
-    with pytest.raises(OutOfTime):
+    with pytest.raises(DeadlineExceeded):
         create(lab.hubspot)
 
     assert lab.clock.now - started == 30
@@ -196,7 +196,7 @@ def test_a_limit_longer_than_the_time_left_is_left_to_the_next_invocation() -> N
     lab = troubled(status=429, retry_after="50")
     lab.timer.start(20)
 
-    with pytest.raises(OutOfTime) as caught:
+    with pytest.raises(DeadlineExceeded) as caught:
         create(lab.hubspot)
 
     assert caught.value.retry_after == 50
@@ -311,7 +311,7 @@ def test_no_call_starts_without_time_for_its_answer() -> None:
     lab = Lab()
     lab.timer.start(1.5)
 
-    with pytest.raises(OutOfTime):
+    with pytest.raises(DeadlineExceeded):
         read(lab.hubspot)
 
     assert lab.calls == []
@@ -398,7 +398,7 @@ def test_whatever_hubspot_answers_the_caller_learns_what_to_do_next(
     lab.hubspot.http = Canned(status, json.dumps(body).encode(), headers)
     lab.timer.start(57)
 
-    with contextlib.suppress(TransientError, Refused):
+    with contextlib.suppress(TransientError, HubSpotRejected):
         call(lab.hubspot)
 
 
@@ -416,5 +416,5 @@ def test_a_refusal_in_json_is_hubspots_verdict(status: int) -> None:
     lab = Lab()
     lab.hubspot.http = Canned(status, b'{"message": "no"}')
 
-    with pytest.raises(Refused, match="no"):
+    with pytest.raises(HubSpotRejected, match="no"):
         create(lab.hubspot)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from simulators.woocommerce import KEY, Fault
 from tests.support.storelab import StoreLab
 from woohub.clock import Timer
-from woohub.errors import OutOfTime
+from woohub.errors import DeadlineExceeded
 from woohub.http import Call
 from woohub.store.client import TOPICS, Store, Webhook
 from woohub.store.pagination import CREATED, Position, Step
@@ -601,7 +601,7 @@ def test_no_call_is_begun_that_the_time_does_not_suffice_for() -> None:
     lab = StoreLab()
     lab.timer.start(1.5)
 
-    with pytest.raises(OutOfTime):
+    with pytest.raises(DeadlineExceeded):
         lab.store().count("orders")
 
     assert lab.shop.requests == []
@@ -612,7 +612,7 @@ def test_an_answer_the_time_left_did_not_suffice_for_is_no_fault_of_the_store() 
     lab.shop.latency_ms = 20_000
     lab.timer.start(15)
 
-    with pytest.raises(OutOfTime):
+    with pytest.raises(DeadlineExceeded):
         lab.store().count("orders")
 
 

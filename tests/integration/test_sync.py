@@ -20,7 +20,7 @@ from tests.support.lab import Lab
 from tests.support.orders import customer, delivery, message, order
 from woohub.consumer.batch import delay
 from woohub.delivery import webhooks
-from woohub.errors import InvalidMessage, NotAnEntity, Refused, UnknownOutcome
+from woohub.errors import HubSpotRejected, InvalidMessage, NotAnEntity, UnknownOutcome
 from woohub.http import Http, Response
 from woohub.hubspot.objects import CONTACTS, DEALS, ObjectType
 from woohub.sync.outcome import Message, Outcome, Verdict
@@ -405,7 +405,7 @@ def test_one_refused_order_harms_only_itself() -> None:
 
     assert {outcomes[one.id].verdict.value for one in good} == {"done"}
     assert outcomes[bad.id].verdict.value == "rejected"
-    assert isinstance(outcomes[bad.id].error, Refused)
+    assert isinstance(outcomes[bad.id].error, HubSpotRejected)
     assert outcomes[bad.id].attempts == 3
     assert len(lab.deals) == 40
 

@@ -19,7 +19,7 @@ from tests.model.traffic import Weather
 from tests.support.storelab import StoreLab
 from woohub.consumer.poison import Blame
 from woohub.delivery.webhooks import Delivery
-from woohub.errors import Refused
+from woohub.errors import HubSpotRejected
 from woohub.mapping.mapping_file import CONTACT_VERSION
 from woohub.store import payloads
 from woohub.store.client import Store
@@ -234,7 +234,7 @@ def all_share_a_refusal(patch: Patch) -> None:
     def whole(send: Any, writes: Any, answers: dict[str, Any]) -> None:
         try:
             answers |= send(writes)
-        except Refused as refused:
+        except HubSpotRejected as refused:
             answers |= {write.key: refused.problem for write in writes}
 
     patch.setattr(record_set, "traced", untraced)

@@ -29,7 +29,7 @@ from woohub.consumer.batch import Consumer
 from woohub.consumer.breaker import Breaker, BreakerParameter, EventSourceMapping, govern, mapping_id
 from woohub.delivery import messages
 from woohub.delivery.webhooks import Delivery
-from woohub.errors import Fault
+from woohub.errors import InternalError
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.properties import PropertyCatalog
 from woohub.mapping.fields import load_mapping
@@ -283,7 +283,7 @@ class Process:
         return self._consumer.consume(event["Records"])
 
     def _report(self, outcome: Outcome) -> None:
-        if isinstance(outcome.error, Fault):
+        if isinstance(outcome.error, InternalError):
             self._plant.faults.append(str(outcome.error))
         if isinstance(outcome.message.delivery, Delivery) and outcome.verdict is not Verdict.RETRY:
             self._plant.ended[key_of(outcome.message.delivery)] = outcome

@@ -9,7 +9,15 @@ import pytest
 
 from tests.support.clock import Clock
 from woohub.clock import Timer
-from woohub.errors import OutOfTime, Problem, Refused, Suspended, TransientError, Unavailable, UnknownOutcome
+from woohub.errors import (
+    DeadlineExceeded,
+    HubSpotProblem,
+    HubSpotRejected,
+    HubSpotUnavailable,
+    Suspended,
+    TransientError,
+    UnknownOutcome,
+)
 from woohub.hubspot.answers import BatchAnswer, Failure, Record
 from woohub.hubspot.objects import CONTACTS
 from woohub.sync.batch_writer import Answer, Reading, RoundPlan, Write, answers_by_key, read_apart, write_all
@@ -42,7 +50,7 @@ def test_a_created_record_whose_id_is_another_inputs_key_is_not_mistaken_for_it(
 
 
 def test_failures_name_their_input_by_trace_id_or_by_record_id() -> None:
-    problem = Problem(400, "no")
+    problem = HubSpotProblem(400, "no")
     writes = [a_write("a@x.example", "1"), a_write("b@x.example", "2")]
     answer = BatchAnswer(
         (), (Failure(problem, frozenset({"write-0"}), frozenset()), Failure(problem, frozenset(), frozenset("2")))
@@ -55,7 +63,7 @@ def test_an_input_in_neither_list_has_no_answer() -> None:
     assert answers_by_key([a_write("a@x.example")], BatchAnswer(()), "email") == {}
 
 
-NAMELESS = Failure(Problem(400, "no"), frozenset(), frozenset())
+NAMELESS = Failure(HubSpotProblem(400, "no"), frozenset(), frozenset())
 
 
 def test_a_failure_that_names_no_input_means_the_only_one_without_an_answer() -> None:
@@ -74,7 +82,7 @@ def test_a_failure_that_may_mean_several_inputs_is_nobodys() -> None:
 def test_a_refused_read_is_narrowed_down_to_the_key_to_blame() -> None:
     def read(keys: Sequence[str]) -> list[Record]:
         if "bad" in keys:
-            raise Refused(Problem(400, "bad"))
+            raise HubSpotRejected(HubSpotProblem(400, "bad"))
         return [Record(key, {}) for key in keys]
 
     records, refused = read_apart(read, ["a", "b", "bad", "c", "d"])
@@ -102,7 +110,7 @@ class Table:
     def read(self, keys: Sequence[str], holders: Mapping[str, str]) -> Reading:
         self.reads.append(list(keys))
         if any(key in self.unreadable for key in keys):
-            raise Unavailable("503", call="read")
+            raise HubSpotUnavailable("503", call="read")
         return Reading()
 
     def plan(self, keys: Sequence[str], reading: Reading) -> RoundPlan:
@@ -112,7 +120,7 @@ class Table:
     def send(self, writes: Sequence[Write]) -> dict[str, Answer]:
         keys = [write.key for write in writes]
         self.sent.append(keys)
-        lost, no = UnknownOutcome("lost", call="write"), Refused(Problem(400, "no"))
+        lost, no = UnknownOutcome("lost", call="write"), HubSpotRejected(HubSpotProblem(400, "no"))
         for faults, error in ((self.broken, lost), (self.refused, no)):
             hit = [key for key in keys if faults[key] > 0]
             if hit:
@@ -121,10 +129,10 @@ class Table:
         self.rows |= {key: f"id of {key}" for key in keys}
         return {key: self.rows[key] for key in keys}
 
-    def conflict(self, problem: Problem) -> str | None:
+    def conflict(self, problem: HubSpotProblem) -> str | None:
         return None
 
-    def adapt(self, problem: Problem, write: Write) -> bool:
+    def adapt(self, problem: HubSpotProblem, write: Write) -> bool:
         return False
 
 
@@ -142,7 +150,7 @@ def test_one_refused_record_is_found_and_the_others_are_written() -> None:
     results = write_all(table, ["a", "b", "bad", "c"], Clock(0.0).timer())
 
     assert set(table.rows) == {"a", "b", "c"}
-    assert isinstance(results["bad"].error, Refused)
+    assert isinstance(results["bad"].error, HubSpotRejected)
     assert results["bad"].attempts == 3
 
 
@@ -169,7 +177,7 @@ def test_a_record_that_breaks_every_read_is_cornered() -> None:
     results = write_all(table, [*keys[:20], "bad", *keys[20:]], Clock(0.0).timer())
 
     assert set(table.rows) == set(keys)
-    assert isinstance(results["bad"].error, Unavailable)
+    assert isinstance(results["bad"].error, HubSpotUnavailable)
     assert results["bad"].broken_call == "read"
 
 
@@ -210,7 +218,7 @@ def test_a_call_that_breaks_while_a_refused_batch_is_halved_is_not_held_against_
 
     def plain(writes: Sequence[Write]) -> dict[str, Answer]:
         if len(writes) == 2:
-            raise Refused(Problem(400, "no"))
+            raise HubSpotRejected(HubSpotProblem(400, "no"))
         return Table.send(table, writes)
 
     table.send = plain  # type: ignore[method-assign]
@@ -253,7 +261,7 @@ def test_what_was_written_before_the_time_ran_out_stays_written() -> None:
     results = write_all(table, ["a", "bad"], timer)
 
     assert results["a"].error is None
-    assert isinstance(results["bad"].error, OutOfTime)
+    assert isinstance(results["bad"].error, DeadlineExceeded)
 
 
 def test_a_record_whose_call_broke_before_the_time_ran_out_is_known_for_that() -> None:
@@ -264,7 +272,9 @@ def test_a_record_whose_call_broke_before_the_time_ran_out_is_known_for_that() -
     assert write_all(table, ["bad"], timer)["bad"].broken_call == "write"
 
 
-@pytest.mark.parametrize("error", [TransientError("down"), Suspended("down"), Unavailable("down"), OutOfTime("late")])
+@pytest.mark.parametrize(
+    "error", [TransientError("down"), Suspended("down"), HubSpotUnavailable("down"), DeadlineExceeded("late")]
+)
 def test_every_key_has_a_result_whatever_happens(error: TransientError) -> None:
     class Down(Table):
         def read(self, keys: Sequence[str], holders: Mapping[str, str]) -> Reading:
@@ -332,7 +342,7 @@ def test_reads_go_back_to_full_calls_as_well() -> None:
     def read(some: Sequence[str], holders: Mapping[str, str]) -> Reading:
         reading = usual(some, holders)
         if next(trouble, False):
-            raise Unavailable("503", call="read")
+            raise HubSpotUnavailable("503", call="read")
         return reading
 
     table.read = read  # type: ignore[assignment, method-assign]

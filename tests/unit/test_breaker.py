@@ -16,13 +16,13 @@ from woohub.consumer.breaker import (
     state_from,
 )
 from woohub.errors import (
-    Problem,
+    HubSpotProblem,
+    HubSpotRejected,
+    HubSpotUnavailable,
     RateLimited,
-    Refused,
     SecretUnavailable,
     Suspended,
     Unauthorized,
-    Unavailable,
 )
 
 
@@ -38,7 +38,7 @@ def test_a_wrong_token_opens_it_at_once() -> None:
 def test_one_silent_batch_does_not_open_it() -> None:
     fixture = BreakerFixture()
 
-    fixture.breaker.watch(False, [Unavailable("503")])
+    fixture.breaker.watch(False, [HubSpotUnavailable("503")])
 
     assert not fixture.state.is_open
     assert fixture.lambda_.state == "Enabled"
@@ -48,7 +48,7 @@ def test_three_silent_batches_in_a_row_open_it() -> None:
     fixture = BreakerFixture()
 
     for _ in range(3):
-        fixture.breaker.watch(False, [Unavailable("503")])
+        fixture.breaker.watch(False, [HubSpotUnavailable("503")])
 
     assert (fixture.state.state, fixture.state.policy) == ("open", "outage")
 
@@ -57,7 +57,7 @@ def test_a_batch_that_got_through_starts_the_count_anew() -> None:
     fixture = BreakerFixture()
 
     for wrote in (False, False, True, False, False):
-        fixture.breaker.watch(wrote, [] if wrote else [Unavailable("503")])
+        fixture.breaker.watch(wrote, [] if wrote else [HubSpotUnavailable("503")])
 
     assert not fixture.state.is_open
 
@@ -155,7 +155,7 @@ def test_a_probe_that_hubspot_refuses_is_no_sign_that_it_takes_anything() -> Non
     fixture = BreakerFixture()
     fixture.breaker.watch(False, [Suspended("down")])
 
-    assert fixture.govern(Refused(Problem(404, "this version is gone"))) == "still_open"
+    assert fixture.govern(HubSpotRejected(HubSpotProblem(404, "this version is gone"))) == "still_open"
     assert "this version is gone" in fixture.state.reason
 
 

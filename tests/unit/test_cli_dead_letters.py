@@ -15,7 +15,7 @@ from tests.support.cli_stack import REFUSED
 from woohub.consumer import dead_letters
 from woohub.delivery import messages
 from woohub.delivery.webhooks import Delivery
-from woohub.errors import Problem, Refused
+from woohub.errors import HubSpotProblem, HubSpotRejected
 from woohub_cli.cli_errors import Trouble
 from woohub_cli.dead_letters import Letter, Wanted, fitting, letter, moment
 
@@ -60,8 +60,8 @@ def test_a_rejected_message_tells_everything_the_consumer_wrote() -> None:
 
 
 def test_what_the_consumer_attaches_is_what_is_read() -> None:
-    problem = Problem(400, "no such option", "VALIDATION_ERROR", "INVALID_OPTION", "c-9", ("dealstage",))
-    attached = dead_letters.attributes(Refused(problem), "order:1", 3, NOW.timestamp())
+    problem = HubSpotProblem(400, "no such option", "VALIDATION_ERROR", "INVALID_OPTION", "c-9", ("dealstage",))
+    attached = dead_letters.attributes(HubSpotRejected(problem), "order:1", 3, NOW.timestamp())
 
     facts = received(reason=attached).facts()
 
@@ -78,7 +78,7 @@ def test_a_message_that_sqs_moved_says_so_with_its_receive_count() -> None:
 
 
 def test_the_command_in_the_advice_names_the_message() -> None:
-    attached = dead_letters.attributes(Refused(Problem(400, "no")), "order:1", 3, NOW.timestamp())
+    attached = dead_letters.attributes(HubSpotRejected(HubSpotProblem(400, "no")), "order:1", 3, NOW.timestamp())
 
     assert "`woohub dlq redrive 3f2a91c0`" in received(message_id="3f2a91c0-7cac", reason=attached).reason
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError, ProfileNotFound
 
-from woohub.errors import Forbidden, Unauthorized, Unavailable
+from woohub.errors import Forbidden, HubSpotUnavailable, Unauthorized
 from woohub.store.requests import StoreUnavailable
 from woohub_cli import cli_errors, environment, stacks
 from woohub_cli.cli_errors import Trouble, WrongUsage
@@ -103,8 +103,8 @@ def test_a_dollar_in_a_secret_stays_one(tmp_path: Path) -> None:
             "AWS refused SendMessage: not allowed",
         ),
         (Trouble("as it is"), "as it is"),
-        (Unavailable("no answer"), "no answer; try again; is the network up, and HUBSPOT_API_URL right?"),
-        (Unavailable("the answer is 503", status=503), "the answer is 503; HubSpot has trouble"),
+        (HubSpotUnavailable("no answer"), "no answer; try again; is the network up, and HUBSPOT_API_URL right?"),
+        (HubSpotUnavailable("the answer is 503", status=503), "the answer is 503; HubSpot has trouble"),
         (Unauthorized("refused"), "refused; put a valid token into .env"),
         (Forbidden("lacks a scope"), "lacks a scope; `woohub doctor` names what is missing"),
         (StoreUnavailable("no answer"), "no answer; `woohub doctor` looks at the store"),

@@ -7,21 +7,22 @@ import random
 
 import pytest
 
+from woohub import errors
 from woohub.consumer import dead_letters
 from woohub.delivery.messages import size, to_sqs
 from woohub.delivery.webhooks import Delivery
-from woohub.errors import InvalidPayload, Problem, Refused
+from woohub.errors import HubSpotProblem, HubSpotRejected, InvalidPayload
 
 NOW = 1_795_473_600.0
 
 
-def reason(problem: Problem) -> dict[str, str]:
-    return dead_letters.attributes(Refused(problem), "order:1234", 3, NOW)
+def reason(problem: HubSpotProblem) -> dict[str, str]:
+    return dead_letters.attributes(HubSpotRejected(problem), "order:1234", 3, NOW)
 
 
 def test_a_refusal_says_what_why_where_and_what_to_do() -> None:
     found = reason(
-        Problem(400, "amount was not a valid number", "VALIDATION_ERROR", "INVALID_LONG", "c0ffee", ("amount",))
+        HubSpotProblem(400, "amount was not a valid number", "VALIDATION_ERROR", "INVALID_LONG", "c0ffee", ("amount",))
     )
 
     assert found == {
@@ -40,7 +41,9 @@ def test_a_refusal_says_what_why_where_and_what_to_do() -> None:
 def test_details_that_hubspot_writes_as_json_are_told_by_their_words() -> None:
     details = [{"isValid": False, "message": 'Property "vat" is required', "name": "vat"}, {"message": "and so on"}]
 
-    told = reason(Problem(400, f"Property values were not valid: {json.dumps(details)}", properties=("vat",)))["reason"]
+    told = reason(HubSpotProblem(400, f"Property values were not valid: {json.dumps(details)}", properties=("vat",)))[
+        "reason"
+    ]
 
     assert told.startswith(
         'HubSpot refused it (vat): Property values were not valid: Property "vat" is required; and so on. What to do:'
@@ -49,23 +52,24 @@ def test_details_that_hubspot_writes_as_json_are_told_by_their_words() -> None:
 
 @pytest.mark.parametrize("message", ["", "[{", "odd [{}]", "odd [{]", 'odd [{"message": 1}] and more', "[{" * 5000])
 def test_odd_words_of_hubspot_are_told_as_they_are(message: str) -> None:
-    assert reason(Problem(400, message, "SOME"))["reason"].startswith(
+    assert reason(HubSpotProblem(400, message, "SOME"))["reason"].startswith(
         f"HubSpot refused it: {message[:500] or 'SOME'}. What to do:"
     )
 
 
 def test_blank_facts_are_left_out_because_sqs_takes_no_empty_attribute() -> None:
-    assert set(reason(Problem(400))) == {"reason", "status", "category", "entity", "attempts", "rejectedAt"}
+    assert set(reason(HubSpotProblem(400))) == {"reason", "status", "category", "entity", "attempts", "rejectedAt"}
 
 
 def test_no_attribute_is_longer_than_it_may_be() -> None:
     assert (
-        max(map(len, reason(Problem(400, "x" * 100_000, correlation_id="y" * 5000)).values())) <= dead_letters.LONGEST
+        max(map(len, reason(HubSpotProblem(400, "x" * 100_000, correlation_id="y" * 5000)).values()))
+        <= dead_letters.LONGEST
     )
 
 
 def test_what_sqs_does_not_take_is_left_out_of_a_reason() -> None:
-    found = reason(Problem(400, "first\x00name \ud83d is \ufffe wrong", correlation_id="\x0b"))
+    found = reason(HubSpotProblem(400, "first\x00name \ud83d is \ufffe wrong", correlation_id="\x0b"))
 
     assert "first\ufffdname \ufffd is \ufffd wrong" in found["reason"]
     assert found["correlationId"] == "\ufffd"
@@ -78,9 +82,9 @@ def test_every_delivery_that_fits_a_message_fits_it_with_the_longest_reason() ->
         key=size,
     )
     everything = "\N{COLLISION SYMBOL}" * 5000
-    told = Problem(400, everything, everything, everything, everything, (everything,))
+    told = HubSpotProblem(400, everything, everything, everything, everything, (everything,))
 
-    reason = dead_letters.attributes(Refused(told), everything, 3, NOW)
+    reason = dead_letters.attributes(HubSpotRejected(told), everything, 3, NOW)
 
     assert size(largest) > 900_000
     assert size(largest) + sum(len((name + text + "String").encode()) for name, text in reason.items()) <= 1024 * 1024
@@ -89,18 +93,18 @@ def test_every_delivery_that_fits_a_message_fits_it_with_the_longest_reason() ->
 @pytest.mark.parametrize(
     ("problem", "words"),
     [
-        (Problem(404, "no property", "NOT_SET_UP"), "woohub setup"),
-        (Problem(400, "Unable to read by non-unique 0-3 property woocommerce_order_id"), "woohub setup"),
-        (Problem(400, code="PROPERTY_DOESNT_EXIST"), "woohub setup"),
-        (Problem(400, code="INVALID_EMAIL"), "correct the customer's address"),
-        (Problem(400, "x is not a valid pipeline stage ID", code="INVALID_OPTION"), "add this option"),
-        (Problem(409, category="CONFLICT"), "another record"),
-        (Problem(400, "company is required"), "a rule in HubSpot requires"),
-        (Problem(400, "something new"), "see HubSpot's message"),
+        (HubSpotProblem(404, "no property", "NOT_SET_UP"), "woohub setup"),
+        (HubSpotProblem(400, "Unable to read by non-unique 0-3 property woocommerce_order_id"), "woohub setup"),
+        (HubSpotProblem(400, code="PROPERTY_DOESNT_EXIST"), "woohub setup"),
+        (HubSpotProblem(400, code="INVALID_EMAIL"), "correct the customer's address"),
+        (HubSpotProblem(400, "x is not a valid pipeline stage ID", code="INVALID_OPTION"), "add this option"),
+        (HubSpotProblem(409, category="CONFLICT"), "another record"),
+        (HubSpotProblem(400, "company is required"), "a rule in HubSpot requires"),
+        (HubSpotProblem(400, "something new"), "see HubSpot's message"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_every_kind_of_refusal_has_its_advice(problem: Problem, words: str) -> None:
+def test_every_kind_of_refusal_has_its_advice(problem: HubSpotProblem, words: str) -> None:
     assert words in reason(problem)["reason"]
 
 
@@ -113,3 +117,18 @@ def test_a_broken_order_is_to_be_mended_in_the_store() -> None:
 
 def test_a_redriven_message_leaves_its_reason_behind() -> None:
     assert dead_letters.without_reason({"delivery": "{}", "reason": "no"}) == {"delivery": "{}"}
+
+
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        (errors.HubSpotRejected, "Refused"),
+        (errors.HubSpotUnavailable, "Unavailable"),
+        (errors.InternalError, "Fault"),
+        (errors.DeadlineExceeded, "OutOfTime"),
+        (errors.InvalidPayload, "InvalidPayload"),
+        (errors.RateLimited, "RateLimited"),
+    ],
+)
+def test_logs_and_dead_letters_name_each_error_as_they_always_did(error: type[errors.WooHubError], name: str) -> None:
+    assert error.public_name == name

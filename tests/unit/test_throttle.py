@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.support.clock import Clock
 from woohub.clock import Timer
-from woohub.errors import OutOfTime
+from woohub.errors import DeadlineExceeded
 from woohub.hubspot.budget import Budget, daily_left
 
 
@@ -117,7 +117,7 @@ def test_a_wait_beyond_the_deadline_is_refused_without_sleeping() -> None:
     timer, clock = a_timer()
     timer.start(5)
 
-    with pytest.raises(OutOfTime):
+    with pytest.raises(DeadlineExceeded):
         timer.sleep(6)
 
     assert clock.now == 1000

@@ -15,7 +15,7 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ConnectionError as NoConnection
 
-from woohub.errors import Forbidden, OutOfTime, TransientError, Unauthorized, Unavailable, WooHubError
+from woohub.errors import DeadlineExceeded, Forbidden, HubSpotUnavailable, TransientError, Unauthorized, WooHubError
 from woohub.store.requests import StoreUnavailable
 
 PROBLEMS, WRONG_USAGE = 1, 2  # exit codes
@@ -77,7 +77,7 @@ SENTENCES: tuple[tuple[type[Exception], Callable[[Exception], str]], ...] = (
     (ClientError, _refused_by_aws),
     (Forbidden, lambda error: f"{error}; `woohub doctor` names what is missing"),
     (Unauthorized, lambda error: f"{error}; {RENEW_IT}"),
-    (Unavailable, lambda error: f"{error}; {next_after(error)}"),
-    (OutOfTime, lambda error: f"there was no answer within the time for it: {error}"),
+    (HubSpotUnavailable, lambda error: f"{error}; {next_after(error)}"),
+    (DeadlineExceeded, lambda error: f"there was no answer within the time for it: {error}"),
     (StoreUnavailable, lambda error: f"{error}; `woohub doctor` looks at the store"),
 )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from woohub.errors import Forbidden, Problem, Refused, TransientError, Unauthorized
+from woohub.errors import Forbidden, HubSpotProblem, HubSpotRejected, TransientError, Unauthorized
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.objects import OBJECT_TYPES
 from woohub.mapping.fields import Definition, Stage
@@ -56,7 +56,7 @@ def provision(hubspot: HubSpot, table: Table, *, dry_run: bool) -> Iterator[Step
                 what, Outcome.FAILED, str(error), "put a valid token into HUBSPOT_SETUP_API_KEY or HUBSPOT_API_KEY"
             )
             return
-        except Refused as error:
+        except HubSpotRejected as error:
             yield Step(what, Outcome.FAILED, f"HubSpot does not let them be read: {error}")
         except TransientError as error:
             yield Step(what, Outcome.FAILED, str(error), AGAIN)
@@ -100,13 +100,13 @@ def _compared(what: str, wanted: Definition, found: Json) -> Step:
     return Step(what, Outcome.OK)
 
 
-def _made(what: str, create: Callable[[], str], fix: Callable[[Problem], str], *, dry_run: bool) -> Step:
+def _made(what: str, create: Callable[[], str], fix: Callable[[HubSpotProblem], str], *, dry_run: bool) -> Step:
     """Create something; `create` answers with a remark on it, `fix` says what helps when HubSpot refuses it."""
     if dry_run:
         return Step(what, Outcome.WOULD_CREATE)
     try:
         return Step(what, Outcome.CREATED, create())
-    except Refused as error:
+    except HubSpotRejected as error:
         return Step(what, Outcome.FAILED, str(error), fix(error.problem))
 
 
@@ -125,7 +125,7 @@ def _create_property(hubspot: HubSpot, wanted: Definition) -> str:
     try:
         hubspot.post(path, body)
         return "unique" if wanted.unique else ""
-    except Refused as error:
+    except HubSpotRejected as error:
         if LABEL_TAKEN not in f"{error.problem.code} {error.problem.message}":
             raise
     label = f"{wanted.label} (woohub)"
@@ -133,7 +133,7 @@ def _create_property(hubspot: HubSpot, wanted: Definition) -> str:
     return f'labelled "{label}": another property has the label "{wanted.label}"'
 
 
-def _property_fix(problem: Problem) -> str:
+def _property_fix(problem: HubSpotProblem) -> str:
     if problem.status == 409:
         return ARCHIVED_FIX
     if "unique" in problem.message and "limit" in problem.message:
@@ -167,7 +167,7 @@ def _create_pipeline(hubspot: HubSpot, table: Table, order: int) -> str:
     return _post(hubspot, f"{hubspot.paths.pipelines}/deals", body, f"with {len(stages)} stages")
 
 
-def _pipeline_fix(problem: Problem) -> str:
+def _pipeline_fix(problem: HubSpotProblem) -> str:
     said = f"{problem.message} {' '.join(problem.context)}".lower()
     if "limit" in said or "maximum" in said:
         return NO_PIPELINE_LEFT
@@ -188,7 +188,7 @@ def _stages(hubspot: HubSpot, table: Table, pipeline: Json, *, dry_run: bool) ->
             yield _made(what, create, _stage_fix(list(existing.values()), stage), dry_run=dry_run)
 
 
-def _stage_fix(existing: Sequence[Json], stage: Stage) -> Callable[[Problem], str]:
+def _stage_fix(existing: Sequence[Json], stage: Stage) -> Callable[[HubSpotProblem], str]:
     twin = next((row for row in existing if row["label"] == stage.label), None)
     use = f'stage "{twin["id"]}" has the same label: use its id in mapping.toml' if twin else ""
     return lambda _problem: use or "its id or label is taken: name another under [stages] in mapping.toml"

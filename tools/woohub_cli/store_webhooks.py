@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
 from woohub.delivery.webhooks import TEST_TOPIC
-from woohub.errors import OutOfTime
+from woohub.errors import DeadlineExceeded
 from woohub.http import Http
 from woohub.store.client import TOPICS, Store, Webhook
 from woohub.store.requests import StoreRefused, StoreUnavailable
@@ -50,7 +50,7 @@ def register(store: Store, *, stack: str, url: str, secret: str, dry_run: bool) 
         yield from _registered(store, stack, url, secret, dry_run=dry_run)
     except StoreRefused as error:
         yield Step("webhooks", Outcome.FAILED, str(error), AGAIN)
-    except (StoreUnavailable, OutOfTime) as error:
+    except (StoreUnavailable, DeadlineExceeded) as error:
         yield Step("webhooks", Outcome.FAILED, str(error), AGAIN)
 
 
@@ -109,7 +109,7 @@ def give_secret(store: Store, webhooks: Sequence[Webhook], secret: str) -> Itera
         try:
             store.update_webhook(webhook.id, secret=secret)
             yield Step(what, Outcome.STORED, "signs with the current secret")
-        except (StoreRefused, StoreUnavailable, OutOfTime) as error:
+        except (StoreRefused, StoreUnavailable, DeadlineExceeded) as error:
             yield Step(what, Outcome.FAILED, str(error), AGAIN)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from woohub.errors import OutOfTime
+from woohub.errors import DeadlineExceeded
 
 
 class Timer:
@@ -27,9 +27,9 @@ class Timer:
         return self._deadline - self.now()
 
     def sleep(self, seconds: float) -> None:
-        """Sleep, or raise OutOfTime at once when the deadline would pass meanwhile."""
+        """Sleep, or raise DeadlineExceeded at once when the deadline would pass meanwhile."""
         if seconds >= self.left():
-            raise OutOfTime(f"a wait of {seconds:.1f} s does not fit the {self.left():.1f} s left")
+            raise DeadlineExceeded(f"a wait of {seconds:.1f} s does not fit the {self.left():.1f} s left")
         if seconds > 0:
             self._sleep(seconds)
 

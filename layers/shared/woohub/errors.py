@@ -3,31 +3,43 @@
 WooHubError
 ├── SignatureError             not from the store: answer 401, queue nothing
 ├── NotAnEntity                authentic, but no order or customer: answer 200, queue nothing, log the cause
-├── PermanentError             trying again cannot help: to the dead-letter queue, with the reason
-│   ├── InvalidMessage         the queue message is not one of ours
+├── InvalidMapping             mapping.toml cannot be used (woohub.mapping.mapping_file)
+├── PermanentError             a retry cannot succeed: to the dead-letter queue, with the reason
+│   ├── InvalidMessage         the queue message was not written by woohub
 │   ├── InvalidPayload         the store's body does not fit the model
-│   ├── InvalidParameter       an SSM parameter holds what woohub cannot read
-│   └── Refused                HubSpot refused this one record or request
-└── TransientError             leave it on the queue
-    ├── Unavailable            5xx, time-out or broken connection, and the retries are used up
-    ├── UnknownOutcome         a write whose answer was lost: read the unique key again before anything else
-    ├── Fault                  woohub itself failed on it: a bug, to be reported
-    ├── SecretUnavailable      Secrets Manager did not answer: nothing was sent, and HubSpot is not the cause
-    ├── OutOfTime              the invocation has no time left for another call
+│   ├── InvalidParameter       an SSM parameter's value cannot be read
+│   ├── HubSpotRejected        HubSpot rejected this record or request
+│   └── StoreRefused           the store refused this request (woohub.store.requests)
+└── TransientError             a retry may succeed: leave the message on the queue
+    ├── HubSpotUnavailable     5xx, time-out or broken connection, after all retries
+    ├── UnknownOutcome         the response to a write was lost: read the unique key before anything else
+    ├── InternalError          a bug in woohub, to be reported
+    ├── SecretUnavailable      Secrets Manager did not respond: nothing was sent, and HubSpot is not the cause
+    ├── DeadlineExceeded       the invocation has no time left for another call
+    ├── StoreUnavailable       the store did not respond properly, after all retries (woohub.store.requests)
     └── Suspended              stop calling HubSpot altogether: the circuit breaker opens
         ├── Unauthorized       401: the token is missing, wrong or expired
         │   └── Forbidden      403: the token lacks a scope
-        └── RateLimited        429 that waiting within this invocation cannot cure, the daily limit, or 477
+        └── RateLimited        477, the daily limit, or a 429 that lasts longer than this invocation
+
+Logs (`error`) and dead letters (`category`) show each class by its `public_name`. People's queries and scripts use
+those names, so a class that is renamed keeps its first one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 
 class WooHubError(Exception):
     """Base of every error this package raises on purpose."""
+
+    public_name: ClassVar[str] = "WooHubError"
+
+    def __init_subclass__(cls, *, public_name: str = "") -> None:
+        cls.public_name = public_name or cls.__name__
 
 
 class SignatureError(WooHubError):
@@ -44,7 +56,7 @@ class NotAnEntity(WooHubError):
 
 
 class PermanentError(WooHubError):
-    """Trying again cannot help until somebody changes something."""
+    """A retry cannot succeed until somebody changes something."""
 
 
 class InvalidMessage(PermanentError):
@@ -56,11 +68,11 @@ class InvalidPayload(PermanentError):
 
 
 class InvalidParameter(PermanentError):
-    """An SSM parameter holds something else; the message says where and why, never the value."""
+    """An SSM parameter's value cannot be read; the message says where and why, never the value."""
 
 
 @dataclass(frozen=True)
-class Problem:
+class HubSpotProblem:
     """What HubSpot said about a request or a record. HubSpot: "treat every field of the error as optional".
 
     `properties` are all it objected to, `absent` those of them that the portal does not have.
@@ -80,19 +92,19 @@ class Problem:
         return " ".join(word for word in words if word)
 
 
-class Refused(PermanentError):
-    """HubSpot refused with a 4xx; `problem` says what it objected to."""
+class HubSpotRejected(PermanentError, public_name="Refused"):
+    """HubSpot answered with a 4xx; `problem` says what it objected to."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: HubSpotProblem) -> None:
         super().__init__(str(problem))
         self.problem = problem
 
 
 class TransientError(WooHubError):
-    """It may work later: the message stays on the queue.
+    """A retry may succeed: the message stays on the queue.
 
-    `retry_after` in seconds, where HubSpot said so; `status` of HubSpot's answer, 0 where there was none; `call` is the
-    path of the call that broke.
+    `retry_after` in seconds, where HubSpot named them; `status` of HubSpot's response, 0 where there was none; `call`
+    is the path of the call that failed.
     """
 
     def __init__(self, message: str, *, retry_after: float | None = None, status: int = 0, call: str = "") -> None:
@@ -102,23 +114,23 @@ class TransientError(WooHubError):
         self.call = call
 
 
-class Unavailable(TransientError):
-    """HubSpot did not answer properly, time and again."""
+class HubSpotUnavailable(TransientError, public_name="Unavailable"):
+    """HubSpot did not respond properly, after all retries."""
 
 
 class UnknownOutcome(TransientError):
-    """The answer to a write was lost: it may have happened. Read the unique key before trying again."""
+    """The response to a write was lost: it may have happened. Read the unique key before another attempt."""
 
 
-class Fault(TransientError):
-    """woohub itself failed on this; the message says with which error and where, never with which value."""
+class InternalError(TransientError, public_name="Fault"):
+    """A bug in woohub; the message names the exception and its place, never a value."""
 
 
 class SecretUnavailable(TransientError):
-    """Secrets Manager did not give a secret, so nothing was sent."""
+    """Secrets Manager did not return a secret, so nothing was sent."""
 
 
-class OutOfTime(TransientError):
+class DeadlineExceeded(TransientError, public_name="OutOfTime"):
     """There is no time left in this invocation for another call."""
 
 
@@ -129,7 +141,7 @@ class Suspended(TransientError):
 
 
 class Unauthorized(Suspended):
-    """HubSpot refuses the token, even after reading it again."""
+    """HubSpot rejects the token, even after reading it again."""
 
     policy = "auth"
 
@@ -144,3 +156,8 @@ class RateLimited(Suspended):
     def __init__(self, message: str, *, retry_after: float | None = None, policy: str = "rate") -> None:
         super().__init__(message, retry_after=retry_after)
         self.policy = policy
+
+
+# Until every branch has the new names.
+Fault, DeadlineExceeded, Refused, Unavailable = InternalError, DeadlineExceeded, HubSpotRejected, HubSpotUnavailable
+Problem = HubSpotProblem

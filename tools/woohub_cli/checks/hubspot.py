@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from woohub.errors import Forbidden, Refused
+from woohub.errors import Forbidden, HubSpotRejected
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.objects import DEALS, OBJECT_TYPES
 from woohub.hubspot.properties import CURRENCY
@@ -122,7 +122,7 @@ class Checks:
     def _of_the_account(self) -> set[str]:
         try:
             details = self._hubspot.get(f"{self._hubspot.paths.account}/details")
-        except (Forbidden, Refused):
+        except (Forbidden, HubSpotRejected):
             return set()
         additional = details.get("additionalCurrencies")
         return {str(details.get("companyCurrency")), *(additional if isinstance(additional, list) else [])}
@@ -137,7 +137,7 @@ class Checks:
         rules = {"contacts": patient.table.contact_rules, "deals": patient.table.deal_rules}
         try:
             found = [step for kind, names in rules.items() for step in self._rules_of(kind, names)]
-        except (Forbidden, Refused):
+        except (Forbidden, HubSpotRejected):
             yield Step("value rules", Outcome.SKIPPED, "HubSpot does not show them to this key")
             return
         yield from found or [Step("value rules", Outcome.OK, "none on what woohub writes")]
@@ -155,7 +155,7 @@ class Checks:
         what = "HubSpot's daily limit"
         try:
             answer = self._hubspot.get(f"{self._hubspot.paths.account}/api-usage/daily/private-apps")
-        except (Forbidden, Refused):
+        except (Forbidden, HubSpotRejected):
             yield Step(what, Outcome.SKIPPED, "HubSpot does not show it to this key")
             return
         for row in answer.get("results") or []:

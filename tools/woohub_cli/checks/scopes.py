@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from woohub.errors import Forbidden, Refused, TransientError
+from woohub.errors import Forbidden, HubSpotRejected, TransientError
 from woohub.hubspot.client import HubSpot
 from woohub_cli.check_result import Outcome, Step
 from woohub_cli.cli_errors import next_after
@@ -35,6 +35,6 @@ def _granted(hubspot: HubSpot, kind: str, verb: str) -> bool:
         hubspot.post(f"{hubspot.paths.objects}/{kind}/{CALLS[verb]}", body)
     except Forbidden:
         return False
-    except Refused:  # for being empty: scopes are looked at first
+    except HubSpotRejected:  # for being empty: scopes are looked at first
         pass
     return True

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
-from woohub.errors import OutOfTime
+from woohub.errors import DeadlineExceeded
 from woohub.store.client import About, Store
 from woohub.store.requests import StoreRefused, StoreUnavailable, is_secure
 from woohub_cli.check_result import Outcome, Step
@@ -53,7 +53,7 @@ def tried(what: str, check: Callable[[], Step], fix: str) -> Step:
         return Step(what, Outcome.FAILED, error.cause, error.fix or fix)
     except StoreUnavailable as error:
         return Step(what, Outcome.FAILED, error.cause, error.fix or ADDRESS_FIX)
-    except OutOfTime as error:
+    except DeadlineExceeded as error:
         return Step(what, Outcome.FAILED, str(error), SLOW_FIX)
 
 
@@ -97,7 +97,7 @@ def addresses(store: Store) -> list[str]:
     """The address the store gives as its deliveries' source, as far as it says, and those it is reached at."""
     readings = (lambda: store.about().home, lambda: _environment(store).get("home_url"))
     for read in readings:  # the second, which needs the key: some close the REST API's index
-        with suppress(StoreRefused, StoreUnavailable, OutOfTime):
+        with suppress(StoreRefused, StoreUnavailable, DeadlineExceeded):
             if home := str(read() or ""):
                 return [home, store.access.url]
     return [store.access.url, store.way.url, store.way.home]

@@ -21,7 +21,7 @@ import typer
 import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from woohub.errors import OutOfTime
+from woohub.errors import DeadlineExceeded
 from woohub.settings import webhook_secrets
 from woohub.store.client import Store, Webhook
 from woohub.store.requests import StoreRefused, StoreUnavailable
@@ -141,7 +141,7 @@ class Rotation:
         else:
             try:
                 webhooks = self._ours(self.store)
-            except (StoreRefused, StoreUnavailable, OutOfTime) as error:
+            except (StoreRefused, StoreUnavailable, DeadlineExceeded) as error:
                 yield Step("webhooks", Outcome.FAILED, str(error), store_webhooks.AGAIN)
             for webhook, step in zip(webhooks, store_webhooks.give_secret(self.store, webhooks, secret), strict=True):
                 signer = signers.get(webhook.id)
@@ -186,7 +186,7 @@ class Rotation:
             return
         try:
             webhooks = self._ours(self.store)
-        except (StoreRefused, StoreUnavailable, OutOfTime) as error:
+        except (StoreRefused, StoreUnavailable, DeadlineExceeded) as error:
             yield Step("webhooks", Outcome.FAILED, str(error), store_webhooks.AGAIN)
             return
         if not webhooks:

@@ -17,11 +17,11 @@ from woohub.consumer.breaker import Breaker, aws_code
 from woohub.consumer.poison import Blame
 from woohub.delivery.messages import ENTRIES, flat_attributes, from_sqs
 from woohub.errors import (
-    Fault,
+    DeadlineExceeded,
+    HubSpotProblem,
+    HubSpotRejected,
+    InternalError,
     InvalidMessage,
-    OutOfTime,
-    Problem,
-    Refused,
     SecretUnavailable,
     Suspended,
     TransientError,
@@ -104,7 +104,7 @@ class Consumer:
         self._blame.note(now, stats, {outcome.message.entity for outcome in outcomes if outcome.broken_call})
         if stats.wrote:
             self._wrote_at = now
-        taken = stats.wrote or any(isinstance(one.error, Refused) for one in outcomes)
+        taken = stats.wrote or any(isinstance(one.error, HubSpotRejected) for one in outcomes)
         partly = bool(stats.answered) and now - self._wrote_at < TAKING
         self._breaker.watch(taken, _signs_of_an_outage(outcomes, partly=partly))
 
@@ -113,13 +113,15 @@ class Consumer:
         receives, error = outcome.message.receive_count, outcome.error
         if receives < CULPRIT_RECEIVES or not isinstance(error, TransientError):
             return outcome
-        if not isinstance(error, Fault) and not self._blame.falls_on(outcome.message.entity, outcome.broken_call):
+        if not isinstance(error, InternalError) and not self._blame.falls_on(
+            outcome.message.entity, outcome.broken_call
+        ):
             return outcome
         text = f"{receives} attempts at this record came to nothing: {error}"
-        problem = Problem(
-            error.status, text, dead_letters.FAILED if isinstance(error, Fault) else dead_letters.NO_ANSWER
+        problem = HubSpotProblem(
+            error.status, text, dead_letters.FAILED if isinstance(error, InternalError) else dead_letters.NO_ANSWER
         )
-        return replace(outcome, verdict=Verdict.REJECTED, error=Refused(problem))
+        return replace(outcome, verdict=Verdict.REJECTED, error=HubSpotRejected(problem))
 
     def _set_aside(self, outcome: Outcome, record: Record) -> Outcome:
         """To the dead-letter queue first, and then done: a crash in between doubles the message, never loses it."""
@@ -184,20 +186,20 @@ def _signs_of_an_outage(outcomes: Sequence[Outcome], *, partly: bool) -> list[Tr
         return [error for error in errors if isinstance(error, Suspended)]
     # A lack of time says nothing about HubSpot, unless there was not enough for anything: then it does not answer.
     wrote = any(outcome.verdict is Verdict.DONE for outcome in outcomes)
-    ignored = (Fault, SecretUnavailable, OutOfTime) if wrote else (Fault, SecretUnavailable)
+    ignored = (InternalError, SecretUnavailable, DeadlineExceeded) if wrote else (InternalError, SecretUnavailable)
     return [error for error in errors if not isinstance(error, ignored)]
 
 
-def _fault(bug: Exception) -> Fault:
+def _fault(bug: Exception) -> InternalError:
     """What a bug may tell: its message could hold personal data, so its type and place only."""
     frame = traceback.extract_tb(bug.__traceback__)[-1]
-    return Fault(f"woohub failed with {type(bug).__name__} in {Path(frame.filename).name}:{frame.lineno}")
+    return InternalError(f"woohub failed with {type(bug).__name__} in {Path(frame.filename).name}:{frame.lineno}")
 
 
 def delay(outcome: Outcome) -> float:
     """Seconds until a message should be tried again, before jitter."""
     asked = (outcome.error.retry_after or 0.0) if isinstance(outcome.error, TransientError) else 0.0
-    if isinstance(outcome.error, OutOfTime):
+    if isinstance(outcome.error, DeadlineExceeded):
         return max(asked, NOT_REACHED_DELAY)
     return max(asked, backoff(outcome.message.receive_count))
 

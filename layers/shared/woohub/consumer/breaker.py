@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import Field, TypeAdapter
 
-from woohub.errors import InvalidParameter, Refused, SecretUnavailable, Suspended, TransientError
+from woohub.errors import HubSpotRejected, InvalidParameter, SecretUnavailable, Suspended, TransientError
 from woohub.ssm import from_json, kept
 
 if TYPE_CHECKING:
@@ -191,7 +191,7 @@ class Breaker:
         return state
 
 
-def first_pause(trouble: TransientError | Refused) -> float:
+def first_pause(trouble: TransientError | HubSpotRejected) -> float:
     """Seconds before the first probe: what HubSpot asked for, else none, the governor's minute being enough."""
     daily = isinstance(trouble, Suspended) and trouble.policy == "daily"
     asked = trouble.retry_after if isinstance(trouble, TransientError) else None
@@ -218,7 +218,7 @@ def govern(
         return state, "waiting"
     try:
         probe()
-    except (TransientError, Refused) as error:
+    except (TransientError, HubSpotRejected) as error:
         policy = _policy(error, state)
         state = replace(state, policy=policy, reason=str(error)[:LONGEST_REASON], until=now + first_pause(error))
         parameter.write(state)
@@ -230,7 +230,7 @@ def govern(
     return state, "reopened"
 
 
-def _policy(error: TransientError | Refused, state: State) -> str:
+def _policy(error: TransientError | HubSpotRejected, state: State) -> str:
     """Why HubSpot is left alone after this error; that no secret could be read says nothing new about HubSpot."""
     if isinstance(error, SecretUnavailable):
         return state.policy

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from woohub.delivery.messages import ATTRIBUTE, sendable
-from woohub.errors import InvalidMessage, InvalidPayload, Problem, Refused, WooHubError
+from woohub.errors import HubSpotProblem, HubSpotRejected, InvalidMessage, InvalidPayload, WooHubError
 
 FAILED, NO_ANSWER = "WOOHUB_FAILED", "NO_ANSWER"  # categories of our own, beside HubSpot's
 LONGEST = 1000  # characters of one attribute: the body has the rest of SQS's 1 MiB
@@ -36,11 +36,11 @@ OTHERWISE = f"see HubSpot's message; when its cause is gone, {AFTERWARDS.removep
 
 def attributes(error: WooHubError, entity: str, attempts: int, now: float) -> dict[str, str]:
     """The reason as message attributes, blank ones left out; `now` in epoch seconds."""
-    problem = error.problem if isinstance(error, Refused) else Problem(0)
+    problem = error.problem if isinstance(error, HubSpotRejected) else HubSpotProblem(0)
     found = {
         "reason": f"{_what(error, problem)}. What to do: {advice(error, problem)}",
         "status": str(problem.status or ""),
-        "category": problem.code or problem.category or type(error).__name__,
+        "category": problem.code or problem.category or error.public_name,
         "property": ", ".join(problem.properties),
         "correlationId": problem.correlation_id,
         "entity": entity,
@@ -50,7 +50,7 @@ def attributes(error: WooHubError, entity: str, attempts: int, now: float) -> di
     return {name: sendable(value[:LONGEST]) for name, value in found.items() if value}
 
 
-def advice(error: WooHubError, problem: Problem) -> str:
+def advice(error: WooHubError, problem: HubSpotProblem) -> str:
     """What an operator does next."""
     for kind, text in BY_KIND.items():
         if isinstance(error, kind):
@@ -59,8 +59,8 @@ def advice(error: WooHubError, problem: Problem) -> str:
     return next((text for sign, text in ADVICE.items() if any(sign in word for word in words)), OTHERWISE)
 
 
-def _what(error: WooHubError, problem: Problem) -> str:
-    if not isinstance(error, Refused):
+def _what(error: WooHubError, problem: HubSpotProblem) -> str:
+    if not isinstance(error, HubSpotRejected):
         return str(error)
     if problem.category in (FAILED, NO_ANSWER):
         return problem.message

@@ -10,7 +10,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 
 from woohub import metrics
 from woohub.delivery.webhooks import Delivery
-from woohub.errors import Fault, OutOfTime, Suspended
+from woohub.errors import DeadlineExceeded, InternalError, Suspended
 from woohub.http import Call
 from woohub.sync.outcome import Outcome, Verdict
 
@@ -20,7 +20,10 @@ VERDICTS = {
     Verdict.RETRY: metrics.RETRIED,
     Verdict.REJECTED: metrics.REJECTED,
 }
-NOT_TRIED = (OutOfTime, Suspended)  # put back for want of time, or because HubSpot takes nothing: other alarms tell
+NOT_TRIED = (
+    DeadlineExceeded,
+    Suspended,
+)  # put back for want of time, or because HubSpot takes nothing: other alarms tell
 STATUSES = {401: metrics.HUBSPOT_AUTH_ERROR, 403: metrics.HUBSPOT_AUTH_ERROR, 0: metrics.HUBSPOT_NO_ANSWER}
 
 
@@ -57,7 +60,7 @@ class Telemetry:
         log = self._logger.info if outcome.error is None else self._logger.warning
         log("delivery", extra=outcome.facts())
         self._count(VERDICTS[outcome.verdict])
-        if isinstance(outcome.error, Fault):
+        if isinstance(outcome.error, InternalError):
             self._count(metrics.FAULTS)
         if isinstance(outcome.message.delivery, Delivery):
             self._age(outcome, outcome.message.delivery)

@@ -8,7 +8,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from woohub.errors import Forbidden, Problem, RateLimited, Refused, Unauthorized, Unavailable, WooHubError
+from woohub.errors import (
+    Forbidden,
+    HubSpotProblem,
+    HubSpotRejected,
+    HubSpotUnavailable,
+    RateLimited,
+    Unauthorized,
+    WooHubError,
+)
 from woohub.http import Response
 
 MAX_RETRY_AFTER_S = 86_400.0  # seconds of a Retry-After to believe: HubSpot moves a portal within a day
@@ -34,7 +42,7 @@ class Record:
 class Failure:
     """One entry of a 207 answer's `errors`: the problem and the inputs it names, by trace id or by id."""
 
-    problem: Problem
+    problem: HubSpotProblem
     trace_ids: frozenset[str]
     ids: frozenset[str]
 
@@ -70,10 +78,10 @@ def _error(response: Response, body: Mapping[str, Any], call: str) -> WooHubErro
         policy = "daily" if limit_policy(body) == "DAILY" else "rate"
         return RateLimited(f"HubSpot's limit is used up: {problem}", retry_after=retry_after(response), policy=policy)
     if 400 <= status < 500 and status not in INCONCLUSIVE_4XX and body:
-        return Refused(problem)
+        return HubSpotRejected(problem)
     # A page instead of JSON was written by something in between, whatever its status: no verdict on our request.
     text = f"HubSpot answered {status} with no usable body ({len(response.data)} bytes)"
-    return Unavailable(text, retry_after=retry_after(response), status=status, call=call)
+    return HubSpotUnavailable(text, retry_after=retry_after(response), status=status, call=call)
 
 
 def limit_policy(body: Mapping[str, Any]) -> str:
@@ -99,9 +107,9 @@ def json_object(response: Response) -> dict[str, Any]:
 
 
 def with_results(body: dict[str, Any], call: str) -> dict[str, Any]:
-    """The answer to a read, which always has a list of results; Unavailable without one."""
+    """The answer to a read, which always has a list of results; HubSpotUnavailable without one."""
     if not isinstance(body.get("results"), list):
-        raise Unavailable(EMPTY_RESPONSE, call=call)
+        raise HubSpotUnavailable(EMPTY_RESPONSE, call=call)
     return body
 
 
@@ -149,7 +157,7 @@ def _http_status(row: Mapping[str, Any]) -> int:
     return STATUS_OF.get(str(row.get("category", "")), 400)
 
 
-def problem_of(status: int, body: Mapping[str, Any]) -> Problem:
+def problem_of(status: int, body: Mapping[str, Any]) -> HubSpotProblem:
     """Read HubSpot's error body, every field of it optional, in all the shapes seen.
 
     Details come as `errors[]` with `code` and `context.propertyName`, or as a JSON list inside the message:
@@ -161,7 +169,7 @@ def problem_of(status: int, body: Mapping[str, Any]) -> Problem:
     code = next((code for code in codes if code), str(body.get("subCategory") or body.get("policyName") or ""))
     names = _named((body, *details))
     absent = _named(part for part in (body, *details) if ABSENT in (part.get("code"), part.get("error")))
-    return Problem(
+    return HubSpotProblem(
         status=status,
         message=message,
         category=str(body.get("category") or body.get("errorType") or ""),
@@ -202,12 +210,12 @@ def _context(complaints: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ..
     return merged
 
 
-def refuses_key(problem: Problem) -> bool:
+def refuses_key(problem: HubSpotProblem) -> bool:
     """Whether HubSpot rejected the value of the key itself (an e-mail address): retrying cannot help."""
     return problem.code == "INVALID_EMAIL" or "INVALID_EMAIL" in problem.message
 
 
-def holder_of(problem: Problem, key_properties: Sequence[str]) -> str | None:
+def holder_of(problem: HubSpotProblem, key_properties: Sequence[str]) -> str | None:
     """The id of the record that already holds the key, "" when HubSpot does not say; None: no conflict over a key."""
     property_named = UNIQUE_PROPERTY.search(problem.message)
     if property_named and property_named[1] not in key_properties:

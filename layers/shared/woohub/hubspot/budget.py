@@ -26,7 +26,7 @@ class Budget:
         self._closed_until = float("-inf")
 
     def wait_for_turn(self) -> None:
-        """Take one call from the budget, sleeping until there is one; OutOfTime when that takes too long."""
+        """Take one call from the budget, sleeping until there is one; DeadlineExceeded when that takes too long."""
         while (pause := self._pause()) > 0:
             self._timer.sleep(pause)
         self._calls.append(self._timer.now())

@@ -14,7 +14,7 @@ import urllib3
 from urllib3.exceptions import HTTPError
 
 from woohub.clock import Timer, jittered
-from woohub.errors import OutOfTime, Refused, Unavailable, UnknownOutcome
+from woohub.errors import DeadlineExceeded, HubSpotRejected, HubSpotUnavailable, UnknownOutcome
 from woohub.http import Call, Http, Response, unnoticed
 from woohub.hubspot import answers
 from woohub.hubspot.answers import BatchAnswer, Record
@@ -94,7 +94,7 @@ class CallStats:
         """Count how a call ends; one that HubSpot refuses as a whole, or that is not made, is neither."""
         try:
             yield
-        except (Unavailable, UnknownOutcome):
+        except (HubSpotUnavailable, UnknownOutcome):
             self.broken[path] += 1
             raise
         self.answered[path] += 1
@@ -102,7 +102,9 @@ class CallStats:
 
 @dataclass
 class HubSpot:
-    """The client. Every method raises Refused, Unavailable, OutOfTime or a Suspended; writes also UnknownOutcome.
+    """The client.
+
+    Each method raises HubSpotRejected, HubSpotUnavailable, DeadlineExceeded or a Suspended; writes also UnknownOutcome.
 
     Reads are tried again here after 5xx, time-outs and broken connections. Writes are not: whether they happened is
     unknown then, and only the caller can read the records again by their unique keys.
@@ -156,7 +158,7 @@ class HubSpot:
         known = ("OBJECT_NOT_FOUND", "")  # "treat every field of the error as optional"
         rejected = [failure.problem for failure in answer.failures if failure.problem.category not in known]
         if rejected:
-            raise Refused(rejected[0])
+            raise HubSpotRejected(rejected[0])
         return list(answer.records)
 
     def create(self, object_type: ObjectType, inputs: Sequence[Mapping[str, Any]]) -> BatchAnswer:
@@ -238,7 +240,7 @@ class HubSpot:
                 answer = self._write_call(path, {"inputs": list(chunk)})
                 failures = answers.rows(answer, "errors")
                 if failures:
-                    raise Refused(answers.failure(failures[0]).problem)
+                    raise HubSpotRejected(answers.failure(failures[0]).problem)
                 if action == "create" and not answers.rows(answer, "results"):  # archive is answered with an empty body
                     raise UnknownOutcome(answers.EMPTY_RESPONSE, call=path)
 
@@ -256,7 +258,7 @@ class HubSpot:
         for pause in BACKOFF_S:
             try:
                 return self._once(method, path, body, budget)
-            except Unavailable as error:
+            except HubSpotUnavailable as error:
                 asked = min(error.retry_after or 0, MAX_RETRY_AFTER_WAITED_FOR_S)
                 self.timer.sleep(max(asked, jittered(pause, self.random)))
         return self._once(method, path, body, budget)
@@ -264,7 +266,7 @@ class HubSpot:
     def _write_call(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         try:
             return self._once("POST", path, body)
-        except Unavailable as error:
+        except HubSpotUnavailable as error:
             raise UnknownOutcome(
                 str(error), retry_after=error.retry_after, status=error.status, call=error.call
             ) from error
@@ -302,7 +304,7 @@ class HubSpot:
 
     def _wait_out(self, status: int, pause: float, budget: Budget) -> None:
         if pause >= self.timer.left():
-            raise OutOfTime(
+            raise DeadlineExceeded(
                 f"HubSpot answered {status}: retry in {pause:.0f} s, but the invocation ends first", retry_after=pause
             )
         if status == 429:
@@ -314,13 +316,13 @@ class HubSpot:
         inputs = len(body.get("inputs", ())) if body else 0
         started = self.timer.now()
         if self.timer.left() < MIN_TIME_LEFT_S:
-            raise OutOfTime(f"{self.timer.left():.1f} s left are too few for another call")
+            raise DeadlineExceeded(f"{self.timer.left():.1f} s left are too few for another call")
         try:
             response = self._send(method, path, body, token)
         except HTTPError as error:
             self.on_call(Call(method, path, 0, self.timer.now() - started, inputs))
             text = f"no answer from HubSpot to {method} {path}: {type(error).__name__}"
-            raise Unavailable(text, call=path) from error
+            raise HubSpotUnavailable(text, call=path) from error
         self.budget.correct(response.headers)
         correlation = str(answers.json_object(response).get("correlationId", "")) if response.status >= 400 else ""
         took, left = self.timer.now() - started, daily_left(response.headers)

@@ -9,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from woohub.clock import Timer
-from woohub.errors import Forbidden, Problem, Refused, Unavailable
+from woohub.errors import Forbidden, HubSpotProblem, HubSpotRejected, HubSpotUnavailable
 from woohub.hubspot import answers
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.objects import ObjectType
@@ -99,7 +99,9 @@ class PropertyCatalog:
         self._read_at.pop(object_type, None)
         return self._fresh(object_type)
 
-    def learn(self, object_type: ObjectType, problem: Problem, properties: Mapping[str, str]) -> PropertySchema | None:
+    def learn(
+        self, object_type: ObjectType, problem: HubSpotProblem, properties: Mapping[str, str]
+    ) -> PropertySchema | None:
         """The schema with what a refusal teaches; None where leaving something out cannot help the next attempt."""
         schema = self._schemas[object_type]
         missing = frozenset(name for name in problem.absent if name in properties) - schema.missing
@@ -141,10 +143,10 @@ class PropertyCatalog:
         known = self._schemas.get(object_type)
         try:
             rows = self._hubspot.property_definitions(object_type, retry=known is None)
-        except (Forbidden, Refused) as error:
+        except (Forbidden, HubSpotRejected) as error:
             self._warn("property_definitions_unreadable", object_type=object_type.name, error=str(error))
             return {}
-        except Unavailable as error:
+        except HubSpotUnavailable as error:
             if known is None:
                 raise
             self._warn("property_definitions_unreadable", object_type=object_type.name, error=str(error))

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from woohub.dates import shifted, utc_from_ms, whole_seconds
 from woohub.delivery.delivery_queue import DeliveryQueue
 from woohub.delivery.webhooks import Delivery
-from woohub.errors import InvalidPayload, OutOfTime, PermanentError, SecretUnavailable, TransientError
+from woohub.errors import DeadlineExceeded, InvalidPayload, PermanentError, SecretUnavailable, TransientError
 from woohub.hubspot.client import HubSpot
 from woohub.mapping.fields import Mapping as FieldMapping
 from woohub.metrics import (
@@ -150,7 +150,7 @@ class Reconcile:
         self._store.leave_out(self._mark.unreadable)
         try:
             self._run_parts(began)
-        except OutOfTime as error:
+        except DeadlineExceeded as error:
             self._stopped("out of time", error)
         except _StoreDown:
             pass  # the part that met it has said why
@@ -173,7 +173,7 @@ class Reconcile:
             self._count(SWEEP_ALIVE, 1)
         self._part("scan", self._scan_customers)
         self._part("deal_check", self._check_deals)
-        with suppress(OutOfTime):  # nothing is lost: they are remembered
+        with suppress(DeadlineExceeded):  # nothing is lost: they are remembered
             self._part("unreadable", self._retry_unreadable)
 
     def _part(self, name: str, do: Callable[[], None]) -> bool:
@@ -181,7 +181,7 @@ class Reconcile:
         try:
             do()
             return True
-        except OutOfTime:
+        except DeadlineExceeded:
             raise
         except StoreUnavailable as error:
             if not any(reason.startswith(UNAVAILABLE) for reason in self._report.failed.values()):
@@ -204,7 +204,7 @@ class Reconcile:
         return any(self._store.lists(resource) for resource in ("orders", "customers"))
 
     def _stopped(self, reason: str, error: Exception, part: str = "") -> None:
-        if not self._report.stopped or isinstance(error, OutOfTime):  # the command line runs it again for that
+        if not self._report.stopped or isinstance(error, DeadlineExceeded):  # the command line runs it again for that
             self._report.stopped = f"{reason}: {error}"
         self._log("sweep_stopped", reason=reason, error=str(error), part=part)
 
@@ -371,7 +371,7 @@ class Reconcile:
         try:
             self._list_suspects()
             self._settle_suspects()
-        except (StoreUnavailable, OutOfTime):
+        except (StoreUnavailable, DeadlineExceeded):
             raise
         except TransientError as error:  # HubSpot's trouble is the breaker's; the check goes on another time
             self._log("deal_check_postponed", error=str(error))

@@ -22,7 +22,7 @@ from urllib3.exceptions import (
     SSLError,
 )
 
-from woohub.errors import OutOfTime
+from woohub.errors import DeadlineExceeded
 from woohub.http import Response
 from woohub.store.requests import (
     ANSWER,
@@ -59,12 +59,14 @@ class Cause:
 # No answer at all
 
 
-def of_no_answer(error: HTTPError, question: Question, access: Access, patience: float) -> StoreUnavailable | OutOfTime:
+def of_no_answer(
+    error: HTTPError, question: Question, access: Access, patience: float
+) -> StoreUnavailable | DeadlineExceeded:
     """What a call without an answer means; the error's own text may hold the query, so it is not repeated."""
     call = f"{question.method} {access.address(question.path)}"
     if isinstance(error, ReadTimeoutError):
         if patience < ANSWER:
-            return OutOfTime(f"the time left was too short for the store's answer to {call}")
+            return DeadlineExceeded(f"the time left was too short for the store's answer to {call}")
         return TooMuch(f"no answer from the store to {call} within {ANSWER:.0f} s", fix=TRY_LATER)
     cause = next(describe(error) for kind, describe in NO_ANSWER if isinstance(error, kind))
     return StoreUnavailable(f"no answer from the store to {call}, {cause.words}", fix=cause.fix)

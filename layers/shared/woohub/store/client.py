@@ -21,7 +21,7 @@ from urllib3.exceptions import HTTPError
 
 from woohub.clock import Timer, jittered
 from woohub.dates import shifted, usable, utc_from_ms
-from woohub.errors import OutOfTime
+from woohub.errors import DeadlineExceeded
 from woohub.http import Call, Http, unnoticed
 from woohub.store import causes, fallbacks
 from woohub.store.answers import Answer, epoch, judged
@@ -111,7 +111,7 @@ def _unsaid(_seconds: float, _reason: str) -> None:
 
 @dataclass
 class Store:
-    """The client. Every method raises StoreUnavailable, StoreRefused or OutOfTime.
+    """The client. Every method raises StoreUnavailable, StoreRefused or DeadlineExceeded.
 
     Between calls it waits as long as the last answer took (times `patience`), so that a slow shop has half of its
     time for shoppers; pages get smaller when the shop cannot make large ones. `behind` is how many seconds the store's
@@ -617,7 +617,7 @@ class Store:
     def _ask(self, question: Question, way: Way) -> Answer:
         self.timer.sleep(max(0.0, self._free_at - self.timer.now()))
         if self.timer.left() < LEAST:
-            raise OutOfTime(f"{self.timer.left():.1f} s left are too few for another call to the store")
+            raise DeadlineExceeded(f"{self.timer.left():.1f} s left are too few for another call to the store")
         started, patience = self.timer.now(), min(ANSWER, self.timer.left() - 1)
         status = 0
         try:

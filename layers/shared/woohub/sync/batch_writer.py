@@ -14,7 +14,14 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from woohub.clock import Timer, jittered
-from woohub.errors import OutOfTime, Problem, Refused, TransientError, Unavailable, UnknownOutcome
+from woohub.errors import (
+    DeadlineExceeded,
+    HubSpotProblem,
+    HubSpotRejected,
+    HubSpotUnavailable,
+    TransientError,
+    UnknownOutcome,
+)
 from woohub.hubspot.answers import BatchAnswer, Record, refuses_key
 from woohub.hubspot.client import BATCH
 from woohub.sync.records import Change, RecordResult
@@ -25,7 +32,7 @@ ISOLATING_ROUNDS = ROUNDS[2:]
 MAX_ATTEMPTS = 3  # of a record that HubSpot rejects, before the rejection is believed
 MAX_FAILURES_IN_A_ROW = 2  # lost answers after which a round stops calling
 
-Answer = str | Problem  # the record's id, or why not; an input without an answer has an unknown outcome
+Answer = str | HubSpotProblem  # the record's id, or why not; an input without an answer has an unknown outcome
 OUTCOME_UNKNOWN = RecordResult(error=UnknownOutcome("write outcome unknown: HubSpot's answer named no record"))
 
 
@@ -49,7 +56,7 @@ class Reading:
     """What HubSpot has: the record of each key it knows, keys it refuses to look up, and keys that have to wait."""
 
     records: Mapping[str, Record] = field(default_factory=dict)
-    refused: Mapping[str, Problem] = field(default_factory=dict)
+    refused: Mapping[str, HubSpotProblem] = field(default_factory=dict)
     waiting: Mapping[str, TransientError] = field(default_factory=dict)
 
 
@@ -71,12 +78,12 @@ class RecordSet(Protocol):
         """The writes these keys need. No calls."""
 
     def send(self, writes: Sequence[Write]) -> dict[str, Answer]:
-        """Write at most 100 records; answers by `Write.key`. Raises Refused when HubSpot refuses them as a whole."""
+        """Write at most 100 records; answers by `Write.key`. HubSpotRejected when HubSpot rejects them as a whole."""
 
-    def conflict(self, problem: Problem) -> str | None:
+    def conflict(self, problem: HubSpotProblem) -> str | None:
         """The id of the record that already holds the key, `""` when HubSpot does not say; None: no conflict."""
 
-    def adapt(self, problem: Problem, write: Write) -> bool:
+    def adapt(self, problem: HubSpotProblem, write: Write) -> bool:
         """Whether the next attempt will differ because of what was learned from the problem."""
 
 
@@ -85,7 +92,7 @@ def write_all(records: RecordSet, keys: Sequence[str], timer: Timer) -> dict[str
     run = BatchRun(records, list(keys))
     try:
         run.until_done(timer)
-    except OutOfTime as error:  # says nothing about a record whose call broke before
+    except DeadlineExceeded as error:  # says nothing about a record whose call broke before
         return run.results_with(RecordResult(error=error))
     except TransientError as error:
         return run.results | {key: RecordResult(error=error) for key in run.open}
@@ -183,7 +190,7 @@ class BatchRun:
     def _read(self, keys: Sequence[str]) -> Reading | None:
         try:
             reading = self._records.read(keys, self._holders)
-        except Unavailable as error:
+        except HubSpotUnavailable as error:
             self._lose(keys, error, alone=len(keys) == 1)
             self._tried.update(keys)
             self._reads_break = self._needs_pause = True
@@ -196,7 +203,7 @@ class BatchRun:
 
     def _write(self, keys: Sequence[str], reading: Reading) -> None:
         for key, problem in reading.refused.items():
-            self.results[key] = RecordResult(error=Refused(problem))
+            self.results[key] = RecordResult(error=HubSpotRejected(problem))
         for key, error in reading.waiting.items():
             self.results[key] = self._lost.get(key, RecordResult(error=error))
         plan = self._records.plan([key for key in keys if key not in self.results], reading)
@@ -249,14 +256,14 @@ class BatchRun:
         else:
             self._take_in_rejection(write, answer)
 
-    def _take_in_rejection(self, write: Write, problem: Problem) -> None:
+    def _take_in_rejection(self, write: Write, problem: HubSpotProblem) -> None:
         self._attempts.update(write.keys)
         attempts = max(self._attempts[key] for key in write.keys)
         holder = self._records.conflict(problem)
         if holder:
             self._holders |= dict.fromkeys(write.keys, holder)
         if refuses_key(problem) or attempts >= MAX_ATTEMPTS:
-            self.results |= dict.fromkeys(write.keys, RecordResult(error=Refused(problem), attempts=attempts))
+            self.results |= dict.fromkeys(write.keys, RecordResult(error=HubSpotRejected(problem), attempts=attempts))
         elif holder is None and not self._records.adapt(problem, write):
             self._needs_pause = True
 
@@ -276,7 +283,7 @@ def _bisect(
     """Send; when HubSpot refuses the whole batch, send the halves, down to the record that is refused."""
     try:
         answers |= send(writes)
-    except Refused as refused:
+    except HubSpotRejected as refused:
         if len(writes) == 1:
             answers[writes[0].key] = refused.problem
             return
@@ -287,11 +294,11 @@ def _bisect(
 
 def read_apart(
     read: Callable[[Sequence[str]], list[Record]], keys: Sequence[str]
-) -> tuple[list[Record], dict[str, Problem]]:
+) -> tuple[list[Record], dict[str, HubSpotProblem]]:
     """Read the keys; when HubSpot refuses them as a whole, in halves, down to the key that is refused."""
     try:
         return read(keys), {}
-    except Refused as refused:
+    except HubSpotRejected as refused:
         if len(keys) == 1:
             return [], {keys[0]: refused.problem}
     middle = len(keys) // 2
@@ -317,7 +324,7 @@ def answers_by_key(writes: Sequence[Write], answer: BatchAnswer, key_property: s
     by_id = {write.record_id: write.key for write in writes if write.record_id}
     by_value = {key.lower(): write.key for write in writes if not write.record_id for key in write.keys}
     answers: dict[str, Answer] = {}
-    unnamed: list[Problem] = []
+    unnamed: list[HubSpotProblem] = []
     for failure in answer.failures:
         named = [by_trace[trace] for trace in failure.trace_ids if trace in by_trace]
         named += [by_id[record_id] for record_id in failure.ids if record_id in by_id]
@@ -333,7 +340,7 @@ def answers_by_key(writes: Sequence[Write], answer: BatchAnswer, key_property: s
 
 
 def _only_one_left(
-    writes: Sequence[Write], answers: Mapping[str, Answer], unnamed: Sequence[Problem]
+    writes: Sequence[Write], answers: Mapping[str, Answer], unnamed: Sequence[HubSpotProblem]
 ) -> dict[str, Answer]:
     """A failure that names no input can only mean the one input without an answer, if there is just one."""
     unanswered = [write.key for write in writes if write.key not in answers]

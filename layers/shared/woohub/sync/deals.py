@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from woohub.dates import utc_from_ms
-from woohub.errors import Refused
+from woohub.errors import HubSpotRejected
 from woohub.hubspot.answers import Record, refuses_key
 from woohub.hubspot.objects import CONTACTS, DEALS, ObjectType
 from woohub.hubspot.properties import PropertySchema
@@ -59,7 +59,7 @@ class DealKind:
 
     def goes_without(self, needed: RecordResult) -> str:
         """A deal is made without a contact whose address HubSpot refuses: that does not go away."""
-        refused = isinstance(needed.error, Refused) and refuses_key(needed.error.problem)
+        refused = isinstance(needed.error, HubSpotRejected) and refuses_key(needed.error.problem)
         return WITHOUT_EMAIL if refused else ""
 
 

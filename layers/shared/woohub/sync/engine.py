@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 
 from woohub.clock import Timer
-from woohub.errors import InvalidMessage, InvalidPayload, Refused, TransientError
+from woohub.errors import HubSpotRejected, InvalidMessage, InvalidPayload, TransientError
 from woohub.hubspot.client import CallStats, HubSpot
 from woohub.hubspot.objects import ObjectType
 from woohub.hubspot.properties import PropertyCatalog, Warn
@@ -163,7 +163,7 @@ def _worst(results: Sequence[RecordResult]) -> RecordResult:
 def _verdict(result: RecordResult) -> Verdict:
     if result.error is None:
         return Verdict.DONE
-    return Verdict.REJECTED if isinstance(result.error, Refused) else Verdict.RETRY
+    return Verdict.REJECTED if isinstance(result.error, HubSpotRejected) else Verdict.RETRY
 
 
 def _event(message: Message) -> Event | Ignored:

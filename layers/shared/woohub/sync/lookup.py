@@ -8,7 +8,7 @@ from functools import partial
 from typing import Protocol
 
 from woohub.clock import Timer
-from woohub.errors import Problem, TransientError, Unavailable
+from woohub.errors import HubSpotProblem, HubSpotUnavailable, TransientError
 from woohub.hubspot.answers import Record
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.objects import ObjectType
@@ -24,7 +24,7 @@ class Lookup(Protocol):
     def waiting(self, keys: Sequence[str]) -> dict[str, TransientError]:
         """The keys that nobody may create yet, and why."""
 
-    def find(self, keys: Sequence[str]) -> tuple[list[Record], dict[str, Problem]]:
+    def find(self, keys: Sequence[str]) -> tuple[list[Record], dict[str, HubSpotProblem]]:
         """The records of these keys, in any order, and the keys HubSpot refuses to look up."""
 
     def must_be_alone(self, key: str) -> bool:
@@ -49,7 +49,7 @@ class ByUniqueKey:
         """None: HubSpot refuses a second create of a key."""
         return {}
 
-    def find(self, keys: Sequence[str]) -> tuple[list[Record], dict[str, Problem]]:
+    def find(self, keys: Sequence[str]) -> tuple[list[Record], dict[str, HubSpotProblem]]:
         """See Lookup."""
         read = partial(self.hubspot.read, self.type, properties=self.properties, retry=False)
         return read_apart(partial(read, id_property=self.type.key), keys)
@@ -105,9 +105,9 @@ class BySearch:
         """See Lookup."""
         seconds = {key: self.recent.seconds_to_wait(key, self.timer.now()) for key in keys}
         words = "create outcome unknown; waiting for the search index"
-        return {key: Unavailable(words, retry_after=wait) for key, wait in seconds.items() if wait}
+        return {key: HubSpotUnavailable(words, retry_after=wait) for key, wait in seconds.items() if wait}
 
-    def find(self, keys: Sequence[str]) -> tuple[list[Record], dict[str, Problem]]:
+    def find(self, keys: Sequence[str]) -> tuple[list[Record], dict[str, HubSpotProblem]]:
         """See Lookup."""
         self.warn(NOT_UNIQUE, property=self.type.key)
         return read_apart(self._search, keys)

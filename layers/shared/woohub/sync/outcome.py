@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from woohub.delivery.webhooks import Delivery
-from woohub.errors import Fault, InvalidMessage, PermanentError, Refused, TransientError
+from woohub.errors import HubSpotRejected, InternalError, InvalidMessage, PermanentError, TransientError
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Outcome:
     def facts(self) -> dict[str, object]:
         """For a log line: no personal data, so HubSpot's own words on a refusal are left to the dead-letter queue."""
         delivery = self.message.delivery if isinstance(self.message.delivery, Delivery) else None
-        problem = self.error.problem if isinstance(self.error, Refused) else None
+        problem = self.error.problem if isinstance(self.error, HubSpotRejected) else None
         return {
             "entity": self.message.entity,
             "topic": delivery.topic if delivery else "",
@@ -58,8 +58,8 @@ class Outcome:
             "verdict": self.verdict.value,
             **self.record_ids,
             "note": self.note,
-            "error": type(self.error).__name__ if self.error else "",
-            "fault": str(self.error) if isinstance(self.error, Fault) else "",
+            "error": self.error.public_name if self.error else "",
+            "fault": str(self.error) if isinstance(self.error, InternalError) else "",
             "status": problem.status if problem else 0,
             "category": (problem.code or problem.category) if problem else "",
             "property": ", ".join(problem.properties) if problem else "",

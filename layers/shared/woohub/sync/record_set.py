@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from woohub.errors import Problem, Refused, UnknownOutcome
+from woohub.errors import HubSpotProblem, HubSpotRejected, UnknownOutcome
 from woohub.hubspot.answers import Record, holder_of
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.objects import ObjectType
@@ -69,17 +69,17 @@ class KindRecordSet:
         if not writes[0].record_id:
             return self._create(writes)
         interim = self._update([_with_interim(write) for write in writes if write.change.interim])
-        refused = {key: answer for key, answer in interim.items() if isinstance(answer, Problem)}
+        refused = {key: answer for key, answer in interim.items() if isinstance(answer, HubSpotProblem)}
         ready = [write for write in writes if not write.change.interim or isinstance(interim.get(write.key), str)]
         self._change_associations(ready)
         only_associated = {write.key: write.record_id for write in ready if not write.change.properties}
         return refused | only_associated | self._update([write for write in ready if write.change.properties])
 
-    def conflict(self, problem: Problem) -> str | None:
+    def conflict(self, problem: HubSpotProblem) -> str | None:
         """See RecordSet."""
         return holder_of(problem, (self._type.key, *self._type.aliases))
 
-    def adapt(self, problem: Problem, write: Write) -> bool:
+    def adapt(self, problem: HubSpotProblem, write: Write) -> bool:
         """See RecordSet."""
         learned = self._catalog.learn(self._type, problem, write.change.properties)
         self._schema = learned or self._schema
@@ -151,7 +151,7 @@ class KindRecordSet:
         try:
             if go:
                 self._hubspot.disassociate(self._type, other, go)
-        except Refused as refused:
+        except HubSpotRejected as refused:
             if len(writes) > 1:
                 raise  # which of them it means shows when each is sent by itself
             # a record deleted meanwhile is disassociated already
@@ -170,5 +170,7 @@ def _with_interim(write: Write) -> Write:
     return replace(write, change=Change(write.change.interim))
 
 
-def _not_set_up(kind: ObjectType) -> Problem:
-    return Problem(404, f"HubSpot has no property {kind.key} to find {kind.name} by: run `woohub setup`", "NOT_SET_UP")
+def _not_set_up(kind: ObjectType) -> HubSpotProblem:
+    return HubSpotProblem(
+        404, f"HubSpot has no property {kind.key} to find {kind.name} by: run `woohub setup`", "NOT_SET_UP"
+    )

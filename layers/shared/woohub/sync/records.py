@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from woohub.errors import Refused, TransientError
+from woohub.errors import HubSpotRejected, TransientError
 from woohub.hubspot.answers import Record
 from woohub.hubspot.objects import ObjectType
 from woohub.hubspot.properties import PropertySchema
@@ -59,7 +59,7 @@ class RecordResult:
     """
 
     record_id: str = ""
-    error: Refused | TransientError | None = None
+    error: HubSpotRejected | TransientError | None = None
     attempts: int = 1
     broken_call: str = ""
 
