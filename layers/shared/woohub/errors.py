@@ -159,5 +159,5 @@ class RateLimited(Suspended):
 
 
 # Until every branch has the new names.
-Fault, DeadlineExceeded, Refused, Unavailable = InternalError, DeadlineExceeded, HubSpotRejected, HubSpotUnavailable
+Fault, OutOfTime, Refused, Unavailable = InternalError, DeadlineExceeded, HubSpotRejected, HubSpotUnavailable
 Problem = HubSpotProblem
