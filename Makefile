@@ -23,7 +23,7 @@ LOCAL := env -u AWS_PROFILE -u AWS_DEFAULT_PROFILE -u AWS_SESSION_TOKEN -u AWS_E
 	AWS_SECRET_ACCESS_KEY=local AWS_REGION=eu-west-1 AWS_DEFAULT_REGION=eu-west-1
 
 .DEFAULT_GOAL := help
-.PHONY: help install format check audit test bench soak demo local build deploy lock clean
+.PHONY: help install format check audit unit test bench soak demo local build deploy lock clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ check: .venv/ready .venv-sam/ready .venv-scanner/ready ## Format, lint, types, s
 audit: .venv-scanner/ready ## Ask whether a locked package has a known vulnerability
 	@for lock in layers/dependencies/requirements.txt requirements/*.txt; do \
 		echo "$$lock" && $(SCANNER)/pip-audit --strict --disable-pip --require-hashes --requirement "$$lock" || exit 1; done
+
+unit: .venv/ready ## Pass the tests that need no AWS and no server, with fewer examples of each law: seconds
+	@$(LOCAL) .venv/bin/pytest --numprocesses auto --hypothesis-profile quick tests/unit $(PYTEST)
 
 test: install ## Pass all tests (PYTEST="-k breaker" for some)
 	@$(LOCAL) .venv/bin/pytest --numprocesses auto --dist loadgroup $(PYTEST)

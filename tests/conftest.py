@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+from functools import cache
+from typing import Any
+from unittest.mock import patch
 
 import hypothesis
 import moto.core  # noqa: F401  (hooks into botocore: only clients made after this import can be mocked)
+from botocore.loaders import JSONFileLoader
 
 os.environ.update(
     AWS_ACCESS_KEY_ID="testing",
@@ -28,6 +32,18 @@ os.environ.update(
     EVENT_SOURCE_MAPPING_ID="00000000-0000-0000-0000-000000000000",
 )
 
+_load_file = JSONFileLoader.load_file
+
+
+@cache
+def _parsed(path: str) -> Any:
+    return _load_file(JSONFileLoader(), path)
+
+
+# Every mocked AWS begins with a new session, and every session would parse the same megabytes of definitions.
+patch.object(JSONFileLoader, "load_file", lambda _loader, path: _parsed(path)).start()
+
 # How fast a machine is says nothing about the code: no test of a law fails for taking long.
 hypothesis.settings.register_profile("woohub", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile("quick", hypothesis.settings.get_profile("woohub"), max_examples=20)
 hypothesis.settings.load_profile("woohub")

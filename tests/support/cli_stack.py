@@ -8,12 +8,9 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
-from unittest.mock import patch
 
 import boto3
-from botocore.loaders import JSONFileLoader
 from moto import mock_aws
 
 from woohub.consumer.breaker import BreakerParameter, State
@@ -92,23 +89,10 @@ REFUSED = {
 }
 
 
-_load_file = JSONFileLoader.load_file
-
-
-@cache
-def _parsed(path: str) -> Any:
-    return _load_file(JSONFileLoader(), path)
-
-
-def _load_once(_loader: JSONFileLoader, path: str) -> Any:
-    """Every command makes a session of its own, and every session would parse the same megabytes of definitions."""
-    return _parsed(path)
-
-
 @contextmanager
 def deployed(**more: str) -> Iterator[Deployed]:
     """The stack; `more` are outputs of its own (HubSpotApiUrl, WebhookUrl)."""
-    with mock_aws(config={"lambda": {"use_docker": False}}), patch.object(JSONFileLoader, "load_file", _load_once):
+    with mock_aws(config={"lambda": {"use_docker": False}}):
         sqs, secrets = boto3.client("sqs"), boto3.client("secretsmanager")
         made = {
             "QueueUrl": sqs.create_queue(QueueName="deliveries")["QueueUrl"],

@@ -214,7 +214,7 @@ def test_something_written_in_between_makes_the_next_pause_short_again() -> None
     assert fixture.state.until == fixture.now
 
 
-@given(text=st.text() | st.recursive(st.none() | st.integers(), st.lists).map(json.dumps))
+@given(text=st.text() | st.recursive(st.none() | st.integers(), st.lists, max_leaves=8).map(json.dumps))
 def test_a_parameter_somebody_spoilt_counts_as_closed(text: str) -> None:
     assert not state_from(text).is_open
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import cache
 from typing import Any, cast
 
 import pytest
@@ -22,8 +23,13 @@ def a_queue(sqs: Sqs, warnings: list[dict[str, Any]] | None = None) -> DeliveryQ
     )
 
 
+@cache
+def incompressible(size: int) -> bytes:
+    return random.Random(size).randbytes(size).hex().encode()  # noqa: S311
+
+
 def a_delivery(number: int, size: int = 10) -> Delivery:
-    body = b'{"id":%d,"x":"%s"}' % (number, random.Random(number).randbytes(size).hex().encode())  # noqa: S311
+    body = b'{"id":%d,"x":"%s"}' % (number, incompressible(size))
     return Delivery("order.swept", body, 1, f"order:{number}")
 
 
