@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from local_stack import exchange
+from local_stack import stack_client
 from local_stack.running import running
 from local_stack.settings import Settings
 from local_stack.stack import Stack
@@ -22,7 +22,7 @@ def running_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture
 def stack(running_stack: Stack) -> Stack:
     """With an empty HubSpot and empty queues."""
-    exchange.simulator(running_stack, "POST", "reset", {"provisioned": True})
+    stack_client.simulator(running_stack, "POST", "reset", {"provisioned": True})
     running_stack.client("sqs").purge_queue(QueueUrl=running_stack.dlq_url)
-    assert exchange.waiting(running_stack) == 0, "the test before left deliveries behind"
+    assert stack_client.queue_length(running_stack) == 0, "the test before left deliveries behind"
     return running_stack

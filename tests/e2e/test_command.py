@@ -68,7 +68,7 @@ def test_the_stack_stays_until_it_is_interrupted_and_leaves_nothing(tmp_path: Pa
         with local_stack(tmp_path) as second:
             said, _ = second.communicate(timeout=60)
         assert second.returncode == 1
-        assert f"running already on {stack['aws_endpoint_url']}" in said
+        assert f"already running on {stack['aws_endpoint_url']}" in said
 
         first.send_signal(signal.SIGINT)
         assert first.wait(timeout=60) == 0

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from local_stack import exchange
-from local_stack.progress import wait_until
+from local_stack import stack_client
 from local_stack.settings import ROOT
 from local_stack.stack import Stack
+from local_stack.steps import wait_until
 
 pytestmark = pytest.mark.xdist_group("e2e")  # one stack for all, in one process
 
@@ -30,21 +30,21 @@ def test_ingest_answers(name: str, stack: Stack) -> None:
     answer = invoked(stack, stack.ingest_function, EVENTS[name])
 
     assert answer["statusCode"] == REFUSED.get(name, 200)
-    wait_until(lambda: exchange.waiting(stack) == 0, "the delivery still waits", timeout=60)
+    wait_until(lambda: stack_client.queue_length(stack) == 0, "the delivery still waits", timeout_s=60)
 
 
 def test_the_consumer_writes_a_batch(stack: Stack) -> None:
     assert invoked(stack, stack.consumer_function, EVENTS["consumer-batch"]) == {"batchItemFailures": []}
 
-    assert {deal.order for deal in exchange.deals(stack)} == {"16", "17", "43"}
-    assert exchange.dead_letters(stack) == []
+    assert {deal.order for deal in stack_client.deals(stack)} == {"16", "17", "43"}
+    assert stack_client.dead_letters(stack) == []
 
 
 def test_the_consumer_sets_a_bad_record_aside_and_writes_the_others(stack: Stack) -> None:
     assert invoked(stack, stack.consumer_function, EVENTS["consumer-bad-record"]) == {"batchItemFailures": []}
 
-    assert {deal.order for deal in exchange.deals(stack)} == {"16"}
-    assert [one["entity"] for one in exchange.dead_letters(stack)] == ["order:46"]
+    assert {deal.order for deal in stack_client.deals(stack)} == {"16"}
+    assert [one["entity"] for one in stack_client.dead_letters(stack)] == ["order:46"]
 
 
 def test_the_schedule_wakes_governor_and_reconcile(stack: Stack) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from local_stack import exchange
-from local_stack.progress import wait_until
+from local_stack import stack_client
 from local_stack.stack import Stack
+from local_stack.steps import wait_until
 from tests.support.deliveries import SECRET, delivery
 from tests.support.wheel import InstalledWheel, install
 from woohub.delivery import webhooks
@@ -51,8 +51,8 @@ def test_a_stack_that_is_well_is_called_well(terminal: CliRunner) -> None:
 def test_dead_letters_are_found(terminal: CliRunner, stack: Stack) -> None:
     body = json.dumps(delivery(93).payload | {"id": 47, "total": "39,98 EUR"}).encode()
     headers = {name: value for name, value in delivery(93).headers.items() if name != "Content-Length"}
-    exchange.send(stack, headers | {"X-WC-Webhook-Signature": webhooks.sign(body, SECRET)}, body)
-    wait_until(lambda: bool(exchange.dead_letters(stack)), "no dead letter", timeout=60)
+    stack_client.send(stack, headers | {"X-WC-Webhook-Signature": webhooks.sign(body, SECRET)}, body)
+    wait_until(lambda: bool(stack_client.dead_letters(stack)), "no dead letter", timeout_s=60)
 
     checks = {one["check"]: one for one in answer(terminal, "doctor")["checks"]}
 
@@ -65,7 +65,7 @@ def test_a_live_test_finds_every_order_and_removes_them(terminal: CliRunner, sta
 
     assert (found["arrived"], found["findings"], found["refused"]) == (20, [], {})
     assert found["cleaned"] == {"deals": 20, "contacts": 13, "left": 0}
-    assert exchange.deals(stack) == []
+    assert stack_client.deals(stack) == []
 
 
 def test_the_installed_command_needs_only_a_dotenv_file_and_credentials(

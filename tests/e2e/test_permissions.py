@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from generators.events import consumer_record
-from local_stack import exchange
-from local_stack.progress import wait_until
+from local_stack import stack_client
 from local_stack.settings import ROOT
 from local_stack.stack import Stack
+from local_stack.steps import wait_until
 from simulators.woocommerce import KEY, SECRET, SimulatedShop
 from simulators.woocommerce import running as open_shop
 from tests.support.emulated_lambda import end_warm_processes
@@ -154,7 +154,7 @@ def ingest(stack: Stack) -> Any:
     turn_tap(stack, flow=False)
     event = json.loads((ROOT / "events" / "ingest-order-created.json").read_text(encoding="utf-8"))
     answer = invoked(stack, "ingest", event)
-    return {"status": answer["statusCode"], "queued": exchange.waiting(stack)}
+    return {"status": answer["statusCode"], "queued": stack_client.queue_length(stack)}
 
 
 def consumer(stack: Stack) -> Any:
@@ -163,14 +163,14 @@ def consumer(stack: Stack) -> Any:
     came = polled(stack)
     turn_tap(stack, flow=True)
     invoked(stack, "consumer", {"Records": [record(1), record(2, total="a lot")]})
-    exchange.simulator(stack, "POST", "faults", {"status": 401})
+    stack_client.simulator(stack, "POST", "faults", {"status": 401})
     written_over(stack, stack.breaker_parameter, BREAKER)
     answered(stack, stack.consumer_function, {"Records": [received(3, stack), record(4, receive_count=RENEWED_AT)]})
     log = Path(stack.log).read_bytes()[logged:].decode(errors="replace")
     return {
         "polled": came,
-        "written": [deal.order for deal in exchange.deals(stack)],
-        "refused": [one["entity"] for one in exchange.dead_letters(stack)],
+        "written": [deal.order for deal in stack_client.deals(stack)],
+        "refused": [one["entity"] for one in stack_client.dead_letters(stack)],
         "renewed": delayed(stack),
         "breaker": (breaker(stack), tap(stack)["State"]),
         "troubles": [word for word in ("queue_call_failed", "breaker_not_stored") if word in log],
@@ -182,12 +182,12 @@ def polled(stack: Stack) -> bool:
     stack.client("sqs").send_message(QueueUrl=stack.queue_url, **to_sqs(delivery("order.created", order(9))))
 
     def allowed() -> bool:
-        return bool(exchange.deals(stack))
+        return bool(stack_client.deals(stack))
 
     def refused() -> bool:
         return str(tap(stack)["LastProcessingResult"]).startswith("PROBLEM")
 
-    wait_until(lambda: allowed() or refused(), "the queue is neither polled nor is that refused", timeout=30)
+    wait_until(lambda: allowed() or refused(), "the queue is neither polled nor is that refused", timeout_s=30)
     return allowed()
 
 
@@ -235,7 +235,7 @@ def reconcile(stack: Stack) -> Any:
     webhooks = {one.topic: one.secret for one in shop.hooks.webhooks.values()}
     kept = ssm.get_parameter(Name=stack.watermark_parameter)["Parameter"]["Value"] != WATERMARK
     done = answer["complete"] if isinstance(answer, dict) else answer
-    return {"complete": done, "webhooks": webhooks, "queued": exchange.waiting(stack), "kept": kept}
+    return {"complete": done, "webhooks": webhooks, "queued": stack_client.queue_length(stack), "kept": kept}
 
 
 WORK: dict[str, tuple[Callable[[Stack], Any], Any]] = {
@@ -276,7 +276,7 @@ def workplace(stack: Stack) -> Iterator[Stack]:
     secrets.put_secret_value(SecretId=stack.store_secret_arn, SecretString=store)
     stack.client("sqs").purge_queue(QueueUrl=stack.queue_url)
     stack.client("sqs").purge_queue(QueueUrl=stack.dlq_url)
-    exchange.simulator(stack, "DELETE", "faults")
+    stack_client.simulator(stack, "DELETE", "faults")
     breaker(stack, state="closed")
     turn_tap(stack, flow=True)
     wait_until(lambda: not str(tap(stack)["LastProcessingResult"]).startswith("PROBLEM"), "the queue stays unpolled")

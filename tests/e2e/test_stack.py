@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from local_stack import exchange
-from local_stack.exchange import Contact, Deal
-from local_stack.progress import wait_until
+from local_stack import stack_client
 from local_stack.stack import Stack
+from local_stack.stack_client import Contact, Deal
+from local_stack.steps import wait_until
 from tests.support.deliveries import SECRET, Captured, delivery
 from woohub.delivery import webhooks
 
@@ -24,7 +24,7 @@ CONTACT = Contact("acc1795473865@shop.example", "New Account", "New York", "US",
 
 
 def send(stack: Stack, one: Captured) -> int:
-    return exchange.send(stack, one.headers, one.body)
+    return stack_client.send(stack, one.headers, one.body)
 
 
 def signed(one: Captured, **changes: Any) -> tuple[dict[str, str], bytes]:
@@ -35,7 +35,7 @@ def signed(one: Captured, **changes: Any) -> tuple[dict[str, str], bytes]:
 
 
 def drain(stack: Stack) -> None:
-    wait_until(lambda: exchange.waiting(stack) == 0, f"deliveries still wait; log: {stack.log}", timeout=90)
+    wait_until(lambda: stack_client.queue_length(stack) == 0, f"deliveries still wait; log: {stack.log}", timeout_s=90)
 
 
 def breaker(stack: Stack) -> str:
@@ -51,8 +51,8 @@ def test_an_order_becomes_a_deal_with_its_contact(stack: Stack) -> None:
     assert send(stack, ORDER) == 200
 
     drain(stack)
-    assert exchange.contacts(stack) == [CONTACT]
-    assert exchange.deals(stack) == [DEAL]
+    assert stack_client.contacts(stack) == [CONTACT]
+    assert stack_client.deals(stack) == [DEAL]
 
 
 def test_the_same_delivery_twice_makes_one_deal_and_one_contact(stack: Stack) -> None:
@@ -62,8 +62,8 @@ def test_the_same_delivery_twice_makes_one_deal_and_one_contact(stack: Stack) ->
     send(stack, ORDER)
 
     drain(stack)
-    assert exchange.contacts(stack) == [CONTACT]
-    assert exchange.deals(stack) == [DEAL]
+    assert stack_client.contacts(stack) == [CONTACT]
+    assert stack_client.deals(stack) == [DEAL]
 
 
 def test_updated_before_created_makes_one_deal_with_its_contact(stack: Stack) -> None:
@@ -73,31 +73,31 @@ def test_updated_before_created_makes_one_deal_with_its_contact(stack: Stack) ->
     send(stack, created)
 
     drain(stack)
-    assert [(deal.order, deal.contact) for deal in exchange.deals(stack)] == [("43", "guest.checkout@shop.example")]
+    assert [(deal.order, deal.contact) for deal in stack_client.deals(stack)] == [("43", "guest.checkout@shop.example")]
 
 
 def test_a_forged_delivery_is_refused_and_not_queued(stack: Stack) -> None:
     forged = ORDER.body.replace(b'"total":"39.98"', b'"total":"00.01"')
     assert forged != ORDER.body
 
-    assert exchange.send(stack, ORDER.headers, forged) == 401
+    assert stack_client.send(stack, ORDER.headers, forged) == 401
 
-    assert exchange.waiting(stack) == 0
+    assert stack_client.queue_length(stack) == 0
 
 
 def test_the_stores_ping_is_answered_and_not_queued(stack: Stack) -> None:
     assert send(stack, delivery(1)) == 200
 
-    assert exchange.waiting(stack) == 0
+    assert stack_client.queue_length(stack) == 0
 
 
 def test_a_poisoned_order_goes_to_the_dead_letter_queue_with_its_reason_and_harms_no_other(stack: Stack) -> None:
-    exchange.send(stack, *signed(ORDER, id=47, total="39,98 €"))
+    stack_client.send(stack, *signed(ORDER, id=47, total="39,98 €"))
     send(stack, ORDER)
 
     drain(stack)
-    assert exchange.deals(stack) == [DEAL]
-    (letter,) = exchange.dead_letters(stack)
+    assert stack_client.deals(stack) == [DEAL]
+    (letter,) = stack_client.dead_letters(stack)
     assert letter["entity"] == "order:47"
     assert letter["reason"].startswith("total: ")
 
@@ -105,19 +105,19 @@ def test_a_poisoned_order_goes_to_the_dead_letter_queue_with_its_reason_and_harm
 def test_an_order_larger_than_a_message_arrives(stack: Stack) -> None:
     plugin_data = [{"id": 1, "key": "lines", "value": "a line of a plugin\n" * 150_000}]
 
-    assert exchange.send(stack, *signed(ORDER, meta_data=plugin_data)) == 200
+    assert stack_client.send(stack, *signed(ORDER, meta_data=plugin_data)) == 200
 
     drain(stack)
-    assert exchange.deals(stack) == [DEAL]
+    assert stack_client.deals(stack) == [DEAL]
 
 
 def test_many_orders_at_once_take_few_requests(stack: Stack) -> None:
     for number in range(1000, 1040):
-        exchange.send(stack, *signed(ORDER, id=number))
+        stack_client.send(stack, *signed(ORDER, id=number))
 
     drain(stack)
-    assert len(exchange.deals(stack)) == 40
-    assert exchange.simulator(stack, "GET", "state")["requests"]["total"] <= 12
+    assert len(stack_client.deals(stack)) == 40
+    assert stack_client.simulator(stack, "GET", "state")["requests"]["total"] <= 12
 
 
 def test_the_consumers_reserved_concurrency_holds_behind_its_alias(stack: Stack) -> None:
@@ -132,15 +132,15 @@ def test_the_consumers_reserved_concurrency_holds_behind_its_alias(stack: Stack)
 
 
 def test_a_refused_token_closes_the_tap_and_the_governor_opens_it_again(stack: Stack) -> None:
-    exchange.simulator(stack, "POST", "faults", {"status": 401})
+    stack_client.simulator(stack, "POST", "faults", {"status": 401})
     send(stack, ORDER)
-    wait_until(lambda: tap(stack) == "Disabled", "the breaker does not open", timeout=30)
+    wait_until(lambda: tap(stack) == "Disabled", "the breaker does not open", timeout_s=30)
     assert breaker(stack) == "open"
 
-    exchange.simulator(stack, "DELETE", "faults")
+    stack_client.simulator(stack, "DELETE", "faults")
     stack.client("lambda").invoke(FunctionName=stack.governor_function)  # as the schedule does every minute
 
     assert (breaker(stack), tap(stack)) == ("closed", "Enabled")
     drain(stack)
-    assert exchange.deals(stack) == [DEAL]
-    assert exchange.dead_letters(stack) == []
+    assert stack_client.deals(stack) == [DEAL]
+    assert stack_client.dead_letters(stack) == []

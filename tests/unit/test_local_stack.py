@@ -12,19 +12,19 @@ from pathlib import Path
 import pytest
 
 from local_stack import environment, samples
-from local_stack.demo import Result, differences
-from local_stack.exchange import Contact
+from local_stack.demo import Result, problems
 from local_stack.processes import child, free_port, run
-from local_stack.progress import StepFailed, step, wait_until
 from local_stack.running import alone
 from local_stack.settings import InvalidSetting, Settings
 from local_stack.stack import Stack
+from local_stack.stack_client import Contact
+from local_stack.steps import StepFailed, step, wait_until
 
 AS_EXPECTED = Result(
-    answers=[one.answer for one in samples.samples("lab-secret")],
+    status_codes=[sample.status_code for sample in samples.samples("lab-secret")],
     contacts=[Contact(email, "", "", "", "") for email in sorted(samples.CONTACTS)],
     deals=list(samples.DEALS),
-    dead_letters=[{"entity": samples.POISONED, "reason": "total: no number"}],
+    dead_letters=[{"entity": samples.POISON, "reason": "total: no number"}],
 )
 
 
@@ -86,7 +86,7 @@ def test_a_port_in_use_is_named_and_so_is_what_chooses_another() -> None:
 
 
 def test_a_second_stack_in_the_same_folder_is_refused(tmp_path: Path) -> None:
-    with alone(tmp_path), pytest.raises(StepFailed, match=f"running already.*kill {os.getpid()}"), alone(tmp_path):
+    with alone(tmp_path), pytest.raises(StepFailed, match=f"already running.*kill {os.getpid()}"), alone(tmp_path):
         pass
 
 
@@ -108,7 +108,7 @@ def is_free(lock: Path) -> bool:
 
 
 def test_nothing_of_a_stack_that_ended_is_taken_for_the_next_one(tmp_path: Path) -> None:
-    stack = Stack(**{one.name: "" for one in fields(Stack)})
+    stack = Stack(**{field.name: "" for field in fields(Stack)})
     with stack.announced(tmp_path):
         (tmp_path / "backfill-local.json").write_text("{}")
         assert Stack.load(tmp_path) == stack
@@ -131,19 +131,19 @@ def test_a_child_ends_with_its_own_children_when_something_fails(tmp_path: Path)
     with pytest.raises(StepFailed, match="something"):
         fail_while_it_runs()
 
-    wait_until(lambda: is_free(tmp_path / "held"), "one of the two holds the lock still", timeout=10)
+    wait_until(lambda: is_free(tmp_path / "held"), "one of the two holds the lock still", timeout_s=10)
 
 
 def test_a_command_that_fails_is_told_with_the_end_of_its_output(tmp_path: Path) -> None:
     program = "import sys; print(*range(100), sep='\\n'); sys.exit(3)"
 
-    with pytest.raises(StepFailed, match=r"exit code 3:\n\n80\n(.*\n)*99\n\nAll of it: .*log"):
+    with pytest.raises(StepFailed, match=r"exit code 3:\n\n80\n(.*\n)*99\n\nFull log: .*log"):
         run([sys.executable, "-c", program], environment={}, folder=tmp_path, log=tmp_path / "log")
 
 
 def test_waiting_ends_in_words() -> None:
     with pytest.raises(StepFailed, match="never comes"):
-        wait_until(lambda: False, "never comes", timeout=0)
+        wait_until(lambda: False, "never comes", timeout_s=0)
 
 
 def test_a_step_is_one_line_even_if_it_fails(capsys: pytest.CaptureFixture[str]) -> None:
@@ -158,21 +158,21 @@ def test_a_step_is_one_line_even_if_it_fails(capsys: pytest.CaptureFixture[str])
 
 
 def test_the_demo_finds_nothing_wrong_with_what_is_expected() -> None:
-    assert list(differences(samples.samples("lab-secret"), AS_EXPECTED)) == []
+    assert list(problems(samples.samples("lab-secret"), AS_EXPECTED)) == []
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "text"),
     [
         ({"contacts": AS_EXPECTED.contacts[1:]}, "contact missing"),
-        ({"deals": [*AS_EXPECTED.deals, AS_EXPECTED.deals[0]]}, "deal too many"),
+        ({"deals": [*AS_EXPECTED.deals, AS_EXPECTED.deals[0]]}, "deal unexpected"),
         ({"dead_letters": []}, "dead letter missing: order:47"),
-        ({"dead_letters": [{"entity": samples.POISONED}]}, "no reason"),
-        ({"answers": [500, *AS_EXPECTED.answers[1:]]}, "answered 500 instead of 200"),
+        ({"dead_letters": [{"entity": samples.POISON}]}, "no reason"),
+        ({"status_codes": [500, *AS_EXPECTED.status_codes[1:]]}, "answered 500 instead of 200"),
     ],
-    ids=["a contact lost", "a deal doubled", "the poisoned order lost", "no reason", "an error answered"],
+    ids=["a contact lost", "a deal duplicated", "the poison message lost", "no reason", "an error answered"],
 )
-def test_the_demo_fails_when_something_is_wrong(change: dict[str, object], said: str) -> None:
+def test_the_demo_fails_when_something_is_wrong(change: dict[str, object], text: str) -> None:
     result = Result(**{**vars(AS_EXPECTED), **change})
 
-    assert any(said in one for one in differences(samples.samples("lab-secret"), result))
+    assert any(text in problem for problem in problems(samples.samples("lab-secret"), result))

@@ -13,20 +13,20 @@ from types import FrameType
 
 from . import environment
 from .demo import demo
-from .progress import StepFailed
+from .make_watcher import end_with_make
 from .running import running
 from .settings import InvalidSetting, Settings
-from .starter import end_with_make
+from .steps import StepFailed
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last: the terminal was closed
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # SIGHUP: the terminal was closed
 
 
 class Stopped(BaseException):
-    """Somebody asked us to end."""
+    """A signal asked this process to end."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit code 0: ended as asked. 1: something failed, and it was said what."""
+    """Exit code 0: ended by a signal or successful. 1: failed, with a message."""
     options = _parser().parse_args(arguments)
     for number in SIGNALS:
         signal.signal(number, _stop)
@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def up(settings: Settings) -> int:
-    """The stack in the foreground, until interrupted."""
+    """Run the stack in the foreground, until interrupted."""
     with running(settings) as (stack, emulator):
         print(
             f"\nhubspot url: {stack.hubspot_url}"
@@ -55,31 +55,33 @@ def up(settings: Settings) -> int:
         print(f"logs: {stack.log}")
         print(f"webhook url: {stack.webhook_url}")
         if not settings.hubspot_url:
-            print("try, in another terminal: .venv/bin/woohub send, .venv/bin/woohub status. Ctrl-C here ends it all")
+            print(
+                "try, in another terminal: .venv/bin/woohub send, .venv/bin/woohub status. Ctrl-C here stops everything"
+            )
         print("ready", flush=True)
         _wait(emulator, Path(stack.log))
     return 0
 
 
 def show(settings: Settings) -> int:
-    """The demo, whatever a .env says: it never writes to a real HubSpot."""
+    """Run the demo with default settings, whatever .env contains: it never writes to a real HubSpot."""
     return demo(settings.state / "demo")
 
 
 def _wait(emulator: Popen[bytes], log: Path) -> None:
     emulator.wait()
-    raise StepFailed(f"the emulated AWS ended by itself; its log is {log}")
+    raise StepFailed(f"the emulated AWS ended unexpectedly; its log is {log}")
 
 
 def _stop(_number: int, _frame: FrameType | None) -> None:
     for number in SIGNALS:
-        signal.signal(number, signal.SIG_IGN)  # once is enough: the rest is tidying up
+        signal.signal(number, signal.SIG_IGN)  # a second signal must not interrupt the cleanup
     raise Stopped
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m local_stack", description=__doc__)
-    parser.add_argument("--state", type=Path, default=Settings.state, help="folder of its files")
+    parser.add_argument("--state", type=Path, default=Settings.state, help="folder for its files")
     commands = parser.add_subparsers(required=True)
     commands.add_parser("up", help="run until interrupted").set_defaults(command=up)
     commands.add_parser("demo", help="send sample deliveries and show the result").set_defaults(command=show)

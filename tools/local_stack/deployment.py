@@ -22,7 +22,7 @@ _ARCHITECTURE = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_
 
 
 def build(settings: Settings) -> None:
-    """What is deployed, but made for the interpreter that runs the functions here."""
+    """Build what is deployed, for the interpreter that runs the functions here."""
     _sam(
         settings.state / "build.log",
         environment.for_sam(settings.state) | {"LOCAL_PYTHON": str(EMULATOR_PYTHON)},
@@ -33,7 +33,7 @@ def build(settings: Settings) -> None:
 
 
 def deploy(settings: Settings, aws: str, hubspot_url: str) -> Stack:
-    """The deployed stack, its secrets filled. `aws`: where the emulated AWS is."""
+    """Deploy into the emulated AWS at this URL, and fill the secrets."""
     _sam(
         settings.state / "deploy.log",
         environment.for_sam(settings.state) | {"AWS_ENDPOINT_URL": aws},
@@ -44,8 +44,8 @@ def deploy(settings: Settings, aws: str, hubspot_url: str) -> Stack:
         f"Architecture={_ARCHITECTURE}",
         f"HubSpotApiUrl={hubspot_url}",
         f"HubSpotApiVersion={settings.hubspot_api_version}",
-        f"WebhookUrl={aws}/webhooks/woocommerce",  # what emulator.py makes of the API's long one
-        f"CreateMissingWebhooks={'false' if _is_out_there(settings.store_url) else 'true'}",
+        f"WebhookUrl={aws}/webhooks/woocommerce",  # emulator.py maps it to the API's long URL
+        f"CreateMissingWebhooks={'false' if _is_public(settings.store_url) else 'true'}",
     )
     stack = _deployed(settings, aws)
     _reserve_concurrency(stack)
@@ -53,8 +53,8 @@ def deploy(settings: Settings, aws: str, hubspot_url: str) -> Stack:
     return stack
 
 
-def _is_out_there(store_url: str) -> bool:
-    """Whether this is a real shop: it must not get webhooks that lead to its own machine instead of this one."""
+def _is_public(store_url: str) -> bool:
+    """Whether this is a real shop: it must not get webhooks to 127.0.0.1, which would be its own machine."""
     return bool(store_url) and not is_private(urlsplit(store_url).hostname or "")
 
 
@@ -63,8 +63,8 @@ def _sam(log: Path, variables: Mapping[str, str], command: str, *arguments: str)
 
 
 def _deployed(settings: Settings, aws: str) -> Stack:
-    answer = environment.client("cloudformation", aws).describe_stacks(StackName=STACK_NAME)
-    outputs = {one["OutputKey"]: one["OutputValue"] for one in answer["Stacks"][0]["Outputs"]}
+    response = environment.client("cloudformation", aws).describe_stacks(StackName=STACK_NAME)
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in response["Stacks"][0]["Outputs"]}
     return Stack(
         stack_name=STACK_NAME,
         region=environment.REGION,
@@ -92,7 +92,7 @@ def _deployed(settings: Settings, aws: str) -> Stack:
 
 
 def _reserve_concurrency(stack: Stack) -> None:
-    """The template says so too, but MiniStack does not read it there."""
+    """As the template does; MiniStack does not read it there."""
     stack.client("lambda").put_function_concurrency(
         FunctionName=stack.consumer_function, ReservedConcurrentExecutions=1
     )

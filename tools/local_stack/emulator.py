@@ -1,15 +1,15 @@
-"""The emulated AWS: MiniStack, with what it does otherwise than AWS put right. Runs in its own environment.
+"""The emulated AWS: MiniStack, corrected where it differs from AWS. Runs in its own environment.
 
-- Requests count as encrypted, as all requests to AWS are: the queues refuse others.
-- The webhook's URL is short and stays the same.
-- A burst of deliveries waits for a few processes of the ingest function; MiniStack starts one for each, which on one
-  machine takes longer than the deliveries themselves. Nothing is refused.
+- Requests count as encrypted, as all requests to AWS are: the queues reject others.
+- The webhook's URL is short and does not change.
+- A burst of deliveries waits for a few processes of the ingest function; MiniStack starts a process for each, which on
+  one machine takes longer than the deliveries themselves. No delivery is rejected.
 - A function's reserved concurrency holds for the version that an alias points to: one consumer at a time.
-- A batch gathers during its mapping's window and holds up to its batch size; MiniStack hands over ten at once at most.
-- Permissions are those of AWS: of their own for one event source mapping, none for batches of SQS requests; and a queue
-  is polled with the function's own.
-- Saved queries, gradual deployments and web ACLs, which MiniStack does not know, are taken note of.
-- It ends with its standard input: whatever happens to the process that started it, nothing is left running.
+- A batch is collected during its mapping's window, up to its batch size; MiniStack passes on ten messages at most.
+- Permissions are those of AWS: single event source mappings have actions of their own, batches of SQS requests have
+  none, and a queue is polled with the function's permissions.
+- Saved queries, gradual deployments and web ACLs, which MiniStack does not implement, are accepted without effect.
+- It ends when its standard input closes: whatever happens to the process that started it, nothing keeps running.
 """
 
 from __future__ import annotations
@@ -38,21 +38,21 @@ UNKNOWN = (
 _MAPPING_ACTIONS = {"GET": "lambda:GetEventSourceMapping", "PUT": "lambda:UpdateEventSourceMapping"}
 _POLLING = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 NOT_ALLOWED = "PROBLEM: the function's role may not poll the queue"
-_AT_ONCE = 4  # deliveries
+_CONCURRENT_DELIVERIES = 4
 _waiting_since: dict[str, float] = {}
 
 
-def fronted(app: Any) -> Any:
-    """The ASGI app behind something that ends TLS, says so, and knows where /webhooks/... belongs."""
+def behind_gateway(app: Any) -> Any:
+    """The ASGI app behind a gateway that terminates TLS and routes /webhooks/... to the API."""
 
-    turn = asyncio.Semaphore(_AT_ONCE)
+    slots = asyncio.Semaphore(_CONCURRENT_DELIVERIES)
 
     async def handle(scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] == "http":
             scope = {**scope, "headers": [*scope["headers"], (b"x-forwarded-proto", b"https")]}
             if scope["path"].startswith("/webhooks/"):
                 path = os.environ["LOCAL_API"] + scope["path"]
-                async with turn:
+                async with slots:
                     await app({**scope, "path": path, "raw_path": path.encode()}, receive, send)
                 return
         await app(scope, receive, send)
@@ -60,8 +60,8 @@ def fronted(app: Any) -> Any:
     return handle
 
 
-def gathered(queue_url: str, batch_size: int) -> list[dict[str, Any]]:
-    """A batch for the queue's event source mapping, empty while it still gathers."""
+def collect_batch(queue_url: str, batch_size: int) -> list[dict[str, Any]]:
+    """A batch for the queue's event source mapping; empty during its window."""
     if not _may_poll(sqs._get_q(queue_url)["attributes"]["QueueArn"]):
         return []
     with sqs._queues_lock:
@@ -80,15 +80,15 @@ def gathered(queue_url: str, batch_size: int) -> list[dict[str, Any]]:
 
 
 def _window(queue_arn: str) -> float:
-    return max((one.get("MaximumBatchingWindowInSeconds", 0) for one in _mappings(queue_arn)), default=0.0)
+    return max((mapping.get("MaximumBatchingWindowInSeconds", 0) for mapping in _mappings(queue_arn)), default=0.0)
 
 
 def _mappings(queue_arn: str) -> list[dict[str, Any]]:
-    return [one for one in lambda_svc._esms._data.values() if one["EventSourceArn"] == queue_arn]
+    return [mapping for mapping in lambda_svc._esms._data.values() if mapping["EventSourceArn"] == queue_arn]
 
 
 def _may_poll(queue_arn: str) -> bool:
-    """Whether the functions behind the queue may take from it; if not, their mappings say so, as at AWS."""
+    """Whether the functions may poll the queue; if not, their mappings record it, as in AWS."""
     if not ministack.AUTH:
         return True
     allowed = True
@@ -104,15 +104,15 @@ def _allowed(mapping: dict[str, Any], queue_arn: str) -> bool:
     role = lambda_svc._functions[mapping["FunctionName"]]["config"]["Role"]
     region, account = queue_arn.split(":")[3:5]
     policies = iam_evaluator._gather_role_policies(role.rpartition("/")[2], account)
-    asked = (
+    polls = (
         iam_evaluator.EvalContext(role, "AssumedRole", account, action, queue_arn, region, secure_transport=True)
         for action in _POLLING
     )
-    return all(iam_evaluator.evaluate(one, policies).decision == "Allow" for one in asked)
+    return all(iam_evaluator.evaluate(poll, policies).decision == "Allow" for poll in polls)
 
 
 def of_all_versions(reserved: Callable[..., int | None]) -> Callable[..., int | None]:
-    """MiniStack's way to a function's reserved concurrency, which it keeps but does not look for beside the version."""
+    """Reserved concurrency by function: MiniStack stores it there but reads it from the version."""
 
     def concurrency(version: dict[str, Any], config: dict[str, Any]) -> int | None:
         return reserved(lambda_svc._functions.get(config["FunctionName"], version), config)
@@ -121,19 +121,19 @@ def of_all_versions(reserved: Callable[..., int | None]) -> Callable[..., int | 
 
 
 def as_on_aws(action_of: Callable[..., str | None]) -> Callable[..., str | None]:
-    """MiniStack's way from a request to the IAM action it needs, but for two kinds of requests it gets wrong."""
+    """The IAM action of a request: MiniStack's, corrected for two kinds of requests."""
 
     def action(service: str, method: str, path: str, *request: Any) -> str | None:
         if service == "lambda" and "/event-source-mappings/" in path and path.rpartition("/")[2]:
             return _MAPPING_ACTIONS.get(method)
-        found = action_of(service, method, path, *request)
-        return found.removesuffix("Batch") if service == "sqs" and found else found
+        name = action_of(service, method, path, *request)
+        return name.removesuffix("Batch") if service == "sqs" and name else name
 
     return action
 
 
 def as_nothing(logical_id: str, _properties: dict[str, Any], stack_name: str) -> tuple[str, dict[str, str]]:
-    """A resource that only has an id."""
+    """A resource that has only an id."""
     return f"{stack_name}-{logical_id}", {}
 
 
@@ -144,8 +144,8 @@ def _end_with_parent() -> None:
 
 if __name__ == "__main__":
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    ministack.app = fronted(ministack.app)
-    sqs._receive_messages_for_esm = gathered
+    ministack.app = behind_gateway(ministack.app)
+    sqs._receive_messages_for_esm = collect_batch
     lambda_svc._reserved_concurrency = of_all_versions(lambda_svc._reserved_concurrency)
     for kind in UNKNOWN:
         provisioners._RESOURCE_HANDLERS[kind] = {"create": as_nothing, "delete": lambda *_: None}

@@ -1,4 +1,4 @@
-"""What the processes of the local stack see of this machine: nothing that leads to a real AWS account."""
+"""Environment variables of the local stack's processes: nothing in them leads to a real AWS account."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PREFIXES = ("UV_", "PIP_")  # where this machine gets packages from
 
 
 def for_emulator(state: Path, host: str, port: int, *, enforce_iam: bool) -> dict[str, str]:
-    """Functions inherit it from the emulator: so it holds nothing but what they need."""
+    """Functions inherit it from the emulator, so it has only what they need."""
     return _without_aws() | {
         "BIND_HOST": host,
         "GATEWAY_PORT": str(port),
@@ -25,7 +25,7 @@ def for_emulator(state: Path, host: str, port: int, *, enforce_iam: bool) -> dic
         "MINISTACK_REGION": REGION,
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
         "AUTH": str(enforce_iam).lower(),
-        "IOT_MTLS_ENABLED": "0",  # else it listens on one more port, of every interface
+        "IOT_MTLS_ENABLED": "0",  # else it listens on another port, on every interface
         "SFTP_ENABLED": "0",
         "LOCAL_API": f"/_aws/execute-api/woohub{STAGE}",  # the API's id comes from samconfig.toml
         "TMPDIR": str(state / "tmp"),
@@ -35,7 +35,7 @@ def for_emulator(state: Path, host: str, port: int, *, enforce_iam: bool) -> dic
 
 
 def for_sam(state: Path) -> dict[str, str]:
-    """Real `sam`, unreal AWS."""
+    """For the real `sam` against the emulated AWS."""
     return (
         {name: value for name, value in os.environ.items() if name.startswith(_PREFIXES)}
         | _without_aws()
@@ -44,8 +44,8 @@ def for_sam(state: Path) -> dict[str, str]:
             "AWS_SECRET_ACCESS_KEY": KEY,
             "AWS_DEFAULT_REGION": REGION,
             "SAM_CLI_TELEMETRY": "0",
-            "SAM_CLI_POLL_DELAY": "0.5",  # seconds between looks at the deployment; its default of 5 makes it slow
-            "__SAM_CLI_APP_DIR": str(state / "sam"),  # else it writes to the person's home
+            "SAM_CLI_POLL_DELAY": "0.5",  # seconds; its default of 5 is slow
+            "__SAM_CLI_APP_DIR": str(state / "sam"),  # else it writes to the user's home
         }
     )
 
@@ -57,7 +57,7 @@ def client(service: str, endpoint_url: str) -> Any:
 
 
 def forget_aws() -> None:
-    """Take away this process's own way to AWS: its profile, keys and configuration files."""
+    """Remove the AWS profile, keys and configuration files from this process's environment."""
     for name in [name for name in os.environ if name.startswith("AWS_") and name != "AWS_CA_BUNDLE"]:
         del os.environ[name]
     os.environ.update(_NO_FILES)

@@ -1,4 +1,4 @@
-"""Child processes that never outlive us, and the ports they use."""
+"""Child processes that never outlive this one, and their ports."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from contextlib import contextmanager, suppress
 from os import killpg
 from pathlib import Path
 
-from .progress import StepFailed
+from .steps import StepFailed
 
-# To choose from where any port will do. No system gives these to outgoing connections, as it does with those it chooses
-# itself: one of them could take the port before the emulator does.
-OURS = range(20_000, 32_000)
-GRACE = 5.0  # seconds between asking to end and ending
+# Where any port will do, choose from these: no system uses them for outgoing connections, which could occupy the port
+# before the emulator does.
+FREE_PORTS = range(20_000, 32_000)
+GRACE_S = 5.0  # between SIGTERM and SIGKILL
 
 
 def free_port(host: str, port: int, variable: str) -> int:
-    """This port, or for 0 any free one. StepFailed if something listens there; `variable` chooses another."""
+    """This port, or any free one for 0. StepFailed if it is in use; the message names the variable that changes it."""
     if port == 0:
-        return next(one for one in random.sample(OURS, len(OURS)) if _trouble(host, one) is None)
-    if trouble := _trouble(host, port):
+        return next(port for port in random.sample(FREE_PORTS, len(FREE_PORTS)) if _bind_error(host, port) is None)
+    if error := _bind_error(host, port):
         raise StepFailed(
-            f"port {port} cannot be used ({trouble.strerror}): is `make local` running already? "
-            f"Stop what uses it, or choose another port: {variable}={port + 1} make local"
+            f"port {port} is in use ({error.strerror}): is `make local` already running? "
+            f"Stop it, or choose another port: {variable}={port + 1} make local"
         )
     return port
 
 
-def _trouble(host: str, port: int) -> OSError | None:
+def _bind_error(host: str, port: int) -> OSError | None:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -45,19 +45,19 @@ def _trouble(host: str, port: int) -> OSError | None:
 def child(
     command: Sequence[str], *, environment: Mapping[str, str], folder: Path, log: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A process of its own group, writing to `log`; it and all its children end with the block.
+    """Start a process in its own group, writing to `log`; it and its children end with the block.
 
-    Its standard input stays open as long as we live: a child that reads it learns of our end in any case.
+    Its standard input stays open as long as this process lives: a child that reads it notices the end of this process.
     """
     with log.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603  (our own commands)
+        process = subprocess.Popen(  # noqa: S603  (fixed commands)
             command,
             env=dict(environment),
             cwd=folder,
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # the terminal's interrupt is for us; we end the children in order
+            start_new_session=True,  # the terminal interrupts only this process, which ends its children in order
         )
     try:
         yield process
@@ -66,15 +66,15 @@ def child(
 
 
 def run(command: Sequence[str], *, environment: Mapping[str, str], folder: Path, log: Path) -> None:
-    """Run to the end. StepFailed with the last lines of its output if it fails."""
+    """Run a command to its end. StepFailed with the last lines of its output if it fails."""
     with child(command, environment=environment, folder=folder, log=log) as process:
         code = process.wait()
     if code:
-        raise StepFailed(f"{Path(command[0]).name} failed with exit code {code}:\n\n{tail(log)}\n\nAll of it: {log}")
+        raise StepFailed(f"{Path(command[0]).name} failed with exit code {code}:\n\n{tail(log)}\n\nFull log: {log}")
 
 
 def tail(log: Path, lines: int = 20) -> str:
-    """The end of a log."""
+    """The last lines of a log."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
 
 
@@ -85,4 +85,4 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         with suppress(ProcessLookupError):
             killpg(process.pid, number)
         with suppress(subprocess.TimeoutExpired):
-            process.wait(GRACE)
+            process.wait(GRACE_S)

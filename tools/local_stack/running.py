@@ -1,4 +1,4 @@
-"""Start the whole stack, and stop all that was started, however it ends."""
+"""Start the whole stack, and stop everything again, however the block ends."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from simulators.hubspot.server import running as serving
 from . import environment
 from .deployment import EMULATOR_PYTHON, SAM, build, deploy
 from .processes import child, free_port, tail
-from .progress import StepFailed, step, wait_until
 from .settings import Settings
 from .stack import Stack
+from .steps import StepFailed, step, wait_until
 
 EMULATOR = Path(__file__).with_name("emulator.py")
 
 
 @contextmanager
 def running(settings: Settings) -> Iterator[tuple[Stack, Popen[bytes]]]:
-    """The stack for the length of the block, and the process it lives in. StepFailed says why it does not start."""
+    """The running stack and the emulator's process, for the length of the block. StepFailed if it does not start."""
     for program in (SAM, EMULATOR_PYTHON):
         if not program.exists():
             raise StepFailed(f"{program} is missing: run `make install` first")
     with ExitStack() as started:
         started.enter_context(alone(settings.state))
         port = free_port(settings.host, settings.port, "LOCAL_PORT")
-        if settings.simulator_port and not settings.hubspot_url:  # 0: the simulator finds one itself
+        if settings.simulator_port and not settings.hubspot_url:  # 0: the simulator chooses a port itself
             free_port(settings.host, settings.simulator_port, "HUBSPOT_SIMULATOR_PORT")
         with step("Build for this machine"):
             build(settings)
@@ -50,13 +50,13 @@ def running(settings: Settings) -> Iterator[tuple[Stack, Popen[bytes]]]:
 
 @contextmanager
 def alone(state: Path) -> Iterator[None]:
-    """Hold the folder: its files are those of one stack. What the emulator unpacks goes with it, its logs stay."""
+    """Lock the folder: one stack uses its files. What the emulator unpacked is deleted in the end; its logs stay."""
     state.mkdir(parents=True, exist_ok=True)
     with (state / "lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise StepFailed(_running_already(state)) from error
+            raise StepFailed(_already_running(state)) from error
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
@@ -74,13 +74,13 @@ def _empty(folder: Path) -> Iterator[None]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _running_already(state: Path) -> str:
+def _already_running(state: Path) -> str:
     try:
         where = f" on {Stack.load(state).aws_endpoint_url}"
     except FileNotFoundError:
         where = ""
     process = (state / "lock").read_text()
-    return f"the local stack is running already{where}: stop it first (Ctrl-C where it runs, or kill {process})"
+    return f"the local stack is already running{where}: stop it first (Ctrl-C where it runs, or kill {process})"
 
 
 @contextmanager
@@ -95,16 +95,16 @@ def _emulator(settings: Settings, port: int) -> Iterator[Popen[bytes]]:
         url = f"http://{settings.host}:{port}/_ministack/health"
         wait_until(
             lambda: _answers(url) or process.poll() is not None,
-            f"the emulated AWS does not answer; its log is {log}",
+            f"the emulated AWS does not respond; its log is {log}",
         )
         if process.poll() is not None:
-            raise StepFailed(f"the emulated AWS ended at once:\n\n{tail(log)}\n\nAll of it: {log}")
+            raise StepFailed(f"the emulated AWS ended at startup:\n\n{tail(log)}\n\nFull log: {log}")
         yield process
 
 
 @contextmanager
 def _simulator(settings: Settings) -> Iterator[str]:
-    """A HubSpot with woohub's properties and pipeline, as quick as the real one, its search as late."""
+    """A HubSpot with woohub's properties and pipeline, and a latency like the real one's."""
     portal = SimulatedPortal(tokens={settings.hubspot_token: ALL_SCOPES}, latency_ms=80)
     with serving(provision(portal), settings.simulator_port, settings.host) as url:
         yield url

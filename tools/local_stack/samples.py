@@ -1,4 +1,4 @@
-"""What the demo sends, from a real store's deliveries, and what HubSpot must hold afterwards."""
+"""The demo's deliveries, captured from a real store, and the records that HubSpot must have afterwards."""
 
 from __future__ import annotations
 
@@ -9,50 +9,50 @@ from dataclasses import dataclass
 from tests.support.deliveries import Captured, delivery
 from woohub.delivery import webhooks
 
-from .exchange import Deal
+from .stack_client import Deal
 
-POISONED = "order:47"
+POISON = "order:47"
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One delivery, and the status its answer must have."""
+    """A delivery, and the expected status code."""
 
-    what: str
+    title: str
     headers: Mapping[str, str]
     body: bytes
-    answer: int = 200
+    status_code: int = 200
 
     @property
     def topic(self) -> str:
-        """What the store says it is."""
+        """Of the delivery's headers."""
         return self.headers.get("X-WC-Webhook-Topic", "")
 
 
 def samples(secret: str) -> list[Sample]:
-    """In this order; the poisoned one and the forged one are made here, all others are as the store sent them."""
+    """In this order. The poison message and the forged delivery are made here; all others are as captured."""
     return [
-        _as_sent("the store says hello (ping)", 1),
+        _as_sent("the store's ping", 1),
         _as_sent("a customer", 8),
         _as_sent("her order", 19),
         _as_sent("the same order, as updated", 20),
         _as_sent("an account made at checkout", 91),
         _as_sent("its order", 93),
-        _as_sent("that order once more", 93),
+        _as_sent("that order again", 93),
         _as_sent("a guest's order, updated", 83),
         _as_sent("the same order, created", 84),
         _as_sent("another guest's order", 21),
         _as_sent("the same order, refunded", 73),
-        _as_sent("an order from far away", 25),
+        _as_sent("an order from Japan", 25),
         _as_sent("an order without an e-mail address", 41),
         _as_sent("her order, completed", 64),
-        _as_sent("an order, in the trash", 217),
-        _as_sent("a cart left behind (draft)", 213),
-        _as_sent("a subscriber, no customer", 16),
-        _as_sent("an error in place of an order", 117),
-        _as_sent("a topic that is none of ours", 158),
+        _as_sent("an order in the trash", 217),
+        _as_sent("an abandoned cart (draft)", 213),
+        _as_sent("an account that is no customer", 16),
+        _as_sent("an error instead of an order", 117),
+        _as_sent("a topic that woohub ignores", 158),
         _forged("a forged order", delivery(19)),
-        _poisoned("an order with a broken total", delivery(93), secret),
+        _poison("an order with a broken total", delivery(93), secret),
     ]
 
 
@@ -79,17 +79,17 @@ DEALS = {
 }
 
 
-def _as_sent(what: str, nr: int) -> Sample:
-    one = delivery(nr)
-    return Sample(what, one.headers, one.body)
+def _as_sent(title: str, number: int) -> Sample:
+    captured = delivery(number)
+    return Sample(title, captured.headers, captured.body)
 
 
-def _forged(what: str, one: Captured) -> Sample:
-    return Sample(what, one.headers, one.body.replace(b'"total":"7.50"', b'"total":"0.00"'), 401)
+def _forged(title: str, captured: Captured) -> Sample:
+    return Sample(title, captured.headers, captured.body.replace(b'"total":"7.50"', b'"total":"0.00"'), 401)
 
 
-def _poisoned(what: str, one: Captured, secret: str) -> Sample:
-    """A plugin wrote the order's total in its own way. The store signs whatever it sends."""
-    body = json.dumps(one.payload | {"id": int(POISONED.rpartition(":")[2]), "total": "39,98 €"}).encode()
-    headers = {name: value for name, value in one.headers.items() if name != "Content-Length"}
-    return Sample(what, headers | {"X-WC-Webhook-Signature": webhooks.sign(body, secret)}, body)
+def _poison(title: str, captured: Captured, secret: str) -> Sample:
+    """An order whose total a plugin formatted. The store signs it like any other."""
+    body = json.dumps(captured.payload | {"id": int(POISON.rpartition(":")[2]), "total": "39,98 €"}).encode()
+    headers = {name: value for name, value in captured.headers.items() if name != "Content-Length"}
+    return Sample(title, headers | {"X-WC-Webhook-Signature": webhooks.sign(body, secret)}, body)

@@ -1,4 +1,4 @@
-"""What a person may choose about the local stack, from the environment and from .env."""
+"""Settings of the local stack, from the environment and from .env."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ VERSIONS = ("2026-09", "2026-03", "v3")  # as in template.yaml
 
 
 class InvalidSetting(Exception):
-    """A variable has a value that cannot be used; the message names it."""
+    """A variable has an invalid value; the message names it."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Ports: 0 takes any free one. `hubspot_url`: empty for the simulator. `store_*`: empty for no store to read."""
+    """Port 0 is any free port. `hubspot_url`: empty for the simulator. `store_*`: empty without a store to read."""
 
     state: Path = STATE
-    host: str = "127.0.0.1"  # another one only for containers, see CONTRIBUTING.md
+    host: str = "127.0.0.1"  # another address only for containers, see CONTRIBUTING.md
     port: int = 4566
     simulator_port: int = 8790
     hubspot_url: str = ""
     hubspot_api_version: str = "2026-09"
     hubspot_token: str = DEFAULT_TOKEN
-    webhook_secret: str = "lab-secret"  # noqa: S105  # the one of the captured deliveries
+    webhook_secret: str = "lab-secret"  # noqa: S105  # of the captured deliveries
     store_url: str = ""
     store_key: str = ""
     store_secret: str = ""
-    enforce_iam: bool = False  # functions may do only what the template allows; callers need the stack's own keys
+    enforce_iam: bool = False  # functions have only the permissions of the template; callers need the stack's keys
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], env_file: Path = ROOT / ".env") -> Settings:
-        """Settings by their documented names; the environment wins over the file, and empty counts as not given."""
+        """Settings by their documented names. The environment overrides the file; an empty value is not given."""
         sources = (dotenv_values(env_file, interpolate=False), environ)
         given = {name: value for source in sources for name, value in source.items() if value}
         return cls(

@@ -1,4 +1,4 @@
-"""What runs: where its parts are, for people and for the tools that use it."""
+"""The running local stack: the addresses of its parts, for people and for other tools."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from .settings import STATE
 
 FILE = "stack.json"
 SAM_LOCAL = "sam-local.json"
-BACKFILL = "backfill-local.json"  # how far `woohub backfill` came: the next stack has an empty queue and HubSpot
+BACKFILL = (
+    "backfill-local.json"  # the progress of `woohub backfill`: the next stack starts with an empty queue and HubSpot
+)
 
 
 @dataclass(frozen=True)
 class Stack:
-    """A running local stack, as `.local/stack.json` holds it."""
+    """A running local stack, as stored in `.local/stack.json`."""
 
     stack_name: str
     region: str
@@ -45,17 +47,17 @@ class Stack:
     log: str  # of the emulator and the functions
 
     def client(self, service: str) -> Any:
-        """A boto3 client for the emulated AWS, whatever account this machine is logged in to."""
+        """A boto3 client of the emulated AWS, whatever account this machine is logged in to."""
         return environment.client(service, self.aws_endpoint_url)
 
     @classmethod
     def load(cls, state: Path = STATE) -> Stack:
-        """The stack that runs with this state folder; FileNotFoundError if none does."""
+        """The stack that runs with this state folder; FileNotFoundError if there is none."""
         return cls(**json.loads((state / FILE).read_text(encoding="utf-8")))
 
     @contextmanager
     def announced(self, state: Path) -> Iterator[None]:
-        """Hold the file for as long as the stack runs."""
+        """Write the file, and remove it when the stack ends."""
         files = {FILE: asdict(self), SAM_LOCAL: {"Parameters": self.variables()}}
         for name, content in files.items():
             (state / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
@@ -66,7 +68,7 @@ class Stack:
                 (state / name).unlink(missing_ok=True)
 
     def variables(self) -> dict[str, str]:
-        """The functions' environment, for `sam local invoke --env-vars`, which knows nothing of a deployment."""
+        """The functions' environment, for `sam local invoke --env-vars`, which does not read deployments."""
         return {
             "AWS_ENDPOINT_URL": self.aws_endpoint_url,
             "QUEUE_URL": self.queue_url,

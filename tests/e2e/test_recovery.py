@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from local_stack import healing
+from local_stack import demo_recovery
 from local_stack.stack import Stack
 from tests.support.emulated_lambda import end_warm_processes
 
@@ -24,4 +24,4 @@ def stack_without_store(stack: Stack) -> Iterator[Stack]:
 
 
 def test_lost_deliveries_and_a_disabled_webhook_are_healed_by_one_run(stack_without_store: Stack) -> None:
-    assert list(healing.differences(healing.play(stack_without_store))) == []
+    assert list(demo_recovery.problems(demo_recovery.run(stack_without_store))) == []

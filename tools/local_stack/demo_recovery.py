@@ -1,0 +1,195 @@
+"""The demo's second part: a store loses deliveries and disables a webhook; reconcile recovers all of it."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+
+import boto3
+import urllib3
+from rich.console import Console
+from rich.table import Table
+
+from simulators.woocommerce import KEY, SECRET, SimulatedShop
+from simulators.woocommerce import running as serving
+from woohub.errors import WooHubError
+from woohub.mapping.fields import load_mapping
+from woohub.store.client import Store, Webhook
+from woohub_cli import connections, store_setup
+from woohub_cli import stacks as operators
+from woohub_cli.cli_errors import Trouble
+from woohub_cli.commands import reconcile
+from woohub_cli.comparison import Kind
+from woohub_cli.hubspot_records import Crm
+from woohub_cli.period import FORM, Period
+from woohub_cli.provision import failed
+from woohub_cli.verification import Report, Verification
+
+from . import environment, stack_client
+from .stack import Stack
+from .steps import StepFailed, fail_if, step
+
+ORDERS, UNDISTURBED_ORDERS, COMPLETED_ORDERS = 20, 6, 3
+LOST_SHARE = 0.4  # of the deliveries after the undisturbed orders
+BROKEN_TOPIC = "order.updated"
+SEED = 11
+LAST_ID = 5000  # far from the orders of the first part
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How far the store and HubSpot agree. `webhook`: the status of the webhook that breaks."""
+
+    report: Report
+    webhook: str
+
+    @property
+    def up_to_date(self) -> int:
+        """Orders that are equal in every field, contact and association included."""
+        wrong = {finding.entity for finding in self.report.findings if finding.entity.startswith("order:")}
+        return self.report.orders - len(wrong | set(self.report.on_their_way))
+
+    def count(self, kind: Kind) -> int:
+        """Orders with this kind of difference."""
+        return len({finding.entity for finding in self.report.findings if finding.kind is kind})
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """Before and after the run of reconcile, and the status codes of the store's deliveries after it."""
+
+    before: Comparison
+    reconciled: reconcile.Sweep
+    after: Comparison
+    status_codes: list[int | None]
+
+
+def show(stack: Stack) -> None:
+    """Run it on a running stack and print it; StepFailed unless everything is recovered."""
+    print("\nPart 2: deliveries are lost and a webhook is disabled, silently\n")
+    try:
+        recovery = run(stack)
+    except (Trouble, WooHubError) as error:
+        raise StepFailed(f"{error}; logs: {stack.log}") from error
+    _print_recovery(recovery)
+    fail_if(problems(recovery), stack)
+
+
+def run(stack: Stack) -> Recovery:
+    """Give the stack a store, break its deliveries, and run reconcile once."""
+    shop = SimulatedShop(seed=SEED, last_id=LAST_ID)
+    period = Period(datetime.now(UTC).strftime(FORM))
+    with serving(shop, cron=False) as url:
+        operated = as_operators_see(stack)
+        with step("Start a store, register the webhooks"):
+            _set_up(operated, url)
+        store = connections.store(operated, {})
+        with step(f"Place {ORDERS} orders, lose deliveries"):
+            _disturb(shop, store)
+        before = _compare(stack, operated, store, period)
+        _print_damage(shop, before)
+        with step("Reconcile (in AWS: every 15 minutes)"):
+            reconciled = reconcile.sweep(reconcile.invoked(operated.aws, operated.output("ReconcileFunction")), {})
+        with step("Complete another order"):
+            status_codes = _complete(shop, max(shop.orders))
+        return Recovery(before, reconciled, _compare(stack, operated, store, period), status_codes)
+
+
+def as_operators_see(stack: Stack) -> operators.Stack:
+    """The stack in the form that the command line uses."""
+    names = {
+        "WebhookUrl": stack.webhook_url,
+        "QueueUrl": stack.queue_url,
+        "HubSpotApiUrl": stack.hubspot_url,
+        "WebhookSecretArn": stack.webhook_secret_arn,
+        "HubSpotSecretArn": stack.hubspot_secret_arn,
+        "StoreSecretArn": stack.store_secret_arn,
+        "ReconcileFunction": stack.reconcile_function,
+    }
+    session = boto3.Session(environment.KEY, environment.KEY, region_name=stack.region)
+    aws = operators.Aws(session, stack.aws_endpoint_url, operators.LOCAL_CALLS)
+    return operators.Stack(operators.LOCAL, names, aws, deployed_as=stack.stack_name)
+
+
+def _set_up(stack: operators.Stack, url: str) -> None:
+    """Register the store and its webhooks as `woohub setup` does."""
+    given = dict(zip(store_setup.VARIABLES, (url, KEY, SECRET), strict=True))
+    reach = store_setup.Reach(store_setup.connect, urllib3.PoolManager(), time.sleep)
+    steps = list(store_setup.run(stack, given, reach))
+    if failed(steps):
+        raise StepFailed("\n".join(str(result.text()) for result in steps))
+
+
+def _disturb(shop: SimulatedShop, store: Store) -> None:
+    """Place orders. After the first ones deliveries are lost, and a webhook with a wrong secret is disabled."""
+    for number in range(ORDERS):
+        if number == UNDISTURBED_ORDERS:
+            shop.hooks.lose = LOST_SHARE
+            store.update_webhook(_webhook(store).id, secret="typed in wrong")  # noqa: S106
+        shop.checkout(billing={"email": f"buyer{number + 1}@shop.example"})
+        shop.run_webhooks()
+    shop.hooks.lose = 0.0
+    for order in sorted(shop.orders)[:COMPLETED_ORDERS]:  # the webhook is disabled: no delivery
+        _complete(shop, order)
+
+
+def _complete(shop: SimulatedShop, order: int) -> list[int | None]:
+    """Complete an order; the status codes of the store's deliveries."""
+    before = len(shop.hooks.attempts)
+    shop.change_status(order, "completed")
+    shop.run_webhooks()
+    return [attempt.status for attempt in shop.hooks.attempts[before:]]
+
+
+def _webhook(store: Store) -> Webhook:
+    return next(webhook for webhook in store.webhooks() if webhook.topic == BROKEN_TOPIC)
+
+
+def _compare(stack: Stack, operated: operators.Stack, store: Store, period: Period) -> Comparison:
+    stack_client.wait_until_queue_is_empty(stack)
+    with step("Compare the store with HubSpot"):
+        table = load_mapping()
+        crm = Crm(connections.hubspot(operated, {}), table, connections.warn)
+        report = Verification(store, crm, table, time.time, lambda: stack_client.queue_length(stack)).run(period)
+        return Comparison(report, _webhook(store).status)
+
+
+def problems(recovery: Recovery) -> Iterator[str]:
+    """How the result differs from the expected one, in sentences."""
+    before, after = recovery.before, recovery.after
+    if before.webhook != "disabled" or not (before.count(Kind.MISSING) and before.count(Kind.DIFFERING)):
+        yield "nothing was lost or disabled, so nothing was recovered"
+    if not recovery.reconciled.complete:
+        yield f"the reconcile run did not complete: {recovery.reconciled.stopped}"
+    if recovery.status_codes != [200]:
+        yield f"deliveries after it were answered {recovery.status_codes} instead of [200]"
+    if after.webhook != "active":
+        yield f"webhook {BROKEN_TOPIC}: {after.webhook} instead of active"
+    if after.up_to_date != ORDERS:
+        yield f"HubSpot has {after.up_to_date} of {ORDERS} orders up to date"
+    yield from (f"{finding.entity}: {finding.record} {finding.kind.words}" for finding in after.report.findings)
+
+
+def _print_damage(shop: SimulatedShop, comparison: Comparison) -> None:
+    lost = sum(attempt.status is None for attempt in shop.hooks.attempts)
+    rejected = sum(attempt.status == HTTPStatus.UNAUTHORIZED for attempt in shop.hooks.attempts)
+    print(
+        f"\n{ORDERS} orders placed, {lost} deliveries lost. After {rejected} rejected deliveries the store disabled\n"
+        f"its webhook {BROKEN_TOPIC}; the {COMPLETED_ORDERS} orders completed since then were never delivered.\n"
+        f"HubSpot has {comparison.up_to_date} of {ORDERS} orders up to date.\n"
+    )
+
+
+def _print_recovery(recovery: Recovery) -> None:
+    before, after = recovery.before, recovery.after
+    table = Table("store and HubSpot", "before", "after", title="Recovered", title_justify="left", title_style="bold")
+    table.add_row(f"webhook {BROKEN_TOPIC}", before.webhook, after.webhook)
+    for text, kind in (("orders missing in HubSpot", Kind.MISSING), ("orders outdated in HubSpot", Kind.DIFFERING)):
+        table.add_row(text, str(before.count(kind)), str(after.count(kind)))
+    table.add_row("orders equal in every field", f"{before.up_to_date} of {ORDERS}", f"{after.up_to_date} of {ORDERS}")
+    print("", *reconcile.lines(recovery.reconciled), "", sep="\n")
+    (Console() if sys.stdout.isatty() else Console(width=120)).print(table)

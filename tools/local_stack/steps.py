@@ -1,0 +1,49 @@
+"""Show progress: one line per step, with the seconds it took."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+from .stack import Stack
+
+TIMEOUT_S = 60.0  # each step takes a few seconds
+POLL_S = 0.1
+
+
+class StepFailed(Exception):
+    """A step failed; the message says why and what to do."""
+
+
+@contextmanager
+def step(label: str) -> Iterator[None]:
+    """Print the label now, and the seconds when the block has ended."""
+    print(f"  {label:<44}", end="", flush=True)
+    started = time.monotonic()
+    try:
+        yield
+    except BaseException:
+        print(flush=True)
+        raise
+    print(f"{time.monotonic() - started:4.1f} s", flush=True)
+
+
+def wait_until(done: Callable[[], bool], message: str, *, timeout_s: float = TIMEOUT_S) -> None:
+    """Poll until it is done, with a dot for every second; StepFailed with the message if that takes too long."""
+    started = time.monotonic()
+    dots = 0
+    while not done():
+        waited = time.monotonic() - started
+        if waited > timeout_s:
+            raise StepFailed(message)
+        if waited >= dots + 1:
+            print(".", end="", flush=True)
+            dots += 1
+        time.sleep(POLL_S)
+
+
+def fail_if(problems: Iterable[str], stack: Stack) -> None:
+    """StepFailed with all problems, if there are any."""
+    if lines := list(problems):
+        raise StepFailed("Not as expected:\n  " + "\n  ".join(lines) + f"\nLogs: {stack.log}")
