@@ -21,7 +21,7 @@ from woohub.settings import ConsumerSettings, HubSpotToken, Secret
 from woohub.sync.engine import Sync
 from woohub.sync.kinds import record_kinds
 
-MARGIN = 3.0  # seconds kept for handing messages back and writing logs
+MARGIN_S = 3.0  # kept for returning messages and writing logs
 
 settings = ConsumerSettings.from_env(os.environ)
 metrics = Metrics()
@@ -34,39 +34,39 @@ hubspot = HubSpot(
     settings.hubspot_api_url,
     settings.hubspot_api_version,
     settings.hubspot_requests_per_10_seconds // (1 if settings.hubspot_one_writer else 2),
-    on_call=telemetry.called,
+    on_call=telemetry.record_call,
 )
 catalog = PropertyCatalog(hubspot, timer, telemetry.warn)
 sync = Sync(hubspot, catalog, record_kinds(load_mapping()), timer, telemetry.warn)
 
 
 def breaker_parameter() -> BreakerParameter:
-    """The breaker's state."""
+    """The parameter with the breaker's state."""
     return BreakerParameter(boto3.client("ssm"), settings.breaker_parameter)
 
 
-def flow() -> EventSourceMapping:
-    """What feeds this function."""
+def event_source_mapping() -> EventSourceMapping:
+    """The mapping that delivers messages to this function."""
     client = boto3.client("lambda")
     return EventSourceMapping(
         client, lambda: mapping_id(client, settings.queue_arn, os.environ["AWS_LAMBDA_FUNCTION_NAME"])
     )
 
 
-breaker = Breaker(breaker_parameter, flow, telemetry.alarm)
+breaker = Breaker(breaker_parameter, event_source_mapping, telemetry.alarm)
 consumer = Consumer(
     sync,
     breaker,
     boto3.client("sqs"),
     settings.queue_url,
     settings.dead_letter_queue_url,
-    telemetry.settled,
+    telemetry.record_outcome,
     telemetry.warn,
 )
 
 
 @metrics.log_metrics
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Process an SQS event; answers which messages to try again."""
-    timer.start(context.get_remaining_time_in_millis() / 1000 - MARGIN)
+    """Process an SQS event; returns the messages to try again."""
+    timer.start(context.get_remaining_time_in_millis() / 1000 - MARGIN_S)
     return consumer.consume(event["Records"])

@@ -1,4 +1,4 @@
-"""Once a minute: when the circuit breaker is open, probe HubSpot and close it as soon as HubSpot answers."""
+"""Once a minute, while the circuit breaker is open: probe HubSpot, and close the breaker once HubSpot responds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from woohub.hubspot.client import HubSpot
 from woohub.metrics import BREAKER_OPEN, GOVERNOR_ALIVE, TOKEN_REFUSED
 from woohub.settings import GovernorSettings, HubSpotToken, Secret
 
-MARGIN = 2.0  # seconds kept for storing the state
+MARGIN_S = 2.0  # kept for storing the state
 
 settings = GovernorSettings.from_env(os.environ)
 logger, metrics = Logger(), Metrics()
@@ -31,19 +31,19 @@ hubspot = HubSpot(
     settings.hubspot_api_version,
 )
 parameter = BreakerParameter(boto3.client("ssm"), settings.breaker_parameter)
-flow = EventSourceMapping(boto3.client("lambda"), lambda: settings.event_source_mapping_id)
+event_source_mapping = EventSourceMapping(boto3.client("lambda"), lambda: settings.event_source_mapping_id)
 
 
 @metrics.log_metrics
 def lambda_handler(_event: object, context: LambdaContext) -> dict[str, str]:
-    """Do one minute's duty and say what was done."""
-    timer.start(context.get_remaining_time_in_millis() / 1000 - MARGIN)
-    state, done = govern(parameter, flow, hubspot.probe, time.time())
+    """Run once; returns the breaker's state before, and what was done."""
+    timer.start(context.get_remaining_time_in_millis() / 1000 - MARGIN_S)
+    state, done = govern(parameter, event_source_mapping, hubspot.probe, time.time())
     metrics.add_metric(name=GOVERNOR_ALIVE, unit=MetricUnit.Count, value=1)
     metrics.add_metric(name=BREAKER_OPEN, unit=MetricUnit.Count, value=int(state.is_open))
-    # In the minute of reopening, too: where only some calls are refused, the probe is not, and this goes on and on.
-    refused = done != "closed" and state.policy == "auth"
-    metrics.add_metric(name=TOKEN_REFUSED, unit=MetricUnit.Count, value=int(refused))
+    # Also in the minute of reopening: if HubSpot rejects only some calls, the probe succeeds, and the breaker flaps.
+    token_rejected = done != "closed" and state.policy == "auth"
+    metrics.add_metric(name=TOKEN_REFUSED, unit=MetricUnit.Count, value=int(token_rejected))
     if done != "closed":
         logger.warning("breaker", done=done, policy=state.policy, reason=state.reason, openings=state.openings)
     return {"state": state.state, "done": done}

@@ -1,4 +1,4 @@
-"""Every quarter of an hour: read from the store what its webhooks never told, and keep them alive."""
+"""Every 15 minutes: read changes from the store that its webhooks missed, and repair the webhooks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from woohub.settings import HubSpotToken, ReconcileSettings, Secret, webhook_sec
 from woohub.store.client import Store
 from woohub.store.requests import USUAL, Access, Way
 
-HUBSPOT_REQUESTS_PER_10_SECONDS = 5  # beside the consumer's; the nightly check has time
+HUBSPOT_REQUESTS_PER_10_SECONDS = 5  # in addition to the consumer's: the nightly check is in no hurry
 
 settings = ReconcileSettings.from_env(os.environ)
 logger, metrics = Logger(), Metrics()
@@ -48,44 +48,44 @@ hubspot = HubSpot(
 hooks = Hooks(
     stack=settings.powertools_service_name,
     url=settings.webhook_url,
-    # Read again: a webhook must not get the secret from before a change.
+    # Refreshed: a webhook must not get a secret that has since been replaced.
     secret=lambda: webhook_secrets(webhook_secret.refresh()).get("current", ""),
     may_create=settings.create_missing_webhooks,
 )
 
 
-ways: dict[Access, Way] = {}  # how each store takes calls, as far as this process has found out
+ways: dict[Access, Way] = {}  # how each store accepts calls, as far as this process knows
 
 
 def count(name: str, value: int = 1) -> None:
-    """One metric value."""
+    """Add a value to a metric."""
     metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
 
 
 def called(call: Call) -> None:
-    """One line per call to the store."""
+    """Log a call to the store."""
     logger.info("store call", extra=call.facts())
 
 
 def waits(seconds: float, reason: str) -> None:
-    """One line per wait for a store in trouble."""
+    """Log a wait for a store that is unavailable."""
     logger.warning("waiting for the store", extra={"seconds": round(seconds), "error": reason})
 
 
 @cache
-def say_once(text: str) -> None:
-    """A line per cold start."""
+def log_once(text: str) -> None:
+    """Log a line once per cold start."""
     logger.info(text)
 
 
 @metrics.log_metrics
 def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
-    """One run; what the event may ask for is in `woohub.reconcile.Request`."""
+    """Run once; `Request` in woohub.reconcile.run describes what the event may ask for."""
     timer.start(context.get_remaining_time_in_millis() / 1000 * SHARE_OF_TIME)
     count(SWEEP_STARTED)
     access = Access.from_secret(store_secret.text())
     if access is None:
-        say_once("no access to the store is set, so nothing is reconciled: run `woohub setup`")
+        log_once("no access to the store is set, so nothing is reconciled: run `woohub setup`")
         count(SWEEP_NOT_CONFIGURED)
         count(SWEEP_ALIVE)
         return {"configured": False}

@@ -16,7 +16,7 @@ from local_stack.processes import run
 from local_stack.settings import ROOT
 from local_stack.stack import Stack
 from tests.support.orders import delivery, order
-from woohub.consumer.breaker import START
+from woohub.consumer.breaker import TEMPLATE_VALUE
 from woohub.delivery.messages import to_sqs
 
 pytestmark = pytest.mark.xdist_group("e2e")  # one emulated AWS for all, in one process
@@ -109,7 +109,7 @@ def test_a_breaker_that_cloudformation_writes_over_stays_open(other: Other) -> N
     """It does so when a deployment changes anything of the parameter, if only its tags."""
     in_an_outage(other)
     name = other.output("BreakerParameter")
-    other.aws("ssm").put_parameter(Name=name, Value=START, Type="String", Overwrite=True)
+    other.aws("ssm").put_parameter(Name=name, Value=TEMPLATE_VALUE, Type="String", Overwrite=True)
 
     answer = other.aws("lambda").invoke(FunctionName=other.output("GovernorFunction"))
 

@@ -25,7 +25,7 @@ from simulators.woocommerce import running as open_shop
 from tests.support.emulated_lambda import end_warm_processes
 from tests.support.orders import delivery, order
 from tests.support.template import RESOURCES, actions
-from woohub.consumer.breaker import START as BREAKER
+from woohub.consumer.breaker import TEMPLATE_VALUE as BREAKER
 from woohub.delivery.messages import to_sqs
 from woohub.reconcile.watermark import START as WATERMARK
 from woohub.reconcile.watermark import beginning, text

@@ -27,7 +27,7 @@ from tests.support.functions import cold_start, records
 from tests.support.orders import START_MS, order
 from tests.support.template import RESOURCES
 from woohub.consumer import telemetry
-from woohub.consumer.batch import LONGEST_SQS_DELAY, RENEWAL_RECEIVES, backoff
+from woohub.consumer.batch import LONGEST_SEND_DELAY_S, RESEND_RECEIVES, backoff
 from woohub.consumer.breaker import BreakerParameter, EventSourceMapping, State
 from woohub.delivery import webhooks
 from woohub.settings import Secret
@@ -352,8 +352,8 @@ def put_back(late: float) -> Iterator[float]:
     age, receives = 0.0, 1
     while True:
         yield age
-        renewed = receives == RENEWAL_RECEIVES
-        age += late + (LONGEST_SQS_DELAY if renewed else backoff(receives))
+        renewed = receives == RESEND_RECEIVES
+        age += late + (LONGEST_SEND_DELAY_S if renewed else backoff(receives))
         receives = 1 if renewed else receives + 1
 
 

@@ -12,7 +12,7 @@ from moto import mock_aws
 from tests.support.template import RESOURCES
 from woohub.consumer import breaker
 from woohub.reconcile import watermark
-from woohub.ssm import kept
+from woohub.ssm import last_written
 
 NAME, START = "/woohub/breaker", '{"state":"closed"}'
 
@@ -42,7 +42,7 @@ def write(ssm: Any, *values: str) -> None:
 def test_what_woohub_wrote_last_counts(ssm: Any, written: list[str], counts: str) -> None:
     write(ssm, *written)
 
-    assert kept(ssm, NAME, START).value == counts
+    assert last_written(ssm, NAME, START).value == counts
 
 
 def test_where_nothing_was_ever_written_the_first_date_counts(ssm: Any) -> None:
@@ -50,16 +50,16 @@ def test_where_nothing_was_ever_written_the_first_date_counts(ssm: Any) -> None:
     made = ssm.get_parameter(Name=NAME)["Parameter"]["LastModifiedDate"]
     write(ssm, START)
 
-    assert kept(ssm, NAME, START).at == made
+    assert last_written(ssm, NAME, START).written_at == made
 
 
 def test_a_long_history_is_read_to_its_end(ssm: Any) -> None:
     write(ssm, *map(str, range(90)), START)  # SSM answers fifty at a time, the oldest first
 
-    assert kept(ssm, NAME, START).value == "89"
+    assert last_written(ssm, NAME, START).value == "89"
 
 
 def test_the_template_begins_with_what_is_known_as_the_beginning() -> None:
     begins = {name: RESOURCES[name]["Properties"]["Value"] for name in ("BreakerParameter", "WatermarkParameter")}
 
-    assert begins == {"BreakerParameter": breaker.START, "WatermarkParameter": watermark.START}
+    assert begins == {"BreakerParameter": breaker.TEMPLATE_VALUE, "WatermarkParameter": watermark.START}

@@ -64,7 +64,7 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
         url = boto3.client("sqs").create_queue(QueueName="deliveries")["QueueUrl"]
         monkeypatch.setattr(app, "store_secret", Secret(boto3.client("secretsmanager"), "woohub/store"))
         monkeypatch.setattr(app, "webhook_secret", Secret(boto3.client("secretsmanager"), "woohub/webhook-secret"))
-        app.say_once.cache_clear()
+        app.log_once.cache_clear()
         yield Stack(url)
 
 

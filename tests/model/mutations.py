@@ -17,7 +17,7 @@ from tests.model.gate import ROUGH, run
 from tests.model.lives import Scale
 from tests.model.traffic import Weather
 from tests.support.storelab import StoreLab
-from woohub.consumer.poison import Blame
+from woohub.consumer.poison import PoisonDetector
 from woohub.delivery.webhooks import Delivery
 from woohub.errors import HubSpotRejected
 from woohub.mapping.mapping_file import CONTACT_VERSION
@@ -243,12 +243,12 @@ def all_share_a_refusal(patch: Patch) -> None:
 
 def whoever_breaks_calls_is_to_blame(patch: Patch) -> None:
     """However the same kind of call goes for others: HubSpot writes something, so it is well."""
-    patch.setattr(Blame, "falls_on", lambda _self, _record, call: bool(call))
+    patch.setattr(PoisonDetector, "is_poison", lambda _self, _record, call: bool(call))
 
 
 def nobody_is_to_blame(patch: Patch) -> None:
     """A record that breaks calls waits as in an outage."""
-    patch.setattr(Blame, "falls_on", lambda *_: False)
+    patch.setattr(PoisonDetector, "is_poison", lambda *_: False)
 
 
 def reads_are_not_taken_apart(patch: Patch) -> None:

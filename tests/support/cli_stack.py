@@ -78,7 +78,7 @@ def reject(sqs: Any, url: str, number: int, order: Mapping[str, Any] | None = No
 
 
 REFUSED = {
-    "reason": "HubSpot refused it (email): Email address x is invalid. What to do: correct the address",
+    "reason": "HubSpot rejected it (email): Email address x is invalid. What to do: correct the address",
     "status": "400",
     "category": "INVALID_EMAIL",
     "property": "email",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.support.breaker import BreakerFixture
 from woohub.consumer.breaker import (
-    HOLD,
+    COOLDOWN_S,
     State,
     state_from,
 )
@@ -29,7 +29,7 @@ from woohub.errors import (
 def test_a_wrong_token_opens_it_at_once() -> None:
     fixture = BreakerFixture()
 
-    fixture.breaker.watch(False, [Unauthorized("401")])
+    fixture.breaker.record_batch(responded=False, errors=[Unauthorized("401")])
 
     assert (fixture.state.state, fixture.state.policy) == ("open", "auth")
     assert fixture.lambda_.state == "Disabled"
@@ -38,7 +38,7 @@ def test_a_wrong_token_opens_it_at_once() -> None:
 def test_one_silent_batch_does_not_open_it() -> None:
     fixture = BreakerFixture()
 
-    fixture.breaker.watch(False, [HubSpotUnavailable("503")])
+    fixture.breaker.record_batch(responded=False, errors=[HubSpotUnavailable("503")])
 
     assert not fixture.state.is_open
     assert fixture.lambda_.state == "Enabled"
@@ -48,7 +48,7 @@ def test_three_silent_batches_in_a_row_open_it() -> None:
     fixture = BreakerFixture()
 
     for _ in range(3):
-        fixture.breaker.watch(False, [HubSpotUnavailable("503")])
+        fixture.breaker.record_batch(responded=False, errors=[HubSpotUnavailable("503")])
 
     assert (fixture.state.state, fixture.state.policy) == ("open", "outage")
 
@@ -57,24 +57,24 @@ def test_a_batch_that_got_through_starts_the_count_anew() -> None:
     fixture = BreakerFixture()
 
     for wrote in (False, False, True, False, False):
-        fixture.breaker.watch(wrote, [] if wrote else [HubSpotUnavailable("503")])
+        fixture.breaker.record_batch(responded=wrote, errors=[] if wrote else [HubSpotUnavailable("503")])
 
     assert not fixture.state.is_open
 
 
 def test_batches_already_on_their_way_are_held_for_a_moment() -> None:
     fixture = BreakerFixture()
-    fixture.breaker.watch(False, [Unauthorized("401")])
+    fixture.breaker.record_batch(responded=False, errors=[Unauthorized("401")])
 
-    assert isinstance(fixture.breaker.holds(), Suspended)
-    fixture.now += HOLD
-    assert fixture.breaker.holds() is None
+    assert isinstance(fixture.breaker.cooldown_error(), Suspended)
+    fixture.now += COOLDOWN_S
+    assert fixture.breaker.cooldown_error() is None
 
 
 def test_it_opens_for_as_long_as_hubspot_asks() -> None:
     fixture = BreakerFixture()
 
-    fixture.breaker.watch(False, [RateLimited("477", retry_after=3600, policy="migration")])
+    fixture.breaker.record_batch(responded=False, errors=[RateLimited("477", retry_after=3600, policy="migration")])
 
     assert fixture.state.until == fixture.now + 3600
 
@@ -82,7 +82,7 @@ def test_it_opens_for_as_long_as_hubspot_asks() -> None:
 def test_the_daily_limit_is_probed_every_quarter_of_an_hour() -> None:
     fixture = BreakerFixture()
 
-    fixture.breaker.watch(False, [RateLimited("daily", policy="daily")])
+    fixture.breaker.record_batch(responded=False, errors=[RateLimited("daily", policy="daily")])
 
     assert fixture.state.until == fixture.now + 900
 
@@ -91,9 +91,9 @@ def test_the_messages_stay_held_when_ssm_does_not_answer() -> None:
     fixture = BreakerFixture()
     fixture.ssm.broken = True
 
-    fixture.breaker.watch(False, [Unauthorized("401")])
+    fixture.breaker.record_batch(responded=False, errors=[Unauthorized("401")])
 
-    assert fixture.breaker.holds()
+    assert fixture.breaker.cooldown_error()
     assert fixture.lambda_.state == "Enabled"
     assert fixture.logged == ["breaker_not_stored", "breaker_opened"]
 
@@ -102,9 +102,9 @@ def test_a_function_that_nothing_feeds_holds_its_messages_all_the_same() -> None
     fixture = BreakerFixture()
     fixture.lambda_.list_event_source_mappings = lambda **_: {"EventSourceMappings": []}  # type: ignore[method-assign]
 
-    fixture.breaker.watch(False, [Unauthorized("401")])
+    fixture.breaker.record_batch(responded=False, errors=[Unauthorized("401")])
 
-    assert fixture.breaker.holds()
+    assert fixture.breaker.cooldown_error()
 
 
 def test_the_governor_leaves_a_closed_breaker_alone() -> None:
@@ -116,7 +116,7 @@ def test_the_governor_leaves_a_closed_breaker_alone() -> None:
 
 def test_the_governor_holds_messages_while_hubspot_does_not_answer() -> None:
     fixture = BreakerFixture()
-    fixture.breaker.watch(False, [Unauthorized("401")])
+    fixture.breaker.record_batch(responded=False, errors=[Unauthorized("401")])
 
     assert fixture.govern(Unauthorized("401")) == "still_open"
     assert fixture.lambda_.state == "Disabled"
@@ -124,7 +124,7 @@ def test_the_governor_holds_messages_while_hubspot_does_not_answer() -> None:
 
 def test_the_governor_lets_messages_flow_as_soon_as_hubspot_answers() -> None:
     fixture = BreakerFixture()
-    fixture.breaker.watch(False, [Unauthorized("401")])
+    fixture.breaker.record_batch(responded=False, errors=[Unauthorized("401")])
     fixture.govern(Unauthorized("401"))
 
     assert fixture.govern() == "reopened"
@@ -134,7 +134,7 @@ def test_the_governor_lets_messages_flow_as_soon_as_hubspot_answers() -> None:
 
 def test_the_governor_waits_as_long_as_it_was_told() -> None:
     fixture = BreakerFixture()
-    fixture.breaker.watch(False, [RateLimited("477", retry_after=3600, policy="migration")])
+    fixture.breaker.record_batch(responded=False, errors=[RateLimited("477", retry_after=3600, policy="migration")])
 
     assert fixture.govern() == "waiting"
     fixture.now += 3600
@@ -143,7 +143,7 @@ def test_the_governor_waits_as_long_as_it_was_told() -> None:
 
 def test_the_governor_says_what_is_wrong_now() -> None:
     fixture = BreakerFixture()
-    fixture.breaker.watch(False, [RateLimited("daily", policy="daily")])
+    fixture.breaker.record_batch(responded=False, errors=[RateLimited("daily", policy="daily")])
     fixture.now += 900
 
     fixture.govern(Unauthorized("HubSpot refuses the token"))
@@ -153,7 +153,7 @@ def test_the_governor_says_what_is_wrong_now() -> None:
 
 def test_a_probe_that_hubspot_refuses_is_no_sign_that_it_takes_anything() -> None:
     fixture = BreakerFixture()
-    fixture.breaker.watch(False, [Suspended("down")])
+    fixture.breaker.record_batch(responded=False, errors=[Suspended("down")])
 
     assert fixture.govern(HubSpotRejected(HubSpotProblem(404, "this version is gone"))) == "still_open"
     assert "this version is gone" in fixture.state.reason
@@ -162,7 +162,7 @@ def test_a_probe_that_hubspot_refuses_is_no_sign_that_it_takes_anything() -> Non
 def test_a_long_reason_in_any_script_fits_its_parameter() -> None:
     fixture = BreakerFixture()
 
-    fixture.breaker.watch(False, [Suspended("\N{COLLISION SYMBOL}" * 5000)])
+    fixture.breaker.record_batch(responded=False, errors=[Suspended("\N{COLLISION SYMBOL}" * 5000)])
 
     assert fixture.state.is_open
     assert len(fixture.ssm.value) <= 4096
@@ -171,7 +171,7 @@ def test_a_long_reason_in_any_script_fits_its_parameter() -> None:
 @pytest.mark.parametrize("state", ["Disabled", "Disabling"])
 def test_a_mapping_disabled_by_hand_stays_disabled(state: str) -> None:
     fixture = BreakerFixture(state)
-    fixture.breaker.watch(False, [Unauthorized("401")])
+    fixture.breaker.record_batch(responded=False, errors=[Unauthorized("401")])
 
     assert fixture.govern() == "reopened"
 
@@ -181,9 +181,9 @@ def test_a_mapping_disabled_by_hand_stays_disabled(state: str) -> None:
 
 def test_opening_twice_does_not_take_our_own_pause_for_an_operators() -> None:
     fixture = BreakerFixture()
-    fixture.breaker.watch(False, [Unauthorized("401")])
+    fixture.breaker.record_batch(responded=False, errors=[Unauthorized("401")])
     fixture.start()
-    fixture.breaker.watch(False, [Unauthorized("401")])
+    fixture.breaker.record_batch(responded=False, errors=[Unauthorized("401")])
 
     fixture.govern()
 
@@ -193,7 +193,7 @@ def test_opening_twice_does_not_take_our_own_pause_for_an_operators() -> None:
 def test_it_waits_longer_each_time_it_opens_again_with_nothing_written() -> None:
     fixture, pauses = BreakerFixture(), []
     for _ in range(7):
-        fixture.breaker.watch(False, [Suspended("writes fail, reads work")])
+        fixture.breaker.record_batch(responded=False, errors=[Suspended("writes fail, reads work")])
         pauses.append(fixture.state.until - fixture.now)
         fixture.now = fixture.state.until
         fixture.govern()
@@ -204,12 +204,12 @@ def test_it_waits_longer_each_time_it_opens_again_with_nothing_written() -> None
 def test_something_written_in_between_makes_the_next_pause_short_again() -> None:
     fixture = BreakerFixture()
     for _ in range(3):
-        fixture.breaker.watch(False, [Suspended("down")])
+        fixture.breaker.record_batch(responded=False, errors=[Suspended("down")])
         fixture.now = fixture.state.until
         fixture.govern()
-    fixture.breaker.watch(True, [])
+    fixture.breaker.record_batch(responded=True, errors=[])
 
-    fixture.breaker.watch(False, [Suspended("down")])
+    fixture.breaker.record_batch(responded=False, errors=[Suspended("down")])
 
     assert fixture.state.until == fixture.now
 
@@ -244,7 +244,7 @@ def test_messages_flow_again_after_somebody_spoilt_the_parameter(text: str) -> N
 
 def test_a_probe_that_somebody_put_off_for_years_is_made_all_the_same() -> None:
     fixture = BreakerFixture()
-    fixture.breaker.watch(False, [Suspended("down")])
+    fixture.breaker.record_batch(responded=False, errors=[Suspended("down")])
     fixture.parameter.write(replace(fixture.state, until=fixture.now * 1000))
 
     assert fixture.govern() == "reopened"
@@ -252,7 +252,7 @@ def test_a_probe_that_somebody_put_off_for_years_is_made_all_the_same() -> None:
 
 def test_that_no_secret_can_be_read_says_nothing_new_about_hubspot() -> None:
     fixture = BreakerFixture()
-    fixture.breaker.watch(False, [Unauthorized("401")])
+    fixture.breaker.record_batch(responded=False, errors=[Unauthorized("401")])
     fixture.now = fixture.state.until
 
     fixture.govern(SecretUnavailable("no answer"))

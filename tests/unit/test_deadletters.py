@@ -26,7 +26,7 @@ def test_a_refusal_says_what_why_where_and_what_to_do() -> None:
     )
 
     assert found == {
-        "reason": "HubSpot refused it (amount): amount was not a valid number. What to do: correct the value in the "
+        "reason": "HubSpot rejected it (amount): amount was not a valid number. What to do: correct the value in the "
         "store or its source in mapping.toml, then `woohub dlq redrive MESSAGE`",
         "status": "400",
         "category": "INVALID_LONG",
@@ -46,14 +46,14 @@ def test_details_that_hubspot_writes_as_json_are_told_by_their_words() -> None:
     ]
 
     assert told.startswith(
-        'HubSpot refused it (vat): Property values were not valid: Property "vat" is required; and so on. What to do:'
+        'HubSpot rejected it (vat): Property values were not valid: Property "vat" is required; and so on. What to do:'
     )
 
 
 @pytest.mark.parametrize("message", ["", "[{", "odd [{}]", "odd [{]", 'odd [{"message": 1}] and more', "[{" * 5000])
 def test_odd_words_of_hubspot_are_told_as_they_are(message: str) -> None:
     assert reason(HubSpotProblem(400, message, "SOME"))["reason"].startswith(
-        f"HubSpot refused it: {message[:500] or 'SOME'}. What to do:"
+        f"HubSpot rejected it: {message[:500] or 'SOME'}. What to do:"
     )
 
 
@@ -64,7 +64,7 @@ def test_blank_facts_are_left_out_because_sqs_takes_no_empty_attribute() -> None
 def test_no_attribute_is_longer_than_it_may_be() -> None:
     assert (
         max(map(len, reason(HubSpotProblem(400, "x" * 100_000, correlation_id="y" * 5000)).values()))
-        <= dead_letters.LONGEST
+        <= dead_letters.ATTRIBUTE_CHARACTERS
     )
 
 

@@ -121,13 +121,13 @@ class BreakerInMemory:
         """Replace the state."""
         self.state = state
 
-    def enabled(self) -> bool:
+    def is_enabled(self) -> bool:
         """Whether the consumer is invoked."""
         return self.consuming
 
-    def enable(self, flow: bool) -> None:
+    def set_enabled(self, enabled: bool) -> None:
         """Enable or disable the consumer."""
-        self.consuming = flow
+        self.consuming = enabled
 
 
 @dataclass
@@ -168,7 +168,7 @@ class WooHubFlow:
         for delivery in deliveries:
             self.queues.send(delivery)
         while self.queues.messages:
-            if self._event_source.enabled():
+            if self._event_source.is_enabled():
                 self.consume(self.queues.receive())
             else:
                 self._govern()

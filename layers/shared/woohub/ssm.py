@@ -1,13 +1,14 @@
-"""SSM parameters that CloudFormation made, woohub writes as JSON, and people may edit: what was written last counts.
+"""SSM parameters that CloudFormation creates, woohub writes as JSON, and people may edit.
 
-A deployment that changes anything about such a parameter, if only its tags, has CloudFormation write the template's
-value over it again. SSM keeps a hundred versions before.
+A deployment that changes anything about such a parameter, even only its tags, makes CloudFormation write the template's
+value over it. So read the last value that is not the template's; SSM keeps the last hundred versions.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -21,7 +22,7 @@ T = TypeVar("T")
 
 
 def from_json(adapter: TypeAdapter[T], text: str, subject: str) -> T:
-    """What the parameter's JSON says; InvalidParameter names each place that is wrong, after `subject`."""
+    """The parameter's JSON as the adapter's type; InvalidParameter names each mistake, after `subject`."""
     try:
         return adapter.validate_json(text)
     except ValidationError as error:
@@ -31,23 +32,23 @@ def from_json(adapter: TypeAdapter[T], text: str, subject: str) -> T:
 
 
 @dataclass(frozen=True)
-class Kept:
+class ParameterVersion:
     """A version of a parameter, and when it was written."""
 
     value: str
-    at: datetime
+    written_at: datetime
 
 
-def kept(ssm: SSMClient, name: str, start: str) -> Kept:
-    """The newest version that holds anything else than `start`, the template's value; the first where none does.
+def last_written(ssm: SSMClient, name: str, template_value: str) -> ParameterVersion:
+    """The newest version that holds anything but the template's value; the first version where none does.
 
     Raises botocore's errors.
     """
     newest = ssm.get_parameter(Name=name)["Parameter"]
-    if newest["Value"] != start or newest["Version"] == 1:
-        return Kept(newest["Value"], newest["LastModifiedDate"])
+    if newest["Value"] != template_value or newest["Version"] == 1:
+        return ParameterVersion(newest["Value"], newest["LastModifiedDate"])
     pages = ssm.get_paginator("get_parameter_history").paginate(Name=name)
-    history = sorted((one for page in pages for one in page["Parameters"]), key=lambda one: one["Version"])
-    written = [one for one in history if one["Value"] != start]
-    found = written[-1] if written else history[0]
-    return Kept(found["Value"], found["LastModifiedDate"])
+    versions = sorted((version for page in pages for version in page["Parameters"]), key=itemgetter("Version"))
+    written = [version for version in versions if version["Value"] != template_value]
+    version = written[-1] if written else versions[0]
+    return ParameterVersion(version["Value"], version["LastModifiedDate"])

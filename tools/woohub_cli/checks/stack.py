@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from woohub.consumer.breaker import SHUT, BreakerParameter
+from woohub.consumer.breaker import DISABLED_STATES, BreakerParameter
 from woohub.errors import InvalidParameter
 from woohub.reconcile.watermark import Watermark, WatermarkParameter
 from woohub.settings import webhook_secrets
@@ -181,7 +181,7 @@ def _breaker(patient: Patient) -> Iterator[Step]:
         yield Step("breaker", Outcome.OK, "closed")
     uuid = patient.stack.output("EventSourceMappingId")
     tap = aws.functions.get_event_source_mapping(UUID=uuid)["State"]
-    if tap not in SHUT:
+    if tap not in DISABLED_STATES:
         yield from _switched_on(patient, "consumer", "ConsumerFunction")
     elif breaker.is_open and breaker.resume:
         yield Step("consumer", Outcome.OK, "stopped by the breaker")

@@ -90,7 +90,7 @@ def read(stack: stacks.Stack) -> Status:
         queue=depth(aws.sqs, stack.output("QueueUrl")),
         dlq=depth(aws.sqs, stack.output("DeadLetterQueueUrl")),
         breaker=BreakerParameter(aws.ssm, stack.output("BreakerParameter")).read(),
-        consumer_enabled=mapping.enabled(),
+        consumer_enabled=mapping.is_enabled(),
     )
 
 

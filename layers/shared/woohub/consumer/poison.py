@@ -1,42 +1,45 @@
-"""Who is to blame when HubSpot does not answer: the one record in the call, or HubSpot.
+"""Detect poison messages: records that break every call to HubSpot they are in.
 
-A record that breaks every call it is in looks like an outage of that kind of call, and only how the same calls go for
-others tells them apart. It is enough to remember what this process has seen: a cold start costs the record two tries.
+To the record's own calls such a message looks like an outage of HubSpot. Only how the same calls end for other records
+tells the two apart. The memory of this process suffices for that: a cold start costs the record two more attempts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from woohub.hubspot.client import CallStats
 
-MEMORY = 1800.0  # seconds: longer than the longest delay of a message
-OTHERS = 2  # batches in which it must have gone well, for each in which it did not
+MEMORY_S = 1800.0  # longer than the longest delay of a message
+SUCCESSES_PER_FAILURE = 2  # batches in which the call must have succeeded, for each in which it failed
 
 
 @dataclass(frozen=True)
 class _Batch:
-    at: float
+    ended_at: float
     stats: CallStats
     breaking: Set[str]  # records that broke a call by themselves
 
 
-class Blame:
-    """Remembers how the batches of the last half hour went."""
+class PoisonDetector:
+    """Remembers how the calls of the last half hour's batches ended."""
 
     def __init__(self) -> None:
         self._batches: list[_Batch] = []
 
-    def note(self, now: float, stats: CallStats, breaking: Set[str]) -> None:
-        """Take in how the calls of a batch went, and which records broke one by themselves."""
-        self._batches = [one for one in self._batches if now - one.at < MEMORY]
+    def record_batch(self, now: float, stats: CallStats, breaking: Set[str]) -> None:
+        """Record how a batch's calls ended, and which records broke a call by themselves; `now` in seconds."""
+        self._batches = [batch for batch in self._batches if now - batch.ended_at < MEMORY_S]
         self._batches.append(_Batch(now, stats, breaking))
 
-    def falls_on(self, record: str, call: str) -> bool:
-        """Whether, since the record's try before this one, this kind of call went well in the batches without it."""
-        tries = [number for number, batch in enumerate(self._batches) if record in batch.breaking]
-        since = self._batches[tries[-2] + 1 :] if len(tries) > 1 else []
-        ill = sum(batch.stats.broken[call] > 0 for batch in since)
-        well = sum(batch.stats.answered[call] > 0 and not batch.stats.broken[call] for batch in since)
-        return well >= OTHERS * ill > 0
+    def is_poison(self, record: str, call: str) -> bool:
+        """Whether, since the record's previous attempt, this kind of call succeeded in the batches without it."""
+        batches = self._since_previous_attempt(record)
+        failures = sum(batch.stats.broken[call] > 0 for batch in batches)
+        successes = sum(batch.stats.answered[call] > 0 and not batch.stats.broken[call] for batch in batches)
+        return failures > 0 and successes >= SUCCESSES_PER_FAILURE * failures
+
+    def _since_previous_attempt(self, record: str) -> Sequence[_Batch]:
+        attempts = [number for number, batch in enumerate(self._batches) if record in batch.breaking]
+        return self._batches[attempts[-2] + 1 :] if len(attempts) > 1 else []

@@ -1,4 +1,4 @@
-"""What the functions tell about their work: log lines and metrics, without personal data."""
+"""The consumer's log lines and metrics, without personal data."""
 
 from __future__ import annotations
 
@@ -12,72 +12,70 @@ from woohub import metrics
 from woohub.delivery.webhooks import Delivery
 from woohub.errors import DeadlineExceeded, InternalError, Suspended
 from woohub.http import Call
+from woohub.metrics import Metric
 from woohub.sync.outcome import Outcome, Verdict
 
-VERDICTS = {
+METRIC_OF_VERDICT = {
     Verdict.DONE: metrics.WRITTEN,
     Verdict.IGNORED: metrics.IGNORED,
     Verdict.RETRY: metrics.RETRIED,
     Verdict.REJECTED: metrics.REJECTED,
 }
-NOT_TRIED = (
-    DeadlineExceeded,
-    Suspended,
-)  # put back for want of time, or because HubSpot takes nothing: other alarms tell
-STATUSES = {401: metrics.HUBSPOT_AUTH_ERROR, 403: metrics.HUBSPOT_AUTH_ERROR, 0: metrics.HUBSPOT_NO_ANSWER}
+METRIC_OF_STATUS = {401: metrics.HUBSPOT_AUTH_ERROR, 403: metrics.HUBSPOT_AUTH_ERROR, 0: metrics.HUBSPOT_NO_ANSWER}
+NOT_TRIED = (DeadlineExceeded, Suspended)  # returned to the queue without an attempt; other alarms report why
 
 
 class Telemetry:
     """The consumer's log and metrics; `log_payloads` is the one switch that lets personal data into the log."""
 
-    def __init__(self, logger: Logger, metrics: Metrics, *, log_payloads: bool) -> None:
+    def __init__(self, logger: Logger, emf: Metrics, *, log_payloads: bool) -> None:
         self._logger = logger
-        self._metrics = metrics
+        self._emf = emf
         self._log_payloads = log_payloads
 
     def warn(self, event: str, **facts: Any) -> None:
-        """Something an operator may want to mend, though the data arrived."""
+        """Log and count something an operator may want to fix, though the data arrived."""
         self._logger.warning(event, extra=facts)
         self._count(metrics.WARNINGS)
 
     def alarm(self, event: str, **facts: Any) -> None:
-        """Something an operator must know."""
+        """Log and count something an operator must know."""
         self._logger.error(event, extra=facts)
         self._count(metrics.BREAKER_OPENED if event == "breaker_opened" else metrics.BREAKER_TROUBLE)
 
-    def called(self, call: Call) -> None:
-        """One line and one count per HubSpot call."""
+    def record_call(self, call: Call) -> None:
+        """Log and count a HubSpot call."""
         self._logger.info("hubspot call", extra=call.facts())
         self._count(metrics.HUBSPOT_CALLS)
         self._count(metrics.HUBSPOT_429, int(call.status == 429))  # 0 as well: its average is the share of the calls
-        if call.status in STATUSES or call.status >= 500:
-            self._count(STATUSES.get(call.status, metrics.HUBSPOT_5XX))
+        if call.status in METRIC_OF_STATUS or call.status >= 500:
+            self._count(METRIC_OF_STATUS.get(call.status, metrics.HUBSPOT_5XX))
         if call.daily_left is not None:
-            self._metrics.add_metric(name=metrics.HUBSPOT_DAILY_LEFT, unit=MetricUnit.Percent, value=call.daily_left)
+            self._emf.add_metric(name=metrics.HUBSPOT_DAILY_LEFT, unit=MetricUnit.Percent, value=call.daily_left)
 
-    def settled(self, outcome: Outcome) -> None:
-        """One line per delivery: what became of it, and why."""
+    def record_outcome(self, outcome: Outcome) -> None:
+        """Log and count what became of a delivery, and why."""
         log = self._logger.info if outcome.error is None else self._logger.warning
         log("delivery", extra=outcome.facts())
-        self._count(VERDICTS[outcome.verdict])
+        self._count(METRIC_OF_VERDICT[outcome.verdict])
         if isinstance(outcome.error, InternalError):
             self._count(metrics.FAULTS)
         if isinstance(outcome.message.delivery, Delivery):
-            self._age(outcome, outcome.message.delivery)
+            self._record_age(outcome, outcome.message.delivery)
             if outcome.verdict is Verdict.REJECTED and self._log_payloads:
-                self._payload(outcome.message.delivery)
+                self._log_payload(outcome.message.delivery)
 
-    def _age(self, outcome: Outcome, delivery: Delivery) -> None:
+    def _record_age(self, outcome: Outcome, delivery: Delivery) -> None:
         age_ms = max(time.time() * 1000 - delivery.received_ms, 0)
         if outcome.verdict is Verdict.DONE:
-            self._metrics.add_metric(name=metrics.END_TO_END_LAG, unit=MetricUnit.Milliseconds, value=age_ms)
+            self._emf.add_metric(name=metrics.END_TO_END_LAG, unit=MetricUnit.Milliseconds, value=age_ms)
         if outcome.verdict is Verdict.RETRY and not isinstance(outcome.error, NOT_TRIED):
-            # SQS's own age of the oldest message leaves out what has been received three times.
-            self._metrics.add_metric(name=metrics.RETRIED_AGE, unit=MetricUnit.Milliseconds, value=age_ms)
+            # SQS's own age of the oldest message leaves out messages that were received three times.
+            self._emf.add_metric(name=metrics.RETRIED_AGE, unit=MetricUnit.Milliseconds, value=age_ms)
 
-    def _payload(self, delivery: Delivery) -> None:
+    def _log_payload(self, delivery: Delivery) -> None:
         payload = delivery.body.decode(errors="replace")
         self._logger.warning("rejected payload", extra={"entity": delivery.entity, "payload": payload})
 
-    def _count(self, name: str, value: int = 1) -> None:
-        self._metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
+    def _count(self, metric: Metric, value: int = 1) -> None:
+        self._emf.add_metric(name=metric, unit=MetricUnit.Count, value=value)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import AfterValidator, Field, TypeAdapter
 
 from woohub.dates import whole_seconds
-from woohub.ssm import from_json, kept
+from woohub.ssm import from_json, last_written
 from woohub.store.pagination import Position
 
 if TYPE_CHECKING:
@@ -93,8 +93,8 @@ class WatermarkParameter:
 
     def read(self) -> Watermark | str:
         """The watermark; while there is none yet, the moment the parameter was made: that of the deployment."""
-        found = kept(self._ssm, self._name, START)
-        return whole_seconds(found.at.isoformat()) if found.value.strip() == START else read(found.value)
+        version = last_written(self._ssm, self._name, START)
+        return whole_seconds(version.written_at.isoformat()) if version.value.strip() == START else read(version.value)
 
     def write(self, watermark: Watermark) -> None:
         """Store it."""

@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from woohub.consumer.poison import MEMORY, Blame
+from woohub.consumer.poison import MEMORY_S, PoisonDetector
 from woohub.hubspot.client import CallStats
 
 CREATE, UPDATE = "deals/batch/create", "deals/batch/update"
@@ -22,10 +22,10 @@ TRY: Step = (ILL, {BAD})
 
 def blamed(*steps: Step, gap: float = 60.0) -> bool:
     """Whether the bad record is to blame after these batches."""
-    blame = Blame()
+    detector = PoisonDetector()
     for number, (tally, breaking) in enumerate(steps):
-        blame.note(number * gap, tally, breaking)
-    return blame.falls_on(BAD, CREATE)
+        detector.record_batch(number * gap, tally, breaking)
+    return detector.is_poison(BAD, CREATE)
 
 
 def test_a_record_that_breaks_what_goes_well_for_others_is_to_blame() -> None:
@@ -63,7 +63,7 @@ def test_a_batch_in_which_the_call_broke_before_it_went_well_is_not_one_that_wen
 
 
 def test_it_is_forgotten_after_a_while() -> None:
-    assert not blamed(TRY, (WELL, set()), (WELL, set()), TRY, gap=MEMORY)
+    assert not blamed(TRY, (WELL, set()), (WELL, set()), TRY, gap=MEMORY_S)
 
 
 OUTAGE = st.sampled_from(
