@@ -172,7 +172,7 @@ def test_fields_a_later_version_adds_are_ignored() -> None:
 
 
 def test_a_newer_format_says_what_to_do() -> None:
-    with pytest.raises(InvalidMessage, match=r"message format 2, .* deploy the newer one, redrive"):
+    with pytest.raises(InvalidMessage, match=r"message format 2, .* deploy the newer version, then redrive"):
         messages.from_sqs("{}", metadata(format=2))
 
 

@@ -19,7 +19,7 @@ class Timer:
         self._deadline = float("inf")
 
     def start(self, seconds: float) -> None:
-        """From now on, `seconds` are left."""
+        """Set the deadline, `seconds` from now."""
         self._deadline = self.now() + seconds
 
     def left(self) -> float:
@@ -27,7 +27,7 @@ class Timer:
         return self._deadline - self.now()
 
     def sleep(self, seconds: float) -> None:
-        """Sleep, or raise DeadlineExceeded at once when the deadline would pass meanwhile."""
+        """Sleep, or raise DeadlineExceeded at once if the deadline would pass meanwhile."""
         if seconds >= self.left():
             raise DeadlineExceeded(f"a wait of {seconds:.1f} s does not fit the {self.left():.1f} s left")
         if seconds > 0:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 FORM = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]((?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2})(?:\.[0-9]+)?(Z|[+-][0-9]{2}:?[0-9]{2})?"
 )
-EARLIEST = "1970-01-02T12:00:00"  # zero seconds, in whatever zone, are how PHP and MySQL write "no date"
+EARLIEST = "1970-01-02T12:00:00"  # PHP and MySQL write "no date" as zero seconds, in any zone
 
 
 def to_utc(text: str) -> str:
@@ -32,9 +32,9 @@ def to_utc(text: str) -> str:
 
 
 def usable(value: object) -> str:
-    """A date the store sent, in UTC; "" for whatever is no date: null, false, `0000-00-00`, 1970, another form.
+    """A date the store sent, in UTC; "" for anything that is no date: null, false, `0000-00-00`, 1970, another form.
 
-    Whether it is true is another question: a date may lie in the future.
+    It need not be true: a date may lie in the future.
     """
     try:
         date = to_utc(value.strip()) if isinstance(value, str) else ""
@@ -54,10 +54,10 @@ def seconds_between(earlier: str, later: str) -> float:
 
 
 def shifted(text: str, by: timedelta) -> str:
-    """A date, so much later (earlier, if `by` is negative); without a zone it counts as UTC. ValueError for no date."""
+    """A date, later by `by` (earlier if negative); without a zone it is read as UTC. ValueError if it is no date."""
     return to_utc((datetime.fromisoformat(whole_seconds(text)) + by).isoformat())
 
 
 def whole_seconds(text: str) -> str:
-    """Any ISO 8601 date in UTC and whole seconds; without a zone it counts as UTC. ValueError for no date."""
+    """Any ISO 8601 date in UTC and whole seconds; without a zone it is read as UTC. ValueError if it is no date."""
     return to_utc(datetime.fromisoformat(text).isoformat(timespec="seconds"))

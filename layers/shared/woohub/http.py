@@ -1,4 +1,4 @@
-"""What HubSpot's client and the store's have in common: one HTTP exchange."""
+"""One HTTP exchange, as HubSpot's client and the store's both use it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 
 class Response(Protocol):
-    """The part of urllib3's response in use; header names in any case."""
+    """The part of urllib3's response that woohub uses; header names in any case."""
 
     @property
     def status(self) -> int: ...
@@ -21,7 +21,7 @@ class Response(Protocol):
 
 
 class Http(Protocol):
-    """The part of urllib3.PoolManager in use; tests and simulators put their own behind it."""
+    """The part of urllib3.PoolManager that woohub uses; tests and simulators have their own."""
 
     def request(self, method: str, url: str, **kwargs: Any) -> Response: ...
 
@@ -32,11 +32,11 @@ class Call:
 
     method: str
     path: str
-    status: int  # 0: no answer
+    status: int  # 0: no response
     seconds: float
     inputs: int  # records in the request
     correlation_id: str = ""
-    daily_left: float | None = None  # percent of the daily limit, where HubSpot says
+    daily_left: float | None = None  # percent of the daily limit, if HubSpot reports it
 
     def facts(self) -> dict[str, object]:
         """For a log line."""
@@ -51,4 +51,4 @@ class Call:
 
 
 def unnoticed(_call: Call) -> None:
-    """The `on_call` of a client whose calls nobody counts."""
+    """The `on_call` of a client whose calls are not counted."""

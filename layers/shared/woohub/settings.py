@@ -1,4 +1,4 @@
-"""What the functions are told: settings from the environment, secrets from Secrets Manager."""
+"""The functions' settings from environment variables, and secrets from Secrets Manager."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class _Settings:
 class IngestSettings(_Settings):
     queue_url: str
     webhook_secret_arn: str
-    # The names Powertools uses, so that ingest's metrics stand beside the consumer's.
+    # The names Powertools uses, so that ingest's metrics have the same namespace and service as the consumer's.
     powertools_service_name: str = "woohub"
     powertools_metrics_namespace: str = "WooHub"
 
@@ -53,8 +53,8 @@ class ConsumerSettings(HubSpotSettings):
     queue_arn: str
     dead_letter_queue_url: str
     breaker_parameter: str  # name of the SSM parameter
-    hubspot_requests_per_10_seconds: int = 90  # HubSpot allows a private app 100 on every plan
-    hubspot_one_writer: bool = True  # else two share this budget
+    hubspot_requests_per_10_seconds: int = 90  # HubSpot allows at least 100 on every plan
+    hubspot_one_writer: bool = True  # False: two consumers share this budget
     log_rejected_payloads: bool = False  # they hold personal data
 
 
@@ -70,7 +70,7 @@ class ReconcileSettings(HubSpotSettings):
     store_secret_arn: str
     watermark_parameter: str  # name of the SSM parameter
     webhook_secret_arn: str
-    webhook_url: str = ""  # where the store's webhooks should deliver to; empty: they are not looked after
+    webhook_url: str = ""  # where the store's webhooks deliver to; empty: they are not checked
     create_missing_webhooks: bool = True
     nightly_hour: int = 2  # UTC, from which the nightly work is due
     powertools_service_name: str = "woohub"  # in the webhooks' names
@@ -100,7 +100,7 @@ def _converted(name: str, text: str, to: type) -> str | int | bool:
 
 
 class Secret:
-    """One secret, read when needed and kept: better an old value than none while Secrets Manager does not answer."""
+    """One secret, read when needed and cached; the cached value is also used while Secrets Manager is unavailable."""
 
     def __init__(
         self,
@@ -117,15 +117,15 @@ class Secret:
         self._read_at = self._refreshed_at = -math.inf
 
     def text(self) -> str:
-        """The secret, at most `max_age_s` old; "" where none is stored. SecretUnavailable if it was never readable."""
+        """The secret, at most `max_age_s` old; "" if none is stored. SecretUnavailable if it could never be read."""
         if self._text is None or self._clock() - self._read_at >= self._max_age_s:
             self._text = self._read()
         return self._text
 
     def refresh(self) -> str:
-        """The secret read again, because it seems to have changed, but at most once in `min_refresh_s`.
+        """The secret, read again because it seems to have changed, but at most once in `min_refresh_s`.
 
-        So a flood of forged requests does not become a flood of calls.
+        So a flood of forged requests does not become a flood of calls to Secrets Manager.
         """
         if self._clock() - self._refreshed_at < self._min_refresh_s:
             return self.text()
@@ -138,28 +138,28 @@ class Secret:
         try:
             return self._client.get_secret_value(SecretId=self._arn).get("SecretString", "")
         except (BotoCoreError, ClientError) as error:
-            if _holds_nothing(error):
+            if _is_empty(error):
                 return ""
             if self._text is None:
-                raise SecretUnavailable(f"Secrets Manager did not give the secret: {type(error).__name__}") from error
-            _logger.warning("Secrets Manager did not give the secret, keeping the one in hand: %s", error)
+                raise SecretUnavailable(f"Secrets Manager did not return the secret: {type(error).__name__}") from error
+            _logger.warning("Secrets Manager did not return the secret, using the cached one: %s", error)
             return self._text
 
 
-def _holds_nothing(error: Exception) -> bool:
-    """Whether Secrets Manager says that there is no such secret, or that it has no value yet."""
+def _is_empty(error: Exception) -> bool:
+    """Whether there is no such secret, or it has no value yet."""
     return isinstance(error, ClientError) and error.response["Error"]["Code"] == "ResourceNotFoundException"
 
 
 def webhook_secrets(text: str) -> dict[str, str]:
     """Webhook secrets by name, from `{"current": "...", "previous": "..."}` or a plain string, without empty ones."""
     stored = _json_object(text)
-    found = {"current": text} if stored is None else {name: stored.get(name) for name in ("current", "previous")}
-    return {name: secret for name, secret in found.items() if isinstance(secret, str) and secret}
+    secrets = {"current": text} if stored is None else {name: stored.get(name) for name in ("current", "previous")}
+    return {name: secret for name, secret in secrets.items() if isinstance(secret, str) and secret}
 
 
 def webhook_sources(text: str) -> list[str]:
-    """The store's addresses, which stand as `"sources"` beside the webhook secrets; [] where none are recorded."""
+    """The store's addresses, recorded as `"sources"` beside the webhook secrets; [] if none are."""
     sources = (_json_object(text) or {}).get("sources")
     return [source for source in sources if isinstance(source, str)] if isinstance(sources, list) else []
 
@@ -172,17 +172,17 @@ def hubspot_token(text: str) -> str:
 
 
 class HubSpotToken:
-    """HubSpot's access token out of its secret."""
+    """HubSpot's access token, from its secret."""
 
     def __init__(self, secret: Secret) -> None:
         self._secret = secret
 
     def current(self) -> str:
-        """The token; Unauthorized while none is stored."""
+        """The token; Unauthorized if none is stored."""
         return _stored(self._secret.text())
 
     def renew(self) -> str:
-        """The token, read again because HubSpot refused it."""
+        """The token, read again because HubSpot rejected it; Unauthorized if none is stored."""
         return _stored(self._secret.refresh())
 
 

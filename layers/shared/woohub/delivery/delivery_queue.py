@@ -14,14 +14,14 @@ from woohub.errors import InvalidMessage, TransientError
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-BYTES = 1024 * 1024  # SQS: of all the messages in one call together
-TRIES = 3  # of a message that SQS refuses singly
+CALL_BYTES = 1024 * 1024  # SQS's limit for all messages of one call together
+ATTEMPTS = 3  # at messages that SQS rejects, while it accepts others of the call
 
 Entry = dict[str, Any]
 
 
 class DeliveryQueue:
-    """The queue ingest and reconcile fill. `warn(event, **fields)` is told what no message can hold."""
+    """The delivery queue, for many deliveries at once. `warn(event, **fields)` gets those that fit no message."""
 
     def __init__(self, sqs: SQSClient, url: str, warn: Callable[..., None]) -> None:
         self._sqs = sqs
@@ -29,7 +29,7 @@ class DeliveryQueue:
         self._warn = warn
 
     def send(self, deliveries: Iterable[Delivery]) -> int:
-        """All of them, or TransientError; returns how many, less those too large for any message."""
+        """Send all deliveries and return how many were sent; oversized ones are skipped. Raises TransientError."""
         sent = 0
         for batch in _batches(self._messages(deliveries)):
             self._send(batch)
@@ -44,26 +44,26 @@ class DeliveryQueue:
                 self._warn("too_large_for_the_queue", entity=delivery.entity, reason=str(error))
 
     def _send(self, batch: list[Entry]) -> None:
-        left = {str(number): message for number, message in enumerate(batch)}
-        for _ in range(TRIES):
-            entries = [{"Id": name, **message} for name, message in left.items()]
+        unsent = {str(number): message for number, message in enumerate(batch)}
+        for _ in range(ATTEMPTS):
+            entries = [{"Id": number, **message} for number, message in unsent.items()]
             try:
-                answer = self._sqs.send_message_batch(QueueUrl=self._url, Entries=entries)  # type: ignore[arg-type]
+                response = self._sqs.send_message_batch(QueueUrl=self._url, Entries=entries)  # type: ignore[arg-type]
             except (BotoCoreError, ClientError) as error:
-                raise TransientError(f"the queue does not answer: {type(error).__name__}") from error
-            left = {one["Id"]: left[one["Id"]] for one in answer.get("Failed", [])}
-            if not left:
+                raise TransientError(f"SQS does not respond: {type(error).__name__}") from error
+            unsent = {failure["Id"]: unsent[failure["Id"]] for failure in response.get("Failed", [])}
+            if not unsent:
                 return
-        raise TransientError(f"the queue did not take {len(left)} of {len(batch)} messages")
+        raise TransientError(f"SQS did not accept {len(unsent)} of {len(batch)} messages")
 
 
 def _batches(messages: Iterable[Entry]) -> Iterator[list[Entry]]:
-    batch, used = list[Entry](), 0
+    batch, batch_bytes = list[Entry](), 0
     for message in messages:
-        if batch and (len(batch) == ENTRIES or used + size(message) > BYTES):
+        if batch and (len(batch) == ENTRIES or batch_bytes + size(message) > CALL_BYTES):
             yield batch
-            batch, used = [], 0
+            batch, batch_bytes = [], 0
         batch.append(message)
-        used += size(message)
+        batch_bytes += size(message)
     if batch:
         yield batch

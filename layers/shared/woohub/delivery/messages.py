@@ -2,8 +2,8 @@
 
 One attribute, because SQS allows ten and the dead-letter queue adds the reasons of a rejection. It holds compact JSON:
 `format` (1), `encoding` (plain, gzip+base64 or trimmed) and the fields of the Delivery but its body. Messages wait in
-queues for up to two weeks, so every format ever written stays readable. While a release is rolled out, an old consumer
-meets what a new ingest writes: release the reader of a new format first, and name the format in the changelog.
+queues for up to two weeks, so every format ever written stays readable. During a rollout an old consumer reads what a
+new ingest writes: release the reader of a new format first, and name the format in the changelog.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ ENTRIES = 10  # SQS: messages in one call
 
 _PLAIN_BYTES = 256 * 1024
 _MESSAGE_BYTES = 1024 * 1024 - 32 * 1024  # SQS: 1 MiB, body and attributes together; the rest is for a rejection's
-_DECOMPRESSED_BYTES = 16 * 1024 * 1024  # Lambda receives 6 MB at most: more is no delivery
-# Not as all but what SQS takes: that set takes 6 ms of every cold start to compile.
-_REFUSED_BY_SQS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_BULK = frozenset({"meta_data", "_links"})  # what plugins fill and the mapping does not read
+_DECOMPRESSED_BYTES = 16 * 1024 * 1024  # Lambda receives 6 MB at most: anything larger is no delivery
+# Not written as "all but what SQS accepts": that set takes 6 ms of every cold start to compile.
+_REJECTED_BY_SQS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_BULK = frozenset({"meta_data", "_links"})  # filled by plugins, and not read by the mapping
 _TEXTS = ("topic", "entity", "source", "webhook_id", "delivery_id", "signature")
-_LAST_RECEIVED_MS = 10**13  # the year 2286; keeps version strings sortable
+_MAX_RECEIVED_MS = 10**13  # the year 2286; keeps version strings sortable
 
 
 def to_sqs(delivery: Delivery) -> dict[str, Any]:
     """Arguments of SendMessage: the body as plain text, compressed if it must be, trimmed if even that is too large.
 
-    Trimmed means without `meta_data` and `_links`, so these are no longer the signed bytes: the signature is left out.
-    InvalidMessage if nothing makes it fit.
+    Trimmed means without `meta_data` and `_links`. These are no longer the signed bytes, so the signature is left out.
+    InvalidMessage if even that does not fit.
     """
     text = _plain(delivery.body)
     if text is not None:
@@ -65,24 +65,28 @@ def _plain(body: bytes) -> str | None:
         text = body.decode()
     except UnicodeDecodeError:
         return None
-    return None if _REFUSED_BY_SQS.search(text) else text
+    return None if _REJECTED_BY_SQS.search(text) else text
 
 
 def _compressed(body: bytes) -> str:
     return base64.b64encode(gzip.compress(body, compresslevel=6, mtime=0)).decode()
 
 
+def _without_bulk(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name not in _BULK}
+
+
 def _trimmed(body: bytes) -> bytes:
     try:
-        thing = json.loads(body, object_hook=lambda found: {k: v for k, v in found.items() if k not in _BULK})
-        return json.dumps(thing, separators=(",", ":"), allow_nan=False).encode()
+        content = json.loads(body, object_hook=_without_bulk)
+        return json.dumps(content, separators=(",", ":"), allow_nan=False).encode()
     except (ValueError, RecursionError):
         return body
 
 
 def sendable(text: str) -> str:
     """The text as SQS takes it: without control characters and halves of characters."""
-    return _REFUSED_BY_SQS.sub("\N{REPLACEMENT CHARACTER}", text)
+    return _REJECTED_BY_SQS.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def size(message: dict[str, Any]) -> int:
@@ -98,15 +102,15 @@ def encoding(message: dict[str, Any]) -> str:
 
 
 def from_sqs(body: str, attributes: Mapping[str, str]) -> Delivery:
-    """The delivery in a message of ours (attributes as `flat_attributes` gives them), or InvalidMessage."""
+    """The delivery in a message of woohub (attributes as from `flat_attributes`), or InvalidMessage."""
     metadata = _metadata(attributes)
-    found = metadata.get("format")
-    if type(found) is int and found > FORMAT:
+    written = metadata.get("format")
+    if type(written) is not int or written < 1:
+        raise InvalidMessage("no message of woohub: its format is missing")
+    if written > FORMAT:
         raise InvalidMessage(
-            f"message format {found}, but this version reads up to {FORMAT}: deploy the newer one, redrive"
+            f"message format {written}, but this version reads up to {FORMAT}: deploy the newer version, then redrive"
         )
-    if type(found) is not int or found < 1:
-        raise InvalidMessage("no message of woohub: its format is not given")
     return _read_format_1(body, metadata)
 
 
@@ -144,7 +148,7 @@ def _text(metadata: dict[str, Any], name: str) -> str:
 
 def _received_ms(metadata: dict[str, Any]) -> int:
     value = metadata.get("received_ms")
-    if type(value) is not int or not 0 <= value < _LAST_RECEIVED_MS:
+    if type(value) is not int or not 0 <= value < _MAX_RECEIVED_MS:
         raise InvalidMessage("`received_ms` is not a time in milliseconds")
     return value
 
@@ -165,7 +169,7 @@ _DECODERS: Mapping[str, Callable[[str], bytes]] = {
 
 
 def flat_attributes(attributes: Mapping[str, Any]) -> dict[str, str]:
-    """Name to text, from a Lambda record's `messageAttributes` or from what ReceiveMessage returns."""
+    """Texts by name, from a Lambda record's `messageAttributes` or those that ReceiveMessage returns."""
     values = {name: _string_value(attribute) for name, attribute in attributes.items()}
     return {name: value for name, value in values.items() if isinstance(value, str)}
 

@@ -1,4 +1,4 @@
-"""Which site a URL means: the store's own, or another one, such as a copy of the store for trying things out."""
+"""Tell which site a URL belongs to: the store's own or another one, such as a staging clone."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ _DEFAULT_PORTS = (None, 80, 443)
 
 
 def is_another(source: str, sources: Iterable[str]) -> bool:
-    """Whether a source (a URL) is none of the store's; False where either is not known."""
+    """Whether a source (a URL) is none of the store's; False if either is unknown."""
     own = {site(url) for url in sources} - {""}
     return bool(own) and site(source) not in own | {""}
 
 
 def site(url: str) -> str:
-    """The host, port and path of a URL in one writing ("shop.example", "shop.example:8080/de"); "" without a host.
+    """A URL's host, port and path in canonical form ("shop.example", "shop.example:8080/de"); "" without a host.
 
-    What differs only in scheme, `www.`, letter case, default ports, slashes at the end or punycode is one site:
-    WordPress's `home_url`, which is the source of each delivery, changes in these by a click in its settings.
+    URLs that differ only in scheme, `www.`, letter case, default port, trailing slashes or punycode are the same site:
+    WordPress's `home_url`, the source of each delivery, changes in these by a click in its settings.
     """
     text = _folded(url).strip()
     try:
         parts = urlsplit(f"//{_BEFORE_THE_HOST.sub('', text)}")
         port = "" if parts.port in _DEFAULT_PORTS else f":{parts.port}"
         path = quote(_folded(unquote(parts.path))).lower().rstrip("/")
-    except ValueError:  # no URL: it is like itself only
+    except ValueError:  # no URL: it equals itself only
         return text
     host = _host("".join((parts.hostname or "").split()))
     return f"{host}{port}{path}" if host else ""
@@ -40,7 +40,7 @@ def _host(name: str) -> str:
 
 
 def _label(label: str) -> str:
-    """One part of a host, in the letters that its punycode stands for."""
+    """One part of a host, with the letters its punycode stands for."""
     if not (label.isascii() and label.startswith("xn--")):
         return label
     try:

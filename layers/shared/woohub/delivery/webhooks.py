@@ -1,4 +1,4 @@
-"""Authenticate WooCommerce deliveries and say which order or customer each is about."""
+"""Authenticate WooCommerce deliveries and identify the order or customer each is about."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _HEADER = "x-wc-webhook-"
 _FORM = "application/x-www-form-urlencoded"
 _PING = re.compile(rb"webhook_id=\d{1,20}")
 _DIGITS = re.compile(r"[0-9]{1,20}")
-_EXACT_FLOATS = 2**53  # from there on a float no longer holds every whole number
+_EXACT_FLOATS = 2**53  # from here on, floats skip whole numbers
 _REST_CODE = re.compile(r"[a-z0-9_]{1,80}")
 
 
@@ -70,7 +70,7 @@ def verify(
 ) -> tuple[Delivery, str]:
     """The delivery and the name of the secret that signed it ("current", "previous"), or SignatureError.
 
-    The signature covers the body only: whoever holds an old delivery can send it again, under other headers too.
+    The signature covers the body only: anyone with an old delivery can replay it, even with other headers.
     """
     received = signature(headers)
     for name, secret in secrets.items():
@@ -80,7 +80,7 @@ def verify(
 
 
 def _matches(received: str, body: bytes, secret: str) -> bool:
-    # As bytes: compare_digest refuses text beyond ASCII, and a header may hold anything.
+    # As bytes: compare_digest accepts ASCII text only, and a header may hold anything.
     return hmac.compare_digest(received.encode("utf-8", "surrogatepass"), sign(body, secret).encode())
 
 
@@ -97,7 +97,7 @@ def _delivery(values: Mapping[str, str], body: bytes, received_ms: int) -> Deliv
 
 
 def _topic(values: Mapping[str, str]) -> str:
-    """The topic header; nothing when the resource or event header contradicts it."""
+    """The topic header; "" if the resource or event header contradicts it."""
     topic = values.get(f"{_HEADER}topic", "")
     resource, _, event = topic.partition(".")
     agrees = values.get(f"{_HEADER}resource", resource) == resource and values.get(f"{_HEADER}event", event) == event
@@ -105,12 +105,12 @@ def _topic(values: Mapping[str, str]) -> str:
 
 
 def _lower(headers: Mapping[str, str]) -> dict[str, str]:
-    """REST APIs keep the case of header names, HTTP APIs do not, and either may hand over anything a client sends."""
+    """REST APIs keep the case of header names, HTTP APIs do not, and either passes on anything a client sends."""
     return {name.lower(): value for name, value in headers.items() if isinstance(name, str) and isinstance(value, str)}
 
 
 def is_ping(headers: Mapping[str, str], body: bytes) -> bool:
-    """Whether this is the unsigned `webhook_id=N` a store sends when a webhook is saved; it wants exactly 200."""
+    """Whether this is the unsigned `webhook_id=N` that a store sends when a webhook is saved; it expects 200."""
     values = _lower(headers)
     is_form = values.get("content-type", "").lower().startswith(_FORM)
     return is_form and f"{_HEADER}signature" not in values and _PING.fullmatch(body) is not None
@@ -119,7 +119,7 @@ def is_ping(headers: Mapping[str, str], body: bytes) -> bool:
 def identify(delivery: Delivery) -> Delivery:
     """The delivery with its entity filled in, or NotAnEntity.
 
-    Only what tells orders, customers and accidents apart is looked at: odd values are the consumer's to reject.
+    It checks only what distinguishes orders, customers and errors of the store; the consumer rejects odd values.
     """
     if delivery.topic not in _SHAPES:
         raise NotAnEntity("unknown_topic")
@@ -128,13 +128,13 @@ def identify(delivery: Delivery) -> Delivery:
     except ValueError:
         raise NotAnEntity("not_json", lost_event=True) from None
     if not isinstance(content, dict) or not identifier(content) or not _SHAPES[delivery.topic](content):
-        raise _what_else(content)
+        raise _not_an_entity(content)
     kind = delivery.topic.partition(".")[0]
     return replace(delivery, entity=f"{kind}:{identifier(content)}")
 
 
 def read_json(body: bytes) -> Any:
-    """The JSON value in a body; ValueError for what is none, NaN and nesting without end included."""
+    """The JSON value in a body; ValueError if it is none, or holds NaN, or is nested too deeply."""
     try:
         return json.loads(body.decode(), parse_constant=_no_constant)
     except RecursionError:
@@ -145,15 +145,15 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def identifier(thing: Mapping[str, Any]) -> int:
-    """The id of an order or customer; 0 where there is none."""
-    return whole_number(thing.get("id")) or 0
+def identifier(content: Mapping[str, Any]) -> int:
+    """The id of an order or customer; 0 if there is none."""
+    return whole_number(content.get("id")) or 0
 
 
 def whole_number(value: object) -> int | None:
     """The number that 12, 12.0, "12" and " 12 " mean, as plugins write it; None for any other value.
 
-    It is at least 0, and less than 2**64, which is where WordPress's ids end (BIGINT UNSIGNED).
+    It is at least 0 and less than 2**64, the end of WordPress's ids (BIGINT UNSIGNED).
     """
     number = value
     if isinstance(value, str):
@@ -163,27 +163,27 @@ def whole_number(value: object) -> int | None:
     return number if type(number) is int and 0 <= number < 2**64 else None
 
 
-# Fields that WooCommerce gives only to one kind, in any version of its API. Plugins add fields of any name to both, so
-# the kind of a body is the one that more of its fields belong to.
+# Fields that only one kind has, in any version of WooCommerce's API. Plugins add fields of any name to both, so a body
+# is of the kind that more of its fields belong to.
 _OWN_FIELDS: Mapping[str, Set[str]] = {
     "order": {"status", "currency", "total", "total_tax", "parent_id", "number", "order_key", "customer_id"}
     | {"customer_note", "payment_method", "line_items", "shipping_lines", "refunds"},
     "customer": {"email", "first_name", "last_name", "role", "username", "avatar_url", "is_paying_customer"}
     | {"orders_count", "total_spent"},
 }
-# No order or customer comes without these. A deletion holds an id and what plugins add, but no two of either line.
+# Every order, and every customer, has these. A deletion has an id and what plugins add, but no two of either set.
 _ESSENTIAL_FIELDS = ({"status", "total", "line_items"}, {"email", "username", "role"})
 
 
 def _is_order(content: dict[str, Any]) -> bool:
-    return isinstance(content.get("status"), str) and _is_rather("order", "customer", content)
+    return isinstance(content.get("status"), str) and _resembles("order", "customer", content)
 
 
 def _is_customer(content: dict[str, Any]) -> bool:
-    return "email" in content and _is_rather("customer", "order", content)
+    return "email" in content and _resembles("customer", "order", content)
 
 
-def _is_rather(kind: str, other: str, content: dict[str, Any]) -> bool:
+def _resembles(kind: str, other: str, content: dict[str, Any]) -> bool:
     return len(_OWN_FIELDS[kind] & content.keys()) > len(_OWN_FIELDS[other] & content.keys())
 
 
@@ -191,9 +191,9 @@ def _is_deletion(content: dict[str, Any]) -> bool:
     return all(len(essential & content.keys()) < 2 for essential in _ESSENTIAL_FIELDS)
 
 
-TEST_TOPIC = "action.woohub_test"  # of the deliveries that `woohub setup` and `woohub doctor` make
+TEST_TOPIC = "action.woohub_test"  # of the deliveries that `woohub setup` and `woohub doctor` send
 
-# What a store sends under each topic beside the id, whatever version of its API the webhook was made with.
+# What a store sends under each topic besides the id, whatever version of its API the webhook uses.
 _SHAPES: Mapping[str, Callable[[dict[str, Any]], bool]] = {
     "order.created": _is_order,
     "order.updated": _is_order,
@@ -205,11 +205,11 @@ _SHAPES: Mapping[str, Callable[[dict[str, Any]], bool]] = {
 }
 
 
-def _what_else(content: Any) -> NotAnEntity:
-    """What came in place of an order or customer: mostly an error of the store's API, signed like any payload.
+def _not_an_entity(content: Any) -> NotAnEntity:
+    """Why a body is no order or customer: mostly it is an error of the store's API, signed like any payload.
 
-    Only "…_invalid_id" lost nothing: the order was deleted before the delivery. All others (`…rest_cannot_view`,
-    `rest_no_route`, a body of the legacy API or of another topic) stand for a change that did not arrive.
+    Only "…_invalid_id" loses nothing: the order was deleted before the delivery. All others (`…rest_cannot_view`,
+    `rest_no_route`, a body of the legacy API or of another topic) mean that a change did not arrive.
     """
     codes = [code for code in _error_codes(content) if _REST_CODE.fullmatch(code)] or ["topic_mismatch"]
     losses = [code for code in codes if not code.endswith("_invalid_id")]
@@ -217,7 +217,7 @@ def _what_else(content: Any) -> NotAnEntity:
 
 
 def _error_codes(content: Any) -> list[str]:
-    """Of a REST error, of the legacy API's, or of a WP_Error as PHP writes it."""
+    """The codes of a REST error, an error of the legacy API, or a WP_Error as PHP writes it."""
     if not isinstance(content, dict):
         return []
     errors = content.get("errors")
