@@ -19,11 +19,13 @@ from woohub.http import Call
 from woohub.hubspot.client import HubSpot
 from woohub.mapping.fields import load_mapping
 from woohub.metrics import SWEEP_ALIVE, SWEEP_NOT_CONFIGURED, SWEEP_STARTED
-from woohub.reconcile.run import SHARE_OF_TIME, Hooks, Reconcile, Request
+from woohub.reconcile.request import RunRequest
+from woohub.reconcile.run import SHARE_OF_TIME, Reconcile
 from woohub.reconcile.watermark import WatermarkParameter
+from woohub.reconcile.webhook_repair import WebhookConfig
 from woohub.settings import HubSpotToken, ReconcileSettings, Secret, webhook_secrets
 from woohub.store.client import Store
-from woohub.store.requests import USUAL, Access, Way
+from woohub.store.connection import USUAL_STYLE, RequestStyle, StoreCredentials
 
 HUBSPOT_REQUESTS_PER_10_SECONDS = 5  # in addition to the consumer's: the nightly check is in no hurry
 
@@ -45,7 +47,7 @@ hubspot = HubSpot(
     settings.hubspot_api_version,
     HUBSPOT_REQUESTS_PER_10_SECONDS,
 )
-hooks = Hooks(
+webhooks = WebhookConfig(
     stack=settings.powertools_service_name,
     url=settings.webhook_url,
     # Refreshed: a webhook must not get a secret that has since been replaced.
@@ -54,7 +56,7 @@ hooks = Hooks(
 )
 
 
-ways: dict[Access, Way] = {}  # how each store accepts calls, as far as this process knows
+styles: dict[StoreCredentials, RequestStyle] = {}  # how each store accepts calls, as far as this process knows
 
 
 def count(name: str, value: int = 1) -> None:
@@ -80,24 +82,24 @@ def log_once(text: str) -> None:
 
 @metrics.log_metrics
 def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
-    """Run once; `Request` in woohub.reconcile.run describes what the event may ask for."""
+    """Run once; `woohub.reconcile.request` describes what the event may ask for."""
     timer.start(context.get_remaining_time_in_millis() / 1000 * SHARE_OF_TIME)
     count(SWEEP_STARTED)
-    access = Access.from_secret(store_secret.text())
-    if access is None:
+    credentials = StoreCredentials.from_secret(store_secret.text())
+    if credentials is None:
         log_once("no access to the store is set, so nothing is reconciled: run `woohub setup`")
         count(SWEEP_NOT_CONFIGURED)
         count(SWEEP_ALIVE)
         return {"configured": False}
     store = Store(
         http,
-        access,
+        credentials,
         timer,
         on_call=called,
         on_wait=waits,
         warn=logger.warning,
-        way=ways.get(access, USUAL),
-        renew=lambda: Access.from_secret(store_secret.refresh()),
+        style=styles.get(credentials, USUAL_STYLE),
+        renew=lambda: StoreCredentials.from_secret(store_secret.refresh()),
     )
     reconcile = Reconcile(
         store,
@@ -105,13 +107,13 @@ def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
         parameter,
         hubspot,
         fields,
-        hooks,
+        webhooks,
         count=count,
         log=logger.warning,
         clock=time.time,
         night_hour=settings.nightly_hour,
     )
-    facts = reconcile.run(Request.from_event(event)).facts()
-    ways[store.access] = store.way
+    facts = reconcile.run(RunRequest.from_event(event)).facts()
+    styles[store.credentials] = store.style
     logger.info("reconciled", extra=facts)
     return facts

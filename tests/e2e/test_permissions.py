@@ -28,8 +28,8 @@ from tests.support.template import RESOURCES, actions
 from woohub.consumer.breaker import TEMPLATE_VALUE as BREAKER
 from woohub.delivery.messages import to_sqs
 from woohub.reconcile.watermark import START as WATERMARK
-from woohub.reconcile.watermark import beginning, text
-from woohub.store.client import TOPICS
+from woohub.reconcile.watermark import Watermark, text
+from woohub.store.webhooks import TOPICS
 
 pytestmark = pytest.mark.xdist_group("e2e")  # one stack for all, in one process
 
@@ -224,7 +224,7 @@ def reconcile(stack: Stack) -> Any:
     """A store without our webhooks gets them, and what it has is queued; the night's work is done as well."""
     turn_tap(stack, flow=False)
     secrets, ssm = stack.client("secretsmanager"), stack.client("ssm")
-    written_over(stack, stack.watermark_parameter, text(beginning("2026-11-25T00:00:00", "")))
+    written_over(stack, stack.watermark_parameter, text(Watermark.beginning("2026-11-25T00:00:00", "")))
     written_over(stack, stack.watermark_parameter, WATERMARK)
     shop = SimulatedShop()
     with open_shop(shop, cron=False) as url:

@@ -31,7 +31,7 @@ from woohub.consumer.batch import LONGEST_SEND_DELAY_S, RESEND_RECEIVES, backoff
 from woohub.consumer.breaker import BreakerParameter, EventSourceMapping, State
 from woohub.delivery import webhooks
 from woohub.settings import Secret
-from woohub.store.client import TOPICS
+from woohub.store.webhooks import TOPICS
 from woohub_cli.metrics import DAY, HOUR
 from woohub_cli.store_webhooks import PROBE
 

@@ -79,12 +79,12 @@ def answered(**facts: Any) -> None:
 
 
 def test_reconcile_tells_what_was_queued_and_which_webhooks_were_mended(shop: Operated) -> None:
-    answered(queued={"orders": 3, "customers": 1}, webhooks=["disabled order.updated: mended"], complete=True)
+    answered(queued={"orders": 3, "customers": 1}, webhooks=["disabled order.updated: repaired"], complete=True)
 
     result = shop.run("reconcile")
 
     assert result.exit_code == 0
-    assert result.stdout.splitlines() == ["Queued: 3 orders, 1 accounts.", "Webhook disabled order.updated: mended"]
+    assert result.stdout.splitlines() == ["Queued: 3 orders, 1 accounts.", "Webhook disabled order.updated: repaired"]
 
 
 def test_reconcile_that_found_nothing_says_so(shop: Operated) -> None:

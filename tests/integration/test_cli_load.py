@@ -19,7 +19,7 @@ from tests.support.operated import Operated, operated
 from woohub.consumer.breaker import State
 from woohub.delivery import webhooks
 from woohub.delivery.webhooks import Delivery
-from woohub.store.client import TOPICS as KNOWN_TOPICS
+from woohub.store.webhooks import TOPICS as KNOWN_TOPICS
 from woohub_cli.cli_errors import WrongUsage
 from woohub_cli.commands import load
 from woohub_cli.live_test import Placed, drained, place

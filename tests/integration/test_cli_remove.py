@@ -12,7 +12,7 @@ import pytest
 from simulators.woocommerce import KEY, SECRET
 from tests.support.cli_stack import NAME
 from tests.support.operated import Operated, operated
-from woohub.store.client import TOPICS
+from woohub.store.webhooks import TOPICS
 
 
 @pytest.fixture

@@ -21,9 +21,9 @@ from woohub.clock import Timer
 from woohub.delivery.sites import site
 from woohub.http import Response
 from woohub.settings import Secret
-from woohub.store.client import TOPICS
 from woohub.store.client import Store as Client
-from woohub.store.requests import Access
+from woohub.store.connection import StoreCredentials
+from woohub.store.webhooks import TOPICS
 from woohub_cli import store_setup
 from woohub_cli.check_result import Outcome, Step
 from woohub_cli.commands import rotate, send
@@ -87,7 +87,7 @@ class Busy:
         assert send.post(self.http, self.shop.url, sample, send.headers(sample, "forged")).status == 401
 
     def rotation(self, pause: Callable[[float], None], *, later_s: float = 0) -> Rotation:
-        client = Client(self, Access(self.shop.shop.url, KEY, SECRET), Timer(), patience=0)
+        client = Client(self, StoreCredentials(self.shop.shop.url, KEY, SECRET), Timer(), idle_factor=0)
         reach = Reach(lambda _access: client, urllib3.PoolManager(), pause)
         return Rotation(self.shop.stack.stack, client, reach, lambda: time.time() + later_s)
 

@@ -47,7 +47,7 @@ class Shop:
     portal: SimulatedPortal
     contract: Contract | None
     version: str = "2026-09"
-    table: fields.Mapping = TABLE
+    table: fields.FieldMapping = TABLE
     token: str = DEFAULT_TOKEN
 
     def set_up(self, *, dry_run: bool = False) -> dict[str, Step]:

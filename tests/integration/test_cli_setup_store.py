@@ -14,8 +14,9 @@ from simulators.woocommerce import KEY, SECRET, Fault
 from tests.support.cli_stack import NAME, WEBHOOK_SECRET
 from tests.support.operated import Operated, operated
 from woohub.delivery.sites import site
-from woohub.store.client import TOPICS, Store
-from woohub.store.requests import Access
+from woohub.store.client import Store
+from woohub.store.connection import StoreCredentials
+from woohub.store.webhooks import TOPICS
 from woohub_cli import secret_store, store_setup
 from woohub_cli.check_result import Outcome
 from woohub_cli.checks import store_access
@@ -266,14 +267,14 @@ def test_a_new_secret_leaves_the_addresses_as_they_are(shop: Operated) -> None:
 
 
 def store_at(shop: Operated) -> Store:
-    return store_setup.connect(Access(shop.shop.url, KEY, SECRET))
+    return store_setup.connect(StoreCredentials(shop.shop.url, KEY, SECRET))
 
 
 def test_a_store_reached_under_another_address_than_its_own_is_recorded_with_both(shop: Operated) -> None:
     store = store_at(shop)
     shop.shop.url = "https://shop.example"
 
-    assert store_access.addresses(store) == ["https://shop.example", store.access.url]
+    assert store_access.addresses(store) == ["https://shop.example", store.credentials.url]
 
 
 def test_a_store_that_closes_its_index_tells_its_address_to_the_key(shop: Operated) -> None:

@@ -20,8 +20,8 @@ from woohub.clock import Timer
 from woohub.hubspot.client import HubSpot
 from woohub.mapping.fields import load_mapping
 from woohub.store.client import Store
+from woohub.store.connection import StoreCredentials
 from woohub.store.payloads import ORDER_SWEPT, OrderEvent, parse
-from woohub.store.requests import Access
 from woohub_cli import store_setup
 from woohub_cli.commands import setup
 from woohub_cli.commands.setup import GivenToken
@@ -53,7 +53,7 @@ def copy_orders(shop: Operated) -> None:
     timer.start(60)
     url = shop.stack.outputs["HubSpotApiUrl"]
     hubspot = HubSpot(urllib3.PoolManager(), GivenToken(DEFAULT_TOKEN), timer, url, "2026-09")
-    store = Store(urllib3.PoolManager(), Access(shop.shop.url, KEY, SECRET), timer, patience=0)
+    store = Store(urllib3.PoolManager(), StoreCredentials(shop.shop.url, KEY, SECRET), timer, idle_factor=0)
     for row in store.orders_by_id(shop.shop.orders).values():
         event = parse(swept(ORDER_SWEPT, [row], 0, shop.shop.url)[0])
         assert isinstance(event, OrderEvent)

@@ -343,7 +343,7 @@ def search(hubspot: HubSpot) -> object:
 
 
 def look_for_deleted(hubspot: HubSpot) -> object:
-    return deleted_orders.live_orders(hubspot, load_mapping(), after="")
+    return deleted_orders.undeleted_deal_page(hubspot, load_mapping(), after="")
 
 
 NO_OBJECT = [b"", b"[]", b"null", b"{", b"<html>", b'{"results": [', b"\xff", b"[" * 100_000, b"9" * 5000]

@@ -16,10 +16,10 @@ from simulators.woocommerce import Fault
 from tests.support.storelab import WEBHOOK_URL, StoreLab
 from woohub.dates import utc_from_ms
 from woohub.delivery.webhooks import Delivery, identify
-from woohub.errors import InvalidParameter, InvalidPayload, NotAnEntity
+from woohub.errors import InvalidPayload, NotAnEntity
 from woohub.hubspot.objects import DEALS
-from woohub.reconcile.run import Request
-from woohub.store.client import TOPICS
+from woohub.reconcile.request import RunRequest
+from woohub.store.webhooks import TOPICS
 
 DAY, QUARTER = 86_400, 900
 
@@ -432,14 +432,45 @@ def test_a_crash_at_any_write_of_the_watermark_loses_nothing(crash: int) -> None
     assert set(lab.queued()) == wanted
 
 
-def test_a_watermark_that_cannot_be_read_is_an_error_and_not_a_new_beginning() -> None:
+@pytest.mark.parametrize("stored", ['{"orders": "yesterday"}', "not JSON", "[]"])
+def test_a_watermark_that_cannot_be_read_ends_the_run_with_what_to_do_and_is_no_new_beginning(stored: str) -> None:
     lab = a_lab()
-    lab.ssm.value = '{"orders": "yesterday"}'
+    lab.ssm.value, lab.metrics = stored, {}
+    lab.shop.place()
 
-    with pytest.raises(InvalidParameter, match="orders"):
-        lab.run()
+    report = lab.run()
 
-    assert lab.ssm.value == '{"orders": "yesterday"}'
+    assert (report.complete, lab.queued(), lab.ssm.value) == (False, [], stored)
+    assert report.failed["watermark"] == report.stopped
+    assert lab.metrics == {"SweepFailed": 1}
+    assert "get-parameter-history --name /stack/watermark" in lab.logged("watermark_unreadable")[0]["to_do"]
+
+
+def test_a_wrong_date_in_the_watermark_is_named_by_its_place() -> None:
+    lab = a_lab()
+    stored = json.loads(lab.ssm.value)
+    stored["orders"]["resume"] = {"moment": "soon", "offset": 3}
+    lab.ssm.value = json.dumps(stored)
+
+    assert "orders.resume" in lab.run().failed["watermark"]
+
+
+def test_an_order_with_an_odd_date_at_the_end_of_a_page_hides_no_other() -> None:
+    lab = a_lab()
+    made = []
+    for _ in range(150):
+        made.append(lab.shop.place())
+        lab.pass_time(20)
+    odd = lab.shop.orders[made[99]]
+    later = lab.shop.order_text(lab.shop.orders[made[149]]).partition('"date_modified_gmt":"')[2][:19]
+    text = lab.shop.order_text(odd)
+    own = text.partition('"date_modified_gmt":"')[2][:19]
+    odd.text = text.replace(f'"date_modified_gmt":"{own}"', f'"date_modified_gmt":"{later}"')
+    lab.sqs.messages.clear()
+
+    assert lab.run().complete
+
+    assert {f"order.swept order:{number}" for number in made} <= set(lab.queued())
 
 
 def test_people_may_edit_it_with_a_zone() -> None:
@@ -545,13 +576,13 @@ def test_a_store_that_refuses_the_key_is_reported_with_what_to_do() -> None:
 )
 def test_an_event_that_cannot_be_is_refused(event: dict[str, str], problem: str) -> None:
     with pytest.raises(InvalidPayload, match=problem):
-        Request.from_event(event)
+        RunRequest.from_event(event)
 
 
 def test_a_schedules_event_asks_for_nothing() -> None:
     scheduled = {"version": "0", "source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
 
-    assert Request.from_event(scheduled) == Request()
+    assert RunRequest.from_event(scheduled) == RunRequest()
 
 
 def test_since_reads_everything_changed_from_then_on_once_more() -> None:
@@ -792,7 +823,7 @@ def test_a_disabled_webhook_is_made_active_and_reported() -> None:
 
     report = lab.run()
 
-    assert report.webhooks == ["disabled order.updated: mended"]
+    assert report.webhooks == ["disabled order.updated: repaired"]
     assert (webhook.status, webhook.secret) == ("active", "lab-secret")
     assert (lab.metrics["WebhookDisabled"], lab.metrics["WebhookRepaired"]) == (1, 1)
     assert "the first failure after this disables it again" in lab.logged("webhook")[0]["note"]
@@ -802,7 +833,7 @@ def test_a_missing_webhook_is_made() -> None:
     lab = a_lab()
     del lab.shop.hooks.webhooks[4]
 
-    assert lab.run().webhooks == ["missing order.restored: mended"]
+    assert lab.run().webhooks == ["missing order.restored: repaired"]
 
     made = max(lab.shop.hooks.webhooks.values(), key=lambda one: one.id)
     assert (made.topic, made.delivery_url, made.secret) == ("order.restored", WEBHOOK_URL, "lab-secret")
@@ -844,7 +875,7 @@ def test_a_webhook_whose_topic_was_changed_is_set_right() -> None:
     lab.run()  # makes them
     lab.shop.hooks.webhooks[1].topic = "product.created"
 
-    assert lab.run().webhooks == ["wrong_topic order.created: mended"]
+    assert lab.run().webhooks == ["wrong_topic order.created: repaired"]
     assert lab.shop.hooks.webhooks[1].topic == "order.created"
 
 
@@ -894,7 +925,7 @@ def test_a_key_that_may_only_read_still_sweeps() -> None:
 
     report = lab.run()
 
-    assert "not mended" in report.webhooks[0]
+    assert "not repaired" in report.webhooks[0]
     assert "write permissions" in report.webhooks[0]
     assert f"order.swept order:{number}" in lab.queued()
 

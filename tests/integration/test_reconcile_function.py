@@ -167,7 +167,7 @@ def test_how_a_store_takes_calls_is_remembered_from_run_to_run(stack: Stack) -> 
         stack.set_store(url)
         app.lambda_handler({}, Context())
         app.lambda_handler({}, Context())
-        (way,) = [way for access, way in app.ways.items() if access.url == url]
+        (way,) = [way for access, way in app.styles.items() if access.url == url]
 
     assert way.plain
 

@@ -16,15 +16,18 @@ from tests.support.storelab import StoreLab
 from woohub.clock import Timer
 from woohub.errors import DeadlineExceeded
 from woohub.http import Call
-from woohub.store.client import TOPICS, Store, Webhook
-from woohub.store.pagination import CREATED, Position, Step
-from woohub.store.requests import Access, StoreRefused, StoreUnavailable
+from woohub.store.client import Store
+from woohub.store.connection import StoreCredentials
+from woohub.store.cursors import ByDate, Cursor, Page
+from woohub.store.pagination import CREATED
+from woohub.store.requests import StoreRefused, StoreUnavailable
+from woohub.store.webhooks import TOPICS, Webhook
 
 START = "2026-11-23T22:40:00"  # where the laboratory's time begins
 
 
-def ids(steps: Iterator[Step]) -> list[int]:
-    return [one.id for step in steps for one in step.found]
+def ids(steps: Iterator[Page[Cursor]]) -> list[int]:
+    return [one.id for step in steps for one in step.rows]
 
 
 class Answers:
@@ -79,7 +82,7 @@ def test_orders_changed_since_a_moment_are_found_in_any_time_zone(zone: str, sch
     lab.pass_time(1)
     third = lab.shop.place()
 
-    assert ids(lab.store().orders(Position("2026-11-23T22:40:10"))) == [second, third]
+    assert ids(lab.store().orders(ByDate("2026-11-23T22:40:10"))) == [second, third]
 
 
 def test_a_change_of_an_old_order_counts() -> None:
@@ -88,7 +91,7 @@ def test_a_change_of_an_old_order_counts() -> None:
     lab.pass_time(86_400)
     lab.shop.change_status(old, "completed")
 
-    assert ids(lab.store().orders(Position("2026-11-24T22:40:00"))) == [old]
+    assert ids(lab.store().orders(ByDate("2026-11-24T22:40:00"))) == [old]
 
 
 def test_orders_can_be_walked_by_the_date_they_were_made() -> None:
@@ -98,7 +101,7 @@ def test_orders_can_be_walked_by_the_date_they_were_made() -> None:
     new = lab.shop.place()
     lab.shop.change_status(old, "completed")
 
-    assert ids(lab.store().orders(Position("2026-11-24T00:00:00"), by=CREATED)) == [new]
+    assert ids(lab.store().orders(ByDate("2026-11-24T00:00:00"), by=CREATED)) == [new]
 
 
 def test_a_walk_ends_with_the_second_named_last() -> None:
@@ -108,7 +111,7 @@ def test_a_walk_ends_with_the_second_named_last() -> None:
         lab.pass_time(1)
         made.append(lab.shop.place())
 
-    assert ids(lab.store().orders(Position(START), until="2026-11-23T22:40:02")) == made[:2]
+    assert ids(lab.store().orders(ByDate(START), until="2026-11-23T22:40:02")) == made[:2]
 
 
 def test_the_trash_must_be_asked_for_and_drafts_are_no_orders() -> None:
@@ -116,17 +119,17 @@ def test_the_trash_must_be_asked_for_and_drafts_are_no_orders() -> None:
     kept, trashed, _draft = lab.shop.place(), lab.shop.place(), lab.shop.abandon()
     lab.shop.trash(trashed)
 
-    assert ids(lab.store().orders(Position(START))) == [kept]
-    assert ids(lab.store().orders(Position(START), status="trash")) == [trashed]
+    assert ids(lab.store().orders(ByDate(START))) == [kept]
+    assert ids(lab.store().orders(ByDate(START), status="trash")) == [trashed]
 
 
 def test_an_order_has_the_very_bytes_the_store_wrote() -> None:
     lab = StoreLab()
     number = lab.shop.place(billing={"first_name": "Zoë / O'Neil <b>", "last_name": "] , [{"})
-    (step,) = lab.store().orders(Position(START))
+    (step,) = lab.store().orders(ByDate(START))
 
-    assert step.found[0].body == lab.shop.order_text(lab.shop.orders[number]).encode()
-    assert step.found[0].body == lab.store().orders_by_id([number])[number].body
+    assert step.rows[0].body == lab.shop.order_text(lab.shop.orders[number]).encode()
+    assert step.rows[0].body == lab.store().orders_by_id([number])[number].body
 
 
 def test_more_orders_in_one_second_than_fit_a_page_come_each_once() -> None:
@@ -135,7 +138,7 @@ def test_more_orders_in_one_second_than_fit_a_page_come_each_once() -> None:
     lab.pass_time(5)
     made.append(lab.shop.place())
 
-    assert sorted(ids(lab.store().orders(Position(START)))) == made
+    assert sorted(ids(lab.store().orders(ByDate(START)))) == made
 
 
 def test_an_order_that_leaves_a_crowded_second_takes_no_other_with_it() -> None:
@@ -145,14 +148,14 @@ def test_an_order_that_leaves_a_crowded_second_takes_no_other_with_it() -> None:
     # Two stretches and the crowd's first page; then its first order moves.
     http = Meanwhile(lab, 3, lambda: lab.shop.change_status(made[0], "completed"))
 
-    assert set(ids(lab.store(http=http).orders(Position(START)))) == set(made)
+    assert set(ids(lab.store(http=http).orders(ByDate(START)))) == set(made)
 
 
 def test_a_second_without_a_total_is_read_to_its_end() -> None:
     lab = StoreLab()
     made = [lab.shop.place() for _ in range(230)]
 
-    assert set(ids(lab.store(http=WithoutTotals(lab)).orders(Position(START)))) == set(made)
+    assert set(ids(lab.store(http=WithoutTotals(lab)).orders(ByDate(START)))) == set(made)
 
 
 @pytest.mark.parametrize("totals", [True, False])
@@ -165,7 +168,7 @@ def test_a_store_that_gives_fewer_than_asked_for_is_read_to_its_end_all_the_same
         lab.pass_time(1)
     store = lab.store(http=Sparing(lab, 20) if totals else Sparing(lab, 20, without="X-WP-Total"))
 
-    assert set(ids(store.orders(Position(START)))) == set(made)
+    assert set(ids(store.orders(ByDate(START)))) == set(made)
     assert set(store.orders_by_id(made)) == set(made)
     assert ids(store.customers()) == accounts
     assert [one.id for page in store.newest_customers(accounts[4]) for one in page] == accounts[:4:-1]
@@ -214,14 +217,14 @@ def test_a_short_page_is_not_the_end_as_long_as_the_store_counts_more() -> None:
     rest = b'[{"id":2,"date_modified_gmt":"2026-11-23T22:42:00"}]'
     store, _ = client(StoreLab(), answer(200, page, x_wp_total="130"), answer(200, rest, x_wp_total="1"))
 
-    assert ids(store.orders(Position(START))) == [1, 2]
+    assert ids(store.orders(ByDate(START))) == [1, 2]
 
 
 def test_a_count_without_orders_is_no_answer() -> None:
     store, _ = client(StoreLab(), answer(200, b"[]", x_wp_total="130"))
 
     with pytest.raises(StoreUnavailable, match="shows none"):
-        ids(store.orders(Position(START)))
+        ids(store.orders(ByDate(START)))
 
 
 @settings(max_examples=40, deadline=None)
@@ -233,12 +236,13 @@ def test_a_walk_stopped_after_any_step_and_resumed_leaves_nothing_out(data: st.D
         lab.pass_time(pause)
         made.append(lab.shop.place())
     size = data.draw(st.integers(1, 12))
-    place, found, last = Position(START), set[int](), False
+    place: Cursor = ByDate(START)
+    found, last = set[int](), False
 
     while not last:
         for step in lab.store(page_size=size).orders(place):
-            found |= {one.id for one in step.found}
-            place, last = step.then, step.last
+            found |= {one.id for one in step.rows}
+            place, last = step.next, step.last
             if data.draw(st.booleans()):
                 break  # the end of an invocation
 
@@ -255,7 +259,7 @@ def test_when_the_clocks_go_back_nothing_is_left_out(hpos: bool) -> None:
         lab.pass_time(30)
         made.append(lab.shop.place())
 
-    assert set(ids(lab.store().orders(Position("2026-11-01T00:00:00")))) == set(made)
+    assert set(ids(lab.store().orders(ByDate("2026-11-01T00:00:00")))) == set(made)
 
 
 def test_a_store_that_cannot_say_what_changed_is_read_by_creation_and_reported_once() -> None:
@@ -267,7 +271,7 @@ def test_a_store_that_cannot_say_what_changed_is_read_by_creation_and_reported_o
     store = lab.store()
 
     for _ in range(2):
-        found = ids(store.orders(Position("2026-11-26T00:00:00")))
+        found = ids(store.orders(ByDate("2026-11-26T00:00:00")))
         assert set(found) == {old, new}
         assert untouched not in found
     assert len(lab.logged("store_cannot_tell_what_changed")) == 1
@@ -278,7 +282,7 @@ def test_a_store_that_ignores_the_date_is_an_old_one() -> None:
     ignored, wanted = row % b"2026-11-20T00:00:00", row % b"2026-11-25T00:00:00"
     store, http = client(StoreLab(), answer(200, b"[%s]" % ignored), answer(200, b"[%s]" % wanted, x_wp_total="1"))
 
-    assert ids(store.orders(Position(START))) == [1]
+    assert ids(store.orders(ByDate(START))) == [1]
     assert "orderby=modified" in http.asked[0]
     assert "orderby=date" in http.asked[1]
 
@@ -289,10 +293,10 @@ def test_the_walk_through_an_old_store_moves_on_at_its_end_only() -> None:
         lab.shop.place()
         lab.pass_time(1)
 
-    steps = list(lab.store().orders(Position(START)))
+    steps = list(lab.store().orders(ByDate(START)))
 
-    assert [step.then.moment for step in steps[:-1]] == [START] * (len(steps) - 1)
-    assert steps[-1].then.moment == "2026-11-23T22:42:29"
+    assert [step.next.moment for step in steps[:-1]] == [START] * (len(steps) - 1)
+    assert steps[-1].next.moment == "2026-11-23T22:42:29"
 
 
 # One by one
@@ -342,12 +346,12 @@ def test_no_ids_cost_no_call() -> None:
 def test_what_a_cache_before_the_store_keeps_is_not_taken_for_what_the_store_has() -> None:
     lab = StoreLab()
     store = lab.store(http=Cache(lab))
-    before = ids(store.orders(Position(START))), store.webhooks(), store.newest_customer_id()
+    before = ids(store.orders(ByDate(START))), store.webhooks(), store.newest_customer_id()
     order, account = lab.shop.place(), lab.shop.register()
     lab.with_webhooks()
 
     assert before == ([], [], 0)
-    assert ids(store.orders(Position(START))) == [order]
+    assert ids(store.orders(ByDate(START))) == [order]
     assert len(store.webhooks()) == len(TOPICS)
     assert store.newest_customer_id() == account
 
@@ -380,10 +384,10 @@ def test_a_scan_that_is_past_the_end_of_a_list_cut_short_starts_anew() -> None:
     lab = StoreLab()
     made = [lab.shop.register() for _ in range(250)]
     first, second = (step for step, _ in zip(lab.store().customers(), range(2), strict=False))
-    for one in first.found:
+    for one in first.rows:
         lab.shop.remove_customer(one.id)
 
-    assert set(ids(lab.store().customers(second.then))) >= set(made[200:])
+    assert set(ids(lab.store().customers(second.next))) >= set(made[200:])
 
 
 def test_editors_and_subscribers_are_no_customers() -> None:
@@ -454,7 +458,7 @@ def test_over_http_keys_as_such_open_nothing() -> None:
 def test_refused_keys_are_reported_with_what_to_do(key: str, secret: str, words: str) -> None:
     lab = StoreLab()
     store = lab.store()
-    store.access = Access("https://shop.test", key, secret)
+    store.credentials = StoreCredentials("https://shop.test", key, secret)
 
     with pytest.raises(StoreRefused, match=words) as caught:
         store.count("orders")
@@ -569,7 +573,7 @@ def test_a_page_the_store_dies_of_is_made_smaller() -> None:
     lab.shop.faults.add(Fault(status=500, count=2, path="/orders"))
     lab.timer.start(240)
 
-    found = ids(lab.store().orders(Position(START)))
+    found = ids(lab.store().orders(ByDate(START)))
 
     assert sorted(found) == made
     sizes = [url.partition("per_page=")[2].partition("&")[0] for _, url, _ in lab.shop.requests[:3]]
@@ -670,7 +674,9 @@ def test_nothing_logged_of_a_call_holds_its_query() -> None:
 def test_a_broken_connection_does_not_tell_what_was_asked() -> None:
     lab = StoreLab(scheme="http")
     lab.timer.start(10)
-    closed = Store(urllib3.PoolManager(), Access("http://127.0.0.1:9", KEY, "cs"), Timer(sleep=lambda _s: None))
+    closed = Store(
+        urllib3.PoolManager(), StoreCredentials("http://127.0.0.1:9", KEY, "cs"), Timer(sleep=lambda _s: None)
+    )
     closed.timer.start(3)
 
     with pytest.raises(StoreUnavailable) as caught:

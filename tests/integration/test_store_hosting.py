@@ -24,9 +24,12 @@ from simulators.woocommerce import KEY, SECRET, Fault
 from simulators.woocommerce.hosting import Hosting
 from tests.support.storelab import StoreLab
 from woohub.http import Call
-from woohub.store.client import LONGEST_TROUBLE, TOPICS, Store
-from woohub.store.pagination import Position
-from woohub.store.requests import Access, StoreRefused, StoreUnavailable
+from woohub.store.caller import MAX_TROUBLE_S
+from woohub.store.client import Store
+from woohub.store.connection import StoreCredentials
+from woohub.store.cursors import ByDate
+from woohub.store.requests import StoreRefused, StoreUnavailable
+from woohub.store.webhooks import TOPICS
 
 START = "2026-11-23T22:40:00"
 NOTICE = (
@@ -46,7 +49,7 @@ def hosted(scheme: str = "https", **ways: Any) -> StoreLab:
 
 
 def ids(store: Store) -> list[int]:
-    return [row.id for step in store.orders(Position(START)) for row in step.found]
+    return [row.id for step in store.orders(ByDate(START)) for row in step.rows]
 
 
 def refused(lab: StoreLab, **changes: Any) -> StoreRefused:
@@ -120,10 +123,10 @@ def test_what_works_is_remembered(ways: dict[str, Any], calls: int) -> None:
 
 def test_rows_keep_their_own_bytes_in_a_list_with_numbers() -> None:
     lab = hosted(numbered_lists=True)
-    step = next(lab.store().orders(Position(START)))
+    step = next(lab.store().orders(ByDate(START)))
 
-    assert [row.body for row in step.found] == [
-        lab.shop.order_text(lab.shop.orders[row.id]).encode() for row in step.found
+    assert [row.body for row in step.rows] == [
+        lab.shop.order_text(lab.shop.orders[row.id]).encode() for row in step.rows
     ]
 
 
@@ -151,7 +154,7 @@ def test_a_way_that_is_not_the_usual_one_is_told_once(ways: dict[str, Any], even
     store.count("orders")
     store.count("orders")
 
-    assert lab.logged(event) == [{"url": store.way.url or "https://shop.test"}]
+    assert lab.logged(event) == [{"url": store.style.url or "https://shop.test"}]
 
 
 # --- Keys stay where they belong
@@ -423,7 +426,7 @@ def test_trouble_that_stays_ends_a_command_within_two_minutes(fault: Fault) -> N
 
     unavailable(lab)
 
-    assert lab.clock.now - began <= LONGEST_TROUBLE + 30
+    assert lab.clock.now - began <= MAX_TROUBLE_S + 30
 
 
 def test_every_wait_is_told_with_its_length_and_reason() -> None:
@@ -449,12 +452,12 @@ def test_a_date_to_wait_for_counts_from_our_clock_where_the_store_tells_no_time(
 @pytest.mark.parametrize(
     "outdated",
     [
-        Access("https://shop.test", KEY, "cs_of_yesterday"),
-        Access("https://shop.test", "ck_of_yesterday", SECRET),
-        Access("https://old.shop.test", KEY, SECRET),
+        StoreCredentials("https://shop.test", KEY, "cs_of_yesterday"),
+        StoreCredentials("https://shop.test", "ck_of_yesterday", SECRET),
+        StoreCredentials("https://old.shop.test", KEY, SECRET),
     ],
 )
-def test_a_refusal_makes_it_read_the_access_again(outdated: Access) -> None:
+def test_a_refusal_makes_it_read_the_access_again(outdated: StoreCredentials) -> None:
     lab = hosted()
     http = lab.store().http
 
@@ -464,8 +467,8 @@ def test_a_refusal_makes_it_read_the_access_again(outdated: Access) -> None:
                 return Redirects("https://shop.test/").request(method, url)
             return http.request(method, url, **kwargs)
 
-    store = lab.store(http=Moved(), renew=lambda: Access("https://shop.test", KEY, SECRET))
-    store.access = outdated
+    store = lab.store(http=Moved(), renew=lambda: StoreCredentials("https://shop.test", KEY, SECRET))
+    store.credentials = outdated
 
     assert store.count("orders") == 3
     assert lab.logged("store_access_was_changed") == [{}]
@@ -476,6 +479,6 @@ def test_access_that_has_not_changed_is_not_tried_again() -> None:
     lab.shop.keys.clear()
     http = Watched(lab)
 
-    refused(lab, http=http, renew=lambda: Access("https://shop.test", KEY, SECRET))
+    refused(lab, http=http, renew=lambda: StoreCredentials("https://shop.test", KEY, SECRET))
 
     assert len(http.called) == 1

@@ -18,9 +18,11 @@ from tests.support import deliveries
 from tests.support.clock import Clock
 from woohub.clock import Timer
 from woohub.delivery import webhooks
-from woohub.store.client import TOPICS, Store
-from woohub.store.pagination import Position
-from woohub.store.requests import Access, signed
+from woohub.store.client import Store
+from woohub.store.connection import StoreCredentials
+from woohub.store.cursors import ByDate
+from woohub.store.oauth import signed
+from woohub.store.webhooks import TOPICS
 
 HOOK = "https://hooks.test/"
 BASIC = urllib3.util.make_headers(basic_auth=f"{KEY}:{SECRET}")
@@ -590,13 +592,13 @@ def test_it_serves_and_delivers_over_real_http() -> None:
     with running(shop) as url:
         shop.add_webhooks(f"{url}/elsewhere", "lab-secret", TOPICS)
         made = shop.place()
-        store = Store(urllib3.PoolManager(), Access(url, KEY, SECRET), timer)
+        store = Store(urllib3.PoolManager(), StoreCredentials(url, KEY, SECRET), timer)
 
-        (step,) = store.orders(Position("2020-01-01T00:00:00"))
+        (step,) = store.orders(ByDate("2020-01-01T00:00:00"))
         waited = store.webhooks()
 
-    assert [one.id for one in step.found] == [made]
-    assert step.found[0].fields["_links"]["self"][0]["href"] == f"{url}/wp-json/wc/v3/orders/{made}"
+    assert [one.id for one in step.rows] == [made]
+    assert step.rows[0].fields["_links"]["self"][0]["href"] == f"{url}/wp-json/wc/v3/orders/{made}"
     assert len(waited) == 7
 
 
@@ -677,7 +679,7 @@ def test_rest_route_works_with_any_permalinks(hosting: Hosting) -> None:
 @pytest.mark.parametrize(("base", "status"), [("http://shop.test", 200), ("http://shop.test/", 401)])
 def test_a_signature_of_rest_route_names_the_home_address_without_a_slash(base: str, status: int) -> None:
     """get_home_url(null, "") has none; class-wc-rest-authentication.php takes the path after home's."""
-    access = Access("http://shop.test", KEY, SECRET)
+    access = StoreCredentials("http://shop.test", KEY, SECRET)
     query = signed("GET", base, {"rest_route": "/wc/v3/orders"}, access, round(Clock().now))
 
     assert hosted("http", f"/?{urlencode(query)}", Hosting()).status == status

@@ -6,7 +6,7 @@ import pytest
 
 from simulators.hubspot.faults import Fault
 from tests.support.storelab import StoreLab
-from woohub.store.pagination import Position
+from woohub.store.cursors import ByDate
 from woohub.store.requests import StoreUnavailable
 from woohub.store.unreadable import Unreadable
 
@@ -302,9 +302,9 @@ def test_pages_full_of_odd_dates_come_to_an_end(date: object) -> None:
         made.append(lab.shop.place())
         lab.shop.write_otherwise(f"order:{made[-1]}", date_modified_gmt=date, date_modified=date)
 
-    steps = lab.store().orders(Position("2026-11-23T22:00:00"))
+    steps = lab.store().orders(ByDate("2026-11-23T22:00:00"))
 
-    assert {row.id for step in steps for row in step.found} == set(made)
+    assert {row.id for step in steps for row in step.rows} == set(made)
 
 
 @pytest.mark.parametrize("date", ODD, ids=repr)
@@ -353,4 +353,4 @@ def test_a_store_that_is_down_raises_what_it_said() -> None:
     lab.shop.faults.add(Fault(status=500))
 
     with pytest.raises(StoreUnavailable, match="500"):
-        list(lab.store().orders(Position("2026-11-23T22:00:00")))
+        list(lab.store().orders(ByDate("2026-11-23T22:00:00")))

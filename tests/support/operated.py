@@ -28,7 +28,7 @@ from woohub.delivery import messages
 from woohub.delivery.sites import site
 from woohub.delivery.webhooks import Delivery
 from woohub.settings import Secret
-from woohub.store.client import TOPICS
+from woohub.store.webhooks import TOPICS
 from woohub_cli.main import app
 
 PATH = "/live/webhooks/woocommerce"

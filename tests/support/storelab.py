@@ -23,11 +23,15 @@ from woohub.delivery import messages, webhooks
 from woohub.delivery.delivery_queue import DeliveryQueue
 from woohub.delivery.webhooks import Delivery
 from woohub.errors import NotAnEntity
-from woohub.reconcile.run import SHARE_OF_TIME, Hooks, Reconcile, Report, Request
+from woohub.reconcile.report import RunReport
+from woohub.reconcile.request import RunRequest
+from woohub.reconcile.run import SHARE_OF_TIME, Reconcile
 from woohub.reconcile.watermark import Watermark, WatermarkParameter, read
-from woohub.store.client import TOPICS, Store
+from woohub.reconcile.webhook_repair import WebhookConfig
+from woohub.store.client import Store
+from woohub.store.connection import StoreCredentials
 from woohub.store.payloads import OrderEvent, parse
-from woohub.store.requests import Access
+from woohub.store.webhooks import TOPICS
 from woohub.sync.outcome import Message, Verdict
 
 STACK, WEBHOOK_URL, WEBHOOK_SECRET = "stack", "https://hooks.test/webhooks/woocommerce", "lab-secret"
@@ -72,9 +76,9 @@ class StoreLab:
     def store(self, **changes: Any) -> Store:
         """A client of the store, in a new process."""
         http = InProcessTransport(self.app, sleep=self.clock.sleep)
-        access = Access(f"{self.scheme}://shop.test", KEY, SECRET)
+        credentials = StoreCredentials(f"{self.scheme}://shop.test", KEY, SECRET)
         known: dict[str, Any] = {"http": http, "random": lambda: 0.5, "wall_clock": self.clock.read, "warn": self.log}
-        return Store(access=access, timer=self.timer, **(known | changes))
+        return Store(credentials=credentials, timer=self.timer, **(known | changes))
 
     def receive(self, url: str, body: bytes, headers: Mapping[str, str], _timeout_s: float) -> int:
         """What ingest does, in short."""
@@ -98,7 +102,7 @@ class StoreLab:
     def count(self, metric: str, value: int) -> None:
         self.metrics[metric] = self.metrics.get(metric, 0) + value
 
-    def run(self, seconds: float = INVOCATION_S, /, *, store: Store | None = None, **event: str) -> Report:
+    def run(self, seconds: float = INVOCATION_S, /, *, store: Store | None = None, **event: str) -> RunReport:
         """One invocation of reconcile; `event` as `woohub reconcile` sends it."""
         self.timer.start(seconds * SHARE_OF_TIME)
         self.lab.timer.start(seconds * SHARE_OF_TIME)
@@ -108,12 +112,12 @@ class StoreLab:
             WatermarkParameter(cast(SSMClient, self.ssm), "/stack/watermark"),
             self.lab.hubspot,
             FIELDS,
-            Hooks(STACK, self.webhook_url, lambda: WEBHOOK_SECRET, self.may_create),
+            WebhookConfig(STACK, self.webhook_url, lambda: WEBHOOK_SECRET, self.may_create),
             count=self.count,
             log=self.log,
             clock=self.clock.read,
         )
-        return reconcile.run(Request.from_event(event))
+        return reconcile.run(RunRequest.from_event(event))
 
     def run_to_the_end(self, seconds: float = INVOCATION_S, **event: str) -> int:
         """As many invocations as it takes, a quarter of an hour apart; how many."""
@@ -125,7 +129,7 @@ class StoreLab:
             report = self.run(seconds)
         raise AssertionError("it never ends")
 
-    def pass_night(self) -> Report:
+    def pass_night(self) -> RunReport:
         """Runs until one is complete or fails; its report."""
         for _ in range(100):
             report = self.run()

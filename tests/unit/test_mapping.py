@@ -16,8 +16,10 @@ from hypothesis import strategies as st
 from tests.support.deliveries import captured, delivery, labelled
 from tests.support.payloads import BILLING, CUSTOMER, ORDER, billed, customer, event, order
 from woohub.errors import InvalidPayload
-from woohub.mapping.fields import LONGEST, InvalidMapping, Mapping, WriteRule, load_mapping, usable_email
-from woohub.mapping.mapping_file import DEFAULT
+from woohub.mapping.fields import FieldMapping, load_mapping
+from woohub.mapping.mapping_file import DEFAULT, InvalidMapping
+from woohub.mapping.values import MAX_TEXT_CHARACTERS, usable_email
+from woohub.mapping.write_rule import WriteRule
 from woohub.store.payloads import READERS, CustomerEvent, OrderEvent
 
 MAPPING = load_mapping()
@@ -29,7 +31,7 @@ JSON = st.recursive(
 )
 
 
-def edited(tmp_path: Path, *changes: tuple[str, str]) -> Mapping:
+def edited(tmp_path: Path, *changes: tuple[str, str]) -> FieldMapping:
     """woohub's own mapping.toml with some of its text replaced."""
     text = DEFAULT.read_text("utf-8")
     for old, new in changes:
@@ -228,14 +230,14 @@ def test_an_order_without_line_items_says_nothing_about_products() -> None:
 def test_text_is_cut_to_what_hubspot_takes() -> None:
     products = MAPPING.deal(order(line_items=[{"name": "x" * 999}] * 400))["associated_products"]
 
-    assert len(products) == LONGEST
+    assert len(products) == MAX_TEXT_CHARACTERS
     assert products.startswith("x" * 999 + ", x")
 
 
 def test_a_cut_leaves_no_space_at_the_end() -> None:
-    deal = MAPPING.deal(order(line_items=[{"name": "x" * (LONGEST - 1) + " and more"}]))
+    deal = MAPPING.deal(order(line_items=[{"name": "x" * (MAX_TEXT_CHARACTERS - 1) + " and more"}]))
 
-    assert deal["associated_products"] == "x" * (LONGEST - 1)
+    assert deal["associated_products"] == "x" * (MAX_TEXT_CHARACTERS - 1)
 
 
 # Stages
@@ -446,7 +448,7 @@ def test_what_is_surely_no_address_is_not_usable(text: str) -> None:
 
 
 @pytest.fixture
-def with_payment(tmp_path: Path) -> Mapping:
+def with_payment(tmp_path: Path) -> FieldMapping:
     """The table with one more field and its definition."""
     return edited(
         tmp_path,
@@ -464,18 +466,18 @@ def with_payment(tmp_path: Path) -> Mapping:
     [("Cash on delivery", "cod", "Cash on delivery"), ("", "cod", "cod"), ("", "", None)],
 )
 def test_an_added_field_has_the_first_of_its_sources_that_is_filled(
-    with_payment: Mapping, title: str, method: str, payment: str | None
+    with_payment: FieldMapping, title: str, method: str, payment: str | None
 ) -> None:
     deal = with_payment.deal(order(payment_method_title=title, payment_method=method))
 
     assert deal.get("payment") == payment
 
 
-def test_an_added_field_is_written_by_its_own_rule(with_payment: Mapping) -> None:
+def test_an_added_field_is_written_by_its_own_rule(with_payment: FieldMapping) -> None:
     assert not with_payment.deal_rules["payment"].writes("Cash", "Card", creating=False)
 
 
-def test_an_added_field_is_created_as_it_is_defined(with_payment: Mapping) -> None:
+def test_an_added_field_is_created_as_it_is_defined(with_payment: FieldMapping) -> None:
     assert ("payment", "Paid by") in [(one.name, one.label) for one in with_payment.definitions]
 
 
@@ -677,7 +679,7 @@ def all_properties(topic: str, payload: object) -> list[Properties[str, str]]:
 def assert_writable(properties: Properties[str, str]) -> None:
     for value in properties.values():
         assert value == value.strip() != ""
-        assert len(value) <= LONGEST
+        assert len(value) <= MAX_TEXT_CHARACTERS
         value.encode()
 
 

@@ -6,9 +6,10 @@ import json
 
 import pytest
 
-from woohub.store.requests import Access, oauth_signature, signed
+from woohub.store.connection import StoreCredentials
+from woohub.store.oauth import oauth_signature, signed
 
-ACCESS = Access("http://shop.test", "ck_key", "cs_secret")
+ACCESS = StoreCredentials("http://shop.test", "ck_key", "cs_secret")
 
 
 @pytest.mark.parametrize(
@@ -23,13 +24,13 @@ ACCESS = Access("http://shop.test", "ck_key", "cs_secret")
     ],
 )
 def test_the_address_is_taken_in_every_form_people_paste(given: str, url: str) -> None:
-    assert Access(given, "ck", "cs").url == url
+    assert StoreCredentials(given, "ck", "cs").url == url
 
 
 def test_access_is_read_from_the_secret() -> None:
     stored = json.dumps({"url": " https://shop.test ", "consumer_key": "ck_key", "consumer_secret": "cs_secret\n"})
 
-    assert Access.from_secret(stored) == Access("https://shop.test", "ck_key", "cs_secret")
+    assert StoreCredentials.from_secret(stored) == StoreCredentials("https://shop.test", "ck_key", "cs_secret")
 
 
 @pytest.mark.parametrize(
@@ -45,7 +46,7 @@ def test_access_is_read_from_the_secret() -> None:
     ],
 )
 def test_a_secret_that_nobody_filled_in_gives_no_access(stored: str) -> None:
-    assert Access.from_secret(stored) is None
+    assert StoreCredentials.from_secret(stored) is None
 
 
 def test_keys_are_not_printed() -> None:

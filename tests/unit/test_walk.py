@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from woohub.dates import whole_seconds
-from woohub.store.pagination import Position, Stored
+from woohub.store.cursors import CENTURY_S, ByDate, ByOffset, Cursor
+from woohub.store.pagination import CHANGED, CREATED_LOCAL, DateField, StoreTooOld, page_by_date, page_by_offset
+from woohub.store.rows import Listing, StoreRow
 
 
 def test_orders_are_not_printed() -> None:
-    assert "Jane" not in repr(Stored(b'{"id":1,"name":"Jane"}', {"id": 1, "name": "Jane"}))
+    assert "Jane" not in repr(StoreRow(b'{"id":1,"name":"Jane"}', {"id": 1, "name": "Jane"}))
 
 
 @pytest.mark.parametrize(
@@ -35,10 +37,70 @@ def test_what_is_no_date_or_none_in_utc_is_an_error(text: str) -> None:
 
 
 def test_a_customer_never_changed_since_was_changed_when_it_was_made() -> None:
-    customer = Stored(b"", {"id": 5, "date_created_gmt": "2026-11-01T00:00:00", "date_modified_gmt": None})
+    customer = StoreRow(b"", {"id": 5, "date_created_gmt": "2026-11-01T00:00:00", "date_modified_gmt": None})
 
     assert customer.modified_at == "2026-11-01T00:00:00"
 
 
-def test_a_position_says_nothing_of_pages_by_itself() -> None:
-    assert Position("2026-11-23T22:40:00").offset is None
+def listing(*dates: str, total: int = 1000) -> Listing:
+    """A full page of orders last modified at these times of 2026-11-23."""
+    rows = [
+        StoreRow(b"%d" % number, {"id": number, "date_modified_gmt": f"2026-11-23T{date}"})
+        for number, date in enumerate(dates, 1)
+    ]
+    return Listing(rows, total, len(rows))
+
+
+def following(*dates: str, start: str = "10:00:00") -> Cursor:
+    """Where to continue after this page."""
+    cursor = ByDate(f"2026-11-23T{start}")
+    return page_by_date(cursor, listing(*dates), CHANGED, "2026-11-23T23:00:00").next
+
+
+def test_the_next_page_begins_at_the_last_date_that_another_confirms() -> None:
+    assert following("10:00:00", "10:05:00", "10:06:00") == ByDate("2026-11-23T10:05:00")
+
+
+def test_an_odd_date_at_the_end_of_a_full_page_skips_nothing() -> None:
+    assert following("10:00:00", "10:05:00", "18:00:00") == ByDate("2026-11-23T10:05:00")
+
+
+def test_an_odd_date_within_a_page_is_read_around_by_offset() -> None:
+    assert following("10:00:00", "18:00:00", "10:05:00") == ByOffset(0, "2026-11-23T10:05:00", seconds=7200)
+
+
+def test_a_page_within_one_second_is_continued_by_offset() -> None:
+    assert following("10:00:00", "10:00:00", "10:00:00") == ByOffset(0, "2026-11-23T10:00:00")
+
+
+def test_a_page_without_dates_to_continue_from_leaves_all_the_rest_to_offsets() -> None:
+    assert following("09:00:00", "10:05:00", "23:30:00") == ByOffset(0, "2026-11-23T10:00:00", seconds=CENTURY_S)
+
+
+def test_a_store_that_gives_mostly_older_orders_cannot_tell_what_changed() -> None:
+    with pytest.raises(StoreTooOld):
+        following("09:00:00", "09:05:00", "10:06:00")
+
+
+def test_the_last_page_ends_at_its_newest_date() -> None:
+    page = page_by_date(
+        ByDate("2026-11-23T10:00:00"), listing("10:00:00", "10:05:00", total=2), CHANGED, "2026-11-23T23:00:00"
+    )
+
+    assert (page.next, page.last) == (ByDate("2026-11-23T10:05:00"), True)
+
+
+def test_a_list_that_became_shorter_is_read_again_from_so_many_places_earlier() -> None:
+    assert ByOffset(100, total=300).next(listing("10:00:00", total=297)) == ByOffset(97, total=297)
+
+
+def test_seconds_read_to_the_end_by_offset_are_followed_by_the_next_ones_by_date() -> None:
+    page = page_by_offset(ByOffset(1, "2026-11-23T10:00:00", 3), listing("10:00:00", "10:00:00", total=3))
+
+    assert page.next == ByDate("2026-11-23T10:00:01")
+
+
+def test_two_equal_date_fields_ask_the_store_the_same() -> None:
+    equal = DateField("after", "before", "date", "date_created", gmt=False)
+
+    assert equal.from_moment("2026-11-23T10:00:00") == CREATED_LOCAL.from_moment("2026-11-23T10:00:00")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import cast
 
@@ -13,25 +15,30 @@ from mypy_boto3_ssm import SSMClient
 from tests.support.ssm import Ssm
 from woohub.dates import whole_seconds
 from woohub.errors import InvalidParameter
-from woohub.reconcile import deleted_orders
-from woohub.reconcile.watermark import DealCheck, Reached, Scan, Watermark, WatermarkParameter, beginning, read, text
-from woohub.store.pagination import Position
-
-moments = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)).map(lambda one: whole_seconds(one.isoformat()))
-positions = st.builds(
-    Position,
-    moments,
-    st.none() | st.integers(0, 10**6),
-    st.integers(0, 10**6),
-    st.sampled_from([1, 7200]),
+from woohub.reconcile.request import RunRequest
+from woohub.reconcile.watermark import (
+    MAX_DELETIONS_UNCONFIRMED,
+    DealCheck,
+    OrderProgress,
+    Scan,
+    Watermark,
+    WatermarkParameter,
+    read,
+    text,
 )
-reached = st.builds(Reached, moments, moments | st.just(""), st.none() | positions, moments | st.just(""))
-scans = st.builds(Scan, positions, moments | st.just(""), moments | st.just(""))
+from woohub.store.cursors import FIRST, ByDate, ByOffset
+
+moments = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)).map(lambda date: whole_seconds(date.isoformat()))
+counts = st.integers(0, 10**6)
+offsets = st.builds(ByOffset, counts, moments, counts, st.sampled_from([1, 7200]))
+positions = st.builds(ByDate, moments) | offsets
+reached = st.builds(OrderProgress, moments, moments | st.just(""), st.none() | positions, moments | st.just(""))
+scans = st.builds(Scan, offsets, moments | st.just(""), moments | st.just(""))
 checks = st.builds(
     DealCheck,
     st.none() | st.text(max_size=20),
-    st.lists(st.integers(1, 2**53), max_size=deleted_orders.AT_ONCE).map(tuple),
-    st.none() | st.just(deleted_orders.AT_ONCE),
+    st.lists(st.integers(1, 2**53), max_size=MAX_DELETIONS_UNCONFIRMED).map(tuple),
+    st.none() | st.just(MAX_DELETIONS_UNCONFIRMED),
 )
 watermarks = st.builds(
     Watermark,
@@ -58,14 +65,14 @@ def test_it_fits_a_parameter(watermark: Watermark) -> None:
 
 
 def test_it_is_short_and_plain_to_read() -> None:
-    assert text(beginning("2026-11-23T22:40:00", "2026-11-23")) == (
+    assert text(Watermark.beginning("2026-11-23T22:40:00", "2026-11-23")) == (
         '{"orders":{"moment":"2026-11-23T22:40:00"},"trash":{"moment":"2026-11-23T22:40:00"},"accounts":null,'
         '"since":"2026-11-23T22:40:00","scanned":"2026-11-23T22:40:00","night":"2026-11-23"}'
     )
 
 
 def test_what_a_newer_version_adds_is_passed_over() -> None:
-    written = text(beginning("2026-11-23T22:40:00", "2026-11-23"))
+    written = text(Watermark.beginning("2026-11-23T22:40:00", "2026-11-23"))
 
     assert read(written.replace("{", '{"refunds":{"moment":"x"},', 1)) == read(written)
 
@@ -74,6 +81,122 @@ def test_what_a_newer_version_adds_is_passed_over() -> None:
 def test_anything_else_is_an_error(value: str) -> None:
     with pytest.raises(InvalidParameter):
         read(value)
+
+
+AS_STORED_BEFORE = """{
+  "orders": {"moment": "2026-11-23T22:55:00", "settled": "2026-11-23T22:30:00", "began": "2026-11-23T23:00:00",
+    "resume": {"moment": "2026-11-23T22:41:00", "offset": 200, "total": 517}},
+  "trash": {"moment": "2026-11-23T22:40:00", "resume": {"moment": "2026-11-23T22:39:00"}},
+  "accounts": 812, "since": "2026-11-01T00:00:00", "scanned": "2026-11-22T02:00:00",
+  "scan": {"position": {"offset": 0}, "changed_since": "2026-11-21T02:00:00"},
+  "check": {"suspects": [17], "limit": 25}, "night": "2026-11-23", "behind": 90, "unreadable": ["order:123"]
+}"""
+
+
+def test_what_earlier_versions_wrote_is_read() -> None:
+    mark = read(AS_STORED_BEFORE)
+
+    assert mark.orders.resume == ByOffset(200, "2026-11-23T22:41:00", 517)
+    assert mark.trash.resume == ByDate("2026-11-23T22:39:00")
+    assert mark.scan == Scan(FIRST, "2026-11-21T02:00:00")
+    assert mark.check == DealCheck(suspects=(17,), limit=25)
+    assert (mark.accounts, mark.behind, mark.night, mark.unreadable) == (812, 90, "2026-11-23", ("order:123",))
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("orders.moment", "soon"),
+        ("orders.moment", "9999-12-31T23:59:59"),
+        ("orders.moment", "0001-01-01T00:00:00"),
+        ("trash.moment", None),
+        ("orders.settled", "2026-02-30"),
+        ("orders.began", 5),
+        ("trash.resume.moment", "soon"),
+        ("orders.resume.moment", ""),
+        ("orders.resume.offset", -1),
+        ("orders.resume.total", -5),
+        ("orders.resume.total", "many"),
+        ("orders.resume.seconds", 10**15),
+        ("accounts", -1),
+        ("since", "soon"),
+        ("scanned", ""),
+        ("scan.position.offset", -1),
+        ("scan.position.moment", "soon"),
+        ("scan.changed_since", "soon"),
+        ("check.suspects", [0]),
+        ("check.limit", -1),
+        ("check.unlisted", ["x"]),
+        ("night", "soon"),
+        ("completed", "soon"),
+        ("behind", -1),
+        ("behind", 10**15),
+        ("unreadable", ["order:x"]),
+        ("unreadable", ["coupon:1"]),
+    ],
+)
+def test_a_wrong_date_or_number_is_named_by_its_place_but_not_repeated(place: str, value: object) -> None:
+    stored = json.loads(AS_STORED_BEFORE)
+    *parents, name = place.split(".")
+    table = stored
+    for parent in parents:
+        table = table[parent]
+    table[name] = value
+
+    with pytest.raises(InvalidParameter) as error:
+        read(json.dumps(stored))
+
+    assert place.partition(".")[0] in str(error.value)
+    assert "soon" not in str(error.value)
+
+
+def test_going_back_in_time_reads_everything_from_then_on_once_more() -> None:
+    mark = Watermark.beginning("2026-11-23T22:40:00", "").rewound("2026-11-20T00:00:00")
+
+    assert mark.orders == mark.trash == OrderProgress("2026-11-20T00:00:00")
+
+
+def test_going_back_in_time_never_leads_forward() -> None:
+    mark = Watermark.beginning("2026-11-23T22:40:00", "")
+
+    assert mark.rewound("2026-11-24T00:00:00").orders == mark.orders
+
+
+def test_going_back_to_what_is_already_read_does_not_skip_what_is_still_to_be_read() -> None:
+    reading = OrderProgress("2026-11-23T12:00:00", resume=ByDate("2026-11-23T10:00:00"))
+
+    assert reading.rewound("2026-11-23T11:00:00") == OrderProgress("2026-11-23T10:00:00")
+
+
+@pytest.mark.parametrize(
+    ("customers", "changed_since"), [("all", ""), ("changed", "2026-11-22T22:40:00")], ids=["all", "changed"]
+)
+def test_a_scan_that_is_asked_for_begins_a_day_earlier_or_at_the_beginning(customers: str, changed_since: str) -> None:
+    mark = Watermark.beginning("2026-11-23T22:40:00", "2026-11-23")
+
+    mark = mark.with_request(RunRequest(customers=customers), "2026-11-23")
+
+    assert mark.scan == Scan(FIRST, changed_since)
+
+
+def test_a_new_scan_also_covers_what_a_running_one_is_for() -> None:
+    mark = Watermark.beginning("2026-11-23T22:40:00", "").with_scan("2026-11-10T00:00:00")
+
+    assert mark.with_scan("2026-11-20T00:00:00").scan == Scan(FIRST, "2026-11-09T00:00:00")
+
+
+def test_a_night_begins_a_scan_and_a_check_and_only_one_of_each() -> None:
+    mark = Watermark.beginning("2026-11-23T22:40:00", "2026-11-22").with_request(RunRequest(), "2026-11-23")
+
+    assert (mark.scan, mark.check) != (None, None)
+    assert mark.with_request(RunRequest(), "2026-11-23") == mark
+
+
+def test_a_store_whose_clock_stepped_back_is_read_from_before_the_last_run() -> None:
+    mark = replace(Watermark.beginning("2026-11-23T22:40:00", ""), completed="2026-11-23T22:50:00")
+
+    assert mark.start("orders", behind_s=3600) == ByDate("2026-11-23T21:40:00")
+    assert mark.start("orders", behind_s=0) == ByDate("2026-11-23T22:30:00")
 
 
 @pytest.mark.parametrize("zone", [UTC, timezone(timedelta(hours=-5))])

@@ -19,7 +19,7 @@ from typing import Any
 
 from generators import markdown, template
 from woohub.hubspot.properties import MAX_AGE_S
-from woohub.reconcile.run import OVERLAP
+from woohub.reconcile.watermark import OVERLAP
 
 DATA: dict[str, Any] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 PRICES: dict[str, dict[str, Any]] = DATA["prices"]

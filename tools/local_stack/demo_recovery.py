@@ -18,7 +18,8 @@ from simulators.woocommerce import KEY, SECRET, SimulatedShop
 from simulators.woocommerce import running as serving
 from woohub.errors import WooHubError
 from woohub.mapping.fields import load_mapping
-from woohub.store.client import Store, Webhook
+from woohub.store.client import Store
+from woohub.store.webhooks import Webhook
 from woohub_cli import connections, store_setup
 from woohub_cli import stacks as operators
 from woohub_cli.cli_errors import Trouble

@@ -13,7 +13,7 @@ from typing import Any
 
 from woohub.hubspot.answers import Record
 from woohub.hubspot.properties import PropertySchema
-from woohub.mapping.fields import Mapping as Table
+from woohub.mapping.fields import FieldMapping
 from woohub.mapping.mapping_file import CONTACT_VERSION, DEAL_VERSION, STATUS
 from woohub.store.payloads import TRASH, OrderEvent
 from woohub.sync import contacts, deals
@@ -102,7 +102,7 @@ MERGE = "merge them in HubSpot; one of them is kept up to date"
 
 
 def deal_differences(
-    event: OrderEvent, current: Current, table: Table, schema: PropertySchema
+    event: OrderEvent, current: Current, table: FieldMapping, schema: PropertySchema
 ) -> tuple[Difference, ...]:
     """The properties of a deal that the order would change, whatever version HubSpot has."""
     unversioned = {**current, DEAL_VERSION: None}
@@ -111,7 +111,7 @@ def deal_differences(
 
 
 def contact_differences(
-    captures: Sequence[ContactSnapshot], current: Current, table: Table, schema: PropertySchema
+    captures: Sequence[ContactSnapshot], current: Current, table: FieldMapping, schema: PropertySchema
 ) -> Sequence[Difference]:
     """The properties of a contact that these sights of the customer would change.
 
@@ -134,7 +134,9 @@ def holds_back(event: OrderEvent, current: Current) -> str:
     return "" if deals.state_of(event).supersedes(stored) else text
 
 
-def deal_findings(event: OrderEvent, records: Sequence[Record], table: Table, schema: PropertySchema) -> list[Finding]:
+def deal_findings(
+    event: OrderEvent, records: Sequence[Record], table: FieldMapping, schema: PropertySchema
+) -> list[Finding]:
     """What is wrong with the deals of an order; `records` are all that HubSpot has for it, the oldest first."""
     entity = f"order:{event.order.id}"
     if not records:  # an order that was thrown away before HubSpot knew it is no deal
@@ -155,7 +157,7 @@ def contact_findings(
     entity: str,
     captures: Sequence[ContactSnapshot],
     record: Record | None,
-    table: Table,
+    table: FieldMapping,
     schema: PropertySchema,
     now: str,
 ) -> list[Finding]:

@@ -12,7 +12,7 @@ from woohub.delivery.delivery_queue import DeliveryQueue
 from woohub.hubspot.client import HubSpot
 from woohub.settings import hubspot_token
 from woohub.store.client import Store
-from woohub.store.requests import Access
+from woohub.store.connection import StoreCredentials
 from woohub_cli import secret_store
 from woohub_cli.cli_errors import Trouble
 from woohub_cli.commands.setup import GivenToken, place_of
@@ -28,7 +28,7 @@ HUBSPOT_REQUESTS_PER_10_SECONDS = 60
 VARIABLES = ("WOO_COMMERCE_URL", "WOO_COMMERCE_CONSUMER_KEY", "WOO_COMMERCE_CONSUMER_SECRET")
 
 
-def access(stack: Stack | None, env: Mapping[str, str]) -> Access | None:
+def access(stack: Stack | None, env: Mapping[str, str]) -> StoreCredentials | None:
     """The store of the stack; None if nobody has told it.
 
     The variables of `.env` count for the local stack and where there is none: those of a person's folder may well
@@ -38,12 +38,14 @@ def access(stack: Stack | None, env: Mapping[str, str]) -> Access | None:
     given = [env.get(name, "").strip() for name in VARIABLES]
     if stored or not all(given) or (stack and stack.name != LOCAL):
         return stored
-    return Access(*given)
+    return StoreCredentials(*given)
 
 
-def _stored_access(stack: Stack | None) -> Access | None:
+def _stored_access(stack: Stack | None) -> StoreCredentials | None:
     secret_id = stack.outputs.get("StoreSecretArn") if stack else None
-    return Access.from_secret(secret_store.read(stack.aws.secrets, secret_id)) if stack and secret_id else None
+    return (
+        StoreCredentials.from_secret(secret_store.read(stack.aws.secrets, secret_id)) if stack and secret_id else None
+    )
 
 
 def store(stack: Stack | None, env: Mapping[str, str]) -> Store:

@@ -14,8 +14,9 @@ from woohub.clock import Timer
 from woohub.delivery.delivery_queue import DeliveryQueue
 from woohub.delivery.webhooks import Delivery
 from woohub.store.client import Store
-from woohub.store.pagination import FIRST, Position, Step, Stored
+from woohub.store.cursors import FIRST, ByOffset, Cursor, Page
 from woohub.store.payloads import CUSTOMER_SWEPT, ORDER_SWEPT
+from woohub.store.rows import StoreRow
 from woohub_cli import order_pages
 from woohub_cli.cli_errors import Trouble
 from woohub_cli.period import EVER, SECOND, Period, shifted
@@ -51,7 +52,7 @@ class Begun:
     wanted: Wanted
     period: Period
     began: str
-    position: Position
+    position: Cursor
     phase: str = ORDERS
     recent: tuple[int, ...] = ()
     orders: int = 0
@@ -160,28 +161,28 @@ class Backfill:
         self._file.remove()
         return begun, True
 
-    def _walk(self, begun: Begun) -> Iterator[Step]:
+    def _walk(self, begun: Begun) -> Iterator[Page[Cursor]]:
         status = begun.wanted.status
         if begun.phase == ORDERS:
             yield from order_pages.made(self._store, begun.position, begun.period, status, old=begun.old)
         elif begun.phase == TRASHED and status == "any":  # as reconcile does
             yield from order_pages.made(self._store, begun.position, begun.period, TRASHED, old=begun.old)
         elif begun.phase == CUSTOMERS and begun.wanted.customers:
-            yield from self._store.customers(begun.position)
+            yield from self._store.customers(begun.position if isinstance(begun.position, ByOffset) else FIRST)
 
-    def _take(self, begun: Begun, step: Step, asked_ms: int, last: int | None) -> tuple[Begun, bool]:
+    def _take(self, begun: Begun, step: Page[Cursor], asked_ms: int, last: int | None) -> tuple[Begun, bool]:
         """Queue what is new of a step; how far that is, and whether it was the whole step."""
-        new = [row for row in step.found if row.id not in begun.recent and _in_period(begun, row)]
+        new = [row for row in step.rows if row.id not in begun.recent and _in_period(begun, row)]
         some = new if last is None else new[: last - begun.queued]
         self._pace.make_room(len(some))
-        self._queue.send(swept(TOPICS[begun.phase], some, asked_ms, self._store.access.url))
+        self._queue.send(swept(TOPICS[begun.phase], some, asked_ms, self._store.credentials.url))
         left_out = tuple(dict.fromkeys((*begun.unreadable, *self._store.unreadable)))
         counted = replace(begun, **{begun.phase: getattr(begun, begun.phase) + len(some), "unreadable": left_out})
         if len(some) == len(new):
-            return replace(counted, position=step.then, recent=_ids(step.found)), True
+            return replace(counted, position=step.next, recent=_ids(step.rows)), True
         return replace(counted, recent=(*begun.recent, *_ids(some))), False
 
-    def _timed(self, steps: Iterator[Step]) -> Iterator[tuple[int, Step]]:
+    def _timed(self, steps: Iterator[Page[Cursor]]) -> Iterator[tuple[int, Page[Cursor]]]:
         """Each with the moment before it was asked for: what changes later is not in it."""
         while True:
             asked_ms = int(self._clock() * 1000)
@@ -191,7 +192,7 @@ class Backfill:
             yield asked_ms, step
 
 
-def swept(topic: str, rows: Sequence[Stored], asked_ms: int, url: str) -> list[Delivery]:
+def swept(topic: str, rows: Sequence[StoreRow], asked_ms: int, url: str) -> list[Delivery]:
     """What was read from the store as reconcile puts it on the queue."""
     kind = topic.partition(".")[0]
     return [Delivery(topic, row.body, asked_ms, f"{kind}:{row.id}", f"{url}/") for row in rows]
@@ -213,15 +214,15 @@ def facts(begun: Begun) -> dict[str, Any]:
     return counts | {"status": begun.wanted.status, "unreadable": list(begun.unreadable)} | begun.period.facts()
 
 
-def _beginning_of(phase: str, begun: Begun) -> Position:
+def _beginning_of(phase: str, begun: Begun) -> Cursor:
     return FIRST if phase == CUSTOMERS else order_pages.start(begun.period, old=begun.old)
 
 
-def _in_period(begun: Begun, row: Stored) -> bool:
+def _in_period(begun: Begun, row: StoreRow) -> bool:
     """Accounts cannot be asked for by date, and orders of old stores only roughly; a row without a date counts."""
     by_date = begun.phase != CUSTOMERS and not begun.old
     return by_date or not row.created_at or begun.period.holds(row.created_at)
 
 
-def _ids(rows: Sequence[Stored]) -> tuple[int, ...]:
+def _ids(rows: Sequence[StoreRow]) -> tuple[int, ...]:
     return tuple(row.id for row in rows)

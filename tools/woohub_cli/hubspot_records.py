@@ -13,7 +13,7 @@ from woohub.hubspot.answers import Record
 from woohub.hubspot.client import BATCH, HubSpot, chunks
 from woohub.hubspot.objects import CONTACTS, DEALS
 from woohub.hubspot.properties import CURRENCY, PropertyCatalog, PropertySchema
-from woohub.mapping.fields import Mapping as Table
+from woohub.mapping.fields import FieldMapping
 from woohub.sync.batch_writer import read_apart
 from woohub.sync.lookup import by_key
 from woohub_cli.cli_errors import Trouble
@@ -27,7 +27,7 @@ PAUSES = (1.0, 4.0, 10.0)  # seconds before a search without an answer is made a
 class Crm:
     """The portal as the engine sees it; raises what HubSpot's client raises."""
 
-    def __init__(self, hubspot: HubSpot, table: Table, warn: Callable[..., None]) -> None:
+    def __init__(self, hubspot: HubSpot, table: FieldMapping, warn: Callable[..., None]) -> None:
         self._hubspot = hubspot
         self._table = table
         self._catalog = PropertyCatalog(hubspot, hubspot.timer, warn)

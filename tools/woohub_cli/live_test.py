@@ -14,7 +14,7 @@ from woohub.errors import UnknownOutcome
 from woohub.hubspot.answers import Record
 from woohub.hubspot.client import BATCH, HubSpot, chunks
 from woohub.hubspot.objects import CONTACTS, DEALS, ObjectType
-from woohub.mapping.fields import Mapping as Table
+from woohub.mapping.fields import FieldMapping
 from woohub.store.payloads import OrderEvent
 from woohub.sync.contacts import ContactSnapshot, snapshot_of
 from woohub_cli import comparison
@@ -75,7 +75,7 @@ class Arrivals:
     """Which orders HubSpot has, and since when: by the date it gives to a new deal."""
 
     crm: Crm
-    table: Table
+    table: FieldMapping
     placed: Sequence[Placed]
     clock: Clock
     arrived: dict[int, float] = field(default_factory=dict)  # order: epoch seconds
@@ -181,7 +181,7 @@ def _rate(number: int, seconds: float) -> float | None:
     return round(number / seconds, 1) if seconds > 0 and number > 0 else None
 
 
-def findings(crm: Crm, table: Table, run: Run, now: float) -> list[Finding]:
+def findings(crm: Crm, table: FieldMapping, run: Run, now: float) -> list[Finding]:
     """What is not in HubSpot exactly once and as it should be, orders and customers; `now` in epoch seconds."""
     events = [run.event(order_id, round(now * 1000)) for order_id in run.order_ids]
     contacts = crm.contacts(run.emails)
@@ -196,7 +196,7 @@ def findings(crm: Crm, table: Table, run: Run, now: float) -> list[Finding]:
 
 
 def _of_orders(
-    crm: Crm, table: Table, run: Run, events: Sequence[OrderEvent], contacts: Mapping[str, Record]
+    crm: Crm, table: FieldMapping, run: Run, events: Sequence[OrderEvent], contacts: Mapping[str, Record]
 ) -> Iterator[Finding]:
     deals = crm.deals([table.deal_key(one.order.id) for one in events])
     has = crm.contacts_of([record.id for records in deals.values() for record in records])
@@ -223,7 +223,7 @@ class Cleaned:
         return {"deals": self.deals, "contacts": self.contacts, "left": self.left}
 
 
-def clean(hubspot: HubSpot, crm: Crm, table: Table, run: Run, advance: Advance) -> Cleaned:
+def clean(hubspot: HubSpot, crm: Crm, table: FieldMapping, run: Run, advance: Advance) -> Cleaned:
     """Archive the run's deals and contacts, found by their keys; nothing else can have such keys."""
     done = {DEALS: set[str](), CONTACTS: set[str]()}
     for _ in range(CLEANING_ROUNDS):
@@ -239,7 +239,7 @@ def clean(hubspot: HubSpot, crm: Crm, table: Table, run: Run, advance: Advance) 
     return Cleaned(len(done[DEALS]), len(done[CONTACTS]), left)
 
 
-def _records(crm: Crm, table: Table, run: Run) -> dict[ObjectType, set[str]]:
+def _records(crm: Crm, table: FieldMapping, run: Run) -> dict[ObjectType, set[str]]:
     """The ids of what is there; of contacts only those whose own address is the run's, not an additional one."""
     keys = {table.deal_key(order_id) for order_id in run.order_ids}
     emails = set(run.emails)

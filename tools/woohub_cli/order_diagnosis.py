@@ -9,10 +9,10 @@ from functools import cached_property
 from typing import Any
 
 from woohub.hubspot.answers import Record
-from woohub.mapping.fields import usable_email
 from woohub.mapping.mapping_file import STATUS
-from woohub.store.pagination import Stored
+from woohub.mapping.values import usable_email
 from woohub.store.payloads import TRASH, OrderEvent
+from woohub.store.rows import StoreRow
 from woohub.sync.versions import DealVersion
 from woohub_cli.cli_errors import RENEW_IT
 from woohub_cli.commands.status import Status
@@ -29,7 +29,7 @@ from woohub_cli.traces import Traces
 class InStore:
     """The order as the store has it. `missing` says why it could not be asked."""
 
-    row: Stored | None = None
+    row: StoreRow | None = None
     event: OrderEvent | None = None  # None for drafts and what cannot be read
     unreadable: str = ""
     missing: str = ""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from woohub.errors import PermanentError, TransientError
 from woohub.store.client import Store
-from woohub.store.pagination import Stored
+from woohub.store.rows import StoreRow
 from woohub_cli import order_names
 from woohub_cli.cli_errors import EXPECTED
 from woohub_cli.hubspot_records import Crm
@@ -20,7 +20,7 @@ NOBODY_KNOWS = OrderName(0)
 class Lookup:
     """Which order is meant. `row` is None where the store has it not, or could not be asked (`missing` says why)."""
 
-    row: Stored | None = None
+    row: StoreRow | None = None
     name: OrderName = NOBODY_KNOWS
     other: OrderName | None = None  # another order with this number, where `name` has it as its id, or the reverse
     missing: str = ""
@@ -44,14 +44,14 @@ def find(store: Store, crm: Crm, asked: Reference) -> Lookup:
     return Lookup(found[0], names[0], other, tried=tuple(tried))
 
 
-def _by_id(store: Store, asked: Reference, tried: list[str]) -> Stored | None:
+def _by_id(store: Store, asked: Reference, tried: list[str]) -> StoreRow | None:
     if not asked.order_id:
         return None
     tried.append(f"the store's order with the id {asked.order_id}")
     return store.order(asked.order_id)
 
 
-def _by_number(store: Store, asked: Reference, by_id: Stored | None, tried: list[str]) -> Stored | None:
+def _by_number(store: Store, asked: Reference, by_id: StoreRow | None, tried: list[str]) -> StoreRow | None:
     """The order with this very number; a store that does not search is no reason to give up what the id gave."""
     if not asked.number or (by_id and asked.names(_number(by_id))):
         return by_id
@@ -65,11 +65,11 @@ def _by_number(store: Store, asked: Reference, by_id: Stored | None, tried: list
     return found or _made_of_the_id(store, asked, tried)
 
 
-def _exactly(asked: Reference, rows: Iterable[Stored]) -> Stored | None:
+def _exactly(asked: Reference, rows: Iterable[StoreRow]) -> StoreRow | None:
     return next((row for row in rows if asked.names(_number(row))), None)
 
 
-def _made_of_the_id(store: Store, asked: Reference, tried: list[str]) -> Stored | None:
+def _made_of_the_id(store: Store, asked: Reference, tried: list[str]) -> StoreRow | None:
     """Numbers such as `WC-1026` are computed and stored nowhere, so no search finds them."""
     order_id = order_names.digits_at_the_end(asked.number)
     if not order_id or order_id == asked.order_id:
@@ -96,5 +96,5 @@ def in_hubspot(crm: Crm, asked: Reference, missing: str, tried: Sequence[str] = 
     return Lookup(None, OrderName(order_id, number, named.get(order_id, "")), missing=missing, tried=tried)
 
 
-def _number(row: Stored) -> str:
+def _number(row: StoreRow) -> str:
     return order_names.of_order(row.fields).number

@@ -6,11 +6,10 @@ from collections.abc import Collection, Iterator
 from datetime import timedelta
 
 from woohub.store.client import Store
-from woohub.store.pagination import CREATED, By, Position, Step
+from woohub.store.cursors import ByDate, Cursor, Page
+from woohub.store.pagination import CREATED, CREATED_LOCAL
 from woohub_cli.period import Period, shifted
 
-# Old stores know neither dates_are_gmt nor modified_after, and ignore what they do not know: there all dates are local.
-LOCALLY = By("after", "before", "date", "date_created")
 FUTURE = "2100-01-01T00:00:00"
 A_DAY = timedelta(days=1)  # more than any zone is off
 
@@ -29,12 +28,12 @@ def left_out(unreadable: Collection[str]) -> str:
     )
 
 
-def start(period: Period, *, old: bool) -> Position:
+def start(period: Period, *, old: bool) -> ByDate:
     """Where a walk through the period begins."""
-    return Position(shifted(period.since, -A_DAY) if old else period.since)
+    return ByDate(shifted(period.since, -A_DAY) if old else period.since)
 
 
-def made(store: Store, position: Position, period: Period, status: str, *, old: bool) -> Iterator[Step]:
+def made(store: Store, position: Cursor, period: Period, status: str, *, old: bool) -> Iterator[Page[Cursor]]:
     """Orders made in the period, from that place on; an old store gives some of the days before and after, too."""
     until = shifted(period.until, A_DAY) if old and period.until else period.until
-    return store.orders(position, by=LOCALLY if old else CREATED, status=status, until=until)
+    return store.orders(position, by=CREATED_LOCAL if old else CREATED, status=status, until=until)

@@ -9,8 +9,7 @@ from typing import Any
 from woohub.errors import Forbidden, HubSpotProblem, HubSpotRejected, TransientError, Unauthorized
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.objects import OBJECT_TYPES
-from woohub.mapping.fields import Definition, Stage
-from woohub.mapping.fields import Mapping as Table
+from woohub.mapping.fields import Definition, FieldMapping, Stage
 from woohub_cli.check_result import Outcome, Step
 
 SINGULAR = {"contacts": "contact", "deals": "deal"}
@@ -39,7 +38,7 @@ ARCHIVED_FIX = (
 Json = Mapping[str, Any]
 
 
-def provision(hubspot: HubSpot, table: Table, *, dry_run: bool) -> Iterator[Step]:
+def provision(hubspot: HubSpot, table: FieldMapping, *, dry_run: bool) -> Iterator[Step]:
     """Check each thing and create what is missing, one step each. Ends early when HubSpot takes no calls."""
     parts: tuple[tuple[str, Callable[[], Iterator[Step]]], ...] = (
         ("contact properties", lambda: _properties(hubspot, table, "contacts", dry_run=dry_run)),
@@ -63,7 +62,7 @@ def provision(hubspot: HubSpot, table: Table, *, dry_run: bool) -> Iterator[Step
             return
 
 
-def _properties(hubspot: HubSpot, table: Table, object_type: str, *, dry_run: bool) -> Iterator[Step]:
+def _properties(hubspot: HubSpot, table: FieldMapping, object_type: str, *, dry_run: bool) -> Iterator[Step]:
     yield _group(hubspot, table, object_type, dry_run=dry_run)
     existing = {row["name"]: row for row in hubspot.property_definitions(OBJECT_TYPES[object_type])}
     for wanted in table.definitions:
@@ -76,7 +75,7 @@ def _properties(hubspot: HubSpot, table: Table, object_type: str, *, dry_run: bo
             yield _made(what, partial(_create_property, hubspot, wanted), _property_fix, dry_run=dry_run)
 
 
-def _group(hubspot: HubSpot, table: Table, object_type: str, *, dry_run: bool) -> Step:
+def _group(hubspot: HubSpot, table: FieldMapping, object_type: str, *, dry_run: bool) -> Step:
     path = f"{hubspot.paths.properties}/{object_type}/groups"
     what = f"{SINGULAR[object_type]} property group {table.group.name}"
     if any(row["name"] == table.group.name for row in hubspot.get(path).get("results") or []):
@@ -141,7 +140,7 @@ def _property_fix(problem: HubSpotProblem) -> str:
     return "see HubSpot's message; change [create] in mapping.toml or HubSpot, and run this again"
 
 
-def _pipeline(hubspot: HubSpot, table: Table, *, dry_run: bool) -> Iterator[Step]:
+def _pipeline(hubspot: HubSpot, table: FieldMapping, *, dry_run: bool) -> Iterator[Step]:
     pipelines = hubspot.get(f"{hubspot.paths.pipelines}/deals").get("results") or []
     what = f"deal pipeline {table.pipeline.id}"
     ours = next((row for row in pipelines if str(row["id"]) == table.pipeline.id), None)
@@ -156,7 +155,7 @@ def _pipeline(hubspot: HubSpot, table: Table, *, dry_run: bool) -> Iterator[Step
         yield _made(what, lambda: _create_pipeline(hubspot, table, len(pipelines)), _pipeline_fix, dry_run=dry_run)
 
 
-def _create_pipeline(hubspot: HubSpot, table: Table, order: int) -> str:
+def _create_pipeline(hubspot: HubSpot, table: FieldMapping, order: int) -> str:
     stages = [_stage_body(stage, number) for number, stage in enumerate(table.stages)]
     body = {
         "pipelineId": table.pipeline.id,
@@ -176,7 +175,7 @@ def _pipeline_fix(problem: HubSpotProblem) -> str:
     return f"see HubSpot's message. If it is about the number of pipelines: {NO_PIPELINE_LEFT}"
 
 
-def _stages(hubspot: HubSpot, table: Table, pipeline: Json, *, dry_run: bool) -> Iterator[Step]:
+def _stages(hubspot: HubSpot, table: FieldMapping, pipeline: Json, *, dry_run: bool) -> Iterator[Step]:
     existing = {str(row["id"]): row for row in pipeline.get("stages") or []}
     path = f"{hubspot.paths.pipelines}/deals/{pipeline['id']}/stages"
     for number, stage in enumerate(table.stages):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from woohub.delivery.sites import site
 from woohub.settings import hubspot_token, webhook_secrets, webhook_sources
-from woohub.store.requests import Access
+from woohub.store.connection import StoreCredentials
 from woohub_cli.check_result import Outcome, Step
 from woohub_cli.stacks import Stack
 
@@ -96,10 +96,10 @@ def _sources_in(text: str) -> dict[str, list[str]]:
     return {"sources": stored} if stored else {}
 
 
-def store_access(client: SecretsManagerClient, secret_id: str, access: Access, *, dry_run: bool) -> Step:
+def store_access(client: SecretsManagerClient, secret_id: str, access: StoreCredentials, *, dry_run: bool) -> Step:
     """Make this the store that is reconciled, and the key to it."""
     what = f"{STORE_KEY} in the stack"
-    stored = Access.from_secret(read(client, secret_id))
+    stored = StoreCredentials.from_secret(read(client, secret_id))
     if stored == access:
         return Step(what, Outcome.OK)
     detail = f"instead of that of {stored.url}" if stored and stored.url != access.url else ""

@@ -15,10 +15,12 @@ from urllib.parse import urlsplit
 from woohub.errors import InvalidPayload
 from woohub.hubspot.answers import Record
 from woohub.hubspot.properties import PropertySchema
-from woohub.mapping.fields import Mapping as Table
+from woohub.mapping.fields import FieldMapping
 from woohub.store.client import Store
-from woohub.store.pagination import CREATED, Position, Stored
+from woohub.store.cursors import ByDate
+from woohub.store.pagination import CREATED
 from woohub.store.payloads import ORDER_SWEPT, OrderEvent, parse
+from woohub.store.rows import StoreRow
 from woohub_cli import synthetic  # whose orders, from FIRST on, are no store's
 from woohub_cli.check_result import Outcome, Step
 from woohub_cli.cli_errors import Trouble
@@ -75,11 +77,11 @@ class Overlap:
         }
 
 
-def look(store: Store, crm: Crm, table: Table) -> Overlap:
+def look(store: Store, crm: Crm, table: FieldMapping) -> Overlap:
     """Compare the store's oldest orders and HubSpot's latest deals; raises what the clients raise."""
     total = store.count("orders")
-    first = next(store.orders(Position(EVER), by=CREATED), None)
-    oldest = {row.id: row for row in (first.found if first else ())}
+    first = next(store.orders(ByDate(EVER), by=CREATED), None)
+    oldest = {row.id: row for row in (first.rows if first else ())}
     try:
         crm.check()
     except Trouble:  # this HubSpot was never set up, so it has no deal of any order
@@ -91,12 +93,16 @@ def look(store: Store, crm: Crm, table: Table) -> Overlap:
     return _compared(Overlap(total, len(oldest), len(by_order)), rows, latest | by_order, crm.deal_schema, table)
 
 
-def _order_id(deal: Record, table: Table) -> int:
+def _order_id(deal: Record, table: FieldMapping) -> int:
     return table.order_id(deal.properties.get(table.key_property) or "")
 
 
 def _compared(
-    counted: Overlap, rows: Mapping[int, Stored], deals: Mapping[int, Record], schema: PropertySchema, table: Table
+    counted: Overlap,
+    rows: Mapping[int, StoreRow],
+    deals: Mapping[int, Record],
+    schema: PropertySchema,
+    table: FieldMapping,
 ) -> Overlap:
     verdicts = {number: _alike(rows[number], deals[number], schema, table) for number in deals if number in rows}
     return replace(
@@ -107,7 +113,7 @@ def _compared(
     )
 
 
-def _alike(row: Stored, deal: Record, schema: PropertySchema, table: Table) -> bool:
+def _alike(row: StoreRow, deal: Record, schema: PropertySchema, table: FieldMapping) -> bool:
     """Whether the deal shows this order; what cannot be compared counts as alike."""
     with suppress(InvalidPayload):
         event = parse(swept(ORDER_SWEPT, [row], 0, "")[0])

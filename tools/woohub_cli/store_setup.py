@@ -12,7 +12,7 @@ from woohub.clock import Timer
 from woohub.http import Http
 from woohub.settings import webhook_secrets
 from woohub.store.client import Store
-from woohub.store.requests import Access
+from woohub.store.connection import StoreCredentials
 from woohub_cli import secret_store, store_webhooks
 from woohub_cli.check_result import Outcome, Step
 from woohub_cli.checks import store_access
@@ -34,12 +34,12 @@ REFUSED_FIX = "the functions have another secret than the stack: run this again 
 class Reach:
     """How the store and the stack's URL are reached, and how to wait; tests put their own here."""
 
-    connect: Callable[[Access], Store]
+    connect: Callable[[StoreCredentials], Store]
     http: Http
     pause: Callable[[float], None]
 
 
-def connect(access: Access) -> Store:
+def connect(access: StoreCredentials) -> Store:
     """A client that has five minutes."""
     timer = Timer()
     timer.start(PATIENCE)
@@ -62,7 +62,7 @@ def known(stack: Stack | None, env: Mapping[str, str]) -> dict[str, str]:
     secret_id = stack.outputs.get("StoreSecretArn") if stack else None
     if not stack or not secret_id or any(env.get(name) for name in VARIABLES):
         return dict(env)
-    access = Access.from_secret(secret_store.read(stack.aws.secrets, secret_id))
+    access = StoreCredentials.from_secret(secret_store.read(stack.aws.secrets, secret_id))
     stored = (access.url, access.consumer_key, access.consumer_secret) if access else ("", "", "")
     return {**env, **{name: text for name, text in zip(VARIABLES, stored, strict=True) if text}}
 
@@ -87,7 +87,7 @@ def run(
     if missing:
         yield Step("store", Outcome.FAILED, f"{' and '.join(missing)} not set", store_access.KEY_FIX)
         return
-    access = Access(*(env[name].strip() for name in VARIABLES))
+    access = StoreCredentials(*(env[name].strip() for name in VARIABLES))
     store = reach.connect(access)
     checked = []
     for step in _checked(store, dry_run=dry_run):
@@ -117,7 +117,7 @@ def _checked(store: Store, *, dry_run: bool) -> Iterator[Step]:
 
 def _webhooks(stack: Stack, store: Store, reach: Reach, *, secret_is_new: bool, dry_run: bool) -> Iterator[Step]:
     url = stack.output("WebhookUrl")
-    yield store_webhooks.url_step(url, store.access.url)
+    yield store_webhooks.url_step(url, store.credentials.url)
     stored = secret_store.read(stack.aws.secrets, stack.output("WebhookSecretArn"))
     secret = webhook_secrets(stored).get("current", "")
     if not secret:

@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 from woohub.delivery.webhooks import TEST_TOPIC
 from woohub.errors import DeadlineExceeded
 from woohub.http import Http
-from woohub.store.client import TOPICS, Store, Webhook
+from woohub.store.client import Store
 from woohub.store.requests import StoreRefused, StoreUnavailable
-from woohub.store.subscriptions import Finding, findings, mend, name_of
+from woohub.store.subscriptions import WebhookProblem, find_problems, name_of, repair
+from woohub.store.webhooks import TOPICS, Webhook
 from woohub_cli.check_result import Outcome, Step
 from woohub_cli.checks.store_access import is_loopback
 from woohub_cli.cli_errors import Trouble
@@ -56,13 +57,13 @@ def register(store: Store, *, stack: str, url: str, secret: str, dry_run: bool) 
 
 def _registered(store: Store, stack: str, url: str, secret: str, *, dry_run: bool) -> Iterator[Step]:
     known = store.webhooks()
-    wrong = findings(known, stack=stack, url=url)
+    wrong = find_problems(known, stack=stack, url=url)
     for finding in wrong:
-        if finding.mendable:
+        if finding.repairable:
             yield _mended(store, finding, stack, url, secret, dry_run=dry_run)
         else:
             yield finding_step(finding, Outcome.WARNING)
-    mended = {finding.webhook.id for finding in wrong if finding.webhook and finding.mendable}
+    mended = {finding.webhook.id for finding in wrong if finding.webhook and finding.repairable}
     left = [one for one in ours(known, stack=stack, url=url) if one.id not in mended]
     for webhook in left:
         if not dry_run:
@@ -73,20 +74,20 @@ def _registered(store: Store, stack: str, url: str, secret: str, *, dry_run: boo
         yield Step("webhooks", Outcome.OK, f"active, and sign with the stack's secret: {', '.join(sorted(fine))}")
 
 
-def _mended(store: Store, finding: Finding, stack: str, url: str, secret: str, *, dry_run: bool) -> Step:
+def _mended(store: Store, finding: WebhookProblem, stack: str, url: str, secret: str, *, dry_run: bool) -> Step:
     what = f"webhook {finding.topic}"
     new = finding.webhook is None
     detail = "" if new else f"was {finding.problem.replace('_', ' ')}"
     if dry_run:
         return Step(what, Outcome.WOULD_CREATE if new else Outcome.WOULD_REPAIR, detail)
-    made = mend(store, finding, stack=stack, url=url, secret=secret)
+    made = repair(store, finding, stack=stack, url=url, secret=secret)
     if (made.status, made.topic, made.delivery_url) != ("active", finding.topic, url):
         seen = f"the store made it {made.status}, topic {made.topic or 'none'}, URL {made.delivery_url}"
         return Step(what, Outcome.FAILED, seen, f"look at it in {WEBHOOKS_PAGE}; a plugin may have changed it")
     return Step(what, Outcome.CREATED if new else Outcome.REPAIRED, detail)
 
 
-def finding_step(finding: Finding, outcome: Outcome) -> Step:
+def finding_step(finding: WebhookProblem, outcome: Outcome) -> Step:
     """What is wrong with a webhook, and what helps."""
     what = described(finding.webhook) if finding.webhook else f"webhook {finding.topic}"
     return Step(what, outcome, SEEN[finding.problem], WHAT_TO_DO[finding.problem])

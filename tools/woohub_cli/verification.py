@@ -16,13 +16,16 @@ from woohub.delivery.webhooks import Delivery
 from woohub.errors import InvalidPayload, PermanentError, TransientError
 from woohub.hubspot.answers import Record
 from woohub.hubspot.client import chunks
-from woohub.mapping.fields import Mapping as Table
-from woohub.mapping.fields import usable_email
+from woohub.mapping.fields import FieldMapping
 from woohub.mapping.mapping_file import CONTACT_VERSION, STATUS
+from woohub.mapping.values import usable_email
 from woohub.reconcile import deleted_orders
-from woohub.store.client import PAGE, Store
-from woohub.store.pagination import CHANGED, Position, Step, Stored
+from woohub.store.caller import PAGE_SIZE
+from woohub.store.client import Store
+from woohub.store.cursors import ByDate, Cursor, Page
+from woohub.store.pagination import CHANGED
 from woohub.store.payloads import CUSTOMER_SWEPT, ORDER_SWEPT, TRASH, CustomerEvent, OrderEvent, parse
+from woohub.store.rows import StoreRow
 from woohub.sync.contacts import ContactSnapshot, oldest_first, snapshot_of
 from woohub.sync.versions import DealVersion
 from woohub_cli import erased, order_names, order_pages
@@ -148,7 +151,7 @@ class Verification:
         self,
         store: Store,
         crm: Crm,
-        table: Table,
+        table: FieldMapping,
         clock: Callable[[], float],
         depth: Callable[[], int] = lambda: 0,
         show: Show = lambda _what, _total, _done: None,
@@ -192,7 +195,7 @@ class Verification:
 
     # Orders and their deals
 
-    def _orders(self, period: Period) -> Iterator[list[Stored]]:
+    def _orders(self, period: Period) -> Iterator[list[StoreRow]]:
         """Every order made or changed in the period, once, the trash included; a page at a time."""
         total, old = self._total(period), order_pages.is_old(self._store)
         if old:
@@ -200,18 +203,18 @@ class Verification:
         known: set[int] = set()
         for walk in self._walks(period, old=old):
             for step in walk:
-                found = [row for row in step.found if not old or _made_in(period, row)]
+                found = [row for row in step.rows if not old or _made_in(period, row)]
                 new = {row.id: row for row in found if row.id not in known}
                 known |= new.keys()
                 self._show("orders", total, len(known))
                 if new:
                     yield list(new.values())
 
-    def _walks(self, period: Period, *, old: bool) -> Iterator[Iterator[Step]]:
+    def _walks(self, period: Period, *, old: bool) -> Iterator[Iterator[Page[Cursor]]]:
         """Those changed in the period, which are those made in it, too, unless they changed after its end."""
         for status in ("any", TRASH):
             if not old:
-                yield self._store.orders(Position(period.since), by=CHANGED, status=status, until=period.until)
+                yield self._store.orders(ByDate(period.since), by=CHANGED, status=status, until=period.until)
             if old or period.until:
                 yield order_pages.made(self._store, order_pages.start(period, old=old), period, status, old=old)
 
@@ -221,14 +224,14 @@ class Verification:
             asked["modified_before"] = shifted(period.until, SECOND)
         return self._store.count("orders", status="any", **asked)
 
-    def _check_orders(self, rows: Sequence[Stored]) -> None:
+    def _check_orders(self, rows: Sequence[StoreRow]) -> None:
         self._named |= {f"order:{row.id}": order_names.of_order(row.fields) for row in rows}
         events = [event for row in rows for event in self._read(row) if isinstance(event, OrderEvent)]
         found = self._crm.deals([self._table.deal_key(one.order.id) for one in events])
         for event in events:
             self._check_order(event, found.get(self._table.deal_key(event.order.id), []))
 
-    def _read(self, row: Stored) -> Iterator[object]:
+    def _read(self, row: StoreRow) -> Iterator[object]:
         """The order, as the engine reads it; nothing for drafts and for what cannot be read."""
         entity = f"order:{row.id}"
         try:
@@ -303,7 +306,7 @@ class Verification:
 
     # Accounts and contacts
 
-    def _customers(self, period: Period, *, all_customers: bool) -> Iterator[Stored]:
+    def _customers(self, period: Period, *, all_customers: bool) -> Iterator[StoreRow]:
         """Accounts that ordered or were made in the period; of all, those that were changed in it too."""
         rows = self._all_accounts(period) if all_customers else self._new_accounts(period)
         for row in rows:
@@ -311,31 +314,31 @@ class Verification:
             yield row
         yield from self._store.customers_by_id(sorted(self._accounts)).values()
 
-    def _all_accounts(self, period: Period) -> Iterator[Stored]:
+    def _all_accounts(self, period: Period) -> Iterator[StoreRow]:
         total, done = self._store.count("customers"), 0
         for step in self._store.customers():
-            done += len(step.found)
+            done += len(step.rows)
             self._show("accounts", total, done)
-            yield from (one for one in step.found if self._concerns(period, one))
+            yield from (one for one in step.rows if self._concerns(period, one))
 
-    def _concerns(self, period: Period, one: Stored) -> bool:
+    def _concerns(self, period: Period, one: StoreRow) -> bool:
         return period.holds(one.modified_at) or _made_in(period, one) or one.id in self._accounts
 
-    def _new_accounts(self, period: Period) -> Iterator[Stored]:
+    def _new_accounts(self, period: Period) -> Iterator[StoreRow]:
         for rows in self._store.newest_customers(0):
             yield from (row for row in rows if _made_in(period, row))
             dates = [row.created_at for row in rows if row.created_at]
             if dates and max(dates) < period.since:
                 return
 
-    def _check_accounts(self, rows: Iterable[Stored]) -> None:
+    def _check_accounts(self, rows: Iterable[StoreRow]) -> None:
         known: set[int] = set()
         for row in rows:
             if row.id not in known:
                 known.add(row.id)
                 self._check_account(row)
 
-    def _check_account(self, row: Stored) -> None:
+    def _check_account(self, row: StoreRow) -> None:
         entity = f"customer:{row.id}"
         self._named[entity] = OrderName(row.id, "", order_names.of_account(row.fields))
         try:
@@ -462,7 +465,7 @@ class Verification:
             number = self._crm.order_id(key)
             if number and key not in self._deals and record.properties.get("pipeline") == self._table.pipeline.id:
                 strangers[number] = record
-        for number in deleted_orders.unknown(self._store, sorted(strangers)):
+        for number in deleted_orders.missing_in_store(self._store, sorted(strangers)):
             record = strangers[number]
             if record.properties.get(STATUS) != TRASH and not self._store.has_order(number):
                 finding = Finding(Kind.DELETED, f"order:{number}", "deal", (record.id,), fix=GONE)
@@ -478,8 +481,8 @@ class Verification:
             return
         since = shifted(self._report.began, -RECENT) if self._depth() else self._report.began
         moved = {entity for entity, modified in self._modified.items() if modified > since}
-        for step in self._store.orders(Position(shifted(self._report.began, SECOND)), by=CHANGED):
-            moved |= {f"order:{one.id}" for one in step.found}
+        for step in self._store.orders(ByDate(shifted(self._report.began, SECOND)), by=CHANGED):
+            moved |= {f"order:{one.id}" for one in step.rows}
         waits = {Kind.MISSING, Kind.DIFFERING, Kind.UNASSOCIATED, Kind.WRONG_CONTACT}
         settled = [one for one in self._report.findings if one.entity not in moved or one.kind not in waits]
         gone = {one.entity for one in self._report.findings} - {one.entity for one in settled}
@@ -516,14 +519,14 @@ def repair(
     An association that the engine takes for done, since somebody took it off in HubSpot, is made here.
     """
 
-    def queued(topic: str, read: Callable[[Iterable[int]], dict[int, Stored]]) -> int:
+    def queued(topic: str, read: Callable[[Iterable[int]], dict[int, StoreRow]]) -> int:
         kind, sent = topic.partition(".")[0], 0
         numbers = {one.number for one in findings if one.queueable and one.entity.startswith(f"{kind}:")}
-        for some in chunks(sorted(numbers), PAGE):
+        for some in chunks(sorted(numbers), PAGE_SIZE):
             asked_ms = int(clock() * 1000)
             rows = list(read(some).values())
             pace.make_room(len(rows))
-            sent += queue.send(swept(topic, rows, asked_ms, store.access.url))
+            sent += queue.send(swept(topic, rows, asked_ms, store.credentials.url))
         return sent
 
     pairs = [(one.record_ids[0], one.attach) for one in findings if one.attach]
@@ -533,7 +536,7 @@ def repair(
     return Repaired(orders, customers, len(pairs))
 
 
-def _made_in(period: Period, row: Stored) -> bool:
+def _made_in(period: Period, row: StoreRow) -> bool:
     """Whether it was made in the period; one without a date that can be true may have been."""
     return not row.created_at or period.holds(row.created_at)
 

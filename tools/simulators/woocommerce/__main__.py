@@ -9,7 +9,7 @@ import threading
 import time
 
 from simulators.hubspot.server import PortInUse
-from woohub.store.client import TOPICS
+from woohub.store.webhooks import TOPICS
 
 from .server import ShopServer
 from .shop import KEY, SECRET, SimulatedShop

@@ -8,7 +8,7 @@ from typing import Any
 
 from woohub.hubspot.answers import Record
 from woohub.hubspot.properties import CURRENCY, MAX_AGE_S
-from woohub.mapping.fields import Mapping as Table
+from woohub.mapping.fields import FieldMapping
 from woohub.store.payloads import OrderEvent
 from woohub.sync.versions import DealVersion
 from woohub_cli.comparison import Finding
@@ -57,7 +57,7 @@ class Currencies:
     """What the deals of a comparison tell about the currencies HubSpot takes."""
 
     crm: Crm
-    table: Table
+    table: FieldMapping
     _taken: set[str] = field(default_factory=set)
     _lacking: dict[str, list[tuple[str, OrderEvent]]] = field(default_factory=dict)
     _held: dict[str, list[Finding]] = field(default_factory=dict)  # by currency: differences that may be refusals

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from botocore.exceptions import BotoCoreError, ClientError
 
 from woohub.http import Http
-from woohub.mapping.fields import Mapping as Table
+from woohub.mapping.fields import FieldMapping
 from woohub.store.client import Store
-from woohub.store.requests import Access
+from woohub.store.connection import StoreCredentials
 from woohub_cli.check_result import Outcome, Step
 from woohub_cli.cli_errors import EXPECTED, explain
 from woohub_cli.commands.setup import Connect
@@ -27,11 +27,11 @@ class Patient:
 
     stack: Stack
     env: Mapping[str, str]
-    stored: Access | None
-    given: Access | None
+    stored: StoreCredentials | None
+    given: StoreCredentials | None
     store: Store | None
     connect: Connect  # to HubSpot, with a token
-    table: Table
+    table: FieldMapping
     http: Http
     metrics: Counts | None  # None: nothing is counted there
     now: float  # epoch seconds

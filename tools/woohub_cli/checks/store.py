@@ -10,8 +10,9 @@ from woohub.dates import utc_from_ms
 from woohub.delivery.sites import is_another
 from woohub.errors import WooHubError
 from woohub.store.client import Store
-from woohub.store.pagination import CREATED, Position
-from woohub.store.subscriptions import findings
+from woohub.store.cursors import ByDate
+from woohub.store.pagination import CREATED
+from woohub.store.subscriptions import find_problems
 from woohub_cli import secret_store, store_webhooks
 from woohub_cli.check_result import Outcome, Step
 from woohub_cli.checks import store_access
@@ -86,9 +87,9 @@ def _home(patient: Patient, home: str) -> Iterator[Step]:
 
 def _webhooks(store: Store, patient: Patient) -> Iterator[Step]:
     url = patient.stack.output("WebhookUrl")
-    yield store_webhooks.url_step(url, store.access.url)
+    yield store_webhooks.url_step(url, store.credentials.url)
     known = store.webhooks()
-    wrong = findings(known, stack=patient.stack.service, url=url)
+    wrong = find_problems(known, stack=patient.stack.service, url=url)
     for finding in wrong:
         yield store_webhooks.finding_step(finding, Outcome.FAILED if finding.stops_events else Outcome.WARNING)
     if not any(finding.stops_events for finding in wrong):
@@ -129,8 +130,8 @@ def currencies(patient: Patient) -> set[str]:
         return set()
     try:
         found = {store_access.version(patient.store)[1]}
-        week = Position(utc_from_ms(round((patient.now - SAMPLE) * 1000)))
+        week = ByDate(utc_from_ms(round((patient.now - SAMPLE) * 1000)))
         first = next(patient.store.orders(week, by=CREATED), None)
     except WooHubError:  # told by the checks of the store
         return set()
-    return (found | {str(one.fields.get("currency") or "") for one in (first.found if first else ())}) - {""}
+    return (found | {str(one.fields.get("currency") or "") for one in (first.rows if first else ())}) - {""}

@@ -10,8 +10,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from woohub.errors import DeadlineExceeded
-from woohub.store.client import About, Store
-from woohub.store.requests import StoreRefused, StoreUnavailable, is_secure
+from woohub.store.about import About
+from woohub.store.client import Store
+from woohub.store.connection import is_secure
+from woohub.store.requests import StoreRefused, StoreUnavailable
 from woohub_cli.check_result import Outcome, Step
 
 NAMESPACE = "wc/v3"
@@ -64,13 +66,13 @@ def reachable(store: Store) -> tuple[Step, About | None]:
     def check() -> Step:
         about = store.about()
         if NAMESPACE not in about.namespaces:
-            lacking = f"WordPress answers at {store.access.url}, but has no REST API {NAMESPACE}"
+            lacking = f"WordPress answers at {store.credentials.url}, but has no REST API {NAMESPACE}"
             return Step("store", Outcome.FAILED, lacking, "activate WooCommerce there, or correct WOO_COMMERCE_URL")
         found.append(about)
-        if not store.access.secure and not is_secure(store.way.url) and not is_loopback(store.access.url):
-            plain = f"{store.access.url} is reached over plain http: orders can be read on the way"
+        if not store.credentials.secure and not is_secure(store.style.url) and not is_loopback(store.credentials.url):
+            plain = f"{store.credentials.url} is reached over plain http: orders can be read on the way"
             return Step("store", Outcome.WARNING, plain, "give the shop a certificate, and WOO_COMMERCE_URL https://")
-        return Step("store", Outcome.OK, f"{about.name or 'WooCommerce'} at {store.access.url}")
+        return Step("store", Outcome.OK, f"{about.name or 'WooCommerce'} at {store.credentials.url}")
 
     return tried("store", check, ADDRESS_FIX), found[0] if found else None
 
@@ -80,16 +82,16 @@ def hosting(store: Store, about: About) -> Iterator[Step]:
     if about.closed:
         detail = f"closed to callers without a key ({about.closed}): name and time zone of the store are not known"
         yield Step("store's REST index", Outcome.WARNING, detail, "nothing, as long as the key works")
-    way, what = store.way, "calls to the store"
+    way, what = store.style, "calls to the store"
     if way.url:
-        moved = f"{store.access.url} redirects its REST API to {way.url}, which is used"
+        moved = f"{store.credentials.url} redirects its REST API to {way.url}, which is used"
         yield Step(what, Outcome.WARNING, moved, f"set WOO_COMMERCE_URL={way.url} and run `woohub setup`")
     if way.plain:
         yield Step(what, Outcome.OK, "by ?rest_route=, since /wp-json/ is not there (permalinks set to “Plain”?)")
     if way.keys_in_query:
         yield Step(what, Outcome.WARNING, DROPPED, DROPPED_FIX)
     if way.home:
-        detail = f"signed for {way.home}, the store's home address, which is not {store.access.url}"
+        detail = f"signed for {way.home}, the store's home address, which is not {store.credentials.url}"
         yield Step(what, Outcome.WARNING, detail, f"set WOO_COMMERCE_URL={way.home} if it can be reached there")
 
 
@@ -99,8 +101,8 @@ def addresses(store: Store) -> list[str]:
     for read in readings:  # the second, which needs the key: some close the REST API's index
         with suppress(StoreRefused, StoreUnavailable, DeadlineExceeded):
             if home := str(read() or ""):
-                return [home, store.access.url]
-    return [store.access.url, store.way.url, store.way.home]
+                return [home, store.credentials.url]
+    return [store.credentials.url, store.style.url, store.style.home]
 
 
 def _environment(store: Store) -> Mapping[str, Any]:

@@ -95,7 +95,7 @@ def command(
     found = stacks.find(stack, env, folder)
     store = connections.store(found, env)
     file = StateFile(state or folder / stacks.LOCAL_FILE.partition("/")[0] / f"backfill-{_plain(found.name)}.json")
-    wanted = Wanted(store.access.url, since, until, order_status, customers)
+    wanted = Wanted(store.credentials.url, since, until, order_status, customers)
     begun = unfinished(None if restart else file.read(), wanted, file) or _begun(store, wanted)
     orders, accounts = history.count(store, wanted, begun.period)
     if dry_run:

@@ -12,7 +12,7 @@ import typer
 import urllib3
 
 from woohub.mapping.fields import load_mapping
-from woohub.store.requests import Access
+from woohub.store.connection import StoreCredentials
 from woohub_cli import environment, metrics, secret_store, stacks, store_setup
 from woohub_cli.check_result import Outcome, Step
 from woohub_cli.checks import hubspot, stack, store
@@ -46,9 +46,9 @@ class Diagnosis:
 def patient_of(stack: Stack, env: Mapping[str, str], now: float) -> Patient:
     """Everything there is to look at."""
     secret_id = stack.outputs.get("StoreSecretArn")
-    stored = Access.from_secret(secret_store.read(stack.aws.secrets, secret_id)) if secret_id else None
+    stored = StoreCredentials.from_secret(secret_store.read(stack.aws.secrets, secret_id)) if secret_id else None
     values = [env.get(name, "").strip() for name in store_setup.VARIABLES]
-    given = Access(*values) if all(values) else None
+    given = StoreCredentials(*values) if all(values) else None
     access = stored or given
     return Patient(
         stack=stack,

@@ -14,8 +14,7 @@ import urllib3
 
 from woohub.http import Http
 from woohub.hubspot.client import HubSpot
-from woohub.mapping.fields import Mapping as Table
-from woohub.mapping.fields import load_mapping
+from woohub.mapping.fields import FieldMapping, load_mapping
 from woohub.settings import HubSpotSettings
 from woohub_cli import connections, environment, live_test, stacks
 from woohub_cli.cli_errors import PROBLEMS, Trouble, WrongUsage
@@ -41,7 +40,7 @@ class Tester:
 
     stack: Stack
     hubspot: HubSpot
-    table: Table
+    table: FieldMapping
     http: Http
     secret: str
     sources: Sequence[str] = ()  # addresses of the store, where they are recorded

@@ -9,9 +9,10 @@ from typing import Annotated
 
 import typer
 
-from woohub.store.client import TOPICS, Store
-from woohub.store.requests import Access
+from woohub.store.client import Store
+from woohub.store.connection import StoreCredentials
 from woohub.store.subscriptions import name_of
+from woohub.store.webhooks import TOPICS
 from woohub_cli import connections, environment, stacks, store_setup
 from woohub_cli.check_result import Outcome, Step
 from woohub_cli.cli_errors import PROBLEMS, Trouble, WrongUsage
@@ -79,7 +80,7 @@ def command(
         raise WrongUsage(f"the store is not known: put {', '.join(missing)} into .env")
     name = DEPLOYED_AS.get(asked, asked)
     steps = []
-    store, exists = store_setup.connect(Access(*given)), is_there(asked, env, folder)
+    store, exists = store_setup.connect(StoreCredentials(*given)), is_there(asked, env, folder)
     for step in run(store, name, exists=exists, dry_run=dry_run):
         steps.append(step)
         if not json:

@@ -23,8 +23,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from woohub.errors import DeadlineExceeded
 from woohub.settings import webhook_secrets
-from woohub.store.client import Store, Webhook
+from woohub.store.client import Store
 from woohub.store.requests import StoreRefused, StoreUnavailable
+from woohub.store.webhooks import Webhook
 from woohub_cli import connections, environment, metrics, secret_store, stacks, store_setup, store_webhooks
 from woohub_cli.check_result import Outcome, Step
 from woohub_cli.checks.signers import Signer, signers

@@ -21,8 +21,8 @@ from woohub.hubspot.client import HubSpot
 from woohub.mapping import fields
 from woohub.mapping.fields import load_mapping
 from woohub.settings import HubSpotSettings, hubspot_token, webhook_secrets
-from woohub.store.client import TOPICS
-from woohub.store.requests import Access
+from woohub.store.connection import StoreCredentials
+from woohub.store.webhooks import TOPICS
 from woohub_cli import environment, secret_store, stacks, store_change, store_setup
 from woohub_cli.check_result import Outcome, Step
 from woohub_cli.checks import scopes
@@ -92,7 +92,7 @@ def place_of(stack: Stack | None, env: Mapping[str, str]) -> Place:
 def run(
     stack: Stack | None,
     env: Mapping[str, str],
-    table: fields.Mapping,
+    table: fields.FieldMapping,
     connect: Connect,
     reach: Reach,
     *,
@@ -295,8 +295,8 @@ def change_of(stack: Stack, env: Mapping[str, str], place: Place) -> Change | No
     values = [env.get(name, "").strip() for name in store_setup.VARIABLES]
     if not all(values):
         return None
-    access = Access(*values)
-    stored = Access.from_secret(secret_store.read(stack.aws.secrets, stack.output("StoreSecretArn")))
+    access = StoreCredentials(*values)
+    stored = StoreCredentials.from_secret(secret_store.read(stack.aws.secrets, stack.output("StoreSecretArn")))
     token = env.get("HUBSPOT_API_KEY") or hubspot_token(
         secret_store.read(stack.aws.secrets, stack.output("HubSpotSecretArn"))
     )
@@ -307,7 +307,7 @@ def change_of(stack: Stack, env: Mapping[str, str], place: Place) -> Change | No
         return Change(known, access.url, None, explain(error))
 
 
-def _overlap(access: Access, token: str, place: Place) -> store_change.Overlap:
+def _overlap(access: StoreCredentials, token: str, place: Place) -> store_change.Overlap:
     store, table = store_setup.connect(access), load_mapping()
     store.timer.start(LOOK)
     return store_change.look(store, Crm(place.connect(token), table, lambda *_, **__: None), table)

@@ -77,8 +77,8 @@ def command(
     store, hubspot = connections.store(found, env), connections.hubspot(found, env)
     report, repaired = _compared(found, store, hubspot, asked, all_customers=all_customers, mend=mend)
     if html:
-        _write(html, report_page.page(report, store.access.url, hubspot.base_url))
-    where = {"store": store.access.url, "hubspot": hubspot.base_url}
+        _write(html, report_page.page(report, store.credentials.url, hubspot.base_url))
+    where = {"store": store.credentials.url, "hubspot": hubspot.base_url}
     if json:
         output.as_json(where | report.facts() | {"repaired": vars(repaired) if repaired else None})
     else:

@@ -16,13 +16,13 @@ from rich.text import Text
 from woohub.dates import utc_from_ms
 from woohub.errors import InvalidPayload, PermanentError, TransientError
 from woohub.hubspot.answers import Record
-from woohub.mapping.fields import Mapping as Table
-from woohub.mapping.fields import load_mapping, usable_email
+from woohub.mapping.fields import FieldMapping, load_mapping
 from woohub.mapping.mapping_file import STATUS
+from woohub.mapping.values import usable_email
 from woohub.reconcile.watermark import Watermark, WatermarkParameter
 from woohub.store.client import Store
-from woohub.store.pagination import Stored
 from woohub.store.payloads import CUSTOMER_SWEPT, ORDER_SWEPT, TRASH, CustomerEvent, OrderEvent, parse
+from woohub.store.rows import StoreRow
 from woohub.sync.contacts import ContactSnapshot, snapshot_of
 from woohub_cli import connections, dead_letters, environment, order_lookup, order_names, stacks, traces
 from woohub_cli.cli_errors import EXPECTED, PROBLEMS, Trouble, WrongUsage, explain
@@ -111,13 +111,13 @@ def in_store(lookup: Lookup) -> InStore:
     return InStore(row, event if isinstance(event, OrderEvent) else None)
 
 
-def _crm(stack: Stack, env: dict[str, str], table: Table) -> Crm:
+def _crm(stack: Stack, env: dict[str, str], table: FieldMapping) -> Crm:
     hubspot = connections.hubspot(stack, env)
     hubspot.timer.start(PATIENCE)
     return Crm(hubspot, table, connections.warn)
 
 
-def in_hubspot(crm: Crm, store: Store | None, shop: InStore, order_id: int, table: Table) -> InHubSpot:
+def in_hubspot(crm: Crm, store: Store | None, shop: InStore, order_id: int, table: FieldMapping) -> InHubSpot:
     """What HubSpot has of it, and where that differs from the store."""
     if not order_id:
         return InHubSpot()
@@ -131,7 +131,7 @@ def in_hubspot(crm: Crm, store: Store | None, shop: InStore, order_id: int, tabl
         return InHubSpot(missing=explain(error))
 
 
-def _account(store: Store | None, event: OrderEvent) -> Stored | None:
+def _account(store: Store | None, event: OrderEvent) -> StoreRow | None:
     """The account that ordered; the store not giving it is no reason to give up."""
     if store is None or not event.order.customer_id:
         return None
@@ -140,7 +140,9 @@ def _account(store: Store | None, event: OrderEvent) -> Stored | None:
     return None
 
 
-def _compared(crm: Crm, event: OrderEvent, account: Stored | None, deals: Sequence[Record], table: Table) -> InHubSpot:
+def _compared(
+    crm: Crm, event: OrderEvent, account: StoreRow | None, deals: Sequence[Record], table: FieldMapping
+) -> InHubSpot:
     found = deal_findings(event, deals, table, crm.deal_schema)
     stage, wanted = _stages(event, deals, table)
     if event.order.is_anonymised:
@@ -168,7 +170,7 @@ def _named_contact(crm: Crm, deals: Sequence[Record]) -> Record | None:
     return next((one for _, one in sorted(crm.contacts_by_id(ids).items()) if is_named(one)), None)
 
 
-def _captures(account: Stored | None, email: str, table: Table) -> Iterator[ContactSnapshot]:
+def _captures(account: StoreRow | None, email: str, table: FieldMapping) -> Iterator[ContactSnapshot]:
     """How the account shows the customer, if it has the order's address."""
     if account is None:
         return
@@ -180,7 +182,7 @@ def _captures(account: Stored | None, email: str, table: Table) -> Iterator[Cont
                 yield capture
 
 
-def _stages(event: OrderEvent, deals: Sequence[Record], table: Table) -> tuple[str, str]:
+def _stages(event: OrderEvent, deals: Sequence[Record], table: FieldMapping) -> tuple[str, str]:
     """The stage the deal is in and the one of the order's status, if HubSpot knows that status."""
     if not deals or deals[0].properties.get(STATUS) != event.order.status:
         return "", ""

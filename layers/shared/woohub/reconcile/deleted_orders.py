@@ -7,38 +7,37 @@ from urllib.parse import quote
 from woohub.hubspot import answers
 from woohub.hubspot.answers import Record
 from woohub.hubspot.client import HubSpot
-from woohub.mapping.fields import Mapping
+from woohub.mapping.fields import FieldMapping
 from woohub.mapping.mapping_file import KEY, STATUS
 from woohub.store.client import Store
 from woohub.store.payloads import TRASH
 
-PAGE = 100  # HubSpot gives at most 100 records per page
+DEALS_PER_PAGE = 100  # the most HubSpot gives
 PROPERTIES = ("pipeline", KEY, STATUS)
-AT_ONCE = 25  # more orders gone since the last look: rather another store than a deletion
 
 
-def live_orders(hubspot: HubSpot, mapping: Mapping, after: str) -> tuple[list[int], str | None]:
+def undeleted_deal_page(hubspot: HubSpot, mapping: FieldMapping, after: str) -> tuple[list[int], str | None]:
     """The orders of one page of deals that are not in the trash yet, and the cursor of the next page (None: no more).
 
     Only deals of our pipeline with a key of ours: others belong to other stores or were made by hand.
     """
     cursor = f"&after={quote(after)}" if after else ""
-    path = f"{hubspot.paths.objects}/deals?limit={PAGE}&properties={','.join(PROPERTIES)}{cursor}"
+    path = f"{hubspot.paths.objects}/deals?limit={DEALS_PER_PAGE}&properties={','.join(PROPERTIES)}{cursor}"
     answer = answers.with_results(hubspot.get(path), path)
     ids = [_order_id(record, mapping) for record in answers.records(answer)]
     return [order_id for order_id in ids if order_id], answers.next_page(answer)
 
 
-def unknown(store: Store, order_ids: list[int]) -> list[int]:
+def missing_in_store(store: Store, order_ids: list[int]) -> list[int]:
     """Those that the store does not list, in the trash or out of it.
 
     Among them are drafts, and orders whose status was a plugin's that is gone: ask for each by its id.
     """
-    known = store.orders_by_id(order_ids)
-    return [order_id for order_id in order_ids if order_id not in known and not store.leaves_out("order", order_id)]
+    listed = store.orders_by_id(order_ids)
+    return [order_id for order_id in order_ids if order_id not in listed and not store.leaves_out("order", order_id)]
 
 
-def _order_id(deal: Record, mapping: Mapping) -> int:
+def _order_id(deal: Record, mapping: FieldMapping) -> int:
     """The order of a deal that is ours and not in the trash; 0 for any other."""
     live = deal.properties.get(STATUS) != TRASH and deal.properties.get("pipeline") == mapping.pipeline.id
     return mapping.order_id(deal.properties.get(mapping.key_property) or "") if live else 0

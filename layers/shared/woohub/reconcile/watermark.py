@@ -2,46 +2,73 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field, TypeAdapter
 
-from woohub.dates import whole_seconds
+from woohub.dates import shifted, whole_seconds
+from woohub.reconcile.request import RunRequest
 from woohub.ssm import from_json, last_written
-from woohub.store.pagination import Position
+from woohub.store.cursors import FIRST, ByDate, ByOffset, Count, Cursor, Date, DateOrEmpty, Seconds, valid_date
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
 START = "{}"  # in template.yaml
+OVERLAP = timedelta(minutes=10)  # a store's writes become visible some time after the date they carry
+CUSTOMER_OVERLAP = timedelta(days=1)  # accounts are compared with our clock: the store's may be far off
+MAX_DELETIONS_UNCONFIRMED = 25  # more orders gone since the last check: rather another store than a deletion
 
-Moment = Annotated[str, AfterValidator(whole_seconds)]  # people may write one with a zone
-MomentOrNone = Annotated[str, AfterValidator(lambda text: whole_seconds(text) if text else "")]
-Count = Annotated[int, Field(ge=0)]
+
+def _dated(cursor: Cursor) -> Cursor:
+    if not cursor.moment:
+        raise ValueError("needs a moment")
+    return cursor
+
+
+OrderList = Literal["orders", "trash"]  # the two lists of orders: the trash must be asked for by itself
+Id = Annotated[int, Field(ge=1)]
+OrderCursor = Annotated[Cursor, AfterValidator(_dated)]
+Night = Annotated[str, AfterValidator(lambda text: text and valid_date(text) and text)]  # kept as it was written
+RecordName = Annotated[str, Field(pattern=r"^(order|customer|webhook):[1-9][0-9]{0,18}$")]
 
 
 @dataclass(frozen=True)
-class Reached:
+class OrderProgress:
     """Orders dated before `moment` are on the queue.
 
     A store's writes become visible some time after the date they carry, so the last minutes are read again, but not
-    what is dated before `settled`: that was read late enough. A walk that ran out of time goes on at `resume`.
+    what is dated before `settled`: that was read late enough. Reading that ran out of time continues at `resume`.
     """
 
-    moment: Moment
-    settled: MomentOrNone = ""  # by our clock or the store's, whichever is behind; it never leads past `moment`
-    resume: Position | None = None
-    began: MomentOrNone = ""  # when the walk under way did, by our clock
+    moment: Date
+    settled: DateOrEmpty = ""  # by our clock or the store's, whichever is behind; it never leads past `moment`
+    resume: OrderCursor | None = None
+    began: DateOrEmpty = ""  # when the reading under way did, by our clock
+
+    def start(self) -> Cursor:
+        """Where to begin reading: a little before `moment`, except for what was read late enough."""
+        if self.resume:
+            return self.resume
+        settled = min(self.settled, shifted(self.moment, timedelta(seconds=1)))
+        return ByDate(max(settled, shifted(self.moment, -OVERLAP)))
+
+    def rewound(self, since: str) -> OrderProgress:
+        """At an earlier moment, never at a later one: that would skip orders still to be read."""
+        if self.moment < since:
+            return self
+        return OrderProgress(min(since, self.resume.moment) if self.resume else since)
 
 
 @dataclass(frozen=True)
 class Scan:
     """A running scan of all customers: those changed since then are queued. `began` is by our clock."""
 
-    position: Position
-    changed_since: MomentOrNone
-    began: MomentOrNone = ""
+    position: ByOffset
+    changed_since: DateOrEmpty
+    began: DateOrEmpty = ""
 
 
 @dataclass(frozen=True)
@@ -54,34 +81,76 @@ class DealCheck:
     """
 
     after: str | None = ""
-    suspects: tuple[int, ...] = ()
-    limit: int | None = None
-    unlisted: tuple[int, ...] = ()
+    suspects: tuple[Id, ...] = ()
+    limit: Count | None = None
+    unlisted: tuple[Id, ...] = ()
 
 
 @dataclass(frozen=True)
 class Watermark:
     """All before is on the queue. Moments are UTC, `YYYY-MM-DDTHH:MM:SS`, and dates of the store's, not of a clock."""
 
-    orders: Reached
-    trash: Reached
+    orders: OrderProgress
+    trash: OrderProgress
     accounts: Count | None  # the highest customer id seen; None: not known yet, go by `since`
-    since: Moment  # where it all began
-    scanned: Moment  # customers changed before this have been queued
+    since: Date  # where it all began
+    scanned: Date  # customers changed before this have been queued
     scan: Scan | None = None
     check: DealCheck | None = None
-    night: str = ""  # the date for which the nightly work was begun
-    completed: MomentOrNone = ""  # when the last run that got through all changes began, by our clock
-    behind: int = 0  # seconds that the store's clock was behind ours in the last run
-    unreadable: tuple[str, ...] = ()  # records such as "order:123", left out of lists until the store can show them
+    night: Night = ""  # the date for which the nightly work was begun
+    completed: DateOrEmpty = ""  # when the last run that got through all changes began, by our clock
+    behind: Seconds = 0  # that the store's clock was behind ours in the last run
+    unreadable: tuple[RecordName, ...] = ()  # such as "order:123", left out of lists until the store can show them
+
+    @classmethod
+    def beginning(cls, since: str, night: str) -> Watermark:
+        """Where to start without a past."""
+        return cls(OrderProgress(since), OrderProgress(since), None, since, since, night=night)
+
+    def progress(self, name: OrderList) -> OrderProgress:
+        """How far this list of orders has been read."""
+        return self.orders if name == "orders" else self.trash
+
+    def with_progress(self, name: OrderList, progress: OrderProgress) -> Watermark:
+        """With another progress of this list."""
+        return replace(self, orders=progress) if name == "orders" else replace(self, trash=progress)
+
+    def start(self, name: OrderList, behind_s: int) -> Cursor:
+        """Where to begin reading this list, if the store's clock is so many seconds behind ours.
+
+        A clock that stepped back dates changes before what was reached already.
+        """
+        progress, behind_s = self.progress(name), max(behind_s, self.behind)
+        if progress.resume or not behind_s:
+            return progress.start()
+        since_last_run = shifted(self.completed or self.since, -OVERLAP - timedelta(seconds=behind_s))
+        return ByDate(min(progress.start().moment, since_last_run))
+
+    def with_request(self, request: RunRequest, night: str) -> Watermark:
+        """With what the request, or a new night, adds to continuing: going back, a scan, a check."""
+        mark, nightly = replace(self, night=night), self.night != night
+        if request.since:
+            mark = mark.rewound(request.since)
+        if nightly or request.customers:
+            mark = mark.with_scan("" if request.customers == "all" else mark.scanned)
+        if request.deleted or (nightly and mark.check is None):
+            limit = None if request.deleted == "all" else MAX_DELETIONS_UNCONFIRMED
+            mark = replace(mark, check=DealCheck(limit=limit))
+        return mark
+
+    def rewound(self, since: str) -> Watermark:
+        """At an earlier moment, if that is earlier."""
+        mark = replace(self, orders=self.orders.rewound(since), trash=self.trash.rewound(since))
+        return mark.with_scan(since)
+
+    def with_scan(self, since: str) -> Watermark:
+        """With a scan from the start, of all that changed since then ("": all); also of what a running one is for."""
+        changed_since = shifted(since, -CUSTOMER_OVERLAP) if since else ""
+        earliest = min(changed_since, self.scan.changed_since) if self.scan else changed_since
+        return replace(self, scan=Scan(FIRST, earliest))
 
 
 _ADAPTER = TypeAdapter(Watermark)
-
-
-def beginning(since: str, night: str) -> Watermark:
-    """Where to start without a past."""
-    return Watermark(Reached(since), Reached(since), None, since, since, night=night)
 
 
 class WatermarkParameter:
@@ -89,20 +158,23 @@ class WatermarkParameter:
 
     def __init__(self, ssm: SSMClient, name: str) -> None:
         self._ssm = ssm
-        self._name = name
+        self.name = name
 
     def read(self) -> Watermark | str:
-        """The watermark; while there is none yet, the moment the parameter was made: that of the deployment."""
-        version = last_written(self._ssm, self._name, START)
+        """The watermark; while there is none yet, the moment the parameter was made: that of the deployment.
+
+        InvalidParameter names what cannot be read.
+        """
+        version = last_written(self._ssm, self.name, START)
         return whole_seconds(version.written_at.isoformat()) if version.value.strip() == START else read(version.value)
 
     def write(self, watermark: Watermark) -> None:
         """Store it."""
-        self._ssm.put_parameter(Name=self._name, Value=text(watermark), Type="String", Overwrite=True)
+        self._ssm.put_parameter(Name=self.name, Value=text(watermark), Type="String", Overwrite=True)
 
 
 def read(value: str) -> Watermark:
-    """From JSON. InvalidParameter: beginning at the present instead would skip changes without a word."""
+    """From JSON. InvalidParameter: falling back to the present instead would silently skip changes."""
     return from_json(_ADAPTER, value, "the watermark parameter")
 
 

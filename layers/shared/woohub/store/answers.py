@@ -1,4 +1,4 @@
-"""What a store's answer means: its JSON, however it is wrapped, or the error that says why there is none."""
+"""What a store's response means: its JSON, however it is wrapped, or the error that says why there is none."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from typing import Any
 
 from woohub.delivery.webhooks import identifier
 from woohub.http import Response
-from woohub.store import causes
-from woohub.store.requests import Access, Question, StoreRefused, StoreUnavailable, TooMuch, Way
+from woohub.store import error_pages, redirects, refusals
+from woohub.store.connection import Connection
+from woohub.store.requests import StoreOverloaded, StoreRefused, StoreRequest, StoreUnavailable
+from woohub.store.rows import Listing, StoreRow
 
-BETWEEN = re.compile(r"[\s,:]*")
+SEPARATORS = re.compile(r"[\s,:]*")
 # What cache plugins, byte order marks and careless hooks leave around the JSON.
 WRAPPING = r"(?:[\s\ufeff\x00]|<!--.*?-->|\bnull\b)*"
 WRAPPED = re.compile(rf"{WRAPPING}(?P<json>[\[{{].*[\]}}]){WRAPPING}", re.DOTALL)
@@ -23,7 +25,7 @@ WRAPPED = re.compile(rf"{WRAPPING}(?P<json>[\[{{].*[\]}}]){WRAPPING}", re.DOTALL
 
 @dataclass(frozen=True)
 class Answer:
-    """A good answer: its text, its JSON, how many there are of what was asked for, and how many could have come."""
+    """A good response: its text, its JSON, how many records a list has in all and how many were asked for."""
 
     text: str
     content: Any
@@ -32,31 +34,39 @@ class Answer:
     headers: Mapping[str, str]
 
     def object(self) -> dict[str, Any]:
-        """The one thing asked for."""
+        """The one object asked for."""
         if not isinstance(self.content, dict):
             raise StoreUnavailable("the store's answer is a list where one thing was asked for")
         return self.content
 
-    def objects(self) -> Iterator[tuple[bytes, dict[str, Any]]]:
-        """Each thing of a list with its own bytes: PHP writes one in a list exactly as it writes it alone."""
+    def row(self) -> StoreRow:
+        """The one order or customer asked for."""
+        return StoreRow(self.text.strip().encode(), self.object())
+
+    def listing(self) -> Listing:
+        """The list asked for."""
+        return Listing(list(self._rows()), self.total, self.limit)
+
+    def _rows(self) -> Iterator[StoreRow]:
+        """Each object of a list with its own bytes: PHP writes an object in a list exactly as it writes it alone."""
         if not isinstance(self.content, list) and not _is_numbered(self.content):
             raise StoreUnavailable(f"the store's answer is no list where one was asked for{_names(self.content)}")
         decoder, text = json.JSONDecoder(), self.text
-        start = _next(text, 1)
+        start = _next_value(text, 1)
         while text[start] not in "]}":
-            row, end = decoder.raw_decode(text, start)  # a list's numbers, where it has them, are texts
+            row, end = decoder.raw_decode(text, start)  # the keys of a numbered list are texts, and passed over
             if isinstance(row, dict) and identifier(row):
-                yield text[start:end].encode(), row
-            start = _next(text, end)
+                yield StoreRow(text[start:end].encode(), row)
+            start = _next_value(text, end)
 
 
-def _next(text: str, start: int) -> int:
-    match = BETWEEN.match(text, start)
+def _next_value(text: str, start: int) -> int:
+    match = SEPARATORS.match(text, start)
     return match.end() if match else start
 
 
 def _is_numbered(content: Any) -> bool:
-    """Whether this is a list from which a plugin took rows: PHP then writes {"0": …, "2": …}."""
+    """Whether this is a list from which a plugin removed rows: PHP then writes {"0": …, "2": …}."""
     if not isinstance(content, dict) or not content:
         return False
     return all(name.isdecimal() and isinstance(row, dict) for name, row in content.items())
@@ -67,23 +77,33 @@ def _names(content: Any) -> str:
     return f" (it has {', '.join(names[:5])}): does a plugin answer in WooCommerce's place?" if names else ""
 
 
-def judged(response: Response, question: Question, access: Access, way: Way) -> Answer:
-    """A good answer, or the error that says what to do."""
+def parse_response(response: Response, request: StoreRequest, connection: Connection) -> Answer:
+    """The answer, or the error that says what to do: StoreUnavailable, StoreRefused."""
     status, (text, content) = response.status, _json(response)
     if 300 <= status < 400:
-        location = response.headers.get("location", "")
-        cause = causes.of_redirect(location, access, way, question)
-        raise StoreRefused(cause.words, fix=cause.fix, status=status, location=location)
+        raise _redirected(response, request, connection)
     if content is None:
-        raise _no_json(response)
-    code = str(content.get("code") or "") if isinstance(content, dict) else ""
+        raise _not_json(response)
     if 200 <= status < 300:
-        return Answer(text, content, _total(response), int(question.asked.get("per_page", "0")), response.headers)
+        return Answer(text, content, _total(response), int(request.params.get("per_page", "0")), response.headers)
+    raise _error(response, content if isinstance(content, dict) else {}, connection)
+
+
+def _redirected(response: Response, request: StoreRequest, connection: Connection) -> StoreRefused:
+    location = response.headers.get("location", "")
+    cause = redirects.of_redirect(redirects.Redirect(connection, request.path, location))
+    return StoreRefused(cause.words, fix=cause.fix, status=response.status, location=location)
+
+
+def _error(response: Response, content: Mapping[str, Any], connection: Connection) -> StoreUnavailable | StoreRefused:
+    """An error in WordPress's or WooCommerce's own words."""
+    status, code = response.status, str(content.get("code") or "")
     if status == 429 or status >= 500:
-        raise _unavailable(response, f"the store's answer is {status} {code}".strip(), causes.of_status(status))
-    message = str(content.get("message") or "") if isinstance(content, dict) else ""
-    cause = causes.of_refusal(status, code, message, access, way)
-    raise StoreRefused(cause.words, fix=cause.fix, status=status, code=code)
+        return _unavailable(
+            response, f"the store's answer is {status} {code}".strip(), error_pages.fix_of_status(status)
+        )
+    cause = refusals.of_refusal(status, code, str(content.get("message") or ""), connection)
+    return StoreRefused(cause.words, fix=cause.fix, status=status, code=code)
 
 
 def _json(response: Response) -> tuple[str, Any]:
@@ -97,8 +117,8 @@ def _json(response: Response) -> tuple[str, Any]:
         return "", None
 
 
-def _no_json(response: Response) -> StoreUnavailable | StoreRefused:
-    cause = causes.of_page(response)
+def _not_json(response: Response) -> StoreUnavailable | StoreRefused:
+    cause = error_pages.of_page(response)
     if response.status == 404:
         return StoreRefused(
             f"there is no REST API at the store's address (404, {cause.words})", fix=cause.fix, status=404
@@ -109,9 +129,9 @@ def _no_json(response: Response) -> StoreUnavailable | StoreRefused:
 
 
 def _unavailable(response: Response, words: str, fix: str) -> StoreUnavailable:
-    kind, wait = TooMuch if response.status in (500, 504) else StoreUnavailable, asked_to_wait(response)
-    asks = f"; it asks to wait {wait:.0f} s" if wait else ""
-    return kind(f"{words}{asks}", fix=fix, retry_after=wait, status=response.status)
+    kind, wait_s = StoreOverloaded if response.status in (500, 504) else StoreUnavailable, retry_after_s(response)
+    asks = f"; it asks to wait {wait_s:.0f} s" if wait_s else ""
+    return kind(f"{words}{asks}", fix=fix, retry_after=wait_s, status=response.status)
 
 
 def _total(response: Response) -> int | None:
@@ -119,18 +139,18 @@ def _total(response: Response) -> int | None:
     return int(text) if text.isascii() and text.isdigit() else None
 
 
-def asked_to_wait(response: Response) -> float | None:
+def retry_after_s(response: Response) -> float | None:
     """Retry-After in seconds; web servers write it as a number or as a date."""
     text = response.headers.get("retry-after", "").strip()
     if re.fullmatch(r"\d{1,9}", text):
         return float(text) or None
-    until, now = epoch(text), epoch(response.headers.get("date", "")) or time.time()
-    return until - now if until > now else None
+    until_s, now_s = epoch_s(text), epoch_s(response.headers.get("date", "")) or time.time()
+    return until_s - now_s if until_s > now_s else None
 
 
-def epoch(date: str) -> float:
+def epoch_s(date: str) -> float:
     """A header's date in epoch seconds; 0 for anything else."""
     try:
         return parsedate_to_datetime(date).timestamp() if date else 0.0
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0

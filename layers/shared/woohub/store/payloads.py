@@ -1,7 +1,6 @@
 """What a WooCommerce store sends: orders and customers, checked once, at the border.
 
-Strict about ids, money and the status, since a wrong one would corrupt the CRM. Tolerant about everything else,
-since plugins are not: a text that is missing, null, false, a list or an object reads as "", numbers read as text.
+Strict about ids, money and the status, since a wrong one would corrupt the CRM. Tolerant about everything else.
 Fields that are not declared here stay readable by their names, so that the mapping may use any of them.
 Holds for the payloads of the REST API versions v1, v2 and v3.
 """
@@ -9,20 +8,17 @@ Holds for the payloads of the REST API versions v1, v2 and v3.
 from __future__ import annotations
 
 import json
-import math
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from decimal import Decimal
 from typing import Annotated, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, ValidationError
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from woohub import dates
-from woohub.delivery.webhooks import Delivery, whole_number
+from woohub.delivery.webhooks import Delivery
 from woohub.errors import InvalidPayload
+from woohub.store.payload_types import AnyObject, AnyObjects, CustomerId, Date, Id, Money, Status, Text, objects
 
 ORDER_SWEPT, CUSTOMER_SWEPT = "order.swept", "customer.swept"
 TRASH = "trash"  # the status of an order in the trash, whichever it had before
@@ -32,72 +28,6 @@ CUSTOMER = "customer"  # customer.* topics fire for every WordPress user, editor
 UNDATED = "1970-01-01T00:00:00"  # older than anything
 LARGEST_OFFSET_S = 14 * 3600  # of a time zone
 ERASED_EMAIL = "deleted@site.invalid"  # what WordPress writes for an address it erases, in every language
-
-MONEY = re.compile(r"-?[0-9]{1,32}(\.[0-9]{1,32})?")
-
-
-def plain(number: float) -> str:
-    """A number as people write it: 150, 7.51, never 1e+21 or 150.0; "" for NaN and infinity."""
-    if isinstance(number, int):
-        return str(number)
-    return format(Decimal(repr(number)), "f").removesuffix(".0") if math.isfinite(number) else ""
-
-
-def _text(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    return plain(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
-
-
-def _status(value: object) -> str:
-    status = value.strip().removeprefix("wc-") if isinstance(value, str) else ""
-    if not status:
-        raise PydanticCustomError("status", "must be a text that is not empty")
-    return status
-
-
-def _money(value: object) -> str:
-    text = "".join(_text(value).split())  # some stores' number formats begin or group with spaces
-    if not MONEY.fullmatch(text):
-        raise PydanticCustomError("money", "must be a plain decimal number such as 150.00")
-    return text
-
-
-def _date(value: object) -> str | None:
-    """None where the store says that there is no date, "" where it says what is none."""
-    return None if value is None else dates.usable(value)
-
-
-def _number(value: object) -> int:
-    number = whole_number(value)
-    if number is None:
-        raise PydanticCustomError("number", "must be a whole number")
-    return number
-
-
-def _id(value: object) -> int:
-    number = _number(value)
-    if number == 0:
-        raise PydanticCustomError("id", "must be a whole number above 0")
-    return number
-
-
-def _customer_id(value: object) -> int:
-    return 0 if value is None or value == "" else _number(value)
-
-
-def _object(value: object) -> object:
-    return value if isinstance(value, dict) else {}  # PHP writes an empty object as []
-
-
-def _objects(value: object) -> list[object]:
-    rows = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
-    return [row for row in rows if isinstance(row, dict)]  # PHP writes a list with gaps as an object
-
-
-Text = Annotated[str, PlainValidator(_text)]
-Date = Annotated[str | None, PlainValidator(_date)]
-Id = Annotated[int, PlainValidator(_id)]
 
 
 class Payload(BaseModel):
@@ -126,13 +56,13 @@ class Address(Payload):
 
 
 class LineItem(Payload):
-    """One product of an order."""
+    """A product of an order."""
 
     name: Text = ""
 
 
 class Dated(Payload):
-    """What has dates: `*_gmt` in UTC, the others in the store's local time, and any of them may be no date at all."""
+    """What has dates: `*_gmt` in UTC, the others in the store's local time; any of them may be missing or wrong."""
 
     date_created: Date = None
     date_created_gmt: Date = None
@@ -161,12 +91,12 @@ class Order(Dated):
     """An order in its state at the time of delivery."""
 
     id: Id
-    status: Annotated[str, PlainValidator(_status)]  # without the prefix `wc-`
-    total: Annotated[str, PlainValidator(_money)]  # the store's own text; refunds do not reduce it
+    status: Status
+    total: Money  # refunds do not reduce it
     currency: Text = ""
-    customer_id: Annotated[int, PlainValidator(_customer_id)] = 0  # 0: a guest
-    billing: Annotated[Address, BeforeValidator(_object)] = Address()
-    line_items: Annotated[tuple[LineItem, ...], BeforeValidator(_objects)] = ()
+    customer_id: CustomerId = 0
+    billing: Annotated[Address, AnyObject] = Address()
+    line_items: Annotated[tuple[LineItem, ...], AnyObjects] = ()
 
     @property
     def is_anonymised(self) -> bool:
@@ -177,7 +107,7 @@ class Order(Dated):
         return self.billing.email.strip().lower() == ERASED_EMAIL or "yes" in self._meta("_anonymized")
 
     def _meta(self, key: str) -> list[object]:
-        rows = _objects(self.get("meta_data"))
+        rows = objects(self.get("meta_data"))
         return [row.get("value") for row in rows if isinstance(row, dict) and row.get("key") == key]
 
 
@@ -189,7 +119,7 @@ class Customer(Dated):
     first_name: Text = ""
     last_name: Text = ""
     role: Text = ""
-    billing: Annotated[Address, BeforeValidator(_object)] = Address()
+    billing: Annotated[Address, AnyObject] = Address()
 
     @property
     def captured_at(self) -> str:
@@ -203,7 +133,7 @@ class Customer(Dated):
 
 @dataclass(frozen=True, slots=True)
 class OrderEvent:
-    """An order was made, changed, or taken out of the trash (`restored`)."""
+    """An order was made, changed, or restored from the trash (`restored`)."""
 
     order: Order
     restored: bool
@@ -213,7 +143,7 @@ class OrderEvent:
 
 @dataclass(frozen=True, slots=True)
 class OrderTrashed:
-    """An order was moved to the trash; the store tells no more than its id."""
+    """An order was moved to the trash; the store sends no more than its id."""
 
     order_id: int
     received_ms: int
@@ -243,8 +173,8 @@ class _Trashed(BaseModel):
 
 def parse(delivery: Delivery) -> Event:
     """Read a verified delivery; raises InvalidPayload, which names fields and rules but never a value."""
-    read = READERS.get(delivery.topic)
-    return read(delivery) if read else Ignored("other_topic")
+    reader = READERS.get(delivery.topic)
+    return reader(delivery) if reader else Ignored("other_topic")
 
 
 def _order(delivery: Delivery) -> OrderEvent | Ignored:
@@ -254,7 +184,7 @@ def _order(delivery: Delivery) -> OrderEvent | Ignored:
     return OrderEvent(order, delivery.topic == "order.restored", delivery.received_ms)
 
 
-def _swept(delivery: Delivery) -> OrderEvent | Ignored:
+def _order_from_store(delivery: Delivery) -> OrderEvent | Ignored:
     """An order read from the store: in any status but `trash` it proves that the order is not in the trash."""
     event = _order(delivery)
     if isinstance(event, Ignored):
@@ -285,8 +215,8 @@ READERS: Mapping[str, Callable[[Delivery], Event]] = {
     "customer.created": _customer,
     "customer.updated": _customer,
     "customer.deleted": _customer_deleted,
-    # Not the store's: what reconcile reads from it. Ingest takes neither, since nobody signs them.
-    ORDER_SWEPT: _swept,
+    # Not the store's topics, but those of what reconcile reads from it. Ingest accepts neither: nobody signs them.
+    ORDER_SWEPT: _order_from_store,
     CUSTOMER_SWEPT: _customer,
 }
 
@@ -295,13 +225,13 @@ Model = TypeVar("Model", bound=BaseModel)
 
 def _read(model: type[Model], body: bytes) -> Model:
     try:
-        return _validated(model, body)
+        return _validate(model, body)
     except ValidationError as error:
         raise InvalidPayload(_explain(error)) from None  # the original error holds personal data
 
 
-def _validated(model: type[Model], body: bytes) -> Model:
-    """Pydantic's reader is the faster one, and refuses what Python's and ingest take: half characters, 200 levels."""
+def _validate(model: type[Model], body: bytes) -> Model:
+    """Pydantic's reader is faster, but refuses what Python's and ingest accept: half characters, 200 levels."""
     try:
         return model.model_validate_json(body)
     except ValidationError as error:

@@ -9,36 +9,36 @@ from collections.abc import Callable, Iterator, Sequence
 
 from woohub.store.requests import StoreUnavailable
 
-KINDS = {"orders": "order", "customers": "customer", "webhooks": "webhook"}  # as log and reports name their records
-MOST_LEFT_OUT = 50  # records; more of them are not single records at fault, but the store
+RECORD_KINDS = {"orders": "order", "customers": "customer", "webhooks": "webhook"}  # by resource; as logs name records
+MAX_LEFT_OUT = 50  # records; if there are more, it is not single records that fail, but the store
 PARTS = 10  # a page is split into so many: few calls fail for one record, as each may take until its time-out
 IDS_PER_CALL = 100  # the most a store lists
-MOST_ID_CALLS = 40  # when a record cannot even be listed, so many times IDS_PER_CALL ids are tried
+MAX_ID_CALLS = 40  # when a record cannot even be listed, so many times IDS_PER_CALL ids are tried
 
-Reads = Callable[[Sequence[int]], bool]
+CanRead = Callable[[Sequence[int]], bool]
 
 
 class Unreadable(StoreUnavailable):
     """The store cannot give this one record, while it answers otherwise."""
 
 
-def at_fault(ids: Sequence[int], reads: Reads) -> Iterator[int]:
-    """Those of `ids`, which together cannot be read, that are the reason; `reads` says whether these can be."""
+def failing_ids(ids: Sequence[int], can_read: CanRead) -> Iterator[int]:
+    """Those of `ids`, which cannot be read together, that are the reason; `can_read` says whether these can be."""
     size = -(-len(ids) // PARTS)
     for start in range(0, len(ids), size):
         part = ids[start : start + size]
-        if reads(part):
+        if can_read(part):
             continue
         if len(part) == 1:
             yield part[0]
         else:
-            yield from at_fault(part, reads)
+            yield from failing_ids(part, can_read)
 
 
 def id_ranges(near: Sequence[int], newest: int) -> Iterator[range]:
     """Where the id of a record that cannot be listed may be: near its neighbours, then from the newest id downwards."""
     tops = [max(near) + IDS_PER_CALL] if near else []
-    calls = MOST_ID_CALLS // (len(tops) + 1)
+    calls = MAX_ID_CALLS // (len(tops) + 1)
     for top in [*tops, newest + IDS_PER_CALL]:
         for high in range(top, max(0, top - calls * IDS_PER_CALL), -IDS_PER_CALL):
             yield range(max(1, high - IDS_PER_CALL + 1), high + 1)

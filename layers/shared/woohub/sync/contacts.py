@@ -9,8 +9,8 @@ from woohub.errors import InvalidPayload
 from woohub.hubspot.answers import Record
 from woohub.hubspot.objects import CONTACTS, ObjectType
 from woohub.hubspot.properties import PropertySchema
-from woohub.mapping.fields import Mapping as FieldMapping
-from woohub.mapping.fields import usable_email
+from woohub.mapping.fields import FieldMapping
+from woohub.mapping.values import usable_email
 from woohub.store.payloads import ERASED_EMAIL, CustomerEvent, OrderEvent, OrderTrashed
 from woohub.sync import values
 from woohub.sync.records import Change, Event, RecordResult, Remark, Results

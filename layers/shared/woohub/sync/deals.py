@@ -10,7 +10,7 @@ from woohub.errors import HubSpotRejected
 from woohub.hubspot.answers import Record, refuses_key
 from woohub.hubspot.objects import CONTACTS, DEALS, ObjectType
 from woohub.hubspot.properties import PropertySchema
-from woohub.mapping.fields import Mapping as FieldMapping
+from woohub.mapping.fields import FieldMapping
 from woohub.mapping.mapping_file import STATUS
 from woohub.store.payloads import TRASH, CustomerEvent, OrderEvent, OrderTrashed
 from woohub.sync import values

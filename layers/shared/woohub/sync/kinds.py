@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from woohub.mapping.fields import Mapping as FieldMapping
+from woohub.mapping.fields import FieldMapping
 from woohub.sync.contacts import ContactKind
 from woohub.sync.deals import DealKind
 from woohub.sync.records import RecordKind

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from woohub.hubspot.properties import PropertySchema
-from woohub.mapping.fields import WriteRule
+from woohub.mapping.write_rule import WriteRule
 
 Current = Mapping[str, str | None]  # HubSpot's values by property
 

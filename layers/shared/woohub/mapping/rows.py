@@ -1,0 +1,160 @@
+"""The tables of mapping.toml, and what may stand in each of their rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+FIELD = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+NUMBERED = re.compile(r"([^{}]*)\{(id|number)\}")  # how a text begins that "if-not-renamed" can recognise
+FIELD_TYPES = {"string": ("text", "textarea"), "number": ("number",), "date": ("date",), "datetime": ("date",)}
+
+As = Literal["text", "number", "date", "datetime", "email", "id"]
+Write = Literal["always", "if-empty", "on-create", "if-not-renamed"]
+
+
+def _pattern(pattern: str, rule: str) -> AfterValidator:
+    def check(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise PydanticCustomError("pattern", "{rule}", {"rule": rule})
+        return text
+
+    return AfterValidator(check)
+
+
+def _tenths(chance: float) -> float:
+    if chance not in [tenth / 10 for tenth in range(11)]:
+        raise PydanticCustomError("probability", "must be between 0.0 and 1.0, in steps of 0.1")
+    return chance
+
+
+Source = Annotated[str, _pattern(FIELD.pattern, 'must be the name of a field, such as "total" or "billing.city"')]
+Sources = Annotated[tuple[Source, ...], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
+Property = Annotated[str, _pattern("[a-z][a-z0-9_]*", "is no HubSpot property name: lower-case letters, digits and _")]
+StageId = Annotated[str, _pattern("[A-Za-z0-9_-]+", "is no stage id: letters, digits, - and _")]
+Status = Annotated[str, AfterValidator(lambda status: status.strip().removeprefix("wc-"))]
+Label = Annotated[str, _pattern(r"\s*\S.*", "must not be empty")]
+Prefix = Annotated[
+    str, _pattern("([a-z0-9_.-]*[a-z_.-])?", "must be lower-case letters, digits, -, _ and ., not ending in a digit")
+]
+
+
+class Table(BaseModel):
+    """Base of all parts of the file: other keys than the declared ones are mistakes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class DealRow(Table):
+    """Where the value of one property comes from, and when it is written."""
+
+    order: Sources = ()
+    text: str = ""
+    shape: As = Field("text", alias="as")
+    write: Write = "always"
+
+    @model_validator(mode="after")
+    def _check(self) -> DealRow:
+        if mistake := next(self._mistakes(), ""):
+            raise PydanticCustomError("row", "{mistake}", {"mistake": mistake})
+        return self
+
+    def _has_source(self) -> bool:
+        return bool(self.order)
+
+    def _mistakes(self) -> Iterator[str]:
+        if self._has_source() == bool(self.text):
+            yield f"needs either {SOURCES[type(self)]}, or text"
+        if self.text and self.shape != "text":
+            yield f'"as" is not possible together with text: {self.shape}'
+        for name in PLACEHOLDER.findall(self.text):
+            if not FIELD.fullmatch(name):
+                yield f"the text has {{{name}}}, which is not the name of a field"
+        if "{" in PLACEHOLDER.sub("", self.text) or "}" in PLACEHOLDER.sub("", self.text):
+            yield "the text has a brace without its partner"
+        if self.write == "if-not-renamed" and not NUMBERED.match(self.text):
+            yield '"if-not-renamed" needs a text that begins with fixed words and {id} or {number}'
+
+
+class ContactRow(DealRow):
+    """The same, with the field of the customer's account beside the order's."""
+
+    customer: Sources = ()
+
+    def _has_source(self) -> bool:
+        return bool(self.order or self.customer)
+
+    def _mistakes(self) -> Iterator[str]:
+        if self.write == "if-not-renamed":
+            yield '"if-not-renamed" is for deals; allowed: always, if-empty, on-create'
+        yield from super()._mistakes()
+
+
+SOURCES = {DealRow: "order", ContactRow: "order and customer"}
+
+
+class PipelineRow(Table):
+    """The pipeline of all deals."""
+
+    id: StageId
+    label: Label
+    default_stage: str
+
+
+class StageRow(Table):
+    """One stage and the order statuses that lead to it."""
+
+    label: Label
+    probability: Annotated[float, AfterValidator(_tenths)]
+    statuses: tuple[Status, ...] = ()
+
+
+class PropertyRow(Table):
+    """One property that set-up creates."""
+
+    label: Label
+    type: Literal["string", "number", "date", "datetime"]
+    field_type: str = Field(alias="fieldType")
+    description: Label
+    unique: bool = Field(False, alias="hasUniqueValue")
+
+    @model_validator(mode="after")
+    def _check(self) -> PropertyRow:
+        allowed = FIELD_TYPES[self.type]
+        if self.field_type not in allowed:
+            choice = " or ".join(allowed)
+            raise PydanticCustomError(
+                "fieldType", "with type {type}, fieldType must be {choice}", {"type": self.type, "choice": choice}
+            )
+        return self
+
+
+class GroupRow(Table):
+    """Where HubSpot shows the properties."""
+
+    name: Property
+    label: Label
+
+
+class CreateRows(Table):
+    """What set-up creates."""
+
+    group: GroupRow
+    contact: dict[Property, PropertyRow]
+    deal: dict[Property, PropertyRow]
+
+
+class MappingFile(Table):
+    """The whole file."""
+
+    order_key_prefix: Prefix = ""
+    contact: dict[Property, ContactRow]
+    deal: dict[Property, DealRow]
+    pipeline: PipelineRow
+    stages: dict[StageId, StageRow]
+    create: CreateRows

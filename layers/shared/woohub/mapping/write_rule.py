@@ -1,0 +1,30 @@
+"""When a property of an existing record may be written."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class WriteRule:
+    """When a property may be written; whether the value differs at all is for the caller to see."""
+
+    mode: str
+    beginning: re.Pattern[str] | None = None  # of a text woohub made, up to the order's number
+
+    def writes(self, current: str | None, new: str, *, creating: bool) -> bool:
+        """Whether `new` may replace `current`, HubSpot's value; `creating`: the record is being made."""
+        if not new.strip():
+            return False
+        if creating or self.mode == "always":
+            return True
+        if not current or not current.strip():
+            return self.mode != "on-create"
+        return self.mode == "if-not-renamed" and self._was_made_by_woohub(current, new)
+
+    def _was_made_by_woohub(self, current: str, new: str) -> bool:
+        beginning = self.beginning.match(new) if self.beginning else None
+        if not beginning or not current.startswith(beginning[0]):
+            return False
+        return not current[len(beginning[0]) :][:1].isalnum()  # order 12 is not order 123

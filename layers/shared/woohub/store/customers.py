@@ -1,0 +1,45 @@
+"""Read a store's customers, which it lists by id only: there is no way to ask for changed accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from woohub.store.cursors import FIRST, ByOffset, Page
+from woohub.store.lists import RecordReader
+from woohub.store.rows import StoreRow
+
+
+class CustomerReader(RecordReader):
+    """Reads accounts."""
+
+    def customers(self, start: ByOffset = FIRST) -> Iterator[Page[ByOffset]]:
+        """Every account of role customer, by id."""
+        cursor, last = start, False
+        while not last:
+            listing = self.listing("customers", {"orderby": "id", "order": "asc", "offset": str(cursor.offset)})
+            cursor, last = cursor.next(listing), cursor.is_last(listing)
+            yield Page(tuple(listing.rows), cursor, last)
+
+    def newest_customers(self, above: int) -> Iterator[tuple[StoreRow, ...]]:
+        """Accounts with an id above this one, newest first, a page at a time."""
+        offset, last = 0, False
+        while not last:
+            listing = self.listing("customers", {"orderby": "id", "order": "desc", "offset": str(offset)})
+            new = tuple(row for row in listing.rows if row.id > above)
+            offset += listing.places
+            last = len(new) < len(listing.rows) or listing.ends_at(offset)
+            if new:
+                yield new
+
+    def newest_customer_id(self) -> int:
+        """The highest id of a customer, 0 if there is none."""
+        newest = {"orderby": "id", "order": "desc", "per_page": "1", "_fields": "id"}
+        return max((row.id for row in self.listing("customers", newest).rows), default=0)
+
+    def customer(self, customer_id: int) -> StoreRow | None:
+        """One account of any role; None when the store has none of this id."""
+        return self.record("customers", customer_id)
+
+    def customers_by_id(self, ids: Iterable[int]) -> dict[int, StoreRow]:
+        """Those of these accounts that the store has, of any role, 100 per call."""
+        return self.records_by_id("customers", ids, {"role": "all"})

@@ -1,0 +1,130 @@
+"""Read a store's orders: by date, by id, by a text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from woohub.dates import shifted, utc_from_ms
+from woohub.store.cursors import ByDate, ByOffset, Cursor, Page
+from woohub.store.lists import RecordReader
+from woohub.store.pagination import (
+    CHANGED,
+    CREATED_LOCAL,
+    DateField,
+    StoreTooOld,
+    page_by_date,
+    page_by_offset,
+)
+from woohub.store.requests import StoreRefused
+from woohub.store.rows import Listing, StoreRow
+from woohub.store.unreadable import Unreadable
+
+MAX_SEARCH_RESULTS = 300  # orders: a short text occurs in addresses and telephone numbers, too
+OLD_STORE_DAYS = 7  # how far back a store that cannot say what changed is read
+
+
+@dataclass
+class OrderReader(RecordReader):
+    """Reads orders. What a store says of dates and statuses was seen on live stores:
+
+    dates have no zone, so everything asked is UTC with `dates_are_gmt`; `modified_after` excludes the second named;
+    `status=any` leaves out the trash.
+    """
+
+    _too_old: bool = field(default=False, init=False)
+
+    def orders(
+        self, start: Cursor, *, by: DateField = CHANGED, status: str = "any", until: str = ""
+    ) -> Iterator[Page[Cursor]]:
+        """Orders changed (or created) at `start.moment` or later and up to `until`, both included, oldest first.
+
+        `status`: "any" has neither trash nor drafts; "trash" must be asked for by itself. A reader may stop after any
+        page, and continue from its `next` later. Some orders may come twice, none is left out.
+        """
+        if not (self._too_old and by.since_5_8):
+            try:
+                yield from self._pages(start, by, status, until)
+                return
+            except StoreTooOld:
+                self._too_old = True
+                self.warn("store_cannot_tell_what_changed", days=OLD_STORE_DAYS)
+        yield from self._recent_orders(start.moment, status)
+
+    def _pages(self, cursor: Cursor, by: DateField, status: str, until: str) -> Iterator[Page[Cursor]]:
+        previous = frozenset[StoreRow]()
+        while True:
+            match cursor:
+                case ByDate():
+                    page = self._page_by_date(cursor, by, status, until)
+                case ByOffset():
+                    page = self._page_by_offset(cursor, by, status)
+            yield Page(tuple(row for row in page.rows if row not in previous), page.next, page.last)
+            if page.last:
+                return
+            cursor, previous = page.next, frozenset(page.rows)
+
+    def _page_by_date(self, cursor: ByDate, by: DateField, status: str, until: str) -> Page[Cursor]:
+        params = {"orderby": by.orderby, "order": "asc", "status": status}
+        listing = self._dated(by, by.from_moment(cursor.moment, until) | params)
+        return page_by_date(cursor, listing, by, self._latest_possible(by))
+
+    def _dated(self, by: DateField, params: Mapping[str, str]) -> Listing:
+        try:
+            return self.listing("orders", params)
+        except StoreRefused as error:
+            if by.since_5_8 and error.code == "rest_invalid_param":
+                raise StoreTooOld from None
+            raise
+
+    def _page_by_offset(self, cursor: ByOffset, by: DateField, status: str) -> Page[Cursor]:
+        """By id: sorted by date, orders of one second come in any order."""
+        params = {"orderby": "id", "order": "asc", "offset": str(cursor.offset), "status": status}
+        return page_by_offset(cursor, self.listing("orders", by.within(cursor.moment, cursor.seconds) | params))
+
+    def _latest_possible(self, by: DateField) -> str:
+        """No date to continue from is later; a local one may be a day ahead of UTC."""
+        ahead = timedelta(minutes=1) if by.gmt else timedelta(days=1)
+        return shifted(utc_from_ms(int(self.wall_clock() * 1000)), ahead)
+
+    def _recent_orders(self, since: str, status: str) -> Iterator[Page[Cursor]]:
+        """What changed lately, from an old store: all orders created in the last days, in one go."""
+        start, latest = ByDate(since), since
+        created_since = shifted(since, -timedelta(days=OLD_STORE_DAYS))
+        for page in self.orders(ByDate(created_since), by=CREATED_LOCAL, status=status):
+            rows = tuple(row for row in page.rows if not row.modified_at or row.modified_at >= since)
+            latest = max([latest, *(row.modified_at for row in rows)])
+            yield Page(rows, ByDate(latest) if page.last else start, page.last)
+
+    def order(self, order_id: int) -> StoreRow | None:
+        """One order in any status, trash included; None when the store has none of this id.
+
+        Unreadable where the store cannot show this one, while it lists orders.
+        """
+        return self.record("orders", order_id)
+
+    def has_order(self, order_id: int) -> bool:
+        """Whether the store has the order, in whatever status; an order it cannot show counts, and as unreadable."""
+        try:
+            return self.record("orders", order_id, {"_fields": "id"}) is not None
+        except Unreadable as error:
+            self._unreadable[f"order:{order_id}"] = str(error)
+            return True
+
+    def orders_by_id(self, ids: Iterable[int]) -> dict[int, StoreRow]:
+        """Those of these orders that the store has, trash included, 100 per call; drafts are left out."""
+        wanted = list(dict.fromkeys(ids))
+        rows = self.records_by_id("orders", wanted, {"status": "any"})
+        missing = [order_id for order_id in wanted if order_id not in rows]
+        return rows | self.records_by_id("orders", missing, {"status": "trash"})
+
+    def search_orders(self, text: str) -> Iterator[StoreRow]:
+        """Orders in which the store finds a text (in which fields depends on its plugins), the trash last."""
+        for status in ("any", "trash"):
+            offset, last = 0, False
+            while not last and offset < MAX_SEARCH_RESULTS:
+                listing = self.listing("orders", {"search": text, "status": status, "offset": str(offset)})
+                yield from listing.rows
+                offset += listing.places
+                last = listing.ends_at(offset)

@@ -1,0 +1,89 @@
+"""Types of what a store sends: strict about ids, money and the status, tolerant about everything else.
+
+Plugins are not strict: a text that is missing, null, false, a list or an object reads as "", numbers read as text.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import BeforeValidator, PlainValidator
+from pydantic_core import PydanticCustomError
+
+from woohub import dates
+from woohub.delivery.webhooks import whole_number
+
+MONEY = re.compile(r"-?[0-9]{1,32}(\.[0-9]{1,32})?")
+
+
+def number_text(number: float) -> str:
+    """A number as people write it: 150, 7.51, never 1e+21 or 150.0; "" for NaN and infinity."""
+    if isinstance(number, int):
+        return str(number)
+    return format(Decimal(repr(number)), "f").removesuffix(".0") if math.isfinite(number) else ""
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    return number_text(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
+
+
+def _status(value: object) -> str:
+    status = value.strip().removeprefix("wc-") if isinstance(value, str) else ""
+    if not status:
+        raise PydanticCustomError("status", "must be a text that is not empty")
+    return status
+
+
+def _money(value: object) -> str:
+    text = "".join(_text(value).split())  # some stores' number formats begin or group with spaces
+    if not MONEY.fullmatch(text):
+        raise PydanticCustomError("money", "must be a plain decimal number such as 150.00")
+    return text
+
+
+def _date(value: object) -> str | None:
+    """None where the store says that there is no date, "" where it says what is none."""
+    return None if value is None else dates.usable(value)
+
+
+def _number(value: object) -> int:
+    number = whole_number(value)
+    if number is None:
+        raise PydanticCustomError("number", "must be a whole number")
+    return number
+
+
+def _id(value: object) -> int:
+    number = _number(value)
+    if number == 0:
+        raise PydanticCustomError("id", "must be a whole number above 0")
+    return number
+
+
+def _customer_id(value: object) -> int:
+    return 0 if value is None or value == "" else _number(value)
+
+
+def _object(value: object) -> object:
+    return value if isinstance(value, dict) else {}  # PHP writes an empty object as []
+
+
+def objects(value: object) -> list[object]:
+    """The objects of a list; PHP writes a list with gaps as an object."""
+    rows = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    return [row for row in rows if isinstance(row, dict)]  # PHP writes a list with gaps as an object
+
+
+Text = Annotated[str, PlainValidator(_text)]
+Status = Annotated[str, PlainValidator(_status)]  # without the prefix `wc-`
+Money = Annotated[str, PlainValidator(_money)]  # the store's own text
+Date = Annotated[str | None, PlainValidator(_date)]
+Id = Annotated[int, PlainValidator(_id)]
+CustomerId = Annotated[int, PlainValidator(_customer_id)]  # 0: a guest
+AnyObject = BeforeValidator(_object)
+AnyObjects = BeforeValidator(objects)

@@ -1,0 +1,46 @@
+"""Why a store refuses a call, and what to do about it."""
+
+from __future__ import annotations
+
+from woohub.store.causes import CHECK_KEY, LET_THROUGH, Cause
+from woohub.store.connection import Connection, RequestStyle
+
+WRONG_SIGNATURE = "Invalid signature"
+
+
+def of_refusal(status: int, code: str, message: str, connection: Connection) -> Cause:
+    """Why WordPress or WooCommerce refuses."""
+    words = f"the store refuses ({status} {code}), “{message}”" if message else f"the store refuses ({status} {code})"
+    if status not in (401, 403):
+        return Cause(words, "")
+    secure = connection.secure
+    if code.startswith("woocommerce_rest_cannot_"):
+        return Cause(words, f"A Read/Write key of an administrator or shop manager is needed{_unseen(status, secure)}")
+    if code != "woocommerce_rest_authentication_error":
+        return Cause(
+            words, f"a security plugin or the host closes the REST API; {LET_THROUGH}{_unseen(status, secure)}"
+        )
+    return Cause(words, CHECK_KEY if secure else f"{CHECK_KEY}{_of_signature(message, connection.style)}")
+
+
+def _unseen(status: int, secure: bool) -> str:
+    """What may keep WooCommerce from seeing a key at all, which is what its 401 says."""
+    if status != 401:
+        return ""
+    if not secure:
+        return "; or a proxy drops the query"
+    return (
+        "; or the key is not seen, neither in the Authorization header nor in the address: behind a proxy WordPress "
+        "must know that it is reached over https (X-Forwarded-Proto)"
+    )
+
+
+def _of_signature(message: str, style: RequestStyle) -> str:
+    clock = ", and the store's clock: plain http allows 15 minutes"
+    if WRONG_SIGNATURE not in message:
+        return clock
+    home = f", which is {style.home}" if style.home else ""
+    return (
+        f"{clock}. A signature also names host and port of the store's home address (Settings > General){home}: "
+        "WOO_COMMERCE_URL must have the same"
+    )
