@@ -17,7 +17,7 @@ from moto import mock_aws
 from functions.ingest import app as ingest
 from functions.reconcile import app as reconcile
 from generators.events import ingest_event
-from simulators.hubspot import DEFAULT_TOKEN, Fault, SimulatedPortal, provision, running
+from simulators.hubspot import DEFAULT_TOKEN, InjectedFault, SimulatedPortal, provision, running
 from simulators.woocommerce import KEY, SimulatedShop
 from simulators.woocommerce import SECRET as KEY_SECRET
 from simulators.woocommerce import running as open_shop
@@ -79,7 +79,7 @@ class World:
         BreakerParameter(boto3.client("ssm"), "/woohub/breaker").write(state)
 
     def fault(self, **fault: Any) -> None:
-        self.portal.faults.add(Fault(**fault))
+        self.portal.faults.add(InjectedFault(**fault))
 
 
 @pytest.fixture
@@ -408,7 +408,7 @@ def a_hard_day(world: World) -> None:
         world.portal.faults.clear()
     world.shop.place()
     world.reconcile()
-    world.shop.faults.add(Fault(status=503))
+    world.shop.faults.add(InjectedFault(status=503))
     world.reconcile()
 
 

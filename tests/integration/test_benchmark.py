@@ -24,7 +24,7 @@ from benchmark.orders import (
     status_changes,
     two_deliveries_each,
 )
-from simulators.hubspot import Fault
+from simulators.hubspot import InjectedFault
 
 INGEST = [functions.ROOT / "functions" / "ingest", functions.ROOT / "layers" / "shared"]
 RIGHT = dict.fromkeys(WRONG, 0)
@@ -83,7 +83,7 @@ def test_the_naive_flow_loses_the_second_delivery_of_a_new_customer_within_the_l
 
 def test_the_naive_flow_tries_each_call_seven_times_and_backs_off_a_second_at_first() -> None:
     run = NAIVE_1.start()
-    run.portal.faults.add(Fault(status=503))
+    run.portal.faults.add(InjectedFault(status=503))
 
     count = run.process(new_orders(1, START_S))
 
@@ -117,7 +117,7 @@ def test_woohub_is_right_within_the_lag_of_the_index() -> None:
 
 def test_woohub_processes_what_waited_for_an_outage_to_end() -> None:
     run, workload = WOOHUB.start(), new_orders(5, START_S)
-    run.portal.faults.add(Fault(status=503, until=START_S + 600))
+    run.portal.faults.add(InjectedFault(status=503, until=START_S + 600))
 
     run.process(workload)
 
@@ -143,7 +143,7 @@ def test_the_same_run_gives_the_same_figures(contender: measures.Contender) -> N
 
 def test_calls_are_those_the_simulator_counted_and_refused_ones_count_too() -> None:
     run = NAIVE_1.start()
-    run.portal.faults.add(Fault(status=429, count=1))
+    run.portal.faults.add(InjectedFault(status=429, count=1))
     create_contacts(run.portal, run.clock, [Person(1)])
 
     count = run.process(new_orders(1, START_S))

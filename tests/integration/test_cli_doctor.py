@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from functions.ingest import app as ingest
 from simulators.hubspot import DEFAULT_TOKEN, RUN_TIME_SCOPES, InProcessTransport, create_app
 from simulators.hubspot.definitions import CONTACTS, DEALS
-from simulators.woocommerce import KEY, SECRET, Fault
+from simulators.woocommerce import KEY, SECRET, InjectedFault
 from tests.support.cli_stack import REFUSED
 from tests.support.openapi_contract import Contract, Validated
 from tests.support.operated import Operated, operated
@@ -514,7 +514,7 @@ def test_a_stack_of_an_older_version_is_named(shop: Operated, monkeypatch: pytes
 
 
 def test_a_store_that_is_slow_to_answer_ends_in_a_sentence(shop: Operated) -> None:
-    shop.shop.faults.add(Fault("status", status=401, path="orders"))
+    shop.shop.faults.add(InjectedFault("status", status=401, path="orders"))
 
     found = named(shop, "store's key, reading")
 

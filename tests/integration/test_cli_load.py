@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from simulators.hubspot import Fault
+from simulators.hubspot import InjectedFault
 from simulators.hubspot.definitions import CONTACTS
 from tests.support.cli_stack import NAME
 from tests.support.clock import Clock
@@ -174,7 +174,7 @@ def test_a_contact_that_only_has_such_an_address_beside_its_own_stays(shop: Oper
 @pytest.mark.usefixtures("consuming")
 def test_removing_goes_on_after_an_answer_that_is_lost(shop: Operated) -> None:
     run = report(shop, "--orders", "3")["run"]
-    shop.portal.faults.add(Fault("reset", when="before", path="batch/archive", count=1))
+    shop.portal.faults.add(InjectedFault("reset", when="before", path="batch/archive", count=1))
 
     assert report(shop, "--remove", run)["cleaned"] == {"deals": 3, "contacts": 2, "left": 0}
 
@@ -182,7 +182,7 @@ def test_removing_goes_on_after_an_answer_that_is_lost(shop: Operated) -> None:
 @pytest.mark.usefixtures("consuming")
 def test_it_says_what_is_left_when_it_cannot_remove_all(shop: Operated) -> None:
     run = report(shop, "--orders", "3")["run"]
-    shop.portal.faults.add(Fault("reset", when="before", path="deals/batch/archive"))
+    shop.portal.faults.add(InjectedFault("reset", when="before", path="deals/batch/archive"))
 
     result = shop.run("load", "--remove", run)
 
@@ -196,7 +196,7 @@ def test_it_says_what_is_left_when_it_cannot_remove_all(shop: Operated) -> None:
 @pytest.mark.usefixtures("consuming")
 def test_an_order_that_never_arrives_is_missing(shop: Operated) -> None:
     """HubSpot refuses the deals, so they end among the dead letters."""
-    shop.portal.faults.add(Fault("status", status=400, path="deals/batch/create"))
+    shop.portal.faults.add(InjectedFault("status", status=400, path="deals/batch/create"))
 
     result = shop.run("load", "--json", "--orders", "2", "--rate", "1000", "--within", "1")
 

@@ -13,7 +13,7 @@ import pytest
 import urllib3
 
 from functions.ingest import app as ingest
-from simulators.woocommerce import KEY, SECRET, Fault
+from simulators.woocommerce import KEY, SECRET, InjectedFault
 from tests.support.cli_stack import WEBHOOK_SECRET
 from tests.support.clock import Clock
 from tests.support.operated import Operated, deploy_ingest, operated
@@ -219,7 +219,7 @@ def test_a_dry_run_changes_nothing(shop: Operated, arguments: list[str], outcome
 
 
 def test_an_interrupted_rotation_is_gone_on_with(shop: Operated) -> None:
-    shop.shop.faults.add(Fault("reset", method="PUT", skip=3, count=1))
+    shop.shop.faults.add(InjectedFault("reset", method="PUT", skip=3, count=1))
 
     assert shop.run(COMMAND).exit_code == 1
     begun = shop.stack.secret("WebhookSecretArn")
@@ -331,7 +331,7 @@ def test_a_webhook_mended_with_the_old_secret_gets_the_new_one_before_that_goes(
 @pytest.mark.usefixtures("long_ago")
 def test_it_stays_while_the_store_does_not_answer(shop: Operated) -> None:
     shop.run(COMMAND)
-    shop.shop.faults.add(Fault("reset", method="PUT"))
+    shop.shop.faults.add(InjectedFault("reset", method="PUT"))
 
     assert shop.run(COMMAND, "--finish").exit_code == 1
     assert "previous" in shop.stack.secret("WebhookSecretArn")

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from simulators.hubspot import (
     DEFAULT_TOKEN,
     RUN_TIME_SCOPES,
-    Fault,
+    InjectedFault,
     InProcessTransport,
     SimulatedPortal,
     create_app,
@@ -313,7 +313,7 @@ def test_a_refused_token_ends_it(shop: Shop) -> None:
 
 
 def test_an_answer_that_is_lost_ends_it_and_the_next_run_continues(shop: Shop) -> None:
-    shop.portal.faults.add(Fault("reset", when="after", method="POST", path="pipelines", count=1))
+    shop.portal.faults.add(InjectedFault("reset", when="after", method="POST", path="pipelines", count=1))
 
     assert shop.set_up()["deal pipeline"].outcome is Outcome.FAILED
     assert set(outcomes(shop.set_up())) == {"ok"}
@@ -432,7 +432,7 @@ def test_a_token_that_may_not_write_deals_is_not_stored(terminal: Terminal) -> N
 
 
 def test_a_token_whose_scopes_hubspot_cannot_tell_just_now_is_stored(terminal: Terminal) -> None:
-    terminal.portal.faults.add(Fault("status", status=503, path="deals/batch/update", count=1))
+    terminal.portal.faults.add(InjectedFault("status", status=503, path="deals/batch/update", count=1))
 
     steps = terminal.steps(HUBSPOT_API_KEY=DEFAULT_TOKEN)
 

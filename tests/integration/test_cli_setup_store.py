@@ -10,7 +10,7 @@ import boto3
 import pytest
 
 from functions.ingest import app as ingest
-from simulators.woocommerce import KEY, SECRET, Fault
+from simulators.woocommerce import KEY, SECRET, InjectedFault
 from tests.support.cli_stack import NAME, WEBHOOK_SECRET
 from tests.support.operated import Operated, operated
 from woohub.delivery.sites import site
@@ -278,7 +278,7 @@ def test_a_store_reached_under_another_address_than_its_own_is_recorded_with_bot
 
 
 def test_a_store_that_closes_its_index_tells_its_address_to_the_key(shop: Operated) -> None:
-    shop.shop.faults.add(Fault(status=401, path="/wp-json/", count=1))
+    shop.shop.faults.add(InjectedFault(status=401, path="/wp-json/", count=1))
 
     assert store_access.addresses(store_at(shop)) == [shop.shop.url] * 2
 
@@ -332,7 +332,7 @@ def test_an_address_without_a_shop_is_named(shop: Operated) -> None:
 
 
 def test_a_store_that_stops_answering_ends_it_and_the_next_run_goes_on(shop: Operated) -> None:
-    shop.shop.faults.add(Fault("reset", method="POST", path="webhooks", skip=3, count=1))
+    shop.shop.faults.add(InjectedFault("reset", method="POST", path="webhooks", skip=3, count=1))
 
     step = failed_once(shop)
 

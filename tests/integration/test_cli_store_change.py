@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import urllib3
 
+from simulators.core.server import AppServer, in_thread
 from simulators.hubspot import DEFAULT_TOKEN
-from simulators.hubspot.server import AppServer, in_thread
 from simulators.woocommerce import KEY, SECRET, SimulatedShop, create_app
 from tests.support.cli_stack import WEBHOOK_SECRET
 from tests.support.operated import Operated, operated

@@ -11,7 +11,7 @@ from typing import Any
 import boto3
 import pytest
 
-from simulators.hubspot import Fault
+from simulators.hubspot import InjectedFault
 from simulators.hubspot.definitions import CONTACTS, DEALS
 from tests.support.consuming import Consuming
 from tests.support.operated import Operated, now_text, operated
@@ -514,6 +514,6 @@ def test_looking_changes_nothing(shop: Operated, consumer: Consuming) -> None:
 def test_a_fault_of_hubspot_on_the_way_does_not_end_it(shop: Operated, consumer: Consuming) -> None:
     number = shop.shop.place()
     consumer.deliver()
-    shop.portal.faults.add(Fault(status=500, count=1))
+    shop.portal.faults.add(InjectedFault(status=500, count=1))
 
     assert shop.json("why", str(number))["fine"]

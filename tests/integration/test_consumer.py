@@ -9,8 +9,8 @@ import pytest
 from moto import mock_aws
 from urllib3 import HTTPHeaderDict
 
-from simulators.hubspot import Fault
-from simulators.hubspot.inprocess import InProcessResponse
+from simulators.core.transport import InProcessResponse
+from simulators.hubspot import InjectedFault
 from simulators.hubspot.settings import RequiredProperties
 from tests.support.consumer import ConsumerFixture
 from tests.support.orders import customer, delivery, order
@@ -38,7 +38,7 @@ def test_a_batch_that_lands_hands_nothing_back(fixture: ConsumerFixture) -> None
 
 
 def test_only_what_failed_for_now_is_handed_back(fixture: ConsumerFixture) -> None:
-    fixture.lab.portal.faults.add(Fault(status=503))
+    fixture.lab.portal.faults.add(InjectedFault(status=503))
     records = fixture.receive(1, 2)
 
     assert set(fixture.consume(records)) == {record["messageId"] for record in records}
@@ -57,7 +57,7 @@ def test_what_is_handed_back_comes_again_in_seconds_and_not_after_the_visibility
         return change(**request)
 
     fixture.sqs.change_message_visibility_batch = noted  # type: ignore[method-assign]
-    fixture.lab.portal.faults.add(Fault(status=503))
+    fixture.lab.portal.faults.add(InjectedFault(status=503))
 
     fixture.consume(records)
 
@@ -107,7 +107,7 @@ def test_a_message_of_somebody_else_goes_to_the_dead_letter_queue(fixture: Consu
 
 
 def test_a_refused_token_stops_the_flow_and_loses_nothing(fixture: ConsumerFixture) -> None:
-    fixture.lab.portal.faults.add(Fault(status=401))
+    fixture.lab.portal.faults.add(InjectedFault(status=401))
     records = fixture.receive(1, 2)
 
     assert len(fixture.consume(records)) == 2
@@ -116,7 +116,7 @@ def test_a_refused_token_stops_the_flow_and_loses_nothing(fixture: ConsumerFixtu
 
 
 def test_a_batch_behind_an_open_breaker_makes_no_call(fixture: ConsumerFixture) -> None:
-    fixture.lab.portal.faults.add(Fault(status=401))
+    fixture.lab.portal.faults.add(InjectedFault(status=401))
     fixture.consume(fixture.receive(1))
     before = len(fixture.lab.calls)
 
@@ -228,7 +228,7 @@ def test_a_record_that_breaks_what_others_get_answered_is_set_aside(
 
 @pytest.mark.parametrize("path", ["deals/batch/read", "deals/batch/create"])
 def test_while_a_kind_of_call_fails_for_all_orders_nobody_is_the_culprit(fixture: ConsumerFixture, path: str) -> None:
-    fixture.lab.portal.faults.add(Fault(status=503, path=path))
+    fixture.lab.portal.faults.add(InjectedFault(status=503, path=path))
 
     for receives in range(1, 15):
         assert tried(fixture, 1, receives) == 1
@@ -240,7 +240,7 @@ def test_while_a_kind_of_call_fails_for_all_orders_nobody_is_the_culprit(fixture
 
 
 def test_while_all_writes_fail_nobody_is_the_culprit(fixture: ConsumerFixture) -> None:
-    fixture.lab.portal.faults.add(Fault(status=503, path="batch/(create|update)"))
+    fixture.lab.portal.faults.add(InjectedFault(status=503, path="batch/(create|update)"))
 
     for receives in (13, 14):
         assert tried(fixture, 666, receives) == 1
@@ -263,7 +263,7 @@ def test_an_outage_of_everything_opens_the_breaker_though_there_was_a_write_a_mo
     fixture: ConsumerFixture,
 ) -> None:
     customers(fixture, 1)
-    fixture.lab.portal.faults.add(Fault(status=503))
+    fixture.lab.portal.faults.add(InjectedFault(status=503))
 
     for receives in range(1, 4):
         tried(fixture, 1, receives)
@@ -306,7 +306,7 @@ def test_a_bug_of_ours_keeps_only_the_record_that_triggers_it(
 
 
 def test_a_message_that_only_has_to_wait_is_renewed_before_the_queue_gives_it_up(fixture: ConsumerFixture) -> None:
-    fixture.lab.portal.faults.add(Fault(status=503))
+    fixture.lab.portal.faults.add(InjectedFault(status=503))
     records = fixture.receive(1)
     records[0]["attributes"]["ApproximateReceiveCount"] = "15"
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from urllib3 import HTTPHeaderDict
 
-from simulators.hubspot import Fault
-from simulators.hubspot.inprocess import InProcessResponse
+from simulators.core.transport import InProcessResponse
+from simulators.hubspot import InjectedFault
 from tests.support.lab import Lab, Token
 from woohub.errors import (
     DeadlineExceeded,
@@ -42,7 +42,7 @@ def create(hubspot: HubSpot) -> object:
 
 def troubled(**fault: object) -> Lab:
     lab = Lab()
-    lab.portal.faults.add(Fault(**fault))  # type: ignore[arg-type]
+    lab.portal.faults.add(InjectedFault(**fault))  # type: ignore[arg-type]
     lab.timer.start(57)
     return lab
 
@@ -121,7 +121,7 @@ def test_it_is_counted_which_calls_were_answered_and_which_broke() -> None:
     lab = Lab()
     create(lab.hubspot)
     read(lab.hubspot)
-    lab.portal.faults.add(Fault(status=503, path="create"))
+    lab.portal.faults.add(InjectedFault(status=503, path="create"))
     with pytest.raises(UnknownOutcome) as caught:
         create(lab.hubspot)
 

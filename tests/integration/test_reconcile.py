@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from simulators.hubspot import DEFAULT_TOKEN
-from simulators.woocommerce import Fault
+from simulators.woocommerce import InjectedFault
 from tests.support.storelab import WEBHOOK_URL, StoreLab
 from woohub.dates import utc_from_ms
 from woohub.delivery.webhooks import Delivery, identify
@@ -112,8 +112,8 @@ def test_days_with_every_kind_of_trouble_end_with_hubspot_equal_to_the_store(see
     lab = a_lab(seed=seed)
     chance = random.Random(seed)  # noqa: S311
     lab.shop.hooks.lose = 0.1
-    lab.shop.faults.add(Fault(status=503, probability=0.05, body="html"))
-    lab.shop.faults.add(Fault(kind="reset", probability=0.05))
+    lab.shop.faults.add(InjectedFault(status=503, probability=0.05, body="html"))
+    lab.shop.faults.add(InjectedFault(kind="reset", probability=0.05))
     while lab.clock.now < 1_795_473_600 + 2 * DAY:
         for _ in range(chance.choice([0, 0, 1, 5])):
             lab.shop.act()
@@ -543,7 +543,7 @@ def test_an_import_of_accounts_is_left_to_a_scan() -> None:
 def test_a_store_that_is_down_is_counted_and_left_alone() -> None:
     lab = a_lab()
     lab.shop.place()
-    lab.shop.faults.add(Fault(status=503, body="html", retry_after="3600"))
+    lab.shop.faults.add(InjectedFault(status=503, body="html", retry_after="3600"))
     before = len(lab.shop.requests)
 
     report = lab.run()
@@ -741,7 +741,7 @@ def test_a_check_of_many_deals_goes_on_where_it_stopped() -> None:
 def test_a_page_instead_of_an_answer_deletes_nothing() -> None:
     lab = a_lab_with_deals(3)
     lab.shop.delete(next(iter(lab.shop.orders)))
-    lab.shop.faults.add(Fault(status=404, body="html", path=r"/orders/\d+"))
+    lab.shop.faults.add(InjectedFault(status=404, body="html", path=r"/orders/\d+"))
 
     lab.run()
 
@@ -933,7 +933,7 @@ def test_a_key_that_may_only_read_still_sweeps() -> None:
 @pytest.mark.parametrize("closed", ["GET", "PUT"])
 def test_where_a_firewall_lets_nobody_at_the_webhooks_orders_are_swept_all_the_same(closed: str) -> None:
     lab = a_lab()
-    lab.shop.faults.add(Fault(status=405, body="html", method=closed, path="/webhooks"))
+    lab.shop.faults.add(InjectedFault(status=405, body="html", method=closed, path="/webhooks"))
     lab.shop.hooks.webhooks[1].status = "disabled"
     number = lab.shop.place()
 

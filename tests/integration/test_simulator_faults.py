@@ -8,7 +8,7 @@ import pytest
 import urllib3
 from urllib3.exceptions import ProtocolError, ReadTimeoutError
 
-from simulators.hubspot import Fault, SimulatedPortal, running
+from simulators.hubspot import InjectedFault, SimulatedPortal, running
 from tests.support.clock import Clock
 from tests.support.simulated import Calls, creates
 
@@ -50,7 +50,7 @@ STATUSES = [
 
 @pytest.mark.parametrize(("status", "body", "category"), STATUSES)
 def test_an_error_answer(hubspot: Calls, portal: SimulatedPortal, status: int, body: str, category: str) -> None:
-    portal.faults.add(Fault(status=status, body=body, retry_after="7"))
+    portal.faults.add(InjectedFault(status=status, body=body, retry_after="7"))
 
     answer = hubspot.objects("GET", "deals")
 
@@ -59,13 +59,13 @@ def test_an_error_answer(hubspot: Calls, portal: SimulatedPortal, status: int, b
 
 @pytest.mark.parametrize("policy", ["TEN_SECONDLY_ROLLING", "SECONDLY", "DAILY"])
 def test_a_429_of_any_policy(hubspot: Calls, portal: SimulatedPortal, policy: str) -> None:
-    portal.faults.add(Fault(status=429, policy=policy))
+    portal.faults.add(InjectedFault(status=429, policy=policy))
 
     assert hubspot.objects("GET", "deals").body["policyName"] == policy
 
 
 def test_the_network_in_front_answers_in_html(hubspot: Calls, portal: SimulatedPortal) -> None:
-    portal.faults.add(Fault(status=502, body="html"))
+    portal.faults.add(InjectedFault(status=502, body="html"))
 
     response = hubspot.transport.request(
         "GET", f"{hubspot.base}/crm/v3/objects/deals", headers={"Authorization": f"Bearer {hubspot.token}"}
@@ -79,7 +79,7 @@ def test_the_network_in_front_answers_in_html(hubspot: Calls, portal: SimulatedP
 def test_an_error_before_in_the_middle_of_and_after_the_effect(
     hubspot: Calls, portal: SimulatedPortal, when: str, deals: int
 ) -> None:
-    portal.faults.add(Fault(status=504, when=when))
+    portal.faults.add(InjectedFault(status=504, when=when))
 
     answer = hubspot.objects("POST", "deals/batch/create", creates(*[{"dealname": "x"}] * 3))
 
@@ -88,7 +88,7 @@ def test_an_error_before_in_the_middle_of_and_after_the_effect(
 
 @pytest.mark.parametrize(("when", "deals"), [("before", 0), ("after", 1)])
 def test_a_broken_connection(hubspot: Calls, portal: SimulatedPortal, when: str, deals: int) -> None:
-    portal.faults.add(Fault(kind="reset", when=when))
+    portal.faults.add(InjectedFault(kind="reset", when=when))
 
     with pytest.raises(ProtocolError, match="Connection aborted"):
         hubspot.deal(dealname="x")
@@ -98,7 +98,7 @@ def test_a_broken_connection(hubspot: Calls, portal: SimulatedPortal, when: str,
 
 @pytest.mark.parametrize(("when", "deals"), [("before", 0), ("after", 1)])
 def test_silence(hubspot: Calls, portal: SimulatedPortal, when: str, deals: int) -> None:
-    portal.faults.add(Fault(kind="hold", when=when))
+    portal.faults.add(InjectedFault(kind="hold", when=when))
 
     with pytest.raises(ReadTimeoutError):
         hubspot.using(timeout=SILENCE).deal(dealname="x")
@@ -107,7 +107,7 @@ def test_silence(hubspot: Calls, portal: SimulatedPortal, when: str, deals: int)
 
 
 def test_an_answer_that_breaks_off(hubspot: Calls, portal: SimulatedPortal) -> None:
-    portal.faults.add(Fault(kind="truncate", when="after"))
+    portal.faults.add(InjectedFault(kind="truncate", when="after"))
 
     with pytest.raises(ProtocolError, match="IncompleteRead"):
         hubspot.deal(dealname="x")
@@ -116,7 +116,7 @@ def test_an_answer_that_breaks_off(hubspot: Calls, portal: SimulatedPortal) -> N
 
 
 def test_results_missing_from_a_batch(hubspot: Calls, portal: SimulatedPortal) -> None:
-    portal.faults.add(Fault(kind="omit", when="after"))
+    portal.faults.add(InjectedFault(kind="omit", when="after"))
 
     answer = hubspot.objects("POST", "deals/batch/create", creates(*[{"dealname": "x"}] * 4))
 
@@ -124,7 +124,7 @@ def test_results_missing_from_a_batch(hubspot: Calls, portal: SimulatedPortal) -
 
 
 def test_a_fault_hits_the_calls_it_is_meant_for(hubspot: Calls, portal: SimulatedPortal, clock: Clock) -> None:
-    portal.faults.add(Fault(path="/deals$", method="GET", skip=1, count=2, until=clock.now + 60))
+    portal.faults.add(InjectedFault(path="/deals$", method="GET", skip=1, count=2, until=clock.now + 60))
 
     statuses = [hubspot.objects("GET", path).status for path in ("contacts", "deals", "deals", "deals", "deals")]
 
@@ -132,7 +132,7 @@ def test_a_fault_hits_the_calls_it_is_meant_for(hubspot: Calls, portal: Simulate
 
 
 def test_a_fault_ends_at_its_time(hubspot: Calls, portal: SimulatedPortal, clock: Clock) -> None:
-    portal.faults.add(Fault(until=clock.now + 60))
+    portal.faults.add(InjectedFault(until=clock.now + 60))
     during = hubspot.objects("GET", "deals").status
     clock.sleep(60)
 
@@ -142,7 +142,7 @@ def test_a_fault_ends_at_its_time(hubspot: Calls, portal: SimulatedPortal, clock
 def test_random_faults_are_the_same_for_the_same_seed(hubspot: Calls, portal: SimulatedPortal) -> None:
     def play() -> list[int]:
         portal.reset()
-        portal.faults.add(Fault(probability=0.5))
+        portal.faults.add(InjectedFault(probability=0.5))
         return [hubspot.objects("GET", "deals").status for _ in range(20)]
 
     first = play()
@@ -152,7 +152,7 @@ def test_random_faults_are_the_same_for_the_same_seed(hubspot: Calls, portal: Si
 
 
 def test_a_failed_call_has_used_its_part_of_the_budget(hubspot: Calls, portal: SimulatedPortal) -> None:
-    portal.faults.add(Fault(status=500, count=2))
+    portal.faults.add(InjectedFault(status=500, count=2))
 
     for _ in range(3):
         hubspot.objects("GET", "deals")

@@ -12,7 +12,7 @@ from hubspot.crm import contacts, deals, pipelines, properties  # type: ignore[i
 from hubspot.crm.associations import v4  # type: ignore[import-untyped]
 from urllib3 import Retry
 
-from simulators.hubspot import DEFAULT_TOKEN, Fault, SimulatedPortal, running
+from simulators.hubspot import DEFAULT_TOKEN, InjectedFault, SimulatedPortal, running
 from tests.support.clock import Clock
 from tests.support.simulated import spec
 
@@ -132,7 +132,7 @@ def test_a_pipeline_beyond_the_plan_is_the_clients_400(client: Any) -> None:
 
 def test_the_readmes_retry_does_not_repeat_a_post(portal: SimulatedPortal) -> None:
     """Its Retry recipe keeps urllib3's allowed methods, and POST is none of them."""
-    portal.faults.add(Fault(status=429, count=1))
+    portal.faults.add(InjectedFault(status=429, count=1))
 
     with running(portal) as url:
         client: Any = hubspot.Client.create(

@@ -11,7 +11,7 @@ import urllib3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulators.woocommerce import KEY, Fault
+from simulators.woocommerce import KEY, InjectedFault
 from tests.support.storelab import StoreLab
 from woohub.clock import Timer
 from woohub.errors import DeadlineExceeded
@@ -478,7 +478,7 @@ def test_over_plain_http_the_clock_may_be_what_is_wrong() -> None:
 @pytest.mark.parametrize(("status", "words"), [(200, "WP_DEBUG_DISPLAY"), (403, "firewall"), (405, "firewall")])
 def test_a_page_instead_of_an_answer_is_reported_with_what_it_may_be(status: int, words: str) -> None:
     lab = StoreLab()
-    lab.shop.faults.add(Fault(status=status, body="html"))
+    lab.shop.faults.add(InjectedFault(status=status, body="html"))
 
     with pytest.raises(StoreUnavailable, match=words):
         lab.store().count("orders")
@@ -510,19 +510,19 @@ def test_the_version_of_woocommerce_is_told() -> None:
 @pytest.mark.parametrize(
     "fault",
     [
-        Fault(status=500, count=2),
-        Fault(status=502, count=2, body="html"),
-        Fault(status=503, count=2, body="html"),
-        Fault(status=429, count=2, body="html", retry_after="3"),
-        Fault(status=200, count=2, body="html"),
-        Fault(status=403, count=2, body="html"),
-        Fault(kind="reset", count=2),
-        Fault(kind="truncate", when="after", count=2),
-        Fault(kind="hold", count=2),
+        InjectedFault(status=500, count=2),
+        InjectedFault(status=502, count=2, body="html"),
+        InjectedFault(status=503, count=2, body="html"),
+        InjectedFault(status=429, count=2, body="html", retry_after="3"),
+        InjectedFault(status=200, count=2, body="html"),
+        InjectedFault(status=403, count=2, body="html"),
+        InjectedFault(kind="reset", count=2),
+        InjectedFault(kind="truncate", when="after", count=2),
+        InjectedFault(kind="hold", count=2),
     ],
     ids=lambda fault: f"{fault.kind}-{fault.status}-{fault.body}",
 )
-def test_trouble_that_passes_is_waited_out(fault: Fault) -> None:
+def test_trouble_that_passes_is_waited_out(fault: InjectedFault) -> None:
     lab = StoreLab()
     lab.shop.place()
     lab.shop.faults.add(fault)
@@ -532,8 +532,10 @@ def test_trouble_that_passes_is_waited_out(fault: Fault) -> None:
     assert fault.hits == 2
 
 
-@pytest.mark.parametrize("fault", [Fault(status=500), Fault(status=200, body="html"), Fault(kind="reset")])
-def test_trouble_that_stays_is_reported_after_five_tries(fault: Fault) -> None:
+@pytest.mark.parametrize(
+    "fault", [InjectedFault(status=500), InjectedFault(status=200, body="html"), InjectedFault(kind="reset")]
+)
+def test_trouble_that_stays_is_reported_after_five_tries(fault: InjectedFault) -> None:
     lab = StoreLab()
     lab.shop.faults.add(fault)
     lab.timer.start(240)
@@ -546,7 +548,7 @@ def test_trouble_that_stays_is_reported_after_five_tries(fault: Fault) -> None:
 
 def test_a_wait_longer_than_the_time_left_is_left_to_the_next_run() -> None:
     lab = StoreLab()
-    lab.shop.faults.add(Fault(status=503, body="html", retry_after="600"))
+    lab.shop.faults.add(InjectedFault(status=503, body="html", retry_after="600"))
     lab.timer.start(240)
 
     with pytest.raises(StoreUnavailable) as caught:
@@ -570,7 +572,7 @@ def test_a_wait_until_a_date_is_understood() -> None:
 def test_a_page_the_store_dies_of_is_made_smaller() -> None:
     lab = StoreLab()
     made = [lab.shop.place() for _ in range(120)]
-    lab.shop.faults.add(Fault(status=500, count=2, path="/orders"))
+    lab.shop.faults.add(InjectedFault(status=500, count=2, path="/orders"))
     lab.timer.start(240)
 
     found = ids(lab.store().orders(ByDate(START)))
@@ -583,7 +585,7 @@ def test_a_page_the_store_dies_of_is_made_smaller() -> None:
 def test_a_smaller_page_makes_no_order_look_deleted() -> None:
     lab = StoreLab()
     made = [lab.shop.place() for _ in range(100)]
-    lab.shop.faults.add(Fault(status=500, count=2))
+    lab.shop.faults.add(InjectedFault(status=500, count=2))
     lab.timer.start(240)
 
     assert set(lab.store().orders_by_id(made)) == set(made)
@@ -737,7 +739,7 @@ def test_more_webhooks_than_fit_a_page_are_all_listed() -> None:
 
 def test_making_a_webhook_is_not_tried_twice() -> None:
     lab = StoreLab()
-    lab.shop.faults.add(Fault(kind="hold", when="after", method="POST", hold_s=60))
+    lab.shop.faults.add(InjectedFault(kind="hold", when="after", method="POST", hold_s=60))
     lab.timer.start(240)
 
     with pytest.raises(StoreUnavailable):

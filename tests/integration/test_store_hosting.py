@@ -20,7 +20,7 @@ from urllib3.exceptions import (
     SSLError,
 )
 
-from simulators.woocommerce import KEY, SECRET, Fault
+from simulators.woocommerce import KEY, SECRET, InjectedFault
 from simulators.woocommerce.hosting import Hosting
 from tests.support.storelab import StoreLab
 from woohub.http import Call
@@ -398,7 +398,7 @@ def test_a_long_maintenance_ends_a_command_at_once_with_the_reason(wait: str) ->
 
     if not wait.isdigit():
         lab.shop.hosting = Hosting()
-        lab.shop.faults.add(Fault(status=503, body="html", retry_after=wait))
+        lab.shop.faults.add(InjectedFault(status=503, body="html", retry_after=wait))
     error = unavailable(lab)
 
     assert lab.clock.now == began
@@ -409,16 +409,16 @@ def test_a_long_maintenance_ends_a_command_at_once_with_the_reason(wait: str) ->
 @pytest.mark.parametrize(
     "fault",
     [
-        Fault(status=503, body="html", retry_after="40"),
-        Fault(status=503, body="html", retry_after="8"),
-        Fault(status=429, retry_after="30"),
-        Fault(kind="hold"),
-        Fault(kind="reset"),
-        Fault(status=500),
+        InjectedFault(status=503, body="html", retry_after="40"),
+        InjectedFault(status=503, body="html", retry_after="8"),
+        InjectedFault(status=429, retry_after="30"),
+        InjectedFault(kind="hold"),
+        InjectedFault(kind="reset"),
+        InjectedFault(status=500),
     ],
     ids=lambda fault: f"{fault.kind}-{fault.status}-{fault.retry_after}",
 )
-def test_trouble_that_stays_ends_a_command_within_two_minutes(fault: Fault) -> None:
+def test_trouble_that_stays_ends_a_command_within_two_minutes(fault: InjectedFault) -> None:
     lab = hosted()
     lab.timer.start(float("inf"))
     lab.shop.faults.add(fault)
@@ -431,7 +431,7 @@ def test_trouble_that_stays_ends_a_command_within_two_minutes(fault: Fault) -> N
 
 def test_every_wait_is_told_with_its_length_and_reason() -> None:
     lab = hosted()
-    lab.shop.faults.add(Fault(status=503, body="html", retry_after="20", count=1))
+    lab.shop.faults.add(InjectedFault(status=503, body="html", retry_after="20", count=1))
     waits: list[tuple[float, str]] = []
 
     assert lab.store(on_wait=lambda seconds, reason: waits.append((seconds, reason))).count("orders") == 3

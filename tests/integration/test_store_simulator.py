@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import pytest
 import urllib3
 
-from simulators.woocommerce import KEY, SECRET, Fault, InProcessTransport, SimulatedShop, create_app, running
+from simulators.woocommerce import KEY, SECRET, InjectedFault, InProcessTransport, SimulatedShop, create_app, running
 from simulators.woocommerce.bodies import php_json
 from simulators.woocommerce.hosting import Hosting
 from tests.support import deliveries
@@ -624,8 +624,8 @@ def test_it_is_controlled_over_http() -> None:
 
 def test_faults_have_the_words_of_a_web_server_or_of_wordpress() -> None:
     shop = a_shop()
-    shop.faults.add(Fault(status=503, body="html", count=1, retry_after="30"))
-    shop.faults.add(Fault(status=500, count=1))
+    shop.faults.add(InjectedFault(status=503, body="html", count=1, retry_after="30"))
+    shop.faults.add(InjectedFault(status=500, count=1))
     transport = InProcessTransport(create_app(shop))
 
     page = transport.request("GET", "https://shop.test/wp-json/wc/v3/orders", headers=BASIC)

@@ -12,8 +12,8 @@ import pytest
 from urllib3 import HTTPHeaderDict
 from urllib3.exceptions import ReadTimeoutError
 
-from simulators.hubspot import Fault, definitions, provision
-from simulators.hubspot.inprocess import InProcessResponse
+from simulators.core.transport import InProcessResponse
+from simulators.hubspot import InjectedFault, definitions, provision
 from simulators.hubspot.settings import RequiredProperties
 from tests.support.deliveries import SECRET, captured
 from tests.support.lab import Lab
@@ -412,7 +412,7 @@ def test_one_refused_order_harms_only_itself() -> None:
 
 def test_a_refusal_that_goes_away_within_three_tries_is_none() -> None:
     lab = Lab()
-    lab.portal.faults.add(Fault(status=400, path="deals/batch/create", count=2))
+    lab.portal.faults.add(InjectedFault(status=400, path="deals/batch/create", count=2))
 
     assert lab.verdicts(message("order.created", order())) == ["done"]
 
@@ -463,7 +463,7 @@ def test_a_portal_that_is_set_up_while_we_run_is_used_at_once() -> None:
 
 def test_a_token_that_may_not_read_definitions_still_writes_only_what_changed() -> None:
     lab = Lab()
-    lab.portal.faults.add(Fault(status=403, path="/crm/properties/"))
+    lab.portal.faults.add(InjectedFault(status=403, path="/crm/properties/"))
     lab.verdicts(message("order.created", order()))
     lab.calls.clear()
 
@@ -474,7 +474,7 @@ def test_a_token_that_may_not_read_definitions_still_writes_only_what_changed() 
 
 def test_of_several_complaints_only_the_property_that_is_not_there_is_left_out_for_others() -> None:
     lab = Lab()
-    lab.portal.faults.add(Fault(status=403, path="/crm/properties/"))
+    lab.portal.faults.add(InjectedFault(status=403, path="/crm/properties/"))
     lab.portal.schema.archive_property(definitions.DEALS, "associated_products")
 
     verdicts = lab.verdicts(
@@ -514,7 +514,7 @@ CREATES = ["contacts/batch/create", "deals/batch/create"]
 @pytest.mark.parametrize("when", ["before", "after", "half"])
 def test_a_create_whose_answer_is_lost_is_settled_by_reading_again(path: str, kind: str, when: str) -> None:
     lab = Lab()
-    lab.portal.faults.add(Fault(kind=kind, status=502, when=when, path=path, count=1))
+    lab.portal.faults.add(InjectedFault(kind=kind, status=502, when=when, path=path, count=1))
     batch = [message("order.created", order(n, billing={"email": f"shopper{n}@example.com"})) for n in range(1, 5)]
 
     assert lab.verdicts(*batch) == ["done"] * 4
@@ -527,7 +527,7 @@ def test_a_create_whose_answer_is_lost_is_settled_by_reading_again(path: str, ki
 def test_without_unique_ids_a_create_whose_answer_is_lost_is_not_repeated_by_another_delivery(kind: str) -> None:
     lab = Lab(unique=False)
     lab.verdicts(message("order.created", order(1)))
-    lab.portal.faults.add(Fault(kind=kind, status=502, when="after", count=1, path="deals/batch/create"))
+    lab.portal.faults.add(InjectedFault(kind=kind, status=502, when="after", count=1, path="deals/batch/create"))
 
     first = lab.verdicts(message("order.created", order(2)), message("order.created", order(3), 0.5))
     at_once = lab.verdicts(
@@ -548,7 +548,7 @@ def test_a_lost_answer_while_the_association_moves_leaves_it_moved(when: str) ->
     lab.verdicts(message("order.created", order()))
     paths = ("associations/.*/batch/create", "associations/.*/batch/archive", "deals/batch/update")
     for path in paths:
-        lab.portal.faults.add(Fault(kind="reset", when=when, path=path, count=1))
+        lab.portal.faults.add(InjectedFault(kind="reset", when=when, path=path, count=1))
 
     lab.verdicts(message("order.updated", order(billing={"email": "john@example.com"}, **LATER), 60))
 
@@ -561,7 +561,7 @@ def test_a_deal_somebody_creates_at_the_same_moment_is_updated_instead() -> None
     other.portal = lab.portal
     other.restart()
     state = order(status="completed", **LATER)
-    lab.portal.faults.add(Fault(kind="omit", path="deals/batch/read", count=1))
+    lab.portal.faults.add(InjectedFault(kind="omit", path="deals/batch/read", count=1))
     other.verdicts(message("order.created", order()))
 
     assert lab.verdicts(message("order.updated", state, 60)) == ["done"]
@@ -731,7 +731,7 @@ def test_one_old_contact_that_cannot_be_taken_off_keeps_no_other_on_its_deal() -
 def test_while_associations_fail_other_changes_of_deals_are_written() -> None:
     lab = Lab()
     lab.verdicts(*shoppers(1, 2, 3))
-    lab.portal.faults.add(Fault(status=503, path="/associations/"))
+    lab.portal.faults.add(InjectedFault(status=503, path="/associations/"))
     changed = message("order.updated", order(3, status="completed", billing={"email": "shopper3@example.com"}, **LATER))
     lab.calls.clear()
 
@@ -758,7 +758,7 @@ def test_definitions_that_cannot_be_read_again_stop_nothing() -> None:
     lab = Lab()
     lab.verdicts(message("order.created", order(1)))
     lab.clock.sleep(1000)
-    lab.portal.faults.add(Fault(status=503, path="/crm/properties/"))
+    lab.portal.faults.add(InjectedFault(status=503, path="/crm/properties/"))
     lab.calls.clear()
 
     assert lab.verdicts(message("order.created", order(2))) == ["done"]
@@ -769,7 +769,7 @@ def test_definitions_that_cannot_be_read_again_stop_nothing() -> None:
 def test_without_any_definitions_nothing_is_written() -> None:
     """Whether order ids are unique must not be guessed."""
     lab = Lab(unique=False)
-    lab.portal.faults.add(Fault(status=503, path="/crm/properties/"))
+    lab.portal.faults.add(InjectedFault(status=503, path="/crm/properties/"))
 
     assert lab.verdicts(message("order.created", order(2))) == ["retry"]
     assert lab.deals == []
@@ -815,7 +815,7 @@ def test_an_outage_leaves_everything_on_the_queue_with_few_calls() -> None:
     lab = Lab()
     lab.verdicts(message("order.created", order(1)))
     lab.calls.clear()
-    lab.portal.faults.add(Fault(status=503))
+    lab.portal.faults.add(InjectedFault(status=503))
 
     assert lab.verdicts(*[message("order.created", order(n)) for n in range(2, 30)]) == ["retry"] * 28
     assert len(lab.calls) <= 12
@@ -831,7 +831,7 @@ def test_a_refused_token_is_read_again_once() -> None:
 
 def test_a_batch_ends_in_time_even_when_hubspot_does_not_answer() -> None:
     lab = Lab()
-    lab.portal.faults.add(Fault(kind="hold", hold_s=3600))
+    lab.portal.faults.add(InjectedFault(kind="hold", hold_s=3600))
     started = lab.clock.now
 
     lab.verdicts(message("order.created", order()))

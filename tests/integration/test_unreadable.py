@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from simulators.hubspot.faults import Fault
+from simulators.core.faults import InjectedFault
 from tests.support.storelab import StoreLab
 from woohub.store.cursors import ByDate
 from woohub.store.requests import StoreUnavailable
@@ -195,7 +195,7 @@ def test_a_part_that_fails_stops_no_other() -> None:
     lab = a_lab()
     lab.shop.place()
     account = lab.shop.register()
-    lab.shop.faults.add(Fault(status=500, path="/orders"))
+    lab.shop.faults.add(InjectedFault(status=500, path="/orders"))
 
     report = lab.run(customers="all")
 
@@ -208,7 +208,7 @@ def test_a_part_that_fails_stops_no_other() -> None:
 def test_a_store_that_is_down_is_asked_few_times() -> None:
     lab = a_lab()
     lab.shop.place()
-    lab.shop.faults.add(Fault(status=500))
+    lab.shop.faults.add(InjectedFault(status=500))
 
     report = lab.run()
 
@@ -350,7 +350,7 @@ def test_what_is_dated_hours_ago_by_a_clock_that_stepped_back_is_read(url: str) 
 
 def test_a_store_that_is_down_raises_what_it_said() -> None:
     lab = a_lab()
-    lab.shop.faults.add(Fault(status=500))
+    lab.shop.faults.add(InjectedFault(status=500))
 
     with pytest.raises(StoreUnavailable, match="500"):
         list(lab.store().orders(ByDate("2026-11-23T22:00:00")))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from simulators.hubspot import Fault
+from simulators.hubspot import InjectedFault
 from tests.model.plant import Plant
 from tests.model.reference import reference
 from tests.model.shop import Shop
@@ -73,7 +73,7 @@ class Day:
 
     def trouble(self, seconds: float, **fault: object) -> int:
         """HubSpot calls made while this fault lasts."""
-        self.plant.portal.faults.add(Fault.from_json({**fault, "until": self.world.now + seconds}))
+        self.plant.portal.faults.add(InjectedFault.from_json({**fault, "until": self.world.now + seconds}))
         return self.passes(seconds)
 
     def breaker(self) -> str:

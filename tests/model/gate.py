@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from simulators.hubspot import Fault
+from simulators.hubspot import InjectedFault
 from tests.model import strange
 from tests.model.lives import Lives, Scale
 from tests.model.plant import Accepted, Plant
@@ -28,17 +28,17 @@ SILENCE = 60.0  # seconds: longer than the client waits for an answer
 FULL, ROUGH = Scale(), Weather()
 
 
-def faults(trouble: float) -> list[Fault]:
+def faults(trouble: float) -> list[InjectedFault]:
     """5 % server errors, mostly after all or half of a batch was written; 2 % 429; 1 % time-outs; lost answers."""
     return [
-        Fault(status=503, probability=0.01 * trouble),
-        Fault(status=502, body="html", when="after", probability=0.02 * trouble),
-        Fault(status=500, when="half", probability=0.02 * trouble),
-        Fault(status=429, probability=0.02 * trouble),
-        Fault(kind="hold", when="after", hold_s=SILENCE, probability=0.01 * trouble),
-        Fault(kind="reset", when="after", probability=0.005 * trouble),
-        Fault(kind="truncate", when="after", probability=0.005 * trouble),
-        Fault(kind="omit", when="after", path="/batch/", probability=0.005 * trouble),
+        InjectedFault(status=503, probability=0.01 * trouble),
+        InjectedFault(status=502, body="html", when="after", probability=0.02 * trouble),
+        InjectedFault(status=500, when="half", probability=0.02 * trouble),
+        InjectedFault(status=429, probability=0.02 * trouble),
+        InjectedFault(kind="hold", when="after", hold_s=SILENCE, probability=0.01 * trouble),
+        InjectedFault(kind="reset", when="after", probability=0.005 * trouble),
+        InjectedFault(kind="truncate", when="after", probability=0.005 * trouble),
+        InjectedFault(kind="omit", when="after", path="/batch/", probability=0.005 * trouble),
     ]
 
 

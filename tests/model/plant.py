@@ -16,8 +16,8 @@ from urllib3 import HTTPHeaderDict
 from urllib3.exceptions import ReadTimeoutError
 
 from functions.ingest import app as ingest
+from simulators.core.transport import InProcessResponse
 from simulators.hubspot import DEFAULT_TOKEN, InProcessTransport, SimulatedPortal, create_app, provision
-from simulators.hubspot.inprocess import InProcessResponse
 from tests.model.aws import Crash, EventSource, Parameters, Secrets
 from tests.model.shop import SOURCE, Request
 from tests.model.sqs import Queue, SqsClient

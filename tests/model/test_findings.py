@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from simulators.hubspot import Fault
+from simulators.hubspot import InjectedFault
 from tests.support.lab import Lab
 from tests.support.orders import customer, message, order
 
@@ -52,7 +52,7 @@ def test_a_customers_own_address_that_went_and_came_back_needs_no_sweep() -> Non
 def test_a_late_address_is_associated_even_if_the_first_try_is_broken_off() -> None:
     lab = Lab()
     lab.verdicts(message("order.updated", order(**LATER, billing={"email": ""}), 60))
-    lab.portal.faults.add(Fault(kind="reset", when="after", path="/batch/update", count=1))
+    lab.portal.faults.add(InjectedFault(kind="reset", when="after", path="/batch/update", count=1))
 
     lab.verdicts(message("order.created", order(), 70))
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from urllib3 import HTTPHeaderDict
 
+from simulators.core.transport import InProcessResponse
 from simulators.hubspot import InProcessTransport
-from simulators.hubspot.inprocess import InProcessResponse
 from tests.model.day import HOUR, MINUTE, FullDay
 from tests.model.reference import reference
 

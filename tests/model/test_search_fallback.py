@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from simulators.hubspot import Fault
+from simulators.hubspot import InjectedFault
 from tests.model.gate import run
 from tests.model.lives import Scale
 from tests.model.plant import Plant
@@ -64,7 +64,7 @@ def test_created_and_updated_within_the_lag_are_one_deal() -> None:
 )
 def test_a_create_whose_answer_is_lost_is_not_repeated(fault: dict[str, Any]) -> None:
     portal = Portal()
-    portal.plant.portal.faults.add(Fault(**fault, path="deals/batch/create", count=1))
+    portal.plant.portal.faults.add(InjectedFault(**fault, path="deals/batch/create", count=1))
     for number in range(1, 6):
         portal.shop.place(number, f"guest{number}@mail.example")
         portal.tell(number, "order.created", "order.updated")

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from simulators.hubspot import Fault
+from simulators.hubspot import InjectedFault
 from tests.model.gate import newest
 from tests.model.plant import Plant
 from tests.model.reference import reference
@@ -104,11 +104,11 @@ class Product(RuleBasedStateMachine):
 
     @rule(fault=FAULTS, count=st.integers(1, 3))
     def trouble(self, fault: dict[str, Any], count: int) -> None:
-        self.plant.portal.faults.add(Fault(**fault, count=count))
+        self.plant.portal.faults.add(InjectedFault(**fault, count=count))
 
     @rule(path=st.sampled_from(["", "/batch/(create|update)"]))
     def an_outage_begins(self, path: str) -> None:
-        self.plant.portal.faults.add(Fault(status=503, path=path))
+        self.plant.portal.faults.add(InjectedFault(status=503, path=path))
 
     @rule(call=st.integers(1, 9), moment=st.sampled_from(["before", "after"]))
     def a_crash_is_coming(self, call: int, moment: str) -> None:

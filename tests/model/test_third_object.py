@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from simulators.hubspot import Fault
+from simulators.hubspot import InjectedFault
 from tests.model.gate import faults
 from tests.model.lives import Lives, Scale
 from tests.model.plant import FIELDS, Plant
@@ -121,7 +121,7 @@ def test_in_chaos_every_parcel_is_right_in_the_end(seed: int) -> None:
 def test_parcels_wait_for_a_deal_that_cannot_be_written() -> None:
     world = World()
     shop, built = Shop(world), plant(world)
-    built.portal.faults.add(Fault(status=503, path="/deals/batch/create"))
+    built.portal.faults.add(InjectedFault(status=503, path="/deals/batch/create"))
     shop.place(11, "ana@shop.example")
     built.post(shop.request("order.created", 11))
     world.sleep(10)

@@ -20,8 +20,8 @@ from typer.testing import CliRunner
 
 from functions.ingest import app as ingest
 from simulators import hubspot
+from simulators.core.server import AppServer, in_thread
 from simulators.hubspot import DEFAULT_TOKEN, SimulatedPortal
-from simulators.hubspot.server import AppServer, in_thread
 from simulators.woocommerce import KEY, SECRET, SimulatedShop, create_app
 from tests.support.cli_stack import NAME, Deployed, deployed
 from woohub.delivery import messages

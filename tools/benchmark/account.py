@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from simulators.hubspot import Fault, SimulatedPortal, provision
+from simulators.hubspot import InjectedFault, SimulatedPortal, provision
 from simulators.hubspot.definitions import CONTACTS
 
 from .orders import START_S, Person
@@ -47,7 +47,7 @@ def account(
     portal = SimulatedPortal(clock.read, seed=seed, latency_ms=latency_ms, **LIMITS)
     provision(portal, unique_order_id=unique)
     for fault in CHAOS if chaos else ():
-        portal.faults.add(Fault.from_json(fault))
+        portal.faults.add(InjectedFault.from_json(fault))
     return portal
 
 

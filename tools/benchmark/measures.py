@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any, Protocol
 
-from simulators.hubspot import Fault, SimulatedPortal
+from simulators.hubspot import InjectedFault, SimulatedPortal
 from woohub.delivery.webhooks import Delivery
 
 from . import orders
@@ -141,7 +141,7 @@ def recovery(outage_s: float, count: int = BACKLOG) -> tuple[float, float]:
     """
     run = WOOHUB.start()
     run.process(orders.new_orders(1, run.clock.now))  # by a warm process
-    run.portal.faults.add(Fault(status=503, until=run.clock.now + outage_s))
+    run.portal.faults.add(InjectedFault(status=503, until=run.clock.now + outage_s))
     total = run.process(orders.new_orders(count, run.clock.now, first=2)).calls
     finished = sorted(run.flow.finished)[1 : 1 + count * 3 // 4]
     refused = run.portal.counters()["by_status"].get("503", 0)

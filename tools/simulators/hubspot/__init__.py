@@ -1,8 +1,9 @@
 """A HubSpot account to test and demonstrate against: strict where HubSpot is strict, and as troublesome as asked."""
 
+from simulators.core.faults import InjectedFault
+from simulators.core.transport import InProcessTransport
+
 from .app import create_app
-from .faults import Fault
-from .inprocess import InProcessTransport
 from .portal import ALL_SCOPES, DEFAULT_TOKEN, RUN_TIME_SCOPES, SimulatedPortal
 from .provision import provision
 from .server import running
@@ -11,8 +12,8 @@ __all__ = [
     "ALL_SCOPES",
     "DEFAULT_TOKEN",
     "RUN_TIME_SCOPES",
-    "Fault",
     "InProcessTransport",
+    "InjectedFault",
     "SimulatedPortal",
     "create_app",
     "provision",

@@ -6,9 +6,11 @@ import argparse
 import signal
 import sys
 
+from simulators.core.server import AppServer, PortInUse
+
+from .app import create_app
 from .portal import ALL_SCOPES, DEFAULT_TOKEN, SimulatedPortal
 from .provision import provision
-from .server import PortInUse, Server
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -19,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.provisioned:
         provision(portal)
     try:
-        server = Server(portal, host=options.host, port=options.port)
+        server = AppServer(create_app(portal).wsgi_app, host=options.host, port=options.port)
     except PortInUse as error:
         print(f"hubspot simulator: {error}. Choose another with --port.", file=sys.stderr)
         return 1
@@ -33,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="hubspot_simulator", description="A HubSpot account on this machine.")
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=8790, help="0 takes any free port")
+    parser.add_argument("--port", type=int, default=8790, help="0: any free port")
     parser.add_argument("--token", action="append", help=f"accepted token, may be repeated (default {DEFAULT_TOKEN})")
     parser.add_argument("--search-lag", type=float, default=10.0, help="seconds until search sees a write")
     parser.add_argument("--latency-ms", type=float, default=80.0, help="time every call takes")

@@ -4,38 +4,25 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from threading import RLock
 from typing import Any
 
 from flask import Flask, Request, Response, request
 
+from simulators.core.faults import InjectedFault
+from simulators.core.web import SimulatedResponse, add_controls, with_fault
+
 from . import page, shapes
 from .calls import Call
 from .controls import controls
 from .definitions import OBJECT_TYPES
 from .errors import ApiError, bad_json, not_found
-from .faults import Fault, refusal
+from .fault_responses import fault_response, refusal
 from .portal import SimulatedPortal
 from .routes import PREFIXES, ROUTES, Route
-
-# Between the Flask app and the server or transport around it: how long the answer takes, and how it breaks off.
-WAIT_HEADER = "X-Simulator-Wait-Seconds"
-CUT_HEADER = "X-Simulator-Cut"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What goes back; `wait_s` and `cut` are carried out by whoever serves the app."""
-
-    status: int
-    body: bytes = b""
-    content_type: str = "application/json;charset=utf-8"
-    headers: Mapping[str, str] = field(default_factory=dict)
-    wait_s: float = 0.0
-    cut: str = ""  # "reset" or "truncate"
 
 
 def create_app(portal: SimulatedPortal) -> Flask:
@@ -47,38 +34,41 @@ def create_app(portal: SimulatedPortal) -> Flask:
             view = partial(_view, portal, lock, route, version)
             name = f"{route.method} {prefix}{route.path}"
             app.add_url_rule(prefix + route.path, endpoint=name, view_func=view, methods=[route.method])
-    _add_controls(app, portal, lock)
-    app.register_error_handler(404, lambda _: _response(_error(portal, not_found())))
-    app.register_error_handler(405, lambda _: _response(_error(portal, ApiError(405, "Method Not Allowed", ""))))
+    add_controls(app, controls(portal), lock)
+    app.add_url_rule("/", "page", lambda: _page(portal, lock))
+    app.register_error_handler(404, lambda _: _error(portal, not_found()).as_flask())
+    app.register_error_handler(405, lambda _: _error(portal, ApiError(405, "Method Not Allowed", "")).as_flask())
     return app
 
 
 def _view(portal: SimulatedPortal, lock: RLock, route: Route, version: str, **path: str) -> Response:
     with lock:
-        answer = _answer(portal, route, version, request, path)
-        answer = replace(answer, wait_s=answer.wait_s + portal.settings.latency_ms / 1000)
-        _log(portal, route, answer)
-    return _response(answer)
+        response = _respond(portal, route, version, request, path)
+        response = replace(response, wait_s=response.wait_s + portal.settings.latency_ms / 1000)
+        _log(portal, route, response)
+    return response.as_flask()
 
 
-def _answer(portal: SimulatedPortal, route: Route, version: str, req: Request, path: dict[str, str]) -> Answer:
-    fault: Fault | None = None
+def _respond(
+    portal: SimulatedPortal, route: Route, version: str, req: Request, path: dict[str, str]
+) -> SimulatedResponse:
+    fault: InjectedFault | None = None
     try:
         scopes = portal.scopes(req.headers.get("Authorization", ""))
         portal.limits.admit(portal.settings, search=route.search)
         fault = portal.faults.draw(req.method, req.path)
         if fault and fault.when == "before" and fault.kind in ("status", "reset", "hold"):
-            return _broken(portal, fault, None)
+            return _with_fault(portal, fault, None)
         _check_scope(route, path, scopes)
         call = _call(portal, version, req, half=fault is not None and fault.when == "half")
         if route.shape is not None:
             shapes.check(call.body, route.shape)
-        answer = _json(*route.handler(call, **path))
+        response = _json(*route.handler(call, **path))
     except ApiError as error:
-        answer = _error(portal, error)
-    if not route.search and answer.status != 401:
-        answer = replace(answer, headers={**answer.headers, **portal.limits.headers(portal.settings)})
-    return _broken(portal, fault, answer) if fault else answer
+        response = _error(portal, error)
+    if not route.search and response.status != 401:
+        response = replace(response, headers={**response.headers, **portal.limits.headers(portal.settings)})
+    return _with_fault(portal, fault, response) if fault else response
 
 
 def _call(portal: SimulatedPortal, version: str, req: Request, *, half: bool) -> Call:
@@ -112,80 +102,52 @@ def _fits(scope: str, names: Mapping[str, str]) -> bool:
     return all(name in names for name in re.findall(r"{(\w+)}", scope))
 
 
-def _broken(portal: SimulatedPortal, fault: Fault, answer: Answer | None) -> Answer:
-    """The answer as the fault leaves it; None: the call had no effect."""
-    if fault.kind == "status":
-        headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}
-        said = fault.answer()
-        broken = _error(portal, said) if isinstance(said, ApiError) else _html(fault.status, said)
-        return replace(broken, headers=headers)
-    if fault.kind == "hold":
-        return replace(answer or Answer(504, cut="reset"), wait_s=fault.hold_s)
-    if answer is None or fault.kind == "reset":
-        return Answer(502, cut="reset")
-    if fault.kind == "omit":
-        return _without_half(answer)
-    return replace(answer, cut="truncate")
+def _with_fault(portal: SimulatedPortal, fault: InjectedFault, response: SimulatedResponse | None) -> SimulatedResponse:
+    if fault.kind == "omit" and response:
+        return _without_half(response)
+
+    def error() -> SimulatedResponse:
+        body = fault_response(fault)
+        return _error(portal, body) if isinstance(body, ApiError) else _html(fault.status, body)
+
+    return with_fault(fault, response, error)
 
 
-def _without_half(answer: Answer) -> Answer:
-    body = json.loads(answer.body) if answer.body else {}
+def _without_half(response: SimulatedResponse) -> SimulatedResponse:
+    body = json.loads(response.text) if response.text else {}
     results = body.get("results", [])
-    return replace(answer, body=_dumps({**body, "results": results[: len(results) // 2]}))
+    return replace(response, text=_dumps({**body, "results": results[: len(results) // 2]}))
 
 
-def _dumps(body: Any) -> bytes:
-    return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()
+def _dumps(body: Any) -> str:
+    return json.dumps(body, separators=(",", ":"), ensure_ascii=False)
 
 
-def _json(status: int, body: Any) -> Answer:
-    return Answer(status, b"" if body is None else _dumps(body))
+def _json(status: int, body: Any) -> SimulatedResponse:
+    return SimulatedResponse(status, "" if body is None else _dumps(body))
 
 
-def _html(status: int, text: str) -> Answer:
-    return Answer(status, text.encode(), content_type="text/html")
+def _html(status: int, text: str) -> SimulatedResponse:
+    return SimulatedResponse(status, text, content_type="text/html")
 
 
-def _error(portal: SimulatedPortal, error: ApiError) -> Answer:
+def _error(portal: SimulatedPortal, error: ApiError) -> SimulatedResponse:
     return _json(error.status, error.body(portal.correlation_id()))
 
 
-def _response(answer: Answer) -> Response:
-    headers = dict(answer.headers)
-    if answer.wait_s:
-        headers[WAIT_HEADER] = f"{answer.wait_s:.6f}"
-    if answer.cut:
-        headers[CUT_HEADER] = answer.cut
-    return Response(answer.body, answer.status, headers, content_type=answer.content_type)
-
-
-def _log(portal: SimulatedPortal, route: Route, answer: Answer) -> None:
+def _log(portal: SimulatedPortal, route: Route, response: SimulatedResponse) -> None:
     entry = {
         "at": portal.now(),
         "method": request.method,
         "path": request.path,
-        "status": 0 if answer.cut else answer.status,
-        "cut": answer.cut,
+        "status": 0 if response.cut else response.status,
+        "cut": response.cut,
         "used": portal.limits.used_in_window(),
     }
     portal.record_request(f"{route.method} {route.family}{route.path}", entry)
 
 
-def _add_controls(app: Flask, portal: SimulatedPortal, lock: RLock) -> None:
-    def control(do: Callable[[Any], Any]) -> Response:
-        try:
-            with lock:
-                return _response(_json(200, do(request.get_json(silent=True))))
-        except (ValueError, TypeError, KeyError) as error:
-            return _response(_json(400, {"message": f"not understood: {error}"}))
-
-    for path, methods in controls(portal).items():
-        for method, do in methods.items():
-            view = partial(control, do)
-            app.add_url_rule(f"/_simulator/{path}", endpoint=f"{method} {path}", view_func=view, methods=[method])
-
-    @app.get("/")
-    def look() -> Response:
-        with lock:
-            text = page.render(portal, fragment="fragment" in request.args)
-        return Response(text, content_type="text/html; charset=utf-8")
+def _page(portal: SimulatedPortal, lock: RLock) -> Response:
+    with lock:
+        text = page.render(portal, fragment="fragment" in request.args)
+    return Response(text, content_type="text/html; charset=utf-8")

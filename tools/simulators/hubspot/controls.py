@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
+from simulators.core.web import Controls, fault_controls
+
 from .errors import Json
-from .faults import Fault
 from .portal import ALL_SCOPES, SimulatedPortal
 from .provision import provision
 
 
-def controls(portal: SimulatedPortal) -> dict[str, dict[str, Callable[[Any], Any]]]:
-    """Path to method to what it does with the body; ValueError, TypeError and KeyError mean it was not understood."""
+def controls(portal: SimulatedPortal) -> Controls:
+    """The controls of a portal."""
 
     def reset(body: Any) -> Json:
         portal.reset()
         if (body or {}).get("provisioned"):
             provision(portal)
         return portal.counters()
-
-    def add_faults(body: Any) -> list[Json]:
-        for fault in body if isinstance(body, list) else [body]:
-            portal.faults.add(Fault.from_json(fault))
-        return portal.faults.json()
-
-    def clear_faults(_: Any) -> list[Json]:
-        portal.faults.clear()
-        return []
 
     def set_tokens(body: Any) -> Json:
         portal.tokens = {token: frozenset(scopes or ALL_SCOPES) for token, scopes in body["tokens"].items()}
@@ -55,7 +46,7 @@ def controls(portal: SimulatedPortal) -> dict[str, dict[str, Callable[[Any], Any
         "state": {"GET": lambda _: portal.state()},
         "requests": {"GET": lambda _: list(portal.requests)},
         "reset": {"POST": reset},
-        "faults": {"GET": lambda _: portal.faults.json(), "POST": add_faults, "DELETE": clear_faults},
+        **fault_controls(portal.faults),
         "tokens": {"GET": tokens, "POST": set_tokens},
         "rules": {"GET": lambda _: portal.settings_json()["rules"], "POST": set_rules},
         "settings": {"GET": settings, "POST": set_settings},

@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from simulators.core.faults import InjectedFaults
+
 from .definitions import CONTACTS, DEALS, ObjectType, known_types
 from .errors import ApiError, Json
-from .faults import Faults, refusal
+from .fault_responses import refusal
 from .limits import RateLimits
 from .links import Links
 from .objects import Objects
@@ -79,7 +81,7 @@ class SimulatedPortal:
             rng=random.Random(self._seed),  # noqa: S311
         )
         self.limits = RateLimits(self.clock)
-        self.faults = Faults(random.Random(self._seed), self.clock)  # noqa: S311
+        self.faults = InjectedFaults(random.Random(self._seed), self.clock)  # noqa: S311
         self.requests: deque[Json] = deque(maxlen=LOGGED_REQUESTS)
         self.calls: Counter[str] = Counter()
         self.statuses: Counter[int] = Counter()

@@ -1,7 +1,7 @@
 """A WooCommerce store to test and demonstrate against: REST, webhooks, and a real store's ways."""
 
-from simulators.hubspot.faults import Fault
-from simulators.hubspot.inprocess import InProcessTransport
+from simulators.core.faults import InjectedFault
+from simulators.core.transport import InProcessTransport
 
 from .app import create_app
 from .bodies import Item
@@ -13,8 +13,8 @@ __all__ = [
     "KEY",
     "SECRET",
     "Attempt",
-    "Fault",
     "InProcessTransport",
+    "InjectedFault",
     "Item",
     "SimulatedShop",
     "create_app",

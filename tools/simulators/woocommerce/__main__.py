@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 
-from simulators.hubspot.server import PortInUse
+from simulators.core.server import PortInUse
 from woohub.store.webhooks import TOPICS
 
 from .server import ShopServer

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from email.utils import formatdate
 from typing import Any
 from urllib.parse import urlencode
 
 from flask import Flask, Request, Response, request
 
-from simulators.hubspot.app import CUT_HEADER, WAIT_HEADER
-from simulators.hubspot.faults import Fault
+from simulators.core.faults import InjectedFault
+from simulators.core.web import SimulatedResponse, add_controls, with_fault
 
 from . import queries
 from .auth import Caller, Gate
@@ -25,21 +25,10 @@ from .shop import SimulatedShop
 from .zones import gmt
 
 API = "/wp-json/wc/v3"
+HTML = "text/html; charset=UTF-8"
 
 
-@dataclass(frozen=True)
-class Answer:
-    """What goes back; `wait_s` and `cut` are carried out by whoever serves the app."""
-
-    status: int
-    text: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    content_type: str = "application/json; charset=UTF-8"
-    wait_s: float = 0.0
-    cut: str = ""
-
-
-Handler = Callable[..., Answer]
+Handler = Callable[..., SimulatedResponse]
 
 
 def create_app(shop: SimulatedShop) -> Flask:
@@ -56,14 +45,7 @@ def create_app(shop: SimulatedShop) -> Flask:
     for rule, methods in ROUTES.items():
         for method, handler in methods.items():
             serve(API + rule, method, handler)
-    for name, actions in controls(shop).items():
-        for method, do in actions.items():
-            app.add_url_rule(
-                f"/_simulator/{name}",
-                endpoint=f"{method} {name}",
-                view_func=_control(do),
-                methods=[method],
-            )
+    add_controls(app, controls(shop))
     app.wsgi_app = WebServer(app.wsgi_app, lambda: shop.hosting)  # type: ignore[assignment]
     app.register_error_handler(404, lambda _: _response(shop, _no_route()))
     app.register_error_handler(405, lambda _: _response(shop, _no_route()))
@@ -72,24 +54,24 @@ def create_app(shop: SimulatedShop) -> Flask:
 
 def _view(shop: SimulatedShop, gate: Gate | None, handler: Handler, path: dict[str, Any]) -> Response:
     fault = shop.faults.draw(request.method, request.path)
-    answer = _answer(shop, gate, handler, path, fault)
+    answer = _respond(shop, gate, handler, path, fault)
     answer = replace(answer, wait_s=answer.wait_s + shop.latency_ms / 1000)
     shop.requests.append((request.method, request.full_path.removesuffix("?"), answer.status))
     return _response(shop, answer)
 
 
-def _answer(
-    shop: SimulatedShop, gate: Gate | None, handler: Handler, path: dict[str, Any], fault: Fault | None
-) -> Answer:
+def _respond(
+    shop: SimulatedShop, gate: Gate | None, handler: Handler, path: dict[str, Any], fault: InjectedFault | None
+) -> SimulatedResponse:
     if fault and fault.when == "before" and fault.kind in ("status", "reset", "hold"):
-        return _broken(fault, None)
+        return with_fault(fault, None, lambda: _fault_error(fault))
     try:
         if gate:
             gate.check(_caller(shop, request), shop.clock())
         answer = handler(shop, request, **path)
     except RestError as error:
         answer = _error(error)
-    return _broken(fault, answer) if fault else answer
+    return with_fault(fault, answer, lambda: _fault_error(fault)) if fault else answer
 
 
 def _caller(shop: SimulatedShop, req: Request) -> Caller:
@@ -100,57 +82,35 @@ def _caller(shop: SimulatedShop, req: Request) -> Caller:
     return Caller(req.method, secure, url, req.args.to_dict(), req.headers.get("Authorization", ""))
 
 
-def _broken(fault: Fault, answer: Answer | None) -> Answer:
-    """The trouble asked for, in a web server's or in WordPress's words."""
-    if fault.kind == "status":
-        headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}
-        if fault.body == "html":
-            page = f"<html><head><title>{fault.status}</title></head><body>Please come back later.</body></html>"
-            return Answer(fault.status, page, headers, "text/html; charset=UTF-8")
-        text = php_json(
-            {"code": "internal_server_error", "message": "There has been a critical error on this website."}
-        )
-        return Answer(fault.status, text, headers)
-    if fault.kind == "hold":
-        return replace(answer or Answer(200, ""), wait_s=fault.hold_s, cut="reset" if answer is None else "")
-    return replace(answer or Answer(200, ""), cut=fault.kind)
+def _fault_error(fault: InjectedFault) -> SimulatedResponse:
+    if fault.body == "html":
+        page = f"<html><head><title>{fault.status}</title></head><body>Please come back later.</body></html>"
+        return SimulatedResponse(fault.status, page, content_type=HTML)
+    return SimulatedResponse(fault.status, php_json(_FATAL))
 
 
-def _error(error: RestError) -> Answer:
-    return Answer(error.status, php_json(error.body))
+def _error(error: RestError) -> SimulatedResponse:
+    return SimulatedResponse(error.status, php_json(error.body))
 
 
-def _no_route() -> Answer:
+def _no_route() -> SimulatedResponse:
     return _error(RestError(404, "rest_no_route", "No route was found matching the URL and request method."))
 
 
-def _response(shop: SimulatedShop, answer: Answer) -> Response:
-    is_json = answer.content_type.startswith("application/json")
-    text = shop.hosting.dressed(answer.text) if is_json else answer.text
-    response = Response(text, answer.status, dict(answer.headers), content_type=answer.content_type)
+def _response(shop: SimulatedShop, answer: SimulatedResponse) -> Response:
+    if answer.content_type != HTML:
+        text = shop.hosting.dressed(answer.text)
+        answer = replace(answer, text=text, content_type="application/json; charset=UTF-8")
+    response = answer.as_flask()
     response.headers["Date"] = formatdate(shop.clock(), usegmt=True)
     response.headers["X-Robots-Tag"] = "noindex"
-    if answer.wait_s:
-        response.headers[WAIT_HEADER] = str(answer.wait_s)
-    if answer.cut:
-        response.headers[CUT_HEADER] = answer.cut
     return response
-
-
-def _control(do: Callable[[Any], Any]) -> Callable[[], Response]:
-    def view() -> Response:
-        try:
-            return Response(json.dumps(do(request.get_json(silent=True))), content_type="application/json")
-        except (ValueError, TypeError, KeyError) as error:
-            return Response(json.dumps({"error": str(error)}), 400, content_type="application/json")
-
-    return view
 
 
 # WordPress itself
 
 
-def _index(shop: SimulatedShop, req: Request) -> Answer:
+def _index(shop: SimulatedShop, req: Request) -> SimulatedResponse:
     """Open to all. WordPress takes Basic for an application password of one of its users, and refuses others."""
     if shop.hosting.index_closed:
         return _error(RestError(shop.hosting.index_status, shop.hosting.index_closed, "Only for registered users."))
@@ -168,13 +128,13 @@ def _index(shop: SimulatedShop, req: Request) -> Answer:
     return _chosen(facts, req)
 
 
-def _chosen(facts: dict[str, Any], req: Request) -> Answer:
+def _chosen(facts: dict[str, Any], req: Request) -> SimulatedResponse:
     """Only the `_fields` asked for."""
     wanted = [name for name in req.args.get("_fields", "").split(",") if name]
-    return Answer(200, php_json({k: v for k, v in facts.items() if not wanted or k in wanted}))
+    return SimulatedResponse(200, php_json({k: v for k, v in facts.items() if not wanted or k in wanted}))
 
 
-def _system_status(shop: SimulatedShop, req: Request) -> Answer:
+def _system_status(shop: SimulatedShop, req: Request) -> SimulatedResponse:
     facts = {
         "environment": {
             "home_url": shop.url,
@@ -191,45 +151,47 @@ def _system_status(shop: SimulatedShop, req: Request) -> Answer:
 # Orders and customers
 
 
-def _orders(shop: SimulatedShop, req: Request) -> Answer:
+def _orders(shop: SimulatedShop, req: Request) -> SimulatedResponse:
     with shop.lock:
         listed = queries.orders(shop, req.args)
         texts = [shop.order_text(order) for order in listed.things]
         return _spoilt(shop, req, "order", listed.things) or _list(shop, req, listed, texts)
 
 
-def _order(shop: SimulatedShop, req: Request, number: int) -> Answer:
+def _order(shop: SimulatedShop, req: Request, number: int) -> SimulatedResponse:
     with shop.lock:
         order = shop.orders.get(number)
         if order is None:
             raise RestError(404, "woocommerce_rest_shop_order_invalid_id", "Invalid ID.")
-        return _spoilt(shop, req, "order", [order]) or Answer(200, _fields(shop.order_text(order), req))
+        return _spoilt(shop, req, "order", [order]) or SimulatedResponse(200, _fields(shop.order_text(order), req))
 
 
-def _customers(shop: SimulatedShop, req: Request) -> Answer:
+def _customers(shop: SimulatedShop, req: Request) -> SimulatedResponse:
     with shop.lock:
         listed = queries.customers(shop, req.args)
         texts = [shop.customer_text(customer) for customer in listed.things]
         return _spoilt(shop, req, "customer", listed.things) or _list(shop, req, listed, texts)
 
 
-def _customer(shop: SimulatedShop, req: Request, number: int) -> Answer:
+def _customer(shop: SimulatedShop, req: Request, number: int) -> SimulatedResponse:
     with shop.lock:
         customer = shop.customers.get(number)
         if customer is None:
             raise RestError(404, "wc_user_invalid_id", "Invalid user ID.")
-        return _spoilt(shop, req, "customer", [customer]) or Answer(200, _fields(shop.customer_text(customer), req))
+        return _spoilt(shop, req, "customer", [customer]) or SimulatedResponse(
+            200, _fields(shop.customer_text(customer), req)
+        )
 
 
-def _list(shop: SimulatedShop, req: Request, listed: queries.Listed, texts: list[str]) -> Answer:
+def _list(shop: SimulatedShop, req: Request, listed: queries.Listed, texts: list[str]) -> SimulatedResponse:
     headers = {"X-WP-Total": str(listed.total), "X-WP-TotalPages": str(listed.pages)}
     if listed.page < listed.pages:  # with everything that was in the query, keys too
         following = urlencode({**req.args.to_dict(), "page": listed.page + 1})
         headers["Link"] = f'<{shop.url}{req.path}?{following}>; rel="next"'
-    return Answer(200, f"[{','.join(_fields(text, req) for text in texts)}]", headers)
+    return SimulatedResponse(200, f"[{','.join(_fields(text, req) for text in texts)}]", headers)
 
 
-def _spoilt(shop: SimulatedShop, req: Request, kind: str, records: list[Any]) -> Answer | None:
+def _spoilt(shop: SimulatedShop, req: Request, kind: str, records: list[Any]) -> SimulatedResponse | None:
     """What the shop answers where one of these records spoils it."""
     ids_only = req.args.get("_fields") == "id"
     troubles = [shop.spoilt[name] for record in records if (name := f"{kind}:{record.id}") in shop.spoilt]
@@ -245,20 +207,22 @@ def _fields(text: str, req: Request) -> str:
 # Webhooks
 
 
-def _webhooks(shop: SimulatedShop, req: Request) -> Answer:
+def _webhooks(shop: SimulatedShop, req: Request) -> SimulatedResponse:
     with shop.lock:
         listed = queries.webhooks(shop, req.args)
         texts = [php_json(_webhook_body(shop, webhook)) for webhook in listed.things]
         return _spoilt(shop, req, "webhook", listed.things) or _list(shop, req, listed, texts)
 
 
-def _webhook(shop: SimulatedShop, req: Request, number: int) -> Answer:
+def _webhook(shop: SimulatedShop, req: Request, number: int) -> SimulatedResponse:
     with shop.lock:
         webhook = _known(shop, number)
-        return _spoilt(shop, req, "webhook", [webhook]) or Answer(200, php_json(_webhook_body(shop, webhook)))
+        return _spoilt(shop, req, "webhook", [webhook]) or SimulatedResponse(
+            200, php_json(_webhook_body(shop, webhook))
+        )
 
 
-def _create_webhook(shop: SimulatedShop, req: Request) -> Answer:
+def _create_webhook(shop: SimulatedShop, req: Request) -> SimulatedResponse:
     """Its `status` is not looked at, and the answer to the ping changes nothing."""
     given = _given(req)
     if str(given.get("topic", "")).lower() not in TOPICS:
@@ -271,10 +235,10 @@ def _create_webhook(shop: SimulatedShop, req: Request) -> Answer:
             secret=str(given.get("secret", "")),
         )
     shop.hooks.ping(webhook)
-    return Answer(201, php_json(_webhook_body(shop, webhook)))
+    return SimulatedResponse(201, php_json(_webhook_body(shop, webhook)))
 
 
-def _update_webhook(shop: SimulatedShop, req: Request, number: int) -> Answer:
+def _update_webhook(shop: SimulatedShop, req: Request, number: int) -> SimulatedResponse:
     given = _given(req)
     changes: dict[str, str] = {
         name: str(given[name]) for name in ("name", "status", "topic", "delivery_url", "secret") if name in given
@@ -290,16 +254,16 @@ def _update_webhook(shop: SimulatedShop, req: Request, number: int) -> Answer:
         moved = shop.hooks.change(webhook, changes)
     if moved:
         shop.hooks.ping(webhook)
-    return Answer(200, php_json(_webhook_body(shop, webhook)))
+    return SimulatedResponse(200, php_json(_webhook_body(shop, webhook)))
 
 
-def _delete_webhook(shop: SimulatedShop, req: Request, number: int) -> Answer:
+def _delete_webhook(shop: SimulatedShop, req: Request, number: int) -> SimulatedResponse:
     if req.args.get("force", "").lower() not in ("true", "1"):
         raise RestError(501, "woocommerce_rest_trash_not_supported", "Webhooks do not support trashing.")
     with shop.lock:
         webhook = _known(shop, number)
         del shop.hooks.webhooks[number]
-    return Answer(200, php_json(_webhook_body(shop, webhook)))
+    return SimulatedResponse(200, php_json(_webhook_body(shop, webhook)))
 
 
 def _known(shop: SimulatedShop, number: int) -> Webhook:
@@ -343,10 +307,10 @@ def _webhook_body(shop: SimulatedShop, webhook: Webhook) -> dict[str, Any]:
 _FATAL = {"code": "internal_server_error", "message": "There has been a critical error on this website."}
 _NOTICE = "<br />\n<b>Notice</b>: Undefined index: total in <b>/plugins/gifts/rest.php</b> on line <b>7</b><br />\n[]"
 SPOILT = {
-    "500": Answer(500, php_json(_FATAL)),
-    "502": Answer(502, "<html><body>502 Bad Gateway</body></html>", content_type="text/html; charset=UTF-8"),
-    "notice": Answer(200, _NOTICE),
-    "timeout": Answer(200, "[]", wait_s=3600.0, cut="reset"),
+    "500": SimulatedResponse(500, php_json(_FATAL)),
+    "502": SimulatedResponse(502, "<html><body>502 Bad Gateway</body></html>", content_type=HTML),
+    "notice": SimulatedResponse(200, _NOTICE),
+    "timeout": SimulatedResponse(200, "[]", wait_s=3600.0, cut="reset"),
 }
 ROUTES: Mapping[str, Mapping[str, Handler]] = {
     "/orders": {"GET": _orders},

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
 
-from simulators.hubspot.faults import Fault
+from simulators.core.web import Controls, fault_controls
 
 from .hosting import Hosting
 from .shop import SimulatedShop
@@ -35,8 +34,8 @@ ACTIONS = (
 )
 
 
-def controls(shop: SimulatedShop) -> dict[str, dict[str, Callable[[Any], Any]]]:
-    """Path to method to what it does with the body; ValueError, TypeError and KeyError mean it was not understood."""
+def controls(shop: SimulatedShop) -> Controls:
+    """The controls of a shop."""
 
     def act(body: Any) -> Any:
         """`{"action": "place", "times": 3, "with": {"status": "on-hold"}}`: what each one returned."""
@@ -64,37 +63,28 @@ def controls(shop: SimulatedShop) -> dict[str, dict[str, Callable[[Any], Any]]]:
         shop.hosting = Hosting()
         return asdict(shop.hosting)
 
-    def add_faults(body: Any) -> Any:
-        for fault in body if isinstance(body, list) else [body]:
-            shop.faults.add(Fault.from_json(fault))
-        return shop.faults.json()
-
-    def clear_faults(_: Any) -> Any:
-        shop.faults.clear()
-        return []
-
     return {
         "state": {"GET": lambda _: state(shop)},
         "act": {"POST": act},
         "run": {"POST": run},
         "settings": {"GET": settings, "POST": settings},
         "hosting": {"GET": hosting, "POST": hosting, "DELETE": reset_hosting},
-        "faults": {"GET": lambda _: shop.faults.json(), "POST": add_faults, "DELETE": clear_faults},
-        "attempts": {"GET": lambda _: [asdict(one) for one in list(shop.hooks.attempts)]},
+        **fault_controls(shop.faults),
+        "attempts": {"GET": lambda _: [asdict(attempt) for attempt in list(shop.hooks.attempts)]},
     }
 
 
 def state(shop: SimulatedShop) -> dict[str, Any]:
-    """What there is, in short."""
+    """A summary of the shop."""
     with shop.lock:
         return {
             "orders": len(shop.orders),
             "customers": len(shop.customers),
             "waiting": shop.hooks.waiting,
-            "delivered": sum(1 for one in shop.hooks.attempts if one.status is not None and 200 <= one.status < 300),
+            "delivered": sum(200 <= (attempt.status or 0) < 300 for attempt in shop.hooks.attempts),
             "lost": sum(1 for _ in shop.hooks.lost()),
             "webhooks": [
-                {"id": one.id, "topic": one.topic, "status": one.status, "failures": one.failures}
-                for one in shop.hooks.webhooks.values()
+                {"id": webhook.id, "topic": webhook.topic, "status": webhook.status, "failures": webhook.failures}
+                for webhook in shop.hooks.webhooks.values()
             ],
         }

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from simulators.hubspot.server import AppServer, in_thread
+from simulators.core.server import AppServer, in_thread
 
 from .app import create_app
 from .shop import SimulatedShop

@@ -10,7 +10,7 @@ from decimal import Decimal
 from threading import RLock
 from typing import Any
 
-from simulators.hubspot.faults import Faults
+from simulators.core.faults import InjectedFaults
 
 from .bodies import Customer, Item, Order, customer_body, order_body, php_json
 from .hooks import Hooks, Post, Webhook, real_post
@@ -66,7 +66,7 @@ class SimulatedShop:
         self.latency_ms = 0.0
         self.hosting = Hosting()
         self.random = random.Random(seed)  # noqa: S311
-        self.faults = Faults(random.Random(seed + 1), clock)  # noqa: S311
+        self.faults = InjectedFaults(random.Random(seed + 1), clock)  # noqa: S311
         self.hooks = Hooks(clock, random.Random(seed + 2), url, self._payload, post)  # noqa: S311
         self.keys: dict[str, tuple[str, str]] = {KEY: (SECRET, "read_write")}
         self.orders: dict[int, Order] = {}

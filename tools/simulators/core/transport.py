@@ -1,4 +1,4 @@
-"""Call a portal's app without sockets, with the face of urllib3.PoolManager and its exceptions."""
+"""Call a simulator's app without sockets, with the interface of urllib3.PoolManager and its exceptions."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from urllib.parse import unquote_to_bytes, urlencode, urlsplit
 
 import urllib3
 from urllib3.exceptions import ProtocolError, ReadTimeoutError
+from werkzeug.test import run_wsgi_app
 
-from .app import CUT_HEADER, WAIT_HEADER
+from .web import CUT_HEADER, WAIT_HEADER
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -75,19 +76,8 @@ class InProcessTransport:
             self._sleep(wait_s)
 
     def _call(self, environ: dict[str, Any]) -> InProcessResponse:
-        started: list[Any] = []
-
-        def start_response(status: str, headers: list[tuple[str, str]], _exc_info: Any = None) -> None:
-            started[:] = [int(status[:3]), urllib3.HTTPHeaderDict(headers)]
-
-        chunks = self._app(environ, start_response)
-        try:
-            data = b"".join(chunks)
-        finally:
-            close = getattr(chunks, "close", None)
-            if close:
-                close()
-        return InProcessResponse(started[0], started[1], data)
+        chunks, status, headers = run_wsgi_app(self._app, environ, buffered=True)
+        return InProcessResponse(int(status[:3]), urllib3.HTTPHeaderDict(headers.items()), b"".join(chunks))
 
 
 def _environ(
@@ -119,8 +109,8 @@ def _environ(
 
 
 def _read_seconds(timeout: float | urllib3.Timeout | None) -> float | None:
-    """How long the caller would wait for an answer; None is for ever."""
+    """How long the caller waits for a response; None: for ever."""
     if isinstance(timeout, urllib3.Timeout):
-        limits = [one for one in (timeout._read, timeout.total) if isinstance(one, int | float)]
+        limits = [limit for limit in (timeout._read, timeout.total) if isinstance(limit, int | float)]
         return float(min(limits)) if limits else None
     return None if timeout is None else float(timeout)

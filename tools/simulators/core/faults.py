@@ -1,0 +1,103 @@
+"""Injected faults: error responses, broken connections and silence, scripted or at random."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+
+@dataclass
+class InjectedFault:
+    """A fault for the calls it matches.
+
+    `kind` is `status` (respond with `status`), `reset` (the connection breaks), `hold` (silence for `hold_s`, then the
+    connection breaks, or after the effect the true response follows), `truncate` (the response is cut off half-way) or
+    `omit` (half of a batch's results are missing). `when` is how much of its effect the call had: `before` (none),
+    `after` (all of it), `half` (the first half of a batch). `skip` lets so many matching calls pass first; `count` is
+    how many calls to hit, None for all; `until` is a time of the simulator's clock.
+    """
+
+    kind: str = "status"
+    status: int = 503
+    when: str = "before"
+    body: str = "json"  # or "html"
+    path: str = ""  # a regular expression, searched in the path
+    method: str = ""  # "" for any
+    probability: float = 1.0
+    skip: int = 0
+    count: int | None = None
+    until: float | None = None
+    retry_after: str = ""
+    policy: str = "TEN_SECONDLY_ROLLING"  # of a 429: SECONDLY, DAILY
+    hold_s: float = 3600.0
+    hits: int = field(default=0, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("status", "reset", "hold", "truncate", "omit"):
+            raise ValueError(f"no such kind of fault: {self.kind}")
+        if self.when not in ("before", "after", "half"):
+            raise ValueError(f"no such moment: {self.when}")
+        self._path = re.compile(self.path)
+
+    @classmethod
+    def from_json(cls, fault: Mapping[str, Any]) -> InjectedFault:
+        """From the control endpoint; ValueError for unknown names."""
+        unknown = fault.keys() - {f.name for f in fields(cls)}
+        if unknown:
+            raise ValueError(f"a fault has no {', '.join(sorted(unknown))}")
+        return cls(**fault)
+
+    def json(self) -> dict[str, Any]:
+        """For the control endpoint."""
+        return asdict(self)
+
+    def matches(self, method: str, path: str) -> bool:
+        """Whether the fault applies to such a call."""
+        return self.method in ("", method) and self._path.search(path) is not None
+
+    @property
+    def spent(self) -> bool:
+        """Whether it has hit as many calls as it may."""
+        return self.count is not None and self.hits >= self.count
+
+
+class InjectedFaults:
+    """The active faults. The first that matches, and whose probability allows it, hits a call."""
+
+    def __init__(self, rng: random.Random, clock: Callable[[], float]) -> None:
+        self._rng = rng
+        self._clock = clock
+        self._faults: list[InjectedFault] = []
+
+    def add(self, fault: InjectedFault) -> InjectedFault:
+        """Activate a fault, after those already active."""
+        self._faults.append(fault)
+        return fault
+
+    def clear(self) -> None:
+        """Remove all faults."""
+        self._faults.clear()
+
+    def json(self) -> list[dict[str, Any]]:
+        """All active faults, with their hits so far."""
+        return [fault.json() for fault in self._faults]
+
+    def draw(self, method: str, path: str) -> InjectedFault | None:
+        """The fault that hits this call, if any."""
+        return next((fault for fault in self._faults if self._hits(fault, method, path)), None)
+
+    def _hits(self, fault: InjectedFault, method: str, path: str) -> bool:
+        if fault.spent or not fault.matches(method, path):
+            return False
+        if fault.until is not None and self._clock() >= fault.until:
+            return False
+        if fault.skip > 0:
+            fault.skip -= 1
+            return False
+        if fault.probability < 1.0 and self._rng.random() >= fault.probability:
+            return False
+        fault.hits += 1
+        return True

@@ -1,0 +1,86 @@
+"""Responses of a simulator, and its controls under /_simulator/."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+from flask import Flask, Response, request
+
+from .faults import InjectedFault, InjectedFaults
+
+# Between a Flask app and the server or transport around it: how long the response takes, and how it is cut off.
+WAIT_HEADER = "X-Simulator-Wait-Seconds"
+CUT_HEADER = "X-Simulator-Cut"
+
+Controls = Mapping[str, Mapping[str, Callable[[Any], Any]]]  # path, method, function of the body
+
+
+@dataclass(frozen=True)
+class SimulatedResponse:
+    """A response; the server or transport carries out `wait_s` and `cut`."""
+
+    status: int
+    text: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = "application/json;charset=utf-8"
+    wait_s: float = 0.0
+    cut: str = ""  # "reset" or "truncate"
+
+    def as_flask(self) -> Response:
+        """For Flask."""
+        headers = dict(self.headers)
+        if self.wait_s:
+            headers[WAIT_HEADER] = f"{self.wait_s:.6f}"
+        if self.cut:
+            headers[CUT_HEADER] = self.cut
+        return Response(self.text, self.status, headers, content_type=self.content_type)
+
+
+def with_fault(
+    fault: InjectedFault, response: SimulatedResponse | None, error: Callable[[], SimulatedResponse]
+) -> SimulatedResponse:
+    """The response after a fault; None if the call had no effect. `error`: the response of a `status` fault."""
+    if fault.kind == "status":
+        return replace(error(), headers={"Retry-After": fault.retry_after} if fault.retry_after else {})
+    if fault.kind == "hold":
+        return replace(response or SimulatedResponse(504, cut="reset"), wait_s=fault.hold_s)
+    if response is None or fault.kind == "reset":
+        return SimulatedResponse(502, cut="reset")
+    return replace(response, cut="truncate")
+
+
+def fault_controls(faults: InjectedFaults) -> Controls:
+    """List, add and clear faults."""
+
+    def add(body: Any) -> Any:
+        for fault in body if isinstance(body, list) else [body]:
+            faults.add(InjectedFault.from_json(fault))
+        return faults.json()
+
+    def clear(_: Any) -> Any:
+        faults.clear()
+        return []
+
+    return {"faults": {"GET": lambda _: faults.json(), "POST": add, "DELETE": clear}}
+
+
+def add_controls(app: Flask, controls: Controls, lock: AbstractContextManager[Any] = nullcontext()) -> None:  # noqa: B008
+    """Serve controls under /_simulator/: JSON in and out; 400 for what raises ValueError, TypeError or KeyError."""
+
+    def view(control: Callable[[Any], Any]) -> Response:
+        try:
+            with lock:
+                status, body = 200, control(request.get_json(silent=True))
+        except (ValueError, TypeError, KeyError) as error:
+            status, body = 400, {"message": f"not understood: {error}", "error": str(error)}
+        return Response(json.dumps(body, ensure_ascii=False), status, content_type="application/json;charset=utf-8")
+
+    for path, methods in controls.items():
+        for method, control in methods.items():
+            name = f"{method} {path}"
+            app.add_url_rule(f"/_simulator/{path}", name, partial(view, control), methods=[method])
