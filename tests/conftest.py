@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from functools import cache
 from typing import Any
@@ -10,6 +11,7 @@ from unittest.mock import patch
 import hypothesis
 import moto.core  # noqa: F401  (hooks into botocore: only clients made after this import can be mocked)
 from botocore.loaders import JSONFileLoader
+from werkzeug.routing import Rule
 
 os.environ.update(
     AWS_ACCESS_KEY_ID="testing",
@@ -42,6 +44,21 @@ def _parsed(path: str) -> Any:
 
 # Every mocked AWS begins with a new session, and every session would parse the same megabytes of definitions.
 patch.object(JSONFileLoader, "load_file", lambda _loader, path: _parsed(path)).start()
+
+
+def _unused(*_: Any) -> None:
+    raise AssertionError("the simulators match URLs and build none")
+
+
+# Most of what a new simulator costs is preparing to build URLs.
+patch.object(Rule, "_compile_builder", lambda *_: _unused).start()
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays: the garbage collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
+
 
 # How fast a machine is says nothing about the code: no test of a law fails for taking long.
 hypothesis.settings.register_profile("woohub", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])

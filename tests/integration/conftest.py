@@ -6,7 +6,7 @@ import pytest
 
 from simulators.hubspot import InProcessTransport, SimulatedPortal, create_app, provision
 from tests.support.clock import Clock
-from tests.support.openapi_contract import Contract, Validated, specs_folder
+from tests.support.openapi_contract import Contract, Validated, hubspots_contract
 from tests.support.simulated import VERSIONS, Calls
 from woohub.http import Http
 
@@ -26,8 +26,7 @@ def portal(clock: Clock) -> SimulatedPortal:
 @pytest.fixture(scope="session")
 def contract() -> Contract | None:
     """HubSpot's specs, where they are at hand."""
-    folder = specs_folder()
-    return Contract(folder) if folder else None
+    return hubspots_contract()
 
 
 @pytest.fixture

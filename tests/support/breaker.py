@@ -7,6 +7,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from tests.support.operations_page import assert_described
 from woohub.consumer.breaker import Breaker, BreakerParameter, EventSourceMapping, State, govern, mapping_id
 from woohub.errors import WooHubError
 
@@ -69,6 +70,7 @@ class BreakerFixture:
         self.breaker = Breaker(lambda: self.parameter, lambda: self.flow, self._log, lambda: self.now)
 
     def _log(self, event: str, **_facts: object) -> None:
+        assert_described(event)
         self.logged.append(event)
 
     @property

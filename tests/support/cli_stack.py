@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import boto3
@@ -28,6 +29,7 @@ class Deployed:
     """What a test does to the stack behind the command's back."""
 
     outputs: Mapping[str, str]
+    client: Callable[[str], Any]  # boto3's, each made once
 
     @property
     def stack(self) -> stacks.Stack:
@@ -35,18 +37,17 @@ class Deployed:
 
     @property
     def sqs(self) -> Any:
-        return boto3.client("sqs")
+        return self.client("sqs")
 
     def secret(self, output: str) -> Any:
-        text = boto3.client("secretsmanager").get_secret_value(SecretId=self.outputs[output])["SecretString"]
+        text = self.client("secretsmanager").get_secret_value(SecretId=self.outputs[output])["SecretString"]
         return json.loads(text)
 
     def store(self, output: str, value: Mapping[str, Any]) -> None:
-        client = boto3.client("secretsmanager")
-        client.put_secret_value(SecretId=self.outputs[output], SecretString=json.dumps(value))
+        self.client("secretsmanager").put_secret_value(SecretId=self.outputs[output], SecretString=json.dumps(value))
 
     def breaker(self, state: State) -> None:
-        BreakerParameter(boto3.client("ssm"), self.outputs["BreakerParameter"]).write(state)
+        BreakerParameter(self.client("ssm"), self.outputs["BreakerParameter"]).write(state)
 
     def messages(self, output: str) -> list[dict[str, Any]]:
         """Take what the queue shows just now."""
@@ -93,7 +94,8 @@ REFUSED = {
 def deployed(**more: str) -> Iterator[Deployed]:
     """The stack; `more` are outputs of its own (HubSpotApiUrl, WebhookUrl)."""
     with mock_aws(config={"lambda": {"use_docker": False}}):
-        sqs, secrets = boto3.client("sqs"), boto3.client("secretsmanager")
+        client: Callable[[str], Any] = cache(boto3.client)
+        sqs, secrets = client("sqs"), client("secretsmanager")
         made = {
             "QueueUrl": sqs.create_queue(QueueName="deliveries")["QueueUrl"],
             "DeadLetterQueueUrl": sqs.create_queue(QueueName="dead-letters")["QueueUrl"],
@@ -103,26 +105,26 @@ def deployed(**more: str) -> Iterator[Deployed]:
             "WebhookUrl": "https://api.example/live/webhooks/woocommerce",
             "HubSpotApiVersion": "2026-09",
         } | more
-        boto3.client("ssm").put_parameter(Name=made["BreakerParameter"], Type="String", Value='{"state":"closed"}')
-        made["EventSourceMappingId"] = _mapping()
+        client("ssm").put_parameter(Name=made["BreakerParameter"], Type="String", Value='{"state":"closed"}')
+        made["EventSourceMappingId"] = _mapping(client)
         template = NOTHING | {"Outputs": {name: {"Value": value} for name, value in made.items()}}
-        boto3.client("cloudformation").create_stack(StackName=NAME, TemplateBody=json.dumps(template))
-        yield Deployed(made)
+        client("cloudformation").create_stack(StackName=NAME, TemplateBody=json.dumps(template))
+        yield Deployed(made, client)
 
 
 def _secret(client: Any, name: str, value: Mapping[str, str]) -> str:
     return str(client.create_secret(Name=name, SecretString=json.dumps(value))["ARN"])
 
 
-def _mapping() -> str:
+def _mapping(client: Callable[[str], Any]) -> str:
     """An event source mapping, of a queue of its own: moto would feed messages of the real one to the function."""
     role = {"Version": "2012-10-17", "Statement": []}
-    arn = boto3.client("iam").create_role(RoleName="consumer", AssumeRolePolicyDocument=json.dumps(role))["Role"]["Arn"]
+    arn = client("iam").create_role(RoleName="consumer", AssumeRolePolicyDocument=json.dumps(role))["Role"]["Arn"]
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
         archive.writestr("app.py", "")
-    client, sqs = boto3.client("lambda"), boto3.client("sqs")
-    client.create_function(
+    lambda_, sqs = client("lambda"), client("sqs")
+    lambda_.create_function(
         FunctionName="consumer",
         Runtime="python3.13",
         Role=arn,
@@ -131,4 +133,4 @@ def _mapping() -> str:
     )
     fed = sqs.create_queue(QueueName="fed-to-the-function")["QueueUrl"]
     queue = sqs.get_queue_attributes(QueueUrl=fed, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    return str(client.create_event_source_mapping(EventSourceArn=queue, FunctionName="consumer")["UUID"])
+    return str(lambda_.create_event_source_mapping(EventSourceArn=queue, FunctionName="consumer")["UUID"])

@@ -9,6 +9,7 @@ import boto3
 
 from tests.support.breaker import BreakerFixture
 from tests.support.lab import Lab
+from tests.support.operations_page import assert_described
 from tests.support.orders import delivery, order
 from woohub.consumer.batch import Consumer
 from woohub.delivery.messages import to_sqs
@@ -41,6 +42,7 @@ class ConsumerFixture:
         )
 
     def _warn(self, event: str, **facts: object) -> None:
+        assert_described(event)
         self.warned.append((event, facts["error"]))
 
     def receive(self, *numbers: int, **changes: Any) -> list[dict[str, Any]]:

@@ -7,8 +7,6 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-import boto3
-
 from simulators.hubspot import DEFAULT_TOKEN, InProcessTransport, create_app, provision
 from simulators.hubspot.portal import ALL_SCOPES
 from simulators.woocommerce import KEY, SECRET
@@ -38,15 +36,15 @@ class Consuming:
         http = InProcessTransport(create_app(self.shop.portal))
         self.timer = Timer()
         hubspot = HubSpot(http, Token(), self.timer)
-        flow = EventSourceMapping(boto3.client("lambda"), lambda: outputs["EventSourceMappingId"])
-        parameter = BreakerParameter(boto3.client("ssm"), outputs["BreakerParameter"])
+        flow = EventSourceMapping(self.shop.stack.client("lambda"), lambda: outputs["EventSourceMappingId"])
+        parameter = BreakerParameter(self.shop.stack.client("ssm"), outputs["BreakerParameter"])
         breaker = Breaker(lambda: parameter, lambda: flow, _silent)
         sync = Sync(hubspot, PropertyCatalog(hubspot, self.timer, _silent), record_kinds(FIELDS), self.timer, _silent)
-        self.sqs: Any = boto3.client("sqs")
+        self.sqs: Any = self.shop.stack.client("sqs")
         self.url = outputs["QueueUrl"]
         dead = outputs["DeadLetterQueueUrl"]
         self.consumer = Consumer(sync, breaker, self.sqs, self.url, dead, self.outcomes.append, _silent)
-        self.logs: Any = boto3.client("logs")
+        self.logs: Any = self.shop.stack.client("logs")
         self._make_logs()
 
     def begin_anew(self) -> None:
@@ -70,7 +68,7 @@ class Consuming:
             self.sqs.delete_queue(QueueUrl=url)
             self.sqs.create_queue(QueueName=url.rpartition("/")[2])
         self.shop.stack.breaker(State())
-        boto3.client("lambda").update_event_source_mapping(
+        self.shop.stack.client("lambda").update_event_source_mapping(
             UUID=self.shop.stack.outputs["EventSourceMappingId"], Enabled=True
         )
         self.shop.watermark(completed=now_text())

@@ -7,7 +7,8 @@ from typing import Any
 
 from simulators.hubspot import DEFAULT_TOKEN, InProcessTransport, SimulatedPortal, create_app, provision
 from tests.support.clock import Clock
-from tests.support.openapi_contract import Contract, Validated, specs_folder
+from tests.support.openapi_contract import Validated, hubspots_contract
+from tests.support.operations_page import assert_described
 from woohub.clock import Timer
 from woohub.http import Call
 from woohub.hubspot.client import HubSpot
@@ -18,8 +19,6 @@ from woohub.sync.kinds import record_kinds
 from woohub.sync.outcome import Message, Outcome
 
 FIELDS = load_mapping()
-SPECS = specs_folder()
-CONTRACT = Contract(SPECS) if SPECS else None  # HubSpot's own, where it is at hand: then every call is held against it
 
 
 @dataclass
@@ -61,8 +60,9 @@ class Lab:
         """A cold start: nothing is remembered."""
         self.timer = Timer(self.clock.read, self.clock.sleep)
         http = InProcessTransport(create_app(self.portal), sleep=self.clock.sleep)
+        contract = hubspots_contract()
         self.hubspot = HubSpot(
-            Validated(http, CONTRACT) if CONTRACT else http,
+            Validated(http, contract) if contract else http,
             self.token,
             self.timer,
             version=self.version,
@@ -78,6 +78,7 @@ class Lab:
         )
 
     def warn(self, event: str, **facts: Any) -> None:
+        assert_described(event)
         self.warnings.append((event, facts))
 
     def deliver(self, *messages: Message) -> list[Outcome]:

@@ -11,8 +11,8 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -54,24 +54,30 @@ class Validated:
         sent = f"{url}{'&' if '?' in url else '?'}{query}" if query else url
         operations = self._contract.operations(method, sent)
         body = kwargs["json"] if kwargs.get("json") is not None else _parsed(kwargs.get("body"))
+        checked: set[str] = set()
         for operation in operations:
-            operation.check_request(sent, body)
+            operation.check_request(sent, body, checked)
         response = self._transport.request(method, url, **kwargs)
         for operation in operations:
-            operation.check_answer(response)
+            operation.check_answer(response, checked)
         self.seen.update(operation.name for operation in operations)
         return response
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One method of one path in one spec."""
+    """One method of one path in one spec.
+
+    Seven specs describe the same batch calls, word for word but for descriptions: `checked` has the schemas that a call
+    was held against already.
+    """
 
     method: str
     path: str
     spec: Mapping[str, Any]
     uri: str
     registry: Registry[Any]
+    validators: dict[str, tuple[OAS30Validator, str]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -88,19 +94,19 @@ class Operation:
         """The more parts are no placeholders, the closer the match."""
         return sum(not part.startswith("{") for part in self._parts)
 
-    def check_request(self, url: str, body: Any) -> None:
+    def check_request(self, url: str, body: Any, checked: set[str]) -> None:
         """Raise ContractViolation for unknown or ill-typed query parameters, or a body of another shape."""
         known = {p["name"]: p for p in self.spec.get("parameters", ()) if p["in"] == "query"}
         for name, value in parse_qsl(urlsplit(url).query):
             if name not in known:
                 raise ContractViolation(f"{self.name}: no query parameter {name}")
-            self._check(_typed(value, known[name]["schema"]), known[name]["schema"], f"query parameter {name}")
+            self._check(_typed(value, known[name]["schema"]), known[name]["schema"], f"query parameter {name}", checked)
         if "requestBody" in self.spec:
-            self._check(body, self.spec["requestBody"]["content"]["application/json"]["schema"], "request")
+            self._check(body, self.spec["requestBody"]["content"]["application/json"]["schema"], "request", checked)
         elif body is not None:
             raise ContractViolation(f"{self.name}: takes no body")
 
-    def check_answer(self, response: Response) -> None:
+    def check_answer(self, response: Response, checked: set[str]) -> None:
         """Raise ContractViolation for a status or body the spec does not have."""
         status = response.status
         if status >= 500 or status in _UNDESCRIBED or response.data.startswith(b"<"):  # pages come from in front, too
@@ -112,7 +118,7 @@ class Operation:
                 raise ContractViolation(f"{self.name}: {status} has no body in the spec")
             return
         schema = next(iter(content.values()))["schema"]
-        self._check(json.loads(response.data), schema, f"answer {status}")
+        self._check(json.loads(response.data), schema, f"answer {status}", checked)
 
     def _answer(self, status: int) -> Mapping[str, Any]:
         answers = self.spec["responses"]
@@ -126,15 +132,48 @@ class Operation:
             raise ContractViolation(f"{self.name}: no answer {status}, only {', '.join(answers)}")
         return dict(self.registry.resolver(self.uri).lookup(answers["default"]["$ref"]).contents)
 
-    def _check(self, value: Any, schema: Mapping[str, Any], what: str) -> None:
-        validator = OAS30Validator(schema, registry=self.registry, format_checker=oas30_format_checker)
+    def _check(self, value: Any, schema: Mapping[str, Any], what: str, checked: set[str]) -> None:
+        validator, shape = self._validator(schema)
+        if f"{what}: {shape}" in checked:
+            return
+        checked.add(f"{what}: {shape}")
         problems = [f"{error.json_path}: {error.message}" for error in validator.iter_errors(value)]
         if problems:
             raise ContractViolation(f"{self.name}, {what}: " + "; ".join(problems[:3]))
 
+    def _validator(self, schema: Mapping[str, Any]) -> tuple[OAS30Validator, str]:
+        """For a schema, and what it demands as text, without its references and descriptions."""
+        key = json.dumps(schema, sort_keys=True)
+        if key not in self.validators:
+            inlined = self._inlined(schema)
+            self.validators[key] = (
+                OAS30Validator(inlined, registry=self.registry, format_checker=oas30_format_checker),
+                json.dumps(inlined, sort_keys=True),
+            )
+        return self.validators[key]
+
+    def _inlined(self, schema: Any, within: tuple[str, ...] = ()) -> Any:
+        """The schema with what its references mean in their place, but for those that contain themselves."""
+        if isinstance(schema, list):
+            return [self._inlined(part, within) for part in schema]
+        if not isinstance(schema, Mapping):
+            return schema
+        reference = schema.get("$ref")
+        if isinstance(reference, str) and reference not in within:
+            target = self.registry.resolver(self.uri).lookup(reference).contents
+            return self._inlined(target, (*within, reference))
+        return {name: self._inlined(part, within) for name, part in schema.items() if not _is_prose(name, part)}
+
     @property
     def _parts(self) -> list[str]:
         return self.path.split("/")
+
+
+@cache
+def hubspots_contract() -> Contract | None:
+    """HubSpot's own, where it is at hand; parsed once per process."""
+    folder = specs_folder()
+    return Contract(folder) if folder else None
 
 
 class Contract:
@@ -150,6 +189,10 @@ class Contract:
         if not found:
             raise ContractViolation(f"HubSpot's specs have no {method} {path}")
         return found
+
+
+def _is_prose(name: str, part: Any) -> bool:
+    return name in ("description", "example") and not isinstance(part, Mapping)  # a property of that name is a mapping
 
 
 def _closest(spec: Iterable[Operation], method: str, path: str) -> Operation | None:

@@ -6,7 +6,7 @@ import io
 import json
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -95,14 +95,14 @@ class Operated:
 
     def parameter(self, output: str, value: str) -> None:
         name = self.stack.outputs[output]
-        boto3.client("ssm").put_parameter(Name=name, Type="String", Value=value, Overwrite=True)
+        self.stack.client("ssm").put_parameter(Name=name, Type="String", Value=value, Overwrite=True)
 
     def metric(self, name: str, value: float = 1, *, minutes_ago: float = 10, **dimensions: str) -> None:
         """What a function would have counted."""
         at = datetime.fromtimestamp(datetime.now(UTC).timestamp() - minutes_ago * 60, UTC)
         named = [{"Name": key, "Value": text} for key, text in ({"service": NAME} | dimensions).items()]
         point = {"MetricName": name, "Value": value, "Timestamp": at, "Dimensions": named}
-        boto3.client("cloudwatch").put_metric_data(Namespace="WooHub", MetricData=[point])  # type: ignore[list-item]
+        self.stack.client("cloudwatch").put_metric_data(Namespace="WooHub", MetricData=[point])  # type: ignore[list-item]
 
     def outcomes(self) -> list[str]:
         """What the ingest function has made of each request so far."""
@@ -128,7 +128,7 @@ def operated(**settings: Any) -> Iterator[Operated]:
         hubspot_url = started.enter_context(hubspot.running(portal))
         ingest_url = started.enter_context(_serving_ingest())
         stack = started.enter_context(deployed(**OUTPUTS, HubSpotApiUrl=hubspot_url, WebhookUrl=ingest_url + PATH))
-        _deploy_the_rest()
+        _deploy_the_rest(stack.client)
         # Without the simulator's cron: tests say when the store delivers.
         shop.url = shop.hooks.home = started.enter_context(in_thread(AppServer(create_app(shop).wsgi_app)))
         running = Operated(stack, portal, shop)
@@ -147,37 +147,37 @@ def _ingest_of(running: Operated) -> Iterator[None]:
     """The function with this stack's queue and secret, and a log of its own."""
     outputs = running.stack.outputs
     settings = replace(ingest.settings, queue_url=outputs["QueueUrl"], webhook_secret_arn=outputs["WebhookSecretArn"])
-    secret = Secret(boto3.client("secretsmanager"), outputs["WebhookSecretArn"])
+    secret = Secret(running.stack.client("secretsmanager"), outputs["WebhookSecretArn"])
     with (
         patch.object(ingest, "settings", settings),
         patch.object(ingest, "secret", secret),
-        patch.object(ingest, "sqs", boto3.client("sqs")),
+        patch.object(ingest, "sqs", running.stack.sqs),
         patch.object(ingest, "sys", SimpleNamespace(stdout=running.log)),
     ):
         yield
 
 
-def _deploy_the_rest() -> None:
-    boto3.client("secretsmanager").create_secret(Name=OUTPUTS["StoreSecretArn"], SecretString='{"url": ""}')
-    boto3.client("ssm").put_parameter(Name=OUTPUTS["WatermarkParameter"], Type="String", Value="{}")
-    role = boto3.client("iam").get_role(RoleName="consumer")["Role"]["Arn"]
-    events = boto3.client("events")
+def _deploy_the_rest(client: Callable[[str], Any]) -> None:
+    client("secretsmanager").create_secret(Name=OUTPUTS["StoreSecretArn"], SecretString='{"url": ""}')
+    client("ssm").put_parameter(Name=OUTPUTS["WatermarkParameter"], Type="String", Value="{}")
+    role = client("iam").get_role(RoleName="consumer")["Role"]["Arn"]
+    events = client("events")
     for name in FUNCTIONS.values():
-        arn = _function(name, role)
+        arn = _function(name, role, client)
         events.put_rule(Name=f"{name}-schedule", ScheduleExpression="rate(1 minute)", State="ENABLED")
         events.put_targets(Rule=f"{name}-schedule", Targets=[{"Id": "function", "Arn": arn}])
 
 
 def deploy_ingest() -> None:
     """The function as Lambda knows it, which names the log group; deliveries do without."""
-    _function("ingest", boto3.client("iam").get_role(RoleName="consumer")["Role"]["Arn"])
+    _function("ingest", boto3.client("iam").get_role(RoleName="consumer")["Role"]["Arn"], boto3.client)
 
 
-def _function(name: str, role: str) -> str:
+def _function(name: str, role: str, client: Callable[[str], Any]) -> str:
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
         archive.writestr("app.py", "")
-    made = boto3.client("lambda").create_function(
+    made = client("lambda").create_function(
         FunctionName=name, Runtime="python3.13", Role=role, Handler="app.handler", Code={"ZipFile": code.getvalue()}
     )
     return str(made["FunctionArn"])

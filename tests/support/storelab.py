@@ -16,6 +16,7 @@ from simulators.woocommerce import KEY, SECRET, InProcessTransport, SimulatedSho
 from simulators.woocommerce.bodies import Customer, Order
 from tests.support.clock import Clock
 from tests.support.lab import FIELDS, Lab
+from tests.support.operations_page import assert_described
 from tests.support.sqs import Sqs
 from tests.support.ssm import Ssm
 from woohub.clock import Timer
@@ -93,6 +94,7 @@ class StoreLab:
         return 200
 
     def log(self, event: str, **facts: Any) -> None:
+        assert_described(event)
         self.logs.append((event, facts))
 
     def logged(self, event: str) -> list[dict[str, Any]]:
