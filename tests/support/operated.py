@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 from unittest.mock import patch
 
 import boto3
@@ -102,7 +102,7 @@ class Operated:
         at = datetime.fromtimestamp(datetime.now(UTC).timestamp() - minutes_ago * 60, UTC)
         named = [{"Name": key, "Value": text} for key, text in ({"service": NAME} | dimensions).items()]
         point = {"MetricName": name, "Value": value, "Timestamp": at, "Dimensions": named}
-        self.stack.client("cloudwatch").put_metric_data(Namespace="WooHub", MetricData=[point])  # type: ignore[list-item]
+        self.stack.client("cloudwatch").put_metric_data(Namespace="WooHub", MetricData=[point])
 
     def outcomes(self) -> list[str]:
         """What the ingest function has made of each request so far."""
@@ -170,7 +170,7 @@ def _deploy_the_rest(client: Callable[[str], Any]) -> None:
 
 def deploy_ingest() -> None:
     """The function as Lambda knows it, which names the log group; deliveries do without."""
-    _function("ingest", boto3.client("iam").get_role(RoleName="consumer")["Role"]["Arn"], boto3.client)
+    _function("ingest", boto3.client("iam").get_role(RoleName="consumer")["Role"]["Arn"], cast("Any", boto3.client))
 
 
 def _function(name: str, role: str, client: Callable[[str], Any]) -> str:
