@@ -45,8 +45,8 @@ def read_associations(call: Call, object_type: str, to_type: str) -> Result:
     """POST /{fromObjectType}/{toObjectType}/batch/read: records without any are errors, and the answer 207."""
     start, end = _kind(object_type), _kind(to_type)
     batch = Batch([])
-    for one in _association_inputs(call, most=1000):
-        key = str(one["id"])
+    for entry in _association_inputs(call, most=1000):
+        key = str(entry["id"])
         ids = call.portal.links.ids((start.id, key), end.id)
         if ids:
             batch.results.append({"from": {"id": key}, "to": [associated_json(start, end, i) for i in ids]})
@@ -87,9 +87,9 @@ def create_defaults(call: Call, object_type: str, to_type: str) -> Result:
 def archive_associations(call: Call, object_type: str, to_type: str) -> Result:
     """POST /{fromObjectType}/{toObjectType}/batch/archive."""
     start, end = _kind(object_type), _kind(to_type)
-    for one in _association_inputs(call):
-        for to in one["to"]:
-            call.portal.objects.unlink((start, str(one["from"]["id"])), (end, str(to["id"])))
+    for entry in _association_inputs(call):
+        for to in entry["to"]:
+            call.portal.objects.unlink((start, str(entry["from"]["id"])), (end, str(to["id"])))
     return batch_answer(call, Batch([]), 200) if call.version in DATED else (204, None)
 
 

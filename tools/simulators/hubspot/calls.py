@@ -54,9 +54,9 @@ def batch_answer(call: Call, batch: Batch, status: int) -> Result:
 def each(inputs: Sequence[Json], do: Callable[[Json], list[Json]]) -> Batch:
     """Do something for every input by itself; what is refused becomes an error of the batch."""
     batch = Batch([])
-    for one in inputs:
+    for entry in inputs:
         try:
-            batch.results += do(one)
+            batch.results += do(entry)
         except ApiError as error:
             batch.errors.append(error.entry({}))
     return batch

@@ -92,7 +92,7 @@ class Checks:
         if kind is CONTACTS and name == "email":
             return values.email(text, settings.unknown_tlds)
         if kind is CONTACTS and name == "hs_additional_emails":
-            return ";".join(values.email(one, settings.unknown_tlds) for one in text.split(";") if one)
+            return ";".join(values.email(part, settings.unknown_tlds) for part in text.split(";") if part)
         options = self._schema.options(definition, settings) if definition.type == "enumeration" else ()
         return values.normalise(definition, text, options=options, canonical_numbers=settings.canonical_numbers)
 

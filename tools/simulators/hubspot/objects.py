@@ -103,7 +103,7 @@ class Objects:
         """Up to 100 records by id or unique property; one error lists everything that is missing."""
         inputs, id_property = _inputs(body), str(body.get("idProperty") or "")
         _check_distinct(inputs, id_property)
-        found = {str(one["id"]): self._find(kind, str(one["id"]), id_property) for one in inputs}
+        found = {str(entry["id"]): self._find(kind, str(entry["id"]), id_property) for entry in inputs}
         names = self._known(kind, body.get("properties") or ()) or None
         results = [record.json(names) for record in found.values() if record]
         self._rng.shuffle(results)
@@ -122,9 +122,11 @@ class Objects:
             if name:
                 self._checks.writable_by(kind, name, email=False)
             _check_distinct(same, name)
-        known = [one for one in inputs if self._found(kind, one)]
+        known = [entry for entry in inputs if self._found(kind, entry)]
         batch = self._write(known, lambda i, claims: self._plan_update(kind, i, claims, rules), each=_traced(inputs))
-        batch.errors += _missing_inputs(kind, [one for one in inputs if not self._found(kind, one)], _traced(inputs))
+        batch.errors += _missing_inputs(
+            kind, [entry for entry in inputs if not self._found(kind, entry)], _traced(inputs)
+        )
         return batch
 
     def batch_upsert(self, kind: ObjectType, body: Input, *, rules: bool = False) -> Batch:
@@ -154,15 +156,15 @@ class Objects:
             raise invalid_ids(missing)
         ends = (start[0].id, start[1]), (end[0].id, end[1])
         self.links.add(*ends)
-        for one in ends:
-            self._count_links(one)
+        for item in ends:
+            self._count_links(item)
 
     def unlink(self, start: tuple[ObjectType, str], end: tuple[ObjectType, str]) -> None:
         """Part two records."""
         ends = (start[0].id, start[1]), (end[0].id, end[1])
         self.links.remove(*ends)
-        for one in ends:
-            self._count_links(one)
+        for item in ends:
+            self._count_links(item)
 
     def _plan_create(self, kind: ObjectType, body: Input, claims: Claims, rules: bool) -> Change:
         links = self._links_of(kind, body.get("associations") or ())
@@ -196,11 +198,11 @@ class Objects:
         claims = Claims()
         planned: list[tuple[Input, Change]] = []
         refused: list[tuple[Input, ApiError]] = []
-        for one in inputs:
+        for entry in inputs:
             try:
-                planned.append((one, plan(one, claims)))
+                planned.append((entry, plan(entry, claims)))
             except ApiError as error:
-                refused.append((one, error))
+                refused.append((entry, error))
         if refused and not each:
             raise self._together([error for _, error in refused])
         results = [self._written(one, change, upsert=upsert) for one, change in planned]
@@ -294,18 +296,18 @@ def _inputs(body: Input) -> list[Input]:
 
 def _by_id_property(inputs: Iterable[Input]) -> dict[str, list[Input]]:
     found: dict[str, list[Input]] = {}
-    for one in inputs:
-        found.setdefault(str(one.get("idProperty") or ""), []).append(one)
+    for entry in inputs:
+        found.setdefault(str(entry.get("idProperty") or ""), []).append(entry)
     return found
 
 
 def _check_distinct(inputs: Iterable[Input], id_property: str) -> None:
     """Raise ApiError 400 for an id twice in a batch; addresses are the same whatever their case."""
-    ids = [str(one["id"]) for one in inputs]
+    ids = [str(entry["id"]) for entry in inputs]
     if id_property == "email":
         ids = [address.strip().lower() for address in ids]
     if len(set(ids)) < len(ids):
-        twice = sorted({one for one in ids if ids.count(one) > 1})
+        twice = sorted({record_id for record_id in ids if ids.count(record_id) > 1})
         raise bad_request(f"Duplicate IDs found in batch input: [{', '.join(twice)}]. IDs must be unique", ids=twice)
 
 
@@ -315,7 +317,7 @@ def _trace(one: Input) -> str:
 
 def _traced(inputs: Sequence[Input]) -> bool:
     """Whether every input has an objectWriteTraceId of its own."""
-    ids = [_trace(one) for one in inputs]
+    ids = [_trace(entry) for entry in inputs]
     return all(ids) and len(set(ids)) == len(ids)
 
 
@@ -329,8 +331,8 @@ def _missing(kind: ObjectType, ids: Sequence[str], trace_id: str = "") -> Json:
 
 def _missing_inputs(kind: ObjectType, missing: Sequence[Input], traced: bool) -> list[Json]:
     if traced:
-        return [_missing(kind, [str(one["id"])], _trace(one)) for one in missing]
-    return [_missing(kind, [str(one["id"]) for one in missing])] if missing else []
+        return [_missing(kind, [str(entry["id"])], _trace(entry)) for entry in missing]
+    return [_missing(kind, [str(entry["id"]) for entry in missing])] if missing else []
 
 
 def _keep_addresses_apart(before: Mapping[str, str], after: dict[str, str]) -> None:

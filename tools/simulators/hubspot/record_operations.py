@@ -32,8 +32,8 @@ def batch_upsert(call: Call, object_type: str) -> Result:
 
 def batch_archive(call: Call, object_type: str) -> Result:
     """POST /{objectType}/batch/archive."""
-    for one in call.body["inputs"]:
-        call.portal.objects.archive(_kind(object_type), str(one["id"]))
+    for entry in call.body["inputs"]:
+        call.portal.objects.archive(_kind(object_type), str(entry["id"]))
     return 204, None
 
 

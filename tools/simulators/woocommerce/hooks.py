@@ -190,4 +190,4 @@ class Hooks:
 
     def lost(self) -> Iterator[Attempt]:
         """The events that never arrived: lost, or refused."""
-        return (one for one in self.attempts if one.status is None or not 200 <= one.status < 300)
+        return (attempt for attempt in self.attempts if attempt.status is None or not 200 <= attempt.status < 300)

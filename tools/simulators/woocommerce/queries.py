@@ -53,7 +53,7 @@ def orders(shop: SimulatedShop, query: Query) -> Listed:
 
 def _status(shop: SimulatedShop, query: Query) -> Callable[[Order], bool]:
     """`any` wins over whatever stands beside it, and has neither trash nor drafts nor what no plugin registers."""
-    asked = [one.removeprefix("wc-") for one in query.get("status", "any").split(",") if one]
+    asked = [part.removeprefix("wc-") for part in query.get("status", "any").split(",") if part]
     known = (*STATUSES, *DRAFTS, "trash", "any")
     for number, one in enumerate(asked):
         if one in shop.unregistered or (one not in known and not one.startswith("awaiting-")):
@@ -132,10 +132,10 @@ def webhooks(shop: SimulatedShop, query: Query) -> Listed:
 def _in_or_out(found: list[T], query: Query) -> list[T]:
     if "include" in query:
         wanted = set(_ids(query, "include"))
-        found = [one for one in found if one.id in wanted]  # type: ignore[attr-defined]
+        found = [record for record in found if record.id in wanted]  # type: ignore[attr-defined]
     if "exclude" in query:
         unwanted = set(_ids(query, "exclude"))
-        found = [one for one in found if one.id not in unwanted]  # type: ignore[attr-defined]
+        found = [record for record in found if record.id not in unwanted]  # type: ignore[attr-defined]
     return found
 
 
@@ -158,7 +158,7 @@ def _page(found: list[Any], query: Query) -> Listed:
 
 
 def _ids(query: Query, name: str) -> list[int]:
-    return [int(one) for one in query[name].split(",") if one.strip().isdigit()]
+    return [int(part) for part in query[name].split(",") if part.strip().isdigit()]
 
 
 def _number(query: Query, name: str, default: int) -> int:

@@ -120,7 +120,7 @@ class SimulatedShop:
         with self.lock:
             order = self.orders[order_id]
             silent = order.status == "trash"
-            status = status or self.random.choice([one for one in STATUSES if one != order.status])
+            status = status or self.random.choice([candidate for candidate in STATUSES if candidate != order.status])
             now = self._now()
             self._touch(order, status=status, before_trash="")
             if status in PAID and order.paid is None:
@@ -250,8 +250,8 @@ class SimulatedShop:
             return self._act()
 
     def _act(self) -> str:
-        orders = [one.id for one in self.orders.values() if one.status not in ("trash", *DRAFTS)]
-        trashed = [one.id for one in self.orders.values() if one.status == "trash"]
+        orders = [order.id for order in self.orders.values() if order.status not in ("trash", *DRAFTS)]
+        trashed = [order.id for order in self.orders.values() if order.status == "trash"]
         choices: list[tuple[str, int, Callable[[], object]]] = [
             ("checkout", 30, self.checkout),
             ("checkout_with_new_account", 10, self.checkout_with_new_account),
