@@ -156,8 +156,3 @@ class RateLimited(Suspended):
     def __init__(self, message: str, *, retry_after: float | None = None, policy: str = "rate") -> None:
         super().__init__(message, retry_after=retry_after)
         self.policy = policy
-
-
-# Until every branch has the new names.
-Fault, OutOfTime, Refused, Unavailable = InternalError, DeadlineExceeded, HubSpotRejected, HubSpotUnavailable
-Problem = HubSpotProblem
