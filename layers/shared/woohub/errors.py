@@ -17,6 +17,8 @@ WooHubError
     ├── SecretUnavailable      Secrets Manager did not respond: nothing was sent, and HubSpot is not the cause
     ├── DeadlineExceeded       the invocation has no time left for another call
     ├── StoreUnavailable       the store did not respond properly, after all retries (woohub.store.requests)
+    │   ├── StoreOverloaded    it failed on this request: a smaller page may succeed
+    │   └── Unreadable         it cannot show this record, while it shows others (woohub.store.unreadable)
     └── Suspended              stop calling HubSpot altogether: the circuit breaker opens
         ├── Unauthorized       401: the token is missing, wrong or expired
         │   └── Forbidden      403: the token lacks a scope
