@@ -26,11 +26,11 @@ from woohub.consumer.breaker import State
 from woohub.http import Http
 from woohub.hubspot.client import HubSpot
 from woohub_cli import metrics
-from woohub_cli.check_result import Outcome, Step
+from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import stack
-from woohub_cli.checks.health_context import Patient, ago
+from woohub_cli.checks.health_context import HealthContext, ago
 from woohub_cli.commands import doctor
-from woohub_cli.commands.setup import GivenToken
+from woohub_cli.commands.setup import FixedToken
 from woohub_cli.metrics import LoggedMetrics
 
 HOUR = 3600
@@ -336,7 +336,7 @@ MORE: Mapping[Plant, tuple[str, str, str]] = {
     address_is_another_site: ("store", "failed", "WOO_COMMERCE_URL"),
     env_file_names_another_store: ("store's key in the stack", "warning", "--stack"),
     env_file_has_another_key: ("store's key in the stack", "warning", "woohub setup"),
-    env_file_has_another_secret: ("webhook secret", "warning", "take it out of .env"),
+    env_file_has_another_secret: ("webhook secret", "warning", "remove it from .env"),
     env_file_has_another_token: ("HubSpot token", "warning", "woohub setup"),
     woocommerce_is_old: ("WooCommerce", "warning", "update"),
     deliveries_are_refused: ("signatures", "warning", "woohub setup"),
@@ -371,14 +371,14 @@ def test_other_faults_are_found_as_well(shop: Operated, plant: Plant) -> None:
 # --- What cannot be known
 
 
-def patient(shop: Operated, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> Patient:
+def context(shop: Operated, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> HealthContext:
     """What the command looks at."""
     for name, value in shop.environment.items():
         monkeypatch.setenv(name, value)
-    return replace(doctor.patient_of(shop.stack.stack, shop.environment, time.time()), **changes)
+    return replace(doctor.health_context_of(shop.stack.stack, shop.environment, time.time()), **changes)
 
 
-def step(found: Patient, name: str) -> Step:
+def step(found: HealthContext, name: str) -> Step:
     (one,) = [one.step for one in doctor.diagnose(found) if one.step.what == name]
     return one
 
@@ -405,10 +405,10 @@ def test_a_store_without_keys_is_asked_for_them(shop: Operated) -> None:
 def test_where_nothing_is_counted_the_last_delivery_is_not_known(
     shop: Operated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = patient(shop, monkeypatch, metrics=None)
+    found = context(shop, monkeypatch, metrics=None)
 
-    assert step(found, "last delivery").outcome is Outcome.WARNING
-    assert step(found, "governor").outcome is Outcome.OK
+    assert step(found, "last delivery").outcome is Result.WARNING
+    assert step(found, "governor").outcome is Result.OK
 
 
 CLONE = "https://staging.shop.example/"
@@ -426,11 +426,11 @@ def test_the_log_says_which_other_site_delivered(shop: Operated, monkeypatch: py
     logs.put_log_events(logGroupName="ingest", logStreamName="stream", logEvents=[event] * 2)
     shop.metric("ForeignSource", 2)
     counted = metrics.of(shop.stack.stack, time.time()) if counts else LoggedMetrics(shop.stack.stack, time.time())
-    looked_at = patient(shop, monkeypatch, metrics=counted)
+    looked_at = context(shop, monkeypatch, metrics=counted)
 
     (found,) = [step for step in stack._sources(looked_at) if step.what == "other sites"]
 
-    assert found.outcome is Outcome.FAILED
+    assert found.outcome is Result.FAILED
     assert found.detail.startswith("2 deliveries")
     assert CLONE in found.detail
 
@@ -451,15 +451,13 @@ class Waiting:
         return time.time()
 
 
-@pytest.mark.parametrize(
-    ("seconds", "outcome"), [(60, Outcome.OK), (7200, Outcome.WARNING), (6 * 86400, Outcome.FAILED)]
-)
+@pytest.mark.parametrize(("seconds", "outcome"), [(60, Result.OK), (7200, Result.WARNING), (6 * 86400, Result.FAILED)])
 def test_a_queue_that_is_slow_is_told_before_messages_are_lost(
-    shop: Operated, monkeypatch: pytest.MonkeyPatch, seconds: float, outcome: Outcome
+    shop: Operated, monkeypatch: pytest.MonkeyPatch, seconds: float, outcome: Result
 ) -> None:
     wait_in_the_queue(shop)
 
-    one = step(patient(shop, monkeypatch, metrics=Waiting(seconds)), "queue")
+    one = step(context(shop, monkeypatch, metrics=Waiting(seconds)), "queue")
 
     assert (one.outcome, ago(seconds) in one.detail) == (outcome, True)
 
@@ -474,15 +472,15 @@ def test_an_order_that_is_put_back_for_hours_is_told_though_sqs_tells_no_age_of_
     wait_in_the_queue(shop)
     shop.metric("RetriedAge", minutes_ago=18, value=7_200_000)
 
-    one = step(patient(shop, monkeypatch), "queue")
+    one = step(context(shop, monkeypatch), "queue")
 
-    assert (one.outcome, ago(7200) in one.detail) == (Outcome.WARNING, True)
+    assert (one.outcome, ago(7200) in one.detail) == (Result.WARNING, True)
 
 
 def test_an_empty_queue_is_well_whatever_was_put_back_before(shop: Operated, monkeypatch: pytest.MonkeyPatch) -> None:
     shop.metric("RetriedAge", minutes_ago=18, value=7_200_000)
 
-    assert step(patient(shop, monkeypatch), "queue").outcome is Outcome.OK
+    assert step(context(shop, monkeypatch), "queue").outcome is Result.OK
 
 
 class Forbidding:
@@ -497,20 +495,20 @@ class Forbidding:
 def test_what_aws_does_not_show_is_a_warning_and_the_rest_is_looked_at(
     shop: Operated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = patient(shop, monkeypatch, metrics=Forbidding())
+    found = context(shop, monkeypatch, metrics=Forbidding())
 
     assert "permission" in step(found, "signatures").fix
-    assert step(found, "dead letters").outcome is Outcome.OK
-    assert step(found, "HubSpot scopes").outcome is Outcome.OK
+    assert step(found, "dead letters").outcome is Result.OK
+    assert step(found, "HubSpot scopes").outcome is Result.OK
 
 
 def test_a_stack_of_an_older_version_is_named(shop: Operated, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = patient(shop, monkeypatch)
+    found = context(shop, monkeypatch)
     outputs = {name: value for name, value in found.stack.outputs.items() if name != "GovernorFunction"}
 
     one = step(replace(found, stack=replace(found.stack, outputs=outputs)), "governor")
 
-    assert (one.outcome, "deploy" in one.fix) == (Outcome.FAILED, True)
+    assert (one.outcome, "deploy" in one.fix) == (Result.FAILED, True)
 
 
 def test_a_store_that_is_slow_to_answer_ends_in_a_sentence(shop: Operated) -> None:
@@ -524,7 +522,7 @@ def test_a_store_that_is_slow_to_answer_ends_in_a_sentence(shop: Operated) -> No
 def test_rules_on_values_are_told(shop: Operated, monkeypatch: pytest.MonkeyPatch) -> None:
     rule = {"ruleType": "PHONE_NUMBER_WITH_EXPLICIT_COUNTRY_CODE", "ruleArguments": []}
     rows = {"0-1": [{"propertyName": "phone", "propertyValidationRules": [rule]}], "0-3": []}
-    found = patient(shop, monkeypatch)
+    found = context(shop, monkeypatch)
     connect = found.connect
 
     def with_rules(token: str) -> Any:
@@ -540,7 +538,7 @@ def test_rules_on_values_are_told(shop: Operated, monkeypatch: pytest.MonkeyPatc
 
     one = step(replace(found, connect=with_rules), "contact property phone")
 
-    assert one.outcome is Outcome.WARNING
+    assert one.outcome is Result.WARNING
     assert "PHONE_NUMBER_WITH_EXPLICIT_COUNTRY_CODE" in one.detail
 
 
@@ -559,7 +557,7 @@ def lists_no_currencies(shop: Operated, **deal: str) -> Operated:
 def test_a_currency_that_nothing_tells_about_is_called_unknown(shop: Operated) -> None:
     found = named(lists_no_currencies(shop), "currency")
 
-    assert (found["outcome"], "whether HubSpot takes GBP is not known" in found["detail"]) == ("skipped", True)
+    assert (found["outcome"], "whether HubSpot accepts GBP is not known" in found["detail"]) == ("skipped", True)
 
 
 def test_a_currency_that_a_deal_could_not_get_is_called_refused(shop: Operated) -> None:
@@ -611,14 +609,14 @@ def test_hubspot_is_asked_by_its_own_specs(
     shop: Operated, contract: Contract | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Held against them where they are at hand."""
-    found = patient(shop, monkeypatch)
+    found = context(shop, monkeypatch)
     http: Http = InProcessTransport(create_app(shop.portal))
     checked: Http = Validated(http, contract) if contract else http
 
     def connect(token: str) -> HubSpot:
-        return HubSpot(checked, GivenToken(token), Timer(), "http://hubspot.test")
+        return HubSpot(checked, FixedToken(token), Timer(), "http://hubspot.test")
 
-    wrong = [one.step for one in doctor.diagnose(replace(found, connect=connect)) if one.step.outcome is Outcome.FAILED]
+    wrong = [one.step for one in doctor.diagnose(replace(found, connect=connect)) if one.step.outcome is Result.FAILED]
 
     assert wrong == []
     asked = [request["path"] for request in shop.portal.requests]

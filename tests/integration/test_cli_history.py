@@ -24,7 +24,7 @@ from woohub.consumer.breaker import State
 from woohub_cli import connections, history, stacks
 from woohub_cli.cli_errors import Trouble
 from woohub_cli.commands import backfill
-from woohub_cli.commands.reconcile import Sweep, sweep
+from woohub_cli.commands.reconcile import ReconcileResult, run_until_complete
 from woohub_cli.main import app
 
 DAY = 86_400
@@ -134,9 +134,9 @@ def test_what_is_asked_for_is_asked_for_once() -> None:
         events.append(event)
         return {"queued": {}, "complete": len(events) == 3, "stopped": "out of time: so it is"}
 
-    done = sweep(invoke, {"since": "2026-11-20T00:00:00Z", "customers": "all"})
+    done = run_until_complete(invoke, {"since": "2026-11-20T00:00:00Z", "customers": "all"})
 
-    assert done == Sweep(runs=3, complete=True, stopped="out of time: so it is")
+    assert done == ReconcileResult(runs=3, complete=True, stopped="out of time: so it is")
     assert events == [{"since": "2026-11-20T00:00:00Z", "customers": "all"}, {}, {}]
 
 
@@ -275,8 +275,8 @@ def test_an_interrupted_backfill_says_how_to_go_on(shop: Operated, monkeypatch: 
     past(shop, 3)
     write = history.StateFile.write
 
-    def interrupted(file: history.StateFile, begun: history.Begun) -> None:
-        write(file, begun)
+    def interrupted(file: history.StateFile, progress: history.BackfillProgress) -> None:
+        write(file, progress)
         os.kill(os.getpid(), signal.SIGTERM)  # as a script's time-out does
         time.sleep(5)  # never gets that far
 
@@ -285,13 +285,13 @@ def test_an_interrupted_backfill_says_how_to_go_on(shop: Operated, monkeypatch: 
     monkeypatch.undo()
 
     assert result.exit_code == 1
-    assert "Stopped: interrupted; the same command goes on from here" in result.stdout
+    assert "Stopped: interrupted; run the same command again to resume" in result.stdout
 
 
 def test_a_queue_that_nobody_works_off_is_explained(shop: Operated, monkeypatch: pytest.MonkeyPatch) -> None:
     past(shop, 3)
-    monkeypatch.setattr(history, "SHORT", 1)
-    monkeypatch.setattr(history, "PATIENCE", -1.0)
+    monkeypatch.setattr(history, "MAX_QUEUE_DEPTH", 1)
+    monkeypatch.setattr(history, "STALLED_AFTER_S", -1.0)
     shop.stack.sqs.send_message(QueueUrl=shop.stack.outputs["QueueUrl"], MessageBody="m")
     shop.stack.breaker(State("open", "auth", "HubSpot refuses the token"))
 
@@ -334,7 +334,7 @@ def test_an_equal_store_and_hubspot_end_with_0(shop: Operated, consumer: Consumi
 
     assert result.exit_code == 0, result.output
     assert "1 orders, 0 accounts and 1 contacts compared" in result.stdout
-    assert "HubSpot has what the store has." in result.stdout
+    assert "HubSpot matches the store." in result.stdout
 
 
 def test_differences_are_shown_and_end_with_1_and_can_be_repaired(shop: Operated, consumer: Consuming) -> None:
@@ -423,9 +423,9 @@ def test_what_verify_cannot_be_asked_for_is_wrong_usage(shop: Operated, options:
 def test_many_differences_are_cut_on_the_terminal_only(shop: Operated) -> None:
     made = past(shop, 60)
 
-    told = shop.run("verify", "--from", "2020-01-01").stdout
+    on_progress = shop.run("verify", "--from", "2020-01-01").stdout
 
-    assert "and 10 more: --json or --html FILE shows all" in told
+    assert "and 10 more: --json or --html FILE shows all" in on_progress
     assert len(shop.json("verify", "--from", "2020-01-01")["findings"]) == len(made)
 
 

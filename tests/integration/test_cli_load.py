@@ -23,7 +23,7 @@ from woohub.store.webhooks import TOPICS as KNOWN_TOPICS
 from woohub_cli.cli_errors import WrongUsage
 from woohub_cli.commands import load
 from woohub_cli.live_test import Placed, drained, place
-from woohub_cli.synthetic import DOMAIN, FIRST, LAST, MAX_ORDERS, TOPICS, Run
+from woohub_cli.synthetic import DOMAIN, FIRST_ID, LAST_ID, MAX_ORDERS, TOPICS, Run
 
 BEGAN = 1_795_473_600.9
 
@@ -41,7 +41,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operated]:
 def consuming(shop: Operated, monkeypatch: pytest.MonkeyPatch) -> Consuming:
     """While the command waits, the consumer works off the queue."""
     consumer = Consuming(shop)
-    monkeypatch.setattr(load, "SHARE", 1000)  # nobody else is there to be spared
+    monkeypatch.setattr(load, "REQUESTS_PER_10_S", 1000)  # nobody else is there to be spared
     made: Callable[..., load.Tester] = load.tester
     monkeypatch.setattr(
         load, "tester", lambda *known: replace(made(*known), pause=lambda _seconds: consumer.work_off())
@@ -74,8 +74,8 @@ def test_its_orders_are_deliveries_as_a_store_sends_them() -> None:
 def test_its_numbers_and_addresses_are_no_stores() -> None:
     run = Run.begin(5, BEGAN)
 
-    assert run.order_ids.start >= FIRST
-    assert run.order_ids.stop <= LAST < 2**53
+    assert run.order_ids.start >= FIRST_ID
+    assert run.order_ids.stop <= LAST_ID < 2**53
     assert all(email.endswith(f"@{DOMAIN}") for email in run.emails)
     assert {run.email(order_id) for order_id in run.order_ids} == set(run.emails)
 
@@ -226,7 +226,7 @@ def test_a_deal_that_is_not_as_it_should_be_is_told(shop: Operated, consuming: C
 
     found = spoiling.test(Run.begin(2, BEGAN), 1000.0, 30.0)
 
-    assert [one.kind.value for one in found.findings] == ["differing", "differing"]
+    assert [one.kind.value for one in found.mismatches] == ["differing", "differing"]
     assert found.failed
 
 

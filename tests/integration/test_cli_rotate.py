@@ -25,11 +25,11 @@ from woohub.store.client import Store as Client
 from woohub.store.connection import StoreCredentials
 from woohub.store.webhooks import TOPICS
 from woohub_cli import store_setup
-from woohub_cli.check_result import Outcome, Step
+from woohub_cli.check_result import Result, Step
 from woohub_cli.commands import rotate, send
 from woohub_cli.commands.rotate import Rotation, new_secret
 from woohub_cli.samples import sample_order
-from woohub_cli.store_setup import SETTLED, Reach
+from woohub_cli.store_setup import SECRET_RELOAD_S, Reach
 
 COMMAND = "rotate-webhook-secret"
 
@@ -51,7 +51,7 @@ def secrets_in_the_store(shop: Operated) -> set[str]:
 @pytest.fixture
 def long_ago(monkeypatch: pytest.MonkeyPatch) -> None:
     """However young the new secret is, it is old enough."""
-    monkeypatch.setattr(rotate, "OVERLAP", 0)
+    monkeypatch.setattr(rotate, "MIN_OVERLAP_S", 0)
 
 
 # --- No delivery refused
@@ -109,7 +109,7 @@ def test_no_delivery_is_refused_while_the_secret_changes(busy: Busy, shop: Opera
 
     steps = list(busy.rotation(busy.pause).begin())
 
-    assert {step.outcome for step in steps} == {Outcome.OK, Outcome.STORED}
+    assert {step.outcome for step in steps} == {Result.OK, Result.STORED}
     busy.sell()
     assert busy.statuses() == {200}
     assert secrets_in_the_store(shop) == {shop.webhook_secret}
@@ -129,7 +129,7 @@ def test_without_the_wait_the_store_is_not_touched_until_the_stack_takes_the_new
 
     steps = list(busy.rotation(lambda _seconds: None).begin())
 
-    assert [step.what for step in steps if step.outcome is Outcome.FAILED] == ["signed test delivery"]
+    assert [step.what for step in steps if step.outcome is Result.FAILED] == ["signed test delivery"]
     assert secrets_in_the_store(shop) == {WEBHOOK_SECRET}
     assert busy.statuses() == {200}
 
@@ -137,11 +137,11 @@ def test_without_the_wait_the_store_is_not_touched_until_the_stack_takes_the_new
 def test_no_delivery_is_refused_while_the_old_secret_is_dropped(busy: Busy, shop: Operated) -> None:
     list(busy.rotation(busy.pause).begin())
 
-    steps = list(busy.rotation(busy.pause, later_s=rotate.OVERLAP + 1).finish())
+    steps = list(busy.rotation(busy.pause, later_s=rotate.MIN_OVERLAP_S + 1).finish())
 
     busy.clock.sleep(301)  # every copy of the function has read the secret anew
     busy.sell()
-    assert steps[-1].outcome is Outcome.REMOVED
+    assert steps[-1].outcome is Result.REMOVED
     assert busy.statuses() == {200}
     assert shop.stack.secret("WebhookSecretArn") == {"current": shop.webhook_secret, "sources": [site(shop.shop.url)]}
     assert send_signed_with(WEBHOOK_SECRET, shop) == 401
@@ -168,7 +168,7 @@ def test_a_function_misled_just_before_takes_the_new_secret_after_the_wait() -> 
 
     client.value = "new"
     assert secret.refresh() == "old"
-    clock.sleep(SETTLED)
+    clock.sleep(SECRET_RELOAD_S)
     assert secret.refresh() == "new"
 
 
@@ -277,7 +277,7 @@ def test_a_secret_in_env_file_that_is_now_old_is_pointed_out(shop: Operated) -> 
 def finished(shop: Operated, *arguments: str) -> Step:
     """How the previous secret fared, as the last step about it tells."""
     rows = [one for one in shop.json(COMMAND, "--finish", *arguments)["steps"] if one["step"].startswith("previous")]
-    return Step("", Outcome(rows[-1]["outcome"]), rows[-1]["detail"], rows[-1]["fix"])
+    return Step("", Result(rows[-1]["outcome"]), rows[-1]["detail"], rows[-1]["fix"])
 
 
 def test_the_old_secret_stays_for_a_quarter_of_an_hour(shop: Operated) -> None:
@@ -285,7 +285,7 @@ def test_the_old_secret_stays_for_a_quarter_of_an_hour(shop: Operated) -> None:
 
     step = finished(shop)
 
-    assert step.outcome is Outcome.FAILED
+    assert step.outcome is Result.FAILED
     assert "--force" in step.fix
     assert "previous" in shop.stack.secret("WebhookSecretArn")
 
@@ -302,7 +302,7 @@ def test_it_goes_once_nothing_is_signed_with_it(shop: Operated) -> None:
     shop.run(COMMAND)
     shop.metric("DeliveryAccepted", signed_with="current")
 
-    assert finished(shop).outcome is Outcome.REMOVED
+    assert finished(shop).outcome is Result.REMOVED
     assert "previous" not in shop.stack.secret("WebhookSecretArn")
 
 
@@ -313,7 +313,7 @@ def test_it_stays_while_deliveries_are_signed_with_it(shop: Operated) -> None:
 
     step = finished(shop)
 
-    assert step.outcome is Outcome.FAILED
+    assert step.outcome is Result.FAILED
     assert "webhook_id" in step.fix
     assert "previous" in shop.stack.secret("WebhookSecretArn")
 
@@ -409,13 +409,13 @@ def test_a_webhook_whose_deliveries_are_signed_with_the_new_secret_stops_nothing
     logged(shop)
     shop.shop.keys[KEY] = (SECRET, "read")
 
-    assert finished(shop, "--force").outcome is Outcome.REMOVED
+    assert finished(shop, "--force").outcome is Result.REMOVED
 
 
 def test_the_current_secret_in_env_is_not_called_old(shop: Operated) -> None:
     result = shop.run(COMMAND, "--finish", WOO_COMMERCE_WEBHOOK_SECRET=WEBHOOK_SECRET)
 
-    assert "out of .env" not in result.stdout
+    assert "from .env" not in result.stdout
 
 
 def test_an_interrupted_one_says_that_running_it_again_continues(
@@ -429,7 +429,7 @@ def test_an_interrupted_one_says_that_running_it_again_continues(
     result = shop.run(COMMAND)
 
     assert result.exit_code == 130
-    assert "the same command continues" in result.stderr
+    assert "run the same command again to continue" in result.stderr
 
 
 def test_without_a_rotation_there_is_nothing_to_finish(shop: Operated) -> None:

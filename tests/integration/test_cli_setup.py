@@ -30,8 +30,8 @@ from woohub.http import Http
 from woohub.hubspot.client import HubSpot
 from woohub.mapping import fields
 from woohub.mapping.fields import load_mapping
-from woohub_cli.check_result import Outcome, Step
-from woohub_cli.commands.setup import GivenToken
+from woohub_cli.check_result import Result, Step
+from woohub_cli.commands.setup import FixedToken
 from woohub_cli.main import app
 from woohub_cli.provision import provision
 
@@ -56,7 +56,7 @@ class Shop:
             http = Validated(http, self.contract)
         timer = Timer(sleep=lambda _seconds: None)
         timer.start(120)
-        hubspot = HubSpot(http, GivenToken(self.token), timer, "http://hubspot.test", self.version)
+        hubspot = HubSpot(http, FixedToken(self.token), timer, "http://hubspot.test", self.version)
         return {step.what: step for step in provision(hubspot, self.table, dry_run=dry_run)}
 
     @property
@@ -168,7 +168,7 @@ def test_only_what_is_missing_is_created(shop: Shop) -> None:
 
     steps = shop.set_up()
 
-    assert steps["deal property woocommerce_order_status"].outcome is Outcome.OK
+    assert steps["deal property woocommerce_order_status"].outcome is Result.OK
     assert outcomes(steps)["created"] == 2 + len(TABLE.definitions)
 
 
@@ -180,7 +180,7 @@ def test_a_key_that_is_not_unique_is_a_warning(shop: Shop) -> None:
 
     step = shop.set_up()["deal property woocommerce_order_id"]
 
-    assert step.outcome is Outcome.WARNING
+    assert step.outcome is Result.WARNING
     assert "search" in step.detail
     assert step.fix
 
@@ -190,7 +190,7 @@ def test_a_property_of_another_type_fails_with_the_way_out(shop: Shop) -> None:
 
     step = shop.set_up()["deal property woocommerce_order_version"]
 
-    assert step.outcome is Outcome.FAILED
+    assert step.outcome is Result.FAILED
     assert "number" in step.detail
     assert step.fix
 
@@ -198,7 +198,7 @@ def test_a_property_of_another_type_fails_with_the_way_out(shop: Shop) -> None:
 def test_a_number_will_do_for_an_id(shop: Shop) -> None:
     make_property(shop, "woocommerce_order_id", "Order", type="number", fieldType="number", hasUniqueValue=True)
 
-    assert shop.set_up()["deal property woocommerce_order_id"].outcome is Outcome.OK
+    assert shop.set_up()["deal property woocommerce_order_id"].outcome is Result.OK
 
 
 def test_a_label_that_is_taken_gets_a_distinguishing_one(shop: Shop) -> None:
@@ -206,7 +206,7 @@ def test_a_label_that_is_taken_gets_a_distinguishing_one(shop: Shop) -> None:
 
     step = shop.set_up()["deal property associated_products"]
 
-    assert step.outcome is Outcome.CREATED
+    assert step.outcome is Result.CREATED
     assert "WooCommerce products (woohub)" in step.detail
     assert shop.portal.schema.properties[DEALS.id]["associated_products"].label == "WooCommerce products (woohub)"
 
@@ -217,7 +217,7 @@ def test_too_many_unique_properties_fail_with_the_way_out(shop: Shop) -> None:
     steps = shop.set_up()
 
     step = steps["deal property woocommerce_order_id"]
-    assert (step.outcome, outcomes(steps)["failed"]) == (Outcome.FAILED, 1)
+    assert (step.outcome, outcomes(steps)["failed"]) == (Result.FAILED, 1)
     assert "delete one" in step.fix
 
 
@@ -227,7 +227,7 @@ def test_a_plan_without_a_second_pipeline_fails_with_the_ways_out(shop: Shop) ->
     steps = shop.set_up()
 
     step = steps["deal pipeline ecommerce_sales"]
-    assert (step.outcome, outcomes(steps)["failed"]) == (Outcome.FAILED, 1)
+    assert (step.outcome, outcomes(steps)["failed"]) == (Result.FAILED, 1)
     assert "upgrade" in step.fix
     assert "mapping.toml" in step.fix
 
@@ -237,10 +237,10 @@ def test_missing_stages_of_the_pipeline_are_created(shop: Shop) -> None:
 
     steps = shop.set_up()
 
-    assert steps["deal stage completed"].outcome is Outcome.OK
+    assert steps["deal stage completed"].outcome is Result.OK
     assert {step.outcome for what, step in steps.items() if what.startswith("deal stage")} == {
-        Outcome.OK,
-        Outcome.CREATED,
+        Result.OK,
+        Result.CREATED,
     }
     assert set(shop.portal.schema.pipelines[DEALS.id]["ecommerce_sales"].stages) == {one.id for one in TABLE.stages}
     assert set(outcomes(shop.set_up())) == {"ok"}
@@ -251,7 +251,7 @@ def test_a_won_stage_that_is_not_won_in_hubspot_is_a_warning(shop: Shop) -> None
 
     step = shop.set_up()["deal stage completed"]
 
-    assert (step.outcome, "0.5" in step.detail) == (Outcome.WARNING, True)
+    assert (step.outcome, "0.5" in step.detail) == (Result.WARNING, True)
 
 
 def test_a_stage_label_that_is_taken_names_the_stage_to_use(shop: Shop) -> None:
@@ -259,7 +259,7 @@ def test_a_stage_label_that_is_taken_names_the_stage_to_use(shop: Shop) -> None:
 
     step = shop.set_up()["deal stage on_hold"]
 
-    assert step.outcome is Outcome.FAILED
+    assert step.outcome is Result.FAILED
     assert '"hold"' in step.fix
 
 
@@ -268,7 +268,7 @@ def test_a_pipeline_of_the_same_name_is_named_with_its_id(shop: Shop) -> None:
 
     step = shop.set_up()["deal pipeline ecommerce_sales"]
 
-    assert step.outcome is Outcome.FAILED
+    assert step.outcome is Result.FAILED
     assert "75000001" in step.fix
 
 
@@ -281,7 +281,7 @@ def test_the_mapping_may_name_a_pipeline_that_is_there(shop: Shop, tmp_path: Pat
 
     steps = shop.set_up()
 
-    assert steps["deal pipeline default"].outcome is Outcome.OK
+    assert steps["deal pipeline default"].outcome is Result.OK
     assert not outcomes(steps)["failed"]
 
 
@@ -295,9 +295,9 @@ def test_missing_scopes_are_named_once_for_each_part(shop: Shop) -> None:
     steps = shop.set_up()
 
     assert [(step.what, step.outcome) for step in steps.values()] == [
-        ("contact properties", Outcome.FAILED),
-        ("deal properties", Outcome.FAILED),
-        ("deal pipeline", Outcome.FAILED),
+        ("contact properties", Result.FAILED),
+        ("deal properties", Result.FAILED),
+        ("deal pipeline", Result.FAILED),
     ]
     assert CONTACT_SCHEMA in steps["contact properties"].detail
     assert DEAL_SCHEMA in steps["deal pipeline"].detail
@@ -309,13 +309,13 @@ def test_a_refused_token_ends_it(shop: Shop) -> None:
 
     (step,) = shop.set_up().values()
 
-    assert (step.outcome, "HUBSPOT_SETUP_API_KEY" in step.fix) == (Outcome.FAILED, True)
+    assert (step.outcome, "HUBSPOT_SETUP_API_KEY" in step.fix) == (Result.FAILED, True)
 
 
 def test_an_answer_that_is_lost_ends_it_and_the_next_run_continues(shop: Shop) -> None:
     shop.portal.faults.add(InjectedFault("reset", when="after", method="POST", path="pipelines", count=1))
 
-    assert shop.set_up()["deal pipeline"].outcome is Outcome.FAILED
+    assert shop.set_up()["deal pipeline"].outcome is Result.FAILED
     assert set(outcomes(shop.set_up())) == {"ok"}
 
 

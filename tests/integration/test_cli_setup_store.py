@@ -18,7 +18,7 @@ from woohub.store.client import Store
 from woohub.store.connection import StoreCredentials
 from woohub.store.webhooks import TOPICS
 from woohub_cli import secret_store, store_setup
-from woohub_cli.check_result import Outcome
+from woohub_cli.check_result import Result
 from woohub_cli.checks import store_access
 from woohub_cli.store_webhooks import is_private, not_deliverable, url_step
 
@@ -94,7 +94,7 @@ def test_nothing_of_the_store_is_left_to_do_by_hand(shop: Operated) -> None:
 def test_what_failed_is_to_be_repaired_first(shop: Operated) -> None:
     first, *_ = shop.json("setup", WOO_COMMERCE_CONSUMER_SECRET="cs_wrong")["left_to_do"]
 
-    assert first.startswith("Repair what failed")
+    assert first.startswith("Fix what failed")
 
 
 def test_a_dry_run_is_to_be_followed_by_the_real_one(shop: Operated) -> None:
@@ -184,7 +184,7 @@ def test_a_new_secret_reaches_the_webhooks_once_every_function_takes_it(
     result = shop.run("setup", WOO_COMMERCE_WEBHOOK_SECRET="a-new-secret")
 
     assert result.exit_code == 0, result.output
-    assert waits == [(store_setup.SETTLED, {WEBHOOK_SECRET})]
+    assert waits == [(store_setup.SECRET_RELOAD_S, {WEBHOOK_SECRET})]
     assert state(shop) == wanted(shop, "a-new-secret")
 
 
@@ -202,7 +202,7 @@ def test_the_secret_before_a_rotation_is_not_brought_back(shop: Operated) -> Non
 
     step = steps(shop, WOO_COMMERCE_WEBHOOK_SECRET="old")["webhook secret in the stack"]
 
-    assert (step["outcome"], step["fix"]) == ("warning", "take it out of .env")
+    assert (step["outcome"], step["fix"]) == ("warning", "remove it from .env")
     assert shop.stack.secret("WebhookSecretArn") == {"current": "new", "previous": "old"}
 
 
@@ -393,7 +393,7 @@ def test_wordpress_delivers_to_public_hosts_on_web_ports_and_to_its_own(
 def test_a_private_url_is_a_warning_that_says_what_helps() -> None:
     step = url_step("http://127.0.0.1:4566/webhooks/woocommerce", "https://shop.com")
 
-    assert step.outcome is Outcome.WARNING
+    assert step.outcome is Result.WARNING
     assert "private" in step.detail
     assert "WebhookUrl" in step.fix
 
@@ -401,11 +401,11 @@ def test_a_private_url_is_a_warning_that_says_what_helps() -> None:
 def test_plain_http_is_a_warning() -> None:
     step = url_step("http://hooks.shop.com/webhooks/woocommerce", "https://shop.com")
 
-    assert (step.outcome, "plain text" in step.detail) == (Outcome.WARNING, True)
+    assert (step.outcome, "plain text" in step.detail) == (Result.WARNING, True)
 
 
 def test_the_stacks_own_url_is_fine() -> None:
-    assert url_step(URL, "https://shop.com").outcome is Outcome.OK
+    assert url_step(URL, "https://shop.com").outcome is Result.OK
 
 
 def test_webhooks_carry_the_stacks_name(shop: Operated) -> None:

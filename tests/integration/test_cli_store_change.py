@@ -24,9 +24,9 @@ from woohub.store.connection import StoreCredentials
 from woohub.store.payloads import ORDER_SWEPT, OrderEvent, parse
 from woohub_cli import store_setup
 from woohub_cli.commands import setup
-from woohub_cli.commands.setup import GivenToken
+from woohub_cli.commands.setup import FixedToken
 from woohub_cli.history import swept
-from woohub_cli.store_change import Change, Kind, Overlap, shop_of
+from woohub_cli.store_change import Change, Overlap, StoreRelation, shop_of
 
 TABLE = load_mapping()
 YEAR = 365 * 86400  # seconds
@@ -52,7 +52,7 @@ def copy_orders(shop: Operated) -> None:
     timer = Timer()
     timer.start(60)
     url = shop.stack.outputs["HubSpotApiUrl"]
-    hubspot = HubSpot(urllib3.PoolManager(), GivenToken(DEFAULT_TOKEN), timer, url, "2026-09")
+    hubspot = HubSpot(urllib3.PoolManager(), FixedToken(DEFAULT_TOKEN), timer, url, "2026-09")
     store = Store(urllib3.PoolManager(), StoreCredentials(shop.shop.url, KEY, SECRET), timer, idle_factor=0)
     for row in store.orders_by_id(shop.shop.orders).values():
         event = parse(swept(ORDER_SWEPT, [row], 0, shop.shop.url)[0])
@@ -237,18 +237,20 @@ OLD, NEW = "https://old.example", "https://new.example"
 @pytest.mark.parametrize(
     ("stored", "overlap", "kind"),
     [
-        ("", Overlap(10, 10), Kind.SAME),
-        ("", Overlap(0, 0, unknown=50), Kind.OTHER),
-        ("", Overlap(10, 10, unknown=2), Kind.SAME),
-        ("", Overlap(10, 10, different=(3,)), Kind.OTHER),
-        (NEW, Overlap(10, 10, alike=9, different=(3,), unknown=2), Kind.SAME),
-        (NEW, None, Kind.SAME),
-        (OLD, Overlap(10, 10, alike=9, unknown=2), Kind.MOVED),
-        (OLD, Overlap(10, 10), Kind.UNKNOWN),
-        (OLD, None, Kind.UNKNOWN),
+        ("", Overlap(10, 10), StoreRelation.SAME),
+        ("", Overlap(0, 0, unknown=50), StoreRelation.OTHER),
+        ("", Overlap(10, 10, unknown=2), StoreRelation.SAME),
+        ("", Overlap(10, 10, different=(3,)), StoreRelation.OTHER),
+        (NEW, Overlap(10, 10, alike=9, different=(3,), unknown=2), StoreRelation.SAME),
+        (NEW, None, StoreRelation.SAME),
+        (OLD, Overlap(10, 10, alike=9, unknown=2), StoreRelation.MOVED),
+        (OLD, Overlap(10, 10), StoreRelation.UNKNOWN),
+        (OLD, None, StoreRelation.UNKNOWN),
     ],
 )
-def test_address_and_orders_tell_together_what_the_store_is(stored: str, overlap: Overlap | None, kind: Kind) -> None:
+def test_address_and_orders_tell_together_what_the_store_is(
+    stored: str, overlap: Overlap | None, kind: StoreRelation
+) -> None:
     assert Change(stored, NEW, overlap).kind is kind
 
 
@@ -274,7 +276,7 @@ def test_the_secret_before_a_finished_rotation_is_not_put_back(rotated: Operated
 
     step = secret_step(rotated, secret=WEBHOOK_SECRET)
 
-    assert (step["outcome"], step["fix"]) == ("warning", "take it out of .env")
+    assert (step["outcome"], step["fix"]) == ("warning", "remove it from .env")
     assert rotated.stack.secret("WebhookSecretArn") == {"current": current}
 
 

@@ -12,7 +12,7 @@ from simulators.woocommerce.hosting import Hosting
 from tests.support.operated import Operated, operated
 from tests.support.storelab import StoreLab
 from woohub_cli import store_setup
-from woohub_cli.check_result import Outcome
+from woohub_cli.check_result import Result
 from woohub_cli.checks import store_access
 
 
@@ -69,7 +69,7 @@ def test_a_key_that_goes_in_the_address_is_a_warning() -> None:
 
     (step,) = store_access.hosting(store, store.about())
 
-    assert (step.outcome, "access log" in step.detail) == (Outcome.WARNING, True)
+    assert (step.outcome, "access log" in step.detail) == (Result.WARNING, True)
 
 
 @pytest.mark.parametrize(

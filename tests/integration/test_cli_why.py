@@ -41,7 +41,7 @@ def make_ingest() -> None:
 @pytest.fixture
 def consumer(running: Consuming, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Consuming:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(dead_letters, "WAIT", 0)  # moto takes waiting for messages literally
+    monkeypatch.setattr(dead_letters, "RECEIVE_WAIT_S", 0)  # moto takes waiting for messages literally
     running.begin_anew()
     return running
 
@@ -86,7 +86,7 @@ def test_an_order_that_arrived_is_fine_and_its_way_is_shown(shop: Operated, cons
 
     facts = why(shop, number, code=0)
 
-    assert facts["conclusion"] == "HubSpot has what the store has."
+    assert facts["conclusion"] == "HubSpot matches the store."
     assert [(one["where"], one["verdict"]) for one in facts["deliveries"]] == [
         ("ingest", "queued"),
         ("ingest", "queued"),
@@ -200,7 +200,7 @@ def test_without_the_store_the_deals_name_tells_the_order(shop: Operated, consum
 
     assert (facts["order"], facts["number"]) == (number, "RE-8")
     assert facts["hubspot"]["deals"][0]["id"] == deal_id(shop, number)
-    assert facts["conclusion"].startswith("The store could not be asked")
+    assert facts["conclusion"].startswith("The store could not be read")
 
 
 def test_a_stack_without_the_stores_key_still_shows_the_deal(shop: Operated, consumer: Consuming) -> None:
@@ -220,7 +220,7 @@ def test_an_order_that_was_never_delivered(shop: Operated) -> None:
     facts = why(shop, number)
 
     assert facts["conclusion"].startswith("The store never delivered it since its last change")
-    assert facts["next_step"].startswith("woohub reconcile brings it now")
+    assert facts["next_step"].startswith("woohub reconcile queues it now")
 
 
 def test_a_change_that_was_never_delivered_though_the_order_was(shop: Operated, consumer: Consuming) -> None:
@@ -291,7 +291,7 @@ def test_the_stale_guard(shop: Operated, consumer: Consuming) -> None:
 
 @pytest.mark.parametrize(
     ("policy", "step"),
-    [("auth", "woohub setup"), ("daily", "day begins anew"), ("outage", "HubSpot is asked every minute")],
+    [("auth", "woohub setup"), ("daily", "daily limit resets"), ("outage", "HubSpot is probed every minute")],
 )
 def test_an_open_breaker(shop: Operated, policy: str, step: str) -> None:
     number = shop.shop.place()
@@ -300,7 +300,7 @@ def test_an_open_breaker(shop: Operated, policy: str, step: str) -> None:
 
     facts = why(shop, number)
 
-    assert "the circuit breaker is open since 2026-11-23T22:40:00Z" in facts["conclusion"]
+    assert "the circuit breaker has been open since 2026-11-23T22:40:00Z" in facts["conclusion"]
     assert "HubSpot's reason" in facts["conclusion"]
     assert step in facts["next_step"]
 
@@ -312,7 +312,7 @@ def test_an_open_breaker_while_hubspot_refuses_the_token(shop: Operated) -> None
 
     facts = why(shop, number)
 
-    assert facts["conclusion"].startswith("It waits: the circuit breaker is open")
+    assert facts["conclusion"].startswith("Waiting: the circuit breaker has been open")
     assert facts["hubspot"]["not_asked"]
 
 
@@ -320,7 +320,7 @@ def test_a_refused_token_before_the_breaker_knows(shop: Operated) -> None:
     number = shop.shop.place()
     shop.portal.tokens.clear()
 
-    assert why(shop, number)["conclusion"].startswith("HubSpot could not be asked: HubSpot refuses the token")
+    assert why(shop, number)["conclusion"].startswith("HubSpot could not be read: HubSpot refuses the token")
 
 
 def test_a_consumer_disabled_by_hand(shop: Operated) -> None:
@@ -338,7 +338,7 @@ def test_a_delivery_that_waits_in_the_queue(shop: Operated, consumer: Consuming)
 
     facts = why(shop, number)
 
-    assert facts["conclusion"].startswith("It is on its way: delivered at")
+    assert facts["conclusion"].startswith("Waiting: it was delivered at")
     assert facts["queue"]["visible"] == 2
 
 
@@ -418,14 +418,14 @@ def test_a_contact_that_was_taken_off(shop: Operated, consumer: Consuming) -> No
 
     facts = why(shop, number)
 
-    assert "somebody took that off" in facts["conclusion"]
+    assert "somebody removed the association" in facts["conclusion"]
 
 
 def test_a_refused_address(shop: Operated, consumer: Consuming) -> None:
     number = shop.shop.place(billing={"email": "somebody@shop.invalid"})
     consumer.deliver()
 
-    assert "HubSpot refuses the order's e-mail address" in why(shop, number, code=0)["conclusion"]
+    assert "HubSpot rejects the order's e-mail address" in why(shop, number, code=0)["conclusion"]
 
 
 def test_an_order_without_an_address(shop: Operated, consumer: Consuming) -> None:
@@ -434,7 +434,7 @@ def test_an_order_without_an_address(shop: Operated, consumer: Consuming) -> Non
 
     told = why(shop, number, code=0)["conclusion"]
 
-    assert told == "HubSpot has what the store has. It has no contact: the order has no e-mail address."
+    assert told == "HubSpot matches the store. It has no contact: the order has no e-mail address."
 
 
 def test_an_anonymised_order_whose_contact_hubspot_still_has(shop: Operated, consumer: Consuming) -> None:
@@ -464,7 +464,7 @@ def test_an_address_that_is_none(shop: Operated, consumer: Consuming) -> None:
     number = shop.shop.place(billing={"email": "nobody"})
     consumer.deliver()
 
-    assert "the order's e-mail address is none that HubSpot could take" in why(shop, number, code=0)["conclusion"]
+    assert "HubSpot could not accept the order's e-mail address" in why(shop, number, code=0)["conclusion"]
 
 
 def test_a_contact_that_was_deleted(shop: Operated, consumer: Consuming) -> None:
@@ -485,7 +485,7 @@ def test_a_store_that_does_not_answer(shop: Operated) -> None:
 
     facts = why(shop, number)
 
-    assert facts["conclusion"].startswith("The store could not be asked")
+    assert facts["conclusion"].startswith("The store could not be read")
     assert facts["store"]["known"] is None
 
 

@@ -20,11 +20,20 @@ from woohub.sync.outcome import Message
 from woohub_cli import history, order_pages
 from woohub_cli.cli_errors import Trouble
 from woohub_cli.connections import Tenant
-from woohub_cli.history import SHORT, Backfill, Begun, Pace, Stalled, StateFile, Wanted, begin
+from woohub_cli.history import (
+    MAX_QUEUE_DEPTH,
+    Backfill,
+    BackfillProgress,
+    BackfillRequest,
+    Pace,
+    Stalled,
+    StateFile,
+    begin,
+)
 from woohub_cli.period import EVER, Period
 
 DAY = 86_400
-WANTED = Wanted("https://shop.test")
+WANTED = BackfillRequest("https://shop.test")
 
 
 @dataclass
@@ -57,25 +66,25 @@ class Past:
         """The consumer goes on meanwhile."""
         self.lab.clock.sleep(seconds)
         some, self.lab.sqs.messages[:] = self.lab.sqs.messages[: self.takes], self.lab.sqs.messages[self.takes :]
-        kept, self.lab.sqs.messages = self.lab.sqs.messages, some
+        saved, self.lab.sqs.messages = self.lab.sqs.messages, some
         self.lab.drain()
-        self.lab.sqs.messages = kept
+        self.lab.sqs.messages = saved
 
-    def kept(self, _begun: Begun) -> None:
+    def saved(self, _begin: BackfillProgress) -> None:
         self.pages += 1
         if self.pages == self.interrupt_after:
             raise KeyboardInterrupt
 
     def run(
-        self, begun: Begun | None = None, limit: int | None = None, file: StateFile | None = None
-    ) -> tuple[Begun, bool]:
+        self, progress: BackfillProgress | None = None, limit: int | None = None, file: StateFile | None = None
+    ) -> tuple[BackfillProgress, bool]:
         """As `woohub backfill` does it: from the state file if there is one."""
-        begun = begun or self.file.read() or begin(WANTED, Period(), "2026-11-23T22:40:00")
+        progress = progress or self.file.read() or begin(WANTED, Period(), "2026-11-23T22:40:00")
         self.lab.timer.start(float("inf"))
         pace = Pace(self.depth, Timer(self.lab.clock.read, self.sleep))
         queue = DeliveryQueue(cast(SQSClient, self.lab.sqs), "queue", self.lab.log)
-        backfill = Backfill(self.lab.store(), queue, pace, file or self.file, self.lab.clock.read, self.kept)
-        return backfill.run(begun, limit)
+        backfill = Backfill(self.lab.store(), queue, pace, file or self.file, self.lab.clock.read, self.saved)
+        return backfill.run(progress, limit)
 
     def queued(self) -> list[str]:
         return sorted(one.entity for one in self.lab.sqs.deliveries())
@@ -89,10 +98,10 @@ def past(tmp_path: Path) -> Past:
 def test_every_order_becomes_one_deal(past: Past) -> None:
     past.shop(330)
 
-    begun, complete = past.run()
+    progress, complete = past.run()
     past.lab.drain()
 
-    assert (complete, begun.orders) == (True, 330)
+    assert (complete, progress.orders) == (True, 330)
     assert past.lab.differences() == []
 
 
@@ -103,10 +112,10 @@ def test_interrupted_twice_and_resumed_there_is_no_duplicate_and_nothing_missing
         with pytest.raises(KeyboardInterrupt):
             past.run()
 
-    begun, complete = past.run()
+    progress, complete = past.run()
     past.lab.drain()
 
-    assert (complete, begun.orders) == (True, 330)
+    assert (complete, progress.orders) == (True, 330)
     assert past.lab.differences() == []
 
 
@@ -114,10 +123,10 @@ def test_a_crash_before_the_place_is_stored_queues_a_page_twice_and_loses_none(p
     past.shop(250)
 
     class Full(StateFile):
-        def write(self, begun: Begun) -> None:
-            if begun.orders > 100:
+        def write(self, progress: BackfillProgress) -> None:
+            if progress.orders > 100:
                 raise OSError("no space left on device")
-            super().write(begun)
+            super().write(progress)
 
     with pytest.raises(OSError, match="no space"):
         past.run(file=Full(past.file.path))
@@ -141,7 +150,7 @@ def test_the_queue_stays_short_so_that_deliveries_are_not_held_up(past: Past) ->
 
     past.run()
 
-    assert past.deepest <= SHORT
+    assert past.deepest <= MAX_QUEUE_DEPTH
 
 
 def test_orders_that_change_meanwhile_end_up_as_they_are_now(past: Past) -> None:
@@ -168,10 +177,10 @@ def test_a_store_of_before_woocommerce_5_8_has_its_whole_history_told(tmp_path: 
     past.shop(330)
     assert order_pages.is_old(past.lab.store())
 
-    begun, _ = past.run(begin(WANTED, Period(), "", old=True))
+    progress, _ = past.run(begin(WANTED, Period(), "", old=True))
     part, _ = past.run(begin(WANTED, Period("2026-11-21T22:40:00", "2026-11-22T10:00:00"), "", old=True))
 
-    assert (begun.orders, len(set(past.queued()))) == (330, 330)
+    assert (progress.orders, len(set(past.queued()))) == (330, 330)
     made = [utc_from_ms(int(one.created * 1000)) for one in past.lab.shop.orders.values()]
     assert part.orders == sum(part.period.holds(moment) for moment in made) > 0
 
@@ -185,7 +194,7 @@ def test_only_orders_of_the_period_and_status_are_queued(past: Past) -> None:
     last = shop.place(created=1_790_000_010.0)
     period = Period("2026-09-21T14:13:20", "2026-09-21T14:13:30")
 
-    past.run(begin(Wanted("https://shop.test", status="processing"), period, ""))
+    past.run(begin(BackfillRequest("https://shop.test", status="processing"), period, ""))
 
     assert past.queued() == sorted([f"order:{inside}", f"order:{last}"])
 
@@ -195,19 +204,19 @@ def test_accounts_of_the_period_come_after_the_orders(past: Past) -> None:
     old = past.lab.shop.register()
     past.lab.pass_time(DAY)
     new = past.lab.shop.register()
-    wanted = Wanted("https://shop.test", since="2026-11-24T20:00", customers=True)
+    wanted = BackfillRequest("https://shop.test", since="2026-11-24T20:00", customers=True)
 
-    begun, _ = past.run(begin(wanted, Period("2026-11-24T20:00:00"), ""))
+    progress, _ = past.run(begin(wanted, Period("2026-11-24T20:00:00"), ""))
 
     assert past.queued() == [f"customer:{new}"]
-    assert begun.customers == 1
+    assert progress.customers == 1
     assert old != new
 
 
 def test_an_interrupted_walk_through_accounts_goes_on_there(past: Past) -> None:
     for _ in range(230):
         past.lab.shop.register()
-    wanted = Wanted("https://shop.test", customers=True)
+    wanted = BackfillRequest("https://shop.test", customers=True)
     past.interrupt_after = 2  # the orders' one empty page, and a page of accounts
     with pytest.raises(KeyboardInterrupt):
         past.run(begin(wanted, Period(), ""))
@@ -222,11 +231,11 @@ def test_an_interrupted_walk_through_accounts_goes_on_there(past: Past) -> None:
 def test_a_limit_is_kept_and_the_next_run_goes_on_after_it(past: Past, limit: int) -> None:
     past.shop(260)
 
-    begun, complete = past.run(limit=limit)
+    progress, complete = past.run(limit=limit)
     queued = past.queued()
     past.run(limit=limit)
 
-    assert (begun.orders, complete, len(queued)) == (limit, False, limit)
+    assert (progress.orders, complete, len(queued)) == (limit, False, limit)
     assert len(past.queued()) == len(set(past.queued())) == min(2 * limit, 260)
 
 
@@ -243,15 +252,15 @@ def test_many_orders_of_one_second_are_all_found_whatever_the_limit(past: Past) 
 
 
 def test_a_queue_that_gets_no_shorter_is_told_in_the_end(past: Past) -> None:
-    past.shop(SHORT + 200)
+    past.shop(MAX_QUEUE_DEPTH + 200)
     past.takes = 0
 
-    with pytest.raises(Stalled, match="messages are on the queue, and for 15 minutes not one less"):
+    with pytest.raises(Stalled, match="messages are on the queue, which has not shrunk for 15 minutes"):
         past.run()
 
-    begun = past.file.read()
-    assert begun is not None
-    assert SHORT - 100 < begun.orders <= SHORT
+    progress = past.file.read()
+    assert progress is not None
+    assert MAX_QUEUE_DEPTH - 100 < progress.orders <= MAX_QUEUE_DEPTH
 
 
 def test_a_queue_that_refuses_stops_it_where_it_can_go_on(past: Past) -> None:
@@ -274,7 +283,7 @@ def test_the_state_file_holds_no_personal_data(past: Past) -> None:
 
     text = past.file.path.read_text()
     assert "@" not in text
-    assert set(json.loads(text)) == set(Begun.__dataclass_fields__)
+    assert set(json.loads(text)) == set(BackfillProgress.__dataclass_fields__)
 
 
 def test_a_state_file_that_is_something_else_is_told(past: Past) -> None:

@@ -18,11 +18,11 @@ from woohub.dates import utc_from_ms
 from woohub.delivery.delivery_queue import DeliveryQueue
 from woohub.hubspot.objects import CONTACTS, DEALS, OBJECT_TYPES
 from woohub_cli.cli_errors import Trouble
-from woohub_cli.comparison import Finding, Kind
+from woohub_cli.comparison import Mismatch, MismatchKind
 from woohub_cli.history import Pace
 from woohub_cli.hubspot_records import Crm
 from woohub_cli.period import Period
-from woohub_cli.verification import Repaired, Report, Verification, repair
+from woohub_cli.verification import RepairResult, Verification, VerificationReport, repair
 
 EVER = Period("2026-11-01T00:00:00")
 DAY, QUARTER = 86_400, 900
@@ -69,16 +69,16 @@ class Case:
         self.lab.pass_time(30)
         return done
 
-    def verify(self, period: Period = EVER, *, depth: int = 0, **options: Any) -> Report:
+    def verify(self, period: Period = EVER, *, depth: int = 0, **options: Any) -> VerificationReport:
         self.lab.timer.start(float("inf"))
         self.portal.timer.start(float("inf"))
         verification = Verification(self.lab.store(), self.crm, FIELDS, self.lab.clock.read, lambda: depth)
         return verification.run(period, **options)
 
-    def repair(self, report: Report) -> Repaired:
+    def repair(self, report: VerificationReport) -> RepairResult:
         queue = DeliveryQueue(cast(SQSClient, self.lab.sqs), "queue", self.lab.log)
         pace = Pace(lambda: 0, Timer(self.lab.clock.read, self.lab.clock.sleep))
-        done = repair(report.findings, self.lab.store(), self.crm, queue, pace, self.lab.clock.read)
+        done = repair(report.mismatches, self.lab.store(), self.crm, queue, pace, self.lab.clock.read)
         self.lab.drain()
         self.lab.pass_time(30)
         return done
@@ -115,12 +115,12 @@ def case() -> Case:
     return Case()
 
 
-def found(report: Report) -> list[tuple[str, str, str]]:
-    return [(one.kind.value, one.entity, one.record) for one in report.findings]
+def found(report: VerificationReport) -> list[tuple[str, str, str]]:
+    return [(one.kind.value, one.entity, one.record) for one in report.mismatches]
 
 
-def differing(report: Report) -> dict[str, tuple[str, str | None]]:
-    (one,) = report.findings
+def differing(report: VerificationReport) -> dict[str, tuple[str, str | None]]:
+    (one,) = report.mismatches
     return {it.property: (it.store, it.hubspot) for it in one.differences}
 
 
@@ -339,21 +339,23 @@ def _own(case: Case, number: int, other: int) -> str:
     return own
 
 
-PLANTED: list[tuple[Plant, Kind, str]] = [
-    (missing_deal, Kind.MISSING, "deal"),
-    (missing_contact, Kind.MISSING, "contact"),
-    (missed_change, Kind.DIFFERING, "deal"),
-    (edited_amount, Kind.DIFFERING, "deal"),
-    (edited_contact, Kind.DIFFERING, "contact"),
-    (missed_move, Kind.DIFFERING, "contact"),
-    (missed_account, Kind.MISSING, "contact"),
-    (taken_off, Kind.UNASSOCIATED, "deal"),
-    (other_contact, Kind.WRONG_CONTACT, "deal"),
+PLANTED: list[tuple[Plant, MismatchKind, str]] = [
+    (missing_deal, MismatchKind.MISSING, "deal"),
+    (missing_contact, MismatchKind.MISSING, "contact"),
+    (missed_change, MismatchKind.DIFFERING, "deal"),
+    (edited_amount, MismatchKind.DIFFERING, "deal"),
+    (edited_contact, MismatchKind.DIFFERING, "contact"),
+    (missed_move, MismatchKind.DIFFERING, "contact"),
+    (missed_account, MismatchKind.MISSING, "contact"),
+    (taken_off, MismatchKind.UNASSOCIATED, "deal"),
+    (other_contact, MismatchKind.WRONG_CONTACT, "deal"),
 ]
 
 
 @pytest.mark.parametrize(("plant", "kind", "record"), PLANTED, ids=lambda value: getattr(value, "__name__", str(value)))
-def test_each_planted_difference_is_found_among_many_orders_and_repaired(plant: Plant, kind: Kind, record: str) -> None:
+def test_each_planted_difference_is_found_among_many_orders_and_repaired(
+    plant: Plant, kind: MismatchKind, record: str
+) -> None:
     case = Case().trade(30)
     entity = plant(case)
 
@@ -361,7 +363,7 @@ def test_each_planted_difference_is_found_among_many_orders_and_repaired(plant: 
     case.repair(report)
 
     assert (kind.value, entity, record) in found(report)
-    assert {one.entity for one in report.findings} == {entity}
+    assert {one.entity for one in report.mismatches} == {entity}
     assert found(case.verify(all_customers=True)) == []
 
 
@@ -403,7 +405,7 @@ def test_one_repair_brings_a_deleted_contact_back_to_deals_of_before_the_period(
 def test_findings_name_the_order_by_number_and_customer(case: Case) -> None:
     case.silently(case.lab.shop.place, number="RE-7", billing={"first_name": "Ana", "last_name": "Rossi"})
 
-    (one,) = case.verify().findings
+    (one,) = case.verify().mismatches
 
     assert one.named is not None
     assert one.named.more == "number RE-7, Ana Rossi"
@@ -477,10 +479,10 @@ def test_a_currency_that_hubspot_refuses_is_told_once_and_no_difference(case: Ca
 
     assert (report.equal, len(report.currencies)) == (True, 1)
     assert (report.currencies[0].currency, report.currencies[0].deals) == ("GBP", 50)
-    told = str(report.currencies[0])
-    assert told.startswith("currency GBP is not enabled in HubSpot: 50 deals have no deal_currency_code")
-    assert f"order:{numbers[0]}" in told
-    assert "reads HubSpot's definitions again within 15 minutes" in told
+    report_lines = str(report.currencies[0])
+    assert report_lines.startswith("currency GBP is not enabled in HubSpot: 50 deals have no deal_currency_code")
+    assert f"order:{numbers[0]}" in report_lines
+    assert "reads HubSpot's definitions again within 15 minutes" in report_lines
 
 
 def test_once_the_currency_is_enabled_what_is_told_to_do_brings_it_to_the_deals(case: Case) -> None:
@@ -532,7 +534,7 @@ def test_an_order_deleted_for_good_is_found_by_its_deal(case: Case) -> None:
     report = case.verify()
 
     assert found(report) == [("deleted_in_store", f"order:{number}", "deal")]
-    assert case.repair(report) == Repaired()
+    assert case.repair(report) == RepairResult()
     case.lab.run(deleted="check")
     case.lab.drain()
     case.lab.pass_time(30)
@@ -544,9 +546,9 @@ def test_what_the_store_has_unreadable_is_told_without_its_values(case: Case) ->
     order = case.lab.shop.orders[number]
     order.text = case.lab.shop.order_text(order).replace('"total":"', '"total":"EUR ')
 
-    (one,) = case.verify().findings
+    (one,) = case.verify().mismatches
 
-    assert (one.kind, one.entity) == (Kind.UNREADABLE, f"order:{number}")
+    assert (one.kind, one.entity) == (MismatchKind.UNREADABLE, f"order:{number}")
     assert one.detail == "total: must be a plain decimal number such as 150.00"
     assert not one.queueable
 
@@ -568,10 +570,10 @@ def test_a_version_from_the_future_is_found_and_what_helps_is_named(case: Case) 
 
     report = case.verify()
 
-    (one,) = report.findings
-    assert one.kind is Kind.DIFFERING
+    (one,) = report.mismatches
+    assert one.kind is MismatchKind.DIFFERING
     assert "clear woocommerce_order_version" in one.fix
-    assert case.repair(report) == Repaired()
+    assert case.repair(report) == RepairResult()
     case.edit("deals", case.deal_id(number), woocommerce_order_version="")
     case.repair(case.verify())
     assert case.verify().equal
@@ -586,7 +588,7 @@ def test_a_contact_with_a_version_from_the_future_is_found(case: Case) -> None:
     case.lab.shop.edit_customer(account)
     case.deliver()
 
-    (one,) = case.verify(all_customers=True).findings
+    (one,) = case.verify(all_customers=True).mismatches
 
     assert "clear woocommerce_customer_version" in one.fix
 
@@ -618,9 +620,9 @@ def test_duplicates_are_found_where_the_order_id_is_not_unique() -> None:
     report = case.verify()
 
     assert found(report) == [("duplicate", f"order:{number}", "deal")]
-    assert len(report.findings[0].record_ids) == 2
-    (tally,) = report.days.values()
-    assert (tally.orders, tally.deals) == (1, 2)
+    assert len(report.mismatches[0].record_ids) == 2
+    (totals,) = report.days.values()
+    assert (totals.orders, totals.deals) == (1, 2)
 
 
 def test_a_portal_that_was_never_set_up_is_told() -> None:
@@ -754,7 +756,7 @@ def test_a_backfilled_order_is_not_timed(case: Case) -> None:
     lags: Any = case.verify().lags
 
     assert lags.facts()["store_to_woohub"] == {"orders": 1, "p50_s": 20.0, "p95_s": 20.0, "max_s": 20.0}
-    assert lags.means.startswith("1 of 4 orders: those that a webhook delivered, judged by dates alone")
+    assert lags.means.startswith("1 of 4 orders: those that a webhook delivered, by dates alone")
 
 
 def test_ingests_log_tells_a_late_delivery_from_a_read(case: Case) -> None:
@@ -785,7 +787,7 @@ def test_a_hundred_orders_cost_few_calls(case: Case) -> None:
 
 
 def test_a_finding_as_json_has_plain_values() -> None:
-    finding = Finding(Kind.WRONG_CONTACT, "order:7", "deal", ("1",))
+    mismatch = Mismatch(MismatchKind.WRONG_CONTACT, "order:7", "deal", ("1",))
 
-    assert finding.facts()["kind"] == "wrong_contact"
-    assert finding.number == 7
+    assert mismatch.facts()["kind"] == "wrong_contact"
+    assert mismatch.number == 7

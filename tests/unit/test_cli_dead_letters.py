@@ -17,13 +17,13 @@ from woohub.delivery import messages
 from woohub.delivery.webhooks import Delivery
 from woohub.errors import HubSpotProblem, HubSpotRejected
 from woohub_cli.cli_errors import Trouble
-from woohub_cli.dead_letters import Letter, Wanted, fitting, letter, moment
+from woohub_cli.dead_letters import DeadLetter, LetterFilter, letter, moment, send_batches
 
 NONE: Mapping[str, str] = {}
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
-def received(number: int = 1, message_id: str = "", receives: int = 21, reason: Mapping[str, str] = NONE) -> Letter:
+def received(number: int = 1, message_id: str = "", receives: int = 21, reason: Mapping[str, str] = NONE) -> DeadLetter:
     """A message as ReceiveMessage gives it."""
     body = json.dumps({"id": number, "status": "processing"}).encode()
     sent = messages.to_sqs(Delivery("order.updated", body, 1_795_473_600_123, f"order:{number}"))
@@ -103,59 +103,59 @@ def test_facts_hold_no_payload() -> None:
 
 
 @pytest.mark.parametrize(
-    "wanted",
+    "letter_filter",
     [
-        Wanted(reason="invalid_email"),
-        Wanted(reason="Address X"),
-        Wanted(order=1),
-        Wanted(ids=("aaaa-1",)),
-        Wanted(since=datetime(2026, 11, 24, 8, tzinfo=UTC)),
-        Wanted(until=datetime(2026, 11, 24, 8, tzinfo=UTC)),
-        Wanted(order=1, reason="email", since=datetime(2026, 11, 24, tzinfo=UTC)),
+        LetterFilter(reason="invalid_email"),
+        LetterFilter(reason="Address X"),
+        LetterFilter(order=1),
+        LetterFilter(ids=("aaaa-1",)),
+        LetterFilter(since=datetime(2026, 11, 24, 8, tzinfo=UTC)),
+        LetterFilter(until=datetime(2026, 11, 24, 8, tzinfo=UTC)),
+        LetterFilter(order=1, reason="email", since=datetime(2026, 11, 24, tzinfo=UTC)),
     ],
     ids=repr,
 )
-def test_a_message_that_fits_is_chosen(wanted: Wanted) -> None:
-    assert wanted.choose([received(1, "aaaa-1", reason=REFUSED)])
+def test_a_message_that_fits_is_chosen(letter_filter: LetterFilter) -> None:
+    assert letter_filter.select([received(1, "aaaa-1", reason=REFUSED)])
 
 
 @pytest.mark.parametrize(
-    "wanted",
+    "letter_filter",
     [
-        Wanted(reason="INVALID_OPTION"),
-        Wanted(order=11),
-        Wanted(customer=1),
-        Wanted(since=datetime(2026, 11, 24, 8, 0, 1, tzinfo=UTC)),
-        Wanted(until=datetime(2026, 11, 24, 7, 59, 59, tzinfo=UTC)),
-        Wanted(order=1, reason="nothing like it"),
+        LetterFilter(reason="INVALID_OPTION"),
+        LetterFilter(order=11),
+        LetterFilter(customer=1),
+        LetterFilter(since=datetime(2026, 11, 24, 8, 0, 1, tzinfo=UTC)),
+        LetterFilter(until=datetime(2026, 11, 24, 7, 59, 59, tzinfo=UTC)),
+        LetterFilter(order=1, reason="nothing like it"),
     ],
     ids=repr,
 )
-def test_a_message_that_does_not_fit_is_left_alone(wanted: Wanted) -> None:
-    assert wanted.choose([received(1, "aaaa-1", reason=REFUSED)]) == []
+def test_a_message_that_does_not_fit_is_left_alone(letter_filter: LetterFilter) -> None:
+    assert letter_filter.select([received(1, "aaaa-1", reason=REFUSED)]) == []
 
 
 def test_without_a_rejection_the_time_of_the_delivery_counts() -> None:
-    assert Wanted(since=datetime(2026, 11, 23, 22, 40, tzinfo=UTC)).fits(received())
-    assert not Wanted(since=datetime(2026, 11, 23, 22, 41, tzinfo=UTC)).fits(received())
+    assert LetterFilter(since=datetime(2026, 11, 23, 22, 40, tzinfo=UTC)).matches(received())
+    assert not LetterFilter(since=datetime(2026, 11, 23, 22, 41, tzinfo=UTC)).matches(received())
 
 
 def test_the_first_characters_of_an_id_name_its_message() -> None:
     letters = [received(1, "aaaa-1"), received(2, "bbbb-2")]
 
-    assert Wanted(ids=("bbbb",)).choose(letters) == [letters[1]]
+    assert LetterFilter(ids=("bbbb",)).select(letters) == [letters[1]]
 
 
 @pytest.mark.parametrize("start", ["aaaa", "cccc"], ids=["of two messages", "of none"])
 def test_an_id_that_names_not_exactly_one_message_is_refused(start: str) -> None:
     with pytest.raises(Trouble, match=f"begins with {start}"):
-        Wanted(ids=(start,)).choose([received(1, "aaaa-1"), received(2, "aaaa-2")])
+        LetterFilter(ids=(start,)).select([received(1, "aaaa-1"), received(2, "aaaa-2")])
 
 
 def test_nothing_set_means_everything() -> None:
-    assert Wanted().everything
-    assert Wanted().choose([received(1), received(2)]) == [received(1), received(2)]
-    assert not Wanted(order=1).everything
+    assert LetterFilter().everything
+    assert LetterFilter().select([received(1), received(2)]) == [received(1), received(2)]
+    assert not LetterFilter(order=1).everything
 
 
 # --- Times
@@ -188,9 +188,9 @@ def test_what_is_no_time_is_refused(text: str) -> None:
 
 @given(st.lists(st.integers(0, 600_000), max_size=40))
 def test_groups_keep_to_what_sqs_takes_and_lose_nothing(sizes: list[int]) -> None:
-    letters = [Letter(str(n), "r", "x" * size, {}, 1, 0, None) for n, size in enumerate(sizes)]
+    letters = [DeadLetter(str(n), "r", "x" * size, {}, 1, 0, None) for n, size in enumerate(sizes)]
 
-    groups = list(fitting(letters))
+    groups = list(send_batches(letters))
 
     assert [one for group in groups for one in group] == letters
     assert all(1 <= len(group) <= 10 for group in groups)

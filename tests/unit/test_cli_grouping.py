@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from woohub_cli.comparison import Difference, Finding, Kind
-from woohub_cli.rendering.grouping import FEW, grouped
+from woohub_cli.comparison import Difference, Mismatch, MismatchKind
+from woohub_cli.rendering.grouping import MAX_UNGROUPED, grouped
 
 AMOUNT, STAGE = Difference("amount", "2.00", "1.00"), Difference("dealstage", "completed", None)
 
 
-def differing(number: int, *differences: Difference) -> Finding:
-    return Finding(Kind.DIFFERING, f"order:{number}", "deal", (str(number),), differences)
+def differing(number: int, *differences: Difference) -> Mismatch:
+    return Mismatch(MismatchKind.DIFFERING, f"order:{number}", "deal", (str(number),), differences)
 
 
 def test_fifty_differences_of_one_property_are_one_line_with_a_few_examples() -> None:
@@ -21,7 +21,7 @@ def test_fifty_differences_of_one_property_are_one_line_with_a_few_examples() ->
 
 
 def test_a_few_differences_are_shown_one_by_one() -> None:
-    few = [differing(number, AMOUNT) for number in range(FEW)]
+    few = [differing(number, AMOUNT) for number in range(MAX_UNGROUPED)]
 
     assert grouped(few) == ([], few)
 
@@ -35,6 +35,6 @@ def test_what_else_differs_in_a_record_is_still_shown() -> None:
 
 
 def test_what_has_no_properties_is_never_grouped() -> None:
-    missing = [Finding(Kind.MISSING, f"order:{number}", "deal") for number in range(50)]
+    missing = [Mismatch(MismatchKind.MISSING, f"order:{number}", "deal") for number in range(50)]
 
     assert grouped(missing) == ([], missing)

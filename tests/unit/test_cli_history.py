@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from woohub_cli.cli_errors import WrongUsage
-from woohub_cli.comparison import Difference, Finding, Kind
-from woohub_cli.latency import HISTORY, Lag, Lags, epoch, percentile
+from woohub_cli.comparison import Difference, Mismatch, MismatchKind
+from woohub_cli.latency import BACKFILL_LAG_S, Lag, Lags, epoch, percentile
 from woohub_cli.period import EVER, Period, last_days, period
 from woohub_cli.rendering import charts, report_page
-from woohub_cli.verification import Report, Tally
+from woohub_cli.verification import DayTotals, VerificationReport
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
@@ -81,7 +81,7 @@ def test_nothing_has_no_percentile() -> None:
 
 def test_what_came_by_a_backfill_is_counted_apart() -> None:
     lags = Lags()
-    lags.add(Lag(0, HISTORY + 1, HISTORY + 2))
+    lags.add(Lag(0, BACKFILL_LAG_S + 1, BACKFILL_LAG_S + 2))
     lags.add(Lag(0, 5, 9))
 
     assert (lags.history, lags.seconds(lambda lag: lag.whole), lags.seconds(lambda lag: lag.delivery)) == (1, [9], [5])
@@ -134,14 +134,14 @@ def test_plots_are_well_formed_whatever_they_show(days: list[tuple[str, float, f
     assert curve.find("polyline") is not None
 
 
-def a_report() -> Report:
-    report = Report(Period("2026-11-20T00:00:00"), "2026-11-24T12:00:00", orders=3, accounts=1, contacts=2)
+def a_report() -> VerificationReport:
+    report = VerificationReport(Period("2026-11-20T00:00:00"), "2026-11-24T12:00:00", orders=3, accounts=1, contacts=2)
     difference = Difference("dealname", "<b>Order</b>", None)
-    report.findings = [
-        Finding(Kind.DIFFERING, "order:1", "deal", ("9",), (difference, Difference("amount", "2.00", "1.00"))),
-        Finding(Kind.DUPLICATE, "order:2", "deal", ("7", "8"), detail="2 deals", fix="merge them"),
+    report.mismatches = [
+        Mismatch(MismatchKind.DIFFERING, "order:1", "deal", ("9",), (difference, Difference("amount", "2.00", "1.00"))),
+        Mismatch(MismatchKind.DUPLICATE, "order:2", "deal", ("7", "8"), detail="2 deals", fix="merge them"),
     ]
-    report.days = {("2026-11-20", "USD"): Tally(2, Decimal("30.00"), 1, Decimal("10.00"))}
+    report.days = {("2026-11-20", "USD"): DayTotals(2, Decimal("30.00"), 1, Decimal("10.00"))}
     report.lags.add(Lag(0, 5, 9))
     report.notes = Counter({"property missing in hubspot: deals, associated_products": 2})
     report.refused_addresses, report.on_their_way = 1, ["order:3"]
@@ -167,9 +167,11 @@ def test_the_page_tells_all_of_the_report_and_escapes_it() -> None:
 
 
 def test_a_report_without_differences_says_so() -> None:
-    page = report_page.page(Report(Period(), "2026-11-24T12:00:00"), "https://shop.example", "https://api.hubapi.com")
+    page = report_page.page(
+        VerificationReport(Period(), "2026-11-24T12:00:00"), "https://shop.example", "https://api.hubapi.com"
+    )
 
-    assert "HubSpot has what the store has." in page
+    assert "HubSpot matches the store." in page
     assert "<h2>Differences</h2>" not in page
 
 

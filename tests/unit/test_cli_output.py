@@ -2,7 +2,7 @@
 
 import pytest
 
-from woohub_cli.check_result import Outcome, Step
+from woohub_cli.check_result import Result, Step
 from woohub_cli.rendering import output
 
 
@@ -12,7 +12,7 @@ def test_arns_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 def test_only_the_outcome_of_a_step_has_its_colour() -> None:
-    line = Step("breaker", Outcome.FAILED, "open").text()
+    line = Step("breaker", Result.FAILED, "open").text()
 
     (coloured,) = line.spans
     assert line.style == ""

@@ -8,7 +8,7 @@ from enum import StrEnum
 from rich.text import Text
 
 
-class Outcome(StrEnum):
+class Result(StrEnum):
     """How a step went."""
 
     OK = "ok"  # it was so already
@@ -26,12 +26,12 @@ class Outcome(StrEnum):
 
 
 COLOURS = {
-    Outcome.OK: "green",
-    Outcome.SKIPPED: "dim",
-    Outcome.WARNING: "yellow",
-    Outcome.FAILED: "bold red",
+    Result.OK: "green",
+    Result.SKIPPED: "dim",
+    Result.WARNING: "yellow",
+    Result.FAILED: "bold red",
 }
-COLUMN = max(len(outcome) for outcome in Outcome) + 2
+COLUMN = max(len(outcome) for outcome in Result) + 2
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Step:
     """What was looked at, how it is, and what a person can do about it."""
 
     what: str
-    outcome: Outcome
+    outcome: Result
     detail: str = ""
     fix: str = ""
 
@@ -51,7 +51,7 @@ class Step:
         """For people: one line, and one more with the fix."""
         line = Text.assemble((f"{self.outcome:<{COLUMN}}", COLOURS.get(self.outcome, "cyan")), self.what)
         if self.detail:
-            line.append(f"  {self.detail}", "dim" if self.outcome is Outcome.OK else "")
+            line.append(f"  {self.detail}", "dim" if self.outcome is Result.OK else "")
         if self.fix:
             line.append(f"\n{'':<{COLUMN}}{self.fix}", "yellow")
         return line

@@ -1,4 +1,4 @@
-"""What a command cannot do, in one sentence for the person at the terminal."""
+"""Why a command cannot do what was asked, in one sentence for the person at the terminal."""
 
 from __future__ import annotations
 
@@ -48,15 +48,15 @@ LOG_IN = "log in (`aws sso login`, `aws configure`) or set AWS_PROFILE"
 
 def explain(error: Exception) -> str:
     """One sentence about any of the EXPECTED errors."""
-    found = next((sentence for kind, sentence in SENTENCES if isinstance(error, kind)), str)
-    return found(error)
+    sentence_for = next((sentence for kind, sentence in SENTENCES if isinstance(error, kind)), str)
+    return sentence_for(error)
 
 
 def next_after(error: Exception) -> str:
     """What helps when HubSpot does not answer, or with nothing but a 5xx."""
     if isinstance(error, TransientError) and error.status >= HUBSPOT_FAILS:
         return "HubSpot has trouble (status.hubspot.com): try again later, deliveries wait"
-    return "try again; is the network up, and HUBSPOT_API_URL right?"
+    return "try again; check the network and HUBSPOT_API_URL"
 
 
 def _refused_by_aws(error: Exception) -> str:
@@ -72,12 +72,12 @@ SENTENCES: tuple[tuple[type[Exception], Callable[[Exception], str]], ...] = (
     (PartialCredentialsError, lambda error: f"the AWS credentials are incomplete ({error}): {LOG_IN}"),
     (NoRegionError, lambda _error: "no AWS region is set: set AWS_REGION, or `region` in the AWS profile"),
     (ProfileNotFound, lambda error: f"{error}: {LOG_IN}"),
-    (NoConnection, lambda error: f"AWS does not answer: {error}; is the region right, and the network up?"),
-    (HTTPClientError, lambda error: f"AWS does not answer: {error}; is the network up?"),
+    (NoConnection, lambda error: f"AWS does not answer: {error}; check the region and the network"),
+    (HTTPClientError, lambda error: f"AWS does not answer: {error}; check the network"),
     (ClientError, _refused_by_aws),
     (Forbidden, lambda error: f"{error}; `woohub doctor` names what is missing"),
     (Unauthorized, lambda error: f"{error}; {RENEW_IT}"),
     (HubSpotUnavailable, lambda error: f"{error}; {next_after(error)}"),
-    (DeadlineExceeded, lambda error: f"there was no answer within the time for it: {error}"),
-    (StoreUnavailable, lambda error: f"{error}; `woohub doctor` looks at the store"),
+    (DeadlineExceeded, lambda error: f"timed out: {error}"),
+    (StoreUnavailable, lambda error: f"{error}; `woohub doctor` checks the store"),
 )

@@ -24,7 +24,7 @@ from woohub_cli.order_names import OrderName
 Current = Mapping[str, str | None]
 
 
-class Kind(StrEnum):
+class MismatchKind(StrEnum):
     """What is wrong."""
 
     MISSING = "missing"
@@ -33,7 +33,7 @@ class Kind(StrEnum):
     UNASSOCIATED = "unassociated"  # the deal has no contact at all
     WRONG_CONTACT = "wrong_contact"  # the deal has contacts, but not the order's
     DELETED = "deleted_in_store"  # a deal whose order is gone for good
-    UNREADABLE = "unreadable"  # nobody can write what the store has here
+    UNREADABLE = "unreadable"  # the store's record cannot be read, so it cannot be written
 
     @property
     def words(self) -> str:
@@ -51,10 +51,10 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Finding:
+class Mismatch:
     """Something wrong with the deal or contact of one order or account."""
 
-    kind: Kind
+    kind: MismatchKind
     entity: str  # order:1234, customer:56
     record: str  # deal or contact
     record_ids: tuple[str, ...] = ()
@@ -66,7 +66,7 @@ class Finding:
 
     @property
     def queueable(self) -> bool:
-        """Whether reading it from the store once more mends it."""
+        """Whether reading it from the store again repairs it."""
         return not self.fix and not self.attach
 
     @property
@@ -76,13 +76,13 @@ class Finding:
 
     def facts(self) -> dict[str, Any]:
         """For --json."""
-        differences = [vars(one) for one in self.differences]
+        differences = [vars(difference) for difference in self.differences]
         return {
             "kind": self.kind.value,
             "entity": self.entity,
             "record": self.record,
             "record_ids": list(self.record_ids),
-            "differences": [dict(one) for one in differences],
+            "differences": [dict(difference) for difference in differences],
             "detail": self.detail,
             "fix": self.fix,
             "order_number": self.named.number if self.named else "",
@@ -90,12 +90,12 @@ class Finding:
         }
 
 
-HELD = (
+NEWER_VERSION = (
     "HubSpot's version is newer ({version}) than the order in the store, so nothing is overwritten: clear "
     "woocommerce_order_version of the deal in HubSpot, then `woohub verify --repair`"
 )
-FUTURE = (
-    "the contact's version lies in the future ({version}), so nothing is overwritten: clear "
+FUTURE_VERSION = (
+    "the contact's version is in the future ({version}), so nothing is overwritten: clear "
     "woocommerce_customer_version of the contact in HubSpot, then `woohub verify --repair`"
 )
 MERGE = "merge them in HubSpot; one of them is kept up to date"
@@ -111,20 +111,20 @@ def deal_differences(
 
 
 def contact_differences(
-    captures: Sequence[ContactSnapshot], current: Current, table: FieldMapping, schema: PropertySchema
+    snapshots: Sequence[ContactSnapshot], current: Current, table: FieldMapping, schema: PropertySchema
 ) -> Sequence[Difference]:
     """The properties of a contact that these sights of the customer would change.
 
     Not whatever version HubSpot has: its own may come from an order that is none of these.
     """
-    return _differences(contacts.plan(captures, current, table, schema).properties, current, CONTACT_VERSION)
+    return _differences(contacts.plan(snapshots, current, table, schema).properties, current, CONTACT_VERSION)
 
 
 def _differences(changed: Mapping[str, str], current: Current, version: str) -> tuple[Difference, ...]:
     return tuple(Difference(name, text, current.get(name)) for name, text in changed.items() if name != version)
 
 
-def holds_back(event: OrderEvent, current: Current) -> str:
+def blocking_version(event: OrderEvent, current: Current) -> str:
     """The deal's version if it keeps the engine from writing what the store has, else ""."""
     text = current.get(DEAL_VERSION) or ""
     version = DealVersion.parse(text)
@@ -134,55 +134,55 @@ def holds_back(event: OrderEvent, current: Current) -> str:
     return "" if deals.state_of(event).supersedes(stored) else text
 
 
-def deal_findings(
+def deal_mismatches(
     event: OrderEvent, records: Sequence[Record], table: FieldMapping, schema: PropertySchema
-) -> list[Finding]:
+) -> list[Mismatch]:
     """What is wrong with the deals of an order; `records` are all that HubSpot has for it, the oldest first."""
     entity = f"order:{event.order.id}"
     if not records:  # an order that was thrown away before HubSpot knew it is no deal
-        return [] if event.order.status == TRASH else [Finding(Kind.MISSING, entity, "deal")]
-    found, kept = [], records[0]
+        return [] if event.order.status == TRASH else [Mismatch(MismatchKind.MISSING, entity, "deal")]
+    mismatches, kept = [], records[0]
     if len(records) > 1:
-        ids = tuple(one.id for one in records)
-        found.append(Finding(Kind.DUPLICATE, entity, "deal", ids, detail=f"{len(ids)} deals", fix=MERGE))
+        ids = tuple(record.id for record in records)
+        mismatches.append(Mismatch(MismatchKind.DUPLICATE, entity, "deal", ids, detail=f"{len(ids)} deals", fix=MERGE))
     differences = deal_differences(event, kept.properties, table, schema)
     if differences:
-        held = holds_back(event, kept.properties)
-        fix = HELD.format(version=held) if held else ""
-        found.append(Finding(Kind.DIFFERING, entity, "deal", (kept.id,), differences, fix=fix))
-    return found
+        held = blocking_version(event, kept.properties)
+        fix = NEWER_VERSION.format(version=held) if held else ""
+        mismatches.append(Mismatch(MismatchKind.DIFFERING, entity, "deal", (kept.id,), differences, fix=fix))
+    return mismatches
 
 
-def contact_findings(
+def contact_mismatches(
     entity: str,
-    captures: Sequence[ContactSnapshot],
+    snapshots: Sequence[ContactSnapshot],
     record: Record | None,
     table: FieldMapping,
     schema: PropertySchema,
     now: str,
-) -> list[Finding]:
+) -> list[Mismatch]:
     """What is wrong with the contact of an address, last seen in `entity`; `now` is UTC as WooCommerce writes it."""
     if record is None:
-        return [Finding(Kind.MISSING, entity, "contact")]
+        return [Mismatch(MismatchKind.MISSING, entity, "contact")]
     version = record.properties.get(CONTACT_VERSION) or ""
     ahead = version.partition("|")[0] > now
     current = {**record.properties, CONTACT_VERSION: None} if ahead else record.properties
-    differences = tuple(contact_differences(captures, current, table, schema))
+    differences = tuple(contact_differences(snapshots, current, table, schema))
     if not differences:
         return []
-    fix = FUTURE.format(version=version) if ahead else ""
-    return [Finding(Kind.DIFFERING, entity, "contact", (record.id,), differences, fix=fix)]
+    fix = FUTURE_VERSION.format(version=version) if ahead else ""
+    return [Mismatch(MismatchKind.DIFFERING, entity, "contact", (record.id,), differences, fix=fix)]
 
 
-def association_finding(entity: str, deal: Record, wanted: str, has: set[str]) -> Finding | None:
+def association_mismatch(entity: str, deal: Record, wanted: str, has: set[str]) -> Mismatch | None:
     """What is wrong with the contacts of a deal. `wanted` is the id of the order's; others beside it are fine."""
     if wanted in has:
         return None
     version = DealVersion.parse(deal.properties.get(DEAL_VERSION))
     marked = version is not None and version.contacts == (wanted,)
-    kind = Kind.WRONG_CONTACT if has else Kind.UNASSOCIATED
+    kind = MismatchKind.WRONG_CONTACT if has else MismatchKind.UNASSOCIATED
     other = f"it has {', '.join(sorted(has))} instead of {wanted}" if has else f"contact {wanted} is the order's"
-    return Finding(kind, entity, "deal", (deal.id,), detail=other, attach=wanted if marked else "")
+    return Mismatch(kind, entity, "deal", (deal.id,), detail=other, attach=wanted if marked else "")
 
 
 def was_refused(event: OrderEvent, current: Current) -> bool:

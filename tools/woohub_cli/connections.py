@@ -15,7 +15,7 @@ from woohub.store.client import Store
 from woohub.store.connection import StoreCredentials
 from woohub_cli import secret_store
 from woohub_cli.cli_errors import Trouble
-from woohub_cli.commands.setup import GivenToken, place_of
+from woohub_cli.commands.setup import FixedToken, hubspot_address
 from woohub_cli.rendering import output
 from woohub_cli.stacks import LOCAL, Stack
 from woohub_cli.store_setup import waiting
@@ -23,13 +23,13 @@ from woohub_cli.store_setup import waiting
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-# Of HubSpot's 100, all callers together: where the consumer makes more by itself, whoever reads here waits.
+# Of HubSpot's 100, all callers together: when the consumer alone makes more, these reads wait.
 HUBSPOT_REQUESTS_PER_10_SECONDS = 60
 VARIABLES = ("WOO_COMMERCE_URL", "WOO_COMMERCE_CONSUMER_KEY", "WOO_COMMERCE_CONSUMER_SECRET")
 
 
 def access(stack: Stack | None, env: Mapping[str, str]) -> StoreCredentials | None:
-    """The store of the stack; None if nobody has told it.
+    """The store of the stack; None if it is not known.
 
     The variables of `.env` count for the local stack and where there is none: those of a person's folder may well
     belong to another store than the one of a stack in AWS.
@@ -50,13 +50,13 @@ def _stored_access(stack: Stack | None) -> StoreCredentials | None:
 
 def store(stack: Stack | None, env: Mapping[str, str]) -> Store:
     """A client of the store that has all the time it needs; Trouble if the store is not known."""
-    found = access(stack, env)
-    if found is None:
+    known = access(stack, env)
+    if known is None:
         whose = f"the stack {stack.name} has" if stack else "there are"
         raise Trouble(
             f"{whose} no address and keys of a store: put {', '.join(VARIABLES)} into .env and run `woohub setup`"
         )
-    return Store(urllib3.PoolManager(), found, Timer(), warn=warn, on_wait=waiting)
+    return Store(urllib3.PoolManager(), known, Timer(), warn=warn, on_wait=waiting)
 
 
 def hubspot(stack: Stack | None, env: Mapping[str, str], share: int = HUBSPOT_REQUESTS_PER_10_SECONDS) -> HubSpot:
@@ -65,8 +65,8 @@ def hubspot(stack: Stack | None, env: Mapping[str, str], share: int = HUBSPOT_RE
     token = hubspot_token(stored) or env.get("HUBSPOT_API_KEY", "")
     if not token:
         raise Trouble("there is no HubSpot token: put HUBSPOT_API_KEY into .env and run `woohub setup`")
-    place = place_of(stack, env)
-    return HubSpot(urllib3.PoolManager(), GivenToken(token), Timer(), place.url, place.version, share)
+    address = hubspot_address(stack, env)
+    return HubSpot(urllib3.PoolManager(), FixedToken(token), Timer(), address.url, address.version, share)
 
 
 def queue(stack: Stack, *, tenant: str = "") -> DeliveryQueue:
@@ -93,6 +93,6 @@ class Tenant:
 
 
 def warn(event: str, **fields: Any) -> None:
-    """What the store's client and the queue have to tell."""
+    """Show a warning of the store's client or the queue."""
     facts = ", ".join(f"{name}: {value}" for name, value in fields.items())
     output.note(f"{event.replace('_', ' ')} ({facts})" if facts else event.replace("_", " "), style="yellow")

@@ -1,4 +1,4 @@
-"""The dead-letter queue, looked at without hiding anything, and emptied by redrive or drop."""
+"""Read the dead-letter queue without hiding its messages; redrive or drop them."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from woohub_cli.order_names import OrderName
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-TEN = 10  # SQS gives and takes at most ten messages in one call
-SEND_BYTES = 1_000_000  # SQS: one call carries 1 MiB at most; some of it is for attributes' names
-LOOKED_AT = 120  # seconds that messages stay hidden if this process is killed while they are only looked at
-WORKED_ON = 1800  # the same while they are moved
-WAIT = 1  # seconds; any waiting at all makes SQS ask all its servers, so that an empty answer means empty
-MOST_COUNTED = 200  # messages that are read only to say of how many orders they are
-SHOWN = 8  # characters of an id that people are shown
-SHORTEST_ID = 4  # characters of an id that are enough to name a message
+SQS_BATCH = 10  # SQS receives, sends and deletes at most ten messages per call
+MAX_SEND_BYTES = 1_000_000  # SQS: one call carries 1 MiB at most; some of it is for attributes' names
+HIDDEN_WHILE_READ_S = 120  # seconds that messages stay hidden if this process is killed while it reads them
+HIDDEN_WHILE_MOVED_S = 1800  # the same while it moves them
+RECEIVE_WAIT_S = 1  # seconds; any waiting at all makes SQS ask all its servers, so that an empty answer means empty
+MAX_COUNTED_MESSAGES = 200  # messages that are read only to say of how many orders they are
+SHOWN_ID_CHARACTERS = 8  # characters of an id that people are shown
+MIN_ID_CHARACTERS = 4  # characters of an id that are enough to name a message
 
 NO_REASON = (
     "retries exhausted or the consumer crashed, received {receives} times. "
@@ -45,7 +45,7 @@ Advance = Callable[[int], None]
 
 
 @dataclass(frozen=True)
-class Letter:
+class DeadLetter:
     """One message of the dead-letter queue. `delivery` is None where the message is none of woohub's."""
 
     message_id: str
@@ -79,9 +79,9 @@ class Letter:
 
     @property
     def reason(self) -> str:
-        """Why it is here and what to do; SQS itself moves messages without a word."""
-        told = self.attributes.get("reason") or NO_REASON.format(receives=self.receives)
-        return told.replace(" MESSAGE`", f" {self.message_id[:SHOWN]}`")
+        """Why it is here and what to do; a message that SQS itself moved carries no reason."""
+        reason = self.attributes.get("reason") or NO_REASON.format(receives=self.receives)
+        return reason.replace(" MESSAGE`", f" {self.message_id[:SHOWN_ID_CHARACTERS]}`")
 
     @property
     def received(self) -> datetime:
@@ -100,7 +100,7 @@ class Letter:
 
     @property
     def attempts(self) -> int:
-        """How often it was tried."""
+        """How often the consumer tried it."""
         text = self.attributes.get("attempts", "")
         return int(text) if text.isdigit() else self.receives
 
@@ -153,7 +153,7 @@ def _payload(body: bytes) -> Any:
         return text
 
 
-def letter(message: Mapping[str, Any]) -> Letter:
+def letter(message: Mapping[str, Any]) -> DeadLetter:
     """What ReceiveMessage gave, read."""
     attributes = flat_attributes(message.get("MessageAttributes") or {})
     about = message.get("Attributes") or {}
@@ -161,7 +161,7 @@ def letter(message: Mapping[str, Any]) -> Letter:
         delivery = from_sqs(message["Body"], attributes)
     except InvalidMessage:
         delivery = None
-    return Letter(
+    return DeadLetter(
         message_id=message["MessageId"],
         receipt=message["ReceiptHandle"],
         body=message["Body"],
@@ -173,12 +173,12 @@ def letter(message: Mapping[str, Any]) -> Letter:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class LetterFilter:
     """Which messages are meant: those that fit everything that is set."""
 
     ids: tuple[str, ...] = ()  # whole, or their first characters
     reason: str = ""  # part of the reason or category, in any case of letters
-    order: int | str | None = None  # its id or number, in any form that `order_names.reference` takes
+    order: int | str | None = None  # its id or number, in any form that `order_names.reference` accepts
     customer: int | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -186,74 +186,85 @@ class Wanted:
     @property
     def everything(self) -> bool:
         """Whether nothing is set."""
-        return self == Wanted()
+        return self == LetterFilter()
 
-    def fits(self, one: Letter, orders: Collection[str] = ()) -> bool:
+    def matches(self, letter: DeadLetter, orders: Collection[str] = ()) -> bool:
         """Whether this message is meant. Times are those of the rejection, or of the delivery if that is unknown.
 
         `orders` are the entities of the order that is asked for.
         """
-        moment = one.rejected or one.received
+        moment = letter.rejected or letter.received
         entities = {*orders, *([f"customer:{self.customer}"] if self.customer else [])}
         return (
-            (not self.ids or one.message_id.startswith(self.ids))
-            and self.reason.lower() in f"{one.reason} {one.attributes.get('category', '')}".lower()
-            and (not (entities or self.order) or one.entity in entities)
+            (not self.ids or letter.message_id.startswith(self.ids))
+            and self.reason.lower() in f"{letter.reason} {letter.attributes.get('category', '')}".lower()
+            and (not (entities or self.order) or letter.entity in entities)
             and (self.since is None or moment >= self.since)
             and (self.until is None or moment <= self.until)
         )
 
-    def choose(self, letters: Iterable[Letter]) -> list[Letter]:
+    def select(self, letters: Iterable[DeadLetter]) -> list[DeadLetter]:
         """The messages that are meant, the oldest first.
 
         Trouble if an id names several or none, or if what names the order is one's id and another one's number.
         """
         known = list(letters)
-        orders = orders_named(str(self.order), known) if self.order else ()
-        found = sorted((one for one in known if self.fits(one, orders)), key=lambda one: (one.received, one.message_id))
+        orders = entities_of_order(str(self.order), known) if self.order else ()
+        chosen = sorted(
+            (letter for letter in known if self.matches(letter, orders)),
+            key=lambda letter: (letter.received, letter.message_id),
+        )
         for start in self.ids:
-            named = [one.message_id for one in found if one.message_id.startswith(start)]
+            named = [letter.message_id for letter in chosen if letter.message_id.startswith(start)]
             if len(named) != 1:
                 raise Trouble(f"{len(named) or 'no'} messages have an id that begins with {start}")
-        return found
+        return chosen
 
 
-def orders_named(text: str, letters: Sequence[Letter]) -> set[str]:
-    """The entity of the order with this id or number, as far as messages tell; Trouble if two orders are meant."""
+def entities_of_order(text: str, letters: Sequence[DeadLetter]) -> set[str]:
+    """The entity of the order with this id or number, as far as the messages show; Trouble if it names two orders."""
     asked = order_names.reference(text)
-    by_id = {one.entity for one in letters if one.entity == f"order:{asked.text}"}
-    by_number = {one.entity for one in letters if one.name and asked.names(one.name.number)}
+    by_id = {letter.entity for letter in letters if letter.entity == f"order:{asked.text}"}
+    by_number = {letter.entity for letter in letters if letter.name and asked.names(letter.name.number)}
     if asked.number_first and by_number:
         return by_number
     if len(by_id | by_number) > 1:
-        told = sorted(
-            {f"{one.entity} ({one.name.more})" for one in letters if one.name and one.entity in by_id | by_number}
+        candidates = sorted(
+            {
+                f"{letter.entity} ({letter.name.more})"
+                for letter in letters
+                if letter.name and letter.entity in by_id | by_number
+            }
         )
-        raise Trouble(f"{text} may be {' or '.join(told)}: name the order as order:ID")
+        raise Trouble(f"{text} may be {' or '.join(candidates)}: name the order as order:ID")
     return by_id | by_number
 
 
-def counted(letters: Collection[Letter]) -> str:
+def summary(letters: Collection[DeadLetter]) -> str:
     """How many messages, and of how many orders and customers: an order that was refused twice has two."""
-    entities = {one.entity or one.message_id for one in letters}
+    entities = {letter.entity or letter.message_id for letter in letters}
     kinds = Counter(entity.partition(":")[0] for entity in entities)
     orders, customers = kinds["order"], kinds["customer"]
-    parts = [_many(orders, "order"), _many(customers, "customer"), _many(len(entities) - orders - customers, "other")]
+    parts = [
+        _count_text(orders, "order"),
+        _count_text(customers, "customer"),
+        _count_text(len(entities) - orders - customers, "other"),
+    ]
     of = " and ".join(part for part in parts if part)
-    return f"{_many(len(letters), 'message')} of {of}" if letters else "0 messages"
+    return f"{_count_text(len(letters), 'message')} of {of}" if letters else "0 messages"
 
 
-def _many(count: int, what: str) -> str:
+def _count_text(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}" if count else ""
 
 
-def counted_in(sqs: SQSClient, url: str, waiting: int) -> str:
+def queue_summary(sqs: SQSClient, url: str, waiting: int) -> str:
     """The same of a queue that holds about so many; "" if they are too many to read for it, or may not be read."""
-    if not 0 < waiting <= MOST_COUNTED:
+    if not 0 < waiting <= MAX_COUNTED_MESSAGES:
         return ""
     try:
-        with held(sqs, url, wait_s=WAIT) as letters:
-            return counted(letters.values()) if letters else ""
+        with peek_all(sqs, url, wait_s=RECEIVE_WAIT_S) as letters:
+            return summary(letters.values()) if letters else ""
     except (BotoCoreError, ClientError):
         return ""
 
@@ -267,15 +278,15 @@ def moment(text: str, now: datetime) -> datetime:
     ago = MOMENT.fullmatch(text.strip())
     if ago:
         return now - timedelta(**{UNITS[ago[2]]: int(ago[1])})
-    found = datetime.fromisoformat(text.strip())
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    date = datetime.fromisoformat(text.strip())
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
 @contextmanager
-def whole() -> Iterator[None]:
-    """Ctrl-C and SIGTERM wait for the end of the block, which is a call to SQS and taking note of its answer.
+def defer_signals() -> Iterator[None]:
+    """Defer Ctrl-C and SIGTERM to the end of the block: one call to SQS and recording its answer.
 
-    Else messages that are just being received would stay hidden. Who asks twice does not wait.
+    Otherwise messages that are being received would stay hidden. A second signal is not deferred.
     """
     asked: list[int] = []
 
@@ -295,47 +306,47 @@ def whole() -> Iterator[None]:
 
 
 @contextmanager
-def held(
+def peek_all(
     sqs: SQSClient,
     url: str,
     *,
-    hidden_s: int = LOOKED_AT,
+    hidden_s: int = HIDDEN_WHILE_READ_S,
     advance: Advance = lambda _more: None,
-    wait_s: int = WAIT,
-) -> Iterator[dict[str, Letter]]:
+    wait_s: int = RECEIVE_WAIT_S,
+) -> Iterator[dict[str, DeadLetter]]:
     """Every message of the queue by id. What is still in the dictionary at the end can be received again at once,
 
     however the block ends: an error and Ctrl-C included.
     """
-    letters: dict[str, Letter] = {}
+    letters: dict[str, DeadLetter] = {}
     try:
         _receive_all(sqs, url, letters, advance, hidden_s, wait_s)
         yield letters
     finally:
-        with whole():
+        with defer_signals():
             _give_back(sqs, url, list(letters.values()))
 
 
 def _receive_all(
-    sqs: SQSClient, url: str, letters: dict[str, Letter], advance: Advance, hidden_s: int, wait_s: int
+    sqs: SQSClient, url: str, letters: dict[str, DeadLetter], advance: Advance, hidden_s: int, wait_s: int
 ) -> None:
     """Receive until nothing comes, or until a full pass has brought nothing new."""
     known_again = 0
     while known_again <= len(letters):
-        with whole():
+        with defer_signals():
             received = _receive(sqs, url, hidden_s, wait_s)
-            new = [one for one in received if one.message_id not in letters]
-            letters.update({one.message_id: one for one in received})  # the newest receipt is the valid one
+            new = [letter for letter in received if letter.message_id not in letters]
+            letters.update({letter.message_id: letter for letter in received})  # the newest receipt is the valid one
         if not received:
             return
         known_again = 0 if new else known_again + len(received)
         advance(len(new))
 
 
-def _receive(sqs: SQSClient, url: str, hidden_s: int, wait_s: int) -> list[Letter]:
+def _receive(sqs: SQSClient, url: str, hidden_s: int, wait_s: int) -> list[DeadLetter]:
     answer = sqs.receive_message(
         QueueUrl=url,
-        MaxNumberOfMessages=TEN,
+        MaxNumberOfMessages=SQS_BATCH,
         VisibilityTimeout=hidden_s,
         WaitTimeSeconds=wait_s,
         MessageAttributeNames=["All"],
@@ -344,9 +355,11 @@ def _receive(sqs: SQSClient, url: str, hidden_s: int, wait_s: int) -> list[Lette
     return [letter(message) for message in answer.get("Messages", ())]
 
 
-def _give_back(sqs: SQSClient, url: str, letters: Sequence[Letter]) -> None:
-    for some in _tens(letters):
-        entries = [{"Id": str(n), "ReceiptHandle": one.receipt, "VisibilityTimeout": 0} for n, one in enumerate(some)]
+def _give_back(sqs: SQSClient, url: str, letters: Sequence[DeadLetter]) -> None:
+    for some in _batches(letters):
+        entries = [
+            {"Id": str(n), "ReceiptHandle": letter.receipt, "VisibilityTimeout": 0} for n, letter in enumerate(some)
+        ]
         sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)  # type: ignore[arg-type]
 
 
@@ -354,23 +367,24 @@ def redrive(
     sqs: SQSClient,
     queue_url: str,
     dlq_url: str,
-    letters: dict[str, Letter],
-    chosen: Iterable[Letter],
+    letters: dict[str, DeadLetter],
+    chosen: Iterable[DeadLetter],
     advance: Advance = lambda _more: None,
 ) -> int:
-    """Send the chosen ones to the delivery queue, then take them out of `letters` and the dead-letter queue.
+    """Send the chosen ones to the delivery queue, then remove them from `letters` and the dead-letter queue.
 
     In this order: a crash in between doubles a message, which changes nothing in HubSpot, and never loses one.
     Returns how many were moved.
     """
     moved = 0
-    for some in fitting(chosen):
+    for some in send_batches(chosen):
         entries = [
-            {"Id": str(n), "MessageBody": one.body, "MessageAttributes": _attributes(one)} for n, one in enumerate(some)
+            {"Id": str(n), "MessageBody": letter.body, "MessageAttributes": _attributes(letter)}
+            for n, letter in enumerate(some)
         ]
-        with whole():
+        with defer_signals():
             answer = sqs.send_message_batch(QueueUrl=queue_url, Entries=entries)  # type: ignore[arg-type]
-            sent = [some[int(one["Id"])] for one in answer.get("Successful", ())]
+            sent = [some[int(entry["Id"])] for entry in answer.get("Successful", ())]
             moved += len(_delete(sqs, dlq_url, letters, sent))
         advance(len(some))
     return moved
@@ -379,53 +393,53 @@ def redrive(
 def drop(
     sqs: SQSClient,
     dlq_url: str,
-    letters: dict[str, Letter],
-    chosen: Iterable[Letter],
+    letters: dict[str, DeadLetter],
+    chosen: Iterable[DeadLetter],
     advance: Advance = lambda _more: None,
 ) -> int:
     """Delete the chosen ones for good, from `letters` too; how many were deleted."""
     dropped = 0
-    for some in _tens(list(chosen)):
-        with whole():
+    for some in _batches(list(chosen)):
+        with defer_signals():
             dropped += len(_delete(sqs, dlq_url, letters, some))
         advance(len(some))
     return dropped
 
 
-def _delete(sqs: SQSClient, url: str, letters: dict[str, Letter], some: Sequence[Letter]) -> list[Letter]:
+def _delete(sqs: SQSClient, url: str, letters: dict[str, DeadLetter], some: Sequence[DeadLetter]) -> list[DeadLetter]:
     """At most ten; which of them are gone."""
     if not some:
         return []
-    entries = [{"Id": str(n), "ReceiptHandle": one.receipt} for n, one in enumerate(some)]
+    entries = [{"Id": str(n), "ReceiptHandle": letter.receipt} for n, letter in enumerate(some)]
     answer = sqs.delete_message_batch(QueueUrl=url, Entries=entries)  # type: ignore[arg-type]
-    gone = [some[int(one["Id"])] for one in answer.get("Successful", ())]
-    for one in gone:
-        letters.pop(one.message_id, None)
+    gone = [some[int(entry["Id"])] for entry in answer.get("Successful", ())]
+    for letter in gone:
+        letters.pop(letter.message_id, None)
     return gone
 
 
-def _attributes(one: Letter) -> dict[str, dict[str, str]]:
-    kept = without_reason(one.attributes)
+def _attributes(letter: DeadLetter) -> dict[str, dict[str, str]]:
+    kept = without_reason(letter.attributes)
     return {name: {"DataType": "String", "StringValue": text} for name, text in kept.items()}
 
 
-def _tens(letters: Sequence[Letter]) -> Iterator[Sequence[Letter]]:
-    for start in range(0, len(letters), TEN):
-        yield letters[start : start + TEN]
+def _batches(letters: Sequence[DeadLetter]) -> Iterator[Sequence[DeadLetter]]:
+    for start in range(0, len(letters), SQS_BATCH):
+        yield letters[start : start + SQS_BATCH]
 
 
-def fitting(letters: Iterable[Letter]) -> Iterator[list[Letter]]:
-    """In groups that one SendMessageBatch takes."""
-    group: list[Letter] = []
-    for one in letters:
-        if group and (len(group) == TEN or sum(other.size for other in group) + one.size > SEND_BYTES):
+def send_batches(letters: Iterable[DeadLetter]) -> Iterator[list[DeadLetter]]:
+    """In groups that fit into one SendMessageBatch."""
+    group: list[DeadLetter] = []
+    for letter in letters:
+        if group and (len(group) == SQS_BATCH or sum(other.size for other in group) + letter.size > MAX_SEND_BYTES):
             yield group
             group = []
-        group.append(one)
+        group.append(letter)
     if group:
         yield group
 
 
-def named_too_briefly(ids: Collection[str]) -> list[str]:
+def too_short_ids(ids: Collection[str]) -> list[str]:
     """Ids that are too short to name a message."""
-    return [one for one in ids if len(one) < SHORTEST_ID]
+    return [message_id for message_id in ids if len(message_id) < MIN_ID_CHARACTERS]

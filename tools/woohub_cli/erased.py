@@ -1,4 +1,4 @@
-"""People whom the store has erased and HubSpot still names: woohub deletes nobody there, so a person has to."""
+"""People whom the store has erased and HubSpot still names: woohub deletes no contact, so a person has to."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from woohub.hubspot.answers import Record
 
 NAMES = ("email", "firstname", "lastname")
-PLACES = ("phone", "address", "city", "state", "zip")  # what only the store's billing address tells
+PLACES = ("phone", "address", "city", "state", "zip")  # known only from the store's billing address
 ANONYMISED = "the store has anonymised the order, and its deal is still associated with this contact"
 EMPTIED = "the account's billing address is empty in the store (erased, or never filled in), but not in HubSpot"
 TODO = (
@@ -22,7 +22,7 @@ TODO = (
 class ErasedPerson:
     """A contact of somebody the store has erased."""
 
-    entity: str  # the order or account that tells
+    entity: str  # the order or account that shows it
     contact_id: str
     why: str
     deal_id: str = ""

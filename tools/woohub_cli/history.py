@@ -1,4 +1,4 @@
-"""A shop's history, from the store to the queue: page by page, no faster than HubSpot takes it, resumable."""
+"""A shop's history, from the store to the queue: page by page, no faster than HubSpot accepts it, resumable."""
 
 from __future__ import annotations
 
@@ -22,21 +22,23 @@ from woohub_cli.cli_errors import Trouble
 from woohub_cli.period import EVER, SECOND, Period, shifted
 
 TENANT = "backfill"  # its message group: what the store delivers meanwhile overtakes it
-SHORT = 500  # messages on the queue at most: some seconds of HubSpot's budget, so that deliveries are not held up
-LOOK_AGAIN = 1.0  # seconds
-PATIENCE = 900.0  # seconds without the queue getting shorter, after which it is no use waiting
+MAX_QUEUE_DEPTH = (
+    500  # messages on the queue at most: some seconds of HubSpot's budget, so that deliveries are not held up
+)
+POLL_S = 1.0  # seconds
+STALLED_AFTER_S = 900.0  # seconds without the queue getting shorter, after which it is no use waiting
 ORDERS, TRASHED, CUSTOMERS = "orders", "trash", "customers"
 PHASES = (ORDERS, TRASHED, CUSTOMERS)
 TOPICS = {ORDERS: ORDER_SWEPT, TRASHED: ORDER_SWEPT, CUSTOMERS: CUSTOMER_SWEPT}
 
 
 class Stalled(Trouble):
-    """The queue does not get shorter: HubSpot takes nothing, or nobody asks it to."""
+    """The queue does not shrink: HubSpot accepts nothing, or the consumer does not run."""
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What a backfill is asked for, in the words of the command line; the same words go on with an unfinished one."""
+class BackfillRequest:
+    """What a backfill is asked for, as on the command line; the same options resume an unfinished one."""
 
     store: str
     since: str = ""
@@ -46,10 +48,10 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Begun:
+class BackfillProgress:
     """How far a backfill has come: all before `position` is on the queue, and so are `recent` (ids)."""
 
-    wanted: Wanted
+    wanted: BackfillRequest
     period: Period
     began: str
     position: Cursor
@@ -67,20 +69,20 @@ class Begun:
         return self.orders + self.trash + self.customers
 
 
-def begin(wanted: Wanted, period: Period, began: str, *, old: bool = False) -> Begun:
+def begin(wanted: BackfillRequest, period: Period, began: str, *, old: bool = False) -> BackfillProgress:
     """At the start; `old`: the store is one of before WooCommerce 5.8."""
-    return Begun(wanted, period, began, order_pages.start(period, old=old), old=old)
+    return BackfillProgress(wanted, period, began, order_pages.start(period, old=old), old=old)
 
 
 class StateFile:
-    """Where a backfill that was interrupted goes on; holds dates, ids and counts, no personal data."""
+    """Where an interrupted backfill resumes: dates, ids and counts, no personal data."""
 
-    _adapter = TypeAdapter(Begun)
+    _adapter = TypeAdapter(BackfillProgress)
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def read(self) -> Begun | None:
+    def read(self) -> BackfillProgress | None:
         """None if there is none; Trouble if it cannot be read."""
         try:
             return self._adapter.validate_json(self.path.read_bytes())
@@ -89,20 +91,20 @@ class StateFile:
         except (OSError, ValidationError) as error:
             raise Trouble(f"{self.path} cannot be read ({type(error).__name__}): remove it, or --restart") from None
 
-    def write(self, begun: Begun) -> None:
+    def write(self, progress: BackfillProgress) -> None:
         """Replace it as a whole: a crash leaves the old one or the new one."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         draft = self.path.with_suffix(".new")
-        draft.write_text(json.dumps(asdict(begun), indent=2) + "\n", encoding="utf-8")
+        draft.write_text(json.dumps(asdict(progress), indent=2) + "\n", encoding="utf-8")
         draft.replace(self.path)
 
     def remove(self) -> None:
-        """Nothing is left to go on with."""
+        """The backfill is complete."""
         self.path.unlink(missing_ok=True)
 
 
 class Pace:
-    """Keeps the queue short. `depth` counts its messages, those in work included; `waits` is told when it waits."""
+    """Keeps the queue short. `depth` counts its messages, those in flight too; `waits` is called while it waits."""
 
     def __init__(
         self, depth: Callable[[], int], timer: Timer, waits: Callable[[int], None] = lambda _depth: None
@@ -115,18 +117,20 @@ class Pace:
         """Return when the queue is short enough for so many more; Stalled when it does not get there."""
         shortest, since = self._depth(), self._timer.now()
         depth = shortest
-        while depth and depth + coming > SHORT:
+        while depth and depth + coming > MAX_QUEUE_DEPTH:
             if depth < shortest:
                 shortest, since = depth, self._timer.now()
-            if self._timer.now() - since > PATIENCE:
-                raise Stalled(f"{depth} messages are on the queue, and for {PATIENCE / 60:.0f} minutes not one less")
+            if self._timer.now() - since > STALLED_AFTER_S:
+                raise Stalled(
+                    f"{depth} messages are on the queue, which has not shrunk for {STALLED_AFTER_S / 60:.0f} minutes"
+                )
             self._waits(depth)
-            self._timer.sleep(LOOK_AGAIN)
+            self._timer.sleep(POLL_S)
             depth = self._depth()
 
 
 class Backfill:
-    """Brings a shop's history to the queue. `kept` is told each time the state file was written."""
+    """Brings a shop's history to the queue. `saved` is called each time the state file was written."""
 
     def __init__(
         self,
@@ -135,52 +139,56 @@ class Backfill:
         pace: Pace,
         file: StateFile,
         clock: Callable[[], float],
-        kept: Callable[[Begun], None] = lambda _begun: None,
+        saved: Callable[[BackfillProgress], None] = lambda _begin: None,
     ) -> None:
         self._store = store
         self._queue = queue
         self._pace = pace
         self._file = file
         self._clock = clock
-        self._kept = kept
+        self._on_saved = saved
 
-    def run(self, begun: Begun, limit: int | None = None) -> tuple[Begun, bool]:
-        """Go on from there with at most `limit` more; how far it came, and whether that is the end."""
-        last = None if limit is None else begun.queued + limit
-        self._store.leave_out(begun.unreadable)
+    def run(self, progress: BackfillProgress, limit: int | None = None) -> tuple[BackfillProgress, bool]:
+        """Continue from there with at most `limit` more; returns how far it came, and whether that is the end."""
+        last = None if limit is None else progress.queued + limit
+        self._store.leave_out(progress.unreadable)
         for phase, following in zip(PHASES, (*PHASES[1:], CUSTOMERS), strict=True):
-            if begun.phase != phase:
+            if progress.phase != phase:
                 continue
-            for asked_ms, step in self._timed(self._walk(begun)):
-                begun, whole = self._take(begun, step, asked_ms, last)
-                self._file.write(begun)
-                self._kept(begun)
-                if not whole or begun.queued == last:
-                    return begun, False
-            begun = replace(begun, phase=following, position=_beginning_of(following, begun), recent=())
+            for asked_ms, step in self._timed(self._walk(progress)):
+                progress, whole = self._take(progress, step, asked_ms, last)
+                self._file.write(progress)
+                self._on_saved(progress)
+                if not whole or progress.queued == last:
+                    return progress, False
+            progress = replace(progress, phase=following, position=_beginning_of(following, progress), recent=())
         self._file.remove()
-        return begun, True
+        return progress, True
 
-    def _walk(self, begun: Begun) -> Iterator[Page[Cursor]]:
-        status = begun.wanted.status
-        if begun.phase == ORDERS:
-            yield from order_pages.made(self._store, begun.position, begun.period, status, old=begun.old)
-        elif begun.phase == TRASHED and status == "any":  # as reconcile does
-            yield from order_pages.made(self._store, begun.position, begun.period, TRASHED, old=begun.old)
-        elif begun.phase == CUSTOMERS and begun.wanted.customers:
-            yield from self._store.customers(begun.position if isinstance(begun.position, ByOffset) else FIRST)
+    def _walk(self, progress: BackfillProgress) -> Iterator[Page[Cursor]]:
+        status = progress.wanted.status
+        if progress.phase == ORDERS:
+            yield from order_pages.made(self._store, progress.position, progress.period, status, old=progress.old)
+        elif progress.phase == TRASHED and status == "any":  # as reconcile does
+            yield from order_pages.made(self._store, progress.position, progress.period, TRASHED, old=progress.old)
+        elif progress.phase == CUSTOMERS and progress.wanted.customers:
+            yield from self._store.customers(progress.position if isinstance(progress.position, ByOffset) else FIRST)
 
-    def _take(self, begun: Begun, step: Page[Cursor], asked_ms: int, last: int | None) -> tuple[Begun, bool]:
+    def _take(
+        self, progress: BackfillProgress, step: Page[Cursor], asked_ms: int, last: int | None
+    ) -> tuple[BackfillProgress, bool]:
         """Queue what is new of a step; how far that is, and whether it was the whole step."""
-        new = [row for row in step.rows if row.id not in begun.recent and _in_period(begun, row)]
-        some = new if last is None else new[: last - begun.queued]
+        new = [row for row in step.rows if row.id not in progress.recent and _in_period(progress, row)]
+        some = new if last is None else new[: last - progress.queued]
         self._pace.make_room(len(some))
-        self._queue.send(swept(TOPICS[begun.phase], some, asked_ms, self._store.credentials.url))
-        left_out = tuple(dict.fromkeys((*begun.unreadable, *self._store.unreadable)))
-        counted = replace(begun, **{begun.phase: getattr(begun, begun.phase) + len(some), "unreadable": left_out})
+        self._queue.send(swept(TOPICS[progress.phase], some, asked_ms, self._store.credentials.url))
+        left_out = tuple(dict.fromkeys((*progress.unreadable, *self._store.unreadable)))
+        counted = replace(
+            progress, **{progress.phase: getattr(progress, progress.phase) + len(some), "unreadable": left_out}
+        )
         if len(some) == len(new):
             return replace(counted, position=step.next, recent=_ids(step.rows)), True
-        return replace(counted, recent=(*begun.recent, *_ids(some))), False
+        return replace(counted, recent=(*progress.recent, *_ids(some))), False
 
     def _timed(self, steps: Iterator[Page[Cursor]]) -> Iterator[tuple[int, Page[Cursor]]]:
         """Each with the moment before it was asked for: what changes later is not in it."""
@@ -198,7 +206,7 @@ def swept(topic: str, rows: Sequence[StoreRow], asked_ms: int, url: str) -> list
     return [Delivery(topic, row.body, asked_ms, f"{kind}:{row.id}", f"{url}/") for row in rows]
 
 
-def count(store: Store, wanted: Wanted, period: Period) -> tuple[int, int]:
+def count(store: Store, wanted: BackfillRequest, period: Period) -> tuple[int, int]:
     """How many orders there are, and how many accounts have to be looked at."""
     asked = {"status": wanted.status, "dates_are_gmt": "true"}
     if period.since != EVER:
@@ -208,20 +216,22 @@ def count(store: Store, wanted: Wanted, period: Period) -> tuple[int, int]:
     return store.count(ORDERS, **asked), store.count(CUSTOMERS) if wanted.customers else 0
 
 
-def facts(begun: Begun) -> dict[str, Any]:
+def facts(progress: BackfillProgress) -> dict[str, Any]:
     """For --json."""
-    counts = {"orders": begun.orders, "trash": begun.trash, "customers": begun.customers}
-    return counts | {"status": begun.wanted.status, "unreadable": list(begun.unreadable)} | begun.period.facts()
+    counts = {"orders": progress.orders, "trash": progress.trash, "customers": progress.customers}
+    return (
+        counts | {"status": progress.wanted.status, "unreadable": list(progress.unreadable)} | progress.period.facts()
+    )
 
 
-def _beginning_of(phase: str, begun: Begun) -> Cursor:
-    return FIRST if phase == CUSTOMERS else order_pages.start(begun.period, old=begun.old)
+def _beginning_of(phase: str, progress: BackfillProgress) -> Cursor:
+    return FIRST if phase == CUSTOMERS else order_pages.start(progress.period, old=progress.old)
 
 
-def _in_period(begun: Begun, row: StoreRow) -> bool:
+def _in_period(progress: BackfillProgress, row: StoreRow) -> bool:
     """Accounts cannot be asked for by date, and orders of old stores only roughly; a row without a date counts."""
-    by_date = begun.phase != CUSTOMERS and not begun.old
-    return by_date or not row.created_at or begun.period.holds(row.created_at)
+    by_date = progress.phase != CUSTOMERS and not progress.old
+    return by_date or not row.created_at or progress.period.holds(row.created_at)
 
 
 def _ids(rows: Sequence[StoreRow]) -> tuple[int, ...]:

@@ -19,9 +19,9 @@ from woohub.sync.lookup import by_key
 from woohub_cli.cli_errors import Trouble
 from woohub_cli.period import Period
 
-MOMENTS = ("createdate", "hs_lastmodifieddate")
-SEARCHED = 200  # HubSpot gives at most 200 records per page of a search
-PAUSES = (1.0, 4.0, 10.0)  # seconds before a search without an answer is made again
+DATES = ("createdate", "hs_lastmodifieddate")
+SEARCH_PAGE = 200  # HubSpot gives at most 200 records per page of a search
+SEARCH_RETRY_PAUSES_S = (1.0, 4.0, 10.0)  # seconds before a search without an answer is made again
 
 
 class Crm:
@@ -49,7 +49,7 @@ class Crm:
 
     @property
     def lists_currencies(self) -> bool:
-        """Whether HubSpot says which currencies it takes; if not, only its refusals tell."""
+        """Whether HubSpot lists the currencies it accepts; if not, only its rejections show them."""
         return bool(self.deal_schema.options(CURRENCY))
 
     def takes_currency(self, code: str) -> bool:
@@ -76,17 +76,17 @@ class Crm:
         filters = [{"propertyName": "dealname", "operator": "CONTAINS_TOKEN", "value": number}]
         asked = {"filterGroups": [{"filters": filters}], "properties": [self._table.key_property, "dealname"]}
         exactly = re.compile(rf"(?<![\w-]){re.escape(number)}(?![\w-])", re.IGNORECASE)
-        found: dict[int, str] = {}
-        for record in self._search(asked | {"limit": SEARCHED}):
+        names: dict[int, str] = {}
+        for record in self._search(asked | {"limit": SEARCH_PAGE}):
             name = record.properties.get("dealname") or ""
             order_id = self.order_id(record.properties.get(self._table.key_property) or "")
             if order_id and exactly.search(name):
-                found[order_id] = name
-        return found
+                names[order_id] = name
+        return names
 
     def deals(self, keys: Sequence[str]) -> dict[str, list[Record]]:
         """All deals of each key, the oldest first. Without a unique property they are searched for, with its lag."""
-        names = (*self._table.deal_properties, "amount", "closedate", *MOMENTS)
+        names = (*self._table.deal_properties, "amount", "closedate", *DATES)
         records: list[Record] = []
         for some in chunks(list(keys), BATCH):
             if self.deal_schema.is_unique(self._table.key_property):
@@ -96,14 +96,14 @@ class Crm:
         return self._by_key(records)
 
     def _by_search(self, keys: Sequence[str], names: Sequence[str]) -> list[Record]:
-        ids = [one.id for one in self._hubspot.search(DEALS, self._table.key_property, keys)]
+        ids = [record.id for record in self._hubspot.search(DEALS, self._table.key_property, keys)]
         return [record for some in chunks(ids, BATCH) for record in self._hubspot.read(DEALS, some, names)]
 
     def _by_key(self, records: Sequence[Record]) -> dict[str, list[Record]]:
-        found: dict[str, list[Record]] = {}
-        for record in sorted(records, key=lambda one: int(one.id)):
-            found.setdefault(record.properties.get(self._table.key_property) or "", []).append(record)
-        return found
+        by_deal_key: dict[str, list[Record]] = {}
+        for record in sorted(records, key=lambda deal: int(deal.id)):
+            by_deal_key.setdefault(record.properties.get(self._table.key_property) or "", []).append(record)
+        return by_deal_key
 
     def latest(self, count: int) -> list[Record]:
         """The deals of any order that were made last, at most 200, as far as HubSpot has indexed them."""
@@ -117,17 +117,17 @@ class Crm:
         """The contact of each address, primary or additional; addresses HubSpot refuses to look up have none."""
         names = [*CONTACTS.aliases, *self._table.contact_properties, "createdate"]
         read = partial(self._hubspot.read, CONTACTS, properties=names, id_property=CONTACTS.key)
-        found: dict[str, Record] = {}
+        contacts: dict[str, Record] = {}
         for some in chunks(sorted(emails), BATCH):
             records, _refused = read_apart(read, some)
-            found |= by_key(CONTACTS, records, some)
+            contacts |= by_key(CONTACTS, records, some)
             advance(len(some))
-        return found
+        return contacts
 
     def contacts_by_id(self, ids: Collection[str]) -> dict[str, Record]:
         """Those of these contacts that HubSpot has."""
         names = self._table.contact_properties
-        read = [one for some in chunks(sorted(ids), BATCH) for one in self._hubspot.read(CONTACTS, some, names)]
+        read = [record for some in chunks(sorted(ids), BATCH) for record in self._hubspot.read(CONTACTS, some, names)]
         return {record.id: record for record in read}
 
     def contacts_of(self, deal_ids: Sequence[str]) -> dict[str, set[str]]:
@@ -145,9 +145,9 @@ class Crm:
         """
         last = "0"
         while True:
-            page = self._search({**self._dated_after(period, last), "limit": SEARCHED})
+            page = self._search({**self._dated_after(period, last), "limit": SEARCH_PAGE})
             yield from page
-            if len(page) < SEARCHED:
+            if len(page) < SEARCH_PAGE:
                 return
             last = page[-1].id
 
@@ -166,7 +166,7 @@ class Crm:
 
     def _search(self, body: Mapping[str, Any]) -> list[Record]:
         path = f"{self._hubspot.paths.objects}/{DEALS.name}/search"
-        for pause in PAUSES:
+        for pause in SEARCH_RETRY_PAUSES_S:
             self._hubspot.searches.wait_for_turn()
             try:
                 return _records(self._hubspot.post(path, body))
@@ -176,7 +176,7 @@ class Crm:
 
 
 def _records(answer: Mapping[str, Any]) -> list[Record]:
-    return [Record(str(one["id"]), one.get("properties") or {}) for one in answer.get("results") or []]
+    return [Record(str(row["id"]), row.get("properties") or {}) for row in answer.get("results") or []]
 
 
 def _ms(moment: str, more: int = 0) -> str:

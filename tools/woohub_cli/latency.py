@@ -1,4 +1,4 @@
-"""How long it took from the store to HubSpot: what can be told from dates that are kept anyway."""
+"""How long it took from the store to HubSpot: computed from dates that are stored anyway."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-LATE = 600.0  # seconds after which, without a log, a state counts as read by reconcile, which runs every 15 minutes
-AT_ONCE = 60.0  # the same for states that were received in the same moment as others
-LOGGED_WITHIN = 60.0  # seconds between the receipt of a delivery and its line in the log
-HISTORY = 86_400.0  # seconds after which a state came by a backfill, and its way says nothing about deliveries
+MAX_DELIVERY_LAG_S = (
+    600.0  # seconds after which, without a log, a state counts as read by reconcile, which runs every 15 minutes
+)
+MAX_SHARED_LAG_S = 60.0  # the same for states that were received in the same moment as others
+LOG_MATCH_S = 60.0  # seconds between the receipt of a delivery and its line in the log
+BACKFILL_LAG_S = 86_400.0  # seconds after which a state came by a backfill, and its way says nothing about deliveries
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ Deliveries = Mapping[str, Sequence[float]]  # entity -> when ingest put a delive
 
 @dataclass
 class Lags:
-    """States of orders. Only what a webhook delivered tells how long the way is: reads from the store come when asked.
+    """States of orders. Only webhook deliveries measure latency: reads from the store happen on request.
 
     `deliveries` is what ingest's log has. Without it dates alone decide: what was
     received late, or together with others, counts as read from the store by reconcile or a backfill.
@@ -59,16 +61,16 @@ class Lags:
         return [lag for lag in self.states if self._was_delivered(lag, alone=together[lag.received] == 1)]
 
     def _was_delivered(self, lag: Lag, *, alone: bool) -> bool:
-        if lag.delivery > HISTORY:
+        if lag.delivery > BACKFILL_LAG_S:
             return False
         if self.deliveries is not None:
-            return any(abs(at - lag.received) <= LOGGED_WITHIN for at in self.deliveries.get(lag.entity, ()))
-        return lag.delivery <= (LATE if alone else AT_ONCE)
+            return any(abs(at - lag.received) <= LOG_MATCH_S for at in self.deliveries.get(lag.entity, ()))
+        return lag.delivery <= (MAX_DELIVERY_LAG_S if alone else MAX_SHARED_LAG_S)
 
     @property
     def history(self) -> int:
         """How many reached woohub a day or more after they happened."""
-        return sum(lag.delivery > HISTORY for lag in self.states)
+        return sum(lag.delivery > BACKFILL_LAG_S for lag in self.states)
 
     def seconds(self, of: Callable[[Lag], float]) -> list[float]:
         """In order."""
@@ -80,7 +82,7 @@ class Lags:
         counted = f"{len(self.found)} of {len(self.states)} orders: those that a webhook delivered"
         if self.deliveries is not None:
             return f"{counted}, by ingest's log"
-        return f"{counted}, judged by dates alone: received within {LATE / 60:.0f} minutes of their last change"
+        return f"{counted}, by dates alone: received within {MAX_DELIVERY_LAG_S / 60:.0f} minutes of their last change"
 
     def facts(self) -> dict[str, object]:
         """For --json, in seconds; null where nothing is known."""
@@ -120,7 +122,7 @@ def epoch(text: str | None) -> float | None:
     if text.isascii() and text.isdigit():
         return int(text) / 1000
     try:
-        found = datetime.fromisoformat(text)
+        date = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()

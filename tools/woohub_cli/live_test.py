@@ -18,17 +18,17 @@ from woohub.mapping.fields import FieldMapping
 from woohub.store.payloads import OrderEvent
 from woohub.sync.contacts import ContactSnapshot, snapshot_of
 from woohub_cli import comparison
-from woohub_cli.comparison import Finding, Kind
+from woohub_cli.comparison import Mismatch, MismatchKind
 from woohub_cli.hubspot_records import Crm
 from woohub_cli.latency import epoch, percentile
 from woohub_cli.synthetic import Run
 
-SENDERS = 32  # orders on their way at once
-POLL = 1.0  # seconds between two looks at HubSpot or the queue
-QUIET_LOOKS = 2  # empty queues in a row: SQS counts approximately
-CLEANING_ROUNDS = 3  # a write without an answer is settled by looking again
+SENDER_THREADS = 32  # orders on their way at once
+POLL_S = 1.0  # seconds between two looks at HubSpot or the queue
+QUIET_POLLS = 2  # empty queues in a row: SQS counts approximately
+MAX_CLEANUP_ROUNDS = 3  # after a write without an answer, look again
 
-Advance = Callable[[int], None]  # told how many more are done
+Advance = Callable[[int], None]  # called with how many more are done
 Pause = Callable[[float], None]
 Clock = Callable[[], float]  # epoch seconds
 
@@ -58,14 +58,14 @@ def place(
 ) -> list[Placed]:
     """Send every order, so many of them per second, in threads: one that is answered late holds up none."""
     started = clock()
-    senders = ThreadPoolExecutor(SENDERS)
+    senders = ThreadPoolExecutor(SENDER_THREADS)
     try:
         waiting = []
         for number, order_id in enumerate(order_ids):
             pause(max(0.0, started + number / rate - clock()))
             waiting.append(senders.submit(send, order_id))
             waiting[-1].add_done_callback(lambda _done: advance(1))
-        return [one.result() for one in waiting]
+        return [future.result() for future in waiting]
     finally:
         senders.shutdown(cancel_futures=True)
 
@@ -84,7 +84,7 @@ class Arrivals:
     @property
     def awaited(self) -> list[Placed]:
         """The accepted orders HubSpot does not have yet, the oldest first."""
-        return [one for one in self.placed if one.accepted and one.order_id not in self.arrived]
+        return [order for order in self.placed if order.accepted and order.order_id not in self.arrived]
 
     def wait(self, seconds: float, advance: Advance, pause: Pause) -> None:
         """Look until all are there or the time is up; the oldest first, since they arrive in about that order."""
@@ -96,67 +96,69 @@ class Arrivals:
                 continue
             if self.clock() >= until:
                 return
-            pause(POLL)
+            pause(POLL_S)
 
     def look(self) -> tuple[int, bool]:
         """One call to HubSpot: how many of those asked for were there, and whether all were."""
         awaited = self.awaited
         self._next = self._next if self._next < len(awaited) else 0
-        some = {self.table.deal_key(one.order_id): one for one in awaited[self._next : self._next + BATCH]}
-        found = self.crm.deals(list(some))
+        some = {self.table.deal_key(order.order_id): order for order in awaited[self._next : self._next + BATCH]}
+        deals = self.crm.deals(list(some))
         seen = self.clock()
-        for key, records in found.items():
+        for key, records in deals.items():
             made = epoch(records[0].properties.get("createdate")) or seen
             self.arrived[some[key].order_id] = min(max(made, some[key].at), seen)  # whatever the two clocks say
-        if not found:
+        if not deals:
             self._next += BATCH  # do not let a few that never come hide the others
-        return len(found), len(found) == len(some)
+        return len(deals), len(deals) == len(some)
 
 
 @dataclass(frozen=True)
-class Report:
+class LoadReport:
     """How a live test went."""
 
     run: Run
     placed: Sequence[Placed]
     arrived: dict[int, float]
-    findings: Sequence[Finding]
+    mismatches: Sequence[Mismatch]
 
     @property
     def seconds(self) -> list[float]:
         """From the store to HubSpot, of every order that arrived, in order."""
-        return sorted(self.arrived[one.order_id] - one.at for one in self.placed if one.order_id in self.arrived)
+        return sorted(
+            self.arrived[order.order_id] - order.at for order in self.placed if order.order_id in self.arrived
+        )
 
     @property
     def refused(self) -> Counter[int]:
         """Answers other than 2xx by status."""
-        statuses = Counter(status for one in self.placed for status in one.statuses)
+        statuses = Counter(status for order in self.placed for status in order.statuses)
         return Counter({status: count for status, count in statuses.items() if not 200 <= status < 300})
 
     @property
     def sending_s(self) -> float:
         """From the first to the last order sent."""
-        moments = [one.at for one in self.placed]
+        moments = [order.at for order in self.placed]
         return max(moments) - min(moments)
 
     @property
     def whole_s(self) -> float:
         """From the first order sent to the last one arrived."""
-        return max(self.arrived.values()) - min(one.at for one in self.placed) if self.arrived else 0.0
+        return max(self.arrived.values()) - min(order.at for order in self.placed) if self.arrived else 0.0
 
     @property
     def failed(self) -> bool:
         """Whether anything was refused, or is not in HubSpot as it should be."""
-        return bool(self.refused or self.findings)
+        return bool(self.refused or self.mismatches)
 
-    def count(self, record: str, *kinds: Kind) -> int:
+    def count(self, record: str, *kinds: MismatchKind) -> int:
         """How many findings of these kinds, about deals or contacts ("": both)."""
-        return sum(one.kind in kinds and one.record.startswith(record) for one in self.findings)
+        return sum(mismatch.kind in kinds and mismatch.record.startswith(record) for mismatch in self.mismatches)
 
     def facts(self) -> dict[str, Any]:
-        """For --json. Rates are null where the time was too short to tell."""
+        """For --json. Rates are null where the time was too short for one."""
         seconds = self.seconds
-        deliveries = sum(len(one.statuses) for one in self.placed)
+        deliveries = sum(len(order.statuses) for order in self.placed)
         return {
             "run": self.run.name,
             "orders": len(self.placed),
@@ -168,12 +170,12 @@ class Report:
             "seconds": round(self.whole_s, 1),
             "latency": {f"p{percent}_s": percentile(seconds, percent) for percent in (50, 95, 99)}
             | {"max_s": percentile(seconds, 100)},
-            "missing": self.count("deal", Kind.MISSING),
-            "missing_contacts": self.count("contact", Kind.MISSING),
-            "duplicate": self.count("", Kind.DUPLICATE),
-            "differing": self.count("", Kind.DIFFERING),
-            "unassociated": self.count("", Kind.UNASSOCIATED, Kind.WRONG_CONTACT),
-            "findings": [one.facts() for one in self.findings],
+            "missing": self.count("deal", MismatchKind.MISSING),
+            "missing_contacts": self.count("contact", MismatchKind.MISSING),
+            "duplicate": self.count("", MismatchKind.DUPLICATE),
+            "differing": self.count("", MismatchKind.DIFFERING),
+            "unassociated": self.count("", MismatchKind.UNASSOCIATED, MismatchKind.WRONG_CONTACT),
+            "findings": [mismatch.facts() for mismatch in self.mismatches],
         }
 
 
@@ -181,32 +183,32 @@ def _rate(number: int, seconds: float) -> float | None:
     return round(number / seconds, 1) if seconds > 0 and number > 0 else None
 
 
-def findings(crm: Crm, table: FieldMapping, run: Run, now: float) -> list[Finding]:
+def mismatches(crm: Crm, table: FieldMapping, run: Run, now: float) -> list[Mismatch]:
     """What is not in HubSpot exactly once and as it should be, orders and customers; `now` in epoch seconds."""
     events = [run.event(order_id, round(now * 1000)) for order_id in run.order_ids]
     contacts = crm.contacts(run.emails)
-    found = [one for some in chunks(events, BATCH) for one in _of_orders(crm, table, run, some, contacts)]
-    captures: dict[str, list[ContactSnapshot]] = {}
-    for one in events:
-        captures.setdefault(run.email(one.order.id), []).append(snapshot_of(one, table))
+    result = [mismatch for some in chunks(events, BATCH) for mismatch in _of_orders(crm, table, run, some, contacts)]
+    snapshots: dict[str, list[ContactSnapshot]] = {}
+    for event in events:
+        snapshots.setdefault(run.email(event.order.id), []).append(snapshot_of(event, table))
     moment = utc_from_ms(round(now * 1000))
-    for email, seen in captures.items():
-        found += comparison.contact_findings(email, seen, contacts.get(email), table, crm.contact_schema, moment)
-    return found
+    for email, seen in snapshots.items():
+        result += comparison.contact_mismatches(email, seen, contacts.get(email), table, crm.contact_schema, moment)
+    return result
 
 
 def _of_orders(
     crm: Crm, table: FieldMapping, run: Run, events: Sequence[OrderEvent], contacts: Mapping[str, Record]
-) -> Iterator[Finding]:
-    deals = crm.deals([table.deal_key(one.order.id) for one in events])
+) -> Iterator[Mismatch]:
+    deals = crm.deals([table.deal_key(event.order.id) for event in events])
     has = crm.contacts_of([record.id for records in deals.values() for record in records])
-    for one in events:
-        records = deals.get(table.deal_key(one.order.id), [])
-        yield from comparison.deal_findings(one, records, table, crm.deal_schema)
-        contact = contacts.get(run.email(one.order.id))
+    for event in events:
+        records = deals.get(table.deal_key(event.order.id), [])
+        yield from comparison.deal_mismatches(event, records, table, crm.deal_schema)
+        contact = contacts.get(run.email(event.order.id))
         if records and contact:
             linked = has.get(records[0].id, set())
-            wrong = comparison.association_finding(f"order:{one.order.id}", records[0], contact.id, linked)
+            wrong = comparison.association_mismatch(f"order:{event.order.id}", records[0], contact.id, linked)
             yield from [wrong] if wrong else []
 
 
@@ -224,9 +226,9 @@ class Cleaned:
 
 
 def clean(hubspot: HubSpot, crm: Crm, table: FieldMapping, run: Run, advance: Advance) -> Cleaned:
-    """Archive the run's deals and contacts, found by their keys; nothing else can have such keys."""
+    """Archive the run's deals and contacts, read by their keys; no other record has such keys."""
     done = {DEALS: set[str](), CONTACTS: set[str]()}
-    for _ in range(CLEANING_ROUNDS):
+    for _ in range(MAX_CLEANUP_ROUNDS):
         there = _records(crm, table, run)
         if not any(there.values()):
             break
@@ -243,22 +245,26 @@ def _records(crm: Crm, table: FieldMapping, run: Run) -> dict[ObjectType, set[st
     """The ids of what is there; of contacts only those whose own address is the run's, not an additional one."""
     keys = {table.deal_key(order_id) for order_id in run.order_ids}
     emails = set(run.emails)
-    deals = {one.id for key, records in crm.deals(sorted(keys)).items() if key in keys for one in records}
-    contacts = {one.id for one in crm.contacts(emails).values() if one.properties.get(CONTACTS.key) in emails}
+    deals = {deal.id for key, records in crm.deals(sorted(keys)).items() if key in keys for deal in records}
+    contacts = {
+        contact.id for contact in crm.contacts(emails).values() if contact.properties.get(CONTACTS.key) in emails
+    }
     return {DEALS: deals, CONTACTS: contacts}
 
 
 def _archive(hubspot: HubSpot, kind: ObjectType, ids: Sequence[str]) -> None:
     with suppress(UnknownOutcome):  # the next round sees
-        hubspot.post(f"{hubspot.paths.objects}/{kind.name}/batch/archive", {"inputs": [{"id": one} for one in ids]})
+        hubspot.post(
+            f"{hubspot.paths.objects}/{kind.name}/batch/archive", {"inputs": [{"id": record_id} for record_id in ids]}
+        )
 
 
 def drained(waiting: Callable[[], int], seconds: float, *, clock: Clock, pause: Pause) -> bool:
     """Whether the queue is empty, time and again: a delivery that comes after the cleaning would undo it."""
     until, quiet = clock() + seconds, 0
-    while quiet < QUIET_LOOKS:
+    while quiet < QUIET_POLLS:
         quiet = 0 if waiting() else quiet + 1
         if clock() >= until:
             return False
-        pause(POLL)
+        pause(POLL_S)
     return True

@@ -29,8 +29,8 @@ COMMANDS: dict[str, Callable[..., None]] = {  # in the order of docs/operations.
 
 
 INTERRUPTED_EXIT = 130  # as shells have it: 128 and the number of SIGINT
-CONTINUES = "interrupted: what is done stays done, and the same command continues from there"
-ONLY_READS = "interrupted: it only reads, so nothing was changed"
+CONTINUES = "interrupted: what is done stays done; run the same command again to continue"
+ONLY_READS = "interrupted: nothing was changed, the command only reads"
 INTERRUPTED: dict[str, str] = {
     "setup": CONTINUES,
     "rotate-webhook-secret": f"{CONTINUES}; until then both secrets are valid",
@@ -77,7 +77,7 @@ def main(
 ) -> None:
     """WooCommerce customers and orders become HubSpot contacts and deals: set it up, watch it, repair it.
 
-    Every command takes --stack (local, or a name in CloudFormation) and --json.
+    Every command accepts --stack (local, or a name in CloudFormation) and --json.
     Exit codes: 0 fine, 1 found problems, 2 wrong usage.
 
     Examples:

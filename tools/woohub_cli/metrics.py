@@ -1,6 +1,6 @@
 """What the functions and queues have counted: CloudWatch's, or, where an AWS is emulated and counts nothing, the logs'.
 
-A function's log line is its metric as well (CloudWatch's embedded metric format), so both tell the same.
+A function's log line is its metric as well (CloudWatch's embedded metric format), so both say the same.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Metrics:
     def oldest_message(self, queue_url: str) -> float | None:
         """Seconds the oldest message has waited, as of the last minutes; None if nothing was reported.
 
-        SQS leaves out what has been received three times, the consumer tells of it whenever it puts such a one back.
+        SQS leaves out what has been received three times, the consumer reports their age itself.
         """
         dimensions = {"QueueName": queue_url.rpartition("/")[2]}
         points = self._points(QUEUES, "ApproximateAgeOfOldestMessage", 10 * MINUTE, "Maximum", dimensions)
@@ -70,7 +70,7 @@ class Metrics:
             Period=_period(seconds),
             Statistics=[statistic],
         )
-        return {one["Timestamp"].timestamp(): one[statistic] for one in answer["Datapoints"]}
+        return {point["Timestamp"].timestamp(): point[statistic] for point in answer["Datapoints"]}
 
 
 def _period(seconds: int) -> int:

@@ -1,4 +1,4 @@
-"""Options that every command takes."""
+"""Options of every command."""
 
 from __future__ import annotations
 

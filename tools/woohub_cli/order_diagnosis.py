@@ -1,4 +1,4 @@
-"""One order's case: what the store, HubSpot, the queues and the logs say, and what follows from it."""
+"""What the store, HubSpot, the queues and the logs show about one order, and the conclusion."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from woohub.sync.versions import DealVersion
 from woohub_cli.cli_errors import RENEW_IT
 from woohub_cli.commands.status import Status
 from woohub_cli.commands.status import iso as moment
-from woohub_cli.comparison import Finding, Kind
-from woohub_cli.dead_letters import Letter, iso
+from woohub_cli.comparison import Mismatch, MismatchKind
+from woohub_cli.dead_letters import DeadLetter, iso
 from woohub_cli.erased import TODO, is_named
 from woohub_cli.order_lookup import Lookup
 from woohub_cli.order_names import OrderName
@@ -55,13 +55,13 @@ class Address(StrEnum):
 
     USABLE = ""
     NONE = "the order has no e-mail address"
-    UNUSABLE = "the order's e-mail address is none that HubSpot could take"
+    UNUSABLE = "HubSpot could not accept the order's e-mail address"
     ERASED = "the store has erased the person"
-    REFUSED = "HubSpot refuses the order's e-mail address"
+    REFUSED = "HubSpot rejects the order's e-mail address"
 
     @classmethod
     def of(cls, email: str) -> Address:
-        """As far as the text itself tells."""
+        """As far as the text itself shows."""
         if not email:
             return cls.NONE
         return cls.USABLE if usable_email(email) else cls.UNUSABLE
@@ -73,7 +73,7 @@ class InHubSpot:
 
     deals: tuple[Record, ...] = ()
     contact: Record | None = None
-    findings: tuple[Finding, ...] = ()
+    mismatches: tuple[Mismatch, ...] = ()
     stage_is: str = ""
     stage_wanted: str = ""  # of the order's status
     address: Address = Address.USABLE
@@ -89,13 +89,13 @@ class InHubSpot:
         """Whether somebody moved the deal to another stage since the status changed last."""
         return bool(self.stage_is) and self.stage_is != self.stage_wanted
 
-    def of(self, *kinds: Kind) -> list[Finding]:
+    def of(self, *kinds: MismatchKind) -> list[Mismatch]:
         """The findings of these kinds."""
-        return [one for one in self.findings if one.kind in kinds]
+        return [mismatch for mismatch in self.mismatches if mismatch.kind in kinds]
 
 
 @dataclass(frozen=True)
-class Case:
+class OrderDiagnosis:
     """Everything known about one order."""
 
     asked: str  # as it was named on the command line
@@ -103,9 +103,9 @@ class Case:
     store: InStore
     hubspot: InHubSpot
     stack: Status
-    letters: tuple[Letter, ...]
+    letters: tuple[DeadLetter, ...]
     traces: Traces
-    swept_until: str = ""  # how far reconcile has come; "" if that is not known
+    reconciled_until: str = ""  # how far reconcile has come; "" if that is not known
 
     @property
     def name(self) -> OrderName:
@@ -120,24 +120,24 @@ class Case:
     @property
     def differs(self) -> bool:
         """Whether HubSpot has something else than the store."""
-        return bool(self.hubspot.findings)
+        return bool(self.hubspot.mismatches)
 
     @property
-    def held(self) -> list[Finding]:
+    def overwrite_blocked(self) -> list[Mismatch]:
         """Differences that the version in HubSpot keeps from being written."""
-        return [one for one in self.hubspot.of(Kind.DIFFERING) if one.fix]
+        return [mismatch for mismatch in self.hubspot.of(MismatchKind.DIFFERING) if mismatch.fix]
 
     @property
     def was_edited(self) -> bool:
         """Whether HubSpot has this very state of the order, but not its values any more."""
         version = self.hubspot.version
-        values = any(one.record == "deal" for one in self.hubspot.of(Kind.DIFFERING))
+        values = any(mismatch.record == "deal" for mismatch in self.hubspot.of(MismatchKind.DIFFERING))
         return values and version is not None and version.modified_at == self.modified_at
 
     @property
-    def reached_by_sweep(self) -> bool:
+    def passed_by_reconcile(self) -> bool:
         """Whether reconcile has passed the order's last change."""
-        return bool(self.swept_until) and self.swept_until > self.modified_at
+        return bool(self.reconciled_until) and self.reconciled_until > self.modified_at
 
     @cached_property
     def conclusion(self) -> Conclusion:
@@ -163,21 +163,21 @@ class Case:
                 "not_asked": self.store.missing or None,
             },
             "hubspot": {
-                "deals": [{"id": one.id, "properties": dict(one.properties)} for one in deals],
+                "deals": [{"id": deal.id, "properties": dict(deal.properties)} for deal in deals],
                 "contact": self.hubspot.contact.id if self.hubspot.contact else None,
                 "state_of": f"{self.hubspot.version.modified_at}Z" if self.hubspot.version else None,
                 "stage_moved": self.hubspot.stage_was_moved,
-                "findings": [one.facts() for one in self.hubspot.findings],
+                "findings": [mismatch.facts() for mismatch in self.hubspot.mismatches],
                 "not_asked": self.hubspot.missing or None,
             },
-            "deliveries": [one.facts() for one in self.traces.found],
+            "deliveries": [trace.facts() for trace in self.traces.found],
             "refused_requests": self.traces.refused,
             "logs_not_read": self.traces.missing or None,
-            "dead_letters": [one.facts() for one in self.letters],
+            "dead_letters": [letter.facts() for letter in self.letters],
             "queue": vars(self.stack.queue),
             "breaker": "open" if self.stack.breaker.is_open else "closed",
             "consumer": "enabled" if self.stack.consumer_enabled else "disabled",
-            "reconciled_until": f"{self.swept_until}Z" if self.swept_until else None,
+            "reconciled_until": f"{self.reconciled_until}Z" if self.reconciled_until else None,
             "fine": self.conclusion.fine,
             "conclusion": self.conclusion.text,
             "next_step": self.conclusion.next_step,
@@ -199,84 +199,91 @@ ANONYMISED = (
 )
 BY_POLICY = {
     "auth": f"give the key the scope it lacks, or {RENEW_IT}; the rest happens by itself",
-    "daily": "nothing: it goes on when HubSpot's day begins anew",
-    "migration": "nothing: it goes on when HubSpot has moved the portal",
+    "daily": "nothing: it resumes when HubSpot's daily limit resets",
+    "migration": "nothing: it resumes when HubSpot has moved the portal",
 }
 
 
-def _unknown(case: Case) -> Conclusion:
-    if not case.hubspot.deals:
+def _unknown(diagnosis: OrderDiagnosis) -> Conclusion:
+    if not diagnosis.hubspot.deals:
         return Conclusion(
-            f"Neither the store nor HubSpot has an order {case.asked}.",
-            f"looked for: {'; '.join(case.lookup.tried)}. Is it written as in the store's list of orders? Its "
+            f"Neither the store nor HubSpot has an order {diagnosis.asked}.",
+            f"looked for: {'; '.join(diagnosis.lookup.tried)}. Is it written as in the store's list of orders? Its "
             "id, in the address of the order's page in the store's admin, finds it as well",
         )
-    if case.hubspot.deals[0].properties.get(STATUS) == TRASH:
+    if diagnosis.hubspot.deals[0].properties.get(STATUS) == TRASH:
         return Conclusion(
-            "The store has deleted it for good; its deal is in the lost stage, as it should be.", fine=True
+            "The order was permanently deleted in the store; its deal is in the lost stage, as it should be.", fine=True
         )
     return Conclusion(
-        "The store has deleted it for good, of which it tells nobody, and HubSpot still has its deal.",
-        "woohub reconcile --deleted check, or wait for the night's check",
+        "The order was permanently deleted in the store (WooCommerce sends no event for this); its deal still exists.",
+        "woohub reconcile --deleted check, or wait for the nightly check",
     )
 
 
-def _refused(case: Case) -> Conclusion:
-    newest = max(case.letters, key=lambda one: one.rejected or one.received)
+def _refused(diagnosis: OrderDiagnosis) -> Conclusion:
+    newest = max(diagnosis.letters, key=lambda letter: letter.rejected or letter.received)
     when = iso(newest.rejected or newest.received)
     reason, _, advice = newest.reason.partition(" What to do: ")
     return Conclusion(
-        f"It was given up at {when} and lies in the dead-letter queue: {reason.rstrip('.')}.",
-        advice or f"woohub dlq redrive --order {case.name.order_id}",
+        f"It was rejected at {when} and is in the dead-letter queue: {reason.rstrip('.')}.",
+        advice or f"woohub dlq redrive --order {diagnosis.name.order_id}",
     )
 
 
-def _resting(case: Case) -> Conclusion:
-    breaker = case.stack.breaker
+def _breaker_open(diagnosis: OrderDiagnosis) -> Conclusion:
+    breaker = diagnosis.stack.breaker
     since = moment(breaker.since) or "some time ago"
     return Conclusion(
-        f"It waits: the circuit breaker is open since {since}, HubSpot is left alone: {breaker.reason}.",
-        BY_POLICY.get(breaker.policy, "nothing: HubSpot is asked every minute, and all goes on when it answers"),
+        f"Waiting: the circuit breaker has been open since {since}, and HubSpot is not called: {breaker.reason}.",
+        BY_POLICY.get(
+            breaker.policy, "nothing: HubSpot is probed every minute, and the consumer resumes when it answers"
+        ),
     )
 
 
-def _fine(case: Case) -> Conclusion:
-    text = "HubSpot has what the store has."
-    if case.store.is_trashed:
+def _fine(diagnosis: OrderDiagnosis) -> Conclusion:
+    text = "HubSpot matches the store."
+    if diagnosis.store.is_trashed:
         text = "It is in the store's trash, and its deal is in the lost stage, as it should be."
-    if case.store.is_anonymised:
+    if diagnosis.store.is_anonymised:
         text += ANONYMISED
-    if case.hubspot.contact and case.store.is_anonymised and is_named(case.hubspot.contact):
-        return Conclusion(f"{text} HubSpot still has the person as contact {case.hubspot.contact.id}.", TODO)
-    if case.hubspot.address is not Address.USABLE and case.hubspot.deals and not case.hubspot.contact:
-        text += f" It has no contact: {case.hubspot.address}."
-    if case.hubspot.stage_was_moved:
-        text += f" Its stage was moved in HubSpot to {case.hubspot.stage_is}; it stays there until the status changes."
-    if case.letters:
+    if diagnosis.hubspot.contact and diagnosis.store.is_anonymised and is_named(diagnosis.hubspot.contact):
+        return Conclusion(f"{text} HubSpot still has the person as contact {diagnosis.hubspot.contact.id}.", TODO)
+    if diagnosis.hubspot.address is not Address.USABLE and diagnosis.hubspot.deals and not diagnosis.hubspot.contact:
+        text += f" It has no contact: {diagnosis.hubspot.address}."
+    if diagnosis.hubspot.stage_was_moved:
+        text += (
+            f" Its stage was moved in HubSpot to {diagnosis.hubspot.stage_is}; it stays there until the status changes."
+        )
+    if diagnosis.letters:
         return Conclusion(
-            f"{text} An older delivery of it lies in the dead-letter queue.",
-            f"woohub dlq drop --order {case.name.order_id}",
+            f"{text} An older delivery of it is in the dead-letter queue.",
+            f"woohub dlq drop --order {diagnosis.name.order_id}",
         )
     return Conclusion(text, fine=True)
 
 
-def _on_its_way(case: Case) -> Conclusion:
-    waiting = case.traces.waiting[-1]
-    tries = [one for one in case.traces.tried if one.message_id == waiting.message_id]
+def _on_its_way(diagnosis: OrderDiagnosis) -> Conclusion:
+    waiting = diagnosis.traces.waiting[-1]
+    tries = [trace for trace in diagnosis.traces.tried if trace.message_id == waiting.message_id]
     if not tries:
-        return Conclusion(
-            f"It is on its way: delivered at {waiting.at}, it waits in the queue.", "wait, then ask again"
-        )
-    last = tries[-1].said
-    why = last.get("error") or "HubSpot did not take it"
+        return Conclusion(f"Waiting: it was delivered at {waiting.at} and is in the queue.", "wait, then ask again")
+    last = tries[-1].fields
+    why = last.get("error") or "HubSpot did not accept it"
     return Conclusion(
-        f"It is on its way: delivered at {waiting.at} and tried {len(tries)} times, last with {why}.",
-        "nothing: it is tried again until HubSpot takes it; woohub status shows the queue",
+        f"Waiting: it was delivered at {waiting.at} and tried {len(tries)} times, last with {why}.",
+        "nothing: it is retried until HubSpot accepts it; woohub status shows the queue",
     )
 
 
-def _edited(case: Case) -> Conclusion:
-    names = [it.property for one in case.hubspot.of(Kind.DIFFERING) if one.record == "deal" for it in one.differences]
+def _edited(diagnosis: OrderDiagnosis) -> Conclusion:
+    names = [
+        it.property
+        for mismatch in diagnosis.hubspot.of(MismatchKind.DIFFERING)
+        if mismatch.record == "deal"
+        for it in mismatch.differences
+    ]
     return Conclusion(
         f"HubSpot had this state of the order, but {', '.join(names)} was changed there afterwards, by a person or "
         "a workflow.",
@@ -285,109 +292,114 @@ def _edited(case: Case) -> Conclusion:
     )
 
 
-def _taken_off(_case: Case) -> Conclusion:
+def _disassociated(_case: OrderDiagnosis) -> Conclusion:
     return Conclusion(
-        "The deal was associated with the order's contact, and somebody took that off in HubSpot.",
+        "The deal was associated with the order's contact, and somebody removed the association in HubSpot.",
         "woohub verify --repair associates them again",
     )
 
 
-def _undelivered(case: Case) -> Conclusion:
-    when = f"since its last change at {case.modified_at}Z"
-    if case.traces.refused:
+def _undelivered(diagnosis: OrderDiagnosis) -> Conclusion:
+    when = f"since its last change at {diagnosis.modified_at}Z"
+    if diagnosis.traces.refused:
         return Conclusion(
-            f"No delivery of it was accepted {when}, but {case.traces.refused} requests were refused for their "
+            f"No delivery of it was accepted {when}, but {diagnosis.traces.refused} requests were refused for their "
             "signature: the webhooks' secret seems to differ.",
-            "woohub doctor, then woohub setup; reconcile brings what was refused",
+            "woohub doctor, then woohub setup; reconcile then queues what was rejected",
         )
-    if case.reached_by_sweep:
+    if diagnosis.passed_by_reconcile:
         return Conclusion(
             f"The store never delivered it {when}, and reconcile has passed that moment without it.",
-            f"woohub reconcile --since {case.modified_at}",
+            f"woohub reconcile --since {diagnosis.modified_at}",
         )
     return Conclusion(
         f"The store never delivered it {when}.",
-        "woohub reconcile brings it now; by itself the stack does so every quarter of an hour. woohub doctor checks "
-        "the webhooks",
+        "woohub reconcile queues it now; the stack does so every 15 minutes. woohub doctor checks the webhooks",
     )
 
 
-def _unexplained(case: Case) -> Conclusion:
-    problems = ", ".join(dict.fromkeys(f"{one.record} {one.kind.words}" for one in case.hubspot.findings))
+def _unexplained(diagnosis: OrderDiagnosis) -> Conclusion:
+    problems = ", ".join(
+        dict.fromkeys(f"{mismatch.record} {mismatch.kind.words}" for mismatch in diagnosis.hubspot.mismatches)
+    )
     unread = (
-        f"; the logs, which might tell why, could not be read: {case.traces.missing}" if case.traces.missing else ""
+        f"; the logs, which may say why, could not be read: {diagnosis.traces.missing}"
+        if diagnosis.traces.missing
+        else ""
     )
-    last = case.traces.tried[-1] if case.traces.tried else None
+    last = diagnosis.traces.tried[-1] if diagnosis.traces.tried else None
     tried = f"; its last delivery ended with “{last.verdict}” at {last.at}" if last else ""
-    return Conclusion(f"HubSpot differs: {problems}{tried}{unread}.", f"woohub reconcile --since {case.modified_at}")
+    return Conclusion(
+        f"HubSpot differs: {problems}{tried}{unread}.", f"woohub reconcile --since {diagnosis.modified_at}"
+    )
 
 
-def _said(text: str, next_step: str = "", *, fine: bool = False) -> Callable[[Case], Conclusion]:
+def _conclusion(text: str, next_step: str = "", *, fine: bool = False) -> Callable[[OrderDiagnosis], Conclusion]:
     return lambda _case: Conclusion(text, next_step, fine)
 
 
-def _waits(case: Case) -> bool:
-    return case.store.row is not None and (case.differs or bool(case.hubspot.missing))
+def _waits(diagnosis: OrderDiagnosis) -> bool:
+    return diagnosis.store.row is not None and (diagnosis.differs or bool(diagnosis.hubspot.missing))
 
 
-Rule = tuple[Callable[[Case], bool], Callable[[Case], Conclusion]]
+Rule = tuple[Callable[[OrderDiagnosis], bool], Callable[[OrderDiagnosis], Conclusion]]
 RULES: Sequence[Rule] = (
     (
-        lambda case: bool(case.store.missing),
-        lambda case: Conclusion(f"The store could not be asked: {case.store.missing}.", "woohub doctor"),
+        lambda diagnosis: bool(diagnosis.store.missing),
+        lambda diagnosis: Conclusion(f"The store could not be read: {diagnosis.store.missing}.", "woohub doctor"),
     ),
-    (lambda case: case.stack.breaker.is_open and _waits(case), _resting),
+    (lambda diagnosis: diagnosis.stack.breaker.is_open and _waits(diagnosis), _breaker_open),
     (
-        lambda case: bool(case.hubspot.missing),
-        lambda case: Conclusion(f"HubSpot could not be asked: {case.hubspot.missing}.", "woohub doctor"),
+        lambda diagnosis: bool(diagnosis.hubspot.missing),
+        lambda diagnosis: Conclusion(f"HubSpot could not be read: {diagnosis.hubspot.missing}.", "woohub doctor"),
     ),
-    (lambda case: case.store.row is None, _unknown),
+    (lambda diagnosis: diagnosis.store.row is None, _unknown),
     (
-        lambda case: case.store.is_draft,
-        _said("It is a cart, not an order yet: it becomes a deal when the order is placed.", fine=True),
+        lambda diagnosis: diagnosis.store.is_draft,
+        _conclusion("It is a cart, not an order yet: it becomes a deal when the order is placed.", fine=True),
     ),
     (
-        lambda case: bool(case.store.unreadable),
-        lambda case: Conclusion(
-            f"What the store has cannot be read: {case.store.unreadable}.",
+        lambda diagnosis: bool(diagnosis.store.unreadable),
+        lambda diagnosis: Conclusion(
+            f"What the store has cannot be read: {diagnosis.store.unreadable}.",
             "correct the order in the store and save it there, which delivers it again",
         ),
     ),
     (
-        lambda case: case.store.is_trashed and not case.hubspot.deals,
-        _said("It is in the store's trash, and HubSpot never had it: nothing is made of it.", fine=True),
+        lambda diagnosis: diagnosis.store.is_trashed and not diagnosis.hubspot.deals,
+        _conclusion("It is in the store's trash, and HubSpot never had it: nothing is made of it.", fine=True),
     ),
-    (lambda case: not case.differs, _fine),
-    (lambda case: bool(case.letters), _refused),
+    (lambda diagnosis: not diagnosis.differs, _fine),
+    (lambda diagnosis: bool(diagnosis.letters), _refused),
     (
-        lambda case: not case.stack.consumer_enabled,
-        _said(
+        lambda diagnosis: not diagnosis.stack.consumer_enabled,
+        _conclusion(
             "It waits in the queue: the consumer's event source mapping is disabled, by hand.",
             "enable the event source mapping (output EventSourceMappingId) when the reason is gone",
         ),
     ),
     (
-        lambda case: bool(case.held),
-        lambda case: Conclusion(
+        lambda diagnosis: bool(diagnosis.overwrite_blocked),
+        lambda diagnosis: Conclusion(
             "HubSpot has a newer version than the store, so what the store has now counts as stale and is not written.",
-            case.held[0].fix,
+            diagnosis.overwrite_blocked[0].fix,
         ),
     ),
-    (lambda case: bool(case.traces.waiting), _on_its_way),
-    (lambda case: bool(case.was_edited), _edited),
-    (lambda case: any(one.attach for one in case.hubspot.findings), _taken_off),
+    (lambda diagnosis: bool(diagnosis.traces.waiting), _on_its_way),
+    (lambda diagnosis: bool(diagnosis.was_edited), _edited),
+    (lambda diagnosis: any(mismatch.attach for mismatch in diagnosis.hubspot.mismatches), _disassociated),
     (
-        lambda case: all(one.kind is Kind.DUPLICATE for one in case.hubspot.findings),
-        lambda case: Conclusion(
-            f"HubSpot has {len(case.hubspot.deals)} deals of it: woocommerce_order_id is not unique there.",
-            case.hubspot.findings[0].fix,
+        lambda diagnosis: all(mismatch.kind is MismatchKind.DUPLICATE for mismatch in diagnosis.hubspot.mismatches),
+        lambda diagnosis: Conclusion(
+            f"HubSpot has {len(diagnosis.hubspot.deals)} deals of it: woocommerce_order_id is not unique there.",
+            diagnosis.hubspot.mismatches[0].fix,
         ),
     ),
-    (lambda case: not case.traces.missing and not _told_since(case), _undelivered),
+    (lambda diagnosis: not diagnosis.traces.missing and not _told_since(diagnosis), _undelivered),
     (lambda _case: True, _unexplained),
 )
 
 
-def _told_since(case: Case) -> bool:
+def _told_since(diagnosis: OrderDiagnosis) -> bool:
     """Whether anything of the order's last change came, by a delivery or by reconcile."""
-    return any(one.at >= f"{case.modified_at}Z" for one in case.traces.found)
+    return any(trace.at >= f"{diagnosis.modified_at}Z" for trace in diagnosis.traces.found)

@@ -36,12 +36,12 @@ def find(store: Store, crm: Crm, asked: Reference) -> Lookup:
     except (PermanentError, TransientError) as error:
         return in_hubspot(crm, asked, str(error), tried)
     rows = (by_number, by_id) if asked.number_first else (by_id, by_number)
-    found = [row for row in rows if row is not None]
-    if not found:
+    matches = [row for row in rows if row is not None]
+    if not matches:
         return in_hubspot(crm, asked, "", tried)
-    names = [order_names.of_order(row.fields) for row in found]
-    other = names[1] if len(found) > 1 and found[0].id != found[1].id else None
-    return Lookup(found[0], names[0], other, tried=tuple(tried))
+    names = [order_names.of_order(row.fields) for row in matches]
+    other = names[1] if len(matches) > 1 and matches[0].id != matches[1].id else None
+    return Lookup(matches[0], names[0], other, tried=tuple(tried))
 
 
 def _by_id(store: Store, asked: Reference, tried: list[str]) -> StoreRow | None:
@@ -57,12 +57,12 @@ def _by_number(store: Store, asked: Reference, by_id: StoreRow | None, tried: li
         return by_id
     tried.append(f"the store's search for the number {asked.number}")
     try:
-        found = _exactly(asked, store.search_orders(asked.number))
+        match = _exactly(asked, store.search_orders(asked.number))
     except (PermanentError, TransientError):
         if by_id is None:
             raise
         return None
-    return found or _made_of_the_id(store, asked, tried)
+    return match or _made_of_the_id(store, asked, tried)
 
 
 def _exactly(asked: Reference, rows: Iterable[StoreRow]) -> StoreRow | None:
@@ -82,7 +82,7 @@ def _made_of_the_id(store: Store, asked: Reference, tried: list[str]) -> StoreRo
 def in_hubspot(crm: Crm, asked: Reference, missing: str, tried: Sequence[str] = ()) -> Lookup:
     """The order by its deal: the key is the id, the name may have the number; `missing`: why the store was not asked.
 
-    Raises nothing: HubSpot's own troubles are told by whoever reads the deal.
+    Raises nothing: the code that reads the deal reports HubSpot's errors.
     """
     tried = (*tried, "HubSpot's deals by order id" if asked.order_id else "HubSpot's deals by name")
     try:

@@ -68,12 +68,12 @@ def reference(text: str) -> Reference:
     """What was given on the command line; WrongUsage if it can name no order."""
     stripped = text.strip()
     bare = next((stripped[len(start) :] for start in ID_PREFIXES if stripped.lower().startswith(start)), None)
-    found = Reference(stripped.lstrip("# ").strip(), number_first=stripped.startswith("#"))
+    named = Reference(stripped.lstrip("# ").strip(), number_first=stripped.startswith("#"))
     if bare is not None:
-        found = Reference(bare.strip(), id_only=True)
-    if not found.text or (found.id_only and not found.order_id):
+        named = Reference(bare.strip(), id_only=True)
+    if not named.text or (named.id_only and not named.order_id):
         raise WrongUsage(f"“{text}” names no order: {FORMS}")
-    return found
+    return named
 
 
 def plain_number(number: str) -> str:
@@ -98,8 +98,8 @@ def of_account(fields: Mapping[str, Any]) -> str:
 
 def digits_at_the_end(number: str) -> int:
     """The id in a number that a plugin made of it, such as `WC-1026`; 0 if it does not end in digits."""
-    found = re.search(r"([0-9]{1,19})$", number)
-    return int(found[1]) if found else 0
+    match = re.search(r"([0-9]{1,19})$", number)
+    return int(match[1]) if match else 0
 
 
 def _text(value: object) -> str:

@@ -15,7 +15,7 @@ A_DAY = timedelta(days=1)  # more than any zone is off
 
 
 def is_old(store: Store) -> bool:
-    """Whether it gives what nobody can have: orders changed in the far future."""
+    """Whether it ignores `modified_after`: it then returns orders even for a date in the far future."""
     return store.count("orders", modified_after=FUTURE, dates_are_gmt="true") > 0
 
 

@@ -13,7 +13,7 @@ from woohub_cli.cli_errors import WrongUsage
 from woohub_cli.dead_letters import moment as parsed
 
 EVER = "1970-01-01T00:00:00"
-FORM = "%Y-%m-%dT%H:%M:%S"  # as WooCommerce writes UTC
+DATE_FORMAT = "%Y-%m-%dT%H:%M:%S"  # as WooCommerce writes UTC
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 SECOND = timedelta(seconds=1)
 
@@ -35,7 +35,7 @@ class Period:
         return f"from {began} to {self.until or 'now'}"
 
     def holds(self, moment: str) -> bool:
-        """Whether a moment of the same form lies in it."""
+        """Whether a date of the same form is within it."""
         return self.since <= moment and (not self.until or moment <= self.until)
 
     def facts(self) -> dict[str, str | None]:
@@ -46,40 +46,40 @@ class Period:
 
 def period(since: str, until: str, now: datetime) -> Period:
     """From what --from and --to say; WrongUsage if that is no time, or no period."""
-    found = Period(beginning("--from", since, now) if since else EVER, _end(until, now) if until else "")
-    if found.until and found.until < found.since:
+    asked = Period(beginning("--from", since, now) if since else EVER, _end(until, now) if until else "")
+    if asked.until and asked.until < asked.since:
         raise WrongUsage(f"--to {until} is before --from {since}")
-    return found
+    return asked
 
 
 def last_days(days: int, now: datetime) -> Period:
     """The last days up to now."""
-    return Period((now - timedelta(days=days)).strftime(FORM))
+    return Period((now - timedelta(days=days)).strftime(DATE_FORMAT))
 
 
 def beginning(option: str, text: str, now: datetime) -> str:
     """A moment that is over; WrongUsage if it is none, as nothing can have happened since."""
-    found = moment(option, text, now)
-    if found > now.strftime(FORM):
+    start = moment(option, text, now)
+    if start > now.strftime(DATE_FORMAT):
         raise WrongUsage(f"{option} {text} is in the future; times are UTC")
-    return found
+    return start
 
 
 def moment(option: str, text: str, now: datetime) -> str:
     """One moment in WooCommerce's form; WrongUsage if it is none."""
     try:
-        return parsed(text, now).astimezone(UTC).strftime(FORM)
+        return parsed(text, now).astimezone(UTC).strftime(DATE_FORMAT)
     except (ValueError, OverflowError) as error:
-        raise WrongUsage(f"{option} {text} is no time: write 90m, 2h, 3d, 2026-11-24 or 2026-11-24T08:30") from error
+        raise WrongUsage(f"{option} {text} is not a time: write 90m, 2h, 3d, 2026-11-24 or 2026-11-24T08:30") from error
 
 
 def _end(text: str, now: datetime) -> str:
     begins = moment("--to", text, now)
     if not DATE.fullmatch(text.strip()):
         return begins
-    return (datetime.fromisoformat(begins) + timedelta(days=1) - SECOND).strftime(FORM)
+    return (datetime.fromisoformat(begins) + timedelta(days=1) - SECOND).strftime(DATE_FORMAT)
 
 
 def shifted(text: str, by: timedelta) -> str:
     """Another moment of the same form."""
-    return (datetime.fromisoformat(text) + by).strftime(FORM)
+    return (datetime.fromisoformat(text) + by).strftime(DATE_FORMAT)

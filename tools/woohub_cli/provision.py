@@ -10,7 +10,7 @@ from woohub.errors import Forbidden, HubSpotProblem, HubSpotRejected, TransientE
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.objects import OBJECT_TYPES
 from woohub.mapping.fields import Definition, FieldMapping, Stage
-from woohub_cli.check_result import Outcome, Step
+from woohub_cli.check_result import Result, Step
 
 SINGULAR = {"contacts": "contact", "deals": "deal"}
 LABEL_TAKEN = "NON_UNIQUE_PROPERTY_LABEL"
@@ -24,7 +24,7 @@ NO_PIPELINE_LEFT = (
     "name an existing pipeline and its stages under [pipeline] and [stages] in mapping.toml, deploy, and run this again"
 )
 NOT_UNIQUE = (
-    "it was made without unique values, which HubSpot cannot change afterwards: deals are found by search instead, "
+    "it was made without unique values, which HubSpot cannot change afterwards: deals are looked up by search instead, "
     "which is slower and sees new deals only after some seconds"
 )
 NOT_UNIQUE_FIX = (
@@ -39,7 +39,7 @@ Json = Mapping[str, Any]
 
 
 def provision(hubspot: HubSpot, table: FieldMapping, *, dry_run: bool) -> Iterator[Step]:
-    """Check each thing and create what is missing, one step each. Ends early when HubSpot takes no calls."""
+    """Check each thing and create what is missing, one step each. Ends early when HubSpot accepts no calls."""
     parts: tuple[tuple[str, Callable[[], Iterator[Step]]], ...] = (
         ("contact properties", lambda: _properties(hubspot, table, "contacts", dry_run=dry_run)),
         ("deal properties", lambda: _properties(hubspot, table, "deals", dry_run=dry_run)),
@@ -49,16 +49,16 @@ def provision(hubspot: HubSpot, table: FieldMapping, *, dry_run: bool) -> Iterat
         try:
             yield from part()
         except Forbidden as error:
-            yield Step(what, Outcome.FAILED, str(error), SCOPES_FIX)
+            yield Step(what, Result.FAILED, str(error), SCOPES_FIX)
         except Unauthorized as error:
             yield Step(
-                what, Outcome.FAILED, str(error), "put a valid token into HUBSPOT_SETUP_API_KEY or HUBSPOT_API_KEY"
+                what, Result.FAILED, str(error), "put a valid token into HUBSPOT_SETUP_API_KEY or HUBSPOT_API_KEY"
             )
             return
         except HubSpotRejected as error:
-            yield Step(what, Outcome.FAILED, f"HubSpot does not let them be read: {error}")
+            yield Step(what, Result.FAILED, f"HubSpot does not let them be read: {error}")
         except TransientError as error:
-            yield Step(what, Outcome.FAILED, str(error), AGAIN)
+            yield Step(what, Result.FAILED, str(error), AGAIN)
             return
 
 
@@ -79,7 +79,7 @@ def _group(hubspot: HubSpot, table: FieldMapping, object_type: str, *, dry_run: 
     path = f"{hubspot.paths.properties}/{object_type}/groups"
     what = f"{SINGULAR[object_type]} property group {table.group.name}"
     if any(row["name"] == table.group.name for row in hubspot.get(path).get("results") or []):
-        return Step(what, Outcome.OK)
+        return Step(what, Result.OK)
     body = {"name": table.group.name, "label": table.group.label, "displayOrder": -1}
     return _made(what, partial(_post, hubspot, path, body), lambda _problem: ARCHIVED_FIX, dry_run=dry_run)
 
@@ -89,24 +89,24 @@ def _post(hubspot: HubSpot, path: str, body: Json, remark: str = "") -> str:
     return remark
 
 
-def _compared(what: str, wanted: Definition, found: Json) -> Step:
-    kind = str(found.get("type") or "string")
+def _compared(what: str, wanted: Definition, existing: Json) -> Step:
+    kind = str(existing.get("type") or "string")
     if kind != wanted.type and not (kind == "number" and wanted.name.endswith("_id")):
         detail = f"exists as {kind}, and woohub writes {wanted.type}"
-        return Step(what, Outcome.FAILED, detail, "delete it in HubSpot (Settings > Properties) and run this again")
-    if wanted.unique and not found.get("hasUniqueValue"):
-        return Step(what, Outcome.WARNING, NOT_UNIQUE, NOT_UNIQUE_FIX)
-    return Step(what, Outcome.OK)
+        return Step(what, Result.FAILED, detail, "delete it in HubSpot (Settings > Properties) and run this again")
+    if wanted.unique and not existing.get("hasUniqueValue"):
+        return Step(what, Result.WARNING, NOT_UNIQUE, NOT_UNIQUE_FIX)
+    return Step(what, Result.OK)
 
 
 def _made(what: str, create: Callable[[], str], fix: Callable[[HubSpotProblem], str], *, dry_run: bool) -> Step:
     """Create something; `create` answers with a remark on it, `fix` says what helps when HubSpot refuses it."""
     if dry_run:
-        return Step(what, Outcome.WOULD_CREATE)
+        return Step(what, Result.WOULD_CREATE)
     try:
-        return Step(what, Outcome.CREATED, create())
+        return Step(what, Result.CREATED, create())
     except HubSpotRejected as error:
-        return Step(what, Outcome.FAILED, str(error), fix(error.problem))
+        return Step(what, Result.FAILED, str(error), fix(error.problem))
 
 
 def _create_property(hubspot: HubSpot, wanted: Definition) -> str:
@@ -146,11 +146,11 @@ def _pipeline(hubspot: HubSpot, table: FieldMapping, *, dry_run: bool) -> Iterat
     ours = next((row for row in pipelines if str(row["id"]) == table.pipeline.id), None)
     namesake = next((row for row in pipelines if row["label"] == table.pipeline.label), None)
     if ours:
-        yield Step(what, Outcome.OK)
+        yield Step(what, Result.OK)
         yield from _stages(hubspot, table, ours, dry_run=dry_run)
     elif namesake:
         fix = f'rename it in HubSpot, or name it and its stages in mapping.toml: [pipeline] id = "{namesake["id"]}"'
-        yield Step(what, Outcome.FAILED, f'a pipeline with another id is called "{namesake["label"]}"', fix)
+        yield Step(what, Result.FAILED, f'a pipeline with another id is called "{namesake["label"]}"', fix)
     else:
         yield _made(what, lambda: _create_pipeline(hubspot, table, len(pipelines)), _pipeline_fix, dry_run=dry_run)
 
@@ -193,12 +193,12 @@ def _stage_fix(existing: Sequence[Json], stage: Stage) -> Callable[[HubSpotProbl
     return lambda _problem: use or "its id or label is taken: name another under [stages] in mapping.toml"
 
 
-def _compared_stage(what: str, stage: Stage, found: Json) -> Step:
-    has = str((found.get("metadata") or {}).get("probability", ""))
+def _compared_stage(what: str, stage: Stage, existing: Json) -> Step:
+    has = str((existing.get("metadata") or {}).get("probability", ""))
     if stage.is_closed and has and has != str(stage.probability):
         detail = f"HubSpot has probability {has}, mapping.toml {stage.probability}"
-        return Step(what, Outcome.WARNING, detail, "make them agree, in HubSpot or in mapping.toml")
-    return Step(what, Outcome.OK)
+        return Step(what, Result.WARNING, detail, "make them agree, in HubSpot or in mapping.toml")
+    return Step(what, Result.OK)
 
 
 def _stage_body(stage: Stage, number: int) -> dict[str, Any]:
@@ -209,4 +209,4 @@ def _stage_body(stage: Stage, number: int) -> dict[str, Any]:
 
 def failed(steps: Sequence[Step]) -> bool:
     """Whether any step needs a person."""
-    return any(step.outcome is Outcome.FAILED for step in steps)
+    return any(step.outcome is Result.FAILED for step in steps)

@@ -36,7 +36,7 @@ ORDER: Mapping[str, Any] = {
     "line_items": [{"id": 1, "name": "Product A"}, {"id": 2, "name": "Product B"}],
 }
 NUMBERED = re.compile(r"(?P<path>.+\.jsonl):(?P<number>\d+)")
-# Which topic a body could have been sent under; of those that fit, the first is taken.
+# Which topic a body could have been sent under; the first that fits is used.
 GUESSES = ("order.updated", "customer.updated")
 
 
@@ -120,4 +120,4 @@ def _with_topic(sample: Sample) -> Sample:
         except NotAnEntity:
             continue
         return Sample(sample.name, topic, sample.body, sample.headers)
-    raise WrongUsage(f"{sample.name}: what is its topic? Name it with --topic, such as --topic order.deleted")
+    raise WrongUsage(f"{sample.name}: its topic is unknown; name it with --topic, such as --topic order.deleted")

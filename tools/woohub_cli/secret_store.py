@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from woohub.delivery.sites import site
 from woohub.settings import hubspot_token, webhook_secrets, webhook_sources
 from woohub.store.connection import StoreCredentials
-from woohub_cli.check_result import Outcome, Step
+from woohub_cli.check_result import Result, Step
 from woohub_cli.stacks import Stack
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def read(client: SecretsManagerClient, secret_id: str) -> str:
 def store_token(client: SecretsManagerClient, secret_id: str, token: str, *, dry_run: bool) -> Step:
     """Make this the token of the functions."""
     if hubspot_token(read(client, secret_id)) == token:
-        return Step(f"{TOKEN} in the stack", Outcome.OK)
+        return Step(f"{TOKEN} in the stack", Result.OK)
     return _store(client, secret_id, {"token": token}, f"{TOKEN} in the stack", "", dry_run=dry_run)
 
 
@@ -40,7 +40,7 @@ def store_webhook_secret(client: SecretsManagerClient, secret_id: str, secret: s
     text = read(client, secret_id)
     stored = webhook_secrets(text)
     if stored.get("current") == secret:
-        return Step(f"{WEBHOOK_SECRET} in the stack", Outcome.OK)
+        return Step(f"{WEBHOOK_SECRET} in the stack", Result.OK)
     replaced = stored.get("current", "")
     wanted = {"current": secret} | ({"previous": replaced} if replaced else {}) | _sources_in(text)
     detail = "the one before stays valid" if replaced else ""
@@ -71,23 +71,23 @@ def _before(client: SecretsManagerClient, secret_id: str) -> dict[str, str]:
 
 
 def sources(client: SecretsManagerClient, secret_id: str) -> list[str]:
-    """The addresses of which the ingest function takes deliveries; [] while it takes them of any."""
+    """The addresses of which the ingest function accepts deliveries; [] while it accepts them of any."""
     return webhook_sources(read(client, secret_id))
 
 
 def store_sources(client: SecretsManagerClient, secret_id: str, urls: Iterable[str], *, dry_run: bool) -> Step:
-    """Make these the only addresses of which deliveries are taken; they are kept beside the webhook secret."""
+    """Make these the only addresses of which deliveries are accepted; they are kept beside the webhook secret."""
     what = f"{ADDRESSES} in the stack"
     text = read(client, secret_id)
     secrets, stored = webhook_secrets(text), webhook_sources(text)
     if not secrets:
-        return Step(what, Outcome.SKIPPED, "the stack has no webhook secret yet")
+        return Step(what, Result.SKIPPED, "the stack has no webhook secret yet")
     wanted = [name for name in dict.fromkeys(map(site, urls)) if name]
     if wanted == stored:
-        return Step(what, Outcome.OK, ", ".join(wanted))
+        return Step(what, Result.OK, ", ".join(wanted))
     step = _store(client, secret_id, {**secrets, "sources": wanted}, what, ", ".join(wanted), dry_run=dry_run)
     dropped = [name for name in stored if name not in wanted]
-    fix = f"no longer {', '.join(dropped)}: name in WOO_COMMERCE_SOURCES (.env) what is the store's, too"
+    fix = f"no longer {', '.join(dropped)}: list those that are the store's in WOO_COMMERCE_SOURCES (.env)"
     return replace(step, fix=fix) if dropped else step
 
 
@@ -101,7 +101,7 @@ def store_access(client: SecretsManagerClient, secret_id: str, access: StoreCred
     what = f"{STORE_KEY} in the stack"
     stored = StoreCredentials.from_secret(read(client, secret_id))
     if stored == access:
-        return Step(what, Outcome.OK)
+        return Step(what, Result.OK)
     detail = f"instead of that of {stored.url}" if stored and stored.url != access.url else ""
     keys = {"consumer_key": access.consumer_key, "consumer_secret": access.consumer_secret}
     return _store(client, secret_id, {"url": access.url, **keys}, what, detail, dry_run=dry_run)
@@ -119,13 +119,13 @@ def drop_previous(client: SecretsManagerClient, secret_id: str, what: str) -> St
     client.put_secret_value(SecretId=secret_id, SecretString=json.dumps(wanted))
     return Step(
         what,
-        Outcome.REMOVED,
+        Result.REMOVED,
         "refused within a minute, when every copy of the ingest function has read the secret again",
     )
 
 
 def how_to_read(stack: Stack) -> str:
-    """Where the webhook secret is, for whoever has to type it into the store."""
+    """Where the webhook secret is, for a person who has to type it into the store."""
     secret = stack.output("WebhookSecretArn")
     endpoint = f" --endpoint-url {stack.aws.endpoint_url}" if stack.aws.endpoint_url else ""
     return (
@@ -138,6 +138,6 @@ def _store(
     client: SecretsManagerClient, secret_id: str, wanted: Mapping[str, Any], what: str, detail: str, *, dry_run: bool
 ) -> Step:
     if dry_run:
-        return Step(what, Outcome.WOULD_STORE, detail)
+        return Step(what, Result.WOULD_STORE, detail)
     client.put_secret_value(SecretId=secret_id, SecretString=json.dumps(wanted))
-    return Step(what, Outcome.STORED, detail)
+    return Step(what, Result.STORED, detail)

@@ -86,8 +86,8 @@ class Aws:
     def stack(self, name: str) -> dict[str, Any]:
         """CloudFormation's description of a stack; raises botocore's errors."""
         client = self.session.client("cloudformation", endpoint_url=self.endpoint_url, config=self.config)
-        found: dict[str, Any] = client.describe_stacks(StackName=name)["Stacks"][0]
-        return found
+        description: dict[str, Any] = client.describe_stacks(StackName=name)["Stacks"][0]
+        return description
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Stack:
         return self.deployed_as or self.name
 
     @property
-    def place(self) -> str:
+    def location(self) -> str:
         """Where it is, for people."""
         return self.aws.endpoint_url or self.aws.session.region_name
 
@@ -129,7 +129,7 @@ def find(asked: str | None, environ: Mapping[str, str], folder: Path) -> Stack:
 
 
 def name_of(asked: str | None, environ: Mapping[str, str], folder: Path) -> str | None:
-    """The name `find` settles on, which is told where it may surprise; None if nothing names a stack."""
+    """The name that `find` uses, with a note where it may surprise; None if nothing names a stack."""
     if asked is not None:
         if not asked.strip():  # a script's variable that is not set
             raise WrongUsage("--stack is empty: name a stack, or leave it out")
@@ -138,7 +138,7 @@ def name_of(asked: str | None, environ: Mapping[str, str], folder: Path) -> str 
     if not environment.nearest(LOCAL_FILE, folder):
         return named_there or None
     if named_there and named_there != LOCAL:
-        output.note(f"the local stack is meant, as it runs; for the other: --stack {named_there}", style="yellow")
+        output.note(f"using the running local stack; pass --stack {named_there} for the other", style="yellow")
     return LOCAL
 
 
@@ -177,10 +177,10 @@ def named(name: str, environ: Mapping[str, str]) -> Stack:
         if "does not exist" not in error.response["Error"].get("Message", ""):
             raise
         raise Trouble(
-            f"there is no stack {name} in {aws.session.region_name}: is the name, the region right?"
+            f"there is no stack {name} in {aws.session.region_name}: check the name and the region"
         ) from error
     return Stack(name, _outputs(description), aws, description["StackStatus"])
 
 
 def _outputs(description: Mapping[str, Any]) -> dict[str, str]:
-    return {one["OutputKey"]: one["OutputValue"] for one in description.get("Outputs", ())}
+    return {entry["OutputKey"]: entry["OutputValue"] for entry in description.get("Outputs", ())}

@@ -22,19 +22,21 @@ from woohub.store.pagination import CREATED
 from woohub.store.payloads import ORDER_SWEPT, OrderEvent, parse
 from woohub.store.rows import StoreRow
 from woohub_cli import synthetic  # whose orders, from FIRST on, are no store's
-from woohub_cli.check_result import Outcome, Step
+from woohub_cli.check_result import Result, Step
 from woohub_cli.cli_errors import Trouble
 from woohub_cli.history import swept
 from woohub_cli.hubspot_records import Crm
 from woohub_cli.period import EVER
 
-SAMPLE = 100  # of HubSpot's latest deals
-ENOUGH = 5  # deals of orders that the store does not have: fewer may be test orders, or orders that were deleted
+SAMPLE_DEALS = 100  # of HubSpot's latest deals
+MIN_FOREIGN_DEALS = (
+    5  # deals of orders that the store does not have: fewer may be test orders, or orders that were deleted
+)
 TELLING = ("closedate", "dealname")  # the order's date to the second, the customer's name: two stores differ in both
 USUAL_PORTS = (None, 80, 443)
 
 
-class Kind(StrEnum):
+class StoreRelation(StrEnum):
     """What the store is to the stack."""
 
     SAME = "same"
@@ -58,7 +60,7 @@ class Overlap:
     def foreign(self) -> bool:
         """Whether HubSpot's deals are mostly of another store."""
         others = len(self.different) + self.unknown
-        return others > self.alike and (bool(self.different) or others >= ENOUGH)
+        return others > self.alike and (bool(self.different) or others >= MIN_FOREIGN_DEALS)
 
     @property
     def lacks_history(self) -> bool:
@@ -88,7 +90,9 @@ def look(store: Store, crm: Crm, table: FieldMapping) -> Overlap:
         return Overlap(total, len(oldest))
     deals = crm.deals([table.deal_key(number) for number in oldest])
     by_order = {number: records[0] for key, records in deals.items() if (number := table.order_id(key))}
-    latest = {number: deal for deal in crm.latest(SAMPLE) if 0 < (number := _order_id(deal, table)) < synthetic.FIRST}
+    latest = {
+        number: deal for deal in crm.latest(SAMPLE_DEALS) if 0 < (number := _order_id(deal, table)) < synthetic.FIRST_ID
+    }
     rows = oldest | store.orders_by_id(number for number in latest if number not in oldest)
     return _compared(Overlap(total, len(oldest), len(by_order)), rows, latest | by_order, crm.deal_schema, table)
 
@@ -136,15 +140,15 @@ SECOND_STACK = (
     "in one portal), and name it with --stack"
 )
 FIXES = {
-    Kind.MOVED: "if the shop has moved there: `woohub setup --yes`; for a copy of it, such as staging, use a stack and "
-    "a HubSpot account of their own",
-    Kind.OTHER: f"{SECOND_STACK}; only if those deals may be overwritten: `woohub setup --yes`",
-    Kind.UNKNOWN: f"if it is the same shop at another address: `woohub setup --yes`; {SECOND_STACK}",
+    StoreRelation.MOVED: "if the shop has moved there: `woohub setup --yes`; for a copy of it, such as staging, use a "
+    "separate stack and HubSpot account",
+    StoreRelation.OTHER: f"{SECOND_STACK}; only if those deals may be overwritten: `woohub setup --yes`",
+    StoreRelation.UNKNOWN: f"if it is the same shop at another address: `woohub setup --yes`; {SECOND_STACK}",
 }
 QUESTIONS = {
-    Kind.MOVED: "Has the shop moved there, so that the stack shall read it from now on?",
-    Kind.OTHER: "Use it for this stack all the same, and have those deals overwritten?",
-    Kind.UNKNOWN: "Is it the same shop, so that the stack shall read it from now on?",
+    StoreRelation.MOVED: "Has the shop moved there, so that the stack shall read it from now on?",
+    StoreRelation.OTHER: "Use it for this stack all the same, and have those deals overwritten?",
+    StoreRelation.UNKNOWN: "Is it the same shop, so that the stack shall read it from now on?",
 }
 
 
@@ -163,22 +167,22 @@ class Change:
         return bool(self.stored_url) and shop_of(self.stored_url) != shop_of(self.url)
 
     @property
-    def kind(self) -> Kind:
+    def kind(self) -> StoreRelation:
         """What the store is to the stack."""
         if self.overlap and self.overlap.foreign:
-            return Kind.OTHER
+            return StoreRelation.OTHER
         if not self.other_address:
-            return Kind.SAME
-        return Kind.MOVED if self.overlap and self.overlap.alike else Kind.UNKNOWN
+            return StoreRelation.SAME
+        return StoreRelation.MOVED if self.overlap and self.overlap.alike else StoreRelation.UNKNOWN
 
     @property
     def detail(self) -> str:
         """What is known, and what would happen."""
         known = f"the stack is set up for {self.stored_url}, and {self.url} is another address"
-        if self.kind is Kind.OTHER and self.overlap:
+        if self.kind is StoreRelation.OTHER and self.overlap:
             subject = known if self.other_address else f"HubSpot's deals are not of {self.url}"
             return f"{subject}: {_evidence(self.overlap)}. {COLLISION.capitalize()}"
-        if self.kind is Kind.MOVED and self.overlap:
+        if self.kind is StoreRelation.MOVED and self.overlap:
             compared = self.overlap.alike + len(self.overlap.different) + self.overlap.unknown
             return f"{known} with the same orders: {self.overlap.alike} of {compared} deals compared show them"
         why = f"could not be compared with HubSpot's deals ({self.missing})" if self.missing else "have no deals yet"
@@ -189,8 +193,8 @@ class Change:
         """For a person at the terminal."""
         return f"{self.detail}.\n{FIXES[self.kind]}.\n{QUESTIONS[self.kind]}"
 
-    def step(self, outcome: Outcome) -> Step:
-        """For whoever is not asked."""
+    def step(self, outcome: Result) -> Step:
+        """For a run that cannot ask anybody."""
         return Step("store", outcome, self.detail, FIXES.get(self.kind, ""))
 
 

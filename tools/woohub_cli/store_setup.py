@@ -14,7 +14,7 @@ from woohub.settings import webhook_secrets
 from woohub.store.client import Store
 from woohub.store.connection import StoreCredentials
 from woohub_cli import secret_store, store_webhooks
-from woohub_cli.check_result import Outcome, Step
+from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import store_access
 from woohub_cli.provision import failed
 from woohub_cli.rendering import output
@@ -23,10 +23,10 @@ from woohub_cli.stacks import Stack
 URL = "WOO_COMMERCE_URL"
 SOURCES = "WOO_COMMERCE_SOURCES"
 VARIABLES = (URL, "WOO_COMMERCE_CONSUMER_KEY", "WOO_COMMERCE_CONSUMER_SECRET")
-PATIENCE = 300.0  # seconds for all calls to the store together
-# Seconds after which every copy of the ingest function takes a changed secret: each reads it anew when a signature does
+STORE_TIMEOUT_S = 300.0  # seconds for all calls to the store together
+# Seconds after which every copy of the ingest function uses a changed secret: each reads it again when a signature does
 # not match, but at most every 30 s (woohub.settings.Secret), so that a flood of forgeries costs little.
-SETTLED = 35.0
+SECRET_RELOAD_S = 35.0
 REFUSED_FIX = "the functions have another secret than the stack: run this again in a minute"
 
 
@@ -42,7 +42,7 @@ class Reach:
 def connect(access: StoreCredentials) -> Store:
     """A client that has five minutes."""
     timer = Timer()
-    timer.start(PATIENCE)
+    timer.start(STORE_TIMEOUT_S)
     return Store(urllib3.PoolManager(), access, timer, on_wait=waiting)
 
 
@@ -53,7 +53,7 @@ def waiting(seconds: float, reason: str) -> None:
 
 def wait(seconds: float) -> None:
     """Wait, and say for what."""
-    output.note(f"waiting {seconds:.0f} s, until every copy of the ingest function takes the new secret")
+    output.note(f"waiting {seconds:.0f} s, until every copy of the ingest function uses the new secret")
     time.sleep(seconds)
 
 
@@ -73,7 +73,7 @@ def named_sources(env: Mapping[str, str]) -> list[str]:
 
 
 def record(stack: Stack, sources: Sequence[str], *, dry_run: bool) -> Iterator[Step]:
-    """Let the ingest function take deliveries of these addresses only; nothing changes where there is none."""
+    """Let the ingest function accept deliveries of these addresses only; nothing changes where there is none."""
     if sources:
         secret_id = stack.output("WebhookSecretArn")
         yield secret_store.store_sources(stack.aws.secrets, secret_id, sources, dry_run=dry_run)
@@ -85,7 +85,7 @@ def run(
     """Everything setup does about the store, one step at a time. `secret_is_new`: it replaced another one just now."""
     missing = [name for name in VARIABLES if not env.get(name)]
     if missing:
-        yield Step("store", Outcome.FAILED, f"{' and '.join(missing)} not set", store_access.KEY_FIX)
+        yield Step("store", Result.FAILED, f"{' and '.join(missing)} not set", store_access.KEY_FIX)
         return
     access = StoreCredentials(*(env[name].strip() for name in VARIABLES))
     store = reach.connect(access)
@@ -96,7 +96,7 @@ def run(
     if failed(checked):
         return
     if stack is None:
-        yield Step("webhooks", Outcome.SKIPPED, "no stack is named: it has the URL and the secret")
+        yield Step("webhooks", Result.SKIPPED, "no stack is named: it has the URL and the secret")
         return
     yield secret_store.store_access(stack.aws.secrets, stack.output("StoreSecretArn"), access, dry_run=dry_run)
     yield from record(stack, [*store_access.addresses(store), *named_sources(env)], dry_run=dry_run)
@@ -111,7 +111,7 @@ def _checked(store: Store, *, dry_run: bool) -> Iterator[Step]:
     key = store_access.readable(store)
     yield key
     yield from store_access.hosting(store, about)
-    if key.outcome is Outcome.OK and not dry_run:
+    if key.outcome is Result.OK and not dry_run:
         yield store_access.writable(store)
 
 
@@ -121,14 +121,14 @@ def _webhooks(stack: Stack, store: Store, reach: Reach, *, secret_is_new: bool, 
     stored = secret_store.read(stack.aws.secrets, stack.output("WebhookSecretArn"))
     secret = webhook_secrets(stored).get("current", "")
     if not secret:
-        yield Step("webhooks", Outcome.SKIPPED, "the stack has no secret for them yet")
+        yield Step("webhooks", Result.SKIPPED, "the stack has no secret for them yet")
         return
     if secret_is_new and not dry_run:
-        reach.pause(SETTLED)
+        reach.pause(SECRET_RELOAD_S)
     if not dry_run:
-        knocked = store_webhooks.knock(reach.http, url, secret, REFUSED_FIX)
-        yield knocked
-        if knocked.outcome is Outcome.FAILED:  # webhooks there would only fail, and be disabled
-            yield Step("webhooks", Outcome.SKIPPED, "not touched as long as the stack does not take deliveries")
+        probe = store_webhooks.send_probe(reach.http, url, secret, REFUSED_FIX)
+        yield probe
+        if probe.outcome is Result.FAILED:  # webhooks there would only fail, and be disabled
+            yield Step("webhooks", Result.SKIPPED, "unchanged while the stack accepts no deliveries")
             return
     yield from store_webhooks.register(store, stack=stack.service, url=url, secret=secret, dry_run=dry_run)

@@ -1,4 +1,4 @@
-"""Our webhooks in the store: made, mended, given the secret; and whether a delivery gets through."""
+"""Our webhooks in the store: created, repaired, given the secret; and whether a delivery arrives."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from woohub.store.client import Store
 from woohub.store.requests import StoreRefused, StoreUnavailable
 from woohub.store.subscriptions import WebhookProblem, find_problems, name_of, repair
 from woohub.store.webhooks import TOPICS, Webhook
-from woohub_cli.check_result import Outcome, Step
+from woohub_cli.check_result import Result, Step
 from woohub_cli.checks.store_access import is_loopback
 from woohub_cli.cli_errors import Trouble
 from woohub_cli.commands import send
@@ -22,9 +22,9 @@ from woohub_cli.samples import Sample
 PORTS = (None, 80, 443, 8080)  # WordPress: http_allowed_safe_ports
 WEBHOOKS_PAGE = "WooCommerce > Settings > Advanced > Webhooks"
 WHAT_TO_DO = {
-    "missing": "run `woohub setup`: it makes the webhook again",
-    "disabled": "run `woohub setup`: it makes the webhook active again, and the next sweep reads what it missed",
-    "paused": f"set it to active in {WEBHOOKS_PAGE}: woohub leaves alone what people have paused",
+    "missing": "run `woohub setup`: it creates the webhook again",
+    "disabled": "run `woohub setup`: it makes the webhook active again, and the next reconcile reads what it missed",
+    "paused": f"set it to active in {WEBHOOKS_PAGE}: woohub never changes a webhook that a person paused",
     "wrong_url": "run `woohub setup`: it gives the webhook the stack's URL",
     "wrong_topic": "run `woohub setup`: it gives the webhook its topic again",
     "duplicate": f"remove it in {WEBHOOKS_PAGE}: every event is delivered twice, which only costs time",
@@ -37,7 +37,7 @@ PROBE_ANSWER = "no order or customer"  # ingest's, to a good signature over some
 def ours(webhooks: Sequence[Webhook], *, stack: str, url: str) -> list[Webhook]:
     """Those of this stack, by URL or by name, whatever their state."""
     names = {name_of(stack, topic) for topic in TOPICS}
-    return [one for one in webhooks if one.delivery_url == url or one.name in names]
+    return [webhook for webhook in webhooks if webhook.delivery_url == url or webhook.name in names]
 
 
 def described(webhook: Webhook) -> str:
@@ -50,9 +50,9 @@ def register(store: Store, *, stack: str, url: str, secret: str, dry_run: bool) 
     try:
         yield from _registered(store, stack, url, secret, dry_run=dry_run)
     except StoreRefused as error:
-        yield Step("webhooks", Outcome.FAILED, str(error), AGAIN)
+        yield Step("webhooks", Result.FAILED, str(error), AGAIN)
     except (StoreUnavailable, DeadlineExceeded) as error:
-        yield Step("webhooks", Outcome.FAILED, str(error), AGAIN)
+        yield Step("webhooks", Result.FAILED, str(error), AGAIN)
 
 
 def _registered(store: Store, stack: str, url: str, secret: str, *, dry_run: bool) -> Iterator[Step]:
@@ -62,16 +62,16 @@ def _registered(store: Store, stack: str, url: str, secret: str, *, dry_run: boo
         if finding.repairable:
             yield _mended(store, finding, stack, url, secret, dry_run=dry_run)
         else:
-            yield finding_step(finding, Outcome.WARNING)
-    mended = {finding.webhook.id for finding in wrong if finding.webhook and finding.repairable}
-    left = [one for one in ours(known, stack=stack, url=url) if one.id not in mended]
+            yield finding_step(finding, Result.WARNING)
+    repaired = {finding.webhook.id for finding in wrong if finding.webhook and finding.repairable}
+    left = [webhook for webhook in ours(known, stack=stack, url=url) if webhook.id not in repaired]
     for webhook in left:
         if not dry_run:
             # It cannot be read: the store may have another one. The same one again changes nothing.
             store.update_webhook(webhook.id, secret=secret)
-    fine = {one.topic for one in left} & set(TOPICS) - {finding.topic for finding in wrong}
+    fine = {webhook.topic for webhook in left} & set(TOPICS) - {finding.topic for finding in wrong}
     if fine:
-        yield Step("webhooks", Outcome.OK, f"active, and sign with the stack's secret: {', '.join(sorted(fine))}")
+        yield Step("webhooks", Result.OK, f"active, and sign with the stack's secret: {', '.join(sorted(fine))}")
 
 
 def _mended(store: Store, finding: WebhookProblem, stack: str, url: str, secret: str, *, dry_run: bool) -> Step:
@@ -79,15 +79,15 @@ def _mended(store: Store, finding: WebhookProblem, stack: str, url: str, secret:
     new = finding.webhook is None
     detail = "" if new else f"was {finding.problem.replace('_', ' ')}"
     if dry_run:
-        return Step(what, Outcome.WOULD_CREATE if new else Outcome.WOULD_REPAIR, detail)
+        return Step(what, Result.WOULD_CREATE if new else Result.WOULD_REPAIR, detail)
     made = repair(store, finding, stack=stack, url=url, secret=secret)
     if (made.status, made.topic, made.delivery_url) != ("active", finding.topic, url):
         seen = f"the store made it {made.status}, topic {made.topic or 'none'}, URL {made.delivery_url}"
-        return Step(what, Outcome.FAILED, seen, f"look at it in {WEBHOOKS_PAGE}; a plugin may have changed it")
-    return Step(what, Outcome.CREATED if new else Outcome.REPAIRED, detail)
+        return Step(what, Result.FAILED, seen, f"look at it in {WEBHOOKS_PAGE}; a plugin may have changed it")
+    return Step(what, Result.CREATED if new else Result.REPAIRED, detail)
 
 
-def finding_step(finding: WebhookProblem, outcome: Outcome) -> Step:
+def finding_step(finding: WebhookProblem, outcome: Result) -> Step:
     """What is wrong with a webhook, and what helps."""
     what = described(finding.webhook) if finding.webhook else f"webhook {finding.topic}"
     return Step(what, outcome, SEEN[finding.problem], WHAT_TO_DO[finding.problem])
@@ -109,9 +109,9 @@ def give_secret(store: Store, webhooks: Sequence[Webhook], secret: str) -> Itera
         what = described(webhook)
         try:
             store.update_webhook(webhook.id, secret=secret)
-            yield Step(what, Outcome.STORED, "signs with the current secret")
+            yield Step(what, Result.STORED, "signs with the current secret")
         except (StoreRefused, StoreUnavailable, DeadlineExceeded) as error:
-            yield Step(what, Outcome.FAILED, str(error), AGAIN)
+            yield Step(what, Result.FAILED, str(error), AGAIN)
 
 
 def url_step(url: str, shop: str) -> Step:
@@ -120,10 +120,10 @@ def url_step(url: str, shop: str) -> Step:
     reason = not_deliverable(url, shop)
     if reason:
         fix = "deploy the stack, or reach this one through a tunnel and name its address in the parameter WebhookUrl"
-        return Step(what, Outcome.WARNING, f"{url}: {reason}", fix)
+        return Step(what, Result.WARNING, f"{url}: {reason}", fix)
     if urlsplit(url).scheme == "http" and not is_loopback(url):
-        return Step(what, Outcome.WARNING, f"{url}: customers' data travel in plain text", "give it an https address")
-    return Step(what, Outcome.OK, url)
+        return Step(what, Result.WARNING, f"{url}: customers' data travel in plain text", "give it an https address")
+    return Step(what, Result.OK, url)
 
 
 def not_deliverable(url: str, shop: str) -> str:
@@ -144,18 +144,18 @@ def is_private(host: str) -> bool:
         return host == "localhost" or "." not in host or host.endswith((".local", ".localhost", ".internal", ".test"))
 
 
-def knock(http: Http, url: str, secret: str, fix: str) -> Step:
-    """A signed delivery that is no order: the stack takes it if the signature is right, and does nothing."""
+def send_probe(http: Http, url: str, secret: str, fix: str) -> Step:
+    """A signed delivery that is no order: the stack accepts it if the signature is valid, and does nothing."""
     what = "signed test delivery"
     try:
         reply = send.post(http, url, PROBE, send.headers(PROBE, secret))
     except Trouble as error:
-        return Step(what, Outcome.FAILED, str(error), "is the stack deployed, and the URL open to the internet?")
+        return Step(what, Result.FAILED, str(error), "is the stack deployed, and the URL open to the internet?")
     if reply.status == 200 and PROBE_ANSWER in reply.answer:
-        return Step(what, Outcome.OK, f"accepted in {reply.seconds * 1000:.0f} ms")
+        return Step(what, Result.OK, f"accepted in {reply.seconds * 1000:.0f} ms")
     fixes = {401: fix} | FIXES_BY_STATUS
     seen = f"answered {reply.status} {reply.answer[:200]}".strip()
-    return Step(what, Outcome.FAILED, seen, fixes.get(reply.status, "see the ingest function's log"))
+    return Step(what, Result.FAILED, seen, fixes.get(reply.status, "see the ingest function's log"))
 
 
 FIXES_BY_STATUS = {

@@ -1,4 +1,4 @@
-"""Orders that nobody placed, for a live test: as a store writes them, with numbers and addresses kept apart."""
+"""Test orders for a live test: as a store writes them, with ids and addresses that no store has."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from woohub.store.payloads import OrderEvent, parse
 from woohub_cli.cli_errors import WrongUsage
 from woohub_cli.samples import ORDER, Sample
 
-FIRST, LAST = 8_000_000_000_000_000, 9_000_000_000_000_000  # no store counts its orders that far; JSON's numbers do
+FIRST_ID, LAST_ID = (
+    8_000_000_000_000_000,
+    9_000_000_000_000_000,
+)  # no store counts its orders that far; JSON's numbers do
 MAX_ORDERS = 1_000_000  # in one run
-DOMAIN = "woohub-load.example.com"  # example.com is reserved (RFC 2606), and of a kind that HubSpot takes
+DOMAIN = "woohub-load.example.com"  # example.com is reserved (RFC 2606), and of a kind that HubSpot accepts
 HOME = f"https://{DOMAIN}"
 TOPICS = ("order.created", "order.updated")  # a store sends both for every new order, with the same body
 NAMED = re.compile(r"(\d{10})-(\d{1,7})")
@@ -36,10 +39,10 @@ class Run:
     @classmethod
     def named(cls, name: str) -> Run:
         """One of before; WrongUsage if there can be none of this name."""
-        found = NAMED.fullmatch(name)
-        if not found or not 0 < int(found[2]) <= MAX_ORDERS:
+        parts = NAMED.fullmatch(name)
+        if not parts or not 0 < int(parts[2]) <= MAX_ORDERS:
             raise WrongUsage(f"{name} is no run: its name is what `woohub load` prints, such as 1795473600-200")
-        return cls(int(found[1]), int(found[2]))
+        return cls(int(parts[1]), int(parts[2]))
 
     @property
     def name(self) -> str:
@@ -49,7 +52,7 @@ class Run:
     @property
     def order_ids(self) -> range:
         """The numbers of its orders."""
-        first = FIRST + self.began % ((LAST - FIRST) // MAX_ORDERS) * MAX_ORDERS
+        first = FIRST_ID + self.began % ((LAST_ID - FIRST_ID) // MAX_ORDERS) * MAX_ORDERS
         return range(first, first + self.orders)
 
     @property
@@ -101,10 +104,10 @@ class Run:
 
     def event(self, order_id: int, received_ms: int) -> OrderEvent:
         """The same as the consumer reads it."""
-        found = parse(Delivery(TOPICS[0], self.body(order_id), received_ms))
-        if not isinstance(found, OrderEvent):
+        event = parse(Delivery(TOPICS[0], self.body(order_id), received_ms))
+        if not isinstance(event, OrderEvent):
             raise TypeError("a synthetic order is an order")
-        return found
+        return event
 
     @property
     def _customers(self) -> int:

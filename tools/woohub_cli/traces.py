@@ -14,11 +14,11 @@ from woohub_cli.cli_errors import Trouble, explain
 from woohub_cli.stacks import Stack
 
 GROUPS = {"ingest": "IngestFunction", "consumer": "ConsumerFunction"}
-PAGES = 200  # of a log at most: weeks of a busy store's
+MAX_LOG_PAGES = 200  # of a log at most: weeks of a busy store's
 QUEUED = "queued"  # ingest's message about a delivery it took
 CURRENCY_LEFT_OUT = "currency_not_enabled_in_hubspot"  # the consumer's warning
 REFUSED = "SignatureInvalid"  # ingest's metric, which stands in the log line itself
-TOLD = (
+LOGGED_FIELDS = (
     "topic",
     "delivery_id",
     "message_id",
@@ -35,11 +35,11 @@ TOLD = (
 
 @dataclass(frozen=True)
 class Trace:
-    """One line of a log: what became of a delivery at the door, or of its message at HubSpot."""
+    """One line of a log: what became of a delivery at ingest, or of its message at HubSpot."""
 
     at_ms: int
     where: str  # ingest or consumer
-    said: Mapping[str, Any]
+    fields: Mapping[str, Any]
 
     @property
     def at(self) -> str:
@@ -49,17 +49,17 @@ class Trace:
     @property
     def verdict(self) -> str:
         """The consumer's done, ignored, retry or rejected; ingest's is "queued"."""
-        return str(self.said.get("verdict") or self.said.get("message") or "")
+        return str(self.fields.get("verdict") or self.fields.get("message") or "")
 
     @property
     def message_id(self) -> str:
         """The queue's."""
-        return str(self.said.get("message_id") or "")
+        return str(self.fields.get("message_id") or "")
 
     def facts(self) -> dict[str, Any]:
         """For --json."""
-        told = {name: self.said[name] for name in TOLD if self.said.get(name)}
-        return {"at": self.at, "where": self.where, "verdict": self.verdict} | told
+        logged = {name: self.fields[name] for name in LOGGED_FIELDS if self.fields.get(name)}
+        return {"at": self.at, "where": self.where, "verdict": self.verdict} | logged
 
 
 @dataclass(frozen=True)
@@ -73,18 +73,18 @@ class Traces:
     @property
     def received(self) -> list[Trace]:
         """Deliveries that ingest put on the queue."""
-        return [one for one in self.found if one.where == "ingest"]
+        return [trace for trace in self.found if trace.where == "ingest"]
 
     @property
     def tried(self) -> list[Trace]:
         """What the consumer made of them and of what was read from the store."""
-        return [one for one in self.found if one.where == "consumer"]
+        return [trace for trace in self.found if trace.where == "consumer"]
 
     @property
     def waiting(self) -> list[Trace]:
-        """Deliveries on the queue that the consumer has not settled."""
-        settled = {one.message_id for one in self.tried if one.verdict != "retry"}
-        return [one for one in self.received if one.message_id and one.message_id not in settled]
+        """Deliveries on the queue that the consumer has not finished."""
+        finished = {trace.message_id for trace in self.tried if trace.verdict != "retry"}
+        return [trace for trace in self.received if trace.message_id and trace.message_id not in finished]
 
 
 def read(stack: Stack, entity: str, since_ms: int) -> Traces:
@@ -94,30 +94,30 @@ def read(stack: Stack, entity: str, since_ms: int) -> Traces:
         groups = {where: _group(stack, stack.output(function)) for where, function in GROUPS.items()}
         cut: list[str] = []
         lines = [
-            Trace(at_ms, where, said)
+            Trace(at_ms, where, fields)
             for where, group in groups.items()
-            for at_ms, said in _lines(logs, group, f'"{entity}"', since_ms, cut.append)
-            if said.get("entity") == entity
+            for at_ms, fields in _lines(logs, group, f'"{entity}"', since_ms, cut.append)
+            if fields.get("entity") == entity
         ]
         refused = sum(1 for _ in _lines(logs, groups["ingest"], REFUSED, since_ms, cut.append))
     except (ClientError, BotoCoreError) as error:
         return Traces(missing=explain(error))
-    return Traces(tuple(sorted(lines, key=lambda one: one.at_ms)), refused, "; ".join(dict.fromkeys(cut)))
+    return Traces(tuple(sorted(lines, key=lambda trace: trace.at_ms)), refused, "; ".join(dict.fromkeys(cut)))
 
 
 def deliveries(stack: Stack, since_ms: int) -> dict[str, list[float]] | None:
     """When ingest put a delivery of each entity on the queue, epoch seconds; None where the log cannot be read, or
     holds none, or too many."""
     cut: list[str] = []
-    found: dict[str, list[float]] = {}
+    moments: dict[str, list[float]] = {}
     try:
         logs = _client(stack)
-        for at_ms, said in _lines(logs, _group(stack, stack.output(GROUPS["ingest"])), QUEUED, since_ms, cut.append):
-            if said.get("message_id") and said.get("entity"):
-                found.setdefault(str(said["entity"]), []).append(at_ms / 1000)
+        for at_ms, fields in _lines(logs, _group(stack, stack.output(GROUPS["ingest"])), QUEUED, since_ms, cut.append):
+            if fields.get("message_id") and fields.get("entity"):
+                moments.setdefault(str(fields["entity"]), []).append(at_ms / 1000)
     except (ClientError, BotoCoreError, Trouble):
         return None
-    return found if found and not cut else None
+    return moments if moments and not cut else None
 
 
 def refused_currencies(stack: Stack, since_ms: int) -> set[str]:
@@ -127,7 +127,7 @@ def refused_currencies(stack: Stack, since_ms: int) -> set[str]:
         lines = list(_lines(_client(stack), group, CURRENCY_LEFT_OUT, since_ms, lambda _cut: None))
     except (ClientError, BotoCoreError, Trouble):
         return set()
-    return {str(said["currency"]) for _, said in lines if said.get("currency")}
+    return {str(fields["currency"]) for _, fields in lines if fields.get("currency")}
 
 
 def _client(stack: Stack) -> Any:
@@ -135,8 +135,8 @@ def _client(stack: Stack) -> Any:
 
 
 def _group(stack: Stack, function: str) -> str:
-    found = stack.aws.functions.get_function_configuration(FunctionName=function)
-    return (found.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{function}"
+    configuration = stack.aws.functions.get_function_configuration(FunctionName=function)
+    return (configuration.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{function}"
 
 
 def _lines(
@@ -144,27 +144,27 @@ def _lines(
 ) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """Time and content of the JSON lines that match; none where nothing was ever logged."""
     asked: dict[str, Any] = {"logGroupName": group, "filterPattern": pattern, "startTime": since_ms}
-    for _ in range(PAGES):
+    for _ in range(MAX_LOG_PAGES):
         try:
             page = logs.filter_log_events(**asked)
         except logs.exceptions.ResourceNotFoundException:
             return
         for event in page.get("events", ()):
-            said = _parsed(event["message"])
-            if said is not None:
-                yield int(event["timestamp"]), said
+            fields = _parsed(event["message"])
+            if fields is not None:
+                yield int(event["timestamp"]), fields
         if not page.get("nextToken"):
             return
         asked["nextToken"] = page["nextToken"]
-    cut(f"only the first {PAGES} pages of {group} were read")
+    cut(f"only the first {MAX_LOG_PAGES} pages of {group} were read")
 
 
 def _parsed(line: str) -> Mapping[str, Any] | None:
     try:
-        found = json.loads(line)
+        fields = json.loads(line)
     except ValueError:
         return None
-    return found if isinstance(found, dict) else None
+    return fields if isinstance(fields, dict) else None
 
 
 def of_function(stack: Stack, function: str, pattern: str, since_ms: int) -> Iterator[tuple[int, Mapping[str, Any]]]:

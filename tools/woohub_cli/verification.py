@@ -30,22 +30,29 @@ from woohub.sync.contacts import ContactSnapshot, oldest_first, snapshot_of
 from woohub.sync.versions import DealVersion
 from woohub_cli import erased, order_names, order_pages
 from woohub_cli.checks.currencies import Currencies, NotEnabled
-from woohub_cli.comparison import Finding, Kind, association_finding, contact_findings, deal_findings, was_refused
+from woohub_cli.comparison import (
+    Mismatch,
+    MismatchKind,
+    association_mismatch,
+    contact_mismatches,
+    deal_mismatches,
+    was_refused,
+)
 from woohub_cli.erased import ErasedPerson
 from woohub_cli.history import Pace, swept
 from woohub_cli.hubspot_records import Crm
 from woohub_cli.latency import Lag, Lags, epoch
 from woohub_cli.order_names import OrderName
-from woohub_cli.period import FORM, SECOND, Period, shifted
+from woohub_cli.period import DATE_FORMAT, SECOND, Period, shifted
 
-RECENT = timedelta(minutes=5)  # what changed so lately may wait in a queue that is not empty
+RECENTLY = timedelta(minutes=5)  # what changed so lately may wait in a queue that is not empty
 OLD = "a store of before WooCommerce 5.8 cannot say what changed: only orders made in the period are compared"
-CORRECT_IT = "correct it in the store and save it there"
+CORRECT_IT = "correct it in the store and save it"
 BARE = "HubSpot has no contact of its e-mail address (any more)"
-MOST_DELETED = 50  # contacts deleted in HubSpot whose other orders are searched for
+MAX_DELETED_CONTACTS = 50  # contacts deleted in HubSpot whose other orders are searched for
 TOO_MANY_DELETED = (
-    f"more than {MOST_DELETED} contacts were deleted in HubSpot: orders of theirs from before the period are not "
-    "looked for; verify that time with --from, too"
+    f"more than {MAX_DELETED_CONTACTS} contacts were deleted in HubSpot: their orders from before the period are not "
+    "searched for; include that time with --from"
 )
 SEARCH_FAILED = "older orders of a contact that was deleted in HubSpot could not be searched for in the store"
 GONE = "`woohub reconcile --deleted check` moves the deal to the lost stage; delete it in HubSpot if it is of no use"
@@ -54,7 +61,7 @@ Show = Callable[[str, int | None, int], None]
 
 
 @dataclass
-class Tally:
+class DayTotals:
     """Orders of one day and currency, by the date they were made: in the store and in HubSpot."""
 
     orders: int = 0
@@ -69,7 +76,7 @@ class Tally:
 
 
 @dataclass
-class Report:
+class VerificationReport:
     """What was compared, and what came of it."""
 
     period: Period
@@ -77,39 +84,39 @@ class Report:
     orders: int = 0
     accounts: int = 0
     contacts: int = 0
-    findings: list[Finding] = field(default_factory=list)
+    mismatches: list[Mismatch] = field(default_factory=list)
     on_their_way: list[str] = field(default_factory=list)  # orders and accounts that change just now
     refused_addresses: int = 0  # orders without a contact, because HubSpot refuses the address
-    currencies: list[NotEnabled] = field(default_factory=list)  # that HubSpot does not take
+    currencies: list[NotEnabled] = field(default_factory=list)  # that HubSpot rejects
     anonymised: int = 0  # orders the store has anonymised: they have no contact
     erased: list[ErasedPerson] = field(default_factory=list)  # whom HubSpot still names
     notes: Counter[str] = field(default_factory=Counter)  # what the portal lacks, and the like
-    days: dict[tuple[str, str], Tally] = field(default_factory=dict)  # (2026-11-24, USD)
+    days: dict[tuple[str, str], DayTotals] = field(default_factory=dict)  # (2026-11-24, USD)
     lags: Lags = field(default_factory=Lags)
     unreadable: dict[str, str] = field(default_factory=dict)  # "order:123" → why the store could not show it
 
     @property
     def equal(self) -> bool:
         """Whether HubSpot has what the store has."""
-        return not self.findings
+        return not self.mismatches
 
     @cached_property
     def problems(self) -> Counter[str]:
         """How many of each kind."""
-        return Counter(one.kind.value for one in self.findings)
+        return Counter(mismatch.kind.value for mismatch in self.mismatches)
 
     def facts(self) -> dict[str, Any]:
         """For --json; field values of orders and contacts are personal data."""
         return self.period.facts() | {
             "checked": {"orders": self.orders, "accounts": self.accounts, "contacts": self.contacts},
             "equal": self.equal,
-            "problems": {kind.value: self.problems[kind.value] for kind in Kind},
-            "findings": [one.facts() for one in self.findings],
+            "problems": {kind.value: self.problems[kind.value] for kind in MismatchKind},
+            "findings": [mismatch.facts() for mismatch in self.mismatches],
             "on_their_way": self.on_their_way,
             "addresses_refused_by_hubspot": self.refused_addresses,
-            "currencies_not_enabled": [one.facts() for one in self.currencies],
+            "currencies_not_enabled": [currency.facts() for currency in self.currencies],
             "anonymised_orders": self.anonymised,
-            "erased_people_in_hubspot": [one.facts() for one in self.erased],
+            "erased_people_in_hubspot": [person.facts() for person in self.erased],
             "notes": dict(self.notes),
             "unreadable": self.unreadable,
             "latency": self.lags.facts(),
@@ -117,12 +124,12 @@ class Report:
                 {
                     "day": day,
                     "currency": currency,
-                    "orders": tally.orders,
-                    "orders_sum": str(tally.orders_sum),
-                    "deals": tally.deals,
-                    "deals_sum": str(tally.deals_sum),
+                    "orders": totals.orders,
+                    "orders_sum": str(totals.orders_sum),
+                    "deals": totals.deals,
+                    "deals_sum": str(totals.deals_sum),
                 }
-                for (day, currency), tally in sorted(self.days.items())
+                for (day, currency), totals in sorted(self.days.items())
             ],
         }
 
@@ -132,7 +139,7 @@ class _Seen:
     """A customer as an order or account shows them."""
 
     entity: str
-    capture: ContactSnapshot
+    snapshot: ContactSnapshot
 
 
 @dataclass(frozen=True)
@@ -173,9 +180,9 @@ class Verification:
         self._anonymised: dict[str, str] = {}  # deal ids by order
         self._emptied: dict[str, str] = {}  # e-mail addresses by account
 
-    def run(self, period: Period, *, all_customers: bool = False) -> Report:
+    def run(self, period: Period, *, all_customers: bool = False) -> VerificationReport:
         """Compare; raises what the store's and HubSpot's clients raise."""
-        report = self._report = Report(period, utc_from_ms(int(self._clock() * 1000)))
+        report = self._report = VerificationReport(period, utc_from_ms(int(self._clock() * 1000)))
         self._crm.check()
         for rows in self._orders(period):
             self._check_orders(rows)
@@ -183,14 +190,18 @@ class Verification:
         records = self._check_contacts()
         self._check_associations(records)
         self._check_deals_without_their_contact(records)
-        self._check_strangers()
+        self._check_unknown_deals()
         report.erased = [*self._erased_by_order(), *self._erased_by_account(records)]
         report.currencies, differing = self._currencies.result()
-        report.findings += differing
-        self._set_aside_what_moves()
-        report.findings = [replace(one, named=self._named.get(one.entity)) for one in report.findings]
+        report.mismatches += differing
+        self._set_aside_changing()
+        report.mismatches = [
+            replace(mismatch, named=self._named.get(mismatch.entity)) for mismatch in report.mismatches
+        ]
         report.unreadable = self._store.unreadable
-        report.findings.sort(key=lambda one: (one.entity.partition(":")[0] != "order", one.number, one.record))
+        report.mismatches.sort(
+            key=lambda mismatch: (mismatch.entity.partition(":")[0] != "order", mismatch.number, mismatch.record)
+        )
         return report
 
     # Orders and their deals
@@ -203,8 +214,8 @@ class Verification:
         known: set[int] = set()
         for walk in self._walks(period, old=old):
             for step in walk:
-                found = [row for row in step.rows if not old or _made_in(period, row)]
-                new = {row.id: row for row in found if row.id not in known}
+                rows = [row for row in step.rows if not old or _made_in(period, row)]
+                new = {row.id: row for row in rows if row.id not in known}
                 known |= new.keys()
                 self._show("orders", total, len(known))
                 if new:
@@ -227,9 +238,9 @@ class Verification:
     def _check_orders(self, rows: Sequence[StoreRow]) -> None:
         self._named |= {f"order:{row.id}": order_names.of_order(row.fields) for row in rows}
         events = [event for row in rows for event in self._read(row) if isinstance(event, OrderEvent)]
-        found = self._crm.deals([self._table.deal_key(one.order.id) for one in events])
+        deals = self._crm.deals([self._table.deal_key(event.order.id) for event in events])
         for event in events:
-            self._check_order(event, found.get(self._table.deal_key(event.order.id), []))
+            self._check_order(event, deals.get(self._table.deal_key(event.order.id), []))
 
     def _read(self, row: StoreRow) -> Iterator[object]:
         """The order, as the engine reads it; nothing for drafts and for what cannot be read."""
@@ -237,17 +248,19 @@ class Verification:
         try:
             yield parse(Delivery(ORDER_SWEPT, row.body, self._now_ms(), entity))
         except InvalidPayload as error:
-            finding = Finding(Kind.UNREADABLE, entity, "deal", detail=str(error), fix=CORRECT_IT)
-            self._report.findings.append(finding)
+            mismatch = Mismatch(MismatchKind.UNREADABLE, entity, "deal", detail=str(error), fix=CORRECT_IT)
+            self._report.mismatches.append(mismatch)
 
     def _check_order(self, event: OrderEvent, records: list[Record]) -> None:
         order, key = event.order, self._table.deal_key(event.order.id)
         entity = f"order:{order.id}"
         self._report.orders += 1
         self._modified[entity] = order.modified_at
-        self._deals[key] = {one.id for one in records}
-        findings = deal_findings(event, records, self._table, self._crm.deal_schema)
-        self._report.findings += self._currencies.sorted_out(event, records[0], findings) if records else findings
+        self._deals[key] = {record.id for record in records}
+        mismatches = deal_mismatches(event, records, self._table, self._crm.deal_schema)
+        self._report.mismatches += (
+            self._currencies.without_refusals(event, records[0], mismatches) if records else mismatches
+        )
         self._count_order(event, records)
         if order.customer_id:
             self._accounts.add(order.customer_id)
@@ -262,11 +275,11 @@ class Verification:
             if records:
                 self._anonymised[entity] = records[0].id
             return
-        capture = snapshot_of(event, self._table)
-        email = capture.properties.get("email", "")
+        snapshot = snapshot_of(event, self._table)
+        email = snapshot.properties.get("email", "")
         if not usable_email(email):
             return
-        self._seen.setdefault(email, []).append(_Seen(entity, capture))
+        self._seen.setdefault(email, []).append(_Seen(entity, snapshot))
         if records and was_refused(event, records[0].properties):
             self._refused.add(email)
         if records and event.order.status != TRASH:
@@ -275,26 +288,26 @@ class Verification:
     def _count_order(self, event: OrderEvent, records: Sequence[Record]) -> None:
         order = event.order
         if order.status != TRASH and self._report.period.holds(order.created_at):
-            tally = self._tally(order.created_at[:10], order.currency)
-            tally.orders += 1
-            tally.orders_sum += Decimal(order.total)
+            totals = self._totals(order.created_at[:10], order.currency)
+            totals.orders += 1
+            totals.orders_sum += Decimal(order.total)
         for record in records:
             self._count_deal(record, order.currency)
 
     def _count_deal(self, record: Record, currency: str) -> None:
         closed = epoch(record.properties.get("closedate"))
-        day = datetime.fromtimestamp(closed, UTC).strftime(FORM) if closed is not None else ""
+        day = datetime.fromtimestamp(closed, UTC).strftime(DATE_FORMAT) if closed is not None else ""
         if record.properties.get(STATUS) == TRASH or not day or not self._report.period.holds(day):
             return
-        tally = self._tally(day[:10], record.properties.get("currency") or currency)
-        tally.deals += 1
-        tally.deals_sum += _amount(record.properties.get("amount"))
+        totals = self._totals(day[:10], record.properties.get("currency") or currency)
+        totals.deals += 1
+        totals.deals_sum += _amount(record.properties.get("amount"))
 
-    def _tally(self, day: str, currency: str) -> Tally:
-        return self._report.days.setdefault((day, currency), Tally())
+    def _totals(self, day: str, currency: str) -> DayTotals:
+        return self._report.days.setdefault((day, currency), DayTotals())
 
     def _time(self, event: OrderEvent, deal: Record) -> None:
-        """How long this state of the order took; a state HubSpot does not have tells nothing."""
+        """How long this state of the order took; a state HubSpot does not have says nothing."""
         version = DealVersion.parse(deal.properties.get("woocommerce_order_version"))
         happened = epoch(f"{event.order.modified_at}Z")
         if version is None or happened is None or version.modified_at != event.order.modified_at:
@@ -319,10 +332,10 @@ class Verification:
         for step in self._store.customers():
             done += len(step.rows)
             self._show("accounts", total, done)
-            yield from (one for one in step.rows if self._concerns(period, one))
+            yield from (row for row in step.rows if self._concerns(period, row))
 
-    def _concerns(self, period: Period, one: StoreRow) -> bool:
-        return period.holds(one.modified_at) or _made_in(period, one) or one.id in self._accounts
+    def _concerns(self, period: Period, row: StoreRow) -> bool:
+        return period.holds(row.modified_at) or _made_in(period, row) or row.id in self._accounts
 
     def _new_accounts(self, period: Period) -> Iterator[StoreRow]:
         for rows in self._store.newest_customers(0):
@@ -345,20 +358,20 @@ class Verification:
             event = parse(Delivery(CUSTOMER_SWEPT, row.body, self._now_ms(), entity))
             if not isinstance(event, CustomerEvent):
                 return
-            capture = snapshot_of(event, self._table)
-            email = capture.properties.get("email", "")
+            snapshot = snapshot_of(event, self._table)
+            email = snapshot.properties.get("email", "")
             if email and not usable_email(email):
-                raise InvalidPayload("email: not an address HubSpot could take")
+                raise InvalidPayload("email: not an address HubSpot could accept")
         except InvalidPayload as error:
-            finding = Finding(Kind.UNREADABLE, entity, "contact", detail=str(error), fix=CORRECT_IT)
-            self._report.findings.append(finding)
+            mismatch = Mismatch(MismatchKind.UNREADABLE, entity, "contact", detail=str(error), fix=CORRECT_IT)
+            self._report.mismatches.append(mismatch)
             return
         self._report.accounts += 1
         self._modified[entity] = row.modified_at
         if email and erased.is_emptied(row.fields):
             self._emptied[entity] = email
         if email:
-            self._seen.setdefault(email, []).append(_Seen(entity, capture))
+            self._seen.setdefault(email, []).append(_Seen(entity, snapshot))
 
     def _check_contacts(self) -> dict[str, Record]:
         """Each contact once, however many addresses it has; the records by address."""
@@ -371,56 +384,58 @@ class Verification:
             self._show("contacts", len(self._seen), done)
 
         records = self._crm.contacts(self._seen, advance)
-        missing = {one.entity for one in self._report.findings if one.kind is Kind.MISSING}  # with them comes theirs
+        missing = {
+            mismatch.entity for mismatch in self._report.mismatches if mismatch.kind is MismatchKind.MISSING
+        }  # with them comes theirs
         together: dict[str, list[_Seen]] = {}
         for email, seen in self._seen.items():
             if email in records:
                 together.setdefault(records[email].id, []).extend(seen)
             elif email in self._refused:
                 self._report.refused_addresses += len(seen)
-            elif any(one.entity not in missing for one in seen):
+            elif any(sight.entity not in missing for sight in seen):
                 self._judge_contact(seen, None)
-        by_id = {one.id: one for one in records.values()}
+        by_id = {record.id: record for record in records.values()}
         for record_id, seen in together.items():
             self._judge_contact(seen, by_id[record_id])
         self._report.contacts = len(by_id)
         return records
 
     def _judge_contact(self, seen: Sequence[_Seen], record: Record | None) -> None:
-        captures = oldest_first([sight.capture for sight in seen])
-        newest = next(sight for sight in seen if sight.capture is captures[-1])
+        snapshots = oldest_first([sight.snapshot for sight in seen])
+        newest = next(sight for sight in seen if sight.snapshot is snapshots[-1])
         now = utc_from_ms(self._now_ms())
-        found = contact_findings(newest.entity, captures, record, self._table, self._crm.contact_schema, now)
-        self._report.findings += found
+        mismatches = contact_mismatches(newest.entity, snapshots, record, self._table, self._crm.contact_schema, now)
+        self._report.mismatches += mismatches
 
     def _check_associations(self, contacts: dict[str, Record]) -> None:
-        links = [one for one in self._links if one.email in contacts]
+        links = [link for link in self._links if link.email in contacts]
         self._show("associations", len(links), 0)
-        has = self._crm.contacts_of([one.deal.id for one in links])
+        has = self._crm.contacts_of([link.deal.id for link in links])
         for link in links:
             wanted = contacts[link.email].id
-            finding = association_finding(link.entity, link.deal, wanted, has.get(link.deal.id, set()))
-            if finding:
-                self._report.findings.append(finding)
+            mismatch = association_mismatch(link.entity, link.deal, wanted, has.get(link.deal.id, set()))
+            if mismatch:
+                self._report.mismatches.append(mismatch)
 
     def _check_deals_without_their_contact(self, contacts: dict[str, Record]) -> None:
         """Deals whose contact HubSpot has not, or has no more: the contact comes with one of them, the others need it.
 
-        A contact that was deleted takes its associations with it, also those of orders outside the period.
+        A deleted contact loses its associations, also those of orders outside the period.
         """
         bare = [link for link in self._links if link.email not in contacts | dict.fromkeys(self._refused)]
-        comes_with = {one.entity for one in self._report.findings if one.queueable}
-        self._report.findings += [_bare(link) for link in bare if link.entity not in comes_with]
+        comes_with = {mismatch.entity for mismatch in self._report.mismatches if mismatch.queueable}
+        self._report.mismatches += [_without_contact(link) for link in bare if link.entity not in comes_with]
         deleted = {link.email: ids for link in bare if (ids := _contacts(link.deal))}
-        for email in sorted(deleted)[:MOST_DELETED]:
-            self._report.findings += map(_bare, self._other_deals(email, deleted[email]))
-        if len(deleted) > MOST_DELETED:
+        for email in sorted(deleted)[:MAX_DELETED_CONTACTS]:
+            self._report.mismatches += map(_without_contact, self._other_deals(email, deleted[email]))
+        if len(deleted) > MAX_DELETED_CONTACTS:
             self._report.notes[TOO_MANY_DELETED] += 1
 
     def _other_deals(self, email: str, contact_ids: set[str]) -> Iterator[_Link]:
         """The deals outside the period that were associated with a contact, by the store's orders of its address."""
         try:
-            rows = [one for one in self._store.search_orders(email) if f"order:{one.id}" not in self._modified]
+            rows = [row for row in self._store.search_orders(email) if f"order:{row.id}" not in self._modified]
         except (PermanentError, TransientError) as error:
             self._report.notes[f"{SEARCH_FAILED}: {error}"] += 1
             return
@@ -436,7 +451,7 @@ class Verification:
     def _erased_by_order(self) -> Iterator[ErasedPerson]:
         """Contacts of anonymised orders' deals, unless another order shows that the person is still a customer."""
         of_deals = self._crm.contacts_of(list(self._anonymised.values()))
-        contacts = self._crm.contacts_by_id({one for ids in of_deals.values() for one in ids})
+        contacts = self._crm.contacts_by_id({contact_id for ids in of_deals.values() for contact_id in ids})
         for entity, deal_id in self._anonymised.items():
             for contact_id in sorted(of_deals.get(deal_id, set())):
                 contact = contacts.get(contact_id)
@@ -452,41 +467,45 @@ class Verification:
                 yield ErasedPerson(entity, contact.id, erased.EMPTIED)
 
     def _has_orders(self, email: str) -> bool:
-        return any(one.entity.startswith("order:") for one in self._seen.get(email, ()))
+        return any(sight.entity.startswith("order:") for sight in self._seen.get(email, ()))
 
     # Deals that no order of the period accounts for
 
-    def _check_strangers(self) -> None:
+    def _check_unknown_deals(self) -> None:
         """Deals dated in the period whose order the store has not: more than one per order, or of an order deleted."""
         self._show("deals without an order", None, 0)
-        strangers: dict[int, Record] = {}
+        unknown_deals: dict[int, Record] = {}
         for record in self._crm.dated(self._report.period):
             key = record.properties.get(self._table.key_property) or ""
             number = self._crm.order_id(key)
             if number and key not in self._deals and record.properties.get("pipeline") == self._table.pipeline.id:
-                strangers[number] = record
-        for number in deleted_orders.missing_in_store(self._store, sorted(strangers)):
-            record = strangers[number]
+                unknown_deals[number] = record
+        for number in deleted_orders.missing_in_store(self._store, sorted(unknown_deals)):
+            record = unknown_deals[number]
             if record.properties.get(STATUS) != TRASH and not self._store.has_order(number):
-                finding = Finding(Kind.DELETED, f"order:{number}", "deal", (record.id,), fix=GONE)
-                self._named[finding.entity] = OrderName(number, "", record.properties.get("dealname") or "")
-                self._report.findings.append(finding)
+                mismatch = Mismatch(MismatchKind.DELETED, f"order:{number}", "deal", (record.id,), fix=GONE)
+                self._named[mismatch.entity] = OrderName(number, "", record.properties.get("dealname") or "")
+                self._report.mismatches.append(mismatch)
                 self._count_deal(record, "")
 
     # What changes while it is looked at
 
-    def _set_aside_what_moves(self) -> None:
+    def _set_aside_changing(self) -> None:
         """What changed since this began, or just before while messages still wait, is no difference yet."""
-        if not self._report.findings:
+        if not self._report.mismatches:
             return
-        since = shifted(self._report.began, -RECENT) if self._depth() else self._report.began
+        since = shifted(self._report.began, -RECENTLY) if self._depth() else self._report.began
         moved = {entity for entity, modified in self._modified.items() if modified > since}
         for step in self._store.orders(ByDate(shifted(self._report.began, SECOND)), by=CHANGED):
             moved |= {f"order:{one.id}" for one in step.rows}
-        waits = {Kind.MISSING, Kind.DIFFERING, Kind.UNASSOCIATED, Kind.WRONG_CONTACT}
-        settled = [one for one in self._report.findings if one.entity not in moved or one.kind not in waits]
-        gone = {one.entity for one in self._report.findings} - {one.entity for one in settled}
-        self._report.findings, self._report.on_their_way = settled, sorted(gone)
+        waits = {MismatchKind.MISSING, MismatchKind.DIFFERING, MismatchKind.UNASSOCIATED, MismatchKind.WRONG_CONTACT}
+        certain = [
+            mismatch
+            for mismatch in self._report.mismatches
+            if mismatch.entity not in moved or mismatch.kind not in waits
+        ]
+        gone = {mismatch.entity for mismatch in self._report.mismatches} - {mismatch.entity for mismatch in certain}
+        self._report.mismatches, self._report.on_their_way = certain, sorted(gone)
 
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)
@@ -495,15 +514,15 @@ class Verification:
 def _contacts(deal: Record) -> set[str]:
     """The ids of the contacts that woohub associated the deal with."""
     version = DealVersion.parse(deal.properties.get("woocommerce_order_version"))
-    return {one for one in (version.contacts if version else None) or () if one}
+    return {contact_id for contact_id in (version.contacts if version else None) or () if contact_id}
 
 
-def _bare(link: _Link) -> Finding:
-    return Finding(Kind.UNASSOCIATED, link.entity, "deal", (link.deal.id,), detail=BARE)
+def _without_contact(link: _Link) -> Mismatch:
+    return Mismatch(MismatchKind.UNASSOCIATED, link.entity, "deal", (link.deal.id,), detail=BARE)
 
 
 @dataclass(frozen=True)
-class Repaired:
+class RepairResult:
     """What a repair did: orders and accounts put on the queue, deals associated at once."""
 
     orders: int = 0
@@ -512,16 +531,18 @@ class Repaired:
 
 
 def repair(
-    findings: Sequence[Finding], store: Store, crm: Crm, queue: DeliveryQueue, pace: Pace, clock: Callable[[], float]
-) -> Repaired:
-    """Read what differs from the store once more and queue it, as fast as the queue gets shorter.
+    mismatches: Sequence[Mismatch], store: Store, crm: Crm, queue: DeliveryQueue, pace: Pace, clock: Callable[[], float]
+) -> RepairResult:
+    """Read again from the store what differs and queue it, no faster than the queue shrinks.
 
-    An association that the engine takes for done, since somebody took it off in HubSpot, is made here.
+    Associations that somebody removed in HubSpot are made here: the engine considers them done.
     """
 
     def queued(topic: str, read: Callable[[Iterable[int]], dict[int, StoreRow]]) -> int:
         kind, sent = topic.partition(".")[0], 0
-        numbers = {one.number for one in findings if one.queueable and one.entity.startswith(f"{kind}:")}
+        numbers = {
+            mismatch.number for mismatch in mismatches if mismatch.queueable and mismatch.entity.startswith(f"{kind}:")
+        }
         for some in chunks(sorted(numbers), PAGE_SIZE):
             asked_ms = int(clock() * 1000)
             rows = list(read(some).values())
@@ -529,11 +550,11 @@ def repair(
             sent += queue.send(swept(topic, rows, asked_ms, store.credentials.url))
         return sent
 
-    pairs = [(one.record_ids[0], one.attach) for one in findings if one.attach]
+    pairs = [(mismatch.record_ids[0], mismatch.attach) for mismatch in mismatches if mismatch.attach]
     if pairs:
         crm.associate(pairs)
     orders, customers = queued(ORDER_SWEPT, store.orders_by_id), queued(CUSTOMER_SWEPT, store.customers_by_id)
-    return Repaired(orders, customers, len(pairs))
+    return RepairResult(orders, customers, len(pairs))
 
 
 def _made_in(period: Period, row: StoreRow) -> bool:

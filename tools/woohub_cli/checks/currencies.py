@@ -1,4 +1,4 @@
-"""Currencies that HubSpot does not take: told by its list of them, or, where it lists none, by the deals themselves."""
+"""Currencies that HubSpot rejects: by its list of currencies or, where it has none, by the deals themselves."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from woohub.hubspot.properties import CURRENCY, MAX_AGE_S
 from woohub.mapping.fields import FieldMapping
 from woohub.store.payloads import OrderEvent
 from woohub.sync.versions import DealVersion
-from woohub_cli.comparison import Finding
+from woohub_cli.comparison import Mismatch
 from woohub_cli.hubspot_records import Crm
 
-EXAMPLES = 3
+MAX_EXAMPLES = 3
 ENABLE = (
     "enable it in HubSpot (Settings > Account defaults > Currency); woohub reads HubSpot's definitions again within "
     f"{MAX_AGE_S / 60:.0f} minutes"
@@ -23,7 +23,7 @@ ENABLE = (
 
 @dataclass(frozen=True)
 class NotEnabled:
-    """A currency that HubSpot does not take, and the deals that lack it in `deal_currency_code`."""
+    """A currency that HubSpot rejects, and the deals that lack it in `deal_currency_code`."""
 
     currency: str
     deals: int
@@ -54,48 +54,50 @@ class NotEnabled:
 
 @dataclass
 class Currencies:
-    """What the deals of a comparison tell about the currencies HubSpot takes."""
+    """What the deals of a comparison show about the currencies HubSpot accepts."""
 
     crm: Crm
     table: FieldMapping
-    _taken: set[str] = field(default_factory=set)
+    _accepted: set[str] = field(default_factory=set)
     _lacking: dict[str, list[tuple[str, OrderEvent]]] = field(default_factory=dict)
-    _held: dict[str, list[Finding]] = field(default_factory=dict)  # by currency: differences that may be refusals
+    _set_aside: dict[str, list[Mismatch]] = field(default_factory=dict)  # by currency: differences that may be refusals
 
-    def sorted_out(self, event: OrderEvent, deal: Record, findings: Sequence[Finding]) -> list[Finding]:
+    def without_refusals(self, event: OrderEvent, deal: Record, mismatches: Sequence[Mismatch]) -> list[Mismatch]:
         """The findings about an order without what HubSpot's refusal of its currency explains."""
         code, has = self.table.deal(event.order).get(CURRENCY, ""), deal.properties.get(CURRENCY) or ""
         if has:
-            self._taken.add(has)
+            self._accepted.add(has)
         if not code or has == code:
-            return list(findings)
+            return list(mismatches)
         refused = not self.crm.takes_currency(code)
         if not refused and (self.crm.lists_currencies or not _was_written(event, deal)):
-            return list(findings)
+            return list(mismatches)
         self._lacking.setdefault(code, []).append((f"order:{event.order.id}", event))
-        return [rest for finding in findings for rest in self._without(finding, code)]
+        return [rest for mismatch in mismatches for rest in self._without(mismatch, code)]
 
-    def _without(self, finding: Finding, code: str) -> list[Finding]:
-        about_it = tuple(one for one in finding.differences if one.property == CURRENCY)
+    def _without(self, mismatch: Mismatch, code: str) -> list[Mismatch]:
+        about_it = tuple(difference for difference in mismatch.differences if difference.property == CURRENCY)
         if not about_it:
-            return [finding]
-        self._held.setdefault(code, []).append(replace(finding, differences=about_it))
-        rest = tuple(one for one in finding.differences if one.property != CURRENCY)
-        return [replace(finding, differences=rest)] if rest else []
+            return [mismatch]
+        self._set_aside.setdefault(code, []).append(replace(mismatch, differences=about_it))
+        rest = tuple(difference for difference in mismatch.differences if difference.property != CURRENCY)
+        return [replace(mismatch, differences=rest)] if rest else []
 
-    def result(self) -> tuple[list[NotEnabled], list[Finding]]:
-        """What HubSpot does not take; and what are differences after all, since other deals have that currency."""
-        differing = [one for code, held in self._held.items() if self._takes(code) for one in held]
-        codes = sorted(code for code in self._lacking if not (code in self._held and self._takes(code)))
-        return [self._told(code) for code in codes], differing
+    def result(self) -> tuple[list[NotEnabled], list[Mismatch]]:
+        """What HubSpot rejects; and what are differences after all, since other deals have that currency."""
+        differing = [
+            mismatch for code, set_aside in self._set_aside.items() if self._is_accepted(code) for mismatch in set_aside
+        ]
+        codes = sorted(code for code in self._lacking if not (code in self._set_aside and self._is_accepted(code)))
+        return [self._not_enabled(code) for code in codes], differing
 
-    def _takes(self, code: str) -> bool:
-        return code in self._taken
+    def _is_accepted(self, code: str) -> bool:
+        return code in self._accepted
 
-    def _told(self, code: str) -> NotEnabled:
+    def _not_enabled(self, code: str) -> NotEnabled:
         lacking = self._lacking[code]
         since = min(event.order.modified_at for _, event in lacking)
-        return NotEnabled(code, len(lacking), tuple(entity for entity, _ in lacking[:EXAMPLES]), since)
+        return NotEnabled(code, len(lacking), tuple(entity for entity, _ in lacking[:MAX_EXAMPLES]), since)
 
 
 def _was_written(event: OrderEvent, deal: Record) -> bool:

@@ -1,4 +1,4 @@
-"""What `woohub doctor` looks at, and how a check that cannot be made is told."""
+"""What `woohub doctor` checks, and how it reports a check that fails to run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from woohub.http import Http
 from woohub.mapping.fields import FieldMapping
 from woohub.store.client import Store
 from woohub.store.connection import StoreCredentials
-from woohub_cli.check_result import Outcome, Step
+from woohub_cli.check_result import Result, Step
 from woohub_cli.cli_errors import EXPECTED, explain
 from woohub_cli.commands.setup import Connect
 from woohub_cli.metrics import Counts
@@ -19,7 +19,7 @@ from woohub_cli.stacks import Stack
 
 
 @dataclass(frozen=True)
-class Patient:
+class HealthContext:
     """A stack with the store before it and the HubSpot behind it.
 
     `stored` is the store's key that the functions use, `given` the one of .env; `store` is reached with one of them.
@@ -37,19 +37,19 @@ class Patient:
     now: float  # epoch seconds
 
 
-Check = Callable[[Patient], Iterator[Step]]
+Check = Callable[[HealthContext], Iterator[Step]]
 
 
-def examined(checks: Sequence[tuple[str, Check]], patient: Patient) -> Iterator[Step]:
+def run_checks(checks: Sequence[tuple[str, Check]], context: HealthContext) -> Iterator[Step]:
     """Every check; one that breaks off does not keep the others from being made."""
     for what, check in checks:
         try:
-            yield from check(patient)
+            yield from check(context)
         except (BotoCoreError, ClientError) as error:
             fix = "does the user or role you are logged in as have the permission?"
-            yield Step(what, Outcome.WARNING, f"cannot be checked: {explain(error)}", fix)
+            yield Step(what, Result.WARNING, f"cannot be checked: {explain(error)}", fix)
         except EXPECTED as error:
-            yield Step(what, Outcome.FAILED, explain(error), "deploy this version of woohub, or see the message")
+            yield Step(what, Result.FAILED, explain(error), "deploy this version of woohub, or see the message")
 
 
 def ago(seconds: float) -> str:

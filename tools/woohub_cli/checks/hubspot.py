@@ -12,35 +12,35 @@ from woohub.hubspot.objects import DEALS, OBJECT_TYPES
 from woohub.hubspot.properties import CURRENCY
 from woohub.settings import hubspot_token
 from woohub_cli import connections, secret_store, traces
-from woohub_cli.check_result import Outcome, Step
+from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import scopes, store
 from woohub_cli.checks.currencies import ENABLE
-from woohub_cli.checks.health_context import Patient, examined
+from woohub_cli.checks.health_context import HealthContext, run_checks
 from woohub_cli.commands import setup
 from woohub_cli.hubspot_records import Crm
 from woohub_cli.metrics import DAY
 from woohub_cli.provision import SINGULAR, provision
 
 TYPE_IDS = {"contacts": "0-1", "deals": "0-3"}
-SHARE_WORTH_TELLING = 0.8  # of the daily limit
-LOOKED_BACK = 7 * DAY  # seconds of the consumer's log that are searched for refused currencies
+HIGH_USAGE = 0.8  # of the daily limit
+LOG_LOOKBACK_S = 7 * DAY  # seconds of the consumer's log that are searched for refused currencies
 NOT_ENABLED = f"{ENABLE}; until then deals show the company's currency"
 SETUP = "run `woohub setup`: it creates what is missing"
 
 
-def examine(patient: Patient) -> Iterator[Step]:
-    """All checks of HubSpot; none but the first without a token it takes."""
-    stored = hubspot_token(secret_store.read(patient.stack.aws.secrets, patient.stack.output("HubSpotSecretArn")))
-    step = setup.token_step(stored, patient.connect)
+def examine(context: HealthContext) -> Iterator[Step]:
+    """All checks of HubSpot; only the first without a token it accepts."""
+    stored = hubspot_token(secret_store.read(context.stack.aws.secrets, context.stack.output("HubSpotSecretArn")))
+    step = setup.token_step(stored, context.connect)
     yield replace(step, fix=f"{step.fix}, then run `woohub setup`") if step.fix == setup.TOKEN_FIX else step
-    if step.outcome is Outcome.FAILED:
+    if step.outcome is Result.FAILED:
         return
-    given = patient.env.get("HUBSPOT_API_KEY", "")
+    given = context.env.get("HUBSPOT_API_KEY", "")
     if given and given != stored:
-        fix = "run `woohub setup`: it stores the one of .env"
-        yield Step(step.what, Outcome.WARNING, "HUBSPOT_API_KEY is another one than the stack's", fix)
-    checks = Checks(patient.connect(stored))
-    yield from examined(checks.all, patient)
+        fix = "run `woohub setup`: it stores the token of .env"
+        yield Step(step.what, Result.WARNING, "HUBSPOT_API_KEY differs from the stack's token", fix)
+    checks = Checks(context.connect(stored))
+    yield from run_checks(checks.all, context)
 
 
 class Checks:
@@ -57,65 +57,67 @@ class Checks:
             ("HubSpot's daily limit", self._usage),
         )
 
-    def _scopes(self, _patient: Patient) -> Iterator[Step]:
+    def _scopes(self, _context: HealthContext) -> Iterator[Step]:
         yield scopes.step(self._hubspot)
 
-    def _provisioned(self, patient: Patient) -> Iterator[Step]:
+    def _provisioned(self, context: HealthContext) -> Iterator[Step]:
         """What setup makes, as it is now; groups are for the eye only."""
-        steps = [step for step in provision(self._hubspot, patient.table, dry_run=True) if " group " not in step.what]
-        wrong = [step for step in steps if step.outcome is not Outcome.OK]
+        steps = [step for step in provision(self._hubspot, context.table, dry_run=True) if " group " not in step.what]
+        wrong = [step for step in steps if step.outcome is not Result.OK]
         for step in wrong:
-            absent = step.outcome is Outcome.WOULD_CREATE
-            yield Step(step.what, Outcome.FAILED, "there is none", SETUP) if absent else step
+            absent = step.outcome is Result.WOULD_CREATE
+            yield Step(step.what, Result.FAILED, "there is none", SETUP) if absent else step
         if not wrong:
-            yield Step("HubSpot properties", Outcome.OK, f"properties, pipeline and stages: {len(steps)} as needed")
+            yield Step("HubSpot properties", Result.OK, f"properties, pipeline and stages: {len(steps)} as needed")
 
-    def _mapped(self, patient: Patient) -> Iterator[Step]:
+    def _mapped(self, context: HealthContext) -> Iterator[Step]:
         """What mapping.toml fills beside that: there, and not read-only?"""
-        rules = {"contacts": patient.table.contact_rules, "deals": patient.table.deal_rules}
-        ours = {(one.object_type, one.name) for one in patient.table.definitions}
+        rules = {"contacts": context.table.contact_rules, "deals": context.table.deal_rules}
+        ours = {(definition.object_type, definition.name) for definition in context.table.definitions}
         fine = 0
         for kind, names in rules.items():
             known = {row["name"]: row for row in self._hubspot.property_definitions(OBJECT_TYPES[kind])}
-            for name in (one for one in names if (kind, one) not in ours):
+            for name in (property_name for property_name in names if (kind, property_name) not in ours):
                 step = _compared(f"{SINGULAR[kind]} property {name}", known.get(name))
-                fine += step.outcome is Outcome.OK
-                if step.outcome is not Outcome.OK:
+                fine += step.outcome is Result.OK
+                if step.outcome is not Result.OK:
                     yield step
-        yield Step("mapped properties", Outcome.OK, f"{fine} of HubSpot's own can be written")
+        yield Step("mapped properties", Result.OK, f"{fine} of HubSpot's own can be written")
 
-    def _currency(self, patient: Patient) -> Iterator[Step]:
+    def _currency(self, context: HealthContext) -> Iterator[Step]:
         what = "currency"
-        wanted = store.currencies(patient)
+        wanted = store.currencies(context)
         enabled = self._enabled()
         if not wanted:
-            yield Step(what, Outcome.SKIPPED, "the store's is not known")
+            yield Step(what, Result.SKIPPED, "the store's is not known")
         elif not enabled:
-            yield self._judged(patient, sorted(wanted))
+            yield self._by_deals_and_log(context, sorted(wanted))
         elif lacking := sorted(wanted - enabled):
             detail = f"{', '.join(lacking)} of the store, but HubSpot has only {', '.join(sorted(enabled))}"
-            yield Step(what, Outcome.WARNING, detail, NOT_ENABLED)
+            yield Step(what, Result.WARNING, detail, NOT_ENABLED)
         else:
-            yield Step(what, Outcome.OK, ", ".join(sorted(wanted)))
+            yield Step(what, Result.OK, ", ".join(sorted(wanted)))
 
-    def _judged(self, patient: Patient, wanted: Sequence[str]) -> Step:
-        """Where HubSpot lists no currencies: what its deals, the consumer's log and the account tell."""
-        what, taken = "currency", {code: self._takes(patient, code) for code in wanted}
-        refused = [code for code in wanted if taken[code] is False]
-        unknown = [code for code in wanted if taken[code] is None]
+    def _by_deals_and_log(self, context: HealthContext, wanted: Sequence[str]) -> Step:
+        """Where HubSpot lists no currencies: what its deals, the consumer's log and the account show."""
+        what, accepted = "currency", {code: self._takes(context, code) for code in wanted}
+        refused = [code for code in wanted if accepted[code] is False]
+        unknown = [code for code in wanted if accepted[code] is None]
         if refused:
-            return Step(what, Outcome.WARNING, f"HubSpot refuses {', '.join(refused)}", NOT_ENABLED)
+            return Step(what, Result.WARNING, f"HubSpot refuses {', '.join(refused)}", NOT_ENABLED)
         if unknown:
-            detail = f"whether HubSpot takes {', '.join(unknown)} is not known: it lists none, and no deal tells yet"
-            return Step(what, Outcome.SKIPPED, detail)
-        return Step(what, Outcome.OK, f"{', '.join(wanted)}, as HubSpot's deals or account say: it lists none")
+            detail = (
+                f"whether HubSpot accepts {', '.join(unknown)} is not known: it lists none, and no deal shows it yet"
+            )
+            return Step(what, Result.SKIPPED, detail)
+        return Step(what, Result.OK, f"{', '.join(wanted)}, as HubSpot's deals or account show: it lists no currencies")
 
-    def _takes(self, patient: Patient, code: str) -> bool | None:
-        """Whether HubSpot takes a currency; None where nothing tells. What happened last to a deal tells best."""
-        deal = Crm(self._hubspot, patient.table, connections.warn).newest_deal_in(code)
+    def _takes(self, context: HealthContext, code: str) -> bool | None:
+        """Whether HubSpot accepts a currency; None where nothing shows it. The newest deal is the best evidence."""
+        deal = Crm(self._hubspot, context.table, connections.warn).newest_deal_in(code)
         if deal is not None:
             return deal.properties.get(CURRENCY) == code
-        if code in traces.refused_currencies(patient.stack, round((patient.now - LOOKED_BACK) * 1000)):
+        if code in traces.refused_currencies(context.stack, round((context.now - LOG_LOOKBACK_S) * 1000)):
             return False
         return True if code in self._of_the_account() else None
 
@@ -132,48 +134,48 @@ class Checks:
         options = (rows.get(CURRENCY) or {}).get("options") or []
         return {str(option["value"]) for option in options if not option.get("hidden")}
 
-    def _rules(self, patient: Patient) -> Iterator[Step]:
+    def _rules(self, context: HealthContext) -> Iterator[Step]:
         """HubSpot's rules on the values of mapped properties; what breaks one goes to the dead letters."""
-        rules = {"contacts": patient.table.contact_rules, "deals": patient.table.deal_rules}
+        rules = {"contacts": context.table.contact_rules, "deals": context.table.deal_rules}
         try:
-            found = [step for kind, names in rules.items() for step in self._rules_of(kind, names)]
+            steps = [step for kind, names in rules.items() for step in self._rules_of(kind, names)]
         except (Forbidden, HubSpotRejected):
-            yield Step("value rules", Outcome.SKIPPED, "HubSpot does not show them to this key")
+            yield Step("value rules", Result.SKIPPED, "HubSpot does not show them to this key")
             return
-        yield from found or [Step("value rules", Outcome.OK, "none on what woohub writes")]
+        yield from steps or [Step("value rules", Result.OK, "none on what woohub writes")]
 
     def _rules_of(self, kind: str, names: Iterable[str]) -> Iterator[Step]:
         path = self._hubspot.paths.properties.replace("properties", "property-validations")
         for row in self._hubspot.get(f"{path}/{TYPE_IDS[kind]}").get("results") or []:
             if row.get("propertyName") in set(names) and row.get("propertyValidationRules"):
-                told = ", ".join(_told(rule) for rule in row["propertyValidationRules"])
-                fix = "make sure the store's values keep it, or take it off in HubSpot (Settings > Properties > Rules)"
+                texts = ", ".join(_rule_text(rule) for rule in row["propertyValidationRules"])
+                fix = "make the store's values follow it, or remove it in HubSpot (Settings > Properties > Rules)"
                 what = f"{SINGULAR[kind]} property {row['propertyName']}"
-                yield Step(what, Outcome.WARNING, f"HubSpot refuses values that break its rule: {told}", fix)
+                yield Step(what, Result.WARNING, f"HubSpot refuses values that break its rule: {texts}", fix)
 
-    def _usage(self, _patient: Patient) -> Iterator[Step]:
+    def _usage(self, _context: HealthContext) -> Iterator[Step]:
         what = "HubSpot's daily limit"
         try:
             answer = self._hubspot.get(f"{self._hubspot.paths.account}/api-usage/daily/private-apps")
         except (Forbidden, HubSpotRejected):
-            yield Step(what, Outcome.SKIPPED, "HubSpot does not show it to this key")
+            yield Step(what, Result.SKIPPED, "HubSpot does not show it to this key")
             return
         for row in answer.get("results") or []:
             used, limit = int(row.get("currentUsage") or 0), int(row.get("usageLimit") or 0)
-            high = limit and used > limit * SHARE_WORTH_TELLING
+            high = limit and used > limit * HIGH_USAGE
             fix = "see in HubSpot (Settings > Integrations > API usage) which app uses it" if high else ""
-            yield Step(what, Outcome.WARNING if high else Outcome.OK, f"{used} of {limit} used today", fix)
+            yield Step(what, Result.WARNING if high else Result.OK, f"{used} of {limit} used today", fix)
 
 
 def _compared(what: str, row: Mapping[str, Any] | None) -> Step:
     if row is None:
-        fix = "create it in HubSpot, correct its name in mapping.toml, or take it out there"
-        return Step(what, Outcome.WARNING, "HubSpot has none of this name: it is left out", fix)
+        fix = "create it in HubSpot, correct its name in mapping.toml, or remove it there"
+        return Step(what, Result.WARNING, "HubSpot has none of this name: it is left out", fix)
     if (row.get("modificationMetadata") or {}).get("readOnlyValue"):
-        return Step(what, Outcome.FAILED, "HubSpot fills it by itself and refuses it", "take it out of mapping.toml")
-    return Step(what, Outcome.OK)
+        return Step(what, Result.FAILED, "HubSpot fills it itself and rejects writes", "remove it from mapping.toml")
+    return Step(what, Result.OK)
 
 
-def _told(rule: Mapping[str, Any]) -> str:
+def _rule_text(rule: Mapping[str, Any]) -> str:
     arguments = " ".join(map(str, rule.get("ruleArguments") or ()))
     return f"{rule.get('ruleType', '')} {arguments}".strip()

@@ -6,7 +6,7 @@ from typing import Any
 
 from woohub.errors import Forbidden, HubSpotRejected, TransientError
 from woohub.hubspot.client import HubSpot
-from woohub_cli.check_result import Outcome, Step
+from woohub_cli.check_result import Result, Step
 from woohub_cli.cli_errors import next_after
 
 WHAT = "HubSpot scopes"
@@ -20,14 +20,14 @@ def step(hubspot: HubSpot) -> Step:
     try:
         lacking = [f"crm.objects.{kind}.{verb}" for kind, verb in NEEDED if not _granted(hubspot, kind, verb)]
     except TransientError as error:
-        return Step(WHAT, Outcome.WARNING, f"could not be checked: {error}", next_after(error))
+        return Step(WHAT, Result.WARNING, f"could not be checked: {error}", next_after(error))
     if lacking:
-        return Step(WHAT, Outcome.FAILED, f"missing: {', '.join(lacking)}", FIX)
-    return Step(WHAT, Outcome.OK, "contacts and deals, reading and writing")
+        return Step(WHAT, Result.FAILED, f"missing: {', '.join(lacking)}", FIX)
+    return Step(WHAT, Result.OK, "contacts and deals, reading and writing")
 
 
 def _granted(hubspot: HubSpot, kind: str, verb: str) -> bool:
-    """Whether a call with no records in it is refused for something else than want of the scope."""
+    """Whether a call without records is accepted, or rejected for another reason than a missing scope."""
     body: dict[str, Any] = {"inputs": []}
     if verb == "read":
         body |= {"properties": [], "propertiesWithHistory": []}

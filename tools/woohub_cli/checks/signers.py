@@ -1,4 +1,4 @@
-"""Which secret each webhook signs with, as the ingest function's log tells."""
+"""Which secret each webhook signs with, by the ingest function's log."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is the store there, does it take our key, and are its clock and its WooCommerce fit for us? One step each."""
+"""Whether the store answers, accepts our key, and has a correct clock and a usable WooCommerce: one step each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from woohub.store.about import About
 from woohub.store.client import Store
 from woohub.store.connection import is_secure
 from woohub.store.requests import StoreRefused, StoreUnavailable
-from woohub_cli.check_result import Outcome, Step
+from woohub_cli.check_result import Result, Step
 
 NAMESPACE = "wc/v3"
 FIRST_THAT_TELLS_CHANGES = (5, 8)  # WooCommerce: modified_after
@@ -27,7 +27,7 @@ KEY_FIX = (
     "make a key with Read/Write permission for an administrator or shop manager (WooCommerce > Settings > Advanced > "
     "REST API) and put it into .env as WOO_COMMERCE_CONSUMER_KEY and WOO_COMMERCE_CONSUMER_SECRET, then `woohub setup`"
 )
-READ_ONLY = "it may only read: webhooks can neither be made nor mended"
+READ_ONLY = "it may only read: webhooks can be neither created nor repaired"
 DROPPED = (
     "its web server drops the Authorization header, so the key goes in the address, as WooCommerce allows: it then "
     "stands in the web server's access log"
@@ -39,7 +39,7 @@ CLOCK_FIX = "set the clock of the store's server by NTP: its dates decide which 
 
 
 def is_loopback(url: str) -> bool:
-    """Whether what is sent to this address never leaves the machine, so that plain http harms nobody."""
+    """Whether what is sent to this address never leaves the machine, so that plain http is safe."""
     host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -52,47 +52,47 @@ def tried(what: str, check: Callable[[], Step], fix: str) -> Step:
     try:
         return check()
     except StoreRefused as error:
-        return Step(what, Outcome.FAILED, error.cause, error.fix or fix)
+        return Step(what, Result.FAILED, error.cause, error.fix or fix)
     except StoreUnavailable as error:
-        return Step(what, Outcome.FAILED, error.cause, error.fix or ADDRESS_FIX)
+        return Step(what, Result.FAILED, error.cause, error.fix or ADDRESS_FIX)
     except DeadlineExceeded as error:
-        return Step(what, Outcome.FAILED, str(error), SLOW_FIX)
+        return Step(what, Result.FAILED, str(error), SLOW_FIX)
 
 
 def reachable(store: Store) -> tuple[Step, About | None]:
     """Whether a WordPress with WooCommerce answers at the address, and what it says about itself."""
-    found: list[About] = []
+    answers: list[About] = []
 
     def check() -> Step:
         about = store.about()
         if NAMESPACE not in about.namespaces:
             lacking = f"WordPress answers at {store.credentials.url}, but has no REST API {NAMESPACE}"
-            return Step("store", Outcome.FAILED, lacking, "activate WooCommerce there, or correct WOO_COMMERCE_URL")
-        found.append(about)
+            return Step("store", Result.FAILED, lacking, "activate WooCommerce there, or correct WOO_COMMERCE_URL")
+        answers.append(about)
         if not store.credentials.secure and not is_secure(store.style.url) and not is_loopback(store.credentials.url):
             plain = f"{store.credentials.url} is reached over plain http: orders can be read on the way"
-            return Step("store", Outcome.WARNING, plain, "give the shop a certificate, and WOO_COMMERCE_URL https://")
-        return Step("store", Outcome.OK, f"{about.name or 'WooCommerce'} at {store.credentials.url}")
+            return Step("store", Result.WARNING, plain, "give the shop a certificate, and WOO_COMMERCE_URL https://")
+        return Step("store", Result.OK, f"{about.name or 'WooCommerce'} at {store.credentials.url}")
 
-    return tried("store", check, ADDRESS_FIX), found[0] if found else None
+    return tried("store", check, ADDRESS_FIX), answers[0] if answers else None
 
 
 def hosting(store: Store, about: About) -> Iterator[Step]:
     """What its host does otherwise than others, though it can be worked with."""
     if about.closed:
         detail = f"closed to callers without a key ({about.closed}): name and time zone of the store are not known"
-        yield Step("store's REST index", Outcome.WARNING, detail, "nothing, as long as the key works")
+        yield Step("store's REST index", Result.WARNING, detail, "nothing, as long as the key works")
     way, what = store.style, "calls to the store"
     if way.url:
         moved = f"{store.credentials.url} redirects its REST API to {way.url}, which is used"
-        yield Step(what, Outcome.WARNING, moved, f"set WOO_COMMERCE_URL={way.url} and run `woohub setup`")
+        yield Step(what, Result.WARNING, moved, f"set WOO_COMMERCE_URL={way.url} and run `woohub setup`")
     if way.plain:
-        yield Step(what, Outcome.OK, "by ?rest_route=, since /wp-json/ is not there (permalinks set to “Plain”?)")
+        yield Step(what, Result.OK, "by ?rest_route=, since /wp-json/ is not there (permalinks set to “Plain”?)")
     if way.keys_in_query:
-        yield Step(what, Outcome.WARNING, DROPPED, DROPPED_FIX)
+        yield Step(what, Result.WARNING, DROPPED, DROPPED_FIX)
     if way.home:
         detail = f"signed for {way.home}, the store's home address, which is not {store.credentials.url}"
-        yield Step(what, Outcome.WARNING, detail, f"set WOO_COMMERCE_URL={way.home} if it can be reached there")
+        yield Step(what, Result.WARNING, detail, f"set WOO_COMMERCE_URL={way.home} if it can be reached there")
 
 
 def addresses(store: Store) -> list[str]:
@@ -116,7 +116,7 @@ def readable(store: Store) -> Step:
     def check() -> Step:
         orders, customers = store.count("orders"), store.count("customers")
         store.count("webhooks")
-        return Step(what, Outcome.OK, f"{orders} orders, {customers} customers")
+        return Step(what, Result.OK, f"{orders} orders, {customers} customers")
 
     return tried(what, check, KEY_FIX)
 
@@ -130,10 +130,10 @@ def writable(store: Store) -> Step:
             store.update_webhook(UNKNOWN_WEBHOOK)
         except StoreRefused as error:
             if error.status in (401, 403):
-                return Step(what, Outcome.FAILED, f"{READ_ONLY} ({error})", KEY_FIX)
+                return Step(what, Result.FAILED, f"{READ_ONLY} ({error})", KEY_FIX)
             if error.status not in (400, 404):
                 raise
-        return Step(what, Outcome.OK)
+        return Step(what, Result.OK)
 
     return tried(what, check, KEY_FIX)
 
@@ -142,12 +142,12 @@ def clock(about: About, now: float) -> Step:
     """How far the store's clock is off; `now` in epoch seconds."""
     what = "store's clock"
     if not about.clock:
-        return Step(what, Outcome.WARNING, "the store does not tell its time", "let its web server send a Date header")
+        return Step(what, Result.WARNING, "the store sends no time", "let its web server send a Date header")
     off = about.clock - now
     detail = f"{abs(off):.0f} s {'ahead' if off > 0 else 'behind'}; time zone {zone(about)}"
     if abs(off) <= CLOCK_SOON:
-        return Step(what, Outcome.OK, detail)
-    return Step(what, Outcome.FAILED if abs(off) > CLOCK_FAR else Outcome.WARNING, detail, CLOCK_FIX)
+        return Step(what, Result.OK, detail)
+    return Step(what, Result.FAILED if abs(off) > CLOCK_FAR else Result.WARNING, detail, CLOCK_FIX)
 
 
 def zone(about: About) -> str:
@@ -168,8 +168,8 @@ def version(store: Store) -> tuple[Step, str]:
         number = str((status.get("environment") or {}).get("version") or "")
         parts = re.match(r"(\d+)\.(\d+)", number)
         if parts and (int(parts[1]), int(parts[2])) < FIRST_THAT_TELLS_CHANGES:
-            old = f"{number} cannot tell which orders have changed: lost deliveries are found within 7 days only"
-            return Step(what, Outcome.WARNING, old, "update WooCommerce to 5.8 or later")
-        return Step(what, Outcome.OK, number or "of unknown version")
+            old = f"{number} cannot list changed orders: lost deliveries are recovered for 7 days only"
+            return Step(what, Result.WARNING, old, "update WooCommerce to 5.8 or later")
+        return Step(what, Result.OK, number or "of unknown version")
 
     return tried(what, check, KEY_FIX), currency[0] if currency else ""

@@ -20,22 +20,22 @@ from woohub.store.client import Store
 from woohub_cli import connections, environment, history, order_pages, stacks
 from woohub_cli.cli_errors import EXPECTED, PROBLEMS, WrongUsage, explain
 from woohub_cli.commands import status
-from woohub_cli.history import TENANT, Backfill, Begun, Pace, Stalled, StateFile, Wanted
+from woohub_cli.history import TENANT, Backfill, BackfillProgress, BackfillRequest, Pace, Stalled, StateFile
 from woohub_cli.options import JsonOption, StackOption
-from woohub_cli.period import FORM, FromOption, ToOption, period
+from woohub_cli.period import DATE_FORMAT, FromOption, ToOption, period
 from woohub_cli.rendering import output
 from woohub_cli.rendering.progress import Bar, bar
 from woohub_cli.stacks import Stack
 
-GO_ON = "the same command goes on from here, --restart begins anew"
+RESUME = "run the same command again to resume, or use --restart"
 PER_SECOND = 100  # orders that HubSpot's usual limit lets through, roughly
 
 
 @dataclass(frozen=True)
-class Ended:
+class BackfillRun:
     """How a run of it ended. `stopped` says why before the end; "" also when the limit was reached, as asked."""
 
-    begun: Begun
+    progress: BackfillProgress
     before: int  # orders and accounts that earlier runs had queued
     seconds: float
     complete: bool
@@ -44,12 +44,12 @@ class Ended:
     @property
     def now(self) -> int:
         """What this run has queued."""
-        return self.begun.queued - self.before
+        return self.progress.queued - self.before
 
     def facts(self, waiting: int) -> dict[str, Any]:
         """For --json."""
         rate = round(self.now / self.seconds, 1) if self.seconds else None
-        return history.facts(self.begun) | {
+        return history.facts(self.progress) | {
             "queued_now": self.now,
             "queued_before": self.before,
             "seconds": round(self.seconds, 1),
@@ -69,10 +69,10 @@ def command(
     ] = "any",
     customers: Annotated[bool, typer.Option("--customers", help="Accounts too, after the orders.")] = False,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="So many in this run, then stop.")] = None,
-    restart: Annotated[bool, typer.Option("--restart", help="Forget an unfinished backfill and begin anew.")] = False,
+    restart: Annotated[bool, typer.Option("--restart", help="Discard an unfinished backfill and start over.")] = False,
     state: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Where an interrupted one goes on. Default: .local/backfill-STACK.json."),
+        typer.Option(metavar="FILE", help="Where an interrupted one resumes. Default: .local/backfill-STACK.json."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how much there is.")] = False,
     stack: StackOption = None,
@@ -80,9 +80,9 @@ def command(
 ) -> None:
     """Bring a shop's history into HubSpot: orders by the date they were made, as they are now.
 
-    It is never faster than HubSpot's limit, and what the store delivers meanwhile goes first. Interrupted, it goes on
-    where it stopped; twice the same order changes nothing. Ends with 0 when all is on the queue, or as much as --limit
-    asked for, with 1 when it had to stop before or left out what the store could not show.
+    It is never faster than HubSpot's limit, and deliveries of the store go first. Interrupted, it resumes where
+    it stopped; queueing an order twice changes nothing. Ends with 0 when all is on the queue, or as much as --limit
+    allowed, with 1 when it had to stop early or left out what the store could not show.
 
     Examples:
 
@@ -92,73 +92,78 @@ def command(
     """
     folder = Path.cwd()
     env = environment.read(os.environ, folder)
-    found = stacks.find(stack, env, folder)
-    store = connections.store(found, env)
-    file = StateFile(state or folder / stacks.LOCAL_FILE.partition("/")[0] / f"backfill-{_plain(found.name)}.json")
-    wanted = Wanted(store.credentials.url, since, until, order_status, customers)
-    begun = unfinished(None if restart else file.read(), wanted, file) or _begun(store, wanted)
-    orders, accounts = history.count(store, wanted, begun.period)
+    target = stacks.find(stack, env, folder)
+    store = connections.store(target, env)
+    file = StateFile(state or folder / stacks.LOCAL_FILE.partition("/")[0] / f"backfill-{_plain(target.name)}.json")
+    wanted = BackfillRequest(store.credentials.url, since, until, order_status, customers)
+    progress = unfinished(None if restart else file.read(), wanted, file) or _begin(store, wanted)
+    orders, accounts = history.count(store, wanted, progress.period)
     if dry_run:
-        _dry(begun, orders, accounts, json)
+        _print_dry_run(progress, orders, accounts, json)
         return
-    _conclude(run(found, store, file, begun, (orders, accounts), limit), found, json)
+    _conclude(run(target, store, file, progress, (orders, accounts), limit), target, json)
 
 
 def _plain(name: str) -> str:
     return re.sub(r"[^\w.-]", "_", name)
 
 
-def _begun(store: Store, wanted: Wanted) -> Begun:
+def _begin(store: Store, wanted: BackfillRequest) -> BackfillProgress:
     now = datetime.now(UTC)
     asked = period(wanted.since, wanted.until, now)
-    return history.begin(wanted, asked, now.strftime(FORM), old=order_pages.is_old(store))
+    return history.begin(wanted, asked, now.strftime(DATE_FORMAT), old=order_pages.is_old(store))
 
 
-def unfinished(begun: Begun | None, wanted: Wanted, file: StateFile) -> Begun | None:
-    """The backfill to go on with; WrongUsage if it was one of something else."""
-    if begun is None or begun.wanted == wanted:
-        return begun
-    options = {"--from": begun.wanted.since, "--to": begun.wanted.until, "--status": begun.wanted.status}
+def unfinished(progress: BackfillProgress | None, wanted: BackfillRequest, file: StateFile) -> BackfillProgress | None:
+    """The backfill to resume; WrongUsage if its options were others."""
+    if progress is None or progress.wanted == wanted:
+        return progress
+    options = {"--from": progress.wanted.since, "--to": progress.wanted.until, "--status": progress.wanted.status}
     before = [f"{name} {text}" for name, text in options.items() if text]
-    asked = " ".join(before + (["--customers"] if begun.wanted.customers else []))
+    asked = " ".join(before + (["--customers"] if progress.wanted.customers else []))
     raise WrongUsage(
-        f"a backfill of {begun.wanted.store} with {asked} is unfinished ({begun.queued} queued, {file.path}): "
-        "finish it with these options, or begin anew with --restart"
+        f"a backfill of {progress.wanted.store} with {asked} is unfinished ({progress.queued} queued, {file.path}): "
+        "finish it with these options, or start over with --restart"
     )
 
 
 def run(
-    stack: Stack, store: Store, file: StateFile, begun: Begun, found: tuple[int, int], limit: int | None = None
-) -> Ended:
+    stack: Stack,
+    store: Store,
+    file: StateFile,
+    progress: BackfillProgress,
+    totals: tuple[int, int],
+    limit: int | None = None,
+) -> BackfillRun:
     """Do it, with a bar; an error on the way, an interruption too, is how it ended."""
-    started, furthest, stopped, complete = time.monotonic(), begun, "", False
-    with bar("reading orders") as shown, _ended_gently():
+    started, furthest, stopped, complete = time.monotonic(), progress, "", False
+    with bar("reading orders") as shown, _sigterm_interrupts():
 
-        def kept(so_far: Begun) -> None:
+        def saved(so_far: BackfillProgress) -> None:
             nonlocal furthest
             furthest = so_far
-            _show(shown, so_far, found)
+            _show(shown, so_far, totals)
 
-        _show(shown, begun, found)
+        _show(shown, progress, totals)
         pace = Pace(_depth(stack), Timer(), lambda depth: shown.say(f"{depth} on the queue, waiting"))
-        backfill = Backfill(store, connections.queue(stack, tenant=TENANT), pace, file, time.time, kept)
+        backfill = Backfill(store, connections.queue(stack, tenant=TENANT), pace, file, time.time, saved)
         try:
-            furthest, complete = backfill.run(begun, limit)
+            furthest, complete = backfill.run(progress, limit)
         except KeyboardInterrupt:
             stopped = "interrupted"
         except Stalled as error:
             stopped = f"{error}: {_why(stack)}"
         except EXPECTED as error:
             stopped = explain(error)
-    return Ended(furthest, begun.queued, time.monotonic() - started, complete, stopped)
+    return BackfillRun(furthest, progress.queued, time.monotonic() - started, complete, stopped)
 
 
-def _show(shown: Bar, begun: Begun, found: tuple[int, int]) -> None:
+def _show(shown: Bar, progress: BackfillProgress, totals: tuple[int, int]) -> None:
     what, total, done = {
-        history.ORDERS: ("orders", found[0], begun.orders),
-        history.TRASHED: ("orders from the trash", None, begun.trash),
-        history.CUSTOMERS: ("accounts", found[1], begun.customers),
-    }[begun.phase]
+        history.ORDERS: ("orders", totals[0], progress.orders),
+        history.TRASHED: ("orders from the trash", None, progress.trash),
+        history.CUSTOMERS: ("accounts", totals[1], progress.customers),
+    }[progress.phase]
     shown.show(f"queueing {what}", total, done)
 
 
@@ -175,7 +180,7 @@ def _why(stack: Stack) -> str:
 
 
 @contextmanager
-def _ended_gently() -> Iterator[None]:
+def _sigterm_interrupts() -> Iterator[None]:
     """A script's time-out (SIGTERM) ends it like Ctrl-C."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -184,52 +189,52 @@ def _ended_gently() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _dry(begun: Begun, orders: int, accounts: int, json: bool) -> None:
-    left = max(0, orders - begun.orders) + max(0, accounts - begun.customers)
+def _print_dry_run(progress: BackfillProgress, orders: int, accounts: int, json: bool) -> None:
+    left = max(0, orders - progress.orders) + max(0, accounts - progress.customers)
     if json:
-        counts = {"dry_run": True, "orders": orders, "customers": accounts, "queued_before": begun.queued}
-        output.as_json(begun.period.facts() | {"status": begun.wanted.status} | counts)
+        counts = {"dry_run": True, "orders": orders, "customers": accounts, "queued_before": progress.queued}
+        output.as_json(progress.period.facts() | {"status": progress.wanted.status} | counts)
         return
-    too = f", and {accounts} accounts to look at" if begun.wanted.customers else ""
-    output.say(f"{orders} orders of status {begun.wanted.status} {begun.period}{too}.")
-    if begun.queued:
-        output.say(f"An unfinished backfill has queued {begun.queued} of them: {GO_ON}.")
+    too = f", and {accounts} accounts to look at" if progress.wanted.customers else ""
+    output.say(f"{orders} orders of status {progress.wanted.status} {progress.period}{too}.")
+    if progress.queued:
+        output.say(f"An unfinished backfill has queued {progress.queued} of them; {RESUME}.")
     output.say(f"At HubSpot's usual limit, and if the store is as fast, it takes about {_time(left / PER_SECOND)}.")
 
 
-def _conclude(ended: Ended, stack: Stack, json: bool) -> None:
+def _conclude(result: BackfillRun, stack: Stack, json: bool) -> None:
     waiting = status.depth(stack.aws.sqs, stack.output("QueueUrl")).total
     if json:
-        output.as_json(ended.facts(waiting))
+        output.as_json(result.facts(waiting))
     else:
-        for line in told(ended, waiting):
+        for line in report_lines(result, waiting):
             output.say(line)
-    if ended.stopped or ended.begun.unreadable:
+    if result.stopped or result.progress.unreadable:
         raise typer.Exit(PROBLEMS)
 
 
-def told(ended: Ended, waiting: int) -> Iterator[str]:
+def report_lines(result: BackfillRun, waiting: int) -> Iterator[str]:
     """The report for people."""
-    begun = ended.begun
-    trashed = f", {begun.trash} orders from the trash" if begun.trash else ""
-    accounts = f" and {begun.customers} accounts" if begun.wanted.customers else ""
-    earlier = f", {ended.before} of them in earlier runs" if ended.before else ""
-    yield f"{begun.orders} orders{trashed}{accounts} {begun.period} are on the queue{earlier}."
-    if ended.now:
-        yield f"{ended.now} in {_time(ended.seconds)}, {ended.now / max(ended.seconds, 0.001):.0f} per second."
-    if begun.unreadable:
-        yield order_pages.left_out(begun.unreadable)
-    yield f"{waiting} messages wait in the queue or are in work."
-    if ended.stopped:
-        yield f"Stopped: {ended.stopped}; {GO_ON}."
-    elif not ended.complete:
-        yield f"The limit is reached; {GO_ON}."
+    progress = result.progress
+    trashed = f", {progress.trash} orders from the trash" if progress.trash else ""
+    accounts = f" and {progress.customers} accounts" if progress.wanted.customers else ""
+    earlier = f", {result.before} of them in earlier runs" if result.before else ""
+    yield f"{progress.orders} orders{trashed}{accounts} {progress.period} are on the queue{earlier}."
+    if result.now:
+        yield f"{result.now} in {_time(result.seconds)}, {result.now / max(result.seconds, 0.001):.0f} per second."
+    if progress.unreadable:
+        yield order_pages.left_out(progress.unreadable)
+    yield f"{waiting} messages wait in the queue or are in flight."
+    if result.stopped:
+        yield f"Stopped: {result.stopped}; {RESUME}."
+    elif not result.complete:
+        yield f"The limit is reached; {RESUME}."
     else:
-        yield f"All is queued. When the queue is empty, compare: woohub verify{_same(begun)}"
+        yield f"All is queued. When the queue is empty, compare: woohub verify{_same(progress)}"
 
 
-def _same(begun: Begun) -> str:
-    since, until = begun.period.since, begun.period.until
+def _same(progress: BackfillProgress) -> str:
+    since, until = progress.period.since, progress.period.until
     return f" --from {since}" + (f" --to {until}" if until else "")
 
 

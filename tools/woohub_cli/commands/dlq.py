@@ -1,4 +1,4 @@
-"""`woohub dlq`: what HubSpot would not take, why, and what to do with it."""
+"""`woohub dlq`: what HubSpot rejected, why, and what to do about it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rich.text import Text
 from woohub_cli import dead_letters, environment, order_names, stacks
 from woohub_cli.cli_errors import PROBLEMS, Trouble, WrongUsage
 from woohub_cli.commands import status
-from woohub_cli.dead_letters import Advance, Letter, Wanted
+from woohub_cli.dead_letters import Advance, DeadLetter, LetterFilter
 from woohub_cli.options import JsonOption, StackOption
 from woohub_cli.rendering import output
 from woohub_cli.rendering.typer_help import Command, Group
@@ -45,9 +45,9 @@ DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only say which.")
 
 @app.callback()
 def main() -> None:
-    """List, show, redrive or drop what lies in the dead-letter queue.
+    """List, show, redrive or drop the messages of the dead-letter queue.
 
-    Looking hides nothing: whatever these commands do not move stays visible to everybody.
+    Reading hides nothing: messages that these commands do not move stay visible to everybody.
 
     Examples:
 
@@ -71,7 +71,7 @@ def list_command(
 ) -> None:
     """List the messages with their reasons, the oldest first.
 
-    Ends with 0, whether there are any or not; `woohub status` tells by its exit code.
+    Ends with 0, whether there are any or not; `woohub status` ends with 1 if there are.
 
     Examples:
 
@@ -79,16 +79,18 @@ def list_command(
         woohub dlq list --reason INVALID_EMAIL --since 2h
         woohub dlq list --json | jq -r '.[].entity'
     """
-    wanted = _wanted([], reason, order, customer, since, until)
-    with _looking(_find(stack)) as letters:
-        found = wanted.choose(letters.values())
+    letter_filter = _filter([], reason, order, customer, since, until)
+    with _reading(_find(stack)) as letters:
+        chosen = letter_filter.select(letters.values())
     if json:
-        output.as_json([one.facts() for one in found])
-    elif found:
-        output.table(("Message", "Entity", "Rejected (UTC)", "Tries", "Status", "Reason"), [_row(one) for one in found])
-        output.say(f"{dead_letters.counted(found)}.")
+        output.as_json([letter.facts() for letter in chosen])
+    elif chosen:
+        output.table(
+            ("Message", "Entity", "Rejected (UTC)", "Tries", "Status", "Reason"), [_row(letter) for letter in chosen]
+        )
+        output.say(f"{dead_letters.summary(chosen)}.")
     else:
-        output.say("The dead-letter queue is empty." if not letters else f"None of {len(letters)} messages fits.")
+        output.say("The dead-letter queue is empty." if not letters else f"None of {len(letters)} messages matches.")
 
 
 @app.command(cls=Command)
@@ -111,18 +113,18 @@ def show(
         woohub dlq show 3f2a91c0
         woohub dlq show --order 1234 --json
     """
-    wanted = _wanted(ids or [], reason, order, customer, since, until)
-    if wanted.everything:
+    letter_filter = _filter(ids or [], reason, order, customer, since, until)
+    if letter_filter.everything:
         raise WrongUsage("which messages? Name their ids, or --order, --customer, --reason, --since, --until")
-    with _looking(_find(stack)) as letters:
-        found = wanted.choose(letters.values())
+    with _reading(_find(stack)) as letters:
+        chosen = letter_filter.select(letters.values())
     if json:
-        output.as_json([one.details() for one in found])
+        output.as_json([letter.details() for letter in chosen])
     else:
-        for one in found:
-            _describe(one)
-    if not found:
-        raise Trouble(f"none of {len(letters)} messages fits")
+        for letter in chosen:
+            _describe(letter)
+    if not chosen:
+        raise Trouble(f"none of {len(letters)} messages matches")
 
 
 @app.command(cls=Command)
@@ -138,7 +140,7 @@ def redrive(
     stack: StackOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Send messages to the delivery queue again, when the cause of their rejection is gone.
+    """Send messages to the delivery queue again, once the cause of their rejection is fixed.
 
     Doing it twice does no harm: what HubSpot has already is not written again.
 
@@ -148,14 +150,14 @@ def redrive(
         woohub dlq redrive --reason NOT_SET_UP
         woohub dlq redrive --all --dry-run
     """
-    wanted = _wanted(ids or [], reason, order, customer, since, until, everything=everything, act="redrive")
-    found = _find(stack)
-    sqs, queue_url, dlq_url = found.aws.sqs, found.output("QueueUrl"), found.output("DeadLetterQueueUrl")
+    letter_filter = _filter(ids or [], reason, order, customer, since, until, everything=everything, act="redrive")
+    target = _find(stack)
+    sqs, queue_url, dlq_url = target.aws.sqs, target.output("QueueUrl"), target.output("DeadLetterQueueUrl")
 
-    def move(letters: dict[str, Letter], chosen: Sequence[Letter], advance: Advance) -> int:
+    def move(letters: dict[str, DeadLetter], chosen: Sequence[DeadLetter], advance: Advance) -> int:
         return dead_letters.redrive(sqs, queue_url, dlq_url, letters, chosen, advance)
 
-    _act("redrive", move, found, wanted, dry_run=dry_run, json=json)
+    _act("redrive", move, target, letter_filter, dry_run=dry_run, json=json)
 
 
 @app.command(cls=Command)
@@ -181,52 +183,52 @@ def drop(
         woohub dlq drop 3f2a91c0
         woohub dlq drop --reason INVALID_EMAIL --until 3d
     """
-    wanted = _wanted(ids or [], reason, order, customer, since, until, everything=everything, act="drop")
-    found = _find(stack)
-    sqs, dlq_url = found.aws.sqs, found.output("DeadLetterQueueUrl")
+    letter_filter = _filter(ids or [], reason, order, customer, since, until, everything=everything, act="drop")
+    target = _find(stack)
+    sqs, dlq_url = target.aws.sqs, target.output("DeadLetterQueueUrl")
 
-    def delete(letters: dict[str, Letter], chosen: Sequence[Letter], advance: Advance) -> int:
+    def delete(letters: dict[str, DeadLetter], chosen: Sequence[DeadLetter], advance: Advance) -> int:
         if chosen and not yes and sys.stdin.isatty():
             typer.confirm(f"Delete {len(chosen)} of {len(letters)} messages for good?", abort=True, err=True)
         return dead_letters.drop(sqs, dlq_url, letters, chosen, advance)
 
-    _act("drop", delete, found, wanted, dry_run=dry_run, json=json)
+    _act("drop", delete, target, letter_filter, dry_run=dry_run, json=json)
 
 
-Act = Callable[[dict[str, Letter], Sequence[Letter], Advance], int]
+Act = Callable[[dict[str, DeadLetter], Sequence[DeadLetter], Advance], int]
 DONE = {"redrive": "redriven", "drop": "dropped"}
 
 
-def _act(name: str, act: Act, stack: Stack, wanted: Wanted, *, dry_run: bool, json: bool) -> None:
-    with _looking(stack, dead_letters.LOOKED_AT if dry_run else dead_letters.WORKED_ON) as letters:
-        chosen = wanted.choose(letters.values())
-        found = len(letters)
+def _act(name: str, act: Act, stack: Stack, letter_filter: LetterFilter, *, dry_run: bool, json: bool) -> None:
+    with _reading(stack, dead_letters.HIDDEN_WHILE_READ_S if dry_run else dead_letters.HIDDEN_WHILE_MOVED_S) as letters:
+        chosen = letter_filter.select(letters.values())
+        total = len(letters)
         with output.progress(name, len(chosen)) as advance:
             done = 0 if dry_run else act(letters, chosen, advance)
-    entities = [{"message_id": one.message_id, "entity": one.entity} for one in chosen]
-    left = found - done
+    entities = [{"message_id": letter.message_id, "entity": letter.entity} for letter in chosen]
+    left = total - done
     if json:
         output.as_json(
             {"dry_run": dry_run, "matched": len(chosen), DONE[name]: done, "left": left, "messages": entities}
         )
     elif dry_run:
-        output.table(("Message", "Entity"), [(one.message_id, one.about) for one in chosen])
-        output.say(f"{len(chosen)} of {found} messages would be {DONE[name]}{_of(chosen)}.")
+        output.table(("Message", "Entity"), [(letter.message_id, letter.about) for letter in chosen])
+        output.say(f"{len(chosen)} of {total} messages would be {DONE[name]}{_of(chosen)}.")
     else:
         output.say(f"{done} of {len(chosen)} messages {DONE[name]}{_of(chosen)}; {left} stay in the dead-letter queue.")
         if name == "redrive" and _several_of_one(chosen):
-            output.say("Several messages of one order do no harm: HubSpot gets its newest state, whichever comes last.")
+            output.say("Several messages of one order are safe: HubSpot gets its newest state, whichever arrives last.")
     if not dry_run and done < len(chosen):
         raise typer.Exit(PROBLEMS)
 
 
-def _of(chosen: Sequence[Letter]) -> str:
+def _of(chosen: Sequence[DeadLetter]) -> str:
     """ "(2 messages of 1 order)" where messages and orders are not the same number."""
-    return f" ({dead_letters.counted(chosen)})" if _several_of_one(chosen) else ""
+    return f" ({dead_letters.summary(chosen)})" if _several_of_one(chosen) else ""
 
 
-def _several_of_one(chosen: Sequence[Letter]) -> bool:
-    return len({one.entity or one.message_id for one in chosen}) < len(chosen)
+def _several_of_one(chosen: Sequence[DeadLetter]) -> bool:
+    return len({letter.entity or letter.message_id for letter in chosen}) < len(chosen)
 
 
 def _find(stack: str | None) -> Stack:
@@ -235,21 +237,23 @@ def _find(stack: str | None) -> Stack:
 
 
 @contextmanager
-def _looking(stack: Stack, hidden_s: int = dead_letters.LOOKED_AT) -> Iterator[dict[str, Letter]]:
+def _reading(stack: Stack, hidden_s: int = dead_letters.HIDDEN_WHILE_READ_S) -> Iterator[dict[str, DeadLetter]]:
     """Every message, each visible again afterwards; says so when others are looking at some just now."""
     sqs, url = stack.aws.sqs, stack.output("DeadLetterQueueUrl")
     before = status.depth(sqs, url)
     if before.in_flight:
-        output.note(f"held by another reader just now, and so not seen here: {before.in_flight}")
-    with _ended_gently(), ExitStack() as afterwards:
+        output.note(f"hidden by another reader right now, so not listed here: {before.in_flight}")
+    with _sigterm_interrupts(), ExitStack() as afterwards:
         with output.progress("reading the dead-letter queue", before.visible) as advance:
-            reading = dead_letters.held(sqs, url, hidden_s=hidden_s, advance=advance, wait_s=dead_letters.WAIT)
+            reading = dead_letters.peek_all(
+                sqs, url, hidden_s=hidden_s, advance=advance, wait_s=dead_letters.RECEIVE_WAIT_S
+            )
             letters = afterwards.enter_context(reading)
         yield letters
 
 
 @contextmanager
-def _ended_gently() -> Iterator[None]:
+def _sigterm_interrupts() -> Iterator[None]:
     """A script's time-out (SIGTERM) ends the block like Ctrl-C, so that nothing stays hidden."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -258,7 +262,7 @@ def _ended_gently() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _wanted(
+def _filter(
     ids: list[str],
     reason: str,
     order: str | None,
@@ -268,17 +272,19 @@ def _wanted(
     *,
     everything: bool = False,
     act: str = "",
-) -> Wanted:
-    short = dead_letters.named_too_briefly(ids)
+) -> LetterFilter:
+    short = dead_letters.too_short_ids(ids)
     if order is not None:
         order_names.reference(order)
     if short:
-        raise WrongUsage(f"{short[0]} is too short: at least {dead_letters.SHORTEST_ID} characters of a message's id")
-    wanted = Wanted(tuple(ids), reason, order, customer, _moment("since", since), _moment("until", until))
-    if act and wanted.everything != everything:
+        raise WrongUsage(
+            f"{short[0]} is too short: at least {dead_letters.MIN_ID_CHARACTERS} characters of a message's id"
+        )
+    letter_filter = LetterFilter(tuple(ids), reason, order, customer, _moment("since", since), _moment("until", until))
+    if act and letter_filter.everything != everything:
         both = "either name messages, or --all, not both" if everything else "name ids or a filter, or --all"
         raise WrongUsage(f"{act} which messages? {both}")
-    return wanted
+    return letter_filter
 
 
 def _moment(option: str, text: str) -> datetime | None:
@@ -290,14 +296,14 @@ def _moment(option: str, text: str) -> datetime | None:
         raise WrongUsage(f"--{option} {text} is no time: write 90m, 2h, 3d, 2026-11-24 or 2026-11-24T08:30") from error
 
 
-def _row(one: Letter) -> tuple[str | Text, ...]:
+def _row(letter: DeadLetter) -> tuple[str | Text, ...]:
     return (
-        one.message_id[: dead_letters.SHOWN],
-        one.about,
-        _short(one.rejected or one.received),
-        str(one.attempts),
-        one.attributes.get("status", ""),
-        Text(one.reason),
+        letter.message_id[: dead_letters.SHOWN_ID_CHARACTERS],
+        letter.about,
+        _short(letter.rejected or letter.received),
+        str(letter.attempts),
+        letter.attributes.get("status", ""),
+        Text(letter.reason),
     )
 
 
@@ -305,8 +311,8 @@ def _short(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _describe(one: Letter) -> None:
-    details: dict[str, Any] = one.details() | {"entity": one.about}
+def _describe(letter: DeadLetter) -> None:
+    details: dict[str, Any] = letter.details() | {"entity": letter.about}
     payload = details.pop("payload")
     output.table(("", ""), [(name, str(value)) for name, value in details.items() if value not in (None, "")])
     output.say(payload if isinstance(payload, str) else jsonlib.dumps(payload, indent=2, ensure_ascii=False))

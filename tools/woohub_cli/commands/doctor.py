@@ -1,4 +1,4 @@
-"""`woohub doctor`: look at everything, and say for each thing that is wrong what helps."""
+"""`woohub doctor`: check everything, and say what to do about each problem."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ import urllib3
 from woohub.mapping.fields import load_mapping
 from woohub.store.connection import StoreCredentials
 from woohub_cli import environment, metrics, secret_store, stacks, store_setup
-from woohub_cli.check_result import Outcome, Step
+from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import hubspot, stack, store
-from woohub_cli.checks.health_context import Patient, examined
+from woohub_cli.checks.health_context import HealthContext, run_checks
 from woohub_cli.cli_errors import PROBLEMS
-from woohub_cli.commands.setup import place_of
+from woohub_cli.commands.setup import hubspot_address
 from woohub_cli.options import JsonOption, StackOption
 from woohub_cli.rendering import output
 from woohub_cli.stacks import Stack
 
-AREAS: Mapping[str, Callable[[Patient], Iterator[Step]]] = {
-    "store": lambda patient: examined([("store", store.examine)], patient),
-    "AWS": lambda patient: examined(stack.CHECKS, patient),
-    "HubSpot": lambda patient: examined([("HubSpot", hubspot.examine)], patient),
+AREAS: Mapping[str, Callable[[HealthContext], Iterator[Step]]] = {
+    "store": lambda context: run_checks([("store", store.examine)], context),
+    "AWS": lambda context: run_checks(stack.CHECKS, context),
+    "HubSpot": lambda context: run_checks([("HubSpot", hubspot.examine)], context),
 }
 
 
@@ -43,20 +43,20 @@ class Diagnosis:
         return {"area": self.area, "check": facts.pop("step"), **facts}
 
 
-def patient_of(stack: Stack, env: Mapping[str, str], now: float) -> Patient:
+def health_context_of(stack: Stack, env: Mapping[str, str], now: float) -> HealthContext:
     """Everything there is to look at."""
     secret_id = stack.outputs.get("StoreSecretArn")
     stored = StoreCredentials.from_secret(secret_store.read(stack.aws.secrets, secret_id)) if secret_id else None
     values = [env.get(name, "").strip() for name in store_setup.VARIABLES]
     given = StoreCredentials(*values) if all(values) else None
     access = stored or given
-    return Patient(
+    return HealthContext(
         stack=stack,
         env=env,
         stored=stored,
         given=given,
         store=store_setup.connect(access) if access else None,
-        connect=place_of(stack, env).connect,
+        connect=hubspot_address(stack, env).connect,
         table=load_mapping(),
         http=urllib3.PoolManager(),
         metrics=metrics.of(stack, now),
@@ -64,26 +64,26 @@ def patient_of(stack: Stack, env: Mapping[str, str], now: float) -> Patient:
     )
 
 
-def diagnose(patient: Patient) -> Iterator[Diagnosis]:
+def diagnose(context: HealthContext) -> Iterator[Diagnosis]:
     """Every check, area by area."""
     for area, examine in AREAS.items():
-        found = yield from _told(area, examine(patient))
-        if any(step.what == "store" and step.outcome is Outcome.FAILED for step in found):
-            patient = replace(patient, store=None)  # nobody need wait for it again
+        steps = yield from _collect(area, examine(context))
+        if any(step.what == "store" and step.outcome is Result.FAILED for step in steps):
+            context = replace(context, store=None)  # later checks need not wait for it again
 
 
-def _told(area: str, steps: Iterator[Step]) -> Generator[Diagnosis, None, list[Step]]:
-    found = []
+def _collect(area: str, steps: Iterator[Step]) -> Generator[Diagnosis, None, list[Step]]:
+    seen = []
     for step in steps:
-        found.append(step)
+        seen.append(step)
         yield Diagnosis(area, step)
-    return found
+    return seen
 
 
 def command(stack: StackOption = None, json: JsonOption = False) -> None:
-    """Look at the store, the stack and HubSpot, and say what helps where something is wrong.
+    """Check the store, the stack and HubSpot, and say what to do about each problem.
 
-    Nothing is changed: a signed test delivery that holds no order is sent to the stack, the rest only asks.
+    Nothing is changed: a signed test delivery without an order is sent to the stack, all else only reads.
     Without WOO_COMMERCE_URL, and without a store's key in the stack, the store is left out.
     Ends with 1 when a check failed; warnings alone end with 0.
 
@@ -94,24 +94,26 @@ def command(stack: StackOption = None, json: JsonOption = False) -> None:
     """
     folder = Path.cwd()
     env = environment.read(os.environ, folder)
-    patient = patient_of(stacks.find(stack, env, folder), env, time.time())
-    found: list[Diagnosis] = []
-    for one in diagnose(patient):
+    context = health_context_of(stacks.find(stack, env, folder), env, time.time())
+    diagnoses: list[Diagnosis] = []
+    for diagnosis in diagnose(context):
         if not json:
-            _say(one, heading=not found or found[-1].area != one.area)
-        found.append(one)
-    failed, warnings = (sum(one.step.outcome is kind for one in found) for kind in (Outcome.FAILED, Outcome.WARNING))
+            _print_diagnosis(diagnosis, heading=not diagnoses or diagnoses[-1].area != diagnosis.area)
+        diagnoses.append(diagnosis)
+    failed, warnings = (
+        sum(diagnosis.step.outcome is kind for diagnosis in diagnoses) for kind in (Result.FAILED, Result.WARNING)
+    )
     if json:
-        checks = [one.facts() for one in found]
-        output.as_json({"stack": patient.stack.name, "checks": checks, "failed": failed, "warnings": warnings})
+        checks = [diagnosis.facts() for diagnosis in diagnoses]
+        output.as_json({"stack": context.stack.name, "checks": checks, "failed": failed, "warnings": warnings})
     else:
-        fine = len(found) - failed - warnings
+        fine = len(diagnoses) - failed - warnings
         output.say(f"\n{failed} failed, {warnings} warning{'' if warnings == 1 else 's'}, {fine} fine", style="bold")
     if failed:
         raise typer.Exit(PROBLEMS)
 
 
-def _say(one: Diagnosis, *, heading: bool) -> None:
+def _print_diagnosis(diagnosis: Diagnosis, *, heading: bool) -> None:
     if heading:
-        output.say(f"\n{one.area[0].upper()}{one.area[1:]}", style="bold")
-    output.say(one.step.text())
+        output.say(f"\n{diagnosis.area[0].upper()}{diagnosis.area[1:]}", style="bold")
+    output.say(diagnosis.step.text())

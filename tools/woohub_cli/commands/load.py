@@ -1,4 +1,4 @@
-"""`woohub load`: place orders that nobody made, wait until HubSpot has them, and tell how long it took."""
+"""`woohub load`: place test orders, wait until HubSpot has them, and show how long it took."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from woohub_cli import connections, environment, live_test, stacks
 from woohub_cli.cli_errors import PROBLEMS, Trouble, WrongUsage
 from woohub_cli.commands import send, status
 from woohub_cli.hubspot_records import Crm
-from woohub_cli.live_test import Arrivals, Cleaned, Placed, Report
+from woohub_cli.live_test import Arrivals, Cleaned, LoadReport, Placed
 from woohub_cli.options import JsonOption, StackOption
 from woohub_cli.rendering import output
 from woohub_cli.samples import Sample
 from woohub_cli.stacks import Stack
 from woohub_cli.synthetic import MAX_ORDERS, Run
 
-SHARE = 20  # of HubSpot's 100 requests per 10 s: what is measured should feel little of being watched
-DRAINED_WITHIN = 180.0  # seconds
-SHOWN = 10  # findings; --json has them all
+REQUESTS_PER_10_S = 20  # of HubSpot's 100 requests per 10 s: watching must hardly slow down what is measured
+DRAIN_TIMEOUT_S = 180.0  # seconds
+MAX_SHOWN_MISMATCHES = 10  # findings; --json has them all
 FINDINGS = ("missing", "missing_contacts", "duplicate", "differing", "unassociated")
 REAL_HUBSPOT = HubSpotSettings.hubspot_api_url
 
@@ -52,17 +52,22 @@ class Tester:
         """HubSpot as the engine sees it."""
         return Crm(self.hubspot, self.table, connections.warn)
 
-    def test(self, run: Run, rate: float, within: float) -> Report:
+    def test(self, run: Run, rate: float, within: float) -> LoadReport:
         """Place the run's orders, wait for them and compare them."""
         self.crm.check()
         with output.progress("placing orders", run.orders) as advance:
             placed = live_test.place(
-                run.order_ids, rate, lambda one: self._send(run, one), advance, clock=self.clock, pause=self.pause
+                run.order_ids,
+                rate,
+                lambda order_id: self._send(run, order_id),
+                advance,
+                clock=self.clock,
+                pause=self.pause,
             )
         arrivals = Arrivals(self.crm, self.table, placed, self.clock)
         with output.progress("arriving in HubSpot", len(arrivals.awaited)) as advance:
             arrivals.wait(within, advance, self.pause)
-        return Report(run, placed, arrivals.arrived, live_test.findings(self.crm, self.table, run, self.clock()))
+        return LoadReport(run, placed, arrivals.arrived, live_test.mismatches(self.crm, self.table, run, self.clock()))
 
     def _send(self, run: Run, order_id: int) -> Placed:
         at = self.clock()
@@ -77,10 +82,13 @@ class Tester:
 
     def clean(self, run: Run) -> Cleaned:
         """Archive what the run made, once nothing of it can come any more."""
-        quiet = live_test.drained(self._waiting, DRAINED_WITHIN, clock=self.clock, pause=self.pause)
+        quiet = live_test.drained(self._waiting, DRAIN_TIMEOUT_S, clock=self.clock, pause=self.pause)
         if not quiet:
             again = f"woohub load --remove {run.name}"
-            output.note(f"the queue is not empty: what waits there may come back; later, run `{again}`", style="yellow")
+            output.note(
+                f"the queue is not empty, and its messages may create records again; later, run `{again}`",
+                style="yellow",
+            )
         with output.progress("removing", run.orders + len(run.emails)) as advance:
             return live_test.clean(self.hubspot, self.crm, self.table, run, advance)
 
@@ -90,13 +98,13 @@ class Tester:
 
 def tester(stack: Stack, env: dict[str, str]) -> Tester:
     """For this stack; Trouble while nothing can arrive."""
-    found = status.read(stack)
-    if found.breaker.is_open:
-        raise Trouble(f"the circuit breaker is open, so nothing would arrive: {found.breaker.reason}")
-    if not found.consumer_enabled:
-        raise Trouble("the consumer is stopped, so nothing would arrive: `woohub doctor` says what helps")
-    http = urllib3.PoolManager(maxsize=live_test.SENDERS)
-    hubspot = connections.hubspot(stack, env, SHARE)
+    state = status.read(stack)
+    if state.breaker.is_open:
+        raise Trouble(f"the circuit breaker is open, so no order would arrive: {state.breaker.reason}")
+    if not state.consumer_enabled:
+        raise Trouble("the consumer is stopped, so no order would arrive: `woohub doctor` says what to do")
+    http = urllib3.PoolManager(maxsize=live_test.SENDER_THREADS)
+    hubspot = connections.hubspot(stack, env, REQUESTS_PER_10_S)
     secret, sources = send.signing_secret(stack), send.recorded_sources(stack)
     return Tester(stack, hubspot, load_mapping(), http, secret, sources)
 
@@ -132,18 +140,18 @@ def command(
         raise WrongUsage("--remove removes already: leave --clean out")
     folder = Path.cwd()
     env = environment.read(os.environ, folder)
-    found = stacks.find(stack, env, folder)
+    target = stacks.find(stack, env, folder)
     run = Run.named(remove) if remove else Run.begin(orders, time.time())
     if dry_run:
-        _announce(found, run, rate, remove, json)
+        _announce(target, run, rate, remove, json)
         return
-    testing = tester(found, env)
+    testing = tester(target, env)
     _ask(testing.hubspot, run, remove, yes)
     if not remove:
         output.note(f"run {run.name}: `woohub load --remove {run.name}` removes what it makes")
     report = None if remove else testing.test(run, rate, within)
     cleaned = testing.clean(run) if clean or remove else None
-    _tell(found, run, report, cleaned, json)
+    _print_report(target, run, report, cleaned, json)
     if (report and report.failed) or (cleaned and cleaned.left):
         raise typer.Exit(PROBLEMS)
 
@@ -166,21 +174,21 @@ def _ask(hubspot: HubSpot, run: Run, remove: str, yes: bool) -> None:
         return
     what = f"Archive what run {run.name} made in" if remove else f"Place {run.orders} test orders in"
     if not typer.confirm(f"{what} the real HubSpot?", err=True):
-        raise WrongUsage("nothing was done; --yes does not ask")
+        raise WrongUsage("nothing was done; pass --yes to confirm")
 
 
-def _tell(stack: Stack, run: Run, report: Report | None, cleaned: Cleaned | None, json: bool) -> None:
+def _print_report(stack: Stack, run: Run, report: LoadReport | None, cleaned: Cleaned | None, json: bool) -> None:
     facts = {"stack": stack.name, "run": run.name, **(report.facts() if report else {})}
     if json:
         output.as_json({**facts, "cleaned": cleaned.facts() if cleaned else None})
         return
     if report:
         output.table(("", ""), _rows(report.facts()))
-        for finding in report.findings[:SHOWN]:
-            told = f"{finding.entity}: {finding.kind.words} {finding.record} {finding.detail}"
-            output.say(told.rstrip(), style="red")
-        if len(report.findings) > SHOWN:
-            output.say(f"… and {len(report.findings) - SHOWN} more, with --json", style="red")
+        for mismatch in report.mismatches[:MAX_SHOWN_MISMATCHES]:
+            line = f"{mismatch.entity}: {mismatch.kind.words} {mismatch.record} {mismatch.detail}"
+            output.say(line.rstrip(), style="red")
+        if len(report.mismatches) > MAX_SHOWN_MISMATCHES:
+            output.say(f"… and {len(report.mismatches) - MAX_SHOWN_MISMATCHES} more, with --json", style="red")
     if cleaned:
         left = f"; {cleaned.left} are still there" if cleaned.left else ""
         output.say(f"{cleaned.deals} deals and {cleaned.contacts} contacts archived{left}.")
@@ -202,4 +210,4 @@ def _rows(facts: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _per_s(rate: float | None) -> str:
-    return f"{rate} orders per second" if rate else "too quick to tell a rate"
+    return f"{rate} orders per second" if rate else "too quick for a rate"

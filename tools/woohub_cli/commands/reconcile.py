@@ -1,4 +1,4 @@
-"""`woohub reconcile`: bring to the queue now what the store's webhooks never told."""
+"""`woohub reconcile`: queue now the changes that webhooks missed."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from woohub_cli.rendering import output
 from woohub_cli.rendering.progress import bar
 from woohub_cli.stacks import Aws, Stack
 
-# The function has five minutes. Tried once: a second call would sweep the same again beside the first.
-PATIENT = Config(connect_timeout=10, read_timeout=330, retries={"mode": "standard", "total_max_attempts": 1})
-MOST_RUNS = 100  # of five minutes each
+# The function has five minutes. No retry: a second call would reconcile the same beside the first.
+INVOKE_CONFIG = Config(connect_timeout=10, read_timeout=330, retries={"mode": "standard", "total_max_attempts": 1})
+MAX_RUNS = 100  # of five minutes each
 OUT_OF_TIME = "out of time"
 NOT_CONFIGURED = "the stack has no address and keys of a store, so nothing is reconciled: run `woohub setup`"
 KINDS = {"orders": "orders", "trash": "orders from the trash", "customers": "accounts", "deleted": "deleted orders"}
@@ -54,14 +54,14 @@ class Customers(StrEnum):
 
 
 class Deleted(StrEnum):
-    """Whether to look for orders deleted for good, of which a store tells nobody."""
+    """Whether to look for permanently deleted orders, for which a store sends no event."""
 
     CHECK = "check"
     ALL = "all"  # even if they are many
 
 
 @dataclass
-class Sweep:
+class ReconcileResult:
     """What the runs of the function did together."""
 
     queued: Counter[str] = field(default_factory=Counter)
@@ -93,15 +93,17 @@ class Sweep:
         }
 
 
-def sweep(invoke: Invoke, event: Facts, told: Callable[[Sweep], None] = lambda _sweep: None) -> Sweep:
-    """Run the function, and again while it ran out of time. What is asked for once it goes on with by itself."""
-    done = Sweep()
-    while done.runs < MOST_RUNS:
+def run_until_complete(
+    invoke: Invoke, event: Facts, on_progress: Callable[[ReconcileResult], None] = lambda _sweep: None
+) -> ReconcileResult:
+    """Run the function, and again while it ran out of time; it resumes what was asked for first."""
+    done = ReconcileResult()
+    while done.runs < MAX_RUNS:
         facts = invoke(event if not done.runs else {})
         if facts.get("configured") is False:
             raise Trouble(NOT_CONFIGURED)
         done.add(facts)
-        told(done)
+        on_progress(done)
         if done.complete or not done.stopped.startswith(OUT_OF_TIME):
             break
     return done
@@ -109,19 +111,23 @@ def sweep(invoke: Invoke, event: Facts, told: Callable[[Sweep], None] = lambda _
 
 def invoked(aws: Aws, function: str) -> Invoke:
     """Call a function and wait for its answer; Trouble when it fails."""
-    client = aws.session.client("lambda", endpoint_url=aws.endpoint_url, config=PATIENT)
+    client = aws.session.client("lambda", endpoint_url=aws.endpoint_url, config=INVOKE_CONFIG)
 
     def invoke(event: Facts) -> Facts:
         answer = client.invoke(FunctionName=function, Payload=jsonlib.dumps(dict(event)).encode())
         text = answer["Payload"].read()
         try:
-            found = jsonlib.loads(text)
+            answer_facts = jsonlib.loads(text)
         except ValueError:
-            found = None
-        if "FunctionError" in answer or not isinstance(found, dict):
-            said = found.get("errorMessage") if isinstance(found, dict) else text.decode(errors="replace")[:200]
-            raise Trouble(f"the function {function} failed: {said}; its log says more")
-        return found
+            answer_facts = None
+        if "FunctionError" in answer or not isinstance(answer_facts, dict):
+            said = (
+                answer_facts.get("errorMessage")
+                if isinstance(answer_facts, dict)
+                else text.decode(errors="replace")[:200]
+            )
+            raise Trouble(f"the function {function} failed: {said}; see its log")
+        return answer_facts
 
     return invoke
 
@@ -140,23 +146,24 @@ def changed(store: Store, mark: Watermark | str, since: str) -> dict[str, Any]:
 
 def command(
     since: Annotated[
-        str, typer.Option(metavar="WHEN", help="Once more all that changed since then: 90m, 3d, a date or time in UTC.")
+        str,
+        typer.Option(metavar="WHEN", help="Read again all that changed since then: 90m, 3d, a date or time in UTC."),
     ] = "",
     customers: Annotated[
         Customers | None,
-        typer.Option(help="Look through the accounts too, which is otherwise done at night: changed ones, or all."),
+        typer.Option(help="Scan the accounts too, which is otherwise done at night: changed ones, or all."),
     ] = None,
     deleted: Annotated[
         Deleted | None,
-        typer.Option(help="Look for orders deleted for good, which is otherwise done at night; all: even many."),
+        typer.Option(help="Look for permanently deleted orders, otherwise done at night; all: even many."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many orders it would read.")] = False,
     stack: StackOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Read from the store now what its webhooks never told; every quarter of an hour the stack does so by itself.
+    """Read from the store now the changes that its webhooks missed; the stack does so every 15 minutes by itself.
 
-    It goes on where the last run stopped. What HubSpot has already is not written again. Ends with 1 when it could not
+    It resumes where the last run stopped. What HubSpot has already is not written again. Ends with 1 when it could not
     read the store to the end.
 
     Examples:
@@ -168,13 +175,13 @@ def command(
     """
     folder, now = Path.cwd(), datetime.now(UTC)
     env = environment.read(os.environ, folder)
-    found = stacks.find(stack, env, folder)
+    target = stacks.find(stack, env, folder)
     start = beginning("--since", since, now) if since else ""
     if dry_run:
-        _dry(found, connections.store(found, env), start, json)
+        _print_dry_run(target, connections.store(target, env), start, json)
         return
     event = {"since": start and f"{start}Z", "customers": customers or "", "deleted": deleted or ""}
-    done = _swept(found, {name: str(value) for name, value in event.items() if value})
+    done = _run(target, {name: str(value) for name, value in event.items() if value})
     if json:
         output.as_json(done.facts())
     else:
@@ -184,31 +191,31 @@ def command(
         raise typer.Exit(PROBLEMS)
 
 
-def _swept(stack: Stack, event: Facts) -> Sweep:
+def _run(stack: Stack, event: Facts) -> ReconcileResult:
     with bar("reading the store") as shown:
 
-        def told(so_far: Sweep) -> None:
+        def on_progress(so_far: ReconcileResult) -> None:
             shown.show("reading the store", None, so_far.queued.total())
 
-        return sweep(invoked(stack.aws, stack.output("ReconcileFunction")), event, told)
+        return run_until_complete(invoked(stack.aws, stack.output("ReconcileFunction")), event, on_progress)
 
 
-def _dry(stack: Stack, store: Store, since: str, json: bool) -> None:
+def _print_dry_run(stack: Stack, store: Store, since: str, json: bool) -> None:
     mark = WatermarkParameter(stack.aws.ssm, stack.output("WatermarkParameter")).read()
-    found = changed(store, mark, since)
+    counts = changed(store, mark, since)
     if json:
-        output.as_json({"dry_run": True} | found)
+        output.as_json({"dry_run": True} | counts)
     else:
         output.say(
-            f"{found['orders']} orders and {found['trash']} in the trash changed since {found['since']}: it would read "
-            "them, accounts made since the last run, and check the webhooks."
+            f"{counts['orders']} orders and {counts['trash']} in the trash changed since {counts['since']}: it would "
+            "read them and the accounts created since the last run, and check the webhooks."
         )
 
 
-def lines(done: Sweep) -> Iterator[str]:
+def lines(done: ReconcileResult) -> Iterator[str]:
     """The report for people."""
-    told = ", ".join(f"{done.queued[name]} {text}" for name, text in KINDS.items() if done.queued[name])
-    yield f"Queued: {told}." if told else "Nothing had to be queued."
+    on_progress = ", ".join(f"{done.queued[name]} {text}" for name, text in KINDS.items() if done.queued[name])
+    yield f"Queued: {on_progress}." if on_progress else "Nothing had to be queued."
     for webhook in done.webhooks:
         yield f"Webhook {webhook}"
     if done.unreadable:
@@ -216,4 +223,4 @@ def lines(done: Sweep) -> Iterator[str]:
     for part, reason in done.failed.items():
         yield f"{PARTS.get(part, part)}: {reason}"
     if not done.complete:
-        yield f"Not complete: {done.stopped or 'no reason was given'}. The next run goes on from here."
+        yield f"Not complete: {done.stopped or 'no reason was given'}. The next run resumes from here."

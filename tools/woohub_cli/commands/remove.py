@@ -1,4 +1,4 @@
-"""`woohub remove`: the last step of a removal, in which the webhooks of a deleted stack leave the store."""
+"""`woohub remove`: the last step of a removal: remove the webhooks of a deleted stack from the store."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from woohub.store.connection import StoreCredentials
 from woohub.store.subscriptions import name_of
 from woohub.store.webhooks import TOPICS
 from woohub_cli import connections, environment, stacks, store_setup
-from woohub_cli.check_result import Outcome, Step
+from woohub_cli.check_result import Result, Step
 from woohub_cli.cli_errors import PROBLEMS, Trouble, WrongUsage
 from woohub_cli.options import JsonOption, StackOption
 from woohub_cli.provision import failed
@@ -32,17 +32,17 @@ def run(store: Store, name: str, *, exists: bool, dry_run: bool = False) -> Iter
         delete = f"delete it first: `sam delete --stack-name {name}` (in a checkout of woohub: .venv-sam/bin/sam)"
         fix = STOP_IT if name in DEPLOYED_AS.values() else delete
         yield Step(
-            "stack", Outcome.FAILED, "is still there, and its next reconcile run would create the webhooks again", fix
+            "stack", Result.FAILED, "is still there, and its next reconcile run would create the webhooks again", fix
         )
         return
     names = {name_of(name, topic) for topic in TOPICS}
-    found = [one for one in store.webhooks() if one.name in names]
-    for webhook in found:
+    webhooks = [webhook for webhook in store.webhooks() if webhook.name in names]
+    for webhook in webhooks:
         if not dry_run:
             store.delete_webhook(webhook.id)
-        yield Step(described(webhook), Outcome.WOULD_REMOVE if dry_run else Outcome.REMOVED)
-    if not found:
-        yield Step("webhooks", Outcome.OK, f"none has a name of {name}; others are in {WEBHOOKS_PAGE}")
+        yield Step(described(webhook), Result.WOULD_REMOVE if dry_run else Result.REMOVED)
+    if not webhooks:
+        yield Step("webhooks", Result.OK, f"none has a name of {name}; others are in {WEBHOOKS_PAGE}")
 
 
 def is_there(name: str, env: Mapping[str, str], folder: Path) -> bool:
@@ -59,7 +59,7 @@ def command(
     stack: StackOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Take the webhooks of a deleted stack out of the store.
+    """Remove the webhooks of a deleted stack from the store.
 
     The store is the one of WOO_COMMERCE_URL and its keys in .env, since those of the stack are gone with it. HubSpot's
     contacts, deals, properties and pipeline stay. Ends with 1 while the stack is still there.

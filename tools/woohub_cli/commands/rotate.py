@@ -1,7 +1,7 @@
-"""`woohub rotate-webhook-secret`: another secret, without one delivery refused.
+"""`woohub rotate-webhook-secret`: another secret, without a rejected delivery.
 
 Between the two halves both secrets are valid: the store signs with the new one as soon as its webhooks have it, and
-what was signed with the old one still counts. An interrupted run is gone on with by the next.
+what was signed with the old one still counts. The next run resumes an interrupted one.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from woohub.store.client import Store
 from woohub.store.requests import StoreRefused, StoreUnavailable
 from woohub.store.webhooks import Webhook
 from woohub_cli import connections, environment, metrics, secret_store, stacks, store_setup, store_webhooks
-from woohub_cli.check_result import Outcome, Step
+from woohub_cli.check_result import Result, Step
 from woohub_cli.checks.signers import Signer, signers
 from woohub_cli.cli_errors import PROBLEMS, Trouble, WrongUsage
 from woohub_cli.consent import YesOption, agreed
@@ -36,29 +36,29 @@ from woohub_cli.provision import failed
 from woohub_cli.rendering import output
 from woohub_cli.secret_store import WEBHOOK_SECRET
 from woohub_cli.stacks import Stack
-from woohub_cli.store_setup import SETTLED, Reach
+from woohub_cli.store_setup import SECRET_RELOAD_S, Reach
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 LETTERS, LENGTH = string.ascii_letters + string.digits, 48  # WordPress strips tags and decodes entities of the rest
-# Seconds the previous secret stays at least. Reconcile keeps a secret for five minutes, and may mend a webhook with it.
-OVERLAP = 900
-QUIET = 900  # seconds without a delivery signed with the previous secret before it may go
+# The previous secret stays that long: reconcile keeps a secret for five minutes and may repair a webhook with it.
+MIN_OVERLAP_S = 900
+UNUSED_FOR_S = 900  # seconds without a delivery signed with the previous secret before it may go
 BY_HAND = "the stack has no key of the store: give every webhook the new secret by hand"
-REFUSED_FIX = "run this again in a minute: it goes on where it stopped; both secrets stay valid"
+REFUSED_FIX = "run this again in a minute: it resumes where it stopped; both secrets stay valid"
 NOT_KNOWN = "whether every webhook has the new secret is not known"
 LOOK_THERE = "look at each webhook's Secret in the store, or wait until doctor shows deliveries and no refusals"
 HAS_IT = "its deliveries are signed with the current secret already, so this does not stop anything"
 BY_HAND_FIX = f"give it the current secret, or delete it, in {store_webhooks.WEBHOOKS_PAGE}: it is none of this stack's"
 LATE_FIX = (
     "repair what failed above (does the key still have Read/Write permission?) and run this again, or give these "
-    "webhooks the current secret by hand; to drop the previous one all the same: --finish --force --yes"
+    "webhooks the current secret by hand; to drop the previous one anyway: --finish --force --yes"
 )
-WOULD_BE_REFUSED = "Each delivery of theirs would be refused (401). Drop the previous secret all the same?"
+WOULD_BE_REFUSED = "Each of their deliveries would be rejected (401). Drop the previous secret anyway?"
 REFUSED_LATER = (
     "give them the current secret soon, with `woohub setup` or by hand: WooCommerce disables a webhook after more than "
-    "five failed deliveries in a row; meanwhile the sweep reads the orders from the store"
+    "five failed deliveries in a row; meanwhile reconcile reads the orders from the store"
 )
 NO_WEBHOOK = "none of the store's webhooks delivers to this stack"
 
@@ -80,37 +80,37 @@ class Rotation:
     agree: Callable[[str], bool] = lambda _question: False
 
     def begin(self) -> Iterator[Step]:
-        """The new secret into the stack, then into the webhooks; the one before stays valid."""
+        """The new secret into the stack, then into the webhooks; the previous one stays valid."""
         stored = self._stored()
         if "previous" in stored:
-            yield Step(f"{WEBHOOK_SECRET} in the stack", Outcome.OK, "changed before: going on with that rotation")
+            yield Step(f"{WEBHOOK_SECRET} in the stack", Result.OK, "changed by an earlier run: resuming that rotation")
         elif self.dry_run:
-            yield Step(f"{WEBHOOK_SECRET} in the stack", Outcome.WOULD_STORE, "the one before stays valid")
+            yield Step(f"{WEBHOOK_SECRET} in the stack", Result.WOULD_STORE, "the previous one stays valid")
         else:
             yield secret_store.store_webhook_secret(self._secrets, self._secret_id, new_secret(), dry_run=False)
         if self.dry_run:
             yield from self._would_give()
             return
-        self.reach.pause(SETTLED)
+        self.reach.pause(SECRET_RELOAD_S)
         yield from self._hand_over(self._stored()["current"])
 
     def _hand_over(self, secret: str) -> Iterator[Step]:
-        before = self._knock(secret)
+        before = self._send_probe(secret)
         yield before
-        if before.outcome is Outcome.FAILED:
-            yield Step("webhooks", Outcome.SKIPPED, "the store goes on with the secret before")
+        if before.outcome is Result.FAILED:
+            yield Step("webhooks", Result.SKIPPED, "the store continues with the previous secret")
             return
         given = list(self._give(secret))
         yield from given
-        if any(step.outcome is Outcome.STORED for step in given):
-            yield self._knock(secret)
+        if any(step.outcome is Result.STORED for step in given):
+            yield self._send_probe(secret)
 
     def finish(self, *, force: bool = False) -> Iterator[Step]:
         """Drop the previous secret, unless something may still sign with it."""
         stored = self._stored()
         what = "previous webhook secret"
         if "previous" not in stored:
-            yield Step(what, Outcome.OK, "there is none: no rotation is under way, so there is nothing to finish")
+            yield Step(what, Result.OK, "there is none: no rotation is under way, so there is nothing to finish")
             return
         if not force:
             obstacles = list(self._obstacles(what))
@@ -118,18 +118,18 @@ class Rotation:
             if failed(obstacles):
                 return
         if self.dry_run:
-            yield Step(what, Outcome.WOULD_REMOVE)
+            yield Step(what, Result.WOULD_REMOVE)
             return
         holders = list(self._hand_to_all(stored["current"]))  # once more: reconcile may have used the old one
         yield from holders
-        late = [step.what for step in holders if step.outcome is Outcome.FAILED]
+        late = [step.what for step in holders if step.outcome is Result.FAILED]
         if late:
             detail = f"stays valid: not known to sign with the new one: {', '.join(late)}"
             if not (force and self.agree(f"{detail}. {WOULD_BE_REFUSED}")):
-                yield Step(what, Outcome.FAILED, detail, LATE_FIX)
+                yield Step(what, Result.FAILED, detail, LATE_FIX)
                 return
             yield Step(
-                "deliveries", Outcome.WARNING, f"refused from now on (401) from: {', '.join(late)}", REFUSED_LATER
+                "deliveries", Result.WARNING, f"rejected from now on (401), from: {', '.join(late)}", REFUSED_LATER
             )
         yield secret_store.drop_previous(self._secrets, self._secret_id, what)
 
@@ -138,21 +138,21 @@ class Rotation:
         signers = self._signers()
         webhooks: list[Webhook] = []
         if self.store is None:
-            yield Step("webhooks", Outcome.WARNING, f"{NOT_KNOWN}: the stack has no key of the store", LOOK_THERE)
+            yield Step("webhooks", Result.WARNING, f"{NOT_KNOWN}: the stack has no key of the store", LOOK_THERE)
         else:
             try:
                 webhooks = self._ours(self.store)
             except (StoreRefused, StoreUnavailable, DeadlineExceeded) as error:
-                yield Step("webhooks", Outcome.FAILED, str(error), store_webhooks.AGAIN)
+                yield Step("webhooks", Result.FAILED, str(error), store_webhooks.AGAIN)
             for webhook, step in zip(webhooks, store_webhooks.give_secret(self.store, webhooks, secret), strict=True):
                 signer = signers.get(webhook.id)
-                has_it = step.outcome is Outcome.FAILED and signer is not None and signer.signed_with == "current"
-                yield replace(step, outcome=Outcome.WARNING, fix=HAS_IT) if has_it else step
+                has_it = step.outcome is Result.FAILED and signer is not None and signer.signed_with == "current"
+                yield replace(step, outcome=Result.WARNING, fix=HAS_IT) if has_it else step
         handed = {webhook.id for webhook in webhooks}
         for signer in signers.values():
             if signer.signed_with == "previous" and signer.webhook_id not in handed:
                 yield Step(
-                    signer.text, Outcome.FAILED, "its latest delivery is signed with the previous secret", BY_HAND_FIX
+                    signer.text, Result.FAILED, "its latest delivery is signed with the previous secret", BY_HAND_FIX
                 )
 
     def _signers(self) -> dict[int, Signer]:
@@ -163,49 +163,49 @@ class Rotation:
 
     def _obstacles(self, what: str) -> Iterator[Step]:
         age = self.now() - secret_store.changed_at(self._secrets, self._secret_id)
-        if age < OVERLAP:
+        if age < MIN_OVERLAP_S:
             detail = f"replaced {age / 60:.0f} minutes ago: deliveries on their way may still carry it"
-            left = (OVERLAP - age) / 60
-            yield Step(what, Outcome.FAILED, detail, f"run this again in {left:.0f} minutes, or now with --force")
+            left = (MIN_OVERLAP_S - age) / 60
+            yield Step(what, Result.FAILED, detail, f"run this again in {left:.0f} minutes, or now with --force")
             return
         counted = metrics.of(self.stack, self.now())
-        if used := counted.total("DeliveryAccepted", QUIET, signed_with="previous"):
+        if used := counted.total("DeliveryAccepted", UNUSED_FOR_S, signed_with="previous"):
             by = ", ".join(signer.text for signer in self._signers().values() if signer.signed_with == "previous")
-            detail = f"{used} deliveries of the last {QUIET // 60} minutes are signed with it"
+            detail = f"{used} deliveries of the last {UNUSED_FOR_S // 60} minutes are signed with it"
             detail += f", by {by}" if by else ""
             fix = (
                 "run `woohub rotate-webhook-secret` again: it gives the new secret to all webhooks of this stack. If "
                 'that does not help, the ingest function\'s log names the webhook_id beside "signed_with": "previous"'
             )
-            yield Step(what, Outcome.FAILED, detail, fix)
+            yield Step(what, Result.FAILED, detail, fix)
         else:
-            yield Step(what, Outcome.OK, f"not used for {QUIET // 60} minutes")
+            yield Step(what, Result.OK, f"not used for {UNUSED_FOR_S // 60} minutes")
 
     def _give(self, secret: str) -> Iterator[Step]:
         if self.store is None:
-            yield Step("webhooks", Outcome.SKIPPED, BY_HAND)
+            yield Step("webhooks", Result.SKIPPED, BY_HAND)
             return
         try:
             webhooks = self._ours(self.store)
         except (StoreRefused, StoreUnavailable, DeadlineExceeded) as error:
-            yield Step("webhooks", Outcome.FAILED, str(error), store_webhooks.AGAIN)
+            yield Step("webhooks", Result.FAILED, str(error), store_webhooks.AGAIN)
             return
         if not webhooks:
-            yield Step("webhooks", Outcome.WARNING, NO_WEBHOOK, "run `woohub setup`: it makes them")
+            yield Step("webhooks", Result.WARNING, NO_WEBHOOK, "run `woohub setup`: it makes them")
         yield from store_webhooks.give_secret(self.store, webhooks, secret)
 
     def _would_give(self) -> Iterator[Step]:
         if self.store is None:
-            yield Step("webhooks", Outcome.SKIPPED, BY_HAND)
+            yield Step("webhooks", Result.SKIPPED, BY_HAND)
             return
         for webhook in self._ours(self.store):
-            yield Step(store_webhooks.described(webhook), Outcome.WOULD_STORE)
+            yield Step(store_webhooks.described(webhook), Result.WOULD_STORE)
 
     def _ours(self, store: Store) -> list[Webhook]:
         return store_webhooks.ours(store.webhooks(), stack=self.stack.service, url=self.stack.output("WebhookUrl"))
 
-    def _knock(self, secret: str) -> Step:
-        return store_webhooks.knock(self.reach.http, self.stack.output("WebhookUrl"), secret, REFUSED_FIX)
+    def _send_probe(self, secret: str) -> Step:
+        return store_webhooks.send_probe(self.reach.http, self.stack.output("WebhookUrl"), secret, REFUSED_FIX)
 
     def current(self) -> str:
         """The secret in force."""
@@ -233,13 +233,15 @@ def left_to_do(rotation: Rotation, env: Mapping[str, str], steps: Sequence[Step]
         left.append(f"{BY_HAND}: {secret_store.how_to_read(rotation.stack)}")
     given, current = env.get("WOO_COMMERCE_WEBHOOK_SECRET"), rotation.current()
     if given and given != current:
-        left.append("Take WOO_COMMERCE_WEBHOOK_SECRET out of .env: it is another one than the stack's, which is newer.")
-    if any(step.outcome is Outcome.REMOVED for step in steps):
+        left.append("Remove WOO_COMMERCE_WEBHOOK_SECRET from .env: it differs from the stack's, which is newer.")
+    if any(step.outcome is Result.REMOVED for step in steps):
         left.append("For up to a minute the ingest function may still accept the dropped secret.")
     if not finished and failed(steps):
-        left.append("Repair what failed, and run `woohub rotate-webhook-secret` again: it continues where it stopped.")
+        left.append("Fix what failed, and run `woohub rotate-webhook-secret` again: it resumes where it stopped.")
     elif not finished:
-        left.append(f"In {OVERLAP // 60} minutes or later: `woohub rotate-webhook-secret --finish` drops the old one.")
+        left.append(
+            f"In {MIN_OVERLAP_S // 60} minutes or later: `woohub rotate-webhook-secret --finish` drops the old one."
+        )
     return left
 
 
@@ -253,13 +255,13 @@ def command(
     stack: StackOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Replace the secret of the store's webhooks, without one delivery refused.
+    """Replace the secret of the store's webhooks, without a rejected delivery.
 
-    A new secret is made and stored beside the old one, every copy of the ingest function given the time to take it, and
+    A new secret is made and stored beside the old one, the ingest function is given the time to load it, and
     then each webhook in the store is given it. From then on both are valid until --finish drops the old one.
     Nothing is ever printed of either. Ends with 1 when a step failed; run again, it continues where it stopped.
 
-    --finish keeps the old secret while a webhook is known to sign with it, or did not take the new one. --force only
+    --finish keeps the old secret while a webhook is known to sign with it, or rejected the new one. --force only
     skips the wait; with such webhooks it asks, since their deliveries would be refused, and --yes answers.
 
     Examples:
@@ -272,11 +274,11 @@ def command(
         raise WrongUsage("--force goes with --finish")
     folder = Path.cwd()
     env = environment.read(os.environ, folder)
-    found = stacks.find(stack, env, folder)
-    access = connections.access(found, env)
+    target = stacks.find(stack, env, folder)
+    access = connections.access(target, env)
     reach = Reach(store_setup.connect, urllib3.PoolManager(), store_setup.wait)
     agree = partial(agreed, yes=yes, json=json)
-    rotation = Rotation(found, reach.connect(access) if access else None, reach, time.time, dry_run, agree)
+    rotation = Rotation(target, reach.connect(access) if access else None, reach, time.time, dry_run, agree)
     steps = []
     for step in rotation.finish(force=force) if finish else rotation.begin():
         steps.append(step)
@@ -284,7 +286,7 @@ def command(
             output.say(step.text())
     left = left_to_do(rotation, env, steps, finished=finish)
     if json:
-        facts = {"stack": found.name, "dry_run": dry_run, "steps": [step.facts() for step in steps]}
+        facts = {"stack": target.name, "dry_run": dry_run, "steps": [step.facts() for step in steps]}
         output.as_json({**facts, "left_to_do": left})
     elif left:
         output.say("\nLeft to do:", style="bold")

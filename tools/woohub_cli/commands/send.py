@@ -26,7 +26,7 @@ from woohub_cli.options import JsonOption, StackOption
 from woohub_cli.rendering import output
 from woohub_cli.samples import PREFIX, Sample
 
-PATIENCE = 60.0  # seconds; as long as a store waits
+DELIVERY_TIMEOUT_S = 60.0  # seconds; as long as a store waits
 STORE = "https://shop.example/"
 WEBHOOK_ID = "1"
 AGENT = "WooCommerce/11.0.1 Hookshot (WordPress/7.0.4)"
@@ -67,7 +67,7 @@ def entity(sample: Sample) -> str:
 
 
 def headers(sample: Sample, secret: str, store: str = STORE, now: float | None = None) -> dict[str, str]:
-    """The headers a store sends with it: what was captured stays, topic and signature are made anew."""
+    """The headers a store sends with it: captured ones stay, topic and signature are computed again."""
     if sample.is_ping:
         return {"content-type": sample.headers["content-type"], "user-agent": AGENT}
     resource, _, event = sample.topic.partition(".")
@@ -92,7 +92,7 @@ def _delivery_id(webhook_id: str, now: float | None) -> str:
 
 
 def of_the_store(sample: Sample, sources: Sequence[str]) -> Sample:
-    """The delivery as sent by the store itself: of other sites than those recorded the stack takes none."""
+    """The delivery as sent by the store itself: the stack accepts none of other sites than those recorded."""
     if not sources or sample.is_ping:
         return sample
     return replace(sample, headers={**sample.headers, f"{PREFIX}source": f"https://{sources[0]}/"})
@@ -108,11 +108,11 @@ def as_captured(sample: Sample) -> dict[str, str]:
 
 
 def post(http: Http, url: str, sample: Sample, sent: Mapping[str, str]) -> Reply:
-    """Deliver it; Trouble if nobody answers."""
+    """Deliver it; Trouble if the stack does not answer."""
     started = time.monotonic()
     try:
         response = http.request(
-            "POST", url, body=sample.body, headers=dict(sent), timeout=PATIENCE, retries=False, redirect=False
+            "POST", url, body=sample.body, headers=dict(sent), timeout=DELIVERY_TIMEOUT_S, retries=False, redirect=False
         )
     except HTTPError as error:
         raise Trouble(f"{url} does not answer ({type(error).__name__})") from error
@@ -130,14 +130,14 @@ def signing_secret(stack: stacks.Stack) -> str:
 
 
 def recorded_sources(stack: stacks.Stack) -> list[str]:
-    """The addresses of the store of which the stack takes deliveries; [] while it takes them of any."""
+    """The addresses of the store of which the stack accepts deliveries; [] while it accepts any."""
     return secret_store.sources(stack.aws.secrets, stack.output("WebhookSecretArn"))
 
 
 def chosen(files: list[str], topic: str) -> list[Sample]:
     """What to send: the files' deliveries, or the sample order if no file is named."""
-    found = [sample for file in files for sample in samples.read(file, topic)]
-    return found if files else [samples.sample_order(topic)]
+    deliveries = [sample for file in files for sample in samples.read(file, topic)]
+    return deliveries if files else [samples.sample_order(topic)]
 
 
 def command(
@@ -159,7 +159,7 @@ def command(
 ) -> None:
     """Post deliveries to the stack, signed as the store would.
 
-    Without a file, a sample order is sent. Ends with 1 when the stack refuses any of them.
+    Without a file, a sample order is sent. Ends with 1 when the stack rejects any of them.
 
     Examples:
 
@@ -172,12 +172,12 @@ def command(
     deliveries = chosen(files or [], topic)
     folder = Path.cwd()
     env = environment.read(os.environ, folder)
-    found = stacks.find(stack, env, folder)
+    target = stacks.find(stack, env, folder)
     store = env.get("WOO_COMMERCE_URL", STORE).rstrip("/") + "/"
-    secret = "" if as_is else signing_secret(found)
-    sources = [] if as_is else recorded_sources(found)
+    secret = "" if as_is else signing_secret(target)
+    sources = [] if as_is else recorded_sources(target)
     replies = _send_all(
-        found.output("WebhookUrl"),
+        target.output("WebhookUrl"),
         deliveries * repeat,
         as_captured if as_is else lambda sample: headers(of_the_store(sample, sources), secret, store),
     )

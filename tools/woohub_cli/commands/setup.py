@@ -24,7 +24,7 @@ from woohub.settings import HubSpotSettings, hubspot_token, webhook_secrets
 from woohub.store.connection import StoreCredentials
 from woohub.store.webhooks import TOPICS
 from woohub_cli import environment, secret_store, stacks, store_change, store_setup
-from woohub_cli.check_result import Outcome, Step
+from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import scopes
 from woohub_cli.cli_errors import EXPECTED, PROBLEMS, explain, next_after
 from woohub_cli.consent import YesOption, agreed
@@ -33,11 +33,11 @@ from woohub_cli.options import JsonOption, StackOption
 from woohub_cli.provision import failed, provision
 from woohub_cli.rendering import output
 from woohub_cli.stacks import Stack
-from woohub_cli.store_change import Change, Kind
+from woohub_cli.store_change import Change, StoreRelation
 from woohub_cli.store_setup import Reach
 
-PATIENCE = 120.0  # seconds for all calls to HubSpot together
-LOOK = 45.0  # seconds the store has to show its orders
+HUBSPOT_TIMEOUT_S = 120.0  # seconds for all calls to HubSpot together
+COMPARISON_TIMEOUT_S = 45.0  # seconds the store has to show its orders
 RUN_TIME_SCOPES = "crm.objects.contacts.read and .write, crm.objects.deals.read and .write"
 TOKEN_FIX = (
     f"make a service key in HubSpot (Settings > Integrations > Service keys) with {RUN_TIME_SCOPES}, "
@@ -47,11 +47,11 @@ TOKEN_FIX = (
 NOTHING_CHANGED = "Nothing was changed: neither in the stack, nor in HubSpot, nor in the store."
 
 Connect = Callable[[str], HubSpot]
-Agree = Callable[[str], bool]  # told a question: whether a person says yes to it
+Agree = Callable[[str], bool]  # asks a person a question: whether the answer is yes
 
 
 @dataclass(frozen=True)
-class GivenToken:
+class FixedToken:
     """A token that is what it is: reading it again gives the same."""
 
     value: str
@@ -66,7 +66,7 @@ class GivenToken:
 
 
 @dataclass(frozen=True)
-class Place:
+class HubSpotAddress:
     """Where HubSpot's API is."""
 
     url: str = HubSpotSettings.hubspot_api_url
@@ -75,18 +75,18 @@ class Place:
     def connect(self, token: str) -> HubSpot:
         """A client that has two minutes."""
         timer = Timer()
-        timer.start(PATIENCE)
-        return HubSpot(urllib3.PoolManager(), GivenToken(token), timer, self.url, self.version)
+        timer.start(HUBSPOT_TIMEOUT_S)
+        return HubSpot(urllib3.PoolManager(), FixedToken(token), timer, self.url, self.version)
 
 
-def place_of(stack: Stack | None, env: Mapping[str, str]) -> Place:
+def hubspot_address(stack: Stack | None, env: Mapping[str, str]) -> HubSpotAddress:
     """The HubSpot that the stack calls; without a stack the one of HUBSPOT_API_URL and HUBSPOT_API_VERSION."""
-    usual = Place()
+    usual = HubSpotAddress()
     if stack:
         url, version = stack.outputs.get("HubSpotApiUrl"), stack.outputs.get("HubSpotApiVersion")
     else:
         url, version = env.get("HUBSPOT_API_URL"), env.get("HUBSPOT_API_VERSION")
-    return Place((url or usual.url).rstrip("/"), version or usual.version)
+    return HubSpotAddress((url or usual.url).rstrip("/"), version or usual.version)
 
 
 def run(
@@ -110,13 +110,13 @@ def run(
         if given and not failed(checks):
             yield secret_store.store_token(stack.aws.secrets, stack.output("HubSpotSecretArn"), given, dry_run=dry_run)
         secret = _webhook_secret(stack, env, agree, dry_run=dry_run)
-        replaced = secret.outcome is Outcome.STORED and bool(secret.detail)
+        replaced = secret.outcome is Result.STORED and bool(secret.detail)
         yield secret
     setup_token = env.get("HUBSPOT_SETUP_API_KEY") or given or stored
     if setup_token and not (failed(checks[:1]) and setup_token == (given or stored)):
         yield from provision(connect(setup_token), table, dry_run=dry_run)
     if not env.get(store_setup.URL):
-        yield Step("store", Outcome.SKIPPED, f"{store_setup.URL} is not set")
+        yield Step("store", Result.SKIPPED, f"{store_setup.URL} is not set")
         if stack and store_secrets:
             yield from store_setup.record(stack, store_setup.named_sources(env), dry_run=dry_run)
     elif store_secrets:
@@ -124,28 +124,28 @@ def run(
 
 
 def _token_steps(token: str, connect: Connect) -> Iterator[Step]:
-    """Whether HubSpot takes the functions' token, and for all they do with it."""
+    """Whether HubSpot accepts the functions' token, for everything they do with it."""
     step = token_step(token, connect)
     yield step
-    if step.outcome is Outcome.OK:
+    if step.outcome is Result.OK:
         yield scopes.step(connect(token))
 
 
 def token_step(token: str, connect: Connect) -> Step:
-    """Whether HubSpot takes the token that the functions use."""
+    """Whether HubSpot accepts the token that the functions use."""
     what = secret_store.TOKEN
     if not token:
-        return Step(what, Outcome.FAILED, "none is given, and none is stored", TOKEN_FIX)
+        return Step(what, Result.FAILED, "none is given, and none is stored", TOKEN_FIX)
     hubspot = connect(token)
     try:
         hubspot.probe()
     except Forbidden as error:
-        return Step(what, Outcome.FAILED, str(error), f"it needs {RUN_TIME_SCOPES}")
+        return Step(what, Result.FAILED, str(error), f"it needs {RUN_TIME_SCOPES}")
     except Unauthorized as error:
-        return Step(what, Outcome.FAILED, str(error), TOKEN_FIX)
+        return Step(what, Result.FAILED, str(error), TOKEN_FIX)
     except TransientError as error:
-        return Step(what, Outcome.FAILED, f"{hubspot.base_url}: {error}", next_after(error))
-    return Step(what, Outcome.OK, f"accepted by {hubspot.base_url}")
+        return Step(what, Result.FAILED, f"{hubspot.base_url}: {error}", next_after(error))
+    return Step(what, Result.OK, f"accepted by {hubspot.base_url}")
 
 
 def _webhook_secret(stack: Stack, env: Mapping[str, str], agree: Agree, *, dry_run: bool) -> Step:
@@ -153,14 +153,14 @@ def _webhook_secret(stack: Stack, env: Mapping[str, str], agree: Agree, *, dry_r
     secret_id = stack.output("WebhookSecretArn")
     if secret:
         objection = secret_objection(stack, secret)
-        if objection and (dry_run or not agree(f"{objection.detail}. Put it in place of the stack's all the same?")):
+        if objection and (dry_run or not agree(f"{objection.detail}. Replace the stack's secret anyway?")):
             return objection
         return secret_store.store_webhook_secret(stack.aws.secrets, secret_id, secret, dry_run=dry_run)
     what = f"{secret_store.WEBHOOK_SECRET} in the stack"
     if secret_store.read(stack.aws.secrets, secret_id):
-        return Step(what, Outcome.OK, "stays as it is: WOO_COMMERCE_WEBHOOK_SECRET is not set")
+        return Step(what, Result.OK, "unchanged: WOO_COMMERCE_WEBHOOK_SECRET is not set")
     fix = "put WOO_COMMERCE_WEBHOOK_SECRET into .env: 40 or more letters and digits"
-    return Step(what, Outcome.FAILED, "there is none, so every delivery is refused", fix)
+    return Step(what, Result.FAILED, "there is none, so every delivery is rejected", fix)
 
 
 def secret_objection(stack: Stack, secret: str) -> Step | None:
@@ -170,28 +170,30 @@ def secret_objection(stack: Stack, secret: str) -> Step | None:
     if webhook_secrets(secret_store.read(client, secret_id)).get("current") == secret:
         return None
     if secret_store.is_old(client, secret_id, secret):
-        detail = "stays as it is: WOO_COMMERCE_WEBHOOK_SECRET is the one before the last rotation"
-        return Step(what, Outcome.WARNING, detail, "take it out of .env")
+        detail = "unchanged: WOO_COMMERCE_WEBHOOK_SECRET is the secret before the last rotation"
+        return Step(what, Result.WARNING, detail, "remove it from .env")
     if secret_store.was_rotated(client, secret_id):
-        detail = "stays as it is: it came by a rotation, and WOO_COMMERCE_WEBHOOK_SECRET is another one, perhaps older"
-        return Step(what, Outcome.FAILED, detail, "take it out of .env, or `woohub setup --yes` to make it the stack's")
+        detail = "unchanged: a rotation set it, and WOO_COMMERCE_WEBHOOK_SECRET differs, perhaps because it is older"
+        return Step(
+            what, Result.FAILED, detail, "remove it from .env, or run `woohub setup --yes` to store it in the stack"
+        )
     return None
 
 
-def url_warning(stack: Stack | None, env: Mapping[str, str], place: Place) -> Iterator[Step]:
+def url_warning(stack: Stack | None, env: Mapping[str, str], address: HubSpotAddress) -> Iterator[Step]:
     """HUBSPOT_API_URL decides at deployment which HubSpot the functions call, not here."""
-    asked = env.get("HUBSPOT_API_URL", place.url).rstrip("/")
-    if stack and asked != place.url:
+    asked = env.get("HUBSPOT_API_URL", address.url).rstrip("/")
+    if stack and asked != address.url:
         fix = "start or deploy the stack with that address (parameter HubSpotApiUrl), or unset HUBSPOT_API_URL"
         yield Step(
-            "HubSpot address", Outcome.WARNING, f"HUBSPOT_API_URL is {asked}, but the stack calls {place.url}", fix
+            "HubSpot address", Result.WARNING, f"HUBSPOT_API_URL is {asked}, but the stack calls {address.url}", fix
         )
 
 
 def before_all(steps: Sequence[Step], *, dry_run: bool) -> list[str]:
     """What comes first where not all is done."""
     if failed(steps):
-        return ["Repair what failed, then run `woohub setup` again."]
+        return ["Fix what failed, then run `woohub setup` again."]
     return ["Run `woohub setup` without --dry-run."] if dry_run else []
 
 
@@ -202,7 +204,7 @@ def left_to_do(stack: Stack | None, change: Change | None = None, *, has_store: 
             "Deploy the stack, then run `woohub setup --stack NAME`: it stores the secrets and names the webhook URL."
         ]
     if has_store:
-        look = f"Place an order in the store, and let `woohub doctor --stack {stack.name}` look at everything."
+        look = f"Place an order in the store, then run `woohub doctor --stack {stack.name}`."
         return [*_of_store(stack, change), look]
     return [
         "In the store (WooCommerce > Settings > Advanced > Webhooks) add an active webhook for each topic: "
@@ -214,7 +216,7 @@ def left_to_do(stack: Stack | None, change: Change | None = None, *, has_store: 
 
 def _of_store(stack: Stack, change: Change | None) -> Iterator[str]:
     """What the store's orders and the store before ask for."""
-    if change and change.other_address and change.kind is not Kind.MOVED:
+    if change and change.other_address and change.kind is not StoreRelation.MOVED:
         yield (
             f'Remove the webhooks "woohub {stack.service}: …" from {change.stored_url} (WooCommerce > Settings > '
             "Advanced > Webhooks): they still deliver to this stack."
@@ -240,8 +242,8 @@ def command(
     """Store the secrets, give HubSpot its properties and pipeline, and the store its webhooks.
 
     Reads .env and the environment. What exists already stays as it is, so this can be run again at any time.
-    Before anything is changed it asks, or ends with 1 where nobody can be asked, if the store is another one than
-    before, by its address or its orders; --yes goes on. Ends with 1 when a step failed; each says what helps.
+    Before anything is changed it asks, or ends with 1 where it cannot ask, if the store is another one than
+    before, by its address or its orders; --yes answers. Ends with 1 when a step failed; each says what helps.
 
         HUBSPOT_API_KEY              the functions' token, to be stored
         HUBSPOT_SETUP_API_KEY        token with schema scopes, used here only
@@ -264,33 +266,33 @@ def command(
     env = environment.read(os.environ, folder)
     # Without any stack HubSpot can be set up all the same; with --hubspot-only a stack counts only when it is named.
     named = stack if hubspot_only else stacks.name_of(stack, env, folder)
-    found = stacks.find(named, env, folder) if named else None
-    env = env if hubspot_only else store_setup.known(found, env)
-    place = place_of(found, env)
+    target = stacks.find(named, env, folder) if named else None
+    env = env if hubspot_only else store_setup.known(target, env)
+    address = hubspot_address(target, env)
     agree = partial(agreed, yes=yes, json=json)
-    change = change_of(found, env, place) if found and not hubspot_only else None
+    change = change_of(target, env, address) if target and not hubspot_only else None
     steps = []
-    for step in _all(found, env, place, change, agree, store_secrets=not hubspot_only, dry_run=dry_run):
+    for step in _all_steps(target, env, address, change, agree, store_secrets=not hubspot_only, dry_run=dry_run):
         steps.append(step)
         if not json:
             output.say(step.text())
     has_store = store_setup.URL in env and not hubspot_only
-    if change and change.step(Outcome.FAILED) in steps:
+    if change and change.step(Result.FAILED) in steps:
         left = [NOTHING_CHANGED]
     else:
         shown = None if failed(steps) else change
-        left = [*before_all(steps, dry_run=dry_run), *left_to_do(found, shown, has_store=has_store)]
+        left = [*before_all(steps, dry_run=dry_run), *left_to_do(target, shown, has_store=has_store)]
     overlap = change.overlap.facts() if change and change.overlap else None
     facts: dict[str, object] = {
-        "stack": found.name if found else None,
-        "hubspot_url": place.url,
+        "stack": target.name if target else None,
+        "hubspot_url": address.url,
         "dry_run": dry_run,
         "overlap": overlap,
     }
-    _conclude(steps, left, json, facts)
+    _print_result(steps, left, json, facts)
 
 
-def change_of(stack: Stack, env: Mapping[str, str], place: Place) -> Change | None:
+def change_of(stack: Stack, env: Mapping[str, str], address: HubSpotAddress) -> Change | None:
     """The store of the environment beside the stack's and HubSpot's; None if the environment names no store."""
     values = [env.get(name, "").strip() for name in store_setup.VARIABLES]
     if not all(values):
@@ -302,43 +304,43 @@ def change_of(stack: Stack, env: Mapping[str, str], place: Place) -> Change | No
     )
     known = stored.url if stored else ""
     try:
-        return Change(known, access.url, _overlap(access, token, place))
+        return Change(known, access.url, _overlap(access, token, address))
     except EXPECTED as error:
         return Change(known, access.url, None, explain(error))
 
 
-def _overlap(access: StoreCredentials, token: str, place: Place) -> store_change.Overlap:
+def _overlap(access: StoreCredentials, token: str, address: HubSpotAddress) -> store_change.Overlap:
     store, table = store_setup.connect(access), load_mapping()
-    store.timer.start(LOOK)
-    return store_change.look(store, Crm(place.connect(token), table, lambda *_, **__: None), table)
+    store.timer.start(COMPARISON_TIMEOUT_S)
+    return store_change.look(store, Crm(address.connect(token), table, lambda *_, **__: None), table)
 
 
-def _all(
+def _all_steps(
     stack: Stack | None,
     env: Mapping[str, str],
-    place: Place,
+    address: HubSpotAddress,
     change: Change | None,
     agree: Agree,
     *,
     store_secrets: bool,
     dry_run: bool,
 ) -> Iterator[Step]:
-    if change and change.kind is not Kind.SAME:
+    if change and change.kind is not StoreRelation.SAME:
         if dry_run:
-            yield change.step(Outcome.WARNING)
+            yield change.step(Result.WARNING)
         elif not agree(change.question):
-            yield change.step(Outcome.FAILED)
+            yield change.step(Result.FAILED)
             return
-    yield from url_warning(stack, env, place)
+    yield from url_warning(stack, env, address)
     if stack is None and store_secrets:
-        yield Step("secrets", Outcome.SKIPPED, "no stack is named: name it with --stack, or start it with `make local`")
+        yield Step("secrets", Result.SKIPPED, "no stack is named: name it with --stack, or start it with `make local`")
     reach = Reach(store_setup.connect, urllib3.PoolManager(), store_setup.wait)
     yield from run(
-        stack, env, load_mapping(), place.connect, reach, agree=agree, store_secrets=store_secrets, dry_run=dry_run
+        stack, env, load_mapping(), address.connect, reach, agree=agree, store_secrets=store_secrets, dry_run=dry_run
     )
 
 
-def _conclude(steps: list[Step], left: list[str], json: bool, facts: dict[str, object]) -> None:
+def _print_result(steps: list[Step], left: list[str], json: bool, facts: dict[str, object]) -> None:
     if json:
         output.as_json({**facts, "steps": [step.facts() for step in steps], "left_to_do": left})
     else:

@@ -1,4 +1,4 @@
-"""`woohub status`: what waits, what failed, and whether anything flows."""
+"""`woohub status`: what waits, what failed, and whether deliveries are processed."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Status:
 
     @property
     def has_problems(self) -> bool:
-        """Whether somebody should look: rejected deliveries, or HubSpot left alone."""
+        """Whether somebody should look: rejected deliveries, or an open breaker."""
         return self.dlq.total > 0 or self.breaker.is_open
 
     def facts(self) -> dict[str, Any]:
@@ -77,8 +77,8 @@ class Status:
 
 def depth(sqs: SQSClient, queue_url: str) -> Depth:
     """How many messages a queue holds."""
-    found = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=list(COUNTS.values()))["Attributes"]
-    return Depth(**{name: int(found.get(attribute, 0)) for name, attribute in COUNTS.items()})
+    attributes = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=list(COUNTS.values()))["Attributes"]
+    return Depth(**{name: int(attributes.get(attribute, 0)) for name, attribute in COUNTS.items()})
 
 
 def read(stack: stacks.Stack) -> Status:
@@ -100,9 +100,9 @@ def iso(seconds: float) -> str | None:
 
 
 def command(stack: StackOption = None, json: JsonOption = False) -> None:
-    """Show what waits, what failed, and whether anything flows.
+    """Show what waits, what failed, and whether deliveries are processed.
 
-    Ends with 1 when deliveries lie in the dead-letter queue or the circuit breaker is open, else with 0.
+    Ends with 1 when there are dead letters or the circuit breaker is open, otherwise with 0.
 
     Examples:
 
@@ -111,19 +111,19 @@ def command(stack: StackOption = None, json: JsonOption = False) -> None:
         woohub status --json | jq .dlq
     """
     folder = Path.cwd()
-    found = stacks.find(stack, environment.read(os.environ, folder), folder)
-    status = read(found)
-    counted = dead_letters.counted_in(found.aws.sqs, found.output("DeadLetterQueueUrl"), status.dlq.total)
+    target = stacks.find(stack, environment.read(os.environ, folder), folder)
+    status = read(target)
+    counted = dead_letters.queue_summary(target.aws.sqs, target.output("DeadLetterQueueUrl"), status.dlq.total)
     status = replace(status, dead=counted)
     if json:
         output.as_json(status.facts())
     else:
-        output.table(("", ""), rows(status, found.place))
+        output.table(("", ""), rows(status, target.location))
     if status.has_problems:
         raise typer.Exit(PROBLEMS)
 
 
-def rows(status: Status, place: str) -> list[tuple[str, Text]]:
+def rows(status: Status, location: str) -> list[tuple[str, Text]]:
     """The same for people."""
     queue, breaker = status.queue, status.breaker
     failed = (
@@ -132,8 +132,8 @@ def rows(status: Status, place: str) -> list[tuple[str, Text]]:
         else Text("0", "green")
     )
     return [
-        ("Stack", Text(f"{status.stack}  {place}")),
-        ("Queue", Text(f"{queue.visible} waiting, {queue.in_flight} in work, {queue.delayed} delayed")),
+        ("Stack", Text(f"{status.stack}  {location}")),
+        ("Queue", Text(f"{queue.visible} waiting, {queue.in_flight} in flight, {queue.delayed} delayed")),
         ("Dead letters", failed),
         ("Breaker", _open(breaker) if breaker.is_open else Text("closed", "green")),
         ("Consumer", _consumer(status)),

@@ -20,22 +20,22 @@ from woohub.store.client import Store
 from woohub_cli import connections, environment, order_pages, stacks, traces
 from woohub_cli.cli_errors import PROBLEMS, Trouble, WrongUsage
 from woohub_cli.commands import status
-from woohub_cli.comparison import Finding, Kind
+from woohub_cli.comparison import Mismatch, MismatchKind
 from woohub_cli.erased import TODO
 from woohub_cli.history import TENANT, Pace
 from woohub_cli.hubspot_records import Crm
-from woohub_cli.latency import LOGGED_WITHIN, percentile
+from woohub_cli.latency import LOG_MATCH_S, percentile
 from woohub_cli.options import JsonOption, StackOption
 from woohub_cli.period import FromOption, Period, ToOption, last_days, period
 from woohub_cli.rendering import output, report_page
-from woohub_cli.rendering.grouping import Alike, grouped
+from woohub_cli.rendering.grouping import MismatchGroup, grouped
 from woohub_cli.rendering.progress import bar
 from woohub_cli.stacks import Stack
-from woohub_cli.verification import Repaired, Report, Verification, repair
+from woohub_cli.verification import RepairResult, Verification, VerificationReport, repair
 
 DAYS = 7
-LONGEST_LOG = 14 * 86_400.0  # seconds of ingest's log that are read at most
-MOST_ROWS = 50  # differences that people see on the terminal
+MAX_LOG_AGE_S = 14 * 86_400.0  # seconds of ingest's log that are read at most
+MAX_TABLE_ROWS = 50  # differences that people see on the terminal
 
 
 def command(
@@ -47,10 +47,10 @@ def command(
     all_customers: Annotated[
         bool,
         typer.Option(
-            "--all-customers", help="Look through all accounts; else those that ordered or were made in the period."
+            "--all-customers", help="Scan all accounts; otherwise those that ordered or were created in the period."
         ),
     ] = False,
-    mend: Annotated[bool, typer.Option("--repair", help="Queue what differs once more.")] = False,
+    queue_repairs: Annotated[bool, typer.Option("--repair", help="Queue what differs once more.")] = False,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report as one HTML file, too.")] = None,
     stack: StackOption = None,
     json: JsonOption = False,
@@ -71,18 +71,20 @@ def command(
     folder = Path.cwd()
     env = environment.read(os.environ, folder)
     named = stacks.name_of(stack, env, folder)
-    found = stacks.find(named, env, folder) if named else None
-    if mend and found is None:
+    target = stacks.find(named, env, folder) if named else None
+    if queue_repairs and target is None:
         raise WrongUsage("--repair puts orders on a stack's queue: name the stack with --stack")
-    store, hubspot = connections.store(found, env), connections.hubspot(found, env)
-    report, repaired = _compared(found, store, hubspot, asked, all_customers=all_customers, mend=mend)
+    store, hubspot = connections.store(target, env), connections.hubspot(target, env)
+    report, repaired = _compared(
+        target, store, hubspot, asked, all_customers=all_customers, queue_repairs=queue_repairs
+    )
     if html:
         _write(html, report_page.page(report, store.credentials.url, hubspot.base_url))
     where = {"store": store.credentials.url, "hubspot": hubspot.base_url}
     if json:
         output.as_json(where | report.facts() | {"repaired": vars(repaired) if repaired else None})
     else:
-        _tell(report, repaired)
+        _print_report(report, repaired)
     if not report.equal or report.unreadable:
         raise typer.Exit(PROBLEMS)
 
@@ -97,8 +99,8 @@ def _period(since: str, until: str, days: int | None) -> Period:
 
 
 def _compared(
-    stack: Stack | None, store: Store, hubspot: HubSpot, asked: Period, *, all_customers: bool, mend: bool
-) -> tuple[Report, Repaired | None]:
+    stack: Stack | None, store: Store, hubspot: HubSpot, asked: Period, *, all_customers: bool, queue_repairs: bool
+) -> tuple[VerificationReport, RepairResult | None]:
     notes: Counter[str] = Counter()
     table = load_mapping()
     crm = Crm(hubspot, table, _noted(notes))
@@ -110,17 +112,17 @@ def _compared(
             shown.say("reading ingest's log")
             report.lags.deliveries = traces.deliveries(stack, _log_since(report))
         repaired = None
-        if mend and stack:
+        if queue_repairs and stack:
             shown.say("repairing")
             queue = connections.queue(stack, tenant=TENANT)
-            repaired = repair(report.findings, store, crm, queue, Pace(_depth(stack), Timer()), time.time)
+            repaired = repair(report.mismatches, store, crm, queue, Pace(_depth(stack), Timer()), time.time)
     return report, repaired
 
 
-def _log_since(report: Report) -> int:
-    """From when on ingest's log tells about the orders, epoch milliseconds."""
-    earliest = min(lag.received for lag in report.lags.states) - LOGGED_WITHIN
-    return round(1000 * max(earliest, time.time() - LONGEST_LOG))
+def _log_since(report: VerificationReport) -> int:
+    """From when on ingest's log has these orders, epoch milliseconds."""
+    earliest = min(lag.received for lag in report.lags.states) - LOG_MATCH_S
+    return round(1000 * max(earliest, time.time() - MAX_LOG_AGE_S))
 
 
 def _noted(notes: Counter[str]) -> Callable[..., None]:
@@ -149,37 +151,40 @@ def _write(file: Path, text: str) -> None:
 COLUMNS = ("What", "Entity", "Record", "Property", "Store", "HubSpot", "Order")
 
 
-def _tell(report: Report, repaired: Repaired | None) -> None:
-    if report.findings:
-        many, single = grouped(report.findings)
-        rows = [row for one in many for row in _group_rows(one)]
-        rows += [row for one in single[:MOST_ROWS] for row in rows_of(one)]
+def _print_report(report: VerificationReport, repaired: RepairResult | None) -> None:
+    if report.mismatches:
+        many, single = grouped(report.mismatches)
+        rows = [row for group in many for row in _group_rows(group)]
+        rows += [row for mismatch in single[:MAX_TABLE_ROWS] for row in rows_of(mismatch)]
         output.table(COLUMNS, rows)
-        if len(single) > MOST_ROWS:
-            output.say(f"… and {len(single) - MOST_ROWS} more: --json or --html FILE shows all.")
+        if len(single) > MAX_TABLE_ROWS:
+            output.say(f"… and {len(single) - MAX_TABLE_ROWS} more: --json or --html FILE shows all.")
         output.say()
     for line in lines(report):
         output.say(line)
     if repaired:
         together = f", {repaired.associated} deals associated" if repaired.associated else ""
         output.say(f"Repair: {repaired.orders} orders and {repaired.customers} accounts queued{together}.")
-    elif any(not one.fix for one in report.findings):
+    elif any(not mismatch.fix for mismatch in report.mismatches):
         output.say("woohub verify --repair queues what differs.")
 
 
-def rows_of(one: Finding) -> Iterator[tuple[str | Text, ...]]:
+def rows_of(mismatch: Mismatch) -> Iterator[tuple[str | Text, ...]]:
     """A difference for people: one line, and one for each property."""
-    first, name = (Text(one.kind.words, "red"), one.entity, one.record), one.named.more if one.named else ""
-    if not one.differences:
-        yield (*first, "", one.detail, ", ".join(one.record_ids), name)
-    for number, it in enumerate(one.differences):
+    first, name = (
+        (Text(mismatch.kind.words, "red"), mismatch.entity, mismatch.record),
+        mismatch.named.more if mismatch.named else "",
+    )
+    if not mismatch.differences:
+        yield (*first, "", mismatch.detail, ", ".join(mismatch.record_ids), name)
+    for number, it in enumerate(mismatch.differences):
         begin, end = ("", "", "") if number else first, "" if number else name
         yield (*begin, it.property, it.store, it.hubspot or "", end)
-    if one.fix:
-        yield ("", "", "", "", Text(one.fix, "yellow"), "", "")
+    if mismatch.fix:
+        yield ("", "", "", "", Text(mismatch.fix, "yellow"), "", "")
 
 
-def _group_rows(group: Alike) -> Iterator[tuple[str | Text, ...]]:
+def _group_rows(group: MismatchGroup) -> Iterator[tuple[str | Text, ...]]:
     """Many differences of one property: one line, and what to do."""
     kind, counted = Text(group.kind.words, "red"), f"{group.count} times"
     yield (kind, counted, group.record, group.name, *group.values(), group.entities)
@@ -187,22 +192,22 @@ def _group_rows(group: Alike) -> Iterator[tuple[str | Text, ...]]:
         yield ("", "", "", "", Text(group.fix, "yellow"), "", "")
 
 
-def lines(report: Report) -> Iterator[Text]:
+def lines(report: VerificationReport) -> Iterator[Text]:
     """The rest of the report for people."""
     checked = f"{report.orders} orders, {report.accounts} accounts and {report.contacts} contacts"
     yield Text(f"{checked} compared, {report.period}.")
-    for (day, currency), tally in sorted(report.days.items()):
-        if not tally.equal:
-            sums = f"{tally.orders_sum} {currency}, HubSpot {tally.deals} deals, {tally.deals_sum} {currency}"
-            yield Text(f"{day}: the store has {tally.orders} orders, {sums}", "yellow")
+    for (day, currency), totals in sorted(report.days.items()):
+        if not totals.equal:
+            sums = f"{totals.orders_sum} {currency}, HubSpot {totals.deals} deals, {totals.deals_sum} {currency}"
+            yield Text(f"{day}: the store has {totals.orders} orders, {sums}", "yellow")
     seconds = report.lags.seconds(lambda lag: lag.whole)
     if seconds:
         half, most = percentile(seconds, 50), percentile(seconds, 95)
         yield Text(f"From the store to HubSpot: p50 {half:g} s, p95 {most:g} s ({report.lags.means}).")
     if report.on_their_way:
-        yield Text(f"{len(report.on_their_way)} orders or accounts change just now and were left out.", "dim")
+        yield Text(f"{len(report.on_their_way)} orders or accounts are changing right now and were left out.", "dim")
     if report.refused_addresses:
-        yield Text(f"{report.refused_addresses} orders have no contact: HubSpot refuses the address.", "dim")
+        yield Text(f"{report.refused_addresses} orders have no contact: HubSpot rejects the address.", "dim")
     yield from (Text(str(currency), "yellow") for currency in report.currencies)
     if report.anonymised:
         yield Text(f"{report.anonymised} orders are anonymised in the store: they need no contact.", "dim")
@@ -213,15 +218,17 @@ def lines(report: Report) -> Iterator[Text]:
     yield _verdict(report)
 
 
-def _erased(report: Report) -> Iterator[Text]:
+def _erased(report: VerificationReport) -> Iterator[Text]:
     if report.erased:
-        yield Text("Erased in the store, but still in HubSpot (no difference that --repair could mend):", "yellow")
+        yield Text("Erased in the store, but still in HubSpot (--repair cannot fix this):", "yellow")
         yield from (Text(f"  {person}", "yellow") for person in report.erased)
         yield Text(f"  What to do: {TODO}.", "yellow")
 
 
-def _verdict(report: Report) -> Text:
+def _verdict(report: VerificationReport) -> Text:
     if report.equal:
-        return Text("HubSpot has what the store has.", "green")
-    counts = ", ".join(f"{report.problems[kind.value]} {kind.words}" for kind in Kind if report.problems[kind.value])
+        return Text("HubSpot matches the store.", "green")
+    counts = ", ".join(
+        f"{report.problems[kind.value]} {kind.words}" for kind in MismatchKind if report.problems[kind.value]
+    )
     return Text(f"HubSpot differs: {counts}.", "red")

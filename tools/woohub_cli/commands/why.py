@@ -1,4 +1,4 @@
-"""`woohub why`: everything known about one order, and what follows from it."""
+"""`woohub why`: everything known about one order, and the conclusion."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ from woohub_cli import connections, dead_letters, environment, order_lookup, ord
 from woohub_cli.cli_errors import EXPECTED, PROBLEMS, Trouble, WrongUsage, explain
 from woohub_cli.commands import status
 from woohub_cli.commands.verify import COLUMNS, rows_of
-from woohub_cli.comparison import association_finding, contact_findings, deal_findings, was_refused
-from woohub_cli.dead_letters import Letter
+from woohub_cli.comparison import association_mismatch, contact_mismatches, deal_mismatches, was_refused
+from woohub_cli.dead_letters import DeadLetter
 from woohub_cli.erased import is_named
 from woohub_cli.history import swept
 from woohub_cli.hubspot_records import Crm
 from woohub_cli.options import JsonOption, StackOption
-from woohub_cli.order_diagnosis import Address, Case, InHubSpot, InStore
+from woohub_cli.order_diagnosis import Address, InHubSpot, InStore, OrderDiagnosis
 from woohub_cli.order_lookup import Lookup
 from woohub_cli.order_names import Reference
 from woohub_cli.rendering import output
 from woohub_cli.rendering.progress import bar
 from woohub_cli.stacks import Stack
 
-PATIENCE = 60.0  # seconds for the store, and for HubSpot
-BEFORE = timedelta(minutes=10)  # logs are read from that long before the order's last change: clocks differ
-LONGEST_LOG = timedelta(days=14)
+CLIENT_TIMEOUT_S = 60.0  # seconds for the store, and for HubSpot
+LOG_MARGIN = timedelta(minutes=10)  # logs are read from that long before the order's last change: clocks differ
+MAX_LOG_AGE = timedelta(days=14)
 
 
 def command(
@@ -53,10 +53,10 @@ def command(
     stack: StackOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Tell why HubSpot has an order as it has it, or has it not, and what to do.
+    """Explain why HubSpot has an order as it has it, or has no deal of it, and what to do.
 
-    Looks at the store, HubSpot, the queues, the circuit breaker and the functions' logs; changes nothing. Ends with 1
-    when something is to be done. Where one order's id is another one's number, 1234 means the id, #1234 the number,
+    Reads the store, HubSpot, the queues, the circuit breaker and the functions' logs; changes nothing. Ends with 1
+    when something has to be done. Where one order's id is another one's number, 1234 means the id, #1234 the number,
     order:1234 the id and nothing else.
 
     Examples:
@@ -70,22 +70,22 @@ def command(
         raise WrongUsage(f"no order is numbered {asked.text}: {order_names.FORMS}")
     folder = Path.cwd()
     env = environment.read(os.environ, folder)
-    found = stacks.find(stack, env, folder)
+    target = stacks.find(stack, env, folder)
     with bar("asking") as shown:
-        shown.say("asking the store")
+        shown.say("reading the store")
         table = load_mapping()
-        crm = _crm(found, env, table)
-        store, lookup = looked_up(found, env, crm, asked)
+        crm = _crm(target, env, table)
+        store, lookup = looked_up(target, env, crm, asked)
         shop = in_store(lookup)
-        shown.say("asking HubSpot")
+        shown.say("reading HubSpot")
         hubspot = in_hubspot(crm, store, shop, lookup.name.order_id, table)
-        shown.say("looking into queues and logs")
-        case = _case(found, asked, lookup, shop, hubspot)
+        shown.say("reading queues and logs")
+        diagnosis = _diagnose(target, asked, lookup, shop, hubspot)
     if json:
-        output.as_json(case.facts())
+        output.as_json(diagnosis.facts())
     else:
-        _tell(case)
-    if not case.conclusion.fine:
+        _print_diagnosis(diagnosis)
+    if not diagnosis.conclusion.fine:
         raise typer.Exit(PROBLEMS)
 
 
@@ -95,7 +95,7 @@ def looked_up(stack: Stack, env: dict[str, str], crm: Crm, asked: Reference) -> 
         store = connections.store(stack, env)
     except Trouble as trouble:
         return None, order_lookup.in_hubspot(crm, asked, str(trouble))
-    store.timer.start(PATIENCE)
+    store.timer.start(CLIENT_TIMEOUT_S)
     return store, order_lookup.find(store, crm, asked)
 
 
@@ -113,7 +113,7 @@ def in_store(lookup: Lookup) -> InStore:
 
 def _crm(stack: Stack, env: dict[str, str], table: FieldMapping) -> Crm:
     hubspot = connections.hubspot(stack, env)
-    hubspot.timer.start(PATIENCE)
+    hubspot.timer.start(CLIENT_TIMEOUT_S)
     return Crm(hubspot, table, connections.warn)
 
 
@@ -143,43 +143,43 @@ def _account(store: Store | None, event: OrderEvent) -> StoreRow | None:
 def _compared(
     crm: Crm, event: OrderEvent, account: StoreRow | None, deals: Sequence[Record], table: FieldMapping
 ) -> InHubSpot:
-    found = deal_findings(event, deals, table, crm.deal_schema)
+    mismatches = deal_mismatches(event, deals, table, crm.deal_schema)
     stage, wanted = _stages(event, deals, table)
     if event.order.is_anonymised:
-        return InHubSpot(tuple(deals), _named_contact(crm, deals), tuple(found), stage, wanted, Address.ERASED)
+        return InHubSpot(tuple(deals), _named_contact(crm, deals), tuple(mismatches), stage, wanted, Address.ERASED)
     seen = snapshot_of(event, table)
     email = seen.properties.get("email", "")
     address = Address.of(email)
     contact = crm.contacts([email]).get(email) if usable_email(email) else None
     refused = bool(deals) and contact is None and was_refused(event, deals[0].properties)
     if usable_email(email) and not refused and (deals or event.order.status != TRASH):
-        captures = [seen, *_captures(account, email, table)]
+        snapshots = [seen, *_snapshots(account, email, table)]
         now = utc_from_ms(_now_ms())
-        found += contact_findings(f"order:{event.order.id}", captures, contact, table, crm.contact_schema, now)
+        mismatches += contact_mismatches(f"order:{event.order.id}", snapshots, contact, table, crm.contact_schema, now)
     if deals and contact and event.order.status != TRASH:
         has = crm.contacts_of([deals[0].id]).get(deals[0].id, set())
-        wrong = association_finding(f"order:{event.order.id}", deals[0], contact.id, has)
-        found += [wrong] if wrong else []
+        wrong = association_mismatch(f"order:{event.order.id}", deals[0], contact.id, has)
+        mismatches += [wrong] if wrong else []
     address = Address.REFUSED if refused and address is Address.USABLE else address
-    return InHubSpot(tuple(deals), contact, tuple(found), stage, wanted, address)
+    return InHubSpot(tuple(deals), contact, tuple(mismatches), stage, wanted, address)
 
 
 def _named_contact(crm: Crm, deals: Sequence[Record]) -> Record | None:
     """A contact of the deal that still says who it is."""
     ids = crm.contacts_of([deals[0].id]).get(deals[0].id, set()) if deals else set()
-    return next((one for _, one in sorted(crm.contacts_by_id(ids).items()) if is_named(one)), None)
+    return next((contact for _, contact in sorted(crm.contacts_by_id(ids).items()) if is_named(contact)), None)
 
 
-def _captures(account: StoreRow | None, email: str, table: FieldMapping) -> Iterator[ContactSnapshot]:
+def _snapshots(account: StoreRow | None, email: str, table: FieldMapping) -> Iterator[ContactSnapshot]:
     """How the account shows the customer, if it has the order's address."""
     if account is None:
         return
     with suppress(InvalidPayload):
         event = parse(swept(CUSTOMER_SWEPT, [account], _now_ms(), "")[0])
         if isinstance(event, CustomerEvent):
-            capture = snapshot_of(event, table)
-            if capture.properties.get("email") == email:
-                yield capture
+            snapshot = snapshot_of(event, table)
+            if snapshot.properties.get("email") == email:
+                yield snapshot
 
 
 def _stages(event: OrderEvent, deals: Sequence[Record], table: FieldMapping) -> tuple[str, str]:
@@ -189,10 +189,10 @@ def _stages(event: OrderEvent, deals: Sequence[Record], table: FieldMapping) -> 
     return deals[0].properties.get("dealstage") or "", table.stage(event.order.status)
 
 
-def _case(stack: Stack, asked: Reference, lookup: Lookup, shop: InStore, hubspot: InHubSpot) -> Case:
+def _diagnose(stack: Stack, asked: Reference, lookup: Lookup, shop: InStore, hubspot: InHubSpot) -> OrderDiagnosis:
     entity = f"order:{lookup.name.order_id}"
     since = _log_since(shop)
-    return Case(
+    return OrderDiagnosis(
         asked=asked.text,
         lookup=lookup,
         store=shop,
@@ -200,25 +200,25 @@ def _case(stack: Stack, asked: Reference, lookup: Lookup, shop: InStore, hubspot
         stack=status.read(stack),
         letters=tuple(_letters(stack, entity)),
         traces=traces.read(stack, entity, int(since.timestamp() * 1000)),
-        swept_until=_swept_until(stack),
+        reconciled_until=_reconciled_until(stack),
     )
 
 
 def _log_since(shop: InStore) -> datetime:
-    longest = datetime.now(UTC) - LONGEST_LOG
+    longest = datetime.now(UTC) - MAX_LOG_AGE
     if shop.row is None:
         return longest
     changed = datetime.fromisoformat(shop.row.modified_at).replace(tzinfo=UTC)
-    return max(longest, changed - BEFORE)
+    return max(longest, changed - LOG_MARGIN)
 
 
-def _letters(stack: Stack, entity: str) -> list[Letter]:
+def _letters(stack: Stack, entity: str) -> list[DeadLetter]:
     sqs, url = stack.aws.sqs, stack.output("DeadLetterQueueUrl")
-    with dead_letters.held(sqs, url, wait_s=dead_letters.WAIT) as found:
-        return [one for one in found.values() if one.entity == entity]
+    with dead_letters.peek_all(sqs, url, wait_s=dead_letters.RECEIVE_WAIT_S) as letters:
+        return [letter for letter in letters.values() if letter.entity == entity]
 
 
-def _swept_until(stack: Stack) -> str:
+def _reconciled_until(stack: Stack) -> str:
     name = stack.outputs.get("WatermarkParameter")
     mark = WatermarkParameter(stack.aws.ssm, name).read() if name else ""
     return mark.orders.moment if isinstance(mark, Watermark) else ""
@@ -228,60 +228,60 @@ def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _tell(case: Case) -> None:
-    output.table(("", ""), list(_rows(case)))
-    if case.traces.found:
-        output.say("\nWhat the logs say:", style="bold")
-        lines: list[Sequence[str | Text]] = [_line(one.facts()) for one in case.traces.found]
+def _print_diagnosis(diagnosis: OrderDiagnosis) -> None:
+    output.table(("", ""), list(_rows(diagnosis)))
+    if diagnosis.traces.found:
+        output.say("\nLog:", style="bold")
+        lines: list[Sequence[str | Text]] = [_log_row(trace.facts()) for trace in diagnosis.traces.found]
         output.table(("When", "Where", "What", "Topic", "More"), lines)
-    if case.hubspot.findings:
-        output.say("\nWhat differs:", style="bold")
-        rows = [row for one in case.hubspot.findings for row in rows_of(one)]
+    if diagnosis.hubspot.mismatches:
+        output.say("\nDifferences:", style="bold")
+        rows = [row for mismatch in diagnosis.hubspot.mismatches for row in rows_of(mismatch)]
         output.table(COLUMNS, rows)
     output.say()
-    output.say(Text(case.conclusion.text, "green" if case.conclusion.fine else "bold"))
-    if case.conclusion.next_step:
-        output.say(Text(f"Next: {case.conclusion.next_step}", "yellow"))
+    output.say(Text(diagnosis.conclusion.text, "green" if diagnosis.conclusion.fine else "bold"))
+    if diagnosis.conclusion.next_step:
+        output.say(Text(f"Next: {diagnosis.conclusion.next_step}", "yellow"))
 
 
-def _rows(case: Case) -> Iterator[tuple[str, str]]:
-    if case.name.order_id:
-        yield "Order", str(case.name).removeprefix("order ")
-    if case.lookup.other:
-        yield "Not this one", f"{case.lookup.other}: woohub why order:{case.lookup.other.order_id}"
-    yield "Store", _store(case)
-    yield "HubSpot", _deal(case)
-    if case.hubspot.contact:
-        contact = case.hubspot.contact
+def _rows(diagnosis: OrderDiagnosis) -> Iterator[tuple[str, str]]:
+    if diagnosis.name.order_id:
+        yield "Order", str(diagnosis.name).removeprefix("order ")
+    if diagnosis.lookup.other:
+        yield "Not this one", f"{diagnosis.lookup.other}: woohub why order:{diagnosis.lookup.other.order_id}"
+    yield "Store", _store(diagnosis)
+    yield "HubSpot", _deal(diagnosis)
+    if diagnosis.hubspot.contact:
+        contact = diagnosis.hubspot.contact
         yield "Contact", f"{contact.id}  {contact.properties.get('email') or ''}"
-    for letter in case.letters:
-        yield "Dead letter", f"{letter.message_id[: dead_letters.SHOWN]}  {letter.reason}"
-    queue, breaker = case.stack.queue, case.stack.breaker
-    yield "Queue", f"{queue.total} messages, of whatever order"
+    for letter in diagnosis.letters:
+        yield "Dead letter", f"{letter.message_id[: dead_letters.SHOWN_ID_CHARACTERS]}  {letter.reason}"
+    queue, breaker = diagnosis.stack.queue, diagnosis.stack.breaker
+    yield "Queue", f"{queue.total} messages, of any order"
     yield "Breaker", f"open: {breaker.reason}" if breaker.is_open else "closed"
-    if case.swept_until:
-        yield "Reconciled", f"all that changed until {case.swept_until}Z"
-    if case.traces.missing:
-        yield "Logs", f"could not be read: {case.traces.missing}"
+    if diagnosis.reconciled_until:
+        yield "Reconciled", f"all changes until {diagnosis.reconciled_until}Z"
+    if diagnosis.traces.missing:
+        yield "Logs", f"could not be read: {diagnosis.traces.missing}"
 
 
-def _store(case: Case) -> str:
-    row = case.store.row
+def _store(diagnosis: OrderDiagnosis) -> str:
+    row = diagnosis.store.row
     if row is None:
-        return case.store.missing or "has no such order"
+        return diagnosis.store.missing or "has no such order"
     return f"{row.status}, made {row.created_at}Z, changed {row.modified_at}Z"
 
 
-def _deal(case: Case) -> str:
-    if not case.hubspot.deals:
-        return case.hubspot.missing or "has no deal"
-    deal, version = case.hubspot.deals[0], case.hubspot.version
+def _deal(diagnosis: OrderDiagnosis) -> str:
+    if not diagnosis.hubspot.deals:
+        return diagnosis.hubspot.missing or "has no deal"
+    deal, version = diagnosis.hubspot.deals[0], diagnosis.hubspot.version
     has = deal.properties
     state = f", state of {version.modified_at}Z" if version else ""
     return f"deal {deal.id}  {has.get(STATUS) or 'no status'}, stage {has.get('dealstage') or 'none'}{state}"
 
 
-def _line(facts: dict[str, Any]) -> Sequence[str]:
+def _log_row(facts: dict[str, Any]) -> Sequence[str]:
     known = ("at", "where", "verdict", "topic", "message_id")
     more = ", ".join(f"{name} {value}" for name, value in facts.items() if name not in known)
     return (facts["at"], facts["where"], facts["verdict"], str(facts.get("topic", "")), more)

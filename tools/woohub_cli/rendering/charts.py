@@ -25,16 +25,16 @@ class Series:
 
 def bars(title: str, labels: Sequence[str], series: Sequence[Series], text: Callable[[float], str] = str) -> str:
     """Bars side by side for each label; `text` writes a value."""
-    top = ceiling(max((value for one in series for value in one.values), default=0))
+    top = ceiling(max((value for row in series for value in row.values), default=0))
     slot = INSIDE_W / max(1, len(labels))
     width = min(28.0, slot * 0.8 / max(1, len(series)))
     parts = [_grid(top, text)]
     for place, label in enumerate(labels):
         middle = LEFT + slot * (place + 0.5)
-        for number, one in enumerate(series):
-            height = INSIDE_H * one.values[place] / top
+        for number, row in enumerate(series):
+            height = INSIDE_H * row.values[place] / top
             x = middle + width * (number - len(series) / 2)
-            tip = f"{label}, {one.name}: {text(one.values[place])}"
+            tip = f"{label}, {row.name}: {text(row.values[place])}"
             parts.append(
                 f'<rect class="s{number}" x="{x:.1f}" y="{TOP + INSIDE_H - height:.1f}" width="{width:.1f}" '
                 f'height="{height:.1f}"><title>{escape(tip)}</title></rect>'

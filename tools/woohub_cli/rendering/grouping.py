@@ -6,56 +6,63 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from woohub_cli.comparison import Difference, Finding, Kind
+from woohub_cli.comparison import Difference, Mismatch, MismatchKind
 
-FEW = 5  # differences of one property that are shown one by one
-EXAMPLES = 3
+MAX_UNGROUPED = 5  # differences of one property that are shown one by one
+MAX_EXAMPLES = 3
 
 
 @dataclass(frozen=True)
-class Alike:
+class MismatchGroup:
     """Differences of the same property in many records."""
 
-    kind: Kind
+    kind: MismatchKind
     record: str
     name: str  # of the property
     fix: str
     count: int
-    examples: tuple[tuple[Finding, Difference], ...]  # a few
+    examples: tuple[tuple[Mismatch, Difference], ...]  # a few
 
     @property
     def entities(self) -> str:
         """Whose they are, for people."""
-        return ", ".join(finding.entity for finding, _ in self.examples) + ", …"
+        return ", ".join(mismatch.entity for mismatch, _ in self.examples) + ", …"
 
     def values(self) -> tuple[str, str]:
         """The store's and HubSpot's of the examples, each once."""
         differences = [difference for _, difference in self.examples]
-        return _once([one.store for one in differences]), _once([one.hubspot or "" for one in differences])
+        return _once([difference.store for difference in differences]), _once(
+            [difference.hubspot or "" for difference in differences]
+        )
 
 
-def grouped(findings: Sequence[Finding]) -> tuple[list[Alike], list[Finding]]:
+def grouped(mismatches: Sequence[Mismatch]) -> tuple[list[MismatchGroup], list[Mismatch]]:
     """Properties that differ in many records, the most frequent first; and the findings without these."""
-    alike: dict[tuple[Kind, str, str, bool], list[tuple[Finding, Difference]]] = defaultdict(list)
-    for finding in findings:
-        for difference in finding.differences:
-            alike[_key(finding, difference)].append((finding, difference))
-    many = {key: them for key, them in alike.items() if len(them) > FEW}
+    alike: dict[tuple[MismatchKind, str, str, bool], list[tuple[Mismatch, Difference]]] = defaultdict(list)
+    for mismatch in mismatches:
+        for difference in mismatch.differences:
+            alike[_key(mismatch, difference)].append((mismatch, difference))
+    many = {key: them for key, them in alike.items() if len(them) > MAX_UNGROUPED}
     lines = [
-        Alike(kind, record, name, them[0][0].fix, len(them), tuple(them[:EXAMPLES]))
+        MismatchGroup(kind, record, name, them[0][0].fix, len(them), tuple(them[:MAX_EXAMPLES]))
         for (kind, record, name, _), them in sorted(many.items(), key=lambda item: -len(item[1]))
     ]
     rest = [
-        replace(finding, differences=tuple(one for one in finding.differences if _key(finding, one) not in many))
-        for finding in findings
+        replace(
+            mismatch,
+            differences=tuple(
+                difference for difference in mismatch.differences if _key(mismatch, difference) not in many
+            ),
+        )
+        for mismatch in mismatches
     ]
     return lines, [
-        left for left, whole in zip(rest, findings, strict=True) if left.differences or not whole.differences
+        left for left, whole in zip(rest, mismatches, strict=True) if left.differences or not whole.differences
     ]
 
 
-def _key(finding: Finding, difference: Difference) -> tuple[Kind, str, str, bool]:
-    return finding.kind, finding.record, difference.property, bool(finding.fix)
+def _key(mismatch: Mismatch, difference: Difference) -> tuple[MismatchKind, str, str, bool]:
+    return mismatch.kind, mismatch.record, difference.property, bool(mismatch.fix)
 
 
 def _once(values: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from rich.text import Text
 
 WIDE = 200  # columns where there is no terminal that could say how many it has
 
-Advance = Callable[[int], None]  # told how many more are done
+Advance = Callable[[int], None]  # called with how many more are done
 
 
 def console(*, stderr: bool = False) -> Console:

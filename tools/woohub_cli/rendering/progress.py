@@ -1,4 +1,4 @@
-"""A progress bar for work of minutes: how fast it goes and how long it still takes."""
+"""A progress bar for work of minutes: the rate, and the time that remains."""
 
 from __future__ import annotations
 

@@ -7,15 +7,15 @@ from datetime import date, timedelta
 from decimal import Decimal
 from html import escape
 
-from woohub_cli.comparison import Finding, Kind
+from woohub_cli.comparison import Mismatch, MismatchKind
 from woohub_cli.erased import TODO
 from woohub_cli.latency import percentile
 from woohub_cli.rendering.charts import Series, bars, cumulative
 from woohub_cli.rendering.grouping import grouped
-from woohub_cli.verification import Report
+from woohub_cli.verification import VerificationReport
 
-MOST_ROWS = 1000  # differences
-FEW_ROWS = 20  # days that are shown without asking
+MAX_ROWS = 1000  # differences
+MAX_OPEN_ROWS = 20  # days that are shown without asking
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c2430; --dim: #667085; --rule: #e3e7ee; --back: #fff; --card: #f7f8fb;
@@ -43,7 +43,7 @@ footer { margin-top: 2.5rem; border-top: 1px solid var(--rule); padding-top: .75
 """
 
 
-def page(report: Report, store: str, hubspot: str) -> str:
+def page(report: VerificationReport, store: str, hubspot: str) -> str:
     """The whole file."""
     body = "".join(
         (
@@ -51,7 +51,7 @@ def page(report: Report, store: str, hubspot: str) -> str:
             _cards(report),
             _days(report),
             _lags(report),
-            _findings(report.findings),
+            _mismatches(report.mismatches),
             _notes(report),
             "<footer><p>Made by woohub verify. It holds personal data: handle it accordingly.</p></footer>",
         )
@@ -61,8 +61,8 @@ def page(report: Report, store: str, hubspot: str) -> str:
     return f'<!doctype html>\n<html lang="en"><head>{head}</head><body>{body}</body></html>\n'
 
 
-def _head(report: Report, store: str, hubspot: str) -> str:
-    verdict = "HubSpot has what the store has." if report.equal else f"{len(report.findings)} differences."
+def _head(report: VerificationReport, store: str, hubspot: str) -> str:
+    verdict = "HubSpot matches the store." if report.equal else f"{len(report.mismatches)} differences."
     mood = "good" if report.equal else "bad"
     return (
         f"<h1>Store and HubSpot compared</h1><p>{escape(store)} and {escape(hubspot)}, {escape(str(report.period))}, "
@@ -70,12 +70,12 @@ def _head(report: Report, store: str, hubspot: str) -> str:
     )
 
 
-def _cards(report: Report) -> str:
+def _cards(report: VerificationReport) -> str:
     lags = report.lags.seconds(lambda lag: lag.whole)
     half, most = percentile(lags, 50), percentile(lags, 95)
-    found = [("orders", report.orders), ("accounts", report.accounts), ("contacts", report.contacts)]
-    cards = [(name, str(count)) for name, count in found]
-    cards += [(kind.words, str(report.problems[kind.value])) for kind in Kind if report.problems[kind.value]]
+    counts = [("orders", report.orders), ("accounts", report.accounts), ("contacts", report.contacts)]
+    cards = [(name, str(count)) for name, count in counts]
+    cards += [(kind.words, str(report.problems[kind.value])) for kind in MismatchKind if report.problems[kind.value]]
     cards += [
         (f"{name} store to HubSpot", _seconds(at)) for name, at in (("p50", half), ("p95", most)) if at is not None
     ]
@@ -86,7 +86,7 @@ def _card(name: str, text: str) -> str:
     return f'<div class="card"><b>{escape(text)}</b><span>{escape(name)}</span></div>'
 
 
-def _days(report: Report) -> str:
+def _days(report: VerificationReport) -> str:
     if not report.days:
         return ""
     days = _every_day(sorted({day for day, _ in report.days}))
@@ -105,71 +105,82 @@ def _every_day(days: Sequence[str]) -> list[str]:
     return [(first + timedelta(days=number)).isoformat() for number in range((last - first).days + 1)]
 
 
-def _count(report: Report, day: str, name: str) -> float:
-    return float(sum(getattr(tally, name) for (of, _), tally in report.days.items() if of == day))
+def _count(report: VerificationReport, day: str, name: str) -> float:
+    return float(sum(getattr(totals, name) for (of, _), totals in report.days.items() if of == day))
 
 
-def _sums(report: Report, days: Sequence[str], currency: str) -> str:
-    tallies = [report.days.get((day, currency)) for day in days]
+def _sums(report: VerificationReport, days: Sequence[str], currency: str) -> str:
+    day_totals = [report.days.get((day, currency)) for day in days]
     series = [
-        Series("store", [float(tally.orders_sum) if tally else 0.0 for tally in tallies]),
-        Series("HubSpot", [float(tally.deals_sum) if tally else 0.0 for tally in tallies]),
+        Series("store", [float(totals.orders_sum) if totals else 0.0 for totals in day_totals]),
+        Series("HubSpot", [float(totals.deals_sum) if totals else 0.0 for totals in day_totals]),
     ]
     title = f"Sum per day, {currency or 'no currency'}"
     return _figure(title, bars(title, _short(days), series, lambda value: f"{value:,.2f}".removesuffix(".00")))
 
 
-def _day_table(report: Report) -> str:
+def _day_table(report: VerificationReport) -> str:
     rows = [
         (
             day,
             currency,
-            str(one.orders),
-            str(one.deals),
-            _money(one.orders_sum),
-            _money(one.deals_sum),
-            _mark(one.equal),
+            str(totals.orders),
+            str(totals.deals),
+            _money(totals.orders_sum),
+            _money(totals.deals_sum),
+            _mark(totals.equal),
         )
-        for (day, currency), one in sorted(report.days.items())
+        for (day, currency), totals in sorted(report.days.items())
     ]
     table = _table(("Day", "Currency", "Orders", "Deals", "Store", "HubSpot", ""), rows, numbers=(2, 3, 4, 5))
     return f"<details{_open(rows)}><summary>The figures</summary>{table}</details>"
 
 
 def _open(rows: Sequence[object]) -> str:
-    return " open" if len(rows) <= FEW_ROWS else ""
+    return " open" if len(rows) <= MAX_OPEN_ROWS else ""
 
 
-def _lags(report: Report) -> str:
+def _lags(report: VerificationReport) -> str:
     seconds = report.lags.seconds(lambda lag: lag.whole)
     if not seconds:
         return ""
     marks = [(f"p{share}", at) for share in (50, 95) if (at := percentile(seconds, share)) is not None]
     plot = cumulative("Time from the store to HubSpot", seconds, marks)
     words = ", ".join(f"{name} {_seconds(at)}" for name, at in marks)
-    told = f"{words}: from the order's last change to the deal's, of {report.lags.means}."
-    return f"<h2>Time from the store to HubSpot</h2>{_figure(told, plot)}"
+    caption = f"{words}: from the order's last change to the deal's, of {report.lags.means}."
+    return f"<h2>Time from the store to HubSpot</h2>{_figure(caption, plot)}"
 
 
-def _findings(findings: Sequence[Finding]) -> str:
-    if not findings:
+def _mismatches(mismatches: Sequence[Mismatch]) -> str:
+    if not mismatches:
         return ""
-    many, _ = grouped(findings)
+    many, _ = grouped(mismatches)
     rows: list[tuple[str, ...]] = [
-        (one.kind.words, f"{one.count} times", one.record, one.name, *one.values(), one.entities, _todo(one.fix))
-        for one in many
+        (
+            group.kind.words,
+            f"{group.count} times",
+            group.record,
+            group.name,
+            *group.values(),
+            group.entities,
+            _todo(group.fix),
+        )
+        for group in many
     ]
-    rows += [row for finding in findings[:MOST_ROWS] for row in _rows(finding)]
-    more = f"<p>and {len(findings) - MOST_ROWS} more</p>" if len(findings) > MOST_ROWS else ""
+    rows += [row for mismatch in mismatches[:MAX_ROWS] for row in _rows(mismatch)]
+    more = f"<p>and {len(mismatches) - MAX_ROWS} more</p>" if len(mismatches) > MAX_ROWS else ""
     columns = ("What", "Entity", "Record", "Property", "Store", "HubSpot", "Order", "What to do")
     return f"<h2>Differences</h2>{_table(columns, rows)}{more}"
 
 
-def _rows(one: Finding) -> Iterable[tuple[str, ...]]:
-    first, last = (one.kind.words, one.entity, one.record), (one.named.more if one.named else "", _todo(one.fix))
-    if not one.differences:
-        yield (*first, "", one.detail, ", ".join(one.record_ids), *last)
-    for number, it in enumerate(one.differences):
+def _rows(mismatch: Mismatch) -> Iterable[tuple[str, ...]]:
+    first, last = (
+        (mismatch.kind.words, mismatch.entity, mismatch.record),
+        (mismatch.named.more if mismatch.named else "", _todo(mismatch.fix)),
+    )
+    if not mismatch.differences:
+        yield (*first, "", mismatch.detail, ", ".join(mismatch.record_ids), *last)
+    for number, it in enumerate(mismatch.differences):
         begin, end = (("", "", ""), ("", "")) if number else (first, last)
         yield (*begin, it.property, it.store, it.hubspot or "", *end)
 
@@ -178,7 +189,7 @@ def _todo(fix: str) -> str:
     return fix or "woohub verify --repair"
 
 
-def _notes(report: Report) -> str:
+def _notes(report: VerificationReport) -> str:
     lines = [f"{text} ({count} times)" if count > 1 else text for text, count in report.notes.items()]
     lines += [f"Erased in the store, but still in HubSpot: {person}. {TODO}." for person in report.erased]
     lines += [str(currency) for currency in report.currencies]

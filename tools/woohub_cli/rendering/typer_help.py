@@ -1,4 +1,4 @@
-"""How `--help` looks: paragraphs that flow, and options that take no value without a type."""
+"""How `--help` looks: paragraphs that flow, and flags without a type."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def flowing(text: str | None) -> str | None:
 
 def _untyped(parameters: list[Any]) -> list[Any]:
     """Typer writes `<bool>` beside a flag, as if it took a value."""
-    for one in parameters:
-        if isinstance(one, TyperOption) and one.is_flag:
-            one.metavar = ""
+    for parameter in parameters:
+        if isinstance(parameter, TyperOption) and parameter.is_flag:
+            parameter.metavar = ""
     return parameters
 
 
