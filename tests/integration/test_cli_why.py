@@ -270,7 +270,7 @@ def test_a_dead_letter_with_its_reason(shop: Operated, consumer: Consuming) -> N
 
     facts = why(shop, number)
 
-    assert "lies in the dead-letter queue: HubSpot rejected it" in facts["conclusion"]
+    assert "is in the dead-letter queue: HubSpot rejected it" in facts["conclusion"]
     assert "woohub dlq redrive" in facts["next_step"]
     assert shop.stack.visible("DeadLetterQueueUrl") == len(facts["dead_letters"]) == 2
 
