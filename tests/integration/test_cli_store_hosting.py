@@ -10,7 +10,7 @@ import pytest
 
 from simulators.woocommerce.hosting import Hosting
 from tests.support.operated import Operated, operated
-from tests.support.storelab import StoreLab
+from tests.support.reconcile import ReconcileFixture
 from woohub_cli import store_setup
 from woohub_cli.check_result import Result
 from woohub_cli.checks import store_access
@@ -62,9 +62,9 @@ def test_plain_permalinks_are_fine(shop: Operated) -> None:
 
 
 def test_a_key_that_goes_in_the_address_is_a_warning() -> None:
-    lab = StoreLab()
-    lab.shop.hosting = Hosting(drops_authorization=True)
-    store = lab.store()
+    fixture = ReconcileFixture()
+    fixture.shop.hosting = Hosting(drops_authorization=True)
+    store = fixture.store()
     store_access.readable(store)
 
     (step,) = store_access.hosting(store, store.about())

@@ -29,16 +29,18 @@ def fixture() -> Iterator[ConsumerFixture]:
 
 
 def reject_amount(fixture: ConsumerFixture, amount: str) -> None:
-    fixture.lab.portal.change_settings({"rules": [RequiredProperties("deals", ("hs_next_step",), {"amount": amount})]})
+    fixture.engine.portal.change_settings(
+        {"rules": [RequiredProperties("deals", ("hs_next_step",), {"amount": amount})]}
+    )
 
 
 def test_a_batch_that_lands_hands_nothing_back(fixture: ConsumerFixture) -> None:
     assert fixture.consume(fixture.receive(1, 2, 3)) == []
-    assert len(fixture.lab.deals) == 3
+    assert len(fixture.engine.deals) == 3
 
 
 def test_only_what_failed_for_now_is_handed_back(fixture: ConsumerFixture) -> None:
-    fixture.lab.portal.faults.add(InjectedFault(status=503))
+    fixture.engine.portal.faults.add(InjectedFault(status=503))
     records = fixture.receive(1, 2)
 
     assert set(fixture.consume(records)) == {record["messageId"] for record in records}
@@ -57,7 +59,7 @@ def test_what_is_handed_back_comes_again_in_seconds_and_not_after_the_visibility
         return change(**request)
 
     fixture.sqs.change_message_visibility_batch = noted  # type: ignore[method-assign]
-    fixture.lab.portal.faults.add(InjectedFault(status=503))
+    fixture.engine.portal.faults.add(InjectedFault(status=503))
 
     fixture.consume(records)
 
@@ -107,7 +109,7 @@ def test_a_message_of_somebody_else_goes_to_the_dead_letter_queue(fixture: Consu
 
 
 def test_a_refused_token_stops_the_flow_and_loses_nothing(fixture: ConsumerFixture) -> None:
-    fixture.lab.portal.faults.add(InjectedFault(status=401))
+    fixture.engine.portal.faults.add(InjectedFault(status=401))
     records = fixture.receive(1, 2)
 
     assert len(fixture.consume(records)) == 2
@@ -116,12 +118,12 @@ def test_a_refused_token_stops_the_flow_and_loses_nothing(fixture: ConsumerFixtu
 
 
 def test_a_batch_behind_an_open_breaker_makes_no_call(fixture: ConsumerFixture) -> None:
-    fixture.lab.portal.faults.add(InjectedFault(status=401))
+    fixture.engine.portal.faults.add(InjectedFault(status=401))
     fixture.consume(fixture.receive(1))
-    before = len(fixture.lab.calls)
+    before = len(fixture.engine.calls)
 
     assert len(fixture.consume(fixture.receive(2))) == 1
-    assert len(fixture.lab.calls) == before
+    assert len(fixture.engine.calls) == before
 
 
 def test_every_message_is_reported_once(fixture: ConsumerFixture) -> None:
@@ -140,7 +142,7 @@ def test_every_message_is_reported_once(fixture: ConsumerFixture) -> None:
 def test_a_report_names_the_records_in_hubspot(fixture: ConsumerFixture) -> None:
     fixture.consume(fixture.receive(1))
 
-    deal, contact = fixture.lab.deals[0], fixture.lab.contacts[0]
+    deal, contact = fixture.engine.deals[0], fixture.engine.contacts[0]
     told = fixture.reported[0].facts()
     assert (told["deal_id"], told["contact_id"]) == (deal["hs_object_id"], contact["hs_object_id"])
 
@@ -151,7 +153,7 @@ def test_the_report_of_a_refused_deal_names_the_contact_that_landed(fixture: Con
     fixture.consume(fixture.receive(66, total="13.00"))
 
     told = fixture.reported[0].facts()
-    assert (told["deal_id"], told["contact_id"]) == ("", fixture.lab.contacts[0]["hs_object_id"])
+    assert (told["deal_id"], told["contact_id"]) == ("", fixture.engine.contacts[0]["hs_object_id"])
 
 
 def test_reports_hold_no_personal_data(fixture: ConsumerFixture) -> None:
@@ -159,7 +161,7 @@ def test_reports_hold_no_personal_data(fixture: ConsumerFixture) -> None:
     reject_amount(fixture, "13.00")
     fixture.consume(fixture.receive(2, total="13.00"))
 
-    told = repr([one.facts() for one in fixture.reported]) + repr(fixture.lab.warnings)
+    told = repr([one.facts() for one in fixture.reported]) + repr(fixture.engine.warnings)
     assert not [word for word in ("jane", "Doe", "Main St", "555") if word in told]
 
 
@@ -215,7 +217,7 @@ def customers(fixture: ConsumerFixture, *numbers: int) -> None:
 def test_a_record_that_breaks_what_others_get_answered_is_set_aside(
     fixture: ConsumerFixture, receives: int, dead: int
 ) -> None:
-    fixture.lab.hubspot.http = Allergic(fixture.lab.hubspot.http)
+    fixture.engine.hubspot.http = Allergic(fixture.engine.hubspot.http)
     tried(fixture, 666, receives - 1)
     for number in (1, 2):
         assert tried(fixture, number, 1) == 0
@@ -228,7 +230,7 @@ def test_a_record_that_breaks_what_others_get_answered_is_set_aside(
 
 @pytest.mark.parametrize("path", ["deals/batch/read", "deals/batch/create"])
 def test_while_a_kind_of_call_fails_for_all_orders_nobody_is_the_culprit(fixture: ConsumerFixture, path: str) -> None:
-    fixture.lab.portal.faults.add(InjectedFault(status=503, path=path))
+    fixture.engine.portal.faults.add(InjectedFault(status=503, path=path))
 
     for receives in range(1, 15):
         assert tried(fixture, 1, receives) == 1
@@ -236,11 +238,11 @@ def test_while_a_kind_of_call_fails_for_all_orders_nobody_is_the_culprit(fixture
 
     assert fixture.dead_letters() == []
     assert not fixture.breaker_fixture.state.is_open
-    assert len(fixture.lab.contacts) == 29
+    assert len(fixture.engine.contacts) == 29
 
 
 def test_while_all_writes_fail_nobody_is_the_culprit(fixture: ConsumerFixture) -> None:
-    fixture.lab.portal.faults.add(InjectedFault(status=503, path="batch/(create|update)"))
+    fixture.engine.portal.faults.add(InjectedFault(status=503, path="batch/(create|update)"))
 
     for receives in (13, 14):
         assert tried(fixture, 666, receives) == 1
@@ -249,13 +251,13 @@ def test_while_all_writes_fail_nobody_is_the_culprit(fixture: ConsumerFixture) -
 
 
 def test_a_record_that_breaks_calls_does_not_open_the_breaker_for_the_others(fixture: ConsumerFixture) -> None:
-    fixture.lab.hubspot.http = Allergic(fixture.lab.hubspot.http)
+    fixture.engine.hubspot.http = Allergic(fixture.engine.hubspot.http)
     customers(fixture, 1)
 
     for receives in range(1, 5):
         tried(fixture, 666, receives)
 
-    assert fixture.lab.calls[-1].status == 500
+    assert fixture.engine.calls[-1].status == 500
     assert not fixture.breaker_fixture.state.is_open
 
 
@@ -263,7 +265,7 @@ def test_an_outage_of_everything_opens_the_breaker_though_there_was_a_write_a_mo
     fixture: ConsumerFixture,
 ) -> None:
     customers(fixture, 1)
-    fixture.lab.portal.faults.add(InjectedFault(status=503))
+    fixture.engine.portal.faults.add(InjectedFault(status=503))
 
     for receives in range(1, 4):
         tried(fixture, 1, receives)
@@ -291,14 +293,14 @@ class Buggy:
 def test_a_bug_of_ours_keeps_only_the_record_that_triggers_it(
     fixture: ConsumerFixture, receives: int, dead: int
 ) -> None:
-    fixture.consumer._sync = Buggy(fixture.lab.sync)  # type: ignore[assignment]
+    fixture.consumer._sync = Buggy(fixture.engine.sync)  # type: ignore[assignment]
     records = fixture.receive(1, 2, 666, 3, 4)
     for record in records:
         record["attributes"]["ApproximateReceiveCount"] = str(receives)
 
     assert len(fixture.consume(records)) == 1 - dead
 
-    assert len(fixture.lab.deals) == 4
+    assert len(fixture.engine.deals) == 4
     reasons = [letter["MessageAttributes"]["reason"]["StringValue"] for letter in fixture.dead_letters()]
     assert [("KeyError" in reason, "jane" in reason, "bug in woohub" in reason) for reason in reasons] == [
         (True, False, True)
@@ -306,7 +308,7 @@ def test_a_bug_of_ours_keeps_only_the_record_that_triggers_it(
 
 
 def test_a_message_that_only_has_to_wait_is_renewed_before_the_queue_gives_it_up(fixture: ConsumerFixture) -> None:
-    fixture.lab.portal.faults.add(InjectedFault(status=503))
+    fixture.engine.portal.faults.add(InjectedFault(status=503))
     records = fixture.receive(1)
     records[0]["attributes"]["ApproximateReceiveCount"] = "15"
 

@@ -11,7 +11,7 @@ from typing import cast
 import pytest
 from mypy_boto3_sqs import SQSClient
 
-from tests.support.storelab import StoreLab
+from tests.support.reconcile import ReconcileFixture
 from woohub.clock import Timer
 from woohub.dates import utc_from_ms
 from woohub.delivery.delivery_queue import DeliveryQueue
@@ -41,7 +41,7 @@ class Past:
     """A shop with a past, and a HubSpot that was set up just now."""
 
     path: Path
-    lab: StoreLab = field(default_factory=StoreLab)
+    lab: ReconcileFixture = field(default_factory=ReconcileFixture)
     deepest: int = 0
     takes: int = 100  # messages that the consumer takes from the queue per second
     interrupt_after: int = 0  # pages
@@ -168,12 +168,12 @@ def test_orders_that_change_meanwhile_end_up_as_they_are_now(past: Past) -> None
     past.lab.drain()
 
     assert past.lab.differences() == []
-    assert past.lab.lab.deal(first)["woocommerce_order_status"] == "refunded"
+    assert past.lab.engine.deal(first)["woocommerce_order_status"] == "refunded"
 
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kolkata"])
 def test_a_store_of_before_woocommerce_5_8_has_its_whole_history_told(tmp_path: Path, zone: str) -> None:
-    past = Past(tmp_path, StoreLab(old=True, zone=zone))
+    past = Past(tmp_path, ReconcileFixture(old=True, zone=zone))
     past.shop(330)
     assert order_pages.is_old(past.lab.store())
 
@@ -328,4 +328,4 @@ def test_a_message_read_from_the_store_is_what_reconcile_would_send(past: Past) 
 
     (delivery,) = past.lab.sqs.deliveries()
     assert (delivery.topic, delivery.source) == ("order.swept", "https://shop.test/")
-    assert past.lab.lab.verdicts(Message("1", delivery)) == ["done"]
+    assert past.lab.engine.verdicts(Message("1", delivery)) == ["done"]

@@ -13,7 +13,7 @@ from urllib3 import HTTPHeaderDict
 
 from simulators.core.transport import InProcessResponse
 from simulators.hubspot import InjectedFault
-from tests.support.lab import Lab, Token
+from tests.support.engine import EngineFixture, Token
 from woohub.errors import (
     DeadlineExceeded,
     Forbidden,
@@ -40,11 +40,11 @@ def create(hubspot: HubSpot) -> object:
     return hubspot.create(CONTACTS, ONE)
 
 
-def troubled(**fault: object) -> Lab:
-    lab = Lab()
-    lab.portal.faults.add(InjectedFault(**fault))  # type: ignore[arg-type]
-    lab.timer.start(57)
-    return lab
+def troubled(**fault: object) -> EngineFixture:
+    engine = EngineFixture()
+    engine.portal.faults.add(InjectedFault(**fault))  # type: ignore[arg-type]
+    engine.timer.start(57)
+    return engine
 
 
 @pytest.mark.parametrize(
@@ -65,79 +65,79 @@ def test_each_api_version_has_its_paths(version: str, objects: str, associations
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 @pytest.mark.parametrize("body", ["json", "html"])
 def test_a_read_is_tried_again_after_a_server_error(status: int, body: str) -> None:
-    lab = troubled(status=status, body=body, count=2)
+    engine = troubled(status=status, body=body, count=2)
 
-    assert read(lab.hubspot) == []
-    assert [call.status for call in lab.calls] == [status, status, 207]
+    assert read(engine.hubspot) == []
+    assert [call.status for call in engine.calls] == [status, status, 207]
 
 
 @pytest.mark.parametrize("kind", ["reset", "truncate", "hold"])
 def test_a_read_is_tried_again_after_a_broken_connection(kind: str) -> None:
-    lab = troubled(kind=kind, count=1)
+    engine = troubled(kind=kind, count=1)
 
-    assert read(lab.hubspot) == []
+    assert read(engine.hubspot) == []
 
 
 def test_a_read_gives_up_after_six_tries() -> None:
-    lab = troubled(status=503)
+    engine = troubled(status=503)
 
     with pytest.raises(HubSpotUnavailable):
-        read(lab.hubspot)
+        read(engine.hubspot)
 
-    assert len(lab.calls) == 6
+    assert len(engine.calls) == 6
 
 
 def test_a_read_by_somebody_who_tries_again_himself_is_tried_once() -> None:
-    lab = troubled(status=503)
+    engine = troubled(status=503)
 
     with pytest.raises(HubSpotUnavailable):
-        lab.hubspot.read(CONTACTS, ["a@example.com"], ["email"], id_property="email", retry=False)
+        engine.hubspot.read(CONTACTS, ["a@example.com"], ["email"], id_property="email", retry=False)
 
-    assert len(lab.calls) == 1
+    assert len(engine.calls) == 1
 
 
 def test_a_read_waits_as_long_as_a_server_error_asks() -> None:
-    lab = troubled(status=503, retry_after="12", count=1)
-    started = lab.clock.now
+    engine = troubled(status=503, retry_after="12", count=1)
+    started = engine.clock.now
 
-    read(lab.hubspot)
+    read(engine.hubspot)
 
-    assert lab.clock.now - started >= 12
+    assert engine.clock.now - started >= 12
 
 
 @pytest.mark.parametrize(
     "fault", [{"status": 500}, {"status": 504, "body": "html"}, {"kind": "reset"}, {"kind": "hold"}]
 )
 def test_a_write_without_an_answer_has_an_unknown_outcome_and_is_not_repeated(fault: dict[str, object]) -> None:
-    lab = troubled(**fault, when="after")
+    engine = troubled(**fault, when="after")
 
     with pytest.raises(UnknownOutcome):
-        create(lab.hubspot)
+        create(engine.hubspot)
 
-    assert len(lab.calls) == 1
+    assert len(engine.calls) == 1
 
 
 def test_it_is_counted_which_calls_were_answered_and_which_broke() -> None:
-    lab = Lab()
-    create(lab.hubspot)
-    read(lab.hubspot)
-    lab.portal.faults.add(InjectedFault(status=503, path="create"))
+    engine = EngineFixture()
+    create(engine.hubspot)
+    read(engine.hubspot)
+    engine.portal.faults.add(InjectedFault(status=503, path="create"))
     with pytest.raises(UnknownOutcome) as caught:
-        create(lab.hubspot)
+        create(engine.hubspot)
 
     contacts = "/crm/objects/2026-09/contacts/batch"
-    assert lab.hubspot.stats.answered == {f"{contacts}/create": 1, f"{contacts}/read": 1}
-    assert lab.hubspot.stats.broken == {f"{contacts}/create": 1}
+    assert engine.hubspot.stats.answered == {f"{contacts}/create": 1, f"{contacts}/read": 1}
+    assert engine.hubspot.stats.broken == {f"{contacts}/create": 1}
     assert caught.value.call == f"{contacts}/create"
 
 
 def test_a_locked_portal_is_given_two_seconds() -> None:
-    lab = troubled(status=423, count=1)
-    started = lab.clock.now
+    engine = troubled(status=423, count=1)
+    started = engine.clock.now
 
-    create(lab.hubspot)
+    create(engine.hubspot)
 
-    assert 2 <= lab.clock.now - started < 3
+    assert 2 <= engine.clock.now - started < 3
 
 
 # --- Limits ---
@@ -152,105 +152,105 @@ def test_a_locked_portal_is_given_two_seconds() -> None:
     ],
 )
 def test_a_429_is_waited_out_as_its_policy_or_header_says(policy: str, retry_after: str, pause: float) -> None:
-    lab = troubled(status=429, policy=policy, retry_after=retry_after, count=1)
-    started = lab.clock.now
+    engine = troubled(status=429, policy=policy, retry_after=retry_after, count=1)
+    started = engine.clock.now
 
-    create(lab.hubspot)
+    create(engine.hubspot)
 
-    assert pause <= lab.clock.now - started <= pause + 0.1
+    assert pause <= engine.clock.now - started <= pause + 0.1
 
 
 def test_a_429_that_names_no_policy_is_given_half_a_minute() -> None:
-    lab = Lab()
-    lab.hubspot.http = Canned(429, b"<html>Too Many Requests</html>")
-    lab.timer.start(40)
-    started = lab.clock.now
+    engine = EngineFixture()
+    engine.hubspot.http = Canned(429, b"<html>Too Many Requests</html>")
+    engine.timer.start(40)
+    started = engine.clock.now
 
     with pytest.raises(DeadlineExceeded):
-        create(lab.hubspot)
+        create(engine.hubspot)
 
-    assert lab.clock.now - started == 30
+    assert engine.clock.now - started == 30
 
 
 def test_a_429_storm_ends_the_tries() -> None:
-    lab = troubled(status=429, policy="SECONDLY")
+    engine = troubled(status=429, policy="SECONDLY")
 
     with pytest.raises(RateLimited) as caught:
-        create(lab.hubspot)
+        create(engine.hubspot)
 
     assert caught.value.policy == "rate"
-    assert len(lab.calls) == 4
+    assert len(engine.calls) == 4
 
 
 def test_the_daily_limit_is_not_waited_out() -> None:
-    lab = troubled(status=429, policy="DAILY")
+    engine = troubled(status=429, policy="DAILY")
 
     with pytest.raises(RateLimited) as caught:
-        create(lab.hubspot)
+        create(engine.hubspot)
 
     assert caught.value.policy == "daily"
-    assert len(lab.calls) == 1
+    assert len(engine.calls) == 1
 
 
 def test_a_limit_longer_than_the_time_left_is_left_to_the_next_invocation() -> None:
-    lab = troubled(status=429, retry_after="50")
-    lab.timer.start(20)
+    engine = troubled(status=429, retry_after="50")
+    engine.timer.start(20)
 
     with pytest.raises(DeadlineExceeded) as caught:
-        create(lab.hubspot)
+        create(engine.hubspot)
 
     assert caught.value.retry_after == 50
 
 
 def test_a_migrating_portal_says_when_to_come_back() -> None:
-    lab = troubled(status=477, retry_after="3600")
+    engine = troubled(status=477, retry_after="3600")
 
     with pytest.raises(RateLimited) as caught:
-        create(lab.hubspot)
+        create(engine.hubspot)
 
     assert (caught.value.policy, caught.value.retry_after) == ("migration", 3600)
 
 
 def test_no_ten_seconds_ever_hold_more_calls_than_the_portal_allows() -> None:
-    lab = Lab()
+    engine = EngineFixture()
 
     for _ in range(400):
-        read(lab.hubspot)
+        read(engine.hubspot)
 
-    assert lab.portal.counters()["peak_per_10_s"] <= 90
-    assert lab.portal.counters()["refused_429"] == 0
+    assert engine.portal.counters()["peak_per_10_s"] <= 90
+    assert engine.portal.counters()["refused_429"] == 0
 
 
 def test_a_cold_start_in_a_used_up_window_draws_no_429() -> None:
-    lab = Lab()
+    engine = EngineFixture()
     for _ in range(85):
-        read(lab.hubspot)
-    lab.restart()
+        read(engine.hubspot)
+    engine.restart()
 
     for _ in range(85):
-        read(lab.hubspot)
+        read(engine.hubspot)
 
-    assert lab.portal.counters()["refused_429"] == 0
+    assert engine.portal.counters()["refused_429"] == 0
 
 
 def test_searches_stay_under_five_a_second() -> None:
-    lab = Lab()
+    engine = EngineFixture()
 
     for number in range(30):
-        lab.hubspot.search(DEALS, "woocommerce_order_id", [str(number)])
+        engine.hubspot.search(DEALS, "woocommerce_order_id", [str(number)])
 
-    assert lab.portal.counters()["peak_searches_per_s"] <= 5
-    assert lab.portal.counters()["refused_429"] == 0
+    assert engine.portal.counters()["peak_searches_per_s"] <= 5
+    assert engine.portal.counters()["refused_429"] == 0
 
 
 def test_a_search_for_many_values_keeps_to_hubspots_body_size() -> None:
-    lab = Lab()
+    engine = EngineFixture()
 
-    found = lab.hubspot.search(DEALS, "woocommerce_order_id", [f"{number:06}" for number in range(1000)])
+    found = engine.hubspot.search(DEALS, "woocommerce_order_id", [f"{number:06}" for number in range(1000)])
 
     assert found == []
-    assert {call.status for call in lab.calls} == {200}
-    assert len(lab.calls) > 1
+    assert {call.status for call in engine.calls} == {200}
+    assert len(engine.calls) > 1
 
 
 @pytest.mark.parametrize(
@@ -258,10 +258,10 @@ def test_a_search_for_many_values_keeps_to_hubspots_body_size() -> None:
     [("3600", 3600), ("9" * 400, 86_400), ("-5", None), ("Wed, 25 Nov 2026 07:28:00 GMT", None), ("nan", None)],
 )
 def test_what_hubspot_asks_for_is_believed_within_reason(told: str, believed: float | None) -> None:
-    lab = troubled(status=477, retry_after=told)
+    engine = troubled(status=477, retry_after=told)
 
     with pytest.raises(RateLimited) as caught:
-        create(lab.hubspot)
+        create(engine.hubspot)
 
     assert caught.value.retry_after == believed
 
@@ -270,36 +270,36 @@ def test_what_hubspot_asks_for_is_believed_within_reason(told: str, believed: fl
 
 
 def test_a_refused_token_is_read_again_once_and_then_given_up() -> None:
-    lab = Lab(token=Token("pat-wrong", "pat-also-wrong"))
+    engine = EngineFixture(token=Token("pat-wrong", "pat-also-wrong"))
 
     with pytest.raises(Unauthorized):
-        read(lab.hubspot)
+        read(engine.hubspot)
 
-    assert [call.status for call in lab.calls] == [401, 401]
-    assert lab.token.renewals == 1
+    assert [call.status for call in engine.calls] == [401, 401]
+    assert engine.token.renewals == 1
 
 
 def test_a_missing_scope_is_told_apart_from_a_wrong_token() -> None:
-    lab = troubled(status=403)
+    engine = troubled(status=403)
 
     with pytest.raises(Forbidden, match="MISSING_SCOPES"):
-        read(lab.hubspot)
+        read(engine.hubspot)
 
 
 @pytest.mark.parametrize("status", [408, 425])
 def test_a_time_out_told_by_hubspot_is_no_verdict(status: int) -> None:
-    lab = troubled(status=status)
+    engine = troubled(status=status)
 
     with pytest.raises(UnknownOutcome):
-        create(lab.hubspot)
+        create(engine.hubspot)
 
 
 def test_a_page_from_the_network_in_front_is_no_verdict() -> None:
-    lab = troubled(status=403, body="html")
-    lab.timer.start(2.5)
+    engine = troubled(status=403, body="html")
+    engine.timer.start(2.5)
 
     with pytest.raises(TransientError) as caught:
-        create(lab.hubspot)
+        create(engine.hubspot)
 
     assert not isinstance(caught.value, Unauthorized)
 
@@ -308,13 +308,13 @@ def test_a_page_from_the_network_in_front_is_no_verdict() -> None:
 
 
 def test_no_call_starts_without_time_for_its_answer() -> None:
-    lab = Lab()
-    lab.timer.start(1.5)
+    engine = EngineFixture()
+    engine.timer.start(1.5)
 
     with pytest.raises(DeadlineExceeded):
-        read(lab.hubspot)
+        read(engine.hubspot)
 
-    assert lab.calls == []
+    assert engine.calls == []
 
 
 # --- What HubSpot says ---
@@ -353,21 +353,21 @@ TELLING_NOTHING = [b"{}", b'{"status": "COMPLETE"}', b'{"results": null}', b'{"r
 @pytest.mark.parametrize("data", NO_OBJECT + TELLING_NOTHING, ids=lambda data: repr(data[:20]))
 @pytest.mark.parametrize("call", [read, create, associate, define, search, look_for_deleted])
 def test_an_answer_that_tells_nothing_is_never_a_success(data: bytes, call: Callable[[HubSpot], object]) -> None:
-    lab = Lab()
-    lab.hubspot.http = Canned(200, data)
-    lab.timer.start(57)
+    engine = EngineFixture()
+    engine.hubspot.http = Canned(200, data)
+    engine.timer.start(57)
 
     with pytest.raises(TransientError):
-        call(lab.hubspot)
+        call(engine.hubspot)
 
 
 @pytest.mark.parametrize("data", [b'{"results": []}', b'{"results": [null, "x", {}, {"id": ""}]}'])
 def test_a_write_whose_answer_names_no_record_has_an_unknown_outcome(data: bytes) -> None:
-    lab = Lab()
-    lab.hubspot.http = Canned(200, data)
+    engine = EngineFixture()
+    engine.hubspot.http = Canned(200, data)
 
     with pytest.raises(UnknownOutcome):
-        create(lab.hubspot)
+        create(engine.hubspot)
 
 
 JSON = st.recursive(
@@ -393,28 +393,28 @@ ANSWERS = st.fixed_dictionaries(
 def test_whatever_hubspot_answers_the_caller_learns_what_to_do_next(
     status: int, body: dict[str, object], told: str, call: Callable[[HubSpot], object]
 ) -> None:
-    lab = Lab(ready=False)
+    engine = EngineFixture(ready=False)
     headers = HTTPHeaderDict({"retry-after": told, "x-hubspot-ratelimit-max": told, "x-hubspot-ratelimit-daily": told})
-    lab.hubspot.http = Canned(status, json.dumps(body).encode(), headers)
-    lab.timer.start(57)
+    engine.hubspot.http = Canned(status, json.dumps(body).encode(), headers)
+    engine.timer.start(57)
 
     with contextlib.suppress(TransientError, HubSpotRejected):
-        call(lab.hubspot)
+        call(engine.hubspot)
 
 
 def test_a_read_whose_errors_say_nothing_is_a_read_that_found_nothing() -> None:
-    lab = Lab()
-    lab.hubspot.http = Canned(
+    engine = EngineFixture()
+    engine.hubspot.http = Canned(
         207, b'{"status": "COMPLETE", "results": [], "errors": [{"message": "Could not get some"}]}'
     )
 
-    assert read(lab.hubspot) == []
+    assert read(engine.hubspot) == []
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 414])
 def test_a_refusal_in_json_is_hubspots_verdict(status: int) -> None:
-    lab = Lab()
-    lab.hubspot.http = Canned(status, b'{"message": "no"}')
+    engine = EngineFixture()
+    engine.hubspot.http = Canned(status, b'{"message": "no"}')
 
     with pytest.raises(HubSpotRejected, match="no"):
-        create(lab.hubspot)
+        create(engine.hubspot)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.lab import Lab
+from tests.support.engine import EngineFixture
 from tests.support.orders import customer, delivery, message, order
 from woohub.delivery.webhooks import Delivery
 from woohub.hubspot.objects import DEALS
@@ -43,99 +43,99 @@ def read_from_the_store(body: dict[str, Any], after_s: float) -> Message:
 
 @pytest.mark.parametrize("date", AHEAD)
 def test_a_change_is_not_lost_to_a_date_that_cannot_be_true(date: object) -> None:
-    lab = Lab()
-    lab.verdicts(message("order.updated", order(status="completed", date_modified_gmt=date)))
+    engine = EngineFixture()
+    engine.verdicts(message("order.updated", order(status="completed", date_modified_gmt=date)))
 
     refunded = order(status="refunded", total="99.00", date_modified_gmt="2026-11-23T22:41:00")
-    assert lab.verdicts(message("order.updated", refunded, 120)) == ["done"]
+    assert engine.verdicts(message("order.updated", refunded, 120)) == ["done"]
 
-    deal = lab.deal()
+    deal = engine.deal()
     assert (deal["dealstage"], deal["amount"]) == ("refunded", "99.00")
 
 
 @pytest.mark.parametrize("date", AHEAD)
 def test_a_change_with_a_date_that_cannot_be_true_counts_itself(date: object) -> None:
-    lab = Lab()
-    lab.verdicts(message("order.created", order()))
+    engine = EngineFixture()
+    engine.verdicts(message("order.created", order()))
 
-    lab.verdicts(message("order.updated", order(status="completed", date_modified_gmt=date), 60))
+    engine.verdicts(message("order.updated", order(status="completed", date_modified_gmt=date), 60))
 
-    assert lab.deal()["dealstage"] == "completed"
+    assert engine.deal()["dealstage"] == "completed"
 
 
 @pytest.mark.parametrize("version", ["2647-05-01T00:00:00|1795473600000|", "2647-05-01T00:00:00|1795473600000"])
 def test_a_deal_that_holds_a_date_of_another_century_heals_by_its_next_delivery(version: str) -> None:
-    lab = Lab()
-    lab.verdicts(message("order.created", order()))
-    (row,) = lab.portal.state()["deals"]
-    lab.hubspot.update(DEALS, [{"id": row["id"], "properties": {"woocommerce_order_version": version}}])
+    engine = EngineFixture()
+    engine.verdicts(message("order.created", order()))
+    (row,) = engine.portal.state()["deals"]
+    engine.hubspot.update(DEALS, [{"id": row["id"], "properties": {"woocommerce_order_version": version}}])
 
-    lab.verdicts(message("order.updated", order(), 60))
+    engine.verdicts(message("order.updated", order(), 60))
 
-    assert lab.deal()["woocommerce_order_version"].startswith("2026-11-23T22:40:00|1795473660000")
+    assert engine.deal()["woocommerce_order_version"].startswith("2026-11-23T22:40:00|1795473660000")
 
 
 def test_what_is_read_from_the_store_counts_though_hubspot_holds_a_later_date() -> None:
-    lab = Lab()
-    lab.verdicts(message("order.updated", order(status="completed", date_modified_gmt="2026-11-23T22:41:30")))
+    engine = EngineFixture()
+    engine.verdicts(message("order.updated", order(status="completed", date_modified_gmt="2026-11-23T22:41:30")))
 
-    lab.verdicts(read_from_the_store(order(status="refunded"), 900))
+    engine.verdicts(read_from_the_store(order(status="refunded"), 900))
 
-    assert lab.deal()["dealstage"] == "refunded"
+    assert engine.deal()["dealstage"] == "refunded"
 
 
 def test_an_order_that_is_read_again_unchanged_costs_no_write_whatever_its_date() -> None:
-    lab = Lab()
+    engine = EngineFixture()
     future = order(date_modified_gmt="2647-05-01T00:00:00")
-    lab.verdicts(read_from_the_store(future, 0))
-    lab.calls.clear()
+    engine.verdicts(read_from_the_store(future, 0))
+    engine.calls.clear()
 
-    lab.verdicts(read_from_the_store(future, 900))
+    engine.verdicts(read_from_the_store(future, 900))
 
-    assert [call.path.rpartition("/")[2] for call in lab.calls] == ["read", "read"]
+    assert [call.path.rpartition("/")[2] for call in engine.calls] == ["read", "read"]
 
 
 @pytest.mark.parametrize("date", ["2031-01-05T15:00:00", *NO_DATES])
 def test_an_accounts_newer_address_counts_after_an_order_made_in_the_future(date: object) -> None:
-    lab = Lab()
-    lab.verdicts(message("order.created", order(date_created_gmt=date, billing={"city": "Old Town"})))
+    engine = EngineFixture()
+    engine.verdicts(message("order.created", order(date_created_gmt=date, billing={"city": "Old Town"})))
 
     moved = customer(date_modified_gmt="2026-11-23T22:41:00", billing={"city": "New Town"})
-    lab.verdicts(message("customer.updated", moved, 60))
+    engine.verdicts(message("customer.updated", moved, 60))
 
-    assert lab.contact()["city"] == "New Town"
+    assert engine.contact()["city"] == "New Town"
 
 
 @pytest.mark.parametrize("date", AHEAD)
 def test_no_date_of_an_account_freezes_its_contact(date: object) -> None:
-    lab = Lab()
-    lab.verdicts(message("customer.updated", customer(date_modified_gmt=date, billing={"city": "Old Town"})))
+    engine = EngineFixture()
+    engine.verdicts(message("customer.updated", customer(date_modified_gmt=date, billing={"city": "Old Town"})))
 
-    lab.verdicts(message("customer.updated", customer(billing={"city": "New Town"}), 300))
+    engine.verdicts(message("customer.updated", customer(billing={"city": "New Town"}), 300))
 
-    assert lab.contact()["city"] == "New Town"
+    assert engine.contact()["city"] == "New Town"
 
 
 @pytest.mark.parametrize("date", NO_DATES)
 def test_an_order_without_a_date_becomes_a_deal_without_a_close_date(date: object) -> None:
-    lab = Lab()
+    engine = EngineFixture()
 
-    assert lab.verdicts(message("order.updated", order(date_created_gmt=date))) == ["done"]
+    assert engine.verdicts(message("order.updated", order(date_created_gmt=date))) == ["done"]
 
-    assert "closedate" not in lab.deal()
+    assert "closedate" not in engine.deal()
 
 
 @pytest.mark.parametrize("dates", [("2031-01-05T15:00:00", 0, 60), ("0000-00-00T00:00:00", 0, 60)])
 def test_in_one_batch_the_later_receipt_counts_where_a_date_cannot_be_true(dates: tuple[str, float, float]) -> None:
-    lab = Lab()
+    engine = EngineFixture()
     date, first, second = dates
 
-    lab.verdicts(
+    engine.verdicts(
         message("order.updated", order(status="refunded", date_modified_gmt="2026-11-23T22:30:00"), second),
         message("order.updated", order(status="completed", date_modified_gmt=date), first),
     )
 
-    assert lab.deal()["dealstage"] == "refunded"
+    assert engine.deal()["dealstage"] == "refunded"
 
 
 # --- Erased people ---
@@ -167,46 +167,46 @@ def erased(number: int = 1234, **changes: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("traces", TRACES)
 def test_an_erased_persons_name_leaves_the_deal_and_nothing_else_does(traces: dict[str, Any]) -> None:
-    lab = Lab()
-    lab.verdicts(message("order.created", order()))
-    contact, deal = lab.contact(), lab.deal()
+    engine = EngineFixture()
+    engine.verdicts(message("order.created", order()))
+    contact, deal = engine.contact(), engine.deal()
 
-    assert lab.verdicts(message("order.updated", erased(**traces), 600)) == ["done"]
+    assert engine.verdicts(message("order.updated", erased(**traces), 600)) == ["done"]
 
-    assert lab.contacts == [contact]
+    assert engine.contacts == [contact]
     kept = ("amount", "dealstage", "closedate", "associated_products")
-    assert lab.deal()["dealname"] == "WooCommerce Order #1234"
-    assert {name: lab.deal()[name] for name in kept} == {name: deal[name] for name in kept}
-    assert lab.associated == {("1234", JANE)}
+    assert engine.deal()["dealname"] == "WooCommerce Order #1234"
+    assert {name: engine.deal()[name] for name in kept} == {name: deal[name] for name in kept}
+    assert engine.associated == {("1234", JANE)}
 
 
 def test_a_later_change_of_an_erased_persons_order_still_counts() -> None:
-    lab = Lab()
-    lab.verdicts(message("order.created", order()))
-    lab.verdicts(message("order.updated", erased(), 600))
+    engine = EngineFixture()
+    engine.verdicts(message("order.created", order()))
+    engine.verdicts(message("order.updated", erased(), 600))
 
-    lab.verdicts(message("order.updated", erased(status="refunded", date_modified_gmt="2026-11-23T22:55:00"), 900))
+    engine.verdicts(message("order.updated", erased(status="refunded", date_modified_gmt="2026-11-23T22:55:00"), 900))
 
-    assert (lab.deal()["dealstage"], lab.deal()["dealname"]) == ("refunded", "WooCommerce Order #1234")
-    assert len(lab.contacts) == 1
+    assert (engine.deal()["dealstage"], engine.deal()["dealname"]) == ("refunded", "WooCommerce Order #1234")
+    assert len(engine.contacts) == 1
 
 
 def test_erased_people_share_no_contact() -> None:
-    lab = Lab()
+    engine = EngineFixture()
 
-    lab.verdicts(*(message("order.swept", erased(number), number) for number in range(1, 5)))
+    engine.verdicts(*(message("order.swept", erased(number), number) for number in range(1, 5)))
 
-    assert lab.contacts == []
-    assert len(lab.deals) == 4
-    assert not [event for event, _ in lab.warnings if event == "order_without_usable_email"]
+    assert engine.contacts == []
+    assert len(engine.deals) == 4
+    assert not [event for event, _ in engine.warnings if event == "order_without_usable_email"]
 
 
 def test_an_account_with_an_erased_address_is_no_contact() -> None:
-    lab = Lab()
+    engine = EngineFixture()
 
-    assert lab.verdicts(message("customer.updated", customer(email="deleted@site.invalid"))) == ["ignored"]
+    assert engine.verdicts(message("customer.updated", customer(email="deleted@site.invalid"))) == ["ignored"]
 
-    assert lab.contacts == []
+    assert engine.contacts == []
 
 
 # --- What nobody can read ---
@@ -222,25 +222,27 @@ def raw(changes: Mapping[str, bytes]) -> Message:
 
 
 def test_control_characters_never_reach_hubspot() -> None:
-    lab = Lab()
+    engine = EngineFixture()
 
-    lab.verdicts(raw({'"Jane"': b'"Ja\\u0000ne"', '"Anytown"': b'"A\\u0007b\\u009f"', '"Product A"': b'"Tea\\ud83d"'}))
+    engine.verdicts(
+        raw({'"Jane"': b'"Ja\\u0000ne"', '"Anytown"': b'"A\\u0007b\\u009f"', '"Product A"': b'"Tea\\ud83d"'})
+    )
 
-    assert (lab.contact()["firstname"], lab.contact()["city"]) == ("Jane", "Ab")
-    assert lab.deal()["associated_products"] == "Tea, Product B"
+    assert (engine.contact()["firstname"], engine.contact()["city"]) == ("Jane", "Ab")
+    assert engine.deal()["associated_products"] == "Tea, Product B"
 
 
 def test_lines_stay_lines() -> None:
-    lab = Lab()
+    engine = EngineFixture()
 
-    lab.verdicts(message("order.created", order(billing={"address_1": "Unit 3\n\t12 High St"})))
+    engine.verdicts(message("order.created", order(billing={"address_1": "Unit 3\n\t12 High St"})))
 
-    assert lab.contact()["address"] == "Unit 3\n\t12 High St"
+    assert engine.contact()["address"] == "Unit 3\n\t12 High St"
 
 
 def test_half_a_character_in_a_note_costs_no_order() -> None:
-    lab = Lab()
+    engine = EngineFixture()
 
-    assert lab.verdicts(raw({'"currency"': b'"customer_note": "ok \\ud83d", "currency"'})) == ["done"]
+    assert engine.verdicts(raw({'"currency"': b'"customer_note": "ok \\ud83d", "currency"'})) == ["done"]
 
-    assert len(lab.deals) == 1
+    assert len(engine.deals) == 1

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from simulators.hubspot import DEFAULT_TOKEN
 from simulators.woocommerce import InjectedFault
-from tests.support.storelab import WEBHOOK_URL, StoreLab
+from tests.support.reconcile import WEBHOOK_URL, ReconcileFixture
 from woohub.dates import utc_from_ms
 from woohub.delivery.webhooks import Delivery, identify
 from woohub.errors import InvalidPayload, NotAnEntity
@@ -24,20 +24,20 @@ from woohub.store.webhooks import TOPICS
 DAY, QUARTER = 86_400, 900
 
 
-def a_lab(**changes: Any) -> StoreLab:
+def a_fixture(**changes: Any) -> ReconcileFixture:
     """A stack that was deployed a quarter of an hour ago and has made its first run."""
-    lab = StoreLab(**changes).with_webhooks()
-    lab.run()
-    lab.pass_time(QUARTER)
-    return lab
+    fixture = ReconcileFixture(**changes).with_webhooks()
+    fixture.run()
+    fixture.pass_time(QUARTER)
+    return fixture
 
 
-def trade(lab: StoreLab, acts: int, pause: float = 5) -> None:
+def trade(fixture: ReconcileFixture, acts: int, pause: float = 5) -> None:
     """A shop's day, delivered as it goes."""
     for _ in range(acts):
-        lab.shop.act()
-        lab.pass_time(pause)
-        lab.shop.run_webhooks()
+        fixture.shop.act()
+        fixture.pass_time(pause)
+        fixture.shop.run_webhooks()
 
 
 # It heals
@@ -46,181 +46,183 @@ def trade(lab: StoreLab, acts: int, pause: float = 5) -> None:
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("hpos", [True, False])
 def test_after_lost_deliveries_one_sweep_makes_hubspot_equal_the_store(seed: int, hpos: bool) -> None:
-    lab = a_lab(seed=seed, hpos=hpos)
-    lab.shop.hooks.lose = 0.2
-    trade(lab, 200)
-    lab.drain()
-    assert lab.differences()
+    fixture = a_fixture(seed=seed, hpos=hpos)
+    fixture.shop.hooks.lose = 0.2
+    trade(fixture, 200)
+    fixture.drain()
+    assert fixture.differences()
 
-    lab.run()
-    lab.drain()
+    fixture.run()
+    fixture.drain()
 
     # What changed of accounts without an event of their own is found at night.
-    assert [one for one in lab.differences() if not one.startswith("customer")] == []
+    assert [one for one in fixture.differences() if not one.startswith("customer")] == []
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_after_lost_deliveries_the_night_makes_customers_equal_too(seed: int) -> None:
-    lab = a_lab(seed=seed)
-    lab.shop.hooks.lose = 0.3
-    trade(lab, 200)
-    lab.pass_time(DAY)
+    fixture = a_fixture(seed=seed)
+    fixture.shop.hooks.lose = 0.3
+    trade(fixture, 200)
+    fixture.pass_time(DAY)
 
-    lab.run_to_the_end()
-    lab.drain()
+    fixture.run_to_the_end()
+    fixture.drain()
 
-    assert lab.differences() == []
+    assert fixture.differences() == []
 
 
 def test_after_an_hour_of_a_disabled_webhook_one_sweep_heals_all() -> None:
-    lab = a_lab()
-    trade(lab, 20)
-    lab.down = True
-    trade(lab, 400, pause=9)
-    lab.down = False
-    disabled = [one.topic for one in lab.shop.hooks.webhooks.values() if one.status == "disabled"]
+    fixture = a_fixture()
+    trade(fixture, 20)
+    fixture.down = True
+    trade(fixture, 400, pause=9)
+    fixture.down = False
+    disabled = [one.topic for one in fixture.shop.hooks.webhooks.values() if one.status == "disabled"]
     assert "order.updated" in disabled
 
-    lab.run()
-    lab.drain()
+    fixture.run()
+    fixture.drain()
 
-    assert lab.differences() == []
-    assert {one.status for one in lab.shop.hooks.webhooks.values()} == {"active"}
+    assert fixture.differences() == []
+    assert {one.status for one in fixture.shop.hooks.webhooks.values()} == {"active"}
 
 
 def test_lost_deliveries_a_disabled_webhook_and_one_second_twice_are_healed_by_one_sweep() -> None:
-    lab = a_lab()
-    lab.shop.hooks.lose = 0.03
-    trade(lab, 200)
-    for webhook in lab.shop.hooks.webhooks.values():
+    fixture = a_fixture()
+    fixture.shop.hooks.lose = 0.03
+    trade(fixture, 200)
+    for webhook in fixture.shop.hooks.webhooks.values():
         webhook.status = "disabled"
-    trade(lab, 200, pause=18)  # an hour
-    twice = lab.shop.place(status="pending")
-    lab.shop.change_status(twice, "on-hold")
-    lab.shop.change_status(twice, "completed")
-    lab.drain()
-    assert lab.differences()
+    trade(fixture, 200, pause=18)  # an hour
+    twice = fixture.shop.place(status="pending")
+    fixture.shop.change_status(twice, "on-hold")
+    fixture.shop.change_status(twice, "completed")
+    fixture.drain()
+    assert fixture.differences()
 
-    lab.run()
-    lab.drain()
+    fixture.run()
+    fixture.drain()
 
-    assert lab.differences() == []
+    assert fixture.differences() == []
 
 
 @pytest.mark.parametrize("seed", range(2))
 def test_days_with_every_kind_of_trouble_end_with_hubspot_equal_to_the_store(seed: int) -> None:
-    lab = a_lab(seed=seed)
+    fixture = a_fixture(seed=seed)
     chance = random.Random(seed)  # noqa: S311
-    lab.shop.hooks.lose = 0.1
-    lab.shop.faults.add(InjectedFault(status=503, probability=0.05, body="html"))
-    lab.shop.faults.add(InjectedFault(kind="reset", probability=0.05))
-    while lab.clock.now < 1_795_473_600 + 2 * DAY:
+    fixture.shop.hooks.lose = 0.1
+    fixture.shop.faults.add(InjectedFault(status=503, probability=0.05, body="html"))
+    fixture.shop.faults.add(InjectedFault(kind="reset", probability=0.05))
+    while fixture.clock.now < 1_795_473_600 + 2 * DAY:
         for _ in range(chance.choice([0, 0, 1, 5])):
-            lab.shop.act()
-            lab.pass_time(chance.choice([0, 1, 60]))
+            fixture.shop.act()
+            fixture.pass_time(chance.choice([0, 1, 60]))
         if chance.random() < 0.05:
-            lab.shop.delete(chance.choice(list(lab.shop.orders)))
-        if trashed := [one.id for one in lab.shop.orders.values() if one.status == "trash"]:
-            lab.shop.change_status(chance.choice(trashed), "processing")  # of which nobody is told
-        lab.down = chance.random() < 0.2
-        lab.shop.run_webhooks()
-        lab.sqs.refuse = int(chance.random() < 0.05)
-        lab.run(chance.choice([30, 300]))
-        lab.drain()
-        lab.pass_time(QUARTER)
-    lab.down, lab.sqs.refuse = False, 0
-    lab.pass_time(DAY)
+            fixture.shop.delete(chance.choice(list(fixture.shop.orders)))
+        if trashed := [one.id for one in fixture.shop.orders.values() if one.status == "trash"]:
+            fixture.shop.change_status(chance.choice(trashed), "processing")  # of which nobody is told
+        fixture.down = chance.random() < 0.2
+        fixture.shop.run_webhooks()
+        fixture.sqs.refuse = int(chance.random() < 0.05)
+        fixture.run(chance.choice([30, 300]))
+        fixture.drain()
+        fixture.pass_time(QUARTER)
+    fixture.down, fixture.sqs.refuse = False, 0
+    fixture.pass_time(DAY)
 
-    lab.run_to_the_end()
-    lab.drain()
+    fixture.run_to_the_end()
+    fixture.drain()
 
-    assert lab.differences() == []
+    assert fixture.differences() == []
 
 
 def test_two_changes_in_the_second_of_the_sweep_are_not_missed() -> None:
-    lab = a_lab()
-    lab.shop.hooks.lose = 1.0
-    number = lab.shop.place(status="pending")
-    lab.run()
-    lab.shop.change_status(number, "completed")  # no time has passed
-    lab.shop.run_webhooks()
+    fixture = a_fixture()
+    fixture.shop.hooks.lose = 1.0
+    number = fixture.shop.place(status="pending")
+    fixture.run()
+    fixture.shop.change_status(number, "completed")  # no time has passed
+    fixture.shop.run_webhooks()
 
-    lab.pass_time(QUARTER)
-    lab.run()
-    lab.drain()
+    fixture.pass_time(QUARTER)
+    fixture.run()
+    fixture.drain()
 
-    assert lab.lab.deal(number)["woocommerce_order_status"] == "completed"
+    assert fixture.engine.deal(number)["woocommerce_order_status"] == "completed"
 
 
 def test_an_order_trashed_without_a_word_is_found() -> None:
-    lab = a_lab()
-    number = lab.shop.place()
-    lab.shop.run_webhooks()
-    lab.shop.hooks.lose = 1.0
-    lab.pass_time(60)
-    lab.shop.trash(number)
-    lab.shop.run_webhooks()
+    fixture = a_fixture()
+    number = fixture.shop.place()
+    fixture.shop.run_webhooks()
+    fixture.shop.hooks.lose = 1.0
+    fixture.pass_time(60)
+    fixture.shop.trash(number)
+    fixture.shop.run_webhooks()
 
-    lab.run()
-    lab.drain()
+    fixture.run()
+    fixture.drain()
 
-    assert lab.lab.deal(number)["woocommerce_order_status"] == "trash"
+    assert fixture.engine.deal(number)["woocommerce_order_status"] == "trash"
 
 
 @pytest.mark.parametrize("back", ["restore", "change_status"])
 def test_an_order_taken_out_of_the_trash_without_a_word_is_found(back: str) -> None:
     """A status set by REST takes an order out of the trash, of which a store says nothing at all."""
-    lab = a_lab()
-    number = lab.shop.place()
-    lab.shop.run_webhooks()
-    lab.shop.trash(number)
-    lab.shop.run_webhooks()
-    lab.drain()
-    lab.shop.hooks.lose = 1.0
-    getattr(lab.shop, back)(number)
-    lab.shop.run_webhooks()
+    fixture = a_fixture()
+    number = fixture.shop.place()
+    fixture.shop.run_webhooks()
+    fixture.shop.trash(number)
+    fixture.shop.run_webhooks()
+    fixture.drain()
+    fixture.shop.hooks.lose = 1.0
+    getattr(fixture.shop, back)(number)
+    fixture.shop.run_webhooks()
 
-    lab.run()
-    lab.drain()
+    fixture.run()
+    fixture.drain()
 
-    assert lab.lab.deal(number)["woocommerce_order_status"] == lab.shop.orders[number].status
+    assert fixture.engine.deal(number)["woocommerce_order_status"] == fixture.shop.orders[number].status
 
 
 def test_an_order_trashed_while_its_page_is_on_the_way_stays_in_the_trash() -> None:
-    lab = a_lab()
-    number = lab.shop.place()
-    lab.shop.run_webhooks()
-    lab.shop.latency_ms = 5000
+    fixture = a_fixture()
+    number = fixture.shop.place()
+    fixture.shop.run_webhooks()
+    fixture.shop.latency_ms = 5000
 
     def trash() -> None:
-        lab.shop.trash(number)
-        lab.shop.run_webhooks()
-        lab.pass_time(1)
+        fixture.shop.trash(number)
+        fixture.shop.run_webhooks()
+        fixture.pass_time(1)
 
-    lab.run(store=lab.store(http=After(lab, "/orders?", trash)))
-    assert lab.queued().index(f"order.deleted order:{number}") < lab.queued().index(f"order.swept order:{number}")
-    lab.drain()
+    fixture.run(store=fixture.store(http=After(fixture, "/orders?", trash)))
+    assert fixture.queued().index(f"order.deleted order:{number}") < fixture.queued().index(
+        f"order.swept order:{number}"
+    )
+    fixture.drain()
 
-    assert lab.lab.deal(number)["woocommerce_order_status"] == "trash"
+    assert fixture.engine.deal(number)["woocommerce_order_status"] == "trash"
 
 
 def test_what_is_swept_is_dated_before_it_was_asked_for() -> None:
-    lab = a_lab()
-    lab.shop.place()
-    lab.shop.latency_ms = 5000
-    asked = Asked(lab)
+    fixture = a_fixture()
+    fixture.shop.place()
+    fixture.shop.latency_ms = 5000
+    asked = Asked(fixture)
 
-    lab.run(store=lab.store(http=asked))
+    fixture.run(store=fixture.store(http=asked))
 
-    (delivery,) = [one for one in lab.sqs.deliveries() if one.topic == "order.swept"]
+    (delivery,) = [one for one in fixture.sqs.deliveries() if one.topic == "order.swept"]
     assert delivery.received_ms <= asked.at["/wp-json/wc/v3/orders"] * 1000
 
 
 class Asked:
     """Notes when each path was asked for first."""
 
-    def __init__(self, lab: StoreLab) -> None:
-        self._http, self._clock = lab.store().http, lab.clock
+    def __init__(self, fixture: ReconcileFixture) -> None:
+        self._http, self._clock = fixture.store().http, fixture.clock
         self.at: dict[str, float] = {}
 
     def request(self, method: str, url: str, **kwargs: Any) -> Any:
@@ -231,8 +233,8 @@ class Asked:
 class After:
     """Does something once, after the store has answered a call to this path and before the answer arrives."""
 
-    def __init__(self, lab: StoreLab, path: str, act: Callable[[], object]) -> None:
-        self._http = lab.store().http
+    def __init__(self, fixture: ReconcileFixture, path: str, act: Callable[[], object]) -> None:
+        self._http = fixture.store().http
         self._path, self._act, self._done = path, act, False
 
     def request(self, method: str, url: str, **kwargs: Any) -> Any:
@@ -244,176 +246,176 @@ class After:
 
 
 def test_accounts_made_without_a_word_are_found_by_the_next_run() -> None:
-    lab = a_lab()
-    lab.shop.hooks.lose = 1.0
-    made = [lab.shop.register() for _ in range(3)]
-    lab.shop.run_webhooks()
+    fixture = a_fixture()
+    fixture.shop.hooks.lose = 1.0
+    made = [fixture.shop.register() for _ in range(3)]
+    fixture.shop.run_webhooks()
 
-    lab.run()
+    fixture.run()
 
-    assert lab.queued() == [f"customer.swept customer:{number}" for number in reversed(made)]
+    assert fixture.queued() == [f"customer.swept customer:{number}" for number in reversed(made)]
 
 
 def test_an_account_changed_behind_the_stores_back_is_found_when_all_are_asked_for() -> None:
-    lab = a_lab()
-    number = lab.shop.register(billing={"city": "Lille"})
-    lab.shop.run_webhooks()
-    lab.pass_time(30 * DAY)
-    lab.run_to_the_end()
-    lab.shop.edit_customer_behind(number, city="Lyon")
-    lab.pass_time(DAY)
-    lab.run_to_the_end()
-    lab.drain()
-    assert lab.lab.contacts[0]["city"] == "Lille"
+    fixture = a_fixture()
+    number = fixture.shop.register(billing={"city": "Lille"})
+    fixture.shop.run_webhooks()
+    fixture.pass_time(30 * DAY)
+    fixture.run_to_the_end()
+    fixture.shop.edit_customer_behind(number, city="Lyon")
+    fixture.pass_time(DAY)
+    fixture.run_to_the_end()
+    fixture.drain()
+    assert fixture.engine.contacts[0]["city"] == "Lille"
 
-    lab.run(customers="all")
-    lab.drain()
+    fixture.run(customers="all")
+    fixture.drain()
 
-    assert lab.lab.contacts[0]["city"] == "Lyon"
+    assert fixture.engine.contacts[0]["city"] == "Lyon"
 
 
 # The watermark
 
 
 def test_the_first_run_begins_at_the_deployment() -> None:
-    lab = StoreLab()
-    lab.shop.place(created=lab.clock.now - 3 * DAY)
-    lab.shop.register()
-    lab.shop.customers[2].created = lab.shop.customers[2].modified = lab.clock.now - 3 * DAY
-    lab.pass_time(60)
-    order, account = lab.shop.place(), lab.shop.register()
-    lab.pass_time(QUARTER)
+    fixture = ReconcileFixture()
+    fixture.shop.place(created=fixture.clock.now - 3 * DAY)
+    fixture.shop.register()
+    fixture.shop.customers[2].created = fixture.shop.customers[2].modified = fixture.clock.now - 3 * DAY
+    fixture.pass_time(60)
+    order, account = fixture.shop.place(), fixture.shop.register()
+    fixture.pass_time(QUARTER)
 
-    lab.run()  # makes the webhooks too: what they could not tell of accounts is scanned
+    fixture.run()  # makes the webhooks too: what they could not tell of accounts is scanned
 
-    assert sorted(set(lab.queued()), reverse=True) == [
+    assert sorted(set(fixture.queued()), reverse=True) == [
         f"order.swept order:{order}",
         f"customer.swept customer:{account}",
     ]
 
 
 def test_it_stands_at_the_newest_date_seen_and_not_at_the_clock() -> None:
-    lab = a_lab()
-    lab.shop.place()
-    lab.pass_time(QUARTER)
+    fixture = a_fixture()
+    fixture.shop.place()
+    fixture.pass_time(QUARTER)
 
-    lab.run()
+    fixture.run()
 
-    assert lab.mark.orders.moment == "2026-11-23T22:55:00"
+    assert fixture.mark.orders.moment == "2026-11-23T22:55:00"
 
 
 def test_it_does_not_slip_back_while_nothing_happens() -> None:
-    lab = a_lab()
-    number = lab.shop.place()
-    lab.run()
-    before = lab.mark.orders
-    lab.shop.delete(number)
+    fixture = a_fixture()
+    number = fixture.shop.place()
+    fixture.run()
+    before = fixture.mark.orders
+    fixture.shop.delete(number)
 
     for _ in range(5):
-        lab.pass_time(QUARTER)
-        lab.run()
+        fixture.pass_time(QUARTER)
+        fixture.run()
 
-    assert lab.mark.orders.moment == before.moment
+    assert fixture.mark.orders.moment == before.moment
 
 
 def test_an_order_dated_in_the_future_does_not_take_it_along() -> None:
-    lab = a_lab()
-    lab.shop.place(modified=lab.clock.now + 30 * DAY)
-    lab.run()
-    lab.sqs.messages.clear()
-    lab.pass_time(QUARTER)
-    number = lab.shop.place()
+    fixture = a_fixture()
+    fixture.shop.place(modified=fixture.clock.now + 30 * DAY)
+    fixture.run()
+    fixture.sqs.messages.clear()
+    fixture.pass_time(QUARTER)
+    number = fixture.shop.place()
 
-    lab.pass_time(QUARTER)
-    lab.run()
+    fixture.pass_time(QUARTER)
+    fixture.run()
 
-    assert f"order.swept order:{number}" in lab.queued()
+    assert f"order.swept order:{number}" in fixture.queued()
 
 
 def test_what_becomes_visible_late_is_found() -> None:
-    lab = a_lab()
-    lab.shop.place()
-    lab.run()
-    late = lab.shop.place(created=lab.clock.now - 300)  # dated before, there only now
+    fixture = a_fixture()
+    fixture.shop.place()
+    fixture.run()
+    late = fixture.shop.place(created=fixture.clock.now - 300)  # dated before, there only now
 
-    lab.run()
+    fixture.run()
 
-    assert f"order.swept order:{late}" in lab.queued()
+    assert f"order.swept order:{late}" in fixture.queued()
 
 
 def test_a_quiet_shop_is_not_queued_again_and_again() -> None:
-    lab = a_lab()
-    lab.shop.place()
-    lab.pass_time(QUARTER)
-    lab.run()
-    lab.sqs.messages.clear()
+    fixture = a_fixture()
+    fixture.shop.place()
+    fixture.pass_time(QUARTER)
+    fixture.run()
+    fixture.sqs.messages.clear()
 
     for _ in range(3):
-        lab.pass_time(QUARTER)
-        lab.run()
+        fixture.pass_time(QUARTER)
+        fixture.run()
 
-    assert lab.queued() == []
+    assert fixture.queued() == []
 
 
 def test_a_shop_whose_clock_is_far_behind_loses_nothing() -> None:
-    lab = a_lab()
-    lab.shop.clock = lambda: lab.clock.now - 7200
-    lab.run(since="2026-11-23T00:00:00")
+    fixture = a_fixture()
+    fixture.shop.clock = lambda: fixture.clock.now - 7200
+    fixture.run(since="2026-11-23T00:00:00")
     made = []
     for _ in range(5):
-        lab.pass_time(QUARTER)
-        lab.run()
-        made.append(lab.shop.place())
-    lab.run()
+        fixture.pass_time(QUARTER)
+        fixture.run()
+        made.append(fixture.shop.place())
+    fixture.run()
 
-    assert set(lab.queued()) == {f"order.swept order:{number}" for number in made}
+    assert set(fixture.queued()) == {f"order.swept order:{number}" for number in made}
 
 
 def test_what_becomes_visible_late_is_found_in_a_shop_whose_clock_is_behind() -> None:
-    lab = a_lab()
-    lab.shop.clock = lambda: lab.clock.now - 1200
-    lab.run(since="2026-11-23T00:00:00")
-    lab.shop.place()
-    lab.run()
-    late = lab.shop.place(created=lab.shop.clock() - 300)
+    fixture = a_fixture()
+    fixture.shop.clock = lambda: fixture.clock.now - 1200
+    fixture.run(since="2026-11-23T00:00:00")
+    fixture.shop.place()
+    fixture.run()
+    late = fixture.shop.place(created=fixture.shop.clock() - 300)
 
-    lab.run()
+    fixture.run()
 
-    assert f"order.swept order:{late}" in lab.queued()
+    assert f"order.swept order:{late}" in fixture.queued()
 
 
 def test_when_the_queue_does_not_take_a_page_the_next_run_brings_it() -> None:
-    lab = a_lab()
-    made = [lab.shop.place() for _ in range(30)]
-    lab.sqs.refuse = 1
+    fixture = a_fixture()
+    made = [fixture.shop.place() for _ in range(30)]
+    fixture.sqs.refuse = 1
 
-    report = lab.run()
-    assert (lab.queued(), lab.metrics["SweepFailed"]) == ([], 1)
+    report = fixture.run()
+    assert (fixture.queued(), fixture.metrics["SweepFailed"]) == ([], 1)
     assert report.stopped.startswith("failed: the queue does not answer")
-    lab.run()
+    fixture.run()
 
-    assert set(lab.queued()) == {f"order.swept order:{number}" for number in made}
+    assert set(fixture.queued()) == {f"order.swept order:{number}" for number in made}
 
 
 def test_single_messages_the_queue_does_not_take_are_sent_again() -> None:
-    lab = a_lab()
-    made = [lab.shop.place() for _ in range(5)]
-    lab.sqs.refuse_entries = 3
+    fixture = a_fixture()
+    made = [fixture.shop.place() for _ in range(5)]
+    fixture.sqs.refuse_entries = 3
 
-    lab.run()
+    fixture.run()
 
-    assert sorted(lab.queued()) == [f"order.swept order:{number}" for number in made]
+    assert sorted(fixture.queued()) == [f"order.swept order:{number}" for number in made]
 
 
 @pytest.mark.parametrize("crash", range(1, 6))
 def test_a_crash_at_any_write_of_the_watermark_loses_nothing(crash: int) -> None:
-    lab = a_lab()
+    fixture = a_fixture()
     made = []
     for _ in range(250):
-        lab.pass_time(1)
-        made.append(lab.shop.place())
-    lab.shop.trash(made[0])
-    account = lab.shop.register()
+        fixture.pass_time(1)
+        made.append(fixture.shop.place())
+    fixture.shop.trash(made[0])
+    account = fixture.shop.register()
     writes = 0
 
     def put(**asked: Any) -> Any:
@@ -421,146 +423,150 @@ def test_a_crash_at_any_write_of_the_watermark_loses_nothing(crash: int) -> None
         writes += 1
         if writes == crash:
             raise ClientError({"Error": {"Code": "InternalServerError", "Message": ""}}, "PutParameter")
-        return lab.ssm.__class__.put_parameter(lab.ssm, **asked)
+        return fixture.ssm.__class__.put_parameter(fixture.ssm, **asked)
 
-    lab.ssm.put_parameter = put  # type: ignore[method-assign]
+    fixture.ssm.put_parameter = put  # type: ignore[method-assign]
     with pytest.raises(ClientError):
-        lab.run()
-    lab.run()
+        fixture.run()
+    fixture.run()
 
     wanted = {f"order.swept order:{number}" for number in made} | {f"customer.swept customer:{account}"}
-    assert set(lab.queued()) == wanted
+    assert set(fixture.queued()) == wanted
 
 
 @pytest.mark.parametrize("stored", ['{"orders": "yesterday"}', "not JSON", "[]"])
 def test_a_watermark_that_cannot_be_read_ends_the_run_with_what_to_do_and_is_no_new_beginning(stored: str) -> None:
-    lab = a_lab()
-    lab.ssm.value, lab.metrics = stored, {}
-    lab.shop.place()
+    fixture = a_fixture()
+    fixture.ssm.value, fixture.metrics = stored, {}
+    fixture.shop.place()
 
-    report = lab.run()
+    report = fixture.run()
 
-    assert (report.complete, lab.queued(), lab.ssm.value) == (False, [], stored)
+    assert (report.complete, fixture.queued(), fixture.ssm.value) == (False, [], stored)
     assert report.failed["watermark"] == report.stopped
-    assert lab.metrics == {"SweepFailed": 1}
-    assert "get-parameter-history --name /stack/watermark" in lab.logged("watermark_unreadable")[0]["to_do"]
+    assert fixture.metrics == {"SweepFailed": 1}
+    assert "get-parameter-history --name /stack/watermark" in fixture.logged("watermark_unreadable")[0]["to_do"]
 
 
 def test_a_wrong_date_in_the_watermark_is_named_by_its_place() -> None:
-    lab = a_lab()
-    stored = json.loads(lab.ssm.value)
+    fixture = a_fixture()
+    stored = json.loads(fixture.ssm.value)
     stored["orders"]["resume"] = {"moment": "soon", "offset": 3}
-    lab.ssm.value = json.dumps(stored)
+    fixture.ssm.value = json.dumps(stored)
 
-    assert "orders.resume" in lab.run().failed["watermark"]
+    assert "orders.resume" in fixture.run().failed["watermark"]
 
 
 def test_an_order_with_an_odd_date_at_the_end_of_a_page_hides_no_other() -> None:
-    lab = a_lab()
+    fixture = a_fixture()
     made = []
     for _ in range(150):
-        made.append(lab.shop.place())
-        lab.pass_time(20)
-    odd = lab.shop.orders[made[99]]
-    later = lab.shop.order_text(lab.shop.orders[made[149]]).partition('"date_modified_gmt":"')[2][:19]
-    text = lab.shop.order_text(odd)
+        made.append(fixture.shop.place())
+        fixture.pass_time(20)
+    odd = fixture.shop.orders[made[99]]
+    later = fixture.shop.order_text(fixture.shop.orders[made[149]]).partition('"date_modified_gmt":"')[2][:19]
+    text = fixture.shop.order_text(odd)
     own = text.partition('"date_modified_gmt":"')[2][:19]
     odd.text = text.replace(f'"date_modified_gmt":"{own}"', f'"date_modified_gmt":"{later}"')
-    lab.sqs.messages.clear()
+    fixture.sqs.messages.clear()
 
-    assert lab.run().complete
+    assert fixture.run().complete
 
-    assert {f"order.swept order:{number}" for number in made} <= set(lab.queued())
+    assert {f"order.swept order:{number}" for number in made} <= set(fixture.queued())
 
 
 def test_people_may_edit_it_with_a_zone() -> None:
-    lab = a_lab()
-    lab.ssm.value = lab.ssm.value.replace('"moment":"2026-11-23T22:40:00"', '"moment":"2026-11-23T17:00:00-05:00"')
+    fixture = a_fixture()
+    fixture.ssm.value = fixture.ssm.value.replace(
+        '"moment":"2026-11-23T22:40:00"', '"moment":"2026-11-23T17:00:00-05:00"'
+    )
 
-    assert lab.run().complete
-    assert lab.mark.orders.moment == "2026-11-23T22:00:00"
+    assert fixture.run().complete
+    assert fixture.mark.orders.moment == "2026-11-23T22:00:00"
 
 
 # Time and patience
 
 
 def test_what_does_not_fit_one_run_is_gone_on_with_in_the_next() -> None:
-    lab = a_lab()
+    fixture = a_fixture()
     made = []
     for _ in range(1200):
-        lab.pass_time(1)
-        made.append(lab.shop.place())
-    lab.shop.latency_ms = 3000
-    before = len(lab.shop.requests)
-    first = lab.run(50)
+        fixture.pass_time(1)
+        made.append(fixture.shop.place())
+    fixture.shop.latency_ms = 3000
+    before = len(fixture.shop.requests)
+    first = fixture.run(50)
 
-    runs = 1 + lab.run_to_the_end(50)
+    runs = 1 + fixture.run_to_the_end(50)
 
     assert first.stopped.startswith("out of time")
     assert runs > 2
-    assert set(lab.queued()) == {f"order.swept order:{number}" for number in made}
-    pages = [url for _, url, _ in lab.shop.requests[before:] if "/orders?" in url and "status=any" in url]
+    assert set(fixture.queued()) == {f"order.swept order:{number}" for number in made}
+    pages = [url for _, url, _ in fixture.shop.requests[before:] if "/orders?" in url and "status=any" in url]
     assert len(pages) < 20  # it takes twelve: no run began anew
 
 
 def test_no_run_takes_longer_than_its_share_of_the_time() -> None:
-    lab = a_lab()
+    fixture = a_fixture()
     for _ in range(500):
-        lab.shop.place()
-    lab.shop.latency_ms = 7000
-    began = lab.clock.now
+        fixture.shop.place()
+    fixture.shop.latency_ms = 7000
+    began = fixture.clock.now
 
-    lab.run(100)
+    fixture.run(100)
 
-    assert 60 < lab.clock.now - began <= 80
+    assert 60 < fixture.clock.now - began <= 80
 
 
 def test_a_second_with_more_orders_than_one_run_can_read_is_got_through() -> None:
     """An import, or a status set for all orders at once."""
-    lab = a_lab()
-    made = [lab.shop.place() for _ in range(1500)]
-    lab.pass_time(1)
-    made.append(lab.shop.place())
-    lab.shop.latency_ms = 3000
+    fixture = a_fixture()
+    made = [fixture.shop.place() for _ in range(1500)]
+    fixture.pass_time(1)
+    made.append(fixture.shop.place())
+    fixture.shop.latency_ms = 3000
 
-    lab.run_to_the_end(50)
+    fixture.run_to_the_end(50)
 
-    assert set(lab.queued()) == {f"order.swept order:{number}" for number in made}
+    assert set(fixture.queued()) == {f"order.swept order:{number}" for number in made}
 
 
 def test_an_import_of_accounts_is_left_to_a_scan() -> None:
-    lab = a_lab()
-    made = [lab.shop.register() for _ in range(1500)]
+    fixture = a_fixture()
+    made = [fixture.shop.register() for _ in range(1500)]
     for number in made:
-        lab.shop.customers[number].created = lab.shop.customers[number].modified = lab.clock.now - 1000 * DAY
-    lab.shop.latency_ms = 3000
+        fixture.shop.customers[number].created = fixture.shop.customers[number].modified = (
+            fixture.clock.now - 1000 * DAY
+        )
+    fixture.shop.latency_ms = 3000
 
-    lab.run_to_the_end(100)
+    fixture.run_to_the_end(100)
 
-    assert set(lab.queued()) == {f"customer.swept customer:{number}" for number in made}
+    assert set(fixture.queued()) == {f"customer.swept customer:{number}" for number in made}
 
 
 def test_a_store_that_is_down_is_counted_and_left_alone() -> None:
-    lab = a_lab()
-    lab.shop.place()
-    lab.shop.faults.add(InjectedFault(status=503, body="html", retry_after="3600"))
-    before = len(lab.shop.requests)
+    fixture = a_fixture()
+    fixture.shop.place()
+    fixture.shop.faults.add(InjectedFault(status=503, body="html", retry_after="3600"))
+    before = len(fixture.shop.requests)
 
-    report = lab.run()
+    report = fixture.run()
 
     assert report.stopped.startswith("store unavailable")
-    assert lab.metrics["StoreUnavailable"] == 1
-    assert len(lab.shop.requests) - before == 1
+    assert fixture.metrics["StoreUnavailable"] == 1
+    assert len(fixture.shop.requests) - before == 1
 
 
 def test_a_store_that_refuses_the_key_is_reported_with_what_to_do() -> None:
-    lab = a_lab()
-    lab.shop.keys.clear()
+    fixture = a_fixture()
+    fixture.shop.keys.clear()
 
-    report = lab.run()
+    report = fixture.run()
 
     assert "Check consumer key and secret" in report.stopped
-    assert lab.metrics["SweepFailed"] == 2  # webhooks cannot be seen, orders cannot be read
+    assert fixture.metrics["SweepFailed"] == 2  # webhooks cannot be seen, orders cannot be read
 
 
 # What may be asked for
@@ -586,92 +592,94 @@ def test_a_schedules_event_asks_for_nothing() -> None:
 
 
 def test_since_reads_everything_changed_from_then_on_once_more() -> None:
-    lab = a_lab()
-    order, account = lab.shop.place(), lab.shop.register()
-    lab.shop.run_webhooks()
-    lab.pass_time(30 * DAY)
-    lab.run_to_the_end()
-    lab.sqs.messages.clear()
+    fixture = a_fixture()
+    order, account = fixture.shop.place(), fixture.shop.register()
+    fixture.shop.run_webhooks()
+    fixture.pass_time(30 * DAY)
+    fixture.run_to_the_end()
+    fixture.sqs.messages.clear()
 
-    lab.run(since="2026-11-23T17:50:00-05:00")
+    fixture.run(since="2026-11-23T17:50:00-05:00")
 
-    assert set(lab.queued()) == {f"order.swept order:{order}", f"customer.swept customer:{account}"}
+    assert set(fixture.queued()) == {f"order.swept order:{order}", f"customer.swept customer:{account}"}
 
 
 def test_since_outlives_a_run_that_is_too_short() -> None:
-    lab = a_lab()
+    fixture = a_fixture()
     made = []
     for _ in range(600):
-        lab.pass_time(1)
-        made.append(lab.shop.place())
-    lab.run_to_the_end()
-    lab.sqs.messages.clear()
-    lab.pass_time(DAY)
-    lab.shop.latency_ms = 3000
+        fixture.pass_time(1)
+        made.append(fixture.shop.place())
+    fixture.run_to_the_end()
+    fixture.sqs.messages.clear()
+    fixture.pass_time(DAY)
+    fixture.shop.latency_ms = 3000
 
-    lab.run(20, since="2026-11-23T22:00:00")
-    lab.run_to_the_end(50)
+    fixture.run(20, since="2026-11-23T22:00:00")
+    fixture.run_to_the_end(50)
 
-    assert {f"order.swept order:{number}" for number in made} <= set(lab.queued())
+    assert {f"order.swept order:{number}" for number in made} <= set(fixture.queued())
 
 
 def test_since_never_skips_what_is_still_to_be_read() -> None:
-    lab = a_lab()
-    number = lab.shop.place()
-    lab.pass_time(DAY)
+    fixture = a_fixture()
+    number = fixture.shop.place()
+    fixture.pass_time(DAY)
 
-    lab.run(since="2026-11-24T12:00:00")
+    fixture.run(since="2026-11-24T12:00:00")
 
-    assert f"order.swept order:{number}" in lab.queued()
+    assert f"order.swept order:{number}" in fixture.queued()
 
 
 # At night
 
 
 def test_changed_accounts_are_looked_for_once_a_night() -> None:
-    lab = a_lab()
-    number = lab.shop.register()
-    lab.run()
-    lab.sqs.messages.clear()
-    lab.shop.hooks.lose = 1.0
-    lab.shop.edit_customer(number)
-    lab.shop.run_webhooks()
+    fixture = a_fixture()
+    number = fixture.shop.register()
+    fixture.run()
+    fixture.sqs.messages.clear()
+    fixture.shop.hooks.lose = 1.0
+    fixture.shop.edit_customer(number)
+    fixture.shop.run_webhooks()
 
     found = []
-    while lab.clock.now < 1_795_510_800:  # 2026-11-24T09:00:00Z
-        lab.pass_time(QUARTER)
-        before = len(lab.sqs.messages)
-        lab.run()
+    while fixture.clock.now < 1_795_510_800:  # 2026-11-24T09:00:00Z
+        fixture.pass_time(QUARTER)
+        before = len(fixture.sqs.messages)
+        fixture.run()
         found += [
-            (utc_from_ms(int(lab.clock.now * 1000))[:13], one) for one in lab.queued()[before:] if "customer" in one
+            (utc_from_ms(int(fixture.clock.now * 1000))[:13], one)
+            for one in fixture.queued()[before:]
+            if "customer" in one
         ]
 
     assert found == [("2026-11-24T02", f"customer.swept customer:{number}")]
 
 
 def test_an_order_deleted_for_good_is_found_at_night() -> None:
-    lab = a_lab()
-    kept, deleted, trashed = lab.shop.place(), lab.shop.place(), lab.shop.place()
-    lab.shop.trash(trashed)
-    lab.shop.run_webhooks()
-    lab.drain()
-    lab.shop.delete(deleted)
-    lab.shop.delete(trashed)  # the emptied trash: nothing new for HubSpot
-    lab.pass_time(DAY)
+    fixture = a_fixture()
+    kept, deleted, trashed = fixture.shop.place(), fixture.shop.place(), fixture.shop.place()
+    fixture.shop.trash(trashed)
+    fixture.shop.run_webhooks()
+    fixture.drain()
+    fixture.shop.delete(deleted)
+    fixture.shop.delete(trashed)  # the emptied trash: nothing new for HubSpot
+    fixture.pass_time(DAY)
 
-    lab.run_to_the_end()
+    fixture.run_to_the_end()
 
-    assert [one for one in lab.queued() if "deleted" in one] == [f"order.deleted order:{deleted}"]
-    lab.drain()
-    assert lab.lab.deal(deleted)["woocommerce_order_status"] == "trash"
-    assert lab.lab.deal(kept)["woocommerce_order_status"] == "processing"
+    assert [one for one in fixture.queued() if "deleted" in one] == [f"order.deleted order:{deleted}"]
+    fixture.drain()
+    assert fixture.engine.deal(deleted)["woocommerce_order_status"] == "trash"
+    assert fixture.engine.deal(kept)["woocommerce_order_status"] == "processing"
 
 
 def test_deals_of_other_pipelines_and_of_other_making_are_not_ours() -> None:
-    lab = a_lab()
-    lab.shop.place()
-    lab.shop.run_webhooks()
-    lab.drain()
+    fixture = a_fixture()
+    fixture.shop.place()
+    fixture.shop.run_webhooks()
+    fixture.drain()
     foreign = [
         {"dealname": "made by hand", "pipeline": "ecommerce_sales", "dealstage": "completed"},
         {
@@ -683,99 +691,99 @@ def test_deals_of_other_pipelines_and_of_other_making_are_not_ours() -> None:
         {"dealname": "moved", "pipeline": "default", "dealstage": "closedwon", "woocommerce_order_id": "99"},
         {"dealname": "odd", "pipeline": "ecommerce_sales", "dealstage": "completed", "woocommerce_order_id": "0099"},
     ]
-    lab.lab.hubspot.create(DEALS, [{"properties": properties, "associations": []} for properties in foreign])
+    fixture.engine.hubspot.create(DEALS, [{"properties": properties, "associations": []} for properties in foreign])
 
-    lab.run(deleted="check")
+    fixture.run(deleted="check")
 
-    assert [one for one in lab.queued() if "deleted" in one] == []
+    assert [one for one in fixture.queued() if "deleted" in one] == []
 
 
-def a_lab_with_deals(orders: int) -> StoreLab:
-    lab = a_lab()
+def a_lab_with_deals(orders: int) -> ReconcileFixture:
+    fixture = a_fixture()
     for _ in range(orders):
-        lab.shop.place()
-    lab.shop.run_webhooks()
-    lab.drain()
-    lab.pass_time(DAY)
-    return lab
+        fixture.shop.place()
+    fixture.shop.run_webhooks()
+    fixture.drain()
+    fixture.pass_time(DAY)
+    return fixture
 
 
 def test_a_store_that_knows_none_of_the_orders_changes_nothing() -> None:
     """A staging copy, an old backup: its answers would else move every deal to the lost stage."""
-    lab = a_lab_with_deals(120)
-    lab.shop.orders.clear()
+    fixture = a_lab_with_deals(120)
+    fixture.shop.orders.clear()
 
-    report = lab.pass_night()
+    report = fixture.pass_night()
 
     assert "Is it the right store?" in report.stopped
-    assert [one for one in lab.queued() if "deleted" in one] == []
-    assert lab.metrics["SweepFailed"] == 1
+    assert [one for one in fixture.queued() if "deleted" in one] == []
+    assert fixture.metrics["SweepFailed"] == 1
 
 
 def test_many_orders_deleted_on_purpose_are_taken_over_when_asked() -> None:
-    lab = a_lab_with_deals(120)
-    gone = list(lab.shop.orders)[:110]
+    fixture = a_lab_with_deals(120)
+    gone = list(fixture.shop.orders)[:110]
     for number in gone:
-        lab.shop.delete(number)
+        fixture.shop.delete(number)
 
-    lab.run_to_the_end(deleted="all")
+    fixture.run_to_the_end(deleted="all")
 
-    assert {one for one in lab.queued() if "deleted" in one} == {f"order.deleted order:{number}" for number in gone}
+    assert {one for one in fixture.queued() if "deleted" in one} == {f"order.deleted order:{number}" for number in gone}
 
 
 def test_a_check_of_many_deals_goes_on_where_it_stopped() -> None:
-    lab = a_lab_with_deals(450)
-    gone = list(lab.shop.orders)[::30]
+    fixture = a_lab_with_deals(450)
+    gone = list(fixture.shop.orders)[::30]
     for number in gone:
-        lab.shop.delete(number)
-    lab.shop.latency_ms = 3000
+        fixture.shop.delete(number)
+    fixture.shop.latency_ms = 3000
 
-    runs = lab.run_to_the_end(60)
+    runs = fixture.run_to_the_end(60)
 
     assert runs > 2
-    assert sorted(one for one in lab.queued() if "deleted" in one) == sorted(
+    assert sorted(one for one in fixture.queued() if "deleted" in one) == sorted(
         f"order.deleted order:{number}" for number in gone
     )
 
 
 def test_a_page_instead_of_an_answer_deletes_nothing() -> None:
-    lab = a_lab_with_deals(3)
-    lab.shop.delete(next(iter(lab.shop.orders)))
-    lab.shop.faults.add(InjectedFault(status=404, body="html", path=r"/orders/\d+"))
+    fixture = a_lab_with_deals(3)
+    fixture.shop.delete(next(iter(fixture.shop.orders)))
+    fixture.shop.faults.add(InjectedFault(status=404, body="html", path=r"/orders/\d+"))
 
-    lab.run()
+    fixture.run()
 
-    assert [one for one in lab.queued() if "deleted" in one] == []
+    assert [one for one in fixture.queued() if "deleted" in one] == []
 
 
 def test_when_hubspot_is_down_the_check_waits_and_the_sweep_does_not() -> None:
-    lab = a_lab_with_deals(3)
-    gone = next(iter(lab.shop.orders))
-    lab.shop.delete(gone)
-    number = lab.shop.place()
-    lab.lab.token.value = lab.lab.token.next_token = "expired"
+    fixture = a_lab_with_deals(3)
+    gone = next(iter(fixture.shop.orders))
+    fixture.shop.delete(gone)
+    number = fixture.shop.place()
+    fixture.engine.token.value = fixture.engine.token.next_token = "expired"
 
-    report = lab.run()
-    assert f"order.swept order:{number}" in lab.queued()
+    report = fixture.run()
+    assert f"order.swept order:{number}" in fixture.queued()
     assert not report.complete
-    lab.lab.token.value = lab.lab.token.next_token = DEFAULT_TOKEN
-    lab.lab.restart()
-    lab.run_to_the_end()
+    fixture.engine.token.value = fixture.engine.token.next_token = DEFAULT_TOKEN
+    fixture.engine.restart()
+    fixture.run_to_the_end()
 
-    assert f"order.deleted order:{gone}" in lab.queued()
+    assert f"order.deleted order:{gone}" in fixture.queued()
 
 
 # Messages
 
 
 def test_the_queue_gets_the_very_bytes_of_the_store() -> None:
-    lab = a_lab()
-    number = lab.shop.place(billing={"last_name": "García/ü"})
+    fixture = a_fixture()
+    number = fixture.shop.place(billing={"last_name": "García/ü"})
 
-    lab.run()
+    fixture.run()
 
-    (delivery,) = lab.sqs.deliveries()
-    assert delivery.body == lab.shop.order_text(lab.shop.orders[number]).encode()
+    (delivery,) = fixture.sqs.deliveries()
+    assert delivery.body == fixture.shop.order_text(fixture.shop.orders[number]).encode()
     assert delivery.source == "https://shop.test/"
     assert delivery.signature == ""
 
@@ -789,15 +797,15 @@ def test_what_is_swept_cannot_be_sent_from_outside() -> None:
 
 
 def test_an_order_no_message_can_hold_is_reported_and_the_others_go_on() -> None:
-    lab = a_lab()
-    number = lab.shop.place()
-    lab.shop.orders[number].text = _enormous(lab.shop.order_text(lab.shop.orders[number]))
-    other = lab.shop.place()
+    fixture = a_fixture()
+    number = fixture.shop.place()
+    fixture.shop.orders[number].text = _enormous(fixture.shop.order_text(fixture.shop.orders[number]))
+    other = fixture.shop.place()
 
-    lab.run()
+    fixture.run()
 
-    assert lab.queued() == [f"order.swept order:{other}"]
-    assert lab.logged("too_large_for_the_queue")[0]["entity"] == f"order:{number}"
+    assert fixture.queued() == [f"order.swept order:{other}"]
+    assert fixture.logged("too_large_for_the_queue")[0]["entity"] == f"order:{number}"
 
 
 def _enormous(text: str) -> str:
@@ -809,144 +817,144 @@ def _enormous(text: str) -> str:
 
 
 def test_healthy_webhooks_are_left_alone() -> None:
-    lab = a_lab()
+    fixture = a_fixture()
 
-    assert lab.run().webhooks == []
-    assert "WebhookDisabled" not in lab.metrics
-    assert all(method == "GET" for method, _, _ in lab.shop.requests)
+    assert fixture.run().webhooks == []
+    assert "WebhookDisabled" not in fixture.metrics
+    assert all(method == "GET" for method, _, _ in fixture.shop.requests)
 
 
 def test_a_disabled_webhook_is_made_active_and_reported() -> None:
-    lab = a_lab()
-    webhook = lab.shop.hooks.webhooks[2]
+    fixture = a_fixture()
+    webhook = fixture.shop.hooks.webhooks[2]
     webhook.status, webhook.secret = "disabled", "a secret somebody mistyped"
 
-    report = lab.run()
+    report = fixture.run()
 
     assert report.webhooks == ["disabled order.updated: repaired"]
     assert (webhook.status, webhook.secret) == ("active", "lab-secret")
-    assert (lab.metrics["WebhookDisabled"], lab.metrics["WebhookRepaired"]) == (1, 1)
-    assert "the first failure after this disables it again" in lab.logged("webhook")[0]["note"]
+    assert (fixture.metrics["WebhookDisabled"], fixture.metrics["WebhookRepaired"]) == (1, 1)
+    assert "the first failure after this disables it again" in fixture.logged("webhook")[0]["note"]
 
 
 def test_a_missing_webhook_is_made() -> None:
-    lab = a_lab()
-    del lab.shop.hooks.webhooks[4]
+    fixture = a_fixture()
+    del fixture.shop.hooks.webhooks[4]
 
-    assert lab.run().webhooks == ["missing order.restored: repaired"]
+    assert fixture.run().webhooks == ["missing order.restored: repaired"]
 
-    made = max(lab.shop.hooks.webhooks.values(), key=lambda one: one.id)
+    made = max(fixture.shop.hooks.webhooks.values(), key=lambda one: one.id)
     assert (made.topic, made.delivery_url, made.secret) == ("order.restored", WEBHOOK_URL, "lab-secret")
-    assert lab.run().webhooks == []
+    assert fixture.run().webhooks == []
 
 
 def test_a_missing_webhook_is_only_reported_where_that_is_set() -> None:
-    lab = a_lab(may_create=False)
-    del lab.shop.hooks.webhooks[4]
+    fixture = a_fixture(may_create=False)
+    del fixture.shop.hooks.webhooks[4]
 
-    assert lab.run().webhooks == ["missing order.restored: left as it is"]
-    assert lab.metrics["WebhookDisabled"] == 1
-    assert len(lab.shop.hooks.webhooks) == 6
+    assert fixture.run().webhooks == ["missing order.restored: left as it is"]
+    assert fixture.metrics["WebhookDisabled"] == 1
+    assert len(fixture.shop.hooks.webhooks) == 6
 
 
 def test_a_webhook_that_somebody_paused_stays_so_and_is_reported() -> None:
-    lab = a_lab()
-    lab.shop.hooks.webhooks[1].status = "paused"
+    fixture = a_fixture()
+    fixture.shop.hooks.webhooks[1].status = "paused"
 
-    assert lab.run().webhooks == ["paused order.created: left as it is"]
-    assert lab.shop.hooks.webhooks[1].status == "paused"
-    assert lab.metrics["WebhookDisabled"] == 1
+    assert fixture.run().webhooks == ["paused order.created: left as it is"]
+    assert fixture.shop.hooks.webhooks[1].status == "paused"
+    assert fixture.metrics["WebhookDisabled"] == 1
 
 
 def test_a_webhook_of_ours_with_another_address_is_set_right_and_that_of_another_stack_is_not() -> None:
-    lab = StoreLab()
+    fixture = ReconcileFixture()
     for stack, url in (("stack", "https://old.test/hook"), ("staging", "https://staging.test/hook")):
         for topic in TOPICS:
-            lab.shop.hooks.create(name=f"woohub {stack}: {topic}", topic=topic, delivery_url=url, secret="s")
+            fixture.shop.hooks.create(name=f"woohub {stack}: {topic}", topic=topic, delivery_url=url, secret="s")
 
-    lab.run()
+    fixture.run()
 
-    urls = [one.delivery_url for one in lab.shop.hooks.webhooks.values()]
+    urls = [one.delivery_url for one in fixture.shop.hooks.webhooks.values()]
     assert urls == [WEBHOOK_URL] * 7 + ["https://staging.test/hook"] * 7
 
 
 def test_a_webhook_whose_topic_was_changed_is_set_right() -> None:
-    lab = StoreLab()
-    lab.run()  # makes them
-    lab.shop.hooks.webhooks[1].topic = "product.created"
+    fixture = ReconcileFixture()
+    fixture.run()  # makes them
+    fixture.shop.hooks.webhooks[1].topic = "product.created"
 
-    assert lab.run().webhooks == ["wrong_topic order.created: repaired"]
-    assert lab.shop.hooks.webhooks[1].topic == "order.created"
+    assert fixture.run().webhooks == ["wrong_topic order.created: repaired"]
+    assert fixture.shop.hooks.webhooks[1].topic == "order.created"
 
 
 def test_a_second_webhook_for_the_same_is_reported_without_an_alarm() -> None:
-    lab = a_lab()
-    lab.shop.hooks.create(name="by hand", topic="order.created", delivery_url=WEBHOOK_URL, secret="lab-secret")
+    fixture = a_fixture()
+    fixture.shop.hooks.create(name="by hand", topic="order.created", delivery_url=WEBHOOK_URL, secret="lab-secret")
 
-    assert lab.run().webhooks == ["duplicate order.created: left as it is"]
-    assert "WebhookDisabled" not in lab.metrics
+    assert fixture.run().webhooks == ["duplicate order.created: left as it is"]
+    assert "WebhookDisabled" not in fixture.metrics
 
 
 def test_customers_changed_while_their_webhook_was_disabled_are_looked_for_at_once() -> None:
-    lab = a_lab()
-    number = lab.shop.register()
-    lab.run()
-    lab.sqs.messages.clear()
-    lab.shop.hooks.webhooks[6].status = "disabled"
-    lab.shop.edit_customer(number)
-    lab.shop.run_webhooks()
+    fixture = a_fixture()
+    number = fixture.shop.register()
+    fixture.run()
+    fixture.sqs.messages.clear()
+    fixture.shop.hooks.webhooks[6].status = "disabled"
+    fixture.shop.edit_customer(number)
+    fixture.shop.run_webhooks()
 
-    lab.run()
+    fixture.run()
 
-    assert f"customer.swept customer:{number}" in lab.queued()
+    assert f"customer.swept customer:{number}" in fixture.queued()
 
 
 def test_a_webhook_disabled_again_in_every_run_does_not_keep_a_scan_from_its_end() -> None:
-    lab = a_lab()
-    made = [lab.shop.register() for _ in range(900)]
-    lab.run_to_the_end()
-    lab.sqs.messages.clear()
-    lab.shop.latency_ms = 3000
+    fixture = a_fixture()
+    made = [fixture.shop.register() for _ in range(900)]
+    fixture.run_to_the_end()
+    fixture.sqs.messages.clear()
+    fixture.shop.latency_ms = 3000
 
     for _ in range(12):
-        lab.shop.hooks.webhooks[6].status = "disabled"
-        lab.run(50)
-        lab.pass_time(QUARTER)
+        fixture.shop.hooks.webhooks[6].status = "disabled"
+        fixture.run(50)
+        fixture.pass_time(QUARTER)
 
-    assert set(lab.queued()) == {f"customer.swept customer:{number}" for number in made}
+    assert set(fixture.queued()) == {f"customer.swept customer:{number}" for number in made}
 
 
 def test_a_key_that_may_only_read_still_sweeps() -> None:
-    lab = a_lab()
-    key = next(iter(lab.shop.keys))
-    lab.shop.keys[key] = (lab.shop.keys[key][0], "read")
-    lab.shop.hooks.webhooks[1].status = "disabled"
-    number = lab.shop.place()
+    fixture = a_fixture()
+    key = next(iter(fixture.shop.keys))
+    fixture.shop.keys[key] = (fixture.shop.keys[key][0], "read")
+    fixture.shop.hooks.webhooks[1].status = "disabled"
+    number = fixture.shop.place()
 
-    report = lab.run()
+    report = fixture.run()
 
     assert "not repaired" in report.webhooks[0]
     assert "write permissions" in report.webhooks[0]
-    assert f"order.swept order:{number}" in lab.queued()
+    assert f"order.swept order:{number}" in fixture.queued()
 
 
 @pytest.mark.parametrize("closed", ["GET", "PUT"])
 def test_where_a_firewall_lets_nobody_at_the_webhooks_orders_are_swept_all_the_same(closed: str) -> None:
-    lab = a_lab()
-    lab.shop.faults.add(InjectedFault(status=405, body="html", method=closed, path="/webhooks"))
-    lab.shop.hooks.webhooks[1].status = "disabled"
-    number = lab.shop.place()
+    fixture = a_fixture()
+    fixture.shop.faults.add(InjectedFault(status=405, body="html", method=closed, path="/webhooks"))
+    fixture.shop.hooks.webhooks[1].status = "disabled"
+    number = fixture.shop.place()
 
-    report = lab.run()
+    report = fixture.run()
 
     assert report.complete
-    assert f"order.swept order:{number}" in lab.queued()
+    assert f"order.swept order:{number}" in fixture.queued()
 
 
 def test_without_an_address_webhooks_are_not_looked_after() -> None:
-    lab = StoreLab()
-    lab.webhook_url = ""
+    fixture = ReconcileFixture()
+    fixture.webhook_url = ""
 
-    lab.run()
+    fixture.run()
 
-    assert lab.shop.hooks.webhooks == {}
+    assert fixture.shop.hooks.webhooks == {}

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulators.woocommerce import KEY, InjectedFault
-from tests.support.storelab import StoreLab
+from tests.support.reconcile import ReconcileFixture
 from woohub.clock import Timer
 from woohub.errors import DeadlineExceeded
 from woohub.http import Call
@@ -48,16 +48,16 @@ def answer(status: int, body: bytes = b"{}", **headers: str) -> urllib3.HTTPResp
     return urllib3.HTTPResponse(body, headers=named, status=status, preload_content=True)
 
 
-def client(lab: StoreLab, *answers: urllib3.HTTPResponse) -> tuple[Store, Answers]:
+def client(fixture: ReconcileFixture, *answers: urllib3.HTTPResponse) -> tuple[Store, Answers]:
     http = Answers(*answers)
-    return lab.store(http=http), http
+    return fixture.store(http=http), http
 
 
 class Meanwhile:
     """Does something in the store after so many calls."""
 
-    def __init__(self, lab: StoreLab, calls: int, act: Callable[[], object]) -> None:
-        self._http = lab.store().http
+    def __init__(self, fixture: ReconcileFixture, calls: int, act: Callable[[], object]) -> None:
+        self._http = fixture.store().http
         self._left = calls
         self._act = act
 
@@ -75,98 +75,98 @@ class Meanwhile:
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Kolkata"])
 @pytest.mark.parametrize("scheme", ["https", "http"])
 def test_orders_changed_since_a_moment_are_found_in_any_time_zone(zone: str, scheme: str) -> None:
-    lab = StoreLab(zone=zone, scheme=scheme)
-    lab.shop.place()
-    lab.pass_time(10)
-    second = lab.shop.place()
-    lab.pass_time(1)
-    third = lab.shop.place()
+    fixture = ReconcileFixture(zone=zone, scheme=scheme)
+    fixture.shop.place()
+    fixture.pass_time(10)
+    second = fixture.shop.place()
+    fixture.pass_time(1)
+    third = fixture.shop.place()
 
-    assert ids(lab.store().orders(ByDate("2026-11-23T22:40:10"))) == [second, third]
+    assert ids(fixture.store().orders(ByDate("2026-11-23T22:40:10"))) == [second, third]
 
 
 def test_a_change_of_an_old_order_counts() -> None:
-    lab = StoreLab()
-    old, _ = lab.shop.place(), lab.shop.place()
-    lab.pass_time(86_400)
-    lab.shop.change_status(old, "completed")
+    fixture = ReconcileFixture()
+    old, _ = fixture.shop.place(), fixture.shop.place()
+    fixture.pass_time(86_400)
+    fixture.shop.change_status(old, "completed")
 
-    assert ids(lab.store().orders(ByDate("2026-11-24T22:40:00"))) == [old]
+    assert ids(fixture.store().orders(ByDate("2026-11-24T22:40:00"))) == [old]
 
 
 def test_orders_can_be_walked_by_the_date_they_were_made() -> None:
-    lab = StoreLab()
-    old = lab.shop.place()
-    lab.pass_time(86_400)
-    new = lab.shop.place()
-    lab.shop.change_status(old, "completed")
+    fixture = ReconcileFixture()
+    old = fixture.shop.place()
+    fixture.pass_time(86_400)
+    new = fixture.shop.place()
+    fixture.shop.change_status(old, "completed")
 
-    assert ids(lab.store().orders(ByDate("2026-11-24T00:00:00"), by=CREATED)) == [new]
+    assert ids(fixture.store().orders(ByDate("2026-11-24T00:00:00"), by=CREATED)) == [new]
 
 
 def test_a_walk_ends_with_the_second_named_last() -> None:
-    lab = StoreLab()
+    fixture = ReconcileFixture()
     made = []
     for _ in range(3):
-        lab.pass_time(1)
-        made.append(lab.shop.place())
+        fixture.pass_time(1)
+        made.append(fixture.shop.place())
 
-    assert ids(lab.store().orders(ByDate(START), until="2026-11-23T22:40:02")) == made[:2]
+    assert ids(fixture.store().orders(ByDate(START), until="2026-11-23T22:40:02")) == made[:2]
 
 
 def test_the_trash_must_be_asked_for_and_drafts_are_no_orders() -> None:
-    lab = StoreLab()
-    kept, trashed, _draft = lab.shop.place(), lab.shop.place(), lab.shop.abandon()
-    lab.shop.trash(trashed)
+    fixture = ReconcileFixture()
+    kept, trashed, _draft = fixture.shop.place(), fixture.shop.place(), fixture.shop.abandon()
+    fixture.shop.trash(trashed)
 
-    assert ids(lab.store().orders(ByDate(START))) == [kept]
-    assert ids(lab.store().orders(ByDate(START), status="trash")) == [trashed]
+    assert ids(fixture.store().orders(ByDate(START))) == [kept]
+    assert ids(fixture.store().orders(ByDate(START), status="trash")) == [trashed]
 
 
 def test_an_order_has_the_very_bytes_the_store_wrote() -> None:
-    lab = StoreLab()
-    number = lab.shop.place(billing={"first_name": "Zoë / O'Neil <b>", "last_name": "] , [{"})
-    (step,) = lab.store().orders(ByDate(START))
+    fixture = ReconcileFixture()
+    number = fixture.shop.place(billing={"first_name": "Zoë / O'Neil <b>", "last_name": "] , [{"})
+    (step,) = fixture.store().orders(ByDate(START))
 
-    assert step.rows[0].body == lab.shop.order_text(lab.shop.orders[number]).encode()
-    assert step.rows[0].body == lab.store().orders_by_id([number])[number].body
+    assert step.rows[0].body == fixture.shop.order_text(fixture.shop.orders[number]).encode()
+    assert step.rows[0].body == fixture.store().orders_by_id([number])[number].body
 
 
 def test_more_orders_in_one_second_than_fit_a_page_come_each_once() -> None:
-    lab = StoreLab()
-    made = [lab.shop.place() for _ in range(250)]
-    lab.pass_time(5)
-    made.append(lab.shop.place())
+    fixture = ReconcileFixture()
+    made = [fixture.shop.place() for _ in range(250)]
+    fixture.pass_time(5)
+    made.append(fixture.shop.place())
 
-    assert sorted(ids(lab.store().orders(ByDate(START)))) == made
+    assert sorted(ids(fixture.store().orders(ByDate(START)))) == made
 
 
 def test_an_order_that_leaves_a_crowded_second_takes_no_other_with_it() -> None:
-    lab = StoreLab()
-    made = [lab.shop.place() for _ in range(250)]
-    lab.pass_time(60)
+    fixture = ReconcileFixture()
+    made = [fixture.shop.place() for _ in range(250)]
+    fixture.pass_time(60)
     # Two stretches and the crowd's first page; then its first order moves.
-    http = Meanwhile(lab, 3, lambda: lab.shop.change_status(made[0], "completed"))
+    http = Meanwhile(fixture, 3, lambda: fixture.shop.change_status(made[0], "completed"))
 
-    assert set(ids(lab.store(http=http).orders(ByDate(START)))) == set(made)
+    assert set(ids(fixture.store(http=http).orders(ByDate(START)))) == set(made)
 
 
 def test_a_second_without_a_total_is_read_to_its_end() -> None:
-    lab = StoreLab()
-    made = [lab.shop.place() for _ in range(230)]
+    fixture = ReconcileFixture()
+    made = [fixture.shop.place() for _ in range(230)]
 
-    assert set(ids(lab.store(http=WithoutTotals(lab)).orders(ByDate(START)))) == set(made)
+    assert set(ids(fixture.store(http=WithoutTotals(fixture)).orders(ByDate(START)))) == set(made)
 
 
 @pytest.mark.parametrize("totals", [True, False])
 def test_a_store_that_gives_fewer_than_asked_for_is_read_to_its_end_all_the_same(totals: bool) -> None:
-    lab = StoreLab()
+    fixture = ReconcileFixture()
     made, accounts = [], []
     for _ in range(45):
-        made += [lab.shop.place(), lab.shop.place()]
-        accounts.append(lab.shop.register())
-        lab.pass_time(1)
-    store = lab.store(http=Sparing(lab, 20) if totals else Sparing(lab, 20, without="X-WP-Total"))
+        made += [fixture.shop.place(), fixture.shop.place()]
+        accounts.append(fixture.shop.register())
+        fixture.pass_time(1)
+    store = fixture.store(http=Sparing(fixture, 20) if totals else Sparing(fixture, 20, without="X-WP-Total"))
 
     assert set(ids(store.orders(ByDate(START)))) == set(made)
     assert set(store.orders_by_id(made)) == set(made)
@@ -176,7 +176,7 @@ def test_a_store_that_gives_fewer_than_asked_for_is_read_to_its_end_all_the_same
 
 def test_a_store_that_ignores_which_orders_are_asked_for_is_not_asked_for_ever() -> None:
     other = answer(200, b'[{"id":1}]', x_wp_total="130")
-    store, http = client(StoreLab(), other, answer(200, b"[]", x_wp_total="0"))
+    store, http = client(ReconcileFixture(), other, answer(200, b"[]", x_wp_total="0"))
 
     assert 2 not in store.orders_by_id([2])
     assert len(http.asked) == 2
@@ -185,8 +185,8 @@ def test_a_store_that_ignores_which_orders_are_asked_for_is_not_asked_for_ever()
 class Sparing:
     """A plugin that limits pages to `most` rows, whatever was asked for; and a header that a proxy takes off."""
 
-    def __init__(self, lab: StoreLab, most: int, without: str = "") -> None:
-        self._http = lab.store().http
+    def __init__(self, fixture: ReconcileFixture, most: int, without: str = "") -> None:
+        self._http = fixture.store().http
         self._most = most
         self._without = without
 
@@ -202,8 +202,8 @@ class Sparing:
 class WithoutTotals:
     """A proxy that takes headers it does not know off the answers."""
 
-    def __init__(self, lab: StoreLab) -> None:
-        self._http = lab.store().http
+    def __init__(self, fixture: ReconcileFixture) -> None:
+        self._http = fixture.store().http
 
     def request(self, method: str, url: str, **kwargs: Any) -> Any:
         response = self._http.request(method, url, **kwargs)
@@ -215,13 +215,13 @@ def test_a_short_page_is_not_the_end_as_long_as_the_store_counts_more() -> None:
     """A store leaves out of a page what the key's user may not see."""
     page = b'[{"id":1,"date_modified_gmt":"2026-11-23T22:41:00"}]'
     rest = b'[{"id":2,"date_modified_gmt":"2026-11-23T22:42:00"}]'
-    store, _ = client(StoreLab(), answer(200, page, x_wp_total="130"), answer(200, rest, x_wp_total="1"))
+    store, _ = client(ReconcileFixture(), answer(200, page, x_wp_total="130"), answer(200, rest, x_wp_total="1"))
 
     assert ids(store.orders(ByDate(START))) == [1, 2]
 
 
 def test_a_count_without_orders_is_no_answer() -> None:
-    store, _ = client(StoreLab(), answer(200, b"[]", x_wp_total="130"))
+    store, _ = client(ReconcileFixture(), answer(200, b"[]", x_wp_total="130"))
 
     with pytest.raises(StoreUnavailable, match="shows none"):
         ids(store.orders(ByDate(START)))
@@ -230,17 +230,17 @@ def test_a_count_without_orders_is_no_answer() -> None:
 @settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_a_walk_stopped_after_any_step_and_resumed_leaves_nothing_out(data: st.DataObject) -> None:
-    lab = StoreLab()
+    fixture = ReconcileFixture()
     made = []
     for pause in data.draw(st.lists(st.sampled_from([0, 0, 0, 0, 1, 30]), min_size=1, max_size=60)):
-        lab.pass_time(pause)
-        made.append(lab.shop.place())
+        fixture.pass_time(pause)
+        made.append(fixture.shop.place())
     size = data.draw(st.integers(1, 12))
     place: Cursor = ByDate(START)
     found, last = set[int](), False
 
     while not last:
-        for step in lab.store(page_size=size).orders(place):
+        for step in fixture.store(page_size=size).orders(place):
             found |= {one.id for one in step.rows}
             place, last = step.next, step.last
             if data.draw(st.booleans()):
@@ -252,35 +252,37 @@ def test_a_walk_stopped_after_any_step_and_resumed_leaves_nothing_out(data: st.D
 @pytest.mark.parametrize("hpos", [True, False])
 def test_when_the_clocks_go_back_nothing_is_left_out(hpos: bool) -> None:
     """Without HPOS a store sorts by local time, in which that hour is there twice."""
-    lab = StoreLab(hpos=hpos)
-    lab.clock.now = 1_793_507_400.0  # 2026-11-01T04:30:00Z, 00:30 in New York
+    fixture = ReconcileFixture(hpos=hpos)
+    fixture.clock.now = 1_793_507_400.0  # 2026-11-01T04:30:00Z, 00:30 in New York
     made = []
     for _ in range(400):
-        lab.pass_time(30)
-        made.append(lab.shop.place())
+        fixture.pass_time(30)
+        made.append(fixture.shop.place())
 
-    assert set(ids(lab.store().orders(ByDate("2026-11-01T00:00:00")))) == set(made)
+    assert set(ids(fixture.store().orders(ByDate("2026-11-01T00:00:00")))) == set(made)
 
 
 def test_a_store_that_cannot_say_what_changed_is_read_by_creation_and_reported_once() -> None:
-    lab = StoreLab(old=True, zone="Asia/Kolkata")
-    old, untouched = lab.shop.place(), lab.shop.place()
-    lab.pass_time(3 * 86_400)
-    lab.shop.change_status(old, "completed")
-    new = lab.shop.place()
-    store = lab.store()
+    fixture = ReconcileFixture(old=True, zone="Asia/Kolkata")
+    old, untouched = fixture.shop.place(), fixture.shop.place()
+    fixture.pass_time(3 * 86_400)
+    fixture.shop.change_status(old, "completed")
+    new = fixture.shop.place()
+    store = fixture.store()
 
     for _ in range(2):
         found = ids(store.orders(ByDate("2026-11-26T00:00:00")))
         assert set(found) == {old, new}
         assert untouched not in found
-    assert len(lab.logged("store_cannot_tell_what_changed")) == 1
+    assert len(fixture.logged("store_cannot_tell_what_changed")) == 1
 
 
 def test_a_store_that_ignores_the_date_is_an_old_one() -> None:
     row = b'{"id":1,"date_created":"2026-11-20T00:00:00","date_modified_gmt":"%s"}'
     ignored, wanted = row % b"2026-11-20T00:00:00", row % b"2026-11-25T00:00:00"
-    store, http = client(StoreLab(), answer(200, b"[%s]" % ignored), answer(200, b"[%s]" % wanted, x_wp_total="1"))
+    store, http = client(
+        ReconcileFixture(), answer(200, b"[%s]" % ignored), answer(200, b"[%s]" % wanted, x_wp_total="1")
+    )
 
     assert ids(store.orders(ByDate(START))) == [1]
     assert "orderby=modified" in http.asked[0]
@@ -288,12 +290,12 @@ def test_a_store_that_ignores_the_date_is_an_old_one() -> None:
 
 
 def test_the_walk_through_an_old_store_moves_on_at_its_end_only() -> None:
-    lab = StoreLab(old=True)
+    fixture = ReconcileFixture(old=True)
     for _ in range(150):
-        lab.shop.place()
-        lab.pass_time(1)
+        fixture.shop.place()
+        fixture.pass_time(1)
 
-    steps = list(lab.store().orders(ByDate(START)))
+    steps = list(fixture.store().orders(ByDate(START)))
 
     assert [step.next.moment for step in steps[:-1]] == [START] * (len(steps) - 1)
     assert steps[-1].next.moment == "2026-11-23T22:42:29"
@@ -303,15 +305,15 @@ def test_the_walk_through_an_old_store_moves_on_at_its_end_only() -> None:
 
 
 def test_an_order_the_store_does_not_have_is_none() -> None:
-    assert StoreLab().store().order(4711) is None
+    assert ReconcileFixture().store().order(4711) is None
 
 
 def test_an_order_in_the_trash_is_still_there() -> None:
-    lab = StoreLab()
-    number = lab.shop.place()
-    lab.shop.trash(number)
+    fixture = ReconcileFixture()
+    number = fixture.shop.place()
+    fixture.shop.trash(number)
 
-    found = lab.store().order(number)
+    found = fixture.store().order(number)
 
     assert found is not None
     assert found.status == "trash"
@@ -321,34 +323,34 @@ def test_an_order_in_the_trash_is_still_there() -> None:
     "body", [b"<html>Not found</html>", b'{"code":"rest_no_route","message":"No route was found."}']
 )
 def test_no_other_404_means_that_the_order_is_gone(body: bytes) -> None:
-    store, _ = client(StoreLab(), answer(404, body), answer(404, body))
+    store, _ = client(ReconcileFixture(), answer(404, body), answer(404, body))
 
     with pytest.raises(StoreRefused):
         store.order(4711)
 
 
 def test_orders_are_found_by_id_in_the_trash_too() -> None:
-    lab = StoreLab()
-    made = [lab.shop.place() for _ in range(130)]
-    lab.shop.trash(made[0])
-    lab.shop.delete(made[1])
+    fixture = ReconcileFixture()
+    made = [fixture.shop.place() for _ in range(130)]
+    fixture.shop.trash(made[0])
+    fixture.shop.delete(made[1])
 
-    assert set(lab.store().orders_by_id([*made, made[2], 4711])) == {*made} - {made[1]}
+    assert set(fixture.store().orders_by_id([*made, made[2], 4711])) == {*made} - {made[1]}
 
 
 def test_no_ids_cost_no_call() -> None:
-    store, http = client(StoreLab())
+    store, http = client(ReconcileFixture())
 
     assert store.orders_by_id([]) == {}
     assert http.asked == []
 
 
 def test_what_a_cache_before_the_store_keeps_is_not_taken_for_what_the_store_has() -> None:
-    lab = StoreLab()
-    store = lab.store(http=Cache(lab))
+    fixture = ReconcileFixture()
+    store = fixture.store(http=Cache(fixture))
     before = ids(store.orders(ByDate(START))), store.webhooks(), store.newest_customer_id()
-    order, account = lab.shop.place(), lab.shop.register()
-    lab.with_webhooks()
+    order, account = fixture.shop.place(), fixture.shop.register()
+    fixture.with_webhooks()
 
     assert before == ([], [], 0)
     assert ids(store.orders(ByDate(START))) == [order]
@@ -359,8 +361,8 @@ def test_what_a_cache_before_the_store_keeps_is_not_taken_for_what_the_store_has
 class Cache:
     """A hosting company's, which does not care who asks."""
 
-    def __init__(self, lab: StoreLab) -> None:
-        self._http = lab.store().http
+    def __init__(self, fixture: ReconcileFixture) -> None:
+        self._http = fixture.store().http
         self._kept: dict[str, Any] = {}
 
     def request(self, method: str, url: str, **kwargs: Any) -> Any:
@@ -373,52 +375,52 @@ class Cache:
 
 
 def test_all_customers_are_found_though_one_is_removed_meanwhile() -> None:
-    lab = StoreLab()
-    made = [lab.shop.register() for _ in range(250)]
-    http = Meanwhile(lab, 1, lambda: lab.shop.remove_customer(made[0]))
+    fixture = ReconcileFixture()
+    made = [fixture.shop.register() for _ in range(250)]
+    http = Meanwhile(fixture, 1, lambda: fixture.shop.remove_customer(made[0]))
 
-    assert set(ids(lab.store(http=http).customers())) == set(made)
+    assert set(ids(fixture.store(http=http).customers())) == set(made)
 
 
 def test_a_scan_that_is_past_the_end_of_a_list_cut_short_starts_anew() -> None:
-    lab = StoreLab()
-    made = [lab.shop.register() for _ in range(250)]
-    first, second = (step for step, _ in zip(lab.store().customers(), range(2), strict=False))
+    fixture = ReconcileFixture()
+    made = [fixture.shop.register() for _ in range(250)]
+    first, second = (step for step, _ in zip(fixture.store().customers(), range(2), strict=False))
     for one in first.rows:
-        lab.shop.remove_customer(one.id)
+        fixture.shop.remove_customer(one.id)
 
-    assert set(ids(lab.store().customers(second.next))) >= set(made[200:])
+    assert set(ids(fixture.store().customers(second.next))) >= set(made[200:])
 
 
 def test_editors_and_subscribers_are_no_customers() -> None:
-    lab = StoreLab()
-    customer, _editor = lab.shop.register(), lab.shop.register(role="editor")
+    fixture = ReconcileFixture()
+    customer, _editor = fixture.shop.register(), fixture.shop.register(role="editor")
 
-    assert ids(lab.store().customers()) == [customer]
+    assert ids(fixture.store().customers()) == [customer]
 
 
 def test_new_accounts_come_newest_first_and_no_others() -> None:
-    lab = StoreLab()
-    made = [lab.shop.register() for _ in range(250)]
+    fixture = ReconcileFixture()
+    made = [fixture.shop.register() for _ in range(250)]
 
-    pages = list(lab.store().newest_customers(made[99]))
+    pages = list(fixture.store().newest_customers(made[99]))
 
     assert [one.id for page in pages for one in page] == made[:99:-1]
-    assert len(lab.shop.requests) == 2
+    assert len(fixture.shop.requests) == 2
 
 
 def test_nothing_new_costs_one_call() -> None:
-    lab = StoreLab()
-    made = [lab.shop.register() for _ in range(250)]
+    fixture = ReconcileFixture()
+    made = [fixture.shop.register() for _ in range(250)]
 
-    assert list(lab.store().newest_customers(made[-1])) == []
-    assert len(lab.shop.requests) == 1
+    assert list(fixture.store().newest_customers(made[-1])) == []
+    assert len(fixture.shop.requests) == 1
 
 
 def test_customers_are_found_by_id() -> None:
-    lab = StoreLab()
-    first, editor = lab.shop.register(), lab.shop.register(role="editor")
-    store = lab.store()
+    fixture = ReconcileFixture()
+    first, editor = fixture.shop.register(), fixture.shop.register(role="editor")
+    store = fixture.store()
 
     assert set(store.customers_by_id([first, editor, 4711])) == {first, editor}
     assert store.customer(4711) is None
@@ -430,21 +432,21 @@ def test_customers_are_found_by_id() -> None:
 
 
 def test_over_https_no_key_is_in_any_address() -> None:
-    lab = StoreLab()
-    lab.store().count("orders")
+    fixture = ReconcileFixture()
+    fixture.store().count("orders")
 
-    assert all("oauth" not in url and KEY not in url for _, url, _ in lab.shop.requests)
+    assert all("oauth" not in url and KEY not in url for _, url, _ in fixture.shop.requests)
 
 
 def test_over_http_keys_as_such_open_nothing() -> None:
     """Seen on a live store: Basic over plain http is a 401, without a hint."""
-    lab = StoreLab(scheme="http")
+    fixture = ReconcileFixture(scheme="http")
     basic = {"authorization": urllib3.util.make_headers(basic_auth=f"{KEY}:secret")["authorization"]}
 
-    found = lab.store().http.request("GET", "http://shop.test/wp-json/wc/v3/orders", headers=basic)
+    found = fixture.store().http.request("GET", "http://shop.test/wp-json/wc/v3/orders", headers=basic)
 
     assert found.status == 401
-    assert lab.store().count("orders") == 0  # and OAuth does
+    assert fixture.store().count("orders") == 0  # and OAuth does
 
 
 @pytest.mark.parametrize(
@@ -456,20 +458,20 @@ def test_over_http_keys_as_such_open_nothing() -> None:
     ],
 )
 def test_refused_keys_are_reported_with_what_to_do(key: str, secret: str, words: str) -> None:
-    lab = StoreLab()
-    store = lab.store()
+    fixture = ReconcileFixture()
+    store = fixture.store()
     store.credentials = StoreCredentials("https://shop.test", key, secret)
 
     with pytest.raises(StoreRefused, match=words) as caught:
         store.count("orders")
 
     assert "cs_wrong" not in str(caught.value)
-    assert len(lab.shop.requests) == 1  # trying again would not help
+    assert len(fixture.shop.requests) == 1  # trying again would not help
 
 
 def test_over_plain_http_the_clock_may_be_what_is_wrong() -> None:
-    lab = StoreLab(scheme="http")
-    store = lab.store(wall_clock=lambda: lab.clock.now + 1200)
+    fixture = ReconcileFixture(scheme="http")
+    store = fixture.store(wall_clock=lambda: fixture.clock.now + 1200)
 
     with pytest.raises(StoreRefused, match="the store's clock"):
         store.count("orders")
@@ -477,31 +479,31 @@ def test_over_plain_http_the_clock_may_be_what_is_wrong() -> None:
 
 @pytest.mark.parametrize(("status", "words"), [(200, "WP_DEBUG_DISPLAY"), (403, "firewall"), (405, "firewall")])
 def test_a_page_instead_of_an_answer_is_reported_with_what_it_may_be(status: int, words: str) -> None:
-    lab = StoreLab()
-    lab.shop.faults.add(InjectedFault(status=status, body="html"))
+    fixture = ReconcileFixture()
+    fixture.shop.faults.add(InjectedFault(status=status, body="html"))
 
     with pytest.raises(StoreUnavailable, match=words):
-        lab.store().count("orders")
+        fixture.store().count("orders")
 
 
 def test_a_key_that_may_only_read_cannot_mend_webhooks() -> None:
-    lab = StoreLab().with_webhooks()
-    lab.shop.keys[KEY] = (lab.shop.keys[KEY][0], "read")
+    fixture = ReconcileFixture().with_webhooks()
+    fixture.shop.keys[KEY] = (fixture.shop.keys[KEY][0], "read")
 
     with pytest.raises(StoreRefused, match="write permissions"):
-        lab.store().update_webhook(1, status="active")
+        fixture.store().update_webhook(1, status="active")
 
 
 def test_the_store_itself_is_asked_without_keys() -> None:
     """WordPress takes Basic for a user's name and password, and refuses what it does not know."""
-    about = StoreLab(zone="Asia/Kolkata").store().about()
+    about = ReconcileFixture(zone="Asia/Kolkata").store().about()
 
     assert (about.time_zone, about.utc_offset_hours, about.clock) == ("Asia/Kolkata", 5.5, 1_795_473_600)
     assert "wc/v3" in about.namespaces
 
 
 def test_the_version_of_woocommerce_is_told() -> None:
-    assert StoreLab().store().system_status("environment")["environment"]["version"] == "11.0.1"
+    assert ReconcileFixture().store().system_status("environment")["environment"]["version"] == "11.0.1"
 
 
 # Trouble
@@ -523,12 +525,12 @@ def test_the_version_of_woocommerce_is_told() -> None:
     ids=lambda fault: f"{fault.kind}-{fault.status}-{fault.body}",
 )
 def test_trouble_that_passes_is_waited_out(fault: InjectedFault) -> None:
-    lab = StoreLab()
-    lab.shop.place()
-    lab.shop.faults.add(fault)
-    lab.timer.start(240)
+    fixture = ReconcileFixture()
+    fixture.shop.place()
+    fixture.shop.faults.add(fault)
+    fixture.timer.start(240)
 
-    assert lab.store().count("orders") == 1
+    assert fixture.store().count("orders") == 1
     assert fault.hits == 2
 
 
@@ -536,94 +538,96 @@ def test_trouble_that_passes_is_waited_out(fault: InjectedFault) -> None:
     "fault", [InjectedFault(status=500), InjectedFault(status=200, body="html"), InjectedFault(kind="reset")]
 )
 def test_trouble_that_stays_is_reported_after_five_tries(fault: InjectedFault) -> None:
-    lab = StoreLab()
-    lab.shop.faults.add(fault)
-    lab.timer.start(240)
+    fixture = ReconcileFixture()
+    fixture.shop.faults.add(fault)
+    fixture.timer.start(240)
 
     with pytest.raises(StoreUnavailable):
-        lab.store().count("orders")
+        fixture.store().count("orders")
 
     assert fault.hits == 5
 
 
 def test_a_wait_longer_than_the_time_left_is_left_to_the_next_run() -> None:
-    lab = StoreLab()
-    lab.shop.faults.add(InjectedFault(status=503, body="html", retry_after="600"))
-    lab.timer.start(240)
+    fixture = ReconcileFixture()
+    fixture.shop.faults.add(InjectedFault(status=503, body="html", retry_after="600"))
+    fixture.timer.start(240)
 
     with pytest.raises(StoreUnavailable) as caught:
-        lab.store().count("orders")
+        fixture.store().count("orders")
 
     assert caught.value.retry_after == 600
-    assert len(lab.shop.requests) == 1
+    assert len(fixture.shop.requests) == 1
 
 
 def test_a_wait_until_a_date_is_understood() -> None:
     when = {"date": "Mon, 23 Nov 2026 22:40:00 GMT", "retry_after": "Mon, 23 Nov 2026 22:40:07 GMT"}
-    lab = StoreLab()
-    store, http = client(lab, answer(503, b"busy", **when), answer(200, b"[]", x_wp_total="0"))
-    began = lab.clock.now
+    fixture = ReconcileFixture()
+    store, http = client(fixture, answer(503, b"busy", **when), answer(200, b"[]", x_wp_total="0"))
+    began = fixture.clock.now
 
     assert store.count("orders") == 0
-    assert lab.clock.now - began == 7
+    assert fixture.clock.now - began == 7
     assert len(http.asked) == 2
 
 
 def test_a_page_the_store_dies_of_is_made_smaller() -> None:
-    lab = StoreLab()
-    made = [lab.shop.place() for _ in range(120)]
-    lab.shop.faults.add(InjectedFault(status=500, count=2, path="/orders"))
-    lab.timer.start(240)
+    fixture = ReconcileFixture()
+    made = [fixture.shop.place() for _ in range(120)]
+    fixture.shop.faults.add(InjectedFault(status=500, count=2, path="/orders"))
+    fixture.timer.start(240)
 
-    found = ids(lab.store().orders(ByDate(START)))
+    found = ids(fixture.store().orders(ByDate(START)))
 
     assert sorted(found) == made
-    sizes = [url.partition("per_page=")[2].partition("&")[0] for _, url, _ in lab.shop.requests[:3]]
+    sizes = [url.partition("per_page=")[2].partition("&")[0] for _, url, _ in fixture.shop.requests[:3]]
     assert sizes == ["100", "50", "25"]
 
 
 def test_a_smaller_page_makes_no_order_look_deleted() -> None:
-    lab = StoreLab()
-    made = [lab.shop.place() for _ in range(100)]
-    lab.shop.faults.add(InjectedFault(status=500, count=2))
-    lab.timer.start(240)
+    fixture = ReconcileFixture()
+    made = [fixture.shop.place() for _ in range(100)]
+    fixture.shop.faults.add(InjectedFault(status=500, count=2))
+    fixture.timer.start(240)
 
-    assert set(lab.store().orders_by_id(made)) == set(made)
+    assert set(fixture.store().orders_by_id(made)) == set(made)
 
 
 def test_a_slow_shop_is_left_alone_as_long_as_it_took_to_answer() -> None:
-    lab = StoreLab()
-    lab.shop.latency_ms = 4000
-    lab.timer.start(240)
-    store, began = lab.store(), lab.clock.now
+    fixture = ReconcileFixture()
+    fixture.shop.latency_ms = 4000
+    fixture.timer.start(240)
+    store, began = fixture.store(), fixture.clock.now
 
     for _ in range(3):
         store.count("orders")
 
-    assert lab.clock.now - began == 3 * 4 + 2 * 4
+    assert fixture.clock.now - began == 3 * 4 + 2 * 4
 
 
 def test_no_call_is_begun_that_the_time_does_not_suffice_for() -> None:
-    lab = StoreLab()
-    lab.timer.start(1.5)
+    fixture = ReconcileFixture()
+    fixture.timer.start(1.5)
 
     with pytest.raises(DeadlineExceeded):
-        lab.store().count("orders")
+        fixture.store().count("orders")
 
-    assert lab.shop.requests == []
+    assert fixture.shop.requests == []
 
 
 def test_an_answer_the_time_left_did_not_suffice_for_is_no_fault_of_the_store() -> None:
-    lab = StoreLab()
-    lab.shop.latency_ms = 20_000
-    lab.timer.start(15)
+    fixture = ReconcileFixture()
+    fixture.shop.latency_ms = 20_000
+    fixture.timer.start(15)
 
     with pytest.raises(DeadlineExceeded):
-        lab.store().count("orders")
+        fixture.store().count("orders")
 
 
 def test_a_store_that_has_moved_is_named_and_not_followed() -> None:
-    store, http = client(StoreLab(), answer(301, b"", location="https://www.shop.test/wp-json/wc/v3/orders?x=1"))
+    store, http = client(
+        ReconcileFixture(), answer(301, b"", location="https://www.shop.test/wp-json/wc/v3/orders?x=1")
+    )
 
     with pytest.raises(StoreRefused, match=r"https://www\.shop\.test: set"):
         store.count("orders")
@@ -633,7 +637,7 @@ def test_a_store_that_has_moved_is_named_and_not_followed() -> None:
 
 def test_an_address_without_rest_api_is_told_from_trouble() -> None:
     page = answer(404, b"<html>Not found</html>")
-    store, _ = client(StoreLab(), page, page)  # /wp-json/ and ?rest_route=
+    store, _ = client(ReconcileFixture(), page, page)  # /wp-json/ and ?rest_route=
 
     with pytest.raises(StoreRefused, match="permalinks"):
         store.count("orders")
@@ -641,7 +645,7 @@ def test_an_address_without_rest_api_is_told_from_trouble() -> None:
 
 @pytest.mark.parametrize("body", [b"{}", b'"no"', b"[1, null]", b"\xff\xfe", b"[" * 100_000])
 def test_answers_of_the_wrong_shape_never_pass_for_orders(body: bytes) -> None:
-    store, _ = client(StoreLab(), *(answer(200, body) for _ in range(6)))
+    store, _ = client(ReconcileFixture(), *(answer(200, body) for _ in range(6)))
     store.timer.start(60)
 
     try:
@@ -653,13 +657,13 @@ def test_answers_of_the_wrong_shape_never_pass_for_orders(body: bytes) -> None:
 
 
 def test_a_byte_order_mark_does_not_hurt() -> None:
-    store, _ = client(StoreLab(), answer(200, b'\xef\xbb\xbf[{"id":1}]', x_wp_total="1"))
+    store, _ = client(ReconcileFixture(), answer(200, b'\xef\xbb\xbf[{"id":1}]', x_wp_total="1"))
 
     assert [one.id for some in store.newest_customers(0) for one in some] == [1]
 
 
 def test_an_id_in_quotes_is_an_id() -> None:
-    store, _ = client(StoreLab(), answer(200, b'[{"id":"7","status":"completed"}]'))
+    store, _ = client(ReconcileFixture(), answer(200, b'[{"id":"7","status":"completed"}]'))
 
     assert {number: one.body for number, one in store.orders_by_id([7]).items()} == {
         7: b'{"id":"7","status":"completed"}'
@@ -667,15 +671,15 @@ def test_an_id_in_quotes_is_an_id() -> None:
 
 
 def test_nothing_logged_of_a_call_holds_its_query() -> None:
-    lab, calls = StoreLab(scheme="http"), list[Call]()
-    lab.store(on_call=calls.append).count("customers", email="ana@shop.example")
+    fixture, calls = ReconcileFixture(scheme="http"), list[Call]()
+    fixture.store(on_call=calls.append).count("customers", email="ana@shop.example")
 
     assert [(one.method, one.path, one.status) for one in calls] == [("GET", "/wc/v3/customers", 200)]
 
 
 def test_a_broken_connection_does_not_tell_what_was_asked() -> None:
-    lab = StoreLab(scheme="http")
-    lab.timer.start(10)
+    fixture = ReconcileFixture(scheme="http")
+    fixture.timer.start(10)
     closed = Store(
         urllib3.PoolManager(), StoreCredentials("http://127.0.0.1:9", KEY, "cs"), Timer(sleep=lambda _s: None)
     )
@@ -698,13 +702,13 @@ def a_webhook(store: Store) -> Webhook:
 
 
 def test_a_new_webhook_is_active() -> None:
-    made = a_webhook(StoreLab().store())
+    made = a_webhook(ReconcileFixture().store())
 
     assert (made.status, made.topic, made.name) == ("active", "order.created", "mine")
 
 
 def test_a_webhook_is_changed() -> None:
-    store = StoreLab().store()
+    store = ReconcileFixture().store()
 
     changed = store.update_webhook(a_webhook(store).id, status="paused", delivery_url="https://hooks.test/b")
 
@@ -713,36 +717,38 @@ def test_a_webhook_is_changed() -> None:
 
 
 def test_a_webhook_is_removed_for_good_and_may_be_gone_already() -> None:
-    lab = StoreLab()
-    store = lab.store()
+    fixture = ReconcileFixture()
+    store = fixture.store()
     made = a_webhook(store)
 
     store.delete_webhook(made.id)
     store.delete_webhook(made.id)
 
-    assert lab.shop.hooks.webhooks == {}
+    assert fixture.shop.hooks.webhooks == {}
 
 
 def test_a_topic_in_another_spelling_is_not_even_asked_for() -> None:
     """A store takes it, and makes a webhook that never delivers."""
     with pytest.raises(ValueError, match=r"Order\.Created"):
-        StoreLab().store().create_webhook(name="", topic="Order.Created", delivery_url="https://hooks.test", secret="s")
+        ReconcileFixture().store().create_webhook(
+            name="", topic="Order.Created", delivery_url="https://hooks.test", secret="s"
+        )
 
 
 def test_more_webhooks_than_fit_a_page_are_all_listed() -> None:
-    lab = StoreLab()
+    fixture = ReconcileFixture()
     for _ in range(130):
-        lab.shop.hooks.create(name="", topic=TOPICS[0], delivery_url="https://hooks.test", secret="")
+        fixture.shop.hooks.create(name="", topic=TOPICS[0], delivery_url="https://hooks.test", secret="")
 
-    assert [one.id for one in lab.store().webhooks()] == list(range(1, 131))
+    assert [one.id for one in fixture.store().webhooks()] == list(range(1, 131))
 
 
 def test_making_a_webhook_is_not_tried_twice() -> None:
-    lab = StoreLab()
-    lab.shop.faults.add(InjectedFault(kind="hold", when="after", method="POST", hold_s=60))
-    lab.timer.start(240)
+    fixture = ReconcileFixture()
+    fixture.shop.faults.add(InjectedFault(kind="hold", when="after", method="POST", hold_s=60))
+    fixture.timer.start(240)
 
     with pytest.raises(StoreUnavailable):
-        lab.store().create_webhook(name="", topic=TOPICS[0], delivery_url="https://hooks.test", secret="")
+        fixture.store().create_webhook(name="", topic=TOPICS[0], delivery_url="https://hooks.test", secret="")
 
-    assert len(lab.shop.hooks.webhooks) == 1
+    assert len(fixture.shop.hooks.webhooks) == 1

@@ -22,7 +22,7 @@ from urllib3.exceptions import (
 
 from simulators.woocommerce import KEY, SECRET, InjectedFault
 from simulators.woocommerce.hosting import Hosting
-from tests.support.storelab import StoreLab
+from tests.support.reconcile import ReconcileFixture
 from woohub.http import Call
 from woohub.store.caller import MAX_TROUBLE_S
 from woohub.store.client import Store
@@ -38,29 +38,29 @@ NOTICE = (
 )
 
 
-def hosted(scheme: str = "https", **ways: Any) -> StoreLab:
+def hosted(scheme: str = "https", **ways: Any) -> ReconcileFixture:
     """A store of three orders on such a host."""
-    lab = StoreLab(scheme=scheme)
+    fixture = ReconcileFixture(scheme=scheme)
     for _ in range(3):
-        lab.shop.place()
-    lab.shop.hosting = Hosting(**ways)
-    lab.timer.start(240)
-    return lab
+        fixture.shop.place()
+    fixture.shop.hosting = Hosting(**ways)
+    fixture.timer.start(240)
+    return fixture
 
 
 def ids(store: Store) -> list[int]:
     return [row.id for step in store.orders(ByDate(START)) for row in step.rows]
 
 
-def refused(lab: StoreLab, **changes: Any) -> StoreRefused:
+def refused(fixture: ReconcileFixture, **changes: Any) -> StoreRefused:
     with pytest.raises(StoreRefused) as caught:
-        lab.store(**changes).count("orders")
+        fixture.store(**changes).count("orders")
     return caught.value
 
 
-def unavailable(lab: StoreLab, **changes: Any) -> StoreUnavailable:
+def unavailable(fixture: ReconcileFixture, **changes: Any) -> StoreUnavailable:
     with pytest.raises(StoreUnavailable) as caught:
-        lab.store(**changes).count("orders")
+        fixture.store(**changes).count("orders")
     return caught.value
 
 
@@ -94,8 +94,8 @@ WORKING: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("scheme", "ways"), WORKING, ids=str)
 def test_a_store_is_read_and_its_webhooks_are_changed_however_it_is_hosted(scheme: str, ways: dict[str, Any]) -> None:
-    lab = hosted(scheme, **ways)
-    store = lab.store()
+    fixture = hosted(scheme, **ways)
+    store = fixture.store()
     left_out = 1 if "numbered_lists" in ways else 0
 
     assert "wc/v3" in store.about().namespaces
@@ -122,20 +122,20 @@ def test_what_works_is_remembered(ways: dict[str, Any], calls: int) -> None:
 
 
 def test_rows_keep_their_own_bytes_in_a_list_with_numbers() -> None:
-    lab = hosted(numbered_lists=True)
-    step = next(lab.store().orders(ByDate(START)))
+    fixture = hosted(numbered_lists=True)
+    step = next(fixture.store().orders(ByDate(START)))
 
     assert [row.body for row in step.rows] == [
-        lab.shop.order_text(lab.shop.orders[row.id]).encode() for row in step.rows
+        fixture.shop.order_text(fixture.shop.orders[row.id]).encode() for row in step.rows
     ]
 
 
 def test_the_signature_over_http_may_name_the_stores_home_address_instead_of_ours() -> None:
-    lab = hosted("http")
-    lab.shop.url = "http://www.shop.example:8080"
+    fixture = hosted("http")
+    fixture.shop.url = "http://www.shop.example:8080"
 
-    assert lab.store().count("orders") == 3
-    assert [event for event, _ in lab.logs] == ["store_signs_with_its_home_address"]
+    assert fixture.store().count("orders") == 3
+    assert [event for event, _ in fixture.logs] == ["store_signs_with_its_home_address"]
 
 
 @pytest.mark.parametrize(
@@ -148,13 +148,13 @@ def test_the_signature_over_http_may_name_the_stores_home_address_instead_of_our
     ids=str,
 )
 def test_a_way_that_is_not_the_usual_one_is_told_once(ways: dict[str, Any], event: str) -> None:
-    lab = hosted(**ways)
-    store = lab.store()
+    fixture = hosted(**ways)
+    store = fixture.store()
 
     store.count("orders")
     store.count("orders")
 
-    assert lab.logged(event) == [{"url": store.style.url or "https://shop.test"}]
+    assert fixture.logged(event) == [{"url": store.style.url or "https://shop.test"}]
 
 
 # --- Keys stay where they belong
@@ -163,8 +163,8 @@ def test_a_way_that_is_not_the_usual_one_is_told_once(ways: dict[str, Any], even
 class Watched:
     """Keeps every address that is called, and whether a key went there in a header."""
 
-    def __init__(self, lab: StoreLab) -> None:
-        self._http = lab.store().http
+    def __init__(self, fixture: ReconcileFixture) -> None:
+        self._http = fixture.store().http
         self.called: list[tuple[str, bool]] = []
 
     def request(self, method: str, url: str, **kwargs: Any) -> Any:
@@ -173,32 +173,32 @@ class Watched:
 
 
 def test_a_key_is_never_sent_to_another_host() -> None:
-    lab = hosted(redirect="https://other.example")
-    http = Watched(lab)
+    fixture = hosted(redirect="https://other.example")
+    http = Watched(fixture)
 
-    refused(lab, http=http)
+    refused(fixture, http=http)
 
     assert {url.partition("/wp-json")[0] for url, _ in http.called} == {"https://shop.test"}
 
 
 @pytest.mark.parametrize("ways", [{}, {"permalinks": "plain"}, {"redirect": "language"}], ids=str)
 def test_the_key_never_stands_in_an_address_over_plain_http(ways: dict[str, Any]) -> None:
-    lab = hosted("http", **ways)
-    lab.shop.keys.clear()
-    http = Watched(lab)
+    fixture = hosted("http", **ways)
+    fixture.shop.keys.clear()
+    http = Watched(fixture)
 
-    refused(lab, http=http)
+    refused(fixture, http=http)
 
     assert not any(SECRET in url or header for url, header in http.called)
 
 
 def test_neither_errors_nor_what_is_told_of_calls_hold_the_key(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    lab, calls = hosted(drops_authorization=True), list[Call]()
-    lab.store(on_call=calls.append).count("orders")
-    lab.shop.keys[KEY] = ("another", "read_write")
+    fixture, calls = hosted(drops_authorization=True), list[Call]()
+    fixture.store(on_call=calls.append).count("orders")
+    fixture.shop.keys[KEY] = ("another", "read_write")
 
-    error = refused(lab, on_call=calls.append)
+    error = refused(fixture, on_call=calls.append)
 
     assert "Check consumer key and secret" in str(error)
     assert not any(text in f"{error} {calls} {caplog.text}" for text in (KEY, SECRET))
@@ -258,7 +258,7 @@ class Redirects:
     ],
 )
 def test_what_a_redirect_means_is_read_from_where_it_leads(location: str, words: str) -> None:
-    error = refused(StoreLab(), http=Redirects(location))
+    error = refused(ReconcileFixture(), http=Redirects(location))
 
     assert words in str(error)
     assert "consumer_secret=" not in str(error)
@@ -266,8 +266,8 @@ def test_what_a_redirect_means_is_read_from_where_it_leads(location: str, words:
 
 
 def test_a_redirect_to_an_https_address_that_does_not_answer_is_still_told_as_a_redirect() -> None:
-    lab = hosted("http", redirect="https")
-    http = lab.store().http
+    fixture = hosted("http", redirect="https")
+    http = fixture.store().http
 
     class WithoutTls:
         def request(self, method: str, url: str, **kwargs: Any) -> Any:
@@ -275,7 +275,7 @@ def test_a_redirect_to_an_https_address_that_does_not_answer_is_still_told_as_a_
                 raise SSLError(ssl.SSLError(1, "wrong version number"))
             return http.request(method, url, **kwargs)
 
-    assert "https://shop.test: set that" in str(refused(lab, http=WithoutTls()))
+    assert "https://shop.test: set that" in str(refused(fixture, http=WithoutTls()))
 
 
 class Pages:
@@ -306,9 +306,9 @@ class Pages:
     ],
 )
 def test_a_page_is_told_with_its_first_words_and_what_to_do(status: int, text: str, words: list[str]) -> None:
-    lab = hosted()
+    fixture = hosted()
 
-    error = unavailable(lab, http=Pages(status, text))
+    error = unavailable(fixture, http=Pages(status, text))
 
     assert all(word in str(error) for word in words), str(error)
     assert "ana@" not in str(error)
@@ -331,11 +331,11 @@ def test_the_first_words_hold_neither_addresses_nor_keys() -> None:
 
 
 def test_a_signature_of_the_wrong_address_is_told_beside_key_and_clock() -> None:
-    lab = hosted("http")
-    lab.shop.keys[KEY] = ("another", "read_write")
-    lab.shop.url = "http://localhost:8080"
+    fixture = hosted("http")
+    fixture.shop.keys[KEY] = ("another", "read_write")
+    fixture.shop.url = "http://localhost:8080"
 
-    error = str(refused(lab))
+    error = str(refused(fixture))
 
     assert "http://localhost:8080" in error
     assert "Check consumer key and secret" in error
@@ -392,16 +392,16 @@ def test_why_there_is_no_answer_is_said_in_words(error: Callable[[], HTTPError],
 
 @pytest.mark.parametrize("wait", ["600", "Mon, 23 Nov 2026 23:40:00 GMT"])
 def test_a_long_maintenance_ends_a_command_at_once_with_the_reason(wait: str) -> None:
-    lab = hosted(maintenance=wait)
-    lab.timer.start(float("inf"))
-    began = lab.clock.now
+    fixture = hosted(maintenance=wait)
+    fixture.timer.start(float("inf"))
+    began = fixture.clock.now
 
     if not wait.isdigit():
-        lab.shop.hosting = Hosting()
-        lab.shop.faults.add(InjectedFault(status=503, body="html", retry_after=wait))
-    error = unavailable(lab)
+        fixture.shop.hosting = Hosting()
+        fixture.shop.faults.add(InjectedFault(status=503, body="html", retry_after=wait))
+    error = unavailable(fixture)
 
-    assert lab.clock.now == began
+    assert fixture.clock.now == began
     assert "maintenance" in str(error)
     assert "it asks to wait" in str(error)
 
@@ -419,22 +419,22 @@ def test_a_long_maintenance_ends_a_command_at_once_with_the_reason(wait: str) ->
     ids=lambda fault: f"{fault.kind}-{fault.status}-{fault.retry_after}",
 )
 def test_trouble_that_stays_ends_a_command_within_two_minutes(fault: InjectedFault) -> None:
-    lab = hosted()
-    lab.timer.start(float("inf"))
-    lab.shop.faults.add(fault)
-    began = lab.clock.now
+    fixture = hosted()
+    fixture.timer.start(float("inf"))
+    fixture.shop.faults.add(fault)
+    began = fixture.clock.now
 
-    unavailable(lab)
+    unavailable(fixture)
 
-    assert lab.clock.now - began <= MAX_TROUBLE_S + 30
+    assert fixture.clock.now - began <= MAX_TROUBLE_S + 30
 
 
 def test_every_wait_is_told_with_its_length_and_reason() -> None:
-    lab = hosted()
-    lab.shop.faults.add(InjectedFault(status=503, body="html", retry_after="20", count=1))
+    fixture = hosted()
+    fixture.shop.faults.add(InjectedFault(status=503, body="html", retry_after="20", count=1))
     waits: list[tuple[float, str]] = []
 
-    assert lab.store(on_wait=lambda seconds, reason: waits.append((seconds, reason))).count("orders") == 3
+    assert fixture.store(on_wait=lambda seconds, reason: waits.append((seconds, reason))).count("orders") == 3
 
     ((seconds, reason),) = waits
     assert (seconds, "503" in reason) == (20, True)
@@ -458,8 +458,8 @@ def test_a_date_to_wait_for_counts_from_our_clock_where_the_store_tells_no_time(
     ],
 )
 def test_a_refusal_makes_it_read_the_access_again(outdated: StoreCredentials) -> None:
-    lab = hosted()
-    http = lab.store().http
+    fixture = hosted()
+    http = fixture.store().http
 
     class Moved:
         def request(self, method: str, url: str, **kwargs: Any) -> Any:
@@ -467,18 +467,18 @@ def test_a_refusal_makes_it_read_the_access_again(outdated: StoreCredentials) ->
                 return Redirects("https://shop.test/").request(method, url)
             return http.request(method, url, **kwargs)
 
-    store = lab.store(http=Moved(), renew=lambda: StoreCredentials("https://shop.test", KEY, SECRET))
+    store = fixture.store(http=Moved(), renew=lambda: StoreCredentials("https://shop.test", KEY, SECRET))
     store.credentials = outdated
 
     assert store.count("orders") == 3
-    assert lab.logged("store_access_was_changed") == [{}]
+    assert fixture.logged("store_access_was_changed") == [{}]
 
 
 def test_access_that_has_not_changed_is_not_tried_again() -> None:
-    lab = hosted()
-    lab.shop.keys.clear()
-    http = Watched(lab)
+    fixture = hosted()
+    fixture.shop.keys.clear()
+    http = Watched(fixture)
 
-    refused(lab, http=http, renew=lambda: StoreCredentials("https://shop.test", KEY, SECRET))
+    refused(fixture, http=http, renew=lambda: StoreCredentials("https://shop.test", KEY, SECRET))
 
     assert len(http.called) == 1

@@ -16,7 +16,7 @@ from simulators.core.transport import InProcessResponse
 from simulators.hubspot import InjectedFault, definitions, provision
 from simulators.hubspot.settings import RequiredProperties
 from tests.support.deliveries import SECRET, captured
-from tests.support.lab import Lab
+from tests.support.engine import EngineFixture
 from tests.support.orders import customer, delivery, message, order
 from woohub.consumer.batch import delay
 from woohub.delivery import webhooks
@@ -42,10 +42,11 @@ LATER: dict[str, Any] = {"date_modified_gmt": "2026-11-23T22:41:00"}
 LATER_STILL: dict[str, Any] = {"date_modified_gmt": "2026-11-23T22:42:00"}
 
 
-def paths(lab: Lab) -> list[str]:
+def paths(engine: EngineFixture) -> list[str]:
     """The calls so far without those that read definitions, shortened."""
     shown = [
-        call.path.removeprefix("/crm/objects/2026-09/").removeprefix("/crm/associations/2026-09/") for call in lab.calls
+        call.path.removeprefix("/crm/objects/2026-09/").removeprefix("/crm/associations/2026-09/")
+        for call in engine.calls
     ]
     return [path for path in shown if "properties" not in path]
 
@@ -55,12 +56,12 @@ def paths(lab: Lab) -> list[str]:
 
 @pytest.mark.parametrize("version", ["2026-09", "2026-03", "v3"])
 def test_the_blueprints_order_becomes_exactly_its_contact_and_deal(version: str) -> None:
-    lab = Lab(version=version)
+    engine = EngineFixture(version=version)
     body = order(date_created="2023-10-26T10:00:00", date_created_gmt=None, date_modified_gmt=None)
 
-    assert lab.verdicts(message("order.created", body)) == ["done"]
+    assert engine.verdicts(message("order.created", body)) == ["done"]
 
-    contact, deal = lab.contact(), lab.deal()
+    contact, deal = engine.contact(), engine.deal()
     assert {name: contact[name] for name in JANES} == JANES
     assert deal["dealname"] == "WooCommerce Order #1234 - Jane Doe"
     assert deal["dealstage"] == "newly_created_order"
@@ -71,73 +72,73 @@ def test_the_blueprints_order_becomes_exactly_its_contact_and_deal(version: str)
     assert deal["woocommerce_order_id"] == "1234"
     assert deal["woocommerce_order_status"] == "processing"
     assert deal["associated_products"] == "Product A, Product B"
-    assert lab.associated == {("1234", JANE)}
+    assert engine.associated == {("1234", JANE)}
 
 
 def test_created_and_updated_at_once_are_one_contact_and_one_deal() -> None:
-    lab = Lab()
+    engine = EngineFixture()
 
-    lab.verdicts(message("order.created", order()), message("order.updated", order(), 0.1))
+    engine.verdicts(message("order.created", order()), message("order.updated", order(), 0.1))
 
-    assert len(lab.deals) == len(lab.contacts) == 1
-    assert lab.associated == {("1234", JANE)}
+    assert len(engine.deals) == len(engine.contacts) == 1
+    assert engine.associated == {("1234", JANE)}
 
 
 def test_updated_before_created_ends_in_the_newer_state() -> None:
-    lab = Lab()
+    engine = EngineFixture()
 
-    lab.verdicts(message("order.updated", order(status="completed", **LATER)))
-    lab.verdicts(message("order.created", order(), 1))
+    engine.verdicts(message("order.updated", order(status="completed", **LATER)))
+    engine.verdicts(message("order.created", order(), 1))
 
-    assert lab.deal()["woocommerce_order_status"] == "completed"
-    assert lab.deal()["dealstage"] == "completed"
+    assert engine.deal()["woocommerce_order_status"] == "completed"
+    assert engine.deal()["dealstage"] == "completed"
 
 
 def test_a_hundred_new_orders_take_four_calls() -> None:
-    lab = Lab()
-    lab.verdicts(message("order.created", order(1)))
-    lab.calls.clear()
+    engine = EngineFixture()
+    engine.verdicts(message("order.created", order(1)))
+    engine.calls.clear()
 
     batch = [
         message("order.created", order(number, billing={"email": f"shopper{number}@example.com"}))
         for number in range(2, 102)
     ]
 
-    assert set(lab.verdicts(*batch)) == {"done"}
-    assert paths(lab) == ["contacts/batch/read", "contacts/batch/create", "deals/batch/read", "deals/batch/create"]
-    assert len(lab.associated) == 101
+    assert set(engine.verdicts(*batch)) == {"done"}
+    assert paths(engine) == ["contacts/batch/read", "contacts/batch/create", "deals/batch/read", "deals/batch/create"]
+    assert len(engine.associated) == 101
 
 
 def test_a_hundred_status_changes_take_three_calls() -> None:
-    lab = Lab()
+    engine = EngineFixture()
     emails = {number: f"shopper{number}@example.com" for number in range(1, 101)}
-    lab.verdicts(*[message("order.created", order(n, billing={"email": email})) for n, email in emails.items()])
-    lab.calls.clear()
+    engine.verdicts(*[message("order.created", order(n, billing={"email": email})) for n, email in emails.items()])
+    engine.calls.clear()
 
     changed = [order(n, status="completed", billing={"email": email}, **LATER) for n, email in emails.items()]
-    lab.verdicts(*[message("order.updated", body, 60) for body in changed])
+    engine.verdicts(*[message("order.updated", body, 60) for body in changed])
 
-    assert paths(lab) == ["contacts/batch/read", "deals/batch/read", "deals/batch/update"]
-    assert {deal["dealstage"] for deal in lab.deals} == {"completed"}
+    assert paths(engine) == ["contacts/batch/read", "deals/batch/read", "deals/batch/update"]
+    assert {deal["dealstage"] for deal in engine.deals} == {"completed"}
 
 
 def test_an_unchanged_redelivery_takes_two_reads_and_no_write() -> None:
-    lab = Lab()
-    lab.verdicts(message("order.created", order()))
-    lab.calls.clear()
+    engine = EngineFixture()
+    engine.verdicts(message("order.created", order()))
+    engine.calls.clear()
 
-    lab.verdicts(message("order.updated", order(), 30))
+    engine.verdicts(message("order.updated", order(), 30))
 
-    assert paths(lab) == ["contacts/batch/read", "deals/batch/read"]
+    assert paths(engine) == ["contacts/batch/read", "deals/batch/read"]
 
 
 def test_the_captured_deliveries_end_the_same_in_batches_of_any_size() -> None:
     found = []
     for size in (1, 7, 100):
-        lab, messages = Lab(), _captured_messages()
+        engine, messages = EngineFixture(), _captured_messages()
         for some in (messages[start : start + size] for start in range(0, len(messages), size)):
-            assert set(lab.verdicts(*some)) <= {"done", "ignored"}
-        found.append(_final(lab))
+            assert set(engine.verdicts(*some)) <= {"done", "ignored"}
+        found.append(_final(engine))
 
     assert found[0] == found[1] == found[2]
     assert len(found[0][0]) == len({deal["woocommerce_order_id"] for deal in found[0][0]}) > 20
@@ -158,7 +159,7 @@ def _captured_messages() -> list[Message]:
     return messages
 
 
-def _final(lab: Lab) -> tuple[list[dict[str, str]], list[dict[str, str]], set[tuple[str, str]]]:
+def _final(engine: EngineFixture) -> tuple[list[dict[str, str]], list[dict[str, str]], set[tuple[str, str]]]:
     def shown(row: dict[str, str]) -> dict[str, str]:
         return {
             k: v
@@ -166,342 +167,348 @@ def _final(lab: Lab) -> tuple[list[dict[str, str]], list[dict[str, str]], set[tu
             if not k.startswith(("hs_", "createdate", "lastmod", "num_")) and "version" not in k
         }
 
-    deals = sorted((shown(row) for row in lab.deals), key=lambda row: row["woocommerce_order_id"])
-    return deals, sorted((shown(row) for row in lab.contacts), key=lambda row: row["email"]), lab.associated
+    deals = sorted((shown(row) for row in engine.deals), key=lambda row: row["woocommerce_order_id"])
+    return deals, sorted((shown(row) for row in engine.contacts), key=lambda row: row["email"]), engine.associated
 
 
 # --- Newer and older ---
 
 
 def test_a_stale_delivery_changes_nothing() -> None:
-    lab = Lab()
-    lab.verdicts(message("order.updated", order(status="completed", total="99.00", **LATER)))
+    engine = EngineFixture()
+    engine.verdicts(message("order.updated", order(status="completed", total="99.00", **LATER)))
 
-    lab.verdicts(message("order.updated", order(status="on-hold", total="150.00"), 5))
+    engine.verdicts(message("order.updated", order(status="on-hold", total="150.00"), 5))
 
-    assert lab.deal()["woocommerce_order_status"] == "completed"
-    assert lab.deal()["amount"] == "99.00"
+    assert engine.deal()["woocommerce_order_status"] == "completed"
+    assert engine.deal()["amount"] == "99.00"
 
 
 def test_a_stale_delivery_still_fills_what_is_empty() -> None:
-    lab = Lab()
-    lab.verdicts(
+    engine = EngineFixture()
+    engine.verdicts(
         message("order.updated", order(billing={"phone": ""}, date_created_gmt="2026-11-23T22:41:00", **LATER))
     )
 
-    lab.verdicts(message("order.created", order(1000), 5))
+    engine.verdicts(message("order.created", order(1000), 5))
 
-    assert lab.contact()["phone"] == "555-123-4567"
+    assert engine.contact()["phone"] == "555-123-4567"
 
 
 def test_within_the_same_second_the_later_receipt_wins() -> None:
-    lab = Lab()
+    engine = EngineFixture()
 
-    lab.verdicts(message("order.updated", order(status="on-hold"), 0.2), message("order.created", order(), 0.1))
+    engine.verdicts(message("order.updated", order(status="on-hold"), 0.2), message("order.created", order(), 0.1))
 
-    assert lab.deal()["woocommerce_order_status"] == "on-hold"
+    assert engine.deal()["woocommerce_order_status"] == "on-hold"
 
 
 def test_a_status_change_of_an_old_order_keeps_the_customers_newer_address() -> None:
-    lab = Lab()
-    lab.verdicts(message("order.created", order()))
+    engine = EngineFixture()
+    engine.verdicts(message("order.created", order()))
     moved = customer(date_modified_gmt="2026-11-23T22:41:00", billing={"city": "Newtown"})
-    lab.verdicts(message("customer.updated", moved, 60))
+    engine.verdicts(message("customer.updated", moved, 60))
 
-    lab.verdicts(message("order.updated", order(status="completed", **LATER_STILL), 120))
+    engine.verdicts(message("order.updated", order(status="completed", **LATER_STILL), 120))
 
-    assert lab.contact()["city"] == "Newtown"
-    assert lab.deal()["dealstage"] == "completed"
+    assert engine.contact()["city"] == "Newtown"
+    assert engine.deal()["dealstage"] == "completed"
 
 
 def test_a_blank_never_replaces_a_value() -> None:
-    lab = Lab()
-    lab.verdicts(message("order.created", order()))
+    engine = EngineFixture()
+    engine.verdicts(message("order.created", order()))
 
     blank = order(1235, date_created_gmt="2026-11-23T22:41:00", billing={"phone": "", "city": " "}, **LATER)
-    lab.verdicts(message("order.created", blank, 60))
+    engine.verdicts(message("order.created", blank, 60))
 
-    assert lab.contact()["phone"] == "555-123-4567"
-    assert lab.contact()["city"] == "Anytown"
+    assert engine.contact()["phone"] == "555-123-4567"
+    assert engine.contact()["city"] == "Anytown"
 
 
 # --- Salespeople ---
 
 
-def _edit(lab: Lab, kind: ObjectType, record_id: str, **properties: str) -> None:
-    lab.hubspot.update(kind, [{"id": record_id, "objectWriteTraceId": "a person", "properties": properties}])
+def _edit(engine: EngineFixture, kind: ObjectType, record_id: str, **properties: str) -> None:
+    engine.hubspot.update(kind, [{"id": record_id, "objectWriteTraceId": "a person", "properties": properties}])
 
 
 def test_a_stage_moved_by_a_salesperson_stays_until_the_status_changes() -> None:
-    lab = Lab()
-    lab.verdicts(message("order.created", order()))
-    _edit(lab, DEALS, lab.deal()["hs_object_id"], dealstage="on_hold")
+    engine = EngineFixture()
+    engine.verdicts(message("order.created", order()))
+    _edit(engine, DEALS, engine.deal()["hs_object_id"], dealstage="on_hold")
 
-    lab.verdicts(message("order.updated", order(total="151.00", **LATER), 60))
-    assert (lab.deal()["dealstage"], lab.deal()["amount"]) == ("on_hold", "151.00")
+    engine.verdicts(message("order.updated", order(total="151.00", **LATER), 60))
+    assert (engine.deal()["dealstage"], engine.deal()["amount"]) == ("on_hold", "151.00")
 
-    lab.verdicts(message("order.updated", order(status="completed", **LATER_STILL), 120))
-    assert lab.deal()["dealstage"] == "completed"
+    engine.verdicts(message("order.updated", order(status="completed", **LATER_STILL), 120))
+    assert engine.deal()["dealstage"] == "completed"
 
 
 def test_a_deal_renamed_by_a_salesperson_keeps_its_name() -> None:
-    lab = Lab()
-    lab.verdicts(message("order.created", order()))
-    _edit(lab, DEALS, lab.deal()["hs_object_id"], dealname="Jane's big one")
+    engine = EngineFixture()
+    engine.verdicts(message("order.created", order()))
+    _edit(engine, DEALS, engine.deal()["hs_object_id"], dealname="Jane's big one")
 
-    lab.verdicts(message("order.updated", order(billing={"last_name": "Roe"}, **LATER), 60))
+    engine.verdicts(message("order.updated", order(billing={"last_name": "Roe"}, **LATER), 60))
 
-    assert lab.deal()["dealname"] == "Jane's big one"
+    assert engine.deal()["dealname"] == "Jane's big one"
 
 
 # --- Trash ---
 
 
 def test_a_trashed_order_moves_its_deal_to_the_lost_stage_and_deletes_nothing() -> None:
-    lab = Lab()
-    lab.verdicts(message("order.created", order()))
+    engine = EngineFixture()
+    engine.verdicts(message("order.created", order()))
 
-    lab.verdicts(message("order.deleted", {"id": 1234}, 60))
+    engine.verdicts(message("order.deleted", {"id": 1234}, 60))
 
-    assert (lab.deal()["dealstage"], lab.deal()["woocommerce_order_status"]) == ("cancelled", "trash")
-    assert lab.deal()["amount"] == "150.00"
+    assert (engine.deal()["dealstage"], engine.deal()["woocommerce_order_status"]) == ("cancelled", "trash")
+    assert engine.deal()["amount"] == "150.00"
 
 
 def test_an_order_trashed_right_after_it_was_placed_still_gets_its_deal() -> None:
-    lab = Lab()
+    engine = EngineFixture()
 
-    lab.verdicts(message("order.created", order()), message("order.deleted", {"id": 1234}, 60))
+    engine.verdicts(message("order.created", order()), message("order.deleted", {"id": 1234}, 60))
 
-    assert lab.deal()["dealstage"] == "cancelled"
-    assert lab.associated == {("1234", JANE)}
+    assert engine.deal()["dealstage"] == "cancelled"
+    assert engine.associated == {("1234", JANE)}
 
 
 def test_trash_of_an_order_hubspot_never_saw_makes_nothing() -> None:
-    lab = Lab()
+    engine = EngineFixture()
 
-    assert lab.verdicts(message("order.deleted", {"id": 1234})) == ["done"]
-    assert lab.deals == []
+    assert engine.verdicts(message("order.deleted", {"id": 1234})) == ["done"]
+    assert engine.deals == []
 
 
 def test_a_restored_order_comes_back_though_its_date_is_before_the_receipt_of_the_trashing() -> None:
-    lab = Lab()
-    lab.verdicts(message("order.created", order()))
-    lab.verdicts(message("order.deleted", {"id": 1234}, 90))
+    engine = EngineFixture()
+    engine.verdicts(message("order.created", order()))
+    engine.verdicts(message("order.deleted", {"id": 1234}, 90))
 
-    lab.verdicts(message("order.restored", order(**LATER), 91))
+    engine.verdicts(message("order.restored", order(**LATER), 91))
 
-    assert (lab.deal()["dealstage"], lab.deal()["woocommerce_order_status"]) == ("newly_created_order", "processing")
+    assert (engine.deal()["dealstage"], engine.deal()["woocommerce_order_status"]) == (
+        "newly_created_order",
+        "processing",
+    )
 
 
 # --- Contacts and associations ---
 
 
 def test_a_changed_billing_address_moves_the_association() -> None:
-    lab = Lab()
-    lab.verdicts(message("order.created", order()))
+    engine = EngineFixture()
+    engine.verdicts(message("order.created", order()))
 
-    lab.verdicts(message("order.updated", order(billing={"email": "john@example.com"}, **LATER), 60))
+    engine.verdicts(message("order.updated", order(billing={"email": "john@example.com"}, **LATER), 60))
 
-    assert lab.associated == {("1234", "john@example.com")}
+    assert engine.associated == {("1234", "john@example.com")}
 
 
 def test_the_old_contact_is_taken_off_before_the_new_one_is_put_on() -> None:
     """A contact merged into the new one answers to its old id too: the other way round the deal would lose both."""
-    lab = Lab()
-    lab.verdicts(message("order.created", order()))
-    lab.calls.clear()
+    engine = EngineFixture()
+    engine.verdicts(message("order.created", order()))
+    engine.calls.clear()
 
-    lab.verdicts(message("order.updated", order(billing={"email": "john@example.com"}, **LATER), 60))
+    engine.verdicts(message("order.updated", order(billing={"email": "john@example.com"}, **LATER), 60))
 
-    assert [path for path in paths(lab) if path.startswith("deals/contacts")] == [
+    assert [path for path in paths(engine) if path.startswith("deals/contacts")] == [
         "deals/contacts/batch/archive",
         "deals/contacts/batch/create",
     ]
 
 
 def test_an_order_that_gets_its_address_later_is_associated_then() -> None:
-    lab = Lab()
-    lab.verdicts(message("order.created", order(billing={"email": ""})))
-    assert lab.associated == set()
+    engine = EngineFixture()
+    engine.verdicts(message("order.created", order(billing={"email": ""})))
+    assert engine.associated == set()
 
-    lab.verdicts(message("order.updated", order(**LATER), 60))
+    engine.verdicts(message("order.updated", order(**LATER), 60))
 
-    assert lab.associated == {("1234", JANE)}
+    assert engine.associated == {("1234", JANE)}
 
 
 def test_addresses_that_differ_in_case_only_are_one_contact() -> None:
-    lab = Lab()
+    engine = EngineFixture()
 
-    lab.verdicts(
+    engine.verdicts(
         message("order.created", order(1)),
         message("order.created", order(2, billing={"email": "Jane.Doe@EXAMPLE.com"})),
     )
 
-    assert len(lab.contacts) == 1
-    assert lab.associated == {("1", JANE), ("2", JANE)}
+    assert len(engine.contacts) == 1
+    assert engine.associated == {("1", JANE), ("2", JANE)}
 
 
 def test_a_contact_found_by_an_additional_address_is_updated_and_not_doubled() -> None:
-    lab = Lab()
-    lab.verdicts(message("order.created", order()))
-    _edit(lab, CONTACTS, lab.contact()["hs_object_id"], hs_additional_emails="jane@work.example.com")
+    engine = EngineFixture()
+    engine.verdicts(message("order.created", order()))
+    _edit(engine, CONTACTS, engine.contact()["hs_object_id"], hs_additional_emails="jane@work.example.com")
     newer = {"date_created_gmt": "2026-11-23T22:41:00"} | LATER
 
-    lab.verdicts(
+    engine.verdicts(
         message("order.created", order(1235, billing={"email": "jane@work.example.com", "phone": "1"}, **newer), 60),
         message("order.created", order(1236, **newer), 61),
     )
 
-    assert len(lab.contacts) == 1
-    assert lab.contact()["email"] == JANE
-    assert lab.associated == {("1234", JANE), ("1235", JANE), ("1236", JANE)}
+    assert len(engine.contacts) == 1
+    assert engine.contact()["email"] == JANE
+    assert engine.associated == {("1234", JANE), ("1235", JANE), ("1236", JANE)}
 
 
 def test_guests_are_not_one_customer() -> None:
-    lab = Lab()
+    engine = EngineFixture()
 
-    lab.verdicts(
+    engine.verdicts(
         message("order.created", order(1, customer_id=0)),
         message("order.created", order(2, customer_id=0, billing={"email": "john@example.com"})),
     )
 
-    assert len(lab.contacts) == 2
-    assert all("woocommerce_customer_id" not in contact for contact in lab.contacts)
+    assert len(engine.contacts) == 2
+    assert all("woocommerce_customer_id" not in contact for contact in engine.contacts)
 
 
 @pytest.mark.parametrize("email", ["", "no address", "jane@company.invalid"])
 def test_an_order_without_a_usable_address_becomes_a_deal_without_a_contact(email: str) -> None:
-    lab = Lab()
+    engine = EngineFixture()
 
-    assert lab.verdicts(message("order.created", order(billing={"email": email}))) == ["done"]
+    assert engine.verdicts(message("order.created", order(billing={"email": email}))) == ["done"]
 
-    assert lab.deal()["amount"] == "150.00"
-    assert lab.contacts == []
-    assert ("order_without_usable_email", {"entity": "order:1234"}) in lab.warnings
+    assert engine.deal()["amount"] == "150.00"
+    assert engine.contacts == []
+    assert ("order_without_usable_email", {"entity": "order:1234"}) in engine.warnings
 
 
 @pytest.mark.parametrize("email", ["no address", "jane@company.invalid"])
 def test_a_customer_with_an_unusable_address_is_rejected(email: str) -> None:
-    assert Lab().verdicts(message("customer.created", customer(email=email))) == ["rejected"]
+    assert EngineFixture().verdicts(message("customer.created", customer(email=email))) == ["rejected"]
 
 
 def test_a_customer_without_an_address_is_no_contact() -> None:
-    lab = Lab()
+    engine = EngineFixture()
 
-    assert lab.verdicts(message("customer.created", customer(email=""))) == ["ignored"]
-    assert lab.contacts == []
+    assert engine.verdicts(message("customer.created", customer(email=""))) == ["ignored"]
+    assert engine.contacts == []
 
 
 # --- One bad record ---
 
 
 def test_one_refused_order_harms_only_itself() -> None:
-    lab = Lab()
-    lab.portal.change_settings({"rules": [RequiredProperties("deals", ("hs_next_step",), {"amount": "13.00"})]})
+    engine = EngineFixture()
+    engine.portal.change_settings({"rules": [RequiredProperties("deals", ("hs_next_step",), {"amount": "13.00"})]})
     good = [message("order.created", order(number)) for number in range(1, 41)]
     bad = message("order.created", order(66, total="13.00"))
 
-    outcomes = {outcome.message.id: outcome for outcome in lab.deliver(*good[:20], bad, *good[20:])}
+    outcomes = {outcome.message.id: outcome for outcome in engine.deliver(*good[:20], bad, *good[20:])}
 
     assert {outcomes[one.id].verdict.value for one in good} == {"done"}
     assert outcomes[bad.id].verdict.value == "rejected"
     assert isinstance(outcomes[bad.id].error, HubSpotRejected)
     assert outcomes[bad.id].attempts == 3
-    assert len(lab.deals) == 40
+    assert len(engine.deals) == 40
 
 
 def test_a_refusal_that_goes_away_within_three_tries_is_none() -> None:
-    lab = Lab()
-    lab.portal.faults.add(InjectedFault(status=400, path="deals/batch/create", count=2))
+    engine = EngineFixture()
+    engine.portal.faults.add(InjectedFault(status=400, path="deals/batch/create", count=2))
 
-    assert lab.verdicts(message("order.created", order())) == ["done"]
+    assert engine.verdicts(message("order.created", order())) == ["done"]
 
 
 def test_an_unreadable_message_and_an_unreadable_order_are_rejected_alone() -> None:
-    lab = Lab()
+    engine = EngineFixture()
     foreign = Message("m1", InvalidMessage("no message of woohub"))
     broken = message("order.created", order(2, total="a lot"))
 
-    assert lab.verdicts(foreign, broken, message("order.created", order(3))) == ["rejected", "rejected", "done"]
+    assert engine.verdicts(foreign, broken, message("order.created", order(3))) == ["rejected", "rejected", "done"]
 
 
 def test_an_order_whose_contact_is_refused_waits_for_it() -> None:
-    lab = Lab()
-    lab.portal.change_settings({"rules": [RequiredProperties("contacts", ("company",), {"lastname": "Doe"})]})
+    engine = EngineFixture()
+    engine.portal.change_settings({"rules": [RequiredProperties("contacts", ("company",), {"lastname": "Doe"})]})
 
-    assert lab.verdicts(message("order.created", order())) == ["rejected"]
-    assert lab.deals == []
+    assert engine.verdicts(message("order.created", order())) == ["rejected"]
+    assert engine.deals == []
 
 
 def test_a_property_the_portal_lacks_is_left_out_with_a_warning() -> None:
-    lab = Lab()
-    lab.portal.schema.archive_property(definitions.DEALS, "associated_products")
+    engine = EngineFixture()
+    engine.portal.schema.archive_property(definitions.DEALS, "associated_products")
 
-    assert lab.verdicts(message("order.created", order())) == ["done"]
+    assert engine.verdicts(message("order.created", order())) == ["done"]
 
-    assert "associated_products" not in lab.deal()
-    assert ("property_missing_in_hubspot", {"object_type": "deals", "property": "associated_products"}) in lab.warnings
+    assert "associated_products" not in engine.deal()
+    assert (
+        "property_missing_in_hubspot",
+        {"object_type": "deals", "property": "associated_products"},
+    ) in engine.warnings
 
 
 def test_a_property_that_disappears_while_we_run_is_left_out_as_well() -> None:
-    lab = Lab()
-    lab.verdicts(message("order.created", order(1)))
-    lab.portal.schema.archive_property(definitions.DEALS, "associated_products")
+    engine = EngineFixture()
+    engine.verdicts(message("order.created", order(1)))
+    engine.portal.schema.archive_property(definitions.DEALS, "associated_products")
 
-    assert lab.verdicts(message("order.created", order(2))) == ["done"]
+    assert engine.verdicts(message("order.created", order(2))) == ["done"]
 
 
 def test_a_portal_that_is_set_up_while_we_run_is_used_at_once() -> None:
-    lab = Lab(ready=False)
-    assert lab.verdicts(message("order.created", order())) == ["rejected"]
+    engine = EngineFixture(ready=False)
+    assert engine.verdicts(message("order.created", order())) == ["rejected"]
 
-    provision(lab.portal)
+    provision(engine.portal)
 
-    assert lab.verdicts(message("order.created", order())) == ["done"]
-    assert lab.deal()["woocommerce_order_status"] == "processing"
+    assert engine.verdicts(message("order.created", order())) == ["done"]
+    assert engine.deal()["woocommerce_order_status"] == "processing"
 
 
 def test_a_token_that_may_not_read_definitions_still_writes_only_what_changed() -> None:
-    lab = Lab()
-    lab.portal.faults.add(InjectedFault(status=403, path="/crm/properties/"))
-    lab.verdicts(message("order.created", order()))
-    lab.calls.clear()
+    engine = EngineFixture()
+    engine.portal.faults.add(InjectedFault(status=403, path="/crm/properties/"))
+    engine.verdicts(message("order.created", order()))
+    engine.calls.clear()
 
-    lab.verdicts(message("order.updated", order(), 30))
+    engine.verdicts(message("order.updated", order(), 30))
 
-    assert paths(lab) == ["contacts/batch/read", "deals/batch/read"]
+    assert paths(engine) == ["contacts/batch/read", "deals/batch/read"]
 
 
 def test_of_several_complaints_only_the_property_that_is_not_there_is_left_out_for_others() -> None:
-    lab = Lab()
-    lab.portal.faults.add(InjectedFault(status=403, path="/crm/properties/"))
-    lab.portal.schema.archive_property(definitions.DEALS, "associated_products")
+    engine = EngineFixture()
+    engine.portal.faults.add(InjectedFault(status=403, path="/crm/properties/"))
+    engine.portal.schema.archive_property(definitions.DEALS, "associated_products")
 
-    verdicts = lab.verdicts(
+    verdicts = engine.verdicts(
         message("order.created", order(1, currency="JPY")), message("order.created", order(2, currency="USD"))
     )
 
     assert verdicts == ["done", "done"]
-    assert [deal.get("deal_currency_code") for deal in lab.deals] == [None, "USD"]
+    assert [deal.get("deal_currency_code") for deal in engine.deals] == [None, "USD"]
 
 
 def test_a_currency_the_portal_has_not_enabled_is_left_out_with_a_warning() -> None:
-    lab = Lab()
+    engine = EngineFixture()
 
-    lab.verdicts(message("order.created", order(currency="JPY")))
+    engine.verdicts(message("order.created", order(currency="JPY")))
 
-    assert lab.deal()["currency"] == "JPY"
-    assert "deal_currency_code" not in lab.deal()
-    assert ("currency_not_enabled_in_hubspot", {"currency": "JPY"}) in lab.warnings
+    assert engine.deal()["currency"] == "JPY"
+    assert "deal_currency_code" not in engine.deal()
+    assert ("currency_not_enabled_in_hubspot", {"currency": "JPY"}) in engine.warnings
 
 
 def test_a_status_without_a_stage_takes_the_default_with_a_warning() -> None:
-    lab = Lab()
+    engine = EngineFixture()
 
-    lab.verdicts(message("order.created", order(status="awaiting-pickup")))
+    engine.verdicts(message("order.created", order(status="awaiting-pickup")))
 
-    assert lab.deal()["dealstage"] == "newly_created_order"
-    assert ("order_status_without_stage", {"entity": "order:1234", "status": "awaiting-pickup"}) in lab.warnings
+    assert engine.deal()["dealstage"] == "newly_created_order"
+    assert ("order_status_without_stage", {"entity": "order:1234", "status": "awaiting-pickup"}) in engine.warnings
 
 
 # --- Lost answers, conflicts, outages ---
@@ -513,60 +520,62 @@ CREATES = ["contacts/batch/create", "deals/batch/create"]
 @pytest.mark.parametrize("kind", ["status", "reset", "truncate", "hold", "omit"])
 @pytest.mark.parametrize("when", ["before", "after", "half"])
 def test_a_create_whose_answer_is_lost_is_settled_by_reading_again(path: str, kind: str, when: str) -> None:
-    lab = Lab()
-    lab.portal.faults.add(InjectedFault(kind=kind, status=502, when=when, path=path, count=1))
+    engine = EngineFixture()
+    engine.portal.faults.add(InjectedFault(kind=kind, status=502, when=when, path=path, count=1))
     batch = [message("order.created", order(n, billing={"email": f"shopper{n}@example.com"})) for n in range(1, 5)]
 
-    assert lab.verdicts(*batch) == ["done"] * 4
+    assert engine.verdicts(*batch) == ["done"] * 4
 
-    assert len(lab.deals) == len(lab.contacts) == 4
-    assert lab.associated == {(str(n), f"shopper{n}@example.com") for n in range(1, 5)}
+    assert len(engine.deals) == len(engine.contacts) == 4
+    assert engine.associated == {(str(n), f"shopper{n}@example.com") for n in range(1, 5)}
 
 
 @pytest.mark.parametrize("kind", ["status", "omit"])
 def test_without_unique_ids_a_create_whose_answer_is_lost_is_not_repeated_by_another_delivery(kind: str) -> None:
-    lab = Lab(unique=False)
-    lab.verdicts(message("order.created", order(1)))
-    lab.portal.faults.add(InjectedFault(kind=kind, status=502, when="after", count=1, path="deals/batch/create"))
+    engine = EngineFixture(unique=False)
+    engine.verdicts(message("order.created", order(1)))
+    engine.portal.faults.add(InjectedFault(kind=kind, status=502, when="after", count=1, path="deals/batch/create"))
 
-    first = lab.verdicts(message("order.created", order(2)), message("order.created", order(3), 0.5))
-    at_once = lab.verdicts(
+    first = engine.verdicts(message("order.created", order(2)), message("order.created", order(3), 0.5))
+    at_once = engine.verdicts(
         message("order.updated", order(2, **LATER), 1), message("order.updated", order(3, **LATER), 1)
     )
-    lab.clock.sleep(61)
-    later = lab.verdicts(message("order.updated", order(2, **LATER), 1), message("order.updated", order(3, **LATER), 1))
+    engine.clock.sleep(61)
+    later = engine.verdicts(
+        message("order.updated", order(2, **LATER), 1), message("order.updated", order(3, **LATER), 1)
+    )
 
     assert "retry" in first
     assert "retry" in at_once
     assert later == ["done", "done"]
-    assert sorted(deal["woocommerce_order_id"] for deal in lab.deals) == ["1", "2", "3"]
+    assert sorted(deal["woocommerce_order_id"] for deal in engine.deals) == ["1", "2", "3"]
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_lost_answer_while_the_association_moves_leaves_it_moved(when: str) -> None:
-    lab = Lab()
-    lab.verdicts(message("order.created", order()))
+    engine = EngineFixture()
+    engine.verdicts(message("order.created", order()))
     paths = ("associations/.*/batch/create", "associations/.*/batch/archive", "deals/batch/update")
     for path in paths:
-        lab.portal.faults.add(InjectedFault(kind="reset", when=when, path=path, count=1))
+        engine.portal.faults.add(InjectedFault(kind="reset", when=when, path=path, count=1))
 
-    lab.verdicts(message("order.updated", order(billing={"email": "john@example.com"}, **LATER), 60))
+    engine.verdicts(message("order.updated", order(billing={"email": "john@example.com"}, **LATER), 60))
 
-    assert lab.associated == {("1234", "john@example.com")}
+    assert engine.associated == {("1234", "john@example.com")}
 
 
 def test_a_deal_somebody_creates_at_the_same_moment_is_updated_instead() -> None:
-    lab = Lab()
-    other = Lab()
-    other.portal = lab.portal
+    engine = EngineFixture()
+    other = EngineFixture()
+    other.portal = engine.portal
     other.restart()
     state = order(status="completed", **LATER)
-    lab.portal.faults.add(InjectedFault(kind="omit", path="deals/batch/read", count=1))
+    engine.portal.faults.add(InjectedFault(kind="omit", path="deals/batch/read", count=1))
     other.verdicts(message("order.created", order()))
 
-    assert lab.verdicts(message("order.updated", state, 60)) == ["done"]
+    assert engine.verdicts(message("order.updated", state, 60)) == ["done"]
 
-    assert lab.deal()["dealstage"] == "completed"
+    assert engine.deal()["dealstage"] == "completed"
 
 
 class Allergic:
@@ -582,12 +591,12 @@ class Allergic:
 
 
 def test_a_record_that_breaks_every_call_does_not_keep_the_others() -> None:
-    lab = Lab()
+    engine = EngineFixture()
     batch = [message("order.created", order(n, billing={"email": f"shopper{n}@example.com"})) for n in range(1, 31)]
     bad = message("order.created", order(666, billing={"email": "shopper666@example.com"}))
-    lab.hubspot.http = Allergic(lab.hubspot.http)
+    engine.hubspot.http = Allergic(engine.hubspot.http)
 
-    outcomes = {outcome.message.id: outcome for outcome in lab.deliver(*batch, bad)}
+    outcomes = {outcome.message.id: outcome for outcome in engine.deliver(*batch, bad)}
 
     assert {outcomes[one.id].verdict.value for one in batch} == {"done"}
     error = outcomes[bad.id].error
@@ -596,29 +605,29 @@ def test_a_record_that_breaks_every_call_does_not_keep_the_others() -> None:
 
 
 def test_ten_records_that_break_every_call_do_not_keep_the_others() -> None:
-    lab = Lab()
+    engine = EngineFixture()
     good = [message("order.created", order(n, billing={"email": f"shopper{n}@example.com"})) for n in range(1, 41)]
     bad = [message("order.created", order(n, billing={"email": f"shopper{n}@example.com"})) for n in range(6660, 6670)]
-    lab.hubspot.http = Allergic(lab.hubspot.http)
-    started = lab.clock.now
+    engine.hubspot.http = Allergic(engine.hubspot.http)
+    started = engine.clock.now
 
-    outcomes = {outcome.message.id: outcome for outcome in lab.deliver(*bad, *good)}
+    outcomes = {outcome.message.id: outcome for outcome in engine.deliver(*bad, *good)}
 
     assert {outcomes[one.id].verdict.value for one in good} == {"done"}
     assert {outcomes[one.id].verdict.value for one in bad} == {"retry"}
-    assert lab.clock.now - started < 57
+    assert engine.clock.now - started < 57
 
 
-def queued(lab: Lab, *messages: Message, batches: int) -> list[Outcome]:
+def queued(engine: EngineFixture, *messages: Message, batches: int) -> list[Outcome]:
     """Deliver as a queue does: what is handed back comes again when its delay is over. The last batch's are left."""
     waiting = [(0.0, one) for one in messages]
     left: list[Outcome] = []
     for _ in range(batches):
-        lab.clock.now = max(lab.clock.now, min(due for due, _ in waiting))
-        due, waiting = _due(waiting, lab.clock.now)
-        outcomes = lab.deliver(*(replace(one, receive_count=one.receive_count + 1) for one in due))
+        engine.clock.now = max(engine.clock.now, min(due for due, _ in waiting))
+        due, waiting = _due(waiting, engine.clock.now)
+        outcomes = engine.deliver(*(replace(one, receive_count=one.receive_count + 1) for one in due))
         left = [one for one in outcomes if one.verdict is Verdict.RETRY]
-        waiting += [(lab.clock.now + delay(one), one.message) for one in left]
+        waiting += [(engine.clock.now + delay(one), one.message) for one in left]
     assert len(left) == len(waiting)
     return left
 
@@ -630,9 +639,11 @@ def _due(waiting: list[tuple[float, Message]], now: float) -> tuple[list[Message
 class Instead:
     """A HubSpot that does something else with the calls of its choice: `chosen` sees path and body of each."""
 
-    def __init__(self, lab: Lab, chosen: Callable[[str, bytes], bool], act: Callable[[], Response]) -> None:
-        self._http, self._chosen, self._act = lab.hubspot.http, chosen, act
-        lab.hubspot.http = self
+    def __init__(
+        self, engine: EngineFixture, chosen: Callable[[str, bytes], bool], act: Callable[[], Response]
+    ) -> None:
+        self._http, self._chosen, self._act = engine.hubspot.http, chosen, act
+        engine.hubspot.http = self
 
     def request(self, method: str, url: str, **kwargs: Any) -> Response:
         if self._chosen(url, kwargs.get("body") or b""):
@@ -662,28 +673,28 @@ def shoppers(*numbers: int) -> list[Message]:
 def test_a_record_that_breaks_one_kind_of_call_is_found_and_its_neighbours_are_written(
     path: str, sign: bytes, silent: bool
 ) -> None:
-    lab = Lab()
+    engine = EngineFixture()
 
     def breaks() -> Response:
         if silent:
-            lab.clock.sleep(15)
+            engine.clock.sleep(15)
             raise ReadTimeoutError(None, path, "silence")  # type: ignore[arg-type]
         return InProcessResponse(500, HTTPHeaderDict(), b"")
 
-    Instead(lab, lambda url, body: url.endswith(path) and sign in body, breaks)
+    Instead(engine, lambda url, body: url.endswith(path) and sign in body, breaks)
 
-    left = queued(lab, *shoppers(*range(1, 31), 666), batches=8)
+    left = queued(engine, *shoppers(*range(1, 31), 666), batches=8)
 
     assert [(one.message.entity, one.broken_call) for one in left] == [("order:666", f"/crm/objects/2026-09/{path}")]
-    assert len(lab.deals) == 30
+    assert len(engine.deals) == 30
 
 
 def test_a_failure_that_names_no_record_is_brought_home_to_its_record() -> None:
-    lab = Lab()
+    engine = EngineFixture()
     nameless = {"status": "COMPLETE", "results": [], "errors": [{"status": "error", "message": "no anvils, please"}]}
-    Instead(lab, lambda url, body: url.endswith("deals/batch/create") and b'"666"' in body, canned(207, nameless))
+    Instead(engine, lambda url, body: url.endswith("deals/batch/create") and b'"666"' in body, canned(207, nameless))
 
-    outcomes = {one.message.entity: one for one in lab.deliver(*shoppers(1, 2, 666, 3))}
+    outcomes = {one.message.entity: one for one in engine.deliver(*shoppers(1, 2, 666, 3))}
 
     assert "no anvils" in str(outcomes.pop("order:666").error)
     assert {one.verdict.value for one in outcomes.values()} == {"done"}
@@ -697,146 +708,149 @@ def moved(*numbers: int, after_s: float = 60) -> list[Message]:
     ]
 
 
-def deal_id(lab: Lab, number: int) -> str:
-    rows = lab.portal.state()["deals"]
+def deal_id(engine: EngineFixture, number: int) -> str:
+    rows = engine.portal.state()["deals"]
     return str(next(row["id"] for row in rows if row["properties"]["woocommerce_order_id"] == str(number)))
 
 
 def test_one_association_that_is_refused_keeps_no_other_deal() -> None:
-    lab = Lab()
-    lab.verdicts(*shoppers(1, 2, 3, 4))
-    bad = b'"from":{"id":"%s"}' % deal_id(lab, 3).encode()
+    engine = EngineFixture()
+    engine.verdicts(*shoppers(1, 2, 3, 4))
+    bad = b'"from":{"id":"%s"}' % deal_id(engine, 3).encode()
     refusal = {"status": "COMPLETE", "results": [], "errors": [{"category": "VALIDATION_ERROR", "message": "no"}]}
     chosen: Callable[[str, bytes], bool] = lambda url, body: "associations" in url and "create" in url and bad in body  # noqa: E731
-    Instead(lab, chosen, canned(207, refusal))
+    Instead(engine, chosen, canned(207, refusal))
 
-    assert lab.verdicts(*moved(1, 2, 3, 4)) == ["done", "done", "rejected", "done"]
-    assert {one for one in lab.associated if one[0] != "3"} == {(str(n), f"other{n}@example.com") for n in (1, 2, 4)}
+    assert engine.verdicts(*moved(1, 2, 3, 4)) == ["done", "done", "rejected", "done"]
+    assert {one for one in engine.associated if one[0] != "3"} == {(str(n), f"other{n}@example.com") for n in (1, 2, 4)}
 
 
 def test_one_old_contact_that_cannot_be_taken_off_keeps_no_other_on_its_deal() -> None:
-    lab = Lab()
-    lab.verdicts(*shoppers(1, 2, 3))
-    bad = b'"from":{"id":"%s"}' % deal_id(lab, 2).encode()
-    Instead(lab, lambda url, body: url.endswith("archive") and bad in body, canned(404, {"message": "gone"}))
+    engine = EngineFixture()
+    engine.verdicts(*shoppers(1, 2, 3))
+    bad = b'"from":{"id":"%s"}' % deal_id(engine, 2).encode()
+    Instead(engine, lambda url, body: url.endswith("archive") and bad in body, canned(404, {"message": "gone"}))
 
-    assert lab.verdicts(*moved(1, 2, 3)) == ["done"] * 3
-    assert {one for one in lab.associated if one[0] != "2"} == {
+    assert engine.verdicts(*moved(1, 2, 3)) == ["done"] * 3
+    assert {one for one in engine.associated if one[0] != "2"} == {
         ("1", "other1@example.com"),
         ("3", "other3@example.com"),
     }
-    assert [event for event, _ in lab.warnings] == ["old_contact_not_taken_off"]
+    assert [event for event, _ in engine.warnings] == ["old_contact_not_taken_off"]
 
 
 def test_while_associations_fail_other_changes_of_deals_are_written() -> None:
-    lab = Lab()
-    lab.verdicts(*shoppers(1, 2, 3))
-    lab.portal.faults.add(InjectedFault(status=503, path="/associations/"))
+    engine = EngineFixture()
+    engine.verdicts(*shoppers(1, 2, 3))
+    engine.portal.faults.add(InjectedFault(status=503, path="/associations/"))
     changed = message("order.updated", order(3, status="completed", billing={"email": "shopper3@example.com"}, **LATER))
-    lab.calls.clear()
+    engine.calls.clear()
 
-    assert lab.verdicts(*moved(1, 2), changed) == ["retry", "retry", "done"]
-    assert lab.deal(3)["dealstage"] == "completed"
-    assert [path for path in paths(lab) if path.startswith("deals")][:2] == ["deals/batch/read", "deals/batch/update"]
+    assert engine.verdicts(*moved(1, 2), changed) == ["retry", "retry", "done"]
+    assert engine.deal(3)["dealstage"] == "completed"
+    assert [path for path in paths(engine) if path.startswith("deals")][:2] == [
+        "deals/batch/read",
+        "deals/batch/update",
+    ]
 
 
 def test_without_unique_ids_a_record_that_breaks_its_create_is_found_as_well() -> None:
-    lab = Lab(unique=False)
-    Instead(lab, lambda url, body: url.endswith("deals/batch/create") and b'"666"' in body, canned(500, {}))
+    engine = EngineFixture(unique=False)
+    Instead(engine, lambda url, body: url.endswith("deals/batch/create") and b'"666"' in body, canned(500, {}))
     batch = shoppers(1, 2, 666, 3)
 
-    assert lab.verdicts(*batch) == ["retry"] * 4
-    lab.clock.sleep(61)  # until the index tells that none was created
-    assert lab.verdicts(*batch) == ["done", "done", "retry", "done"]
+    assert engine.verdicts(*batch) == ["retry"] * 4
+    engine.clock.sleep(61)  # until the index tells that none was created
+    assert engine.verdicts(*batch) == ["done", "done", "retry", "done"]
 
-    lab.clock.sleep(61)
-    (outcome,) = lab.deliver(batch[2])
+    engine.clock.sleep(61)
+    (outcome,) = engine.deliver(batch[2])
     assert outcome.broken_call.endswith("deals/batch/create")
 
 
 def test_definitions_that_cannot_be_read_again_stop_nothing() -> None:
-    lab = Lab()
-    lab.verdicts(message("order.created", order(1)))
-    lab.clock.sleep(1000)
-    lab.portal.faults.add(InjectedFault(status=503, path="/crm/properties/"))
-    lab.calls.clear()
+    engine = EngineFixture()
+    engine.verdicts(message("order.created", order(1)))
+    engine.clock.sleep(1000)
+    engine.portal.faults.add(InjectedFault(status=503, path="/crm/properties/"))
+    engine.calls.clear()
 
-    assert lab.verdicts(message("order.created", order(2))) == ["done"]
-    assert len(lab.calls) <= 7
-    assert {event for event, _ in lab.warnings} == {"property_definitions_unreadable"}
+    assert engine.verdicts(message("order.created", order(2))) == ["done"]
+    assert len(engine.calls) <= 7
+    assert {event for event, _ in engine.warnings} == {"property_definitions_unreadable"}
 
 
 def test_without_any_definitions_nothing_is_written() -> None:
     """Whether order ids are unique must not be guessed."""
-    lab = Lab(unique=False)
-    lab.portal.faults.add(InjectedFault(status=503, path="/crm/properties/"))
+    engine = EngineFixture(unique=False)
+    engine.portal.faults.add(InjectedFault(status=503, path="/crm/properties/"))
 
-    assert lab.verdicts(message("order.created", order(2))) == ["retry"]
-    assert lab.deals == []
+    assert engine.verdicts(message("order.created", order(2))) == ["retry"]
+    assert engine.deals == []
 
 
 def test_definitions_that_forget_the_email_make_no_contact_without_one() -> None:
-    lab = Lab()
+    engine = EngineFixture()
     Instead(
-        lab, lambda url, _: url.endswith("properties/2026-09/contacts"), canned(200, {"results": [{"name": "zip"}]})
+        engine, lambda url, _: url.endswith("properties/2026-09/contacts"), canned(200, {"results": [{"name": "zip"}]})
     )
 
-    lab.verdicts(message("order.created", order()))
+    engine.verdicts(message("order.created", order()))
 
-    assert lab.contact()["zip"] == "90210"
+    assert engine.contact()["zip"] == "90210"
 
 
 def test_versions_that_somebody_spoilt_do_not_stop_updates() -> None:
-    lab = Lab()
-    lab.verdicts(message("order.created", order()))
+    engine = EngineFixture()
+    engine.verdicts(message("order.created", order()))
     for kind in (CONTACTS, DEALS):
-        (row,) = lab.portal.state()[kind.name]
-        lab.hubspot.update(kind, [{"id": row["id"], "properties": {kind.version: "zzz|99999999999999999999|1"}}])
+        (row,) = engine.portal.state()[kind.name]
+        engine.hubspot.update(kind, [{"id": row["id"], "properties": {kind.version: "zzz|99999999999999999999|1"}}])
     changed = order(billing={"city": "Elsewhere"}, status="completed", **LATER)
 
-    assert lab.verdicts(message("order.updated", changed, 60)) == ["done"]
-    assert lab.contact()["city"] == "Elsewhere"
-    assert lab.deal()["dealstage"] == "completed"
+    assert engine.verdicts(message("order.updated", changed, 60)) == ["done"]
+    assert engine.contact()["city"] == "Elsewhere"
+    assert engine.deal()["dealstage"] == "completed"
 
 
 @pytest.mark.parametrize("value", ["9" * 400, "1e999999999", "sNaN", "-"])
 def test_odd_values_of_hubspots_are_simply_different(value: str) -> None:
-    lab = Lab()
-    lab.verdicts(message("order.created", order()))
-    row = lab.portal.state()["deals"][0]
+    engine = EngineFixture()
+    engine.verdicts(message("order.created", order()))
+    row = engine.portal.state()["deals"][0]
     odd = {"id": row["id"], "properties": row["properties"] | {"amount": value, "closedate": value}}
-    Instead(lab, lambda url, _: url.endswith("deals/batch/read"), canned(200, {"results": [odd]}))
+    Instead(engine, lambda url, _: url.endswith("deals/batch/read"), canned(200, {"results": [odd]}))
 
-    assert lab.verdicts(message("order.updated", order(total="9.99", **LATER), 60)) == ["done"]
-    assert lab.deal()["amount"] == "9.99"
+    assert engine.verdicts(message("order.updated", order(total="9.99", **LATER), 60)) == ["done"]
+    assert engine.deal()["amount"] == "9.99"
 
 
 def test_an_outage_leaves_everything_on_the_queue_with_few_calls() -> None:
-    lab = Lab()
-    lab.verdicts(message("order.created", order(1)))
-    lab.calls.clear()
-    lab.portal.faults.add(InjectedFault(status=503))
+    engine = EngineFixture()
+    engine.verdicts(message("order.created", order(1)))
+    engine.calls.clear()
+    engine.portal.faults.add(InjectedFault(status=503))
 
-    assert lab.verdicts(*[message("order.created", order(n)) for n in range(2, 30)]) == ["retry"] * 28
-    assert len(lab.calls) <= 12
+    assert engine.verdicts(*[message("order.created", order(n)) for n in range(2, 30)]) == ["retry"] * 28
+    assert len(engine.calls) <= 12
 
 
 def test_a_refused_token_is_read_again_once() -> None:
-    lab = Lab()
-    lab.token.value = "pat-revoked"
+    engine = EngineFixture()
+    engine.token.value = "pat-revoked"
 
-    assert lab.verdicts(message("order.created", order())) == ["done"]
-    assert lab.token.renewals == 1
+    assert engine.verdicts(message("order.created", order())) == ["done"]
+    assert engine.token.renewals == 1
 
 
 def test_a_batch_ends_in_time_even_when_hubspot_does_not_answer() -> None:
-    lab = Lab()
-    lab.portal.faults.add(InjectedFault(kind="hold", hold_s=3600))
-    started = lab.clock.now
+    engine = EngineFixture()
+    engine.portal.faults.add(InjectedFault(kind="hold", hold_s=3600))
+    started = engine.clock.now
 
-    lab.verdicts(message("order.created", order()))
+    engine.verdicts(message("order.created", order()))
 
-    assert lab.clock.now - started <= 57
+    assert engine.clock.now - started <= 57
 
 
 def test_every_order_of_arrival_of_an_orders_life_ends_the_same() -> None:
@@ -846,12 +860,12 @@ def test_every_order_of_arrival_of_an_orders_life_ends_the_same() -> None:
         message("order.updated", order(status="completed", billing={"email": "john@example.com"}, **LATER_STILL), 121),
     ]
     for arrival in itertools.permutations(life):
-        lab = Lab()
+        engine = EngineFixture()
         for one in arrival:
-            lab.verdicts(one)
+            engine.verdicts(one)
 
-        assert (lab.deal()["dealstage"], lab.deal()["amount"]) == ("completed", "150.00")
-        assert ("1234", "john@example.com") in lab.associated
+        assert (engine.deal()["dealstage"], engine.deal()["amount"]) == ("completed", "150.00")
+        assert ("1234", "john@example.com") in engine.associated
 
 
 def test_the_delivery_of_a_test_is_what_the_ingest_would_queue() -> None:

@@ -11,8 +11,8 @@ from mypy_boto3_sqs import SQSClient
 
 from simulators.hubspot import definitions
 from simulators.woocommerce import Item
-from tests.support.lab import FIELDS, Lab
-from tests.support.storelab import StoreLab
+from tests.support.engine import FIELDS, EngineFixture
+from tests.support.reconcile import ReconcileFixture
 from woohub.clock import Timer
 from woohub.dates import utc_from_ms
 from woohub.delivery.delivery_queue import DeliveryQueue
@@ -33,14 +33,14 @@ class Case:
     """A shop with some orders, all of them in HubSpot."""
 
     def __init__(self, **lab: Any) -> None:
-        self.lab = StoreLab(**lab).with_webhooks()
+        self.lab = ReconcileFixture(**lab).with_webhooks()
         self.lab.run()
         self.lab.pass_time(QUARTER)
-        self.crm = Crm(self.lab.lab.hubspot, FIELDS, self.lab.log)
+        self.crm = Crm(self.lab.engine.hubspot, FIELDS, self.lab.log)
 
     @property
-    def portal(self) -> Lab:
-        return self.lab.lab
+    def portal(self) -> EngineFixture:
+        return self.lab.engine
 
     def trade(self, acts: int = 40, pause: float = 60) -> Case:
         for _ in range(acts):
@@ -598,7 +598,7 @@ def test_a_contact_with_a_version_from_the_future_is_found(case: Case) -> None:
 
 def not_unique() -> Case:
     case = Case()
-    case.lab.__dict__["lab"] = Lab(unique=False, clock=case.lab.clock)
+    case.lab.__dict__["lab"] = EngineFixture(unique=False, clock=case.lab.clock)
     case.crm = Crm(case.portal.hubspot, FIELDS, case.lab.log)
     return case
 
@@ -627,7 +627,7 @@ def test_duplicates_are_found_where_the_order_id_is_not_unique() -> None:
 
 def test_a_portal_that_was_never_set_up_is_told() -> None:
     case = Case()
-    case.lab.__dict__["lab"] = Lab(ready=False, clock=case.lab.clock)
+    case.lab.__dict__["lab"] = EngineFixture(ready=False, clock=case.lab.clock)
     case.crm = Crm(case.portal.hubspot, FIELDS, case.lab.log)
 
     with pytest.raises(Trouble, match="woohub setup"):

@@ -16,7 +16,7 @@ from tests.model.day import HOUR, MINUTE, FullDay
 from tests.model.gate import ROUGH, run
 from tests.model.lives import Scale
 from tests.model.traffic import Weather
-from tests.support.storelab import StoreLab
+from tests.support.reconcile import ReconcileFixture
 from woohub.consumer.poison import PoisonDetector
 from woohub.delivery.webhooks import Delivery
 from woohub.errors import HubSpotRejected
@@ -103,7 +103,7 @@ class UnreadableRecord:
     def complaints(self, seeds: Iterable[int]) -> Iterator[str]:
         """Of such stores with these seeds."""
         for seed in seeds:
-            dice, lab = random.Random(seed), StoreLab(seed=seed).with_webhooks()  # noqa: S311
+            dice, lab = random.Random(seed), ReconcileFixture(seed=seed).with_webhooks()  # noqa: S311
             lab.run()
             lab.sqs.messages.clear()  # so that only reconcile brings anything
             accounts, orders = [lab.shop.register() for _ in range(10)], [lab.shop.place() for _ in range(30)]
@@ -116,7 +116,7 @@ class UnreadableRecord:
                 lab.shop.unspoil(name)
             yield from self._found(lab, set())
 
-    def _found(self, lab: StoreLab, bad: set[str]) -> Iterator[str]:
+    def _found(self, lab: ReconcileFixture, bad: set[str]) -> Iterator[str]:
         """What is wrong after a run, when these cannot be read."""
         lab.pass_time(HOUR)
         report = lab.run(customers="all")

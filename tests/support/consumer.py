@@ -8,7 +8,7 @@ from typing import Any
 import boto3
 
 from tests.support.breaker import BreakerFixture
-from tests.support.lab import Lab
+from tests.support.engine import EngineFixture
 from tests.support.operations_page import assert_described
 from tests.support.orders import delivery, order
 from woohub.consumer.batch import Consumer
@@ -20,7 +20,7 @@ from woohub.sync.outcome import Outcome
 class ConsumerFixture:
     """A consumer with real queues (moto) and the simulated portal."""
 
-    lab: Lab = field(default_factory=Lab)
+    engine: EngineFixture = field(default_factory=EngineFixture)
     breaker_fixture: BreakerFixture = field(default_factory=BreakerFixture)
     reported: list[Outcome] = field(default_factory=list)
     warned: list[tuple[str, object]] = field(default_factory=list)
@@ -30,14 +30,14 @@ class ConsumerFixture:
         self.queue = self.sqs.create_queue(QueueName="deliveries", Attributes={"VisibilityTimeout": "390"})["QueueUrl"]
         self.dead = self.sqs.create_queue(QueueName="dead-letters")["QueueUrl"]
         self.consumer = Consumer(
-            self.lab.sync,
+            self.engine.sync,
             self.breaker_fixture.breaker,
             self.sqs,
             self.queue,
             self.dead,
             self.reported.append,
             self._warn,
-            clock=self.lab.clock.read,
+            clock=self.engine.clock.read,
             jitter=lambda: 0.0,
         )
 
@@ -56,7 +56,7 @@ class ConsumerFixture:
 
     def consume(self, records: list[dict[str, Any]]) -> list[str]:
         """The ids of the messages handed back."""
-        self.lab.timer.start(57)
+        self.engine.timer.start(57)
         return [one["itemIdentifier"] for one in self.consumer.consume(records)["batchItemFailures"]]
 
     def dead_letters(self) -> list[dict[str, Any]]:

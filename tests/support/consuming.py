@@ -10,7 +10,7 @@ from typing import Any
 from simulators.hubspot import DEFAULT_TOKEN, InProcessTransport, create_app, provision
 from simulators.hubspot.portal import ALL_SCOPES
 from simulators.woocommerce import KEY, SECRET
-from tests.support.lab import FIELDS, Token
+from tests.support.engine import FIELDS, Token
 from tests.support.operated import Operated, now_text
 from woohub.clock import Timer
 from woohub.consumer.batch import Consumer

@@ -39,7 +39,7 @@ class Token:
 
 
 @dataclass
-class Lab:
+class EngineFixture:
     """Everything a test of the engine touches."""
 
     ready: bool = True

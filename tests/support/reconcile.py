@@ -15,7 +15,7 @@ from mypy_boto3_ssm import SSMClient
 from simulators.woocommerce import KEY, SECRET, InProcessTransport, SimulatedShop, create_app
 from simulators.woocommerce.bodies import Customer, Order
 from tests.support.clock import Clock
-from tests.support.lab import FIELDS, Lab
+from tests.support.engine import FIELDS, EngineFixture
 from tests.support.operations_page import assert_described
 from tests.support.sqs import Sqs
 from tests.support.ssm import Ssm
@@ -40,7 +40,7 @@ INVOCATION_S = 300.0
 
 
 @dataclass
-class StoreLab:
+class ReconcileFixture:
     """Everything a test of reconcile touches. Time begins at the deployment."""
 
     zone: str = "America/New_York"
@@ -65,11 +65,11 @@ class StoreLab:
         self.timer = Timer(self.clock.read, self.clock.sleep)
 
     @cached_property
-    def lab(self) -> Lab:
+    def engine(self) -> EngineFixture:
         """The engine and its portal."""
-        return Lab(clock=self.clock)
+        return EngineFixture(clock=self.clock)
 
-    def with_webhooks(self) -> StoreLab:
+    def with_webhooks(self) -> ReconcileFixture:
         """As set-up leaves the store."""
         self.shop.add_webhooks(WEBHOOK_URL, WEBHOOK_SECRET, TOPICS)
         return self
@@ -107,12 +107,12 @@ class StoreLab:
     def run(self, seconds: float = INVOCATION_S, /, *, store: Store | None = None, **event: str) -> RunReport:
         """One invocation of reconcile; `event` as `woohub reconcile` sends it."""
         self.timer.start(seconds * SHARE_OF_TIME)
-        self.lab.timer.start(seconds * SHARE_OF_TIME)
+        self.engine.timer.start(seconds * SHARE_OF_TIME)
         reconcile = Reconcile(
             store or self.store(),
             DeliveryQueue(cast(SQSClient, self.sqs), "queue", self.log),
             WatermarkParameter(cast(SSMClient, self.ssm), "/stack/watermark"),
-            self.lab.hubspot,
+            self.engine.hubspot,
             FIELDS,
             WebhookConfig(STACK, self.webhook_url, lambda: WEBHOOK_SECRET, self.may_create),
             count=self.count,
@@ -158,14 +158,14 @@ class StoreLab:
         waiting = [Message(str(number), one) for number, one in enumerate(self.sqs.deliveries())]
         self.sqs.messages.clear()
         for start in range(0, len(waiting), 100):
-            outcomes = self.lab.deliver(*waiting[start : start + 100])
+            outcomes = self.engine.deliver(*waiting[start : start + 100])
             wrong = [one for one in outcomes if one.verdict not in (Verdict.DONE, Verdict.IGNORED)]
             assert not wrong, wrong[0]
 
     def differences(self) -> list[str]:
         """What HubSpot has other than the store."""
-        deals = {deal["woocommerce_order_id"]: deal for deal in self.lab.deals}
-        assert len(deals) == len(self.lab.deals), "duplicate deals"
+        deals = {deal["woocommerce_order_id"]: deal for deal in self.engine.deals}
+        assert len(deals) == len(self.engine.deals), "duplicate deals"
         found = [one for order in self.shop.orders.values() for one in self._order_differs(order, deals)]
         gone = [deal for key, deal in deals.items() if int(key) not in self.shop.orders]
         found += [f"{one['dealname']} is gone" for one in gone if one["woocommerce_order_status"] != "trash"]
@@ -184,13 +184,13 @@ class StoreLab:
         found = [f"order {order.id}: {name} is {has[name]}" for name in names if has[name] != wanted[name]]
         if float(has["amount"]) != float(order.total):
             found.append(f"order {order.id}: amount is {has['amount']}")
-        if (str(order.id), order.billing["email"]) not in self.lab.associated:
+        if (str(order.id), order.billing["email"]) not in self.engine.associated:
             found.append(f"order {order.id} has no contact")
         return found
 
     def _customer_differs(self, customer: Customer) -> list[str]:
         """The address is the newest one seen, of the account or of an order made after its last change."""
-        contacts = {contact["email"]: contact for contact in self.lab.contacts}
+        contacts = {contact["email"]: contact for contact in self.engine.contacts}
         if customer.email not in contacts:
             return [f"customer {customer.id} is missing"]
         changed = customer.modified or customer.created
