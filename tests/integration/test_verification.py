@@ -598,7 +598,7 @@ def test_a_contact_with_a_version_from_the_future_is_found(case: Case) -> None:
 
 def not_unique() -> Case:
     case = Case()
-    case.lab.__dict__["lab"] = EngineFixture(unique=False, clock=case.lab.clock)
+    case.lab.engine = EngineFixture(unique=False, clock=case.lab.clock)
     case.crm = Crm(case.portal.hubspot, FIELDS, case.lab.log)
     return case
 
@@ -627,7 +627,7 @@ def test_duplicates_are_found_where_the_order_id_is_not_unique() -> None:
 
 def test_a_portal_that_was_never_set_up_is_told() -> None:
     case = Case()
-    case.lab.__dict__["lab"] = EngineFixture(ready=False, clock=case.lab.clock)
+    case.lab.engine = EngineFixture(ready=False, clock=case.lab.clock)
     case.crm = Crm(case.portal.hubspot, FIELDS, case.lab.log)
 
     with pytest.raises(Trouble, match="woohub setup"):
