@@ -138,6 +138,106 @@ def test_in_one_batch_the_later_receipt_counts_where_a_date_cannot_be_true(dates
     assert engine.deal()["dealstage"] == "refunded"
 
 
+def old_town(**changes: Any) -> dict[str, Any]:
+    """An order that shows the customer's old address."""
+    return order(billing={"city": "Old Town"}, **changes)
+
+
+MOVED = customer(date_modified_gmt="2026-11-23T22:50:00", billing={"city": "New Town"})
+NO_CREATION: list[dict[str, Any]] = [
+    {"date_created_gmt": None},
+    {"date_created_gmt": "0000-00-00T00:00:00"},
+    {"date_created_gmt": "2031-01-05T15:00:00"},
+    {
+        "date_created_gmt": "2026-11-24T04:10:00",
+        "date_created": "2026-11-23T17:40:00",
+        "date_modified": "2026-11-23T17:40:00",
+    },
+]
+
+
+@pytest.mark.parametrize("creation", NO_CREATION)
+@pytest.mark.parametrize("hours_later", [0.5, 7])
+def test_a_later_change_of_an_order_that_cannot_say_when_it_was_made_keeps_the_newer_address(
+    creation: dict[str, Any], hours_later: float
+) -> None:
+    engine = EngineFixture()
+    engine.verdicts(message("order.created", old_town(**creation)))
+    engine.verdicts(message("customer.updated", MOVED, 600))
+    hours = 22 * 60 + 40 + round(hours_later * 60)
+    changed = f"2026-11-{23 + hours // 1440}T{hours % 1440 // 60:02}:{hours % 60:02}:00"
+    local = f"2026-11-{23 + (hours - 300) // 1440}T{(hours - 300) % 1440 // 60:02}:{(hours - 300) % 60:02}:00"
+    dates = {"date_modified_gmt": changed} | ({"date_modified": local} if "date_modified" in creation else {})
+
+    engine.verdicts(message("order.updated", old_town(status="completed", **(creation | dates)), hours_later * 3600))
+
+    assert engine.contact()["city"] == "New Town"
+    assert engine.deal()["dealstage"] == "completed"
+
+
+def test_an_account_without_a_date_is_not_undone_by_a_later_change_of_an_older_order() -> None:
+    engine = EngineFixture()
+    engine.verdicts(message("order.created", old_town()))
+    engine.verdicts(message("customer.updated", MOVED | {"date_modified_gmt": False}, 600))
+
+    changed = old_town(status="completed", date_modified_gmt="2026-11-23T23:10:00")
+    engine.verdicts(message("order.updated", changed, 1800))
+
+    assert engine.contact()["city"] == "New Town"
+
+
+@pytest.mark.parametrize(
+    "changed", ["1999-01-01T00:00:00", "2016-05-01T00:00:00", "2026-11-23T19:50:00", "2026-11-23T22:36:00"]
+)
+def test_an_order_changed_before_it_was_made_was_changed_when_its_delivery_came(changed: str) -> None:
+    engine = EngineFixture()
+    engine.verdicts(message("order.created", order()))
+
+    engine.verdicts(message("order.updated", order(status="completed", date_modified_gmt=changed), 600))
+
+    assert engine.deal()["dealstage"] == "completed"
+
+
+def test_an_account_changed_before_it_was_made_was_changed_when_its_delivery_came() -> None:
+    engine = EngineFixture()
+    engine.verdicts(message("order.created", old_town()))
+
+    engine.verdicts(message("customer.updated", MOVED | {"date_modified_gmt": "1999-01-01T00:00:00"}, 600))
+
+    assert engine.contact()["city"] == "New Town"
+
+
+@pytest.mark.parametrize("gmt", [{"date_modified_gmt": None}, {"date_modified_gmt": "0000-00-00T00:00:00"}])
+def test_a_local_date_west_of_greenwich_loses_no_change(gmt: dict[str, Any]) -> None:
+    engine = EngineFixture()
+    engine.verdicts(message("order.created", order()))
+
+    body = order(status="completed", date_modified="2026-11-23T17:50:00", **gmt)
+    engine.verdicts(message("order.updated", body, 600))
+
+    assert engine.deal()["dealstage"] == "completed"
+
+
+@pytest.mark.parametrize("dates", [("2647-05-01T00:00:00", "2647-05-01T00:00:00"), (None, None)])
+def test_a_change_that_was_undone_stays_undone_though_its_delivery_is_tried_again(dates: tuple[Any, Any]) -> None:
+    engine = EngineFixture()
+    first, again = (order(status="on-hold", date_modified_gmt=date) for date in dates)
+    engine.verdicts(message("order.updated", first, 0))
+    engine.verdicts(message("order.updated", again, 90))
+
+    engine.verdicts(message("order.updated", order(date_modified_gmt=dates[0]), 60))
+
+    assert engine.deal()["dealstage"] == "on_hold"
+
+
+@pytest.mark.parametrize("far", ["9999-12-31T23:59:59", "0001-01-01T00:00:00"])
+def test_a_date_at_the_end_of_the_calendar_breaks_nothing(far: str) -> None:
+    engine = EngineFixture()
+    body = order() | {"date_created": far, "date_created_gmt": None, "date_modified": far}
+
+    assert engine.verdicts(message("order.updated", body)) == ["done"]
+
+
 # --- Erased people ---
 
 ERASED = {
@@ -238,6 +338,23 @@ def test_lines_stay_lines() -> None:
     engine.verdicts(message("order.created", order(billing={"address_1": "Unit 3\n\t12 High St"})))
 
     assert engine.contact()["address"] == "Unit 3\n\t12 High St"
+
+
+@pytest.mark.parametrize("place", ['"currency"', '"first_name"', '"name": "Product A"'])
+def test_half_a_character_in_the_name_of_a_field_costs_no_order(place: str) -> None:
+    engine = EngineFixture()
+
+    assert engine.verdicts(raw({place: b'"\\ud83d": 1, ' + place.encode()})) == ["done"]
+
+    assert len(engine.deals) == 1
+
+
+def test_a_pasted_invisible_character_costs_no_contact() -> None:
+    engine = EngineFixture()
+
+    engine.verdicts(message("order.created", order(billing={"email": "\u200bjane.doe@example.com\u200e"})))
+
+    assert engine.contact()["firstname"] == "Jane"
 
 
 def test_half_a_character_in_a_note_costs_no_order() -> None:

@@ -89,7 +89,7 @@ def payloads() -> list[Poison]:
         Poison("order:90001", "order.created", order(90_001, total="12,50"), "total"),
         Poison("order:90002", "order.created", order(90_002, status=" "), "status"),
         Poison("order:90003", "order.created", order(90_003, total="1e3"), "total"),
-        Poison("order:90004", "order.created", order(90_004, customer_id=-1), "customer_id"),
+        Poison("order:90004", "order.created", order(90_004, total="free"), "total"),
         Poison("customer:90005", "customer.created", customer(90_005, email="not an address"), "email"),
     ]
 

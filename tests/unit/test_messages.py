@@ -269,3 +269,33 @@ def test_attributes_are_flattened_from_lambda_and_from_boto3() -> None:
 )
 def test_attributes_without_text_are_left_out(attribute: Any) -> None:
     assert messages.flat_attributes({"other": attribute}) == {}
+
+
+# Bodies too large for a message
+
+
+def bulky(**fields: object) -> bytes:
+    """An order with megabytes that no compression helps with."""
+    noise = base64.b64encode(random.Random(1).randbytes(2_000_000)).decode()  # noqa: S311
+    return json.dumps({"id": 1, "status": "processing", "customer_note": noise} | fields).encode()
+
+
+def sent_and_read(body: bytes) -> dict[str, Any]:
+    """What the consumer reads of it."""
+    message = messages.to_sqs(Delivery("order.created", body, 1))
+    read = messages.from_sqs(message["MessageBody"], messages.flat_attributes(message["MessageAttributes"]))
+    content: dict[str, Any] = json.loads(read.body)
+    return content
+
+
+def test_a_text_longer_than_any_property_is_cut_where_nothing_else_helps() -> None:
+    assert len(sent_and_read(bulky())["customer_note"]) == 65_536
+
+
+@pytest.mark.parametrize("gather", [list, lambda rows: dict(enumerate(map(dict, rows)))])
+def test_the_mark_of_an_erased_person_is_kept_though_the_rest_of_the_meta_data_is_not(gather: Any) -> None:
+    mark = {"id": 9, "key": "_anonymized", "value": "yes"}
+
+    read = sent_and_read(bulky(meta_data=gather([{"key": "k", "value": "v" * 100}, mark])))
+
+    assert read["meta_data"] == [mark]

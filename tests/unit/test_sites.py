@@ -118,3 +118,19 @@ def test_two_sites_are_told_apart(host: str, another: str, path: list[str], anot
 def test_any_text_has_a_site_which_is_one_with_itself(text: str, others: list[str]) -> None:
     assert not is_another(text, [*others, text])
     assert not is_another(text, [site(text)])
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "https://b\u00c3\u00bccher.example/",
+        "https://b%C3%BCcher.example",
+        "https://xn--bcher-kva.example/, https://x.example/",
+    ],
+)
+def test_what_proxies_do_to_a_header_makes_no_other_site(header: str) -> None:
+    assert not is_another(header, ["https://b\u00fccher.example/"])
+
+
+def test_a_source_that_says_null_says_nothing() -> None:
+    assert not is_another("null", ["https://shop.example/"])

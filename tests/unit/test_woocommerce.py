@@ -16,7 +16,6 @@ from woohub.delivery.webhooks import Delivery
 from woohub.errors import InvalidPayload
 from woohub.store.payloads import (
     READERS,
-    UNDATED,
     CustomerEvent,
     Event,
     Ignored,
@@ -230,7 +229,7 @@ def test_an_id_that_is_none_is_refused(topic: str, odd: object) -> None:
         event(topic, (CUSTOMER if topic.startswith("customer") else ORDER) | {"id": odd})
 
 
-@pytest.mark.parametrize("guest", [0, "0", None, ""], ids=repr)
+@pytest.mark.parametrize("guest", [0, "0", None, "", -1, "user_5", 1.5, False, [], {}], ids=repr)
 def test_guests_have_customer_id_0(guest: object) -> None:
     assert order(customer_id=guest).customer_id == 0
 
@@ -240,12 +239,6 @@ def test_a_missing_customer_id_is_a_guests() -> None:
 
     assert isinstance(read, OrderEvent)
     assert read.order.customer_id == 0
-
-
-@pytest.mark.parametrize("odd", [-1, "x", 1.5, False, []], ids=repr)
-def test_a_customer_id_that_is_none_is_refused(odd: object) -> None:
-    with pytest.raises(InvalidPayload, match=r"^customer_id: must be a whole number$"):
-        order(customer_id=odd)
 
 
 @pytest.mark.parametrize(
@@ -263,6 +256,11 @@ def test_a_customer_id_that_is_none_is_refused(odd: object) -> None:
         (1e-8, "0.00000001"),
         (1e16, "10000000000000000"),
         (" 7.50", "7.50"),
+        (".50", "0.50"),
+        ("-.5", "-0.5"),
+        ("7.", "7"),
+        ("+7.50", "7.50"),
+        ("\u200b7.50\u0000", "7.50"),
         ("7.50\n", "7.50"),
         ("1 234.50", "1234.50"),
         ("1\N{NO-BREAK SPACE}234.50", "1234.50"),
@@ -280,8 +278,6 @@ NO_MONEY: list[object] = [
     "1e3",
     "NaN",
     "Infinity",
-    "1.",
-    ".5",
     "5 USD",
     "٣",
     "--5",
@@ -340,11 +336,13 @@ NO_DATES: list[object] = [
 
 
 @pytest.mark.parametrize("odd", NO_DATES, ids=repr)
-@pytest.mark.parametrize("name", ["created", "modified"])
-def test_where_a_gmt_date_is_none_the_local_date_counts(name: str, odd: object) -> None:
-    read = order(**{f"date_{name}_gmt": odd, f"date_{name}": "2023-10-26T10:00:00"})
+def test_where_the_gmt_date_of_creation_is_none_the_local_date_counts(odd: object) -> None:
+    assert order(date_created_gmt=odd, date_created="2023-10-26T10:00:00").created_at == "2023-10-26T10:00:00"
 
-    assert getattr(read, f"{name}_at") == "2023-10-26T10:00:00"
+
+@pytest.mark.parametrize("odd", NO_DATES, ids=repr)
+def test_a_local_date_alone_does_not_say_when_an_order_was_changed(odd: object) -> None:
+    assert order(date_modified_gmt=odd, date_modified="2023-10-26T10:00:00").modified_at == ""
 
 
 @pytest.mark.parametrize("odd", NO_DATES, ids=repr)
@@ -354,26 +352,27 @@ def test_an_order_without_any_date_is_an_order_all_the_same(odd: object) -> None
     assert (read.created_at, read.modified_at) == ("", "")
 
 
-def test_a_local_date_of_change_is_shifted_as_the_dates_of_creation_are() -> None:
+def test_a_local_date_of_creation_is_shifted_as_the_dates_of_the_change_are() -> None:
     read = order(
         date_created="2026-11-28T11:20:00",
-        date_created_gmt="2026-11-28T16:20:00",
+        date_created_gmt="0000-00-00T00:00:00",
         date_modified="2026-11-28T12:00:00",
-        date_modified_gmt="0000-00-00T00:00:00",
+        date_modified_gmt="2026-11-28T17:00:00",
     )
 
-    assert read.modified_at == "2026-11-28T17:00:00"
+    assert read.created_at == "2026-11-28T16:20:00"
 
 
-def test_dates_of_creation_that_contradict_each_other_shift_nothing() -> None:
+@pytest.mark.parametrize("modified", ["2031-01-05T15:00:00", "9999-12-31T23:59:59"])
+def test_dates_that_contradict_each_other_shift_nothing(modified: str) -> None:
     read = order(
-        date_created="2026-11-28T11:20:00",
-        date_created_gmt="2031-01-05T15:00:00",
+        date_created="9999-12-31T23:00:00",
+        date_created_gmt=False,
         date_modified="2026-11-28T12:00:00",
-        date_modified_gmt=False,
+        date_modified_gmt=modified,
     )
 
-    assert read.modified_at == "2026-11-28T12:00:00"
+    assert read.created_at == "9999-12-31T23:00:00"
 
 
 def test_the_gmt_dates_are_preferred() -> None:
@@ -390,20 +389,6 @@ def test_the_gmt_dates_are_preferred() -> None:
 @pytest.mark.parametrize("missing", [{}, {"date_modified": None, "date_modified_gmt": None}, {"date_modified": ""}])
 def test_an_order_may_not_say_when_it_was_changed(missing: dict[str, object]) -> None:
     assert order(**missing).modified_at == ""
-
-
-def test_an_account_that_was_never_changed_dates_from_its_creation() -> None:
-    assert customer(date_modified=None, date_modified_gmt=None).captured_at == "2023-10-20T09:00:00"
-
-
-def test_an_account_whose_date_of_change_is_none_has_no_date() -> None:
-    assert customer(date_modified=False, date_modified_gmt="0000-00-00T00:00:00").captured_at == ""
-
-
-def test_an_account_without_any_date_is_older_than_anything() -> None:
-    dates = dict.fromkeys(["date_created", "date_created_gmt", "date_modified", "date_modified_gmt"])
-
-    assert customer(**dates).captured_at == UNDATED
 
 
 @pytest.mark.parametrize(("given", "read"), [("wc-processing", "processing"), ("processing", "processing")])

@@ -55,7 +55,10 @@ def seconds_between(earlier: str, later: str) -> float:
 
 def shifted(text: str, by: timedelta) -> str:
     """A date, later by `by` (earlier if negative); without a zone it is read as UTC. ValueError if it is no date."""
-    return to_utc((datetime.fromisoformat(whole_seconds(text)) + by).isoformat())
+    try:
+        return to_utc((datetime.fromisoformat(whole_seconds(text)) + by).isoformat())
+    except OverflowError:
+        raise ValueError("a date before year 1 or after year 9999") from None
 
 
 def whole_seconds(text: str) -> str:

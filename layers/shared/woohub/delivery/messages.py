@@ -29,6 +29,8 @@ _MESSAGE_BYTES = 1024 * 1024 - 32 * 1024  # SQS: 1 MiB, body and attributes toge
 _DECOMPRESSED_BYTES = 16 * 1024 * 1024  # Lambda receives 6 MB at most: anything larger is no delivery
 # Not written as "all but what SQS accepts": that set takes 6 ms of every cold start to compile.
 _REJECTED_BY_SQS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+ERASED_MARK = "_anonymized"  # of WooCommerce's eraser: decides whether there is a contact
+_LONGEST_TEXT_CHARS = 65_536  # HubSpot takes no more in one property
 _BULK = frozenset({"meta_data", "_links"})  # filled by plugins, and not read by the mapping
 _TEXTS = ("topic", "entity", "source", "webhook_id", "delivery_id", "signature")
 _MAX_RECEIVED_MS = 10**13  # the year 2286; keeps version strings sortable
@@ -73,7 +75,19 @@ def _compressed(body: bytes) -> str:
 
 
 def _without_bulk(fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if name not in _BULK}
+    """What is left of a body's objects: no bulk but the mark of an erased person, no text longer than a property."""
+    rest = {name: _cut(value) for name, value in fields.items() if name not in _BULK}
+    marks = [row for row in _rows(fields.get("meta_data")) if row.get("key") == ERASED_MARK]
+    return rest | ({"meta_data": marks} if marks else {})
+
+
+def _rows(value: object) -> list[dict[str, Any]]:
+    rows = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return [row for row in rows if isinstance(row, dict)]
+
+
+def _cut(value: object) -> object:
+    return value[:_LONGEST_TEXT_CHARS] if isinstance(value, str) else value
 
 
 def _trimmed(body: bytes) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from unicodedata import normalize
 from urllib.parse import quote, unquote, urlsplit
 
@@ -14,7 +15,7 @@ _DEFAULT_PORTS = (None, 80, 443)
 def is_another(source: str, sources: Iterable[str]) -> bool:
     """Whether a source (a URL) is none of the store's; False if either is unknown."""
     own = {site(url) for url in sources} - {""}
-    return bool(own) and site(source) not in own | {""}
+    return bool(own) and site(_as_sent(source)) not in own | {""}
 
 
 def site(url: str) -> str:
@@ -30,8 +31,16 @@ def site(url: str) -> str:
         path = quote(_folded(unquote(parts.path))).lower().rstrip("/")
     except ValueError:  # no URL: it equals itself only
         return text
-    host = _host("".join((parts.hostname or "").split()))
+    host = _host(_folded("".join((parts.hostname or "").split())))
     return f"{host}{port}{path}" if host else ""
+
+
+def _as_sent(url: str) -> str:
+    """A header's value without what proxies do to it: bytes read as Latin-1 or escaped, doubled, `null` for none."""
+    first = url.split(", ", 1)[0]
+    with suppress(UnicodeError):
+        first = first.encode("latin-1").decode()
+    return "" if first.strip().lower() == "null" else unquote(first)
 
 
 def _host(name: str) -> str:

@@ -16,6 +16,8 @@ MAX_EMAIL_CHARACTERS = 254  # RFC 5321, as corrected by erratum 1690
 ADDRESS = re.compile(r'(".+"|[^@]+)@[^@.]+(\.[^@.]+)+')  # a name, an @ in it in quotes only, and a domain with a dot
 ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
 SEPARATORS = " -\N{EN DASH}\N{EM DASH}:;,/|"  # that a text may have left at its ends when a name is missing
+NO_CHARACTER = "\N{REPLACEMENT CHARACTER}"  # what `&#0;` and its like stand for
+INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 PERSONAL = ("billing", "shipping")  # what an eraser overwrites with words such as "[deleted]"
 
@@ -93,7 +95,11 @@ def _words(value: object) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(words for item in value if (words := _words(item)))
     text = _raw(value)
-    return _clean(ENTITY.sub(lambda entity: html.unescape(entity[0]), text)) if "&" in text else text
+    return _clean(ENTITY.sub(_unescaped, text)) if "&" in text else text
+
+
+def _unescaped(entity: re.Match[str]) -> str:
+    return html.unescape(entity[0]).replace(NO_CHARACTER, "")
 
 
 def _clean(text: str) -> str:
@@ -110,7 +116,8 @@ def as_text(value: object) -> str:
 
 
 def _email(value: object) -> str:
-    return _cut(_raw(value).lower())
+    """Without the invisible characters that come with pasted text: no address has any."""
+    return _cut(INVISIBLE.sub("", _raw(value)).lower())
 
 
 def _id(value: object) -> str:

@@ -16,6 +16,8 @@ from pydantic_core import PydanticCustomError
 from woohub import dates
 from woohub.delivery.webhooks import whole_number
 
+UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2060\ufeff]")  # pasted, never meant
+LOOSE_START, LOOSE_END = re.compile(r"^(?P<sign>-?)\.(?=[0-9])"), re.compile(r"(?<=[0-9])\.$")  # .50 and 7.
 MONEY = re.compile(r"-?[0-9]{1,32}(\.[0-9]{1,32})?")
 
 
@@ -33,14 +35,15 @@ def _text(value: object) -> str:
 
 
 def _status(value: object) -> str:
-    status = value.strip().removeprefix("wc-") if isinstance(value, str) else ""
+    status = UNREADABLE.sub("", value).strip().lower().removeprefix("wc-") if isinstance(value, str) else ""
     if not status:
         raise PydanticCustomError("status", "must be a text that is not empty")
     return status
 
 
 def _money(value: object) -> str:
-    text = "".join(_text(value).split())  # some stores' number formats begin or group with spaces
+    text = "".join(UNREADABLE.sub("", _text(value)).split())  # some stores' number formats begin or group with spaces
+    text = LOOSE_END.sub("", LOOSE_START.sub(r"\g<sign>0.", text.removeprefix("+")))
     if not MONEY.fullmatch(text):
         raise PydanticCustomError("money", "must be a plain decimal number such as 150.00")
     return text
@@ -66,7 +69,12 @@ def _id(value: object) -> int:
 
 
 def _customer_id(value: object) -> int:
-    return 0 if value is None or value == "" else _number(value)
+    """0, a guest, for anything that is no number: contacts are found by their address."""
+    return whole_number(value) or 0
+
+
+def _currency(value: object) -> str:
+    return _text(value).strip().upper()
 
 
 def _object(value: object) -> object:
@@ -84,6 +92,7 @@ Status = Annotated[str, PlainValidator(_status)]  # without the prefix `wc-`
 Money = Annotated[str, PlainValidator(_money)]  # the store's own text
 Date = Annotated[str | None, PlainValidator(_date)]
 Id = Annotated[int, PlainValidator(_id)]
+Currency = Annotated[str, PlainValidator(_currency)]  # its code
 CustomerId = Annotated[int, PlainValidator(_customer_id)]  # 0: a guest
 AnyObject = BeforeValidator(_object)
 AnyObjects = BeforeValidator(objects)

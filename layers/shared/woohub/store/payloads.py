@@ -8,6 +8,7 @@ Holds for the payloads of the REST API versions v1, v2 and v3.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -18,7 +19,18 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from woohub import dates
 from woohub.delivery.webhooks import Delivery
 from woohub.errors import InvalidPayload
-from woohub.store.payload_types import AnyObject, AnyObjects, CustomerId, Date, Id, Money, Status, Text, objects
+from woohub.store.payload_types import (
+    AnyObject,
+    AnyObjects,
+    Currency,
+    CustomerId,
+    Date,
+    Id,
+    Money,
+    Status,
+    Text,
+    objects,
+)
 
 ORDER_SWEPT, CUSTOMER_SWEPT = "order.swept", "customer.swept"
 TRASH = "trash"  # the status of an order in the trash, whichever it had before
@@ -26,7 +38,9 @@ TRASH = "trash"  # the status of an order in the trash, whichever it had before
 DRAFTS = frozenset({"checkout-draft", "auto-draft", "draft", "new"})
 CUSTOMER = "customer"  # customer.* topics fire for every WordPress user, editors and subscribers included
 UNDATED = "1970-01-01T00:00:00"  # older than anything
+CLOCKS_CHANGE_S = 2 * 3600  # what summer time may account for, at most
 LARGEST_OFFSET_S = 14 * 3600  # of a time zone
+HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 ERASED_EMAIL = "deleted@site.invalid"  # what WordPress writes for an address it erases, in every language
 
 
@@ -71,20 +85,36 @@ class Dated(Payload):
 
     @property
     def created_at(self) -> str:
-        """When it was made, UTC; the store's local time where the payload has no gmt field (API v1); "" for no date."""
-        return self.date_created_gmt or self.date_created or ""
+        """When it was made, UTC; by the local date, or that itself, where there is no other (API v1); "": no date.
+
+        Of two dates that contradict each other the earlier one: it was written with the order, not later by a person.
+        """
+        stated, by_local_date = self.date_created_gmt, self.created_by_local_date
+        if stated and by_local_date and dates.seconds_between(by_local_date, stated) > CLOCKS_CHANGE_S:
+            return by_local_date
+        return stated or by_local_date or self.date_created or ""
+
+    @property
+    def created_by_local_date(self) -> str:
+        """When it was made, by its local date and the offset that the dates of the last change show; "" for no date."""
+        local, modified, modified_gmt = self.date_created, self.date_modified, self.date_modified_gmt
+        if not (local and modified and modified_gmt):
+            return ""
+        offset = dates.seconds_between(modified, modified_gmt)
+        try:
+            return dates.shifted(local, timedelta(seconds=offset)) if abs(offset) <= LARGEST_OFFSET_S else ""
+        except ValueError:  # beyond the calendar
+            return ""
 
     @property
     def modified_at(self) -> str:
-        """When it was last changed, UTC; "" for no date."""
-        return self.date_modified_gmt or self._in_utc(self.date_modified or "")
+        """When it was last changed, UTC; the local date where the payload has no gmt field at all (API v1).
 
-    def _in_utc(self, local: str) -> str:
-        """A local date by the offset that the other pair of dates shows; as it is where they show none."""
-        if not (local and self.date_created and self.date_created_gmt):
-            return local
-        offset = dates.seconds_between(self.date_created, self.date_created_gmt)
-        return dates.shifted(local, timedelta(seconds=offset)) if abs(offset) <= LARGEST_OFFSET_S else local
+        "" for no date. A local date alone is none: it may be hours off, and an hour more when the clocks change.
+        """
+        if "date_modified_gmt" in self.model_fields_set:
+            return self.date_modified_gmt or ""
+        return self.date_modified or ""
 
 
 class Order(Dated):
@@ -93,7 +123,7 @@ class Order(Dated):
     id: Id
     status: Status
     total: Money  # refunds do not reduce it
-    currency: Text = ""
+    currency: Currency = ""
     customer_id: CustomerId = 0
     billing: Annotated[Address, AnyObject] = Address()
     line_items: Annotated[tuple[LineItem, ...], AnyObjects] = ()
@@ -121,15 +151,6 @@ class Customer(Dated):
     role: Text = ""
     billing: Annotated[Address, AnyObject] = Address()
 
-    @property
-    def captured_at(self) -> str:
-        """The date of the state; of an account never changed since (no date of a change), that of its creation.
-
-        An account imported past WordPress may have none: older than anything. "": the store's date is none.
-        """
-        never_changed = self.date_modified is None and self.date_modified_gmt is None
-        return (self.created_at or UNDATED) if never_changed else self.modified_at
-
 
 @dataclass(frozen=True, slots=True)
 class OrderEvent:
@@ -139,6 +160,7 @@ class OrderEvent:
     restored: bool
     received_ms: int
     read: bool = False  # by woohub from the store itself, beginning at `received_ms`
+    is_new: bool = False  # the store says that it was made just now
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +177,7 @@ class CustomerEvent:
 
     customer: Customer
     received_ms: int
+    is_change: bool = False  # the store says that it was changed just now
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +204,8 @@ def _order(delivery: Delivery) -> OrderEvent | Ignored:
     order = _read(Order, delivery.body)
     if order.status in DRAFTS:
         return Ignored("draft")
-    return OrderEvent(order, delivery.topic == "order.restored", delivery.received_ms)
+    topic, received_ms = delivery.topic, delivery.received_ms
+    return OrderEvent(order, topic == "order.restored", received_ms, is_new=topic == "order.created")
 
 
 def _order_from_store(delivery: Delivery) -> OrderEvent | Ignored:
@@ -200,7 +224,7 @@ def _customer(delivery: Delivery) -> CustomerEvent | Ignored:
     customer = _read(Customer, delivery.body)
     if customer.role not in ("", CUSTOMER):  # API v1 has no role
         return Ignored("other_role")
-    return CustomerEvent(customer, delivery.received_ms)
+    return CustomerEvent(customer, delivery.received_ms, is_change=delivery.topic == "customer.updated")
 
 
 def _customer_deleted(_delivery: Delivery) -> Ignored:
@@ -230,6 +254,11 @@ def _read(model: type[Model], body: bytes) -> Model:
         raise InvalidPayload(_explain(error)) from None  # the original error holds personal data
 
 
+def _with_readable_names(fields: dict[str, object]) -> dict[str, object]:
+    """Without fields whose very name holds half a character: pydantic refuses them."""
+    return {name: value for name, value in fields.items() if name.isascii() or not HALF_CHARACTER.search(name)}
+
+
 def _validate(model: type[Model], body: bytes) -> Model:
     """Pydantic's reader is faster, but refuses what Python's and ingest accept: half characters, 200 levels."""
     try:
@@ -238,7 +267,7 @@ def _validate(model: type[Model], body: bytes) -> Model:
         if error.errors(include_url=False, include_context=False, include_input=False)[0]["type"] != "json_invalid":
             raise
         try:
-            content = json.loads(body)
+            content = json.loads(body, object_hook=_with_readable_names)
         except (ValueError, RecursionError):
             raise error from None
         return model.model_validate(content)

@@ -11,10 +11,10 @@ from woohub.hubspot.objects import CONTACTS, ObjectType
 from woohub.hubspot.properties import PropertySchema
 from woohub.mapping.fields import FieldMapping
 from woohub.mapping.values import usable_email
-from woohub.store.payloads import ERASED_EMAIL, CustomerEvent, OrderEvent, OrderTrashed
+from woohub.store.payloads import ERASED_EMAIL, UNDATED, CustomerEvent, OrderEvent, OrderTrashed
 from woohub.sync import values
 from woohub.sync.records import Change, Event, RecordResult, Remark, Results
-from woohub.sync.versions import ContactVersion
+from woohub.sync.versions import ContactVersion, believable_dates
 
 WITHOUT_EMAIL = "order_without_usable_email"
 
@@ -84,12 +84,22 @@ def is_erased(event: OrderEvent | CustomerEvent) -> bool:
 def snapshot_of(event: OrderEvent | CustomerEvent, mapping: FieldMapping) -> ContactSnapshot:
     """The customer in an order (dated by the order's creation) or in a customer event."""
     if isinstance(event, CustomerEvent):
-        at = event.customer.captured_at
-        return ContactSnapshot(
-            ContactVersion.of(at, at, event.received_ms), mapping.contact_from_customer(event.customer)
-        )
-    version = ContactVersion.of(event.order.created_at, event.order.modified_at, event.received_ms)
-    return ContactSnapshot(version, mapping.contact_from_order(event.order))
+        return ContactSnapshot(_account_version(event), mapping.contact_from_customer(event.customer))
+    return ContactSnapshot(_order_version(event), mapping.contact_from_order(event.order))
+
+
+def _account_version(event: CustomerEvent) -> ContactVersion:
+    """An account that was never changed is as old as itself, one imported past WordPress older than anything."""
+    created, modified = believable_dates(event.customer, event.received_ms)
+    at = modified or ("" if event.is_change else created or UNDATED)
+    return ContactVersion.of(at, at, event.received_ms)
+
+
+def _order_version(event: OrderEvent) -> ContactVersion:
+    """An order that does not say when it was made shows an old customer, unless the store says that it is new."""
+    created, modified = believable_dates(event.order, event.received_ms)
+    captured = created or (modified if event.is_new else UNDATED)
+    return ContactVersion.of(captured, modified, event.received_ms)
 
 
 def plan(

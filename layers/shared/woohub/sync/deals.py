@@ -16,7 +16,7 @@ from woohub.store.payloads import TRASH, CustomerEvent, OrderEvent, OrderTrashed
 from woohub.sync import values
 from woohub.sync.contacts import WITHOUT_EMAIL
 from woohub.sync.records import Change, Event, Link, RecordResult, Ref, Remark, Results
-from woohub.sync.versions import NO_DATE, DealVersion, OrderState
+from woohub.sync.versions import NO_DATE, DealVersion, OrderState, believable_dates
 
 STAGE = ("dealstage", "pipeline")
 
@@ -183,8 +183,8 @@ def state_of(event: OrderFact) -> OrderState:
     """When and what: `order.deleted` says neither, so it is a trashed order as of its receipt."""
     if isinstance(event, OrderTrashed):
         return OrderState(utc_from_ms(event.received_ms), event.received_ms, TRASH)
-    order = event.order
-    return OrderState(order.modified_at or NO_DATE, event.received_ms, order.status, event.restored, event.read)
+    _, modified = believable_dates(event.order, event.received_ms)
+    return OrderState(modified or NO_DATE, event.received_ms, event.order.status, event.restored, event.read)
 
 
 def order_id(event: OrderFact) -> int:

@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass
 
 from woohub.dates import seconds_between, utc_from_ms
-from woohub.store.payloads import TRASH
+from woohub.store.payloads import TRASH, Dated
 
 CLOCK_TOLERANCE_S = 120.0  # a minute for the store's own time-out of a delivery, and one for clocks
 NO_DATE = "9999-12-31T23:59:59"  # stands for a date the store could not tell: receipt decides
@@ -52,6 +52,21 @@ class Stamp:
         if self.is_comparable(other):
             return (self.date, self.received_ms) > (other.date, other.received_ms)
         return self.received_ms > other.received_ms
+
+
+def believable_dates(thing: Dated, received_ms: int) -> tuple[str, str]:
+    """When an order or account was made and last changed, "" for a date that cannot be true.
+
+    Nothing is changed before it is made. If a payload says so, its date of creation is false where the local one says
+    otherwise; else it is the date of the change, unless the creation lies in the future.
+    """
+    created, modified = thing.created_at, thing.modified_at
+    if not (created and modified) or created <= modified:
+        return created, modified
+    by_local_date = thing.created_by_local_date
+    if by_local_date and by_local_date <= modified:
+        return by_local_date, modified
+    return (created, "") if Stamp(created, received_ms).is_credible else ("", modified)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +110,8 @@ class ContactVersion:
             return True
         if self._changed.is_comparable(other._changed):
             return self._order > other._order
+        if self.captured_at < self.modified_at and self.captured_at < utc_from_ms(other.received_ms):
+            return False  # a later change of an order that was made before
         return Stamp(self.captured_at, self.received_ms).is_later(Stamp(other.captured_at, other.received_ms))
 
     @property
@@ -186,4 +203,6 @@ class OrderState:
         """Whether HubSpot should note this state though none of the deal's values changed."""
         if stored is None or self == stored:
             return stored is None
+        if not (self.read or (self.stamp.is_credible and stored.stamp.is_credible)):
+            return self.received_ms > stored.received_ms  # receipts decide from here on: the latest must be known
         return self.modified_at > stored.modified_at or (self.stamp.is_credible and not stored.stamp.is_credible)
