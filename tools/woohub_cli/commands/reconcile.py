@@ -33,6 +33,7 @@ NOT_CONFIGURED = "the stack has no address and keys of a store, so nothing is re
 KINDS = {"orders": "orders", "trash": "orders from the trash", "customers": "accounts", "deleted": "deleted orders"}
 
 PARTS = {
+    "watermark": "Watermark",
     "webhooks": "Webhooks",
     "orders": "Changed orders",
     "trash": "Orders in the trash",

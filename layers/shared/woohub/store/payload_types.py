@@ -84,7 +84,7 @@ def _object(value: object) -> object:
 def objects(value: object) -> list[object]:
     """The objects of a list; PHP writes a list with gaps as an object."""
     rows = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
-    return [row for row in rows if isinstance(row, dict)]  # PHP writes a list with gaps as an object
+    return [row for row in rows if isinstance(row, dict)]
 
 
 Text = Annotated[str, PlainValidator(_text)]
