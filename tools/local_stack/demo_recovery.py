@@ -24,11 +24,11 @@ from woohub_cli import connections, store_setup
 from woohub_cli import stacks as operators
 from woohub_cli.cli_errors import Trouble
 from woohub_cli.commands import reconcile
-from woohub_cli.comparison import Kind
+from woohub_cli.comparison import MismatchKind
 from woohub_cli.hubspot_records import Crm
-from woohub_cli.period import FORM, Period
+from woohub_cli.period import DATE_FORMAT, Period
 from woohub_cli.provision import failed
-from woohub_cli.verification import Report, Verification
+from woohub_cli.verification import Verification, VerificationReport
 
 from . import environment, stack_client
 from .stack import Stack
@@ -38,6 +38,10 @@ ORDERS, UNDISTURBED_ORDERS, COMPLETED_ORDERS = 20, 6, 3
 LOST_SHARE = 0.4  # of the deliveries after the undisturbed orders
 BROKEN_TOPIC = "order.updated"
 SEED = 11
+SHOWN = (
+    ("orders missing in HubSpot", MismatchKind.MISSING),
+    ("orders outdated in HubSpot", MismatchKind.DIFFERING),
+)
 LAST_ID = 5000  # far from the orders of the first part
 
 
@@ -45,18 +49,18 @@ LAST_ID = 5000  # far from the orders of the first part
 class Comparison:
     """How far the store and HubSpot agree. `webhook`: the status of the webhook that breaks."""
 
-    report: Report
+    report: VerificationReport
     webhook: str
 
     @property
     def up_to_date(self) -> int:
         """Orders that are equal in every field, contact and association included."""
-        wrong = {finding.entity for finding in self.report.findings if finding.entity.startswith("order:")}
+        wrong = {mismatch.entity for mismatch in self.report.mismatches if mismatch.entity.startswith("order:")}
         return self.report.orders - len(wrong | set(self.report.on_their_way))
 
-    def count(self, kind: Kind) -> int:
+    def count(self, kind: MismatchKind) -> int:
         """Orders with this kind of difference."""
-        return len({finding.entity for finding in self.report.findings if finding.kind is kind})
+        return len({mismatch.entity for mismatch in self.report.mismatches if mismatch.kind is kind})
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ class Recovery:
     """Before and after the run of reconcile, and the status codes of the store's deliveries after it."""
 
     before: Comparison
-    reconciled: reconcile.Sweep
+    reconciled: reconcile.ReconcileResult
     after: Comparison
     status_codes: list[int | None]
 
@@ -83,7 +87,7 @@ def show(stack: Stack) -> None:
 def run(stack: Stack) -> Recovery:
     """Give the stack a store, break its deliveries, and run reconcile once."""
     shop = SimulatedShop(seed=SEED, last_id=LAST_ID)
-    period = Period(datetime.now(UTC).strftime(FORM))
+    period = Period(datetime.now(UTC).strftime(DATE_FORMAT))
     with serving(shop, cron=False) as url:
         operated = as_operators_see(stack)
         with step("Start a store, register the webhooks"):
@@ -94,7 +98,8 @@ def run(stack: Stack) -> Recovery:
         before = _compare(stack, operated, store, period)
         _print_damage(shop, before)
         with step("Reconcile (in AWS: every 15 minutes)"):
-            reconciled = reconcile.sweep(reconcile.invoked(operated.aws, operated.output("ReconcileFunction")), {})
+            invoke = reconcile.invoked(operated.aws, operated.output("ReconcileFunction"))
+            reconciled = reconcile.run_until_complete(invoke, {})
         with step("Complete another order"):
             status_codes = _complete(shop, max(shop.orders))
         return Recovery(before, reconciled, _compare(stack, operated, store, period), status_codes)
@@ -162,7 +167,8 @@ def _compare(stack: Stack, operated: operators.Stack, store: Store, period: Peri
 def problems(recovery: Recovery) -> Iterator[str]:
     """How the result differs from the expected one, in sentences."""
     before, after = recovery.before, recovery.after
-    if before.webhook != "disabled" or not (before.count(Kind.MISSING) and before.count(Kind.DIFFERING)):
+    damaged = all(before.count(kind) for _, kind in SHOWN)
+    if before.webhook != "disabled" or not damaged:
         yield "nothing was lost or disabled, so nothing was recovered"
     if not recovery.reconciled.complete:
         yield f"the reconcile run did not complete: {recovery.reconciled.stopped}"
@@ -172,7 +178,7 @@ def problems(recovery: Recovery) -> Iterator[str]:
         yield f"webhook {BROKEN_TOPIC}: {after.webhook} instead of active"
     if after.up_to_date != ORDERS:
         yield f"HubSpot has {after.up_to_date} of {ORDERS} orders up to date"
-    yield from (f"{finding.entity}: {finding.record} {finding.kind.words}" for finding in after.report.findings)
+    yield from (f"{mismatch.entity}: {mismatch.record} {mismatch.kind.words}" for mismatch in after.report.mismatches)
 
 
 def _print_damage(shop: SimulatedShop, comparison: Comparison) -> None:
@@ -189,7 +195,7 @@ def _print_recovery(recovery: Recovery) -> None:
     before, after = recovery.before, recovery.after
     table = Table("store and HubSpot", "before", "after", title="Recovered", title_justify="left", title_style="bold")
     table.add_row(f"webhook {BROKEN_TOPIC}", before.webhook, after.webhook)
-    for text, kind in (("orders missing in HubSpot", Kind.MISSING), ("orders outdated in HubSpot", Kind.DIFFERING)):
+    for text, kind in SHOWN:
         table.add_row(text, str(before.count(kind)), str(after.count(kind)))
     table.add_row("orders equal in every field", f"{before.up_to_date} of {ORDERS}", f"{after.up_to_date} of {ORDERS}")
     print("", *reconcile.lines(recovery.reconciled), "", sep="\n")
