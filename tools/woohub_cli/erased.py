@@ -12,7 +12,7 @@ NAMES = ("email", "firstname", "lastname")
 PLACES = ("phone", "address", "city", "state", "zip")  # known only from the store's billing address
 ANONYMISED = "the store has anonymised the order, and its deal is still associated with this contact"
 EMPTIED = "the account's billing address is empty in the store (erased, or never filled in), but not in HubSpot"
-TODO = (
+WHAT_TO_DO = (
     "if the store erased the person on request, delete the contact in HubSpot for good (on its page: Actions > Delete, "
     "with the choice to delete it permanently); the deal stays"
 )
@@ -37,7 +37,7 @@ class ErasedPerson:
             "contact": self.contact_id,
             "deal": self.deal_id or None,
             "why": self.why,
-            "what_to_do": TODO,
+            "what_to_do": WHAT_TO_DO,
         }
 
 

@@ -19,7 +19,7 @@ from woohub_cli.commands.status import Status
 from woohub_cli.commands.status import iso as moment
 from woohub_cli.comparison import Mismatch, MismatchKind
 from woohub_cli.dead_letters import DeadLetter, iso
-from woohub_cli.erased import TODO, is_named
+from woohub_cli.erased import WHAT_TO_DO, is_named
 from woohub_cli.order_lookup import Lookup
 from woohub_cli.order_names import OrderName
 from woohub_cli.traces import Traces
@@ -249,7 +249,7 @@ def _fine(diagnosis: OrderDiagnosis) -> Conclusion:
     if diagnosis.store.is_anonymised:
         text += ANONYMISED
     if diagnosis.hubspot.contact and diagnosis.store.is_anonymised and is_named(diagnosis.hubspot.contact):
-        return Conclusion(f"{text} HubSpot still has the person as contact {diagnosis.hubspot.contact.id}.", TODO)
+        return Conclusion(f"{text} HubSpot still has the person as contact {diagnosis.hubspot.contact.id}.", WHAT_TO_DO)
     if diagnosis.hubspot.address is not Address.USABLE and diagnosis.hubspot.deals and not diagnosis.hubspot.contact:
         text += f" It has no contact: {diagnosis.hubspot.address}."
     if diagnosis.hubspot.stage_was_moved:

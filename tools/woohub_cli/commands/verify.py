@@ -21,7 +21,7 @@ from woohub_cli import connections, environment, order_pages, stacks, traces
 from woohub_cli.cli_errors import PROBLEMS, Trouble, WrongUsage
 from woohub_cli.commands import status
 from woohub_cli.comparison import Mismatch, MismatchKind
-from woohub_cli.erased import TODO
+from woohub_cli.erased import WHAT_TO_DO
 from woohub_cli.history import TENANT, Pace
 from woohub_cli.hubspot_records import Crm
 from woohub_cli.latency import LOG_MATCH_S, percentile
@@ -222,7 +222,7 @@ def _erased(report: VerificationReport) -> Iterator[Text]:
     if report.erased:
         yield Text("Erased in the store, but still in HubSpot (--repair cannot fix this):", "yellow")
         yield from (Text(f"  {person}", "yellow") for person in report.erased)
-        yield Text(f"  What to do: {TODO}.", "yellow")
+        yield Text(f"  What to do: {WHAT_TO_DO}.", "yellow")
 
 
 def _verdict(report: VerificationReport) -> Text:

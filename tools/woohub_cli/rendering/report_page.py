@@ -8,7 +8,7 @@ from decimal import Decimal
 from html import escape
 
 from woohub_cli.comparison import Mismatch, MismatchKind
-from woohub_cli.erased import TODO
+from woohub_cli.erased import WHAT_TO_DO
 from woohub_cli.latency import percentile
 from woohub_cli.rendering.charts import Series, bars, cumulative
 from woohub_cli.rendering.grouping import grouped
@@ -191,7 +191,7 @@ def _todo(fix: str) -> str:
 
 def _notes(report: VerificationReport) -> str:
     lines = [f"{text} ({count} times)" if count > 1 else text for text, count in report.notes.items()]
-    lines += [f"Erased in the store, but still in HubSpot: {person}. {TODO}." for person in report.erased]
+    lines += [f"Erased in the store, but still in HubSpot: {person}. {WHAT_TO_DO}." for person in report.erased]
     lines += [str(currency) for currency in report.currencies]
     if report.refused_addresses:
         lines.append(f"{report.refused_addresses} orders have no contact, because HubSpot refuses the address.")
