@@ -373,7 +373,8 @@ def test_with_force_and_yes_it_goes_and_the_webhooks_that_will_be_refused_are_na
 
     assert found["deliveries"]["outcome"] == "warning"
     assert all(topic in found["deliveries"]["detail"] for topic in TOPICS)
-    assert read_only.stack.secret("WebhookSecretArn") == {"current": read_only.webhook_secret}
+    sources = [site(read_only.shop.url)]
+    assert read_only.stack.secret("WebhookSecretArn") == {"current": read_only.webhook_secret, "sources": sources}
 
 
 def test_once_the_key_may_write_again_it_goes(read_only: Operated) -> None:

@@ -203,7 +203,8 @@ def test_the_secret_before_a_rotation_is_not_brought_back(shop: Operated) -> Non
     step = steps(shop, WOO_COMMERCE_WEBHOOK_SECRET="old")["webhook secret in the stack"]
 
     assert (step["outcome"], step["fix"]) == ("warning", "remove it from .env")
-    assert shop.stack.secret("WebhookSecretArn") == {"current": "new", "previous": "old"}
+    sources = [site(shop.shop.url)]
+    assert shop.stack.secret("WebhookSecretArn") == {"current": "new", "previous": "old", "sources": sources}
 
 
 def test_secrets_and_keys_are_never_printed(shop: Operated) -> None:

@@ -17,6 +17,7 @@ from simulators.woocommerce import KEY, SECRET, SimulatedShop, create_app
 from tests.support.cli_stack import WEBHOOK_SECRET
 from tests.support.operated import Operated, operated
 from woohub.clock import Timer
+from woohub.delivery.sites import site
 from woohub.hubspot.client import HubSpot
 from woohub.mapping.fields import load_mapping
 from woohub.store.client import Store
@@ -277,7 +278,8 @@ def test_the_secret_before_a_finished_rotation_is_not_put_back(rotated: Operated
     step = secret_step(rotated, secret=WEBHOOK_SECRET)
 
     assert (step["outcome"], step["fix"]) == ("warning", "remove it from .env")
-    assert rotated.stack.secret("WebhookSecretArn") == {"current": current}
+    sources = [site(rotated.shop.url)]
+    assert rotated.stack.secret("WebhookSecretArn") == {"current": current, "sources": sources}
 
 
 def test_after_a_rotation_another_secret_needs_a_yes(rotated: Operated) -> None:
@@ -286,7 +288,8 @@ def test_after_a_rotation_another_secret_needs_a_yes(rotated: Operated) -> None:
     step = secret_step(rotated, secret="of-two-rotations-ago")
 
     assert (step["outcome"], "--yes" in step["fix"]) == ("failed", True)
-    assert rotated.stack.secret("WebhookSecretArn") == {"current": current}
+    sources = [site(rotated.shop.url)]
+    assert rotated.stack.secret("WebhookSecretArn") == {"current": current, "sources": sources}
 
 
 def test_with_yes_it_becomes_the_stacks(rotated: Operated) -> None:

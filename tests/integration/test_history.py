@@ -268,7 +268,7 @@ def test_a_queue_that_refuses_stops_it_where_it_can_go_on(past: Past) -> None:
     past.run(limit=100)
     past.lab.sqs.refuse = 1
 
-    with pytest.raises(TransientError, match="the queue does not answer"):
+    with pytest.raises(TransientError, match="SQS does not respond"):
         past.run()
     _, complete = past.run()
 

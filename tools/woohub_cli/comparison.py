@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from woohub.dates import utc_from_ms
 from woohub.hubspot.answers import Record
 from woohub.hubspot.properties import PropertySchema
 from woohub.mapping.fields import FieldMapping
@@ -18,7 +19,7 @@ from woohub.mapping.mapping_file import CONTACT_VERSION, DEAL_VERSION, STATUS
 from woohub.store.payloads import TRASH, OrderEvent
 from woohub.sync import contacts, deals
 from woohub.sync.contacts import ContactSnapshot
-from woohub.sync.versions import DealVersion, OrderState
+from woohub.sync.versions import ContactVersion, DealVersion, OrderState
 from woohub_cli.order_names import OrderName
 
 Current = Mapping[str, str | None]
@@ -95,7 +96,7 @@ NEWER_VERSION = (
     "woocommerce_order_version of the deal in HubSpot, then `woohub verify --repair`"
 )
 FUTURE_VERSION = (
-    "the contact's version is in the future ({version}), so nothing is overwritten: clear "
+    "the contact's version was received in the future ({version}), so nothing is overwritten: clear "
     "woocommerce_customer_version of the contact in HubSpot, then `woohub verify --repair`"
 )
 MERGE = "merge them in HubSpot; one of them is kept up to date"
@@ -165,7 +166,8 @@ def contact_mismatches(
     if record is None:
         return [Mismatch(MismatchKind.MISSING, entity, "contact")]
     version = record.properties.get(CONTACT_VERSION) or ""
-    ahead = version.partition("|")[0] > now
+    stored = ContactVersion.parse(version)
+    ahead = stored is not None and utc_from_ms(stored.received_ms) > now
     current = {**record.properties, CONTACT_VERSION: None} if ahead else record.properties
     differences = tuple(contact_differences(snapshots, current, table, schema))
     if not differences:
