@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,8 @@ from woohub.delivery.messages import to_sqs
 pytestmark = pytest.mark.xdist_group("e2e")  # one emulated AWS for all, in one process
 
 NAME = "another"
-SECRET, OPEN, MARK = '{"token": "pat-1"}', '{"state":"open","policy":"daily","until":4000000000}', '{"orders":"…"}'
+OPEN = json.dumps({"state": "open", "policy": "daily", "until": int(time.time()) + 3600})  # a probe is due in an hour
+SECRET, MARK = '{"token": "pat-1"}', '{"orders":"…"}'
 
 
 @dataclass

@@ -179,3 +179,10 @@ def test_the_transport_takes_json_fields_and_pool_manager_arguments(portal: Simu
     )
 
     assert (made.status, read.json()["id"]) == (201, made.json()["id"])
+
+
+def test_faults_are_injected_after_a_reset_as_well(raw: Calls) -> None:
+    raw.control("POST", "reset", {"provisioned": True})
+    raw.control("POST", "faults", {"status": 503})
+
+    assert raw.objects("GET", "contacts").status == 503

@@ -54,19 +54,19 @@ def with_fault(
     return replace(response, cut="truncate")
 
 
-def fault_controls(faults: InjectedFaults) -> Controls:
-    """List, add and clear faults."""
+def fault_controls(faults: Callable[[], InjectedFaults]) -> Controls:
+    """List, add and clear faults; `faults` gives those of now: a reset makes new ones."""
 
     def add(body: Any) -> Any:
         for fault in body if isinstance(body, list) else [body]:
-            faults.add(InjectedFault.from_json(fault))
-        return faults.json()
+            faults().add(InjectedFault.from_json(fault))
+        return faults().json()
 
     def clear(_: Any) -> Any:
-        faults.clear()
+        faults().clear()
         return []
 
-    return {"faults": {"GET": lambda _: faults.json(), "POST": add, "DELETE": clear}}
+    return {"faults": {"GET": lambda _: faults().json(), "POST": add, "DELETE": clear}}
 
 
 def add_controls(app: Flask, controls: Controls, lock: AbstractContextManager[Any] = nullcontext()) -> None:  # noqa: B008

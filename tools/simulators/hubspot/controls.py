@@ -46,7 +46,7 @@ def controls(portal: SimulatedPortal) -> Controls:
         "state": {"GET": lambda _: portal.state()},
         "requests": {"GET": lambda _: list(portal.requests)},
         "reset": {"POST": reset},
-        **fault_controls(portal.faults),
+        **fault_controls(lambda: portal.faults),
         "tokens": {"GET": tokens, "POST": set_tokens},
         "rules": {"GET": lambda _: portal.settings_json()["rules"], "POST": set_rules},
         "settings": {"GET": settings, "POST": set_settings},

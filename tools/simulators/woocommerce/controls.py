@@ -69,7 +69,7 @@ def controls(shop: SimulatedShop) -> Controls:
         "run": {"POST": run},
         "settings": {"GET": settings, "POST": settings},
         "hosting": {"GET": hosting, "POST": hosting, "DELETE": reset_hosting},
-        **fault_controls(shop.faults),
+        **fault_controls(lambda: shop.faults),
         "attempts": {"GET": lambda _: [asdict(attempt) for attempt in list(shop.hooks.attempts)]},
     }
 
