@@ -29,7 +29,7 @@ def incompressible(size: int) -> bytes:
 
 
 def a_delivery(number: int, size: int = 10) -> Delivery:
-    body = b'{"id":%d,"x":"%s"}' % (number, incompressible(size))
+    body = b'{"id":%d,"x":["%s"]}' % (number, incompressible(size))  # in a list, where nothing is cut
     return Delivery("order.swept", body, 1, f"order:{number}")
 
 
@@ -58,7 +58,7 @@ def test_what_is_refused_singly_is_sent_again() -> None:
 
 
 def test_what_is_refused_time_and_again_is_an_error() -> None:
-    with pytest.raises(TransientError, match="did not take 1 of 1"):
+    with pytest.raises(TransientError, match="did not accept 1 of 1"):
         a_queue(Sqs(refuse_entries=3)).send([a_delivery(1)])
 
 
