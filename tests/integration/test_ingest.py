@@ -315,7 +315,7 @@ def test_an_order_too_dense_for_a_message_is_queued_without_its_bulk_and_counted
 
 
 def test_an_order_that_fits_no_message_is_an_event_lost(ingest: Ingest) -> None:
-    assert ingest.send(an_order_with(customer_note=DENSE)) == 200
+    assert ingest.send(an_order_with(plugin=[DENSE])) == 200  # in a list, where nothing is cut
     assert ingest.queue() == []
     assert ingest.outcomes() == ["LostEvent"]
 

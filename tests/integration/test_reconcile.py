@@ -391,7 +391,7 @@ def test_when_the_queue_does_not_take_a_page_the_next_run_brings_it() -> None:
 
     report = fixture.run()
     assert (fixture.queued(), fixture.metrics["SweepFailed"]) == ([], 1)
-    assert report.stopped.startswith("failed: the queue does not answer")
+    assert report.stopped.startswith("failed: SQS does not respond")
     fixture.run()
 
     assert set(fixture.queued()) == {f"order.swept order:{number}" for number in made}
@@ -810,7 +810,7 @@ def test_an_order_no_message_can_hold_is_reported_and_the_others_go_on() -> None
 
 def _enormous(text: str) -> str:
     noise = random.Random(0).randbytes(1_200_000).hex()  # noqa: S311
-    return f'{text[:-1]},"plugin":"{noise}"}}'
+    return f'{text[:-1]},"plugin":["{noise}"]}}'  # in a list, where nothing is cut
 
 
 # Webhooks
