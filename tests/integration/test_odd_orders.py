@@ -145,14 +145,8 @@ def old_town(**changes: Any) -> dict[str, Any]:
 
 MOVED = customer(date_modified_gmt="2026-11-23T22:50:00", billing={"city": "New Town"})
 NO_CREATION: list[dict[str, Any]] = [
-    {"date_created_gmt": None},
-    {"date_created_gmt": "0000-00-00T00:00:00"},
-    {"date_created_gmt": "2031-01-05T15:00:00"},
-    {
-        "date_created_gmt": "2026-11-24T04:10:00",
-        "date_created": "2026-11-23T17:40:00",
-        "date_modified": "2026-11-23T17:40:00",
-    },
+    {"date_created_gmt": date} | dict.fromkeys(["date_created", "date_modified"], "2026-11-23T17:40:00")
+    for date in (None, "0000-00-00T00:00:00", "2031-01-05T15:00:00", "2026-11-24T04:10:00")
 ]
 
 

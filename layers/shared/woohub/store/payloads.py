@@ -160,7 +160,6 @@ class OrderEvent:
     restored: bool
     received_ms: int
     read: bool = False  # by woohub from the store itself, beginning at `received_ms`
-    is_new: bool = False  # the store says that it was made just now
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,8 +203,7 @@ def _order(delivery: Delivery) -> OrderEvent | Ignored:
     order = _read(Order, delivery.body)
     if order.status in DRAFTS:
         return Ignored("draft")
-    topic, received_ms = delivery.topic, delivery.received_ms
-    return OrderEvent(order, topic == "order.restored", received_ms, is_new=topic == "order.created")
+    return OrderEvent(order, delivery.topic == "order.restored", delivery.received_ms)
 
 
 def _order_from_store(delivery: Delivery) -> OrderEvent | Ignored:

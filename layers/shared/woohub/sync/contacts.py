@@ -96,10 +96,9 @@ def _account_version(event: CustomerEvent) -> ContactVersion:
 
 
 def _order_version(event: OrderEvent) -> ContactVersion:
-    """An order that does not say when it was made shows an old customer, unless the store says that it is new."""
+    """An order that does not say when it was made shows its customer as of its last change."""
     created, modified = believable_dates(event.order, event.received_ms)
-    captured = created or (modified if event.is_new else UNDATED)
-    return ContactVersion.of(captured, modified, event.received_ms)
+    return ContactVersion.of(created or modified, modified, event.received_ms)
 
 
 def plan(
