@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from benchmark.measures import recovery
-from functions.ingest import app as ingest
 from tests.model import strange
 from tests.model.day import HOUR, MINUTE, FullDay
 from tests.model.gate import ROUGH, run
@@ -18,11 +17,12 @@ from tests.model.lives import Scale
 from tests.model.traffic import Weather
 from tests.support.reconcile import ReconcileFixture
 from woohub.consumer.poison import PoisonDetector
+from woohub.delivery.ingest import Ingest
 from woohub.delivery.webhooks import Delivery
 from woohub.errors import HubSpotRejected
 from woohub.mapping.mapping_file import CONTACT_VERSION
 from woohub.store import payloads
-from woohub.store.client import Store
+from woohub.store.lists import RecordReader
 from woohub.store.requests import StoreUnavailable
 from woohub.sync import batch_writer, contacts, engine, lookup, record_set, versions
 from woohub.sync.batch_writer import Answer
@@ -280,16 +280,16 @@ def the_erased_are_people(patch: Patch) -> None:
 
 def any_source_will_do(patch: Patch) -> None:
     """Whatever is signed with the store's secret counts."""
-    patch.setattr(ingest, "_is_of_another_site", lambda _: False)
+    patch.setattr(Ingest, "_is_from_another_site", lambda *_: False)
 
 
 def a_page_is_read_or_not(patch: Patch) -> None:
     """What breaks a page of the store is not looked for."""
 
-    def give_up(_store: Store, _resource: str, _asked: Any, error: StoreUnavailable) -> bool:
+    def give_up(_reader: RecordReader, _resource: str, _asked: Any, error: StoreUnavailable) -> bool:
         raise error
 
-    patch.setattr(Store, "_leave_out", give_up)
+    patch.setattr(RecordReader, "_leave_out_failing", give_up)
 
 
 def calls_stay_small(patch: Patch) -> None:
@@ -299,7 +299,7 @@ def calls_stay_small(patch: Patch) -> None:
 
 def calls_stay_large(patch: Patch) -> None:
     """A full call that came to nothing is tried again and again."""
-    patch.setattr(batch_writer.CallSize, "broke", lambda _: False)
+    patch.setattr(batch_writer.CallSize, "broke", lambda *_: False)
 
 
 NO_CREATES = Without(r"/deals/batch/create")

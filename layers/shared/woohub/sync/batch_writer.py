@@ -103,7 +103,8 @@ class CallSize:
     """How many records go into one call: few while calls break, all again as soon as one is answered.
 
     So a batch that waited for an outage to end goes on at full speed. Where it was a record that broke the calls, the
-    first full one breaks again: then it stays at few, until that record is alone.
+    first full one breaks again: then it stays at few, until that record is alone. It also stays at few after a call
+    without any response: another one like it would cost the invocation a whole time-out.
     """
 
     def __init__(self) -> None:
@@ -121,9 +122,10 @@ class CallSize:
         if self._may_grow and self.records < BATCH:
             self.records, self._grown = BATCH, True
 
-    def broke(self) -> bool:
-        """A call came to nothing; whether it was one that had grown."""
+    def broke(self, status: int) -> bool:
+        """A call came to nothing, with this status of the response (0: none); whether it was one that had grown."""
         in_vain, self._grown = self._grown, False
+        self._may_grow = self._may_grow and status != 0
         if in_vain:
             self.records, self._may_grow = self._few, False
         return in_vain
@@ -195,7 +197,7 @@ class BatchRun:
             self._tried.update(keys)
             self._reads_break = self._needs_pause = True
             self._broken_reads += 1
-            self._grew_in_vain |= self._read_size.broke()
+            self._grew_in_vain |= self._read_size.broke(error.status)
             return None
         self._broken_reads = 0
         self._read_size.answered()
@@ -227,15 +229,17 @@ class BatchRun:
             self._send_together(call, answers)
 
     def _send_together(self, writes: Sequence[Write], answers: dict[str, Answer]) -> None:
+        status = 0
         try:
             _bisect(self._send_once, writes, answers)
             self._broken_writes, self._any_write_answered = 0, True
-        except UnknownOutcome:
+        except UnknownOutcome as error:
             self._broken_writes += 1
+            status = error.status
         if any(write.key in answers for write in writes):
             self._write_size.answered()
         else:
-            self._grew_in_vain |= self._write_size.broke()
+            self._grew_in_vain |= self._write_size.broke(status)
 
     def _send_once(self, writes: Sequence[Write]) -> dict[str, Answer]:
         try:
