@@ -319,7 +319,7 @@ def test_a_record_that_breaks_hubspot_every_time_stops_nobody_else(sign: bytes, 
 
     batch = Batch(choke, [strange.Poison("order:90050", "order.created", zeppelin, "attempts")])
 
-    batch.world.sleep(2 * MINUTE if mute else MINUTE)
+    batch.world.sleep(4 * MINUTE if mute else MINUTE)
     assert batch.deals() == GOOD
     assert len(batch.plant.dead_letters) == 0
 

@@ -502,7 +502,9 @@ def test_any_content_is_an_entity_or_refused(topic: str, content: Any) -> None:
     assert entity.startswith(topic.partition(".")[0] + ":")
 
 
-ids = st.integers(1, 2**53 - 1).flatmap(lambda number: st.sampled_from([number, str(number), f" {number} ", float(number)]))
+ids = st.integers(1, 2**53 - 1).flatmap(
+    lambda number: st.sampled_from([number, str(number), f" {number} ", float(number)])
+)
 topics = st.sampled_from([topic for topic in READERS if not topic.endswith("swept")])
 
 
