@@ -100,7 +100,9 @@ class Table:
         broken: Counter[str] | None = None,
         unreadable: Sequence[str] = (),
         refused: Counter[str] | None = None,
+        status: int = 503,
     ) -> None:
+        self.status = status  # of what comes back in place of an answer; 0: nothing
         self.broken, self.refused = broken or Counter(), refused or Counter()
         self.unreadable = unreadable
         self.rows: dict[str, str] = {}
@@ -110,7 +112,7 @@ class Table:
     def read(self, keys: Sequence[str], holders: Mapping[str, str]) -> Reading:
         self.reads.append(list(keys))
         if any(key in self.unreadable for key in keys):
-            raise HubSpotUnavailable("503", call="read")
+            raise HubSpotUnavailable("down", status=self.status, call="read")
         return Reading()
 
     def plan(self, keys: Sequence[str], reading: Reading) -> RoundPlan:
@@ -120,7 +122,8 @@ class Table:
     def send(self, writes: Sequence[Write]) -> dict[str, Answer]:
         keys = [write.key for write in writes]
         self.sent.append(keys)
-        lost, no = UnknownOutcome("lost", call="write"), HubSpotRejected(HubSpotProblem(400, "no"))
+        lost = UnknownOutcome("lost", status=self.status, call="write")
+        no = HubSpotRejected(HubSpotProblem(400, "no"))
         for faults, error in ((self.broken, lost), (self.refused, no)):
             hit = [key for key in keys if faults[key] > 0]
             if hit:
@@ -342,7 +345,7 @@ def test_reads_go_back_to_full_calls_as_well() -> None:
     def read(some: Sequence[str], holders: Mapping[str, str]) -> Reading:
         reading = usual(some, holders)
         if next(trouble, False):
-            raise HubSpotUnavailable("503", call="read")
+            raise HubSpotUnavailable("503", status=503, call="read")
         return reading
 
     table.read = read  # type: ignore[assignment, method-assign]
@@ -360,3 +363,12 @@ def test_a_record_that_breaks_its_calls_costs_one_full_call_more_and_no_neighbou
     assert [key for key, result in results.items() if result.error] == ["key 055"]
     assert [len(sent) for sent in table.sent[:4]] == [100, 100, 10, 90]
     assert all(len(sent) <= 10 for sent in table.sent[4:])
+
+
+def test_calls_without_any_response_stay_small_since_another_full_one_could_cost_a_whole_time_out() -> None:
+    table = Table(broken=Counter({"key 055": 99}), status=0)
+
+    results = write_all(table, keys(100), Clock(0.0).timer())
+
+    assert [key for key, result in results.items() if result.error] == ["key 055"]
+    assert all(len(sent) <= 10 for sent in table.sent[2:])
