@@ -51,13 +51,13 @@ unit: .venv/ready ## Pass the tests that need no AWS and no server, with fewer e
 	@$(LOCAL) .venv/bin/pytest --numprocesses auto --hypothesis-profile quick tests/unit $(PYTEST)
 
 test: install ## Pass all tests (PYTEST="-k breaker" for some)
-	@$(LOCAL) .venv/bin/pytest --numprocesses auto --dist loadgroup $(PYTEST)
+	@$(LOCAL) .venv/bin/pytest --numprocesses auto $(PYTEST)
 
 bench: .venv/ready ## Measure woohub beside the flow it replaces, against its goals (BENCH=--write renews docs/benchmarks.md)
 	@.venv/bin/python -m benchmark $(BENCH)
 
 soak: install ## The model's gate on 20 seeds and a longer stateful test (half an hour)
-	@MODEL_SEEDS=20 MODEL_EXAMPLES=2000 $(LOCAL) .venv/bin/pytest --numprocesses auto --dist loadgroup tests/model
+	@MODEL_SEEDS=20 MODEL_EXAMPLES=2000 $(LOCAL) .venv/bin/pytest --numprocesses auto tests/model
 
 demo: install ## Show it: the deployed stack on this machine, real deliveries, the result
 	@$(LOCAL) .venv/bin/python -m local_stack demo

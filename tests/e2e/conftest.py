@@ -1,4 +1,7 @@
-"""The deployed template in an emulated AWS, once for all tests; functions may do only what it allows them."""
+"""The deployed template in an emulated AWS, one for each process of tests; functions may do only what it allows them.
+
+Tests run in any order and share a stack: whoever changes what lasts in it, such as a secret, puts it back.
+"""
 
 from __future__ import annotations
 

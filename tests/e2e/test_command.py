@@ -18,8 +18,6 @@ import pytest
 from local_stack.demo import demo
 from local_stack.settings import ROOT
 
-pytestmark = pytest.mark.xdist_group("e2e")
-
 HUBSPOT = "http://127.0.0.1:9"  # nothing listens there, and nothing may be called
 
 

@@ -12,8 +12,6 @@ from local_stack.settings import ROOT
 from local_stack.stack import Stack
 from local_stack.steps import wait_until
 
-pytestmark = pytest.mark.xdist_group("e2e")  # one stack for all, in one process
-
 EVENTS = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in (ROOT / "events").glob("*.json")}
 REFUSED = {"ingest-forged": 401}
 CLOSED = {"state": "closed", "done": "closed"}

@@ -20,8 +20,6 @@ from tests.support.orders import delivery, order
 from woohub.consumer.breaker import TEMPLATE_VALUE
 from woohub.delivery.messages import to_sqs
 
-pytestmark = pytest.mark.xdist_group("e2e")  # one emulated AWS for all, in one process
-
 NAME = "another"
 OPEN = json.dumps({"state": "open", "policy": "daily", "until": int(time.time()) + 3600})  # a probe is due in an hour
 SECRET, MARK = '{"token": "pat-1"}', '{"orders":"…"}'

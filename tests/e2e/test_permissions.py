@@ -31,8 +31,6 @@ from woohub.reconcile.watermark import START as WATERMARK
 from woohub.reconcile.watermark import Watermark, text
 from woohub.store.webhooks import TOPICS
 
-pytestmark = pytest.mark.xdist_group("e2e")  # one stack for all, in one process
-
 OF_LAMBDA_ITSELF = ("logs:", "xray:")
 RENEWED_AT = 15  # receives
 

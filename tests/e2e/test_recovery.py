@@ -10,17 +10,18 @@ from local_stack import demo_recovery
 from local_stack.stack import Stack
 from tests.support.emulated_lambda import end_warm_processes
 
-pytestmark = pytest.mark.xdist_group("e2e")  # one stack for all, in one process
-
 
 @pytest.fixture
 def stack_without_store(stack: Stack) -> Iterator[Stack]:
-    """That a test may give a store; the tests after it have none again."""
+    """That a test may give a store; the tests after it have none again, and every site's deliveries count."""
     secrets = stack.client("secretsmanager")
     end_warm_processes(stack, "reconcile")  # one of before knows of no store
-    before = secrets.get_secret_value(SecretId=stack.store_secret_arn)["SecretString"]
+    names = (stack.store_secret_arn, stack.webhook_secret_arn)
+    before = {name: secrets.get_secret_value(SecretId=name)["SecretString"] for name in names}
     yield stack
-    secrets.put_secret_value(SecretId=stack.store_secret_arn, SecretString=before)
+    for name, text in before.items():
+        secrets.put_secret_value(SecretId=name, SecretString=text)
+    end_warm_processes(stack, "ingest")  # this one knows the store's addresses
 
 
 def test_lost_deliveries_and_a_disabled_webhook_are_healed_by_one_run(stack_without_store: Stack) -> None:

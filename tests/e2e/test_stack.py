@@ -14,8 +14,6 @@ from local_stack.steps import wait_until
 from tests.support.deliveries import SECRET, Captured, delivery
 from woohub.delivery import webhooks
 
-pytestmark = pytest.mark.xdist_group("e2e")  # one stack for all, in one process
-
 ORDER = delivery(93)
 DEAL = Deal(
     "46", "WooCommerce Order #46 - New Account", "newly_created_order", "39.98", "USD", "acc1795473865@shop.example"
