@@ -11,8 +11,10 @@ import boto3
 from botocore.config import Config
 
 from woohub.delivery.ingest import Facts, Ingest, log_line
+from woohub.delivery.store_secrets import StoreSecrets
 from woohub.metrics import Metric
 from woohub.settings import IngestSettings, Secret
+from woohub.stores import webhook_secret
 
 # A secret that was removed, after a leak say, is accepted no longer than this.
 SECRET_AGE_S = 60.0
@@ -21,7 +23,17 @@ settings = IngestSettings.from_env(os.environ)
 # Short, because the store's next deliveries wait behind this one: three attempts end within about ten seconds.
 config = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 3})
 sqs = boto3.client("sqs", config=config)
-secret = Secret(boto3.client("secretsmanager", config=config), settings.webhook_secret_arn, max_age_s=SECRET_AGE_S)
+secrets_manager = boto3.client("secretsmanager", config=config)
+secret = Secret(secrets_manager, settings.webhook_secret_arn, max_age_s=SECRET_AGE_S)
+
+
+def secret_of(store: str) -> Secret:
+    """The webhook secret of a store besides the first."""
+    name = webhook_secret(settings.powertools_service_name, store)
+    return Secret(secrets_manager, name, max_age_s=SECRET_AGE_S)
+
+
+store_secrets = StoreSecrets(secret_of)
 
 
 def now_ms() -> int:
@@ -37,4 +49,4 @@ def log(outcome: Metric, facts: Facts) -> None:
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Answer one request of a REST API or an HTTP API."""
-    return Ingest(secret, sqs, settings.queue_url, log).respond(event, now_ms())
+    return Ingest(secret, store_secrets, sqs, settings.queue_url, log).respond(event, now_ms())

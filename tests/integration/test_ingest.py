@@ -22,6 +22,7 @@ from functions.ingest import app
 from generators.events import events, ingest_event
 from tests.support.deliveries import SECRET, captured, delivery
 from woohub.delivery import messages, webhooks
+from woohub.delivery.store_secrets import StoreSecrets
 from woohub.settings import Secret
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -83,6 +84,7 @@ def ingest(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
         )
         # A fresh cache, as in a new execution environment.
         monkeypatch.setattr(app, "secret", Secret(the_function.secrets, app.settings.webhook_secret_arn))
+        monkeypatch.setattr(app, "store_secrets", StoreSecrets(app.secret_of))
         yield the_function
 
 
@@ -586,3 +588,70 @@ def test_ingest_starts_without_what_only_the_consumer_needs() -> None:
 
     assert "woohub.delivery.webhooks" in modules
     assert {"pydantic", "aws_lambda_powertools", "woohub.hubspot", "woohub.store.payloads"}.isdisjoint(modules)
+
+
+# Several stores
+
+
+def of_store(store: str, *, secret: str, **headers: str) -> dict[str, Any]:
+    event = an_order_with(secret=secret)
+    return event | {"headers": event["headers"] | headers, "pathParameters": {"store": store}}
+
+
+@pytest.fixture
+def second(ingest: Ingest) -> Ingest:
+    """With another store, whose secret and address are its own."""
+    text = json.dumps({"current": "secret of the second", "sources": ["second.example"]})
+    ingest.secrets.create_secret(Name="woohub/stores/second/webhook", SecretString=text)
+    return ingest
+
+
+def test_a_delivery_of_another_store_is_queued_as_its_own(second: Ingest) -> None:
+    assert second.send(of_store("second", secret="secret of the second")) == 200
+
+    (queued,) = second.queue()
+    assert (queued.store, queued.entity) == ("second", "order:1")
+
+
+@pytest.mark.parametrize(
+    ("store", "secret"), [("second", SECRET), ("third", "secret of the second"), ("first", SECRET)]
+)
+def test_a_delivery_that_its_store_did_not_sign_is_answered_401(second: Ingest, store: str, secret: str) -> None:
+    assert second.send(of_store(store, secret=secret)) == 401
+    assert second.queue() == []
+
+
+def test_the_site_of_one_store_is_a_foreign_one_to_another(second: Ingest) -> None:
+    source = {"X-WC-Webhook-Source": "https://first.example/"}
+
+    second.send(of_store("second", secret="secret of the second", **source))
+
+    assert second.outcomes()[:1] == ["ForeignSource"]
+
+
+def test_no_store_hides_the_silence_of_another(second: Ingest) -> None:
+    second.send(of_store("second", secret="secret of the second"))
+
+    (line,) = second.log()
+    assert line["store"] == "second"
+    assert ["service"] not in directive(line)["Dimensions"]
+    assert ["service", "store"] in directive(line)["Dimensions"]
+
+
+def test_what_goes_wrong_at_another_store_counts_in_the_stacks_sum_too(second: Ingest) -> None:
+    second.send(of_store("second", secret="wrong"))
+
+    (line,) = second.log()
+    assert directive(line)["Dimensions"] == [["service"], ["service", "store"]]
+
+
+def test_an_invented_name_makes_no_metric_of_its_own(second: Ingest) -> None:
+    second.send(of_store("invented", secret="wrong"))
+
+    (line,) = second.log()
+    assert metrics_in(line) == [{"Name": "SignatureInvalid", "Unit": "Count"}]
+    assert directive(line)["Dimensions"] == [["service"]]
+
+
+def metrics_in(line: dict[str, Any]) -> list[dict[str, str]]:
+    return [metric for part in line["_aws"]["CloudWatchMetrics"] for metric in part["Metrics"]]

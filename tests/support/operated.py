@@ -26,9 +26,11 @@ from simulators.woocommerce import KEY, SECRET, SimulatedShop, create_app
 from tests.support.cli_stack import NAME, Deployed, deployed
 from woohub.delivery import messages
 from woohub.delivery.sites import site
+from woohub.delivery.store_secrets import StoreSecrets
 from woohub.delivery.webhooks import Delivery
 from woohub.settings import Secret
 from woohub.store.webhooks import TOPICS
+from woohub.stores import webhook_secret
 from woohub_cli.main import app
 
 PATH = "/live/webhooks/woocommerce"
@@ -147,10 +149,13 @@ def _ingest_of(running: Operated) -> Iterator[None]:
     """The function with this stack's queue and secret, and a log of its own."""
     outputs = running.stack.outputs
     settings = replace(ingest.settings, queue_url=outputs["QueueUrl"], webhook_secret_arn=outputs["WebhookSecretArn"])
-    secret = Secret(running.stack.client("secretsmanager"), outputs["WebhookSecretArn"])
+    secrets = running.stack.client("secretsmanager")
+    secret = Secret(secrets, outputs["WebhookSecretArn"])
+    others = StoreSecrets(lambda store: Secret(secrets, webhook_secret(NAME, store)))
     with (
         patch.object(ingest, "settings", settings),
         patch.object(ingest, "secret", secret),
+        patch.object(ingest, "store_secrets", others),
         patch.object(ingest, "sqs", running.stack.sqs),
         patch.object(ingest, "sys", SimpleNamespace(stdout=running.log)),
     ):
@@ -196,9 +201,11 @@ def _serving_ingest() -> Iterator[str]:
             self.wfile.write(answer["body"].encode())
 
         def _answer(self, body: str) -> dict[str, Any]:
-            if self.path != PATH:
+            path, _, store = self.path.removeprefix(PATH).partition("/")
+            if path or not self.path.startswith(PATH):
                 return {"statusCode": 403, "body": '{"message": "Missing Authentication Token"}'}
-            return ingest.lambda_handler({"headers": dict(self.headers), "body": body}, None)
+            event = {"headers": dict(self.headers), "body": body}
+            return ingest.lambda_handler(event | ({"pathParameters": {"store": store}} if store else {}), None)
 
         def log_message(self, *_: object) -> None:
             """Not to the terminal."""

@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -172,8 +173,8 @@ def test_fields_a_later_version_adds_are_ignored() -> None:
 
 
 def test_a_newer_format_says_what_to_do() -> None:
-    with pytest.raises(InvalidMessage, match=r"message format 2, .* deploy the newer version, then redrive"):
-        messages.from_sqs("{}", metadata(format=2))
+    with pytest.raises(InvalidMessage, match=r"message format 3, .* deploy the newer version, then redrive"):
+        messages.from_sqs("{}", metadata(format=3))
 
 
 # Messages that are none
@@ -299,3 +300,35 @@ def test_the_mark_of_an_erased_person_is_kept_though_the_rest_of_the_meta_data_i
     read = sent_and_read(bulky(meta_data=gather([{"key": "k", "value": "v" * 100}, mark])))
 
     assert read["meta_data"] == [mark]
+
+
+# Several stores
+
+
+def test_a_message_of_another_store_names_it() -> None:
+    delivery = replace(a_delivery(), store="second")
+
+    assert received(messages.to_sqs(delivery)) == delivery
+
+
+def test_a_version_that_knows_one_store_only_refuses_the_message_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    message = messages.to_sqs(replace(a_delivery(), store="second"))
+    monkeypatch.setattr(messages, "FORMAT", 1)
+
+    with pytest.raises(InvalidMessage, match="deploy the newer version"):
+        received(message)
+
+
+def test_the_first_stores_messages_are_what_they_always_were() -> None:
+    attribute = messages.to_sqs(a_delivery())["MessageAttributes"]["delivery"]["StringValue"]
+
+    assert attribute == (
+        '{"format":1,"encoding":"plain","received_ms":1795473681000,"topic":"order.deleted","entity":"order:1234",'
+        '"source":"","webhook_id":"","delivery_id":"","signature":"s"}'
+    )
+
+
+@pytest.mark.parametrize("name", ["", "Second", "first", "-a", "a-", "a" * 33, 7, None])
+def test_a_message_with_another_name_than_a_stores_is_rejected(name: object) -> None:
+    with pytest.raises(InvalidMessage):
+        messages.from_sqs("{}", metadata(format=2, store=name))

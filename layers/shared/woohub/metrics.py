@@ -85,4 +85,8 @@ STORE_RECORD_UNREADABLE = Metric(
 WEBHOOK_DISABLED = Metric("WebhookDisabled", "reconcile", "webhooks that delivered nothing")
 WEBHOOK_REPAIRED = Metric("WebhookRepaired", "reconcile", "webhooks that were repaired")
 
+# Too little of these is what an alarm means. A store besides the first counts them with the dimension `store` only, so
+# that no store hides another's silence; it counts all others in the stack's sum as well.
+COUNTED_APART = frozenset({DELIVERY_ACCEPTED, SIGNATURE_MATCH, SWEEP_ALIVE})
+
 METRICS: tuple[Metric, ...] = tuple(value for value in list(vars().values()) if isinstance(value, Metric))

@@ -32,7 +32,7 @@ class _Settings:
 @dataclass(frozen=True, kw_only=True)
 class IngestSettings(_Settings):
     queue_url: str
-    webhook_secret_arn: str
+    webhook_secret_arn: str  # the first store's; those of others are found by name: woohub.stores
     # The names Powertools uses, so that ingest's metrics have the same namespace and service as the consumer's.
     powertools_service_name: str = "woohub"
     powertools_metrics_namespace: str = "WooHub"

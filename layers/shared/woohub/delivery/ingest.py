@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -16,10 +17,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from woohub import metrics
 from woohub.delivery import messages, sites, webhooks
+from woohub.delivery.store_secrets import StoreSecrets
 from woohub.delivery.webhooks import Delivery
 from woohub.errors import InvalidMessage, NotAnEntity, SecretUnavailable, SignatureError
 from woohub.metrics import Metric
 from woohub.settings import Secret, webhook_secrets, webhook_sources
+from woohub.stores import FIRST
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -49,16 +52,30 @@ SIGNATURE_MATCHES = {
 }
 
 DIMENSIONS = ("cause", "signed_with", "encoding")  # facts that outcomes are counted by as well
+LONGEST_NAME_LOGGED = 40  # characters
+NO_STORE = "the URL's last part is the name of no store of this stack: woohub store list"
 
 Facts = dict[str, Any]  # JSON values for the log line
 Result = tuple[Metric, Facts]
+Verify = Callable[..., tuple[Delivery, str]]  # webhooks.verify, which still needs `secrets`
 
 
 class Ingest:
-    """The ingest function. `log(outcome, facts)` writes the log line that also counts the outcome."""
+    """The ingest function. `log(outcome, facts)` writes the log line that also counts the outcome.
 
-    def __init__(self, secret: Secret, sqs: SQSClient, queue_url: str, log: Callable[[Metric, Facts], None]) -> None:
-        self._secret = secret
+    `secret` is the first store's, `store_secrets` has those of the others.
+    """
+
+    def __init__(
+        self,
+        secret: Secret,
+        store_secrets: StoreSecrets,
+        sqs: SQSClient,
+        queue_url: str,
+        log: Callable[[Metric, Facts], None],
+    ) -> None:
+        self._first_secret = secret
+        self._store_secrets = store_secrets
         self._sqs = sqs
         self._queue_url = queue_url
         self._log = log
@@ -80,27 +97,37 @@ class Ingest:
             webhooks.signature(headers)  # a request without one costs no call to Secrets Manager
         except SignatureError as error:
             return metrics.SIGNATURE_MISSING, {"reason": str(error)}
+        store = store_of(event)
         try:
-            delivery, signed_with = self._verify(headers, body, received_ms)
+            secret = self._store_secrets.of(store) if store else self._first_secret
+        except SecretUnavailable as error:
+            return metrics.SECRET_UNAVAILABLE, {"reason": str(error)}
+        if secret is None:  # not counted by store: the name is whatever somebody has put into the URL
+            return metrics.SIGNATURE_INVALID, {"reason": NO_STORE, "unknown_store": store[:LONGEST_NAME_LOGGED]}
+        outcome, facts = self._of_store(store, secret, partial(webhooks.verify, headers, body, received_ms=received_ms))
+        return outcome, facts | ({"store": store} if store else {})
+
+    def _of_store(self, store: str, secret: Secret, verify: Verify) -> Result:
+        try:
+            delivery, signed_with = self._verified(secret, verify)
         except SignatureError as error:
             return metrics.SIGNATURE_INVALID, {"reason": str(error)}
         except SecretUnavailable as error:
             return metrics.SECRET_UNAVAILABLE, {"reason": str(error)}
-        return self._accept(delivery, signed_with)
+        return self._accept(replace(delivery, store=store), secret, signed_with)
 
-    def _verify(self, headers: dict[str, str], body: bytes, received_ms: int) -> tuple[Delivery, str]:
-        verify = partial(webhooks.verify, headers, body, received_ms=received_ms)
+    def _verified(self, secret: Secret, verify: Verify) -> tuple[Delivery, str]:
         try:
-            return verify(secrets=webhook_secrets(self._secret.text()))
+            return verify(secrets=webhook_secrets(secret.text()))
         except SignatureError:  # perhaps the secret has just changed
-            secrets = webhook_secrets(self._secret.refresh())
+            secrets = webhook_secrets(secret.refresh())
             if not secrets:
                 self._log(metrics.SECRET_MISSING, {})
             return verify(secrets=secrets)
 
-    def _accept(self, delivery: Delivery, signed_with: str) -> Result:
+    def _accept(self, delivery: Delivery, secret: Secret, signed_with: str) -> Result:
         facts = delivery_facts(delivery) | {"signed_with": signed_with}
-        if self._is_from_another_site(delivery):
+        if is_from_another_site(delivery, secret):
             return metrics.FOREIGN_SOURCE, facts
         outcome, more_facts, message = to_message(delivery)
         facts |= more_facts
@@ -112,16 +139,24 @@ class Ingest:
             return metrics.QUEUE_UNAVAILABLE, facts | {"reason": str(error)}
         return outcome, facts
 
-    def _is_from_another_site(self, delivery: Delivery) -> bool:
-        """Whether another site than the store sent it, such as a staging clone, which has the store's secret.
 
-        A delivery without a source is accepted: WooCommerce always sends one, so does a clone, and a proxy that removes
-        the header stands before this store. woohub's own test deliveries come from the command line.
-        """
-        if delivery.topic == webhooks.TEST_TOPIC:
-            return False
-        readings = (self._secret.text, self._secret.refresh)  # twice: perhaps the store has just moved
-        return all(sites.is_another(delivery.source, webhook_sources(read())) for read in readings)
+def is_from_another_site(delivery: Delivery, secret: Secret) -> bool:
+    """Whether another site than the store sent it, such as a staging clone, which has the store's secret.
+
+    A delivery without a source is accepted: WooCommerce always sends one, so does a clone, and a proxy that removes
+    the header stands before this store. woohub's own test deliveries come from the command line.
+    """
+    if delivery.topic == webhooks.TEST_TOPIC:
+        return False
+    readings = (secret.text, secret.refresh)  # twice: perhaps the store has just moved
+    return all(sites.is_another(delivery.source, webhook_sources(read())) for read in readings)
+
+
+def store_of(event: dict[str, Any]) -> str:
+    """The store that the last part of the path names; the first store's path ends before it."""
+    parameters = event.get("pathParameters")
+    store = parameters.get("store") if isinstance(parameters, dict) else None
+    return str(store) if store is not None else FIRST
 
 
 def headers_and_body(event: dict[str, Any]) -> tuple[dict[str, str], bytes]:
@@ -169,13 +204,26 @@ def log_line(outcome: Metric, facts: Facts, *, service: str, namespace: str, now
     """
     status, level, message = OUTCOMES[outcome]
     entry = {"level": level, "message": message, "status": status, "service": service, **facts, outcome: 1}
-    by_fact = [["service", name] for name in DIMENSIONS if name in facts]
-    directives = [_directive(namespace, {"Name": outcome, "Unit": "Count"}, by_fact)]
-    if outcome in SIGNATURE_MATCHES and facts.get("topic") != webhooks.TEST_TOPIC:
+    directives = [_directive(namespace, {"Name": outcome, "Unit": "Count"}, dimensions(outcome, facts))]
+    if outcome in SIGNATURE_MATCHES and facts.get("topic") != webhooks.TEST_TOPIC and "unknown_store" not in facts:
         entry[metrics.SIGNATURE_MATCH] = SIGNATURE_MATCHES[outcome]
-        directives.append(_directive(namespace, {"Name": metrics.SIGNATURE_MATCH}))
+        directives.append(
+            _directive(namespace, {"Name": metrics.SIGNATURE_MATCH}, dimensions(metrics.SIGNATURE_MATCH, facts))
+        )
     return json.dumps(entry | {"_aws": {"Timestamp": now_ms, "CloudWatchMetrics": directives}})
 
 
-def _directive(namespace: str, metric: dict[str, str], by_fact: list[list[str]] | None = None) -> dict[str, Any]:
-    return {"Namespace": namespace, "Dimensions": [["service"], *(by_fact or [])], "Metrics": [metric]}
+def dimensions(metric: Metric, facts: Facts) -> list[list[str]]:
+    """By what a metric is counted: of the whole stack, by some facts, and by store where it is not the first.
+
+    Metrics whose alarm means "too little" count the other stores by themselves only: no store may hide another.
+    """
+    whole = [["service"], *(["service", name] for name in DIMENSIONS if name in facts and metric in OUTCOMES)]
+    if "store" not in facts:
+        return whole
+    by_store = [[*names, "store"] for names in whole]
+    return by_store if metric in metrics.COUNTED_APART else [*whole, ["service", "store"]]
+
+
+def _directive(namespace: str, metric: dict[str, str], by: list[list[str]]) -> dict[str, Any]:
+    return {"Namespace": namespace, "Dimensions": by, "Metrics": [metric]}

@@ -1,7 +1,8 @@
 """Deliveries as SQS messages: the signed bytes unchanged, everything else in one attribute.
 
 One attribute, because SQS allows ten and the dead-letter queue adds the reasons of a rejection. It holds compact JSON:
-`format` (1), `encoding` (plain, gzip+base64 or trimmed) and the fields of the Delivery but its body. Messages wait in
+`format`, `encoding` (plain, gzip+base64 or trimmed) and the fields of the Delivery but its body. Format 1 is the first
+store's; format 2 adds `store`, so that no version that knows a single store takes it for that store's. Messages wait in
 queues for up to two weeks, so every format ever written stays readable. During a rollout an old consumer reads what a
 new ingest writes: release the reader of a new format first, and name the format in the changelog.
 """
@@ -19,8 +20,10 @@ from typing import Any
 
 from woohub.delivery.webhooks import Delivery
 from woohub.errors import InvalidMessage
+from woohub.stores import FIRST, is_name
 
-FORMAT = 1
+FORMAT = 2  # the newest that is read
+FORMAT_OF_FIRST_STORE, FORMAT_WITH_STORE = 1, 2
 ATTRIBUTE = "delivery"
 ENTRIES = 10  # SQS: messages in one call
 
@@ -54,8 +57,10 @@ def to_sqs(delivery: Delivery) -> dict[str, Any]:
 
 
 def _message(delivery: Delivery, encoding: str, body: str) -> dict[str, Any]:
-    metadata = {"format": FORMAT, "encoding": encoding, "received_ms": delivery.received_ms}
+    written = FORMAT_WITH_STORE if delivery.store else FORMAT_OF_FIRST_STORE
+    metadata = {"format": written, "encoding": encoding, "received_ms": delivery.received_ms}
     metadata |= {name: getattr(delivery, name) for name in _TEXTS}
+    metadata |= {"store": delivery.store} if delivery.store else {}
     value = json.dumps(metadata, separators=(",", ":"))
     return {"MessageBody": body, "MessageAttributes": {ATTRIBUTE: {"DataType": "String", "StringValue": value}}}
 
@@ -125,7 +130,16 @@ def from_sqs(body: str, attributes: Mapping[str, str]) -> Delivery:
         raise InvalidMessage(
             f"message format {written}, but this version reads up to {FORMAT}: deploy the newer version, then redrive"
         )
-    return _read_format_1(body, metadata)
+    return replace(_read_format_1(body, metadata), store=_store(metadata, written))
+
+
+def _store(metadata: dict[str, Any], written: int) -> str:
+    if written < FORMAT_WITH_STORE:
+        return FIRST
+    store = _text(metadata, "store")
+    if not is_name(store):
+        raise InvalidMessage("`store` is not the name of a store")
+    return store
 
 
 def _metadata(attributes: Mapping[str, str]) -> dict[str, Any]:

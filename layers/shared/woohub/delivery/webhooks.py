@@ -32,6 +32,7 @@ class Delivery:
     webhook_id: str = ""  # unique within one shop only
     delivery_id: str = ""  # for tracing only: one webhook's deliveries within a second share it
     signature: str = field(default="", repr=False)  # base64, as received
+    store: str = ""  # the store's name in the stack; the first store has none
 
 
 def signing_key(secret: str) -> bytes:
