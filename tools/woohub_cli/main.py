@@ -9,7 +9,21 @@ from typing import Annotated, Any
 import typer
 
 from woohub_cli.cli_errors import EXPECTED, explain
-from woohub_cli.commands import backfill, dlq, doctor, load, reconcile, remove, rotate, send, setup, status, verify, why
+from woohub_cli.commands import (
+    backfill,
+    dlq,
+    doctor,
+    load,
+    portal_check,
+    reconcile,
+    remove,
+    rotate,
+    send,
+    setup,
+    status,
+    verify,
+    why,
+)
 from woohub_cli.rendering import output
 from woohub_cli.rendering.typer_help import Command, Group
 
@@ -25,6 +39,7 @@ COMMANDS: dict[str, Callable[..., None]] = {  # in the order of docs/operations.
     "rotate-webhook-secret": rotate.command,
     "remove": remove.command,
     "load": load.command,
+    "portal-check": portal_check.command,
 }
 
 
@@ -36,6 +51,7 @@ INTERRUPTED: dict[str, str] = {
     "rotate-webhook-secret": f"{CONTINUES}; until then both secrets are valid",
     "remove": CONTINUES,
     "dlq": CONTINUES,
+    "portal-check": "interrupted: what the check made was removed, unless a line above says otherwise",
     "doctor": ONLY_READS,
     "status": ONLY_READS,
     "why": ONLY_READS,

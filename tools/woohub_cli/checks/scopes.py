@@ -11,6 +11,7 @@ from woohub_cli.cli_errors import next_after
 
 WHAT = "HubSpot scopes"
 NEEDED = tuple((kind, verb) for kind in ("contacts", "deals") for verb in ("read", "write"))
+NO_SUCH_OBJECT = 404
 CALLS = {"read": "batch/read", "write": "batch/update"}  # with no record at all: nothing is read or written
 FIX = "give the key these scopes in HubSpot (Settings > Integrations > Service keys); it stays the same key"
 
@@ -18,7 +19,7 @@ FIX = "give the key these scopes in HubSpot (Settings > Integrations > Service k
 def step(hubspot: HubSpot) -> Step:
     """Whether it has them all."""
     try:
-        lacking = [f"crm.objects.{kind}.{verb}" for kind, verb in NEEDED if not _granted(hubspot, kind, verb)]
+        lacking = [f"crm.objects.{kind}.{verb}" for kind, verb in NEEDED if refusal(hubspot, kind, verb)]
     except TransientError as error:
         return Step(WHAT, Result.WARNING, f"could not be checked: {error}", next_after(error))
     if lacking:
@@ -26,15 +27,18 @@ def step(hubspot: HubSpot) -> Step:
     return Step(WHAT, Result.OK, "contacts and deals, reading and writing")
 
 
-def _granted(hubspot: HubSpot, kind: str, verb: str) -> bool:
-    """Whether a call without records is accepted, or rejected for another reason than a missing scope."""
+def refusal(hubspot: HubSpot, kind: str, verb: str) -> str:
+    """Why the key may not do this: a missing scope, or no such object in this portal; "" where it may.
+
+    A call without records is rejected for being empty at the latest: scopes are looked at first.
+    """
     body: dict[str, Any] = {"inputs": []}
     if verb == "read":
         body |= {"properties": [], "propertiesWithHistory": []}
     try:
         hubspot.post(f"{hubspot.paths.objects}/{kind}/{CALLS[verb]}", body)
-    except Forbidden:
-        return False
-    except HubSpotRejected:  # for being empty: scopes are looked at first
-        pass
-    return True
+    except Forbidden as error:
+        return str(error)
+    except HubSpotRejected as refused:
+        return "HubSpot has no such object" if refused.problem.status == NO_SUCH_OBJECT else ""
+    return ""
