@@ -770,7 +770,7 @@ def test_the_page_lists_every_stage() -> None:
 
 def recipes() -> dict[str, str]:
     page = (Path(__file__).parents[2] / "docs" / "mapping.md").read_text("utf-8")
-    return dict(re.findall(r"\n### ([^\n]+)\n.*?```toml\n(.*?)```", page, re.DOTALL))
+    return dict(re.findall(r"\n### ([^\n]+)\n(?:(?!\n#).)*?```toml\n(.*?)```", page, re.DOTALL))
 
 
 def test_the_recipe_for_a_custom_status_works(tmp_path: Path) -> None:

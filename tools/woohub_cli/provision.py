@@ -34,6 +34,11 @@ NOT_UNIQUE_FIX = (
 ARCHIVED_FIX = (
     "if it is among the archived ones (HubSpot: Settings > Properties), restore it there; then run this again"
 )
+# HubSpot creates a property of type bool only with both of its options
+CHECKBOX_OPTIONS = [
+    {"label": label, "value": value, "displayOrder": order, "hidden": False}
+    for order, (label, value) in enumerate((("Yes", "true"), ("No", "false")))
+]
 
 Json = Mapping[str, Any]
 
@@ -119,6 +124,7 @@ def _create_property(hubspot: HubSpot, wanted: Definition) -> str:
         "description": wanted.description,
         "hasUniqueValue": wanted.unique,
         "formField": False,
+        **({"options": CHECKBOX_OPTIONS} if wanted.type == "bool" else {}),
     }
     path = f"{hubspot.paths.properties}/{wanted.object_type}"
     try:

@@ -33,7 +33,7 @@ CONTACT_VERSION = "woocommerce_customer_version"
 FILLED_BY_WOOHUB = {"contact": (CONTACT_VERSION,), "deal": (KEY, "pipeline", "dealstage", STATUS, DEAL_VERSION)}
 TO_BE_CREATED = {"contact": (CONTACT_VERSION,), "deal": (KEY, STATUS, DEAL_VERSION)}
 
-SHAPES_OF_TYPE = {"string": ("text", "email", "id"), "number": ("number", "id")}  # date and datetime: their own name
+SHAPES_OF_TYPE = {"string": ("text", "email", "id", "bool"), "number": ("number", "id")}  # the others: their own name
 
 
 class InvalidMapping(WooHubError):

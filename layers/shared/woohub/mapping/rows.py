@@ -10,11 +10,19 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
-FIELD = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
+META = "meta_data"
+# Names with dots between them; the key of a meta field may have any characters.
+FIELD = re.compile(r"([A-Za-z0-9_-]+\.)*(meta_data\.\S(.*\S)?|[A-Za-z0-9_-]+)")
 NUMBERED = re.compile(r"([^{}]*)\{(id|number)\}")  # how a text begins that "if-not-renamed" can recognise
-FIELD_TYPES = {"string": ("text", "textarea"), "number": ("number",), "date": ("date",), "datetime": ("date",)}
+FIELD_TYPES = {
+    "string": ("text", "textarea"),
+    "number": ("number",),
+    "date": ("date",),
+    "datetime": ("date",),
+    "bool": ("booleancheckbox",),
+}
 
-As = Literal["text", "number", "date", "datetime", "email", "id"]
+As = Literal["text", "number", "date", "datetime", "email", "id", "bool"]
 Write = Literal["always", "if-empty", "on-create", "if-not-renamed"]
 
 
@@ -63,6 +71,11 @@ class DealRow(Table):
         if mistake := next(self._mistakes(), ""):
             raise PydanticCustomError("row", "{mistake}", {"mistake": mistake})
         return self
+
+    @property
+    def is_text_asked_for(self) -> bool:
+        """Whether `as = "text"` is written out: then lists and objects of meta fields become text, too."""
+        return self.shape == "text" and "shape" in self.model_fields_set
 
     def _has_source(self) -> bool:
         return bool(self.order)
@@ -118,7 +131,7 @@ class PropertyRow(Table):
     """One property that set-up creates."""
 
     label: Label
-    type: Literal["string", "number", "date", "datetime"]
+    type: Literal["string", "number", "date", "datetime", "bool"]
     field_type: str = Field(alias="fieldType")
     description: Label
     unique: bool = Field(False, alias="hasUniqueValue")

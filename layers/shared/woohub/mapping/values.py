@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from woohub import dates
-from woohub.mapping.rows import PLACEHOLDER, DealRow
-from woohub.store.payload_types import MONEY, number_text
+from woohub.mapping.computed import COMPUTED
+from woohub.mapping.rows import META, PLACEHOLDER, DealRow
+from woohub.store.payload_types import MONEY, number_text, objects
 from woohub.store.payloads import Order, Payload
 
 MAX_TEXT_CHARACTERS = 65_536  # of one text property in HubSpot
@@ -39,7 +42,7 @@ def value_reader(sources: tuple[str, ...], row: DealRow) -> Value:
     """How to read the value of a row of mapping.toml: from its text, or from the first of `sources` that has one."""
     if row.text:
         return _from_text(row.text)
-    shape = SHAPES[row.shape]
+    shape = all_as_text if row.is_text_asked_for else SHAPES[row.shape]
     paths = [tuple(source.split(".")) for source in sources]
 
     def read(source: Payload) -> str:
@@ -75,11 +78,42 @@ def _filled(words: list[str], fields: list[str]) -> str:
 
 def _look_up(source: object, path: tuple[str, ...]) -> object:
     """Follow a path; of a list, such as the line items, everything that it leads to."""
+    if isinstance(source, Order) and path[0] in COMPUTED and len(path) == 1:
+        return COMPUTED[path[0]](source)
     for depth, name in enumerate(path):
         if isinstance(source, list | tuple):
             return [_look_up(item, path[depth:]) for item in source]
+        if name == META and path[depth + 1 :]:
+            return _meta(source, path[depth + 1 :])
         source = source.get(name) if isinstance(source, Payload | dict) else None
     return source
+
+
+def _meta(source: object, path: tuple[str, ...]) -> object:
+    """The value of a meta field, the first of its key; a key may have dots, so the longest one that is there counts.
+
+    What follows the key leads into the value: `_tracking.number`. Without it, lists and objects are a `MetaValue`.
+    """
+    values: dict[str, object] = {}
+    for row in objects(source.get(META)) if isinstance(source, Payload | dict) else ():
+        if isinstance(row, dict) and isinstance(row.get("key"), str):
+            values.setdefault(row["key"], row.get("value"))
+    for length in range(len(path), 0, -1):
+        if (key := ".".join(path[:length])) in values:
+            rest, value = path[length:], values[key]
+            return _look_up(value, rest) if rest else _whole(value)
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class MetaValue:
+    """A list or object that a plugin keeps in a meta field: text only where a row asks for it."""
+
+    content: object
+
+
+def _whole(value: object) -> object:
+    return MetaValue(value) if isinstance(value, list | dict) else value
 
 
 def _raw(value: object) -> str:
@@ -115,6 +149,18 @@ def as_text(value: object) -> str:
     return _cut(_words(value))
 
 
+def all_as_text(value: object) -> str:
+    """Also lists and objects of meta fields: joined by commas, or as JSON."""
+    if isinstance(value, list):
+        return _cut(", ".join(text for item in value if (text := all_as_text(item))))
+    content = value.content if isinstance(value, MetaValue) else value
+    if isinstance(content, dict) or (
+        isinstance(content, list) and any(isinstance(item, list | dict) for item in content)
+    ):
+        return as_text(json.dumps(content, ensure_ascii=False))
+    return as_text(content)
+
+
 def _email(value: object) -> str:
     """Without the invisible characters that come with pasted text: no address has any."""
     return _cut(INVISIBLE.sub("", _raw(value)).lower())
@@ -141,6 +187,15 @@ def _date(value: object) -> str:
     return _datetime(value)[:10]
 
 
+TRUE, FALSE = ("1", "yes", "true", "on"), ("0", "no", "false", "off")
+
+
+def _bool(value: object) -> str:
+    """As HubSpot writes a checkbox; the words that plugins use for it."""
+    text = _raw(value).lower()
+    return "true" if text in TRUE else "false" if text in FALSE else ""
+
+
 SHAPES: Mapping[str, Callable[[object], str]] = {
     "text": as_text,
     "number": _number,
@@ -148,4 +203,5 @@ SHAPES: Mapping[str, Callable[[object], str]] = {
     "datetime": _datetime,
     "email": _email,
     "id": _id,
+    "bool": _bool,
 }

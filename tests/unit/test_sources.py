@@ -1,0 +1,190 @@
+"""Meta fields and computed values as sources of a mapping, and the recipes of docs/recipes with payloads as sent."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.deliveries import labelled
+from tests.support.payloads import customer, order
+from woohub.mapping.rows import ContactRow, CreateRows, DealRow
+from woohub.mapping.values import value_reader
+from woohub.store.payloads import Payload
+
+RECIPES = Path(__file__).parents[2] / "docs" / "recipes"
+
+
+def value(source: str, given: Payload, **row: str) -> str:
+    """What a row of mapping.toml with this source reads."""
+    read = DealRow.model_validate({"order": source, **row})
+    return value_reader(read.order, read)(given)
+
+
+def meta(*rows: tuple[str, Any]) -> list[dict[str, Any]]:
+    """The field as WooCommerce sends it."""
+    return [{"id": 900 + number, "key": key, "value": content} for number, (key, content) in enumerate(rows)]
+
+
+@pytest.mark.parametrize("key", ["_utm", "a key: with, anything? (1)", "namespace/field.sub", "ключ", "a.b.c"])
+def test_a_meta_field_is_named_by_its_key_whatever_its_characters(key: str) -> None:
+    assert value(f"meta_data.{key}", order(meta_data=meta(("other", "no"), (key, " yes ")))) == "yes"
+
+
+def test_the_first_entry_of_a_repeated_key_counts() -> None:
+    assert value("meta_data.code", order(meta_data=meta(("code", "first"), ("code", "second")))) == "first"
+
+
+def test_customers_and_line_items_have_meta_fields_too() -> None:
+    items = [{"id": 1, "name": "Mug", "meta_data": meta(("pa_color", "blue"))}, {"id": 2, "name": "Bowl"}]
+
+    assert value("meta_data.tier", customer(meta_data=meta(("tier", "gold")))) == "gold"
+    assert value("line_items.meta_data.pa_color", order(line_items=items)) == "blue"
+
+
+@pytest.mark.parametrize(
+    ("content", "asked"),
+    [(["red", "blue"], "red, blue"), ({"a": [1, "é"]}, '{"a": [1, "é"]}'), ([{"n": 1}], '[{"n": 1}]')],
+    ids=["list", "object", "list of objects"],
+)
+def test_lists_and_objects_become_text_only_where_the_row_asks_for_it(content: object, asked: str) -> None:
+    given = order(meta_data=meta(("plugin", content)))
+
+    assert value("meta_data.plugin", given) == ""
+    assert value("meta_data.plugin", given, **{"as": "text"}) == asked
+
+
+@pytest.mark.parametrize("odd", [None, "", 0, "text", {"7": {"key": "k", "value": "v"}}, [None, 1, {"value": "v"}, {}]])
+def test_whatever_a_store_sends_as_meta_data_can_be_read(odd: object) -> None:
+    assert value("meta_data.k", order(meta_data=odd)) == ("v" if isinstance(odd, dict) else "")
+
+
+SAID = {"true": (1, "yes", True, "TRUE", "on"), "false": (0, "no", False, "false"), "": ("", "maybe", None)}
+
+
+@pytest.mark.parametrize(("written", "said"), [(text, said) for text, words in SAID.items() for said in words])
+def test_as_bool_writes_what_a_checkbox_takes(written: str, said: object) -> None:
+    assert value("meta_data.box", order(meta_data=meta(("box", said))), **{"as": "bool"}) == written
+
+
+def test_refunds_are_deducted_exactly() -> None:
+    given = order(total="0.30", refunds=[{"id": 1, "total": "-0.10"}, {"id": 2, "total": "-0.1"}])
+
+    assert (value("refunded_total", given), value("net_total", given)) == ("0.20", "0.10")
+
+
+def test_without_refunds_net_is_the_total() -> None:
+    assert (value("refunded_total", order()), value("net_total", order())) == ("0.00", "150.00")
+
+
+def test_refunds_that_cannot_be_read_are_not_guessed() -> None:
+    given = order(refunds=[{"id": 1, "total": "-0.10"}, {"id": 2, "total": "ten"}])
+
+    assert (value("refunded_total", given), value("net_total", given)) == ("", "")
+
+
+def test_a_partly_refunded_order_as_the_store_sends_it() -> None:
+    given = order(**labelled("refund-partial").payload)
+
+    assert (value("refunded_total", given), value("net_total", given)) == ("1.00", "36.50")
+
+
+def test_pieces_skus_coupons_and_shipping_of_an_order() -> None:
+    items = [{"sku": "MUG-B", "quantity": 2}, {"sku": None, "quantity": 0.5}, {"sku": "MUG-B", "quantity": "1"}]
+    given = order(
+        line_items=items,
+        coupon_lines=[{"code": "save10"}, {"code": "summer"}],
+        shipping_lines=[{"method_title": "DHL &amp; Co"}],
+    )
+
+    names = ("item_count", "skus", "coupon_codes", "shipping_method")
+    assert [value(name, given) for name in names] == ["3.5", "MUG-B", "save10, summer", "DHL & Co"]
+
+
+# Recipes
+
+
+ATTRIBUTION = meta(
+    ("_wc_order_attribution_source_type", "utm"),
+    ("_wc_order_attribution_referrer", "https://www.google.com/"),
+    ("_wc_order_attribution_utm_campaign", "spring-sale"),
+    ("_wc_order_attribution_utm_source", "google"),
+    ("_wc_order_attribution_utm_medium", "cpc"),
+    ("_wc_order_attribution_session_pages", "4"),
+    ("_wc_order_attribution_user_agent", "Mozilla/5.0"),
+    ("_wc_order_attribution_device_type", "Mobile"),
+)
+PARCELS = [
+    {"tracking_provider": "dhl", "custom_tracking_provider": "", "tracking_number": "00340434", "date_shipped": "1795"},
+    {"tracking_provider": "", "custom_tracking_provider": "Bike", "tracking_number": "B-7", "date_shipped": "1796"},
+]
+PAY_LINK = "https://shop.example/checkout/order-pay/19/?pay_for_order=true&key=wc_order_abc"
+
+# recipe, what the order has, what HubSpot gets
+WORKED = (
+    (
+        "order-attribution",
+        {"meta_data": ATTRIBUTION},
+        {
+            "woocommerce_source_type": "utm",
+            "woocommerce_utm_source": "google",
+            "woocommerce_utm_medium": "cpc",
+            "woocommerce_utm_campaign": "spring-sale",
+            "woocommerce_referrer": "https://www.google.com/",
+            "woocommerce_device": "Mobile",
+        },
+    ),
+    ("vat-number", {"meta_data": meta(("vat_number", "DE123456789"))}, {"woocommerce_vat_number": "DE123456789"}),
+    (
+        "tracking",
+        {"meta_data": meta(("_wc_shipment_tracking_items", PARCELS))},
+        {"woocommerce_tracking_numbers": "00340434, B-7", "woocommerce_tracking_provider": "dhl"},
+    ),
+    (
+        "newsletter-consent",
+        {"meta_data": meta(("mailchimp_woocommerce_is_subscribed", "1"))},
+        {"woocommerce_newsletter": "true"},
+    ),
+    ("newsletter-consent", {"meta_data": meta(("_klaviyo_subscribed", "no"))}, {"woocommerce_newsletter": "false"}),
+    ("newsletter-consent", {"meta_data": meta(("sib_woo_subscription", "archived"))}, {"woocommerce_newsletter": ""}),
+    ("pay-link", {"status": "pending", "payment_url": PAY_LINK}, {"woocommerce_pay_link": PAY_LINK}),
+    (
+        "coupons-and-refunds",
+        {
+            "line_items": [{"id": 1, "name": "Mug", "quantity": 3}],
+            "coupon_lines": [{"id": 93, "code": "save10", "discount": "15", "meta_data": []}],
+            "shipping_lines": [{"id": 92, "method_title": "Flat rate", "total": "7.50"}],
+            "refunds": [{"id": 38, "reason": "Late", "total": "-20.00"}],
+        },
+        {
+            "woocommerce_coupons": "save10",
+            "woocommerce_refunded": "20.00",
+            "woocommerce_net_amount": "130.00",
+            "woocommerce_item_count": "3",
+            "woocommerce_shipping_by": "Flat rate",
+        },
+    ),
+)
+
+
+@pytest.mark.parametrize(("recipe", "sent", "written"), WORKED, ids=[recipe for recipe, *_ in WORKED])
+def test_a_recipe_reads_what_woocommerce_sends(recipe: str, sent: dict[str, Any], written: dict[str, str]) -> None:
+    file = tomllib.loads((RECIPES / f"{recipe}.toml").read_text("utf-8"))
+    rows = {name: DealRow.model_validate(row) for name, row in file.get("deal", {}).items()}
+    rows |= {name: ContactRow.model_validate(row) for name, row in file.get("contact", {}).items()}
+
+    assert {name: value_reader(row.order, row)(order(**sent)) for name, row in rows.items()} == written
+
+
+def test_every_recipe_is_worked_through_and_creates_what_it_fills() -> None:
+    for path in RECIPES.glob("*.toml"):
+        file = tomllib.loads(path.read_text("utf-8"))
+        group = {"name": "woocommerce", "label": "WooCommerce"}
+        created = CreateRows.model_validate({"group": group, "contact": {}, "deal": {}} | file.pop("create"))
+
+        assert path.stem in {recipe for recipe, *_ in WORKED}
+        assert {"contact": set(created.contact), "deal": set(created.deal)} == {
+            kind: set(file.get(kind, {})) for kind in ("contact", "deal")
+        }
