@@ -44,7 +44,15 @@ def now_ms() -> int:
 def log(outcome: Metric, facts: Facts) -> None:
     """Write a log line that CloudWatch also counts the outcome from."""
     service, namespace = settings.powertools_service_name, settings.powertools_metrics_namespace
-    sys.stdout.write(log_line(outcome, facts, service=service, namespace=namespace, now_ms=now_ms()) + "\n")
+    line = log_line(
+        outcome,
+        facts,
+        service=service,
+        namespace=namespace,
+        now_ms=now_ms(),
+        detailed=settings.detailed_metrics,
+    )
+    sys.stdout.write(line + "\n")
 
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:

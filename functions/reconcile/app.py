@@ -84,7 +84,8 @@ def log_once(text: str) -> None:
 def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
     """Run once; `woohub.reconcile.request` describes what the event may ask for."""
     timer.start(context.get_remaining_time_in_millis() / 1000 * SHARE_OF_TIME)
-    count(SWEEP_STARTED)
+    if settings.detailed_metrics:
+        count(SWEEP_STARTED)
     credentials = StoreCredentials.from_secret(store_secret.text())
     if credentials is None:
         log_once("no access to the store is set, so nothing is reconciled: run `woohub setup`")

@@ -196,7 +196,7 @@ def test_a_call_sends_less_than_half_of_what_is_assumed(shop: Shop) -> None:
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("delivery_log_bytes", "delivery"), ("call_log_bytes", "hubspot call"), ("batch_log_bytes", "")],
+    [("delivery_log_bytes", "delivery"), ("call_log_bytes", "hubspot call"), ("consumer_log_bytes", "")],
 )
 def test_the_consumers_lines_are_as_long_as_assumed(shop: Shop, name: str, message: str) -> None:
     found = [size for one in shop.told("created", "updated", "completed") for size in one.bytes_of(message)]

@@ -22,7 +22,9 @@ from functions.ingest import app
 from generators.events import events, ingest_event
 from tests.support.deliveries import SECRET, captured, delivery
 from woohub.delivery import messages, webhooks
+from woohub.delivery.ingest import log_line
 from woohub.delivery.store_secrets import StoreSecrets
+from woohub.metrics import DELIVERY_ACCEPTED
 from woohub.settings import Secret
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -489,7 +491,7 @@ def test_metrics_are_what_cloudwatch_reads_from_a_line(ingest: Ingest) -> None:
     (line,) = ingest.log()
     assert directive(line) == {
         "Namespace": "WooHub",
-        "Dimensions": [["service"], ["service", "signed_with"], ["service", "encoding"]],
+        "Dimensions": [["service"]],
         "Metrics": [{"Name": "DeliveryAccepted", "Unit": "Count"}],
     }
     assert line["DeliveryAccepted"] == 1
@@ -498,6 +500,17 @@ def test_metrics_are_what_cloudwatch_reads_from_a_line(ingest: Ingest) -> None:
         "signed_with": "current",
         "encoding": "plain",
     }
+
+
+def test_details_are_counted_only_where_they_are_unusual_or_asked_for() -> None:
+    def dimensions(*, detailed: bool, **facts: str) -> Any:
+        line = log_line(DELIVERY_ACCEPTED, facts, service="shop", namespace="WooHub", now_ms=1, detailed=detailed)
+        return json.loads(line)["_aws"]["CloudWatchMetrics"][0]["Dimensions"]
+
+    usual = {"signed_with": "current", "encoding": "plain"}
+    assert dimensions(detailed=False, **usual) == [["service"]]
+    assert dimensions(detailed=False, **usual | {"encoding": "trimmed"}) == [["service"], ["service", "encoding"]]
+    assert dimensions(detailed=True, **usual) == [["service"], ["service", "signed_with"], ["service", "encoding"]]
 
 
 def test_neither_log_nor_answers_show_personal_data_or_secrets(ingest: Ingest) -> None:

@@ -1,19 +1,18 @@
 """What a month of woohub costs on AWS, by list prices and the deployed template.
 
-An event is one delivery by the store; an order makes two to three. Where something is unknown, the more expensive case
+An event is one delivery by a store; an order makes two to three. Where something is unknown, the more expensive case
 counts: deliveries come evenly, so that few share a batch, and every run of reconcile is a cold start.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import re
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,61 +23,36 @@ from woohub.reconcile.watermark import OVERLAP
 DATA: dict[str, Any] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 PRICES: dict[str, dict[str, Any]] = DATA["prices"]
 METRICS: dict[str, list[str]] = DATA["metrics"]
-ASSUMED: dict[str, float] = {name: value for name, (value, _) in DATA["assumptions"].items()} | {
-    f"metrics_{when}": len(names) for when, names in METRICS.items()
-}
 PAGE = template.TEMPLATE.with_name("docs") / "costs.md"
-REGION, OTHER_REGION = "us-east-1", "eu-west-1"
 PAGE_DELIVERIES = (1_000, 30_000, 1_000_000)
-OPTIONAL = "Web ACL"  # the service that is not in the total
-
+STORES = 20  # of the page's comparison
 HOURS = 730  # of a month, as AWS counts
-SECONDS = HOURS * 3600
+MINUTES, SECONDS = HOURS * 60, HOURS * 3600
 SQS_CHUNK_KB, SQS_BATCH = 64, 10  # one billed request holds so many KB and messages
-INGEST, CONSUMER, GOVERNOR, RECONCILE = "IngestFunction", "ConsumerFunction", "GovernorFunction", "ReconcileFunction"
+FUNCTIONS = ("ingest", "consumer", "governor", "reconcile")
+OPTIONS = {"CreateDashboard": "dashboards", "TraceRequests": "traced", "DetailedMetrics": "detailed"}
 
 
-@dataclass(frozen=True)
-class Stack:
-    """What costs money in template.yaml, with its parameters' defaults and all its conditions true."""
+def of_template(source: Mapping[str, Any]) -> dict[str, float]:
+    """What costs money in the template, with its parameters' defaults."""
+    parameters, functions = source["Parameters"], properties(source, "Serverless::Function")
+    usual_mb = source["Globals"]["Function"]["MemorySize"]
+    window = functions["ConsumerFunction"]["Events"]["Deliveries"]["Properties"]["MaximumBatchingWindowInSeconds"]
+    return {
+        "alarms": sum(map(_metrics, properties(source, "CloudWatch::Alarm").values())),
+        "secrets": len(properties(source, "SecretsManager::Secret")),
+        "window_s": float(parameters[window["Ref"]]["Default"] if isinstance(window, Mapping) else window),
+        "retention_days": parameters["LogRetentionDays"]["Default"],
+        **{f"{name}_mb": functions[f"{name.title()}Function"].get("MemorySize", usual_mb) for name in FUNCTIONS},
+        **{f"{name}_every_min": _minutes(functions[f"{name.title()}Function"]) for name in ("governor", "reconcile")},
+        **{name: parameters[parameter]["Default"] == "true" for parameter, name in OPTIONS.items()},
+    }
 
-    alarms: int  # metrics of alarms
-    dashboards: int
-    secrets: int
-    web_acl_rules: int
-    memory_gb: Mapping[str, float]  # by function
-    schedules: Mapping[str, float]  # seconds between two runs, by function
-    window_s: float
-    retention_days: float
-    architecture: str
 
-    @classmethod
-    def read(cls, source: Mapping[str, Any]) -> Stack:
-        """Count the template's resources."""
-
-        def value(setting: Any) -> Any:
-            return source["Parameters"][setting["Ref"]]["Default"] if isinstance(setting, Mapping) else setting
-
-        def properties(kind: str) -> dict[str, Any]:
-            resources = source["Resources"].items()
-            return {name: resource["Properties"] for name, resource in resources if resource["Type"] == f"AWS::{kind}"}
-
-        defaults, functions = source["Globals"]["Function"], properties("Serverless::Function")
-        events = [(name, event) for name in functions for event in functions[name].get("Events", {}).values()]
-        windows = [event["Properties"].get("MaximumBatchingWindowInSeconds", 0) for _, event in events]
-        return cls(
-            alarms=sum(map(_metrics, properties("CloudWatch::Alarm").values())),
-            dashboards=len(properties("CloudWatch::Dashboard")),
-            secrets=len(properties("SecretsManager::Secret")),
-            web_acl_rules=sum(len(acl["Rules"]) for acl in properties("WAFv2::WebACL").values()),
-            memory_gb={name: value((defaults | own)["MemorySize"]) / 1024 for name, own in functions.items()},
-            schedules={
-                name: _seconds(event["Properties"]["Schedule"]) for name, event in events if event["Type"] == "Schedule"
-            },
-            window_s=max(map(float, map(value, windows))),
-            retention_days=max(value(log["RetentionInDays"]) for log in properties("Logs::LogGroup").values()),
-            architecture=value(defaults["Architectures"][0]),
-        )
+def properties(source: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """The properties of all resources of a kind, by logical id."""
+    resources = source["Resources"].items()
+    return {name: resource["Properties"] for name, resource in resources if resource["Type"] == f"AWS::{kind}"}
 
 
 def _metrics(alarm: Mapping[str, Any]) -> int:
@@ -86,94 +60,108 @@ def _metrics(alarm: Mapping[str, Any]) -> int:
     return sum("MetricStat" in metric for metric in alarm.get("Metrics", ())) or 1
 
 
-def _seconds(schedule: str) -> float:
-    count, unit = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", schedule).groups()  # type: ignore[union-attr]
-    return int(count) * {"minute": 60, "hour": 3600, "day": 86400}[unit]
+def _minutes(function: Mapping[str, Any]) -> int:
+    (event,) = function["Events"].values()
+    return int(re.fullmatch(r"rate\((\d+) minutes?\)", event["Properties"]["Schedule"]).group(1))  # type: ignore[union-attr]
 
 
-@dataclass(frozen=True)
-class Workload:
-    """What the functions do in a month."""
+ASSUMED: dict[str, float] = (
+    {name: value for name, (value, _) in DATA["assumptions"].items()}
+    | {f"metrics_{when}": len(names) for when, names in METRICS.items()}
+    | of_template(template.load())
+)
 
-    deliveries: float
-    batches: float  # invocations of the consumer for deliveries
-    reconciled: float  # messages queued by reconcile
-    reconciled_batches: float  # invocations of the consumer for these
-    hubspot_calls: float
-    invocations: Mapping[str, float]  # by function
 
-    @classmethod
-    def of(cls, deliveries: float, stack: Stack, assumed: Mapping[str, float]) -> Workload:
-        """For so many deliveries."""
-        a, runs = assumed, {name: SECONDS / every_s for name, every_s in stack.schedules.items()}
-        batches = deliveries / (1 + deliveries / SECONDS * stack.window_s / a["pollers"])
+class Month:
+    """A month of so many deliveries, by all stores of a stack together; `changes` to what is assumed, by name."""
+
+    assumed: dict[str, float]
+
+    def __init__(self, deliveries: float, changes: Mapping[str, float] = {}) -> None:
+        self.deliveries = deliveries
+        self.assumed = a = ASSUMED | dict(changes)
+        self.batches = deliveries / (1 + deliveries / SECONDS * a["window_s"] / a["pollers"])
         # Reconcile queues each change once, and again if it is younger than the overlap of two runs.
-        changes = deliveries * max(a["deliveries_per_order"] - 1, 1) / a["deliveries_per_order"]
-        reconciled = changes * (1 + OVERLAP.total_seconds() / stack.schedules[RECONCILE])
-        reconciled_batches = min(reconciled, runs[RECONCILE]) + reconciled / SQS_BATCH
-        consumed = batches + reconciled_batches
-        hubspot_calls = (
+        queued = deliveries * max(a["deliveries_per_order"] - 1, 1) / a["deliveries_per_order"]
+        self.reconciled = queued * (1 + OVERLAP.total_seconds() / 60 / a["reconcile_every_min"])
+        reconcile_runs = MINUTES / a["reconcile_every_min"]
+        self.reconciled_batches = min(self.reconciled, reconcile_runs * a["stores"]) + self.reconciled / SQS_BATCH
+        self.runs = {  # invocations
+            "ingest": deliveries,
+            "consumer": self.batches + self.reconciled_batches,
+            "governor": MINUTES / a["governor_every_min"],
+            "reconcile": reconcile_runs,
+        }
+        self.hubspot_calls = (
             deliveries * a["calls_per_order"] / a["deliveries_per_order"]
-            + reconciled_batches * a["calls_per_reconciled_batch"]
-            + min(consumed, SECONDS / MAX_AGE_S) * a["definition_calls"]
+            + self.reconciled_batches * a["calls_per_reconciled_batch"]
+            + min(self.runs["consumer"], SECONDS / MAX_AGE_S) * a["definition_calls"]
         )
-        invocations = {INGEST: deliveries, CONSUMER: consumed} | runs
-        return cls(deliveries, batches, reconciled, reconciled_batches, hubspot_calls, invocations)
 
-    def quantities(self, stack: Stack, assumed: Mapping[str, float]) -> dict[str, float]:
+    @cached_property
+    def quantities(self) -> dict[str, float]:
         """What AWS bills, by the name of the price."""
-        a, log_gb = assumed, self._log_gb(assumed)
-        written = 1 - math.exp(-(self.deliveries + self.reconciled) / HOURS)  # share of hours with a delivery
+        a, log_gb = self.assumed, self._log_gb()
         return {
             "api_requests": self.deliveries,
-            "lambda_requests": sum(self.invocations.values()),
-            f"lambda_gb_seconds_{stack.architecture}": self._gb_seconds(stack, a),
-            "sqs_requests": self._sqs_requests(a),
-            "custom_metrics": a["metrics_every_hour"] + a["metrics_with_deliveries"] * written,
-            "alarms": stack.alarms,
-            "dashboards": stack.dashboards,
+            "lambda_requests": sum(self.runs.values()),
+            "lambda_gb_seconds": self._gb_seconds(),
+            "sqs_requests": self._sqs_requests(),
+            "s3_requests": self._configuration_reads(),
+            "custom_metrics": self._custom_metrics(),
+            "alarms": a["alarms"],
+            "dashboards": a["dashboards"],
             "log_gb": log_gb,
-            "log_gb_months": log_gb * stack.retention_days / (HOURS / 24),
-            "traces": sum(traced(count, a["traced_percent"]) for count in self.invocations.values()),
-            "secrets": stack.secrets,
-            "secret_calls": self._secret_calls(a),
+            "log_gb_months": log_gb * a["retention_days"] / (HOURS / 24),
+            "traces": sum(traced(runs, a["traced_percent"]) for runs in self.runs.values()) * a["traced"],
+            "secrets": a["secrets"] + a["secrets_per_further_store"] * (a["stores"] - 1),
+            "secret_calls": self._secret_calls(),
             "mails": a["alarm_mails"],
             "gb_out": (self.hubspot_calls * a["call_bytes"] + self.deliveries * a["answer_bytes"]) / 1e9,
-            "web_acls": 1,
-            "web_acl_rules": stack.web_acl_rules,
-            "web_acl_requests": self.deliveries,
         }
 
-    def _gb_seconds(self, stack: Stack, a: Mapping[str, float]) -> float:
-        ms = {INGEST: "ingest_ms", CONSUMER: "consumer_ms", GOVERNOR: "governor_ms", RECONCILE: "reconcile_ms"}
-        cold_starts = {name: min(n, SECONDS / 60 / a["warm_minutes"]) for name, n in self.invocations.items()}
-        busy_ms = {name: n * a[ms[name]] + cold_starts[name] * a["init_ms"] for name, n in self.invocations.items()}
-        busy_ms[CONSUMER] += self.hubspot_calls * a["hubspot_call_ms"]
-        return sum(stack.memory_gb[name] * duration_ms / 1000 for name, duration_ms in busy_ms.items())
+    def _gb_seconds(self) -> float:
+        a = self.assumed
+        ms = {name: runs * a[f"{name}_ms"] for name, runs in self.runs.items()}
+        ms["consumer"] += self.hubspot_calls * a["hubspot_call_ms"]
+        ms["reconcile"] *= a["stores"]
+        starts = {name: min(runs, MINUTES / a["warm_minutes"]) for name, runs in self.runs.items()}
+        return sum(a[f"{name}_mb"] / 1024 * (ms[name] + starts[name] * a["init_ms"]) / 1000 for name in FUNCTIONS)
 
-    def _sqs_requests(self, a: Mapping[str, float]) -> float:
+    def _sqs_requests(self) -> float:
         """Empty polls; sends and receives by size; after each batch a poll that ends its window, and a deletion."""
-        one, ten = (math.ceil(messages * a["order_kb"] / SQS_CHUNK_KB) for messages in (1, SQS_BATCH))
-        empty = a["pollers"] * SECONDS / a["poll_s"]
+        single, ten = (math.ceil(messages * self.assumed["order_kb"] / SQS_CHUNK_KB) for messages in (1, SQS_BATCH))
+        empty = self.assumed["pollers"] * SECONDS / self.assumed["poll_s"]
         by_reconcile = self.reconciled / SQS_BATCH + self.reconciled_batches
-        return empty + 2 * self.deliveries * one + by_reconcile * ten + 2 * self.invocations[CONSUMER]
+        return empty + 2 * self.deliveries * single + by_reconcile * ten + 2 * self.runs["consumer"]
 
-    def _log_gb(self, a: Mapping[str, float]) -> float:
-        lines = {
-            "ingest_log_bytes": self.deliveries,
-            "delivery_log_bytes": self.deliveries + self.reconciled,
-            "call_log_bytes": self.hubspot_calls,
-            "batch_log_bytes": self.invocations[CONSUMER],
-            "governor_log_bytes": self.invocations[GOVERNOR],
-            "reconcile_log_bytes": self.invocations[RECONCILE],
-            "lambda_log_bytes": sum(self.invocations.values()),
+    def _configuration_reads(self) -> float:
+        """Each function asks for every object at most once a minute; a further store may have a mapping of its own."""
+        objects = self.assumed["configuration_objects"] + self.assumed["stores"] - 1
+        return objects * sum(min(self.runs[name], MINUTES) for name in ("consumer", "reconcile"))
+
+    def _custom_metrics(self) -> float:
+        a, hours_with = self.assumed, 1 - math.exp(-(self.deliveries + self.reconciled) / HOURS)  # a share of them
+        every_hour = a["metrics_every_hour"] + a["metrics_of_a_further_store"] * (a["stores"] - 1)
+        return every_hour + hours_with * (a["metrics_with_deliveries"] + a["metrics_detailed"] * a["detailed"])
+
+    def _log_gb(self) -> float:
+        times = self.runs | {
+            "reconcile": self.runs["reconcile"] * self.assumed["stores"],
+            "delivery": self.deliveries + self.reconciled,
+            "call": self.hubspot_calls,
+            "lambda": sum(self.runs.values()),
         }
-        return sum(count * a[name] for name, count in lines.items()) / 1e9
+        return sum(count * self.assumed[f"{name}_log_bytes"] for name, count in times.items()) / 1e9
 
-    def _secret_calls(self, a: Mapping[str, float]) -> float:
-        """The governor reads its secret only while the breaker is open."""
-        minutes = {INGEST: "ingest_secret_minutes", CONSUMER: "secret_minutes", RECONCILE: "secret_minutes"}
-        return sum(min(self.invocations[name], SECONDS / 60 / a[age]) for name, age in minutes.items())
+    def _secret_calls(self) -> float:
+        """The governor reads its secret only while the breaker is open; each store has secrets of its own."""
+        a, stores = self.assumed, self.assumed["stores"]
+        return (
+            min(self.runs["ingest"], MINUTES / a["ingest_secret_minutes"] * stores)
+            + min(self.runs["consumer"], MINUTES / a["secret_minutes"])
+            + min(self.runs["reconcile"], MINUTES / a["secret_minutes"]) * stores
+        )
 
 
 def traced(count: float, percent: float) -> float:
@@ -183,145 +171,86 @@ def traced(count: float, percent: float) -> float:
     return SECONDS * (first + (rate - first) * percent / 100)
 
 
-def bill(quantities: Mapping[str, float], region: str = REGION, *, free_tier: bool = False) -> dict[str, float]:
-    """US dollars by service."""
+def bill(quantities: Mapping[str, float], *, free_tier: bool = False) -> dict[str, float]:
+    """US dollars by service, at list price."""
     dollars: dict[str, float] = {}
     for name, quantity in quantities.items():
         price = PRICES[name]
-        paid = max(quantity - price.get("free", 0), 0) if free_tier else quantity
-        dollars[price["service"]] = dollars.get(price["service"], 0.0) + paid / price["per"] * price[region]
+        paid = max(quantity - price.get("free", 0) * free_tier, 0)
+        dollars[price["service"]] = dollars.get(price["service"], 0.0) + paid / price["per"] * price["usd"]
     return dollars
 
 
-def total(dollars: Mapping[str, float]) -> float:
-    """The sum without the optional web ACL."""
-    return sum(usd for service, usd in dollars.items() if service != OPTIONAL)
+def total(deliveries: float, changes: Mapping[str, float] = {}, *, free_tier: bool = False) -> float:
+    """US dollars a month."""
+    return sum(bill(Month(deliveries, changes).quantities, free_tier=free_tier).values())
 
 
-def month(
-    deliveries: float,
-    assumed: Mapping[str, float] = ASSUMED,
-    *,
-    region: str = REGION,
-    stack: Stack | None = None,
-) -> dict[str, Any]:
-    """One month's costs in US dollars and everything behind them."""
-    stack = stack or Stack.read(template.load())
-    workload = Workload.of(deliveries, stack, assumed)
-    quantities = workload.quantities(stack, assumed)
-    return {
-        "deliveries": deliveries,
-        "usd": bill(quantities, region),
-        "total_usd": total(bill(quantities, region)),
-        "total_usd_with_free_tier": total(bill(quantities, region, free_tier=True)),
-        "quantities": quantities,
-        "hubspot_calls_a_day": workload.hubspot_calls / (HOURS / 24),
-        "deliveries_in_a_batch": deliveries / workload.batches,
-        "messages_of_reconcile": workload.reconciled,
-        "assumptions": dict(assumed),
-    }
+def by_service(deliveries: Sequence[float], changes: Mapping[str, float] = {}) -> list[list[str]]:
+    """A table of dollars by service; a column for each month, and one for the prices."""
+    bills = [bill(Month(count, changes).quantities) for count in deliveries]
+    rows = {service: [dollars[service] for dollars in bills] for service in bills[0]}
+    rows["Total"] = [sum(dollars.values()) for dollars in bills]
+    rows["Total with the always-free tier"] = [total(count, changes, free_tier=True) for count in deliveries]
+    prices = {name: ", ".join(_price(row) for row in PRICES.values() if row["service"] == name) for name in rows}
+    table = [[name, *map("{:,.2f}".format, row), prices[name]] for name, row in rows.items() if any(row)]
+    return [["US dollars, events:", *map("{:,}".format, deliveries), "list price in us-east-1"], *table]
 
 
-Row = list[str]
-
-
-def costs_table(months: Sequence[Mapping[str, Any]], elsewhere: Sequence[Mapping[str, Any]] = ()) -> list[Row]:
-    """Dollars by service, and the totals; a column for each month."""
-    rows = {service: [month["usd"][service] for month in months] for service in months[0]["usd"]}
-    optional = rows.pop(OPTIONAL)
-    rows["Total"] = [month["total_usd"] for month in months]
-    rows["Total with the always-free tier"] = [month["total_usd_with_free_tier"] for month in months]
-    if elsewhere:
-        rows[f"Total in {OTHER_REGION}"] = [month["total_usd"] for month in elsewhere]
-    rows["Optional web ACL, additional"] = optional
-    return [_head("US dollars, events:", months), *([name, *map("{:,.2f}".format, row)] for name, row in rows.items())]
-
-
-def amounts_table(months: Sequence[Mapping[str, Any]]) -> list[Row]:
-    """The amounts behind the dollars."""
-    rows = {
-        "deliveries in a batch": [f"{month['deliveries_in_a_batch']:.1f}" for month in months],
-        "messages queued by reconcile": [f"{month['messages_of_reconcile']:,.0f}" for month in months],
-        "invocations of functions": [f"{month['quantities']['lambda_requests']:,.0f}" for month in months],
-        "SQS requests": [f"{month['quantities']['sqs_requests']:,.0f}" for month in months],
-        "GB of logs": [f"{month['quantities']['log_gb']:.2f}" for month in months],
-        "HubSpot calls a day, of 250,000 or more": [f"{month['hubspot_calls_a_day']:,.0f}" for month in months],
-    }
-    return [_head("a month, events:", months), *([name, *row] for name, row in rows.items())]
-
-
-def _head(name: str, months: Sequence[Mapping[str, Any]]) -> Row:
-    return [name, *(f"{month['deliveries']:,}" for month in months)]
+def _price(row: Mapping[str, Any]) -> str:
+    usd = f"{row['usd']:.2f}" if row["usd"] >= 0.01 else f"{row['usd']:.10f}".rstrip("0")
+    return f"${usd} per {row['unit']}"
 
 
 def page() -> str:
     """docs/costs.md."""
-    months, elsewhere = ([month(n, region=region) for n in PAGE_DELIVERIES] for region in (REGION, OTHER_REGION))
-    head, *rows = costs_table(months, elsewhere)
-    prices = _prices_by_service()
+    options = {
+        f"`{parameter}`": [total(count, {name: 1}) - total(count) for count in PAGE_DELIVERIES]
+        for parameter, name in OPTIONS.items()
+    }
+    many_stores = {
+        "one stack": [total(count, {"stores": STORES}) for count in PAGE_DELIVERIES],
+        f"{STORES} stacks": [STORES * total(count / STORES) for count in PAGE_DELIVERIES],
+    }
     assumptions = [[f"`{name}`", f"{value:,}", meaning] for name, (value, meaning) in DATA["assumptions"].items()]
     return markdown.render(
         Path(__file__).with_name("costs.md.j2"),
-        hours=HOURS,
-        costs=[[*head, f"list price in {REGION}"], *([*row, prices.get(row[0].partition(",")[0], "")] for row in rows)],
-        amounts=amounts_table(months),
-        stack=Stack.read(template.load()),
+        costs=by_service(PAGE_DELIVERIES),
+        options=_table("US dollars more, events:", options),
+        many_stores=_table(f"US dollars, events of {STORES} stores together:", many_stores),
+        months=[Month(count) for count in PAGE_DELIVERIES],
+        a=ASSUMED,
         overlap_min=OVERLAP.seconds // 60,
-        metrics=METRICS,
         assumptions=[["assumption", "value", "meaning"], *assumptions],
     )
 
 
-def _prices_by_service() -> dict[str, str]:
-    texts: dict[str, Row] = {}
-    for name in month(1)["quantities"]:
-        price = PRICES[name]
-        usd = f"{price[REGION]:.2f}" if price[REGION] >= 0.01 else f"{price[REGION]:.10f}".rstrip("0")
-        texts.setdefault(price["service"], []).append(f"${usd} per {price['unit']}")
-    return {service.replace(OPTIONAL, "Optional web ACL"): ", ".join(prices) for service, prices in texts.items()}
+def _table(name: str, rows: Mapping[str, Sequence[float]]) -> list[list[str]]:
+    head = [name, *map("{:,}".format, PAGE_DELIVERIES)]
+    return [head, *([name, *map("{:,.2f}".format, row)] for name, row in rows.items())]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print a month's costs, or write docs/costs.md. Exit code 0; wrong usage ends with 2."""
     parser = argparse.ArgumentParser(prog="python -m generators.costs", description=__doc__)
+    parser.add_argument("--events", type=int, nargs="+", default=PAGE_DELIVERIES, help="deliveries a month")
     parser.add_argument(
-        "--events", type=int, nargs="+", metavar="N", default=PAGE_DELIVERIES, help="deliveries a month"
+        "--assume",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "VALUE"),
+        help="such as: stores 3; see costs.toml",
     )
-    parser.add_argument("--order-kb", metavar="KB", help="size of a delivery, short for --assume order_kb=KB")
-    parser.add_argument("--region", choices=(REGION, OTHER_REGION), default=REGION)
-    parser.add_argument(
-        "--assume", action="append", metavar="NAME=VALUE", default=[], help="see costs.toml; repeatable"
-    )
-    parser.add_argument("--json", action="store_true", help="JSON, unrounded, with all quantities")
     parser.add_argument("--write", action="store_true", help="renew docs/costs.md (ignores the other options)")
-    options = parser.parse_args(arguments)
-    if options.write:
+    given = parser.parse_args(arguments)
+    if wrong := [name for name, value in given.assume if name not in ASSUMED or not re.fullmatch(r"[\d.]+", value)]:
+        parser.error(f"no assumption, or no number: {', '.join(wrong)}; tools/generators/costs.toml lists them")
+    if given.write:
         PAGE.write_text(page(), encoding="utf-8")
-        return 0
-    try:
-        given = [*options.assume, *([f"order_kb={options.order_kb}"] if options.order_kb else [])]
-        assumed = ASSUMED | dict(map(_assumption, given))
-        months = [month(int(_positive(events)), assumed, region=options.region) for events in options.events]
-    except ValueError as error:
-        parser.error(str(error))
-    rows = [*costs_table(months), [], *amounts_table(months)]
-    lines = (f"{' '.join(row[:1]):<42}" + "".join(f"{cell:>16}" for cell in row[1:]) for row in rows)
-    print(json.dumps(months, indent=2) if options.json else "\n".join(lines))
+    else:
+        print(markdown.table(by_service(given.events, {name: float(value) for name, value in given.assume})))
     return 0
-
-
-def _assumption(given: str) -> tuple[str, float]:
-    name, _, text = given.partition("=")
-    if name not in ASSUMED:
-        raise ValueError(f"no assumption is called {name!r}: tools/generators/costs.toml lists them")
-    return name, _positive(text)
-
-
-def _positive(number: float | str) -> float:
-    """ValueError unless it is a finite number above 0."""
-    if not 0 < float(number) < math.inf:
-        raise ValueError(f"{number}: a number above 0 is needed")
-    return float(number)
 
 
 if __name__ == "__main__":

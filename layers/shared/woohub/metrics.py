@@ -26,7 +26,8 @@ class Metric(str):
 DELIVERY_ACCEPTED = Metric(
     "DeliveryAccepted",
     "ingest",
-    "deliveries queued; also by `signed_with` (current, previous) and `encoding`",
+    "deliveries queued; also by `signed_with` (previous) and `encoding` (gzip+base64, trimmed) where they are not as "
+    "usual, and with `DetailedMetrics=true` by the usual ones (current, plain), too",
 )
 PING = Metric("Ping", "ingest", "pings, which the store sends when a webhook is saved")
 NOT_AN_ENTITY = Metric("NotAnEntity", "ingest", "authentic deliveries without an order or customer; also by `cause`")
@@ -72,7 +73,7 @@ TOKEN_REFUSED = Metric(
     "TokenRefused", "governor", "1 or 0 for each run: whether the token was refused; also in the run that closes it"
 )
 
-SWEEP_STARTED = Metric("SweepStarted", "reconcile", "runs started")
+SWEEP_STARTED = Metric("SweepStarted", "reconcile", "runs started, with `DetailedMetrics=true`")
 SWEEP_COMPLETED = Metric("SweepCompleted", "reconcile", "runs that read all changes")
 SWEEP_FAILED = Metric("SweepFailed", "reconcile", "parts of runs that failed")
 SWEEP_ALIVE = Metric("SweepAlive", "reconcile", "runs that read all changes, or have no store to read")

@@ -33,6 +33,7 @@ class _Settings:
 class IngestSettings(_Settings):
     queue_url: str
     webhook_secret_arn: str  # the first store's; those of others are found by name: woohub.stores
+    detailed_metrics: bool = False  # count more finely than alarms and commands need
     # The names Powertools uses, so that ingest's metrics have the same namespace and service as the consumer's.
     powertools_service_name: str = "woohub"
     powertools_metrics_namespace: str = "WooHub"
@@ -72,6 +73,7 @@ class ReconcileSettings(HubSpotSettings):
     webhook_secret_arn: str
     webhook_url: str = ""  # where the store's webhooks deliver to; empty: they are not checked
     create_missing_webhooks: bool = True
+    detailed_metrics: bool = False
     nightly_hour: int = 2  # UTC, from which the nightly work is due
     powertools_service_name: str = "woohub"  # in the webhooks' names
 

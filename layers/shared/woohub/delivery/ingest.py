@@ -51,7 +51,9 @@ SIGNATURE_MATCHES = {
     metrics.SIGNATURE_INVALID: 0,
 }
 
-DIMENSIONS = ("cause", "signed_with", "encoding")  # facts that outcomes are counted by as well
+# Facts that outcomes are counted by as well, and the usual value of each: that is what the others leave of the total,
+# so it has a metric of its own only where all details are wanted.
+DIMENSIONS = {"cause": "", "signed_with": "current", "encoding": "plain"}
 LONGEST_NAME_LOGGED = 40  # characters
 NO_STORE = "the URL's last part is the name of no store of this stack: woohub store list"
 
@@ -197,28 +199,37 @@ def response(outcome: Metric) -> dict[str, Any]:
     return {"statusCode": status, "headers": {"Content-Type": "application/json"}, "body": body}
 
 
-def log_line(outcome: Metric, facts: Facts, *, service: str, namespace: str, now_ms: int) -> str:
+def log_line(
+    outcome: Metric, facts: Facts, *, service: str, namespace: str, now_ms: int, detailed: bool = False
+) -> str:
     """One JSON line that is log entry and metric in one: CloudWatch's embedded metric format.
 
     Made by hand, because importing Powertools would make a cold start up to a fifth longer.
     """
     status, level, message = OUTCOMES[outcome]
     entry = {"level": level, "message": message, "status": status, "service": service, **facts, outcome: 1}
-    directives = [_directive(namespace, {"Name": outcome, "Unit": "Count"}, dimensions(outcome, facts))]
+    directives = [
+        _directive(namespace, {"Name": outcome, "Unit": "Count"}, dimensions(outcome, facts, detailed=detailed))
+    ]
     if outcome in SIGNATURE_MATCHES and facts.get("topic") != webhooks.TEST_TOPIC and "unknown_store" not in facts:
         entry[metrics.SIGNATURE_MATCH] = SIGNATURE_MATCHES[outcome]
         directives.append(
-            _directive(namespace, {"Name": metrics.SIGNATURE_MATCH}, dimensions(metrics.SIGNATURE_MATCH, facts))
+            _directive(
+                namespace,
+                {"Name": metrics.SIGNATURE_MATCH},
+                dimensions(metrics.SIGNATURE_MATCH, facts, detailed=detailed),
+            )
         )
     return json.dumps(entry | {"_aws": {"Timestamp": now_ms, "CloudWatchMetrics": directives}})
 
 
-def dimensions(metric: Metric, facts: Facts) -> list[list[str]]:
-    """By what a metric is counted: of the whole stack, by some facts, and by store where it is not the first.
+def dimensions(metric: Metric, facts: Facts, *, detailed: bool) -> list[list[str]]:
+    """By what a metric is counted: of the whole stack, by unusual facts, and by store where it is not the first.
 
     Metrics whose alarm means "too little" count the other stores by themselves only: no store may hide another.
     """
-    whole = [["service"], *(["service", name] for name in DIMENSIONS if name in facts and metric in OUTCOMES)]
+    counted = [name for name, usual in DIMENSIONS.items() if name in facts and (detailed or facts[name] != usual)]
+    whole = [["service"], *(["service", name] for name in counted if metric in OUTCOMES)]
     if "store" not in facts:
         return whole
     by_store = [[*names, "store"] for names in whole]
