@@ -18,8 +18,9 @@ from woohub.hubspot.client import HubSpot
 from woohub.hubspot.properties import PropertyCatalog
 from woohub.mapping.fields import load_mapping
 from woohub.settings import ConsumerSettings, HubSpotToken, Secret
+from woohub.stores import FIRST
 from woohub.sync.engine import Sync
-from woohub.sync.kinds import record_kinds
+from woohub.sync.kinds import kinds_of_stores
 
 MARGIN_S = 3.0  # kept for returning messages and writing logs
 
@@ -37,7 +38,7 @@ hubspot = HubSpot(
     on_call=telemetry.record_call,
 )
 catalog = PropertyCatalog(hubspot, timer, telemetry.warn)
-sync = Sync(hubspot, catalog, record_kinds(load_mapping()), timer, telemetry.warn)
+sync = Sync(hubspot, catalog, kinds_of_stores({FIRST: load_mapping()}), timer, telemetry.warn)
 
 
 def breaker_parameter() -> BreakerParameter:

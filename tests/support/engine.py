@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +18,7 @@ from woohub.mapping.fields import load_mapping
 from woohub.sync.engine import Sync
 from woohub.sync.kinds import record_kinds
 from woohub.sync.outcome import Message, Outcome
+from woohub.sync.records import RecordKind
 
 FIELDS = load_mapping()
 
@@ -49,6 +51,7 @@ class EngineFixture:
     token: Token = field(default_factory=Token)
     calls: list[Call] = field(default_factory=list)
     warnings: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    kinds: Sequence[RecordKind] = field(default_factory=lambda: record_kinds(FIELDS))
 
     def __post_init__(self) -> None:
         self.portal = SimulatedPortal(clock=self.clock.read)
@@ -72,7 +75,7 @@ class EngineFixture:
         self.sync = Sync(
             self.hubspot,
             PropertyCatalog(self.hubspot, self.timer, self.warn),
-            record_kinds(FIELDS),
+            self.kinds,
             self.timer,
             self.warn,
         )

@@ -15,6 +15,7 @@ WooHubError
     ├── UnknownOutcome         the response to a write was lost: read the unique key before anything else
     ├── InternalError          a bug in woohub, to be reported
     ├── SecretUnavailable      Secrets Manager did not respond: nothing was sent, and HubSpot is not the cause
+    ├── StoreUnknown           a message of a store that the stack does not have, or not yet
     ├── DeadlineExceeded       the invocation has no time left for another call
     ├── StoreUnavailable       the store did not respond properly, after all retries (woohub.store.requests)
     │   ├── StoreOverloaded    it failed on this request: a smaller page may succeed
@@ -130,6 +131,13 @@ class InternalError(TransientError, public_name="Fault"):
 
 class SecretUnavailable(TransientError):
     """Secrets Manager did not return a secret, so nothing was sent."""
+
+
+class StoreUnknown(TransientError):
+    """The message is of a store that the configuration does not have: just added, or removed."""
+
+    def __init__(self, store: str) -> None:
+        super().__init__(f"the stack has no store {store}, or none yet")
 
 
 class DeadlineExceeded(TransientError, public_name="OutOfTime"):

@@ -23,6 +23,7 @@ from woohub.errors import (
     InternalError,
     InvalidMessage,
     SecretUnavailable,
+    StoreUnknown,
     Suspended,
     TransientError,
 )
@@ -38,6 +39,7 @@ NOT_REACHED_DELAY_S = 5.0  # for messages the invocation had no time for
 POISON_RECEIVES = 5  # from which a record that breaks calls, while HubSpot answers others, is rejected
 HEALTHY_AFTER_WRITE_S = 600.0  # in which a batch that writes nothing is no outage, if it got any response at all
 RESEND_RECEIVES = 15  # the queue gives up at 20: before that, a message that only has to wait becomes a new one
+NOT_HUBSPOTS = (InternalError, SecretUnavailable, StoreUnknown)  # errors that HubSpot has not caused
 LONGEST_SEND_DELAY_S = 900  # SQS's limit for a message that is sent
 
 SqsRecord = Mapping[str, Any]
@@ -107,7 +109,7 @@ class Consumer:
         """Record how HubSpot answered this batch, for the poison detector and the breaker."""
         now, total = self._clock(), self._sync.call_stats()
         stats, self._stats = total.since(self._stats), total
-        self._poison.record_batch(now, stats, {outcome.message.entity for outcome in outcomes if outcome.broken_call})
+        self._poison.record_batch(now, stats, {outcome.message.record for outcome in outcomes if outcome.broken_call})
         if stats.wrote:
             self._wrote_at = now
         responded = stats.wrote or any(isinstance(outcome.error, HubSpotRejected) for outcome in outcomes)
@@ -115,13 +117,15 @@ class Consumer:
         self._breaker.record_batch(responded=responded, errors=_signs_of_an_outage(outcomes, partly_up=partly_up))
 
     def _reject_poison(self, outcome: Outcome) -> Outcome:
-        """Reject a message that failed time and again while HubSpot answered others, or because of a bug in woohub."""
+        """Reject a message that failed time and again while HubSpot answered others, or for a reason of its own."""
         receives, error = outcome.message.receive_count, outcome.error
         if receives < POISON_RECEIVES or not isinstance(error, TransientError):
             return outcome
         if isinstance(error, InternalError):
             category = dead_letters.FAILED
-        elif self._poison.is_poison(outcome.message.entity, outcome.broken_call):
+        elif isinstance(error, StoreUnknown):
+            category = dead_letters.STORE_UNKNOWN
+        elif self._poison.is_poison(outcome.message.record, outcome.broken_call):
             category = dead_letters.NO_ANSWER
         else:
             return outcome
@@ -192,7 +196,7 @@ def _signs_of_an_outage(outcomes: Sequence[Outcome], *, partly_up: bool) -> list
         return [error for error in errors if isinstance(error, Suspended)]
     # A lack of time says nothing about HubSpot, unless nothing at all was written in it: then HubSpot does not respond.
     wrote = any(outcome.verdict is Verdict.DONE for outcome in outcomes)
-    ignored = (InternalError, SecretUnavailable, DeadlineExceeded) if wrote else (InternalError, SecretUnavailable)
+    ignored = (*NOT_HUBSPOTS, DeadlineExceeded) if wrote else NOT_HUBSPOTS
     return [error for error in errors if not isinstance(error, ignored)]
 
 

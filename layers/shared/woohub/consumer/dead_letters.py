@@ -9,13 +9,15 @@ from datetime import UTC, datetime
 from woohub.delivery.messages import ATTRIBUTE, sendable
 from woohub.errors import HubSpotProblem, HubSpotRejected, InvalidMessage, InvalidPayload, WooHubError
 
-FAILED, NO_ANSWER = "WOOHUB_FAILED", "NO_ANSWER"  # woohub's own categories, beside HubSpot's
+# woohub's own categories, beside HubSpot's
+FAILED, NO_ANSWER, STORE_UNKNOWN = "WOOHUB_FAILED", "NO_ANSWER", "STORE_UNKNOWN"
 ATTRIBUTE_CHARACTERS = 1000  # of one attribute at most: the body needs the rest of SQS's 1 MiB
 
 AFTERWARDS = "then `woohub dlq redrive MESSAGE`"
 ADVICE: Mapping[str, str] = {  # by what HubSpot's code, category or message contains; the first match counts
     FAILED: f"a bug in woohub: report the location named here, deploy the fix, {AFTERWARDS}",
     NO_ANSWER: f"HubSpot fails on this record only: see `woohub dlq show`, ask HubSpot, {AFTERWARDS}",
+    STORE_UNKNOWN: f"the store was removed, or not added: drop this message, or `woohub store add`, {AFTERWARDS}",
     "NOT_SET_UP": f"run `woohub setup`, {AFTERWARDS}",
     "BY NON-UNIQUE": f"the property was deleted in HubSpot: run `woohub setup`, {AFTERWARDS}",
     "PROPERTY_DOESNT_EXIST": f"run `woohub setup` or remove the property from mapping.toml, {AFTERWARDS}",
@@ -61,7 +63,7 @@ def advice(error: WooHubError, problem: HubSpotProblem) -> str:
 def _reason(error: WooHubError, problem: HubSpotProblem) -> str:
     if not isinstance(error, HubSpotRejected):
         return str(error)
-    if problem.category in (FAILED, NO_ANSWER):
+    if problem.category in (FAILED, NO_ANSWER, STORE_UNKNOWN):
         return problem.message
     properties = f" ({', '.join(problem.properties)})" if problem.properties else ""
     message = _plain_text(problem.message)[: ATTRIBUTE_CHARACTERS // 2] or problem.category or problem.status

@@ -75,7 +75,7 @@ class Telemetry:
 
     def _log_payload(self, delivery: Delivery) -> None:
         payload = delivery.body.decode(errors="replace")
-        self._logger.warning("rejected payload", extra={"entity": delivery.entity, "payload": payload})
+        self._logger.warning("rejected payload", extra={**delivery.names, "payload": payload})
 
     def _count(self, metric: Metric, value: int = 1) -> None:
         self._emf.add_metric(name=metric, unit=MetricUnit.Count, value=value)

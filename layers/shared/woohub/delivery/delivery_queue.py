@@ -41,7 +41,7 @@ class DeliveryQueue:
             try:
                 yield to_sqs(delivery)
             except InvalidMessage as error:
-                self._warn("too_large_for_the_queue", entity=delivery.entity, reason=str(error))
+                self._warn("too_large_for_the_queue", **delivery.names, reason=str(error))
 
     def _send(self, batch: list[Entry]) -> None:
         unsent = {str(number): message for number, message in enumerate(batch)}

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from woohub.errors import NotAnEntity, SignatureError
+from woohub.stores import FIRST
 
 _HEADER = "x-wc-webhook-"
 _FORM = "application/x-www-form-urlencoded"
@@ -32,7 +33,12 @@ class Delivery:
     webhook_id: str = ""  # unique within one shop only
     delivery_id: str = ""  # for tracing only: one webhook's deliveries within a second share it
     signature: str = field(default="", repr=False)  # base64, as received
-    store: str = ""  # the store's name in the stack; the first store has none
+    store: str = FIRST
+
+    @property
+    def names(self) -> dict[str, str]:
+        """What it is about, for log lines: the entity, and the store unless it is the first."""
+        return {"entity": self.entity} | ({"store": self.store} if self.store else {})
 
 
 def signing_key(secret: str) -> bytes:

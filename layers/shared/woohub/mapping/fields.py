@@ -139,7 +139,11 @@ class FieldMapping:
 
 def load_mapping(path: Path | None = None) -> FieldMapping:
     """Read and check mapping.toml, woohub's own if no path is given; raises InvalidMapping."""
-    file = mapping_file.read(path)
+    return field_mapping(mapping_file.read(path))
+
+
+def field_mapping(file: MappingFile) -> FieldMapping:
+    """The table out of a file that was checked."""
     always = {name: WriteRule("always") for name in ("pipeline", "dealstage", KEY, STATUS)}
     stages = [Stage(name, row.label, row.probability, row.statuses) for name, row in file.stages.items()]
     return FieldMapping(

@@ -31,6 +31,7 @@ from woohub.store.payload_types import (
     Text,
     objects,
 )
+from woohub.stores import FIRST
 
 ORDER_SWEPT, CUSTOMER_SWEPT = "order.swept", "customer.swept"
 TRASH = "trash"  # the status of an order in the trash, whichever it had before
@@ -160,6 +161,7 @@ class OrderEvent:
     restored: bool
     received_ms: int
     read: bool = False  # by woohub from the store itself, beginning at `received_ms`
+    store: str = FIRST
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +170,7 @@ class OrderTrashed:
 
     order_id: int
     received_ms: int
+    store: str = FIRST
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +180,7 @@ class CustomerEvent:
     customer: Customer
     received_ms: int
     is_change: bool = False  # the store says that it was changed just now
+    store: str = FIRST
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +200,8 @@ class _Trashed(BaseModel):
 def parse(delivery: Delivery) -> Event:
     """Read a verified delivery; raises InvalidPayload, which names fields and rules but never a value."""
     reader = READERS.get(delivery.topic)
-    return reader(delivery) if reader else Ignored("other_topic")
+    event = reader(delivery) if reader else Ignored("other_topic")
+    return event if delivery.store == FIRST or isinstance(event, Ignored) else replace(event, store=delivery.store)
 
 
 def _order(delivery: Delivery) -> OrderEvent | Ignored:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 
 from woohub.clock import Timer
-from woohub.errors import HubSpotRejected, InvalidMessage, InvalidPayload, TransientError
+from woohub.errors import HubSpotRejected, InvalidMessage, InvalidPayload, StoreUnknown, TransientError
 from woohub.hubspot.client import CallStats, HubSpot
 from woohub.hubspot.objects import ObjectType
 from woohub.hubspot.properties import PropertyCatalog, Warn
@@ -69,6 +69,8 @@ class Sync:
                 self._group(message, event, batch)
         except (InvalidMessage, InvalidPayload) as error:
             batch.outcomes.append(Outcome(message, Verdict.REJECTED, error))
+        except StoreUnknown as error:
+            batch.outcomes.append(Outcome(message, Verdict.RETRY, error))
 
     def _group(self, message: Message, event: Event, batch: Batch) -> None:
         """Group facts by record, so that each record is written once per batch."""
@@ -76,7 +78,7 @@ class Sync:
         remarks = [remark for kind in self._kinds for remark in kind.remarks(event, has_facts=bool(facts[kind.type]))]
         for remark in remarks:
             if remark.is_warning:
-                self._warn(remark.name, entity=message.entity, **remark.fields)
+                self._warn(remark.name, **message.names, **remark.fields)
         concerns = [(Ref(object_type, key), fact) for object_type, pairs in facts.items() for key, fact in pairs]
         for ref, fact in concerns:
             batch.facts.setdefault(ref, []).append(fact)
@@ -121,7 +123,7 @@ class Sync:
         """A message ends as the records that no other of its records needs."""
         final = _worst([results[ref] for ref in self._last(refs)])
         for name in self._written_without(refs, results):
-            self._warn(name, entity=message.entity)
+            self._warn(name, **message.names)
         return Outcome(
             message,
             _verdict(final),

@@ -23,6 +23,16 @@ class Message:
         """`order:1234`, or `unknown`."""
         return (self.delivery.entity if isinstance(self.delivery, Delivery) else "") or "unknown"
 
+    @property
+    def names(self) -> dict[str, str]:
+        """For log lines: the entity, and the store unless it is the first."""
+        return (self.delivery.names if isinstance(self.delivery, Delivery) else {}) | {"entity": self.entity}
+
+    @property
+    def record(self) -> str:
+        """The entity as one of all stores': `order:1234`, of another store than the first `second/order:1234`."""
+        return "/".join(reversed(self.names.values()))
+
 
 class Verdict(StrEnum):
     """What becomes of a message."""
@@ -50,7 +60,7 @@ class Outcome:
         delivery = self.message.delivery if isinstance(self.message.delivery, Delivery) else None
         problem = self.error.problem if isinstance(self.error, HubSpotRejected) else None
         return {
-            "entity": self.message.entity,
+            **self.message.names,
             "topic": delivery.topic if delivery else "",
             "delivery_id": delivery.delivery_id if delivery else "",
             "message_id": self.message.id,

@@ -1,0 +1,58 @@
+"""The mapping of a store besides the first: the stack's, with keys and a customer id of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TypeVar
+
+from woohub.mapping.fields import FieldMapping
+from woohub.mapping.rows import MappingFile
+from woohub.stores import StoreSettings
+
+CUSTOMER_ID = "woocommerce_customer_id"  # the first store's; customers of several stores have several
+
+Row = TypeVar("Row")
+
+
+def order_key_prefix(store: str, settings: StoreSettings) -> str:
+    """What the keys of the store's orders begin with."""
+    return settings.order_key_prefix or f"{store}-"
+
+
+def customer_id_property(store: str, settings: StoreSettings) -> str:
+    """The contact property with the number of the customer's account in the store."""
+    return settings.customer_id_property or f"{CUSTOMER_ID}_{store.replace('-', '_')}"
+
+
+def of_store(file: MappingFile, store: str, settings: StoreSettings) -> MappingFile:
+    """The store's tables: those of the file, which is the stack's mapping with the store's overlay."""
+    own = customer_id_property(store, settings)
+    created = {
+        name: row.model_copy(update={"label": f"{row.label} ({store})"}) if name == CUSTOMER_ID else row
+        for name, row in file.create.contact.items()
+    }
+    return file.model_copy(
+        update={
+            "order_key_prefix": order_key_prefix(store, settings),
+            "contact": _renamed(file.contact, CUSTOMER_ID, own),
+            "create": file.create.model_copy(update={"contact": _renamed(created, CUSTOMER_ID, own)}),
+        }
+    )
+
+
+def _renamed(rows: Mapping[str, Row], old: str, new: str) -> dict[str, Row]:
+    return {new if name == old else name: row for name, row in rows.items()}
+
+
+def with_shared_contacts(mappings: Mapping[str, FieldMapping]) -> dict[str, FieldMapping]:
+    """The mappings by store, each with the contact rules of all: a contact is one person across stores.
+
+    So a contact whose orders come from several stores can be compared and written by the mapping of any of them.
+    """
+    rules = {name: rule for mapping in mappings.values() for name, rule in mapping.contact_rules.items()}
+    return {
+        store: replace(mapping, contact_rules=MappingProxyType({**rules, **mapping.contact_rules}))
+        for store, mapping in mappings.items()
+    }
