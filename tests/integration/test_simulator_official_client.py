@@ -8,7 +8,7 @@ from typing import Any
 
 import hubspot  # type: ignore[import-untyped]
 import pytest
-from hubspot.crm import contacts, deals, pipelines, properties  # type: ignore[import-untyped]
+from hubspot.crm import contacts, deals, line_items, pipelines, properties  # type: ignore[import-untyped]
 from hubspot.crm.associations import v4  # type: ignore[import-untyped]
 from urllib3 import Retry
 
@@ -142,3 +142,20 @@ def test_the_readmes_retry_does_not_repeat_a_post(portal: SimulatedPortal) -> No
             client.crm.deals.basic_api.create(a_deal(1))
 
     assert caught.value.status == 429
+
+
+def test_a_deals_line_items(client: Any, portal: SimulatedPortal) -> None:
+    deal = client.crm.deals.basic_api.create(a_deal(1))
+    to_deal = line_items.PublicAssociationsForObject(
+        to=line_items.PublicObjectId(id=deal.id), types=[line_items.AssociationSpec("HUBSPOT_DEFINED", 20)]
+    )
+    items = [
+        line_items.SimplePublicObjectInputForCreate(properties={"name": name, "price": "5"}, associations=[to_deal])
+        for name in ("Mug", "Bowl")
+    ]
+    api = client.crm.line_items.batch_api
+
+    made = api.create(line_items.BatchInputSimplePublicObjectBatchInputForCreate(inputs=items)).results
+    api.archive(line_items.BatchInputSimplePublicObjectId(inputs=[line_items.SimplePublicObjectId(id=made[0].id)]))
+
+    assert portal.state()["deals"][0]["line_items"] == [made[1].id]

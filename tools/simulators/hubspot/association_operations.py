@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .calls import DATED, Call, Result, batch_answer, each
-from .definitions import ASSOCIATION_TYPES
+from .definitions import ObjectType
 from .errors import ApiError, Json
-from .links import associated_json, check_types
+from .links import associated_json, check_types, type_id
 from .objects import Batch
 from .objects import object_type as _kind
 
@@ -23,8 +23,9 @@ def put_association(call: Call, object_type: str, object_id: str, to_type: str, 
 def put_default_association(call: Call, object_type: str, object_id: str, to_type: str, to_id: str) -> Result:
     """PUT /{fromObjectType}/{fromObjectId}/associations/default/{toObjectType}/{toObjectId}."""
     start, end = _kind(object_type), _kind(to_type)
+    type_id(start, end)
     call.portal.objects.link((start, object_id), (end, to_id))
-    return batch_answer(call, Batch(_both_ways((start.id, object_id), (end.id, to_id))), 200)
+    return batch_answer(call, Batch(_both_ways((start, object_id), (end, to_id))), 200)
 
 
 def delete_association(call: Call, object_type: str, object_id: str, to_type: str, to_id: str) -> Result:
@@ -78,8 +79,9 @@ def create_defaults(call: Call, object_type: str, to_type: str) -> Result:
 
     def create(one: Json) -> list[Json]:
         pair = str(one["from"]["id"]), str(one["to"]["id"])
+        type_id(start, end)
         call.portal.objects.link((start, pair[0]), (end, pair[1]))
-        return _both_ways((start.id, pair[0]), (end.id, pair[1]))
+        return _both_ways((start, pair[0]), (end, pair[1]))
 
     return batch_answer(call, each(_association_inputs(call), create), 200)
 
@@ -103,14 +105,14 @@ def _pair(start_type: str, start_id: str, end_type: str, end_id: str) -> Json:
     }
 
 
-def _both_ways(start: tuple[str, str], end: tuple[str, str]) -> list[Json]:
+def _both_ways(start: tuple[ObjectType, str], end: tuple[ObjectType, str]) -> list[Json]:
     return [
         {
             "from": {"id": one[1]},
             "to": {"id": other[1]},
             "associationSpec": {
                 "associationCategory": "HUBSPOT_DEFINED",
-                "associationTypeId": ASSOCIATION_TYPES[one[0], other[0]],
+                "associationTypeId": type_id(one[0], other[0]),
             },
         }
         for one, other in ((start, end), (end, start))

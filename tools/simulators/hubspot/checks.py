@@ -6,13 +6,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from . import values
-from .definitions import CONTACTS, DEALS, LIFECYCLE, OBJECT_TYPES, ObjectType
+from .definitions import CONTACTS, DEALS, LIFECYCLE, LINE_ITEMS, OBJECT_TYPES, ORDERS, ObjectType
 from .errors import ApiError, ContactExists, InvalidProperties, PropertyProblem, bad_json, bad_request
 from .records import Record, UniqueValues
-from .schema import Schema
+from .schema import PIPELINE_SOURCES, Schema
 from .settings import RequiredProperties, Settings
 
 _LIFECYCLE = [stage for stage, _ in LIFECYCLE]
+
+STAGES_IN = {DEALS: ("pipeline", "dealstage"), ORDERS: ("hs_pipeline", "hs_pipeline_stage")}  # pipeline, stage
 
 
 class Claims(dict[tuple[str, str], object]):
@@ -48,8 +50,9 @@ class Checks:
         if record and kind is CONTACTS and _goes_backwards(record.properties, properties):
             del properties["lifecyclestage"]  # HubSpot keeps the later stage, without a word
         before = record.properties if record else {}
-        if kind is DEALS and properties.get("dealstage") and not (before | properties).get("pipeline"):
-            properties["pipeline"] = "default"
+        pipeline, stage = STAGES_IN.get(kind, ("", ""))
+        if stage and properties.get(stage) and not (before | properties).get(pipeline):
+            properties[pipeline] = next(iter(self._schema.pipelines[kind.id]))
         self._check_together(kind, properties, before | properties, rules=rules)
         if kind is CONTACTS and not any((before | properties).get(n) for n in ("email", "firstname", "lastname")):
             raise bad_request("A contact needs at least one of: email, firstname, lastname")
@@ -86,13 +89,15 @@ class Checks:
             message = f'"{name}" is a read only property; its value cannot be set.'
             raise values.InvalidValue("READ_ONLY_VALUE", message)
         text = _as_text(value)
-        if text == "" or definition.source in ("pipelines", "stages"):  # stages are checked with their pipeline
+        if text == "" or definition.source in PIPELINE_SOURCES:  # stages are checked with their pipeline
             return text
         settings = self._settings()
         if kind is CONTACTS and name == "email":
             return values.email(text, settings.unknown_tlds)
         if kind is CONTACTS and name == "hs_additional_emails":
             return ";".join(values.email(part, settings.unknown_tlds) for part in text.split(";") if part)
+        if kind is LINE_ITEMS and name == "price" and text.strip().startswith("-"):
+            raise values.InvalidValue("INVALID_INTEGER", f"{value} was not a valid price: it must not be negative.")
         options = self._schema.options(definition, settings) if definition.type == "enumeration" else ()
         return values.normalise(definition, text, options=options, canonical_numbers=settings.canonical_numbers)
 
@@ -101,22 +106,24 @@ class Checks:
     ) -> None:
         """What shows only in the whole record: stage against pipeline, and the admin's rules."""
         problems = []
-        if kind is DEALS and written.keys() & {"pipeline", "dealstage"} and after.get("pipeline"):
-            problems += self._stage_problems(after["pipeline"], after.get("dealstage", ""))
+        names = STAGES_IN.get(kind, ())
+        if names and written.keys() & set(names) and after.get(names[0]):
+            problems += self._stage_problems(kind, after)
         if rules:
             problems += [p for rule in self._settings().rules for p in _missing_required(rule, kind, after)]
         self._refuse(problems)
 
-    def _stage_problems(self, pipeline: str, stage: str) -> list[PropertyProblem]:
-        pipelines = self._schema.pipelines[DEALS.id]
+    def _stage_problems(self, kind: ObjectType, after: Mapping[str, str]) -> list[PropertyProblem]:
+        pipelines, (pipeline_property, stage_property) = self._schema.pipelines[kind.id], STAGES_IN[kind]
+        pipeline, stage = after[pipeline_property], after.get(stage_property, "")
         if pipeline not in pipelines:
             message = f"{pipeline} is not a valid pipeline ID. Valid options are: [{', '.join(pipelines)}]"
-            return [PropertyProblem("pipeline", "INVALID_OPTION", message)]
+            return [PropertyProblem(pipeline_property, "INVALID_OPTION", message)]
         stages = pipelines[pipeline].stages
         if stage and stage not in stages:
             options = f"pipelineId={pipeline} : [{', '.join(stages)}]"
             message = f"{stage} is not a valid pipeline stage ID. Valid options are: {options}"
-            return [PropertyProblem("dealstage", "INVALID_OPTION", message)]
+            return [PropertyProblem(stage_property, "INVALID_OPTION", message)]
         return []
 
     def _refuse(self, problems: list[PropertyProblem]) -> None:

@@ -25,7 +25,12 @@ CONTACTS = ObjectType("0-1", "contacts", "contact", "lastmodifieddate", ("email"
 DEALS = ObjectType(
     "0-3", "deals", "deal", "hs_lastmodifieddate", ("amount", "closedate", "dealname", "dealstage", "pipeline")
 )
-OBJECT_TYPES = {name: kind for kind in (CONTACTS, DEALS) for name in (kind.id, kind.plural, kind.singular)}
+LINE_ITEMS = ObjectType(
+    "0-8", "line_items", "line_item", "hs_lastmodifieddate", ("name", "quantity", "price", "amount", "hs_product_id")
+)
+ORDERS = ObjectType("0-123", "orders", "order", "hs_lastmodifieddate", ("hs_order_name", "hs_total_price"))
+BUILT_IN = (CONTACTS, DEALS, LINE_ITEMS, ORDERS)
+OBJECT_TYPES = {name: kind for kind in BUILT_IN for name in (kind.id, kind.plural, kind.singular)}
 
 
 def known_types() -> list[ObjectType]:
@@ -33,8 +38,20 @@ def known_types() -> list[ObjectType]:
     return list(dict.fromkeys(OBJECT_TYPES.values()))
 
 
-# (from, to): the type of an unlabelled association, https://developers.hubspot.com/docs (associations v4 guide)
-ASSOCIATION_TYPES = {(DEALS.id, CONTACTS.id): 3, (CONTACTS.id, DEALS.id): 4}
+# (from, to): the type of an unlabelled association, https://developers.hubspot.com/docs (associations v4 guide).
+# Assumed are 508, 511 and 514: the associations of an order as seen from the other end.
+ASSOCIATION_TYPES = {
+    (DEALS.id, CONTACTS.id): 3,
+    (CONTACTS.id, DEALS.id): 4,
+    (DEALS.id, LINE_ITEMS.id): 19,
+    (LINE_ITEMS.id, DEALS.id): 20,
+    (ORDERS.id, CONTACTS.id): 507,
+    (CONTACTS.id, ORDERS.id): 508,
+    (ORDERS.id, DEALS.id): 512,
+    (DEALS.id, ORDERS.id): 511,
+    (ORDERS.id, LINE_ITEMS.id): 513,
+    (LINE_ITEMS.id, ORDERS.id): 514,
+}
 
 
 @dataclass
@@ -49,7 +66,10 @@ class Option:
 
 @dataclass
 class PropertyDefinition:
-    """A property of an object type. `source` says where live options come from: pipelines, stages or currencies."""
+    """A property of an object type. `source` says where live options come from: pipelines, stages or currencies.
+
+    Those of orders are `order_pipelines` and `order_stages`.
+    """
 
     name: str
     label: str
@@ -69,7 +89,10 @@ class PropertyDefinition:
 
 @dataclass
 class Stage:
-    """A stage; for deals `probability` is 0.0 to 1.0 and 0 or 1 close the deal."""
+    """A stage. Deals have a `probability` of 0.0 to 1.0, where 0 and 1 close the deal; orders have a state instead.
+
+    For orders `probability` is that state: OPEN or CLOSED.
+    """
 
     id: str
     label: str
@@ -105,12 +128,19 @@ LIFECYCLE = (
 GROUPS = {
     CONTACTS.id: (("contactinformation", "Contact Information"), ("emailinformation", "Email Information")),
     DEALS.id: (("dealinformation", "Deal Information"), ("deal_revenue", "Deal Revenue")),
+    LINE_ITEMS.id: (("lineiteminformation", "Line Item Information"),),
+    ORDERS.id: (("order_information", "Order Information"),),
 }
 
 
 def default_properties(kind: ObjectType) -> list[PropertyDefinition]:
     """The built-in properties of an object type that matter to an integration."""
-    own = {CONTACTS: _contact_properties, DEALS: _deal_properties}
+    own = {
+        CONTACTS: _contact_properties,
+        DEALS: _deal_properties,
+        LINE_ITEMS: _line_item_properties,
+        ORDERS: _order_properties,
+    }
     definitions = own[kind]() if kind in own else []
     return definitions + _system_properties(kind)
 
@@ -180,6 +210,56 @@ def _deal_properties() -> list[PropertyDefinition]:
     ]
 
 
+def _line_item_properties() -> list[PropertyDefinition]:
+    group = "lineiteminformation"
+    texts = (("name", "Name"), ("hs_sku", "SKU"), ("description", "Description"), ("hs_url", "URL"))
+    numbers = (("quantity", "Quantity"), ("price", "Unit price"), ("discount", "Unit discount"), ("tax", "Tax"))
+    return [
+        *(PropertyDefinition(name, label, group=group) for name, label in texts),
+        *(PropertyDefinition(name, label, "number", "number", group) for name, label in numbers),
+        PropertyDefinition("hs_product_id", "Product ID", "number", "number", group),
+        PropertyDefinition(
+            "hs_line_item_currency_code", "Currency", "enumeration", "select", group, source="currencies"
+        ),
+        PropertyDefinition("amount", "Net price", "number", "number", group, calculated=True),
+    ]
+
+
+def _order_properties() -> list[PropertyDefinition]:
+    group = "order_information"
+    texts = (
+        ("hs_order_name", "Order Name"),
+        ("hs_external_order_id", "External Order ID"),
+        ("hs_external_order_status", "External Order Status"),
+        ("hs_external_order_url", "External Order URL"),
+        ("hs_source_store", "Source Store"),
+        ("hs_discount_codes", "Discount Codes"),
+        ("hs_payment_status", "Payment Status"),
+        ("hs_fulfillment_status", "Fulfillment Status"),
+    )
+    numbers = (
+        ("hs_total_price", "Total Price"),
+        ("hs_subtotal_price", "Subtotal Price"),
+        ("hs_tax", "Tax"),
+        ("hs_shipping_cost", "Shipping Cost"),
+        ("hs_order_discount", "Order Discount"),
+        ("hs_refund_amount", "Refund Amount"),
+    )
+    dates = (
+        ("hs_external_created_date", "External Created Date"),
+        ("hs_external_modified_date", "External Modified Date"),
+        ("hs_processed_date", "Processed Date"),
+    )
+    return [
+        *(PropertyDefinition(name, label, group=group) for name, label in texts),
+        *(PropertyDefinition(name, label, "number", "number", group) for name, label in numbers),
+        *(PropertyDefinition(name, label, "datetime", "date", group) for name, label in dates),
+        PropertyDefinition("hs_pipeline", "Pipeline", "enumeration", "select", group, source="order_pipelines"),
+        PropertyDefinition("hs_pipeline_stage", "Order Stage", "enumeration", "radio", group, source="order_stages"),
+        PropertyDefinition("hs_currency_code", "Currency Code", "enumeration", "select", group, source="currencies"),
+    ]
+
+
 def _system_properties(kind: ObjectType) -> list[PropertyDefinition]:
     group = f"{kind.singular}information"
     return [
@@ -187,6 +267,19 @@ def _system_properties(kind: ObjectType) -> list[PropertyDefinition]:
         PropertyDefinition("createdate", "Create Date", "datetime", "date", group, read_only=True),
         PropertyDefinition(kind.modified, "Last Modified Date", "datetime", "date", group, read_only=True),
     ]
+
+
+def order_pipeline(now: str) -> Pipeline:
+    """The pipeline of orders, with the same ids in every portal."""
+    stages = (
+        ("4b27b500-f031-4927-9811-68a0b525cbae", "Open", "OPEN"),
+        ("937ea84d-0a4f-4dcf-9028-3f9c2aafbf03", "Processed", "OPEN"),
+        ("aa99e8d0-c1d5-4071-b915-d240bbb1aed9", "Shipped", "OPEN"),
+        ("3725360f-519b-4b18-a593-494d60a29c9f", "Delivered", "CLOSED"),
+        ("3c85a297-e9ce-400b-b42e-9f16853d69d6", "Cancelled", "CLOSED"),
+    )
+    made = {key: Stage(key, label, order, state, now, now) for order, (key, label, state) in enumerate(stages)}
+    return Pipeline("14a2e10e-5471-408a-906e-c51f3b04369e", "Order Pipeline", 0, made, now, now)
 
 
 def default_pipeline(now: str) -> Pipeline:

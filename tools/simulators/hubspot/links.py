@@ -1,4 +1,4 @@
-"""Associations between contacts and deals, kept in both directions."""
+"""Associations between records, kept in both directions."""
 
 from __future__ import annotations
 
@@ -73,8 +73,16 @@ def end_of(start: ObjectType, types: Iterable[Mapping[str, Any]]) -> ObjectType:
     )
 
 
+def type_id(start: ObjectType, end: ObjectType) -> int:
+    """The type of the usual association between two objects; 400 where there is none."""
+    try:
+        return ASSOCIATION_TYPES[start.id, end.id]
+    except KeyError:
+        raise bad_request(f"No association type between {start.id} and {end.id}") from None
+
+
 def _check_spec(start: ObjectType, end: ObjectType, spec: Mapping[str, Any]) -> None:
-    directions = {type_id: pair for pair, type_id in ASSOCIATION_TYPES.items()}
+    directions = {number: pair for pair, number in ASSOCIATION_TYPES.items()}
     pair = directions.get(spec["associationTypeId"])
     if spec["associationCategory"] != "HUBSPOT_DEFINED" or pair is None:
         raise bad_request(f"{spec['associationCategory']}-{spec['associationTypeId']} is not an association type")
@@ -91,5 +99,5 @@ def invalid_ids(ids: Iterable[str]) -> ApiError:
 
 def associated_json(start: ObjectType, end: ObjectType, to_id: str) -> Json:
     """An associated record as the v4 and dated APIs show it."""
-    type_id = ASSOCIATION_TYPES[start.id, end.id]
-    return {"toObjectId": to_id, "associationTypes": [{"category": "HUBSPOT_DEFINED", "typeId": type_id}]}
+    types = [{"category": "HUBSPOT_DEFINED", "typeId": type_id(start, end)}]
+    return {"toObjectId": to_id, "associationTypes": types}

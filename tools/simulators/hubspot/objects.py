@@ -1,15 +1,16 @@
-"""Contacts and deals: reading and writing them, one at a time and in batches."""
+"""Records: reading and writing them, one at a time and in batches."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from . import search
 from .checks import Checks, Claims
-from .definitions import CONTACTS, DEALS, OBJECT_TYPES, ObjectType, known_types
+from .definitions import CONTACTS, DEALS, LINE_ITEMS, OBJECT_TYPES, ORDERS, ObjectType, known_types
 from .errors import ApiError, InvalidProperties, Json, bad_request, not_found
 from .links import Link, Links, check_types, end_of, invalid_ids
 from .records import Record, UniqueValues
@@ -88,10 +89,17 @@ class Objects:
         record = self.records[kind.id].pop(key, None)
         if record is None:
             return
-        self._unique.replace(record, {})
+        if self._settings().frees_archived_values:
+            self._unique.replace(record, {})
         self._index(kind, key, None)
         for end in self.links.forget((kind.id, key)):
             self._count_links(end)
+            self._calculate_amount(end)
+
+    def batch_archive(self, kind: ObjectType, body: Input) -> None:
+        """Up to 100 records by id; unknown ids are no error."""
+        for entry in _inputs(body):
+            self.archive(kind, str(entry["id"]))
 
     def page(self, kind: ObjectType, *, after: int, limit: int) -> tuple[list[Record], str]:
         """Records with ids above `after`, and the next `after` if there are more."""
@@ -155,9 +163,12 @@ class Objects:
         if missing:
             raise invalid_ids(missing)
         ends = (start[0].id, start[1]), (end[0].id, end[1])
+        for item, parent in (ends, ends[::-1]):
+            self._check_one_parent(item, parent)
         self.links.add(*ends)
         for item in ends:
             self._count_links(item)
+            self._calculate_amount(item)
 
     def unlink(self, start: tuple[ObjectType, str], end: tuple[ObjectType, str]) -> None:
         """Part two records."""
@@ -165,6 +176,7 @@ class Objects:
         self.links.remove(*ends)
         for item in ends:
             self._count_links(item)
+            self._calculate_amount(item)
 
     def _plan_create(self, kind: ObjectType, body: Input, claims: Claims, rules: bool) -> Change:
         links = self._links_of(kind, body.get("associations") or ())
@@ -230,10 +242,15 @@ class Objects:
         _keep_addresses_apart(record.properties, after)
         self._unique.replace(record, after)
         record.properties = {name: value for name, value in after.items() if value}
+        if record.kind is LINE_ITEMS:
+            record.properties["amount"] = _net_price(record)
         record.updated = record.properties[record.kind.modified] = now
         self._index(record.kind, record.id, record.properties)
         for link in change.links:
             self.link((record.kind, record.id), (link.to_type, link.to_id))
+        if record.kind is LINE_ITEMS and change.record is not None:
+            for deal in self.links.ids((record.kind.id, record.id), DEALS.id):
+                self._calculate_amount((DEALS.id, deal))
         return record
 
     def _new_record(self, kind: ObjectType, now: str) -> Record:
@@ -259,6 +276,23 @@ class Objects:
                 record.properties[name] = str(self.links.count(end, other.id))
         self._index(record.kind, record.id, record.properties)
 
+    def _check_one_parent(self, item: tuple[str, str], parent: tuple[str, str]) -> None:
+        """A line item has one parent: HubSpot's guide says so; that a second one is refused is an assumption."""
+        if item[0] != LINE_ITEMS.id or parent[0] not in (DEALS.id, ORDERS.id):
+            return
+        parents = [(kind.id, key) for kind in (DEALS, ORDERS) for key in self.links.ids(item, kind.id)]
+        if parents and parents != [parent]:
+            raise bad_request(f"Line item {item[1]} belongs to another record: line items have a single parent")
+
+    def _calculate_amount(self, deal: tuple[str, str]) -> None:
+        """Where the portal does so: the amount of a deal with line items is their sum."""
+        record = self.records[deal[0]].get(deal[1])
+        if deal[0] != DEALS.id or record is None or not self._settings().calculates_amounts:
+            return
+        items = [self.records[LINE_ITEMS.id][key] for key in self.links.ids(deal, LINE_ITEMS.id)]
+        if items:
+            record.properties["amount"] = f"{sum(Decimal(_net_price(item)) for item in items):f}"
+
     def _found(self, kind: ObjectType, one: Input) -> Record | None:
         return self._find(kind, str(one["id"]), str(one.get("idProperty") or ""))
 
@@ -272,6 +306,15 @@ class Objects:
     def _known(self, kind: ObjectType, names: Iterable[str]) -> list[str]:
         """Requested properties that exist; HubSpot ignores the others in reads."""
         return [name for name in names if name in self.schema.properties[kind.id]]
+
+
+def _net_price(item: Record) -> str:
+    """(price - discount) x quantity, as HubSpot calculates it; the discount is per unit."""
+    price, discount, quantity = (
+        Decimal(item.properties.get(name) or default)
+        for name, default in (("price", "0"), ("discount", "0"), ("quantity", "1"))
+    )
+    return f"{(price - discount) * quantity:f}"
 
 
 def object_type(name: str) -> ObjectType:

@@ -1,4 +1,4 @@
-"""Operations on contacts and deals."""
+"""Operations on records."""
 
 from __future__ import annotations
 
@@ -32,8 +32,7 @@ def batch_upsert(call: Call, object_type: str) -> Result:
 
 def batch_archive(call: Call, object_type: str) -> Result:
     """POST /{objectType}/batch/archive."""
-    for entry in call.body["inputs"]:
-        call.portal.objects.archive(_kind(object_type), str(entry["id"]))
+    call.portal.objects.batch_archive(_kind(object_type), call.body)
     return 204, None
 
 

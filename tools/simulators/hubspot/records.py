@@ -1,4 +1,4 @@
-"""Contacts and deals as a portal keeps them."""
+"""Records as a portal keeps them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .schema import Schema
 
 @dataclass
 class Record:
-    """A contact or deal. `properties` holds every property that has a value, the read-only ones included."""
+    """A record. `properties` holds every property that has a value, the read-only ones included."""
 
     kind: ObjectType
     id: str

@@ -1,4 +1,4 @@
-"""A portal's definitions: properties, property groups, deal pipelines."""
+"""A portal's definitions: properties, property groups, pipelines."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from .definitions import (
     DEALS,
     GROUPS,
+    ORDERS,
     ObjectType,
     Option,
     Pipeline,
@@ -17,11 +18,14 @@ from .definitions import (
     default_pipeline,
     default_properties,
     known_types,
+    order_pipeline,
 )
 from .errors import ApiError, Json, bad_json, bad_request, not_found
 from .settings import Settings
 
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,99}", re.ASCII)
+STATES = ("OPEN", "CLOSED")  # of an order's stage
+PIPELINE_SOURCES = {"pipelines": DEALS, "stages": DEALS, "order_pipelines": ORDERS, "order_stages": ORDERS}
 _TYPES = ("bool", "date", "datetime", "enumeration", "number", "phone_number", "string")
 
 
@@ -34,7 +38,8 @@ class Schema:
         }
         self.groups = {kind.id: dict(GROUPS.get(kind.id, {})) for kind in known_types()}
         self.pipelines: dict[str, dict[str, Pipeline]] = {kind.id: {} for kind in known_types()} | {
-            DEALS.id: {"default": default_pipeline(now)}
+            DEALS.id: {"default": default_pipeline(now)},
+            ORDERS.id: {(orders := order_pipeline(now)).id: orders},
         }
         for definitions in self.properties.values():
             for definition in definitions.values():
@@ -122,7 +127,7 @@ class Schema:
         pipelines = self.pipelines[kind.id]
         self._check_pipeline(kind, body, settings)
         pipeline_id = body.get("pipelineId") or str(75_000_000 + len(pipelines))
-        stages = [self._stage(stage, number, now) for number, stage in enumerate(body["stages"])]
+        stages = [self._stage(kind, stage, number, now) for number, stage in enumerate(body["stages"])]
         by_id = {stage.id: stage for stage in stages}
         if len(by_id) != len(stages) or any(by_id.keys() & p.stages.keys() for p in pipelines.values()):
             raise bad_request("Stage IDs must be unique across all pipelines")
@@ -132,7 +137,7 @@ class Schema:
     def create_stage(self, kind: ObjectType, pipeline_id: str, body: Mapping[str, Any], now: str) -> Json:
         """A new stage of an existing pipeline."""
         pipeline = self.pipeline(kind, pipeline_id)
-        stage = self._stage(body, len(pipeline.stages), now)
+        stage = self._stage(kind, body, len(pipeline.stages), now)
         if any(stage.id in p.stages for p in self.pipelines[kind.id].values()):
             raise ApiError(409, f"Stage {stage.id} already exists", category="CONFLICT")
         if stage.label in (other.label for other in pipeline.stages.values()):
@@ -195,24 +200,29 @@ class Schema:
         if body["label"] in (pipeline.label for pipeline in pipelines.values()):
             raise bad_request(f"Pipeline label {body['label']} is not unique")
 
-    def _stage(self, body: Mapping[str, Any], number: int, now: str) -> Stage:
-        odds = str(body["metadata"].get("probability", ""))
-        if odds not in {f"{tenth / 10:.1f}" for tenth in range(11)}:
-            raise bad_request("Deal stages need metadata.probability from 0.0 to 1.0 in steps of 0.1")
-        stage_id = body.get("stageId") or str(151_000_000 + sum(len(p.stages) for p in self._all_pipelines()) + number)
+    def _stage(self, kind: ObjectType, body: Mapping[str, Any], number: int, now: str) -> Stage:
+        metadata = body["metadata"]
+        if kind is ORDERS:
+            odds = str(metadata.get("state", ""))
+            if odds not in STATES:
+                raise bad_request("Order stages need metadata.state: OPEN or CLOSED")
+        else:
+            odds = str(metadata.get("probability", ""))
+            if odds not in {f"{tenth / 10:.1f}" for tenth in range(11)}:
+                raise bad_request("Deal stages need metadata.probability from 0.0 to 1.0 in steps of 0.1")
+        taken = sum(len(pipeline.stages) for pipelines in self.pipelines.values() for pipeline in pipelines.values())
+        stage_id = body.get("stageId") or str(151_000_000 + taken + number)
         return Stage(stage_id, body["label"], body.get("displayOrder", number), odds, now, now)
-
-    def _all_pipelines(self) -> Iterable[Pipeline]:
-        return self.pipelines[DEALS.id].values()
 
     def _options(self, definition: PropertyDefinition, settings: Settings) -> list[Option]:
         if definition.source == "currencies":
             return [Option(code, code, order) for order, code in enumerate(settings.currencies)]
-        if definition.source == "pipelines":
-            return [Option(p.id, p.label, p.order) for p in self._all_pipelines()]
-        if definition.source == "stages":
-            return [Option(s.id, s.label, s.order) for p in self._all_pipelines() for s in p.stages.values()]
-        return definition.options
+        if definition.source not in PIPELINE_SOURCES:
+            return definition.options
+        pipelines = self.pipelines[PIPELINE_SOURCES[definition.source].id].values()
+        if definition.source.endswith("pipelines"):
+            return [Option(p.id, p.label, p.order) for p in pipelines]
+        return [Option(s.id, s.label, s.order) for p in pipelines for s in p.stages.values()]
 
     def _shown_options(self, definition: PropertyDefinition, settings: Settings) -> list[Option]:
         """Some portals keep the account's currencies to themselves: `options: []` with `externalOptions: true`."""
@@ -249,13 +259,14 @@ class Schema:
 
 
 def stage_json(stage: Stage) -> Json:
-    """A stage as the API shows it; a stage at probability 0 or 1 is closed."""
+    """A stage as the API shows it; a deal's stage at probability 0 or 1 is closed."""
     closed = stage.probability in ("0.0", "1.0")
+    of_deals = {"probability": stage.probability, "isClosed": str(closed).lower()}
     return {
         "id": stage.id,
         "label": stage.label,
         "displayOrder": stage.order,
-        "metadata": {"probability": stage.probability, "isClosed": str(closed).lower()},
+        "metadata": {"state": stage.probability} if stage.probability in STATES else of_deals,
         "createdAt": stage.created,
         "updatedAt": stage.updated,
         "archived": False,

@@ -41,6 +41,10 @@ class Settings:
     partial_status: int = 207  # the 2026-09 specs show partial results only as a body, without naming the status
     echo_trace_ids: bool = True  # whether batch results repeat objectWriteTraceId, or only errors do
     canonical_numbers: bool = False  # keep "150.00" as "150"
+    # Whether writing line items sets their deal's amount to their sum: HubSpot says so of its own pages, and nothing of
+    # its API.
+    calculates_amounts: bool = False
+    frees_archived_values: bool = True  # whether a unique value can be used again once its record is archived
     rules: tuple[RequiredProperties, ...] = ()
 
     def changed(self, changes: Mapping[str, Any]) -> Settings:

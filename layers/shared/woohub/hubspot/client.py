@@ -169,6 +169,12 @@ class HubSpot:
         """Update up to 100 records by id, each `{id, objectWriteTraceId, properties}`."""
         return self._write_batch(f"{self.paths.objects}/{object_type.name}/batch/update", inputs)
 
+    def archive(self, object_type: ObjectType, ids: Sequence[str]) -> None:
+        """Archive up to 100 records; one that is archived already stays so."""
+        path = f"{self.paths.objects}/{object_type.name}/batch/archive"
+        with self.stats.counting(path):
+            self._write_call(path, {"inputs": [{"id": record_id} for record_id in ids]})
+
     def associate(self, start: ObjectType, end: ObjectType, pairs: Iterable[tuple[str, str]]) -> None:
         """Associate records, `(id of start, id of end)`; a pair that is associated already stays so."""
         types = [start.association_to(end)]

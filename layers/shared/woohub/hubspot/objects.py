@@ -12,8 +12,8 @@ class ObjectType:
 
     `name` is HubSpot's word in paths and scopes, `singular` the one for people and log fields. Records are found by
     the property `key`; HubSpot also finds them by the values in `aliases` (texts separated by semicolons). `version`
-    is the property that holds which state of the store's HubSpot has. `association_type_ids` are HubSpot's own, by
-    the name of the object that records of this one are associated with.
+    is the property that holds which state of the store's HubSpot has; "" where the record they belong to has it.
+    `association_type_ids` are HubSpot's own, by the name of the object that records of this one are associated with.
     """
 
     name: str
@@ -45,6 +45,14 @@ DEALS = ObjectType(
     "0-3",
     key="woocommerce_order_id",
     version="woocommerce_order_version",
-    association_type_ids={"contacts": 3},
+    association_type_ids={"contacts": 3, "line_items": 19},
 )
-OBJECT_TYPES: Mapping[str, ObjectType] = {row.name: row for row in (CONTACTS, DEALS)}
+LINE_ITEMS = ObjectType(
+    "line_items",
+    "line_item",
+    "0-8",
+    key="woocommerce_line_item_id",
+    version="",  # the deal has it
+    association_type_ids={"deals": 20, "orders": 514},
+)
+OBJECT_TYPES: Mapping[str, ObjectType] = {row.name: row for row in (CONTACTS, DEALS, LINE_ITEMS)}
