@@ -11,16 +11,15 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from woohub.clock import Timer
+from woohub.configuration import S3_CALLS, Configuration
 from woohub.consumer.batch import Consumer
 from woohub.consumer.breaker import Breaker, BreakerParameter, EventSourceMapping, mapping_id
 from woohub.consumer.telemetry import Telemetry
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.properties import PropertyCatalog
-from woohub.mapping.fields import load_mapping
 from woohub.settings import ConsumerSettings, HubSpotToken, Secret
-from woohub.stores import FIRST
 from woohub.sync.engine import Sync
-from woohub.sync.kinds import kinds_of_stores
+from woohub.sync.kinds import KindsOfConfiguration
 
 MARGIN_S = 3.0  # kept for returning messages and writing logs
 
@@ -38,7 +37,8 @@ hubspot = HubSpot(
     on_call=telemetry.record_call,
 )
 catalog = PropertyCatalog(hubspot, timer, telemetry.warn)
-sync = Sync(hubspot, catalog, kinds_of_stores({FIRST: load_mapping()}), timer, telemetry.warn)
+configuration = Configuration(lambda: boto3.client("s3", config=S3_CALLS), settings.configuration_bucket)
+sync = Sync(hubspot, catalog, KindsOfConfiguration(configuration).current, timer, telemetry.warn)
 
 
 def breaker_parameter() -> BreakerParameter:

@@ -12,9 +12,10 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from woohub.clock import Timer
+from woohub.configuration import S3_CALLS, Configuration, ConfigurationUnreadable
 from woohub.consumer.breaker import BreakerParameter, EventSourceMapping, govern
 from woohub.hubspot.client import HubSpot
-from woohub.metrics import BREAKER_OPEN, GOVERNOR_ALIVE, TOKEN_REFUSED
+from woohub.metrics import BREAKER_OPEN, CONFIGURATION_UNREADABLE, GOVERNOR_ALIVE, TOKEN_REFUSED
 from woohub.settings import GovernorSettings, HubSpotToken, Secret
 
 MARGIN_S = 2.0  # kept for storing the state
@@ -31,19 +32,28 @@ hubspot = HubSpot(
     settings.hubspot_api_version,
 )
 parameter = BreakerParameter(boto3.client("ssm"), settings.breaker_parameter)
+configuration = Configuration(lambda: boto3.client("s3", config=S3_CALLS), settings.configuration_bucket, max_age_s=0)
 event_source_mapping = EventSourceMapping(boto3.client("lambda"), lambda: settings.event_source_mapping_id)
+
+
+def probe() -> None:
+    """Raises where the consumer could not work: the configuration cannot be read, or HubSpot does not respond."""
+    configuration.current()
+    hubspot.probe()
 
 
 @metrics.log_metrics
 def lambda_handler(_event: object, context: LambdaContext) -> dict[str, str]:
     """Run once; returns the breaker's state before, and what was done."""
     timer.start(context.get_remaining_time_in_millis() / 1000 - MARGIN_S)
-    state, done = govern(parameter, event_source_mapping, hubspot.probe, time.time())
+    state, done = govern(parameter, event_source_mapping, probe, time.time())
     metrics.add_metric(name=GOVERNOR_ALIVE, unit=MetricUnit.Count, value=1)
     metrics.add_metric(name=BREAKER_OPEN, unit=MetricUnit.Count, value=int(state.is_open))
     # Also in the minute of reopening: if HubSpot rejects only some calls, the probe succeeds, and the breaker flaps.
     token_rejected = done != "closed" and state.policy == "auth"
     metrics.add_metric(name=TOKEN_REFUSED, unit=MetricUnit.Count, value=int(token_rejected))
+    if done != "closed" and state.policy == ConfigurationUnreadable.policy:
+        metrics.add_metric(name=CONFIGURATION_UNREADABLE, unit=MetricUnit.Count, value=1)
     if done != "closed":
         logger.warning("breaker", done=done, policy=state.policy, reason=state.reason, openings=state.openings)
     return {"state": state.state, "done": done}

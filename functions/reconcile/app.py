@@ -14,10 +14,10 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from woohub.clock import Timer
+from woohub.configuration import S3_CALLS, Configuration
 from woohub.delivery.delivery_queue import DeliveryQueue
 from woohub.http import Call
 from woohub.hubspot.client import HubSpot
-from woohub.mapping.fields import load_mapping
 from woohub.metrics import SWEEP_ALIVE, SWEEP_NOT_CONFIGURED, SWEEP_STARTED
 from woohub.reconcile.request import RunRequest
 from woohub.reconcile.run import SHARE_OF_TIME, Reconcile
@@ -38,7 +38,7 @@ webhook_secret = Secret(secrets_manager, settings.webhook_secret_arn)
 token = HubSpotToken(Secret(secrets_manager, settings.hubspot_secret_arn))
 parameter = WatermarkParameter(boto3.client("ssm"), settings.watermark_parameter)
 queue = DeliveryQueue(boto3.client("sqs"), settings.queue_url, logger.error)
-fields = load_mapping()
+configuration = Configuration(lambda: boto3.client("s3", config=S3_CALLS), settings.configuration_bucket)
 hubspot = HubSpot(
     http,
     token,
@@ -107,7 +107,7 @@ def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
         queue,
         parameter,
         hubspot,
-        fields,
+        lambda: configuration.current().mapping,
         webhooks,
         count=count,
         log=logger.warning,

@@ -22,9 +22,11 @@ from local_stack.stack import Stack
 from local_stack.steps import wait_until
 from simulators.woocommerce import KEY, SECRET, SimulatedShop
 from simulators.woocommerce import running as open_shop
+from tests.support.bucket import CUSTOM_STATUS
 from tests.support.emulated_lambda import end_warm_processes
 from tests.support.orders import delivery, order
 from tests.support.template import RESOURCES, actions
+from woohub.configuration import MAPPING_KEY
 from woohub.consumer.breaker import TEMPLATE_VALUE as BREAKER
 from woohub.delivery.messages import to_sqs
 from woohub.reconcile.watermark import START as WATERMARK
@@ -156,18 +158,19 @@ def ingest(stack: Stack) -> Any:
 
 
 def consumer(stack: Stack) -> Any:
-    """Orders land; one is refused; then HubSpot refuses the token, with one message in hand for the 15th time."""
+    """Orders land, by the mapping in the bucket; one is refused; then HubSpot refuses the token, with one message in
+    hand for the 15th time."""
     logged = len(Path(stack.log).read_bytes())
     came = polled(stack)
     turn_tap(stack, flow=True)
-    invoked(stack, "consumer", {"Records": [record(1), record(2, total="a lot")]})
+    invoked(stack, "consumer", {"Records": [record(1, status="awaiting-pickup"), record(2, total="a lot")]})
     stack_client.simulator(stack, "POST", "faults", {"status": 401})
     written_over(stack, stack.breaker_parameter, BREAKER)
     answered(stack, stack.consumer_function, {"Records": [received(3, stack), record(4, receive_count=RENEWED_AT)]})
     log = Path(stack.log).read_bytes()[logged:].decode(errors="replace")
     return {
         "polled": came,
-        "written": [deal.order for deal in stack_client.deals(stack)],
+        "written": [(deal.order, deal.stage) for deal in stack_client.deals(stack)],
         "refused": [one["entity"] for one in stack_client.dead_letters(stack)],
         "renewed": delayed(stack),
         "breaker": (breaker(stack), tap(stack)["State"]),
@@ -242,7 +245,7 @@ WORK: dict[str, tuple[Callable[[Stack], Any], Any]] = {
         consumer,
         {
             "polled": True,
-            "written": ["1", "9"],
+            "written": [("1", "on_hold"), ("9", "newly_created_order")],
             "refused": ["order:2"],
             "renewed": 1,
             "breaker": ("open", "Disabled"),
@@ -270,7 +273,10 @@ def workplace(stack: Stack) -> Iterator[Stack]:
     for name in schedules:
         events.disable_rule(Name=name)
     store = secrets.get_secret_value(SecretId=stack.store_secret_arn)["SecretString"]
+    mapping = {"Bucket": stack.configuration_bucket, "Key": MAPPING_KEY}
+    stack.client("s3").put_object(**mapping, Body=CUSTOM_STATUS.encode())
     yield stack
+    stack.client("s3").delete_object(**mapping)
     secrets.put_secret_value(SecretId=stack.store_secret_arn, SecretString=store)
     stack.client("sqs").purge_queue(QueueUrl=stack.queue_url)
     stack.client("sqs").purge_queue(QueueUrl=stack.dlq_url)

@@ -21,6 +21,7 @@ from simulators.hubspot import DEFAULT_TOKEN, InjectedFault, SimulatedPortal, pr
 from simulators.woocommerce import KEY, SimulatedShop
 from simulators.woocommerce import SECRET as KEY_SECRET
 from simulators.woocommerce import running as open_shop
+from tests.support.bucket import BROKEN
 from tests.support.cloudwatch import ALARMS, Metric, Values, metrics, on_dashboard
 from tests.support.deliveries import SECRET, delivery
 from tests.support.functions import cold_start, records
@@ -93,12 +94,15 @@ def world(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
         secrets.create_secret(Name="woohub/store", SecretString=json.dumps(access))
         boto3.client("ssm").put_parameter(Name="/woohub/breaker", Value='{"state":"closed"}', Type="String")
         boto3.client("ssm").put_parameter(Name="/woohub/watermark", Value="{}", Type="String")
+        place = {"LocationConstraint": "eu-west-1"}
+        boto3.client("s3").create_bucket(Bucket="configuration", CreateBucketConfiguration=place)  # type: ignore[typeddict-item]
         boto3.client("sqs").create_queue(QueueName="deliveries")
         boto3.client("sqs").create_queue(QueueName="dead-letters")
         monkeypatch.setattr(ingest, "secret", Secret(secrets, "woohub/webhook-secret"))
         monkeypatch.setattr(reconcile, "webhook_secret", Secret(secrets, "woohub/webhook-secret"))
         monkeypatch.setattr(reconcile, "store_secret", Secret(secrets, "woohub/store"))
         monkeypatch.setenv("HUBSPOT_API_URL", hubspot)
+        monkeypatch.setenv("CONFIGURATION_BUCKET", "configuration")
         monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "consumer")
         yield found
 
@@ -178,6 +182,18 @@ def the_token_is_taken_again(world: World) -> None:
     world.govern()
 
 
+def somebody_breaks_the_mapping(world: World) -> None:
+    boto3.client("s3").put_object(Bucket="configuration", Key="mapping.toml", Body=BROKEN.encode())
+    world.breaker(State("open", "config", "…", resume=False))
+    world.govern()
+
+
+def the_mapping_is_repaired(world: World) -> None:
+    boto3.client("s3").delete_object(Bucket="configuration", Key="mapping.toml")
+    world.breaker(State())
+    world.govern()
+
+
 def hubspot_asked_for_a_pause(world: World) -> None:
     world.breaker(State("open", "migration", "…", until=time.time() + HOUR))
     world.govern()
@@ -249,6 +265,7 @@ SCENES: dict[str, tuple[Act, Act]] = {  # alarm: what makes it fire, what clears
     "StoreRecordUnreadableAlarm": (an_order_spoils_its_page, the_order_can_be_read_again),
     "SweepAlarm": (the_stores_key_is_gone, the_store_is_read),
     "HubSpotAuthAlarm": (hubspot_refuses_the_token, the_token_is_taken_again),
+    "ConfigurationAlarm": (somebody_breaks_the_mapping, the_mapping_is_repaired),
     "BreakerAlarm": (hubspot_asked_for_a_pause, the_pause_is_over),
     "BacklogAlarm": (Reported(60, 901), Reported(3)),
     "RetriesAlarm": (deals_cannot_be_created, an_order_is_written),

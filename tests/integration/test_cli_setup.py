@@ -277,7 +277,7 @@ def test_the_mapping_may_name_a_pipeline_that_is_there(shop: Shop, tmp_path: Pat
     text = Path(fields.__file__).with_name("mapping.toml").read_text("utf-8")
     file = tmp_path / "mapping.toml"
     file.write_text(text.replace('id    = "ecommerce_sales"', 'id    = "default"'), "utf-8")
-    shop.table = load_mapping(file)
+    shop.table = load_mapping(path=file)
 
     steps = shop.set_up()
 

@@ -11,8 +11,10 @@ import pytest
 from moto import mock_aws
 
 from simulators.hubspot import DEFAULT_TOKEN, SimulatedPortal, provision, running
+from tests.support.bucket import BROKEN, CUSTOM_STATUS
 from tests.support.functions import cold_start, records
 from tests.support.orders import order
+from woohub.consumer.breaker import BreakerParameter, EventSourceMapping
 
 CONTEXT = SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000, function_name="consumer")
 
@@ -44,6 +46,45 @@ def test_the_consumer_function_writes_a_batch(portal: SimulatedPortal) -> None:
 
     assert answer == {"batchItemFailures": []}
     assert len(portal.state()["deals"]) == 2
+
+
+@pytest.fixture
+def bucket(aws: None, monkeypatch: pytest.MonkeyPatch) -> str:  # noqa: ARG001  (in that AWS)
+    """The stack's configuration bucket, with a mapping that has a stage for a custom status."""
+    place = {"LocationConstraint": "eu-west-1"}
+    boto3.client("s3").create_bucket(Bucket="configuration", CreateBucketConfiguration=place)  # type: ignore[typeddict-item]
+    boto3.client("s3").put_object(Bucket="configuration", Key="mapping.toml", Body=CUSTOM_STATUS.encode())
+    monkeypatch.setenv("CONFIGURATION_BUCKET", "configuration")
+    return "configuration"
+
+
+@pytest.mark.usefixtures("bucket")
+def test_the_consumer_function_writes_by_the_mapping_of_the_bucket(portal: SimulatedPortal) -> None:
+    cold_start("consumer").lambda_handler(records(order(1, status="awaiting-pickup")), CONTEXT)
+
+    assert [deal["properties"]["dealstage"] for deal in portal.state()["deals"]] == ["on_hold"]
+
+
+def test_a_broken_mapping_opens_the_breaker_and_its_repair_closes_it(
+    portal: SimulatedPortal, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(EventSourceMapping, "is_enabled", lambda _: True)
+    monkeypatch.setattr(EventSourceMapping, "set_enabled", lambda *_: None)
+    monkeypatch.setattr("functions.consumer.app.mapping_id", lambda *_: "")
+    boto3.client("s3").put_object(Bucket=bucket, Key="mapping.toml", Body=BROKEN.encode())
+    consumer, governor = cold_start("consumer"), cold_start("governor")
+
+    answer = consumer.lambda_handler(records(order(1)), CONTEXT)
+    opened = BreakerParameter(boto3.client("ssm"), "/woohub/breaker").read()
+
+    assert [failure["itemIdentifier"] for failure in answer["batchItemFailures"]] == ["m0"]
+    assert (opened.state, opened.policy) == ("open", "config")
+    assert "deal.amount.as" in opened.reason
+    assert governor.lambda_handler({}, CONTEXT) == {"state": "open", "done": "still_open"}
+    boto3.client("s3").put_object(Bucket=bucket, Key="mapping.toml", Body=CUSTOM_STATUS.encode())
+    assert governor.lambda_handler({}, CONTEXT) == {"state": "closed", "done": "reopened"}
+    cold_start("consumer").lambda_handler(records(order(1)), CONTEXT)
+    assert len(portal.state()["deals"]) == 1
 
 
 @pytest.mark.usefixtures("aws")

@@ -268,7 +268,7 @@ class Process:
         dice = plant.world.random.random
         hubspot = HubSpot(self._line, token, self._timer, version=plant.version, random=dice)
         portal = PropertyCatalog(hubspot, self._timer, self._warn)
-        sync = Sync(hubspot, portal, plant.kinds, self._timer, self._warn)
+        sync = Sync(hubspot, portal, lambda: plant.kinds, self._timer, self._warn)
         breaker = Breaker(plant.breaker_parameter, plant.flow, self._alarm, plant.world.clock)
         sqs: Any = plant.sqs
         self._consumer = Consumer(

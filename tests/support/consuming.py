@@ -39,7 +39,8 @@ class Consuming:
         flow = EventSourceMapping(self.shop.stack.client("lambda"), lambda: outputs["EventSourceMappingId"])
         parameter = BreakerParameter(self.shop.stack.client("ssm"), outputs["BreakerParameter"])
         breaker = Breaker(lambda: parameter, lambda: flow, _silent)
-        sync = Sync(hubspot, PropertyCatalog(hubspot, self.timer, _silent), record_kinds(FIELDS), self.timer, _silent)
+        catalog, kinds = PropertyCatalog(hubspot, self.timer, _silent), record_kinds(FIELDS)
+        sync = Sync(hubspot, catalog, lambda: kinds, self.timer, _silent)
         self.sqs: Any = self.shop.stack.client("sqs")
         self.url = outputs["QueueUrl"]
         dead = outputs["DeadLetterQueueUrl"]

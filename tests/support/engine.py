@@ -75,7 +75,7 @@ class EngineFixture:
         self.sync = Sync(
             self.hubspot,
             PropertyCatalog(self.hubspot, self.timer, self.warn),
-            self.kinds,
+            lambda: self.kinds,
             self.timer,
             self.warn,
         )

@@ -113,7 +113,7 @@ class ReconcileFixture:
             DeliveryQueue(cast(SQSClient, self.sqs), "queue", self.log),
             WatermarkParameter(cast(SSMClient, self.ssm), "/stack/watermark"),
             self.engine.hubspot,
-            FIELDS,
+            lambda: FIELDS,
             WebhookConfig(STACK, self.webhook_url, lambda: WEBHOOK_SECRET, self.may_create),
             count=self.count,
             log=self.log,

@@ -25,6 +25,8 @@ PRICED = {
     "AWS::WAFv2::WebACL",
 }
 FREE = {
+    "AWS::S3::Bucket",  # but for requests, which docs/costs.md names among what is left out
+    "AWS::S3::BucketPolicy",
     "AWS::Serverless::LayerVersion",
     "AWS::SSM::Parameter",  # standard ones
     "AWS::SQS::QueuePolicy",

@@ -39,7 +39,7 @@ def edited(tmp_path: Path, *changes: tuple[str, str]) -> FieldMapping:
         text = text.replace(old, new, 1)
     path = tmp_path / "mapping.toml"
     path.write_text(text, "utf-8")
-    return load_mapping(path)
+    return load_mapping(path=path)
 
 
 # Known answers
@@ -660,7 +660,7 @@ def test_all_mistakes_are_reported_together(tmp_path: Path) -> None:
 
 def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(InvalidMapping, match=r"nowhere\.toml cannot be read"):
-        load_mapping(tmp_path / "nowhere.toml")
+        load_mapping(path=tmp_path / "nowhere.toml")
 
 
 # Laws

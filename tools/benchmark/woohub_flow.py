@@ -27,6 +27,7 @@ from .account import Clock
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
+KINDS = record_kinds(load_mapping())
 QUEUE, DEAD_LETTERS = "deliveries", "dead-letters"
 BATCH, WINDOW_S, VISIBILITY_S, TIMEOUT_S, MARGIN_S = 100, 2.0, 390.0, 60.0, 3.0  # as in template.yaml and the consumer
 INVOCATION_S = 0.1  # of an invocation, for what virtual time does not show: Lambda's own time and processor time
@@ -151,7 +152,7 @@ class WooHubFlow:
         in_memory = BreakerInMemory()
         self._event_source, self._state = cast(EventSourceMapping, in_memory), cast(BreakerParameter, in_memory)
         catalog = PropertyCatalog(self._hubspot, self._timer, _ignore)
-        sync = Sync(self._hubspot, catalog, record_kinds(load_mapping()), self._timer, _ignore)
+        sync = Sync(self._hubspot, catalog, lambda: KINDS, self._timer, _ignore)
         breaker = Breaker(lambda: self._state, lambda: self._event_source, _ignore, self.clock.read)
         sqs = cast("SQSClient", self.queues)
         self._consumer = Consumer(

@@ -81,6 +81,7 @@ def _deployed(settings: Settings, aws: str) -> Stack:
         hubspot_secret_arn=outputs["HubSpotSecretArn"],
         store_secret_arn=outputs["StoreSecretArn"],
         breaker_parameter=outputs["BreakerParameter"],
+        configuration_bucket=outputs["ConfigurationBucket"],
         watermark_parameter=outputs["WatermarkParameter"],
         event_source_mapping_id=outputs["EventSourceMappingId"],
         ingest_function=outputs["IngestFunction"],

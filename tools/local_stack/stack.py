@@ -38,6 +38,7 @@ class Stack:
     hubspot_secret_arn: str
     store_secret_arn: str
     breaker_parameter: str
+    configuration_bucket: str
     watermark_parameter: str
     event_source_mapping_id: str
     ingest_function: str
@@ -80,6 +81,7 @@ class Stack:
             "HUBSPOT_API_URL": self.hubspot_url,
             "HUBSPOT_API_VERSION": self.hubspot_api_version,
             "BREAKER_PARAMETER": self.breaker_parameter,
+            "CONFIGURATION_BUCKET": self.configuration_bucket,
             "WATERMARK_PARAMETER": self.watermark_parameter,
             "EVENT_SOURCE_MAPPING_ID": self.event_source_mapping_id,
         }

@@ -199,6 +199,7 @@ ANONYMISED = (
 )
 BY_POLICY = {
     "auth": f"give the key the scope it lacks, or {RENEW_IT}; the rest happens by itself",
+    "config": "correct what is named; `woohub doctor` says how, and the consumer resumes about a minute later",
     "daily": "nothing: it resumes when HubSpot's daily limit resets",
     "migration": "nothing: it resumes when HubSpot has moved the portal",
 }

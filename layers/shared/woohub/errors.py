@@ -21,6 +21,7 @@ WooHubError
     │   ├── StoreOverloaded    it failed on this request: a smaller page may succeed
     │   └── Unreadable         it cannot show this record, while it shows others (woohub.store.unreadable)
     └── Suspended              stop calling HubSpot altogether: the circuit breaker opens
+        ├── ConfigurationUnreadable    the stack's configuration (woohub.configuration)
         ├── Unauthorized       401: the token is missing, wrong or expired
         │   └── Forbidden      403: the token lacks a scope
         └── RateLimited        477, the daily limit, or a 429 that lasts longer than this invocation
@@ -145,7 +146,7 @@ class DeadlineExceeded(TransientError, public_name="OutOfTime"):
 
 
 class Suspended(TransientError):
-    """No call can succeed for now; `policy` is the breaker's reason: auth, daily, migration, rate or outage."""
+    """No call can succeed for now; `policy` is the breaker's reason: auth, config, daily, migration, rate or outage."""
 
     policy = "outage"
 

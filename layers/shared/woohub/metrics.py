@@ -72,6 +72,9 @@ BREAKER_OPEN = Metric("BreakerOpen", "governor", "1 or 0 for each run: whether t
 TOKEN_REFUSED = Metric(
     "TokenRefused", "governor", "1 or 0 for each run: whether the token was refused; also in the run that closes it"
 )
+CONFIGURATION_UNREADABLE = Metric(
+    "ConfigurationUnreadable", "governor", "1 for each run in which the circuit breaker is open for that reason"
+)
 
 SWEEP_STARTED = Metric("SweepStarted", "reconcile", "runs started, with `DetailedMetrics=true`")
 SWEEP_COMPLETED = Metric("SweepCompleted", "reconcile", "runs that read all changes")

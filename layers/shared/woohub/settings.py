@@ -54,6 +54,7 @@ class ConsumerSettings(HubSpotSettings):
     queue_arn: str
     dead_letter_queue_url: str
     breaker_parameter: str  # name of the SSM parameter
+    configuration_bucket: str = ""  # S3; empty: the defaults hold
     hubspot_requests_per_10_seconds: int = 90  # HubSpot allows at least 100 on every plan
     hubspot_one_writer: bool = True  # False: two consumers share this budget
     log_rejected_payloads: bool = False  # they hold personal data
@@ -63,6 +64,7 @@ class ConsumerSettings(HubSpotSettings):
 class GovernorSettings(HubSpotSettings):
     breaker_parameter: str  # name of the SSM parameter
     event_source_mapping_id: str
+    configuration_bucket: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +73,7 @@ class ReconcileSettings(HubSpotSettings):
     store_secret_arn: str
     watermark_parameter: str  # name of the SSM parameter
     webhook_secret_arn: str
+    configuration_bucket: str = ""
     webhook_url: str = ""  # where the store's webhooks deliver to; empty: they are not checked
     create_missing_webhooks: bool = True
     detailed_metrics: bool = False

@@ -33,6 +33,8 @@ OLD_ROTATION_S = DAY
 DEPLOY = "deploy the stack again (`make deploy` in a checkout of woohub)"
 BREAKER_FIXES = {
     "auth": f"give the key the scope it lacks, or {RENEW_IT}; the consumer resumes within two minutes",
+    "config": "correct what is named, in the bucket of the stack's output ConfigurationBucket, or restore the version "
+    "before; the consumer resumes about a minute later",
     "daily": "HubSpot's daily limit is used up: the consumer resumes after its reset; see in HubSpot which app uses it",
     "migration": "HubSpot is moving the account: wait, the consumer resumes by itself",
     "rate": "another app uses up HubSpot's limit: find it, or lower the parameter HubSpotRequestsPer10Seconds",

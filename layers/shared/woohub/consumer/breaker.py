@@ -44,7 +44,7 @@ class State:
     """The SSM parameter's value; times in epoch seconds."""
 
     state: Literal["open", "closed"] = "closed"
-    policy: str = ""  # auth, daily, migration, rate or outage
+    policy: str = ""  # auth, config, daily, migration, rate or outage
     reason: str = ""
     since: Seconds = 0.0
     until: Seconds = 0.0  # no probe before this time

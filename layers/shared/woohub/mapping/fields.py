@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from woohub.mapping import mapping_file
 from woohub.mapping.mapping_file import CONTACT_VERSION, DEAL_VERSION, KEY, STATUS
+from woohub.mapping.overlay import Overlay
 from woohub.mapping.rows import NUMBERED, DealRow, MappingFile, PropertyRow
 from woohub.mapping.values import SEPARATORS, Value, as_text, read_values, value_reader
 from woohub.mapping.write_rule import WriteRule
@@ -137,9 +138,9 @@ class FieldMapping:
         return {"pipeline": self.pipeline.id, "dealstage": self.stage(status), STATUS: as_text(status)}
 
 
-def load_mapping(path: Path | None = None) -> FieldMapping:
-    """Read and check mapping.toml, woohub's own if no path is given; raises InvalidMapping."""
-    return field_mapping(mapping_file.read(path))
+def load_mapping(*overlays: Overlay, path: Path = mapping_file.DEFAULT) -> FieldMapping:
+    """woohub's own mapping.toml, or the one at `path`, with overlays over it; raises InvalidMapping."""
+    return field_mapping(mapping_file.read(overlays, path))
 
 
 def field_mapping(file: MappingFile) -> FieldMapping:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from woohub.errors import WooHubError
+from woohub.mapping.overlay import Overlay, merged
 from woohub.mapping.rows import (
     ContactRow,
     CreateRows,
@@ -40,25 +42,47 @@ class InvalidMapping(WooHubError):
     """mapping.toml cannot be used; the message lists every mistake."""
 
 
-def read(path: Path | None = None) -> MappingFile:
-    """Read and check the file, woohub's own if none is given; raises InvalidMapping."""
-    path = path or DEFAULT
-    try:
-        text = path.read_text("utf-8")
-        file = MappingFile.model_validate(tomllib.loads(text))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidMapping(f"{path.name} cannot be read: {error}") from error
-    except tomllib.TOMLDecodeError as error:
-        raise InvalidMapping(f"{path.name}: {error}{_line(text, str(error))}") from error
-    except ValidationError as error:
-        raise _invalid(path, [_shape_mistake(mistake) for mistake in error.errors(include_url=False)]) from error
-    if mistakes := [*_stage_mistakes(file), *_property_mistakes(file)]:
-        raise _invalid(path, mistakes)
+def read(overlays: Sequence[Overlay] = (), path: Path = DEFAULT) -> MappingFile:
+    """woohub's own file with the overlays merged over it, each over those before; raises InvalidMapping.
+
+    A mistake is that of the first overlay that cannot be used over those before it.
+    """
+    tables, file = _checked(Overlay(path.name, _content(path)), {})
+    for overlay in overlays:
+        tables, file = _checked(overlay, tables)
     return file
 
 
-def _invalid(path: Path, mistakes: list[str]) -> InvalidMapping:
-    return InvalidMapping("\n  ".join([f"{path.name}:", *mistakes]))
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidMapping(f"{path.name} cannot be read: {error}") from error
+
+
+def _checked(overlay: Overlay, base: Mapping[str, Any]) -> tuple[Mapping[str, Any], MappingFile]:
+    try:
+        tables = merged(base, _tables(overlay))
+        file = MappingFile.model_validate(tables)
+    except ValidationError as error:
+        raise _invalid(overlay, [_shape_mistake(mistake) for mistake in error.errors(include_url=False)]) from error
+    if mistakes := [*_stage_mistakes(file), *_property_mistakes(file)]:
+        raise _invalid(overlay, mistakes)
+    return tables, file
+
+
+def _tables(overlay: Overlay) -> dict[str, Any]:
+    try:
+        text = overlay.content.decode("utf-8")
+        return tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        raise InvalidMapping(f"{overlay.name} cannot be read: {error}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidMapping(f"{overlay.name}: {error}{_line(text, str(error))}") from error
+
+
+def _invalid(overlay: Overlay, mistakes: list[str]) -> InvalidMapping:
+    return InvalidMapping("\n  ".join([f"{overlay.name}:", *mistakes]))
 
 
 def _line(text: str, message: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from woohub.errors import DeadlineExceeded, PermanentError, TransientError
@@ -27,7 +27,7 @@ class DeletionCheck:
 
     run: Run
     hubspot: HubSpot
-    mapping: FieldMapping
+    mapping: Callable[[], FieldMapping]  # raises a TransientError where it cannot be read
 
     def check_deals(self) -> None:
         """Raises PermanentError where more orders are gone than may be deleted without being asked to."""
@@ -36,7 +36,7 @@ class DeletionCheck:
             self._delete_suspects()
         except (StoreUnavailable, DeadlineExceeded):
             raise
-        except TransientError as error:  # HubSpot's trouble is the breaker's; the check continues another time
+        except TransientError as error:  # the breaker's trouble; the check continues another time
             self.run.log("deal_check_postponed", error=str(error))
             self.run.report.failed["deal_check"] = f"postponed: {error}"
             self.run.report.stopped = self.run.report.stopped or f"deal check postponed: {error}"
@@ -49,7 +49,7 @@ class DeletionCheck:
                 self._read_deals(check)
 
     def _read_deals(self, check: DealCheck) -> None:
-        ids, after = deleted_orders.undeleted_deal_page(self.hubspot, self.mapping, check.after or "")
+        ids, after = deleted_orders.undeleted_deal_page(self.hubspot, self.mapping(), check.after or "")
         unlisted = deleted_orders.missing_in_store(self.run.store, ids)
         self.run.keep(replace(self.run.mark, check=replace(check, after=after, unlisted=tuple(unlisted))))
 

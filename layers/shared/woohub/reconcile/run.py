@@ -49,7 +49,7 @@ class Reconcile:
         queue: DeliveryQueue,
         parameter: WatermarkParameter,
         hubspot: HubSpot,
-        mapping: FieldMapping,
+        mapping: Callable[[], FieldMapping],
         webhooks: WebhookConfig,
         *,
         count: Callable[[str, int], None],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 
@@ -34,20 +34,35 @@ class Batch:
 
 
 class Sync:
-    """The engine. It keeps across batches: property definitions, and recent creates where search must find them."""
+    """The engine. It keeps across batches: property definitions, and recent creates where search must find them.
+
+    `current_kinds` is asked at each batch, since the mapping may have changed; while it raises a TransientError, all
+    messages are to be tried again.
+    """
 
     def __init__(
-        self, hubspot: HubSpot, catalog: PropertyCatalog, kinds: Sequence[RecordKind], timer: Timer, warn: Warn
+        self,
+        hubspot: HubSpot,
+        catalog: PropertyCatalog,
+        current_kinds: Callable[[], Sequence[RecordKind]],
+        timer: Timer,
+        warn: Warn,
     ) -> None:
         self._hubspot = hubspot
         self._catalog = catalog
-        self._kinds = in_order_of_need(kinds)
+        self._current_kinds = current_kinds
+        self._kinds: Sequence[RecordKind] = ()  # of the batch
         self._timer = timer
         self._warn = warn
         self._recent: dict[ObjectType, RecentCreates] = {}
 
     def sync(self, messages: Iterable[Message]) -> list[Outcome]:
         """Bring HubSpot up to date with these messages; one outcome each, none raised."""
+        messages = list(messages)
+        try:
+            self._kinds = in_order_of_need(self._current_kinds())
+        except TransientError as error:
+            return [Outcome(message, Verdict.RETRY, error) for message in messages]
         batch = Batch()
         for message in messages:
             self._read(message, batch)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from woohub.configuration import Configuration, ConfigurationVersion
 from woohub.hubspot.objects import ObjectType
 from woohub.mapping.fields import FieldMapping
 from woohub.mapping.of_store import with_shared_contacts
+from woohub.stores import FIRST
 from woohub.sync.contacts import ContactKind
 from woohub.sync.deals import DealKind
 from woohub.sync.kind_of_stores import KindOfStores
@@ -25,3 +27,19 @@ def kinds_of_stores(mappings: Mapping[str, FieldMapping]) -> tuple[RecordKind, .
         for kind in record_kinds(mapping):
             by_type.setdefault(kind.type, {})[store] = kind
     return tuple(KindOfStores(by_store) for by_store in by_type.values())
+
+
+class KindsOfConfiguration:
+    """The kinds by the configuration in force, made anew only when it has changed."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration = configuration
+        self._version: ConfigurationVersion | None = None
+        self._kinds: Sequence[RecordKind] = ()
+
+    def current(self) -> Sequence[RecordKind]:
+        """Raises ConfigurationUnreadable."""
+        version = self._configuration.current()
+        if version is not self._version:
+            self._kinds, self._version = kinds_of_stores({FIRST: version.mapping}), version
+        return self._kinds

@@ -1,0 +1,138 @@
+"""The stack's configuration: what people have decided, kept in the stack's S3 bucket, which has all its versions.
+
+Without a bucket, and for each object that the bucket does not have, the defaults hold.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from woohub.errors import Suspended, WooHubError
+from woohub.mapping.fields import FieldMapping, load_mapping
+from woohub.mapping.overlay import Overlay
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+MAPPING_KEY = "mapping.toml"
+MAX_AGE_S = 60.0  # seconds after which the bucket is asked again what has changed
+MAX_OBJECT_BYTES = 4 * 1024 * 1024  # no decisions of people are larger
+# Short, since a batch waits meanwhile: S3 not responding ends within a quarter of a minute.
+S3_CALLS = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
+
+_logger = logging.getLogger(__name__)
+
+
+class ConfigurationUnreadable(Suspended):
+    """The configuration cannot be read: HubSpot is not called until somebody has repaired it."""
+
+    policy = "config"
+
+
+@dataclass(frozen=True, eq=False)  # compared by identity: an unchanged configuration stays the same object
+class ConfigurationVersion:
+    """One version of the configuration, read and checked."""
+
+    mapping: FieldMapping
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    """One object of the bucket."""
+
+    etag: str
+    body: bytes
+
+
+Objects = Mapping[str, StoredObject]
+
+
+def parse(objects: Objects) -> ConfigurationVersion:
+    """The objects of a bucket, by key, as a version; ConfigurationUnreadable names the object and its mistakes."""
+    try:
+        return ConfigurationVersion(mapping=load_mapping(*_overlays(objects, MAPPING_KEY)))
+    except WooHubError as error:
+        raise ConfigurationUnreadable(f"the stack's configuration cannot be read: {_in_one_line(error)}") from error
+
+
+def _in_one_line(error: WooHubError) -> str:
+    return "; ".join(line.strip() for line in str(error).splitlines()).replace(":;", ":")
+
+
+def _overlays(objects: Objects, *keys: str) -> list[Overlay]:
+    return [Overlay(key, objects[key].body) for key in keys if key in objects]
+
+
+def is_read(key: str) -> bool:
+    """Whether this object of the bucket is part of the configuration."""
+    return key == MAPPING_KEY
+
+
+class Configuration:
+    """Reads the configuration, and asks once a minute whether it has changed.
+
+    `make_client` is called at the first read: the client takes a tenth of a cold start.
+    """
+
+    def __init__(
+        self,
+        make_client: Callable[[], S3Client],
+        bucket: str,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        max_age_s: float = MAX_AGE_S,
+    ) -> None:
+        self._make_client, self._bucket = make_client, bucket
+        self._clock, self._max_age_s = clock, max_age_s
+        self._client: S3Client | None = None
+        self._objects: Objects = {}
+        self._version: ConfigurationVersion | None = None if bucket else parse({})
+        self._asked_at = float("inf") if not bucket else float("-inf")
+
+    def current(self) -> ConfigurationVersion:
+        """The version in force; the same object as long as nothing changes.
+
+        While S3 does not respond, the last good version. Raises ConfigurationUnreadable where what is stored cannot be
+        read, at each call until it can, and where S3 has not responded since the start.
+        """
+        if self._version is None or self._clock() - self._asked_at >= self._max_age_s:
+            self._version = self._read()
+            self._asked_at = self._clock()
+        return self._version
+
+    def _read(self) -> ConfigurationVersion:
+        try:
+            objects = self._changed_objects()
+        except (BotoCoreError, ClientError) as error:
+            if self._version is None:
+                raise ConfigurationUnreadable(f"S3 did not return the stack's configuration: {error}") from error
+            _logger.warning("S3 did not return the stack's configuration, using the last one: %s", error)
+            return self._version
+        if self._version is not None and objects == self._objects:
+            return self._version
+        self._version, self._objects = None, objects  # a version that cannot be read leaves no older one in force
+        return parse(objects)
+
+    def _changed_objects(self) -> Objects:
+        """The bucket's objects; those whose ETag is known are not read again. Raises botocore's errors."""
+        self._client = client = self._client or self._make_client()
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket)
+        listed = [row for page in pages for row in page.get("Contents", ()) if is_read(row["Key"])]
+        for row in listed:
+            if row["Size"] > MAX_OBJECT_BYTES:
+                raise ConfigurationUnreadable(f"{row['Key']} has {row['Size']} bytes; at most {MAX_OBJECT_BYTES}")
+        return {row["Key"]: self._object(client, row["Key"], row["ETag"]) for row in listed}
+
+    def _object(self, client: S3Client, key: str, etag: str) -> StoredObject:
+        known = self._objects.get(key)
+        if known and known.etag == etag:
+            return known
+        answer = client.get_object(Bucket=self._bucket, Key=key)
+        return StoredObject(answer["ETag"], answer["Body"].read())

@@ -1,0 +1,146 @@
+"""When the stack's configuration is read, which version is in force, and what happens while it cannot be read."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.bucket import BROKEN, CUSTOM_STATUS, Bucket
+from tests.support.clock import Clock
+from woohub.configuration import MAPPING_KEY, MAX_AGE_S, MAX_OBJECT_BYTES, Configuration, ConfigurationUnreadable
+from woohub.mapping.fields import load_mapping
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def bucket() -> Bucket:
+    return Bucket()
+
+
+def stage(configuration: Configuration) -> str:
+    return configuration.current().mapping.stage("awaiting-pickup")
+
+
+DEFAULT, CHOSEN = load_mapping().default_stage, "on_hold"
+
+
+def test_an_empty_bucket_means_the_defaults(bucket: Bucket, clock: Clock) -> None:
+    mapping, default = bucket.configuration(clock).current().mapping, load_mapping()
+
+    assert (mapping.stages, mapping.deal_rules, mapping.definitions) == (
+        default.stages,
+        default.deal_rules,
+        default.definitions,
+    )
+
+
+def test_without_a_bucket_nothing_is_asked() -> None:
+    def no_client() -> None:
+        raise AssertionError("there is no bucket")
+
+    assert stage(Configuration(no_client, "")) == DEFAULT  # type: ignore[arg-type]
+
+
+def test_what_is_stored_is_in_force(bucket: Bucket, clock: Clock) -> None:
+    bucket.put(MAPPING_KEY, CUSTOM_STATUS)
+
+    assert stage(bucket.configuration(clock)) == CHOSEN
+
+
+def test_a_change_is_in_force_after_a_minute(bucket: Bucket, clock: Clock) -> None:
+    configuration = bucket.configuration(clock)
+    before = stage(configuration)
+    bucket.put(MAPPING_KEY, CUSTOM_STATUS)
+
+    meanwhile = stage(configuration)
+    clock.sleep(MAX_AGE_S)
+
+    assert (before, meanwhile, stage(configuration)) == (DEFAULT, DEFAULT, CHOSEN)
+
+
+def test_a_removed_overlay_leaves_the_defaults(bucket: Bucket, clock: Clock) -> None:
+    bucket.put(MAPPING_KEY, CUSTOM_STATUS)
+    configuration = bucket.configuration(clock)
+    configuration.current()
+    bucket.objects.clear()
+    clock.sleep(MAX_AGE_S)
+
+    assert stage(configuration) == DEFAULT
+
+
+def test_the_bucket_is_asked_once_a_minute_and_an_unchanged_object_is_read_once(bucket: Bucket, clock: Clock) -> None:
+    bucket.put(MAPPING_KEY, CUSTOM_STATUS)
+    configuration = bucket.configuration(clock)
+    for _ in range(121):
+        configuration.current()
+        clock.sleep(1)
+
+    assert bucket.calls == ["list", MAPPING_KEY, "list", "list"]
+
+
+def test_an_unchanged_configuration_is_the_same_object(bucket: Bucket, clock: Clock) -> None:
+    configuration = bucket.configuration(clock)
+    first = configuration.current()
+    clock.sleep(MAX_AGE_S)
+
+    assert configuration.current() is first
+
+
+def test_what_others_put_into_the_bucket_is_not_read(bucket: Bucket, clock: Clock) -> None:
+    bucket.put("notes.txt", "x" * (MAX_OBJECT_BYTES + 1))
+    bucket.configuration(clock).current()
+
+    assert bucket.calls == ["list"]
+
+
+def test_the_last_version_stays_in_force_while_s3_does_not_respond(bucket: Bucket, clock: Clock) -> None:
+    bucket.put(MAPPING_KEY, CUSTOM_STATUS)
+    configuration = bucket.configuration(clock)
+    configuration.current()
+    bucket.is_down = True
+    clock.sleep(MAX_AGE_S)
+
+    assert stage(configuration) == CHOSEN
+
+
+def test_a_process_that_has_never_read_it_does_not_guess(bucket: Bucket, clock: Clock) -> None:
+    bucket.is_down = True
+    configuration = bucket.configuration(clock)
+    with pytest.raises(ConfigurationUnreadable, match="S3 did not return"):
+        configuration.current()
+    bucket.is_down = False
+
+    assert stage(configuration) == DEFAULT
+
+
+def test_a_version_that_cannot_be_read_is_named_and_leaves_no_older_one_in_force(bucket: Bucket, clock: Clock) -> None:
+    configuration = bucket.configuration(clock)
+    configuration.current()
+    bucket.put(MAPPING_KEY, BROKEN)
+    clock.sleep(MAX_AGE_S)
+
+    for _ in range(2):
+        with pytest.raises(ConfigurationUnreadable, match=r"mapping\.toml: deal\.amount\.as: 'euros'") as failure:
+            configuration.current()
+        assert failure.value.policy == "config"
+
+
+def test_a_repaired_version_is_in_force_at_once(bucket: Bucket, clock: Clock) -> None:
+    bucket.put(MAPPING_KEY, BROKEN)
+    configuration = bucket.configuration(clock)
+    with pytest.raises(ConfigurationUnreadable):
+        configuration.current()
+    bucket.put(MAPPING_KEY, CUSTOM_STATUS)
+
+    assert stage(configuration) == CHOSEN
+
+
+def test_an_object_that_nobody_can_have_meant_is_not_downloaded(bucket: Bucket, clock: Clock) -> None:
+    bucket.put(MAPPING_KEY, "#" * (MAX_OBJECT_BYTES + 1))
+
+    with pytest.raises(ConfigurationUnreadable, match="bytes"):
+        bucket.configuration(clock).current()
+    assert bucket.calls == ["list"]
