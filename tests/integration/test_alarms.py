@@ -21,7 +21,7 @@ from simulators.hubspot import DEFAULT_TOKEN, InjectedFault, SimulatedPortal, pr
 from simulators.woocommerce import KEY, SimulatedShop
 from simulators.woocommerce import SECRET as KEY_SECRET
 from simulators.woocommerce import running as open_shop
-from tests.support.bucket import BROKEN
+from tests.support.bucket import BROKEN, make_bucket
 from tests.support.cloudwatch import ALARMS, Metric, Values, metrics, on_dashboard
 from tests.support.deliveries import SECRET, delivery
 from tests.support.functions import cold_start, records
@@ -94,8 +94,7 @@ def world(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
         secrets.create_secret(Name="woohub/store", SecretString=json.dumps(access))
         boto3.client("ssm").put_parameter(Name="/woohub/breaker", Value='{"state":"closed"}', Type="String")
         boto3.client("ssm").put_parameter(Name="/woohub/watermark", Value="{}", Type="String")
-        place = {"LocationConstraint": "eu-west-1"}
-        boto3.client("s3").create_bucket(Bucket="configuration", CreateBucketConfiguration=place)  # type: ignore[typeddict-item]
+        make_bucket("configuration")
         boto3.client("sqs").create_queue(QueueName="deliveries")
         boto3.client("sqs").create_queue(QueueName="dead-letters")
         monkeypatch.setattr(ingest, "secret", Secret(secrets, "woohub/webhook-secret"))

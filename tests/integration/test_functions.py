@@ -11,7 +11,7 @@ import pytest
 from moto import mock_aws
 
 from simulators.hubspot import DEFAULT_TOKEN, SimulatedPortal, provision, running
-from tests.support.bucket import BROKEN, CUSTOM_STATUS
+from tests.support.bucket import BROKEN, CUSTOM_STATUS, make_bucket
 from tests.support.functions import cold_start, records
 from tests.support.orders import order
 from woohub.consumer.breaker import BreakerParameter, EventSourceMapping
@@ -51,8 +51,7 @@ def test_the_consumer_function_writes_a_batch(portal: SimulatedPortal) -> None:
 @pytest.fixture
 def bucket(aws: None, monkeypatch: pytest.MonkeyPatch) -> str:  # noqa: ARG001  (in that AWS)
     """The stack's configuration bucket, with a mapping that has a stage for a custom status."""
-    place = {"LocationConstraint": "eu-west-1"}
-    boto3.client("s3").create_bucket(Bucket="configuration", CreateBucketConfiguration=place)  # type: ignore[typeddict-item]
+    make_bucket("configuration")
     boto3.client("s3").put_object(Bucket="configuration", Key="mapping.toml", Body=CUSTOM_STATUS.encode())
     monkeypatch.setenv("CONFIGURATION_BUCKET", "configuration")
     return "configuration"

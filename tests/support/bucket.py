@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any, cast
 
+import boto3
 from botocore.exceptions import EndpointConnectionError
 
 from tests.support.clock import Clock
@@ -51,6 +52,13 @@ class Bucket:
         self.calls.append(call)
         if self.is_down:
             raise EndpointConnectionError(endpoint_url="https://s3")
+
+
+def make_bucket(name: str) -> None:
+    """A bucket as the template makes it, in moto's AWS."""
+    s3 = boto3.client("s3")
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
 
 
 def _etag(body: bytes) -> str:
