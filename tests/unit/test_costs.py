@@ -16,6 +16,7 @@ PRICED = {
     "AWS::Serverless::Function",
     "AWS::Serverless::Api",
     "AWS::SQS::Queue",
+    "AWS::S3::Bucket",
     "AWS::SecretsManager::Secret",
     "AWS::CloudWatch::Alarm",
     "AWS::CloudWatch::Dashboard",
@@ -25,7 +26,6 @@ PRICED = {
     "AWS::WAFv2::WebACL",
 }
 FREE = {
-    "AWS::S3::Bucket",  # but for requests, which docs/costs.md names among what is left out
     "AWS::S3::BucketPolicy",
     "AWS::Serverless::LayerVersion",
     "AWS::SSM::Parameter",  # standard ones
@@ -115,7 +115,7 @@ def test_a_quiet_shops_changes_are_reconciled_alone() -> None:
         ("lambda_gb_seconds", 966_009),  # 27,375 + 930,604 + 2,190 + 5,840
         # 657,000 empty, 2,628,000 x 2, (292,000 + 294,920) x 1, 1,608,920 x 2
         ("sqs_requests", 9_717_760),
-        ("s3_requests", 140_160),  # three objects, each minute by the consumer, each run by reconcile
+        ("s3_requests", 46_720),  # each minute by the consumer, each run by reconcile
         ("custom_metrics", 16),
         ("alarms", 17),
         ("dashboards", 0),

@@ -136,9 +136,8 @@ class Month:
         return empty + 2 * self.deliveries * single + by_reconcile * ten + 2 * self.runs["consumer"]
 
     def _configuration_reads(self) -> float:
-        """Each function asks for every object at most once a minute; a further store may have a mapping of its own."""
-        objects = self.assumed["configuration_objects"] + self.assumed["stores"] - 1
-        return objects * sum(min(self.runs[name], MINUTES) for name in ("consumer", "reconcile"))
+        """Each function lists the bucket once a minute at most; what has changed it reads, which is seldom."""
+        return sum(min(self.runs[name], MINUTES) for name in ("consumer", "reconcile"))
 
     def _custom_metrics(self) -> float:
         a, hours_with = self.assumed, 1 - math.exp(-(self.deliveries + self.reconciled) / HOURS)  # a share of them
