@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -167,6 +168,20 @@ def test_a_later_change_of_an_order_that_cannot_say_when_it_was_made_keeps_the_n
 
     assert engine.contact()["city"] == "New Town"
     assert engine.deal()["dealstage"] == "completed"
+
+
+def test_an_older_order_that_is_read_late_from_a_store_whose_clock_is_ahead_keeps_the_newer_address() -> None:
+    """The clock is ahead by ten minutes; the older order's delivery was lost."""
+    engine = EngineFixture()
+    older, newer = (
+        dict.fromkeys(("date_created_gmt", "date_modified_gmt"), f"2026-11-23T22:{minute}:00") for minute in (50, 55)
+    )
+    engine.verdicts(message("order.created", order(1235, billing={"city": "New Town"}, **newer), 300))
+
+    late = delivery("order.swept", old_town(**older), 3600)
+    engine.verdicts(Message("late", replace(late, ahead_s=600), 1))
+
+    assert engine.contact()["city"] == "New Town"
 
 
 def test_an_account_without_a_date_is_not_undone_by_a_later_change_of_an_older_order() -> None:

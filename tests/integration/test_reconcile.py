@@ -15,6 +15,7 @@ from simulators.hubspot import DEFAULT_TOKEN
 from simulators.woocommerce import InjectedFault
 from tests.support.reconcile import WEBHOOK_URL, ReconcileFixture
 from woohub.dates import utc_from_ms
+from woohub.delivery.messages import flat_attributes, from_sqs
 from woohub.delivery.webhooks import Delivery, identify
 from woohub.errors import InvalidPayload, NotAnEntity
 from woohub.hubspot.objects import DEALS
@@ -330,6 +331,20 @@ def test_an_order_dated_in_the_future_does_not_take_it_along() -> None:
     fixture.run()
 
     assert f"order.swept order:{number}" in fixture.queued()
+
+
+@pytest.mark.parametrize(("ahead_s", "told"), [(0, 0), (30, 0), (600, 600), (-600, 0)])
+def test_what_is_read_says_how_far_the_stores_clock_was_ahead(ahead_s: int, told: int) -> None:
+    fixture = a_fixture()
+    fixture.shop.clock = lambda: fixture.clock.now + ahead_s
+    fixture.run()
+    fixture.shop.place()
+    fixture.run()
+
+    (read,) = (
+        from_sqs(sent["MessageBody"], flat_attributes(sent["MessageAttributes"])) for sent in fixture.sqs.messages
+    )
+    assert read.ahead_s == pytest.approx(told, abs=1)
 
 
 def test_what_becomes_visible_late_is_found() -> None:

@@ -29,6 +29,7 @@ deliveries = st.builds(
     webhook_id=st.text(),
     delivery_id=st.text(),
     signature=st.text(),
+    ahead_s=st.just(0) | st.integers(0, 10**10),
 )
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

@@ -181,7 +181,8 @@ class Backfill:
         new = [row for row in step.rows if row.id not in progress.recent and _in_period(progress, row)]
         some = new if last is None else new[: last - progress.queued]
         self._pace.make_room(len(some))
-        self._queue.send(swept(TOPICS[progress.phase], some, asked_ms, self._store.credentials.url))
+        url, ahead_s = self._store.credentials.url, self._store.ahead_s
+        self._queue.send(swept(TOPICS[progress.phase], some, asked_ms, url, ahead_s))
         left_out = tuple(dict.fromkeys((*progress.unreadable, *self._store.unreadable)))
         counted = replace(
             progress, **{progress.phase: getattr(progress, progress.phase) + len(some), "unreadable": left_out}
@@ -200,10 +201,10 @@ class Backfill:
             yield asked_ms, step
 
 
-def swept(topic: str, rows: Sequence[StoreRow], asked_ms: int, url: str) -> list[Delivery]:
-    """What was read from the store as reconcile puts it on the queue."""
+def swept(topic: str, rows: Sequence[StoreRow], asked_ms: int, url: str, ahead_s: int = 0) -> list[Delivery]:
+    """What was read from the store, whose clock is `ahead_s` seconds ahead, as reconcile puts it on the queue."""
     kind = topic.partition(".")[0]
-    return [Delivery(topic, row.body, asked_ms, f"{kind}:{row.id}", f"{url}/") for row in rows]
+    return [Delivery(topic, row.body, asked_ms, f"{kind}:{row.id}", f"{url}/", ahead_s=ahead_s) for row in rows]
 
 
 def count(store: Store, wanted: BackfillRequest, period: Period) -> tuple[int, int]:

@@ -48,6 +48,11 @@ def utc_from_ms(epoch_ms: int) -> str:
     return datetime.fromtimestamp(epoch_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
+def ms_from_utc(text: str) -> int:
+    """UTC text as epoch milliseconds."""
+    return round(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
+
+
 def seconds_between(earlier: str, later: str) -> float:
     """Seconds from one UTC text to another; negative when `later` is the earlier one."""
     return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()

@@ -1,10 +1,11 @@
 """Deliveries as SQS messages: the signed bytes unchanged, everything else in one attribute.
 
-One attribute, because SQS allows ten and the dead-letter queue adds the reasons of a rejection. It holds compact JSON:
-`format`, `encoding` (plain, gzip+base64 or trimmed) and the fields of the Delivery but its body. Format 1 is the first
-store's; format 2 adds `store`, so that no version that knows a single store takes it for that store's. Messages wait in
-queues for up to two weeks, so every format ever written stays readable. During a rollout an old consumer reads what a
-new ingest writes: release the reader of a new format first, and name the format in the changelog.
+One attribute, because SQS allows ten and the dead-letter queue adds the reasons of a rejection. It holds compact
+JSON: `format`, `encoding` (plain, gzip+base64 or trimmed) and the fields of the Delivery but its body; `ahead_s` only
+if it is not 0, and an old consumer may leave it unread. Format 1 is the first store's; format 2 adds `store`, so that
+no version that knows a single store takes it for that store's. Messages wait in queues for up to two weeks, so every
+format ever written stays readable. During a rollout an old consumer reads what a new ingest writes: release the
+reader of a new format first, and name the format in the changelog.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ def _message(delivery: Delivery, encoding: str, body: str) -> dict[str, Any]:
     metadata = {"format": written, "encoding": encoding, "received_ms": delivery.received_ms}
     metadata |= {name: getattr(delivery, name) for name in _TEXTS}
     metadata |= {"store": delivery.store} if delivery.store else {}
+    metadata |= {"ahead_s": delivery.ahead_s} if delivery.ahead_s else {}
     value = json.dumps(metadata, separators=(",", ":"))
     return {"MessageBody": body, "MessageAttributes": {ATTRIBUTE: {"DataType": "String", "StringValue": value}}}
 
@@ -163,7 +165,10 @@ def _read_format_1(body: str, metadata: dict[str, Any]) -> Delivery:
     except (ValueError, TypeError, zlib.error):
         raise InvalidMessage(f"the body is not {metadata['encoding']}") from None
     return Delivery(
-        body=content, received_ms=_received_ms(metadata), **{name: _text(metadata, name) for name in _TEXTS}
+        body=content,
+        received_ms=_received_ms(metadata),
+        ahead_s=_ahead_s(metadata),
+        **{name: _text(metadata, name) for name in _TEXTS},
     )
 
 
@@ -178,6 +183,13 @@ def _received_ms(metadata: dict[str, Any]) -> int:
     value = metadata.get("received_ms")
     if type(value) is not int or not 0 <= value < _MAX_RECEIVED_MS:
         raise InvalidMessage("`received_ms` is not a time in milliseconds")
+    return value
+
+
+def _ahead_s(metadata: dict[str, Any]) -> int:
+    value = metadata.get("ahead_s", 0)
+    if type(value) is not int or value < 0:
+        raise InvalidMessage("`ahead_s` is not a number of seconds")
     return value
 
 

@@ -34,6 +34,7 @@ class Delivery:
     delivery_id: str = ""  # for tracing only: one webhook's deliveries within a second share it
     signature: str = field(default="", repr=False)  # base64, as received
     store: str = FIRST
+    ahead_s: int = 0  # of what woohub read: seconds that the store's clock was ahead of ours
 
     @property
     def names(self) -> dict[str, str]:

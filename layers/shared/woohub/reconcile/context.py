@@ -63,7 +63,8 @@ class Run:
 
     def delivery(self, topic: str, body: bytes, entity: str, received_ms: int) -> Delivery:
         """A delivery as if the store had sent it."""
-        return Delivery(topic, body, received_ms, entity, f"{self.store.credentials.url}/")
+        source = f"{self.store.credentials.url}/"
+        return Delivery(topic, body, received_ms, entity, source, ahead_s=self.store.ahead_s)
 
     def now_ms(self) -> int:
         """Epoch milliseconds."""

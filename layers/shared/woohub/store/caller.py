@@ -33,6 +33,7 @@ SLOW_CALLS_S = 10.0  # tries that took longer together are not repeated again an
 MIN_TIME_LEFT_S = 2.0  # that a call is worth starting for
 MAX_TROUBLE_S = 90.0  # after which a call that keeps failing is given up, waits included
 MAX_IDLE_S = 10.0  # between two calls
+SURELY_AHEAD_S = 60  # less may be how two clocks round, and how long an answer takes
 
 
 @dataclass(frozen=True)
@@ -64,10 +65,11 @@ class Caller:
     """Sends requests. Every method raises StoreUnavailable, StoreRefused or DeadlineExceeded.
 
     Between calls it waits as long as the last answer took (times `idle_factor`), so that a slow shop spends at most
-    half of its time on us; pages get smaller when the shop cannot make large ones. `behind_s` is how many seconds the
-    store's clock was behind ours at its last answer, 0 if it was ahead or does not say. `style` is how it accepts
-    calls, as far as is known. `renew` reads the credentials again, for where they were changed meanwhile;
-    `on_wait(seconds, reason)` is called before each wait for a store in trouble.
+    half of its time on us; pages get smaller when the shop cannot make large ones. `behind_s` and `ahead_s` are how
+    many seconds the store's clock was behind or ahead of ours at its last answer, 0 if it does not say; less than a
+    minute ahead counts as 0. `style` is how it accepts calls, as far as is known. `renew` reads the credentials again,
+    for where they were changed meanwhile; `on_wait(seconds, reason)` is called before each wait for a store in
+    trouble.
     """
 
     http: Http
@@ -83,6 +85,7 @@ class Caller:
     renew: Callable[[], StoreCredentials | None] = _no_other_credentials
     on_wait: Callable[[float, str], None] = _no_notice
     behind_s: float = field(default=0.0, init=False)
+    ahead_s: int = field(default=0, init=False)
     _free_at: float = field(default=float("-inf"), init=False)
 
     def read(self, request: StoreRequest) -> Answer:
@@ -177,7 +180,9 @@ class Caller:
         connection = Connection(self.credentials, style)
         response = self._exchange(request, connection)
         store_clock = epoch_s(response.headers.get("date", ""))
-        self.behind_s = min(max(0.0, self.wall_clock() - store_clock), CENTURY_S) if store_clock else 0.0
+        behind_s = self.wall_clock() - store_clock if store_clock else 0.0
+        self.behind_s = min(max(0.0, behind_s), CENTURY_S)
+        self.ahead_s = int(min(-behind_s, CENTURY_S)) if -behind_s >= SURELY_AHEAD_S else 0
         return parse_response(response, request, connection)
 
     def _exchange(self, request: StoreRequest, connection: Connection) -> Response:

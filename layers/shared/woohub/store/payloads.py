@@ -162,6 +162,7 @@ class OrderEvent:
     received_ms: int
     read: bool = False  # by woohub from the store itself, beginning at `received_ms`
     store: str = FIRST
+    ahead_s: int = 0  # see Delivery
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +182,7 @@ class CustomerEvent:
     received_ms: int
     is_change: bool = False  # the store says that it was changed just now
     store: str = FIRST
+    ahead_s: int = 0  # see Delivery
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +210,7 @@ def _order(delivery: Delivery) -> OrderEvent | Ignored:
     order = _read(Order, delivery.body)
     if order.status in DRAFTS:
         return Ignored("draft")
-    return OrderEvent(order, delivery.topic == "order.restored", delivery.received_ms)
+    return OrderEvent(order, delivery.topic == "order.restored", delivery.received_ms, ahead_s=delivery.ahead_s)
 
 
 def _order_from_store(delivery: Delivery) -> OrderEvent | Ignored:
@@ -227,7 +229,8 @@ def _customer(delivery: Delivery) -> CustomerEvent | Ignored:
     customer = _read(Customer, delivery.body)
     if customer.role not in ("", CUSTOMER):  # API v1 has no role
         return Ignored("other_role")
-    return CustomerEvent(customer, delivery.received_ms, is_change=delivery.topic == "customer.updated")
+    is_change = delivery.topic == "customer.updated"
+    return CustomerEvent(customer, delivery.received_ms, is_change=is_change, ahead_s=delivery.ahead_s)
 
 
 def _customer_deleted(_delivery: Delivery) -> Ignored:

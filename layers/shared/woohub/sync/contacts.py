@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from woohub.dates import ms_from_utc
 from woohub.errors import InvalidPayload
 from woohub.hubspot.answers import Record
 from woohub.hubspot.objects import CONTACTS, ObjectType
@@ -92,13 +93,24 @@ def _account_version(event: CustomerEvent) -> ContactVersion:
     """An account that was never changed is as old as itself, one imported past WordPress older than anything."""
     created, modified = believable_dates(event.customer, event.received_ms)
     at = modified or ("" if event.is_change else created or UNDATED)
-    return ContactVersion.of(at, at, event.received_ms)
+    return ContactVersion.of(at, at, _shown_ms(event, at))
 
 
 def _order_version(event: OrderEvent) -> ContactVersion:
     """An order that does not say when it was made shows its customer as of its last change."""
     created, modified = believable_dates(event.order, event.received_ms)
-    return ContactVersion.of(created or modified, modified, event.received_ms)
+    return ContactVersion.of(created or modified, modified, _shown_ms(event, modified))
+
+
+def _shown_ms(event: OrderEvent | CustomerEvent, changed_at: str) -> int:
+    """When the store's change could have been received, in epoch milliseconds.
+
+    What woohub reads late from a store whose clock is ahead would otherwise look as if the clock had been put right
+    meanwhile, and be newer than all that was delivered before.
+    """
+    if not event.ahead_s or not changed_at:
+        return event.received_ms
+    return min(event.received_ms, ms_from_utc(changed_at) - event.ahead_s * 1000)
 
 
 def plan(
