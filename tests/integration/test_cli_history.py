@@ -119,6 +119,16 @@ def test_a_sweep_that_could_not_read_the_store_is_a_problem(shop: Operated) -> N
     assert "the store's answer is 503" in result.stdout
 
 
+def test_without_a_readable_watermark_no_next_run_is_promised(shop: Operated) -> None:
+    reason = "failed: not JSON; repair the parameter"
+    answered(queued={}, complete=False, stopped=reason, failed={"watermark": reason})
+
+    result = shop.run("reconcile")
+
+    assert (result.exit_code, result.stdout.count("repair the parameter")) == (1, 1)
+    assert "resumes" not in result.stdout
+
+
 def test_a_stack_without_a_store_is_told(shop: Operated) -> None:
     answered(configured=False)
 

@@ -223,5 +223,5 @@ def lines(done: ReconcileResult) -> Iterator[str]:
         yield order_pages.left_out(done.unreadable)
     for part, reason in done.failed.items():
         yield f"{PARTS.get(part, part)}: {reason}"
-    if not done.complete:
+    if not done.complete and "watermark" not in done.failed:  # without it no run resumes anything
         yield f"Not complete: {done.stopped or 'no reason was given'}. The next run resumes from here."
