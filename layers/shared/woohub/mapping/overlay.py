@@ -1,10 +1,23 @@
-"""A user's mapping.toml says only what differs from woohub's own: it is merged over it, table by table."""
+"""A user's mapping.toml says only what differs from woohub's own: it is merged over it, row by row.
+
+- A row says what differs: `phone = { write = "if-empty" }`. `false` in place of a row removes it; a field that is
+  removed takes the property that set-up would create for it with it.
+- A text replaces fields, and fields replace a text.
+- The statuses of a stage are added to those it has, and leave the stage they were in.
+- Another pipeline has stages of its own: none of those before it is kept.
+
+A complete file is an overlay, too. Rows that it no longer has are kept then; `difference` says them with `false`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+Tables = Mapping[str, Any]
+
+UNSET: Tables = {"as": "text", "write": "always", "order": [], "customer": [], "statuses": [], "hasUniqueValue": False}
 
 
 @dataclass(frozen=True)
@@ -15,11 +28,169 @@ class Overlay:
     content: bytes
 
 
-def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with what `over` says: tables key by key, everything else replaced."""
-    tables = {
-        key: merged(base[key], value)
-        for key, value in over.items()
-        if isinstance(value, Mapping) and isinstance(base.get(key), Mapping)
+def merged(base: Tables, over: Tables) -> dict[str, Any]:
+    """`base` with what `over` says. What is no table where there should be one is left for the check of the whole."""
+    base = _before_another_pipeline(base, over)
+    tables = _merged_tables(base, over)
+    for kind in _kinds(base):
+        created = _at(tables, "create", kind)
+        for name in _removed(_at(over, kind)):
+            if name in created and name not in _at(over, "create", kind):
+                tables = _put(tables, ("create", kind), {key: row for key, row in created.items() if key != name})
+                created = _at(tables, "create", kind)
+    if isinstance(tables.get("stages"), Mapping) and _at(over, "stages"):
+        tables["stages"] = _with_statuses(_at(base, "stages"), _at(over, "stages"), tables["stages"])
+    return tables
+
+
+def _merged_tables(base: Tables, over: Tables) -> dict[str, Any]:
+    tables = dict(base)
+    for key, value in over.items():
+        known = base.get(key)
+        if value is False and (known is None or isinstance(known, Mapping)):
+            tables.pop(key, None)
+        elif isinstance(value, Mapping) and isinstance(known, Mapping):
+            tables[key] = _merged_tables(_without_other_source(known, value), value)
+        else:
+            tables[key] = value
+    return tables
+
+
+def _without_other_source(row: Tables, over: Tables) -> Tables:
+    """The row without what `over` replaces by the other kind of source: a text, or fields."""
+    if "text" in over and "text" not in row:
+        return {key: value for key, value in row.items() if key == "write"}
+    if "text" in row and {"order", "customer"} & over.keys() and "text" not in over:
+        return {}
+    return row
+
+
+def _before_another_pipeline(base: Tables, over: Tables) -> Tables:
+    pipeline = _at(over, "pipeline").get("id")
+    if pipeline is None or pipeline == _at(base, "pipeline").get("id"):
+        return base
+    return {key: value for key, value in base.items() if key not in ("pipeline", "stages")}
+
+
+def _removed(rows: Tables) -> list[str]:
+    return [name for name, row in rows.items() if row is False]
+
+
+def _with_statuses(base: Tables, over: Tables, stages: Tables) -> dict[str, Any]:
+    """The stages with the overlay's statuses added to those of before, each in one stage only."""
+    moved = {_plain(status) for row in over.values() for status in _statuses(row)}
+    result: dict[str, Any] = {}
+    for name, row in stages.items():
+        kept = [status for status in _statuses(base.get(name)) if _plain(status) not in moved]
+        if isinstance(row, Mapping) and isinstance(row.get("statuses", []), list):
+            row = {**row, "statuses": [*kept, *_statuses(over.get(name))]}
+        result[name] = row
+    return result
+
+
+def _statuses(row: object) -> list[Any]:
+    statuses = row.get("statuses") if isinstance(row, Mapping) else None
+    return statuses if isinstance(statuses, list) else []
+
+
+def _plain(status: object) -> object:
+    return status.strip().removeprefix("wc-") if isinstance(status, str) else repr(status)
+
+
+def _at(tables: object, *path: str) -> Tables:
+    """The table at this place; an empty one where there is none."""
+    for key in path:
+        tables = tables.get(key) if isinstance(tables, Mapping) else None
+    return tables if isinstance(tables, Mapping) else {}
+
+
+def _put(tables: Tables, path: tuple[str, ...], value: object) -> dict[str, Any]:
+    first, *rest = path
+    return {**tables, first: _put(_at(tables, first), tuple(rest), value) if rest else value}
+
+
+# The other way round
+
+
+def difference(base: Tables, whole: Tables) -> dict[str, Any]:
+    """The shortest overlay that makes the complete file `whole` out of `base`."""
+    another = _at(base, "pipeline").get("id") != _at(whole, "pipeline").get("id")
+    kinds = _kinds(base)
+    apart = ("pipeline", "stages", "create", *kinds)
+    over = _different_tables(base, {key: value for key, value in whole.items() if key not in apart})
+    for kind in kinds:
+        over[kind] = _different_rows(_at(base, kind), _at(whole, kind))
+    over["pipeline"] = dict(_at(whole, "pipeline")) if another else _different_keys(base, whole, "pipeline")
+    over["stages"] = dict(_at(whole, "stages")) if another else _different_stages(base, whole)
+    created = {
+        kind: {
+            name: row
+            for name, row in _different_rows(_at(base, "create", kind), _at(whole, "create", kind)).items()
+            if row is not False or over[kind].get(name) is not False
+        }
+        for kind in kinds
     }
-    return {**base, **over, **tables}
+    group = _different(_at(base, "create", "group"), _at(whole, "create", "group"))
+    return _filled(over | {"create": _filled({"group": group} | created)})
+
+
+def _kinds(tables: Tables) -> list[str]:
+    """The sections whose rows say where a value comes from: those for which properties are created."""
+    return [key for key in _at(tables, "create") if key != "group"]
+
+
+def _different_tables(base: Tables, whole: Tables) -> dict[str, Any]:
+    return {
+        key: _different(_at(base, key), value) if isinstance(value, Mapping) else value
+        for key, value in whole.items()
+        if value != base.get(key)
+    }
+
+
+def _different_keys(base: Tables, whole: Tables, *path: str) -> dict[str, Any]:
+    return _different(_at(base, *path), _at(whole, *path))
+
+
+def _different_rows(base: Tables, whole: Tables) -> dict[str, Any]:
+    changed = {
+        name: _different(_without_other_source(base[name], row), row) if name in base else row
+        for name, row in whole.items()
+        if row != base.get(name)
+    }
+    return changed | {name: False for name in base if name not in whole}
+
+
+def _different(base: Tables, whole: Tables) -> dict[str, Any]:
+    unset = {key: UNSET[key] for key in base if key not in whole and key in UNSET}
+    return unset | {key: value for key, value in whole.items() if key not in base or base[key] != value}
+
+
+def _different_stages(base: Tables, whole: Tables) -> dict[str, Any]:
+    before, after = _at(base, "stages"), _at(whole, "stages")
+    rows = _different_rows(
+        {name: _without_statuses(row) for name, row in before.items()},
+        {name: _without_statuses(row) for name, row in after.items()},
+    )
+    was = dict(_stage_of_status((name, row) for name, row in before.items() if name in after))
+    leads = dict(_stage_of_status(after.items()))
+    default = str(_at(whole, "pipeline").get("default_stage"))
+    for status in [*leads, *(status for status in was if status not in leads)]:
+        stage = leads.get(status, default)
+        if was.get(status) != stage:
+            row = rows.setdefault(stage, {})
+            rows[stage] = {**row, "statuses": [*_statuses(row), status]}
+    return rows
+
+
+def _without_statuses(row: Tables) -> Tables:
+    return {key: value for key, value in row.items() if key != "statuses"}
+
+
+def _stage_of_status(stages: Iterable[tuple[str, object]]) -> Iterator[tuple[object, str]]:
+    for name, row in stages:
+        for status in _statuses(row):
+            yield _plain(status), name
+
+
+def _filled(tables: Tables) -> dict[str, Any]:
+    return {key: value for key, value in tables.items() if value != {}}

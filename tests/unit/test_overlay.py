@@ -1,0 +1,214 @@
+"""What a user's mapping.toml makes of woohub's own."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.payloads import order
+from woohub.mapping.fields import FieldMapping, load_mapping
+from woohub.mapping.mapping_file import DEFAULT, InvalidMapping, read
+from woohub.mapping.overlay import Overlay, difference, merged
+from woohub.mapping.rows import MappingFile
+from woohub.mapping.write_rule import WriteRule
+
+OWN: dict[str, Any] = tomllib.loads(DEFAULT.read_text("utf-8"))
+
+
+def by(*texts: str) -> FieldMapping:
+    return load_mapping(*(Overlay(f"file-{number}.toml", text.encode()) for number, text in enumerate(texts)))
+
+
+def mistakes(*texts: str) -> str:
+    with pytest.raises(InvalidMapping) as failure:
+        by(*texts)
+    return str(failure.value)
+
+
+# One line for each thing that users want
+
+
+def test_an_empty_file_changes_nothing() -> None:
+    assert by("").stages == load_mapping().stages
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'stages.on_hold.statuses = ["awaiting-pickup"]',
+        'stages.on_hold.statuses = ["on-hold", "wc-awaiting-pickup"]',
+        '[stages]\non_hold = { label = "On hold", probability = 0.4, statuses = ["on-hold", "awaiting-pickup"] }',
+    ],
+)
+def test_a_custom_status_is_one_line_and_the_stage_keeps_its_own(line: str) -> None:
+    mapping = by(line)
+
+    assert (mapping.stage("awaiting-pickup"), mapping.stage("on-hold")) == ("on_hold", "on_hold")
+
+
+def test_a_status_moves_to_the_stage_that_lists_it() -> None:
+    mapping = by('stages.completed.statuses = ["refunded"]')
+
+    assert (mapping.stage("refunded"), mapping.stage("completed")) == ("completed", "completed")
+
+
+def test_a_stage_of_its_own_is_one_line() -> None:
+    mapping = by('stages.ready = { label = "Ready for pickup", probability = 0.9, statuses = ["ready"] }')
+
+    assert mapping.stage("ready") == "ready"
+    assert [stage.id for stage in mapping.stages] == [*(stage.id for stage in load_mapping().stages), "ready"]
+
+
+def test_a_stage_that_is_removed_leaves_its_statuses_to_the_default_stage() -> None:
+    mapping = by("stages.failed = false")
+
+    assert (mapping.stage("failed"), mapping.is_known("failed")) == ("newly_created_order", False)
+
+
+def test_a_row_keeps_what_is_not_said() -> None:
+    phone = by('contact.phone = { write = "if-empty" }')
+
+    assert phone.contact_rules["phone"] == WriteRule("if-empty")
+    assert phone.contact_from_order(order())["phone"] == "555-123-4567"
+
+
+def test_a_text_replaces_fields_and_fields_replace_a_text() -> None:
+    deal = by('deal.amount = { text = "{total} {currency}" }\ndeal.dealname = { order = "currency" }').deal(order())
+
+    assert (deal["amount"], deal["dealname"]) == ("150.00 USD", "USD")
+
+
+def test_a_removed_field_takes_its_property_with_it() -> None:
+    mapping = by("deal.associated_products = false")
+
+    assert "associated_products" not in mapping.deal(order())
+    assert "associated_products" not in [definition.name for definition in mapping.definitions]
+
+
+def test_removing_what_is_not_there_is_no_mistake_so_an_overlay_survives_upgrades() -> None:
+    assert by("deal.gone_since_2027 = false\n[create.deal]\nnor_this = false").deal_rules == load_mapping().deal_rules
+
+
+def test_another_pipeline_brings_its_own_stages() -> None:
+    mapping = by(
+        '[pipeline]\nid = "default"\nlabel = "Sales"\ndefault_stage = "open"\n'
+        '[stages]\nopen = { label = "Open", probability = 0.5 }\n'
+        'lost = { label = "Lost", probability = 0.0, statuses = ["trash"] }\n'
+    )
+
+    assert [stage.id for stage in mapping.stages] == ["open", "lost"]
+
+
+def test_the_overlay_of_a_store_lies_over_that_of_the_stack() -> None:
+    mapping = by('deal.paid = { order = "date_paid_gmt" }\ndeal.amount = false', 'deal.paid = { write = "on-create" }')
+
+    assert mapping.deal_rules["paid"] == WriteRule("on-create")
+    assert "amount" not in mapping.deal_rules
+
+
+def test_woohubs_own_file_is_an_overlay_that_changes_nothing() -> None:
+    assert read([Overlay("old.toml", DEFAULT.read_bytes())]) == read()
+
+
+# Mistakes
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ('deal.amount = { as = "euros" }', "deal.amount.as"),
+        ('deal.paid = { as = "number" }', "deal.paid"),
+        ('stages.ready = { statuses = ["ready"] }', "stages.ready.label"),
+        ('stages.on_hold.statuses = "awaiting-pickup"', "stages.on_hold.statuses"),
+        ("contact.email = false", "contact.email"),
+        ("stages = 3", "stages"),
+        ("contact = false", "contact"),
+        ('deal.amount = "total"', "deal.amount"),
+        ('[stages]\non_hold = { statuses = ["x"] }\nfailed = { statuses = ["x"] }', "stages.failed"),
+        ("stages.cancelled = false", "stages"),
+        ('[create.deal.paid]\nlabel = "Paid"', "create.deal.paid.type"),
+        ("deel = {}", "deel"),
+        ("[deal", "Expected"),
+    ],
+)
+def test_a_mistake_names_the_users_file_and_the_place(text: str, place: str) -> None:
+    said = mistakes(text)
+
+    assert said.startswith("file-0.toml:")
+    assert place in said
+
+
+def test_of_two_files_the_one_with_the_mistake_is_named() -> None:
+    assert mistakes("deal.amount = false", 'deal.amount = { order = "total", as = "euros" }').startswith("file-1.toml")
+
+
+# From a complete file to an overlay
+
+
+def whole(tables: dict[str, Any]) -> MappingFile:
+    return MappingFile.model_validate(tables)
+
+
+ROWS = st.sampled_from(
+    [
+        {"order": "number"},
+        {"order": "total", "as": "number"},
+        {"text": "Order #{id}", "write": "if-not-renamed"},
+        {"order": ["a", "b"], "write": "on-create"},
+    ]
+)
+STATUSES = st.sampled_from(["pending", "on-hold", "processing", "refunded", "failed", "packed", "wc-ready"])
+
+
+@st.composite
+def complete_files(draw: st.DrawFn) -> dict[str, Any]:
+    """woohub's own file as somebody may have edited it."""
+    deal = {**OWN["deal"], **draw(st.dictionaries(st.sampled_from([*OWN["deal"], "paid", "more"]), ROWS))}
+    for name in draw(st.sets(st.sampled_from([*OWN["deal"]]))):
+        deal.pop(name, None)
+    names = [*OWN["stages"], "ready"]
+    leads = {"trash": "cancelled", **draw(st.dictionaries(STATUSES, st.sampled_from(names)))}
+    stages = {
+        name: {"label": name, "probability": draw(st.sampled_from([0.0, 0.5])), "statuses": []}
+        for name in names
+        if name in {*leads.values(), "newly_created_order"} or draw(st.booleans())
+    }
+    for status, stage in leads.items():
+        stages[stage]["statuses"].append(status)
+    created = {name: row for name, row in OWN["create"]["deal"].items() if name in deal or "order" in name}
+    pipeline = OWN["pipeline"] if draw(st.booleans()) else {**OWN["pipeline"], "id": "default"}
+    create = {**OWN["create"], "deal": created}
+    return {**OWN, "order_key_prefix": draw(st.sampled_from(["", "b-"])), "deal": deal, "stages": stages,
+            "pipeline": pipeline, "create": create}  # fmt: skip
+
+
+def meaning(tables: dict[str, Any]) -> Any:
+    """What the tables say, apart from the order of their rows, and of statuses without a stage of their own."""
+    file = whole(tables)
+    default = file.pipeline.default_stage
+    leads = {status: name for name, stage in file.stages.items() for status in stage.statuses if name != default}
+    stages = {name: (stage.label, stage.probability) for name, stage in file.stages.items()}
+    return file.order_key_prefix, file.contact, file.deal, file.pipeline, stages, leads, file.create
+
+
+@given(complete_files())
+def test_the_overlay_of_a_complete_file_makes_that_file_again(tables: dict[str, Any]) -> None:
+    assert meaning(merged(OWN, difference(OWN, tables))) == meaning(tables)
+
+
+@given(complete_files())
+def test_an_overlay_says_nothing_that_woohubs_own_says_already(tables: dict[str, Any]) -> None:
+    over = difference(OWN, tables)
+
+    assert difference(OWN, merged(OWN, over)) == over
+
+
+@given(complete_files(), complete_files())
+def test_merging_twice_is_merging_once(one: dict[str, Any], other: dict[str, Any]) -> None:
+    once = merged(one, other)
+
+    assert meaning(merged(once, other)) == meaning(once)
