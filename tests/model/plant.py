@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,7 +37,7 @@ from woohub.settings import HubSpotToken, Secret
 from woohub.sync.engine import Sync
 from woohub.sync.kinds import record_kinds
 from woohub.sync.outcome import Outcome, Verdict
-from woohub.sync.records import RecordKind
+from woohub.sync.records import Kinds
 
 FIELDS = load_mapping()
 TIMEOUT, MARGIN = 60.0, 3.0  # seconds of the consumer function, and what it keeps for itself
@@ -113,7 +113,7 @@ class Plant:
     chokes_on: bytes = b""  # see Line
     mute: bool = False  # see Line
     governed: bool = True  # whether the governor's schedule runs
-    kinds: Sequence[RecordKind] = field(default_factory=lambda: record_kinds(FIELDS))
+    kinds: Kinds = field(default_factory=lambda: record_kinds(FIELDS))
     accepted: list[Accepted] = field(default_factory=list)
     ended: dict[Key, Outcome] = field(default_factory=dict)  # what became of each delivery
     warnings: list[tuple[str, dict[str, Any]]] = field(default_factory=list)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +17,7 @@ from woohub.mapping.fields import load_mapping
 from woohub.sync.engine import Sync
 from woohub.sync.kinds import record_kinds
 from woohub.sync.outcome import Message, Outcome
-from woohub.sync.records import RecordKind
+from woohub.sync.records import Kinds
 
 FIELDS = load_mapping()
 
@@ -51,7 +50,7 @@ class EngineFixture:
     token: Token = field(default_factory=Token)
     calls: list[Call] = field(default_factory=list)
     warnings: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    kinds: Sequence[RecordKind] = field(default_factory=lambda: record_kinds(FIELDS))
+    kinds: Kinds = field(default_factory=lambda: record_kinds(FIELDS))
 
     def __post_init__(self) -> None:
         self.portal = SimulatedPortal(clock=self.clock.read)

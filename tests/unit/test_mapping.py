@@ -617,6 +617,11 @@ MISTAKES = [
         "[create.deal.curency]",
         r"create\.deal\.curency: nothing fills it; list it under \[deal\]",
     ),
+    (
+        'names = "woocommerce"',
+        "name = 1",
+        r"contact\.metrics\.name: unknown; allowed here: enabled, names, paid_statuses",
+    ),
     ("[create.group]", '[create.group]\nx = ""', r"create\.group\.x: unknown; allowed here: name, label"),
     ('order_key_prefix = ""', 'order_key_prefix = "2"', r"order_key_prefix: must be .*not ending in a digit"),
     ('order_key_prefix = ""', 'order_key_prefix = "Shop-"', r"order_key_prefix: must be lower-case"),
@@ -633,6 +638,21 @@ MISTAKES = [
 def test_a_mistake_in_the_table_is_named_with_what_is_allowed(tmp_path: Path, old: str, new: str, message: str) -> None:
     with pytest.raises(InvalidMapping, match=message):
         edited(tmp_path, (old, new))
+
+
+def test_metrics_are_made_of_what_deals_have(tmp_path: Path) -> None:
+    with pytest.raises(InvalidMapping, match=r"contact\.metrics\.amount: 'total' is not listed under \[deal\]"):
+        edited(tmp_path, ("enabled = false", "enabled = true"), ('amount   = "amount"', 'amount   = "total"'))
+
+
+def test_metrics_switched_on_are_properties_of_the_contact_for_setup_to_create(tmp_path: Path) -> None:
+    mapping = edited(tmp_path, ("enabled = false", "enabled = true"))
+
+    created = {definition.name: definition.type for definition in mapping.definitions}
+    assert created["woocommerce_total_paid"] == "number"
+    assert created["woocommerce_last_order_date"] == "datetime"
+    assert "woocommerce_orders" in mapping.contact_properties
+    assert "woocommerce_orders" not in MAPPING.contact_properties
 
 
 @pytest.mark.parametrize(

@@ -50,7 +50,10 @@ def read_associations(call: Call, object_type: str, to_type: str) -> Result:
         key = str(entry["id"])
         ids = call.portal.links.ids((start.id, key), end.id)
         if ids:
-            batch.results.append({"from": {"id": key}, "to": [associated_json(start, end, i) for i in ids]})
+            began, size = int(entry.get("after") or 0), call.portal.settings.associations_per_page
+            shown, more = ids[began : began + size], len(ids) > began + size
+            paging = {"paging": {"next": {"after": str(began + size)}}} if more else {}
+            batch.results.append({"from": {"id": key}, "to": [associated_json(start, end, i) for i in shown], **paging})
         else:
             message = f"No {end.singular} is associated with {start.singular} {key}."
             error = ApiError(404, message, "OBJECT_NOT_FOUND", "crm.associations.NO_ASSOCIATIONS_FOUND")

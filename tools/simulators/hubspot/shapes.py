@@ -36,7 +36,7 @@ SEARCH = {
     "query?": TEXT,
 }
 LINK = [_SPEC]
-LINK_READS = {"inputs": [_ID]}
+LINK_READS = {"inputs": [{"id": TEXT, "after?": TEXT}]}
 LINK_CREATES = {"inputs": [{"from": _ID, "to": _ID, "types": [_SPEC]}]}
 PAIRS = {"inputs": [{"from": _ID, "to": _ID}]}
 LINK_ARCHIVES = {"inputs": [{"from": _ID, "to": [_ID]}]}

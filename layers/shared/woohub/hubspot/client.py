@@ -190,14 +190,23 @@ class HubSpot:
         inputs = [{"from": {"id": record}, "to": [{"id": other}]} for record, other in pairs]
         self._associations(start, end, "archive", inputs)
 
-    def associated(self, start: ObjectType, end: ObjectType, ids: Sequence[str]) -> dict[str, set[str]]:
-        """The records each of these is associated with; those without any are left out."""
+    def associated(
+        self, start: ObjectType, end: ObjectType, ids: Sequence[str], *, retry: bool = True
+    ) -> dict[str, set[str]]:
+        """The records each of these is associated with; those without any are left out. `retry` as for `read`."""
         ends: dict[str, set[str]] = {}
         path = f"{self._association_path(start, end)}/read"
-        for chunk in chunks(ids, MAX_ASSOCIATION_READS):
-            answer = self._read_call("POST", path, {"inputs": [{"id": record} for record in chunk]})
-            for row in answer.get("results") or []:
-                ends[str(row["from"]["id"])] = {str(to["toObjectId"]) for to in row.get("to") or []}
+        call = self._read_call if retry else self._once
+        inputs: list[dict[str, str]] = [{"id": record_id} for record_id in ids]
+        while inputs:
+            some, inputs = inputs[:MAX_ASSOCIATION_READS], inputs[MAX_ASSOCIATION_READS:]
+            with self.stats.counting(path):
+                answer = answers.with_results(call("POST", path, {"inputs": some}), path)
+            for row in answers.rows(answer, "results"):
+                record_id = str(row["from"]["id"])
+                ends.setdefault(record_id, set()).update(str(to["toObjectId"]) for to in row.get("to") or [])
+                if after := answers.next_page(row):  # a record with more ends than one answer shows
+                    inputs.append({"id": record_id, "after": after})
         return ends
 
     def _association_path(self, start: ObjectType, end: ObjectType) -> str:

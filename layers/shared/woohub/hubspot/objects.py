@@ -38,6 +38,7 @@ CONTACTS = ObjectType(
     version="woocommerce_customer_version",
     aliases=("hs_additional_emails",),
     has_standard_key=True,
+    association_type_ids={"deals": 4},
 )
 DEALS = ObjectType(
     "deals",

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from woohub.mapping import mapping_file
+from woohub.mapping.customer_metrics import FIELD_TYPES, CustomerMetrics
 from woohub.mapping.mapping_file import CONTACT_VERSION, DEAL_VERSION, KEY, STATUS
 from woohub.mapping.overlay import Overlay
 from woohub.mapping.rows import NUMBERED, DealRow, MappingFile, PropertyRow
@@ -76,6 +77,7 @@ class FieldMapping:
     definitions: tuple[Definition, ...]
     contact_rules: Mapping[str, WriteRule]
     deal_rules: Mapping[str, WriteRule]
+    metrics: CustomerMetrics | None  # None: switched off
     _from_order: Mapping[str, Value]
     _from_customer: Mapping[str, Value]
     _deal: Mapping[str, Value]
@@ -89,7 +91,7 @@ class FieldMapping:
     @property
     def contact_properties(self) -> tuple[str, ...]:
         """What has to be read of a contact before it can be compared."""
-        return (*self.contact_rules, CONTACT_VERSION)
+        return (*self.contact_rules, CONTACT_VERSION, *(self.metrics.names if self.metrics else ()))
 
     @property
     def deal_properties(self) -> tuple[str, ...]:
@@ -146,6 +148,7 @@ def load_mapping(*overlays: Overlay, path: Path = mapping_file.DEFAULT) -> Field
 def field_mapping(file: MappingFile) -> FieldMapping:
     """The table out of a file that was checked."""
     always = {name: WriteRule("always") for name in ("pipeline", "dealstage", KEY, STATUS)}
+    metrics = CustomerMetrics.of(file.contact_metrics)
     stages = [Stage(name, row.label, row.probability, row.statuses) for name, row in file.stages.items()]
     return FieldMapping(
         order_key_prefix=file.order_key_prefix,
@@ -156,9 +159,11 @@ def field_mapping(file: MappingFile) -> FieldMapping:
         definitions=(
             *_definitions("contacts", file.create.contact, file),
             *_definitions("deals", file.create.deal, file),
+            *_metrics_definitions(metrics, file.create.group.name),
         ),
         contact_rules=MappingProxyType({name: _rule(row) for name, row in file.contact.items()}),
         deal_rules=MappingProxyType({name: _rule(row) for name, row in file.deal.items()} | always),
+        metrics=metrics,
         _from_order=MappingProxyType({name: value_reader(row.order, row) for name, row in file.contact.items()}),
         _from_customer=MappingProxyType({name: value_reader(row.customer, row) for name, row in file.contact.items()}),
         _deal=MappingProxyType({name: value_reader(row.order, row) for name, row in file.deal.items()}),
@@ -170,6 +175,14 @@ def _definitions(object_type: str, rows: Mapping[str, PropertyRow], file: Mappin
     group = file.create.group.name
     return [
         Definition(object_type, name, row.label, row.type, row.field_type, group, row.description, row.unique)
+        for name, row in rows.items()
+    ]
+
+
+def _metrics_definitions(metrics: CustomerMetrics | None, group: str) -> list[Definition]:
+    rows = metrics.definitions if metrics else {}
+    return [
+        Definition("contacts", name, row.label, row.type, FIELD_TYPES[row.type], group, row.description, unique=False)
         for name, row in rows.items()
     ]
 

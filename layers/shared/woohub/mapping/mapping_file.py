@@ -19,6 +19,7 @@ from woohub.mapping.rows import (
     DealRow,
     GroupRow,
     MappingFile,
+    MetricsRow,
     PipelineRow,
     PropertyRow,
     StageRow,
@@ -91,6 +92,7 @@ def _line(text: str, message: str) -> str:
     return f": {text.splitlines()[int(number[1]) - 1].strip()}" if number else ""
 
 
+SECTIONS = {"contact_metrics": "contact.metrics"}  # what the file calls a part of MappingFile
 RULES = {
     "missing": "is missing",
     "string_type": "must be a text in quotes",
@@ -105,7 +107,7 @@ RULES = {
 
 
 def _shape_mistake(error: ErrorDetails) -> str:
-    place = ".".join(str(part) for part in error["loc"] if part != "[key]")
+    place = ".".join(SECTIONS.get(str(part), str(part)) for part in error["loc"] if part != "[key]")
     if error["type"] == "extra_forbidden":
         return f"{place}: unknown; allowed here: {', '.join(_allowed_keys(error['loc']))}"
     if error["type"] == "literal_error":
@@ -117,6 +119,7 @@ def _shape_mistake(error: ErrorDetails) -> str:
 PLACES: tuple[tuple[tuple[str, ...], type[Table]], ...] = (
     ((), MappingFile),
     (("contact", "*"), ContactRow),
+    (("contact_metrics",), MetricsRow),
     (("deal", "*"), DealRow),
     (("pipeline",), PipelineRow),
     (("stages", "*"), StageRow),
@@ -130,7 +133,7 @@ PLACES: tuple[tuple[tuple[str, ...], type[Table]], ...] = (
 def _allowed_keys(place: tuple[int | str, ...]) -> list[str]:
     """The keys of the table in which this key is."""
     table = next(table for pattern, table in PLACES if _fits(place[:-1], pattern))
-    return [field.alias or name for name, field in table.model_fields.items()]
+    return [field.alias or SECTIONS.get(name, name) for name, field in table.model_fields.items()]
 
 
 def _fits(place: tuple[int | str, ...], pattern: tuple[str, ...]) -> bool:
@@ -167,6 +170,7 @@ def _property_mistakes(file: MappingFile) -> Iterator[str]:
                 yield f"create.{kind}.{name}: is missing; woohub cannot work without this property"
         yield from _definition_mistakes(kind, mapped, created)
     yield from _key_mistakes(file)
+    yield from _metrics_mistakes(file)
 
 
 def _definition_mistakes(kind: str, mapped: Mapping[str, DealRow], created: Mapping[str, PropertyRow]) -> Iterator[str]:
@@ -190,3 +194,11 @@ def _key_mistakes(file: MappingFile) -> Iterator[str]:
     order_id = file.create.deal.get(KEY)
     if order_id and not order_id.unique:
         yield f"create.deal.{KEY}: must have hasUniqueValue = true, or one order could get two deals"
+
+
+def _metrics_mistakes(file: MappingFile) -> Iterator[str]:
+    """The metrics are made of what the deals have."""
+    row = file.contact_metrics
+    for name in ("amount", "date", "currency") if row.enabled else ():
+        if (deal_property := getattr(row, name)) not in file.deal:
+            yield f"contact.metrics.{name}: {deal_property!r} is not listed under [deal], so no deal has it"

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from woohub.mapping.fields import FieldMapping
 from woohub.mapping.rows import MappingFile
-from woohub.stores import StoreSettings
+from woohub.stores import FIRST, StoreSettings
 
 CUSTOMER_ID = "woocommerce_customer_id"  # the first store's; customers of several stores have several
 
@@ -47,12 +47,16 @@ def _renamed(rows: Mapping[str, Row], old: str, new: str) -> dict[str, Row]:
 
 
 def with_shared_contacts(mappings: Mapping[str, FieldMapping]) -> dict[str, FieldMapping]:
-    """The mappings by store, each with the contact rules of all: a contact is one person across stores.
+    """The mappings by store, each with the contact rules of all and the first one's metrics: a contact is one person.
 
     So a contact whose orders come from several stores can be compared and written by the mapping of any of them.
     """
     rules = {name: rule for mapping in mappings.values() for name, rule in mapping.contact_rules.items()}
     return {
-        store: replace(mapping, contact_rules=MappingProxyType({**rules, **mapping.contact_rules}))
+        store: replace(
+            mapping,
+            contact_rules=MappingProxyType({**rules, **mapping.contact_rules}),
+            metrics=mappings[FIRST].metrics,
+        )
         for store, mapping in mappings.items()
     }

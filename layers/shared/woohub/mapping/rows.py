@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -111,6 +111,17 @@ class ContactRow(DealRow):
 SOURCES = {DealRow: "order", ContactRow: "order and customer"}
 
 
+class MetricsRow(Table):
+    """What is summed up of a customer's deals: which deals count as paid, and which of their properties is what."""
+
+    enabled: bool = False
+    names: Literal["woocommerce", "makewebbetter"] = "woocommerce"
+    paid_statuses: tuple[Status, ...] = ("processing", "completed")
+    amount: Property = "amount"
+    date: Property = "closedate"
+    currency: Property = "currency"
+
+
 class PipelineRow(Table):
     """The pipeline of all deals."""
 
@@ -171,3 +182,13 @@ class MappingFile(Table):
     pipeline: PipelineRow
     stages: dict[StageId, StageRow]
     create: CreateRows
+    contact_metrics: MetricsRow = MetricsRow()  # [contact.metrics] in the file, beside the properties
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_metrics_out(cls, tables: Any) -> Any:
+        contact = tables.get("contact") if isinstance(tables, dict) else None
+        if not isinstance(contact, dict) or "metrics" not in contact:
+            return tables
+        rows = {name: row for name, row in contact.items() if name != "metrics"}
+        return {**tables, "contact": rows, "contact_metrics": contact["metrics"]}

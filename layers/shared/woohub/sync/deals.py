@@ -19,6 +19,7 @@ from woohub.sync.records import Change, Event, Link, RecordResult, Ref, Remark, 
 from woohub.sync.versions import NO_DATE, DealVersion, OrderState, believable_dates
 
 STAGE = ("dealstage", "pipeline")
+MAX_FORMER_CONTACTS = 3
 
 OrderFact = OrderEvent | OrderTrashed
 ContactId = Callable[[str], str]  # HubSpot's id of the contact with this address; "" where there is none
@@ -105,7 +106,9 @@ def plan(
     contact = contacts.to_associate(history, contact_id, mapping)
     if properties or contact or history.newest.deserves_a_version(stored):
         known = contacts.after(contact, creating=current is None)
-        properties[DEALS.version] = str(DealVersion(history.newest.modified_at, history.newest.received_ms, known))
+        former = _former(version, contacts.others_than(contact) if contact else ()) if mapping.metrics else ()
+        newest = history.newest
+        properties[DEALS.version] = str(DealVersion(newest.modified_at, newest.received_ms, known, former))
     return Change(
         properties,
         left_out,
@@ -113,6 +116,12 @@ def plan(
         tuple(Link(CONTACTS, other) for other in contacts.others_than(contact)) if contact else (),
         contacts.interim(version, contact),
     )
+
+
+def _former(version: DealVersion | None, gone: Sequence[str]) -> tuple[str, ...]:
+    """The contacts the deal was taken from: the latest few, since each is read with every delivery of the order."""
+    known = version.former if version else ()
+    return tuple(dict.fromkeys((*(other for other in known if other not in gone), *gone)))[-MAX_FORMER_CONTACTS:]
 
 
 def _stored_state(version: DealVersion | None, current: values.Current) -> OrderState | None:

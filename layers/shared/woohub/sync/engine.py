@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
 
 from woohub.clock import Timer
@@ -17,7 +17,11 @@ from woohub.sync.batch_writer import write_all
 from woohub.sync.lookup import BySearch, ByUniqueKey, Lookup, RecentCreates
 from woohub.sync.outcome import Message, Outcome, Verdict
 from woohub.sync.record_set import KindRecordSet
-from woohub.sync.records import Event, Fact, RecordKind, RecordResult, Ref
+from woohub.sync.records import Event, Fact, Kinds, RecordKind, RecordResult, Ref, Summary
+from woohub.sync.summaries import failures, write_summary
+
+SUMMARY_REFUSED = "summary_refused_by_hubspot"
+Summaries = Mapping[Summary, Mapping[str, RecordResult]]
 
 
 @dataclass
@@ -44,7 +48,7 @@ class Sync:
         self,
         hubspot: HubSpot,
         catalog: PropertyCatalog,
-        current_kinds: Callable[[], Sequence[RecordKind]],
+        current_kinds: Callable[[], Kinds],
         timer: Timer,
         warn: Warn,
     ) -> None:
@@ -52,6 +56,7 @@ class Sync:
         self._catalog = catalog
         self._current_kinds = current_kinds
         self._kinds: Sequence[RecordKind] = ()  # of the batch
+        self._summaries: Sequence[Summary] = ()
         self._timer = timer
         self._warn = warn
         self._recent: dict[ObjectType, RecentCreates] = {}
@@ -60,16 +65,22 @@ class Sync:
         """Bring HubSpot up to date with these messages; one outcome each, none raised."""
         messages = list(messages)
         try:
-            self._kinds = in_order_of_need(self._current_kinds())
+            kinds = self._current_kinds()
         except TransientError as error:
             return [Outcome(message, Verdict.RETRY, error) for message in messages]
+        self._kinds = in_order_of_need([kind for kind in kinds if not isinstance(kind, Summary)])
+        self._summaries = [kind for kind in kinds if isinstance(kind, Summary)]
         batch = Batch()
         for message in messages:
             self._read(message, batch)
         results: dict[Ref, RecordResult] = {}
         for kind in self._kinds:
             results |= self._write(kind, batch, results)
-        return batch.outcomes + [self._outcome(message, refs, results) for message, refs in batch.concerns]
+        summaries = {
+            summary: write_summary(summary, results, self._hubspot, self._catalog, self._timer)
+            for summary in self._summaries
+        }
+        return batch.outcomes + [self._outcome(message, refs, results, summaries) for message, refs in batch.concerns]
 
     def call_stats(self) -> CallStats:
         """How batch calls went, since the client was made."""
@@ -117,7 +128,9 @@ class Sync:
         lookup = self._lookup(kind, is_unique=schema.is_unique(kind.type.key))
         records = KindRecordSet(kind, facts, results, self._hubspot, self._catalog, schema, lookup, self._warn)
         written = write_all(records, keys, self._timer)
-        return held | {Ref(kind.type, key): result for key, result in written.items()}
+        return held | {
+            Ref(kind.type, key): replace(result, properties=records.properties(key)) for key, result in written.items()
+        }
 
     def _lookup(self, kind: RecordKind, *, is_unique: bool) -> Lookup:
         if is_unique or kind.type.has_standard_key:
@@ -134,9 +147,19 @@ class Sync:
             if holding:
                 yield from ((ref, holding[-1]) for ref in refs if ref.type == kind.type)
 
-    def _outcome(self, message: Message, refs: Sequence[Ref], results: Mapping[Ref, RecordResult]) -> Outcome:
-        """A message ends as the records that no other of its records needs."""
-        final = _worst([results[ref] for ref in self._last(refs)])
+    def _outcome(
+        self, message: Message, refs: Sequence[Ref], results: Mapping[Ref, RecordResult], summaries: Summaries
+    ) -> Outcome:
+        """A message ends as the records that no other of its records needs, and the summaries it concerns.
+
+        What HubSpot refuses of a summary is no reason to reject the message: its own records are written.
+        """
+        unsummed = [result for summary in summaries for result in failures(summary, refs, results, summaries[summary])]
+        refused = [result.error for result in unsummed if isinstance(result.error, HubSpotRejected)]
+        for error in refused[:1]:
+            self._warn(SUMMARY_REFUSED, entity=message.entity, property=", ".join(error.problem.properties))
+        waiting = [result for result in unsummed if isinstance(result.error, TransientError)]
+        final = _worst([*(results[ref] for ref in self._last(refs)), *waiting])
         for name in self._written_without(refs, results):
             self._warn(name, **message.names)
         return Outcome(

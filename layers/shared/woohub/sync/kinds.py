@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from woohub.configuration import Configuration, ConfigurationVersion
 from woohub.hubspot.objects import ObjectType
@@ -10,23 +10,32 @@ from woohub.mapping.fields import FieldMapping
 from woohub.mapping.of_store import with_shared_contacts
 from woohub.stores import FIRST
 from woohub.sync.contacts import ContactKind
+from woohub.sync.customer_metrics import CustomerMetricsSummary
 from woohub.sync.deals import DealKind
 from woohub.sync.kind_of_stores import KindOfStores
-from woohub.sync.records import RecordKind
+from woohub.sync.records import Kinds, RecordKind, Summary
 
 
-def record_kinds(mapping: FieldMapping) -> tuple[RecordKind, ...]:
-    """In any order: the engine writes each after those it needs."""
+def record_kinds(mapping: FieldMapping) -> Kinds:
+    """In any order: the engine writes each after those it needs, and summaries last."""
+    return *_kinds(mapping), *_summaries(mapping)
+
+
+def kinds_of_stores(mappings: Mapping[str, FieldMapping]) -> Kinds:
+    """The kinds for the mappings by store; see KindOfStores. What is summed up, the first store's mapping says."""
+    by_type: dict[ObjectType, dict[str, RecordKind]] = {}
+    for store, mapping in with_shared_contacts(mappings).items():
+        for kind in _kinds(mapping):
+            by_type.setdefault(kind.type, {})[store] = kind
+    return *(KindOfStores(by_store) for by_store in by_type.values()), *_summaries(mappings[FIRST])
+
+
+def _kinds(mapping: FieldMapping) -> tuple[RecordKind, ...]:
     return ContactKind(mapping), DealKind(mapping)
 
 
-def kinds_of_stores(mappings: Mapping[str, FieldMapping]) -> tuple[RecordKind, ...]:
-    """The kinds for the mappings by store; see KindOfStores."""
-    by_type: dict[ObjectType, dict[str, RecordKind]] = {}
-    for store, mapping in with_shared_contacts(mappings).items():
-        for kind in record_kinds(mapping):
-            by_type.setdefault(kind.type, {})[store] = kind
-    return tuple(KindOfStores(by_store) for by_store in by_type.values())
+def _summaries(mapping: FieldMapping) -> tuple[Summary, ...]:
+    return (CustomerMetricsSummary(mapping.metrics),) if mapping.metrics else ()
 
 
 class KindsOfConfiguration:
@@ -35,9 +44,9 @@ class KindsOfConfiguration:
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
         self._version: ConfigurationVersion | None = None
-        self._kinds: Sequence[RecordKind] = ()
+        self._kinds: Kinds = ()
 
-    def current(self) -> Sequence[RecordKind]:
+    def current(self) -> Kinds:
         """Raises ConfigurationUnreadable."""
         version = self._configuration.current()
         if version is not self._version:

@@ -39,6 +39,11 @@ class KindRecordSet:
         self._lookup = lookup
         self._warn = warn
         self._schema = schema
+        self._properties: dict[str, Mapping[str, str | None]] = {}  # by key
+
+    def properties(self, key: str) -> Mapping[str, str | None]:
+        """The record's, as far as they were read or are written."""
+        return self._properties.get(key, {})
 
     def read(self, keys: Sequence[str], holders: Mapping[str, str]) -> Reading:
         """See RecordSet."""
@@ -105,6 +110,8 @@ class KindRecordSet:
         change = self._kind.plan(facts, record, self._schema, self._related)
         change = _accepted(change, self._schema) if change else Change()
         self._catalog.warn_left_out(self._type, change.left_out)
+        known = {**(record.properties if record else {}), **change.properties}
+        self._properties |= dict.fromkeys(keys, known)
         record_id = record.id if record else ""
         if change.is_empty:
             plan.done |= dict.fromkeys(keys, record_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -55,13 +56,15 @@ class Change:
 class RecordResult:
     """How a record ended: its id (empty: nothing to make), or the error, after so many attempts.
 
-    `broken_call` is the path of the call that broke last, if this record was the only one in it.
+    `broken_call` is the path of the call that broke last, if this record was the only one in it. `properties` are the
+    record's as far as they were read or written.
     """
 
     record_id: str = ""
     error: HubSpotRejected | TransientError | None = None
     attempts: int = 1
     broken_call: str = ""
+    properties: Mapping[str, str | None] = field(default_factory=dict)
 
 
 Results = Mapping[Ref, RecordResult]
@@ -107,3 +110,26 @@ class RecordKind(Protocol):
 
     def goes_without(self, needed: RecordResult) -> str:
         """The name of the warning if the record is written without a needed one that failed; "": it has to wait."""
+
+
+class Summary(ABC):
+    """What records show of others that are associated with them, such as a contact of its deals. Pure, as kinds are.
+
+    It is made after all kinds are written, from what HubSpot has by then.
+    """
+
+    type: ObjectType  # of the records that show it
+    of: ObjectType  # of those that are summed up
+    properties: tuple[str, ...]  # it is written to
+    properties_of: tuple[str, ...]  # of the others, that it is made of
+
+    @abstractmethod
+    def touched(self, results: Results) -> Iterable[str]:
+        """The ids of the records whose summary may not be right any more, now that these were written."""
+
+    @abstractmethod
+    def plan(self, current: Record, associated: Sequence[Record], schema: PropertySchema) -> Change:
+        """What has to be written to the record for its summary to be right."""
+
+
+Kinds = Sequence[RecordKind | Summary]

@@ -125,29 +125,33 @@ class ContactVersion:
 
 @dataclass(frozen=True, slots=True)
 class DealVersion:
-    """`modified_at|received_ms|contact ids`.
+    """`modified_at|received_ms|contact ids|former contact ids`.
 
-    The last part tells without another call whether the association is in place: the id of the deal's contact, or
+    The third part tells without another call whether the association is in place: the id of the deal's contact, or
     none. While the contact is changed it lists all that may be associated just then, so a retry after a crash knows
-    which contacts to disassociate. None: not known.
+    which contacts to disassociate. None: not known. The last part is there where contacts' metrics are kept and the
+    deal was somebody else's before: their metrics change, too, also in a retry after a crash.
     """
 
     modified_at: str
     received_ms: int
     contacts: tuple[str, ...] | None = None
+    former: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, text: str | None) -> DealVersion | None:
         """Read the property; None when it is missing or was not written by woohub."""
-        modified_at, _, rest = (text or "").partition("|")
-        received, separator, contacts = rest.partition("|")
-        if not _DATE.fullmatch(modified_at) or not _RECEIPT.fullmatch(received):
+        modified_at, received, contacts, former = [*(text or "").split("|"), None, None, None][:4]
+        if not _DATE.fullmatch(modified_at or "") or not _RECEIPT.fullmatch(received or ""):
             return None
-        return cls(modified_at, int(received), _ids(contacts) if separator else None)
+        return cls(
+            modified_at or "", int(received or 0), None if contacts is None else _ids(contacts), _ids(former or "")
+        )
 
     def __str__(self) -> str:
         known = f"|{','.join(self.contacts)}" if self.contacts is not None else ""
-        return f"{self.modified_at}|{self.received_ms:013d}{known}"
+        former = f"|{','.join(self.former)}" if known and self.former else ""
+        return f"{self.modified_at}|{self.received_ms:013d}{known}{former}"
 
 
 def _ids(text: str) -> tuple[str, ...]:

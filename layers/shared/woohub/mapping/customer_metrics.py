@@ -1,0 +1,105 @@
+"""Which numbers of a customer's orders the contact shows, and their names: `[contact.metrics]` in mapping.toml."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from woohub.mapping.rows import MetricsRow
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One number: its names by preset, and how set-up creates it."""
+
+    woocommerce: str
+    makewebbetter: str
+    type: str
+    label: str
+    description: str
+
+
+# makewebbetter: the names that the plugin "HubSpot for WooCommerce" of this maker uses, for who leaves it.
+ORDERS, TOTAL_PAID, AVERAGE, FIRST_DATE, LAST_DATE, LAST_STATUS, CURRENCY = range(7)
+METRICS = (
+    Metric(
+        "woocommerce_orders",
+        "total_number_of_orders",
+        "number",
+        "WooCommerce orders",
+        "How many orders the customer has placed; those in the trash do not count.",
+    ),
+    Metric(
+        "woocommerce_total_paid",
+        "total_value_of_orders",
+        "number",
+        "WooCommerce total paid",
+        "The sum of the customer's paid orders. Blank where they are in several currencies.",
+    ),
+    Metric(
+        "woocommerce_average_order",
+        "average_order_value",
+        "number",
+        "WooCommerce average order",
+        "The total paid, divided by the number of paid orders.",
+    ),
+    Metric(
+        "woocommerce_first_order_date",
+        "first_order_date",
+        "datetime",
+        "WooCommerce first order date",
+        "When the customer placed the first order.",
+    ),
+    Metric(
+        "woocommerce_last_order_date",
+        "last_order_date",
+        "datetime",
+        "WooCommerce last order date",
+        "When the customer placed the latest order.",
+    ),
+    Metric(
+        "woocommerce_last_order_status",
+        "last_order_status",
+        "string",
+        "WooCommerce last order status",
+        "The status of the latest order.",
+    ),
+    Metric(
+        "woocommerce_metrics_currency",
+        "last_order_currency",
+        "string",
+        "WooCommerce metrics currency",
+        "The currency of total and average. Blank where the customer paid in several.",
+    ),
+)
+FIELD_TYPES = {"string": "text", "number": "number", "datetime": "date"}
+
+
+@dataclass(frozen=True)
+class CustomerMetrics:
+    """The section, ready to use. `names` are the contact's properties in the order of METRICS."""
+
+    names: tuple[str, ...]
+    paid_statuses: frozenset[str]
+    amount: str
+    date: str
+    currency: str
+
+    @classmethod
+    def of(cls, row: MetricsRow) -> CustomerMetrics | None:
+        """None while it is switched off."""
+        if not row.enabled:
+            return None
+        names = tuple(str(getattr(metric, row.names)) for metric in METRICS)
+        return cls(names, frozenset(row.paid_statuses), row.amount, row.date, row.currency)
+
+    @property
+    def definitions(self) -> Mapping[str, Metric]:
+        """What set-up creates, by name."""
+        return MappingProxyType(dict(zip(self.names, METRICS, strict=True)))
+
+    @property
+    def of_deal(self) -> tuple[str, ...]:
+        """What has to be read of a deal, beside key and status."""
+        return self.amount, self.date, self.currency

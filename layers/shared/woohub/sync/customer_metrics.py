@@ -1,0 +1,110 @@
+"""A contact's metrics: what HubSpot's own deals of the contact come to.
+
+They are computed anew from the deals each time, so that merges, deletions, refunds and deliveries in any order come
+out right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+
+from woohub.hubspot.answers import Record
+from woohub.hubspot.objects import CONTACTS, DEALS, ObjectType
+from woohub.hubspot.properties import PropertySchema
+from woohub.mapping.customer_metrics import CustomerMetrics
+from woohub.mapping.mapping_file import KEY, STATUS
+from woohub.store.payloads import TRASH
+from woohub.sync.records import Change, Results, Summary
+from woohub.sync.versions import DealVersion
+
+MIN_DECIMALS = 2  # of an average
+
+
+@dataclass(frozen=True)
+class PlacedOrder:
+    """What a deal says about its order."""
+
+    date: str
+    status: str
+    amount: Decimal
+    currency: str
+    deal_id: str
+
+
+class CustomerMetricsSummary(Summary):
+    """See Summary."""
+
+    def __init__(self, metrics: CustomerMetrics, of: ObjectType = DEALS) -> None:
+        self._metrics = metrics
+        self.type = CONTACTS
+        self.of = of
+        self.properties = metrics.names
+        self.properties_of = (KEY, STATUS, *metrics.of_deal)
+
+    def touched(self, results: Results) -> Iterable[str]:
+        """The contacts of the batch, and those its deals belong to or belonged to before."""
+        for ref, result in results.items():
+            if ref.type == self.type and result.record_id:
+                yield result.record_id
+            if ref.type == self.of and not result.error:
+                version = DealVersion.parse(result.properties.get(self.of.version))
+                yield from filter(None, (*(version.contacts or ()), *version.former) if version else ())
+
+    def plan(self, current: Record, associated: Sequence[Record], schema: PropertySchema) -> Change:
+        """A blank is written, too, where there was a value: a number that is not right any more."""
+        orders = [self._order(deal) for deal in associated if deal.properties.get(KEY)]
+        values = dict(zip(self.properties, metrics_of(orders, self._metrics.paid_statuses), strict=True))
+        shown = {name: _as_defined(value, name, schema) for name, value in values.items()}
+        differing = {name: value for name, value in shown.items() if _differs(name, value, current.properties, schema)}
+        left_out = {name: value for name, value in differing.items() if not schema.has(name)}
+        return Change({name: value for name, value in differing.items() if name not in left_out}, left_out)
+
+    def _order(self, deal: Record) -> PlacedOrder:
+        amount, date, currency = (deal.properties.get(name) or "" for name in self._metrics.of_deal)
+        return PlacedOrder(date, deal.properties.get(STATUS) or "", _decimal(amount), currency, deal.id)
+
+
+def metrics_of(orders: Sequence[PlacedOrder], paid_statuses: Iterable[str]) -> tuple[str, ...]:
+    """The values in the order of METRICS, "" for none. Orders in the trash do not count."""
+    placed = sorted((order for order in orders if order.status != TRASH), key=lambda order: (order.date, order.deal_id))
+    paid = [order for order in placed if order.status in set(paid_statuses)]
+    currencies = {order.currency for order in paid or placed if order.currency}
+    is_mixed = len(currencies) > 1
+    total = sum((order.amount for order in paid), Decimal(0))
+    dated = [order for order in placed if order.date]
+    return (
+        str(len(placed)),
+        "" if is_mixed else f"{total:f}",
+        "" if is_mixed or not paid else _average(total, len(paid)),
+        dated[0].date if dated else "",
+        dated[-1].date if dated else "",
+        placed[-1].status if placed else "",
+        "" if is_mixed else "".join(currencies),
+    )
+
+
+def _average(total: Decimal, count: int) -> str:
+    exponent = total.as_tuple().exponent
+    decimals = max(MIN_DECIMALS, -exponent if isinstance(exponent, int) else 0)
+    return f"{(total / count).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP):f}"
+
+
+def _decimal(text: str) -> Decimal:
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return Decimal(0)
+    return number if number.is_finite() else Decimal(0)
+
+
+def _as_defined(value: str, name: str, schema: PropertySchema) -> str:
+    """A property that somebody made as a date has no time."""
+    definition = schema.definitions.get(name)
+    return value[:10] if definition and definition.type == "date" else value
+
+
+def _differs(name: str, value: str, current: Mapping[str, str | None], schema: PropertySchema) -> bool:
+    has = current.get(name) or ""
+    return has != value and not schema.equal(name, has, value)

@@ -1,0 +1,130 @@
+"""Write summaries: what records show of others that are associated with them, read from HubSpot itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+
+from woohub.clock import Timer
+from woohub.errors import HubSpotProblem, TransientError
+from woohub.hubspot.answers import Record
+from woohub.hubspot.client import BATCH, HubSpot, chunks
+from woohub.hubspot.properties import PropertyCatalog, PropertySchema
+from woohub.sync.batch_writer import Answer, Reading, RoundPlan, Write, answers_by_key, read_apart, traced, write_all
+from woohub.sync.records import RecordResult, Ref, Results, Summary
+
+
+class SummarySet:
+    """A RecordSet (see batch_writer) of the records that show a summary; their keys are HubSpot's ids.
+
+    `known` are the properties of those that the batch has read or written already.
+    """
+
+    def __init__(
+        self,
+        summary: Summary,
+        known: Mapping[str, Mapping[str, str | None]],
+        hubspot: HubSpot,
+        catalog: PropertyCatalog,
+        schema: PropertySchema,
+    ) -> None:
+        self._summary = summary
+        self._known = known
+        self._hubspot = hubspot
+        self._catalog = catalog
+        self._schema = schema
+        self._associated: dict[str, list[Record]] = {}  # by id of the record that shows them
+
+    def read(self, keys: Sequence[str], _holders: Mapping[str, str]) -> Reading:
+        """The records themselves, those that HubSpot has, and what they sum up."""
+        records = {key: Record(key, self._known[key]) for key in keys if key in self._known}
+        records |= self._others([key for key in keys if key not in records])
+        self._read_associated(list({record.id for record in records.values()}))
+        return Reading(records)
+
+    def plan(self, keys: Sequence[str], reading: Reading) -> RoundPlan:
+        """A record that is gone needs nothing; two ids of records that were merged are one."""
+        plan = RoundPlan()
+        by_record: dict[str, list[str]] = {}
+        for key in keys:
+            if key in reading.records:
+                by_record.setdefault(reading.records[key].id, []).append(key)
+        for record_id, together in by_record.items():
+            record = reading.records[together[0]]
+            change = self._summary.plan(record, self._associated[record_id], self._schema)
+            self._catalog.warn_left_out(self._summary.type, change.left_out)
+            if not change.is_empty:
+                plan.writes.append(Write(tuple(together), change, record_id))
+        written = {key for write in plan.writes for key in write.keys}
+        plan.done = dict.fromkeys((key for key in keys if key not in written), "")
+        return plan
+
+    def send(self, writes: Sequence[Write]) -> dict[str, Answer]:
+        """See RecordSet."""
+        answer = self._hubspot.update(self._summary.type, traced(writes, lambda write: {"id": write.record_id}))
+        return answers_by_key(writes, answer, self._summary.type.key)
+
+    def conflict(self, _problem: HubSpotProblem) -> str | None:
+        """None: nothing of a summary is unique."""
+        return None
+
+    def adapt(self, problem: HubSpotProblem, write: Write) -> bool:
+        """See RecordSet."""
+        learned = self._catalog.learn(self._summary.type, problem, write.change.properties)
+        self._schema = learned or self._schema
+        return learned is not None
+
+    def _others(self, ids: Sequence[str]) -> dict[str, Record]:
+        """Records that nothing in the batch has read: those of a former owner, and of orders in the trash.
+
+        The id of a record that was merged into another one gives that one; each such id is then read alone, since an
+        answer does not say which input it belongs to.
+        """
+        if not ids:
+            return {}
+        by_id = {record.id: record for record in self._read(ids)}
+        merged = [record_id for record_id in ids if record_id not in by_id] if by_id.keys() - set(ids) else []
+        alone = {record_id: record for record_id in merged for record in self._read([record_id])}
+        return {record_id: record for record_id, record in by_id.items() if record_id in ids} | alone
+
+    def _read(self, ids: Sequence[str]) -> list[Record]:
+        read = partial(self._hubspot.read, self._summary.type, properties=self._summary.properties, retry=False)
+        return read_apart(read, ids)[0]
+
+    def _read_associated(self, ids: Sequence[str]) -> None:
+        ends = self._hubspot.associated(self._summary.type, self._summary.of, ids, retry=False) if ids else {}
+        wanted = sorted({end for some in ends.values() for end in some})
+        by_id: dict[str, Record] = {}
+        for some in chunks(wanted, BATCH):
+            read = self._hubspot.read(self._summary.of, some, self._summary.properties_of, retry=False)
+            by_id |= {record.id: record for record in read}
+        for record_id in ids:
+            self._associated[record_id] = [by_id[end] for end in ends.get(record_id, ()) if end in by_id]
+
+
+def write_summary(
+    summary: Summary, results: Results, hubspot: HubSpot, catalog: PropertyCatalog, timer: Timer
+) -> dict[str, RecordResult]:
+    """Bring the summaries up to date that the results concern; how each ended, by the record's id."""
+    ids = list(dict.fromkeys(summary.touched(results)))
+    if not ids:
+        return {}
+    try:
+        schema = catalog.schema(summary.type)
+    except TransientError as error:
+        return dict.fromkeys(ids, RecordResult(error=error))
+    return write_all(SummarySet(summary, dict(_known(summary, results)), hubspot, catalog, schema), ids, timer)
+
+
+def _known(summary: Summary, results: Results) -> Iterator[tuple[str, Mapping[str, str | None]]]:
+    for ref, result in results.items():
+        if ref.type == summary.type and result.record_id:
+            yield result.record_id, result.properties
+
+
+def failures(
+    summary: Summary, refs: Sequence[Ref], results: Results, written: Mapping[str, RecordResult]
+) -> list[RecordResult]:
+    """The summaries that these records concern and that could not be written."""
+    ids = summary.touched({ref: results[ref] for ref in refs})
+    return [written[record_id] for record_id in ids if record_id in written and written[record_id].error]

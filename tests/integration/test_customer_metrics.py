@@ -1,0 +1,189 @@
+"""What a contact's orders come to, kept right by the engine: values, calls, and what must not disturb them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from simulators.hubspot import InjectedFault, definitions
+from simulators.hubspot.settings import RequiredProperties
+from tests.support.engine import FIELDS, EngineFixture
+from tests.support.metrics import mapping_with_metrics, provision_metrics, wrong_metrics
+from tests.support.orders import customer, message, order
+from woohub.mapping.fields import FieldMapping
+from woohub.sync.kinds import record_kinds
+
+JANE, BO = "jane.doe@example.com", "bo@mail.example"
+LATER = {"date_modified_gmt": "2026-11-23T22:41:00"}
+
+
+def engine_with_metrics(mapping: FieldMapping | None = None, **types: str) -> EngineFixture:
+    mapping = mapping or mapping_with_metrics()
+    engine = EngineFixture(kinds=record_kinds(mapping))
+    provision_metrics(engine.portal, mapping, **types)
+    return engine
+
+
+def metrics(engine: EngineFixture, email: str = JANE) -> dict[str, str]:
+    """A contact's metrics that have a value, by the end of their names."""
+    names = [name.removeprefix("woocommerce_") for name in mapping_with_metrics().metrics.names]  # type: ignore[union-attr]
+    contact = engine.contact(email)
+    return {name: contact[f"woocommerce_{name}"] for name in names if contact.get(f"woocommerce_{name}")}
+
+
+def record_calls(engine: EngineFixture) -> list[str]:
+    return [call.path.rsplit("2026-09/", 1)[1] for call in engine.calls if "properties" not in call.path]
+
+
+def test_a_contact_shows_what_its_orders_come_to() -> None:
+    engine = engine_with_metrics()
+    engine.deliver(
+        message("order.created", order(1, total="10.10", date_created_gmt="2026-11-01T10:00:00")),
+        message("order.created", order(2, total="20.25", status="completed", date_created_gmt="2026-11-03T10:00:00")),
+        message("order.created", order(3, total="99.00", status="failed", date_created_gmt="2026-11-02T10:00:00")),
+    )
+
+    assert metrics(engine) == {
+        "orders": "3",
+        "total_paid": "30.35",
+        "average_order": "15.18",
+        "first_order_date": "2026-11-01T10:00:00Z",
+        "last_order_date": "2026-11-03T10:00:00Z",
+        "last_order_status": "completed",
+        "metrics_currency": "USD",
+    }
+
+
+def test_a_hundred_new_orders_take_three_calls_more() -> None:
+    engine, plain = engine_with_metrics(), EngineFixture()
+    orders = [
+        message("order.created", order(number, billing={"email": f"p{number}@x.example"})) for number in range(100)
+    ]
+    engine.deliver(*orders)
+    plain.deliver(*orders)
+
+    assert len(record_calls(engine)) == len(record_calls(plain)) + 3
+    assert record_calls(engine)[-3:] == ["contacts/deals/batch/read", "deals/batch/read", "contacts/batch/update"]
+    assert not wrong_metrics(engine.portal)
+
+
+def test_switched_off_there_is_no_call_and_no_property_more() -> None:
+    engine = EngineFixture(kinds=record_kinds(FIELDS))
+    engine.deliver(message("order.created", order()))
+
+    assert record_calls(engine) == [
+        "contacts/batch/read",
+        "contacts/batch/create",
+        "deals/batch/read",
+        "deals/batch/create",
+    ]
+    assert "woocommerce_orders" not in engine.contact()
+
+
+def test_a_redelivery_writes_nothing() -> None:
+    engine = engine_with_metrics()
+    engine.deliver(message("order.created", order()))
+    engine.calls.clear()
+    engine.deliver(message("order.created", order()))
+
+    assert all(path.endswith("/read") for path in record_calls(engine))
+
+
+def test_when_an_order_turns_out_to_be_somebody_elses_both_change() -> None:
+    engine = engine_with_metrics()
+    engine.deliver(message("order.created", order(1)), message("order.created", order(2)))
+    engine.deliver(message("order.updated", order(2, billing={"email": BO}, **LATER), 60))
+
+    assert (metrics(engine)["orders"], metrics(engine, BO)["orders"]) == ("1", "1")
+
+
+def test_a_crash_after_the_deal_moved_is_made_good_by_the_redelivery() -> None:
+    engine = engine_with_metrics()
+    engine.deliver(message("order.created", order(1)), message("order.created", order(2)))
+    engine.portal.faults.add(InjectedFault(status=503, path="/contacts/deals/batch/read"))
+    moved = message("order.updated", order(2, billing={"email": BO}, **LATER), 60)
+    assert engine.verdicts(moved) == ["retry"]
+    engine.portal.faults.clear()
+    engine.restart()
+
+    assert engine.verdicts(moved) == ["done"]
+    assert not wrong_metrics(engine.portal)
+
+
+def test_a_trashed_order_counts_no_more_though_its_delivery_names_nobody() -> None:
+    engine = engine_with_metrics()
+    engine.deliver(message("order.created", order(1)), message("order.created", order(2)))
+    engine.deliver(message("order.deleted", {"id": 2}, 60))
+
+    assert (metrics(engine)["orders"], metrics(engine)["total_paid"]) == ("1", "150.00")
+
+
+def test_in_several_currencies_there_is_no_total() -> None:
+    engine = engine_with_metrics()
+    engine.deliver(message("order.created", order(1)))
+    assert metrics(engine)["total_paid"] == "150.00"
+    engine.deliver(message("order.created", order(2, currency="EUR")))
+
+    assert {"total_paid", "average_order", "metrics_currency"}.isdisjoint(metrics(engine))
+    assert metrics(engine)["orders"] == "2"
+
+
+def test_deals_that_are_no_orders_do_not_count() -> None:
+    engine = engine_with_metrics()
+    engine.deliver(message("order.created", order(1)))
+    objects, contact = engine.portal.objects, engine.portal.state()["contacts"][0]["id"]
+    deal = objects.create(definitions.DEALS, {"properties": {"dealname": "A consultation", "amount": "5000"}})
+    objects.link((definitions.DEALS, deal.id), (definitions.CONTACTS, contact))
+    engine.deliver(message("order.created", order(2)))
+
+    assert metrics(engine)["total_paid"] == "300.00"
+
+
+def test_a_contact_with_more_deals_than_hubspot_shows_at_once() -> None:
+    engine = engine_with_metrics()
+    engine.portal.settings = engine.portal.settings.changed({"associations_per_page": 3})
+    for number in range(8):
+        engine.deliver(message("order.created", order(number + 1)))
+
+    assert metrics(engine)["orders"] == "8"
+
+
+def test_a_change_of_the_account_alone_brings_them_up_to_date() -> None:
+    """So that what people did to the deals in HubSpot does not wait for the next order."""
+    engine = engine_with_metrics()
+    engine.deliver(message("order.created", order(1)), message("order.created", order(2)))
+    engine.portal.objects.archive(definitions.DEALS, engine.portal.state()["deals"][0]["id"])
+    engine.deliver(message("customer.updated", customer()))
+
+    assert metrics(engine)["orders"] == "1"
+
+
+def test_a_refused_metric_is_told_and_rejects_no_order() -> None:
+    engine = engine_with_metrics()
+    engine.deliver(message("order.created", order(1)))
+    engine.portal.settings = engine.portal.settings.changed(
+        {"rules": (RequiredProperties("contacts", ("company",), {"woocommerce_orders": "2"}),)}
+    )
+
+    assert engine.verdicts(message("order.created", order(2))) == ["done"]
+    assert engine.warnings[-1][0] == "summary_refused_by_hubspot"
+
+
+def test_the_other_plugins_names_and_its_dates_without_a_time() -> None:
+    engine = engine_with_metrics(mapping_with_metrics(names="makewebbetter"), first_order_date="date")
+    engine.deliver(message("order.created", order(1)))
+    contact: dict[str, Any] = engine.contact()
+
+    assert contact["total_number_of_orders"] == "1"
+    assert contact["total_value_of_orders"] == "150.00"
+    assert contact["first_order_date"] == "2026-11-23"
+
+
+@pytest.mark.parametrize("paid", [("completed",), ("processing", "completed", "on-hold")])
+def test_which_statuses_are_paid_is_for_the_mapping_to_say(paid: tuple[str, ...]) -> None:
+    engine = engine_with_metrics(mapping_with_metrics(paid_statuses=paid))
+    statuses = ("processing", "completed", "on-hold", "refunded")
+    engine.deliver(*(message("order.created", order(n + 1, status=status)) for n, status in enumerate(statuses)))
+
+    assert not wrong_metrics(engine.portal, paid)
