@@ -1,24 +1,32 @@
-"""Every 15 minutes: read changes from the store that its webhooks missed, and repair the webhooks."""
+"""Every 15 minutes: read changes from each store that its webhooks missed, and repair the webhooks.
+
+The schedule's run is the first store's; it also starts one for each other store, in an invocation of its own.
+"""
 
 from __future__ import annotations
 
 import os
 import time
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import boto3
 import urllib3
 from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from woohub import stores
 from woohub.clock import Timer
-from woohub.configuration import S3_CALLS, Configuration
+from woohub.configuration import S3_CALLS, Configuration, ConfigurationUnreadable
 from woohub.delivery.delivery_queue import DeliveryQueue
+from woohub.errors import StoreUnknown
 from woohub.http import Call
 from woohub.hubspot.client import HubSpot
-from woohub.metrics import SWEEP_ALIVE, SWEEP_NOT_CONFIGURED, SWEEP_STARTED
+from woohub.mapping.fields import FieldMapping
+from woohub.metrics import COUNTED_APART, SWEEP_ALIVE, SWEEP_FAILED, SWEEP_NOT_CONFIGURED, SWEEP_STARTED
+from woohub.reconcile import other_stores
 from woohub.reconcile.request import RunRequest
 from woohub.reconcile.run import SHARE_OF_TIME, Reconcile
 from woohub.reconcile.watermark import WatermarkParameter
@@ -26,42 +34,80 @@ from woohub.reconcile.webhook_repair import WebhookConfig
 from woohub.settings import HubSpotToken, ReconcileSettings, Secret, webhook_secrets
 from woohub.store.client import Store
 from woohub.store.connection import USUAL_STYLE, RequestStyle, StoreCredentials
+from woohub.stores import FIRST
 
-HUBSPOT_REQUESTS_PER_10_SECONDS = 5  # in addition to the consumer's: the nightly check is in no hurry
+HUBSPOT_REQUESTS_PER_10_SECONDS = 5  # of all stores, in addition to the consumer's: the nightly check is in no hurry
 
 settings = ReconcileSettings.from_env(os.environ)
+stack = settings.powertools_service_name
 logger, metrics = Logger(), Metrics()
 timer, http = Timer(), urllib3.PoolManager()
-secrets_manager = boto3.client("secretsmanager")
+secrets_manager, ssm = boto3.client("secretsmanager"), boto3.client("ssm")
 store_secret = Secret(secrets_manager, settings.store_secret_arn)
 webhook_secret = Secret(secrets_manager, settings.webhook_secret_arn)
 token = HubSpotToken(Secret(secrets_manager, settings.hubspot_secret_arn))
-parameter = WatermarkParameter(boto3.client("ssm"), settings.watermark_parameter)
+parameter = WatermarkParameter(ssm, settings.watermark_parameter)
 queue = DeliveryQueue(boto3.client("sqs"), settings.queue_url, logger.error)
-configuration = Configuration(lambda: boto3.client("s3", config=S3_CALLS), settings.configuration_bucket)
-hubspot = HubSpot(
-    http,
-    token,
-    timer,
-    settings.hubspot_api_url,
-    settings.hubspot_api_version,
-    HUBSPOT_REQUESTS_PER_10_SECONDS,
-)
-webhooks = WebhookConfig(
-    stack=settings.powertools_service_name,
-    url=settings.webhook_url,
-    # Refreshed: a webhook must not get a secret that has since been replaced.
-    secret=lambda: webhook_secrets(webhook_secret.refresh()).get("current", ""),
-    may_create=settings.create_missing_webhooks,
-)
-
+configuration = Configuration(lambda: boto3.client("s3", config=S3_CALLS), settings.configuration_bucket, max_age_s=0)
 
 styles: dict[StoreCredentials, RequestStyle] = {}  # how each store accepts calls, as far as this process knows
 
 
-def count(name: str, value: int = 1) -> None:
-    """Add a value to a metric."""
-    metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
+@dataclass(frozen=True)
+class OfStore:
+    """What one store's runs need."""
+
+    name: str
+    access: Secret
+    webhook_secret: Secret
+    parameter: WatermarkParameter
+
+    def webhooks(self) -> WebhookConfig:
+        """How the store's webhooks should be."""
+        return WebhookConfig(
+            stack=stack,
+            url=settings.webhook_url and stores.webhook_url(settings.webhook_url, self.name),
+            # Refreshed: a webhook must not get a secret that has since been replaced.
+            secret=lambda: webhook_secrets(self.webhook_secret.refresh()).get("current", ""),
+            may_create=settings.create_missing_webhooks,
+        )
+
+
+def first_store() -> OfStore:
+    """The store that the stack has from the beginning."""
+    return OfStore(FIRST, store_secret, webhook_secret, parameter)
+
+
+@cache
+def other_store(name: str) -> OfStore:
+    """A further store, by its name."""
+    return OfStore(
+        name,
+        Secret(secrets_manager, stores.access_secret(stack, name)),
+        Secret(secrets_manager, stores.webhook_secret(stack, name)),
+        WatermarkParameter(ssm, stores.watermark_parameter(stack, name), make_missing=True),
+    )
+
+
+class Counter:
+    """Counts a run's metrics: by store where it is not the first, and in the stack's sums unless counted apart."""
+
+    def __init__(self, store: str) -> None:
+        self._of_store = EphemeralMetrics() if store else None
+        if self._of_store:
+            self._of_store.add_dimension("store", store)
+
+    def add(self, name: str, value: int = 1) -> None:
+        """Add a value to a metric."""
+        if self._of_store:
+            self._of_store.add_metric(name=name, unit=MetricUnit.Count, value=value)
+        if not self._of_store or name not in COUNTED_APART:
+            metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
+
+    def write(self) -> None:
+        """Write the store's metrics to the log; the stack's are written when the invocation ends."""
+        if self._of_store:
+            self._of_store.flush_metrics()
 
 
 def called(call: Call) -> None:
@@ -75,8 +121,8 @@ def waits(seconds: float, reason: str) -> None:
 
 
 @cache
-def log_once(text: str) -> None:
-    """Log a line once per cold start."""
+def log_once(text: str, **_store: str) -> None:
+    """Log a line once per cold start and store."""
     logger.info(text)
 
 
@@ -84,13 +130,45 @@ def log_once(text: str) -> None:
 def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
     """Run once; `woohub.reconcile.request` describes what the event may ask for."""
     timer.start(context.get_remaining_time_in_millis() / 1000 * SHARE_OF_TIME)
-    if settings.detailed_metrics:
-        count(SWEEP_STARTED)
-    credentials = StoreCredentials.from_secret(store_secret.text())
+    Counter(FIRST).add(SWEEP_STARTED)  # of all stores
+    request = RunRequest.from_event(event)
+    counter, names = Counter(request.store), names_of_stores()
+    if other_stores.is_scheduled(event):
+        start_other_stores(names[1:], counter)
+    if request.store:
+        logger.append_keys(store=request.store)
+    try:
+        return run(request, other_store(request.store) if request.store else first_store(), names, counter)
+    finally:
+        logger.remove_keys(["store"])
+        counter.write()
+
+
+def names_of_stores() -> list[str]:
+    """The first store and, as far as the configuration can be read, the others."""
+    try:
+        return [FIRST, *sorted(configuration.current().stores)]
+    except ConfigurationUnreadable as error:
+        logger.error("configuration_unreadable", extra={"error": str(error)})
+        return [FIRST]
+
+
+def start_other_stores(names: list[str], counter: Counter) -> None:
+    """Whatever keeps their runs from starting, the first store's goes on."""
+    if not names:
+        return
+    function = os.environ["AWS_LAMBDA_FUNCTION_NAME"]
+    if failed := other_stores.start(boto3.client("lambda"), function, names, logger.error):
+        counter.add(SWEEP_FAILED, failed)
+
+
+def run(request: RunRequest, of_store: OfStore, names: list[str], counter: Counter) -> dict[str, Any]:
+    """One store's run; returns its report."""
+    credentials = StoreCredentials.from_secret(of_store.access.text())
     if credentials is None:
-        log_once("no access to the store is set, so nothing is reconciled: run `woohub setup`")
-        count(SWEEP_NOT_CONFIGURED)
-        count(SWEEP_ALIVE)
+        log_once("no access to the store is set, so nothing is reconciled: run `woohub setup`", store=request.store)
+        counter.add(SWEEP_NOT_CONFIGURED)
+        counter.add(SWEEP_ALIVE)
         return {"configured": False}
     store = Store(
         http,
@@ -100,21 +178,36 @@ def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
         on_wait=waits,
         warn=logger.warning,
         style=styles.get(credentials, USUAL_STYLE),
-        renew=lambda: StoreCredentials.from_secret(store_secret.refresh()),
+        renew=lambda: StoreCredentials.from_secret(of_store.access.refresh()),
     )
+    number = names.index(request.store) if request.store in names else 0
     reconcile = Reconcile(
         store,
         queue,
-        parameter,
-        hubspot,
-        lambda: configuration.current().mapping,
-        webhooks,
-        count=count,
+        of_store.parameter,
+        hubspot(other_stores.hubspot_share(HUBSPOT_REQUESTS_PER_10_SECONDS, len(names))),
+        lambda: mapping_of(request.store),
+        of_store.webhooks(),
+        count=counter.add,
         log=logger.warning,
         clock=time.time,
-        night_hour=settings.nightly_hour,
+        night_hour=other_stores.night_hour(settings.nightly_hour, number),
     )
-    facts = reconcile.run(RunRequest.from_event(event)).facts()
+    facts = reconcile.run(request).facts()
     styles[store.credentials] = store.style
     logger.info("reconciled", extra=facts)
     return facts
+
+
+def mapping_of(store: str) -> FieldMapping:
+    """The store's mapping in force; ConfigurationUnreadable, StoreUnknown."""
+    mappings = configuration.current().mappings
+    if store not in mappings:
+        raise StoreUnknown(store)
+    return mappings[store]
+
+
+@cache
+def hubspot(requests_per_10_seconds: int) -> HubSpot:
+    """The client, with a share of the budget."""
+    return HubSpot(http, token, timer, settings.hubspot_api_url, settings.hubspot_api_version, requests_per_10_seconds)

@@ -10,11 +10,14 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from functions.reconcile import app
 from simulators.woocommerce import KEY, SECRET, SimulatedShop, running
 from simulators.woocommerce.hosting import Hosting
+from tests.support.bucket import Bucket
+from tests.support.clock import Clock
 from woohub.errors import InvalidPayload
 from woohub.settings import Secret
 
@@ -46,10 +49,10 @@ class Stack:
             QueueUrl=self.queue_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
         )
         found = [json.loads(one["MessageAttributes"]["delivery"]["StringValue"]) for one in answer.get("Messages", [])]
-        return [f"{one['topic']} {one['entity']}" for one in found]
+        return [" ".join((one["topic"], one["entity"], *filter(None, [one.get("store")]))) for one in found]
 
-    def watermark(self) -> Any:
-        return json.loads(boto3.client("ssm").get_parameter(Name="/woohub/watermark")["Parameter"]["Value"])
+    def watermark(self, name: str = "/woohub/watermark") -> Any:
+        return json.loads(boto3.client("ssm").get_parameter(Name=name)["Parameter"]["Value"])
 
 
 @pytest.fixture
@@ -182,3 +185,129 @@ def test_a_long_maintenance_ends_a_run_early_with_the_reason(stack: Stack) -> No
     assert stopped.startswith("store unavailable")
     assert "maintenance" in stopped
     assert "600 s" in stopped
+
+
+# Several stores
+
+
+STORES = json.dumps({"stores": {"second": {}, "third": {"order_key_prefix": "3-"}}})
+
+
+@pytest.fixture
+def several(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Stack:
+    """With two further stores, as `woohub store add` leaves them before their first run."""
+    bucket = Bucket()
+    bucket.put("stores.json", STORES)
+    monkeypatch.setattr(app, "configuration", bucket.configuration(Clock()))
+    secrets = boto3.client("secretsmanager")
+    for store in ("second", "third"):
+        secrets.create_secret(Name=f"woohub/stores/{store}/webhook", SecretString='{"current": "of its own"}')
+        secrets.create_secret(Name=f"woohub/stores/{store}/store", SecretString="{}")
+    app.other_store.cache_clear()
+    return stack
+
+
+def set_other_store(name: str, url: str) -> None:
+    access = {"url": url, "consumer_key": KEY, "consumer_secret": SECRET}
+    boto3.client("secretsmanager").put_secret_value(
+        SecretId=f"woohub/stores/{name}/store", SecretString=json.dumps(access)
+    )
+
+
+class Functions:
+    """Remembers which runs were started; `broken` cannot be."""
+
+    def __init__(self, broken: str = "") -> None:
+        self.started, self.broken = list[Any](), broken
+
+    def invoke(self, **arguments: Any) -> None:
+        assert (arguments["FunctionName"], arguments["InvocationType"]) == ("reconcile", "Event")
+        store = json.loads(arguments["Payload"])["store"]
+        if store == self.broken:
+            raise ClientError({"Error": {"Code": "TooManyRequestsException"}}, "Invoke")
+        self.started.append(store)
+
+
+def schedule(monkeypatch: pytest.MonkeyPatch, functions: Functions) -> Any:
+    """What the function answers to its schedule."""
+    client = boto3.client
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "reconcile")
+    monkeypatch.setattr(boto3, "client", lambda name: functions if name == "lambda" else client(name))
+    return app.lambda_handler({"source": "aws.events", "detail-type": "Scheduled Event"}, Context())
+
+
+@pytest.mark.usefixtures("several")
+def test_the_schedule_starts_a_run_of_each_other_store_and_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    functions = Functions()
+
+    schedule(monkeypatch, functions)
+
+    assert functions.started == ["second", "third"]
+
+
+@pytest.mark.usefixtures("several")
+def test_a_run_that_cannot_be_started_keeps_no_other_store_waiting(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    functions = Functions(broken="second")
+
+    assert schedule(monkeypatch, functions) == {"configured": False}  # the first store's own
+
+    assert functions.started == ["third"]
+    assert metrics(capsys)["SweepFailed"] == [1.0]
+
+
+def test_a_stack_with_one_store_calls_nobody(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    functions = Functions()
+
+    schedule(monkeypatch, functions)
+
+    assert (functions.started, stack.messages()) == ([], [])
+
+
+def test_another_store_has_its_own_webhooks_watermark_and_messages(several: Stack) -> None:
+    shop = SimulatedShop(post=lambda *_: 200)
+    with running(shop) as url:
+        set_other_store("second", url)
+        number = shop.place()
+        answer = app.lambda_handler({"store": "second", "since": "2026-01-01"}, Context())
+
+    assert answer["complete"], answer
+    made = shop.hooks.webhooks.values()
+    assert {one.delivery_url for one in made} == {"https://hooks.test/webhooks/woocommerce/second"}
+    assert {one.secret for one in made} == {"of its own"}
+    assert several.watermark() == {}  # the first store's, as it was
+    assert several.watermark("/woohub/stores/second/watermark")["orders"]["moment"] > "2026-01-01"
+    assert several.messages() == [f"order.swept order:{number} second"]
+
+
+@pytest.mark.usefixtures("several")
+def test_what_another_store_counts_hides_nothing_of_the_first(capsys: pytest.CaptureFixture[str]) -> None:
+    with running(SimulatedShop(post=lambda *_: 200)) as url:
+        set_other_store("second", url)
+        app.lambda_handler({"store": "second"}, Context())
+
+    counted = by_dimensions(capsys)
+    assert "SweepAlive" in counted["service", "store"] - counted["service",]
+    assert "SweepCompleted" in counted["service", "store"] & counted["service",]
+
+
+def by_dimensions(capsys: pytest.CaptureFixture[str]) -> dict[tuple[str, ...], set[str]]:
+    """The names of all metrics written so far, by their dimensions."""
+    written: dict[tuple[str, ...], set[str]] = {}
+    for line in capsys.readouterr().out.splitlines():
+        for directive in json.loads(line).get("_aws", {}).get("CloudWatchMetrics", []):
+            for names in directive["Dimensions"]:
+                known = written.setdefault(tuple(sorted(names)), set())
+                known |= {metric["Name"] for metric in directive["Metrics"]}
+    return written
+
+
+def test_a_configuration_that_cannot_be_read_stops_no_run_of_the_first_store(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket = Bucket()
+    bucket.put("stores.json", "{")
+    monkeypatch.setattr(app, "configuration", bucket.configuration(Clock()))
+
+    reconciled(stack)

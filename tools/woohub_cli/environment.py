@@ -7,6 +7,10 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
+from woohub.stores import FIRST
+
+OF_ONE_STORE = "WOO_COMMERCE_"  # what the names of a store's variables begin with
+
 
 def nearest(name: str, folder: Path) -> Path | None:
     """The file of this name in the folder or the closest one above it."""
@@ -21,6 +25,22 @@ def read(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
     file = nearest(".env", folder)
     written = dotenv_values(file, interpolate=False) if file else {}
     return _filled(written) | _filled(environ)
+
+
+def of_store(variables: Mapping[str, str], store: str) -> dict[str, str]:
+    """The variables as a further store's commands see them: those with its name at their end instead of the first's.
+
+    WOO_COMMERCE_URL_SECOND is the WOO_COMMERCE_URL of the store "second", which has nothing to do with the first one's.
+    """
+    if store == FIRST:
+        return dict(variables)
+    end = f"_{store.replace('-', '_').upper()}"
+    own = {
+        name.removesuffix(end): value
+        for name, value in variables.items()
+        if name.startswith(OF_ONE_STORE) and name.endswith(end)
+    }
+    return {name: value for name, value in variables.items() if not name.startswith(OF_ONE_STORE)} | own
 
 
 def _filled(variables: Mapping[str, str | None]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,8 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from woohub import stores
+from woohub.stores import FIRST
 from woohub_cli import environment
 from woohub_cli.cli_errors import Trouble, WrongUsage
 from woohub_cli.rendering import output
@@ -99,6 +101,7 @@ class Stack:
     aws: Aws
     status: str = ""  # CloudFormation's, such as CREATE_COMPLETE
     deployed_as: str = ""  # the name in CloudFormation where it is another one
+    store: str = FIRST  # whose URL, secrets and watermark the outputs name
 
     def output(self, name: str) -> str:
         """One output of the template; Trouble if this stack has none of that name."""
@@ -108,6 +111,16 @@ class Stack:
                 "it is not a woohub stack, an older one, or still being deployed"
             )
         return self.outputs[name]
+
+    def of_store(self, store: str) -> Stack:
+        """The same stack with the URL, secrets and watermark of one of its further stores."""
+        names = {
+            "WebhookUrl": stores.webhook_url(self.output("WebhookUrl"), store),
+            "WebhookSecretArn": stores.webhook_secret(self.service, store),
+            "StoreSecretArn": stores.access_secret(self.service, store),
+            "WatermarkParameter": stores.watermark_parameter(self.service, store),
+        }
+        return replace(self, outputs={**self.outputs, **names}, store=store)
 
     @property
     def service(self) -> str:

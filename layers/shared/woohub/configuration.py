@@ -14,14 +14,19 @@ from typing import TYPE_CHECKING
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from woohub import stores_file
 from woohub.errors import Suspended, WooHubError
-from woohub.mapping.fields import FieldMapping, load_mapping
+from woohub.mapping import mapping_file
+from woohub.mapping.fields import FieldMapping, field_mapping, load_mapping
+from woohub.mapping.of_store import of_store
 from woohub.mapping.overlay import Overlay
+from woohub.stores import FIRST, StoreSettings
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-MAPPING_KEY = "mapping.toml"
+MAPPING_KEY, STORES_KEY = "mapping.toml", "stores.json"
+STORES_PREFIX = "stores/"
 MAX_AGE_S = 60.0  # seconds after which the bucket is asked again what has changed
 MAX_OBJECT_BYTES = 4 * 1024 * 1024  # no decisions of people are larger
 # Short, since a batch waits meanwhile: S3 not responding ends within a quarter of a minute.
@@ -40,7 +45,13 @@ class ConfigurationUnreadable(Suspended):
 class ConfigurationVersion:
     """One version of the configuration, read and checked."""
 
-    mapping: FieldMapping
+    mappings: Mapping[str, FieldMapping]  # by store
+    stores: Mapping[str, StoreSettings]  # besides the first
+
+    @property
+    def mapping(self) -> FieldMapping:
+        """The first store's."""
+        return self.mappings[FIRST]
 
 
 @dataclass(frozen=True)
@@ -57,7 +68,11 @@ Objects = Mapping[str, StoredObject]
 def parse(objects: Objects) -> ConfigurationVersion:
     """The objects of a bucket, by key, as a version; ConfigurationUnreadable names the object and its mistakes."""
     try:
-        return ConfigurationVersion(mapping=load_mapping(*_overlays(objects, MAPPING_KEY)))
+        first = load_mapping(*_overlays(objects, MAPPING_KEY))
+        stores = _stores(objects, first)
+        return ConfigurationVersion(
+            {FIRST: first} | {name: _of_store(objects, name, stores) for name in stores}, stores
+        )
     except WooHubError as error:
         raise ConfigurationUnreadable(f"the stack's configuration cannot be read: {_in_one_line(error)}") from error
 
@@ -66,13 +81,28 @@ def _in_one_line(error: WooHubError) -> str:
     return "; ".join(line.strip() for line in str(error).splitlines()).replace(":;", ":")
 
 
+def _stores(objects: Objects, first: FieldMapping) -> dict[str, StoreSettings]:
+    stored = objects.get(STORES_KEY)
+    return stores_file.read(stored.body, first.order_key_prefix) if stored else {}
+
+
+def _of_store(objects: Objects, name: str, stores: Mapping[str, StoreSettings]) -> FieldMapping:
+    overlays = _overlays(objects, MAPPING_KEY, mapping_key(name))
+    return field_mapping(of_store(mapping_file.read(overlays), name, stores[name]))
+
+
+def mapping_key(store: str) -> str:
+    """The object with the overlay of a further store, over the stack's."""
+    return f"{STORES_PREFIX}{store}/{MAPPING_KEY}"
+
+
 def _overlays(objects: Objects, *keys: str) -> list[Overlay]:
     return [Overlay(key, objects[key].body) for key in keys if key in objects]
 
 
 def is_read(key: str) -> bool:
     """Whether this object of the bucket is part of the configuration."""
-    return key == MAPPING_KEY
+    return key in (MAPPING_KEY, STORES_KEY) or (key.startswith(STORES_PREFIX) and key.endswith(f"/{MAPPING_KEY}"))
 
 
 class Configuration:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -156,17 +157,26 @@ _ADAPTER = TypeAdapter(Watermark)
 class WatermarkParameter:
     """The watermark in SSM. Its methods raise botocore's errors."""
 
-    def __init__(self, ssm: SSMClient, name: str) -> None:
+    def __init__(self, ssm: SSMClient, name: str, *, make_missing: bool = False) -> None:
         self._ssm = ssm
         self.name = name
+        self._make_missing = make_missing  # that of a further store is no resource of the stack's
 
     def read(self) -> Watermark | str:
         """The watermark; while there is none yet, the moment the parameter was made: that of the deployment.
 
         InvalidParameter names what cannot be read.
         """
+        if self._make_missing:
+            self._make()
         version = last_written(self._ssm, self.name, START)
         return whole_seconds(version.written_at.isoformat()) if version.value.strip() == START else read(version.value)
+
+    def _make(self) -> None:
+        """The start, where there is no parameter yet: the store is read from now on."""
+        with suppress(self._ssm.exceptions.ParameterAlreadyExists):
+            self._ssm.put_parameter(Name=self.name, Value=START, Type="String", Overwrite=False)
+        self._make_missing = False
 
     def write(self, watermark: Watermark) -> None:
         """Store it."""

@@ -1,0 +1,78 @@
+"""`stores.json` of the stack's configuration: the stores besides the first. It holds no secrets."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+
+from woohub.errors import WooHubError
+from woohub.mapping.of_store import CUSTOMER_ID, customer_id_property, order_key_prefix
+from woohub.mapping.rows import Prefix, Property
+from woohub.stores import StoreSettings, is_name
+
+
+class InvalidStores(WooHubError):
+    """stores.json cannot be used; the message lists every mistake."""
+
+
+def _named(name: str) -> str:
+    if not is_name(name):
+        raise ValueError("a store's name is lower-case letters, digits and -, beginning with a letter")
+    return name
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(extra="ignore")  # a newer version may say more
+
+    url: str = ""
+    order_key_prefix: Prefix = ""
+    customer_id_property: Property | None = None
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    stores: dict[Annotated[str, AfterValidator(_named)], _Row] = {}
+
+
+def read(content: bytes, first_prefix: str = "") -> dict[str, StoreSettings]:
+    """The stores by name; InvalidStores. `first_prefix` is that of the first store's keys, which no other may have."""
+    try:
+        file = _File.model_validate_json(content)
+    except ValidationError as error:
+        mistakes = error.errors(include_url=False, include_context=False, include_input=False)
+        places = "; ".join(f"{'.'.join(map(str, row['loc'])) or 'JSON'}: {row['msg']}" for row in mistakes)
+        raise InvalidStores(f"stores.json: {places}") from None
+    stores = {
+        name: StoreSettings(row.url, row.order_key_prefix, row.customer_id_property or "")
+        for name, row in file.stores.items()
+    }
+    if shared := list(_shared(stores, first_prefix)):
+        raise InvalidStores(f"stores.json: {'; '.join(shared)}")
+    return stores
+
+
+def _shared(stores: Mapping[str, StoreSettings], first_prefix: str) -> Iterator[str]:
+    """What two stores may not have in common: their orders, or their customers, would be taken for each other's."""
+    prefixes = Counter([first_prefix, *(order_key_prefix(name, row) for name, row in stores.items())])
+    properties = Counter([CUSTOMER_ID, *(customer_id_property(name, row) for name, row in stores.items())])
+    for prefix in (prefix for prefix, times in prefixes.items() if times > 1):
+        yield f"several stores have the order_key_prefix {prefix!r}"
+    for name in (name for name, times in properties.items() if times > 1):
+        yield f"several stores have the customer_id_property {name!r}"
+
+
+def write(stores: Mapping[str, StoreSettings]) -> bytes:
+    """The stores as the file has them, without defaults."""
+    rows = {
+        name: _Row(
+            url=row.url,
+            order_key_prefix=row.order_key_prefix,
+            customer_id_property=row.customer_id_property or None,
+        )
+        for name, row in sorted(stores.items())
+    }
+    return _File(stores=rows).model_dump_json(indent=2, exclude_defaults=True).encode() + b"\n"
