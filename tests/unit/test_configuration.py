@@ -144,3 +144,30 @@ def test_an_object_that_nobody_can_have_meant_is_not_downloaded(bucket: Bucket, 
     with pytest.raises(ConfigurationUnreadable, match="bytes"):
         bucket.configuration(clock).current()
     assert bucket.calls == ["list"]
+
+
+# Several stores
+
+
+def test_a_store_has_the_stacks_mapping_under_its_own_overlay_and_keys() -> None:
+    bucket = Bucket()
+    bucket.put("stores.json", '{"stores": {"second": {}}}')
+    bucket.put("mapping.toml", CUSTOM_STATUS)
+    bucket.put("stores/second/mapping.toml", '[stages]\ncompleted = { label = "Sent" }\n')
+
+    version = bucket.configuration(Clock()).current()
+
+    second = version.mappings["second"]
+    assert [second.stage("awaiting-pickup"), second.deal_key(12)] == ["on_hold", "second-12"]
+    assert ["Sent" in {stage.label for stage in mapping.stages} for mapping in (version.mapping, second)] == [
+        False,
+        True,
+    ]
+    assert "woocommerce_customer_id_second" in second.contact_properties
+
+
+def test_an_overlay_of_a_store_that_there_is_not_is_left_aside() -> None:
+    bucket = Bucket()
+    bucket.put("stores/gone/mapping.toml", BROKEN)
+
+    assert list(bucket.configuration(Clock()).current().mappings) == [""]

@@ -8,7 +8,6 @@ from woohub.configuration import Configuration, ConfigurationVersion
 from woohub.hubspot.objects import ObjectType
 from woohub.mapping.fields import FieldMapping
 from woohub.mapping.of_store import with_shared_contacts
-from woohub.stores import FIRST
 from woohub.sync.contacts import ContactKind
 from woohub.sync.customer_metrics import CustomerMetricsSummary
 from woohub.sync.deals import DealKind
@@ -50,5 +49,5 @@ class KindsOfConfiguration:
         """Raises ConfigurationUnreadable."""
         version = self._configuration.current()
         if version is not self._version:
-            self._kinds, self._version = kinds_of_stores({FIRST: version.mapping}), version
+            self._kinds, self._version = kinds_of_stores(version.mappings), version
         return self._kinds
