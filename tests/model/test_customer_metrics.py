@@ -1,0 +1,156 @@
+"""Customers' metrics are what HubSpot's deals come to, after crashes and in chaos, and each rule is needed for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from simulators.hubspot import InjectedFault
+from tests.model.gate import faults
+from tests.model.lives import Lives, Scale
+from tests.model.plant import Plant
+from tests.model.shop import Shop
+from tests.model.traffic import Courier
+from tests.model.world import World
+from tests.support.metrics import mapping_with_metrics, provision_metrics, wrong_metrics
+from woohub.sync import deals, engine
+from woohub.sync.customer_metrics import CustomerMetricsSummary
+from woohub.sync.kinds import record_kinds
+from woohub.sync.records import Results
+
+MAPPING = mapping_with_metrics()
+Patch = pytest.MonkeyPatch
+
+
+def plant(world: World, **more: Any) -> Plant:
+    """The product with metrics switched on."""
+    built = Plant(world, kinds=record_kinds(MAPPING), **more)
+    provision_metrics(built.portal, MAPPING)
+    return built
+
+
+def moved(call: int, moment: str) -> Plant:
+    """An order turns out to be somebody else's, and the consumer dies at a call of it."""
+    world, crashes = World(), [(call, moment)]
+    shop, built = (
+        Shop(world),
+        plant(world, crashes=lambda: crashes.pop() if crashes and shop.orders[11]["moved"] else None),
+    )
+    for number in (11, 12):
+        shop.place(number, "ana@shop.example")
+        shop.orders[number]["moved"] = False
+        built.post(shop.request("order.created", number))
+    world.sleep(10)
+    shop.change_order_email(11, "bo@mail.example")
+    shop.orders[11]["moved"] = True
+    built.post(shop.request("order.updated", 11))
+    assert built.settle()
+    assert built.crashed == 1
+    return built
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("call", range(1, 11))
+def test_a_crash_at_any_call_leaves_both_contacts_right(call: int, moment: str) -> None:
+    assert wrong_metrics(moved(call, moment).portal) == {}
+
+
+def chaos(seed: int) -> Plant:
+    """Orders that change hands and statuses while HubSpot fails and the consumer crashes."""
+    world = World(seed)
+    dice = world.random
+    shop, built = (
+        Shop(world),
+        plant(world, crashes=lambda: (dice.randint(1, 12), "after") if dice.random() < 0.1 else None),
+    )
+    for fault in faults(1.0):
+        built.portal.faults.add(fault)
+    courier = Courier(world, shop, built.post)
+    Lives(world, shop, courier, Scale(orders=60, customers=15, seconds=60.0, changes=2, moves=0, span=20)).plan()
+    world.run_until(world.now + 60)
+    world.run_while(lambda: world.planned > 0, patience=3600)
+    assert built.settle()
+    return built
+
+
+def test_in_chaos_every_contact_is_right_in_the_end() -> None:
+    assert wrong_metrics(chaos(1).portal) == {}
+
+
+def ordered(*happenings: Callable[[Shop, Plant], None]) -> Plant:
+    """Two orders of one person, and what happens then."""
+    world = World()
+    shop, built = Shop(world), plant(world)
+    for number in (11, 12):
+        shop.place(number, "ana@shop.example")
+        built.post(shop.request("order.created", number))
+    world.sleep(10)
+    for happening in happenings:
+        happening(shop, built)
+    assert built.settle()
+    return built
+
+
+def trash(shop: Shop, built: Plant) -> None:
+    shop.trash(11)
+    built.post(shop.request("order.deleted", 11))
+
+
+def status_change_in_an_outage(shop: Shop, built: Plant) -> None:
+    until = built.world.now + 120
+    built.portal.faults.add(InjectedFault(status=503, path="/contacts/deals/batch/read", until=until))
+    shop.change_status(11, "failed")
+    built.post(shop.request("order.updated", 11))
+
+
+def test_a_trashed_order_and_an_outage_leave_the_contact_right() -> None:
+    assert wrong_metrics(ordered(status_change_in_an_outage, trash).portal) == {}
+
+
+def without_former_contacts(patch: Patch) -> None:
+    patch.setattr(deals, "_former", lambda *_: ())
+
+
+def only_contacts_of_the_batch(patch: Patch) -> None:
+    def touched(self: CustomerMetricsSummary, results: Results) -> list[str]:
+        return [result.record_id for ref, result in results.items() if ref.type == self.type and result.record_id]
+
+    patch.setattr(CustomerMetricsSummary, "touched", touched)
+
+
+def done_though_metrics_failed(patch: Patch) -> None:
+    patch.setattr(engine, "failures", lambda *_: [])
+
+
+def trash_counts(patch: Patch) -> None:
+    patch.setattr("woohub.sync.customer_metrics.TRASH", "no such status")
+
+
+def wrong_after_moves() -> bool:
+    return any(wrong_metrics(moved(call, "after").portal) for call in range(1, 11))
+
+
+def wrong_after_trash() -> bool:
+    return bool(wrong_metrics(ordered(trash).portal))
+
+
+def wrong_after_an_outage() -> bool:
+    return bool(wrong_metrics(ordered(status_change_in_an_outage).portal))
+
+
+@pytest.mark.parametrize(
+    ("take_out", "goes_wrong"),
+    [
+        (without_former_contacts, wrong_after_moves),
+        (only_contacts_of_the_batch, wrong_after_moves),
+        (done_though_metrics_failed, wrong_after_an_outage),
+        (trash_counts, wrong_after_trash),
+    ],
+)
+def test_without_the_rule_it_goes_wrong(
+    take_out: Callable[[Patch], None], goes_wrong: Callable[[], bool], monkeypatch: Patch
+) -> None:
+    take_out(monkeypatch)
+    assert goes_wrong()
