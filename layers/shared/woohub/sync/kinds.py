@@ -8,6 +8,7 @@ from woohub.configuration import Configuration, ConfigurationVersion
 from woohub.hubspot.objects import ObjectType
 from woohub.mapping.fields import FieldMapping
 from woohub.mapping.of_store import with_shared_contacts
+from woohub.stores import FIRST
 from woohub.sync.contacts import ContactKind
 from woohub.sync.customer_metrics import CustomerMetricsSummary
 from woohub.sync.deals import DealKind
