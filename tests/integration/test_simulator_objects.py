@@ -54,6 +54,27 @@ class TestOneRecord:
         assert read.body["properties"].items() >= {"email": "a@shop.example", "firstname": "Ann", "phone": None}.items()
         assert hubspot.objects("GET", path).status == 404
 
+    def test_a_contact_that_is_erased_is_gone_with_its_associations_and_its_address_is_free(
+        self, hubspot_of_each_version: Calls
+    ) -> None:
+        hubspot = hubspot_of_each_version
+        contact = hubspot.contact(email="a@shop.example")
+        deal = hubspot.deal(dealname="Order 1", contact=contact)
+
+        erased = hubspot.objects("POST", "contacts/gdpr-delete", {"objectId": "A@shop.example", "idProperty": "email"})
+
+        assert erased.status == 204
+        assert hubspot.objects("GET", f"contacts/{contact}").status == 404
+        contacts_of_deal = hubspot.associations("POST", "deals/contacts/batch/read", {"inputs": [{"id": deal}]})
+        assert contacts_of_deal.body["results"] == []
+        assert hubspot.contact(email="a@shop.example") != contact
+
+    def test_who_is_unknown_is_erased_by_address_only(self, hubspot: Calls) -> None:
+        by_address = {"objectId": "nobody@shop.example", "idProperty": "email"}
+
+        assert hubspot.objects("POST", "contacts/gdpr-delete", by_address).status == 204
+        assert hubspot.objects("POST", "contacts/gdpr-delete", {"objectId": "404404"}).status == 404
+
     def test_an_address_is_kept_in_lower_case(self, hubspot: Calls) -> None:
         contact = hubspot.contact(email=" Jane.DOE@Shop.Example ")
 

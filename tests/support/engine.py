@@ -10,6 +10,7 @@ from tests.support.clock import Clock
 from tests.support.openapi_contract import Validated, hubspots_contract
 from tests.support.operations_page import assert_described
 from woohub.clock import Timer
+from woohub.erasures import NOBODY, ErasedPeople
 from woohub.http import Call
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.properties import PropertyCatalog
@@ -50,6 +51,7 @@ class EngineFixture:
     token: Token = field(default_factory=Token)
     calls: list[Call] = field(default_factory=list)
     warnings: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    erased: ErasedPeople = NOBODY
     kinds: Kinds = field(default_factory=lambda: record_kinds(FIELDS))
 
     def __post_init__(self) -> None:
@@ -77,6 +79,7 @@ class EngineFixture:
             lambda: self.kinds,
             self.timer,
             self.warn,
+            current_erasures=lambda: self.erased,
         )
 
     def warn(self, event: str, **facts: Any) -> None:

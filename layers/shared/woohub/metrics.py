@@ -45,6 +45,11 @@ QUEUE_UNAVAILABLE = Metric("QueueUnavailable", "ingest", "requests rejected beca
 
 WRITTEN = Metric("Written", "consumer", "deliveries that HubSpot has, written now or before")
 IGNORED = Metric("Ignored", "consumer", "deliveries that change nothing in HubSpot")
+PERSON_ERASED = Metric(
+    "PersonErased",
+    "consumer",
+    "orders and accounts of erased people from before the erasure, written without the person",
+)
 RETRIED = Metric("Retried", "consumer", "deliveries returned to the queue")
 REJECTED = Metric("Rejected", "consumer", "deliveries sent to the dead-letter queue")
 END_TO_END_LAG = Metric("EndToEndLag", "consumer", "milliseconds from a delivery's receipt until HubSpot has it")

@@ -176,6 +176,12 @@ def hubspot_token(text: str) -> str:
     return token.strip() if isinstance(token, str) else ""
 
 
+def erasure_key(text: str) -> str:
+    """The key of the list of erasures, kept beside the token; "" if there is none."""
+    key = (_json_object(text) or {}).get("erasure_key")
+    return key if isinstance(key, str) else ""
+
+
 class HubSpotToken:
     """HubSpot's access token, from its secret."""
 

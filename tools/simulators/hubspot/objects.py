@@ -101,6 +101,20 @@ class Objects:
         for entry in _inputs(body):
             self.archive(kind, str(entry["id"]))
 
+    def erase(self, kind: ObjectType, key: str, id_property: str) -> None:
+        """Delete a record for good; its unique values are free.
+
+        HubSpot's spec says that an address nobody has is put on a blocklist "and prevent[ed] from being used in the
+        future", its knowledge base that a request to the API may add an erased contact back. So an address stays usable
+        here. That an unknown id is a 404 is an assumption.
+        """
+        record = self._find(kind, key, id_property)
+        if record is None and id_property:
+            return
+        self.archive(kind, self.get(kind, key, id_property).id)
+        if record is not None:
+            self._unique.replace(record, {})
+
     def page(self, kind: ObjectType, *, after: int, limit: int) -> tuple[list[Record], str]:
         """Records with ids above `after`, and the next `after` if there are more."""
         records = [record for key, record in self.records[kind.id].items() if int(key) > after]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import search
 from .calls import Call, Result, batch_answer
+from .definitions import CONTACTS
 from .objects import object_type as _kind
 
 
@@ -82,4 +83,10 @@ def update_object(call: Call, object_type: str, object_id: str) -> Result:
 def archive_object(call: Call, object_type: str, object_id: str) -> Result:
     """DELETE /{objectType}/{objectId}."""
     call.portal.objects.archive(_kind(object_type), object_id)
+    return 204, None
+
+
+def erase_contact(call: Call) -> Result:
+    """POST /contacts/gdpr-delete."""
+    call.portal.objects.erase(CONTACTS, str(call.body["objectId"]), str(call.body.get("idProperty") or ""))
     return 204, None

@@ -40,6 +40,7 @@ class Route:
 
 _READ = "crm.objects.{object_type}.read"
 _WRITE = "crm.objects.{object_type}.write"
+_ERASE = "crm.objects.contacts.write"
 _SEE = "crm.schemas.{object_type}.read crm.objects.{object_type}.read"
 _DEFINE = "crm.schemas.{object_type}.write"
 _TYPE = "/<object_type>"
@@ -54,6 +55,7 @@ ROUTES = (
     Route("POST", "objects", f"{_TYPE}/batch/upsert", records.batch_upsert, _WRITE, shapes.UPDATES),
     Route("POST", "objects", f"{_TYPE}/batch/archive", records.batch_archive, _WRITE, shapes.IDS),
     Route("POST", "objects", f"{_TYPE}/search", records.search_objects, _READ, shapes.SEARCH, search=True),
+    Route("POST", "objects", "/contacts/gdpr-delete", records.erase_contact, _ERASE, shapes.ERASE),
     Route("GET", "objects", _TYPE, records.list_objects, _READ),
     Route("POST", "objects", _TYPE, records.create_object, _WRITE, shapes.CREATE),
     Route("GET", "objects", _OBJECT, records.get_object, _READ),

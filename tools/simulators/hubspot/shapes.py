@@ -22,6 +22,7 @@ _OPTION = {"label": TEXT, "value": TEXT}
 _STAGE = {"label": TEXT, "metadata": dict, "displayOrder": int, "stageId?": TEXT}
 
 IDS = {"inputs": [_ID]}
+ERASE = {"objectId": TEXT, "idProperty?": TEXT}
 READS = {"inputs": [_ID], "properties?": [TEXT], "propertiesWithHistory?": [TEXT], "idProperty?": TEXT}
 CREATES = {"inputs": [_CREATE]}
 UPDATES = {"inputs": [_UPDATE]}

@@ -13,6 +13,7 @@ from woohub.delivery.webhooks import Delivery
 from woohub.errors import DeadlineExceeded, InternalError, Suspended
 from woohub.http import Call
 from woohub.metrics import Metric
+from woohub.sync.erased import PERSON_ERASED
 from woohub.sync.outcome import Outcome, Verdict
 
 METRIC_OF_VERDICT = {
@@ -58,6 +59,8 @@ class Telemetry:
         log = self._logger.info if outcome.error is None else self._logger.warning
         log("delivery", extra=outcome.facts())
         self._count(METRIC_OF_VERDICT[outcome.verdict])
+        if outcome.note == PERSON_ERASED:
+            self._count(metrics.PERSON_ERASED)
         if isinstance(outcome.error, InternalError):
             self._count(metrics.FAULTS)
         if isinstance(outcome.message.delivery, Delivery):

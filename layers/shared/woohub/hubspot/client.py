@@ -175,6 +175,13 @@ class HubSpot:
         with self.stats.counting(path):
             self._write_call(path, {"inputs": [{"id": record_id} for record_id in ids]})
 
+    def erase(self, object_type: ObjectType, record_id: str) -> None:
+        """Delete a record for good, as the GDPR demands; HubSpotRejected (404) if there is none with this id.
+
+        Never by an address: HubSpot blocks one that it does not know for all time.
+        """
+        self._write_call(f"{self.paths.objects}/{object_type.name}/gdpr-delete", {"objectId": record_id})
+
     def associate(self, start: ObjectType, end: ObjectType, pairs: Iterable[tuple[str, str]]) -> None:
         """Associate records, `(id of start, id of end)`; a pair that is associated already stays so."""
         types = [start.association_to(end)]

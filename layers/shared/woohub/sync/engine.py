@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
 
 from woohub.clock import Timer
+from woohub.erasures import NOBODY, ErasedPeople
 from woohub.errors import HubSpotRejected, InvalidMessage, InvalidPayload, StoreUnknown, TransientError
 from woohub.hubspot.client import CallStats, HubSpot
 from woohub.hubspot.objects import ObjectType
@@ -14,6 +15,7 @@ from woohub.hubspot.properties import PropertyCatalog, Warn
 from woohub.store import payloads
 from woohub.store.payloads import Ignored
 from woohub.sync.batch_writer import write_all
+from woohub.sync.erased import PERSON_ERASED, must_not_return, without_person
 from woohub.sync.lookup import BySearch, ByUniqueKey, Lookup, RecentCreates
 from woohub.sync.outcome import Message, Outcome, Verdict
 from woohub.sync.record_set import KindRecordSet
@@ -31,6 +33,7 @@ class Batch:
     outcomes: list[Outcome] = field(default_factory=list)  # of messages that concern no record
     facts: dict[Ref, list[Fact]] = field(default_factory=dict)
     concerns: list[tuple[Message, tuple[Ref, ...]]] = field(default_factory=list)
+    notes: dict[str, str] = field(default_factory=dict)  # by message
 
     def keys(self, object_type: ObjectType) -> list[str]:
         """The keys of one object's records."""
@@ -40,8 +43,8 @@ class Batch:
 class Sync:
     """The engine. It keeps across batches: property definitions, and recent creates where search must find them.
 
-    `current_kinds` is asked at each batch, since the mapping may have changed; while it raises a TransientError, all
-    messages are to be tried again.
+    `current_kinds` is asked at each batch, since the mapping may have changed, and `current_erasures`, since people may
+    have been erased; while one raises a TransientError, all messages are to be tried again.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class Sync:
         current_kinds: Callable[[], Kinds],
         timer: Timer,
         warn: Warn,
+        current_erasures: Callable[[], ErasedPeople] = lambda: NOBODY,
     ) -> None:
         self._hubspot = hubspot
         self._catalog = catalog
@@ -59,6 +63,8 @@ class Sync:
         self._summaries: Sequence[Summary] = ()
         self._timer = timer
         self._warn = warn
+        self._current_erasures = current_erasures
+        self._erased = NOBODY  # of the batch
         self._recent: dict[ObjectType, RecentCreates] = {}
 
     def sync(self, messages: Iterable[Message]) -> list[Outcome]:
@@ -66,6 +72,7 @@ class Sync:
         messages = list(messages)
         try:
             kinds = self._current_kinds()
+            self._erased = self._current_erasures()
         except TransientError as error:
             return [Outcome(message, Verdict.RETRY, error) for message in messages]
         self._kinds = in_order_of_need([kind for kind in kinds if not isinstance(kind, Summary)])
@@ -80,7 +87,8 @@ class Sync:
             summary: write_summary(summary, results, self._hubspot, self._catalog, self._timer)
             for summary in self._summaries
         }
-        return batch.outcomes + [self._outcome(message, refs, results, summaries) for message, refs in batch.concerns]
+        outcomes = [self._outcome(message, refs, results, summaries) for message, refs in batch.concerns]
+        return batch.outcomes + [replace(outcome, note=batch.notes.get(outcome.message.id, "")) for outcome in outcomes]
 
     def call_stats(self) -> CallStats:
         """How batch calls went, since the client was made."""
@@ -100,7 +108,11 @@ class Sync:
 
     def _group(self, message: Message, event: Event, batch: Batch) -> None:
         """Group facts by record, so that each record is written once per batch."""
-        facts = {kind.type: list(kind.facts(event)) for kind in self._kinds}
+        facts = self._facts(event)
+        if self._erased and must_not_return(event, (key for pairs in facts.values() for key, _ in pairs), self._erased):
+            event = without_person(event)
+            facts = self._facts(event)
+            batch.notes[message.id] = PERSON_ERASED
         remarks = [remark for kind in self._kinds for remark in kind.remarks(event, has_facts=bool(facts[kind.type]))]
         for remark in remarks:
             if remark.is_warning:
@@ -112,7 +124,10 @@ class Sync:
             batch.concerns.append((message, tuple(dict.fromkeys(ref for ref, _ in concerns))))
         else:
             note = remarks[0].name if remarks else "no_record"
-            batch.outcomes.append(Outcome(message, Verdict.IGNORED, note=note))
+            batch.outcomes.append(Outcome(message, Verdict.IGNORED, note=batch.notes.get(message.id, note)))
+
+    def _facts(self, event: Event) -> dict[ObjectType, list[tuple[str, Fact]]]:
+        return {kind.type: list(kind.facts(event)) for kind in self._kinds}
 
     def _write(self, kind: RecordKind, batch: Batch, results: Mapping[Ref, RecordResult]) -> dict[Ref, RecordResult]:
         """Write the records of one kind; those that need one that failed wait with its error."""

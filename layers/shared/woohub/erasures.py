@@ -1,0 +1,105 @@
+"""The list of erasures: who has been erased, and when, without any address.
+
+`erasures.json` is `{"key": "…", "erasures": [{"hash": "…", "erased_at_ms": 1764288000000}]}`. A hash is made from the
+lower-cased address with a secret key, `erasure_key` beside HubSpot's token: without it nobody can find out by trying
+whether an address is on the list. `key` is the key's fingerprint, so that a lost key is noticed: with another key the
+list would match nobody, and everybody would come back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from woohub.errors import InvalidParameter, Suspended
+
+FILE = "erasures.json"
+_FINGERPRINT_OF = "woohub: the key of the list of erasures"
+_Hex = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class Erasure(BaseModel):
+    """One address: its keyed hash, and when the person was erased (epoch milliseconds)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    hash: _Hex
+    erased_at_ms: Annotated[int, Field(ge=0, le=253_402_300_799_999)]
+
+
+class ErasureList(BaseModel):
+    """What erasures.json holds. Fields that are not known are kept: a newer version may have written them."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    key: str = ""
+    erasures: tuple[Erasure, ...] = ()
+
+    @classmethod
+    def parse(cls, body: bytes) -> ErasureList:
+        """Read the file; InvalidParameter says what is wrong with it."""
+        try:
+            return cls.model_validate_json(body)
+        except ValidationError as error:
+            places = {".".join(map(str, problem["loc"])) or "the file" for problem in error.errors(include_input=False)}
+            raise InvalidParameter(f"{FILE} cannot be read: {', '.join(sorted(places))}") from None
+
+    def with_entries(self, hashes: Iterable[str], at_ms: int, key: str) -> ErasureList:
+        """The list with these addresses erased at that moment; an entry that is there already gets the later time."""
+        times = {entry.hash: entry.erased_at_ms for entry in self.erasures}
+        times |= {text: max(at_ms, times.get(text, 0)) for text in hashes}
+        entries = tuple(Erasure(hash=text, erased_at_ms=at) for text, at in times.items())
+        return self.model_copy(update={"key": fingerprint(key), "erasures": entries})
+
+    def text(self) -> str:
+        """As it is stored."""
+        return json.dumps(self.model_dump(), indent=1)
+
+
+class KeyOfErasuresUnknown(Suspended):
+    """Somebody has been erased, but the key of the list is not the one in HubSpot's secret: nothing may be written."""
+
+    policy = "config"
+
+
+def hashed(address: str, key: str) -> str:
+    """The hash of an address in lower case."""
+    return hmac.new(key.encode(), address.strip().lower().encode(errors="replace"), hashlib.sha256).hexdigest()
+
+
+def fingerprint(key: str) -> str:
+    """What tells one key from another, and says nothing else about it."""
+    return hashed(_FINGERPRINT_OF, key)[:16]
+
+
+@dataclass(frozen=True)
+class ErasedPeople:
+    """The list, with its key: asked by address."""
+
+    key: str = field(default="", repr=False)
+    erased_at_ms: Mapping[str, int] = field(default_factory=dict)  # by hash
+
+    @classmethod
+    def of(cls, entries: ErasureList, key: str) -> ErasedPeople:
+        """KeyOfErasuresUnknown where the key is another one than that of the list."""
+        if entries.erasures and entries.key != fingerprint(key):
+            raise KeyOfErasuresUnknown(
+                f"the key of {FILE} is not in HubSpot's secret (erasure_key): put the secret's earlier version back"
+            )
+        return cls(key, {entry.hash: entry.erased_at_ms for entry in entries.erasures})
+
+    def __bool__(self) -> bool:
+        return bool(self.erased_at_ms)
+
+    def erased_at(self, address: str) -> int | None:
+        """When the person with this address was erased; None: never."""
+        return self.erased_at_ms.get(hashed(address, self.key)) if self.erased_at_ms else None
+
+
+NOBODY = ErasedPeople()

@@ -1,0 +1,177 @@
+"""Erased people stay erased, whichever way their old orders and accounts come; what they do afterwards is new."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.engine import EngineFixture
+from tests.support.orders import START_MS, customer, message, order
+from woohub.erasures import ErasedPeople, ErasureList, KeyOfErasuresUnknown, hashed
+from woohub.errors import Suspended
+from woohub.hubspot.objects import CONTACTS
+from woohub.hubspot.properties import PropertyCatalog
+from woohub.sync.engine import Sync
+from woohub.sync.erased import PERSON_ERASED
+from woohub.sync.outcome import Message, Verdict
+
+KEY = "k" * 64
+JANE = "jane.doe@example.com"
+ERASED_S = 600  # seconds after START_MS
+LATER: dict[str, Any] = {"date_modified_gmt": "2026-11-23T23:30:00"}
+NEW: dict[str, Any] = {"date_created_gmt": "2026-11-23T23:00:00", "date_modified_gmt": "2026-11-23T23:00:00"}
+
+
+def erase(engine: EngineFixture, address: str = JANE) -> None:
+    """What `woohub erase` leaves: no contact, and an entry in the list."""
+    entries = ErasureList().with_entries([hashed(address, KEY)], START_MS + ERASED_S * 1000, KEY)
+    engine.erased = ErasedPeople.of(entries, KEY)
+    engine.timer.start(57)
+    for row in engine.portal.state()["contacts"]:
+        engine.hubspot.erase(CONTACTS, row["id"])
+
+
+@pytest.fixture
+def engine() -> EngineFixture:
+    """A deal with its contact, who was then erased."""
+    engine = EngineFixture()
+    engine.deliver(message("order.created", order()))
+    assert engine.deal()["dealname"] == "WooCommerce Order #1234 - Jane Doe"
+    erase(engine)
+    assert engine.contacts == []
+    return engine
+
+
+def assert_stays_erased(engine: EngineFixture) -> None:
+    assert engine.contacts == []
+    assert engine.associated == set()
+
+
+# Ways back
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        message("order.created", order(), 0),  # redelivered by SQS, or redriven: the receipt is that of the delivery
+        message("order.created", order(), 3600),  # sent once more by the store
+        message("order.updated", order(status="completed", **LATER), 3600),
+        message("order.restored", order(**LATER), 3600),
+        message("order.swept", order(**LATER), 3600),  # reconcile, backfill and `verify --repair`
+        message("order.swept", order(billing={"email": "Jane.DOE@Example.com "}, **LATER), 3600),
+        message("customer.created", customer(), 3600),
+        message("customer.updated", customer(**LATER), 3600),
+        message("customer.swept", customer(**LATER), 3600),
+    ],
+    ids=lambda way: way.id,
+)
+def test_nothing_of_before_brings_an_erased_person_back(engine: EngineFixture, way: Message) -> None:
+    (outcome,) = engine.deliver(way)
+
+    assert_stays_erased(engine)
+    assert outcome.verdict in (Verdict.DONE, Verdict.IGNORED)
+    assert outcome.note == PERSON_ERASED
+    assert outcome.facts()["note"] == PERSON_ERASED
+
+
+def test_an_order_that_hubspot_never_had_becomes_a_deal_without_its_person(engine: EngineFixture) -> None:
+    engine.deliver(message("order.swept", order(7, **LATER), 3600))
+
+    assert_stays_erased(engine)
+    deal = engine.deal(7)
+    assert (deal["dealname"], deal["amount"]) == ("WooCommerce Order #7", "150.00")
+
+
+def test_a_later_change_of_an_old_order_counts_and_takes_the_name_away(engine: EngineFixture) -> None:
+    engine.deliver(message("order.updated", order(status="completed", total="140.00", **LATER), 3600))
+
+    deal = engine.deal()
+    assert (deal["dealname"], deal["amount"]) == ("WooCommerce Order #1234", "140.00")
+    assert deal["woocommerce_order_status"] == "completed"
+
+
+# What comes afterwards
+
+
+def test_a_new_order_is_a_new_relationship(engine: EngineFixture) -> None:
+    (outcome,) = engine.deliver(message("order.created", order(8, **NEW), 3600))
+
+    assert outcome.note == ""
+    assert engine.contact()["firstname"] == "Jane"
+    assert engine.associated == {("8", JANE)}
+    assert engine.deal(8)["dealname"] == "WooCommerce Order #8 - Jane Doe"
+
+
+def test_an_old_order_neither_changes_nor_gets_the_contact_of_the_new_relationship(engine: EngineFixture) -> None:
+    engine.deliver(message("order.created", order(8, billing={"phone": ""}, **NEW), 3600))
+
+    engine.deliver(
+        message("order.updated", order(status="completed", **LATER), 4000),
+        message("order.swept", order(9, billing={"phone": "555"}), 4000),
+        message("customer.updated", customer(first_name="Janet", **LATER), 4000),
+    )
+
+    assert engine.contact().get("phone") is None
+    assert engine.contact()["firstname"] == "Jane"
+    assert engine.associated == {("8", JANE)}
+
+
+def test_an_old_and_a_new_order_in_one_batch_are_told_apart(engine: EngineFixture) -> None:
+    engine.deliver(
+        message("order.swept", order(9), 3600),
+        message("order.created", order(8, **NEW), 3600),
+        message("order.swept", order(**LATER), 3600),
+    )
+
+    assert engine.associated == {("8", JANE)}
+    assert engine.deal(9)["dealname"] == "WooCommerce Order #9"
+
+
+def test_other_people_are_as_before(engine: EngineFixture) -> None:
+    engine.deliver(message("order.swept", order(5, billing={"email": "joe@example.com"}, **LATER), 3600))
+
+    assert engine.associated == {("5", "joe@example.com")}
+
+
+def test_an_old_order_whose_address_is_changed_to_another_persons_is_theirs(engine: EngineFixture) -> None:
+    engine.deliver(message("order.updated", order(billing={"email": "joe@example.com"}, **LATER), 3600))
+
+    assert engine.associated == {("1234", "joe@example.com")}
+
+
+# The list itself
+
+
+def test_nobody_erased_costs_nothing_and_changes_nothing() -> None:
+    without, with_others = EngineFixture(), EngineFixture()
+    erase(with_others, "somebody@else.example")
+
+    for engine in (without, with_others):
+        engine.calls.clear()
+        engine.deliver(message("order.created", order()), message("customer.created", customer()))
+
+    assert with_others.portal.state()["contacts"] == without.portal.state()["contacts"]
+    assert [call.path for call in with_others.calls] == [call.path for call in without.calls]
+
+
+def test_while_the_list_cannot_be_applied_nothing_is_written() -> None:
+    def unknown() -> ErasedPeople:
+        raise KeyOfErasuresUnknown("erasure_key is missing")
+
+    engine = EngineFixture()
+    engine.sync = Sync(
+        engine.hubspot,
+        PropertyCatalog(engine.hubspot, engine.timer, engine.warn),
+        lambda: engine.kinds,
+        engine.timer,
+        engine.warn,
+        unknown,
+    )
+
+    (outcome,) = engine.deliver(message("order.created", order()))
+
+    assert outcome.verdict is Verdict.RETRY
+    assert isinstance(outcome.error, Suspended)
+    assert outcome.error.policy == "config"
+    assert engine.calls == []

@@ -1,0 +1,169 @@
+"""The list of erasures, and which orders and accounts count as from before an erasure."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.orders import START_MS, customer, delivery, order
+from woohub.erasures import NOBODY, ErasedPeople, ErasureList, KeyOfErasuresUnknown, fingerprint, hashed
+from woohub.errors import InvalidParameter
+from woohub.store.payloads import CustomerEvent, OrderEvent, parse
+from woohub.sync.contacts import is_erased
+from woohub.sync.erased import is_from_before, without_person
+
+KEY = "k" * 64
+JANE, JOE = "jane.doe@example.com", "joe@example.com"
+
+
+def erased(*addresses: str, at_ms: int = START_MS) -> ErasureList:
+    return ErasureList().with_entries([hashed(address, KEY) for address in addresses], at_ms, KEY)
+
+
+def event(body: dict[str, Any], topic: str = "order.updated", after_s: float = 3600) -> OrderEvent | CustomerEvent:
+    read = parse(delivery(topic, body, after_s))
+    assert isinstance(read, OrderEvent | CustomerEvent)
+    return read
+
+
+# The list
+
+
+def test_the_list_holds_no_address_and_says_when_each_was_erased() -> None:
+    text = erased(JANE).text()
+
+    assert "jane" not in text
+    assert ErasedPeople.of(ErasureList.parse(text.encode()), KEY).erased_at(JANE) == START_MS
+
+
+@pytest.mark.parametrize("written", ["JANE.DOE@example.com", " jane.doe@example.com\n", "Jane.Doe@Example.COM"])
+def test_an_address_is_recognised_however_it_is_written(written: str) -> None:
+    assert ErasedPeople.of(erased(written), KEY).erased_at(JANE) == START_MS
+
+
+def test_another_address_is_another_person() -> None:
+    people = ErasedPeople.of(erased(JANE), KEY)
+
+    assert people.erased_at("jane.doe+shop@example.com") is None
+    assert not NOBODY
+
+
+def test_without_the_key_nothing_may_be_written_rather_than_everybody_coming_back() -> None:
+    with pytest.raises(KeyOfErasuresUnknown, match="erasure_key"):
+        ErasedPeople.of(erased(JANE), "")
+    with pytest.raises(KeyOfErasuresUnknown):
+        ErasedPeople.of(erased(JANE), "another key")
+    assert ErasedPeople.of(ErasureList(), "") == NOBODY
+
+
+def test_the_fingerprint_is_no_part_of_the_key() -> None:
+    assert len(fingerprint(KEY)) == 16
+    assert fingerprint(KEY) not in KEY
+
+
+def test_who_is_erased_again_is_erased_as_of_the_later_time_and_nobody_else_is_touched() -> None:
+    later = erased(JANE, JOE).with_entries([hashed(JANE, KEY)], START_MS + 5, KEY)
+    earlier = later.with_entries([hashed(JANE, KEY)], START_MS - 5, KEY)
+
+    people = ErasedPeople.of(earlier, KEY)
+    assert (people.erased_at(JANE), people.erased_at(JOE)) == (START_MS + 5, START_MS)
+
+
+def test_what_a_newer_version_wrote_beside_the_list_stays() -> None:
+    text = json.dumps({"erasures": [], "format": 2})
+
+    assert json.loads(ErasureList.parse(text.encode()).text())["format"] == 2
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"[]", b'{"erasures": {}}', b'{"erasures": [{"hash": "x", "erased_at_ms": 1}]}', b'{"erasures": [{}]}'],
+)
+def test_a_list_that_cannot_be_read_is_refused_by_place(body: bytes) -> None:
+    with pytest.raises(InvalidParameter, match=r"erasures\.json cannot be read"):
+        ErasureList.parse(body)
+
+
+@given(st.text(), st.text())
+def test_two_addresses_never_share_a_hash(one: str, other: str) -> None:
+    same = one.strip().lower().encode(errors="replace") == other.strip().lower().encode(errors="replace")
+
+    assert (hashed(one, KEY) == hashed(other, KEY)) == same
+
+
+# From before, or a new relationship
+
+ERASED_MS = START_MS + 600_500  # 22:50:00.5
+
+
+@pytest.mark.parametrize(
+    ("created", "before"),
+    [
+        ("2026-11-23T22:40:00", True),
+        ("2026-11-23T22:50:00", True),  # the very second
+        ("2026-11-23T22:50:01", False),
+        ("2026-11-23T23:20:00", False),
+        ("2031-01-01T00:00:00", True),  # in the future: not to be believed
+        (None, True),
+        ("", True),
+        ("0000-00-00T00:00:00", True),
+    ],
+)
+def test_what_counts_is_the_date_an_order_was_made(created: str | None, before: bool) -> None:
+    body = order(date_created_gmt=created, date_modified_gmt="2026-11-23T23:30:00")
+
+    assert is_from_before(event(body), ERASED_MS) == before
+
+
+def test_what_was_received_before_the_erasure_was_made_before_it() -> None:
+    body = order(date_created_gmt="2026-11-23T22:51:00", date_modified_gmt="2026-11-23T22:51:00")
+
+    assert is_from_before(event(body, after_s=600), ERASED_MS)  # 22:50:00, by a clock that is a minute ahead
+
+
+def test_a_local_date_counts_where_the_other_contradicts_it() -> None:
+    body = order(
+        date_created="2026-11-20T10:00:00",
+        date_created_gmt="2026-11-23T23:20:00",
+        date_modified="2026-11-23T23:30:00",
+        date_modified_gmt="2026-11-23T23:30:00",
+    )
+
+    assert is_from_before(event(body), ERASED_MS)
+
+
+def test_an_account_is_as_old_as_itself_whenever_it_was_changed() -> None:
+    old = customer(date_modified_gmt="2026-11-23T23:30:00")
+    new = old | {"date_created_gmt": "2026-11-23T23:30:00"}
+
+    assert is_from_before(event(old, "customer.updated"), ERASED_MS)
+    assert not is_from_before(event(new, "customer.updated"), ERASED_MS)
+
+
+# Without the person
+
+NAMES: dict[str, Any] = {
+    "shipping": {"first_name": "Jane"},
+    "customer_note": "Jane, at the blue door",
+    "customer_ip_address": "::1",
+}
+
+
+@pytest.mark.parametrize(
+    ("topic", "body"),
+    [
+        ("order.updated", order(**NAMES, meta_data=[{"key": "_billing_vat", "value": "JANE-1"}])),
+        ("customer.updated", customer(username="jane", **NAMES)),
+    ],
+)
+def test_nothing_of_the_person_is_left(topic: str, body: dict[str, Any]) -> None:
+    left = without_person(event(body, topic))
+
+    assert isinstance(left, OrderEvent | CustomerEvent)
+    assert is_erased(left)
+    text = (left.order if isinstance(left, OrderEvent) else left.customer).model_dump_json()
+    assert not any(word in text for word in ("Jane", "jane", "Doe", "555", "Main St", "90210", "::1", "JANE"))
