@@ -15,6 +15,7 @@ from woohub.configuration import S3_CALLS, Configuration
 from woohub.consumer.batch import Consumer
 from woohub.consumer.breaker import Breaker, BreakerParameter, EventSourceMapping, mapping_id
 from woohub.consumer.telemetry import Telemetry
+from woohub.erasures import CurrentErasures
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.properties import PropertyCatalog
 from woohub.settings import ConsumerSettings, HubSpotToken, Secret
@@ -27,9 +28,10 @@ settings = ConsumerSettings.from_env(os.environ)
 metrics = Metrics()
 telemetry = Telemetry(Logger(), metrics, log_payloads=settings.log_rejected_payloads)
 timer = Timer()
+secret = Secret(boto3.client("secretsmanager"), settings.hubspot_secret_arn)
 hubspot = HubSpot(
     urllib3.PoolManager(),
-    HubSpotToken(Secret(boto3.client("secretsmanager"), settings.hubspot_secret_arn)),
+    HubSpotToken(secret),
     timer,
     settings.hubspot_api_url,
     settings.hubspot_api_version,
@@ -38,7 +40,9 @@ hubspot = HubSpot(
 )
 catalog = PropertyCatalog(hubspot, timer, telemetry.warn)
 configuration = Configuration(lambda: boto3.client("s3", config=S3_CALLS), settings.configuration_bucket)
-sync = Sync(hubspot, catalog, KindsOfConfiguration(configuration).current, timer, telemetry.warn)
+erasures = CurrentErasures(lambda: configuration.current().erasures, secret)
+kinds = KindsOfConfiguration(configuration)
+sync = Sync(hubspot, catalog, kinds.current, timer, telemetry.warn, erasures.current)
 
 
 def breaker_parameter() -> BreakerParameter:

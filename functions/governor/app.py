@@ -14,6 +14,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from woohub.clock import Timer
 from woohub.configuration import S3_CALLS, Configuration, ConfigurationUnreadable
 from woohub.consumer.breaker import BreakerParameter, EventSourceMapping, govern
+from woohub.erasures import CurrentErasures
 from woohub.hubspot.client import HubSpot
 from woohub.metrics import BREAKER_OPEN, CONFIGURATION_UNREADABLE, GOVERNOR_ALIVE, TOKEN_REFUSED
 from woohub.settings import GovernorSettings, HubSpotToken, Secret
@@ -33,12 +34,13 @@ hubspot = HubSpot(
 )
 parameter = BreakerParameter(boto3.client("ssm"), settings.breaker_parameter)
 configuration = Configuration(lambda: boto3.client("s3", config=S3_CALLS), settings.configuration_bucket, max_age_s=0)
+erasures = CurrentErasures(lambda: configuration.current().erasures, secret)
 event_source_mapping = EventSourceMapping(boto3.client("lambda"), lambda: settings.event_source_mapping_id)
 
 
 def probe() -> None:
     """Raises where the consumer could not work: the configuration cannot be read, or HubSpot does not respond."""
-    configuration.current()
+    erasures.current()
     hubspot.probe()
 
 

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.bucket import Bucket
+from tests.support.clock import Clock
 from tests.support.orders import START_MS, customer, delivery, order
-from woohub.erasures import NOBODY, ErasedPeople, ErasureList, KeyOfErasuresUnknown, fingerprint, hashed
+from woohub.configuration import MAX_AGE_S, ConfigurationUnreadable
+from woohub.erasures import (
+    FILE,
+    NOBODY,
+    CurrentErasures,
+    ErasedPeople,
+    ErasureList,
+    KeyOfErasuresUnknown,
+    fingerprint,
+    hashed,
+)
 from woohub.errors import InvalidParameter
+from woohub.settings import Secret
 from woohub.store.payloads import CustomerEvent, OrderEvent, parse
 from woohub.sync.contacts import is_erased
 from woohub.sync.erased import is_from_before, without_person
@@ -167,3 +180,56 @@ def test_nothing_of_the_person_is_left(topic: str, body: dict[str, Any]) -> None
     assert is_erased(left)
     text = (left.order if isinstance(left, OrderEvent) else left.customer).model_dump_json()
     assert not any(word in text for word in ("Jane", "jane", "Doe", "555", "Main St", "90210", "::1", "JANE"))
+
+
+# The list in force
+
+
+class StubSecretsManager:
+    """Returns one secret; `reads` counts how often it was asked."""
+
+    def __init__(self, key: str) -> None:
+        self.key, self.reads = key, 0
+
+    def get_secret_value(self, **_: Any) -> dict[str, str]:
+        self.reads += 1
+        return {"SecretString": json.dumps({"token": "t", "erasure_key": self.key})}
+
+
+def in_force(bucket: Bucket, secrets: StubSecretsManager, clock: Clock) -> CurrentErasures:
+    configuration = bucket.configuration(clock)
+    secret = Secret(cast("Any", secrets), "arn", clock=clock.read)
+    return CurrentErasures(lambda: configuration.current().erasures, secret)
+
+
+def test_an_erasure_is_in_force_within_a_minute_and_costs_nothing_before_the_first() -> None:
+    bucket, secrets, clock = Bucket(), StubSecretsManager(KEY), Clock()
+    erasures = in_force(bucket, secrets, clock)
+    assert (erasures.current(), secrets.reads) == (NOBODY, 0)
+
+    bucket.put(FILE, erased(JANE).text())
+    clock.sleep(MAX_AGE_S)
+
+    assert erasures.current().erased_at(JANE) == START_MS
+    assert erasures.current() is erasures.current()
+
+
+def test_a_key_that_the_first_erasure_has_just_made_is_read_at_once() -> None:
+    bucket, secrets, clock = Bucket(), StubSecretsManager(""), Clock()
+    bucket.put(FILE, erased(JANE).text())
+    erasures = in_force(bucket, secrets, clock)
+    with pytest.raises(KeyOfErasuresUnknown):
+        erasures.current()
+
+    secrets.key = KEY
+    clock.sleep(60)
+
+    assert erasures.current().erased_at(JANE) == START_MS
+
+
+def test_a_list_that_cannot_be_read_stops_everything() -> None:
+    bucket = Bucket()
+    bucket.put(FILE, "{}}")
+
+    with pytest.raises(ConfigurationUnreadable, match=r"erasures\.json"):
+        in_force(bucket, StubSecretsManager(KEY), Clock()).current()

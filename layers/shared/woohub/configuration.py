@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from woohub import stores_file
+from woohub import erasures, stores_file
+from woohub.erasures import ErasureList
 from woohub.errors import Suspended, WooHubError
 from woohub.mapping import mapping_file
 from woohub.mapping.fields import FieldMapping, field_mapping, load_mapping
@@ -47,6 +48,7 @@ class ConfigurationVersion:
 
     mappings: Mapping[str, FieldMapping]  # by store
     stores: Mapping[str, StoreSettings]  # besides the first
+    erasures: ErasureList
 
     @property
     def mapping(self) -> FieldMapping:
@@ -71,10 +73,14 @@ def parse(objects: Objects) -> ConfigurationVersion:
         first = load_mapping(*_overlays(objects, MAPPING_KEY))
         stores = _stores(objects, first)
         return ConfigurationVersion(
-            {FIRST: first} | {name: _of_store(objects, name, stores) for name in stores}, stores
+            {FIRST: first} | {name: _of_store(objects, name, stores) for name in stores}, stores, _erasures(objects)
         )
     except WooHubError as error:
         raise ConfigurationUnreadable(f"the stack's configuration cannot be read: {_in_one_line(error)}") from error
+
+
+def _erasures(objects: Objects) -> ErasureList:
+    return ErasureList.parse(objects[erasures.FILE].body) if erasures.FILE in objects else ErasureList()
 
 
 def _in_one_line(error: WooHubError) -> str:
@@ -102,7 +108,9 @@ def _overlays(objects: Objects, *keys: str) -> list[Overlay]:
 
 def is_read(key: str) -> bool:
     """Whether this object of the bucket is part of the configuration."""
-    return key in (MAPPING_KEY, STORES_KEY) or (key.startswith(STORES_PREFIX) and key.endswith(f"/{MAPPING_KEY}"))
+    return key in (MAPPING_KEY, STORES_KEY, erasures.FILE) or (
+        key.startswith(STORES_PREFIX) and key.endswith(f"/{MAPPING_KEY}")
+    )
 
 
 class Configuration:

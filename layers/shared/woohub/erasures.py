@@ -11,13 +11,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from woohub.errors import InvalidParameter, Suspended
+from woohub.settings import Secret, erasure_key
 
 FILE = "erasures.json"
 _FINGERPRINT_OF = "woohub: the key of the list of erasures"
@@ -103,3 +104,27 @@ class ErasedPeople:
 
 
 NOBODY = ErasedPeople()
+
+
+class CurrentErasures:
+    """Who has been erased as of now, from the list in force and the key in HubSpot's secret."""
+
+    def __init__(self, entries: Callable[[], ErasureList], secret: Secret) -> None:
+        self._entries, self._secret = entries, secret
+        self._of: ErasureList | None = None
+        self._people = NOBODY
+
+    def current(self) -> ErasedPeople:
+        """Raises KeyOfErasuresUnknown, SecretUnavailable, and what reading the list raises."""
+        entries = self._entries()
+        if entries is not self._of:
+            self._people, self._of = self._read(entries), entries
+        return self._people
+
+    def _read(self, entries: ErasureList) -> ErasedPeople:
+        if not entries.erasures:
+            return NOBODY
+        try:
+            return ErasedPeople.of(entries, erasure_key(self._secret.text()))
+        except KeyOfErasuresUnknown:  # the first erasure makes the key: it may be younger than what is remembered
+            return ErasedPeople.of(entries, erasure_key(self._secret.refresh()))

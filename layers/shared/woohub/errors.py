@@ -24,6 +24,7 @@ WooHubError
         ├── ConfigurationUnreadable    the stack's configuration (woohub.configuration)
         ├── Unauthorized       401: the token is missing, wrong or expired
         │   └── Forbidden      403: the token lacks a scope
+        ├── KeyOfErasuresUnknown    the list of erasures cannot be applied (woohub.erasures)
         └── RateLimited        477, the daily limit, or a 429 that lasts longer than this invocation
 
 Logs (`error`) and dead letters (`category`) show each class by its `public_name`. People's queries and scripts use
