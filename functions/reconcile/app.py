@@ -47,7 +47,7 @@ store_secret = Secret(secrets_manager, settings.store_secret_arn)
 webhook_secret = Secret(secrets_manager, settings.webhook_secret_arn)
 token = HubSpotToken(Secret(secrets_manager, settings.hubspot_secret_arn))
 parameter = WatermarkParameter(ssm, settings.watermark_parameter)
-queue = DeliveryQueue(boto3.client("sqs"), settings.queue_url, logger.error)
+sqs = boto3.client("sqs")
 configuration = Configuration(lambda: boto3.client("s3", config=S3_CALLS), settings.configuration_bucket, max_age_s=0)
 
 styles: dict[StoreCredentials, RequestStyle] = {}  # how each store accepts calls, as far as this process knows
@@ -183,7 +183,7 @@ def run(request: RunRequest, of_store: OfStore, names: list[str], counter: Count
     number = names.index(request.store) if request.store in names else 0
     reconcile = Reconcile(
         store,
-        queue,
+        DeliveryQueue(sqs, settings.queue_url, logger.error, of_store.name),
         of_store.parameter,
         hubspot(other_stores.hubspot_share(HUBSPOT_REQUESTS_PER_10_SECONDS, len(names))),
         lambda: mapping_of(request.store),

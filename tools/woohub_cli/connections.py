@@ -72,7 +72,7 @@ def hubspot(stack: Stack | None, env: Mapping[str, str], share: int = HUBSPOT_RE
 def queue(stack: Stack, *, tenant: str = "") -> DeliveryQueue:
     """The delivery queue, for what is read from the store; see Tenant."""
     sqs = cast("SQSClient", Tenant(stack.aws.sqs, tenant)) if tenant else stack.aws.sqs
-    return DeliveryQueue(sqs, stack.output("QueueUrl"), warn)
+    return DeliveryQueue(sqs, stack.output("QueueUrl"), warn, stack.store)
 
 
 class Tenant:

@@ -20,6 +20,7 @@ from woohub.consumer.dead_letters import without_reason
 from woohub.delivery.messages import flat_attributes, from_sqs
 from woohub.delivery.webhooks import Delivery
 from woohub.errors import InvalidMessage
+from woohub.stores import FIRST
 from woohub_cli import order_names
 from woohub_cli.cli_errors import Trouble
 from woohub_cli.order_names import OrderName
@@ -61,6 +62,11 @@ class DeadLetter:
         """Which order or customer it is about, "" if that is unknown."""
         return self.attributes.get("entity") or (self.delivery.entity if self.delivery else "")
 
+    @property
+    def store(self) -> str:
+        """Which store it is of; the first has no name."""
+        return self.delivery.store if self.delivery else FIRST
+
     @cached_property
     def name(self) -> OrderName | None:
         """The order it is about, with the number and name of its payload; None if it is about none."""
@@ -75,7 +81,8 @@ class DeadLetter:
     def about(self) -> str:
         """What it is about, for people: `order:26  number RE-7, Jane Doe`."""
         more = self.name.more if self.name else ""
-        return f"{self.entity}  {more}" if more else self.entity
+        entity = f"{self.store}/{self.entity}" if self.store else self.entity
+        return f"{entity}  {more}" if more else entity
 
     @property
     def reason(self) -> str:
@@ -113,19 +120,24 @@ class DeadLetter:
         """For --json; what is unknown is null, and an order's number or name is left out."""
         status = self.attributes.get("status", "")
         known = self.name.facts() if self.name else {}
-        return {name: known[name] for name in ("number", "name") if known.get(name)} | {
-            "message_id": self.message_id,
-            "entity": self.entity,
-            "reason": self.reason,
-            "status": int(status) if status.isdigit() else None,
-            "category": self.attributes.get("category"),
-            "property": self.attributes.get("property"),
-            "correlation_id": self.attributes.get("correlationId"),
-            "attempts": self.attempts,
-            "received_at": iso(self.received),
-            "rejected_at": iso(self.rejected) if self.rejected else None,
-            "topic": self.delivery.topic if self.delivery else None,
-        }
+        store = {"store": self.store} if self.store else {}
+        return (
+            store
+            | {name: known[name] for name in ("number", "name") if known.get(name)}
+            | {
+                "message_id": self.message_id,
+                "entity": self.entity,
+                "reason": self.reason,
+                "status": int(status) if status.isdigit() else None,
+                "category": self.attributes.get("category"),
+                "property": self.attributes.get("property"),
+                "correlation_id": self.attributes.get("correlationId"),
+                "attempts": self.attempts,
+                "received_at": iso(self.received),
+                "rejected_at": iso(self.rejected) if self.rejected else None,
+                "topic": self.delivery.topic if self.delivery else None,
+            }
+        )
 
     def details(self) -> dict[str, Any]:
         """All there is to know, the payload included: personal data, for the person who asked for it."""
@@ -182,6 +194,7 @@ class LetterFilter:
     customer: int | None = None
     since: datetime | None = None
     until: datetime | None = None
+    store: str | None = None  # None: of any store
 
     @property
     def everything(self) -> bool:
@@ -197,6 +210,7 @@ class LetterFilter:
         entities = {*orders, *([f"customer:{self.customer}"] if self.customer else [])}
         return (
             (not self.ids or letter.message_id.startswith(self.ids))
+            and self.store in (None, letter.store)
             and self.reason.lower() in f"{letter.reason} {letter.attributes.get('category', '')}".lower()
             and (not (entities or self.order) or letter.entity in entities)
             and (self.since is None or moment >= self.since)
@@ -208,7 +222,7 @@ class LetterFilter:
 
         Trouble if an id names several or none, or if what names the order is one's id and another one's number.
         """
-        known = list(letters)
+        known = [letter for letter in letters if self.store in (None, letter.store)]
         orders = entities_of_order(str(self.order), known) if self.order else ()
         chosen = sorted(
             (letter for letter in known if self.matches(letter, orders)),
@@ -242,8 +256,8 @@ def entities_of_order(text: str, letters: Sequence[DeadLetter]) -> set[str]:
 
 def summary(letters: Collection[DeadLetter]) -> str:
     """How many messages, and of how many orders and customers: an order that was refused twice has two."""
-    entities = {letter.entity or letter.message_id for letter in letters}
-    kinds = Counter(entity.partition(":")[0] for entity in entities)
+    entities = {(letter.store, letter.entity or letter.message_id) for letter in letters}
+    kinds = Counter(entity.partition(":")[0] for _, entity in entities)
     orders, customers = kinds["order"], kinds["customer"]
     parts = [
         _count_text(orders, "order"),

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from woohub.stores import FIRST
+from woohub.stores import FIRST, FIRST_SHOWN, is_name
+from woohub_cli.cli_errors import WrongUsage
 
 OF_ONE_STORE = "WOO_COMMERCE_"  # what the names of a store's variables begin with
 
@@ -17,14 +18,24 @@ def nearest(name: str, folder: Path) -> Path | None:
     return next((path for parent in (folder, *folder.parents) if (path := parent / name).is_file()), None)
 
 
-def read(environ: Mapping[str, str], folder: Path) -> dict[str, str]:
+def read(environ: Mapping[str, str], folder: Path, store: str | None = None) -> dict[str, str]:
     """Variables of the nearest `.env`, those of the environment above them; blank ones are left out.
 
-    Values of `.env` are used as they are: a webhook secret may contain a `$`.
+    Values of `.env` are used as they are: a webhook secret may contain a `$`. `store` is what --store names.
     """
     file = nearest(".env", folder)
     written = dotenv_values(file, interpolate=False) if file else {}
-    return _filled(written) | _filled(environ)
+    return of_store(_filled(written) | _filled(environ), store_named(store))
+
+
+def store_named(asked: str | None) -> str:
+    """The store that --store names, FIRST where it names none; WrongUsage for what is no name."""
+    name = (asked or FIRST).strip()
+    if name in (FIRST, FIRST_SHOWN):
+        return FIRST
+    if not is_name(name):
+        raise WrongUsage(f"{asked!r} is no store's name: lower-case letters, digits and -, beginning with a letter")
+    return name
 
 
 def of_store(variables: Mapping[str, str], store: str) -> dict[str, str]:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from woohub.metrics import METRICS
+from woohub.stores import FIRST
 from woohub_cli import traces
 from woohub_cli.stacks import Stack
 
@@ -22,6 +24,7 @@ LOGS = {"GovernorAlive": "GovernorFunction"}  # whose log has the metric, where 
 NAMESPACE, QUEUES = "WooHub", "AWS/SQS"
 MINUTE, HOUR, DAY = 60, 3600, 86400
 RETRY = 20 * MINUTE  # what waits long is tried again at least this often
+COUNTED_BY_STORE = frozenset(metric for metric in METRICS if metric.function in ("ingest", "reconcile"))
 POINTS = 1440  # CloudWatch gives no more in one answer
 
 
@@ -32,16 +35,21 @@ class Metrics:
     client: CloudWatchClient
     service: str  # the dimension that all of the functions' own metrics have
     now: float
+    store: str = FIRST  # whose deliveries and reconcile runs are counted
 
     def total(self, name: str, seconds: int, **dimensions: str) -> int:
         """The sum of a metric of ours over the last seconds."""
-        points = self._points(NAMESPACE, name, seconds, "Sum", {"service": self.service} | dimensions)
+        points = self._points(NAMESPACE, name, seconds, "Sum", self._dimensions(name) | dimensions)
         return round(sum(points.values()))
+
+    def _dimensions(self, name: str) -> dict[str, str]:
+        by_store = self.store and name in COUNTED_BY_STORE
+        return {"service": self.service} | ({"store": self.store} if by_store else {})
 
     def last(self, name: str, seconds: int, **dimensions: str) -> float | None:
         """Since when at the latest nothing was counted: the end of the last period with something (epoch seconds)."""
         period = _period(seconds)
-        points = self._points(NAMESPACE, name, seconds, "Sum", {"service": self.service} | dimensions)
+        points = self._points(NAMESPACE, name, seconds, "Sum", self._dimensions(name) | dimensions)
         ends = [start + period for start, value in points.items() if value > 0]
         return min(max(ends), self.now) if ends else None
 
@@ -118,4 +126,8 @@ Counts = Metrics | LoggedMetrics
 
 def of(stack: Stack, now: float) -> Counts:
     """The stack's metrics; where the AWS is emulated, those in its logs."""
-    return LoggedMetrics(stack, now) if stack.aws.endpoint_url else Metrics(stack.aws.metrics, stack.service, now)
+    return (
+        LoggedMetrics(stack, now)
+        if stack.aws.endpoint_url
+        else Metrics(stack.aws.metrics, stack.service, now, stack.store)
+    )

@@ -123,6 +123,11 @@ class Stack:
         return replace(self, outputs={**self.outputs, **names}, store=store)
 
     @property
+    def label(self) -> str:
+        """Its name, with that of the store unless it is the first."""
+        return f"{self.name}-{self.store}" if self.store else self.name
+
+    @property
     def service(self) -> str:
         """What its metrics and its webhooks in the store are called by."""
         return self.deployed_as or self.name
@@ -133,12 +138,17 @@ class Stack:
         return self.aws.endpoint_url or self.aws.session.region_name
 
 
-def find(asked: str | None, environ: Mapping[str, str], folder: Path) -> Stack:
-    """The stack that is asked for, else the local one if it is there, else the one of WOOHUB_STACK."""
+def find(asked: str | None, environ: Mapping[str, str], folder: Path, store: str | None = None) -> Stack:
+    """The stack that is asked for, else the local one if it is there, else the one of WOOHUB_STACK.
+
+    `store` is what --store names: a further store's URL, secrets and watermark are among the outputs then.
+    """
     name = name_of(asked, environ, folder)
     if name is None:
         raise WrongUsage(f"no stack is named: use --stack or {NAME_VARIABLE}, or {START_IT}")
-    return local(folder) if name == LOCAL else named(name, environ)
+    stack = local(folder) if name == LOCAL else named(name, environ)
+    wanted = environment.store_named(store)
+    return stack.of_store(wanted) if wanted else stack
 
 
 def name_of(asked: str | None, environ: Mapping[str, str], folder: Path) -> str | None:

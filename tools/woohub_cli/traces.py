@@ -10,6 +10,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from woohub.stores import FIRST
 from woohub_cli.cli_errors import Trouble, explain
 from woohub_cli.stacks import Stack
 
@@ -97,7 +98,7 @@ def read(stack: Stack, entity: str, since_ms: int) -> Traces:
             Trace(at_ms, where, fields)
             for where, group in groups.items()
             for at_ms, fields in _lines(logs, group, f'"{entity}"', since_ms, cut.append)
-            if fields.get("entity") == entity
+            if fields.get("entity") == entity and _is_of_store(stack, fields)
         ]
         refused = sum(1 for _ in _lines(logs, groups["ingest"], REFUSED, since_ms, cut.append))
     except (ClientError, BotoCoreError) as error:
@@ -113,7 +114,7 @@ def deliveries(stack: Stack, since_ms: int) -> dict[str, list[float]] | None:
     try:
         logs = _client(stack)
         for at_ms, fields in _lines(logs, _group(stack, stack.output(GROUPS["ingest"])), QUEUED, since_ms, cut.append):
-            if fields.get("message_id") and fields.get("entity"):
+            if fields.get("message_id") and fields.get("entity") and _is_of_store(stack, fields):
                 moments.setdefault(str(fields["entity"]), []).append(at_ms / 1000)
     except (ClientError, BotoCoreError, Trouble):
         return None
@@ -172,5 +173,11 @@ def of_function(stack: Stack, function: str, pattern: str, since_ms: int) -> Ite
 
     Raises botocore's errors.
     """
-    logs = stack.aws.session.client("logs", endpoint_url=stack.aws.endpoint_url, config=stack.aws.config)
-    return _lines(logs, _group(stack, stack.output(function)), pattern, since_ms, lambda _cut: None)
+    lines = _lines(_client(stack), _group(stack, stack.output(function)), pattern, since_ms, lambda _cut: None)
+    by_store = function == GROUPS["ingest"]
+    return (line for line in lines if not by_store or _is_of_store(stack, line[1]))
+
+
+def _is_of_store(stack: Stack, fields: Mapping[str, Any]) -> bool:
+    """Whether a line is about the store that the command is about; the first store's lines name none."""
+    return bool(fields.get("store", FIRST) == stack.store)

@@ -21,7 +21,7 @@ from woohub_cli import connections, environment, history, order_pages, stacks
 from woohub_cli.cli_errors import EXPECTED, PROBLEMS, WrongUsage, explain
 from woohub_cli.commands import status
 from woohub_cli.history import TENANT, Backfill, BackfillProgress, BackfillRequest, Pace, Stalled, StateFile
-from woohub_cli.options import JsonOption, StackOption
+from woohub_cli.options import JsonOption, StackOption, StoreOption
 from woohub_cli.period import DATE_FORMAT, FromOption, ToOption, period
 from woohub_cli.rendering import output
 from woohub_cli.rendering.progress import Bar, bar
@@ -76,6 +76,7 @@ def command(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how much there is.")] = False,
     stack: StackOption = None,
+    of_store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
     """Bring a shop's history into HubSpot: orders by the date they were made, as they are now.
@@ -91,10 +92,10 @@ def command(
         woohub backfill --from 2025-01-01 --to 2025-12-31 --status completed --limit 1000
     """
     folder = Path.cwd()
-    env = environment.read(os.environ, folder)
-    target = stacks.find(stack, env, folder)
+    env = environment.read(os.environ, folder, of_store)
+    target = stacks.find(stack, env, folder, of_store)
     store = connections.store(target, env)
-    file = StateFile(state or folder / stacks.LOCAL_FILE.partition("/")[0] / f"backfill-{_plain(target.name)}.json")
+    file = StateFile(state or folder / stacks.LOCAL_FILE.partition("/")[0] / f"backfill-{_plain(target.label)}.json")
     wanted = BackfillRequest(store.credentials.url, since, until, order_status, customers)
     progress = unfinished(None if restart else file.read(), wanted, file) or _begin(store, wanted)
     orders, accounts = history.count(store, wanted, progress.period)

@@ -19,7 +19,7 @@ from woohub_cli import dead_letters, environment, order_names, stacks
 from woohub_cli.cli_errors import PROBLEMS, Trouble, WrongUsage
 from woohub_cli.commands import status
 from woohub_cli.dead_letters import Advance, DeadLetter, LetterFilter
-from woohub_cli.options import JsonOption, StackOption
+from woohub_cli.options import JsonOption, StackOption, StoreOption
 from woohub_cli.rendering import output
 from woohub_cli.rendering.typer_help import Command, Group
 from woohub_cli.stacks import Stack
@@ -67,6 +67,7 @@ def list_command(
     since: SinceOption = "",
     until: UntilOption = "",
     stack: StackOption = None,
+    store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
     """List the messages with their reasons, the oldest first.
@@ -79,7 +80,7 @@ def list_command(
         woohub dlq list --reason INVALID_EMAIL --since 2h
         woohub dlq list --json | jq -r '.[].entity'
     """
-    letter_filter = _filter([], reason, order, customer, since, until)
+    letter_filter = _filter([], reason, order, customer, since, until, store)
     with _reading(_find(stack)) as letters:
         chosen = letter_filter.select(letters.values())
     if json:
@@ -102,6 +103,7 @@ def show(
     since: SinceOption = "",
     until: UntilOption = "",
     stack: StackOption = None,
+    store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
     """Show messages with all their details and payload.
@@ -113,7 +115,7 @@ def show(
         woohub dlq show 3f2a91c0
         woohub dlq show --order 1234 --json
     """
-    letter_filter = _filter(ids or [], reason, order, customer, since, until)
+    letter_filter = _filter(ids or [], reason, order, customer, since, until, store)
     if letter_filter.everything:
         raise WrongUsage("which messages? Name their ids, or --order, --customer, --reason, --since, --until")
     with _reading(_find(stack)) as letters:
@@ -138,6 +140,7 @@ def redrive(
     until: UntilOption = "",
     dry_run: DryRunOption = False,
     stack: StackOption = None,
+    store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
     """Send messages to the delivery queue again, once the cause of their rejection is fixed.
@@ -150,7 +153,9 @@ def redrive(
         woohub dlq redrive --reason NOT_SET_UP
         woohub dlq redrive --all --dry-run
     """
-    letter_filter = _filter(ids or [], reason, order, customer, since, until, everything=everything, act="redrive")
+    letter_filter = _filter(
+        ids or [], reason, order, customer, since, until, store, everything=everything, act="redrive"
+    )
     target = _find(stack)
     sqs, queue_url, dlq_url = target.aws.sqs, target.output("QueueUrl"), target.output("DeadLetterQueueUrl")
 
@@ -172,6 +177,7 @@ def drop(
     dry_run: DryRunOption = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     stack: StackOption = None,
+    store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
     """Delete messages for good.
@@ -183,7 +189,7 @@ def drop(
         woohub dlq drop 3f2a91c0
         woohub dlq drop --reason INVALID_EMAIL --until 3d
     """
-    letter_filter = _filter(ids or [], reason, order, customer, since, until, everything=everything, act="drop")
+    letter_filter = _filter(ids or [], reason, order, customer, since, until, store, everything=everything, act="drop")
     target = _find(stack)
     sqs, dlq_url = target.aws.sqs, target.output("DeadLetterQueueUrl")
 
@@ -228,7 +234,7 @@ def _of(chosen: Sequence[DeadLetter]) -> str:
 
 
 def _several_of_one(chosen: Sequence[DeadLetter]) -> bool:
-    return len({letter.entity or letter.message_id for letter in chosen}) < len(chosen)
+    return len({(letter.store, letter.entity or letter.message_id) for letter in chosen}) < len(chosen)
 
 
 def _find(stack: str | None) -> Stack:
@@ -269,6 +275,7 @@ def _filter(
     customer: int | None,
     since: str,
     until: str,
+    store: str | None,
     *,
     everything: bool = False,
     act: str = "",
@@ -280,7 +287,17 @@ def _filter(
         raise WrongUsage(
             f"{short[0]} is too short: at least {dead_letters.MIN_ID_CHARACTERS} characters of a message's id"
         )
-    letter_filter = LetterFilter(tuple(ids), reason, order, customer, _moment("since", since), _moment("until", until))
+    # Numbers of orders and customers mean the first store's, as in every command without --store.
+    of_one = store is not None or order is not None or customer is not None
+    letter_filter = LetterFilter(
+        tuple(ids),
+        reason,
+        order,
+        customer,
+        _moment("since", since),
+        _moment("until", until),
+        environment.store_named(store) if of_one else None,
+    )
     if act and letter_filter.everything != everything:
         both = "either name messages, or --all, not both" if everything else "name ids or a filter, or --all"
         raise WrongUsage(f"{act} which messages? {both}")

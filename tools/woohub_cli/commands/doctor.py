@@ -19,7 +19,7 @@ from woohub_cli.checks import hubspot, stack, store
 from woohub_cli.checks.health_context import HealthContext, run_checks
 from woohub_cli.cli_errors import PROBLEMS
 from woohub_cli.commands.setup import hubspot_address
-from woohub_cli.options import JsonOption, StackOption
+from woohub_cli.options import JsonOption, StackOption, StoreOption
 from woohub_cli.rendering import output
 from woohub_cli.stacks import Stack
 
@@ -80,7 +80,7 @@ def _collect(area: str, steps: Iterator[Step]) -> Generator[Diagnosis, None, lis
     return seen
 
 
-def command(stack: StackOption = None, json: JsonOption = False) -> None:
+def command(stack: StackOption = None, of_store: StoreOption = None, json: JsonOption = False) -> None:
     """Check the store, the stack and HubSpot, and say what to do about each problem.
 
     Nothing is changed: a signed test delivery without an order is sent to the stack, all else only reads.
@@ -93,8 +93,8 @@ def command(stack: StackOption = None, json: JsonOption = False) -> None:
         woohub doctor --stack shop-to-crm --json | jq '.checks[] | select(.outcome == "failed")'
     """
     folder = Path.cwd()
-    env = environment.read(os.environ, folder)
-    context = health_context_of(stacks.find(stack, env, folder), env, time.time())
+    env = environment.read(os.environ, folder, of_store)
+    context = health_context_of(stacks.find(stack, env, folder, of_store), env, time.time())
     diagnoses: list[Diagnosis] = []
     for diagnosis in diagnose(context):
         if not json:

@@ -19,7 +19,7 @@ from woohub.reconcile.watermark import Watermark, WatermarkParameter
 from woohub.store.client import Store
 from woohub_cli import connections, environment, order_pages, stacks
 from woohub_cli.cli_errors import PROBLEMS, Trouble
-from woohub_cli.options import JsonOption, StackOption
+from woohub_cli.options import JsonOption, StackOption, StoreOption
 from woohub_cli.period import SECOND, beginning, shifted
 from woohub_cli.rendering import output
 from woohub_cli.rendering.progress import bar
@@ -160,6 +160,7 @@ def command(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many orders it would read.")] = False,
     stack: StackOption = None,
+    of_store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
     """Read from the store now the changes that its webhooks missed; the stack does so every 15 minutes by itself.
@@ -175,8 +176,8 @@ def command(
         woohub reconcile --since 2026-11-20 --dry-run
     """
     folder, now = Path.cwd(), datetime.now(UTC)
-    env = environment.read(os.environ, folder)
-    target = stacks.find(stack, env, folder)
+    env = environment.read(os.environ, folder, of_store)
+    target = stacks.find(stack, env, folder, of_store)
     start = beginning("--since", since, now) if since else ""
     if dry_run:
         _print_dry_run(target, connections.store(target, env), start, json)

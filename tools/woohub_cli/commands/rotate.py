@@ -31,7 +31,7 @@ from woohub_cli.check_result import Result, Step
 from woohub_cli.checks.signers import Signer, signers
 from woohub_cli.cli_errors import PROBLEMS, Trouble, WrongUsage
 from woohub_cli.consent import YesOption, agreed
-from woohub_cli.options import JsonOption, StackOption
+from woohub_cli.options import JsonOption, StackOption, StoreOption
 from woohub_cli.provision import failed
 from woohub_cli.rendering import output
 from woohub_cli.secret_store import WEBHOOK_SECRET
@@ -253,6 +253,7 @@ def command(
     yes: YesOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
     stack: StackOption = None,
+    of_store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
     """Replace the secret of the store's webhooks, without a rejected delivery.
@@ -273,8 +274,8 @@ def command(
     if force and not finish:
         raise WrongUsage("--force goes with --finish")
     folder = Path.cwd()
-    env = environment.read(os.environ, folder)
-    target = stacks.find(stack, env, folder)
+    env = environment.read(os.environ, folder, of_store)
+    target = stacks.find(stack, env, folder, of_store)
     access = connections.access(target, env)
     reach = Reach(store_setup.connect, urllib3.PoolManager(), store_setup.wait)
     agree = partial(agreed, yes=yes, json=json)

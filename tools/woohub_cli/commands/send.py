@@ -22,7 +22,7 @@ from woohub.http import Http
 from woohub.settings import webhook_secrets
 from woohub_cli import environment, samples, secret_store, stacks
 from woohub_cli.cli_errors import PROBLEMS, Trouble
-from woohub_cli.options import JsonOption, StackOption
+from woohub_cli.options import JsonOption, StackOption, StoreOption
 from woohub_cli.rendering import output
 from woohub_cli.samples import PREFIX, Sample
 
@@ -155,6 +155,7 @@ def command(
         bool, typer.Option("--as-is", help="Send the captured signature instead of a new one, as a forger would.")
     ] = False,
     stack: StackOption = None,
+    of_store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
     """Post deliveries to the stack, signed as the store would.
@@ -171,8 +172,8 @@ def command(
     """
     deliveries = chosen(files or [], topic)
     folder = Path.cwd()
-    env = environment.read(os.environ, folder)
-    target = stacks.find(stack, env, folder)
+    env = environment.read(os.environ, folder, of_store)
+    target = stacks.find(stack, env, folder, of_store)
     store = env.get("WOO_COMMERCE_URL", STORE).rstrip("/") + "/"
     secret = "" if as_is else signing_secret(target)
     sources = [] if as_is else recorded_sources(target)

@@ -29,7 +29,7 @@ from woohub_cli.checks import scopes
 from woohub_cli.cli_errors import EXPECTED, PROBLEMS, explain, next_after
 from woohub_cli.consent import YesOption, agreed
 from woohub_cli.hubspot_records import Crm
-from woohub_cli.options import JsonOption, StackOption
+from woohub_cli.options import JsonOption, StackOption, StoreOption
 from woohub_cli.provision import failed, provision
 from woohub_cli.rendering import output
 from woohub_cli.stacks import Stack
@@ -232,6 +232,7 @@ def _of_store(stack: Stack, change: Change | None) -> Iterator[str]:
 
 def command(
     stack: StackOption = None,
+    of_store: StoreOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
     hubspot_only: Annotated[
         bool, typer.Option("--hubspot-only", help="Leave secrets alone; needs no stack, only HUBSPOT_API_KEY.")
@@ -263,10 +264,10 @@ def command(
         woohub setup --hubspot-only
     """
     folder = Path.cwd()
-    env = environment.read(os.environ, folder)
+    env = environment.read(os.environ, folder, of_store)
     # Without any stack HubSpot can be set up all the same; with --hubspot-only a stack counts only when it is named.
     named = stack if hubspot_only else stacks.name_of(stack, env, folder)
-    target = stacks.find(named, env, folder) if named else None
+    target = stacks.find(named, env, folder, of_store) if named else None
     env = env if hubspot_only else store_setup.known(target, env)
     address = hubspot_address(target, env)
     agree = partial(agreed, yes=yes, json=json)

@@ -25,7 +25,7 @@ from woohub_cli.erased import WHAT_TO_DO
 from woohub_cli.history import TENANT, Pace
 from woohub_cli.hubspot_records import Crm
 from woohub_cli.latency import LOG_MATCH_S, percentile
-from woohub_cli.options import JsonOption, StackOption
+from woohub_cli.options import JsonOption, StackOption, StoreOption
 from woohub_cli.period import FromOption, Period, ToOption, last_days, period
 from woohub_cli.rendering import output, report_page
 from woohub_cli.rendering.grouping import MismatchGroup, grouped
@@ -53,6 +53,7 @@ def command(
     queue_repairs: Annotated[bool, typer.Option("--repair", help="Queue what differs once more.")] = False,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report as one HTML file, too.")] = None,
     stack: StackOption = None,
+    of_store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
     """Compare orders and accounts of a period with HubSpot, field by field.
@@ -69,9 +70,9 @@ def command(
     """
     asked = _period(since, until, days)
     folder = Path.cwd()
-    env = environment.read(os.environ, folder)
+    env = environment.read(os.environ, folder, of_store)
     named = stacks.name_of(stack, env, folder)
-    target = stacks.find(named, env, folder) if named else None
+    target = stacks.find(named, env, folder, of_store) if named else None
     if queue_repairs and target is None:
         raise WrongUsage("--repair puts orders on a stack's queue: name the stack with --stack")
     store, hubspot = connections.store(target, env), connections.hubspot(target, env)

@@ -33,7 +33,7 @@ from woohub_cli.dead_letters import DeadLetter
 from woohub_cli.erased import is_named
 from woohub_cli.history import swept
 from woohub_cli.hubspot_records import Crm
-from woohub_cli.options import JsonOption, StackOption
+from woohub_cli.options import JsonOption, StackOption, StoreOption
 from woohub_cli.order_diagnosis import Address, InHubSpot, InStore, OrderDiagnosis
 from woohub_cli.order_lookup import Lookup
 from woohub_cli.order_names import Reference
@@ -51,6 +51,7 @@ def command(
         str, typer.Argument(metavar="ORDER", help="The order's number, as people know it, or its id in the store.")
     ],
     stack: StackOption = None,
+    of_store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
     """Explain why HubSpot has an order as it has it, or has no deal of it, and what to do.
@@ -69,8 +70,8 @@ def command(
     if not asked.text.strip("0"):
         raise WrongUsage(f"no order is numbered {asked.text}: {order_names.FORMS}")
     folder = Path.cwd()
-    env = environment.read(os.environ, folder)
-    target = stacks.find(stack, env, folder)
+    env = environment.read(os.environ, folder, of_store)
+    target = stacks.find(stack, env, folder, of_store)
     with bar("asking") as shown:
         shown.say("reading the store")
         table = load_mapping()
@@ -215,7 +216,7 @@ def _log_since(shop: InStore) -> datetime:
 def _letters(stack: Stack, entity: str) -> list[DeadLetter]:
     sqs, url = stack.aws.sqs, stack.output("DeadLetterQueueUrl")
     with dead_letters.peek_all(sqs, url, wait_s=dead_letters.RECEIVE_WAIT_S) as letters:
-        return [letter for letter in letters.values() if letter.entity == entity]
+        return [letter for letter in letters.values() if (letter.store, letter.entity) == (stack.store, entity)]
 
 
 def _reconciled_until(stack: Stack) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -10,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from woohub.delivery.messages import ENTRIES, size, to_sqs
 from woohub.delivery.webhooks import Delivery
 from woohub.errors import InvalidMessage, TransientError
+from woohub.stores import FIRST
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -21,12 +23,16 @@ Entry = dict[str, Any]
 
 
 class DeliveryQueue:
-    """The delivery queue, for many deliveries at once. `warn(event, **fields)` gets those that fit no message."""
+    """The delivery queue, for many deliveries of a store at once.
 
-    def __init__(self, sqs: SQSClient, url: str, warn: Callable[..., None]) -> None:
+    `warn(event, **fields)` gets those that fit no message.
+    """
+
+    def __init__(self, sqs: SQSClient, url: str, warn: Callable[..., None], store: str = FIRST) -> None:
         self._sqs = sqs
         self._url = url
         self._warn = warn
+        self._store = store
 
     def send(self, deliveries: Iterable[Delivery]) -> int:
         """Send all deliveries and return how many were sent; oversized ones are skipped. Raises TransientError."""
@@ -37,7 +43,7 @@ class DeliveryQueue:
         return sent
 
     def _messages(self, deliveries: Iterable[Delivery]) -> Iterator[Entry]:
-        for delivery in deliveries:
+        for delivery in (replace(delivery, store=self._store) for delivery in deliveries):
             try:
                 yield to_sqs(delivery)
             except InvalidMessage as error:

@@ -15,7 +15,6 @@ from woohub.reconcile.watermark import Watermark, WatermarkParameter
 from woohub.store.client import Store
 from woohub.store.payloads import CUSTOMER_SWEPT, ORDER_SWEPT
 from woohub.store.rows import StoreRow
-from woohub.stores import FIRST
 
 TOPICS_OF_ROWS = {"order": ORDER_SWEPT, "customer": CUSTOMER_SWEPT}
 
@@ -33,7 +32,6 @@ class Run:
     count: Callable[[str, int], None]  # a metric and its value
     log: Callable[..., None]
     clock: Callable[[], float]  # epoch seconds
-    store_name: str = FIRST
     report: RunReport = field(default_factory=RunReport)
 
     def keep(self, mark: Watermark) -> None:
@@ -66,8 +64,7 @@ class Run:
     def delivery(self, topic: str, body: bytes, entity: str, received_ms: int) -> Delivery:
         """A delivery as if the store had sent it."""
         source = f"{self.store.credentials.url}/"
-        ahead_s, store = self.store.ahead_s, self.store_name
-        return Delivery(topic, body, received_ms, entity, source, ahead_s=ahead_s, store=store)
+        return Delivery(topic, body, received_ms, entity, source, ahead_s=self.store.ahead_s)
 
     def now_ms(self) -> int:
         """Epoch milliseconds."""

@@ -74,7 +74,7 @@ class Reconcile:
             mark = self._begin(request)
         except InvalidParameter as error:
             return self._watermark_unreadable(error)
-        run = Run(self._store, self._queue, self._parameter, mark, self._count, self._log, self._clock, request.store)
+        run = Run(self._store, self._queue, self._parameter, mark, self._count, self._log, self._clock)
         self._store.leave_out(mark.unreadable)
         parts = _Parts(run, self._webhooks, DeletionCheck(run, self._hubspot, self._mapping))
         try:
