@@ -642,7 +642,7 @@ def test_a_mistake_in_the_table_is_named_with_what_is_allowed(tmp_path: Path, ol
 
 def test_metrics_are_made_of_what_deals_have(tmp_path: Path) -> None:
     with pytest.raises(InvalidMapping, match=r"contact\.metrics\.amount: 'total' is not listed under \[deal\]"):
-        edited(tmp_path, ("enabled = false", "enabled = true"), ('amount   = "amount"', 'amount   = "total"'))
+        edited(tmp_path, ("enabled = false", 'enabled = true\namount = "total"'))
 
 
 def test_metrics_switched_on_are_properties_of_the_contact_for_setup_to_create(tmp_path: Path) -> None:

@@ -167,8 +167,10 @@ STATUSES = st.sampled_from(["pending", "on-hold", "processing", "refunded", "fai
 @st.composite
 def complete_files(draw: st.DrawFn) -> dict[str, Any]:
     """woohub's own file as somebody may have edited it."""
-    deal = {**OWN["deal"], **draw(st.dictionaries(st.sampled_from([*OWN["deal"], "paid", "more"]), ROWS))}
-    for name in draw(st.sets(st.sampled_from([*OWN["deal"]]))):
+    fields = [name for name in OWN["deal"] if name != "enabled"]
+    deal = {**OWN["deal"], **draw(st.dictionaries(st.sampled_from([*fields, "paid", "more"]), ROWS))}
+    deal["enabled"] = draw(st.booleans())
+    for name in draw(st.sets(st.sampled_from([*OWN["deal"]]))):  # files from before there was a switch have none
         deal.pop(name, None)
     names = [*OWN["stages"], "ready"]
     leads = {"trash": "cancelled", **draw(st.dictionaries(STATUSES, st.sampled_from(names)))}
@@ -192,7 +194,7 @@ def meaning(tables: dict[str, Any]) -> Any:
     default = file.pipeline.default_stage
     leads = {status: name for name, stage in file.stages.items() for status in stage.statuses if name != default}
     stages = {name: (stage.label, stage.probability) for name, stage in file.stages.items()}
-    return file.order_key_prefix, file.contact, file.deal, file.pipeline, stages, leads, file.create
+    return file.order_key_prefix, file.contact, file.deal, file.deal_enabled, file.pipeline, stages, leads, file.create
 
 
 @given(complete_files())

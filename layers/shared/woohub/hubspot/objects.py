@@ -38,7 +38,7 @@ CONTACTS = ObjectType(
     version="woocommerce_customer_version",
     aliases=("hs_additional_emails",),
     has_standard_key=True,
-    association_type_ids={"deals": 4},
+    association_type_ids={"deals": 4, "orders": 508},
 )
 DEALS = ObjectType(
     "deals",
@@ -56,4 +56,12 @@ LINE_ITEMS = ObjectType(
     version="",  # the deal has it
     association_type_ids={"deals": 20, "orders": 514},
 )
-OBJECT_TYPES: Mapping[str, ObjectType] = {row.name: row for row in (CONTACTS, DEALS, LINE_ITEMS)}
+ORDERS = ObjectType(
+    "orders",
+    "hubspot_order",  # for people and log fields; "order" is the store's
+    "0-123",
+    key="woocommerce_order_id",
+    version="woocommerce_order_version",
+    association_type_ids={"contacts": 507, "deals": 512, "line_items": 513},
+)
+OBJECT_TYPES: Mapping[str, ObjectType] = {row.name: row for row in (CONTACTS, DEALS, LINE_ITEMS, ORDERS)}

@@ -19,7 +19,13 @@ MAX_AGE_LACKING_S = 30.0  # the same while something is lacking: what set-up add
 MISSING = "property_missing_in_hubspot"  # the warning, whose recent ones shorten the age
 CURRENCY_REFUSED = "currency_not_enabled_in_hubspot"
 CURRENCY = "deal_currency_code"  # an enumeration of the account's currencies; any other value is refused
-STANDARD_TYPES = {"amount": "number", "closedate": "datetime"}  # of HubSpot's own, for tokens that may not ask
+CURRENCIES = (CURRENCY, "hs_currency_code", "hs_line_item_currency_code")  # the same of other objects
+STANDARD_TYPES = {
+    "amount": "number",
+    "closedate": "datetime",
+    "hs_total_price": "number",
+    "hs_external_created_date": "datetime",
+}  # of HubSpot's own, for tokens that may not ask
 
 Warn = Callable[..., None]
 
@@ -73,7 +79,7 @@ class PropertySchema:
         return read is not None and read(current) is not None and read(current) == read(new)
 
     def _is_offered(self, name: str, value: str) -> bool:
-        options = self.options(name) if name == CURRENCY else frozenset()
+        options = self.options(name) if name in CURRENCIES else frozenset()
         return not options or value in options
 
 
@@ -106,7 +112,7 @@ class PropertyCatalog:
         schema = self._schemas[object_type]
         missing = frozenset(name for name in problem.absent if name in properties) - schema.missing
         names = set(problem.properties) - set(problem.absent)
-        refused = frozenset((name, properties[name]) for name in names if name == CURRENCY and name in properties)
+        refused = frozenset((name, properties[name]) for name in names if name in CURRENCIES and name in properties)
         self._schemas[object_type] = PropertySchema(
             schema.key, schema.definitions, schema.missing | missing, schema.refused | refused
         )

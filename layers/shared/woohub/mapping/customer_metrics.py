@@ -73,6 +73,8 @@ METRICS = (
         "The currency of total and average. Blank where the customer paid in several.",
     ),
 )
+OF_DEALS = ("amount", "closedate", "currency")
+OF_ORDERS = ("hs_total_price", "hs_external_created_date", "woocommerce_currency")
 FIELD_TYPES = {"string": "text", "number": "number", "datetime": "date"}
 
 
@@ -87,12 +89,15 @@ class CustomerMetrics:
     currency: str
 
     @classmethod
-    def of(cls, row: MetricsRow) -> CustomerMetrics | None:
-        """None while it is switched off."""
+    def of(cls, row: MetricsRow, *, has_deals: bool = True) -> CustomerMetrics | None:
+        """None while it is switched off. `has_deals`: they sum up deals, else HubSpot's orders."""
         if not row.enabled:
             return None
         names = tuple(str(getattr(metric, row.names)) for metric in METRICS)
-        return cls(names, frozenset(row.paid_statuses), row.amount, row.date, row.currency)
+        amount, date, currency = OF_DEALS if has_deals else OF_ORDERS
+        return cls(
+            names, frozenset(row.paid_statuses), row.amount or amount, row.date or date, row.currency or currency
+        )
 
     @property
     def definitions(self) -> Mapping[str, Metric]:

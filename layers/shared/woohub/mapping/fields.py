@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -17,6 +17,7 @@ from woohub.mapping.values import SEPARATORS, Value, as_text, read_values, value
 from woohub.mapping.write_rule import WriteRule
 from woohub.store.payloads import TRASH, Customer, Order
 
+DEAL_STAGE, ORDER_STAGE = ("dealstage", "pipeline"), ("hs_pipeline_stage", "hs_pipeline")
 NUMBER_AS_WRITTEN = {"id": r"[0-9]+", "number": r"\S+"}
 
 
@@ -36,6 +37,7 @@ class Stage:
     label: str
     probability: float  # 0.0 to 1.0
     statuses: tuple[str, ...]
+    state: str = ""  # OPEN or CLOSED, of HubSpot's orders, which have it in place of a probability
 
     @property
     def is_closed(self) -> bool:
@@ -78,6 +80,9 @@ class FieldMapping:
     contact_rules: Mapping[str, WriteRule]
     deal_rules: Mapping[str, WriteRule]
     metrics: CustomerMetrics | None  # None: switched off
+    has_deals: bool
+    orders: FieldMapping | None  # the same for HubSpot's orders in place of deals; None: there are none
+    stage_properties: tuple[str, str]  # which properties of a deal have its stage and its pipeline
     _from_order: Mapping[str, Value]
     _from_customer: Mapping[str, Value]
     _deal: Mapping[str, Value]
@@ -137,7 +142,8 @@ class FieldMapping:
         return status in self._stage_of
 
     def _state(self, status: str) -> dict[str, str]:
-        return {"pipeline": self.pipeline.id, "dealstage": self.stage(status), STATUS: as_text(status)}
+        stage, pipeline = self.stage_properties
+        return {pipeline: self.pipeline.id, stage: self.stage(status), STATUS: as_text(status)}
 
 
 def load_mapping(*overlays: Overlay, path: Path = mapping_file.DEFAULT) -> FieldMapping:
@@ -147,10 +153,9 @@ def load_mapping(*overlays: Overlay, path: Path = mapping_file.DEFAULT) -> Field
 
 def field_mapping(file: MappingFile) -> FieldMapping:
     """The table out of a file that was checked."""
-    always = {name: WriteRule("always") for name in ("pipeline", "dealstage", KEY, STATUS)}
-    metrics = CustomerMetrics.of(file.contact_metrics)
+    metrics = CustomerMetrics.of(file.contact_metrics, has_deals=file.deal_enabled)
     stages = [Stage(name, row.label, row.probability, row.statuses) for name, row in file.stages.items()]
-    return FieldMapping(
+    mapping = FieldMapping(
         order_key_prefix=file.order_key_prefix,
         pipeline=Pipeline(file.pipeline.id, file.pipeline.label),
         stages=tuple(stages),
@@ -158,17 +163,47 @@ def field_mapping(file: MappingFile) -> FieldMapping:
         group=Group(file.create.group.name, file.create.group.label),
         definitions=(
             *_definitions("contacts", file.create.contact, file),
-            *_definitions("deals", file.create.deal, file),
+            *(_definitions("deals", file.create.deal, file) if file.deal_enabled else ()),
+            *(_definitions("orders", file.create.order, file) if file.order_enabled else ()),
             *_metrics_definitions(metrics, file.create.group.name),
         ),
         contact_rules=MappingProxyType({name: _rule(row) for name, row in file.contact.items()}),
-        deal_rules=MappingProxyType({name: _rule(row) for name, row in file.deal.items()} | always),
+        deal_rules=_order_rules(file.deal, DEAL_STAGE),
         metrics=metrics,
+        has_deals=file.deal_enabled,
+        orders=None,
+        stage_properties=DEAL_STAGE,
         _from_order=MappingProxyType({name: value_reader(row.order, row) for name, row in file.contact.items()}),
         _from_customer=MappingProxyType({name: value_reader(row.customer, row) for name, row in file.contact.items()}),
         _deal=MappingProxyType({name: value_reader(row.order, row) for name, row in file.deal.items()}),
-        _stage_of=MappingProxyType({status: stage.id for stage in stages for status in stage.statuses}),
+        _stage_of=_stage_of(stages),
     )
+    return replace(mapping, orders=_orders(mapping, file)) if file.order_enabled else mapping
+
+
+def _orders(mapping: FieldMapping, file: MappingFile) -> FieldMapping:
+    """The same with the section [order] in place of [deal]."""
+    stages = [Stage(name, row.label, 0.0, row.statuses, row.state) for name, row in file.order_stages.items()]
+    pipeline = file.order_pipeline
+    return replace(
+        mapping,
+        pipeline=Pipeline(pipeline.id, pipeline.label) if pipeline else mapping.pipeline,
+        stages=tuple(stages),
+        default_stage=pipeline.default_stage if pipeline else "",
+        deal_rules=_order_rules(file.order, ORDER_STAGE),
+        stage_properties=ORDER_STAGE,
+        _deal=MappingProxyType({name: value_reader(row.order, row) for name, row in file.order.items()}),
+        _stage_of=_stage_of(stages),
+    )
+
+
+def _order_rules(rows: Mapping[str, DealRow], stage: tuple[str, str]) -> Mapping[str, WriteRule]:
+    always = {name: WriteRule("always") for name in (*stage, KEY, STATUS)}
+    return MappingProxyType({name: _rule(row) for name, row in rows.items()} | always)
+
+
+def _stage_of(stages: Sequence[Stage]) -> Mapping[str, str]:
+    return MappingProxyType({status: stage.id for stage in stages for status in stage.statuses})
 
 
 def _definitions(object_type: str, rows: Mapping[str, PropertyRow], file: MappingFile) -> list[Definition]:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from woohub.errors import WooHubError
+from woohub.mapping.customer_metrics import CustomerMetrics
 from woohub.mapping.overlay import Overlay, merged
 from woohub.mapping.rows import (
     ContactRow,
@@ -20,6 +21,7 @@ from woohub.mapping.rows import (
     GroupRow,
     MappingFile,
     MetricsRow,
+    OrderStageRow,
     PipelineRow,
     PropertyRow,
     StageRow,
@@ -33,8 +35,16 @@ KEY = "woocommerce_order_id"
 STATUS = "woocommerce_order_status"
 DEAL_VERSION = "woocommerce_order_version"
 CONTACT_VERSION = "woocommerce_customer_version"
-FILLED_BY_WOOHUB = {"contact": (CONTACT_VERSION,), "deal": (KEY, "pipeline", "dealstage", STATUS, DEAL_VERSION)}
-TO_BE_CREATED = {"contact": (CONTACT_VERSION,), "deal": (KEY, STATUS, DEAL_VERSION)}
+FILLED_BY_WOOHUB = {
+    "contact": (CONTACT_VERSION,),
+    "deal": (KEY, "pipeline", "dealstage", STATUS, DEAL_VERSION),
+    "order": (KEY, "hs_pipeline", "hs_pipeline_stage", STATUS, DEAL_VERSION),
+}
+TO_BE_CREATED = {
+    "contact": (CONTACT_VERSION,),
+    "deal": (KEY, STATUS, DEAL_VERSION),
+    "order": (KEY, STATUS, DEAL_VERSION),
+}
 
 SHAPES_OF_TYPE = {"string": ("text", "email", "id", "bool"), "number": ("number", "id")}  # the others: their own name
 
@@ -92,7 +102,11 @@ def _line(text: str, message: str) -> str:
     return f": {text.splitlines()[int(number[1]) - 1].strip()}" if number else ""
 
 
-SECTIONS = {"contact_metrics": "contact.metrics"}  # what the file calls a part of MappingFile
+SECTIONS = {
+    "contact_metrics": "contact.metrics",
+    "deal_enabled": "deal.enabled",
+    "order_enabled": "order.enabled",
+}  # what the file calls a part of MappingFile
 RULES = {
     "missing": "is missing",
     "string_type": "must be a text in quotes",
@@ -121,6 +135,10 @@ PLACES: tuple[tuple[tuple[str, ...], type[Table]], ...] = (
     (("contact", "*"), ContactRow),
     (("contact_metrics",), MetricsRow),
     (("deal", "*"), DealRow),
+    (("order", "*"), DealRow),
+    (("order_pipeline",), PipelineRow),
+    (("order_stages", "*"), OrderStageRow),
+    (("create", "order", "*"), PropertyRow),
     (("pipeline",), PipelineRow),
     (("stages", "*"), StageRow),
     (("create",), CreateRows),
@@ -141,25 +159,35 @@ def _fits(place: tuple[int | str, ...], pattern: tuple[str, ...]) -> bool:
 
 
 def _stage_mistakes(file: MappingFile) -> Iterator[str]:
-    default = file.pipeline.default_stage
-    if default not in file.stages:
-        yield f"pipeline.default_stage: {default!r} is not a stage; allowed: {', '.join(file.stages)}"
+    yield from _mistakes_of_stages("", file.pipeline, file.stages)
+    if file.order_enabled and file.order_pipeline:
+        yield from _mistakes_of_stages("order_", file.order_pipeline, file.order_stages)
+    elif file.order_enabled:
+        yield "order_pipeline: is missing"
+
+
+def _mistakes_of_stages(
+    prefix: str, pipeline: PipelineRow, stages: Mapping[str, StageRow | OrderStageRow]
+) -> Iterator[str]:
+    if pipeline.default_stage not in stages:
+        yield f"{prefix}pipeline.default_stage: {pipeline.default_stage!r} is not a stage; allowed: {', '.join(stages)}"
     stage_of_status: dict[str, str] = {}
     stage_of_label: dict[str, str] = {}
-    for name, stage in file.stages.items():
+    for name, stage in stages.items():
         for status in stage.statuses:
             if (other := stage_of_status.setdefault(status, name)) != name:
-                yield f"stages.{name}: the status {status!r} leads to {other} already"
+                yield f"{prefix}stages.{name}: the status {status!r} leads to {other} already"
         if (other := stage_of_label.setdefault(stage.label.casefold(), name)) != name:
-            yield f"stages.{name}: the label {stage.label!r} is that of {other} already"
+            yield f"{prefix}stages.{name}: the label {stage.label!r} is that of {other} already"
     if TRASH not in stage_of_status:
-        yield f'stages: none of them lists the status "{TRASH}", for orders moved to the trash'
+        yield f'{prefix}stages: none of them lists the status "{TRASH}", for orders moved to the trash'
 
 
 def _property_mistakes(file: MappingFile) -> Iterator[str]:
     rows: tuple[tuple[str, Mapping[str, DealRow], Mapping[str, PropertyRow]], ...] = (
         ("contact", file.contact, file.create.contact),
         ("deal", file.deal, file.create.deal),
+        *((("order", file.order, file.create.order),) if file.order_enabled else ()),
     )
     for kind, mapped, created in rows:
         for name in FILLED_BY_WOOHUB[kind]:
@@ -191,14 +219,17 @@ def _key_mistakes(file: MappingFile) -> Iterator[str]:
         yield "contact.email: is missing or has no order or customer; contacts are found by it"
     elif (email.shape, email.write) != ("email", "on-create"):
         yield 'contact.email: must have as = "email" and write = "on-create", since contacts are found by it'
-    order_id = file.create.deal.get(KEY)
-    if order_id and not order_id.unique:
-        yield f"create.deal.{KEY}: must have hasUniqueValue = true, or one order could get two deals"
+    for kind, created in (("deal", file.create.deal), ("order", file.create.order)):
+        if KEY in created and not created[KEY].unique:
+            yield f"create.{kind}.{KEY}: must have hasUniqueValue = true, or one order could get two {kind}s"
 
 
 def _metrics_mistakes(file: MappingFile) -> Iterator[str]:
-    """The metrics are made of what the deals have."""
-    row = file.contact_metrics
-    for name in ("amount", "date", "currency") if row.enabled else ():
-        if (deal_property := getattr(row, name)) not in file.deal:
-            yield f"contact.metrics.{name}: {deal_property!r} is not listed under [deal], so no deal has it"
+    """The metrics are made of what the deals have, or HubSpot's orders where there are no deals."""
+    metrics = CustomerMetrics.of(file.contact_metrics, has_deals=file.deal_enabled)
+    kind, rows = ("deal", file.deal) if file.deal_enabled else ("order", file.order)
+    if metrics and not (file.deal_enabled or file.order_enabled):
+        yield "contact.metrics.enabled: there are neither deals nor orders to sum up"
+    for name in ("amount", "date", "currency") if metrics else ():
+        if (summed_up := getattr(metrics, name)) not in rows:
+            yield f"contact.metrics.{name}: {summed_up!r} is not listed under [{kind}], so no {kind} has it"

@@ -51,12 +51,14 @@ def with_shared_contacts(mappings: Mapping[str, FieldMapping]) -> dict[str, Fiel
 
     So a contact whose orders come from several stores can be compared and written by the mapping of any of them.
     """
+    metrics = mappings[FIRST].metrics
     rules = {name: rule for mapping in mappings.values() for name, rule in mapping.contact_rules.items()}
     return {
         store: replace(
             mapping,
             contact_rules=MappingProxyType({**rules, **mapping.contact_rules}),
-            metrics=mappings[FIRST].metrics,
+            metrics=metrics,
+            orders=replace(mapping.orders, metrics=metrics) if mapping.orders else None,
         )
         for store, mapping in mappings.items()
     }

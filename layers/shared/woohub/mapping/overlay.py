@@ -17,6 +17,7 @@ from typing import Any
 
 Tables = Mapping[str, Any]
 
+PIPELINES = (("pipeline", "stages"), ("order_pipeline", "order_stages"))
 UNSET: Tables = {"as": "text", "write": "always", "order": [], "customer": [], "statuses": [], "hasUniqueValue": False}
 
 
@@ -38,8 +39,9 @@ def merged(base: Tables, over: Tables) -> dict[str, Any]:
             if name in created and name not in _at(over, "create", kind):
                 tables = _put(tables, ("create", kind), {key: row for key, row in created.items() if key != name})
                 created = _at(tables, "create", kind)
-    if isinstance(tables.get("stages"), Mapping) and _at(over, "stages"):
-        tables["stages"] = _with_statuses(_at(base, "stages"), _at(over, "stages"), tables["stages"])
+    for _, stages in PIPELINES:
+        if isinstance(tables.get(stages), Mapping) and _at(over, stages):
+            tables[stages] = _with_statuses(_at(base, stages), _at(over, stages), tables[stages])
     return tables
 
 
@@ -66,10 +68,11 @@ def _without_other_source(row: Tables, over: Tables) -> Tables:
 
 
 def _before_another_pipeline(base: Tables, over: Tables) -> Tables:
-    pipeline = _at(over, "pipeline").get("id")
-    if pipeline is None or pipeline == _at(base, "pipeline").get("id"):
-        return base
-    return {key: value for key, value in base.items() if key not in ("pipeline", "stages")}
+    for pipeline, stages in PIPELINES:
+        another = _at(over, pipeline).get("id")
+        if another is not None and another != _at(base, pipeline).get("id"):
+            base = {key: value for key, value in base.items() if key not in (pipeline, stages)}
+    return base
 
 
 def _removed(rows: Tables) -> list[str]:
@@ -153,11 +156,16 @@ def _different_keys(base: Tables, whole: Tables, *path: str) -> dict[str, Any]:
 
 def _different_rows(base: Tables, whole: Tables) -> dict[str, Any]:
     changed = {
-        name: _different(_without_other_source(base[name], row), row) if name in base else row
+        name: _different(_without_other_source(base[name], row), row) if _is_row(row, base.get(name)) else row
         for name, row in whole.items()
         if row != base.get(name)
     }
-    return changed | {name: False for name in base if name not in whole}
+    return changed | {name: False for name, row in base.items() if name not in whole and isinstance(row, Mapping)}
+
+
+def _is_row(*rows: object) -> bool:
+    """Whether all of these are: beside the rows of a section is its switch, `enabled`."""
+    return all(isinstance(row, Mapping) for row in rows)
 
 
 def _different(base: Tables, whole: Tables) -> dict[str, Any]:

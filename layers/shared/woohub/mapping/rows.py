@@ -111,15 +111,23 @@ class ContactRow(DealRow):
 SOURCES = {DealRow: "order", ContactRow: "order and customer"}
 
 
+class OrderStageRow(Table):
+    """One stage of HubSpot's orders, and the order statuses that lead to it."""
+
+    label: Label
+    state: Literal["OPEN", "CLOSED"]
+    statuses: tuple[Status, ...] = ()
+
+
 class MetricsRow(Table):
     """What is summed up of a customer's deals: which deals count as paid, and which of their properties is what."""
 
     enabled: bool = False
     names: Literal["woocommerce", "makewebbetter"] = "woocommerce"
     paid_statuses: tuple[Status, ...] = ("processing", "completed")
-    amount: Property = "amount"
-    date: Property = "closedate"
-    currency: Property = "currency"
+    amount: Property | None = None  # none named: what the default mapping fills
+    date: Property | None = None
+    currency: Property | None = None
 
 
 class PipelineRow(Table):
@@ -171,6 +179,7 @@ class CreateRows(Table):
     group: GroupRow
     contact: dict[Property, PropertyRow]
     deal: dict[Property, PropertyRow]
+    order: dict[Property, PropertyRow] = Field(default_factory=dict)
 
 
 class MappingFile(Table):
@@ -182,6 +191,11 @@ class MappingFile(Table):
     pipeline: PipelineRow
     stages: dict[StageId, StageRow]
     create: CreateRows
+    deal_enabled: bool = True  # [deal] enabled in the file, beside the properties
+    order: dict[Property, DealRow] = Field(default_factory=dict)
+    order_enabled: bool = False
+    order_pipeline: PipelineRow | None = None
+    order_stages: dict[StageId, OrderStageRow] = Field(default_factory=dict)
     contact_metrics: MetricsRow = MetricsRow()  # [contact.metrics] in the file, beside the properties
 
     @model_validator(mode="before")
@@ -192,3 +206,15 @@ class MappingFile(Table):
             return tables
         rows = {name: row for name, row in contact.items() if name != "metrics"}
         return {**tables, "contact": rows, "contact_metrics": contact["metrics"]}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_target_switches_out(cls, tables: Any) -> Any:
+        if not isinstance(tables, dict):
+            return tables
+        for name in ("deal", "order"):
+            section = tables.get(name)
+            if isinstance(section, dict) and "enabled" in section:
+                rows = {key: row for key, row in section.items() if key != "enabled"}
+                tables = {**tables, name: rows, f"{name}_enabled": section["enabled"]}
+        return tables

@@ -1,4 +1,4 @@
-"""Deals: one for each order, found by the order's id, associated with its contact."""
+"""Deals, or HubSpot's orders: one for each order, found by the order's id, associated with its contact."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from woohub.sync.contacts import WITHOUT_EMAIL
 from woohub.sync.records import Change, Event, Link, RecordResult, Ref, Remark, Results
 from woohub.sync.versions import NO_DATE, DealVersion, OrderState, believable_dates
 
-STAGE = ("dealstage", "pipeline")
 MAX_FORMER_CONTACTS = 3
 
 OrderFact = OrderEvent | OrderTrashed
@@ -27,7 +26,7 @@ ContactId = Callable[[str], str]  # HubSpot's id of the contact with this addres
 
 @dataclass(frozen=True)
 class DealKind:
-    """The deals of a store's orders."""
+    """The deals of a store's orders; HubSpot's own orders are the same with another type and mapping."""
 
     mapping: FieldMapping
     type: ObjectType = DEALS
@@ -101,7 +100,7 @@ def plan(
     if history.newest is None or (current is None and not history.fresh and not history.stale):
         return None
     wanted = _wanted(history, stored, current, mapping)
-    properties, left_out = values.changed(_keep_stage(wanted, current), current, mapping.deal_rules, schema)
+    properties, left_out = values.changed(_keep_stage(wanted, current, mapping), current, mapping.deal_rules, schema)
     contacts = KnownContacts(version.contacts if version else None)
     contact = contacts.to_associate(history, contact_id, mapping)
     if properties or contact or history.newest.deserves_a_version(stored):
@@ -139,11 +138,11 @@ def _wanted(
     return wanted
 
 
-def _keep_stage(wanted: dict[str, str], current: values.Current | None) -> dict[str, str]:
+def _keep_stage(wanted: dict[str, str], current: values.Current | None, mapping: FieldMapping) -> dict[str, str]:
     """A deal's stage moves only when the store's status did: a salesperson's own move stays."""
     if current is None or wanted.get(STATUS, current.get(STATUS)) != current.get(STATUS):
         return wanted
-    return {name: value for name, value in wanted.items() if name not in STAGE}
+    return {name: value for name, value in wanted.items() if name not in mapping.stage_properties}
 
 
 @dataclass(frozen=True)

@@ -175,7 +175,7 @@ class Sync:
             self._warn(SUMMARY_REFUSED, entity=message.entity, property=", ".join(error.problem.properties))
         waiting = [result for result in unsummed if isinstance(result.error, TransientError)]
         final = _worst([*(results[ref] for ref in self._last(refs)), *waiting])
-        for name in self._written_without(refs, results):
+        for name in dict.fromkeys(self._written_without(refs, results)):
             self._warn(name, **message.names)
         return Outcome(
             message,

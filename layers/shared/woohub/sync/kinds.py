@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from woohub.configuration import Configuration, ConfigurationVersion
-from woohub.hubspot.objects import ObjectType
+from woohub.hubspot.objects import DEALS, ORDERS, ObjectType
 from woohub.mapping.fields import FieldMapping
 from woohub.mapping.of_store import with_shared_contacts
 from woohub.stores import FIRST
@@ -31,11 +31,14 @@ def kinds_of_stores(mappings: Mapping[str, FieldMapping]) -> Kinds:
 
 
 def _kinds(mapping: FieldMapping) -> tuple[RecordKind, ...]:
-    return ContactKind(mapping), DealKind(mapping)
+    deals = (DealKind(mapping),) if mapping.has_deals else ()
+    orders = (DealKind(mapping.orders, ORDERS),) if mapping.orders else ()
+    return ContactKind(mapping), *deals, *orders
 
 
 def _summaries(mapping: FieldMapping) -> tuple[Summary, ...]:
-    return (CustomerMetricsSummary(mapping.metrics),) if mapping.metrics else ()
+    of = DEALS if mapping.has_deals else ORDERS
+    return (CustomerMetricsSummary(mapping.metrics, of),) if mapping.metrics else ()
 
 
 class KindsOfConfiguration:
