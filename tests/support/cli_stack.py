@@ -14,6 +14,7 @@ from typing import Any
 import boto3
 from moto import mock_aws
 
+from tests.support.bucket import make_bucket
 from woohub.consumer.breaker import BreakerParameter, State
 from woohub.delivery import messages
 from woohub.delivery.webhooks import Delivery
@@ -104,7 +105,9 @@ def deployed(**more: str) -> Iterator[Deployed]:
             "BreakerParameter": "/shop-to-crm/breaker",
             "WebhookUrl": "https://api.example/live/webhooks/woocommerce",
             "HubSpotApiVersion": "2026-09",
+            "ConfigurationBucket": f"{NAME}-configuration",
         } | more
+        make_bucket(made["ConfigurationBucket"])
         client("ssm").put_parameter(Name=made["BreakerParameter"], Type="String", Value='{"state":"closed"}')
         made["EventSourceMappingId"] = _mapping(client)
         template = NOTHING | {"Outputs": {name: {"Value": value} for name, value in made.items()}}

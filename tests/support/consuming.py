@@ -15,11 +15,14 @@ from tests.support.operated import Operated, now_text
 from woohub.clock import Timer
 from woohub.consumer.batch import Consumer
 from woohub.consumer.breaker import Breaker, BreakerParameter, EventSourceMapping, State
+from woohub.erasures import FILE, CurrentErasures, ErasureList
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.properties import PropertyCatalog
+from woohub.settings import Secret
 from woohub.sync.engine import Sync
 from woohub.sync.kinds import record_kinds
 from woohub.sync.outcome import Outcome
+from woohub_cli.erasure_list import ErasureFile
 
 GROUPS = {"ingest": "/aws/lambda/ingest", "consumer": "/aws/lambda/consumer"}
 
@@ -40,13 +43,20 @@ class Consuming:
         parameter = BreakerParameter(self.shop.stack.client("ssm"), outputs["BreakerParameter"])
         breaker = Breaker(lambda: parameter, lambda: flow, _silent)
         catalog, kinds = PropertyCatalog(hubspot, self.timer, _silent), record_kinds(FIELDS)
-        sync = Sync(hubspot, catalog, lambda: kinds, self.timer, _silent)
+        erasures = CurrentErasures(
+            self._erasures, Secret(self.shop.stack.client("secretsmanager"), outputs["HubSpotSecretArn"])
+        )
+        sync = Sync(hubspot, catalog, lambda: kinds, self.timer, _silent, erasures.current)
         self.sqs: Any = self.shop.stack.client("sqs")
         self.url = outputs["QueueUrl"]
         dead = outputs["DeadLetterQueueUrl"]
         self.consumer = Consumer(sync, breaker, self.sqs, self.url, dead, self.outcomes.append, _silent)
         self.logs: Any = self.shop.stack.client("logs")
         self._make_logs()
+
+    def _erasures(self) -> ErasureList:
+        """As stored now: nothing is remembered for a minute."""
+        return ErasureFile(self.shop.stack.client("s3"), self.shop.stack.outputs["ConfigurationBucket"]).read()
 
     def begin_anew(self) -> None:
         """A store and a HubSpot without records, empty queues and logs, and all that is set as set-up leaves it."""
@@ -68,6 +78,7 @@ class Consuming:
             url = self.shop.stack.outputs[output]
             self.sqs.delete_queue(QueueUrl=url)
             self.sqs.create_queue(QueueName=url.rpartition("/")[2])
+        self.shop.stack.client("s3").delete_object(Bucket=self.shop.stack.outputs["ConfigurationBucket"], Key=FILE)
         self.shop.stack.breaker(State())
         self.shop.stack.client("lambda").update_event_source_mapping(
             UUID=self.shop.stack.outputs["EventSourceMappingId"], Enabled=True

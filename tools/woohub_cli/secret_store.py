@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from woohub.delivery.sites import site
-from woohub.settings import hubspot_token, webhook_secrets, webhook_sources
+from woohub.settings import erasure_key, hubspot_token, webhook_secrets, webhook_sources
 from woohub.store.connection import StoreCredentials
 from woohub_cli.check_result import Result, Step
 from woohub_cli.stacks import Stack
@@ -30,9 +31,24 @@ def read(client: SecretsManagerClient, secret_id: str) -> str:
 
 def store_token(client: SecretsManagerClient, secret_id: str, token: str, *, dry_run: bool) -> Step:
     """Make this the token of the functions."""
-    if hubspot_token(read(client, secret_id)) == token:
+    text = read(client, secret_id)
+    if hubspot_token(text) == token:
         return Step(f"{TOKEN} in the stack", Result.OK)
-    return _store(client, secret_id, {"token": token}, f"{TOKEN} in the stack", "", dry_run=dry_run)
+    key = erasure_key(text)  # without it the erased would come back
+    wanted = {"token": token} | ({"erasure_key": key} if key else {})
+    return _store(client, secret_id, wanted, f"{TOKEN} in the stack", "", dry_run=dry_run)
+
+
+def key_of_erasures(client: SecretsManagerClient, secret_id: str) -> str:
+    """The key of the list of erasures, made if there is none yet.
+
+    It is read again after that: where two people make one at once, both use the one that stays.
+    """
+    text = read(client, secret_id)
+    if not erasure_key(text):
+        wanted = {"token": hubspot_token(text), "erasure_key": secrets.token_hex(32)}
+        client.put_secret_value(SecretId=secret_id, SecretString=json.dumps(wanted))
+    return erasure_key(read(client, secret_id))
 
 
 def store_webhook_secret(client: SecretsManagerClient, secret_id: str, secret: str, *, dry_run: bool) -> Step:

@@ -24,6 +24,7 @@ from woohub_cli.rendering import output
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_s3 import S3Client
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
@@ -59,6 +60,13 @@ class Aws:
     def sqs(self) -> SQSClient:
         """The queues."""
         return self.session.client("sqs", endpoint_url=self.endpoint_url, config=self.config)
+
+    @cached_property
+    def s3(self) -> S3Client:
+        """The configuration's bucket. By its path: an emulated AWS has no name for each bucket."""
+        paths = Config(s3={"addressing_style": "path"}) if self.endpoint_url else Config()
+        config = self.config.merge(paths) if self.config else paths
+        return self.session.client("s3", endpoint_url=self.endpoint_url, config=config)
 
     @cached_property
     def secrets(self) -> SecretsManagerClient:

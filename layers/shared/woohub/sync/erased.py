@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from woohub.dates import utc_from_ms
 from woohub.erasures import ErasedPeople
-from woohub.store.payloads import ERASED_EMAIL, Address, Customer, CustomerEvent, OrderEvent
+from woohub.store.payloads import ERASED_EMAIL, Address, Customer, CustomerEvent, Order, OrderEvent
 from woohub.sync.records import Event
 from woohub.sync.versions import Stamp, believable_dates
 
@@ -47,10 +47,15 @@ def is_from_before(event: Event, erased_at_ms: int) -> bool:
     return not (created and Stamp(created, event.received_ms).is_credible and created > utc_from_ms(erased_at_ms))
 
 
+def anonymised(order: Order) -> Order:
+    """The order as if the store had erased the person: see `Order.is_anonymised`."""
+    return order.model_copy(update=_REMOVED)
+
+
 def without_person(event: Event) -> Event:
-    """The event as if the store had erased the person: see `Order.is_anonymised`."""
+    """The event as if the store had erased the person before."""
     if isinstance(event, OrderEvent):
-        return replace(event, order=event.order.model_copy(update=_REMOVED))
+        return replace(event, order=anonymised(event.order))
     if isinstance(event, CustomerEvent):
         return replace(event, customer=Customer(id=event.customer.id, email=ERASED_EMAIL))
     return event

@@ -1,0 +1,263 @@
+"""`woohub erase`: the person out of HubSpot, out of the queues and onto the list; and what comes back afterwards."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simulators.hubspot import InjectedFault
+from tests.support.clock import Clock
+from tests.support.consuming import Consuming
+from tests.support.operated import Operated, operated
+from woohub.erasures import FILE
+from woohub_cli import dead_letters, erasure_list
+from woohub_cli.commands import erase
+
+JANE, JOE = "jane.doe@example.com", "joe@example.com"
+LONG_AGO_S = 1_767_607_200.0  # 2026-01-05T10:00:00Z
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Consuming]:
+    with operated() as shop:
+        yield Consuming(shop.ready())
+
+
+@pytest.fixture
+def consumer(running: Consuming, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Consuming:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(dead_letters, "RECEIVE_WAIT_S", 0)  # moto takes waiting for messages literally
+    monkeypatch.setattr(erase, "wait_until_in_force", lambda *_: None)
+    running.begin_anew()
+    return running
+
+
+@pytest.fixture
+def shop(consumer: Consuming) -> Operated:
+    """Two old orders of Jane's and one of Joe's, in HubSpot."""
+    consumer.shop.shop.clock = time.time
+    for email, name in ((JANE, "Jane"), (JANE, "Jane"), (JOE, "Joe")):
+        place(consumer.shop, email, name, created=LONG_AGO_S)
+    consumer.deliver()
+    assert people(consumer.shop) == {JANE, JOE}
+    return consumer.shop
+
+
+def place(shop: Operated, email: str, first_name: str = "Jane", **fields: Any) -> int:
+    billing = {"email": email, "first_name": first_name, "last_name": "Doe", "phone": "555"}
+    return shop.shop.place(billing=billing, **fields)
+
+
+def people(shop: Operated) -> set[str]:
+    return {row["properties"]["email"] for row in shop.portal.state()["contacts"]}
+
+
+def names(shop: Operated) -> list[str]:
+    """Of the deals, in the order of their orders, without what they begin with."""
+    deals = (row["properties"] for row in shop.portal.state()["deals"])
+    named = {int(deal["woocommerce_order_id"]): deal["dealname"] for deal in deals}
+    return [named[number].removeprefix(f"WooCommerce Order #{number}") for number in sorted(named)]
+
+
+def erased(shop: Operated, *arguments: str, email: str = JANE) -> dict[str, Any]:
+    result = shop.run("erase", email, "--json", *arguments)
+    assert result.exit_code == 0, result.output
+    assert "jane" not in result.stdout.lower()
+    facts: dict[str, Any] = json.loads(result.stdout)
+    return facts
+
+
+# What it does
+
+
+def test_the_person_is_gone_and_the_deals_stay_without_the_name(shop: Operated) -> None:
+    facts = erased(shop, "--yes")
+
+    assert people(shop) == {JOE}
+    assert names(shop) == ["", "", " - Joe Doe"]
+    assert {deal["properties"]["amount"] for deal in shop.portal.state()["deals"]} != {""}
+    assert (len(facts["contacts"]), len(facts["deals_renamed"]), facts["checked"]) == (1, 2, True)
+
+
+def test_no_address_is_kept(shop: Operated) -> None:
+    erased(shop, "--yes", email=" Jane.DOE@Example.com")
+
+    text = stored_list(shop)
+    assert "jane" not in text
+    assert len(json.loads(text)["erasures"]) == 1
+    assert len(shop.stack.secret("HubSpotSecretArn")["erasure_key"]) == 64
+
+
+def stored_list(shop: Operated) -> str:
+    body = shop.stack.client("s3").get_object(Bucket=shop.stack.outputs["ConfigurationBucket"], Key=FILE)["Body"]
+    return str(body.read().decode())
+
+
+def test_further_addresses_of_the_contact_are_the_person_too(shop: Operated) -> None:
+    (contact,) = [row for row in shop.portal.state()["contacts"] if row["properties"]["email"] == JANE]
+    shop.portal.objects.records["0-1"][contact["id"]].properties["hs_additional_emails"] = "jane@work.example"
+
+    erased(shop, "--yes")
+
+    assert len(json.loads(stored_list(shop))["erasures"]) == 2
+
+
+def test_what_is_queued_of_the_person_is_deleted_and_nothing_else(shop: Operated) -> None:
+    place(shop, JANE)
+    other = place(shop, f"mary-{JANE}")
+    shop.shop.run_webhooks()
+    shop.stack.reject(7, {"billing": {"email": JANE.upper()}}, reason="refused")
+    shop.stack.reject(8, {"billing": {"email": JOE}}, reason="refused")
+
+    facts = erased(shop, "--yes")
+
+    assert (facts["messages_deleted"], facts["dead_letters_deleted"]) == (2, 1)
+    assert {delivery.entity for delivery in shop.queued()} == {f"order:{other}"}
+    assert shop.stack.visible("DeadLetterQueueUrl") == 1
+
+
+def test_whoever_hubspot_does_not_know_is_entered_in_the_list_and_nothing_is_blocked(shop: Operated) -> None:
+    facts = erased(shop, "--yes", email="somebody@else.example")
+
+    assert (facts["contacts"], facts["deals_renamed"]) == ([], [])
+    assert len(json.loads(stored_list(shop))["erasures"]) == 1
+    assert not [route for route in shop.portal.counters()["by_route"] if "gdpr" in route]
+
+
+# Asking first
+
+
+def test_a_dry_run_says_what_it_would_do_and_does_nothing(shop: Operated) -> None:
+    facts = erased(shop, "--dry-run")
+
+    assert (len(facts["contacts"]), len(facts["deals_renamed"]), facts["erased_at"]) == (1, 2, None)
+    assert people(shop) == {JANE, JOE}
+    assert erased(shop, "--dry-run")["erased_before_at"] is None
+
+
+def test_nothing_is_erased_without_a_yes(shop: Operated) -> None:
+    result = shop.run("erase", JANE)
+
+    assert result.exit_code == 2
+    assert "--yes" in result.output
+    assert people(shop) == {JANE, JOE}
+
+
+def test_what_is_no_address_is_wrong_usage(shop: Operated) -> None:
+    assert shop.run("erase", "Jane Doe", "--yes").exit_code == 2
+
+
+# Again, and after a crash
+
+
+def test_running_it_twice_is_harmless(shop: Operated) -> None:
+    first = erased(shop, "--yes")
+    second = erased(shop, "--yes")
+
+    assert (second["contacts"], second["deals_renamed"]) == ([], [])
+    assert second["erased_before_at"] == first["erased_at"]
+    assert len(json.loads(stored_list(shop))["erasures"]) == 1
+
+
+@pytest.mark.parametrize("path", ["/deals/batch/update", "/contacts/gdpr-delete"])
+def test_what_a_crash_left_is_done_by_the_next_run(shop: Operated, path: str) -> None:
+    shop.portal.faults.add(InjectedFault(path=path, status=503, when="before"))
+    broken = shop.run("erase", JANE, "--yes")
+    shop.portal.faults.clear()
+    assert broken.exit_code == 1
+
+    erased(shop, "--yes")
+
+    assert people(shop) == {JOE}
+    assert names(shop)[:2] == ["", ""]
+
+
+def test_a_list_of_another_key_is_left_alone(shop: Operated) -> None:
+    erased(shop, "--yes", email=JOE)
+    shop.stack.store("HubSpotSecretArn", shop.stack.secret("HubSpotSecretArn") | {"erasure_key": "another"})
+
+    result = shop.run("erase", JANE, "--yes")
+
+    assert result.exit_code == 1
+    assert "erasure_key" in result.output
+    assert JANE in people(shop)
+
+
+def test_a_new_token_keeps_the_key(shop: Operated) -> None:
+    erased(shop, "--yes")
+    key = shop.stack.secret("HubSpotSecretArn")["erasure_key"]
+    shop.stack.store("HubSpotSecretArn", {"token": "old", "erasure_key": key})
+
+    shop.run("setup", "--yes")
+
+    assert shop.stack.secret("HubSpotSecretArn")["erasure_key"] == key
+
+
+# What comes back
+
+
+@pytest.fixture
+def a_moment_ago(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Erasures count from ten seconds before now: what a test does next is surely later."""
+    monkeypatch.setattr(erasure_list, "_now_ms", lambda _: round(time.time() - 10) * 1000)
+
+
+@pytest.mark.usefixtures("a_moment_ago")
+def test_no_way_brings_the_person_back_and_a_new_order_is_welcome(shop: Operated, consumer: Consuming) -> None:
+    first, *_ = shop.shop.orders
+    erased(shop, "--yes")
+
+    shop.shop.change_status(first, "completed")
+    consumer.deliver()  # a webhook
+    shop.stack.reject(first, {"total": "1.00", "billing": {"email": JANE, "first_name": "Jane"}}, reason="x")
+    shop.run("dlq", "redrive", "--all")
+    consumer.work_off()
+    shop.run("backfill", "--restart")
+    consumer.work_off()
+    shop.run("verify", "--from", "2026-01-01", "--repair")
+    consumer.work_off()
+    assert people(shop) == {JOE}
+    assert names(shop)[:2] == ["", ""]
+
+    place(shop, JANE)
+    consumer.deliver()
+    assert people(shop) == {JANE, JOE}
+
+
+@pytest.mark.usefixtures("a_moment_ago")
+def test_a_second_look_leaves_a_new_relationship_alone(
+    shop: Operated, consumer: Consuming, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def meanwhile(*_: object) -> None:
+        place(shop, JANE)
+        consumer.deliver()
+
+    monkeypatch.setattr(erase, "wait_until_in_force", meanwhile)
+    facts = erased(shop, "--yes")
+
+    assert len(facts["contacts"]) == 1
+    assert JANE in people(shop)
+
+
+# Waiting for the functions
+
+
+def test_it_waits_until_the_list_is_read_and_batches_of_before_have_ended() -> None:
+    clock, in_flight = Clock(), iter([3, 1, 0])
+
+    erase.wait_until_in_force(clock.now, lambda: next(in_flight), clock.read, clock.sleep)
+
+    assert clock.now - Clock().now == 60 + 2 * erase.POLL_S
+
+
+def test_it_waits_no_longer_than_a_batch_may_take() -> None:
+    clock = Clock()
+
+    erase.wait_until_in_force(clock.now, lambda: 1, clock.read, clock.sleep)
+
+    assert clock.now - Clock().now == 120

@@ -1,0 +1,158 @@
+"""`woohub erase`: forget a person in HubSpot, and keep it so."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from woohub.configuration import MAX_AGE_S, Configuration
+from woohub.mapping.values import INVISIBLE, usable_email
+from woohub.stores import FIRST
+from woohub_cli import connections, environment, erasure_list, secret_store, stacks
+from woohub_cli.cli_errors import Trouble, WrongUsage
+from woohub_cli.commands import status
+from woohub_cli.consent import YesOption, agreed
+from woohub_cli.erasure import Erasure, ErasureReport, Person, StoreOrders, moment, purge
+from woohub_cli.options import JsonOption, StackOption
+from woohub_cli.rendering import output
+from woohub_cli.stacks import Stack
+
+CONSUMER_TIMEOUT_S = 60.0  # template.yaml: a batch that began before the list was read ends within this time
+POLL_S = 2.0
+IN_THE_STORE = "woohub changes nothing in the store: see Tools > Erase Personal Data there, and its own backups"
+
+
+def command(
+    email: Annotated[str, typer.Argument(metavar="EMAIL", help="The person's e-mail address.", show_default=False)],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be erased.")] = False,
+    yes: YesOption = False,
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="Do not look again once the functions have read the list.")
+    ] = False,
+    stack: StackOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Erase a person: the contact in HubSpot, for good, and the name in the names of the person's deals.
+
+    The deals stay, with amount, stage and date. Queued messages and dead letters of the person are deleted. The stack
+    keeps a keyed hash of each of the person's addresses, so that nothing from before this moment (webhooks, reconcile,
+    backfill, verify --repair, dlq redrive) brings the person back. An order made afterwards is a new relationship.
+
+    Within a minute the functions have read the list; then it looks once more, and erases what they had in hand.
+    Interrupted, or run twice, it does what is left. It cannot be undone.
+
+    Examples:
+
+        woohub erase jane@example.com --dry-run
+        woohub erase jane@example.com
+        woohub erase jane@example.com --yes --json
+    """
+    address = INVISIBLE.sub("", email).strip().lower()
+    if not usable_email(address):
+        raise WrongUsage("that is no e-mail address")
+    folder = Path.cwd()
+    env = environment.read(os.environ, folder)
+    target = stacks.find(stack, env, folder)
+    report = ErasureReport(dry_run=dry_run)
+    erasure = Erasure(address, connections.hubspot(target, env), _stores(target, env, report), report)
+    person = erasure.find()
+    _ask_or_stop(person, target, report, address, yes=yes, json=json)
+    if not dry_run:
+        _erase(target, erasure, person, wait=not no_wait)
+    else:
+        _purge(target, person, report, int(time.time() * 1000))
+    report.notes += person.unread
+    if json:
+        output.as_json(report.facts())
+    else:
+        _print(report)
+
+
+def _stores(target: Stack, env: dict[str, str], report: ErasureReport) -> list[StoreOrders]:
+    """Every store of the stack, with its mapping."""
+    version = Configuration(lambda: target.aws.s3, target.output(erasure_list.OUTPUT)).current()
+    stores = []
+    for name, mapping in version.mappings.items():
+        try:
+            store = connections.store(target if name == FIRST else target.of_store(name), env)
+        except Trouble:
+            report.notes.append("without a REST key of the store, only deals associated with the contact are found")
+            stores.append(StoreOrders(mapping))
+        else:
+            stores.append(StoreOrders(mapping, store))
+    return stores
+
+
+def _ask_or_stop(person: Person, target: Stack, report: ErasureReport, address: str, *, yes: bool, json: bool) -> None:
+    report.erased_before_ms = erasure_list.people(target).erased_at(address) or 0
+    if report.dry_run:
+        report.contacts |= {contact.id for contact in person.contacts}
+        report.deals |= set(person.deals)
+        return
+    before = f" (erased before, {moment(report.erased_before_ms)})" if report.erased_before_ms else ""
+    what = f"{len(person.contacts)} contacts, the names of {len(person.deals)} deals"
+    if not agreed(f"Erase for good{before}: {what}, and what is queued of the person?", yes=yes, json=json):
+        raise WrongUsage("nothing was changed: it cannot be undone, so say --yes (or --dry-run to look first)")
+
+
+def _erase(target: Stack, erasure: Erasure, person: Person, *, wait: bool) -> None:
+    """The list first, so that nothing brings the person back meanwhile."""
+    report = erasure.report
+    key = secret_store.key_of_erasures(target.aws.secrets, target.output("HubSpotSecretArn"))
+    report.erased_at_ms = erasure_list.file_of(target).add(person.addresses, key)
+    erasure.erase_from_hubspot(person)
+    _purge(target, person, report, report.erased_at_ms)
+    if wait:
+        sqs, url = target.aws.sqs, target.output("QueueUrl")
+        wait_until_in_force(report.erased_at_ms / 1000, lambda: status.depth(sqs, url).in_flight)
+        erasure.erase_from_hubspot(erasure.find(before_ms=report.erased_at_ms))
+        _purge(target, person, report, report.erased_at_ms)
+        report.checked = True
+
+
+def _purge(target: Stack, person: Person, report: ErasureReport, until_ms: int) -> None:
+    report.queued_messages += _purge_queue(target, "QueueUrl", person, until_ms, dry_run=report.dry_run)
+    report.dead_letters += _purge_queue(target, "DeadLetterQueueUrl", person, until_ms, dry_run=report.dry_run)
+
+
+def _purge_queue(target: Stack, name: str, person: Person, until_ms: int, *, dry_run: bool) -> int:
+    url = target.output(name)
+    with output.progress("reading what is queued", status.depth(target.aws.sqs, url).visible) as advance:
+        return purge(target.aws.sqs, url, person.addresses, until_ms, dry_run=dry_run, advance=advance)
+
+
+def wait_until_in_force(
+    since_s: float,
+    in_flight: Callable[[], int],
+    clock: Callable[[], float] = time.time,
+    sleep: Callable[[float], None] = time.sleep,
+) -> None:
+    """Until no function can work with the list as it was at that moment (epoch seconds)."""
+    read_s, ended_s = since_s + MAX_AGE_S, since_s + MAX_AGE_S + CONSUMER_TIMEOUT_S
+    with output.progress("waiting until the functions have read the list", round(read_s - clock())) as advance:
+        while clock() < read_s:
+            sleep(min(POLL_S, read_s - clock()))
+            advance(round(POLL_S))
+    while clock() < ended_s and in_flight():
+        sleep(POLL_S)
+
+
+def _print(report: ErasureReport) -> None:
+    would = "would be " if report.dry_run else ""
+    if report.erased_before_ms:
+        output.say(f"The person was erased before, at {moment(report.erased_before_ms)}.")
+    output.say(f"{len(report.contacts)} contacts {would}erased, {len(report.deals)} deals {would}renamed.")
+    output.say(f"{report.queued_messages} queued messages and {report.dead_letters} dead letters {would}deleted.")
+    for note in report.notes:
+        output.note(note, style="yellow")
+    if report.dry_run:
+        return
+    if not report.checked:
+        output.say("The functions read the list within a minute: run the command again in two minutes to be sure.")
+    output.say(f"Orders and accounts from before {moment(report.erased_at_ms)} no longer bring the person back.")
+    output.note(IN_THE_STORE)

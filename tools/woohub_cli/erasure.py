@@ -1,0 +1,233 @@
+"""Erase a person: the list, the names of the person's deals, the contact, the queues. Each step may be repeated."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from woohub.dates import utc_from_ms
+from woohub.errors import HubSpotRejected, PermanentError, TransientError
+from woohub.hubspot.answers import Record
+from woohub.hubspot.client import BATCH, HubSpot, chunks
+from woohub.hubspot.objects import CONTACTS, DEALS
+from woohub.mapping.fields import FieldMapping
+from woohub.store.client import Store
+from woohub.store.payloads import Order
+from woohub.sync.erased import anonymised
+from woohub.sync.versions import ContactVersion
+from woohub_cli import dead_letters
+from woohub_cli.dead_letters import DeadLetter
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+NAMES = ("firstname", "lastname")
+GONE = 404
+NEVER_MS = 253_402_300_799_000  # the end of the calendar
+MIN_NAME_CHARACTERS = 2  # shorter parts of a name say nothing, and are found in any text
+
+Show = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class StoreOrders:
+    """A store of the stack: how its deals are keyed and named, and the store itself, if it can be asked."""
+
+    mapping: FieldMapping
+    store: Store | None = None
+
+
+@dataclass(frozen=True)
+class Person:
+    """What HubSpot and the stores have of a person. `addresses` are in lower case."""
+
+    addresses: frozenset[str]
+    contacts: tuple[Record, ...] = ()
+    deals: Mapping[str, str] = field(default_factory=dict)  # the new name by id, of deals whose name has the person
+    unread: tuple[str, ...] = ()  # why the orders of a store could not be looked up
+
+
+@dataclass
+class ErasureReport:
+    """What was done, or would be. No address and no name."""
+
+    dry_run: bool = False
+    erased_at_ms: int = 0
+    erased_before_ms: int = 0
+    contacts: set[str] = field(default_factory=set)
+    deals: set[str] = field(default_factory=set)
+    queued_messages: int = 0
+    dead_letters: int = 0
+    checked: bool = False  # looked again after the consumer had read the list
+    notes: list[str] = field(default_factory=list)
+
+    def facts(self) -> dict[str, Any]:
+        """For --json."""
+        return {
+            "dry_run": self.dry_run,
+            "erased_at": moment(self.erased_at_ms),
+            "erased_before_at": moment(self.erased_before_ms),
+            "contacts": sorted(self.contacts, key=int),
+            "deals_renamed": sorted(self.deals, key=int),
+            "messages_deleted": self.queued_messages,
+            "dead_letters_deleted": self.dead_letters,
+            "checked": self.checked,
+            "notes": self.notes,
+        }
+
+
+def moment(ms: int) -> str | None:
+    """ISO 8601 in UTC."""
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z") if ms else None
+
+
+class Erasure:
+    """The erasure of one address. Raises what HubSpot's client, boto3 and the stores raise."""
+
+    def __init__(self, address: str, hubspot: HubSpot, stores: Sequence[StoreOrders], report: ErasureReport) -> None:
+        self._address = address
+        self._hubspot = hubspot
+        self._stores = stores
+        self.report = report
+
+    def find(self, *, before_ms: int = NEVER_MS) -> Person:
+        """The person's contact with all its addresses, and the person's deals, as far as they are from before.
+
+        What an order or account after that moment has made is a new relationship.
+        """
+        names = (CONTACTS.key, *CONTACTS.aliases, CONTACTS.version, *NAMES)
+        known = self._hubspot.read(CONTACTS, [self._address], names, id_property=CONTACTS.key)
+        contacts = [contact for contact in known if not _is_newer(contact, before_ms)]
+        addresses = frozenset({self._address, *(text for contact in contacts for text in _addresses(contact))})
+        orders, unread = self._orders(addresses, before_ms)
+        deals = self._deals([contact.id for contact in contacts], orders)
+        words = {word for text in _names(contacts, orders.values()) for word in _words(text)} | addresses
+        return Person(addresses, tuple(contacts), dict(self._renamed(deals, orders, words)), unread)
+
+    def erase_from_hubspot(self, person: Person) -> None:
+        """First the deals, which are found by their contact, then the contact."""
+        for some in chunks(sorted(person.deals), BATCH):
+            inputs = [
+                {"id": deal, "objectWriteTraceId": deal, "properties": {"dealname": person.deals[deal]}}
+                for deal in some
+            ]
+            for failure in self._hubspot.update(DEALS, inputs).failures:
+                raise HubSpotRejected(failure.problem)
+            self.report.deals |= set(some)
+        for contact in person.contacts:
+            self._erase(contact.id)
+
+    def _erase(self, contact_id: str) -> None:
+        """By id: HubSpot would block an address that it does not know for all time, new orders or not."""
+        try:
+            self._hubspot.erase(CONTACTS, contact_id)
+        except HubSpotRejected as error:
+            if error.problem.status != GONE:
+                raise
+        self.report.contacts.add(contact_id)
+
+    def _orders(self, addresses: Collection[str], before_ms: int) -> tuple[dict[str, Order], tuple[str, ...]]:
+        """The person's orders by deal key, from the stores that can be asked, and why others could not be."""
+        orders: dict[str, Order] = {}
+        unread = []
+        for each in self._stores:
+            try:
+                found = list(_orders_of(each.store, addresses, before_ms)) if each.store else []
+                orders |= {each.mapping.deal_key(order.id): order for order in found}
+            except (PermanentError, TransientError) as error:
+                unread.append(f"the store could not be searched for orders ({error})")
+        return orders, tuple(unread)
+
+    def _deals(self, contact_ids: Sequence[str], orders: Mapping[str, Order]) -> list[Record]:
+        """Those of the contact, and those of the orders."""
+        associated = self._hubspot.associated(CONTACTS, DEALS, contact_ids) if contact_ids else {}
+        ids = sorted({deal for deals in associated.values() for deal in deals})
+        names = (DEALS.key, "dealname")
+        deals = [deal for some in chunks(ids, BATCH) for deal in self._hubspot.read(DEALS, some, names)]
+        for some in chunks(sorted(orders), BATCH):
+            deals += self._hubspot.read(DEALS, some, names, id_property=DEALS.key)
+        return list({deal.id: deal for deal in deals}.values())
+
+    def _renamed(
+        self, deals: Iterable[Record], orders: Mapping[str, Order], words: Collection[str]
+    ) -> Iterator[tuple[str, str]]:
+        """The new name of each deal of an order that has the person in its name: as of an anonymised order."""
+        for deal in deals:
+            key, name = deal.properties.get(DEALS.key) or "", (deal.properties.get("dealname") or "").lower()
+            if key and any(word in name for word in words):
+                yield deal.id, self._name(key, orders.get(key))
+
+    def _name(self, key: str, order: Order | None) -> str:
+        for each in self._stores:
+            if order_id := each.mapping.order_id(key):
+                unknown = {"id": order_id, "number": str(order_id), "status": "unknown", "total": "0"}
+                return each.mapping.deal(anonymised(order or Order.model_validate(unknown))).get("dealname") or key
+        return key
+
+
+def _addresses(contact: Record) -> Iterator[str]:
+    for name in (CONTACTS.key, *CONTACTS.aliases):
+        yield from filter(None, (text.strip().lower() for text in (contact.properties.get(name) or "").split(";")))
+
+
+def _names(contacts: Iterable[Record], orders: Iterable[Order]) -> Iterator[str]:
+    for contact in contacts:
+        yield from (contact.properties.get(name) or "" for name in NAMES)
+    for order in orders:
+        yield from (order.billing.first_name, order.billing.last_name)
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in re.split(r"[\s,.]+", text.lower()) if len(word) >= MIN_NAME_CHARACTERS]
+
+
+def _orders_of(store: Store, addresses: Collection[str], before_ms: int) -> Iterator[Order]:
+    for address in addresses:
+        for row in store.search_orders(address):
+            try:
+                order = Order.model_validate_json(row.body)
+            except ValueError:  # the engine cannot read it either: it has no deal
+                continue
+            if order.billing.email.strip().lower() in addresses and order.created_at <= utc_from_ms(before_ms):
+                yield order
+
+
+def _is_newer(contact: Record, since_ms: int) -> bool:
+    version = ContactVersion.parse(contact.properties.get(CONTACTS.version))
+    return version is not None and version.captured_at > utc_from_ms(since_ms)
+
+
+def purge(
+    sqs: SQSClient, url: str, addresses: Collection[str], until_ms: int, *, dry_run: bool, advance: dead_letters.Advance
+) -> int:
+    """Delete the messages of a queue that hold one of these addresses and were received until then; how many.
+
+    All others can be received again at once.
+    """
+    with dead_letters.peek_all(sqs, url, advance=advance, wait_s=dead_letters.RECEIVE_WAIT_S) as letters:
+        chosen = [letter for letter in letters.values() if is_about(letter, addresses, until_ms)]
+        return len(chosen) if dry_run else dead_letters.drop(sqs, url, letters, chosen)
+
+
+def is_about(letter: DeadLetter, addresses: Collection[str], until_ms: int) -> bool:
+    """Whether a message holds one of these addresses, and was received until then."""
+    received_ms = letter.delivery.received_ms if letter.delivery else letter.sent_ms
+    text = _text(letter.delivery.body if letter.delivery else letter.body.encode())
+    return received_ms <= until_ms and any(_holds(text, address) for address in addresses)
+
+
+def _text(body: bytes) -> str:
+    """A body in lower case, without JSON's escapes."""
+    try:
+        return json.dumps(json.loads(body), ensure_ascii=False).lower()
+    except (ValueError, RecursionError):
+        return body.decode(errors="replace").lower()
+
+
+def _holds(text: str, address: str) -> bool:
+    """Whether a text has this address, and not only a longer one that ends or begins with it."""
+    return bool(re.search(rf"(?<![\w.+'-]){re.escape(address)}(?![\w-]|\.\w)", text))
