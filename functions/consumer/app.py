@@ -11,6 +11,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from woohub.clock import Timer
+from woohub.concurrency import MOST_AT_ONCE, Threads
 from woohub.configuration import S3_CALLS, Configuration
 from woohub.consumer.batch import Consumer
 from woohub.consumer.breaker import Breaker, BreakerParameter, EventSourceMapping, mapping_id
@@ -30,13 +31,14 @@ telemetry = Telemetry(Logger(), metrics, log_payloads=settings.log_rejected_payl
 timer = Timer()
 secret = Secret(boto3.client("secretsmanager"), settings.hubspot_secret_arn)
 hubspot = HubSpot(
-    urllib3.PoolManager(),
+    urllib3.PoolManager(maxsize=MOST_AT_ONCE),
     HubSpotToken(secret),
     timer,
     settings.hubspot_api_url,
     settings.hubspot_api_version,
     settings.hubspot_requests_per_10_seconds // (1 if settings.hubspot_one_writer else 2),
     on_call=telemetry.record_call,
+    concurrency=Threads(),
 )
 catalog = PropertyCatalog(hubspot, timer, telemetry.warn)
 configuration = Configuration(lambda: boto3.client("s3", config=S3_CALLS), settings.configuration_bucket)

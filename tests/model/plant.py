@@ -17,6 +17,7 @@ from urllib3.exceptions import ReadTimeoutError
 
 from functions.ingest import app as ingest
 from simulators.core.transport import InProcessResponse
+from simulators.core.virtual_threads import VirtualThreads
 from simulators.hubspot import DEFAULT_TOKEN, InProcessTransport, SimulatedPortal, create_app, provision
 from tests.model.aws import Crash, EventSource, Parameters, Secrets
 from tests.model.shop import SOURCE, Request
@@ -66,9 +67,9 @@ class Line:
     every call whose body contains `chokes_on`, or, if it is `mute`, not at all.
     """
 
-    transport: InProcessTransport
-    world: World
+    transport: Any
     latency: Latency
+    threads: VirtualThreads
     crash_at: tuple[int, str] | None = None
     chokes_on: bytes = b""
     mute: bool = False
@@ -76,25 +77,26 @@ class Line:
 
     def request(self, method: str, url: str, **kwargs: Any) -> Any:
         self.calls += 1
+        this = self.calls
         number, moment = self.crash_at or (0, "")
         seconds = self.latency()
-        self.world.sleep(seconds / 2)
+        self.threads.sleep(seconds / 2)
         if self.chokes_on and self.chokes_on in (kwargs.get("body") or b""):
             return self._choke(url, kwargs["timeout"].read_timeout)
-        if number == self.calls and moment == "before":
+        if number == this and moment == "before":
             raise Crash(f"before {method} {url}")
         try:
             response = self.transport.request(method, url, **kwargs)
         finally:
-            if number == self.calls:
+            if number == this:
                 raise Crash(f"after {method} {url}")
-        self.world.sleep(seconds / 2)
+        self.threads.sleep(seconds / 2)
         return response
 
     def _choke(self, url: str, patience: float) -> InProcessResponse:
         if not self.mute:
             return InProcessResponse(500, HTTPHeaderDict(), b"")
-        self.world.sleep(patience)
+        self.threads.sleep(patience)
         raise ReadTimeoutError(None, url, "silence")  # type: ignore[arg-type]
 
 
@@ -113,6 +115,7 @@ class Plant:
     chokes_on: bytes = b""  # see Line
     mute: bool = False  # see Line
     governed: bool = True  # whether the governor's schedule runs
+    garbled: Callable[[InProcessTransport], Any] = lambda transport: transport  # what new processes have before HubSpot
     kinds: Kinds = field(default_factory=lambda: record_kinds(FIELDS))
     accepted: list[Accepted] = field(default_factory=list)
     ended: dict[Key, Outcome] = field(default_factory=dict)  # what became of each delivery
@@ -127,7 +130,7 @@ class Plant:
         seed = self.world.random.getrandbits(32)
         self.portal = SimulatedPortal(clock=self.world.clock, seed=seed)
         provision(self.portal, unique_order_id=self.unique)
-        self.transport = InProcessTransport(create_app(self.portal), sleep=self.world.sleep)
+        self._app = create_app(self.portal)
         self.dead_letters = Queue(self.world, DEAD_LETTERS)
         self.queue = Queue(self.world, QUEUE, self.dead_letters, self.repeats)
         self.sqs = SqsClient(self.queue, self.dead_letters)
@@ -139,6 +142,10 @@ class Plant:
         self._ingest_secret = self._secret("webhook")
         self._workers: dict[int, Process] = {}
         self.world.every(60, self._govern)
+
+    def transport(self, threads: VirtualThreads) -> Any:
+        """A connection to HubSpot, which lets a process's threads run while it takes time."""
+        return self.garbled(InProcessTransport(self._app, sleep=threads.sleep))
 
     # Ingest
 
@@ -195,9 +202,10 @@ class Plant:
     def _govern(self) -> None:
         if not self.governed:
             return
-        timer = Timer(self.world.clock, self.world.sleep)
+        threads = VirtualThreads(self.world.clock, self.world.sleep)
+        timer = Timer(self.world.clock, threads.sleep)
         timer.start(28)
-        line = Line(self.transport, self.world, self.latency)
+        line = Line(self.transport(threads), self.latency, threads)
         hubspot = HubSpot(line, HubSpotToken(self._secret("hubspot")), timer, version=self.version)
         try:
             govern(self.breaker_parameter(), self.flow(), hubspot.probe, self.world.now)
@@ -262,11 +270,12 @@ class Process:
 
     def __init__(self, plant: Plant) -> None:
         self._plant = plant
-        self._timer = Timer(plant.world.clock, plant.world.sleep)
-        self._line = Line(plant.transport, plant.world, plant.latency)
+        threads = VirtualThreads(plant.world.clock, plant.world.sleep)
+        self._timer = Timer(plant.world.clock, threads.sleep)
+        self._line = Line(plant.transport(threads), plant.latency, threads)
         token = HubSpotToken(plant.secret("hubspot"))
         dice = plant.world.random.random
-        hubspot = HubSpot(self._line, token, self._timer, version=plant.version, random=dice)
+        hubspot = HubSpot(self._line, token, self._timer, version=plant.version, random=dice, concurrency=threads)
         portal = PropertyCatalog(hubspot, self._timer, self._warn)
         sync = Sync(hubspot, portal, lambda: plant.kinds, self._timer, self._warn)
         breaker = Breaker(plant.breaker_parameter, plant.flow, self._alarm, plant.world.clock)

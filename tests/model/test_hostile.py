@@ -68,14 +68,14 @@ class Garbled:
 @pytest.mark.parametrize("seed", [1, 2])
 def test_whatever_hubspot_says_no_batch_breaks_and_all_lands_afterwards(seed: int, share: float) -> None:
     day = FullDay(gap=30, seed=seed)
-    true = day.plant.transport
-    day.plant.transport = Garbled(true, random.Random(seed), share)  # type: ignore[assignment]  # noqa: S311
+    dice, direct = random.Random(seed), day.plant.garbled  # noqa: S311
+    day.plant.garbled = lambda transport: Garbled(transport, dice, share)
     day.plant.cold_start()
     day.world.sleep(HOUR)
 
     assert day.plant.faults == []
     assert [one.id for one in day.plant.dead_letters.messages() if "reason" not in one.texts] == []
-    day.plant.transport = true
+    day.plant.garbled = direct
     day.plant.cold_start()
     day.open = False
     day.world.sleep(2 * MINUTE)

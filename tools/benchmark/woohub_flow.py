@@ -9,6 +9,7 @@ from itertools import count
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
+from simulators.core.virtual_threads import VirtualThreads
 from simulators.hubspot import DEFAULT_TOKEN, InProcessTransport, SimulatedPortal, create_app
 from woohub.clock import Timer
 from woohub.consumer.batch import Consumer
@@ -145,10 +146,11 @@ class WooHubFlow:
         rng = random.Random(self.seed)  # noqa: S311
         random.seed(self.seed)  # the pauses between rounds
         self.queues = Queues(self.clock, rng)
-        self._timer = Timer(self.clock.read, self.clock.sleep)
-        http = self.http or InProcessTransport(create_app(self.portal), sleep=self.clock.sleep)
+        threads = VirtualThreads(self.clock.read, self.clock.sleep)
+        self._timer = Timer(self.clock.read, threads.sleep)
+        http = self.http or InProcessTransport(create_app(self.portal), sleep=threads.sleep)
         token = SimpleNamespace(current=lambda: DEFAULT_TOKEN, renew=lambda: DEFAULT_TOKEN)
-        self._hubspot = HubSpot(http, token, self._timer, random=rng.random)
+        self._hubspot = HubSpot(http, token, self._timer, random=rng.random, concurrency=threads)
         in_memory = BreakerInMemory()
         self._event_source, self._state = cast(EventSourceMapping, in_memory), cast(BreakerParameter, in_memory)
         catalog = PropertyCatalog(self._hubspot, self._timer, _ignore)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from threading import Lock
 from typing import Any
 
 from aws_lambda_powertools import Logger, Metrics
@@ -27,12 +28,16 @@ NOT_TRIED = (DeadlineExceeded, Suspended)  # returned to the queue without an at
 
 
 class Telemetry:
-    """The consumer's log and metrics; `log_payloads` is the one switch that lets personal data into the log."""
+    """The consumer's log and metrics; `log_payloads` is the one switch that lets personal data into the log.
+
+    Threads may use it together: Powertools' metrics cannot be, so they are added one at a time.
+    """
 
     def __init__(self, logger: Logger, emf: Metrics, *, log_payloads: bool) -> None:
         self._logger = logger
         self._emf = emf
         self._log_payloads = log_payloads
+        self._lock = Lock()
 
     def warn(self, event: str, **facts: Any) -> None:
         """Log and count something an operator may want to fix, though the data arrived."""
@@ -52,7 +57,7 @@ class Telemetry:
         if call.status in METRIC_OF_STATUS or call.status >= 500:
             self._count(METRIC_OF_STATUS.get(call.status, metrics.HUBSPOT_5XX))
         if call.daily_left is not None:
-            self._emf.add_metric(name=metrics.HUBSPOT_DAILY_LEFT, unit=MetricUnit.Percent, value=call.daily_left)
+            self._add(metrics.HUBSPOT_DAILY_LEFT, MetricUnit.Percent, call.daily_left)
 
     def record_outcome(self, outcome: Outcome) -> None:
         """Log and count what became of a delivery, and why."""
@@ -71,14 +76,18 @@ class Telemetry:
     def _record_age(self, outcome: Outcome, delivery: Delivery) -> None:
         age_ms = max(time.time() * 1000 - delivery.received_ms, 0)
         if outcome.verdict is Verdict.DONE:
-            self._emf.add_metric(name=metrics.END_TO_END_LAG, unit=MetricUnit.Milliseconds, value=age_ms)
+            self._add(metrics.END_TO_END_LAG, MetricUnit.Milliseconds, age_ms)
         if outcome.verdict is Verdict.RETRY and not isinstance(outcome.error, NOT_TRIED):
             # SQS's own age of the oldest message leaves out messages that were received three times.
-            self._emf.add_metric(name=metrics.RETRIED_AGE, unit=MetricUnit.Milliseconds, value=age_ms)
+            self._add(metrics.RETRIED_AGE, MetricUnit.Milliseconds, age_ms)
 
     def _log_payload(self, delivery: Delivery) -> None:
         payload = delivery.body.decode(errors="replace")
         self._logger.warning("rejected payload", extra={**delivery.names, "payload": payload})
 
     def _count(self, metric: Metric, value: int = 1) -> None:
-        self._emf.add_metric(name=metric, unit=MetricUnit.Count, value=value)
+        self._add(metric, MetricUnit.Count, value)
+
+    def _add(self, metric: Metric, unit: MetricUnit, value: float) -> None:
+        with self._lock:
+            self._emf.add_metric(name=metric, unit=unit, value=value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Mapping
+from threading import Lock
 
 from woohub.clock import Timer
 
@@ -24,26 +25,36 @@ class Budget:
         self._others = 0  # calls in the window that are not ours, as of _seen
         self._seen = float("-inf")
         self._closed_until = float("-inf")
+        self._lock = Lock()
 
     def wait_for_turn(self) -> None:
         """Take one call from the budget, sleeping until there is one; DeadlineExceeded when that takes too long."""
-        while (pause := self._pause()) > 0:
+        while (pause := self._take()) > 0:
             self._timer.sleep(pause)
-        self._calls.append(self._timer.now())
 
     def close(self, seconds: float) -> None:
         """Let no call through for that long (HubSpot answered 429)."""
-        self._closed_until = max(self._closed_until, self._timer.now() + seconds)
+        with self._lock:
+            self._closed_until = max(self._closed_until, self._timer.now() + seconds)
 
     def correct(self, headers: Mapping[str, str]) -> None:
         """Take over what HubSpot counts: a smaller limit, and calls by others in the same window."""
         maximum, remaining = _number(headers, "max"), _number(headers, "remaining")
         if maximum is None or remaining is None or maximum <= 0:
             return
-        self.limit = max(1, min(self._configured, maximum * 9 // 10))  # a tenth is for people and other apps
-        self._forget_old_calls()
-        self._others = max(0, maximum - remaining - len(self._calls))
-        self._seen = self._timer.now()
+        with self._lock:
+            self.limit = max(1, min(self._configured, maximum * 9 // 10))  # a tenth is for people and other apps
+            self._forget_old_calls()
+            self._others = max(0, maximum - remaining - len(self._calls))
+            self._seen = self._timer.now()
+
+    def _take(self) -> float:
+        """Count a call and return 0, or return the seconds after which to ask again."""
+        with self._lock:
+            pause = self._pause()
+            if not pause:
+                self._calls.append(self._timer.now())
+        return pause
 
     def _pause(self) -> float:
         self._forget_old_calls()

@@ -8,17 +8,20 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any, Protocol, TypeVar
 
 import urllib3
 from urllib3.exceptions import HTTPError
 
 from woohub.clock import Timer, jittered
+from woohub.concurrency import Concurrency, OneAfterAnother
 from woohub.errors import DeadlineExceeded, HubSpotRejected, HubSpotUnavailable, UnknownOutcome
 from woohub.http import Call, Http, Response, unnoticed
 from woohub.hubspot import answers
 from woohub.hubspot.answers import BatchAnswer, Record
 from woohub.hubspot.budget import Budget, daily_left
+from woohub.hubspot.in_flight import InFlight
 from woohub.hubspot.objects import ObjectType
 
 BATCH = 100  # HubSpot takes at most 100 records in one batch call
@@ -75,6 +78,7 @@ class CallStats:
 
     answered: Counter[str] = field(default_factory=Counter)
     broken: Counter[str] = field(default_factory=Counter)
+    _lock: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     @property
     def wrote(self) -> bool:
@@ -95,9 +99,13 @@ class CallStats:
         try:
             yield
         except (HubSpotUnavailable, UnknownOutcome):
-            self.broken[path] += 1
+            self._count(self.broken, path)
             raise
-        self.answered[path] += 1
+        self._count(self.answered, path)
+
+    def _count(self, calls: Counter[str], path: str) -> None:
+        with self._lock:
+            calls[path] += 1
 
 
 @dataclass
@@ -109,7 +117,8 @@ class HubSpot:
     Reads are tried again here after 5xx, time-outs and broken connections. Writes are not: whether they happened is
     unknown then, and only the caller can read the records again by their unique keys.
 
-    `stats` counts how batch calls went since the client was made.
+    `stats` counts how batch calls went since the client was made. Calls may be made together, by `concurrency`; each is
+    counted in the budget before it is sent, and InFlight says how many may be under way.
     """
 
     http: Http
@@ -120,6 +129,7 @@ class HubSpot:
     requests_per_10_seconds: int = 90
     random: Callable[[], float] = random.random
     on_call: Callable[[Call], None] = unnoticed
+    concurrency: Concurrency = field(default_factory=OneAfterAnother)
     budget: Budget = field(init=False)
     searches: Budget = field(init=False)
     stats: CallStats = field(init=False, default_factory=CallStats)
@@ -129,6 +139,8 @@ class HubSpot:
         self.paths = paths(self.version)
         self.budget = Budget(self.requests_per_10_seconds, 10.0, self.timer)
         self.searches = Budget(SEARCHES_PER_SECOND, 1.0, self.timer)
+        self.in_flight = InFlight(self.concurrency)
+        self._renewal = Lock()
 
     def read(
         self,
@@ -263,7 +275,8 @@ class HubSpot:
                 failures = answers.rows(answer, "errors")
                 if failures:
                     raise HubSpotRejected(answers.failure(failures[0]).problem)
-                if action == "create" and not answers.rows(answer, "results"):  # archive is answered with an empty body
+                if action == "create" and not any("fromObjectId" in row for row in answers.rows(answer, "results")):
+                    # archive is answered with an empty body
                     raise UnknownOutcome(answers.EMPTY_RESPONSE, call=path)
 
     def _write_batch(self, path: str, inputs: Sequence[Mapping[str, Any]]) -> BatchAnswer:
@@ -301,10 +314,12 @@ class HubSpot:
         token = self.token.current()
         renewed, limited = False, 0
         while True:
-            budget.wait_for_turn()
-            response = self._exchange(method, path, body, token)
+            with self.in_flight.slot():
+                budget.wait_for_turn()
+                response = self._exchange(method, path, body, token)
+                self.in_flight.record(response.status)
             if response.status == 401 and not renewed:
-                token, renewed = self.token.renew(), True
+                token, renewed = self._renewed(token), True
             elif (
                 response.status in (423, 429) and (pause := self._limit_pause(response)) and limited < MAX_429_PER_CALL
             ):
@@ -312,6 +327,12 @@ class HubSpot:
                 self._wait_out(response.status, pause, budget)
             else:
                 return answers.parse(response, path)
+
+    def _renewed(self, refused: str) -> str:
+        """Another token than the one refused; read again once for all calls that were in flight with it."""
+        with self._renewal:
+            current = self.token.current()
+            return self.token.renew() if current == refused else current
 
     def _limit_pause(self, response: Response) -> float:
         """Seconds to wait before the same call again; 0 when waiting here is no use (the daily limit)."""

@@ -143,7 +143,7 @@ class PropertyCatalog:
     def _lacked_lately(self) -> bool:
         """Whether set-up may be about to add something; that a currency is not enabled is quite normal."""
         now = self._timer.now()
-        return any(event == MISSING and now - at <= MAX_AGE_S for (event, *_), at in self._warned.items())
+        return any(event == MISSING and now - at <= MAX_AGE_S for (event, *_), at in list(self._warned.items()))
 
     def _read(self, object_type: ObjectType) -> Mapping[str, Definition]:
         known = self._schemas.get(object_type)

@@ -3,6 +3,10 @@
 A round reads the open keys, plans their writes against what HubSpot really has, and sends them. Accepted records are
 done. A uniqueness conflict, a lost answer or a rejection goes into the next round, which reads again first: so a
 create whose answer was lost is found instead of repeated. Calls shrink until a record that breaks them is alone.
+
+While all goes well, the calls of a round's reads are made together, then those of its writes: nothing is planned before
+all is read, so no record is in two calls at once. After a call that broke, calls go one after another until one of full
+size is answered.
 """
 
 from __future__ import annotations
@@ -11,19 +15,22 @@ import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 from woohub.clock import Timer, jittered
+from woohub.concurrency import Concurrency, OneAfterAnother
 from woohub.errors import (
     DeadlineExceeded,
     HubSpotProblem,
     HubSpotRejected,
     HubSpotUnavailable,
+    Suspended,
     TransientError,
     UnknownOutcome,
 )
 from woohub.hubspot.answers import BatchAnswer, Record, refuses_key
-from woohub.hubspot.client import BATCH
+from woohub.hubspot.client import BATCH, chunks
 from woohub.sync.records import Change, RecordResult
 
 # (seconds before the round, records in one call): later rounds use smaller calls to isolate a record that breaks them
@@ -33,6 +40,7 @@ MAX_ATTEMPTS = 3  # of a record that HubSpot rejects, before the rejection is be
 MAX_FAILURES_IN_A_ROW = 2  # lost answers after which a round stops calling
 
 Answer = str | HubSpotProblem  # the record's id, or why not; an input without an answer has an unknown outcome
+T = TypeVar("T")
 OUTCOME_UNKNOWN = RecordResult(error=UnknownOutcome("write outcome unknown: HubSpot's answer named no record"))
 
 
@@ -59,6 +67,12 @@ class Reading:
     refused: Mapping[str, HubSpotProblem] = field(default_factory=dict)
     waiting: Mapping[str, TransientError] = field(default_factory=dict)
 
+    def joined(self, other: Reading) -> Reading:
+        """What both say; they are of different keys."""
+        return Reading(
+            {**self.records, **other.records}, {**self.refused, **other.refused}, {**self.waiting, **other.waiting}
+        )
+
 
 @dataclass
 class RoundPlan:
@@ -69,7 +83,7 @@ class RoundPlan:
 
 
 class RecordSet(Protocol):
-    """The records of one kind in a batch, by key."""
+    """The records of one kind in a batch, by key. `read` and `send` may be called together, for different keys."""
 
     def read(self, keys: Sequence[str], holders: Mapping[str, str]) -> Reading:
         """What HubSpot has of these keys; `holders` are ids of records that conflicts named as holding a key."""
@@ -87,9 +101,23 @@ class RecordSet(Protocol):
         """Whether the next attempt will differ because of what was learned from the problem."""
 
 
-def write_all(records: RecordSet, keys: Sequence[str], timer: Timer) -> dict[str, RecordResult]:
-    """Write every key; those that could not be written carry the TransientError that says why."""
-    run = BatchRun(records, list(keys))
+def write_all(
+    records: RecordSet,
+    keys: Sequence[str],
+    timer: Timer,
+    concurrency: Concurrency | None = None,
+    held: Callable[[], Mapping[str, RecordResult]] = dict,
+) -> dict[str, RecordResult]:
+    """Write every key; those that could not be written carry the TransientError that says why.
+
+    `held` is called after HubSpot was read and before anything is planned, and may wait until then for other records:
+    it gives the keys that must not be written, and how they end.
+    """
+    run = BatchRun(records, list(keys), concurrency or OneAfterAnother(), held)
+    return {**_results(run, timer), **held()}
+
+
+def _results(run: BatchRun, timer: Timer) -> dict[str, RecordResult]:
     try:
         run.until_done(timer)
     except DeadlineExceeded as error:  # says nothing about a record whose call broke before
@@ -111,6 +139,7 @@ class CallSize:
         self.records = self._few = BATCH
         self._grown = False
         self._may_grow = True
+        self._broke = False
 
     def start(self, records: int) -> None:
         """Begin a round with so many."""
@@ -119,25 +148,40 @@ class CallSize:
 
     def answered(self) -> None:
         """A call came back with an answer."""
+        self._broke = False
         if self._may_grow and self.records < BATCH:
             self.records, self._grown = BATCH, True
 
     def broke(self, status: int) -> bool:
         """A call came to nothing, with this status of the response (0: none); whether it was one that had grown."""
+        self._broke = True
         in_vain, self._grown = self._grown, False
         self._may_grow = self._may_grow and status != 0
         if in_vain:
             self.records, self._may_grow = self._few, False
         return in_vain
 
+    @property
+    def is_sound(self) -> bool:
+        """Whether several calls may be made together: full ones, and the last one was answered."""
+        return self.records == BATCH and not self._broke
+
 
 class BatchRun:
     """The state between rounds."""
 
-    def __init__(self, records: RecordSet, keys: list[str]) -> None:
+    def __init__(
+        self,
+        records: RecordSet,
+        keys: list[str],
+        concurrency: Concurrency,
+        held: Callable[[], Mapping[str, RecordResult]],
+    ) -> None:
         self.open = keys
         self.results: dict[str, RecordResult] = {}
         self._records = records
+        self._concurrency = concurrency
+        self._held = held
         self._lost: dict[str, RecordResult] = {}  # how the last call of a key broke
         self._holders: dict[str, str] = {}
         self._attempts: Counter[str] = Counter()
@@ -176,9 +220,11 @@ class BatchRun:
         waiting = list(self.open)
         try:
             while waiting and max(self._broken_reads, self._broken_writes) < MAX_FAILURES_IN_A_ROW:
-                keys, waiting = waiting[: self._read_size.records], waiting[self._read_size.records :]
-                reading = self._read(keys)
-                if reading:
+                size = self._read_size.records
+                end = len(waiting) if self._read_size.is_sound else size
+                keys, untried, reading = self._read(list(chunks(waiting[:end], size)))
+                waiting = untried + waiting[end:]
+                if keys:
                     self._write(keys, reading)
         finally:
             self._reopen()
@@ -189,25 +235,54 @@ class BatchRun:
         untried = [key for key in still_open if key not in self._tried]
         self.open = untried + [key for key in still_open if key in self._tried]
 
-    def _read(self, keys: Sequence[str]) -> Reading | None:
+    def _read(self, calls: Sequence[Sequence[str]]) -> tuple[list[str], list[str], Reading]:
+        """The keys that were read, the keys of calls that were not begun, and what HubSpot has."""
+        read, untried, known = list[str](), list[str](), Reading()
+        readings = self._together([partial(self._read_once, keys) for keys in calls])
+        for keys, reading in zip(calls, readings, strict=True):
+            if isinstance(reading, Reading):
+                read += keys
+                known = known.joined(reading)
+                self._broken_reads = 0
+                self._read_size.answered()
+            elif reading is None:
+                untried += keys
+            else:
+                self._tried.update(keys)
+                self._broken_reads += 1
+                self._grew_in_vain |= self._read_size.broke(reading.status)
+                self._reads_break = self._needs_pause = True
+        _raise_all_but(HubSpotUnavailable, readings)
+        return read, untried, known
+
+    def _together(self, calls: Sequence[Callable[[], T]]) -> list[T | TransientError | None]:
+        """What each call returned or raised; None: not begun, because another had failed."""
+        failed: list[TransientError] = []
+
+        def attempt(call: Callable[[], T]) -> T | TransientError | None:
+            if failed:
+                return None
+            try:
+                return call()
+            except TransientError as error:
+                failed.append(error)
+                return error
+
+        return self._concurrency.run([partial(attempt, call) for call in calls])
+
+    def _read_once(self, keys: Sequence[str]) -> Reading:
         try:
-            reading = self._records.read(keys, self._holders)
+            return self._records.read(keys, self._holders)
         except HubSpotUnavailable as error:
             self._lose(keys, error, alone=len(keys) == 1)
-            self._tried.update(keys)
-            self._reads_break = self._needs_pause = True
-            self._broken_reads += 1
-            self._grew_in_vain |= self._read_size.broke(error.status)
-            return None
-        self._broken_reads = 0
-        self._read_size.answered()
-        return reading
+            raise
 
     def _write(self, keys: Sequence[str], reading: Reading) -> None:
+        self.results |= self._held()
         for key, problem in reading.refused.items():
-            self.results[key] = RecordResult(error=HubSpotRejected(problem))
+            self.results.setdefault(key, RecordResult(error=HubSpotRejected(problem)))
         for key, error in reading.waiting.items():
-            self.results[key] = self._lost.get(key, RecordResult(error=error))
+            self.results.setdefault(key, self._lost.get(key, RecordResult(error=error)))
         plan = self._records.plan([key for key in keys if key not in self.results], reading)
         for key, record_id in plan.done.items():
             self.results[key] = RecordResult(record_id)
@@ -222,23 +297,43 @@ class BatchRun:
         """What was not tried in the previous round goes first, whatever kind of call it takes."""
         waiting = _by_kind_of_call(writes)
         while waiting and self._broken_writes < MAX_FAILURES_IN_A_ROW:
-            group = min(waiting, key=lambda group: group[0].key in self._tried_before)
-            call, rest = group[: self._write_size.records], group[self._write_size.records :]
-            waiting = [rest if other is group else other for other in waiting if rest or other is not group]
-            self._tried.update(write.key for write in call)
-            self._send_together(call, answers)
+            calls = [self._next_call(waiting)]
+            while waiting and self._write_size.is_sound:
+                calls.append(self._next_call(waiting))
+            waiting += self._send_together(calls, answers)
 
-    def _send_together(self, writes: Sequence[Write], answers: dict[str, Answer]) -> None:
-        status = 0
-        try:
-            _bisect(self._send_once, writes, answers)
+    def _next_call(self, waiting: list[Sequence[Write]]) -> Sequence[Write]:
+        """Take the writes of one call out of those that wait, grouped by kind of call."""
+        group = min(waiting, key=lambda group: group[0].key in self._tried_before)
+        call, rest = group[: self._write_size.records], group[self._write_size.records :]
+        place = waiting.index(group)
+        waiting[place : place + 1] = [rest] if rest else []
+        return call
+
+    def _send_together(self, calls: Sequence[Sequence[Write]], answers: dict[str, Answer]) -> list[Sequence[Write]]:
+        """Make these calls; returns those that were not begun."""
+        outcomes = self._together([partial(self._send_call, call, answers) for call in calls])
+        for call, outcome in zip(calls, outcomes, strict=True):
+            if outcome is not None:
+                self._note(call, outcome, answered=any(write.key in answers for write in call))
+        _raise_all_but(UnknownOutcome, outcomes)
+        return [call for call, outcome in zip(calls, outcomes, strict=True) if outcome is None]
+
+    def _send_call(self, writes: Sequence[Write], answers: dict[str, Answer]) -> bool:
+        _bisect(self._send_once, writes, answers)
+        return True
+
+    def _note(self, call: Sequence[Write], outcome: bool | TransientError, *, answered: bool) -> None:
+        """How a call of writes went, for the calls to come."""
+        self._tried.update(write.key for write in call)
+        if outcome is True:
             self._broken_writes, self._any_write_answered = 0, True
-        except UnknownOutcome as error:
+        elif isinstance(outcome, UnknownOutcome):
             self._broken_writes += 1
-            status = error.status
-        if any(write.key in answers for write in writes):
+        if answered:
             self._write_size.answered()
-        else:
+        else:  # lost, or an answer that names none of them
+            status = outcome.status if isinstance(outcome, TransientError) else 0
             self._grew_in_vain |= self._write_size.broke(status)
 
     def _send_once(self, writes: Sequence[Write]) -> dict[str, Answer]:
@@ -272,7 +367,14 @@ class BatchRun:
             self._needs_pause = True
 
 
-def _by_kind_of_call(writes: Sequence[Write]) -> list[list[Write]]:
+def _raise_all_but(expected: type[TransientError], outcomes: Sequence[object]) -> None:
+    """Raise the first error of another kind; one that ends all calls to HubSpot before one that ends this batch's."""
+    errors = [error for error in outcomes if isinstance(error, TransientError) and not isinstance(error, expected)]
+    if errors:
+        raise min(errors, key=lambda error: not isinstance(error, Suspended))
+
+
+def _by_kind_of_call(writes: Sequence[Write]) -> list[Sequence[Write]]:
     """Creates, updates and changes of association, each of which takes other calls, and what must be alone in one."""
     exclusive = [[write] for write in writes if write.exclusive]
     creates = [write for write in writes if not write.record_id and not write.exclusive]

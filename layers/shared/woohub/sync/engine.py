@@ -1,14 +1,20 @@
-"""Sync one batch of deliveries: parse, group by record, write each kind of record after those it needs, report."""
+"""Sync one batch of deliveries: parse, group by record, write each kind of record after those it needs, report.
+
+Kinds run together: each reads HubSpot at once, and waits for those it needs before it plans anything.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from graphlib import TopologicalSorter
 
 from woohub.clock import Timer
+from woohub.concurrency import Condition
 from woohub.erasures import NOBODY, ErasedPeople
-from woohub.errors import HubSpotRejected, InvalidMessage, InvalidPayload, StoreUnknown, TransientError
+from woohub.errors import HubSpotRejected, InternalError, InvalidMessage, InvalidPayload, StoreUnknown, TransientError
 from woohub.hubspot.client import CallStats, HubSpot
 from woohub.hubspot.objects import ObjectType
 from woohub.hubspot.properties import PropertyCatalog, Warn
@@ -19,7 +25,7 @@ from woohub.sync.erased import PERSON_ERASED, must_not_return, without_person
 from woohub.sync.lookup import BySearch, ByUniqueKey, Lookup, RecentCreates
 from woohub.sync.outcome import Message, Outcome, Verdict
 from woohub.sync.record_set import KindRecordSet
-from woohub.sync.records import Event, Fact, Kinds, RecordKind, RecordResult, Ref, Summary
+from woohub.sync.records import Event, Fact, Kinds, RecordKind, RecordResult, Ref, Results, Summary
 from woohub.sync.summaries import failures, write_summary
 
 SUMMARY_REFUSED = "summary_refused_by_hubspot"
@@ -38,6 +44,37 @@ class Batch:
     def keys(self, object_type: ObjectType) -> list[str]:
         """The keys of one object's records."""
         return [ref.key for ref in self.facts if ref.type == object_type]
+
+
+class Progress:
+    """Which kinds of records have ended in a batch, for the kinds that need them."""
+
+    def __init__(self, condition: Condition) -> None:
+        self._condition = condition
+        self._ended: dict[ObjectType, bool] = {}  # and whether well
+
+    @contextmanager
+    def of(self, kind: RecordKind) -> Iterator[None]:
+        """While a kind is written; an exception, which can only be a bug, ends the kinds that need it as well."""
+        well = False
+        try:
+            yield
+            well = True
+        finally:
+            with self._condition:
+                self._ended[kind.type] = well
+                self._condition.notify_all()
+
+    def have_ended(self, types: Iterable[ObjectType]) -> bool:
+        """Whether all of these have."""
+        return all(object_type in self._ended for object_type in types)
+
+    def wait_for(self, types: Sequence[ObjectType]) -> None:
+        """Until all of these have ended."""
+        with self._condition:
+            self._condition.wait_for(lambda: self.have_ended(types))
+        if not all(self._ended[object_type] for object_type in types):
+            raise InternalError("records that these need could not be written")
 
 
 class Sync:
@@ -81,8 +118,9 @@ class Sync:
         for message in messages:
             self._read(message, batch)
         results: dict[Ref, RecordResult] = {}
-        for kind in self._kinds:
-            results |= self._write(kind, batch, results)
+        progress = Progress(self._hubspot.concurrency.condition())
+        present = [kind for kind in self._kinds if batch.keys(kind.type)]
+        self._hubspot.concurrency.run([partial(self._write, kind, batch, results, progress) for kind in present])
         summaries = {
             summary: write_summary(summary, results, self._hubspot, self._catalog, self._timer)
             for summary in self._summaries
@@ -129,23 +167,38 @@ class Sync:
     def _facts(self, event: Event) -> dict[ObjectType, list[tuple[str, Fact]]]:
         return {kind.type: list(kind.facts(event)) for kind in self._kinds}
 
-    def _write(self, kind: RecordKind, batch: Batch, results: Mapping[Ref, RecordResult]) -> dict[Ref, RecordResult]:
-        """Write the records of one kind; those that need one that failed wait with its error."""
-        held = dict(self._held(kind, batch, results))
-        keys = [key for key in batch.keys(kind.type) if Ref(kind.type, key) not in held]
-        if not keys:
-            return held
+    def _write(self, kind: RecordKind, batch: Batch, results: dict[Ref, RecordResult], progress: Progress) -> None:
+        """Add the results of one kind; records that need one that failed wait with its error."""
+        needs = [object_type for object_type in kind.needs if batch.keys(object_type)]
+
+        @cache
+        def held() -> Mapping[str, RecordResult]:
+            progress.wait_for(needs)
+            return dict(self._held(kind, batch, results))
+
+        with progress.of(kind):
+            known = held() if progress.have_ended(needs) else {}  # then these are not even read
+            keys = [key for key in batch.keys(kind.type) if key not in known]
+            written = self._write_keys(kind, keys, batch, results, held) if keys else {}
+            results |= {Ref(kind.type, key): result for key, result in {**written, **held()}.items()}
+
+    def _write_keys(
+        self,
+        kind: RecordKind,
+        keys: Sequence[str],
+        batch: Batch,
+        results: Results,
+        held: Callable[[], Mapping[str, RecordResult]],
+    ) -> Mapping[str, RecordResult]:
         try:
             schema = self._catalog.schema(kind.type)
         except TransientError as error:
-            return held | {Ref(kind.type, key): RecordResult(error=error) for key in keys}
+            return dict.fromkeys(keys, RecordResult(error=error))
         facts = {key: batch.facts[Ref(kind.type, key)] for key in keys}
         lookup = self._lookup(kind, is_unique=schema.is_unique(kind.type.key))
         records = KindRecordSet(kind, facts, results, self._hubspot, self._catalog, schema, lookup, self._warn)
-        written = write_all(records, keys, self._timer)
-        return held | {
-            Ref(kind.type, key): replace(result, properties=records.properties(key)) for key, result in written.items()
-        }
+        written = write_all(records, keys, self._timer, self._hubspot.concurrency, held)
+        return {key: replace(result, properties=records.properties(key)) for key, result in written.items()}
 
     def _lookup(self, kind: RecordKind, *, is_unique: bool) -> Lookup:
         if is_unique or kind.type.has_standard_key:
@@ -155,12 +208,12 @@ class Sync:
 
     def _held(
         self, kind: RecordKind, batch: Batch, results: Mapping[Ref, RecordResult]
-    ) -> Iterator[tuple[Ref, RecordResult]]:
+    ) -> Iterator[tuple[str, RecordResult]]:
         for _, refs in batch.concerns:
             failed = [results[ref] for ref in refs if ref.type in kind.needs and ref in results and results[ref].error]
             holding = [result for result in failed if not kind.goes_without(result)]
             if holding:
-                yield from ((ref, holding[-1]) for ref in refs if ref.type == kind.type)
+                yield from ((ref.key, holding[-1]) for ref in refs if ref.type == kind.type)
 
     def _outcome(
         self, message: Message, refs: Sequence[Ref], results: Mapping[Ref, RecordResult], summaries: Summaries

@@ -113,7 +113,9 @@ def write_summary(
         schema = catalog.schema(summary.type)
     except TransientError as error:
         return dict.fromkeys(ids, RecordResult(error=error))
-    return write_all(SummarySet(summary, dict(_known(summary, results)), hubspot, catalog, schema), ids, timer)
+    return write_all(
+        SummarySet(summary, dict(_known(summary, results)), hubspot, catalog, schema), ids, timer, hubspot.concurrency
+    )
 
 
 def _known(summary: Summary, results: Results) -> Iterator[tuple[str, Mapping[str, str | None]]]:

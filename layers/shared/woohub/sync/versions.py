@@ -110,6 +110,8 @@ class ContactVersion:
             return True
         if self._changed.is_comparable(other._changed):
             return self._order > other._order
+        if self.captured_at == other.captured_at:  # the same order or account, before and after the clock was put right
+            return self.received_ms > other.received_ms
         if self.captured_at < self.modified_at and self.captured_at < utc_from_ms(other.received_ms):
             return False  # a later change of an order that was made before
         return Stamp(self.captured_at, self.received_ms).is_later(Stamp(other.captured_at, other.received_ms))

@@ -1,0 +1,179 @@
+"""Functions that run together in virtual time, deterministically: calls made together take as long as the longest."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from itertools import count
+from typing import TypeVar
+
+from woohub.concurrency import MOST_AT_ONCE
+
+T = TypeVar("T")
+SAME_TIME_S = 1e-6  # two moments so near are one: epoch seconds have no more digits
+
+
+class Killed(BaseException):
+    """The process ended while this thread slept or waited."""
+
+
+class VirtualThread:
+    """A real thread that runs only while it is its turn."""
+
+    def __init__(self, work: Callable[[], None], number: int) -> None:
+        self.number = number
+        self.error: BaseException | None = None
+        self.ended = False
+        self.wakes_at: float | None = None  # None: when `is_due` says so
+        self.is_due: Callable[[], bool] = lambda: True
+        self.killed = False
+        self._work = work
+        self._turn, self._over = threading.Semaphore(0), threading.Semaphore(0)
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def take_turn(self) -> None:
+        """Run until it sleeps, waits or ends."""
+        self._turn.release()
+        self._over.acquire()
+
+    def give_way(self) -> None:
+        """End the turn, in the thread itself."""
+        self._over.release()
+        self._turn.acquire()
+        if self.killed:
+            raise Killed
+
+    def _run(self) -> None:
+        self._turn.acquire()
+        try:
+            if not self.killed:
+                self._work()
+        except BaseException as error:  # noqa: BLE001  (raised again by whoever waits for the thread)
+            self.error = error
+        self.ended = True
+        self._over.release()
+
+
+class VirtualThreads:
+    """A Concurrency (woohub.concurrency) on a virtual clock.
+
+    Threads take turns: one runs until it sleeps or waits, and time passes when all do. `sleep` is the clock's; whatever
+    the functions sleep by must call this object's. An error that is no Exception ends all threads, as a process does.
+    """
+
+    def __init__(self, now: Callable[[], float], sleep: Callable[[float], object]) -> None:
+        self._now = now
+        self._pass_time = sleep
+        self._threads: list[VirtualThread] = []
+        self._running: VirtualThread | None = None
+        self._numbers = count()
+
+    def sleep(self, seconds: float) -> None:
+        """Sleep, while others run."""
+        if self._running is None:
+            self._pass_time(seconds)
+        else:
+            self._give_way(self._running, lambda: False, self._now() + seconds)
+
+    def run(self, functions: Sequence[Callable[[], T]]) -> list[T]:
+        """See Concurrency."""
+        if len(functions) < 2:
+            return [function() for function in functions]
+        results: dict[int, T] = {}
+        errors: dict[int, BaseException] = {}
+        waiting = iter(enumerate(functions))
+
+        def work() -> None:
+            for place, function in waiting:
+                try:
+                    results[place] = function()
+                except Exception as error:  # noqa: BLE001  (raised below)
+                    errors[place] = error
+
+        self._run_all([self._begin(work) for _ in range(min(MOST_AT_ONCE, len(functions)))])
+        if errors:
+            raise errors[min(errors)]
+        return [results[place] for place in range(len(functions))]
+
+    def condition(self) -> VirtualCondition:
+        """See Concurrency."""
+        return VirtualCondition(self)
+
+    def wait_until(self, is_due: Callable[[], bool]) -> None:
+        """Let others run until something is so."""
+        if self._running is not None:
+            self._give_way(self._running, is_due, None)
+        elif not is_due():
+            raise RuntimeError("nobody runs who could make it so")
+
+    def _begin(self, work: Callable[[], None]) -> VirtualThread:
+        thread = VirtualThread(work, next(self._numbers))
+        self._threads.append(thread)
+        return thread
+
+    def _run_all(self, threads: Sequence[VirtualThread]) -> None:
+        if self._running is not None:
+            self.wait_until(lambda: all(thread.ended for thread in threads))
+            return
+        try:
+            while not all(thread.ended for thread in threads):
+                self._take_turn(self._next())
+        finally:
+            self._kill_all()
+
+    def _take_turn(self, thread: VirtualThread) -> None:
+        self._running = thread
+        try:
+            thread.take_turn()
+        finally:
+            self._running = None
+        if thread.ended:
+            self._threads.remove(thread)
+            if thread.error is not None:
+                raise thread.error
+
+    def _next(self) -> VirtualThread:
+        """The thread that has been due for longest; time passes until there is one."""
+        while not (due := [thread for thread in self._threads if self._is_due(thread)]):
+            sleepers = [thread.wakes_at for thread in self._threads if thread.wakes_at is not None]
+            if not sleepers:
+                raise RuntimeError("all threads wait for each other")
+            self._pass_time(max(0.0, min(sleepers) - self._now()))
+        return min(due, key=lambda thread: (thread.wakes_at or 0.0, thread.number))
+
+    def _is_due(self, thread: VirtualThread) -> bool:
+        return thread.is_due() if thread.wakes_at is None else thread.wakes_at <= self._now() + SAME_TIME_S
+
+    def _give_way(self, thread: VirtualThread, is_due: Callable[[], bool], wakes_at: float | None) -> None:
+        thread.is_due, thread.wakes_at, thread.number = is_due, wakes_at, next(self._numbers)
+        self._running = None
+        thread.give_way()
+
+    def _kill_all(self) -> None:
+        for thread in [*self._threads]:
+            thread.killed = True
+            while not thread.ended:
+                thread.take_turn()
+        self._threads.clear()
+
+
+class VirtualCondition:
+    """A threading.Condition of virtual threads, which need no lock: only one of them runs."""
+
+    def __init__(self, threads: VirtualThreads) -> None:
+        self._threads = threads
+
+    def __enter__(self) -> None:
+        """Nothing to lock."""
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing to unlock."""
+
+    def wait_for(self, predicate: Callable[[], bool]) -> None:
+        """Let others run until it is so."""
+        while not predicate():
+            self._threads.wait_until(predicate)
+
+    def notify_all(self) -> None:
+        """Whoever waits looks by itself."""
