@@ -25,6 +25,7 @@ from simulators.hubspot import provision as provision_directly
 from simulators.hubspot.definitions import CONTACTS, DEALS
 from tests.support.cli_stack import NAME, WEBHOOK_SECRET, Deployed, deployed
 from tests.support.openapi_contract import Contract, Validated
+from tests.support.targets import BESIDE, INSTEAD, mapping_with
 from woohub.clock import Timer
 from woohub.http import Http
 from woohub.hubspot.client import HubSpot
@@ -33,7 +34,7 @@ from woohub.mapping.fields import load_mapping
 from woohub_cli.check_result import Result, Step
 from woohub_cli.commands.setup import FixedToken
 from woohub_cli.main import app
-from woohub_cli.provision import provision
+from woohub_cli.provision import failed, provision
 
 TABLE = load_mapping()
 VERSIONS = ("2026-09", "2026-03", "v3")
@@ -173,6 +174,40 @@ def test_only_what_is_missing_is_created(shop: Shop) -> None:
 
 
 # --- Portals that are not bare
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_hubspots_orders_and_metrics_are_set_up_where_the_mapping_has_them(shop: Shop, version: str) -> None:
+    shop.version, shop.table = version, mapping_with(f"{INSTEAD}[contact.metrics]\nenabled = true\n")
+    steps = shop.set_up()
+
+    assert not failed(list(steps.values()))
+    assert steps["order property woocommerce_order_id"].outcome is Result.CREATED
+    assert steps["contact property woocommerce_total_paid"].outcome is Result.CREATED
+    assert steps["order pipeline 14a2e10e-5471-408a-906e-c51f3b04369e"].outcome is Result.OK
+    assert not [what for what in steps if what.startswith("deal ")]
+    assert set(outcomes(shop.set_up())) == {"ok"}
+
+
+def test_an_order_pipeline_of_ones_own_is_made_with_its_stages(shop: Shop) -> None:
+    own = (
+        '[order_pipeline]\nid = "shop"\nlabel = "Shop"\ndefault_stage = "new"\n[order_stages]\n'
+        'new = { label = "New", state = "OPEN" }\ngone = { label = "Gone", state = "CLOSED", statuses = ["trash"] }\n'
+    )
+    shop.table = mapping_with(BESIDE + own)
+
+    assert shop.set_up()["order pipeline shop"].outcome is Result.CREATED
+    assert set(outcomes(shop.set_up())) == {"ok"}
+
+
+def test_a_portal_without_the_object_orders_is_named_with_the_way_out(shop: Shop) -> None:
+    shop.portal.settings = shop.portal.settings.changed({"switched_off": ["0-123"]})
+    shop.table = mapping_with(BESIDE)
+    step = shop.set_up(dry_run=True)["HubSpot's object Orders"]
+
+    assert step.outcome is Result.FAILED
+    assert "switched off" in step.detail
+    assert "switch it on" in step.fix
 
 
 def test_a_key_that_is_not_unique_is_a_warning(shop: Shop) -> None:

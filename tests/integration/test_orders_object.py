@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from simulators.hubspot import page
 from tests.support.engine import EngineFixture
 from tests.support.metrics import provision_metrics
 from tests.support.orders import message, order
@@ -118,6 +119,15 @@ def test_metrics_are_made_of_what_there_is(target: str) -> None:
     contact = engine.contact()
     assert (contact["woocommerce_orders"], contact["woocommerce_total_paid"]) == ("1", "150.00")
     assert contact["woocommerce_metrics_currency"] == "USD"
+
+
+def test_the_simulators_page_shows_orders_and_metrics() -> None:
+    engine = engine_with(f"{BESIDE}[contact.metrics]\nenabled = true\n")
+    engine.deliver(message("order.created", order() | {"number": "R-77"}))
+    text = page.render(engine.portal, fragment=True)
+
+    assert "#R-77" in text
+    assert "1 orders, 150.00 USD paid" in text
 
 
 def test_without_both_only_contacts_are_made() -> None:

@@ -8,11 +8,16 @@ from typing import Any
 
 from woohub.errors import Forbidden, HubSpotProblem, HubSpotRejected, TransientError, Unauthorized
 from woohub.hubspot.client import HubSpot
-from woohub.hubspot.objects import OBJECT_TYPES
+from woohub.hubspot.objects import OBJECT_TYPES, ORDERS
 from woohub.mapping.fields import Definition, FieldMapping, Stage
 from woohub_cli.check_result import Result, Step
 
-SINGULAR = {"contacts": "contact", "deals": "deal"}
+SINGULAR = {"contacts": "contact", "deals": "deal", "orders": "order"}
+SWITCHED_OFF = "this portal has it switched off"
+SWITCH_ON = (
+    "switch it on in HubSpot (Data Management > Data Model > Orders), or leave [order] out of the mapping and use deals"
+)
+ORDERS_OBJECT = "HubSpot's object Orders"
 LABEL_TAKEN = "NON_UNIQUE_PROPERTY_LABEL"
 SCOPES_FIX = (
     "give the token this scope, or put another one that has crm.schemas.contacts.write and crm.schemas.deals.write "
@@ -45,12 +50,7 @@ Json = Mapping[str, Any]
 
 def provision(hubspot: HubSpot, table: FieldMapping, *, dry_run: bool) -> Iterator[Step]:
     """Check each thing and create what is missing, one step each. Ends early when HubSpot accepts no calls."""
-    parts: tuple[tuple[str, Callable[[], Iterator[Step]]], ...] = (
-        ("contact properties", lambda: _properties(hubspot, table, "contacts", dry_run=dry_run)),
-        ("deal properties", lambda: _properties(hubspot, table, "deals", dry_run=dry_run)),
-        ("deal pipeline", lambda: _pipeline(hubspot, table, dry_run=dry_run)),
-    )
-    for what, part in parts:
+    for what, part in _parts(hubspot, table, dry_run=dry_run):
         try:
             yield from part()
         except Forbidden as error:
@@ -65,6 +65,30 @@ def provision(hubspot: HubSpot, table: FieldMapping, *, dry_run: bool) -> Iterat
         except TransientError as error:
             yield Step(what, Result.FAILED, str(error), AGAIN)
             return
+
+
+def _parts(
+    hubspot: HubSpot, table: FieldMapping, *, dry_run: bool
+) -> Iterator[tuple[str, Callable[[], Iterator[Step]]]]:
+    yield "contact properties", lambda: _properties(hubspot, table, "contacts", dry_run=dry_run)
+    if table.has_deals:
+        yield "deal properties", lambda: _properties(hubspot, table, "deals", dry_run=dry_run)
+        yield "deal pipeline", lambda: _pipeline(hubspot, table, "deals", dry_run=dry_run)
+    if orders := table.orders:
+        yield ORDERS_OBJECT, lambda: _orders_object(hubspot)
+        yield "order properties", lambda: _properties(hubspot, orders, "orders", dry_run=dry_run)
+        yield "order pipeline", lambda: _pipeline(hubspot, orders, "orders", dry_run=dry_run)
+
+
+def _orders_object(hubspot: HubSpot) -> Iterator[Step]:
+    """Whether this portal has the object at all; where HubSpot does not tell, the next steps show."""
+    path = f"{hubspot.paths.objects.replace('objects', 'object-library')}/enablement/{ORDERS.type_id}"
+    try:
+        is_on = hubspot.get(path).get("enablement") is not False
+    except (Forbidden, HubSpotRejected) as error:
+        yield Step(ORDERS_OBJECT, Result.SKIPPED, f"HubSpot does not show whether it is switched on: {error}")
+        return
+    yield Step(ORDERS_OBJECT, Result.OK) if is_on else Step(ORDERS_OBJECT, Result.FAILED, SWITCHED_OFF, SWITCH_ON)
 
 
 def _properties(hubspot: HubSpot, table: FieldMapping, object_type: str, *, dry_run: bool) -> Iterator[Step]:
@@ -146,22 +170,24 @@ def _property_fix(problem: HubSpotProblem) -> str:
     return "see HubSpot's message; change [create] in mapping.toml or HubSpot, and run this again"
 
 
-def _pipeline(hubspot: HubSpot, table: FieldMapping, *, dry_run: bool) -> Iterator[Step]:
-    pipelines = hubspot.get(f"{hubspot.paths.pipelines}/deals").get("results") or []
-    what = f"deal pipeline {table.pipeline.id}"
+def _pipeline(hubspot: HubSpot, table: FieldMapping, kind: str, *, dry_run: bool) -> Iterator[Step]:
+    pipelines = hubspot.get(f"{hubspot.paths.pipelines}/{kind}").get("results") or []
+    what = f"{SINGULAR[kind]} pipeline {table.pipeline.id}"
     ours = next((row for row in pipelines if str(row["id"]) == table.pipeline.id), None)
     namesake = next((row for row in pipelines if row["label"] == table.pipeline.label), None)
     if ours:
         yield Step(what, Result.OK)
-        yield from _stages(hubspot, table, ours, dry_run=dry_run)
+        yield from _stages(hubspot, table, kind, ours, dry_run=dry_run)
     elif namesake:
         fix = f'rename it in HubSpot, or name it and its stages in mapping.toml: [pipeline] id = "{namesake["id"]}"'
         yield Step(what, Result.FAILED, f'a pipeline with another id is called "{namesake["label"]}"', fix)
     else:
-        yield _made(what, lambda: _create_pipeline(hubspot, table, len(pipelines)), _pipeline_fix, dry_run=dry_run)
+        yield _made(
+            what, lambda: _create_pipeline(hubspot, table, kind, len(pipelines)), _pipeline_fix, dry_run=dry_run
+        )
 
 
-def _create_pipeline(hubspot: HubSpot, table: FieldMapping, order: int) -> str:
+def _create_pipeline(hubspot: HubSpot, table: FieldMapping, kind: str, order: int) -> str:
     stages = [_stage_body(stage, number) for number, stage in enumerate(table.stages)]
     body = {
         "pipelineId": table.pipeline.id,
@@ -169,7 +195,7 @@ def _create_pipeline(hubspot: HubSpot, table: FieldMapping, order: int) -> str:
         "displayOrder": order,
         "stages": stages,
     }
-    return _post(hubspot, f"{hubspot.paths.pipelines}/deals", body, f"with {len(stages)} stages")
+    return _post(hubspot, f"{hubspot.paths.pipelines}/{kind}", body, f"with {len(stages)} stages")
 
 
 def _pipeline_fix(problem: HubSpotProblem) -> str:
@@ -181,11 +207,11 @@ def _pipeline_fix(problem: HubSpotProblem) -> str:
     return f"see HubSpot's message. If it is about the number of pipelines: {NO_PIPELINE_LEFT}"
 
 
-def _stages(hubspot: HubSpot, table: FieldMapping, pipeline: Json, *, dry_run: bool) -> Iterator[Step]:
+def _stages(hubspot: HubSpot, table: FieldMapping, kind: str, pipeline: Json, *, dry_run: bool) -> Iterator[Step]:
     existing = {str(row["id"]): row for row in pipeline.get("stages") or []}
-    path = f"{hubspot.paths.pipelines}/deals/{pipeline['id']}/stages"
+    path = f"{hubspot.paths.pipelines}/{kind}/{pipeline['id']}/stages"
     for number, stage in enumerate(table.stages):
-        what = f"deal stage {stage.id}"
+        what = f"{SINGULAR[kind]} stage {stage.id}"
         if stage.id in existing:
             yield _compared_stage(what, stage, existing[stage.id])
         else:
@@ -201,6 +227,8 @@ def _stage_fix(existing: Sequence[Json], stage: Stage) -> Callable[[HubSpotProbl
 
 def _compared_stage(what: str, stage: Stage, existing: Json) -> Step:
     has = str((existing.get("metadata") or {}).get("probability", ""))
+    if stage.state:
+        return Step(what, Result.OK)
     if stage.is_closed and has and has != str(stage.probability):
         detail = f"HubSpot has probability {has}, mapping.toml {stage.probability}"
         return Step(what, Result.WARNING, detail, "make them agree, in HubSpot or in mapping.toml")
@@ -209,7 +237,7 @@ def _compared_stage(what: str, stage: Stage, existing: Json) -> Step:
 
 def _stage_body(stage: Stage, number: int) -> dict[str, Any]:
     # HubSpot's specs: metadata values are text
-    metadata = {"probability": str(stage.probability)}
+    metadata = {"state": stage.state} if stage.state else {"probability": str(stage.probability)}
     return {"stageId": stage.id, "label": stage.label, "displayOrder": number, "metadata": metadata}
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import jinja2
 
-from .definitions import CONTACTS, DEALS, Pipeline
+from .definitions import CONTACTS, DEALS, ORDERS, ObjectType, Pipeline
 from .portal import SimulatedPortal
 from .records import Record
 
@@ -34,7 +34,7 @@ def render(portal: SimulatedPortal, *, fragment: bool) -> str:
         used=portal.limits.used_in_window(),
         faults=portal.faults.json(),
         totals={"contacts": len(_all(portal, CONTACTS.id)), "deals": len(_all(portal, DEALS.id))},
-        boards=_boards(portal),
+        boards=[*_boards(portal, OF_DEALS), *(_boards(portal, OF_ORDERS) if _all(portal, ORDERS.id) else ())],
         contacts=[_contact(portal, record) for record in _newest(_all(portal, CONTACTS.id), CONTACT_ROWS)],
         requests=[_request(entry) for entry in islice(reversed(portal.requests), REQUEST_ROWS)],
     )
@@ -51,50 +51,75 @@ class Column:
     cards: list[dict[str, Any]]
 
 
-def _boards(portal: SimulatedPortal) -> list[dict[str, Any]]:
+@dataclass(frozen=True)
+class Shown:
+    """Which properties of an object the page shows."""
+
+    kind: ObjectType
+    pipeline: str
+    stage: str
+    name: str
+    amount: str
+    currencies: tuple[str, ...]
+    date: str
+
+
+OF_DEALS = Shown(DEALS, "pipeline", "dealstage", "dealname", "amount", ("deal_currency_code", "currency"), "closedate")
+OF_ORDERS = Shown(
+    ORDERS,
+    "hs_pipeline",
+    "hs_pipeline_stage",
+    "hs_order_name",
+    "hs_total_price",
+    ("hs_currency_code", "woocommerce_currency"),
+    "hs_external_created_date",
+)
+
+
+def _boards(portal: SimulatedPortal, shown: Shown) -> list[dict[str, Any]]:
     """A board for every pipeline in use, the shop's own first."""
-    deals = list(_all(portal, DEALS.id))
     by_stage: dict[tuple[str, str], list[Record]] = {}
-    for deal in deals:
-        place = deal.properties.get("pipeline", "default"), deal.properties.get("dealstage", "")
-        by_stage.setdefault(place, []).append(deal)
-    pipelines = list(portal.schema.pipelines[DEALS.id].values())
+    for record in _all(portal, shown.kind.id):
+        place = record.properties.get(shown.pipeline, "default"), record.properties.get(shown.stage, "")
+        by_stage.setdefault(place, []).append(record)
+    pipelines = list(portal.schema.pipelines[shown.kind.id].values())
     used = [p for p in pipelines if any(place[0] == p.id for place in by_stage)] or pipelines[-1:]
     return [
-        {"label": pipeline.label, "columns": _columns(portal, pipeline, by_stage)}
+        {"label": pipeline.label, "columns": _columns(portal, shown, pipeline, by_stage)}
         for pipeline in sorted(used, key=lambda p: p.id == "default")
     ]
 
 
 def _columns(
-    portal: SimulatedPortal, pipeline: Pipeline, by_stage: dict[tuple[str, str], list[Record]]
+    portal: SimulatedPortal, shown: Shown, pipeline: Pipeline, by_stage: dict[tuple[str, str], list[Record]]
 ) -> list[Column]:
     columns = [
-        _column(portal, stage.label, _tone(stage.probability), by_stage.get((pipeline.id, stage.id), []))
+        _column(portal, shown, stage.label, _tone(stage.probability), by_stage.get((pipeline.id, stage.id), []))
         for stage in sorted(pipeline.stages.values(), key=lambda stage: stage.order)
     ]
     without = by_stage.get((pipeline.id, ""), [])
-    return [_column(portal, "No stage", "open", without), *columns] if without else columns
+    return [_column(portal, shown, "No stage", "open", without), *columns] if without else columns
 
 
-def _column(portal: SimulatedPortal, label: str, tone: str, deals: list[Record]) -> Column:
+def _column(portal: SimulatedPortal, shown: Shown, label: str, tone: str, records: list[Record]) -> Column:
     sums: dict[str, Decimal] = {}
-    for deal in deals:
-        sums[_currency(deal)] = sums.get(_currency(deal), Decimal(0)) + Decimal(deal.properties.get("amount") or 0)
-    cards = [_card(portal, deal) for deal in _newest(deals, CARDS)]
-    return Column(label, tone, len(deals), [f"{total:,.2f} {code}".strip() for code, total in sums.items()], cards)
+    for record in records:
+        code = _currency(record, shown)
+        sums[code] = sums.get(code, Decimal(0)) + Decimal(record.properties.get(shown.amount) or 0)
+    cards = [_card(portal, record, shown) for record in _newest(records, CARDS)]
+    return Column(label, tone, len(records), [f"{total:,.2f} {code}".strip() for code, total in sums.items()], cards)
 
 
-def _card(portal: SimulatedPortal, deal: Record) -> dict[str, Any]:
+def _card(portal: SimulatedPortal, record: Record, shown: Shown) -> dict[str, Any]:
     contacts = portal.objects.records[CONTACTS.id]
-    amount = deal.properties.get("amount")
+    amount = record.properties.get(shown.amount)
     return {
-        "name": deal.properties.get("dealname") or f"Deal {deal.id}",
-        "amount": f"{Decimal(amount):,.2f} {_currency(deal)}" if amount else "",
-        "contacts": [_name(contacts[i]) for i in portal.links.ids((DEALS.id, deal.id), CONTACTS.id)],
-        "products": deal.properties.get("associated_products", ""),
-        "closed": _day(deal.properties.get("closedate", "")),
-        "fresh": _is_fresh(portal, deal),
+        "name": record.properties.get(shown.name) or f"{shown.kind.singular.capitalize()} {record.id}",
+        "amount": f"{Decimal(amount):,.2f} {_currency(record, shown)}" if amount else "",
+        "contacts": [_name(contacts[i]) for i in portal.links.ids((shown.kind.id, record.id), CONTACTS.id)],
+        "products": record.properties.get("associated_products", ""),
+        "closed": _day(record.properties.get(shown.date, "")),
+        "fresh": _is_fresh(portal, record),
     }
 
 
@@ -107,8 +132,17 @@ def _contact(portal: SimulatedPortal, contact: Record) -> dict[str, Any]:
         "place": " ".join(part for part in place if part),
         "customer": contact.properties.get("woocommerce_customer_id", ""),
         "deals": portal.links.count((CONTACTS.id, contact.id), DEALS.id),
+        "metrics": _metrics(contact),
         "fresh": _is_fresh(portal, contact),
     }
+
+
+def _metrics(contact: Record) -> str:
+    """What woohub says that the contact's orders come to, if it is told to."""
+    has = contact.properties.get
+    orders, total = has("woocommerce_orders"), has("woocommerce_total_paid")
+    currency = has("woocommerce_metrics_currency", "")
+    return f"{orders} orders, {total} {currency} paid" if orders and total else f"{orders} orders" if orders else ""
 
 
 def _request(entry: dict[str, Any]) -> dict[str, Any]:
@@ -130,8 +164,8 @@ def _name(contact: Record) -> str:
     return " ".join(name for name in names if name) or contact.properties.get("email", f"Contact {contact.id}")
 
 
-def _currency(deal: Record) -> str:
-    return deal.properties.get("deal_currency_code") or deal.properties.get("currency") or ""
+def _currency(record: Record, shown: Shown) -> str:
+    return next((code for name in shown.currencies if (code := record.properties.get(name))), "")
 
 
 def _day(when: str) -> str:

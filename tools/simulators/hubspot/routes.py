@@ -18,6 +18,7 @@ PREFIXES = {
     "associations": {**{v: f"/crm/associations/{v}" for v in DATED}, "v4": "/crm/v4/associations"},
     "properties": {**{v: f"/crm/properties/{v}" for v in DATED}, "v3": "/crm/v3/properties"},
     "pipelines": {**{v: f"/crm/pipelines/{v}" for v in DATED}, "v3": "/crm/v3/pipelines"},
+    "library": {**{v: f"/crm/object-library/{v}" for v in DATED}, "v3": "/crm/v3/object-library"},
     "account": {**{v: f"/account-info/{v}" for v in DATED}, "v3": "/account-info/v3"},
     "tokens": {"v2": "/oauth/v2/private-apps"},
 }
@@ -84,6 +85,7 @@ ROUTES = (
     Route("GET", "pipelines", f"{_TYPE}/<pipeline_id>", schema.get_pipeline, _SEE),
     Route("GET", "pipelines", f"{_TYPE}/<pipeline_id>/stages", schema.list_stages, _SEE),
     Route("POST", "pipelines", f"{_TYPE}/<pipeline_id>/stages", schema.create_stage, _DEFINE, shapes.STAGE),
+    Route("GET", "library", "/enablement/<type_id>", schema.object_enablement),
     Route("GET", "account", "/details", schema.account_details),
     Route("GET", "account", "/api-usage/daily/private-apps", schema.daily_usage),
     Route("POST", "tokens", "/get/access-token-info", schema.token_info, shape=shapes.TOKEN),

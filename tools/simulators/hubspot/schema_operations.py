@@ -98,6 +98,11 @@ def create_stage(call: Call, object_type: str, pipeline_id: str) -> Result:
     return 201, portal.schema.create_stage(_kind(object_type), pipeline_id, call.body, portal.now())
 
 
+def object_enablement(call: Call, type_id: str) -> Result:
+    """GET /enablement/{objectTypeId}."""
+    return 200, {"enablement": _kind(type_id).id not in call.portal.settings.switched_off}
+
+
 def account_details(call: Call) -> Result:
     """GET /details."""
     settings = call.portal.settings

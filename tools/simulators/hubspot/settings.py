@@ -41,6 +41,7 @@ class Settings:
     partial_status: int = 207  # the 2026-09 specs show partial results only as a body, without naming the status
     echo_trace_ids: bool = True  # whether batch results repeat objectWriteTraceId, or only errors do
     associations_per_page: int = 500  # of one record in a batch read; how many HubSpot shows is our assumption
+    switched_off: tuple[str, ...] = ()  # type ids; only the object library says so, calls are answered as ever
     canonical_numbers: bool = False  # keep "150.00" as "150"
     # Whether writing line items sets their deal's amount to their sum: HubSpot says so of its own pages, and nothing of
     # its API.

@@ -10,6 +10,7 @@ from woohub.errors import Forbidden, HubSpotRejected
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.objects import DEALS, OBJECT_TYPES
 from woohub.hubspot.properties import CURRENCY
+from woohub.mapping.fields import FieldMapping
 from woohub.settings import hubspot_token
 from woohub_cli import connections, secret_store, traces
 from woohub_cli.check_result import Result, Step
@@ -21,7 +22,6 @@ from woohub_cli.hubspot_records import Crm
 from woohub_cli.metrics import DAY
 from woohub_cli.provision import SINGULAR, provision
 
-TYPE_IDS = {"contacts": "0-1", "deals": "0-3"}
 HIGH_USAGE = 0.8  # of the daily limit
 LOG_LOOKBACK_S = 7 * DAY  # seconds of the consumer's log that are searched for refused currencies
 NOT_ENABLED = f"{ENABLE}; until then deals show the company's currency"
@@ -57,8 +57,8 @@ class Checks:
             ("HubSpot's daily limit", self._usage),
         )
 
-    def _scopes(self, _context: HealthContext) -> Iterator[Step]:
-        yield scopes.step(self._hubspot)
+    def _scopes(self, context: HealthContext) -> Iterator[Step]:
+        yield scopes.step(self._hubspot, context.table)
 
     def _provisioned(self, context: HealthContext) -> Iterator[Step]:
         """What setup makes, as it is now; groups are for the eye only."""
@@ -72,7 +72,7 @@ class Checks:
 
     def _mapped(self, context: HealthContext) -> Iterator[Step]:
         """What mapping.toml fills beside that: there, and not read-only?"""
-        rules = {"contacts": context.table.contact_rules, "deals": context.table.deal_rules}
+        rules = _rules_by_object(context.table)
         ours = {(definition.object_type, definition.name) for definition in context.table.definitions}
         fine = 0
         for kind, names in rules.items():
@@ -136,7 +136,7 @@ class Checks:
 
     def _rules(self, context: HealthContext) -> Iterator[Step]:
         """HubSpot's rules on the values of mapped properties; what breaks one goes to the dead letters."""
-        rules = {"contacts": context.table.contact_rules, "deals": context.table.deal_rules}
+        rules = _rules_by_object(context.table)
         try:
             steps = [step for kind, names in rules.items() for step in self._rules_of(kind, names)]
         except (Forbidden, HubSpotRejected):
@@ -146,7 +146,7 @@ class Checks:
 
     def _rules_of(self, kind: str, names: Iterable[str]) -> Iterator[Step]:
         path = self._hubspot.paths.properties.replace("properties", "property-validations")
-        for row in self._hubspot.get(f"{path}/{TYPE_IDS[kind]}").get("results") or []:
+        for row in self._hubspot.get(f"{path}/{OBJECT_TYPES[kind].type_id}").get("results") or []:
             if row.get("propertyName") in set(names) and row.get("propertyValidationRules"):
                 texts = ", ".join(_rule_text(rule) for rule in row["propertyValidationRules"])
                 fix = "make the store's values follow it, or remove it in HubSpot (Settings > Properties > Rules)"
@@ -165,6 +165,16 @@ class Checks:
             high = limit and used > limit * HIGH_USAGE
             fix = "see in HubSpot (Settings > Integrations > API usage) which app uses it" if high else ""
             yield Step(what, Result.WARNING if high else Result.OK, f"{used} of {limit} used today", fix)
+
+
+def _rules_by_object(table: FieldMapping) -> dict[str, Iterable[str]]:
+    """The properties that are filled, by object."""
+    rules: dict[str, Iterable[str]] = {"contacts": table.contact_rules}
+    if table.has_deals:
+        rules["deals"] = table.deal_rules
+    if table.orders:
+        rules["orders"] = table.orders.deal_rules
+    return rules
 
 
 def _compared(what: str, row: Mapping[str, Any] | None) -> Step:

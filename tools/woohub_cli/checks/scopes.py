@@ -6,25 +6,27 @@ from typing import Any
 
 from woohub.errors import Forbidden, HubSpotRejected, TransientError
 from woohub.hubspot.client import HubSpot
+from woohub.mapping.fields import FieldMapping
 from woohub_cli.check_result import Result, Step
 from woohub_cli.cli_errors import next_after
 
 WHAT = "HubSpot scopes"
-NEEDED = tuple((kind, verb) for kind in ("contacts", "deals") for verb in ("read", "write"))
+NEEDED = tuple((kind, verb) for kind in ("contacts", "deals") for verb in ("read", "write"))  # by the default mapping
 NO_SUCH_OBJECT = 404
 CALLS = {"read": "batch/read", "write": "batch/update"}  # with no record at all: nothing is read or written
 FIX = "give the key these scopes in HubSpot (Settings > Integrations > Service keys); it stays the same key"
 
 
-def step(hubspot: HubSpot) -> Step:
-    """Whether it has them all."""
+def step(hubspot: HubSpot, table: FieldMapping) -> Step:
+    """Whether it has all that the mapping needs."""
+    kinds = ["contacts", *(["deals"] if table.has_deals else []), *(["orders"] if table.orders else [])]
     try:
-        lacking = [f"crm.objects.{kind}.{verb}" for kind, verb in NEEDED if refusal(hubspot, kind, verb)]
+        lacking = [f"crm.objects.{kind}.{verb}" for kind in kinds for verb in CALLS if refusal(hubspot, kind, verb)]
     except TransientError as error:
         return Step(WHAT, Result.WARNING, f"could not be checked: {error}", next_after(error))
     if lacking:
         return Step(WHAT, Result.FAILED, f"missing: {', '.join(lacking)}", FIX)
-    return Step(WHAT, Result.OK, "contacts and deals, reading and writing")
+    return Step(WHAT, Result.OK, f"{' and '.join(kinds)}, reading and writing")
 
 
 def refusal(hubspot: HubSpot, kind: str, verb: str) -> str:

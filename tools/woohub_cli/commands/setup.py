@@ -104,7 +104,7 @@ def run(
     replaced = False
     given = env.get("HUBSPOT_API_KEY", "")
     stored = hubspot_token(secret_store.read(stack.aws.secrets, stack.output("HubSpotSecretArn"))) if stack else ""
-    checks = list(_token_steps(given or stored, connect))
+    checks = list(_token_steps(given or stored, connect, table))
     yield from checks
     if stack and store_secrets:
         if given and not failed(checks):
@@ -123,12 +123,12 @@ def run(
         yield from store_setup.run(stack, env, reach, secret_is_new=replaced, dry_run=dry_run)
 
 
-def _token_steps(token: str, connect: Connect) -> Iterator[Step]:
+def _token_steps(token: str, connect: Connect, table: fields.FieldMapping) -> Iterator[Step]:
     """Whether HubSpot accepts the functions' token, for everything they do with it."""
     step = token_step(token, connect)
     yield step
     if step.outcome is Result.OK:
-        yield scopes.step(connect(token))
+        yield scopes.step(connect(token), table)
 
 
 def token_step(token: str, connect: Connect) -> Step:
