@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 from unittest.mock import patch
 
+import botocore.session
 import hypothesis
 import moto.core  # noqa: F401  (hooks into botocore: only clients made after this import can be mocked)
 from botocore.loaders import JSONFileLoader
@@ -44,6 +45,27 @@ def _parsed(path: str) -> Any:
 
 # Every mocked AWS begins with a new session, and every session would parse the same megabytes of definitions.
 patch.object(JSONFileLoader, "load_file", lambda _loader, path: _parsed(path)).start()
+
+
+_create_client = botocore.session.Session.create_client
+_clients: dict[Any, Any] = {}
+
+
+def _same_client(session: botocore.session.Session, service: str, *place: Any, config: Any = None, **more: Any) -> Any:
+    """A client made before of the same service, place, settings and surroundings: it holds no state of a test's."""
+    made_with = (
+        *(service, place, repr(sorted(more.items())), config and repr(sorted(vars(config).items()))),
+        *(session.get_config_variable("region"), session.get_config_variable("profile")),
+        session.get_credentials() and session.get_credentials().get_frozen_credentials(),
+        tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_"))),
+    )
+    if made_with not in _clients:
+        _clients[made_with] = _create_client(session, service, *place, config=config, **more)
+    return _clients[made_with]
+
+
+# Making a client takes longer than most of what is done with it, and every stack under test has a dozen.
+patch.object(botocore.session.Session, "create_client", _same_client).start()
 
 
 def _unused(*_: Any) -> None:

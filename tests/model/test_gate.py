@@ -11,7 +11,7 @@ from tests.model.gate import run
 from tests.model.mutations import SMALL
 from tests.model.traffic import Weather
 
-SEEDS = int(os.environ.get("MODEL_SEEDS", "4"))
+SEEDS = int(os.environ.get("MODEL_SEEDS", "2"))
 FIRST = int(os.environ.get("MODEL_FIRST_SEED", "1"))
 
 

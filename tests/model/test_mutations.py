@@ -6,10 +6,12 @@ import pytest
 
 from tests.model.mutations import GATES, MUTATIONS, AnyGate, Mutation
 
+SEEDS = (3, 4)  # the full gate has the first two
+
 
 @pytest.mark.parametrize("gate", GATES.values(), ids=list(GATES))
 def test_with_all_rules_the_gate_passes(gate: AnyGate) -> None:
-    assert list(gate.complaints((1, 2))) == []
+    assert list(gate.complaints(SEEDS)) == []
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS.values(), ids=list(MUTATIONS))

@@ -80,11 +80,10 @@ class Operated:
         self.stack.store("HubSpotSecretArn", {"token": DEFAULT_TOKEN})
         keys = {"url": self.shop.url, "consumer_key": KEY, "consumer_secret": SECRET}
         self.stack.store("StoreSecretArn", keys)
-        self.stack.store("WebhookSecretArn", {"current": self.webhook_secret, "sources": [site(self.shop.url)]})
+        url, secret = self.url, self.webhook_secret
+        self.stack.store("WebhookSecretArn", {"current": secret, "sources": [site(self.shop.url)]})
         for topic in TOPICS:
-            self.shop.hooks.create(
-                name=f"woohub {NAME}: {topic}", topic=topic, delivery_url=self.url, secret=self.webhook_secret
-            )
+            self.shop.hooks.create(name=f"woohub {NAME}: {topic}", topic=topic, delivery_url=url, secret=secret)
         self.watermark(completed=now_text())
         return self
 
