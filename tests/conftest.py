@@ -47,20 +47,21 @@ def _parsed(path: str) -> Any:
 patch.object(JSONFileLoader, "load_file", lambda _loader, path: _parsed(path)).start()
 
 
-_create_client = botocore.session.Session.create_client
+_create_client: Any = botocore.session.Session.create_client
 _clients: dict[Any, Any] = {}
 
 
-def _same_client(session: botocore.session.Session, service: str, *place: Any, config: Any = None, **more: Any) -> Any:
+def _same_client(session: Any, *place: Any, config: Any = None, **more: Any) -> Any:
     """A client made before of the same service, place, settings and surroundings: it holds no state of a test's."""
+    credentials = session.get_credentials()
     made_with = (
-        *(service, place, repr(sorted(more.items())), config and repr(sorted(vars(config).items()))),
+        *(place, repr(sorted(more.items())), config and repr(sorted(vars(config).items()))),
         *(session.get_config_variable("region"), session.get_config_variable("profile")),
-        session.get_credentials() and session.get_credentials().get_frozen_credentials(),
+        credentials and credentials.get_frozen_credentials(),
         tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_"))),
     )
     if made_with not in _clients:
-        _clients[made_with] = _create_client(session, service, *place, config=config, **more)
+        _clients[made_with] = _create_client(session, *place, **more, config=config)
     return _clients[made_with]
 
 

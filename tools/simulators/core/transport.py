@@ -14,8 +14,9 @@ from urllib.parse import unquote_to_bytes, urlencode, urlsplit
 import urllib3
 from urllib3.exceptions import ProtocolError, ReadTimeoutError
 from werkzeug.test import run_wsgi_app
+from werkzeug.wrappers import Request
 
-from .web import CUT_HEADER, WAIT_HEADER
+from .web import CUT_HEADER, WAIT_HEADER, DirectApp
 
 Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -55,9 +56,7 @@ class InProcessTransport:
         if json is not None:
             body, headers = jsonlib.dumps(json), {"Content-Type": "application/json", **(headers or {})}
         raw = body.encode() if isinstance(body, str) else body or b""
-        response = self._call(_environ(method, url, raw, fields, headers or {}))
-        wait_s = float(response.headers.pop(WAIT_HEADER, 0))
-        cut = response.headers.pop(CUT_HEADER, "")
+        response, wait_s, cut = self._call(_environ(method, url, raw, fields, headers or {}))
         self._wait(wait_s, _read_seconds(timeout), url)
         if cut == "reset":
             gone = RemoteDisconnected("Remote end closed connection without response")
@@ -75,9 +74,16 @@ class InProcessTransport:
         if wait_s:
             self._sleep(wait_s)
 
-    def _call(self, environ: dict[str, Any]) -> InProcessResponse:
-        chunks, status, headers = run_wsgi_app(self._app, environ, buffered=True)
-        return InProcessResponse(int(status[:3]), urllib3.HTTPHeaderDict(headers.items()), b"".join(chunks))
+    def _call(self, environ: dict[str, Any]) -> tuple[InProcessResponse, float, str]:
+        """The response, the seconds it takes, and how it is cut off."""
+        direct = self._app.direct(Request(environ)) if isinstance(self._app, DirectApp) else None
+        if direct is not None:
+            headers = urllib3.HTTPHeaderDict({**direct.headers, "Content-Type": direct.content_type})
+            return InProcessResponse(direct.status, headers, direct.text.encode()), direct.wait_s, direct.cut
+        chunks, status, sent = run_wsgi_app(self._app, environ, buffered=True)
+        headers = urllib3.HTTPHeaderDict(sent.items())
+        wait_s, cut = float(headers.pop(WAIT_HEADER, 0)), headers.pop(CUT_HEADER, "")
+        return InProcessResponse(int(status[:3]), headers, b"".join(chunks)), wait_s, cut
 
 
 def _environ(

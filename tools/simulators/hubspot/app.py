@@ -6,11 +6,13 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from threading import RLock
 from typing import Any
 
-from flask import Flask, Request, Response, request
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.routing import Map, Rule
+from werkzeug.wrappers import Request
 
 from simulators.core.faults import InjectedFault
 from simulators.core.web import SimulatedResponse, add_controls, with_fault
@@ -24,29 +26,55 @@ from .fault_responses import fault_response, refusal
 from .portal import SimulatedPortal
 from .routes import PREFIXES, ROUTES, Route
 
-
-def create_app(portal: SimulatedPortal) -> Flask:
-    """The Flask app of a portal: HubSpot's API, a page to look at, and the controls under /_simulator/."""
-    app = Flask(__name__)
-    lock = RLock()
-    for route in ROUTES:
-        for version, prefix in PREFIXES[route.family].items():
-            view = partial(_view, portal, lock, route, version)
-            name = f"{route.method} {prefix}{route.path}"
-            app.add_url_rule(prefix + route.path, endpoint=name, view_func=view, methods=[route.method])
-    add_controls(app, controls(portal), lock)
-    app.add_url_rule("/", "page", lambda: _page(portal, lock))
-    app.register_error_handler(404, lambda _: _error(portal, not_found()).as_flask())
-    app.register_error_handler(405, lambda _: _error(portal, ApiError(405, "Method Not Allowed", "")).as_flask())
-    return app
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+API = Map(  # of every portal; its endpoints are routes and versions
+    [
+        Rule(prefix + route.path, endpoint=(route, version), methods=[route.method])
+        for route in ROUTES
+        for version, prefix in PREFIXES[route.family].items()
+    ],
+    merge_slashes=False,
+).bind("api")
 
 
-def _view(portal: SimulatedPortal, lock: RLock, route: Route, version: str, **path: str) -> Response:
-    with lock:
-        response = _respond(portal, route, version, request, path)
-        response = replace(response, wait_s=response.wait_s + portal.settings.latency_ms / 1000)
-        _log(portal, route, response)
-    return response.as_flask()
+class PortalApp(Flask):
+    """HubSpot's API, a page to look at, and the controls under /_simulator/."""
+
+    def __init__(self, portal: SimulatedPortal) -> None:
+        super().__init__(__name__, static_folder=None)
+        self._portal = portal
+        self._lock = RLock()
+        add_controls(self, controls(portal), self._lock)
+        self.add_url_rule("/", "page", lambda: _page(portal, self._lock))
+        self.add_url_rule("/<path:_>", "api", lambda _: self._respond(request).as_flask(), methods=METHODS)
+        self.register_error_handler(404, lambda _: _error(portal, not_found()).as_flask())
+        self.register_error_handler(405, lambda _: _error(portal, _not_allowed()).as_flask())
+
+    def direct(self, req: Request) -> SimulatedResponse | None:
+        """See DirectApp."""
+        return None if req.path == "/" or req.path.startswith("/_simulator/") else self._respond(req)
+
+    def _respond(self, req: Request) -> SimulatedResponse:
+        try:
+            (route, version), path = API.match(req.path, req.method)
+        except MethodNotAllowed:
+            return _error(self._portal, _not_allowed())
+        except HTTPException:
+            return _error(self._portal, not_found())
+        with self._lock:
+            response = _respond(self._portal, route, version, req, dict(path))
+            response = replace(response, wait_s=response.wait_s + self._portal.settings.latency_ms / 1000)
+            _log(self._portal, route, req, response)
+        return response
+
+
+def create_app(portal: SimulatedPortal) -> PortalApp:
+    """The app of a portal."""
+    return PortalApp(portal)
+
+
+def _not_allowed() -> ApiError:
+    return ApiError(405, "Method Not Allowed", "")
 
 
 def _respond(
@@ -135,11 +163,11 @@ def _error(portal: SimulatedPortal, error: ApiError) -> SimulatedResponse:
     return _json(error.status, error.body(portal.correlation_id()))
 
 
-def _log(portal: SimulatedPortal, route: Route, response: SimulatedResponse) -> None:
+def _log(portal: SimulatedPortal, route: Route, req: Request, response: SimulatedResponse) -> None:
     entry = {
         "at": portal.now(),
-        "method": request.method,
-        "path": request.path,
+        "method": req.method,
+        "path": req.path,
         "status": 0 if response.cut else response.status,
         "cut": response.cut,
         "used": portal.limits.used_in_window(),

@@ -26,7 +26,7 @@ PREFIXES = {
 Handler = Callable[..., Result]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Route:
     """An operation of the API. `scope` may name the path's object types as {object_type} or {to_type}."""
 
