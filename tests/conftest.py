@@ -11,6 +11,9 @@ from unittest.mock import patch
 import botocore.session
 import hypothesis
 import moto.core  # noqa: F401  (hooks into botocore: only clients made after this import can be mocked)
+import typer.main
+import typer.testing
+from botocore.hooks import EventAliaser
 from botocore.loaders import JSONFileLoader
 from werkzeug.routing import Rule
 
@@ -67,6 +70,13 @@ def _same_client(session: Any, *place: Any, config: Any = None, **more: Any) -> 
 
 # Making a client takes longer than most of what is done with it, and every stack under test has a dozen.
 patch.object(botocore.session.Session, "create_client", _same_client).start()
+
+
+# What libraries work out anew for the same: an event's alias for every client, the commands' options for every call.
+_shared_aliaser: Any = EventAliaser(None)  # type: ignore[arg-type]
+_alias = _shared_aliaser._alias_event_name
+patch.object(EventAliaser, "_alias_event_name", lambda _, name: _alias(name)).start()
+patch.object(typer.testing, "_get_command", cache(typer.main.get_command)).start()
 
 
 def _unused(*_: Any) -> None:
