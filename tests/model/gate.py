@@ -101,12 +101,23 @@ def _shown(problems: dict[str, list[str]]) -> str:
     return f"{len(problems)} wrong: {some}"
 
 
-def run(seed: int, scale: Scale = FULL, weather: Weather = ROUGH, *, trouble: float = 1.0, **plant: Any) -> Run:
-    """One history from a seed. `trouble` multiplies faults and crashes; others are fields of the Plant."""
+def run(
+    seed: int,
+    scale: Scale = FULL,
+    weather: Weather = ROUGH,
+    *,
+    trouble: float = 1.0,
+    crash_chance: float = 0.02,
+    **plant: Any,
+) -> Run:
+    """One history from a seed. `trouble` multiplies faults and the chance of crashes; others are the Plant's."""
     world = World(seed)
     ahead_s, is_put_right = CLOCKS[(seed - 1) % len(CLOCKS)]
     clock = StoreClock(ahead_s, world.now + scale.seconds / 2 if is_put_right else math.inf)
-    shop, built = Shop(world, clock), Plant(world, **(_rough(world, trouble) | plant))
+    shop, built = (
+        Shop(world, clock),
+        Plant(world, **(_rough(world, trouble, crash_chance) | plant)),
+    )
     courier = Courier(world, shop, built.post, weather)
     run = Run(built, courier, [*strange.payloads(), *strange.refusals()[:5]])
     strange.spoil(built.portal)
@@ -124,11 +135,13 @@ def run(seed: int, scale: Scale = FULL, weather: Weather = ROUGH, *, trouble: fl
     return run
 
 
-def _rough(world: World, trouble: float) -> dict[str, Any]:
+def _rough(world: World, trouble: float, crash_chance: float) -> dict[str, Any]:
     dice = world.random
 
     def crash() -> tuple[int, str] | None:
-        return (dice.randint(1, 8), dice.choice(("before", "after"))) if dice.random() < 0.02 * trouble else None
+        return (
+            (dice.randint(1, 8), dice.choice(("before", "after"))) if dice.random() < crash_chance * trouble else None
+        )
 
     return {
         "latency": lambda: dice.uniform(0.12, 0.6),
@@ -176,5 +189,5 @@ def expected(accepted: Iterable[Accepted]) -> Reference:
 
 def problems(wanted: Reference, plant: Plant) -> dict[str, list[str]]:
     """What is wrong; the contact of an order whose deal is refused may be there."""
-    found = wanted.problems(plant.portal)
+    found = wanted.problems(plant.portal, line_items=plant.line_items)
     return {entity: why for entity, why in found.items() if not entity.startswith("contact strange9")}

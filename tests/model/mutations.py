@@ -25,7 +25,7 @@ from woohub.mapping.mapping_file import CONTACT_VERSION
 from woohub.store import payloads
 from woohub.store.lists import RecordReader
 from woohub.store.requests import StoreUnavailable
-from woohub.sync import batch_writer, contacts, engine, lookup, record_set, versions
+from woohub.sync import batch_writer, contacts, deals, engine, line_items, lookup, parts, record_set, versions
 from woohub.sync.batch_writer import Answer
 from woohub.sync.engine import Sync
 from woohub.sync.outcome import Message, Outcome, Verdict
@@ -42,11 +42,15 @@ class Gate:
     weather: Weather = ROUGH
     trouble: float = 1.0
     most_calls: float = CALLS_PER_100
+    crash_chance: float = 0.02
+    line_items: bool = False
 
     def complaints(self, seeds: Iterable[int], **plant: Any) -> Iterator[str]:
         """Of runs with these seeds, one run after the other."""
+        troubles = {"trouble": self.trouble, "crash_chance": self.crash_chance}
         for seed in seeds:
-            yield from run(seed, self.scale, self.weather, trouble=self.trouble, **plant).complaints(self.most_calls)
+            made = run(seed, self.scale, self.weather, line_items=self.line_items, **troubles, **plant)
+            yield from made.complaints(self.most_calls)
 
 
 SMALL = Gate(Scale(orders=300, customers=100, seconds=90.0, changes=4, moves=1, span=30))
@@ -57,6 +61,14 @@ BURST = Gate(
     Scale(orders=600, customers=200, seconds=30.0, changes=3, moves=0, span=4, same_second=0),
     Weather(queue=0.5, late=0.1, latest=10.0),
     trouble=0.0,
+)
+
+# Orders whose items change, leave and come back, with more crashes than usual.
+ITEMS = Gate(
+    Scale(orders=80, customers=30, seconds=120.0, changes=4, moves=0, span=60),
+    crash_chance=0.5,
+    line_items=True,
+    most_calls=5 * CALLS_PER_100,
 )
 
 
@@ -242,7 +254,7 @@ def all_share_a_refusal(patch: Patch) -> None:
             answers |= {write.key: refused.problem for write in writes}
 
     patch.setattr(record_set, "traced", untraced)
-    patch.setattr(batch_writer, "_bisect", whole)
+    patch.setattr(batch_writer, "bisect", whole)
 
 
 def whoever_breaks_calls_is_to_blame(patch: Patch) -> None:
@@ -306,13 +318,53 @@ def calls_stay_large(patch: Patch) -> None:
     patch.setattr(batch_writer.CallSize, "broke", lambda *_: False)
 
 
+def what_leaves_stays(patch: Patch) -> None:
+    """Items that left their order are not archived."""
+    patch.setattr(parts.PartSets, "_leaving", lambda *_: [])
+
+
+def finished_before_it_is(patch: Patch) -> None:
+    """The deal says that its items are in place, and then they are written."""
+    careful = parts.PartSets.send
+
+    def hasty(self: Any, writes: Any) -> Any:
+        self._finish(writes)
+        return careful(self, writes)
+
+    patch.setattr(parts.PartSets, "send", hasty)
+
+
+def items_of_whichever_comes_last(patch: Patch) -> None:
+    """A stale order changes items, too."""
+
+    def last(self: deals.History, **_: Any) -> Any:
+        return next((event.order for event in (*self.stale, *self.fresh[::-1])), None)
+
+    patch.setattr(deals.History, "order_shown", last)
+
+
+def nothing_is_read_before_items_are_made(patch: Patch) -> None:
+    """A deal that HubSpot had already is taken to have no items."""
+    patch.setattr(parts.PartSets, "_read_associated", lambda *_: None)
+
+
+def keys_are_kept(patch: Patch) -> None:
+    """An item that leaves keeps its key, which HubSpot may never free."""
+    patch.setattr(parts.PartSets, "_freed", lambda _self, record: batch_writer.Write(("",), Change(), record.id))
+
+
+def amounts_are_hubspots(patch: Patch) -> None:
+    """A deal's amount is left to what HubSpot computes from its items."""
+    patch.setattr(line_items, "AMOUNT", "no_such_property")
+
+
 NO_CREATES = Without(r"/deals/batch/create")
 UNWRITABLE, UNREADABLE = Culprit(b"Order #90050"), Culprit(b'"90050"')
 UNREADABLE_RECORD, OUTAGE = UnreadableRecord(), Outage(20.0)
 GATES: dict[str, AnyGate] = {
     "brief": BRIEF,
     **{"small": SMALL, "burst": BURST, "no creates": NO_CREATES, "unwritable": UNWRITABLE, "unreadable": UNREADABLE},
-    **{"unreadable record of the store": UNREADABLE_RECORD, "outage": OUTAGE},
+    **{"unreadable record of the store": UNREADABLE_RECORD, "outage": OUTAGE, "items": ITEMS},
 }
 
 MUTATIONS: dict[str, Mutation] = {
@@ -335,4 +387,10 @@ MUTATIONS: dict[str, Mutation] = {
     "a page is read or not": Mutation("not reconciled", a_page_is_read_or_not, gate=UNREADABLE_RECORD),
     "calls stay small": Mutation("calls for 100 orders", calls_stay_small, gate=OUTAGE),
     "calls stay large": Mutation("wait", calls_stay_large, gate=UNWRITABLE),
+    "what leaves stays": Mutation("before the sweep", what_leaves_stays, gate=ITEMS),
+    "items are said to be in place too early": Mutation("before the sweep", finished_before_it_is, gate=ITEMS),
+    "items of whichever order comes last": Mutation("before the sweep", items_of_whichever_comes_last, gate=ITEMS),
+    "nothing is read before items are made": Mutation("sweep", nothing_is_read_before_items_are_made, gate=ITEMS),
+    "keys of archived items are kept": Mutation("healthy", keys_are_kept, gate=ITEMS),
+    "amounts are HubSpot's": Mutation("before the sweep", amounts_are_hubspots, gate=ITEMS),
 }

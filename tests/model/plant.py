@@ -18,12 +18,20 @@ from urllib3.exceptions import ReadTimeoutError
 from functions.ingest import app as ingest
 from simulators.core.transport import InProcessResponse
 from simulators.core.virtual_threads import VirtualThreads
-from simulators.hubspot import DEFAULT_TOKEN, InProcessTransport, SimulatedPortal, create_app, provision
+from simulators.hubspot import (
+    DEFAULT_TOKEN,
+    InProcessTransport,
+    SimulatedPortal,
+    create_app,
+    provision,
+    provision_line_items,
+)
 from tests.model.aws import Crash, EventSource, Parameters, Secrets
 from tests.model.shop import SOURCE, Request
 from tests.model.sqs import Queue, SqsClient
 from tests.model.world import World
 from tests.support.deliveries import SECRET
+from tests.support.line_items import WITH_ITEMS
 from woohub.clock import Timer
 from woohub.consumer import dead_letters
 from woohub.consumer.batch import Consumer
@@ -117,6 +125,7 @@ class Plant:
     governed: bool = True  # whether the governor's schedule runs
     garbled: Callable[[InProcessTransport], Any] = lambda transport: transport  # what new processes have before HubSpot
     kinds: Kinds = field(default_factory=lambda: record_kinds(FIELDS))
+    line_items: bool = False  # whether they are switched on, in a portal that makes it as hard as it can
     accepted: list[Accepted] = field(default_factory=list)
     ended: dict[Key, Outcome] = field(default_factory=dict)  # what became of each delivery
     warnings: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -130,6 +139,10 @@ class Plant:
         seed = self.world.random.getrandbits(32)
         self.portal = SimulatedPortal(clock=self.world.clock, seed=seed)
         provision(self.portal, unique_order_id=self.unique)
+        if self.line_items:
+            self.kinds = record_kinds(WITH_ITEMS)
+            provision_line_items(self.portal)
+            self.portal.change_settings({"calculates_amounts": True, "frees_archived_values": False})
         self._app = create_app(self.portal)
         self.dead_letters = Queue(self.world, DEAD_LETTERS)
         self.queue = Queue(self.world, QUEUE, self.dead_letters, self.repeats)

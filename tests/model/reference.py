@@ -51,9 +51,10 @@ class Reference:
     contacts: dict[str, Values] = field(default_factory=dict)
     deals: dict[str, Values] = field(default_factory=dict)
     belongs: dict[str, set[str]] = field(default_factory=dict)
+    items: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)  # per order, by key: name and quantity
     doubtful: set[str] = field(default_factory=set)  # told by receipt only: ties within a second, undated trash
 
-    def problems(self, portal: Any) -> dict[str, list[str]]:
+    def problems(self, portal: Any, *, line_items: bool = False) -> dict[str, list[str]]:
         """What is wrong in a simulated portal: entity to complaints."""
         state = portal.state()
         found: dict[str, list[str]] = {}
@@ -66,7 +67,23 @@ class Reference:
             has = [addresses[one] for one in deals[key]["contacts"]] if key in deals else []
             if len(has) > 1 or (set(has) or {""}) - wanted:
                 found.setdefault(f"deal {key}", []).append(f"belongs to {has}, not to {sorted(wanted)}")
+        if line_items:
+            self._compare_items(state["line_items"], deals, found)
         return found
+
+    def _compare_items(self, rows: list[Any], deals: dict[str, Any], found: dict[str, list[str]]) -> None:
+        """Each deal has its order's items and no others, each once, and no item is without its deal."""
+        orders = {row["id"]: key for key, row in deals.items()}
+        has: dict[str, list[tuple[str, tuple[str, str]]]] = {}
+        for row in rows:
+            properties, parents = row["properties"], [orders[deal] for deal in row["deals"]]
+            key = properties["woocommerce_line_item_id"]
+            if parents != [key.partition("-")[0]]:
+                found.setdefault(f"deal {key.partition('-')[0]}", []).append(f"item {key} belongs to {parents}")
+            has.setdefault(key.partition("-")[0], []).append((key, (properties["name"], properties["quantity"])))
+        for order, wanted in self.items.items():
+            if sorted(has.get(order, [])) != sorted(wanted.items()):
+                found.setdefault(f"deal {order}", []).append(f"has the items {has.get(order)}, not {wanted}")
 
 
 def _by(rows: list[Any], name: str, found: dict[str, list[str]]) -> dict[str, Any]:
@@ -234,6 +251,9 @@ def _deal(key: str, seen: list[Accepted], made: Reference) -> None:
     made.deals[key] = _properties(bodies[-1]) | {
         "woocommerce_order_status": {status},
         "dealstage": {STAGES.get(status, "newly_created_order")},
+    }
+    made.items[key] = {
+        f"{key}-{item['id']}": (item["name"], str(item["quantity"])) for item in bodies[-1]["line_items"]
     }
     made.belongs[key] = _belongs([body["billing"]["email"].lower() for body in bodies])
     made.deals[key]["closedate"] = _close_dates(bodies)

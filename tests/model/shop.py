@@ -146,11 +146,15 @@ class Shop:
         return self._change(self.orders[number], "order.updated", status=status or self._world.random.choice(other))
 
     def edit_order(self, number: int) -> list[str]:
-        """Its items, total and billing address are corrected; the e-mail address stays."""
+        """Its items, total and billing address are corrected; the e-mail address stays.
+
+        Items that left may come back; or all are made anew, as when a failed payment is tried again.
+        """
         order = self.orders[number]
         total = f"{self._world.random.randint(100, 99_999) / 100:.2f}"
         billing = self._address(order["billing"]["email"], *self._name())
-        return self._change(order, "order.updated", total=total, billing=billing, line_items=self._items())
+        items = self._items(first_id=1 if total[-1] in "0369" else 100 * int(self._world.now))
+        return self._change(order, "order.updated", total=total, billing=billing, line_items=items)
 
     def change_order_email(self, number: int, email: str) -> list[str]:
         """The order is somebody else's."""
@@ -273,10 +277,13 @@ class Shop:
             "phone": f"555-{dice.randint(100, 999)}" if dice.random() < 0.9 else "",
         }
 
-    def _items(self) -> list[Body]:
+    def _items(self, first_id: int = 1) -> list[Body]:
         dice = self._world.random
         names = dice.sample(PRODUCTS, dice.randint(1, 3))
-        return [{"id": number, "name": name, "quantity": 1} for number, name in enumerate(names, 1)]
+        return [
+            {"id": number, "name": name, "quantity": 1 + len(name) % 3, "total": f"{len(name)}.00"}
+            for number, name in enumerate(names, first_id)
+        ]
 
 
 def _both(name: str, local: object, utc: object) -> Body:

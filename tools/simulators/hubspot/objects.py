@@ -94,7 +94,7 @@ class Objects:
         self._index(kind, key, None)
         for end in self.links.forget((kind.id, key)):
             self._count_links(end)
-            self._calculate_amount(end)
+            self._calculate_amount(end, changed=kind.id)
 
     def batch_archive(self, kind: ObjectType, body: Input) -> None:
         """Up to 100 records by id; unknown ids are no error."""
@@ -180,17 +180,17 @@ class Objects:
         for item, parent in (ends, ends[::-1]):
             self._check_one_parent(item, parent)
         self.links.add(*ends)
-        for item in ends:
+        for item, other in (ends, ends[::-1]):
             self._count_links(item)
-            self._calculate_amount(item)
+            self._calculate_amount(item, changed=other[0])
 
     def unlink(self, start: tuple[ObjectType, str], end: tuple[ObjectType, str]) -> None:
         """Part two records."""
         ends = (start[0].id, start[1]), (end[0].id, end[1])
         self.links.remove(*ends)
-        for item in ends:
+        for item, other in (ends, ends[::-1]):
             self._count_links(item)
-            self._calculate_amount(item)
+            self._calculate_amount(item, changed=other[0])
 
     def _plan_create(self, kind: ObjectType, body: Input, claims: Claims, rules: bool) -> Change:
         links = self._links_of(kind, body.get("associations") or ())
@@ -264,7 +264,7 @@ class Objects:
             self.link((record.kind, record.id), (link.to_type, link.to_id))
         if record.kind is LINE_ITEMS and change.record is not None:
             for deal in self.links.ids((record.kind.id, record.id), DEALS.id):
-                self._calculate_amount((DEALS.id, deal))
+                self._calculate_amount((DEALS.id, deal), changed=LINE_ITEMS.id)
         return record
 
     def _new_record(self, kind: ObjectType, now: str) -> Record:
@@ -298,10 +298,10 @@ class Objects:
         if parents and parents != [parent]:
             raise bad_request(f"Line item {item[1]} belongs to another record: line items have a single parent")
 
-    def _calculate_amount(self, deal: tuple[str, str]) -> None:
-        """Where the portal does so: the amount of a deal with line items is their sum."""
+    def _calculate_amount(self, deal: tuple[str, str], *, changed: str) -> None:
+        """Where the portal does so: when its line items have changed, a deal's amount is their sum."""
         record = self.records[deal[0]].get(deal[1])
-        if deal[0] != DEALS.id or record is None or not self._settings().calculates_amounts:
+        if (deal[0], changed) != (DEALS.id, LINE_ITEMS.id) or not self._settings().calculates_amounts or not record:
             return
         items = [self.records[LINE_ITEMS.id][key] for key in self.links.ids(deal, LINE_ITEMS.id)]
         if items:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .definitions import CONTACTS, DEALS, ObjectType
+from .definitions import CONTACTS, DEALS, LINE_ITEMS, ObjectType
 from .errors import Json
 from .portal import SimulatedPortal
 
@@ -43,6 +43,15 @@ def provision(portal: SimulatedPortal, *, unique_order_id: bool = True) -> Simul
     ]
     pipeline: Json = {"pipelineId": PIPELINE, "label": "E-commerce sales", "displayOrder": 1, "stages": stages}
     portal.schema.create_pipeline(DEALS, pipeline, portal.settings, portal.now())
+    return portal
+
+
+def provision_line_items(portal: SimulatedPortal) -> SimulatedPortal:
+    """What `woohub setup` makes besides, where line items are switched on."""
+    portal.schema.create_group(LINE_ITEMS, {"name": GROUP, "label": "WooCommerce"})
+    _property(portal, LINE_ITEMS, "woocommerce_line_item_id", "WooCommerce line item ID", unique=True)
+    _property(portal, DEALS, "woocommerce_line_items", "WooCommerce line items", unique=False)
+    _property(portal, DEALS, "woocommerce_line_items_note", "WooCommerce line items note", unique=False)
     return portal
 
 

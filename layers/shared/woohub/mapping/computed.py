@@ -45,6 +45,13 @@ def value_of(row: object, name: str) -> object:
     return row.get(name) if isinstance(row, Payload | dict) else None
 
 
+def fields_of(row: object) -> dict[str, object]:
+    """All fields of one of these."""
+    if isinstance(row, Payload):
+        return {**vars(row), **(row.__pydantic_extra__ or {})}
+    return dict(row) if isinstance(row, dict) else {}
+
+
 def _refunded(order: Order) -> Decimal | None:
     """The sum of the refunds, as a positive number with at least the decimals of the total."""
     total = Decimal(order.total)

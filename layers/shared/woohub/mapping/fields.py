@@ -10,7 +10,8 @@ from types import MappingProxyType
 
 from woohub.mapping import mapping_file
 from woohub.mapping.customer_metrics import FIELD_TYPES, CustomerMetrics
-from woohub.mapping.mapping_file import CONTACT_VERSION, DEAL_VERSION, KEY, STATUS
+from woohub.mapping.line_items import DEAL_PROPERTIES, KEY_PROPERTY, LineItemMapping
+from woohub.mapping.mapping_file import CONTACT_VERSION, DEAL_VERSION, ITEM_KEY, KEY, STATUS
 from woohub.mapping.overlay import Overlay
 from woohub.mapping.rows import NUMBERED, DealRow, MappingFile, PropertyRow
 from woohub.mapping.values import SEPARATORS, Value, as_text, read_values, value_reader
@@ -57,7 +58,7 @@ class Group:
 class Definition:
     """A property that HubSpot must have and does not have by itself."""
 
-    object_type: str  # "contacts" or "deals"
+    object_type: str  # "contacts", "deals", "orders" or "line_items"
     name: str
     label: str
     type: str
@@ -83,6 +84,7 @@ class FieldMapping:
     has_deals: bool
     orders: FieldMapping | None  # the same for HubSpot's orders in place of deals; None: there are none
     stage_properties: tuple[str, str]  # which properties of a deal have its stage and its pipeline
+    line_items: LineItemMapping | None  # None: switched off
     _from_order: Mapping[str, Value]
     _from_customer: Mapping[str, Value]
     _deal: Mapping[str, Value]
@@ -101,7 +103,7 @@ class FieldMapping:
     @property
     def deal_properties(self) -> tuple[str, ...]:
         """What has to be read of a deal before it can be compared."""
-        return (*self.deal_rules, DEAL_VERSION)
+        return (*self.deal_rules, DEAL_VERSION, *(DEAL_PROPERTIES if self.line_items else ()))
 
     def contact_from_order(self, order: Order) -> dict[str, str]:
         """The contact an order names; without blanks, and without `email` when it names no address."""
@@ -166,6 +168,7 @@ def field_mapping(file: MappingFile) -> FieldMapping:
             *(_definitions("deals", file.create.deal, file) if file.deal_enabled else ()),
             *(_definitions("orders", file.create.order, file) if file.order_enabled else ()),
             *_metrics_definitions(metrics, file.create.group.name),
+            *_line_item_definitions(file),
         ),
         contact_rules=MappingProxyType({name: _rule(row) for name, row in file.contact.items()}),
         deal_rules=_order_rules(file.deal, DEAL_STAGE),
@@ -173,6 +176,7 @@ def field_mapping(file: MappingFile) -> FieldMapping:
         has_deals=file.deal_enabled,
         orders=None,
         stage_properties=DEAL_STAGE,
+        line_items=LineItemMapping.of(file.line_item) if file.line_item_enabled else None,
         _from_order=MappingProxyType({name: value_reader(row.order, row) for name, row in file.contact.items()}),
         _from_customer=MappingProxyType({name: value_reader(row.customer, row) for name, row in file.contact.items()}),
         _deal=MappingProxyType({name: value_reader(row.order, row) for name, row in file.deal.items()}),
@@ -192,6 +196,7 @@ def _orders(mapping: FieldMapping, file: MappingFile) -> FieldMapping:
         default_stage=pipeline.default_stage if pipeline else "",
         deal_rules=_order_rules(file.order, ORDER_STAGE),
         stage_properties=ORDER_STAGE,
+        line_items=None if file.deal_enabled else mapping.line_items,  # they belong to one record only
         _deal=MappingProxyType({name: value_reader(row.order, row) for name, row in file.order.items()}),
         _stage_of=_stage_of(stages),
     )
@@ -220,6 +225,14 @@ def _metrics_definitions(metrics: CustomerMetrics | None, group: str) -> list[De
         Definition("contacts", name, row.label, row.type, FIELD_TYPES[row.type], group, row.description, unique=False)
         for name, row in rows.items()
     ]
+
+
+def _line_item_definitions(file: MappingFile) -> list[Definition]:
+    if not file.line_item_enabled:
+        return []
+    of_items = {ITEM_KEY: KEY_PROPERTY, **file.create.line_item}
+    owner = "deals" if file.deal_enabled else "orders"
+    return [*_definitions(owner, DEAL_PROPERTIES, file), *_definitions("line_items", of_items, file)]
 
 
 def _rule(row: DealRow) -> WriteRule:

@@ -19,6 +19,7 @@ from woohub.mapping.rows import (
     CreateRows,
     DealRow,
     GroupRow,
+    LineItemRow,
     MappingFile,
     MetricsRow,
     OrderStageRow,
@@ -35,15 +36,20 @@ KEY = "woocommerce_order_id"
 STATUS = "woocommerce_order_status"
 DEAL_VERSION = "woocommerce_order_version"
 CONTACT_VERSION = "woocommerce_customer_version"
+ITEM_KEY = "woocommerce_line_item_id"
+ITEMS_STATE = "woocommerce_line_items"  # of the deal: which line items HubSpot has
+ITEMS_NOTE = "woocommerce_line_items_note"  # of the deal: what is not among them
 FILLED_BY_WOOHUB = {
     "contact": (CONTACT_VERSION,),
-    "deal": (KEY, "pipeline", "dealstage", STATUS, DEAL_VERSION),
-    "order": (KEY, "hs_pipeline", "hs_pipeline_stage", STATUS, DEAL_VERSION),
+    "deal": (KEY, "pipeline", "dealstage", STATUS, DEAL_VERSION, ITEMS_STATE, ITEMS_NOTE),
+    "order": (KEY, "hs_pipeline", "hs_pipeline_stage", STATUS, DEAL_VERSION, ITEMS_STATE, ITEMS_NOTE),
+    "line_item": (ITEM_KEY,),
 }
 TO_BE_CREATED = {
     "contact": (CONTACT_VERSION,),
     "deal": (KEY, STATUS, DEAL_VERSION),
     "order": (KEY, STATUS, DEAL_VERSION),
+    "line_item": (),
 }
 
 SHAPES_OF_TYPE = {"string": ("text", "email", "id", "bool"), "number": ("number", "id")}  # the others: their own name
@@ -106,6 +112,7 @@ SECTIONS = {
     "contact_metrics": "contact.metrics",
     "deal_enabled": "deal.enabled",
     "order_enabled": "order.enabled",
+    "line_item_enabled": "line_item.enabled",
 }  # what the file calls a part of MappingFile
 RULES = {
     "missing": "is missing",
@@ -139,12 +146,14 @@ PLACES: tuple[tuple[tuple[str, ...], type[Table]], ...] = (
     (("order_pipeline",), PipelineRow),
     (("order_stages", "*"), OrderStageRow),
     (("create", "order", "*"), PropertyRow),
+    (("line_item", "*"), LineItemRow),
     (("pipeline",), PipelineRow),
     (("stages", "*"), StageRow),
     (("create",), CreateRows),
     (("create", "group"), GroupRow),
     (("create", "contact", "*"), PropertyRow),
     (("create", "deal", "*"), PropertyRow),
+    (("create", "line_item", "*"), PropertyRow),
 )
 
 
@@ -188,6 +197,7 @@ def _property_mistakes(file: MappingFile) -> Iterator[str]:
         ("contact", file.contact, file.create.contact),
         ("deal", file.deal, file.create.deal),
         *((("order", file.order, file.create.order),) if file.order_enabled else ()),
+        ("line_item", file.line_item, file.create.line_item),
     )
     for kind, mapped, created in rows:
         for name in FILLED_BY_WOOHUB[kind]:

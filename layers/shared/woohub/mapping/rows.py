@@ -108,7 +108,23 @@ class ContactRow(DealRow):
         yield from super()._mistakes()
 
 
-SOURCES = {DealRow: "order", ContactRow: "order and customer"}
+class LineItemRow(DealRow):
+    """The same for a line item: from the item itself, or from its order."""
+
+    item: Sources = ()
+
+    def _has_source(self) -> bool:
+        return bool(self.item or self.order)
+
+    def _mistakes(self) -> Iterator[str]:
+        if self.write == "if-not-renamed":
+            yield '"if-not-renamed" is for deals; allowed: always, if-empty, on-create'
+        if self.item and self.order:
+            yield "has both item and order: one of them"
+        yield from super()._mistakes()
+
+
+SOURCES = {DealRow: "order", ContactRow: "order and customer", LineItemRow: "item or order"}
 
 
 class OrderStageRow(Table):
@@ -180,6 +196,7 @@ class CreateRows(Table):
     contact: dict[Property, PropertyRow]
     deal: dict[Property, PropertyRow]
     order: dict[Property, PropertyRow] = Field(default_factory=dict)
+    line_item: dict[Property, PropertyRow] = Field(default_factory=dict)
 
 
 class MappingFile(Table):
@@ -196,6 +213,8 @@ class MappingFile(Table):
     order_enabled: bool = False
     order_pipeline: PipelineRow | None = None
     order_stages: dict[StageId, OrderStageRow] = Field(default_factory=dict)
+    line_item: dict[Property, LineItemRow] = Field(default_factory=dict)
+    line_item_enabled: bool = False  # [line_item] enabled in the file, beside the properties
     contact_metrics: MetricsRow = MetricsRow()  # [contact.metrics] in the file, beside the properties
 
     @model_validator(mode="before")
@@ -209,10 +228,10 @@ class MappingFile(Table):
 
     @model_validator(mode="before")
     @classmethod
-    def _take_target_switches_out(cls, tables: Any) -> Any:
+    def _take_switches_out(cls, tables: Any) -> Any:
         if not isinstance(tables, dict):
             return tables
-        for name in ("deal", "order"):
+        for name in ("deal", "order", "line_item"):
             section = tables.get(name)
             if isinstance(section, dict) and "enabled" in section:
                 rows = {key: row for key, row in section.items() if key != "enabled"}

@@ -24,7 +24,8 @@ INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 PERSONAL = ("billing", "shipping")  # what an eraser overwrites with words such as "[deleted]"
 
-Value = Callable[[Payload], str]  # reads a property's value from an order or customer; "" when there is none
+Source = Payload | dict[str, object]  # an order, a customer, or the fields of a line item
+Value = Callable[[Source], str]  # reads a property's value from one of these; "" when there is none
 
 
 def usable_email(text: str) -> bool:
@@ -33,7 +34,7 @@ def usable_email(text: str) -> bool:
     return short_enough and text.isprintable() and " " not in text and bool(ADDRESS.fullmatch(text))
 
 
-def read_values(table: Mapping[str, Value], source: Payload) -> dict[str, str]:
+def read_values(table: Mapping[str, Value], source: Source) -> dict[str, str]:
     """All values of an order or customer, without blanks."""
     return {name: text for name, value in table.items() if (text := value(source))}
 
@@ -45,7 +46,7 @@ def value_reader(sources: tuple[str, ...], row: DealRow) -> Value:
     shape = all_as_text if row.is_text_asked_for else SHAPES[row.shape]
     paths = [tuple(source.split(".")) for source in sources]
 
-    def read(source: Payload) -> str:
+    def read(source: Source) -> str:
         return next((text for path in paths if (text := shape(_look_up(source, path)))), "")
 
     return read
@@ -56,7 +57,7 @@ def _from_text(text: str) -> Value:
     words = pieces[::2]
     paths = [tuple(name.split(".")) for name in pieces[1::2]]
 
-    def read(source: Payload) -> str:
+    def read(source: Source) -> str:
         fields = [_words(_look_up(source, path)) for path in paths]
         if isinstance(source, Order) and source.is_anonymised:
             fields = ["" if path[0] in PERSONAL else field for path, field in zip(paths, fields, strict=True)]

@@ -320,7 +320,7 @@ class BatchRun:
         return [call for call, outcome in zip(calls, outcomes, strict=True) if outcome is None]
 
     def _send_call(self, writes: Sequence[Write], answers: dict[str, Answer]) -> bool:
-        _bisect(self._send_once, writes, answers)
+        bisect(self._send_once, writes, answers)
         return True
 
     def _note(self, call: Sequence[Write], outcome: bool | TransientError, *, answered: bool) -> None:
@@ -383,7 +383,7 @@ def _by_kind_of_call(writes: Sequence[Write]) -> list[Sequence[Write]]:
     return [group for group in (creates, updates, moves, *exclusive) if group]
 
 
-def _bisect(
+def bisect(
     send: Callable[[Sequence[Write]], dict[str, Answer]], writes: Sequence[Write], answers: dict[str, Answer]
 ) -> None:
     """Send; when HubSpot refuses the whole batch, send the halves, down to the record that is refused."""
@@ -394,8 +394,8 @@ def _bisect(
             answers[writes[0].key] = refused.problem
             return
         middle = len(writes) // 2
-        _bisect(send, writes[:middle], answers)
-        _bisect(send, writes[middle:], answers)
+        bisect(send, writes[:middle], answers)
+        bisect(send, writes[middle:], answers)
 
 
 def read_apart(

@@ -12,9 +12,10 @@ from woohub.hubspot.objects import CONTACTS, DEALS, ObjectType
 from woohub.hubspot.properties import PropertySchema
 from woohub.mapping.fields import FieldMapping
 from woohub.mapping.mapping_file import STATUS
-from woohub.store.payloads import TRASH, CustomerEvent, OrderEvent, OrderTrashed
+from woohub.store.payloads import TRASH, CustomerEvent, Order, OrderEvent, OrderTrashed
 from woohub.sync import values
 from woohub.sync.contacts import WITHOUT_EMAIL
+from woohub.sync.line_items import announced
 from woohub.sync.records import Change, Event, Link, RecordResult, Ref, Remark, Results
 from woohub.sync.versions import NO_DATE, DealVersion, OrderState, believable_dates
 
@@ -85,6 +86,11 @@ class History:
         stale.sort(key=lambda event: (event.order.modified_at, event.received_ms), reverse=True)
         return cls(newest, fresh, stale)
 
+    def order_shown(self, *, creating: bool) -> Order | None:
+        """The order as it shall be shown: a stale body only where the record is made of nothing else."""
+        bodies = self.fresh or (self.stale[::-1] if creating else [])
+        return bodies[-1].order if bodies else None
+
 
 def plan(
     events: Sequence[OrderFact],
@@ -101,6 +107,9 @@ def plan(
         return None
     wanted = _wanted(history, stored, current, mapping)
     properties, left_out = values.changed(_keep_stage(wanted, current, mapping), current, mapping.deal_rules, schema)
+    properties |= announced(
+        history.order_shown(creating=current is None), {**(current or {}), **properties}, mapping.line_items
+    )
     contacts = KnownContacts(version.contacts if version else None)
     contact = contacts.to_associate(history, contact_id, mapping)
     if properties or contact or history.newest.deserves_a_version(stored):

@@ -24,8 +24,9 @@ from woohub.sync.batch_writer import write_all
 from woohub.sync.erased import PERSON_ERASED, must_not_return, without_person
 from woohub.sync.lookup import BySearch, ByUniqueKey, Lookup, RecentCreates
 from woohub.sync.outcome import Message, Outcome, Verdict
+from woohub.sync.parts import write_parts
 from woohub.sync.record_set import KindRecordSet
-from woohub.sync.records import Event, Fact, Kinds, RecordKind, RecordResult, Ref, Results, Summary
+from woohub.sync.records import Event, Fact, Kinds, Parts, RecordKind, RecordResult, Ref, Results, Summary
 from woohub.sync.summaries import failures, write_summary
 
 SUMMARY_REFUSED = "summary_refused_by_hubspot"
@@ -97,6 +98,7 @@ class Sync:
         self._catalog = catalog
         self._current_kinds = current_kinds
         self._kinds: Sequence[RecordKind] = ()  # of the batch
+        self._parts: Sequence[Parts] = ()
         self._summaries: Sequence[Summary] = ()
         self._timer = timer
         self._warn = warn
@@ -112,7 +114,8 @@ class Sync:
             self._erased = self._current_erasures()
         except TransientError as error:
             return [Outcome(message, Verdict.RETRY, error) for message in messages]
-        self._kinds = in_order_of_need([kind for kind in kinds if not isinstance(kind, Summary)])
+        self._kinds = in_order_of_need([kind for kind in kinds if not isinstance(kind, Parts | Summary)])
+        self._parts = [kind for kind in kinds if isinstance(kind, Parts)]
         self._summaries = [kind for kind in kinds if isinstance(kind, Summary)]
         batch = Batch()
         for message in messages:
@@ -121,6 +124,9 @@ class Sync:
         progress = Progress(self._hubspot.concurrency.condition())
         present = [kind for kind in self._kinds if batch.keys(kind.type)]
         self._hubspot.concurrency.run([partial(self._write, kind, batch, results, progress) for kind in present])
+        for parts in self._parts:
+            written = write_parts(parts, batch.facts, results, self._hubspot, self._catalog, self._timer)
+            results |= {ref: _unfinished(results[ref], result) for ref, result in written.items() if result.error}
         summaries = {
             summary: write_summary(summary, results, self._hubspot, self._catalog, self._timer)
             for summary in self._summaries
@@ -198,7 +204,10 @@ class Sync:
         lookup = self._lookup(kind, is_unique=schema.is_unique(kind.type.key))
         records = KindRecordSet(kind, facts, results, self._hubspot, self._catalog, schema, lookup, self._warn)
         written = write_all(records, keys, self._timer, self._hubspot.concurrency, held)
-        return {key: replace(result, properties=records.properties(key)) for key, result in written.items()}
+        return {
+            key: replace(result, properties=records.properties(key), is_new=records.is_new(key))
+            for key, result in written.items()
+        }
 
     def _lookup(self, kind: RecordKind, *, is_unique: bool) -> Lookup:
         if is_unique or kind.type.has_standard_key:
@@ -261,6 +270,11 @@ def in_order_of_need(kinds: Sequence[RecordKind]) -> list[RecordKind]:
     by_type = {kind.type: kind for kind in kinds}
     order = TopologicalSorter({kind.type: kind.needs for kind in kinds}).static_order()
     return [by_type[object_type] for object_type in order if object_type in by_type]
+
+
+def _unfinished(written: RecordResult, parts: RecordResult) -> RecordResult:
+    """A record that is written, and whose parts are not."""
+    return replace(written, error=parts.error, attempts=parts.attempts, broken_call=parts.broken_call)
 
 
 def _worst(results: Sequence[RecordResult]) -> RecordResult:

@@ -1,4 +1,4 @@
-"""One kind of record of several stores: each store's events are read by the store's own mapping."""
+"""One kind of record, or of parts, of several stores: each store's events are read by the store's own mapping."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from woohub.hubspot.answers import Record
 from woohub.hubspot.objects import ObjectType
 from woohub.hubspot.properties import PropertySchema
 from woohub.stores import FIRST
-from woohub.sync.records import Change, Event, Fact, RecordKind, RecordResult, Remark, Results
+from woohub.sync.records import Change, Event, Fact, Parts, PartSet, RecordKind, RecordResult, Remark, Results
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +70,26 @@ class KindOfStores:
         if store not in self.by_store:
             raise StoreUnknown(store)
         return self.by_store[store]
+
+
+class PartsOfStores(Parts):
+    """Parts of the records of all stores that have them; `by_store` has those by each one's mapping."""
+
+    def __init__(self, by_store: Mapping[str, Parts]) -> None:
+        self._by_store = by_store
+        self._any = next(iter(by_store.values()))
+        self.type, self.of = self._any.type, self._any.of
+
+    @property
+    def properties(self) -> tuple[str, ...]:
+        """Those of all stores."""
+        return tuple(dict.fromkeys(name for parts in self._by_store.values() for name in parts.properties))
+
+    def wanted(self, key: str, facts: Sequence[StoreFact], properties: Mapping[str, str | None]) -> PartSet | None:
+        """By the store's mapping: all facts of a record that has parts are of one store."""
+        parts = self._by_store.get(facts[-1].store)
+        return parts.wanted(key, [fact.fact for fact in facts], properties) if parts else None
+
+    def is_part(self, key: str, part: str) -> bool:
+        """See Parts."""
+        return self._any.is_part(key, part)

@@ -12,28 +12,42 @@ from woohub.stores import FIRST
 from woohub.sync.contacts import ContactKind
 from woohub.sync.customer_metrics import CustomerMetricsSummary
 from woohub.sync.deals import DealKind
-from woohub.sync.kind_of_stores import KindOfStores
-from woohub.sync.records import Kinds, RecordKind, Summary
+from woohub.sync.kind_of_stores import KindOfStores, PartsOfStores
+from woohub.sync.line_items import LineItems
+from woohub.sync.records import Kinds, Parts, RecordKind, Summary
 
 
 def record_kinds(mapping: FieldMapping) -> Kinds:
-    """In any order: the engine writes each after those it needs, and summaries last."""
-    return *_kinds(mapping), *_summaries(mapping)
+    """In any order: the engine writes each after those it needs, then parts, and summaries last."""
+    return *_kinds(mapping), *_parts(mapping), *_summaries(mapping)
 
 
 def kinds_of_stores(mappings: Mapping[str, FieldMapping]) -> Kinds:
     """The kinds for the mappings by store; see KindOfStores. What is summed up, the first store's mapping says."""
     by_type: dict[ObjectType, dict[str, RecordKind]] = {}
+    parts_by_type: dict[ObjectType, dict[str, Parts]] = {}
     for store, mapping in with_shared_contacts(mappings).items():
         for kind in _kinds(mapping):
             by_type.setdefault(kind.type, {})[store] = kind
-    return *(KindOfStores(by_store) for by_store in by_type.values()), *_summaries(mappings[FIRST])
+        for parts in _parts(mapping):
+            parts_by_type.setdefault(parts.type, {})[store] = parts
+    kinds, parts_of_stores = map(KindOfStores, by_type.values()), map(PartsOfStores, parts_by_type.values())
+    return *kinds, *parts_of_stores, *_summaries(mappings[FIRST])
 
 
 def _kinds(mapping: FieldMapping) -> tuple[RecordKind, ...]:
     deals = (DealKind(mapping),) if mapping.has_deals else ()
     orders = (DealKind(mapping.orders, ORDERS),) if mapping.orders else ()
     return ContactKind(mapping), *deals, *orders
+
+
+def _parts(mapping: FieldMapping) -> tuple[Parts, ...]:
+    """Line items belong to the deal, or to HubSpot's order where there are no deals."""
+    if mapping.line_items is None:
+        return ()
+    if mapping.orders and not mapping.has_deals:
+        return (LineItems(mapping.line_items, of=ORDERS),)
+    return (LineItems(mapping.line_items),)
 
 
 def _summaries(mapping: FieldMapping) -> tuple[Summary, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from woohub.errors import HubSpotProblem, HubSpotRejected, UnknownOutcome
 from woohub.hubspot.answers import Record, holder_of
@@ -40,15 +41,20 @@ class KindRecordSet:
         self._warn = warn
         self._schema = schema
         self._properties: dict[str, Mapping[str, str | None]] = {}  # by key
+        self._new: set[str] = set()
 
     def properties(self, key: str) -> Mapping[str, str | None]:
         """The record's, as far as they were read or are written."""
         return self._properties.get(key, {})
 
+    def is_new(self, key: str) -> bool:
+        """Whether HubSpot did not have the record when it was last read."""
+        return key in self._new
+
     def read(self, keys: Sequence[str], holders: Mapping[str, str]) -> Reading:
         """See RecordSet."""
         if not (self._schema.has(self._type.key) or self._type.has_standard_key):
-            return Reading(refused=dict.fromkeys(keys, _not_set_up(self._type)))
+            return Reading(refused=dict.fromkeys(keys, not_set_up(self._type)))
         waiting = self._lookup.waiting(keys)
         free = [key for key in keys if key not in waiting]
         records, refused = self._lookup.find(free) if free else ([], {})
@@ -112,6 +118,7 @@ class KindRecordSet:
         self._catalog.warn_left_out(self._type, change.left_out)
         known = {**(record.properties if record else {}), **change.properties}
         self._properties |= dict.fromkeys(keys, known)
+        (self._new.difference_update if record else self._new.update)(keys)
         record_id = record.id if record else ""
         if change.is_empty:
             plan.done |= dict.fromkeys(keys, record_id)
@@ -121,7 +128,7 @@ class KindRecordSet:
 
     def _create(self, writes: Sequence[Write]) -> dict[str, Answer]:
         keys = [write.key for write in writes]
-        inputs = traced(writes, self._inline)
+        inputs = traced(writes, partial(inline_associations, self._type))
         try:
             answers = answers_by_key(writes, self._hubspot.create(self._type, inputs), self._type.key)
         except UnknownOutcome:
@@ -130,14 +137,6 @@ class KindRecordSet:
         self._lookup.created(answers)
         self._lookup.unanswered([key for key in keys if key not in answers])
         return answers
-
-    def _inline(self, write: Write) -> dict[str, object]:
-        links = write.change.associate
-        return {
-            "associations": [
-                {"to": {"id": link.record_id}, "types": [self._type.association_to(link.type)]} for link in links
-            ]
-        }
 
     def _update(self, writes: Sequence[Write]) -> dict[str, Answer]:
         if not writes:
@@ -177,7 +176,16 @@ def _with_interim(write: Write) -> Write:
     return replace(write, change=Change(write.change.interim))
 
 
-def _not_set_up(kind: ObjectType) -> HubSpotProblem:
+def inline_associations(kind: ObjectType, write: Write) -> dict[str, object]:
+    """What the input of a create says of the record's associations."""
+    links = write.change.associate
+    return {
+        "associations": [{"to": {"id": link.record_id}, "types": [kind.association_to(link.type)]} for link in links]
+    }
+
+
+def not_set_up(kind: ObjectType) -> HubSpotProblem:
+    """The portal lacks the property by which records are found."""
     return HubSpotProblem(
         404, f"HubSpot has no property {kind.key} to find {kind.name} by: run `woohub setup`", "NOT_SET_UP"
     )

@@ -11,6 +11,7 @@ from woohub.errors import HubSpotRejected, TransientError
 from woohub.hubspot.answers import Record
 from woohub.hubspot.objects import ObjectType
 from woohub.hubspot.properties import PropertySchema
+from woohub.mapping.write_rule import WriteRule
 from woohub.store.payloads import CustomerEvent, OrderEvent, OrderTrashed
 
 Event = OrderEvent | OrderTrashed | CustomerEvent
@@ -57,7 +58,7 @@ class RecordResult:
     """How a record ended: its id (empty: nothing to make), or the error, after so many attempts.
 
     `broken_call` is the path of the call that broke last, if this record was the only one in it. `properties` are the
-    record's as far as they were read or written.
+    record's as far as they were read or written; `is_new`: it was made in this batch.
     """
 
     record_id: str = ""
@@ -65,6 +66,7 @@ class RecordResult:
     attempts: int = 1
     broken_call: str = ""
     properties: Mapping[str, str | None] = field(default_factory=dict)
+    is_new: bool = False
 
 
 Results = Mapping[Ref, RecordResult]
@@ -132,4 +134,39 @@ class Summary(ABC):
         """What has to be written to the record for its summary to be right."""
 
 
-Kinds = Sequence[RecordKind | Summary]
+@dataclass(frozen=True)
+class PartSet:
+    """The parts that a record shall have: values by key, and when each may be written.
+
+    `finished` is what is written to the record itself once all are in place.
+    """
+
+    parts: Mapping[str, Mapping[str, str]]
+    rules: Mapping[str, WriteRule]
+    finished: Mapping[str, str]
+
+
+class Parts(ABC):
+    """Records that belong to exactly one other, such as a deal's items, and are replaced with it. Pure, as kinds are.
+
+    They are written after all kinds. Whether they have to be, the record they belong to says by its own properties.
+    """
+
+    type: ObjectType  # of the parts
+    of: ObjectType  # of the records they belong to
+
+    @property
+    @abstractmethod
+    def properties(self) -> tuple[str, ...]:
+        """What has to be read of a part before it can be compared."""
+
+    @abstractmethod
+    def wanted(self, key: str, facts: Sequence[Fact], properties: Mapping[str, str | None]) -> PartSet | None:
+        """The parts of the record with this key and these properties; None: nothing to do, or the facts cannot say."""
+
+    @abstractmethod
+    def is_part(self, key: str, part: str) -> bool:
+        """Whether a part with this key is one that woohub made for the record; others are left alone."""
+
+
+Kinds = Sequence[RecordKind | Parts | Summary]

@@ -1,0 +1,166 @@
+"""The items of an order as HubSpot's line items: products, fees and shipping, whose sum is the total without tax."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+
+from woohub.delivery.webhooks import whole_number
+from woohub.mapping.computed import EXACT, decimal_of, fields_of, plain, rows, value_of
+from woohub.mapping.mapping_file import ITEM_KEY, ITEMS_NOTE, ITEMS_STATE
+from woohub.mapping.rows import LineItemRow, PropertyRow
+from woohub.mapping.values import Value, as_text, read_values, value_reader
+from woohub.mapping.write_rule import WriteRule
+from woohub.store.payloads import Order
+
+UNIT_DECIMALS = 6  # of a price that is no whole number of cents: 20.00 / 3
+CENT = Decimal("0.01")
+LEFT_OUT = "Not among the line items, because HubSpot takes no negative price: "
+
+
+def _text_property(label: str, description: str, field_type: str = "text", *, unique: bool = False) -> PropertyRow:
+    row = {"label": label, "type": "string", "fieldType": field_type, "description": description}
+    return PropertyRow.model_validate({**row, "hasUniqueValue": unique})
+
+
+KEY_PROPERTY = _text_property(
+    "WooCommerce line item ID",
+    "The order and its item. Written by woohub, which finds the line item by it; please do not edit.",
+    unique=True,
+)
+DEAL_PROPERTIES = {
+    ITEMS_STATE: _text_property(
+        "WooCommerce line items", "Which line items HubSpot has. Written by woohub; please do not edit."
+    ),
+    ITEMS_NOTE: _text_property(
+        "WooCommerce line items note", "What is part of the order and not among its line items.", "textarea"
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item of an order: its id, unique in the order, and its fields, the computed ones among them."""
+
+    id: str
+    fields: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderItems:
+    """What an order makes: the values of each line item by its id, and a note on what is left out."""
+
+    items: Mapping[str, Mapping[str, str]]
+    note: str
+
+    @property
+    def digest(self) -> str:
+        """Changes with anything in it."""
+        text = json.dumps([self.note, sorted((key, sorted(item.items())) for key, item in self.items.items())])
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class LineItemMapping:
+    """The section [line_item], ready to use."""
+
+    rules: Mapping[str, WriteRule]
+    _from_item: Mapping[str, Value]
+    _from_order: Mapping[str, Value]
+
+    @classmethod
+    def of(cls, table: Mapping[str, LineItemRow]) -> LineItemMapping:
+        """From the rows of the section."""
+        return cls(
+            {name: WriteRule(row.write) for name, row in table.items()} | {ITEM_KEY: WriteRule("always")},
+            {name: value_reader(row.item, row) for name, row in table.items() if not row.order},
+            {name: value_reader(row.order, row) for name, row in table.items() if row.order},
+        )
+
+    def read(self, order: Order) -> OrderItems | None:
+        """The order's line items; None where the store does not say which items it has."""
+        if "line_items" not in order.model_fields_set:
+            return None
+        of_order = read_values(self._from_order, order)
+        made = {item.id: of_order | read_values(self._from_item, item.fields) for item in _items(order)}
+        return OrderItems(made, _note(order))
+
+
+@dataclass(frozen=True)
+class ItemRow:
+    """A row of the order's: a product, a fee or shipping."""
+
+    row: object
+    name: str
+    is_product: bool = False
+
+    @property
+    def total(self) -> Decimal:
+        """What it adds to the order's total, without tax."""
+        total = self.number("total")
+        if total is not None:
+            return total
+        quantity = self.number("quantity")
+        return EXACT.multiply(self.number("price") or Decimal(0), Decimal(1) if quantity is None else quantity)
+
+    @property
+    def is_line_item(self) -> bool:
+        """Whether HubSpot gets it: what is free only if it is a product, what is negative never."""
+        return self.total > 0 or (self.total == 0 and self.is_product)
+
+    def number(self, name: str) -> Decimal | None:
+        """One of its fields, if that is a number."""
+        return decimal_of(value_of(self.row, name))
+
+    def fields(self) -> dict[str, object]:
+        """Its own fields and the computed ones."""
+        quantity, subtotal = self.number("quantity"), max(self.total, self.number("subtotal") or self.total)
+        if quantity is None or quantity < 0 or (quantity == 0 and subtotal != 0):
+            quantity = Decimal(1)  # so that price times quantity is what the item costs
+        unit_price, unit_total = _each(subtotal, quantity), _each(self.total, quantity)
+        return {
+            **fields_of(self.row),
+            "name": self.name,
+            "quantity": plain(quantity),
+            "unit_price": plain(unit_price),
+            "unit_discount": plain(_short(EXACT.subtract(unit_price, unit_total))),
+        }
+
+
+def _rows(order: Order) -> Iterator[ItemRow]:
+    for row in rows(order, "line_items"):
+        yield ItemRow(row, as_text(value_of(row, "name")) or "Item", is_product=True)
+    for row in rows(order, "fee_lines"):
+        yield ItemRow(row, as_text(value_of(row, "name")) or "Fee")
+    for row in rows(order, "shipping_lines"):
+        yield ItemRow(row, f"Shipping: {as_text(value_of(row, 'method_title'))}".rstrip(" :"))
+
+
+def _items(order: Order) -> Iterator[Item]:
+    """Of an id that is there twice the first."""
+    ids: set[str] = set()
+    for place, row in enumerate(_rows(order)):
+        item_id = str(whole_number(value_of(row.row, "id")) or f"x{place}")
+        if row.is_line_item and item_id not in ids:
+            ids.add(item_id)
+            yield Item(item_id, row.fields())
+
+
+def _each(amount: Decimal, quantity: Decimal) -> Decimal:
+    """The amount of one piece."""
+    pieces = quantity or Decimal(1)
+    return _short(EXACT.divide(amount, pieces).quantize(Decimal(1).scaleb(-UNIT_DECIMALS), ROUND_HALF_UP, EXACT))
+
+
+def _short(number: Decimal) -> Decimal:
+    """In cents where that is exact."""
+    in_cents = number.quantize(CENT, context=EXACT)
+    return in_cents if in_cents == number else number.normalize(EXACT)
+
+
+def _note(order: Order) -> str:
+    left_out = [f"{row.name} {plain(row.total)}" for row in _rows(order) if row.total < 0]
+    return f"{LEFT_OUT}{'; '.join(left_out)}" if left_out else ""

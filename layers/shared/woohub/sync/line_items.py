@@ -1,0 +1,88 @@
+"""Line items: the parts of a deal, one for each item of its order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from woohub.hubspot.objects import DEALS, LINE_ITEMS, ObjectType
+from woohub.mapping.line_items import LineItemMapping, OrderItems
+from woohub.mapping.mapping_file import ITEMS_NOTE, ITEMS_STATE
+from woohub.store.payloads import Order, OrderEvent
+from woohub.sync import values
+from woohub.sync.records import Parts, PartSet
+
+PENDING = "pending"
+AMOUNT = "amount"  # HubSpot may compute a deal's amount from its line items
+
+
+@dataclass(frozen=True, slots=True)
+class ItemsState:
+    """What a deal says of its line items: `digest`, or `digest|pending|amount` until they are in place.
+
+    `amount` is what the deal's own amount is to be once they are: HubSpot may have replaced it by their sum.
+    """
+
+    digest: str
+    pending: bool = False
+    amount: str = ""
+
+    @classmethod
+    def of(cls, text: str | None) -> ItemsState:
+        """Read the property; of a deal that never had items there is none."""
+        digest, pending, amount = [*(text or "").split("|"), "", ""][:3]
+        return cls(digest, bool(pending), amount)
+
+    def __str__(self) -> str:
+        return f"{self.digest}|{PENDING}|{self.amount}" if self.pending else self.digest
+
+
+def announced(order: Order | None, deal: values.Current, line_items: LineItemMapping | None) -> dict[str, str]:
+    """What a deal notes of the items that its newest order shows, before they are written; nothing if it has them.
+
+    `deal` is what it has with what is about to be written.
+    """
+    items = line_items.read(order) if line_items and order else None
+    known = ItemsState.of(deal.get(ITEMS_STATE))
+    if items is None or known == ItemsState(items.digest):
+        return {}
+    state = ItemsState(items.digest, pending=True, amount=deal.get(AMOUNT) or "")
+    return {} if state == known else {ITEMS_STATE: str(state)}
+
+
+@dataclass(frozen=True)
+class LineItems(Parts):
+    """The line items of one store's deals."""
+
+    line_items: LineItemMapping
+    type: ObjectType = LINE_ITEMS
+    of: ObjectType = DEALS
+
+    @property
+    def properties(self) -> tuple[str, ...]:
+        """See Parts."""
+        return tuple(self.line_items.rules)
+
+    def wanted(self, key: str, facts: Sequence[object], properties: Mapping[str, str | None]) -> PartSet | None:
+        """The items of the order that the deal has announced, if one of these events shows them."""
+        state = ItemsState.of(properties.get(ITEMS_STATE))
+        if not state.pending:
+            return None
+        for event in facts:
+            items = self.line_items.read(event.order) if isinstance(event, OrderEvent) else None
+            if items and items.digest == state.digest:
+                parts = {f"{key}-{item}": fields for item, fields in items.items.items()}
+                return PartSet(parts, self.line_items.rules, _finished(state, items, properties))
+        return None
+
+    def is_part(self, key: str, part: str) -> bool:
+        """See Parts."""
+        return part.startswith(f"{key}-")
+
+
+def _finished(state: ItemsState, items: OrderItems, deal: Mapping[str, str | None]) -> dict[str, str]:
+    """All are in place; with the note on those left out, and the amount."""
+    finished = {ITEMS_STATE: items.digest}
+    if items.note != (deal.get(ITEMS_NOTE) or ""):
+        finished[ITEMS_NOTE] = items.note
+    return finished | ({AMOUNT: state.amount} if state.amount else {})

@@ -1,0 +1,218 @@
+"""Write the parts of records, such as a deal's line items: a set that is replaced as a whole when its record says so.
+
+The record's own properties say which set HubSpot shall have, and whether all of it is in place: the mark that it is not
+comes with the record's own write, and goes with the last call here. So a crash at any call is noticed, and a record
+whose parts are in place costs no call at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from itertools import chain
+
+from woohub.clock import Timer
+from woohub.errors import HubSpotProblem, TransientError
+from woohub.hubspot.answers import Record, holder_of
+from woohub.hubspot.client import BATCH, HubSpot, chunks
+from woohub.hubspot.objects import ObjectType
+from woohub.hubspot.properties import PropertyCatalog, PropertySchema
+from woohub.sync.batch_writer import (
+    Answer,
+    Reading,
+    RoundPlan,
+    Write,
+    answers_by_key,
+    bisect,
+    read_apart,
+    traced,
+    write_all,
+)
+from woohub.sync.lookup import by_key
+from woohub.sync.record_set import inline_associations, not_set_up
+from woohub.sync.records import Change, Fact, Link, Parts, PartSet, RecordResult, Ref, Results
+from woohub.sync.values import changed
+
+
+class PartSets:
+    """A RecordSet (see batch_writer) whose "records" are sets of parts, by the key of the record they belong to."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        wanted: Mapping[str, PartSet],
+        owners: Mapping[str, RecordResult],
+        hubspot: HubSpot,
+        catalog: PropertyCatalog,
+        schema: PropertySchema,
+    ) -> None:
+        self._parts = parts
+        self._wanted = wanted
+        self._owners = owners
+        self._hubspot = hubspot
+        self._catalog = catalog
+        self._schema = schema
+        self._had_parts = {key for key, owner in owners.items() if not owner.is_new}  # or may have had
+        self._present: dict[str, list[Record]] = {}
+
+    def read(self, keys: Sequence[str], holders: Mapping[str, str]) -> Reading:
+        """The parts that HubSpot has; of a record made in this batch there are none to read."""
+        if not self._schema.has(self._type.key):
+            return Reading(refused=dict.fromkeys(keys, not_set_up(self._type)))
+        self._present |= {key: [] for key in keys}
+        known = [key for key in keys if key in self._had_parts]
+        if known:
+            self._read_associated(known)
+        self._read_held([key for key in keys if key in holders])
+        return Reading()
+
+    def plan(self, keys: Sequence[str], _reading: Reading) -> RoundPlan:
+        """Each set is one write, of all that its record needs once its parts are in place."""
+        finished = {key: self._wanted[key].finished for key in keys}
+        return RoundPlan([Write((key,), Change(finished[key]), self._owners[key].record_id) for key in keys])
+
+    def send(self, writes: Sequence[Write]) -> dict[str, Answer]:
+        """Create, update and archive parts, then say on their records that all are in place."""
+        self._had_parts.update(write.key for write in writes)
+        changes = {write.key: self._changes(write.key) for write in writes}
+        answers: dict[str, Answer] = {}
+        every = list(chain.from_iterable(changes.values()))
+        creates = [part for part in every if not part.record_id]
+        updates = [part for part in every if part.record_id]
+        self._hubspot.concurrency.run(
+            [partial(bisect, self._create, call, answers) for call in chunks(creates, BATCH)]
+            + [partial(bisect, self._update, call, answers) for call in chunks(updates, BATCH)]
+        )
+        gone = [record.id for write in writes for record in self._leaving(write.key)]
+        for ids in chunks(gone, BATCH):
+            self._hubspot.archive(self._type, ids)
+        refused = dict(_first_problems(changes, answers))
+        complete = [
+            write
+            for write in writes
+            if write.key not in refused and all(part.key in answers for part in changes[write.key])
+        ]
+        return refused | self._finish(complete)
+
+    def conflict(self, problem: HubSpotProblem) -> str | None:
+        """See RecordSet."""
+        return holder_of(problem, (self._type.key,))
+
+    def adapt(self, problem: HubSpotProblem, write: Write) -> bool:
+        """See RecordSet: what was learned is of the parts or of their record."""
+        values = {name: value for part in self._wanted[write.key].parts.values() for name, value in part.items()}
+        learned = self._catalog.learn(self._type, problem, values)
+        self._schema = learned or self._schema
+        return bool(learned or self._catalog.learn(self._parts.of, problem, write.change.properties))
+
+    @property
+    def _type(self) -> ObjectType:
+        return self._parts.type
+
+    def _read_associated(self, keys: Sequence[str]) -> None:
+        """The parts that are associated. An answer may leave something out, and nobody would miss it: ask again."""
+        by_owner = {self._owners[key].record_id: key for key in keys}
+        ends = self._ends(list(by_owner))
+        ends |= self._ends([owner for owner in by_owner if owner not in ends])
+        owner_of = {part: owner for owner, some in ends.items() if owner in by_owner for part in some}
+        records = {record.id: record for record in self._read(list(owner_of))}
+        records |= {record.id: record for record in self._read([part for part in owner_of if part not in records])}
+        for part, owner in owner_of.items():
+            if part in records:
+                self._present[by_owner[owner]].append(records[part])
+
+    def _ends(self, ids: Sequence[str]) -> dict[str, set[str]]:
+        return self._hubspot.associated(self._parts.of, self._type, ids, retry=False) if ids else {}
+
+    def _read_held(self, keys: Sequence[str]) -> None:
+        """Parts by their keys, where a conflict says that one is there which is not associated."""
+        for key in keys:
+            seen = {record.id for record in self._present[key]}
+            wanted = list(self._wanted[key].parts)
+            self._present[key] += [record for record in self._read(wanted, self._type.key) if record.id not in seen]
+
+    def _read(self, ids: Sequence[str], id_property: str | None = None) -> Iterable[Record]:
+        names = tuple(dict.fromkeys((self._type.key, *self._parts.properties)))
+        read = partial(self._hubspot.read, self._type, properties=names, id_property=id_property, retry=False)
+        return chain.from_iterable(read_apart(read, some)[0] for some in chunks(ids, BATCH))
+
+    def _changes(self, key: str) -> list[Write]:
+        """The creates and updates of one set. What leaves gives up its key: the same item may come back."""
+        wanted = self._wanted[key].parts
+        present = by_key(self._type, self._present[key], list(wanted))
+        writes = [self._change(part, values, present.get(part), key) for part, values in wanted.items()]
+        freed = [self._freed(record) for record in self._leaving(key)]
+        return [write for write in (*writes, *freed) if not write.change.is_empty]
+
+    def _change(self, part: str, values: Mapping[str, str], current: Record | None, key: str) -> Write:
+        now = current.properties if current else None
+        properties, left_out = changed(values, now, self._wanted[key].rules, self._schema)
+        self._catalog.warn_left_out(self._type, left_out)
+        if current is None:
+            properties[self._type.key] = part
+        link = Link(self._parts.of, self._owners[key].record_id)
+        return Write((part,), Change(properties, associate=() if current else (link,)), current.id if current else "")
+
+    def _freed(self, record: Record) -> Write:
+        name = f"{_key(self._type, record)}-left-{record.id}"
+        return Write((name,), Change({self._type.key: name}), record.id)
+
+    def _leaving(self, key: str) -> list[Record]:
+        """The record's parts that woohub made and that are wanted no more; what people added stays."""
+        staying = by_key(self._type, self._present[key], list(self._wanted[key].parts))
+        ids = {record.id for record in staying.values()}
+        left = [record for record in self._present[key] if record.id not in ids]
+        return [record for record in left if self._parts.is_part(key, _key(self._type, record))]
+
+    def _create(self, writes: Sequence[Write]) -> dict[str, Answer]:
+        answer = self._hubspot.create(self._type, traced(writes, partial(inline_associations, self._type)))
+        return answers_by_key(writes, answer, self._type.key)
+
+    def _update(self, writes: Sequence[Write]) -> dict[str, Answer]:
+        answer = self._hubspot.update(self._type, traced(writes, lambda write: {"id": write.record_id}))
+        return answers_by_key(writes, answer, self._type.key)
+
+    def _finish(self, writes: Sequence[Write]) -> dict[str, Answer]:
+        if not writes:
+            return {}
+        answer = self._hubspot.update(self._parts.of, traced(writes, lambda write: {"id": write.record_id}))
+        return answers_by_key(writes, answer, self._parts.of.key)
+
+
+def _key(kind: ObjectType, record: Record) -> str:
+    return record.properties.get(kind.key) or ""
+
+
+def _first_problems(
+    changes: Mapping[str, Sequence[Write]], answers: Mapping[str, Answer]
+) -> Iterable[tuple[str, HubSpotProblem]]:
+    for key, parts in changes.items():
+        problems = [answer for part in parts if isinstance(answer := answers.get(part.key), HubSpotProblem)]
+        if problems:
+            yield key, problems[0]
+
+
+def write_parts(
+    parts: Parts,
+    facts: Mapping[Ref, Sequence[Fact]],
+    results: Results,
+    hubspot: HubSpot,
+    catalog: PropertyCatalog,
+    timer: Timer,
+) -> dict[Ref, RecordResult]:
+    """Replace the sets that these records ask for; how each ended, by the record's ref."""
+    owners = {ref.key: result for ref, result in results.items() if ref.type == parts.of and result.record_id}
+    wanted = {
+        key: part_set
+        for key, owner in owners.items()
+        if not owner.error and (part_set := parts.wanted(key, facts[Ref(parts.of, key)], owner.properties))
+    }
+    if not wanted:
+        return {}
+    try:
+        schema = catalog.schema(parts.type)
+    except TransientError as error:
+        return {Ref(parts.of, key): RecordResult(error=error) for key in wanted}
+    sets = PartSets(parts, wanted, owners, hubspot, catalog, schema)
+    written = write_all(sets, list(wanted), timer, hubspot.concurrency)
+    return {Ref(parts.of, key): result for key, result in written.items()}

@@ -1,0 +1,225 @@
+"""A deal's line items are its order's items: made, changed and archived with it, in few calls, whatever happens."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from simulators.hubspot import InjectedFault, definitions, provision_line_items
+from tests.support.engine import EngineFixture
+from tests.support.line_items import WITH_ITEMS, item, items_by_key, order_of, sums
+from tests.support.orders import START_MS, message
+from woohub import dates
+from woohub.mapping.fields import load_mapping
+from woohub.mapping.overlay import Overlay
+from woohub.sync.kinds import record_kinds
+
+LATER = "2026-11-23T22:45:00"
+LATEST = "2026-11-23T22:50:00"
+
+
+@pytest.fixture
+def shop() -> EngineFixture:
+    """A portal that is set up for line items."""
+    made = EngineFixture(kinds=record_kinds(WITH_ITEMS))
+    provision_line_items(made.portal)
+    return made
+
+
+def deliver(
+    shop: EngineFixture, *bodies: dict[str, Any], topic: str = "order.updated", after_s: float = 0
+) -> list[str]:
+    """One batch, received when the orders were changed or so many seconds later; the verdicts."""
+    made = dates.utc_from_ms(START_MS)
+    received = [after_s + dates.seconds_between(made, body["date_modified_gmt"]) for body in bodies]
+    return shop.verdicts(*(message(topic, body, at) for body, at in zip(bodies, received, strict=True)))
+
+
+def calls(shop: EngineFixture) -> list[str]:
+    """The calls since this was asked last, but for the reading of definitions."""
+    made = [call.path.partition("2026-09/")[2] for call in shop.calls if "/properties/" not in call.path]
+    shop.calls.clear()
+    return made
+
+
+def test_each_item_of_an_order_becomes_a_line_item_of_its_deal(shop: EngineFixture) -> None:
+    shipping = [{"id": 9, "method_title": "DHL", "total": "7.50"}]
+    body = order_of(11, [item(1, "Mug &amp; lid", 2, "20.00", subtotal="24.00"), item(2, "Bowl", 3, "10.00", sku=None)])
+
+    fees = [{"id": 8, "name": "Pay", "total": "1.00"}]
+
+    assert deliver(shop, body | {"shipping_lines": shipping, "fee_lines": fees}) == ["done"]
+
+    made = items_by_key(shop.portal)
+    assert made.keys() == {"11-1", "11-2", "11-8", "11-9"}
+    wanted = {"name": "Mug & lid", "quantity": "2", "price": "12.00", "discount": "2.00", "hs_sku": "MUG"}
+    assert made["11-1"].items() >= wanted.items()
+    assert (made["11-2"]["price"], made["11-9"]["name"]) == ("3.333333", "Shipping: DHL")
+    assert abs(sums(shop.portal)["11"] - Decimal("38.50")) < Decimal("0.00001")
+
+
+def test_negative_fees_are_left_out_with_a_note_that_goes_when_they_go(shop: EngineFixture) -> None:
+    body = order_of(11, [item(1)])
+    deliver(shop, body | {"fee_lines": [{"id": 8, "name": "Gift card", "total": "-5.00"}]})
+    noted = shop.deal(11)["woocommerce_line_items_note"]
+    deliver(shop, body | {"date_modified_gmt": LATER})
+
+    assert noted == "Not among the line items, because HubSpot takes no negative price: Gift card -5.00"
+    assert "woocommerce_line_items_note" not in shop.deal(11)
+    assert items_by_key(shop.portal).keys() == {"11-1"}
+
+
+def test_a_hundred_orders_with_250_items_take_eight_calls_and_no_more_for_their_status(shop: EngineFixture) -> None:
+    bodies = [
+        order_of(number, [item(place) for place in range(2 + number % 2)], billing={"email": f"a{number}@b.example"})
+        for number in range(1, 101)
+    ]
+    deliver(shop, *bodies)
+    new = calls(shop)
+    deliver(shop, *(body | {"status": "completed", "date_modified_gmt": LATER} for body in bodies))
+    changed = calls(shop)
+    deliver(shop, *bodies, after_s=600)
+
+    assert len(items_by_key(shop.portal)) == 250
+    assert (len(new), new.count("line_items/batch/create")) == (8, 3)
+    assert changed == ["contacts/batch/read", "deals/batch/read", "deals/batch/update"]
+    assert calls(shop) == ["contacts/batch/read", "deals/batch/read"]
+
+
+def test_what_leaves_is_archived_what_changes_is_updated_what_is_new_is_made(shop: EngineFixture) -> None:
+    deliver(shop, order_of(11, [item(1), item(2, "Bowl"), item(3, "Cup")]))
+    ids = {row["properties"]["woocommerce_line_item_id"]: row["id"] for row in shop.portal.state()["line_items"]}
+    calls(shop)
+
+    edited = order_of(11, [item(1), item(2, "Bowl", 3, "30.00"), item(4, "Jug")], date_modified_gmt=LATER)
+    assert deliver(shop, edited) == ["done"]
+
+    made = items_by_key(shop.portal)
+    now = {row["properties"]["woocommerce_line_item_id"]: row["id"] for row in shop.portal.state()["line_items"]}
+    assert set(made) == {"11-1", "11-2", "11-4"}
+    assert made["11-2"]["quantity"] == "3"
+    assert (now["11-1"], now["11-2"]) == (ids["11-1"], ids["11-2"])
+    assert len(calls(shop)) == 9
+
+
+def test_a_failed_payment_tried_again_replaces_all_items(shop: EngineFixture) -> None:
+    deliver(shop, order_of(11, [item(1), item(2)], status="failed"))
+    deliver(shop, order_of(11, [item(3), item(4)], date_modified_gmt=LATER))
+
+    assert items_by_key(shop.portal).keys() == {"11-3", "11-4"}
+
+
+def test_a_stale_order_changes_no_items(shop: EngineFixture) -> None:
+    deliver(shop, order_of(11, [item(1)], date_modified_gmt=LATER))
+    deliver(shop, order_of(11, [item(2)]), after_s=301)
+
+    assert items_by_key(shop.portal).keys() == {"11-1"}
+
+
+@pytest.mark.parametrize("frees", [True, False])
+def test_an_item_that_left_may_come_back(shop: EngineFixture, *, frees: bool) -> None:
+    shop.portal.change_settings({"frees_archived_values": frees})
+    for items, at in (([item(1), item(2)], "2026-11-23T22:40:00"), ([item(1)], LATER), ([item(1), item(2)], LATEST)):
+        assert deliver(shop, order_of(11, items, date_modified_gmt=at)) == ["done"]
+
+    assert items_by_key(shop.portal).keys() == {"11-1", "11-2"}
+
+
+def test_the_deals_amount_stays_the_orders_total_where_hubspot_computes_it_from_items(shop: EngineFixture) -> None:
+    shop.portal.change_settings({"calculates_amounts": True})
+    body = order_of(11, [item(1)]) | {"total": "23.80", "total_tax": "3.80"}
+    deliver(shop, body)
+    first = shop.deal(11)["amount"]
+    deliver(shop, body | {"line_items": [item(1), item(2)], "total": "47.60", "date_modified_gmt": LATER})
+
+    assert (first, shop.deal(11)["amount"]) == ("23.80", "47.60")
+
+
+def test_what_people_add_to_a_deal_stays(shop: EngineFixture) -> None:
+    deliver(shop, order_of(11, [item(1)]))
+    deal = shop.portal.state()["deals"][0]["id"]
+    types = [{"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 20}]
+    by_hand = {"properties": {"name": "Advice"}, "associations": [{"to": {"id": deal}, "types": types}]}
+    shop.hubspot.post(f"{shop.hubspot.paths.objects}/line_items", by_hand)
+    deliver(shop, order_of(11, [item(2)], date_modified_gmt=LATER))
+
+    assert sorted(row["properties"]["name"] for row in shop.portal.state()["line_items"]) == ["Advice", "Mug"]
+
+
+def test_a_payload_that_names_no_items_leaves_them_alone(shop: EngineFixture) -> None:
+    deliver(shop, order_of(11, [item(1)]))
+    body = order_of(11, [item(1)], date_modified_gmt=LATER, status="completed")
+    deliver(shop, {name: value for name, value in body.items() if name != "line_items"})
+
+    assert items_by_key(shop.portal).keys() == {"11-1"}
+
+
+def test_a_deal_that_woohub_made_before_gets_its_items_when_its_order_is_read_again(shop: EngineFixture) -> None:
+    without = EngineFixture()
+    without.portal = shop.portal
+    without.restart()
+    deliver(without, order_of(11, [item(1)]))
+    assert shop.portal.state()["line_items"] == []
+
+    deliver(shop, order_of(11, [item(1)]), topic="order.swept", after_s=600)
+
+    assert items_by_key(shop.portal).keys() == {"11-1"}
+
+
+def test_an_item_that_hubspot_refuses_is_the_orders_problem_and_no_others(shop: EngineFixture) -> None:
+    rule = {"object_type": "line_items", "properties": ["hs_url"], "when": {"name": "Gnome"}}
+    shop.portal.change_settings({"rules": [rule]})
+
+    verdicts = deliver(shop, order_of(10, [item(1)]), order_of(11, [item(1), item(2, "Gnome")]))
+
+    assert verdicts == ["done", "rejected"]
+    assert "10-1" in items_by_key(shop.portal)
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("call", range(1, 12))
+def test_a_lost_answer_at_any_call_leaves_nothing_doubled_and_nothing_orphaned(
+    shop: EngineFixture, call: int, moment: str
+) -> None:
+    deliver(shop, order_of(11, [item(1), item(2)]))
+    edited = order_of(11, [item(1, quantity=1), item(3)], date_modified_gmt=LATER)
+    new = order_of(12, [item(1), item(2)])
+    shop.portal.faults.add(InjectedFault("reset", when=moment, skip=call - 1, count=1))
+
+    for attempt in range(3):
+        if set(deliver(shop, edited, new, after_s=attempt)) == {"done"}:
+            break
+
+    made = items_by_key(shop.portal)
+    assert made.keys() == {"11-1", "11-3", "12-1", "12-2"}
+    assert made["11-1"]["quantity"] == "1"
+
+
+def test_switched_off_calls_and_results_are_as_without_line_items() -> None:
+    shop = EngineFixture()
+    deliver(shop, order_of(11, [item(1)]))
+
+    assert calls(shop) == ["contacts/batch/read", "contacts/batch/create", "deals/batch/read", "deals/batch/create"]
+    assert not [name for name in shop.deal(11) if "line_item" in name]
+    assert shop.portal.state()["line_items"] == []
+
+
+def test_without_deals_the_items_belong_to_hubspots_order() -> None:
+    overlay = b"[deal]\nenabled = false\n[order]\nenabled = true\n[line_item]\nenabled = true\n"
+    mapping = load_mapping(Overlay("mapping.toml", overlay))
+    shop = EngineFixture(kinds=record_kinds(mapping))
+    provision_line_items(shop.portal)
+    for definition in (row for row in mapping.definitions if row.object_type == "orders"):
+        row = {"name": definition.name, "label": definition.label, "type": definition.type, "groupName": "woocommerce"}
+        kind, more = definitions.ORDERS, {"fieldType": definition.field_type, "hasUniqueValue": definition.unique}
+        if not shop.portal.schema.groups[kind.id].get("woocommerce"):
+            shop.portal.schema.create_group(kind, {"name": "woocommerce", "label": "WooCommerce"})
+        shop.portal.schema.create_property(kind, row | more, shop.portal.settings, shop.portal.now())
+
+    assert deliver(shop, order_of(11, [item(1), item(2)])) == ["done"]
+
+    (made,) = shop.portal.state()["orders"]
+    assert len(made["line_items"]) == 2
+    assert "pending" not in made["properties"]["woocommerce_line_items"]
