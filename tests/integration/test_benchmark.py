@@ -136,7 +136,7 @@ def test_a_backlog_that_waited_for_an_outage_to_end_is_processed_in_full_batches
 # --- Counting and judging ---
 
 
-@pytest.mark.parametrize("contender", CONTENDERS, ids=lambda contender: contender.name)
+@pytest.mark.parametrize("contender", [NAIVE_5, WOOHUB], ids=lambda contender: contender.name)
 def test_the_same_run_gives_the_same_figures(contender: measures.Contender) -> None:
     assert measures.rush(contender, seed=3, chaos=True) == measures.rush(contender, seed=3, chaos=True)
 
