@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from simulators.hubspot import InjectedFault
+from simulators.hubspot import DEFAULT_TOKEN, InjectedFault, definitions, provision
 from tests.support.clock import Clock
 from tests.support.consuming import Consuming
 from tests.support.operated import Operated, operated
@@ -127,6 +127,55 @@ def test_whoever_hubspot_does_not_know_is_entered_in_the_list_and_nothing_is_blo
     assert (facts["contacts"], facts["deals_renamed"]) == ([], [])
     assert len(json.loads(stored_list(shop))["erasures"]) == 1
     assert not [route for route in shop.portal.counters()["by_route"] if "gdpr" in route]
+
+
+def test_a_portal_whose_key_is_not_unique_is_searched(shop: Operated) -> None:
+    shop.portal.reset()
+    provision(shop.portal, unique_order_id=False)
+    shop.portal.change_settings({"search_lag_s": 0.0})
+    first, *_ = shop.shop.orders
+    properties = {"dealname": "Jane", "woocommerce_order_id": str(first)}
+    deal = shop.portal.objects.create(definitions.DEALS, {"properties": properties})
+
+    assert erased(shop, "--yes")["deals_renamed"] == [deal.id]
+
+
+# What people see of it
+
+
+def test_why_says_that_the_person_was_erased(shop: Operated) -> None:
+    first, *_ = shop.shop.orders
+    at = erased(shop, "--yes")["erased_at"]
+
+    facts = json.loads(shop.run("why", f"order:{first}", "--json").stdout)
+
+    assert facts["fine"], facts["conclusion"]
+    assert f"The person was erased at {at} (woohub erase)" in facts["conclusion"]
+    assert (facts["store"]["erased_at"], facts["store"]["anonymised"]) == (at, False)
+
+
+def test_verify_misses_nobody_who_was_erased(shop: Operated) -> None:
+    erased(shop, "--yes")
+
+    result = shop.run("verify", "--from", "2026-01-01", "--json")
+
+    facts = json.loads(result.stdout)
+    assert (result.exit_code, facts["findings"], facts["erased_people_in_hubspot"]) == (0, [], [])
+    assert facts["orders_of_erased_people"] == 2
+
+
+def test_doctor_says_when_the_key_is_lost(shop: Operated) -> None:
+    erased(shop, "--yes")
+    assert checked(shop)["outcome"] == "ok"
+
+    shop.stack.store("HubSpotSecretArn", {"token": DEFAULT_TOKEN})
+
+    assert (checked(shop)["outcome"], "erasure_key" in checked(shop)["detail"]) == ("failed", True)
+
+
+def checked(shop: Operated) -> dict[str, Any]:
+    (check,) = [check for check in shop.json("doctor")["checks"] if check["check"] == "erasures"]
+    return dict(check)
 
 
 # Asking first

@@ -13,7 +13,7 @@ from woohub.dates import utc_from_ms
 from woohub.errors import HubSpotRejected, PermanentError, TransientError
 from woohub.hubspot.answers import Record
 from woohub.hubspot.client import BATCH, HubSpot, chunks
-from woohub.hubspot.objects import CONTACTS, DEALS
+from woohub.hubspot.objects import CONTACTS, DEALS, ORDERS, ObjectType
 from woohub.mapping.fields import FieldMapping
 from woohub.store.client import Store
 from woohub.store.payloads import Order
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 NAMES = ("firstname", "lastname")
+NAME_OF = {DEALS: "dealname", ORDERS: "hs_order_name"}
 GONE = 404
 NEVER_MS = 253_402_300_799_000  # the end of the calendar
 MIN_NAME_CHARACTERS = 2  # shorter parts of a name say nothing, and are found in any text
@@ -47,7 +48,7 @@ class Person:
 
     addresses: frozenset[str]
     contacts: tuple[Record, ...] = ()
-    deals: Mapping[str, str] = field(default_factory=dict)  # the new name by id, of deals whose name has the person
+    new_names: Mapping[ObjectType, Mapping[str, str]] = field(default_factory=dict)  # of records with the person's name
     unread: tuple[str, ...] = ()  # why the orders of a store could not be looked up
 
 
@@ -59,7 +60,7 @@ class ErasureReport:
     erased_at_ms: int = 0
     erased_before_ms: int = 0
     contacts: set[str] = field(default_factory=set)
-    deals: set[str] = field(default_factory=set)
+    renamed: dict[ObjectType, set[str]] = field(default_factory=lambda: {DEALS: set(), ORDERS: set()})
     queued_messages: int = 0
     dead_letters: int = 0
     checked: bool = False  # looked again after the consumer had read the list
@@ -72,7 +73,8 @@ class ErasureReport:
             "erased_at": moment(self.erased_at_ms),
             "erased_before_at": moment(self.erased_before_ms),
             "contacts": sorted(self.contacts, key=int),
-            "deals_renamed": sorted(self.deals, key=int),
+            "deals_renamed": sorted(self.renamed[DEALS], key=int),
+            "orders_renamed": sorted(self.renamed[ORDERS], key=int),
             "messages_deleted": self.queued_messages,
             "dead_letters_deleted": self.dead_letters,
             "checked": self.checked,
@@ -104,22 +106,31 @@ class Erasure:
         contacts = [contact for contact in known if not _is_newer(contact, before_ms)]
         addresses = frozenset({self._address, *(text for contact in contacts for text in _addresses(contact))})
         orders, unread = self._orders(addresses, before_ms)
-        deals = self._deals([contact.id for contact in contacts], orders)
         words = {word for text in _names(contacts, orders.values()) for word in _words(text)} | addresses
-        return Person(addresses, tuple(contacts), dict(self._renamed(deals, orders, words)), unread)
+        ids = [contact.id for contact in contacts]
+        names_of = {kind: dict(self._new_names(kind, ids, orders, words)) for kind in self._objects()}
+        return Person(addresses, tuple(contacts), names_of, unread)
+
+    def _objects(self) -> list[ObjectType]:
+        """What the stores' orders are in HubSpot. Deals may be there from before, where only orders are made now."""
+        return [DEALS, ORDERS] if any(each.mapping.orders for each in self._stores) else [DEALS]
 
     def erase_from_hubspot(self, person: Person) -> None:
         """First the deals, which are found by their contact, then the contact."""
-        for some in chunks(sorted(person.deals), BATCH):
-            inputs = [
-                {"id": deal, "objectWriteTraceId": deal, "properties": {"dealname": person.deals[deal]}}
-                for deal in some
-            ]
-            for failure in self._hubspot.update(DEALS, inputs).failures:
-                raise HubSpotRejected(failure.problem)
-            self.report.deals |= set(some)
+        for kind, names in person.new_names.items():
+            for some in chunks(sorted(names), BATCH):
+                self._rename(kind, {record_id: names[record_id] for record_id in some})
         for contact in person.contacts:
             self._erase(contact.id)
+
+    def _rename(self, kind: ObjectType, names: Mapping[str, str]) -> None:
+        inputs = [
+            {"id": record_id, "objectWriteTraceId": record_id, "properties": {NAME_OF[kind]: name}}
+            for record_id, name in names.items()
+        ]
+        for failure in self._hubspot.update(kind, inputs).failures:
+            raise HubSpotRejected(failure.problem)
+        self.report.renamed[kind] |= set(names)
 
     def _erase(self, contact_id: str) -> None:
         """By id: HubSpot would block an address that it does not know for all time, new orders or not."""
@@ -142,30 +153,40 @@ class Erasure:
                 unread.append(f"the store could not be searched for orders ({error})")
         return orders, tuple(unread)
 
-    def _deals(self, contact_ids: Sequence[str], orders: Mapping[str, Order]) -> list[Record]:
-        """Those of the contact, and those of the orders."""
-        associated = self._hubspot.associated(CONTACTS, DEALS, contact_ids) if contact_ids else {}
-        ids = sorted({deal for deals in associated.values() for deal in deals})
-        names = (DEALS.key, "dealname")
-        deals = [deal for some in chunks(ids, BATCH) for deal in self._hubspot.read(DEALS, some, names)]
+    def _records(self, kind: ObjectType, contact_ids: Sequence[str], orders: Mapping[str, Order]) -> list[Record]:
+        """The deals, or orders, of the contact and those of the store's orders."""
+        associated = self._hubspot.associated(CONTACTS, kind, contact_ids) if contact_ids else {}
+        ids = sorted({record_id for record_ids in associated.values() for record_id in record_ids})
+        names = (kind.key, NAME_OF[kind])
+        records = [record for some in chunks(ids, BATCH) for record in self._hubspot.read(kind, some, names)]
         for some in chunks(sorted(orders), BATCH):
-            deals += self._hubspot.read(DEALS, some, names, id_property=DEALS.key)
-        return list({deal.id: deal for deal in deals}.values())
+            records += self._by_key(kind, some, names)
+        return list({record.id: record for record in records}.values())
 
-    def _renamed(
-        self, deals: Iterable[Record], orders: Mapping[str, Order], words: Collection[str]
+    def _by_key(self, kind: ObjectType, keys: Sequence[str], names: Sequence[str]) -> list[Record]:
+        """By the unique key; by search where the portal's key is not unique, and HubSpot refuses to read by it."""
+        try:
+            return self._hubspot.read(kind, keys, names, id_property=kind.key)
+        except HubSpotRejected:
+            ids = [record.id for record in self._hubspot.search(kind, kind.key, keys)]
+            return [record for some in chunks(ids, BATCH) for record in self._hubspot.read(kind, some, names)]
+
+    def _new_names(
+        self, kind: ObjectType, contact_ids: Sequence[str], orders: Mapping[str, Order], words: Collection[str]
     ) -> Iterator[tuple[str, str]]:
-        """The new name of each deal of an order that has the person in its name: as of an anonymised order."""
-        for deal in deals:
-            key, name = deal.properties.get(DEALS.key) or "", (deal.properties.get("dealname") or "").lower()
+        """The new name of each record of an order that has the person in its name: as of an anonymised order."""
+        for record in self._records(kind, contact_ids, orders):
+            key, name = record.properties.get(kind.key) or "", (record.properties.get(NAME_OF[kind]) or "").lower()
             if key and any(word in name for word in words):
-                yield deal.id, self._name(key, orders.get(key))
+                yield record.id, self._name(kind, key, orders.get(key))
 
-    def _name(self, key: str, order: Order | None) -> str:
+    def _name(self, kind: ObjectType, key: str, order: Order | None) -> str:
         for each in self._stores:
-            if order_id := each.mapping.order_id(key):
+            mapping = each.mapping if kind is DEALS else each.mapping.orders
+            if mapping and (order_id := mapping.order_id(key)):
                 unknown = {"id": order_id, "number": str(order_id), "status": "unknown", "total": "0"}
-                return each.mapping.deal(anonymised(order or Order.model_validate(unknown))).get("dealname") or key
+                values = mapping.deal(anonymised(order or Order.model_validate(unknown)))
+                return values.get(NAME_OF[kind]) or key
         return key
 
 

@@ -20,6 +20,7 @@ from woohub_cli.commands.status import iso as moment
 from woohub_cli.comparison import Mismatch, MismatchKind
 from woohub_cli.dead_letters import DeadLetter, iso
 from woohub_cli.erased import WHAT_TO_DO, is_named
+from woohub_cli.erasure import moment as utc
 from woohub_cli.order_lookup import Lookup
 from woohub_cli.order_names import OrderName
 from woohub_cli.traces import Traces
@@ -33,6 +34,7 @@ class InStore:
     event: OrderEvent | None = None  # None for drafts and what cannot be read
     unreadable: str = ""
     missing: str = ""
+    erased_at_ms: int = 0  # by `woohub erase`, after the order was made; `event` is without the person then
 
     @property
     def is_draft(self) -> bool:
@@ -154,7 +156,8 @@ class OrderDiagnosis:
             "asked": self.asked,
             "other_order": self.lookup.other.facts() if self.lookup.other else None,
             "store": {
-                "anonymised": self.store.is_anonymised,
+                "anonymised": self.store.is_anonymised and not self.store.erased_at_ms,
+                "erased_at": utc(self.store.erased_at_ms),
                 "known": row is not None if not self.store.missing else None,
                 "status": row.status if row else None,
                 "created_at": f"{row.created_at}Z" if row else None,
@@ -196,6 +199,10 @@ class Conclusion:
 ANONYMISED = (
     " The store has anonymised it (its eraser or retention job): no contact is made or changed, and the deal keeps "
     "amount, stage and date without the name."
+)
+ERASED = (
+    " The person was erased at {when} (woohub erase): what is from before is not written to any contact, and the deal "
+    "keeps amount, stage and date without the name."
 )
 BY_POLICY = {
     "auth": f"give the key the scope it lacks, or {RENEW_IT}; the rest happens by itself",
@@ -248,10 +255,12 @@ def _fine(diagnosis: OrderDiagnosis) -> Conclusion:
     if diagnosis.store.is_trashed:
         text = "It is in the store's trash, and its deal is in the lost stage, as it should be."
     if diagnosis.store.is_anonymised:
-        text += ANONYMISED
+        when = utc(diagnosis.store.erased_at_ms)
+        text += ERASED.format(when=when) if when else ANONYMISED
     if diagnosis.hubspot.contact and diagnosis.store.is_anonymised and is_named(diagnosis.hubspot.contact):
         return Conclusion(f"{text} HubSpot still has the person as contact {diagnosis.hubspot.contact.id}.", WHAT_TO_DO)
-    if diagnosis.hubspot.address is not Address.USABLE and diagnosis.hubspot.deals and not diagnosis.hubspot.contact:
+    without_contact = diagnosis.hubspot.deals and not diagnosis.hubspot.contact and not diagnosis.store.erased_at_ms
+    if diagnosis.hubspot.address is not Address.USABLE and without_contact:
         text += f" It has no contact: {diagnosis.hubspot.address}."
     if diagnosis.hubspot.stage_was_moved:
         text += (

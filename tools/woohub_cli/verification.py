@@ -13,6 +13,7 @@ from typing import Any
 from woohub.dates import utc_from_ms
 from woohub.delivery.delivery_queue import DeliveryQueue
 from woohub.delivery.webhooks import Delivery
+from woohub.erasures import NOBODY, ErasedPeople
 from woohub.errors import InvalidPayload, PermanentError, TransientError
 from woohub.hubspot.answers import Record
 from woohub.hubspot.client import chunks
@@ -27,6 +28,7 @@ from woohub.store.pagination import CHANGED
 from woohub.store.payloads import CUSTOMER_SWEPT, ORDER_SWEPT, TRASH, CustomerEvent, OrderEvent, parse
 from woohub.store.rows import StoreRow
 from woohub.sync.contacts import ContactSnapshot, oldest_first, snapshot_of
+from woohub.sync.erased import forgotten_at, without_person
 from woohub.sync.versions import DealVersion
 from woohub_cli import erased, order_names, order_pages
 from woohub_cli.checks.currencies import Currencies, NotEnabled
@@ -89,6 +91,7 @@ class VerificationReport:
     refused_addresses: int = 0  # orders without a contact, because HubSpot refuses the address
     currencies: list[NotEnabled] = field(default_factory=list)  # that HubSpot rejects
     anonymised: int = 0  # orders the store has anonymised: they have no contact
+    forgotten: int = 0  # of them, those of people erased by `woohub erase`
     erased: list[ErasedPerson] = field(default_factory=list)  # whom HubSpot still names
     notes: Counter[str] = field(default_factory=Counter)  # what the portal lacks, and the like
     days: dict[tuple[str, str], DayTotals] = field(default_factory=dict)  # (2026-11-24, USD)
@@ -116,6 +119,7 @@ class VerificationReport:
             "addresses_refused_by_hubspot": self.refused_addresses,
             "currencies_not_enabled": [currency.facts() for currency in self.currencies],
             "anonymised_orders": self.anonymised,
+            "orders_of_erased_people": self.forgotten,
             "erased_people_in_hubspot": [person.facts() for person in self.erased],
             "notes": dict(self.notes),
             "unreadable": self.unreadable,
@@ -162,6 +166,7 @@ class Verification:
         clock: Callable[[], float],
         depth: Callable[[], int] = lambda: 0,
         show: Show = lambda _what, _total, _done: None,
+        people: ErasedPeople = NOBODY,
     ) -> None:
         self._store = store
         self._crm = crm
@@ -169,6 +174,7 @@ class Verification:
         self._clock = clock
         self._depth = depth
         self._show = show
+        self._people = people
         self._modified: dict[str, str] = {}  # of each order and account that was looked at
         self._seen: dict[str, list[_Seen]] = {}  # by e-mail address
         self._links: list[_Link] = []
@@ -246,7 +252,11 @@ class Verification:
         """The order, as the engine reads it; nothing for drafts and for what cannot be read."""
         entity = f"order:{row.id}"
         try:
-            yield parse(Delivery(ORDER_SWEPT, row.body, self._now_ms(), entity))
+            event = parse(Delivery(ORDER_SWEPT, row.body, self._now_ms(), entity))
+            if isinstance(event, OrderEvent) and forgotten_at(event, self._table.email(event.order), self._people):
+                self._report.forgotten += 1
+                event = without_person(event)
+            yield event
         except InvalidPayload as error:
             mismatch = Mismatch(MismatchKind.UNREADABLE, entity, "deal", detail=str(error), fix=CORRECT_IT)
             self._report.mismatches.append(mismatch)
@@ -360,6 +370,8 @@ class Verification:
                 return
             snapshot = snapshot_of(event, self._table)
             email = snapshot.properties.get("email", "")
+            if forgotten_at(event, email, self._people):
+                return
             if email and not usable_email(email):
                 raise InvalidPayload("email: not an address HubSpot could accept")
         except InvalidPayload as error:

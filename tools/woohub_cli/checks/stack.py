@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from botocore.exceptions import BotoCoreError, ClientError
 
 from woohub.consumer.breaker import DISABLED_STATES, BreakerParameter
+from woohub.erasures import KeyOfErasuresUnknown
 from woohub.errors import InvalidParameter
 from woohub.reconcile.watermark import Watermark, WatermarkParameter
 from woohub.settings import webhook_secrets
-from woohub_cli import dead_letters, secret_store, store_setup, store_webhooks, traces
+from woohub_cli import dead_letters, erasure_list, secret_store, store_setup, store_webhooks, traces
 from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import store
 from woohub_cli.checks.health_context import HealthContext, ago
@@ -265,6 +266,18 @@ def _epoch(moment: str) -> float:
     return datetime.fromisoformat(moment).replace(tzinfo=UTC).timestamp()
 
 
+def _erasures(context: HealthContext) -> Iterator[Step]:
+    """Nothing where nobody was ever erased."""
+    try:
+        people = erasure_list.people(context.stack)
+    except (InvalidParameter, KeyOfErasuresUnknown) as error:
+        fix = "put the version before back: all are in the bucket (ConfigurationBucket) and in HubSpot's secret"
+        yield Step("erasures", Result.FAILED, str(error), fix)
+        return
+    if people:
+        yield Step("erasures", Result.OK, f"{len(people.erased_at_ms)} addresses of erased people; the key is there")
+
+
 CHECKS = (
     ("stack", _deployed),
     ("webhook secret", _webhook_secret),
@@ -273,6 +286,7 @@ CHECKS = (
     ("last delivery", _last_delivery),
     ("queue", _queue),
     ("dead letters", _dead_letters),
+    ("erasures", _erasures),
     ("breaker", _breaker),
     ("governor", _governor),
     ("reconcile", _reconcile),

@@ -92,10 +92,11 @@ def _ask_or_stop(person: Person, target: Stack, report: ErasureReport, address: 
     report.erased_before_ms = erasure_list.people(target).erased_at(address) or 0
     if report.dry_run:
         report.contacts |= {contact.id for contact in person.contacts}
-        report.deals |= set(person.deals)
+        report.renamed |= {kind: set(names) for kind, names in person.new_names.items()}
         return
     before = f" (erased before, {moment(report.erased_before_ms)})" if report.erased_before_ms else ""
-    what = f"{len(person.contacts)} contacts, the names of {len(person.deals)} deals"
+    names = sum(map(len, person.new_names.values()))
+    what = f"{len(person.contacts)} contacts, the names of {names} deals or orders"
     if not agreed(f"Erase for good{before}: {what}, and what is queued of the person?", yes=yes, json=json):
         raise WrongUsage("nothing was changed: it cannot be undone, so say --yes (or --dry-run to look first)")
 
@@ -146,7 +147,8 @@ def _print(report: ErasureReport) -> None:
     would = "would be " if report.dry_run else ""
     if report.erased_before_ms:
         output.say(f"The person was erased before, at {moment(report.erased_before_ms)}.")
-    output.say(f"{len(report.contacts)} contacts {would}erased, {len(report.deals)} deals {would}renamed.")
+    renamed = sum(map(len, report.renamed.values()))
+    output.say(f"{len(report.contacts)} contacts {would}erased, {renamed} deals or orders {would}renamed.")
     output.say(f"{report.queued_messages} queued messages and {report.dead_letters} dead letters {would}deleted.")
     for note in report.notes:
         output.note(note, style="yellow")

@@ -14,10 +14,11 @@ import typer
 from rich.text import Text
 
 from woohub.clock import Timer
+from woohub.erasures import NOBODY
 from woohub.hubspot.client import HubSpot
 from woohub.mapping.fields import load_mapping
 from woohub.store.client import Store
-from woohub_cli import connections, environment, order_pages, stacks, traces
+from woohub_cli import connections, environment, erasure_list, order_pages, stacks, traces
 from woohub_cli.cli_errors import PROBLEMS, Trouble, WrongUsage
 from woohub_cli.commands import status
 from woohub_cli.comparison import Mismatch, MismatchKind
@@ -105,8 +106,9 @@ def _compared(
     notes: Counter[str] = Counter()
     table = load_mapping()
     crm = Crm(hubspot, table, _noted(notes))
+    people = erasure_list.people(stack) if stack else NOBODY
     with bar("comparing") as shown:
-        verification = Verification(store, crm, table, time.time, _depth(stack), shown.show)
+        verification = Verification(store, crm, table, time.time, _depth(stack), shown.show, people)
         report = verification.run(asked, all_customers=all_customers)
         report.notes += notes
         if stack and report.lags.states:
@@ -210,8 +212,10 @@ def lines(report: VerificationReport) -> Iterator[Text]:
     if report.refused_addresses:
         yield Text(f"{report.refused_addresses} orders have no contact: HubSpot rejects the address.", "dim")
     yield from (Text(str(currency), "yellow") for currency in report.currencies)
-    if report.anonymised:
-        yield Text(f"{report.anonymised} orders are anonymised in the store: they need no contact.", "dim")
+    if anonymised := report.anonymised - report.forgotten:
+        yield Text(f"{anonymised} orders are anonymised in the store: they need no contact.", "dim")
+    if report.forgotten:
+        yield Text(f"{report.forgotten} orders are of people who were erased (woohub erase): the same.", "dim")
     yield from _erased(report)
     yield from (Text(text, "dim") for text in report.notes)
     if report.unreadable:

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +15,7 @@ import typer
 from rich.text import Text
 
 from woohub.dates import utc_from_ms
+from woohub.erasures import ErasedPeople
 from woohub.errors import InvalidPayload, PermanentError, TransientError
 from woohub.hubspot.answers import Record
 from woohub.mapping.fields import FieldMapping, load_mapping
@@ -24,7 +26,8 @@ from woohub.store.client import Store
 from woohub.store.payloads import CUSTOMER_SWEPT, ORDER_SWEPT, TRASH, CustomerEvent, OrderEvent, parse
 from woohub.store.rows import StoreRow
 from woohub.sync.contacts import ContactSnapshot, snapshot_of
-from woohub_cli import connections, dead_letters, environment, order_lookup, order_names, stacks, traces
+from woohub.sync.erased import forgotten_at, without_person
+from woohub_cli import connections, dead_letters, environment, erasure_list, order_lookup, order_names, stacks, traces
 from woohub_cli.cli_errors import EXPECTED, PROBLEMS, Trouble, WrongUsage, explain
 from woohub_cli.commands import status
 from woohub_cli.commands.verify import COLUMNS, rows_of
@@ -77,7 +80,7 @@ def command(
         table = load_mapping()
         crm = _crm(target, env, table)
         store, lookup = looked_up(target, env, crm, asked)
-        shop = in_store(lookup)
+        shop = without_erased(in_store(lookup), erasure_list.people(target), table)
         shown.say("reading HubSpot")
         hubspot = in_hubspot(crm, store, shop, lookup.name.order_id, table)
         shown.say("reading queues and logs")
@@ -98,6 +101,14 @@ def looked_up(stack: Stack, env: dict[str, str], crm: Crm, asked: Reference) -> 
         return None, order_lookup.in_hubspot(crm, asked, str(trouble))
     store.timer.start(CLIENT_TIMEOUT_S)
     return store, order_lookup.find(store, crm, asked)
+
+
+def without_erased(shop: InStore, people: ErasedPeople, table: FieldMapping) -> InStore:
+    """The order as the engine takes it: of a person erased since, without the person."""
+    if shop.event is None or not (at_ms := forgotten_at(shop.event, table.email(shop.event.order), people)):
+        return shop
+    event = without_person(shop.event)
+    return replace(shop, event=event if isinstance(event, OrderEvent) else None, erased_at_ms=at_ms)
 
 
 def in_store(lookup: Lookup) -> InStore:

@@ -35,6 +35,12 @@ def must_not_return(event: Event, keys: Iterable[str], people: ErasedPeople) -> 
     return any(at is not None and is_from_before(event, at) for at in times)
 
 
+def forgotten_at(event: Event, address: str, people: ErasedPeople) -> int:
+    """When the person of an event was erased (epoch milliseconds), if the event is from before; 0 if there is none."""
+    at = people.erased_at(address)
+    return at if at is not None and is_from_before(event, at) else 0
+
+
 def is_from_before(event: Event, erased_at_ms: int) -> bool:
     """Whether an order or account was made before the moment, or may have been.
 
