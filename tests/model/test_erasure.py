@@ -33,9 +33,9 @@ def of_person(person: int, number: int, created_s: float, changed_s: float, rece
     dates = {"date_created_gmt": at(created_s), "date_modified_gmt": at(changed_s)}
     who = {"email": PEOPLE[person].upper(), "first_name": f"Name{person}", "last_name": "Person"}
     if topic.startswith("customer"):
-        body = customer(person + 1, **dates, email=PEOPLE[person], billing=who)  # type: ignore[arg-type]
+        body = customer(person + 1, **dates, email=PEOPLE[person], billing=who)
     else:
-        body = order(number, **dates, billing=who, total=f"{number}.00")  # type: ignore[arg-type]
+        body = order(number, **dates, billing=who, total=f"{number}.00")
     return message(topic, body, received_s)
 
 
