@@ -91,6 +91,7 @@ def test_it_follows_the_newest_state_and_the_trash() -> None:
     engine.deliver(message("order.deleted", {"id": 1234}, 90))
 
     assert orders(engine)[0]["hs_pipeline_stage"] == CANCELLED
+    assert orders(engine)[0]["hs_external_order_status"] == "trash"
 
 
 def test_it_moves_to_another_contact() -> None:

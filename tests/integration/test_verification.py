@@ -13,6 +13,7 @@ from simulators.hubspot import definitions
 from simulators.woocommerce import Item
 from tests.support.engine import FIELDS, EngineFixture
 from tests.support.reconcile import ReconcileFixture
+from tests.support.targets import BESIDE, INSTEAD, mapping_with
 from woohub.clock import Timer
 from woohub.dates import utc_from_ms
 from woohub.delivery.delivery_queue import DeliveryQueue
@@ -20,7 +21,7 @@ from woohub.hubspot.objects import CONTACTS, DEALS, OBJECT_TYPES
 from woohub_cli.cli_errors import Trouble
 from woohub_cli.comparison import Mismatch, MismatchKind
 from woohub_cli.history import Pace
-from woohub_cli.hubspot_records import Crm
+from woohub_cli.hubspot_records import Crm, Target
 from woohub_cli.period import Period
 from woohub_cli.verification import RepairResult, Verification, VerificationReport, repair
 
@@ -36,7 +37,8 @@ class Case:
         self.lab = ReconcileFixture(**lab).with_webhooks()
         self.lab.run()
         self.lab.pass_time(QUARTER)
-        self.crm = Crm(self.lab.engine.hubspot, FIELDS, self.lab.log)
+        self.mapping = self.lab.mapping
+        self.crm = Crm(self.lab.engine.hubspot, self.mapping, self.lab.log)
 
     @property
     def portal(self) -> EngineFixture:
@@ -72,7 +74,12 @@ class Case:
     def verify(self, period: Period = EVER, *, depth: int = 0, **options: Any) -> VerificationReport:
         self.lab.timer.start(float("inf"))
         self.portal.timer.start(float("inf"))
-        verification = Verification(self.lab.store(), self.crm, FIELDS, self.lab.clock.read, lambda: depth)
+        beside = None
+        if self.mapping.orders and self.mapping.has_deals:
+            beside = Crm(self.portal.hubspot, self.mapping, self.lab.log, Target.orders(self.mapping.orders))
+        verification = Verification(
+            self.lab.store(), self.crm, self.mapping, self.lab.clock.read, lambda: depth, beside=beside
+        )
         return verification.run(period, **options)
 
     def repair(self, report: VerificationReport) -> RepairResult:
@@ -810,3 +817,37 @@ def test_a_finding_as_json_has_plain_values() -> None:
 
     assert mismatch.facts()["kind"] == "wrong_contact"
     assert mismatch.number == 7
+
+
+# --- HubSpot's orders, and what contacts show of them
+
+METRICS = "[contact.metrics]\nenabled = true\n"
+
+
+@pytest.mark.parametrize("target", [INSTEAD, BESIDE])
+def test_orders_in_hubspot_are_compared_and_repaired(target: str) -> None:
+    case = Case(mapping=mapping_with(target + METRICS)).trade(15)
+    number = case.place(status="processing")
+    assert case.verify().equal
+    case.silently(case.lab.shop.change_status, number, "completed")
+    report = case.verify()
+
+    records = {mismatch.record for mismatch in report.mismatches if mismatch.number == number}
+    assert records == ({"deal"} if target is INSTEAD else {"deal", "hubspot_order"})
+    case.repair(report)
+    assert case.verify().equal
+
+
+def test_a_contact_whose_metrics_are_not_its_deals_is_found_and_repaired() -> None:
+    case = Case(mapping=mapping_with(METRICS))
+    number = case.place(status="processing")
+    case.edit("contacts", case.contact_id(number), woocommerce_orders="7")
+    report = case.verify()
+
+    (mismatch,) = report.mismatches
+    assert (mismatch.record, [difference.property for difference in mismatch.differences]) == (
+        "contact",
+        ["woocommerce_orders"],
+    )
+    case.repair(report)
+    assert case.verify().equal

@@ -16,14 +16,17 @@ from simulators.woocommerce import KEY, SECRET, InProcessTransport, SimulatedSho
 from simulators.woocommerce.bodies import Customer, Order
 from tests.support.clock import Clock
 from tests.support.engine import FIELDS, EngineFixture
+from tests.support.metrics import provision_metrics
 from tests.support.operations_page import assert_described
 from tests.support.sqs import Sqs
 from tests.support.ssm import Ssm
+from tests.support.targets import provision_orders
 from woohub.clock import Timer
 from woohub.delivery import messages, webhooks
 from woohub.delivery.delivery_queue import DeliveryQueue
 from woohub.delivery.webhooks import Delivery
 from woohub.errors import NotAnEntity
+from woohub.mapping.fields import FieldMapping
 from woohub.reconcile.report import RunReport
 from woohub.reconcile.request import RunRequest
 from woohub.reconcile.run import SHARE_OF_TIME, Reconcile
@@ -33,6 +36,7 @@ from woohub.store.client import Store
 from woohub.store.connection import StoreCredentials
 from woohub.store.payloads import OrderEvent, parse
 from woohub.store.webhooks import TOPICS
+from woohub.sync.kinds import record_kinds
 from woohub.sync.outcome import Message, Verdict
 
 STACK, WEBHOOK_URL, WEBHOOK_SECRET = "stack", "https://hooks.test/webhooks/woocommerce", "lab-secret"
@@ -54,6 +58,7 @@ class ReconcileFixture:
     logs: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     may_create: bool = True
     webhook_url: str = WEBHOOK_URL
+    mapping: FieldMapping = FIELDS
     down: bool = False  # whether our API answers 500
 
     def __post_init__(self) -> None:
@@ -67,7 +72,11 @@ class ReconcileFixture:
     @cached_property
     def engine(self) -> EngineFixture:
         """The engine and its portal."""
-        return EngineFixture(clock=self.clock)
+        engine = EngineFixture(clock=self.clock, kinds=record_kinds(self.mapping))
+        if self.mapping.orders:
+            provision_orders(engine.portal, self.mapping)
+        provision_metrics(engine.portal, self.mapping)
+        return engine
 
     def with_webhooks(self) -> ReconcileFixture:
         """As set-up leaves the store."""
@@ -113,7 +122,7 @@ class ReconcileFixture:
             DeliveryQueue(cast(SQSClient, self.sqs), "queue", self.log),
             WatermarkParameter(cast(SSMClient, self.ssm), "/stack/watermark"),
             self.engine.hubspot,
-            lambda: FIELDS,
+            lambda: self.mapping,
             WebhookConfig(STACK, self.webhook_url, lambda: WEBHOOK_SECRET, self.may_create),
             count=self.count,
             log=self.log,

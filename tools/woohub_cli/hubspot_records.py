@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -11,11 +12,13 @@ from typing import Any
 from woohub.errors import UnknownOutcome
 from woohub.hubspot.answers import Record
 from woohub.hubspot.client import BATCH, HubSpot, chunks
-from woohub.hubspot.objects import CONTACTS, DEALS
+from woohub.hubspot.objects import CONTACTS, DEALS, ORDERS, ObjectType
 from woohub.hubspot.properties import CURRENCY, PropertyCatalog, PropertySchema
 from woohub.mapping.fields import FieldMapping
 from woohub.sync.batch_writer import read_apart
+from woohub.sync.customer_metrics import CustomerMetricsSummary
 from woohub.sync.lookup import by_key
+from woohub.sync.records import Change
 from woohub_cli.cli_errors import Trouble
 from woohub_cli.period import Period
 
@@ -24,23 +27,54 @@ SEARCH_PAGE = 200  # HubSpot gives at most 200 records per page of a search
 SEARCH_RETRY_PAUSES_S = (1.0, 4.0, 10.0)  # seconds before a search without an answer is made again
 
 
-class Crm:
-    """The portal as the engine sees it; raises what HubSpot's client raises."""
+@dataclass(frozen=True)
+class Target:
+    """What orders become in HubSpot: the object, its mapping, and which of its properties has what."""
 
-    def __init__(self, hubspot: HubSpot, table: FieldMapping, warn: Callable[..., None]) -> None:
+    type: ObjectType
+    table: FieldMapping
+    name: str = "dealname"
+    amount: str = "amount"
+    date: str = "closedate"
+    currency: str = "currency"
+    pipeline: str = "pipeline"
+
+    @classmethod
+    def of(cls, table: FieldMapping) -> Target:
+        """Deals, or HubSpot's orders where the mapping has no deals."""
+        return cls.orders(table.orders) if table.orders and not table.has_deals else cls(DEALS, table)
+
+    @classmethod
+    def orders(cls, table: FieldMapping) -> Target:
+        """HubSpot's orders, by their own mapping."""
+        names = ("hs_order_name", "hs_total_price", "hs_external_created_date", "woocommerce_currency", "hs_pipeline")
+        return cls(ORDERS, table, *names)
+
+
+class Crm:
+    """The portal as the engine sees it; raises what HubSpot's client raises.
+
+    Its deals are HubSpot's orders where the mapping has those instead.
+    """
+
+    def __init__(
+        self, hubspot: HubSpot, table: FieldMapping, warn: Callable[..., None], target: Target | None = None
+    ) -> None:
         self._hubspot = hubspot
-        self._table = table
+        self.target = target or Target.of(table)
+        self._type, self._table = self.target.type, self.target.table
         self._catalog = PropertyCatalog(hubspot, hubspot.timer, warn)
 
     def check(self) -> None:
         """Trouble if this portal was never set up."""
         if not self.deal_schema.has(self._table.key_property):
-            raise Trouble(f"this HubSpot has no deal property {self._table.key_property}: run `woohub setup`")
+            what = "deal" if self._type is DEALS else "order"
+            raise Trouble(f"this HubSpot has no {what} property {self._table.key_property}: run `woohub setup`")
 
     @property
     def deal_schema(self) -> PropertySchema:
         """The properties of deals."""
-        return self._catalog.schema(DEALS)
+        return self._catalog.schema(self._type)
 
     @property
     def contact_schema(self) -> PropertySchema:
@@ -73,12 +107,12 @@ class Crm:
 
     def orders_named(self, number: str) -> dict[int, str]:
         """The ids of the orders whose deal has this very number in its name, each with that name."""
-        filters = [{"propertyName": "dealname", "operator": "CONTAINS_TOKEN", "value": number}]
-        asked = {"filterGroups": [{"filters": filters}], "properties": [self._table.key_property, "dealname"]}
+        filters = [{"propertyName": self.target.name, "operator": "CONTAINS_TOKEN", "value": number}]
+        asked = {"filterGroups": [{"filters": filters}], "properties": [self._table.key_property, self.target.name]}
         exactly = re.compile(rf"(?<![\w-]){re.escape(number)}(?![\w-])", re.IGNORECASE)
         names: dict[int, str] = {}
         for record in self._search(asked | {"limit": SEARCH_PAGE}):
-            name = record.properties.get("dealname") or ""
+            name = record.properties.get(self.target.name) or ""
             order_id = self.order_id(record.properties.get(self._table.key_property) or "")
             if order_id and exactly.search(name):
                 names[order_id] = name
@@ -86,18 +120,18 @@ class Crm:
 
     def deals(self, keys: Sequence[str]) -> dict[str, list[Record]]:
         """All deals of each key, the oldest first. Without a unique property they are searched for, with its lag."""
-        names = (*self._table.deal_properties, "amount", "closedate", *DATES)
+        names = (*self._table.deal_properties, self.target.amount, self.target.date, *DATES)
         records: list[Record] = []
         for some in chunks(list(keys), BATCH):
             if self.deal_schema.is_unique(self._table.key_property):
-                records += self._hubspot.read(DEALS, some, names, id_property=self._table.key_property)
+                records += self._hubspot.read(self._type, some, names, id_property=self._table.key_property)
             else:
                 records += self._by_search(some, names)
         return self._by_key(records)
 
     def _by_search(self, keys: Sequence[str], names: Sequence[str]) -> list[Record]:
-        ids = [record.id for record in self._hubspot.search(DEALS, self._table.key_property, keys)]
-        return [record for some in chunks(ids, BATCH) for record in self._hubspot.read(DEALS, some, names)]
+        ids = [record.id for record in self._hubspot.search(self._type, self._table.key_property, keys)]
+        return [record for some in chunks(ids, BATCH) for record in self._hubspot.read(self._type, some, names)]
 
     def _by_key(self, records: Sequence[Record]) -> dict[str, list[Record]]:
         by_deal_key: dict[str, list[Record]] = {}
@@ -132,11 +166,27 @@ class Crm:
 
     def contacts_of(self, deal_ids: Sequence[str]) -> dict[str, set[str]]:
         """The ids of the contacts of each deal."""
-        return self._hubspot.associated(DEALS, CONTACTS, deal_ids)
+        return self._hubspot.associated(self._type, CONTACTS, deal_ids)
+
+    def metrics_differences(self, contacts: Sequence[Record]) -> dict[str, Change]:
+        """What the metrics of these contacts lack, by contact id; nothing where the mapping has none."""
+        if not self._table.metrics or not contacts:
+            return {}
+        summary = CustomerMetricsSummary(self._table.metrics, self._type)
+        ids = self._hubspot.associated(CONTACTS, self._type, [contact.id for contact in contacts])
+        wanted = sorted({record_id for some in ids.values() for record_id in some})
+        chunked = (self._hubspot.read(self._type, some, summary.properties_of) for some in chunks(wanted, BATCH))
+        by_id = {record.id: record for some in chunked for record in some}
+        return {
+            contact.id: summary.plan(
+                contact, [by_id[key] for key in ids.get(contact.id, ()) if key in by_id], self.contact_schema
+            )
+            for contact in contacts
+        }
 
     def associate(self, pairs: Sequence[tuple[str, str]]) -> None:
         """Associate deals with contacts, (deal, contact); what is there already stays."""
-        self._hubspot.associate(DEALS, CONTACTS, pairs)
+        self._hubspot.associate(self._type, CONTACTS, pairs)
 
     def dated(self, period: Period) -> Iterator[Record]:
         """The deals of any order that were closed in the period, as far as HubSpot has indexed them.
@@ -156,16 +206,16 @@ class Crm:
         filters: list[Mapping[str, str]] = [
             {"propertyName": key, "operator": "HAS_PROPERTY"},
             {"propertyName": "hs_object_id", "operator": "GT", "value": last},
-            {"propertyName": "closedate", "operator": "GTE", "value": _ms(period.since)},
+            {"propertyName": self.target.date, "operator": "GTE", "value": _ms(period.since)},
         ]
         if period.until:
-            filters.append({"propertyName": "closedate", "operator": "LTE", "value": _ms(period.until, 999)})
-        names = [key, "pipeline", "amount", "closedate", *self._table.deal_rules]
+            filters.append({"propertyName": self.target.date, "operator": "LTE", "value": _ms(period.until, 999)})
+        names = [key, self.target.pipeline, self.target.amount, self.target.date, *self._table.deal_rules]
         asked = {"filterGroups": [{"filters": filters}], "sorts": ["hs_object_id"], "after": "0"}
         return {**asked, "properties": list(dict.fromkeys(names))}
 
     def _search(self, body: Mapping[str, Any]) -> list[Record]:
-        path = f"{self._hubspot.paths.objects}/{DEALS.name}/search"
+        path = f"{self._hubspot.paths.objects}/{self._type.name}/search"
         for pause in SEARCH_RETRY_PAUSES_S:
             self._hubspot.searches.wait_for_turn()
             try:

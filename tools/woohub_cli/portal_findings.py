@@ -11,16 +11,15 @@ from typing import TypeVar
 
 from woohub.errors import Forbidden, HubSpotProblem, HubSpotRejected, TransientError
 from woohub.hubspot.client import BATCH
-from woohub.hubspot.objects import CONTACTS, DEALS, ObjectType
+from woohub.hubspot.objects import CONTACTS, DEALS, LINE_ITEMS, ObjectType
 from woohub.hubspot.properties import CURRENCY
 from woohub.sync.lookup import by_key
 from woohub_cli.checks import scopes
-from woohub_cli.portal_trial import LINE_ITEMS, Trial
+from woohub_cli.portal_trial import Trial
 
 IN_FLIGHT = 8  # batches at once
 RECALCULATION_S = 5.0  # seconds that HubSpot has to change an amount by itself
 OBJECTS = ("contacts", "deals", "line_items", "orders")
-ITEM_OF_DEAL = {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": 20}
 DEAL_AMOUNT = "100"
 ITEMS = (
     {"quantity": "3", "price": "6.6667"},
@@ -128,6 +127,16 @@ def read_after_write(trial: Trial) -> Answer:
     return Answer(f"{len(seen)} of {len(keys)} deals", len(seen) == len(keys), {"made": len(keys), "seen": len(seen)})
 
 
+def association_after_write(trial: Trial) -> Answer:
+    """Whether a read of associations has what a create has just made."""
+    (email,) = trial.new_keys(CONTACTS, 1)
+    (contact,) = trial.create(CONTACTS, [{CONTACTS.key: email}])
+    link = {"to": {"id": contact.id}, "types": [DEALS.association_to(CONTACTS)]}
+    (deal,) = trial.create(DEALS, [{}], associations=[link])
+    seen = deal.id in trial.hubspot.associated(CONTACTS, DEALS, [contact.id]).get(contact.id, set())
+    return Answer("yes" if seen else "no: the contact has no such deal yet", seen)
+
+
 def second_create(trial: Trial) -> Answer:
     """How HubSpot refuses a second record with a unique value."""
     (key,) = _unique_keys(trial, DEALS, 1)
@@ -222,6 +231,12 @@ QUESTIONS = (
         "read_after_write", "Does a read by unique value see a create at once?", "yes, every record", read_after_write
     ),
     Question(
+        "association_after_write",
+        "Does a read of associations see a new deal at once?",
+        "yes",
+        association_after_write,
+    ),
+    Question(
         "second_create", "How is a second deal for one order refused?", "with the id of the first one", second_create
     ),
     Question(
@@ -262,7 +277,7 @@ def _refusal(trial: Trial, kind: ObjectType, key: str) -> HubSpotProblem | None:
 def _deal_with_items(trial: Trial) -> tuple[str, list[str]]:
     """The ids of a new deal and of its line items, in the order of ITEMS."""
     (deal,) = trial.create(DEALS, [{"amount": DEAL_AMOUNT}])
-    link = {"to": {"id": deal.id}, "types": [ITEM_OF_DEAL]}
+    link = {"to": {"id": deal.id}, "types": [LINE_ITEMS.association_to(DEALS)]}
     items = [trial.create(LINE_ITEMS, [row], associations=[link])[0] for row in ITEMS]
     return deal.id, [item.id for item in items]
 

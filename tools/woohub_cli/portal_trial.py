@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 from woohub.errors import Forbidden, HubSpotRejected, UnknownOutcome
 from woohub.hubspot.answers import Record
 from woohub.hubspot.client import BATCH, HubSpot, chunks
-from woohub.hubspot.objects import CONTACTS, DEALS, ObjectType
+from woohub.hubspot.objects import CONTACTS, DEALS, LINE_ITEMS, ObjectType
 from woohub.settings import HubSpotSettings
 
 MARK = "woohub portal check, may be deleted"  # the name of everything it makes
 DOMAIN = "woohub-portal-check.example.com"  # nobody's: example.com is reserved
-LINE_ITEMS = ObjectType("line_items", "line item", "0-8", key="woocommerce_line_item_id", version="")
 NAMED_BY = {CONTACTS: "lastname", DEALS: "dealname", LINE_ITEMS: "name"}
 MAX_CLEANUP_ROUNDS = 3  # after a write without an answer, look again
 

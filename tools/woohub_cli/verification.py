@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -16,7 +16,7 @@ from woohub.delivery.webhooks import Delivery
 from woohub.erasures import NOBODY, ErasedPeople
 from woohub.errors import InvalidPayload, PermanentError, TransientError
 from woohub.hubspot.answers import Record
-from woohub.hubspot.client import chunks
+from woohub.hubspot.client import BATCH, chunks
 from woohub.mapping.fields import FieldMapping
 from woohub.mapping.mapping_file import CONTACT_VERSION, STATUS
 from woohub.mapping.values import usable_email
@@ -33,6 +33,7 @@ from woohub.sync.versions import DealVersion
 from woohub_cli import erased, order_names, order_pages
 from woohub_cli.checks.currencies import Currencies, NotEnabled
 from woohub_cli.comparison import (
+    Difference,
     Mismatch,
     MismatchKind,
     association_mismatch,
@@ -167,10 +168,12 @@ class Verification:
         depth: Callable[[], int] = lambda: 0,
         show: Show = lambda _what, _total, _done: None,
         people: ErasedPeople = NOBODY,
+        beside: Crm | None = None,
     ) -> None:
         self._store = store
         self._crm = crm
-        self._table = table
+        self._table = crm.target.table
+        self._beside = beside  # HubSpot's orders, where there are both
         self._clock = clock
         self._depth = depth
         self._show = show
@@ -247,6 +250,16 @@ class Verification:
         deals = self._crm.deals([self._table.deal_key(event.order.id) for event in events])
         for event in events:
             self._check_order(event, deals.get(self._table.deal_key(event.order.id), []))
+        if self._beside:
+            self._check_orders_beside(events, self._beside)
+
+    def _check_orders_beside(self, events: Sequence[OrderEvent], crm: Crm) -> None:
+        """HubSpot's orders of the same orders; what is wrong with a deal's contact is not told twice."""
+        records = crm.deals([crm.key(event.order.id) for event in events])
+        for event in events:
+            of_order = records.get(crm.key(event.order.id), [])
+            mismatches = deal_mismatches(event, of_order, crm.target.table, crm.deal_schema)
+            self._report.mismatches += [replace(mismatch, record=crm.target.type.singular) for mismatch in mismatches]
 
     def _read(self, row: StoreRow) -> Iterator[object]:
         """The order, as the engine reads it; nothing for drafts and for what cannot be read."""
@@ -305,13 +318,13 @@ class Verification:
             self._count_deal(record, order.currency)
 
     def _count_deal(self, record: Record, currency: str) -> None:
-        closed = epoch(record.properties.get("closedate"))
+        closed = epoch(record.properties.get(self._crm.target.date))
         day = datetime.fromtimestamp(closed, UTC).strftime(DATE_FORMAT) if closed is not None else ""
         if record.properties.get(STATUS) == TRASH or not day or not self._report.period.holds(day):
             return
-        totals = self._totals(day[:10], record.properties.get("currency") or currency)
+        totals = self._totals(day[:10], record.properties.get(self._crm.target.currency) or currency)
         totals.deals += 1
-        totals.deals_sum += _amount(record.properties.get("amount"))
+        totals.deals_sum += _amount(record.properties.get(self._crm.target.amount))
 
     def _totals(self, day: str, currency: str) -> DayTotals:
         return self._report.days.setdefault((day, currency), DayTotals())
@@ -410,8 +423,21 @@ class Verification:
         by_id = {record.id: record for record in records.values()}
         for record_id, seen in together.items():
             self._judge_contact(seen, by_id[record_id])
+        self._judge_metrics({record_id: seen[-1].entity for record_id, seen in together.items()}, by_id)
         self._report.contacts = len(by_id)
         return records
+
+    def _judge_metrics(self, entities: Mapping[str, str], records: Mapping[str, Record]) -> None:
+        """What contacts show of their deals, by the deals that HubSpot has."""
+        for some in chunks(list(records.values()), BATCH):
+            for record_id, change in self._crm.metrics_differences(some).items():
+                current = records[record_id].properties
+                differing = tuple(Difference(name, text, current.get(name)) for name, text in change.properties.items())
+                if differing:
+                    entity = entities[record_id]
+                    self._report.mismatches.append(
+                        Mismatch(MismatchKind.DIFFERING, entity, "contact", (record_id,), differing)
+                    )
 
     def _judge_contact(self, seen: Sequence[_Seen], record: Record | None) -> None:
         snapshots = oldest_first([sight.snapshot for sight in seen])
@@ -490,13 +516,17 @@ class Verification:
         for record in self._crm.dated(self._report.period):
             key = record.properties.get(self._table.key_property) or ""
             number = self._crm.order_id(key)
-            if number and key not in self._deals and record.properties.get("pipeline") == self._table.pipeline.id:
+            if (
+                number
+                and key not in self._deals
+                and record.properties.get(self._crm.target.pipeline) == self._table.pipeline.id
+            ):
                 unknown_deals[number] = record
         for number in deleted_orders.missing_in_store(self._store, sorted(unknown_deals)):
             record = unknown_deals[number]
             if record.properties.get(STATUS) != TRASH and not self._store.has_order(number):
                 mismatch = Mismatch(MismatchKind.DELETED, f"order:{number}", "deal", (record.id,), fix=GONE)
-                self._named[mismatch.entity] = OrderName(number, "", record.properties.get("dealname") or "")
+                self._named[mismatch.entity] = OrderName(number, "", record.properties.get(self._crm.target.name) or "")
                 self._report.mismatches.append(mismatch)
                 self._count_deal(record, "")
 

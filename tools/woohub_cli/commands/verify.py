@@ -24,7 +24,7 @@ from woohub_cli.commands import status
 from woohub_cli.comparison import Mismatch, MismatchKind
 from woohub_cli.erased import WHAT_TO_DO
 from woohub_cli.history import TENANT, Pace
-from woohub_cli.hubspot_records import Crm
+from woohub_cli.hubspot_records import Crm, Target
 from woohub_cli.latency import LOG_MATCH_S, percentile
 from woohub_cli.options import JsonOption, StackOption, StoreOption
 from woohub_cli.period import FromOption, Period, ToOption, last_days, period
@@ -108,7 +108,9 @@ def _compared(
     crm = Crm(hubspot, table, _noted(notes))
     people = erasure_list.people(stack) if stack else NOBODY
     with bar("comparing") as shown:
-        verification = Verification(store, crm, table, time.time, _depth(stack), shown.show, people)
+        both = Target.orders(table.orders) if table.orders and table.has_deals else None
+        beside = Crm(hubspot, table, _noted(notes), both) if both else None
+        verification = Verification(store, crm, table, time.time, _depth(stack), shown.show, people, beside)
         report = verification.run(asked, all_customers=all_customers)
         report.notes += notes
         if stack and report.lags.states:

@@ -85,6 +85,7 @@ class FieldMapping:
     orders: FieldMapping | None  # the same for HubSpot's orders in place of deals; None: there are none
     stage_properties: tuple[str, str]  # which properties of a deal have its stage and its pipeline
     line_items: LineItemMapping | None  # None: switched off
+    status_properties: tuple[str, ...]  # … and those whose row shows the order's status: the trash has no other field
     _from_order: Mapping[str, Value]
     _from_customer: Mapping[str, Value]
     _deal: Mapping[str, Value]
@@ -123,7 +124,7 @@ class FieldMapping:
 
     def trashed(self) -> dict[str, str]:
         """What a deal becomes when its order is moved to the trash."""
-        return self._state(TRASH)
+        return dict.fromkeys(self.status_properties, TRASH) | self._state(TRASH)
 
     def deal_key(self, order_id: int) -> str:
         """The value of `key_property` for an order."""
@@ -177,6 +178,7 @@ def field_mapping(file: MappingFile) -> FieldMapping:
         orders=None,
         stage_properties=DEAL_STAGE,
         line_items=LineItemMapping.of(file.line_item) if file.line_item_enabled else None,
+        status_properties=_of_status(file.deal),
         _from_order=MappingProxyType({name: value_reader(row.order, row) for name, row in file.contact.items()}),
         _from_customer=MappingProxyType({name: value_reader(row.customer, row) for name, row in file.contact.items()}),
         _deal=MappingProxyType({name: value_reader(row.order, row) for name, row in file.deal.items()}),
@@ -197,6 +199,7 @@ def _orders(mapping: FieldMapping, file: MappingFile) -> FieldMapping:
         deal_rules=_order_rules(file.order, ORDER_STAGE),
         stage_properties=ORDER_STAGE,
         line_items=None if file.deal_enabled else mapping.line_items,  # they belong to one record only
+        status_properties=_of_status(file.order),
         _deal=MappingProxyType({name: value_reader(row.order, row) for name, row in file.order.items()}),
         _stage_of=_stage_of(stages),
     )
@@ -205,6 +208,10 @@ def _orders(mapping: FieldMapping, file: MappingFile) -> FieldMapping:
 def _order_rules(rows: Mapping[str, DealRow], stage: tuple[str, str]) -> Mapping[str, WriteRule]:
     always = {name: WriteRule("always") for name in (*stage, KEY, STATUS)}
     return MappingProxyType({name: _rule(row) for name, row in rows.items()} | always)
+
+
+def _of_status(rows: Mapping[str, DealRow]) -> tuple[str, ...]:
+    return tuple(name for name, row in rows.items() if row.order == ("status",))
 
 
 def _stage_of(stages: Sequence[Stage]) -> Mapping[str, str]:

@@ -13,16 +13,18 @@ from woohub.store.client import Store
 from woohub.store.payloads import TRASH
 
 DEALS_PER_PAGE = 100  # the most HubSpot gives
-PROPERTIES = ("pipeline", KEY, STATUS)
 
 
 def undeleted_deal_page(hubspot: HubSpot, mapping: FieldMapping, after: str) -> tuple[list[int], str | None]:
     """The orders of one page of deals that are not in the trash yet, and the cursor of the next page (None: no more).
 
-    Only deals of our pipeline with a key of ours: others belong to other stores or were made by hand.
+    Only deals of our pipeline with a key of ours: others belong to other stores or were made by hand. HubSpot's orders
+    where the mapping has those instead.
     """
     cursor = f"&after={quote(after)}" if after else ""
-    path = f"{hubspot.paths.objects}/deals?limit={DEALS_PER_PAGE}&properties={','.join(PROPERTIES)}{cursor}"
+    kind, mapping = ("deals", mapping) if mapping.has_deals or not mapping.orders else ("orders", mapping.orders)
+    names = ",".join((mapping.stage_properties[1], KEY, STATUS))
+    path = f"{hubspot.paths.objects}/{kind}?limit={DEALS_PER_PAGE}&properties={names}{cursor}"
     answer = answers.with_results(hubspot.get(path), path)
     ids = [_order_id(record, mapping) for record in answers.records(answer)]
     return [order_id for order_id in ids if order_id], answers.next_page(answer)
@@ -39,5 +41,6 @@ def missing_in_store(store: Store, order_ids: list[int]) -> list[int]:
 
 def _order_id(deal: Record, mapping: FieldMapping) -> int:
     """The order of a deal that is ours and not in the trash; 0 for any other."""
-    live = deal.properties.get(STATUS) != TRASH and deal.properties.get("pipeline") == mapping.pipeline.id
+    pipeline = deal.properties.get(mapping.stage_properties[1])
+    live = deal.properties.get(STATUS) != TRASH and pipeline == mapping.pipeline.id
     return mapping.order_id(deal.properties.get(mapping.key_property) or "") if live else 0
