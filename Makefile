@@ -73,12 +73,15 @@ local: install ## The stack on this machine, until interrupted
 # among these keeps the value it has in the deployed stack.
 RELEASE = $(shell git describe --always --dirty 2>/dev/null)-$(shell date -u +%Y%m%dT%H%M%SZ)
 CONFIGURED = $(shell .venv/bin/python -c 'import tomllib; print(tomllib.load(open("samconfig.toml", "rb"))["$(ENVIRONMENT)"]["deploy"]["parameters"].get("parameter_overrides", ""))')
+# A release that cannot read the mapping that was pushed would stop every delivery.
+STACK = $(shell .venv/bin/python -c 'import tomllib; print(tomllib.load(open("samconfig.toml", "rb"))["$(ENVIRONMENT)"]["global"]["parameters"]["stack_name"])')
 OVERRIDES = Architecture=$(ARCHITECTURE) Release=$(RELEASE) $(CONFIGURED) $(PARAMETERS)
 
 build: .venv/ready .venv-sam/ready ## Build what is deployed (ARCHITECTURE=arm64 or x86_64)
 	ARCHITECTURE=$(ARCHITECTURE) $(SAM) build --config-env $(ENVIRONMENT) --parameter-overrides Architecture=$(ARCHITECTURE)
 
 deploy: build ## Deploy to AWS with your credentials (PARAMETERS="AlarmEmail=you@example.com", ENVIRONMENT=staging)
+	.venv/bin/woohub mapping check --pushed --stack $(STACK)
 	$(SAM) deploy --config-env $(ENVIRONMENT) $(DEPLOY) --parameter-overrides $(OVERRIDES)
 
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $(UPGRADE)

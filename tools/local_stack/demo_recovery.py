@@ -17,10 +17,9 @@ from rich.table import Table
 from simulators.woocommerce import KEY, SECRET, SimulatedShop
 from simulators.woocommerce import running as serving
 from woohub.errors import WooHubError
-from woohub.mapping.fields import load_mapping
 from woohub.store.client import Store
 from woohub.store.webhooks import Webhook
-from woohub_cli import connections, store_setup
+from woohub_cli import connections, stack_configuration, store_setup
 from woohub_cli import stacks as operators
 from woohub_cli.cli_errors import Trouble
 from woohub_cli.commands import reconcile
@@ -162,7 +161,7 @@ def _webhook(store: Store) -> Webhook:
 def _compare(stack: Stack, operated: operators.Stack, store: Store, period: Period) -> Comparison:
     stack_client.wait_until_queue_is_empty(stack)
     with step("Compare the store with HubSpot"):
-        table = load_mapping()
+        table = stack_configuration.current(operated).mapping
         crm = Crm(connections.hubspot(operated, {}), table, connections.warn)
         report = Verification(store, crm, table, time.time, lambda: stack_client.queue_length(stack)).run(period)
         return Comparison(report, _webhook(store).status)

@@ -15,6 +15,7 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ConnectionError as NoConnection
 
+from woohub.configuration import ConfigurationUnreadable
 from woohub.errors import DeadlineExceeded, Forbidden, HubSpotUnavailable, TransientError, Unauthorized, WooHubError
 from woohub.store.requests import StoreUnavailable
 
@@ -68,6 +69,7 @@ def _refused_by_aws(error: Exception) -> str:
 
 
 SENTENCES: tuple[tuple[type[Exception], Callable[[Exception], str]], ...] = (
+    (ConfigurationUnreadable, lambda error: f"{error}; `woohub mapping rollback` brings back the mapping before"),
     (NoCredentialsError, lambda _error: f"there are no AWS credentials: {LOG_IN}"),
     (PartialCredentialsError, lambda error: f"the AWS credentials are incomplete ({error}): {LOG_IN}"),
     (NoRegionError, lambda _error: "no AWS region is set: set AWS_REGION, or `region` in the AWS profile"),

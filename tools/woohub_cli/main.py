@@ -15,6 +15,7 @@ from woohub_cli.commands import (
     doctor,
     erase,
     load,
+    mapping,
     portal_check,
     reconcile,
     remove,
@@ -80,6 +81,7 @@ app = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode="rich", p
 for _name, _command in COMMANDS.items():
     app.command(_name, cls=Command)(_command)
 app.add_typer(dlq.app, name="dlq")
+app.add_typer(mapping.app, name="mapping")
 
 
 def _print_version(wanted: bool) -> None:

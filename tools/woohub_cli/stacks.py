@@ -48,6 +48,10 @@ LOCAL_NAMES = {
 }
 
 
+class NoSuchStack(Trouble):
+    """CloudFormation has no stack of this name."""
+
+
 @dataclass(frozen=True)
 class Aws:
     """AWS, or what emulates it: clients are made when they are needed."""
@@ -207,7 +211,7 @@ def named(name: str, environ: Mapping[str, str]) -> Stack:
     except ClientError as error:
         if "does not exist" not in error.response["Error"].get("Message", ""):
             raise
-        raise Trouble(
+        raise NoSuchStack(
             f"there is no stack {name} in {aws.session.region_name}: check the name and the region"
         ) from error
     return Stack(name, _outputs(description), aws, description["StackStatus"])

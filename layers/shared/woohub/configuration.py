@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from botocore.config import Config
@@ -98,8 +99,8 @@ def _of_store(objects: Objects, name: str, stores: Mapping[str, StoreSettings]) 
 
 
 def mapping_key(store: str) -> str:
-    """The object with the overlay of a further store, over the stack's."""
-    return f"{STORES_PREFIX}{store}/{MAPPING_KEY}"
+    """The object with a store's overlay: that of the first is the stack's, those of further stores lie over it."""
+    return f"{STORES_PREFIX}{store}/{MAPPING_KEY}" if store else MAPPING_KEY
 
 
 def _overlays(objects: Objects, *keys: str) -> list[Overlay]:
@@ -111,6 +112,23 @@ def is_read(key: str) -> bool:
     return key in (MAPPING_KEY, STORES_KEY, erasures.FILE) or (
         key.startswith(STORES_PREFIX) and key.endswith(f"/{MAPPING_KEY}")
     )
+
+
+def read_objects(client: S3Client, bucket: str, known: Objects = MappingProxyType({})) -> dict[str, StoredObject]:
+    """The configuration's objects; those whose ETag is known are not read again. Raises botocore's errors."""
+    pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
+    listed = [row for page in pages for row in page.get("Contents", ()) if is_read(row["Key"])]
+    for row in listed:
+        if row["Size"] > MAX_OBJECT_BYTES:
+            raise ConfigurationUnreadable(f"{row['Key']} has {row['Size']} bytes; at most {MAX_OBJECT_BYTES}")
+    return {row["Key"]: _object(client, bucket, row["Key"], known.get(row["Key"]), row["ETag"]) for row in listed}
+
+
+def _object(client: S3Client, bucket: str, key: str, known: StoredObject | None, etag: str) -> StoredObject:
+    if known and known.etag == etag:
+        return known
+    answer = client.get_object(Bucket=bucket, Key=key)
+    return StoredObject(answer["ETag"], answer["Body"].read())
 
 
 class Configuration:
@@ -147,7 +165,8 @@ class Configuration:
 
     def _read(self) -> ConfigurationVersion:
         try:
-            objects = self._changed_objects()
+            self._client = self._client or self._make_client()
+            objects = read_objects(self._client, self._bucket, self._objects)
         except (BotoCoreError, ClientError) as error:
             if self._version is None:
                 raise ConfigurationUnreadable(f"S3 did not return the stack's configuration: {error}") from error
@@ -157,20 +176,3 @@ class Configuration:
             return self._version
         self._version, self._objects = None, objects  # a version that cannot be read leaves no older one in force
         return parse(objects)
-
-    def _changed_objects(self) -> Objects:
-        """The bucket's objects; those whose ETag is known are not read again. Raises botocore's errors."""
-        self._client = client = self._client or self._make_client()
-        pages = client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket)
-        listed = [row for page in pages for row in page.get("Contents", ()) if is_read(row["Key"])]
-        for row in listed:
-            if row["Size"] > MAX_OBJECT_BYTES:
-                raise ConfigurationUnreadable(f"{row['Key']} has {row['Size']} bytes; at most {MAX_OBJECT_BYTES}")
-        return {row["Key"]: self._object(client, row["Key"], row["ETag"]) for row in listed}
-
-    def _object(self, client: S3Client, key: str, etag: str) -> StoredObject:
-        known = self._objects.get(key)
-        if known and known.etag == etag:
-            return known
-        answer = client.get_object(Bucket=self._bucket, Key=key)
-        return StoredObject(answer["ETag"], answer["Body"].read())

@@ -32,6 +32,7 @@ class HealthContext:
     store: Store | None
     connect: Connect  # to HubSpot, with a token
     table: FieldMapping
+    configuration_mistake: str  # why the stack's configuration cannot be read; "" if it can
     http: Http
     metrics: Counts | None  # None: nothing is counted there
     now: float  # epoch seconds

@@ -13,7 +13,7 @@ from woohub.erasures import KeyOfErasuresUnknown
 from woohub.errors import InvalidParameter
 from woohub.reconcile.watermark import Watermark, WatermarkParameter
 from woohub.settings import webhook_secrets
-from woohub_cli import dead_letters, erasure_list, secret_store, store_setup, store_webhooks, traces
+from woohub_cli import dead_letters, erasure_list, secret_store, stack_configuration, store_setup, store_webhooks, traces
 from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import store
 from woohub_cli.checks.health_context import HealthContext, ago
@@ -32,10 +32,13 @@ GOVERNOR_DEAD_S = 15 * MINUTE
 OLD_ROTATION_S = DAY
 
 DEPLOY = "deploy the stack again (`make deploy` in a checkout of woohub)"
+CONFIGURATION_FIX = (
+    "correct the mapping and `woohub mapping push`, or bring back the version before with `woohub mapping rollback`; "
+    "the consumer resumes about a minute later"
+)
 BREAKER_FIXES = {
     "auth": f"give the key the scope it lacks, or {RENEW_IT}; the consumer resumes within two minutes",
-    "config": "correct what is named, in the bucket of the stack's output ConfigurationBucket, or restore the version "
-    "before; the consumer resumes about a minute later",
+    "config": CONFIGURATION_FIX,
     "daily": "HubSpot's daily limit is used up: the consumer resumes after its reset; see in HubSpot which app uses it",
     "migration": "HubSpot is moving the account: wait, the consumer resumes by itself",
     "rate": "another app uses up HubSpot's limit: find it, or lower the parameter HubSpotRequestsPer10Seconds",
@@ -278,8 +281,17 @@ def _erasures(context: HealthContext) -> Iterator[Step]:
         yield Step("erasures", Result.OK, f"{len(people.erased_at_ms)} addresses of erased people; the key is there")
 
 
+def _configuration(context: HealthContext) -> Iterator[Step]:
+    """Whether the functions can read what people decided."""
+    if context.configuration_mistake:
+        yield Step("configuration", Result.FAILED, context.configuration_mistake, CONFIGURATION_FIX)
+    elif context.stack.outputs.get(stack_configuration.OUTPUT):
+        yield Step("configuration", Result.OK)
+
+
 CHECKS = (
     ("stack", _deployed),
+    ("configuration", _configuration),
     ("webhook secret", _webhook_secret),
     ("store's addresses", _sources),
     ("signatures", _refusals),

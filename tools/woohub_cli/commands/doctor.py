@@ -11,9 +11,10 @@ from pathlib import Path
 import typer
 import urllib3
 
-from woohub.mapping.fields import load_mapping
+from woohub.configuration import ConfigurationUnreadable
+from woohub.mapping.fields import FieldMapping, load_mapping
 from woohub.store.connection import StoreCredentials
-from woohub_cli import environment, metrics, secret_store, stacks, store_setup
+from woohub_cli import environment, metrics, secret_store, stack_configuration, stacks, store_setup
 from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import hubspot, stack, store
 from woohub_cli.checks.health_context import HealthContext, run_checks
@@ -50,6 +51,7 @@ def health_context_of(stack: Stack, env: Mapping[str, str], now: float) -> Healt
     values = [env.get(name, "").strip() for name in store_setup.VARIABLES]
     given = StoreCredentials(*values) if all(values) else None
     access = stored or given
+    table, mistake = _mapping(stack)
     return HealthContext(
         stack=stack,
         env=env,
@@ -57,11 +59,20 @@ def health_context_of(stack: Stack, env: Mapping[str, str], now: float) -> Healt
         given=given,
         store=store_setup.connect(access) if access else None,
         connect=hubspot_address(stack, env).connect,
-        table=load_mapping(),
+        table=table,
+        configuration_mistake=mistake,
         http=urllib3.PoolManager(),
         metrics=metrics.of(stack, now),
         now=now,
     )
+
+
+def _mapping(stack: Stack) -> tuple[FieldMapping, str]:
+    """The stack's mapping and "", or woohub's own and why the stack's cannot be read."""
+    try:
+        return stack_configuration.current(stack).mapping, ""
+    except ConfigurationUnreadable as error:
+        return load_mapping(), str(error)
 
 
 def diagnose(context: HealthContext) -> Iterator[Diagnosis]:

@@ -14,9 +14,9 @@ import urllib3
 
 from woohub.http import Http
 from woohub.hubspot.client import HubSpot
-from woohub.mapping.fields import FieldMapping, load_mapping
+from woohub.mapping.fields import FieldMapping
 from woohub.settings import HubSpotSettings
-from woohub_cli import connections, environment, live_test, stacks
+from woohub_cli import connections, environment, live_test, stack_configuration, stacks
 from woohub_cli.cli_errors import PROBLEMS, Trouble, WrongUsage
 from woohub_cli.commands import send, status
 from woohub_cli.hubspot_records import Crm
@@ -106,7 +106,7 @@ def tester(stack: Stack, env: dict[str, str]) -> Tester:
     http = urllib3.PoolManager(maxsize=live_test.SENDER_THREADS)
     hubspot = connections.hubspot(stack, env, REQUESTS_PER_10_S)
     secret, sources = send.signing_secret(stack), send.recorded_sources(stack)
-    return Tester(stack, hubspot, load_mapping(), http, secret, sources)
+    return Tester(stack, hubspot, stack_configuration.current(stack).mapping, http, secret, sources)
 
 
 def command(

@@ -19,11 +19,10 @@ from woohub.clock import Timer
 from woohub.errors import Forbidden, TransientError, Unauthorized
 from woohub.hubspot.client import HubSpot
 from woohub.mapping import fields
-from woohub.mapping.fields import load_mapping
 from woohub.settings import HubSpotSettings, hubspot_token, webhook_secrets
 from woohub.store.connection import StoreCredentials
 from woohub.store.webhooks import TOPICS
-from woohub_cli import environment, secret_store, stacks, store_change, store_setup
+from woohub_cli import environment, secret_store, stack_configuration, stacks, store_change, store_setup
 from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import scopes
 from woohub_cli.cli_errors import EXPECTED, PROBLEMS, explain, next_after
@@ -305,13 +304,15 @@ def change_of(stack: Stack, env: Mapping[str, str], address: HubSpotAddress) -> 
     )
     known = stored.url if stored else ""
     try:
-        return Change(known, access.url, _overlap(access, token, address))
+        return Change(known, access.url, _overlap(access, token, address, stack_configuration.current(stack).mapping))
     except EXPECTED as error:
         return Change(known, access.url, None, explain(error))
 
 
-def _overlap(access: StoreCredentials, token: str, address: HubSpotAddress) -> store_change.Overlap:
-    store, table = store_setup.connect(access), load_mapping()
+def _overlap(
+    access: StoreCredentials, token: str, address: HubSpotAddress, table: fields.FieldMapping
+) -> store_change.Overlap:
+    store = store_setup.connect(access)
     store.timer.start(COMPARISON_TIMEOUT_S)
     return store_change.look(store, Crm(address.connect(token), table, lambda *_, **__: None), table)
 
@@ -336,9 +337,8 @@ def _all_steps(
     if stack is None and store_secrets:
         yield Step("secrets", Result.SKIPPED, "no stack is named: name it with --stack, or start it with `make local`")
     reach = Reach(store_setup.connect, urllib3.PoolManager(), store_setup.wait)
-    yield from run(
-        stack, env, load_mapping(), address.connect, reach, agree=agree, store_secrets=store_secrets, dry_run=dry_run
-    )
+    table = stack_configuration.current(stack).mapping
+    yield from run(stack, env, table, address.connect, reach, agree=agree, store_secrets=store_secrets, dry_run=dry_run)
 
 
 def _print_result(steps: list[Step], left: list[str], json: bool, facts: dict[str, object]) -> None:

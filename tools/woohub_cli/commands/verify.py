@@ -16,9 +16,8 @@ from rich.text import Text
 from woohub.clock import Timer
 from woohub.erasures import NOBODY
 from woohub.hubspot.client import HubSpot
-from woohub.mapping.fields import load_mapping
 from woohub.store.client import Store
-from woohub_cli import connections, environment, erasure_list, order_pages, stacks, traces
+from woohub_cli import connections, environment, erasure_list, order_pages, stack_configuration, stacks, traces
 from woohub_cli.cli_errors import PROBLEMS, Trouble, WrongUsage
 from woohub_cli.commands import status
 from woohub_cli.comparison import Mismatch, MismatchKind
@@ -104,7 +103,7 @@ def _compared(
     stack: Stack | None, store: Store, hubspot: HubSpot, asked: Period, *, all_customers: bool, queue_repairs: bool
 ) -> tuple[VerificationReport, RepairResult | None]:
     notes: Counter[str] = Counter()
-    table = load_mapping()
+    table = stack_configuration.current(stack).mapping
     crm = Crm(hubspot, table, _noted(notes))
     people = erasure_list.people(stack) if stack else NOBODY
     with bar("comparing") as shown:

@@ -18,7 +18,7 @@ from woohub.dates import utc_from_ms
 from woohub.erasures import ErasedPeople
 from woohub.errors import InvalidPayload, PermanentError, TransientError
 from woohub.hubspot.answers import Record
-from woohub.mapping.fields import FieldMapping, load_mapping
+from woohub.mapping.fields import FieldMapping
 from woohub.mapping.mapping_file import STATUS
 from woohub.mapping.values import usable_email
 from woohub.reconcile.watermark import Watermark, WatermarkParameter
@@ -27,7 +27,17 @@ from woohub.store.payloads import CUSTOMER_SWEPT, ORDER_SWEPT, TRASH, CustomerEv
 from woohub.store.rows import StoreRow
 from woohub.sync.contacts import ContactSnapshot, snapshot_of
 from woohub.sync.erased import forgotten_at, without_person
-from woohub_cli import connections, dead_letters, environment, erasure_list, order_lookup, order_names, stacks, traces
+from woohub_cli import (
+    connections,
+    dead_letters,
+    environment,
+    erasure_list,
+    order_lookup,
+    order_names,
+    stack_configuration,
+    stacks,
+    traces,
+)
 from woohub_cli.cli_errors import EXPECTED, PROBLEMS, Trouble, WrongUsage, explain
 from woohub_cli.commands import status
 from woohub_cli.commands.verify import COLUMNS, rows_of
@@ -77,8 +87,8 @@ def command(
     target = stacks.find(stack, env, folder, of_store)
     with bar("asking") as shown:
         shown.say("reading the store")
-        table = load_mapping()
-        crm = _crm(target, env, table)
+        table = stack_configuration.current(target).mapping
+        crm = crm_of(target, env, table)
         store, lookup = looked_up(target, env, crm, asked)
         shop = without_erased(in_store(lookup), erasure_list.people(target), table)
         shown.say("reading HubSpot")
@@ -123,7 +133,8 @@ def in_store(lookup: Lookup) -> InStore:
     return InStore(row, event if isinstance(event, OrderEvent) else None)
 
 
-def _crm(stack: Stack, env: dict[str, str], table: FieldMapping) -> Crm:
+def crm_of(stack: Stack, env: dict[str, str], table: FieldMapping) -> Crm:
+    """The portal as this mapping reads it."""
     hubspot = connections.hubspot(stack, env)
     hubspot.timer.start(CLIENT_TIMEOUT_S)
     return Crm(hubspot, table, connections.warn)

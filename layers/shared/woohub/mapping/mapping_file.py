@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 
 from woohub.errors import WooHubError
 from woohub.mapping.customer_metrics import CustomerMetrics
-from woohub.mapping.overlay import Overlay, merged
+from woohub.mapping.overlay import Overlay, Tables, merged
 from woohub.mapping.rows import (
     ContactRow,
     CreateRows,
@@ -58,48 +58,56 @@ SHAPES_OF_TYPE = {"string": ("text", "email", "id", "bool"), "number": ("number"
 class InvalidMapping(WooHubError):
     """mapping.toml cannot be used; the message lists every mistake."""
 
+    def __init__(self, file: str, mistakes: Sequence[str]) -> None:
+        super().__init__("\n  ".join([f"{file}:", *mistakes]))
+        self.file, self.mistakes = file, tuple(mistakes)
+
 
 def read(overlays: Sequence[Overlay] = (), path: Path = DEFAULT) -> MappingFile:
     """woohub's own file with the overlays merged over it, each over those before; raises InvalidMapping.
 
     A mistake is that of the first overlay that cannot be used over those before it.
     """
+    return tables_and_file(overlays, path)[1]
+
+
+def tables_and_file(overlays: Sequence[Overlay] = (), path: Path = DEFAULT) -> tuple[Tables, MappingFile]:
+    """The same, with the merged tables as they are written."""
     tables, file = _checked(Overlay(path.name, _content(path)), {})
     for overlay in overlays:
         tables, file = _checked(overlay, tables)
-    return file
+    return tables, file
 
 
 def _content(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise InvalidMapping(f"{path.name} cannot be read: {error}") from error
+        raise InvalidMapping(path.name, [f"cannot be read: {error}"]) from error
 
 
-def _checked(overlay: Overlay, base: Mapping[str, Any]) -> tuple[Mapping[str, Any], MappingFile]:
+def _checked(overlay: Overlay, base: Tables) -> tuple[Tables, MappingFile]:
     try:
-        tables = merged(base, _tables(overlay))
+        tables = merged(base, tables_of(overlay))
         file = MappingFile.model_validate(tables)
     except ValidationError as error:
-        raise _invalid(overlay, [_shape_mistake(mistake) for mistake in error.errors(include_url=False)]) from error
+        raise InvalidMapping(
+            overlay.name, [_shape_mistake(mistake) for mistake in error.errors(include_url=False)]
+        ) from error
     if mistakes := [*_stage_mistakes(file), *_property_mistakes(file)]:
-        raise _invalid(overlay, mistakes)
+        raise InvalidMapping(overlay.name, mistakes)
     return tables, file
 
 
-def _tables(overlay: Overlay) -> dict[str, Any]:
+def tables_of(overlay: Overlay) -> dict[str, Any]:
+    """What the file alone says, unchecked; InvalidMapping where it is no TOML."""
     try:
         text = overlay.content.decode("utf-8")
         return tomllib.loads(text)
     except UnicodeDecodeError as error:
-        raise InvalidMapping(f"{overlay.name} cannot be read: {error}") from error
+        raise InvalidMapping(overlay.name, [f"cannot be read: {error}"]) from error
     except tomllib.TOMLDecodeError as error:
-        raise InvalidMapping(f"{overlay.name}: {error}{_line(text, str(error))}") from error
-
-
-def _invalid(overlay: Overlay, mistakes: list[str]) -> InvalidMapping:
-    return InvalidMapping("\n  ".join([f"{overlay.name}:", *mistakes]))
+        raise InvalidMapping(overlay.name, [f"{error}{_line(text, str(error))}"]) from error
 
 
 def _line(text: str, message: str) -> str:

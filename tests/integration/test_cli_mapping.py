@@ -1,0 +1,342 @@
+"""`woohub mapping`: what HubSpot gets is shown, checked, tried, changed and brought back, without a deployment."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from typer.testing import CliRunner
+
+from tests.support.bucket import BROKEN
+from tests.support.cli_stack import NAME
+from tests.support.consuming import Consuming
+from tests.support.operated import Operated, operated
+from woohub.configuration import MAPPING_KEY
+from woohub.mapping.mapping_file import DEFAULT
+from woohub_cli import dead_letters
+from woohub_cli.main import app
+
+BUCKET = "configuration"
+PICKUP = 'stages.on_hold.statuses = ["awaiting-pickup"]\n'
+PAID = """
+[deal]
+woocommerce_payment_method = { order = "payment_method_title" }
+
+[create.deal.woocommerce_payment_method]
+label       = "WooCommerce payment method"
+type        = "string"
+fieldType   = "text"
+description = "How the order was paid, in the words of the store."
+"""
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Consuming]:
+    with operated(search_lag_s=0.0, requests_per_10_s=10_000) as stack:
+        yield Consuming(stack.ready())
+
+
+@pytest.fixture
+def shop(running: Consuming, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Operated:
+    """In an empty folder, with an empty bucket."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(dead_letters, "RECEIVE_WAIT_S", 0)
+    running.begin_anew()
+    versions = boto3.resource("s3").Bucket(BUCKET).object_versions
+    versions.delete()
+    return running.shop
+
+
+def run(shop: Operated, command: str, *arguments: str, code: int = 0, stack: str = NAME) -> str:
+    """What the command says to people."""
+    asked = ["mapping", command, *arguments, "--stack", stack]
+    result = CliRunner().invoke(app, asked, env=shop.environment, catch_exceptions=False)
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def facts(shop: Operated, command: str, *arguments: str, code: int = 0) -> Any:
+    """What it says to machines."""
+    asked = ["mapping", command, *arguments, "--stack", NAME, "--json"]
+    result = CliRunner().invoke(app, asked, env=shop.environment, catch_exceptions=False)
+    assert result.exit_code == code, result.output
+    return json.loads(result.stdout)
+
+
+def write(text: str, name: str = "mapping.toml") -> str:
+    Path(name).write_text(text, "utf-8")
+    return name
+
+
+def stored() -> str | None:
+    client = boto3.client("s3")
+    if not client.list_objects_v2(Bucket=BUCKET).get("Contents"):
+        return None
+    return client.get_object(Bucket=BUCKET, Key=MAPPING_KEY)["Body"].read().decode()
+
+
+def by_hand(text: str) -> None:
+    boto3.client("s3").put_object(Bucket=BUCKET, Key=MAPPING_KEY, Body=text.encode())
+
+
+def origins(shop: Operated) -> dict[str, str]:
+    return {row["place"]: row["from"] for row in facts(shop, "show")["rows"] if row["from"] != "woohub"}
+
+
+# show, check, diff
+
+
+def test_without_anything_pushed_woohubs_own_mapping_is_shown(shop: Operated) -> None:
+    rows = {row["place"]: row["value"] for row in facts(shop, "show")["rows"]}
+
+    assert rows["deal.amount"] == '{ order = "total", as = "number" }'
+    assert origins(shop) == {}
+    assert "deal.amount" in run(shop, "show")
+
+
+def test_each_row_says_which_file_it_comes_from(shop: Operated) -> None:
+    by_hand(PICKUP + PAID)
+
+    assert origins(shop) == {
+        "stages.on_hold": MAPPING_KEY,
+        "deal.woocommerce_payment_method": MAPPING_KEY,
+        "create.deal.woocommerce_payment_method": MAPPING_KEY,
+    }
+
+
+def test_a_file_without_mistakes_is_fine(shop: Operated) -> None:
+    write(PICKUP)
+
+    assert "1 row of woohub's own mapping differ" in run(shop, "check")
+    assert facts(shop, "check") == {"file": "mapping.toml", "ok": True, "mistakes": [], "rows_changed": 1}
+
+
+def test_mistakes_are_named_with_file_and_place(shop: Operated) -> None:
+    write(BROKEN, "new.toml")
+
+    assert "new.toml:\n  deal.amount.as: 'euros' is not possible" in run(shop, "check", "new.toml", code=1)
+    assert facts(shop, "check", "new.toml", code=1)["mistakes"][0].startswith("deal.amount.as")
+
+
+def test_a_file_that_is_not_there_is_named(shop: Operated) -> None:
+    result = CliRunner().invoke(app, ["mapping", "check"], env=shop.environment)
+
+    assert (result.exit_code, "mapping.toml cannot be read" in result.output) == (1, True)
+
+
+def test_a_diff_says_what_changes_and_which_records(shop: Operated) -> None:
+    write('deal.associated_products = false\ncontact.phone = { write = "if-empty" }\n' + PICKUP)
+
+    told = facts(shop, "diff")
+
+    assert {change["place"] for change in told["changes"]} == {
+        "contact.phone",
+        "deal.associated_products",
+        "create.deal.associated_products",
+        "stages.on_hold",
+    }
+    effects = " ".join(told["effects"])
+    assert "contact.phone: contacts get it when" in effects
+    assert "HubSpot keeps the values that it has" in effects
+    assert "stages.on_hold: a deal moves when its order's status next changes" in effects
+    assert "removed" in run(shop, "diff")
+
+
+def test_a_mapping_that_was_edited_in_a_checkout_becomes_an_overlay(shop: Operated) -> None:
+    text = DEFAULT.read_text("utf-8")
+    for old, new in (
+        ('statuses = ["on-hold"]', 'statuses = ["on-hold", "awaiting-pickup"]'),
+        ('closedate = { order = ["date_created_gmt", "date_created"], as = "datetime" }\n', ""),
+        ('phone     = { order = "billing.phone",      customer = "billing.phone" }',
+         'phone     = { order = "billing.phone", customer = "billing.phone", write = "if-empty" }'),
+    ):  # fmt: skip
+        assert old in text
+        text = text.replace(old, new, 1)
+    old_file = write(text, "old.toml")
+
+    printed = run(shop, "diff", old_file, "--overlay")
+
+    assert printed == (
+        '[contact]\nphone = { write = "if-empty" }\n\n'
+        "[deal]\nclosedate = false\n\n"
+        '[stages]\non_hold = { statuses = ["awaiting-pickup"] }\n'
+    )
+    write(printed)
+    run(shop, "push", "--yes")
+    by_overlay = {row["place"]: row["value"] for row in facts(shop, "show")["rows"]}
+    assert "deal.closedate" not in by_overlay
+    assert "fine" in run(shop, "check", old_file), "the complete file is an overlay, too"
+
+
+# push, rollback, pull
+
+
+def test_a_pushed_status_is_used_by_the_command_and_the_functions(shop: Operated) -> None:
+    write(PICKUP)
+
+    assert "Stored." in run(shop, "push", "--yes")
+    assert stored() == PICKUP
+    assert origins(shop) == {"stages.on_hold": MAPPING_KEY}
+    assert "The stack has it already." in run(shop, "push", "--yes")
+
+
+def test_a_push_asks_and_without_an_answer_changes_nothing(shop: Operated) -> None:
+    write(PICKUP)
+
+    assert "pass --yes" in run(shop, "push", code=1)
+    assert facts(shop, "push", "--dry-run")["pushed"] is False
+    assert stored() is None
+
+
+def test_a_push_refuses_mistakes(shop: Operated) -> None:
+    write(BROKEN)
+
+    result = CliRunner().invoke(app, ["mapping", "push", "--yes", "--stack", NAME], env=shop.environment)
+
+    assert (result.exit_code, "deal.amount.as" in result.output, stored()) == (1, True, None)
+
+
+def test_what_hubspot_lacks_is_named_until_setup_has_made_it(shop: Operated) -> None:
+    write('[deal]\nno_such_property = { order = "total" }\n' + PAID.replace("\n[deal]\n", ""))
+
+    missing = facts(shop, "push", "--yes")["missing_in_hubspot"]
+
+    assert missing == [
+        "deal property woocommerce_payment_method",
+        "deal property no_such_property: neither HubSpot has it nor [create] makes it",
+    ]
+    assert "woohub setup" in run(shop, "push", "--dry-run")
+    setup = shop.run("setup", "--json", "--yes")
+    assert "woocommerce_payment_method" in setup.stdout
+    assert facts(shop, "push", "--dry-run")["missing_in_hubspot"] == missing[1:]
+
+
+def test_a_changed_key_prefix_is_warned_of(shop: Operated) -> None:
+    write('order_key_prefix = "b-"')
+
+    assert "A SECOND DEAL" in run(shop, "push", "--dry-run")
+
+
+def test_a_rollback_brings_back_what_was_there_and_once_more_what_was_pushed(shop: Operated) -> None:
+    for text in (PICKUP, PICKUP + PAID):
+        write(text)
+        run(shop, "push", "--yes")
+
+    run(shop, "rollback", "--yes")
+    assert stored() == PICKUP
+    run(shop, "rollback", "--yes")
+    assert stored() == PICKUP + PAID
+
+
+def test_the_first_push_rolls_back_to_woohubs_own(shop: Operated) -> None:
+    write(PICKUP)
+    run(shop, "push", "--yes")
+
+    assert facts(shop, "rollback", "--yes")["pushed"] is True
+    assert (stored(), origins(shop)) == (None, {})
+
+
+def test_a_broken_mapping_that_was_put_there_by_hand_is_found_and_rolled_back(shop: Operated) -> None:
+    write(PICKUP)
+    run(shop, "push", "--yes")
+    by_hand(BROKEN)
+
+    doctor = {step["check"]: step for step in shop.json("doctor")["checks"]}
+    assert doctor["configuration"]["outcome"] == "failed"
+    assert "deal.amount.as" in doctor["configuration"]["detail"]
+    assert "deal.amount.as" in run(shop, "check", "--pushed", code=1)
+    assert "mapping rollback" in shop.run("verify").output
+    run(shop, "rollback", "--yes")
+    assert stored() == PICKUP
+    assert "fine" in run(shop, "check", "--pushed")
+
+
+def test_nothing_pushed_is_nothing_to_roll_back_or_pull(shop: Operated) -> None:
+    for command in ("rollback", "pull"):
+        result = CliRunner().invoke(app, ["mapping", command, "--stack", NAME], env=shop.environment)
+        assert (result.exit_code, "no mapping of its own" in result.output) == (1, True)
+
+
+def test_a_pull_writes_the_file_and_overwrites_nothing_unasked(shop: Operated) -> None:
+    by_hand(PICKUP)
+    run(shop, "pull")
+    assert Path("mapping.toml").read_text("utf-8") == PICKUP
+    run(shop, "pull")  # the same: nothing is lost
+    write(PAID)
+
+    result = CliRunner().invoke(app, ["mapping", "pull", "--stack", NAME], env=shop.environment)
+
+    assert (result.exit_code, Path("mapping.toml").read_text("utf-8")) == (1, PAID)
+    run(shop, "pull", "--yes")
+    assert Path("mapping.toml").read_text("utf-8") == PICKUP
+
+
+# preview
+
+
+def test_a_preview_shows_what_hubspot_would_get_beside_what_it_has(shop: Operated, running: Consuming) -> None:
+    number = shop.shop.place()
+    running.deliver()
+    write('contact.phone = { text = "{billing.phone} (shop)" }\n')
+
+    told = facts(shop, "preview", str(number))
+
+    rows = {(row["record"], row["property"]): row for row in told["rows"]}
+    phone = rows["contact", "phone"]
+    assert (phone["differs"], phone["mapping"]) == (True, f"{phone['hubspot']} (shop)")
+    assert rows["deal", "amount"]["differs"] is False
+    assert (told["by"], told["new_deal"]) == ("mapping.toml", False)
+    assert "would be written" in run(shop, "preview", str(number))
+    assert stored() is None
+
+
+def test_a_preview_without_a_file_is_by_what_the_stack_uses(shop: Operated, running: Consuming) -> None:
+    number = shop.shop.place()
+    running.deliver()
+    by_hand('deal.amount = { text = "about {total}" }\n')
+
+    rows = {row["property"]: row["mapping"] for row in facts(shop, "preview", str(number))["rows"]}
+
+    assert rows["amount"].startswith("about ")
+
+
+def test_a_preview_of_an_unknown_order_says_so(shop: Operated) -> None:
+    result = CliRunner().invoke(app, ["mapping", "preview", "4711", "--stack", NAME], env=shop.environment)
+
+    assert (result.exit_code, "4711" in result.output) == (1, True)
+
+
+# Everywhere
+
+
+def test_verify_and_why_compare_by_the_pushed_mapping(shop: Operated, running: Consuming) -> None:
+    number = shop.shop.place()
+    running.deliver()
+    by_hand('contact.phone = { text = "{billing.phone} (shop)" }\n')
+
+    told = shop.json("verify")
+    explained = json.loads(shop.run("why", str(number), "--json").stdout)
+
+    assert [one["property"] for row in told["differences"] for one in row["differences"]] == ["phone"]
+    assert not explained["fine"]
+
+
+# Releases
+
+
+def test_a_release_is_checked_against_what_is_pushed(shop: Operated) -> None:
+    assert "fine" in run(shop, "check", "--pushed")
+    assert "fine" in run(shop, "check", "--pushed", stack="not-there-yet")
+    by_hand(BROKEN)
+    run(shop, "check", "--pushed", code=1)
+
+
+def test_make_deploy_checks_first() -> None:
+    text = (Path(__file__).parents[2] / "Makefile").read_text("utf-8")
+    recipe = text[text.index("\ndeploy:") :]
+
+    assert 0 < recipe.index("mapping check --pushed") < recipe.index(" deploy --config-env")

@@ -1,0 +1,73 @@
+"""What another mapping means for the records that HubSpot has, and what HubSpot lacks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from woohub.hubspot.client import HubSpot
+from woohub.hubspot.objects import CONTACTS, DEALS, OBJECT_TYPES
+from woohub.mapping.fields import FieldMapping
+from woohub_cli.check_result import Result
+from woohub_cli.mapping_rows import Change
+from woohub_cli.provision import provision
+
+FIELDS = ("contact.", "deal.")
+PREFIX = "order_key_prefix"
+FIELDS_CHANGED = (
+    "{names}: {records} get it when the order or account next changes; `woohub verify --days 365 --repair` queues "
+    "those of a year that differ, `woohub backfill` all"
+)
+FIELDS_REMOVED = "{names}: HubSpot keeps the values that it has; nothing writes them any more"
+STAGES_CHANGED = (
+    "{names}: a deal moves when its order's status next changes; until then its stage stays: move it in HubSpot"
+)
+PIPELINE_CHANGED = "pipeline: a deal comes into the other pipeline when its order's status next changes"
+PREFIX_CHANGED = (
+    "order_key_prefix: HubSpot has deals under the keys of before, and every order will get A SECOND DEAL under the "
+    "new one: change it only before the first order has arrived"
+)
+
+
+def effects(changes: Sequence[Change]) -> list[str]:
+    """A sentence for each group of changes: which records change, when, and what makes it sooner."""
+    return list(_effects(changes))
+
+
+def _effects(changes: Sequence[Change]) -> Iterator[str]:
+    for section, records in (("contact.", "contacts"), ("deal.", "deals")):
+        rows = [change for change in changes if change.place.startswith(section)]
+        if written := _names(change for change in rows if change.then):
+            yield FIELDS_CHANGED.format(names=written, records=records)
+        if removed := _names(change for change in rows if not change.then):
+            yield FIELDS_REMOVED.format(names=removed)
+    if any(change.place == "pipeline" for change in changes):
+        yield PIPELINE_CHANGED
+    elif stages := _names(change for change in changes if change.place.startswith("stages.")):
+        yield STAGES_CHANGED.format(names=stages)
+    if any(change.place == PREFIX for change in changes):
+        yield PREFIX_CHANGED
+
+
+def _names(changes: Iterator[Change]) -> str:
+    return ", ".join(change.place for change in changes)
+
+
+def missing_in_hubspot(hubspot: HubSpot, mapping: FieldMapping) -> list[str]:
+    """What `woohub setup` would create for this mapping, and the properties that nobody creates.
+
+    Raises what HubSpot's client raises where they cannot be read.
+    """
+    steps = list(provision(hubspot, mapping, dry_run=True))
+    missing = [step.what for step in steps if step.outcome is Result.WOULD_CREATE]
+    failed = [f"{step.what}: {step.detail}" for step in steps if step.outcome is Result.FAILED]
+    return [*missing, *failed, *_undefined(hubspot, mapping)]
+
+
+def _undefined(hubspot: HubSpot, mapping: FieldMapping) -> Iterator[str]:
+    """Mapped properties that neither HubSpot has nor the mapping defines: a typo, most of the time."""
+    for object_type, rules in ((CONTACTS, mapping.contact_rules), (DEALS, mapping.deal_rules)):
+        defined = {row.name for row in mapping.definitions if OBJECT_TYPES[row.object_type] == object_type}
+        known = {row["name"] for row in hubspot.property_definitions(object_type)}
+        for name in rules:
+            if name not in known and name not in defined:
+                yield f"{object_type.singular} property {name}: neither HubSpot has it nor [create] makes it"

@@ -1,0 +1,94 @@
+"""The rows of a mapping for people: as text, where each comes from, and how two mappings differ."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from woohub.mapping import mapping_file
+from woohub.mapping.overlay import Overlay, Tables
+
+WOOHUBS_OWN = "woohub"
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+@dataclass(frozen=True)
+class Change:
+    """A row before and after, as TOML; "" where there is none."""
+
+    place: str
+    now: str
+    then: str
+
+
+def rows(tables: Tables) -> dict[str, str]:
+    """Each row as TOML by its place, such as `deal.amount`."""
+    return {".".join(path): _value(value) for path, value in _rows(tables, ())}
+
+
+def _rows(tables: Tables, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], object]]:
+    for key, value in tables.items():
+        if isinstance(value, Mapping) and any(isinstance(inner, Mapping) for inner in value.values()):
+            yield from _rows(value, (*path, key))
+        elif value != {}:
+            yield (*path, key), value
+
+
+def changes(before: Tables, after: Tables) -> list[Change]:
+    """The rows that differ, in the order of the file."""
+    now, then = rows(before), rows(after)
+    places = dict.fromkeys((*now, *then))
+    return [
+        Change(place, now.get(place, ""), then.get(place, "")) for place in places if now.get(place) != then.get(place)
+    ]
+
+
+def origins(overlays: Sequence[Overlay]) -> dict[str, str]:
+    """The name of the file that last said something about each row; the others are woohub's own."""
+    known = mapping_file.tables_and_file()[0]
+    named: dict[str, str] = {}
+    for number, overlay in enumerate(overlays, start=1):
+        after = mapping_file.tables_and_file(overlays[:number])[0]
+        named |= {change.place: overlay.name for change in changes(known, after)}
+        known = after
+    return named
+
+
+def toml(tables: Tables) -> str:
+    """The tables as a file: rows in braces, what set-up creates as sections."""
+    sections = [*_scalars(tables), *_sections(tables, ())]
+    return "\n".join(sections).strip() + "\n"
+
+
+def _scalars(table: Tables) -> list[str]:
+    return [f"{_key(key)} = {_value(value)}" for key, value in table.items() if not isinstance(value, Mapping)]
+
+
+def _sections(tables: Tables, path: tuple[str, ...]) -> Iterator[str]:
+    for key, value in tables.items():
+        if not isinstance(value, Mapping):
+            continue
+        here = (*path, key)
+        if here[0] == "create" and any(isinstance(inner, Mapping) for inner in value.values()):
+            lines = _scalars(value)
+        else:
+            lines = [f"{_key(name)} = {_value(inner)}" for name, inner in value.items()]
+        if lines:
+            yield "\n".join(["", f"[{'.'.join(map(_key, here))}]", *lines])
+        if here[0] == "create":
+            yield from _sections(value, here)
+
+
+def _key(key: str) -> str:
+    return key if _BARE_KEY.fullmatch(key) else json.dumps(key, ensure_ascii=False)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{_key(key)} = {_value(inner)}" for key, inner in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_value(inner) for inner in value) + "]"
+    return json.dumps(value, ensure_ascii=False)
