@@ -18,6 +18,7 @@ from tests.support.payloads import BILLING, CUSTOMER, ORDER, billed, customer, e
 from woohub.errors import InvalidPayload
 from woohub.mapping.fields import FieldMapping, load_mapping
 from woohub.mapping.mapping_file import DEFAULT, InvalidMapping
+from woohub.mapping.overlay import Overlay
 from woohub.mapping.values import MAX_TEXT_CHARACTERS, usable_email
 from woohub.mapping.write_rule import WriteRule
 from woohub.store.payloads import READERS, CustomerEvent, OrderEvent
@@ -793,38 +794,34 @@ def recipes() -> dict[str, str]:
     return dict(re.findall(r"\n### ([^\n]+)\n(?:(?!\n#).)*?```toml\n(.*?)```", page, re.DOTALL))
 
 
-def test_the_recipe_for_a_custom_status_works(tmp_path: Path) -> None:
-    ours = next(line for line in DEFAULT.read_text("utf-8").splitlines() if line.startswith("on_hold"))
-
-    mapping = edited(tmp_path, (ours, recipes()["Give a custom status its stage"]))
-
-    assert mapping.stage("awaiting-pickup") == "on_hold"
+def pushed(recipe: str) -> FieldMapping:
+    """What a recipe of the page makes as the whole of a user's file."""
+    return load_mapping(Overlay("mapping.toml", recipes()[recipe].encode()))
 
 
-def test_the_recipe_for_another_pipeline_works(tmp_path: Path) -> None:
-    text = DEFAULT.read_text("utf-8")
-    ours = text[text.index("[pipeline]") : text.index("failed  ")] + text[text.index("failed  ") :].splitlines()[0]
+def test_the_recipe_for_a_custom_status_works() -> None:
+    mapping = pushed("Give a custom status its stage")
 
-    mapping = edited(tmp_path, (ours, recipes()["Use a pipeline you have already"]))
+    assert (mapping.stage("awaiting-pickup"), mapping.stage("on-hold")) == ("on_hold", "on_hold")
+
+
+def test_the_recipe_for_another_pipeline_works() -> None:
+    mapping = pushed("Use a pipeline you have already")
 
     assert MAPPING.deal(order()) | {"pipeline": "default", "dealstage": "presentationscheduled"} == mapping.deal(
         order()
     )
 
 
-def test_the_recipe_for_a_new_field_works(tmp_path: Path) -> None:
-    row, definition = recipes()["Add a field"].split("\n\n")
-
-    mapping = edited(tmp_path, ("[deal]", row), ("[create.deal.currency]", f"{definition}\n[create.deal.currency]"))
+def test_the_recipe_for_a_new_field_works() -> None:
+    mapping = pushed("Add a field")
 
     assert mapping.deal(order(payment_method_title="Cash"))["woocommerce_payment_method"] == "Cash"
     assert "woocommerce_payment_method" in {one.name for one in mapping.definitions}
 
 
-def test_the_recipe_against_overwriting_works(tmp_path: Path) -> None:
-    ours = next(line for line in DEFAULT.read_text("utf-8").splitlines() if line.startswith("phone "))
-
-    mapping = edited(tmp_path, (ours, recipes()["Keep a field from being overwritten"]))
+def test_the_recipe_against_overwriting_works() -> None:
+    mapping = pushed("Keep a field from being overwritten")
 
     assert not mapping.contact_rules["phone"].writes("555-1", "555-2", creating=False)
 
