@@ -30,6 +30,7 @@ from tests.model.aws import Crash, EventSource, Parameters, Secrets
 from tests.model.shop import SOURCE, Request
 from tests.model.sqs import Queue, SqsClient
 from tests.model.world import World
+from tests.support.bucket import Bucket
 from tests.support.deliveries import SECRET
 from tests.support.line_items import WITH_ITEMS
 from woohub.clock import Timer
@@ -44,7 +45,7 @@ from woohub.hubspot.properties import PropertyCatalog
 from woohub.mapping.fields import load_mapping
 from woohub.settings import HubSpotToken, Secret
 from woohub.sync.engine import Sync
-from woohub.sync.kinds import record_kinds
+from woohub.sync.kinds import KindsOfConfiguration, record_kinds
 from woohub.sync.outcome import Outcome, Verdict
 from woohub.sync.records import Kinds
 
@@ -124,6 +125,7 @@ class Plant:
     mute: bool = False  # see Line
     governed: bool = True  # whether the governor's schedule runs
     garbled: Callable[[InProcessTransport], Any] = lambda transport: transport  # what new processes have before HubSpot
+    bucket: Bucket | None = None  # the stack's configuration, in place of `kinds`
     kinds: Kinds = field(default_factory=lambda: record_kinds(FIELDS))
     line_items: bool = False  # whether they are switched on, in a portal that makes it as hard as it can
     accepted: list[Accepted] = field(default_factory=list)
@@ -221,9 +223,20 @@ class Plant:
         line = Line(self.transport(threads), self.latency, threads)
         hubspot = HubSpot(line, HubSpotToken(self._secret("hubspot")), timer, version=self.version)
         try:
-            govern(self.breaker_parameter(), self.flow(), hubspot.probe, self.world.now)
+            govern(self.breaker_parameter(), self.flow(), lambda: self._probe(hubspot), self.world.now)
         except ClientError:
             return  # the function failed; it is run again in a minute
+
+    def _probe(self, hubspot: HubSpot) -> None:
+        if self.bucket:
+            self.bucket.configuration(self.world.clock).current()
+        hubspot.probe()
+
+    def current_kinds(self) -> Callable[[], Kinds]:
+        """As a new process finds them out at each batch."""
+        if self.bucket is None:
+            return lambda: self.kinds
+        return KindsOfConfiguration(self.bucket.configuration(self.world.clock)).current
 
     def breaker_parameter(self) -> BreakerParameter:
         """The breaker's state."""
@@ -290,7 +303,7 @@ class Process:
         dice = plant.world.random.random
         hubspot = HubSpot(self._line, token, self._timer, version=plant.version, random=dice, concurrency=threads)
         portal = PropertyCatalog(hubspot, self._timer, self._warn)
-        sync = Sync(hubspot, portal, lambda: plant.kinds, self._timer, self._warn)
+        sync = Sync(hubspot, portal, plant.current_kinds(), self._timer, self._warn)
         breaker = Breaker(plant.breaker_parameter, plant.flow, self._alarm, plant.world.clock)
         sqs: Any = plant.sqs
         self._consumer = Consumer(

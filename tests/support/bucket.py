@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any, cast
@@ -11,7 +11,6 @@ from typing import Any, cast
 import boto3
 from botocore.exceptions import EndpointConnectionError
 
-from tests.support.clock import Clock
 from woohub.configuration import Configuration
 
 CUSTOM_STATUS = '[stages]\non_hold = { statuses = ["on-hold", "awaiting-pickup"] }\n'
@@ -29,9 +28,9 @@ class Bucket:
     def put(self, key: str, text: str) -> None:
         self.objects[key] = text.encode()
 
-    def configuration(self, clock: Clock) -> Configuration:
+    def configuration(self, clock: Callable[[], float]) -> Configuration:
         """A reader in a new process."""
-        return Configuration(lambda: cast("Any", self), "bucket", clock=clock.read)
+        return Configuration(lambda: cast("Any", self), "bucket", clock=clock)
 
     def get_paginator(self, operation: str) -> Bucket:
         assert operation == "list_objects_v2"
