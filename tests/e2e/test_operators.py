@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,11 @@ from local_stack import stack_client
 from local_stack.stack import Stack
 from local_stack.steps import wait_until
 from tests.support.deliveries import SECRET, delivery
+from tests.support.orders import delivery as order_delivery
+from tests.support.orders import order
 from tests.support.wheel import InstalledWheel, install
 from woohub.delivery import webhooks
+from woohub.delivery.messages import to_sqs
 from woohub_cli.main import app
 
 OF_THE_LAST_DAY = {"events", "signatures"}  # other tests sent this stack errors of the store and forged deliveries
@@ -84,3 +88,32 @@ def test_the_installed_command_needs_only_a_dotenv_file_and_credentials(
     assert json.loads(status.stdout)["stack"] == stack.stack_name, status.stderr
     assert json.loads(dead_letters.stdout) == [], dead_letters.stderr
     assert status.returncode == dead_letters.returncode == 0
+
+
+def stage_of_an_order(stack: Stack, number: int) -> str:
+    """Where the deal of a new order with a custom status lands."""
+    message = to_sqs(order_delivery("order.created", order(number, status="awaiting-pickup")))
+    stack.client("sqs").send_message(QueueUrl=stack.queue_url, **message)
+
+    def stages() -> list[str]:
+        return [deal.stage for deal in stack_client.deals(stack) if deal.order == str(number)]
+
+    wait_until(lambda: bool(stages()), f"order {number} does not arrive", timeout_s=60)
+    return stages()[0]
+
+
+def test_a_custom_status_is_pushed_and_the_running_stack_uses_it(
+    terminal: CliRunner, stack: Stack, tmp_path: Path
+) -> None:
+    (tmp_path / "mapping.toml").write_text('stages.on_hold.statuses = ["awaiting-pickup"]\n', "utf-8")
+    numbers = count(501)
+    before = stage_of_an_order(stack, next(numbers))
+
+    assert answer(terminal, "mapping", "push", "--yes")["pushed"]
+    wait_until(
+        lambda: stage_of_an_order(stack, next(numbers)) == "on_hold", "the old mapping stays in use", timeout_s=90
+    )
+
+    assert before == "newly_created_order"
+    assert answer(terminal, "mapping", "rollback", "--yes")["pushed"]
+    assert answer(terminal, "mapping", "check", "--pushed")["rows_changed"] == 0
