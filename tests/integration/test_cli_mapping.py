@@ -142,7 +142,7 @@ def test_a_diff_says_what_changes_and_which_records(shop: Operated) -> None:
     effects = " ".join(told["effects"])
     assert "contact.phone: contacts get it when" in effects
     assert "HubSpot keeps the values that it has" in effects
-    assert "stages.on_hold: a deal moves when its order's status next changes" in effects
+    assert "stages.on_hold: a record moves when its order's status next changes" in effects
     assert "removed" in run(shop, "diff")
 
 

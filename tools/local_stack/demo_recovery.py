@@ -161,7 +161,7 @@ def _webhook(store: Store) -> Webhook:
 def _compare(stack: Stack, operated: operators.Stack, store: Store, period: Period) -> Comparison:
     stack_client.wait_until_queue_is_empty(stack)
     with step("Compare the store with HubSpot"):
-        table = stack_configuration.current(operated).mapping
+        table = stack_configuration.mapping(operated)
         crm = Crm(connections.hubspot(operated, {}), table, connections.warn)
         report = Verification(store, crm, table, time.time, lambda: stack_client.queue_length(stack)).run(period)
         return Comparison(report, _webhook(store).status)

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.objects import CONTACTS, DEALS, OBJECT_TYPES
 from woohub.mapping.fields import FieldMapping
+from woohub.mapping.overlay import PIPELINES
 from woohub_cli.check_result import Result
 from woohub_cli.mapping_rows import Change
 from woohub_cli.provision import provision
 
-FIELDS = ("contact.", "deal.")
+RECORDS = {"contact": "contacts", "deal": "deals", "order": "orders", "line_item": "line items"}  # by section
 PREFIX = "order_key_prefix"
 FIELDS_CHANGED = (
     "{names}: {records} get it when the order or account next changes; `woohub verify --days 365 --repair` queues "
@@ -19,9 +20,9 @@ FIELDS_CHANGED = (
 )
 FIELDS_REMOVED = "{names}: HubSpot keeps the values that it has; nothing writes them any more"
 STAGES_CHANGED = (
-    "{names}: a deal moves when its order's status next changes; until then its stage stays: move it in HubSpot"
+    "{names}: a record moves when its order's status next changes; until then its stage stays: move it in HubSpot"
 )
-PIPELINE_CHANGED = "pipeline: a deal comes into the other pipeline when its order's status next changes"
+PIPELINE_CHANGED = "{name}: a record comes into the other pipeline when its order's status next changes"
 PREFIX_CHANGED = (
     "order_key_prefix: HubSpot has deals under the keys of before, and every order will get A SECOND DEAL under the "
     "new one: change it only before the first order has arrived"
@@ -34,16 +35,17 @@ def effects(changes: Sequence[Change]) -> list[str]:
 
 
 def _effects(changes: Sequence[Change]) -> Iterator[str]:
-    for section, records in (("contact.", "contacts"), ("deal.", "deals")):
-        rows = [change for change in changes if change.place.startswith(section)]
+    for section, records in RECORDS.items():
+        rows = [change for change in changes if change.place.startswith(f"{section}.")]
         if written := _names(change for change in rows if change.then):
             yield FIELDS_CHANGED.format(names=written, records=records)
         if removed := _names(change for change in rows if not change.then):
             yield FIELDS_REMOVED.format(names=removed)
-    if any(change.place == "pipeline" for change in changes):
-        yield PIPELINE_CHANGED
-    elif stages := _names(change for change in changes if change.place.startswith("stages.")):
-        yield STAGES_CHANGED.format(names=stages)
+    for pipeline, stages in PIPELINES:
+        if any(change.place == pipeline for change in changes):
+            yield PIPELINE_CHANGED.format(name=pipeline)
+        elif names := _names(change for change in changes if change.place.startswith(f"{stages}.")):
+            yield STAGES_CHANGED.format(names=names)
     if any(change.place == PREFIX for change in changes):
         yield PREFIX_CHANGED
 

@@ -15,6 +15,7 @@ from woohub.configuration import (
     read_objects,
 )
 from woohub.mapping import mapping_file
+from woohub.mapping.fields import FieldMapping
 from woohub.mapping.overlay import Overlay, Tables
 from woohub.stores import FIRST
 from woohub_cli.cli_errors import Trouble
@@ -31,6 +32,15 @@ def current(stack: Stack | None) -> ConfigurationVersion:
     """What the stack's functions use; the defaults without a stack. Raises ConfigurationUnreadable."""
     bucket = stack.outputs.get(OUTPUT, "") if stack else ""
     return Configuration(lambda: stack.aws.s3, bucket).current()  # type: ignore[union-attr]
+
+
+def mapping(stack: Stack | None) -> FieldMapping:
+    """The mapping of the stack's store. Raises ConfigurationUnreadable; Trouble where the stack has no such store."""
+    store = stack.store if stack else FIRST
+    mappings = current(stack).mappings
+    if store not in mappings:
+        raise Trouble(f"the stack's configuration has no store {store}: `woohub store list`")
+    return mappings[store]
 
 
 @dataclass(frozen=True)
@@ -52,11 +62,11 @@ class StackMapping:
         self.key = mapping_key(store)
 
     @classmethod
-    def of(cls, stack: Stack, store: str = FIRST) -> StackMapping:
+    def of(cls, stack: Stack) -> StackMapping:
         """Trouble where the stack is older than the bucket."""
         if OUTPUT not in stack.outputs:
             raise Trouble(NO_BUCKET.format(name=stack.name))
-        return cls(stack.aws.s3, stack.outputs[OUTPUT], store)
+        return cls(stack.aws.s3, stack.outputs[OUTPUT], stack.store)
 
     def objects(self) -> Objects:
         """Everything that is stored. Raises botocore's errors."""

@@ -70,7 +70,7 @@ def health_context_of(stack: Stack, env: Mapping[str, str], now: float) -> Healt
 def _mapping(stack: Stack) -> tuple[FieldMapping, str]:
     """The stack's mapping and "", or woohub's own and why the stack's cannot be read."""
     try:
-        return stack_configuration.current(stack).mapping, ""
+        return stack_configuration.mapping(stack), ""
     except ConfigurationUnreadable as error:
         return load_mapping(), str(error)
 

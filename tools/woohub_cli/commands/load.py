@@ -106,7 +106,7 @@ def tester(stack: Stack, env: dict[str, str]) -> Tester:
     http = urllib3.PoolManager(maxsize=live_test.SENDER_THREADS)
     hubspot = connections.hubspot(stack, env, REQUESTS_PER_10_S)
     secret, sources = send.signing_secret(stack), send.recorded_sources(stack)
-    return Tester(stack, hubspot, stack_configuration.current(stack).mapping, http, secret, sources)
+    return Tester(stack, hubspot, stack_configuration.mapping(stack), http, secret, sources)
 
 
 def command(

@@ -24,7 +24,7 @@ from woohub_cli.commands import why
 from woohub_cli.consent import YesOption, agreed
 from woohub_cli.mapping_effects import effects, missing_in_hubspot
 from woohub_cli.mapping_rows import WOOHUBS_OWN, Change
-from woohub_cli.options import JsonOption, StackOption
+from woohub_cli.options import JsonOption, StackOption, StoreOption
 from woohub_cli.rendering import output
 from woohub_cli.rendering.typer_help import Command, Group
 from woohub_cli.stack_configuration import OUTPUT, StackMapping
@@ -67,9 +67,9 @@ class Mappings:
     objects: Objects
 
     @classmethod
-    def of(cls, stack: str | None) -> Mappings:
-        """Of the stack that is asked for."""
-        found = _find(stack)
+    def of(cls, stack: str | None, of_store: str | None) -> Mappings:
+        """Of the stack and the store that are asked for."""
+        found = _find(stack, of_store)
         pushed = StackMapping.of(found)
         return cls(found, pushed, pushed.objects())
 
@@ -88,12 +88,12 @@ class Mappings:
     def then(self, file: Overlay | None) -> tuple[Tables, FieldMapping]:
         """What would hold with this file (None: without any); InvalidMapping or ConfigurationUnreadable."""
         tables, version = self.pushed.check(self.objects, file)
-        return tables, version.mapping
+        return tables, version.mappings[self.stack.store]
 
 
-def _find(stack: str | None) -> Stack:
+def _find(stack: str | None, of_store: str | None) -> Stack:
     folder = Path.cwd()
-    return stacks.find(stack, environment.read(os.environ, folder), folder)
+    return stacks.find(stack, environment.read(os.environ, folder, of_store), folder, of_store)
 
 
 def _overlay(file: Path) -> Overlay:
@@ -104,7 +104,7 @@ def _overlay(file: Path) -> Overlay:
 
 
 @app.command(cls=Command)
-def show(stack: StackOption = None, json: JsonOption = False) -> None:
+def show(stack: StackOption = None, of_store: StoreOption = None, json: JsonOption = False) -> None:
     """Show the mapping that the stack uses, and where each row comes from.
 
     Examples:
@@ -112,7 +112,7 @@ def show(stack: StackOption = None, json: JsonOption = False) -> None:
         woohub mapping show
         woohub mapping show --json | jq -r '.rows[] | select(.from != "woohub") | .place'
     """
-    mappings = Mappings.of(stack)
+    mappings = Mappings.of(stack, of_store)
     overlays = mappings.pushed.overlays(mappings.objects)
     origins = mapping_rows.origins(overlays)
     rows = [
@@ -132,6 +132,7 @@ def check(
         bool, typer.Option("--pushed", help="Check what the stack has instead, with this version of woohub.")
     ] = False,
     stack: StackOption = None,
+    of_store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
     """Check a file: every mistake is named with its place and what is allowed there.
@@ -145,7 +146,7 @@ def check(
     """
     name = "what the stack has" if pushed else str(file)
     try:
-        differing = _check_pushed(stack) if pushed else _check_file(file)
+        differing = _check_pushed(stack, of_store) if pushed else _check_file(file)
     except (InvalidMapping, ConfigurationUnreadable) as error:
         mistakes = list(error.mistakes) if isinstance(error, InvalidMapping) else [str(error)]
         if json:
@@ -168,10 +169,10 @@ def _check_file(file: Path) -> int:
     return len(mapping_rows.changes(own, mapping_file.tables_and_file([_overlay(file)])[0]))
 
 
-def _check_pushed(stack: str | None) -> int:
+def _check_pushed(stack: str | None, of_store: str | None) -> int:
     """Every object of the stack's configuration, not the mapping alone; 0 where there is no stack yet, or no bucket."""
     try:
-        found = _find(stack)
+        found = _find(stack, of_store)
     except NoSuchStack:
         return 0
     if OUTPUT not in found.outputs:
@@ -191,6 +192,7 @@ def diff(
         typer.Option("--overlay", help="Print the shortest mapping.toml that makes FILE out of woohub's own, instead."),
     ] = False,
     stack: StackOption = None,
+    of_store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
     """Show what a push of the file would change.
@@ -206,7 +208,7 @@ def diff(
     if short:
         _print_overlay(file, json=json)
         return
-    mappings = Mappings.of(stack)
+    mappings = Mappings.of(stack, of_store)
     changes = mapping_rows.changes(mappings.now_or_own(), mappings.then(_overlay(file))[0])
     if json:
         output.as_json({"stack": mappings.stack.name, "file": str(file), **_facts(changes)})
@@ -245,6 +247,7 @@ def push(
     yes: YesOption = False,
     dry_run: DryRunOption = False,
     stack: StackOption = None,
+    of_store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
     """Put the file into the stack: within a minute the functions use it, without a deployment.
@@ -257,13 +260,17 @@ def push(
         woohub mapping push --dry-run
         woohub mapping push --yes
     """
-    mappings = Mappings.of(stack)
+    mappings = Mappings.of(stack, of_store)
     _replace(mappings, _overlay(file), yes=yes, dry_run=dry_run, json=json)
 
 
 @app.command(cls=Command)
 def rollback(
-    yes: YesOption = False, dry_run: DryRunOption = False, stack: StackOption = None, json: JsonOption = False
+    yes: YesOption = False,
+    dry_run: DryRunOption = False,
+    stack: StackOption = None,
+    of_store: StoreOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Bring back the version before the last push; once more, and the last push is back.
 
@@ -274,7 +281,7 @@ def rollback(
         woohub mapping rollback --dry-run
         woohub mapping rollback --yes
     """
-    mappings = Mappings.of(stack)
+    mappings = Mappings.of(stack, of_store)
     versions = mappings.pushed.versions()
     if not versions:
         raise Trouble(f"{NOTHING_PUSHED}, so there is nothing to roll back")
@@ -330,7 +337,11 @@ def _print_missing(missing: Sequence[str], unknown: str) -> None:
 
 @app.command(cls=Command)
 def pull(
-    file: FileArgument = FILE, yes: YesOption = False, stack: StackOption = None, json: JsonOption = False
+    file: FileArgument = FILE,
+    yes: YesOption = False,
+    stack: StackOption = None,
+    of_store: StoreOption = None,
+    json: JsonOption = False,
 ) -> None:
     """Write the stack's mapping.toml into a file, to be edited and pushed.
 
@@ -341,7 +352,7 @@ def pull(
         woohub mapping pull
         woohub mapping pull /tmp/production.toml --stack woohub
     """
-    mappings = Mappings.of(stack)
+    mappings = Mappings.of(stack, of_store)
     stored = mappings.objects.get(mappings.pushed.key)
     if stored is None:
         raise Trouble(f"{NOTHING_PUSHED}; `woohub mapping show` shows it")
@@ -363,6 +374,7 @@ def preview(
     order: Annotated[str, typer.Argument(metavar="ORDER", help="The order's number, or its id in the store.")],
     file: FileArgument = FILE,
     stack: StackOption = None,
+    of_store: StoreOption = None,
     json: JsonOption = False,
 ) -> None:
     """Show what HubSpot would get for a real order by this file, beside what it has. Changes nothing.
@@ -374,11 +386,11 @@ def preview(
         woohub mapping preview 1234
         woohub mapping preview RE-2026-00434 new.toml --json
     """
-    mappings = Mappings.of(stack)
+    mappings = Mappings.of(stack, of_store)
     stored = mappings.pushed.overlays(mappings.objects)
     by = _overlay(file) if file != FILE or file.exists() else (stored[-1] if stored else None)
     table = mappings.then(by)[1]
-    env = environment.read(os.environ, Path.cwd())
+    env = environment.read(os.environ, Path.cwd(), of_store)
     crm = why.crm_of(mappings.stack, env, table)
     store, lookup = why.looked_up(mappings.stack, env, crm, order_names.reference(order))
     shop = why.in_store(lookup)

@@ -304,7 +304,7 @@ def change_of(stack: Stack, env: Mapping[str, str], address: HubSpotAddress) -> 
     )
     known = stored.url if stored else ""
     try:
-        return Change(known, access.url, _overlap(access, token, address, stack_configuration.current(stack).mapping))
+        return Change(known, access.url, _overlap(access, token, address, stack_configuration.mapping(stack)))
     except EXPECTED as error:
         return Change(known, access.url, None, explain(error))
 
@@ -337,7 +337,7 @@ def _all_steps(
     if stack is None and store_secrets:
         yield Step("secrets", Result.SKIPPED, "no stack is named: name it with --stack, or start it with `make local`")
     reach = Reach(store_setup.connect, urllib3.PoolManager(), store_setup.wait)
-    table = stack_configuration.current(stack).mapping
+    table = stack_configuration.mapping(stack)
     yield from run(stack, env, table, address.connect, reach, agree=agree, store_secrets=store_secrets, dry_run=dry_run)
 
 

@@ -103,7 +103,7 @@ def _compared(
     stack: Stack | None, store: Store, hubspot: HubSpot, asked: Period, *, all_customers: bool, queue_repairs: bool
 ) -> tuple[VerificationReport, RepairResult | None]:
     notes: Counter[str] = Counter()
-    table = stack_configuration.current(stack).mapping
+    table = stack_configuration.mapping(stack)
     crm = Crm(hubspot, table, _noted(notes))
     people = erasure_list.people(stack) if stack else NOBODY
     with bar("comparing") as shown:

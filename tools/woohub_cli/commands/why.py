@@ -87,7 +87,7 @@ def command(
     target = stacks.find(stack, env, folder, of_store)
     with bar("asking") as shown:
         shown.say("reading the store")
-        table = stack_configuration.current(target).mapping
+        table = stack_configuration.mapping(target)
         crm = crm_of(target, env, table)
         store, lookup = looked_up(target, env, crm, asked)
         shop = without_erased(in_store(lookup), erasure_list.people(target), table)

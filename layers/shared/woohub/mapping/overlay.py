@@ -116,15 +116,17 @@ def _put(tables: Tables, path: tuple[str, ...], value: object) -> dict[str, Any]
 
 
 def difference(base: Tables, whole: Tables) -> dict[str, Any]:
-    """The shortest overlay that makes the complete file `whole` out of `base`."""
-    another = _at(base, "pipeline").get("id") != _at(whole, "pipeline").get("id")
-    kinds = _kinds(base)
-    apart = ("pipeline", "stages", "create", *kinds)
+    """The shortest overlay that makes the complete file `whole` out of `base`.
+
+    A section that `whole` does not have at all is newer than the file: it stays as it is in `base`.
+    """
+    kinds = [kind for kind in _kinds(base) if kind in whole]
+    apart = ("create", *_kinds(base), *(section for pair in PIPELINES for section in pair))
     over = _different_tables(base, {key: value for key, value in whole.items() if key not in apart})
     for kind in kinds:
         over[kind] = _different_rows(_at(base, kind), _at(whole, kind))
-    over["pipeline"] = dict(_at(whole, "pipeline")) if another else _different_keys(base, whole, "pipeline")
-    over["stages"] = dict(_at(whole, "stages")) if another else _different_stages(base, whole)
+    for pipeline, stages in PIPELINES:
+        over |= _different_pipeline(base, whole, pipeline, stages)
     created = {
         kind: {
             name: row
@@ -135,6 +137,18 @@ def difference(base: Tables, whole: Tables) -> dict[str, Any]:
     }
     group = _different(_at(base, "create", "group"), _at(whole, "create", "group"))
     return _filled(over | {"create": _filled({"group": group} | created)})
+
+
+def _different_pipeline(base: Tables, whole: Tables, pipeline: str, stages: str) -> dict[str, Any]:
+    if pipeline not in whole:
+        return {}
+    if _at(base, pipeline).get("id") != _at(whole, pipeline).get("id"):
+        return {pipeline: dict(_at(whole, pipeline)), stages: dict(_at(whole, stages))}
+    default = str(_at(whole, pipeline).get("default_stage"))
+    return {
+        pipeline: _different(_at(base, pipeline), _at(whole, pipeline)),
+        stages: _different_stages(_at(base, stages), _at(whole, stages), default),
+    }
 
 
 def _kinds(tables: Tables) -> list[str]:
@@ -150,22 +164,18 @@ def _different_tables(base: Tables, whole: Tables) -> dict[str, Any]:
     }
 
 
-def _different_keys(base: Tables, whole: Tables, *path: str) -> dict[str, Any]:
-    return _different(_at(base, *path), _at(whole, *path))
-
-
 def _different_rows(base: Tables, whole: Tables) -> dict[str, Any]:
     changed = {
         name: _different(_without_other_source(base[name], row), row) if _is_row(row, base.get(name)) else row
         for name, row in whole.items()
         if row != base.get(name)
     }
-    return changed | {name: False for name, row in base.items() if name not in whole and isinstance(row, Mapping)}
+    return changed | {name: False for name, row in base.items() if name not in whole and _is_row(row)}
 
 
 def _is_row(*rows: object) -> bool:
-    """Whether all of these are: beside the rows of a section is its switch, `enabled`."""
-    return all(isinstance(row, Mapping) for row in rows)
+    """Whether all of these are: beside the rows of a section are its switch, `enabled`, and sections with their own."""
+    return all(isinstance(row, Mapping) and "enabled" not in row for row in rows)
 
 
 def _different(base: Tables, whole: Tables) -> dict[str, Any]:
@@ -173,15 +183,13 @@ def _different(base: Tables, whole: Tables) -> dict[str, Any]:
     return unset | {key: value for key, value in whole.items() if key not in base or base[key] != value}
 
 
-def _different_stages(base: Tables, whole: Tables) -> dict[str, Any]:
-    before, after = _at(base, "stages"), _at(whole, "stages")
+def _different_stages(before: Tables, after: Tables, default: str) -> dict[str, Any]:
     rows = _different_rows(
         {name: _without_statuses(row) for name, row in before.items()},
         {name: _without_statuses(row) for name, row in after.items()},
     )
     was = dict(_stage_of_status((name, row) for name, row in before.items() if name in after))
     leads = dict(_stage_of_status(after.items()))
-    default = str(_at(whole, "pipeline").get("default_stage"))
     for status in [*leads, *(status for status in was if status not in leads)]:
         stage = leads.get(status, default)
         if was.get(status) != stage:
