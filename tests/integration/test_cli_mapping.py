@@ -20,7 +20,7 @@ from woohub.mapping.mapping_file import DEFAULT
 from woohub_cli import dead_letters
 from woohub_cli.main import app
 
-BUCKET = "configuration"
+BUCKET = f"{NAME}-configuration"
 PICKUP = 'stages.on_hold.statuses = ["awaiting-pickup"]\n'
 PAID = """
 [deal]

@@ -23,7 +23,6 @@ from simulators import hubspot
 from simulators.core.server import AppServer, in_thread
 from simulators.hubspot import DEFAULT_TOKEN, SimulatedPortal
 from simulators.woocommerce import KEY, SECRET, SimulatedShop, create_app
-from tests.support.bucket import make_bucket
 from tests.support.cli_stack import NAME, Deployed, deployed
 from woohub.delivery import messages
 from woohub.delivery.sites import site
@@ -41,7 +40,6 @@ OUTPUTS = FUNCTIONS | {
     "ConsumerFunction": "consumer",
     "StoreSecretArn": "shop-to-crm/store",
     "WatermarkParameter": "/shop-to-crm/watermark",
-    "ConfigurationBucket": "configuration",
 }
 
 
@@ -166,7 +164,6 @@ def _ingest_of(running: Operated) -> Iterator[None]:
 def _deploy_the_rest(client: Callable[[str], Any]) -> None:
     client("secretsmanager").create_secret(Name=OUTPUTS["StoreSecretArn"], SecretString='{"url": ""}')
     client("ssm").put_parameter(Name=OUTPUTS["WatermarkParameter"], Type="String", Value="{}")
-    make_bucket(OUTPUTS["ConfigurationBucket"])
     role = client("iam").get_role(RoleName="consumer")["Role"]["Arn"]
     events = client("events")
     for name in FUNCTIONS.values():

@@ -10,10 +10,10 @@ from typing import Annotated
 
 import typer
 
-from woohub.configuration import MAX_AGE_S, Configuration
+from woohub.configuration import MAX_AGE_S
 from woohub.mapping.values import INVISIBLE, usable_email
 from woohub.stores import FIRST
-from woohub_cli import connections, environment, erasure_list, secret_store, stacks
+from woohub_cli import connections, environment, erasure_list, secret_store, stack_configuration, stacks
 from woohub_cli.cli_errors import Trouble, WrongUsage
 from woohub_cli.commands import status
 from woohub_cli.consent import YesOption, agreed
@@ -75,7 +75,7 @@ def command(
 
 def _stores(target: Stack, env: dict[str, str], report: ErasureReport) -> list[StoreOrders]:
     """Every store of the stack, with its mapping."""
-    version = Configuration(lambda: target.aws.s3, target.output(erasure_list.OUTPUT)).current()
+    version = stack_configuration.current(target)
     stores = []
     for name, mapping in version.mappings.items():
         try:

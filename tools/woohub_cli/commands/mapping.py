@@ -110,7 +110,7 @@ def show(stack: StackOption = None, of_store: StoreOption = None, json: JsonOpti
     Examples:
 
         woohub mapping show
-        woohub mapping show --json | jq -r '.rows[] | select(.from != "woohub") | .place'
+        woohub mapping show --json | jq .files
     """
     mappings = Mappings.of(stack, of_store)
     overlays = mappings.pushed.overlays(mappings.objects)

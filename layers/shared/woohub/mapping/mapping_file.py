@@ -58,9 +58,9 @@ SHAPES_OF_TYPE = {"string": ("text", "email", "id", "bool"), "number": ("number"
 class InvalidMapping(WooHubError):
     """mapping.toml cannot be used; the message lists every mistake."""
 
-    def __init__(self, file: str, mistakes: Sequence[str]) -> None:
-        super().__init__("\n  ".join([f"{file}:", *mistakes]))
-        self.file, self.mistakes = file, tuple(mistakes)
+    def __init__(self, file: str, mistakes: Sequence[str], *, of_the_whole: bool = False) -> None:
+        super().__init__(f"{file}{mistakes[0]}" if of_the_whole else "\n  ".join([f"{file}:", *mistakes]))
+        self.file, self.mistakes = file, tuple(mistake.lstrip(": ") for mistake in mistakes)
 
 
 def read(overlays: Sequence[Overlay] = (), path: Path = DEFAULT) -> MappingFile:
@@ -83,7 +83,7 @@ def _content(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise InvalidMapping(path.name, [f"cannot be read: {error}"]) from error
+        raise InvalidMapping(path.name, [f" cannot be read: {error}"], of_the_whole=True) from error
 
 
 def _checked(overlay: Overlay, base: Tables) -> tuple[Tables, MappingFile]:
@@ -105,9 +105,9 @@ def tables_of(overlay: Overlay) -> dict[str, Any]:
         text = overlay.content.decode("utf-8")
         return tomllib.loads(text)
     except UnicodeDecodeError as error:
-        raise InvalidMapping(overlay.name, [f"cannot be read: {error}"]) from error
+        raise InvalidMapping(overlay.name, [f" cannot be read: {error}"], of_the_whole=True) from error
     except tomllib.TOMLDecodeError as error:
-        raise InvalidMapping(overlay.name, [f"{error}{_line(text, str(error))}"]) from error
+        raise InvalidMapping(overlay.name, [f": {error}{_line(text, str(error))}"], of_the_whole=True) from error
 
 
 def _line(text: str, message: str) -> str:
