@@ -107,6 +107,8 @@ def _overlay(file: Path) -> Overlay:
 def show(stack: StackOption = None, of_store: StoreOption = None, json: JsonOption = False) -> None:
     """Show the mapping that the stack uses, and where each row comes from.
 
+    What no file of the stack says is from woohub's own mapping.
+
     Examples:
 
         woohub mapping show
