@@ -82,6 +82,15 @@ def test_a_text_replaces_fields_and_fields_replace_a_text() -> None:
     assert (deal["amount"], deal["dealname"]) == ("150.00 USD", "USD")
 
 
+def test_a_line_item_has_one_source() -> None:
+    over = {"line_item": {"name": {"order": "number"}, "price": {"item": "subtotal"}, "hs_sku": False}}
+
+    rows = merged(OWN, over)["line_item"]
+
+    assert (rows["name"], rows["price"]) == ({"order": "number"}, {"item": "subtotal", "as": "number"})
+    assert difference(OWN, merged(OWN, over)) == over
+
+
 def test_a_removed_field_takes_its_property_with_it() -> None:
     mapping = by("deal.associated_products = false")
 

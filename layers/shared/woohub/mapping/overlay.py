@@ -62,8 +62,14 @@ def _without_other_source(row: Tables, over: Tables) -> Tables:
     """The row without what `over` replaces by the other kind of source: a text, or fields."""
     if "text" in over and "text" not in row:
         return {key: value for key, value in row.items() if key == "write"}
-    if "text" in row and {"order", "customer"} & over.keys() and "text" not in over:
+    if "text" in row and {"order", "customer", "item"} & over.keys() and "text" not in over:
         return {}
+    if "item" in {*row, *over}:  # of line items, which have one source
+        return {
+            key: value
+            for key, value in row.items()
+            if key not in {"item", "order"} or not {"item", "order"} & over.keys()
+        }
     return row
 
 
@@ -152,8 +158,9 @@ def _different_pipeline(base: Tables, whole: Tables, pipeline: str, stages: str)
 
 
 def _kinds(tables: Tables) -> list[str]:
-    """The sections whose rows say where a value comes from: those for which properties are created."""
-    return [key for key in _at(tables, "create") if key != "group"]
+    """The sections whose rows say where a value comes from: they have a switch, or properties that are created."""
+    created = [key for key in _at(tables, "create") if key != "group"]
+    return list(dict.fromkeys([*created, *(key for key in tables if "enabled" in _at(tables, key))]))
 
 
 def _different_tables(base: Tables, whole: Tables) -> dict[str, Any]:
