@@ -13,7 +13,15 @@ from woohub.erasures import KeyOfErasuresUnknown
 from woohub.errors import InvalidParameter
 from woohub.reconcile.watermark import Watermark, WatermarkParameter
 from woohub.settings import webhook_secrets
-from woohub_cli import dead_letters, erasure_list, secret_store, stack_configuration, store_setup, store_webhooks, traces
+from woohub_cli import (
+    dead_letters,
+    erasure_list,
+    secret_store,
+    stack_configuration,
+    store_setup,
+    store_webhooks,
+    traces,
+)
 from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import store
 from woohub_cli.checks.health_context import HealthContext, ago
