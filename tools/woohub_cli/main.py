@@ -23,6 +23,7 @@ from woohub_cli.commands import (
     send,
     setup,
     status,
+    store,
     verify,
     why,
 )
@@ -55,6 +56,7 @@ INTERRUPTED: dict[str, str] = {
     "remove": CONTINUES,
     "dlq": CONTINUES,
     "erase": CONTINUES,
+    "store": CONTINUES,
     "portal-check": "interrupted: what the check made was removed, unless a line above says otherwise",
     "doctor": ONLY_READS,
     "status": ONLY_READS,
@@ -81,6 +83,7 @@ app = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode="rich", p
 for _name, _command in COMMANDS.items():
     app.command(_name, cls=Command)(_command)
 app.add_typer(dlq.app, name="dlq")
+app.add_typer(store.app, name="store")
 app.add_typer(mapping.app, name="mapping")
 
 

@@ -25,7 +25,7 @@ def read(client: SecretsManagerClient, secret_id: str) -> str:
     """The stored text, "" while there is none; raises botocore's errors."""
     try:
         return client.get_secret_value(SecretId=secret_id).get("SecretString", "")
-    except client.exceptions.ResourceNotFoundException:
+    except (client.exceptions.ResourceNotFoundException, client.exceptions.InvalidRequestException):
         return ""
 
 

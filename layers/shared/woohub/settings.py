@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 _logger = logging.getLogger(__name__)
+NO_SECRET = ("ResourceNotFoundException", "InvalidRequestException")  # the latter: it is marked for deletion
 _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -152,8 +153,8 @@ class Secret:
 
 
 def _is_empty(error: Exception) -> bool:
-    """Whether there is no such secret, or it has no value yet."""
-    return isinstance(error, ClientError) and error.response["Error"]["Code"] == "ResourceNotFoundException"
+    """Whether there is no such secret, or it has no value yet, or somebody has deleted it."""
+    return isinstance(error, ClientError) and error.response["Error"]["Code"] in NO_SECRET
 
 
 def webhook_secrets(text: str) -> dict[str, str]:

@@ -182,7 +182,12 @@ def command(
     if dry_run:
         _print_dry_run(target, connections.store(target, env), start, json)
         return
-    event = {"since": start and f"{start}Z", "customers": customers or "", "deleted": deleted or ""}
+    event = {
+        "since": start and f"{start}Z",
+        "customers": customers or "",
+        "deleted": deleted or "",
+        "store": target.store,
+    }
     done = _run(target, {name: str(value) for name, value in event.items() if value})
     if json:
         output.as_json(done.facts())

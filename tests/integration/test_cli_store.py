@@ -1,0 +1,233 @@
+"""`woohub store add | list | remove` and --store: a second store in a running stack, without a deployment."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from typer.testing import CliRunner
+
+from functions.ingest import app as ingest
+from simulators.core.server import AppServer, in_thread
+from simulators.woocommerce import KEY, SECRET, SimulatedShop, create_app
+from tests.support.cli_stack import NAME
+from tests.support.operated import Operated, operated
+from woohub.hubspot.objects import CONTACTS
+from woohub.store.webhooks import TOPICS
+from woohub_cli.main import app
+from woohub_cli.store_setup import URL
+
+
+@pytest.fixture
+def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operated]:
+    """A stack with its first store."""
+    monkeypatch.chdir(tmp_path)
+    with operated() as running:
+        running.ready()
+        alarm: Any = {
+            "AlarmName": f"{NAME}-SilenceAlarm-1X",
+            "Namespace": "WooHub",
+            "MetricName": "DeliveryAccepted",
+            "Dimensions": [{"Name": "service", "Value": NAME}],
+            "Statistic": "Sum",
+            "Period": 3600,
+            "EvaluationPeriods": 24,
+            "ComparisonOperator": "LessThanThreshold",
+            "Threshold": 1.0,
+        }
+        boto3.client("cloudwatch").put_metric_alarm(**alarm)
+        yield running
+
+
+@pytest.fixture
+def outlet(stack: Operated) -> Iterator[SimulatedShop]:
+    """Another shop, not yet in the stack; its address and key are in the environment."""
+    shop = SimulatedShop()
+    with in_thread(AppServer(create_app(shop).wsgi_app)) as url:
+        shop.url = shop.hooks.home = url
+        stack.environment |= {
+            f"{URL}_OUTLET": url,
+            "WOO_COMMERCE_CONSUMER_KEY_OUTLET": KEY,
+            "WOO_COMMERCE_CONSUMER_SECRET_OUTLET": SECRET,
+        }
+        yield shop
+
+
+def store(stack: Operated, action: str, *arguments: str) -> Any:
+    """`woohub store …` for this stack."""
+    return CliRunner().invoke(app, ["store", action, "--stack", NAME, *arguments], env=dict(stack.environment))
+
+
+def alarms() -> dict[str, Any]:
+    found = boto3.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    return {alarm["AlarmName"]: alarm for alarm in found}
+
+
+def test_a_store_is_added_to_a_running_stack(stack: Operated, outlet: SimulatedShop) -> None:
+    result = store(stack, "add", "outlet")
+
+    assert result.exit_code == 0, result.output
+    made = list(outlet.hooks.webhooks.values())
+    assert {hook.topic for hook in made} == set(TOPICS)
+    assert {hook.delivery_url for hook in made} == {f"{stack.url}/outlet"}
+    assert stack.webhook_secret not in {hook.secret for hook in made}
+    assert "woocommerce_customer_id_outlet" in stack.portal.schema.properties[CONTACTS.type_id]
+    outlet.place(billing={"email": "ana@shop.example"})
+    outlet.hooks.run()
+    assert {(one.store, one.entity) for one in stack.queued()} == {("outlet", f"order:{max(outlet.orders)}")}
+
+
+@pytest.mark.usefixtures("outlet")
+def test_the_first_store_stays_as_it_was(stack: Operated) -> None:
+    before = {hook.id: (hook.name, hook.delivery_url, hook.secret) for hook in stack.shop.hooks.webhooks.values()}
+    secrets = [stack.stack.secret(name) for name in ("WebhookSecretArn", "StoreSecretArn", "HubSpotSecretArn")]
+
+    store(stack, "add", "outlet")
+
+    after = {hook.id: (hook.name, hook.delivery_url, hook.secret) for hook in stack.shop.hooks.webhooks.values()}
+    assert after == before
+    assert [stack.stack.secret(name) for name in ("WebhookSecretArn", "StoreSecretArn", "HubSpotSecretArn")] == secrets
+
+
+def test_a_second_run_changes_nothing(stack: Operated, outlet: SimulatedShop) -> None:
+    store(stack, "add", "outlet")
+    hooks = {hook.id: hook.secret for hook in outlet.hooks.webhooks.values()}
+
+    result = store(stack, "add", "outlet")
+
+    assert result.exit_code == 0, result.output
+    assert {hook.id: hook.secret for hook in outlet.hooks.webhooks.values()} == hooks
+
+
+def test_a_dry_run_changes_nothing(stack: Operated, outlet: SimulatedShop) -> None:
+    result = store(stack, "add", "outlet", "--dry-run")
+
+    assert result.exit_code == 0, result.output
+    assert "contact property woocommerce_customer_id_outlet" in result.output
+    assert outlet.hooks.webhooks == {}
+    assert "Contents" not in boto3.client("s3").list_objects_v2(Bucket="configuration")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["add", "Outlet"], "is no store's name"),
+        (["add", "first"], "woohub setup"),
+        (["add", "third"], "--url, --key, --secret"),
+        (["remove", "third", "--yes"], "no store third"),
+    ],
+)
+@pytest.mark.usefixtures("outlet")
+def test_what_cannot_be_is_refused_with_words(stack: Operated, arguments: list[str], says: str) -> None:
+    result = store(stack, *arguments)
+
+    assert result.exit_code in (1, 2)
+    assert says in result.output
+
+
+def test_a_shop_that_is_in_the_stack_already_is_refused(stack: Operated) -> None:
+    result = store(stack, "add", "outlet", "--url", stack.shop.url, "--key", KEY, "--secret", SECRET)
+
+    assert result.exit_code == 1
+    assert "is the store first already" in result.output
+
+
+def test_a_wrong_key_leaves_nothing_behind(stack: Operated, outlet: SimulatedShop) -> None:
+    result = store(stack, "add", "outlet", "--secret", "cs_wrong")
+
+    assert result.exit_code == 1
+    assert "Contents" not in boto3.client("s3").list_objects_v2(Bucket="configuration")
+    assert outlet.hooks.webhooks == {}
+
+
+@pytest.mark.usefixtures("outlet")
+def test_a_store_has_alarms_of_its_own(stack: Operated) -> None:
+    store(stack, "add", "outlet")
+
+    alarm = alarms()[f"{NAME}-stores-outlet-DeliveryAccepted"]
+    assert alarm["Dimensions"] == [{"Name": "service", "Value": NAME}, {"Name": "store", "Value": "outlet"}]
+    assert (alarm["EvaluationPeriods"], "store outlet" in alarm["AlarmDescription"]) == (24, True)
+
+
+def test_the_list_names_every_store(stack: Operated, outlet: SimulatedShop) -> None:
+    store(stack, "add", "outlet")
+
+    rows = json.loads(store(stack, "list", "--json").stdout)
+
+    assert [(row["name"], row["url"], row["order_key_prefix"]) for row in rows] == [
+        ("first", stack.shop.url, ""),
+        ("outlet", outlet.url, "outlet-"),
+    ]
+    assert "outlet" in store(stack, "list").output
+
+
+def test_a_removed_store_is_gone_and_the_first_stays(stack: Operated, outlet: SimulatedShop) -> None:
+    store(stack, "add", "outlet")
+
+    result = store(stack, "remove", "outlet", "--yes")
+
+    assert result.exit_code == 0, result.output
+    assert outlet.hooks.webhooks == {}
+    assert len(stack.shop.hooks.webhooks) == len(TOPICS)
+    assert [row["name"] for row in json.loads(store(stack, "list", "--json").stdout)] == ["first"]
+    assert list(alarms()) == [f"{NAME}-SilenceAlarm-1X"]
+
+
+def test_deliveries_of_a_removed_store_are_refused(stack: Operated, outlet: SimulatedShop) -> None:
+    store(stack, "add", "outlet")
+    hook = next(iter(outlet.hooks.webhooks.values()))
+    store(stack, "remove", "outlet", "--yes")
+    ingest.store_secrets.of("outlet").refresh()  # type: ignore[union-attr]
+
+    outlet.hooks.create(name=hook.name, topic="order.created", delivery_url=hook.delivery_url, secret=hook.secret)
+    outlet.place()
+    outlet.hooks.run()
+
+    assert stack.queued() == []
+    assert "SignatureInvalid" in stack.outcomes()
+
+
+@pytest.mark.usefixtures("outlet")
+def test_a_removed_store_can_be_added_again(stack: Operated) -> None:
+    store(stack, "add", "outlet")
+    store(stack, "remove", "outlet", "--yes")
+
+    result = store(stack, "add", "outlet")
+
+    assert result.exit_code == 0, result.output
+
+
+# --store on other commands
+
+
+def test_doctor_checks_the_store_that_is_named(stack: Operated, outlet: SimulatedShop) -> None:
+    store(stack, "add", "outlet")
+    outlet.hooks.webhooks.clear()
+
+    of_outlet = stack.json("doctor", "--store", "outlet")["checks"]
+    of_first = stack.json("doctor")["checks"]
+
+    missing = [check["check"] for check in of_outlet if check["area"] == "store" and check["outcome"] == "failed"]
+    assert len(missing) == len(TOPICS)
+    assert [check for check in of_first if check["area"] == "store" and check["outcome"] == "failed"] == []
+
+
+def test_backfill_queues_the_orders_of_the_store_that_is_named(stack: Operated, outlet: SimulatedShop) -> None:
+    store(stack, "add", "outlet")
+    number = outlet.place()
+
+    result = stack.run("backfill", "--store", "outlet")
+
+    assert result.exit_code == 0, result.output
+    assert {(one.store, one.entity) for one in stack.queued()} == {("outlet", f"order:{number}")}
+
+
+def test_a_store_that_there_is_not_is_named(stack: Operated) -> None:
+    result = stack.run("why", "1", "--store", "third")
+
+    assert result.exit_code == 1
+    assert "no store third" in result.output

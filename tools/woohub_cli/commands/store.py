@@ -1,0 +1,321 @@
+"""`woohub store`: the stores of a stack: add one, list them, remove one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import urllib3
+
+from woohub.delivery.sites import site
+from woohub.errors import DeadlineExceeded, InvalidParameter
+from woohub.mapping.of_store import customer_id_property, order_key_prefix
+from woohub.reconcile.watermark import Watermark, WatermarkParameter
+from woohub.store.client import Store
+from woohub.store.connection import StoreCredentials
+from woohub.store.requests import StoreRefused, StoreUnavailable
+from woohub.store.webhooks import TOPICS
+from woohub.stores import FIRST_SHOWN, StoreSettings
+from woohub_cli import (
+    connections,
+    environment,
+    further_stores,
+    secret_store,
+    stack_configuration,
+    stacks,
+    store_setup,
+    store_webhooks,
+)
+from woohub_cli.check_result import Result, Step
+from woohub_cli.checks import store_access
+from woohub_cli.cli_errors import PROBLEMS, Trouble, WrongUsage
+from woohub_cli.commands import rotate, setup
+from woohub_cli.consent import YesOption, agreed
+from woohub_cli.options import JsonOption, StackOption
+from woohub_cli.provision import failed, provision
+from woohub_cli.rendering import output
+from woohub_cli.rendering.typer_help import Command, Group
+from woohub_cli.stacks import Stack
+from woohub_cli.store_setup import Reach
+
+app = typer.Typer(cls=Group, no_args_is_help=True)
+
+NameArgument = Annotated[
+    str, typer.Argument(metavar="NAME", help='The store\'s name: lower-case letters, digits and "-".')
+]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
+BY_HAND = f"delete them there, in {store_webhooks.WEBHOOKS_PAGE}: they are named after the stack"
+
+
+@app.callback()
+def main() -> None:
+    """Add a store to the stack, list its stores, remove one.
+
+    All stores share one queue, one writer and HubSpot's limit, and a person who buys in several is one contact. Each
+    has a webhook URL, secrets, order keys, a customer-id property and reconcile runs of its own.
+
+    Examples:
+
+        woohub store add outlet --url https://outlet.example --key ck_… --secret cs_…
+        woohub store list
+        woohub doctor --store outlet
+        woohub store remove outlet
+    """
+
+
+@dataclass(frozen=True)
+class Addition:
+    """A store that is to be added. `others` are the further stores that the stack has."""
+
+    stack: Stack  # of the new store: see Stack.of_store
+    access: StoreCredentials
+    settings: StoreSettings
+    others: Mapping[str, StoreSettings]
+    env: Mapping[str, str]
+    reach: Reach
+
+    @property
+    def name(self) -> str:
+        """The new store's."""
+        return self.stack.store
+
+    def run(self, *, dry_run: bool) -> Iterator[Step]:
+        """One step at a time; run again, it continues where it stopped. ConfigurationUnreadable for what cannot be."""
+        wanted = {**self.others, self.name: self.settings}
+        table = further_stores.with_stores(self.stack, wanted).mappings[self.name]
+        checks = list(self._checks())
+        yield from checks
+        if failed(checks):
+            return
+        address = setup.hubspot_address(self.stack, self.env)
+        if dry_run:
+            token = connections.hubspot(self.stack, self.env).token.current()
+            yield Step("store in the stack", Result.WOULD_CREATE, "secrets, watermark, alarms")
+            yield from provision(address.connect(token), table, dry_run=True)
+            yield Step("webhooks", Result.WOULD_CREATE, f"{self.stack.output('WebhookUrl')}: {', '.join(TOPICS)}")
+            return
+        yield from self._resources()
+        if self.others.get(self.name) != self.settings:
+            further_stores.write(self.stack, wanted)
+            yield Step("stores.json", Result.STORED, "the functions know the store within a minute")
+        env = {**self.env, **dict(zip(store_setup.VARIABLES, self._access(), strict=True))}
+        yield from setup.run(self.stack, env, table, address.connect, self.reach)
+        yield further_stores.make_alarms(self.stack, self.name)
+
+    def _checks(self) -> Iterator[Step]:
+        """Whether the store answers, with this key; before anything is changed."""
+        store = self.reach.connect(self.access)
+        reachable, about = store_access.reachable(store)
+        yield reachable
+        if about is not None:
+            yield store_access.readable(store)
+
+    def _access(self) -> tuple[str, str, str]:
+        return self.access.url, self.access.consumer_key, self.access.consumer_secret
+
+    def _resources(self) -> Iterator[Step]:
+        access = dict(zip(("url", "consumer_key", "consumer_secret"), self._access(), strict=True))
+        secret = {"current": self.env.get("WOO_COMMERCE_WEBHOOK_SECRET") or rotate.new_secret()}
+        yield further_stores.make_secret(
+            self.stack, self.stack.output("WebhookSecretArn"), secret, secret_store.WEBHOOK_SECRET
+        )
+        yield further_stores.make_secret(
+            self.stack, self.stack.output("StoreSecretArn"), access, secret_store.STORE_KEY
+        )
+        yield further_stores.make_watermark(self.stack, self.name)
+
+
+@app.command(cls=Command)
+def add(
+    name: NameArgument,
+    url: Annotated[str, typer.Option(metavar="URL", help="The store's address.")] = "",
+    key: Annotated[str, typer.Option(metavar="CK", help="Consumer key of its REST API, Read/Write.")] = "",
+    secret: Annotated[str, typer.Option(metavar="CS", help="Consumer secret of that key.")] = "",
+    prefix: Annotated[
+        str, typer.Option(metavar="TEXT", help='What its order keys begin with. Default: "NAME-". Never change it.')
+    ] = "",
+    customer_id: Annotated[
+        str, typer.Option(metavar="PROPERTY", help="HubSpot property of its customers' numbers.")
+    ] = "",
+    dry_run: DryRunOption = False,
+    stack: StackOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Add a store: secrets and webhooks, HubSpot's properties, reconcile. No deployment is needed.
+
+    Without --url, --key and --secret (which other users of the machine may see) it reads WOO_COMMERCE_URL_NAME,
+    WOO_COMMERCE_CONSUMER_KEY_NAME and WOO_COMMERCE_CONSUMER_SECRET_NAME from .env or the environment, with the store's
+    name in capitals and "_" for "-". What is there already stays; run again, it continues where it stopped.
+    Ends with 1 when a step failed; each says what helps.
+
+    Examples:
+
+        woohub store add outlet --dry-run
+        woohub store add outlet --url https://outlet.example --key ck_… --secret cs_…
+    """
+    folder = Path.cwd()
+    if not environment.store_named(name):
+        raise WrongUsage(f"{FIRST_SHOWN!r} is the stack's own store, which `woohub setup` sets up")
+    first = stacks.find(stack, environment.read(os.environ, folder), folder)
+    env = environment.read(os.environ, folder, name)
+    given = [
+        text or env.get(variable, "") for text, variable in zip((url, key, secret), store_setup.VARIABLES, strict=True)
+    ]
+    if missing := [option for option, text in zip(("--url", "--key", "--secret"), given, strict=True) if not text]:
+        raise WrongUsage(f"the store is not known: {', '.join(missing)}")
+    access = StoreCredentials(*(text.strip() for text in given))
+    others = dict(stack_configuration.current(first).stores)
+    known = others.get(name)
+    wanted = StoreSettings(access.url, prefix or (known.order_key_prefix if known else ""), customer_id)
+    _refuse_twins(first, name, wanted, others)
+    env.pop("HUBSPOT_API_KEY", None)  # the stack has its token; a store adds nothing to that
+    reach = Reach(store_setup.connect, urllib3.PoolManager(), store_setup.wait)
+    addition = Addition(first.of_store(name), access, wanted, others, env, reach)
+    _print_steps(name, addition.run(dry_run=dry_run), dry_run=dry_run, json=json)
+
+
+def _refuse_twins(first: Stack, name: str, wanted: StoreSettings, others: Mapping[str, StoreSettings]) -> None:
+    """A store that is in the stack already would send every order twice; another prefix would double its deals."""
+    stored = StoreCredentials.from_secret(secret_store.read(first.aws.secrets, first.output("StoreSecretArn")))
+    addresses = {other: row.url for other, row in others.items() if other != name}
+    addresses |= {FIRST_SHOWN: stored.url} if stored else {}
+    for other, url in addresses.items():
+        if site(url) == site(wanted.url):
+            raise Trouble(f"{wanted.url} is the store {other} already: its orders would get a second deal each")
+    known = others.get(name)
+    if known and order_key_prefix(name, known) != order_key_prefix(name, wanted):
+        raise Trouble(f"the store {name} has the order key prefix {order_key_prefix(name, known)!r}: it cannot change")
+
+
+@app.command("list", cls=Command)
+def list_command(stack: StackOption = None, json: JsonOption = False) -> None:
+    """List the stores of the stack.
+
+    Examples:
+
+        woohub store list
+        woohub store list --json | jq -r '.[].name'
+    """
+    folder = Path.cwd()
+    target = stacks.find(stack, environment.read(os.environ, folder), folder)
+    rows = list(described(target))
+    if json:
+        output.as_json(rows)
+    else:
+        output.table(
+            ("Store", "Address", "Order keys", "Customer ids", "Reconciled (UTC)"),
+            [[str(row[name] or "") for name in COLUMNS] for row in rows],
+        )
+
+
+COLUMNS = ("name", "url", "order_key_prefix", "customer_id_property", "reconciled")
+
+
+def described(stack: Stack) -> Iterator[dict[str, Any]]:
+    """Each store for --json; the first has no prefix and may be without an address."""
+    version = stack_configuration.current(stack)
+    access = connections.access(stack, {})
+    yield {
+        "name": FIRST_SHOWN,
+        "url": access.url if access else None,
+        "order_key_prefix": version.mapping.order_key_prefix,
+        "customer_id_property": "woocommerce_customer_id",
+        "webhook_url": stack.output("WebhookUrl"),
+        "reconciled": reconciled(stack),
+    }
+    for name, row in sorted(version.stores.items()):
+        own = stack.of_store(name)
+        yield {
+            "name": name,
+            "url": row.url,
+            "order_key_prefix": order_key_prefix(name, row),
+            "customer_id_property": customer_id_property(name, row),
+            "webhook_url": own.output("WebhookUrl"),
+            "reconciled": reconciled(own),
+        }
+
+
+def reconciled(stack: Stack) -> str | None:
+    """When the last run that read all changes of the stack's store began; None: none yet, or it is not known."""
+    ssm, name = stack.aws.ssm, stack.output("WatermarkParameter")
+    try:
+        mark = WatermarkParameter(ssm, name).read()
+    except (ssm.exceptions.ParameterNotFound, InvalidParameter):
+        return None
+    return f"{mark.completed}Z" if isinstance(mark, Watermark) and mark.completed else None
+
+
+@app.command(cls=Command)
+def remove(
+    name: NameArgument,
+    yes: YesOption = False,
+    dry_run: DryRunOption = False,
+    stack: StackOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Remove a store from the stack: its webhooks, secrets, watermark and alarms.
+
+    HubSpot keeps its deals and contacts. Its messages that still wait in the queue become dead letters
+    (STORE_UNKNOWN), so let the queue run empty first (`woohub status`). On a terminal it asks first.
+
+    Examples:
+
+        woohub store remove outlet --dry-run
+        woohub store remove outlet --yes
+    """
+    folder = Path.cwd()
+    if not environment.store_named(name):
+        raise WrongUsage(f"{FIRST_SHOWN!r} is the stack's own store: `woohub remove` is for the whole stack")
+    env = environment.read(os.environ, folder, name)
+    target = stacks.find(stack, env, folder, name)
+    others = dict(stack_configuration.current(target).stores)
+    if name not in others:
+        raise Trouble(f"the stack has no store {name}: `woohub store list` names those it has")
+    question = f"Remove the store {name} ({others[name].url}) from {target.name}?"
+    if not dry_run and not agreed(question, yes=yes, json=json):
+        raise Trouble(f"{name} was not removed: answer yes, or use --yes")
+    access = connections.access(target, env)
+    store = store_setup.connect(access) if access else None
+    rest = {other: row for other, row in others.items() if other != name}
+    _print_steps(name, removal(target, store, rest, dry_run=dry_run), dry_run=dry_run, json=json)
+
+
+def removal(stack: Stack, store: Store | None, rest: Mapping[str, StoreSettings], *, dry_run: bool) -> Iterator[Step]:
+    """One step at a time: deliveries end first, then the functions forget the store."""
+    yield from _webhooks_removed(stack, store, dry_run=dry_run)
+    if dry_run:
+        yield Step("store in the stack", Result.WOULD_REMOVE, "alarms, stores.json, secrets, watermark")
+        return
+    yield further_stores.remove_alarms(stack, stack.store)
+    further_stores.write(stack, rest)
+    yield Step("stores.json", Result.REMOVED, "the functions forget the store within a minute")
+    yield from further_stores.forget(stack, stack.store)
+
+
+def _webhooks_removed(stack: Stack, store: Store | None, *, dry_run: bool) -> Iterator[Step]:
+    if store is None:
+        yield Step("webhooks", Result.WARNING, "the stack has no key of the store", BY_HAND)
+        return
+    try:
+        for webhook in store_webhooks.ours(store.webhooks(), stack=stack.service, url=stack.output("WebhookUrl")):
+            if not dry_run:
+                store.delete_webhook(webhook.id)
+            yield Step(store_webhooks.described(webhook), Result.WOULD_REMOVE if dry_run else Result.REMOVED)
+    except (StoreRefused, StoreUnavailable, DeadlineExceeded) as error:  # the store may be gone for good
+        yield Step("webhooks", Result.WARNING, str(error), BY_HAND)
+
+
+def _print_steps(name: str, steps: Iterator[Step], *, dry_run: bool, json: bool) -> None:
+    seen: list[Step] = []
+    for step in steps:
+        seen.append(step)
+        if not json:
+            output.say(step.text())
+    if json:
+        output.as_json({"store": name, "dry_run": dry_run, "steps": [step.facts() for step in seen]})
+    if failed(seen):
+        raise typer.Exit(PROBLEMS)
