@@ -123,4 +123,4 @@ class Secrets:
         self.values = values
 
     def get_secret_value(self, *, SecretId: str) -> dict[str, str]:
-        return {"SecretString": self.values[SecretId]}
+        return {"SecretString": self.values.get(SecretId, "")}

@@ -38,6 +38,7 @@ from woohub.consumer import dead_letters
 from woohub.consumer.batch import Consumer
 from woohub.consumer.breaker import Breaker, BreakerParameter, EventSourceMapping, govern, mapping_id
 from woohub.delivery import messages
+from woohub.delivery.store_secrets import StoreSecrets
 from woohub.delivery.webhooks import Delivery
 from woohub.errors import InternalError
 from woohub.hubspot.client import HubSpot
@@ -66,6 +67,7 @@ class Accepted:
     topic: str
     body: dict[str, Any]
     received_ms: int
+    store: str = ""
 
 
 @dataclass
@@ -130,6 +132,7 @@ class Plant:
     line_items: bool = False  # whether they are switched on, in a portal that makes it as hard as it can
     accepted: list[Accepted] = field(default_factory=list)
     ended: dict[Key, Outcome] = field(default_factory=dict)  # what became of each delivery
+    ended_at: dict[Key, float] = field(default_factory=dict)  # epoch seconds
     warnings: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     alarms: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)  # bugs that the consumer caught
@@ -155,6 +158,7 @@ class Plant:
         self.parameters.values["breaker"] = '{"state": "closed"}'
         self.source = EventSource(self.world, self.queue, self._consume, self.writers, self.throttled)
         self._ingest_secret = self._secret("webhook")
+        self._store_secrets = StoreSecrets(self._secret, self.world.clock)
         self._workers: dict[int, Process] = {}
         self.world.every(60, self._govern)
 
@@ -169,27 +173,30 @@ class Plant:
         encoded = self.world.random.random() < 0.5  # as API Gateway likes it
         body = base64.b64encode(request.body).decode() if encoded else request.body.decode()
         event = {"headers": dict(request.headers), "body": body, "isBase64Encoded": encoded}
+        event |= {"pathParameters": {"store": request.store}} if request.store else {}
         received_ms = self.world.ms()
         with (
-            patch.multiple(ingest, sqs=self.sqs, secret=self._ingest_secret, time=self),
+            patch.multiple(
+                ingest, sqs=self.sqs, secret=self._ingest_secret, store_secrets=self._store_secrets, time=self
+            ),
             redirect_stdout(io.StringIO()),
         ):
             answer = ingest.lambda_handler(event, None)
         if '"queued"' in answer["body"] and request.headers["X-WC-Webhook-Source"] == SOURCE:
             key = self.queue.newest().key
-            self.accepted.append(Accepted(key, request.topic, json.loads(request.body), received_ms))
+            self.accepted.append(Accepted(key, request.topic, json.loads(request.body), received_ms, request.store))
         return int(answer["statusCode"])
 
     def time_ns(self) -> int:
         """The clock of the ingest function, which reads `time.time_ns()`."""
         return self.world.ms() * 1_000_000
 
-    def reconcile(self, topic: str, thing: Mapping[str, Any]) -> None:
+    def reconcile(self, topic: str, thing: Mapping[str, Any], store: str = "") -> None:
         """What the sweep does with an entity it fetched: on the queue, received now."""
         entity = f"{topic.partition('.')[0]}:{thing['id']}"
-        delivery = Delivery(topic, json.dumps(thing).encode(), self.world.ms(), entity, "https://shop.example/")
+        delivery = Delivery(topic, json.dumps(thing).encode(), self.world.ms(), entity, SOURCE, store=store)
         self.sqs.send_message(QueueUrl=QUEUE, **messages.to_sqs(delivery))
-        self.accepted.append(Accepted(key_of(delivery), topic, dict(thing), delivery.received_ms))
+        self.accepted.append(Accepted(key_of(delivery), topic, dict(thing), delivery.received_ms, store))
 
     # Consumer
 
@@ -321,7 +328,8 @@ class Process:
         if isinstance(outcome.error, InternalError):
             self._plant.faults.append(str(outcome.error))
         if isinstance(outcome.message.delivery, Delivery) and outcome.verdict is not Verdict.RETRY:
-            self._plant.ended[key_of(outcome.message.delivery)] = outcome
+            key = key_of(outcome.message.delivery)
+            self._plant.ended[key], self._plant.ended_at[key] = outcome, self._plant.world.now
 
     def _warn(self, event: str, **facts: Any) -> None:
         self._plant.warnings.append((event, facts))

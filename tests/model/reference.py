@@ -128,7 +128,7 @@ def reference(accepted: Iterable[Accepted]) -> Reference:
     captures: dict[str, list[Capture]] = {}
     for one in accepted:
         if one.topic.startswith("order"):
-            states.setdefault(str(one.body["id"]), []).append(one)
+            states.setdefault(_key(one), []).append(one)
         if one.topic != "order.deleted" and (email := _email(one)) not in NO_ADDRESS:
             captures.setdefault(email, []).append(_capture(one))
     made = Reference()
@@ -137,6 +137,11 @@ def reference(accepted: Iterable[Accepted]) -> Reference:
     for email, ones in captures.items():
         _contact(email, ones, made)
     return made
+
+
+def _key(one: Accepted) -> str:
+    """The key of an order's deal: with the store's name, but for the first store's."""
+    return f"{one.store}-{one.body['id']}" if one.store else str(one.body["id"])
 
 
 def _email(one: Accepted) -> str:
@@ -149,14 +154,18 @@ def _capture(one: Accepted) -> Capture:
     number = body["customer_id"] if is_order else body["id"]
     values = {name: body["billing"][source] for name, source in CONTACT.items()}
     return Capture(
-        entity=f"{'order' if is_order else 'customer'}:{body['id']}",
+        entity=f"{one.store} {'order' if is_order else 'customer'}:{body['id']}",
         captured=_captured(one) if is_order else _changed(one),
         modified=_changed(one),
         received_ms=one.received_ms,
-        values={**values, "woocommerce_customer_id": str(number or "")},
+        values={**values, _customer_id(one.store): str(number or "")},
         swept=one.topic.endswith(".swept"),
         errors_s=frozenset(_error(body, name) for name in (("created", "modified") if is_order else ("modified",))),
     )
+
+
+def _customer_id(store: str) -> str:
+    return f"woocommerce_customer_id_{store}" if store else "woocommerce_customer_id"
 
 
 def _error(body: dict[str, Any], name: str) -> float:
@@ -175,7 +184,8 @@ def _contact(email: str, captures: list[Capture], made: Reference) -> None:
     if not is_clear and any(_is_hidden(error) for one in captures for error in one.errors_s):
         right = captures
     made.contacts[email] = {
-        name: {text for one in right for text in _allowed(one, name, captures)} for name in captures[-1].values
+        name: {text for one in right for text in _allowed(one, name, captures)}
+        for name in {name: None for one in captures for name in one.values}
     }
     if len(last) > 1 or _tied(captures) or not is_clear:
         made.doubtful.add(f"contact {email}")
@@ -207,7 +217,8 @@ def _tied(captures: list[Capture]) -> bool:
 
 def _allowed(newest: Capture, name: str, captures: list[Capture]) -> set[str]:
     """Its value; where it has none, whatever was there before."""
-    return {newest.values[name]} if newest.values[name] else {one.values[name] for one in captures}
+    value = newest.values.get(name)
+    return {value} if value else {one.values.get(name, "") for one in captures}
 
 
 def _version(one: Accepted) -> tuple[str, int]:

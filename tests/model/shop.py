@@ -67,6 +67,7 @@ class Request:
 
     headers: Mapping[str, str]
     body: bytes
+    store: str = ""  # by the URL's last part; the first store's has none
 
     @property
     def topic(self) -> str:
@@ -76,8 +77,9 @@ class Request:
 class Shop:
     """The truth. Every change returns the topics its webhooks announce for the entity, in the order they are queued."""
 
-    def __init__(self, world: World, clock: StoreClock = StoreClock()) -> None:
+    def __init__(self, world: World, clock: StoreClock = StoreClock(), store: str = "") -> None:
         self.clock = clock
+        self.store = store
         self.orders: dict[int, Body] = {}
         self.customers: dict[int, Body] = {}
         self._before_trash: dict[int, str] = {}
@@ -234,7 +236,7 @@ class Shop:
             "X-WC-Webhook-ID": str(webhook),
             "X-WC-Webhook-Delivery-ID": delivery_id,
         }
-        return Request(headers, body)
+        return Request(headers, body, self.store)
 
     def _change(self, thing: Body, topic: str, **changes: Any) -> list[str]:
         now, truth = self._moment(), thing[TRUTH]
