@@ -26,15 +26,18 @@ from tests.support.bucket import CUSTOM_STATUS
 from tests.support.emulated_lambda import end_warm_processes
 from tests.support.orders import delivery, order
 from tests.support.template import RESOURCES, actions
-from woohub.configuration import MAPPING_KEY
+from woohub import stores, stores_file
+from woohub.configuration import MAPPING_KEY, STORES_KEY
 from woohub.consumer.breaker import TEMPLATE_VALUE as BREAKER
 from woohub.delivery.messages import to_sqs
 from woohub.reconcile.watermark import START as WATERMARK
 from woohub.reconcile.watermark import Watermark, text
 from woohub.store.webhooks import TOPICS
+from woohub.stores import StoreSettings
 
 OF_LAMBDA_ITSELF = ("logs:", "xray:")
 RENEWED_AT = 15  # receives
+SECOND = "second"  # another store of the stack
 
 
 @dataclass(frozen=True)
@@ -154,7 +157,9 @@ def ingest(stack: Stack) -> Any:
     turn_tap(stack, flow=False)
     event = json.loads((ROOT / "events" / "ingest-order-created.json").read_text(encoding="utf-8"))
     answer = invoked(stack, "ingest", event)
-    return {"status": answer["statusCode"], "queued": stack_client.queue_length(stack)}
+    other = answered(stack, stack.ingest_function, event | {"pathParameters": {"store": SECOND}})
+    statuses = [one["statusCode"] for one in (answer, other)]
+    return {"statuses": statuses, "queued": stack_client.queue_length(stack)}
 
 
 def consumer(stack: Stack) -> Any:
@@ -222,25 +227,45 @@ def governor(stack: Stack) -> Any:
 
 
 def reconcile(stack: Stack) -> Any:
-    """A store without our webhooks gets them, and what it has is queued; the night's work is done as well."""
+    """Stores without our webhooks get them, and what they have is queued; the night's work is done as well."""
     turn_tap(stack, flow=False)
+    logged = len(Path(stack.log).read_bytes())
     secrets, ssm = stack.client("secretsmanager"), stack.client("ssm")
+    of_second = stores.watermark_parameter(stack.stack_name, SECOND)
+    written_over(stack, of_second, text(Watermark.beginning("2026-11-25T00:00:00", "")))
+    written_over(stack, of_second, WATERMARK)
     written_over(stack, stack.watermark_parameter, text(Watermark.beginning("2026-11-25T00:00:00", "")))
     written_over(stack, stack.watermark_parameter, WATERMARK)
     shop = SimulatedShop()
     with open_shop(shop, cron=False) as url:
         access = {"url": url, "consumer_key": KEY, "consumer_secret": SECRET}
         secrets.put_secret_value(SecretId=stack.store_secret_arn, SecretString=json.dumps(access))
+        secret_of_second = stores.access_secret(stack.stack_name, SECOND)
+        secrets.put_secret_value(SecretId=secret_of_second, SecretString=json.dumps(access))
         shop.checkout()
         answer = invoked(stack, "reconcile", {"customers": "all", "deleted": "all"})
+        list_of_stores = {"Bucket": stack.configuration_bucket, "Key": STORES_KEY}
+        stack.client("s3").put_object(**list_of_stores, Body=stores_file.write({SECOND: StoreSettings()}))
+        other = answered(stack, stack.reconcile_function, {"store": SECOND, "deleted": "check"})
+        secrets.put_secret_value(SecretId=secret_of_second, SecretString="{}")  # nothing to do for the run it starts
+        answered(stack, stack.reconcile_function, {"source": "aws.events"})
+    log = Path(stack.log).read_bytes()[logged:].decode(errors="replace")
     webhooks = {one.topic: one.secret for one in shop.hooks.webhooks.values()}
-    kept = ssm.get_parameter(Name=stack.watermark_parameter)["Parameter"]["Value"] != WATERMARK
-    done = answer["complete"] if isinstance(answer, dict) else answer
-    return {"complete": done, "webhooks": webhooks, "queued": stack_client.queue_length(stack), "kept": kept}
+    kept = [
+        ssm.get_parameter(Name=name)["Parameter"]["Value"] != WATERMARK
+        for name in (stack.watermark_parameter, of_second)
+    ]
+    return {
+        "complete": [one.get("complete") if isinstance(one, dict) else one for one in (answer, other)],
+        "webhooks": webhooks,
+        "queued": stack_client.queue_length(stack) > 1,  # of each store; the last minutes are read twice
+        "kept": kept,
+        "others_started": "store_not_started" not in log,
+    }
 
 
 WORK: dict[str, tuple[Callable[[Stack], Any], Any]] = {
-    "IngestRole": (ingest, {"status": 200, "queued": 1}),
+    "IngestRole": (ingest, {"statuses": [200, 200], "queued": 2}),
     "ConsumerRole": (
         consumer,
         {
@@ -256,10 +281,11 @@ WORK: dict[str, tuple[Callable[[Stack], Any], Any]] = {
     "ReconcileRole": (
         reconcile,
         {
-            "complete": True,
+            "complete": [True, True],
             "webhooks": dict.fromkeys(TOPICS, "lab-secret"),
-            "queued": 1,
-            "kept": True,
+            "queued": True,
+            "kept": [True, True],
+            "others_started": True,
         },
     ),
 }
@@ -275,7 +301,17 @@ def workplace(stack: Stack) -> Iterator[Stack]:
     store = secrets.get_secret_value(SecretId=stack.store_secret_arn)["SecretString"]
     mapping = {"Bucket": stack.configuration_bucket, "Key": MAPPING_KEY}
     stack.client("s3").put_object(**mapping, Body=CUSTOM_STATUS.encode())
+    signs = secrets.get_secret_value(SecretId=stack.webhook_secret_arn)["SecretString"]
+    of_second = {
+        stores.webhook_secret(stack.stack_name, SECOND): signs,
+        stores.access_secret(stack.stack_name, SECOND): "{}",
+    }
+    for name, value in of_second.items():
+        secrets.create_secret(Name=name, SecretString=value)
     yield stack
+    for name in of_second:
+        secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+    stack.client("s3").delete_object(Bucket=stack.configuration_bucket, Key=STORES_KEY)
     stack.client("s3").delete_object(**mapping)
     secrets.put_secret_value(SecretId=stack.store_secret_arn, SecretString=store)
     stack.client("sqs").purge_queue(QueueUrl=stack.queue_url)

@@ -216,6 +216,17 @@ def test_doctor_checks_the_store_that_is_named(stack: Operated, outlet: Simulate
     assert [check for check in of_first if check["area"] == "store" and check["outcome"] == "failed"] == []
 
 
+@pytest.mark.usefixtures("outlet")
+def test_status_and_doctor_name_the_stores(stack: Operated) -> None:
+    assert "stores" not in stack.json("status")
+
+    store(stack, "add", "outlet")
+
+    assert stack.json("status")["stores"] == [{"name": "outlet", "reconciled": None}]
+    checks = {check["check"]: check for check in stack.json("doctor")["checks"]}
+    assert "woohub doctor --store outlet" in checks["store outlet"]["fix"]
+
+
 def test_backfill_queues_the_orders_of_the_store_that_is_named(stack: Operated, outlet: SimulatedShop) -> None:
     store(stack, "add", "outlet")
     number = outlet.place()

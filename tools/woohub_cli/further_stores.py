@@ -8,9 +8,17 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from woohub import stores, stores_file
-from woohub.configuration import STORES_KEY, ConfigurationVersion, StoredObject, parse, read_objects
+from woohub.configuration import (
+    STORES_KEY,
+    ConfigurationUnreadable,
+    ConfigurationVersion,
+    StoredObject,
+    parse,
+    read_objects,
+)
+from woohub.errors import InvalidParameter
 from woohub.metrics import COUNTED_APART
-from woohub.reconcile.watermark import START
+from woohub.reconcile.watermark import START, Watermark, WatermarkParameter
 from woohub.stores import StoreSettings
 from woohub_cli import stack_configuration
 from woohub_cli.check_result import Result, Step
@@ -38,6 +46,24 @@ def write(stack: Stack, wanted: Mapping[str, StoreSettings]) -> None:
     stack.aws.s3.put_object(
         Bucket=stack.output(stack_configuration.OUTPUT), Key=STORES_KEY, Body=body, ContentType="application/json"
     )
+
+
+def reconciled(stack: Stack) -> str | None:
+    """When the last run that read all changes of the stack's store began; None: none yet, or it is not known."""
+    ssm, name = stack.aws.ssm, stack.output("WatermarkParameter")
+    try:
+        mark = WatermarkParameter(ssm, name).read()
+    except (ssm.exceptions.ParameterNotFound, InvalidParameter):
+        return None
+    return f"{mark.completed}Z" if isinstance(mark, Watermark) and mark.completed else None
+
+
+def names(stack: Stack) -> list[str]:
+    """The further stores; none where the configuration cannot be read, which other checks report."""
+    try:
+        return sorted(stack_configuration.current(stack).stores)
+    except ConfigurationUnreadable:
+        return []
 
 
 def make_secret(stack: Stack, name: str, value: Mapping[str, Any], what: str) -> Step:

@@ -16,6 +16,7 @@ from woohub.settings import webhook_secrets
 from woohub_cli import (
     dead_letters,
     erasure_list,
+    further_stores,
     secret_store,
     stack_configuration,
     store_setup,
@@ -297,6 +298,21 @@ def _configuration(context: HealthContext) -> Iterator[Step]:
         yield Step("configuration", Result.OK)
 
 
+def _further_stores(context: HealthContext) -> Iterator[Step]:
+    """Whether the further stores are reconciled; what is wrong with one its own doctor says."""
+    if context.stack.store:
+        return
+    for name in further_stores.names(context.stack):
+        what, at = f"store {name}", further_stores.reconciled(context.stack.of_store(name))
+        age = context.now - _epoch(at.removesuffix("Z")) if at else None
+        if age is not None and age <= RECONCILE_LATE_S:
+            yield Step(what, Result.OK, f"reconciled {ago(age)} ago")
+        else:
+            late = age is not None and age > RECONCILE_DEAD_S
+            detail = f"reconciled {ago(age)} ago" if age is not None else "not reconciled yet"
+            yield Step(what, Result.FAILED if late else Result.WARNING, detail, f"`woohub doctor --store {name}`")
+
+
 CHECKS = (
     ("stack", _deployed),
     ("configuration", _configuration),
@@ -310,4 +326,5 @@ CHECKS = (
     ("breaker", _breaker),
     ("governor", _governor),
     ("reconcile", _reconcile),
+    ("stores", _further_stores),
 )

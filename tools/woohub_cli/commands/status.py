@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ import typer
 from rich.text import Text
 
 from woohub.consumer.breaker import BreakerParameter, EventSourceMapping, State
-from woohub_cli import dead_letters, environment, stacks
+from woohub_cli import dead_letters, environment, further_stores, stacks
 from woohub_cli.cli_errors import PROBLEMS
 from woohub_cli.options import JsonOption, StackOption
 from woohub_cli.rendering import output
@@ -52,6 +53,7 @@ class Status:
     dlq: Depth
     breaker: State
     consumer_enabled: bool
+    stores: Mapping[str, str | None] = field(default_factory=dict)  # further ones: when each was last reconciled
     dead: str = ""  # of how many orders and customers the dead letters are, where that was looked at
 
     @property
@@ -62,7 +64,9 @@ class Status:
     def facts(self) -> dict[str, Any]:
         """For --json. The breaker's reason, policy and times are null while it is closed."""
         is_open = self.breaker.is_open
-        return ({"dlq_counted": self.dead} if self.dead else {}) | {
+        stores = [{"name": name, "reconciled": at} for name, at in self.stores.items()]
+        more = ({"dlq_counted": self.dead} if self.dead else {}) | ({"stores": stores} if stores else {})
+        return more | {
             "stack": self.stack,
             "queue": asdict(self.queue),
             "dlq": self.dlq.total,
@@ -91,6 +95,7 @@ def read(stack: stacks.Stack) -> Status:
         dlq=depth(aws.sqs, stack.output("DeadLetterQueueUrl")),
         breaker=BreakerParameter(aws.ssm, stack.output("BreakerParameter")).read(),
         consumer_enabled=mapping.is_enabled(),
+        stores={name: further_stores.reconciled(stack.of_store(name)) for name in further_stores.names(stack)},
     )
 
 
@@ -137,7 +142,12 @@ def rows(status: Status, location: str) -> list[tuple[str, Text]]:
         ("Dead letters", failed),
         ("Breaker", _open(breaker) if breaker.is_open else Text("closed", "green")),
         ("Consumer", _consumer(status)),
+        *((f"Store {name}", _reconciled(at)) for name, at in status.stores.items()),
     ]
+
+
+def _reconciled(at: str | None) -> Text:
+    return Text(f"reconciled {at}") if at else Text("not reconciled yet: `woohub doctor --store` says why", "yellow")
 
 
 def _open(breaker: State) -> Text:

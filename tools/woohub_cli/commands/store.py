@@ -12,9 +12,8 @@ import typer
 import urllib3
 
 from woohub.delivery.sites import site
-from woohub.errors import DeadlineExceeded, InvalidParameter
+from woohub.errors import DeadlineExceeded
 from woohub.mapping.of_store import customer_id_property, order_key_prefix
-from woohub.reconcile.watermark import Watermark, WatermarkParameter
 from woohub.store.client import Store
 from woohub.store.connection import StoreCredentials
 from woohub.store.requests import StoreRefused, StoreUnavailable
@@ -225,7 +224,7 @@ def described(stack: Stack) -> Iterator[dict[str, Any]]:
         "order_key_prefix": version.mapping.order_key_prefix,
         "customer_id_property": "woocommerce_customer_id",
         "webhook_url": stack.output("WebhookUrl"),
-        "reconciled": reconciled(stack),
+        "reconciled": further_stores.reconciled(stack),
     }
     for name, row in sorted(version.stores.items()):
         own = stack.of_store(name)
@@ -235,18 +234,8 @@ def described(stack: Stack) -> Iterator[dict[str, Any]]:
             "order_key_prefix": order_key_prefix(name, row),
             "customer_id_property": customer_id_property(name, row),
             "webhook_url": own.output("WebhookUrl"),
-            "reconciled": reconciled(own),
+            "reconciled": further_stores.reconciled(own),
         }
-
-
-def reconciled(stack: Stack) -> str | None:
-    """When the last run that read all changes of the stack's store began; None: none yet, or it is not known."""
-    ssm, name = stack.aws.ssm, stack.output("WatermarkParameter")
-    try:
-        mark = WatermarkParameter(ssm, name).read()
-    except (ssm.exceptions.ParameterNotFound, InvalidParameter):
-        return None
-    return f"{mark.completed}Z" if isinstance(mark, Watermark) and mark.completed else None
 
 
 @app.command(cls=Command)
