@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from simulators.hubspot import InProcessTransport, create_app
 from tests.model.gate import faults, newest
 from tests.model.lives import Lives, Scale
 from tests.model.plant import Plant
@@ -86,7 +87,8 @@ def set_up(plant: Plant, of_stores: Mapping[str, FieldMapping]) -> None:
     """What `woohub store add` makes in HubSpot."""
     timer = Timer(plant.world.clock, plant.world.sleep)
     timer.start(600)
-    hubspot = HubSpot(plant.transport, HubSpotToken(plant.secret("hubspot")), timer)
+    http = InProcessTransport(create_app(plant.portal), sleep=plant.world.sleep)
+    hubspot = HubSpot(http, HubSpotToken(plant.secret("hubspot")), timer)
     for mapping in of_stores.values():
         assert all(step.outcome != "failed" for step in provision(hubspot, mapping, dry_run=False))
 
