@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 DOCS = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 ALARMS = alarms()
 WOOHUB = get_command(app)
-COMMAND = r"woohub (?:(?:dlq|mapping) )?[a-z]+(?:-[a-z]+)*"
+COMMAND = r"woohub (?:(?:dlq|mapping|store) )?[a-z]+(?:-[a-z]+)*"
 QUERIES = {
     name: one["Properties"]["QueryString"]
     for name, one in RESOURCES.items()
