@@ -48,7 +48,7 @@ webhook_secret = Secret(secrets_manager, settings.webhook_secret_arn)
 token = HubSpotToken(Secret(secrets_manager, settings.hubspot_secret_arn))
 parameter = WatermarkParameter(ssm, settings.watermark_parameter)
 sqs = boto3.client("sqs")
-configuration = Configuration(lambda: boto3.client("s3", config=S3_CALLS), settings.configuration_bucket, max_age_s=0)
+configuration = Configuration(lambda: boto3.client("s3", config=S3_CALLS), settings.configuration_bucket)
 
 styles: dict[StoreCredentials, RequestStyle] = {}  # how each store accepts calls, as far as this process knows
 
