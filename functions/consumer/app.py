@@ -23,7 +23,7 @@ from woohub.settings import ConsumerSettings, HubSpotToken, Secret
 from woohub.sync.engine import Sync
 from woohub.sync.kinds import KindsOfConfiguration
 
-MARGIN_S = 3.0  # kept for returning messages and writing logs
+MARGIN_S = 6.0  # kept for returning up to a thousand messages and writing logs
 
 settings = ConsumerSettings.from_env(os.environ)
 metrics = Metrics()
@@ -69,6 +69,7 @@ consumer = Consumer(
     settings.dead_letter_queue_url,
     telemetry.record_outcome,
     telemetry.warn,
+    concurrency=hubspot.concurrency,
 )
 
 

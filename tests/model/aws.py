@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from tests.model.sqs import Queue
 from tests.model.world import World
 
-BATCH, WINDOW = 100, 2.0  # messages, seconds; as in template.yaml
+BATCH, WINDOW = 1000, 2.0  # messages, seconds; as in template.yaml
 SETTLING = 20.0  # seconds until an enabled or disabled mapping is so: AWS takes up to a minute
 
 

@@ -51,7 +51,7 @@ from woohub.sync.outcome import Outcome, Verdict
 from woohub.sync.records import Kinds
 
 FIELDS = load_mapping()
-TIMEOUT, MARGIN = 60.0, 3.0  # seconds of the consumer function, and what it keeps for itself
+TIMEOUT, MARGIN = 60.0, 6.0  # seconds of the consumer function, and what it keeps for itself
 QUEUE, DEAD_LETTERS = ingest.settings.queue_url, "dead-letters"
 Latency = Callable[[], float]
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 KINDS = record_kinds(load_mapping())
 QUEUE, DEAD_LETTERS = "deliveries", "dead-letters"
-BATCH, WINDOW_S, VISIBILITY_S, TIMEOUT_S, MARGIN_S = 100, 2.0, 390.0, 60.0, 3.0  # as in template.yaml and the consumer
+BATCH, WINDOW_S, VISIBILITY_S, TIMEOUT_S, MARGIN_S = 1000, 2.0, 390.0, 60.0, 6.0  # as in template.yaml and the consumer
 INVOCATION_S = 0.1  # of an invocation, for what virtual time does not show: Lambda's own time and processor time
 GOVERNOR_S = 60.0  # between two runs of the governor
 

@@ -80,7 +80,8 @@ def collect_batch(queue_url: str, batch_size: int) -> list[dict[str, Any]]:
 
 
 def _window(queue_arn: str) -> float:
-    return max((mapping.get("MaximumBatchingWindowInSeconds", 0) for mapping in _mappings(queue_arn)), default=0.0)
+    windows = (mapping.get("MaximumBatchingWindowInSeconds", 0) for mapping in _mappings(queue_arn))
+    return max(map(float, windows), default=0.0)  # a parameter's number comes as text
 
 
 def _mappings(queue_arn: str) -> list[dict[str, Any]]:

@@ -37,6 +37,7 @@ class Call:
     inputs: int  # records in the request
     correlation_id: str = ""
     daily_left: float | None = None  # percent of the daily limit, if HubSpot reports it
+    server_ms: int | None = None  # of the answer's own account of it, if it has one: the rest is the way there and back
 
     def facts(self) -> dict[str, object]:
         """For a log line."""
@@ -45,6 +46,7 @@ class Call:
             "path": self.path,
             "status": self.status,
             "ms": round(self.seconds * 1000),
+            "hubspot_ms": self.server_ms,
             "inputs": self.inputs,
             "correlation_id": self.correlation_id,
         }

@@ -63,7 +63,10 @@ class PortalApp(Flask):
             return _error(self._portal, not_found())
         with self._lock:
             response = _respond(self._portal, route, version, req, dict(path))
-            response = replace(response, wait_s=response.wait_s + self._portal.settings.latency_ms / 1000)
+            latency_ms = self._portal.settings.latency_ms
+            own_time = {"X-Envoy-Upstream-Service-Time": str(round(latency_ms))}  # as seen in a log of a real answer
+            headers = {**response.headers, **own_time}
+            response = replace(response, wait_s=response.wait_s + latency_ms / 1000, headers=headers)
             _log(self._portal, route, req, response)
         return response
 

@@ -7,11 +7,13 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from woohub.concurrency import Concurrency, OneAfterAnother
 from woohub.consumer import dead_letters
 from woohub.consumer.breaker import Breaker, aws_code
 from woohub.consumer.poison import PoisonDetector
@@ -58,6 +60,7 @@ class Consumer:
         report: Callable[[Outcome], None],
         warn: Callable[..., None],
         *,
+        concurrency: Concurrency | None = None,
         clock: Callable[[], float] = time.time,
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -68,6 +71,7 @@ class Consumer:
         self._dead_letter_queue_url = dead_letter_queue_url
         self._report = report
         self._warn = warn
+        self._concurrency = concurrency or OneAfterAnother()
         self._clock = clock
         self._jitter = jitter
         self._poison = PoisonDetector()
@@ -168,22 +172,22 @@ class Consumer:
 
     def _set_delays(self, retries: Sequence[Outcome], by_id: Mapping[str, SqsRecord]) -> None:
         """Set when each message is tried again; without that, it would wait out the queue's visibility timeout."""
-        for batch in chunks(retries, ENTRIES):
-            entries = [
-                {
-                    "Id": str(number),
-                    "ReceiptHandle": by_id[outcome.message.id]["receiptHandle"],
-                    "VisibilityTimeout": self._delay_s(outcome),
-                }
-                for number, outcome in enumerate(batch)
-            ]
-            try:
+        delays = [(by_id[outcome.message.id]["receiptHandle"], self._delay_s(outcome)) for outcome in retries]
+        failed: list[str] = []  # after one that failed no other is begun
+        self._concurrency.run([partial(self._hide, some, failed) for some in chunks(delays, ENTRIES)])
+        if failed:  # then the visibility timeout is the delay
+            self._warn("queue_call_failed", call="ChangeMessageVisibility", queue=self._queue_url, error=failed[0])
+
+    def _hide(self, delays: Sequence[tuple[str, int]], failed: list[str]) -> None:
+        entries = [
+            {"Id": str(number), "ReceiptHandle": receipt, "VisibilityTimeout": delay_s}
+            for number, (receipt, delay_s) in enumerate(delays)
+        ]
+        try:
+            if not failed:
                 self._sqs.change_message_visibility_batch(QueueUrl=self._queue_url, Entries=entries)  # type: ignore[arg-type]
-            except (BotoCoreError, ClientError) as error:  # then the visibility timeout is the delay
-                self._warn(
-                    "queue_call_failed", call="ChangeMessageVisibility", queue=self._queue_url, error=aws_code(error)
-                )
-                return
+        except (BotoCoreError, ClientError) as error:
+            failed.append(aws_code(error))
 
     def _delay_s(self, outcome: Outcome) -> int:
         return round(min(LONGEST_DELAY_S, delay(outcome) * (1 + self._jitter() / 4)))

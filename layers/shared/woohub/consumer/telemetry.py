@@ -62,7 +62,7 @@ class Telemetry:
     def record_outcome(self, outcome: Outcome) -> None:
         """Log and count what became of a delivery, and why."""
         log = self._logger.info if outcome.error is None else self._logger.warning
-        log("delivery", extra=outcome.facts())
+        log("delivery", extra=outcome.facts() | {"lag_ms": _lag_ms(outcome)})
         self._count(METRIC_OF_VERDICT[outcome.verdict])
         if outcome.note == PERSON_ERASED:
             self._count(metrics.PERSON_ERASED)
@@ -74,7 +74,7 @@ class Telemetry:
                 self._log_payload(outcome.message.delivery)
 
     def _record_age(self, outcome: Outcome, delivery: Delivery) -> None:
-        age_ms = max(time.time() * 1000 - delivery.received_ms, 0)
+        age_ms = _age_ms(delivery)
         if outcome.verdict is Verdict.DONE:
             self._add(metrics.END_TO_END_LAG, MetricUnit.Milliseconds, age_ms)
         if outcome.verdict is Verdict.RETRY and not isinstance(outcome.error, NOT_TRIED):
@@ -91,3 +91,15 @@ class Telemetry:
     def _add(self, metric: Metric, unit: MetricUnit, value: float) -> None:
         with self._lock:
             self._emf.add_metric(name=metric, unit=unit, value=value)
+
+
+def _age_ms(delivery: Delivery) -> float:
+    return max(time.time() * 1000 - delivery.received_ms, 0)
+
+
+def _lag_ms(outcome: Outcome) -> int | None:
+    """From receipt until HubSpot has it; None while it does not."""
+    delivery = outcome.message.delivery
+    if outcome.verdict is not Verdict.DONE or not isinstance(delivery, Delivery):
+        return None
+    return round(_age_ms(delivery))

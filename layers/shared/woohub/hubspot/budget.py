@@ -81,6 +81,14 @@ def daily_left(headers: Mapping[str, str]) -> float | None:
     return 100 * remaining / limit if limit and remaining is not None else None
 
 
+def server_ms(headers: Mapping[str, str]) -> int | None:
+    """How many milliseconds HubSpot took by its own account; None where it does not say."""
+    return _whole(headers.get("x-envoy-upstream-service-time", ""))
+
+
 def _number(headers: Mapping[str, str], name: str) -> int | None:
-    text = headers.get(f"x-hubspot-ratelimit-{name}", "")
+    return _whole(headers.get(f"x-hubspot-ratelimit-{name}", ""))
+
+
+def _whole(text: str) -> int | None:
     return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else None

@@ -20,7 +20,7 @@ from woohub.errors import DeadlineExceeded, HubSpotRejected, HubSpotUnavailable,
 from woohub.http import Call, Http, Response, unnoticed
 from woohub.hubspot import answers
 from woohub.hubspot.answers import BatchAnswer, Record
-from woohub.hubspot.budget import Budget, daily_left
+from woohub.hubspot.budget import Budget, daily_left, server_ms
 from woohub.hubspot.in_flight import InFlight
 from woohub.hubspot.objects import ObjectType
 
@@ -369,7 +369,8 @@ class HubSpot:
         self.budget.correct(response.headers)
         correlation = str(answers.json_object(response).get("correlationId", "")) if response.status >= 400 else ""
         took, left = self.timer.now() - started, daily_left(response.headers)
-        self.on_call(Call(method, path, response.status, took, inputs, correlation, left))
+        call = Call(method, path, response.status, took, inputs, correlation, left, server_ms(response.headers))
+        self.on_call(call)
         return response
 
     def _send(self, method: str, path: str, body: Mapping[str, Any] | None, token: str) -> Response:
