@@ -15,7 +15,7 @@ from woohub.mapping.fields import FieldMapping
 from woohub.sync.kinds import record_kinds
 
 JANE, BO = "jane.doe@example.com", "bo@mail.example"
-LATER = {"date_modified_gmt": "2026-11-23T22:41:00"}
+LATER: dict[str, Any] = {"date_modified_gmt": "2026-11-23T22:41:00"}
 
 
 def engine_with_metrics(mapping: FieldMapping | None = None, **types: str) -> EngineFixture:
@@ -117,6 +117,16 @@ def test_a_trashed_order_counts_no_more_though_its_delivery_names_nobody() -> No
     engine.deliver(message("order.deleted", {"id": 2}, 60))
 
     assert (metrics(engine)["orders"], metrics(engine)["total_paid"]) == ("1", "150.00")
+
+
+def test_what_was_refunded_is_not_paid() -> None:
+    engine = engine_with_metrics()
+    engine.deliver(message("order.created", order(1)), message("order.created", order(2)))
+    refunds = {"refunds": [{"id": 9, "total": "-49.50"}]}
+    engine.deliver(message("order.updated", order(2, **LATER) | refunds, 60))
+
+    assert (metrics(engine)["total_paid"], metrics(engine)["average_order"]) == ("250.50", "125.25")
+    assert engine.deal(2)["amount"] == "150.00"
 
 
 def test_in_several_currencies_there_is_no_total() -> None:

@@ -9,9 +9,9 @@ from fractions import Fraction
 from typing import Any
 
 from simulators.hubspot import SimulatedPortal, definitions
-from tests.support.engine import FIELDS
-from woohub.mapping.customer_metrics import FIELD_TYPES, CustomerMetrics
-from woohub.mapping.fields import FieldMapping
+from woohub.mapping.customer_metrics import FIELD_TYPES, NET_TOTAL, CustomerMetrics
+from woohub.mapping.fields import FieldMapping, load_mapping
+from woohub.mapping.overlay import Overlay
 from woohub.mapping.rows import MetricsRow
 
 PAID = ("processing", "completed")
@@ -20,7 +20,8 @@ Numbers = dict[str, Any]
 
 def mapping_with_metrics(**row: Any) -> FieldMapping:
     """woohub's own mapping with `[contact.metrics] enabled = true`."""
-    return replace(FIELDS, metrics=CustomerMetrics.of(MetricsRow(enabled=True, **row)))
+    metrics = CustomerMetrics.of(MetricsRow(enabled=True, **row))
+    return replace(load_mapping(Overlay("x", b"[contact.metrics]\nenabled = true\n")), metrics=metrics)
 
 
 def provision_metrics(portal: SimulatedPortal, mapping: FieldMapping, **types: str) -> None:
@@ -30,6 +31,11 @@ def provision_metrics(portal: SimulatedPortal, mapping: FieldMapping, **types: s
         body = {"name": name, "label": metric.label, "type": kind, "fieldType": FIELD_TYPES.get(kind, "date")}
         portal.schema.create_property(
             definitions.CONTACTS, body | {"groupName": "woocommerce"}, portal.settings, portal.now()
+        )
+    if mapping.metrics and mapping.has_deals:
+        net = {"name": NET_TOTAL, "label": NET_TOTAL, "type": "number", "fieldType": "number"}
+        portal.schema.create_property(
+            definitions.DEALS, net | {"groupName": "woocommerce"}, portal.settings, portal.now()
         )
 
 
@@ -64,7 +70,10 @@ def _wanted(deals: list[dict[str, str]], paid_statuses: Collection[str]) -> Numb
     placed = [deal for deal in deals if deal.get("woocommerce_order_status") != "trash"]
     paid = [deal for deal in placed if deal.get("woocommerce_order_status") in paid_statuses]
     currencies = {deal.get("currency", "") for deal in paid or placed} - {""}
-    total, is_one = sum((Fraction(deal.get("amount", "0")) for deal in paid), Fraction(0)), len(currencies) < 2
+    total, is_one = (
+        sum((Fraction(deal.get(NET_TOTAL) or deal.get("amount", "0")) for deal in paid), Fraction(0)),
+        len(currencies) < 2,
+    )
     dates = sorted(deal["closedate"] for deal in placed if deal.get("closedate"))
     return {
         "woocommerce_orders": Fraction(len(placed)),

@@ -73,6 +73,7 @@ METRICS = (
         "The currency of total and average. Blank where the customer paid in several.",
     ),
 )
+NET_TOTAL = "woocommerce_net_total"  # of a deal: its order's total less refunds; filled where metrics are kept
 OF_DEALS = ("amount", "closedate", "currency")
 OF_ORDERS = ("hs_total_price", "hs_external_created_date", "woocommerce_currency")
 FIELD_TYPES = {"string": "text", "number": "number", "datetime": "date"}
@@ -85,6 +86,7 @@ class CustomerMetrics:
     names: tuple[str, ...]
     paid_statuses: frozenset[str]
     amount: str
+    is_net: bool  # NET_TOTAL counts; the amount only of deals from before there was one
     date: str
     currency: str
 
@@ -95,9 +97,8 @@ class CustomerMetrics:
             return None
         names = tuple(str(getattr(metric, row.names)) for metric in METRICS)
         amount, date, currency = OF_DEALS if has_deals else OF_ORDERS
-        return cls(
-            names, frozenset(row.paid_statuses), row.amount or amount, row.date or date, row.currency or currency
-        )
+        paid, is_net = frozenset(row.paid_statuses), row.amount is None
+        return cls(names, paid, row.amount or amount, is_net, row.date or date, row.currency or currency)
 
     @property
     def definitions(self) -> Mapping[str, Metric]:
@@ -107,4 +108,9 @@ class CustomerMetrics:
     @property
     def of_deal(self) -> tuple[str, ...]:
         """What has to be read of a deal, beside key and status."""
-        return self.amount, self.date, self.currency
+        return (*self.amounts, self.date, self.currency)
+
+    @property
+    def amounts(self) -> tuple[str, ...]:
+        """Which properties of a deal have its amount: the first that has a value counts."""
+        return (NET_TOTAL, self.amount) if self.is_net else (self.amount,)

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from woohub.mapping import mapping_file
-from woohub.mapping.customer_metrics import FIELD_TYPES, CustomerMetrics
+from woohub.mapping.customer_metrics import FIELD_TYPES, NET_TOTAL, CustomerMetrics
 from woohub.mapping.line_items import DEAL_PROPERTIES, KEY_PROPERTY, LineItemMapping
 from woohub.mapping.mapping_file import CONTACT_VERSION, DEAL_VERSION, ITEM_KEY, KEY, STATUS
 from woohub.mapping.overlay import Overlay
@@ -19,6 +19,15 @@ from woohub.mapping.write_rule import WriteRule
 from woohub.store.payloads import TRASH, Customer, Order
 
 DEAL_STAGE, ORDER_STAGE = ("dealstage", "pipeline"), ("hs_pipeline_stage", "hs_pipeline")
+NET_TOTAL_ROW = DealRow.model_validate({"order": "net_total", "as": "number"})
+NET_TOTAL_PROPERTY = PropertyRow.model_validate(
+    {
+        "label": "WooCommerce net total",
+        "type": "number",
+        "fieldType": "number",
+        "description": "The order's total less refunds. Written by woohub, which sums up the customer's orders by it.",
+    }
+)
 NUMBER_AS_WRITTEN = {"id": r"[0-9]+", "number": r"\S+"}
 
 
@@ -157,6 +166,7 @@ def load_mapping(*overlays: Overlay, path: Path = mapping_file.DEFAULT) -> Field
 def field_mapping(file: MappingFile) -> FieldMapping:
     """The table out of a file that was checked."""
     metrics = CustomerMetrics.of(file.contact_metrics, has_deals=file.deal_enabled)
+    file = _with_net_total(file) if metrics and metrics.is_net else file
     stages = [Stage(name, row.label, row.probability, row.statuses) for name, row in file.stages.items()]
     mapping = FieldMapping(
         order_key_prefix=file.order_key_prefix,
@@ -185,6 +195,14 @@ def field_mapping(file: MappingFile) -> FieldMapping:
         _stage_of=_stage_of(stages),
     )
     return replace(mapping, orders=_orders(mapping, file)) if file.order_enabled else mapping
+
+
+def _with_net_total(file: MappingFile) -> MappingFile:
+    """What is summed up has the total less refunds, beside the amount."""
+    kind = "deal" if file.deal_enabled else "order"
+    rows, created = getattr(file, kind), getattr(file.create, kind)
+    create = file.create.model_copy(update={kind: {NET_TOTAL: NET_TOTAL_PROPERTY, **created}})
+    return file.model_copy(update={kind: {NET_TOTAL: NET_TOTAL_ROW, **rows}, "create": create})
 
 
 def _orders(mapping: FieldMapping, file: MappingFile) -> FieldMapping:

@@ -62,7 +62,9 @@ class CustomerMetricsSummary(Summary):
         return Change({name: value for name, value in differing.items() if name not in left_out}, left_out)
 
     def _order(self, deal: Record) -> PlacedOrder:
-        amount, date, currency = (deal.properties.get(name) or "" for name in self._metrics.of_deal)
+        has = deal.properties.get
+        amount = next((text for name in self._metrics.amounts if (text := has(name))), "")
+        date, currency = has(self._metrics.date) or "", has(self._metrics.currency) or ""
         return PlacedOrder(date, deal.properties.get(STATUS) or "", _decimal(amount), currency, deal.id)
 
 
