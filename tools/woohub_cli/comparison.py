@@ -15,7 +15,7 @@ from woohub.dates import utc_from_ms
 from woohub.hubspot.answers import Record
 from woohub.hubspot.properties import PropertySchema
 from woohub.mapping.fields import FieldMapping
-from woohub.mapping.mapping_file import CONTACT_VERSION, DEAL_VERSION, STATUS
+from woohub.mapping.mapping_file import CONTACT_VERSION, DEAL_VERSION, ITEMS_STATE, STATUS
 from woohub.store.payloads import TRASH, OrderEvent
 from woohub.sync import contacts, deals
 from woohub.sync.contacts import ContactSnapshot
@@ -122,7 +122,11 @@ def contact_differences(
 
 
 def _differences(changed: Mapping[str, str], current: Current, version: str) -> tuple[Difference, ...]:
-    return tuple(Difference(name, text, current.get(name)) for name, text in changed.items() if name != version)
+    return tuple(
+        Difference(name, text, current.get(name))
+        for name, text in changed.items()
+        if name not in (version, ITEMS_STATE)
+    )
 
 
 def blocking_version(event: OrderEvent, current: Current) -> str:

@@ -12,9 +12,10 @@ from typing import Any
 from woohub.errors import UnknownOutcome
 from woohub.hubspot.answers import Record
 from woohub.hubspot.client import BATCH, HubSpot, chunks
-from woohub.hubspot.objects import CONTACTS, DEALS, ORDERS, ObjectType
+from woohub.hubspot.objects import CONTACTS, DEALS, LINE_ITEMS, ORDERS, ObjectType
 from woohub.hubspot.properties import CURRENCY, PropertyCatalog, PropertySchema
 from woohub.mapping.fields import FieldMapping
+from woohub.mapping.mapping_file import ITEMS_STATE
 from woohub.sync.batch_writer import read_apart
 from woohub.sync.customer_metrics import CustomerMetricsSummary
 from woohub.sync.lookup import by_key
@@ -183,6 +184,29 @@ class Crm:
             )
             for contact in contacts
         }
+
+    @property
+    def line_item_schema(self) -> PropertySchema:
+        """The properties of line items."""
+        return self._catalog.schema(LINE_ITEMS)
+
+    def line_items_of(self, deal_ids: Sequence[str]) -> dict[str, list[Record]]:
+        """The line items of each deal."""
+        if self._table.line_items is None:
+            return {}
+        names = tuple(self._table.line_items.rules)
+        ends = self._hubspot.associated(self._type, LINE_ITEMS, deal_ids)
+        ids = sorted({item for items in ends.values() for item in items})
+        by_id = {
+            record.id: record for some in chunks(ids, BATCH) for record in self._hubspot.read(LINE_ITEMS, some, names)
+        }
+        return {deal: [by_id[item] for item in sorted(items) if item in by_id] for deal, items in ends.items()}
+
+    def doubt_line_items(self, deal_ids: Sequence[str]) -> None:
+        """Note on these deals that their line items may not be in place: then they are compared with the next read."""
+        for some in chunks(list(deal_ids), BATCH):
+            inputs = [{"id": deal, "properties": {ITEMS_STATE: ""}, "objectWriteTraceId": deal} for deal in some]
+            self._hubspot.update(self._type, inputs)
 
     def associate(self, pairs: Sequence[tuple[str, str]]) -> None:
         """Associate deals with contacts, (deal, contact); what is there already stays."""

@@ -80,6 +80,7 @@ class InHubSpot:
     stage_wanted: str = ""  # of the order's status
     address: Address = Address.USABLE
     missing: str = ""
+    items: tuple[Record, ...] = ()  # the deal's line items, where they are switched on
 
     @property
     def version(self) -> DealVersion | None:
@@ -167,6 +168,7 @@ class OrderDiagnosis:
             },
             "hubspot": {
                 "deals": [{"id": deal.id, "properties": dict(deal.properties)} for deal in deals],
+                "line_items": [{"id": item.id, "properties": dict(item.properties)} for item in self.hubspot.items],
                 "contact": self.hubspot.contact.id if self.hubspot.contact else None,
                 "state_of": f"{self.hubspot.version.modified_at}Z" if self.hubspot.version else None,
                 "stage_moved": self.hubspot.stage_was_moved,

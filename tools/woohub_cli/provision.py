@@ -12,7 +12,7 @@ from woohub.hubspot.objects import OBJECT_TYPES, ORDERS
 from woohub.mapping.fields import Definition, FieldMapping, Stage
 from woohub_cli.check_result import Result, Step
 
-SINGULAR = {"contacts": "contact", "deals": "deal", "orders": "order"}
+SINGULAR = {"contacts": "contact", "deals": "deal", "orders": "order", "line_items": "line item"}
 SWITCHED_OFF = "this portal has it switched off"
 SWITCH_ON = (
     "switch it on in HubSpot (Data Management > Data Model > Orders), or leave [order] out of the mapping and use deals"
@@ -78,6 +78,8 @@ def _parts(
         yield ORDERS_OBJECT, lambda: _orders_object(hubspot)
         yield "order properties", lambda: _properties(hubspot, orders, "orders", dry_run=dry_run)
         yield "order pipeline", lambda: _pipeline(hubspot, orders, "orders", dry_run=dry_run)
+    if table.line_items:
+        yield "line item properties", lambda: _properties(hubspot, table, "line_items", dry_run=dry_run)
 
 
 def _orders_object(hubspot: HubSpot) -> Iterator[Step]:

@@ -30,7 +30,7 @@ from woohub.store.rows import StoreRow
 from woohub.sync.contacts import ContactSnapshot, oldest_first, snapshot_of
 from woohub.sync.erased import forgotten_at, without_person
 from woohub.sync.versions import DealVersion
-from woohub_cli import erased, order_names, order_pages
+from woohub_cli import erased, line_items, order_names, order_pages
 from woohub_cli.checks.currencies import Currencies, NotEnabled
 from woohub_cli.comparison import (
     Difference,
@@ -252,6 +252,8 @@ class Verification:
             self._check_order(event, deals.get(self._table.deal_key(event.order.id), []))
         if self._beside:
             self._check_orders_beside(events, self._beside)
+        if self._table.line_items:
+            self._check_line_items(events, deals)
 
     def _check_orders_beside(self, events: Sequence[OrderEvent], crm: Crm) -> None:
         """HubSpot's orders of the same orders; what is wrong with a deal's contact is not told twice."""
@@ -260,6 +262,16 @@ class Verification:
             of_order = records.get(crm.key(event.order.id), [])
             mismatches = deal_mismatches(event, of_order, crm.target.table, crm.deal_schema)
             self._report.mismatches += [replace(mismatch, record=crm.target.type.singular) for mismatch in mismatches]
+
+    def _check_line_items(self, events: Sequence[OrderEvent], deals: Mapping[str, list[Record]]) -> None:
+        of_event = [
+            (event, deals[key][0]) for event in events if (key := self._table.deal_key(event.order.id)) in deals
+        ]
+        items = self._crm.line_items_of([deal.id for _, deal in of_event])
+        for event, deal in of_event:
+            self._report.mismatches += line_items.mismatches(
+                event, deal, items.get(deal.id, []), self._table, self._crm.line_item_schema
+            )
 
     def _read(self, row: StoreRow) -> Iterator[object]:
         """The order, as the engine reads it; nothing for drafts and for what cannot be read."""
@@ -595,6 +607,7 @@ def repair(
     pairs = [(mismatch.record_ids[0], mismatch.attach) for mismatch in mismatches if mismatch.attach]
     if pairs:
         crm.associate(pairs)
+    crm.doubt_line_items([found.record_ids[0] for found in mismatches if found.record == line_items.RECORD])
     orders, customers = queued(ORDER_SWEPT, store.orders_by_id), queued(CUSTOMER_SWEPT, store.customers_by_id)
     return RepairResult(orders, customers, len(pairs))
 

@@ -174,6 +174,8 @@ def _rules_by_object(table: FieldMapping) -> dict[str, Iterable[str]]:
         rules["deals"] = table.deal_rules
     if table.orders:
         rules["orders"] = table.orders.deal_rules
+    if table.line_items:
+        rules["line_items"] = table.line_items.rules
     return rules
 
 

@@ -20,6 +20,7 @@ FIX = "give the key these scopes in HubSpot (Settings > Integrations > Service k
 def step(hubspot: HubSpot, table: FieldMapping) -> Step:
     """Whether it has all that the mapping needs."""
     kinds = ["contacts", *(["deals"] if table.has_deals else []), *(["orders"] if table.orders else [])]
+    kinds += ["line_items"] if table.line_items else []
     try:
         lacking = [f"crm.objects.{kind}.{verb}" for kind in kinds for verb in CALLS if refusal(hubspot, kind, verb)]
     except TransientError as error:

@@ -32,6 +32,7 @@ from woohub_cli import (
     dead_letters,
     environment,
     erasure_list,
+    line_items,
     order_lookup,
     order_names,
     stack_configuration,
@@ -149,9 +150,17 @@ def in_hubspot(crm: Crm, store: Store | None, shop: InStore, order_id: int, tabl
         deals = crm.deals([key]).get(key, [])
         if shop.event is None:
             return InHubSpot(tuple(deals))
-        return _compared(crm, shop.event, _account(store, shop.event), deals, table)
+        known = _compared(crm, shop.event, _account(store, shop.event), deals, table)
+        return _with_line_items(known, crm, shop.event, table) if table.line_items and deals else known
     except EXPECTED as error:
         return InHubSpot(missing=explain(error))
+
+
+def _with_line_items(known: InHubSpot, crm: Crm, event: OrderEvent, table: FieldMapping) -> InHubSpot:
+    deal = known.deals[0]
+    items = crm.line_items_of([deal.id]).get(deal.id, [])
+    wrong = line_items.mismatches(event, deal, items, table, crm.line_item_schema)
+    return replace(known, items=tuple(items), mismatches=(*known.mismatches, *wrong))
 
 
 def _account(store: Store | None, event: OrderEvent) -> StoreRow | None:
@@ -277,6 +286,8 @@ def _rows(diagnosis: OrderDiagnosis) -> Iterator[tuple[str, str]]:
     if diagnosis.hubspot.contact:
         contact = diagnosis.hubspot.contact
         yield "Contact", f"{contact.id}  {contact.properties.get('email') or ''}"
+    if diagnosis.hubspot.items:
+        yield "Line items", ", ".join(line_items.shown(item.properties) for item in diagnosis.hubspot.items)
     for letter in diagnosis.letters:
         yield "Dead letter", f"{letter.message_id[: dead_letters.SHOWN_ID_CHARACTERS]}  {letter.reason}"
     queue, breaker = diagnosis.stack.queue, diagnosis.stack.breaker
