@@ -130,7 +130,8 @@ def log_once(text: str, **_store: str) -> None:
 def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
     """Run once; `woohub.reconcile.request` describes what the event may ask for."""
     timer.start(context.get_remaining_time_in_millis() / 1000 * SHARE_OF_TIME)
-    Counter(FIRST).add(SWEEP_STARTED)  # of all stores
+    if settings.detailed_metrics:
+        Counter(FIRST).add(SWEEP_STARTED)  # of all stores
     request = RunRequest.from_event(event)
     counter, names = Counter(request.store), names_of_stores()
     if other_stores.is_scheduled(event):
