@@ -18,6 +18,7 @@ from .measures import (
     OUTAGES_S,
     WOOHUB,
     WOOHUB_SEARCHING,
+    WOOHUB_WITH_ITEMS,
     WRONG,
     Contender,
     Rush,
@@ -104,6 +105,9 @@ def _calls(progress: Progress, calm: Rushes, chaos: Rushes) -> Iterator[Figure]:
     yield Figure(section, "per 100 new orders, customers known and new", of("new"), at_most=5)
     yield Figure(section, "per 100 status changes of known orders", of("changed"), at_most=3)
     yield Figure(section, "per 100 repeated deliveries, unchanged", of("unchanged"), at_most=2)
+    items = calls(WOOHUB_WITH_ITEMS)
+    for kind, most in (("new", 9), ("changed", 3), ("unchanged", 2)):
+        yield Figure(section, f"… with line items, three an order: {kind}", _woohub(items[kind]), at_most=most)
     yield Figure(section, "per 100 orders of two deliveries each", _means(calm, per_100), at_most=25)
     yield Figure(section, "… in chaos", _means(chaos, per_100), at_most=25)
     yield Figure(section, "… if one order comes every 10 s", alone)

@@ -9,14 +9,14 @@ from datetime import datetime
 from statistics import fmean
 from typing import Any, Protocol
 
-from simulators.hubspot import InjectedFault, SimulatedPortal
+from simulators.hubspot import InjectedFault, SimulatedPortal, provision_line_items
 from woohub.delivery.webhooks import Delivery
 
 from . import orders
 from .account import LATENCY_MS, Clock, account, create_contacts
 from .naive_flow import FIELDS, NaiveFlow
 from .orders import Body, Person, Workload
-from .woohub_flow import WooHubFlow
+from .woohub_flow import WITH_LINE_ITEMS, WooHubFlow
 
 INDEX_CATCHES_UP_S, AN_HOUR_S = 60.0, 3600.0
 WARM_UP_S = 20.0  # not part of a sustained rate: at first the ten-second budget is unused
@@ -91,6 +91,12 @@ class Contender:
 NAIVE_1 = Contender("naive, 1 worker", lambda portal, clock, _: NaiveFlow(portal, clock, workers=1), False, 150)
 NAIVE_5 = Contender("naive, 5 workers", lambda portal, clock, _: NaiveFlow(portal, clock, workers=5), False, 150)
 WOOHUB = Contender("woohub", lambda portal, clock, seed: WooHubFlow(portal, clock, seed), True, 12_000)
+WOOHUB_WITH_ITEMS = Contender(
+    WOOHUB.name,
+    lambda portal, clock, seed: WooHubFlow(provision_line_items(portal), clock, seed, kinds=WITH_LINE_ITEMS),
+    True,
+    12_000,
+)
 CONTENDERS = (NAIVE_1, NAIVE_5, WOOHUB)
 # The same flows in the other kind of account.
 NAIVE_UNIQUE = Contender(NAIVE_5.name, NAIVE_5.flow, True, 150)

@@ -20,8 +20,10 @@ from woohub.http import Http
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.properties import PropertyCatalog
 from woohub.mapping.fields import load_mapping
+from woohub.mapping.overlay import Overlay
 from woohub.sync.engine import Sync
 from woohub.sync.kinds import record_kinds
+from woohub.sync.records import Kinds
 
 from .account import Clock
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 KINDS = record_kinds(load_mapping())
+WITH_LINE_ITEMS = record_kinds(load_mapping(Overlay("mapping.toml", b"[line_item]\nenabled = true\n")))
 QUEUE, DEAD_LETTERS = "deliveries", "dead-letters"
 BATCH, WINDOW_S, VISIBILITY_S, TIMEOUT_S, MARGIN_S = 1000, 2.0, 390.0, 60.0, 6.0  # as in template.yaml and the consumer
 INVOCATION_S = 0.1  # of an invocation, for what virtual time does not show: Lambda's own time and processor time
@@ -141,6 +144,7 @@ class WooHubFlow:
     seed: int = 0
     http: Http | None = None
     finished: list[float] = field(default_factory=list)  # when each delivery was done
+    kinds: Kinds = KINDS
 
     def __post_init__(self) -> None:
         rng = random.Random(self.seed)  # noqa: S311
@@ -154,7 +158,7 @@ class WooHubFlow:
         in_memory = BreakerInMemory()
         self._event_source, self._state = cast(EventSourceMapping, in_memory), cast(BreakerParameter, in_memory)
         catalog = PropertyCatalog(self._hubspot, self._timer, _ignore)
-        sync = Sync(self._hubspot, catalog, lambda: KINDS, self._timer, _ignore)
+        sync = Sync(self._hubspot, catalog, lambda: self.kinds, self._timer, _ignore)
         breaker = Breaker(lambda: self._state, lambda: self._event_source, _ignore, self.clock.read)
         sqs = cast("SQSClient", self.queues)
         self._consumer = Consumer(
