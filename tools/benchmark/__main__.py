@@ -28,6 +28,7 @@ from .woohub_flow import INVOCATION_S
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 NAMES = [contender.name for contender in CONTENDERS]
 WIDTH = 140  # columns where there is no terminal
+LIMIT = ("HubSpot's limit", "share")
 STYLES = {"reached": "green", "missed": "bold red", "": ""}
 
 
@@ -69,18 +70,21 @@ def figure_as_json(figure: Figure) -> dict[str, Any]:
     """One figure; its goal is null where there is none."""
     at_least = figure.at_least is not None
     limit = {"limit": figure.at_least if at_least else figure.at_most, "at_least": at_least} if figure.verdict else None
-    return {"name": figure.name, "values": dict(figure.values), "goal": limit, "verdict": figure.verdict}
+    most = {"most": figure.limit, "share_percent": figure.share} if figure.limit else {}
+    return {"name": figure.name, "values": dict(figure.values), "goal": limit, "verdict": figure.verdict} | most
 
 
 def screen(figures: Sequence[Figure]) -> Table:
     """A line per figure."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("", *NAMES, "goal", ""):
+    for name in ("", *NAMES, "goal", "", *LIMIT):
         table.add_column(name, justify="right" if name else "left")
     for section, members in by_section(figures).items():
         table.add_row(Text(f"\n{section}", style="bold"))
         for figure in members:
-            table.add_row(*row(figure), goal(figure), Text(figure.verdict, style=STYLES[figure.verdict]))
+            table.add_row(
+                *row(figure), goal(figure), Text(figure.verdict, style=STYLES[figure.verdict]), *share(figure)
+            )
     return table
 
 
@@ -101,10 +105,10 @@ def page(figures: Sequence[Figure]) -> str:
 
 def section_table(figures: Sequence[Figure]) -> list[list[str]]:
     """A head and a row per figure, without empty columns."""
-    rows = [["", *NAMES, "goal", "result"]]
+    rows = [["", *NAMES, "goal", "result", *LIMIT]]
     for figure in figures:
         name, *values, woohub = row(figure)
-        rows.append([name, *values, f"**{woohub}**", goal(figure), figure.verdict])
+        rows.append([name, *values, f"**{woohub}**", goal(figure), figure.verdict, *share(figure)])
     used = [column for column in range(len(rows[0])) if any(cells[column] for cells in rows[1:])]
     return [[cells[column] for column in used] for cells in rows]
 
@@ -112,6 +116,13 @@ def section_table(figures: Sequence[Figure]) -> list[list[str]]:
 def row(figure: Figure) -> list[str]:
     """Its name and values as text."""
     return [figure.name, *(number(figure.values[name]) if name in figure.values else "" for name in NAMES)]
+
+
+def share(figure: Figure) -> list[str]:
+    """What HubSpot's limit allows, and how much of it woohub reaches, as text; "" where no limit counts."""
+    if figure.limit is None or figure.share is None:
+        return ["", ""]
+    return [number(figure.limit), f"{figure.share:.0f} %"]
 
 
 def goal(figure: Figure) -> str:

@@ -22,12 +22,13 @@ from simulators.hubspot import InProcessTransport, create_app, running
 
 from . import orders
 from .account import Clock, account, create_contacts
-from .woohub_flow import BATCH, WooHubFlow
+from .woohub_flow import WooHubFlow
 
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = ("ingest", "consumer", "governor", "reconcile")
 LAYERS = ("dependencies", "shared")
 STARTS, BATCHES, TIMEOUT_S = 11, 15, 120.0  # medians of so many
+BATCH = 100  # orders in each of these, so that the figures are per hundred
 LARGE_NOTE_CHARS = 55_000  # 100 orders of these are the 6 MB that Lambda passes on at most
 _BUILD_VARIABLES = ("MAKE", "LOCAL_PYTHON", "ARCHITECTURE")  # of this process: they would change what is built
 BARE_HANDLER = """\
