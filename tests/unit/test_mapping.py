@@ -824,9 +824,3 @@ def test_the_recipe_against_overwriting_works() -> None:
     mapping = pushed("Keep a field from being overwritten")
 
     assert not mapping.contact_rules["phone"].writes("555-1", "555-2", creating=False)
-
-
-def test_the_recipe_for_several_stores_works(tmp_path: Path) -> None:
-    mapping = edited(tmp_path, ('order_key_prefix = ""', recipes()["Several stores in one portal"]))
-
-    assert mapping.deal_key(1234) == "second-1234"

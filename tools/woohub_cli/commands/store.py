@@ -194,6 +194,9 @@ def _refuse_twins(first: Stack, name: str, wanted: StoreSettings, others: Mappin
 def list_command(stack: StackOption = None, json: JsonOption = False) -> None:
     """List the stores of the stack.
 
+    Each with its address, the URL of its webhooks, what tells its orders and customers apart in HubSpot, and how far it
+    has been reconciled.
+
     Examples:
 
         woohub store list
