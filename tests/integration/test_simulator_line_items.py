@@ -6,6 +6,7 @@ import pytest
 
 from simulators.hubspot import SimulatedPortal
 from simulators.hubspot.definitions import ASSOCIATION_TYPES, OBJECT_TYPES
+from simulators.hubspot.page import render
 from tests.support.simulated import Calls, Json, spec
 
 KEY = {"name": "shop_item", "label": "Shop item", "type": "string", "fieldType": "text"}
@@ -107,3 +108,9 @@ def test_every_portal_has_the_same_order_pipeline(hubspot: Calls) -> None:
     assert hubspot.objects("PATCH", f"orders/{made.body['id']}", {"properties": staged}).status == 200
     wrong = {"properties": staged | {"hs_pipeline_stage": "completed"}}
     assert hubspot.objects("PATCH", f"orders/{made.body['id']}", wrong).status == 400
+
+
+def test_the_page_shows_a_deals_items(hubspot: Calls, portal: SimulatedPortal) -> None:
+    make(hubspot, item(hubspot.deal(dealname="1")))
+
+    assert "2 x Mug" in render(portal, fragment=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 import jinja2
 
-from .definitions import CONTACTS, DEALS, ORDERS, ObjectType, Pipeline
+from .definitions import CONTACTS, DEALS, LINE_ITEMS, ORDERS, ObjectType, Pipeline
 from .portal import SimulatedPortal
 from .records import Record
 
@@ -117,10 +117,17 @@ def _card(portal: SimulatedPortal, record: Record, shown: Shown) -> dict[str, An
         "name": record.properties.get(shown.name) or f"{shown.kind.singular.capitalize()} {record.id}",
         "amount": f"{Decimal(amount):,.2f} {_currency(record, shown)}" if amount else "",
         "contacts": [_name(contacts[i]) for i in portal.links.ids((shown.kind.id, record.id), CONTACTS.id)],
-        "products": record.properties.get("associated_products", ""),
+        "products": _items(portal, record) or record.properties.get("associated_products", ""),
         "closed": _day(record.properties.get(shown.date, "")),
         "fresh": _is_fresh(portal, record),
     }
+
+
+def _items(portal: SimulatedPortal, record: Record) -> str:
+    """The line items of a deal or order: `2 x Mug, 1 x Shipping: DHL`."""
+    items = portal.objects.records[LINE_ITEMS.id]
+    rows = [items[key].properties for key in portal.links.ids((record.kind.id, record.id), LINE_ITEMS.id)]
+    return ", ".join(f"{row.get('quantity', '1')} x {row.get('name', '')}" for row in rows)
 
 
 def _contact(portal: SimulatedPortal, contact: Record) -> dict[str, Any]:
