@@ -125,13 +125,7 @@ def test_woohub_processes_what_waited_for_an_outage_to_end() -> None:
     assert run.flow.dead_letters == 0
 
 
-HELD_BACK = "all thousand were in the batch that met the outage's end, and come back after their third delay only"
-
-
-@pytest.mark.parametrize(
-    "outage_s",
-    [pytest.param(s, marks=pytest.mark.xfail(s == 60, reason=HELD_BACK, strict=True)) for s in measures.OUTAGES_S],
-)
+@pytest.mark.parametrize("outage_s", measures.OUTAGES_S)
 def test_a_backlog_that_waited_for_an_outage_to_end_is_processed_in_full_batches(outage_s: float) -> None:
     orders_per_s, calls_per_100 = measures.recovery(outage_s)
 

@@ -145,8 +145,7 @@ def rate(finished: Sequence[float], since: float) -> float:
 def recovery(outage_s: float, count: int = BACKLOG) -> tuple[float, float]:
     """A backlog waits until HubSpot's 503s end: orders a second of its first three quarters, and calls per 100 orders.
 
-    The rate counts from the first orders done; where one batch does all, from its first call that is answered. Calls
-    answered 503 are not included.
+    The rate counts from the first batch call that HubSpot answers. Calls answered 503 are not included.
     """
     run = WOOHUB.start()
     run.process(orders.new_orders(1, run.clock.now))  # by a warm process
@@ -156,9 +155,7 @@ def recovery(outage_s: float, count: int = BACKLOG) -> tuple[float, float]:
     most = count * 3 // 4
     finished = sorted(run.flow.finished)[1 : 1 + most]  # the first was done before
     refused = run.portal.counters()["by_status"].get("503", 0)
-    at_once = finished[0] == finished[-1]
-    since = _answered_at(run.portal, ended) if at_once else finished[0]
-    return rate(finished, since), (total - refused) * 100 / count
+    return rate(finished, _answered_at(run.portal, ended)), (total - refused) * 100 / count
 
 
 def _answered_at(portal: SimulatedPortal, since: float) -> float:
