@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ from woohub.delivery.messages import to_sqs
 from woohub.reconcile.watermark import START as WATERMARK
 from woohub.reconcile.watermark import Watermark, text
 from woohub.store.webhooks import TOPICS
-from woohub.stores import StoreSettings
+from woohub.stores import FIRST, StoreSettings
 
 OF_LAMBDA_ITSELF = ("logs:", "xray:")
 RENEWED_AT = 15  # receives
@@ -252,7 +253,10 @@ def reconcile(stack: Stack) -> Any:
         secrets.put_secret_value(SecretId=secret_of_second, SecretString="{}")  # nothing to do for the run it starts
         answered(stack, stack.reconcile_function, {"source": "aws.events"})
     log = Path(stack.log).read_bytes()[logged:].decode(errors="replace")
-    webhooks = {one.topic: one.secret for one in shop.hooks.webhooks.values()}
+    webhooks = {
+        (SECOND if webhook.delivery_url.endswith(f"/{SECOND}") else FIRST, webhook.topic): webhook.secret
+        for webhook in shop.hooks.webhooks.values()
+    }
     kept = [
         ssm.get_parameter(Name=name)["Parameter"]["Value"] != WATERMARK
         for name in (stack.watermark_parameter, of_second)
@@ -284,7 +288,7 @@ WORK: dict[str, tuple[Callable[[Stack], Any], Any]] = {
         reconcile,
         {
             "complete": [True, True],
-            "webhooks": dict.fromkeys(TOPICS, "lab-secret"),
+            "webhooks": dict.fromkeys(product((FIRST, SECOND), TOPICS), "lab-secret"),
             "queued": True,
             "kept": [True, True],
             "others_started": True,

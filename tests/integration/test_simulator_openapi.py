@@ -101,6 +101,7 @@ def _set_up(calls: Calls) -> None:
     assert calls.pipelines("GET", "deals/shop/stages").status == 200
     sent = stage | {"stageId": "sent", "label": "Sent"}
     assert calls.pipelines("POST", "deals/shop/stages", sent).status == 201
+    assert calls.library("enablement/0-123").status == 200
     assert calls.account("details").status == 200
     assert calls.account("api-usage/daily/private-apps").status == 200
 

@@ -67,6 +67,10 @@ class Calls:
         """/crm/pipelines/{version}/{path}."""
         return self._family("crm", "pipelines", "v3", method, path, body)
 
+    def library(self, path: str) -> Answer:
+        """GET /crm/object-library/{version}/{path}."""
+        return self._family("crm", "object-library", "v3", "GET", path, None)
+
     def account(self, path: str) -> Answer:
         """GET /account-info/{version}/{path}."""
         return self.call("GET", f"/account-info/{self.version}/{path}")
