@@ -54,8 +54,10 @@ audit: .venv-scanner/ready ## Ask whether a locked package has a known vulnerabi
 unit: .venv/ready ## Pass the tests that need no AWS and no server, with fewer examples of each law: seconds
 	@$(LOCAL) .venv/bin/pytest --numprocesses auto --hypothesis-profile quick tests/unit $(PYTEST)
 
+# One process more than cores, since the end-to-end tests mostly wait for the emulated AWS.
 test: install ## Pass all tests (PYTEST="-k breaker" for some)
-	@$(LOCAL) .venv/bin/pytest --numprocesses auto $(PYTEST)
+	@export PYTEST_XDIST_AUTO_NUM_WORKERS=$$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) && \
+	$(LOCAL) .venv/bin/pytest --numprocesses auto --dist worksteal $(PYTEST)
 
 bench: .venv/ready ## Measure woohub beside the flow it replaces, against its goals (BENCH=--write renews docs/benchmarks.md)
 	@.venv/bin/python -m benchmark $(BENCH)
