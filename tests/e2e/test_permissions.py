@@ -10,7 +10,6 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,7 @@ from woohub.delivery.messages import to_sqs
 from woohub.reconcile.watermark import START as WATERMARK
 from woohub.reconcile.watermark import Watermark, text
 from woohub.store.webhooks import TOPICS
-from woohub.stores import FIRST, StoreSettings
+from woohub.stores import StoreSettings
 
 OF_LAMBDA_ITSELF = ("logs:", "xray:")
 RENEWED_AT = 15  # receives
@@ -237,13 +236,13 @@ def reconcile(stack: Stack) -> Any:
     written_over(stack, of_second, WATERMARK)
     written_over(stack, stack.watermark_parameter, text(Watermark.beginning("2026-11-25T00:00:00", "")))
     written_over(stack, stack.watermark_parameter, WATERMARK)
-    shop = SimulatedShop()
-    with open_shop(shop, cron=False) as url:
-        access = {"url": url, "consumer_key": KEY, "consumer_secret": SECRET}
-        secrets.put_secret_value(SecretId=stack.store_secret_arn, SecretString=json.dumps(access))
-        secret_of_second = stores.access_secret(stack.stack_name, SECOND)
-        secrets.put_secret_value(SecretId=secret_of_second, SecretString=json.dumps(access))
-        shop.checkout()
+    shops, secret_of_second = (SimulatedShop(), SimulatedShop()), stores.access_secret(stack.stack_name, SECOND)
+    with open_shop(shops[0], cron=False) as url, open_shop(shops[1], cron=False) as url_of_second:
+        for secret, address in ((stack.store_secret_arn, url), (secret_of_second, url_of_second)):
+            access = {"url": address, "consumer_key": KEY, "consumer_secret": SECRET}
+            secrets.put_secret_value(SecretId=secret, SecretString=json.dumps(access))
+        for shop in shops:
+            shop.checkout()
         list_of_stores = {"Bucket": stack.configuration_bucket, "Key": STORES_KEY}
         stack.client("s3").put_object(**list_of_stores, Body=stores_file.write({SECOND: StoreSettings()}))
         answer = invoked(stack, "reconcile", {"customers": "all", "deleted": "all"})
@@ -253,10 +252,7 @@ def reconcile(stack: Stack) -> Any:
         secrets.put_secret_value(SecretId=secret_of_second, SecretString="{}")  # nothing to do for the run it starts
         answered(stack, stack.reconcile_function, {"source": "aws.events"})
     log = Path(stack.log).read_bytes()[logged:].decode(errors="replace")
-    webhooks = {
-        (SECOND if webhook.delivery_url.endswith(f"/{SECOND}") else FIRST, webhook.topic): webhook.secret
-        for webhook in shop.hooks.webhooks.values()
-    }
+    webhooks = [{webhook.topic: webhook.secret for webhook in shop.hooks.webhooks.values()} for shop in shops]
     kept = [
         ssm.get_parameter(Name=name)["Parameter"]["Value"] != WATERMARK
         for name in (stack.watermark_parameter, of_second)
@@ -288,7 +284,7 @@ WORK: dict[str, tuple[Callable[[Stack], Any], Any]] = {
         reconcile,
         {
             "complete": [True, True],
-            "webhooks": dict.fromkeys(product((FIRST, SECOND), TOPICS), "lab-secret"),
+            "webhooks": [dict.fromkeys(TOPICS, "lab-secret")] * 2,
             "queued": True,
             "kept": [True, True],
             "others_started": True,
