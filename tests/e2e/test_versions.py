@@ -46,11 +46,14 @@ def parameters(part: object) -> Iterator[str]:
             yield from parameters(one)
 
 
+# How versions come into use, and what hands events to the alias: no settings of a version.
+OF_NO_VERSION = {"DeploymentPreference", "Events"}
 SETTINGS = {
     name: {
-        *parameters([TEMPLATE["Globals"]["Function"], {k: v for k, v in one.items() if k != "DeploymentPreference"}])
+        *parameters(TEMPLATE["Globals"]["Function"]),
+        *parameters({key: value for key, value in function.items() if key not in OF_NO_VERSION}),
     }
-    for name, one in VERSIONED.items()
+    for name, function in VERSIONED.items()
 }
 
 
