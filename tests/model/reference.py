@@ -203,10 +203,18 @@ def _is_clear(captures: list[Capture]) -> bool:
 
 def _unsettled(newest: Capture, captures: list[Capture]) -> list[Capture]:
     """The newest state of an entity alone, unless there were two within a second and no sweep that settled it: once
-    the order is somebody else's, none does. The contact's version tells only by receipt then.
+    the order is somebody else's, none does. The contact's version tells only by receipt then, as it does of a state
+    from before the clock was put right that is delivered after a newer one.
     """
     states = [one for one in captures if (one.entity, one.captured) == (newest.entity, newest.captured)]
-    return states if _tied(states) and not newest.swept else [newest]
+    late = [
+        one
+        for one in captures
+        if (one.entity, one.swept, newest.swept) == (newest.entity, False, False)
+        and one.errors_s != newest.errors_s
+        and one.received_ms > newest.received_ms
+    ]
+    return [*(states if _tied(states) and not newest.swept else [newest]), *late]
 
 
 def _tied(captures: list[Capture]) -> bool:
@@ -264,7 +272,7 @@ def _deal(key: str, seen: list[Accepted], made: Reference) -> None:
         "dealstage": {STAGES.get(status, "newly_created_order")},
     }
     made.items[key] = {
-        f"{key}-{item['id']}": (item["name"], str(item["quantity"])) for item in bodies[-1]["line_items"]
+        f"{key}-{item.get('id')}": (item["name"], str(item.get("quantity", ""))) for item in bodies[-1]["line_items"]
     }
     made.belongs[key] = _belongs([body["billing"]["email"].lower() for body in bodies])
     made.deals[key]["closedate"] = _close_dates(bodies)

@@ -119,8 +119,7 @@ def plan(
     """The properties to write for one contact; `current` is None for a contact HubSpot does not have yet."""
     stored = ContactVersion.parse((current or {}).get(CONTACTS.version))
     ordered = oldest_first(snapshots)
-    fresh = [snapshot for snapshot in ordered if snapshot.version.supersedes(stored)]
-    stale = [snapshot for snapshot in ordered if not snapshot.version.supersedes(stored)]
+    fresh, stale = _divided(ordered, stored)
     wanted = values.merged([snapshot.properties for snapshot in fresh])
     values.fill_gaps(wanted, current, [snapshot.properties for snapshot in reversed(stale)])
     if current is not None:
@@ -130,6 +129,23 @@ def plan(
     if fresh and (properties or stored is None or fresh[-1].version.captured_at != stored.captured_at):
         properties[CONTACTS.version] = str(fresh[-1].version)
     return Change(properties, left_out)
+
+
+def _divided(
+    ordered: Sequence[ContactSnapshot], stored: ContactVersion | None
+) -> tuple[list[ContactSnapshot], list[ContactSnapshot]]:
+    """What is newer than all before it, the stored version included, and the rest: as if each had come by itself.
+
+    Where a clock was put right, a snapshot may be newer than another of the batch, though not than the stored version.
+    """
+    fresh, stale, newest = list[ContactSnapshot](), list[ContactSnapshot](), stored
+    for snapshot in ordered:
+        if snapshot.version.supersedes(newest):
+            fresh.append(snapshot)
+            newest = snapshot.version
+        else:
+            stale.append(snapshot)
+    return fresh, stale
 
 
 def oldest_first(snapshots: Sequence[ContactSnapshot]) -> list[ContactSnapshot]:
