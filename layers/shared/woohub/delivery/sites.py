@@ -15,7 +15,7 @@ _DEFAULT_PORTS = (None, 80, 443)
 def is_another(source: str, sources: Iterable[str]) -> bool:
     """Whether a source (a URL) is none of the store's; False if either is unknown."""
     own = {site(url) for url in sources} - {""}
-    return bool(own) and site(_as_sent(source)) not in own | {""}
+    return bool(own) and {site(source), site(_as_sent(source))}.isdisjoint(own | {""})
 
 
 def site(url: str) -> str:
