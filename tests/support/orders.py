@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from tests.support.payloads import BILLING
 from woohub.delivery.webhooks import Delivery
 from woohub.sync.outcome import Message
 
@@ -13,17 +14,6 @@ START_MS = 1_795_473_600_000  # 2026-11-23T22:40:00Z
 
 def order(number: int = 1234, **changes: Any) -> dict[str, Any]:
     """The body of an order; `billing` changes are merged into the address."""
-    billing = {
-        "first_name": "Jane",
-        "last_name": "Doe",
-        "address_1": "123 Main St",
-        "city": "Anytown",
-        "state": "CA",
-        "postcode": "90210",
-        "country": "US",
-        "email": "jane.doe@example.com",
-        "phone": "555-123-4567",
-    }
     body = {
         "id": number,
         "status": "processing",
@@ -34,12 +24,12 @@ def order(number: int = 1234, **changes: Any) -> dict[str, Any]:
         "date_modified_gmt": "2026-11-23T22:40:00",
         "line_items": [{"name": "Product A"}, {"name": "Product B"}],
     }
-    return body | changes | {"billing": billing | changes.get("billing", {})}
+    return body | changes | {"billing": BILLING | changes.get("billing", {})}
 
 
 def customer(number: int = 56, **changes: Any) -> dict[str, Any]:
     """The body of a customer's account."""
-    address = order()["billing"] | changes.get("billing", {})
+    address = BILLING | changes.get("billing", {})
     body = {
         "id": number,
         "role": "customer",

@@ -254,9 +254,7 @@ def _records(crm: Crm, table: FieldMapping, run: Run) -> dict[ObjectType, set[st
 
 def _archive(hubspot: HubSpot, kind: ObjectType, ids: Sequence[str]) -> None:
     with suppress(UnknownOutcome):  # the next round sees
-        hubspot.post(
-            f"{hubspot.paths.objects}/{kind.name}/batch/archive", {"inputs": [{"id": record_id} for record_id in ids]}
-        )
+        hubspot.archive(kind, ids)
 
 
 def drained(waiting: Callable[[], int], seconds: float, *, clock: Clock, pause: Pause) -> bool:

@@ -96,9 +96,7 @@ class Trial:
 
     def archive(self, kind: ObjectType, ids: Sequence[str], hubspot: HubSpot | None = None) -> None:
         """Archive up to 100 records."""
-        client = hubspot or self.hubspot
-        body = {"inputs": [{"id": record_id} for record_id in ids]}
-        client.post(f"{client.paths.objects}/{kind.name}/batch/archive", body)
+        (hubspot or self.hubspot).archive(kind, ids)
 
     def definition(self, kind: ObjectType, name: str) -> Mapping[str, object]:
         """A property of the portal; empty where there is none."""

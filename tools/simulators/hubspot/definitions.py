@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 
@@ -278,8 +279,7 @@ def order_pipeline(now: str) -> Pipeline:
         ("3725360f-519b-4b18-a593-494d60a29c9f", "Delivered", "CLOSED"),
         ("3c85a297-e9ce-400b-b42e-9f16853d69d6", "Cancelled", "CLOSED"),
     )
-    made = {key: Stage(key, label, order, state, now, now) for order, (key, label, state) in enumerate(stages)}
-    return Pipeline("14a2e10e-5471-408a-906e-c51f3b04369e", "Order Pipeline", 0, made, now, now)
+    return _built_in("14a2e10e-5471-408a-906e-c51f3b04369e", "Order Pipeline", stages, now)
 
 
 def default_pipeline(now: str) -> Pipeline:
@@ -293,5 +293,10 @@ def default_pipeline(now: str) -> Pipeline:
         ("closedwon", "Closed Won", "1.0"),
         ("closedlost", "Closed Lost", "0.0"),
     )
-    made = {key: Stage(key, label, order, odds, now, now) for order, (key, label, odds) in enumerate(stages)}
-    return Pipeline("default", "Sales Pipeline", 0, made, now, now)
+    return _built_in("default", "Sales Pipeline", stages, now)
+
+
+def _built_in(key: str, label: str, stages: Iterable[tuple[str, str, str]], now: str) -> Pipeline:
+    """A pipeline of these stages: id, label, and probability or state."""
+    made = {stage: Stage(stage, name, order, state, now, now) for order, (stage, name, state) in enumerate(stages)}
+    return Pipeline(key, label, 0, made, now, now)

@@ -153,9 +153,7 @@ def _system_status(shop: SimulatedShop, req: Request) -> SimulatedResponse:
 
 def _orders(shop: SimulatedShop, req: Request) -> SimulatedResponse:
     with shop.lock:
-        listed = queries.orders(shop, req.args)
-        texts = [shop.order_text(order) for order in listed.things]
-        return _spoilt(shop, req, "order", listed.things) or _list(shop, req, listed, texts)
+        return _list(shop, req, "order", queries.orders(shop, req.args), shop.order_text)
 
 
 def _order(shop: SimulatedShop, req: Request, number: int) -> SimulatedResponse:
@@ -163,14 +161,12 @@ def _order(shop: SimulatedShop, req: Request, number: int) -> SimulatedResponse:
         order = shop.orders.get(number)
         if order is None:
             raise RestError(404, "woocommerce_rest_shop_order_invalid_id", "Invalid ID.")
-        return _spoilt(shop, req, "order", [order]) or SimulatedResponse(200, _fields(shop.order_text(order), req))
+        return _record(shop, req, "order", order, _fields(shop.order_text(order), req))
 
 
 def _customers(shop: SimulatedShop, req: Request) -> SimulatedResponse:
     with shop.lock:
-        listed = queries.customers(shop, req.args)
-        texts = [shop.customer_text(customer) for customer in listed.things]
-        return _spoilt(shop, req, "customer", listed.things) or _list(shop, req, listed, texts)
+        return _list(shop, req, "customer", queries.customers(shop, req.args), shop.customer_text)
 
 
 def _customer(shop: SimulatedShop, req: Request, number: int) -> SimulatedResponse:
@@ -178,17 +174,23 @@ def _customer(shop: SimulatedShop, req: Request, number: int) -> SimulatedRespon
         customer = shop.customers.get(number)
         if customer is None:
             raise RestError(404, "wc_user_invalid_id", "Invalid user ID.")
-        return _spoilt(shop, req, "customer", [customer]) or SimulatedResponse(
-            200, _fields(shop.customer_text(customer), req)
-        )
+        return _record(shop, req, "customer", customer, _fields(shop.customer_text(customer), req))
 
 
-def _list(shop: SimulatedShop, req: Request, listed: queries.Listed, texts: list[str]) -> SimulatedResponse:
+def _list(
+    shop: SimulatedShop, req: Request, kind: str, listed: queries.Listed, text_of: Callable[[Any], str]
+) -> SimulatedResponse:
+    if spoilt := _spoilt(shop, req, kind, listed.things):
+        return spoilt
     headers = {"X-WP-Total": str(listed.total), "X-WP-TotalPages": str(listed.pages)}
     if listed.page < listed.pages:  # with everything that was in the query, keys too
         following = urlencode({**req.args.to_dict(), "page": listed.page + 1})
         headers["Link"] = f'<{shop.url}{req.path}?{following}>; rel="next"'
-    return SimulatedResponse(200, f"[{','.join(_fields(text, req) for text in texts)}]", headers)
+    return SimulatedResponse(200, f"[{','.join(_fields(text_of(thing), req) for thing in listed.things)}]", headers)
+
+
+def _record(shop: SimulatedShop, req: Request, kind: str, record: Any, text: str) -> SimulatedResponse:
+    return _spoilt(shop, req, kind, [record]) or SimulatedResponse(200, text)
 
 
 def _spoilt(shop: SimulatedShop, req: Request, kind: str, records: list[Any]) -> SimulatedResponse | None:
@@ -210,16 +212,13 @@ def _fields(text: str, req: Request) -> str:
 def _webhooks(shop: SimulatedShop, req: Request) -> SimulatedResponse:
     with shop.lock:
         listed = queries.webhooks(shop, req.args)
-        texts = [php_json(_webhook_body(shop, webhook)) for webhook in listed.things]
-        return _spoilt(shop, req, "webhook", listed.things) or _list(shop, req, listed, texts)
+        return _list(shop, req, "webhook", listed, lambda webhook: php_json(_webhook_body(shop, webhook)))
 
 
 def _webhook(shop: SimulatedShop, req: Request, number: int) -> SimulatedResponse:
     with shop.lock:
         webhook = _known(shop, number)
-        return _spoilt(shop, req, "webhook", [webhook]) or SimulatedResponse(
-            200, php_json(_webhook_body(shop, webhook))
-        )
+        return _record(shop, req, "webhook", webhook, php_json(_webhook_body(shop, webhook)))
 
 
 def _create_webhook(shop: SimulatedShop, req: Request) -> SimulatedResponse:

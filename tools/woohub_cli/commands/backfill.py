@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +19,7 @@ from woohub_cli import connections, environment, history, order_pages, stacks
 from woohub_cli.cli_errors import EXPECTED, PROBLEMS, WrongUsage, explain
 from woohub_cli.commands import status
 from woohub_cli.history import TENANT, Backfill, BackfillProgress, BackfillRequest, Pace, Stalled, StateFile
+from woohub_cli.interrupts import sigterm_interrupts
 from woohub_cli.options import JsonOption, StackOption, StoreOption
 from woohub_cli.period import DATE_FORMAT, FromOption, ToOption, period
 from woohub_cli.rendering import output
@@ -138,7 +137,7 @@ def run(
 ) -> BackfillRun:
     """Do it, with a bar; an error on the way, an interruption too, is how it ended."""
     started, furthest, stopped, complete = time.monotonic(), progress, "", False
-    with bar("reading orders") as shown, _sigterm_interrupts():
+    with bar("reading orders") as shown, sigterm_interrupts():
 
         def saved(so_far: BackfillProgress) -> None:
             nonlocal furthest
@@ -178,16 +177,6 @@ def _why(stack: Stack) -> str:
     if now.breaker.is_open:
         return f"the circuit breaker is open: {now.breaker.reason}"
     return "see `woohub status`" if now.consumer_enabled else "the consumer is disabled"
-
-
-@contextmanager
-def _sigterm_interrupts() -> Iterator[None]:
-    """A script's time-out (SIGTERM) ends it like Ctrl-C."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _print_dry_run(progress: BackfillProgress, orders: int, accounts: int, json: bool) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json as jsonlib
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -19,6 +18,7 @@ from woohub_cli import dead_letters, environment, order_names, stacks
 from woohub_cli.cli_errors import PROBLEMS, Trouble, WrongUsage
 from woohub_cli.commands import status
 from woohub_cli.dead_letters import Advance, DeadLetter, LetterFilter
+from woohub_cli.interrupts import sigterm_interrupts
 from woohub_cli.options import JsonOption, StackOption, StoreOption
 from woohub_cli.rendering import output
 from woohub_cli.rendering.typer_help import Command, Group
@@ -249,23 +249,13 @@ def _reading(stack: Stack, hidden_s: int = dead_letters.HIDDEN_WHILE_READ_S) -> 
     before = status.depth(sqs, url)
     if before.in_flight:
         output.note(f"hidden by another reader right now, so not listed here: {before.in_flight}")
-    with _sigterm_interrupts(), ExitStack() as afterwards:
+    with sigterm_interrupts(), ExitStack() as afterwards:
         with output.progress("reading the dead-letter queue", before.visible) as advance:
             reading = dead_letters.peek_all(
                 sqs, url, hidden_s=hidden_s, advance=advance, wait_s=dead_letters.RECEIVE_WAIT_S
             )
             letters = afterwards.enter_context(reading)
         yield letters
-
-
-@contextmanager
-def _sigterm_interrupts() -> Iterator[None]:
-    """A script's time-out (SIGTERM) ends the block like Ctrl-C, so that nothing stays hidden."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _filter(
