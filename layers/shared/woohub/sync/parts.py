@@ -22,14 +22,12 @@ from woohub.sync.batch_writer import (
     Reading,
     RoundPlan,
     Write,
-    answers_by_key,
     bisect,
     read_apart,
-    traced,
     write_all,
 )
 from woohub.sync.lookup import by_key
-from woohub.sync.record_set import inline_associations, not_set_up
+from woohub.sync.record_set import create_records, not_set_up, update_records
 from woohub.sync.records import Change, Fact, Link, Parts, PartSet, RecordResult, Ref, Results
 from woohub.sync.values import changed
 
@@ -79,9 +77,11 @@ class PartSets:
         every = list(chain.from_iterable(changes.values()))
         creates = [part for part in every if not part.record_id]
         updates = [part for part in every if part.record_id]
+        create = partial(create_records, self._hubspot, self._type)
+        update = partial(update_records, self._hubspot, self._type)
         self._hubspot.concurrency.run(
-            [partial(bisect, self._create, call, answers) for call in chunks(creates, BATCH)]
-            + [partial(bisect, self._update, call, answers) for call in chunks(updates, BATCH)]
+            [partial(bisect, create, call, answers) for call in chunks(creates, BATCH)]
+            + [partial(bisect, update, call, answers) for call in chunks(updates, BATCH)]
         )
         gone = [record.id for write in writes for record in self._leaving(write.key)]
         for ids in chunks(gone, BATCH):
@@ -164,19 +164,8 @@ class PartSets:
         left = [record for record in self._present[key] if record.id not in ids]
         return [record for record in left if self._parts.is_part(key, _key(self._type, record))]
 
-    def _create(self, writes: Sequence[Write]) -> dict[str, Answer]:
-        answer = self._hubspot.create(self._type, traced(writes, partial(inline_associations, self._type)))
-        return answers_by_key(writes, answer, self._type.key)
-
-    def _update(self, writes: Sequence[Write]) -> dict[str, Answer]:
-        answer = self._hubspot.update(self._type, traced(writes, lambda write: {"id": write.record_id}))
-        return answers_by_key(writes, answer, self._type.key)
-
     def _finish(self, writes: Sequence[Write]) -> dict[str, Answer]:
-        if not writes:
-            return {}
-        answer = self._hubspot.update(self._parts.of, traced(writes, lambda write: {"id": write.record_id}))
-        return answers_by_key(writes, answer, self._parts.of.key)
+        return update_records(self._hubspot, self._parts.of, writes)
 
 
 def _key(kind: ObjectType, record: Record) -> str:

@@ -128,9 +128,8 @@ class KindRecordSet:
 
     def _create(self, writes: Sequence[Write]) -> dict[str, Answer]:
         keys = [write.key for write in writes]
-        inputs = traced(writes, partial(inline_associations, self._type))
         try:
-            answers = answers_by_key(writes, self._hubspot.create(self._type, inputs), self._type.key)
+            answers = create_records(self._hubspot, self._type, writes)
         except UnknownOutcome:
             self._lookup.unanswered(keys)
             raise
@@ -139,10 +138,7 @@ class KindRecordSet:
         return answers
 
     def _update(self, writes: Sequence[Write]) -> dict[str, Answer]:
-        if not writes:
-            return {}
-        answer = self._hubspot.update(self._type, traced(writes, lambda write: {"id": write.record_id}))
-        return answers_by_key(writes, answer, self._type.key)
+        return update_records(self._hubspot, self._type, writes)
 
     def _change_associations(self, writes: Sequence[Write]) -> None:
         for other in self._kind.needs:
@@ -182,6 +178,20 @@ def inline_associations(kind: ObjectType, write: Write) -> dict[str, object]:
     return {
         "associations": [{"to": {"id": link.record_id}, "types": [kind.association_to(link.type)]} for link in links]
     }
+
+
+def create_records(hubspot: HubSpot, kind: ObjectType, writes: Sequence[Write]) -> dict[str, Answer]:
+    """Make at most 100 records with their associations; answers by `Write.key`. Raises as HubSpot's client."""
+    inputs = traced(writes, partial(inline_associations, kind))
+    return answers_by_key(writes, hubspot.create(kind, inputs), kind.key)
+
+
+def update_records(hubspot: HubSpot, kind: ObjectType, writes: Sequence[Write]) -> dict[str, Answer]:
+    """Write the properties of at most 100 records, by id; no call for none. As create_records otherwise."""
+    if not writes:
+        return {}
+    inputs = traced(writes, lambda write: {"id": write.record_id})
+    return answers_by_key(writes, hubspot.update(kind, inputs), kind.key)
 
 
 def not_set_up(kind: ObjectType) -> HubSpotProblem:

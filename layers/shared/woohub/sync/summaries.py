@@ -10,7 +10,8 @@ from woohub.errors import HubSpotProblem, TransientError
 from woohub.hubspot.answers import Record
 from woohub.hubspot.client import BATCH, HubSpot, chunks
 from woohub.hubspot.properties import PropertyCatalog, PropertySchema
-from woohub.sync.batch_writer import Answer, Reading, RoundPlan, Write, answers_by_key, read_apart, traced, write_all
+from woohub.sync.batch_writer import Answer, Reading, RoundPlan, Write, read_apart, write_all
+from woohub.sync.record_set import update_records
 from woohub.sync.records import RecordResult, Ref, Results, Summary
 
 
@@ -61,8 +62,7 @@ class SummarySet:
 
     def send(self, writes: Sequence[Write]) -> dict[str, Answer]:
         """See RecordSet."""
-        answer = self._hubspot.update(self._summary.type, traced(writes, lambda write: {"id": write.record_id}))
-        return answers_by_key(writes, answer, self._summary.type.key)
+        return update_records(self._hubspot, self._summary.type, writes)
 
     def conflict(self, _problem: HubSpotProblem) -> str | None:
         """None: nothing of a summary is unique."""
