@@ -88,7 +88,7 @@ def command(
 
         woohub backfill --dry-run
         woohub backfill --from 2026-01-01 --customers
-        woohub backfill --from 2025-01-01 --to 2025-12-31 --status completed --limit 1000
+        woohub backfill --to 2025-12-31 --status completed --limit 1000
     """
     folder = Path.cwd()
     env = environment.read(os.environ, folder, of_store)

@@ -101,7 +101,7 @@ def command(stack: StackOption = None, of_store: StoreOption = None, json: JsonO
     Examples:
 
         woohub doctor
-        woohub doctor --stack shop-to-crm --json | jq '.checks[] | select(.outcome == "failed")'
+        woohub doctor --json | jq '.checks[] | select(.outcome == "failed")'
     """
     folder = Path.cwd()
     env = environment.read(os.environ, folder, of_store)

@@ -205,7 +205,7 @@ def diff(
     Examples:
 
         woohub mapping diff
-        woohub mapping diff layers/shared/woohub/mapping/mapping.toml --overlay > mapping.toml
+        woohub mapping diff complete.toml --overlay > mapping.toml
     """
     if short:
         _print_overlay(file, json=json)

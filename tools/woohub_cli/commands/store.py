@@ -59,7 +59,7 @@ def main() -> None:
 
     Examples:
 
-        woohub store add outlet --url https://outlet.example --key ck_… --secret cs_…
+        woohub store add outlet --dry-run
         woohub store list
         woohub doctor --store outlet
         woohub store remove outlet
@@ -154,7 +154,7 @@ def add(
     Examples:
 
         woohub store add outlet --dry-run
-        woohub store add outlet --url https://outlet.example --key ck_… --secret cs_…
+        woohub store add b2b --url https://b2b.example --key ck_… --secret cs_…
     """
     folder = Path.cwd()
     if not environment.store_named(name):

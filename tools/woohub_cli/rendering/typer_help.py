@@ -1,4 +1,4 @@
-"""How `--help` looks: paragraphs that flow, and flags without a type."""
+"""How `--help` looks: paragraphs that flow, examples line by line, and flags without a type."""
 
 from __future__ import annotations
 
@@ -16,6 +16,14 @@ def flowing(text: str | None) -> str | None:
     return BREAK.sub(" ", inspect.cleandoc(text)) if text else text
 
 
+def _help(text: str | None) -> str | None:
+    """Typer takes the indentation away that all lines but the first have after the first paragraph.
+
+    With an empty line before them the first of them, such as "Examples:", is none of these lines.
+    """
+    return (flowing(text) or "").replace("\n\n", "\n\n\n\n", 1) or None
+
+
 def _untyped(parameters: list[Any]) -> list[Any]:
     """Typer writes `<bool>` beside a flag, as if it took a value."""
     for parameter in parameters:
@@ -28,7 +36,7 @@ class Command(TyperCommand):
     """A command whose help looks like that."""
 
     def __init__(self, name: str | None, *, help: str | None = None, **settings: Any) -> None:
-        super().__init__(name, help=flowing(help), **settings)
+        super().__init__(name, help=_help(help), **settings)
 
     def get_params(self, ctx: Any) -> list[Any]:
         """With --help."""
@@ -37,6 +45,9 @@ class Command(TyperCommand):
 
 class Group(TyperGroup):
     """The same for a group of commands."""
+
+    def __init__(self, *, help: str | None = None, **settings: Any) -> None:
+        super().__init__(help=_help(help), **settings)
 
     def get_params(self, ctx: Any) -> list[Any]:
         """With --help."""
