@@ -31,10 +31,10 @@ from woohub.http import Http
 from woohub.hubspot.client import HubSpot
 from woohub.mapping import fields
 from woohub.mapping.fields import load_mapping
-from woohub_cli.check_result import Result, Step
+from woohub_cli.check_result import Result, Step, failed
 from woohub_cli.commands.setup import FixedToken
 from woohub_cli.main import app
-from woohub_cli.provision import failed, provision
+from woohub_cli.provision import provision
 
 TABLE = load_mapping()
 VERSIONS = ("2026-09", "2026-03", "v3")

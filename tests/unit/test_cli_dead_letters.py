@@ -16,8 +16,9 @@ from woohub.consumer import dead_letters
 from woohub.delivery import messages
 from woohub.delivery.webhooks import Delivery
 from woohub.errors import HubSpotProblem, HubSpotRejected
-from woohub_cli.cli_errors import Trouble
-from woohub_cli.dead_letters import DeadLetter, LetterFilter, letter, moment, send_batches
+from woohub_cli.cli_errors import Trouble, WrongUsage
+from woohub_cli.dead_letters import DeadLetter, LetterFilter, letter, send_batches
+from woohub_cli.period import parsed_moment
 
 NONE: Mapping[str, str] = {}
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -174,13 +175,13 @@ def test_nothing_set_means_everything() -> None:
     ],
 )
 def test_times_are_read(text: str, expected: datetime) -> None:
-    assert moment(text, NOW) == expected
+    assert parsed_moment("--since", text, NOW) == expected
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2x", "2026-13-01"])
 def test_what_is_no_time_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"isoformat|month"):
-        moment(text, NOW)
+    with pytest.raises(WrongUsage, match="is not a time"):
+        parsed_moment("--since", text, NOW)
 
 
 # --- Batches

@@ -21,12 +21,12 @@ from woohub.store.client import Store
 from woohub.store.webhooks import Webhook
 from woohub_cli import connections, stack_configuration, store_setup
 from woohub_cli import stacks as operators
+from woohub_cli.check_result import failed
 from woohub_cli.cli_errors import Trouble
 from woohub_cli.commands import reconcile
 from woohub_cli.comparison import MismatchKind
 from woohub_cli.hubspot_records import Crm
 from woohub_cli.period import DATE_FORMAT, Period
-from woohub_cli.provision import failed
 from woohub_cli.verification import Verification, VerificationReport
 
 from . import environment, stack_client

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -55,3 +56,8 @@ class Step:
         if self.fix:
             line.append(f"\n{'':<{COLUMN}}{self.fix}", "yellow")
         return line
+
+
+def failed(steps: Sequence[Step]) -> bool:
+    """Whether any step needs a person."""
+    return any(step.outcome is Result.FAILED for step in steps)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 import signal
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -281,19 +280,6 @@ def queue_summary(sqs: SQSClient, url: str, waiting: int) -> str:
             return summary(letters.values()) if letters else ""
     except (BotoCoreError, ClientError):
         return ""
-
-
-MOMENT = re.compile(r"(\d+)([smhd])")
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-
-
-def moment(text: str, now: datetime) -> datetime:
-    """A date or time (UTC unless it has a zone), or how long ago, as in 90m, 2h, 3d; ValueError for anything else."""
-    ago = MOMENT.fullmatch(text.strip())
-    if ago:
-        return now - timedelta(**{UNITS[ago[2]]: int(ago[1])})
-    date = datetime.fromisoformat(text.strip())
-    return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
 @contextmanager

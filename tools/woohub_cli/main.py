@@ -27,8 +27,9 @@ from woohub_cli.commands import (
     verify,
     why,
 )
+from woohub_cli.options import command
 from woohub_cli.rendering import output
-from woohub_cli.rendering.typer_help import Command, Group
+from woohub_cli.rendering.typer_help import Group
 
 COMMANDS: dict[str, Callable[..., None]] = {  # in the order of docs/operations.md
     "setup": setup.command,
@@ -81,7 +82,7 @@ class Commands(Group):
 
 app = typer.Typer(cls=Commands, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_show_locals=False)
 for _name, _command in COMMANDS.items():
-    app.command(_name, cls=Command)(_command)
+    command(app, _name)(_command)
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(store.app, name="store")
 app.add_typer(mapping.app, name="mapping")

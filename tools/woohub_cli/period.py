@@ -10,11 +10,12 @@ from typing import Annotated
 import typer
 
 from woohub_cli.cli_errors import WrongUsage
-from woohub_cli.dead_letters import moment as parsed
 
 EVER = "1970-01-01T00:00:00"
 DATE_FORMAT = "%Y-%m-%dT%H:%M:%S"  # as WooCommerce writes UTC
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
+AGO = re.compile(r"(\d+)([smhd])")
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 SECOND = timedelta(seconds=1)
 
 FromOption = Annotated[
@@ -67,8 +68,16 @@ def beginning(option: str, text: str, now: datetime) -> str:
 
 def moment(option: str, text: str, now: datetime) -> str:
     """One moment in WooCommerce's form; WrongUsage if it is none."""
+    return parsed_moment(option, text, now).strftime(DATE_FORMAT)
+
+
+def parsed_moment(option: str, text: str, now: datetime) -> datetime:
+    """A date or time (UTC unless it has a zone), or how long ago, as in 90m, 2h, 3d; WrongUsage if it is none."""
     try:
-        return parsed(text, now).astimezone(UTC).strftime(DATE_FORMAT)
+        if ago := AGO.fullmatch(text.strip()):
+            return now - timedelta(**{UNITS[ago[2]]: int(ago[1])})
+        date = datetime.fromisoformat(text.strip())
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise WrongUsage(f"{option} {text} is not a time: write 90m, 2h, 3d, 2026-11-24 or 2026-11-24T08:30") from error
 

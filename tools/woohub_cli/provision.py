@@ -241,8 +241,3 @@ def _stage_body(stage: Stage, number: int) -> dict[str, Any]:
     # HubSpot's specs: metadata values are text
     metadata = {"state": stage.state} if stage.state else {"probability": str(stage.probability)}
     return {"stageId": stage.id, "label": stage.label, "displayOrder": number, "metadata": metadata}
-
-
-def failed(steps: Sequence[Step]) -> bool:
-    """Whether any step needs a person."""
-    return any(step.outcome is Result.FAILED for step in steps)

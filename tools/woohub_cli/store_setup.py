@@ -14,9 +14,8 @@ from woohub.settings import webhook_secrets
 from woohub.store.client import Store
 from woohub.store.connection import StoreCredentials
 from woohub_cli import secret_store, store_webhooks
-from woohub_cli.check_result import Result, Step
+from woohub_cli.check_result import Result, Step, failed
 from woohub_cli.checks import store_access
-from woohub_cli.provision import failed
 from woohub_cli.rendering import output
 from woohub_cli.stacks import Stack
 

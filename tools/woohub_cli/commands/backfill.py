@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections.abc import Iterator
@@ -15,12 +14,12 @@ import typer
 
 from woohub.clock import Timer
 from woohub.store.client import Store
-from woohub_cli import connections, environment, history, order_pages, stacks
+from woohub_cli import connections, history, order_pages, stacks
 from woohub_cli.cli_errors import EXPECTED, PROBLEMS, WrongUsage, explain
 from woohub_cli.commands import status
 from woohub_cli.history import TENANT, Backfill, BackfillProgress, BackfillRequest, Pace, Stalled, StateFile
 from woohub_cli.interrupts import sigterm_interrupts
-from woohub_cli.options import JsonOption, StackOption, StoreOption
+from woohub_cli.options import StoreOptions
 from woohub_cli.period import DATE_FORMAT, FromOption, ToOption, period
 from woohub_cli.rendering import output
 from woohub_cli.rendering.progress import Bar, bar
@@ -60,6 +59,7 @@ class BackfillRun:
 
 
 def command(
+    options: StoreOptions,
     since: FromOption = "",
     until: ToOption = "",
     order_status: Annotated[
@@ -74,9 +74,6 @@ def command(
         typer.Option(metavar="FILE", help="Where an interrupted one resumes. Default: .local/backfill-STACK.json."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how much there is.")] = False,
-    stack: StackOption = None,
-    of_store: StoreOption = None,
-    json: JsonOption = False,
 ) -> None:
     """Bring a shop's history into HubSpot: orders by the date they were made, as they are now.
 
@@ -90,18 +87,18 @@ def command(
         woohub backfill --from 2026-01-01 --customers
         woohub backfill --to 2025-12-31 --status completed --limit 1000
     """
-    folder = Path.cwd()
-    env = environment.read(os.environ, folder, of_store)
-    target = stacks.find(stack, env, folder, of_store)
-    store = connections.store(target, env)
-    file = StateFile(state or folder / stacks.LOCAL_FILE.partition("/")[0] / f"backfill-{_plain(target.label)}.json")
+    target = options.target
+    store = connections.store(target, options.env)
+    file = StateFile(
+        state or Path.cwd() / stacks.LOCAL_FILE.partition("/")[0] / f"backfill-{_plain(target.label)}.json"
+    )
     wanted = BackfillRequest(store.credentials.url, since, until, order_status, customers)
     progress = unfinished(None if restart else file.read(), wanted, file) or _begin(store, wanted)
     orders, accounts = history.count(store, wanted, progress.period)
     if dry_run:
-        _print_dry_run(progress, orders, accounts, json)
+        _print_dry_run(progress, orders, accounts, options.json)
         return
-    _conclude(run(target, store, file, progress, (orders, accounts), limit), target, json)
+    _conclude(run(target, store, file, progress, (orders, accounts), limit), target, options.json)
 
 
 def _plain(name: str) -> str:

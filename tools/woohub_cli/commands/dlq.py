@@ -3,44 +3,87 @@
 from __future__ import annotations
 
 import json as jsonlib
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.text import Text
 
-from woohub_cli import dead_letters, environment, order_names, stacks
+from woohub_cli import dead_letters, environment, order_names
 from woohub_cli.cli_errors import PROBLEMS, Trouble, WrongUsage
 from woohub_cli.commands import status
 from woohub_cli.dead_letters import Advance, DeadLetter, LetterFilter
 from woohub_cli.interrupts import sigterm_interrupts
-from woohub_cli.options import JsonOption, StackOption, StoreOption
+from woohub_cli.options import DryRunOption, StackOptions, StoreOption, command
+from woohub_cli.period import parsed_moment
 from woohub_cli.rendering import output
-from woohub_cli.rendering.typer_help import Command, Group
+from woohub_cli.rendering.typer_help import Group
 from woohub_cli.stacks import Stack
 
 app = typer.Typer(cls=Group, no_args_is_help=True)
 
-Ids = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="MESSAGE_ID", help="Messages, by id or its first characters.", show_default=False),
-]
-ReasonOption = Annotated[str, typer.Option(metavar="TEXT", help="Only those whose reason or category has this text.")]
-OrderOption = Annotated[
-    str | None, typer.Option(metavar="ORDER", help="Only those about this order: its number, or its id in the store.")
-]
-CustomerOption = Annotated[int | None, typer.Option(metavar="N", help="Only those about this customer.")]
-SinceOption = Annotated[
-    str, typer.Option(metavar="WHEN", help="Only those rejected since then: 90m, 2h, 3d, or a date or time in UTC.")
-]
-UntilOption = Annotated[str, typer.Option(metavar="WHEN", help="Only those rejected until then.")]
-AllOption = Annotated[bool, typer.Option("--all", help="All of them.")]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only say which.")]
+
+def _only(about: str, metavar: str) -> Any:
+    return typer.Option(metavar=metavar, help=f"Only those {about}.", show_default=False)
+
+
+@dataclass(frozen=True)
+class FilterOptions:
+    """Which messages are meant."""
+
+    reason: Annotated[str, _only("whose reason or category has this text", "TEXT")] = ""
+    order: Annotated[str | None, _only("about this order: its number, or its id in the store", "ORDER")] = None
+    customer: Annotated[int | None, _only("about this customer", "N")] = None
+    since: Annotated[str, _only("rejected since then: 90m, 2h, 3d, or a date or time in UTC", "WHEN")] = ""
+    until: Annotated[str, _only("rejected until then", "WHEN")] = ""
+    store: StoreOption = None
+
+    def filter(self, ids: Sequence[str] = ()) -> LetterFilter:
+        """What of it is set, with these ids; WrongUsage for what cannot be meant."""
+        if short := dead_letters.too_short_ids(ids):
+            least = dead_letters.MIN_ID_CHARACTERS
+            raise WrongUsage(f"{short[0]} is too short: at least {least} characters of a message's id")
+        if self.order is not None:
+            order_names.reference(self.order)
+        now = datetime.now(UTC)
+        since, until = (
+            parsed_moment(option, text, now) if text else None
+            for option, text in (("--since", self.since), ("--until", self.until))
+        )
+        # Numbers of orders and customers mean the first store's, as in every command without --store.
+        of_one_store = any(value is not None for value in (self.store, self.order, self.customer))
+        store = environment.store_named(self.store) if of_one_store else None
+        return LetterFilter(tuple(ids), self.reason, self.order, self.customer, since, until, store)
+
+
+@dataclass(frozen=True)
+class ShowOptions(FilterOptions):
+    """The same, or messages by name."""
+
+    ids: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="MESSAGE_ID", help="Messages, by id or its first characters.", show_default=False),
+    ] = None
+
+
+@dataclass(frozen=True)
+class MoveOptions(ShowOptions):
+    """The same, or all messages; and whether they are really moved."""
+
+    everything: Annotated[bool, typer.Option("--all", help="All of them.")] = False
+    dry_run: DryRunOption = False
+
+    def filter_for(self, act: str) -> LetterFilter:
+        """WrongUsage unless it is either --all or messages that are named or filtered."""
+        letter_filter = self.filter(self.ids or ())
+        if letter_filter.everything != self.everything:
+            both = "either name messages, or --all, not both" if self.everything else "name ids or a filter, or --all"
+            raise WrongUsage(f"{act} which messages? {both}")
+        return letter_filter
 
 
 @app.callback()
@@ -59,17 +102,8 @@ def main() -> None:
     """
 
 
-@app.command("list", cls=Command)
-def list_command(
-    reason: ReasonOption = "",
-    order: OrderOption = None,
-    customer: CustomerOption = None,
-    since: SinceOption = "",
-    until: UntilOption = "",
-    stack: StackOption = None,
-    store: StoreOption = None,
-    json: JsonOption = False,
-) -> None:
+@command(app, "list")
+def list_command(wanted: FilterOptions, options: StackOptions) -> None:
     """List the messages with their reasons, the oldest first.
 
     Ends with 0, whether there are any or not; `woohub status` ends with 1 if there are.
@@ -80,10 +114,10 @@ def list_command(
         woohub dlq list --reason INVALID_EMAIL --since 2h
         woohub dlq list --json | jq -r '.[].entity'
     """
-    letter_filter = _filter([], reason, order, customer, since, until, store)
-    with _reading(_find(stack)) as letters:
+    letter_filter = wanted.filter()
+    with _reading(options.target) as letters:
         chosen = letter_filter.select(letters.values())
-    if json:
+    if options.json:
         output.as_json([letter.facts() for letter in chosen])
     elif chosen:
         output.table(
@@ -94,18 +128,8 @@ def list_command(
         output.say("The dead-letter queue is empty." if not letters else f"None of {len(letters)} messages matches.")
 
 
-@app.command(cls=Command)
-def show(
-    ids: Ids = None,
-    reason: ReasonOption = "",
-    order: OrderOption = None,
-    customer: CustomerOption = None,
-    since: SinceOption = "",
-    until: UntilOption = "",
-    stack: StackOption = None,
-    store: StoreOption = None,
-    json: JsonOption = False,
-) -> None:
+@command(app)
+def show(wanted: ShowOptions, options: StackOptions) -> None:
     """Show messages with all their details and payload.
 
     The payload holds personal data. Ends with 1 when no message fits.
@@ -115,12 +139,12 @@ def show(
         woohub dlq show 3f2a91c0
         woohub dlq show --order 1234 --json
     """
-    letter_filter = _filter(ids or [], reason, order, customer, since, until, store)
+    letter_filter = wanted.filter(wanted.ids or ())
     if letter_filter.everything:
         raise WrongUsage("which messages? Name their ids, or --order, --customer, --reason, --since, --until")
-    with _reading(_find(stack)) as letters:
+    with _reading(options.target) as letters:
         chosen = letter_filter.select(letters.values())
-    if json:
+    if options.json:
         output.as_json([letter.details() for letter in chosen])
     else:
         for letter in chosen:
@@ -129,20 +153,8 @@ def show(
         raise Trouble(f"none of {len(letters)} messages matches")
 
 
-@app.command(cls=Command)
-def redrive(
-    ids: Ids = None,
-    everything: AllOption = False,
-    reason: ReasonOption = "",
-    order: OrderOption = None,
-    customer: CustomerOption = None,
-    since: SinceOption = "",
-    until: UntilOption = "",
-    dry_run: DryRunOption = False,
-    stack: StackOption = None,
-    store: StoreOption = None,
-    json: JsonOption = False,
-) -> None:
+@command(app)
+def redrive(wanted: MoveOptions, options: StackOptions) -> None:
     """Send messages to the delivery queue again, once the cause of their rejection is fixed.
 
     Doing it twice does no harm: what HubSpot has already is not written again.
@@ -153,32 +165,20 @@ def redrive(
         woohub dlq redrive --reason NOT_SET_UP
         woohub dlq redrive --all --dry-run
     """
-    letter_filter = _filter(
-        ids or [], reason, order, customer, since, until, store, everything=everything, act="redrive"
-    )
-    target = _find(stack)
-    sqs, queue_url, dlq_url = target.aws.sqs, target.output("QueueUrl"), target.output("DeadLetterQueueUrl")
+    letter_filter, target = wanted.filter_for("redrive"), options.target
+    queue_url, dlq_url = target.output("QueueUrl"), target.output("DeadLetterQueueUrl")
 
     def move(letters: dict[str, DeadLetter], chosen: Sequence[DeadLetter], advance: Advance) -> int:
-        return dead_letters.redrive(sqs, queue_url, dlq_url, letters, chosen, advance)
+        return dead_letters.redrive(target.aws.sqs, queue_url, dlq_url, letters, chosen, advance)
 
-    _act("redrive", move, target, letter_filter, dry_run=dry_run, json=json)
+    _act("redrive", move, target, letter_filter, dry_run=wanted.dry_run, json=options.json)
 
 
-@app.command(cls=Command)
+@command(app)
 def drop(
-    ids: Ids = None,
-    everything: AllOption = False,
-    reason: ReasonOption = "",
-    order: OrderOption = None,
-    customer: CustomerOption = None,
-    since: SinceOption = "",
-    until: UntilOption = "",
-    dry_run: DryRunOption = False,
+    wanted: MoveOptions,
+    options: StackOptions,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    stack: StackOption = None,
-    store: StoreOption = None,
-    json: JsonOption = False,
 ) -> None:
     """Delete messages for good.
 
@@ -189,16 +189,14 @@ def drop(
         woohub dlq drop 3f2a91c0
         woohub dlq drop --reason INVALID_EMAIL --until 3d
     """
-    letter_filter = _filter(ids or [], reason, order, customer, since, until, store, everything=everything, act="drop")
-    target = _find(stack)
-    sqs, dlq_url = target.aws.sqs, target.output("DeadLetterQueueUrl")
+    letter_filter, target = wanted.filter_for("drop"), options.target
 
     def delete(letters: dict[str, DeadLetter], chosen: Sequence[DeadLetter], advance: Advance) -> int:
         if chosen and not yes and sys.stdin.isatty():
             typer.confirm(f"Delete {len(chosen)} of {len(letters)} messages for good?", abort=True, err=True)
-        return dead_letters.drop(sqs, dlq_url, letters, chosen, advance)
+        return dead_letters.drop(target.aws.sqs, target.output("DeadLetterQueueUrl"), letters, chosen, advance)
 
-    _act("drop", delete, target, letter_filter, dry_run=dry_run, json=json)
+    _act("drop", delete, target, letter_filter, dry_run=wanted.dry_run, json=options.json)
 
 
 Act = Callable[[dict[str, DeadLetter], Sequence[DeadLetter], Advance], int]
@@ -237,11 +235,6 @@ def _several_of_one(chosen: Sequence[DeadLetter]) -> bool:
     return len({(letter.store, letter.entity or letter.message_id) for letter in chosen}) < len(chosen)
 
 
-def _find(stack: str | None) -> Stack:
-    folder = Path.cwd()
-    return stacks.find(stack, environment.read(os.environ, folder), folder)
-
-
 @contextmanager
 def _reading(stack: Stack, hidden_s: int = dead_letters.HIDDEN_WHILE_READ_S) -> Iterator[dict[str, DeadLetter]]:
     """Every message, each visible again afterwards; says so when others are looking at some just now."""
@@ -256,51 +249,6 @@ def _reading(stack: Stack, hidden_s: int = dead_letters.HIDDEN_WHILE_READ_S) -> 
             )
             letters = afterwards.enter_context(reading)
         yield letters
-
-
-def _filter(
-    ids: list[str],
-    reason: str,
-    order: str | None,
-    customer: int | None,
-    since: str,
-    until: str,
-    store: str | None,
-    *,
-    everything: bool = False,
-    act: str = "",
-) -> LetterFilter:
-    short = dead_letters.too_short_ids(ids)
-    if order is not None:
-        order_names.reference(order)
-    if short:
-        raise WrongUsage(
-            f"{short[0]} is too short: at least {dead_letters.MIN_ID_CHARACTERS} characters of a message's id"
-        )
-    # Numbers of orders and customers mean the first store's, as in every command without --store.
-    of_one = store is not None or order is not None or customer is not None
-    letter_filter = LetterFilter(
-        tuple(ids),
-        reason,
-        order,
-        customer,
-        _moment("since", since),
-        _moment("until", until),
-        environment.store_named(store) if of_one else None,
-    )
-    if act and letter_filter.everything != everything:
-        both = "either name messages, or --all, not both" if everything else "name ids or a filter, or --all"
-        raise WrongUsage(f"{act} which messages? {both}")
-    return letter_filter
-
-
-def _moment(option: str, text: str) -> datetime | None:
-    if not text:
-        return None
-    try:
-        return dead_letters.moment(text, datetime.now(UTC))
-    except (ValueError, OverflowError) as error:
-        raise WrongUsage(f"--{option} {text} is no time: write 90m, 2h, 3d, 2026-11-24 or 2026-11-24T08:30") from error
 
 
 def _row(letter: DeadLetter) -> tuple[str | Text, ...]:

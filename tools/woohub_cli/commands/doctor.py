@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import typer
 import urllib3
@@ -14,13 +12,13 @@ import urllib3
 from woohub.configuration import ConfigurationUnreadable
 from woohub.mapping.fields import FieldMapping, load_mapping
 from woohub.store.connection import StoreCredentials
-from woohub_cli import environment, metrics, secret_store, stack_configuration, stacks, store_setup
+from woohub_cli import metrics, secret_store, stack_configuration, store_setup
 from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import hubspot, stack, store
 from woohub_cli.checks.health_context import HealthContext, run_checks
 from woohub_cli.cli_errors import PROBLEMS
 from woohub_cli.commands.setup import hubspot_address
-from woohub_cli.options import JsonOption, StackOption, StoreOption
+from woohub_cli.options import StoreOptions
 from woohub_cli.rendering import output
 from woohub_cli.stacks import Stack
 
@@ -91,7 +89,7 @@ def _collect(area: str, steps: Iterator[Step]) -> Generator[Diagnosis, None, lis
     return seen
 
 
-def command(stack: StackOption = None, of_store: StoreOption = None, json: JsonOption = False) -> None:
+def command(options: StoreOptions) -> None:
     """Check the store, the stack and HubSpot, and say what to do about each problem.
 
     Nothing is changed: a signed test delivery without an order is sent to the stack, all else only reads.
@@ -103,18 +101,16 @@ def command(stack: StackOption = None, of_store: StoreOption = None, json: JsonO
         woohub doctor
         woohub doctor --json | jq '.checks[] | select(.outcome == "failed")'
     """
-    folder = Path.cwd()
-    env = environment.read(os.environ, folder, of_store)
-    context = health_context_of(stacks.find(stack, env, folder, of_store), env, time.time())
+    context = health_context_of(options.target, options.env, time.time())
     diagnoses: list[Diagnosis] = []
     for diagnosis in diagnose(context):
-        if not json:
+        if not options.json:
             _print_diagnosis(diagnosis, heading=not diagnoses or diagnoses[-1].area != diagnosis.area)
         diagnoses.append(diagnosis)
     failed, warnings = (
         sum(diagnosis.step.outcome is kind for diagnosis in diagnoses) for kind in (Result.FAILED, Result.WARNING)
     )
-    if json:
+    if options.json:
         checks = [diagnosis.facts() for diagnosis in diagnoses]
         output.as_json({"stack": context.stack.name, "checks": checks, "failed": failed, "warnings": warnings})
     else:

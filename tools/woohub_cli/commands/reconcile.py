@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json as jsonlib
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -17,9 +15,9 @@ from botocore.config import Config
 
 from woohub.reconcile.watermark import Watermark, WatermarkParameter
 from woohub.store.client import Store
-from woohub_cli import connections, environment, order_pages, stacks
+from woohub_cli import connections, order_pages
 from woohub_cli.cli_errors import PROBLEMS, Trouble
-from woohub_cli.options import JsonOption, StackOption, StoreOption
+from woohub_cli.options import StoreOptions
 from woohub_cli.period import SECOND, beginning, shifted
 from woohub_cli.rendering import output
 from woohub_cli.rendering.progress import bar
@@ -146,6 +144,7 @@ def changed(store: Store, mark: Watermark | str, since: str) -> dict[str, Any]:
 
 
 def command(
+    options: StoreOptions,
     since: Annotated[
         str,
         typer.Option(metavar="WHEN", help="Read again all that changed since then: 90m, 3d, a date or time in UTC."),
@@ -159,9 +158,6 @@ def command(
         typer.Option(help="Look for permanently deleted orders, otherwise done at night; all: even many."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many orders it would read.")] = False,
-    stack: StackOption = None,
-    of_store: StoreOption = None,
-    json: JsonOption = False,
 ) -> None:
     """Read from the store now the changes that its webhooks missed; the stack does so every 15 minutes by itself.
 
@@ -175,12 +171,10 @@ def command(
         woohub reconcile --customers all
         woohub reconcile --since 2026-11-20 --dry-run
     """
-    folder, now = Path.cwd(), datetime.now(UTC)
-    env = environment.read(os.environ, folder, of_store)
-    target = stacks.find(stack, env, folder, of_store)
-    start = beginning("--since", since, now) if since else ""
+    target = options.target
+    start = beginning("--since", since, datetime.now(UTC)) if since else ""
     if dry_run:
-        _print_dry_run(target, connections.store(target, env), start, json)
+        _print_dry_run(target, connections.store(target, options.env), start, options.json)
         return
     event = {
         "since": start and f"{start}Z",
@@ -189,7 +183,7 @@ def command(
         "store": target.store,
     }
     done = _run(target, {name: str(value) for name, value in event.items() if value})
-    if json:
+    if options.json:
         output.as_json(done.facts())
     else:
         for line in lines(done):

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Annotated
-
-import typer
+from collections.abc import Iterator
+from contextlib import suppress
 
 from woohub.store.client import Store
 from woohub.store.connection import StoreCredentials
 from woohub.store.subscriptions import name_of
 from woohub.store.webhooks import TOPICS
-from woohub_cli import connections, environment, stacks, store_setup
+from woohub_cli import connections, store_setup
 from woohub_cli.check_result import Result, Step
-from woohub_cli.cli_errors import PROBLEMS, Trouble, WrongUsage
-from woohub_cli.options import JsonOption, StackOption
-from woohub_cli.provision import failed
-from woohub_cli.rendering import output
+from woohub_cli.cli_errors import Trouble, WrongUsage
+from woohub_cli.options import DryRunOption, StackOptions
+from woohub_cli.rendering.steps import finish, show_each
 from woohub_cli.stacks import LOCAL
 from woohub_cli.store_webhooks import WEBHOOKS_PAGE, described
 
@@ -45,20 +40,14 @@ def run(store: Store, name: str, *, exists: bool, dry_run: bool = False) -> Iter
         yield Step("webhooks", Result.OK, f"none has a name of {name}; others are in {WEBHOOKS_PAGE}")
 
 
-def is_there(name: str, env: Mapping[str, str], folder: Path) -> bool:
+def is_there(options: StackOptions) -> bool:
     """Whether there is such a stack, in AWS or on this machine."""
-    try:
-        stacks.find(name, env, folder)
-    except Trouble:
-        return False
-    return True
+    with suppress(Trouble):
+        return bool(options.target_if_named)
+    return False
 
 
-def command(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
-    stack: StackOption = None,
-    json: JsonOption = False,
-) -> None:
+def command(options: StackOptions, dry_run: DryRunOption = False) -> None:
     """Remove the webhooks of a deleted stack from the store.
 
     The store is the one of WOO_COMMERCE_URL and its keys in .env, since those of the stack are gone with it. HubSpot's
@@ -69,23 +58,13 @@ def command(
         sam delete --stack-name woohub
         woohub remove --stack woohub
     """
-    folder = Path.cwd()
-    env = environment.read(os.environ, folder)
-    asked = stacks.name_of(stack, env, folder)
-    given = [env.get(name, "").strip() for name in connections.VARIABLES]
-    if not asked:
+    if not options.name:
         raise WrongUsage("no stack is named: use --stack")
+    given = [options.env.get(name, "").strip() for name in connections.VARIABLES]
     if not all(given):
         missing = [name for name, text in zip(connections.VARIABLES, given, strict=True) if not text]
         raise WrongUsage(f"the store is not known: put {', '.join(missing)} into .env")
-    name = DEPLOYED_AS.get(asked, asked)
-    steps = []
-    store, exists = store_setup.connect(StoreCredentials(*given)), is_there(asked, env, folder)
-    for step in run(store, name, exists=exists, dry_run=dry_run):
-        steps.append(step)
-        if not json:
-            output.say(step.text())
-    if json:
-        output.as_json({"stack": name, "dry_run": dry_run, "steps": [step.facts() for step in steps]})
-    if failed(steps):
-        raise typer.Exit(PROBLEMS)
+    name = DEPLOYED_AS.get(options.name, options.name)
+    store, exists = store_setup.connect(StoreCredentials(*given)), is_there(options)
+    steps = show_each(run(store, name, exists=exists, dry_run=dry_run), json=options.json)
+    finish(steps, {"stack": name, "dry_run": dry_run}, json=options.json)

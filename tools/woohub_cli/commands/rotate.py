@@ -6,7 +6,6 @@ what was signed with the old one still counts. The next run resumes an interrupt
 
 from __future__ import annotations
 
-import os
 import secrets
 import string
 import time
@@ -14,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -26,14 +24,14 @@ from woohub.settings import webhook_secrets
 from woohub.store.client import Store
 from woohub.store.requests import StoreRefused, StoreUnavailable
 from woohub.store.webhooks import Webhook
-from woohub_cli import connections, environment, metrics, secret_store, stacks, store_setup, store_webhooks
-from woohub_cli.check_result import Result, Step
+from woohub_cli import connections, metrics, secret_store, store_setup, store_webhooks
+from woohub_cli.check_result import Result, Step, failed
 from woohub_cli.checks.signers import Signer, signers
-from woohub_cli.cli_errors import PROBLEMS, Trouble, WrongUsage
+from woohub_cli.cli_errors import Trouble, WrongUsage
 from woohub_cli.consent import YesOption, agreed
-from woohub_cli.options import JsonOption, StackOption, StoreOption
-from woohub_cli.provision import failed
-from woohub_cli.rendering import output
+from woohub_cli.options import DryRunOption, StoreOptions
+from woohub_cli.rendering.steps import finish as finish_steps
+from woohub_cli.rendering.steps import show_each
 from woohub_cli.secret_store import WEBHOOK_SECRET
 from woohub_cli.stacks import Stack
 from woohub_cli.store_setup import SECRET_RELOAD_S, Reach
@@ -246,15 +244,13 @@ def left_to_do(rotation: Rotation, env: Mapping[str, str], steps: Sequence[Step]
 
 
 def command(
+    options: StoreOptions,
     finish: Annotated[bool, typer.Option("--finish", help="Drop the previous secret, if nothing uses it.")] = False,
     force: Annotated[
         bool, typer.Option("--force", help="With --finish: do not wait a quarter of an hour, as after a leak.")
     ] = False,
     yes: YesOption = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
-    stack: StackOption = None,
-    of_store: StoreOption = None,
-    json: JsonOption = False,
+    dry_run: DryRunOption = False,
 ) -> None:
     """Replace the secret of the store's webhooks, without a rejected delivery.
 
@@ -273,25 +269,10 @@ def command(
     """
     if force and not finish:
         raise WrongUsage("--force goes with --finish")
-    folder = Path.cwd()
-    env = environment.read(os.environ, folder, of_store)
-    target = stacks.find(stack, env, folder, of_store)
-    access = connections.access(target, env)
+    access = connections.access(options.target, options.env)
     reach = Reach(store_setup.connect, urllib3.PoolManager(), store_setup.wait)
-    agree = partial(agreed, yes=yes, json=json)
-    rotation = Rotation(target, reach.connect(access) if access else None, reach, time.time, dry_run, agree)
-    steps = []
-    for step in rotation.finish(force=force) if finish else rotation.begin():
-        steps.append(step)
-        if not json:
-            output.say(step.text())
-    left = left_to_do(rotation, env, steps, finished=finish)
-    if json:
-        facts = {"stack": target.name, "dry_run": dry_run, "steps": [step.facts() for step in steps]}
-        output.as_json({**facts, "left_to_do": left})
-    elif left:
-        output.say("\nLeft to do:", style="bold")
-        for line in left:
-            output.say(f"  {line}")
-    if failed(steps):
-        raise typer.Exit(PROBLEMS)
+    agree = partial(agreed, yes=yes, json=options.json)
+    rotation = Rotation(options.target, reach.connect(access) if access else None, reach, time.time, dry_run, agree)
+    steps = show_each(rotation.finish(force=force) if finish else rotation.begin(), json=options.json)
+    left = left_to_do(rotation, options.env, steps, finished=finish)
+    finish_steps(steps, {"stack": options.target.name, "dry_run": dry_run}, json=options.json, left_to_do=left)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json as jsonlib
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -20,9 +18,9 @@ from woohub.delivery import webhooks
 from woohub.errors import NotAnEntity
 from woohub.http import Http
 from woohub.settings import webhook_secrets
-from woohub_cli import environment, samples, secret_store, stacks
+from woohub_cli import samples, secret_store, stacks
 from woohub_cli.cli_errors import PROBLEMS, Trouble
-from woohub_cli.options import JsonOption, StackOption, StoreOption
+from woohub_cli.options import StoreOptions
 from woohub_cli.rendering import output
 from woohub_cli.samples import PREFIX, Sample
 
@@ -141,6 +139,7 @@ def chosen(files: list[str], topic: str) -> list[Sample]:
 
 
 def command(
+    options: StoreOptions,
     files: Annotated[
         list[str] | None,
         typer.Argument(
@@ -154,9 +153,6 @@ def command(
     as_is: Annotated[
         bool, typer.Option("--as-is", help="Send the captured signature instead of a new one, as a forger would.")
     ] = False,
-    stack: StackOption = None,
-    of_store: StoreOption = None,
-    json: JsonOption = False,
 ) -> None:
     """Post deliveries to the stack, signed as the store would.
 
@@ -171,10 +167,8 @@ def command(
         woohub send events/ingest-forged.json --as-is
     """
     deliveries = chosen(files or [], topic)
-    folder = Path.cwd()
-    env = environment.read(os.environ, folder, of_store)
-    target = stacks.find(stack, env, folder, of_store)
-    store = env.get("WOO_COMMERCE_URL", STORE).rstrip("/") + "/"
+    target = options.target
+    store = options.env.get("WOO_COMMERCE_URL", STORE).rstrip("/") + "/"
     secret = "" if as_is else signing_secret(target)
     sources = [] if as_is else recorded_sources(target)
     replies = _send_all(
@@ -182,7 +176,7 @@ def command(
         deliveries * repeat,
         as_captured if as_is else lambda sample: headers(of_the_store(sample, sources), secret, store),
     )
-    if json:
+    if options.json:
         output.as_json([reply.facts() for reply in replies])
     else:
         output.table(("Status", "Topic", "Entity", "Answer", "ms", "Delivery"), [row(reply) for reply in replies])

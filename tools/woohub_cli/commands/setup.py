@@ -5,11 +5,9 @@ Can be run any number of times.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,15 +20,15 @@ from woohub.mapping import fields
 from woohub.settings import HubSpotSettings, hubspot_token, webhook_secrets
 from woohub.store.connection import StoreCredentials
 from woohub.store.webhooks import TOPICS
-from woohub_cli import environment, secret_store, stack_configuration, stacks, store_change, store_setup
-from woohub_cli.check_result import Result, Step
+from woohub_cli import secret_store, stack_configuration, store_change, store_setup
+from woohub_cli.check_result import Result, Step, failed
 from woohub_cli.checks import scopes
-from woohub_cli.cli_errors import EXPECTED, PROBLEMS, explain, next_after
+from woohub_cli.cli_errors import EXPECTED, explain, next_after
 from woohub_cli.consent import YesOption, agreed
 from woohub_cli.hubspot_records import Crm
-from woohub_cli.options import JsonOption, StackOption, StoreOption
-from woohub_cli.provision import failed, provision
-from woohub_cli.rendering import output
+from woohub_cli.options import DryRunOption, StoreOptions
+from woohub_cli.provision import provision
+from woohub_cli.rendering.steps import finish, show_each
 from woohub_cli.stacks import Stack
 from woohub_cli.store_change import Change, StoreRelation
 from woohub_cli.store_setup import Reach
@@ -230,14 +228,12 @@ def _of_store(stack: Stack, change: Change | None) -> Iterator[str]:
 
 
 def command(
-    stack: StackOption = None,
-    of_store: StoreOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    options: StoreOptions,
+    dry_run: DryRunOption = False,
     hubspot_only: Annotated[
         bool, typer.Option("--hubspot-only", help="Leave secrets alone; needs no stack, only HUBSPOT_API_KEY.")
     ] = False,
     yes: YesOption = False,
-    json: JsonOption = False,
 ) -> None:
     """Store the secrets, give HubSpot its properties and pipeline, and the store its webhooks.
 
@@ -262,34 +258,26 @@ def command(
         woohub setup --stack shop-to-crm
         woohub setup --hubspot-only
     """
-    folder = Path.cwd()
-    env = environment.read(os.environ, folder, of_store)
     # Without any stack HubSpot can be set up all the same; with --hubspot-only a stack counts only when it is named.
-    named = stack if hubspot_only else stacks.name_of(stack, env, folder)
-    target = stacks.find(named, env, folder, of_store) if named else None
-    env = env if hubspot_only else store_setup.known(target, env)
+    target = None if hubspot_only and options.stack is None else options.target_if_named
+    env = options.env if hubspot_only else store_setup.known(target, options.env)
     address = hubspot_address(target, env)
-    agree = partial(agreed, yes=yes, json=json)
+    agree = partial(agreed, yes=yes, json=options.json)
     change = change_of(target, env, address) if target and not hubspot_only else None
-    steps = []
-    for step in _all_steps(target, env, address, change, agree, store_secrets=not hubspot_only, dry_run=dry_run):
-        steps.append(step)
-        if not json:
-            output.say(step.text())
-    has_store = store_setup.URL in env and not hubspot_only
+    all_steps = _all_steps(target, env, address, change, agree, store_secrets=not hubspot_only, dry_run=dry_run)
+    steps = show_each(all_steps, json=options.json)
     if change and change.step(Result.FAILED) in steps:
         left = [NOTHING_CHANGED]
     else:
-        shown = None if failed(steps) else change
+        shown, has_store = None if failed(steps) else change, store_setup.URL in env and not hubspot_only
         left = [*before_all(steps, dry_run=dry_run), *left_to_do(target, shown, has_store=has_store)]
-    overlap = change.overlap.facts() if change and change.overlap else None
     facts: dict[str, object] = {
         "stack": target.name if target else None,
         "hubspot_url": address.url,
         "dry_run": dry_run,
-        "overlap": overlap,
+        "overlap": change.overlap.facts() if change and change.overlap else None,
     }
-    _print_result(steps, left, json, facts)
+    finish(steps, facts, json=options.json, left_to_do=left)
 
 
 def change_of(stack: Stack, env: Mapping[str, str], address: HubSpotAddress) -> Change | None:
@@ -339,14 +327,3 @@ def _all_steps(
     reach = Reach(store_setup.connect, urllib3.PoolManager(), store_setup.wait)
     table = stack_configuration.mapping(stack)
     yield from run(stack, env, table, address.connect, reach, agree=agree, store_secrets=store_secrets, dry_run=dry_run)
-
-
-def _print_result(steps: list[Step], left: list[str], json: bool, facts: dict[str, object]) -> None:
-    if json:
-        output.as_json({**facts, "steps": [step.facts() for step in steps], "left_to_do": left})
-    else:
-        output.say("\nLeft to do:", style="bold")
-        for line in left:
-            output.say(f"  {line}")
-    if failed(steps):
-        raise typer.Exit(PROBLEMS)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.text import Text
 
 from woohub.consumer.breaker import BreakerParameter, EventSourceMapping, State
-from woohub_cli import dead_letters, environment, further_stores, stacks
+from woohub_cli import dead_letters, further_stores, stacks
 from woohub_cli.cli_errors import PROBLEMS
-from woohub_cli.options import JsonOption, StackOption
+from woohub_cli.options import StackOptions
 from woohub_cli.rendering import output
 
 if TYPE_CHECKING:
@@ -104,7 +102,7 @@ def iso(seconds: float) -> str | None:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if seconds else None
 
 
-def command(stack: StackOption = None, json: JsonOption = False) -> None:
+def command(options: StackOptions) -> None:
     """Show what waits, what failed, and whether deliveries are processed.
 
     Ends with 1 when there are dead letters or the circuit breaker is open, otherwise with 0.
@@ -115,12 +113,11 @@ def command(stack: StackOption = None, json: JsonOption = False) -> None:
         woohub status --stack shop-to-crm --json
         woohub status --json | jq .dlq
     """
-    folder = Path.cwd()
-    target = stacks.find(stack, environment.read(os.environ, folder), folder)
+    target = options.target
     status = read(target)
     counted = dead_letters.queue_summary(target.aws.sqs, target.output("DeadLetterQueueUrl"), status.dlq.total)
     status = replace(status, dead=counted)
-    if json:
+    if options.json:
         output.as_json(status.facts())
     else:
         output.table(("", ""), rows(status, target.location))

@@ -29,13 +29,13 @@ from woohub_cli import (
     store_setup,
     store_webhooks,
 )
-from woohub_cli.check_result import Result, Step
+from woohub_cli.check_result import Result, Step, failed
 from woohub_cli.checks import store_access
 from woohub_cli.cli_errors import PROBLEMS, Trouble, WrongUsage
 from woohub_cli.commands import rotate, setup
 from woohub_cli.consent import YesOption, agreed
 from woohub_cli.options import JsonOption, StackOption
-from woohub_cli.provision import failed, provision
+from woohub_cli.provision import provision
 from woohub_cli.rendering import output
 from woohub_cli.rendering.typer_help import Command, Group
 from woohub_cli.stacks import Stack

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,7 +16,7 @@ from woohub.clock import Timer
 from woohub.erasures import NOBODY
 from woohub.hubspot.client import HubSpot
 from woohub.store.client import Store
-from woohub_cli import connections, environment, erasure_list, order_pages, stack_configuration, stacks, traces
+from woohub_cli import connections, erasure_list, order_pages, stack_configuration, traces
 from woohub_cli.cli_errors import PROBLEMS, Trouble, WrongUsage
 from woohub_cli.commands import status
 from woohub_cli.comparison import Mismatch, MismatchKind
@@ -25,7 +24,7 @@ from woohub_cli.erased import WHAT_TO_DO
 from woohub_cli.history import TENANT, Pace
 from woohub_cli.hubspot_records import Crm, Target
 from woohub_cli.latency import LOG_MATCH_S, percentile
-from woohub_cli.options import JsonOption, StackOption, StoreOption
+from woohub_cli.options import StoreOptions
 from woohub_cli.period import FromOption, Period, ToOption, last_days, period
 from woohub_cli.rendering import output, report_page
 from woohub_cli.rendering.grouping import MismatchGroup, grouped
@@ -39,6 +38,7 @@ MAX_TABLE_ROWS = 50  # differences that people see on the terminal
 
 
 def command(
+    options: StoreOptions,
     since: FromOption = "",
     until: ToOption = "",
     days: Annotated[
@@ -52,9 +52,6 @@ def command(
     ] = False,
     queue_repairs: Annotated[bool, typer.Option("--repair", help="Queue what differs once more.")] = False,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report as one HTML file, too.")] = None,
-    stack: StackOption = None,
-    of_store: StoreOption = None,
-    json: JsonOption = False,
 ) -> None:
     """Compare orders and accounts of a period with HubSpot, field by field.
 
@@ -69,20 +66,17 @@ def command(
         woohub verify --json | jq .problems
     """
     asked = _period(since, until, days)
-    folder = Path.cwd()
-    env = environment.read(os.environ, folder, of_store)
-    named = stacks.name_of(stack, env, folder)
-    target = stacks.find(named, env, folder, of_store) if named else None
+    target = options.target_if_named
     if queue_repairs and target is None:
         raise WrongUsage("--repair puts orders on a stack's queue: name the stack with --stack")
-    store, hubspot = connections.store(target, env), connections.hubspot(target, env)
+    store, hubspot = connections.store(target, options.env), connections.hubspot(target, options.env)
     report, repaired = _compared(
         target, store, hubspot, asked, all_customers=all_customers, queue_repairs=queue_repairs
     )
     if html:
         _write(html, report_page.page(report, store.credentials.url, hubspot.base_url))
     where = {"store": store.credentials.url, "hubspot": hubspot.base_url}
-    if json:
+    if options.json:
         output.as_json(where | report.facts() | {"repaired": vars(repaired) if repaired else None})
     else:
         _print_report(report, repaired)
