@@ -24,6 +24,7 @@ from simulators.hubspot import (
 from simulators.hubspot import provision as provision_directly
 from simulators.hubspot.definitions import CONTACTS, DEALS
 from tests.support.cli_stack import NAME, WEBHOOK_SECRET, Deployed, deployed
+from tests.support.metrics import OTHER_PLUGINS, mapping_with_metrics, provision_metrics
 from tests.support.openapi_contract import Contract, Validated
 from tests.support.targets import BESIDE, INSTEAD, mapping_with
 from woohub.clock import Timer
@@ -187,6 +188,15 @@ def test_hubspots_orders_and_metrics_are_set_up_where_the_mapping_has_them(shop:
     assert steps["order pipeline 14a2e10e-5471-408a-906e-c51f3b04369e"].outcome is Result.OK
     assert not [what for what in steps if what.startswith("deal ")]
     assert set(outcomes(shop.set_up())) == {"ok"}
+
+
+def test_the_properties_of_the_plugin_that_woohub_replaces_are_as_needed(shop: Shop) -> None:
+    provision_metrics(provision_directly(shop.portal), mapping_with_metrics(names="makewebbetter"), **OTHER_PLUGINS)
+    shop.table = mapping_with('[contact.metrics]\nenabled = true\nnames = "makewebbetter"\n')
+    steps = shop.set_up()
+
+    assert not failed(list(steps.values()))
+    assert steps["contact property last_order_status"].outcome is Result.OK
 
 
 def test_an_order_pipeline_of_ones_own_is_made_with_its_stages(shop: Shop) -> None:

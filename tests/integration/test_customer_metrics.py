@@ -9,7 +9,7 @@ import pytest
 from simulators.hubspot import InjectedFault, definitions
 from simulators.hubspot.settings import RequiredProperties
 from tests.support.engine import FIELDS, EngineFixture
-from tests.support.metrics import mapping_with_metrics, provision_metrics, wrong_metrics
+from tests.support.metrics import OTHER_PLUGINS, mapping_with_metrics, provision_metrics, wrong_metrics
 from tests.support.orders import customer, message, order
 from woohub.mapping.fields import FieldMapping
 from woohub.sync.kinds import record_kinds
@@ -180,14 +180,25 @@ def test_a_refused_metric_is_told_and_rejects_no_order() -> None:
     assert engine.warnings[-1][0] == "summary_refused_by_hubspot"
 
 
-def test_the_other_plugins_names_and_its_dates_without_a_time() -> None:
-    engine = engine_with_metrics(mapping_with_metrics(names="makewebbetter"), first_order_date="date")
+def test_the_other_plugins_properties_with_its_dates_and_statuses() -> None:
+    engine = engine_with_metrics(mapping_with_metrics(names="makewebbetter"), **OTHER_PLUGINS)
     engine.deliver(message("order.created", order(1)))
     contact: dict[str, Any] = engine.contact()
 
     assert contact["total_number_of_orders"] == "1"
     assert contact["total_value_of_orders"] == "150.00"
-    assert contact["first_order_date"] == "2026-11-23"
+    assert contact["first_order_date"] == contact["last_order_date"] == "2026-11-23"
+    assert contact["last_order_status"] == "wc-processing"
+
+
+def test_a_status_that_the_property_does_not_offer_is_left_blank() -> None:
+    engine = engine_with_metrics(mapping_with_metrics(names="makewebbetter"), **OTHER_PLUGINS)
+    engine.deliver(message("order.created", order(1)))
+    engine.deliver(message("order.updated", order(1, status="awaiting-pickup", **LATER), 60))
+    contact: dict[str, Any] = engine.contact()
+
+    assert contact["total_number_of_orders"] == "1"
+    assert "last_order_status" not in contact
 
 
 @pytest.mark.parametrize("paid", [("completed",), ("processing", "completed", "on-hold")])

@@ -12,9 +12,11 @@ from tests.support.engine import EngineFixture
 from tests.support.line_items import WITH_ITEMS, item, items_by_key, order_of, sums
 from tests.support.orders import START_MS, message
 from woohub import dates
+from woohub.hubspot.objects import DEALS, LINE_ITEMS
 from woohub.mapping.fields import load_mapping
 from woohub.mapping.overlay import Overlay
 from woohub.sync.kinds import record_kinds
+from woohub.sync.parts import usual_key
 
 LATER = "2026-11-23T22:45:00"
 LATEST = "2026-11-23T22:50:00"
@@ -125,6 +127,80 @@ def test_an_item_that_left_may_come_back(shop: EngineFixture, *, frees: bool) ->
         assert deliver(shop, order_of(11, items, date_modified_gmt=at)) == ["done"]
 
     assert items_by_key(shop.portal).keys() == {"11-1", "11-2"}
+
+
+def record_ids(shop: EngineFixture) -> dict[str, str]:
+    """By the item's key, the record that has it."""
+    return {row["properties"]["woocommerce_line_item_id"]: row["id"] for row in shop.portal.state()["line_items"]}
+
+
+@pytest.mark.parametrize("frees", [True, False])
+def test_items_deleted_by_hand_are_made_again_under_a_key_that_is_free(shop: EngineFixture, *, frees: bool) -> None:
+    shop.portal.change_settings({"frees_archived_values": frees})
+    deliver(shop, order_of(11, [item(1), item(2), item(3)]))
+    deleted = record_ids(shop)
+    for key in ("11-1", "11-2"):
+        shop.portal.objects.archive(definitions.LINE_ITEMS, deleted[key])
+
+    edited = order_of(11, [item(1), item(2), item(3, "Bowl")], date_modified_gmt=LATER)
+    assert deliver(shop, edited) == ["done"]
+    again = record_ids(shop)
+    assert deliver(shop, edited | {"line_items": [item(2, "Jug")], "date_modified_gmt": LATEST}) == ["done"]
+
+    usual = {"11-1", "11-2", "11-3"}
+    assert again.keys() == (usual if frees else {f"11-{n}-after-{deleted[f'11-{n}']}" for n in (1, 2)} | {"11-3"})
+    ((key, properties),) = items_by_key(shop.portal).items()
+    assert (usual_key(key), properties["name"]) == ("11-2", "Jug")
+    assert record_ids(shop) == {key: again[key]}
+
+
+@pytest.mark.parametrize("frees", [True, False])
+def test_an_item_made_again_may_be_deleted_and_leave_and_come_back(shop: EngineFixture, *, frees: bool) -> None:
+    shop.portal.change_settings({"frees_archived_values": frees})
+    both, later = [item(1), item(2)], iter(f"2026-11-23T22:{minute}:00" for minute in range(40, 60))
+    for items in (both, [item(1), item(2, "Bowl")], both):
+        assert deliver(shop, order_of(11, items, date_modified_gmt=next(later))) == ["done"]
+        by_item = {usual_key(key): record for key, record in record_ids(shop).items()}
+        shop.portal.objects.archive(definitions.LINE_ITEMS, by_item["11-1"])
+    for items in ([item(2)], both, [item(2)], both):
+        assert deliver(shop, order_of(11, items, date_modified_gmt=next(later))) == ["done"]
+
+    assert sorted(map(usual_key, items_by_key(shop.portal))) == ["11-1", "11-2"]
+
+
+def test_an_item_that_lost_its_association_is_replaced(shop: EngineFixture) -> None:
+    deliver(shop, order_of(11, [item(1), item(2)]))
+    deal, lost = shop.portal.state()["deals"][0]["id"], record_ids(shop)["11-1"]
+    shop.hubspot.disassociate(DEALS, LINE_ITEMS, [(deal, lost)])
+
+    assert deliver(shop, order_of(11, [item(1), item(2, "Bowl")], date_modified_gmt=LATER)) == ["done"]
+
+    assert sorted(map(usual_key, items_by_key(shop.portal))) == ["11-1", "11-2"]
+
+
+def test_a_deal_deleted_by_hand_comes_back_with_its_items(shop: EngineFixture) -> None:
+    deliver(shop, order_of(11, [item(1), item(2)]))
+    shop.portal.objects.archive(definitions.DEALS, shop.portal.state()["deals"][0]["id"])
+
+    assert deliver(shop, order_of(11, [item(1), item(2)], date_modified_gmt=LATER)) == ["done"]
+
+    assert sorted(map(usual_key, items_by_key(shop.portal))) == ["11-1", "11-2"]
+
+
+@pytest.mark.parametrize("call", range(1, 14))
+def test_a_lost_answer_while_deleted_items_are_made_again_doubles_nothing(shop: EngineFixture, call: int) -> None:
+    shop.portal.change_settings({"frees_archived_values": False})
+    deliver(shop, order_of(11, [item(1), item(2)]))
+    shop.portal.objects.archive(definitions.LINE_ITEMS, record_ids(shop)["11-1"])
+    shop.hubspot.disassociate(DEALS, LINE_ITEMS, [(shop.portal.state()["deals"][0]["id"], record_ids(shop)["11-2"])])
+    shop.portal.faults.add(InjectedFault("reset", when="after", skip=call - 1, count=1))
+
+    edited = order_of(11, [item(1), item(2), item(3)], date_modified_gmt=LATER)
+    for attempt in range(3):
+        if deliver(shop, edited, after_s=attempt) == ["done"]:
+            break
+
+    assert sorted(map(usual_key, items_by_key(shop.portal))) == ["11-1", "11-2", "11-3"]
 
 
 def test_the_deals_amount_stays_the_orders_total_where_hubspot_computes_it_from_items(shop: EngineFixture) -> None:

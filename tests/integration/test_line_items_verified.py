@@ -54,9 +54,11 @@ class Case:
         self.lab.pass_time(30)
 
 
-def test_what_people_changed_of_the_items_is_found_with_the_sums_and_repaired() -> None:
+@pytest.mark.parametrize("frees", [True, False])
+def test_what_people_changed_of_the_items_is_found_with_the_sums_and_repaired(*, frees: bool) -> None:
     case = Case()
     portal, kind = case.lab.engine.portal, definitions.LINE_ITEMS
+    portal.change_settings({"frees_archived_values": frees})
     first, *rest = portal.state()["line_items"]
     assert case.verify().mismatches == []
 

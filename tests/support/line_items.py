@@ -10,6 +10,7 @@ from simulators.hubspot import SimulatedPortal
 from tests.support.orders import order
 from woohub.mapping.fields import load_mapping
 from woohub.mapping.overlay import Overlay
+from woohub.sync.parts import usual_key
 
 WITH_ITEMS = load_mapping(Overlay("mapping.toml", b"[line_item]\nenabled = true\n"))
 
@@ -33,7 +34,7 @@ def items_by_key(portal: SimulatedPortal) -> dict[str, dict[str, str]]:
     rows = {row["properties"].get("woocommerce_line_item_id", row["id"]): row for row in state["line_items"]}
     assert len(rows) == len(state["line_items"])
     for key, row in rows.items():
-        assert [orders[deal] for deal in row["deals"]] == [key.rpartition("-")[0]], key
+        assert [orders[deal] for deal in row["deals"]] == [usual_key(key).rpartition("-")[0]], key
     return {key: row["properties"] for key, row in rows.items()}
 
 
@@ -41,6 +42,6 @@ def sums(portal: SimulatedPortal) -> dict[str, Decimal]:
     """By order: what its line items come to."""
     total: dict[str, Decimal] = {}
     for key, properties in items_by_key(portal).items():
-        order_key = key.rpartition("-")[0]
+        order_key = usual_key(key).rpartition("-")[0]
         total[order_key] = total.get(order_key, Decimal(0)) + Decimal(properties["amount"])
     return total

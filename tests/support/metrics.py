@@ -15,6 +15,8 @@ from woohub.mapping.overlay import Overlay
 from woohub.mapping.rows import MetricsRow
 
 PAID = ("processing", "completed")
+OTHER_PLUGINS = {"last_order_status": "enumeration", "first_order_date": "date", "last_order_date": "date"}
+STATUS_OPTIONS = [{"label": text.title(), "value": f"wc-{text}"} for text in ("processing", "completed")]
 Numbers = dict[str, Any]
 
 
@@ -28,7 +30,13 @@ def provision_metrics(portal: SimulatedPortal, mapping: FieldMapping, **types: s
     """What setting them up makes; `types` are of properties that were there before."""
     for name, metric in mapping.metrics.definitions.items() if mapping.metrics else ():
         kind = types.get(name, metric.type)
-        body = {"name": name, "label": metric.label, "type": kind, "fieldType": FIELD_TYPES.get(kind, "date")}
+        body: dict[str, Any] = {
+            "name": name,
+            "label": metric.label,
+            "type": kind,
+            "fieldType": FIELD_TYPES.get(kind, "date"),
+        }
+        body |= {"fieldType": "select", "options": STATUS_OPTIONS} if kind == "enumeration" else {}
         portal.schema.create_property(
             definitions.CONTACTS, body | {"groupName": "woocommerce"}, portal.settings, portal.now()
         )

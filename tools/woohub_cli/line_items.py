@@ -11,6 +11,7 @@ from woohub.mapping.fields import FieldMapping
 from woohub.mapping.mapping_file import ITEM_KEY
 from woohub.store.payloads import OrderEvent
 from woohub.sync import values
+from woohub.sync.parts import usual_key
 from woohub_cli.comparison import NEWER_VERSION, Difference, Mismatch, MismatchKind, blocking_version
 
 RECORD = "line items"  # in a Mismatch
@@ -36,20 +37,26 @@ def _differences(
     if table.line_items is None or wanted is None:
         return
     begins = f"{table.deal_key(event.order.id)}-"
-    present = {key: record for record in items if (key := record.properties.get(ITEM_KEY) or "").startswith(begins)}
-    store, hubspot = _sum(wanted.items.values()), _sum(record.properties for record in present.values())
+    made = [record for record in items if _key(record).startswith(begins)]
+    store, hubspot = _sum(wanted.items.values()), _sum(record.properties for record in made)
+    present = {usual_key(_key(record)): record for record in reversed(made)}
     for number, fields in wanted.items.items():
-        record = present.pop(f"{begins}{number}", None)
+        record = present.get(f"{begins}{number}")
         if record is None:
             yield Difference(f"item {number}", shown(fields), None)
             continue
+        made.remove(record)
         changed, _left_out = values.changed(fields, record.properties, table.line_items.rules, schema)
         for name, text in changed.items():
             yield Difference(f"item {number} {name}", text, record.properties.get(name))
-    for key, record in present.items():
-        yield Difference(f"item {key.removeprefix(begins)}", "", shown(record.properties))
+    for record in made:
+        yield Difference(f"item {_key(record).removeprefix(begins)}", "", shown(record.properties))
     if store != hubspot:
         yield Difference("sum of the items", f"{store:.2f}", f"{hubspot:.2f}")
+
+
+def _key(record: Record) -> str:
+    return record.properties.get(ITEM_KEY) or ""
 
 
 def shown(item: Mapping[str, str | None]) -> str:

@@ -122,7 +122,7 @@ def _post(hubspot: HubSpot, path: str, body: Json, remark: str = "") -> str:
 
 def _compared(what: str, wanted: Definition, existing: Json) -> Step:
     kind = str(existing.get("type") or "string")
-    if kind != wanted.type and not (kind == "number" and wanted.name.endswith("_id")):
+    if kind not in (wanted.type, wanted.other_type) and not (kind == "number" and wanted.name.endswith("_id")):
         detail = f"exists as {kind}, and woohub writes {wanted.type}"
         return Step(what, Result.FAILED, detail, "delete it in HubSpot (Settings > Properties) and run this again")
     if wanted.unique and not existing.get("hasUniqueValue"):

@@ -11,16 +11,21 @@ from woohub.mapping.rows import MetricsRow
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One number: its names by preset, and how set-up creates it."""
+    """One number: its names by preset, and how set-up creates it.
+
+    `type_there` is the type of the property that the other plugin creates, where it differs.
+    """
 
     woocommerce: str
     makewebbetter: str
     type: str
     label: str
     description: str
+    type_there: str = ""
 
 
-# makewebbetter: the names that the plugin "HubSpot for WooCommerce" of this maker uses, for who leaves it.
+# makewebbetter: the names that the plugin "HubSpot for WooCommerce" of this maker uses, for who leaves it
+# (its class HubWooContactProperties; docs/decisions.md, 2026-11-29).
 ORDERS, TOTAL_PAID, AVERAGE, FIRST_DATE, LAST_DATE, LAST_STATUS, CURRENCY = range(7)
 METRICS = (
     Metric(
@@ -50,6 +55,7 @@ METRICS = (
         "datetime",
         "WooCommerce first order date",
         "When the customer placed the first order.",
+        type_there="date",
     ),
     Metric(
         "woocommerce_last_order_date",
@@ -57,6 +63,7 @@ METRICS = (
         "datetime",
         "WooCommerce last order date",
         "When the customer placed the latest order.",
+        type_there="date",
     ),
     Metric(
         "woocommerce_last_order_status",
@@ -64,6 +71,7 @@ METRICS = (
         "string",
         "WooCommerce last order status",
         "The status of the latest order.",
+        type_there="enumeration",
     ),
     Metric(
         "woocommerce_metrics_currency",

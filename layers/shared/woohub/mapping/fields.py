@@ -65,7 +65,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A property that HubSpot must have and does not have by itself."""
+    """A property that HubSpot must have and does not have by itself; one of `other_type` will do as well."""
 
     object_type: str  # "contacts", "deals", "orders" or "line_items"
     name: str
@@ -75,6 +75,7 @@ class Definition:
     group: str
     description: str
     unique: bool
+    other_type: str = ""
 
 
 @dataclass(frozen=True)
@@ -247,7 +248,9 @@ def _definitions(object_type: str, rows: Mapping[str, PropertyRow], file: Mappin
 def _metrics_definitions(metrics: CustomerMetrics | None, group: str) -> list[Definition]:
     rows = metrics.definitions if metrics else {}
     return [
-        Definition("contacts", name, row.label, row.type, FIELD_TYPES[row.type], group, row.description, unique=False)
+        Definition(
+            "contacts", name, row.label, row.type, FIELD_TYPES[row.type], group, row.description, False, row.type_there
+        )
         for name, row in rows.items()
     ]
 

@@ -20,6 +20,7 @@ from woohub.sync.records import Change, Results, Summary
 from woohub.sync.versions import DealVersion
 
 MIN_DECIMALS = 2  # of an average
+STATUS_PREFIX = "wc-"  # of order statuses in WooCommerce's database
 
 
 @dataclass(frozen=True)
@@ -102,9 +103,12 @@ def _decimal(text: str) -> Decimal:
 
 
 def _as_defined(value: str, name: str, schema: PropertySchema) -> str:
-    """A property that somebody made as a date has no time."""
+    """In another plugin's property: a date without time, a status as WooCommerce's database has it, if offered."""
     definition = schema.definitions.get(name)
-    return value[:10] if definition and definition.type == "date" else value
+    if definition and definition.type == "date":
+        return value[:10]
+    options = schema.options(name)
+    return next((text for text in (value, STATUS_PREFIX + value) if text in options), "") if options else value
 
 
 def _differs(name: str, value: str, current: Mapping[str, str | None], schema: PropertySchema) -> bool:

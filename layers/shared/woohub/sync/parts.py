@@ -3,11 +3,17 @@
 The record's own properties say which set HubSpot shall have, and whether all of it is in place: the mark that it is not
 comes with the record's own write, and goes with the last call here. So a crash at any call is noticed, and a record
 whose parts are in place costs no call at all.
+
+A part is found by its key among those that are associated with its record. Where HubSpot says that another record has
+the key, one that was archived by hand or lost its association, that one is archived, and the part gets the key with the
+other's id after it: nobody knows whether archived records give up their unique values.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 
@@ -31,6 +37,15 @@ from woohub.sync.record_set import create_records, not_set_up, update_records
 from woohub.sync.records import Change, Fact, Link, Parts, PartSet, RecordResult, Ref, Results
 from woohub.sync.values import changed
 
+AFTER = "-after-"  # between a part's usual key and the id of the record that has it
+MAX_TIMES_DELETED = 10  # by hand, the same part
+_AFTER = re.compile(rf"{AFTER}\d+$")
+
+
+def usual_key(key: str) -> str:
+    """The key a part would have if no other record had it: `11-2` for `11-2-after-40017`."""
+    return _AFTER.sub("", key)
+
 
 class PartSets:
     """A RecordSet (see batch_writer) whose "records" are sets of parts, by the key of the record they belong to."""
@@ -53,7 +68,7 @@ class PartSets:
         self._had_parts = {key for key, owner in owners.items() if not owner.is_new}  # or may have had
         self._present: dict[str, list[Record]] = {}
 
-    def read(self, keys: Sequence[str], holders: Mapping[str, str]) -> Reading:
+    def read(self, keys: Sequence[str], _holders: Mapping[str, str]) -> Reading:
         """The parts that HubSpot has; of a record made in this batch there are none to read."""
         if not self._schema.has(self._type.key):
             return Reading(refused=dict.fromkeys(keys, not_set_up(self._type)))
@@ -61,7 +76,6 @@ class PartSets:
         known = [key for key in keys if key in self._had_parts]
         if known:
             self._read_associated(known)
-        self._read_held([key for key in keys if key in holders])
         return Reading()
 
     def plan(self, keys: Sequence[str], _reading: Reading) -> RoundPlan:
@@ -77,15 +91,13 @@ class PartSets:
         every = list(chain.from_iterable(changes.values()))
         creates = [part for part in every if not part.record_id]
         updates = [part for part in every if part.record_id]
-        create = partial(create_records, self._hubspot, self._type)
         update = partial(update_records, self._hubspot, self._type)
         self._hubspot.concurrency.run(
-            [partial(bisect, create, call, answers) for call in chunks(creates, BATCH)]
+            [partial(bisect, self._create, call, answers) for call in chunks(creates, BATCH)]
             + [partial(bisect, update, call, answers) for call in chunks(updates, BATCH)]
         )
-        gone = [record.id for write in writes for record in self._leaving(write.key)]
-        for ids in chunks(gone, BATCH):
-            self._hubspot.archive(self._type, ids)
+        self._create_under_free_keys(creates, answers)
+        self._archive(record.id for write in writes for record in self._leaving(write.key))
         refused = dict(_first_problems(changes, answers))
         complete = [
             write
@@ -124,23 +136,19 @@ class PartSets:
     def _ends(self, ids: Sequence[str]) -> dict[str, set[str]]:
         return self._hubspot.associated(self._parts.of, self._type, ids, retry=False) if ids else {}
 
-    def _read_held(self, keys: Sequence[str]) -> None:
-        """Parts by their keys, where a conflict says that one is there which is not associated."""
-        for key in keys:
-            seen = {record.id for record in self._present[key]}
-            wanted = list(self._wanted[key].parts)
-            self._present[key] += [record for record in self._read(wanted, self._type.key) if record.id not in seen]
-
-    def _read(self, ids: Sequence[str], id_property: str | None = None) -> Iterable[Record]:
+    def _read(self, ids: Sequence[str]) -> Iterable[Record]:
+        """The records, under their usual keys."""
         names = tuple(dict.fromkeys((self._type.key, *self._parts.properties)))
-        read = partial(self._hubspot.read, self._type, properties=names, id_property=id_property, retry=False)
-        return chain.from_iterable(read_apart(read, some)[0] for some in chunks(ids, BATCH))
+        read = partial(self._hubspot.read, self._type, properties=names, retry=False)
+        records = chain.from_iterable(read_apart(read, some)[0] for some in chunks(ids, BATCH))
+        return (_with_key(self._type, record, usual_key(_key(self._type, record))) for record in records)
 
     def _changes(self, key: str) -> list[Write]:
         """The creates and updates of one set. What leaves gives up its key: the same item may come back."""
-        wanted = self._wanted[key].parts
-        present = by_key(self._type, self._present[key], list(wanted))
-        writes = [self._change(part, values, present.get(part), key) for part, values in wanted.items()]
+        present = self._staying(key)
+        writes = [
+            self._change(part, values, present.get(part), key) for part, values in self._wanted[key].parts.items()
+        ]
         freed = [self._freed(record) for record in self._leaving(key)]
         return [write for write in (*writes, *freed) if not write.change.is_empty]
 
@@ -157,12 +165,38 @@ class PartSets:
         name = f"{_key(self._type, record)}-left-{record.id}"
         return Write((name,), Change({self._type.key: name}), record.id)
 
+    def _staying(self, key: str) -> dict[str, Record]:
+        return by_key(self._type, self._present[key], list(self._wanted[key].parts))
+
     def _leaving(self, key: str) -> list[Record]:
         """The record's parts that woohub made and that are wanted no more; what people added stays."""
-        staying = by_key(self._type, self._present[key], list(self._wanted[key].parts))
-        ids = {record.id for record in staying.values()}
+        ids = {record.id for record in self._staying(key).values()}
         left = [record for record in self._present[key] if record.id not in ids]
         return [record for record in left if self._parts.is_part(key, _key(self._type, record))]
+
+    def _create(self, writes: Sequence[Write]) -> dict[str, Answer]:
+        return create_records(self._hubspot, self._type, writes)
+
+    def _create_under_free_keys(self, creates: Sequence[Write], answers: dict[str, Answer]) -> None:
+        """Create again what HubSpot refused because of a record that has the key and is none of those it belongs to."""
+        for _ in range(MAX_TIMES_DELETED):
+            holders = {part.key: holder for part in creates if (holder := self._holder(answers.get(part.key)))}
+            creates = [self._renamed(part, holders[part.key]) for part in creates if part.key in holders]
+            self._archive(holders.values())
+            for call in chunks(creates, BATCH):
+                bisect(self._create, call, answers)
+
+    def _holder(self, answer: Answer | None) -> str | None:
+        return self.conflict(answer) if isinstance(answer, HubSpotProblem) else None
+
+    def _renamed(self, part: Write, holder: str) -> Write:
+        free_key = f"{part.key}{AFTER}{holder}"
+        properties = {**part.change.properties, self._type.key: free_key}
+        return replace(part, keys=(part.key, free_key), change=replace(part.change, properties=properties))
+
+    def _archive(self, ids: Iterable[str]) -> None:
+        for some in chunks(list(ids), BATCH):
+            self._hubspot.archive(self._type, some)
 
     def _finish(self, writes: Sequence[Write]) -> dict[str, Answer]:
         return update_records(self._hubspot, self._parts.of, writes)
@@ -170,6 +204,10 @@ class PartSets:
 
 def _key(kind: ObjectType, record: Record) -> str:
     return record.properties.get(kind.key) or ""
+
+
+def _with_key(kind: ObjectType, record: Record, key: str) -> Record:
+    return replace(record, properties={**record.properties, kind.key: key})
 
 
 def _first_problems(
