@@ -24,7 +24,7 @@ from woohub.mapping.mapping_file import CONTACT_VERSION
 from woohub.store import payloads
 from woohub.store.lists import RecordReader
 from woohub.store.requests import StoreUnavailable
-from woohub.sync import batch_writer, contacts, deals, engine, line_items, lookup, parts, record_set, versions
+from woohub.sync import batch_writer, contacts, deals, engine, line_items, lookup, parts, record_set, verdicts, versions
 from woohub.sync.batch_writer import Answer
 from woohub.sync.engine import Sync
 from woohub.sync.outcome import Message, Outcome, Verdict
@@ -237,7 +237,7 @@ def search_then_create(patch: Patch) -> None:
 
 def success_before_it_is_certain(patch: Patch) -> None:
     """What has an unknown outcome counts as done."""
-    patch.setattr(Sync, "_outcome", lambda _self, message, *_: Outcome(message, Verdict.DONE))
+    patch.setattr(verdicts, "outcome_of", lambda concern, *_: Outcome(concern.message, Verdict.DONE))
 
 
 def all_share_a_refusal(patch: Patch) -> None:

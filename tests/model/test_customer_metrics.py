@@ -15,7 +15,7 @@ from tests.model.shop import Shop
 from tests.model.traffic import Courier
 from tests.model.world import World
 from tests.support.metrics import mapping_with_metrics, provision_metrics, wrong_metrics
-from woohub.sync import deals, engine
+from woohub.sync import deals, verdicts
 from woohub.sync.customer_metrics import CustomerMetricsSummary
 from woohub.sync.kinds import record_kinds
 from woohub.sync.records import Results
@@ -121,7 +121,7 @@ def only_contacts_of_the_batch(patch: Patch) -> None:
 
 
 def done_though_metrics_failed(patch: Patch) -> None:
-    patch.setattr(engine, "failures", lambda *_: [])
+    patch.setattr(verdicts, "failures", lambda *_: [])
 
 
 def trash_counts(patch: Patch) -> None:

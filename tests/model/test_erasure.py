@@ -13,8 +13,8 @@ from tests.support.orders import START_MS, customer, message, order
 from woohub.dates import utc_from_ms
 from woohub.erasures import ErasedPeople, ErasureList, hashed
 from woohub.hubspot.objects import CONTACTS
-from woohub.sync import engine as engine_module
 from woohub.sync import erased as rule
+from woohub.sync import grouping
 from woohub.sync.outcome import Message, Verdict
 
 KEY = "k" * 64
@@ -114,7 +114,7 @@ def test_nobody_erased_comes_back_and_who_orders_again_is_welcome(seed: int) -> 
 def test_without_one_of_its_rules_the_same_days_end_wrong(
     name: str, without: Callable[..., object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine_module, name, without)
+    monkeypatch.setattr(grouping, name, without)
 
     assert any(faults_of(day(seed)) for seed in SEEDS)
 

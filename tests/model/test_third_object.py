@@ -17,8 +17,10 @@ from tests.model.traffic import Courier
 from tests.model.world import World
 from tests.support.parcels import ParcelKind, known_to_simulators, provision_parcels
 from woohub.sync.kinds import record_kinds
+from woohub.sync.records import Kinds
 
-KINDS = (ParcelKind(), *record_kinds(FIELDS))  # in the wrong order: the engine sorts them by what they need
+# in the wrong order: they are sorted by what they need
+KINDS = Kinds((ParcelKind(), *record_kinds(FIELDS).records))
 
 
 @pytest.fixture(autouse=True)

@@ -18,8 +18,8 @@ from woohub.sync.records import Kinds, Parts, RecordKind, Summary
 
 
 def record_kinds(mapping: FieldMapping) -> Kinds:
-    """In any order: the engine writes each after those it needs, then parts, and summaries last."""
-    return *_kinds(mapping), *_parts(mapping), *_summaries(mapping)
+    """The kinds for the mapping of a stack with one store."""
+    return Kinds(_kinds(mapping), _parts(mapping), _summaries(mapping))
 
 
 def kinds_of_stores(mappings: Mapping[str, FieldMapping]) -> Kinds:
@@ -32,7 +32,7 @@ def kinds_of_stores(mappings: Mapping[str, FieldMapping]) -> Kinds:
         for parts in _parts(mapping):
             parts_by_type.setdefault(parts.type, {})[store] = parts
     kinds, parts_of_stores = map(KindOfStores, by_type.values()), map(PartsOfStores, parts_by_type.values())
-    return *kinds, *parts_of_stores, *_summaries(mappings[FIRST])
+    return Kinds(tuple(kinds), tuple(parts_of_stores), _summaries(mappings[FIRST]))
 
 
 def _kinds(mapping: FieldMapping) -> tuple[RecordKind, ...]:
@@ -61,7 +61,7 @@ class KindsOfConfiguration:
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
         self._version: ConfigurationVersion | None = None
-        self._kinds: Kinds = ()
+        self._kinds = Kinds(())
 
     def current(self) -> Kinds:
         """Raises ConfigurationUnreadable."""

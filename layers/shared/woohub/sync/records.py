@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
 from typing import Any, Protocol
 
 from woohub.errors import HubSpotRejected, TransientError
@@ -169,4 +170,18 @@ class Parts(ABC):
         """Whether a part with this key is one that woohub made for the record; others are left alone."""
 
 
-Kinds = Sequence[RecordKind | Parts | Summary]
+@dataclass(frozen=True)
+class Kinds:
+    """What is written, by the mapping in force: records, each kind after those it needs, then parts, then summaries.
+
+    graphlib.CycleError where kinds need each other.
+    """
+
+    records: Sequence[RecordKind]
+    parts: Sequence[Parts] = ()
+    summaries: Sequence[Summary] = ()
+
+    def __post_init__(self) -> None:
+        by_type = {kind.type: kind for kind in self.records}
+        order = TopologicalSorter({kind.type: kind.needs for kind in self.records}).static_order()
+        object.__setattr__(self, "records", tuple(by_type[needed] for needed in order if needed in by_type))
