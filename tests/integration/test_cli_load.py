@@ -124,6 +124,10 @@ def test_every_order_arrives_exactly_once_and_is_timed(shop: Operated) -> None:
     assert 0 <= latency["p50_s"] <= latency["p95_s"] <= latency["p99_s"] <= latency["max_s"]
     assert found["orders_per_s"] > 0
     assert kept(shop) == (25, 16)
+    created = [call for call in found["calls"] if call["path"].endswith("/deals/batch/create")]
+    assert created
+    assert all(call["p50_ms"] <= call["p95_ms"] and 0 < call["records_up_to"] <= 40 for call in created)
+    assert found["calls_not_read"] is None
 
 
 @pytest.mark.usefixtures("consuming")

@@ -248,3 +248,23 @@ def test_a_store_that_there_is_not_is_named(stack: Operated) -> None:
 
     assert result.exit_code == 1
     assert "no store third" in result.output
+
+
+def test_what_helps_names_the_store(stack: Operated, outlet: SimulatedShop) -> None:
+    outlet.keys.clear()
+
+    result = store(stack, "add", "outlet")
+
+    assert result.exit_code == 1
+    assert "WOO_COMMERCE_CONSUMER_KEY_OUTLET" in result.output
+    assert "`woohub store add outlet`" in result.output
+    assert "`woohub setup`" not in result.output
+
+
+@pytest.mark.usefixtures("outlet")
+def test_what_is_left_to_do_is_said_with_the_stores_name(stack: Operated) -> None:
+    assert "`woohub backfill --customers --store outlet`" in store(stack, "add", "outlet").output
+
+    facts = json.loads(store(stack, "add", "outlet", "--json").stdout)
+
+    assert [line for line in facts["left_to_do"] if "woohub doctor --store outlet" in line]

@@ -16,6 +16,7 @@ from woohub.clock import Timer
 from woohub.consumer.batch import Consumer
 from woohub.consumer.breaker import Breaker, BreakerParameter, EventSourceMapping, State
 from woohub.erasures import FILE, CurrentErasures, ErasureList
+from woohub.http import Call
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.properties import PropertyCatalog
 from woohub.settings import Secret
@@ -33,12 +34,13 @@ class Consuming:
 
     shop: Operated
     outcomes: list[Outcome] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         outputs = self.shop.stack.outputs
         http = InProcessTransport(create_app(self.shop.portal))
         self.timer = Timer()
-        hubspot = HubSpot(http, Token(), self.timer)
+        hubspot = HubSpot(http, Token(), self.timer, on_call=self.calls.append)
         flow = EventSourceMapping(self.shop.stack.client("lambda"), lambda: outputs["EventSourceMappingId"])
         parameter = BreakerParameter(self.shop.stack.client("ssm"), outputs["BreakerParameter"])
         breaker = Breaker(lambda: parameter, lambda: flow, _silent)
@@ -132,7 +134,9 @@ class Consuming:
 
     def _log_outcomes(self) -> None:
         self.log("consumer", *(json.dumps({"message": "delivery"} | one.facts()) for one in self.outcomes))
+        self.log("consumer", *(json.dumps({"message": "hubspot call"} | call.facts()) for call in self.calls))
         self.outcomes.clear()
+        self.calls.clear()
 
     def log(self, where: str, *lines: str) -> None:
         """As Lambda puts what a function prints into its log group."""

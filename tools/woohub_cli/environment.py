@@ -45,13 +45,18 @@ def of_store(variables: Mapping[str, str], store: str) -> dict[str, str]:
     """
     if store == FIRST:
         return dict(variables)
-    end = f"_{store.replace('-', '_').upper()}"
+    end = end_of_variables(store)
     own = {
         name.removesuffix(end): value
         for name, value in variables.items()
         if name.startswith(OF_ONE_STORE) and name.endswith(end)
     }
     return {name: value for name, value in variables.items() if not name.startswith(OF_ONE_STORE)} | own
+
+
+def end_of_variables(store: str) -> str:
+    """What the names of a further store's variables end with."""
+    return f"_{store.replace('-', '_').upper()}"
 
 
 def _filled(variables: Mapping[str, str | None]) -> dict[str, str]:

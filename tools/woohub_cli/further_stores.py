@@ -89,7 +89,7 @@ def make_watermark(stack: Stack, store: str) -> Step:
         client.put_parameter(Name=name, Value=START, Type="String", Overwrite=False)
     except client.exceptions.ParameterAlreadyExists:
         return Step(what, Result.OK, "there already")
-    return Step(what, Result.CREATED, "the store's changes are read from now on; its history: woohub backfill")
+    return Step(what, Result.CREATED, "the store's changes are read from now on")
 
 
 def forget(stack: Stack, store: str) -> Iterator[Step]:

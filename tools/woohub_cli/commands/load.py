@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -16,12 +14,13 @@ from woohub.http import Http
 from woohub.hubspot.client import HubSpot
 from woohub.mapping.fields import FieldMapping
 from woohub.settings import HubSpotSettings
-from woohub_cli import connections, environment, live_test, stack_configuration, stacks
-from woohub_cli.cli_errors import PROBLEMS, Trouble, WrongUsage
+from woohub_cli import call_times, connections, live_test, stack_configuration
+from woohub_cli.call_times import CallTimes
+from woohub_cli.cli_errors import EXPECTED, PROBLEMS, Trouble, WrongUsage, explain
 from woohub_cli.commands import send, status
 from woohub_cli.hubspot_records import Crm
 from woohub_cli.live_test import Arrivals, Cleaned, LoadReport, Placed
-from woohub_cli.options import JsonOption, StackOption
+from woohub_cli.options import StoreOptions
 from woohub_cli.rendering import output
 from woohub_cli.samples import Sample
 from woohub_cli.stacks import Stack
@@ -121,37 +120,46 @@ def command(
     ] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask, though it is the real HubSpot.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be placed or removed.")] = False,
-    stack: StackOption = None,
-    json: JsonOption = False,
+    *,
+    options: StoreOptions,
 ) -> None:
-    """Place test orders at a rate, wait until HubSpot has them, and show throughput and latency.
+    """Place test orders at a rate, wait until HubSpot has them, and show throughput, latency and call times.
 
     Deliveries are signed and sent as a store does, two per order (created and updated). The orders have numbers from
-    8,000,000,000,000,000 on and addresses at woohub-load.example.com, which no store has.
+    8,000,000,000,000,000 on and addresses at woohub-load.example.com, which no store has. The call times are those of
+    all calls that the consumer made meanwhile, by its log: in all, and HubSpot's own part where its answers name it.
     Ends with 1 when one is missing, there twice or not as it should be, or when a delivery was refused.
 
     Examples:
 
         woohub load --orders 200 --rate 20 --clean
-        woohub load --orders 1000 --rate 20 --json | jq .latency
+        woohub load --orders 1000 --rate 20 --json | jq '.latency, .calls'
+        woohub load --store outlet --clean
         woohub load --remove 1795473600-200
     """
     if remove and clean:
         raise WrongUsage("--remove removes already: leave --clean out")
-    folder = Path.cwd()
-    env = environment.read(os.environ, folder)
-    target = stacks.find(stack, env, folder)
+    target = options.target
     run = Run.named(remove) if remove else Run.begin(orders, time.time())
     if dry_run:
-        _announce(target, run, rate, remove, json)
+        _announce(target, run, rate, remove, options.json)
         return
-    testing = tester(target, env)
+    testing = tester(target, options.env)
     _ask(testing.hubspot, run, remove, yes)
     if not remove:
         output.note(f"run {run.name}: `woohub load --remove {run.name}` removes what it makes")
     report = None if remove else testing.test(run, rate, within)
+    calls, unread = _call_times(target, report) if report else ([], "")
     cleaned = testing.clean(run) if clean or remove else None
-    _print_report(target, run, report, cleaned, json)
+    if options.json:
+        facts = {"stack": target.name, "run": run.name, **(report.facts() if report else {})}
+        times = {"calls": [call.facts() for call in calls], "calls_not_read": unread or None} if report else {}
+        output.as_json({**facts, **times, "cleaned": cleaned.facts() if cleaned else None})
+    else:
+        if report:
+            _print_report(report)
+            _print_calls(calls, unread)
+        _print_end(run, cleaned)
     if (report and report.failed) or (cleaned and cleaned.left):
         raise typer.Exit(PROBLEMS)
 
@@ -177,22 +185,45 @@ def _ask(hubspot: HubSpot, run: Run, remove: str, yes: bool) -> None:
         raise WrongUsage("nothing was done; pass --yes to confirm")
 
 
-def _print_report(stack: Stack, run: Run, report: LoadReport | None, cleaned: Cleaned | None, json: bool) -> None:
-    facts = {"stack": stack.name, "run": run.name, **(report.facts() if report else {})}
-    if json:
-        output.as_json({**facts, "cleaned": cleaned.facts() if cleaned else None})
-        return
-    if report:
-        output.table(("", ""), _rows(report.facts()))
-        for mismatch in report.mismatches[:MAX_SHOWN_MISMATCHES]:
-            line = f"{mismatch.entity}: {mismatch.kind.words} {mismatch.record} {mismatch.detail}"
-            output.say(line.rstrip(), style="red")
-        if len(report.mismatches) > MAX_SHOWN_MISMATCHES:
-            output.say(f"… and {len(report.mismatches) - MAX_SHOWN_MISMATCHES} more, with --json", style="red")
+def _call_times(stack: Stack, report: LoadReport) -> tuple[list[CallTimes], str]:
+    """What the consumer's log has, and why it could not be read ("")."""
+    try:
+        return call_times.read(stack, min(order.at for order in report.placed)), ""
+    except EXPECTED as error:
+        return [], explain(error)
+
+
+def _print_report(report: LoadReport) -> None:
+    output.table(("", ""), _rows(report.facts()))
+    for mismatch in report.mismatches[:MAX_SHOWN_MISMATCHES]:
+        line = f"{mismatch.entity}: {mismatch.kind.words} {mismatch.record} {mismatch.detail}"
+        output.say(line.rstrip(), style="red")
+    if len(report.mismatches) > MAX_SHOWN_MISMATCHES:
+        output.say(f"… and {len(report.mismatches) - MAX_SHOWN_MISMATCHES} more, with --json", style="red")
+
+
+def _print_calls(calls: Sequence[CallTimes], unread: str) -> None:
+    output.say()
+    if unread:
+        output.note(f"call times are not known: {unread}", style="yellow")
+    elif not calls:
+        output.note("the consumer's log shows no call yet: the saved query \"HubSpot's time by call\" will")
+    else:
+        output.table(("HubSpot call", "Records", "Calls", "p50", "p95", "own p50", "own p95"), map(_call, calls))
+
+
+def _call(call: CallTimes) -> tuple[str, ...]:
+    times = (call.p50_ms, call.p95_ms, call.hubspot_p50_ms, call.hubspot_p95_ms)
+    shown = ("-" if time_ms is None else f"{time_ms:.0f} ms" for time_ms in times)
+    records = f"up to {call.records_up_to}" if call.records_up_to else "-"
+    return (f"{call.method} {call.path}", records, str(call.calls), *shown)
+
+
+def _print_end(run: Run, cleaned: Cleaned | None) -> None:
     if cleaned:
         left = f"; {cleaned.left} are still there" if cleaned.left else ""
         output.say(f"{cleaned.deals} deals and {cleaned.contacts} contacts archived{left}.")
-    elif report:
+    else:
         output.say(f"They stay in HubSpot until `woohub load --remove {run.name}`.", style="dim")
 
 

@@ -12,7 +12,7 @@ from woohub.store.webhooks import TOPICS
 from woohub_cli import connections, store_setup
 from woohub_cli.check_result import Result, Step
 from woohub_cli.cli_errors import Trouble, WrongUsage
-from woohub_cli.options import DryRunOption, StackOptions
+from woohub_cli.options import DryRunOption, StoreOptions
 from woohub_cli.rendering.steps import finish, show_each
 from woohub_cli.stacks import LOCAL
 from woohub_cli.store_webhooks import WEBHOOKS_PAGE, described
@@ -40,14 +40,14 @@ def run(store: Store, name: str, *, exists: bool, dry_run: bool = False) -> Iter
         yield Step("webhooks", Result.OK, f"none has a name of {name}; others are in {WEBHOOKS_PAGE}")
 
 
-def is_there(options: StackOptions) -> bool:
+def is_there(options: StoreOptions) -> bool:
     """Whether there is such a stack, in AWS or on this machine."""
     with suppress(Trouble):
         return bool(options.target_if_named)
     return False
 
 
-def command(options: StackOptions, dry_run: DryRunOption = False) -> None:
+def command(options: StoreOptions, dry_run: DryRunOption = False) -> None:
     """Remove the webhooks of a deleted stack from the store.
 
     The store is the one of WOO_COMMERCE_URL and its keys in .env, since those of the stack are gone with it. HubSpot's

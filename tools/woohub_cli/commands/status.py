@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -11,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.text import Text
 
+from woohub.configuration import ConfigurationUnreadable
 from woohub.consumer.breaker import BreakerParameter, EventSourceMapping, State
-from woohub_cli import dead_letters, further_stores, stacks
+from woohub_cli import dead_letters, further_stores, stack_configuration, stacks
 from woohub_cli.cli_errors import PROBLEMS
-from woohub_cli.options import StackOptions
+from woohub_cli.options import StoreOptions
 from woohub_cli.rendering import output
 
 if TYPE_CHECKING:
@@ -93,8 +95,13 @@ def read(stack: stacks.Stack) -> Status:
         dlq=depth(aws.sqs, stack.output("DeadLetterQueueUrl")),
         breaker=BreakerParameter(aws.ssm, stack.output("BreakerParameter")).read(),
         consumer_enabled=mapping.is_enabled(),
-        stores={name: further_stores.reconciled(stack.of_store(name)) for name in further_stores.names(stack)},
+        stores={name: further_stores.reconciled(stack.of_store(name)) for name in _further(stack)},
     )
+
+
+def _further(stack: stacks.Stack) -> list[str]:
+    """The further stores; only the one the command is about, if it is one."""
+    return [stack.store] if stack.store else further_stores.names(stack)
 
 
 def iso(seconds: float) -> str | None:
@@ -102,9 +109,10 @@ def iso(seconds: float) -> str | None:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if seconds else None
 
 
-def command(options: StackOptions) -> None:
+def command(options: StoreOptions) -> None:
     """Show what waits, what failed, and whether deliveries are processed.
 
+    Queue, dead letters and consumer are those of all stores; --store leaves out the lines of other further ones.
     Ends with 1 when there are dead letters or the circuit breaker is open, otherwise with 0.
 
     Examples:
@@ -114,6 +122,8 @@ def command(options: StackOptions) -> None:
         woohub status --json | jq .dlq
     """
     target = options.target
+    with suppress(ConfigurationUnreadable):  # which the breaker and doctor report
+        stack_configuration.mapping(target)  # Trouble for a store that the stack does not have
     status = read(target)
     counted = dead_letters.queue_summary(target.aws.sqs, target.output("DeadLetterQueueUrl"), status.dlq.total)
     status = replace(status, dead=counted)
@@ -139,12 +149,14 @@ def rows(status: Status, location: str) -> list[tuple[str, Text]]:
         ("Dead letters", failed),
         ("Breaker", _open(breaker) if breaker.is_open else Text("closed", "green")),
         ("Consumer", _consumer(status)),
-        *((f"Store {name}", _reconciled(at)) for name, at in status.stores.items()),
+        *((f"Store {name}", _reconciled(name, at)) for name, at in status.stores.items()),
     ]
 
 
-def _reconciled(at: str | None) -> Text:
-    return Text(f"reconciled {at}") if at else Text("not reconciled yet: `woohub doctor --store` says why", "yellow")
+def _reconciled(name: str, at: str | None) -> Text:
+    if at:
+        return Text(f"reconciled {at}")
+    return Text(f"not reconciled yet; after a quarter of an hour, `woohub doctor --store {name}` says why", "yellow")
 
 
 def _open(breaker: State) -> Text:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,13 +31,14 @@ from woohub_cli import (
 )
 from woohub_cli.check_result import Result, Step, failed
 from woohub_cli.checks import store_access
-from woohub_cli.cli_errors import PROBLEMS, Trouble, WrongUsage
+from woohub_cli.cli_errors import Trouble, WrongUsage
 from woohub_cli.commands import rotate, setup
 from woohub_cli.consent import YesOption, agreed
-from woohub_cli.options import JsonOption, StackOption
+from woohub_cli.options import DryRunOption, StackOptions, command
 from woohub_cli.provision import provision
-from woohub_cli.rendering import output
-from woohub_cli.rendering.typer_help import Command, Group
+from woohub_cli.rendering import hints, output
+from woohub_cli.rendering.steps import finish, show_each
+from woohub_cli.rendering.typer_help import Group
 from woohub_cli.stacks import Stack
 from woohub_cli.store_setup import Reach
 
@@ -46,7 +47,11 @@ app = typer.Typer(cls=Group, no_args_is_help=True)
 NameArgument = Annotated[
     str, typer.Argument(metavar="NAME", help='The store\'s name: lower-case letters, digits and "-".')
 ]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
+NEXT = (
+    "`woohub backfill --customers --store {name}` brings the orders and customers that it has already.",
+    "Place an order in the store, then run `woohub doctor --store {name}`. For up to a minute deliveries wait: until "
+    "then the functions do not know the store.",
+)
 BY_HAND = f"delete them there, in {store_webhooks.WEBHOOKS_PAGE}: they are named after the stack"
 
 
@@ -128,7 +133,7 @@ class Addition:
         yield further_stores.make_watermark(self.stack, self.name)
 
 
-@app.command(cls=Command)
+@command(app)
 def add(
     name: NameArgument,
     url: Annotated[str, typer.Option(metavar="URL", help="The store's address.")] = "",
@@ -141,8 +146,8 @@ def add(
         str, typer.Option(metavar="PROPERTY", help="HubSpot property of its customers' numbers.")
     ] = "",
     dry_run: DryRunOption = False,
-    stack: StackOption = None,
-    json: JsonOption = False,
+    *,
+    options: StackOptions,
 ) -> None:
     """Add a store: secrets and webhooks, HubSpot's properties, reconcile. No deployment is needed.
 
@@ -156,11 +161,10 @@ def add(
         woohub store add outlet --dry-run
         woohub store add b2b --url https://b2b.example --key ck_… --secret cs_…
     """
-    folder = Path.cwd()
     if not environment.store_named(name):
         raise WrongUsage(f"{FIRST_SHOWN!r} is the stack's own store, which `woohub setup` sets up")
-    first = stacks.find(stack, environment.read(os.environ, folder), folder)
-    env = environment.read(os.environ, folder, name)
+    first = options.target
+    env = environment.read(os.environ, Path.cwd(), name)
     given = [
         text or env.get(variable, "") for text, variable in zip((url, key, secret), store_setup.VARIABLES, strict=True)
     ]
@@ -174,7 +178,14 @@ def add(
     env.pop("HUBSPOT_API_KEY", None)  # the stack has its token; a store adds nothing to that
     reach = Reach(store_setup.connect, urllib3.PoolManager(), store_setup.wait)
     addition = Addition(first.of_store(name), access, wanted, others, env, reach)
-    _print_steps(name, addition.run(dry_run=dry_run), dry_run=dry_run, json=json)
+    steps = (_for_addition(step, name) for step in addition.run(dry_run=dry_run))
+    left = [] if dry_run else [line.format(name=name) for line in NEXT]
+    _report(name, steps, left, dry_run=dry_run, json=options.json)
+
+
+def _for_addition(step: Step, name: str) -> Step:
+    """What helps names this command, which continues where it stopped, and the store's variables."""
+    return replace(step, fix=hints.for_store(step.fix.replace("woohub setup", f"woohub store add {name}"), name))
 
 
 def _refuse_twins(first: Stack, name: str, wanted: StoreSettings, others: Mapping[str, StoreSettings]) -> None:
@@ -190,8 +201,8 @@ def _refuse_twins(first: Stack, name: str, wanted: StoreSettings, others: Mappin
         raise Trouble(f"the store {name} has the order key prefix {order_key_prefix(name, known)!r}: it cannot change")
 
 
-@app.command("list", cls=Command)
-def list_command(stack: StackOption = None, json: JsonOption = False) -> None:
+@command(app, "list")
+def list_command(options: StackOptions) -> None:
     """List the stores of the stack.
 
     Each with its address, the URL of its webhooks, what tells its orders and customers apart in HubSpot, and how far it
@@ -202,10 +213,8 @@ def list_command(stack: StackOption = None, json: JsonOption = False) -> None:
         woohub store list
         woohub store list --json | jq -r '.[].name'
     """
-    folder = Path.cwd()
-    target = stacks.find(stack, environment.read(os.environ, folder), folder)
-    rows = list(described(target))
-    if json:
+    rows = list(described(options.target))
+    if options.json:
         output.as_json(rows)
     else:
         output.table(
@@ -241,13 +250,13 @@ def described(stack: Stack) -> Iterator[dict[str, Any]]:
         }
 
 
-@app.command(cls=Command)
+@command(app)
 def remove(
     name: NameArgument,
     yes: YesOption = False,
     dry_run: DryRunOption = False,
-    stack: StackOption = None,
-    json: JsonOption = False,
+    *,
+    options: StackOptions,
 ) -> None:
     """Remove a store from the stack: its webhooks, secrets, watermark and alarms.
 
@@ -259,21 +268,20 @@ def remove(
         woohub store remove outlet --dry-run
         woohub store remove outlet --yes
     """
-    folder = Path.cwd()
     if not environment.store_named(name):
         raise WrongUsage(f"{FIRST_SHOWN!r} is the stack's own store: `woohub remove` is for the whole stack")
-    env = environment.read(os.environ, folder, name)
-    target = stacks.find(stack, env, folder, name)
+    env = environment.read(os.environ, Path.cwd(), name)
+    target = stacks.find(options.stack, env, Path.cwd(), name)
     others = dict(stack_configuration.current(target).stores)
     if name not in others:
         raise Trouble(f"the stack has no store {name}: `woohub store list` names those it has")
     question = f"Remove the store {name} ({others[name].url}) from {target.name}?"
-    if not dry_run and not agreed(question, yes=yes, json=json):
+    if not dry_run and not agreed(question, yes=yes, json=options.json):
         raise Trouble(f"{name} was not removed: answer yes, or use --yes")
     access = connections.access(target, env)
     store = store_setup.connect(access) if access else None
     rest = {other: row for other, row in others.items() if other != name}
-    _print_steps(name, removal(target, store, rest, dry_run=dry_run), dry_run=dry_run, json=json)
+    _report(name, removal(target, store, rest, dry_run=dry_run), [], dry_run=dry_run, json=options.json)
 
 
 def removal(stack: Stack, store: Store | None, rest: Mapping[str, StoreSettings], *, dry_run: bool) -> Iterator[Step]:
@@ -301,13 +309,7 @@ def _webhooks_removed(stack: Stack, store: Store | None, *, dry_run: bool) -> It
         yield Step("webhooks", Result.WARNING, str(error), BY_HAND)
 
 
-def _print_steps(name: str, steps: Iterator[Step], *, dry_run: bool, json: bool) -> None:
-    seen: list[Step] = []
-    for step in steps:
-        seen.append(step)
-        if not json:
-            output.say(step.text())
-    if json:
-        output.as_json({"store": name, "dry_run": dry_run, "steps": [step.facts() for step in seen]})
-    if failed(seen):
-        raise typer.Exit(PROBLEMS)
+def _report(name: str, steps: Iterator[Step], left: list[str], *, dry_run: bool, json: bool) -> None:
+    """Each step as it is done, then what is left to do where none failed."""
+    done = show_each(steps, json=json)
+    finish(done, {"store": name, "dry_run": dry_run}, json=json, left_to_do=[] if failed(done) else left)

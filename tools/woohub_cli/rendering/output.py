@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from rich.console import Console
@@ -13,9 +14,22 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from woohub_cli.rendering import hints
+
 WIDE = 200  # columns where there is no terminal that could say how many it has
 
 Advance = Callable[[int], None]  # called with how many more are done
+
+_store: ContextVar[str] = ContextVar("store", default="")
+
+
+def about_store(name: str) -> None:
+    """From now on commands and variables in texts are this store's ("": the first one's)."""
+    _store.set(name)
+
+
+def _named(text: str | Text) -> Text:
+    return hints.for_store_styled(text if isinstance(text, Text) else Text(text), _store.get())
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -33,22 +47,23 @@ def console(*, stderr: bool = False) -> Console:
 
 def as_json(value: object) -> None:
     """The one thing on standard output of a command with --json."""
+    value = hints.in_json(value, _store.get()) if _store.get() else value
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def say(text: str | Text = "", style: str = "") -> None:
     """A line for people."""
-    console().print(text, style=style)
+    console().print(_named(text), style=style)
 
 
 def note(text: str, style: str = "dim") -> None:
     """A line beside the result, on standard error."""
-    console(stderr=True).print(text, style=style)
+    console(stderr=True).print(_named(text), style=style)
 
 
 def complain(text: str) -> None:
     """Why a command ends."""
-    console(stderr=True).print(Text.assemble(("woohub: ", "bold red"), text))
+    console(stderr=True).print(Text.assemble(("woohub: ", "bold red"), _named(text)))
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:
@@ -57,7 +72,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:
     for name in columns:
         drawn.add_column(name, overflow="fold")
     for row in rows:
-        drawn.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
+        drawn.add_row(*map(_named, row))
     console().print(drawn, soft_wrap=False)
 
 

@@ -1,4 +1,4 @@
-"""How `--help` looks: paragraphs that flow, examples line by line, and flags without a type."""
+"""How `--help` looks: paragraphs that flow, examples line by line, and flags without a type. Texts name --store."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import re
 from typing import Any
 
 from typer.core import TyperCommand, TyperGroup, TyperOption
+
+from woohub_cli import environment
+from woohub_cli.rendering import output
 
 BREAK = re.compile(r"(?<=\S)\n(?=\S)")  # within a paragraph; examples and tables are indented
 
@@ -37,6 +40,12 @@ class Command(TyperCommand):
 
     def __init__(self, name: str | None, *, help: str | None = None, **settings: Any) -> None:
         super().__init__(name, help=_help(help), **settings)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run it, about the store that --store names."""
+        output.about_store("")
+        output.about_store(environment.store_named(ctx.params.get("store") or ctx.params.get("of_store")))
+        return super().invoke(ctx)
 
     def get_params(self, ctx: Any) -> list[Any]:
         """With --help."""
