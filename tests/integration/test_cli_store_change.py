@@ -56,7 +56,7 @@ def copy_orders(shop: Operated) -> None:
     hubspot = HubSpot(urllib3.PoolManager(), FixedToken(DEFAULT_TOKEN), timer, url, "2026-09")
     store = Store(urllib3.PoolManager(), StoreCredentials(shop.shop.url, KEY, SECRET), timer, idle_factor=0)
     for row in store.orders_by_id(shop.shop.orders).values():
-        event = parse(swept(ORDER_SWEPT, [row], 0, shop.shop.url)[0])
+        event = parse(swept(ORDER_SWEPT, [row], 0, shop.shop.url, 0)[0])
         assert isinstance(event, OrderEvent)
         hubspot.post(f"{hubspot.paths.objects}/deals", {"properties": TABLE.deal(event.order)})
 

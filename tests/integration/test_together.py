@@ -13,7 +13,7 @@ import urllib3
 from urllib3 import HTTPHeaderDict
 
 from simulators.core.transport import InProcessResponse
-from simulators.hubspot import SimulatedPortal, provision, running
+from simulators.hubspot import InjectedFault, SimulatedPortal, provision, running
 from tests.support.engine import FIELDS, Token
 from tests.support.orders import message, order
 from woohub.clock import Timer
@@ -67,7 +67,15 @@ class Stage:
         self.http = Watched()
         self.token = Token()
         self.timer = Timer(now, lambda seconds: time.sleep(seconds / FASTER))
-        self.hubspot = HubSpot(self.http, self.token, self.timer, url, concurrency=Threads())
+        self.calls: list[str] = []  # paths
+        self.hubspot = HubSpot(
+            self.http,
+            self.token,
+            self.timer,
+            url,
+            on_call=lambda call: self.calls.append(call.path),
+            concurrency=Threads(),
+        )
         catalog = PropertyCatalog(self.hubspot, self.timer, _silent)
         self.sync = Sync(self.hubspot, catalog, lambda: record_kinds(FIELDS), self.timer, _silent)
 
@@ -161,3 +169,27 @@ def test_a_limit_that_lasts_ends_the_batch_as_such(stage: Stage) -> None:
     stage.portal.change_settings({"requests_per_day": 4})
 
     assert any(isinstance(outcome.error, Suspended) for outcome in stage.deliver(250))
+
+
+def test_while_hubspot_does_not_answer_calls_are_made_one_after_another_and_of_contacts_first(stage: Stage) -> None:
+    stage.deliver(1)  # reads the definitions
+    stage.portal.faults.add(InjectedFault(status=503))
+    stage.deliver(250, seconds=4)
+
+    stage.http.most, before = 0, len(stage.calls)
+    stage.deliver(250, seconds=20)
+
+    assert stage.http.most == 1
+    assert {path for path in stage.calls[before:] if "/contacts/batch/read" not in path} == set()
+
+
+def test_once_hubspot_answers_again_calls_are_made_together(stage: Stage) -> None:
+    stage.deliver(1)
+    stage.portal.faults.add(InjectedFault(status=503))
+    stage.deliver(250, seconds=4)
+
+    stage.portal.faults.clear()
+    stage.http.most = 0
+
+    assert {outcome.error for outcome in stage.deliver(250)} == {None}
+    assert stage.http.most > 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -136,6 +137,27 @@ def test_what_was_received_before_the_erasure_was_made_before_it() -> None:
     body = order(date_created_gmt="2026-11-23T22:51:00", date_modified_gmt="2026-11-23T22:51:00")
 
     assert is_from_before(event(body, after_s=600), ERASED_MS)  # 22:50:00, by a clock that is a minute ahead
+
+
+@pytest.mark.parametrize("topic", ["order.swept", "customer.swept"])
+@pytest.mark.parametrize(("made", "before"), [("22:59:00", True), ("23:01:00", False)])
+def test_what_is_read_late_from_a_store_whose_clock_is_ahead_is_dated_by_ours(
+    topic: str, made: str, before: bool
+) -> None:
+    by_a_clock_ten_minutes_ahead = f"2026-11-23T{made}"
+    dates: dict[str, Any] = dict.fromkeys(("date_created_gmt", "date_modified_gmt"), by_a_clock_ten_minutes_ahead)
+    body = order(**dates) if topic.startswith("order") else customer(**dates)
+
+    read = parse(replace(delivery(topic, body, after_s=3600), ahead_s=600))
+
+    assert isinstance(read, OrderEvent | CustomerEvent)
+    assert is_from_before(read, ERASED_MS) == before
+
+
+def test_an_order_whose_change_shows_that_the_stores_clock_is_ahead_may_be_from_before() -> None:
+    body = order(date_created_gmt="2026-11-23T22:55:00", date_modified_gmt="2026-11-23T23:50:00")
+
+    assert is_from_before(event(body), ERASED_MS)  # received at 23:40:00: made at 22:45:00
 
 
 def test_a_local_date_counts_where_the_other_contradicts_it() -> None:

@@ -201,7 +201,7 @@ class Backfill:
             yield asked_ms, step
 
 
-def swept(topic: str, rows: Sequence[StoreRow], asked_ms: int, url: str, ahead_s: int = 0) -> list[Delivery]:
+def swept(topic: str, rows: Sequence[StoreRow], asked_ms: int, url: str, ahead_s: int) -> list[Delivery]:
     """What was read from the store, whose clock is `ahead_s` seconds ahead, as reconcile puts it on the queue."""
     kind = topic.partition(".")[0]
     return [Delivery(topic, row.body, asked_ms, f"{kind}:{row.id}", f"{url}/", ahead_s=ahead_s) for row in rows]

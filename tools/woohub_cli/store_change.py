@@ -120,7 +120,7 @@ def _compared(
 def _alike(row: StoreRow, deal: Record, schema: PropertySchema, table: FieldMapping) -> bool:
     """Whether the deal shows this order; what cannot be compared counts as alike."""
     with suppress(InvalidPayload):
-        event = parse(swept(ORDER_SWEPT, [row], 0, "")[0])
+        event = parse(swept(ORDER_SWEPT, [row], 0, "", 0)[0])
         if isinstance(event, OrderEvent):
             wanted = table.deal(event.order)
             names = [name for name in TELLING if name in wanted] or ["amount"]

@@ -277,7 +277,7 @@ class Verification:
         """The order, as the engine reads it; nothing for drafts and for what cannot be read."""
         entity = f"order:{row.id}"
         try:
-            event = parse(Delivery(ORDER_SWEPT, row.body, self._now_ms(), entity))
+            event = parse(Delivery(ORDER_SWEPT, row.body, self._now_ms(), entity, ahead_s=self._store.ahead_s))
             if isinstance(event, OrderEvent) and forgotten_at(event, self._table.email(event.order), self._people):
                 self._report.forgotten += 1
                 event = without_person(event)
@@ -390,7 +390,7 @@ class Verification:
         entity = f"customer:{row.id}"
         self._named[entity] = OrderName(row.id, "", order_names.of_account(row.fields))
         try:
-            event = parse(Delivery(CUSTOMER_SWEPT, row.body, self._now_ms(), entity))
+            event = parse(Delivery(CUSTOMER_SWEPT, row.body, self._now_ms(), entity, ahead_s=self._store.ahead_s))
             if not isinstance(event, CustomerEvent):
                 return
             snapshot = snapshot_of(event, self._table)
@@ -601,7 +601,7 @@ def repair(
             asked_ms = int(clock() * 1000)
             rows = list(read(some).values())
             pace.make_room(len(rows))
-            sent += queue.send(swept(topic, rows, asked_ms, store.credentials.url))
+            sent += queue.send(swept(topic, rows, asked_ms, store.credentials.url, store.ahead_s))
         return sent
 
     pairs = [(mismatch.record_ids[0], mismatch.attach) for mismatch in mismatches if mismatch.attach]

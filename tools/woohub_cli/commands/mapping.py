@@ -395,7 +395,7 @@ def preview(
     env = environment.read(os.environ, Path.cwd(), of_store)
     crm = why.crm_of(mappings.stack, env, table)
     store, lookup = why.looked_up(mappings.stack, env, crm, order_names.reference(order))
-    shop = why.in_store(lookup)
+    shop = why.in_store(lookup, store)
     if shop.event is None:
         raise Trouble(shop.unreadable or shop.missing or f"the store has no order {order}")
     hubspot = why.in_hubspot(crm, store, shop, lookup.name.order_id, table)

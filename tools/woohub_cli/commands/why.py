@@ -91,7 +91,7 @@ def command(
         table = stack_configuration.mapping(target)
         crm = crm_of(target, env, table)
         store, lookup = looked_up(target, env, crm, asked)
-        shop = without_erased(in_store(lookup), erasure_list.people(target), table)
+        shop = without_erased(in_store(lookup, store), erasure_list.people(target), table)
         shown.say("reading HubSpot")
         hubspot = in_hubspot(crm, store, shop, lookup.name.order_id, table)
         shown.say("reading queues and logs")
@@ -122,13 +122,13 @@ def without_erased(shop: InStore, people: ErasedPeople, table: FieldMapping) -> 
     return replace(shop, event=event if isinstance(event, OrderEvent) else None, erased_at_ms=at_ms)
 
 
-def in_store(lookup: Lookup) -> InStore:
+def in_store(lookup: Lookup, store: Store | None) -> InStore:
     """The order as the store has it."""
     row = lookup.row
     if row is None:
         return InStore(missing=lookup.missing)
     try:
-        event = parse(swept(ORDER_SWEPT, [row], _now_ms(), "")[0])
+        event = parse(swept(ORDER_SWEPT, [row], _now_ms(), "", store.ahead_s if store else 0)[0])
     except InvalidPayload as error:
         return InStore(row, unreadable=str(error))
     return InStore(row, event if isinstance(event, OrderEvent) else None)
@@ -185,7 +185,7 @@ def _compared(
     contact = crm.contacts([email]).get(email) if usable_email(email) else None
     refused = bool(deals) and contact is None and was_refused(event, deals[0].properties)
     if usable_email(email) and not refused and (deals or event.order.status != TRASH):
-        snapshots = [seen, *_snapshots(account, email, table)]
+        snapshots = [seen, *_snapshots(account, event.ahead_s, email, table)]
         now = utc_from_ms(_now_ms())
         mismatches += contact_mismatches(f"order:{event.order.id}", snapshots, contact, table, crm.contact_schema, now)
     if deals and contact and event.order.status != TRASH:
@@ -202,12 +202,12 @@ def _named_contact(crm: Crm, deals: Sequence[Record]) -> Record | None:
     return next((contact for _, contact in sorted(crm.contacts_by_id(ids).items()) if is_named(contact)), None)
 
 
-def _snapshots(account: StoreRow | None, email: str, table: FieldMapping) -> Iterator[ContactSnapshot]:
+def _snapshots(account: StoreRow | None, ahead_s: int, email: str, table: FieldMapping) -> Iterator[ContactSnapshot]:
     """How the account shows the customer, if it has the order's address."""
     if account is None:
         return
     with suppress(InvalidPayload):
-        event = parse(swept(CUSTOMER_SWEPT, [account], _now_ms(), "")[0])
+        event = parse(swept(CUSTOMER_SWEPT, [account], _now_ms(), "", ahead_s)[0])
         if isinstance(event, CustomerEvent):
             snapshot = snapshot_of(event, table)
             if snapshot.properties.get("email") == email:

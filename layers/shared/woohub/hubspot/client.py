@@ -363,6 +363,7 @@ class HubSpot:
         try:
             response = self._send(method, path, body, token)
         except HTTPError as error:
+            self.in_flight.record(0)
             self.on_call(Call(method, path, 0, self.timer.now() - started, inputs))
             text = f"no answer from HubSpot to {method} {path}: {type(error).__name__}"
             raise HubSpotUnavailable(text, call=path) from error

@@ -107,13 +107,16 @@ def write_all(
     timer: Timer,
     concurrency: Concurrency | None = None,
     held: Callable[[], Mapping[str, RecordResult]] = dict,
+    *,
+    is_answered: bool = True,
 ) -> dict[str, RecordResult]:
     """Write every key; those that could not be written carry the TransientError that says why.
 
     `held` is called after HubSpot was read and before anything is planned, and may wait until then for other records:
-    it gives the keys that must not be written, and how they end.
+    it gives the keys that must not be written, and how they end. Where HubSpot did not answer its last call
+    (`is_answered`), the first call is made alone.
     """
-    run = BatchRun(records, list(keys), concurrency or OneAfterAnother(), held)
+    run = BatchRun(records, list(keys), concurrency or OneAfterAnother(), held, is_answered=is_answered)
     return {**_results(run, timer), **held()}
 
 
@@ -135,11 +138,11 @@ class CallSize:
     without any response: another one like it would cost the invocation a whole time-out.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_answered: bool) -> None:
         self.records = self._few = BATCH
         self._grown = False
         self._may_grow = True
-        self._broke = False
+        self._broke = not is_answered
 
     def start(self, records: int) -> None:
         """Begin a round with so many."""
@@ -176,6 +179,8 @@ class BatchRun:
         keys: list[str],
         concurrency: Concurrency,
         held: Callable[[], Mapping[str, RecordResult]],
+        *,
+        is_answered: bool,
     ) -> None:
         self.open = keys
         self.results: dict[str, RecordResult] = {}
@@ -187,7 +192,7 @@ class BatchRun:
         self._attempts: Counter[str] = Counter()
         self._tried: set[str] = set()  # in this round
         self._tried_before: set[str] = set()  # in the previous one
-        self._read_size, self._write_size = CallSize(), CallSize()
+        self._read_size, self._write_size = CallSize(is_answered=is_answered), CallSize(is_answered=True)
         self._grew_in_vain = False  # full calls were tried again too soon in this round
         self._reads_break = False
         self._broken_reads = self._broken_writes = 0  # in a row

@@ -126,7 +126,9 @@ class Sync:
             return dict(_held(kind, batch, results))
 
         with progress.of(kind):
-            known = held() if progress.have_ended(needs) else {}  # then these are not even read
+            # While HubSpot does not answer, records that need others are not even read before those are written.
+            waits = progress.have_ended(needs) or not self._hubspot.in_flight.is_answered
+            known = held() if waits else {}
             keys = [key for key in batch.keys(kind.type) if key not in known]
             written = self._write_keys(kind, keys, batch, results, held) if keys else {}
             results |= {Ref(kind.type, key): result for key, result in {**written, **held()}.items()}
@@ -146,7 +148,8 @@ class Sync:
         facts = {key: batch.facts[Ref(kind.type, key)] for key in keys}
         lookup = self._lookup(kind, is_unique=schema.is_unique(kind.type.key))
         records = KindRecordSet(kind, facts, results, self._hubspot, self._catalog, schema, lookup, self._warn)
-        written = write_all(records, keys, self._timer, self._hubspot.concurrency, held)
+        is_answered = self._hubspot.in_flight.is_answered
+        written = write_all(records, keys, self._timer, self._hubspot.concurrency, held, is_answered=is_answered)
         return {
             key: replace(result, properties=records.properties(key), is_new=records.is_new(key))
             for key, result in written.items()

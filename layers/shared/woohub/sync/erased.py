@@ -1,16 +1,18 @@
 """Orders and accounts of erased people: what is from before the erasure is written as if the store had anonymised it.
 
-The store's date of creation decides. Where it cannot be believed (none, in the future, after the receipt), the order or
-account counts as one from before: nobody is brought back in case of doubt. What is made after the erasure is a new
-relationship, with the person in it.
+The store's date of creation decides, corrected by how far the store's clock was ahead where woohub read it. Where it
+cannot be believed (none, in the future, after the receipt, or by a clock that the date of the change shows to be
+ahead), the order or account counts as one from before: nobody is brought back in case of doubt. What is made after the
+erasure is a new relationship, with the person in it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import timedelta
 
-from woohub.dates import utc_from_ms
+from woohub.dates import shifted, utc_from_ms
 from woohub.erasures import ErasedPeople
 from woohub.store.payloads import ERASED_EMAIL, Address, Customer, CustomerEvent, Order, OrderEvent
 from woohub.sync.records import Event
@@ -49,8 +51,10 @@ def is_from_before(event: Event, erased_at_ms: int) -> bool:
     if not isinstance(event, OrderEvent | CustomerEvent) or event.received_ms <= erased_at_ms:
         return True
     thing = event.order if isinstance(event, OrderEvent) else event.customer
-    created, _ = believable_dates(thing, event.received_ms)
-    return not (created and Stamp(created, event.received_ms).is_credible and created > utc_from_ms(erased_at_ms))
+    by_store = believable_dates(thing, event.received_ms)
+    created, modified = (shifted(date, timedelta(seconds=-event.ahead_s)) if date else "" for date in by_store)
+    is_credible = all(Stamp(date, event.received_ms).is_credible for date in (created, modified) if date)
+    return not (created and is_credible and created > utc_from_ms(erased_at_ms))
 
 
 def anonymised(order: Order) -> Order:
