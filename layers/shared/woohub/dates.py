@@ -22,9 +22,10 @@ def to_utc(text: str) -> str:
     form = FORM.fullmatch(text)
     if not form:
         raise ValueError("not a date of the form YYYY-MM-DDTHH:MM:SS")
-    parsed = datetime.fromisoformat(f"{form[1]}T{form[2]}{form[3] or ''}")
-    if parsed.tzinfo is None:
-        return parsed.isoformat()
+    plain = f"{form[1]}T{form[2]}"
+    parsed = datetime.fromisoformat(plain + (form[3] or ""))  # the calendar has the day
+    if not form[3]:
+        return plain
     try:
         return parsed.astimezone(UTC).replace(tzinfo=None).isoformat()
     except OverflowError:
@@ -45,7 +46,7 @@ def usable(value: object) -> str:
 
 def utc_from_ms(epoch_ms: int) -> str:
     """Epoch milliseconds as UTC text."""
-    return datetime.fromtimestamp(epoch_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return datetime.fromtimestamp(epoch_ms // 1000, UTC).isoformat()[: len(EARLIEST)]
 
 
 def ms_from_utc(text: str) -> int:
@@ -56,6 +57,11 @@ def ms_from_utc(text: str) -> int:
 def seconds_between(earlier: str, later: str) -> float:
     """Seconds from one UTC text to another; negative when `later` is the earlier one."""
     return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()
+
+
+def moved(text: str, seconds: float) -> str:
+    """A date of woohub's form, later by whole seconds (earlier if negative); OverflowError beyond the calendar."""
+    return (datetime.fromisoformat(text) + timedelta(seconds=seconds)).isoformat()
 
 
 def shifted(text: str, by: timedelta) -> str:

@@ -132,7 +132,7 @@ def from_sqs(body: str, attributes: Mapping[str, str]) -> Delivery:
         raise InvalidMessage(
             f"message format {written}, but this version reads up to {FORMAT}: deploy the newer version, then redrive"
         )
-    return replace(_read_format_1(body, metadata), store=_store(metadata, written))
+    return _read(body, metadata, written)
 
 
 def _store(metadata: dict[str, Any], written: int) -> str:
@@ -156,7 +156,7 @@ def _metadata(attributes: Mapping[str, str]) -> dict[str, Any]:
     return metadata
 
 
-def _read_format_1(body: str, metadata: dict[str, Any]) -> Delivery:
+def _read(body: str, metadata: dict[str, Any], written: int) -> Delivery:
     decode = _DECODERS.get(str(metadata.get("encoding")))
     if decode is None:
         raise InvalidMessage("the body's encoding is unknown")
@@ -168,6 +168,7 @@ def _read_format_1(body: str, metadata: dict[str, Any]) -> Delivery:
         body=content,
         received_ms=_received_ms(metadata),
         ahead_s=_ahead_s(metadata),
+        store=_store(metadata, written),
         **{name: _text(metadata, name) for name in _TEXTS},
     )
 

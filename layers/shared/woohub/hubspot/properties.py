@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from functools import cached_property
 from typing import Any
 
 from woohub.clock import Timer
@@ -66,7 +67,7 @@ class PropertySchema:
 
     def accepts(self, name: str, value: str) -> bool:
         """Whether HubSpot takes this value; the key is always sent: better refused than made without it."""
-        if name == self.key:
+        if name == self.key or name in self._always_accepted:
             return True
         return self.has(name) and (name, value) not in self.refused and self._is_offered(name, value)
 
@@ -77,6 +78,11 @@ class PropertySchema:
         definition = self.definitions.get(name)
         read = PARSERS.get(definition.type if definition else STANDARD_TYPES.get(name, "string"))
         return read is not None and read(current) is not None and read(current) == read(new)
+
+    @cached_property
+    def _always_accepted(self) -> Set[str]:
+        """The properties whose values nothing speaks against, for all checks but few."""
+        return self.definitions.keys() - self.missing - {name for name, _ in self.refused} - set(CURRENCIES)
 
     def _is_offered(self, name: str, value: str) -> bool:
         options = self.options(name) if name in CURRENCIES else frozenset()

@@ -44,10 +44,16 @@ def value_reader(sources: tuple[str, ...], row: DealRow) -> Value:
     if row.text:
         return _from_text(row.text)
     shape = all_as_text if row.is_text_asked_for else SHAPES[row.shape]
-    paths = [tuple(source.split(".")) for source in sources]
+    readers = [_getter(tuple(source.split("."))) for source in sources]
+    if len(readers) == 1:
+        get = readers[0]
+        return lambda source: shape(get(source))
 
     def read(source: Source) -> str:
-        return next((text for path in paths if (text := shape(_look_up(source, path)))), "")
+        for get in readers:
+            if text := shape(get(source)):
+                return text
+        return ""
 
     return read
 
@@ -56,9 +62,10 @@ def _from_text(text: str) -> Value:
     pieces = PLACEHOLDER.split(text)  # fixed words and fields in turn
     words = pieces[::2]
     paths = [tuple(name.split(".")) for name in pieces[1::2]]
+    getters = [_getter(path) for path in paths]
 
     def read(source: Source) -> str:
-        fields = [_words(_look_up(source, path)) for path in paths]
+        fields = [_words(get(source)) for get in getters]
         if isinstance(source, Order) and source.is_anonymised:
             fields = ["" if path[0] in PERSONAL else field for path, field in zip(paths, fields, strict=True)]
         return _cut(" ".join(_filled(words, fields).split()))
@@ -77,10 +84,20 @@ def _filled(words: list[str], fields: list[str]) -> str:
     return before + "".join(between) + fields[last] + after
 
 
+def _getter(path: tuple[str, ...]) -> Callable[[Source], object]:
+    """How to follow a path from the top, decided once: it is done for every order."""
+    name, rest = path[0], path[1:]
+    if rest:
+        is_meta = name == META
+        return lambda source: _meta(source, rest) if is_meta else _look_up(source.get(name), rest)
+    computed = COMPUTED.get(name)
+    if computed is None:
+        return lambda source: source.get(name)
+    return lambda source: computed(source) if isinstance(source, Order) else source.get(name)
+
+
 def _look_up(source: object, path: tuple[str, ...]) -> object:
     """Follow a path; of a list, such as the line items, everything that it leads to."""
-    if isinstance(source, Order) and path[0] in COMPUTED and len(path) == 1:
-        return COMPUTED[path[0]](source)
     for depth, name in enumerate(path):
         if isinstance(source, list | tuple):
             return [_look_up(item, path[depth:]) for item in source]
@@ -147,7 +164,7 @@ def _cut(text: str) -> str:
 
 
 def as_text(value: object) -> str:
-    return _cut(_words(value))
+    return _words(value)[:MAX_TEXT_CHARACTERS].strip()
 
 
 def all_as_text(value: object) -> str:
@@ -164,7 +181,8 @@ def all_as_text(value: object) -> str:
 
 def _email(value: object) -> str:
     """Without the invisible characters that come with pasted text: no address has any."""
-    return _cut(INVISIBLE.sub("", _raw(value)).lower())
+    text = _raw(value)
+    return _cut((text if text.isprintable() else INVISIBLE.sub("", text)).lower())
 
 
 def _id(value: object) -> str:

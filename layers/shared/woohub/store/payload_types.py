@@ -42,6 +42,8 @@ def _status(value: object) -> str:
 
 
 def _money(value: object) -> str:
+    if isinstance(value, str) and MONEY.fullmatch(value):
+        return value
     text = "".join(UNREADABLE.sub("", _text(value)).split())  # some stores' number formats begin or group with spaces
     text = LOOSE_END.sub("", LOOSE_START.sub(r"\g<sign>0.", text.removeprefix("+")))
     if not MONEY.fullmatch(text):

@@ -11,10 +11,10 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import from_json
 
 from woohub import dates
 from woohub.delivery.webhooks import Delivery
@@ -52,8 +52,10 @@ class Payload(BaseModel):
 
     def get(self, name: str) -> object:
         """The value of a field, declared or not; None when the store did not send it."""
-        declared = vars(self)
-        return declared[name] if name in declared else (self.__pydantic_extra__ or {}).get(name)
+        declared = self.__dict__
+        if name in declared:
+            return declared[name]
+        return self.__pydantic_extra__.get(name) if self.__pydantic_extra__ else None
 
 
 class Address(Payload):
@@ -103,8 +105,8 @@ class Dated(Payload):
             return ""
         offset = dates.seconds_between(modified, modified_gmt)
         try:
-            return dates.shifted(local, timedelta(seconds=offset)) if abs(offset) <= LARGEST_OFFSET_S else ""
-        except ValueError:  # beyond the calendar
+            return dates.moved(local, offset) if abs(offset) <= LARGEST_OFFSET_S else ""
+        except OverflowError:  # beyond the calendar
             return ""
 
     @property
@@ -255,7 +257,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 def _read(model: type[Model], body: bytes) -> Model:
     try:
-        return _validate(model, body)
+        return model.model_validate(_content(body))
     except ValidationError as error:
         raise InvalidPayload(_explain(error)) from None  # the original error holds personal data
 
@@ -265,21 +267,19 @@ def _with_readable_names(fields: dict[str, object]) -> dict[str, object]:
     return {name: value for name, value in fields.items() if name.isascii() or not HALF_CHARACTER.search(name)}
 
 
-def _validate(model: type[Model], body: bytes) -> Model:
+def _content(body: bytes) -> object:
     """Pydantic's reader is faster, but refuses what Python's and ingest accept: half characters, 200 levels."""
     try:
-        return model.model_validate_json(body)
-    except ValidationError as error:
-        if error.errors(include_url=False, include_context=False, include_input=False)[0]["type"] != "json_invalid":
-            raise
-        try:
-            content = json.loads(body, object_hook=_with_readable_names)
-        except (ValueError, RecursionError):
-            raise error from None
-        return model.model_validate(content)
+        return from_json(body)
+    except ValueError:
+        pass
+    try:
+        return json.loads(body, object_hook=_with_readable_names)
+    except (ValueError, RecursionError):
+        raise InvalidPayload("body: is not valid JSON") from None
 
 
-RULES = {"missing": "is missing", "json_invalid": "is not valid JSON", "model_type": "is not a JSON object"}
+RULES = {"missing": "is missing", "model_type": "is not a JSON object"}
 
 
 def _explain(error: ValidationError) -> str:

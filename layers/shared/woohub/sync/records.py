@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from woohub.errors import HubSpotRejected, TransientError
 from woohub.hubspot.answers import Record
@@ -19,8 +19,7 @@ Event = OrderEvent | OrderTrashed | CustomerEvent
 Fact = Any  # what one event says about one record; each kind has its own type
 
 
-@dataclass(frozen=True, slots=True)
-class Ref:
+class Ref(NamedTuple):
     """A record of HubSpot's before anybody knows its id: the object and the value of its key."""
 
     type: ObjectType

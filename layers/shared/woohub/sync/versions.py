@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from woohub.dates import seconds_between, utc_from_ms
 from woohub.store.payloads import TRASH, Dated
@@ -24,8 +25,7 @@ _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}")
 _RECEIPT = re.compile(r"[0-9]{1,13}")
 
 
-@dataclass(frozen=True, slots=True)
-class Stamp:
+class Stamp(NamedTuple):
     """A store's date (UTC text) beside the time of its receipt (epoch milliseconds)."""
 
     date: str
@@ -34,7 +34,8 @@ class Stamp:
     @property
     def seconds_ahead(self) -> float:
         """How far the date lies after its receipt, in seconds; 0 for any date that may be true."""
-        return max(0.0, seconds_between(utc_from_ms(self.received_ms), self.date))
+        received = utc_from_ms(self.received_ms)
+        return seconds_between(received, self.date) if self.date > received else 0.0
 
     @property
     def is_credible(self) -> bool:
