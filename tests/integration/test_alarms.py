@@ -41,7 +41,7 @@ AN_ORDER, OTHERWISE_SIGNED, NOT_ALLOWED_TO_READ, NO_ENTITY = 19, 121, 117, 112  
 
 
 @dataclass
-class World:
+class AllFunctions:
     """All functions in an AWS of their own, with a HubSpot and a store."""
 
     output: pytest.CaptureFixture[str]
@@ -52,7 +52,7 @@ class World:
     def __post_init__(self) -> None:
         self.shop.add_webhooks(reconcile.settings.webhook_url, SECRET, TOPICS)
 
-    def told(self, act: Callable[[World], None]) -> Values:
+    def told(self, act: Callable[[AllFunctions], None]) -> Values:
         """The metrics of what happened, and of nothing before."""
         self.output.readouterr()
         act(self)
@@ -84,8 +84,8 @@ class World:
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[World]:
-    found = World(capsys, monkeypatch)
+def functions(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[AllFunctions]:
+    found = AllFunctions(capsys, monkeypatch)
     with mock_aws(), running(found.portal, port=0) as hubspot, open_shop(found.shop) as store:
         secrets = boto3.client("secretsmanager")
         access = {"url": store, "consumer_key": KEY, "consumer_secret": KEY_SECRET}
@@ -109,136 +109,136 @@ def world(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
 # What happens
 
 
-def nothing(_world: World) -> None:
+def nothing(_world: AllFunctions) -> None:
     pass
 
 
-def an_order_arrives(world: World) -> None:
-    world.receive(AN_ORDER)
+def an_order_arrives(functions: AllFunctions) -> None:
+    functions.receive(AN_ORDER)
 
 
-def an_order_is_written(world: World) -> None:
-    world.consume(order(1))
+def an_order_is_written(functions: AllFunctions) -> None:
+    functions.consume(order(1))
 
 
-def the_store_signs_with_another_secret(world: World) -> None:
-    world.receive(*[OTHERWISE_SIGNED] * 10)
+def the_store_signs_with_another_secret(functions: AllFunctions) -> None:
+    functions.receive(*[OTHERWISE_SIGNED] * 10)
 
 
-def the_store_may_not_read_its_order(world: World) -> None:
-    world.receive(NOT_ALLOWED_TO_READ)
+def the_store_may_not_read_its_order(functions: AllFunctions) -> None:
+    functions.receive(NOT_ALLOWED_TO_READ)
 
 
-def a_staging_clone_delivers(world: World) -> None:
+def a_staging_clone_delivers(functions: AllFunctions) -> None:
     """The secret is the store's, its address is not."""
     secrets = boto3.client("secretsmanager")
     stored = json.dumps({"current": SECRET, "sources": ["shop.example"]})
     recorded = secrets.create_secret(Name="with-sources", SecretString=stored)["ARN"]
-    with world.patch.context() as patch:
+    with functions.patch.context() as patch:
         patch.setattr(ingest, "secret", Secret(secrets, recorded))
-        world.receive(AN_ORDER)
+        functions.receive(AN_ORDER)
 
 
-def the_store_disabled_a_webhook(world: World) -> None:
-    next(iter(world.shop.hooks.webhooks.values())).status = "disabled"
-    world.reconcile()
+def the_store_disabled_a_webhook(functions: AllFunctions) -> None:
+    next(iter(functions.shop.hooks.webhooks.values())).status = "disabled"
+    functions.reconcile()
 
 
-def the_store_is_read(world: World) -> None:
-    world.reconcile()
+def the_store_is_read(functions: AllFunctions) -> None:
+    functions.reconcile()
 
 
-def an_order_spoils_its_page(world: World) -> None:
-    world.shop.spoil(f"order:{world.shop.place()}")
-    world.reconcile()
+def an_order_spoils_its_page(functions: AllFunctions) -> None:
+    functions.shop.spoil(f"order:{functions.shop.place()}")
+    functions.reconcile()
 
 
-def the_order_can_be_read_again(world: World) -> None:
-    world.shop.spoilt.clear()
-    world.reconcile()
+def the_order_can_be_read_again(functions: AllFunctions) -> None:
+    functions.shop.spoilt.clear()
+    functions.reconcile()
 
 
-def the_stores_key_is_gone(world: World) -> None:
-    keys = dict(world.shop.keys)
-    world.shop.keys.clear()
-    world.reconcile()
-    world.shop.keys.update(keys)
+def the_stores_key_is_gone(functions: AllFunctions) -> None:
+    keys = dict(functions.shop.keys)
+    functions.shop.keys.clear()
+    functions.reconcile()
+    functions.shop.keys.update(keys)
 
 
-def the_governor_runs(world: World) -> None:
-    world.govern()
+def the_governor_runs(functions: AllFunctions) -> None:
+    functions.govern()
 
 
-def hubspot_refuses_the_token(world: World) -> None:
-    world.breaker(State("open", "outage", "…", resume=False))
-    world.fault(status=401)
-    world.govern()
+def hubspot_refuses_the_token(functions: AllFunctions) -> None:
+    functions.breaker(State("open", "outage", "…", resume=False))
+    functions.fault(status=401)
+    functions.govern()
 
 
-def the_token_is_taken_again(world: World) -> None:
-    world.portal.faults.clear()
-    world.breaker(State())  # since a minute: the one in which the tap was opened still told of it
-    world.govern()
+def the_token_is_taken_again(functions: AllFunctions) -> None:
+    functions.portal.faults.clear()
+    functions.breaker(State())  # since a minute: the one in which the tap was opened still told of it
+    functions.govern()
 
 
-def somebody_breaks_the_mapping(world: World) -> None:
+def somebody_breaks_the_mapping(functions: AllFunctions) -> None:
     boto3.client("s3").put_object(Bucket="configuration", Key="mapping.toml", Body=BROKEN.encode())
-    world.breaker(State("open", "config", "…", resume=False))
-    world.govern()
+    functions.breaker(State("open", "config", "…", resume=False))
+    functions.govern()
 
 
-def the_mapping_is_repaired(world: World) -> None:
+def the_mapping_is_repaired(functions: AllFunctions) -> None:
     boto3.client("s3").delete_object(Bucket="configuration", Key="mapping.toml")
-    world.breaker(State())
-    world.govern()
+    functions.breaker(State())
+    functions.govern()
 
 
-def hubspot_asked_for_a_pause(world: World) -> None:
-    world.breaker(State("open", "migration", "…", until=time.time() + HOUR))
-    world.govern()
+def hubspot_asked_for_a_pause(functions: AllFunctions) -> None:
+    functions.breaker(State("open", "migration", "…", until=time.time() + HOUR))
+    functions.govern()
 
 
-def the_pause_is_over(world: World) -> None:
-    world.breaker(State("open", "migration", "…", resume=False))
-    world.govern()
+def the_pause_is_over(functions: AllFunctions) -> None:
+    functions.breaker(State("open", "migration", "…", resume=False))
+    functions.govern()
 
 
-def woohub_has_a_bug(world: World) -> None:
+def woohub_has_a_bug(functions: AllFunctions) -> None:
     consumer = cold_start("consumer")
-    world.patch.setattr(consumer.sync, "sync", lambda _messages: 1 / 0)
+    functions.patch.setattr(consumer.sync, "sync", lambda _messages: 1 / 0)
     consumer.lambda_handler(records(order(1)), CONTEXT)
 
 
-def twenty_minutes_after_its_receipt(world: World) -> None:
-    world.patch.setattr(telemetry, "time", SimpleNamespace(time=lambda: START_MS / 1000 + 1200))
+def twenty_minutes_after_its_receipt(functions: AllFunctions) -> None:
+    functions.patch.setattr(telemetry, "time", SimpleNamespace(time=lambda: START_MS / 1000 + 1200))
 
 
-def deals_cannot_be_created(world: World) -> None:
-    twenty_minutes_after_its_receipt(world)
-    world.fault(status=503, path="/deals/batch/create")
-    world.consume(order(1))
-    world.portal.faults.clear()
+def deals_cannot_be_created(functions: AllFunctions) -> None:
+    twenty_minutes_after_its_receipt(functions)
+    functions.fault(status=503, path="/deals/batch/create")
+    functions.consume(order(1))
+    functions.portal.faults.clear()
 
 
-def every_second_call_is_refused(world: World) -> None:
-    world.fault(status=429, retry_after="0.01", probability=0.5)
-    world.consume(order(1))
-    world.portal.faults.clear()
+def every_second_call_is_refused(functions: AllFunctions) -> None:
+    functions.fault(status=429, retry_after="0.01", probability=0.5)
+    functions.consume(order(1))
+    functions.portal.faults.clear()
 
 
-def the_day_is_nearly_used_up(world: World) -> None:
-    world.portal.settings = replace(world.portal.settings, requests_per_day=1000)
-    world.portal.limits.admit(world.portal.settings, search=False)  # the day begins
-    world.portal.limits.used_today = 940
-    world.consume(order(1))
-    world.portal.limits.used_today = 0
+def the_day_is_nearly_used_up(functions: AllFunctions) -> None:
+    functions.portal.settings = replace(functions.portal.settings, requests_per_day=1000)
+    functions.portal.limits.admit(functions.portal.settings, search=False)  # the day begins
+    functions.portal.limits.used_today = 940
+    functions.consume(order(1))
+    functions.portal.limits.used_today = 0
 
 
-def twenty_orders_are_refused(world: World) -> None:
-    world.consume(*(order(number, total="a lot") for number in range(1, 21)))
+def twenty_orders_are_refused(functions: AllFunctions) -> None:
+    functions.consume(*(order(number, total="a lot") for number in range(1, 21)))
 
 
-def a_hundred_strangers_knock(_world: World) -> None:
+def a_hundred_strangers_knock(_world: AllFunctions) -> None:
     for _ in range(100):
         ingest.lambda_handler({"headers": {}, "body": "{}"}, None)
 
@@ -250,7 +250,7 @@ class Reported:
         self.values = list(values)
 
 
-Act = Callable[[World], None] | Reported
+Act = Callable[[AllFunctions], None] | Reported
 SCENES: dict[str, tuple[Act, Act]] = {  # alarm: what makes it fire, what clears it
     "IngestReleaseAlarm": (Reported(1), Reported(0)),
     "ConsumerReleaseAlarm": (Reported(1), Reported(0)),
@@ -279,17 +279,17 @@ SCENES: dict[str, tuple[Act, Act]] = {  # alarm: what makes it fire, what clears
 OF_AWS = ("AWS/SQS", "AWS/Lambda", "AWS/ApiGateway")
 
 
-def values(world: World, act: Act, metric: Metric) -> list[float]:
+def values(functions: AllFunctions, act: Act, metric: Metric) -> list[float]:
     """What CloudWatch has of a metric, of the period in which this happened."""
-    return act.values if isinstance(act, Reported) else world.told(act).get(metric, [])
+    return act.values if isinstance(act, Reported) else functions.told(act).get(metric, [])
 
 
 @pytest.mark.parametrize("name", ALARMS)
-def test_an_alarm_fires_when_it_must_and_clears_when_all_is_well(name: str, world: World) -> None:
+def test_an_alarm_fires_when_it_must_and_clears_when_all_is_well(name: str, functions: AllFunctions) -> None:
     alarm, (trouble, peace) = ALARMS[name], SCENES[name]
 
-    bad = [values(world, trouble, alarm.metric)] * alarm.periods
-    good = [values(world, peace, alarm.metric)] * alarm.periods
+    bad = [values(functions, trouble, alarm.metric)] * alarm.periods
+    good = [values(functions, peace, alarm.metric)] * alarm.periods
 
     assert alarm.state(*bad) == "ALARM"
     assert alarm.state(*good, before="ALARM") == "OK"
@@ -306,37 +306,39 @@ def test_only_aws_own_metrics_are_taken_as_given(name: str) -> None:
 # What each is patient with
 
 
-def test_a_webhook_with_another_secret_is_no_mismatch_of_all(world: World) -> None:
+def test_a_webhook_with_another_secret_is_no_mismatch_of_all(functions: AllFunctions) -> None:
     alarm = ALARMS["SecretMismatchAlarm"]
 
-    told = world.told(lambda world: world.receive(OTHERWISE_SIGNED, AN_ORDER))
+    told = functions.told(lambda functions: functions.receive(OTHERWISE_SIGNED, AN_ORDER))
 
     assert alarm.state(told[alarm.metric]) == "OK"
 
 
-def woohub_tries_the_door(_world: World) -> None:
+def woohub_tries_the_door(_world: AllFunctions) -> None:
     headers = {"X-WC-Webhook-Signature": webhooks.sign(PROBE.body, SECRET), "X-WC-Webhook-Topic": PROBE.topic}
     answer = ingest.lambda_handler({"headers": headers, "body": PROBE.body.decode()}, None)
     assert answer["statusCode"] == 200
 
 
-def test_a_test_delivery_of_ours_is_no_sign_that_the_store_has_the_secret(world: World) -> None:
-    assert ALARMS["SecretMismatchAlarm"].metric not in world.told(woohub_tries_the_door)
+def test_a_test_delivery_of_ours_is_no_sign_that_the_store_has_the_secret(functions: AllFunctions) -> None:
+    assert ALARMS["SecretMismatchAlarm"].metric not in functions.told(woohub_tries_the_door)
 
 
-def test_a_token_that_lacks_the_scope_for_deals_alone_rings_though_the_probe_is_answered(world: World) -> None:
+def test_a_token_that_lacks_the_scope_for_deals_alone_rings_though_the_probe_is_answered(
+    functions: AllFunctions,
+) -> None:
     alarm = ALARMS["HubSpotAuthAlarm"]
-    world.fault(status=403, path="/deals/batch/create")
+    functions.fault(status=403, path="/deals/batch/create")
 
-    def a_minute(world: World) -> None:
-        world.consume(order(1))
-        world.govern()
+    def a_minute(functions: AllFunctions) -> None:
+        functions.consume(order(1))
+        functions.govern()
 
-    assert alarm.state(world.told(a_minute)[alarm.metric]) == "ALARM"
+    assert alarm.state(functions.told(a_minute)[alarm.metric]) == "ALARM"
 
 
-def test_requests_without_a_signature_ring_for_nothing(world: World) -> None:
-    told = world.told(a_hundred_strangers_knock)
+def test_requests_without_a_signature_ring_for_nothing(functions: AllFunctions) -> None:
+    told = functions.told(a_hundred_strangers_knock)
 
     rings = {name for name, one in ALARMS.items() if one.metric in told and one.state(told[one.metric]) == "ALARM"}
     assert rings == set()
@@ -389,14 +391,14 @@ def test_one_hiccup_after_an_outage_is_not_worth_a_call() -> None:
     assert ALARMS["RetriesAlarm"].state([], [36_000_000], []) == "OK"
 
 
-def an_old_order_meets_a_revoked_token(world: World) -> None:
-    twenty_minutes_after_its_receipt(world)
-    world.fault(status=401)
-    world.consume(order(1))
+def an_old_order_meets_a_revoked_token(functions: AllFunctions) -> None:
+    twenty_minutes_after_its_receipt(functions)
+    functions.fault(status=401)
+    functions.consume(order(1))
 
 
-def test_what_waits_for_the_breaker_does_not_count_as_put_back(world: World) -> None:
-    told = world.told(an_old_order_meets_a_revoked_token)
+def test_what_waits_for_the_breaker_does_not_count_as_put_back(functions: AllFunctions) -> None:
+    told = functions.told(an_old_order_meets_a_revoked_token)
 
     assert [name for _, name, _ in told if name in ("Retried", "RetriedAge")] == ["Retried"]
 
@@ -411,24 +413,24 @@ def test_a_quiet_night_shorter_than_the_silence_is_fine() -> None:
 # The dashboard
 
 
-def a_hard_day(world: World) -> None:
+def a_hard_day(functions: AllFunctions) -> None:
     for act in dict.fromkeys(act for acts in SCENES.values() for act in acts):
         if not isinstance(act, Reported):
-            act(world)
-    world.receive(NO_ENTITY)
-    a_hundred_strangers_knock(world)
-    world.consume(order(1, status="checkout-draft"))
+            act(functions)
+    functions.receive(NO_ENTITY)
+    a_hundred_strangers_knock(functions)
+    functions.consume(order(1, status="checkout-draft"))
     for fault in ({"status": 503}, {"kind": "reset"}, {"status": 401}):
-        world.fault(**fault)
-        world.consume(order(2))
-        world.portal.faults.clear()
-    world.shop.place()
-    world.reconcile()
-    world.shop.faults.add(InjectedFault(status=503))
-    world.reconcile()
+        functions.fault(**fault)
+        functions.consume(order(2))
+        functions.portal.faults.clear()
+    functions.shop.place()
+    functions.reconcile()
+    functions.shop.faults.add(InjectedFault(status=503))
+    functions.reconcile()
 
 
-def test_everything_on_the_dashboard_is_counted_by_some_function(world: World) -> None:
-    told = world.told(a_hard_day)
+def test_everything_on_the_dashboard_is_counted_by_some_function(functions: AllFunctions) -> None:
+    told = functions.told(a_hard_day)
 
     assert {one for one in on_dashboard() if one[0] == "WooHub"} - set(told) == set()

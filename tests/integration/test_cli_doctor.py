@@ -20,7 +20,7 @@ from simulators.hubspot.definitions import CONTACTS, DEALS
 from simulators.woocommerce import KEY, SECRET, InjectedFault
 from tests.support.cli_stack import REFUSED
 from tests.support.openapi_contract import Contract, Validated
-from tests.support.operated import Operated, operated
+from tests.support.operated_stack import OperatedStack, operated_stack
 from woohub.clock import Timer
 from woohub.consumer.breaker import State
 from woohub.http import Http
@@ -37,23 +37,23 @@ HOUR = 3600
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operated]:
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedStack]:
     monkeypatch.chdir(tmp_path)
     for name in ("HUBSPOT_API_URL", "WOOHUB_STACK", "WOO_COMMERCE_WEBHOOK_SECRET"):
         monkeypatch.delenv(name, raising=False)
-    with operated() as running:
+    with operated_stack() as running:
         running.ready()
         running.metric("GovernorAlive", minutes_ago=2)
         running.metric("DeliveryAccepted", minutes_ago=3 * 60)
         yield running
 
 
-def checks(shop: Operated, **env: str | None) -> list[dict[str, str]]:
+def checks(shop: OperatedStack, **env: str | None) -> list[dict[str, str]]:
     found: list[dict[str, str]] = shop.json("doctor", **env)["checks"]
     return found
 
 
-def named(shop: Operated, name: str, **env: str | None) -> dict[str, str]:
+def named(shop: OperatedStack, name: str, **env: str | None) -> dict[str, str]:
     """The one check of this name."""
     (found,) = [one for one in checks(shop, **env) if one["check"] == name]
     return found
@@ -64,7 +64,7 @@ def troubled(found: list[dict[str, str]]) -> dict[str, str]:
     return {one["check"]: one["outcome"] for one in found if one["outcome"] in ("failed", "warning")}
 
 
-def test_a_system_that_is_well_is_called_well(shop: Operated) -> None:
+def test_a_system_that_is_well_is_called_well(shop: OperatedStack) -> None:
     result = shop.run("doctor")
 
     assert result.exit_code == 0, result.output
@@ -72,7 +72,7 @@ def test_a_system_that_is_well_is_called_well(shop: Operated) -> None:
     assert "0 failed, 0 warnings" in result.stdout
 
 
-def test_nothing_is_changed_by_looking(shop: Operated) -> None:
+def test_nothing_is_changed_by_looking(shop: OperatedStack) -> None:
     before = shop.portal.state()["contacts"], shop.portal.state()["deals"], dict(shop.shop.hooks.webhooks)
 
     shop.run("doctor")
@@ -85,49 +85,49 @@ def test_nothing_is_changed_by_looking(shop: Operated) -> None:
 # --- Twenty faults
 
 
-def store_is_down(shop: Operated) -> None:
+def store_is_down(shop: OperatedStack) -> None:
     keys = {"consumer_key": KEY, "consumer_secret": SECRET}
     shop.stack.store("StoreSecretArn", {"url": "http://127.0.0.1:9", **keys})
     shop.environment["WOO_COMMERCE_URL"] = "http://127.0.0.1:9"
 
 
-def key_is_revoked(shop: Operated) -> None:
+def key_is_revoked(shop: OperatedStack) -> None:
     shop.shop.keys.clear()
 
 
-def key_may_only_read(shop: Operated) -> None:
+def key_may_only_read(shop: OperatedStack) -> None:
     shop.shop.keys[KEY] = (SECRET, "read")
 
 
-def key_is_not_in_the_stack(shop: Operated) -> None:
+def key_is_not_in_the_stack(shop: OperatedStack) -> None:
     shop.stack.store("StoreSecretArn", {"url": ""})
 
 
-def clock_is_twenty_minutes_off(shop: Operated) -> None:
+def clock_is_twenty_minutes_off(shop: OperatedStack) -> None:
     shop.shop.clock = lambda: time.time() + 1200
 
 
-def webhook_was_removed(shop: Operated) -> None:
+def webhook_was_removed(shop: OperatedStack) -> None:
     del shop.shop.hooks.webhooks[1]
 
 
-def webhook_was_disabled(shop: Operated) -> None:
+def webhook_was_disabled(shop: OperatedStack) -> None:
     shop.shop.hooks.webhooks[1].status = "disabled"
 
 
-def webhook_delivers_elsewhere(shop: Operated) -> None:
+def webhook_delivers_elsewhere(shop: OperatedStack) -> None:
     shop.shop.hooks.webhooks[1].delivery_url = "https://old.example/webhooks"
 
 
-def webhooks_user_lost_its_rights(shop: Operated) -> None:
+def webhooks_user_lost_its_rights(shop: OperatedStack) -> None:
     shop.metric("LostEvent", 5)
 
 
-def events_do_not_arrive(shop: Operated) -> None:
+def events_do_not_arrive(shop: OperatedStack) -> None:
     shop.shop.place()
 
 
-def stack_has_no_secret(shop: Operated) -> None:
+def stack_has_no_secret(shop: OperatedStack) -> None:
     shop.stack.store("WebhookSecretArn", {"current": ""})
 
 
@@ -141,44 +141,44 @@ class StaleSecret:
     refresh = text
 
 
-def functions_have_another_secret(_shop: Operated) -> None:
+def functions_have_another_secret(_shop: OperatedStack) -> None:
     ingest.secret = StaleSecret()  # type: ignore[assignment]  # put back with everything else by the fixture
 
 
-def token_was_revoked(shop: Operated) -> None:
+def token_was_revoked(shop: OperatedStack) -> None:
     shop.portal.tokens = {}
 
 
-def scope_was_taken_away(shop: Operated) -> None:
+def scope_was_taken_away(shop: OperatedStack) -> None:
     shop.portal.tokens[DEFAULT_TOKEN] = RUN_TIME_SCOPES - {"crm.objects.deals.write"}
 
 
-def property_was_archived(shop: Operated) -> None:
+def property_was_archived(shop: OperatedStack) -> None:
     shop.portal.schema.archive_property(CONTACTS, "woocommerce_customer_version")
 
 
-def stage_was_removed(shop: Operated) -> None:
+def stage_was_removed(shop: OperatedStack) -> None:
     del shop.portal.schema.pipelines[DEALS.id]["ecommerce_sales"].stages["refunded"]
 
 
-def currency_is_not_enabled(shop: Operated) -> None:
+def currency_is_not_enabled(shop: OperatedStack) -> None:
     shop.portal.change_settings({"currencies": ["EUR"]})
 
 
-def orders_were_refused(shop: Operated) -> None:
+def orders_were_refused(shop: OperatedStack) -> None:
     shop.stack.reject(1, **REFUSED)
 
 
-def breaker_is_open(shop: Operated) -> None:
+def breaker_is_open(shop: OperatedStack) -> None:
     shop.stack.breaker(State("open", "auth", "HubSpot refuses the token", time.time() - HOUR))
 
 
-def sweep_is_dead(shop: Operated) -> None:
+def sweep_is_dead(shop: OperatedStack) -> None:
     earlier = datetime.fromtimestamp(time.time() - 3 * HOUR, UTC)
     shop.watermark(completed=earlier.strftime("%Y-%m-%dT%H:%M:%S"))
 
 
-Plant = Callable[[Operated], None]
+Plant = Callable[[OperatedStack], None]
 FAULTS: Mapping[Plant, tuple[str, str, str]] = {  # the check that finds it, how bad it is, what the fix names
     store_is_down: ("store", "failed", "WOO_COMMERCE_URL"),
     key_is_revoked: ("store's key, reading", "failed", "WOO_COMMERCE_CONSUMER_KEY"),
@@ -204,7 +204,7 @@ FAULTS: Mapping[Plant, tuple[str, str, str]] = {  # the check that finds it, how
 
 
 @pytest.mark.parametrize("plant", FAULTS, ids=lambda plant: plant.__name__)
-def test_each_of_twenty_faults_is_found_and_its_fix_named(shop: Operated, plant: Plant) -> None:
+def test_each_of_twenty_faults_is_found_and_its_fix_named(shop: OperatedStack, plant: Plant) -> None:
     assert len(FAULTS) == 20
     check, outcome, fix = FAULTS[plant]
     plant(shop)
@@ -217,7 +217,7 @@ def test_each_of_twenty_faults_is_found_and_its_fix_named(shop: Operated, plant:
     assert result.exit_code == (1 if outcome == "failed" else 0)
 
 
-def test_people_are_told_the_fix_as_well(shop: Operated) -> None:
+def test_people_are_told_the_fix_as_well(shop: OperatedStack) -> None:
     orders_were_refused(shop)
 
     shown = shop.run("doctor").stdout
@@ -229,104 +229,104 @@ def test_people_are_told_the_fix_as_well(shop: Operated) -> None:
 # --- And others
 
 
-def webhook_is_paused(shop: Operated) -> None:
+def webhook_is_paused(shop: OperatedStack) -> None:
     shop.shop.hooks.webhooks[1].status = "paused"
 
 
-def webhook_is_there_twice(shop: Operated) -> None:
+def webhook_is_there_twice(shop: OperatedStack) -> None:
     shop.shop.hooks.create(name="mine", topic="order.created", delivery_url=shop.url, secret="other")
 
 
-def address_is_another_site(shop: Operated) -> None:
+def address_is_another_site(shop: OperatedStack) -> None:
     shop.stack.store(
         "StoreSecretArn",
         {"url": shop.stack.outputs["HubSpotApiUrl"], "consumer_key": KEY, "consumer_secret": SECRET},
     )
 
 
-def env_file_names_another_store(shop: Operated) -> None:
+def env_file_names_another_store(shop: OperatedStack) -> None:
     shop.environment["WOO_COMMERCE_URL"] = "https://other.example"
 
 
-def env_file_has_another_key(shop: Operated) -> None:
+def env_file_has_another_key(shop: OperatedStack) -> None:
     shop.environment["WOO_COMMERCE_CONSUMER_KEY"] = "ck_of_another_user"
 
 
-def env_file_has_another_secret(shop: Operated) -> None:
+def env_file_has_another_secret(shop: OperatedStack) -> None:
     shop.environment["WOO_COMMERCE_WEBHOOK_SECRET"] = "of-another-stack"
 
 
-def env_file_has_another_token(shop: Operated) -> None:
+def env_file_has_another_token(shop: OperatedStack) -> None:
     shop.environment["HUBSPOT_API_KEY"] = "pat-another"
 
 
-def woocommerce_is_old(shop: Operated) -> None:
+def woocommerce_is_old(shop: OperatedStack) -> None:
     shop.shop.old = True
 
 
-def deliveries_are_refused(shop: Operated) -> None:
+def deliveries_are_refused(shop: OperatedStack) -> None:
     shop.metric("SignatureInvalid", 3)
 
 
-def secret_is_one_that_wordpress_changes(shop: Operated) -> None:
+def secret_is_one_that_wordpress_changes(shop: OperatedStack) -> None:
     shop.stack.store("WebhookSecretArn", {"current": "with <b>tags</b> & entities"})
 
 
-def no_address_is_recorded(shop: Operated) -> None:
+def no_address_is_recorded(shop: OperatedStack) -> None:
     shop.stack.store("WebhookSecretArn", {"current": shop.webhook_secret})
 
 
-def store_has_moved(shop: Operated) -> None:
+def store_has_moved(shop: OperatedStack) -> None:
     shop.stack.store("WebhookSecretArn", {"current": shop.webhook_secret, "sources": ["old.example"]})
 
 
-def a_staging_clone_delivers(shop: Operated) -> None:
+def a_staging_clone_delivers(shop: OperatedStack) -> None:
     shop.metric("ForeignSource", 3)
 
 
-def stack_has_no_token(shop: Operated) -> None:
+def stack_has_no_token(shop: OperatedStack) -> None:
     shop.stack.store("HubSpotSecretArn", {"token": ""})
 
 
-def order_id_is_not_unique(shop: Operated) -> None:
+def order_id_is_not_unique(shop: OperatedStack) -> None:
     shop.portal.schema.archive_property(DEALS, "woocommerce_order_id")
     body = {"name": "woocommerce_order_id", "label": "Order", "type": "string", "fieldType": "text"}
     settings, now = shop.portal.settings, shop.portal.now()
     shop.portal.schema.create_property(DEALS, body | {"groupName": "dealinformation"}, settings, now)
 
 
-def pipeline_was_removed(shop: Operated) -> None:
+def pipeline_was_removed(shop: OperatedStack) -> None:
     del shop.portal.schema.pipelines[DEALS.id]["ecommerce_sales"]
 
 
-def daily_limit_is_nearly_used_up(shop: Operated) -> None:
+def daily_limit_is_nearly_used_up(shop: OperatedStack) -> None:
     shop.portal.limits.admit(shop.portal.settings, search=False)  # the day has begun
     shop.portal.limits.used_today = 240_000
 
 
-def tap_was_closed_by_hand(shop: Operated) -> None:
+def tap_was_closed_by_hand(shop: OperatedStack) -> None:
     uuid = shop.stack.outputs["EventSourceMappingId"]
     boto3.client("lambda").update_event_source_mapping(UUID=uuid, Enabled=False)
 
 
-def consumer_was_switched_off(_shop: Operated) -> None:
+def consumer_was_switched_off(_shop: OperatedStack) -> None:
     boto3.client("lambda").put_function_concurrency(FunctionName="consumer", ReservedConcurrentExecutions=0)
 
 
-def governor_is_not_scheduled(_shop: Operated) -> None:
+def governor_is_not_scheduled(_shop: OperatedStack) -> None:
     boto3.client("events").disable_rule(Name="governor-schedule")
 
 
-def nothing_calls_reconcile(_shop: Operated) -> None:
+def nothing_calls_reconcile(_shop: OperatedStack) -> None:
     events = boto3.client("events")
     events.remove_targets(Rule="reconcile-schedule", Ids=["function"])
 
 
-def watermark_was_edited_badly(shop: Operated) -> None:
+def watermark_was_edited_badly(shop: OperatedStack) -> None:
     shop.parameter("WatermarkParameter", '{"orders": 1}')
 
 
-def nobody_looked_through_the_customers(shop: Operated) -> None:
+def nobody_looked_through_the_customers(shop: OperatedStack) -> None:
     shop.watermark(scanned="2020-01-01T00:00:00", completed=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"))
 
 
@@ -358,7 +358,7 @@ MORE: Mapping[Plant, tuple[str, str, str]] = {
 
 
 @pytest.mark.parametrize("plant", MORE, ids=lambda plant: plant.__name__)
-def test_other_faults_are_found_as_well(shop: Operated, plant: Plant) -> None:
+def test_other_faults_are_found_as_well(shop: OperatedStack, plant: Plant) -> None:
     check, outcome, fix = MORE[plant]
     plant(shop)
 
@@ -371,7 +371,7 @@ def test_other_faults_are_found_as_well(shop: Operated, plant: Plant) -> None:
 # --- What cannot be known
 
 
-def context(shop: Operated, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> HealthContext:
+def context(shop: OperatedStack, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> HealthContext:
     """What the command looks at."""
     for name, value in shop.environment.items():
         monkeypatch.setenv(name, value)
@@ -383,7 +383,7 @@ def step(found: HealthContext, name: str) -> Step:
     return one
 
 
-def test_without_a_store_its_checks_are_left_out_and_all_is_well(shop: Operated) -> None:
+def test_without_a_store_its_checks_are_left_out_and_all_is_well(shop: OperatedStack) -> None:
     shop.stack.store("StoreSecretArn", {"url": ""})
     shop.environment = {"HUBSPOT_API_KEY": DEFAULT_TOKEN}
 
@@ -395,7 +395,7 @@ def test_without_a_store_its_checks_are_left_out_and_all_is_well(shop: Operated)
     assert shop.shop.requests == []
 
 
-def test_a_store_without_keys_is_asked_for_them(shop: Operated) -> None:
+def test_a_store_without_keys_is_asked_for_them(shop: OperatedStack) -> None:
     shop.stack.store("StoreSecretArn", {"url": ""})
     del shop.environment["WOO_COMMERCE_CONSUMER_SECRET"]
 
@@ -403,7 +403,7 @@ def test_a_store_without_keys_is_asked_for_them(shop: Operated) -> None:
 
 
 def test_where_nothing_is_counted_the_last_delivery_is_not_known(
-    shop: Operated, monkeypatch: pytest.MonkeyPatch
+    shop: OperatedStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = context(shop, monkeypatch, metrics=None)
 
@@ -415,7 +415,9 @@ CLONE = "https://staging.shop.example/"
 
 
 @pytest.mark.parametrize("counts", [True, False])
-def test_the_log_says_which_other_site_delivered(shop: Operated, monkeypatch: pytest.MonkeyPatch, counts: bool) -> None:
+def test_the_log_says_which_other_site_delivered(
+    shop: OperatedStack, monkeypatch: pytest.MonkeyPatch, counts: bool
+) -> None:
     logs = boto3.client("logs")
     monkeypatch.setattr("woohub_cli.traces._group", lambda *_: "ingest")
     logs.create_log_group(logGroupName="ingest")
@@ -453,7 +455,7 @@ class Waiting:
 
 @pytest.mark.parametrize(("seconds", "outcome"), [(60, Result.OK), (7200, Result.WARNING), (6 * 86400, Result.FAILED)])
 def test_a_queue_that_is_slow_is_told_before_messages_are_lost(
-    shop: Operated, monkeypatch: pytest.MonkeyPatch, seconds: float, outcome: Result
+    shop: OperatedStack, monkeypatch: pytest.MonkeyPatch, seconds: float, outcome: Result
 ) -> None:
     wait_in_the_queue(shop)
 
@@ -462,12 +464,12 @@ def test_a_queue_that_is_slow_is_told_before_messages_are_lost(
     assert (one.outcome, ago(seconds) in one.detail) == (outcome, True)
 
 
-def wait_in_the_queue(shop: Operated) -> None:
+def wait_in_the_queue(shop: OperatedStack) -> None:
     boto3.client("sqs").send_message(QueueUrl=shop.stack.outputs["QueueUrl"], MessageBody="…")
 
 
 def test_an_order_that_is_put_back_for_hours_is_told_though_sqs_tells_no_age_of_it(
-    shop: Operated, monkeypatch: pytest.MonkeyPatch
+    shop: OperatedStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wait_in_the_queue(shop)
     shop.metric("RetriedAge", minutes_ago=18, value=7_200_000)
@@ -477,7 +479,9 @@ def test_an_order_that_is_put_back_for_hours_is_told_though_sqs_tells_no_age_of_
     assert (one.outcome, ago(7200) in one.detail) == (Result.WARNING, True)
 
 
-def test_an_empty_queue_is_well_whatever_was_put_back_before(shop: Operated, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_queue_is_well_whatever_was_put_back_before(
+    shop: OperatedStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shop.metric("RetriedAge", minutes_ago=18, value=7_200_000)
 
     assert step(context(shop, monkeypatch), "queue").outcome is Result.OK
@@ -493,7 +497,7 @@ class Forbidding:
 
 
 def test_what_aws_does_not_show_is_a_warning_and_the_rest_is_looked_at(
-    shop: Operated, monkeypatch: pytest.MonkeyPatch
+    shop: OperatedStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = context(shop, monkeypatch, metrics=Forbidding())
 
@@ -502,7 +506,7 @@ def test_what_aws_does_not_show_is_a_warning_and_the_rest_is_looked_at(
     assert step(found, "HubSpot scopes").outcome is Result.OK
 
 
-def test_a_stack_of_an_older_version_is_named(shop: Operated, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stack_of_an_older_version_is_named(shop: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> None:
     found = context(shop, monkeypatch)
     outputs = {name: value for name, value in found.stack.outputs.items() if name != "GovernorFunction"}
 
@@ -511,7 +515,7 @@ def test_a_stack_of_an_older_version_is_named(shop: Operated, monkeypatch: pytes
     assert (one.outcome, "deploy" in one.fix) == (Result.FAILED, True)
 
 
-def test_a_store_that_is_slow_to_answer_ends_in_a_sentence(shop: Operated) -> None:
+def test_a_store_that_is_slow_to_answer_ends_in_a_sentence(shop: OperatedStack) -> None:
     shop.shop.faults.add(InjectedFault("status", status=401, path="orders"))
 
     found = named(shop, "store's key, reading")
@@ -519,7 +523,7 @@ def test_a_store_that_is_slow_to_answer_ends_in_a_sentence(shop: Operated) -> No
     assert found["outcome"] == "failed"
 
 
-def test_rules_on_values_are_told(shop: Operated, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rules_on_values_are_told(shop: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> None:
     rule = {"ruleType": "PHONE_NUMBER_WITH_EXPLICIT_COUNTRY_CODE", "ruleArguments": []}
     rows = {"0-1": [{"propertyName": "phone", "propertyValidationRules": [rule]}], "0-3": []}
     found = context(shop, monkeypatch)
@@ -545,7 +549,7 @@ def test_rules_on_values_are_told(shop: Operated, monkeypatch: pytest.MonkeyPatc
 # --- Currencies of a portal that does not list them
 
 
-def lists_no_currencies(shop: Operated, **deal: str) -> Operated:
+def lists_no_currencies(shop: OperatedStack, **deal: str) -> OperatedStack:
     """The store has an order in GBP; HubSpot may have a deal of one."""
     shop.portal.change_settings({"lists_currencies": False, "search_lag_s": 0.0})
     shop.shop.place(currency="GBP")
@@ -554,13 +558,13 @@ def lists_no_currencies(shop: Operated, **deal: str) -> Operated:
     return shop
 
 
-def test_a_currency_that_nothing_tells_about_is_called_unknown(shop: Operated) -> None:
+def test_a_currency_that_nothing_tells_about_is_called_unknown(shop: OperatedStack) -> None:
     found = named(lists_no_currencies(shop), "currency")
 
     assert (found["outcome"], "whether HubSpot accepts GBP is not known" in found["detail"]) == ("skipped", True)
 
 
-def test_a_currency_that_a_deal_could_not_get_is_called_refused(shop: Operated) -> None:
+def test_a_currency_that_a_deal_could_not_get_is_called_refused(shop: OperatedStack) -> None:
     found = named(lists_no_currencies(shop, amount="1.00"), "currency")
 
     assert (found["outcome"], found["detail"]) == ("warning", "HubSpot refuses GBP")
@@ -568,14 +572,14 @@ def test_a_currency_that_a_deal_could_not_get_is_called_refused(shop: Operated) 
 
 
 def test_a_currency_that_the_consumer_left_out_is_called_refused(
-    shop: Operated, monkeypatch: pytest.MonkeyPatch
+    shop: OperatedStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("woohub_cli.traces.refused_currencies", lambda _stack, _since: {"GBP"})
 
     assert named(lists_no_currencies(shop), "currency")["detail"] == "HubSpot refuses GBP"
 
 
-def test_a_currency_that_a_deal_has_is_fine(shop: Operated) -> None:
+def test_a_currency_that_a_deal_has_is_fine(shop: OperatedStack) -> None:
     shop.portal.change_settings({"currencies": ["USD", "GBP"]})
 
     found = named(lists_no_currencies(shop, deal_currency_code="GBP"), "currency")
@@ -583,7 +587,7 @@ def test_a_currency_that_a_deal_has_is_fine(shop: Operated) -> None:
     assert (found["outcome"], found["detail"].startswith("GBP, USD")) == ("ok", True)
 
 
-def test_a_mapped_property_that_hubspot_lacks_is_a_warning(shop: Operated) -> None:
+def test_a_mapped_property_that_hubspot_lacks_is_a_warning(shop: OperatedStack) -> None:
     shop.portal.schema.properties[CONTACTS.id].pop("zip")
 
     found = named(shop, "contact property zip")
@@ -598,7 +602,7 @@ def test_spans_are_told_in_one_unit(seconds: float, text: str) -> None:
     assert ago(seconds) == text
 
 
-def test_secrets_are_never_printed(shop: Operated) -> None:
+def test_secrets_are_never_printed(shop: OperatedStack) -> None:
     texts = [shop.run("doctor", *more).output for more in ([], ["--json"])]
 
     hidden = (KEY, SECRET, DEFAULT_TOKEN, shop.webhook_secret)
@@ -606,7 +610,7 @@ def test_secrets_are_never_printed(shop: Operated) -> None:
 
 
 def test_hubspot_is_asked_by_its_own_specs(
-    shop: Operated, contract: Contract | None, monkeypatch: pytest.MonkeyPatch
+    shop: OperatedStack, contract: Contract | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Held against them where they are at hand."""
     found = context(shop, monkeypatch)

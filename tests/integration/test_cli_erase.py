@@ -12,8 +12,8 @@ import pytest
 
 from simulators.hubspot import DEFAULT_TOKEN, InjectedFault, definitions, provision
 from tests.support.clock import Clock
-from tests.support.consuming import Consuming
-from tests.support.operated import Operated, operated
+from tests.support.operated_stack import OperatedStack, operated_stack
+from tests.support.stack_consumer import StackConsumer
 from woohub.erasures import FILE
 from woohub_cli import dead_letters, erasure_list
 from woohub_cli.commands import erase
@@ -23,13 +23,13 @@ LONG_AGO_S = 1_767_607_200.0  # 2026-01-05T10:00:00Z
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[Consuming]:
-    with operated() as shop:
-        yield Consuming(shop.ready())
+def running() -> Iterator[StackConsumer]:
+    with operated_stack() as shop:
+        yield StackConsumer(shop.ready())
 
 
 @pytest.fixture
-def consumer(running: Consuming, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Consuming:
+def consumer(running: StackConsumer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StackConsumer:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(dead_letters, "RECEIVE_WAIT_S", 0)  # moto takes waiting for messages literally
     monkeypatch.setattr(erase, "wait_until_in_force", lambda *_: None)
@@ -38,7 +38,7 @@ def consumer(running: Consuming, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.fixture
-def shop(consumer: Consuming) -> Operated:
+def shop(consumer: StackConsumer) -> OperatedStack:
     """Two old orders of Jane's and one of Joe's, in HubSpot."""
     consumer.shop.shop.clock = time.time
     for email, name in ((JANE, "Jane"), (JANE, "Jane"), (JOE, "Joe")):
@@ -48,23 +48,23 @@ def shop(consumer: Consuming) -> Operated:
     return consumer.shop
 
 
-def place(shop: Operated, email: str, first_name: str = "Jane", **fields: Any) -> int:
+def place(shop: OperatedStack, email: str, first_name: str = "Jane", **fields: Any) -> int:
     billing = {"email": email, "first_name": first_name, "last_name": "Doe", "phone": "555"}
     return shop.shop.place(billing=billing, **fields)
 
 
-def people(shop: Operated) -> set[str]:
+def people(shop: OperatedStack) -> set[str]:
     return {row["properties"]["email"] for row in shop.portal.state()["contacts"]}
 
 
-def names(shop: Operated) -> list[str]:
+def names(shop: OperatedStack) -> list[str]:
     """Of the deals, in the order of their orders, without what they begin with."""
     deals = (row["properties"] for row in shop.portal.state()["deals"])
     named = {int(deal["woocommerce_order_id"]): deal["dealname"] for deal in deals}
     return [named[number].removeprefix(f"WooCommerce Order #{number}") for number in sorted(named)]
 
 
-def erased(shop: Operated, *arguments: str, email: str = JANE) -> dict[str, Any]:
+def erased(shop: OperatedStack, *arguments: str, email: str = JANE) -> dict[str, Any]:
     result = shop.run("erase", email, "--json", *arguments)
     assert result.exit_code == 0, result.output
     assert "jane" not in result.stdout.lower()
@@ -75,7 +75,7 @@ def erased(shop: Operated, *arguments: str, email: str = JANE) -> dict[str, Any]
 # What it does
 
 
-def test_the_person_is_gone_and_the_deals_stay_without_the_name(shop: Operated) -> None:
+def test_the_person_is_gone_and_the_deals_stay_without_the_name(shop: OperatedStack) -> None:
     facts = erased(shop, "--yes")
 
     assert people(shop) == {JOE}
@@ -84,7 +84,7 @@ def test_the_person_is_gone_and_the_deals_stay_without_the_name(shop: Operated) 
     assert (len(facts["contacts"]), len(facts["deals_renamed"]), facts["checked"]) == (1, 2, True)
 
 
-def test_no_address_is_kept(shop: Operated) -> None:
+def test_no_address_is_kept(shop: OperatedStack) -> None:
     erased(shop, "--yes", email=" Jane.DOE@Example.com")
 
     text = stored_list(shop)
@@ -93,12 +93,12 @@ def test_no_address_is_kept(shop: Operated) -> None:
     assert len(shop.stack.secret("HubSpotSecretArn")["erasure_key"]) == 64
 
 
-def stored_list(shop: Operated) -> str:
+def stored_list(shop: OperatedStack) -> str:
     body = shop.stack.client("s3").get_object(Bucket=shop.stack.outputs["ConfigurationBucket"], Key=FILE)["Body"]
     return str(body.read().decode())
 
 
-def test_further_addresses_of_the_contact_are_the_person_too(shop: Operated) -> None:
+def test_further_addresses_of_the_contact_are_the_person_too(shop: OperatedStack) -> None:
     (contact,) = [row for row in shop.portal.state()["contacts"] if row["properties"]["email"] == JANE]
     shop.portal.objects.records["0-1"][contact["id"]].properties["hs_additional_emails"] = "jane@work.example"
 
@@ -107,7 +107,7 @@ def test_further_addresses_of_the_contact_are_the_person_too(shop: Operated) -> 
     assert len(json.loads(stored_list(shop))["erasures"]) == 2
 
 
-def test_what_is_queued_of_the_person_is_deleted_and_nothing_else(shop: Operated) -> None:
+def test_what_is_queued_of_the_person_is_deleted_and_nothing_else(shop: OperatedStack) -> None:
     place(shop, JANE)
     other = place(shop, f"mary-{JANE}")
     shop.shop.run_webhooks()
@@ -121,7 +121,7 @@ def test_what_is_queued_of_the_person_is_deleted_and_nothing_else(shop: Operated
     assert shop.stack.visible("DeadLetterQueueUrl") == 1
 
 
-def test_whoever_hubspot_does_not_know_is_entered_in_the_list_and_nothing_is_blocked(shop: Operated) -> None:
+def test_whoever_hubspot_does_not_know_is_entered_in_the_list_and_nothing_is_blocked(shop: OperatedStack) -> None:
     facts = erased(shop, "--yes", email="somebody@else.example")
 
     assert (facts["contacts"], facts["deals_renamed"]) == ([], [])
@@ -129,7 +129,7 @@ def test_whoever_hubspot_does_not_know_is_entered_in_the_list_and_nothing_is_blo
     assert not [route for route in shop.portal.counters()["by_route"] if "gdpr" in route]
 
 
-def test_a_portal_whose_key_is_not_unique_is_searched(shop: Operated) -> None:
+def test_a_portal_whose_key_is_not_unique_is_searched(shop: OperatedStack) -> None:
     shop.portal.reset()
     provision(shop.portal, unique_order_id=False)
     shop.portal.change_settings({"search_lag_s": 0.0})
@@ -143,7 +143,7 @@ def test_a_portal_whose_key_is_not_unique_is_searched(shop: Operated) -> None:
 # What people see of it
 
 
-def test_why_says_that_the_person_was_erased(shop: Operated) -> None:
+def test_why_says_that_the_person_was_erased(shop: OperatedStack) -> None:
     first, *_ = shop.shop.orders
     at = erased(shop, "--yes")["erased_at"]
 
@@ -154,7 +154,7 @@ def test_why_says_that_the_person_was_erased(shop: Operated) -> None:
     assert (facts["store"]["erased_at"], facts["store"]["anonymised"]) == (at, False)
 
 
-def test_verify_misses_nobody_who_was_erased(shop: Operated) -> None:
+def test_verify_misses_nobody_who_was_erased(shop: OperatedStack) -> None:
     erased(shop, "--yes")
 
     result = shop.run("verify", "--from", "2026-01-01", "--json")
@@ -164,7 +164,7 @@ def test_verify_misses_nobody_who_was_erased(shop: Operated) -> None:
     assert facts["orders_of_erased_people"] == 2
 
 
-def test_doctor_says_when_the_key_is_lost(shop: Operated) -> None:
+def test_doctor_says_when_the_key_is_lost(shop: OperatedStack) -> None:
     erased(shop, "--yes")
     assert checked(shop)["outcome"] == "ok"
 
@@ -173,7 +173,7 @@ def test_doctor_says_when_the_key_is_lost(shop: Operated) -> None:
     assert (checked(shop)["outcome"], "erasure_key" in checked(shop)["detail"]) == ("failed", True)
 
 
-def checked(shop: Operated) -> dict[str, Any]:
+def checked(shop: OperatedStack) -> dict[str, Any]:
     (check,) = [check for check in shop.json("doctor")["checks"] if check["check"] == "erasures"]
     return dict(check)
 
@@ -181,7 +181,7 @@ def checked(shop: Operated) -> dict[str, Any]:
 # Asking first
 
 
-def test_a_dry_run_says_what_it_would_do_and_does_nothing(shop: Operated) -> None:
+def test_a_dry_run_says_what_it_would_do_and_does_nothing(shop: OperatedStack) -> None:
     facts = erased(shop, "--dry-run")
 
     assert (len(facts["contacts"]), len(facts["deals_renamed"]), facts["erased_at"]) == (1, 2, None)
@@ -189,7 +189,7 @@ def test_a_dry_run_says_what_it_would_do_and_does_nothing(shop: Operated) -> Non
     assert erased(shop, "--dry-run")["erased_before_at"] is None
 
 
-def test_nothing_is_erased_without_a_yes(shop: Operated) -> None:
+def test_nothing_is_erased_without_a_yes(shop: OperatedStack) -> None:
     result = shop.run("erase", JANE)
 
     assert result.exit_code == 2
@@ -197,14 +197,14 @@ def test_nothing_is_erased_without_a_yes(shop: Operated) -> None:
     assert people(shop) == {JANE, JOE}
 
 
-def test_what_is_no_address_is_wrong_usage(shop: Operated) -> None:
+def test_what_is_no_address_is_wrong_usage(shop: OperatedStack) -> None:
     assert shop.run("erase", "Jane Doe", "--yes").exit_code == 2
 
 
 # Again, and after a crash
 
 
-def test_running_it_twice_is_harmless(shop: Operated) -> None:
+def test_running_it_twice_is_harmless(shop: OperatedStack) -> None:
     first = erased(shop, "--yes")
     second = erased(shop, "--yes")
 
@@ -214,7 +214,7 @@ def test_running_it_twice_is_harmless(shop: Operated) -> None:
 
 
 @pytest.mark.parametrize("path", ["/deals/batch/update", "/contacts/gdpr-delete"])
-def test_what_a_crash_left_is_done_by_the_next_run(shop: Operated, path: str) -> None:
+def test_what_a_crash_left_is_done_by_the_next_run(shop: OperatedStack, path: str) -> None:
     shop.portal.faults.add(InjectedFault(path=path, status=503, when="before"))
     broken = shop.run("erase", JANE, "--yes")
     shop.portal.faults.clear()
@@ -226,7 +226,7 @@ def test_what_a_crash_left_is_done_by_the_next_run(shop: Operated, path: str) ->
     assert names(shop)[:2] == ["", ""]
 
 
-def test_a_list_of_another_key_is_left_alone(shop: Operated) -> None:
+def test_a_list_of_another_key_is_left_alone(shop: OperatedStack) -> None:
     erased(shop, "--yes", email=JOE)
     shop.stack.store("HubSpotSecretArn", shop.stack.secret("HubSpotSecretArn") | {"erasure_key": "another"})
 
@@ -237,7 +237,7 @@ def test_a_list_of_another_key_is_left_alone(shop: Operated) -> None:
     assert JANE in people(shop)
 
 
-def test_a_new_token_keeps_the_key(shop: Operated) -> None:
+def test_a_new_token_keeps_the_key(shop: OperatedStack) -> None:
     erased(shop, "--yes")
     key = shop.stack.secret("HubSpotSecretArn")["erasure_key"]
     shop.stack.store("HubSpotSecretArn", {"token": "old", "erasure_key": key})
@@ -257,7 +257,7 @@ def a_moment_ago(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("a_moment_ago")
-def test_no_way_brings_the_person_back_and_a_new_order_is_welcome(shop: Operated, consumer: Consuming) -> None:
+def test_no_way_brings_the_person_back_and_a_new_order_is_welcome(shop: OperatedStack, consumer: StackConsumer) -> None:
     first, *_ = shop.shop.orders
     erased(shop, "--yes")
 
@@ -280,7 +280,7 @@ def test_no_way_brings_the_person_back_and_a_new_order_is_welcome(shop: Operated
 
 @pytest.mark.usefixtures("a_moment_ago")
 def test_a_second_look_leaves_a_new_relationship_alone(
-    shop: Operated, consumer: Consuming, monkeypatch: pytest.MonkeyPatch
+    shop: OperatedStack, consumer: StackConsumer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def meanwhile(*_: object) -> None:
         place(shop, JANE)

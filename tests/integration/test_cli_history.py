@@ -18,8 +18,8 @@ from moto.core.models import DEFAULT_ACCOUNT_ID
 from typer.testing import CliRunner
 
 from simulators.hubspot.definitions import DEALS
-from tests.support.consuming import Consuming
-from tests.support.operated import Operated, operated
+from tests.support.operated_stack import OperatedStack, operated_stack
+from tests.support.stack_consumer import StackConsumer
 from woohub.consumer.breaker import State
 from woohub_cli import connections, history, stacks
 from woohub_cli.cli_errors import Trouble
@@ -31,26 +31,26 @@ DAY = 86_400
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[Consuming]:
+def running() -> Iterator[StackConsumer]:
     """One stack for all tests here: starting it takes longer than most of them."""
-    with operated(search_lag_s=0.0, requests_per_10_s=10_000) as stack:
-        yield Consuming(stack.ready())
+    with operated_stack(search_lag_s=0.0, requests_per_10_s=10_000) as stack:
+        yield StackConsumer(stack.ready())
 
 
 @pytest.fixture
-def consumer(running: Consuming, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Consuming:
+def consumer(running: StackConsumer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StackConsumer:
     monkeypatch.chdir(tmp_path)
     running.begin_anew()
     return running
 
 
 @pytest.fixture
-def shop(consumer: Consuming) -> Operated:
+def shop(consumer: StackConsumer) -> OperatedStack:
     """Without orders, and without a past."""
     return consumer.shop
 
 
-def past(shop: Operated, orders: int) -> list[int]:
+def past(shop: OperatedStack, orders: int) -> list[int]:
     """So many orders, one a day, of which nobody was told."""
     ages = [DAY * (orders - number) for number in range(orders)]
     made = [shop.shop.place(created=time.time() - age, modified=time.time() - age) for age in ages]
@@ -58,14 +58,14 @@ def past(shop: Operated, orders: int) -> list[int]:
     return made
 
 
-def silence(shop: Operated) -> None:
+def silence(shop: OperatedStack) -> None:
     """What waits for delivery gets lost."""
     shop.shop.hooks.lose = 1.0
     shop.shop.run_webhooks()
     shop.shop.hooks.lose = 0.0
 
 
-def numbers(shop: Operated) -> list[str]:
+def numbers(shop: OperatedStack) -> list[str]:
     return sorted(row["properties"]["woocommerce_order_id"] for row in shop.portal.state()["deals"])
 
 
@@ -78,7 +78,7 @@ def answered(**facts: Any) -> None:
 # --- Reconcile
 
 
-def test_reconcile_tells_what_was_queued_and_which_webhooks_were_mended(shop: Operated) -> None:
+def test_reconcile_tells_what_was_queued_and_which_webhooks_were_mended(shop: OperatedStack) -> None:
     answered(queued={"orders": 3, "customers": 1}, webhooks=["disabled order.updated: repaired"], complete=True)
 
     result = shop.run("reconcile")
@@ -87,7 +87,7 @@ def test_reconcile_tells_what_was_queued_and_which_webhooks_were_mended(shop: Op
     assert result.stdout.splitlines() == ["Queued: 3 orders, 1 accounts.", "Webhook disabled order.updated: repaired"]
 
 
-def test_reconcile_that_found_nothing_says_so(shop: Operated) -> None:
+def test_reconcile_that_found_nothing_says_so(shop: OperatedStack) -> None:
     answered(queued={}, webhooks=[], complete=True, stopped="")
 
     assert shop.json("reconcile") == {
@@ -101,7 +101,7 @@ def test_reconcile_that_found_nothing_says_so(shop: Operated) -> None:
     }
 
 
-def test_a_sweep_that_ran_out_of_time_goes_on_until_it_is_through(shop: Operated) -> None:
+def test_a_sweep_that_ran_out_of_time_goes_on_until_it_is_through(shop: OperatedStack) -> None:
     answered(queued={"orders": 100}, complete=False, stopped="out of time: 1.0 s left")
     answered(queued={"orders": 20}, complete=True)
 
@@ -110,7 +110,7 @@ def test_a_sweep_that_ran_out_of_time_goes_on_until_it_is_through(shop: Operated
     assert (facts["queued"]["orders"], facts["runs"], facts["complete"]) == (120, 2, True)
 
 
-def test_a_sweep_that_could_not_read_the_store_is_a_problem(shop: Operated) -> None:
+def test_a_sweep_that_could_not_read_the_store_is_a_problem(shop: OperatedStack) -> None:
     answered(queued={}, complete=False, stopped="store unavailable: the store's answer is 503")
 
     result = shop.run("reconcile")
@@ -119,7 +119,7 @@ def test_a_sweep_that_could_not_read_the_store_is_a_problem(shop: Operated) -> N
     assert "the store's answer is 503" in result.stdout
 
 
-def test_without_a_readable_watermark_no_next_run_is_promised(shop: Operated) -> None:
+def test_without_a_readable_watermark_no_next_run_is_promised(shop: OperatedStack) -> None:
     reason = "failed: not JSON; repair the parameter"
     answered(queued={}, complete=False, stopped=reason, failed={"watermark": reason})
 
@@ -129,7 +129,7 @@ def test_without_a_readable_watermark_no_next_run_is_promised(shop: Operated) ->
     assert "resumes" not in result.stdout
 
 
-def test_a_stack_without_a_store_is_told(shop: Operated) -> None:
+def test_a_stack_without_a_store_is_told(shop: OperatedStack) -> None:
     answered(configured=False)
 
     result = shop.run("reconcile")
@@ -150,7 +150,7 @@ def test_what_is_asked_for_is_asked_for_once() -> None:
     assert events == [{"since": "2026-11-20T00:00:00Z", "customers": "all"}, {}, {}]
 
 
-def test_a_function_that_crashed_is_told(shop: Operated) -> None:
+def test_a_function_that_crashed_is_told(shop: OperatedStack) -> None:
     backend = lambda_simple_backends[DEFAULT_ACCOUNT_ID]["eu-west-1"]
     backend.lambda_simple_results_queue.append("Task timed out")
 
@@ -160,7 +160,7 @@ def test_a_function_that_crashed_is_told(shop: Operated) -> None:
     assert "the function reconcile failed: Task timed out" in result.stderr
 
 
-def test_a_dry_run_counts_and_queues_nothing(shop: Operated) -> None:
+def test_a_dry_run_counts_and_queues_nothing(shop: OperatedStack) -> None:
     past(shop, 5)
     shop.shop.trash(shop.shop.place())
     silence(shop)
@@ -174,7 +174,7 @@ def test_a_dry_run_counts_and_queues_nothing(shop: Operated) -> None:
 
 
 @pytest.mark.parametrize("options", [["--since", "yesterday"], ["--customers", "some"], ["--deleted", "yes"]])
-def test_what_reconcile_cannot_be_asked_for_is_wrong_usage(shop: Operated, options: list[str]) -> None:
+def test_what_reconcile_cannot_be_asked_for_is_wrong_usage(shop: OperatedStack, options: list[str]) -> None:
     assert shop.run("reconcile", *options).exit_code == 2
 
 
@@ -182,7 +182,7 @@ def test_what_reconcile_cannot_be_asked_for_is_wrong_usage(shop: Operated, optio
 
 
 def test_a_backfill_brings_every_order_and_account_and_says_what_to_do_next(
-    shop: Operated, consumer: Consuming
+    shop: OperatedStack, consumer: StackConsumer
 ) -> None:
     made = past(shop, 12)
     shop.shop.register()
@@ -198,7 +198,7 @@ def test_a_backfill_brings_every_order_and_account_and_says_what_to_do_next(
     assert len(shop.portal.state()["contacts"]) == 13
 
 
-def test_a_backfill_as_json(shop: Operated) -> None:
+def test_a_backfill_as_json(shop: OperatedStack) -> None:
     past(shop, 3)
 
     facts = shop.json("backfill", "--from", "60h")
@@ -214,7 +214,7 @@ def test_a_backfill_as_json(shop: Operated) -> None:
     assert (facts["complete"], facts["stopped"], facts["waiting_in_queue"]) == (True, None, 2)
 
 
-def test_backfilled_messages_are_marked_so_that_live_ones_overtake(shop: Operated) -> None:
+def test_backfilled_messages_are_marked_so_that_live_ones_overtake(shop: OperatedStack) -> None:
     past(shop, 1)
 
     shop.run("backfill")
@@ -225,7 +225,7 @@ def test_backfilled_messages_are_marked_so_that_live_ones_overtake(shop: Operate
     assert message["Attributes"]["MessageGroupId"] == "backfill"
 
 
-def test_a_dry_run_of_a_backfill_says_how_much_there_is(shop: Operated) -> None:
+def test_a_dry_run_of_a_backfill_says_how_much_there_is(shop: OperatedStack) -> None:
     past(shop, 4)
 
     facts = shop.json("backfill", "--dry-run", "--status", "processing")
@@ -235,7 +235,7 @@ def test_a_dry_run_of_a_backfill_says_how_much_there_is(shop: Operated) -> None:
     assert shop.stack.visible("QueueUrl") == 0
 
 
-def test_a_limited_backfill_goes_on_with_the_same_command(shop: Operated, tmp_path: Path) -> None:
+def test_a_limited_backfill_goes_on_with_the_same_command(shop: OperatedStack, tmp_path: Path) -> None:
     past(shop, 5)
 
     first, second, third = (shop.json("backfill", "--limit", "2") for _ in range(3))
@@ -246,7 +246,7 @@ def test_a_limited_backfill_goes_on_with_the_same_command(shop: Operated, tmp_pa
     assert list((tmp_path / ".local").iterdir()) == []
 
 
-def test_an_unfinished_backfill_of_something_else_is_not_forgotten_by_mistake(shop: Operated) -> None:
+def test_an_unfinished_backfill_of_something_else_is_not_forgotten_by_mistake(shop: OperatedStack) -> None:
     past(shop, 5)
     shop.run("backfill", "--limit", "2", "--status", "processing")
 
@@ -257,7 +257,7 @@ def test_an_unfinished_backfill_of_something_else_is_not_forgotten_by_mistake(sh
     assert shop.json("backfill", "--from", "3d", "--restart")["complete"]
 
 
-def test_from_a_time_ago_the_same_command_goes_on_too(shop: Operated) -> None:
+def test_from_a_time_ago_the_same_command_goes_on_too(shop: OperatedStack) -> None:
     past(shop, 5)
     first = shop.json("backfill", "--from", "100h", "--limit", "1")
 
@@ -267,7 +267,7 @@ def test_from_a_time_ago_the_same_command_goes_on_too(shop: Operated) -> None:
     assert (second["queued_before"], second["complete"]) == (1, True)
 
 
-def test_a_store_that_refuses_stops_a_backfill_where_it_can_go_on(shop: Operated) -> None:
+def test_a_store_that_refuses_stops_a_backfill_where_it_can_go_on(shop: OperatedStack) -> None:
     past(shop, 3)
     shop.run("backfill", "--limit", "1")
     keys = dict(shop.shop.keys)
@@ -281,7 +281,7 @@ def test_a_store_that_refuses_stops_a_backfill_where_it_can_go_on(shop: Operated
     assert shop.json("backfill")["queued_now"] == 2
 
 
-def test_an_interrupted_backfill_says_how_to_go_on(shop: Operated, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_backfill_says_how_to_go_on(shop: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> None:
     past(shop, 3)
     write = history.StateFile.write
 
@@ -298,7 +298,7 @@ def test_an_interrupted_backfill_says_how_to_go_on(shop: Operated, monkeypatch: 
     assert "Stopped: interrupted; run the same command again to resume" in result.stdout
 
 
-def test_a_queue_that_nobody_works_off_is_explained(shop: Operated, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_queue_that_nobody_works_off_is_explained(shop: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> None:
     past(shop, 3)
     monkeypatch.setattr(history, "MAX_QUEUE_DEPTH", 1)
     monkeypatch.setattr(history, "STALLED_AFTER_S", -1.0)
@@ -316,11 +316,11 @@ def test_a_queue_that_nobody_works_off_is_explained(shop: Operated, monkeypatch:
     [["--from", "soon"], ["--from", "2026-02-01", "--to", "2026-01-01"], ["--limit", "0"]],
     ids=" ".join,
 )
-def test_what_a_backfill_cannot_be_asked_for_is_wrong_usage(shop: Operated, options: list[str]) -> None:
+def test_what_a_backfill_cannot_be_asked_for_is_wrong_usage(shop: OperatedStack, options: list[str]) -> None:
     assert shop.run("backfill", *options).exit_code == 2
 
 
-def test_a_stack_that_was_told_no_store_says_so(shop: Operated) -> None:
+def test_a_stack_that_was_told_no_store_says_so(shop: OperatedStack) -> None:
     shop.stack.store("StoreSecretArn", {"url": "", "consumer_key": "", "consumer_secret": ""})
 
     result = shop.run("backfill")  # .env names a store, but perhaps another one than this stack's
@@ -336,7 +336,7 @@ def test_state_files_of_stacks_do_not_mix() -> None:
 # --- Verify
 
 
-def test_an_equal_store_and_hubspot_end_with_0(shop: Operated, consumer: Consuming) -> None:
+def test_an_equal_store_and_hubspot_end_with_0(shop: OperatedStack, consumer: StackConsumer) -> None:
     shop.shop.place()
     consumer.deliver()
 
@@ -347,7 +347,7 @@ def test_an_equal_store_and_hubspot_end_with_0(shop: Operated, consumer: Consumi
     assert "HubSpot matches the store." in result.stdout
 
 
-def test_differences_are_shown_and_end_with_1_and_can_be_repaired(shop: Operated, consumer: Consuming) -> None:
+def test_differences_are_shown_and_end_with_1_and_can_be_repaired(shop: OperatedStack, consumer: StackConsumer) -> None:
     (number,) = past(shop, 1)
     changed = shop.shop.place()
     consumer.deliver()
@@ -366,7 +366,7 @@ def test_differences_are_shown_and_end_with_1_and_can_be_repaired(shop: Operated
     assert shop.json("verify")["equal"]
 
 
-def test_the_report_as_json(shop: Operated, consumer: Consuming) -> None:
+def test_the_report_as_json(shop: OperatedStack, consumer: StackConsumer) -> None:
     number = shop.shop.place()
     consumer.deliver()
     silently_deleted = shop.shop.place()
@@ -385,7 +385,7 @@ def test_the_report_as_json(shop: Operated, consumer: Consuming) -> None:
 
 
 def test_the_page_is_one_private_file_that_needs_nothing_from_elsewhere(
-    shop: Operated, consumer: Consuming, tmp_path: Path
+    shop: OperatedStack, consumer: StackConsumer, tmp_path: Path
 ) -> None:
     shop.shop.place(billing={"first_name": "<script>alert(1)</script>"})
     consumer.deliver()
@@ -402,14 +402,14 @@ def test_the_page_is_one_private_file_that_needs_nothing_from_elsewhere(
     assert "order:" in page
 
 
-def test_a_page_that_cannot_be_written_is_told(shop: Operated, tmp_path: Path) -> None:
+def test_a_page_that_cannot_be_written_is_told(shop: OperatedStack, tmp_path: Path) -> None:
     result = shop.run("verify", "--html", str(tmp_path / "no" / "report.html"))
 
     assert result.exit_code == 1
     assert "cannot be written" in result.stderr
 
 
-def test_without_a_stack_the_environment_says_what_to_compare(shop: Operated, consumer: Consuming) -> None:
+def test_without_a_stack_the_environment_says_what_to_compare(shop: OperatedStack, consumer: StackConsumer) -> None:
     shop.shop.place()
     consumer.deliver()
     env = shop.environment | {"HUBSPOT_API_URL": shop.stack.outputs["HubSpotApiUrl"], "WOOHUB_STACK": ""}
@@ -426,11 +426,11 @@ def test_without_a_stack_the_environment_says_what_to_compare(shop: Operated, co
     [["--days", "2", "--from", "3d"], ["--to", "2026-01-01"], ["--days", "0"], ["--from", "soon"]],
     ids=" ".join,
 )
-def test_what_verify_cannot_be_asked_for_is_wrong_usage(shop: Operated, options: list[str]) -> None:
+def test_what_verify_cannot_be_asked_for_is_wrong_usage(shop: OperatedStack, options: list[str]) -> None:
     assert shop.run("verify", *options).exit_code == 2
 
 
-def test_many_differences_are_cut_on_the_terminal_only(shop: Operated) -> None:
+def test_many_differences_are_cut_on_the_terminal_only(shop: OperatedStack) -> None:
     made = past(shop, 60)
 
     on_progress = shop.run("verify", "--from", "2020-01-01").stdout
@@ -442,7 +442,7 @@ def test_many_differences_are_cut_on_the_terminal_only(shop: Operated) -> None:
 # --- Which store
 
 
-def test_the_local_stack_takes_the_store_of_the_environment(shop: Operated) -> None:
+def test_the_local_stack_takes_the_store_of_the_environment(shop: OperatedStack) -> None:
     shop.stack.store("StoreSecretArn", {"url": "", "consumer_key": "", "consumer_secret": ""})
     stack = shop.stack.stack
     local = stacks.Stack(stacks.LOCAL, stack.outputs, stack.aws)

@@ -14,8 +14,8 @@ from simulators.hubspot import InjectedFault
 from simulators.hubspot.definitions import CONTACTS
 from tests.support.cli_stack import NAME
 from tests.support.clock import Clock
-from tests.support.consuming import Consuming
-from tests.support.operated import Operated, operated
+from tests.support.operated_stack import OperatedStack, operated_stack
+from tests.support.stack_consumer import StackConsumer
 from woohub.consumer.breaker import State
 from woohub.delivery import webhooks
 from woohub.delivery.webhooks import Delivery
@@ -29,18 +29,18 @@ BEGAN = 1_795_473_600.9
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operated]:
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedStack]:
     monkeypatch.chdir(tmp_path)
     for name in ("HUBSPOT_API_URL", "WOOHUB_STACK", "WOO_COMMERCE_WEBHOOK_SECRET"):
         monkeypatch.delenv(name, raising=False)
-    with operated() as running:
+    with operated_stack() as running:
         yield running.ready()
 
 
 @pytest.fixture
-def consuming(shop: Operated, monkeypatch: pytest.MonkeyPatch) -> Consuming:
+def consuming(shop: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> StackConsumer:
     """While the command waits, the consumer works off the queue."""
-    consumer = Consuming(shop)
+    consumer = StackConsumer(shop)
     monkeypatch.setattr(load, "REQUESTS_PER_10_S", 1000)  # nobody else is there to be spared
     made: Callable[..., load.Tester] = load.tester
     monkeypatch.setattr(
@@ -49,11 +49,11 @@ def consuming(shop: Operated, monkeypatch: pytest.MonkeyPatch) -> Consuming:
     return consumer
 
 
-def report(shop: Operated, *arguments: str) -> Any:
+def report(shop: OperatedStack, *arguments: str) -> Any:
     return shop.json("load", "--rate", "1000", *arguments)
 
 
-def kept(shop: Operated) -> tuple[int, int]:
+def kept(shop: OperatedStack) -> tuple[int, int]:
     state = shop.portal.state()
     return len(state["deals"]), len(state["contacts"])
 
@@ -115,7 +115,7 @@ def test_orders_are_placed_at_the_rate_that_is_asked_for() -> None:
 
 
 @pytest.mark.usefixtures("consuming")
-def test_every_order_arrives_exactly_once_and_is_timed(shop: Operated) -> None:
+def test_every_order_arrives_exactly_once_and_is_timed(shop: OperatedStack) -> None:
     found = report(shop, "--orders", "25")
 
     assert (found["orders"], found["deliveries"], found["arrived"], found["refused"]) == (25, 50, 25, {})
@@ -131,7 +131,7 @@ def test_every_order_arrives_exactly_once_and_is_timed(shop: Operated) -> None:
 
 
 @pytest.mark.usefixtures("consuming")
-def test_a_person_sees_throughput_latency_and_how_to_clean_up(shop: Operated) -> None:
+def test_a_person_sees_throughput_latency_and_how_to_clean_up(shop: OperatedStack) -> None:
     result = shop.run("load", "--orders", "6", "--rate", "1000")
 
     assert result.exit_code == 0, result.output
@@ -139,7 +139,7 @@ def test_a_person_sees_throughput_latency_and_how_to_clean_up(shop: Operated) ->
         assert word in result.stdout
 
 
-def test_what_it_made_is_removed_on_request_and_nothing_else(shop: Operated, consuming: Consuming) -> None:
+def test_what_it_made_is_removed_on_request_and_nothing_else(shop: OperatedStack, consuming: StackConsumer) -> None:
     shop.shop.place()
     consuming.deliver()
     before = kept(shop)
@@ -151,7 +151,7 @@ def test_what_it_made_is_removed_on_request_and_nothing_else(shop: Operated, con
 
 
 @pytest.mark.usefixtures("consuming")
-def test_an_earlier_run_can_be_removed(shop: Operated) -> None:
+def test_an_earlier_run_can_be_removed(shop: OperatedStack) -> None:
     run = report(shop, "--orders", "7")["run"]
     assert kept(shop) == (7, 4)
 
@@ -163,7 +163,7 @@ def test_an_earlier_run_can_be_removed(shop: Operated) -> None:
 
 
 @pytest.mark.usefixtures("consuming")
-def test_a_contact_that_only_has_such_an_address_beside_its_own_stays(shop: Operated) -> None:
+def test_a_contact_that_only_has_such_an_address_beside_its_own_stays(shop: OperatedStack) -> None:
     """Somebody merged a test contact into a real one."""
     run = report(shop, "--orders", "1")["run"]
     (record,) = shop.portal.objects.records[CONTACTS.id].values()
@@ -176,7 +176,7 @@ def test_a_contact_that_only_has_such_an_address_beside_its_own_stays(shop: Oper
 
 
 @pytest.mark.usefixtures("consuming")
-def test_removing_goes_on_after_an_answer_that_is_lost(shop: Operated) -> None:
+def test_removing_goes_on_after_an_answer_that_is_lost(shop: OperatedStack) -> None:
     run = report(shop, "--orders", "3")["run"]
     shop.portal.faults.add(InjectedFault("reset", when="before", path="batch/archive", count=1))
 
@@ -184,7 +184,7 @@ def test_removing_goes_on_after_an_answer_that_is_lost(shop: Operated) -> None:
 
 
 @pytest.mark.usefixtures("consuming")
-def test_it_says_what_is_left_when_it_cannot_remove_all(shop: Operated) -> None:
+def test_it_says_what_is_left_when_it_cannot_remove_all(shop: OperatedStack) -> None:
     run = report(shop, "--orders", "3")["run"]
     shop.portal.faults.add(InjectedFault("reset", when="before", path="deals/batch/archive"))
 
@@ -198,7 +198,7 @@ def test_it_says_what_is_left_when_it_cannot_remove_all(shop: Operated) -> None:
 
 
 @pytest.mark.usefixtures("consuming")
-def test_an_order_that_never_arrives_is_missing(shop: Operated) -> None:
+def test_an_order_that_never_arrives_is_missing(shop: OperatedStack) -> None:
     """HubSpot refuses the deals, so they end among the dead letters."""
     shop.portal.faults.add(InjectedFault("status", status=400, path="deals/batch/create"))
 
@@ -210,7 +210,7 @@ def test_an_order_that_never_arrives_is_missing(shop: Operated) -> None:
 
 
 @pytest.mark.usefixtures("consuming")
-def test_a_refused_delivery_is_counted_by_its_answer(shop: Operated, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_delivery_is_counted_by_its_answer(shop: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("woohub_cli.commands.send.signing_secret", lambda _stack: "forged")
 
     result = shop.run("load", "--json", "--orders", "2", "--rate", "1000", "--within", "1")
@@ -219,7 +219,7 @@ def test_a_refused_delivery_is_counted_by_its_answer(shop: Operated, monkeypatch
     assert (result.exit_code, found["refused"], found["missing"]) == (1, {"401": 4}, 2)
 
 
-def test_a_deal_that_is_not_as_it_should_be_is_told(shop: Operated, consuming: Consuming) -> None:
+def test_a_deal_that_is_not_as_it_should_be_is_told(shop: OperatedStack, consuming: StackConsumer) -> None:
     def spoil(_seconds: float) -> None:
         consuming.work_off()
         for row in shop.portal.objects.records["0-3"].values():
@@ -235,7 +235,7 @@ def test_a_deal_that_is_not_as_it_should_be_is_told(shop: Operated, consuming: C
 
 
 @pytest.mark.usefixtures("consuming")
-def test_while_the_breaker_is_open_nothing_is_placed(shop: Operated) -> None:
+def test_while_the_breaker_is_open_nothing_is_placed(shop: OperatedStack) -> None:
     shop.stack.breaker(State("open", "auth", "HubSpot refuses the token"))
 
     result = shop.run("load")
@@ -246,7 +246,7 @@ def test_while_the_breaker_is_open_nothing_is_placed(shop: Operated) -> None:
 
 
 @pytest.mark.usefixtures("consuming")
-def test_a_portal_that_was_never_set_up_is_named(shop: Operated) -> None:
+def test_a_portal_that_was_never_set_up_is_named(shop: OperatedStack) -> None:
     shop.portal.reset()
 
     result = shop.run("load", "--orders", "1")
@@ -260,7 +260,7 @@ def test_a_portal_that_was_never_set_up_is_named(shop: Operated) -> None:
     [(["--orders", "30", "--rate", "3"], "30 orders of 20 customers"), (["--remove", "1795473600-30"], "30 deals")],
     ids=["place", "remove"],
 )
-def test_a_dry_run_only_says_so(shop: Operated, arguments: list[str], words: str) -> None:
+def test_a_dry_run_only_says_so(shop: OperatedStack, arguments: list[str], words: str) -> None:
     result = shop.run("load", "--dry-run", *arguments)
 
     assert (result.exit_code, words in result.stdout) == (0, True)
@@ -269,11 +269,11 @@ def test_a_dry_run_only_says_so(shop: Operated, arguments: list[str], words: str
 
 
 @pytest.mark.parametrize("arguments", [["--remove", "1795473600-3", "--clean"], ["--orders", "0"], ["--rate", "0"]])
-def test_what_makes_no_sense_is_wrong_usage(shop: Operated, arguments: list[str]) -> None:
+def test_what_makes_no_sense_is_wrong_usage(shop: OperatedStack, arguments: list[str]) -> None:
     assert shop.run("load", *arguments).exit_code == 2
 
 
-def test_the_real_hubspot_is_asked_about(shop: Operated, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_real_hubspot_is_asked_about(shop: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load, "REAL_HUBSPOT", shop.stack.outputs["HubSpotApiUrl"])
 
     result = shop.run("load", "--orders", "1")
@@ -296,5 +296,5 @@ def test_a_queue_that_stays_busy_is_given_up_on() -> None:
 
 
 @pytest.mark.usefixtures("consuming")
-def test_the_stack_is_named_in_the_answer(shop: Operated) -> None:
+def test_the_stack_is_named_in_the_answer(shop: OperatedStack) -> None:
     assert report(shop, "--orders", "1")["stack"] == NAME

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from tests.support.bucket import BROKEN
 from tests.support.cli_stack import NAME
-from tests.support.consuming import Consuming
-from tests.support.operated import Operated, operated
+from tests.support.operated_stack import OperatedStack, operated_stack
+from tests.support.stack_consumer import StackConsumer
 from woohub.configuration import MAPPING_KEY
 from woohub.mapping.mapping_file import DEFAULT
 from woohub_cli import dead_letters
@@ -35,13 +35,13 @@ description = "How the order was paid, in the words of the store."
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[Consuming]:
-    with operated(search_lag_s=0.0, requests_per_10_s=10_000) as stack:
-        yield Consuming(stack.ready())
+def running() -> Iterator[StackConsumer]:
+    with operated_stack(search_lag_s=0.0, requests_per_10_s=10_000) as stack:
+        yield StackConsumer(stack.ready())
 
 
 @pytest.fixture
-def shop(running: Consuming, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Operated:
+def shop(running: StackConsumer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OperatedStack:
     """In an empty folder, with an empty bucket."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(dead_letters, "RECEIVE_WAIT_S", 0)
@@ -51,7 +51,7 @@ def shop(running: Consuming, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     return running.shop
 
 
-def run(shop: Operated, command: str, *arguments: str, code: int = 0, stack: str = NAME) -> str:
+def run(shop: OperatedStack, command: str, *arguments: str, code: int = 0, stack: str = NAME) -> str:
     """What the command says to people."""
     asked = ["mapping", command, *arguments, "--stack", stack]
     result = CliRunner().invoke(app, asked, env=shop.environment, catch_exceptions=False)
@@ -59,7 +59,7 @@ def run(shop: Operated, command: str, *arguments: str, code: int = 0, stack: str
     return result.output
 
 
-def facts(shop: Operated, command: str, *arguments: str, code: int = 0) -> Any:
+def facts(shop: OperatedStack, command: str, *arguments: str, code: int = 0) -> Any:
     """What it says to machines."""
     asked = ["mapping", command, *arguments, "--stack", NAME, "--json"]
     result = CliRunner().invoke(app, asked, env=shop.environment, catch_exceptions=False)
@@ -83,14 +83,14 @@ def by_hand(text: str) -> None:
     boto3.client("s3").put_object(Bucket=BUCKET, Key=MAPPING_KEY, Body=text.encode())
 
 
-def origins(shop: Operated) -> dict[str, str]:
+def origins(shop: OperatedStack) -> dict[str, str]:
     return {row["place"]: row["from"] for row in facts(shop, "show")["rows"] if row["from"] != "woohub"}
 
 
 # show, check, diff
 
 
-def test_without_anything_pushed_woohubs_own_mapping_is_shown(shop: Operated) -> None:
+def test_without_anything_pushed_woohubs_own_mapping_is_shown(shop: OperatedStack) -> None:
     rows = {row["place"]: row["value"] for row in facts(shop, "show")["rows"]}
 
     assert rows["deal.amount"] == '{ order = "total", as = "number" }'
@@ -98,7 +98,7 @@ def test_without_anything_pushed_woohubs_own_mapping_is_shown(shop: Operated) ->
     assert "deal.amount" in run(shop, "show")
 
 
-def test_each_row_says_which_file_it_comes_from(shop: Operated) -> None:
+def test_each_row_says_which_file_it_comes_from(shop: OperatedStack) -> None:
     by_hand(PICKUP + PAID)
 
     assert origins(shop) == {
@@ -108,27 +108,27 @@ def test_each_row_says_which_file_it_comes_from(shop: Operated) -> None:
     }
 
 
-def test_a_file_without_mistakes_is_fine(shop: Operated) -> None:
+def test_a_file_without_mistakes_is_fine(shop: OperatedStack) -> None:
     write(PICKUP)
 
     assert "1 row of woohub's own mapping differ" in run(shop, "check")
     assert facts(shop, "check") == {"file": "mapping.toml", "ok": True, "mistakes": [], "rows_changed": 1}
 
 
-def test_mistakes_are_named_with_file_and_place(shop: Operated) -> None:
+def test_mistakes_are_named_with_file_and_place(shop: OperatedStack) -> None:
     write(BROKEN, "new.toml")
 
     assert "new.toml:\n  deal.amount.as: 'euros' is not possible" in run(shop, "check", "new.toml", code=1)
     assert facts(shop, "check", "new.toml", code=1)["mistakes"][0].startswith("deal.amount.as")
 
 
-def test_a_file_that_is_not_there_is_named(shop: Operated) -> None:
+def test_a_file_that_is_not_there_is_named(shop: OperatedStack) -> None:
     result = CliRunner().invoke(app, ["mapping", "check"], env=shop.environment)
 
     assert (result.exit_code, "mapping.toml cannot be read" in result.output) == (1, True)
 
 
-def test_a_diff_says_what_changes_and_which_records(shop: Operated) -> None:
+def test_a_diff_says_what_changes_and_which_records(shop: OperatedStack) -> None:
     write('deal.associated_products = false\ncontact.phone = { write = "if-empty" }\n' + PICKUP)
 
     told = facts(shop, "diff")
@@ -146,7 +146,7 @@ def test_a_diff_says_what_changes_and_which_records(shop: Operated) -> None:
     assert "removed" in run(shop, "diff")
 
 
-def test_a_mapping_that_was_edited_in_a_checkout_becomes_an_overlay(shop: Operated) -> None:
+def test_a_mapping_that_was_edited_in_a_checkout_becomes_an_overlay(shop: OperatedStack) -> None:
     text = DEFAULT.read_text("utf-8")
     for old, new in (
         ('statuses = ["on-hold"]', 'statuses = ["on-hold", "awaiting-pickup"]'),
@@ -175,7 +175,7 @@ def test_a_mapping_that_was_edited_in_a_checkout_becomes_an_overlay(shop: Operat
 # push, rollback, pull
 
 
-def test_a_pushed_status_is_used_by_the_command_and_the_functions(shop: Operated) -> None:
+def test_a_pushed_status_is_used_by_the_command_and_the_functions(shop: OperatedStack) -> None:
     write(PICKUP)
 
     assert "Stored." in run(shop, "push", "--yes")
@@ -184,7 +184,7 @@ def test_a_pushed_status_is_used_by_the_command_and_the_functions(shop: Operated
     assert "The stack has it already." in run(shop, "push", "--yes")
 
 
-def test_a_push_asks_and_without_an_answer_changes_nothing(shop: Operated) -> None:
+def test_a_push_asks_and_without_an_answer_changes_nothing(shop: OperatedStack) -> None:
     write(PICKUP)
 
     assert "pass --yes" in run(shop, "push", code=1)
@@ -192,7 +192,7 @@ def test_a_push_asks_and_without_an_answer_changes_nothing(shop: Operated) -> No
     assert stored() is None
 
 
-def test_a_push_refuses_mistakes(shop: Operated) -> None:
+def test_a_push_refuses_mistakes(shop: OperatedStack) -> None:
     write(BROKEN)
 
     result = CliRunner().invoke(app, ["mapping", "push", "--yes", "--stack", NAME], env=shop.environment)
@@ -200,7 +200,7 @@ def test_a_push_refuses_mistakes(shop: Operated) -> None:
     assert (result.exit_code, "deal.amount.as" in result.output, stored()) == (1, True, None)
 
 
-def test_what_hubspot_lacks_is_named_until_setup_has_made_it(shop: Operated) -> None:
+def test_what_hubspot_lacks_is_named_until_setup_has_made_it(shop: OperatedStack) -> None:
     write('[deal]\nno_such_property = { order = "total" }\n' + PAID.replace("\n[deal]\n", ""))
 
     missing = facts(shop, "push", "--yes")["missing_in_hubspot"]
@@ -215,13 +215,13 @@ def test_what_hubspot_lacks_is_named_until_setup_has_made_it(shop: Operated) -> 
     assert facts(shop, "push", "--dry-run")["missing_in_hubspot"] == missing[1:]
 
 
-def test_a_changed_key_prefix_is_warned_of(shop: Operated) -> None:
+def test_a_changed_key_prefix_is_warned_of(shop: OperatedStack) -> None:
     write('order_key_prefix = "b-"')
 
     assert "A SECOND DEAL" in run(shop, "push", "--dry-run")
 
 
-def test_a_rollback_brings_back_what_was_there_and_once_more_what_was_pushed(shop: Operated) -> None:
+def test_a_rollback_brings_back_what_was_there_and_once_more_what_was_pushed(shop: OperatedStack) -> None:
     for text in (PICKUP, PICKUP + PAID):
         write(text)
         run(shop, "push", "--yes")
@@ -232,7 +232,7 @@ def test_a_rollback_brings_back_what_was_there_and_once_more_what_was_pushed(sho
     assert stored() == PICKUP + PAID
 
 
-def test_the_first_push_rolls_back_to_woohubs_own(shop: Operated) -> None:
+def test_the_first_push_rolls_back_to_woohubs_own(shop: OperatedStack) -> None:
     write(PICKUP)
     run(shop, "push", "--yes")
 
@@ -240,7 +240,7 @@ def test_the_first_push_rolls_back_to_woohubs_own(shop: Operated) -> None:
     assert (stored(), origins(shop)) == (None, {})
 
 
-def test_a_broken_mapping_that_was_put_there_by_hand_is_found_and_rolled_back(shop: Operated) -> None:
+def test_a_broken_mapping_that_was_put_there_by_hand_is_found_and_rolled_back(shop: OperatedStack) -> None:
     write(PICKUP)
     run(shop, "push", "--yes")
     by_hand(BROKEN)
@@ -255,13 +255,13 @@ def test_a_broken_mapping_that_was_put_there_by_hand_is_found_and_rolled_back(sh
     assert "fine" in run(shop, "check", "--pushed")
 
 
-def test_nothing_pushed_is_nothing_to_roll_back_or_pull(shop: Operated) -> None:
+def test_nothing_pushed_is_nothing_to_roll_back_or_pull(shop: OperatedStack) -> None:
     for command in ("rollback", "pull"):
         result = CliRunner().invoke(app, ["mapping", command, "--stack", NAME], env=shop.environment)
         assert (result.exit_code, "no mapping of its own" in result.output) == (1, True)
 
 
-def test_a_pull_writes_the_file_and_overwrites_nothing_unasked(shop: Operated) -> None:
+def test_a_pull_writes_the_file_and_overwrites_nothing_unasked(shop: OperatedStack) -> None:
     by_hand(PICKUP)
     run(shop, "pull")
     assert Path("mapping.toml").read_text("utf-8") == PICKUP
@@ -278,7 +278,7 @@ def test_a_pull_writes_the_file_and_overwrites_nothing_unasked(shop: Operated) -
 # preview
 
 
-def test_a_preview_shows_what_hubspot_would_get_beside_what_it_has(shop: Operated, running: Consuming) -> None:
+def test_a_preview_shows_what_hubspot_would_get_beside_what_it_has(shop: OperatedStack, running: StackConsumer) -> None:
     number = shop.shop.place()
     running.deliver()
     write('contact.phone = { text = "{billing.phone} (shop)" }\n')
@@ -294,7 +294,7 @@ def test_a_preview_shows_what_hubspot_would_get_beside_what_it_has(shop: Operate
     assert stored() is None
 
 
-def test_a_preview_without_a_file_is_by_what_the_stack_uses(shop: Operated, running: Consuming) -> None:
+def test_a_preview_without_a_file_is_by_what_the_stack_uses(shop: OperatedStack, running: StackConsumer) -> None:
     number = shop.shop.place()
     running.deliver()
     by_hand('deal.amount = { text = "about {total}" }\n')
@@ -304,7 +304,7 @@ def test_a_preview_without_a_file_is_by_what_the_stack_uses(shop: Operated, runn
     assert rows["amount"].startswith("about ")
 
 
-def test_a_preview_of_an_unknown_order_says_so(shop: Operated) -> None:
+def test_a_preview_of_an_unknown_order_says_so(shop: OperatedStack) -> None:
     result = CliRunner().invoke(app, ["mapping", "preview", "4711", "--stack", NAME], env=shop.environment)
 
     assert (result.exit_code, "4711" in result.output) == (1, True)
@@ -313,7 +313,7 @@ def test_a_preview_of_an_unknown_order_says_so(shop: Operated) -> None:
 # Everywhere
 
 
-def test_verify_and_why_compare_by_the_pushed_mapping(shop: Operated, running: Consuming) -> None:
+def test_verify_and_why_compare_by_the_pushed_mapping(shop: OperatedStack, running: StackConsumer) -> None:
     number = shop.shop.place()
     running.deliver()
     by_hand('contact.phone = { text = "{billing.phone} (shop)" }\n')
@@ -328,7 +328,7 @@ def test_verify_and_why_compare_by_the_pushed_mapping(shop: Operated, running: C
 # Releases
 
 
-def test_a_release_is_checked_against_what_is_pushed(shop: Operated) -> None:
+def test_a_release_is_checked_against_what_is_pushed(shop: OperatedStack) -> None:
     assert "fine" in run(shop, "check", "--pushed")
     assert "fine" in run(shop, "check", "--pushed", stack="not-there-yet")
     by_hand(BROKEN)

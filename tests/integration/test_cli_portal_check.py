@@ -10,7 +10,7 @@ import pytest
 
 from simulators.hubspot import DEFAULT_TOKEN, InProcessTransport, create_app
 from simulators.hubspot.definitions import DEALS
-from tests.support.operated import Operated, operated
+from tests.support.operated_stack import OperatedStack, operated_stack
 from tests.support.simulated import Calls
 from woohub.hubspot import objects
 from woohub_cli import portal_findings
@@ -20,26 +20,26 @@ from woohub_cli.portal_trial import MARK, Trial
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operated]:
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedStack]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(portal_findings, "RECALCULATION_S", 0.0)
     monkeypatch.setattr(portal_findings, "BATCH", 5)  # records in a batch: the questions are the same
     monkeypatch.setattr(portal_check, "REQUESTS_PER_10_S", 10_000)
-    with operated(search_lag_s=0.0, requests_per_10_s=10_000, searches_per_s=1000) as running:
+    with operated_stack(search_lag_s=0.0, requests_per_10_s=10_000, searches_per_s=1000) as running:
         yield running.ready()
 
 
-def answers(shop: Operated) -> dict[str, Any]:
+def answers(shop: OperatedStack) -> dict[str, Any]:
     report = shop.json("portal-check", "--yes")
     assert report["left"] == 0
     return {answer["name"]: answer for answer in report["answers"]}
 
 
-def kept(shop: Operated) -> int:
+def kept(shop: OperatedStack) -> int:
     return sum(len(records) for records in shop.portal.objects.records.values())
 
 
-def test_the_simulator_answers_what_woohub_assumes(shop: Operated) -> None:
+def test_the_simulator_answers_what_woohub_assumes(shop: OperatedStack) -> None:
     verdicts = {name: answer["verdict"] for name, answer in answers(shop).items()}
 
     assert set(verdicts) == {question.name for question in portal_findings.QUESTIONS}
@@ -49,7 +49,7 @@ def test_the_simulator_answers_what_woohub_assumes(shop: Operated) -> None:
     assert kept(shop) == 0
 
 
-def test_without_a_yes_nothing_is_done_and_the_portal_is_named(shop: Operated) -> None:
+def test_without_a_yes_nothing_is_done_and_the_portal_is_named(shop: OperatedStack) -> None:
     result = shop.run("portal-check")
 
     assert result.exit_code == 2
@@ -57,7 +57,7 @@ def test_without_a_yes_nothing_is_done_and_the_portal_is_named(shop: Operated) -
     assert not shop.portal.state()["deals"]
 
 
-def test_a_portal_that_differs_ends_with_1_and_says_where(shop: Operated) -> None:
+def test_a_portal_that_differs_ends_with_1_and_says_where(shop: OperatedStack) -> None:
     shop.portal.tokens[DEFAULT_TOKEN] -= {"crm.objects.contacts.write"}
 
     result = shop.run("portal-check", "--yes")
@@ -66,13 +66,13 @@ def test_a_portal_that_differs_ends_with_1_and_says_where(shop: Operated) -> Non
     assert "contacts write" in result.stdout
 
 
-def test_a_portal_that_was_never_set_up_is_told_what_is_missing(shop: Operated) -> None:
+def test_a_portal_that_was_never_set_up_is_told_what_is_missing(shop: OperatedStack) -> None:
     shop.portal.schema.archive_property(DEALS, "woocommerce_order_id")
 
     assert "woohub setup" in answers(shop)["read_after_write"]["answer"]
 
 
-def test_what_an_interrupted_run_made_is_removed(shop: Operated, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_an_interrupted_run_made_is_removed(shop: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(portal_findings, "QUESTIONS", (Question("x", "", "", made_and_interrupted),))
 
     result = shop.run("portal-check", "--yes")
@@ -81,7 +81,7 @@ def test_what_an_interrupted_run_made_is_removed(shop: Operated, monkeypatch: py
     assert kept(shop) == 0
 
 
-def test_what_a_broken_run_left_is_removed_by_the_next_and_nothing_else(shop: Operated) -> None:
+def test_what_a_broken_run_left_is_removed_by_the_next_and_nothing_else(shop: OperatedStack) -> None:
     calls = Calls(InProcessTransport(create_app(shop.portal)))
     calls.deal(dealname=MARK)
     mine = calls.deal(dealname="A deal of ours")

@@ -11,15 +11,15 @@ import pytest
 
 from simulators.woocommerce import KEY, SECRET
 from tests.support.cli_stack import NAME
-from tests.support.operated import Operated, operated
+from tests.support.operated_stack import OperatedStack, operated_stack
 from woohub.store.webhooks import TOPICS
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operated]:
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedStack]:
     """Set up, with a webhook of somebody else's beside ours."""
     monkeypatch.chdir(tmp_path)
-    with operated() as running:
+    with operated_stack() as running:
         keys = {"WOO_COMMERCE_URL": running.shop.url, "WOO_COMMERCE_CONSUMER_KEY": KEY}
         running.environment |= keys | {"WOO_COMMERCE_CONSUMER_SECRET": SECRET}
         running.ready()
@@ -32,7 +32,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operated]:
         yield running
 
 
-def left(shop: Operated) -> list[str]:
+def left(shop: OperatedStack) -> list[str]:
     return [one.name for one in shop.shop.hooks.webhooks.values()]
 
 
@@ -40,7 +40,7 @@ def delete_stack() -> None:
     boto3.client("cloudformation").delete_stack(StackName=NAME)
 
 
-def test_the_webhooks_of_a_deleted_stack_leave_the_store_and_no_others(shop: Operated) -> None:
+def test_the_webhooks_of_a_deleted_stack_leave_the_store_and_no_others(shop: OperatedStack) -> None:
     delete_stack()
 
     result = shop.run("remove")
@@ -49,7 +49,7 @@ def test_the_webhooks_of_a_deleted_stack_leave_the_store_and_no_others(shop: Ope
     assert left(shop) == [f"woohub {NAME}-staging: order.created"]
 
 
-def test_while_the_stack_is_there_nothing_is_removed(shop: Operated) -> None:
+def test_while_the_stack_is_there_nothing_is_removed(shop: OperatedStack) -> None:
     result = shop.run("remove")
 
     assert result.exit_code == 1
@@ -57,7 +57,7 @@ def test_while_the_stack_is_there_nothing_is_removed(shop: Operated) -> None:
     assert len(left(shop)) == len(TOPICS) + 1
 
 
-def test_while_the_local_stack_runs_nothing_is_removed(shop: Operated, tmp_path: Path) -> None:
+def test_while_the_local_stack_runs_nothing_is_removed(shop: OperatedStack, tmp_path: Path) -> None:
     (tmp_path / ".local").mkdir()
     running = {
         "aws_endpoint_url": None,
@@ -73,21 +73,21 @@ def test_while_the_local_stack_runs_nothing_is_removed(shop: Operated, tmp_path:
     assert len(left(shop)) == len(TOPICS) + 1
 
 
-def test_a_dry_run_only_tells(shop: Operated) -> None:
+def test_a_dry_run_only_tells(shop: OperatedStack) -> None:
     steps = shop.json("remove", "--dry-run")["steps"]
 
     assert [one["outcome"] for one in steps] == ["would remove"] * len(TOPICS)
     assert len(left(shop)) == len(TOPICS) + 1
 
 
-def test_twice_is_once(shop: Operated) -> None:
+def test_twice_is_once(shop: OperatedStack) -> None:
     delete_stack()
     shop.run("remove")
 
     assert [one["outcome"] for one in shop.json("remove")["steps"]] == ["ok"]
 
 
-def test_without_the_stores_keys_the_command_says_what_it_needs(shop: Operated) -> None:
+def test_without_the_stores_keys_the_command_says_what_it_needs(shop: OperatedStack) -> None:
     result = shop.run("remove", WOO_COMMERCE_CONSUMER_KEY="")
 
     assert result.exit_code == 2

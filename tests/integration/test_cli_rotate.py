@@ -16,7 +16,7 @@ from functions.ingest import app as ingest
 from simulators.woocommerce import KEY, SECRET, InjectedFault
 from tests.support.cli_stack import WEBHOOK_SECRET
 from tests.support.clock import Clock
-from tests.support.operated import Operated, deploy_ingest, operated
+from tests.support.operated_stack import OperatedStack, deploy_ingest, operated_stack
 from woohub.clock import Timer
 from woohub.delivery.sites import site
 from woohub.http import Response
@@ -35,16 +35,16 @@ COMMAND = "rotate-webhook-secret"
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operated]:
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedStack]:
     monkeypatch.chdir(tmp_path)
     for name in ("HUBSPOT_API_URL", "WOOHUB_STACK", "WOO_COMMERCE_WEBHOOK_SECRET"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(store_setup, "wait", lambda _seconds: None)
-    with operated() as running:
+    with operated_stack() as running:
         yield running.ready()
 
 
-def secrets_in_the_store(shop: Operated) -> set[str]:
+def secrets_in_the_store(shop: OperatedStack) -> set[str]:
     return {one.secret for one in shop.shop.hooks.webhooks.values()}
 
 
@@ -61,7 +61,7 @@ def long_ago(monkeypatch: pytest.MonkeyPatch) -> None:
 class Busy:
     """A store whose customers never stop: before and after everything the rotation does, and while it waits."""
 
-    shop: Operated
+    shop: OperatedStack
     clock: Clock = field(default_factory=Clock)
     http: urllib3.PoolManager = field(default_factory=urllib3.PoolManager)
 
@@ -96,14 +96,14 @@ class Busy:
 
 
 @pytest.fixture
-def busy(shop: Operated, monkeypatch: pytest.MonkeyPatch) -> Busy:
+def busy(shop: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> Busy:
     selling = Busy(shop)
     secret = Secret(boto3.client("secretsmanager"), shop.stack.outputs["WebhookSecretArn"], clock=selling.clock.read)
     monkeypatch.setattr(ingest, "secret", secret)
     return selling
 
 
-def test_no_delivery_is_refused_while_the_secret_changes(busy: Busy, shop: Operated) -> None:
+def test_no_delivery_is_refused_while_the_secret_changes(busy: Busy, shop: OperatedStack) -> None:
     busy.sell()
     busy.forge()
 
@@ -121,7 +121,7 @@ def test_no_delivery_is_refused_while_the_secret_changes(busy: Busy, shop: Opera
 
 
 def test_without_the_wait_the_store_is_not_touched_until_the_stack_takes_the_new_secret(
-    busy: Busy, shop: Operated
+    busy: Busy, shop: OperatedStack
 ) -> None:
     """A copy of the function that was misled a moment ago still refuses the new secret."""
     busy.sell()
@@ -134,7 +134,7 @@ def test_without_the_wait_the_store_is_not_touched_until_the_stack_takes_the_new
     assert busy.statuses() == {200}
 
 
-def test_no_delivery_is_refused_while_the_old_secret_is_dropped(busy: Busy, shop: Operated) -> None:
+def test_no_delivery_is_refused_while_the_old_secret_is_dropped(busy: Busy, shop: OperatedStack) -> None:
     list(busy.rotation(busy.pause).begin())
 
     steps = list(busy.rotation(busy.pause, later_s=rotate.MIN_OVERLAP_S + 1).finish())
@@ -147,7 +147,7 @@ def test_no_delivery_is_refused_while_the_old_secret_is_dropped(busy: Busy, shop
     assert send_signed_with(WEBHOOK_SECRET, shop) == 401
 
 
-def send_signed_with(secret: str, shop: Operated) -> int:
+def send_signed_with(secret: str, shop: OperatedStack) -> int:
     sample = sample_order("order.created")
     return send.post(urllib3.PoolManager(), shop.url, sample, send.headers(sample, secret)).status
 
@@ -175,11 +175,11 @@ def test_a_function_misled_just_before_takes_the_new_secret_after_the_wait() -> 
 # --- The command
 
 
-def steps(shop: Operated, *arguments: str, **env: str | None) -> dict[str, dict[str, str]]:
+def steps(shop: OperatedStack, *arguments: str, **env: str | None) -> dict[str, dict[str, str]]:
     return {step["step"]: step for step in shop.json(COMMAND, *arguments, **env)["steps"]}
 
 
-def test_every_webhook_gets_the_new_secret_and_both_are_valid(shop: Operated) -> None:
+def test_every_webhook_gets_the_new_secret_and_both_are_valid(shop: OperatedStack) -> None:
     result = shop.run(COMMAND)
 
     assert result.exit_code == 0, result.output
@@ -196,7 +196,7 @@ def test_secrets_are_48_letters_and_digits_and_never_the_same() -> None:
     assert all(len(one) == 48 and one.isascii() and one.isalnum() for one in made)
 
 
-def test_neither_secret_is_printed(shop: Operated) -> None:
+def test_neither_secret_is_printed(shop: OperatedStack) -> None:
     texts = [shop.run(COMMAND, *more).output for more in ([], ["--json"], ["--finish", "--force"])]
 
     hidden = {WEBHOOK_SECRET, *secrets_in_the_store(shop)}
@@ -208,7 +208,7 @@ def test_neither_secret_is_printed(shop: Operated) -> None:
     [(["--dry-run"], "would store"), (["--finish", "--force", "--dry-run"], "would remove")],
     ids=["begin", "finish"],
 )
-def test_a_dry_run_changes_nothing(shop: Operated, arguments: list[str], outcome: str) -> None:
+def test_a_dry_run_changes_nothing(shop: OperatedStack, arguments: list[str], outcome: str) -> None:
     shop.stack.store("WebhookSecretArn", {"current": WEBHOOK_SECRET, "previous": "older"})
 
     found = steps(shop, *arguments)
@@ -218,7 +218,7 @@ def test_a_dry_run_changes_nothing(shop: Operated, arguments: list[str], outcome
     assert {method for method, _, _ in shop.shop.requests} <= {"GET"}
 
 
-def test_an_interrupted_rotation_is_gone_on_with(shop: Operated) -> None:
+def test_an_interrupted_rotation_is_gone_on_with(shop: OperatedStack) -> None:
     shop.shop.faults.add(InjectedFault("reset", method="PUT", skip=3, count=1))
 
     assert shop.run(COMMAND).exit_code == 1
@@ -230,7 +230,7 @@ def test_an_interrupted_rotation_is_gone_on_with(shop: Operated) -> None:
     assert secrets_in_the_store(shop) == {begun["current"]}
 
 
-def test_a_paused_webhook_gets_the_secret_and_stays_paused(shop: Operated) -> None:
+def test_a_paused_webhook_gets_the_secret_and_stays_paused(shop: OperatedStack) -> None:
     shop.shop.hooks.webhooks[1].status = "paused"
 
     shop.run(COMMAND)
@@ -238,7 +238,7 @@ def test_a_paused_webhook_gets_the_secret_and_stays_paused(shop: Operated) -> No
     assert (shop.shop.hooks.webhooks[1].status, len(secrets_in_the_store(shop))) == ("paused", 1)
 
 
-def test_webhooks_of_others_keep_their_secret(shop: Operated) -> None:
+def test_webhooks_of_others_keep_their_secret(shop: OperatedStack) -> None:
     shop.shop.hooks.create(name="erp", topic="order.created", delivery_url="https://erp.example/", secret="theirs")
 
     shop.run(COMMAND)
@@ -246,7 +246,7 @@ def test_webhooks_of_others_keep_their_secret(shop: Operated) -> None:
     assert shop.shop.hooks.webhooks[8].secret == "theirs"
 
 
-def test_without_a_key_of_the_store_it_says_what_to_do_by_hand(shop: Operated) -> None:
+def test_without_a_key_of_the_store_it_says_what_to_do_by_hand(shop: OperatedStack) -> None:
     shop.stack.store("StoreSecretArn", {"url": ""})
 
     answer = shop.json(COMMAND)
@@ -257,7 +257,7 @@ def test_without_a_key_of_the_store_it_says_what_to_do_by_hand(shop: Operated) -
     assert shop.stack.secret("WebhookSecretArn")["previous"] == WEBHOOK_SECRET
 
 
-def test_a_store_without_our_webhooks_is_a_warning(shop: Operated) -> None:
+def test_a_store_without_our_webhooks_is_a_warning(shop: OperatedStack) -> None:
     shop.shop.hooks.webhooks.clear()
 
     step = steps(shop)["webhooks"]
@@ -265,7 +265,7 @@ def test_a_store_without_our_webhooks_is_a_warning(shop: Operated) -> None:
     assert (step["outcome"], "woohub setup" in step["fix"]) == ("warning", True)
 
 
-def test_a_secret_in_env_file_that_is_now_old_is_pointed_out(shop: Operated) -> None:
+def test_a_secret_in_env_file_that_is_now_old_is_pointed_out(shop: OperatedStack) -> None:
     left = shop.json(COMMAND, WOO_COMMERCE_WEBHOOK_SECRET=WEBHOOK_SECRET)["left_to_do"]
 
     assert any("WOO_COMMERCE_WEBHOOK_SECRET" in line for line in left)
@@ -274,13 +274,13 @@ def test_a_secret_in_env_file_that_is_now_old_is_pointed_out(shop: Operated) -> 
 # --- The second half
 
 
-def finished(shop: Operated, *arguments: str) -> Step:
+def finished(shop: OperatedStack, *arguments: str) -> Step:
     """How the previous secret fared, as the last step about it tells."""
     rows = [one for one in shop.json(COMMAND, "--finish", *arguments)["steps"] if one["step"].startswith("previous")]
     return Step("", Result(rows[-1]["outcome"]), rows[-1]["detail"], rows[-1]["fix"])
 
 
-def test_the_old_secret_stays_for_a_quarter_of_an_hour(shop: Operated) -> None:
+def test_the_old_secret_stays_for_a_quarter_of_an_hour(shop: OperatedStack) -> None:
     shop.run(COMMAND)
 
     step = finished(shop)
@@ -290,7 +290,7 @@ def test_the_old_secret_stays_for_a_quarter_of_an_hour(shop: Operated) -> None:
     assert "previous" in shop.stack.secret("WebhookSecretArn")
 
 
-def test_after_a_leak_it_goes_at_once(shop: Operated) -> None:
+def test_after_a_leak_it_goes_at_once(shop: OperatedStack) -> None:
     shop.run(COMMAND)
 
     assert shop.run(COMMAND, "--finish", "--force").exit_code == 0
@@ -298,7 +298,7 @@ def test_after_a_leak_it_goes_at_once(shop: Operated) -> None:
 
 
 @pytest.mark.usefixtures("long_ago")
-def test_it_goes_once_nothing_is_signed_with_it(shop: Operated) -> None:
+def test_it_goes_once_nothing_is_signed_with_it(shop: OperatedStack) -> None:
     shop.run(COMMAND)
     shop.metric("DeliveryAccepted", signed_with="current")
 
@@ -307,7 +307,7 @@ def test_it_goes_once_nothing_is_signed_with_it(shop: Operated) -> None:
 
 
 @pytest.mark.usefixtures("long_ago")
-def test_it_stays_while_deliveries_are_signed_with_it(shop: Operated) -> None:
+def test_it_stays_while_deliveries_are_signed_with_it(shop: OperatedStack) -> None:
     shop.run(COMMAND)
     shop.metric("DeliveryAccepted", minutes_ago=2, signed_with="previous")
 
@@ -319,7 +319,7 @@ def test_it_stays_while_deliveries_are_signed_with_it(shop: Operated) -> None:
 
 
 @pytest.mark.usefixtures("long_ago")
-def test_a_webhook_mended_with_the_old_secret_gets_the_new_one_before_that_goes(shop: Operated) -> None:
+def test_a_webhook_mended_with_the_old_secret_gets_the_new_one_before_that_goes(shop: OperatedStack) -> None:
     shop.run(COMMAND)
     shop.shop.hooks.webhooks[2].secret = WEBHOOK_SECRET
 
@@ -329,7 +329,7 @@ def test_a_webhook_mended_with_the_old_secret_gets_the_new_one_before_that_goes(
 
 
 @pytest.mark.usefixtures("long_ago")
-def test_it_stays_while_the_store_does_not_answer(shop: Operated) -> None:
+def test_it_stays_while_the_store_does_not_answer(shop: OperatedStack) -> None:
     shop.run(COMMAND)
     shop.shop.faults.add(InjectedFault("reset", method="PUT"))
 
@@ -337,7 +337,7 @@ def test_it_stays_while_the_store_does_not_answer(shop: Operated) -> None:
     assert "previous" in shop.stack.secret("WebhookSecretArn")
 
 
-def logged(shop: Operated) -> None:
+def logged(shop: OperatedStack) -> None:
     """What the ingest function has written so far, in CloudWatch."""
     deploy_ingest()
     logs, names = boto3.client("logs"), {"logGroupName": "/aws/lambda/ingest", "logStreamName": "instance"}
@@ -348,7 +348,7 @@ def logged(shop: Operated) -> None:
 
 
 @pytest.fixture
-def read_only(shop: Operated) -> Operated:
+def read_only(shop: OperatedStack) -> OperatedStack:
     """The stack has changed its secret, the store's webhooks could not be changed: their key may only read now."""
     shop.shop.keys[KEY] = (SECRET, "read")
     assert shop.run(COMMAND).exit_code == 1
@@ -358,7 +358,7 @@ def read_only(shop: Operated) -> Operated:
 @pytest.mark.parametrize("arguments", [["--finish"], ["--finish", "--force"]], ids=" ".join)
 @pytest.mark.usefixtures("long_ago")
 def test_the_old_secret_stays_while_webhooks_could_not_be_given_the_new_one(
-    read_only: Operated, arguments: list[str]
+    read_only: OperatedStack, arguments: list[str]
 ) -> None:
     result = read_only.run(COMMAND, *arguments)
 
@@ -368,7 +368,7 @@ def test_the_old_secret_stays_while_webhooks_could_not_be_given_the_new_one(
     assert send_signed_with(WEBHOOK_SECRET, read_only) == 200
 
 
-def test_with_force_and_yes_it_goes_and_the_webhooks_that_will_be_refused_are_named(read_only: Operated) -> None:
+def test_with_force_and_yes_it_goes_and_the_webhooks_that_will_be_refused_are_named(read_only: OperatedStack) -> None:
     found = steps(read_only, "--finish", "--force", "--yes")
 
     assert found["deliveries"]["outcome"] == "warning"
@@ -377,14 +377,14 @@ def test_with_force_and_yes_it_goes_and_the_webhooks_that_will_be_refused_are_na
     assert read_only.stack.secret("WebhookSecretArn") == {"current": read_only.webhook_secret, "sources": sources}
 
 
-def test_once_the_key_may_write_again_it_goes(read_only: Operated) -> None:
+def test_once_the_key_may_write_again_it_goes(read_only: OperatedStack) -> None:
     read_only.shop.keys[KEY] = (SECRET, "read_write")
 
     assert read_only.run(COMMAND, "--finish", "--force").exit_code == 0
     assert secrets_in_the_store(read_only) == {read_only.webhook_secret}
 
 
-def test_a_foreign_webhook_that_signs_with_the_old_secret_keeps_it_valid(shop: Operated) -> None:
+def test_a_foreign_webhook_that_signs_with_the_old_secret_keeps_it_valid(shop: OperatedStack) -> None:
     """It has another name, and delivers here under another form of the URL."""
     shop.run(COMMAND)
     url = f"{shop.url}?from=another-stack"
@@ -400,7 +400,7 @@ def test_a_foreign_webhook_that_signs_with_the_old_secret_keeps_it_valid(shop: O
     assert "previous" in shop.stack.secret("WebhookSecretArn")
 
 
-def test_a_webhook_whose_deliveries_are_signed_with_the_new_secret_stops_nothing(shop: Operated) -> None:
+def test_a_webhook_whose_deliveries_are_signed_with_the_new_secret_stops_nothing(shop: OperatedStack) -> None:
     shop.run(COMMAND)
     for number, webhook in shop.shop.hooks.webhooks.items():
         sample = sample_order("order.created")
@@ -413,14 +413,14 @@ def test_a_webhook_whose_deliveries_are_signed_with_the_new_secret_stops_nothing
     assert finished(shop, "--force").outcome is Result.REMOVED
 
 
-def test_the_current_secret_in_env_is_not_called_old(shop: Operated) -> None:
+def test_the_current_secret_in_env_is_not_called_old(shop: OperatedStack) -> None:
     result = shop.run(COMMAND, "--finish", WOO_COMMERCE_WEBHOOK_SECRET=WEBHOOK_SECRET)
 
     assert "from .env" not in result.stdout
 
 
 def test_an_interrupted_one_says_that_running_it_again_continues(
-    shop: Operated, monkeypatch: pytest.MonkeyPatch
+    shop: OperatedStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(_seconds: float) -> None:
         raise KeyboardInterrupt
@@ -433,18 +433,18 @@ def test_an_interrupted_one_says_that_running_it_again_continues(
     assert "run the same command again to continue" in result.stderr
 
 
-def test_without_a_rotation_there_is_nothing_to_finish(shop: Operated) -> None:
+def test_without_a_rotation_there_is_nothing_to_finish(shop: OperatedStack) -> None:
     result = shop.run(COMMAND, "--finish")
 
     assert result.exit_code == 0
     assert "no rotation is under way" in result.stdout
 
 
-def test_force_alone_is_wrong_usage(shop: Operated) -> None:
+def test_force_alone_is_wrong_usage(shop: OperatedStack) -> None:
     assert shop.run(COMMAND, "--force").exit_code == 2
 
 
-def test_all_topics_are_covered(shop: Operated) -> None:
+def test_all_topics_are_covered(shop: OperatedStack) -> None:
     given = [step for step in steps(shop) if step.startswith("webhook ") and "#" in step]
 
     assert [one.split()[1] for one in given] == list(TOPICS)

@@ -12,7 +12,7 @@ import pytest
 from functions.ingest import app as ingest
 from simulators.woocommerce import KEY, SECRET, InjectedFault
 from tests.support.cli_stack import NAME, WEBHOOK_SECRET
-from tests.support.operated import Operated, operated
+from tests.support.operated_stack import OperatedStack, operated_stack
 from woohub.delivery.sites import site
 from woohub.store.client import Store
 from woohub.store.connection import StoreCredentials
@@ -26,12 +26,12 @@ URL = "https://abc.execute-api.eu-west-1.amazonaws.com/live/webhooks/woocommerce
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operated]:
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedStack]:
     monkeypatch.chdir(tmp_path)
     for name in ("HUBSPOT_SETUP_API_KEY", "HUBSPOT_API_URL", "WOOHUB_STACK", "WOO_COMMERCE_WEBHOOK_SECRET"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(store_setup, "wait", lambda _seconds: None)
-    with operated() as running:
+    with operated_stack() as running:
         yield running
 
 
@@ -44,19 +44,19 @@ class StaleSecret:
     refresh = text
 
 
-def steps(shop: Operated, *arguments: str, **env: str | None) -> dict[str, dict[str, str]]:
+def steps(shop: OperatedStack, *arguments: str, **env: str | None) -> dict[str, dict[str, str]]:
     return {step["step"]: step for step in shop.json("setup", *arguments, **env)["steps"]}
 
 
-def state(shop: Operated) -> list[tuple[str, str, str, str]]:
+def state(shop: OperatedStack) -> list[tuple[str, str, str, str]]:
     return [(one.topic, one.status, one.delivery_url, one.secret) for one in shop.shop.hooks.webhooks.values()]
 
 
-def wanted(shop: Operated, secret: str = WEBHOOK_SECRET) -> list[tuple[str, str, str, str]]:
+def wanted(shop: OperatedStack, secret: str = WEBHOOK_SECRET) -> list[tuple[str, str, str, str]]:
     return [(topic, "active", shop.url, secret) for topic in TOPICS]
 
 
-def test_an_empty_store_gets_a_webhook_of_each_topic_that_delivers_here(shop: Operated) -> None:
+def test_an_empty_store_gets_a_webhook_of_each_topic_that_delivers_here(shop: OperatedStack) -> None:
     result = shop.run("setup")
 
     assert result.exit_code == 0, result.output
@@ -66,7 +66,7 @@ def test_an_empty_store_gets_a_webhook_of_each_topic_that_delivers_here(shop: Op
     assert [one.topic for one in shop.queued()] == ["order.created", "order.updated"]
 
 
-def test_the_stores_key_is_kept_for_the_functions(shop: Operated) -> None:
+def test_the_stores_key_is_kept_for_the_functions(shop: OperatedStack) -> None:
     shop.run("setup")
 
     assert shop.stack.secret("StoreSecretArn") == {
@@ -76,7 +76,7 @@ def test_the_stores_key_is_kept_for_the_functions(shop: Operated) -> None:
     }
 
 
-def test_again_changes_nothing(shop: Operated) -> None:
+def test_again_changes_nothing(shop: OperatedStack) -> None:
     shop.run("setup")
 
     second = steps(shop)
@@ -85,25 +85,25 @@ def test_again_changes_nothing(shop: Operated) -> None:
     assert state(shop) == wanted(shop)
 
 
-def test_nothing_of_the_store_is_left_to_do_by_hand(shop: Operated) -> None:
+def test_nothing_of_the_store_is_left_to_do_by_hand(shop: OperatedStack) -> None:
     (left,) = shop.json("setup")["left_to_do"]
 
     assert "woohub doctor" in left
 
 
-def test_what_failed_is_to_be_repaired_first(shop: Operated) -> None:
+def test_what_failed_is_to_be_repaired_first(shop: OperatedStack) -> None:
     first, *_ = shop.json("setup", WOO_COMMERCE_CONSUMER_SECRET="cs_wrong")["left_to_do"]
 
     assert first.startswith("Fix what failed")
 
 
-def test_a_dry_run_is_to_be_followed_by_the_real_one(shop: Operated) -> None:
+def test_a_dry_run_is_to_be_followed_by_the_real_one(shop: OperatedStack) -> None:
     first, *_ = shop.json("setup", "--dry-run")["left_to_do"]
 
     assert "without --dry-run" in first
 
 
-def test_a_dry_run_writes_nothing(shop: Operated) -> None:
+def test_a_dry_run_writes_nothing(shop: OperatedStack) -> None:
     planned = steps(shop, "--dry-run")
 
     assert planned["webhook order.created"]["outcome"] == "would create"
@@ -123,7 +123,7 @@ def test_a_dry_run_writes_nothing(shop: Operated) -> None:
     ],
     ids=lambda one: one if isinstance(one, str) else "",
 )
-def test_a_webhook_that_is_wrong_is_repaired(shop: Operated, changes: dict[str, str], was: str) -> None:
+def test_a_webhook_that_is_wrong_is_repaired(shop: OperatedStack, changes: dict[str, str], was: str) -> None:
     shop.run("setup")
     shop.shop.hooks.change(shop.shop.hooks.webhooks[1], changes)
 
@@ -133,7 +133,7 @@ def test_a_webhook_that_is_wrong_is_repaired(shop: Operated, changes: dict[str, 
     assert state(shop) == wanted(shop)
 
 
-def test_a_repair_is_only_announced_by_a_dry_run(shop: Operated) -> None:
+def test_a_repair_is_only_announced_by_a_dry_run(shop: OperatedStack) -> None:
     shop.run("setup")
     shop.shop.hooks.webhooks[1].status = "disabled"
 
@@ -141,7 +141,7 @@ def test_a_repair_is_only_announced_by_a_dry_run(shop: Operated) -> None:
     assert shop.shop.hooks.webhooks[1].status == "disabled"
 
 
-def test_a_webhook_that_somebody_paused_stays_paused(shop: Operated) -> None:
+def test_a_webhook_that_somebody_paused_stays_paused(shop: OperatedStack) -> None:
     shop.run("setup")
     shop.shop.hooks.webhooks[1].status = "paused"
 
@@ -152,7 +152,7 @@ def test_a_webhook_that_somebody_paused_stays_paused(shop: Operated) -> None:
     assert shop.shop.hooks.webhooks[1].status == "paused"
 
 
-def test_a_webhook_twice_is_pointed_out_and_both_sign_rightly(shop: Operated) -> None:
+def test_a_webhook_twice_is_pointed_out_and_both_sign_rightly(shop: OperatedStack) -> None:
     shop.run("setup")
     shop.shop.hooks.create(name="mine", topic="order.created", delivery_url=shop.url, secret="other")
 
@@ -162,7 +162,7 @@ def test_a_webhook_twice_is_pointed_out_and_both_sign_rightly(shop: Operated) ->
     assert shop.shop.hooks.webhooks[8].secret == WEBHOOK_SECRET
 
 
-def test_webhooks_of_others_are_left_alone(shop: Operated) -> None:
+def test_webhooks_of_others_are_left_alone(shop: OperatedStack) -> None:
     shop.shop.hooks.create(name="erp", topic="order.created", delivery_url="https://erp.example/", secret="theirs")
 
     shop.run("setup")
@@ -171,7 +171,7 @@ def test_webhooks_of_others_are_left_alone(shop: Operated) -> None:
 
 
 def test_a_new_secret_reaches_the_webhooks_once_every_function_takes_it(
-    shop: Operated, monkeypatch: pytest.MonkeyPatch
+    shop: OperatedStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop.run("setup")
     waits: list[tuple[float, set[str]]] = []
@@ -188,7 +188,7 @@ def test_a_new_secret_reaches_the_webhooks_once_every_function_takes_it(
     assert state(shop) == wanted(shop, "a-new-secret")
 
 
-def test_a_secret_changed_in_the_store_is_set_again(shop: Operated) -> None:
+def test_a_secret_changed_in_the_store_is_set_again(shop: OperatedStack) -> None:
     shop.run("setup")
     shop.shop.hooks.webhooks[3].secret = "typed by somebody"
 
@@ -197,7 +197,7 @@ def test_a_secret_changed_in_the_store_is_set_again(shop: Operated) -> None:
     assert state(shop) == wanted(shop)
 
 
-def test_the_secret_before_a_rotation_is_not_brought_back(shop: Operated) -> None:
+def test_the_secret_before_a_rotation_is_not_brought_back(shop: OperatedStack) -> None:
     shop.stack.store("WebhookSecretArn", {"current": "new", "previous": "old"})
 
     step = steps(shop, WOO_COMMERCE_WEBHOOK_SECRET="old")["webhook secret in the stack"]
@@ -207,7 +207,7 @@ def test_the_secret_before_a_rotation_is_not_brought_back(shop: Operated) -> Non
     assert shop.stack.secret("WebhookSecretArn") == {"current": "new", "previous": "old", "sources": sources}
 
 
-def test_secrets_and_keys_are_never_printed(shop: Operated) -> None:
+def test_secrets_and_keys_are_never_printed(shop: OperatedStack) -> None:
     texts = [shop.run("setup", *more).output for more in ([], ["--json"], ["--dry-run"])]
 
     assert not any(hidden in text for text in texts for hidden in (KEY, SECRET, WEBHOOK_SECRET))
@@ -216,11 +216,11 @@ def test_secrets_and_keys_are_never_printed(shop: Operated) -> None:
 # --- Whose deliveries are taken
 
 
-def sources(shop: Operated) -> Any:
+def sources(shop: OperatedStack) -> Any:
     return shop.stack.secret("WebhookSecretArn").get("sources")
 
 
-def test_the_stores_address_is_recorded_so_that_no_other_site_is_taken_for_it(shop: Operated) -> None:
+def test_the_stores_address_is_recorded_so_that_no_other_site_is_taken_for_it(shop: OperatedStack) -> None:
     step = steps(shop)["store's addresses in the stack"]
 
     assert sources(shop) == [site(shop.shop.url)]
@@ -232,7 +232,7 @@ def test_the_stores_address_is_recorded_so_that_no_other_site_is_taken_for_it(sh
     assert set(shop.outcomes()) == {"NotAnEntity", "Ping", "ForeignSource"}
 
 
-def test_further_addresses_of_the_store_are_recorded_as_long_as_they_are_named(shop: Operated) -> None:
+def test_further_addresses_of_the_store_are_recorded_as_long_as_they_are_named(shop: OperatedStack) -> None:
     shop.run("setup", WOO_COMMERCE_SOURCES="https://shop.de/ https://shop.example/fr,www.shop.example")
     assert sources(shop) == [site(shop.shop.url), "shop.de", "shop.example/fr", "shop.example"]
 
@@ -242,7 +242,7 @@ def test_further_addresses_of_the_store_are_recorded_as_long_as_they_are_named(s
     assert "no longer shop.example/fr, shop.example" in step["fix"]
 
 
-def test_without_a_key_of_the_store_its_addresses_can_be_named(shop: Operated) -> None:
+def test_without_a_key_of_the_store_its_addresses_can_be_named(shop: OperatedStack) -> None:
     for name in store_setup.VARIABLES:
         shop.environment[name] = ""
 
@@ -251,13 +251,13 @@ def test_without_a_key_of_the_store_its_addresses_can_be_named(shop: Operated) -
     assert shop.stack.secret("WebhookSecretArn") == {"current": WEBHOOK_SECRET, "sources": ["shop.example"]}
 
 
-def test_a_dry_run_records_no_address(shop: Operated) -> None:
+def test_a_dry_run_records_no_address(shop: OperatedStack) -> None:
     step = steps(shop, "--dry-run", WOO_COMMERCE_SOURCES="shop.de")["store's addresses in the stack"]
 
     assert (step["outcome"], sources(shop)) == ("would store", None)
 
 
-def test_a_new_secret_leaves_the_addresses_as_they_are(shop: Operated) -> None:
+def test_a_new_secret_leaves_the_addresses_as_they_are(shop: OperatedStack) -> None:
     shop.stack.store("WebhookSecretArn", {"current": "old", "sources": ["shop.example"]})
 
     outputs = shop.stack.outputs["WebhookSecretArn"]
@@ -267,18 +267,18 @@ def test_a_new_secret_leaves_the_addresses_as_they_are(shop: Operated) -> None:
     assert stored == {"current": "new", "previous": "old", "sources": ["shop.example"]}
 
 
-def store_at(shop: Operated) -> Store:
+def store_at(shop: OperatedStack) -> Store:
     return store_setup.connect(StoreCredentials(shop.shop.url, KEY, SECRET))
 
 
-def test_a_store_reached_under_another_address_than_its_own_is_recorded_with_both(shop: Operated) -> None:
+def test_a_store_reached_under_another_address_than_its_own_is_recorded_with_both(shop: OperatedStack) -> None:
     store = store_at(shop)
     shop.shop.url = "https://shop.example"
 
     assert store_access.addresses(store) == ["https://shop.example", store.credentials.url]
 
 
-def test_a_store_that_closes_its_index_tells_its_address_to_the_key(shop: Operated) -> None:
+def test_a_store_that_closes_its_index_tells_its_address_to_the_key(shop: OperatedStack) -> None:
     shop.shop.faults.add(InjectedFault(status=401, path="/wp-json/", count=1))
 
     assert store_access.addresses(store_at(shop)) == [shop.shop.url] * 2
@@ -287,7 +287,7 @@ def test_a_store_that_closes_its_index_tells_its_address_to_the_key(shop: Operat
 # --- Trouble
 
 
-def failed(shop: Operated, **env: str | None) -> dict[str, str]:
+def failed(shop: OperatedStack, **env: str | None) -> dict[str, str]:
     """The one step that failed, of a command that said so."""
     result = shop.run("setup", **env)
     step = failed_once(shop, **env)
@@ -296,19 +296,19 @@ def failed(shop: Operated, **env: str | None) -> dict[str, str]:
     return step
 
 
-def failed_once(shop: Operated, **env: str | None) -> dict[str, str]:
+def failed_once(shop: OperatedStack, **env: str | None) -> dict[str, str]:
     (step,) = [one for one in steps(shop, **env).values() if one["outcome"] == "failed"]
     return step
 
 
 @pytest.mark.parametrize("name", ["WOO_COMMERCE_CONSUMER_KEY", "WOO_COMMERCE_CONSUMER_SECRET"])
-def test_a_key_that_is_not_given_is_named(shop: Operated, name: str) -> None:
+def test_a_key_that_is_not_given_is_named(shop: OperatedStack, name: str) -> None:
     step = failed(shop, **{name: None})
 
     assert name in step["detail"]
 
 
-def test_a_wrong_key_is_not_stored(shop: Operated) -> None:
+def test_a_wrong_key_is_not_stored(shop: OperatedStack) -> None:
     step = failed(shop, WOO_COMMERCE_CONSUMER_KEY="ck_wrong")
 
     assert step["step"] == "store's key, reading"
@@ -316,7 +316,7 @@ def test_a_wrong_key_is_not_stored(shop: Operated) -> None:
     assert shop.stack.secret("StoreSecretArn") == {"url": ""}
 
 
-def test_a_key_that_may_only_read_is_not_stored(shop: Operated) -> None:
+def test_a_key_that_may_only_read_is_not_stored(shop: OperatedStack) -> None:
     shop.shop.keys[KEY] = (SECRET, "read")
 
     step = failed(shop)
@@ -326,13 +326,13 @@ def test_a_key_that_may_only_read_is_not_stored(shop: Operated) -> None:
     assert shop.stack.secret("StoreSecretArn") == {"url": ""}
 
 
-def test_an_address_without_a_shop_is_named(shop: Operated) -> None:
+def test_an_address_without_a_shop_is_named(shop: OperatedStack) -> None:
     step = failed(shop, WOO_COMMERCE_URL=shop.stack.outputs["HubSpotApiUrl"])
 
     assert (step["step"], "WOO_COMMERCE_URL" in step["fix"]) == ("store", True)
 
 
-def test_a_store_that_stops_answering_ends_it_and_the_next_run_goes_on(shop: Operated) -> None:
+def test_a_store_that_stops_answering_ends_it_and_the_next_run_goes_on(shop: OperatedStack) -> None:
     shop.shop.faults.add(InjectedFault("reset", method="POST", path="webhooks", skip=3, count=1))
 
     step = failed_once(shop)
@@ -342,7 +342,9 @@ def test_a_store_that_stops_answering_ends_it_and_the_next_run_goes_on(shop: Ope
     assert sorted(state(shop)) == sorted(wanted(shop))
 
 
-def test_no_webhook_is_made_while_the_stack_refuses_deliveries(shop: Operated, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_webhook_is_made_while_the_stack_refuses_deliveries(
+    shop: OperatedStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """They would fail, and the store would disable them."""
     monkeypatch.setattr(ingest, "secret", StaleSecret())
 
@@ -353,7 +355,7 @@ def test_no_webhook_is_made_while_the_stack_refuses_deliveries(shop: Operated, m
     assert state(shop) == []
 
 
-def test_hubspot_only_leaves_the_store_alone(shop: Operated) -> None:
+def test_hubspot_only_leaves_the_store_alone(shop: OperatedStack) -> None:
     shop.run("setup", "--hubspot-only")
 
     assert shop.shop.requests == []
@@ -409,14 +411,14 @@ def test_the_stacks_own_url_is_fine() -> None:
     assert url_step(URL, "https://shop.com").outcome is Result.OK
 
 
-def test_webhooks_carry_the_stacks_name(shop: Operated) -> None:
+def test_webhooks_carry_the_stacks_name(shop: OperatedStack) -> None:
     shop.run("setup")
 
     names: list[Any] = [one.name for one in shop.shop.hooks.webhooks.values()]
     assert names == [f"woohub {NAME}: {topic}" for topic in TOPICS]
 
 
-def test_where_the_environment_names_no_store_the_key_in_the_stack_will_do(shop: Operated) -> None:
+def test_where_the_environment_names_no_store_the_key_in_the_stack_will_do(shop: OperatedStack) -> None:
     shop.run("setup")
     for webhook in shop.shop.hooks.webhooks.values():
         webhook.secret = "typed in wrong"

@@ -15,7 +15,7 @@ from functions.ingest import app as ingest
 from simulators.core.server import AppServer, in_thread
 from simulators.woocommerce import KEY, SECRET, SimulatedShop, create_app
 from tests.support.cli_stack import NAME
-from tests.support.operated import Operated, operated
+from tests.support.operated_stack import OperatedStack, operated_stack
 from woohub.hubspot.objects import CONTACTS
 from woohub.store.webhooks import TOPICS
 from woohub_cli.main import app
@@ -23,10 +23,10 @@ from woohub_cli.store_setup import URL
 
 
 @pytest.fixture
-def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operated]:
+def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedStack]:
     """A stack with its first store."""
     monkeypatch.chdir(tmp_path)
-    with operated() as running:
+    with operated_stack() as running:
         running.ready()
         alarm: Any = {
             "AlarmName": f"{NAME}-SilenceAlarm-1X",
@@ -44,7 +44,7 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operated]
 
 
 @pytest.fixture
-def outlet(stack: Operated) -> Iterator[SimulatedShop]:
+def outlet(stack: OperatedStack) -> Iterator[SimulatedShop]:
     """Another shop, not yet in the stack; its address and key are in the environment."""
     shop = SimulatedShop()
     with in_thread(AppServer(create_app(shop).wsgi_app)) as url:
@@ -57,12 +57,12 @@ def outlet(stack: Operated) -> Iterator[SimulatedShop]:
         yield shop
 
 
-def store(stack: Operated, action: str, *arguments: str) -> Any:
+def store(stack: OperatedStack, action: str, *arguments: str) -> Any:
     """`woohub store …` for this stack."""
     return CliRunner().invoke(app, ["store", action, "--stack", NAME, *arguments], env=dict(stack.environment))
 
 
-def configured(stack: Operated) -> list[str]:
+def configured(stack: OperatedStack) -> list[str]:
     """The objects of the stack's configuration."""
     listed = boto3.client("s3").list_objects_v2(Bucket=stack.stack.outputs["ConfigurationBucket"])
     return [row["Key"] for row in listed.get("Contents", [])]
@@ -73,7 +73,7 @@ def alarms() -> dict[str, Any]:
     return {alarm["AlarmName"]: alarm for alarm in found}
 
 
-def test_a_store_is_added_to_a_running_stack(stack: Operated, outlet: SimulatedShop) -> None:
+def test_a_store_is_added_to_a_running_stack(stack: OperatedStack, outlet: SimulatedShop) -> None:
     result = store(stack, "add", "outlet")
 
     assert result.exit_code == 0, result.output
@@ -88,7 +88,7 @@ def test_a_store_is_added_to_a_running_stack(stack: Operated, outlet: SimulatedS
 
 
 @pytest.mark.usefixtures("outlet")
-def test_the_first_store_stays_as_it_was(stack: Operated) -> None:
+def test_the_first_store_stays_as_it_was(stack: OperatedStack) -> None:
     before = {hook.id: (hook.name, hook.delivery_url, hook.secret) for hook in stack.shop.hooks.webhooks.values()}
     secrets = [stack.stack.secret(name) for name in ("WebhookSecretArn", "StoreSecretArn", "HubSpotSecretArn")]
 
@@ -99,7 +99,7 @@ def test_the_first_store_stays_as_it_was(stack: Operated) -> None:
     assert [stack.stack.secret(name) for name in ("WebhookSecretArn", "StoreSecretArn", "HubSpotSecretArn")] == secrets
 
 
-def test_a_second_run_changes_nothing(stack: Operated, outlet: SimulatedShop) -> None:
+def test_a_second_run_changes_nothing(stack: OperatedStack, outlet: SimulatedShop) -> None:
     store(stack, "add", "outlet")
     hooks = {hook.id: hook.secret for hook in outlet.hooks.webhooks.values()}
 
@@ -109,7 +109,7 @@ def test_a_second_run_changes_nothing(stack: Operated, outlet: SimulatedShop) ->
     assert {hook.id: hook.secret for hook in outlet.hooks.webhooks.values()} == hooks
 
 
-def test_a_dry_run_changes_nothing(stack: Operated, outlet: SimulatedShop) -> None:
+def test_a_dry_run_changes_nothing(stack: OperatedStack, outlet: SimulatedShop) -> None:
     result = store(stack, "add", "outlet", "--dry-run")
 
     assert result.exit_code == 0, result.output
@@ -128,21 +128,21 @@ def test_a_dry_run_changes_nothing(stack: Operated, outlet: SimulatedShop) -> No
     ],
 )
 @pytest.mark.usefixtures("outlet")
-def test_what_cannot_be_is_refused_with_words(stack: Operated, arguments: list[str], says: str) -> None:
+def test_what_cannot_be_is_refused_with_words(stack: OperatedStack, arguments: list[str], says: str) -> None:
     result = store(stack, *arguments)
 
     assert result.exit_code in (1, 2)
     assert says in result.output
 
 
-def test_a_shop_that_is_in_the_stack_already_is_refused(stack: Operated) -> None:
+def test_a_shop_that_is_in_the_stack_already_is_refused(stack: OperatedStack) -> None:
     result = store(stack, "add", "outlet", "--url", stack.shop.url, "--key", KEY, "--secret", SECRET)
 
     assert result.exit_code == 1
     assert "is the store first already" in result.output
 
 
-def test_a_wrong_key_leaves_nothing_behind(stack: Operated, outlet: SimulatedShop) -> None:
+def test_a_wrong_key_leaves_nothing_behind(stack: OperatedStack, outlet: SimulatedShop) -> None:
     result = store(stack, "add", "outlet", "--secret", "cs_wrong")
 
     assert result.exit_code == 1
@@ -151,7 +151,7 @@ def test_a_wrong_key_leaves_nothing_behind(stack: Operated, outlet: SimulatedSho
 
 
 @pytest.mark.usefixtures("outlet")
-def test_a_store_has_alarms_of_its_own(stack: Operated) -> None:
+def test_a_store_has_alarms_of_its_own(stack: OperatedStack) -> None:
     store(stack, "add", "outlet")
 
     alarm = alarms()[f"{NAME}-stores-outlet-DeliveryAccepted"]
@@ -159,7 +159,7 @@ def test_a_store_has_alarms_of_its_own(stack: Operated) -> None:
     assert (alarm["EvaluationPeriods"], "store outlet" in alarm["AlarmDescription"]) == (24, True)
 
 
-def test_the_list_names_every_store(stack: Operated, outlet: SimulatedShop) -> None:
+def test_the_list_names_every_store(stack: OperatedStack, outlet: SimulatedShop) -> None:
     store(stack, "add", "outlet")
 
     rows = json.loads(store(stack, "list", "--json").stdout)
@@ -171,7 +171,7 @@ def test_the_list_names_every_store(stack: Operated, outlet: SimulatedShop) -> N
     assert "outlet" in store(stack, "list").output
 
 
-def test_a_removed_store_is_gone_and_the_first_stays(stack: Operated, outlet: SimulatedShop) -> None:
+def test_a_removed_store_is_gone_and_the_first_stays(stack: OperatedStack, outlet: SimulatedShop) -> None:
     store(stack, "add", "outlet")
 
     result = store(stack, "remove", "outlet", "--yes")
@@ -183,7 +183,7 @@ def test_a_removed_store_is_gone_and_the_first_stays(stack: Operated, outlet: Si
     assert list(alarms()) == [f"{NAME}-SilenceAlarm-1X"]
 
 
-def test_deliveries_of_a_removed_store_are_refused(stack: Operated, outlet: SimulatedShop) -> None:
+def test_deliveries_of_a_removed_store_are_refused(stack: OperatedStack, outlet: SimulatedShop) -> None:
     store(stack, "add", "outlet")
     hook = next(iter(outlet.hooks.webhooks.values()))
     store(stack, "remove", "outlet", "--yes")
@@ -198,7 +198,7 @@ def test_deliveries_of_a_removed_store_are_refused(stack: Operated, outlet: Simu
 
 
 @pytest.mark.usefixtures("outlet")
-def test_a_removed_store_can_be_added_again(stack: Operated) -> None:
+def test_a_removed_store_can_be_added_again(stack: OperatedStack) -> None:
     store(stack, "add", "outlet")
     store(stack, "remove", "outlet", "--yes")
 
@@ -210,7 +210,7 @@ def test_a_removed_store_can_be_added_again(stack: Operated) -> None:
 # --store on other commands
 
 
-def test_doctor_checks_the_store_that_is_named(stack: Operated, outlet: SimulatedShop) -> None:
+def test_doctor_checks_the_store_that_is_named(stack: OperatedStack, outlet: SimulatedShop) -> None:
     store(stack, "add", "outlet")
     outlet.hooks.webhooks.clear()
 
@@ -223,7 +223,7 @@ def test_doctor_checks_the_store_that_is_named(stack: Operated, outlet: Simulate
 
 
 @pytest.mark.usefixtures("outlet")
-def test_status_and_doctor_name_the_stores(stack: Operated) -> None:
+def test_status_and_doctor_name_the_stores(stack: OperatedStack) -> None:
     assert "stores" not in stack.json("status")
 
     store(stack, "add", "outlet")
@@ -233,7 +233,7 @@ def test_status_and_doctor_name_the_stores(stack: Operated) -> None:
     assert "woohub doctor --store outlet" in checks["store outlet"]["fix"]
 
 
-def test_backfill_queues_the_orders_of_the_store_that_is_named(stack: Operated, outlet: SimulatedShop) -> None:
+def test_backfill_queues_the_orders_of_the_store_that_is_named(stack: OperatedStack, outlet: SimulatedShop) -> None:
     store(stack, "add", "outlet")
     number = outlet.place()
 
@@ -243,14 +243,14 @@ def test_backfill_queues_the_orders_of_the_store_that_is_named(stack: Operated, 
     assert {(one.store, one.entity) for one in stack.queued()} == {("outlet", f"order:{number}")}
 
 
-def test_a_store_that_there_is_not_is_named(stack: Operated) -> None:
+def test_a_store_that_there_is_not_is_named(stack: OperatedStack) -> None:
     result = stack.run("why", "1", "--store", "third")
 
     assert result.exit_code == 1
     assert "no store third" in result.output
 
 
-def test_what_helps_names_the_store(stack: Operated, outlet: SimulatedShop) -> None:
+def test_what_helps_names_the_store(stack: OperatedStack, outlet: SimulatedShop) -> None:
     outlet.keys.clear()
 
     result = store(stack, "add", "outlet")
@@ -262,7 +262,7 @@ def test_what_helps_names_the_store(stack: Operated, outlet: SimulatedShop) -> N
 
 
 @pytest.mark.usefixtures("outlet")
-def test_what_is_left_to_do_is_said_with_the_stores_name(stack: Operated) -> None:
+def test_what_is_left_to_do_is_said_with_the_stores_name(stack: OperatedStack) -> None:
     assert "`woohub backfill --customers --store outlet`" in store(stack, "add", "outlet").output
 
     facts = json.loads(store(stack, "add", "outlet", "--json").stdout)

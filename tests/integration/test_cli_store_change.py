@@ -15,7 +15,7 @@ from simulators.core.server import AppServer, in_thread
 from simulators.hubspot import DEFAULT_TOKEN
 from simulators.woocommerce import KEY, SECRET, SimulatedShop, create_app
 from tests.support.cli_stack import WEBHOOK_SECRET
-from tests.support.operated import Operated, operated
+from tests.support.operated_stack import OperatedStack, operated_stack
 from woohub.clock import Timer
 from woohub.delivery.sites import site
 from woohub.hubspot.client import HubSpot
@@ -34,13 +34,13 @@ YEAR = 365 * 86400  # seconds
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operated]:
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedStack]:
     """Set up, with twelve orders that HubSpot has."""
     monkeypatch.chdir(tmp_path)
     for name in ("HUBSPOT_SETUP_API_KEY", "HUBSPOT_API_URL", "WOOHUB_STACK", "WOO_COMMERCE_WEBHOOK_SECRET"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(store_setup, "wait", lambda _seconds: None)
-    with operated() as running:
+    with operated_stack() as running:
         running.ready()
         for _ in range(12):
             running.shop.place()
@@ -48,7 +48,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operated]:
         yield running
 
 
-def copy_orders(shop: Operated) -> None:
+def copy_orders(shop: OperatedStack) -> None:
     """What the consumer would have written."""
     timer = Timer()
     timer.start(60)
@@ -75,14 +75,14 @@ def another_store(orders: int = 12) -> Iterator[SimulatedShop]:
 
 
 @contextmanager
-def moved(shop: Operated) -> Iterator[str]:
+def moved(shop: OperatedStack) -> Iterator[str]:
     """The same store at a further address."""
     with in_thread(AppServer(create_app(shop.shop).wsgi_app)) as url:
         shop.shop.url = url
         yield url
 
 
-def state(shop: Operated, other: SimulatedShop | None = None) -> tuple[Any, ...]:
+def state(shop: OperatedStack, other: SimulatedShop | None = None) -> tuple[Any, ...]:
     """Everything that setup could write."""
     stack = shop.stack
     stored = [stack.secret(name) for name in ("StoreSecretArn", "WebhookSecretArn", "HubSpotSecretArn")]
@@ -91,7 +91,7 @@ def state(shop: Operated, other: SimulatedShop | None = None) -> tuple[Any, ...]
     return stored, watermark, hooks, len(other.hooks.webhooks) if other else 0, shop.portal.state()["deals"]
 
 
-def test_another_store_is_refused_before_anything_is_written(shop: Operated) -> None:
+def test_another_store_is_refused_before_anything_is_written(shop: OperatedStack) -> None:
     with another_store() as other:
         before = state(shop, other)
 
@@ -103,7 +103,7 @@ def test_another_store_is_refused_before_anything_is_written(shop: Operated) -> 
     assert "Nothing was changed" in result.stdout
 
 
-def test_the_refusal_says_what_would_happen_and_what_to_do_instead(shop: Operated) -> None:
+def test_the_refusal_says_what_would_happen_and_what_to_do_instead(shop: OperatedStack) -> None:
     with another_store() as other:
         (step,) = shop.json("setup", WOO_COMMERCE_URL=other.url)["steps"]
 
@@ -115,7 +115,7 @@ def test_the_refusal_says_what_would_happen_and_what_to_do_instead(shop: Operate
     assert "--yes" in step["fix"]
 
 
-def test_a_person_is_asked_and_may_say_no(shop: Operated, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_person_is_asked_and_may_say_no(shop: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
 
     def says_no(question: str, **_: Any) -> bool:
@@ -132,7 +132,7 @@ def test_a_person_is_asked_and_may_say_no(shop: Operated, monkeypatch: pytest.Mo
     assert "overwrit" in asked[0]
 
 
-def test_with_yes_it_is_set_up_and_the_old_stores_webhooks_are_named(shop: Operated) -> None:
+def test_with_yes_it_is_set_up_and_the_old_stores_webhooks_are_named(shop: OperatedStack) -> None:
     with another_store() as other:
         answer = shop.json("setup", "--yes", WOO_COMMERCE_URL=other.url)
 
@@ -140,7 +140,7 @@ def test_with_yes_it_is_set_up_and_the_old_stores_webhooks_are_named(shop: Opera
     assert any(shop.shop.url in line and "webhooks" in line for line in answer["left_to_do"])
 
 
-def test_a_dry_run_tells_it_and_goes_on(shop: Operated) -> None:
+def test_a_dry_run_tells_it_and_goes_on(shop: OperatedStack) -> None:
     with another_store() as other:
         before = state(shop, other)
 
@@ -151,7 +151,7 @@ def test_a_dry_run_tells_it_and_goes_on(shop: Operated) -> None:
     assert len(answer["steps"]) > 10
 
 
-def test_a_shop_that_moved_is_told_apart(shop: Operated) -> None:
+def test_a_shop_that_moved_is_told_apart(shop: OperatedStack) -> None:
     old = shop.shop.url
 
     with moved(shop) as url:
@@ -163,14 +163,14 @@ def test_a_shop_that_moved_is_told_apart(shop: Operated) -> None:
     assert "moved" in step["fix"]
 
 
-def test_a_shop_that_moved_is_stored_with_yes(shop: Operated) -> None:
+def test_a_shop_that_moved_is_stored_with_yes(shop: OperatedStack) -> None:
     with moved(shop) as url:
         assert shop.run("setup", "--yes", WOO_COMMERCE_URL=url).exit_code == 0
 
         assert shop.stack.secret("StoreSecretArn")["url"] == url
 
 
-def test_another_store_is_noticed_on_a_stack_that_had_none(shop: Operated) -> None:
+def test_another_store_is_noticed_on_a_stack_that_had_none(shop: OperatedStack) -> None:
     """The deals in HubSpot are of another stack, whose keys are the same."""
     shop.stack.store("StoreSecretArn", {"url": ""})
 
@@ -181,13 +181,13 @@ def test_another_store_is_noticed_on_a_stack_that_had_none(shop: Operated) -> No
     assert shop.stack.secret("StoreSecretArn") == {"url": ""}
 
 
-def test_the_same_store_is_not_asked_about(shop: Operated) -> None:
+def test_the_same_store_is_not_asked_about(shop: OperatedStack) -> None:
     result = shop.run("setup", WOO_COMMERCE_URL=f"{shop.shop.url}/")
 
     assert result.exit_code == 0, result.output
 
 
-def test_a_changed_order_is_still_the_same_order(shop: Operated) -> None:
+def test_a_changed_order_is_still_the_same_order(shop: OperatedStack) -> None:
     for number in list(shop.shop.orders):
         shop.shop.change_status(number, "completed")
         shop.shop.edit_address(number, first_name="Another", last_name="Customer")
@@ -198,7 +198,7 @@ def test_a_changed_order_is_still_the_same_order(shop: Operated) -> None:
 # --- What is due next
 
 
-def test_a_shop_with_history_is_told_to_bring_it(shop: Operated) -> None:
+def test_a_shop_with_history_is_told_to_bring_it(shop: OperatedStack) -> None:
     for _ in range(40):
         shop.shop.place()
 
@@ -208,7 +208,7 @@ def test_a_shop_with_history_is_told_to_bring_it(shop: Operated) -> None:
     assert "woohub backfill" in first
 
 
-def test_a_shop_that_hubspot_has_is_not(shop: Operated) -> None:
+def test_a_shop_that_hubspot_has_is_not(shop: OperatedStack) -> None:
     left = shop.json("setup")["left_to_do"]
 
     assert not any("backfill" in line for line in left)
@@ -258,21 +258,21 @@ def test_address_and_orders_tell_together_what_the_store_is(
 # --- The webhook secret of .env
 
 
-def secret_step(shop: Operated, *arguments: str, secret: str) -> dict[str, str]:
+def secret_step(shop: OperatedStack, *arguments: str, secret: str) -> dict[str, str]:
     steps: list[dict[str, str]] = shop.json("setup", *arguments, WOO_COMMERCE_WEBHOOK_SECRET=secret)["steps"]
     (step,) = [one for one in steps if one["step"] == "webhook secret in the stack"]
     return step
 
 
 @pytest.fixture
-def rotated(shop: Operated) -> Operated:
+def rotated(shop: OperatedStack) -> OperatedStack:
     """A rotation that was ended."""
     shop.run("rotate-webhook-secret")
     shop.run("rotate-webhook-secret", "--finish", "--force")
     return shop
 
 
-def test_the_secret_before_a_finished_rotation_is_not_put_back(rotated: Operated) -> None:
+def test_the_secret_before_a_finished_rotation_is_not_put_back(rotated: OperatedStack) -> None:
     current = rotated.webhook_secret
 
     step = secret_step(rotated, secret=WEBHOOK_SECRET)
@@ -282,7 +282,7 @@ def test_the_secret_before_a_finished_rotation_is_not_put_back(rotated: Operated
     assert rotated.stack.secret("WebhookSecretArn") == {"current": current, "sources": sources}
 
 
-def test_after_a_rotation_another_secret_needs_a_yes(rotated: Operated) -> None:
+def test_after_a_rotation_another_secret_needs_a_yes(rotated: OperatedStack) -> None:
     current = rotated.webhook_secret
 
     step = secret_step(rotated, secret="of-two-rotations-ago")
@@ -292,6 +292,6 @@ def test_after_a_rotation_another_secret_needs_a_yes(rotated: Operated) -> None:
     assert rotated.stack.secret("WebhookSecretArn") == {"current": current, "sources": sources}
 
 
-def test_with_yes_it_becomes_the_stacks(rotated: Operated) -> None:
+def test_with_yes_it_becomes_the_stacks(rotated: OperatedStack) -> None:
     assert secret_step(rotated, "--yes", secret="a-good-one-after-all")["outcome"] == "stored"
     assert rotated.webhook_secret == "a-good-one-after-all"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from simulators.woocommerce.hosting import Hosting
-from tests.support.operated import Operated, operated
+from tests.support.operated_stack import OperatedStack, operated_stack
 from tests.support.reconcile import ReconcileFixture
 from woohub_cli import store_setup
 from woohub_cli.check_result import Result
@@ -17,13 +17,13 @@ from woohub_cli.checks import store_access
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[Operated]:
-    with operated() as started:
+def running() -> Iterator[OperatedStack]:
+    with operated_stack() as started:
         yield started.ready()
 
 
 @pytest.fixture
-def shop(running: Operated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Operated]:
+def shop(running: OperatedStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedStack]:
     monkeypatch.chdir(tmp_path)
     for name in ("HUBSPOT_SETUP_API_KEY", "HUBSPOT_API_URL", "WOOHUB_STACK", "WOO_COMMERCE_WEBHOOK_SECRET"):
         monkeypatch.delenv(name, raising=False)
@@ -32,11 +32,11 @@ def shop(running: Operated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     running.shop.hosting = Hosting()
 
 
-def checks(shop: Operated) -> dict[str, dict[str, Any]]:
+def checks(shop: OperatedStack) -> dict[str, dict[str, Any]]:
     return {check["check"]: check for check in shop.json("doctor")["checks"] if check["area"] == "store"}
 
 
-def test_a_closed_index_is_a_warning_and_the_key_opens_the_rest(shop: Operated) -> None:
+def test_a_closed_index_is_a_warning_and_the_key_opens_the_rest(shop: OperatedStack) -> None:
     shop.shop.hosting = Hosting(index_closed="rest_login_required")
 
     found = checks(shop)
@@ -46,13 +46,13 @@ def test_a_closed_index_is_a_warning_and_the_key_opens_the_rest(shop: Operated) 
     assert "unknown" in found["store's clock"]["detail"]
 
 
-def test_setup_goes_on_where_the_index_is_closed(shop: Operated) -> None:
+def test_setup_goes_on_where_the_index_is_closed(shop: OperatedStack) -> None:
     shop.shop.hosting = Hosting(index_closed="rest_cannot_access", index_status=403)
 
     assert shop.run("setup").exit_code == 0
 
 
-def test_plain_permalinks_are_fine(shop: Operated) -> None:
+def test_plain_permalinks_are_fine(shop: OperatedStack) -> None:
     shop.shop.hosting = Hosting(permalinks="plain")
 
     found = checks(shop)
@@ -82,7 +82,7 @@ def test_a_key_that_goes_in_the_address_is_a_warning() -> None:
     ],
     ids=["maintenance", "login", "notice", "moved"],
 )
-def test_doctor_names_the_next_step_instead_of_the_address(shop: Operated, hosting: Hosting, words: str) -> None:
+def test_doctor_names_the_next_step_instead_of_the_address(shop: OperatedStack, hosting: Hosting, words: str) -> None:
     shop.shop.hosting = hosting
 
     found = checks(shop)["store"]
@@ -93,7 +93,9 @@ def test_doctor_names_the_next_step_instead_of_the_address(shop: Operated, hosti
 
 
 @pytest.mark.parametrize("command", [("verify",), ("backfill", "--dry-run"), ("reconcile", "--dry-run"), ("why", "11")])
-def test_a_command_ends_at_once_where_the_store_asks_to_wait_for_long(shop: Operated, command: tuple[str, ...]) -> None:
+def test_a_command_ends_at_once_where_the_store_asks_to_wait_for_long(
+    shop: OperatedStack, command: tuple[str, ...]
+) -> None:
     shop.shop.hosting = Hosting(maintenance="600")
 
     result = shop.run(*command)

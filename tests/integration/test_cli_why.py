@@ -13,8 +13,8 @@ import pytest
 
 from simulators.hubspot import InjectedFault
 from simulators.hubspot.definitions import CONTACTS, DEALS
-from tests.support.consuming import Consuming
-from tests.support.operated import Operated, now_text, operated
+from tests.support.operated_stack import OperatedStack, now_text, operated_stack
+from tests.support.stack_consumer import StackConsumer
 from woohub.consumer.breaker import State
 from woohub_cli import dead_letters
 
@@ -22,11 +22,11 @@ AN_HOUR_AGO = -3600.0
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[Consuming]:
+def running() -> Iterator[StackConsumer]:
     """One stack for all tests here: starting it takes longer than most of them."""
-    with operated(search_lag_s=0.0, requests_per_10_s=10_000) as stack:
+    with operated_stack(search_lag_s=0.0, requests_per_10_s=10_000) as stack:
         make_ingest()
-        yield Consuming(stack.ready())
+        yield StackConsumer(stack.ready())
 
 
 def make_ingest() -> None:
@@ -39,7 +39,7 @@ def make_ingest() -> None:
 
 
 @pytest.fixture
-def consumer(running: Consuming, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Consuming:
+def consumer(running: StackConsumer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StackConsumer:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(dead_letters, "RECEIVE_WAIT_S", 0)  # moto takes waiting for messages literally
     running.begin_anew()
@@ -47,12 +47,12 @@ def consumer(running: Consuming, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.fixture
-def shop(consumer: Consuming) -> Operated:
+def shop(consumer: StackConsumer) -> OperatedStack:
     """Without orders, and without a past."""
     return consumer.shop
 
 
-def why(shop: Operated, number: int | str, *, code: int = 1) -> dict[str, Any]:
+def why(shop: OperatedStack, number: int | str, *, code: int = 1) -> dict[str, Any]:
     """The answer; and people are told the same."""
     result = shop.run("why", str(number), "--json")
     assert result.exit_code == code, result.output
@@ -63,7 +63,7 @@ def why(shop: Operated, number: int | str, *, code: int = 1) -> dict[str, Any]:
     return facts
 
 
-def silently(shop: Operated, act: Any, *arguments: Any, **fields: Any) -> Any:
+def silently(shop: OperatedStack, act: Any, *arguments: Any, **fields: Any) -> Any:
     shop.shop.hooks.lose = 1.0
     done = act(*arguments, **fields)
     shop.shop.run_webhooks()
@@ -71,16 +71,16 @@ def silently(shop: Operated, act: Any, *arguments: Any, **fields: Any) -> Any:
     return done
 
 
-def deal_id(shop: Operated, number: int) -> str:
+def deal_id(shop: OperatedStack, number: int) -> str:
     rows = shop.portal.state()["deals"]
     return str(next(row["id"] for row in rows if row["properties"]["woocommerce_order_id"] == str(number)))
 
 
-def edit(shop: Operated, number: int, **properties: str) -> None:
+def edit(shop: OperatedStack, number: int, **properties: str) -> None:
     shop.portal.objects.update(DEALS, deal_id(shop, number), {"properties": properties})
 
 
-def test_an_order_that_arrived_is_fine_and_its_way_is_shown(shop: Operated, consumer: Consuming) -> None:
+def test_an_order_that_arrived_is_fine_and_its_way_is_shown(shop: OperatedStack, consumer: StackConsumer) -> None:
     number = shop.shop.place()
     consumer.deliver()
 
@@ -97,14 +97,14 @@ def test_an_order_that_arrived_is_fine_and_its_way_is_shown(shop: Operated, cons
     assert facts["hubspot"]["deals"][0]["id"] == deal_id(shop, number)
 
 
-def test_an_unknown_order_says_what_was_tried(shop: Operated) -> None:
+def test_an_unknown_order_says_what_was_tried(shop: OperatedStack) -> None:
     facts = why(shop, 4711)
 
     assert facts["conclusion"] == "Neither the store nor HubSpot has an order 4711."
     assert "the id 4711; the store's search for the number 4711; HubSpot's deals" in facts["next_step"]
 
 
-def test_an_unknown_number_says_what_was_tried(shop: Operated) -> None:
+def test_an_unknown_number_says_what_was_tried(shop: OperatedStack) -> None:
     facts = why(shop, "RE-2026-X")
 
     assert (facts["order"], facts["conclusion"]) == (None, "Neither the store nor HubSpot has an order RE-2026-X.")
@@ -115,7 +115,9 @@ def test_an_unknown_number_says_what_was_tried(shop: Operated) -> None:
 
 
 @pytest.mark.parametrize("form", ["RE-2026-00434", "#RE-2026-00434", "  re-2026-00434 ", "# RE-2026-00434"])
-def test_an_order_is_found_by_its_number_in_any_usual_form(shop: Operated, consumer: Consuming, form: str) -> None:
+def test_an_order_is_found_by_its_number_in_any_usual_form(
+    shop: OperatedStack, consumer: StackConsumer, form: str
+) -> None:
     number = shop.shop.place(number="RE-2026-00434", billing={"first_name": "Ana", "last_name": "Rossi"})
     consumer.deliver()
 
@@ -125,20 +127,20 @@ def test_an_order_is_found_by_its_number_in_any_usual_form(shop: Operated, consu
 
 
 @pytest.mark.parametrize("form", ["{}", "#{}", " {} ", "order:{}"])
-def test_an_order_is_found_by_its_id_in_any_usual_form(shop: Operated, form: str) -> None:
+def test_an_order_is_found_by_its_id_in_any_usual_form(shop: OperatedStack, form: str) -> None:
     number = silently(shop, shop.shop.place)
 
     assert why(shop, form.format(number))["order"] == number
 
 
-def test_id_and_number_are_shown_side_by_side_with_the_name(shop: Operated, consumer: Consuming) -> None:
+def test_id_and_number_are_shown_side_by_side_with_the_name(shop: OperatedStack, consumer: StackConsumer) -> None:
     number = shop.shop.place(number="RE-7", billing={"first_name": "Ana", "last_name": "Rossi"})
     consumer.deliver()
 
     assert f"{number} (number RE-7, Ana Rossi)" in shop.run("why", str(number)).stdout
 
 
-def test_a_number_that_a_plugin_makes_of_the_id_and_no_search_knows(shop: Operated) -> None:
+def test_a_number_that_a_plugin_makes_of_the_id_and_no_search_knows(shop: OperatedStack) -> None:
     number = silently(shop, shop.shop.place)
     order = shop.shop.orders[number]
     order.text = shop.shop.order_text(order).replace(f'"number":"{number}"', f'"number":"WC-{number}"')
@@ -146,7 +148,7 @@ def test_a_number_that_a_plugin_makes_of_the_id_and_no_search_knows(shop: Operat
     assert why(shop, f"wc-{number}")["order"] == number
 
 
-def two_orders(shop: Operated, consumer: Consuming) -> tuple[int, int]:
+def two_orders(shop: OperatedStack, consumer: StackConsumer) -> tuple[int, int]:
     """The id of an order that is another one's number, and the id of that one."""
     first = shop.shop.place(number="A-1")
     second = shop.shop.place(number=str(first))
@@ -155,7 +157,7 @@ def two_orders(shop: Operated, consumer: Consuming) -> tuple[int, int]:
 
 
 def test_where_id_and_number_name_two_orders_the_id_is_described_and_the_other_named(
-    shop: Operated, consumer: Consuming
+    shop: OperatedStack, consumer: StackConsumer
 ) -> None:
     by_id, by_number = two_orders(shop, consumer)
 
@@ -169,7 +171,7 @@ def test_where_id_and_number_name_two_orders_the_id_is_described_and_the_other_n
     assert f"woohub why order:{by_number}" in told
 
 
-def test_with_a_hash_the_number_is_described_and_the_id_named(shop: Operated, consumer: Consuming) -> None:
+def test_with_a_hash_the_number_is_described_and_the_id_named(shop: OperatedStack, consumer: StackConsumer) -> None:
     by_id, by_number = two_orders(shop, consumer)
 
     facts = why(shop, f"#{by_id}", code=0)
@@ -177,7 +179,7 @@ def test_with_a_hash_the_number_is_described_and_the_id_named(shop: Operated, co
     assert (facts["order"], facts["other_order"]["id"]) == (by_number, by_id)
 
 
-def test_the_id_alone_can_be_asked_for(shop: Operated, consumer: Consuming) -> None:
+def test_the_id_alone_can_be_asked_for(shop: OperatedStack, consumer: StackConsumer) -> None:
     by_id, _ = two_orders(shop, consumer)
 
     facts = why(shop, f"order:{by_id}", code=0)
@@ -186,11 +188,11 @@ def test_the_id_alone_can_be_asked_for(shop: Operated, consumer: Consuming) -> N
 
 
 @pytest.mark.parametrize("text", ["", "  ", "#", "0", "order:x", "order:"])
-def test_what_names_no_order_is_wrong_usage(shop: Operated, text: str) -> None:
+def test_what_names_no_order_is_wrong_usage(shop: OperatedStack, text: str) -> None:
     assert shop.run("why", text).exit_code == 2
 
 
-def test_without_the_store_the_deals_name_tells_the_order(shop: Operated, consumer: Consuming) -> None:
+def test_without_the_store_the_deals_name_tells_the_order(shop: OperatedStack, consumer: StackConsumer) -> None:
     number = shop.shop.place(number="RE-8")
     consumer.deliver()
     edit(shop, number, dealname="WooCommerce Order #RE-8 - Ana Rossi")
@@ -203,7 +205,7 @@ def test_without_the_store_the_deals_name_tells_the_order(shop: Operated, consum
     assert facts["conclusion"].startswith("The store could not be read")
 
 
-def test_a_stack_without_the_stores_key_still_shows_the_deal(shop: Operated, consumer: Consuming) -> None:
+def test_a_stack_without_the_stores_key_still_shows_the_deal(shop: OperatedStack, consumer: StackConsumer) -> None:
     number = shop.shop.place()
     consumer.deliver()
     shop.stack.store("StoreSecretArn", {"url": "", "consumer_key": "", "consumer_secret": ""})
@@ -214,7 +216,7 @@ def test_a_stack_without_the_stores_key_still_shows_the_deal(shop: Operated, con
     assert "woohub setup" in facts["conclusion"]
 
 
-def test_an_order_that_was_never_delivered(shop: Operated) -> None:
+def test_an_order_that_was_never_delivered(shop: OperatedStack) -> None:
     number = silently(shop, shop.shop.place)
 
     facts = why(shop, number)
@@ -223,7 +225,7 @@ def test_an_order_that_was_never_delivered(shop: Operated) -> None:
     assert facts["next_step"].startswith("woohub reconcile queues it now")
 
 
-def test_a_change_that_was_never_delivered_though_the_order_was(shop: Operated, consumer: Consuming) -> None:
+def test_a_change_that_was_never_delivered_though_the_order_was(shop: OperatedStack, consumer: StackConsumer) -> None:
     number = shop.shop.place(created=time.time() - 100, modified=time.time() - 100, status="pending")
     consumer.deliver()
     shop.shop.hooks.lose = 1.0
@@ -241,7 +243,7 @@ def test_a_change_that_was_never_delivered_though_the_order_was(shop: Operated, 
     }
 
 
-def test_never_delivered_though_reconcile_has_passed(shop: Operated) -> None:
+def test_never_delivered_though_reconcile_has_passed(shop: OperatedStack) -> None:
     number = silently(shop, shop.shop.place, created=time.time() + AN_HOUR_AGO)
     shop.watermark(orders={"moment": now_text()})
 
@@ -251,7 +253,7 @@ def test_never_delivered_though_reconcile_has_passed(shop: Operated) -> None:
     assert facts["next_step"] == f"woohub reconcile --since {facts['store']['modified_at'][:-1]}"
 
 
-def test_deliveries_refused_for_their_signature(shop: Operated, consumer: Consuming) -> None:
+def test_deliveries_refused_for_their_signature(shop: OperatedStack, consumer: StackConsumer) -> None:
     for webhook in shop.shop.hooks.webhooks.values():
         webhook.secret = "another-secret"
     number = shop.shop.place()
@@ -263,7 +265,7 @@ def test_deliveries_refused_for_their_signature(shop: Operated, consumer: Consum
     assert "woohub doctor" in facts["next_step"]
 
 
-def test_a_dead_letter_with_its_reason(shop: Operated, consumer: Consuming) -> None:
+def test_a_dead_letter_with_its_reason(shop: OperatedStack, consumer: StackConsumer) -> None:
     shop.portal.change_settings({"rules": [{"object_type": "deals", "properties": ["description"], "when": {}}]})
     number = shop.shop.place()
     consumer.deliver()
@@ -275,7 +277,7 @@ def test_a_dead_letter_with_its_reason(shop: Operated, consumer: Consuming) -> N
     assert shop.stack.visible("DeadLetterQueueUrl") == len(facts["dead_letters"]) == 2
 
 
-def test_the_stale_guard(shop: Operated, consumer: Consuming) -> None:
+def test_the_stale_guard(shop: OperatedStack, consumer: StackConsumer) -> None:
     number = shop.shop.place(status="pending")
     consumer.deliver()
     edit(shop, number, woocommerce_order_version="2999-01-01T00:00:00|9999999999999|")  # received in the year 2286
@@ -292,7 +294,7 @@ def test_the_stale_guard(shop: Operated, consumer: Consuming) -> None:
     ("policy", "step"),
     [("auth", "woohub setup"), ("daily", "daily limit resets"), ("outage", "HubSpot is probed every minute")],
 )
-def test_an_open_breaker(shop: Operated, policy: str, step: str) -> None:
+def test_an_open_breaker(shop: OperatedStack, policy: str, step: str) -> None:
     number = shop.shop.place()
     shop.shop.run_webhooks()
     shop.stack.breaker(State("open", policy, "HubSpot's reason", since=1_795_473_600))
@@ -304,7 +306,7 @@ def test_an_open_breaker(shop: Operated, policy: str, step: str) -> None:
     assert step in facts["next_step"]
 
 
-def test_an_open_breaker_while_hubspot_refuses_the_token(shop: Operated) -> None:
+def test_an_open_breaker_while_hubspot_refuses_the_token(shop: OperatedStack) -> None:
     number = shop.shop.place()
     shop.stack.breaker(State("open", "auth", "HubSpot refuses the token", since=1_795_473_600))
     shop.portal.tokens.clear()
@@ -315,14 +317,14 @@ def test_an_open_breaker_while_hubspot_refuses_the_token(shop: Operated) -> None
     assert facts["hubspot"]["not_asked"]
 
 
-def test_a_refused_token_before_the_breaker_knows(shop: Operated) -> None:
+def test_a_refused_token_before_the_breaker_knows(shop: OperatedStack) -> None:
     number = shop.shop.place()
     shop.portal.tokens.clear()
 
     assert why(shop, number)["conclusion"].startswith("HubSpot could not be read: HubSpot refuses the token")
 
 
-def test_a_consumer_disabled_by_hand(shop: Operated) -> None:
+def test_a_consumer_disabled_by_hand(shop: OperatedStack) -> None:
     number = shop.shop.place()
     shop.shop.run_webhooks()
     boto3.client("lambda").update_event_source_mapping(UUID=shop.stack.outputs["EventSourceMappingId"], Enabled=False)
@@ -330,7 +332,7 @@ def test_a_consumer_disabled_by_hand(shop: Operated) -> None:
     assert "disabled, by hand" in why(shop, number)["conclusion"]
 
 
-def test_a_delivery_that_waits_in_the_queue(shop: Operated, consumer: Consuming) -> None:
+def test_a_delivery_that_waits_in_the_queue(shop: OperatedStack, consumer: StackConsumer) -> None:
     number = shop.shop.place()
     shop.shop.run_webhooks()
     consumer.ingested()
@@ -341,7 +343,7 @@ def test_a_delivery_that_waits_in_the_queue(shop: Operated, consumer: Consuming)
     assert facts["queue"]["visible"] == 2
 
 
-def test_a_delivery_that_hubspot_does_not_take_yet(shop: Operated, consumer: Consuming) -> None:
+def test_a_delivery_that_hubspot_does_not_take_yet(shop: OperatedStack, consumer: StackConsumer) -> None:
     number = shop.shop.place()
     shop.shop.run_webhooks()
     message_id = consumer.ingested()[-1]["message_id"]
@@ -351,7 +353,7 @@ def test_a_delivery_that_hubspot_does_not_take_yet(shop: Operated, consumer: Con
     assert "tried 1 times, last with Unavailable" in why(shop, number)["conclusion"]
 
 
-def test_a_trashed_order_with_its_deal(shop: Operated, consumer: Consuming) -> None:
+def test_a_trashed_order_with_its_deal(shop: OperatedStack, consumer: StackConsumer) -> None:
     number = shop.shop.place()
     consumer.deliver()
     shop.shop.trash(number)
@@ -360,18 +362,18 @@ def test_a_trashed_order_with_its_deal(shop: Operated, consumer: Consuming) -> N
     assert "in the store's trash, and its deal is in the lost stage" in why(shop, number, code=0)["conclusion"]
 
 
-def test_a_trashed_order_that_hubspot_never_had(shop: Operated) -> None:
+def test_a_trashed_order_that_hubspot_never_had(shop: OperatedStack) -> None:
     number = silently(shop, shop.shop.place)
     silently(shop, shop.shop.trash, number)
 
     assert "HubSpot never had it" in why(shop, number, code=0)["conclusion"]
 
 
-def test_a_cart_is_no_order(shop: Operated) -> None:
+def test_a_cart_is_no_order(shop: OperatedStack) -> None:
     assert "a cart, not an order" in why(shop, shop.shop.abandon(), code=0)["conclusion"]
 
 
-def test_an_order_deleted_for_good(shop: Operated, consumer: Consuming) -> None:
+def test_an_order_deleted_for_good(shop: OperatedStack, consumer: StackConsumer) -> None:
     number = shop.shop.place()
     consumer.deliver()
     shop.shop.delete(number)
@@ -379,7 +381,7 @@ def test_an_order_deleted_for_good(shop: Operated, consumer: Consuming) -> None:
     assert "woohub reconcile --deleted check" in why(shop, number)["next_step"]
 
 
-def test_an_order_that_cannot_be_read(shop: Operated) -> None:
+def test_an_order_that_cannot_be_read(shop: OperatedStack) -> None:
     number = shop.shop.place()
     order = shop.shop.orders[number]
     order.text = shop.shop.order_text(order).replace('"total":"', '"total":"EUR ')
@@ -387,7 +389,7 @@ def test_an_order_that_cannot_be_read(shop: Operated) -> None:
     assert "cannot be read: total: must be a plain decimal number" in why(shop, number)["conclusion"]
 
 
-def test_a_stage_that_was_moved_by_a_person(shop: Operated, consumer: Consuming) -> None:
+def test_a_stage_that_was_moved_by_a_person(shop: OperatedStack, consumer: StackConsumer) -> None:
     number = shop.shop.place()
     consumer.deliver()
     edit(shop, number, dealstage="on_hold")
@@ -398,7 +400,7 @@ def test_a_stage_that_was_moved_by_a_person(shop: Operated, consumer: Consuming)
     assert facts["hubspot"]["stage_moved"]
 
 
-def test_a_value_that_was_changed_in_hubspot(shop: Operated, consumer: Consuming) -> None:
+def test_a_value_that_was_changed_in_hubspot(shop: OperatedStack, consumer: StackConsumer) -> None:
     number = shop.shop.place()
     consumer.deliver()
     edit(shop, number, amount="1.00")
@@ -409,7 +411,7 @@ def test_a_value_that_was_changed_in_hubspot(shop: Operated, consumer: Consuming
     assert "woohub verify --repair" in facts["next_step"]
 
 
-def test_a_contact_that_was_taken_off(shop: Operated, consumer: Consuming) -> None:
+def test_a_contact_that_was_taken_off(shop: OperatedStack, consumer: StackConsumer) -> None:
     number = shop.shop.place()
     consumer.deliver()
     (link,) = shop.portal.state()["associations"]
@@ -420,14 +422,14 @@ def test_a_contact_that_was_taken_off(shop: Operated, consumer: Consuming) -> No
     assert "somebody removed the association" in facts["conclusion"]
 
 
-def test_a_refused_address(shop: Operated, consumer: Consuming) -> None:
+def test_a_refused_address(shop: OperatedStack, consumer: StackConsumer) -> None:
     number = shop.shop.place(billing={"email": "somebody@shop.invalid"})
     consumer.deliver()
 
     assert "HubSpot rejects the order's e-mail address" in why(shop, number, code=0)["conclusion"]
 
 
-def test_an_order_without_an_address(shop: Operated, consumer: Consuming) -> None:
+def test_an_order_without_an_address(shop: OperatedStack, consumer: StackConsumer) -> None:
     number = shop.shop.place(billing={"email": ""})
     consumer.deliver()
 
@@ -436,7 +438,7 @@ def test_an_order_without_an_address(shop: Operated, consumer: Consuming) -> Non
     assert told == "HubSpot matches the store. It has no contact: the order has no e-mail address."
 
 
-def test_an_anonymised_order_whose_contact_hubspot_still_has(shop: Operated, consumer: Consuming) -> None:
+def test_an_anonymised_order_whose_contact_hubspot_still_has(shop: OperatedStack, consumer: StackConsumer) -> None:
     number = shop.shop.place()
     consumer.deliver()
     shop.shop.edit_address(number, email="deleted@site.invalid", first_name="[deleted]", last_name="[deleted]")
@@ -449,7 +451,7 @@ def test_an_anonymised_order_whose_contact_hubspot_still_has(shop: Operated, con
     assert "delete the contact in HubSpot" in facts["next_step"]
 
 
-def test_an_anonymised_order_without_a_contact(shop: Operated, consumer: Consuming) -> None:
+def test_an_anonymised_order_without_a_contact(shop: OperatedStack, consumer: StackConsumer) -> None:
     number = shop.shop.place(billing={"email": "deleted@site.invalid"})
     consumer.deliver()
 
@@ -459,14 +461,14 @@ def test_an_anonymised_order_without_a_contact(shop: Operated, consumer: Consumi
     assert facts["conclusion"].endswith("It has no contact: the store has erased the person.")
 
 
-def test_an_address_that_is_none(shop: Operated, consumer: Consuming) -> None:
+def test_an_address_that_is_none(shop: OperatedStack, consumer: StackConsumer) -> None:
     number = shop.shop.place(billing={"email": "nobody"})
     consumer.deliver()
 
     assert "HubSpot could not accept the order's e-mail address" in why(shop, number, code=0)["conclusion"]
 
 
-def test_a_contact_that_was_deleted(shop: Operated, consumer: Consuming) -> None:
+def test_a_contact_that_was_deleted(shop: OperatedStack, consumer: StackConsumer) -> None:
     number = shop.shop.place()
     consumer.deliver()
     (contact,) = shop.portal.state()["contacts"]
@@ -478,7 +480,7 @@ def test_a_contact_that_was_deleted(shop: Operated, consumer: Consuming) -> None
     assert facts["next_step"].startswith("woohub reconcile --since")
 
 
-def test_a_store_that_does_not_answer(shop: Operated) -> None:
+def test_a_store_that_does_not_answer(shop: OperatedStack) -> None:
     number = shop.shop.place()
     shop.shop.keys.clear()
 
@@ -488,7 +490,7 @@ def test_a_store_that_does_not_answer(shop: Operated) -> None:
     assert facts["store"]["known"] is None
 
 
-def test_logs_that_cannot_be_read_are_told(shop: Operated) -> None:
+def test_logs_that_cannot_be_read_are_told(shop: OperatedStack) -> None:
     number = silently(shop, shop.shop.place)
     boto3.client("lambda").delete_function(FunctionName="ingest")
 
@@ -499,7 +501,7 @@ def test_logs_that_cannot_be_read_are_told(shop: Operated) -> None:
     assert facts["logs_not_read"]
 
 
-def test_looking_changes_nothing(shop: Operated, consumer: Consuming) -> None:
+def test_looking_changes_nothing(shop: OperatedStack, consumer: StackConsumer) -> None:
     number = shop.shop.place()
     consumer.deliver()
     before = shop.portal.state()["deals"]
@@ -510,7 +512,7 @@ def test_looking_changes_nothing(shop: Operated, consumer: Consuming) -> None:
     assert {method for method, _, _ in shop.shop.requests} == {"GET"}
 
 
-def test_a_fault_of_hubspot_on_the_way_does_not_end_it(shop: Operated, consumer: Consuming) -> None:
+def test_a_fault_of_hubspot_on_the_way_does_not_end_it(shop: OperatedStack, consumer: StackConsumer) -> None:
     number = shop.shop.place()
     consumer.deliver()
     shop.portal.faults.add(InjectedFault(status=500, count=1))

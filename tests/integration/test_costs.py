@@ -41,7 +41,7 @@ GENEROUS = 1.5  # times what was measured: more is no longer rounding up
 
 
 @dataclass
-class Told:
+class InvocationOutput:
     """What one invocation wrote to its log, and what it sent to HubSpot."""
 
     lines: list[str]
@@ -82,11 +82,11 @@ class Metered:
 
 
 @dataclass
-class Shop:
+class QuietShop:
     """The functions as they run for a quiet shop, and what they told of each step."""
 
     monkeypatch: pytest.MonkeyPatch
-    steps: dict[str, Told] = field(default_factory=dict)
+    steps: dict[str, InvocationOutput] = field(default_factory=dict)
 
     def run(self, name: str, function: ModuleType, event: object, http: Metered | None = None) -> None:
         printed, logged = io.StringIO(), io.StringIO()
@@ -95,7 +95,7 @@ class Shop:
         with redirect_stdout(printed):
             answer = function.lambda_handler(event, CONTEXT)
         assert not answer.get("batchItemFailures")
-        self.steps[name] = Told(
+        self.steps[name] = InvocationOutput(
             (logged.getvalue() + printed.getvalue()).splitlines(), http.sent[before:] if http else []
         )
 
@@ -108,7 +108,7 @@ class Shop:
             ]
             self.run(name, function, {"Records": records}, http)
 
-    def told(self, *names: str) -> list[Told]:
+    def told(self, *names: str) -> list[InvocationOutput]:
         return [self.steps[name] for name in names]
 
 
@@ -130,7 +130,7 @@ def waves() -> dict[str, list[Delivery]]:
 
 
 @pytest.fixture(scope="module")
-def shop() -> Iterator[Shop]:
+def shop() -> Iterator[QuietShop]:
     portal = provision(SimulatedPortal())
     with pytest.MonkeyPatch.context() as patch, mock_aws(), running(portal) as hubspot:
         secrets, sqs = boto3.client("secretsmanager"), boto3.client("sqs")
@@ -143,7 +143,7 @@ def shop() -> Iterator[Shop]:
         patch.setenv("AWS_LAMBDA_FUNCTION_NAME", "consumer")
         patch.setenv("_X_AMZN_TRACE_ID", TRACE)  # then every line of the log holds it
         patch.setattr(ingest, "secret", Secret(secrets, "woohub/webhook-secret"))
-        found = Shop(patch)
+        found = QuietShop(patch)
         found.run("ingest", ingest, ingest_event(delivery(19)))
         found.consume(cold_start("consumer"), waves())
         found.run("governor", cold_start("governor"), {})
@@ -151,7 +151,7 @@ def shop() -> Iterator[Shop]:
         yield found
 
 
-def _sweep_twice(found: Shop) -> None:
+def _sweep_twice(found: QuietShop) -> None:
     """The first makes the webhooks; the second is one of every quarter of an hour."""
     store = SimulatedShop(post=lambda *_: 200)
     with running_shop(store) as url:
@@ -168,24 +168,24 @@ def _sweep_twice(found: Shop) -> None:
 # HubSpot
 
 
-def test_an_orders_deliveries_each_alone_take_as_many_calls_as_assumed(shop: Shop) -> None:
+def test_an_orders_deliveries_each_alone_take_as_many_calls_as_assumed(shop: QuietShop) -> None:
     calls = [len(one.sent) for one in shop.told("created", "updated", "completed")]
 
     assert len(calls) == ASSUMED["deliveries_per_order"]
     assert sum(calls) == ASSUMED["calls_per_order"]
 
 
-def test_ten_swept_orders_take_as_many_calls_as_assumed(shop: Shop) -> None:
+def test_ten_swept_orders_take_as_many_calls_as_assumed(shop: QuietShop) -> None:
     assert len(shop.steps["swept"].sent) == ASSUMED["calls_per_reconciled_batch"]
 
 
-def test_the_definitions_take_as_many_calls_as_assumed(shop: Shop) -> None:
+def test_the_definitions_take_as_many_calls_as_assumed(shop: QuietShop) -> None:
     cold, warm = shop.told("cold", "created")
 
     assert len(cold.sent) - len(warm.sent) == ASSUMED["definition_calls"]
 
 
-def test_a_call_sends_less_than_half_of_what_is_assumed(shop: Shop) -> None:
+def test_a_call_sends_less_than_half_of_what_is_assumed(shop: QuietShop) -> None:
     sent = [size for one in shop.told("created", "updated", "completed") for size in one.sent]
 
     assert fmean(sent) < ASSUMED["call_bytes"] / 2  # the rest is for what TLS adds
@@ -198,7 +198,7 @@ def test_a_call_sends_less_than_half_of_what_is_assumed(shop: Shop) -> None:
     ("name", "message"),
     [("delivery_log_bytes", "delivery"), ("call_log_bytes", "hubspot call"), ("consumer_log_bytes", "")],
 )
-def test_the_consumers_lines_are_as_long_as_assumed(shop: Shop, name: str, message: str) -> None:
+def test_the_consumers_lines_are_as_long_as_assumed(shop: QuietShop, name: str, message: str) -> None:
     found = [size for one in shop.told("created", "updated", "completed") for size in one.bytes_of(message)]
 
     assert fmean(found) <= ASSUMED[name] <= GENEROUS * fmean(found)
@@ -208,19 +208,19 @@ def test_the_consumers_lines_are_as_long_as_assumed(shop: Shop, name: str, messa
     ("name", "step"),
     [("ingest_log_bytes", "ingest"), ("governor_log_bytes", "governor"), ("reconcile_log_bytes", "sweep")],
 )
-def test_the_others_write_as_much_as_assumed(shop: Shop, name: str, step: str) -> None:
+def test_the_others_write_as_much_as_assumed(shop: QuietShop, name: str, step: str) -> None:
     found = sum(size for _, size in shop.steps[step].entries)
 
     assert found <= ASSUMED[name] <= GENEROUS * found
 
 
-def test_the_consumer_writes_nothing_that_is_not_counted(shop: Shop) -> None:
+def test_the_consumer_writes_nothing_that_is_not_counted(shop: QuietShop) -> None:
     found = [entry for one in shop.told("created", "updated", "completed", "swept") for entry, _ in one.entries]
 
     assert {entry.get("message", "") for entry in found} == {"delivery", "hubspot call", ""}
 
 
-def test_the_metrics_of_a_calm_month_are_those_assumed(shop: Shop) -> None:
+def test_the_metrics_of_a_calm_month_are_those_assumed(shop: QuietShop) -> None:
     steps = shop.told("ingest", "created", "updated", "completed", "swept", "governor", "sweep")
 
     assert set.union(*(one.metrics for one in steps)) == {*METRICS["every_hour"], *METRICS["with_deliveries"]}

@@ -37,7 +37,7 @@ WANTED = BackfillRequest("https://shop.test")
 
 
 @dataclass
-class Past:
+class ShopWithPast:
     """A shop with a past, and a HubSpot that was set up just now."""
 
     path: Path
@@ -91,11 +91,11 @@ class Past:
 
 
 @pytest.fixture
-def past(tmp_path: Path) -> Past:
-    return Past(tmp_path)
+def past(tmp_path: Path) -> ShopWithPast:
+    return ShopWithPast(tmp_path)
 
 
-def test_every_order_becomes_one_deal(past: Past) -> None:
+def test_every_order_becomes_one_deal(past: ShopWithPast) -> None:
     past.shop(330)
 
     progress, complete = past.run()
@@ -105,7 +105,7 @@ def test_every_order_becomes_one_deal(past: Past) -> None:
     assert past.lab.differences() == []
 
 
-def test_interrupted_twice_and_resumed_there_is_no_duplicate_and_nothing_missing(past: Past) -> None:
+def test_interrupted_twice_and_resumed_there_is_no_duplicate_and_nothing_missing(past: ShopWithPast) -> None:
     past.shop(330)
     for pages in (1, 2):
         past.interrupt_after = past.pages + pages
@@ -119,7 +119,7 @@ def test_interrupted_twice_and_resumed_there_is_no_duplicate_and_nothing_missing
     assert past.lab.differences() == []
 
 
-def test_a_crash_before_the_place_is_stored_queues_a_page_twice_and_loses_none(past: Past) -> None:
+def test_a_crash_before_the_place_is_stored_queues_a_page_twice_and_loses_none(past: ShopWithPast) -> None:
     past.shop(250)
 
     class Full(StateFile):
@@ -137,7 +137,7 @@ def test_a_crash_before_the_place_is_stored_queues_a_page_twice_and_loses_none(p
     assert len(set(past.queued())) == 250
 
 
-def test_when_it_is_through_nothing_is_left_to_go_on_with(past: Past) -> None:
+def test_when_it_is_through_nothing_is_left_to_go_on_with(past: ShopWithPast) -> None:
     past.shop(3)
 
     past.run()
@@ -145,7 +145,7 @@ def test_when_it_is_through_nothing_is_left_to_go_on_with(past: Past) -> None:
     assert past.file.read() is None
 
 
-def test_the_queue_stays_short_so_that_deliveries_are_not_held_up(past: Past) -> None:
+def test_the_queue_stays_short_so_that_deliveries_are_not_held_up(past: ShopWithPast) -> None:
     past.shop(900)
 
     past.run()
@@ -153,7 +153,7 @@ def test_the_queue_stays_short_so_that_deliveries_are_not_held_up(past: Past) ->
     assert past.deepest <= MAX_QUEUE_DEPTH
 
 
-def test_orders_that_change_meanwhile_end_up_as_they_are_now(past: Past) -> None:
+def test_orders_that_change_meanwhile_end_up_as_they_are_now(past: ShopWithPast) -> None:
     past.shop(300)
     first = min(past.lab.shop.orders)
     past.interrupt_after = 1
@@ -173,7 +173,7 @@ def test_orders_that_change_meanwhile_end_up_as_they_are_now(past: Past) -> None
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kolkata"])
 def test_a_store_of_before_woocommerce_5_8_has_its_whole_history_told(tmp_path: Path, zone: str) -> None:
-    past = Past(tmp_path, ReconcileFixture(old=True, zone=zone))
+    past = ShopWithPast(tmp_path, ReconcileFixture(old=True, zone=zone))
     past.shop(330)
     assert order_pages.is_old(past.lab.store())
 
@@ -185,7 +185,7 @@ def test_a_store_of_before_woocommerce_5_8_has_its_whole_history_told(tmp_path: 
     assert part.orders == sum(part.period.holds(moment) for moment in made) > 0
 
 
-def test_only_orders_of_the_period_and_status_are_queued(past: Past) -> None:
+def test_only_orders_of_the_period_and_status_are_queued(past: ShopWithPast) -> None:
     shop = past.lab.shop
     inside = shop.place(created=1_790_000_000.0, modified=1_795_000_000.0)
     shop.place(created=1_790_000_000.0, status="failed")
@@ -199,7 +199,7 @@ def test_only_orders_of_the_period_and_status_are_queued(past: Past) -> None:
     assert past.queued() == sorted([f"order:{inside}", f"order:{last}"])
 
 
-def test_accounts_of_the_period_come_after_the_orders(past: Past) -> None:
+def test_accounts_of_the_period_come_after_the_orders(past: ShopWithPast) -> None:
     past.shop(2)
     old = past.lab.shop.register()
     past.lab.pass_time(DAY)
@@ -213,7 +213,7 @@ def test_accounts_of_the_period_come_after_the_orders(past: Past) -> None:
     assert old != new
 
 
-def test_an_interrupted_walk_through_accounts_goes_on_there(past: Past) -> None:
+def test_an_interrupted_walk_through_accounts_goes_on_there(past: ShopWithPast) -> None:
     for _ in range(230):
         past.lab.shop.register()
     wanted = BackfillRequest("https://shop.test", customers=True)
@@ -228,7 +228,7 @@ def test_an_interrupted_walk_through_accounts_goes_on_there(past: Past) -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 30, 100, 250])
-def test_a_limit_is_kept_and_the_next_run_goes_on_after_it(past: Past, limit: int) -> None:
+def test_a_limit_is_kept_and_the_next_run_goes_on_after_it(past: ShopWithPast, limit: int) -> None:
     past.shop(260)
 
     progress, complete = past.run(limit=limit)
@@ -239,7 +239,7 @@ def test_a_limit_is_kept_and_the_next_run_goes_on_after_it(past: Past, limit: in
     assert len(past.queued()) == len(set(past.queued())) == min(2 * limit, 260)
 
 
-def test_many_orders_of_one_second_are_all_found_whatever_the_limit(past: Past) -> None:
+def test_many_orders_of_one_second_are_all_found_whatever_the_limit(past: ShopWithPast) -> None:
     for _ in range(130):
         past.lab.shop.place(created=1_790_000_000.0)
     complete, runs = False, 0
@@ -251,7 +251,7 @@ def test_many_orders_of_one_second_are_all_found_whatever_the_limit(past: Past) 
     assert len(set(past.queued())) == 130
 
 
-def test_a_queue_that_gets_no_shorter_is_told_in_the_end(past: Past) -> None:
+def test_a_queue_that_gets_no_shorter_is_told_in_the_end(past: ShopWithPast) -> None:
     past.shop(MAX_QUEUE_DEPTH + 200)
     past.takes = 0
 
@@ -263,7 +263,7 @@ def test_a_queue_that_gets_no_shorter_is_told_in_the_end(past: Past) -> None:
     assert MAX_QUEUE_DEPTH - 100 < progress.orders <= MAX_QUEUE_DEPTH
 
 
-def test_a_queue_that_refuses_stops_it_where_it_can_go_on(past: Past) -> None:
+def test_a_queue_that_refuses_stops_it_where_it_can_go_on(past: ShopWithPast) -> None:
     past.shop(250)
     past.run(limit=100)
     past.lab.sqs.refuse = 1
@@ -276,7 +276,7 @@ def test_a_queue_that_refuses_stops_it_where_it_can_go_on(past: Past) -> None:
     assert len(past.queued()) == len(set(past.queued())) == 250
 
 
-def test_the_state_file_holds_no_personal_data(past: Past) -> None:
+def test_the_state_file_holds_no_personal_data(past: ShopWithPast) -> None:
     past.shop(150)
 
     past.run(limit=120)
@@ -286,7 +286,7 @@ def test_the_state_file_holds_no_personal_data(past: Past) -> None:
     assert set(json.loads(text)) == set(BackfillProgress.__dataclass_fields__)
 
 
-def test_a_state_file_that_is_something_else_is_told(past: Past) -> None:
+def test_a_state_file_that_is_something_else_is_told(past: ShopWithPast) -> None:
     past.file.path.parent.mkdir()
     past.file.path.write_text("{")
 
@@ -299,7 +299,7 @@ def test_a_state_file_that_is_something_else_is_told(past: Past) -> None:
     [(Period(), 40), (Period("2026-11-22T00:00:00"), 18), (Period(EVER, "2026-11-21T22:39:59"), 20)],
     ids=["ever", "from", "to"],
 )
-def test_what_there_is_can_be_counted_without_reading_it(past: Past, period: Period, count: int) -> None:
+def test_what_there_is_can_be_counted_without_reading_it(past: ShopWithPast, period: Period, count: int) -> None:
     past.shop(40)
     before = len(past.lab.shop.requests)
 
@@ -321,7 +321,7 @@ def test_what_a_backfill_sends_is_one_tenants() -> None:
     assert sent == [{"QueueUrl": "queue", "Entries": [{"Id": "0", "MessageBody": "m", "MessageGroupId": "backfill"}]}]
 
 
-def test_a_message_read_from_the_store_is_what_reconcile_would_send(past: Past) -> None:
+def test_a_message_read_from_the_store_is_what_reconcile_would_send(past: ShopWithPast) -> None:
     past.shop(1)
 
     past.run()

@@ -59,7 +59,7 @@ class Watched:
                 self._under_way -= 1
 
 
-class Stage:
+class ConsumerOverHttp:
     """Client and engine as the consumer has them, on a portal behind HTTP."""
 
     def __init__(self, portal: SimulatedPortal, url: str) -> None:
@@ -103,11 +103,11 @@ def _silent(_event: str, **_facts: Any) -> None:
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
+def stage() -> Iterator[ConsumerOverHttp]:
     portal = SimulatedPortal(now, latency_ms=20)
     provision(portal)
     with running(portal) as url:
-        yield Stage(portal, url)
+        yield ConsumerOverHttp(portal, url)
     assert [thread.name for thread in threading.enumerate() if thread.name.startswith("ThreadPool")] == []
 
 
@@ -115,7 +115,9 @@ def numbers(*wanted: int) -> list[str]:
     return [str(number) for number in wanted]
 
 
-def test_no_ten_seconds_see_more_calls_than_the_limit_and_no_more_than_eight_are_in_flight(stage: Stage) -> None:
+def test_no_ten_seconds_see_more_calls_than_the_limit_and_no_more_than_eight_are_in_flight(
+    stage: ConsumerOverHttp,
+) -> None:
     stage.hubspot.concurrency.run([lambda: stage.hubspot.read(CONTACTS, ["1"], ["email"])] * 200)
 
     counters = stage.portal.counters()
@@ -124,7 +126,7 @@ def test_no_ten_seconds_see_more_calls_than_the_limit_and_no_more_than_eight_are
     assert 1 < stage.http.most <= MOST_AT_ONCE
 
 
-def test_a_refused_batch_is_halved_while_others_are_written(stage: Stage) -> None:
+def test_a_refused_batch_is_halved_while_others_are_written(stage: ConsumerOverHttp) -> None:
     stage.http.refused = b'"77"'
 
     outcomes = {outcome.message.entity: outcome for outcome in stage.deliver(250)}
@@ -134,7 +136,7 @@ def test_a_refused_batch_is_halved_while_others_are_written(stage: Stage) -> Non
     assert sorted(stage.orders_in_hubspot(), key=int) == numbers(*range(1, 77), *range(78, 251))
 
 
-def test_what_the_time_does_not_suffice_for_waits_and_nothing_is_doubled(stage: Stage) -> None:
+def test_what_the_time_does_not_suffice_for_waits_and_nothing_is_doubled(stage: ConsumerOverHttp) -> None:
     stage.portal.change_settings({"latency_ms": 200})
 
     first = stage.deliver(250, seconds=4)
@@ -145,7 +147,7 @@ def test_what_the_time_does_not_suffice_for_waits_and_nothing_is_doubled(stage: 
     assert sorted(stage.orders_in_hubspot(), key=int) == numbers(*range(1, 251))
 
 
-def test_a_token_changed_meanwhile_is_read_again_once_for_all_calls(stage: Stage) -> None:
+def test_a_token_changed_meanwhile_is_read_again_once_for_all_calls(stage: ConsumerOverHttp) -> None:
     stage.deliver(1)  # reads the definitions
     stage.portal.tokens = {"the next": stage.portal.tokens.popitem()[1]}
     stage.token.next_token = "the next"
@@ -154,7 +156,7 @@ def test_a_token_changed_meanwhile_is_read_again_once_for_all_calls(stage: Stage
     assert stage.token.renewals == 1
 
 
-def test_a_revoked_token_is_seen_by_the_breaker_whatever_else_happens(stage: Stage) -> None:
+def test_a_revoked_token_is_seen_by_the_breaker_whatever_else_happens(stage: ConsumerOverHttp) -> None:
     stage.deliver(1)
     stage.portal.tokens.clear()
 
@@ -164,14 +166,16 @@ def test_a_revoked_token_is_seen_by_the_breaker_whatever_else_happens(stage: Sta
     assert stage.portal.counters()["by_status"]["401"] <= 4 * MOST_AT_ONCE
 
 
-def test_a_limit_that_lasts_ends_the_batch_as_such(stage: Stage) -> None:
+def test_a_limit_that_lasts_ends_the_batch_as_such(stage: ConsumerOverHttp) -> None:
     stage.deliver(1)
     stage.portal.change_settings({"requests_per_day": 4})
 
     assert any(isinstance(outcome.error, Suspended) for outcome in stage.deliver(250))
 
 
-def test_while_hubspot_does_not_answer_calls_are_made_one_after_another_and_of_contacts_first(stage: Stage) -> None:
+def test_while_hubspot_does_not_answer_calls_are_made_one_after_another_and_of_contacts_first(
+    stage: ConsumerOverHttp,
+) -> None:
     stage.deliver(1)  # reads the definitions
     stage.portal.faults.add(InjectedFault(status=503))
     stage.deliver(250, seconds=4)
@@ -183,7 +187,7 @@ def test_while_hubspot_does_not_answer_calls_are_made_one_after_another_and_of_c
     assert {path for path in stage.calls[before:] if "/contacts/batch/read" not in path} == set()
 
 
-def test_once_hubspot_answers_again_calls_are_made_together(stage: Stage) -> None:
+def test_once_hubspot_answers_again_calls_are_made_together(stage: ConsumerOverHttp) -> None:
     stage.deliver(1)
     stage.portal.faults.add(InjectedFault(status=503))
     stage.deliver(250, seconds=4)

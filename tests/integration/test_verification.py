@@ -27,7 +27,7 @@ from woohub_cli.verification import RepairResult, Verification, VerificationRepo
 
 EVER = Period("2026-11-01T00:00:00")
 DAY, QUARTER = 86_400, 900
-Plant = Callable[["Case"], str]
+Damage = Callable[["Case"], str]
 
 
 class Case:
@@ -348,7 +348,7 @@ def _own(case: Case, number: int, other: int) -> str:
     return own
 
 
-PLANTED: list[tuple[Plant, MismatchKind, str]] = [
+DAMAGES: list[tuple[Damage, MismatchKind, str]] = [
     (missing_deal, MismatchKind.MISSING, "deal"),
     (missing_contact, MismatchKind.MISSING, "contact"),
     (missed_change, MismatchKind.DIFFERING, "deal"),
@@ -361,12 +361,12 @@ PLANTED: list[tuple[Plant, MismatchKind, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("plant", "kind", "record"), PLANTED, ids=lambda value: getattr(value, "__name__", str(value)))
+@pytest.mark.parametrize(("plant", "kind", "record"), DAMAGES, ids=lambda value: getattr(value, "__name__", str(value)))
 def test_each_planted_difference_is_found_among_many_orders_and_repaired(
-    plant: Plant, kind: MismatchKind, record: str
+    damage: Damage, kind: MismatchKind, record: str
 ) -> None:
     case = Case().trade(30)
-    entity = plant(case)
+    entity = damage(case)
 
     report = case.verify(all_customers=True)
     case.repair(report)

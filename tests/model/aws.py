@@ -8,8 +8,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from tests.model.simulation import Simulation
 from tests.model.sqs import Queue
-from tests.model.world import World
 
 BATCH, WINDOW = 1000, 2.0  # messages, seconds; as in template.yaml
 SETTLING = 20.0  # seconds until an enabled or disabled mapping is so: AWS takes up to a minute
@@ -28,7 +28,7 @@ class EventSource:
 
     def __init__(
         self,
-        world: World,
+        simulation: Simulation,
         queue: Queue,
         function: Callable[[dict[str, Any], int], dict[str, Any]],
         writers: int = 1,
@@ -37,13 +37,13 @@ class EventSource:
         self.state = "Enabled"
         self.switched: list[str] = []
         self.stuck = False  # AWS refuses to change it
-        self._world = world
+        self._simulation = simulation
         self._queue = queue
         self._function = function
         self._idle = list(range(writers))
         self._throttled = throttled
         self._waiting_since: float | None = None
-        world.every(0.5, self._poll)
+        simulation.every(0.5, self._poll)
 
     def _poll(self) -> None:
         if self.state in ("Enabled", "Disabling") and self._idle and self._is_due():
@@ -56,11 +56,11 @@ class EventSource:
             self._waiting_since = None
             return False
         if self._waiting_since is None:
-            self._waiting_since = self._world.now
-        return visible >= BATCH or self._world.now >= self._waiting_since + WINDOW
+            self._waiting_since = self._simulation.now
+        return visible >= BATCH or self._simulation.now >= self._waiting_since + WINDOW
 
     def _invoke(self, records: list[dict[str, Any]]) -> None:
-        if not records or (self._throttled and self._world.random.random() < self._throttled):
+        if not records or (self._throttled and self._simulation.random.random() < self._throttled):
             return
         worker = self._idle.pop()
         try:
@@ -90,7 +90,7 @@ class EventSource:
         if Enabled != (self.state == "Enabled"):
             self.switched.append("on" if Enabled else "off")
             self.state = "Enabling" if Enabled else "Disabling"
-            self._world.after(SETTLING, self._settle)
+            self._simulation.after(SETTLING, self._settle)
         return self.get_event_source_mapping(UUID=UUID)
 
     def _settle(self) -> None:

@@ -11,21 +11,21 @@ from functools import partial
 from typing import Any
 
 from simulators.hubspot import InjectedFault
-from tests.model import strange
-from tests.model.lives import Lives, Scale
-from tests.model.plant import Accepted, Plant
+from tests.model import bad_requests
+from tests.model.bad_requests import Poison
 from tests.model.reference import Reference, reference
 from tests.model.shop import CLOCKS, Shop, StoreClock
-from tests.model.strange import Poison
-from tests.model.traffic import Courier, Weather
-from tests.model.world import World
+from tests.model.shop_history import Scale, ShopHistory
+from tests.model.simulated_stack import Accepted, SimulatedStack
+from tests.model.simulation import Simulation
+from tests.model.traffic import DeliveryConditions, WebhookSender
 
 CALLS_PER_100 = 20.0  # HubSpot calls for 100 messages, at most
 LIMIT = 100  # HubSpot calls in any ten seconds
 TIMEOUT = 60.0  # seconds of the consumer function
 ANSWERS = {"genuine": 200, "forged": 401, "noise": 200, "stranger": 401, "clone": 200}  # by kind of request
 SILENCE = 60.0  # seconds: longer than the client waits for an answer
-FULL, ROUGH = Scale(), Weather()
+FULL, ROUGH = Scale(), DeliveryConditions()
 
 
 def faults(trouble: float) -> list[InjectedFault]:
@@ -43,40 +43,40 @@ def faults(trouble: float) -> list[InjectedFault]:
 
 
 @dataclass
-class Run:
+class ModelRun:
     """What came of a history. Entities are named `deal 1234` or `contact ana@shop.example`."""
 
-    plant: Plant
-    courier: Courier
+    stack: SimulatedStack
+    sender: WebhookSender
     poisons: list[Poison]
-    before_sweep: dict[str, list[str]] = field(default_factory=dict)  # wrong against the store's truth
-    after_sweep: dict[str, list[str]] = field(default_factory=dict)
+    before_reconcile: dict[str, list[str]] = field(default_factory=dict)  # wrong against the store's truth
+    after_reconcile: dict[str, list[str]] = field(default_factory=dict)
     doubtful: set[str] = field(default_factory=set)  # see Reference
     calls_per_100: float = 0.0
-    seconds: float = 0.0  # virtual, until all was written before the sweep
+    seconds: float = 0.0  # virtual, until all was written before reconcile
     drained: bool = True
 
     def complaints(self, most_calls: float = CALLS_PER_100) -> list[str]:
         """All that is not as promised, in words."""
-        plant = self.plant
-        misanswered = [pair for pair in self.courier.answers if pair[1] != ANSWERS[pair[0]]]
-        undoubted = {entity: why for entity, why in self.before_sweep.items() if entity not in self.doubtful}
+        stack = self.stack
+        misanswered = [pair for pair in self.sender.answers if pair[1] != ANSWERS[pair[0]]]
+        undoubted = {entity: why for entity, why in self.before_reconcile.items() if entity not in self.doubtful}
         checks = {
             f"requests were answered wrongly: {misanswered}": not misanswered,
-            f"{len(plant.unaccounted())} deliveries are lost": not plant.unaccounted(),
-            f"the queue still holds {len(plant.queue)} messages": self.drained,
-            f"before the sweep: {_shown(undoubted)}": not undoubted,
-            f"after the sweep: {_shown(self.after_sweep)}": not self.after_sweep,
+            f"{len(stack.unaccounted())} deliveries are lost": not stack.unaccounted(),
+            f"the queue still holds {len(stack.queue)} messages": self.drained,
+            f"before reconcile: {_shown(undoubted)}": not undoubted,
+            f"after reconcile: {_shown(self.after_reconcile)}": not self.after_reconcile,
             f"{self.calls_per_100:.1f} HubSpot calls for 100 messages": self.calls_per_100 <= most_calls,
-            f"{plant.portal.limits.peak} calls within ten seconds": plant.portal.limits.peak <= LIMIT,
-            f"an invocation took {plant.longest:.0f} s": plant.longest <= TIMEOUT,
-            f"bugs: {plant.faults[:3]}": not plant.faults,
+            f"{stack.portal.limits.peak} calls within ten seconds": stack.portal.limits.peak <= LIMIT,
+            f"an invocation took {stack.longest:.0f} s": stack.longest <= TIMEOUT,
+            f"bugs: {stack.faults[:3]}": not stack.faults,
         }
         return [complaint for complaint, fine in checks.items() if not fine] + self._misjudged()
 
     def _misjudged(self) -> list[str]:
         """What is in the dead-letter queue and should not be, or is not and should be, or says not why."""
-        dead = {letter.texts.get("entity", letter.id): letter.texts for letter in self.plant.dead_letters.messages()}
+        dead = {letter.texts.get("entity", letter.id): letter.texts for letter in self.stack.dead_letters.messages()}
         words = {poison.entity: poison.word for poison in self.poisons}
         healthy = {entity: dead[entity].get("reason", "") for entity in sorted(dead.keys() - words.keys())}
         wordless = [entity for entity in words if words[entity] not in dead.get(entity, {}).get("reason", "")]
@@ -85,14 +85,14 @@ class Run:
 
     def figures(self) -> str:
         """One line for people."""
-        wrong = Counter("doubtful" if entity in self.doubtful else "wrong" for entity in self.before_sweep)
+        wrong = Counter("doubtful" if entity in self.doubtful else "wrong" for entity in self.before_reconcile)
         return (
-            f"{self.courier.posted} requests, {len(self.plant.accepted)} messages with the sweep, "
-            f"{self.plant.invocations} invocations, {self.plant.crashed} crashes, "
-            f"{self.calls_per_100:.1f} calls per 100 messages, at most {self.plant.portal.limits.peak} in 10 s, "
-            f"receives at most {self.plant.queue.most_receives}, {self.seconds:.0f} virtual seconds; "
-            f"before the sweep {wrong['wrong']} wrong and {wrong['doubtful']} of {len(self.doubtful)} doubtful, "
-            f"after it {len(self.after_sweep)}"
+            f"{self.sender.posted} requests, {len(self.stack.accepted)} messages with reconcile, "
+            f"{self.stack.invocations} invocations, {self.stack.crashed} crashes, "
+            f"{self.calls_per_100:.1f} calls per 100 messages, at most {self.stack.portal.limits.peak} in 10 s, "
+            f"receives at most {self.stack.queue.most_receives}, {self.seconds:.0f} virtual seconds; "
+            f"before reconcile {wrong['wrong']} wrong and {wrong['doubtful']} of {len(self.doubtful)} doubtful, "
+            f"after it {len(self.after_reconcile)}"
         )
 
 
@@ -104,39 +104,39 @@ def _shown(problems: dict[str, list[str]]) -> str:
 def run(
     seed: int,
     scale: Scale = FULL,
-    weather: Weather = ROUGH,
+    conditions: DeliveryConditions = ROUGH,
     *,
     trouble: float = 1.0,
     crash_chance: float = 0.02,
-    **plant: Any,
-) -> Run:
-    """One history from a seed. `trouble` multiplies faults and the chance of crashes; others are the Plant's."""
-    world = World(seed)
+    **stack: Any,
+) -> ModelRun:
+    """One history from a seed. `trouble` multiplies faults and the chance of crashes; others are the stack's."""
+    simulation = Simulation(seed)
     ahead_s, is_put_right = CLOCKS[(seed - 1) % len(CLOCKS)]
-    clock = StoreClock(ahead_s, world.now + scale.seconds / 2 if is_put_right else math.inf)
+    clock = StoreClock(ahead_s, simulation.now + scale.seconds / 2 if is_put_right else math.inf)
     shop, built = (
-        Shop(world, clock),
-        Plant(world, **(_rough(world, trouble, crash_chance) | plant)),
+        Shop(simulation, clock),
+        SimulatedStack(simulation, **(_rough(simulation, trouble, crash_chance) | stack)),
     )
-    courier = Courier(world, shop, built.post, weather)
-    run = Run(built, courier, [*strange.payloads(), *strange.refusals()[:5]])
-    strange.spoil(built.portal)
+    sender = WebhookSender(simulation, shop, built.post, conditions)
+    run = ModelRun(built, sender, [*bad_requests.payloads(), *bad_requests.refusals()[:5]])
+    bad_requests.spoil(built.portal)
     for fault in faults(trouble):
         built.portal.faults.add(fault)
-    started = world.now
-    Lives(world, shop, courier, scale).plan()
-    _plan_strange(world, shop, courier, run.poisons, scale)
-    world.run_until(started + scale.seconds)
-    world.run_while(lambda: world.planned > 0, patience=3600)
+    started = simulation.now
+    ShopHistory(simulation, shop, sender, scale).plan()
+    _plan_bad_requests(simulation, shop, sender, run.poisons, scale)
+    simulation.run_until(started + scale.seconds)
+    simulation.run_while(lambda: simulation.planned > 0, patience=3600)
     run.drained = built.settle()
-    run.seconds = world.now - started
+    run.seconds = simulation.now - started
     run.calls_per_100 = 100 * built.calls / len(built.accepted)
-    _compare_and_sweep(run, world, shop)
+    _compare_and_reconcile(run, simulation, shop)
     return run
 
 
-def _rough(world: World, trouble: float, crash_chance: float) -> dict[str, Any]:
-    dice = world.random
+def _rough(simulation: Simulation, trouble: float, crash_chance: float) -> dict[str, Any]:
+    dice = simulation.random
 
     def crash() -> tuple[int, str] | None:
         return (
@@ -151,30 +151,32 @@ def _rough(world: World, trouble: float, crash_chance: float) -> dict[str, Any]:
     }
 
 
-def _plan_strange(world: World, shop: Shop, courier: Courier, poisons: list[Poison], scale: Scale) -> None:
-    requests = strange.noise(shop) * 10
+def _plan_bad_requests(
+    simulation: Simulation, shop: Shop, sender: WebhookSender, poisons: list[Poison], scale: Scale
+) -> None:
+    requests = bad_requests.noise(shop) * 10
     requests += [(shop.signed(poison.topic, poison.body), "genuine") for poison in poisons]
     for request, kind in requests:
-        world.at(world.now + world.random.uniform(0, scale.seconds), partial(courier.send, request, kind))
+        simulation.at(simulation.now + simulation.random.uniform(0, scale.seconds), partial(sender.send, request, kind))
 
 
-def _compare_and_sweep(run: Run, world: World, shop: Shop) -> None:
-    plant, fetched = run.plant, newest(shop, world)
-    heard_of = {(one.topic.partition(".")[0], one.body["id"]) for one in plant.accepted}
+def _compare_and_reconcile(run: ModelRun, simulation: Simulation, shop: Shop) -> None:
+    stack, fetched = run.stack, newest(shop, simulation)
+    heard_of = {(one.topic.partition(".")[0], one.body["id"]) for one in stack.accepted}
     heard = [never_received(one) for one in fetched if (one.topic.partition(".")[0], one.body["id"]) in heard_of]
-    truth = expected([*plant.accepted, *heard])
-    run.before_sweep, run.doubtful = problems(truth, plant), truth.doubtful
+    truth = expected([*stack.accepted, *heard])
+    run.before_reconcile, run.doubtful = problems(truth, stack), truth.doubtful
     for one in fetched:
-        plant.reconcile(one.topic, one.body)
-    run.drained = plant.settle() and run.drained
-    run.after_sweep = problems(expected(plant.accepted), plant)
+        stack.reconcile(one.topic, one.body)
+    run.drained = stack.settle() and run.drained
+    run.after_reconcile = problems(expected(stack.accepted), stack)
 
 
-def newest(shop: Shop, world: World) -> list[Accepted]:
-    """The newest state of every order and customer, as the sweep fetches and delivers it."""
+def newest(shop: Shop, simulation: Simulation) -> list[Accepted]:
+    """The newest state of every order and customer, as reconcile fetches and delivers it."""
     fetched = [("order.swept", one) for one in shop.orders.values()]
     fetched += [("customer.swept", one) for one in shop.customers.values()]
-    return [Accepted(("", ""), topic, json.loads(json.dumps(one)), world.ms()) for topic, one in fetched]
+    return [Accepted(("", ""), topic, json.loads(json.dumps(one)), simulation.ms()) for topic, one in fetched]
 
 
 def never_received(fetched: Accepted) -> Accepted:
@@ -183,11 +185,11 @@ def never_received(fetched: Accepted) -> Accepted:
 
 
 def expected(accepted: Iterable[Accepted]) -> Reference:
-    """What must come of everything that is not strange."""
-    return reference(one for one in accepted if one.body["id"] < strange.FIRST_ID)
+    """What must come of everything that is not a bad request."""
+    return reference(one for one in accepted if one.body["id"] < bad_requests.FIRST_ID)
 
 
-def problems(wanted: Reference, plant: Plant) -> dict[str, list[str]]:
+def problems(wanted: Reference, stack: SimulatedStack) -> dict[str, list[str]]:
     """What is wrong; the contact of an order whose deal is refused may be there."""
-    found = wanted.problems(plant.portal, line_items=plant.line_items)
-    return {entity: why for entity, why in found.items() if not entity.startswith("contact strange9")}
+    found = wanted.problems(stack.portal, line_items=stack.line_items)
+    return {entity: why for entity, why in found.items() if not entity.startswith("contact badrequest9")}

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from benchmark.measures import recovery
-from tests.model import strange
-from tests.model.day import HOUR, MINUTE, FullDay
+from tests.model import bad_requests
 from tests.model.gate import CALLS_PER_100, ROUGH, run
-from tests.model.lives import Scale
-from tests.model.traffic import Weather
+from tests.model.shop_day import HOUR, MINUTE, FullShopDay
+from tests.model.shop_history import Scale
+from tests.model.traffic import DeliveryConditions
 from tests.support.reconcile import ReconcileFixture
 from woohub.consumer.poison import PoisonDetector
 from woohub.delivery import ingest
@@ -38,17 +38,17 @@ class Gate:
     """A gate of some seconds."""
 
     scale: Scale
-    weather: Weather = ROUGH
+    conditions: DeliveryConditions = ROUGH
     trouble: float = 1.0
     most_calls: float = CALLS_PER_100
     crash_chance: float = 0.02
     line_items: bool = False
 
-    def complaints(self, seeds: Iterable[int], **plant: Any) -> Iterator[str]:
+    def complaints(self, seeds: Iterable[int], **stack: Any) -> Iterator[str]:
         """Of runs with these seeds, one run after the other."""
         troubles = {"trouble": self.trouble, "crash_chance": self.crash_chance}
         for seed in seeds:
-            made = run(seed, self.scale, self.weather, line_items=self.line_items, **troubles, **plant)
+            made = run(seed, self.scale, self.conditions, line_items=self.line_items, **troubles, **stack)
             yield from made.complaints(self.most_calls)
 
 
@@ -58,7 +58,7 @@ BRIEF = Gate(Scale(orders=90, customers=30, seconds=40.0, changes=4, moves=1, sp
 # Every order changes three times within seconds, on a HubSpot in good health: for the races of two writers.
 BURST = Gate(
     Scale(orders=300, customers=100, seconds=15.0, changes=3, moves=0, span=4, same_second=0),
-    Weather(queue=0.5, late=0.1, latest=10.0),
+    DeliveryConditions(queue=0.5, late=0.1, latest=10.0),
     trouble=0.0,
 )
 
@@ -77,12 +77,12 @@ class Without:
 
     path: str
 
-    def complaints(self, seeds: Iterable[int], **plant: Any) -> Iterator[str]:
+    def complaints(self, seeds: Iterable[int], **stack: Any) -> Iterator[str]:
         """Of such days with these seeds."""
         for seed in seeds:
-            day = FullDay(gap=30, seed=seed, **plant)
+            day = FullShopDay(gap=30, seed=seed, **stack)
             day.trouble(HOUR, status=503, path=self.path)
-            dead = sorted(one.texts["entity"] for one in day.plant.dead_letters.messages())
+            dead = sorted(one.texts["entity"] for one in day.stack.dead_letters.messages())
             if dead:
                 yield f"healthy, but in the dead-letter queue: {dead[:3]}"
 
@@ -93,20 +93,20 @@ class Culprit:
 
     sign: bytes
 
-    def complaints(self, seeds: Iterable[int], **plant: Any) -> Iterator[str]:
+    def complaints(self, seeds: Iterable[int], **stack: Any) -> Iterator[str]:
         """Of such hours with these seeds."""
         for seed in seeds:
-            day = FullDay(gap=15, seed=seed, chokes_on=self.sign, **plant)
+            day = FullShopDay(gap=15, seed=seed, chokes_on=self.sign, **stack)
             for number in range(1, 40):
                 day.shop.place(number, f"shopper{number}@mail.example")
-                day.plant.post(day.shop.request("order.created", number))
-            day.plant.post(day.shop.signed("order.created", strange.order(90_050)))
-            day.world.sleep(MINUTE)
-            keys = {row["properties"]["woocommerce_order_id"] for row in day.plant.portal.state()["deals"]}
+                day.stack.post(day.shop.request("order.created", number))
+            day.stack.post(day.shop.signed("order.created", bad_requests.order(90_050)))
+            day.simulation.sleep(MINUTE)
+            keys = {row["properties"]["woocommerce_order_id"] for row in day.stack.portal.state()["deals"]}
             if not {str(number) for number in range(1, 40)} <= keys:
                 yield "its neighbours wait"
-            day.world.sleep(HOUR)
-            dead = sorted(one.texts["entity"] for one in day.plant.dead_letters.messages())
+            day.simulation.sleep(HOUR)
+            dead = sorted(one.texts["entity"] for one in day.stack.dead_letters.messages())
             if dead != ["order:90050"]:
                 yield f"not the culprit is in the dead-letter queue, but {dead[:3]}"
 
@@ -165,7 +165,7 @@ class Mutation:
 
     complaint: str
     apply: Callable[[Patch], None] = lambda _: None
-    plant: Mapping[str, Any] = field(default_factory=dict)
+    stack: Mapping[str, Any] = field(default_factory=dict)
     gate: AnyGate = BRIEF
 
 
@@ -367,29 +367,29 @@ GATES: dict[str, AnyGate] = {
 }
 
 MUTATIONS: dict[str, Mutation] = {
-    "no version guard of deals": Mutation("before the sweep", no_deal_guard),
-    "no version guard of contacts": Mutation("before the sweep", no_contact_guard),
-    "an order's customer dated by its change": Mutation("sweep", captured_when_modified),
+    "no version guard of deals": Mutation("before reconcile", no_deal_guard),
+    "no version guard of contacts": Mutation("before reconcile", no_contact_guard),
+    "an order's customer dated by its change": Mutation("reconcile", captured_when_modified),
     "no coalescing": Mutation("HubSpot calls for 100 messages", no_coalescing),
-    "deduplication by delivery id": Mutation("before the sweep", delivery_id_deduplication),
+    "deduplication by delivery id": Mutation("before reconcile", delivery_id_deduplication),
     "search, then create": Mutation("duplicated", search_then_create, {"unique": False}),
-    "two writers": Mutation("before the sweep", plant={"writers": 2}, gate=BURST),
+    "two writers": Mutation("before reconcile", stack={"writers": 2}, gate=BURST),
     "success before it is certain": Mutation("poison without its reason", success_before_it_is_certain),
     "all share a refusal": Mutation("healthy, but in the dead-letter queue", all_share_a_refusal),
     "whoever breaks calls is to blame": Mutation("healthy", whoever_breaks_calls_is_to_blame, gate=NO_CREATES),
     "nobody is to blame": Mutation("not the culprit", nobody_is_to_blame, gate=UNWRITABLE),
     "reads are not taken apart": Mutation("neighbours", reads_are_not_taken_apart, gate=UNREADABLE),
-    "dates are always compared": Mutation("before the sweep", dates_are_always_compared),
-    "a read is a delivery as any other": Mutation("after the sweep", a_read_is_a_delivery_as_any_other),
-    "the erased are people": Mutation("before the sweep", the_erased_are_people),
-    "any source will do": Mutation("before the sweep", any_source_will_do),
+    "dates are always compared": Mutation("before reconcile", dates_are_always_compared),
+    "a read is a delivery as any other": Mutation("after reconcile", a_read_is_a_delivery_as_any_other),
+    "the erased are people": Mutation("before reconcile", the_erased_are_people),
+    "any source will do": Mutation("before reconcile", any_source_will_do),
     "a page is read or not": Mutation("not reconciled", a_page_is_read_or_not, gate=UNREADABLE_RECORD),
     "calls stay small": Mutation("calls for 100 orders", calls_stay_small, gate=OUTAGE),
     "calls stay large": Mutation("wait", calls_stay_large, gate=UNWRITABLE),
-    "what leaves stays": Mutation("before the sweep", what_leaves_stays, gate=ITEMS),
-    "items are said to be in place too early": Mutation("before the sweep", finished_before_it_is, gate=ITEMS),
-    "items of whichever order comes last": Mutation("before the sweep", items_of_whichever_comes_last, gate=ITEMS),
-    "nothing is read before items are made": Mutation("sweep", nothing_is_read_before_items_are_made, gate=ITEMS),
+    "what leaves stays": Mutation("before reconcile", what_leaves_stays, gate=ITEMS),
+    "items are said to be in place too early": Mutation("before reconcile", finished_before_it_is, gate=ITEMS),
+    "items of whichever order comes last": Mutation("before reconcile", items_of_whichever_comes_last, gate=ITEMS),
+    "nothing is read before items are made": Mutation("reconcile", nothing_is_read_before_items_are_made, gate=ITEMS),
     "keys of archived items are kept": Mutation("healthy", keys_are_kept, gate=ITEMS),
-    "amounts are HubSpot's": Mutation("before the sweep", amounts_are_hubspots, gate=ITEMS),
+    "amounts are HubSpot's": Mutation("before reconcile", amounts_are_hubspots, gate=ITEMS),
 }

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.model.plant import Accepted
 from tests.model.shop import TRUTH
+from tests.model.simulated_stack import Accepted
 
 CONTACT = {
     "firstname": "first_name",
@@ -202,9 +202,9 @@ def _is_clear(captures: list[Capture]) -> bool:
 
 
 def _unsettled(newest: Capture, captures: list[Capture]) -> list[Capture]:
-    """The newest state of an entity alone, unless there were two within a second and no sweep that settled it: once
-    the order is somebody else's, none does. The contact's version tells only by receipt then, as it does of a state
-    from before the clock was put right that is delivered after a newer one.
+    """The newest state of an entity alone, unless there were two within a second and no reconcile run that decided it:
+    once the order is somebody else's, none does. The contact's version tells only by receipt then, as it does of a
+    state from before the clock was put right that is delivered after a newer one.
     """
     states = [one for one in captures if (one.entity, one.captured) == (newest.entity, newest.captured)]
     late = [

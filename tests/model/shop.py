@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.model.world import World
+from tests.model.simulation import Simulation
 from tests.support.deliveries import SECRET
 from woohub.delivery import webhooks
 
@@ -77,13 +77,13 @@ class Request:
 class Shop:
     """The truth. Every change returns the topics its webhooks announce for the entity, in the order they are queued."""
 
-    def __init__(self, world: World, clock: StoreClock = StoreClock(), store: str = "") -> None:
+    def __init__(self, simulation: Simulation, clock: StoreClock = StoreClock(), store: str = "") -> None:
         self.clock = clock
         self.store = store
         self.orders: dict[int, Body] = {}
         self.customers: dict[int, Body] = {}
         self._before_trash: dict[int, str] = {}
-        self._world = world
+        self._simulation = simulation
 
     # Customers
 
@@ -122,17 +122,17 @@ class Shop:
         """A new order, by `checkout`, `rest` or `admin`: each announces it differently."""
         made = self._moment(days_ago)
         billing = self._address(email, *self._name())
-        if customer in self.customers and self._world.random.random() < 0.7:
+        if customer in self.customers and self._simulation.random.random() < 0.7:
             billing = self.customers[customer]["billing"] | {"email": email}
         self.orders[number] = {
             "id": number,
             "number": str(number),
             "status": "processing",
-            "currency": self._world.random.choice(("USD", "EUR", "GBP")),
+            "currency": self._simulation.random.choice(("USD", "EUR", "GBP")),
             **self._dates("created", made),
             **self._dates("modified", made),
             TRUTH: {"created": _text(made), "modified": _text(made)},
-            "total": f"{self._world.random.randint(100, 99_999) / 100:.2f}",
+            "total": f"{self._simulation.random.randint(100, 99_999) / 100:.2f}",
             "customer_id": customer,
             "billing": billing,
             "line_items": self._items(),
@@ -145,7 +145,9 @@ class Shop:
     def change_status(self, number: int, status: str = "") -> list[str]:
         """An order moves on."""
         other = [one for one in STATUSES if one != self.orders[number]["status"]]
-        return self._change(self.orders[number], "order.updated", status=status or self._world.random.choice(other))
+        return self._change(
+            self.orders[number], "order.updated", status=status or self._simulation.random.choice(other)
+        )
 
     def edit_order(self, number: int) -> list[str]:
         """Its items, total and billing address are corrected; the e-mail address stays.
@@ -153,9 +155,9 @@ class Shop:
         Items that left may come back; or all are made anew, as when a failed payment is tried again.
         """
         order = self.orders[number]
-        total = f"{self._world.random.randint(100, 99_999) / 100:.2f}"
+        total = f"{self._simulation.random.randint(100, 99_999) / 100:.2f}"
         billing = self._address(order["billing"]["email"], *self._name())
-        items = self._items(first_id=1 if total[-1] in "0369" else 100 * int(self._world.now))
+        items = self._items(first_id=1 if total[-1] in "0369" else 100 * int(self._simulation.now))
         return self._change(order, "order.updated", total=total, billing=billing, line_items=items)
 
     def change_order_email(self, number: int, email: str) -> list[str]:
@@ -168,7 +170,7 @@ class Shop:
 
         A date typed in the future is overwritten by the next change; where there is none any more, there never is.
         """
-        order, false_date = self.orders[number], self._world.random.choice((IN_THE_FUTURE, *NO_DATES))
+        order, false_date = self.orders[number], self._simulation.random.choice((IN_THE_FUTURE, *NO_DATES))
         topics = self._change(order, "order.updated", **_both("created", false_date, false_date))
         order[TRUTH]["created"] = ""
         if modified:
@@ -224,7 +226,7 @@ class Shop:
         resource, _, event = topic.partition(".")
         webhook = WEBHOOKS.get(topic, 9)
         # wp_hash(webhook id . second): all that a webhook delivers within one second has the same id
-        delivery_id = hashlib.md5(f"{webhook}{int(self._world.now)}".encode(), usedforsecurity=False).hexdigest()
+        delivery_id = hashlib.md5(f"{webhook}{int(self._simulation.now)}".encode(), usedforsecurity=False).hexdigest()
         headers = {
             "User-Agent": "WooCommerce/11.0.1 Hookshot (WordPress/7.0.4)",
             "Content-Type": "application/json",
@@ -248,11 +250,11 @@ class Shop:
         return [topic]
 
     def _moment(self, days_ago: float = 0) -> datetime:
-        return datetime.fromtimestamp(int(self._world.now), UTC) - timedelta(seconds=int(days_ago * 86_400))
+        return datetime.fromtimestamp(int(self._simulation.now), UTC) - timedelta(seconds=int(days_ago * 86_400))
 
     def _dates(self, name: str, moment: datetime) -> dict[str, str]:
         """By the shop's clock, without a zone and in whole seconds; the shop is in New York."""
-        shown = moment + timedelta(seconds=self.clock.offset(self._world.now))
+        shown = moment + timedelta(seconds=self.clock.offset(self._simulation.now))
         return _both(name, _text(shown - timedelta(hours=5)), _text(shown))
 
     def dates_of_a_change(self, days_ago: float = 0) -> dict[str, str]:
@@ -260,10 +262,10 @@ class Shop:
         return self._dates("modified", self._moment(days_ago))
 
     def _name(self) -> tuple[str, str]:
-        return self._world.random.choice(FIRST), self._world.random.choice(LAST)
+        return self._simulation.random.choice(FIRST), self._simulation.random.choice(LAST)
 
     def _address(self, email: str, first: str, last: str) -> dict[str, str]:
-        dice = self._world.random
+        dice = self._simulation.random
         city, state, postcode, country = dice.choice(CITIES)
         return {
             "first_name": first,
@@ -280,7 +282,7 @@ class Shop:
         }
 
     def _items(self, first_id: int = 1) -> list[Body]:
-        dice = self._world.random
+        dice = self._simulation.random
         names = dice.sample(PRODUCTS, dice.randint(1, 3))
         return [
             {"id": number, "name": name, "quantity": 1 + len(name) % 3, "total": f"{len(name)}.00"}

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tests.model.world import World
+from tests.model.simulation import Simulation
 
 VISIBILITY = 390.0  # seconds; these two as in template.yaml
 MAX_RECEIVES = 20
@@ -17,7 +17,7 @@ REFUSED = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass
-class Held:
+class QueuedMessage:
     """A message on a queue."""
 
     id: str
@@ -53,14 +53,16 @@ class Held:
 class Queue:
     """A standard queue. `repeats` is the chance that a received message stays visible, as SQS reserves the right to."""
 
-    def __init__(self, world: World, name: str, dead_letters: Queue | None = None, repeats: float = 0.0) -> None:
+    def __init__(
+        self, simulation: Simulation, name: str, dead_letters: Queue | None = None, repeats: float = 0.0
+    ) -> None:
         self.name = name
         self.sent = 0
         self.most_receives = 0
-        self._world = world
+        self._simulation = simulation
         self._dead_letters = dead_letters
         self._repeats = repeats
-        self._messages: dict[str, Held] = {}
+        self._messages: dict[str, QueuedMessage] = {}
         self._visible: list[str] = []
         self._hidden: list[tuple[float, str]] = []
 
@@ -72,14 +74,14 @@ class Queue:
         assert not any(map(REFUSED.search, texts))
         assert sum(len(text.encode()) for text in [*texts, *attributes]) <= MOST_BYTES
         self.sent += 1
-        message = Held(f"{self.name}-{self.sent}", body, dict(attributes))
+        message = QueuedMessage(f"{self.name}-{self.sent}", body, dict(attributes))
         self._messages[message.id] = message
         self.hide(message.id, delay)
         return message.id
 
     def visible(self) -> int:
         """How many messages can be received now."""
-        while self._hidden and self._hidden[0][0] <= self._world.now:
+        while self._hidden and self._hidden[0][0] <= self._simulation.now:
             due, message_id = heapq.heappop(self._hidden)
             message = self._messages.get(message_id)
             if message and message.visible_at == due:  # otherwise its visibility was changed meanwhile
@@ -90,22 +92,22 @@ class Queue:
         """Some of the visible messages, no matter which; they are hidden for the visibility timeout."""
         received: list[dict[str, Any]] = []
         while self.visible() and len(received) < most:
-            place = self._world.random.randrange(len(self._visible))
+            place = self._simulation.random.randrange(len(self._visible))
             self._visible[place], self._visible[-1] = self._visible[-1], self._visible[place]
             message = self._messages.get(self._visible.pop())
             if message and not (message.receives >= MAX_RECEIVES and self._redrive(message)):
                 received.append(self._hand_out(message))
         return received
 
-    def _hand_out(self, message: Held) -> dict[str, Any]:
+    def _hand_out(self, message: QueuedMessage) -> dict[str, Any]:
         message.receives += 1
         self.most_receives = max(self.most_receives, message.receives)
         self.hide(message.id, VISIBILITY)
-        if self._repeats and self._world.random.random() < self._repeats:
+        if self._repeats and self._simulation.random.random() < self._repeats:
             self._visible.append(message.id)
         return message.record()
 
-    def _redrive(self, message: Held) -> bool:
+    def _redrive(self, message: QueuedMessage) -> bool:
         if self._dead_letters is None:
             return False
         self._dead_letters.send(message.body, message.attributes)
@@ -116,18 +118,18 @@ class Queue:
         """Make a message visible so many seconds from now."""
         message = self._messages.get(message_id)
         if message:
-            message.visible_at = self._world.now + seconds
+            message.visible_at = self._simulation.now + seconds
             heapq.heappush(self._hidden, (message.visible_at, message_id))
 
     def delete(self, message_id: str) -> None:
         """Forget a message; one that is gone already is no error."""
         self._messages.pop(message_id, None)
 
-    def messages(self) -> list[Held]:
+    def messages(self) -> list[QueuedMessage]:
         """All that are there, visible or not."""
         return list(self._messages.values())
 
-    def newest(self) -> Held:
+    def newest(self) -> QueuedMessage:
         """The one sent last."""
         return self._messages[f"{self.name}-{self.sent}"]
 

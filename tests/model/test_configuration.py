@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.model.day import HOUR, MINUTE, Day
+from tests.model.shop_day import HOUR, MINUTE, ShopDay
 from tests.support.bucket import BROKEN, Bucket
 from woohub.configuration import MAPPING_KEY
 
@@ -16,62 +16,64 @@ UNREADABLE = {
 
 
 @pytest.fixture
-def day() -> Day:
-    return Day(gap=60, bucket=Bucket())
+def day() -> ShopDay:
+    return ShopDay(gap=60, bucket=Bucket())
 
 
-def bucket(day: Day) -> Bucket:
-    assert day.plant.bucket
-    return day.plant.bucket
+def bucket(day: ShopDay) -> Bucket:
+    assert day.stack.bucket
+    return day.stack.bucket
 
 
 @pytest.mark.parametrize("content", UNREADABLE.values(), ids=list(UNREADABLE))
-def test_a_broken_mapping_loses_nothing_and_work_goes_on_a_minute_after_the_repair(day: Day, content: bytes) -> None:
+def test_a_broken_mapping_loses_nothing_and_work_goes_on_a_minute_after_the_repair(
+    day: ShopDay, content: bytes
+) -> None:
     bucket(day).objects[MAPPING_KEY] = content
-    day.world.sleep(3 * MINUTE)
+    day.simulation.sleep(3 * MINUTE)
 
     written = day.landed()
     calls = day.passes(HOUR)
-    state = day.plant.breaker_parameter().read()
+    state = day.stack.breaker_parameter().read()
     assert (state.state, state.policy, day.landed(), calls) == ("open", "config", written, 0)
 
     bucket(day).put(MAPPING_KEY, COMMENTED)
-    day.world.sleep(MINUTE + 1)
+    day.simulation.sleep(MINUTE + 1)
     assert day.breaker() == "closed"
     assert day.close() <= 20 * MINUTE
-    assert len(day.plant.dead_letters) == 0
+    assert len(day.stack.dead_letters) == 0
 
 
-def test_a_silent_s3_stops_nobody_who_knows_the_configuration(day: Day) -> None:
+def test_a_silent_s3_stops_nobody_who_knows_the_configuration(day: ShopDay) -> None:
     bucket(day).is_down = True
 
     before = day.landed()
-    day.world.sleep(20 * MINUTE)
+    day.simulation.sleep(20 * MINUTE)
 
     assert day.landed() > before
     assert day.breaker() == "closed"
 
 
-def test_a_process_that_starts_while_s3_is_silent_waits_for_it(day: Day) -> None:
+def test_a_process_that_starts_while_s3_is_silent_waits_for_it(day: ShopDay) -> None:
     bucket(day).is_down = True
-    day.plant.cold_start()
-    day.world.sleep(20 * MINUTE)
+    day.stack.cold_start()
+    day.simulation.sleep(20 * MINUTE)
     assert day.breaker() == "open"
 
     bucket(day).is_down = False
-    day.world.sleep(MINUTE + 1)
+    day.simulation.sleep(MINUTE + 1)
     assert day.breaker() == "closed"
     assert day.close() <= 20 * MINUTE
-    assert len(day.plant.dead_letters) == 0
+    assert len(day.stack.dead_letters) == 0
 
 
-def test_a_pushed_status_is_used_by_a_running_process_within_a_minute(day: Day) -> None:
+def test_a_pushed_status_is_used_by_a_running_process_within_a_minute(day: ShopDay) -> None:
     bucket(day).put(MAPPING_KEY, 'stages.completed.statuses = ["processing"]')
-    day.world.sleep(MINUTE + 1)
-    before = {row["id"] for row in day.plant.portal.state()["deals"]}
+    day.simulation.sleep(MINUTE + 1)
+    before = {row["id"] for row in day.stack.portal.state()["deals"]}
 
-    day.world.sleep(10 * MINUTE)
+    day.simulation.sleep(10 * MINUTE)
 
-    made = [row["properties"] for row in day.plant.portal.state()["deals"] if row["id"] not in before]
+    made = [row["properties"] for row in day.stack.portal.state()["deals"] if row["id"] not in before]
     stages = {deal["dealstage"] for deal in made if deal["woocommerce_order_status"] == "processing"}
     assert stages == {"completed"}

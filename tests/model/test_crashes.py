@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.model.plant import Plant
 from tests.model.reference import reference
 from tests.model.shop import Shop
-from tests.model.world import World
+from tests.model.simulated_stack import SimulatedStack
+from tests.model.simulation import Simulation
 
 NOT_COMPARED = {"hs_object_id", "createdate", "lastmodifieddate", "hs_lastmodifieddate"} | {
     "num_associated_deals",
@@ -23,42 +23,42 @@ Crash = tuple[int, str]  # number of the call, and the moment: `before` or `afte
 
 
 @dataclass
-class Stage:
+class CrashScenario:
     """A store and the product, without any trouble but the crashes that a test orders."""
 
-    world: World = field(default_factory=World)
+    simulation: Simulation = field(default_factory=Simulation)
     crashes: tuple[Crash, ...] = ()
 
     def __post_init__(self) -> None:
-        self.shop = Shop(self.world)
-        self.plant = Plant(self.world, crashes=self._next_crash)
+        self.shop = Shop(self.simulation)
+        self.stack = SimulatedStack(self.simulation, crashes=self._next_crash)
         self._crashed = self._calls = 0
 
     def arm(self, crashes: tuple[Crash, ...]) -> None:
         """From now on the consumer dies at these calls, the first counted from here, each other from the one before."""
-        self.crashes, self._calls = crashes, self.plant.calls
+        self.crashes, self._calls = crashes, self.stack.calls
 
     def _next_crash(self) -> Crash | None:
-        if self.plant.crashed > self._crashed:
-            self._crashed, self._calls = self.plant.crashed, self.plant.calls
+        if self.stack.crashed > self._crashed:
+            self._crashed, self._calls = self.stack.crashed, self.stack.calls
         if self._crashed >= len(self.crashes):
             return None
         call, moment = self.crashes[self._crashed]
-        return call - (self.plant.calls - self._calls), moment
+        return call - (self.stack.calls - self._calls), moment
 
     def tell(self, number: int, topics: list[str]) -> None:
         """The store delivers at once; and what it does next it does in the next second, so nothing is a tie."""
         for topic in topics:
-            assert self.plant.post(self.shop.request(topic, number)) == 200
-        self.world.sleep(1)
+            assert self.stack.post(self.shop.request(topic, number)) == 200
+        self.simulation.sleep(1)
 
     def pass_by(self, seconds: float = 10.0) -> None:
         """Time in which the consumer works."""
-        self.world.sleep(seconds)
+        self.simulation.sleep(seconds)
 
     def state(self) -> dict[str, Any]:
         """What HubSpot has, without ids, which depend on what was tried before."""
-        found = self.plant.portal.state()
+        found = self.stack.portal.state()
         emails = {row["id"]: row["properties"]["email"] for row in found["contacts"]}
         return {
             "contacts": sorted(_plain(row, {}) for row in found["contacts"]),
@@ -74,63 +74,63 @@ def _plain(row: dict[str, Any], emails: dict[str, str]) -> str:
     return f"{properties} {sorted(emails[one] for one in row.get('contacts', ()))}"
 
 
-Story = Callable[[Stage], None]
+Story = Callable[[CrashScenario], None]
 
 
-def known(stage: Stage) -> None:
+def known(scenario: CrashScenario) -> None:
     """An account, and an order of it from yesterday, which HubSpot has."""
-    stage.shop.register(1, "ana@shop.example", days_ago=30)
-    stage.shop.place(11, "ana@shop.example", customer=1, days_ago=1)
-    stage.tell(1, ["customer.updated"])
-    stage.tell(11, ["order.updated"])
-    stage.pass_by()
-    assert len(stage.plant.queue) == 0
+    scenario.shop.register(1, "ana@shop.example", days_ago=30)
+    scenario.shop.place(11, "ana@shop.example", customer=1, days_ago=1)
+    scenario.tell(1, ["customer.updated"])
+    scenario.tell(11, ["order.updated"])
+    scenario.pass_by()
+    assert len(scenario.stack.queue) == 0
 
 
-def unknown(_stage: Stage) -> None:
+def unknown(_stage: CrashScenario) -> None:
     """HubSpot is empty."""
 
 
-def a_new_order(stage: Stage) -> None:
-    stage.tell(12, stage.shop.place(12, "Bo@Mail.example", way="checkout"))
+def a_new_order(scenario: CrashScenario) -> None:
+    scenario.tell(12, scenario.shop.place(12, "Bo@Mail.example", way="checkout"))
 
 
-def two_new_orders_of_one_guest(stage: Stage) -> None:
-    stage.tell(12, stage.shop.place(12, "bo@mail.example"))
-    stage.tell(13, stage.shop.place(13, "BO@mail.example"))
+def two_new_orders_of_one_guest(scenario: CrashScenario) -> None:
+    scenario.tell(12, scenario.shop.place(12, "bo@mail.example"))
+    scenario.tell(13, scenario.shop.place(13, "BO@mail.example"))
 
 
-def a_new_order_of_a_known_customer(stage: Stage) -> None:
-    stage.tell(12, stage.shop.place(12, "ana@shop.example", customer=1))
+def a_new_order_of_a_known_customer(scenario: CrashScenario) -> None:
+    scenario.tell(12, scenario.shop.place(12, "ana@shop.example", customer=1))
 
 
-def a_status_change(stage: Stage) -> None:
-    stage.tell(11, stage.shop.change_status(11, "completed"))
+def a_status_change(scenario: CrashScenario) -> None:
+    scenario.tell(11, scenario.shop.change_status(11, "completed"))
 
 
-def another_address_on_the_order(stage: Stage) -> None:
-    stage.tell(11, stage.shop.change_order_email(11, "bo@mail.example"))
+def another_address_on_the_order(scenario: CrashScenario) -> None:
+    scenario.tell(11, scenario.shop.change_order_email(11, "bo@mail.example"))
 
 
-def a_move_and_an_old_orders_status_change(stage: Stage) -> None:
-    stage.tell(1, stage.shop.edit_customer(1))
-    stage.tell(11, stage.shop.change_status(11, "completed"))
+def a_move_and_an_old_orders_status_change(scenario: CrashScenario) -> None:
+    scenario.tell(1, scenario.shop.edit_customer(1))
+    scenario.tell(11, scenario.shop.change_status(11, "completed"))
 
 
-def trash(stage: Stage) -> None:
-    stage.tell(11, stage.shop.trash(11))
+def trash(scenario: CrashScenario) -> None:
+    scenario.tell(11, scenario.shop.trash(11))
 
 
-def trash_and_undo(stage: Stage) -> None:
-    stage.tell(11, stage.shop.trash(11))
-    stage.tell(11, stage.shop.restore(11))
+def trash_and_undo(scenario: CrashScenario) -> None:
+    scenario.tell(11, scenario.shop.trash(11))
+    scenario.tell(11, scenario.shop.restore(11))
 
 
-def a_bit_of_everything(stage: Stage) -> None:
-    a_new_order(stage)
-    a_move_and_an_old_orders_status_change(stage)
-    stage.tell(14, stage.shop.place(14, ""))
-    stage.tell(12, stage.shop.change_order_email(12, "ana@shop.example"))
+def a_bit_of_everything(scenario: CrashScenario) -> None:
+    a_new_order(scenario)
+    a_move_and_an_old_orders_status_change(scenario)
+    scenario.tell(14, scenario.shop.place(14, ""))
+    scenario.tell(12, scenario.shop.change_order_email(12, "ana@shop.example"))
 
 
 STORIES: list[tuple[Story, Story]] = [
@@ -147,35 +147,35 @@ STORIES: list[tuple[Story, Story]] = [
 NAMES = [then.__name__ for _, then in STORIES]
 
 
-def told(before: Story, then: Story, *crashes: Crash, after: Story = unknown) -> Stage:
+def told(before: Story, then: Story, *crashes: Crash, after: Story = unknown) -> CrashScenario:
     """The story up to its end, with these crashes once HubSpot has what was before."""
-    stage = Stage()
-    before(stage)
-    calls = stage.plant.calls
-    stage.arm(crashes)
-    then(stage)
-    stage.pass_by()
-    after(stage)
-    assert stage.plant.settle()
-    stage.plant.portal.calls["since"] = stage.plant.calls - calls
-    return stage
+    scenario = CrashScenario()
+    before(scenario)
+    calls = scenario.stack.calls
+    scenario.arm(crashes)
+    then(scenario)
+    scenario.pass_by()
+    after(scenario)
+    assert scenario.stack.settle()
+    scenario.stack.portal.calls["since"] = scenario.stack.calls - calls
+    return scenario
 
 
 def calls_of(before: Story, then: Story) -> int:
     """HubSpot calls that the story takes without a crash."""
-    return told(before, then).plant.portal.calls["since"]
+    return told(before, then).stack.portal.calls["since"]
 
 
 @pytest.mark.parametrize(("before", "then"), STORIES, ids=NAMES)
 def test_a_crash_at_any_call_changes_nothing_in_the_end(before: Story, then: Story) -> None:
     usual = told(before, then)
-    assert reference(usual.plant.accepted).problems(usual.plant.portal) == {}
+    assert reference(usual.stack.accepted).problems(usual.stack.portal) == {}
 
     for call in range(1, calls_of(before, then) + 1):
         for moment in ("before", "after"):
-            stage = told(before, then, (call, moment))
-            assert stage.plant.crashed == 1, (call, moment)
-            assert stage.state() == usual.state(), (call, moment)
+            scenario = told(before, then, (call, moment))
+            assert scenario.stack.crashed == 1, (call, moment)
+            assert scenario.state() == usual.state(), (call, moment)
 
 
 @pytest.mark.parametrize(("before", "then"), STORIES, ids=NAMES)
@@ -184,38 +184,38 @@ def test_a_second_crash_during_the_redelivery_changes_nothing_either(before: Sto
 
     for call in range(1, calls_of(before, then) + 1):
         for again in range(1, 5):
-            stage = told(before, then, (call, "after"), (again, "after"))
-            assert stage.state() == usual, (call, again)
+            scenario = told(before, then, (call, "after"), (again, "after"))
+            assert scenario.state() == usual, (call, again)
 
 
 @pytest.mark.parametrize(("before", "then"), STORIES, ids=NAMES)
 def test_a_redelivery_of_what_is_done_changes_nothing_and_writes_nothing(before: Story, then: Story) -> None:
-    stage = told(before, then)
-    usual, writes = stage.state(), _writes(stage)
+    scenario = told(before, then)
+    usual, writes = scenario.state(), _writes(scenario)
 
-    for one in list(stage.plant.accepted):
+    for one in list(scenario.stack.accepted):
         body, metadata = one.key
-        stage.plant.queue.send(body, {"delivery": {"DataType": "String", "StringValue": metadata}})
-    assert stage.plant.settle()
+        scenario.stack.queue.send(body, {"delivery": {"DataType": "String", "StringValue": metadata}})
+    assert scenario.stack.settle()
 
-    assert stage.state() == usual
-    assert _writes(stage) == writes
+    assert scenario.state() == usual
+    assert _writes(scenario) == writes
 
 
-def _writes(stage: Stage) -> int:
-    return sum(count for route, count in stage.plant.portal.calls.items() if route.endswith(("create", "update")))
+def _writes(scenario: CrashScenario) -> int:
+    return sum(count for route, count in scenario.stack.portal.calls.items() if route.endswith(("create", "update")))
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_change_that_overtakes_the_redelivery_of_a_crashed_one_wins(moment: str) -> None:
-    def the_next_change(stage: Stage) -> None:
-        stage.tell(11, stage.shop.change_order_email(11, "chloe@mail.example"))
-        stage.pass_by()
+    def the_next_change(scenario: CrashScenario) -> None:
+        scenario.tell(11, scenario.shop.change_order_email(11, "chloe@mail.example"))
+        scenario.pass_by()
 
     usual = told(known, another_address_on_the_order, after=the_next_change)
-    assert reference(usual.plant.accepted).problems(usual.plant.portal) == {}
+    assert reference(usual.stack.accepted).problems(usual.stack.portal) == {}
 
     for call in range(1, calls_of(known, another_address_on_the_order) + 1):
-        stage = told(known, another_address_on_the_order, (call, moment), after=the_next_change)
-        assert stage.plant.crashed == 1, call
-        assert stage.state() == usual.state(), call
+        scenario = told(known, another_address_on_the_order, (call, moment), after=the_next_change)
+        assert scenario.stack.crashed == 1, call
+        assert scenario.state() == usual.state(), call

@@ -9,11 +9,11 @@ import pytest
 
 from simulators.hubspot import InjectedFault
 from tests.model.gate import faults
-from tests.model.lives import Lives, Scale
-from tests.model.plant import Plant
 from tests.model.shop import Shop
-from tests.model.traffic import Courier
-from tests.model.world import World
+from tests.model.shop_history import Scale, ShopHistory
+from tests.model.simulated_stack import SimulatedStack
+from tests.model.simulation import Simulation
+from tests.model.traffic import WebhookSender
 from tests.support.metrics import mapping_with_metrics, provision_metrics, wrong_metrics
 from woohub.sync import deals, verdicts
 from woohub.sync.customer_metrics import CustomerMetricsSummary
@@ -24,25 +24,25 @@ MAPPING = mapping_with_metrics()
 Patch = pytest.MonkeyPatch
 
 
-def plant(world: World, **more: Any) -> Plant:
+def stack(simulation: Simulation, **more: Any) -> SimulatedStack:
     """The product with metrics switched on."""
-    built = Plant(world, kinds=record_kinds(MAPPING), **more)
+    built = SimulatedStack(simulation, kinds=record_kinds(MAPPING), **more)
     provision_metrics(built.portal, MAPPING)
     return built
 
 
-def moved(call: int, moment: str) -> Plant:
+def moved(call: int, moment: str) -> SimulatedStack:
     """An order turns out to be somebody else's, and the consumer dies at a call of it."""
-    world, crashes = World(), [(call, moment)]
+    simulation, crashes = Simulation(), [(call, moment)]
     shop, built = (
-        Shop(world),
-        plant(world, crashes=lambda: crashes.pop() if crashes and shop.orders[11]["moved"] else None),
+        Shop(simulation),
+        stack(simulation, crashes=lambda: crashes.pop() if crashes and shop.orders[11]["moved"] else None),
     )
     for number in (11, 12):
         shop.place(number, "ana@shop.example")
         shop.orders[number]["moved"] = False
         built.post(shop.request("order.created", number))
-    world.sleep(10)
+    simulation.sleep(10)
     shop.change_order_email(11, "bo@mail.example")
     shop.orders[11]["moved"] = True
     built.post(shop.request("order.updated", 11))
@@ -57,20 +57,22 @@ def test_a_crash_at_any_call_leaves_both_contacts_right(call: int, moment: str) 
     assert wrong_metrics(moved(call, moment).portal) == {}
 
 
-def chaos(seed: int) -> Plant:
+def chaos(seed: int) -> SimulatedStack:
     """Orders that change hands and statuses while HubSpot fails and the consumer crashes."""
-    world = World(seed)
-    dice = world.random
+    simulation = Simulation(seed)
+    dice = simulation.random
     shop, built = (
-        Shop(world),
-        plant(world, crashes=lambda: (dice.randint(1, 12), "after") if dice.random() < 0.1 else None),
+        Shop(simulation),
+        stack(simulation, crashes=lambda: (dice.randint(1, 12), "after") if dice.random() < 0.1 else None),
     )
     for fault in faults(1.0):
         built.portal.faults.add(fault)
-    courier = Courier(world, shop, built.post)
-    Lives(world, shop, courier, Scale(orders=60, customers=15, seconds=60.0, changes=2, moves=0, span=20)).plan()
-    world.run_until(world.now + 60)
-    world.run_while(lambda: world.planned > 0, patience=3600)
+    sender = WebhookSender(simulation, shop, built.post)
+    ShopHistory(
+        simulation, shop, sender, Scale(orders=60, customers=15, seconds=60.0, changes=2, moves=0, span=20)
+    ).plan()
+    simulation.run_until(simulation.now + 60)
+    simulation.run_while(lambda: simulation.planned > 0, patience=3600)
     assert built.settle()
     return built
 
@@ -79,27 +81,27 @@ def test_in_chaos_every_contact_is_right_in_the_end() -> None:
     assert wrong_metrics(chaos(1).portal) == {}
 
 
-def ordered(*happenings: Callable[[Shop, Plant], None]) -> Plant:
+def ordered(*happenings: Callable[[Shop, SimulatedStack], None]) -> SimulatedStack:
     """Two orders of one person, and what happens then."""
-    world = World()
-    shop, built = Shop(world), plant(world)
+    simulation = Simulation()
+    shop, built = Shop(simulation), stack(simulation)
     for number in (11, 12):
         shop.place(number, "ana@shop.example")
         built.post(shop.request("order.created", number))
-    world.sleep(10)
+    simulation.sleep(10)
     for happening in happenings:
         happening(shop, built)
     assert built.settle()
     return built
 
 
-def trash(shop: Shop, built: Plant) -> None:
+def trash(shop: Shop, built: SimulatedStack) -> None:
     shop.trash(11)
     built.post(shop.request("order.deleted", 11))
 
 
-def status_change_in_an_outage(shop: Shop, built: Plant) -> None:
-    until = built.world.now + 120
+def status_change_in_an_outage(shop: Shop, built: SimulatedStack) -> None:
+    until = built.simulation.now + 120
     built.portal.faults.add(InjectedFault(status=503, path="/contacts/deals/batch/read", until=until))
     shop.change_status(11, "failed")
     built.post(shop.request("order.updated", 11))

@@ -1,4 +1,4 @@
-"""The gate: ten thousand deliveries through a rough world, and HubSpot is right."""
+"""The gate: ten thousand deliveries under faults of every kind, and HubSpot is right."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from tests.model.gate import run
 from tests.model.mutations import SMALL
-from tests.model.traffic import Weather
+from tests.model.traffic import DeliveryConditions
 
 SEEDS = int(os.environ.get("MODEL_SEEDS", "2"))
 FIRST = int(os.environ.get("MODEL_FIRST_SEED", "1"))
@@ -20,16 +20,16 @@ def test_nothing_is_lost_doubled_or_wrong(seed: int, record_property: Callable[[
     result = run(seed)
 
     record_property("figures", result.figures())
-    assert result.courier.posted >= 10_000
+    assert result.sender.posted >= 10_000
     assert result.complaints() == []
 
 
-def test_the_sweep_brings_what_never_arrived() -> None:
-    result = run(1, SMALL.scale, Weather(lost=0.03))
+def test_reconcile_brings_what_never_arrived() -> None:
+    result = run(1, SMALL.scale, DeliveryConditions(lost=0.03))
 
-    assert result.courier.lost > 30
-    assert result.before_sweep != {}
-    assert [one for one in result.complaints() if not one.startswith("before the sweep")] == []
+    assert result.sender.lost > 30
+    assert result.before_reconcile != {}
+    assert [one for one in result.complaints() if not one.startswith("before reconcile")] == []
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

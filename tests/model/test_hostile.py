@@ -12,8 +12,8 @@ from urllib3 import HTTPHeaderDict
 
 from simulators.core.transport import InProcessResponse
 from simulators.hubspot import InProcessTransport
-from tests.model.day import HOUR, MINUTE, FullDay
 from tests.model.reference import reference
+from tests.model.shop_day import HOUR, MINUTE, FullShopDay
 
 JUNK: tuple[Any, ...] = (None, True, -1, 1e308, 10**30, "", "\ud800", "\x00\x0b", "9" * 5000, [], [[]], ["x"], {"a": 1})
 STATUSES = (200, 201, 204, 207, 302, 400, 404, 409, 413, 423, 429, 500, 502, 503, 521, 599)
@@ -67,20 +67,20 @@ class Garbled:
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.6, 0.9])
 @pytest.mark.parametrize("seed", [1, 2])
 def test_whatever_hubspot_says_no_batch_breaks_and_all_lands_afterwards(seed: int, share: float) -> None:
-    day = FullDay(gap=30, seed=seed)
-    dice, direct = random.Random(seed), day.plant.garbled  # noqa: S311
-    day.plant.garbled = lambda transport: Garbled(transport, dice, share)
-    day.plant.cold_start()
-    day.world.sleep(HOUR)
+    day = FullShopDay(gap=30, seed=seed)
+    dice, direct = random.Random(seed), day.stack.garbled  # noqa: S311
+    day.stack.garbled = lambda transport: Garbled(transport, dice, share)
+    day.stack.cold_start()
+    day.simulation.sleep(HOUR)
 
-    assert day.plant.faults == []
-    assert [one.id for one in day.plant.dead_letters.messages() if "reason" not in one.texts] == []
-    day.plant.garbled = direct
-    day.plant.cold_start()
+    assert day.stack.faults == []
+    assert [one.id for one in day.stack.dead_letters.messages() if "reason" not in one.texts] == []
+    day.stack.garbled = direct
+    day.stack.cold_start()
     day.open = False
-    day.world.sleep(2 * MINUTE)
-    assert day.plant.settle(2 * 24 * HOUR)  # a pause that HubSpot asked for is kept, a day at most
-    day.plant.redrive()
-    assert day.plant.settle()
-    assert reference(day.plant.accepted).problems(day.plant.portal) == {}
-    assert day.plant.unaccounted() == []
+    day.simulation.sleep(2 * MINUTE)
+    assert day.stack.settle(2 * 24 * HOUR)  # a pause that HubSpot asked for is kept, a day at most
+    day.stack.redrive()
+    assert day.stack.settle()
+    assert reference(day.stack.accepted).problems(day.stack.portal) == {}
+    assert day.stack.unaccounted() == []

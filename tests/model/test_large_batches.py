@@ -5,39 +5,39 @@ from __future__ import annotations
 import pytest
 
 from tests.model.aws import BATCH
-from tests.model.plant import Plant
 from tests.model.reference import reference
 from tests.model.shop import Shop
-from tests.model.world import World
+from tests.model.simulated_stack import SimulatedStack
+from tests.model.simulation import Simulation
 
 ORDERS = BATCH // 2  # each is delivered as created and as updated
 
 
-def burst(world: World, plant: Plant) -> Shop:
+def burst(simulation: Simulation, stack: SimulatedStack) -> Shop:
     """A full batch of orders at once, each of which changes soon after."""
-    shop = Shop(world)
+    shop = Shop(simulation)
     for number in range(1, 1 + ORDERS):
         for topic in shop.place(number, f"shopper{number % 200}@mail.example", way="rest"):
-            plant.post(shop.request(topic, number))
+            stack.post(shop.request(topic, number))
     for number in range(1, 1 + ORDERS):
-        world.at(world.now + 5 + number / 50, lambda number=number: change(shop, plant, number))  # type: ignore[misc]
+        simulation.at(simulation.now + 5 + number / 50, lambda number=number: change(shop, stack, number))  # type: ignore[misc]
     return shop
 
 
-def change(shop: Shop, plant: Plant, number: int) -> None:
+def change(shop: Shop, stack: SimulatedStack, number: int) -> None:
     for topic in shop.change_status(number, "completed"):
-        plant.post(shop.request(topic, number))
+        stack.post(shop.request(topic, number))
 
 
 @pytest.mark.parametrize("throttled", [0.0, 0.5], ids=["handed over", "every second batch held back"])
 def test_a_batch_that_lambda_holds_back_comes_later_and_harms_nothing(throttled: float) -> None:
-    world = World(1)
-    plant = Plant(world, latency=lambda: 1.0, throttled=throttled)
-    burst(world, plant)
+    simulation = Simulation(1)
+    stack = SimulatedStack(simulation, latency=lambda: 1.0, throttled=throttled)
+    burst(simulation, stack)
 
-    assert world.run_while(lambda: world.planned > 0, patience=60)
-    assert plant.settle()
-    assert reference(plant.accepted).problems(plant.portal) == {}
-    assert (plant.unaccounted(), len(plant.dead_letters)) == ([], 0)
-    assert plant.portal.limits.peak <= 90
-    assert plant.queue.most_receives <= (1 if throttled == 0.0 else 10)
+    assert simulation.run_while(lambda: simulation.planned > 0, patience=60)
+    assert stack.settle()
+    assert reference(stack.accepted).problems(stack.portal) == {}
+    assert (stack.unaccounted(), len(stack.dead_letters)) == ([], 0)
+    assert stack.portal.limits.peak <= 90
+    assert stack.queue.most_receives <= (1 if throttled == 0.0 else 10)

@@ -7,12 +7,12 @@ from collections.abc import Callable
 import pytest
 
 from simulators.hubspot import ALL_SCOPES
-from tests.model import strange
-from tests.model.day import HOUR, MINUTE, Day, FullDay
-from tests.model.plant import Plant
+from tests.model import bad_requests
 from tests.model.reference import reference
 from tests.model.shop import Shop
-from tests.model.world import World
+from tests.model.shop_day import HOUR, MINUTE, FullShopDay, ShopDay
+from tests.model.simulated_stack import SimulatedStack
+from tests.model.simulation import Simulation
 
 WRITES = r"/batch/(create|update)"
 
@@ -34,15 +34,15 @@ OUTAGES: dict[str, tuple[dict[str, object], int]] = {
 
 @pytest.mark.parametrize(("fault", "most_calls"), OUTAGES.values(), ids=list(OUTAGES))
 def test_six_hours_without_hubspot_leave_no_dead_letter(fault: dict[str, object], most_calls: int) -> None:
-    day = Day()
+    day = ShopDay()
 
     calls = day.trouble(6 * HOUR, **fault)
 
-    assert len(day.plant.dead_letters) == 0
+    assert len(day.stack.dead_letters) == 0
     assert calls <= most_calls
-    day.world.sleep(20 * MINUTE)
+    day.simulation.sleep(20 * MINUTE)
     assert day.close() <= 20 * MINUTE
-    assert len(day.plant.dead_letters) == 0
+    assert len(day.stack.dead_letters) == 0
     assert day.breaker() == "closed"
 
 
@@ -64,178 +64,178 @@ CONTACTS_AWAY = {
 BUDGET = 9.0  # calls a second
 
 
-def lives_through(day: Day, hours: float, **fault: object) -> None:
+def lives_through(day: ShopDay, hours: float, **fault: object) -> None:
     """It costs few calls, and nothing ends as a dead letter; within a quarter of an hour of its end all has landed."""
     calls = day.trouble(hours * HOUR, **fault)
     assert calls <= hours * HOUR * BUDGET / 8
-    day.world.sleep(20 * MINUTE)
-    assert len(day.plant.queue) < 10
+    day.simulation.sleep(20 * MINUTE)
+    assert len(day.stack.queue) < 10
     assert day.close() <= 20 * MINUTE
-    assert len(day.plant.dead_letters) == 0
+    assert len(day.stack.dead_letters) == 0
     assert day.breaker() == "closed"
 
 
 @pytest.mark.parametrize("path", [*DEALS_AWAY.values(), *CONTACTS_AWAY.values()], ids=[*DEALS_AWAY, *CONTACTS_AWAY])
 def test_three_hours_without_one_kind_of_call_leave_no_dead_letter(path: str) -> None:
-    lives_through(FullDay(gap=60), 3, status=503, path=path)
+    lives_through(FullShopDay(gap=60), 3, status=503, path=path)
 
 
 @pytest.mark.parametrize("path", DEALS_AWAY.values(), ids=list(DEALS_AWAY))
 def test_customers_do_not_wait_for_what_orders_wait_for(path: str) -> None:
-    day = FullDay(gap=10)
+    day = FullShopDay(gap=10)
 
     day.trouble(HOUR, status=503, path=path)
 
     assert day.waiting("customer") <= 5
-    assert day.plant.source.switched == []
+    assert day.stack.source.switched == []
 
 
 @pytest.mark.parametrize("share", [0.5, 0.8, 0.9, 0.95])
 def test_three_hours_in_which_most_creates_of_deals_fail_leave_no_dead_letter(share: float) -> None:
-    lives_through(FullDay(gap=60), 3, status=503, path="/deals/batch/create", probability=share)
+    lives_through(FullShopDay(gap=60), 3, status=503, path="/deals/batch/create", probability=share)
 
 
 @pytest.mark.parametrize("fault", [{"kind": "hold"}, {"kind": "omit", "when": "before"}, {"status": 423}], ids=str)
 def test_three_hours_of_other_trouble_with_deals_leave_no_dead_letter(fault: dict[str, object]) -> None:
-    lives_through(FullDay(gap=60), 3, path="/deals/batch/create", **fault)
+    lives_through(FullShopDay(gap=60), 3, path="/deals/batch/create", **fault)
 
 
 def test_three_hours_without_creates_are_waited_out_where_order_ids_are_not_unique() -> None:
-    lives_through(FullDay(gap=60, unique=False), 3, status=503, path="/deals/batch/create")
+    lives_through(FullShopDay(gap=60, unique=False), 3, status=503, path="/deals/batch/create")
 
 
 def test_answers_to_writes_that_are_lost_for_hours_delay_nothing() -> None:
-    day = Day()
+    day = ShopDay()
 
     day.trouble(2 * HOUR, kind="reset", when="after", path=WRITES)
 
-    assert len(day.plant.queue) < 30
-    assert day.plant.source.switched == []
+    assert len(day.stack.queue) < 30
+    assert day.stack.source.switched == []
     day.close()
-    assert len(day.plant.dead_letters) == 0
+    assert len(day.stack.dead_letters) == 0
 
 
 def test_an_outage_switches_the_flow_off_once_and_on_once() -> None:
-    day = Day()
+    day = ShopDay()
 
     day.trouble(6 * HOUR, status=503)
-    day.world.sleep(5 * MINUTE)
+    day.simulation.sleep(5 * MINUTE)
 
-    assert day.plant.source.switched == ["off", "on"]
-    assert day.plant.queue.most_receives <= 4
+    assert day.stack.source.switched == ["off", "on"]
+    assert day.stack.queue.most_receives <= 4
 
 
 def test_six_hours_of_orders_are_written_within_minutes_once_hubspot_is_back() -> None:
-    day = Day()
+    day = ShopDay()
     day.trouble(6 * HOUR, status=503)
-    waiting = len(day.plant.queue)
+    waiting = len(day.stack.queue)
 
-    day.world.sleep(5 * MINUTE)
+    day.simulation.sleep(5 * MINUTE)
 
     assert waiting > 1000
-    assert len(day.plant.queue) < 30
+    assert len(day.stack.queue) < 30
 
 
 def test_a_refused_token_is_replaced_after_two_hours() -> None:
-    day = Day()
-    day.plant.portal.tokens = {"the new one": ALL_SCOPES}
+    day = ShopDay()
+    day.stack.portal.tokens = {"the new one": ALL_SCOPES}
 
     calls = day.passes(2 * HOUR)
     refused = day.landed()
-    day.plant.secrets.values["hubspot"] = '{"token": "the new one"}'
-    day.world.sleep(10 * MINUTE)
+    day.stack.secrets.values["hubspot"] = '{"token": "the new one"}'
+    day.simulation.sleep(10 * MINUTE)
 
     assert calls <= 2 * 60 * 3
     assert day.landed() > refused
-    assert day.plant.breaker_parameter().read().policy == "auth"
+    assert day.stack.breaker_parameter().read().policy == "auth"
     day.close()
-    assert len(day.plant.dead_letters) == 0
+    assert len(day.stack.dead_letters) == 0
 
 
 def test_the_daily_limit_is_waited_out_until_midnight() -> None:
-    day = Day()
-    day.plant.portal.change_settings({"requests_per_day": day.plant.portal.limits.used_today + 10})
+    day = ShopDay()
+    day.stack.portal.change_settings({"requests_per_day": day.stack.portal.limits.used_today + 10})
 
     calls = day.passes(6 * HOUR)  # midnight is at 05:00 UTC, 6 h 10 min from here
-    day.plant.portal.change_settings({"requests_per_day": 250_000})
-    day.world.sleep(30 * MINUTE)
+    day.stack.portal.change_settings({"requests_per_day": 250_000})
+    day.simulation.sleep(30 * MINUTE)
 
     assert calls <= 10 + 6 * 4 + 3  # what was left, then four probes an hour
-    assert len(day.plant.queue) < 30
+    assert len(day.stack.queue) < 30
     day.close()
-    assert len(day.plant.dead_letters) == 0
+    assert len(day.stack.dead_letters) == 0
 
 
 def test_a_storm_of_429_is_weathered() -> None:
-    day = Day(gap=2.0)
+    day = ShopDay(gap=2.0)
 
     calls = day.trouble(10 * MINUTE, status=429)
 
     assert calls <= 100
     assert day.close() <= 10 * MINUTE
-    assert len(day.plant.dead_letters) == 0
+    assert len(day.stack.dead_letters) == 0
 
 
 @pytest.mark.parametrize("path", ["", WRITES], ids=["wholly", "for writes"])
 def test_a_hubspot_that_comes_and_goes_by_the_minute_gets_its_orders(path: str) -> None:
-    day = Day()
+    day = ShopDay()
     before = day.landed()
 
     for _ in range(30):
         day.trouble(MINUTE, status=503, path=path)
-        day.world.sleep(MINUTE)
+        day.simulation.sleep(MINUTE)
 
     assert day.landed() > before + 60
     assert day.close() <= 30 * MINUTE
-    assert len(day.plant.dead_letters) == 0
+    assert len(day.stack.dead_letters) == 0
 
 
 def test_messages_wait_for_a_governor_that_is_gone() -> None:
-    day = Day()
-    day.plant.governed = False
+    day = ShopDay()
+    day.stack.governed = False
 
     day.trouble(HOUR, status=503)
     calls = day.passes(5 * HOUR)
-    day.plant.governed = True
+    day.stack.governed = True
 
     assert calls == 0
-    assert len(day.plant.dead_letters) == 0
-    day.world.sleep(5 * MINUTE)
+    assert len(day.stack.dead_letters) == 0
+    day.simulation.sleep(5 * MINUTE)
     day.close()
 
 
 def test_without_a_hand_on_the_flow_messages_survive_on_their_own_delays() -> None:
-    day = Day()
-    day.plant.source.stuck = True
+    day = ShopDay()
+    day.stack.source.stuck = True
 
     calls = day.trouble(6 * HOUR, status=503)
 
-    assert len(day.plant.dead_letters) == 0
+    assert len(day.stack.dead_letters) == 0
     assert calls <= 6 * 60 * 30
-    day.world.sleep(30 * MINUTE)  # the longest delay of a message, twice
+    day.simulation.sleep(30 * MINUTE)  # the longest delay of a message, twice
     day.close()
-    assert len(day.plant.dead_letters) == 0
+    assert len(day.stack.dead_letters) == 0
 
 
 def test_a_migration_is_left_alone_as_long_as_hubspot_asks() -> None:
-    day = Day()
+    day = ShopDay()
 
     calls = day.trouble(2 * HOUR, status=477, retry_after=str(int(2 * HOUR)))
 
     assert calls <= 3
-    day.world.sleep(5 * MINUTE)
+    day.simulation.sleep(5 * MINUTE)
     day.close()
-    assert len(day.plant.dead_letters) == 0
+    assert len(day.stack.dead_letters) == 0
 
 
 def test_a_flow_that_an_operator_stopped_stays_stopped() -> None:
-    day = Day()
-    day.plant.source.update_event_source_mapping(UUID="mapping", Enabled=False)
-    day.world.sleep(HOUR)
-    assert len(day.plant.queue) > 0
+    day = ShopDay()
+    day.stack.source.update_event_source_mapping(UUID="mapping", Enabled=False)
+    day.simulation.sleep(HOUR)
+    assert len(day.stack.queue) > 0
 
     assert day.passes(HOUR) == 0
-    assert day.plant.source.state == "Disabled"
+    assert day.stack.source.state == "Disabled"
 
 
 # --- One bad record among good ones ---
@@ -244,101 +244,101 @@ def test_a_flow_that_an_operator_stopped_stays_stopped() -> None:
 class Batch:
     """Forty good orders and some bad ones that arrive at once."""
 
-    def __init__(self, prepare: Callable[[Plant], object], bad: list[strange.Poison]) -> None:
-        self.world = World(3)
-        self.shop = Shop(self.world)
-        self.plant = Plant(self.world)
-        prepare(self.plant)
+    def __init__(self, prepare: Callable[[SimulatedStack], object], bad: list[bad_requests.Poison]) -> None:
+        self.simulation = Simulation(3)
+        self.shop = Shop(self.simulation)
+        self.stack = SimulatedStack(self.simulation)
+        prepare(self.stack)
         for number in range(1, 41):
             self.shop.place(number, f"guest{number}@mail.example")
-            assert self.plant.post(self.shop.request("order.created", number)) == 200
+            assert self.stack.post(self.shop.request("order.created", number)) == 200
         for poison in bad:
-            assert self.plant.post(self.shop.signed(poison.topic, poison.body)) == 200
+            assert self.stack.post(self.shop.signed(poison.topic, poison.body)) == 200
 
     def deals(self) -> set[str]:
         """The orders that HubSpot has."""
-        return {row["properties"]["woocommerce_order_id"] for row in self.plant.portal.state()["deals"]}
+        return {row["properties"]["woocommerce_order_id"] for row in self.stack.portal.state()["deals"]}
 
     def reasons(self) -> dict[str, str]:
         """What the dead-letter queue says of each entity."""
-        return {one.texts["entity"]: one.texts["reason"] for one in self.plant.dead_letters.messages()}
+        return {one.texts["entity"]: one.texts["reason"] for one in self.stack.dead_letters.messages()}
 
 
 GOOD = {str(number) for number in range(1, 41)}
 
 
 def test_ten_poisons_do_not_keep_forty_orders_and_each_says_why() -> None:
-    batch = Batch(lambda plant: strange.spoil(plant.portal), strange.refusals())
+    batch = Batch(lambda stack: bad_requests.spoil(stack.portal), bad_requests.refusals())
 
-    batch.world.sleep(MINUTE)
+    batch.simulation.sleep(MINUTE)
 
-    assert batch.plant.invocations == 1
+    assert batch.stack.invocations == 1
     assert batch.deals() == GOOD
     reasons = batch.reasons()
-    assert {one.entity for one in strange.refusals() if one.word not in reasons.get(one.entity, "")} == set()
+    assert {one.entity for one in bad_requests.refusals() if one.word not in reasons.get(one.entity, "")} == set()
     assert len(set(reasons.values())) == len(reasons) == 10
-    assert len(batch.plant.queue) == 0
+    assert len(batch.stack.queue) == 0
 
 
 def test_the_ten_land_when_the_cause_is_gone_and_they_are_redriven() -> None:
-    batch = Batch(lambda plant: strange.spoil(plant.portal), strange.refusals())
-    batch.world.sleep(MINUTE)
+    batch = Batch(lambda stack: bad_requests.spoil(stack.portal), bad_requests.refusals())
+    batch.simulation.sleep(MINUTE)
 
-    strange.mend(batch.plant.portal)
-    assert batch.plant.redrive() == 10
-    batch.world.sleep(MINUTE)
+    bad_requests.mend(batch.stack.portal)
+    assert batch.stack.redrive() == 10
+    batch.simulation.sleep(MINUTE)
 
-    assert len(batch.plant.dead_letters) == len(batch.plant.queue) == 0
-    assert reference(batch.plant.accepted).problems(batch.plant.portal) == {}
+    assert len(batch.stack.dead_letters) == len(batch.stack.queue) == 0
+    assert reference(batch.stack.accepted).problems(batch.stack.portal) == {}
 
 
 def test_bodies_that_cannot_be_read_name_what_is_wrong_in_them() -> None:
-    batch = Batch(lambda _: None, strange.payloads())
+    batch = Batch(lambda _: None, bad_requests.payloads())
 
-    batch.world.sleep(MINUTE)
+    batch.simulation.sleep(MINUTE)
 
     assert batch.deals() == GOOD
     reasons = batch.reasons()
-    assert {one.entity for one in strange.payloads() if one.word not in reasons.get(one.entity, "")} == set()
+    assert {one.entity for one in bad_requests.payloads() if one.word not in reasons.get(one.entity, "")} == set()
 
 
 CULPRITS = {
     "creating its deal": b"Zeppelin",
     "reading its deal": b'"90050"',
-    "reading its contact": b"strange90050@",
+    "reading its contact": b"badrequest90050@",
 }
 
 
 @pytest.mark.parametrize("mute", [False, True], ids=["500", "silence"])
 @pytest.mark.parametrize("sign", CULPRITS.values(), ids=list(CULPRITS))
 def test_a_record_that_breaks_hubspot_every_time_stops_nobody_else(sign: bytes, mute: bool) -> None:
-    zeppelin = strange.order(90_050, line_items=[{"name": "Zeppelin"}])
+    zeppelin = bad_requests.order(90_050, line_items=[{"name": "Zeppelin"}])
 
-    def choke(plant: Plant) -> None:
-        plant.chokes_on, plant.mute = sign, mute
+    def choke(stack: SimulatedStack) -> None:
+        stack.chokes_on, stack.mute = sign, mute
 
-    batch = Batch(choke, [strange.Poison("order:90050", "order.created", zeppelin, "attempts")])
+    batch = Batch(choke, [bad_requests.Poison("order:90050", "order.created", zeppelin, "attempts")])
 
-    batch.world.sleep(4 * MINUTE if mute else MINUTE)
+    batch.simulation.sleep(4 * MINUTE if mute else MINUTE)
     assert batch.deals() == GOOD
-    assert len(batch.plant.dead_letters) == 0
+    assert len(batch.stack.dead_letters) == 0
 
     for number in range(41, 61):
         batch.shop.place(number, f"late{number}@mail.example")
-        batch.plant.post(batch.shop.request("order.created", number))
-        batch.world.sleep(MINUTE)
+        batch.stack.post(batch.shop.request("order.created", number))
+        batch.simulation.sleep(MINUTE)
 
     assert batch.deals() == GOOD | {str(number) for number in range(41, 61)}
     assert "attempts" in batch.reasons()["order:90050"]
-    assert len(batch.plant.queue) == 0
-    assert not batch.plant.breaker_parameter().read().is_open
+    assert len(batch.stack.queue) == 0
+    assert not batch.stack.breaker_parameter().read().is_open
 
 
 def test_one_in_the_search_fallback_is_found_as_well() -> None:
-    day = FullDay(gap=20, unique=False, chokes_on=b"Zeppelin")
-    zeppelin = strange.order(90_050, line_items=[{"name": "Zeppelin"}])
-    day.plant.post(day.shop.signed("order.created", zeppelin))
+    day = FullShopDay(gap=20, unique=False, chokes_on=b"Zeppelin")
+    zeppelin = bad_requests.order(90_050, line_items=[{"name": "Zeppelin"}])
+    day.stack.post(day.shop.signed("order.created", zeppelin))
 
-    day.world.sleep(30 * MINUTE)
+    day.simulation.sleep(30 * MINUTE)
 
-    assert [one.texts["entity"] for one in day.plant.dead_letters.messages()] == ["order:90050"]
+    assert [one.texts["entity"] for one in day.stack.dead_letters.messages()] == ["order:90050"]

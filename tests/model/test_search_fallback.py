@@ -8,11 +8,11 @@ import pytest
 
 from simulators.hubspot import InjectedFault
 from tests.model.gate import run
-from tests.model.lives import Scale
-from tests.model.plant import Plant
 from tests.model.reference import reference
 from tests.model.shop import Shop
-from tests.model.world import World
+from tests.model.shop_history import Scale
+from tests.model.simulated_stack import SimulatedStack
+from tests.model.simulation import Simulation
 
 LAG = 10.0  # seconds until a written deal can be searched
 
@@ -20,29 +20,29 @@ LAG = 10.0  # seconds until a written deal can be searched
 class Portal:
     """A store and a product that must search."""
 
-    def __init__(self, **plant: Any) -> None:
-        self.world = World(5)
-        self.shop = Shop(self.world)
-        self.plant = Plant(self.world, unique=False, **plant)
-        self.plant.portal.change_settings({"search_lag_s": LAG})
+    def __init__(self, **stack: Any) -> None:
+        self.simulation = Simulation(5)
+        self.shop = Shop(self.simulation)
+        self.stack = SimulatedStack(self.simulation, unique=False, **stack)
+        self.stack.portal.change_settings({"search_lag_s": LAG})
 
     def tell(self, number: int, *topics: str) -> None:
         """The store delivers these."""
         for topic in topics:
-            assert self.plant.post(self.shop.request(topic, number)) == 200
+            assert self.stack.post(self.shop.request(topic, number)) == 200
 
     def ends_well(self) -> bool:
         """One deal for each order, with the newest state."""
-        assert self.plant.settle()
-        return reference(self.plant.accepted).problems(self.plant.portal) == {}
+        assert self.stack.settle()
+        return reference(self.stack.accepted).problems(self.stack.portal) == {}
 
 
 def test_created_and_updated_within_the_lag_are_one_deal() -> None:
     portal = Portal()
     portal.shop.place(1, "ana@shop.example")
     portal.tell(1, "order.created")
-    portal.world.sleep(LAG / 2)
-    assert len(portal.plant.portal.state()["deals"]) == 1
+    portal.simulation.sleep(LAG / 2)
+    assert len(portal.stack.portal.state()["deals"]) == 1
 
     portal.shop.change_status(1, "completed")
     portal.tell(1, "order.updated")
@@ -64,7 +64,7 @@ def test_created_and_updated_within_the_lag_are_one_deal() -> None:
 )
 def test_a_create_whose_answer_is_lost_is_not_repeated(fault: dict[str, Any]) -> None:
     portal = Portal()
-    portal.plant.portal.faults.add(InjectedFault(**fault, path="deals/batch/create", count=1))
+    portal.stack.portal.faults.add(InjectedFault(**fault, path="deals/batch/create", count=1))
     for number in range(1, 6):
         portal.shop.place(number, f"guest{number}@mail.example")
         portal.tell(number, "order.created", "order.updated")
@@ -78,7 +78,7 @@ def test_an_operator_is_warned() -> None:
     portal.tell(1, "order.created")
 
     assert portal.ends_well()
-    assert "order_id_not_unique_in_hubspot" in {event for event, _ in portal.plant.warnings}
+    assert "order_id_not_unique_in_hubspot" in {event for event, _ in portal.stack.warnings}
 
 
 def test_searches_stay_within_hubspots_limit() -> None:
@@ -88,8 +88,8 @@ def test_searches_stay_within_hubspots_limit() -> None:
         portal.tell(number, "order.created")
 
     assert portal.ends_well()
-    assert portal.plant.portal.limits.search_peak <= 5
-    assert portal.plant.portal.limits.refused == 0
+    assert portal.stack.portal.limits.search_peak <= 5
+    assert portal.stack.portal.limits.refused == 0
 
 
 @pytest.mark.parametrize("seed", [1, 2])

@@ -11,10 +11,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from simulators.hubspot import InjectedFault
 from tests.model.gate import newest
-from tests.model.plant import Plant
 from tests.model.reference import reference
 from tests.model.shop import Request, Shop
-from tests.model.world import World
+from tests.model.simulated_stack import SimulatedStack
+from tests.model.simulation import Simulation
 
 EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "60"))
 
@@ -37,14 +37,14 @@ FAULTS = st.sampled_from(
 )
 
 
-class Product(RuleBasedStateMachine):
+class StoreAndStack(RuleBasedStateMachine):
     """A small store, the product, and everything that may happen to either."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = World()
-        self.shop = Shop(self.world)
-        self.plant = Plant(self.world, crashes=self._next_crash)
+        self.simulation = Simulation()
+        self.shop = Shop(self.simulation)
+        self.stack = SimulatedStack(self.simulation, crashes=self._next_crash)
         self.under_way: list[Request] = []
         self.crash: tuple[int, str] | None = None
         self.versions: dict[str, tuple[str, bool]] = {}
@@ -63,13 +63,13 @@ class Product(RuleBasedStateMachine):
 
     @rule(what=st.sampled_from(["edit", "new address"]), email=EMAILS, pause=PAUSES, fate=FATES)
     def the_account_changes(self, what: str, email: str, pause: float, fate: str) -> None:
-        self.world.sleep(pause)
+        self.simulation.sleep(pause)
         topics = self.shop.edit_customer(1) if what == "edit" else self.shop.change_account_email(1, email)
         self._happens(1, topics, fate)
 
     @rule(number=ORDERS, what=st.sampled_from(CHANGES), email=EMAILS, pause=PAUSES, fate=FATES)
     def an_order_changes(self, number: int, what: str, email: str, pause: float, fate: str) -> None:
-        self.world.sleep(pause)
+        self.simulation.sleep(pause)
         self._happens(number, self._change(number, what, email), fate)
 
     def _change(self, number: int, what: str, email: str) -> list[str]:
@@ -89,26 +89,26 @@ class Product(RuleBasedStateMachine):
             self.under_way += requests
         if fate in ("arrives", "arrives twice"):
             for request in requests * (2 if fate == "arrives twice" else 1):
-                assert self.plant.post(request) == 200
+                assert self.stack.post(request) == 200
 
     # On the way and in the system
 
     @precondition(lambda self: self.under_way)
     @rule(place=st.integers(0, 100))
     def a_late_one_arrives(self, place: int) -> None:
-        assert self.plant.post(self.under_way.pop(place % len(self.under_way))) == 200
+        assert self.stack.post(self.under_way.pop(place % len(self.under_way))) == 200
 
     @rule(seconds=st.sampled_from([1.0, 4.0, 20.0, 400.0]))
     def time_passes(self, seconds: float) -> None:
-        self.world.sleep(seconds)
+        self.simulation.sleep(seconds)
 
     @rule(fault=FAULTS, count=st.integers(1, 3))
     def trouble(self, fault: dict[str, Any], count: int) -> None:
-        self.plant.portal.faults.add(InjectedFault(**fault, count=count))
+        self.stack.portal.faults.add(InjectedFault(**fault, count=count))
 
     @rule(path=st.sampled_from(["", "/batch/(create|update)"]))
     def an_outage_begins(self, path: str) -> None:
-        self.plant.portal.faults.add(InjectedFault(status=503, path=path))
+        self.stack.portal.faults.add(InjectedFault(status=503, path=path))
 
     @rule(call=st.integers(1, 9), moment=st.sampled_from(["before", "after"]))
     def a_crash_is_coming(self, call: int, moment: str) -> None:
@@ -116,22 +116,22 @@ class Product(RuleBasedStateMachine):
 
     @rule()
     def cold_start(self) -> None:
-        self.plant.cold_start()
+        self.stack.cold_start()
 
     @rule()
     def all_trouble_ends(self) -> None:
-        self.plant.portal.faults.clear()
+        self.stack.portal.faults.clear()
 
     @rule()
-    def sweep(self) -> None:
-        for one in newest(self.shop, self.world):
-            self.plant.reconcile(one.topic, one.body)
+    def reconcile(self) -> None:
+        for one in newest(self.shop, self.simulation):
+            self.stack.reconcile(one.topic, one.body)
 
     # What holds at any time
 
     @invariant()
     def nothing_is_doubled(self) -> None:
-        state = self.plant.portal.state()
+        state = self.stack.portal.state()
         emails = [row["properties"]["email"] for row in state["contacts"]]
         orders = [row["properties"]["woocommerce_order_id"] for row in state["deals"]]
         assert len(emails) == len(set(emails))
@@ -140,7 +140,7 @@ class Product(RuleBasedStateMachine):
     @invariant()
     def versions_only_grow(self) -> None:
         """Except that a restore may be older than the trash it undoes, which is dated by its receipt."""
-        state = self.plant.portal.state()
+        state = self.stack.portal.state()
         for row in state["contacts"] + state["deals"]:
             properties = row["properties"]
             version = properties.get("woocommerce_customer_version") or properties.get("woocommerce_order_version", "")
@@ -151,24 +151,24 @@ class Product(RuleBasedStateMachine):
 
     @invariant()
     def every_accepted_delivery_is_somewhere(self) -> None:
-        assert self.plant.unaccounted() == []
-        assert self.plant.faults == []
+        assert self.stack.unaccounted() == []
+        assert self.stack.faults == []
 
     def teardown(self) -> None:
         """All trouble ends, what is late arrives, and reconcile sweeps."""
         self.all_trouble_ends()
         for request in self.under_way:
-            self.plant.post(request)
-        assert self.plant.settle(6 * 3600)
-        self.sweep()
-        assert self.plant.settle(6 * 3600)
+            self.stack.post(request)
+        assert self.stack.settle(6 * 3600)
+        self.reconcile()
+        assert self.stack.settle(6 * 3600)
         self.nothing_is_doubled()
         self.every_accepted_delivery_is_somewhere()
-        assert len(self.plant.dead_letters) == 0
-        assert reference(self.plant.accepted).problems(self.plant.portal) == {}
+        assert len(self.stack.dead_letters) == 0
+        assert reference(self.stack.accepted).problems(self.stack.portal) == {}
 
 
-TestProduct = Product.TestCase
+TestProduct = StoreAndStack.TestCase
 TestProduct.settings = settings(
     max_examples=EXAMPLES,
     stateful_step_count=30,

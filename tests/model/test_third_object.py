@@ -10,12 +10,12 @@ import pytest
 
 from simulators.hubspot import InjectedFault
 from tests.model.gate import faults
-from tests.model.lives import Lives, Scale
-from tests.model.plant import FIELDS, Plant
 from tests.model.shop import Shop
-from tests.model.traffic import Courier
-from tests.model.world import World
-from tests.support.parcels import ParcelKind, known_to_simulators, provision_parcels
+from tests.model.shop_history import Scale, ShopHistory
+from tests.model.simulated_stack import FIELDS, SimulatedStack
+from tests.model.simulation import Simulation
+from tests.model.traffic import WebhookSender
+from tests.support.third_object import ParcelKind, known_to_simulators, provision_parcels
 from woohub.sync.kinds import record_kinds
 from woohub.sync.records import Kinds
 
@@ -29,14 +29,14 @@ def _parcels() -> Iterator[None]:
         yield
 
 
-def plant(world: World, **more: Any) -> Plant:
+def stack(simulation: Simulation, **more: Any) -> SimulatedStack:
     """The product with three kinds of records."""
-    built = Plant(world, kinds=KINDS, **more)
+    built = SimulatedStack(simulation, kinds=KINDS, **more)
     provision_parcels(built.portal)
     return built
 
 
-def parcels(built: Plant) -> dict[str, tuple[str, str, list[str]]]:
+def parcels(built: SimulatedStack) -> dict[str, tuple[str, str, list[str]]]:
     """Each parcel's name and status, and the orders of its deals; AssertionError for one that is there twice."""
     state = built.portal.state()
     orders = {row["id"]: row["properties"]["woocommerce_order_id"] for row in state["deals"]}
@@ -62,22 +62,22 @@ def wanted(shop: Shop) -> dict[str, tuple[str, str, list[str]]]:
 
 
 def test_each_item_becomes_a_parcel_of_its_orders_deal() -> None:
-    world = World()
-    shop, built = Shop(world), plant(world)
+    simulation = Simulation()
+    shop, built = Shop(simulation), stack(simulation)
     shop.place(11, "ana@shop.example")
     built.post(shop.request("order.created", 11))
-    world.sleep(10)
+    simulation.sleep(10)
 
     assert parcels(built) == wanted(shop)
 
 
 def test_a_hundred_orders_and_their_parcels_take_two_calls_more_for_each_hundred_parcels() -> None:
-    world = World()
-    shop, built = Shop(world), plant(world)
+    simulation = Simulation()
+    shop, built = Shop(simulation), stack(simulation)
     for number in range(1, 34):  # at most three items each: not more than a hundred parcels
         shop.place(number, f"shopper{number}@mail.example")
         built.post(shop.request("order.created", number))
-    world.sleep(30)
+    simulation.sleep(30)
     calls = {route: count for route, count in built.portal.calls.items() if "batch" in route}
 
     assert parcels(built) == wanted(shop)
@@ -87,12 +87,12 @@ def test_a_hundred_orders_and_their_parcels_take_two_calls_more_for_each_hundred
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("call", range(1, 10))
 def test_a_crash_at_any_call_leaves_nothing_doubled_and_nothing_orphaned(call: int, moment: str) -> None:
-    world, crashes = World(), [(call, moment)]
-    shop, built = Shop(world), plant(world, crashes=lambda: crashes.pop() if crashes else None)
+    simulation, crashes = Simulation(), [(call, moment)]
+    shop, built = Shop(simulation), stack(simulation, crashes=lambda: crashes.pop() if crashes else None)
     shop.place(11, "ana@shop.example")
     for topic in ("order.created", "order.updated"):
         built.post(shop.request(topic, 11))
-    world.sleep(600)
+    simulation.sleep(600)
     shop.change_status(11, "completed")
     built.post(shop.request("order.updated", 11))
 
@@ -102,14 +102,16 @@ def test_a_crash_at_any_call_leaves_nothing_doubled_and_nothing_orphaned(call: i
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_in_chaos_every_parcel_is_right_in_the_end(seed: int) -> None:
-    world = World(seed)
-    shop, built = Shop(world), plant(world)
+    simulation = Simulation(seed)
+    shop, built = Shop(simulation), stack(simulation)
     for fault in faults(1.0):
         built.portal.faults.add(fault)
-    courier = Courier(world, shop, built.post)
-    Lives(world, shop, courier, Scale(orders=60, customers=20, seconds=60.0, changes=1, moves=0, span=20)).plan()
-    world.run_until(world.now + 60)
-    world.run_while(lambda: world.planned > 0, patience=3600)
+    sender = WebhookSender(simulation, shop, built.post)
+    ShopHistory(
+        simulation, shop, sender, Scale(orders=60, customers=20, seconds=60.0, changes=1, moves=0, span=20)
+    ).plan()
+    simulation.run_until(simulation.now + 60)
+    simulation.run_while(lambda: simulation.planned > 0, patience=3600)
     built.settle()
     for number, order in shop.orders.items():
         built.reconcile("order.swept", json.loads(json.dumps(order)))
@@ -121,11 +123,11 @@ def test_in_chaos_every_parcel_is_right_in_the_end(seed: int) -> None:
 
 
 def test_parcels_wait_for_a_deal_that_cannot_be_written() -> None:
-    world = World()
-    shop, built = Shop(world), plant(world)
+    simulation = Simulation()
+    shop, built = Shop(simulation), stack(simulation)
     built.portal.faults.add(InjectedFault(status=503, path="/deals/batch/create"))
     shop.place(11, "ana@shop.example")
     built.post(shop.request("order.created", 11))
-    world.sleep(10)
+    simulation.sleep(10)
 
     assert parcels(built) == {}

@@ -9,14 +9,14 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from tests.model.shop import CLONE, Request, Shop
-from tests.model.world import World
+from tests.model.simulation import Simulation
 
 Post = Callable[[Request], int]
 FORGERIES = ("other body", "other key", "unsigned")
 
 
 @dataclass(frozen=True)
-class Weather:
+class DeliveryConditions:
     """How the way from the store to the API is; chances from 0 to 1."""
 
     doubled: float = 0.35  # a delivery arrives a second time
@@ -29,13 +29,13 @@ class Weather:
 
 
 @dataclass
-class Courier:
+class WebhookSender:
     """Carries announcements to the API: the body is made when the store delivers, not when something happens."""
 
-    world: World
+    simulation: Simulation
     shop: Shop
     post: Post
-    weather: Weather = field(default_factory=Weather)
+    conditions: DeliveryConditions = field(default_factory=DeliveryConditions)
     posted: int = 0
     lost: int = 0
     answers: Counter[tuple[str, int]] = field(default_factory=Counter)  # (kind of request, status)
@@ -50,24 +50,26 @@ class Courier:
                 self._deliver(topic, number)
             elif (topic, number) not in self._pending:
                 self._pending.add((topic, number))
-                self.world.after(self.world.random.uniform(0, self.weather.queue), partial(self._due, topic, number))
+                self.simulation.after(
+                    self.simulation.random.uniform(0, self.conditions.queue), partial(self._due, topic, number)
+                )
 
     def _due(self, topic: str, number: int) -> None:
         self._pending.discard((topic, number))
         self._deliver(topic, number)
 
     def _deliver(self, topic: str, number: int) -> None:
-        dice = self.world.random
+        dice = self.simulation.random
         request = self.shop.request(topic, number)
-        if dice.random() < self.weather.lost:
+        if dice.random() < self.conditions.lost:
             self.lost += 1
             return
         self.send(request)
-        if dice.random() < self.weather.doubled:
+        if dice.random() < self.conditions.doubled:
             self.send(request)
-        if dice.random() < self.weather.forged:
+        if dice.random() < self.conditions.forged:
             self.send(forged(request, dice.choice(FORGERIES)), "forged")
-        if dice.random() < self.weather.cloned:
+        if dice.random() < self.conditions.cloned:
             self.send(self.cloned(request), "clone")
 
     def cloned(self, request: Request) -> Request:
@@ -79,9 +81,9 @@ class Courier:
 
     def send(self, request: Request, kind: str = "genuine") -> None:
         """On its way to the API."""
-        dice = self.world.random
-        seconds = dice.uniform(0, self.weather.latest) if dice.random() < self.weather.late else dice.random()
-        self.world.after(seconds, lambda: self._arrive(request, kind))
+        dice = self.simulation.random
+        seconds = dice.uniform(0, self.conditions.latest) if dice.random() < self.conditions.late else dice.random()
+        self.simulation.after(seconds, lambda: self._arrive(request, kind))
 
     def _arrive(self, request: Request, kind: str) -> None:
         self.posted += 1

@@ -44,7 +44,7 @@ OUTPUTS = FUNCTIONS | {
 
 
 @dataclass
-class Operated:
+class OperatedStack:
     """Everything a test may look at or break."""
 
     stack: Deployed
@@ -74,8 +74,8 @@ class Operated:
         """The one in force."""
         return str(self.stack.secret("WebhookSecretArn")["current"])
 
-    def ready(self) -> Operated:
-        """As `woohub setup` leaves everything, and the first sweep."""
+    def ready(self) -> OperatedStack:
+        """As `woohub setup` leaves everything, and the first reconcile run."""
         hubspot.provision(self.portal)
         self.stack.store("HubSpotSecretArn", {"token": DEFAULT_TOKEN})
         keys = {"url": self.shop.url, "consumer_key": KEY, "consumer_secret": SECRET}
@@ -122,7 +122,7 @@ def now_text() -> str:
 
 
 @contextmanager
-def operated(**settings: Any) -> Iterator[Operated]:
+def operated_stack(**settings: Any) -> Iterator[OperatedStack]:
     """Everything running, nothing set up; `settings` are those of the portal."""
     portal, shop = SimulatedPortal(**settings), SimulatedShop()
     with ExitStack() as started:
@@ -132,7 +132,7 @@ def operated(**settings: Any) -> Iterator[Operated]:
         _deploy_the_rest(stack.client)
         # Without the simulator's cron: tests say when the store delivers.
         shop.url = shop.hooks.home = started.enter_context(in_thread(AppServer(create_app(shop).wsgi_app)))
-        running = Operated(stack, portal, shop)
+        running = OperatedStack(stack, portal, shop)
         running.environment = {
             "WOO_COMMERCE_URL": shop.url,
             "WOO_COMMERCE_CONSUMER_KEY": KEY,
@@ -144,7 +144,7 @@ def operated(**settings: Any) -> Iterator[Operated]:
 
 
 @contextmanager
-def _ingest_of(running: Operated) -> Iterator[None]:
+def _ingest_of(running: OperatedStack) -> Iterator[None]:
     """The function with this stack's queue and secret, and a log of its own."""
     outputs = running.stack.outputs
     settings = replace(ingest.settings, queue_url=outputs["QueueUrl"], webhook_secret_arn=outputs["WebhookSecretArn"])

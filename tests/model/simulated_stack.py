@@ -28,8 +28,8 @@ from simulators.hubspot import (
 )
 from tests.model.aws import Crash, EventSource, Parameters, Secrets
 from tests.model.shop import SOURCE, Request
+from tests.model.simulation import Simulation
 from tests.model.sqs import Queue, SqsClient
-from tests.model.world import World
 from tests.support.bucket import Bucket
 from tests.support.deliveries import SECRET
 from tests.support.line_items import WITH_ITEMS
@@ -71,7 +71,7 @@ class Accepted:
 
 
 @dataclass
-class Line:
+class HubSpotConnection:
     """The consumer's connection to HubSpot, which takes time, and on which its process may die.
 
     `crash_at` is the number of a call (from 1) and the moment, `before` or `after` its effect. HubSpot answers 500 to
@@ -112,10 +112,10 @@ class Line:
 
 
 @dataclass(repr=False)
-class Plant:
+class SimulatedStack:
     """Everything that is deployed, and what was seen of it."""
 
-    world: World
+    simulation: Simulation
     unique: bool = True
     version: str = "2026-09"
     writers: int = 1
@@ -141,26 +141,26 @@ class Plant:
     longest: float = 0.0  # seconds of an invocation
 
     def __post_init__(self) -> None:
-        seed = self.world.random.getrandbits(32)
-        self.portal = SimulatedPortal(clock=self.world.clock, seed=seed)
+        seed = self.simulation.random.getrandbits(32)
+        self.portal = SimulatedPortal(clock=self.simulation.clock, seed=seed)
         provision(self.portal, unique_order_id=self.unique)
         if self.line_items:
             self.kinds = record_kinds(WITH_ITEMS)
             provision_line_items(self.portal)
             self.portal.change_settings({"calculates_amounts": True, "frees_archived_values": False})
         self._app = create_app(self.portal)
-        self.dead_letters = Queue(self.world, DEAD_LETTERS)
-        self.queue = Queue(self.world, QUEUE, self.dead_letters, self.repeats)
+        self.dead_letters = Queue(self.simulation, DEAD_LETTERS)
+        self.queue = Queue(self.simulation, QUEUE, self.dead_letters, self.repeats)
         self.sqs = SqsClient(self.queue, self.dead_letters)
         stored = json.dumps({"current": SECRET, "sources": [SOURCE]})
         self.secrets = Secrets(webhook=stored, hubspot=DEFAULT_TOKEN)
         self.parameters = Parameters()
         self.parameters.values["breaker"] = '{"state": "closed"}'
-        self.source = EventSource(self.world, self.queue, self._consume, self.writers, self.throttled)
+        self.source = EventSource(self.simulation, self.queue, self._consume, self.writers, self.throttled)
         self._ingest_secret = self._secret("webhook")
-        self._store_secrets = StoreSecrets(self._secret, self.world.clock)
+        self._store_secrets = StoreSecrets(self._secret, self.simulation.clock)
         self._workers: dict[int, Process] = {}
-        self.world.every(60, self._govern)
+        self.simulation.every(60, self._govern)
 
     def transport(self, threads: VirtualThreads) -> Any:
         """A connection to HubSpot, which lets a process's threads run while it takes time."""
@@ -170,11 +170,11 @@ class Plant:
 
     def post(self, request: Request) -> int:
         """A request arrives at the API; the status of the answer."""
-        encoded = self.world.random.random() < 0.5  # as API Gateway likes it
+        encoded = self.simulation.random.random() < 0.5  # as API Gateway likes it
         body = base64.b64encode(request.body).decode() if encoded else request.body.decode()
         event = {"headers": dict(request.headers), "body": body, "isBase64Encoded": encoded}
         event |= {"pathParameters": {"store": request.store}} if request.store else {}
-        received_ms = self.world.ms()
+        received_ms = self.simulation.ms()
         with (
             patch.multiple(
                 ingest, sqs=self.sqs, secret=self._ingest_secret, store_secrets=self._store_secrets, time=self
@@ -189,12 +189,12 @@ class Plant:
 
     def time_ns(self) -> int:
         """The clock of the ingest function, which reads `time.time_ns()`."""
-        return self.world.ms() * 1_000_000
+        return self.simulation.ms() * 1_000_000
 
     def reconcile(self, topic: str, thing: Mapping[str, Any], store: str = "") -> None:
-        """What the sweep does with an entity it fetched: on the queue, received now."""
+        """What reconcile does with an entity it fetched: on the queue, received now."""
         entity = f"{topic.partition('.')[0]}:{thing['id']}"
-        delivery = Delivery(topic, json.dumps(thing).encode(), self.world.ms(), entity, SOURCE, store=store)
+        delivery = Delivery(topic, json.dumps(thing).encode(), self.simulation.ms(), entity, SOURCE, store=store)
         self.sqs.send_message(QueueUrl=QUEUE, **messages.to_sqs(delivery))
         self.accepted.append(Accepted(key_of(delivery), topic, dict(thing), delivery.received_ms, store))
 
@@ -205,7 +205,7 @@ class Plant:
         process = self._workers.get(worker) or Process(self)
         self._workers[worker] = process
         self.invocations += 1
-        started = self.world.now
+        started = self.simulation.now
         try:
             return process.handle(event)
         except Crash:
@@ -213,7 +213,7 @@ class Plant:
             del self._workers[worker]
             raise
         finally:
-            self.longest = max(self.longest, self.world.now - started)
+            self.longest = max(self.longest, self.simulation.now - started)
 
     def cold_start(self) -> None:
         """Lambda replaces the consumer's processes."""
@@ -224,26 +224,26 @@ class Plant:
     def _govern(self) -> None:
         if not self.governed:
             return
-        threads = VirtualThreads(self.world.clock, self.world.sleep)
-        timer = Timer(self.world.clock, threads.sleep)
+        threads = VirtualThreads(self.simulation.clock, self.simulation.sleep)
+        timer = Timer(self.simulation.clock, threads.sleep)
         timer.start(28)
-        line = Line(self.transport(threads), self.latency, threads)
+        line = HubSpotConnection(self.transport(threads), self.latency, threads)
         hubspot = HubSpot(line, HubSpotToken(self._secret("hubspot")), timer, version=self.version)
         try:
-            govern(self.breaker_parameter(), self.flow(), lambda: self._probe(hubspot), self.world.now)
+            govern(self.breaker_parameter(), self.flow(), lambda: self._probe(hubspot), self.simulation.now)
         except ClientError:
             return  # the function failed; it is run again in a minute
 
     def _probe(self, hubspot: HubSpot) -> None:
         if self.bucket:
-            self.bucket.configuration(self.world.clock).current()
+            self.bucket.configuration(self.simulation.clock).current()
         hubspot.probe()
 
     def current_kinds(self) -> Callable[[], Kinds]:
         """As a new process finds them out at each batch."""
         if self.bucket is None:
             return lambda: self.kinds
-        return KindsOfConfiguration(self.bucket.configuration(self.world.clock)).current
+        return KindsOfConfiguration(self.bucket.configuration(self.simulation.clock)).current
 
     def breaker_parameter(self) -> BreakerParameter:
         """The breaker's state."""
@@ -257,7 +257,7 @@ class Plant:
 
     def _secret(self, name: str) -> Secret:
         client: Any = self.secrets
-        return Secret(client, name, clock=self.world.clock)
+        return Secret(client, name, clock=self.simulation.clock)
 
     def secret(self, name: str) -> Secret:
         """A secret as a new process reads it."""
@@ -277,7 +277,7 @@ class Plant:
 
     def settle(self, patience: float = 7200) -> bool:
         """Wait until the queue is empty; False when it is not after so many seconds."""
-        return self.world.run_while(lambda: len(self.queue) > 0, patience=patience)
+        return self.simulation.run_while(lambda: len(self.queue) > 0, patience=patience)
 
     @property
     def calls(self) -> int:
@@ -301,38 +301,38 @@ def key_of(delivery: Delivery) -> Key:
 class Process:
     """One consumer process, wired as functions/consumer/app.py wires it."""
 
-    def __init__(self, plant: Plant) -> None:
-        self._plant = plant
-        threads = VirtualThreads(plant.world.clock, plant.world.sleep)
-        self._timer = Timer(plant.world.clock, threads.sleep)
-        self._line = Line(plant.transport(threads), plant.latency, threads)
-        token = HubSpotToken(plant.secret("hubspot"))
-        dice = plant.world.random.random
-        hubspot = HubSpot(self._line, token, self._timer, version=plant.version, random=dice, concurrency=threads)
+    def __init__(self, stack: SimulatedStack) -> None:
+        self._stack = stack
+        threads = VirtualThreads(stack.simulation.clock, stack.simulation.sleep)
+        self._timer = Timer(stack.simulation.clock, threads.sleep)
+        self._connection = HubSpotConnection(stack.transport(threads), stack.latency, threads)
+        token = HubSpotToken(stack.secret("hubspot"))
+        dice = stack.simulation.random.random
+        hubspot = HubSpot(self._connection, token, self._timer, version=stack.version, random=dice, concurrency=threads)
         portal = PropertyCatalog(hubspot, self._timer, self._warn)
-        sync = Sync(hubspot, portal, plant.current_kinds(), self._timer, self._warn)
-        breaker = Breaker(plant.breaker_parameter, plant.flow, self._alarm, plant.world.clock)
-        sqs: Any = plant.sqs
+        sync = Sync(hubspot, portal, stack.current_kinds(), self._timer, self._warn)
+        breaker = Breaker(stack.breaker_parameter, stack.flow, self._alarm, stack.simulation.clock)
+        sqs: Any = stack.sqs
         self._consumer = Consumer(
-            sync, breaker, sqs, QUEUE, DEAD_LETTERS, self._report, self._warn, clock=plant.world.clock, jitter=dice
+            sync, breaker, sqs, QUEUE, DEAD_LETTERS, self._report, self._warn, clock=stack.simulation.clock, jitter=dice
         )
 
     def handle(self, event: dict[str, Any]) -> dict[str, Any]:
         """One invocation."""
-        self._line.calls, self._line.crash_at = 0, self._plant.crashes()
-        self._line.chokes_on, self._line.mute = self._plant.chokes_on, self._plant.mute
+        self._connection.calls, self._connection.crash_at = 0, self._stack.crashes()
+        self._connection.chokes_on, self._connection.mute = self._stack.chokes_on, self._stack.mute
         self._timer.start(TIMEOUT - MARGIN)
         return self._consumer.consume(event["Records"])
 
     def _report(self, outcome: Outcome) -> None:
         if isinstance(outcome.error, InternalError):
-            self._plant.faults.append(str(outcome.error))
+            self._stack.faults.append(str(outcome.error))
         if isinstance(outcome.message.delivery, Delivery) and outcome.verdict is not Verdict.RETRY:
             key = key_of(outcome.message.delivery)
-            self._plant.ended[key], self._plant.ended_at[key] = outcome, self._plant.world.now
+            self._stack.ended[key], self._stack.ended_at[key] = outcome, self._stack.simulation.now
 
     def _warn(self, event: str, **facts: Any) -> None:
-        self._plant.warnings.append((event, facts))
+        self._stack.warnings.append((event, facts))
 
     def _alarm(self, event: str, **facts: Any) -> None:
-        self._plant.alarms.append((event, facts))
+        self._stack.alarms.append((event, facts))

@@ -12,7 +12,7 @@ START = 1_795_473_600.0  # 2026-11-23T22:40:00Z
 Act = Callable[[], object]
 
 
-class World:
+class Simulation:
     """The clock, the calendar and the dice of one simulation: the same seed gives the same history."""
 
     def __init__(self, seed: int = 0) -> None:
@@ -57,7 +57,7 @@ class World:
         act()
 
     def sleep(self, seconds: float) -> None:
-        """Let time pass. Also for those who act in this world: others act while they sleep."""
+        """Let time pass. Also for those who act in this simulation: others act while they sleep."""
         self.run_until(self.now + seconds)
 
     def run_until(self, end: float) -> None:

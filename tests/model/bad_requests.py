@@ -10,7 +10,7 @@ from simulators.hubspot.definitions import DEALS, Option
 from simulators.hubspot.settings import RequiredProperties
 from tests.model.shop import Request, Shop
 
-FIRST_ID = 80_000  # of everything strange; the store's own numbers are below
+FIRST_ID = 80_000  # of all bad requests; the store's own numbers are below
 
 Body = dict[str, Any]
 
@@ -25,7 +25,7 @@ def order(number: int, **changes: Any) -> Body:
         "state": "CA",
         "postcode": "90210",
         "country": "US",
-        "email": f"strange{number}@mail.example",
+        "email": f"badrequest{number}@mail.example",
         "phone": "",
     }
     body = {
@@ -45,7 +45,7 @@ def customer(number: int, **changes: Any) -> Body:
     """A customer's account."""
     body = {
         "id": number,
-        "email": f"strange{number}@mail.example",
+        "email": f"badrequest{number}@mail.example",
         "role": "customer",
         "first_name": "Pat",
         "last_name": "Poe",

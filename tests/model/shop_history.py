@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tests.model.shop import Shop
-from tests.model.traffic import Courier
-from tests.model.world import World
+from tests.model.simulation import Simulation
+from tests.model.traffic import WebhookSender
 
 
 @dataclass(frozen=True)
@@ -23,13 +23,13 @@ class Scale:
     span: float = 120.0  # seconds within which most changes of an order follow its making
 
 
-class Lives:
+class ShopHistory:
     """Plans the lives of all orders and customers."""
 
-    def __init__(self, world: World, shop: Shop, courier: Courier, scale: Scale) -> None:
-        self._world = world
+    def __init__(self, simulation: Simulation, shop: Shop, sender: WebhookSender, scale: Scale) -> None:
+        self._simulation = simulation
         self._shop = shop
-        self._courier = courier
+        self._courier = sender
         self._scale = scale
 
     def plan(self) -> None:
@@ -40,7 +40,7 @@ class Lives:
             self._order(number)
 
     def _customer(self, number: int) -> None:
-        dice, born = self._world.random, self._moment()
+        dice, born = self._simulation.random, self._moment()
         if dice.random() < 0.6:
             self._shop.register(number, account(number), days_ago=dice.uniform(1, 400))
         else:
@@ -54,7 +54,7 @@ class Lives:
             self._then(born + 300, number, lambda: self._shop.change_account_email(number, other))
 
     def _order(self, number: int) -> None:
-        dice, born = self._world.random, self._moment()
+        dice, born = self._simulation.random, self._moment()
         customer = dice.randint(1, self._scale.customers) if dice.random() < 0.7 else 0
         email = self._email(customer)
         way = dice.choice(("checkout", "checkout", "rest", "admin"))
@@ -74,7 +74,7 @@ class Lives:
 
     def _odd_order(self, number: int, born: float) -> None:
         """One whose dates are spoilt, or whose customer is erased; many change once more afterwards."""
-        dice, when = self._world.random, born + self._world.random.uniform(1, 2 * self._scale.span)
+        dice, when = self._simulation.random, born + self._simulation.random.uniform(1, 2 * self._scale.span)
         if dice.random() < 0.5:
             self._then(when, number, lambda: self._shop.erase(number))
         else:
@@ -84,7 +84,7 @@ class Lives:
             self._then(when + dice.expovariate(1 / 60), number, lambda: self._shop.change_status(number))
 
     def _happening(self, number: int) -> list[str]:
-        dice = self._world.random.random()
+        dice = self._simulation.random.random()
         if self._shop.orders[number]["status"] == "trash":
             return []
         if dice < 0.6 or not self._shop.is_whole(number):
@@ -95,7 +95,7 @@ class Lives:
 
     def _email(self, customer: int) -> str:
         """An account's address, as typed this time, or a guest's."""
-        dice = self._world.random
+        dice = self._simulation.random
         typed = (
             account(customer) if customer else f"guest{dice.randint(1, max(1, self._scale.orders // 8))}@mail.example"
         )
@@ -103,24 +103,24 @@ class Lives:
 
     def _then(self, when: float, number: int, act: object) -> None:
         assert callable(act)
-        self._world.at(when, lambda: self._courier.announce(act(), number))
+        self._simulation.at(when, lambda: self._courier.announce(act(), number))
 
     def _change(self, when: float, number: int, act: object) -> None:
         """A change; some are followed by another within the same second, each delivered at once."""
-        if self._world.random.random() >= self._scale.same_second:
+        if self._simulation.random.random() >= self._scale.same_second:
             self._then(when, number, act)
             return
         assert callable(act)
         second = float(int(when) + 1)
         for moment in (second + 0.1, second + 0.6):
-            self._world.at(moment, lambda: self._courier.announce(act(), number, at_once=True))
+            self._simulation.at(moment, lambda: self._courier.announce(act(), number, at_once=True))
 
     def _moment(self) -> float:
-        return self._world.now + self._world.random.uniform(0, self._scale.seconds)
+        return self._simulation.now + self._simulation.random.uniform(0, self._scale.seconds)
 
     def _count(self, average: float) -> int:
         whole = int(average)
-        return whole + (self._world.random.random() < average - whole)
+        return whole + (self._simulation.random.random() < average - whole)
 
 
 def account(number: int) -> str:

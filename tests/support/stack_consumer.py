@@ -11,7 +11,7 @@ from simulators.hubspot import DEFAULT_TOKEN, InProcessTransport, create_app, pr
 from simulators.hubspot.portal import ALL_SCOPES
 from simulators.woocommerce import KEY, SECRET
 from tests.support.engine import FIELDS, Token
-from tests.support.operated import Operated, now_text
+from tests.support.operated_stack import OperatedStack, now_text
 from woohub.clock import Timer
 from woohub.consumer.batch import Consumer
 from woohub.consumer.breaker import Breaker, BreakerParameter, EventSourceMapping, State
@@ -29,10 +29,10 @@ GROUPS = {"ingest": "/aws/lambda/ingest", "consumer": "/aws/lambda/consumer"}
 
 
 @dataclass
-class Consuming:
+class StackConsumer:
     """Works off the queue of a stack."""
 
-    shop: Operated
+    shop: OperatedStack
     outcomes: list[Outcome] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
 

@@ -1,0 +1,107 @@
+"""A day of a shop and the product, in a simulation without other trouble than a test makes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from simulators.hubspot import InjectedFault
+from tests.model.reference import reference
+from tests.model.shop import Shop
+from tests.model.simulated_stack import SimulatedStack
+from tests.model.simulation import Simulation
+from tests.model.traffic import DeliveryConditions, WebhookSender
+
+MINUTE, HOUR = 60.0, 3600.0
+CALM = DeliveryConditions(doubled=0.35, late=0.1, forged=0.0)
+
+
+class ShopDay:
+    """A shop with an order now and then, and the product."""
+
+    def __init__(self, gap: float = 20.0, seed: int = 7, **stack: Any) -> None:
+        self.simulation = Simulation(seed)
+        self.shop = Shop(self.simulation)
+        self.stack = SimulatedStack(self.simulation, **stack)
+        self.sender = WebhookSender(self.simulation, self.shop, self.stack.post, CALM)
+        self._gap = gap
+        self._number = 10_000
+        self.open = True
+        self.simulation.every(gap, self._pass)
+        self.simulation.sleep(10 * MINUTE)
+        assert self.landed() > 0
+
+    def _pass(self) -> None:
+        if self.open:
+            self._something_happens()
+
+    def _something_happens(self) -> None:
+        if self.simulation.random.random() < 0.6:
+            self._order()
+        elif self.shop.orders:
+            known = self._known_order()
+            self.sender.announce(self.shop.change_status(known), known)
+
+    def _order(self) -> None:
+        self._number += 1
+        email = f"guest{self.simulation.random.randint(1, 50)}@mail.example"
+        self.sender.announce(self.shop.place(self._number, email, way="checkout"), self._number)
+
+    def _known_order(self) -> int:
+        return self.simulation.random.choice(list(self.shop.orders))
+
+    def close(self) -> float:
+        """No more orders; the seconds until everything is in HubSpot, as it should be."""
+        self.open = False
+        self.simulation.sleep(2 * MINUTE)  # until the last delivery has arrived
+        began = self.simulation.now
+        assert self.stack.settle(6 * HOUR)
+        wanted = reference(self.stack.accepted)
+        assert wanted.problems(self.stack.portal) == {}
+        assert self.stack.unaccounted() == []
+        assert self.stack.faults == []
+        return self.simulation.now - began
+
+    def landed(self) -> int:
+        """Deals in HubSpot."""
+        return len(self.stack.portal.state()["deals"])
+
+    def passes(self, seconds: float) -> int:
+        """HubSpot calls made during so many seconds."""
+        calls = self.stack.calls
+        self.simulation.sleep(seconds)
+        return self.stack.calls - calls
+
+    def trouble(self, seconds: float, **fault: object) -> int:
+        """HubSpot calls made while this fault lasts."""
+        self.stack.portal.faults.add(InjectedFault.from_json({**fault, "until": self.simulation.now + seconds}))
+        return self.passes(seconds)
+
+    def breaker(self) -> str:
+        """Its state."""
+        return self.stack.breaker_parameter().read().state
+
+
+class FullShopDay(ShopDay):
+    """The same with all that a shop has: accounts, people who move, orders that turn out to be somebody else's."""
+
+    def _something_happens(self) -> None:
+        dice = self.simulation.random
+        lot = dice.random()
+        if lot < 0.4 or not self.shop.orders:
+            self._order()
+        elif lot < 0.65:
+            known = self._known_order()
+            self.sender.announce(self.shop.change_status(known), known)
+        elif lot < 0.72:
+            known = self._known_order()
+            self.sender.announce(self.shop.change_order_email(known, f"guest{dice.randint(1, 50)}@mail.example"), known)
+        elif lot < 0.85 or not self.shop.customers:
+            new = len(self.shop.customers) + 1
+            self.sender.announce(self.shop.register(new, f"customer{new}@shop.example"), new)
+        else:
+            moved = dice.choice(list(self.shop.customers))
+            self.sender.announce(self.shop.edit_customer(moved), moved)
+
+    def waiting(self, kind: str) -> int:
+        """Messages on the queue about orders or customers."""
+        return sum(f'"entity":"{kind}:' in one.texts["delivery"] for one in self.stack.queue.messages())
