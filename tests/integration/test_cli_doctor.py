@@ -178,8 +178,8 @@ def sweep_is_dead(shop: OperatedStack) -> None:
     shop.watermark(completed=earlier.strftime("%Y-%m-%dT%H:%M:%S"))
 
 
-Plant = Callable[[OperatedStack], None]
-FAULTS: Mapping[Plant, tuple[str, str, str]] = {  # the check that finds it, how bad it is, what the fix names
+Damage = Callable[[OperatedStack], None]
+FAULTS: Mapping[Damage, tuple[str, str, str]] = {  # the check that finds it, how bad it is, what the fix names
     store_is_down: ("store", "failed", "WOO_COMMERCE_URL"),
     key_is_revoked: ("store's key, reading", "failed", "WOO_COMMERCE_CONSUMER_KEY"),
     key_may_only_read: ("store's key, writing", "failed", "Read/Write"),
@@ -203,11 +203,11 @@ FAULTS: Mapping[Plant, tuple[str, str, str]] = {  # the check that finds it, how
 }
 
 
-@pytest.mark.parametrize("plant", FAULTS, ids=lambda plant: plant.__name__)
-def test_each_of_twenty_faults_is_found_and_its_fix_named(shop: OperatedStack, plant: Plant) -> None:
+@pytest.mark.parametrize("damage", FAULTS, ids=lambda damage: damage.__name__)
+def test_each_of_twenty_faults_is_found_and_its_fix_named(shop: OperatedStack, damage: Damage) -> None:
     assert len(FAULTS) == 20
-    check, outcome, fix = FAULTS[plant]
-    plant(shop)
+    check, outcome, fix = FAULTS[damage]
+    damage(shop)
 
     result = shop.run("doctor", "--json")
 
@@ -330,7 +330,7 @@ def nobody_looked_through_the_customers(shop: OperatedStack) -> None:
     shop.watermark(scanned="2020-01-01T00:00:00", completed=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S"))
 
 
-MORE: Mapping[Plant, tuple[str, str, str]] = {
+MORE: Mapping[Damage, tuple[str, str, str]] = {
     webhook_is_paused: ("webhook order.created (#1)", "failed", "set it to active"),
     webhook_is_there_twice: ("webhook order.created (#8)", "warning", "remove it"),
     address_is_another_site: ("store", "failed", "WOO_COMMERCE_URL"),
@@ -357,10 +357,10 @@ MORE: Mapping[Plant, tuple[str, str, str]] = {
 }
 
 
-@pytest.mark.parametrize("plant", MORE, ids=lambda plant: plant.__name__)
-def test_other_faults_are_found_as_well(shop: OperatedStack, plant: Plant) -> None:
-    check, outcome, fix = MORE[plant]
-    plant(shop)
+@pytest.mark.parametrize("damage", MORE, ids=lambda damage: damage.__name__)
+def test_other_faults_are_found_as_well(shop: OperatedStack, damage: Damage) -> None:
+    check, outcome, fix = MORE[damage]
+    damage(shop)
 
     found = [one for one in checks(shop) if one["check"] == check and one["outcome"] == outcome]
 

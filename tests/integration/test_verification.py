@@ -361,7 +361,9 @@ DAMAGES: list[tuple[Damage, MismatchKind, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("plant", "kind", "record"), DAMAGES, ids=lambda value: getattr(value, "__name__", str(value)))
+@pytest.mark.parametrize(
+    ("damage", "kind", "record"), DAMAGES, ids=lambda value: getattr(value, "__name__", str(value))
+)
 def test_each_planted_difference_is_found_among_many_orders_and_repaired(
     damage: Damage, kind: MismatchKind, record: str
 ) -> None:
