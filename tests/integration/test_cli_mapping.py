@@ -17,7 +17,7 @@ from tests.support.operated_stack import OperatedStack, operated_stack
 from tests.support.stack_consumer import StackConsumer
 from woohub.configuration import MAPPING_KEY
 from woohub.mapping.mapping_file import DEFAULT
-from woohub_cli import dead_letters
+from woohub_cli import dead_letters, mapping_push
 from woohub_cli.main import app
 
 BUCKET = f"{NAME}-configuration"
@@ -192,6 +192,38 @@ def test_a_push_asks_and_without_an_answer_changes_nothing(shop: OperatedStack) 
     assert stored() is None
 
 
+@pytest.mark.parametrize("before", [None, PAID])
+@pytest.mark.parametrize("command", ["push", "rollback"])
+def test_two_people_do_not_overwrite_each_others_mapping(
+    shop: OperatedStack, monkeypatch: pytest.MonkeyPatch, command: str, before: str | None
+) -> None:
+    for text in filter(None, ("# older", before)) if command == "rollback" or before else ():
+        by_hand(text)
+    write(PICKUP)
+    monkeypatch.setattr(mapping_push, "agreed", lambda *_, **__: by_hand("# the other's") or True)
+
+    result = CliRunner().invoke(app, ["mapping", command, "--stack", NAME], env=shop.environment)
+
+    assert (result.exit_code, stored()) == (1, "# the other's")
+    assert "somebody else has changed mapping.toml" in result.output
+
+
+def test_a_push_counts_the_records_that_it_concerns(shop: OperatedStack, running: StackConsumer) -> None:
+    for status in ("awaiting-pickup", "awaiting-pickup", "completed", "unheard-of"):
+        shop.shop.place(status=status)
+    running.deliver()
+    write('pipeline.default_stage = "awaiting_payment"\n' + PICKUP + PAID)
+
+    counted = {(row["records"], row["why"]): row for row in facts(shop, "push", "--dry-run")["affected"]}
+
+    moved = counted["deals", "awaiting-pickup"]
+    assert (moved["count"], moved["now"], moved["then"]) == (2, "newly_created_order", "on_hold")
+    assert counted["deals", "any that no stage lists"]["count"] == 1
+    assert counted["deals", "deal.woocommerce_payment_method"]["count"] == 4
+    assert len(counted) == 3
+    assert "2 deals have the status awaiting-pickup: stage on_hold" in run(shop, "push", "--dry-run")
+
+
 def test_a_push_refuses_mistakes(shop: OperatedStack) -> None:
     write(BROKEN)
 
@@ -302,6 +334,47 @@ def test_a_preview_without_a_file_is_by_what_the_stack_uses(shop: OperatedStack,
     rows = {row["property"]: row["mapping"] for row in facts(shop, "preview", str(number))["rows"]}
 
     assert rows["amount"].startswith("about ")
+
+
+EVERYTHING = """
+[line_item]
+enabled = true
+
+[contact.metrics]
+enabled = true
+
+[order]
+enabled = true
+"""
+
+
+def test_a_preview_shows_every_record_that_the_order_would_become(shop: OperatedStack, running: StackConsumer) -> None:
+    number = shop.shop.place(status="completed")
+    running.deliver()
+    write(EVERYTHING)
+
+    told = facts(shop, "preview", str(number))
+
+    rows = {(row["record"], row["property"]): row for row in told["rows"]}
+    assert {record.partition(" ")[0] for record, _ in rows} == {"contact", "deal", "order", "line"}
+    total = rows["deal", "amount"]["mapping"]
+    assert (rows["order", "hs_total_price"]["mapping"], rows["contact", "woocommerce_total_paid"]["mapping"]) == (
+        total,
+        total,
+    )
+    assert rows["contact", "woocommerce_orders"]["mapping"] == "1"
+    assert [name for record, name in rows if record.startswith("line item") and name == "hs_sku"]
+
+
+def test_a_preview_shows_an_erased_person_without_the_person(shop: OperatedStack, running: StackConsumer) -> None:
+    number = shop.shop.place(billing={"email": "ana@shop.example", "first_name": "Ana"})
+    running.deliver()
+    shop.run("erase", "ana@shop.example", "--yes", "--no-wait")
+
+    rows = facts(shop, "preview", str(number))["rows"]
+
+    assert {row["record"] for row in rows} == {"deal"}
+    assert "Ana" not in str(rows)
 
 
 def test_a_preview_of_an_unknown_order_says_so(shop: OperatedStack) -> None:

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
-
-from botocore.exceptions import ClientError
 
 from woohub.erasures import FILE, NOBODY, ErasedPeople, ErasureList, hashed
 from woohub.settings import erasure_key
 from woohub_cli import secret_store
 from woohub_cli.cli_errors import Trouble
 from woohub_cli.stacks import Stack
+from woohub_cli.stored_objects import ChangedMeanwhile, replace
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 OUTPUT = "ConfigurationBucket"
-CHANGED_MEANWHILE = ("PreconditionFailed", "ConditionalRequestConflict")  # S3's answers to a conditional write
 ATTEMPTS = 5
 
 
@@ -39,31 +38,21 @@ class ErasureFile:
         Trouble if the list was made with another key.
         """
         for _ in range(ATTEMPTS):
-            entries, condition, now_ms = self._read()
+            entries, etag, now_ms = self._read()
             ErasedPeople.of(entries, key)  # else its entries would be void with this one's fingerprint
             text = entries.with_entries([hashed(address, key) for address in addresses], now_ms, key).text()
-            try:
-                self._s3.put_object(
-                    Bucket=self._bucket,
-                    Key=FILE,
-                    Body=text.encode(),
-                    ContentType="application/json",
-                    **condition,  # type: ignore[arg-type]
-                )
-            except ClientError as error:
-                if error.response["Error"]["Code"] not in CHANGED_MEANWHILE:
-                    raise
-            else:
+            with suppress(ChangedMeanwhile):
+                replace(self._s3, self._bucket, FILE, text.encode(), etag, ContentType="application/json")
                 return now_ms
         raise Trouble(f"{FILE} in the stack's bucket is being changed by others: run the command again")
 
-    def _read(self) -> tuple[ErasureList, Mapping[str, str], int]:
-        """The list, the condition for replacing it, and the present."""
+    def _read(self) -> tuple[ErasureList, str | None, int]:
+        """The list, its ETag (None: there is none yet), and the present."""
         try:
             answer = self._s3.get_object(Bucket=self._bucket, Key=FILE)
         except self._s3.exceptions.NoSuchKey as error:
-            return ErasureList(), {"IfNoneMatch": "*"}, _now_ms(error.response)
-        return ErasureList.parse(answer["Body"].read()), {"IfMatch": answer["ETag"]}, _now_ms(answer)
+            return ErasureList(), None, _now_ms(error.response)
+        return ErasureList.parse(answer["Body"].read()), answer["ETag"], _now_ms(answer)
 
 
 def _now_ms(answer: Mapping[str, Any]) -> int:

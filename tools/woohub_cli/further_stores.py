@@ -23,6 +23,7 @@ from woohub.stores import StoreSettings
 from woohub_cli import stack_configuration
 from woohub_cli.check_result import Result, Step
 from woohub_cli.stacks import Stack
+from woohub_cli.stored_objects import replace
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -40,12 +41,17 @@ def with_stores(stack: Stack, wanted: Mapping[str, StoreSettings]) -> Configurat
     return parse({**objects, STORES_KEY: StoredObject("", stores_file.write(wanted))})
 
 
-def write(stack: Stack, wanted: Mapping[str, StoreSettings]) -> None:
-    """Make these the further stores. The bucket keeps the version before."""
-    body = stores_file.write(wanted)
-    stack.aws.s3.put_object(
-        Bucket=stack.output(stack_configuration.OUTPUT), Key=STORES_KEY, Body=body, ContentType="application/json"
-    )
+def put(stack: Stack, name: str, settings: StoreSettings | None) -> None:
+    """Add a further store, or remove it (None), whatever others have added meanwhile. The bucket keeps all versions.
+
+    ChangedMeanwhile where somebody writes at this very moment.
+    """
+    s3, bucket = stack.aws.s3, stack.output(stack_configuration.OUTPUT)
+    objects = read_objects(s3, bucket)
+    others = {other: row for other, row in parse(objects).stores.items() if other != name}
+    body = stores_file.write({**others, name: settings} if settings else others)
+    stored = objects.get(STORES_KEY)
+    replace(s3, bucket, STORES_KEY, body, stored.etag if stored else None, ContentType="application/json")
 
 
 def reconciled(stack: Stack) -> str | None:

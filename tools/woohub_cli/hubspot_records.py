@@ -174,16 +174,30 @@ class Crm:
         if not self._table.metrics or not contacts:
             return {}
         summary = CustomerMetricsSummary(self._table.metrics, self._type)
+        deals = self._summed_up(contacts, summary)
+        return {contact.id: summary.plan(contact, deals[contact.id], self.contact_schema) for contact in contacts}
+
+    def metrics_with(self, contact: Record, deal: Record) -> tuple[dict[str, str], set[str]]:
+        """A contact's metrics with this state of one of its deals, and which of them would be written.
+
+        Neither need be in HubSpot: then its id is "". Only for a mapping that has metrics.
+        """
+        if not self._table.metrics:
+            return {}, set()
+        summary = CustomerMetricsSummary(self._table.metrics, self._type)
+        known = self._summed_up([contact], summary)[contact.id] if contact.id else []
+        deals = [*(each for each in known if each.id != deal.id), deal]
+        whole = summary.plan(Record("", {}), deals, self.contact_schema)
+        written = summary.plan(contact, deals, self.contact_schema).properties
+        return {**whole.properties, **whole.left_out}, set(written)
+
+    def _summed_up(self, contacts: Sequence[Record], summary: CustomerMetricsSummary) -> dict[str, list[Record]]:
+        """The deals of each contact, by contact id."""
         ids = self._hubspot.associated(CONTACTS, self._type, [contact.id for contact in contacts])
         wanted = sorted({record_id for some in ids.values() for record_id in some})
         chunked = (self._hubspot.read(self._type, some, summary.properties_of) for some in chunks(wanted, BATCH))
         by_id = {record.id: record for some in chunked for record in some}
-        return {
-            contact.id: summary.plan(
-                contact, [by_id[key] for key in ids.get(contact.id, ()) if key in by_id], self.contact_schema
-            )
-            for contact in contacts
-        }
+        return {contact.id: [by_id[key] for key in ids.get(contact.id, ()) if key in by_id] for contact in contacts}
 
     @property
     def line_item_schema(self) -> PropertySchema:

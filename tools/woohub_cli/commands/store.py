@@ -104,7 +104,7 @@ class Addition:
             return
         yield from self._resources()
         if self.others.get(self.name) != self.settings:
-            further_stores.write(self.stack, wanted)
+            further_stores.put(self.stack, self.name, self.settings)
             yield Step("stores.json", Result.STORED, "the functions know the store within a minute")
         env = {**self.env, **dict(zip(store_setup.VARIABLES, self._access(), strict=True))}
         yield from setup.run(self.stack, env, table, address.connect, self.reach)
@@ -280,18 +280,17 @@ def remove(
         raise Trouble(f"{name} was not removed: answer yes, or use --yes")
     access = connections.access(target, env)
     store = store_setup.connect(access) if access else None
-    rest = {other: row for other, row in others.items() if other != name}
-    _report(name, removal(target, store, rest, dry_run=dry_run), [], dry_run=dry_run, json=options.json)
+    _report(name, removal(target, store, dry_run=dry_run), [], dry_run=dry_run, json=options.json)
 
 
-def removal(stack: Stack, store: Store | None, rest: Mapping[str, StoreSettings], *, dry_run: bool) -> Iterator[Step]:
+def removal(stack: Stack, store: Store | None, *, dry_run: bool) -> Iterator[Step]:
     """One step at a time: deliveries end first, then the functions forget the store."""
     yield from _webhooks_removed(stack, store, dry_run=dry_run)
     if dry_run:
         yield Step("store in the stack", Result.WOULD_REMOVE, "alarms, stores.json, secrets, watermark")
         return
     yield further_stores.remove_alarms(stack, stack.store)
-    further_stores.write(stack, rest)
+    further_stores.put(stack, stack.store, None)
     yield Step("stores.json", Result.REMOVED, "the functions forget the store within a minute")
     yield from further_stores.forget(stack, stack.store)
 

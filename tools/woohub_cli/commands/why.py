@@ -46,7 +46,7 @@ from woohub_cli.comparison import association_mismatch, contact_mismatches, deal
 from woohub_cli.dead_letters import DeadLetter
 from woohub_cli.erased import is_named
 from woohub_cli.history import swept
-from woohub_cli.hubspot_records import Crm
+from woohub_cli.hubspot_records import Crm, Target
 from woohub_cli.options import JsonOption, StackOption, StoreOption
 from woohub_cli.order_diagnosis import Address, InHubSpot, InStore, OrderDiagnosis
 from woohub_cli.order_lookup import Lookup
@@ -134,11 +134,11 @@ def in_store(lookup: Lookup, store: Store | None) -> InStore:
     return InStore(row, event if isinstance(event, OrderEvent) else None)
 
 
-def crm_of(stack: Stack, env: dict[str, str], table: FieldMapping) -> Crm:
-    """The portal as this mapping reads it."""
+def crm_of(stack: Stack, env: dict[str, str], table: FieldMapping, target: Target | None = None) -> Crm:
+    """The portal as this mapping reads it; `target` where orders become more than one object."""
     hubspot = connections.hubspot(stack, env)
     hubspot.timer.start(CLIENT_TIMEOUT_S)
-    return Crm(hubspot, table, connections.warn)
+    return Crm(hubspot, table, connections.warn, target)
 
 
 def in_hubspot(crm: Crm, store: Store | None, shop: InStore, order_id: int, table: FieldMapping) -> InHubSpot:

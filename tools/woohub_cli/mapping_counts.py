@@ -1,0 +1,91 @@
+"""How many records in HubSpot another mapping concerns, by HubSpot's search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from woohub.errors import WooHubError
+from woohub.hubspot.client import HubSpot
+from woohub.hubspot.objects import CONTACTS, DEALS, LINE_ITEMS, ORDERS, ObjectType
+from woohub.mapping.fields import FieldMapping
+from woohub.mapping.mapping_file import ITEM_KEY, KEY, STATUS
+from woohub_cli.mapping_rows import Change
+
+# By section of the mapping: the object, and the property that only woohub's records have.
+WOOHUBS_RECORDS = {
+    "contact": (CONTACTS, CONTACTS.version),
+    "deal": (DEALS, KEY),
+    "order": (ORDERS, KEY),
+    "line_item": (LINE_ITEMS, ITEM_KEY),
+}
+Filter = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Affected:
+    """Records of one kind that a change concerns. HubSpot's search knows new records some seconds later."""
+
+    records: str  # deals, contacts, …
+    why: str  # the rows that change, or the order status
+    now: str  # of a stage: its id before and after; "" for rows
+    then: str
+    count: int | None  # None: HubSpot does not say, for want of a scope, say
+
+    def facts(self) -> dict[str, Any]:
+        """For --json."""
+        return asdict(self)
+
+    @property
+    def text(self) -> str:
+        """For people."""
+        number = "an unknown number of" if self.count is None else self.count
+        if self.then:
+            return (
+                f"{number} {self.records} have the status {self.why}: stage {self.then} instead of {self.now} when it "
+                "next changes"
+            )
+        return f"{number} {self.records} can get another value: {self.why}"
+
+
+def affected(
+    hubspot: HubSpot, changes: Sequence[Change], now: FieldMapping | None, then: FieldMapping
+) -> list[Affected]:
+    """What a push concerns, of all stores together."""
+    return [*_by_rows(hubspot, changes), *(_by_stage(hubspot, now, then) if now else ())]
+
+
+def _by_rows(hubspot: HubSpot, changes: Sequence[Change]) -> Iterator[Affected]:
+    """All that woohub has written, where what is written changes: which of them have another value nobody knows."""
+    for section, (kind, own) in WOOHUBS_RECORDS.items():
+        places = [change.place for change in changes if change.place.startswith(f"{section}.") and change.then]
+        if places:
+            count = _count(hubspot, kind, {"propertyName": own, "operator": "HAS_PROPERTY"})
+            yield Affected(kind.name.replace("_", " "), ", ".join(places), "", "", count)
+
+
+def _by_stage(hubspot: HubSpot, now: FieldMapping, then: FieldMapping) -> Iterator[Affected]:
+    pairs = [(DEALS, now, then)] if now.has_deals and then.has_deals else []
+    pairs += [(ORDERS, now.orders, then.orders)] if now.orders and then.orders else []
+    for kind, before, after in pairs:
+        listed = sorted(
+            {status for mapping in (before, after) for stage in mapping.stages for status in stage.statuses}
+        )
+        moved = {status: (before.stage(status), after.stage(status)) for status in listed}
+        for status, (old, new) in moved.items():
+            if old != new:
+                count = _count(hubspot, kind, {"propertyName": STATUS, "operator": "EQ", "value": status})
+                yield Affected(kind.name, status, old, new, count)
+        if before.default_stage != after.default_stage:
+            count = _count(hubspot, kind, {"propertyName": STATUS, "operator": "NOT_IN", "values": listed})
+            yield Affected(kind.name, "any that no stage lists", before.default_stage, after.default_stage, count)
+
+
+def _count(hubspot: HubSpot, kind: ObjectType, wanted: Filter) -> int | None:
+    hubspot.searches.wait_for_turn()
+    asked = {"filterGroups": [{"filters": [wanted]}], "limit": 1}
+    try:
+        return int(hubspot.post(f"{hubspot.paths.objects}/{kind.name}/search", asked)["total"])
+    except WooHubError:
+        return None

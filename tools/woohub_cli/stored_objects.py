@@ -1,0 +1,45 @@
+"""Replace objects of the stack's bucket only as they were read: two people at once do not undo each other's changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from woohub_cli.cli_errors import Trouble
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+CHANGED_MEANWHILE = ("PreconditionFailed", "ConditionalRequestConflict")  # S3's answers to a conditional write
+
+
+class ChangedMeanwhile(Trouble):
+    """Somebody else has written the object since it was read; nothing was changed."""
+
+
+def condition(etag: str | None) -> Mapping[str, str]:
+    """For a call that shall succeed only if the object still has this ETag; None: only if there is none."""
+    return {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
+
+
+def replace(s3: S3Client, bucket: str, key: str, content: bytes | None, etag: str | None, **more: str) -> str:
+    """Write the object, or remove it (None); returns the version's id.
+
+    `etag` is what it had when it was read, None where there was none. Raises ChangedMeanwhile, and botocore's errors.
+    """
+    stored: Any
+    try:
+        if content is None:
+            stored = s3.delete_object(Bucket=bucket, Key=key, **({"IfMatch": etag} if etag else {}))  # type: ignore[arg-type]
+        else:
+            stored = s3.put_object(Bucket=bucket, Key=key, Body=content, **condition(etag), **more)  # type: ignore[arg-type]
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in CHANGED_MEANWHILE:
+            raise
+        raise ChangedMeanwhile(
+            f"somebody else has changed {key} in the stack's bucket meanwhile, so nothing was written: "
+            "look at it (`woohub mapping pull`, `woohub store list`), then run the command again"
+        ) from error
+    return str(stored.get("VersionId", ""))
