@@ -200,7 +200,12 @@ def test_two_people_do_not_overwrite_each_others_mapping(
     for text in filter(None, ("# older", before)) if command == "rollback" or before else ():
         by_hand(text)
     write(PICKUP)
-    monkeypatch.setattr(mapping_push, "agreed", lambda *_, **__: by_hand("# the other's") or True)
+
+    def while_somebody_else_pushes(*_: object, **__: object) -> bool:
+        by_hand("# the other's")
+        return True
+
+    monkeypatch.setattr(mapping_push, "agreed", while_somebody_else_pushes)
 
     result = CliRunner().invoke(app, ["mapping", command, "--stack", NAME], env=shop.environment)
 
