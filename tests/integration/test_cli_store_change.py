@@ -112,6 +112,7 @@ def test_the_refusal_says_what_would_happen_and_what_to_do_instead(shop: Operate
     assert other.url in step["detail"]
     assert shop.shop.url in step["detail"]
     assert "order_key_prefix" in step["fix"]
+    assert "woohub store add" in step["fix"]
     assert "--yes" in step["fix"]
 
 
@@ -138,6 +139,7 @@ def test_with_yes_it_is_set_up_and_the_old_stores_webhooks_are_named(shop: Opera
 
         assert shop.stack.secret("StoreSecretArn")["url"] == other.url
     assert any(shop.shop.url in line and "webhooks" in line for line in answer["left_to_do"])
+    assert any("dead letters" in line for line in answer["left_to_do"])
 
 
 def test_a_dry_run_tells_it_and_goes_on(shop: OperatedStack) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ from woohub.delivery.webhooks import Delivery, identify
 from woohub.errors import InvalidPayload, NotAnEntity
 from woohub.hubspot.objects import DEALS
 from woohub.reconcile.request import RunRequest
+from woohub.reconcile.watermark import text
 from woohub.store.webhooks import TOPICS
 
 DAY, QUARTER = 86_400, 900
@@ -973,3 +975,18 @@ def test_without_an_address_webhooks_are_not_looked_after() -> None:
     fixture.run()
 
     assert fixture.shop.hooks.webhooks == {}
+
+
+def test_the_orders_and_accounts_of_another_store_are_read_though_their_ids_are_smaller() -> None:
+    fixture = a_fixture()
+    fixture.pass_time(QUARTER)
+    fixture.run()
+    fixture.ssm.value = text(replace(fixture.mark, accounts=50_000, site="old.example"))
+    fixture.shop.hooks.lose = 1.0
+    account, order = fixture.shop.register(), fixture.shop.place()
+    fixture.pass_time(QUARTER)
+
+    fixture.run()
+
+    assert {f"customer.swept customer:{account}", f"order.swept order:{order}"} <= set(fixture.queued())
+    assert fixture.mark.site == "shop.test"

@@ -180,6 +180,7 @@ def _contact(email: str, captures: list[Capture], made: Reference) -> None:
     captures.sort(key=lambda one: (one.captured, one.modified, one.received_ms))
     is_clear = _is_clear(captures)
     last = {one.entity: one for one in captures if one.captured == captures[-1].captured or not is_clear}
+    last |= {one.entity: one for one in captures if one.swept and one.entity in last}  # read from the store after all
     right = [state for newest in last.values() for state in _unsettled(newest, captures)]
     if not is_clear and any(_is_hidden(error) for one in captures for error in one.errors_s):
         right = captures

@@ -205,3 +205,29 @@ def test_a_new_parameter_gives_the_moment_it_was_made(zone: timezone) -> None:
     parameter = WatermarkParameter(cast(SSMClient, Ssm(made, " {} ")), "/stack/watermark")
 
     assert parameter.read() == "2026-11-23T22:40:00"
+
+
+def test_another_store_is_read_anew_from_where_the_one_before_was_last_read() -> None:
+    mark = replace(
+        Watermark.beginning("2026-11-20T00:00:00", "2026-11-23").of_site("old.example"),
+        orders=OrderProgress("2026-11-23T22:40:00", resume=ByDate("2026-11-22T10:00:00")),
+        trash=OrderProgress("2026-11-23T22:30:00"),
+        accounts=50_000,
+        scanned="2026-11-23T02:00:00",
+        check=DealCheck("17", suspects=(3,)),
+        behind=60,
+        unreadable=("order:7",),
+    )
+
+    other = mark.of_site("new.example")
+
+    assert other == replace(
+        Watermark.beginning("2026-11-22T10:00:00", "2026-11-23"), unreadable=("order:7",), site="new.example"
+    )
+
+
+@pytest.mark.parametrize("known", ["", "shop.example"])
+def test_the_same_store_and_one_nobody_knew_the_address_of_are_read_on(known: str) -> None:
+    mark = replace(Watermark.beginning("2026-11-20T00:00:00", ""), accounts=50_000, site=known)
+
+    assert mark.of_site("shop.example") == replace(mark, site="shop.example")

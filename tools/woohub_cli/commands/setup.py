@@ -216,8 +216,14 @@ def _of_store(stack: Stack, change: Change | None) -> Iterator[str]:
     if change and change.other_address and change.kind is not StoreRelation.MOVED:
         yield (
             f'Remove the webhooks "woohub {stack.service}: …" from {change.stored_url} (WooCommerce > Settings > '
-            "Advanced > Webhooks): they still deliver to this stack."
+            "Advanced > Webhooks): they still deliver to this stack. Drop its dead letters (`woohub dlq list`): "
+            "redriven, they would be taken for this store's."
         )
+        if change.overlap is None:
+            yield (
+                "Reconcile reads this store from now on, with what changed since the store before was last read. "
+                f"`woohub backfill --customers --stack {stack.name}` brings the orders and accounts from before."
+            )
     overlap = change.overlap if change else None
     if overlap and overlap.lacks_history:
         of = "them" if overlap.looked_up == overlap.orders else f"the {overlap.looked_up} oldest"

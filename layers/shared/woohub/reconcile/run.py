@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from woohub.delivery.delivery_queue import DeliveryQueue
+from woohub.delivery.sites import site
 from woohub.errors import DeadlineExceeded, InvalidParameter, PermanentError, TransientError
 from woohub.hubspot.client import HubSpot
 from woohub.mapping.fields import FieldMapping
@@ -91,7 +92,7 @@ class Reconcile:
         """The watermark with the work that is due, stored at once: what was asked for outlives this run."""
         stored, tonight = self._parameter.read(), self._tonight()
         mark = Watermark.beginning(stored, tonight) if isinstance(stored, str) else stored
-        mark = mark.with_request(request, tonight)
+        mark = mark.of_site(site(self._store.credentials.url)).with_request(request, tonight)
         if mark != stored:
             self._parameter.write(mark)
         return mark

@@ -102,11 +102,25 @@ class Watermark:
     completed: DateOrEmpty = ""  # when the last run that got through all changes began, by our clock
     behind: Seconds = 0  # that the store's clock was behind ours in the last run
     unreadable: tuple[RecordName, ...] = ()  # such as "order:123", left out of lists until the store can show them
+    site: str = ""  # of the store that all this is about; "": not known
 
     @classmethod
     def beginning(cls, since: str, night: str) -> Watermark:
         """Where to start without a past."""
         return cls(OrderProgress(since), OrderProgress(since), None, since, since, night=night)
+
+    def of_site(self, site: str) -> Watermark:
+        """As it is for the store at this address, which may have been another one's so far.
+
+        Another store has other ids and another list of accounts, so it is read anew, from the earliest moment up to
+        which anything was read: if it is the same shop at another address, nothing of it is skipped.
+        """
+        if self.site in ("", site):
+            return replace(self, site=site)
+        positions = [progress.resume.moment for progress in (self.orders, self.trash) if progress.resume]
+        earliest = min([self.orders.moment, self.trash.moment, self.scanned, *positions])
+        anew = replace(Watermark.beginning(earliest, self.night), unreadable=self.unreadable, site=site)
+        return replace(anew, scan=Scan(FIRST, self.scan.changed_since)) if self.scan else anew
 
     def progress(self, name: OrderList) -> OrderProgress:
         """How far this list of orders has been read."""
