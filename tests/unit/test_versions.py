@@ -219,3 +219,66 @@ def test_a_contact_version_survives_being_written_and_read(made: str, changed: s
 @pytest.mark.parametrize("text", [None, "", "yesterday", "2026-11-23T22:40:00", "2026-11-23T22:40:00|x|soon", "||1"])
 def test_a_contact_version_somebody_else_wrote_counts_as_none(text: str | None) -> None:
     assert ContactVersion.parse(text) is None
+
+
+# How far dates and receipts make an order
+
+DELAYS = st.floats(0, CLOCK_TOLERANCE_S, allow_nan=False)
+CHANGES = st.lists(st.tuples(st.integers(0, 600), DELAYS), min_size=3, max_size=6, unique_by=lambda change: change[0])
+
+
+def seen(changed_s: float, delay_s: float, ahead_s: float) -> OrderState:
+    """A change so many seconds after START_MS, by a clock so far ahead, received with this delay."""
+    date = utc_from_ms(START_MS + round((changed_s + ahead_s) * 1000))
+    return OrderState(date, START_MS + round((changed_s + delay_s) * 1000), "processing")
+
+
+def as_contact(state: OrderState) -> ContactVersion:
+    """What a customer's account changed then and received then leaves on the contact, read back from HubSpot."""
+    version = ContactVersion.parse(str(ContactVersion.of(state.modified_at, state.modified_at, state.received_ms)))
+    assert version is not None
+    return version
+
+
+@given(changes=CHANGES, ahead_s=st.integers(-(10**8), 10**8))
+def test_by_one_clock_the_later_change_is_newer_however_far_the_clock_is_off(
+    changes: list[tuple[int, float]], ahead_s: int
+) -> None:
+    states = [seen(changed_s, delay_s, ahead_s) for changed_s, delay_s in sorted(changes)]
+
+    for place, older in enumerate(states):
+        assert all(newer.supersedes(older) and not older.supersedes(newer) for newer in states[place + 1 :])
+        versions = [as_contact(newer) for newer in states[place + 1 :]]
+        assert all(newer.supersedes(as_contact(older)) for newer in versions)
+
+
+@given(states=st.lists(st.tuples(st.integers(-(10**6), 600), st.integers(0, 10**6)), min_size=3, max_size=3))
+def test_dates_that_may_be_true_make_a_total_order(states: list[tuple[int, int]]) -> None:
+    versions = [seen(changed_s, delay_s, 0) for changed_s, delay_s in states]
+    ordered = sorted(versions, key=lambda state: (state.modified_at, state.received_ms))
+
+    for place, older in enumerate(ordered):
+        for newer in ordered[place + 1 :]:
+            assert newer.supersedes(older) is (newer != older)
+            assert as_contact(newer).supersedes(as_contact(older)) is (newer != older)
+
+
+@given(before=CHANGES, after=CHANGES, ahead_s=st.integers(300, 10**8))
+def test_across_a_clock_that_was_put_right_what_comes_in_order_ends_right(
+    before: list[tuple[int, float]], after: list[tuple[int, float]], ahead_s: int
+) -> None:
+    wrong = [seen(changed_s, delay_s, ahead_s) for changed_s, delay_s in before]
+    right = [seen(changed_s + 600 + 2 * CLOCK_TOLERANCE_S, delay_s, 0) for changed_s, delay_s in after]
+
+    newest = max(right, key=lambda state: state.modified_at)
+
+    assert all(newest.supersedes(state) for state in [*wrong, *right] if state != newest)
+    assert not any(state.supersedes(newest) for state in wrong)
+
+
+def test_no_order_of_dates_and_receipts_is_right_for_every_clock() -> None:
+    """Each step may be of one clock, which dates tell; the last and the first are of one before and after it was set."""
+    chain = [seen(-100 * step, 0, 101 * step) for step in range(11)]
+
+    assert all(later.supersedes(earlier) for earlier, later in zip(chain, chain[1:], strict=False))
+    assert chain[0].supersedes(chain[-1])  # changed 1,000 s after it, by a clock that is right
