@@ -23,6 +23,7 @@ from woohub.delivery import webhooks
 from woohub.errors import HubSpotRejected, InvalidMessage, NotAnEntity, UnknownOutcome
 from woohub.http import Http, Response
 from woohub.hubspot.objects import CONTACTS, DEALS, ObjectType
+from woohub.sync import lookup
 from woohub.sync.outcome import Message, Outcome, Verdict
 
 JANE = "jane.doe@example.com"
@@ -359,6 +360,26 @@ def test_a_contact_found_by_an_additional_address_is_updated_and_not_doubled() -
     assert len(engine.contacts) == 1
     assert engine.contact()["email"] == JANE
     assert engine.associated == {("1234", JANE), ("1235", JANE), ("1236", JANE)}
+
+
+def test_many_addresses_of_one_contact_that_hubspot_does_not_show_are_found_by_the_conflicts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine, addresses = EngineFixture(), [f"jane{number}@work.example.com" for number in range(5)]
+    engine.verdicts(message("order.created", order()))
+    _edit(engine, CONTACTS, engine.contact()["hs_object_id"], hs_additional_emails=";".join(addresses))
+    monkeypatch.setattr(lookup, "_key_values", lambda kind, record: [record.properties.get(kind.key)])
+
+    verdicts = engine.verdicts(
+        *(
+            message("order.created", order(number, billing={"email": email}))
+            for number, email in enumerate(addresses, 1)
+        )
+    )
+
+    assert verdicts == ["done"] * len(addresses)
+    assert len(engine.contacts) == 1
+    assert len(engine.associated) == 1 + len(addresses)
 
 
 def test_guests_are_not_one_customer() -> None:

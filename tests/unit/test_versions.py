@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -277,8 +279,8 @@ def test_across_a_clock_that_was_put_right_what_comes_in_order_ends_right(
 
 
 def test_no_order_of_dates_and_receipts_is_right_for_every_clock() -> None:
-    """Each step may be of one clock, which dates tell; the last and the first are of one before and after it was set."""
+    """Each step may be of one clock, so dates tell; the last and the first are of one before and after it was set."""
     chain = [seen(-100 * step, 0, 101 * step) for step in range(11)]
 
-    assert all(later.supersedes(earlier) for earlier, later in zip(chain, chain[1:], strict=False))
+    assert all(later.supersedes(earlier) for earlier, later in pairwise(chain))
     assert chain[0].supersedes(chain[-1])  # changed 1,000 s after it, by a clock that is right

@@ -102,14 +102,17 @@ class KindRecordSet:
 
     def _held(self, keys: Sequence[str], holders: Mapping[str, str], found: Mapping[str, Record]) -> dict[str, Record]:
         """Records that conflicts named: made a moment ago, or holding the key as an alias that is not shown."""
-        key_of = {holders[key]: key for key in keys if key in holders and key not in found}
-        if not key_of:
+        keys_of: dict[str, list[str]] = {}  # of one record there may be several
+        for key in keys:
+            if key in holders and key not in found:
+                keys_of.setdefault(holders[key], []).append(key)
+        if not keys_of:
             return {}
         records, _ = read_apart(
-            lambda ids: self._hubspot.read(self._type, ids, self._kind.properties, retry=False), list(key_of)
+            lambda ids: self._hubspot.read(self._type, ids, self._kind.properties, retry=False), list(keys_of)
         )
-        by_id = {key_of[record.id]: record for record in records if record.id in key_of}
-        return (by_id if self._type.aliases else {}) | by_key(self._type, records, list(key_of.values()))
+        by_id = {key: record for record in records for key in keys_of.get(record.id, ())}
+        return (by_id if self._type.aliases else {}) | by_key(self._type, records, keys)
 
     def _plan_record(self, keys: Sequence[str], record: Record | None, plan: RoundPlan) -> None:
         facts = [fact for key in keys for fact in self._facts[key]]
