@@ -25,10 +25,14 @@ from woohub.erasures import (
     hashed,
 )
 from woohub.errors import InvalidParameter
+from woohub.hubspot.answers import Record
+from woohub.hubspot.objects import CONTACTS
 from woohub.settings import Secret
 from woohub.store.payloads import CustomerEvent, OrderEvent, parse
 from woohub.sync.contacts import is_erased
 from woohub.sync.erased import is_from_before, without_person
+from woohub.sync.versions import ContactVersion
+from woohub_cli.erasure import is_newer
 
 KEY = "k" * 64
 JANE, JOE = "jane.doe@example.com", "joe@example.com"
@@ -177,6 +181,23 @@ def test_an_account_is_as_old_as_itself_whenever_it_was_changed() -> None:
 
     assert is_from_before(event(old, "customer.updated"), ERASED_MS)
     assert not is_from_before(event(new, "customer.updated"), ERASED_MS)
+
+
+@pytest.mark.parametrize(
+    ("captured", "received_s", "newer"),
+    [
+        ("2026-11-23T22:55:00", 960, True),
+        ("2026-11-23T22:49:00", 960, False),
+        ("2026-11-23T22:55:00", 590, False),  # received before the erasure, by a clock that is five minutes ahead
+        ("2026-11-23T23:00:00", 610, False),  # by one that is ten minutes ahead
+    ],
+)
+def test_a_contact_is_of_a_new_relationship_only_if_date_and_receipt_say_so(
+    captured: str, received_s: int, newer: bool
+) -> None:
+    version = ContactVersion(captured, captured, START_MS + received_s * 1000)
+
+    assert is_newer(Record("6001", {CONTACTS.version: str(version)}), ERASED_MS) is newer
 
 
 # Without the person

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from woohub.dates import utc_from_ms
-from woohub.errors import HubSpotRejected, PermanentError, TransientError
+from woohub.errors import HubSpotRejected, InvalidPayload, PermanentError, TransientError
 from woohub.hubspot.answers import Record
 from woohub.hubspot.client import BATCH, HubSpot, chunks
 from woohub.hubspot.objects import CONTACTS, DEALS, ORDERS, ObjectType
 from woohub.mapping.fields import FieldMapping
 from woohub.store.client import Store
-from woohub.store.payloads import Order
-from woohub.sync.erased import anonymised
-from woohub.sync.versions import ContactVersion
+from woohub.store.payloads import ORDER_SWEPT, Order, OrderEvent, parse
+from woohub.sync.erased import anonymised, is_from_before
+from woohub.sync.versions import ContactVersion, Stamp
 from woohub_cli import dead_letters
 from woohub_cli.dead_letters import DeadLetter
+from woohub_cli.history import swept
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -103,7 +106,7 @@ class Erasure:
         """
         names = (CONTACTS.key, *CONTACTS.aliases, CONTACTS.version, *NAMES)
         known = self._hubspot.read(CONTACTS, [self._address], names, id_property=CONTACTS.key)
-        contacts = [contact for contact in known if not _is_newer(contact, before_ms)]
+        contacts = [contact for contact in known if not is_newer(contact, before_ms)]
         addresses = frozenset({self._address, *(text for contact in contacts for text in _addresses(contact))})
         orders, unread = self._orders(addresses, before_ms)
         words = {word for text in _names(contacts, orders.values()) for word in _words(text)} | addresses
@@ -209,17 +212,22 @@ def _words(text: str) -> list[str]:
 def _orders_of(store: Store, addresses: Collection[str], before_ms: int) -> Iterator[Order]:
     for address in addresses:
         for row in store.search_orders(address):
-            try:
-                order = Order.model_validate_json(row.body)
-            except ValueError:  # the engine cannot read it either: it has no deal
-                continue
-            if order.billing.email.strip().lower() in addresses and order.created_at <= utc_from_ms(before_ms):
-                yield order
+            with suppress(InvalidPayload):  # the engine cannot read it either: it has no deal
+                event = parse(swept(ORDER_SWEPT, [row], round(time.time() * 1000), "", store.ahead_s)[0])
+                if (
+                    isinstance(event, OrderEvent)
+                    and event.order.billing.email.strip().lower() in addresses
+                    and is_from_before(event, before_ms)
+                ):
+                    yield event.order
 
 
-def _is_newer(contact: Record, since_ms: int) -> bool:
+def is_newer(contact: Record, since_ms: int) -> bool:
+    """Whether the contact was made of something after that moment; in case of doubt it was not."""
     version = ContactVersion.parse(contact.properties.get(CONTACTS.version))
-    return version is not None and version.captured_at > utc_from_ms(since_ms)
+    if version is None or version.received_ms <= since_ms:
+        return False
+    return Stamp(version.captured_at, version.received_ms).is_credible and version.captured_at > utc_from_ms(since_ms)
 
 
 def purge(
