@@ -18,11 +18,11 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from simulators.hubspot import InProcessTransport, create_app, running
+from simulators.hubspot import InProcessTransport, create_app, provision_line_items, running
 
 from . import orders
 from .account import Clock, account, create_contacts
-from .woohub_flow import WooHubFlow
+from .woohub_flow import KINDS, WITH_LINE_ITEMS, WooHubFlow
 
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = ("ingest", "consumer", "governor", "reconcile")
@@ -196,22 +196,45 @@ class MeteredHttp:
             self.inside_s += time.process_time() - started
 
 
-def consumer_cpu_ms() -> dict[str, float]:
-    """Milliseconds of CPU for a batch of 100 new orders, status changes, and redeliveries, without the connection."""
+@dataclass(frozen=True)
+class Cpu:
+    """Milliseconds of CPU for a batch, and how many times those that json.loads takes for the same deliveries."""
+
+    ms: float
+    times_json: float
+
+
+def consumer_cpu(*, line_items: bool = False) -> dict[str, Cpu]:
+    """For a batch of 100 new orders, status changes, and redeliveries, without the connection; medians."""
     clock = Clock()
-    portal = account(clock)
+    portal = provision_line_items(account(clock)) if line_items else account(clock)
     http = MeteredHttp(InProcessTransport(create_app(portal), sleep=clock.sleep))
-    woohub = WooHubFlow(portal, clock, http=http)
+    woohub = WooHubFlow(portal, clock, http=http, kinds=WITH_LINE_ITEMS if line_items else KINDS)
     known = [orders.Person(n + 1) for n in range(BATCHES * BATCH // 2)]
     create_contacts(portal, clock, known)
-    batches: dict[str, list[float]] = {"new": [], "changed": [], "unchanged": []}
+    batches: dict[str, list[Cpu]] = {"new": [], "changed": [], "unchanged": []}
     for n in range(BATCHES):
         half = known[n * BATCH // 2 : (n + 1) * BATCH // 2]
         created = orders.new_orders(BATCH, clock.now, first=1 + n * BATCH, known=half)
         changes = orders.status_changes(created.orders, ["completed"] * BATCH, at=clock.now + 1)
         for kind, workload in (("new", created), ("changed", changes), ("unchanged", changes)):
-            batches[kind].append(_batch_cpu_ms(woohub, http, workload))
-    return {kind: median(milliseconds[1:]) for kind, milliseconds in batches.items()}
+            json_ms, cpu_ms = _json_cpu_ms(workload), _batch_cpu_ms(woohub, http, workload)
+            batches[kind].append(Cpu(cpu_ms, cpu_ms / json_ms))
+    return {
+        kind: Cpu(median(cpu.ms for cpu in cpus[1:]), median(cpu.times_json for cpu in cpus[1:]))
+        for kind, cpus in batches.items()
+    }
+
+
+def _json_cpu_ms(workload: orders.Workload) -> float:
+    """The least of three: what the machine does beside it only adds."""
+    times = []
+    for _ in range(3):
+        started = time.process_time()
+        for delivery in workload.deliveries:
+            json.loads(delivery.body)
+        times.append(time.process_time() - started)
+    return min(times) * 1000
 
 
 def _batch_cpu_ms(woohub: WooHubFlow, http: MeteredHttp, workload: orders.Workload) -> float:

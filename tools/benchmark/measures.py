@@ -13,7 +13,7 @@ from simulators.hubspot import InjectedFault, SimulatedPortal, provision_line_it
 from woohub.delivery.webhooks import Delivery
 
 from . import orders
-from .account import LATENCY_MS, Clock, account, create_contacts
+from .account import LATENCY_MS, LIMITS, Clock, account, create_contacts
 from .naive_flow import FIELDS, NaiveFlow
 from .orders import Body, Person, Workload
 from .woohub_flow import WITH_LINE_ITEMS, WooHubFlow
@@ -27,7 +27,9 @@ WRONG = ("missing", "duplicated", "stale", "without contact", "in any way")
 class Flow(Protocol):
     """The naive flow or woohub."""
 
-    finished: list[float]
+    @property
+    def finished(self) -> Sequence[float]:
+        """When each delivery was done."""
 
     @property
     def dead_letters(self) -> int:
@@ -44,6 +46,7 @@ class Count:
     calls: int  # requests, those answered 429 included
     answers_429: int
     seconds: float
+    most_in_10_s: int  # calls in any ten seconds so far, those answered 429 included
 
     def per_100(self, count: int) -> float:
         """Calls per hundred of so many orders."""
@@ -63,7 +66,10 @@ class Run:
         calls, refused, started = *self._counters(), self.clock.now
         self.flow.process(workload.deliveries)
         calls_after, refused_after = self._counters()
-        count = Count(calls_after - calls, refused_after - refused, self.clock.now - started)
+        most = self.portal.limits.peak
+        count = Count(calls_after - calls, refused_after - refused, self.clock.now - started, most)
+        if isinstance(self.flow, WooHubFlow) and most > LIMITS["requests_per_10_s"]:
+            raise AssertionError(f"woohub made {most} calls within ten seconds")
         self.clock.sleep(INDEX_CATCHES_UP_S)
         return count
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from types import SimpleNamespace
@@ -44,25 +44,33 @@ class QueuedMessage:
 
     record: dict[str, Any]
     visible_at: float
+    sent_at: float
+    tenant: str = ""  # whose messages everybody else's overtake
 
 
 class Queues:
     """The delivery queue and the dead-letter queue, with the methods of boto3's client that the consumer calls.
 
-    Messages are received in random order.
+    Messages are received in random order, those of a tenant after all others, as fair queues have it.
     """
 
-    def __init__(self, clock: Clock, rng: random.Random) -> None:
+    def __init__(self, clock: Clock, sleep: Callable[[float], None], rng: random.Random) -> None:
         self.messages: dict[str, QueuedMessage] = {}
         self.dead_letters = 0
         self._ids = count(1)
         self._clock = clock
+        self._sleep = sleep
         self._rng = rng
 
-    def send(self, delivery: Delivery) -> None:
-        """Queue a delivery at the time of its receipt, as ingest does."""
+    def depth(self) -> int:
+        """Messages that were sent and not yet processed."""
+        return sum(message.sent_at <= self._clock.now for message in self.messages.values())
+
+    def send(self, delivery: Delivery, tenant: str = "") -> str:
+        """Queue a delivery at the time of its receipt, as ingest does; returns the message's id."""
         delay_s = max(0.0, delivery.received_ms / 1000 - self._clock.now)
-        self.send_message(QueueUrl=QUEUE, DelaySeconds=delay_s, **to_sqs(delivery))
+        self.send_message(QueueUrl=QUEUE, DelaySeconds=delay_s, MessageGroupId=tenant, **to_sqs(delivery))
+        return next(reversed(self.messages))
 
     def send_message(
         self,
@@ -71,6 +79,7 @@ class Queues:
         MessageBody: str,
         MessageAttributes: Mapping[str, Mapping[str, str]],
         DelaySeconds: float = 0,
+        MessageGroupId: str = "",
     ) -> None:
         """Put a message on one of the queues."""
         if QueueUrl == DEAD_LETTERS:
@@ -87,7 +96,8 @@ class Queues:
                 for name, attribute in MessageAttributes.items()
             },
         }
-        self.messages[message_id] = QueuedMessage(record, self._clock.now + DelaySeconds)
+        at = self._clock.now + DelaySeconds
+        self.messages[message_id] = QueuedMessage(record, at, at, MessageGroupId)
 
     def change_message_visibility_batch(self, *, QueueUrl: str, Entries: Sequence[Mapping[str, Any]]) -> None:  # noqa: ARG002
         """Hide messages for some seconds from now."""
@@ -96,11 +106,11 @@ class Queues:
 
     def receive(self) -> list[dict[str, Any]]:
         """Wait for a batch as the event source mapping does."""
-        self._clock.now = max(self._clock.now, min(message.visible_at for message in self.messages.values()))
+        self._sleep(max(0.0, min(message.visible_at for message in self.messages.values()) - self._clock.now))
         if len(self._visible()) < BATCH:
-            self._clock.sleep(WINDOW_S)
+            self._sleep(WINDOW_S)
         visible = self._visible()
-        batch = self._rng.sample(visible, min(BATCH, len(visible)))
+        batch = sorted(self._rng.sample(visible, len(visible)), key=lambda message: bool(message.tenant))[:BATCH]
         for message in batch:
             attributes = message.record["attributes"]
             attributes["ApproximateReceiveCount"] = str(int(attributes["ApproximateReceiveCount"]) + 1)
@@ -143,14 +153,14 @@ class WooHubFlow:
     clock: Clock
     seed: int = 0
     http: Http | None = None
-    finished: list[float] = field(default_factory=list)  # when each delivery was done
+    finished_at: dict[str, float] = field(default_factory=dict)  # by message id
     kinds: Kinds = KINDS
 
     def __post_init__(self) -> None:
         rng = random.Random(self.seed)  # noqa: S311
         random.seed(self.seed)  # the pauses between rounds
-        self.queues = Queues(self.clock, rng)
-        threads = VirtualThreads(self.clock.read, self.clock.sleep)
+        self.threads = threads = VirtualThreads(self.clock.read, self.clock.sleep)
+        self.queues = Queues(self.clock, threads.sleep, rng)
         self._timer = Timer(self.clock.read, threads.sleep)
         http = self.http or InProcessTransport(create_app(self.portal), sleep=threads.sleep)
         token = SimpleNamespace(current=lambda: DEFAULT_TOKEN, renew=lambda: DEFAULT_TOKEN)
@@ -166,6 +176,11 @@ class WooHubFlow:
         )
 
     @property
+    def finished(self) -> list[float]:
+        """When each delivery was done."""
+        return list(self.finished_at.values())
+
+    @property
     def dead_letters(self) -> int:
         """Messages rejected."""
         return self.queues.dead_letters
@@ -174,6 +189,10 @@ class WooHubFlow:
         """Queue each at the time of its receipt, and run until the queue is empty."""
         for delivery in deliveries:
             self.queues.send(delivery)
+        self.empty_queue()
+
+    def empty_queue(self) -> None:
+        """Run until the queue is empty."""
         while self.queues.messages:
             if self._event_source.is_enabled():
                 self.consume(self.queues.receive())
@@ -182,16 +201,16 @@ class WooHubFlow:
 
     def consume(self, records: Sequence[Mapping[str, Any]]) -> None:
         """Invoke the consumer."""
-        self.clock.sleep(INVOCATION_S)
+        self.threads.sleep(INVOCATION_S)
         self._timer.start(TIMEOUT_S - MARGIN_S)
         failed = {failure["itemIdentifier"] for failure in self._consumer.consume(records)["batchItemFailures"]}
         for record in records:
             if record["messageId"] not in failed:
                 self.queues.messages.pop(record["messageId"], None)
-                self.finished.append(self.clock.now)
+                self.finished_at[record["messageId"]] = self.clock.now
 
     def _govern(self) -> None:
-        self.clock.sleep(GOVERNOR_S)
+        self.threads.sleep(GOVERNOR_S)
         self._timer.start(TIMEOUT_S)
         govern(self._state, self._event_source, self._hubspot.probe, self.clock.now)
 

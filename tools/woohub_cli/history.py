@@ -23,7 +23,7 @@ from woohub_cli.period import EVER, SECOND, Period, shifted
 
 TENANT = "backfill"  # its message group: what the store delivers meanwhile overtakes it
 MAX_QUEUE_DEPTH = (
-    500  # messages on the queue at most: some seconds of HubSpot's budget, so that deliveries are not held up
+    600  # messages on the queue at most: some seconds of HubSpot's budget, so that deliveries are not held up
 )
 POLL_S = 1.0  # seconds
 STALLED_AFTER_S = 900.0  # seconds without the queue getting shorter, after which it is no use waiting

@@ -1,0 +1,72 @@
+"""`woohub backfill` beside live traffic, in virtual time: how long it takes, and how much later deliveries arrive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from statistics import fmean
+
+from woohub.clock import Timer
+from woohub.delivery.webhooks import Delivery
+from woohub.store.payloads import ORDER_SWEPT
+from woohub_cli.history import TENANT, Pace
+
+from . import orders
+from .account import Clock, account
+from .woohub_flow import WooHubFlow
+
+ORDERS, PAGE_ORDERS = 10_000, 100
+PAGE_S = 0.5  # that the store takes for a page
+LIVE_EVERY_S, LIVE_UNTIL_S = 7.3, 100.0  # a new order each
+FIRST_LIVE = 1_000_000  # ids
+
+
+@dataclass(frozen=True)
+class BackfillRun:
+    """`seconds` until HubSpot has all of it, and how long new orders took meanwhile, from receipt to HubSpot."""
+
+    seconds: float
+    live_s: list[float]
+
+
+def backfill(latency_ms: float, count: int = ORDERS) -> BackfillRun:
+    """Bring `count` orders to HubSpot with the command's own pace; 0: only live traffic."""
+    clock = Clock()
+    flow = WooHubFlow(account(clock, latency_ms=latency_ms), clock)
+    began = clock.now
+    live = {flow.queues.send(delivery): delivery.received_ms / 1000 for delivery in _live(began)}
+    flow.threads.run([lambda: _feed(flow, count), lambda: _consume(flow, count + len(live))])
+    live_s = [flow.finished_at.pop(message_id) - received for message_id, received in live.items()]
+    return BackfillRun(max(flow.finished, default=began) - began, live_s)
+
+
+def live_delay_s(latency_ms: float, run: BackfillRun) -> tuple[float, float]:
+    """By how many seconds the backfill delayed new orders: the mean, and the most."""
+    alone = fmean(backfill(latency_ms, 0).live_s)
+    return fmean(run.live_s) - alone, max(run.live_s) - alone
+
+
+def _live(began: float) -> list[Delivery]:
+    times = [began + LIVE_EVERY_S * number for number in range(int(LIVE_UNTIL_S / LIVE_EVERY_S))]
+    return [orders.delivery("order.created", _order(FIRST_LIVE + number, at), at) for number, at in enumerate(times, 1)]
+
+
+def _order(number: int, at: float) -> orders.Body:
+    return orders.order(number, orders.Person(number), created=at, modified=at)
+
+
+def _feed(flow: WooHubFlow, count: int) -> None:
+    """Page by page, as the command does."""
+    pace = Pace(flow.queues.depth, Timer(flow.clock.read, flow.threads.sleep))
+    for first in range(1, 1 + count, PAGE_ORDERS):
+        read_at = flow.clock.now
+        flow.threads.sleep(PAGE_S)
+        pace.make_room(PAGE_ORDERS)
+        for number in range(first, min(first + PAGE_ORDERS, 1 + count)):
+            delivery = orders.delivery("order.updated", _order(number, orders.START_S - number), read_at)
+            flow.queues.send(replace(delivery, topic=ORDER_SWEPT), TENANT)
+
+
+def _consume(flow: WooHubFlow, count: int) -> None:
+    while len(flow.finished) < count:
+        flow.empty_queue()
+        flow.threads.sleep(0.1)
