@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 
 from tests.support.cli_stack import NAME, REFUSED, Deployed, deployed, reject
 from woohub.delivery.messages import flat_attributes, from_sqs
-from woohub_cli import dead_letters
-from woohub_cli.dead_letters import peek_all
+from woohub_cli import dead_letter_queue
+from woohub_cli.dead_letter_queue import peek_all
 from woohub_cli.main import app
 
 runner = CliRunner()
@@ -28,7 +28,7 @@ DLQ, QUEUE = "DeadLetterQueueUrl", "QueueUrl"
 @pytest.fixture
 def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(dead_letters, "RECEIVE_WAIT_S", 0)  # moto takes waiting for messages literally
+    monkeypatch.setattr(dead_letter_queue, "RECEIVE_WAIT_S", 0)  # moto takes waiting for messages literally
     with deployed() as found:
         yield found
 
@@ -347,7 +347,7 @@ DENIED = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "Rece
 def test_an_interrupted_look_hides_nothing(sqs: Any, urls: tuple[str, str], error: BaseException) -> None:
     breaking = Interrupted(sqs, "receive_message", error, after=2)
 
-    with pytest.raises(type(error)), peek_all(breaking, urls[1], wait_s=0):  # type: ignore[arg-type]
+    with pytest.raises(type(error)), peek_all(breaking, urls[1]):  # type: ignore[arg-type]
         pass
 
     assert visible(sqs, urls[1]) == 25
@@ -358,8 +358,8 @@ def test_an_interrupted_redrive_loses_nothing_and_hides_nothing(sqs: Any, urls: 
     queue, dlq = urls
     breaking = Interrupted(sqs, call, KeyboardInterrupt(), after=1)
 
-    with pytest.raises(KeyboardInterrupt), peek_all(sqs, dlq, wait_s=0) as letters:
-        dead_letters.redrive(breaking, queue, dlq, letters, list(letters.values()))  # type: ignore[arg-type]
+    with pytest.raises(KeyboardInterrupt), peek_all(sqs, dlq) as letters:
+        dead_letter_queue.redrive(breaking, queue, dlq, letters, list(letters.values()))  # type: ignore[arg-type]
 
     moved = 10 if call == "send_message_batch" else 20  # sent, and the second ten not yet deleted
     assert (visible(sqs, queue), visible(sqs, dlq)) == (moved, 15)
@@ -390,7 +390,7 @@ def test_messages_on_their_way_when_asked_to_end_are_not_hidden(
 ) -> None:
     breaking = Signalled(sqs, "receive_message", number)
 
-    with pytest.raises(KeyboardInterrupt), peek_all(breaking, urls[1], wait_s=0):  # type: ignore[arg-type]
+    with pytest.raises(KeyboardInterrupt), peek_all(breaking, urls[1]):  # type: ignore[arg-type]
         pass
 
     assert visible(sqs, urls[1]) == 25
@@ -400,8 +400,8 @@ def test_what_is_being_redriven_when_asked_to_end_is_not_doubled(sqs: Any, urls:
     queue, dlq = urls
     breaking = Signalled(sqs, "send_message_batch", signal.SIGINT)
 
-    with pytest.raises(KeyboardInterrupt), peek_all(sqs, dlq, wait_s=0) as letters:
-        dead_letters.redrive(breaking, queue, dlq, letters, list(letters.values()))  # type: ignore[arg-type]
+    with pytest.raises(KeyboardInterrupt), peek_all(sqs, dlq) as letters:
+        dead_letter_queue.redrive(breaking, queue, dlq, letters, list(letters.values()))  # type: ignore[arg-type]
 
     assert (visible(sqs, queue), visible(sqs, dlq)) == (10, 15)
 
@@ -423,8 +423,8 @@ class Refusing:
 def test_a_message_that_could_not_be_sent_stays(sqs: Any, urls: tuple[str, str]) -> None:
     queue, dlq = urls
 
-    with peek_all(sqs, dlq, wait_s=0) as letters:
-        moved = dead_letters.redrive(Refusing(sqs), queue, dlq, letters, list(letters.values()))  # type: ignore[arg-type]
+    with peek_all(sqs, dlq) as letters:
+        moved = dead_letter_queue.redrive(Refusing(sqs), queue, dlq, letters, list(letters.values()))  # type: ignore[arg-type]
 
     assert (moved, visible(sqs, queue), visible(sqs, dlq)) == (22, 22, 3)
 
@@ -443,7 +443,7 @@ class Forgetful:
 
 
 def test_a_queue_that_repeats_itself_is_read_once(sqs: Any, urls: tuple[str, str]) -> None:
-    with peek_all(Forgetful(sqs), urls[1], wait_s=0) as letters:  # type: ignore[arg-type]
+    with peek_all(Forgetful(sqs), urls[1]) as letters:  # type: ignore[arg-type]
         assert 0 < len(letters) <= 25
 
 

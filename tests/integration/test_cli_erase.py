@@ -15,7 +15,7 @@ from tests.support.clock import Clock
 from tests.support.operated_stack import OperatedStack, operated_stack
 from tests.support.stack_consumer import StackConsumer
 from woohub.erasures import FILE
-from woohub_cli import dead_letters, erasure_list
+from woohub_cli import dead_letter_queue, erasure_list
 from woohub_cli.commands import erase
 
 JANE, JOE = "jane.doe@example.com", "joe@example.com"
@@ -31,7 +31,7 @@ def running() -> Iterator[StackConsumer]:
 @pytest.fixture
 def consumer(running: StackConsumer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StackConsumer:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(dead_letters, "RECEIVE_WAIT_S", 0)  # moto takes waiting for messages literally
+    monkeypatch.setattr(dead_letter_queue, "RECEIVE_WAIT_S", 0)  # moto takes waiting for messages literally
     monkeypatch.setattr(erase, "wait_until_in_force", lambda *_: None)
     running.begin_anew()
     return running

@@ -17,7 +17,7 @@ from tests.support.operated_stack import OperatedStack, operated_stack
 from tests.support.stack_consumer import StackConsumer
 from woohub.configuration import MAPPING_KEY
 from woohub.mapping.mapping_file import DEFAULT
-from woohub_cli import dead_letters, mapping_push
+from woohub_cli import dead_letter_queue, mapping_push
 from woohub_cli.main import app
 
 BUCKET = f"{NAME}-configuration"
@@ -44,7 +44,7 @@ def running() -> Iterator[StackConsumer]:
 def shop(running: StackConsumer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> OperatedStack:
     """In an empty folder, with an empty bucket."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(dead_letters, "RECEIVE_WAIT_S", 0)
+    monkeypatch.setattr(dead_letter_queue, "RECEIVE_WAIT_S", 0)
     running.begin_anew()
     versions = boto3.resource("s3").Bucket(BUCKET).object_versions
     versions.delete()

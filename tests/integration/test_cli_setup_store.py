@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from functions.ingest import app as ingest
@@ -17,9 +16,10 @@ from woohub.delivery.sites import site
 from woohub.store.client import Store
 from woohub.store.connection import StoreCredentials
 from woohub.store.webhooks import TOPICS
-from woohub_cli import secret_store, store_setup
+from woohub_cli import environment, stacks, store_setup
 from woohub_cli.check_result import Result
 from woohub_cli.checks import store_access
+from woohub_cli.secret_store import StackSecrets
 from woohub_cli.store_webhooks import is_private, not_deliverable, url_step
 
 URL = "https://abc.execute-api.eu-west-1.amazonaws.com/live/webhooks/woocommerce"
@@ -243,7 +243,7 @@ def test_further_addresses_of_the_store_are_recorded_as_long_as_they_are_named(s
 
 
 def test_without_a_key_of_the_store_its_addresses_can_be_named(shop: OperatedStack) -> None:
-    for name in store_setup.VARIABLES:
+    for name in environment.STORE_VARIABLES:
         shop.environment[name] = ""
 
     shop.run("setup", WOO_COMMERCE_SOURCES="https://shop.example")
@@ -260,8 +260,7 @@ def test_a_dry_run_records_no_address(shop: OperatedStack) -> None:
 def test_a_new_secret_leaves_the_addresses_as_they_are(shop: OperatedStack) -> None:
     shop.stack.store("WebhookSecretArn", {"current": "old", "sources": ["shop.example"]})
 
-    outputs = shop.stack.outputs["WebhookSecretArn"]
-    secret_store.store_webhook_secret(boto3.client("secretsmanager"), outputs, "new", dry_run=False)
+    StackSecrets(stacks.named(NAME, {})).store_webhook_secret("new", dry_run=False)
 
     stored = shop.stack.secret("WebhookSecretArn")
     assert stored == {"current": "new", "previous": "old", "sources": ["shop.example"]}

@@ -18,8 +18,8 @@ from tests.support.cli_stack import NAME
 from tests.support.operated_stack import OperatedStack, operated_stack
 from woohub.hubspot.objects import CONTACTS
 from woohub.store.webhooks import TOPICS
+from woohub_cli.environment import URL
 from woohub_cli.main import app
-from woohub_cli.store_setup import URL
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from simulators.hubspot.definitions import CONTACTS, DEALS
 from tests.support.operated_stack import OperatedStack, now_text, operated_stack
 from tests.support.stack_consumer import StackConsumer
 from woohub.consumer.breaker import State
-from woohub_cli import dead_letters
+from woohub_cli import dead_letter_queue
 
 AN_HOUR_AGO = -3600.0
 
@@ -41,7 +41,7 @@ def make_ingest() -> None:
 @pytest.fixture
 def consumer(running: StackConsumer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StackConsumer:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(dead_letters, "RECEIVE_WAIT_S", 0)  # moto takes waiting for messages literally
+    monkeypatch.setattr(dead_letter_queue, "RECEIVE_WAIT_S", 0)  # moto takes waiting for messages literally
     running.begin_anew()
     return running
 

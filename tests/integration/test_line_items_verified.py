@@ -21,7 +21,9 @@ from woohub_cli.hubspot_records import Crm
 from woohub_cli.line_items import RECORD
 from woohub_cli.period import Period
 from woohub_cli.provision import provision
-from woohub_cli.verification import Verification, VerificationReport, repair
+from woohub_cli.repairs import repair
+from woohub_cli.verification import Verification
+from woohub_cli.verification_report import VerificationReport
 
 
 class Case:

@@ -23,7 +23,9 @@ from woohub_cli.comparison import Mismatch, MismatchKind
 from woohub_cli.history import Pace
 from woohub_cli.hubspot_records import Crm, Target
 from woohub_cli.period import Period
-from woohub_cli.verification import RepairResult, Verification, VerificationReport, repair
+from woohub_cli.repairs import RepairResult, repair
+from woohub_cli.verification import Verification
+from woohub_cli.verification_report import VerificationReport
 
 EVER = Period("2026-11-01T00:00:00")
 DAY, QUARTER = 86_400, 900

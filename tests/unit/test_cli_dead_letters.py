@@ -17,7 +17,8 @@ from woohub.delivery import messages
 from woohub.delivery.webhooks import Delivery
 from woohub.errors import HubSpotProblem, HubSpotRejected
 from woohub_cli.cli_errors import Trouble, WrongUsage
-from woohub_cli.dead_letters import DeadLetter, LetterFilter, letter, send_batches
+from woohub_cli.dead_letter_queue import send_batches
+from woohub_cli.dead_letters import DeadLetter, LetterFilter, letter
 from woohub_cli.period import parsed_moment
 
 NONE: Mapping[str, str] = {}

@@ -18,7 +18,7 @@ from woohub_cli.comparison import Difference, Mismatch, MismatchKind
 from woohub_cli.latency import BACKFILL_LAG_S, Lag, Lags, epoch, percentile
 from woohub_cli.period import EVER, Period, last_days, period
 from woohub_cli.rendering import charts, report_page
-from woohub_cli.verification import DayTotals, VerificationReport
+from woohub_cli.verification_report import DayTotals, VerificationReport
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 

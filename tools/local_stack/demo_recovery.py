@@ -25,9 +25,11 @@ from woohub_cli.check_result import failed
 from woohub_cli.cli_errors import Trouble
 from woohub_cli.commands import reconcile
 from woohub_cli.comparison import MismatchKind
+from woohub_cli.environment import STORE_VARIABLES
 from woohub_cli.hubspot_records import Crm
 from woohub_cli.period import DATE_FORMAT, Period
-from woohub_cli.verification import Verification, VerificationReport
+from woohub_cli.verification import Verification
+from woohub_cli.verification_report import VerificationReport
 
 from . import environment, stack_client
 from .stack import Stack
@@ -125,7 +127,7 @@ def as_operators_see(stack: Stack) -> operators.Stack:
 
 def _set_up(stack: operators.Stack, url: str, further_sources: str) -> None:
     """Register the store and its webhooks as `woohub setup` does."""
-    given = dict(zip(store_setup.VARIABLES, (url, KEY, SECRET), strict=True))
+    given = dict(zip(STORE_VARIABLES, (url, KEY, SECRET), strict=True))
     given[store_setup.SOURCES] = further_sources
     reach = store_setup.Reach(store_setup.connect, urllib3.PoolManager(), time.sleep)
     steps = list(store_setup.run(stack, given, reach))

@@ -10,13 +10,13 @@ import urllib3
 from woohub.clock import Timer
 from woohub.delivery.delivery_queue import DeliveryQueue
 from woohub.hubspot.client import HubSpot
-from woohub.settings import hubspot_token
 from woohub.store.client import Store
 from woohub.store.connection import StoreCredentials
-from woohub_cli import secret_store
 from woohub_cli.cli_errors import Trouble
 from woohub_cli.commands.setup import FixedToken, hubspot_address
+from woohub_cli.environment import STORE_VARIABLES, store_credentials
 from woohub_cli.rendering import output
+from woohub_cli.secret_store import StackSecrets
 from woohub_cli.stacks import LOCAL, Stack
 from woohub_cli.store_setup import waiting
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 # Of HubSpot's 100, all callers together: when the consumer alone makes more, these reads wait.
 HUBSPOT_REQUESTS_PER_10_SECONDS = 60
-VARIABLES = ("WOO_COMMERCE_URL", "WOO_COMMERCE_CONSUMER_KEY", "WOO_COMMERCE_CONSUMER_SECRET")
 
 
 def access(stack: Stack | None, env: Mapping[str, str]) -> StoreCredentials | None:
@@ -34,18 +33,8 @@ def access(stack: Stack | None, env: Mapping[str, str]) -> StoreCredentials | No
     The variables of `.env` count for the local stack and where there is none: those of a person's folder may well
     belong to another store than the one of a stack in AWS.
     """
-    stored = _stored_access(stack)
-    given = [env.get(name, "").strip() for name in VARIABLES]
-    if stored or not all(given) or (stack and stack.name != LOCAL):
-        return stored
-    return StoreCredentials(*given)
-
-
-def _stored_access(stack: Stack | None) -> StoreCredentials | None:
-    secret_id = stack.outputs.get("StoreSecretArn") if stack else None
-    return (
-        StoreCredentials.from_secret(secret_store.read(stack.aws.secrets, secret_id)) if stack and secret_id else None
-    )
+    stored = StackSecrets(stack).store() if stack else None
+    return stored if stored or (stack and stack.name != LOCAL) else store_credentials(env)
 
 
 def store(stack: Stack | None, env: Mapping[str, str]) -> Store:
@@ -54,15 +43,14 @@ def store(stack: Stack | None, env: Mapping[str, str]) -> Store:
     if known is None:
         whose = f"the stack {stack.name} has" if stack else "there are"
         raise Trouble(
-            f"{whose} no address and keys of a store: put {', '.join(VARIABLES)} into .env and run `woohub setup`"
+            f"{whose} no address and keys of a store: put {', '.join(STORE_VARIABLES)} into .env and run `woohub setup`"
         )
     return Store(urllib3.PoolManager(), known, Timer(), warn=warn, on_wait=waiting)
 
 
 def hubspot(stack: Stack | None, env: Mapping[str, str], share: int = HUBSPOT_REQUESTS_PER_10_SECONDS) -> HubSpot:
     """A client of the HubSpot the stack writes to, with a share of its budget; Trouble without a token."""
-    stored = secret_store.read(stack.aws.secrets, stack.output("HubSpotSecretArn")) if stack else ""
-    token = hubspot_token(stored) or env.get("HUBSPOT_API_KEY", "")
+    token = (StackSecrets(stack).token() if stack else "") or env.get("HUBSPOT_API_KEY", "")
     if not token:
         raise Trouble("there is no HubSpot token: put HUBSPOT_API_KEY into .env and run `woohub setup`")
     address = hubspot_address(stack, env)

@@ -1,21 +1,15 @@
-"""Read the dead-letter queue without hiding its messages; redrive or drop them."""
+"""What a dead letter says, and which ones are meant. Pure: no calls."""
 
 from __future__ import annotations
 
 import json
-import signal
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from woohub.consumer.dead_letters import without_reason
 from woohub.delivery.messages import flat_attributes, from_sqs
 from woohub.delivery.webhooks import Delivery
 from woohub.errors import InvalidMessage
@@ -25,14 +19,8 @@ from woohub_cli.cli_errors import Trouble
 from woohub_cli.order_names import OrderName
 
 if TYPE_CHECKING:
-    from mypy_boto3_sqs import SQSClient
+    pass
 
-SQS_BATCH = 10  # SQS receives, sends and deletes at most ten messages per call
-MAX_SEND_BYTES = 1_000_000  # SQS: one call carries 1 MiB at most; some of it is for attributes' names
-HIDDEN_WHILE_READ_S = 120  # seconds that messages stay hidden if this process is killed while it reads them
-HIDDEN_WHILE_MOVED_S = 1800  # the same while it moves them
-RECEIVE_WAIT_S = 1  # seconds; any waiting at all makes SQS ask all its servers, so that an empty answer means empty
-MAX_COUNTED_MESSAGES = 200  # messages that are read only to say of how many orders they are
 SHOWN_ID_CHARACTERS = 8  # characters of an id that people are shown
 MIN_ID_CHARACTERS = 4  # characters of an id that are enough to name a message
 
@@ -40,8 +28,6 @@ NO_REASON = (
     "retries exhausted or the consumer crashed, received {receives} times. "
     "What to do: see the consumer's log, then `woohub dlq redrive MESSAGE`"
 )
-
-Advance = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -269,175 +255,6 @@ def summary(letters: Collection[DeadLetter]) -> str:
 
 def _count_text(count: int, what: str) -> str:
     return f"{count} {what}{'' if count == 1 else 's'}" if count else ""
-
-
-def queue_summary(sqs: SQSClient, url: str, waiting: int) -> str:
-    """The same of a queue that holds about so many; "" if they are too many to read for it, or may not be read."""
-    if not 0 < waiting <= MAX_COUNTED_MESSAGES:
-        return ""
-    try:
-        with peek_all(sqs, url, wait_s=RECEIVE_WAIT_S) as letters:
-            return summary(letters.values()) if letters else ""
-    except (BotoCoreError, ClientError):
-        return ""
-
-
-@contextmanager
-def defer_signals() -> Iterator[None]:
-    """Defer Ctrl-C and SIGTERM to the end of the block: one call to SQS and recording its answer.
-
-    Otherwise messages that are being received would stay hidden. A second signal is not deferred.
-    """
-    asked: list[int] = []
-
-    def note(number: int, _frame: FrameType | None) -> None:
-        if asked:
-            raise KeyboardInterrupt
-        asked.append(number)
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if asked:
-        raise KeyboardInterrupt
-
-
-@contextmanager
-def peek_all(
-    sqs: SQSClient,
-    url: str,
-    *,
-    hidden_s: int = HIDDEN_WHILE_READ_S,
-    advance: Advance = lambda _more: None,
-    wait_s: int = RECEIVE_WAIT_S,
-) -> Iterator[dict[str, DeadLetter]]:
-    """Every message of the queue by id. What is still in the dictionary at the end can be received again at once,
-
-    however the block ends: an error and Ctrl-C included.
-    """
-    letters: dict[str, DeadLetter] = {}
-    try:
-        _receive_all(sqs, url, letters, advance, hidden_s, wait_s)
-        yield letters
-    finally:
-        with defer_signals():
-            _give_back(sqs, url, list(letters.values()))
-
-
-def _receive_all(
-    sqs: SQSClient, url: str, letters: dict[str, DeadLetter], advance: Advance, hidden_s: int, wait_s: int
-) -> None:
-    """Receive until nothing comes, or until a full pass has brought nothing new."""
-    known_again = 0
-    while known_again <= len(letters):
-        with defer_signals():
-            received = _receive(sqs, url, hidden_s, wait_s)
-            new = [letter for letter in received if letter.message_id not in letters]
-            letters.update({letter.message_id: letter for letter in received})  # the newest receipt is the valid one
-        if not received:
-            return
-        known_again = 0 if new else known_again + len(received)
-        advance(len(new))
-
-
-def _receive(sqs: SQSClient, url: str, hidden_s: int, wait_s: int) -> list[DeadLetter]:
-    answer = sqs.receive_message(
-        QueueUrl=url,
-        MaxNumberOfMessages=SQS_BATCH,
-        VisibilityTimeout=hidden_s,
-        WaitTimeSeconds=wait_s,
-        MessageAttributeNames=["All"],
-        MessageSystemAttributeNames=["All"],
-    )
-    return [letter(message) for message in answer.get("Messages", ())]
-
-
-def _give_back(sqs: SQSClient, url: str, letters: Sequence[DeadLetter]) -> None:
-    for some in _batches(letters):
-        entries = [
-            {"Id": str(n), "ReceiptHandle": letter.receipt, "VisibilityTimeout": 0} for n, letter in enumerate(some)
-        ]
-        sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)  # type: ignore[arg-type]
-
-
-def redrive(
-    sqs: SQSClient,
-    queue_url: str,
-    dlq_url: str,
-    letters: dict[str, DeadLetter],
-    chosen: Iterable[DeadLetter],
-    advance: Advance = lambda _more: None,
-) -> int:
-    """Send the chosen ones to the delivery queue, then remove them from `letters` and the dead-letter queue.
-
-    In this order: a crash in between doubles a message, which changes nothing in HubSpot, and never loses one.
-    Returns how many were moved.
-    """
-    moved = 0
-    for some in send_batches(chosen):
-        entries = [
-            {"Id": str(n), "MessageBody": letter.body, "MessageAttributes": _attributes(letter)}
-            for n, letter in enumerate(some)
-        ]
-        with defer_signals():
-            answer = sqs.send_message_batch(QueueUrl=queue_url, Entries=entries)  # type: ignore[arg-type]
-            sent = [some[int(entry["Id"])] for entry in answer.get("Successful", ())]
-            moved += len(_delete(sqs, dlq_url, letters, sent))
-        advance(len(some))
-    return moved
-
-
-def drop(
-    sqs: SQSClient,
-    dlq_url: str,
-    letters: dict[str, DeadLetter],
-    chosen: Iterable[DeadLetter],
-    advance: Advance = lambda _more: None,
-) -> int:
-    """Delete the chosen ones for good, from `letters` too; how many were deleted."""
-    dropped = 0
-    for some in _batches(list(chosen)):
-        with defer_signals():
-            dropped += len(_delete(sqs, dlq_url, letters, some))
-        advance(len(some))
-    return dropped
-
-
-def _delete(sqs: SQSClient, url: str, letters: dict[str, DeadLetter], some: Sequence[DeadLetter]) -> list[DeadLetter]:
-    """At most ten; which of them are gone."""
-    if not some:
-        return []
-    entries = [{"Id": str(n), "ReceiptHandle": letter.receipt} for n, letter in enumerate(some)]
-    answer = sqs.delete_message_batch(QueueUrl=url, Entries=entries)  # type: ignore[arg-type]
-    gone = [some[int(entry["Id"])] for entry in answer.get("Successful", ())]
-    for letter in gone:
-        letters.pop(letter.message_id, None)
-    return gone
-
-
-def _attributes(letter: DeadLetter) -> dict[str, dict[str, str]]:
-    kept = without_reason(letter.attributes)
-    return {name: {"DataType": "String", "StringValue": text} for name, text in kept.items()}
-
-
-def _batches(letters: Sequence[DeadLetter]) -> Iterator[Sequence[DeadLetter]]:
-    for start in range(0, len(letters), SQS_BATCH):
-        yield letters[start : start + SQS_BATCH]
-
-
-def send_batches(letters: Iterable[DeadLetter]) -> Iterator[list[DeadLetter]]:
-    """In groups that fit into one SendMessageBatch."""
-    group: list[DeadLetter] = []
-    for letter in letters:
-        if group and (len(group) == SQS_BATCH or sum(other.size for other in group) + letter.size > MAX_SEND_BYTES):
-            yield group
-            group = []
-        group.append(letter)
-    if group:
-        yield group
 
 
 def too_short_ids(ids: Collection[str]) -> list[str]:

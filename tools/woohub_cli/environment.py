@@ -7,9 +7,12 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
+from woohub.store.connection import StoreCredentials
 from woohub.stores import FIRST, FIRST_SHOWN, is_name
 from woohub_cli.cli_errors import WrongUsage
 
+URL = "WOO_COMMERCE_URL"
+STORE_VARIABLES = (URL, "WOO_COMMERCE_CONSUMER_KEY", "WOO_COMMERCE_CONSUMER_SECRET")
 OF_ONE_STORE = "WOO_COMMERCE_"  # what the names of a store's variables begin with
 
 
@@ -36,6 +39,16 @@ def store_named(asked: str | None) -> str:
     if not is_name(name):
         raise WrongUsage(f"{asked!r} is no store's name: lower-case letters, digits and -, beginning with a letter")
     return name
+
+
+def store_credentials(env: Mapping[str, str]) -> StoreCredentials | None:
+    """The store's address and key; None unless all of it is set."""
+    return None if missing(env) else StoreCredentials(*(env[name].strip() for name in STORE_VARIABLES))
+
+
+def missing(env: Mapping[str, str]) -> list[str]:
+    """The variables of the store that are not set."""
+    return [name for name in STORE_VARIABLES if not env.get(name, "").strip()]
 
 
 def of_store(variables: Mapping[str, str], store: str) -> dict[str, str]:

@@ -21,9 +21,10 @@ from woohub.store.client import Store
 from woohub.store.payloads import ORDER_SWEPT, Order, OrderEvent, parse
 from woohub.sync.erased import anonymised, is_from_before
 from woohub.sync.versions import ContactVersion, Stamp
-from woohub_cli import dead_letters
+from woohub_cli import dead_letter_queue
 from woohub_cli.dead_letters import DeadLetter
 from woohub_cli.history import swept
+from woohub_cli.rendering.output import Advance
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -231,15 +232,15 @@ def is_newer(contact: Record, since_ms: int) -> bool:
 
 
 def purge(
-    sqs: SQSClient, url: str, addresses: Collection[str], until_ms: int, *, dry_run: bool, advance: dead_letters.Advance
+    sqs: SQSClient, url: str, addresses: Collection[str], until_ms: int, *, dry_run: bool, advance: Advance
 ) -> int:
     """Delete the messages of a queue that hold one of these addresses and were received until then; how many.
 
     All others can be received again at once.
     """
-    with dead_letters.peek_all(sqs, url, advance=advance, wait_s=dead_letters.RECEIVE_WAIT_S) as letters:
+    with dead_letter_queue.peek_all(sqs, url, advance=advance) as letters:
         chosen = [letter for letter in letters.values() if is_about(letter, addresses, until_ms)]
-        return len(chosen) if dry_run else dead_letters.drop(sqs, url, letters, chosen)
+        return len(chosen) if dry_run else dead_letter_queue.drop(sqs, url, letters, chosen)
 
 
 def is_about(letter: DeadLetter, addresses: Collection[str], until_ms: int) -> bool:

@@ -9,9 +9,8 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from woohub.erasures import FILE, NOBODY, ErasedPeople, ErasureList, hashed
-from woohub.settings import erasure_key
-from woohub_cli import secret_store
 from woohub_cli.cli_errors import Trouble
+from woohub_cli.secret_store import StackSecrets
 from woohub_cli.stacks import Stack
 from woohub_cli.stored_objects import ChangedMeanwhile, replace
 
@@ -73,5 +72,4 @@ def people(stack: Stack) -> ErasedPeople:
     entries = file_of(stack).read()
     if not entries.erasures:
         return NOBODY
-    text = secret_store.read(stack.aws.secrets, stack.output("HubSpotSecretArn"))
-    return ErasedPeople.of(entries, erasure_key(text))
+    return ErasedPeople.of(entries, StackSecrets(stack).erasure_key())

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import boto3
 import botocore.session
@@ -60,47 +60,26 @@ class Aws:
     endpoint_url: str | None = None
     config: Config | None = None
 
-    @cached_property
-    def sqs(self) -> SQSClient:
-        """The queues."""
-        return self.session.client("sqs", endpoint_url=self.endpoint_url, config=self.config)
+    def client(self, service: str, config: Config | None = None) -> Any:
+        """One of boto3's, with a configuration of its own or the usual one."""
+        return self.session.client(service, endpoint_url=self.endpoint_url, config=config or self.config)  # type: ignore[call-overload]
 
-    @cached_property
-    def s3(self) -> S3Client:
-        """The configuration's bucket. By its path: an emulated AWS has no name for each bucket."""
+    def _s3(self) -> Any:
+        """By the path of a bucket: an emulated AWS has no name for each."""
         paths = Config(s3={"addressing_style": "path"}) if self.endpoint_url else Config()
-        config = self.config.merge(paths) if self.config else paths
-        return self.session.client("s3", endpoint_url=self.endpoint_url, config=config)
+        return self.client("s3", self.config.merge(paths) if self.config else paths)
 
-    @cached_property
-    def secrets(self) -> SecretsManagerClient:
-        """The secrets."""
-        return self.session.client("secretsmanager", endpoint_url=self.endpoint_url, config=self.config)
-
-    @cached_property
-    def ssm(self) -> SSMClient:
-        """The parameters."""
-        return self.session.client("ssm", endpoint_url=self.endpoint_url, config=self.config)
-
-    @cached_property
-    def functions(self) -> LambdaClient:
-        """The functions and what feeds them."""
-        return self.session.client("lambda", endpoint_url=self.endpoint_url, config=self.config)
-
-    @cached_property
-    def metrics(self) -> CloudWatchClient:
-        """The metrics."""
-        return self.session.client("cloudwatch", endpoint_url=self.endpoint_url, config=self.config)
-
-    @cached_property
-    def schedules(self) -> Any:
-        """EventBridge's rules."""
-        return self.session.client("events", endpoint_url=self.endpoint_url, config=self.config)
+    sqs: ClassVar[cached_property[SQSClient]] = cached_property(lambda aws: aws.client("sqs"))
+    s3: ClassVar[cached_property[S3Client]] = cached_property(_s3)
+    secrets: ClassVar[cached_property[SecretsManagerClient]] = cached_property(lambda aws: aws.client("secretsmanager"))
+    ssm: ClassVar[cached_property[SSMClient]] = cached_property(lambda aws: aws.client("ssm"))
+    functions: ClassVar[cached_property[LambdaClient]] = cached_property(lambda aws: aws.client("lambda"))
+    metrics: ClassVar[cached_property[CloudWatchClient]] = cached_property(lambda aws: aws.client("cloudwatch"))
+    schedules: ClassVar[cached_property[Any]] = cached_property(lambda aws: aws.client("events"))
 
     def stack(self, name: str) -> dict[str, Any]:
         """CloudFormation's description of a stack; raises botocore's errors."""
-        client = self.session.client("cloudformation", endpoint_url=self.endpoint_url, config=self.config)
-        description: dict[str, Any] = client.describe_stacks(StackName=name)["Stacks"][0]
+        description: dict[str, Any] = self.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
         return description
 
 

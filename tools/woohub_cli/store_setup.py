@@ -10,18 +10,17 @@ import urllib3
 
 from woohub.clock import Timer
 from woohub.http import Http
-from woohub.settings import webhook_secrets
 from woohub.store.client import Store
 from woohub.store.connection import StoreCredentials
-from woohub_cli import secret_store, store_webhooks
+from woohub_cli import environment, store_webhooks
 from woohub_cli.check_result import Result, Step, failed
 from woohub_cli.checks import store_access
+from woohub_cli.environment import STORE_VARIABLES
 from woohub_cli.rendering import output
+from woohub_cli.secret_store import StackSecrets
 from woohub_cli.stacks import Stack
 
-URL = "WOO_COMMERCE_URL"
 SOURCES = "WOO_COMMERCE_SOURCES"
-VARIABLES = (URL, "WOO_COMMERCE_CONSUMER_KEY", "WOO_COMMERCE_CONSUMER_SECRET")
 STORE_TIMEOUT_S = 300.0  # seconds for all calls to the store together
 # Seconds after which every copy of the ingest function uses a changed secret: each reads it again when a signature does
 # not match, but at most every 30 s (woohub.settings.Secret), so that a flood of forgeries costs little.
@@ -58,12 +57,11 @@ def wait(seconds: float) -> None:
 
 def known(stack: Stack | None, env: Mapping[str, str]) -> dict[str, str]:
     """The environment, with the store's address and key from the stack where the environment does not name a store."""
-    secret_id = stack.outputs.get("StoreSecretArn") if stack else None
-    if not stack or not secret_id or any(env.get(name) for name in VARIABLES):
+    if not stack or any(env.get(name) for name in STORE_VARIABLES):
         return dict(env)
-    access = StoreCredentials.from_secret(secret_store.read(stack.aws.secrets, secret_id))
+    access = StackSecrets(stack).store()
     stored = (access.url, access.consumer_key, access.consumer_secret) if access else ("", "", "")
-    return {**env, **{name: text for name, text in zip(VARIABLES, stored, strict=True) if text}}
+    return {**env, **{name: text for name, text in zip(STORE_VARIABLES, stored, strict=True) if text}}
 
 
 def named_sources(env: Mapping[str, str]) -> list[str]:
@@ -74,19 +72,18 @@ def named_sources(env: Mapping[str, str]) -> list[str]:
 def record(stack: Stack, sources: Sequence[str], *, dry_run: bool) -> Iterator[Step]:
     """Let the ingest function accept deliveries of these addresses only; nothing changes where there is none."""
     if sources:
-        secret_id = stack.output("WebhookSecretArn")
-        yield secret_store.store_sources(stack.aws.secrets, secret_id, sources, dry_run=dry_run)
+        yield StackSecrets(stack).store_sources(sources, dry_run=dry_run)
 
 
 def run(
     stack: Stack | None, env: Mapping[str, str], reach: Reach, *, secret_is_new: bool = False, dry_run: bool = False
 ) -> Iterator[Step]:
     """Everything setup does about the store, one step at a time. `secret_is_new`: it replaced another one just now."""
-    missing = [name for name in VARIABLES if not env.get(name)]
-    if missing:
-        yield Step("store", Result.FAILED, f"{' and '.join(missing)} not set", store_access.KEY_FIX)
+    access = environment.store_credentials(env)
+    if access is None:
+        missing = " and ".join(environment.missing(env))
+        yield Step("store", Result.FAILED, f"{missing} not set", store_access.KEY_FIX)
         return
-    access = StoreCredentials(*(env[name].strip() for name in VARIABLES))
     store = reach.connect(access)
     checked = []
     for step in _checked(store, dry_run=dry_run):
@@ -97,7 +94,7 @@ def run(
     if stack is None:
         yield Step("webhooks", Result.SKIPPED, "no stack is named: it has the URL and the secret")
         return
-    yield secret_store.store_access(stack.aws.secrets, stack.output("StoreSecretArn"), access, dry_run=dry_run)
+    yield StackSecrets(stack).store_access(access, dry_run=dry_run)
     yield from record(stack, [*store_access.addresses(store), *named_sources(env)], dry_run=dry_run)
     yield from _webhooks(stack, store, reach, secret_is_new=secret_is_new, dry_run=dry_run)
 
@@ -117,8 +114,7 @@ def _checked(store: Store, *, dry_run: bool) -> Iterator[Step]:
 def _webhooks(stack: Stack, store: Store, reach: Reach, *, secret_is_new: bool, dry_run: bool) -> Iterator[Step]:
     url = stack.output("WebhookUrl")
     yield store_webhooks.url_step(url, store.credentials.url)
-    stored = secret_store.read(stack.aws.secrets, stack.output("WebhookSecretArn"))
-    secret = webhook_secrets(stored).get("current", "")
+    secret = StackSecrets(stack).webhook().get("current", "")
     if not secret:
         yield Step("webhooks", Result.SKIPPED, "the stack has no secret for them yet")
         return

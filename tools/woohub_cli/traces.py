@@ -132,7 +132,7 @@ def refused_currencies(stack: Stack, since_ms: int) -> set[str]:
 
 
 def _client(stack: Stack) -> Any:
-    return stack.aws.session.client("logs", endpoint_url=stack.aws.endpoint_url, config=stack.aws.config)
+    return stack.aws.client("logs")
 
 
 def _group(stack: Stack, function: str) -> str:

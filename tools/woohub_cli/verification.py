@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from functools import cached_property
-from typing import Any
 
 from woohub.dates import utc_from_ms
-from woohub.delivery.delivery_queue import DeliveryQueue
 from woohub.delivery.webhooks import Delivery
 from woohub.erasures import NOBODY, ErasedPeople
 from woohub.errors import InvalidPayload, PermanentError, TransientError
@@ -21,7 +17,6 @@ from woohub.mapping.fields import FieldMapping
 from woohub.mapping.mapping_file import CONTACT_VERSION, STATUS
 from woohub.mapping.values import usable_email
 from woohub.reconcile import deleted_orders
-from woohub.store.caller import PAGE_SIZE
 from woohub.store.client import Store
 from woohub.store.cursors import ByDate, Cursor, Page
 from woohub.store.pagination import CHANGED
@@ -31,7 +26,7 @@ from woohub.sync.contacts import ContactSnapshot, oldest_first, snapshot_of
 from woohub.sync.erased import forgotten_at, without_person
 from woohub.sync.versions import DealVersion
 from woohub_cli import erased, line_items, order_names, order_pages
-from woohub_cli.checks.currencies import Currencies, NotEnabled
+from woohub_cli.checks.currencies import Currencies
 from woohub_cli.comparison import (
     Difference,
     Mismatch,
@@ -42,11 +37,11 @@ from woohub_cli.comparison import (
     was_refused,
 )
 from woohub_cli.erased import ErasedPerson
-from woohub_cli.history import Pace, swept
 from woohub_cli.hubspot_records import Crm
-from woohub_cli.latency import Lag, Lags, epoch
+from woohub_cli.latency import Lag, epoch
 from woohub_cli.order_names import OrderName
 from woohub_cli.period import DATE_FORMAT, SECOND, Period, shifted
+from woohub_cli.verification_report import DayTotals, VerificationReport
 
 RECENTLY = timedelta(minutes=5)  # what changed so lately may wait in a queue that is not empty
 OLD = "a store of before WooCommerce 5.8 cannot say what changed: only orders made in the period are compared"
@@ -61,82 +56,6 @@ SEARCH_FAILED = "older orders of a contact that was deleted in HubSpot could not
 GONE = "`woohub reconcile --deleted check` moves the deal to the lost stage; delete it in HubSpot if it is of no use"
 
 Show = Callable[[str, int | None, int], None]
-
-
-@dataclass
-class DayTotals:
-    """Orders of one day and currency, by the date they were made: in the store and in HubSpot."""
-
-    orders: int = 0
-    orders_sum: Decimal = Decimal(0)
-    deals: int = 0
-    deals_sum: Decimal = Decimal(0)
-
-    @property
-    def equal(self) -> bool:
-        """Whether both sides agree."""
-        return (self.orders, self.orders_sum) == (self.deals, self.deals_sum)
-
-
-@dataclass
-class VerificationReport:
-    """What was compared, and what came of it."""
-
-    period: Period
-    began: str
-    orders: int = 0
-    accounts: int = 0
-    contacts: int = 0
-    mismatches: list[Mismatch] = field(default_factory=list)
-    on_their_way: list[str] = field(default_factory=list)  # orders and accounts that change just now
-    refused_addresses: int = 0  # orders without a contact, because HubSpot refuses the address
-    currencies: list[NotEnabled] = field(default_factory=list)  # that HubSpot rejects
-    anonymised: int = 0  # orders the store has anonymised: they have no contact
-    forgotten: int = 0  # of them, those of people erased by `woohub erase`
-    erased: list[ErasedPerson] = field(default_factory=list)  # whom HubSpot still names
-    notes: Counter[str] = field(default_factory=Counter)  # what the portal lacks, and the like
-    days: dict[tuple[str, str], DayTotals] = field(default_factory=dict)  # (2026-11-24, USD)
-    lags: Lags = field(default_factory=Lags)
-    unreadable: dict[str, str] = field(default_factory=dict)  # "order:123" → why the store could not show it
-
-    @property
-    def equal(self) -> bool:
-        """Whether HubSpot has what the store has."""
-        return not self.mismatches
-
-    @cached_property
-    def problems(self) -> Counter[str]:
-        """How many of each kind."""
-        return Counter(mismatch.kind.value for mismatch in self.mismatches)
-
-    def facts(self) -> dict[str, Any]:
-        """For --json; field values of orders and contacts are personal data."""
-        return self.period.facts() | {
-            "checked": {"orders": self.orders, "accounts": self.accounts, "contacts": self.contacts},
-            "equal": self.equal,
-            "problems": {kind.value: self.problems[kind.value] for kind in MismatchKind},
-            "findings": [mismatch.facts() for mismatch in self.mismatches],
-            "on_their_way": self.on_their_way,
-            "addresses_refused_by_hubspot": self.refused_addresses,
-            "currencies_not_enabled": [currency.facts() for currency in self.currencies],
-            "anonymised_orders": self.anonymised,
-            "orders_of_erased_people": self.forgotten,
-            "erased_people_in_hubspot": [person.facts() for person in self.erased],
-            "notes": dict(self.notes),
-            "unreadable": self.unreadable,
-            "latency": self.lags.facts(),
-            "days": [
-                {
-                    "day": day,
-                    "currency": currency,
-                    "orders": totals.orders,
-                    "orders_sum": str(totals.orders_sum),
-                    "deals": totals.deals,
-                    "deals_sum": str(totals.deals_sum),
-                }
-                for (day, currency), totals in sorted(self.days.items())
-            ],
-        }
 
 
 @dataclass(frozen=True)
@@ -551,7 +470,7 @@ class Verification:
         since = shifted(self._report.began, -RECENTLY) if self._depth() else self._report.began
         moved = {entity for entity, modified in self._modified.items() if modified > since}
         for step in self._store.orders(ByDate(shifted(self._report.began, SECOND)), by=CHANGED):
-            moved |= {f"order:{one.id}" for one in step.rows}
+            moved |= {f"order:{row.id}" for row in step.rows}
         waits = {MismatchKind.MISSING, MismatchKind.DIFFERING, MismatchKind.UNASSOCIATED, MismatchKind.WRONG_CONTACT}
         certain = [
             mismatch
@@ -573,43 +492,6 @@ def _contacts(deal: Record) -> set[str]:
 
 def _without_contact(link: _Link) -> Mismatch:
     return Mismatch(MismatchKind.UNASSOCIATED, link.entity, "deal", (link.deal.id,), detail=BARE)
-
-
-@dataclass(frozen=True)
-class RepairResult:
-    """What a repair did: orders and accounts put on the queue, deals associated at once."""
-
-    orders: int = 0
-    customers: int = 0
-    associated: int = 0
-
-
-def repair(
-    mismatches: Sequence[Mismatch], store: Store, crm: Crm, queue: DeliveryQueue, pace: Pace, clock: Callable[[], float]
-) -> RepairResult:
-    """Read again from the store what differs and queue it, no faster than the queue shrinks.
-
-    Associations that somebody removed in HubSpot are made here: the engine considers them done.
-    """
-
-    def queued(topic: str, read: Callable[[Iterable[int]], dict[int, StoreRow]]) -> int:
-        kind, sent = topic.partition(".")[0], 0
-        numbers = {
-            mismatch.number for mismatch in mismatches if mismatch.queueable and mismatch.entity.startswith(f"{kind}:")
-        }
-        for some in chunks(sorted(numbers), PAGE_SIZE):
-            asked_ms = int(clock() * 1000)
-            rows = list(read(some).values())
-            pace.make_room(len(rows))
-            sent += queue.send(swept(topic, rows, asked_ms, store.credentials.url, store.ahead_s))
-        return sent
-
-    pairs = [(mismatch.record_ids[0], mismatch.attach) for mismatch in mismatches if mismatch.attach]
-    if pairs:
-        crm.associate(pairs)
-    crm.doubt_line_items([found.record_ids[0] for found in mismatches if found.record == line_items.RECORD])
-    orders, customers = queued(ORDER_SWEPT, store.orders_by_id), queued(CUSTOMER_SWEPT, store.customers_by_id)
-    return RepairResult(orders, customers, len(pairs))
 
 
 def _made_in(period: Period, row: StoreRow) -> bool:

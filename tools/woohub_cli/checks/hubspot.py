@@ -11,8 +11,7 @@ from woohub.hubspot.client import HubSpot
 from woohub.hubspot.objects import DEALS, OBJECT_TYPES
 from woohub.hubspot.properties import CURRENCY
 from woohub.mapping.fields import FieldMapping
-from woohub.settings import hubspot_token
-from woohub_cli import connections, secret_store, traces
+from woohub_cli import connections, traces
 from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import scopes, store
 from woohub_cli.checks.currencies import ENABLE
@@ -21,6 +20,7 @@ from woohub_cli.commands import setup
 from woohub_cli.hubspot_records import Crm
 from woohub_cli.metrics import DAY
 from woohub_cli.provision import SINGULAR, provision
+from woohub_cli.secret_store import StackSecrets
 
 HIGH_USAGE = 0.8  # of the daily limit
 LOG_LOOKBACK_S = 7 * DAY  # seconds of the consumer's log that are searched for refused currencies
@@ -30,7 +30,7 @@ SETUP = "run `woohub setup`: it creates what is missing"
 
 def examine(context: HealthContext) -> Iterator[Step]:
     """All checks of HubSpot; only the first without a token it accepts."""
-    stored = hubspot_token(secret_store.read(context.stack.aws.secrets, context.stack.output("HubSpotSecretArn")))
+    stored = StackSecrets(context.stack).token()
     step = setup.token_step(stored, context.connect)
     yield replace(step, fix=f"{step.fix}, then run `woohub setup`") if step.fix == setup.TOKEN_FIX else step
     if step.outcome is Result.FAILED:

@@ -12,12 +12,10 @@ from woohub.consumer.breaker import DISABLED_STATES, BreakerParameter
 from woohub.erasures import KeyOfErasuresUnknown
 from woohub.errors import InvalidParameter
 from woohub.reconcile.watermark import Watermark, WatermarkParameter
-from woohub.settings import webhook_secrets
 from woohub_cli import (
-    dead_letters,
+    dead_letter_queue,
     erasure_list,
     further_stores,
-    secret_store,
     stack_configuration,
     store_setup,
     store_webhooks,
@@ -29,6 +27,7 @@ from woohub_cli.checks.health_context import HealthContext, ago
 from woohub_cli.cli_errors import RENEW_IT
 from woohub_cli.commands import status
 from woohub_cli.metrics import DAY, MINUTE, Counts
+from woohub_cli.secret_store import ADDRESSES, StackSecrets
 from woohub_cli.stacks import LOCAL
 
 FOREIGN = "ForeignSource"  # ingest's metric, which stands in the log line itself
@@ -69,15 +68,15 @@ def _deployed(context: HealthContext) -> Iterator[Step]:
 
 def _webhook_secret(context: HealthContext) -> Iterator[Step]:
     what = "webhook secret"
-    secrets, secret_id = context.stack.aws.secrets, context.stack.output("WebhookSecretArn")
-    stored = webhook_secrets(secret_store.read(secrets, secret_id))
+    secrets = StackSecrets(context.stack)
+    stored = secrets.webhook()
     current, given = stored.get("current", ""), context.env.get("WOO_COMMERCE_WEBHOOK_SECRET", "")
     if not current:
         fix = "put WOO_COMMERCE_WEBHOOK_SECRET into .env and run `woohub setup`"
         yield Step(what, Result.FAILED, "there is none, so every delivery is rejected", fix)
         return
     yield store_webhooks.send_probe(context.http, context.stack.output("WebhookUrl"), current, ONE_FOR_BOTH)
-    age = context.now - secret_store.changed_at(secrets, secret_id)
+    age = context.now - secrets.webhook_changed_at()
     if "previous" in stored and age > OLD_ROTATION_S:
         detail = f"changed {ago(age)} ago, and the one before is still accepted"
         yield Step(what, Result.WARNING, detail, "run `woohub rotate-webhook-secret --finish`")
@@ -98,8 +97,7 @@ def _weakness(secret: str) -> str:
 
 def _sources(context: HealthContext) -> Iterator[Step]:
     """Whether deliveries of other sites can be recognised, and whether there were any."""
-    what = secret_store.ADDRESSES
-    recorded = secret_store.sources(context.stack.aws.secrets, context.stack.output("WebhookSecretArn"))
+    what, recorded = ADDRESSES, StackSecrets(context.stack).sources()
     if recorded or context.stack.name == LOCAL:
         yield Step(what, Result.OK, ", ".join(recorded) or "none recorded: deliveries of every site are accepted")
     else:
@@ -180,7 +178,9 @@ def _dead_letters(context: HealthContext) -> Iterator[Step]:
     depth = status.depth(sqs, url)
     if depth.total:
         fix = "`woohub dlq list` says why; repair the cause, then `woohub dlq redrive --all`"
-        waiting = dead_letters.queue_summary(sqs, url, depth.total) or f"{depth.total} messages of orders or customers"
+        waiting = (
+            dead_letter_queue.queue_summary(sqs, url, depth.total) or f"{depth.total} messages of orders or customers"
+        )
         yield Step("dead letters", Result.FAILED, f"{waiting} are not in HubSpot", fix)
     else:
         yield Step("dead letters", Result.OK, "none")

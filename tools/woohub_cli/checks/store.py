@@ -13,12 +13,14 @@ from woohub.store.client import Store
 from woohub.store.cursors import ByDate
 from woohub.store.pagination import CREATED
 from woohub.store.subscriptions import find_problems
-from woohub_cli import secret_store, store_webhooks
+from woohub_cli import environment, store_webhooks
 from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import store_access
 from woohub_cli.checks.health_context import HealthContext, ago, run_checks
+from woohub_cli.environment import URL
 from woohub_cli.metrics import DAY
-from woohub_cli.store_setup import STORE_TIMEOUT_S, URL, VARIABLES
+from woohub_cli.secret_store import StackSecrets
+from woohub_cli.store_setup import STORE_TIMEOUT_S
 
 FIRST_ANSWER_TIMEOUT_S = 20.0  # seconds a store has to answer at all, tries included
 DELIVERY_LOOKBACK_S = 14 * DAY  # seconds that are looked back for the last delivery
@@ -58,7 +60,7 @@ def examine(context: HealthContext) -> Iterator[Step]:
 
 
 def _unknown(context: HealthContext) -> Step:
-    missing = [name for name in VARIABLES if not context.env.get(name)]
+    missing = environment.missing(context.env)
     if URL in missing:
         return Step("store", Result.SKIPPED, f"{URL} is not set, and the stack has no key of a store")
     return Step("store", Result.FAILED, f"{' and '.join(missing)} not set", store_access.KEY_FIX)
@@ -80,7 +82,7 @@ def _agreement(context: HealthContext) -> Step:
 
 def _home(context: HealthContext, home: str) -> Iterator[Step]:
     """Whether deliveries that name the store's own address as their source are accepted."""
-    recorded = secret_store.sources(context.stack.aws.secrets, context.stack.output("WebhookSecretArn"))
+    recorded = StackSecrets(context.stack).sources()
     if is_another(home, recorded):
         detail = f"the store is {home}, but only deliveries of {', '.join(recorded)} are accepted; its own are ignored"
         yield Step("store's own address", Result.FAILED, detail, "run `woohub setup`: it records the store's addresses")

@@ -13,14 +13,15 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from woohub_cli import dead_letters, environment, order_names
+from woohub_cli import dead_letter_queue, dead_letters, environment, order_names
 from woohub_cli.cli_errors import PROBLEMS, Trouble, WrongUsage
 from woohub_cli.commands import status
-from woohub_cli.dead_letters import Advance, DeadLetter, LetterFilter
+from woohub_cli.dead_letters import DeadLetter, LetterFilter
 from woohub_cli.interrupts import sigterm_interrupts
 from woohub_cli.options import DryRunOption, StackOptions, StoreOption, command
 from woohub_cli.period import parsed_moment
 from woohub_cli.rendering import output
+from woohub_cli.rendering.output import Advance
 from woohub_cli.rendering.typer_help import Group
 from woohub_cli.stacks import Stack
 
@@ -169,7 +170,7 @@ def redrive(wanted: MoveOptions, options: StackOptions) -> None:
     queue_url, dlq_url = target.output("QueueUrl"), target.output("DeadLetterQueueUrl")
 
     def move(letters: dict[str, DeadLetter], chosen: Sequence[DeadLetter], advance: Advance) -> int:
-        return dead_letters.redrive(target.aws.sqs, queue_url, dlq_url, letters, chosen, advance)
+        return dead_letter_queue.redrive(target.aws.sqs, queue_url, dlq_url, letters, chosen, advance)
 
     _act("redrive", move, target, letter_filter, dry_run=wanted.dry_run, json=options.json)
 
@@ -194,7 +195,7 @@ def drop(
     def delete(letters: dict[str, DeadLetter], chosen: Sequence[DeadLetter], advance: Advance) -> int:
         if chosen and not yes and sys.stdin.isatty():
             typer.confirm(f"Delete {len(chosen)} of {len(letters)} messages for good?", abort=True, err=True)
-        return dead_letters.drop(target.aws.sqs, target.output("DeadLetterQueueUrl"), letters, chosen, advance)
+        return dead_letter_queue.drop(target.aws.sqs, target.output("DeadLetterQueueUrl"), letters, chosen, advance)
 
     _act("drop", delete, target, letter_filter, dry_run=wanted.dry_run, json=options.json)
 
@@ -204,7 +205,9 @@ DONE = {"redrive": "redriven", "drop": "dropped"}
 
 
 def _act(name: str, act: Act, stack: Stack, letter_filter: LetterFilter, *, dry_run: bool, json: bool) -> None:
-    with _reading(stack, dead_letters.HIDDEN_WHILE_READ_S if dry_run else dead_letters.HIDDEN_WHILE_MOVED_S) as letters:
+    with _reading(
+        stack, dead_letter_queue.HIDDEN_WHILE_READ_S if dry_run else dead_letter_queue.HIDDEN_WHILE_MOVED_S
+    ) as letters:
         chosen = letter_filter.select(letters.values())
         total = len(letters)
         with output.progress(name, len(chosen)) as advance:
@@ -236,7 +239,7 @@ def _several_of_one(chosen: Sequence[DeadLetter]) -> bool:
 
 
 @contextmanager
-def _reading(stack: Stack, hidden_s: int = dead_letters.HIDDEN_WHILE_READ_S) -> Iterator[dict[str, DeadLetter]]:
+def _reading(stack: Stack, hidden_s: int = dead_letter_queue.HIDDEN_WHILE_READ_S) -> Iterator[dict[str, DeadLetter]]:
     """Every message, each visible again afterwards; says so when others are looking at some just now."""
     sqs, url = stack.aws.sqs, stack.output("DeadLetterQueueUrl")
     before = status.depth(sqs, url)
@@ -244,9 +247,7 @@ def _reading(stack: Stack, hidden_s: int = dead_letters.HIDDEN_WHILE_READ_S) -> 
         output.note(f"hidden by another reader right now, so not listed here: {before.in_flight}")
     with sigterm_interrupts(), ExitStack() as afterwards:
         with output.progress("reading the dead-letter queue", before.visible) as advance:
-            reading = dead_letters.peek_all(
-                sqs, url, hidden_s=hidden_s, advance=advance, wait_s=dead_letters.RECEIVE_WAIT_S
-            )
+            reading = dead_letter_queue.peek_all(sqs, url, hidden_s=hidden_s, advance=advance)
             letters = afterwards.enter_context(reading)
         yield letters
 

@@ -11,8 +11,7 @@ import urllib3
 
 from woohub.configuration import ConfigurationUnreadable
 from woohub.mapping.fields import FieldMapping, load_mapping
-from woohub.store.connection import StoreCredentials
-from woohub_cli import metrics, secret_store, stack_configuration, store_setup
+from woohub_cli import environment, metrics, stack_configuration, store_setup
 from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import hubspot, stack, store
 from woohub_cli.checks.health_context import HealthContext, run_checks
@@ -20,6 +19,7 @@ from woohub_cli.cli_errors import PROBLEMS
 from woohub_cli.commands.setup import hubspot_address
 from woohub_cli.options import StoreOptions
 from woohub_cli.rendering import output
+from woohub_cli.secret_store import StackSecrets
 from woohub_cli.stacks import Stack
 
 AREAS: Mapping[str, Callable[[HealthContext], Iterator[Step]]] = {
@@ -44,10 +44,7 @@ class Diagnosis:
 
 def health_context_of(stack: Stack, env: Mapping[str, str], now: float) -> HealthContext:
     """Everything there is to look at."""
-    secret_id = stack.outputs.get("StoreSecretArn")
-    stored = StoreCredentials.from_secret(secret_store.read(stack.aws.secrets, secret_id)) if secret_id else None
-    values = [env.get(name, "").strip() for name in store_setup.VARIABLES]
-    given = StoreCredentials(*values) if all(values) else None
+    stored, given = StackSecrets(stack).store(), environment.store_credentials(env)
     access = stored or given
     table, mistake = _mapping(stack)
     return HealthContext(

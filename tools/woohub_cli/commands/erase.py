@@ -13,13 +13,14 @@ import typer
 from woohub.configuration import MAX_AGE_S
 from woohub.mapping.values import INVISIBLE, usable_email
 from woohub.stores import FIRST
-from woohub_cli import connections, environment, erasure_list, secret_store, stack_configuration, stacks
+from woohub_cli import connections, environment, erasure_list, stack_configuration, stacks
 from woohub_cli.cli_errors import Trouble, WrongUsage
 from woohub_cli.commands import status
 from woohub_cli.consent import YesOption, agreed
 from woohub_cli.erasure import Erasure, ErasureReport, Person, StoreOrders, moment, purge
 from woohub_cli.options import JsonOption, StackOption
 from woohub_cli.rendering import output
+from woohub_cli.secret_store import StackSecrets
 from woohub_cli.stacks import Stack
 
 CONSUMER_TIMEOUT_S = 60.0  # template.yaml: a batch that began before the list was read ends within this time
@@ -104,7 +105,7 @@ def _ask_or_stop(person: Person, target: Stack, report: ErasureReport, address: 
 def _erase(target: Stack, erasure: Erasure, person: Person, *, wait: bool) -> None:
     """The list first, so that nothing brings the person back meanwhile."""
     report = erasure.report
-    key = secret_store.key_of_erasures(target.aws.secrets, target.output("HubSpotSecretArn"))
+    key = StackSecrets(target).made_erasure_key()
     report.erased_at_ms = erasure_list.file_of(target).add(person.addresses, key)
     erasure.erase_from_hubspot(person)
     _purge(target, person, report, report.erased_at_ms)

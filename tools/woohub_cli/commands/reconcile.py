@@ -110,7 +110,7 @@ def run_until_complete(
 
 def invoked(aws: Aws, function: str) -> Invoke:
     """Call a function and wait for its answer; Trouble when it fails."""
-    client = aws.session.client("lambda", endpoint_url=aws.endpoint_url, config=INVOKE_CONFIG)
+    client = aws.client("lambda", INVOKE_CONFIG)
 
     def invoke(event: Facts) -> Facts:
         answer = client.invoke(FunctionName=function, Payload=jsonlib.dumps(dict(event)).encode())

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from woohub.store.client import Store
-from woohub.store.connection import StoreCredentials
 from woohub.store.subscriptions import name_of
 from woohub.store.webhooks import TOPICS
-from woohub_cli import connections, store_setup
+from woohub_cli import environment, store_setup
 from woohub_cli.check_result import Result, Step
 from woohub_cli.cli_errors import Trouble, WrongUsage
 from woohub_cli.options import DryRunOption, StoreOptions
@@ -60,11 +59,10 @@ def command(options: StoreOptions, dry_run: DryRunOption = False) -> None:
     """
     if not options.name:
         raise WrongUsage("no stack is named: use --stack")
-    given = [options.env.get(name, "").strip() for name in connections.VARIABLES]
-    if not all(given):
-        missing = [name for name, text in zip(connections.VARIABLES, given, strict=True) if not text]
-        raise WrongUsage(f"the store is not known: put {', '.join(missing)} into .env")
+    access = environment.store_credentials(options.env)
+    if access is None:
+        raise WrongUsage(f"the store is not known: put {', '.join(environment.missing(options.env))} into .env")
     name = DEPLOYED_AS.get(options.name, options.name)
-    store, exists = store_setup.connect(StoreCredentials(*given)), is_there(options)
+    store, exists = store_setup.connect(access), is_there(options)
     steps = show_each(run(store, name, exists=exists, dry_run=dry_run), json=options.json)
     finish(steps, {"stack": name, "dry_run": dry_run}, json=options.json)

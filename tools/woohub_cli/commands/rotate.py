@@ -13,18 +13,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from woohub.errors import DeadlineExceeded
-from woohub.settings import webhook_secrets
 from woohub.store.client import Store
 from woohub.store.requests import StoreRefused, StoreUnavailable
 from woohub.store.webhooks import Webhook
-from woohub_cli import connections, metrics, secret_store, store_setup, store_webhooks
+from woohub_cli import connections, metrics, store_setup, store_webhooks
 from woohub_cli.check_result import Result, Step, failed
 from woohub_cli.checks.signers import Signer, signers
 from woohub_cli.cli_errors import Trouble, WrongUsage
@@ -32,12 +31,9 @@ from woohub_cli.consent import YesOption, agreed
 from woohub_cli.options import DryRunOption, StoreOptions
 from woohub_cli.rendering.steps import finish as finish_steps
 from woohub_cli.rendering.steps import show_each
-from woohub_cli.secret_store import WEBHOOK_SECRET
+from woohub_cli.secret_store import WEBHOOK_SECRET, StackSecrets
 from woohub_cli.stacks import Stack
 from woohub_cli.store_setup import SECRET_RELOAD_S, Reach
-
-if TYPE_CHECKING:
-    from mypy_boto3_secretsmanager import SecretsManagerClient
 
 LETTERS, LENGTH = string.ascii_letters + string.digits, 48  # WordPress strips tags and decodes entities of the rest
 # The previous secret stays that long: reconcile keeps a secret for five minutes and may repair a webhook with it.
@@ -85,7 +81,7 @@ class Rotation:
         elif self.dry_run:
             yield Step(f"{WEBHOOK_SECRET} in the stack", Result.WOULD_STORE, "the previous one stays valid")
         else:
-            yield secret_store.store_webhook_secret(self._secrets, self._secret_id, new_secret(), dry_run=False)
+            yield self._secrets.store_webhook_secret(new_secret(), dry_run=False)
         if self.dry_run:
             yield from self._would_give()
             return
@@ -129,7 +125,7 @@ class Rotation:
             yield Step(
                 "deliveries", Result.WARNING, f"rejected from now on (401), from: {', '.join(late)}", REFUSED_LATER
             )
-        yield secret_store.drop_previous(self._secrets, self._secret_id, what)
+        yield self._secrets.drop_previous(what)
 
     def _hand_to_all(self, secret: str) -> Iterator[Step]:
         """Give every webhook of this stack the secret; failed are those that may still sign with the previous one."""
@@ -156,11 +152,11 @@ class Rotation:
     def _signers(self) -> dict[int, Signer]:
         """Which secret the latest delivery of each webhook was signed with; none where the log cannot be read."""
         with suppress(ClientError, BotoCoreError):
-            return signers(self.stack, round(secret_store.changed_at(self._secrets, self._secret_id) * 1000))
+            return signers(self.stack, round(self._secrets.webhook_changed_at() * 1000))
         return {}
 
     def _obstacles(self, what: str) -> Iterator[Step]:
-        age = self.now() - secret_store.changed_at(self._secrets, self._secret_id)
+        age = self.now() - self._secrets.webhook_changed_at()
         if age < MIN_OVERLAP_S:
             detail = f"replaced {age / 60:.0f} minutes ago: deliveries on their way may still carry it"
             left = (MIN_OVERLAP_S - age) / 60
@@ -210,25 +206,21 @@ class Rotation:
         return self._stored()["current"]
 
     def _stored(self) -> dict[str, str]:
-        stored = webhook_secrets(secret_store.read(self._secrets, self._secret_id))
+        stored = self._secrets.webhook()
         if "current" not in stored:
             raise Trouble("the stack has no webhook secret yet: run `woohub setup`")
         return stored
 
     @property
-    def _secret_id(self) -> str:
-        return self.stack.output("WebhookSecretArn")
-
-    @property
-    def _secrets(self) -> SecretsManagerClient:
-        return self.stack.aws.secrets
+    def _secrets(self) -> StackSecrets:
+        return StackSecrets(self.stack)
 
 
 def left_to_do(rotation: Rotation, env: Mapping[str, str], steps: Sequence[Step], *, finished: bool) -> list[str]:
     """What a person has to do after these steps."""
     left = []
     if rotation.store is None and not (finished and not failed(steps)):
-        left.append(f"{BY_HAND}: {secret_store.how_to_read(rotation.stack)}")
+        left.append(f"{BY_HAND}: {StackSecrets(rotation.stack).how_to_read()}")
     given, current = env.get("WOO_COMMERCE_WEBHOOK_SECRET"), rotation.current()
     if given and given != current:
         left.append("Remove WOO_COMMERCE_WEBHOOK_SECRET from .env: it differs from the stack's, which is newer.")

@@ -17,12 +17,12 @@ from urllib3.exceptions import HTTPError
 from woohub.delivery import webhooks
 from woohub.errors import NotAnEntity
 from woohub.http import Http
-from woohub.settings import webhook_secrets
-from woohub_cli import samples, secret_store, stacks
+from woohub_cli import samples, stacks
 from woohub_cli.cli_errors import PROBLEMS, Trouble
 from woohub_cli.options import StoreOptions
 from woohub_cli.rendering import output
 from woohub_cli.samples import PREFIX, Sample
+from woohub_cli.secret_store import StackSecrets
 
 DELIVERY_TIMEOUT_S = 60.0  # seconds; as long as a store waits
 STORE = "https://shop.example/"
@@ -119,7 +119,7 @@ def post(http: Http, url: str, sample: Sample, sent: Mapping[str, str]) -> Reply
 
 def signing_secret(stack: stacks.Stack) -> str:
     """The secret that the store signs with now; Trouble if none is stored."""
-    stored = webhook_secrets(secret_store.read(stack.aws.secrets, stack.output("WebhookSecretArn")))
+    stored = StackSecrets(stack).webhook()
     if "current" not in stored:
         raise Trouble(
             "the stack has no webhook secret: put WOO_COMMERCE_WEBHOOK_SECRET into .env and run `woohub setup`"
@@ -129,7 +129,7 @@ def signing_secret(stack: stacks.Stack) -> str:
 
 def recorded_sources(stack: stacks.Stack) -> list[str]:
     """The addresses of the store of which the stack accepts deliveries; [] while it accepts any."""
-    return secret_store.sources(stack.aws.secrets, stack.output("WebhookSecretArn"))
+    return StackSecrets(stack).sources()
 
 
 def chosen(files: list[str], topic: str) -> list[Sample]:

@@ -17,10 +17,10 @@ from woohub.clock import Timer
 from woohub.errors import Forbidden, TransientError, Unauthorized
 from woohub.hubspot.client import HubSpot
 from woohub.mapping import fields
-from woohub.settings import HubSpotSettings, hubspot_token, webhook_secrets
+from woohub.settings import HubSpotSettings
 from woohub.store.connection import StoreCredentials
 from woohub.store.webhooks import TOPICS
-from woohub_cli import secret_store, stack_configuration, store_change, store_setup
+from woohub_cli import environment, stack_configuration, store_change, store_setup
 from woohub_cli.check_result import Result, Step, failed
 from woohub_cli.checks import scopes
 from woohub_cli.cli_errors import EXPECTED, explain, next_after
@@ -29,6 +29,7 @@ from woohub_cli.hubspot_records import Crm
 from woohub_cli.options import DryRunOption, StoreOptions
 from woohub_cli.provision import provision
 from woohub_cli.rendering.steps import finish, show_each
+from woohub_cli.secret_store import TOKEN, WEBHOOK_SECRET, StackSecrets
 from woohub_cli.stacks import Stack
 from woohub_cli.store_change import Change, StoreRelation
 from woohub_cli.store_setup import Reach
@@ -100,20 +101,20 @@ def run(
     """Everything setup does, one step at a time. Raises botocore's errors."""
     replaced = False
     given = env.get("HUBSPOT_API_KEY", "")
-    stored = hubspot_token(secret_store.read(stack.aws.secrets, stack.output("HubSpotSecretArn"))) if stack else ""
+    stored = StackSecrets(stack).token() if stack else ""
     checks = list(_token_steps(given or stored, connect, table))
     yield from checks
     if stack and store_secrets:
         if given and not failed(checks):
-            yield secret_store.store_token(stack.aws.secrets, stack.output("HubSpotSecretArn"), given, dry_run=dry_run)
+            yield StackSecrets(stack).store_token(given, dry_run=dry_run)
         secret = _webhook_secret(stack, env, agree, dry_run=dry_run)
         replaced = secret.outcome is Result.STORED and bool(secret.detail)
         yield secret
     setup_token = env.get("HUBSPOT_SETUP_API_KEY") or given or stored
     if setup_token and not (failed(checks[:1]) and setup_token == (given or stored)):
         yield from provision(connect(setup_token), table, dry_run=dry_run)
-    if not env.get(store_setup.URL):
-        yield Step("store", Result.SKIPPED, f"{store_setup.URL} is not set")
+    if not env.get(environment.URL):
+        yield Step("store", Result.SKIPPED, f"{environment.URL} is not set")
         if stack and store_secrets:
             yield from store_setup.record(stack, store_setup.named_sources(env), dry_run=dry_run)
     elif store_secrets:
@@ -130,7 +131,7 @@ def _token_steps(token: str, connect: Connect, table: fields.FieldMapping) -> It
 
 def token_step(token: str, connect: Connect) -> Step:
     """Whether HubSpot accepts the token that the functions use."""
-    what = secret_store.TOKEN
+    what = TOKEN
     if not token:
         return Step(what, Result.FAILED, "none is given, and none is stored", TOKEN_FIX)
     hubspot = connect(token)
@@ -147,14 +148,13 @@ def token_step(token: str, connect: Connect) -> Step:
 
 def _webhook_secret(stack: Stack, env: Mapping[str, str], agree: Agree, *, dry_run: bool) -> Step:
     secret = env.get("WOO_COMMERCE_WEBHOOK_SECRET", "")
-    secret_id = stack.output("WebhookSecretArn")
     if secret:
         objection = secret_objection(stack, secret)
         if objection and (dry_run or not agree(f"{objection.detail}. Replace the stack's secret anyway?")):
             return objection
-        return secret_store.store_webhook_secret(stack.aws.secrets, secret_id, secret, dry_run=dry_run)
-    what = f"{secret_store.WEBHOOK_SECRET} in the stack"
-    if secret_store.read(stack.aws.secrets, secret_id):
+        return StackSecrets(stack).store_webhook_secret(secret, dry_run=dry_run)
+    what = f"{WEBHOOK_SECRET} in the stack"
+    if StackSecrets(stack).webhook():
         return Step(what, Result.OK, "unchanged: WOO_COMMERCE_WEBHOOK_SECRET is not set")
     fix = "put WOO_COMMERCE_WEBHOOK_SECRET into .env: 40 or more letters and digits"
     return Step(what, Result.FAILED, "there is none, so every delivery is rejected", fix)
@@ -162,14 +162,13 @@ def _webhook_secret(stack: Stack, env: Mapping[str, str], agree: Agree, *, dry_r
 
 def secret_objection(stack: Stack, secret: str) -> Step | None:
     """Why the webhook secret of .env should not replace the stack's; None if it is the same, or nothing says so."""
-    client, secret_id = stack.aws.secrets, stack.output("WebhookSecretArn")
-    what = f"{secret_store.WEBHOOK_SECRET} in the stack"
-    if webhook_secrets(secret_store.read(client, secret_id)).get("current") == secret:
+    secrets, what = StackSecrets(stack), f"{WEBHOOK_SECRET} in the stack"
+    if secrets.webhook().get("current") == secret:
         return None
-    if secret_store.is_old(client, secret_id, secret):
+    if secrets.is_old(secret):
         detail = "unchanged: WOO_COMMERCE_WEBHOOK_SECRET is the secret before the last rotation"
         return Step(what, Result.WARNING, detail, "remove it from .env")
-    if secret_store.was_rotated(client, secret_id):
+    if secrets.was_rotated():
         detail = "unchanged: a rotation set it, and WOO_COMMERCE_WEBHOOK_SECRET differs, perhaps because it is older"
         return Step(
             what, Result.FAILED, detail, "remove it from .env, or run `woohub setup --yes` to store it in the stack"
@@ -207,7 +206,7 @@ def left_to_do(stack: Stack | None, change: Change | None = None, *, has_store: 
         "In the store (WooCommerce > Settings > Advanced > Webhooks) add an active webhook for each topic: "
         + ", ".join(TOPICS),
         f"Delivery URL of all of them: {stack.output('WebhookUrl')}",
-        f"Secret of all of them: {secret_store.how_to_read(stack)}",
+        f"Secret of all of them: {StackSecrets(stack).how_to_read()}",
     ]
 
 
@@ -275,7 +274,7 @@ def command(
     if change and change.step(Result.FAILED) in steps:
         left = [NOTHING_CHANGED]
     else:
-        shown, has_store = None if failed(steps) else change, store_setup.URL in env and not hubspot_only
+        shown, has_store = None if failed(steps) else change, environment.URL in env and not hubspot_only
         left = [*before_all(steps, dry_run=dry_run), *left_to_do(target, shown, has_store=has_store)]
     facts: dict[str, object] = {
         "stack": target.name if target else None,
@@ -288,14 +287,11 @@ def command(
 
 def change_of(stack: Stack, env: Mapping[str, str], address: HubSpotAddress) -> Change | None:
     """The store of the environment beside the stack's and HubSpot's; None if the environment names no store."""
-    values = [env.get(name, "").strip() for name in store_setup.VARIABLES]
-    if not all(values):
+    access = environment.store_credentials(env)
+    if access is None:
         return None
-    access = StoreCredentials(*values)
-    stored = StoreCredentials.from_secret(secret_store.read(stack.aws.secrets, stack.output("StoreSecretArn")))
-    token = env.get("HUBSPOT_API_KEY") or hubspot_token(
-        secret_store.read(stack.aws.secrets, stack.output("HubSpotSecretArn"))
-    )
+    secrets = StackSecrets(stack)
+    stored, token = secrets.store(), env.get("HUBSPOT_API_KEY") or secrets.token()
     known = stored.url if stored else ""
     try:
         return Change(known, access.url, _overlap(access, token, address, stack_configuration.mapping(stack)))

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from woohub.configuration import ConfigurationUnreadable
 from woohub.consumer.breaker import BreakerParameter, EventSourceMapping, State
-from woohub_cli import dead_letters, further_stores, stack_configuration, stacks
+from woohub_cli import dead_letter_queue, further_stores, stack_configuration, stacks
 from woohub_cli.cli_errors import PROBLEMS
 from woohub_cli.options import StoreOptions
 from woohub_cli.rendering import output
@@ -125,7 +125,7 @@ def command(options: StoreOptions) -> None:
     with suppress(ConfigurationUnreadable):  # which the breaker and doctor report
         stack_configuration.mapping(target)  # Trouble for a store that the stack does not have
     status = read(target)
-    counted = dead_letters.queue_summary(target.aws.sqs, target.output("DeadLetterQueueUrl"), status.dlq.total)
+    counted = dead_letter_queue.queue_summary(target.aws.sqs, target.output("DeadLetterQueueUrl"), status.dlq.total)
     status = replace(status, dead=counted)
     if options.json:
         output.as_json(status.facts())

@@ -23,7 +23,6 @@ from woohub_cli import (
     connections,
     environment,
     further_stores,
-    secret_store,
     stack_configuration,
     stacks,
     store_setup,
@@ -34,11 +33,13 @@ from woohub_cli.checks import store_access
 from woohub_cli.cli_errors import Trouble, WrongUsage
 from woohub_cli.commands import rotate, setup
 from woohub_cli.consent import YesOption, agreed
+from woohub_cli.environment import STORE_VARIABLES
 from woohub_cli.options import DryRunOption, StackOptions, command
 from woohub_cli.provision import provision
 from woohub_cli.rendering import hints, output
 from woohub_cli.rendering.steps import finish, show_each
 from woohub_cli.rendering.typer_help import Group
+from woohub_cli.secret_store import STORE_KEY, WEBHOOK_SECRET, StackSecrets
 from woohub_cli.stacks import Stack
 from woohub_cli.store_setup import Reach
 
@@ -106,7 +107,7 @@ class Addition:
         if self.others.get(self.name) != self.settings:
             further_stores.put(self.stack, self.name, self.settings)
             yield Step("stores.json", Result.STORED, "the functions know the store within a minute")
-        env = {**self.env, **dict(zip(store_setup.VARIABLES, self._access(), strict=True))}
+        env = {**self.env, **dict(zip(STORE_VARIABLES, self._access(), strict=True))}
         yield from setup.run(self.stack, env, table, address.connect, self.reach)
         yield further_stores.make_alarms(self.stack, self.name)
 
@@ -124,12 +125,8 @@ class Addition:
     def _resources(self) -> Iterator[Step]:
         access = dict(zip(("url", "consumer_key", "consumer_secret"), self._access(), strict=True))
         secret = {"current": self.env.get("WOO_COMMERCE_WEBHOOK_SECRET") or rotate.new_secret()}
-        yield further_stores.make_secret(
-            self.stack, self.stack.output("WebhookSecretArn"), secret, secret_store.WEBHOOK_SECRET
-        )
-        yield further_stores.make_secret(
-            self.stack, self.stack.output("StoreSecretArn"), access, secret_store.STORE_KEY
-        )
+        yield further_stores.make_secret(self.stack, self.stack.output("WebhookSecretArn"), secret, WEBHOOK_SECRET)
+        yield further_stores.make_secret(self.stack, self.stack.output("StoreSecretArn"), access, STORE_KEY)
         yield further_stores.make_watermark(self.stack, self.name)
 
 
@@ -165,9 +162,7 @@ def add(
         raise WrongUsage(f"{FIRST_SHOWN!r} is the stack's own store, which `woohub setup` sets up")
     first = options.target
     env = environment.read(os.environ, Path.cwd(), name)
-    given = [
-        text or env.get(variable, "") for text, variable in zip((url, key, secret), store_setup.VARIABLES, strict=True)
-    ]
+    given = [text or env.get(variable, "") for text, variable in zip((url, key, secret), STORE_VARIABLES, strict=True)]
     if missing := [option for option, text in zip(("--url", "--key", "--secret"), given, strict=True) if not text]:
         raise WrongUsage(f"the store is not known: {', '.join(missing)}")
     access = StoreCredentials(*(text.strip() for text in given))
@@ -190,7 +185,7 @@ def _for_addition(step: Step, name: str) -> Step:
 
 def _refuse_twins(first: Stack, name: str, wanted: StoreSettings, others: Mapping[str, StoreSettings]) -> None:
     """A store that is in the stack already would send every order twice; another prefix would double its deals."""
-    stored = StoreCredentials.from_secret(secret_store.read(first.aws.secrets, first.output("StoreSecretArn")))
+    stored = StackSecrets(first).store()
     addresses = {other: row.url for other, row in others.items() if other != name}
     addresses |= {FIRST_SHOWN: stored.url} if stored else {}
     for other, url in addresses.items():

@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.text import Text
 
 from woohub.clock import Timer
 from woohub.erasures import NOBODY
 from woohub.hubspot.client import HubSpot
 from woohub.store.client import Store
-from woohub_cli import connections, erasure_list, order_pages, stack_configuration, traces
+from woohub_cli import connections, erasure_list, stack_configuration, traces
 from woohub_cli.cli_errors import PROBLEMS, Trouble, WrongUsage
 from woohub_cli.commands import status
-from woohub_cli.comparison import Mismatch, MismatchKind
-from woohub_cli.erased import WHAT_TO_DO
 from woohub_cli.history import TENANT, Pace
 from woohub_cli.hubspot_records import Crm, Target
-from woohub_cli.latency import LOG_MATCH_S, percentile
+from woohub_cli.latency import LOG_MATCH_S
 from woohub_cli.options import StoreOptions
 from woohub_cli.period import FromOption, Period, ToOption, last_days, period
 from woohub_cli.rendering import output, report_page
-from woohub_cli.rendering.grouping import MismatchGroup, grouped
+from woohub_cli.rendering.grouping import grouped
 from woohub_cli.rendering.progress import bar
+from woohub_cli.rendering.report_text import COLUMNS, group_rows, lines, rows_of
+from woohub_cli.repairs import RepairResult, repair
 from woohub_cli.stacks import Stack
-from woohub_cli.verification import RepairResult, Verification, VerificationReport, repair
+from woohub_cli.verification import Verification
+from woohub_cli.verification_report import VerificationReport
 
 DAYS = 7
 MAX_LOG_AGE_S = 14 * 86_400.0  # seconds of ingest's log that are read at most
@@ -146,13 +146,10 @@ def _write(file: Path, text: str) -> None:
     output.note(f"{file} is written; it holds personal data")
 
 
-COLUMNS = ("What", "Entity", "Record", "Property", "Store", "HubSpot", "Order")
-
-
 def _print_report(report: VerificationReport, repaired: RepairResult | None) -> None:
     if report.mismatches:
         many, single = grouped(report.mismatches)
-        rows = [row for group in many for row in _group_rows(group)]
+        rows = [row for group in many for row in group_rows(group)]
         rows += [row for mismatch in single[:MAX_TABLE_ROWS] for row in rows_of(mismatch)]
         output.table(COLUMNS, rows)
         if len(single) > MAX_TABLE_ROWS:
@@ -165,70 +162,3 @@ def _print_report(report: VerificationReport, repaired: RepairResult | None) -> 
         output.say(f"Repair: {repaired.orders} orders and {repaired.customers} accounts queued{together}.")
     elif any(not mismatch.fix for mismatch in report.mismatches):
         output.say("woohub verify --repair queues what differs.")
-
-
-def rows_of(mismatch: Mismatch) -> Iterator[tuple[str | Text, ...]]:
-    """A difference for people: one line, and one for each property."""
-    first, name = (
-        (Text(mismatch.kind.words, "red"), mismatch.entity, mismatch.record),
-        mismatch.named.more if mismatch.named else "",
-    )
-    if not mismatch.differences:
-        yield (*first, "", mismatch.detail, ", ".join(mismatch.record_ids), name)
-    for number, it in enumerate(mismatch.differences):
-        begin, end = ("", "", "") if number else first, "" if number else name
-        yield (*begin, it.property, it.store, it.hubspot or "", end)
-    if mismatch.fix:
-        yield ("", "", "", "", Text(mismatch.fix, "yellow"), "", "")
-
-
-def _group_rows(group: MismatchGroup) -> Iterator[tuple[str | Text, ...]]:
-    """Many differences of one property: one line, and what to do."""
-    kind, counted = Text(group.kind.words, "red"), f"{group.count} times"
-    yield (kind, counted, group.record, group.name, *group.values(), group.entities)
-    if group.fix:
-        yield ("", "", "", "", Text(group.fix, "yellow"), "", "")
-
-
-def lines(report: VerificationReport) -> Iterator[Text]:
-    """The rest of the report for people."""
-    checked = f"{report.orders} orders, {report.accounts} accounts and {report.contacts} contacts"
-    yield Text(f"{checked} compared, {report.period}.")
-    for (day, currency), totals in sorted(report.days.items()):
-        if not totals.equal:
-            sums = f"{totals.orders_sum} {currency}, HubSpot {totals.deals} deals, {totals.deals_sum} {currency}"
-            yield Text(f"{day}: the store has {totals.orders} orders, {sums}", "yellow")
-    seconds = report.lags.seconds(lambda lag: lag.whole)
-    if seconds:
-        half, most = percentile(seconds, 50), percentile(seconds, 95)
-        yield Text(f"From the store to HubSpot: p50 {half:g} s, p95 {most:g} s ({report.lags.means}).")
-    if report.on_their_way:
-        yield Text(f"{len(report.on_their_way)} orders or accounts are changing right now and were left out.", "dim")
-    if report.refused_addresses:
-        yield Text(f"{report.refused_addresses} orders have no contact: HubSpot rejects the address.", "dim")
-    yield from (Text(str(currency), "yellow") for currency in report.currencies)
-    if anonymised := report.anonymised - report.forgotten:
-        yield Text(f"{anonymised} orders are anonymised in the store: they need no contact.", "dim")
-    if report.forgotten:
-        yield Text(f"{report.forgotten} orders are of people who were erased (woohub erase): the same.", "dim")
-    yield from _erased(report)
-    yield from (Text(text, "dim") for text in report.notes)
-    if report.unreadable:
-        yield Text(order_pages.left_out(report.unreadable), "yellow")
-    yield _verdict(report)
-
-
-def _erased(report: VerificationReport) -> Iterator[Text]:
-    if report.erased:
-        yield Text("Erased in the store, but still in HubSpot (--repair cannot fix this):", "yellow")
-        yield from (Text(f"  {person}", "yellow") for person in report.erased)
-        yield Text(f"  What to do: {WHAT_TO_DO}.", "yellow")
-
-
-def _verdict(report: VerificationReport) -> Text:
-    if report.equal:
-        return Text("HubSpot matches the store.", "green")
-    counts = ", ".join(
-        f"{report.problems[kind.value]} {kind.words}" for kind in MismatchKind if report.problems[kind.value]
-    )
-    return Text(f"HubSpot differs: {counts}.", "red")

@@ -29,6 +29,7 @@ from woohub.sync.contacts import ContactSnapshot, snapshot_of
 from woohub.sync.erased import forgotten_at, without_person
 from woohub_cli import (
     connections,
+    dead_letter_queue,
     dead_letters,
     environment,
     erasure_list,
@@ -41,7 +42,6 @@ from woohub_cli import (
 )
 from woohub_cli.cli_errors import EXPECTED, PROBLEMS, Trouble, WrongUsage, explain
 from woohub_cli.commands import status
-from woohub_cli.commands.verify import COLUMNS, rows_of
 from woohub_cli.comparison import association_mismatch, contact_mismatches, deal_mismatches, was_refused
 from woohub_cli.dead_letters import DeadLetter
 from woohub_cli.erased import is_named
@@ -53,6 +53,7 @@ from woohub_cli.order_lookup import Lookup
 from woohub_cli.order_names import Reference
 from woohub_cli.rendering import output
 from woohub_cli.rendering.progress import bar
+from woohub_cli.rendering.report_text import COLUMNS, rows_of
 from woohub_cli.stacks import Stack
 
 CLIENT_TIMEOUT_S = 60.0  # seconds for the store, and for HubSpot
@@ -246,7 +247,7 @@ def _log_since(shop: InStore) -> datetime:
 
 def _letters(stack: Stack, entity: str) -> list[DeadLetter]:
     sqs, url = stack.aws.sqs, stack.output("DeadLetterQueueUrl")
-    with dead_letters.peek_all(sqs, url, wait_s=dead_letters.RECEIVE_WAIT_S) as letters:
+    with dead_letter_queue.peek_all(sqs, url) as letters:
         return [letter for letter in letters.values() if (letter.store, letter.entity) == (stack.store, entity)]
 
 

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
-from decimal import Decimal
 from html import escape
 
 from woohub_cli.comparison import Mismatch, MismatchKind
-from woohub_cli.erased import WHAT_TO_DO
 from woohub_cli.latency import percentile
 from woohub_cli.rendering.charts import Series, bars, cumulative
 from woohub_cli.rendering.grouping import grouped
-from woohub_cli.verification import VerificationReport
+from woohub_cli.rendering.report_text import COLUMNS, cells, group_cells, remarks
+from woohub_cli.verification_report import VerificationReport
 
 MAX_ROWS = 1000  # differences
 MAX_OPEN_ROWS = 20  # days that are shown without asking
@@ -94,7 +93,12 @@ def _days(report: VerificationReport) -> str:
         Series("orders in the store", [_count(report, day, "orders") for day in days]),
         Series("deals in HubSpot", [_count(report, day, "deals") for day in days]),
     ]
-    plots = [_figure("Orders and deals per day", bars("Orders and deals per day", _short(days), counts, _whole))]
+    plots = [
+        _figure(
+            "Orders and deals per day",
+            bars("Orders and deals per day", [day[5:] for day in days], counts, "{:g}".format),
+        )
+    ]
     plots += [_sums(report, days, currency) for currency in sorted({currency for _, currency in report.days})]
     return f"<h2>Per day</h2><p>{_key('s0')} store {_key('s1')} HubSpot</p>{''.join(plots)}{_day_table(report)}"
 
@@ -116,19 +120,16 @@ def _sums(report: VerificationReport, days: Sequence[str], currency: str) -> str
         Series("HubSpot", [float(totals.deals_sum) if totals else 0.0 for totals in day_totals]),
     ]
     title = f"Sum per day, {currency or 'no currency'}"
-    return _figure(title, bars(title, _short(days), series, lambda value: f"{value:,.2f}".removesuffix(".00")))
+    return _figure(
+        title, bars(title, [day[5:] for day in days], series, lambda value: f"{value:,.2f}".removesuffix(".00"))
+    )
 
 
 def _day_table(report: VerificationReport) -> str:
     rows = [
         (
-            day,
-            currency,
-            str(totals.orders),
-            str(totals.deals),
-            _money(totals.orders_sum),
-            _money(totals.deals_sum),
-            _mark(totals.equal),
+            *(day, currency, str(totals.orders), str(totals.deals)),
+            *(f"{totals.orders_sum:,.2f}", f"{totals.deals_sum:,.2f}", "" if totals.equal else "differs"),
         )
         for (day, currency), totals in sorted(report.days.items())
     ]
@@ -155,34 +156,12 @@ def _mismatches(mismatches: Sequence[Mismatch]) -> str:
     if not mismatches:
         return ""
     many, _ = grouped(mismatches)
-    rows: list[tuple[str, ...]] = [
-        (
-            group.kind.words,
-            f"{group.count} times",
-            group.record,
-            group.name,
-            *group.values(),
-            group.entities,
-            _todo(group.fix),
-        )
-        for group in many
-    ]
-    rows += [row for mismatch in mismatches[:MAX_ROWS] for row in _rows(mismatch)]
+    rows = [(*group_cells(group), _todo(group.fix)) for group in many]
+    for mismatch in mismatches[:MAX_ROWS]:
+        first, *others = cells(mismatch)
+        rows += [(*first, _todo(mismatch.fix)), *((*row, "") for row in others)]
     more = f"<p>and {len(mismatches) - MAX_ROWS} more</p>" if len(mismatches) > MAX_ROWS else ""
-    columns = ("What", "Entity", "Record", "Property", "Store", "HubSpot", "Order", "What to do")
-    return f"<h2>Differences</h2>{_table(columns, rows)}{more}"
-
-
-def _rows(mismatch: Mismatch) -> Iterable[tuple[str, ...]]:
-    first, last = (
-        (mismatch.kind.words, mismatch.entity, mismatch.record),
-        (mismatch.named.more if mismatch.named else "", _todo(mismatch.fix)),
-    )
-    if not mismatch.differences:
-        yield (*first, "", mismatch.detail, ", ".join(mismatch.record_ids), *last)
-    for number, it in enumerate(mismatch.differences):
-        begin, end = (("", "", ""), ("", "")) if number else (first, last)
-        yield (*begin, it.property, it.store, it.hubspot or "", *end)
+    return f"<h2>Differences</h2>{_table((*COLUMNS, 'What to do'), rows)}{more}"
 
 
 def _todo(fix: str) -> str:
@@ -190,14 +169,7 @@ def _todo(fix: str) -> str:
 
 
 def _notes(report: VerificationReport) -> str:
-    lines = [f"{text} ({count} times)" if count > 1 else text for text, count in report.notes.items()]
-    lines += [f"Erased in the store, but still in HubSpot: {person}. {WHAT_TO_DO}." for person in report.erased]
-    lines += [str(currency) for currency in report.currencies]
-    if report.refused_addresses:
-        lines.append(f"{report.refused_addresses} orders have no contact, because HubSpot refuses the address.")
-    if report.on_their_way:
-        lines.append(f"{len(report.on_their_way)} orders or accounts change just now and were left out.")
-    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    items = "".join(f"<li>{escape(remark.plain)}</li>" for remark in remarks(report))
     return f"<h2>Notes</h2><ul>{items}</ul>" if items else ""
 
 
@@ -222,22 +194,6 @@ def _key(name: str) -> str:
     return (
         f'<svg class="key" viewBox="0 0 10 10" aria-hidden="true"><rect class="{name}" width="10" height="10"/></svg>'
     )
-
-
-def _short(days: Sequence[str]) -> list[str]:
-    return [day[5:] for day in days]
-
-
-def _whole(value: float) -> str:
-    return f"{value:g}"
-
-
-def _money(amount: Decimal) -> str:
-    return f"{amount:,.2f}"
-
-
-def _mark(equal: bool) -> str:
-    return "" if equal else "differs"
 
 
 def _seconds(value: float) -> str:

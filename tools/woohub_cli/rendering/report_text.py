@@ -1,0 +1,97 @@
+"""The comparison of store and HubSpot for the terminal; its remarks stand on the page, too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from rich.text import Text
+
+from woohub_cli import order_pages
+from woohub_cli.comparison import Mismatch, MismatchKind
+from woohub_cli.erased import WHAT_TO_DO
+from woohub_cli.latency import percentile
+from woohub_cli.rendering.grouping import MismatchGroup
+from woohub_cli.verification_report import VerificationReport
+
+COLUMNS = ("What", "Entity", "Record", "Property", "Store", "HubSpot", "Order")
+
+
+def cells(mismatch: Mismatch) -> Iterator[tuple[str, ...]]:
+    """Of these columns, a row for each property that differs; what it is about stands in the first row only."""
+    first, order = (
+        (mismatch.kind.words, mismatch.entity, mismatch.record),
+        mismatch.named.more if mismatch.named else "",
+    )
+    if not mismatch.differences:
+        yield (*first, "", mismatch.detail, ", ".join(mismatch.record_ids), order)
+    for difference in mismatch.differences:
+        yield (*first, difference.property, difference.store, difference.hubspot or "", order)
+        first, order = ("", "", ""), ""
+
+
+def group_cells(group: MismatchGroup) -> tuple[str, ...]:
+    """Many differences of one property."""
+    return (group.kind.words, f"{group.count} times", group.record, group.name, *group.values(), group.entities)
+
+
+def rows_of(mismatch: Mismatch) -> Iterator[tuple[str | Text, ...]]:
+    """The same for the terminal, with what to do in a row of its own."""
+    yield from _coloured(cells(mismatch), mismatch.fix)
+
+
+def group_rows(group: MismatchGroup) -> Iterator[tuple[str | Text, ...]]:
+    """Many differences of one property."""
+    yield from _coloured([group_cells(group)], group.fix)
+
+
+def _coloured(rows: Iterable[tuple[str, ...]], fix: str) -> Iterator[tuple[str | Text, ...]]:
+    for row in rows:
+        yield (Text(row[0], "red"), *row[1:])
+    if fix:
+        yield ("", "", "", "", Text(fix, "yellow"), "", "")
+
+
+def lines(report: VerificationReport) -> Iterator[Text]:
+    """What follows the table."""
+    checked = f"{report.orders} orders, {report.accounts} accounts and {report.contacts} contacts"
+    yield Text(f"{checked} compared, {report.period}.")
+    for (day, currency), totals in sorted(report.days.items()):
+        if not totals.equal:
+            sums = f"{totals.orders_sum} {currency}, HubSpot {totals.deals} deals, {totals.deals_sum} {currency}"
+            yield Text(f"{day}: the store has {totals.orders} orders, {sums}", "yellow")
+    seconds = report.lags.seconds(lambda lag: lag.whole)
+    if seconds:
+        half, most = percentile(seconds, 50), percentile(seconds, 95)
+        yield Text(f"From the store to HubSpot: p50 {half:g} s, p95 {most:g} s ({report.lags.means}).")
+    yield from remarks(report)
+    yield _verdict(report)
+
+
+def remarks(report: VerificationReport) -> Iterator[Text]:
+    """What is no difference, but worth knowing."""
+    anonymised = report.anonymised - report.forgotten
+    counted = (
+        (len(report.on_their_way), "orders or accounts are changing right now and were left out."),
+        (report.refused_addresses, "orders have no contact: HubSpot rejects the address."),
+        (anonymised, "orders are anonymised in the store: they need no contact."),
+        (report.forgotten, "orders are of people who were erased (woohub erase): they need no contact."),
+    )
+    yield from (Text(f"{count} {text}", "dim") for count, text in counted if count)
+    yield from (Text(str(currency), "yellow") for currency in report.currencies)
+    if report.erased:
+        yield Text("Erased in the store, but still in HubSpot (--repair cannot fix this):", "yellow")
+        yield from (Text(f"  {person}", "yellow") for person in report.erased)
+        yield Text(f"  What to do: {WHAT_TO_DO}.", "yellow")
+    for text, count in report.notes.items():
+        yield Text(f"{text} ({count} times)" if count > 1 else text, "dim")
+    if report.unreadable:
+        yield Text(order_pages.left_out(report.unreadable), "yellow")
+
+
+def _verdict(report: VerificationReport) -> Text:
+    if report.equal:
+        return Text("HubSpot matches the store.", "green")
+    counts = ", ".join(
+        f"{report.problems[kind.value]} {kind.words}" for kind in MismatchKind if report.problems[kind.value]
+    )
+    return Text(f"HubSpot differs: {counts}.", "red")
