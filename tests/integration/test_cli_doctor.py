@@ -30,7 +30,7 @@ from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import stack
 from woohub_cli.checks.health_context import HealthContext, ago
 from woohub_cli.commands import doctor
-from woohub_cli.commands.setup import FixedToken
+from woohub_cli.connections import FixedToken
 from woohub_cli.metrics import LoggedMetrics
 
 HOUR = 3600

@@ -33,7 +33,7 @@ from woohub.hubspot.client import HubSpot
 from woohub.mapping import fields
 from woohub.mapping.fields import load_mapping
 from woohub_cli.check_result import Result, Step, failed
-from woohub_cli.commands.setup import FixedToken
+from woohub_cli.connections import FixedToken
 from woohub_cli.main import app
 from woohub_cli.provision import provision
 

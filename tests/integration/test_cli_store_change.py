@@ -25,7 +25,7 @@ from woohub.store.connection import StoreCredentials
 from woohub.store.payloads import ORDER_SWEPT, OrderEvent, parse
 from woohub_cli import store_setup
 from woohub_cli.commands import setup
-from woohub_cli.commands.setup import FixedToken
+from woohub_cli.connections import FixedToken
 from woohub_cli.history import swept
 from woohub_cli.store_change import Change, Overlap, StoreRelation, shop_of
 

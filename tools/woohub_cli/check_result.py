@@ -10,8 +10,6 @@ from rich.text import Text
 
 
 class Result(StrEnum):
-    """How a step went."""
-
     OK = "ok"  # it was so already
     CREATED = "created"
     STORED = "stored"
@@ -45,7 +43,6 @@ class Step:
     fix: str = ""
 
     def facts(self) -> dict[str, str]:
-        """For --json."""
         return {"step": self.what, "outcome": self.outcome.value, "detail": self.detail, "fix": self.fix}
 
     def text(self) -> Text:

@@ -38,7 +38,6 @@ class MismatchKind(StrEnum):
 
     @property
     def words(self) -> str:
-        """For people."""
         return self.value.replace("_", " ")
 
 
@@ -76,7 +75,6 @@ class Mismatch:
         return int(self.entity.partition(":")[2])
 
     def facts(self) -> dict[str, Any]:
-        """For --json."""
         differences = [vars(difference) for difference in self.differences]
         return {
             "kind": self.kind.value,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import urllib3
@@ -10,10 +11,10 @@ import urllib3
 from woohub.clock import Timer
 from woohub.delivery.delivery_queue import DeliveryQueue
 from woohub.hubspot.client import HubSpot
+from woohub.settings import HubSpotSettings
 from woohub.store.client import Store
 from woohub.store.connection import StoreCredentials
 from woohub_cli.cli_errors import Trouble
-from woohub_cli.commands.setup import FixedToken, hubspot_address
 from woohub_cli.environment import STORE_VARIABLES, store_credentials
 from woohub_cli.rendering import output
 from woohub_cli.secret_store import StackSecrets
@@ -25,6 +26,43 @@ if TYPE_CHECKING:
 
 # Of HubSpot's 100, all callers together: when the consumer alone makes more, these reads wait.
 HUBSPOT_REQUESTS_PER_10_SECONDS = 60
+HUBSPOT_TIMEOUT_S = 120.0  # seconds for all calls of a set-up or check together
+
+Connect = Callable[[str], HubSpot]  # with a token
+
+
+@dataclass(frozen=True)
+class FixedToken:
+    """A token that is what it is: reading it again gives the same."""
+
+    value: str
+
+    def current(self) -> str:
+        return self.value
+
+    def renew(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True)
+class HubSpotAddress:
+    url: str = HubSpotSettings.hubspot_api_url
+    version: str = HubSpotSettings.hubspot_api_version
+
+    def connect(self, token: str) -> HubSpot:
+        timer = Timer()
+        timer.start(HUBSPOT_TIMEOUT_S)
+        return HubSpot(urllib3.PoolManager(), FixedToken(token), timer, self.url, self.version)
+
+
+def hubspot_address(stack: Stack | None, env: Mapping[str, str]) -> HubSpotAddress:
+    """The HubSpot that the stack calls; without a stack the one of HUBSPOT_API_URL and HUBSPOT_API_VERSION."""
+    usual = HubSpotAddress()
+    if stack:
+        url, version = stack.outputs.get("HubSpotApiUrl"), stack.outputs.get("HubSpotApiVersion")
+    else:
+        url, version = env.get("HUBSPOT_API_URL"), env.get("HUBSPOT_API_VERSION")
+    return HubSpotAddress((url or usual.url).rstrip("/"), version or usual.version)
 
 
 def access(stack: Stack | None, env: Mapping[str, str]) -> StoreCredentials | None:
@@ -75,7 +113,6 @@ class Tenant:
         self._name = name
 
     def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, Any]]) -> Any:
-        """As boto3's."""
         marked = [{**entry, "MessageGroupId": self._name} for entry in Entries]
         return self._sqs.send_message_batch(QueueUrl=QueueUrl, Entries=marked)  # type: ignore[arg-type]
 

@@ -71,7 +71,6 @@ class ErasureReport:
     notes: list[str] = field(default_factory=list)
 
     def facts(self) -> dict[str, Any]:
-        """For --json."""
         return {
             "dry_run": self.dry_run,
             "erased_at": moment(self.erased_at_ms),

@@ -99,7 +99,6 @@ class StateFile:
         draft.replace(self.path)
 
     def remove(self) -> None:
-        """The backfill is complete."""
         self.path.unlink(missing_ok=True)
 
 
@@ -218,7 +217,6 @@ def count(store: Store, wanted: BackfillRequest, period: Period) -> tuple[int, i
 
 
 def facts(progress: BackfillProgress) -> dict[str, Any]:
-    """For --json."""
     counts = {"orders": progress.orders, "trash": progress.trash, "customers": progress.customers}
     return (
         counts | {"status": progress.wanted.status, "unreadable": list(progress.unreadable)} | progress.period.facts()

@@ -74,12 +74,10 @@ class Crm:
 
     @property
     def deal_schema(self) -> PropertySchema:
-        """The properties of deals."""
         return self._catalog.schema(self._type)
 
     @property
     def contact_schema(self) -> PropertySchema:
-        """The properties of contacts."""
         return self._catalog.schema(CONTACTS)
 
     @property
@@ -201,7 +199,6 @@ class Crm:
 
     @property
     def line_item_schema(self) -> PropertySchema:
-        """The properties of line items."""
         return self._catalog.schema(LINE_ITEMS)
 
     def line_items_of(self, deal_ids: Sequence[str]) -> dict[str, list[Record]]:

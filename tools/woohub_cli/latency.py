@@ -51,7 +51,6 @@ class Lags:
     deliveries: Deliveries | None = None
 
     def add(self, lag: Lag) -> None:
-        """Take one in."""
         self.states.append(lag)
 
     @property
@@ -73,7 +72,6 @@ class Lags:
         return sum(lag.delivery > BACKFILL_LAG_S for lag in self.states)
 
     def seconds(self, of: Callable[[Lag], float]) -> list[float]:
-        """In order."""
         return sorted(of(lag) for lag in self.found)
 
     @property

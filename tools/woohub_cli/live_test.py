@@ -115,8 +115,6 @@ class Arrivals:
 
 @dataclass(frozen=True)
 class LoadReport:
-    """How a live test went."""
-
     run: Run
     placed: Sequence[Placed]
     arrived: dict[int, float]
@@ -221,7 +219,6 @@ class Cleaned:
     left: int
 
     def facts(self) -> dict[str, int]:
-        """For --json."""
         return {"deals": self.deals, "contacts": self.contacts, "left": self.left}
 
 

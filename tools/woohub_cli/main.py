@@ -69,7 +69,6 @@ class Commands(Group):
     """Ends a command that cannot do what was asked with one sentence instead of a traceback."""
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
-        """Run the command."""
         try:
             return super().invoke(ctx)
         except EXPECTED as error:

@@ -67,7 +67,6 @@ class Metrics:
     def _points(
         self, namespace: str, name: str, seconds: int, statistic: StatisticType, dimensions: Mapping[str, str]
     ) -> dict[float, float]:
-        """Values by the beginning of their period."""
         named: list[DimensionTypeDef] = [{"Name": key, "Value": value} for key, value in dimensions.items()]
         answer = self.client.get_metric_statistics(
             Namespace=namespace,

@@ -81,7 +81,6 @@ class StoreOptions(StackOptions):
 
     @property
     def store_name(self) -> str | None:
-        """What --store names."""
         return self.store
 
 

@@ -37,7 +37,6 @@ class OrderName:
         return f"order {self.order_id} ({self.more})" if self.more else f"order {self.order_id}"
 
     def facts(self) -> dict[str, Any]:
-        """For --json."""
         return {"id": self.order_id, "number": self.number, "name": self.customer}
 
 

@@ -40,7 +40,6 @@ class Period:
         return self.since <= moment and (not self.until or moment <= self.until)
 
     def facts(self) -> dict[str, str | None]:
-        """For --json."""
         since, until = (f"{text}Z" if text else None for text in ("" if self.since == EVER else self.since, self.until))
         return {"from": since, "to": until}
 

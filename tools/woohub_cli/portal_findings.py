@@ -52,7 +52,6 @@ class Finding:
     details: Mapping[str, object] = field(default_factory=dict)
 
     def facts(self) -> dict[str, object]:
-        """For --json."""
         return {
             "name": self.name,
             "question": self.question,

@@ -38,7 +38,6 @@ class Portal:
         return cls(str(details.get("portalId") or ""), str(details.get("accountType") or ""), is_real)
 
     def facts(self) -> dict[str, object]:
-        """For --json."""
         return {"id": self.id, "account_type": self.account_type, "simulated": not self.is_real}
 
     def __str__(self) -> str:
@@ -95,7 +94,6 @@ class Trial:
         return list(answer.records)
 
     def archive(self, kind: ObjectType, ids: Sequence[str], hubspot: HubSpot | None = None) -> None:
-        """Archive up to 100 records."""
         (hubspot or self.hubspot).archive(kind, ids)
 
     def definition(self, kind: ObjectType, name: str) -> Mapping[str, object]:

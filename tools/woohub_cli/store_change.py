@@ -37,8 +37,6 @@ USUAL_PORTS = (None, 80, 443)
 
 
 class StoreRelation(StrEnum):
-    """What the store is to the stack."""
-
     SAME = "same"
     MOVED = "moved"  # the same orders at another address: the shop moved, or this is a copy of it
     OTHER = "other"
@@ -68,7 +66,6 @@ class Overlap:
         return self.with_deal * 2 < self.looked_up
 
     def facts(self) -> dict[str, Any]:
-        """For --json."""
         return {
             "orders_in_store": self.orders,
             "orders_looked_up": self.looked_up,
@@ -168,7 +165,6 @@ class Change:
 
     @property
     def kind(self) -> StoreRelation:
-        """What the store is to the stack."""
         if self.overlap and self.overlap.foreign:
             return StoreRelation.OTHER
         if not self.other_address:
@@ -177,7 +173,6 @@ class Change:
 
     @property
     def detail(self) -> str:
-        """What is known, and what would happen."""
         known = f"the stack is set up for {self.stored_url}, and {self.url} is another address"
         if self.kind is StoreRelation.OTHER and self.overlap:
             subject = known if self.other_address else f"HubSpot's deals are not of {self.url}"

@@ -38,7 +38,6 @@ class Reach:
 
 
 def connect(access: StoreCredentials) -> Store:
-    """A client that has five minutes."""
     timer = Timer()
     timer.start(STORE_TIMEOUT_S)
     return Store(urllib3.PoolManager(), access, timer, on_wait=waiting)

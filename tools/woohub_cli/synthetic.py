@@ -51,17 +51,14 @@ class Run:
 
     @property
     def order_ids(self) -> range:
-        """The numbers of its orders."""
         first = FIRST_ID + self.began % ((LAST_ID - FIRST_ID) // MAX_ORDERS) * MAX_ORDERS
         return range(first, first + self.orders)
 
     @property
     def emails(self) -> list[str]:
-        """The addresses of its customers."""
         return [self._address(customer) for customer in range(self._customers)]
 
     def email(self, order_id: int) -> str:
-        """Who placed an order."""
         return self._address(self._customer(order_id))
 
     def body(self, order_id: int) -> bytes:

@@ -54,11 +54,9 @@ class Trace:
 
     @property
     def message_id(self) -> str:
-        """The queue's."""
         return str(self.fields.get("message_id") or "")
 
     def facts(self) -> dict[str, Any]:
-        """For --json."""
         logged = {name: self.fields[name] for name in LOGGED_FIELDS if self.fields.get(name)}
         return {"at": self.at, "where": self.where, "verdict": self.verdict} | logged
 

@@ -62,7 +62,6 @@ class VerificationReport:
 
     @cached_property
     def problems(self) -> Counter[str]:
-        """How many of each kind."""
         return Counter(mismatch.kind.value for mismatch in self.mismatches)
 
     def facts(self) -> dict[str, Any]:

@@ -32,7 +32,6 @@ class NotEnabled:
 
     @property
     def todo(self) -> str:
-        """What to do about it."""
         return f"{ENABLE}; after that, `woohub reconcile --since {self.since}` brings it to these deals"
 
     def __str__(self) -> str:
@@ -43,7 +42,6 @@ class NotEnabled:
         )
 
     def facts(self) -> dict[str, Any]:
-        """For --json."""
         return {
             "currency": self.currency,
             "deals": self.deals,

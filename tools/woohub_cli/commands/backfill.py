@@ -45,7 +45,6 @@ class BackfillRun:
         return self.progress.queued - self.before
 
     def facts(self, waiting: int) -> dict[str, Any]:
-        """For --json."""
         rate = round(self.now / self.seconds, 1) if self.seconds else None
         return history.facts(self.progress) | {
             "queued_now": self.now,
@@ -201,7 +200,6 @@ def _conclude(result: BackfillRun, stack: Stack, json: bool) -> None:
 
 
 def report_lines(result: BackfillRun, waiting: int) -> Iterator[str]:
-    """The report for people."""
     progress = result.progress
     trashed = f", {progress.trash} orders from the trash" if progress.trash else ""
     accounts = f" and {progress.customers} accounts" if progress.wanted.customers else ""

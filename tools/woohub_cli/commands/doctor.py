@@ -16,7 +16,7 @@ from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import hubspot, stack, store
 from woohub_cli.checks.health_context import HealthContext, run_checks
 from woohub_cli.cli_errors import PROBLEMS
-from woohub_cli.commands.setup import hubspot_address
+from woohub_cli.connections import hubspot_address
 from woohub_cli.options import StoreOptions
 from woohub_cli.rendering import output
 from woohub_cli.secret_store import StackSecrets
@@ -37,7 +37,6 @@ class Diagnosis:
     step: Step
 
     def facts(self) -> dict[str, str]:
-        """For --json."""
         facts = self.step.facts()
         return {"area": self.area, "check": facts.pop("step"), **facts}
 

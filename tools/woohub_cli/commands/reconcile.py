@@ -80,7 +80,6 @@ class ReconcileResult:
         self.complete, self.stopped = bool(facts.get("complete")), str(facts.get("stopped") or "")
 
     def facts(self) -> dict[str, Any]:
-        """For --json."""
         return {
             "queued": {name: self.queued[name] for name in KINDS},
             "webhooks": self.webhooks,
@@ -214,7 +213,6 @@ def _print_dry_run(stack: Stack, store: Store, since: str, json: bool) -> None:
 
 
 def lines(done: ReconcileResult) -> Iterator[str]:
-    """The report for people."""
     on_progress = ", ".join(f"{done.queued[name]} {text}" for name, text in KINDS.items() if done.queued[name])
     yield f"Queued: {on_progress}." if on_progress else "Nothing had to be queued."
     for webhook in done.webhooks:

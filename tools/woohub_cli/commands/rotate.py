@@ -202,7 +202,6 @@ class Rotation:
         return store_webhooks.send_probe(self.reach.http, self.stack.output("WebhookUrl"), secret, REFUSED_FIX)
 
     def current(self) -> str:
-        """The secret in force."""
         return self._stored()["current"]
 
     def _stored(self) -> dict[str, str]:

@@ -45,7 +45,6 @@ class Reply:
         return 200 <= self.status < 300
 
     def facts(self) -> dict[str, Any]:
-        """For --json."""
         return {
             "delivery": self.sample.name,
             "topic": self.sample.topic,
@@ -195,7 +194,6 @@ def _send_all(url: str, deliveries: list[Sample], sent: Callable[[Sample], dict[
 
 
 def row(reply: Reply) -> tuple[str | Text, ...]:
-    """The same for people."""
     facts = reply.facts()
     return (
         Text(str(reply.status), "green" if reply.accepted else "red"),

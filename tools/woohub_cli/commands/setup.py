@@ -6,24 +6,21 @@ Can be run any number of times.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
 import typer
 import urllib3
 
-from woohub.clock import Timer
 from woohub.errors import Forbidden, TransientError, Unauthorized
-from woohub.hubspot.client import HubSpot
 from woohub.mapping import fields
-from woohub.settings import HubSpotSettings
 from woohub.store.connection import StoreCredentials
 from woohub.store.webhooks import TOPICS
 from woohub_cli import environment, stack_configuration, store_change, store_setup
 from woohub_cli.check_result import Result, Step, failed
 from woohub_cli.checks import scopes
 from woohub_cli.cli_errors import EXPECTED, explain, next_after
+from woohub_cli.connections import Connect, HubSpotAddress, hubspot_address
 from woohub_cli.consent import YesOption, agreed
 from woohub_cli.hubspot_records import Crm
 from woohub_cli.options import DryRunOption, StoreOptions
@@ -34,7 +31,6 @@ from woohub_cli.stacks import Stack
 from woohub_cli.store_change import Change, StoreRelation
 from woohub_cli.store_setup import Reach
 
-HUBSPOT_TIMEOUT_S = 120.0  # seconds for all calls to HubSpot together
 COMPARISON_TIMEOUT_S = 45.0  # seconds the store has to show its orders
 RUN_TIME_SCOPES = "crm.objects.contacts.read and .write, crm.objects.deals.read and .write"
 TOKEN_FIX = (
@@ -44,47 +40,7 @@ TOKEN_FIX = (
 
 NOTHING_CHANGED = "Nothing was changed: neither in the stack, nor in HubSpot, nor in the store."
 
-Connect = Callable[[str], HubSpot]
 Agree = Callable[[str], bool]  # asks a person a question: whether the answer is yes
-
-
-@dataclass(frozen=True)
-class FixedToken:
-    """A token that is what it is: reading it again gives the same."""
-
-    value: str
-
-    def current(self) -> str:
-        """The token."""
-        return self.value
-
-    def renew(self) -> str:
-        """The token."""
-        return self.value
-
-
-@dataclass(frozen=True)
-class HubSpotAddress:
-    """Where HubSpot's API is."""
-
-    url: str = HubSpotSettings.hubspot_api_url
-    version: str = HubSpotSettings.hubspot_api_version
-
-    def connect(self, token: str) -> HubSpot:
-        """A client that has two minutes."""
-        timer = Timer()
-        timer.start(HUBSPOT_TIMEOUT_S)
-        return HubSpot(urllib3.PoolManager(), FixedToken(token), timer, self.url, self.version)
-
-
-def hubspot_address(stack: Stack | None, env: Mapping[str, str]) -> HubSpotAddress:
-    """The HubSpot that the stack calls; without a stack the one of HUBSPOT_API_URL and HUBSPOT_API_VERSION."""
-    usual = HubSpotAddress()
-    if stack:
-        url, version = stack.outputs.get("HubSpotApiUrl"), stack.outputs.get("HubSpotApiVersion")
-    else:
-        url, version = env.get("HUBSPOT_API_URL"), env.get("HUBSPOT_API_VERSION")
-    return HubSpotAddress((url or usual.url).rstrip("/"), version or usual.version)
 
 
 def run(

@@ -136,7 +136,6 @@ def command(options: StoreOptions) -> None:
 
 
 def rows(status: Status, location: str) -> list[tuple[str, Text]]:
-    """The same for people."""
     queue, breaker = status.queue, status.breaker
     failed = (
         Text(f"{status.dead or status.dlq.total}   see `woohub dlq list`", "red")

@@ -96,7 +96,7 @@ class Addition:
         yield from checks
         if failed(checks):
             return
-        address = setup.hubspot_address(self.stack, self.env)
+        address = connections.hubspot_address(self.stack, self.env)
         if dry_run:
             token = connections.hubspot(self.stack, self.env).token.current()
             yield Step("store in the stack", Result.WOULD_CREATE, "secrets, watermark, alarms")

@@ -46,7 +46,7 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def as_json(value: object) -> None:
-    """The one thing on standard output of a command with --json."""
+    """The one thing on standard output of a command with --json; what is reported says it in `facts()`."""
     value = hints.in_json(value, _store.get()) if _store.get() else value
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 

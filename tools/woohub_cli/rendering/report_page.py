@@ -43,7 +43,6 @@ footer { margin-top: 2.5rem; border-top: 1px solid var(--rule); padding-top: .75
 
 
 def page(report: VerificationReport, store: str, hubspot: str) -> str:
-    """The whole file."""
     body = "".join(
         (
             _head(report, store, hubspot),

@@ -48,16 +48,12 @@ class Command(TyperCommand):
         return super().invoke(ctx)
 
     def get_params(self, ctx: Any) -> list[Any]:
-        """With --help."""
         return _untyped(super().get_params(ctx))
 
 
 class Group(TyperGroup):
-    """The same for a group of commands."""
-
     def __init__(self, *, help: str | None = None, **settings: Any) -> None:
         super().__init__(help=_help(help), **settings)
 
     def get_params(self, ctx: Any) -> list[Any]:
-        """With --help."""
         return _untyped(super().get_params(ctx))
