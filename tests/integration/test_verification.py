@@ -770,7 +770,7 @@ def test_history_tells_nothing_about_the_way(case: Case) -> None:
 
     lags = case.verify(Period("2026-11-01T00:00:00")).lags
 
-    assert (lags.found, lags.history) == ([], 1)
+    assert (lags.delivered, lags.history) == ([], 1)
 
 
 def test_a_backfilled_order_is_not_timed(case: Case) -> None:
@@ -799,8 +799,8 @@ def test_ingests_log_tells_a_late_delivery_from_a_read(case: Case) -> None:
     lags: Any = case.verify().lags
     lags.deliveries = {f"order:{late}": [lags.states[0].received]}
 
-    assert [lag.entity for lag in lags.found] == [f"order:{late}"]
-    assert (lags.found[0].delivery, read != late) == (3600.0, True)
+    assert [lag.entity for lag in lags.delivered] == [f"order:{late}"]
+    assert (lags.delivered[0].delivery, read != late) == (3600.0, True)
 
 
 def test_a_hundred_orders_cost_few_calls(case: Case) -> None:

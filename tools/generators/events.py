@@ -21,25 +21,25 @@ FOLDER = Path(__file__).parents[2] / "events"
 PATH = "/webhooks/woocommerce"
 
 
-def ingest_event(one: Captured, body: bytes | None = None) -> dict[str, Any]:
+def ingest_event(captured: Captured, body: bytes | None = None) -> dict[str, Any]:
     """The event a REST API makes of this request; `body` replaces the signed one."""
     return {
         "resource": PATH,
         "path": PATH,
         "httpMethod": "POST",
-        "headers": dict(one.headers),
-        "multiValueHeaders": {name: [value] for name, value in one.headers.items()},
+        "headers": dict(captured.headers),
+        "multiValueHeaders": {name: [value] for name, value in captured.headers.items()},
         "queryStringParameters": None,
         "requestContext": {"resourcePath": PATH, "path": f"/live{PATH}", "httpMethod": "POST", "stage": "live"},
-        "body": (one.body if body is None else body).decode(),
+        "body": (captured.body if body is None else body).decode(),
         "isBase64Encoded": False,
     }
 
 
-def queued(one: Captured) -> webhooks.Delivery:
+def queued(captured: Captured) -> webhooks.Delivery:
     """The delivery as ingest queues it, received when the store sent it."""
-    received_ms = int(datetime.fromisoformat(one.received).timestamp() * 1000)
-    verified, _ = webhooks.verify(one.headers, one.body, {"current": SECRET}, received_ms=received_ms)
+    received_ms = int(datetime.fromisoformat(captured.received).timestamp() * 1000)
+    verified, _ = webhooks.verify(captured.headers, captured.body, {"current": SECRET}, received_ms=received_ms)
     return webhooks.identify(verified)
 
 
@@ -62,13 +62,13 @@ def consumer_record(message: dict[str, Any], message_id: str, *, receive_count: 
 
 def consumer_batch(*deliveries: webhooks.Delivery) -> dict[str, Any]:
     """A batch as Lambda hands it over."""
-    sent = [messages.to_sqs(one) for one in deliveries]
+    sent = [messages.to_sqs(delivery) for delivery in deliveries]
     return {"Records": [consumer_record(message, f"message-{n}") for n, message in enumerate(sent, start=1)]}
 
 
-def poisoned(one: webhooks.Delivery) -> webhooks.Delivery:
+def poisoned(delivery: webhooks.Delivery) -> webhooks.Delivery:
     """The order with a total that is no number."""
-    return replace(one, body=re.sub(rb'"total":"[^"]*"', b'"total":"39,98 EUR"', one.body, count=1))
+    return replace(delivery, body=re.sub(rb'"total":"[^"]*"', b'"total":"39,98 EUR"', delivery.body, count=1))
 
 
 def schedule() -> dict[str, Any]:

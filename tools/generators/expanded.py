@@ -40,8 +40,8 @@ def expanded(text: str, parameters: dict[str, str]) -> dict[str, Any]:
         for place in PLACES:
             if place in properties:
                 properties[place] = f"s3://artifacts/{_digest(ROOT / properties[place])}"
-    found: dict[str, Any] = transform(template, parameters, NoManagedPolicies())
-    return found
+    transformed: dict[str, Any] = transform(template, parameters, NoManagedPolicies())
+    return transformed
 
 
 def _digest(folder: Path) -> str:
@@ -51,5 +51,5 @@ def _digest(folder: Path) -> str:
 
 if __name__ == "__main__":
     file, *given = sys.argv[1:]
-    found = expanded(Path(file).read_text(encoding="utf-8"), dict(one.split("=", 1) for one in given))
-    json.dump(found, sys.stdout, indent=1)
+    parameters = dict(parameter.split("=", 1) for parameter in given)
+    json.dump(expanded(Path(file).read_text(encoding="utf-8"), parameters), sys.stdout, indent=1)

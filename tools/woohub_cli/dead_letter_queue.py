@@ -74,9 +74,9 @@ def _receive(sqs: SQSClient, url: str, hidden_s: int) -> list[DeadLetter]:
 
 
 def _give_back(sqs: SQSClient, url: str, letters: Sequence[DeadLetter]) -> None:
-    for some in chunks(letters, SQS_BATCH):
+    for chunk in chunks(letters, SQS_BATCH):
         entries = [
-            {"Id": str(n), "ReceiptHandle": letter.receipt, "VisibilityTimeout": 0} for n, letter in enumerate(some)
+            {"Id": str(n), "ReceiptHandle": letter.receipt, "VisibilityTimeout": 0} for n, letter in enumerate(chunk)
         ]
         sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)  # type: ignore[arg-type]
 
@@ -95,16 +95,16 @@ def redrive(
     Returns how many were moved.
     """
     moved = 0
-    for some in send_batches(chosen):
+    for chunk in send_batches(chosen):
         entries = [
             {"Id": str(n), "MessageBody": letter.body, "MessageAttributes": _attributes(letter)}
-            for n, letter in enumerate(some)
+            for n, letter in enumerate(chunk)
         ]
         with defer_signals():
             answer = sqs.send_message_batch(QueueUrl=queue_url, Entries=entries)  # type: ignore[arg-type]
-            sent = [some[int(entry["Id"])] for entry in answer.get("Successful", ())]
+            sent = [chunk[int(entry["Id"])] for entry in answer.get("Successful", ())]
             moved += len(_delete(sqs, dlq_url, letters, sent))
-        advance(len(some))
+        advance(len(chunk))
     return moved
 
 
@@ -117,20 +117,20 @@ def drop(
 ) -> int:
     """Delete the chosen ones for good, from `letters` too; how many were deleted."""
     dropped = 0
-    for some in chunks(list(chosen), SQS_BATCH):
+    for chunk in chunks(list(chosen), SQS_BATCH):
         with defer_signals():
-            dropped += len(_delete(sqs, dlq_url, letters, some))
-        advance(len(some))
+            dropped += len(_delete(sqs, dlq_url, letters, chunk))
+        advance(len(chunk))
     return dropped
 
 
-def _delete(sqs: SQSClient, url: str, letters: dict[str, DeadLetter], some: Sequence[DeadLetter]) -> list[DeadLetter]:
+def _delete(sqs: SQSClient, url: str, letters: dict[str, DeadLetter], chunk: Sequence[DeadLetter]) -> list[DeadLetter]:
     """At most ten; which of them are gone."""
-    if not some:
+    if not chunk:
         return []
-    entries = [{"Id": str(n), "ReceiptHandle": letter.receipt} for n, letter in enumerate(some)]
+    entries = [{"Id": str(n), "ReceiptHandle": letter.receipt} for n, letter in enumerate(chunk)]
     answer = sqs.delete_message_batch(QueueUrl=url, Entries=entries)  # type: ignore[arg-type]
-    gone = [some[int(entry["Id"])] for entry in answer.get("Successful", ())]
+    gone = [chunk[int(entry["Id"])] for entry in answer.get("Successful", ())]
     for letter in gone:
         letters.pop(letter.message_id, None)
     return gone

@@ -121,8 +121,8 @@ class Erasure:
     def erase_from_hubspot(self, person: Person) -> None:
         """First the deals, which are found by their contact, then the contact."""
         for kind, names in person.new_names.items():
-            for some in chunks(sorted(names), BATCH):
-                self._rename(kind, {record_id: names[record_id] for record_id in some})
+            for chunk in chunks(sorted(names), BATCH):
+                self._rename(kind, {record_id: names[record_id] for record_id in chunk})
         for contact in person.contacts:
             self._erase(contact.id)
 
@@ -161,9 +161,9 @@ class Erasure:
         associated = self._hubspot.associated(CONTACTS, kind, contact_ids) if contact_ids else {}
         ids = sorted({record_id for record_ids in associated.values() for record_id in record_ids})
         names = (kind.key, NAME_OF[kind])
-        records = [record for some in chunks(ids, BATCH) for record in self._hubspot.read(kind, some, names)]
-        for some in chunks(sorted(orders), BATCH):
-            records += self._by_key(kind, some, names)
+        records = [record for chunk in chunks(ids, BATCH) for record in self._hubspot.read(kind, chunk, names)]
+        for chunk in chunks(sorted(orders), BATCH):
+            records += self._by_key(kind, chunk, names)
         return list({record.id: record for record in records}.values())
 
     def _by_key(self, kind: ObjectType, keys: Sequence[str], names: Sequence[str]) -> list[Record]:
@@ -172,7 +172,7 @@ class Erasure:
             return self._hubspot.read(kind, keys, names, id_property=kind.key)
         except HubSpotRejected:
             ids = [record.id for record in self._hubspot.search(kind, kind.key, keys)]
-            return [record for some in chunks(ids, BATCH) for record in self._hubspot.read(kind, some, names)]
+            return [record for chunk in chunks(ids, BATCH) for record in self._hubspot.read(kind, chunk, names)]
 
     def _new_names(
         self, kind: ObjectType, contact_ids: Sequence[str], orders: Mapping[str, Order], words: Collection[str]

@@ -178,17 +178,17 @@ class Backfill:
     ) -> tuple[BackfillProgress, bool]:
         """Queue what is new of a step; how far that is, and whether it was the whole step."""
         new = [row for row in step.rows if row.id not in progress.recent and _in_period(progress, row)]
-        some = new if last is None else new[: last - progress.queued]
-        self._pace.make_room(len(some))
+        wanted_rows = new if last is None else new[: last - progress.queued]
+        self._pace.make_room(len(wanted_rows))
         url, ahead_s = self._store.credentials.url, self._store.ahead_s
-        self._queue.send(swept(TOPICS[progress.phase], some, asked_ms, url, ahead_s))
+        self._queue.send(swept(TOPICS[progress.phase], wanted_rows, asked_ms, url, ahead_s))
         left_out = tuple(dict.fromkeys((*progress.unreadable, *self._store.unreadable)))
         counted = replace(
-            progress, **{progress.phase: getattr(progress, progress.phase) + len(some), "unreadable": left_out}
+            progress, **{progress.phase: getattr(progress, progress.phase) + len(wanted_rows), "unreadable": left_out}
         )
-        if len(some) == len(new):
+        if len(wanted_rows) == len(new):
             return replace(counted, position=step.next, recent=_ids(step.rows)), True
-        return replace(counted, recent=(*progress.recent, *_ids(some))), False
+        return replace(counted, recent=(*progress.recent, *_ids(wanted_rows))), False
 
     def _timed(self, steps: Iterator[Page[Cursor]]) -> Iterator[tuple[int, Page[Cursor]]]:
         """Each with the moment before it was asked for: what changes later is not in it."""

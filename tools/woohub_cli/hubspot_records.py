@@ -121,16 +121,16 @@ class Crm:
         """All deals of each key, the oldest first. Without a unique property they are searched for, with its lag."""
         names = (*self._table.deal_properties, self.target.amount, self.target.date, *DATES)
         records: list[Record] = []
-        for some in chunks(list(keys), BATCH):
+        for chunk in chunks(list(keys), BATCH):
             if self.deal_schema.is_unique(self._table.key_property):
-                records += self._hubspot.read(self._type, some, names, id_property=self._table.key_property)
+                records += self._hubspot.read(self._type, chunk, names, id_property=self._table.key_property)
             else:
-                records += self._by_search(some, names)
+                records += self._by_search(chunk, names)
         return self._by_key(records)
 
     def _by_search(self, keys: Sequence[str], names: Sequence[str]) -> list[Record]:
         ids = [record.id for record in self._hubspot.search(self._type, self._table.key_property, keys)]
-        return [record for some in chunks(ids, BATCH) for record in self._hubspot.read(self._type, some, names)]
+        return [record for chunk in chunks(ids, BATCH) for record in self._hubspot.read(self._type, chunk, names)]
 
     def _by_key(self, records: Sequence[Record]) -> dict[str, list[Record]]:
         by_deal_key: dict[str, list[Record]] = {}
@@ -151,16 +151,16 @@ class Crm:
         names = [*CONTACTS.aliases, *self._table.contact_properties, "createdate"]
         read = partial(self._hubspot.read, CONTACTS, properties=names, id_property=CONTACTS.key)
         contacts: dict[str, Record] = {}
-        for some in chunks(sorted(emails), BATCH):
-            records, _refused = read_apart(read, some)
-            contacts |= by_key(CONTACTS, records, some)
-            advance(len(some))
+        for chunk in chunks(sorted(emails), BATCH):
+            records, _refused = read_apart(read, chunk)
+            contacts |= by_key(CONTACTS, records, chunk)
+            advance(len(chunk))
         return contacts
 
     def contacts_by_id(self, ids: Collection[str]) -> dict[str, Record]:
         """Those of these contacts that HubSpot has."""
         names = self._table.contact_properties
-        read = [record for some in chunks(sorted(ids), BATCH) for record in self._hubspot.read(CONTACTS, some, names)]
+        read = [record for chunk in chunks(sorted(ids), BATCH) for record in self._hubspot.read(CONTACTS, chunk, names)]
         return {record.id: record for record in read}
 
     def contacts_of(self, deal_ids: Sequence[str]) -> dict[str, set[str]]:
@@ -192,9 +192,9 @@ class Crm:
     def _summed_up(self, contacts: Sequence[Record], summary: CustomerMetricsSummary) -> dict[str, list[Record]]:
         """The deals of each contact, by contact id."""
         ids = self._hubspot.associated(CONTACTS, self._type, [contact.id for contact in contacts])
-        wanted = sorted({record_id for some in ids.values() for record_id in some})
-        chunked = (self._hubspot.read(self._type, some, summary.properties_of) for some in chunks(wanted, BATCH))
-        by_id = {record.id: record for some in chunked for record in some}
+        wanted = sorted({record_id for record_ids in ids.values() for record_id in record_ids})
+        chunked = (self._hubspot.read(self._type, chunk, summary.properties_of) for chunk in chunks(wanted, BATCH))
+        by_id = {record.id: record for chunk in chunked for record in chunk}
         return {contact.id: [by_id[key] for key in ids.get(contact.id, ()) if key in by_id] for contact in contacts}
 
     @property
@@ -209,14 +209,14 @@ class Crm:
         ends = self._hubspot.associated(self._type, LINE_ITEMS, deal_ids)
         ids = sorted({item for items in ends.values() for item in items})
         by_id = {
-            record.id: record for some in chunks(ids, BATCH) for record in self._hubspot.read(LINE_ITEMS, some, names)
+            record.id: record for chunk in chunks(ids, BATCH) for record in self._hubspot.read(LINE_ITEMS, chunk, names)
         }
         return {deal: [by_id[item] for item in sorted(items) if item in by_id] for deal, items in ends.items()}
 
     def doubt_line_items(self, deal_ids: Sequence[str]) -> None:
         """Note on these deals that their line items may not be in place: then they are compared with the next read."""
-        for some in chunks(list(deal_ids), BATCH):
-            inputs = [{"id": deal, "properties": {ITEMS_STATE: ""}, "objectWriteTraceId": deal} for deal in some]
+        for chunk in chunks(list(deal_ids), BATCH):
+            inputs = [{"id": deal, "properties": {ITEMS_STATE: ""}, "objectWriteTraceId": deal} for deal in chunk]
             self._hubspot.update(self._type, inputs)
 
     def associate(self, pairs: Sequence[tuple[str, str]]) -> None:

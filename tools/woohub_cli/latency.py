@@ -54,7 +54,7 @@ class Lags:
         self.states.append(lag)
 
     @property
-    def found(self) -> list[Lag]:
+    def delivered(self) -> list[Lag]:
         """Those that came by a delivery."""
         together = Counter(lag.received for lag in self.states)  # what is read from the store comes by the page
         return [lag for lag in self.states if self._was_delivered(lag, alone=together[lag.received] == 1)]
@@ -72,12 +72,12 @@ class Lags:
         return sum(lag.delivery > BACKFILL_LAG_S for lag in self.states)
 
     def seconds(self, of: Callable[[Lag], float]) -> list[float]:
-        return sorted(of(lag) for lag in self.found)
+        return sorted(of(lag) for lag in self.delivered)
 
     @property
     def means(self) -> str:
         """What the figures count, for people."""
-        counted = f"{len(self.found)} of {len(self.states)} orders: those that a webhook delivered"
+        counted = f"{len(self.delivered)} of {len(self.states)} orders: those that a webhook delivered"
         if self.deliveries is not None:
             return f"{counted}, by ingest's log"
         return f"{counted}, by dates alone: received within {MAX_DELIVERY_LAG_S / 60:.0f} minutes of their last change"

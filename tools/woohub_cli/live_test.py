@@ -102,15 +102,15 @@ class Arrivals:
         """One call to HubSpot: how many of those asked for were there, and whether all were."""
         awaited = self.awaited
         self._next = self._next if self._next < len(awaited) else 0
-        some = {self.table.deal_key(order.order_id): order for order in awaited[self._next : self._next + BATCH]}
-        deals = self.crm.deals(list(some))
+        chunk = {self.table.deal_key(order.order_id): order for order in awaited[self._next : self._next + BATCH]}
+        deals = self.crm.deals(list(chunk))
         seen = self.clock()
         for key, records in deals.items():
             made = epoch(records[0].properties.get("createdate")) or seen
-            self.arrived[some[key].order_id] = min(max(made, some[key].at), seen)  # whatever the two clocks say
+            self.arrived[chunk[key].order_id] = min(max(made, chunk[key].at), seen)  # whatever the two clocks say
         if not deals:
             self._next += BATCH  # do not let a few that never come hide the others
-        return len(deals), len(deals) == len(some)
+        return len(deals), len(deals) == len(chunk)
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ def mismatches(crm: Crm, table: FieldMapping, run: Run, now: float) -> list[Mism
     """What is not in HubSpot exactly once and as it should be, orders and customers; `now` in epoch seconds."""
     events = [run.event(order_id, round(now * 1000)) for order_id in run.order_ids]
     contacts = crm.contacts(run.emails)
-    result = [mismatch for some in chunks(events, BATCH) for mismatch in _of_orders(crm, table, run, some, contacts)]
+    result = [mismatch for chunk in chunks(events, BATCH) for mismatch in _of_orders(crm, table, run, chunk, contacts)]
     snapshots: dict[str, list[ContactSnapshot]] = {}
     for event in events:
         snapshots.setdefault(run.email(event.order.id), []).append(snapshot_of(event, table))
@@ -230,9 +230,9 @@ def clean(hubspot: HubSpot, crm: Crm, table: FieldMapping, run: Run, advance: Ad
         if not any(there.values()):
             break
         for kind, ids in there.items():
-            for some in chunks(sorted(ids), BATCH):
-                _archive(hubspot, kind, some)
-                advance(len(set(some) - done[kind]))
+            for chunk in chunks(sorted(ids), BATCH):
+                _archive(hubspot, kind, chunk)
+                advance(len(set(chunk) - done[kind]))
             done[kind] |= ids
     left = sum(len(ids) for ids in _records(crm, table, run).values())
     return Cleaned(len(done[DEALS]), len(done[CONTACTS]), left)

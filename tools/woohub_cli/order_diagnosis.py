@@ -175,7 +175,7 @@ class OrderDiagnosis:
                 "findings": [mismatch.facts() for mismatch in self.hubspot.mismatches],
                 "not_asked": self.hubspot.missing or None,
             },
-            "deliveries": [trace.facts() for trace in self.traces.found],
+            "deliveries": [trace.facts() for trace in self.traces.lines],
             "refused_requests": self.traces.refused,
             "logs_not_read": self.traces.missing or None,
             "dead_letters": [letter.facts() for letter in self.letters],
@@ -414,4 +414,4 @@ RULES: Sequence[Rule] = (
 
 def _told_since(diagnosis: OrderDiagnosis) -> bool:
     """Whether anything of the order's last change came, by a delivery or by reconcile."""
-    return any(trace.at >= f"{diagnosis.modified_at}Z" for trace in diagnosis.traces.found)
+    return any(trace.at >= f"{diagnosis.modified_at}Z" for trace in diagnosis.traces.lines)

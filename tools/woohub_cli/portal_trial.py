@@ -117,9 +117,9 @@ class Trial:
             there = self._there(kind)
             if not there:
                 break
-            for some in chunks(sorted(there), BATCH):
+            for chunk in chunks(sorted(there), BATCH):
                 with suppress(UnknownOutcome, HubSpotRejected):  # the next round sees
-                    self.archive(kind, some)
+                    self.archive(kind, chunk)
             done |= there
         return len(done)
 
@@ -134,9 +134,11 @@ class Trial:
     def _marked(self, kind: ObjectType, ids: set[str]) -> Iterator[Record]:
         """Nothing without the mark, whatever a search says."""
         records = [
-            record for some in chunks(sorted(ids), BATCH) for record in self.hubspot.read(kind, some, [NAMED_BY[kind]])
+            record
+            for chunk in chunks(sorted(ids), BATCH)
+            for record in self.hubspot.read(kind, chunk, [NAMED_BY[kind]])
         ]
         if self.keys[kind] and self.has_unique_key(kind):
-            for some in chunks(self.keys[kind], BATCH):
-                records += self.hubspot.read(kind, some, [NAMED_BY[kind]], id_property=kind.key)
+            for chunk in chunks(self.keys[kind], BATCH):
+                records += self.hubspot.read(kind, chunk, [NAMED_BY[kind]], id_property=kind.key)
         return (record for record in records if record.properties.get(NAMED_BY[kind]) == MARK)

@@ -39,9 +39,9 @@ def repair(
         numbers = {
             mismatch.number for mismatch in mismatches if mismatch.queueable and mismatch.entity.startswith(f"{kind}:")
         }
-        for some in chunks(sorted(numbers), PAGE_SIZE):
+        for chunk in chunks(sorted(numbers), PAGE_SIZE):
             asked_ms = int(clock() * 1000)
-            rows = list(read(some).values())
+            rows = list(read(chunk).values())
             pace.make_room(len(rows))
             sent += queue.send(swept(topic, rows, asked_ms, store.credentials.url, store.ahead_s))
         return sent
@@ -49,6 +49,6 @@ def repair(
     pairs = [(mismatch.record_ids[0], mismatch.attach) for mismatch in mismatches if mismatch.attach]
     if pairs:
         crm.associate(pairs)
-    crm.doubt_line_items([found.record_ids[0] for found in mismatches if found.record == line_items.RECORD])
+    crm.doubt_line_items([mismatch.record_ids[0] for mismatch in mismatches if mismatch.record == line_items.RECORD])
     orders, customers = queued(ORDER_SWEPT, store.orders_by_id), queued(CUSTOMER_SWEPT, store.customers_by_id)
     return RepairResult(orders, customers, len(pairs))

@@ -65,19 +65,19 @@ class Trace:
 class Traces:
     """All lines in order; `missing` says why the logs could not be read, or not to the end."""
 
-    found: tuple[Trace, ...] = ()
+    lines: tuple[Trace, ...] = ()
     refused: int = 0  # requests to ingest without a valid signature, of whatever order
     missing: str = ""
 
     @property
     def received(self) -> list[Trace]:
         """Deliveries that ingest put on the queue."""
-        return [trace for trace in self.found if trace.where == "ingest"]
+        return [trace for trace in self.lines if trace.where == "ingest"]
 
     @property
     def tried(self) -> list[Trace]:
         """What the consumer made of them and of what was read from the store."""
-        return [trace for trace in self.found if trace.where == "consumer"]
+        return [trace for trace in self.lines if trace.where == "consumer"]
 
     @property
     def waiting(self) -> list[Trace]:

@@ -360,8 +360,8 @@ class Verification:
 
     def _judge_metrics(self, entities: Mapping[str, str], records: Mapping[str, Record]) -> None:
         """What contacts show of their deals, by the deals that HubSpot has."""
-        for some in chunks(list(records.values()), BATCH):
-            for record_id, change in self._crm.metrics_differences(some).items():
+        for chunk in chunks(list(records.values()), BATCH):
+            for record_id, change in self._crm.metrics_differences(chunk).items():
                 current = records[record_id].properties
                 differing = tuple(Difference(name, text, current.get(name)) for name, text in change.properties.items())
                 if differing:

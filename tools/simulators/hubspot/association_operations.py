@@ -66,9 +66,9 @@ def create_associations(call: Call, object_type: str, to_type: str) -> Result:
     """POST /{fromObjectType}/{toObjectType}/batch/create: each pair for itself."""
     start, end = _kind(object_type), _kind(to_type)
 
-    def create(one: Json) -> list[Json]:
-        check_types(start, end, one["types"])
-        pair = str(one["from"]["id"]), str(one["to"]["id"])
+    def create(entry: Json) -> list[Json]:
+        check_types(start, end, entry["types"])
+        pair = str(entry["from"]["id"]), str(entry["to"]["id"])
         call.portal.objects.link((start, pair[0]), (end, pair[1]))
         return [_pair(start.id, pair[0], end.id, pair[1])]
 
@@ -80,8 +80,8 @@ def create_defaults(call: Call, object_type: str, to_type: str) -> Result:
     """POST /{fromObjectType}/{toObjectType}/batch/associate/default."""
     start, end = _kind(object_type), _kind(to_type)
 
-    def create(one: Json) -> list[Json]:
-        pair = str(one["from"]["id"]), str(one["to"]["id"])
+    def create(entry: Json) -> list[Json]:
+        pair = str(entry["from"]["id"]), str(entry["to"]["id"])
         type_id(start, end)
         call.portal.objects.link((start, pair[0]), (end, pair[1]))
         return _both_ways((start, pair[0]), (end, pair[1]))
@@ -111,14 +111,14 @@ def _pair(start_type: str, start_id: str, end_type: str, end_id: str) -> Json:
 def _both_ways(start: tuple[ObjectType, str], end: tuple[ObjectType, str]) -> list[Json]:
     return [
         {
-            "from": {"id": one[1]},
-            "to": {"id": other[1]},
+            "from": {"id": near[1]},
+            "to": {"id": far[1]},
             "associationSpec": {
                 "associationCategory": "HUBSPOT_DEFINED",
-                "associationTypeId": type_id(one[0], other[0]),
+                "associationTypeId": type_id(near[0], far[0]),
             },
         }
-        for one, other in ((start, end), (end, start))
+        for near, far in ((start, end), (end, start))
     ]
 
 

@@ -28,13 +28,13 @@ class Links:
 
     def add(self, start: Key, end: Key) -> None:
         """Associate two records; doing it again changes nothing."""
-        for one, other in ((start, end), (end, start)):
-            self._to.setdefault(one, {}).setdefault(other[0], {})[other[1]] = None
+        for near, far in ((start, end), (end, start)):
+            self._to.setdefault(near, {}).setdefault(far[0], {})[far[1]] = None
 
     def remove(self, start: Key, end: Key) -> None:
         """Part two records; unknown pairs are ignored, as HubSpot does."""
-        for one, other in ((start, end), (end, start)):
-            self._to.get(one, {}).get(other[0], {}).pop(other[1], None)
+        for near, far in ((start, end), (end, start)):
+            self._to.get(near, {}).get(far[0], {}).pop(far[1], None)
 
     def ids(self, start: Key, to_type: str) -> list[str]:
         """Ids of the records of a type associated with `start`, oldest association first."""

@@ -125,11 +125,11 @@ class Objects:
         """Up to 100 records by id or unique property; one error lists everything that is missing."""
         inputs, id_property = _inputs(body), str(body.get("idProperty") or "")
         _check_distinct(inputs, id_property)
-        found = {str(entry["id"]): self._find(kind, str(entry["id"]), id_property) for entry in inputs}
+        records = {str(entry["id"]): self._find(kind, str(entry["id"]), id_property) for entry in inputs}
         names = self._known(kind, body.get("properties") or ()) or None
-        results = [record.json(names) for record in found.values() if record]
+        results = [record.json(names) for record in records.values() if record]
         self._rng.shuffle(results)
-        missing = [key for key, record in found.items() if record is None]
+        missing = [key for key, record in records.items() if record is None]
         return Batch(results, [_missing(kind, missing)] if missing else [])
 
     def batch_create(self, kind: ObjectType, body: Input, *, rules: bool = False) -> Batch:
@@ -165,11 +165,11 @@ class Objects:
         """What the lagging index knows."""
         index = self.indexes[kind.id]
         index.catch_up(self._tick())
-        found = search.find(index, self.schema.properties[kind.id], body)
-        ids, paging = search.page(found, body)
+        matching = search.find(index, self.schema.properties[kind.id], body)
+        ids, paging = search.page(matching, body)
         names = self._known(kind, body.get("properties") or ()) or None
         shown = [_as_indexed(kind, key, index.documents[key]).json(names) for key in ids]
-        return {"total": len(found), "results": shown, **paging}
+        return {"total": len(matching), "results": shown, **paging}
 
     def link(self, start: tuple[ObjectType, str], end: tuple[ObjectType, str]) -> None:
         """Associate two records; 400 if one does not exist."""
@@ -197,25 +197,25 @@ class Objects:
         properties = self._checks.accept(kind, None, body["properties"], claims=claims, rules=rules)
         return Change(kind, None, properties, links)
 
-    def _plan_update(self, kind: ObjectType, one: Input, claims: Claims, rules: bool) -> Change:
-        record = self._found(kind, one)
-        return Change(kind, record, self._checks.accept(kind, record, one["properties"], claims=claims, rules=rules))
+    def _plan_update(self, kind: ObjectType, entry: Input, claims: Claims, rules: bool) -> Change:
+        record = self._found(kind, entry)
+        return Change(kind, record, self._checks.accept(kind, record, entry["properties"], claims=claims, rules=rules))
 
-    def _plan_upsert(self, kind: ObjectType, one: Input, claims: Claims, rules: bool) -> Change:
-        record = self._found(kind, one)
-        raw = one["properties"] if record else {one["idProperty"]: str(one["id"]), **one["properties"]}
+    def _plan_upsert(self, kind: ObjectType, entry: Input, claims: Claims, rules: bool) -> Change:
+        record = self._found(kind, entry)
+        raw = entry["properties"] if record else {entry["idProperty"]: str(entry["id"]), **entry["properties"]}
         return Change(kind, record, self._checks.accept(kind, record, raw, claims=claims, rules=rules))
 
     def _links_of(self, kind: ObjectType, associations: Iterable[Input]) -> list[Link]:
-        found = []
+        links = []
         for association in associations:
             end = end_of(kind, association["types"])
             check_types(kind, end, association["types"])
-            found.append(Link(end, str(association["to"]["id"])))
-        missing = [link.to_id for link in found if link.to_id not in self.records[link.to_type.id]]
+            links.append(Link(end, str(association["to"]["id"])))
+        missing = [link.to_id for link in links if link.to_id not in self.records[link.to_type.id]]
         if missing:
             raise invalid_ids(missing)
-        return found
+        return links
 
     def _write(
         self, inputs: Sequence[Input], plan: Callable[[Input, Claims], Change], *, each: bool, upsert: bool = False
@@ -231,17 +231,17 @@ class Objects:
                 refused.append((entry, error))
         if refused and not each:
             raise self._together([error for _, error in refused])
-        results = [self._written(one, change, upsert=upsert) for one, change in planned]
+        results = [self._written(entry, change, upsert=upsert) for entry, change in planned]
         self._rng.shuffle(results)
-        return Batch(results, [error.entry({"objectWriteTraceId": [_trace(one)]}) for one, error in refused])
+        return Batch(results, [error.entry({"objectWriteTraceId": [_trace(entry)]}) for entry, error in refused])
 
-    def _written(self, one: Input, change: Change, *, upsert: bool) -> Json:
+    def _written(self, entry: Input, change: Change, *, upsert: bool) -> Json:
         record = self._apply(change)
         result = record.written(record.properties if change.record is None else change.properties)
         if upsert:
             result["new"] = change.record is None
-        if _trace(one) and self._settings().echo_trace_ids:
-            result["objectWriteTraceId"] = _trace(one)
+        if _trace(entry) and self._settings().echo_trace_ids:
+            result["objectWriteTraceId"] = _trace(entry)
         return result
 
     def _together(self, errors: Sequence[ApiError]) -> ApiError:
@@ -307,8 +307,8 @@ class Objects:
         if items:
             record.properties["amount"] = f"{sum(Decimal(_net_price(item)) for item in items):f}"
 
-    def _found(self, kind: ObjectType, one: Input) -> Record | None:
-        return self._find(kind, str(one["id"]), str(one.get("idProperty") or ""))
+    def _found(self, kind: ObjectType, entry: Input) -> Record | None:
+        return self._find(kind, str(entry["id"]), str(entry.get("idProperty") or ""))
 
     def _find(self, kind: ObjectType, key: str, id_property: str) -> Record | None:
         if id_property in ("", "hs_object_id"):
@@ -352,10 +352,10 @@ def _inputs(body: Input) -> list[Input]:
 
 
 def _by_id_property(inputs: Iterable[Input]) -> dict[str, list[Input]]:
-    found: dict[str, list[Input]] = {}
+    by_property: dict[str, list[Input]] = {}
     for entry in inputs:
-        found.setdefault(str(entry.get("idProperty") or ""), []).append(entry)
-    return found
+        by_property.setdefault(str(entry.get("idProperty") or ""), []).append(entry)
+    return by_property
 
 
 def _check_distinct(inputs: Iterable[Input], id_property: str) -> None:
@@ -368,8 +368,8 @@ def _check_distinct(inputs: Iterable[Input], id_property: str) -> None:
         raise bad_request(f"Duplicate IDs found in batch input: [{', '.join(twice)}]. IDs must be unique", ids=twice)
 
 
-def _trace(one: Input) -> str:
-    return str(one.get("objectWriteTraceId") or "")
+def _trace(entry: Input) -> str:
+    return str(entry.get("objectWriteTraceId") or "")
 
 
 def _traced(inputs: Sequence[Input]) -> bool:

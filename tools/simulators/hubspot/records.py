@@ -73,7 +73,7 @@ class UniqueValues:
 
 def _values(properties: Mapping[str, str], name: str) -> list[str]:
     """One value at most, but for the addresses of a contact."""
-    found = [properties.get(name, "")]
+    values = [properties.get(name, "")]
     if name == "email":
-        found += properties.get("hs_additional_emails", "").split(";")
-    return [value for value in found if value]
+        values += properties.get("hs_additional_emails", "").split(";")
+    return [value for value in values if value]

@@ -40,7 +40,7 @@ def read_properties(call: Call, object_type: str) -> Result:
     portal, kind = call.portal, _kind(object_type)
     batch = each(
         call.body["inputs"],
-        lambda one: [portal.schema.property_json(kind, one["name"], portal.settings)],
+        lambda entry: [portal.schema.property_json(kind, entry["name"], portal.settings)],
     )
     return batch_answer(call, batch, 200)
 
@@ -50,7 +50,7 @@ def create_properties(call: Call, object_type: str) -> Result:
     portal, kind = call.portal, _kind(object_type)
     batch = each(
         call.body["inputs"],
-        lambda one: [portal.schema.create_property(kind, one, portal.settings, portal.now())],
+        lambda entry: [portal.schema.create_property(kind, entry, portal.settings, portal.now())],
     )
     return batch_answer(call, batch, 200 if call.version == "2026-09" else 201)
 

@@ -42,14 +42,14 @@ class SearchIndex:
             self._by_value[name] = {}
             for object_id, properties in self.documents.items():
                 self._enter(name, object_id, properties)
-        found = self._by_value[name]
-        return [object_id for value in dict.fromkeys(wanted) for object_id in found.get(value, ())]
+        by_value = self._by_value[name]
+        return [object_id for value in dict.fromkeys(wanted) for object_id in by_value.get(value, ())]
 
     def _replace(self, object_id: str, properties: Mapping[str, str] | None) -> None:
         before = self.documents.pop(object_id, None)
-        for name, found in self._by_value.items():
+        for name, by_value in self._by_value.items():
             if before and name in before:
-                found[before[name].lower()].pop(object_id, None)
+                by_value[before[name].lower()].pop(object_id, None)
         if properties is not None:
             self.documents[object_id] = properties
             for name in self._by_value:
@@ -84,19 +84,19 @@ def find(index: SearchIndex, definitions: Mapping[str, PropertyDefinition], body
     for f in (f for group in groups for f in group):
         _check_filter(f, definitions)
     if groups:
-        found = dict.fromkeys(object_id for group in groups for object_id in _group(index, group, definitions))
+        matching = dict.fromkeys(object_id for group in groups for object_id in _group(index, group, definitions))
     else:
-        found = dict.fromkeys(index.documents)
+        matching = dict.fromkeys(index.documents)
     if body.get("query"):
-        found = dict.fromkeys(i for i in found if _mentions(index.documents[i], body["query"]))
-    return _sorted(list(found), index, body.get("sorts", []), definitions)
+        matching = dict.fromkeys(i for i in matching if _mentions(index.documents[i], body["query"]))
+    return _sorted(list(matching), index, body.get("sorts", []), definitions)
 
 
-def page(found: list[str], body: Json) -> tuple[list[str], Json]:
+def page(matching: list[str], body: Json) -> tuple[list[str], Json]:
     """One page of ids, and the `paging` member if more follow."""
     start, limit = int(body.get("after") or 0), int(body.get("limit", 10))
-    more = start + limit < len(found)
-    return found[start : start + limit], ({"paging": {"next": {"after": str(start + limit)}}} if more else {})
+    more = start + limit < len(matching)
+    return matching[start : start + limit], ({"paging": {"next": {"after": str(start + limit)}}} if more else {})
 
 
 def _check_filter(f: Json, definitions: Mapping[str, PropertyDefinition]) -> None:
@@ -197,17 +197,17 @@ def _mentions(properties: Mapping[str, str], query: str) -> bool:
 
 
 def _sorted(
-    found: list[str], index: SearchIndex, sorts: list[Any], definitions: Mapping[str, PropertyDefinition]
+    matching: list[str], index: SearchIndex, sorts: list[Any], definitions: Mapping[str, PropertyDefinition]
 ) -> list[str]:
     if not sorts:
-        return sorted(found, key=int)
+        return sorted(matching, key=int)
     sort = sorts[0] if isinstance(sorts[0], dict) else {"propertyName": sorts[0].lstrip("-")}
     descending = sort.get("direction") == "DESCENDING" or (isinstance(sorts[0], str) and sorts[0].startswith("-"))
     definition = definitions.get(sort["propertyName"])
     if definition is None:
         raise bad_request(f"There was a problem with the request. Unknown property: {sort['propertyName']}")
     return sorted(
-        found,
+        matching,
         key=lambda i: (_key(index.documents[i].get(definition.name, ""), definition), int(i)),
         reverse=descending,
     )

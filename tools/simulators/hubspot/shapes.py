@@ -65,8 +65,8 @@ def check(value: Any, shape: Any, where: str = "body") -> None:
         _check_members(value, shape, where)
     elif isinstance(shape, list):
         _check_type(value, list, where)
-        for number, one in enumerate(value):
-            check(one, shape[0], f"{where}[{number}]")
+        for number, member in enumerate(value):
+            check(member, shape[0], f"{where}[{number}]")
     else:
         _check_type(value, shape, where)
 

@@ -82,7 +82,7 @@ class Gate:
     def _check_nonce(self, nonce: str, timestamp: int, now: float) -> None:
         if abs(now - timestamp) > VALID_S:
             raise _refused("Invalid timestamp.")
-        self.nonces = {one: at for one, at in self.nonces.items() if now - at <= VALID_S}
+        self.nonces = {used: at for used, at in self.nonces.items() if now - at <= VALID_S}
         if nonce in self.nonces:
             raise _refused("Invalid nonce - nonce has already been used.")
         self.nonces[nonce] = timestamp

@@ -32,14 +32,14 @@ class Listed:
 
 def orders(shop: SimulatedShop, query: Query) -> Listed:
     """GET /orders."""
-    found = list(shop.orders.values())
+    listed = list(shop.orders.values())
     for condition in (_status(shop, query), *_dated(shop, query)):
-        found = [order for order in found if condition(order)]
+        listed = [order for order in listed if condition(order)]
     if "customer" in query:
-        found = [order for order in found if order.customer_id == _number(query, "customer", 0)]
+        listed = [order for order in listed if order.customer_id == _number(query, "customer", 0)]
     if query.get("search"):
-        found = [order for order in found if _mentions(order, query["search"].lower())]
-    found = _in_or_out(found, query)
+        listed = [order for order in listed if _mentions(order, query["search"].lower())]
+    listed = _in_or_out(listed, query)
     allowed = ["date", "id", "include", "title", "slug", *([] if shop.old else ["modified"])]
     keys: dict[str, Callable[[Order], Any]] = {
         "date": lambda order: _sortable(shop, order.created),
@@ -47,16 +47,16 @@ def orders(shop: SimulatedShop, query: Query) -> Listed:
         "include": lambda order: _ids(query, "include").index(order.id) if "include" in query else 0,
     }
     orderby = _one_of(query, "orderby", allowed, "date")
-    found.sort(key=lambda order: order.id)  # ties come in any order in MySQL; here by id, descending or not
-    return _page(_sorted(found, keys.get(orderby, lambda order: order.id), query, orderby, "desc"), query)
+    listed.sort(key=lambda order: order.id)  # ties come in any order in MySQL; here by id, descending or not
+    return _page(_sorted(listed, keys.get(orderby, lambda order: order.id), query, orderby, "desc"), query)
 
 
 def _status(shop: SimulatedShop, query: Query) -> Callable[[Order], bool]:
     """`any` wins over whatever stands beside it, and has neither trash nor drafts nor what no plugin registers."""
     asked = [part.removeprefix("wc-") for part in query.get("status", "any").split(",") if part]
     known = (*STATUSES, *DRAFTS, "trash", "any")
-    for number, one in enumerate(asked):
-        if one in shop.unregistered or (one not in known and not one.startswith("awaiting-")):
+    for number, status in enumerate(asked):
+        if status in shop.unregistered or (status not in known and not status.startswith("awaiting-")):
             raise invalid(f"status[{number}]", f"status[{number}] is not one of {', '.join(known)}.")
     if "any" in asked or not asked:
         return lambda order: order.status not in ("trash", *DRAFTS, *shop.unregistered)
@@ -105,46 +105,50 @@ def _mentions(order: Order, text: str) -> bool:
 def customers(shop: SimulatedShop, query: Query) -> Listed:
     """GET /customers: there is no filter by date, and none by change; asking for one is no error."""
     role = query.get("role", "customer")
-    found = [one for one in shop.customers.values() if role in ("all", one.role)]
+    listed = [customer for customer in shop.customers.values() if role in ("all", customer.role)]
     if query.get("email"):
-        found = [one for one in found if one.email.lower() == query["email"].lower()]
+        listed = [customer for customer in listed if customer.email.lower() == query["email"].lower()]
     if query.get("search"):
         text = query["search"].lower()
-        found = [one for one in found if text in f"{one.email} {one.first_name} {one.last_name}".lower()]
-    found = _in_or_out(found, query)
+        listed = [
+            customer
+            for customer in listed
+            if text in f"{customer.email} {customer.first_name} {customer.last_name}".lower()
+        ]
+    listed = _in_or_out(listed, query)
     orderby = _one_of(query, "orderby", ["id", "include", "name", "registered_date"], "name")
     keys: dict[str, Callable[[Customer], Any]] = {
-        "name": lambda one: (one.email.partition("@")[0], one.id),
-        "registered_date": lambda one: (one.created, one.id),
-        "include": lambda one: _ids(query, "include").index(one.id) if "include" in query else 0,
+        "name": lambda customer: (customer.email.partition("@")[0], customer.id),
+        "registered_date": lambda customer: (customer.created, customer.id),
+        "include": lambda customer: _ids(query, "include").index(customer.id) if "include" in query else 0,
     }
-    return _page(_sorted(found, keys.get(orderby, lambda one: one.id), query, orderby, "asc"), query)
+    return _page(_sorted(listed, keys.get(orderby, lambda customer: customer.id), query, orderby, "asc"), query)
 
 
 def webhooks(shop: SimulatedShop, query: Query) -> Listed:
     """GET /webhooks."""
     status = _one_of(query, "status", ["all", "active", "paused", "disabled"], "all")
-    found: list[Webhook] = [one for one in shop.hooks.webhooks.values() if status in ("all", one.status)]
+    listed: list[Webhook] = [webhook for webhook in shop.hooks.webhooks.values() if status in ("all", webhook.status)]
     orderby = _one_of(query, "orderby", ["date", "id", "title"], "date")
-    return _page(_sorted(_in_or_out(found, query), lambda one: one.id, query, orderby, "desc"), query)
+    return _page(_sorted(_in_or_out(listed, query), lambda webhook: webhook.id, query, orderby, "desc"), query)
 
 
-def _in_or_out(found: list[T], query: Query) -> list[T]:
+def _in_or_out(listed: list[T], query: Query) -> list[T]:
     if "include" in query:
         wanted = set(_ids(query, "include"))
-        found = [record for record in found if record.id in wanted]  # type: ignore[attr-defined]
+        listed = [record for record in listed if record.id in wanted]  # type: ignore[attr-defined]
     if "exclude" in query:
         unwanted = set(_ids(query, "exclude"))
-        found = [record for record in found if record.id not in unwanted]  # type: ignore[attr-defined]
-    return found
+        listed = [record for record in listed if record.id not in unwanted]  # type: ignore[attr-defined]
+    return listed
 
 
-def _sorted(found: list[T], key: Callable[[T], Any], query: Query, orderby: str, default: str) -> list[T]:
+def _sorted(listed: list[T], key: Callable[[T], Any], query: Query, orderby: str, default: str) -> list[T]:
     order = _one_of(query, "order", ["asc", "desc"], default)
-    return sorted(found, key=key, reverse=order == "desc" and orderby != "include")
+    return sorted(listed, key=key, reverse=order == "desc" and orderby != "include")
 
 
-def _page(found: list[Any], query: Query) -> Listed:
+def _page(listed: list[Any], query: Query) -> Listed:
     """A page, or from `offset` on. Beyond the end there is nothing, not even a total."""
     size = _number(query, "per_page", 10)
     if not 1 <= size <= MOST:
@@ -153,8 +157,8 @@ def _page(found: list[Any], query: Query) -> Listed:
     if page < 1:
         raise invalid("page", "page must be greater than or equal to 1")
     start = _number(query, "offset", 0) if "offset" in query else (page - 1) * size
-    total = len(found) if start < len(found) else 0
-    return Listed(found[start : start + size], total, -(-total // size), page)
+    total = len(listed) if start < len(listed) else 0
+    return Listed(listed[start : start + size], total, -(-total // size), page)
 
 
 def _ids(query: Query, name: str) -> list[int]:

@@ -259,19 +259,19 @@ class SimulatedShop:
             ("abandon", 4, self.abandon),
         ]
         if orders:
-            some = self.random.choice(orders)
+            order = self.random.choice(orders)
             choices += [
-                ("change_status", 30, lambda: self.change_status(some)),
-                ("edit_address", 8, lambda: self.edit_address(some)),
-                ("edit_items", 4, lambda: self.edit_items(some)),
-                ("save", 4, lambda: self.save(some)),
-                ("trash", 3, lambda: self.trash(some)),
+                ("change_status", 30, lambda: self.change_status(order)),
+                ("edit_address", 8, lambda: self.edit_address(order)),
+                ("edit_items", 4, lambda: self.edit_items(order)),
+                ("save", 4, lambda: self.save(order)),
+                ("trash", 3, lambda: self.trash(order)),
             ]
         if trashed:
             choices.append(("restore", 3, lambda: self.restore(self.random.choice(trashed))))
         if self.customers:
-            one = self.random.choice(sorted(self.customers))
-            choices.append(("edit_customer", 8, lambda: self.edit_customer(one)))
+            customer_id = self.random.choice(sorted(self.customers))
+            choices.append(("edit_customer", 8, lambda: self.edit_customer(customer_id)))
         name, _, do = self.random.choices(choices, weights=[weight for _, weight, _ in choices])[0]
         do()
         return name

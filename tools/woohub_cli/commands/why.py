@@ -263,9 +263,9 @@ def _now_ms() -> int:
 
 def _print_diagnosis(diagnosis: OrderDiagnosis) -> None:
     output.table(("", ""), list(_rows(diagnosis)))
-    if diagnosis.traces.found:
+    if diagnosis.traces.lines:
         output.say("\nLog:", style="bold")
-        lines: list[Sequence[str | Text]] = [_log_row(trace.facts()) for trace in diagnosis.traces.found]
+        lines: list[Sequence[str | Text]] = [_log_row(trace.facts()) for trace in diagnosis.traces.lines]
         output.table(("When", "Where", "What", "Topic", "More"), lines)
     if diagnosis.hubspot.mismatches:
         output.say("\nDifferences:", style="bold")

@@ -174,7 +174,7 @@ class Consumer:
         """Set when each message is tried again; without that, it would wait out the queue's visibility timeout."""
         delays = [(by_id[outcome.message.id]["receiptHandle"], self._delay_s(outcome)) for outcome in retries]
         failed: list[str] = []  # after one that failed no other is begun
-        self._concurrency.run([partial(self._hide, some, failed) for some in chunks(delays, ENTRIES)])
+        self._concurrency.run([partial(self._hide, chunk, failed) for chunk in chunks(delays, ENTRIES)])
         if failed:  # then the visibility timeout is the delay
             self._warn("queue_call_failed", call="ChangeMessageVisibility", queue=self._queue_url, error=failed[0])
 

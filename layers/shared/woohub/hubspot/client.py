@@ -218,9 +218,9 @@ class HubSpot:
         call = self._read_call if retry else self._once
         inputs: list[dict[str, str]] = [{"id": record_id} for record_id in ids]
         while inputs:
-            some, inputs = inputs[:MAX_ASSOCIATION_READS], inputs[MAX_ASSOCIATION_READS:]
+            chunk, inputs = inputs[:MAX_ASSOCIATION_READS], inputs[MAX_ASSOCIATION_READS:]
             with self.stats.counting(path):
-                answer = answers.with_results(call("POST", path, {"inputs": some}), path)
+                answer = answers.with_results(call("POST", path, {"inputs": chunk}), path)
             for row in answers.rows(answer, "results"):
                 record_id = str(row["from"]["id"])
                 ends.setdefault(record_id, set()).update(str(to["toObjectId"]) for to in row.get("to") or [])

@@ -138,12 +138,12 @@ def by_key(kind: ObjectType, records: Sequence[Record], keys: Sequence[str]) -> 
 
     HubSpot also finds records by their aliases and does not say which input a result answers.
     """
-    wanted, found = set(keys), dict[str, Record]()
+    wanted, by_value = set(keys), dict[str, Record]()
     for record in sorted(records, key=lambda record: (len(record.id), record.id)):  # ids are numbers
         for value in _key_values(kind, record):
             if value in wanted:
-                found.setdefault(value, record)
-    return found
+                by_value.setdefault(value, record)
+    return by_value
 
 
 def _key_values(kind: ObjectType, record: Record) -> list[str]:

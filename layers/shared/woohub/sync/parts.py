@@ -126,7 +126,7 @@ class PartSets:
         by_owner = {self._owners[key].record_id: key for key in keys}
         ends = self._ends(list(by_owner))
         ends |= self._ends([owner for owner in by_owner if owner not in ends])
-        owner_of = {part: owner for owner, some in ends.items() if owner in by_owner for part in some}
+        owner_of = {part: owner for owner, part_ids in ends.items() if owner in by_owner for part in part_ids}
         records = {record.id: record for record in self._read(list(owner_of))}
         records |= {record.id: record for record in self._read([part for part in owner_of if part not in records])}
         for part, owner in owner_of.items():
@@ -140,7 +140,7 @@ class PartSets:
         """The records, under their usual keys."""
         names = tuple(dict.fromkeys((self._type.key, *self._parts.properties)))
         read = partial(self._hubspot.read, self._type, properties=names, retry=False)
-        records = chain.from_iterable(read_apart(read, some)[0] for some in chunks(ids, BATCH))
+        records = chain.from_iterable(read_apart(read, chunk)[0] for chunk in chunks(ids, BATCH))
         return (_with_key(self._type, record, usual_key(_key(self._type, record))) for record in records)
 
     def _changes(self, key: str) -> list[Write]:
@@ -195,8 +195,8 @@ class PartSets:
         return replace(part, keys=(part.key, free_key), change=replace(part.change, properties=properties))
 
     def _archive(self, ids: Iterable[str]) -> None:
-        for some in chunks(list(ids), BATCH):
-            self._hubspot.archive(self._type, some)
+        for chunk in chunks(list(ids), BATCH):
+            self._hubspot.archive(self._type, chunk)
 
     def _finish(self, writes: Sequence[Write]) -> dict[str, Answer]:
         return update_records(self._hubspot, self._parts.of, writes)

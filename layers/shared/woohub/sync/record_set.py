@@ -58,8 +58,8 @@ class KindRecordSet:
         waiting = self._lookup.waiting(keys)
         free = [key for key in keys if key not in waiting]
         records, refused = self._lookup.find(free) if free else ([], {})
-        found = by_key(self._type, records, keys)
-        return Reading(found | self._held(free, holders, found), refused, waiting)
+        known = by_key(self._type, records, keys)
+        return Reading(known | self._held(free, holders, known), refused, waiting)
 
     def plan(self, keys: Sequence[str], reading: Reading) -> RoundPlan:
         """Two keys of one record become one write: HubSpot refuses a batch that has an id twice."""
@@ -100,11 +100,11 @@ class KindRecordSet:
     def _type(self) -> ObjectType:
         return self._kind.type
 
-    def _held(self, keys: Sequence[str], holders: Mapping[str, str], found: Mapping[str, Record]) -> dict[str, Record]:
+    def _held(self, keys: Sequence[str], holders: Mapping[str, str], known: Mapping[str, Record]) -> dict[str, Record]:
         """Records that conflicts named: made a moment ago, or holding the key as an alias that is not shown."""
         keys_of: dict[str, list[str]] = {}  # of one record there may be several
         for key in keys:
-            if key in holders and key not in found:
+            if key in holders and key not in known:
                 keys_of.setdefault(holders[key], []).append(key)
         if not keys_of:
             return {}

@@ -93,10 +93,10 @@ class SummarySet:
 
     def _read_associated(self, ids: Sequence[str]) -> None:
         ends = self._hubspot.associated(self._summary.type, self._summary.of, ids, retry=False) if ids else {}
-        wanted = sorted({end for some in ends.values() for end in some})
+        wanted = sorted({end for record_ids in ends.values() for end in record_ids})
         by_id: dict[str, Record] = {}
-        for some in chunks(wanted, BATCH):
-            read = self._hubspot.read(self._summary.of, some, self._summary.properties_of, retry=False)
+        for chunk in chunks(wanted, BATCH):
+            read = self._hubspot.read(self._summary.of, chunk, self._summary.properties_of, retry=False)
             by_id |= {record.id: record for record in read}
         for record_id in ids:
             self._associated[record_id] = [by_id[end] for end in ends.get(record_id, ()) if end in by_id]
