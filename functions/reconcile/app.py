@@ -155,7 +155,7 @@ def names_of_stores() -> list[str]:
 
 
 def start_other_stores(names: list[str], counter: Counter) -> None:
-    """Whatever keeps their runs from starting, the first store's goes on."""
+    """Start the runs of the further stores; where that fails, the first store's run continues."""
     if not names:
         return
     function = os.environ["AWS_LAMBDA_FUNCTION_NAME"]

@@ -114,7 +114,7 @@ def contact_differences(
 ) -> Sequence[Difference]:
     """The properties of a contact that these sights of the customer would change.
 
-    Not whatever version HubSpot has: its own may come from an order that is none of these.
+    HubSpot's version counts here: it may come from another order than these.
     """
     return _differences(contacts.plan(snapshots, current, table, schema).properties, current, CONTACT_VERSION)
 

@@ -32,7 +32,7 @@ NO_REASON = (
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """One message of the dead-letter queue. `delivery` is None where the message is none of woohub's."""
+    """One message of the dead-letter queue. `delivery` is None where woohub did not write the message."""
 
     message_id: str
     receipt: str

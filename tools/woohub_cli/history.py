@@ -59,7 +59,7 @@ class BackfillProgress:
     recent: tuple[int, ...] = ()
     orders: int = 0
     customers: int = 0
-    old: bool = False  # the store: its dates are local, see walks
+    old: bool = False  # the store: its dates are local, see order_pages
     trash: int = 0  # orders in the trash
     unreadable: tuple[str, ...] = ()  # records the store could not show, such as "order:123"; they were left out
 

@@ -83,7 +83,7 @@ def _parts(
 
 
 def _orders_object(hubspot: HubSpot) -> Iterator[Step]:
-    """Whether this portal has the object at all; where HubSpot does not tell, the next steps show."""
+    """Whether this portal has the object at all; where HubSpot does not say, the next steps show it."""
     path = f"{hubspot.paths.objects.replace('objects', 'object-library')}/enablement/{ORDERS.type_id}"
     try:
         is_on = hubspot.get(path).get("enablement") is not False

@@ -144,7 +144,7 @@ FIXES = {
 }
 QUESTIONS = {
     StoreRelation.MOVED: "Has the shop moved there, so that the stack shall read it from now on?",
-    StoreRelation.OTHER: "Use it for this stack all the same, and have those deals overwritten?",
+    StoreRelation.OTHER: "Use it for this stack anyway, and have those deals overwritten?",
     StoreRelation.UNKNOWN: "Is it the same shop, so that the stack shall read it from now on?",
 }
 

@@ -53,7 +53,7 @@ class ConfigurationVersion:
 
     @property
     def mapping(self) -> FieldMapping:
-        """The first store's."""
+        """The mapping of the first store."""
         return self.mappings[FIRST]
 
 

@@ -75,7 +75,7 @@ def hashed(address: str, key: str) -> str:
 
 
 def fingerprint(key: str) -> str:
-    """What tells one key from another, and says nothing else about it."""
+    """A hash of the key: it shows whether two keys are the same, and nothing else."""
     return hashed(_FINGERPRINT_OF, key)[:16]
 
 

@@ -65,7 +65,7 @@ class RateLimits:
         return len(self._window)
 
     def resets_at(self, settings: Settings) -> float:
-        """When the day's budget starts anew: midnight in the account's time zone."""
+        """When the day's budget is renewed: midnight in the account's time zone."""
         return (_day(self._clock(), settings) + 1) * 86_400 - settings.utc_offset_s
 
     def _window_policy(self, now: float, settings: Settings) -> str:

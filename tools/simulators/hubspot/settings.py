@@ -35,7 +35,7 @@ class Settings:
     max_unique_properties: int = 10
     currencies: tuple[str, ...] = ("USD", "EUR")  # the first is the company currency
     lists_currencies: bool = True  # whether the definition of deal_currency_code has them as its options
-    time_zone: str = "US/Eastern"  # the daily limit starts anew at its midnight
+    time_zone: str = "US/Eastern"  # the daily limit is renewed at its midnight
     utc_offset_s: int = -5 * 3600
     unknown_tlds: tuple[str, ...] = ("invalid", "local", "localhost", "internal", "con")
     partial_status: int = 207  # the 2026-09 specs show partial results only as a body, without naming the status

@@ -44,7 +44,7 @@ def command(
     keeps a keyed hash of each of the person's addresses, so that nothing from before this moment (webhooks, reconcile,
     backfill, verify --repair, dlq redrive) brings the person back. An order made afterwards is a new relationship.
 
-    Within a minute the functions have read the list; then it looks once more, and erases what they had in hand.
+    Within a minute the functions have read the list; then it looks once more, and erases what they wrote until then.
     Interrupted, or run twice, it does what is left. It cannot be undone.
 
     Examples:

@@ -44,7 +44,9 @@ REFUSED_FIX = "run this again in a minute: it resumes where it stopped; both sec
 NOT_KNOWN = "whether every webhook has the new secret is not known"
 LOOK_THERE = "look at each webhook's Secret in the store, or wait until doctor shows deliveries and no refusals"
 HAS_IT = "its deliveries are signed with the current secret already, so this does not stop anything"
-BY_HAND_FIX = f"give it the current secret, or delete it, in {store_webhooks.WEBHOOKS_PAGE}: it is none of this stack's"
+BY_HAND_FIX = (
+    f"give it the current secret, or delete it, in {store_webhooks.WEBHOOKS_PAGE}: it does not belong to this stack"
+)
 LATE_FIX = (
     "repair what failed above (does the key still have Read/Write permission?) and run this again, or give these "
     "webhooks the current secret by hand; to drop the previous one anyway: --finish --force --yes"

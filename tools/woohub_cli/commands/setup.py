@@ -219,7 +219,7 @@ def command(
         woohub setup --stack shop-to-crm
         woohub setup --hubspot-only
     """
-    # Without any stack HubSpot can be set up all the same; with --hubspot-only a stack counts only when it is named.
+    # HubSpot can be set up without any stack; with --hubspot-only a stack counts only when it is named.
     target = None if hubspot_only and options.stack is None else options.target_if_named
     env = options.env if hubspot_only else store_setup.known(target, options.env)
     address = hubspot_address(target, env)

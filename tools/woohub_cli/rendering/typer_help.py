@@ -20,9 +20,9 @@ def flowing(text: str | None) -> str | None:
 
 
 def _help(text: str | None) -> str | None:
-    """Typer takes the indentation away that all lines but the first have after the first paragraph.
+    """With an empty line after the first paragraph, which keeps typer from removing the examples' indentation.
 
-    With an empty line before them the first of them, such as "Examples:", is none of these lines.
+    Typer dedents what follows the first paragraph by all lines but the first, which may be "Examples:".
     """
     return (flowing(text) or "").replace("\n\n", "\n\n\n\n", 1) or None
 

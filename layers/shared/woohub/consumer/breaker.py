@@ -61,7 +61,7 @@ _ADAPTER = TypeAdapter(State)
 
 
 class BreakerParameter:
-    """The state in SSM."""
+    """The breaker's state, as JSON in an SSM parameter."""
 
     def __init__(self, ssm: SSMClient, name: str) -> None:
         self._ssm = ssm

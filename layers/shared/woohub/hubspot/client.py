@@ -33,7 +33,7 @@ CURSOR_CHARS = 40  # characters kept for the paging cursor in a search body
 SEARCHES_PER_SECOND = 4  # HubSpot allows 5 per account, and other apps share them
 BACKOFF_S = (1, 2, 4, 8, 16)  # between the attempts of one call
 MAX_RETRY_AFTER_WAITED_FOR_S = 20.0  # seconds of a Retry-After worth waiting for within an invocation
-MAX_429_PER_CALL = 3  # answers to one call, before the caller is told to stop
+MAX_429_PER_CALL = 3  # answers to one call, before the call ends as an error
 PAUSE_BY_POLICY_S = {"SECONDLY": 1.0, "TEN_SECONDLY_ROLLING": 10.0}  # HubSpot sends no Retry-After with these
 DEFAULT_429_PAUSE_S = 30.0  # seconds after a 429 of any other policy
 LOCKED_PAUSE_S = 2.0  # seconds after a 423, "locked": HubSpot says that locks last 2 seconds
@@ -86,7 +86,7 @@ class CallStats:
         return any(not path.endswith(("/read", "/search")) for path in self.answered)
 
     def copy(self) -> CallStats:
-        """As they are now."""
+        """The counts as they are now."""
         return CallStats(self.answered.copy(), self.broken.copy())
 
     def since(self, earlier: CallStats) -> CallStats:
@@ -205,7 +205,7 @@ class HubSpot:
         )
 
     def disassociate(self, start: ObjectType, end: ObjectType, pairs: Iterable[tuple[str, str]]) -> None:
-        """Take associations off, `(id of start, id of end)`."""
+        """Remove associations, `(id of start, id of end)`."""
         inputs = [{"from": {"id": record}, "to": [{"id": other}]} for record, other in pairs]
         self._associations(start, end, "archive", inputs)
 

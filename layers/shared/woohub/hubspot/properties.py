@@ -92,7 +92,7 @@ class PropertySchema:
 class PropertyCatalog:
     """The schemas, read on first use and again every quarter of an hour.
 
-    `warn(event, **fields)` is told about each property that has to be left out, at most four times an hour.
+    `warn(event, **fields)` is called for each property that has to be left out, at most four times an hour.
     """
 
     def __init__(self, hubspot: HubSpot, timer: Timer, warn: Warn) -> None:
@@ -125,7 +125,7 @@ class PropertyCatalog:
         return self._schemas[object_type] if missing or refused else None
 
     def warn_left_out(self, object_type: ObjectType, properties: Mapping[str, str]) -> None:
-        """Tell about properties that were not written because HubSpot would refuse them."""
+        """Warn of properties that were not written because HubSpot would refuse them."""
         schema = self._schemas[object_type]
         for name, value in properties.items():
             if schema.has(name):

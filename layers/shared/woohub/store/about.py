@@ -51,7 +51,7 @@ class AboutReader(Caller):
     def about(self) -> About:
         """Address, time zone, clock and REST namespaces; needs no key, so it tells a wrong address from a wrong key.
 
-        Where that is closed to strangers, what WooCommerce tells the holder of the key.
+        Where that is closed to strangers, what WooCommerce returns to the holder of the key.
         """
         fields = {"_fields": "name,home,gmt_offset,timezone_string,namespaces"}
         try:

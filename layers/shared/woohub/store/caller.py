@@ -166,7 +166,7 @@ class Caller:
         self.style = style
 
     def _home(self) -> str:
-        """The home address that the store tells anyone, "" if it does not."""
+        """The home address that the store shows to everybody, "" if it shows none."""
         try:
             answer = self._send(StoreRequest("GET", "", {"_fields": "home"}, anonymous=True), self.style)
             return str(answer.object().get("home") or "")

@@ -1,6 +1,6 @@
 """The webhooks a store should have for us: what is wrong with them, and how to repair it.
 
-A store disables a webhook after seven failed deliveries in a row and tells nobody; while it is disabled, nothing is
+A store disables a webhook after seven failed deliveries in a row, without notice; while it is disabled, nothing is
 even queued. Making it active again does not reset the count of failures (only a delivery that succeeds does): if the
 first one after fails, it is disabled again at once.
 """

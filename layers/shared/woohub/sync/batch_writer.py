@@ -68,7 +68,7 @@ class Reading:
     waiting: Mapping[str, TransientError] = field(default_factory=dict)
 
     def joined(self, other: Reading) -> Reading:
-        """What both say; they are of different keys."""
+        """Both together; they are of different keys."""
         return Reading(
             {**self.records, **other.records}, {**self.refused, **other.refused}, {**self.waiting, **other.waiting}
         )
@@ -133,7 +133,7 @@ def _results(run: BatchRun, timer: Timer) -> dict[str, RecordResult]:
 class CallSize:
     """How many records go into one call: few while calls break, all again as soon as one is answered.
 
-    So a batch that waited for an outage to end goes on at full speed. Where it was a record that broke the calls, the
+    So a batch that waited for an outage to end continues at full speed. Where it was a record that broke the calls, the
     first full one breaks again: then it stays at few, until that record is alone. It also stays at few after a call
     without any response: another one like it would cost the invocation a whole time-out.
     """

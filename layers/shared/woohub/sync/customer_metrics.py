@@ -1,6 +1,6 @@
 """A contact's metrics: what HubSpot's own deals of the contact come to.
 
-They are computed anew from the deals each time, so that merges, deletions, refunds and deliveries in any order come
+They are computed from the deals each time, so that merges, deletions, refunds and deliveries in any order come
 out right.
 """
 

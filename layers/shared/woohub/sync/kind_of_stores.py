@@ -54,7 +54,7 @@ class KindOfStores:
     def plan(
         self, facts: Sequence[StoreFact], current: Record | None, schema: PropertySchema, related: Results
     ) -> Change | None:
-        """By the mapping of the store that was last heard of: only contacts have facts of several stores."""
+        """By the mapping of the store whose message came last: only contacts have facts of several stores."""
         kind = self._of(facts[-1].store)
         return kind.plan([fact.fact for fact in facts], current, schema, related)
 

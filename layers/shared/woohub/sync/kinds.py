@@ -56,7 +56,7 @@ def _summaries(mapping: FieldMapping) -> tuple[Summary, ...]:
 
 
 class KindsOfConfiguration:
-    """The kinds by the configuration in force, made anew only when it has changed."""
+    """The kinds by the configuration in force, made again only when it has changed."""
 
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration

@@ -70,7 +70,7 @@ class RecentCreates:
     """What this process knows of records that search does not show yet.
 
     `ids` of those it created, by key; `unsure`, the keys of creates whose answer was lost, with the moment at which
-    the index will surely tell: until then nobody may create them again.
+    the index will surely show it: until then nobody may create them again.
     """
 
     ids: dict[str, str] = field(default_factory=dict)
@@ -86,7 +86,7 @@ class RecentCreates:
         self.unsure |= dict.fromkeys(keys, now + INDEX_LAG_S)
 
     def seconds_to_wait(self, key: str, now: float) -> float:
-        """Seconds until the index tells about this key; 0 when it may be written."""
+        """Seconds until the index shows this key; 0 when it may be written."""
         return max(0.0, self.unsure.get(key, 0.0) - now)
 
 

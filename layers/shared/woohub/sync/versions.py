@@ -20,7 +20,7 @@ from woohub.dates import seconds_between, utc_from_ms
 from woohub.store.payloads import TRASH, Dated
 
 CLOCK_TOLERANCE_S = 120.0  # a minute for the store's own time-out of a delivery, and one for clocks
-NO_DATE = "9999-12-31T23:59:59"  # stands for a date the store could not tell: receipt decides
+NO_DATE = "9999-12-31T23:59:59"  # stands for a date that the store does not know: receipt decides
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}")
 _RECEIPT = re.compile(r"[0-9]{1,13}")
 
@@ -43,7 +43,7 @@ class Stamp(NamedTuple):
         return self.seconds_ahead <= CLOCK_TOLERANCE_S
 
     def is_comparable(self, other: Stamp) -> bool:
-        """Whether the dates alone tell which is newer."""
+        """Whether the dates alone show which is newer."""
         if NO_DATE in (self.date, other.date):
             return False
         return abs(self.seconds_ahead - other.seconds_ahead) <= CLOCK_TOLERANCE_S
@@ -203,7 +203,7 @@ class OrderState:
 
     @property
     def is_dated_by_receipt(self) -> bool:
-        """Whether this is what `order.deleted` tells."""
+        """Whether this is the state that `order.deleted` reports."""
         return self.status == TRASH and not self.restored and self.modified_at == utc_from_ms(self.received_ms)
 
     def deserves_a_version(self, stored: OrderState | None) -> bool:
