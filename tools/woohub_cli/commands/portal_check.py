@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from woohub_cli import connections, environment, stacks
+from woohub_cli import connections
 from woohub_cli.cli_errors import PROBLEMS, WrongUsage
 from woohub_cli.consent import YesOption, agreed
-from woohub_cli.options import JsonOption, StackOption
+from woohub_cli.options import StackOptions
 from woohub_cli.portal_findings import QUESTIONS, Finding, Verdict, findings
 from woohub_cli.portal_trial import Portal, Trial
 from woohub_cli.rendering import output
@@ -28,10 +26,9 @@ COLOURS = {Verdict.AS_ASSUMED: "green", Verdict.DIFFERS: "bold red", Verdict.NOT
 
 
 def command(
+    options: StackOptions,
     yes: YesOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say which portal it is and what is tried.")] = False,
-    stack: StackOption = None,
-    json: JsonOption = False,
 ) -> None:
     """Try in a test portal what woohub assumes of HubSpot, and print a table for a bug report.
 
@@ -46,25 +43,20 @@ def command(
         woohub portal-check --dry-run
         woohub portal-check --yes --json > portal-check.json
     """
-    folder = Path.cwd()
-    env = environment.read(os.environ, folder)
-    named = stacks.name_of(stack, env, folder)
-    target = stacks.find(named, env, folder) if named else None
-
-    connect = partial(connections.hubspot, target, env, REQUESTS_PER_10_S)
+    connect = partial(connections.hubspot, options.target_if_named, options.env, REQUESTS_PER_10_S)
     trial = Trial(connect(), connect, run=f"{time.time():.0f}")
     portal = Portal.of(trial.hubspot)
     if dry_run:
-        _announce(portal, json=json)
+        _announce(portal, json=options.json)
         return
-    if not agreed(f"Make {MAKES} in {portal}, and archive them again?", yes=yes, json=json):
+    if not agreed(f"Make {MAKES} in {portal}, and archive them again?", yes=yes, json=options.json):
         raise WrongUsage(f"nothing was done: this makes {MAKES} in {portal}; pass --yes to confirm")
     check = Check(trial)
     try:
         check.run()
     finally:
         check.clean()
-    _print(portal, check, json=json)
+    _print(portal, check, json=options.json)
     if check.left or any(finding.verdict is Verdict.DIFFERS for finding in check.answers):
         raise typer.Exit(PROBLEMS)
 
