@@ -76,3 +76,17 @@ def test_a_currency_that_hubspot_does_not_take_is_no_reason_to_read_definitions_
         engine.clock.sleep(60)
 
     assert len([call for call in engine.calls if "/properties/" in call.path]) == 2
+
+
+def test_an_address_with_a_date_of_the_future_that_comes_late_is_undone_by_what_is_read_from_the_store() -> None:
+    """Receipt alone tells of such a date, so until then the older address is on the contact."""
+    engine, future = EngineFixture(), "2031-01-05T15:00:00"
+    newest = order(date_created_gmt=future, **LATER, billing={"city": "New Town"})
+    older = order(date_created_gmt=future, date_modified_gmt=future, billing={"city": "Old Town"})
+    engine.verdicts(message("order.updated", newest, 62))
+    engine.verdicts(message("order.updated", older, 90))
+    before = engine.contact()["city"]
+
+    engine.verdicts(message("order.swept", newest, 900))
+
+    assert (before, engine.contact()["city"]) == ("Old Town", "New Town")
