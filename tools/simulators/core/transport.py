@@ -39,6 +39,7 @@ class InProcessTransport:
 
     def __init__(self, app: Wsgi, *, sleep: Callable[[float], None] = lambda _seconds: None) -> None:
         self._app = app
+        self._direct = app.direct if isinstance(app, DirectApp) else None
         self._sleep = sleep
 
     def request(
@@ -76,7 +77,7 @@ class InProcessTransport:
 
     def _call(self, environ: dict[str, Any]) -> tuple[InProcessResponse, float, str]:
         """The response, the seconds it takes, and how it is cut off."""
-        direct = self._app.direct(Request(environ)) if isinstance(self._app, DirectApp) else None
+        direct = self._direct(Request(environ)) if self._direct else None
         if direct is not None:
             headers = urllib3.HTTPHeaderDict({**direct.headers, "Content-Type": direct.content_type})
             return InProcessResponse(direct.status, headers, direct.text.encode()), direct.wait_s, direct.cut
