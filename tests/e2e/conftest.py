@@ -6,8 +6,10 @@ Tests run in any order and share a stack: whoever changes what lasts in it, such
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from local_stack import stack_client
 from local_stack.running import running
@@ -29,3 +31,13 @@ def stack(running_stack: Stack) -> Stack:
     running_stack.client("sqs").purge_queue(QueueUrl=running_stack.dlq_url)
     assert stack_client.queue_length(running_stack) == 0, "the test before left deliveries behind"
     return running_stack
+
+
+@pytest.fixture
+def terminal(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    """In a folder where this stack is the local one."""
+    (tmp_path / ".local").symlink_to(Path(stack.log).parent)
+    monkeypatch.chdir(tmp_path)
+    for name in ("WOO_COMMERCE_URL", "WOO_COMMERCE_WEBHOOK_SECRET", "HUBSPOT_API_KEY", "HUBSPOT_API_URL"):
+        monkeypatch.delenv(name, raising=False)
+    return CliRunner()

@@ -29,16 +29,6 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> InstalledWheel:
     return install(tmp_path_factory.mktemp("wheel"))
 
 
-@pytest.fixture
-def terminal(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
-    """In a folder where this stack is the local one."""
-    (tmp_path / ".local").symlink_to(Path(stack.log).parent)
-    monkeypatch.chdir(tmp_path)
-    for name in ("WOO_COMMERCE_URL", "WOO_COMMERCE_WEBHOOK_SECRET", "HUBSPOT_API_KEY", "HUBSPOT_API_URL"):
-        monkeypatch.delenv(name, raising=False)
-    return CliRunner()
-
-
 def answer(terminal: CliRunner, *arguments: str) -> Any:
     result = terminal.invoke(app, [*arguments, "--json"])
     assert result.stdout, result.output

@@ -310,3 +310,62 @@ def test_it_waits_no_longer_than_a_batch_may_take() -> None:
     erase.wait_until_in_force(clock.now, lambda: 1, clock.read, clock.sleep)
 
     assert clock.now - Clock().now == 120
+
+
+# By mistake
+
+
+def test_an_erasure_that_is_undone_lets_the_store_bring_the_person_back(
+    shop: OperatedStack, consumer: StackConsumer
+) -> None:
+    erased(shop, "--yes")
+    told = erased(shop, "--undo", "--yes")
+
+    assert told["undone"]
+    assert told["erased_before_at"]
+    assert json.loads(stored_list(shop))["erasures"] == []
+    assert people(shop) == {JOE}, "nothing comes back by itself"
+    shop.run("backfill", "--customers")
+    consumer.work_off()
+    assert people(shop) == {JANE, JOE}
+    assert names(shop) == [" - Jane Doe", " - Jane Doe", " - Joe Doe"]
+
+
+def test_undoing_asks_and_changes_nothing_for_whom_nobody_has_erased(shop: OperatedStack) -> None:
+    assert shop.run("erase", JOE, "--undo", "--yes").exit_code == 1
+    erased(shop, "--yes")
+
+    assert shop.run("erase", JANE, "--undo").exit_code == 2
+    assert not erased(shop, "--undo", "--dry-run")["undone"]
+    assert len(json.loads(stored_list(shop))["erasures"]) == 1
+
+
+NOTES = """
+deal.woocommerce_wish = { order = "customer_note", write = "on-create" }
+deal.woocommerce_gift = { order = "line_items.meta_data.Engraving" }
+deal.woocommerce_link = { order = "payment_url" }
+
+[create.deal]
+woocommerce_wish = { label = "Wish", type = "string", fieldType = "text", description = "What the customer wrote." }
+woocommerce_gift = { label = "Gift", type = "string", fieldType = "text", description = "What is engraved." }
+woocommerce_link = { label = "Link", type = "string", fieldType = "text", description = "Where it is paid." }
+"""
+
+
+def test_mapped_values_with_the_persons_words_leave_the_deals(shop: OperatedStack) -> None:
+    bucket = shop.stack.outputs["ConfigurationBucket"]
+    shop.stack.client("s3").put_object(Bucket=bucket, Key="mapping.toml", Body=NOTES.encode())
+    shop.run("setup", "--hubspot-only")
+    deals = shop.portal.objects.records["0-3"]
+    for deal in deals.values():
+        deal.properties |= {"woocommerce_wish": "ring twice, Jane", "woocommerce_gift": "For Jane", "amount": "1"}
+
+    told = erased(shop, "--yes")
+
+    shop.stack.client("s3").delete_object(Bucket=bucket, Key="mapping.toml")
+    left = [
+        (deal.properties.get("woocommerce_wish"), deal.properties.get("woocommerce_gift")) for deal in deals.values()
+    ]
+    assert sorted(left, key=str) == [("ring twice, Jane", "For Jane"), (None, None), (None, None)]
+    assert len(told["cleared"]["deals"]) == 2
+    assert {deal.properties["amount"] for deal in deals.values()} == {"1"}

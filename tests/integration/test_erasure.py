@@ -6,14 +6,19 @@ from typing import Any
 
 import pytest
 
+from simulators.hubspot import provision_line_items
 from tests.support.engine import EngineFixture
+from tests.support.line_items import item, items_by_key, order_of
 from tests.support.orders import START_MS, customer, message, order
 from woohub.erasures import ErasedPeople, ErasureList, KeyOfErasuresUnknown, hashed
 from woohub.errors import Suspended
 from woohub.hubspot.objects import CONTACTS
 from woohub.hubspot.properties import PropertyCatalog
+from woohub.mapping.fields import load_mapping
+from woohub.mapping.overlay import Overlay
 from woohub.sync.engine import Sync
 from woohub.sync.erased import PERSON_ERASED
+from woohub.sync.kinds import record_kinds
 from woohub.sync.outcome import Message, Verdict
 
 KEY = "k" * 64
@@ -175,3 +180,36 @@ def test_while_the_list_cannot_be_applied_nothing_is_written() -> None:
     assert isinstance(outcome.error, Suspended)
     assert outcome.error.policy == "config"
     assert engine.calls == []
+
+
+# What the mapping took over of the person's words
+
+WORDS = b"""
+deal.description = { order = "customer_note", write = "on-create" }
+[line_item]
+enabled = true
+description = { item = "meta_data.Engraving" }
+"""
+
+
+@pytest.mark.parametrize("by", ["the store", "woohub erase"])
+def test_the_persons_words_leave_the_deal_and_its_items(by: str) -> None:
+    engine = EngineFixture(kinds=record_kinds(load_mapping(Overlay("mapping.toml", WORDS))))
+    provision_line_items(engine.portal)
+    ring = item(5, "Ring", meta_data=[{"key": "Engraving", "value": "For Jane"}])
+    note = {"customer_note": "ring twice, Jane"}
+    engine.deliver(message("order.created", order_of(1234, [ring], **note)))
+    assert (engine.deal()["description"], items_by_key(engine.portal)["1234-5"]["description"]) == (
+        "ring twice, Jane",
+        "For Jane",
+    )
+    if by == "woohub erase":
+        erase(engine)
+        engine.deliver(message("order.updated", order_of(1234, [ring], **note, **LATER), 3600))
+    else:
+        left = {"billing": {"email": "deleted@site.invalid"}, **note, **LATER}
+        engine.deliver(message("order.updated", order_of(1234, [ring], **left), 3600))
+
+    assert not engine.deal().get("description")
+    assert not items_by_key(engine.portal)["1234-5"].get("description")
+    assert items_by_key(engine.portal)["1234-5"]["name"] == "Ring"

@@ -15,11 +15,12 @@ from woohub.dates import utc_from_ms
 from woohub.errors import HubSpotRejected, InvalidPayload, PermanentError, TransientError
 from woohub.hubspot.answers import Record
 from woohub.hubspot.client import BATCH, HubSpot, chunks
-from woohub.hubspot.objects import CONTACTS, DEALS, ORDERS, ObjectType
+from woohub.hubspot.objects import CONTACTS, DEALS, LINE_ITEMS, ORDERS, ObjectType
 from woohub.mapping.fields import FieldMapping
 from woohub.store.client import Store
 from woohub.store.payloads import ORDER_SWEPT, Order, OrderEvent, parse
-from woohub.sync.erased import anonymised, is_from_before
+from woohub.sync import values
+from woohub.sync.erased import is_from_before
 from woohub.sync.versions import ContactVersion, Stamp
 from woohub_cli import dead_letter_queue
 from woohub_cli.dead_letters import DeadLetter
@@ -30,12 +31,14 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 NAMES = ("firstname", "lastname")
+CLEARED = (DEALS, ORDERS, LINE_ITEMS)  # whose mapped properties may hold a person's words
 NAME_OF = {DEALS: "dealname", ORDERS: "hs_order_name"}
 GONE = 404
 NEVER_MS = 253_402_300_799_000  # the end of the calendar
 MIN_NAME_CHARACTERS = 2  # shorter parts of a name say nothing, and are found in any text
 
 Show = Callable[[str], None]
+NewValues = Mapping[ObjectType, Mapping[str, Mapping[str, str]]]  # by object and id of the record: "" clears a property
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class Person:
     addresses: frozenset[str]
     contacts: tuple[Record, ...] = ()
     new_names: Mapping[ObjectType, Mapping[str, str]] = field(default_factory=dict)  # of records with the person's name
+    new_values: NewValues = field(default_factory=dict)  # of other properties that may hold the person's words
     unread: tuple[str, ...] = ()  # why the orders of a store could not be looked up
 
 
@@ -65,6 +69,7 @@ class ErasureReport:
     erased_before_ms: int = 0
     contacts: set[str] = field(default_factory=set)
     renamed: dict[ObjectType, set[str]] = field(default_factory=lambda: {DEALS: set(), ORDERS: set()})
+    cleared: dict[ObjectType, set[str]] = field(default_factory=lambda: {kind: set() for kind in CLEARED})
     queued_messages: int = 0
     dead_letters: int = 0
     checked: bool = False  # looked again after the consumer had read the list
@@ -78,6 +83,7 @@ class ErasureReport:
             "contacts": sorted(self.contacts, key=int),
             "deals_renamed": sorted(self.renamed[DEALS], key=int),
             "orders_renamed": sorted(self.renamed[ORDERS], key=int),
+            "cleared": {kind.name: sorted(ids, key=int) for kind, ids in self.cleared.items() if ids},
             "messages_deleted": self.queued_messages,
             "dead_letters_deleted": self.dead_letters,
             "checked": self.checked,
@@ -111,8 +117,11 @@ class Erasure:
         orders, unread = self._orders(addresses, before_ms)
         words = {word for text in _names(contacts, orders.values()) for word in _words(text)} | addresses
         ids = [contact.id for contact in contacts]
-        names_of = {kind: dict(self._new_names(kind, ids, orders, words)) for kind in self._objects()}
-        return Person(addresses, tuple(contacts), names_of, unread)
+        records = {kind: self._records(kind, ids, orders) for kind in self._objects()}
+        names_of = {kind: dict(self._new_names(kind, some, orders, words)) for kind, some in records.items()}
+        values_of = {kind: dict(self._new_values(kind, some, orders)) for kind, some in records.items()}
+        values_of[LINE_ITEMS] = {key: row for kind, some in records.items() for key, row in self._of_items(kind, some)}
+        return Person(addresses, tuple(contacts), names_of, values_of, unread)
 
     def _objects(self) -> list[ObjectType]:
         """What the stores' orders are in HubSpot. Deals may be there from before, where only orders are made now."""
@@ -121,19 +130,19 @@ class Erasure:
     def erase_from_hubspot(self, person: Person) -> None:
         """First the deals, which are found by their contact, then the contact."""
         for kind, names in person.new_names.items():
-            for chunk in chunks(sorted(names), BATCH):
-                self._rename(kind, {record_id: names[record_id] for record_id in chunk})
+            self._update(kind, {record_id: {NAME_OF[kind]: name} for record_id, name in names.items()})
+            self.report.renamed[kind] |= set(names)
+        for kind, rows in person.new_values.items():
+            self._update(kind, rows)
+            self.report.cleared[kind] |= set(rows)
         for contact in person.contacts:
             self._erase(contact.id)
 
-    def _rename(self, kind: ObjectType, names: Mapping[str, str]) -> None:
-        inputs = [
-            {"id": record_id, "objectWriteTraceId": record_id, "properties": {NAME_OF[kind]: name}}
-            for record_id, name in names.items()
-        ]
-        for failure in self._hubspot.update(kind, inputs).failures:
-            raise HubSpotRejected(failure.problem)
-        self.report.renamed[kind] |= set(names)
+    def _update(self, kind: ObjectType, rows: Mapping[str, Mapping[str, str]]) -> None:
+        for some in chunks(sorted(rows), BATCH):
+            inputs = [{"id": key, "objectWriteTraceId": key, "properties": dict(rows[key])} for key in some]
+            for failure in self._hubspot.update(kind, inputs).failures:
+                raise HubSpotRejected(failure.problem)
 
     def _erase(self, contact_id: str) -> None:
         """By id: HubSpot would block an address that it does not know for all time, new orders or not."""
@@ -160,10 +169,10 @@ class Erasure:
         """The deals, or orders, of the contact and those of the store's orders."""
         associated = self._hubspot.associated(CONTACTS, kind, contact_ids) if contact_ids else {}
         ids = sorted({record_id for record_ids in associated.values() for record_id in record_ids})
-        names = (kind.key, NAME_OF[kind])
-        records = [record for chunk in chunks(ids, BATCH) for record in self._hubspot.read(kind, chunk, names)]
-        for chunk in chunks(sorted(orders), BATCH):
-            records += self._by_key(kind, chunk, names)
+        names = (kind.key, NAME_OF[kind], *self._personal(kind))
+        records = [record for some in chunks(ids, BATCH) for record in self._hubspot.read(kind, some, names)]
+        for some in chunks(sorted(orders), BATCH):
+            records += self._by_key(kind, some, names)
         return list({record.id: record for record in records}.values())
 
     def _by_key(self, kind: ObjectType, keys: Sequence[str], names: Sequence[str]) -> list[Record]:
@@ -175,22 +184,54 @@ class Erasure:
             return [record for chunk in chunks(ids, BATCH) for record in self._hubspot.read(kind, chunk, names)]
 
     def _new_names(
-        self, kind: ObjectType, contact_ids: Sequence[str], orders: Mapping[str, Order], words: Collection[str]
+        self, kind: ObjectType, records: Sequence[Record], orders: Mapping[str, Order], words: Collection[str]
     ) -> Iterator[tuple[str, str]]:
         """The new name of each record of an order that has the person in its name: as of an anonymised order."""
-        for record in self._records(kind, contact_ids, orders):
+        for record in records:
             key, name = record.properties.get(kind.key) or "", (record.properties.get(NAME_OF[kind]) or "").lower()
             if key and any(word in name for word in words):
-                yield record.id, self._name(kind, key, orders.get(key))
+                _, said = self._said_without_person(kind, key, orders.get(key))
+                yield record.id, said.get(NAME_OF[kind]) or key
 
-    def _name(self, kind: ObjectType, key: str, order: Order | None) -> str:
+    def _new_values(
+        self, kind: ObjectType, records: Sequence[Record], orders: Mapping[str, Order]
+    ) -> Iterator[tuple[str, Mapping[str, str]]]:
+        """What takes the place of the values that may hold the person's words."""
+        for record in records:
+            key = record.properties.get(kind.key) or ""
+            mapping, said = self._said_without_person(kind, key, orders.get(key))
+            if mapping and (new := values.forgotten(mapping.personal, said, record.properties)):
+                yield record.id, new
+
+    def _of_items(self, kind: ObjectType, records: Sequence[Record]) -> Iterator[tuple[str, Mapping[str, str]]]:
+        """The same of the line items of these records."""
+        names = sorted({name for each in self._mappings(kind) if each.line_items for name in each.line_items.personal})
+        if not names or not records:
+            return
+        of_records = self._hubspot.associated(kind, LINE_ITEMS, [record.id for record in records])
+        for some in chunks(sorted({item for items in of_records.values() for item in items}), BATCH):
+            for item in self._hubspot.read(LINE_ITEMS, some, (LINE_ITEMS.key, *names)):
+                if item.properties.get(LINE_ITEMS.key) and (new := values.forgotten(names, {}, item.properties)):
+                    yield item.id, new
+
+    def _mappings(self, kind: ObjectType) -> Iterator[FieldMapping]:
+        """Of each store, for deals or for HubSpot's orders."""
         for each in self._stores:
-            mapping = each.mapping if kind is DEALS else each.mapping.orders
-            if mapping and (order_id := mapping.order_id(key)):
+            if mapping := each.mapping if kind is DEALS else each.mapping.orders:
+                yield mapping
+
+    def _personal(self, kind: ObjectType) -> list[str]:
+        return sorted({name for mapping in self._mappings(kind) for name in mapping.personal})
+
+    def _said_without_person(
+        self, kind: ObjectType, key: str, order: Order | None
+    ) -> tuple[FieldMapping | None, Mapping[str, str]]:
+        """The mapping of the store that has this order, and what it says of the order without the person."""
+        for mapping in self._mappings(kind):
+            if order_id := mapping.order_id(key):
                 unknown = {"id": order_id, "number": str(order_id), "status": "unknown", "total": "0"}
-                values = mapping.deal(anonymised(order or Order.model_validate(unknown)))
-                return values.get(NAME_OF[kind]) or key
-        return key
+                return mapping, mapping.deal((order or Order.model_validate(unknown)).without_person())
+        return None, {}
 
 
 def _addresses(contact: Record) -> Iterator[str]:

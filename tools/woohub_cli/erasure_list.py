@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -36,10 +36,18 @@ class ErasureFile:
 
         Trouble if the list was made with another key.
         """
+        hashes = {hashed(address, key) for address in addresses}
+        return self._change(lambda entries, now_ms: entries.with_entries(hashes, now_ms, key), key)
+
+    def remove(self, address: str, key: str) -> None:
+        """Take an address off the list; Trouble as above."""
+        self._change(lambda entries, _now_ms: entries.without({hashed(address, key)}), key)
+
+    def _change(self, changed: Callable[[ErasureList, int], ErasureList], key: str) -> int:
         for _ in range(ATTEMPTS):
             entries, etag, now_ms = self._read()
             ErasedPeople.of(entries, key)  # else its entries would be void with this one's fingerprint
-            text = entries.with_entries([hashed(address, key) for address in addresses], now_ms, key).text()
+            text = changed(entries, now_ms).text()
             with suppress(ChangedMeanwhile):
                 replace(self._s3, self._bucket, FILE, text.encode(), etag, ContentType="application/json")
                 return now_ms

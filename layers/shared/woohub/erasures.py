@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -57,6 +57,10 @@ class ErasureList(BaseModel):
         times |= {text: max(at_ms, times.get(text, 0)) for text in hashes}
         entries = tuple(Erasure(hash=text, erased_at_ms=at) for text, at in times.items())
         return self.model_copy(update={"key": fingerprint(key), "erasures": entries})
+
+    def without(self, hashes: Collection[str]) -> ErasureList:
+        """The list without these addresses."""
+        return self.model_copy(update={"erasures": tuple(entry for entry in self.erasures if entry.hash not in hashes)})
 
     def text(self) -> str:
         """As it is stored."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,18 +11,24 @@ import typer
 from woohub.configuration import MAX_AGE_S
 from woohub.mapping.values import INVISIBLE, usable_email
 from woohub.stores import FIRST
-from woohub_cli import connections, environment, erasure_list, stack_configuration, stacks
+from woohub_cli import connections, erasure_list, stack_configuration
 from woohub_cli.cli_errors import Trouble, WrongUsage
 from woohub_cli.commands import status
 from woohub_cli.consent import YesOption, agreed
 from woohub_cli.erasure import Erasure, ErasureReport, Person, StoreOrders, moment, purge
-from woohub_cli.options import JsonOption, StackOption
+from woohub_cli.options import StackOptions
 from woohub_cli.rendering import output
 from woohub_cli.secret_store import StackSecrets
 from woohub_cli.stacks import Stack
 
 CONSUMER_TIMEOUT_S = 60.0  # template.yaml: a batch that began before the list was read ends within this time
 POLL_S = 2.0
+UNDONE = (
+    "What HubSpot has deleted stays deleted: the contact comes back as a new one, without its history there.",
+    "It comes with the next order or change of the person's, a minute from now at the earliest; `woohub backfill "
+    "--customers` brings it, and the names of the deals, from what the store has.",
+    "Further addresses of the person are on the list by themselves: run this for each of them.",
+)
 IN_THE_STORE = "woohub changes nothing in the store: see Tools > Erase Personal Data there, and its own backups"
 
 
@@ -35,8 +39,11 @@ def command(
     no_wait: Annotated[
         bool, typer.Option("--no-wait", help="Do not look again once the functions have read the list.")
     ] = False,
-    stack: StackOption = None,
-    json: JsonOption = False,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Take the address off the stack's list again. Brings nothing back by itself.")
+    ] = False,
+    *,
+    options: StackOptions,
 ) -> None:
     """Erase a person: the contact in HubSpot, for good, and the name in the names of the person's deals.
 
@@ -45,33 +52,61 @@ def command(
     backfill, verify --repair, dlq redrive) brings the person back. An order made afterwards is a new relationship.
 
     Within a minute the functions have read the list; then it looks once more, and erases what they wrote until then.
-    Interrupted, or run twice, it does what is left. It cannot be undone.
+    Interrupted, or run twice, it does what is left.
+
+    What HubSpot has deleted for good cannot be undone. After an erasure by mistake --undo takes the address off the
+    list, so that the store's old orders and accounts bring the person back, as a new contact.
 
     Examples:
 
         woohub erase jane@example.com --dry-run
         woohub erase jane@example.com
         woohub erase jane@example.com --yes --json
+        woohub erase jane@example.com --undo
     """
     address = INVISIBLE.sub("", email).strip().lower()
     if not usable_email(address):
         raise WrongUsage("that is no e-mail address")
-    folder = Path.cwd()
-    env = environment.read(os.environ, folder)
-    target = stacks.find(stack, env, folder)
+    if undo:
+        _undo(address, options, yes=yes, dry_run=dry_run)
+        return
+    target, env = options.target, options.env
     report = ErasureReport(dry_run=dry_run)
     erasure = Erasure(address, connections.hubspot(target, env), _stores(target, env, report), report)
     person = erasure.find()
-    _ask_or_stop(person, target, report, address, yes=yes, json=json)
+    _ask_or_stop(person, target, report, address, yes=yes, json=options.json)
     if not dry_run:
         _erase(target, erasure, person, wait=not no_wait)
     else:
         _purge(target, person, report, int(time.time() * 1000))
     report.notes += person.unread
-    if json:
+    if options.json:
         output.as_json(report.facts())
     else:
         _print(report)
+
+
+def _undo(address: str, options: StackOptions, *, yes: bool, dry_run: bool) -> None:
+    """Off the list: from then on the person's old orders are like any other's."""
+    target = options.target
+    erased_at = moment(erasure_list.people(target).erased_at(address) or 0)
+    if not erased_at:
+        raise Trouble(
+            "nobody with this address is on the list of erasures (its other addresses have entries of theirs)"
+        )
+    question = f"Take the address off the list? Then orders from before {erased_at} make the contact again."
+    if not dry_run and not agreed(question, yes=yes, json=options.json):
+        raise WrongUsage("nothing was changed: say --yes (or --dry-run to look first)")
+    if not dry_run:
+        erasure_list.file_of(target).remove(address, StackSecrets(target).erasure_key())
+    if options.json:
+        output.as_json(
+            {"dry_run": dry_run, "undone": not dry_run, "erased_before_at": erased_at, "notes": list(UNDONE)}
+        )
+        return
+    output.say(f"The address {'would be' if dry_run else 'is'} off the list; it was erased at {erased_at}.")
+    for note in UNDONE:
+        output.say(f"  {note}")
 
 
 def _stores(target: Stack, env: dict[str, str], report: ErasureReport) -> list[StoreOrders]:
@@ -94,6 +129,7 @@ def _ask_or_stop(person: Person, target: Stack, report: ErasureReport, address: 
     if report.dry_run:
         report.contacts |= {contact.id for contact in person.contacts}
         report.renamed |= {kind: set(names) for kind, names in person.new_names.items()}
+        report.cleared |= {kind: set(rows) for kind, rows in person.new_values.items()}
         return
     before = f" (erased before, {moment(report.erased_before_ms)})" if report.erased_before_ms else ""
     names = sum(map(len, person.new_names.values()))
@@ -150,6 +186,8 @@ def _print(report: ErasureReport) -> None:
         output.say(f"The person was erased before, at {moment(report.erased_before_ms)}.")
     renamed = sum(map(len, report.renamed.values()))
     output.say(f"{len(report.contacts)} contacts {would}erased, {renamed} deals or orders {would}renamed.")
+    if cleared := sum(map(len, report.cleared.values())):
+        output.say(f"{cleared} deals, orders or line items {would}lose the values that may hold the person's words.")
     output.say(f"{report.queued_messages} queued messages and {report.dead_letters} dead letters {would}deleted.")
     for note in report.notes:
         output.note(note, style="yellow")

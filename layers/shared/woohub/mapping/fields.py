@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from woohub.mapping import mapping_file
+from woohub.mapping import mapping_file, personal
 from woohub.mapping.customer_metrics import FIELD_TYPES, NET_TOTAL, CustomerMetrics
 from woohub.mapping.line_items import DEAL_PROPERTIES, KEY_PROPERTY, LineItemMapping
 from woohub.mapping.mapping_file import CONTACT_VERSION, DEAL_VERSION, ITEM_KEY, KEY, STATUS
@@ -95,6 +95,9 @@ class FieldMapping:
     orders: FieldMapping | None  # the same for HubSpot's orders in place of deals; None: there are none
     stage_properties: tuple[str, str]  # which properties of a deal have its stage and its pipeline
     line_items: LineItemMapping | None  # None: switched off
+    personal: tuple[
+        str, ...
+    ]  # properties of a deal that may hold a person's words; the name of the deal is another matter
     status_properties: tuple[str, ...]  # … and those whose row shows the order's status: the trash has no other field
     _from_order: Mapping[str, Value]
     _from_customer: Mapping[str, Value]
@@ -189,6 +192,7 @@ def field_mapping(file: MappingFile) -> FieldMapping:
         orders=None,
         stage_properties=DEAL_STAGE,
         line_items=LineItemMapping.of(file.line_item) if file.line_item_enabled else None,
+        personal=personal.of_orders(file.deal),
         status_properties=_of_status(file.deal),
         _from_order=MappingProxyType({name: value_reader(row.order, row) for name, row in file.contact.items()}),
         _from_customer=MappingProxyType({name: value_reader(row.customer, row) for name, row in file.contact.items()}),
@@ -218,6 +222,7 @@ def _orders(mapping: FieldMapping, file: MappingFile) -> FieldMapping:
         deal_rules=_order_rules(file.order, ORDER_STAGE),
         stage_properties=ORDER_STAGE,
         line_items=None if file.deal_enabled else mapping.line_items,  # they belong to one record only
+        personal=personal.of_orders(file.order),
         status_properties=_of_status(file.order),
         _deal=MappingProxyType({name: value_reader(row.order, row) for name, row in file.order.items()}),
         _stage_of=_stage_of(stages),

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
 from woohub.delivery.webhooks import whole_number
+from woohub.mapping import personal
 from woohub.mapping.computed import EXACT, decimal_of, fields_of, plain, rows, value_of
 from woohub.mapping.mapping_file import ITEM_KEY, ITEMS_NOTE, ITEMS_STATE
 from woohub.mapping.rows import LineItemRow, PropertyRow
@@ -68,6 +69,7 @@ class LineItemMapping:
     """The section [line_item], ready to use."""
 
     rules: Mapping[str, WriteRule]
+    personal: tuple[str, ...]  # properties that may hold a person's words
     _from_item: Mapping[str, Value]
     _from_order: Mapping[str, Value]
 
@@ -76,6 +78,7 @@ class LineItemMapping:
         """From the rows of the section."""
         return cls(
             {name: WriteRule(row.write) for name, row in table.items()} | {ITEM_KEY: WriteRule("always")},
+            personal.of_line_items(table),
             {name: value_reader(row.item, row) for name, row in table.items() if not row.order},
             {name: value_reader(row.order, row) for name, row in table.items() if row.order},
         )

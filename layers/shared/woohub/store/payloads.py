@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import from_json
@@ -19,6 +19,7 @@ from pydantic_core import from_json
 from woohub import dates
 from woohub.delivery.webhooks import Delivery
 from woohub.errors import InvalidPayload
+from woohub.store import impersonal
 from woohub.store.payload_types import (
     AnyObject,
     AnyObjects,
@@ -57,6 +58,10 @@ class Payload(BaseModel):
             return declared[name]
         return self.__pydantic_extra__.get(name) if self.__pydantic_extra__ else None
 
+    def fields(self) -> dict[str, object]:
+        """All fields, declared or not."""
+        return {**self.__dict__, **(self.__pydantic_extra__ or {})}
+
 
 class Address(Payload):
     """Who is billed, and where."""
@@ -76,6 +81,11 @@ class LineItem(Payload):
     """A product of an order."""
 
     name: Text = ""
+
+    def without_person(self) -> LineItem:
+        """See Order."""
+        kept: dict[str, Any] = impersonal.row_that_stays(self.fields())
+        return LineItem.model_construct(**kept)
 
 
 class Dated(Payload):
@@ -138,6 +148,17 @@ class Order(Dated):
         Both leave the meta `_anonymized` and this address; the words in the other fields are translated.
         """
         return self.billing.email.strip().lower() == ERASED_EMAIL or "yes" in self._meta("_anonymized")
+
+    def without_person(self) -> Order:
+        """The order as if an eraser had removed the person, with all that may name the person: see `impersonal`."""
+        kept: dict[str, Any] = {
+            name: stays
+            for name, value in self.fields().items()
+            if name in self.model_fields_set and (stays := impersonal.stays(name, value)) is not None
+        }
+        if "line_items" in kept:
+            kept["line_items"] = tuple(map(LineItem.without_person, self.line_items))
+        return Order.model_construct(**kept, billing=Address(email=ERASED_EMAIL))
 
     def _meta(self, key: str) -> list[object]:
         rows = objects(self.get("meta_data"))
@@ -212,6 +233,7 @@ def _order(delivery: Delivery) -> OrderEvent | Ignored:
     order = _read(Order, delivery.body)
     if order.status in DRAFTS:
         return Ignored("draft")
+    order = order.without_person() if order.is_anonymised else order  # plugins' fields still have the person's words
     return OrderEvent(order, delivery.topic == "order.restored", delivery.received_ms, ahead_s=delivery.ahead_s)
 
 

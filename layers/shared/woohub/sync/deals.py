@@ -107,6 +107,7 @@ def plan(
         return None
     wanted = _wanted(history, stored, current, mapping)
     properties, left_out = values.changed(_keep_stage(wanted, current, mapping), current, mapping.deal_rules, schema)
+    properties |= _forgotten(history, current, mapping)
     properties |= announced(
         history.order_shown(creating=current is None), {**(current or {}), **properties}, mapping.line_items
     )
@@ -145,6 +146,14 @@ def _wanted(
         wanted |= mapping.trashed()
     values.fill_gaps(wanted, current, [mapping.deal(event.order) for event in history.stale])
     return wanted
+
+
+def _forgotten(history: History, current: values.Current | None, mapping: FieldMapping) -> dict[str, str]:
+    """Whatever its rule says: what a property holds of a person whom the store has erased, or woohub."""
+    order = history.order_shown(creating=False)
+    if not mapping.personal or order is None or not order.is_anonymised:
+        return {}
+    return values.forgotten(mapping.personal, mapping.deal(order), current)
 
 
 def _keep_stage(wanted: dict[str, str], current: values.Current | None, mapping: FieldMapping) -> dict[str, str]:

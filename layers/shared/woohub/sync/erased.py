@@ -14,21 +14,11 @@ from datetime import timedelta
 
 from woohub.dates import shifted, utc_from_ms
 from woohub.erasures import ErasedPeople
-from woohub.store.payloads import ERASED_EMAIL, Address, Customer, CustomerEvent, Order, OrderEvent
+from woohub.store.payloads import ERASED_EMAIL, Customer, CustomerEvent, OrderEvent
 from woohub.sync.records import Event
 from woohub.sync.versions import Stamp, believable_dates
 
 PERSON_ERASED = "person_erased"  # the note of such a delivery
-_REMOVED = {  # what WooCommerce's eraser removes, and the meta that plugins would remove
-    "billing": Address(email=ERASED_EMAIL),
-    "shipping": {},
-    "customer_id": 0,
-    "customer_ip_address": "",
-    "customer_user_agent": "",
-    "customer_note": "",
-    "transaction_id": "",
-    "meta_data": [],
-}
 
 
 def must_not_return(event: Event, keys: Iterable[str], people: ErasedPeople) -> bool:
@@ -57,15 +47,10 @@ def is_from_before(event: Event, erased_at_ms: int) -> bool:
     return not (created and is_credible and created > utc_from_ms(erased_at_ms))
 
 
-def anonymised(order: Order) -> Order:
-    """The order as if the store had erased the person: see `Order.is_anonymised`."""
-    return order.model_copy(update=_REMOVED)
-
-
 def without_person(event: Event) -> Event:
     """The event as if the store had erased the person before."""
     if isinstance(event, OrderEvent):
-        return replace(event, order=anonymised(event.order))
+        return replace(event, order=event.order.without_person())
     if isinstance(event, CustomerEvent):
         return replace(event, customer=Customer(id=event.customer.id, email=ERASED_EMAIL))
     return event

@@ -69,10 +69,13 @@ class LineItems(Parts):
         if not state.pending:
             return None
         for event in facts:
-            items = self.line_items.read(event.order) if isinstance(event, OrderEvent) else None
+            if not isinstance(event, OrderEvent):
+                continue
+            items = self.line_items.read(event.order)
             if items and items.digest == state.digest:
                 parts = {f"{key}-{item}": fields for item, fields in items.items.items()}
-                return PartSet(parts, self.line_items.rules, _finished(state, items, properties))
+                gone = self.line_items.personal if event.order.is_anonymised else ()
+                return PartSet(parts, self.line_items.rules, _finished(state, items, properties), gone)
         return None
 
     def is_part(self, key: str, part: str) -> bool:

@@ -35,7 +35,7 @@ from woohub.sync.batch_writer import (
 from woohub.sync.lookup import by_key
 from woohub.sync.record_set import create_records, not_set_up, update_records
 from woohub.sync.records import Change, Fact, Link, Parts, PartSet, RecordResult, Ref, Results
-from woohub.sync.values import changed
+from woohub.sync.values import changed, forgotten
 
 AFTER = "-after-"  # between a part's usual key and the id of the record that has it
 MAX_TIMES_DELETED = 10  # by hand, the same part
@@ -155,6 +155,7 @@ class PartSets:
     def _change(self, part: str, values: Mapping[str, str], current: Record | None, key: str) -> Write:
         now = current.properties if current else None
         properties, left_out = changed(values, now, self._wanted[key].rules, self._schema)
+        properties |= forgotten(self._wanted[key].personal, values, now)
         self._catalog.warn_left_out(self._type, left_out)
         if current is None:
             properties[self._type.key] = part

@@ -144,6 +144,7 @@ class PartSet:
     parts: Mapping[str, Mapping[str, str]]
     rules: Mapping[str, WriteRule]
     finished: Mapping[str, str]
+    personal: tuple[str, ...] = ()  # properties whose old values go, because the person was erased
 
 
 class Parts(ABC):

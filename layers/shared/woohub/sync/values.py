@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from woohub.hubspot.properties import PropertySchema
 from woohub.mapping.write_rule import WriteRule
@@ -42,3 +42,9 @@ def changed(
 def _differs(name: str, value: str, current: Current, rules: Mapping[str, WriteRule], schema: PropertySchema) -> bool:
     may_write = rules[name].writes(current.get(name), value, creating=False)
     return may_write and not schema.equal(name, current.get(name), value)
+
+
+def forgotten(personal: Iterable[str], wanted: Mapping[str, str], current: Current | None) -> dict[str, str]:
+    """What takes the place of a person's words in HubSpot: what the order without its person says, or nothing."""
+    new = {name: wanted.get(name, "") for name in personal if (current or {}).get(name)}
+    return {name: text for name, text in new.items() if text != (current or {}).get(name)}
