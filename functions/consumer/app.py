@@ -19,7 +19,8 @@ from woohub.consumer.telemetry import Telemetry
 from woohub.erasures import CurrentErasures
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.properties import PropertyCatalog
-from woohub.settings import ConsumerSettings, HubSpotToken, Secret
+from woohub.hubspot_settings import ConsumerSettings
+from woohub.settings import HubSpotToken, Secret
 from woohub.sync.engine import Sync
 from woohub.sync.kinds import KindsOfConfiguration
 

@@ -16,8 +16,9 @@ from woohub.configuration import S3_CALLS, Configuration, ConfigurationUnreadabl
 from woohub.consumer.breaker import BreakerParameter, EventSourceMapping, govern
 from woohub.erasures import CurrentErasures
 from woohub.hubspot.client import HubSpot
+from woohub.hubspot_settings import GovernorSettings
 from woohub.metrics import BREAKER_OPEN, CONFIGURATION_UNREADABLE, GOVERNOR_ALIVE, TOKEN_REFUSED
-from woohub.settings import GovernorSettings, HubSpotToken, Secret
+from woohub.settings import HubSpotToken, Secret
 
 MARGIN_S = 2.0  # kept for storing the state
 

@@ -24,6 +24,7 @@ from woohub.delivery.delivery_queue import DeliveryQueue
 from woohub.errors import StoreUnknown
 from woohub.http import Call
 from woohub.hubspot.client import HubSpot
+from woohub.hubspot_settings import ReconcileSettings
 from woohub.mapping.fields import FieldMapping
 from woohub.metrics import COUNTED_APART, SWEEP_ALIVE, SWEEP_FAILED, SWEEP_NOT_CONFIGURED, SWEEP_STARTED
 from woohub.reconcile import other_stores
@@ -31,7 +32,7 @@ from woohub.reconcile.request import RunRequest
 from woohub.reconcile.run import SHARE_OF_TIME, Reconcile
 from woohub.reconcile.watermark import WatermarkParameter
 from woohub.reconcile.webhook_repair import WebhookConfig
-from woohub.settings import HubSpotToken, ReconcileSettings, Secret, webhook_secrets
+from woohub.settings import HubSpotToken, Secret, webhook_secrets
 from woohub.store.client import Store
 from woohub.store.connection import USUAL_STYLE, RequestStyle, StoreCredentials
 from woohub.stores import FIRST

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from tests.support.clock import Clock
 from woohub.errors import SecretUnavailable
-from woohub.settings import ConsumerSettings, GovernorSettings, IngestSettings, Secret, hubspot_token, webhook_secrets
+from woohub.hubspot_settings import ConsumerSettings, GovernorSettings
+from woohub.settings import IngestSettings, Secret, hubspot_token, webhook_secrets
 
 CONSUMER = {
     "QUEUE_URL": "https://queue",

@@ -13,7 +13,8 @@ import pytest
 
 from generators.alarms import alarms
 from tests.support.template import FUNCTIONS, RESOURCES, TEMPLATE, actions
-from woohub.settings import ConsumerSettings, GovernorSettings, IngestSettings, ReconcileSettings, _Settings
+from woohub.hubspot_settings import ConsumerSettings, GovernorSettings, ReconcileSettings
+from woohub.settings import IngestSettings, Settings
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = {
@@ -38,7 +39,7 @@ STATEMENTS: list[dict[str, Any]] = [statement for policy in policies() for state
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_every_setting_without_a_default_is_given(name: str) -> None:
-    settings: type[_Settings] = SETTINGS[name]
+    settings: type[Settings] = SETTINGS[name]
     given = dict.fromkeys(FUNCTIONS[name]["Environment"]["Variables"], "1")
 
     settings.from_env(given)

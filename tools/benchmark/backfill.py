@@ -14,7 +14,7 @@ from . import orders
 from .account import Clock, account
 from .woohub_flow import WooHubFlow
 
-ORDERS, PAGE_ORDERS = 10_000, 100
+PAGE_ORDERS = 100
 PAGE_S = 0.5  # that the store takes for a page
 LIVE_EVERY_S, LIVE_UNTIL_S = 7.3, 100.0  # a new order each
 FIRST_LIVE = 1_000_000  # ids
@@ -28,15 +28,16 @@ class BackfillRun:
     live_s: list[float]
 
 
-def backfill(latency_ms: float, count: int = ORDERS) -> BackfillRun:
+def backfill(latency_ms: float, count: int) -> BackfillRun:
     """Bring `count` orders to HubSpot with the command's own pace; 0: only live traffic."""
     clock = Clock()
     flow = WooHubFlow(account(clock, latency_ms=latency_ms), clock)
     began = clock.now
     live = {flow.queues.send(delivery): delivery.received_ms / 1000 for delivery in _live(began)}
     flow.threads.run([lambda: _feed(flow, count), lambda: _consume(flow, count + len(live))])
-    live_s = [flow.finished_at.pop(message_id) - received for message_id, received in live.items()]
-    return BackfillRun(max(flow.finished, default=began) - began, live_s)
+    done = [(flow.finished_at.pop(message_id), received) for message_id, received in live.items()]
+    ended = max(flow.finished, default=clock.now)
+    return BackfillRun(ended - began, [finished - received for finished, received in done if received < ended])
 
 
 def live_delay_s(latency_ms: float, run: BackfillRun) -> tuple[float, float]:

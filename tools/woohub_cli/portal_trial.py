@@ -11,7 +11,7 @@ from woohub.errors import Forbidden, HubSpotRejected, UnknownOutcome
 from woohub.hubspot.answers import Record
 from woohub.hubspot.client import BATCH, HubSpot, chunks
 from woohub.hubspot.objects import CONTACTS, DEALS, LINE_ITEMS, ObjectType
-from woohub.settings import HubSpotSettings
+from woohub.hubspot_settings import HubSpotSettings
 
 MARK = "woohub portal check, may be deleted"  # the name of everything it makes
 DOMAIN = "woohub-portal-check.example.com"  # nobody's: example.com is reserved

@@ -1,4 +1,7 @@
-"""The functions' settings from environment variables, and secrets from Secrets Manager."""
+"""Settings from environment variables, and secrets from Secrets Manager.
+
+The settings of the functions that call HubSpot are in hubspot_settings.py: ingest starts faster without them.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,9 @@ _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Settings:
+class Settings:
+    """A function's settings: a field each, from the variable of its name in capitals."""
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
         """Each field from the variable of its name in capitals; ValueError names what is missing or wrong."""
@@ -31,55 +36,13 @@ class _Settings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class IngestSettings(_Settings):
+class IngestSettings(Settings):
     queue_url: str
     webhook_secret_arn: str  # the first store's; those of others are found by name: woohub.stores
     detailed_metrics: bool = False  # count more finely than alarms and commands need
     # The names Powertools uses, so that ingest's metrics have the same namespace and service as the consumer's.
     powertools_service_name: str = "woohub"
     powertools_metrics_namespace: str = "WooHub"
-
-
-@dataclass(frozen=True, kw_only=True)
-class HubSpotSettings(_Settings):
-    """What every function that calls HubSpot needs."""
-
-    hubspot_secret_arn: str
-    hubspot_api_url: str = "https://api.hubapi.com"
-    hubspot_api_version: str = "2026-09"
-
-
-@dataclass(frozen=True, kw_only=True)
-class ConsumerSettings(HubSpotSettings):
-    queue_url: str
-    queue_arn: str
-    dead_letter_queue_url: str
-    breaker_parameter: str  # name of the SSM parameter
-    configuration_bucket: str = ""  # S3; empty: the defaults hold
-    hubspot_requests_per_10_seconds: int = 90  # HubSpot allows at least 100 on every plan
-    hubspot_one_writer: bool = True  # False: two consumers share this budget
-    log_rejected_payloads: bool = False  # they hold personal data
-
-
-@dataclass(frozen=True, kw_only=True)
-class GovernorSettings(HubSpotSettings):
-    breaker_parameter: str  # name of the SSM parameter
-    event_source_mapping_id: str
-    configuration_bucket: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReconcileSettings(HubSpotSettings):
-    queue_url: str
-    store_secret_arn: str
-    watermark_parameter: str  # name of the SSM parameter
-    webhook_secret_arn: str
-    configuration_bucket: str = ""
-    webhook_url: str = ""  # where the store's webhooks deliver to; empty: they are not checked
-    create_missing_webhooks: bool = True
-    detailed_metrics: bool = False
-    nightly_hour: int = 2  # UTC, from which the nightly work is due
-    powertools_service_name: str = "woohub"  # in the webhooks' names
 
 
 def _value(field: Field[Any], environ: Mapping[str, str]) -> str | int | bool:

@@ -12,8 +12,8 @@ import urllib3
 
 from woohub.http import Http
 from woohub.hubspot.client import HubSpot
+from woohub.hubspot_settings import HubSpotSettings
 from woohub.mapping.fields import FieldMapping
-from woohub.settings import HubSpotSettings
 from woohub_cli import call_times, connections, live_test, stack_configuration
 from woohub_cli.call_times import CallTimes
 from woohub_cli.cli_errors import EXPECTED, PROBLEMS, Trouble, WrongUsage, explain
