@@ -22,8 +22,8 @@ from woohub_cli.cli_errors import Trouble
 from woohub_cli.period import EVER, SECOND, Period, shifted
 
 TENANT = "backfill"  # its message group: what the store delivers meanwhile overtakes it
-# Messages on the queue at most: the more, the faster where HubSpot is slow, and the longer a delivery waits for the batch
-# in hand. With 600 at a second a call, 10,000 orders take about two minutes, and a delivery waits a second at most.
+# Messages on the queue at most: the more, the faster where HubSpot is slow, and the longer a delivery waits for the
+# batch in hand. With 600 at a second a call, 10,000 orders take about two minutes, a delivery a second longer at most.
 MAX_QUEUE_DEPTH = 600
 POLL_S = 1.0  # seconds
 STALLED_AFTER_S = 900.0  # seconds without the queue getting shorter, after which it is no use waiting
