@@ -11,7 +11,7 @@ import urllib3
 from woohub.clock import Timer
 from woohub.delivery.delivery_queue import DeliveryQueue
 from woohub.hubspot.client import HubSpot
-from woohub.settings import HubSpotSettings
+from woohub.hubspot_settings import HubSpotSettings
 from woohub.store.client import Store
 from woohub.store.connection import StoreCredentials
 from woohub_cli.cli_errors import Trouble
