@@ -233,6 +233,18 @@ def test_status_and_doctor_name_the_stores(stack: OperatedStack) -> None:
     assert "woohub doctor --store outlet" in checks["store outlet"]["fix"]
 
 
+@pytest.mark.usefixtures("outlet")
+def test_doctor_names_the_store_that_an_alarm_is_about(stack: OperatedStack) -> None:
+    store(stack, "add", "outlet")
+    stack.metric("WebhookDisabled", 7, store="outlet")
+    stack.metric("LostEvent", 2)
+
+    check = next(check for check in stack.json("doctor")["checks"] if check["check"] == "store outlet")
+
+    assert "WebhookDisabled: 7 in the last day" in check["detail"]
+    assert "LostEvent" not in check["detail"]
+
+
 def test_backfill_queues_the_orders_of_the_store_that_is_named(stack: OperatedStack, outlet: SimulatedShop) -> None:
     store(stack, "add", "outlet")
     number = outlet.place()

@@ -11,6 +11,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from woohub.consumer.breaker import DISABLED_STATES, BreakerParameter
 from woohub.erasures import KeyOfErasuresUnknown
 from woohub.errors import InvalidParameter
+from woohub.metrics import (
+    FOREIGN_SOURCE,
+    LOST_EVENT,
+    SIGNATURE_INVALID,
+    STORE_RECORD_UNREADABLE,
+    WEBHOOK_DISABLED,
+)
 from woohub.reconcile.watermark import Watermark, WatermarkParameter
 from woohub_cli import (
     dead_letter_queue,
@@ -21,6 +28,7 @@ from woohub_cli import (
     store_webhooks,
     traces,
 )
+from woohub_cli import metrics as stack_metrics
 from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import store
 from woohub_cli.checks.health_context import HealthContext, ago
@@ -28,7 +36,7 @@ from woohub_cli.cli_errors import RENEW_IT
 from woohub_cli.commands import status
 from woohub_cli.metrics import DAY, MINUTE, Counts
 from woohub_cli.secret_store import ADDRESSES, StackSecrets
-from woohub_cli.stacks import LOCAL
+from woohub_cli.stacks import LOCAL, Stack
 
 FOREIGN = "ForeignSource"  # ingest's metric, which stands in the log line itself
 MIN_SECRET_CHARACTERS = 20  # characters
@@ -38,6 +46,8 @@ RECONCILE_LATE_S, RECONCILE_DEAD_S = 35 * MINUTE, 60 * MINUTE  # seconds; it run
 SCAN_LATE_S = 2 * DAY  # seconds; it runs every night
 GOVERNOR_DEAD_S = 15 * MINUTE
 OLD_ROTATION_S = DAY
+
+OF_A_STORE = (LOST_EVENT, SIGNATURE_INVALID, FOREIGN_SOURCE, WEBHOOK_DISABLED, STORE_RECORD_UNREADABLE)  # with alarms
 
 DEPLOY = "deploy the stack again (`make deploy` in a checkout of woohub)"
 CONFIGURATION_FIX = (
@@ -299,18 +309,34 @@ def _configuration(context: HealthContext) -> Iterator[Step]:
 
 
 def _further_stores(context: HealthContext) -> Iterator[Step]:
-    """Whether the further stores are reconciled; what is wrong with one its own doctor says."""
+    """Which further store is not reconciled, or what an alarm of the stack is about; its own doctor says more."""
     if context.stack.store:
         return
     for name in further_stores.names(context.stack):
-        what, at = f"store {name}", further_stores.reconciled(context.stack.of_store(name))
-        age = context.now - _epoch(at.removesuffix("Z")) if at else None
-        if age is not None and age <= RECONCILE_LATE_S:
-            yield Step(what, Result.OK, f"reconciled {ago(age)} ago")
-        else:
-            late = age is not None and age > RECONCILE_DEAD_S
-            detail = f"reconciled {ago(age)} ago" if age is not None else "not reconciled yet"
-            yield Step(what, Result.FAILED if late else Result.WARNING, detail, f"`woohub doctor --store {name}`")
+        stack = context.stack.of_store(name)
+        reconciled, detail = _reconciled(context, stack)
+        counted = _counted(context, stack)
+        outcome = Result.WARNING if reconciled is Result.OK and counted else reconciled
+        fix = "" if outcome is Result.OK else f"`woohub doctor --store {name}`"
+        yield Step(f"store {name}", outcome, "; ".join((detail, *counted)), fix)
+
+
+def _reconciled(context: HealthContext, stack: Stack) -> tuple[Result, str]:
+    at = further_stores.reconciled(stack)
+    if at is None:
+        return Result.WARNING, "not reconciled yet"
+    age = context.now - _epoch(at.removesuffix("Z"))
+    late = Result.FAILED if age > RECONCILE_DEAD_S else Result.WARNING
+    return Result.OK if age <= RECONCILE_LATE_S else late, f"reconciled {ago(age)} ago"
+
+
+def _counted(context: HealthContext, stack: Stack) -> list[str]:
+    """What alarms that are about a store count of this one: the alarms themselves watch the sum of all stores."""
+    if context.metrics is None:
+        return []
+    counts = stack_metrics.of(stack, context.now)
+    totals = {metric: counts.total(metric, DAY) for metric in OF_A_STORE}
+    return [f"{metric}: {total} in the last day" for metric, total in totals.items() if total]
 
 
 CHECKS = (
