@@ -139,6 +139,18 @@ def test_in_several_currencies_there_is_no_total() -> None:
     assert metrics(engine)["orders"] == "2"
 
 
+@pytest.mark.parametrize("path", ["/contacts/deals/batch/read", "/deals/batch/read", "/contacts/batch/read"])
+def test_what_an_answer_leaves_out_is_asked_for_again(path: str) -> None:
+    engine = engine_with_metrics()
+    engine.deliver(message("order.created", order(1)), message("order.created", order(2, billing={"email": BO})))
+    moved = message("order.updated", order(1, billing={"email": BO}, **LATER), 60)
+    skip = 1 if path == "/deals/batch/read" else 0  # the first is the order's own
+    engine.portal.faults.add(InjectedFault(kind="omit", when="after", path=path, skip=skip, count=1))
+    engine.deliver(moved)
+
+    assert not wrong_metrics(engine.portal)
+
+
 def test_deals_that_are_no_orders_do_not_count() -> None:
     engine = engine_with_metrics()
     engine.deliver(message("order.created", order(1)))

@@ -19,9 +19,11 @@ from woohub.dates import utc_from_ms
 from woohub.delivery.delivery_queue import DeliveryQueue
 from woohub.hubspot.objects import CONTACTS, DEALS, OBJECT_TYPES
 from woohub_cli.cli_errors import Trouble
+from woohub_cli.commands.why import in_hubspot, in_store
 from woohub_cli.comparison import Mismatch, MismatchKind
 from woohub_cli.history import Pace
-from woohub_cli.hubspot_records import Crm, Target
+from woohub_cli.hubspot_records import Crm
+from woohub_cli.order_lookup import Lookup
 from woohub_cli.period import Period
 from woohub_cli.repairs import RepairResult, repair
 from woohub_cli.verification import Verification
@@ -76,12 +78,7 @@ class Case:
     def verify(self, period: Period = EVER, *, depth: int = 0, **options: Any) -> VerificationReport:
         self.lab.timer.start(float("inf"))
         self.portal.timer.start(float("inf"))
-        beside = None
-        if self.mapping.orders and self.mapping.has_deals:
-            beside = Crm(self.portal.hubspot, self.mapping, self.lab.log, Target.orders(self.mapping.orders))
-        verification = Verification(
-            self.lab.store(), self.crm, self.mapping, self.lab.clock.read, lambda: depth, beside=beside
-        )
+        verification = Verification(self.lab.store(), self.crm, self.mapping, self.lab.clock.read, lambda: depth)
         return verification.run(period, **options)
 
     def repair(self, report: VerificationReport) -> RepairResult:
@@ -855,3 +852,24 @@ def test_a_contact_whose_metrics_are_not_its_deals_is_found_and_repaired() -> No
     )
     case.repair(report)
     assert case.verify().equal
+
+
+def test_why_shows_what_belongs_to_an_order_and_where_that_differs() -> None:
+    mapping = mapping_with(f"{BESIDE}{METRICS}[line_item]\nenabled = true\n")
+    case = Case(mapping=mapping)
+    number = case.place(status="processing")
+    case.edit("contacts", case.contact_id(number), woocommerce_orders="7")
+    case.edit("orders", case.portal.portal.state()["orders"][0]["id"], hs_total_price="1.00")
+    store = case.lab.store()
+    store.timer.start(60)
+    case.portal.timer.start(60)
+    shop = in_store(Lookup(store.orders_by_id([number])[number]), store)
+    known = in_hubspot(case.crm, store, shop, number, mapping)
+
+    assert known.order
+    assert known.metrics["woocommerce_orders"] == "7"
+    assert known.items
+    assert {mismatch.record: [it.property for it in mismatch.differences] for mismatch in known.mismatches} == {
+        "contact": ["woocommerce_orders"],
+        "hubspot_order": ["hs_total_price"],
+    }

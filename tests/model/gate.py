@@ -20,7 +20,7 @@ from tests.model.simulated_stack import Accepted, SimulatedStack
 from tests.model.simulation import Simulation
 from tests.model.traffic import DeliveryConditions, WebhookSender
 
-CALLS_PER_100 = 20.0  # HubSpot calls for 100 messages, at most
+CALLS_PER_100, CALLS_WITH_COMMERCE = 20.0, 35.0  # HubSpot calls for 100 messages, at most
 LIMIT = 100  # HubSpot calls in any ten seconds
 TIMEOUT = 60.0  # seconds of the consumer function
 ANSWERS = {"genuine": 200, "forged": 401, "noise": 200, "stranger": 401, "clone": 200}  # by kind of request
@@ -108,6 +108,7 @@ def run(
     *,
     trouble: float = 1.0,
     crash_chance: float = 0.02,
+    commerce: bool = False,
     **stack: Any,
 ) -> ModelRun:
     """One history from a seed. `trouble` multiplies faults and the chance of crashes; others are the stack's."""
@@ -116,7 +117,9 @@ def run(
     clock = StoreClock(ahead_s, simulation.now + scale.seconds / 2 if is_put_right else math.inf)
     shop, built = (
         Shop(simulation, clock),
-        SimulatedStack(simulation, **(_rough(simulation, trouble, crash_chance) | stack)),
+        SimulatedStack(
+            simulation, commerce=commerce, **(_rough(simulation, trouble, crash_chance, commerce=commerce) | stack)
+        ),
     )
     sender = WebhookSender(simulation, shop, built.post, conditions)
     run = ModelRun(built, sender, [*bad_requests.payloads(), *bad_requests.refusals()[:5]])
@@ -135,13 +138,13 @@ def run(
     return run
 
 
-def _rough(simulation: Simulation, trouble: float, crash_chance: float) -> dict[str, Any]:
-    dice = simulation.random
+def _rough(simulation: Simulation, trouble: float, crash_chance: float, *, commerce: bool) -> dict[str, Any]:
+    dice, most_calls = simulation.random, 16 if commerce else 8  # of a batch, about
 
     def crash() -> tuple[int, str] | None:
-        return (
-            (dice.randint(1, 8), dice.choice(("before", "after"))) if dice.random() < crash_chance * trouble else None
-        )
+        if dice.random() >= crash_chance * trouble:
+            return None
+        return dice.randint(1, most_calls), dice.choice(("before", "after"))
 
     return {
         "latency": lambda: dice.uniform(0.12, 0.6),
@@ -191,5 +194,5 @@ def expected(accepted: Iterable[Accepted]) -> Reference:
 
 def problems(wanted: Reference, stack: SimulatedStack) -> dict[str, list[str]]:
     """What is wrong; the contact of an order whose deal is refused may be there."""
-    found = wanted.problems(stack.portal, line_items=stack.line_items)
+    found = wanted.problems(stack.portal, commerce=stack.commerce)
     return {entity: why for entity, why in found.items() if not entity.startswith("contact badrequest9")}

@@ -42,13 +42,13 @@ class Gate:
     trouble: float = 1.0
     most_calls: float = CALLS_PER_100
     crash_chance: float = 0.02
-    line_items: bool = False
+    commerce: bool = False
 
     def complaints(self, seeds: Iterable[int], **stack: Any) -> Iterator[str]:
         """Of runs with these seeds, one run after the other."""
         troubles = {"trouble": self.trouble, "crash_chance": self.crash_chance}
         for seed in seeds:
-            made = run(seed, self.scale, self.conditions, line_items=self.line_items, **troubles, **stack)
+            made = run(seed, self.scale, self.conditions, commerce=self.commerce, **troubles, **stack)
             yield from made.complaints(self.most_calls)
 
 
@@ -62,12 +62,12 @@ BURST = Gate(
     trouble=0.0,
 )
 
-# Orders whose items change, leave and come back, with more crashes than usual.
-ITEMS = Gate(
+# Orders whose items change, leave and come back, with metrics and HubSpot's orders, and more crashes than usual.
+COMMERCE = Gate(
     Scale(orders=80, customers=30, seconds=120.0, changes=4, moves=0, span=60),
     crash_chance=0.5,
-    line_items=True,
-    most_calls=5 * CALLS_PER_100,
+    commerce=True,
+    most_calls=8 * CALLS_PER_100,
 )
 
 
@@ -333,6 +333,11 @@ def finished_before_it_is(patch: Patch) -> None:
     patch.setattr(parts.PartSets, "send", hasty)
 
 
+def answers_are_complete(patch: Patch) -> None:
+    """Associations are read once."""
+    patch.setattr(lookup, "asked_twice", lambda ask, ids: dict(ask(ids)) if ids else {})
+
+
 def items_of_whichever_comes_last(patch: Patch) -> None:
     """A stale order changes items, too."""
 
@@ -348,7 +353,7 @@ def nothing_is_read_before_items_are_made(patch: Patch) -> None:
 
 
 def keys_are_kept(patch: Patch) -> None:
-    """An item that leaves keeps its key, which HubSpot may never free."""
+    """An item that leaves keeps its key, which HubSpot may never free: if it comes back, it has another key."""
     patch.setattr(parts.PartSets, "_freed", lambda _self, record: batch_writer.Write(("",), Change(), record.id))
 
 
@@ -363,7 +368,7 @@ UNREADABLE_RECORD, OUTAGE = UnreadableRecord(), Outage(20.0)
 GATES: dict[str, AnyGate] = {
     "brief": BRIEF,
     **{"small": SMALL, "burst": BURST, "no creates": NO_CREATES, "unwritable": UNWRITABLE, "unreadable": UNREADABLE},
-    **{"unreadable record of the store": UNREADABLE_RECORD, "outage": OUTAGE, "items": ITEMS},
+    **{"unreadable record of the store": UNREADABLE_RECORD, "outage": OUTAGE, "commerce": COMMERCE},
 }
 
 MUTATIONS: dict[str, Mutation] = {
@@ -386,10 +391,13 @@ MUTATIONS: dict[str, Mutation] = {
     "a page is read or not": Mutation("not reconciled", a_page_is_read_or_not, gate=UNREADABLE_RECORD),
     "calls stay small": Mutation("calls for 100 orders", calls_stay_small, gate=OUTAGE),
     "calls stay large": Mutation("wait", calls_stay_large, gate=UNWRITABLE),
-    "what leaves stays": Mutation("before reconcile", what_leaves_stays, gate=ITEMS),
-    "items are said to be in place too early": Mutation("before reconcile", finished_before_it_is, gate=ITEMS),
-    "items of whichever order comes last": Mutation("before reconcile", items_of_whichever_comes_last, gate=ITEMS),
-    "nothing is read before items are made": Mutation("reconcile", nothing_is_read_before_items_are_made, gate=ITEMS),
-    "keys of archived items are kept": Mutation("healthy", keys_are_kept, gate=ITEMS),
-    "amounts are HubSpot's": Mutation("before reconcile", amounts_are_hubspots, gate=ITEMS),
+    "what leaves stays": Mutation("before reconcile", what_leaves_stays, gate=COMMERCE),
+    "items are said to be in place too early": Mutation("before reconcile", finished_before_it_is, gate=COMMERCE),
+    "items of whichever comes last": Mutation("before reconcile", items_of_whichever_comes_last, gate=COMMERCE),
+    "nothing is read before items are made": Mutation(
+        "reconcile", nothing_is_read_before_items_are_made, gate=COMMERCE
+    ),
+    "keys of archived items are kept": Mutation("before reconcile", keys_are_kept, gate=COMMERCE),
+    "amounts are HubSpot's": Mutation("before reconcile", amounts_are_hubspots, gate=COMMERCE),
+    "what an answer leaves out is not there": Mutation("metrics", answers_are_complete, gate=COMMERCE),
 }

@@ -7,13 +7,16 @@ one is empty, any value the store once sent is as good.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
+from tests.model import bad_requests
 from tests.model.shop import TRUTH
 from tests.model.simulated_stack import Accepted
+from tests.support.metrics import wrong_metrics
 
 CONTACT = {
     "firstname": "first_name",
@@ -35,6 +38,12 @@ STAGES = {
     "refunded": "refunded",
     "failed": "failed",
 }
+ORDER_STAGES = {  # of HubSpot's own order pipeline
+    **dict.fromkeys(("pending", "on-hold"), "4b27b500-f031-4927-9811-68a0b525cbae"),
+    "completed": "3725360f-519b-4b18-a593-494d60a29c9f",
+    **dict.fromkeys(("cancelled", "trash", "refunded", "failed"), "3c85a297-e9ce-400b-b42e-9f16853d69d6"),
+}
+PROCESSED = "937ea84d-0a4f-4dcf-9028-3f9c2aafbf03"
 CURRENCIES = ("USD", "EUR")  # of the simulated account
 ERASED = "deleted@site.invalid"  # of an order whose customer was erased
 NO_ADDRESS = ("", "nobody", "jane@shop.invalid", ERASED)  # what is no contact's
@@ -42,6 +51,7 @@ NO_ADDRESS = ("", "nobody", "jane@shop.invalid", ERASED)  # what is no contact's
 SHOWS_S = 240.0  # a clock ahead by more shows in any receipt: two minutes for clocks, and one each for two deliveries
 
 Values = dict[str, set[str]]  # property to the values that are right; an absent one is ""
+Item = tuple[str, str, str]  # name, quantity, total
 
 
 @dataclass
@@ -51,11 +61,11 @@ class Reference:
     contacts: dict[str, Values] = field(default_factory=dict)
     deals: dict[str, Values] = field(default_factory=dict)
     belongs: dict[str, set[str]] = field(default_factory=dict)
-    items: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)  # per order, by key: name and quantity
+    items: dict[str, dict[str, Item]] = field(default_factory=dict)  # per order, by key
     doubtful: set[str] = field(default_factory=set)  # told by receipt only: ties within a second, undated trash
 
-    def problems(self, portal: Any, *, line_items: bool = False) -> dict[str, list[str]]:
-        """What is wrong in a simulated portal: entity to complaints."""
+    def problems(self, portal: Any, *, commerce: bool = False) -> dict[str, list[str]]:
+        """What is wrong in a simulated portal: entity to complaints; `commerce`: also of items, orders, metrics."""
         state = portal.state()
         found: dict[str, list[str]] = {}
         contacts = _by(state["contacts"], "email", found)
@@ -63,27 +73,58 @@ class Reference:
         _compare("contact", self.contacts, contacts, found)
         _compare("deal", self.deals, deals, found)
         addresses = {row["id"]: row["properties"]["email"] for row in state["contacts"]}
+        self._compare_owners({key: row["contacts"] for key, row in deals.items()}, addresses, found)
+        if commerce:
+            self._compare_items(state["line_items"], deals, found)
+            self._compare_orders(portal, addresses, found)
+            for email, complaint in wrong_metrics(portal).items():
+                found[f"metrics of {email}"] = [complaint]  # by HubSpot's own deals: never doubtful
+        return found
+
+    def _compare_owners(
+        self, contacts: Mapping[str, Collection[str]], addresses: Mapping[str, str], found: dict[str, list[str]]
+    ) -> None:
+        """Each deal, or order, belongs to its contact alone."""
         for key, wanted in self.belongs.items():
-            has = [addresses[one] for one in deals[key]["contacts"]] if key in deals else []
+            has = [addresses[contact] for contact in contacts.get(key, ())]
             if len(has) > 1 or (set(has) or {""}) - wanted:
                 found.setdefault(f"deal {key}", []).append(f"belongs to {has}, not to {sorted(wanted)}")
-        if line_items:
-            self._compare_items(state["line_items"], deals, found)
-        return found
+
+    def _compare_orders(self, portal: Any, addresses: Mapping[str, str], found: dict[str, list[str]]) -> None:
+        """HubSpot's order says the same as the deal, which has the net total besides."""
+        rows = _by(portal.state()["orders"], "woocommerce_order_id", found)
+        sent = {key: row for key, row in rows.items() if int(key) < bad_requests.FIRST_ID}
+        _compare("deal", {key: _as_order(key, deal) for key, deal in self.deals.items()}, sent, found)
+        ids = {key: portal.links.ids(("0-123", row["id"]), "0-1") for key, row in rows.items()}
+        self._compare_owners(ids, addresses, found)
 
     def _compare_items(self, rows: list[Any], deals: dict[str, Any], found: dict[str, list[str]]) -> None:
         """Each deal has its order's items and no others, each once, and no item is without its deal."""
         orders = {row["id"]: key for key, row in deals.items()}
-        has: dict[str, list[tuple[str, tuple[str, str]]]] = {}
+        has: dict[str, list[tuple[str, Item]]] = {}
         for row in rows:
             properties, parents = row["properties"], [orders[deal] for deal in row["deals"]]
             key = properties["woocommerce_line_item_id"]
             if parents != [key.partition("-")[0]]:
                 found.setdefault(f"deal {key.partition('-')[0]}", []).append(f"item {key} belongs to {parents}")
-            has.setdefault(key.partition("-")[0], []).append((key, (properties["name"], properties["quantity"])))
+            total = f"{Decimal(properties['amount']):.2f}"
+            item = properties["name"], properties["quantity"], total
+            has.setdefault(key.partition("-")[0], []).append((key, item))
         for order, wanted in self.items.items():
             if sorted(has.get(order, [])) != sorted(wanted.items()):
                 found.setdefault(f"deal {order}", []).append(f"has the items {has.get(order)}, not {wanted}")
+
+
+def _as_order(key: str, deal: Values) -> Values:
+    """HubSpot's order beside a deal."""
+    return {
+        "woocommerce_order_status": deal["woocommerce_order_status"],
+        "hs_order_name": {f"#{key}"},
+        "hs_total_price": deal["amount"],
+        "woocommerce_currency": deal["currency"],
+        "hs_external_created_date": deal["closedate"],
+        "hs_pipeline_stage": {ORDER_STAGES.get(status, PROCESSED) for status in deal["woocommerce_order_status"]},
+    }
 
 
 def _by(rows: list[Any], name: str, found: dict[str, list[str]]) -> dict[str, Any]:
@@ -273,7 +314,8 @@ def _deal(key: str, seen: list[Accepted], made: Reference) -> None:
         "dealstage": {STAGES.get(status, "newly_created_order")},
     }
     made.items[key] = {
-        f"{key}-{item.get('id')}": (item["name"], str(item.get("quantity", ""))) for item in bodies[-1]["line_items"]
+        f"{key}-{item.get('id')}": (item["name"], str(item.get("quantity")), item.get("total", ""))
+        for item in bodies[-1]["line_items"]
     }
     made.belongs[key] = _belongs([body["billing"]["email"].lower() for body in bodies])
     made.deals[key]["closedate"] = _close_dates(bodies)

@@ -32,7 +32,8 @@ from tests.model.simulation import Simulation
 from tests.model.sqs import Queue, SqsClient
 from tests.support.bucket import Bucket
 from tests.support.deliveries import SECRET
-from tests.support.line_items import WITH_ITEMS
+from tests.support.metrics import provision_metrics
+from tests.support.targets import BESIDE, mapping_with, provision_orders
 from woohub.clock import Timer
 from woohub.consumer import dead_letters
 from woohub.consumer.batch import Consumer
@@ -51,6 +52,7 @@ from woohub.sync.outcome import Outcome, Verdict
 from woohub.sync.records import Kinds
 
 FIELDS = load_mapping()
+COMMERCE = mapping_with(f"{BESIDE}[line_item]\nenabled = true\n[contact.metrics]\nenabled = true\n")
 TIMEOUT, MARGIN = 60.0, 6.0  # seconds of the consumer function, and what it keeps for itself
 QUEUE, DEAD_LETTERS = ingest.settings.queue_url, "dead-letters"
 Latency = Callable[[], float]
@@ -129,7 +131,7 @@ class SimulatedStack:
     garbled: Callable[[InProcessTransport], Any] = lambda transport: transport  # what new processes have before HubSpot
     bucket: Bucket | None = None  # the stack's configuration, in place of `kinds`
     kinds: Kinds = field(default_factory=lambda: record_kinds(FIELDS))
-    line_items: bool = False  # whether they are switched on, in a portal that makes it as hard as it can
+    commerce: bool = False  # line items, metrics and HubSpot's orders switched on, in a portal that makes it hard
     accepted: list[Accepted] = field(default_factory=list)
     ended: dict[Key, Outcome] = field(default_factory=dict)  # what became of each delivery
     ended_at: dict[Key, float] = field(default_factory=dict)  # epoch seconds
@@ -144,10 +146,8 @@ class SimulatedStack:
         seed = self.simulation.random.getrandbits(32)
         self.portal = SimulatedPortal(clock=self.simulation.clock, seed=seed)
         provision(self.portal, unique_order_id=self.unique)
-        if self.line_items:
-            self.kinds = record_kinds(WITH_ITEMS)
-            provision_line_items(self.portal)
-            self.portal.change_settings({"calculates_amounts": True, "frees_archived_values": False})
+        if self.commerce:
+            self._switch_on_commerce()
         self._app = create_app(self.portal)
         self.dead_letters = Queue(self.simulation, DEAD_LETTERS)
         self.queue = Queue(self.simulation, QUEUE, self.dead_letters, self.repeats)
@@ -161,6 +161,13 @@ class SimulatedStack:
         self._store_secrets = StoreSecrets(self._secret, self.simulation.clock)
         self._workers: dict[int, Process] = {}
         self.simulation.every(60, self._govern)
+
+    def _switch_on_commerce(self) -> None:
+        self.kinds = record_kinds(COMMERCE)
+        provision_line_items(self.portal)
+        provision_orders(self.portal, COMMERCE)
+        provision_metrics(self.portal, COMMERCE)
+        self.portal.change_settings({"calculates_amounts": True, "frees_archived_values": False})
 
     def transport(self, threads: VirtualThreads) -> Any:
         """A connection to HubSpot, which lets a process's threads run while it takes time."""
@@ -289,7 +296,8 @@ class SimulatedStack:
         waiting = {message.key for message in self.queue.messages()}
         dead = {message.key for message in self.dead_letters.messages()}
         done = {key for key, outcome in self.ended.items() if outcome.verdict is not Verdict.REJECTED}
-        return [one.key for one in self.accepted if one.key not in waiting | dead | done]
+        known = waiting | dead | done
+        return [one.key for one in self.accepted if one.key not in known]
 
 
 def key_of(delivery: Delivery) -> Key:

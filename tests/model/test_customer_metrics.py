@@ -1,4 +1,4 @@
-"""Customers' metrics are what HubSpot's deals come to, after crashes and in chaos, and each rule is needed for it."""
+"""Customers' metrics are what HubSpot's deals come to, and each rule is needed for it; in chaos: test_gate.py."""
 
 from __future__ import annotations
 
@@ -8,12 +8,9 @@ from typing import Any
 import pytest
 
 from simulators.hubspot import InjectedFault
-from tests.model.gate import faults
 from tests.model.shop import Shop
-from tests.model.shop_history import Scale, ShopHistory
 from tests.model.simulated_stack import SimulatedStack
 from tests.model.simulation import Simulation
-from tests.model.traffic import WebhookSender
 from tests.support.metrics import mapping_with_metrics, provision_metrics, wrong_metrics
 from woohub.sync import deals, verdicts
 from woohub.sync.customer_metrics import CustomerMetricsSummary
@@ -49,36 +46,6 @@ def moved(call: int, moment: str) -> SimulatedStack:
     assert built.settle()
     assert built.crashed == 1
     return built
-
-
-@pytest.mark.parametrize("moment", ["before", "after"])
-@pytest.mark.parametrize("call", range(1, 11))
-def test_a_crash_at_any_call_leaves_both_contacts_right(call: int, moment: str) -> None:
-    assert wrong_metrics(moved(call, moment).portal) == {}
-
-
-def chaos(seed: int) -> SimulatedStack:
-    """Orders that change hands and statuses while HubSpot fails and the consumer crashes."""
-    simulation = Simulation(seed)
-    dice = simulation.random
-    shop, built = (
-        Shop(simulation),
-        stack(simulation, crashes=lambda: (dice.randint(1, 12), "after") if dice.random() < 0.1 else None),
-    )
-    for fault in faults(1.0):
-        built.portal.faults.add(fault)
-    sender = WebhookSender(simulation, shop, built.post)
-    ShopHistory(
-        simulation, shop, sender, Scale(orders=60, customers=15, seconds=60.0, changes=2, moves=0, span=20)
-    ).plan()
-    simulation.run_until(simulation.now + 60)
-    simulation.run_while(lambda: simulation.planned > 0, patience=3600)
-    assert built.settle()
-    return built
-
-
-def test_in_chaos_every_contact_is_right_in_the_end() -> None:
-    assert wrong_metrics(chaos(1).portal) == {}
 
 
 def ordered(*happenings: Callable[[Shop, SimulatedStack], None]) -> SimulatedStack:

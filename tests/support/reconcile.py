@@ -12,6 +12,7 @@ from typing import Any, cast
 from mypy_boto3_sqs import SQSClient
 from mypy_boto3_ssm import SSMClient
 
+from simulators.hubspot import provision_line_items
 from simulators.woocommerce import KEY, SECRET, InProcessTransport, SimulatedShop, create_app
 from simulators.woocommerce.bodies import Customer, Order
 from tests.support.clock import Clock
@@ -76,6 +77,8 @@ class ReconcileFixture:
         if self.mapping.orders:
             provision_orders(engine.portal, self.mapping)
         provision_metrics(engine.portal, self.mapping)
+        if self.mapping.line_items:
+            provision_line_items(engine.portal)
         return engine
 
     def with_webhooks(self) -> ReconcileFixture:

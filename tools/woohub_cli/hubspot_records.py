@@ -62,9 +62,16 @@ class Crm:
         self, hubspot: HubSpot, table: FieldMapping, warn: Callable[..., None], target: Target | None = None
     ) -> None:
         self._hubspot = hubspot
+        self._mapping, self._warn = table, warn
         self.target = target or Target.of(table)
         self._type, self._table = self.target.type, self.target.table
         self._catalog = PropertyCatalog(hubspot, hubspot.timer, warn)
+
+    def orders_beside(self) -> Crm | None:
+        """HubSpot's orders of the same portal as its deals, where the mapping has both."""
+        if not (self._mapping.orders and self._mapping.has_deals):
+            return None
+        return Crm(self._hubspot, self._mapping, self._warn, Target.orders(self._mapping.orders))
 
     def check(self) -> None:
         """Trouble if this portal was never set up."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import Any
@@ -81,6 +81,8 @@ class InHubSpot:
     address: Address = Address.USABLE
     missing: str = ""
     items: tuple[Record, ...] = ()  # the deal's line items, where they are switched on
+    order: Record | None = None  # HubSpot's own, where it has both
+    metrics: Mapping[str, str] = field(default_factory=dict)  # the contact's, where they are switched on
 
     @property
     def version(self) -> DealVersion | None:
@@ -149,7 +151,7 @@ class OrderDiagnosis:
 
     def facts(self) -> dict[str, Any]:
         """For --json."""
-        row, deals = self.store.row, self.hubspot.deals
+        row, deals, order = self.store.row, self.hubspot.deals, self.hubspot.order
         return {
             "order": self.name.order_id or None,
             "number": self.name.number or None,
@@ -169,6 +171,8 @@ class OrderDiagnosis:
             "hubspot": {
                 "deals": [{"id": deal.id, "properties": dict(deal.properties)} for deal in deals],
                 "line_items": [{"id": item.id, "properties": dict(item.properties)} for item in self.hubspot.items],
+                "order": {"id": order.id, "properties": dict(order.properties)} if order else None,
+                "metrics": dict(self.hubspot.metrics),
                 "contact": self.hubspot.contact.id if self.hubspot.contact else None,
                 "state_of": f"{self.hubspot.version.modified_at}Z" if self.hubspot.version else None,
                 "stage_moved": self.hubspot.stage_was_moved,

@@ -45,10 +45,10 @@ class Verification:
         depth: Callable[[], int] = lambda: 0,
         show: Show = lambda _what, _total, _done: None,
         people: ErasedPeople = NOBODY,
-        beside: Crm | None = None,
     ) -> None:
         def begin(period: Period) -> VerificationRun:
             report, currencies = VerificationReport(period, utc_from_ms(int(clock() * 1000))), Currencies(crm, table)
+            beside = crm.orders_beside()
             return VerificationRun(store, crm, crm.target.table, clock, show, people, beside, currencies, report)
 
         self._begin = begin

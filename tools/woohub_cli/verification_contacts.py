@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from woohub.dates import utc_from_ms
 from woohub.delivery.webhooks import Delivery
 from woohub.errors import InvalidPayload, PermanentError, TransientError
 from woohub.hubspot.answers import Record
-from woohub.hubspot.client import BATCH, chunks
 from woohub.mapping.mapping_file import CONTACT_VERSION
 from woohub.mapping.values import usable_email
 from woohub.store.payloads import CUSTOMER_SWEPT, CustomerEvent, parse
@@ -17,8 +16,8 @@ from woohub.sync.contacts import oldest_first, snapshot_of
 from woohub.sync.erased import forgotten_at
 from woohub.sync.versions import DealVersion
 from woohub_cli import erased, order_names
+from woohub_cli.commerce import metrics_mismatches
 from woohub_cli.comparison import (
-    Difference,
     Mismatch,
     MismatchKind,
     association_mismatch,
@@ -136,21 +135,10 @@ class ContactComparison:
         by_id = {record.id: record for record in records.values()}
         for record_id, seen in together.items():
             self._judge_contact(seen, by_id[record_id])
-        self._judge_metrics({record_id: seen[-1].entity for record_id, seen in together.items()}, by_id)
+        entities = {record_id: seen[-1].entity for record_id, seen in together.items()}
+        self._run.report.mismatches += metrics_mismatches(self._run.crm, by_id, entities)
         self._run.report.contacts = len(by_id)
         return records
-
-    def _judge_metrics(self, entities: Mapping[str, str], records: Mapping[str, Record]) -> None:
-        """What contacts show of their deals, by the deals that HubSpot has."""
-        for chunk in chunks(list(records.values()), BATCH):
-            for record_id, change in self._run.crm.metrics_differences(chunk).items():
-                current = records[record_id].properties
-                differing = tuple(Difference(name, text, current.get(name)) for name, text in change.properties.items())
-                if differing:
-                    entity = entities[record_id]
-                    self._run.report.mismatches.append(
-                        Mismatch(MismatchKind.DIFFERING, entity, "contact", (record_id,), differing)
-                    )
 
     def _judge_contact(self, seen: Sequence[Seen], record: Record | None) -> None:
         snapshots = oldest_first([sight.snapshot for sight in seen])

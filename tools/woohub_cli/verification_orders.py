@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from decimal import Decimal
 
 from woohub.delivery.webhooks import Delivery
@@ -18,6 +17,7 @@ from woohub.sync.contacts import snapshot_of
 from woohub.sync.erased import forgotten_at, without_person
 from woohub.sync.versions import DealVersion
 from woohub_cli import line_items, order_names, order_pages
+from woohub_cli.commerce import order_mismatches
 from woohub_cli.comparison import (
     Mismatch,
     MismatchKind,
@@ -89,10 +89,7 @@ class OrderComparison:
         records = crm.deals([crm.key(event.order.id) for event in events])
         for event in events:
             of_order = records.get(crm.key(event.order.id), [])
-            mismatches = deal_mismatches(event, of_order, crm.target.table, crm.deal_schema)
-            self._run.report.mismatches += [
-                replace(mismatch, record=crm.target.type.singular) for mismatch in mismatches
-            ]
+            self._run.report.mismatches += order_mismatches(event, of_order, crm)
 
     def _check_line_items(self, events: Sequence[OrderEvent], deals: Mapping[str, list[Record]]) -> None:
         of_event = [

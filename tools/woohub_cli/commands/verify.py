@@ -19,7 +19,7 @@ from woohub_cli import connections, erasure_list, stack_configuration, traces
 from woohub_cli.cli_errors import PROBLEMS, Trouble, WrongUsage
 from woohub_cli.commands import status
 from woohub_cli.history import TENANT, Pace
-from woohub_cli.hubspot_records import Crm, Target
+from woohub_cli.hubspot_records import Crm
 from woohub_cli.latency import LOG_MATCH_S
 from woohub_cli.options import StoreOptions
 from woohub_cli.period import FromOption, Period, ToOption, last_days, period
@@ -101,9 +101,7 @@ def _compared(
     crm = Crm(hubspot, table, _noted(notes))
     people = erasure_list.people(stack) if stack else NOBODY
     with bar("comparing") as shown:
-        both = Target.orders(table.orders) if table.orders and table.has_deals else None
-        beside = Crm(hubspot, table, _noted(notes), both) if both else None
-        verification = Verification(store, crm, table, time.time, _depth(stack), shown.show, people, beside)
+        verification = Verification(store, crm, table, time.time, _depth(stack), shown.show, people)
         report = verification.run(asked, all_customers=all_customers)
         report.notes += notes
         if stack and report.lags.states:

@@ -28,6 +28,7 @@ from woohub.store.rows import StoreRow
 from woohub.sync.contacts import ContactSnapshot, snapshot_of
 from woohub.sync.erased import forgotten_at, without_person
 from woohub_cli import (
+    commerce,
     connections,
     dead_letter_queue,
     dead_letters,
@@ -152,7 +153,8 @@ def in_hubspot(crm: Crm, store: Store | None, shop: InStore, order_id: int, tabl
         if shop.event is None:
             return InHubSpot(tuple(deals))
         known = _compared(crm, shop.event, _account(store, shop.event), deals, table)
-        return _with_line_items(known, crm, shop.event, table) if table.line_items and deals else known
+        known = _with_line_items(known, crm, shop.event, table) if table.line_items and deals else known
+        return _with_metrics(_with_order(known, crm, shop.event), crm, shop.event, table)
     except EXPECTED as error:
         return InHubSpot(missing=explain(error))
 
@@ -162,6 +164,27 @@ def _with_line_items(known: InHubSpot, crm: Crm, event: OrderEvent, table: Field
     items = crm.line_items_of([deal.id]).get(deal.id, [])
     wrong = line_items.mismatches(event, deal, items, table, crm.line_item_schema)
     return replace(known, items=tuple(items), mismatches=(*known.mismatches, *wrong))
+
+
+def _with_order(known: InHubSpot, crm: Crm, event: OrderEvent) -> InHubSpot:
+    """With HubSpot's own order, where there is one beside the deal."""
+    orders = crm.orders_beside()
+    if orders is None:
+        return known
+    key = orders.key(event.order.id)
+    records = orders.deals([key]).get(key, [])
+    wrong = commerce.order_mismatches(event, records, orders)
+    return replace(known, order=records[0] if records else None, mismatches=(*known.mismatches, *wrong))
+
+
+def _with_metrics(known: InHubSpot, crm: Crm, event: OrderEvent, table: FieldMapping) -> InHubSpot:
+    """With what the contact's deals come to."""
+    if known.contact is None or table.metrics is None:
+        return known
+    contact = known.contact
+    wrong = commerce.metrics_mismatches(crm, {contact.id: contact}, {contact.id: f"order:{event.order.id}"})
+    shown = {name: text for name in table.metrics.names if (text := contact.properties.get(name))}
+    return replace(known, metrics=shown, mismatches=(*known.mismatches, *wrong))
 
 
 def _account(store: Store | None, event: OrderEvent) -> StoreRow | None:
@@ -289,6 +312,10 @@ def _rows(diagnosis: OrderDiagnosis) -> Iterator[tuple[str, str]]:
         yield "Contact", f"{contact.id}  {contact.properties.get('email') or ''}"
     if diagnosis.hubspot.items:
         yield "Line items", ", ".join(line_items.shown(item.properties) for item in diagnosis.hubspot.items)
+    if diagnosis.hubspot.order:
+        yield "HubSpot's order", _state(diagnosis.hubspot.order, "hs_pipeline_stage")
+    if diagnosis.hubspot.metrics:
+        yield "Metrics", ", ".join(f"{name} {text}" for name, text in diagnosis.hubspot.metrics.items())
     for letter in diagnosis.letters:
         yield "Dead letter", f"{letter.message_id[: dead_letters.SHOWN_ID_CHARACTERS]}  {letter.reason}"
     queue, breaker = diagnosis.stack.queue, diagnosis.stack.breaker
@@ -311,9 +338,12 @@ def _deal(diagnosis: OrderDiagnosis) -> str:
     if not diagnosis.hubspot.deals:
         return diagnosis.hubspot.missing or "has no deal"
     deal, version = diagnosis.hubspot.deals[0], diagnosis.hubspot.version
-    has = deal.properties
-    state = f", state of {version.modified_at}Z" if version else ""
-    return f"deal {deal.id}  {has.get(STATUS) or 'no status'}, stage {has.get('dealstage') or 'none'}{state}"
+    return f"deal {_state(deal, 'dealstage')}" + (f", state of {version.modified_at}Z" if version else "")
+
+
+def _state(record: Record, stage: str) -> str:
+    has = record.properties
+    return f"{record.id}  {has.get(STATUS) or 'no status'}, stage {has.get(stage) or 'none'}"
 
 
 def _log_row(facts: dict[str, Any]) -> Sequence[str]:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from woohub.clock import Timer
 from woohub.errors import HubSpotProblem, HubSpotUnavailable, TransientError
 from woohub.hubspot.answers import Record
-from woohub.hubspot.client import HubSpot
+from woohub.hubspot.client import BATCH, HubSpot, chunks
 from woohub.hubspot.objects import ObjectType
 from woohub.sync.batch_writer import Answer, read_apart
 
 INDEX_LAG_S = 60.0  # seconds after which a created record is surely in the search index
+T = TypeVar("T")
 NOT_UNIQUE = "order_id_not_unique_in_hubspot"  # the warning's name since deals were all that could be searched
 
 
@@ -150,3 +151,29 @@ def _key_values(kind: ObjectType, record: Record) -> list[str]:
     texts = [record.properties.get(kind.key) or ""]
     texts += [text for name in kind.aliases for text in (record.properties.get(name) or "").split(";")]
     return [text.strip().lower() for text in texts]
+
+
+def associated_records(
+    hubspot: HubSpot, start: ObjectType, end: ObjectType, ids: Sequence[str], properties: Sequence[str]
+) -> dict[str, list[Record]]:
+    """The records that each of these is associated with, by id. Raises as HubSpot's reads."""
+    ends = asked_twice(partial(hubspot.associated, start, end, retry=False), ids)
+    read = partial(hubspot.read, end, properties=properties, retry=False)
+    by_id = asked_twice(
+        partial(_by_id, read), sorted({record for associated in ends.values() for record in associated})
+    )
+    return {key: [by_id[record] for record in sorted(ends.get(key, ())) if record in by_id] for key in ids}
+
+
+def asked_twice(ask: Callable[[Sequence[str]], Mapping[str, T]], ids: Sequence[str]) -> dict[str, T]:
+    """What HubSpot has for these ids. An answer may leave something out: what is missing is asked for once more.
+
+    Who reads by key notices it when the record is created again; of associations, or by id, nobody would.
+    """
+    known = dict(ask(ids)) if ids else {}
+    missing = [key for key in ids if key not in known]
+    return {**known, **ask(missing)} if missing else known
+
+
+def _by_id(read: Callable[[Sequence[str]], list[Record]], ids: Sequence[str]) -> dict[str, Record]:
+    return {record.id: record for chunk in chunks(ids, BATCH) for record in read_apart(read, chunk)[0]}

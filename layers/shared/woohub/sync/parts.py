@@ -29,10 +29,9 @@ from woohub.sync.batch_writer import (
     RoundPlan,
     Write,
     bisect,
-    read_apart,
     write_all,
 )
-from woohub.sync.lookup import by_key
+from woohub.sync.lookup import associated_records, by_key
 from woohub.sync.record_set import create_records, not_set_up, update_records
 from woohub.sync.records import Change, Fact, Link, Parts, PartSet, RecordResult, Ref, Results
 from woohub.sync.values import changed, forgotten
@@ -122,26 +121,13 @@ class PartSets:
         return self._parts.type
 
     def _read_associated(self, keys: Sequence[str]) -> None:
-        """The parts that are associated. An answer may leave something out, and nobody would miss it: ask again."""
-        by_owner = {self._owners[key].record_id: key for key in keys}
-        ends = self._ends(list(by_owner))
-        ends |= self._ends([owner for owner in by_owner if owner not in ends])
-        owner_of = {part: owner for owner, part_ids in ends.items() if owner in by_owner for part in part_ids}
-        records = {record.id: record for record in self._read(list(owner_of))}
-        records |= {record.id: record for record in self._read([part for part in owner_of if part not in records])}
-        for part, owner in owner_of.items():
-            if part in records:
-                self._present[by_owner[owner]].append(records[part])
-
-    def _ends(self, ids: Sequence[str]) -> dict[str, set[str]]:
-        return self._hubspot.associated(self._parts.of, self._type, ids, retry=False) if ids else {}
-
-    def _read(self, ids: Sequence[str]) -> Iterable[Record]:
-        """The records, under their usual keys."""
+        """The parts that are associated, under their usual keys."""
         names = tuple(dict.fromkeys((self._type.key, *self._parts.properties)))
-        read = partial(self._hubspot.read, self._type, properties=names, retry=False)
-        records = chain.from_iterable(read_apart(read, chunk)[0] for chunk in chunks(ids, BATCH))
-        return (_with_key(self._type, record, usual_key(_key(self._type, record))) for record in records)
+        by_owner = {self._owners[key].record_id: key for key in keys}
+        records = associated_records(self._hubspot, self._parts.of, self._type, list(by_owner), names)
+        for owner, parts in records.items():
+            usual = [_with_key(self._type, part, usual_key(_key(self._type, part))) for part in parts]
+            self._present[by_owner[owner]] = usual
 
     def _changes(self, key: str) -> list[Write]:
         """The creates and updates of one set. What leaves gives up its key: the same item may come back."""

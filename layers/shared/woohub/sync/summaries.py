@@ -8,9 +8,10 @@ from functools import partial
 from woohub.clock import Timer
 from woohub.errors import HubSpotProblem, TransientError
 from woohub.hubspot.answers import Record
-from woohub.hubspot.client import BATCH, HubSpot, chunks
+from woohub.hubspot.client import HubSpot
 from woohub.hubspot.properties import PropertyCatalog, PropertySchema
 from woohub.sync.batch_writer import Answer, Reading, RoundPlan, Write, read_apart, write_all
+from woohub.sync.lookup import asked_twice, associated_records
 from woohub.sync.record_set import update_records
 from woohub.sync.records import RecordResult, Ref, Results, Summary
 
@@ -80,9 +81,7 @@ class SummarySet:
         The id of a record that was merged into another one gives that one; each such id is then read alone, since an
         answer does not say which input it belongs to.
         """
-        if not ids:
-            return {}
-        by_id = {record.id: record for record in self._read(ids)}
+        by_id = asked_twice(lambda unknown: {record.id: record for record in self._read(unknown)}, ids)
         merged = [record_id for record_id in ids if record_id not in by_id] if by_id.keys() - set(ids) else []
         alone = {record_id: record for record_id in merged for record in self._read([record_id])}
         return {record_id: record for record_id, record in by_id.items() if record_id in ids} | alone
@@ -92,14 +91,8 @@ class SummarySet:
         return read_apart(read, ids)[0]
 
     def _read_associated(self, ids: Sequence[str]) -> None:
-        ends = self._hubspot.associated(self._summary.type, self._summary.of, ids, retry=False) if ids else {}
-        wanted = sorted({end for record_ids in ends.values() for end in record_ids})
-        by_id: dict[str, Record] = {}
-        for chunk in chunks(wanted, BATCH):
-            read = self._hubspot.read(self._summary.of, chunk, self._summary.properties_of, retry=False)
-            by_id |= {record.id: record for record in read}
-        for record_id in ids:
-            self._associated[record_id] = [by_id[end] for end in ends.get(record_id, ()) if end in by_id]
+        summary = self._summary
+        self._associated |= associated_records(self._hubspot, summary.type, summary.of, ids, summary.properties_of)
 
 
 def write_summary(
