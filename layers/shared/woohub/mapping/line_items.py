@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cached_property
 
 from woohub.delivery.webhooks import whole_number
 from woohub.mapping import personal
@@ -50,14 +51,14 @@ class Item:
     fields: dict[str, object]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class OrderItems:
     """What an order makes: the values of each line item by its id, and a note on what is left out."""
 
     items: Mapping[str, Mapping[str, str]]
     note: str
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Changes with anything in it."""
         text = json.dumps([self.note, sorted((key, sorted(item.items())) for key, item in self.items.items())])
@@ -100,7 +101,7 @@ class ItemRow:
     name: str
     is_product: bool = False
 
-    @property
+    @cached_property
     def total(self) -> Decimal:
         """What it adds to the order's total, without tax."""
         total = self.number("total")
