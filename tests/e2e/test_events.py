@@ -42,7 +42,7 @@ def test_the_consumer_sets_a_bad_record_aside_and_writes_the_others(stack: Stack
     assert invoked(stack, stack.consumer_function, EVENTS["consumer-bad-record"]) == {"batchItemFailures": []}
 
     assert {deal.order for deal in stack_client.deals(stack)} == {"16"}
-    assert [one["entity"] for one in stack_client.dead_letters(stack)] == ["order:46"]
+    assert [letter["entity"] for letter in stack_client.dead_letters(stack)] == ["order:46"]
 
 
 def test_the_schedule_wakes_governor_and_reconcile(stack: Stack) -> None:

@@ -48,7 +48,7 @@ class Other:
 
     def output(self, name: str) -> str:
         (found,) = self.aws("cloudformation").describe_stacks(StackName=NAME)["Stacks"]
-        return next(str(one["OutputValue"]) for one in found["Outputs"] if one["OutputKey"] == name)
+        return next(str(output["OutputValue"]) for output in found["Outputs"] if output["OutputKey"] == name)
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +157,7 @@ def everything(other: Other) -> set[str]:
             answer = getattr(other.aws(service), call)()
             found |= {f"{service} {one[name] if name else one}" for one in answer.get(key, [])}
     mappings = other.aws("lambda").list_event_source_mappings()["EventSourceMappings"]
-    return found | {f"mapping {one['FunctionArn']}" for one in mappings}
+    return found | {f"mapping {mapping['FunctionArn']}" for mapping in mappings}
 
 
 def test_removing_a_stack_leaves_nothing_of_it(other: Other) -> None:

@@ -48,7 +48,7 @@ def test_dead_letters_are_found(terminal: CliRunner, stack: Stack) -> None:
     stack_client.send(stack, headers | {"X-WC-Webhook-Signature": webhooks.sign(body, SECRET)}, body)
     wait_until(lambda: bool(stack_client.dead_letters(stack)), "no dead letter", timeout_s=60)
 
-    checks = {one["check"]: one for one in answer(terminal, "doctor")["checks"]}
+    checks = {check["check"]: check for check in answer(terminal, "doctor")["checks"]}
 
     assert checks["dead letters"]["outcome"] == "failed"
     assert "woohub dlq" in checks["dead letters"]["fix"]

@@ -80,7 +80,7 @@ def on(resource: Any) -> str:
     return resource if isinstance(resource, str) else str(*resource.values())
 
 
-PERMISSIONS = [one for one in permissions() if not one.action.startswith(OF_LAMBDA_ITSELF)]
+PERMISSIONS = [permission for permission in permissions() if not permission.action.startswith(OF_LAMBDA_ITSELF)]
 
 
 @contextmanager
@@ -176,7 +176,7 @@ def consumer(stack: Stack) -> Any:
     return {
         "polled": came,
         "written": [(deal.order, deal.stage) for deal in stack_client.deals(stack)],
-        "refused": [one["entity"] for one in stack_client.dead_letters(stack)],
+        "refused": [letter["entity"] for letter in stack_client.dead_letters(stack)],
         "renewed": delayed(stack),
         "breaker": (breaker(stack), tap(stack)["State"]),
         "troubles": [word for word in ("queue_call_failed", "breaker_not_stored") if word in log],

@@ -29,8 +29,8 @@ def expanded(template: Path = FILE, *parameters: str) -> dict[str, Any]:
 
 def versions(resources: dict[str, Any]) -> dict[str, str]:
     """The logical id of each function's version; another id is another version."""
-    aliases = [one["Properties"] for one in resources.values() if one["Type"] == "AWS::Lambda::Alias"]
-    return {one["FunctionName"]["Ref"]: one["FunctionVersion"]["Fn::GetAtt"][0] for one in aliases}
+    aliases = [resource["Properties"] for resource in resources.values() if resource["Type"] == "AWS::Lambda::Alias"]
+    return {alias["FunctionName"]["Ref"]: alias["FunctionVersion"]["Fn::GetAtt"][0] for alias in aliases}
 
 
 def parameters(part: object) -> Iterator[str]:
@@ -64,7 +64,7 @@ def now() -> dict[str, str]:
 
 def test_what_deliveries_pass_through_is_rolled_out_gradually() -> None:
     assert set(VERSIONED) == {"IngestFunction", "ConsumerFunction"}
-    assert all(one["DeploymentPreference"]["Type"] == {"Ref": "Rollout"} for one in VERSIONED.values())
+    assert all(resource["DeploymentPreference"]["Type"] == {"Ref": "Rollout"} for resource in VERSIONED.values())
 
 
 @pytest.mark.parametrize("name", VERSIONED)

@@ -29,8 +29,8 @@ DLQ, QUEUE = "DeadLetterQueueUrl", "QueueUrl"
 def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployed]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(dead_letter_queue, "RECEIVE_WAIT_S", 0)  # moto takes waiting for messages literally
-    with deployed() as found:
-        yield found
+    with deployed() as stack:
+        yield stack
 
 
 def run(*arguments: str) -> Any:
@@ -40,8 +40,8 @@ def run(*arguments: str) -> Any:
 def listed(*arguments: str) -> list[dict[str, Any]]:
     result = run("list", "--json", *arguments)
     assert result.exit_code == 0, result.output
-    found: list[dict[str, Any]] = json.loads(result.stdout)
-    return found
+    letters: list[dict[str, Any]] = json.loads(result.stdout)
+    return letters
 
 
 def refused(number: int, **more: str) -> dict[str, str]:
@@ -114,9 +114,9 @@ def test_filters_narrow_the_list(stack: Deployed) -> None:
     stack.reject(2, **refused(2, reason="no such option", category="INVALID_OPTION"))
     stack.reject(3, **refused(3, rejectedAt="2026-11-20T08:00:00Z"))
 
-    assert [one["entity"] for one in listed("--reason", "invalid_option")] == ["order:2"]
-    assert [one["entity"] for one in listed("--order", "1")] == ["order:1"]
-    assert [one["entity"] for one in listed("--until", "2026-11-21")] == ["order:3"]
+    assert [letter["entity"] for letter in listed("--reason", "invalid_option")] == ["order:2"]
+    assert [letter["entity"] for letter in listed("--order", "1")] == ["order:1"]
+    assert [letter["entity"] for letter in listed("--until", "2026-11-21")] == ["order:3"]
     assert len(listed("--since", "2026-11-24T08:00")) == 2
 
 
@@ -235,7 +235,7 @@ def test_an_orders_messages_are_chosen_by_number_or_id(stack: Deployed, form: st
     stack.reject(26, **refused(26))  # as of a trashed order, which tells its id only
     stack.reject(27, **refused(27))
 
-    assert {one["entity"] for one in listed("--order", form)} == {"order:26"}
+    assert {letter["entity"] for letter in listed("--order", form)} == {"order:26"}
     assert len(listed("--order", form)) == 2
 
 
@@ -247,8 +247,8 @@ def test_what_is_one_orders_id_and_another_ones_number_drops_nothing(stack: Depl
 
     assert (result.exit_code, stack.visible(DLQ)) == (1, 2)
     assert "name the order as order:ID" in result.stderr
-    assert [one["entity"] for one in listed("--order", "order:26")] == ["order:26"]
-    assert [one["entity"] for one in listed("--order", "#26")] == ["order:57"]
+    assert [letter["entity"] for letter in listed("--order", "order:26")] == ["order:26"]
+    assert [letter["entity"] for letter in listed("--order", "#26")] == ["order:57"]
 
 
 def test_two_messages_of_one_order_are_counted_as_one_order(stack: Deployed) -> None:

@@ -55,7 +55,7 @@ def checks(shop: OperatedStack, **env: str | None) -> list[dict[str, str]]:
 
 def named(shop: OperatedStack, name: str, **env: str | None) -> dict[str, str]:
     """The one check of this name."""
-    (found,) = [one for one in checks(shop, **env) if one["check"] == name]
+    (found,) = [check for check in checks(shop, **env) if check["check"] == name]
     return found
 
 
@@ -379,7 +379,7 @@ def context(shop: OperatedStack, monkeypatch: pytest.MonkeyPatch, **changes: Any
 
 
 def step(found: HealthContext, name: str) -> Step:
-    (one,) = [one.step for one in doctor.diagnose(found) if one.step.what == name]
+    (one,) = [finding.step for finding in doctor.diagnose(found) if finding.step.what == name]
     return one
 
 
@@ -620,7 +620,11 @@ def test_hubspot_is_asked_by_its_own_specs(
     def connect(token: str) -> HubSpot:
         return HubSpot(checked, FixedToken(token), Timer(), "http://hubspot.test")
 
-    wrong = [one.step for one in doctor.diagnose(replace(found, connect=connect)) if one.step.outcome is Result.FAILED]
+    wrong = [
+        finding.step
+        for finding in doctor.diagnose(replace(found, connect=connect))
+        if finding.step.outcome is Result.FAILED
+    ]
 
     assert wrong == []
     asked = [request["path"] for request in shop.portal.requests]

@@ -377,9 +377,9 @@ def test_the_report_as_json(shop: OperatedStack, consumer: StackConsumer) -> Non
 
     assert facts["checked"] == {"orders": 1, "accounts": 0, "contacts": 1}
     assert facts["problems"]["deleted_in_store"] == 1
-    assert [one["entity"] for one in facts["findings"]] == [f"order:{silently_deleted}"]
+    assert [finding["entity"] for finding in facts["findings"]] == [f"order:{silently_deleted}"]
     assert facts["latency"]["store_to_hubspot"]["orders"] == 1
-    assert [one["orders"] for one in facts["days"]] == [1]
+    assert [day["orders"] for day in facts["days"]] == [1]
     assert facts["store"] == shop.shop.url
     assert number
 

@@ -66,9 +66,11 @@ def test_its_orders_are_deliveries_as_a_store_sends_them() -> None:
 
     for order_id in run.order_ids:
         samples = run.deliveries(order_id)
-        assert [one.topic for one in samples] == list(TOPICS)
+        assert [sample.topic for sample in samples] == list(TOPICS)
         assert set(TOPICS) <= set(KNOWN_TOPICS)
-        assert {webhooks.identify(Delivery(one.topic, one.body, 0)).entity for one in samples} == {f"order:{order_id}"}
+        assert {webhooks.identify(Delivery(sample.topic, sample.body, 0)).entity for sample in samples} == {
+            f"order:{order_id}"
+        }
 
 
 def test_its_numbers_and_addresses_are_no_stores() -> None:
@@ -230,7 +232,7 @@ def test_a_deal_that_is_not_as_it_should_be_is_told(shop: OperatedStack, consumi
 
     found = spoiling.test(Run.begin(2, BEGAN), 1000.0, 30.0)
 
-    assert [one.kind.value for one in found.mismatches] == ["differing", "differing"]
+    assert [mismatch.kind.value for mismatch in found.mismatches] == ["differing", "differing"]
     assert found.failed
 
 

@@ -399,7 +399,7 @@ def test_verify_and_why_compare_by_the_pushed_mapping(shop: OperatedStack, runni
     told = shop.json("verify")
     explained = json.loads(shop.run("why", str(number), "--json").stdout)
 
-    assert [one["property"] for row in told["findings"] for one in row["differences"]] == ["phone"]
+    assert [difference["property"] for row in told["findings"] for difference in row["differences"]] == ["phone"]
     assert not explained["fine"]
 
 

@@ -33,7 +33,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedSt
 
 
 def left(shop: OperatedStack) -> list[str]:
-    return [one.name for one in shop.shop.hooks.webhooks.values()]
+    return [webhook.name for webhook in shop.shop.hooks.webhooks.values()]
 
 
 def delete_stack() -> None:
@@ -76,7 +76,7 @@ def test_while_the_local_stack_runs_nothing_is_removed(shop: OperatedStack, tmp_
 def test_a_dry_run_only_tells(shop: OperatedStack) -> None:
     steps = shop.json("remove", "--dry-run")["steps"]
 
-    assert [one["outcome"] for one in steps] == ["would remove"] * len(TOPICS)
+    assert [step["outcome"] for step in steps] == ["would remove"] * len(TOPICS)
     assert len(left(shop)) == len(TOPICS) + 1
 
 
@@ -84,7 +84,7 @@ def test_twice_is_once(shop: OperatedStack) -> None:
     delete_stack()
     shop.run("remove")
 
-    assert [one["outcome"] for one in shop.json("remove")["steps"]] == ["ok"]
+    assert [step["outcome"] for step in shop.json("remove")["steps"]] == ["ok"]
 
 
 def test_without_the_stores_keys_the_command_says_what_it_needs(shop: OperatedStack) -> None:

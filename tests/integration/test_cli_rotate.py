@@ -45,7 +45,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedSt
 
 
 def secrets_in_the_store(shop: OperatedStack) -> set[str]:
-    return {one.secret for one in shop.shop.hooks.webhooks.values()}
+    return {webhook.secret for webhook in shop.shop.hooks.webhooks.values()}
 
 
 @pytest.fixture
@@ -276,7 +276,7 @@ def test_a_secret_in_env_file_that_is_now_old_is_pointed_out(shop: OperatedStack
 
 def finished(shop: OperatedStack, *arguments: str) -> Step:
     """How the previous secret fared, as the last step about it tells."""
-    rows = [one for one in shop.json(COMMAND, "--finish", *arguments)["steps"] if one["step"].startswith("previous")]
+    rows = [step for step in shop.json(COMMAND, "--finish", *arguments)["steps"] if step["step"].startswith("previous")]
     return Step("", Result(rows[-1]["outcome"]), rows[-1]["detail"], rows[-1]["fix"])
 
 

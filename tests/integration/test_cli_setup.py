@@ -287,7 +287,7 @@ def test_missing_stages_of_the_pipeline_are_created(shop: Shop) -> None:
         Result.OK,
         Result.CREATED,
     }
-    assert set(shop.portal.schema.pipelines[DEALS.id]["ecommerce_sales"].stages) == {one.id for one in TABLE.stages}
+    assert set(shop.portal.schema.pipelines[DEALS.id]["ecommerce_sales"].stages) == {stage.id for stage in TABLE.stages}
     assert set(outcomes(shop.set_up())) == {"ok"}
 
 

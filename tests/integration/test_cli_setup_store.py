@@ -49,7 +49,10 @@ def steps(shop: OperatedStack, *arguments: str, **env: str | None) -> dict[str, 
 
 
 def state(shop: OperatedStack) -> list[tuple[str, str, str, str]]:
-    return [(one.topic, one.status, one.delivery_url, one.secret) for one in shop.shop.hooks.webhooks.values()]
+    return [
+        (webhook.topic, webhook.status, webhook.delivery_url, webhook.secret)
+        for webhook in shop.shop.hooks.webhooks.values()
+    ]
 
 
 def wanted(shop: OperatedStack, secret: str = WEBHOOK_SECRET) -> list[tuple[str, str, str, str]]:
@@ -63,7 +66,7 @@ def test_an_empty_store_gets_a_webhook_of_each_topic_that_delivers_here(shop: Op
     assert state(shop) == wanted(shop)
     shop.shop.place()
     shop.shop.run_webhooks()
-    assert [one.topic for one in shop.queued()] == ["order.created", "order.updated"]
+    assert [text.topic for text in shop.queued()] == ["order.created", "order.updated"]
 
 
 def test_the_stores_key_is_kept_for_the_functions(shop: OperatedStack) -> None:
@@ -177,7 +180,7 @@ def test_a_new_secret_reaches_the_webhooks_once_every_function_takes_it(
     waits: list[tuple[float, set[str]]] = []
 
     def wait(seconds: float) -> None:
-        waits.append((seconds, {one.secret for one in shop.shop.hooks.webhooks.values()}))
+        waits.append((seconds, {webhook.secret for webhook in shop.shop.hooks.webhooks.values()}))
 
     monkeypatch.setattr(store_setup, "wait", wait)
 
@@ -296,7 +299,7 @@ def failed(shop: OperatedStack, **env: str | None) -> dict[str, str]:
 
 
 def failed_once(shop: OperatedStack, **env: str | None) -> dict[str, str]:
-    (step,) = [one for one in steps(shop, **env).values() if one["outcome"] == "failed"]
+    (step,) = [step for step in steps(shop, **env).values() if step["outcome"] == "failed"]
     return step
 
 
@@ -413,7 +416,7 @@ def test_the_stacks_own_url_is_fine() -> None:
 def test_webhooks_carry_the_stacks_name(shop: OperatedStack) -> None:
     shop.run("setup")
 
-    names: list[Any] = [one.name for one in shop.shop.hooks.webhooks.values()]
+    names: list[Any] = [webhook.name for webhook in shop.shop.hooks.webhooks.values()]
     assert names == [f"woohub {NAME}: {topic}" for topic in TOPICS]
 
 

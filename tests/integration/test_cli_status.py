@@ -35,8 +35,8 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def stack() -> Iterator[Deployed]:
-    with deployed() as found:
-        yield found
+    with deployed() as stack:
+        yield stack
 
 
 def run(*arguments: str, **env: str | None) -> Any:
@@ -136,7 +136,7 @@ def test_a_local_stack_that_does_not_run_is_told(command: list[str]) -> None:
     assert "make local" in result.stderr
 
 
-@pytest.mark.parametrize("command", [one for one in COMMANDS if one != ["setup"]], ids=" ".join)
+@pytest.mark.parametrize("command", [command for command in COMMANDS if command != ["setup"]], ids=" ".join)
 def test_no_stack_at_all_is_wrong_usage(command: list[str]) -> None:
     result = runner.invoke(app, command)
 

@@ -84,7 +84,7 @@ def test_a_store_is_added_to_a_running_stack(stack: OperatedStack, outlet: Simul
     assert "woocommerce_customer_id_outlet" in stack.portal.schema.properties[CONTACTS.type_id]
     outlet.place(billing={"email": "ana@shop.example"})
     outlet.hooks.run()
-    assert {(one.store, one.entity) for one in stack.queued()} == {("outlet", f"order:{max(outlet.orders)}")}
+    assert {(text.store, text.entity) for text in stack.queued()} == {("outlet", f"order:{max(outlet.orders)}")}
 
 
 @pytest.mark.usefixtures("outlet")
@@ -252,7 +252,7 @@ def test_backfill_queues_the_orders_of_the_store_that_is_named(stack: OperatedSt
     result = stack.run("backfill", "--store", "outlet")
 
     assert result.exit_code == 0, result.output
-    assert {(one.store, one.entity) for one in stack.queued()} == {("outlet", f"order:{number}")}
+    assert {(text.store, text.entity) for text in stack.queued()} == {("outlet", f"order:{number}")}
 
 
 def test_a_store_that_there_is_not_is_named(stack: OperatedStack) -> None:

@@ -262,7 +262,7 @@ def test_address_and_orders_tell_together_what_the_store_is(
 
 def secret_step(shop: OperatedStack, *arguments: str, secret: str) -> dict[str, str]:
     steps: list[dict[str, str]] = shop.json("setup", *arguments, WOO_COMMERCE_WEBHOOK_SECRET=secret)["steps"]
-    (step,) = [one for one in steps if one["step"] == "webhook secret in the stack"]
+    (step,) = [step for step in steps if step["step"] == "webhook secret in the stack"]
     return step
 
 

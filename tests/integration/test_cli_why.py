@@ -87,7 +87,7 @@ def test_an_order_that_arrived_is_fine_and_its_way_is_shown(shop: OperatedStack,
     facts = why(shop, number, code=0)
 
     assert facts["conclusion"] == "HubSpot matches the store."
-    assert [(one["where"], one["verdict"]) for one in facts["deliveries"]] == [
+    assert [(delivery["where"], delivery["verdict"]) for delivery in facts["deliveries"]] == [
         ("ingest", "queued"),
         ("ingest", "queued"),
         ("consumer", "done"),
@@ -237,7 +237,7 @@ def test_a_change_that_was_never_delivered_though_the_order_was(shop: OperatedSt
     facts = why(shop, number)
 
     assert facts["conclusion"].startswith("The store never delivered it since its last change")
-    assert {one["property"] for one in facts["hubspot"]["findings"][0]["differences"]} == {
+    assert {difference["property"] for difference in facts["hubspot"]["findings"][0]["differences"]} == {
         "dealstage",
         "woocommerce_order_status",
     }

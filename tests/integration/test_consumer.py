@@ -132,7 +132,7 @@ def test_every_message_is_reported_once(fixture: ConsumerFixture) -> None:
 
     fixture.consume(records)
 
-    assert sorted((one.message.entity, one.verdict.value) for one in fixture.reported) == [
+    assert sorted((report.message.entity, report.verdict.value) for report in fixture.reported) == [
         ("order:1", "done"),
         ("order:2", "done"),
         ("order:66", "rejected"),
@@ -161,7 +161,7 @@ def test_reports_hold_no_personal_data(fixture: ConsumerFixture) -> None:
     reject_amount(fixture, "13.00")
     fixture.consume(fixture.receive(2, total="13.00"))
 
-    told = repr([one.facts() for one in fixture.reported]) + repr(fixture.engine.warnings)
+    told = repr([report.facts() for report in fixture.reported]) + repr(fixture.engine.warnings)
     assert not [word for word in ("jane", "Doe", "Main St", "555") if word in told]
 
 
@@ -283,7 +283,7 @@ class Buggy:
         return CallStats()
 
     def sync(self, messages: list[Message]) -> list[Outcome]:
-        if any(one.entity == "order:666" for one in messages):
+        if any(message.entity == "order:666" for message in messages):
             raise KeyError("jane.doe@example.com")
         outcomes: list[Outcome] = self._sync.sync(messages)
         return outcomes

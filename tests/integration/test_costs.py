@@ -62,9 +62,9 @@ class InvocationOutput:
         directives = [each for one, _ in self.entries for each in one.get("_aws", {}).get("CloudWatchMetrics", ())]
         return {
             " by ".join([metric["Name"], *dimensions[1:]])
-            for one in directives
-            for dimensions in one["Dimensions"]
-            for metric in one["Metrics"]
+            for directive in directives
+            for dimensions in directive["Dimensions"]
+            for metric in directive["Metrics"]
         }
 
 
@@ -169,7 +169,7 @@ def _sweep_twice(found: QuietShop) -> None:
 
 
 def test_an_orders_deliveries_each_alone_take_as_many_calls_as_assumed(shop: QuietShop) -> None:
-    calls = [len(one.sent) for one in shop.told("created", "updated", "completed")]
+    calls = [len(output.sent) for output in shop.told("created", "updated", "completed")]
 
     assert len(calls) == ASSUMED["deliveries_per_order"]
     assert sum(calls) == ASSUMED["calls_per_order"]
@@ -186,7 +186,7 @@ def test_the_definitions_take_as_many_calls_as_assumed(shop: QuietShop) -> None:
 
 
 def test_a_call_sends_less_than_half_of_what_is_assumed(shop: QuietShop) -> None:
-    sent = [size for one in shop.told("created", "updated", "completed") for size in one.sent]
+    sent = [size for output in shop.told("created", "updated", "completed") for size in output.sent]
 
     assert fmean(sent) < ASSUMED["call_bytes"] / 2  # the rest is for what TLS adds
 
@@ -199,7 +199,7 @@ def test_a_call_sends_less_than_half_of_what_is_assumed(shop: QuietShop) -> None
     [("delivery_log_bytes", "delivery"), ("call_log_bytes", "hubspot call"), ("consumer_log_bytes", "")],
 )
 def test_the_consumers_lines_are_as_long_as_assumed(shop: QuietShop, name: str, message: str) -> None:
-    found = [size for one in shop.told("created", "updated", "completed") for size in one.bytes_of(message)]
+    found = [size for output in shop.told("created", "updated", "completed") for size in output.bytes_of(message)]
 
     assert fmean(found) <= ASSUMED[name] <= GENEROUS * fmean(found)
 
@@ -215,7 +215,7 @@ def test_the_others_write_as_much_as_assumed(shop: QuietShop, name: str, step: s
 
 
 def test_the_consumer_writes_nothing_that_is_not_counted(shop: QuietShop) -> None:
-    found = [entry for one in shop.told("created", "updated", "completed", "swept") for entry, _ in one.entries]
+    found = [entry for output in shop.told("created", "updated", "completed", "swept") for entry, _ in output.entries]
 
     assert {entry.get("message", "") for entry in found} == {"delivery", "hubspot call", ""}
 
@@ -223,14 +223,14 @@ def test_the_consumer_writes_nothing_that_is_not_counted(shop: QuietShop) -> Non
 def test_the_metrics_of_a_calm_month_are_those_assumed(shop: QuietShop) -> None:
     steps = shop.told("ingest", "created", "updated", "completed", "swept", "governor", "sweep")
 
-    assert set.union(*(one.metrics for one in steps)) == {*METRICS["every_hour"], *METRICS["with_deliveries"]}
+    assert set.union(*(step.metrics for step in steps)) == {*METRICS["every_hour"], *METRICS["with_deliveries"]}
 
 
 # The store, and the secrets
 
 
 def test_most_orders_are_no_larger_than_assumed() -> None:
-    sizes = [len(one.body) for one in captured() if one.topic in ("order.created", "order.updated")]
+    sizes = [len(line.body) for line in captured() if line.topic in ("order.created", "order.updated")]
 
     assert median(sizes) <= ASSUMED["order_kb"] * 1000
 

@@ -87,7 +87,7 @@ class ShopWithPast:
         return backfill.run(progress, limit)
 
     def queued(self) -> list[str]:
-        return sorted(one.entity for one in self.lab.sqs.deliveries())
+        return sorted(delivery.entity for delivery in self.lab.sqs.deliveries())
 
 
 @pytest.fixture
@@ -181,7 +181,7 @@ def test_a_store_of_before_woocommerce_5_8_has_its_whole_history_told(tmp_path: 
     part, _ = past.run(begin(WANTED, Period("2026-11-21T22:40:00", "2026-11-22T10:00:00"), "", old=True))
 
     assert (progress.orders, len(set(past.queued()))) == (330, 330)
-    made = [utc_from_ms(int(one.created * 1000)) for one in past.lab.shop.orders.values()]
+    made = [utc_from_ms(int(order.created * 1000)) for order in past.lab.shop.orders.values()]
     assert part.orders == sum(part.period.holds(moment) for moment in made) > 0
 
 

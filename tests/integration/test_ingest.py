@@ -122,7 +122,7 @@ def an_order_with(*, secret: str = SECRET, **fields: Any) -> dict[str, Any]:
 # What a real store sends
 
 
-@pytest.mark.parametrize("one", [one for one in captured() if one.secret == SECRET], ids=lambda one: f"{one.nr}")
+@pytest.mark.parametrize("one", [line for line in captured() if line.secret == SECRET], ids=lambda one: f"{one.nr}")
 def test_a_real_delivery_is_answered_200_and_queued_if_it_is_an_entity(ingest: Ingest, one: Any) -> None:
     status = ingest.send(ingest_event(one))
 
@@ -132,7 +132,7 @@ def test_a_real_delivery_is_answered_200_and_queued_if_it_is_an_entity(ingest: I
 
 
 def test_the_captured_deliveries_cover_every_topic() -> None:
-    assert {one.topic for one in captured() if one.nr not in ACCIDENTS} >= QUEUED_TOPICS
+    assert {line.topic for line in captured() if line.nr not in ACCIDENTS} >= QUEUED_TOPICS
 
 
 def test_a_queued_delivery_keeps_what_came_with_it(ingest: Ingest) -> None:
@@ -146,7 +146,7 @@ def test_a_queued_delivery_keeps_what_came_with_it(ingest: Ingest) -> None:
     assert webhooks.sign(queued.body, SECRET) == queued.signature
 
 
-@pytest.mark.parametrize("one", [one for one in captured() if one.secret == "unsigned"], ids=lambda one: f"{one.nr}")
+@pytest.mark.parametrize("one", [line for line in captured() if line.secret == "unsigned"], ids=lambda one: f"{one.nr}")
 def test_a_ping_gets_exactly_200_and_is_not_queued(ingest: Ingest, one: Any) -> None:
     assert ingest.send(ingest_event(one)) == 200
     assert ingest.queue() == []
@@ -592,7 +592,9 @@ def test_the_message_carries_the_trace_that_the_api_began(ingest: Ingest, monkey
 
     ingest.send(ingest_event(delivery(19)))
 
-    assert [one["X-Amzn-Trace-Id"].partition(";")[0] for one in sent] == ["Root=1-5759e988-bd862e3fe1be46a994272793"]
+    assert [headers["X-Amzn-Trace-Id"].partition(";")[0] for headers in sent] == [
+        "Root=1-5759e988-bd862e3fe1be46a994272793"
+    ]
 
 
 def test_ingest_starts_without_what_only_the_consumer_needs() -> None:

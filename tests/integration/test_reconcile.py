@@ -59,7 +59,7 @@ def test_after_lost_deliveries_one_sweep_makes_hubspot_equal_the_store(seed: int
     fixture.drain()
 
     # What changed of accounts without an event of their own is found at night.
-    assert [one for one in fixture.differences() if not one.startswith("customer")] == []
+    assert [difference for difference in fixture.differences() if not difference.startswith("customer")] == []
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -81,14 +81,14 @@ def test_after_an_hour_of_a_disabled_webhook_one_sweep_heals_all() -> None:
     fixture.down = True
     trade(fixture, 400, pause=9)
     fixture.down = False
-    disabled = [one.topic for one in fixture.shop.hooks.webhooks.values() if one.status == "disabled"]
+    disabled = [webhook.topic for webhook in fixture.shop.hooks.webhooks.values() if webhook.status == "disabled"]
     assert "order.updated" in disabled
 
     fixture.run()
     fixture.drain()
 
     assert fixture.differences() == []
-    assert {one.status for one in fixture.shop.hooks.webhooks.values()} == {"active"}
+    assert {webhook.status for webhook in fixture.shop.hooks.webhooks.values()} == {"active"}
 
 
 def test_lost_deliveries_a_disabled_webhook_and_one_second_twice_are_healed_by_one_sweep() -> None:
@@ -123,7 +123,7 @@ def test_days_with_every_kind_of_trouble_end_with_hubspot_equal_to_the_store(see
             fixture.pass_time(chance.choice([0, 1, 60]))
         if chance.random() < 0.05:
             fixture.shop.delete(chance.choice(list(fixture.shop.orders)))
-        if trashed := [one.id for one in fixture.shop.orders.values() if one.status == "trash"]:
+        if trashed := [order.id for order in fixture.shop.orders.values() if order.status == "trash"]:
             fixture.shop.change_status(chance.choice(trashed), "processing")  # of which nobody is told
         fixture.down = chance.random() < 0.2
         fixture.shop.run_webhooks()
@@ -217,7 +217,7 @@ def test_what_is_swept_is_dated_before_it_was_asked_for() -> None:
 
     fixture.run(store=fixture.store(http=asked))
 
-    (delivery,) = [one for one in fixture.sqs.deliveries() if one.topic == "order.swept"]
+    (delivery,) = [delivery for delivery in fixture.sqs.deliveries() if delivery.topic == "order.swept"]
     assert delivery.received_ms <= asked.at["/wp-json/wc/v3/orders"] * 1000
 
 
@@ -666,9 +666,9 @@ def test_changed_accounts_are_looked_for_once_a_night() -> None:
         before = len(fixture.sqs.messages)
         fixture.run()
         found += [
-            (utc_from_ms(int(fixture.clock.now * 1000))[:13], one)
-            for one in fixture.queued()[before:]
-            if "customer" in one
+            (utc_from_ms(int(fixture.clock.now * 1000))[:13], text)
+            for text in fixture.queued()[before:]
+            if "customer" in text
         ]
 
     assert found == [("2026-11-24T02", f"customer.swept customer:{number}")]
@@ -686,7 +686,7 @@ def test_an_order_deleted_for_good_is_found_at_night() -> None:
 
     fixture.run_to_the_end()
 
-    assert [one for one in fixture.queued() if "deleted" in one] == [f"order.deleted order:{deleted}"]
+    assert [text for text in fixture.queued() if "deleted" in text] == [f"order.deleted order:{deleted}"]
     fixture.drain()
     assert fixture.engine.deal(deleted)["woocommerce_order_status"] == "trash"
     assert fixture.engine.deal(kept)["woocommerce_order_status"] == "processing"
@@ -712,7 +712,7 @@ def test_deals_of_other_pipelines_and_of_other_making_are_not_ours() -> None:
 
     fixture.run(deleted="check")
 
-    assert [one for one in fixture.queued() if "deleted" in one] == []
+    assert [text for text in fixture.queued() if "deleted" in text] == []
 
 
 def a_lab_with_deals(orders: int) -> ReconcileFixture:
@@ -733,7 +733,7 @@ def test_a_store_that_knows_none_of_the_orders_changes_nothing() -> None:
     report = fixture.pass_night()
 
     assert "Is it the right store?" in report.stopped
-    assert [one for one in fixture.queued() if "deleted" in one] == []
+    assert [text for text in fixture.queued() if "deleted" in text] == []
     assert fixture.metrics["SweepFailed"] == 1
 
 
@@ -745,7 +745,9 @@ def test_many_orders_deleted_on_purpose_are_taken_over_when_asked() -> None:
 
     fixture.run_to_the_end(deleted="all")
 
-    assert {one for one in fixture.queued() if "deleted" in one} == {f"order.deleted order:{number}" for number in gone}
+    assert {text for text in fixture.queued() if "deleted" in text} == {
+        f"order.deleted order:{number}" for number in gone
+    }
 
 
 def test_a_check_of_many_deals_goes_on_where_it_stopped() -> None:
@@ -758,7 +760,7 @@ def test_a_check_of_many_deals_goes_on_where_it_stopped() -> None:
     runs = fixture.run_to_the_end(60)
 
     assert runs > 2
-    assert sorted(one for one in fixture.queued() if "deleted" in one) == sorted(
+    assert sorted(text for text in fixture.queued() if "deleted" in text) == sorted(
         f"order.deleted order:{number}" for number in gone
     )
 
@@ -770,7 +772,7 @@ def test_a_page_instead_of_an_answer_deletes_nothing() -> None:
 
     fixture.run()
 
-    assert [one for one in fixture.queued() if "deleted" in one] == []
+    assert [text for text in fixture.queued() if "deleted" in text] == []
 
 
 def test_when_hubspot_is_down_the_check_waits_and_the_sweep_does_not() -> None:
@@ -891,7 +893,7 @@ def test_a_webhook_of_ours_with_another_address_is_set_right_and_that_of_another
 
     fixture.run()
 
-    urls = [one.delivery_url for one in fixture.shop.hooks.webhooks.values()]
+    urls = [webhook.delivery_url for webhook in fixture.shop.hooks.webhooks.values()]
     assert urls == [WEBHOOK_URL] * 7 + ["https://staging.test/hook"] * 7
 
 

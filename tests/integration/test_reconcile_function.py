@@ -48,7 +48,10 @@ class Stack:
         answer = boto3.client("sqs").receive_message(
             QueueUrl=self.queue_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
         )
-        found = [json.loads(one["MessageAttributes"]["delivery"]["StringValue"]) for one in answer.get("Messages", [])]
+        found = [
+            json.loads(message["MessageAttributes"]["delivery"]["StringValue"])
+            for message in answer.get("Messages", [])
+        ]
         return [" ".join((one["topic"], one["entity"], *filter(None, [one.get("store")]))) for one in found]
 
     def watermark(self, name: str = "/woohub/watermark") -> Any:

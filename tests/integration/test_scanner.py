@@ -37,8 +37,8 @@ def scanned(folder: Path, *options: str | Path) -> dict[str, set[str]]:
         check=False,
     )
     failed: dict[str, set[str]] = {file.stem: set() for file in folder.iterdir()}
-    for one in json.loads(answer.stdout)["results"]["failed_checks"]:
-        failed[Path(one["file_path"]).stem].add(one["check_id"])
+    for check in json.loads(answer.stdout)["results"]["failed_checks"]:
+        failed[Path(check["file_path"]).stem].add(check["check_id"])
     return failed
 
 

@@ -34,7 +34,9 @@ def test_requests_are_logged_but_the_controls_are_not(raw: Calls) -> None:
 
     log = raw.control("GET", "requests").body
 
-    assert [(one["method"], one["path"], one["status"]) for one in log] == [("GET", "/crm/objects/2026-09/deals", 200)]
+    assert [(call["method"], call["path"], call["status"]) for call in log] == [
+        ("GET", "/crm/objects/2026-09/deals", 200)
+    ]
 
 
 def test_reset_empties_the_portal_and_may_provision_it(raw: Calls) -> None:

@@ -464,8 +464,8 @@ class TestBatchWrites:
     ) -> None:
         contact = hubspot.contact(email="a@shop.example")
         body = creates(order(1), order(2))
-        for one in body["inputs"]:
-            one["associations"] = [to_contact(contact)]
+        for input_ in body["inputs"]:
+            input_["associations"] = [to_contact(contact)]
 
         hubspot.objects("POST", "deals/batch/create", body)
 

@@ -50,7 +50,7 @@ def test_a_contact_and_its_deal(client: Any, portal: SimulatedPortal, contact: s
 
     found = client.crm.contacts.basic_api.get_by_id(EMAIL, id_property="email", associations=["deals"])
 
-    assert [one.id for one in found.associations["deals"].results] == [deal.id]
+    assert [result.id for result in found.associations["deals"].results] == [deal.id]
     assert portal.state()["associations"] == [{"deal": deal.id, "contact": contact}]
 
 
@@ -80,8 +80,8 @@ def test_batches(client: Any, contact: str) -> None:
 
     read = batch.read(wanted)
 
-    assert [one.new for one in upserted.results] == [False]
-    assert sorted(one.properties["amount"] or "" for one in read.results) == ["", "5.00"]
+    assert [result.new for result in upserted.results] == [False]
+    assert sorted(result.properties["amount"] or "" for result in read.results) == ["", "5.00"]
     assert read.errors[0].context == {"ids": ["3"]}
 
 

@@ -27,7 +27,7 @@ START = "2026-11-23T22:40:00"  # where the laboratory's time begins
 
 
 def ids(steps: Iterator[Page[Cursor]]) -> list[int]:
-    return [one.id for step in steps for one in step.rows]
+    return [row.id for step in steps for row in step.rows]
 
 
 class Answers:
@@ -241,7 +241,7 @@ def test_a_walk_stopped_after_any_step_and_resumed_leaves_nothing_out(data: st.D
 
     while not last:
         for step in fixture.store(page_size=size).orders(place):
-            found |= {one.id for one in step.rows}
+            found |= {row.id for row in step.rows}
             place, last = step.next, step.last
             if data.draw(st.booleans()):
                 break  # the end of an invocation
@@ -386,8 +386,8 @@ def test_a_scan_that_is_past_the_end_of_a_list_cut_short_starts_anew() -> None:
     fixture = ReconcileFixture()
     made = [fixture.shop.register() for _ in range(250)]
     first, second = (step for step, _ in zip(fixture.store().customers(), range(2), strict=False))
-    for one in first.rows:
-        fixture.shop.remove_customer(one.id)
+    for row in first.rows:
+        fixture.shop.remove_customer(row.id)
 
     assert set(ids(fixture.store().customers(second.next))) >= set(made[200:])
 
@@ -674,7 +674,7 @@ def test_nothing_logged_of_a_call_holds_its_query() -> None:
     fixture, calls = ReconcileFixture(scheme="http"), list[Call]()
     fixture.store(on_call=calls.append).count("customers", email="ana@shop.example")
 
-    assert [(one.method, one.path, one.status) for one in calls] == [("GET", "/wc/v3/customers", 200)]
+    assert [(call.method, call.path, call.status) for call in calls] == [("GET", "/wc/v3/customers", 200)]
 
 
 def test_a_broken_connection_does_not_tell_what_was_asked() -> None:
@@ -740,7 +740,7 @@ def test_more_webhooks_than_fit_a_page_are_all_listed() -> None:
     for _ in range(130):
         fixture.shop.hooks.create(name="", topic=TOPICS[0], delivery_url="https://hooks.test", secret="")
 
-    assert [one.id for one in fixture.store().webhooks()] == list(range(1, 131))
+    assert [webhook.id for webhook in fixture.store().webhooks()] == list(range(1, 131))
 
 
 def test_making_a_webhook_is_not_tried_twice() -> None:

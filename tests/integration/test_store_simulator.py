@@ -597,7 +597,7 @@ def test_it_serves_and_delivers_over_real_http() -> None:
         (step,) = store.orders(ByDate("2020-01-01T00:00:00"))
         waited = store.webhooks()
 
-    assert [one.id for one in step.rows] == [made]
+    assert [row.id for row in step.rows] == [made]
     assert step.rows[0].fields["_links"]["self"][0]["href"] == f"{url}/wp-json/wc/v3/orders/{made}"
     assert len(waited) == 7
 

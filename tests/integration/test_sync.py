@@ -147,14 +147,14 @@ def test_the_captured_deliveries_end_the_same_in_batches_of_any_size() -> None:
 
 def _captured_messages() -> list[Message]:
     messages = []
-    for one in captured():
-        if one.secret != SECRET:
+    for line in captured():
+        if line.secret != SECRET:
             continue
         received, _ = webhooks.verify(
-            one.headers, one.body, {"current": SECRET}, received_ms=1_795_500_000_000 + one.nr
+            line.headers, line.body, {"current": SECRET}, received_ms=1_795_500_000_000 + line.nr
         )
         try:
-            messages.append(Message(str(one.nr), webhooks.identify(received)))
+            messages.append(Message(str(line.nr), webhooks.identify(received)))
         except NotAnEntity:
             continue
     return messages
@@ -428,7 +428,7 @@ def test_one_refused_order_harms_only_itself() -> None:
 
     outcomes = {outcome.message.id: outcome for outcome in engine.deliver(*good[:20], bad, *good[20:])}
 
-    assert {outcomes[one.id].verdict.value for one in good} == {"done"}
+    assert {outcomes[outcome.id].verdict.value for outcome in good} == {"done"}
     assert outcomes[bad.id].verdict.value == "rejected"
     assert isinstance(outcomes[bad.id].error, HubSpotRejected)
     assert outcomes[bad.id].attempts == 3
@@ -619,7 +619,7 @@ def test_a_record_that_breaks_every_call_does_not_keep_the_others() -> None:
 
     outcomes = {outcome.message.id: outcome for outcome in engine.deliver(*batch, bad)}
 
-    assert {outcomes[one.id].verdict.value for one in batch} == {"done"}
+    assert {outcomes[outcome.id].verdict.value for outcome in batch} == {"done"}
     error = outcomes[bad.id].error
     assert isinstance(error, UnknownOutcome)
     assert error.status == 500
@@ -634,20 +634,20 @@ def test_ten_records_that_break_every_call_do_not_keep_the_others() -> None:
 
     outcomes = {outcome.message.id: outcome for outcome in engine.deliver(*bad, *good)}
 
-    assert {outcomes[one.id].verdict.value for one in good} == {"done"}
-    assert {outcomes[one.id].verdict.value for one in bad} == {"retry"}
+    assert {outcomes[outcome.id].verdict.value for outcome in good} == {"done"}
+    assert {outcomes[outcome.id].verdict.value for outcome in bad} == {"retry"}
     assert engine.clock.now - started < 57
 
 
 def queued(engine: EngineFixture, *messages: Message, batches: int) -> list[Outcome]:
     """Deliver as a queue does: what is handed back comes again when its delay is over. The last batch's are left."""
-    waiting = [(0.0, one) for one in messages]
+    waiting = [(0.0, message) for message in messages]
     left: list[Outcome] = []
     for _ in range(batches):
         engine.clock.now = max(engine.clock.now, min(due for due, _ in waiting))
         due, waiting = _due(waiting, engine.clock.now)
         outcomes = engine.deliver(*(replace(one, receive_count=one.receive_count + 1) for one in due))
-        left = [one for one in outcomes if one.verdict is Verdict.RETRY]
+        left = [outcome for outcome in outcomes if outcome.verdict is Verdict.RETRY]
         waiting += [(engine.clock.now + delay(one), one.message) for one in left]
     assert len(left) == len(waiting)
     return left
@@ -715,10 +715,10 @@ def test_a_failure_that_names_no_record_is_brought_home_to_its_record() -> None:
     nameless = {"status": "COMPLETE", "results": [], "errors": [{"status": "error", "message": "no anvils, please"}]}
     Instead(engine, lambda url, body: url.endswith("deals/batch/create") and b'"666"' in body, canned(207, nameless))
 
-    outcomes = {one.message.entity: one for one in engine.deliver(*shoppers(1, 2, 666, 3))}
+    outcomes = {outcome.message.entity: outcome for outcome in engine.deliver(*shoppers(1, 2, 666, 3))}
 
     assert "no anvils" in str(outcomes.pop("order:666").error)
-    assert {one.verdict.value for one in outcomes.values()} == {"done"}
+    assert {outcome.verdict.value for outcome in outcomes.values()} == {"done"}
 
 
 def moved(*numbers: int, after_s: float = 60) -> list[Message]:

@@ -122,7 +122,7 @@ def case() -> Case:
 
 
 def found(report: VerificationReport) -> list[tuple[str, str, str]]:
-    return [(one.kind.value, one.entity, one.record) for one in report.mismatches]
+    return [(mismatch.kind.value, mismatch.entity, mismatch.record) for mismatch in report.mismatches]
 
 
 def differing(report: VerificationReport) -> dict[str, tuple[str, str | None]]:
@@ -174,7 +174,7 @@ def test_after_an_hour_of_disabled_webhooks_one_sweep_makes_them_equal(case: Cas
         case.lab.pass_time(30)
         case.lab.shop.run_webhooks()
     case.lab.down = False
-    assert "disabled" in {one.status for one in case.lab.shop.hooks.webhooks.values()}
+    assert "disabled" in {webhook.status for webhook in case.lab.shop.hooks.webhooks.values()}
     assert not case.verify(all_customers=True).equal
 
     case.lab.run()
@@ -373,7 +373,7 @@ def test_each_planted_difference_is_found_among_many_orders_and_repaired(
     case.repair(report)
 
     assert (kind.value, entity, record) in found(report)
-    assert {one.entity for one in report.mismatches} == {entity}
+    assert {mismatch.entity for mismatch in report.mismatches} == {entity}
     assert found(case.verify(all_customers=True)) == []
 
 

@@ -69,7 +69,7 @@ class EventSource:
             return
         finally:
             self._idle.append(worker)
-        failed = {one["itemIdentifier"] for one in response["batchItemFailures"]}
+        failed = {failure["itemIdentifier"] for failure in response["batchItemFailures"]}
         received = {record["messageId"] for record in records}
         assert failed <= received, "an unknown message id fails the whole batch"
         for message_id in received - failed:

@@ -8,7 +8,7 @@ import pytest
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """One line per run."""
     reports = [one for name in ("passed", "failed") for one in terminalreporter.stats.get(name, [])]
-    shown = [(one.nodeid, dict(one.user_properties)) for one in reports]
+    shown = [(report.nodeid, dict(report.user_properties)) for report in reports]
     for node, properties in sorted(shown):
         if "figures" in properties:
             terminalreporter.write_line(f"{node.rpartition('::')[2]}: {properties['figures']}")

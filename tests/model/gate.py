@@ -165,8 +165,10 @@ def _plan_bad_requests(
 
 def _compare_and_reconcile(run: ModelRun, simulation: Simulation, shop: Shop) -> None:
     stack, fetched = run.stack, newest(shop, simulation)
-    heard_of = {(one.topic.partition(".")[0], one.body["id"]) for one in stack.accepted}
-    heard = [never_received(one) for one in fetched if (one.topic.partition(".")[0], one.body["id"]) in heard_of]
+    heard_of = {(delivery.topic.partition(".")[0], delivery.body["id"]) for delivery in stack.accepted}
+    heard = [
+        never_received(record) for record in fetched if (record.topic.partition(".")[0], record.body["id"]) in heard_of
+    ]
     truth = expected([*stack.accepted, *heard])
     run.before_reconcile, run.doubtful = problems(truth, stack), truth.doubtful
     for one in fetched:
@@ -177,8 +179,8 @@ def _compare_and_reconcile(run: ModelRun, simulation: Simulation, shop: Shop) ->
 
 def newest(shop: Shop, simulation: Simulation) -> list[Accepted]:
     """The newest state of every order and customer, as reconcile fetches and delivers it."""
-    fetched = [("order.swept", one) for one in shop.orders.values()]
-    fetched += [("customer.swept", one) for one in shop.customers.values()]
+    fetched = [("order.swept", order) for order in shop.orders.values()]
+    fetched += [("customer.swept", customer) for customer in shop.customers.values()]
     return [Accepted(("", ""), topic, json.loads(json.dumps(one)), simulation.ms()) for topic, one in fetched]
 
 
@@ -189,7 +191,7 @@ def never_received(fetched: Accepted) -> Accepted:
 
 def expected(accepted: Iterable[Accepted]) -> Reference:
     """What must come of everything that is not a bad request."""
-    return reference(one for one in accepted if one.body["id"] < bad_requests.FIRST_ID)
+    return reference(delivery for delivery in accepted if delivery.body["id"] < bad_requests.FIRST_ID)
 
 
 def problems(wanted: Reference, stack: SimulatedStack) -> dict[str, list[str]]:

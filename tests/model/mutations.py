@@ -82,7 +82,7 @@ class Without:
         for seed in seeds:
             day = FullShopDay(gap=30, seed=seed, **stack)
             day.trouble(HOUR, status=503, path=self.path)
-            dead = sorted(one.texts["entity"] for one in day.stack.dead_letters.messages())
+            dead = sorted(message.texts["entity"] for message in day.stack.dead_letters.messages())
             if dead:
                 yield f"healthy, but in the dead-letter queue: {dead[:3]}"
 
@@ -106,7 +106,7 @@ class Culprit:
             if not {str(number) for number in range(1, 40)} <= keys:
                 yield "its neighbours wait"
             day.simulation.sleep(HOUR)
-            dead = sorted(one.texts["entity"] for one in day.stack.dead_letters.messages())
+            dead = sorted(message.texts["entity"] for message in day.stack.dead_letters.messages())
             if dead != ["order:90050"]:
                 yield f"not the culprit is in the dead-letter queue, but {dead[:3]}"
 
@@ -210,8 +210,8 @@ def delivery_id_deduplication(patch: Patch) -> None:
 
     def hasty(self: Sync, messages: Iterable[Message]) -> list[Outcome]:
         messages = list(messages)
-        fresh = [one for one in messages if seen.setdefault(_delivery_id(one), one.id) == one.id]
-        skipped = [Outcome(one, Verdict.DONE) for one in messages if one not in fresh]
+        fresh = [message for message in messages if seen.setdefault(_delivery_id(message), message.id) == message.id]
+        skipped = [Outcome(message, Verdict.DONE) for message in messages if message not in fresh]
         return skipped + patient(self, fresh)
 
     patch.setattr(Sync, "sync", hasty)

@@ -167,11 +167,11 @@ def reference(accepted: Iterable[Accepted]) -> Reference:
     """What all these deliveries, in whatever order, must have led to."""
     states: dict[str, list[Accepted]] = {}
     captures: dict[str, list[Capture]] = {}
-    for one in accepted:
-        if one.topic.startswith("order"):
-            states.setdefault(_key(one), []).append(one)
-        if one.topic != "order.deleted" and (email := _email(one)) not in NO_ADDRESS:
-            captures.setdefault(email, []).append(_capture(one))
+    for delivery in accepted:
+        if delivery.topic.startswith("order"):
+            states.setdefault(_key(delivery), []).append(delivery)
+        if delivery.topic != "order.deleted" and (email := _email(delivery)) not in NO_ADDRESS:
+            captures.setdefault(email, []).append(_capture(delivery))
     made = Reference()
     for key, seen in states.items():
         _deal(key, seen, made)
@@ -180,27 +180,27 @@ def reference(accepted: Iterable[Accepted]) -> Reference:
     return made
 
 
-def _key(one: Accepted) -> str:
+def _key(delivery: Accepted) -> str:
     """The key of an order's deal: with the store's name, but for the first store's."""
-    return f"{one.store}-{one.body['id']}" if one.store else str(one.body["id"])
+    return f"{delivery.store}-{delivery.body['id']}" if delivery.store else str(delivery.body["id"])
 
 
-def _email(one: Accepted) -> str:
-    address = one.body["billing"]["email"] if one.topic.startswith("order") else one.body["email"]
+def _email(delivery: Accepted) -> str:
+    address = delivery.body["billing"]["email"] if delivery.topic.startswith("order") else delivery.body["email"]
     return str(address).lower()
 
 
-def _capture(one: Accepted) -> Capture:
-    body, is_order = one.body, one.topic.startswith("order")
+def _capture(delivery: Accepted) -> Capture:
+    body, is_order = delivery.body, delivery.topic.startswith("order")
     number = body["customer_id"] if is_order else body["id"]
     values = {name: body["billing"][source] for name, source in CONTACT.items()}
     return Capture(
-        entity=f"{one.store} {'order' if is_order else 'customer'}:{body['id']}",
-        captured=_captured(one) if is_order else _changed(one),
-        modified=_changed(one),
-        received_ms=one.received_ms,
-        values={**values, _customer_id(one.store): str(number or "")},
-        swept=one.topic.endswith(".swept"),
+        entity=f"{delivery.store} {'order' if is_order else 'customer'}:{body['id']}",
+        captured=_captured(delivery) if is_order else _changed(delivery),
+        modified=_changed(delivery),
+        received_ms=delivery.received_ms,
+        values={**values, _customer_id(delivery.store): str(number or "")},
+        swept=delivery.topic.endswith(".swept"),
         errors_s=frozenset(_error(body, name) for name in (("created", "modified") if is_order else ("modified",))),
     )
 
@@ -220,14 +220,18 @@ def _contact(email: str, captures: list[Capture], made: Reference) -> None:
     """The newest capture; of two orders made in the same second, and where no date can tell, either is right."""
     captures.sort(key=lambda one: (one.captured, one.modified, one.received_ms))
     is_clear = _is_clear(captures)
-    last = {one.entity: one for one in captures if one.captured == captures[-1].captured or not is_clear}
-    last |= {one.entity: one for one in captures if one.swept and one.entity in last}  # read from the store after all
+    last = {
+        capture.entity: capture for capture in captures if capture.captured == captures[-1].captured or not is_clear
+    }
+    last |= {
+        capture.entity: capture for capture in captures if capture.swept and capture.entity in last
+    }  # read from the store after all
     right = [state for newest in last.values() for state in _unsettled(newest, captures)]
-    if not is_clear and any(_is_hidden(error) for one in captures for error in one.errors_s):
+    if not is_clear and any(_is_hidden(error) for capture in captures for error in capture.errors_s):
         right = captures
     made.contacts[email] = {
         name: {text for one in right for text in _allowed(one, name, captures)}
-        for name in {name: None for one in captures for name in one.values}
+        for name in {name: None for capture in captures for name in capture.values}
     }
     if len(last) > 1 or _tied(captures) or not is_clear:
         made.doubtful.add(f"contact {email}")
@@ -239,8 +243,8 @@ def _is_clear(captures: list[Capture]) -> bool:
     A date that lies after its receipt shows that the clock is ahead. What is read from the store long after its change
     lies less after its receipt, as if somebody had put the clock right.
     """
-    errors = {error for one in captures for error in one.errors_s}
-    return len(errors) == 1 and not (max(errors) > 0 and any(one.swept for one in captures))
+    errors = {error for capture in captures for error in capture.errors_s}
+    return len(errors) == 1 and not (max(errors) > 0 and any(capture.swept for capture in captures))
 
 
 def _unsettled(newest: Capture, captures: list[Capture]) -> list[Capture]:
@@ -248,34 +252,36 @@ def _unsettled(newest: Capture, captures: list[Capture]) -> list[Capture]:
     once the order is somebody else's, none does. The contact's version tells only by receipt then, as it does of a
     state from before the clock was put right that is delivered after a newer one.
     """
-    states = [one for one in captures if (one.entity, one.captured) == (newest.entity, newest.captured)]
+    states = [capture for capture in captures if (capture.entity, capture.captured) == (newest.entity, newest.captured)]
     late = [
-        one
-        for one in captures
-        if (one.entity, one.swept, newest.swept) == (newest.entity, False, False)
-        and one.errors_s != newest.errors_s
-        and one.received_ms > newest.received_ms
+        capture
+        for capture in captures
+        if (capture.entity, capture.swept, newest.swept) == (newest.entity, False, False)
+        and capture.errors_s != newest.errors_s
+        and capture.received_ms > newest.received_ms
     ]
     return [*(states if _tied(states) and not newest.swept else [newest]), *late]
 
 
 def _tied(captures: list[Capture]) -> bool:
     """Whether two different states carry the same dates."""
-    dates = {(one.entity, one.captured, one.modified) for one in captures}
-    return len({(one.entity, one.captured, one.modified, str(one.values)) for one in captures}) > len(dates)
+    dates = {(capture.entity, capture.captured, capture.modified) for capture in captures}
+    return len(
+        {(capture.entity, capture.captured, capture.modified, str(capture.values)) for capture in captures}
+    ) > len(dates)
 
 
 def _allowed(newest: Capture, name: str, captures: list[Capture]) -> set[str]:
     """Its value; where it has none, whatever was there before."""
     value = newest.values.get(name)
-    return {value} if value else {one.values.get(name, "") for one in captures}
+    return {value} if value else {capture.values.get(name, "") for capture in captures}
 
 
-def _version(one: Accepted) -> tuple[str, int]:
+def _version(delivery: Accepted) -> tuple[str, int]:
     """`order.deleted` carries no date: it is dated by its receipt."""
-    if one.topic == "order.deleted":
-        return _received(one), one.received_ms
-    return _truth(one.body)["modified"], one.received_ms
+    if delivery.topic == "order.deleted":
+        return _received(delivery), delivery.received_ms
+    return _truth(delivery.body)["modified"], delivery.received_ms
 
 
 def _truth(body: dict[str, Any]) -> dict[str, Any]:
@@ -285,27 +291,27 @@ def _truth(body: dict[str, Any]) -> dict[str, Any]:
     return truth
 
 
-def _received(one: Accepted) -> str:
-    return f"{datetime.fromtimestamp(one.received_ms // 1000, UTC):%Y-%m-%dT%H:%M:%S}"
+def _received(delivery: Accepted) -> str:
+    return f"{datetime.fromtimestamp(delivery.received_ms // 1000, UTC):%Y-%m-%dT%H:%M:%S}"
 
 
-def _changed(one: Accepted) -> str:
-    """When it was changed, as far as dates tell: what has a false one counts from its receipt."""
-    truth = _truth(one.body)
-    return _received(one) if truth.get("undated") else str(truth["modified"])
+def _changed(delivery: Accepted) -> str:
+    """When it was changed, as far as dates tell: what has a false delivery counts from its receipt."""
+    truth = _truth(delivery.body)
+    return _received(delivery) if truth.get("undated") else str(truth["modified"])
 
 
-def _captured(one: Accepted) -> str:
+def _captured(delivery: Accepted) -> str:
     """When an order's customer gave the address: as of its creation; where that date is false, as of its change."""
-    return _truth(one.body)["created"] or _changed(one)
+    return _truth(delivery.body)["created"] or _changed(delivery)
 
 
 def _deal(key: str, seen: list[Accepted], made: Reference) -> None:
     """The newest state; a restore undoes whatever trash was received before it."""
-    restored = max((one.received_ms for one in seen if _alive(one)), default=0)
-    counted = [one for one in seen if one.topic != "order.deleted" or one.received_ms > restored]
+    restored = max((state.received_ms for state in seen if _alive(state)), default=0)
+    counted = [state for state in seen if state.topic != "order.deleted" or state.received_ms > restored]
     counted.sort(key=_version)
-    bodies = [one.body for one in counted if one.topic != "order.deleted"]
+    bodies = [state.body for state in counted if state.topic != "order.deleted"]
     if not bodies:
         return
     status = "trash" if counted[-1].topic == "order.deleted" else bodies[-1]["status"]
@@ -320,27 +326,29 @@ def _deal(key: str, seen: list[Accepted], made: Reference) -> None:
     made.belongs[key] = _belongs([body["billing"]["email"].lower() for body in bodies])
     made.deals[key]["closedate"] = _close_dates(bodies)
     states = {(_truth(body)["modified"], str(body)) for body in bodies}
-    tied = len(states) > len({modified for modified, _ in states}) or any(one.topic == "order.deleted" for one in seen)
+    tied = len(states) > len({modified for modified, _ in states}) or any(
+        state.topic == "order.deleted" for state in seen
+    )
     if tied or (_misled(counted) and (_overtaken(counted) or _hardly_ahead(counted))):
         made.doubtful.add(f"deal {key}")
 
 
 def _misled(states: list[Accepted]) -> bool:
     """Whether dates do not tell the order of these, which come in their true order."""
-    shown = [one.body["date_modified_gmt"] for one in states if one.topic != "order.deleted"]
-    return any(_truth(one.body).get("undated") for one in states) or shown != sorted(shown)
+    shown = [state.body["date_modified_gmt"] for state in states if state.topic != "order.deleted"]
+    return any(_truth(state.body).get("undated") for state in states) or shown != sorted(shown)
 
 
 def _overtaken(states: list[Accepted]) -> bool:
     """Whether an older state came after the newest, at least after this came for the first time: only that is noted."""
-    newest, received = states[-1].body, [one for one in states if one.received_ms]
+    newest, received = states[-1].body, [state for state in states if state.received_ms]
     first = min((one.received_ms for one in received if one.body == newest), default=0)
     return any(one.received_ms > first for one in received if one.body != newest)
 
 
 def _hardly_ahead(states: list[Accepted]) -> bool:
     """Whether a clock was ahead by so little that no receipt shows it."""
-    errors = [_error(one.body, "modified") for one in states if one.topic != "order.deleted"]
+    errors = [_error(state.body, "modified") for state in states if state.topic != "order.deleted"]
     return any(map(_is_hidden, errors))
 
 
@@ -359,9 +367,11 @@ def _as_utc(value: object) -> str:
     return f"{text}Z" if text[:1] in ("1", "2") and text > "1971" else ""
 
 
-def _alive(one: Accepted) -> bool:
+def _alive(delivery: Accepted) -> bool:
     """Whether it proves that the order was not in the trash, whatever was said before."""
-    return one.topic == "order.restored" or (one.topic == "order.swept" and one.body["status"] != "trash")
+    return delivery.topic == "order.restored" or (
+        delivery.topic == "order.swept" and delivery.body["status"] != "trash"
+    )
 
 
 def _belongs(emails: list[str]) -> set[str]:

@@ -144,7 +144,7 @@ class Shop:
 
     def change_status(self, number: int, status: str = "") -> list[str]:
         """An order moves on."""
-        other = [one for one in STATUSES if one != self.orders[number]["status"]]
+        other = [status for status in STATUSES if status != self.orders[number]["status"]]
         return self._change(
             self.orders[number], "order.updated", status=status or self._simulation.random.choice(other)
         )

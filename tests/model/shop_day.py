@@ -104,4 +104,4 @@ class FullShopDay(ShopDay):
 
     def waiting(self, kind: str) -> int:
         """Messages on the queue about orders or customers."""
-        return sum(f'"entity":"{kind}:' in one.texts["delivery"] for one in self.stack.queue.messages())
+        return sum(f'"entity":"{kind}:' in message.texts["delivery"] for message in self.stack.queue.messages())

@@ -297,7 +297,7 @@ class SimulatedStack:
         dead = {message.key for message in self.dead_letters.messages()}
         done = {key for key, outcome in self.ended.items() if outcome.verdict is not Verdict.REJECTED}
         known = waiting | dead | done
-        return [one.key for one in self.accepted if one.key not in known]
+        return [delivery.key for delivery in self.accepted if delivery.key not in known]
 
 
 def key_of(delivery: Delivery) -> Key:

@@ -70,7 +70,7 @@ class Queue:
         """Put a message on the queue; its id."""
         assert body
         assert len(attributes) <= MOST_ATTRIBUTES
-        texts = [body, *(one["StringValue"] for one in attributes.values())]
+        texts = [body, *(attribute["StringValue"] for attribute in attributes.values())]
         assert not any(map(REFUSED.search, texts))
         assert sum(len(text.encode()) for text in [*texts, *attributes]) <= MOST_BYTES
         self.sent += 1

@@ -79,7 +79,7 @@ def _plain(row: dict[str, Any], emails: dict[str, str]) -> str:
         modified, _, contact, *former = version.split("|")  # of equal bodies, either receipt is right
         people = [emails.get(key, key) for key in (contact, *former)]
         properties["woocommerce_order_version"] = f"{modified}|{people}"
-    return f"{properties} {sorted(emails[one] for one in row.get('contacts', ()))}"
+    return f"{properties} {sorted(emails[contact] for contact in row.get('contacts', ()))}"
 
 
 Story = Callable[[CrashScenario], None]
@@ -221,8 +221,8 @@ def test_a_redelivery_of_what_is_done_changes_nothing_and_writes_nothing(before:
     scenario = told(before, then)
     usual, writes = scenario.state(), _writes(scenario)
 
-    for one in list(scenario.stack.accepted):
-        body, metadata = one.key
+    for delivery in list(scenario.stack.accepted):
+        body, metadata = delivery.key
         scenario.stack.queue.send(body, {"delivery": {"DataType": "String", "StringValue": metadata}})
     assert scenario.stack.settle()
 

@@ -31,7 +31,7 @@ def test_reconcile_brings_what_never_arrived() -> None:
 
     assert result.sender.lost > 30
     assert result.before_reconcile != {}
-    assert [one for one in result.complaints() if not one.startswith("before reconcile")] == []
+    assert [complaint for complaint in result.complaints() if not complaint.startswith("before reconcile")] == []
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -39,4 +39,4 @@ def test_four_times_the_trouble_makes_it_slower_but_not_wrong(seed: int) -> None
     """8 % of all invocations crash, and a third of all calls go wrong."""
     result = run(seed, SMALL.scale, trouble=4.0)
 
-    assert [one for one in result.complaints() if "HubSpot calls for" not in one] == []
+    assert [complaint for complaint in result.complaints() if "HubSpot calls for" not in complaint] == []

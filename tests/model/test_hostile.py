@@ -74,7 +74,7 @@ def test_whatever_hubspot_says_no_batch_breaks_and_all_lands_afterwards(seed: in
     day.simulation.sleep(HOUR)
 
     assert day.stack.faults == []
-    assert [one.id for one in day.stack.dead_letters.messages() if "reason" not in one.texts] == []
+    assert [message.id for message in day.stack.dead_letters.messages() if "reason" not in message.texts] == []
     day.stack.garbled = direct
     day.stack.cold_start()
     day.open = False

@@ -18,4 +18,6 @@ def test_with_all_rules_the_gate_passes(gate: AnyGate) -> None:
 def test_without_one_rule_the_gate_fails(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
     mutation.apply(monkeypatch)
 
-    assert any(mutation.complaint in one for one in mutation.gate.complaints((1, 2, 3, 4), **mutation.stack))
+    assert any(
+        mutation.complaint in complaint for complaint in mutation.gate.complaints((1, 2, 3, 4), **mutation.stack)
+    )

@@ -261,7 +261,7 @@ class Batch:
 
     def reasons(self) -> dict[str, str]:
         """What the dead-letter queue says of each entity."""
-        return {one.texts["entity"]: one.texts["reason"] for one in self.stack.dead_letters.messages()}
+        return {message.texts["entity"]: message.texts["reason"] for message in self.stack.dead_letters.messages()}
 
 
 GOOD = {str(number) for number in range(1, 41)}
@@ -275,7 +275,9 @@ def test_ten_poisons_do_not_keep_forty_orders_and_each_says_why() -> None:
     assert batch.stack.invocations == 1
     assert batch.deals() == GOOD
     reasons = batch.reasons()
-    assert {one.entity for one in bad_requests.refusals() if one.word not in reasons.get(one.entity, "")} == set()
+    assert {
+        poison.entity for poison in bad_requests.refusals() if poison.word not in reasons.get(poison.entity, "")
+    } == set()
     assert len(set(reasons.values())) == len(reasons) == 10
     assert len(batch.stack.queue) == 0
 
@@ -299,7 +301,9 @@ def test_bodies_that_cannot_be_read_name_what_is_wrong_in_them() -> None:
 
     assert batch.deals() == GOOD
     reasons = batch.reasons()
-    assert {one.entity for one in bad_requests.payloads() if one.word not in reasons.get(one.entity, "")} == set()
+    assert {
+        poison.entity for poison in bad_requests.payloads() if poison.word not in reasons.get(poison.entity, "")
+    } == set()
 
 
 CULPRITS = {
@@ -341,4 +345,4 @@ def test_one_in_the_search_fallback_is_found_as_well() -> None:
 
     day.simulation.sleep(30 * MINUTE)
 
-    assert [one.texts["entity"] for one in day.stack.dead_letters.messages()] == ["order:90050"]
+    assert [message.texts["entity"] for message in day.stack.dead_letters.messages()] == ["order:90050"]

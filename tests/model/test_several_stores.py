@@ -71,15 +71,15 @@ class ThreeStores:
 
     def read(self, store: str) -> None:
         """What reconcile does for a store."""
-        for one in newest(self.shops[store], self.simulation):
-            self.stack.reconcile(one.topic, one.body, store)
+        for record in newest(self.shops[store], self.simulation):
+            self.stack.reconcile(record.topic, record.body, store)
 
     def latencies(self, store: str) -> list[float]:
         """Seconds from receipt until HubSpot had it."""
         return [
-            self.stack.ended_at[one.key] - one.received_ms / 1000
-            for one in self.stack.accepted
-            if one.store == store and one.key in self.stack.ended_at
+            self.stack.ended_at[delivery.key] - delivery.received_ms / 1000
+            for delivery in self.stack.accepted
+            if delivery.store == store and delivery.key in self.stack.ended_at
         ]
 
 
@@ -106,8 +106,8 @@ def test_shared_people_and_equal_numbers_come_out_right_under_faults() -> None:
     assert stores.stack.unaccounted() == []
     assert stores.stack.faults == []
     truth = reference(stores.stack.accepted)
-    found = truth.problems(stores.stack.portal)
-    assert {name: why for name, why in found.items() if name not in truth.doubtful} == {}
+    wrong = truth.problems(stores.stack.portal)
+    assert {name: why for name, why in wrong.items() if name not in truth.doubtful} == {}
     assert len({key.rpartition("-")[0] for key in truth.deals}) == len(STORES)
 
 

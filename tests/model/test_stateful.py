@@ -124,8 +124,8 @@ class StoreAndStack(RuleBasedStateMachine):
 
     @rule()
     def reconcile(self) -> None:
-        for one in newest(self.shop, self.simulation):
-            self.stack.reconcile(one.topic, one.body)
+        for record in newest(self.shop, self.simulation):
+            self.stack.reconcile(record.topic, record.body)
 
     # What holds at any time
 

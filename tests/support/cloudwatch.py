@@ -79,7 +79,9 @@ class Alarm:
     @classmethod
     def of(cls, properties: Mapping[str, Any]) -> Alarm:
         """As the template has it."""
-        dimensions = frozenset((one["Name"], resolved(one["Value"])) for one in properties["Dimensions"])
+        dimensions = frozenset(
+            (dimension["Name"], resolved(dimension["Value"])) for dimension in properties["Dimensions"]
+        )
         periods = int(resolved(properties["EvaluationPeriods"]))
         return cls(
             metric=(properties["Namespace"], properties["MetricName"], dimensions),
@@ -118,7 +120,7 @@ def dashboard(*, watches_for_silence: bool = True) -> dict[str, Any]:
 
 def on_dashboard() -> set[Metric]:
     """Every metric it shows; those that are expressions over others have no name."""
-    rows = [row for one in dashboard()["widgets"] for row in one["properties"].get("metrics", ())]
+    rows = [row for widget in dashboard()["widgets"] for row in widget["properties"].get("metrics", ())]
     return {_shown([cell for cell in row if isinstance(cell, str)]) for row in rows if isinstance(row[0], str)}
 
 

@@ -57,7 +57,7 @@ class ConsumerFixture:
     def consume(self, records: list[dict[str, Any]]) -> list[str]:
         """The ids of the messages handed back."""
         self.engine.timer.start(57)
-        return [one["itemIdentifier"] for one in self.consumer.consume(records)["batchItemFailures"]]
+        return [failure["itemIdentifier"] for failure in self.consumer.consume(records)["batchItemFailures"]]
 
     def dead_letters(self) -> list[dict[str, Any]]:
         return self._all(self.dead)

@@ -43,9 +43,9 @@ def captured() -> tuple[Captured, ...]:
 
 def delivery(nr: int) -> Captured:
     """The delivery of this number."""
-    return next(one for one in captured() if one.nr == nr)
+    return next(line for line in captured() if line.nr == nr)
 
 
 def labelled(label: str, topic: str = "") -> Captured:
     """The first delivery that follows from this act in the store, of this topic if one is given."""
-    return next(one for one in captured() if one.label == label and topic in ("", one.topic))
+    return next(line for line in captured() if line.label == label and topic in ("", line.topic))

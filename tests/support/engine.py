@@ -106,13 +106,13 @@ class EngineFixture:
 
     def deal(self, number: int = 1234) -> dict[str, Any]:
         """The one deal of an order."""
-        (found,) = [deal for deal in self.deals if deal["woocommerce_order_id"] == str(number)]
-        return found
+        (match,) = [deal for deal in self.deals if deal["woocommerce_order_id"] == str(number)]
+        return match
 
     def contact(self, email: str = "jane.doe@example.com") -> dict[str, Any]:
         """The one contact of an address."""
-        (found,) = [contact for contact in self.contacts if contact["email"] == email]
-        return found
+        (match,) = [contact for contact in self.contacts if contact["email"] == email]
+        return match
 
     @property
     def associated(self) -> set[tuple[str, str]]:
@@ -120,4 +120,6 @@ class EngineFixture:
         state = self.portal.state()
         orders = {row["id"]: row["properties"].get("woocommerce_order_id") for row in state["deals"]}
         emails = {row["id"]: row["properties"]["email"] for row in state["contacts"]}
-        return {(str(orders[one["deal"]]), emails[one["contact"]]) for one in state["associations"]}
+        return {
+            (str(orders[association["deal"]]), emails[association["contact"]]) for association in state["associations"]
+        }

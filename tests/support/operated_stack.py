@@ -108,7 +108,7 @@ class OperatedStack:
     def outcomes(self) -> list[str]:
         """What the ingest function has made of each request so far."""
         lines = [json.loads(line) for line in self.log.getvalue().splitlines()]
-        return [one["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Name"] for one in lines]
+        return [line["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Name"] for line in lines]
 
     def queued(self) -> list[Delivery]:
         """Take what waits in the queue."""

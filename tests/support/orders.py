@@ -51,5 +51,5 @@ def delivery(topic: str, body: dict[str, Any], after_s: float = 0) -> Delivery:
 
 def message(topic: str, body: dict[str, Any], after_s: float = 0, *, receive_count: int = 1) -> Message:
     """The same on the queue."""
-    found = delivery(topic, body, after_s)
-    return Message(f"{found.entity}/{topic}/{after_s}/{receive_count}", found, receive_count)
+    received = delivery(topic, body, after_s)
+    return Message(f"{received.entity}/{topic}/{after_s}/{receive_count}", received, receive_count)

@@ -163,7 +163,7 @@ class ReconcileFixture:
 
     def queued(self) -> list[str]:
         """Topic and entity of all that waits in the queue."""
-        return [f"{one.topic} {one.entity}" for one in self.sqs.deliveries()]
+        return [f"{delivery.topic} {delivery.entity}" for delivery in self.sqs.deliveries()]
 
     def drain(self) -> None:
         """The consumer takes everything that waits."""
@@ -171,17 +171,19 @@ class ReconcileFixture:
         self.sqs.messages.clear()
         for start in range(0, len(waiting), 100):
             outcomes = self.engine.deliver(*waiting[start : start + 100])
-            wrong = [one for one in outcomes if one.verdict not in (Verdict.DONE, Verdict.IGNORED)]
+            wrong = [outcome for outcome in outcomes if outcome.verdict not in (Verdict.DONE, Verdict.IGNORED)]
             assert not wrong, wrong[0]
 
     def differences(self) -> list[str]:
         """What HubSpot has other than the store."""
         deals = {deal["woocommerce_order_id"]: deal for deal in self.engine.deals}
         assert len(deals) == len(self.engine.deals), "duplicate deals"
-        found = [one for order in self.shop.orders.values() for one in self._order_differs(order, deals)]
+        found = [difference for order in self.shop.orders.values() for difference in self._order_differs(order, deals)]
         gone = [deal for key, deal in deals.items() if int(key) not in self.shop.orders]
-        found += [f"{one['dealname']} is gone" for one in gone if one["woocommerce_order_status"] != "trash"]
-        return found + [one for customer in self.shop.customers.values() for one in self._customer_differs(customer)]
+        found += [f"{deal['dealname']} is gone" for deal in gone if deal["woocommerce_order_status"] != "trash"]
+        return found + [
+            difference for customer in self.shop.customers.values() for difference in self._customer_differs(customer)
+        ]
 
     def _order_differs(self, order: Order, deals: Mapping[str, Mapping[str, str]]) -> list[str]:
         body = self.shop.order_text(order).encode()
@@ -206,7 +208,7 @@ class ReconcileFixture:
         if customer.email not in contacts:
             return [f"customer {customer.id} is missing"]
         changed = customer.modified or customer.created
-        orders = [one for one in self.shop.orders.values() if one.billing["email"] == customer.email]
-        newer = [one.billing["address_1"] for one in orders if one.created >= changed]
+        orders = [order for order in self.shop.orders.values() if order.billing["email"] == customer.email]
+        newer = [order.billing["address_1"] for order in orders if order.created >= changed]
         lives = contacts[customer.email]["address"]
         return [] if lives in (*newer, customer.billing["address_1"]) else [f"customer {customer.id} lives at {lives}"]

@@ -22,19 +22,19 @@ class Sqs:
     def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:
         assert QueueUrl == "queue"
         assert 1 <= len(Entries) <= 10
-        assert len({one["Id"] for one in Entries}) == len(Entries)
-        assert sum(messages.size(one) for one in Entries) <= 1024 * 1024
+        assert len({entry["Id"] for entry in Entries}) == len(Entries)
+        assert sum(messages.size(entry) for entry in Entries) <= 1024 * 1024
         if self.refuse:
             self.refuse -= 1
             raise ClientError({"Error": {"Code": "ServiceUnavailable", "Message": ""}}, "SendMessageBatch")
         failed = Entries[: self.refuse_entries]
         self.refuse_entries -= len(failed)
         self.messages += Entries[len(failed) :]
-        return {"Successful": [], "Failed": [{"Id": one["Id"], "Code": "InternalError"} for one in failed]}
+        return {"Successful": [], "Failed": [{"Id": failure["Id"], "Code": "InternalError"} for failure in failed]}
 
     def deliveries(self) -> list[Delivery]:
         """What waits, read as the consumer reads it."""
         return [
-            messages.from_sqs(one["MessageBody"], messages.flat_attributes(one["MessageAttributes"]))
-            for one in self.messages
+            messages.from_sqs(message["MessageBody"], messages.flat_attributes(message["MessageAttributes"]))
+            for message in self.messages
         ]

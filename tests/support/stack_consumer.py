@@ -107,7 +107,7 @@ class StackConsumer:
         self.ingested()
         while records := self._receive():
             self.timer.start(57)
-            failed = {one["itemIdentifier"] for one in self.consumer.consume(records)["batchItemFailures"]}
+            failed = {failure["itemIdentifier"] for failure in self.consumer.consume(records)["batchItemFailures"]}
             for record in records:
                 if record["messageId"] not in failed:
                     self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=record["receiptHandle"])
@@ -133,7 +133,7 @@ class StackConsumer:
         return text.splitlines()
 
     def _log_outcomes(self) -> None:
-        self.log("consumer", *(json.dumps({"message": "delivery"} | one.facts()) for one in self.outcomes))
+        self.log("consumer", *(json.dumps({"message": "delivery"} | outcome.facts()) for outcome in self.outcomes))
         self.log("consumer", *(json.dumps({"message": "hubspot call"} | call.facts()) for call in self.calls))
         self.outcomes.clear()
         self.calls.clear()

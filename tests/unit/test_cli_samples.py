@@ -154,7 +154,7 @@ def test_what_is_sent_verifies_as_the_stores_own() -> None:
     )
 
 
-@pytest.mark.parametrize("line", [one for one in captured() if one.secret == SECRET], ids=lambda line: str(line.nr))
+@pytest.mark.parametrize("line", [line for line in captured() if line.secret == SECRET], ids=lambda line: str(line.nr))
 def test_signing_anew_with_the_stores_secret_gives_the_stores_headers(line: Any) -> None:
     sample = one(f"{FIXTURE}:{line.nr}")
 

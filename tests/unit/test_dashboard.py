@@ -106,12 +106,14 @@ class Body(Strict):
 def test_the_dashboard_has_cloudwatchs_form(watches: bool) -> None:
     body = Body.model_validate(dashboard(watches_for_silence=watches))
 
-    graphs = [one.properties for one in body.widgets if isinstance(one, MetricWidget)]
-    assert [one.title for one in graphs if one.period % 60 and one.period not in PERIODS] == []
+    graphs = [widget.properties for widget in body.widgets if isinstance(widget, MetricWidget)]
+    assert [graph.title for graph in graphs if graph.period % 60 and graph.period not in PERIODS] == []
 
 
 def test_a_metric_is_named_with_pairs_of_dimensions_or_is_an_expression() -> None:
-    graphs = [one.properties for one in Body.model_validate(dashboard()).widgets if isinstance(one, MetricWidget)]
+    graphs = [
+        widget.properties for widget in Body.model_validate(dashboard()).widgets if isinstance(widget, MetricWidget)
+    ]
 
     for row in (row for graph in graphs for row in graph.metrics):
         names = [cell for cell in row if isinstance(cell, str)]

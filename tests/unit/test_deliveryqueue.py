@@ -54,7 +54,7 @@ def test_what_is_refused_singly_is_sent_again() -> None:
 
     a_queue(sqs).send([a_delivery(number) for number in range(10)])
 
-    assert {one.entity for one in sqs.deliveries()} == {f"order:{number}" for number in range(10)}
+    assert {delivery.entity for delivery in sqs.deliveries()} == {f"order:{number}" for number in range(10)}
 
 
 def test_what_is_refused_time_and_again_is_an_error() -> None:
@@ -72,5 +72,5 @@ def test_what_no_message_can_hold_is_reported_and_left_out() -> None:
 
     sent = a_queue(sqs, warnings).send([a_delivery(1, 900_000), a_delivery(2)])
 
-    assert (sent, [one.entity for one in sqs.deliveries()]) == (1, ["order:2"])
-    assert [one["entity"] for one in warnings] == ["order:1"]
+    assert (sent, [delivery.entity for delivery in sqs.deliveries()]) == (1, ["order:2"])
+    assert [warning["entity"] for warning in warnings] == ["order:1"]

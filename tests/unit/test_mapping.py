@@ -374,7 +374,7 @@ def test_what_is_read_is_what_is_written_and_the_version() -> None:
 
 
 def test_set_up_creates_every_property_hubspot_has_not_by_itself() -> None:
-    created = {(one.object_type, one.name): one.unique for one in MAPPING.definitions}
+    created = {(definition.object_type, definition.name): definition.unique for definition in MAPPING.definitions}
 
     assert created == {
         ("contacts", "woocommerce_customer_id"): False,
@@ -389,7 +389,7 @@ def test_set_up_creates_every_property_hubspot_has_not_by_itself() -> None:
 
 
 def test_no_label_is_one_of_hubspots_own() -> None:
-    assert all(one.label.startswith("WooCommerce ") for one in MAPPING.definitions)
+    assert all(definition.label.startswith("WooCommerce ") for definition in MAPPING.definitions)
 
 
 def test_the_mapping_cannot_be_changed_once_loaded() -> None:
@@ -479,7 +479,7 @@ def test_an_added_field_is_written_by_its_own_rule(with_payment: FieldMapping) -
 
 
 def test_an_added_field_is_created_as_it_is_defined(with_payment: FieldMapping) -> None:
-    assert ("payment", "Paid by") in [(one.name, one.label) for one in with_payment.definitions]
+    assert ("payment", "Paid by") in [(definition.name, definition.label) for definition in with_payment.definitions]
 
 
 @pytest.mark.parametrize(
@@ -786,7 +786,7 @@ def test_the_page_lists_every_property_and_when_it_is_written() -> None:
 def test_the_page_lists_every_stage() -> None:
     listed = [(row[0].strip("`"), row[1], row[2].split()[0], re.findall("`([^`]+)`", row[3])) for row in rows("Stages")]
 
-    assert listed == [(one.id, one.label, str(one.probability), list(one.statuses)) for one in MAPPING.stages]
+    assert listed == [(stage.id, stage.label, str(stage.probability), list(stage.statuses)) for stage in MAPPING.stages]
 
 
 def recipes() -> dict[str, str]:
@@ -817,7 +817,7 @@ def test_the_recipe_for_a_new_field_works() -> None:
     mapping = pushed("Add a field")
 
     assert mapping.deal(order(payment_method_title="Cash"))["woocommerce_payment_method"] == "Cash"
-    assert "woocommerce_payment_method" in {one.name for one in mapping.definitions}
+    assert "woocommerce_payment_method" in {definition.name for definition in mapping.definitions}
 
 
 def test_the_recipe_against_overwriting_works() -> None:

@@ -105,15 +105,15 @@ def test_the_dashboard_shows_every_alarm_there_is(watches: bool) -> None:
     there = {name for name, alarm in ALARMS.items() if watches or "Condition" not in alarm}
     widgets = dashboard(watches_for_silence=watches)["widgets"]
 
-    assert set(next(one for one in widgets if one["type"] == "alarm")["properties"]["alarms"]) == there
+    assert set(next(widget for widget in widgets if widget["type"] == "alarm")["properties"]["alarms"]) == there
 
 
 def test_nothing_on_the_dashboard_covers_another() -> None:
     cells = [
         (x, y)
-        for one in dashboard()["widgets"]
-        for x in range(one["x"], one["x"] + one["width"])
-        for y in range(one["y"], one["y"] + one["height"])
+        for widget in dashboard()["widgets"]
+        for x in range(widget["x"], widget["x"] + widget["width"])
+        for y in range(widget["y"], widget["y"] + widget["height"])
     ]
 
     assert len(cells) == len(set(cells))
@@ -140,7 +140,10 @@ INSIGHTS = {"fields", "filter", "stats", "sort", "limit", "by", "as", "and", "de
 
 @pytest.mark.parametrize(
     "query",
-    [*QUERIES.values(), *(one["properties"]["query"] for one in dashboard()["widgets"] if one["type"] == "log")],
+    [
+        *QUERIES.values(),
+        *(widget["properties"]["query"] for widget in dashboard()["widgets"] if widget["type"] == "log"),
+    ],
 )
 def test_a_query_asks_for_fields_that_are_logged(query: str) -> None:
     without_texts = re.sub(r"(\"|').*?\1", "", query)

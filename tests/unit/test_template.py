@@ -27,11 +27,11 @@ SETTINGS = {
 
 def policies() -> Iterator[Mapping[str, Any]]:
     """Every policy document that is given to a function's role."""
-    for one in RESOURCES.values():
-        if one["Type"] == "AWS::IAM::Role":
-            yield from (policy["PolicyDocument"] for policy in one["Properties"]["Policies"])
-        if one["Type"] == "AWS::IAM::Policy":
-            yield one["Properties"]["PolicyDocument"]
+    for resource in RESOURCES.values():
+        if resource["Type"] == "AWS::IAM::Role":
+            yield from (policy["PolicyDocument"] for policy in resource["Properties"]["Policies"])
+        if resource["Type"] == "AWS::IAM::Policy":
+            yield resource["Properties"]["PolicyDocument"]
 
 
 STATEMENTS: list[dict[str, Any]] = [statement for policy in policies() for statement in policy["Statement"]]
@@ -94,13 +94,13 @@ def test_every_function_has_a_role_of_its_own_to_which_sam_adds_nothing(name: st
 
 
 def test_only_what_knows_no_resource_is_allowed_on_all() -> None:
-    on_all = {action for one in STATEMENTS if one["Resource"] == "*" for action in actions(one)}
+    on_all = {action for statement in STATEMENTS if statement["Resource"] == "*" for action in actions(statement)}
 
     assert on_all == {"lambda:ListEventSourceMappings", "xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 
 
 def test_no_statement_allows_more_actions_than_it_names() -> None:
-    named = [action for one in STATEMENTS for action in actions(one)]
+    named = [action for statement in STATEMENTS for action in actions(statement)]
 
     assert named
     assert not [action for action in named if "*" in action]

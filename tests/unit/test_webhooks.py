@@ -51,7 +51,7 @@ def refusal(topic: str, content: Any) -> NotAnEntity:
 # The store's own signatures
 
 
-@pytest.mark.parametrize("one", [one for one in captured() if one.secret == SECRET], ids=lambda one: f"{one.nr}")
+@pytest.mark.parametrize("one", [line for line in captured() if line.secret == SECRET], ids=lambda one: f"{one.nr}")
 def test_every_delivery_of_a_real_store_is_authentic(one: Any) -> None:
     assert verified(one.headers, one.body, SECRET).body == one.body
 
@@ -79,7 +79,7 @@ def test_a_delivery_signed_with_the_empty_secret_is_refused(configured: dict[str
         webhooks.verify(one.headers, one.body, configured, received_ms=NOW)
 
 
-@pytest.mark.parametrize("one", [one for one in captured() if one.secret == "unsigned"], ids=lambda one: f"{one.nr}")
+@pytest.mark.parametrize("one", [line for line in captured() if line.secret == "unsigned"], ids=lambda one: f"{one.nr}")
 def test_the_pings_of_a_real_store_are_recognised(one: Any) -> None:
     assert webhooks.is_ping(one.headers, one.body)
 
@@ -300,7 +300,7 @@ PLUGIN_FIELDS = {"username": "jane", "email": "jane@example.com", "role": "custo
 @pytest.mark.parametrize("extra", PLUGIN_FIELDS)
 @pytest.mark.parametrize(("label", "topic"), [("order", "order.updated"), ("customer", "customer.updated")])
 def test_a_field_that_a_plugin_adds_changes_nothing(label: str, topic: str, extra: str) -> None:
-    whole = next(one.payload for one in captured() if one.topic == topic and "email" in one.body.decode())
+    whole = next(line.payload for line in captured() if line.topic == topic and "email" in line.body.decode())
 
     assert webhooks.identify(a_delivery(topic, {extra: PLUGIN_FIELDS[extra]} | whole)).entity.startswith(label)
 
@@ -328,7 +328,7 @@ def test_a_deletion_may_carry_what_plugins_add(kind: str, extra: dict[str, Any])
 
 
 WHOLE = [
-    one for one in captured() if one.topic.endswith(("created", "updated", "restored")) and '"id"' in str(one.body)
+    line for line in captured() if line.topic.endswith(("created", "updated", "restored")) and '"id"' in str(line.body)
 ]
 
 

@@ -25,8 +25,8 @@ from woohub.store.payloads import (
     parse,
 )
 
-ENTITIES = [one for one in captured() if one.topic in READERS and "code" not in one.payload]
-REST_ERRORS = [one for one in captured() if one.topic in READERS and "code" in one.payload]
+ENTITIES = [line for line in captured() if line.topic in READERS and "code" not in line.payload]
+REST_ERRORS = [line for line in captured() if line.topic in READERS and "code" in line.payload]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),

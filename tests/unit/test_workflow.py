@@ -17,7 +17,7 @@ def test_every_action_is_pinned_to_a_commit() -> None:
     actions = [step["uses"] for step in STEPS if "uses" in step]
 
     assert actions
-    assert [one for one in actions if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", one)] == []
+    assert [action for action in actions if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", action)] == []
 
 
 def test_every_target_it_makes_exists() -> None:
