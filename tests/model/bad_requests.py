@@ -9,49 +9,28 @@ from simulators.hubspot import SimulatedPortal
 from simulators.hubspot.definitions import DEALS, Option
 from simulators.hubspot.settings import RequiredProperties
 from tests.model.shop import Request, Shop
+from tests.support import orders
 
 FIRST_ID = 80_000  # of all bad requests; the store's own numbers are below
 
 Body = dict[str, Any]
 
 
+PAT = {"first_name": "Pat", "last_name": "Poe", "address_1": "1 Side St", "phone": ""}
+
+
 def order(number: int, **changes: Any) -> Body:
-    """An order; `billing` changes are merged into its address."""
-    billing = {
-        "first_name": "Pat",
-        "last_name": "Poe",
-        "address_1": "1 Side St",
-        "city": "Anytown",
-        "state": "CA",
-        "postcode": "90210",
-        "country": "US",
-        "email": f"badrequest{number}@mail.example",
-        "phone": "",
-    }
-    body = {
-        "id": number,
-        "status": "processing",
-        "currency": "USD",
-        "total": "10.00",
-        "customer_id": 0,
-        "date_created_gmt": "2026-11-23T22:40:00",
-        "date_modified_gmt": "2026-11-23T22:40:00",
-        "line_items": [{"id": 1, "name": "Anvil"}],
-    }
-    return body | changes | {"billing": billing | changes.get("billing", {})}
+    """An order of a guest's; `billing` changes are merged into the address."""
+    billing = PAT | {"email": f"badrequest{number}@mail.example"} | changes.pop("billing", {})
+    items = [{"id": 1, "name": "Anvil"}]
+    return orders.order(number, **{"total": "10.00", "customer_id": 0, "line_items": items} | changes, billing=billing)
 
 
 def customer(number: int, **changes: Any) -> Body:
     """A customer's account."""
-    body = {
-        "id": number,
-        "email": f"badrequest{number}@mail.example",
-        "role": "customer",
-        "first_name": "Pat",
-        "last_name": "Poe",
-        "date_modified_gmt": "2026-11-23T22:40:00",
-    }
-    return body | {"billing": order(number)["billing"]} | changes
+    billing = PAT | {"email": f"badrequest{number}@mail.example"}
+    account = {"first_name": "Pat", "last_name": "Poe", "email": billing["email"]}
+    return orders.customer(number, **account | changes, billing=billing)
 
 
 def noise(shop: Shop) -> list[tuple[Request, str]]:
