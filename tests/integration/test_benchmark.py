@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from benchmark import __main__ as program
-from benchmark import functions, measures
+from benchmark import commerce, functions, measures
 from benchmark.account import create_contacts
 from benchmark.figures import Figure
 from benchmark.measures import CONTENDERS, NAIVE_1, NAIVE_5, WOOHUB, WRONG, wrong_orders
@@ -25,6 +25,7 @@ from benchmark.orders import (
     two_deliveries_each,
 )
 from simulators.hubspot import InjectedFault
+from simulators.hubspot.definitions import OBJECT_TYPES
 
 INGEST = [functions.ROOT / "functions" / "ingest", functions.ROOT / "layers" / "shared"]
 RIGHT = dict.fromkeys(WRONG, 0)
@@ -314,3 +315,23 @@ def test_the_table_shows_every_figure_and_by_how_much_a_goal_is_missed(
     captured = capsys.readouterr()
     assert " ".join(captured.out.split()).endswith("HubSpot calls calls 11 11 11 ≤ 10 missed")
     assert "missed: HubSpot calls, calls: 11, goal ≤ 10" in captured.err
+
+
+def test_what_is_wrong_with_line_items_and_metrics_is_counted() -> None:
+    run = commerce.contender(commerce.LINE_ITEMS + commerce.METRICS).start()
+    workload = new_orders(6, run.clock.now)
+    run.process(workload)
+    right = commerce.wrong_items(run.portal, workload.orders), commerce.wrong_metrics(run.portal, workload.orders)
+    first, second = run.portal.state()["line_items"][:2]
+    run.portal.objects.archive(OBJECT_TYPES["line_items"], first["id"])
+    run.portal.objects.update(OBJECT_TYPES["line_items"], second["id"], {"properties": {"quantity": "77"}})
+    contact = run.portal.state()["contacts"][0]["id"]
+    run.portal.objects.update(OBJECT_TYPES["contacts"], contact, {"properties": {"woocommerce_orders": "9"}})
+
+    assert not any(right[0].values())
+    assert right[1] == 0
+    assert {kind: n for kind, n in commerce.wrong_items(run.portal, workload.orders).items() if n} == {
+        "missing": 1,
+        "wrong": 1,
+    }
+    assert commerce.wrong_metrics(run.portal, workload.orders) == 1

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
-from . import functions
+from . import commerce, functions
 from .account import LATENCY_MS
 from .backfill import backfill, live_delay_s
 from .functions import FUNCTIONS, LARGE_NOTE_CHARS, lambda_path
@@ -79,6 +79,7 @@ def measure(progress: Progress) -> list[Figure]:
         *_speed(progress, calm, chaos),
         *_wrong("Wrong in HubSpot, of 200 orders", calm),
         *_wrong("Wrong in HubSpot, of 200 orders, in chaos", chaos),
+        *_commerce(progress),
         *_other_accounts(progress),
         *_functions(progress),
     ]
@@ -126,6 +127,8 @@ def _calls(progress: Progress, calm: Rushes, chaos: Rushes) -> Iterator[Figure]:
     items = calls(WOOHUB_WITH_ITEMS)
     for kind, most in (("new", 9), ("changed", 3), ("unchanged", 2)):
         yield Figure(section, f"… with line items, three an order: {kind}", _woohub(items[kind]), at_most=most)
+    for row in commerce.calls_with_metrics():
+        yield Figure(section, row.name, _woohub(row.value), at_most=row.at_most)
     yield Figure(section, "per 100 orders of two deliveries each", _means(calm, per_100), at_most=25)
     yield Figure(section, "… in chaos", _means(chaos, per_100), at_most=25)
     yield Figure(section, "… if one order comes every 10 s", alone)
@@ -172,6 +175,13 @@ def _wrong(section: str, runs: Rushes) -> Iterator[Figure]:
         yield Figure(section, name, {who: mean(some, lambda run: run.wrong[name]) for who, some in runs.items()}, 0)  # noqa: B023
     yield Figure(section, "in any way after one more status change each", _means(runs, lambda run: run.wrong_later), 0)
     yield Figure(section, "dead letters, of 400 deliveries", _means(runs, lambda run: run.dead_letters), 0)
+
+
+def _commerce(progress: Progress) -> Iterator[Figure]:
+    for chaos in (False, True):
+        progress("line items and metrics" + (" in chaos" if chaos else ""))
+        for row in commerce.wrong(chaos=chaos):
+            yield Figure("Wrong in HubSpot, line items and metrics", row.name, _woohub(row.value), at_most=row.at_most)
 
 
 def _other_accounts(progress: Progress) -> Iterator[Figure]:

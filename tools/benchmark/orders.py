@@ -58,7 +58,9 @@ TEMPLATE = sample()
 def order(number: int, person: Person, *, status: str = "processing", created: float, modified: float) -> Body:
     """An order's body; `created` and `modified` in epoch seconds."""
     names = {"first_name": person.first_name, "last_name": person.last_name, "email": person.email}
-    items = [TEMPLATE["line_items"][0] | {"id": n, "name": PRODUCTS[(number + n) % 5]} for n in range(1 + number % 3)]
+    items = [
+        TEMPLATE["line_items"][0] | {"id": 100 + n, "name": PRODUCTS[(number + n) % 5]} for n in range(1 + number % 3)
+    ]
     return TEMPLATE | {
         "id": number,
         "number": str(number),

@@ -1,0 +1,123 @@
+"""Line items and customers' metrics: what they cost in HubSpot calls, and whether they are right."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from html import unescape
+from typing import Any
+
+from simulators.hubspot import SimulatedPortal, provision_line_items
+from simulators.hubspot.definitions import OBJECT_TYPES
+from woohub.mapping.fields import FieldMapping, load_mapping
+from woohub.mapping.overlay import Overlay
+from woohub.sync.kinds import record_kinds
+
+from . import measures, orders
+from .measures import WOOHUB, Contender
+from .orders import Body
+from .woohub_flow import WooHubFlow
+
+LINE_ITEMS, METRICS = "[line_item]\nenabled = true\n", "[contact.metrics]\nenabled = true\n"
+PAID = ("processing", "completed")
+KINDS = ("missing", "duplicated", "wrong", "orphaned")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A figure of woohub's and the most it shall be."""
+
+    name: str
+    value: float
+    at_most: float
+
+
+def contender(text: str) -> Contender:
+    """woohub with this overlay of the mapping."""
+    mapping = load_mapping(Overlay("mapping.toml", text.encode()))
+    kinds = record_kinds(mapping)
+    return Contender(
+        WOOHUB.name,
+        lambda portal, clock, seed: WooHubFlow(set_up(portal, mapping), clock, seed, kinds=kinds),
+        WOOHUB.unique,
+        WOOHUB.backlog,
+    )
+
+
+def set_up(portal: SimulatedPortal, mapping: FieldMapping) -> SimulatedPortal:
+    """What `woohub setup` makes for this mapping."""
+    if mapping.line_items:
+        provision_line_items(portal)
+    for wanted in mapping.definitions:
+        kind = OBJECT_TYPES[wanted.object_type]
+        if wanted.name in portal.schema.properties[kind.id]:
+            continue
+        body = {"name": wanted.name, "label": wanted.label, "type": wanted.type, "fieldType": wanted.field_type}
+        portal.schema.create_property(kind, body | {"groupName": wanted.group}, portal.settings, portal.now())
+    return portal
+
+
+def calls_with_metrics() -> Iterator[Row]:
+    """HubSpot calls per hundred orders, three more at most than without."""
+    calls = measures.calls(contender(METRICS))
+    for kind, most in (("new", 8), ("changed", 6), ("unchanged", 5)):
+        yield Row(f"… with customer metrics: {kind}", calls[kind], most)
+
+
+def wrong(*, chaos: bool) -> Iterator[Row]:
+    """Line items and contacts' metrics that are not as in the store, after 200 orders and a status change each."""
+    run = contender(LINE_ITEMS + METRICS).start(chaos=chaos)
+    created = orders.two_deliveries_each(run.clock.now)
+    run.process(created)
+    run.clock.sleep(measures.AN_HOUR_S)
+    changes = orders.final_status_changes(created.orders, run.clock.now, seed=0)
+    run.process(changes)
+    items, where = wrong_items(run.portal, changes.orders), " in chaos" if chaos else ""
+    for kind in KINDS:
+        yield Row(f"line items {kind}{where}", items[kind], 0)
+    yield Row(f"contacts with wrong metrics{where}", wrong_metrics(run.portal, changes.orders), 0)
+
+
+def wrong_items(portal: SimulatedPortal, bodies: Iterable[Body]) -> Counter[str]:
+    """Line items by what is wrong with them; orphaned: of no deal, or of another order's."""
+    state = portal.state()
+    keys = {deal["id"]: deal["properties"].get("woocommerce_order_id", "") for deal in state["deals"]}
+    present: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for item in state["line_items"]:
+        present[item["properties"].get("woocommerce_line_item_id", "")].append(item)
+    wanted = {f"{body['id']}-{item['id']}": item for body in bodies for item in _items(body)}
+    counts = Counter(missing=len(wanted.keys() - present.keys()))
+    for key, records in present.items():
+        counts["duplicated"] += len(records) - 1
+        counts["orphaned"] += sum([keys.get(deal) for deal in item["deals"]] != [key.split("-")[0]] for item in records)
+        counts["wrong"] += not (key in wanted and _shows(records[0]["properties"], wanted[key]))
+    return counts
+
+
+def _items(body: Body) -> Iterator[Mapping[str, Any]]:
+    """An order's products and shipping."""
+    yield from body["line_items"]
+    for line in body["shipping_lines"]:
+        yield line | {"name": f"Shipping: {line['method_title']}", "quantity": 1}
+
+
+def _shows(properties: Mapping[str, str], item: Mapping[str, Any]) -> bool:
+    total = abs(Decimal(properties["amount"]) - Decimal(item["total"])) < Decimal("0.01")
+    return (properties["name"], properties["quantity"], total) == (unescape(item["name"]), str(item["quantity"]), True)
+
+
+def wrong_metrics(portal: SimulatedPortal, bodies: Sequence[Body]) -> int:
+    """Contacts whose number of orders or total paid is not what the store's orders come to."""
+    count, paid = Counter[str](), defaultdict[str, Decimal](Decimal)
+    for body in bodies:
+        email = body["billing"]["email"]
+        count[email] += 1
+        paid[email] += Decimal(body["total"]) if body["status"] in PAID else 0
+    shown = {row["properties"].get("email", ""): row["properties"] for row in portal.state()["contacts"]}
+    return sum(
+        Decimal(shown.get(email, {}).get("woocommerce_orders") or -1) != number
+        or Decimal(shown[email].get("woocommerce_total_paid") or -1) != paid[email]
+        for email, number in count.items()
+    )
