@@ -67,8 +67,11 @@ def trading(*shops: SimulatedShop) -> Iterator[None]:
 
 @pytest.fixture
 def shops(terminal: CliRunner, stack: Stack) -> Iterator[dict[str, SimulatedShop]]:
-    """Two shops with a history, not yet in the stack; afterwards the stack has no further store again."""
-    shops = {name: SimulatedShop(seed=seed) for seed, name in enumerate(STORES)}
+    """Two shops with a history, not yet in the stack; afterwards the stack has no further store again.
+
+    Their shoppers have addresses of their own: of two orders of one person within the same second, dates say nothing.
+    """
+    shops = {name: SimulatedShop(seed=seed, mail_domain=f"{name}.example") for seed, name in enumerate(STORES)}
     with running(shops["north"]), running(shops["outlet"]):
         for shop in shops.values():
             shop.place()

@@ -25,11 +25,15 @@ _PRODUCTS = (
 )
 
 
+MAIL_DOMAIN = "shop.example"
+
+
 class People:
     """An endless queue of shoppers."""
 
-    def __init__(self, rng: random.Random) -> None:
+    def __init__(self, rng: random.Random, mail_domain: str = MAIL_DOMAIN) -> None:
         self._random = rng
+        self._mail_domain = mail_domain
         self._met = 0
 
     def somebody(self) -> dict[str, str]:
@@ -46,7 +50,7 @@ class People:
             "state": state,
             "postcode": postcode,
             "country": country,
-            "email": f"shopper{self._met}@shop.example",
+            "email": f"shopper{self._met}@{self._mail_domain}",
             "phone": f"+1 (212) 555-{self._met % 10000:04d}",
         }
 

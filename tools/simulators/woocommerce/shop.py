@@ -15,7 +15,7 @@ from simulators.core.faults import InjectedFaults
 from .bodies import Customer, Item, Order, customer_body, order_body, php_json
 from .hooks import Hooks, Post, Webhook, real_post
 from .hosting import Hosting
-from .people import People
+from .people import MAIL_DOMAIN, People
 from .zones import ZONES
 
 KEY, SECRET = "ck_simulated_store_key_0123456789", "cs_simulated_store_secret_0123456789"
@@ -56,6 +56,7 @@ class SimulatedShop:
         hpos: bool = True,
         old: bool = False,
         last_id: int = 10,
+        mail_domain: str = MAIL_DOMAIN,
         post: Post = real_post,
     ) -> None:
         self.clock = clock
@@ -75,7 +76,7 @@ class SimulatedShop:
         self.spoilt: dict[str, Spoilt] = {}
         self.unregistered: set[str] = set()  # statuses of a deactivated plugin
         self.lock = RLock()
-        self._people = People(self.random)
+        self._people = People(self.random, mail_domain)
         self._ids = last_id  # posts and orders share their numbers, as in WordPress
 
     # Orders
