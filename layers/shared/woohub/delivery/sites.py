@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import lru_cache
 from unicodedata import normalize
 from urllib.parse import quote, unquote, urlsplit
 
@@ -18,6 +19,7 @@ def is_another(source: str, sources: Iterable[str]) -> bool:
     return bool(own) and {site(source), site(_as_sent(source))}.isdisjoint(own | {""})
 
 
+@lru_cache(maxsize=64)  # the same few for every delivery
 def site(url: str) -> str:
     """A URL's host, port and path in canonical form ("shop.example", "shop.example:8080/de"); "" without a host.
 
