@@ -24,7 +24,18 @@ from woohub.mapping.mapping_file import CONTACT_VERSION
 from woohub.store import payloads
 from woohub.store.lists import RecordReader
 from woohub.store.requests import StoreUnavailable
-from woohub.sync import batch_writer, contacts, deals, engine, line_items, lookup, parts, record_set, verdicts, versions
+from woohub.sync import (
+    batch_writer,
+    contacts,
+    deals,
+    engine,
+    line_items,
+    lookup,
+    parts,
+    record_set,
+    verdicts,
+    versions,
+)
 from woohub.sync.batch_writer import Answer
 from woohub.sync.engine import Sync
 from woohub.sync.outcome import Message, Outcome, Verdict
@@ -333,11 +344,6 @@ def finished_before_it_is(patch: Patch) -> None:
     patch.setattr(parts.PartSets, "send", hasty)
 
 
-def answers_are_complete(patch: Patch) -> None:
-    """Associations are read once."""
-    patch.setattr(lookup, "asked_twice", lambda ask, ids: dict(ask(ids)) if ids else {})
-
-
 def items_of_whichever_comes_last(patch: Patch) -> None:
     """A stale order changes items, too."""
 
@@ -399,5 +405,4 @@ MUTATIONS: dict[str, Mutation] = {
     ),
     "keys of archived items are kept": Mutation("before reconcile", keys_are_kept, gate=COMMERCE),
     "amounts are HubSpot's": Mutation("before reconcile", amounts_are_hubspots, gate=COMMERCE),
-    "what an answer leaves out is not there": Mutation("metrics", answers_are_complete, gate=COMMERCE),
 }

@@ -224,8 +224,10 @@ def _contact(email: str, captures: list[Capture], made: Reference) -> None:
         capture.entity: capture for capture in captures if capture.captured == captures[-1].captured or not is_clear
     }
     last |= {
-        capture.entity: capture for capture in captures if capture.swept and capture.entity in last
-    }  # read from the store after all
+        capture.entity: capture
+        for capture in captures
+        if capture.swept and capture.entity in last and capture.received_ms >= last[capture.entity].received_ms
+    }  # read from the store after all that was delivered
     right = [state for newest in last.values() for state in _unsettled(newest, captures)]
     if not is_clear and any(_is_hidden(error) for capture in captures for error in capture.errors_s):
         right = captures

@@ -73,9 +73,14 @@ class Crm:
             return None
         return Crm(self._hubspot, self._mapping, self._warn, Target.orders(self._mapping.orders))
 
+    @property
+    def is_set_up(self) -> bool:
+        """Whether the portal has the property by which records are found."""
+        return self.deal_schema.has(self._table.key_property)
+
     def check(self) -> None:
         """Trouble if this portal was never set up."""
-        if not self.deal_schema.has(self._table.key_property):
+        if not self.is_set_up:
             what = "deal" if self._type is DEALS else "order"
             raise Trouble(f"this HubSpot has no {what} property {self._table.key_property}: run `woohub setup`")
 

@@ -27,19 +27,16 @@ DEFAULT_TOKEN = "pat-na1-simulator"  # noqa: S105  # opens nothing but the simul
 RUN_TIME_SCOPES = frozenset(
     f"crm.objects.{kind.plural}.{verb}" for kind in (CONTACTS, DEALS) for verb in ("read", "write")
 )
-SCHEMA_SCOPES = frozenset(
-    f"crm.schemas.{kind.plural}.{verb}" for kind in (CONTACTS, DEALS) for verb in ("read", "write")
-)
-ALL_SCOPES = RUN_TIME_SCOPES | SCHEMA_SCOPES
 
 
 def scopes_for(kind: ObjectType) -> frozenset[str]:
-    """All that a token needs for another object."""
+    """All that a token needs for an object."""
     return frozenset(
         f"crm.{area}.{kind.plural}.{verb}" for area in ("objects", "schemas") for verb in ("read", "write")
     )
 
 
+ALL_SCOPES = frozenset().union(*map(scopes_for, known_types()))
 LOGGED_REQUESTS = 1000
 
 

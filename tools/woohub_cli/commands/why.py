@@ -172,7 +172,7 @@ def _with_order(known: InHubSpot, crm: Crm, event: OrderEvent) -> InHubSpot:
     if orders is None:
         return known
     key = orders.key(event.order.id)
-    records = orders.deals([key]).get(key, [])
+    records = orders.deals([key]).get(key, []) if orders.is_set_up else []
     wrong = commerce.order_mismatches(event, records, orders)
     return replace(known, order=records[0] if records else None, mismatches=(*known.mismatches, *wrong))
 
