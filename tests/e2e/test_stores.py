@@ -18,6 +18,7 @@ from local_stack.stack import Stack
 from local_stack.steps import wait_until
 from simulators.woocommerce import KEY, SECRET, SimulatedShop
 from simulators.woocommerce.server import running
+from tests.support.overlays import PAID, PICKUP
 from woohub.configuration import mapping_key
 from woohub_cli.main import app
 
@@ -25,18 +26,6 @@ PAUSE_S = 0.5  # between two things that happen in a shop
 # A minute until the functions have read the bucket, half of one until they know HubSpot's new property.
 IN_FORCE_S = 120.0
 STORES = ("north", "outlet")
-MAPPING = """
-stages.on_hold.statuses = ["awaiting-pickup"]
-
-[deal]
-woocommerce_payment_method = { order = "payment_method_title" }
-
-[create.deal.woocommerce_payment_method]
-label       = "WooCommerce payment method"
-type        = "string"
-fieldType   = "text"
-description = "How the order was paid, in the words of the store."
-"""
 
 
 def answer(terminal: CliRunner, *arguments: str) -> Any:
@@ -101,7 +90,7 @@ def uses_the_new_mapping(stack: Stack, outlet: SimulatedShop) -> bool:
 def test_a_store_a_status_and_a_field_are_added_while_orders_flow(
     terminal: CliRunner, stack: Stack, shops: dict[str, SimulatedShop], tmp_path: Path
 ) -> None:
-    (tmp_path / "outlet.toml").write_text(MAPPING, "utf-8")
+    (tmp_path / "outlet.toml").write_text(PICKUP + PAID, "utf-8")
 
     with trading(*shops.values()):
         for name, shop in shops.items():

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from tests.support.bucket import BROKEN
 from tests.support.cli_stack import NAME
 from tests.support.operated_stack import OperatedStack, operated_stack
+from tests.support.overlays import PAID, PICKUP
 from tests.support.stack_consumer import StackConsumer
 from woohub.configuration import MAPPING_KEY
 from woohub.mapping.mapping_file import DEFAULT
@@ -21,17 +22,6 @@ from woohub_cli import dead_letter_queue, mapping_push
 from woohub_cli.main import app
 
 BUCKET = f"{NAME}-configuration"
-PICKUP = 'stages.on_hold.statuses = ["awaiting-pickup"]\n'
-PAID = """
-[deal]
-woocommerce_payment_method = { order = "payment_method_title" }
-
-[create.deal.woocommerce_payment_method]
-label       = "WooCommerce payment method"
-type        = "string"
-fieldType   = "text"
-description = "How the order was paid, in the words of the store."
-"""
 
 
 @pytest.fixture(scope="module")

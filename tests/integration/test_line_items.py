@@ -11,6 +11,7 @@ from simulators.hubspot import InjectedFault, definitions, provision_line_items
 from tests.support.engine import EngineFixture
 from tests.support.line_items import WITH_ITEMS, item, items_by_key, order_of, sums
 from tests.support.orders import START_MS, message
+from tests.support.targets import provision_orders
 from woohub import dates
 from woohub.hubspot.objects import DEALS, LINE_ITEMS
 from woohub.mapping.fields import load_mapping
@@ -287,12 +288,7 @@ def test_without_deals_the_items_belong_to_hubspots_order() -> None:
     mapping = load_mapping(Overlay("mapping.toml", overlay))
     shop = EngineFixture(kinds=record_kinds(mapping))
     provision_line_items(shop.portal)
-    for definition in (row for row in mapping.definitions if row.object_type == "orders"):
-        row = {"name": definition.name, "label": definition.label, "type": definition.type, "groupName": "woocommerce"}
-        kind, more = definitions.ORDERS, {"fieldType": definition.field_type, "hasUniqueValue": definition.unique}
-        if not shop.portal.schema.groups[kind.id].get("woocommerce"):
-            shop.portal.schema.create_group(kind, {"name": "woocommerce", "label": "WooCommerce"})
-        shop.portal.schema.create_property(kind, row | more, shop.portal.settings, shop.portal.now())
+    provision_orders(shop.portal, mapping)
 
     assert deliver(shop, order_of(11, [item(1), item(2)])) == ["done"]
 

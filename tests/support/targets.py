@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simulators.hubspot import SimulatedPortal, definitions
+from simulators.hubspot import SimulatedPortal, provision_definitions
 from woohub.mapping.fields import FieldMapping, load_mapping
 from woohub.mapping.overlay import Overlay
 
@@ -17,15 +17,4 @@ def mapping_with(text: str) -> FieldMapping:
 
 def provision_orders(portal: SimulatedPortal, mapping: FieldMapping) -> None:
     """What set-up makes for HubSpot's orders; their pipeline is there."""
-    kind = definitions.ORDERS
-    portal.schema.create_group(kind, {"name": mapping.group.name, "label": mapping.group.label})
-    for wanted in mapping.definitions:
-        if wanted.object_type == "orders":
-            body: dict[str, object] = {
-                "name": wanted.name,
-                "label": wanted.label,
-                "type": wanted.type,
-                "fieldType": wanted.field_type,
-            }
-            body |= {"groupName": wanted.group, "hasUniqueValue": wanted.unique}
-            portal.schema.create_property(kind, body, portal.settings, portal.now())
+    provision_definitions(portal, [wanted for wanted in mapping.definitions if wanted.object_type == "orders"])

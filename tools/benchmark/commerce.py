@@ -9,9 +9,8 @@ from decimal import Decimal
 from html import unescape
 from typing import Any
 
-from simulators.hubspot import SimulatedPortal, provision_line_items
-from simulators.hubspot.definitions import OBJECT_TYPES
-from woohub.mapping.fields import FieldMapping, load_mapping
+from simulators.hubspot import SimulatedPortal, provision_definitions
+from woohub.mapping.fields import load_mapping
 from woohub.mapping.overlay import Overlay
 from woohub.sync.kinds import record_kinds
 
@@ -40,23 +39,12 @@ def contender(text: str) -> Contender:
     kinds = record_kinds(mapping)
     return Contender(
         WOOHUB.name,
-        lambda portal, clock, seed: WooHubFlow(set_up(portal, mapping), clock, seed, kinds=kinds),
+        lambda portal, clock, seed: WooHubFlow(
+            provision_definitions(portal, mapping.definitions), clock, seed, kinds=kinds
+        ),
         WOOHUB.unique,
         WOOHUB.backlog,
     )
-
-
-def set_up(portal: SimulatedPortal, mapping: FieldMapping) -> SimulatedPortal:
-    """What `woohub setup` makes for this mapping."""
-    if mapping.line_items:
-        provision_line_items(portal)
-    for wanted in mapping.definitions:
-        kind = OBJECT_TYPES[wanted.object_type]
-        if wanted.name in portal.schema.properties[kind.id]:
-            continue
-        body = {"name": wanted.name, "label": wanted.label, "type": wanted.type, "fieldType": wanted.field_type}
-        portal.schema.create_property(kind, body | {"groupName": wanted.group}, portal.settings, portal.now())
-    return portal
 
 
 def calls_with_metrics() -> Iterator[Row]:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from woohub.dates import utc_from_ms
@@ -118,9 +119,10 @@ class Erasure:
         words = {word for text in _names(contacts, orders.values()) for word in _words(text)} | addresses
         ids = [contact.id for contact in contacts]
         records = {kind: self._records(kind, ids, orders) for kind in self._objects()}
-        names_of = {kind: dict(self._new_names(kind, some, orders, words)) for kind, some in records.items()}
-        values_of = {kind: dict(self._new_values(kind, some, orders)) for kind, some in records.items()}
-        values_of[LINE_ITEMS] = {key: row for kind, some in records.items() for key, row in self._of_items(kind, some)}
+        names_of = {kind: dict(self._new_names(kind, of_kind, orders, words)) for kind, of_kind in records.items()}
+        values_of = {kind: dict(self._new_values(kind, of_kind, orders)) for kind, of_kind in records.items()}
+        items = [self._of_items(kind, of_kind) for kind, of_kind in records.items()]
+        values_of[LINE_ITEMS] = dict(chain.from_iterable(items))
         return Person(addresses, tuple(contacts), names_of, values_of, unread)
 
     def _objects(self) -> list[ObjectType]:
@@ -139,8 +141,8 @@ class Erasure:
             self._erase(contact.id)
 
     def _update(self, kind: ObjectType, rows: Mapping[str, Mapping[str, str]]) -> None:
-        for some in chunks(sorted(rows), BATCH):
-            inputs = [{"id": key, "objectWriteTraceId": key, "properties": dict(rows[key])} for key in some]
+        for chunk in chunks(sorted(rows), BATCH):
+            inputs = [{"id": key, "objectWriteTraceId": key, "properties": dict(rows[key])} for key in chunk]
             for failure in self._hubspot.update(kind, inputs).failures:
                 raise HubSpotRejected(failure.problem)
 
@@ -159,8 +161,8 @@ class Erasure:
         unread = []
         for each in self._stores:
             try:
-                found = list(_orders_of(each.store, addresses, before_ms)) if each.store else []
-                orders |= {each.mapping.deal_key(order.id): order for order in found}
+                theirs = list(_orders_of(each.store, addresses, before_ms)) if each.store else []
+                orders |= {each.mapping.deal_key(order.id): order for order in theirs}
             except (PermanentError, TransientError) as error:
                 unread.append(f"the store could not be searched for orders ({error})")
         return orders, tuple(unread)
@@ -170,9 +172,9 @@ class Erasure:
         associated = self._hubspot.associated(CONTACTS, kind, contact_ids) if contact_ids else {}
         ids = sorted({record_id for record_ids in associated.values() for record_id in record_ids})
         names = (kind.key, NAME_OF[kind], *self._personal(kind))
-        records = [record for some in chunks(ids, BATCH) for record in self._hubspot.read(kind, some, names)]
-        for some in chunks(sorted(orders), BATCH):
-            records += self._by_key(kind, some, names)
+        records = [record for chunk in chunks(ids, BATCH) for record in self._hubspot.read(kind, chunk, names)]
+        for chunk in chunks(sorted(orders), BATCH):
+            records += self._by_key(kind, chunk, names)
         return list({record.id: record for record in records}.values())
 
     def _by_key(self, kind: ObjectType, keys: Sequence[str], names: Sequence[str]) -> list[Record]:
@@ -209,8 +211,8 @@ class Erasure:
         if not names or not records:
             return
         of_records = self._hubspot.associated(kind, LINE_ITEMS, [record.id for record in records])
-        for some in chunks(sorted({item for items in of_records.values() for item in items}), BATCH):
-            for item in self._hubspot.read(LINE_ITEMS, some, (LINE_ITEMS.key, *names)):
+        for chunk in chunks(sorted({item for items in of_records.values() for item in items}), BATCH):
+            for item in self._hubspot.read(LINE_ITEMS, chunk, (LINE_ITEMS.key, *names)):
                 if item.properties.get(LINE_ITEMS.key) and (new := values.forgotten(names, {}, item.properties)):
                     yield item.id, new
 

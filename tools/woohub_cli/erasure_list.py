@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 from woohub.erasures import FILE, NOBODY, ErasedPeople, ErasureList, hashed
 from woohub_cli.cli_errors import Trouble
 from woohub_cli.secret_store import StackSecrets
+from woohub_cli.stack_configuration import OUTPUT
 from woohub_cli.stacks import Stack
 from woohub_cli.stored_objects import ChangedMeanwhile, replace
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-OUTPUT = "ConfigurationBucket"
 ATTEMPTS = 5
 
 

@@ -74,15 +74,17 @@ class Crm:
         return Crm(self._hubspot, self._mapping, self._warn, Target.orders(self._mapping.orders))
 
     @property
-    def is_set_up(self) -> bool:
-        """Whether the portal has the property by which records are found."""
-        return self.deal_schema.has(self._table.key_property)
+    def lacks(self) -> str:
+        """Why no record can be found by its key: the portal was never set up; "" where it was."""
+        if self.deal_schema.has(self._table.key_property):
+            return ""
+        what = "deal" if self._type is DEALS else "order"
+        return f"this HubSpot has no {what} property {self._table.key_property}: run `woohub setup`"
 
     def check(self) -> None:
         """Trouble if this portal was never set up."""
-        if not self.is_set_up:
-            what = "deal" if self._type is DEALS else "order"
-            raise Trouble(f"this HubSpot has no {what} property {self._table.key_property}: run `woohub setup`")
+        if lacks := self.lacks:
+            raise Trouble(lacks)
 
     @property
     def deal_schema(self) -> PropertySchema:

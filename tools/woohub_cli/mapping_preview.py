@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -13,10 +13,10 @@ from woohub.mapping.values import usable_email
 from woohub.store.payloads import OrderEvent
 from woohub.sync import values
 from woohub_cli import erasure_list
-from woohub_cli.cli_errors import EXPECTED, Trouble, explain
+from woohub_cli.cli_errors import Trouble
 from woohub_cli.commands import why
-from woohub_cli.comparison import Difference, deal_differences
-from woohub_cli.hubspot_records import Crm, Target
+from woohub_cli.comparison import Difference
+from woohub_cli.hubspot_records import Crm
 from woohub_cli.line_items import shown
 from woohub_cli.order_diagnosis import InHubSpot
 from woohub_cli.order_names import Reference
@@ -60,12 +60,14 @@ def of_order(asked: Reference, stack: Stack, env: dict[str, str], table: FieldMa
     hubspot = why.in_hubspot(crm, store, shop, lookup.name.order_id, table)
     if hubspot.missing:
         raise Trouble(hubspot.missing)
-    event, rows = shop.event, [*_contact(shop.event, hubspot, table), *_deal(shop.event, hubspot, crm)]
-    notes: list[str] = []
-    if table.orders and table.has_deals:
-        rows += _order_beside(event, why.crm_of(stack, env, table, Target.orders(table.orders)), notes.append)
-    rows += [*_line_items(event, hubspot, crm), *_metrics(event, hubspot, crm, table)]
-    return Preview(str(lookup.name), rows, not hubspot.deals, notes)
+    rows = [
+        *_contact(shop.event, hubspot, table),
+        *_deal(shop.event, hubspot, crm),
+        *_order_beside(shop.event, hubspot, table),
+        *_line_items(shop.event, hubspot, crm),
+        *_metrics(shop.event, hubspot, crm, table),
+    ]
+    return Preview(str(lookup.name), rows, not hubspot.deals, [hubspot.no_orders] if hubspot.no_orders else [])
 
 
 def _rows(
@@ -95,16 +97,11 @@ def _deal(event: OrderEvent, hubspot: InHubSpot, crm: Crm) -> list[PreviewRow]:
     return _rows(target.type.singular, deal, target.table.deal(event.order), _differing(hubspot, "deal"))
 
 
-def _order_beside(event: OrderEvent, crm: Crm, note: Callable[[str], None]) -> list[PreviewRow]:
-    """HubSpot's order where the mapping has deals as well; the key may lack the scopes still."""
-    table, key = crm.target.table, crm.target.table.deal_key(event.order.id)
-    record, differing = None, tuple[Difference, ...]()
-    try:
-        record = next(iter(crm.deals([key]).get(key, ())), None)
-        differing = deal_differences(event, record.properties, table, crm.deal_schema) if record else ()
-    except EXPECTED as error:
-        note(f"orders: {explain(error)}")
-    return _rows("order", record, table.deal(event.order), differing)
+def _order_beside(event: OrderEvent, hubspot: InHubSpot, table: FieldMapping) -> list[PreviewRow]:
+    """HubSpot's order where the mapping has deals as well."""
+    if not (table.orders and table.has_deals):
+        return []
+    return _rows("order", hubspot.order, table.orders.deal(event.order), _differing(hubspot, "order"))
 
 
 def _line_items(event: OrderEvent, hubspot: InHubSpot, crm: Crm) -> Iterator[PreviewRow]:

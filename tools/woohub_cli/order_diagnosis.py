@@ -82,6 +82,7 @@ class InHubSpot:
     missing: str = ""
     items: tuple[Record, ...] = ()  # the deal's line items, where they are switched on
     order: Record | None = None  # HubSpot's own, where it has both
+    no_orders: str = ""  # why none of its own can be found
     metrics: Mapping[str, str] = field(default_factory=dict)  # the contact's, where they are switched on
 
     @property

@@ -17,10 +17,7 @@ from woohub.store.cursors import ByDate
 from woohub.store.pagination import CHANGED
 from woohub.store.payloads import TRASH
 from woohub_cli.checks.currencies import Currencies
-from woohub_cli.comparison import (
-    Mismatch,
-    MismatchKind,
-)
+from woohub_cli.comparison import Mismatch, MismatchKind
 from woohub_cli.hubspot_records import Crm
 from woohub_cli.order_names import OrderName
 from woohub_cli.period import SECOND, Period, shifted

@@ -17,12 +17,7 @@ from woohub.sync.erased import forgotten_at
 from woohub.sync.versions import DealVersion
 from woohub_cli import erased, order_names
 from woohub_cli.commerce import metrics_mismatches
-from woohub_cli.comparison import (
-    Mismatch,
-    MismatchKind,
-    association_mismatch,
-    contact_mismatches,
-)
+from woohub_cli.comparison import Mismatch, MismatchKind, association_mismatch, contact_mismatches
 from woohub_cli.erased import ErasedPerson
 from woohub_cli.order_names import OrderName
 from woohub_cli.period import Period

@@ -18,12 +18,7 @@ from woohub.sync.erased import forgotten_at, without_person
 from woohub.sync.versions import DealVersion
 from woohub_cli import line_items, order_names, order_pages
 from woohub_cli.commerce import order_mismatches
-from woohub_cli.comparison import (
-    Mismatch,
-    MismatchKind,
-    deal_mismatches,
-    was_refused,
-)
+from woohub_cli.comparison import Mismatch, MismatchKind, deal_mismatches, was_refused
 from woohub_cli.hubspot_records import Crm
 from woohub_cli.latency import Lag, epoch
 from woohub_cli.period import SECOND, Period, shifted

@@ -5,7 +5,7 @@ from simulators.core.transport import InProcessTransport
 
 from .app import create_app
 from .portal import ALL_SCOPES, DEFAULT_TOKEN, RUN_TIME_SCOPES, SimulatedPortal
-from .provision import provision, provision_line_items
+from .provision import provision, provision_definitions, provision_line_items
 from .server import running
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "SimulatedPortal",
     "create_app",
     "provision",
+    "provision_definitions",
     "provision_line_items",
     "running",
 ]

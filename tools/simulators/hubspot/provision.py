@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from .definitions import CONTACTS, DEALS, LINE_ITEMS, ObjectType
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from .definitions import CONTACTS, DEALS, LINE_ITEMS, OBJECT_TYPES, ObjectType
 from .errors import Json
 from .portal import SimulatedPortal
 
-GROUP = "woocommerce"
+if TYPE_CHECKING:
+    from woohub.mapping.fields import Definition
+
+GROUP, GROUP_LABEL = "woocommerce", "WooCommerce"
 PIPELINE = "ecommerce_sales"
 STAGES = (
     ("awaiting_payment", "Awaiting payment", "0.2"),
@@ -33,7 +39,7 @@ _DEAL_PROPERTIES = (
 def provision(portal: SimulatedPortal, *, unique_order_id: bool = True) -> SimulatedPortal:
     """What `woohub setup` makes; `unique_order_id=False` leaves the portal as one made by hand might be."""
     for kind, properties in ((CONTACTS, _CONTACT_PROPERTIES), (DEALS, _DEAL_PROPERTIES)):
-        portal.schema.create_group(kind, {"name": GROUP, "label": "WooCommerce"})
+        portal.schema.create_group(kind, {"name": GROUP, "label": GROUP_LABEL})
         for name, label in properties:
             unique = unique_order_id and name == "woocommerce_order_id"
             _property(portal, kind, name, label, unique=unique)
@@ -48,10 +54,23 @@ def provision(portal: SimulatedPortal, *, unique_order_id: bool = True) -> Simul
 
 def provision_line_items(portal: SimulatedPortal) -> SimulatedPortal:
     """What `woohub setup` makes besides, where line items are switched on."""
-    portal.schema.create_group(LINE_ITEMS, {"name": GROUP, "label": "WooCommerce"})
+    portal.schema.create_group(LINE_ITEMS, {"name": GROUP, "label": GROUP_LABEL})
     _property(portal, LINE_ITEMS, "woocommerce_line_item_id", "WooCommerce line item ID", unique=True)
     _property(portal, DEALS, "woocommerce_line_items", "WooCommerce line items", unique=False)
     _property(portal, DEALS, "woocommerce_line_items_note", "WooCommerce line items note", unique=False)
+    return portal
+
+
+def provision_definitions(portal: SimulatedPortal, definitions: Iterable[Definition]) -> SimulatedPortal:
+    """What `woohub setup` makes of a mapping's definitions: the properties that the portal lacks, and their groups."""
+    for wanted in definitions:
+        kind = OBJECT_TYPES[wanted.object_type]
+        if wanted.group not in portal.schema.groups[kind.id]:
+            portal.schema.create_group(kind, {"name": wanted.group, "label": GROUP_LABEL})
+        if wanted.name not in portal.schema.properties[kind.id]:
+            body = {"name": wanted.name, "label": wanted.label, "type": wanted.type, "fieldType": wanted.field_type}
+            more = {"groupName": wanted.group, "hasUniqueValue": wanted.unique}
+            portal.schema.create_property(kind, body | more, portal.settings, portal.now())
     return portal
 
 

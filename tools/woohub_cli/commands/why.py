@@ -47,7 +47,7 @@ from woohub_cli.comparison import association_mismatch, contact_mismatches, deal
 from woohub_cli.dead_letters import DeadLetter
 from woohub_cli.erased import is_named
 from woohub_cli.history import swept
-from woohub_cli.hubspot_records import Crm, Target
+from woohub_cli.hubspot_records import Crm
 from woohub_cli.options import JsonOption, StackOption, StoreOption
 from woohub_cli.order_diagnosis import Address, InHubSpot, InStore, OrderDiagnosis
 from woohub_cli.order_lookup import Lookup
@@ -136,11 +136,11 @@ def in_store(lookup: Lookup, store: Store | None) -> InStore:
     return InStore(row, event if isinstance(event, OrderEvent) else None)
 
 
-def crm_of(stack: Stack, env: dict[str, str], table: FieldMapping, target: Target | None = None) -> Crm:
-    """The portal as this mapping reads it; `target` where orders become more than one object."""
+def crm_of(stack: Stack, env: dict[str, str], table: FieldMapping) -> Crm:
+    """The portal as this mapping reads it."""
     hubspot = connections.hubspot(stack, env)
     hubspot.timer.start(CLIENT_TIMEOUT_S)
-    return Crm(hubspot, table, connections.warn, target)
+    return Crm(hubspot, table, connections.warn)
 
 
 def in_hubspot(crm: Crm, store: Store | None, shop: InStore, order_id: int, table: FieldMapping) -> InHubSpot:
@@ -171,10 +171,10 @@ def _with_order(known: InHubSpot, crm: Crm, event: OrderEvent) -> InHubSpot:
     orders = crm.orders_beside()
     if orders is None:
         return known
-    key = orders.key(event.order.id)
-    records = orders.deals([key]).get(key, []) if orders.is_set_up else []
-    wrong = commerce.order_mismatches(event, records, orders)
-    return replace(known, order=records[0] if records else None, mismatches=(*known.mismatches, *wrong))
+    key, lacks = orders.key(event.order.id), orders.lacks
+    records = [] if lacks else orders.deals([key]).get(key, [])
+    mismatches = (*known.mismatches, *commerce.order_mismatches(event, records, orders))
+    return replace(known, order=records[0] if records else None, mismatches=mismatches, no_orders=lacks)
 
 
 def _with_metrics(known: InHubSpot, crm: Crm, event: OrderEvent, table: FieldMapping) -> InHubSpot:

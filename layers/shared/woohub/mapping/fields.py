@@ -95,9 +95,7 @@ class FieldMapping:
     orders: FieldMapping | None  # the same for HubSpot's orders in place of deals; None: there are none
     stage_properties: tuple[str, str]  # which properties of a deal have its stage and its pipeline
     line_items: LineItemMapping | None  # None: switched off
-    personal: tuple[
-        str, ...
-    ]  # properties of a deal that may hold a person's words; the name of the deal is another matter
+    personal: tuple[str, ...]  # properties of a deal that may hold a person's words, besides its name
     status_properties: tuple[str, ...]  # … and those whose row shows the order's status: the trash has no other field
     _from_order: Mapping[str, Value]
     _from_customer: Mapping[str, Value]

@@ -164,7 +164,7 @@ def _cut(text: str) -> str:
 
 
 def as_text(value: object) -> str:
-    return _words(value)[:MAX_TEXT_CHARACTERS].strip()
+    return _cut(_words(value))
 
 
 def all_as_text(value: object) -> str:

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import timedelta
 
-from woohub.dates import shifted, utc_from_ms
+from woohub.dates import moved, utc_from_ms
 from woohub.erasures import ErasedPeople
 from woohub.store.payloads import ERASED_EMAIL, Customer, CustomerEvent, OrderEvent
 from woohub.sync.records import Event
@@ -42,7 +41,7 @@ def is_from_before(event: Event, erased_at_ms: int) -> bool:
         return True
     thing = event.order if isinstance(event, OrderEvent) else event.customer
     by_store = believable_dates(thing, event.received_ms)
-    created, modified = (shifted(date, timedelta(seconds=-event.ahead_s)) if date else "" for date in by_store)
+    created, modified = (moved(date, -event.ahead_s) if date else "" for date in by_store)
     is_credible = all(Stamp(date, event.received_ms).is_credible for date in (created, modified) if date)
     return not (created and is_credible and created > utc_from_ms(erased_at_ms))
 

@@ -159,9 +159,7 @@ def associated_records(
     """The records that each of these is associated with, by id. Raises as HubSpot's reads."""
     ends = asked_twice(partial(hubspot.associated, start, end, retry=False), ids)
     read = partial(hubspot.read, end, properties=properties, retry=False)
-    by_id = asked_twice(
-        partial(_by_id, read), sorted({record for associated in ends.values() for record in associated})
-    )
+    by_id = asked_twice(partial(by_id_read, read), sorted(set().union(*ends.values())))
     return {key: [by_id[record] for record in sorted(ends.get(key, ())) if record in by_id] for key in ids}
 
 
@@ -175,5 +173,6 @@ def asked_twice(ask: Callable[[Sequence[str]], Mapping[str, T]], ids: Sequence[s
     return {**known, **ask(missing)} if missing else known
 
 
-def _by_id(read: Callable[[Sequence[str]], list[Record]], ids: Sequence[str]) -> dict[str, Record]:
+def by_id_read(read: Callable[[Sequence[str]], list[Record]], ids: Sequence[str]) -> dict[str, Record]:
+    """The records that `read` gives for these ids, by the id each has: a merged record has another one."""
     return {record.id: record for chunk in chunks(ids, BATCH) for record in read_apart(read, chunk)[0]}

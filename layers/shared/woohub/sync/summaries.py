@@ -10,8 +10,8 @@ from woohub.errors import HubSpotProblem, TransientError
 from woohub.hubspot.answers import Record
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.properties import PropertyCatalog, PropertySchema
-from woohub.sync.batch_writer import Answer, Reading, RoundPlan, Write, read_apart, write_all
-from woohub.sync.lookup import asked_twice, associated_records
+from woohub.sync.batch_writer import Answer, Reading, RoundPlan, Write, write_all
+from woohub.sync.lookup import asked_twice, associated_records, by_id_read
 from woohub.sync.record_set import update_records
 from woohub.sync.records import RecordResult, Ref, Results, Summary
 
@@ -81,14 +81,11 @@ class SummarySet:
         The id of a record that was merged into another one gives that one; each such id is then read alone, since an
         answer does not say which input it belongs to.
         """
-        by_id = asked_twice(lambda unknown: {record.id: record for record in self._read(unknown)}, ids)
-        merged = [record_id for record_id in ids if record_id not in by_id] if by_id.keys() - set(ids) else []
-        alone = {record_id: record for record_id in merged for record in self._read([record_id])}
-        return {record_id: record for record_id, record in by_id.items() if record_id in ids} | alone
-
-    def _read(self, ids: Sequence[str]) -> list[Record]:
         read = partial(self._hubspot.read, self._summary.type, properties=self._summary.properties, retry=False)
-        return read_apart(read, ids)[0]
+        by_id = asked_twice(partial(by_id_read, read), ids)
+        merged = [record_id for record_id in ids if record_id not in by_id] if by_id.keys() - set(ids) else []
+        alone = {record_id: record for record_id in merged for record in by_id_read(read, [record_id]).values()}
+        return {record_id: record for record_id, record in by_id.items() if record_id in ids} | alone
 
     def _read_associated(self, ids: Sequence[str]) -> None:
         summary = self._summary
