@@ -47,8 +47,8 @@ class Other:
         return self.stack.client(service)
 
     def output(self, name: str) -> str:
-        (found,) = self.aws("cloudformation").describe_stacks(StackName=NAME)["Stacks"]
-        return next(str(output["OutputValue"]) for output in found["Outputs"] if output["OutputKey"] == name)
+        (described,) = self.aws("cloudformation").describe_stacks(StackName=NAME)["Stacks"]
+        return next(str(output["OutputValue"]) for output in described["Outputs"] if output["OutputKey"] == name)
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +61,8 @@ def other(running_stack: Stack) -> Iterator[Other]:
 
 def released(other: Other, function: str) -> dict[str, Any]:
     """What the alias leads to."""
-    found: dict[str, Any] = other.aws("lambda").get_function_configuration(FunctionName=f"{function}:live")
-    return found
+    configuration: dict[str, Any] = other.aws("lambda").get_function_configuration(FunctionName=f"{function}:live")
+    return configuration
 
 
 def waiting(other: Other) -> int:
@@ -77,7 +77,7 @@ def kept(other: Other) -> dict[str, Any]:
     parameters, of_stack = ("BreakerParameter", "WatermarkParameter"), ("HubSpotSecretArn", "WebhookSecretArn")
     return {
         "messages": waiting(other),
-        "tap": other.aws("lambda").get_event_source_mapping(UUID=mapping)["State"],
+        "consumer": other.aws("lambda").get_event_source_mapping(UUID=mapping)["State"],
         "url": other.output("WebhookUrl"),
         **{name: ssm.get_parameter(Name=other.output(name))["Parameter"]["Value"] for name in parameters},
         **{name: secrets.get_secret_value(SecretId=other.output(name))["SecretString"] for name in of_stack},
@@ -85,7 +85,7 @@ def kept(other: Other) -> dict[str, Any]:
 
 
 def in_an_outage(other: Other) -> None:
-    """The tap closed, and messages behind it."""
+    """The consumer disabled, and messages in the queue."""
     other.aws("lambda").update_event_source_mapping(UUID=other.output("EventSourceMappingId"), Enabled=False)
     other.aws("secretsmanager").put_secret_value(SecretId=other.output("HubSpotSecretArn"), SecretString=SECRET)
     for parameter, value in (("BreakerParameter", OPEN), ("WatermarkParameter", MARK)):
@@ -101,7 +101,7 @@ def test_a_deployment_in_an_outage_keeps_all_that_waits_and_all_that_was_set(oth
 
     other.deploy(HubSpotRequestsPer10Seconds="50", LogLevel="DEBUG")
 
-    assert (before["messages"], before["tap"], before["HubSpotSecretArn"]) == (3, "Disabled", SECRET)
+    assert (before["messages"], before["consumer"], before["HubSpotSecretArn"]) == (3, "Disabled", SECRET)
     assert kept(other) == before
 
 
@@ -151,19 +151,19 @@ def everything(other: Other) -> set[str]:
         ],
         "cloudformation": [("describe_stacks", "Stacks", "StackName")],
     }
-    found = set()
+    names = set()
     for service, lists in listed.items():
         for call, key, name in lists:
             answer = getattr(other.aws(service), call)()
-            found |= {f"{service} {one[name] if name else one}" for one in answer.get(key, [])}
+            names |= {f"{service} {resource[name] if name else resource}" for resource in answer.get(key, [])}
     mappings = other.aws("lambda").list_event_source_mappings()["EventSourceMappings"]
-    return found | {f"mapping {mapping['FunctionArn']}" for mapping in mappings}
+    return names | {f"mapping {mapping['FunctionArn']}" for mapping in mappings}
 
 
 def test_removing_a_stack_leaves_nothing_of_it(other: Other) -> None:
-    of_it = {one for one in everything(other) if NAME in one}
+    of_it = {resource for resource in everything(other) if NAME in resource}
 
     other.sam("delete", "--no-prompts")
 
     assert len(of_it) > 40
-    assert {one for one in everything(other) if NAME in one} == set()
+    assert {resource for resource in everything(other) if NAME in resource} == set()

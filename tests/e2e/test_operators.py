@@ -55,10 +55,10 @@ def test_dead_letters_are_found(terminal: CliRunner, stack: Stack) -> None:
 
 
 def test_a_live_test_finds_every_order_and_removes_them(terminal: CliRunner, stack: Stack) -> None:
-    found = answer(terminal, "load", "--orders", "20", "--rate", "10", "--clean")
+    report = answer(terminal, "load", "--orders", "20", "--rate", "10", "--clean")
 
-    assert (found["arrived"], found["findings"], found["refused"]) == (20, [], {})
-    assert found["cleaned"] == {"deals": 20, "contacts": 13, "left": 0}
+    assert (report["arrived"], report["findings"], report["refused"]) == (20, [], {})
+    assert report["cleaned"] == {"deals": 20, "contacts": 13, "left": 0}
     assert stack_client.deals(stack) == []
 
 

@@ -55,18 +55,20 @@ class Permission:
         return f"{self.role}, {self.action}, {self.on}"
 
 
-def as_list(one: Any) -> list[Any]:
-    return one if isinstance(one, list) else [one]
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def permissions() -> Iterator[Permission]:
-    for name, one in RESOURCES.items():
-        if one["Type"] == "AWS::IAM::Role":
-            for policy in one["Properties"]["Policies"]:
+    for name, resource in RESOURCES.items():
+        if resource["Type"] == "AWS::IAM::Role":
+            for policy in resource["Properties"]["Policies"]:
                 yield from in_policy(name, policy["PolicyName"], policy["PolicyDocument"])
-        if one["Type"] == "AWS::IAM::Policy":
-            for role in one["Properties"]["Roles"]:
-                yield from in_policy(role["Ref"], one["Properties"]["PolicyName"], one["Properties"]["PolicyDocument"])
+        if resource["Type"] == "AWS::IAM::Policy":
+            for role in resource["Properties"]["Roles"]:
+                yield from in_policy(
+                    role["Ref"], resource["Properties"]["PolicyName"], resource["Properties"]["PolicyDocument"]
+                )
 
 
 def in_policy(role: str, policy: str, document: Any) -> Iterator[Permission]:
@@ -105,8 +107,10 @@ def without(permission: Permission, stack: Stack) -> Iterator[None]:
 
 
 def role_of(name: str, stack: Stack) -> str:
-    found = stack.client("cloudformation").describe_stack_resource(StackName=stack.stack_name, LogicalResourceId=name)
-    return str(found["StackResourceDetail"]["PhysicalResourceId"])
+    resource = stack.client("cloudformation").describe_stack_resource(
+        StackName=stack.stack_name, LogicalResourceId=name
+    )
+    return str(resource["StackResourceDetail"]["PhysicalResourceId"])
 
 
 # The work of each function, and what comes of it
@@ -125,13 +129,13 @@ def invoked(stack: Stack, name: str, event: Any) -> Any:
 
 def answered(stack: Stack, function: str, event: Any) -> Any:
     response = stack.client("lambda").invoke(FunctionName=function, Payload=json.dumps(event))
-    found = json.loads(response["Payload"].read())
-    return found["errorType"] if "FunctionError" in response else found
+    payload = json.loads(response["Payload"].read())
+    return payload["errorType"] if "FunctionError" in response else payload
 
 
-def tap(stack: Stack) -> dict[str, Any]:
-    found: dict[str, Any] = stack.client("lambda").get_event_source_mapping(UUID=stack.event_source_mapping_id)
-    return found
+def event_source_mapping(stack: Stack) -> dict[str, Any]:
+    mapping: dict[str, Any] = stack.client("lambda").get_event_source_mapping(UUID=stack.event_source_mapping_id)
+    return mapping
 
 
 def turn_tap(stack: Stack, flow: bool) -> None:
@@ -158,7 +162,7 @@ def ingest(stack: Stack) -> Any:
     event = json.loads((ROOT / "events" / "ingest-order-created.json").read_text(encoding="utf-8"))
     answer = invoked(stack, "ingest", event)
     other = answered(stack, stack.ingest_function, event | {"pathParameters": {"store": SECOND}})
-    statuses = [one["statusCode"] for one in (answer, other)]
+    statuses = [response["statusCode"] for response in (answer, other)]
     return {"statuses": statuses, "queued": stack_client.queue_length(stack)}
 
 
@@ -178,7 +182,7 @@ def consumer(stack: Stack) -> Any:
         "written": [(deal.order, deal.stage) for deal in stack_client.deals(stack)],
         "refused": [letter["entity"] for letter in stack_client.dead_letters(stack)],
         "renewed": delayed(stack),
-        "breaker": (breaker(stack), tap(stack)["State"]),
+        "breaker": (breaker(stack), event_source_mapping(stack)["State"]),
         "troubles": [word for word in ("queue_call_failed", "breaker_not_stored") if word in log],
     }
 
@@ -191,7 +195,7 @@ def polled(stack: Stack) -> bool:
         return bool(stack_client.deals(stack))
 
     def refused() -> bool:
-        return str(tap(stack)["LastProcessingResult"]).startswith("PROBLEM")
+        return str(event_source_mapping(stack)["LastProcessingResult"]).startswith("PROBLEM")
 
     wait_until(lambda: allowed() or refused(), "the queue is neither polled nor is that refused", timeout_s=30)
     return allowed()
@@ -223,7 +227,7 @@ def governor(stack: Stack) -> Any:
     turn_tap(stack, flow=False)
     breaker(stack, state="open", policy="outage", resume=True)
     written_over(stack, stack.breaker_parameter, BREAKER)
-    return invoked(stack, "governor", {}), breaker(stack), tap(stack)["State"]
+    return invoked(stack, "governor", {}), breaker(stack), event_source_mapping(stack)["State"]
 
 
 def reconcile(stack: Stack) -> Any:
@@ -258,7 +262,9 @@ def reconcile(stack: Stack) -> Any:
         for name in (stack.watermark_parameter, of_second)
     ]
     return {
-        "complete": [one.get("complete") if isinstance(one, dict) else one for one in (answer, other)],
+        "complete": [
+            response.get("complete") if isinstance(response, dict) else response for response in (answer, other)
+        ],
         "webhooks": webhooks,
         "queued": stack_client.queue_length(stack) > 1,  # of each store; the last minutes are read twice
         "kept": kept,
@@ -321,7 +327,10 @@ def workplace(stack: Stack) -> Iterator[Stack]:
     stack_client.simulator(stack, "DELETE", "faults")
     breaker(stack, state="closed")
     turn_tap(stack, flow=True)
-    wait_until(lambda: not str(tap(stack)["LastProcessingResult"]).startswith("PROBLEM"), "the queue stays unpolled")
+    wait_until(
+        lambda: not str(event_source_mapping(stack)["LastProcessingResult"]).startswith("PROBLEM"),
+        "the queue stays unpolled",
+    )
     for name in schedules:
         events.enable_rule(Name=name)
 

@@ -21,14 +21,14 @@ DEAL = Deal(
 CONTACT = Contact("acc1795473865@shop.example", "New Account", "New York", "US", "6")
 
 
-def send(stack: Stack, one: Captured) -> int:
-    return stack_client.send(stack, one.headers, one.body)
+def send(stack: Stack, sent: Captured) -> int:
+    return stack_client.send(stack, sent.headers, sent.body)
 
 
-def signed(one: Captured, **changes: Any) -> tuple[dict[str, str], bytes]:
+def signed(sent: Captured, **changes: Any) -> tuple[dict[str, str], bytes]:
     """The delivery with other contents, as the store would sign them."""
-    body = json.dumps(one.payload | changes).encode()
-    headers = {name: value for name, value in one.headers.items() if name != "Content-Length"}
+    body = json.dumps(sent.payload | changes).encode()
+    headers = {name: value for name, value in sent.headers.items() if name != "Content-Length"}
     return headers | {"X-WC-Webhook-Signature": webhooks.sign(body, SECRET)}, body
 
 
@@ -41,7 +41,7 @@ def breaker(stack: Stack) -> str:
     return str(json.loads(value)["state"])
 
 
-def tap(stack: Stack) -> str:
+def consumer_state(stack: Stack) -> str:
     return str(stack.client("lambda").get_event_source_mapping(UUID=stack.event_source_mapping_id)["State"])
 
 
@@ -129,16 +129,16 @@ def test_the_consumers_reserved_concurrency_holds_behind_its_alias(stack: Stack)
         functions.put_function_concurrency(FunctionName=stack.consumer_function, ReservedConcurrentExecutions=1)
 
 
-def test_a_refused_token_closes_the_tap_and_the_governor_opens_it_again(stack: Stack) -> None:
+def test_a_refused_token_pauses_the_consumer_and_the_governor_enables_it_again(stack: Stack) -> None:
     stack_client.simulator(stack, "POST", "faults", {"status": 401})
     send(stack, ORDER)
-    wait_until(lambda: tap(stack) == "Disabled", "the breaker does not open", timeout_s=30)
+    wait_until(lambda: consumer_state(stack) == "Disabled", "the breaker does not open", timeout_s=30)
     assert breaker(stack) == "open"
 
     stack_client.simulator(stack, "DELETE", "faults")
     stack.client("lambda").invoke(FunctionName=stack.governor_function)  # as the schedule does every minute
 
-    assert (breaker(stack), tap(stack)) == ("closed", "Enabled")
+    assert (breaker(stack), consumer_state(stack)) == ("closed", "Enabled")
     drain(stack)
     assert stack_client.deals(stack) == [DEAL]
     assert stack_client.dead_letters(stack) == []

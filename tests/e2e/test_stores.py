@@ -107,11 +107,11 @@ def test_a_store_a_status_and_a_field_are_added_while_orders_flow(
         shop.run_webhooks()
     stack_client.wait_until_queue_is_empty(stack)
 
-    found = {name: answer(terminal, "verify", "--store", name) for name in STORES}
+    reports = {name: answer(terminal, "verify", "--store", name) for name in STORES}
     keys = Counter(deal["woocommerce_order_id"] for deal in deals(stack))
     placed = {f"{name}-{number}" for name, shop in shops.items() for number in shop.orders}
-    assert {name: told["findings"] for name, told in found.items()} == {"north": [], "outlet": []}
-    assert all(told["checked"]["orders"] and not told["on_their_way"] for told in found.values())
+    assert {name: report["findings"] for name, report in reports.items()} == {"north": [], "outlet": []}
+    assert all(report["checked"]["orders"] and not report["on_their_way"] for report in reports.values())
     assert (set(keys) - placed, [key for key, count in keys.items() if count > 1]) == (set(), [])
     assert stack_client.dead_letters(stack) == []
     assert all(

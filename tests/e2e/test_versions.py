@@ -16,14 +16,14 @@ from local_stack.settings import ROOT
 from tests.support.template import FUNCTIONS, TEMPLATE
 
 FILE = ROOT / "template.yaml"
-VERSIONED = {name: one for name, one in FUNCTIONS.items() if "AutoPublishAlias" in one}
+VERSIONED = {name: resource for name, resource in FUNCTIONS.items() if "AutoPublishAlias" in resource}
 
 
 def expanded(template: Path = FILE, *parameters: str) -> dict[str, Any]:
     """The resources CloudFormation is given."""
     command = [str(SAM.with_name("python")), "tools/generators/expanded.py", str(template), *parameters]
-    found = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)  # noqa: S603
-    resources: dict[str, Any] = json.loads(found.stdout)["Resources"]
+    process = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)  # noqa: S603
+    resources: dict[str, Any] = json.loads(process.stdout)["Resources"]
     return resources
 
 
@@ -36,14 +36,14 @@ def versions(resources: dict[str, Any]) -> dict[str, str]:
 def parameters(part: object) -> Iterator[str]:
     """The parameters that a part of the template depends on, by reference or by a condition."""
     if isinstance(part, list):
-        for one in part:
-            yield from parameters(one)
+        for child in part:
+            yield from parameters(child)
     elif isinstance(part, dict):
-        for name, one in part.items():
-            if name == "Ref" and one in TEMPLATE["Parameters"]:
-                yield one
-            yield from parameters(TEMPLATE["Conditions"][one[0]] if name == "If" else [])
-            yield from parameters(one)
+        for name, child in part.items():
+            if name == "Ref" and child in TEMPLATE["Parameters"]:
+                yield child
+            yield from parameters(TEMPLATE["Conditions"][child[0]] if name == "If" else [])
+            yield from parameters(child)
 
 
 # How versions come into use, and what hands events to the alias: no settings of a version.

@@ -85,8 +85,8 @@ class AllFunctions:
 
 @pytest.fixture
 def functions(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[AllFunctions]:
-    found = AllFunctions(capsys, monkeypatch)
-    with mock_aws(), running(found.portal, port=0) as hubspot, open_shop(found.shop) as store:
+    functions = AllFunctions(capsys, monkeypatch)
+    with mock_aws(), running(functions.portal, port=0) as hubspot, open_shop(functions.shop) as store:
         secrets = boto3.client("secretsmanager")
         access = {"url": store, "consumer_key": KEY, "consumer_secret": KEY_SECRET}
         secrets.create_secret(Name="woohub/hubspot-token", SecretString=json.dumps({"token": DEFAULT_TOKEN}))
@@ -103,7 +103,7 @@ def functions(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
         monkeypatch.setenv("HUBSPOT_API_URL", hubspot)
         monkeypatch.setenv("CONFIGURATION_BUCKET", "configuration")
         monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "consumer")
-        yield found
+        yield functions
 
 
 # What happens
@@ -177,7 +177,7 @@ def hubspot_refuses_the_token(functions: AllFunctions) -> None:
 
 def the_token_is_taken_again(functions: AllFunctions) -> None:
     functions.portal.faults.clear()
-    functions.breaker(State())  # since a minute: the one in which the tap was opened still told of it
+    functions.breaker(State())  # since a minute: the minute in which it closed still reported it
     functions.govern()
 
 
@@ -238,7 +238,7 @@ def twenty_orders_are_refused(functions: AllFunctions) -> None:
     functions.consume(*(order(number, total="a lot") for number in range(1, 21)))
 
 
-def a_hundred_strangers_knock(_world: AllFunctions) -> None:
+def a_hundred_forged_deliveries(_world: AllFunctions) -> None:
     for _ in range(100):
         ingest.lambda_handler({"headers": {}, "body": "{}"}, None)
 
@@ -309,19 +309,19 @@ def test_only_aws_own_metrics_are_taken_as_given(name: str) -> None:
 def test_a_webhook_with_another_secret_is_no_mismatch_of_all(functions: AllFunctions) -> None:
     alarm = ALARMS["SecretMismatchAlarm"]
 
-    told = functions.told(lambda functions: functions.receive(OTHERWISE_SIGNED, AN_ORDER))
+    values = functions.told(lambda functions: functions.receive(OTHERWISE_SIGNED, AN_ORDER))
 
-    assert alarm.state(told[alarm.metric]) == "OK"
+    assert alarm.state(values[alarm.metric]) == "OK"
 
 
-def woohub_tries_the_door(_world: AllFunctions) -> None:
+def woohub_sends_its_test_delivery(_world: AllFunctions) -> None:
     headers = {"X-WC-Webhook-Signature": webhooks.sign(PROBE.body, SECRET), "X-WC-Webhook-Topic": PROBE.topic}
     answer = ingest.lambda_handler({"headers": headers, "body": PROBE.body.decode()}, None)
     assert answer["statusCode"] == 200
 
 
 def test_a_test_delivery_of_ours_is_no_sign_that_the_store_has_the_secret(functions: AllFunctions) -> None:
-    assert ALARMS["SecretMismatchAlarm"].metric not in functions.told(woohub_tries_the_door)
+    assert ALARMS["SecretMismatchAlarm"].metric not in functions.told(woohub_sends_its_test_delivery)
 
 
 def test_a_token_that_lacks_the_scope_for_deals_alone_rings_though_the_probe_is_answered(
@@ -338,9 +338,13 @@ def test_a_token_that_lacks_the_scope_for_deals_alone_rings_though_the_probe_is_
 
 
 def test_requests_without_a_signature_ring_for_nothing(functions: AllFunctions) -> None:
-    told = functions.told(a_hundred_strangers_knock)
+    values = functions.told(a_hundred_forged_deliveries)
 
-    rings = {name for name, one in ALARMS.items() if one.metric in told and one.state(told[one.metric]) == "ALARM"}
+    rings = {
+        name
+        for name, alarm in ALARMS.items()
+        if alarm.metric in values and alarm.state(values[alarm.metric]) == "ALARM"
+    }
     assert rings == set()
 
 
@@ -398,9 +402,9 @@ def an_old_order_meets_a_revoked_token(functions: AllFunctions) -> None:
 
 
 def test_what_waits_for_the_breaker_does_not_count_as_put_back(functions: AllFunctions) -> None:
-    told = functions.told(an_old_order_meets_a_revoked_token)
+    values = functions.told(an_old_order_meets_a_revoked_token)
 
-    assert [name for _, name, _ in told if name in ("Retried", "RetriedAge")] == ["Retried"]
+    assert [name for _, name, _ in values if name in ("Retried", "RetriedAge")] == ["Retried"]
 
 
 def test_a_quiet_night_shorter_than_the_silence_is_fine() -> None:
@@ -418,7 +422,7 @@ def a_hard_day(functions: AllFunctions) -> None:
         if not isinstance(act, Reported):
             act(functions)
     functions.receive(NO_ENTITY)
-    a_hundred_strangers_knock(functions)
+    a_hundred_forged_deliveries(functions)
     functions.consume(order(1, status="checkout-draft"))
     for fault in ({"status": 503}, {"kind": "reset"}, {"status": 401}):
         functions.fault(**fault)
@@ -431,6 +435,6 @@ def a_hard_day(functions: AllFunctions) -> None:
 
 
 def test_everything_on_the_dashboard_is_counted_by_some_function(functions: AllFunctions) -> None:
-    told = functions.told(a_hard_day)
+    values = functions.told(a_hard_day)
 
-    assert {one for one in on_dashboard() if one[0] == "WooHub"} - set(told) == set()
+    assert {metric for metric in on_dashboard() if metric[0] == "WooHub"} - set(values) == set()

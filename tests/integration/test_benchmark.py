@@ -94,10 +94,10 @@ def test_the_naive_flow_tries_each_call_seven_times_and_backs_off_a_second_at_fi
 
 
 def test_five_naive_workers_share_the_work_in_the_same_virtual_time() -> None:
-    one, five = NAIVE_1.start(), NAIVE_5.start()
+    alone, five = NAIVE_1.start(), NAIVE_5.start()
     workload = new_orders(2, START_S)
 
-    assert one.process(workload).seconds == pytest.approx(10 * 0.08)
+    assert alone.process(workload).seconds == pytest.approx(10 * 0.08)
     assert five.process(workload).seconds == pytest.approx(5 * 0.08)
 
 

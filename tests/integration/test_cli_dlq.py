@@ -165,9 +165,9 @@ def test_the_answer_counts_and_names_what_was_redriven(stack: Deployed) -> None:
     message_id = stack.reject(1, **refused(1))
     stack.reject(2, **refused(2))
 
-    found = json.loads(run("redrive", message_id, "--json").stdout)
+    report = json.loads(run("redrive", message_id, "--json").stdout)
 
-    assert found == {
+    assert report == {
         "dry_run": False,
         "matched": 1,
         "redriven": 1,
@@ -264,10 +264,10 @@ def test_a_redrive_of_two_messages_of_one_order_says_that_it_does_no_harm(stack:
     stack.reject(26, ANA, **refused(26))
     stack.reject(26, ANA, **refused(26))
 
-    told = run("redrive", "--all").stdout
+    output = run("redrive", "--all").stdout
 
-    assert "2 of 2 messages redriven (2 messages of 1 order); 0 stay" in told
-    assert "Several messages of one order are safe" in told
+    assert "2 of 2 messages redriven (2 messages of 1 order); 0 stay" in output
+    assert "Several messages of one order are safe" in output
 
 
 def test_what_names_no_order_is_wrong_usage(stack: Deployed) -> None:

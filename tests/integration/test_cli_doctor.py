@@ -49,19 +49,19 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedSt
 
 
 def checks(shop: OperatedStack, **env: str | None) -> list[dict[str, str]]:
-    found: list[dict[str, str]] = shop.json("doctor", **env)["checks"]
-    return found
+    rows: list[dict[str, str]] = shop.json("doctor", **env)["checks"]
+    return rows
 
 
 def named(shop: OperatedStack, name: str, **env: str | None) -> dict[str, str]:
     """The one check of this name."""
-    (found,) = [check for check in checks(shop, **env) if check["check"] == name]
-    return found
+    (row,) = [check for check in checks(shop, **env) if check["check"] == name]
+    return row
 
 
-def troubled(found: list[dict[str, str]]) -> dict[str, str]:
+def troubled(rows: list[dict[str, str]]) -> dict[str, str]:
     """Check and outcome of what is not fine."""
-    return {one["check"]: one["outcome"] for one in found if one["outcome"] in ("failed", "warning")}
+    return {row["check"]: row["outcome"] for row in rows if row["outcome"] in ("failed", "warning")}
 
 
 def test_a_system_that_is_well_is_called_well(shop: OperatedStack) -> None:
@@ -211,9 +211,9 @@ def test_each_of_twenty_faults_is_found_and_its_fix_named(shop: OperatedStack, d
 
     result = shop.run("doctor", "--json")
 
-    (found,) = [one for one in json.loads(result.stdout)["checks"] if one["check"] == check]
-    assert found["outcome"] == outcome
-    assert fix in found["fix"]
+    (row,) = [row for row in json.loads(result.stdout)["checks"] if row["check"] == check]
+    assert row["outcome"] == outcome
+    assert fix in row["fix"]
     assert result.exit_code == (1 if outcome == "failed" else 0)
 
 
@@ -362,10 +362,10 @@ def test_other_faults_are_found_as_well(shop: OperatedStack, damage: Damage) -> 
     check, outcome, fix = MORE[damage]
     damage(shop)
 
-    found = [one for one in checks(shop) if one["check"] == check and one["outcome"] == outcome]
+    rows = [row for row in checks(shop) if row["check"] == check and row["outcome"] == outcome]
 
-    assert len(found) == 1
-    assert fix in found[0]["fix"]
+    assert len(rows) == 1
+    assert fix in rows[0]["fix"]
 
 
 # --- What cannot be known
@@ -378,19 +378,19 @@ def context(shop: OperatedStack, monkeypatch: pytest.MonkeyPatch, **changes: Any
     return replace(doctor.health_context_of(shop.stack.stack, shop.environment, time.time()), **changes)
 
 
-def step(found: HealthContext, name: str) -> Step:
-    (one,) = [finding.step for finding in doctor.diagnose(found) if finding.step.what == name]
-    return one
+def step(health: HealthContext, name: str) -> Step:
+    (only,) = [finding.step for finding in doctor.diagnose(health) if finding.step.what == name]
+    return only
 
 
 def test_without_a_store_its_checks_are_left_out_and_all_is_well(shop: OperatedStack) -> None:
     shop.stack.store("StoreSecretArn", {"url": ""})
     shop.environment = {"HUBSPOT_API_KEY": DEFAULT_TOKEN}
 
-    found = checks(shop)
+    rows = checks(shop)
 
-    assert [one["outcome"] for one in found if one["area"] == "store"] == ["skipped"]
-    assert troubled(found) == {}
+    assert [row["outcome"] for row in rows if row["area"] == "store"] == ["skipped"]
+    assert troubled(rows) == {}
     assert shop.run("doctor").exit_code == 0
     assert shop.shop.requests == []
 
@@ -405,10 +405,10 @@ def test_a_store_without_keys_is_asked_for_them(shop: OperatedStack) -> None:
 def test_where_nothing_is_counted_the_last_delivery_is_not_known(
     shop: OperatedStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = context(shop, monkeypatch, metrics=None)
+    health = context(shop, monkeypatch, metrics=None)
 
-    assert step(found, "last delivery").outcome is Result.WARNING
-    assert step(found, "governor").outcome is Result.OK
+    assert step(health, "last delivery").outcome is Result.WARNING
+    assert step(health, "governor").outcome is Result.OK
 
 
 CLONE = "https://staging.shop.example/"
@@ -430,11 +430,11 @@ def test_the_log_says_which_other_site_delivered(
     counted = metrics.of(shop.stack.stack, time.time()) if counts else LoggedMetrics(shop.stack.stack, time.time())
     looked_at = context(shop, monkeypatch, metrics=counted)
 
-    (found,) = [step for step in stack._sources(looked_at) if step.what == "other sites"]
+    (other_sites,) = [step for step in stack._sources(looked_at) if step.what == "other sites"]
 
-    assert found.outcome is Result.FAILED
-    assert found.detail.startswith("2 deliveries")
-    assert CLONE in found.detail
+    assert other_sites.outcome is Result.FAILED
+    assert other_sites.detail.startswith("2 deliveries")
+    assert CLONE in other_sites.detail
 
 
 @dataclass
@@ -459,9 +459,9 @@ def test_a_queue_that_is_slow_is_told_before_messages_are_lost(
 ) -> None:
     wait_in_the_queue(shop)
 
-    one = step(context(shop, monkeypatch, metrics=Waiting(seconds)), "queue")
+    queue = step(context(shop, monkeypatch, metrics=Waiting(seconds)), "queue")
 
-    assert (one.outcome, ago(seconds) in one.detail) == (outcome, True)
+    assert (queue.outcome, ago(seconds) in queue.detail) == (outcome, True)
 
 
 def wait_in_the_queue(shop: OperatedStack) -> None:
@@ -474,9 +474,9 @@ def test_an_order_that_is_put_back_for_hours_is_told_though_sqs_tells_no_age_of_
     wait_in_the_queue(shop)
     shop.metric("RetriedAge", minutes_ago=18, value=7_200_000)
 
-    one = step(context(shop, monkeypatch), "queue")
+    queue = step(context(shop, monkeypatch), "queue")
 
-    assert (one.outcome, ago(7200) in one.detail) == (Result.WARNING, True)
+    assert (queue.outcome, ago(7200) in queue.detail) == (Result.WARNING, True)
 
 
 def test_an_empty_queue_is_well_whatever_was_put_back_before(
@@ -499,35 +499,35 @@ class Forbidding:
 def test_what_aws_does_not_show_is_a_warning_and_the_rest_is_looked_at(
     shop: OperatedStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    found = context(shop, monkeypatch, metrics=Forbidding())
+    health = context(shop, monkeypatch, metrics=Forbidding())
 
-    assert "permission" in step(found, "signatures").fix
-    assert step(found, "dead letters").outcome is Result.OK
-    assert step(found, "HubSpot scopes").outcome is Result.OK
+    assert "permission" in step(health, "signatures").fix
+    assert step(health, "dead letters").outcome is Result.OK
+    assert step(health, "HubSpot scopes").outcome is Result.OK
 
 
 def test_a_stack_of_an_older_version_is_named(shop: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = context(shop, monkeypatch)
-    outputs = {name: value for name, value in found.stack.outputs.items() if name != "GovernorFunction"}
+    health = context(shop, monkeypatch)
+    outputs = {name: value for name, value in health.stack.outputs.items() if name != "GovernorFunction"}
 
-    one = step(replace(found, stack=replace(found.stack, outputs=outputs)), "governor")
+    governor = step(replace(health, stack=replace(health.stack, outputs=outputs)), "governor")
 
-    assert (one.outcome, "deploy" in one.fix) == (Result.FAILED, True)
+    assert (governor.outcome, "deploy" in governor.fix) == (Result.FAILED, True)
 
 
 def test_a_store_that_is_slow_to_answer_ends_in_a_sentence(shop: OperatedStack) -> None:
     shop.shop.faults.add(InjectedFault("status", status=401, path="orders"))
 
-    found = named(shop, "store's key, reading")
+    check = named(shop, "store's key, reading")
 
-    assert found["outcome"] == "failed"
+    assert check["outcome"] == "failed"
 
 
 def test_rules_on_values_are_told(shop: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> None:
     rule = {"ruleType": "PHONE_NUMBER_WITH_EXPLICIT_COUNTRY_CODE", "ruleArguments": []}
     rows = {"0-1": [{"propertyName": "phone", "propertyValidationRules": [rule]}], "0-3": []}
-    found = context(shop, monkeypatch)
-    connect = found.connect
+    health = context(shop, monkeypatch)
+    connect = health.connect
 
     def with_rules(token: str) -> Any:
         hubspot = connect(token)
@@ -540,10 +540,10 @@ def test_rules_on_values_are_told(shop: OperatedStack, monkeypatch: pytest.Monke
         monkeypatch.setattr(hubspot, "get", answer)
         return hubspot
 
-    one = step(replace(found, connect=with_rules), "contact property phone")
+    phone = step(replace(health, connect=with_rules), "contact property phone")
 
-    assert one.outcome is Result.WARNING
-    assert "PHONE_NUMBER_WITH_EXPLICIT_COUNTRY_CODE" in one.detail
+    assert phone.outcome is Result.WARNING
+    assert "PHONE_NUMBER_WITH_EXPLICIT_COUNTRY_CODE" in phone.detail
 
 
 # --- Currencies of a portal that does not list them
@@ -559,16 +559,16 @@ def lists_no_currencies(shop: OperatedStack, **deal: str) -> OperatedStack:
 
 
 def test_a_currency_that_nothing_tells_about_is_called_unknown(shop: OperatedStack) -> None:
-    found = named(lists_no_currencies(shop), "currency")
+    check = named(lists_no_currencies(shop), "currency")
 
-    assert (found["outcome"], "whether HubSpot accepts GBP is not known" in found["detail"]) == ("skipped", True)
+    assert (check["outcome"], "whether HubSpot accepts GBP is not known" in check["detail"]) == ("skipped", True)
 
 
 def test_a_currency_that_a_deal_could_not_get_is_called_refused(shop: OperatedStack) -> None:
-    found = named(lists_no_currencies(shop, amount="1.00"), "currency")
+    check = named(lists_no_currencies(shop, amount="1.00"), "currency")
 
-    assert (found["outcome"], found["detail"]) == ("warning", "HubSpot refuses GBP")
-    assert "reads HubSpot's definitions again within 15 minutes" in found["fix"]
+    assert (check["outcome"], check["detail"]) == ("warning", "HubSpot refuses GBP")
+    assert "reads HubSpot's definitions again within 15 minutes" in check["fix"]
 
 
 def test_a_currency_that_the_consumer_left_out_is_called_refused(
@@ -582,17 +582,17 @@ def test_a_currency_that_the_consumer_left_out_is_called_refused(
 def test_a_currency_that_a_deal_has_is_fine(shop: OperatedStack) -> None:
     shop.portal.change_settings({"currencies": ["USD", "GBP"]})
 
-    found = named(lists_no_currencies(shop, deal_currency_code="GBP"), "currency")
+    check = named(lists_no_currencies(shop, deal_currency_code="GBP"), "currency")
 
-    assert (found["outcome"], found["detail"].startswith("GBP, USD")) == ("ok", True)
+    assert (check["outcome"], check["detail"].startswith("GBP, USD")) == ("ok", True)
 
 
 def test_a_mapped_property_that_hubspot_lacks_is_a_warning(shop: OperatedStack) -> None:
     shop.portal.schema.properties[CONTACTS.id].pop("zip")
 
-    found = named(shop, "contact property zip")
+    check = named(shop, "contact property zip")
 
-    assert (found["outcome"], "mapping.toml" in found["fix"]) == ("warning", True)
+    assert (check["outcome"], "mapping.toml" in check["fix"]) == ("warning", True)
 
 
 @pytest.mark.parametrize(
@@ -606,14 +606,14 @@ def test_secrets_are_never_printed(shop: OperatedStack) -> None:
     texts = [shop.run("doctor", *more).output for more in ([], ["--json"])]
 
     hidden = (KEY, SECRET, DEFAULT_TOKEN, shop.webhook_secret)
-    assert not any(one in text for text in texts for one in hidden)
+    assert not any(name in text for text in texts for name in hidden)
 
 
 def test_hubspot_is_asked_by_its_own_specs(
     shop: OperatedStack, contract: Contract | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Held against them where they are at hand."""
-    found = context(shop, monkeypatch)
+    health = context(shop, monkeypatch)
     http: Http = InProcessTransport(create_app(shop.portal))
     checked: Http = Validated(http, contract) if contract else http
 
@@ -622,7 +622,7 @@ def test_hubspot_is_asked_by_its_own_specs(
 
     wrong = [
         finding.step
-        for finding in doctor.diagnose(replace(found, connect=connect))
+        for finding in doctor.diagnose(replace(health, connect=connect))
         if finding.step.outcome is Result.FAILED
     ]
 

@@ -319,10 +319,10 @@ def test_an_erasure_that_is_undone_lets_the_store_bring_the_person_back(
     shop: OperatedStack, consumer: StackConsumer
 ) -> None:
     erased(shop, "--yes")
-    told = erased(shop, "--undo", "--yes")
+    report = erased(shop, "--undo", "--yes")
 
-    assert told["undone"]
-    assert told["erased_before_at"]
+    assert report["undone"]
+    assert report["erased_before_at"]
     assert json.loads(stored_list(shop))["erasures"] == []
     assert people(shop) == {JOE}, "nothing comes back by itself"
     shop.run("backfill", "--customers")
@@ -360,12 +360,12 @@ def test_mapped_values_with_the_persons_words_leave_the_deals(shop: OperatedStac
     for deal in deals.values():
         deal.properties |= {"woocommerce_wish": "ring twice, Jane", "woocommerce_gift": "For Jane", "amount": "1"}
 
-    told = erased(shop, "--yes")
+    report = erased(shop, "--yes")
 
     shop.stack.client("s3").delete_object(Bucket=bucket, Key="mapping.toml")
     left = [
         (deal.properties.get("woocommerce_wish"), deal.properties.get("woocommerce_gift")) for deal in deals.values()
     ]
     assert sorted(left, key=str) == [("ring twice, Jane", "For Jane"), (None, None), (None, None)]
-    assert len(told["cleared"]["deals"]) == 2
+    assert len(report["cleared"]["deals"]) == 2
     assert {deal.properties["amount"] for deal in deals.values()} == {"1"}

@@ -240,8 +240,8 @@ def test_a_limited_backfill_goes_on_with_the_same_command(shop: OperatedStack, t
 
     first, second, third = (shop.json("backfill", "--limit", "2") for _ in range(3))
 
-    assert [one["queued_now"] for one in (first, second, third)] == [2, 2, 1]
-    assert [one["queued_before"] for one in (first, second, third)] == [0, 2, 4]
+    assert [run["queued_now"] for run in (first, second, third)] == [2, 2, 1]
+    assert [run["queued_before"] for run in (first, second, third)] == [0, 2, 4]
     assert (first["complete"], third["complete"]) == (False, True)
     assert list((tmp_path / ".local").iterdir()) == []
 
@@ -447,10 +447,10 @@ def test_the_local_stack_takes_the_store_of_the_environment(shop: OperatedStack)
     stack = shop.stack.stack
     local = stacks.Stack(stacks.LOCAL, stack.outputs, stack.aws)
 
-    found = connections.access(local, shop.environment)
+    access = connections.access(local, shop.environment)
 
-    assert found is not None
-    assert found.url == shop.shop.url
+    assert access is not None
+    assert access.url == shop.shop.url
     assert connections.access(stack, shop.environment) is None
     with pytest.raises(Trouble, match="woohub setup"):
         connections.store(None, {})

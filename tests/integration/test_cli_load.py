@@ -83,18 +83,20 @@ def test_its_numbers_and_addresses_are_no_stores() -> None:
 
 
 def test_two_runs_share_neither_numbers_nor_addresses() -> None:
-    one, other = Run.begin(MAX_ORDERS, BEGAN), Run.begin(MAX_ORDERS, BEGAN + 1)
+    first, other = Run.begin(MAX_ORDERS, BEGAN), Run.begin(MAX_ORDERS, BEGAN + 1)
 
-    assert not set(one.order_ids[::1000]) & set(other.order_ids[::1000])
-    assert one.order_ids.stop <= other.order_ids.start
-    assert not set(one.emails[:10]) & set(other.emails[:10])
+    assert not set(first.order_ids[::1000]) & set(other.order_ids[::1000])
+    assert first.order_ids.stop <= other.order_ids.start
+    assert not set(first.emails[:10]) & set(other.emails[:10])
 
 
 def test_a_run_is_found_again_by_its_name() -> None:
     run = Run.begin(200, BEGAN)
 
     assert Run.named(run.name) == run
-    assert [run.body(one) for one in run.order_ids[:3]] == [Run.named(run.name).body(one) for one in run.order_ids[:3]]
+    assert [run.body(order_id) for order_id in run.order_ids[:3]] == [
+        Run.named(run.name).body(order_id) for order_id in run.order_ids[:3]
+    ]
 
 
 @pytest.mark.parametrize("name", ["", "yesterday", "1795473600", "1795473600-0", "1795473600-99999999", "1-1"])
@@ -106,10 +108,15 @@ def test_what_is_no_run_is_wrong_usage(name: str) -> None:
 def test_orders_are_placed_at_the_rate_that_is_asked_for() -> None:
     clock = Clock()
     placed = place(
-        range(20), 4.0, lambda one: Placed(one, clock.now, (200,)), lambda _: None, clock=clock.read, pause=clock.sleep
+        range(20),
+        4.0,
+        lambda order_id: Placed(order_id, clock.now, (200,)),
+        lambda _: None,
+        clock=clock.read,
+        pause=clock.sleep,
     )
 
-    assert [one.order_id for one in placed] == list(range(20))
+    assert [order.order_id for order in placed] == list(range(20))
     assert clock.now - Clock().now == pytest.approx(19 / 4)
 
 
@@ -118,18 +125,18 @@ def test_orders_are_placed_at_the_rate_that_is_asked_for() -> None:
 
 @pytest.mark.usefixtures("consuming")
 def test_every_order_arrives_exactly_once_and_is_timed(shop: OperatedStack) -> None:
-    found = report(shop, "--orders", "25")
+    loaded = report(shop, "--orders", "25")
 
-    assert (found["orders"], found["deliveries"], found["arrived"], found["refused"]) == (25, 50, 25, {})
-    assert (found["missing"], found["duplicate"], found["differing"], found["unassociated"]) == (0, 0, 0, 0)
-    latency = found["latency"]
+    assert (loaded["orders"], loaded["deliveries"], loaded["arrived"], loaded["refused"]) == (25, 50, 25, {})
+    assert (loaded["missing"], loaded["duplicate"], loaded["differing"], loaded["unassociated"]) == (0, 0, 0, 0)
+    latency = loaded["latency"]
     assert 0 <= latency["p50_s"] <= latency["p95_s"] <= latency["p99_s"] <= latency["max_s"]
-    assert found["orders_per_s"] > 0
+    assert loaded["orders_per_s"] > 0
     assert kept(shop) == (25, 16)
-    created = [call for call in found["calls"] if call["path"].endswith("/deals/batch/create")]
+    created = [call for call in loaded["calls"] if call["path"].endswith("/deals/batch/create")]
     assert created
     assert all(call["p50_ms"] <= call["p95_ms"] and 0 < call["records_up_to"] <= 40 for call in created)
-    assert found["calls_not_read"] is None
+    assert loaded["calls_not_read"] is None
 
 
 @pytest.mark.usefixtures("consuming")
@@ -146,9 +153,9 @@ def test_what_it_made_is_removed_on_request_and_nothing_else(shop: OperatedStack
     consuming.deliver()
     before = kept(shop)
 
-    found = report(shop, "--orders", "7", "--clean")
+    loaded = report(shop, "--orders", "7", "--clean")
 
-    assert found["cleaned"] == {"deals": 7, "contacts": 4, "left": 0}
+    assert loaded["cleaned"] == {"deals": 7, "contacts": 4, "left": 0}
     assert kept(shop) == before == (1, 1)
 
 
@@ -206,9 +213,9 @@ def test_an_order_that_never_arrives_is_missing(shop: OperatedStack) -> None:
 
     result = shop.run("load", "--json", "--orders", "2", "--rate", "1000", "--within", "1")
 
-    found = json.loads(result.stdout)
-    assert (result.exit_code, found["arrived"], found["missing"]) == (1, 0, 2)
-    assert found["latency"]["p50_s"] is None
+    loaded = json.loads(result.stdout)
+    assert (result.exit_code, loaded["arrived"], loaded["missing"]) == (1, 0, 2)
+    assert loaded["latency"]["p50_s"] is None
 
 
 @pytest.mark.usefixtures("consuming")
@@ -217,8 +224,8 @@ def test_a_refused_delivery_is_counted_by_its_answer(shop: OperatedStack, monkey
 
     result = shop.run("load", "--json", "--orders", "2", "--rate", "1000", "--within", "1")
 
-    found = json.loads(result.stdout)
-    assert (result.exit_code, found["refused"], found["missing"]) == (1, {"401": 4}, 2)
+    loaded = json.loads(result.stdout)
+    assert (result.exit_code, loaded["refused"], loaded["missing"]) == (1, {"401": 4}, 2)
 
 
 def test_a_deal_that_is_not_as_it_should_be_is_told(shop: OperatedStack, consuming: StackConsumer) -> None:
@@ -230,10 +237,10 @@ def test_a_deal_that_is_not_as_it_should_be_is_told(shop: OperatedStack, consumi
     made = load.tester
     spoiling = replace(made(shop.stack.stack, {}), pause=spoil)
 
-    found = spoiling.test(Run.begin(2, BEGAN), 1000.0, 30.0)
+    loaded = spoiling.test(Run.begin(2, BEGAN), 1000.0, 30.0)
 
-    assert [mismatch.kind.value for mismatch in found.mismatches] == ["differing", "differing"]
-    assert found.failed
+    assert [mismatch.kind.value for mismatch in loaded.mismatches] == ["differing", "differing"]
+    assert loaded.failed
 
 
 @pytest.mark.usefixtures("consuming")

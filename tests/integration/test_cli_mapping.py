@@ -121,15 +121,15 @@ def test_a_file_that_is_not_there_is_named(shop: OperatedStack) -> None:
 def test_a_diff_says_what_changes_and_which_records(shop: OperatedStack) -> None:
     write('deal.associated_products = false\ncontact.phone = { write = "if-empty" }\n' + PICKUP)
 
-    told = facts(shop, "diff")
+    differences = facts(shop, "diff")
 
-    assert {change["place"] for change in told["changes"]} == {
+    assert {change["place"] for change in differences["changes"]} == {
         "contact.phone",
         "deal.associated_products",
         "create.deal.associated_products",
         "stages.on_hold",
     }
-    effects = " ".join(told["effects"])
+    effects = " ".join(differences["effects"])
     assert "contact.phone: contacts get it when" in effects
     assert "HubSpot keeps the values that it has" in effects
     assert "stages.on_hold: a record moves when its order's status next changes" in effects
@@ -310,13 +310,13 @@ def test_a_preview_shows_what_hubspot_would_get_beside_what_it_has(shop: Operate
     running.deliver()
     write('contact.phone = { text = "{billing.phone} (shop)" }\n')
 
-    told = facts(shop, "preview", str(number))
+    preview = facts(shop, "preview", str(number))
 
-    rows = {(row["record"], row["property"]): row for row in told["rows"]}
+    rows = {(row["record"], row["property"]): row for row in preview["rows"]}
     phone = rows["contact", "phone"]
     assert (phone["differs"], phone["mapping"]) == (True, f"{phone['hubspot']} (shop)")
     assert rows["deal", "amount"]["differs"] is False
-    assert (told["by"], told["new_deal"]) == ("mapping.toml", False)
+    assert (preview["by"], preview["new_deal"]) == ("mapping.toml", False)
     assert "would be written" in run(shop, "preview", str(number))
     assert stored() is None
 
@@ -348,9 +348,9 @@ def test_a_preview_shows_every_record_that_the_order_would_become(shop: Operated
     running.deliver()
     write(EVERYTHING)
 
-    told = facts(shop, "preview", str(number))
+    preview = facts(shop, "preview", str(number))
 
-    rows = {(row["record"], row["property"]): row for row in told["rows"]}
+    rows = {(row["record"], row["property"]): row for row in preview["rows"]}
     assert {record.partition(" ")[0] for record, _ in rows} == {"contact", "deal", "order", "line"}
     total = rows["deal", "amount"]["mapping"]
     assert (rows["order", "hs_total_price"]["mapping"], rows["contact", "woocommerce_total_paid"]["mapping"]) == (
@@ -386,10 +386,10 @@ def test_verify_and_why_compare_by_the_pushed_mapping(shop: OperatedStack, runni
     running.deliver()
     by_hand('contact.phone = { text = "{billing.phone} (shop)" }\n')
 
-    told = shop.json("verify")
+    report = shop.json("verify")
     explained = json.loads(shop.run("why", str(number), "--json").stdout)
 
-    assert [difference["property"] for row in told["findings"] for difference in row["differences"]] == ["phone"]
+    assert [difference["property"] for row in report["findings"] for difference in row["differences"]] == ["phone"]
     assert not explained["fine"]
 
 

@@ -193,7 +193,7 @@ def test_secrets_are_48_letters_and_digits_and_never_the_same() -> None:
     made = {new_secret() for _ in range(50)}
 
     assert len(made) == 50
-    assert all(len(one) == 48 and one.isascii() and one.isalnum() for one in made)
+    assert all(len(secret) == 48 and secret.isascii() and secret.isalnum() for secret in made)
 
 
 def test_neither_secret_is_printed(shop: OperatedStack) -> None:
@@ -211,9 +211,9 @@ def test_neither_secret_is_printed(shop: OperatedStack) -> None:
 def test_a_dry_run_changes_nothing(shop: OperatedStack, arguments: list[str], outcome: str) -> None:
     shop.stack.store("WebhookSecretArn", {"current": WEBHOOK_SECRET, "previous": "older"})
 
-    found = steps(shop, *arguments)
+    done = steps(shop, *arguments)
 
-    assert outcome in {step["outcome"] for step in found.values()}
+    assert outcome in {step["outcome"] for step in done.values()}
     assert shop.stack.secret("WebhookSecretArn") == {"current": WEBHOOK_SECRET, "previous": "older"}
     assert {method for method, _, _ in shop.shop.requests} <= {"GET"}
 
@@ -369,10 +369,10 @@ def test_the_old_secret_stays_while_webhooks_could_not_be_given_the_new_one(
 
 
 def test_with_force_and_yes_it_goes_and_the_webhooks_that_will_be_refused_are_named(read_only: OperatedStack) -> None:
-    found = steps(read_only, "--finish", "--force", "--yes")
+    done = steps(read_only, "--finish", "--force", "--yes")
 
-    assert found["deliveries"]["outcome"] == "warning"
-    assert all(topic in found["deliveries"]["detail"] for topic in TOPICS)
+    assert done["deliveries"]["outcome"] == "warning"
+    assert all(topic in done["deliveries"]["detail"] for topic in TOPICS)
     sources = [site(read_only.shop.url)]
     assert read_only.stack.secret("WebhookSecretArn") == {"current": read_only.webhook_secret, "sources": sources}
 
@@ -394,9 +394,9 @@ def test_a_foreign_webhook_that_signs_with_the_old_secret_keeps_it_valid(shop: O
     send.post(urllib3.PoolManager(), shop.url, sample, headers)
     logged(shop)
 
-    found = steps(shop, "--finish", "--force")
+    done = steps(shop, "--finish", "--force")
 
-    assert found["webhook order.created (#8)"]["outcome"] == "failed"
+    assert done["webhook order.created (#8)"]["outcome"] == "failed"
     assert "previous" in shop.stack.secret("WebhookSecretArn")
 
 
@@ -447,4 +447,4 @@ def test_force_alone_is_wrong_usage(shop: OperatedStack) -> None:
 def test_all_topics_are_covered(shop: OperatedStack) -> None:
     given = [step for step in steps(shop) if step.startswith("webhook ") and "#" in step]
 
-    assert [one.split()[1] for one in given] == list(TOPICS)
+    assert [line.split()[1] for line in given] == list(TOPICS)

@@ -45,8 +45,8 @@ class Receiver:
         return runner.invoke(app, ["send", "--stack", NAME, *arguments])
 
     def replies(self, *arguments: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = json.loads(self.run("--json", *arguments).stdout)
-        return found
+        rows: list[dict[str, Any]] = json.loads(self.run("--json", *arguments).stdout)
+        return rows
 
 
 @pytest.fixture

@@ -128,9 +128,9 @@ def made_by_somebody(portal: SimulatedPortal) -> Any:
     """What a portal has beyond what it was born with, as far as syncing depends on it."""
     born = SimulatedPortal().schema
     properties = {
-        (kind.plural, name, one.type, one.field_type, one.group, one.unique)
+        (kind.plural, name, definition.type, definition.field_type, definition.group, definition.unique)
         for kind in (CONTACTS, DEALS)
-        for name, one in portal.schema.properties[kind.id].items()
+        for name, definition in portal.schema.properties[kind.id].items()
         if name not in born.properties[kind.id]
     }
     pipelines = [
@@ -382,8 +382,8 @@ class Terminal:
         return runner.invoke(app, ["setup", *arguments], env=env)
 
     def steps(self, *arguments: str, **env: str | None) -> dict[str, dict[str, str]]:
-        found = json.loads(self.run("--stack", NAME, "--json", *arguments, **env).stdout)
-        return {step["step"]: step for step in found["steps"]}
+        report = json.loads(self.run("--stack", NAME, "--json", *arguments, **env).stdout)
+        return {step["step"]: step for step in report["steps"]}
 
 
 @pytest.fixture
@@ -542,13 +542,13 @@ def test_arns_are_shown_as_they_are(terminal: Terminal) -> None:
 
 
 def test_it_ends_with_what_is_left_to_do(terminal: Terminal) -> None:
-    found = json.loads(terminal.run("--stack", NAME, "--json", HUBSPOT_API_KEY=DEFAULT_TOKEN).stdout)
+    report = json.loads(terminal.run("--stack", NAME, "--json", HUBSPOT_API_KEY=DEFAULT_TOKEN).stdout)
 
-    told = "\n".join(found["left_to_do"])
-    assert terminal.stack.outputs["WebhookUrl"] in told
-    assert terminal.stack.outputs["WebhookSecretArn"] in told
-    assert all(topic in told for topic in ("order.restored", "customer.deleted"))
-    assert found["steps"][-1] == {
+    left_to_do = "\n".join(report["left_to_do"])
+    assert terminal.stack.outputs["WebhookUrl"] in left_to_do
+    assert terminal.stack.outputs["WebhookSecretArn"] in left_to_do
+    assert all(topic in left_to_do for topic in ("order.restored", "customer.deleted"))
+    assert report["steps"][-1] == {
         "step": "store",
         "outcome": "skipped",
         "detail": "WOO_COMMERCE_URL is not set",

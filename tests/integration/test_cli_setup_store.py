@@ -124,7 +124,7 @@ def test_a_dry_run_writes_nothing(shop: OperatedStack) -> None:
         ({"delivery_url": "https://old.example/"}, "was wrong url"),
         ({"topic": "order.deleted"}, "was wrong topic"),
     ],
-    ids=lambda one: one if isinstance(one, str) else "",
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_webhook_that_is_wrong_is_repaired(shop: OperatedStack, changes: dict[str, str], was: str) -> None:
     shop.run("setup")
@@ -350,10 +350,10 @@ def test_no_webhook_is_made_while_the_stack_refuses_deliveries(
     """They would fail, and the store would disable them."""
     monkeypatch.setattr(ingest, "secret", StaleSecret())
 
-    found = steps(shop)
+    done = steps(shop)
 
-    assert found["signed test delivery"]["outcome"] == "failed"
-    assert found["webhooks"]["outcome"] == "skipped"
+    assert done["signed test delivery"]["outcome"] == "failed"
+    assert done["webhooks"]["outcome"] == "skipped"
     assert state(shop) == []
 
 

@@ -44,8 +44,8 @@ def run(*arguments: str, **env: str | None) -> Any:
 
 
 def facts(*arguments: str) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(run("--json", *arguments).stdout)
-    return found
+    status: dict[str, Any] = json.loads(run("--json", *arguments).stdout)
+    return status
 
 
 def test_a_quiet_stack_is_fine(stack: Deployed) -> None:
@@ -178,12 +178,12 @@ def test_a_local_stack_is_described_by_its_file(stack: Deployed, tmp_path: Path)
     }
     (tmp_path / ".local" / "stack.json").write_text(json.dumps(local))
 
-    found = stacks.find(None, {}, tmp_path)
+    local_stack = stacks.find(None, {}, tmp_path)
 
-    assert found.name == "local"
-    assert found.output("WebhookUrl") == "http://127.0.0.1:4566/hook"
-    assert found.output("HubSpotApiUrl") == "http://127.0.0.1:8790"
-    assert found.output("QueueUrl") == stack.outputs["QueueUrl"]
+    assert local_stack.name == "local"
+    assert local_stack.output("WebhookUrl") == "http://127.0.0.1:4566/hook"
+    assert local_stack.output("HubSpotApiUrl") == "http://127.0.0.1:8790"
+    assert local_stack.output("QueueUrl") == stack.outputs["QueueUrl"]
 
 
 # --- The surface

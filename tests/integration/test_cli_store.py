@@ -69,8 +69,8 @@ def configured(stack: OperatedStack) -> list[str]:
 
 
 def alarms() -> dict[str, Any]:
-    found = boto3.client("cloudwatch").describe_alarms()["MetricAlarms"]
-    return {alarm["AlarmName"]: alarm for alarm in found}
+    alarms = boto3.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    return {alarm["AlarmName"]: alarm for alarm in alarms}
 
 
 def test_a_store_is_added_to_a_running_stack(stack: OperatedStack, outlet: SimulatedShop) -> None:

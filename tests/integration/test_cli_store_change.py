@@ -220,7 +220,7 @@ def test_a_shop_that_hubspot_has_is_not(shop: OperatedStack) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "same"),
+    ("address", "other", "same"),
     [
         ("https://shop.example", "http://www.Shop.example/", True),
         ("https://shop.example:443/Store/", "https://shop.example/store", True),
@@ -230,8 +230,8 @@ def test_a_shop_that_hubspot_has_is_not(shop: OperatedStack) -> None:
         ("http://127.0.0.1:8001", "http://127.0.0.1:8002", False),
     ],
 )
-def test_an_address_says_which_shop_it_is(one: str, other: str, same: bool) -> None:
-    assert (shop_of(one) == shop_of(other)) is same
+def test_an_address_says_which_shop_it_is(address: str, other: str, same: bool) -> None:
+    assert (shop_of(address) == shop_of(other)) is same
 
 
 OLD, NEW = "https://old.example", "https://new.example"

@@ -39,11 +39,11 @@ def checks(shop: OperatedStack) -> dict[str, dict[str, Any]]:
 def test_a_closed_index_is_a_warning_and_the_key_opens_the_rest(shop: OperatedStack) -> None:
     shop.shop.hosting = Hosting(index_closed="rest_login_required")
 
-    found = checks(shop)
+    rows = checks(shop)
 
-    assert found["store's REST index"]["outcome"] == "warning"
-    assert found["store's key, writing"]["outcome"] == "ok"
-    assert "unknown" in found["store's clock"]["detail"]
+    assert rows["store's REST index"]["outcome"] == "warning"
+    assert rows["store's key, writing"]["outcome"] == "ok"
+    assert "unknown" in rows["store's clock"]["detail"]
 
 
 def test_setup_goes_on_where_the_index_is_closed(shop: OperatedStack) -> None:
@@ -55,10 +55,10 @@ def test_setup_goes_on_where_the_index_is_closed(shop: OperatedStack) -> None:
 def test_plain_permalinks_are_fine(shop: OperatedStack) -> None:
     shop.shop.hosting = Hosting(permalinks="plain")
 
-    found = checks(shop)
+    rows = checks(shop)
 
-    assert "rest_route" in found["calls to the store"]["detail"]
-    assert "failed" not in {check["outcome"] for check in found.values()}
+    assert "rest_route" in rows["calls to the store"]["detail"]
+    assert "failed" not in {check["outcome"] for check in rows.values()}
 
 
 def test_a_key_that_goes_in_the_address_is_a_warning() -> None:
@@ -85,11 +85,11 @@ def test_a_key_that_goes_in_the_address_is_a_warning() -> None:
 def test_doctor_names_the_next_step_instead_of_the_address(shop: OperatedStack, hosting: Hosting, words: str) -> None:
     shop.shop.hosting = hosting
 
-    found = checks(shop)["store"]
+    row = checks(shop)["store"]
 
-    assert found["outcome"] == "failed"
-    assert words in found["fix"]
-    assert found["fix"] != store_access.ADDRESS_FIX
+    assert row["outcome"] == "failed"
+    assert words in row["fix"]
+    assert row["fix"] != store_access.ADDRESS_FIX
 
 
 @pytest.mark.parametrize("command", [("verify",), ("backfill", "--dry-run"), ("reconcile", "--dry-run"), ("why", "11")])

@@ -57,8 +57,8 @@ def why(shop: OperatedStack, number: int | str, *, code: int = 1) -> dict[str, A
     result = shop.run("why", str(number), "--json")
     assert result.exit_code == code, result.output
     facts: dict[str, Any] = json.loads(result.stdout)
-    told = shop.run("why", str(number))
-    assert (told.exit_code, facts["conclusion"] in told.stdout) == (code, True), told.output
+    result = shop.run("why", str(number))
+    assert (result.exit_code, facts["conclusion"] in result.stdout) == (code, True), result.output
     assert bool(facts["next_step"]) is not facts["fine"]
     return facts
 
@@ -161,14 +161,14 @@ def test_where_id_and_number_name_two_orders_the_id_is_described_and_the_other_n
 ) -> None:
     by_id, by_number = two_orders(shop, consumer)
 
-    facts, told = why(shop, by_id, code=0), shop.run("why", str(by_id)).stdout
+    facts, text = why(shop, by_id, code=0), shop.run("why", str(by_id)).stdout
 
     assert (facts["order"], facts["other_order"]["id"], facts["other_order"]["number"]) == (
         by_id,
         by_number,
         str(by_id),
     )
-    assert f"woohub why order:{by_number}" in told
+    assert f"woohub why order:{by_number}" in text
 
 
 def test_with_a_hash_the_number_is_described_and_the_id_named(shop: OperatedStack, consumer: StackConsumer) -> None:
@@ -433,9 +433,9 @@ def test_an_order_without_an_address(shop: OperatedStack, consumer: StackConsume
     number = shop.shop.place(billing={"email": ""})
     consumer.deliver()
 
-    told = why(shop, number, code=0)["conclusion"]
+    conclusion = why(shop, number, code=0)["conclusion"]
 
-    assert told == "HubSpot matches the store. It has no contact: the order has no e-mail address."
+    assert conclusion == "HubSpot matches the store. It has no contact: the order has no e-mail address."
 
 
 def test_an_anonymised_order_whose_contact_hubspot_still_has(shop: OperatedStack, consumer: StackConsumer) -> None:

@@ -143,8 +143,8 @@ def test_a_report_names_the_records_in_hubspot(fixture: ConsumerFixture) -> None
     fixture.consume(fixture.receive(1))
 
     deal, contact = fixture.engine.deals[0], fixture.engine.contacts[0]
-    told = fixture.reported[0].facts()
-    assert (told["deal_id"], told["contact_id"]) == (deal["hs_object_id"], contact["hs_object_id"])
+    facts = fixture.reported[0].facts()
+    assert (facts["deal_id"], facts["contact_id"]) == (deal["hs_object_id"], contact["hs_object_id"])
 
 
 def test_the_report_of_a_refused_deal_names_the_contact_that_landed(fixture: ConsumerFixture) -> None:
@@ -152,8 +152,8 @@ def test_the_report_of_a_refused_deal_names_the_contact_that_landed(fixture: Con
 
     fixture.consume(fixture.receive(66, total="13.00"))
 
-    told = fixture.reported[0].facts()
-    assert (told["deal_id"], told["contact_id"]) == ("", fixture.engine.contacts[0]["hs_object_id"])
+    facts = fixture.reported[0].facts()
+    assert (facts["deal_id"], facts["contact_id"]) == ("", fixture.engine.contacts[0]["hs_object_id"])
 
 
 def test_reports_hold_no_personal_data(fixture: ConsumerFixture) -> None:
@@ -161,8 +161,8 @@ def test_reports_hold_no_personal_data(fixture: ConsumerFixture) -> None:
     reject_amount(fixture, "13.00")
     fixture.consume(fixture.receive(2, total="13.00"))
 
-    told = repr([report.facts() for report in fixture.reported]) + repr(fixture.engine.warnings)
-    assert not [word for word in ("jane", "Doe", "Main St", "555") if word in told]
+    reported = repr([report.facts() for report in fixture.reported]) + repr(fixture.engine.warnings)
+    assert not [word for word in ("jane", "Doe", "Main St", "555") if word in reported]
 
 
 # --- Delays and culprits ---
@@ -322,6 +322,6 @@ def test_a_message_that_only_has_to_wait_is_renewed_before_the_queue_gives_it_up
 
 
 def test_a_record_without_attributes_is_read_as_a_foreign_message() -> None:
-    found = read({"messageId": "m1", "receiptHandle": "r", "body": "hello", "attributes": {}})
+    message = read({"messageId": "m1", "receiptHandle": "r", "body": "hello", "attributes": {}})
 
-    assert found.entity == "unknown"
+    assert message.entity == "unknown"

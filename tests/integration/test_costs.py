@@ -59,7 +59,7 @@ class InvocationOutput:
     @property
     def metrics(self) -> set[str]:
         """As costs.toml names them."""
-        directives = [each for one, _ in self.entries for each in one.get("_aws", {}).get("CloudWatchMetrics", ())]
+        directives = [each for entry, _ in self.entries for each in entry.get("_aws", {}).get("CloudWatchMetrics", ())]
         return {
             " by ".join([metric["Name"], *dimensions[1:]])
             for directive in directives
@@ -104,7 +104,7 @@ class QuietShop:
         function.hubspot.http = http
         for number, (name, deliveries) in enumerate(waves.items()):
             records = [
-                consumer_record(to_sqs(one), MESSAGE_ID.format(number * 100 + n)) for n, one in enumerate(deliveries)
+                consumer_record(to_sqs(sent), MESSAGE_ID.format(number * 100 + n)) for n, sent in enumerate(deliveries)
             ]
             self.run(name, function, {"Records": records}, http)
 
@@ -125,7 +125,10 @@ def waves() -> dict[str, list[Delivery]]:
         "updated": [orders.delivery("order.updated", paid, at + 1)],
         "completed": [orders.delivery("order.updated", completed, at + 3600)],
         "ten": list(ten),
-        "swept": [Delivery(ORDER_SWEPT, one.body, one.received_ms + 900_000, one.entity, one.source) for one in ten],
+        "swept": [
+            Delivery(ORDER_SWEPT, delivery.body, delivery.received_ms + 900_000, delivery.entity, delivery.source)
+            for delivery in ten
+        ],
     }
 
 
@@ -143,26 +146,26 @@ def shop() -> Iterator[QuietShop]:
         patch.setenv("AWS_LAMBDA_FUNCTION_NAME", "consumer")
         patch.setenv("_X_AMZN_TRACE_ID", TRACE)  # then every line of the log holds it
         patch.setattr(ingest, "secret", Secret(secrets, "woohub/webhook-secret"))
-        found = QuietShop(patch)
-        found.run("ingest", ingest, ingest_event(delivery(19)))
-        found.consume(cold_start("consumer"), waves())
-        found.run("governor", cold_start("governor"), {})
-        _sweep_twice(found)
-        yield found
+        quiet_shop = QuietShop(patch)
+        quiet_shop.run("ingest", ingest, ingest_event(delivery(19)))
+        quiet_shop.consume(cold_start("consumer"), waves())
+        quiet_shop.run("governor", cold_start("governor"), {})
+        _sweep_twice(quiet_shop)
+        yield quiet_shop
 
 
-def _sweep_twice(found: QuietShop) -> None:
+def _sweep_twice(quiet_shop: QuietShop) -> None:
     """The first makes the webhooks; the second is one of every quarter of an hour."""
     store = SimulatedShop(post=lambda *_: 200)
     with running_shop(store) as url:
         secrets = boto3.client("secretsmanager")
         key = {"url": url, "consumer_key": KEY, "consumer_secret": STORE_SECRET}
         secrets.create_secret(Name="woohub/store", SecretString=json.dumps(key))
-        found.monkeypatch.setattr(reconcile, "store_secret", Secret(secrets, "woohub/store"))
-        found.monkeypatch.setattr(reconcile, "webhook_secret", Secret(secrets, "woohub/webhook-secret"))
-        found.run("first sweep", reconcile, {})
+        quiet_shop.monkeypatch.setattr(reconcile, "store_secret", Secret(secrets, "woohub/store"))
+        quiet_shop.monkeypatch.setattr(reconcile, "webhook_secret", Secret(secrets, "woohub/webhook-secret"))
+        quiet_shop.run("first sweep", reconcile, {})
         store.place()
-        found.run("sweep", reconcile, {})
+        quiet_shop.run("sweep", reconcile, {})
 
 
 # HubSpot
@@ -199,9 +202,9 @@ def test_a_call_sends_less_than_half_of_what_is_assumed(shop: QuietShop) -> None
     [("delivery_log_bytes", "delivery"), ("call_log_bytes", "hubspot call"), ("consumer_log_bytes", "")],
 )
 def test_the_consumers_lines_are_as_long_as_assumed(shop: QuietShop, name: str, message: str) -> None:
-    found = [size for output in shop.told("created", "updated", "completed") for size in output.bytes_of(message)]
+    sizes = [size for output in shop.told("created", "updated", "completed") for size in output.bytes_of(message)]
 
-    assert fmean(found) <= ASSUMED[name] <= GENEROUS * fmean(found)
+    assert fmean(sizes) <= ASSUMED[name] <= GENEROUS * fmean(sizes)
 
 
 @pytest.mark.parametrize(
@@ -209,15 +212,15 @@ def test_the_consumers_lines_are_as_long_as_assumed(shop: QuietShop, name: str, 
     [("ingest_log_bytes", "ingest"), ("governor_log_bytes", "governor"), ("reconcile_log_bytes", "sweep")],
 )
 def test_the_others_write_as_much_as_assumed(shop: QuietShop, name: str, step: str) -> None:
-    found = sum(size for _, size in shop.steps[step].entries)
+    measured = sum(size for _, size in shop.steps[step].entries)
 
-    assert found <= ASSUMED[name] <= GENEROUS * found
+    assert measured <= ASSUMED[name] <= GENEROUS * measured
 
 
 def test_the_consumer_writes_nothing_that_is_not_counted(shop: QuietShop) -> None:
-    found = [entry for output in shop.told("created", "updated", "completed", "swept") for entry, _ in output.entries]
+    entries = [entry for output in shop.told("created", "updated", "completed", "swept") for entry, _ in output.entries]
 
-    assert {entry.get("message", "") for entry in found} == {"delivery", "hubspot call", ""}
+    assert {entry.get("message", "") for entry in entries} == {"delivery", "hubspot call", ""}
 
 
 def test_the_metrics_of_a_calm_month_are_those_assumed(shop: QuietShop) -> None:

@@ -246,19 +246,19 @@ def test_searches_stay_under_five_a_second() -> None:
 def test_a_search_for_many_values_keeps_to_hubspots_body_size() -> None:
     engine = EngineFixture()
 
-    found = engine.hubspot.search(DEALS, "woocommerce_order_id", [f"{number:06}" for number in range(1000)])
+    rows = engine.hubspot.search(DEALS, "woocommerce_order_id", [f"{number:06}" for number in range(1000)])
 
-    assert found == []
+    assert rows == []
     assert {call.status for call in engine.calls} == {200}
     assert len(engine.calls) > 1
 
 
 @pytest.mark.parametrize(
-    ("told", "believed"),
+    ("retry_after", "believed"),
     [("3600", 3600), ("9" * 400, 86_400), ("-5", None), ("Wed, 25 Nov 2026 07:28:00 GMT", None), ("nan", None)],
 )
-def test_what_hubspot_asks_for_is_believed_within_reason(told: str, believed: float | None) -> None:
-    engine = troubled(status=477, retry_after=told)
+def test_what_hubspot_asks_for_is_believed_within_reason(retry_after: str, believed: float | None) -> None:
+    engine = troubled(status=477, retry_after=retry_after)
 
     with pytest.raises(RateLimited) as caught:
         create(engine.hubspot)
@@ -387,14 +387,16 @@ ANSWERS = st.fixed_dictionaries(
 @given(
     status=st.sampled_from([200, 201, 204, 207, 302, 400, 401, 403, 404, 409, 423, 429, 477, 500, 503, 600]),
     body=ANSWERS,
-    told=st.text("0123456789-.e", max_size=6),
+    header=st.text("0123456789-.e", max_size=6),
     call=st.sampled_from([read, create, associate, define, search]),
 )
 def test_whatever_hubspot_answers_the_caller_learns_what_to_do_next(
-    status: int, body: dict[str, object], told: str, call: Callable[[HubSpot], object]
+    status: int, body: dict[str, object], header: str, call: Callable[[HubSpot], object]
 ) -> None:
     engine = EngineFixture(ready=False)
-    headers = HTTPHeaderDict({"retry-after": told, "x-hubspot-ratelimit-max": told, "x-hubspot-ratelimit-daily": told})
+    headers = HTTPHeaderDict(
+        {"retry-after": header, "x-hubspot-ratelimit-max": header, "x-hubspot-ratelimit-daily": header}
+    )
     engine.hubspot.http = Canned(status, json.dumps(body).encode(), headers)
     engine.timer.start(57)
 

@@ -54,12 +54,12 @@ class Ingest:
         return status
 
     def queue(self) -> list[webhooks.Delivery]:
-        found = []
+        queued = []
         while batch := self.sqs.receive_message(
             QueueUrl=app.settings.queue_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
         ).get("Messages"):
-            found += [messages.from_sqs(m["Body"], messages.flat_attributes(m["MessageAttributes"])) for m in batch]
-        return found
+            queued += [messages.from_sqs(m["Body"], messages.flat_attributes(m["MessageAttributes"])) for m in batch]
+        return queued
 
     def log(self) -> list[dict[str, Any]]:
         """The lines logged since the last look."""
@@ -72,8 +72,8 @@ class Ingest:
 
 def directive(line: dict[str, Any]) -> dict[str, Any]:
     """What CloudWatch reads as the outcome's metric in a line of the log."""
-    found: dict[str, Any] = line["_aws"]["CloudWatchMetrics"][0]
-    return found
+    directive: dict[str, Any] = line["_aws"]["CloudWatchMetrics"][0]
+    return directive
 
 
 @pytest.fixture
@@ -122,11 +122,11 @@ def an_order_with(*, secret: str = SECRET, **fields: Any) -> dict[str, Any]:
 # What a real store sends
 
 
-@pytest.mark.parametrize("one", [line for line in captured() if line.secret == SECRET], ids=lambda one: f"{one.nr}")
-def test_a_real_delivery_is_answered_200_and_queued_if_it_is_an_entity(ingest: Ingest, one: Any) -> None:
-    status = ingest.send(ingest_event(one))
+@pytest.mark.parametrize("sent", [line for line in captured() if line.secret == SECRET], ids=lambda sent: f"{sent.nr}")
+def test_a_real_delivery_is_answered_200_and_queued_if_it_is_an_entity(ingest: Ingest, sent: Any) -> None:
+    status = ingest.send(ingest_event(sent))
 
-    expected = [] if one.nr in ACCIDENTS else [(one.topic, one.body)]
+    expected = [] if sent.nr in ACCIDENTS else [(sent.topic, sent.body)]
     assert status == 200
     assert [(queued.topic, queued.body) for queued in ingest.queue()] == expected
 
@@ -136,19 +136,21 @@ def test_the_captured_deliveries_cover_every_topic() -> None:
 
 
 def test_a_queued_delivery_keeps_what_came_with_it(ingest: Ingest) -> None:
-    one = delivery(43)
+    sent = delivery(43)
 
-    ingest.send(ingest_event(one))
+    ingest.send(ingest_event(sent))
 
     (queued,) = ingest.queue()
     assert (queued.entity, queued.source) == ("order:28", "http://127.0.0.1:8899/")
-    assert queued.delivery_id == one.headers["X-WC-Webhook-Delivery-ID"]
+    assert queued.delivery_id == sent.headers["X-WC-Webhook-Delivery-ID"]
     assert webhooks.sign(queued.body, SECRET) == queued.signature
 
 
-@pytest.mark.parametrize("one", [line for line in captured() if line.secret == "unsigned"], ids=lambda one: f"{one.nr}")
-def test_a_ping_gets_exactly_200_and_is_not_queued(ingest: Ingest, one: Any) -> None:
-    assert ingest.send(ingest_event(one)) == 200
+@pytest.mark.parametrize(
+    "sent", [line for line in captured() if line.secret == "unsigned"], ids=lambda sent: f"{sent.nr}"
+)
+def test_a_ping_gets_exactly_200_and_is_not_queued(ingest: Ingest, sent: Any) -> None:
+    assert ingest.send(ingest_event(sent)) == 200
     assert ingest.queue() == []
     assert ingest.outcomes() == ["Ping"]
 
@@ -163,21 +165,21 @@ def test_a_ping_needs_no_secret(ingest: Ingest, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_base64_body_is_decoded_before_its_signature_is_checked(ingest: Ingest) -> None:
-    one = delivery(19)
-    event = ingest_event(one) | {"body": base64.b64encode(one.body).decode(), "isBase64Encoded": True}
+    sent = delivery(19)
+    event = ingest_event(sent) | {"body": base64.b64encode(sent.body).decode(), "isBase64Encoded": True}
 
     assert ingest.send(event) == 200
-    assert [queued.body for queued in ingest.queue()] == [one.body]
+    assert [queued.body for queued in ingest.queue()] == [sent.body]
 
 
 def test_an_http_api_event_is_understood(ingest: Ingest) -> None:
-    one = delivery(19)
+    sent = delivery(19)
     event = {
         "version": "2.0",
         "routeKey": "POST /webhooks/woocommerce",
-        "headers": {name.lower(): value for name, value in one.headers.items()},
+        "headers": {name.lower(): value for name, value in sent.headers.items()},
         "requestContext": {"http": {"method": "POST"}},
-        "body": base64.b64encode(one.body).decode(),
+        "body": base64.b64encode(sent.body).decode(),
         "isBase64Encoded": True,
     }
 
@@ -215,9 +217,9 @@ def test_large_orders_are_queued_byte_for_byte(ingest: Ingest, items: int) -> No
 
 
 def test_a_forged_delivery_is_refused_and_not_queued(ingest: Ingest) -> None:
-    one = delivery(19)
+    sent = delivery(19)
 
-    assert ingest.send(ingest_event(one, one.body.replace(b'"total":"', b'"total":"9'))) == 401
+    assert ingest.send(ingest_event(sent, sent.body.replace(b'"total":"', b'"total":"9'))) == 401
     assert ingest.queue() == []
     assert ingest.outcomes() == ["SignatureInvalid"]
 
@@ -514,15 +516,15 @@ def test_details_are_counted_only_where_they_are_unusual_or_asked_for() -> None:
 
 
 def test_neither_log_nor_answers_show_personal_data_or_secrets(ingest: Ingest) -> None:
-    one = delivery(19)
-    forged = ingest_event(one, b"forged")
+    sent = delivery(19)
+    forged = ingest_event(sent, b"forged")
 
     answers = [app.lambda_handler(event, None)["body"] for event in (*map(ingest_event, captured()), forged)]
 
-    told = "".join([*answers, ingest.stdout.readouterr().out])
-    billing = one.payload["billing"]
+    printed = "".join([*answers, ingest.stdout.readouterr().out])
+    billing = sent.payload["billing"]
     private = [SECRET, billing["email"], billing["phone"], billing["address_1"], webhooks.sign(b"forged", SECRET)]
-    assert [text for text in private if text in told] == []
+    assert [text for text in private if text in printed] == []
 
 
 # Anything at all

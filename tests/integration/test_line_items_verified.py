@@ -67,11 +67,11 @@ def test_what_people_changed_of_the_items_is_found_with_the_sums_and_repaired(*,
     portal.objects.update(kind, first["id"], {"properties": {"price": "1.00", "quantity": "77"}})
     for row in rest:
         portal.objects.archive(kind, row["id"])
-    (found,) = case.verify().mismatches
+    (mismatch,) = case.verify().mismatches
     case.repair(case.verify())
 
-    assert found.record == RECORD
-    assert {difference.property.split()[-1] for difference in found.differences} >= {"price", "quantity", "items"}
+    assert mismatch.record == RECORD
+    assert {difference.property.split()[-1] for difference in mismatch.differences} >= {"price", "quantity", "items"}
     assert case.verify().mismatches == []
     assert len(portal.state()["line_items"]) == 1 + len(rest)
 

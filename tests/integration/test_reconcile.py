@@ -335,8 +335,8 @@ def test_an_order_dated_in_the_future_does_not_take_it_along() -> None:
     assert f"order.swept order:{number}" in fixture.queued()
 
 
-@pytest.mark.parametrize(("ahead_s", "told"), [(0, 0), (30, 0), (600, 600), (-600, 0)])
-def test_what_is_read_says_how_far_the_stores_clock_was_ahead(ahead_s: int, told: int) -> None:
+@pytest.mark.parametrize(("ahead_s", "expected_s"), [(0, 0), (30, 0), (600, 600), (-600, 0)])
+def test_what_is_read_says_how_far_the_stores_clock_was_ahead(ahead_s: int, expected_s: int) -> None:
     fixture = a_fixture()
     fixture.shop.clock = lambda: fixture.clock.now + ahead_s
     fixture.run()
@@ -346,7 +346,7 @@ def test_what_is_read_says_how_far_the_stores_clock_was_ahead(ahead_s: int, told
     (read,) = (
         from_sqs(sent["MessageBody"], flat_attributes(sent["MessageAttributes"])) for sent in fixture.sqs.messages
     )
-    assert read.ahead_s == pytest.approx(told, abs=1)
+    assert read.ahead_s == pytest.approx(expected_s, abs=1)
 
 
 def test_what_becomes_visible_late_is_found() -> None:
@@ -660,18 +660,18 @@ def test_changed_accounts_are_looked_for_once_a_night() -> None:
     fixture.shop.edit_customer(number)
     fixture.shop.run_webhooks()
 
-    found = []
+    queued = []
     while fixture.clock.now < 1_795_510_800:  # 2026-11-24T09:00:00Z
         fixture.pass_time(QUARTER)
         before = len(fixture.sqs.messages)
         fixture.run()
-        found += [
+        queued += [
             (utc_from_ms(int(fixture.clock.now * 1000))[:13], text)
             for text in fixture.queued()[before:]
             if "customer" in text
         ]
 
-    assert found == [("2026-11-24T02", f"customer.swept customer:{number}")]
+    assert queued == [("2026-11-24T02", f"customer.swept customer:{number}")]
 
 
 def test_an_order_deleted_for_good_is_found_at_night() -> None:
@@ -862,7 +862,7 @@ def test_a_missing_webhook_is_made() -> None:
 
     assert fixture.run().webhooks == ["missing order.restored: repaired"]
 
-    made = max(fixture.shop.hooks.webhooks.values(), key=lambda one: one.id)
+    made = max(fixture.shop.hooks.webhooks.values(), key=lambda webhook: webhook.id)
     assert (made.topic, made.delivery_url, made.secret) == ("order.restored", WEBHOOK_URL, "lab-secret")
     assert fixture.run().webhooks == []
 

@@ -48,11 +48,11 @@ class Stack:
         answer = boto3.client("sqs").receive_message(
             QueueUrl=self.queue_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
         )
-        found = [
+        entries = [
             json.loads(message["MessageAttributes"]["delivery"]["StringValue"])
             for message in answer.get("Messages", [])
         ]
-        return [" ".join((one["topic"], one["entity"], *filter(None, [one.get("store")]))) for one in found]
+        return [" ".join((entry["topic"], entry["entity"], *filter(None, [entry.get("store")]))) for entry in entries]
 
     def watermark(self, name: str = "/woohub/watermark") -> Any:
         return json.loads(boto3.client("ssm").get_parameter(Name=name)["Parameter"]["Value"])
@@ -76,14 +76,14 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
 
 def metrics(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     """All metrics written so far, with their values."""
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for line in capsys.readouterr().out.splitlines():
         entry = json.loads(line)
         for directive in entry.get("_aws", {}).get("CloudWatchMetrics", []):
             assert directive["Namespace"] == "WooHub"
             assert directive["Dimensions"] == [["service"]]
-            found |= {metric["Name"]: entry[metric["Name"]] for metric in directive["Metrics"]}
-    return found
+            values |= {metric["Name"]: entry[metric["Name"]] for metric in directive["Metrics"]}
+    return values
 
 
 @pytest.mark.usefixtures("stack")
@@ -115,8 +115,8 @@ def test_a_run_gives_the_store_its_webhooks(stack: Stack) -> None:
     shop, _ = reconciled(stack)
 
     made = list(shop.hooks.webhooks.values())
-    assert {one.delivery_url for one in made} == {"https://hooks.test/webhooks/woocommerce"}
-    assert {one.secret for one in made} == {"webhook secret"}
+    assert {webhook.delivery_url for webhook in made} == {"https://hooks.test/webhooks/woocommerce"}
+    assert {webhook.secret for webhook in made} == {"webhook secret"}
 
 
 def test_a_run_counts_what_it_did(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
@@ -278,8 +278,8 @@ def test_another_store_has_its_own_webhooks_watermark_and_messages(several: Stac
 
     assert answer["complete"], answer
     made = shop.hooks.webhooks.values()
-    assert {one.delivery_url for one in made} == {"https://hooks.test/webhooks/woocommerce/second"}
-    assert {one.secret for one in made} == {"of its own"}
+    assert {webhook.delivery_url for webhook in made} == {"https://hooks.test/webhooks/woocommerce/second"}
+    assert {webhook.secret for webhook in made} == {"of its own"}
     assert several.watermark() == {}  # the first store's, as it was
     assert several.watermark("/woohub/stores/second/watermark")["orders"]["moment"] > "2026-01-01"
     assert several.messages() == [f"order.swept order:{number} second"]

@@ -52,7 +52,7 @@ def expand(text: str, folder: Path, name: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
+def flaws(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
     """What is found in the template with each of the flaws, and without any."""
     folder, text = tmp_path_factory.mktemp("planted"), TEMPLATE.read_text(encoding="utf-8")
     for flaw, change in PLANTED.items():
@@ -62,12 +62,12 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
 
 
 @pytest.mark.parametrize("flaw", PLANTED)
-def test_a_planted_flaw_is_found(flaw: str, found: dict[str, set[str]]) -> None:
-    assert flaw in found[flaw]
+def test_a_planted_flaw_is_found(flaw: str, flaws: dict[str, set[str]]) -> None:
+    assert flaw in flaws[flaw]
 
 
-def test_nothing_else_is_found(found: dict[str, set[str]]) -> None:
-    assert found["template"] == set()
+def test_nothing_else_is_found(flaws: dict[str, set[str]]) -> None:
+    assert flaws["template"] == set()
 
 
 def test_every_waiver_has_its_reason() -> None:

@@ -102,8 +102,8 @@ class TestOneRecord:
 
         hubspot.objects("PATCH", f"contacts/{contact}", {"properties": {"email": "old@shop.example"}})
 
-        found = hubspot.objects("GET", "contacts/main@shop.example", idProperty="email")
-        assert (found.body["id"], found.body["properties"]["email"]) == (contact, "old@shop.example")
+        response = hubspot.objects("GET", "contacts/main@shop.example", idProperty="email")
+        assert (response.body["id"], response.body["properties"]["email"]) == (contact, "old@shop.example")
 
     def test_taking_another_contacts_address_by_update_is_a_400(self, hubspot: Calls) -> None:
         holder, other = hubspot.contact(email="a@shop.example"), hubspot.contact(email="b@shop.example")
@@ -309,7 +309,7 @@ class TestBatchWrites:
         body = updates({"1": order(1)}, "woocommerce_order_id")
         body["inputs"] *= 2
         if traced:
-            body["inputs"] = [one | {"objectWriteTraceId": str(n)} for n, one in enumerate(body["inputs"])]
+            body["inputs"] = [row | {"objectWriteTraceId": str(n)} for n, row in enumerate(body["inputs"])]
 
         answer = hubspot.objects("POST", "deals/batch/upsert", body)
 
@@ -445,7 +445,7 @@ class TestBatchWrites:
     ) -> None:
         body = updates({"a@shop.example": {"firstname": "Ann"}, "b@shop.example": {"no_such": "x"}}, "email")
         if traced:
-            body["inputs"] = [one | {"objectWriteTraceId": str(n)} for n, one in enumerate(body["inputs"])]
+            body["inputs"] = [row | {"objectWriteTraceId": str(n)} for n, row in enumerate(body["inputs"])]
 
         answer = hubspot.objects("POST", "contacts/batch/upsert", body)
 
@@ -508,7 +508,7 @@ def test_records_are_listed_page_by_page(hubspot_of_each_version: Calls, raw: Ca
     first = hubspot.objects("GET", "deals", limit="2", properties="dealname").body
     second = hubspot.objects("GET", "deals", limit="2", after=first["paging"]["next"]["after"]).body
 
-    assert [one["id"] for one in first["results"] + second["results"]] == deals
+    assert [row["id"] for row in first["results"] + second["results"]] == deals
     assert "paging" not in second
     assert raw.objects("GET", "deals", limit="many").status == 400
 

@@ -48,9 +48,9 @@ def a_deal(number: int, contact_id: str = "") -> Any:
 def test_a_contact_and_its_deal(client: Any, portal: SimulatedPortal, contact: str) -> None:
     deal = client.crm.deals.basic_api.create(a_deal(1, contact))
 
-    found = client.crm.contacts.basic_api.get_by_id(EMAIL, id_property="email", associations=["deals"])
+    record = client.crm.contacts.basic_api.get_by_id(EMAIL, id_property="email", associations=["deals"])
 
-    assert [result.id for result in found.associations["deals"].results] == [deal.id]
+    assert [result.id for result in record.associations["deals"].results] == [deal.id]
     assert portal.state()["associations"] == [{"deal": deal.id, "contact": contact}]
 
 

@@ -124,7 +124,7 @@ def _objects(calls: Calls) -> tuple[str, str]:
 
 
 def _associations(calls: Calls, contact: str, deal: str) -> None:
-    one = {"from": {"id": deal}, "to": {"id": contact}}
+    pair = {"from": {"id": deal}, "to": {"id": contact}}
     path = f"deals/{deal}/associations/contacts/{contact}"
     assert calls.links("PUT", path, [spec(3)]).status == 201
     assert calls.links("PUT", f"deals/{deal}/associations/default/contacts/{contact}").status == 200
@@ -132,9 +132,9 @@ def _associations(calls: Calls, contact: str, deal: str) -> None:
         assert calls.links("GET", f"deals/{deal}/associations/contacts").status == 200
     both = {"inputs": [{"id": deal}, {"id": "404404"}]}
     assert calls.associations("POST", "deals/contacts/batch/read", both).status == 207
-    create = {"inputs": [one | {"types": [spec(3)]}]}
+    create = {"inputs": [pair | {"types": [spec(3)]}]}
     assert calls.associations("POST", "deals/contacts/batch/create", create).status in (200, 201)
-    assert calls.associations("POST", "deals/contacts/batch/associate/default", {"inputs": [one]}).status == 200
+    assert calls.associations("POST", "deals/contacts/batch/associate/default", {"inputs": [pair]}).status == 200
     archive = {"inputs": [{"from": {"id": deal}, "to": [{"id": contact}]}]}
     assert calls.associations("POST", "deals/contacts/batch/archive", archive).status in (200, 204)
     assert calls.links("DELETE", path).status == 204

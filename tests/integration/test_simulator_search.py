@@ -54,8 +54,8 @@ def test_search_answers_with_what_the_index_knows_not_with_the_store(three_deals
 
 
 def test_an_archived_record_leaves_the_index(three_deals: Calls, clock: Clock) -> None:
-    found = three_deals.objects("POST", "deals/search", searching(where("dealname", "EQ", "Order A")))
-    three_deals.objects("DELETE", f"deals/{found.body['results'][0]['id']}")
+    response = three_deals.objects("POST", "deals/search", searching(where("dealname", "EQ", "Order A")))
+    three_deals.objects("DELETE", f"deals/{response.body['results'][0]['id']}")
     clock.sleep(LAG_S)
 
     assert names(three_deals) == ["B", "C"]
@@ -84,9 +84,9 @@ FILTERS = [
 ]
 
 
-@pytest.mark.parametrize(("one", "expected"), FILTERS, ids=lambda value: str(value)[:60])
-def test_filters(three_deals: Calls, one: Json, expected: str) -> None:
-    assert names(three_deals, one) == list(expected)
+@pytest.mark.parametrize(("condition", "expected"), FILTERS, ids=lambda value: str(value)[:60])
+def test_filters(three_deals: Calls, condition: Json, expected: str) -> None:
+    assert names(three_deals, condition) == list(expected)
 
 
 def test_groups_are_alternatives_and_their_filters_conditions(three_deals: Calls) -> None:

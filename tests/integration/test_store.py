@@ -171,7 +171,7 @@ def test_a_store_that_gives_fewer_than_asked_for_is_read_to_its_end_all_the_same
     assert set(ids(store.orders(ByDate(START)))) == set(made)
     assert set(store.orders_by_id(made)) == set(made)
     assert ids(store.customers()) == accounts
-    assert [one.id for page in store.newest_customers(accounts[4]) for one in page] == accounts[:4:-1]
+    assert [customer.id for page in store.newest_customers(accounts[4]) for customer in page] == accounts[:4:-1]
 
 
 def test_a_store_that_ignores_which_orders_are_asked_for_is_not_asked_for_ever() -> None:
@@ -195,8 +195,8 @@ class Sparing:
         response.headers.pop(self._without, None)  # type: ignore[attr-defined]
         return response
 
-    def _fewer(self, found: re.Match[str]) -> str:
-        return f"per_page={min(self._most, int(found.group().partition('=')[2]))}"
+    def _fewer(self, match: re.Match[str]) -> str:
+        return f"per_page={min(self._most, int(match.group().partition('=')[2]))}"
 
 
 class WithoutTotals:
@@ -237,16 +237,16 @@ def test_a_walk_stopped_after_any_step_and_resumed_leaves_nothing_out(data: st.D
         made.append(fixture.shop.place())
     size = data.draw(st.integers(1, 12))
     place: Cursor = ByDate(START)
-    found, last = set[int](), False
+    listed, last = set[int](), False
 
     while not last:
         for step in fixture.store(page_size=size).orders(place):
-            found |= {row.id for row in step.rows}
+            listed |= {row.id for row in step.rows}
             place, last = step.next, step.last
             if data.draw(st.booleans()):
                 break  # the end of an invocation
 
-    assert found == set(made)
+    assert listed == set(made)
 
 
 @pytest.mark.parametrize("hpos", [True, False])
@@ -271,9 +271,9 @@ def test_a_store_that_cannot_say_what_changed_is_read_by_creation_and_reported_o
     store = fixture.store()
 
     for _ in range(2):
-        found = ids(store.orders(ByDate("2026-11-26T00:00:00")))
-        assert set(found) == {old, new}
-        assert untouched not in found
+        listed = ids(store.orders(ByDate("2026-11-26T00:00:00")))
+        assert set(listed) == {old, new}
+        assert untouched not in listed
     assert len(fixture.logged("store_cannot_tell_what_changed")) == 1
 
 
@@ -313,10 +313,10 @@ def test_an_order_in_the_trash_is_still_there() -> None:
     number = fixture.shop.place()
     fixture.shop.trash(number)
 
-    found = fixture.store().order(number)
+    order = fixture.store().order(number)
 
-    assert found is not None
-    assert found.status == "trash"
+    assert order is not None
+    assert order.status == "trash"
 
 
 @pytest.mark.parametrize(
@@ -405,7 +405,7 @@ def test_new_accounts_come_newest_first_and_no_others() -> None:
 
     pages = list(fixture.store().newest_customers(made[99]))
 
-    assert [one.id for page in pages for one in page] == made[:99:-1]
+    assert [customer.id for page in pages for customer in page] == made[:99:-1]
     assert len(fixture.shop.requests) == 2
 
 
@@ -443,9 +443,9 @@ def test_over_http_keys_as_such_open_nothing() -> None:
     fixture = ReconcileFixture(scheme="http")
     basic = {"authorization": urllib3.util.make_headers(basic_auth=f"{KEY}:secret")["authorization"]}
 
-    found = fixture.store().http.request("GET", "http://shop.test/wp-json/wc/v3/orders", headers=basic)
+    response = fixture.store().http.request("GET", "http://shop.test/wp-json/wc/v3/orders", headers=basic)
 
-    assert found.status == 401
+    assert response.status == 401
     assert fixture.store().count("orders") == 0  # and OAuth does
 
 
@@ -577,9 +577,9 @@ def test_a_page_the_store_dies_of_is_made_smaller() -> None:
     fixture.shop.faults.add(InjectedFault(status=500, count=2, path="/orders"))
     fixture.timer.start(240)
 
-    found = ids(fixture.store().orders(ByDate(START)))
+    listed = ids(fixture.store().orders(ByDate(START)))
 
-    assert sorted(found) == made
+    assert sorted(listed) == made
     sizes = [url.partition("per_page=")[2].partition("&")[0] for _, url, _ in fixture.shop.requests[:3]]
     assert sizes == ["100", "50", "25"]
 
@@ -649,23 +649,23 @@ def test_answers_of_the_wrong_shape_never_pass_for_orders(body: bytes) -> None:
     store.timer.start(60)
 
     try:
-        found = list(store.newest_customers(0))
+        pages = list(store.newest_customers(0))
     except StoreUnavailable:
-        found = []
+        pages = []
 
-    assert found == []
+    assert pages == []
 
 
 def test_a_byte_order_mark_does_not_hurt() -> None:
     store, _ = client(ReconcileFixture(), answer(200, b'\xef\xbb\xbf[{"id":1}]', x_wp_total="1"))
 
-    assert [one.id for some in store.newest_customers(0) for one in some] == [1]
+    assert [customer.id for some in store.newest_customers(0) for customer in some] == [1]
 
 
 def test_an_id_in_quotes_is_an_id() -> None:
     store, _ = client(ReconcileFixture(), answer(200, b'[{"id":"7","status":"completed"}]'))
 
-    assert {number: one.body for number, one in store.orders_by_id([7]).items()} == {
+    assert {number: row.body for number, row in store.orders_by_id([7]).items()} == {
         7: b'{"id":"7","status":"completed"}'
     }
 

@@ -150,7 +150,7 @@ def test_refunds_reduce_no_total() -> None:
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kolkata", "UTC"])
 @pytest.mark.parametrize(
-    ("written", "gmt", "found"),
+    ("written", "gmt", "expected"),
     [
         ("2026-11-23T22:39:59", "true", {"America/New_York": 1, "Asia/Kolkata": 1, "UTC": 1}),
         ("2026-11-23T22:40:00", "true", {"America/New_York": 0, "Asia/Kolkata": 0, "UTC": 0}),  # exclusive
@@ -163,13 +163,13 @@ def test_refunds_reduce_no_total() -> None:
     ],
 )
 def test_modified_after_is_understood_as_a_live_store_does(
-    zone: str, written: str, gmt: str, found: dict[str, int]
+    zone: str, written: str, gmt: str, expected: dict[str, int]
 ) -> None:
     shop = a_shop(zone=zone)
     shop.place()
     flag = {"dates_are_gmt": gmt} if gmt else {}
 
-    assert len(numbers(shop, "orders", modified_after=written, **flag)) == found[zone]
+    assert len(numbers(shop, "orders", modified_after=written, **flag)) == expected[zone]
 
 
 @pytest.mark.parametrize(
@@ -664,16 +664,16 @@ ORDERS = "/wp-json/wc/v3/orders"
     ids=str,
 )
 def test_a_host_stands_before_woocommerce(hosting: Hosting, path: str, status: int, location: str | None) -> None:
-    found = hosted("https", path, hosting, **({} if path == "/wp-json/" else BASIC))
+    response = hosted("https", path, hosting, **({} if path == "/wp-json/" else BASIC))
 
-    assert (found.status, found.headers.get("Location")) == (status, location)
+    assert (response.status, response.headers.get("Location")) == (status, location)
 
 
 @pytest.mark.parametrize("hosting", [Hosting(), Hosting(permalinks="plain"), Hosting(permalinks="missing")], ids=str)
 def test_rest_route_works_with_any_permalinks(hosting: Hosting) -> None:
-    found = hosted("https", "/?rest_route=/wc/v3/orders", hosting, **BASIC)
+    response = hosted("https", "/?rest_route=/wc/v3/orders", hosting, **BASIC)
 
-    assert (found.status, found.json()) == (200, [])
+    assert (response.status, response.json()) == (200, [])
 
 
 @pytest.mark.parametrize(("base", "status"), [("http://shop.test", 200), ("http://shop.test/", 401)])

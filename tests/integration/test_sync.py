@@ -134,15 +134,15 @@ def test_an_unchanged_redelivery_takes_two_reads_and_no_write() -> None:
 
 
 def test_the_captured_deliveries_end_the_same_in_batches_of_any_size() -> None:
-    found = []
+    states = []
     for size in (1, 7, 100):
         engine, messages = EngineFixture(), _captured_messages()
         for some in (messages[start : start + size] for start in range(0, len(messages), size)):
             assert set(engine.verdicts(*some)) <= {"done", "ignored"}
-        found.append(_final(engine))
+        states.append(_final(engine))
 
-    assert found[0] == found[1] == found[2]
-    assert len(found[0][0]) == len({deal["woocommerce_order_id"] for deal in found[0][0]}) > 20
+    assert states[0] == states[1] == states[2]
+    assert len(states[0][0]) == len({deal["woocommerce_order_id"] for deal in states[0][0]}) > 20
 
 
 def _captured_messages() -> list[Message]:
@@ -646,15 +646,17 @@ def queued(engine: EngineFixture, *messages: Message, batches: int) -> list[Outc
     for _ in range(batches):
         engine.clock.now = max(engine.clock.now, min(due for due, _ in waiting))
         due, waiting = _due(waiting, engine.clock.now)
-        outcomes = engine.deliver(*(replace(one, receive_count=one.receive_count + 1) for one in due))
+        outcomes = engine.deliver(*(replace(message, receive_count=message.receive_count + 1) for message in due))
         left = [outcome for outcome in outcomes if outcome.verdict is Verdict.RETRY]
-        waiting += [(engine.clock.now + delay(one), one.message) for one in left]
+        waiting += [(engine.clock.now + delay(result), result.message) for result in left]
     assert len(left) == len(waiting)
     return left
 
 
 def _due(waiting: list[tuple[float, Message]], now: float) -> tuple[list[Message], list[tuple[float, Message]]]:
-    return [one for due, one in waiting if due <= now], [(due, one) for due, one in waiting if due > now]
+    return [message for due, message in waiting if due <= now], [
+        (due, message) for due, message in waiting if due > now
+    ]
 
 
 class Instead:
@@ -706,7 +708,9 @@ def test_a_record_that_breaks_one_kind_of_call_is_found_and_its_neighbours_are_w
 
     left = queued(engine, *shoppers(*range(1, 31), 666), batches=8)
 
-    assert [(one.message.entity, one.broken_call) for one in left] == [("order:666", f"/crm/objects/2026-09/{path}")]
+    assert [(left_over.message.entity, left_over.broken_call) for left_over in left] == [
+        ("order:666", f"/crm/objects/2026-09/{path}")
+    ]
     assert len(engine.deals) == 30
 
 
@@ -743,7 +747,7 @@ def test_one_association_that_is_refused_keeps_no_other_deal() -> None:
     Instead(engine, chosen, canned(207, refusal))
 
     assert engine.verdicts(*moved(1, 2, 3, 4)) == ["done", "done", "rejected", "done"]
-    assert {one for one in engine.associated if one[0] != "3"} == {(str(n), f"other{n}@example.com") for n in (1, 2, 4)}
+    assert {ids for ids in engine.associated if ids[0] != "3"} == {(str(n), f"other{n}@example.com") for n in (1, 2, 4)}
 
 
 def test_one_old_contact_that_cannot_be_taken_off_keeps_no_other_on_its_deal() -> None:
@@ -753,7 +757,7 @@ def test_one_old_contact_that_cannot_be_taken_off_keeps_no_other_on_its_deal() -
     Instead(engine, lambda url, body: url.endswith("archive") and bad in body, canned(404, {"message": "gone"}))
 
     assert engine.verdicts(*moved(1, 2, 3)) == ["done"] * 3
-    assert {one for one in engine.associated if one[0] != "2"} == {
+    assert {ids for ids in engine.associated if ids[0] != "2"} == {
         ("1", "other1@example.com"),
         ("3", "other3@example.com"),
     }
@@ -882,8 +886,8 @@ def test_every_order_of_arrival_of_an_orders_life_ends_the_same() -> None:
     ]
     for arrival in itertools.permutations(life):
         engine = EngineFixture()
-        for one in arrival:
-            engine.verdicts(one)
+        for part in arrival:
+            engine.verdicts(part)
 
         assert (engine.deal()["dealstage"], engine.deal()["amount"]) == ("completed", "150.00")
         assert ("1234", "john@example.com") in engine.associated

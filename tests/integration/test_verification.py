@@ -90,18 +90,18 @@ class Case:
         return done
 
     def deal_id(self, number: int) -> str:
-        (found,) = [
+        (only,) = [
             row["id"]
             for row in self.portal.portal.state()["deals"]
             if row["properties"].get("woocommerce_order_id") == str(number)
         ]
-        return str(found)
+        return str(only)
 
     def contact_id(self, number: int) -> str:
         """Of the order's deal."""
         self.portal.timer.start(float("inf"))
-        (found,) = self.portal.hubspot.associated(DEALS, CONTACTS, [self.deal_id(number)])[self.deal_id(number)]
-        return found
+        (only,) = self.portal.hubspot.associated(DEALS, CONTACTS, [self.deal_id(number)])[self.deal_id(number)]
+        return only
 
     def edit(self, object_type: str, record_id: str, **properties: str) -> None:
         """As a person does it in HubSpot."""
@@ -121,13 +121,13 @@ def case() -> Case:
     return Case()
 
 
-def found(report: VerificationReport) -> list[tuple[str, str, str]]:
+def findings(report: VerificationReport) -> list[tuple[str, str, str]]:
     return [(mismatch.kind.value, mismatch.entity, mismatch.record) for mismatch in report.mismatches]
 
 
 def differing(report: VerificationReport) -> dict[str, tuple[str, str | None]]:
-    (one,) = report.mismatches
-    return {it.property: (it.store, it.hubspot) for it in one.differences}
+    (mismatch,) = report.mismatches
+    return {difference.property: (difference.store, difference.hubspot) for difference in mismatch.differences}
 
 
 # --- What is the same
@@ -140,7 +140,7 @@ def test_a_shop_whose_deliveries_all_arrive_has_no_differences(seed: int, hpos: 
 
     report = case.verify(all_customers=True)
 
-    assert found(report) == []
+    assert findings(report) == []
     assert report.orders > 50
 
 
@@ -163,7 +163,7 @@ def test_after_three_of_a_hundred_lost_one_sweep_makes_them_equal(seed: int) -> 
 
     assert lost
     assert not before.equal
-    assert found(case.verify(all_customers=True)) == []
+    assert findings(case.verify(all_customers=True)) == []
 
 
 def test_after_an_hour_of_disabled_webhooks_one_sweep_makes_them_equal(case: Case) -> None:
@@ -181,7 +181,7 @@ def test_after_an_hour_of_disabled_webhooks_one_sweep_makes_them_equal(case: Cas
     case.lab.drain()
     case.lab.pass_time(QUARTER)
 
-    assert found(case.verify(all_customers=True)) == []
+    assert findings(case.verify(all_customers=True)) == []
 
 
 def test_a_store_of_before_woocommerce_5_8_is_compared_by_when_orders_were_made() -> None:
@@ -192,7 +192,7 @@ def test_a_store_of_before_woocommerce_5_8_is_compared_by_when_orders_were_made(
 
     report = case.verify()
 
-    assert found(report) == [("missing", f"order:{lost}", "deal")]
+    assert findings(report) == [("missing", f"order:{lost}", "deal")]
     assert report.orders == 2
     assert any("WooCommerce 5.8" in note for note in report.notes)
     assert (
@@ -232,8 +232,8 @@ def test_a_blank_in_the_store_never_differs_from_a_value_in_hubspot(case: Case) 
 
 
 def test_a_second_contact_on_the_deal_is_left_to_people(case: Case) -> None:
-    one, other = case.place(), case.place()
-    case.portal.hubspot.associate(DEALS, CONTACTS, [(case.deal_id(one), case.contact_id(other))])
+    first, other = case.place(), case.place()
+    case.portal.hubspot.associate(DEALS, CONTACTS, [(case.deal_id(first), case.contact_id(other))])
 
     assert case.verify().equal
 
@@ -270,7 +270,7 @@ def test_a_trashed_order_is_compared_too(case: Case) -> None:
 
     case.edit("deals", case.deal_id(number), woocommerce_order_status="processing")
 
-    assert found(case.verify()) == [("differing", f"order:{number}", "deal")]
+    assert findings(case.verify()) == [("differing", f"order:{number}", "deal")]
 
 
 def test_a_contact_with_the_values_of_a_newer_order_is_right(case: Case) -> None:
@@ -372,9 +372,9 @@ def test_each_planted_difference_is_found_among_many_orders_and_repaired(
     report = case.verify(all_customers=True)
     case.repair(report)
 
-    assert (kind.value, entity, record) in found(report)
+    assert (kind.value, entity, record) in findings(report)
     assert {mismatch.entity for mismatch in report.mismatches} == {entity}
-    assert found(case.verify(all_customers=True)) == []
+    assert findings(case.verify(all_customers=True)) == []
 
 
 def regular(case: Case, orders: int) -> list[int]:
@@ -393,11 +393,11 @@ def test_one_repair_brings_a_deleted_contact_back_to_all_its_deals(case: Case) -
     report = case.verify()
     case.repair(report)
 
-    assert sorted(found(report)) == [
+    assert sorted(findings(report)) == [
         ("missing", f"order:{numbers[-1]}", "contact"),
         *(("unassociated", f"order:{number}", "deal") for number in numbers[:-1]),
     ]
-    assert found(case.verify()) == []
+    assert findings(case.verify()) == []
     assert {number for number, _ in case.portal.associated} == {str(number) for number in numbers}
 
 
@@ -408,18 +408,18 @@ def test_one_repair_brings_a_deleted_contact_back_to_deals_of_before_the_period(
 
     case.repair(case.verify(lately))
 
-    assert found(case.verify()) == []
+    assert findings(case.verify()) == []
     assert {number for number, _ in case.portal.associated} == {str(number) for number in numbers}
 
 
 def test_findings_name_the_order_by_number_and_customer(case: Case) -> None:
     case.silently(case.lab.shop.place, number="RE-7", billing={"first_name": "Ana", "last_name": "Rossi"})
 
-    (one,) = case.verify().mismatches
+    (mismatch,) = case.verify().mismatches
 
-    assert one.named is not None
-    assert one.named.more == "number RE-7, Ana Rossi"
-    assert (one.facts()["order_number"], one.facts()["name"]) == ("RE-7", "Ana Rossi")
+    assert mismatch.named is not None
+    assert mismatch.named.more == "number RE-7, Ana Rossi"
+    assert (mismatch.facts()["order_number"], mismatch.facts()["name"]) == ("RE-7", "Ana Rossi")
 
 
 # --- Erased people
@@ -440,7 +440,7 @@ def test_an_anonymised_order_is_no_difference_and_its_contact_is_listed(case: Ca
 
     report = case.verify()
 
-    assert (found(report), report.anonymised) == ([], 1)
+    assert (findings(report), report.anonymised) == ([], 1)
     (person,) = report.erased
     assert (person.entity, person.contact_id) == (f"order:{number}", case.contact_id(number))
     assert report.facts()["erased_people_in_hubspot"][0]["what_to_do"]
@@ -451,7 +451,7 @@ def test_an_anonymised_order_that_hubspot_never_knew_otherwise_has_nobody_to_lis
 
     report = case.verify()
 
-    assert (found(report), report.erased, report.anonymised) == ([], [], 1)
+    assert (findings(report), report.erased, report.anonymised) == ([], [], 1)
 
 
 def test_whoever_ordered_again_is_not_listed_as_erased(case: Case) -> None:
@@ -474,7 +474,7 @@ def test_an_account_that_was_emptied_is_listed_with_its_contact(case: Case) -> N
     report = case.verify()
 
     assert report.equal
-    assert [one.entity for one in report.erased] == [f"customer:{account}"]
+    assert [mismatch.entity for mismatch in report.erased] == [f"customer:{account}"]
 
 
 # --- Currencies
@@ -518,7 +518,7 @@ def test_a_currency_that_other_deals_have_is_a_difference_that_repair_mends(case
     report = case.verify()
     case.repair(report)
 
-    assert (found(report), report.currencies) == ([("differing", f"order:{number}", "deal")], [])
+    assert (findings(report), report.currencies) == ([("differing", f"order:{number}", "deal")], [])
     assert case.verify().equal
 
 
@@ -543,7 +543,7 @@ def test_an_order_deleted_for_good_is_found_by_its_deal(case: Case) -> None:
 
     report = case.verify()
 
-    assert found(report) == [("deleted_in_store", f"order:{number}", "deal")]
+    assert findings(report) == [("deleted_in_store", f"order:{number}", "deal")]
     assert case.repair(report) == RepairResult()
     case.lab.run(deleted="check")
     case.lab.drain()
@@ -556,17 +556,17 @@ def test_what_the_store_has_unreadable_is_told_without_its_values(case: Case) ->
     order = case.lab.shop.orders[number]
     order.text = case.lab.shop.order_text(order).replace('"total":"', '"total":"EUR ')
 
-    (one,) = case.verify().mismatches
+    (mismatch,) = case.verify().mismatches
 
-    assert (one.kind, one.entity) == (MismatchKind.UNREADABLE, f"order:{number}")
-    assert one.detail == "total: must be a plain decimal number such as 150.00"
-    assert not one.queueable
+    assert (mismatch.kind, mismatch.entity) == (MismatchKind.UNREADABLE, f"order:{number}")
+    assert mismatch.detail == "total: must be a plain decimal number such as 150.00"
+    assert not mismatch.queueable
 
 
 def test_an_account_whose_address_is_none_is_told(case: Case) -> None:
     account = case.silently(case.lab.shop.register, email="nobody")
 
-    assert found(case.verify()) == [("unreadable", f"customer:{account}", "contact")]
+    assert findings(case.verify()) == [("unreadable", f"customer:{account}", "contact")]
 
 
 RECEIVED_IN_2286 = "9999999999999"  # a date in the future heals by itself, a receipt does not
@@ -597,9 +597,9 @@ def test_a_version_from_the_future_is_found_and_what_helps_is_named(case: Case) 
 
     report = case.verify()
 
-    (one,) = report.mismatches
-    assert one.kind is MismatchKind.DIFFERING
-    assert "clear woocommerce_order_version" in one.fix
+    (mismatch,) = report.mismatches
+    assert mismatch.kind is MismatchKind.DIFFERING
+    assert "clear woocommerce_order_version" in mismatch.fix
     assert case.repair(report) == RepairResult()
     case.edit("deals", case.deal_id(number), woocommerce_order_version="")
     case.repair(case.verify())
@@ -615,9 +615,9 @@ def test_a_contact_with_a_version_from_the_future_is_found(case: Case) -> None:
     case.lab.shop.edit_customer(account)
     case.deliver()
 
-    (one,) = case.verify(all_customers=True).mismatches
+    (mismatch,) = case.verify(all_customers=True).mismatches
 
-    assert "clear woocommerce_customer_version" in one.fix
+    assert "clear woocommerce_customer_version" in mismatch.fix
 
 
 # --- Portals without a unique order id
@@ -646,7 +646,7 @@ def test_duplicates_are_found_where_the_order_id_is_not_unique() -> None:
 
     report = case.verify()
 
-    assert found(report) == [("duplicate", f"order:{number}", "deal")]
+    assert findings(report) == [("duplicate", f"order:{number}", "deal")]
     assert len(report.mismatches[0].record_ids) == 2
     (totals,) = report.days.values()
     assert (totals.orders, totals.deals) == (1, 2)
@@ -670,8 +670,8 @@ def test_only_the_period_is_compared(case: Case) -> None:
     new = case.silently(case.lab.shop.place)
     yesterday = utc_from_ms(int((case.lab.clock.now - DAY) * 1000))
 
-    assert found(case.verify(Period(yesterday))) == [("missing", f"order:{new}", "deal")]
-    assert found(case.verify(Period("2026-11-01T00:00:00", yesterday))) == [("missing", f"order:{old}", "deal")]
+    assert findings(case.verify(Period(yesterday))) == [("missing", f"order:{new}", "deal")]
+    assert findings(case.verify(Period("2026-11-01T00:00:00", yesterday))) == [("missing", f"order:{old}", "deal")]
 
 
 def test_an_order_of_the_period_that_changed_after_it_is_compared(case: Case) -> None:
@@ -680,7 +680,7 @@ def test_an_order_of_the_period_that_changed_after_it_is_compared(case: Case) ->
     case.lab.pass_time(2 * DAY)
     case.silently(case.lab.shop.change_status, number, "completed")
 
-    assert found(case.verify(Period("2026-11-01T00:00:00", end))) == [("differing", f"order:{number}", "deal")]
+    assert findings(case.verify(Period("2026-11-01T00:00:00", end))) == [("differing", f"order:{number}", "deal")]
 
 
 def test_an_account_that_changed_long_after_it_was_made_needs_a_look_at_all(case: Case) -> None:
@@ -691,7 +691,7 @@ def test_an_account_that_changed_long_after_it_was_made_needs_a_look_at_all(case
     lately = Period(utc_from_ms(int((case.lab.clock.now - DAY) * 1000)))
 
     assert case.verify(lately).equal
-    assert found(case.verify(lately, all_customers=True)) == [("differing", f"customer:{account}", "contact")]
+    assert findings(case.verify(lately, all_customers=True)) == [("differing", f"customer:{account}", "contact")]
 
 
 # --- What changes meanwhile
@@ -725,7 +725,7 @@ def test_what_changes_during_the_comparison_is_set_aside(case: Case) -> None:
     verification = Verification(case.lab.store(), case.crm, FIELDS, case.lab.clock.read, show=shop_goes_on)
     report = verification.run(EVER)
 
-    assert (found(report), report.on_their_way) == ([], [f"order:{numbers[0]}"])
+    assert (findings(report), report.on_their_way) == ([], [f"order:{numbers[0]}"])
 
 
 # --- Sums and times
@@ -740,7 +740,7 @@ def test_orders_and_sums_are_counted_per_day_and_currency_on_both_sides(case: Ca
 
     report = case.verify()
 
-    days = {key: (one.orders, one.orders_sum, one.deals, one.deals_sum) for key, one in report.days.items()}
+    days = {key: (day.orders, day.orders_sum, day.deals, day.deals_sum) for key, day in report.days.items()}
     assert days == {
         ("2026-11-23", "USD"): (2, Decimal("157.51"), 2, Decimal("157.51")),
         ("2026-11-23", "EUR"): (1, Decimal("20.00"), 1, Decimal("20.00")),
@@ -869,7 +869,9 @@ def test_why_shows_what_belongs_to_an_order_and_where_that_differs() -> None:
     assert known.order
     assert known.metrics["woocommerce_orders"] == "7"
     assert known.items
-    assert {mismatch.record: [it.property for it in mismatch.differences] for mismatch in known.mismatches} == {
+    assert {
+        mismatch.record: [difference.property for difference in mismatch.differences] for mismatch in known.mismatches
+    } == {
         "contact": ["woocommerce_orders"],
         "hubspot_order": ["hs_total_price"],
     }

@@ -52,18 +52,18 @@ class Deployed:
 
     def messages(self, output: str) -> list[dict[str, Any]]:
         """Take what the queue shows just now."""
-        found: list[dict[str, Any]] = []
+        received: list[dict[str, Any]] = []
         while some := self.sqs.receive_message(
             QueueUrl=self.outputs[output], MaxNumberOfMessages=10, MessageAttributeNames=["All"]
         ).get("Messages"):
-            found += some
-        return found
+            received += some
+        return received
 
     def visible(self, output: str) -> int:
         """How many messages anybody could receive just now."""
         name = "ApproximateNumberOfMessages"
-        found = self.sqs.get_queue_attributes(QueueUrl=self.outputs[output], AttributeNames=[name])
-        return int(found["Attributes"][name])
+        response = self.sqs.get_queue_attributes(QueueUrl=self.outputs[output], AttributeNames=[name])
+        return int(response["Attributes"][name])
 
     def reject(self, number: int, order: Mapping[str, Any] | None = None, /, **reason: str) -> str:
         """A dead letter about an order (with these fields), as the consumer sends it; its message id."""

@@ -15,7 +15,7 @@ from tests.support.template import RESOURCES, TEMPLATE
 Metric = tuple[str, str, frozenset[tuple[str, str]]]  # namespace, name, dimensions
 Values = dict[Metric, list[float]]
 
-PARAMETERS = {name: one.get("Default", "") for name, one in TEMPLATE["Parameters"].items()}
+PARAMETERS = {name: parameter.get("Default", "") for name, parameter in TEMPLATE["Parameters"].items()}
 STACK_NAME = "woohub"  # what the functions under test are told to call themselves
 STATISTICS: dict[str, Callable[[Sequence[float]], float]] = {
     "Sum": sum,
@@ -32,7 +32,7 @@ COMPARISONS: dict[str, Callable[[float, float], bool]] = {
 
 def metrics(output: str) -> Values:
     """What CloudWatch takes out of a function's log: values by metric, for each set of dimensions."""
-    found: Values = {}
+    by_metric: Values = {}
     for line in output.splitlines():
         entry = json.loads(line)
         for directive in entry.get("_aws", {}).get("CloudWatchMetrics", []):
@@ -41,8 +41,8 @@ def metrics(output: str) -> Values:
                 for metric in directive["Metrics"]:
                     values = entry[metric["Name"]]
                     key = directive["Namespace"], metric["Name"], dimensions
-                    found.setdefault(key, []).extend(values if isinstance(values, list) else [values])
-    return found
+                    by_metric.setdefault(key, []).extend(values if isinstance(values, list) else [values])
+    return by_metric
 
 
 def resolved(value: Any) -> str:
@@ -114,8 +114,8 @@ def dashboard(*, watches_for_silence: bool = True) -> dict[str, Any]:
     """The dashboard, with the names of this test's stack; ValueError if it is no JSON."""
     text, more = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Sub"]
     silence = more["Silence"]["If"][1]["Sub"] if watches_for_silence else ""
-    found: dict[str, Any] = json.loads(filled(text.replace("${Silence}", silence)))
-    return found
+    body: dict[str, Any] = json.loads(filled(text.replace("${Silence}", silence)))
+    return body
 
 
 def on_dashboard() -> set[Metric]:

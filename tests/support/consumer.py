@@ -52,7 +52,7 @@ class ConsumerFixture:
                 QueueUrl=self.queue,
                 **to_sqs(delivery("order.created", order(number, **changes))),
             )
-        return [as_record(one) for one in self._all(self.queue)]
+        return [as_record(message) for message in self._all(self.queue)]
 
     def consume(self, records: list[dict[str, Any]]) -> list[str]:
         """The ids of the messages handed back."""
@@ -63,12 +63,12 @@ class ConsumerFixture:
         return self._all(self.dead)
 
     def _all(self, url: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
+        received: list[dict[str, Any]] = []
         while some := self.sqs.receive_message(
             QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], AttributeNames=["All"]
         ).get("Messages"):
-            found += some  # type: ignore[arg-type]
-        return found
+            received += some  # type: ignore[arg-type]
+        return received
 
 
 def as_record(message: dict[str, Any], receives: int = 1) -> dict[str, Any]:
@@ -79,6 +79,7 @@ def as_record(message: dict[str, Any], receives: int = 1) -> dict[str, Any]:
         "body": message["Body"],
         "attributes": {"ApproximateReceiveCount": str(receives)},
         "messageAttributes": {
-            name: {"stringValue": one["StringValue"], "dataType": "String"} for name, one in attributes.items()
+            name: {"stringValue": attribute["StringValue"], "dataType": "String"}
+            for name, attribute in attributes.items()
         },
     }

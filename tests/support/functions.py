@@ -18,9 +18,9 @@ def cold_start(name: str) -> ModuleType:
 
 def records(*bodies: dict[str, Any]) -> dict[str, Any]:
     """An SQS event with these orders."""
-    found = []
+    records = []
     for number, body in enumerate(bodies):
         message = to_sqs(delivery("order.created", body))
         sent = {"MessageId": f"m{number}", "ReceiptHandle": "r", "Body": message["MessageBody"]}
-        found.append(as_record(sent | {"MessageAttributes": message["MessageAttributes"]}))
-    return {"Records": found}
+        records.append(as_record(sent | {"MessageAttributes": message["MessageAttributes"]}))
+    return {"Records": records}

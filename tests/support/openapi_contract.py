@@ -185,10 +185,10 @@ class Contract:
     def operations(self, method: str, url: str) -> list[Operation]:
         """Every spec's operation for a request; raises ContractViolation if none has it."""
         path = urlsplit(url).path
-        found = [operation for spec in self._by_spec if (operation := _closest(spec, method, path))]
-        if not found:
+        operations = [operation for spec in self._by_spec if (operation := _closest(spec, method, path))]
+        if not operations:
             raise ContractViolation(f"HubSpot's specs have no {method} {path}")
-        return found
+        return operations
 
 
 def _is_prose(name: str, part: Any) -> bool:

@@ -112,8 +112,11 @@ class OperatedStack:
 
     def queued(self) -> list[Delivery]:
         """Take what waits in the queue."""
-        found = self.stack.messages("QueueUrl")
-        return [messages.from_sqs(one["Body"], messages.flat_attributes(one["MessageAttributes"])) for one in found]
+        received = self.stack.messages("QueueUrl")
+        return [
+            messages.from_sqs(message["Body"], messages.flat_attributes(message["MessageAttributes"]))
+            for message in received
+        ]
 
 
 def now_text() -> str:

@@ -167,7 +167,7 @@ class ReconcileFixture:
 
     def drain(self) -> None:
         """The consumer takes everything that waits."""
-        waiting = [Message(str(number), one) for number, one in enumerate(self.sqs.deliveries())]
+        waiting = [Message(str(number), queued) for number, queued in enumerate(self.sqs.deliveries())]
         self.sqs.messages.clear()
         for start in range(0, len(waiting), 100):
             outcomes = self.engine.deliver(*waiting[start : start + 100])
@@ -178,10 +178,12 @@ class ReconcileFixture:
         """What HubSpot has other than the store."""
         deals = {deal["woocommerce_order_id"]: deal for deal in self.engine.deals}
         assert len(deals) == len(self.engine.deals), "duplicate deals"
-        found = [difference for order in self.shop.orders.values() for difference in self._order_differs(order, deals)]
+        differences = [
+            difference for order in self.shop.orders.values() for difference in self._order_differs(order, deals)
+        ]
         gone = [deal for key, deal in deals.items() if int(key) not in self.shop.orders]
-        found += [f"{deal['dealname']} is gone" for deal in gone if deal["woocommerce_order_status"] != "trash"]
-        return found + [
+        differences += [f"{deal['dealname']} is gone" for deal in gone if deal["woocommerce_order_status"] != "trash"]
+        return differences + [
             difference for customer in self.shop.customers.values() for difference in self._customer_differs(customer)
         ]
 
@@ -195,12 +197,12 @@ class ReconcileFixture:
             return [f"order {order.id} is missing"]
         names = ("woocommerce_order_status", "dealstage", "associated_products", "currency")
         wanted = {name: FIELDS.deal(event.order).get(name) for name in names}
-        found = [f"order {order.id}: {name} is {has[name]}" for name in names if has[name] != wanted[name]]
+        differences = [f"order {order.id}: {name} is {has[name]}" for name in names if has[name] != wanted[name]]
         if float(has["amount"]) != float(order.total):
-            found.append(f"order {order.id}: amount is {has['amount']}")
+            differences.append(f"order {order.id}: amount is {has['amount']}")
         if (str(order.id), order.billing["email"]) not in self.engine.associated:
-            found.append(f"order {order.id} has no contact")
-        return found
+            differences.append(f"order {order.id} has no contact")
+        return differences
 
     def _customer_differs(self, customer: Customer) -> list[str]:
         """The address is the newest one seen, of the account or of an order made after its last change."""

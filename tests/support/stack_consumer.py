@@ -114,11 +114,11 @@ class StackConsumer:
         self._log_outcomes()
 
     def _receive(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = []
+        records: list[dict[str, Any]] = []
         asked = {"MaxNumberOfMessages": 10, "MessageAttributeNames": ["All"], "AttributeNames": ["All"]}
         while some := self.sqs.receive_message(QueueUrl=self.url, VisibilityTimeout=390, **asked).get("Messages"):
-            found += [_record(one) for one in some]
-        return found
+            records += [_record(message) for message in some]
+        return records
 
     def ingested(self) -> list[dict[str, Any]]:
         """What ingest has put on the queue since the last look; its log goes to CloudWatch."""
@@ -148,8 +148,8 @@ class StackConsumer:
 def _record(message: dict[str, Any]) -> dict[str, Any]:
     """As Lambda hands it to a function."""
     attributes = {
-        name: {"stringValue": one["StringValue"], "dataType": one["DataType"]}
-        for name, one in message.get("MessageAttributes", {}).items()
+        name: {"stringValue": attribute["StringValue"], "dataType": attribute["DataType"]}
+        for name, attribute in message.get("MessageAttributes", {}).items()
     }
     return {
         "messageId": message["MessageId"],

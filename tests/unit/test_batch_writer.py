@@ -212,7 +212,7 @@ def test_who_was_never_alone_in_a_broken_call_broke_nothing() -> None:
 
     assert sorted(len(call) for call in table.sent)[-1] == 100
     alone = {call[0] for call in table.sent if len(call) == 1}
-    assert {key for key, one in results.items() if one.broken_call} == alone
+    assert {key for key, result in results.items() if result.broken_call} == alone
     assert 0 < len(alone) < 10
 
 
@@ -285,7 +285,7 @@ def test_every_key_has_a_result_whatever_happens(error: TransientError) -> None:
 
     results = write_all(Down(), ["a", "b"], Clock(0.0).timer())
 
-    assert {key: one.error for key, one in results.items()} == {"a": error, "b": error}
+    assert {key: result.error for key, result in results.items()} == {"a": error, "b": error}
 
 
 def move(key: str) -> Write:

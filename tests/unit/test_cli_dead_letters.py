@@ -194,6 +194,6 @@ def test_groups_keep_to_what_sqs_takes_and_lose_nothing(sizes: list[int]) -> Non
 
     groups = list(send_batches(letters))
 
-    assert [one for group in groups for one in group] == letters
+    assert [letter for group in groups for letter in group] == letters
     assert all(1 <= len(group) <= 10 for group in groups)
-    assert all(len(group) == 1 or sum(one.size for one in group) <= 1_000_000 for group in groups)
+    assert all(len(group) == 1 or sum(letter.size for letter in group) <= 1_000_000 for group in groups)

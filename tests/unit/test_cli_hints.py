@@ -14,10 +14,10 @@ from woohub_cli.rendering import hints
 
 def leaves(group: Any, *path: str) -> dict[str, Any]:
     """Every command that does something, by its name."""
-    found: dict[str, Any] = {}
+    commands: dict[str, Any] = {}
     for name, each in group.commands.items():
-        found |= leaves(each, *path, name) if hasattr(each, "commands") else {" ".join((*path, name)): each}
-    return found
+        commands |= leaves(each, *path, name) if hasattr(each, "commands") else {" ".join((*path, name)): each}
+    return commands
 
 
 EVERY = leaves(get_command(app))

@@ -69,10 +69,10 @@ def test_what_is_no_period_is_wrong_usage(since: str, until: str) -> None:
 def test_a_percentile_is_not_exceeded_by_so_many_percent(values: list[float], percent: int) -> None:
     ordered = sorted(round(value, 1) for value in values)
 
-    found = percentile(ordered, percent)
+    value = percentile(ordered, percent)
 
-    assert found in ordered
-    assert sum(value <= found for value in ordered) >= math.ceil(len(ordered) * percent / 100)
+    assert value in ordered
+    assert sum(value <= value for value in ordered) >= math.ceil(len(ordered) * percent / 100)
 
 
 def test_nothing_has_no_percentile() -> None:

@@ -22,9 +22,9 @@ EVENTS = Path(__file__).parents[2] / "events"
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "deliveries.jsonl"
 
 
-def one(source: str | Path, topic: str = "") -> Sample:
-    (found,) = samples.read(str(source), topic)
-    return found
+def only_sample(source: str | Path, topic: str = "") -> Sample:
+    (sample,) = samples.read(str(source), topic)
+    return sample
 
 
 def written(folder: Path, thing: Any, name: str = "body.json") -> Path:
@@ -67,39 +67,39 @@ def test_the_sample_order_maps_to_the_documented_contact_and_deal() -> None:
 
 
 def test_an_event_keeps_its_topic_and_its_very_bytes() -> None:
-    found = one(EVENTS / "ingest-order-created.json")
+    sample = only_sample(EVENTS / "ingest-order-created.json")
 
-    assert (found.topic, found.body) == ("order.created", delivery(19).body)
+    assert (sample.topic, sample.body) == ("order.created", delivery(19).body)
 
 
 def test_an_event_in_base64_is_decoded(tmp_path: Path) -> None:
     event = json.loads((EVENTS / "ingest-order-created.json").read_text())
     event |= {"body": base64.b64encode(event["body"].encode()).decode(), "isBase64Encoded": True}
 
-    assert one(written(tmp_path, event)).body == delivery(19).body
+    assert only_sample(written(tmp_path, event)).body == delivery(19).body
 
 
 def test_a_file_of_captured_deliveries_gives_all_of_them_in_order() -> None:
-    found = list(samples.read(str(FIXTURE)))
+    listed = list(samples.read(str(FIXTURE)))
 
-    assert [sample.body for sample in found] == [line.body for line in captured()]
-    assert [sample.topic for sample in found] == [line.topic for line in captured()]
+    assert [sample.body for sample in listed] == [line.body for line in captured()]
+    assert [sample.topic for sample in listed] == [line.topic for line in captured()]
 
 
 def test_one_captured_delivery_is_named_by_its_number() -> None:
-    assert one(f"{FIXTURE}:64").body == delivery(64).body
+    assert only_sample(f"{FIXTURE}:64").body == delivery(64).body
 
 
 def test_lines_without_a_number_are_counted(tmp_path: Path) -> None:
     lines = "\n".join(json.dumps({"id": number, "status": "pending"}) for number in (7, 8, 9))
     file = written(tmp_path, lines, "orders.jsonl")
 
-    assert json.loads(one(f"{file}:2").body)["id"] == 8
+    assert json.loads(only_sample(f"{file}:2").body)["id"] == 8
 
 
 def test_a_number_that_is_not_there_is_wrong_usage() -> None:
     with pytest.raises(WrongUsage, match="has no delivery 9999"):
-        one(f"{FIXTURE}:9999")
+        only_sample(f"{FIXTURE}:9999")
 
 
 @pytest.mark.parametrize(
@@ -110,31 +110,31 @@ def test_a_number_that_is_not_there_is_wrong_usage() -> None:
     ],
 )
 def test_the_topic_of_a_bare_body_is_seen_from_its_shape(tmp_path: Path, body: Any, topic: str) -> None:
-    assert one(written(tmp_path, body)).topic == topic
+    assert only_sample(written(tmp_path, body)).topic == topic
 
 
 def test_a_bare_body_is_sent_byte_by_byte(tmp_path: Path) -> None:
     file = written(tmp_path, '{ "id": 5,\n "status": "pending", "total": "1.00" }\n')
 
-    assert one(file).body == b'{ "id": 5,\n "status": "pending", "total": "1.00" }\n'
+    assert only_sample(file).body == b'{ "id": 5,\n "status": "pending", "total": "1.00" }\n'
 
 
 def test_a_body_of_unclear_topic_needs_one(tmp_path: Path) -> None:
     file = written(tmp_path, {"id": 5})
 
-    assert one(file, "order.deleted").topic == "order.deleted"
+    assert only_sample(file, "order.deleted").topic == "order.deleted"
     with pytest.raises(WrongUsage, match="--topic"):
-        one(file)
+        only_sample(file)
 
 
 def test_a_queue_event_is_no_request() -> None:
     with pytest.raises(WrongUsage, match="queue"):
-        one(EVENTS / "consumer-batch.json")
+        only_sample(EVENTS / "consumer-batch.json")
 
 
 def test_a_missing_file_is_wrong_usage() -> None:
     with pytest.raises(WrongUsage, match=r"nowhere\.json cannot be read"):
-        one("nowhere.json")
+        only_sample("nowhere.json")
 
 
 # --- Signing them
@@ -156,7 +156,7 @@ def test_what_is_sent_verifies_as_the_stores_own() -> None:
 
 @pytest.mark.parametrize("line", [line for line in captured() if line.secret == SECRET], ids=lambda line: str(line.nr))
 def test_signing_anew_with_the_stores_secret_gives_the_stores_headers(line: Any) -> None:
-    sample = one(f"{FIXTURE}:{line.nr}")
+    sample = only_sample(f"{FIXTURE}:{line.nr}")
 
     sent = {name.lower(): value for name, value in send.headers(sample, SECRET).items()}
 
@@ -173,13 +173,13 @@ def test_every_header_of_the_store_is_there() -> None:
 
 
 def test_a_ping_goes_without_signature() -> None:
-    sent = send.headers(one(EVENTS / "ingest-ping.json"), "a secret")
+    sent = send.headers(only_sample(EVENTS / "ingest-ping.json"), "a secret")
 
-    assert webhooks.is_ping(sent, one(EVENTS / "ingest-ping.json").body)
+    assert webhooks.is_ping(sent, only_sample(EVENTS / "ingest-ping.json").body)
 
 
 def test_as_captured_keeps_the_signature_and_nothing_of_the_connection() -> None:
-    forged = one(EVENTS / "ingest-forged.json")
+    forged = only_sample(EVENTS / "ingest-forged.json")
 
     sent = send.as_captured(forged)
 

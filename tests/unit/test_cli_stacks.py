@@ -72,11 +72,11 @@ def test_a_broken_file_of_the_local_stack_is_named(tmp_path: Path) -> None:
 def test_the_environment_wins_over_the_file_and_blanks_count_as_missing(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("HUBSPOT_API_KEY=from-file\nWOO_COMMERCE_URL=\nHUBSPOT_API_VERSION=v3\n")
 
-    found = environment.read({"HUBSPOT_API_KEY": "from-environment", "HUBSPOT_API_VERSION": ""}, tmp_path)
+    settings = environment.read({"HUBSPOT_API_KEY": "from-environment", "HUBSPOT_API_VERSION": ""}, tmp_path)
 
-    assert found["HUBSPOT_API_KEY"] == "from-environment"
-    assert "WOO_COMMERCE_URL" not in found
-    assert found["HUBSPOT_API_VERSION"] == "v3"
+    assert settings["HUBSPOT_API_KEY"] == "from-environment"
+    assert "WOO_COMMERCE_URL" not in settings
+    assert settings["HUBSPOT_API_VERSION"] == "v3"
 
 
 def test_a_dollar_in_a_secret_stays_one(tmp_path: Path) -> None:

@@ -15,9 +15,9 @@ from woohub_cli.rendering.typer_help import flowing
 
 
 def commands(group: Any, *path: str) -> Iterator[tuple[str, ...]]:
-    for name, one in group.commands.items():
+    for name, command in group.commands.items():
         yield (*path, name)
-        yield from commands(one, *path, name) if hasattr(one, "commands") else ()
+        yield from commands(command, *path, name) if hasattr(command, "commands") else ()
 
 
 def shown(*command: str) -> str:

@@ -21,11 +21,11 @@ def reason(problem: HubSpotProblem) -> dict[str, str]:
 
 
 def test_a_refusal_says_what_why_where_and_what_to_do() -> None:
-    found = reason(
+    attributes = reason(
         HubSpotProblem(400, "amount was not a valid number", "VALIDATION_ERROR", "INVALID_LONG", "c0ffee", ("amount",))
     )
 
-    assert found == {
+    assert attributes == {
         "reason": "HubSpot rejected it (amount): amount was not a valid number. What to do: correct the value in the "
         "store or its source in mapping.toml, then `woohub dlq redrive MESSAGE`",
         "status": "400",
@@ -41,11 +41,11 @@ def test_a_refusal_says_what_why_where_and_what_to_do() -> None:
 def test_details_that_hubspot_writes_as_json_are_told_by_their_words() -> None:
     details = [{"isValid": False, "message": 'Property "vat" is required', "name": "vat"}, {"message": "and so on"}]
 
-    told = reason(HubSpotProblem(400, f"Property values were not valid: {json.dumps(details)}", properties=("vat",)))[
+    text = reason(HubSpotProblem(400, f"Property values were not valid: {json.dumps(details)}", properties=("vat",)))[
         "reason"
     ]
 
-    assert told.startswith(
+    assert text.startswith(
         'HubSpot rejected it (vat): Property values were not valid: Property "vat" is required; and so on. What to do:'
     )
 
@@ -69,10 +69,10 @@ def test_no_attribute_is_longer_than_it_may_be() -> None:
 
 
 def test_what_sqs_does_not_take_is_left_out_of_a_reason() -> None:
-    found = reason(HubSpotProblem(400, "first\x00name \ud83d is \ufffe wrong", correlation_id="\x0b"))
+    attributes = reason(HubSpotProblem(400, "first\x00name \ud83d is \ufffe wrong", correlation_id="\x0b"))
 
-    assert "first\ufffdname \ufffd is \ufffd wrong" in found["reason"]
-    assert found["correlationId"] == "\ufffd"
+    assert "first\ufffdname \ufffd is \ufffd wrong" in attributes["reason"]
+    assert attributes["correlationId"] == "\ufffd"
 
 
 def test_every_delivery_that_fits_a_message_fits_it_with_the_longest_reason() -> None:
@@ -82,9 +82,9 @@ def test_every_delivery_that_fits_a_message_fits_it_with_the_longest_reason() ->
         key=size,
     )
     everything = "\N{COLLISION SYMBOL}" * 5000
-    told = HubSpotProblem(400, everything, everything, everything, everything, (everything,))
+    problem = HubSpotProblem(400, everything, everything, everything, everything, (everything,))
 
-    reason = dead_letters.attributes(HubSpotRejected(told), everything, 3, NOW)
+    reason = dead_letters.attributes(HubSpotRejected(problem), everything, 3, NOW)
 
     assert size(largest) > 900_000
     assert size(largest) + sum(len((name + text + "String").encode()) for name, text in reason.items()) <= 1024 * 1024
@@ -109,10 +109,10 @@ def test_every_kind_of_refusal_has_its_advice(problem: HubSpotProblem, words: st
 
 
 def test_a_broken_order_is_to_be_mended_in_the_store() -> None:
-    found = dead_letters.attributes(InvalidPayload("total: must be a number"), "order:1", 1, NOW)
+    attributes = dead_letters.attributes(InvalidPayload("total: must be a number"), "order:1", 1, NOW)
 
-    assert "in the store" in found["reason"]
-    assert found["category"] == "InvalidPayload"
+    assert "in the store" in attributes["reason"]
+    assert attributes["category"] == "InvalidPayload"
 
 
 def test_a_redriven_message_leaves_its_reason_behind() -> None:

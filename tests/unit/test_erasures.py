@@ -107,10 +107,10 @@ def test_a_list_that_cannot_be_read_is_refused_by_place(body: bytes) -> None:
 
 
 @given(st.text(), st.text())
-def test_two_addresses_never_share_a_hash(one: str, other: str) -> None:
-    same = one.strip().lower().encode(errors="replace") == other.strip().lower().encode(errors="replace")
+def test_two_addresses_never_share_a_hash(first: str, other: str) -> None:
+    same = first.strip().lower().encode(errors="replace") == other.strip().lower().encode(errors="replace")
 
-    assert (hashed(one, KEY) == hashed(other, KEY)) == same
+    assert (hashed(first, KEY) == hashed(other, KEY)) == same
 
 
 # From before, or a new relationship

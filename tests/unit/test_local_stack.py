@@ -38,17 +38,17 @@ def test_nothing_given_is_the_simulated_hubspot_on_the_documented_ports(tmp_path
 
 
 def test_the_environment_wins_over_the_file_and_empty_is_not_given(tmp_path: Path) -> None:
-    found = settings(
+    configured = settings(
         {"LOCAL_PORT": "5000", "HUBSPOT_API_KEY": ""}, tmp_path / ".env", "LOCAL_PORT=6000\nHUBSPOT_API_KEY=pat-1\n"
     )
 
-    assert (found.port, found.hubspot_token) == (5000, "pat-1")
+    assert (configured.port, configured.hubspot_token) == (5000, "pat-1")
 
 
 def test_a_secret_in_the_file_is_taken_as_it_is(tmp_path: Path) -> None:
-    found = settings({}, tmp_path / ".env", "WOO_COMMERCE_WEBHOOK_SECRET='a b$HOME=${HOME}#\"c'\n")
+    configured = settings({}, tmp_path / ".env", "WOO_COMMERCE_WEBHOOK_SECRET='a b$HOME=${HOME}#\"c'\n")
 
-    assert found.webhook_secret == 'a b$HOME=${HOME}#"c'
+    assert configured.webhook_secret == 'a b$HOME=${HOME}#"c'
 
 
 @pytest.mark.parametrize("port", ["http", "-1", "65536", "80 80", "٤"])

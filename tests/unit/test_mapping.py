@@ -94,10 +94,10 @@ def test_a_customers_account_makes_exactly_this_contact() -> None:
 
 
 def test_a_real_order_makes_exactly_this_deal() -> None:
-    found = event("order.created", delivery(25).body)
+    read = event("order.created", delivery(25).body)
 
-    assert isinstance(found, OrderEvent)
-    assert MAPPING.deal(found.order) == {
+    assert isinstance(read, OrderEvent)
+    assert MAPPING.deal(read.order) == {
         "dealname": "WooCommerce Order #19 - 名前 山田",
         "dealstage": "newly_created_order",
         "amount": "4945.50",
@@ -143,9 +143,9 @@ def test_the_address_is_in_lower_case_and_without_spaces_around_it() -> None:
 
 @pytest.mark.parametrize("written", [" Other.Mail@SHOP.example\n", "a&amp;b@x.example", "", None, []])
 def test_the_address_of_an_order_is_that_of_its_contact(written: object) -> None:
-    found = billed(email=written)
+    placed = billed(email=written)
 
-    assert MAPPING.email(found) == MAPPING.contact_from_order(found).get("email", "")
+    assert MAPPING.email(placed) == MAPPING.contact_from_order(placed).get("email", "")
 
 
 def test_an_address_is_not_decoded() -> None:
@@ -267,11 +267,11 @@ def test_every_status_of_woocommerce_has_its_stage(status: str, stage: str) -> N
 
 
 def test_a_custom_status_has_the_default_stage_and_is_not_known() -> None:
-    found = event("order.updated", labelled("status-awaiting-pickup").body)
+    read = event("order.updated", labelled("status-awaiting-pickup").body)
 
-    assert isinstance(found, OrderEvent)
-    assert MAPPING.deal(found.order)["dealstage"] == MAPPING.default_stage == "newly_created_order"
-    assert MAPPING.deal(found.order)["woocommerce_order_status"] == "awaiting-pickup"
+    assert isinstance(read, OrderEvent)
+    assert MAPPING.deal(read.order)["dealstage"] == MAPPING.default_stage == "newly_created_order"
+    assert MAPPING.deal(read.order)["woocommerce_order_status"] == "awaiting-pickup"
     assert not MAPPING.is_known("awaiting-pickup")
 
 
@@ -673,10 +673,10 @@ def test_a_property_of_another_type_than_text_needs_values_of_that_type(
 
 
 def test_all_mistakes_are_reported_together(tmp_path: Path) -> None:
-    with pytest.raises(InvalidMapping) as found:
+    with pytest.raises(InvalidMapping) as raised:
         edited(tmp_path, ('as = "number" }', 'as = "x" }'), ('"on-create" }', '"y" }'))
 
-    assert re.findall(r"^  (\S+):", str(found.value), re.MULTILINE) == ["contact.email.write", "deal.amount.as"]
+    assert re.findall(r"^  (\S+):", str(raised.value), re.MULTILINE) == ["contact.email.write", "deal.amount.as"]
 
 
 def test_a_missing_file_is_reported(tmp_path: Path) -> None:
@@ -689,12 +689,12 @@ def test_a_missing_file_is_reported(tmp_path: Path) -> None:
 
 def all_properties(topic: str, payload: object) -> list[Properties[str, str]]:
     try:
-        found = event(topic, json.dumps(payload).encode())
+        read = event(topic, json.dumps(payload).encode())
     except InvalidPayload:
         return []
-    if isinstance(found, OrderEvent):
-        return [MAPPING.contact_from_order(found.order), MAPPING.deal(found.order)]
-    return [MAPPING.contact_from_customer(found.customer)] if isinstance(found, CustomerEvent) else []
+    if isinstance(read, OrderEvent):
+        return [MAPPING.contact_from_order(read.order), MAPPING.deal(read.order)]
+    return [MAPPING.contact_from_customer(order.customer)] if isinstance(order, CustomerEvent) else []
 
 
 def assert_writable(properties: Properties[str, str]) -> None:
@@ -749,10 +749,10 @@ def test_a_usable_address_has_two_parts_and_no_spaces(text: str) -> None:
     assert usable_email(text) <= bool(local and domain and not re.search(r"\s", text))
 
 
-@pytest.mark.parametrize("one", captured(), ids=lambda one: f"{one.nr}-{one.label}")
-def test_every_captured_delivery_makes_writable_properties(one: Any) -> None:
-    if one.topic in READERS:
-        for properties in all_properties(one.topic, one.payload):
+@pytest.mark.parametrize("sent", captured(), ids=lambda sent: f"{sent.nr}-{sent.label}")
+def test_every_captured_delivery_makes_writable_properties(sent: Any) -> None:
+    if sent.topic in READERS:
+        for properties in all_properties(sent.topic, sent.payload):
             assert_writable(properties)
 
 

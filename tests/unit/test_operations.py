@@ -27,17 +27,17 @@ ALARMS = alarms()
 WOOHUB = get_command(app)
 COMMAND = r"woohub (?:(?:dlq|mapping|store) )?[a-z]+(?:-[a-z]+)*"
 QUERIES = {
-    name: one["Properties"]["QueryString"]
-    for name, one in RESOURCES.items()
-    if one["Type"] == "AWS::Logs::QueryDefinition"
+    name: resource["Properties"]["QueryString"]
+    for name, resource in RESOURCES.items()
+    if resource["Type"] == "AWS::Logs::QueryDefinition"
 }
 
 
 def commands(prefix: str = "woohub", group: Any = WOOHUB) -> Iterator[str]:
     """Every command with its group's name: `woohub dlq list`."""
-    for name, one in group.commands.items():
-        if hasattr(one, "commands"):
-            yield from commands(f"{prefix} {name}", one)
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(f"{prefix} {name}", command)
         else:
             yield f"{prefix} {name}"
 

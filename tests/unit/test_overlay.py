@@ -228,7 +228,7 @@ def test_an_overlay_says_nothing_that_woohubs_own_says_already(tables: dict[str,
 
 
 @given(complete_files(), complete_files())
-def test_merging_twice_is_merging_once(one: dict[str, Any], other: dict[str, Any]) -> None:
-    once = merged(one, other)
+def test_merging_twice_is_merging_once(first: dict[str, Any], other: dict[str, Any]) -> None:
+    once = merged(first, other)
 
     assert meaning(merged(once, other)) == meaning(once)

@@ -164,7 +164,7 @@ def test_an_environment_sets_parameters_that_exist_to_values_they_may_have(envir
     configuration = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))[environment]
     given = configuration["deploy"]["parameters"].get("parameter_overrides", "").split()
 
-    for name, value in (one.split("=") for one in given):
+    for name, value in (setting.split("=") for setting in given):
         parameter = TEMPLATE["Parameters"][name]
-        assert value in {str(one) for one in parameter.get("AllowedValues", [value])}
+        assert value in {str(allowed) for allowed in parameter.get("AllowedValues", [value])}
     assert configuration["global"]["parameters"]["stack_name"].startswith("woohub")

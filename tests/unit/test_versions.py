@@ -47,9 +47,9 @@ def test_within_one_second_the_later_receipt_is_newer() -> None:
     assert not first.supersedes(second)
 
 
-@given(one=STATES, other=STATES)
-def test_of_two_states_at_most_one_is_newer(one: OrderState, other: OrderState) -> None:
-    assert not (one.supersedes(other) and other.supersedes(one))
+@given(first=STATES, other=STATES)
+def test_of_two_states_at_most_one_is_newer(first: OrderState, other: OrderState) -> None:
+    assert not (first.supersedes(other) and other.supersedes(first))
 
 
 def test_a_trashing_beats_what_was_received_before_though_the_stores_clock_is_ahead() -> None:

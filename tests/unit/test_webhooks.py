@@ -51,37 +51,39 @@ def refusal(topic: str, content: Any) -> NotAnEntity:
 # The store's own signatures
 
 
-@pytest.mark.parametrize("one", [line for line in captured() if line.secret == SECRET], ids=lambda one: f"{one.nr}")
-def test_every_delivery_of_a_real_store_is_authentic(one: Any) -> None:
-    assert verified(one.headers, one.body, SECRET).body == one.body
+@pytest.mark.parametrize("sent", [line for line in captured() if line.secret == SECRET], ids=lambda sent: f"{sent.nr}")
+def test_every_delivery_of_a_real_store_is_authentic(sent: Any) -> None:
+    assert verified(sent.headers, sent.body, SECRET).body == sent.body
 
 
 @pytest.mark.parametrize("nr", OTHER_SECRETS)
 def test_odd_secrets_sign_as_the_store_signs_with_them(nr: int) -> None:
-    one = delivery(nr)
+    sent = delivery(nr)
 
-    assert verified(one.headers, one.body, OTHER_SECRETS[nr]).topic == one.topic
+    assert verified(sent.headers, sent.body, OTHER_SECRETS[nr]).topic == sent.topic
 
 
 def test_a_padded_secret_is_not_stripped() -> None:
-    one = delivery(125)
+    sent = delivery(125)
 
     with pytest.raises(SignatureError):
-        verified(one.headers, one.body, OTHER_SECRETS[125].strip())
+        verified(sent.headers, sent.body, OTHER_SECRETS[125].strip())
 
 
 @pytest.mark.parametrize("configured", [{}, {"current": ""}, {"current": "", "previous": ""}, {"current": SECRET}])
 def test_a_delivery_signed_with_the_empty_secret_is_refused(configured: dict[str, str]) -> None:
-    one = delivery(SIGNED_WITH_THE_EMPTY_SECRET)
+    sent = delivery(SIGNED_WITH_THE_EMPTY_SECRET)
 
-    assert webhooks.sign(one.body, "") == one.headers["X-WC-Webhook-Signature"]
+    assert webhooks.sign(sent.body, "") == sent.headers["X-WC-Webhook-Signature"]
     with pytest.raises(SignatureError):
-        webhooks.verify(one.headers, one.body, configured, received_ms=NOW)
+        webhooks.verify(sent.headers, sent.body, configured, received_ms=NOW)
 
 
-@pytest.mark.parametrize("one", [line for line in captured() if line.secret == "unsigned"], ids=lambda one: f"{one.nr}")
-def test_the_pings_of_a_real_store_are_recognised(one: Any) -> None:
-    assert webhooks.is_ping(one.headers, one.body)
+@pytest.mark.parametrize(
+    "sent", [line for line in captured() if line.secret == "unsigned"], ids=lambda sent: f"{sent.nr}"
+)
+def test_the_pings_of_a_real_store_are_recognised(sent: Any) -> None:
+    assert webhooks.is_ping(sent.headers, sent.body)
 
 
 # The key WordPress derives
@@ -179,17 +181,17 @@ def test_a_malformed_signature_is_refused(signature: str) -> None:
 def test_header_names_count_in_any_case(change: Any) -> None:
     headers = {change(name): value for name, value in delivery(19).headers.items()}
 
-    found = verified(headers, delivery(19).body, SECRET)
+    accepted = verified(headers, delivery(19).body, SECRET)
 
-    assert (found.topic, found.webhook_id) == ("order.created", "2")
+    assert (accepted.topic, accepted.webhook_id) == ("order.created", "2")
 
 
 def test_a_delivery_carries_what_its_headers_say() -> None:
-    one = delivery(19)
+    sent = delivery(19)
 
-    assert verified(one.headers, one.body, SECRET) == Delivery(
+    assert verified(sent.headers, sent.body, SECRET) == Delivery(
         topic="order.created",
-        body=one.body,
+        body=sent.body,
         received_ms=NOW,
         source="http://127.0.0.1:8899/",
         webhook_id="2",
@@ -217,10 +219,10 @@ def test_a_refusal_does_not_give_the_right_signature_away() -> None:
 
 
 def test_a_printed_delivery_shows_no_personal_data() -> None:
-    one = delivery(19)
+    sent = delivery(19)
 
-    assert "@shop.example" in one.body.decode()
-    assert "@shop.example" not in repr(verified(one.headers, one.body, SECRET))
+    assert "@shop.example" in sent.body.decode()
+    assert "@shop.example" not in repr(verified(sent.headers, sent.body, SECRET))
 
 
 # Pings
@@ -333,9 +335,9 @@ WHOLE = [
 
 
 @pytest.mark.parametrize("topic", ["order.deleted", "customer.deleted"])
-@pytest.mark.parametrize("one", WHOLE, ids=lambda one: f"{one.nr}")
-def test_a_whole_order_or_customer_sent_again_as_a_deletion_deletes_nothing(one: Any, topic: str) -> None:
-    refused = refusal(topic, one.body)
+@pytest.mark.parametrize("sent", WHOLE, ids=lambda sent: f"{sent.nr}")
+def test_a_whole_order_or_customer_sent_again_as_a_deletion_deletes_nothing(sent: Any, topic: str) -> None:
+    refused = refusal(topic, sent.body)
 
     assert refused.lost_event
 
@@ -541,9 +543,9 @@ def test_what_ingest_takes_the_consumer_reads_as_the_same(topic: str, identifier
     ],
 )
 def test_deliveries_of_a_real_store_are_identified(nr: int, entity: str) -> None:
-    one = delivery(nr)
+    sent = delivery(nr)
 
-    assert webhooks.identify(verified(one.headers, one.body, SECRET)).entity == entity
+    assert webhooks.identify(verified(sent.headers, sent.body, SECRET)).entity == entity
 
 
 @pytest.mark.parametrize(
@@ -559,9 +561,9 @@ def test_deliveries_of_a_real_store_are_identified(nr: int, entity: str) -> None
     ],
 )
 def test_the_accidents_of_a_real_store_are_told_apart(nr: int, cause: str, lost: bool) -> None:
-    one = delivery(nr)
+    sent = delivery(nr)
 
-    refused = refusal(one.topic, one.body)
+    refused = refusal(sent.topic, sent.body)
 
     assert (refused.cause, refused.lost_event) == (cause, lost)
 

@@ -34,48 +34,48 @@ JSON = st.recursive(
 )
 
 
-def read(one: Captured) -> Event:
-    return parse(Delivery(topic=one.topic, body=one.body, received_ms=RECEIVED_MS))
+def read(sent: Captured) -> Event:
+    return parse(Delivery(topic=sent.topic, body=sent.body, received_ms=RECEIVED_MS))
 
 
-def captured_order(one: Captured) -> Order:
-    found = read(one)
-    assert isinstance(found, OrderEvent)
-    return found.order
+def captured_order(sent: Captured) -> Order:
+    entity = read(sent)
+    assert isinstance(entity, OrderEvent)
+    return entity.order
 
 
 # Real deliveries
 
 
-@pytest.mark.parametrize("one", ENTITIES, ids=lambda one: f"{one.nr}-{one.label}")
-def test_every_captured_order_and_customer_is_understood_as_what_it_is(one: Captured) -> None:
-    assert type(read(one)) is expected_type(one)
+@pytest.mark.parametrize("sent", ENTITIES, ids=lambda sent: f"{sent.nr}-{sent.label}")
+def test_every_captured_order_and_customer_is_understood_as_what_it_is(sent: Captured) -> None:
+    assert type(read(sent)) is expected_type(sent)
 
 
-def expected_type(one: Captured) -> type[Event]:
-    payload = one.payload
-    if one.topic == "customer.deleted" or payload.get("status") == "checkout-draft":
+def expected_type(sent: Captured) -> type[Event]:
+    payload = sent.payload
+    if sent.topic == "customer.deleted" or payload.get("status") == "checkout-draft":
         return Ignored
     if payload.get("role", "customer") != "customer":
         return Ignored
-    if one.topic == "order.deleted":
+    if sent.topic == "order.deleted":
         return OrderTrashed
-    return CustomerEvent if one.topic.startswith("customer.") else OrderEvent
+    return CustomerEvent if sent.topic.startswith("customer.") else OrderEvent
 
 
 def test_the_captured_deliveries_hold_every_kind_of_event() -> None:
-    assert {type(read(one)) for one in ENTITIES} == {OrderEvent, OrderTrashed, CustomerEvent, Ignored}
+    assert {type(read(sent)) for sent in ENTITIES} == {OrderEvent, OrderTrashed, CustomerEvent, Ignored}
 
 
-@pytest.mark.parametrize("one", REST_ERRORS, ids=lambda one: f"{one.nr}-{one.label}")
-def test_the_error_a_store_sends_in_place_of_an_order_or_customer_is_refused(one: Captured) -> None:
+@pytest.mark.parametrize("sent", REST_ERRORS, ids=lambda sent: f"{sent.nr}-{sent.label}")
+def test_the_error_a_store_sends_in_place_of_an_order_or_customer_is_refused(sent: Captured) -> None:
     with pytest.raises(InvalidPayload, match="id: is missing"):
-        read(one)
+        read(sent)
 
 
-@pytest.mark.parametrize("one", [delivery(158), delivery(159)], ids=lambda one: one.topic)
-def test_other_topics_are_ignored(one: Captured) -> None:
-    assert read(one) == Ignored("other_topic")
+@pytest.mark.parametrize("sent", [delivery(158), delivery(159)], ids=lambda sent: sent.topic)
+def test_other_topics_are_ignored(sent: Captured) -> None:
+    assert read(sent) == Ignored("other_topic")
 
 
 def test_a_real_order_is_read_field_by_field() -> None:
@@ -507,10 +507,10 @@ def test_an_order_with_anything_in_one_field_is_an_event_or_refused(field: str, 
 
 def assert_event_or_refused(topic: str, body: bytes) -> None:
     try:
-        found: object = event(topic, body)
+        understood: object = event(topic, body)
     except InvalidPayload as refused:
-        found = refused
-    assert isinstance(found, OrderEvent | OrderTrashed | CustomerEvent | Ignored | InvalidPayload)
+        understood = refused
+    assert isinstance(understood, OrderEvent | OrderTrashed | CustomerEvent | Ignored | InvalidPayload)
 
 
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=4, min_value=-(10**9), max_value=10**9))

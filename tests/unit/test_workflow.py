@@ -31,5 +31,5 @@ def test_every_target_it_makes_exists() -> None:
 def test_only_the_deployment_may_ask_aws_for_a_role() -> None:
     rights = {name: job.get("permissions", WORKFLOW["permissions"]) for name, job in WORKFLOW["jobs"].items()}
 
-    assert {name for name, one in rights.items() if "id-token" in one} == {"deploy"}
+    assert {name for name, granted in rights.items() if "id-token" in granted} == {"deploy"}
     assert WORKFLOW["jobs"]["deploy"]["needs"] == "test"

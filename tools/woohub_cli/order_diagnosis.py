@@ -296,10 +296,10 @@ def _on_its_way(diagnosis: OrderDiagnosis) -> Conclusion:
 
 def _edited(diagnosis: OrderDiagnosis) -> Conclusion:
     names = [
-        it.property
+        difference.property
         for mismatch in diagnosis.hubspot.of(MismatchKind.DIFFERING)
         if mismatch.record == "deal"
-        for it in mismatch.differences
+        for difference in mismatch.differences
     ]
     return Conclusion(
         f"HubSpot had this state of the order, but {', '.join(names)} was changed there afterwards, by a person or "

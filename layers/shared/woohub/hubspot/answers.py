@@ -228,7 +228,7 @@ def holder_of(problem: HubSpotProblem, key_properties: Sequence[str]) -> str | N
 
 def _holder_in(message: str) -> str:
     """409 `Contact already exists. Existing ID: 6001`; or 400 `Cannot set PropertyValueCoordinates{…, propertyName=…}
-    on <new>. <existing> already has that value.`: the first id is a half-made ghost, the second the holder.
+    on <new>. <existing> already has that value.`: first an unfinished record, then the holder.
     """
     match = _HOLDER.search(message)
     return (match[1] or match[2]) if match else ""
