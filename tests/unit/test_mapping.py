@@ -694,7 +694,7 @@ def all_properties(topic: str, payload: object) -> list[Properties[str, str]]:
         return []
     if isinstance(read, OrderEvent):
         return [MAPPING.contact_from_order(read.order), MAPPING.deal(read.order)]
-    return [MAPPING.contact_from_customer(order.customer)] if isinstance(order, CustomerEvent) else []
+    return [MAPPING.contact_from_customer(read.customer)] if isinstance(read, CustomerEvent) else []
 
 
 def assert_writable(properties: Properties[str, str]) -> None:
