@@ -79,4 +79,6 @@ def test_the_demo_ends_as_it_must(tmp_path: Path, capsys: pytest.CaptureFixture[
 
     shown = capsys.readouterr().out
     assert "WooCommerce Order #43 - Guest Checkout" in shown
+    assert "3 x Configurable thing at 10.00" in shown
+    assert "2026-11-23 completed" in shown
     assert "total: must be a plain decimal number" in shown

@@ -6,7 +6,7 @@ import fcntl
 import os
 import socket
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -17,12 +17,12 @@ from local_stack.processes import child, free_port, run
 from local_stack.running import alone
 from local_stack.settings import InvalidSetting, Settings
 from local_stack.stack import Stack
-from local_stack.stack_client import Contact
+from local_stack.stack_client import Contact, Metrics
 from local_stack.steps import StepFailed, step, wait_until
 
 AS_EXPECTED = Result(
     status_codes=[sample.status_code for sample in samples.samples("lab-secret")],
-    contacts=[Contact(email, "", "", "", "") for email in sorted(samples.CONTACTS)],
+    contacts=[Contact(email, "", "", "", "", metrics) for email, metrics in sorted(samples.CONTACTS.items())],
     deals=list(samples.DEALS),
     dead_letters=[{"entity": samples.POISON, "reason": "total: no number"}],
 )
@@ -166,11 +166,27 @@ def test_the_demo_finds_nothing_wrong_with_what_is_expected() -> None:
     [
         ({"contacts": AS_EXPECTED.contacts[1:]}, "contact missing"),
         ({"deals": [*AS_EXPECTED.deals, AS_EXPECTED.deals[0]]}, "deal unexpected"),
+        (
+            {"contacts": [replace(AS_EXPECTED.contacts[0], metrics=Metrics("2")), *AS_EXPECTED.contacts[1:]]},
+            "contact unexpected",
+        ),
+        (
+            {"deals": [replace(AS_EXPECTED.deals[0], items=()), *AS_EXPECTED.deals[1:]]},
+            "the items come to 0, the amount is",
+        ),
         ({"dead_letters": []}, "dead letter missing: order:47"),
         ({"dead_letters": [{"entity": samples.POISON}]}, "no reason"),
         ({"status_codes": [500, *AS_EXPECTED.status_codes[1:]]}, "answered 500 instead of 200"),
     ],
-    ids=["a contact lost", "a deal duplicated", "the poison message lost", "no reason", "an error answered"],
+    ids=[
+        "a contact lost",
+        "a deal duplicated",
+        "an order counted twice",
+        "line items lost",
+        "the poison message lost",
+        "no reason",
+        "an error answered",
+    ],
 )
 def test_the_demo_fails_when_something_is_wrong(change: dict[str, object], text: str) -> None:
     result = Result(**{**vars(AS_EXPECTED), **change})

@@ -1,26 +1,32 @@
 """Show the whole stack on this machine: real deliveries in, contacts and deals out, one poison message rejected.
 
+Line items and customer metrics are switched on, as an operator does it.
+
 Part 2: a store whose deliveries are lost and whose webhook is disabled, and the recovery.
 """
 
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from . import demo_recovery, samples, stack_client
+from . import demo_mapping, demo_recovery, samples, stack_client
 from .running import running
 from .samples import Sample
 from .settings import Settings
 from .stack import Stack
 from .stack_client import Contact, Deal
 from .steps import fail_if, step
+
+ITEM_WIDTH = 70  # characters
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,7 @@ def demo(state: Path) -> int:
     settings = Settings(state=state, port=0, simulator_port=0, enforce_iam=True)
     sent = samples.samples(settings.webhook_secret)
     with running(settings) as (stack, _):
+        demo_mapping.push(stack)
         print("\nPart 1: real deliveries become contacts and deals\n")
         result = _send_all(stack, sent)
         _print_result(sent, result)
@@ -60,8 +67,12 @@ def problems(sent: list[Sample], result: Result) -> Iterator[str]:
     for sample, status in zip(sent, result.status_codes, strict=True):
         if status != sample.status_code:
             yield f"{sample.title}: answered {status} instead of {sample.status_code}"
-    yield from _compared("contact", samples.CONTACTS, [contact.email for contact in result.contacts])
+    contacts = [(contact.email, contact.metrics) for contact in result.contacts]
+    yield from _compared("contact", samples.CONTACTS.items(), contacts)
     yield from _compared("deal", samples.DEALS, result.deals)
+    for deal in result.deals:
+        if deal.sum_of_items != Decimal(deal.amount):
+            yield f"{deal.name}: the items come to {deal.sum_of_items}, the amount is {deal.amount}"
     yield from _compared("dead letter", [samples.POISON], [letter.get("entity", "?") for letter in result.dead_letters])
     if not all(letter.get("reason") for letter in result.dead_letters):
         yield "a dead letter has no reason"
@@ -78,12 +89,26 @@ def _print_result(sent: list[Sample], result: Result) -> None:
     console.print()
     rows = [(sample.title, sample.topic, str(code)) for sample, code in zip(sent, result.status_codes, strict=True)]
     console.print(_table("Sent", ("delivery", "topic", "status"), rows))
-    people = [astuple(contact) for contact in result.contacts]
-    console.print(_table("Contacts", ("e-mail", "name", "city", "country", "customer"), people))
+    people = [_person(contact) for contact in result.contacts]
+    columns = ("e-mail", "name", "country", "customer", "orders", "paid", "latest order")
+    console.print(_table("Contacts, with customer metrics", columns, people))
     deals = [(deal.name, deal.stage, f"{deal.amount} {deal.currency}", deal.contact) for deal in result.deals]
     console.print(_table("Deals", ("deal", "stage", "amount", "associated contact"), deals))
+    items = [(f"#{deal.order}", _item_lines(deal), str(deal.sum_of_items)) for deal in result.deals]
+    console.print(_table("Line items of the deals", ("order", "items", "sum"), items))
     letters = [(letter.get("entity", "?"), letter.get("reason", "none")) for letter in result.dead_letters]
     console.print(_table("Dead-letter queue", ("entity", "reason"), letters))
+
+
+def _person(contact: Contact) -> tuple[str, ...]:
+    metrics = contact.metrics
+    latest = f"{metrics.last_order[:10]} {metrics.last_status}".strip()
+    who = (contact.email, contact.name, contact.country, contact.customer)
+    return *who, metrics.orders, metrics.total_paid, latest
+
+
+def _item_lines(deal: Deal) -> str:
+    return "\n".join(textwrap.shorten(str(item), ITEM_WIDTH, placeholder=" …") for item in deal.items)
 
 
 def _table(title: str, columns: Iterable[str], rows: Iterable[tuple[str, ...]]) -> Table:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 
-import boto3
 import urllib3
 from rich.console import Console
 from rich.table import Table
@@ -31,8 +30,9 @@ from woohub_cli.period import DATE_FORMAT, Period
 from woohub_cli.verification import Verification
 from woohub_cli.verification_report import VerificationReport
 
-from . import environment, stack_client
+from . import stack_client
 from .stack import Stack
+from .stack_client import as_operators_see
 from .steps import StepFailed, fail_if, step
 
 ORDERS, UNDISTURBED_ORDERS, COMPLETED_ORDERS = 20, 6, 3
@@ -107,22 +107,6 @@ def run(stack: Stack, further_sources: str = "") -> Recovery:
         with step("Complete another order"):
             status_codes = _complete(shop, max(shop.orders))
         return Recovery(before, reconciled, _compare(stack, operated, store, period), status_codes)
-
-
-def as_operators_see(stack: Stack) -> operators.Stack:
-    """The stack in the form that the command line uses."""
-    names = {
-        "WebhookUrl": stack.webhook_url,
-        "QueueUrl": stack.queue_url,
-        "HubSpotApiUrl": stack.hubspot_url,
-        "WebhookSecretArn": stack.webhook_secret_arn,
-        "HubSpotSecretArn": stack.hubspot_secret_arn,
-        "StoreSecretArn": stack.store_secret_arn,
-        "ReconcileFunction": stack.reconcile_function,
-    }
-    session = boto3.Session(environment.KEY, environment.KEY, region_name=stack.region)
-    aws = operators.Aws(session, stack.aws_endpoint_url, operators.LOCAL_CALLS)
-    return operators.Stack(operators.LOCAL, names, aws, deployed_as=stack.stack_name)
 
 
 def _set_up(stack: operators.Stack, url: str, further_sources: str) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from tests.support.deliveries import Captured, delivery
 from woohub.delivery import webhooks
 
-from .stack_client import Deal
+from .stack_client import Deal, Item, Metrics
 
 POISON = "order:47"
 
@@ -56,26 +57,43 @@ def samples(secret: str) -> list[Sample]:
     ]
 
 
-def _deal(order: int, person: str, stage: str, amount: str, contact: str) -> Deal:
-    return Deal(str(order), f"WooCommerce Order #{order} - {person}", stage, amount, "USD", contact)
+def _deal(order: int, person: str, stage: str, amount: str, contact: str, *items: Item) -> Deal:
+    name = f"WooCommerce Order #{order} - {person}"
+    return Deal(str(order), name, stage, amount, "USD", contact, items)
+
+
+def _item(name: str, quantity: int, price: str) -> Item:
+    return Item(name, str(quantity), Decimal(price))
 
 
 CONTACTS = {
-    "acc1795473865@shop.example",
-    "ana@shop.example",
-    "guest.checkout@shop.example",
-    "shopper0@shop.example",
-    "shopper1@shop.example",
-    "shopper3@shop.example",
+    "acc1795473865@shop.example": Metrics("1", "39.98", "2026-11-23T22:44:25Z", "processing"),
+    "ana@shop.example": Metrics("0", "0"),
+    "guest.checkout@shop.example": Metrics("1", "39.98", "2026-11-23T22:42:39Z", "processing"),
+    "shopper0@shop.example": Metrics("1", "7.50", "2026-11-23T22:41:19Z", "completed"),
+    "shopper1@shop.example": Metrics("1", "0", "2026-11-23T22:41:22Z", "refunded"),  # the other one is in the trash
+    "shopper3@shop.example": Metrics("1", "4945.50", "2026-11-23T22:41:26Z", "processing"),
 }
+_SHIPPING = _item("Shipping: Flat rate", 1, "7.50")
+_TEE, _TEES = _item("Plain tee", 1, "19.99"), _item("Plain tee", 2, "19.99")
+_MUGS = _item('Кружка «Ёлка» ☕ — 漢字 עברית "q" & <b>bold</b>', 4, "1234.50")
+_LONG = _item(" ".join(["Very long product name"] * 20), 2, "0.01")
 DEALS = {
-    _deal(16, "Ana García", "completed", "7.50", "shopper0@shop.example"),
-    _deal(17, 'O\'Brien Smith "Jr"', "refunded", "37.50", "shopper1@shop.example"),
-    _deal(19, "名前 山田", "newly_created_order", "4945.50", "shopper3@shop.example"),
-    _deal(27, "No Mail", "on_hold", "19.99", ""),
-    _deal(43, "Guest Checkout", "newly_created_order", "39.98", "guest.checkout@shop.example"),
-    _deal(46, "New Account", "newly_created_order", "39.98", "acc1795473865@shop.example"),
-    _deal(66, 'O\'Brien Smith "Jr"', "cancelled", "7.52", "shopper1@shop.example"),
+    _deal(16, "Ana García", "completed", "7.50", "shopper0@shop.example", _item("Free sample", 5, "0.00"), _SHIPPING),
+    _deal(
+        17,
+        'O\'Brien Smith "Jr"',
+        "refunded",
+        "37.50",
+        "shopper1@shop.example",
+        _item("Configurable thing", 3, "10.00"),
+        _SHIPPING,
+    ),
+    _deal(19, "名前 山田", "newly_created_order", "4945.50", "shopper3@shop.example", _MUGS, _SHIPPING),
+    _deal(27, "No Mail", "on_hold", "19.99", "", _TEE),
+    _deal(43, "Guest Checkout", "newly_created_order", "39.98", "guest.checkout@shop.example", _TEES),
+    _deal(46, "New Account", "newly_created_order", "39.98", "acc1795473865@shop.example", _TEES),
+    _deal(66, 'O\'Brien Smith "Jr"', "cancelled", "7.52", "shopper1@shop.example", _LONG, _SHIPPING),
 }
 
 

@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
+import boto3
 import urllib3
 
+from woohub_cli import stacks as operators
+
+from . import environment
 from .stack import Stack
 from .steps import step, wait_until
 
 COUNTS = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed")
+CONTACT = ("email", "firstname", "lastname", "city", "country", "woocommerce_customer_id")
+METRICS = (
+    "woocommerce_orders",
+    "woocommerce_total_paid",
+    "woocommerce_last_order_date",
+    "woocommerce_last_order_status",
+)  # in the order of Metrics
 EMPTY_WITHIN_S = 120.0
 http = urllib3.PoolManager(retries=False, timeout=30.0)
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What a contact's orders come to, where the mapping has customer metrics."""
+
+    orders: str = ""
+    total_paid: str = ""
+    last_order: str = ""  # when it was placed
+    last_status: str = ""
 
 
 @dataclass(frozen=True)
@@ -25,6 +47,19 @@ class Contact:
     city: str
     country: str
     customer: str
+    metrics: Metrics = Metrics()
+
+
+@dataclass(frozen=True)
+class Item:
+    """A line item of a deal; `price` of one piece, less what coupons take off it."""
+
+    name: str
+    quantity: str
+    price: Decimal
+
+    def __str__(self) -> str:
+        return f"{self.quantity} x {self.name} at {self.price}"
 
 
 @dataclass(frozen=True)
@@ -37,6 +72,29 @@ class Deal:
     amount: str
     currency: str
     contact: str
+    items: tuple[Item, ...] = ()
+
+    @property
+    def sum_of_items(self) -> Decimal:
+        """What the items come to."""
+        return sum((Decimal(item.quantity) * item.price for item in self.items), Decimal(0))
+
+
+def as_operators_see(stack: Stack) -> operators.Stack:
+    """The stack in the form that the command line uses."""
+    names = {
+        "WebhookUrl": stack.webhook_url,
+        "QueueUrl": stack.queue_url,
+        "HubSpotApiUrl": stack.hubspot_url,
+        "WebhookSecretArn": stack.webhook_secret_arn,
+        "HubSpotSecretArn": stack.hubspot_secret_arn,
+        "StoreSecretArn": stack.store_secret_arn,
+        "ReconcileFunction": stack.reconcile_function,
+        "ConfigurationBucket": stack.configuration_bucket,
+    }
+    session = boto3.Session(environment.KEY, environment.KEY, region_name=stack.region)
+    aws = operators.Aws(session, stack.aws_endpoint_url, operators.LOCAL_CALLS)
+    return operators.Stack(operators.LOCAL, names, aws, deployed_as=stack.stack_name)
 
 
 def send(stack: Stack, headers: Mapping[str, str], body: bytes) -> int:
@@ -67,7 +125,15 @@ def deals(stack: Stack) -> list[Deal]:
     """All deals, sorted by order."""
     state = simulator(stack, "GET", "state")
     emails = {contact["id"]: contact["properties"]["email"] for contact in state["contacts"]}
-    records = [_deal(deal["properties"], [emails[contact] for contact in deal["contacts"]]) for deal in state["deals"]]
+    items = {item["id"]: _item(item["properties"]) for item in state["line_items"]}
+    records = [
+        _deal(
+            deal["properties"],
+            [emails[key] for key in deal["contacts"]],
+            [items[key] for key in sorted(deal["line_items"], key=int)],
+        )
+        for deal in state["deals"]
+    ]
     return sorted(records, key=lambda deal: int(deal.order))
 
 
@@ -86,14 +152,20 @@ def dead_letters(stack: Stack) -> list[dict[str, str]]:
 
 
 def _contact(properties: Mapping[str, str | None]) -> Contact:
-    email, first, last, city, country, customer = (
-        properties.get(name) or ""
-        for name in ("email", "firstname", "lastname", "city", "country", "woocommerce_customer_id")
-    )
-    return Contact(email, f"{first} {last}".strip(), city, country, customer)
+    email, first, last, city, country, customer = _values(properties, CONTACT)
+    return Contact(email, f"{first} {last}".strip(), city, country, customer, Metrics(*_values(properties, METRICS)))
 
 
-def _deal(properties: Mapping[str, str], emails: Iterable[str]) -> Deal:
+def _values(properties: Mapping[str, str | None], names: Sequence[str]) -> Iterator[str]:
+    return (properties.get(name) or "" for name in names)
+
+
+def _item(properties: Mapping[str, str]) -> Item:
+    price = Decimal(properties["price"]) - Decimal(properties.get("discount") or 0)
+    return Item(properties["name"], properties["quantity"], price)
+
+
+def _deal(properties: Mapping[str, str], emails: Iterable[str], items: Iterable[Item]) -> Deal:
     return Deal(
         properties["woocommerce_order_id"],
         properties["dealname"],
@@ -101,4 +173,5 @@ def _deal(properties: Mapping[str, str], emails: Iterable[str]) -> Deal:
         properties["amount"],
         properties["currency"],
         ", ".join(sorted(emails)),
+        tuple(items),
     )

@@ -1,0 +1,31 @@
+"""Switch line items and customer metrics on in a running local stack, as an operator does: push a mapping, set up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from woohub.mapping.overlay import Overlay
+from woohub_cli import connections
+from woohub_cli.check_result import Result
+from woohub_cli.provision import provision
+from woohub_cli.secret_store import StackSecrets
+from woohub_cli.stack_mapping import Mappings
+
+from .stack import Stack
+from .stack_client import as_operators_see
+from .steps import fail_if, step
+
+FILE = Path(__file__).with_suffix(".toml")
+
+
+def push(stack: Stack) -> None:
+    """Put demo_mapping.toml in force and its properties into HubSpot; StepFailed where HubSpot refuses one."""
+    with step("Switch on line items and customer metrics"):
+        operated = as_operators_see(stack)
+        mappings = Mappings.of(operated)
+        overlay = Overlay(FILE.name, FILE.read_bytes())
+        _, mapping = mappings.then(overlay)
+        mappings.pushed.push(overlay.content, mappings.objects)
+        hubspot = connections.hubspot_address(operated, {}).connect(StackSecrets(operated).token())
+        steps = list(provision(hubspot, mapping, dry_run=False))
+    fail_if((str(done.text()) for done in steps if done.outcome is Result.FAILED), stack)
