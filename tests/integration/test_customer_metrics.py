@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -127,6 +128,30 @@ def test_what_was_refunded_is_not_paid() -> None:
 
     assert (metrics(engine)["total_paid"], metrics(engine)["average_order"]) == ("250.50", "125.25")
     assert engine.deal(2)["amount"] == "150.00"
+
+
+@pytest.mark.parametrize(
+    ("totals", "paid", "average"),
+    [
+        (("9" * 32 + ".99", "0.01"), "1" + "0" * 32 + ".00", "5" + "0" * 31 + ".00"),
+        (("0." + "3" * 32, "1"), "1." + "3" * 32, "0." + "6" * 31 + "7"),
+    ],
+    ids=["as many digits as an amount may have", "as many decimals"],
+)
+def test_no_amount_is_too_long_to_be_summed_up_exactly(totals: tuple[str, ...], paid: str, average: str) -> None:
+    engine = engine_with_metrics()
+    orders = [message("order.created", order(place, total=total)) for place, total in enumerate(totals, 1)]
+
+    assert engine.verdicts(*orders) == ["done", "done"]
+    assert (metrics(engine)["total_paid"], metrics(engine)["average_order"]) == (paid, average)
+
+
+@pytest.mark.parametrize("amount", ["1e999999999", "1e-999999999", "NaN", "a lot", "0." + "0" * 300 + "1"])
+def test_what_people_write_for_an_amount_breaks_no_metrics(amount: str) -> None:
+    engine = engine_with_metrics(mapping_with_metrics(amount="associated_products"))
+
+    assert engine.verdicts(message("order.created", order(1, line_items=[{"name": amount}]))) == ["done"]
+    assert Decimal(metrics(engine)["total_paid"]) < 1
 
 
 def test_in_several_currencies_there_is_no_total() -> None:

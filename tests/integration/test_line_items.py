@@ -63,6 +63,19 @@ def test_each_item_of_an_order_becomes_a_line_item_of_its_deal(shop: EngineFixtu
     assert abs(sums(shop.portal)["11"] - Decimal("38.50")) < Decimal("0.00001")
 
 
+def test_rows_of_one_id_count_once_where_they_are_equal_and_each_where_they_differ(shop: EngineFixture) -> None:
+    split = [item(1), item(1), item(1, "Mug, as a gift", 1, "12.00")]
+    shipping = [{"id": 1, "method_title": "DHL", "total": "7.50"}]
+    deliver(shop, order_of(11, split) | {"shipping_lines": shipping})
+
+    assert sorted(part["name"] for part in items_by_key(shop.portal).values()) == [
+        "Mug",
+        "Mug, as a gift",
+        "Shipping: DHL",
+    ]
+    assert sums(shop.portal)["11"] == Decimal("39.50")
+
+
 def test_negative_fees_are_left_out_with_a_note_that_goes_when_they_go(shop: EngineFixture) -> None:
     body = order_of(11, [item(1)])
     deliver(shop, body | {"fee_lines": [{"id": 8, "name": "Gift card", "total": "-5.00"}]})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,17 @@ def test_refunds_that_cannot_be_read_are_not_guessed() -> None:
     given = order(refunds=[{"id": 1, "total": "-0.10"}, {"id": 2, "total": "ten"}])
 
     assert (value("refunded_total", given), value("net_total", given)) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("sent", "read"), [(" 1 234.50", "1234.50"), ("1\u00a0234.5", "1234.5"), (".5", "0.5"), (7.5, "7.5")]
+)
+def test_every_amount_is_read_as_generously_as_the_total(sent: object, read: str) -> None:
+    given = order(total="2000.00", total_tax=sent, refunds=[{"id": 1, "total": sent}], line_items=[{"quantity": sent}])
+
+    assert value("total_tax", given, **{"as": "number"}) == read
+    assert Decimal(value("refunded_total", given)) == -Decimal(read)
+    assert value("item_count", given) == read
 
 
 def test_a_partly_refunded_order_as_the_store_sends_it() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Context, Decimal
 
-from woohub.store.payload_types import MONEY, number_text, objects
+from woohub.store.payload_types import decimal_text, objects
 from woohub.store.payloads import Order, Payload
 
 EXACT = Context(prec=100)  # amounts have up to 64 digits: no sum of them is ever rounded
@@ -13,10 +13,8 @@ EXACT = Context(prec=100)  # amounts have up to 64 digits: no sum of them is eve
 
 def decimal_of(value: object) -> Decimal | None:
     """A plain decimal number, or None: stores write amounts as text, plugins also as JSON numbers."""
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
-    text = value.strip() if isinstance(value, str) else number_text(value)
-    return Decimal(text) if MONEY.fullmatch(text) else None
+    text = decimal_text(value)
+    return Decimal(text) if text else None
 
 
 def plain(number: Decimal) -> str:

@@ -144,13 +144,13 @@ def _rows(order: Order) -> Iterator[ItemRow]:
 
 
 def _items(order: Order) -> Iterator[Item]:
-    """Of an id that is there twice the first."""
-    ids: set[str] = set()
+    """A row that is there twice counts once; another row with the same id is an item of its own."""
+    by_id: dict[int, ItemRow] = {}
     for place, row in enumerate(_rows(order)):
-        item_id = str(whole_number(value_of(row.row, "id")) or f"x{place}")
-        if row.is_line_item and item_id not in ids:
-            ids.add(item_id)
-            yield Item(item_id, row.fields())
+        own_id = whole_number(value_of(row.row, "id"))
+        first = by_id.setdefault(own_id, row) if own_id else None
+        if row.is_line_item and (first is row or row != first):
+            yield Item(str(own_id) if first is row else f"x{place}", row.fields())
 
 
 def _each(amount: Decimal, quantity: Decimal) -> Decimal:

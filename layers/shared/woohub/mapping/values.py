@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from woohub import dates
 from woohub.mapping.computed import COMPUTED
 from woohub.mapping.rows import META, PLACEHOLDER, DealRow
-from woohub.store.payload_types import MONEY, number_text, objects
+from woohub.store.payload_types import decimal_text, number_text, objects
 from woohub.store.payloads import Order, Payload
 
 MAX_TEXT_CHARACTERS = 65_536  # of one text property in HubSpot
@@ -190,11 +190,6 @@ def _id(value: object) -> str:
     return "" if text == "0" else text
 
 
-def _number(value: object) -> str:
-    text = _raw(value)
-    return text if MONEY.fullmatch(text) else ""
-
-
 def _datetime(value: object) -> str:
     try:
         return dates.to_utc(_raw(value)) + "Z"  # HubSpot accepts no date without a zone
@@ -217,7 +212,7 @@ def _bool(value: object) -> str:
 
 SHAPES: Mapping[str, Callable[[object], str]] = {
     "text": as_text,
-    "number": _number,
+    "number": decimal_text,
     "date": _date,
     "datetime": _datetime,
     "email": _email,

@@ -41,12 +41,18 @@ def _status(value: object) -> str:
     return status
 
 
-def _money(value: object) -> str:
+def decimal_text(value: object) -> str:
+    """A plain decimal number such as 150.00, as the store writes it or means it; "" for anything else."""
     if isinstance(value, str) and MONEY.fullmatch(value):
         return value
     text = "".join(UNREADABLE.sub("", _text(value)).split())  # some stores' number formats begin or group with spaces
     text = LOOSE_END.sub("", LOOSE_START.sub(r"\g<sign>0.", text.removeprefix("+")))
-    if not MONEY.fullmatch(text):
+    return text if MONEY.fullmatch(text) else ""
+
+
+def _money(value: object) -> str:
+    text = decimal_text(value)
+    if not text:
         raise PydanticCustomError("money", "must be a plain decimal number such as 150.00")
     return text
 

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation, localcontext
 
 from woohub.hubspot.answers import Record
 from woohub.hubspot.objects import CONTACTS, DEALS, ObjectType
 from woohub.hubspot.properties import PropertySchema
+from woohub.mapping.computed import EXACT
 from woohub.mapping.customer_metrics import CustomerMetrics
 from woohub.mapping.mapping_file import KEY, STATUS
 from woohub.store.payloads import TRASH
 from woohub.sync.records import Change, Results, Summary
 from woohub.sync.versions import DealVersion
 
-MIN_DECIMALS = 2  # of an average
+MIN_DECIMALS, MAX_DECIMALS = 2, 32  # of an average
+MAX_DIGITS = 32  # of an amount before the point; one with more is no money
 STATUS_PREFIX = "wc-"  # of order statuses in WooCommerce's database
 
 
@@ -75,12 +77,14 @@ def metrics_of(orders: Sequence[PlacedOrder], paid_statuses: Iterable[str]) -> t
     paid = [order for order in placed if order.status in set(paid_statuses)]
     currencies = {order.currency for order in paid or placed if order.currency}
     is_mixed = len(currencies) > 1
-    total = sum((order.amount for order in paid), Decimal(0))
+    with localcontext(EXACT):
+        total = sum((order.amount for order in paid), Decimal(0))
+        average = _average(total, len(paid)) if paid else ""
     dated = [order for order in placed if order.date]
     return (
         str(len(placed)),
         "" if is_mixed else f"{total:f}",
-        "" if is_mixed or not paid else _average(total, len(paid)),
+        "" if is_mixed else average,
         dated[0].date if dated else "",
         dated[-1].date if dated else "",
         placed[-1].status if placed else "",
@@ -90,7 +94,7 @@ def metrics_of(orders: Sequence[PlacedOrder], paid_statuses: Iterable[str]) -> t
 
 def _average(total: Decimal, count: int) -> str:
     exponent = total.as_tuple().exponent
-    decimals = max(MIN_DECIMALS, -exponent if isinstance(exponent, int) else 0)
+    decimals = min(MAX_DECIMALS, max(MIN_DECIMALS, -exponent if isinstance(exponent, int) else 0))
     return f"{(total / count).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP):f}"
 
 
@@ -99,7 +103,7 @@ def _decimal(text: str) -> Decimal:
         number = Decimal(text)
     except InvalidOperation:
         return Decimal(0)
-    return number if number.is_finite() else Decimal(0)
+    return number if number.is_finite() and abs(number.adjusted()) <= MAX_DIGITS else Decimal(0)
 
 
 def _as_defined(value: str, name: str, schema: PropertySchema) -> str:
