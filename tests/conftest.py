@@ -17,6 +17,12 @@ from botocore.hooks import EventAliaser
 from botocore.loaders import JSONFileLoader
 from werkzeug.routing import Rule
 
+# What a developer has set for the commands is not the tests'.
+for name in [
+    name for name in os.environ if name.startswith(("HUBSPOT_API", "HUBSPOT_SETUP", "WOOHUB_", "WOO_COMMERCE_"))
+]:
+    del os.environ[name]
+
 os.environ.update(
     AWS_ACCESS_KEY_ID="testing",
     AWS_SECRET_ACCESS_KEY="testing",

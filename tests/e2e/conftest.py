@@ -38,6 +38,4 @@ def terminal(stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> C
     """In a folder where this stack is the local one."""
     (tmp_path / ".local").symlink_to(Path(stack.log).parent)
     monkeypatch.chdir(tmp_path)
-    for name in ("WOO_COMMERCE_URL", "WOO_COMMERCE_WEBHOOK_SECRET", "HUBSPOT_API_KEY", "HUBSPOT_API_URL"):
-        monkeypatch.delenv(name, raising=False)
     return CliRunner()

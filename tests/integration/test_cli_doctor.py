@@ -39,8 +39,6 @@ HOUR = 3600
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedStack]:
     monkeypatch.chdir(tmp_path)
-    for name in ("HUBSPOT_API_URL", "WOOHUB_STACK", "WOO_COMMERCE_WEBHOOK_SECRET"):
-        monkeypatch.delenv(name, raising=False)
     with operated_stack() as running:
         running.ready()
         running.metric("GovernorAlive", minutes_ago=2)

@@ -31,8 +31,6 @@ BEGAN = 1_795_473_600.9
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedStack]:
     monkeypatch.chdir(tmp_path)
-    for name in ("HUBSPOT_API_URL", "WOOHUB_STACK", "WOO_COMMERCE_WEBHOOK_SECRET"):
-        monkeypatch.delenv(name, raising=False)
     with operated_stack() as running:
         yield running.ready()
 

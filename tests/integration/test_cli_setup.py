@@ -389,8 +389,6 @@ class Terminal:
 @pytest.fixture
 def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
     monkeypatch.chdir(tmp_path)
-    for name in ("HUBSPOT_API_KEY", "HUBSPOT_SETUP_API_KEY", "HUBSPOT_API_URL", "WOOHUB_STACK", "WOO_COMMERCE_URL"):
-        monkeypatch.delenv(name, raising=False)
     portal = SimulatedPortal()
     with running(portal) as url, deployed(HubSpotApiUrl=url) as stack:
         yield Terminal(portal, stack, url, tmp_path)

@@ -30,7 +30,6 @@ COMMANDS = (["setup"], ["status"], ["send"], ["dlq", "list"], ["dlq", "redrive",
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a folder without a local stack."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("WOOHUB_STACK", raising=False)
 
 
 @pytest.fixture

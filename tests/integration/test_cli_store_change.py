@@ -37,8 +37,6 @@ YEAR = 365 * 86400  # seconds
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedStack]:
     """Set up, with twelve orders that HubSpot has."""
     monkeypatch.chdir(tmp_path)
-    for name in ("HUBSPOT_SETUP_API_KEY", "HUBSPOT_API_URL", "WOOHUB_STACK", "WOO_COMMERCE_WEBHOOK_SECRET"):
-        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(store_setup, "wait", lambda _seconds: None)
     with operated_stack() as running:
         running.ready()

@@ -25,8 +25,6 @@ def running() -> Iterator[OperatedStack]:
 @pytest.fixture
 def shop(running: OperatedStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedStack]:
     monkeypatch.chdir(tmp_path)
-    for name in ("HUBSPOT_SETUP_API_KEY", "HUBSPOT_API_URL", "WOOHUB_STACK", "WOO_COMMERCE_WEBHOOK_SECRET"):
-        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(store_setup, "wait", lambda _seconds: None)
     yield running
     running.shop.hosting = Hosting()
