@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
+from weakref import WeakKeyDictionary
 
 from woohub.delivery.webhooks import whole_number
 from woohub.mapping import personal
@@ -18,7 +19,7 @@ from woohub.mapping.values import Value, as_text, read_values, value_reader
 from woohub.mapping.write_rule import WriteRule
 from woohub.store.payloads import Order
 
-UNIT_DECIMALS = 6  # of a price that is no whole number of cents: 20.00 / 3
+SMALLEST_PRICE = Decimal("0.000001")  # the decimals of one that is no whole number of cents: 20.00 / 3
 CENT = Decimal("0.01")
 LEFT_OUT = "Not among the line items, because HubSpot takes no negative price: "
 
@@ -73,6 +74,10 @@ class LineItemMapping:
     personal: tuple[str, ...]  # properties that may hold a person's words
     _from_item: Mapping[str, Value]
     _from_order: Mapping[str, Value]
+    # A batch reads an order's items twice, to announce and to write them; they are forgotten with the order.
+    _read: WeakKeyDictionary[Order, OrderItems] = field(
+        default_factory=WeakKeyDictionary, init=False, repr=False, compare=False
+    )
 
     @classmethod
     def of(cls, table: Mapping[str, LineItemRow]) -> LineItemMapping:
@@ -88,40 +93,34 @@ class LineItemMapping:
         """The order's line items; None where the store does not say which items it has."""
         if "line_items" not in order.model_fields_set:
             return None
+        if order not in self._read:
+            self._read[order] = self._items_of(order)
+        return self._read[order]
+
+    def _items_of(self, order: Order) -> OrderItems:
+        rows_of_order = list(_rows(order))
         of_order = read_values(self._from_order, order)
-        made = {item.id: of_order | read_values(self._from_item, item.fields) for item in _items(order)}
-        return OrderItems(made, _note(order))
+        made = {item.id: of_order | read_values(self._from_item, item.fields) for item in _items(rows_of_order)}
+        return OrderItems(made, _note(rows_of_order))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ItemRow:
-    """A row of the order's: a product, a fee or shipping."""
+    """A row of the order's: a product, a fee or shipping; `total` is what it adds to the order's, without tax."""
 
     row: object
     name: str
+    total: Decimal
     is_product: bool = False
-
-    @cached_property
-    def total(self) -> Decimal:
-        """What it adds to the order's total, without tax."""
-        total = self.number("total")
-        if total is not None:
-            return total
-        quantity = self.number("quantity")
-        return EXACT.multiply(self.number("price") or Decimal(0), Decimal(1) if quantity is None else quantity)
 
     @property
     def is_line_item(self) -> bool:
         """Whether HubSpot gets it: what is free only if it is a product, what is negative never."""
         return self.total > 0 or (self.total == 0 and self.is_product)
 
-    def number(self, name: str) -> Decimal | None:
-        """One of its fields, if that is a number."""
-        return decimal_of(value_of(self.row, name))
-
     def fields(self) -> dict[str, object]:
         """Its own fields and the computed ones."""
-        quantity, subtotal = self.number("quantity"), max(self.total, self.number("subtotal") or self.total)
+        quantity, subtotal = _number(self.row, "quantity"), max(self.total, _number(self.row, "subtotal") or self.total)
         if quantity is None or quantity < 0 or (quantity == 0 and subtotal != 0):
             quantity = Decimal(1)  # so that price times quantity is what the item costs
         unit_price, unit_total = _each(subtotal, quantity), _each(self.total, quantity)
@@ -136,17 +135,29 @@ class ItemRow:
 
 def _rows(order: Order) -> Iterator[ItemRow]:
     for row in rows(order, "line_items"):
-        yield ItemRow(row, as_text(value_of(row, "name")) or "Item", is_product=True)
+        yield ItemRow(row, as_text(value_of(row, "name")) or "Item", _total(row), is_product=True)
     for row in rows(order, "fee_lines"):
-        yield ItemRow(row, as_text(value_of(row, "name")) or "Fee")
+        yield ItemRow(row, as_text(value_of(row, "name")) or "Fee", _total(row))
     for row in rows(order, "shipping_lines"):
-        yield ItemRow(row, f"Shipping: {as_text(value_of(row, 'method_title'))}".rstrip(" :"))
+        yield ItemRow(row, f"Shipping: {as_text(value_of(row, 'method_title'))}".rstrip(" :"), _total(row))
 
 
-def _items(order: Order) -> Iterator[Item]:
+def _total(row: object) -> Decimal:
+    total = _number(row, "total")
+    if total is not None:
+        return total
+    quantity = _number(row, "quantity")
+    return EXACT.multiply(_number(row, "price") or Decimal(0), Decimal(1) if quantity is None else quantity)
+
+
+def _number(row: object, name: str) -> Decimal | None:
+    return decimal_of(value_of(row, name))
+
+
+def _items(rows_of_order: Iterable[ItemRow]) -> Iterator[Item]:
     """A row that is there twice counts once; another row with the same id is an item of its own."""
     by_id: dict[int, ItemRow] = {}
-    for place, row in enumerate(_rows(order)):
+    for place, row in enumerate(rows_of_order):
         own_id = whole_number(value_of(row.row, "id"))
         first = by_id.setdefault(own_id, row) if own_id else None
         if row.is_line_item and (first is row or row != first):
@@ -156,7 +167,7 @@ def _items(order: Order) -> Iterator[Item]:
 def _each(amount: Decimal, quantity: Decimal) -> Decimal:
     """The amount of one piece."""
     pieces = quantity or Decimal(1)
-    return _short(EXACT.divide(amount, pieces).quantize(Decimal(1).scaleb(-UNIT_DECIMALS), ROUND_HALF_UP, EXACT))
+    return _short(EXACT.divide(amount, pieces).quantize(SMALLEST_PRICE, ROUND_HALF_UP, EXACT))
 
 
 def _short(number: Decimal) -> Decimal:
@@ -165,6 +176,6 @@ def _short(number: Decimal) -> Decimal:
     return in_cents if in_cents == number else number.normalize(EXACT)
 
 
-def _note(order: Order) -> str:
-    left_out = [f"{row.name} {plain(row.total)}" for row in _rows(order) if row.total < 0]
+def _note(rows_of_order: Iterable[ItemRow]) -> str:
+    left_out = [f"{row.name} {plain(row.total)}" for row in rows_of_order if row.total < 0]
     return f"{LEFT_OUT}{'; '.join(left_out)}" if left_out else ""
