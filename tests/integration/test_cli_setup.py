@@ -24,6 +24,7 @@ from simulators.hubspot import (
 from simulators.hubspot import provision as provision_directly
 from simulators.hubspot.definitions import CONTACTS, DEALS
 from tests.support.cli_stack import NAME, WEBHOOK_SECRET, Deployed, deployed
+from tests.support.line_items import WITH_ITEMS
 from tests.support.metrics import OTHER_PLUGINS, mapping_with_metrics, provision_metrics
 from tests.support.openapi_contract import Contract, Validated
 from tests.support.targets import BESIDE, INSTEAD, mapping_with
@@ -33,6 +34,7 @@ from woohub.hubspot.client import HubSpot
 from woohub.mapping import fields
 from woohub.mapping.fields import load_mapping
 from woohub_cli.check_result import Result, Step, failed
+from woohub_cli.commands.setup import token_step
 from woohub_cli.connections import FixedToken
 from woohub_cli.main import app
 from woohub_cli.provision import provision
@@ -347,6 +349,36 @@ def test_missing_scopes_are_named_once_for_each_part(shop: Shop) -> None:
     assert CONTACT_SCHEMA in steps["contact properties"].detail
     assert DEAL_SCHEMA in steps["deal pipeline"].detail
     assert all("HUBSPOT_SETUP_API_KEY" in step.fix for step in steps.values())
+
+
+SCOPES_BY_MAPPING = [
+    (TABLE, ["contacts", "deals"]),
+    (WITH_ITEMS, ["contacts", "deals", "line_items"]),
+    (mapping_with(INSTEAD), ["contacts", "orders"]),
+]
+
+
+@pytest.mark.parametrize(("table", "objects"), SCOPES_BY_MAPPING, ids=["the default", "line items", "HubSpot's orders"])
+def test_the_fix_of_a_missing_scope_names_those_that_the_mapping_needs(
+    shop: Shop, table: fields.FieldMapping, objects: list[str]
+) -> None:
+    shop.portal.tokens["run-time"] = RUN_TIME_SCOPES
+    shop.token, shop.table = "run-time", table
+
+    fixes = {step.fix for step in shop.set_up().values() if step.outcome is Result.FAILED and step.fix}
+
+    named = {word.strip(",") for fix in fixes for word in fix.split() if word.startswith("crm.")}
+    assert named == {f"crm.schemas.{kind}.write" for kind in objects}
+
+
+@pytest.mark.parametrize(("table", "objects"), SCOPES_BY_MAPPING, ids=["the default", "line items", "HubSpot's orders"])
+def test_without_a_token_setup_names_the_scopes_that_the_mapping_needs(
+    table: fields.FieldMapping, objects: list[str]
+) -> None:
+    step = token_step("", connect=lambda _token: pytest.fail("there is no token"), table=table)
+
+    named = [word for word in step.fix.split() if word.startswith("crm.")]
+    assert named == [f"crm.objects.{kind}.read" for kind in objects]
 
 
 def test_a_refused_token_ends_it(shop: Shop) -> None:

@@ -11,6 +11,7 @@ from woohub.hubspot.client import HubSpot
 from woohub.hubspot.objects import OBJECT_TYPES, ORDERS
 from woohub.mapping.fields import Definition, FieldMapping, Stage
 from woohub_cli.check_result import Result, Step
+from woohub_cli.checks import scopes
 
 SINGULAR = {"contacts": "contact", "deals": "deal", "orders": "order", "line_items": "line item"}
 SWITCHED_OFF = "this portal has it switched off"
@@ -20,8 +21,8 @@ SWITCH_ON = (
 ORDERS_OBJECT = "HubSpot's object Orders"
 LABEL_TAKEN = "NON_UNIQUE_PROPERTY_LABEL"
 SCOPES_FIX = (
-    "give the token this scope, or put another one that has crm.schemas.contacts.write and crm.schemas.deals.write "
-    "into HUBSPOT_SETUP_API_KEY: only setup uses it, the functions need no schema scope"
+    "give the token this scope, or put another one that has {scopes} into HUBSPOT_SETUP_API_KEY: only setup uses it, "
+    "the functions need no schema scope"
 )
 AGAIN = "run `woohub setup` again: it continues where this one stopped"
 NO_PIPELINE_LEFT = (
@@ -54,7 +55,7 @@ def provision(hubspot: HubSpot, table: FieldMapping, *, dry_run: bool) -> Iterat
         try:
             yield from part()
         except Forbidden as error:
-            yield Step(what, Result.FAILED, str(error), SCOPES_FIX)
+            yield Step(what, Result.FAILED, str(error), SCOPES_FIX.format(scopes=scopes.for_setup(table)))
         except Unauthorized as error:
             yield Step(
                 what, Result.FAILED, str(error), "put a valid token into HUBSPOT_SETUP_API_KEY or HUBSPOT_API_KEY"

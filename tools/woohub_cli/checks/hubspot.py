@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from woohub.errors import Forbidden, HubSpotRejected
@@ -31,8 +30,8 @@ SETUP = "run `woohub setup`: it creates what is missing"
 def examine(context: HealthContext) -> Iterator[Step]:
     """All checks of HubSpot; only the first without a token it accepts."""
     stored = StackSecrets(context.stack).token()
-    step = setup.token_step(stored, context.connect)
-    yield replace(step, fix=f"{step.fix}, then run `woohub setup`") if step.fix == setup.TOKEN_FIX else step
+    step = setup.token_step(stored, context.connect, context.table)
+    yield step
     if step.outcome is Result.FAILED:
         return
     given = context.env.get("HUBSPOT_API_KEY", "")

@@ -17,10 +17,25 @@ CALLS = {"read": "batch/read", "write": "batch/update"}  # with no record at all
 FIX = "give the key these scopes in HubSpot (Settings > Integrations > Service keys); it stays the same key"
 
 
+def written(table: FieldMapping) -> list[str]:
+    """The objects that the mapping has woohub write, by HubSpot's names."""
+    used = {"contacts": True, "deals": table.has_deals, "orders": table.orders, "line_items": table.line_items}
+    return [kind for kind, is_used in used.items() if is_used]
+
+
+def at_run_time(table: FieldMapping) -> str:
+    """The scopes that the functions need for the mapping."""
+    return ", ".join(f"crm.objects.{kind}.read and .write" for kind in written(table))
+
+
+def for_setup(table: FieldMapping) -> str:
+    """The scopes that `woohub setup` needs for it beside them."""
+    return ", ".join(f"crm.schemas.{kind}.write" for kind in written(table))
+
+
 def step(hubspot: HubSpot, table: FieldMapping) -> Step:
     """Whether it has all that the mapping needs."""
-    kinds = ["contacts", *(["deals"] if table.has_deals else []), *(["orders"] if table.orders else [])]
-    kinds += ["line_items"] if table.line_items else []
+    kinds = written(table)
     try:
         lacking = [f"crm.objects.{kind}.{verb}" for kind in kinds for verb in CALLS if refusal(hubspot, kind, verb)]
     except TransientError as error:

@@ -32,10 +32,9 @@ from woohub_cli.store_change import Change, StoreRelation
 from woohub_cli.store_setup import Reach
 
 COMPARISON_TIMEOUT_S = 45.0  # seconds the store has to show its orders
-RUN_TIME_SCOPES = "crm.objects.contacts.read and .write, crm.objects.deals.read and .write"
-TOKEN_FIX = (
-    f"make a service key in HubSpot (Settings > Integrations > Service keys) with {RUN_TIME_SCOPES}, "
-    "and put it into .env as HUBSPOT_API_KEY"
+KEY_FIX = (
+    "make a service key in HubSpot (Settings > Integrations > Service keys) with {scopes}, and put it into .env as "
+    "HUBSPOT_API_KEY, then run `woohub setup`"
 )
 
 NOTHING_CHANGED = "Nothing was changed: neither in the stack, nor in HubSpot, nor in the store."
@@ -79,24 +78,25 @@ def run(
 
 def _token_steps(token: str, connect: Connect, table: fields.FieldMapping) -> Iterator[Step]:
     """Whether HubSpot accepts the functions' token, for everything they do with it."""
-    step = token_step(token, connect)
+    step = token_step(token, connect, table)
     yield step
     if step.outcome is Result.OK:
         yield scopes.step(connect(token), table)
 
 
-def token_step(token: str, connect: Connect) -> Step:
-    """Whether HubSpot accepts the token that the functions use."""
-    what = TOKEN
+def token_step(token: str, connect: Connect, table: fields.FieldMapping) -> Step:
+    """Whether HubSpot accepts the token that the functions use for this mapping."""
+    what, needed = TOKEN, scopes.at_run_time(table)
+    fix = KEY_FIX.format(scopes=needed)
     if not token:
-        return Step(what, Result.FAILED, "none is given, and none is stored", TOKEN_FIX)
+        return Step(what, Result.FAILED, "none is given, and none is stored", fix)
     hubspot = connect(token)
     try:
         hubspot.probe()
     except Forbidden as error:
-        return Step(what, Result.FAILED, str(error), f"it needs {RUN_TIME_SCOPES}")
+        return Step(what, Result.FAILED, str(error), f"it needs {needed}")
     except Unauthorized as error:
-        return Step(what, Result.FAILED, str(error), TOKEN_FIX)
+        return Step(what, Result.FAILED, str(error), fix)
     except TransientError as error:
         return Step(what, Result.FAILED, f"{hubspot.base_url}: {error}", next_after(error))
     return Step(what, Result.OK, f"accepted by {hubspot.base_url}")
