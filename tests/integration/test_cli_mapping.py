@@ -130,7 +130,7 @@ def test_a_diff_says_what_changes_and_which_records(shop: OperatedStack) -> None
         "stages.on_hold",
     }
     effects = " ".join(differences["effects"])
-    assert "contact.phone: contacts get it when" in effects
+    assert "contact.phone: written when" in effects
     assert "HubSpot keeps the values that it has" in effects
     assert "stages.on_hold: a record moves when its order's status next changes" in effects
     assert "removed" in run(shop, "diff")
@@ -172,6 +172,20 @@ def test_a_pushed_status_is_used_by_the_command_and_the_functions(shop: Operated
     assert stored() == PICKUP
     assert origins(shop) == {"stages.on_hold": MAPPING_KEY}
     assert "The stack has it already." in run(shop, "push", "--yes")
+
+
+def test_a_push_of_a_new_field_says_what_to_run_afterwards(shop: OperatedStack) -> None:
+    write(PAID)
+
+    said = " ".join(run(shop, "push", "--yes").split())
+
+    assert said.index("Next: run `woohub setup`") < said.index("Next: two minutes later run `woohub verify --days 1")
+
+
+def test_a_push_that_writes_no_field_asks_for_nothing_afterwards(shop: OperatedStack) -> None:
+    write(PICKUP)
+
+    assert facts(shop, "push", "--yes")["next"] == []
 
 
 def test_a_push_asks_and_without_an_answer_changes_nothing(shop: OperatedStack) -> None:

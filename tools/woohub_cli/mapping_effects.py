@@ -12,11 +12,11 @@ from woohub_cli.check_result import Result
 from woohub_cli.mapping_rows import Change
 from woohub_cli.provision import provision
 
-RECORDS = {"contact": "contacts", "deal": "deals", "order": "orders", "line_item": "line items"}  # by section
+SECTIONS = ("contact", "deal", "order", "line_item")
 PREFIX = "order_key_prefix"
 FIELDS_CHANGED = (
-    "{names}: {records} get it when the order or account next changes; `woohub verify --days 365 --repair` queues "
-    "those of a year that differ, `woohub backfill` all"
+    "{names}: written when the order or account next changes; `woohub verify --days 365 --repair` queues those of a "
+    "year that differ, `woohub backfill --customers` all"
 )
 FIELDS_REMOVED = "{names}: HubSpot keeps the values that it has; nothing writes them any more"
 STAGES_CHANGED = (
@@ -34,11 +34,16 @@ def effects(changes: Sequence[Change]) -> list[str]:
     return list(_effects(changes))
 
 
+def writes_more(changes: Sequence[Change]) -> bool:
+    """Whether a property is written that was not, or another way."""
+    return any(change.then and change.place.startswith(tuple(f"{name}." for name in SECTIONS)) for change in changes)
+
+
 def _effects(changes: Sequence[Change]) -> Iterator[str]:
-    for section, records in RECORDS.items():
+    for section in SECTIONS:
         rows = [change for change in changes if change.place.startswith(f"{section}.")]
         if written := _names(change for change in rows if change.then):
-            yield FIELDS_CHANGED.format(names=written, records=records)
+            yield FIELDS_CHANGED.format(names=written)
         if removed := _names(change for change in rows if not change.then):
             yield FIELDS_REMOVED.format(names=removed)
     for pipeline, stages in PIPELINES:

@@ -15,7 +15,7 @@ from woohub_cli.cli_errors import EXPECTED, PROBLEMS, explain
 from woohub_cli.commands import why
 from woohub_cli.consent import agreed
 from woohub_cli.mapping_counts import Affected, affected
-from woohub_cli.mapping_effects import effects, missing_in_hubspot
+from woohub_cli.mapping_effects import effects, missing_in_hubspot, writes_more
 from woohub_cli.mapping_rows import Change
 from woohub_cli.options import StoreOptions
 from woohub_cli.rendering import output
@@ -23,6 +23,10 @@ from woohub_cli.stack_mapping import Mappings
 
 IN_FORCE = "The functions use it within a minute."
 SET_UP = "run `woohub setup`: it creates what HubSpot lacks"
+CATCH_UP = (
+    "two minutes later run `woohub verify --days 1 --repair`: what was written until then lacks the new values, and "
+    "would get them with its next change only"
+)
 
 
 def changes_facts(changes: Sequence[Change]) -> dict[str, Any]:
@@ -90,17 +94,25 @@ def replace(mappings: Mappings, file: Overlay | None, options: StoreOptions, *, 
         consequences.say()
     stored = mappings.objects.get(mappings.pushed.key)
     content = file.content if file else None
+    following = _following(changes, consequences)
     same = (stored.body if stored else None) == content
     question = f"Use it in the stack {mappings.stack.name}?"
     agrees = not (same or dry_run) and agreed(question, yes=yes, json=options.json)
     version = mappings.pushed.push(content, mappings.objects) if agrees else ""
     if options.json:
-        done = {"pushed": agrees, "dry_run": dry_run, "version": version}
+        done = {"pushed": agrees, "dry_run": dry_run, "version": version, "next": following if agrees else []}
         output.as_json({"stack": mappings.stack.name, **changes_facts(changes), **consequences.facts(), **done})
     elif agrees:
-        output.say(f"\nStored. {IN_FORCE}" + (f" Next: {SET_UP}." if consequences.missing else ""), style="green")
+        output.say(f"\nStored. {IN_FORCE}", style="green")
+        for step in following:
+            output.say(f"Next: {step}.")
     elif same:
         output.say("\nThe stack has it already.")
     if not (agrees or same or dry_run):
         output.note("nothing was changed: answer yes, or pass --yes")
         raise typer.Exit(PROBLEMS)
+
+
+def _following(changes: Sequence[Change], consequences: Consequences) -> list[str]:
+    """What to do after the push: the functions read the mapping, and HubSpot's properties, once in a while only."""
+    return [*([SET_UP] if consequences.missing else ()), *([CATCH_UP] if writes_more(changes) else ())]
