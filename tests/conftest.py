@@ -94,9 +94,10 @@ patch.object(Rule, "_compile_builder", lambda *_: _unused).start()
 
 
 def pytest_collection_finish() -> None:
-    """What is imported by now stays: the garbage collector need not look at it again and again."""
+    """What is imported by now stays, and little else is garbage in circles: the collector need not look often."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 # How fast a machine is says nothing about the code: no test of a law fails for taking long.

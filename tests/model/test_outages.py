@@ -17,6 +17,10 @@ from tests.model.simulation import Simulation
 WRITES = r"/batch/(create|update)"
 
 
+# An order a minute shows as much as three: how often a message is received, and so whether it could end as a dead
+# letter, depends on how long it waits. With more, too, the most is 15 times, when it is sent anew.
+A_MINUTE = 60.0
+EVERY_TWO_MINUTES = 120.0
 PROBES = 6 * 60  # in six hours, one a minute
 # What is the matter, and how many HubSpot calls it may cost in six hours. Where the probe is answered, the flow is
 # opened again and again, at most every quarter of an hour.
@@ -27,14 +31,14 @@ OUTAGES: dict[str, tuple[dict[str, object], int]] = {
     "half of each batch written": ({"status": 500, "when": "half"}, PROBES + 50),
     "silence": ({"kind": "hold"}, PROBES + 50),
     "broken connections": ({"kind": "reset"}, PROBES + 50),
-    "reads work, writes fail": ({"status": 503, "path": WRITES}, 2500),
-    "writes work, reads fail": ({"status": 503, "path": "/batch/read"}, 1000),
+    "reads work, writes fail": ({"status": 503, "path": WRITES}, 1750),
+    "writes work, reads fail": ({"status": 503, "path": "/batch/read"}, 900),
 }
 
 
 @pytest.mark.parametrize(("fault", "most_calls"), OUTAGES.values(), ids=list(OUTAGES))
 def test_six_hours_without_hubspot_leave_no_dead_letter(fault: dict[str, object], most_calls: int) -> None:
-    day = ShopDay()
+    day = ShopDay(A_MINUTE)
 
     calls = day.trouble(6 * HOUR, **fault)
 
@@ -67,7 +71,7 @@ BUDGET = 9.0  # calls a second
 def lives_through(day: ShopDay, hours: float, **fault: object) -> None:
     """It costs few calls, and nothing ends as a dead letter; within a quarter of an hour of its end all has landed."""
     calls = day.trouble(hours * HOUR, **fault)
-    assert calls <= hours * HOUR * BUDGET / 8
+    assert calls <= hours * HOUR * BUDGET / 10
     day.simulation.sleep(20 * MINUTE)
     assert len(day.stack.queue) < 10
     assert day.close() <= 20 * MINUTE
@@ -77,31 +81,31 @@ def lives_through(day: ShopDay, hours: float, **fault: object) -> None:
 
 @pytest.mark.parametrize("path", [*DEALS_AWAY.values(), *CONTACTS_AWAY.values()], ids=[*DEALS_AWAY, *CONTACTS_AWAY])
 def test_three_hours_without_one_kind_of_call_leave_no_dead_letter(path: str) -> None:
-    lives_through(FullShopDay(gap=60), 3, status=503, path=path)
+    lives_through(FullShopDay(EVERY_TWO_MINUTES), 3, status=503, path=path)
 
 
 @pytest.mark.parametrize("path", DEALS_AWAY.values(), ids=list(DEALS_AWAY))
 def test_customers_do_not_wait_for_what_orders_wait_for(path: str) -> None:
-    day = FullShopDay(gap=10)
+    day = FullShopDay(gap=30)
 
     day.trouble(HOUR, status=503, path=path)
 
-    assert day.waiting("customer") <= 5
+    assert day.waiting("customer") <= 2
     assert day.stack.source.switched == []
 
 
 @pytest.mark.parametrize("share", [0.5, 0.8, 0.9, 0.95])
 def test_three_hours_in_which_most_creates_of_deals_fail_leave_no_dead_letter(share: float) -> None:
-    lives_through(FullShopDay(gap=60), 3, status=503, path="/deals/batch/create", probability=share)
+    lives_through(FullShopDay(EVERY_TWO_MINUTES), 3, status=503, path="/deals/batch/create", probability=share)
 
 
 @pytest.mark.parametrize("fault", [{"kind": "hold"}, {"kind": "omit", "when": "before"}, {"status": 423}], ids=str)
 def test_three_hours_of_other_trouble_with_deals_leave_no_dead_letter(fault: dict[str, object]) -> None:
-    lives_through(FullShopDay(gap=60), 3, path="/deals/batch/create", **fault)
+    lives_through(FullShopDay(EVERY_TWO_MINUTES), 3, path="/deals/batch/create", **fault)
 
 
 def test_three_hours_without_creates_are_waited_out_where_order_ids_are_not_unique() -> None:
-    lives_through(FullShopDay(gap=60, unique=False), 3, status=503, path="/deals/batch/create")
+    lives_through(FullShopDay(EVERY_TWO_MINUTES, unique=False), 3, status=503, path="/deals/batch/create")
 
 
 def test_answers_to_writes_that_are_lost_for_hours_delay_nothing() -> None:
@@ -116,7 +120,7 @@ def test_answers_to_writes_that_are_lost_for_hours_delay_nothing() -> None:
 
 
 def test_an_outage_switches_the_flow_off_once_and_on_once() -> None:
-    day = ShopDay()
+    day = ShopDay(A_MINUTE)
 
     day.trouble(6 * HOUR, status=503)
     day.simulation.sleep(5 * MINUTE)
@@ -191,7 +195,7 @@ def test_a_hubspot_that_comes_and_goes_by_the_minute_gets_its_orders(path: str) 
 
 
 def test_messages_wait_for_a_governor_that_is_gone() -> None:
-    day = ShopDay()
+    day = ShopDay(A_MINUTE)
     day.stack.governed = False
 
     day.trouble(HOUR, status=503)
@@ -205,13 +209,13 @@ def test_messages_wait_for_a_governor_that_is_gone() -> None:
 
 
 def test_without_a_hand_on_the_flow_messages_survive_on_their_own_delays() -> None:
-    day = ShopDay()
+    day = ShopDay(A_MINUTE)
     day.stack.source.stuck = True
 
     calls = day.trouble(6 * HOUR, status=503)
 
     assert len(day.stack.dead_letters) == 0
-    assert calls <= 6 * 60 * 30
+    assert calls <= 6 * 60 * 20
     day.simulation.sleep(30 * MINUTE)  # the longest delay of a message, twice
     day.close()
     assert len(day.stack.dead_letters) == 0

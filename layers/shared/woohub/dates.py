@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 FORM = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]((?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2})(?:\.[0-9]+)?(Z|[+-][0-9]{2}:?[0-9]{2})?"
@@ -44,6 +45,7 @@ def usable(value: object) -> str:
     return date if date >= EARLIEST else ""
 
 
+@lru_cache(maxsize=4096)  # a batch asks for the receipts of its 1,000 messages at each comparison of two versions
 def utc_from_ms(epoch_ms: int) -> str:
     """Epoch milliseconds as UTC text."""
     return datetime.fromtimestamp(epoch_ms // 1000, UTC).isoformat()[: len(EARLIEST)]
