@@ -19,6 +19,7 @@ from tests.support.stack_consumer import StackConsumer
 from woohub.configuration import MAPPING_KEY
 from woohub.mapping.mapping_file import DEFAULT
 from woohub_cli import dead_letter_queue, mapping_push
+from woohub_cli.cli_errors import configuration_repair
 from woohub_cli.main import app
 
 BUCKET = f"{NAME}-configuration"
@@ -115,7 +116,7 @@ def test_mistakes_are_named_with_file_and_place(shop: OperatedStack) -> None:
 def test_a_file_that_is_not_there_is_named(shop: OperatedStack) -> None:
     result = CliRunner().invoke(app, ["mapping", "check"], env=shop.environment)
 
-    assert (result.exit_code, "mapping.toml cannot be read" in result.output) == (1, True)
+    assert (result.exit_code, "mapping.toml cannot be read" in result.output) == (2, True)
 
 
 def test_a_diff_says_what_changes_and_which_records(shop: OperatedStack) -> None:
@@ -294,6 +295,31 @@ def test_a_broken_mapping_that_was_put_there_by_hand_is_found_and_rolled_back(sh
     run(shop, "rollback", "--yes")
     assert stored() == PICKUP
     assert "fine" in run(shop, "check", "--pushed")
+
+
+@pytest.mark.parametrize(
+    ("key", "body", "repair"),
+    [
+        (MAPPING_KEY, "x = [", "`woohub mapping rollback` brings back"),
+        ("stores.json", "{", "“Repair a configuration that cannot be read” in docs/operations.md"),
+        ("erasures.json", '{"stores": {}}', "“Repair a configuration that cannot be read” in docs/operations.md"),
+    ],
+)
+def test_the_advice_on_a_broken_object_repairs_that_object(
+    shop: OperatedStack, key: str, body: str, repair: str
+) -> None:
+    boto3.client("s3").put_object(Bucket=BUCKET, Key=key, Body=body.encode())
+
+    doctor = {step["check"]: step for step in shop.json("doctor")["checks"]}
+    assert key in doctor["configuration"]["detail"]
+    assert repair in doctor["configuration"]["fix"]
+    assert repair in " ".join(shop.run("verify").output.split())
+
+
+def test_the_overlay_of_a_further_store_is_rolled_back_by_name() -> None:
+    mistake = "the stack's configuration cannot be read: stores/outlet/mapping.toml: deal.amount.as"
+
+    assert "`woohub mapping rollback --store outlet`" in configuration_repair(mistake)
 
 
 def test_nothing_pushed_is_nothing_to_roll_back_or_pull(shop: OperatedStack) -> None:

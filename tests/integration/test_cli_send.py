@@ -78,6 +78,14 @@ def receiver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiv
         thread.join()
 
 
+def test_a_dry_run_names_the_deliveries_and_sends_none(receiver: Receiver) -> None:
+    result = receiver.run("--repeat", "2", "--dry-run")
+
+    assert (result.exit_code, receiver.requests) == (0, [])
+    assert result.stdout.count("order:1234") == 2
+    assert "2 would be sent to http://127.0.0.1:" in result.stdout
+
+
 def test_without_a_file_a_sample_order_is_accepted(receiver: Receiver) -> None:
     result = receiver.run()
 

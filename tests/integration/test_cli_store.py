@@ -258,7 +258,7 @@ def test_backfill_queues_the_orders_of_the_store_that_is_named(stack: OperatedSt
 def test_a_store_that_there_is_not_is_named(stack: OperatedStack) -> None:
     result = stack.run("why", "1", "--store", "third")
 
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "no store third" in result.output
 
 

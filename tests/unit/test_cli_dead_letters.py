@@ -15,10 +15,10 @@ from tests.support.cli_stack import REFUSED
 from woohub.consumer import dead_letters
 from woohub.delivery import messages
 from woohub.delivery.webhooks import Delivery
-from woohub.errors import HubSpotProblem, HubSpotRejected
+from woohub.errors import HubSpotProblem, HubSpotRejected, InvalidMessage
 from woohub_cli.cli_errors import Trouble, WrongUsage
 from woohub_cli.dead_letter_queue import send_batches
-from woohub_cli.dead_letters import DeadLetter, LetterFilter, letter
+from woohub_cli.dead_letters import DeadLetter, LetterFilter, letter, summary
 from woohub_cli.period import parsed_moment
 
 NONE: Mapping[str, str] = {}
@@ -59,6 +59,13 @@ def test_a_rejected_message_tells_everything_the_consumer_wrote() -> None:
         "rejected_at": "2026-11-24T08:00:00Z",
         "topic": "order.updated",
     }
+
+
+def test_messages_that_nobody_can_read_are_counted_one_by_one() -> None:
+    unread = dead_letters.attributes(InvalidMessage("it has no attribute `delivery`"), "unknown", 1, NOW.timestamp())
+    letters = [received(message_id=f"3f2a91c{number}", reason=unread) for number in range(3)]
+
+    assert summary([*letters, received(), received(message_id="9")]) == "5 messages of 1 order and 3 others"
 
 
 def test_what_the_consumer_attaches_is_what_is_read() -> None:

@@ -99,10 +99,17 @@ def test_what_a_newer_version_wrote_beside_the_list_stays() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"[]", b'{"erasures": {}}', b'{"erasures": [{"hash": "x", "erased_at_ms": 1}]}', b'{"erasures": [{}]}'],
+    [
+        b"",
+        b"[]",
+        b'{"erasures": {}}',
+        b'{"erasures": [{"hash": "x", "erased_at_ms": 1}]}',
+        b'{"erasures": [{}]}',
+        b'{"stores": {}}',
+    ],
 )
 def test_a_list_that_cannot_be_read_is_refused_by_place(body: bytes) -> None:
-    with pytest.raises(InvalidParameter, match=r"erasures\.json cannot be read"):
+    with pytest.raises(InvalidParameter, match=r"erasures\.json: (JSON|erasures)"):
         ErasureList.parse(body)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from botocore.exceptions import (
@@ -44,6 +45,7 @@ EXPIRED = (
     "UnrecognizedClientException",
 )
 RENEW_IT = "put a valid token into .env as HUBSPOT_API_KEY and run `woohub setup`"
+MAPPING_OBJECT = re.compile(r"(?:stores/(?P<store>[a-z0-9-]+)/)?mapping\.toml")
 LOG_IN = "log in (`aws sso login`, `aws configure`) or set AWS_PROFILE"
 
 
@@ -60,6 +62,15 @@ def next_after(error: Exception) -> str:
     return "try again; check the network and HUBSPOT_API_URL"
 
 
+def configuration_repair(mistake: str) -> str:
+    """What makes the stack's configuration readable again, by the object that the mistake names."""
+    if mapping := MAPPING_OBJECT.search(mistake):
+        store = f" --store {mapping['store']}" if mapping["store"] else ""
+        rollback, push = f"`woohub mapping rollback{store}`", f"`woohub mapping push{store}`"
+        return f"{rollback} brings back the mapping before, or correct it and {push}"
+    return "“Repair a configuration that cannot be read” in docs/operations.md has the commands"
+
+
 def _refused_by_aws(error: Exception) -> str:
     answer = error.response["Error"] if isinstance(error, ClientError) else {}
     code, message = answer.get("Code", ""), answer.get("Message", "")
@@ -69,7 +80,7 @@ def _refused_by_aws(error: Exception) -> str:
 
 
 SENTENCES: tuple[tuple[type[Exception], Callable[[Exception], str]], ...] = (
-    (ConfigurationUnreadable, lambda error: f"{error}; `woohub mapping rollback` brings back the mapping before"),
+    (ConfigurationUnreadable, lambda error: f"{error}; {configuration_repair(str(error))}"),
     (NoCredentialsError, lambda _error: f"there are no AWS credentials: {LOG_IN}"),
     (PartialCredentialsError, lambda error: f"the AWS credentials are incomplete ({error}): {LOG_IN}"),
     (NoRegionError, lambda _error: "no AWS region is set: set AWS_REGION, or `region` in the AWS profile"),

@@ -25,7 +25,7 @@ SHOWN_ID_CHARACTERS = 8  # characters of an id that people are shown
 MIN_ID_CHARACTERS = 4  # characters of an id that are enough to name a message
 
 NO_REASON = (
-    "retries exhausted or the consumer crashed, received {receives} times. "
+    "retries exhausted or the consumer crashed, received {receives} times (`woohub dlq` included). "
     "What to do: see the consumer's log, then `woohub dlq redrive MESSAGE`"
 )
 
@@ -241,7 +241,7 @@ def entities_of_order(text: str, letters: Sequence[DeadLetter]) -> set[str]:
 
 def summary(letters: Collection[DeadLetter]) -> str:
     """How many messages, and of how many orders and customers: an order that was refused twice has two."""
-    entities = {(letter.store, letter.entity or letter.message_id) for letter in letters}
+    entities = {(letter.store, letter.entity if ":" in letter.entity else letter.message_id) for letter in letters}
     kinds = Counter(entity.partition(":")[0] for _, entity in entities)
     orders, customers = kinds["order"], kinds["customer"]
     parts = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from woohub.configuration import Configuration, ConfigurationVersion
 from woohub.mapping.fields import FieldMapping
 from woohub.stores import FIRST
-from woohub_cli.cli_errors import Trouble
+from woohub_cli.cli_errors import WrongUsage
 from woohub_cli.stacks import Stack
 
 OUTPUT = "ConfigurationBucket"
@@ -19,9 +19,9 @@ def current(stack: Stack | None) -> ConfigurationVersion:
 
 
 def mapping(stack: Stack | None) -> FieldMapping:
-    """The mapping of the stack's store. Raises ConfigurationUnreadable; Trouble where the stack has no such store."""
+    """The mapping of the stack's store. ConfigurationUnreadable; WrongUsage where the stack has no such store."""
     store = stack.store if stack else FIRST
     mappings = current(stack).mappings
     if store not in mappings:
-        raise Trouble(f"the stack's configuration has no store {store}: `woohub store list`")
+        raise WrongUsage(f"the stack's configuration has no store {store}: `woohub store list`")
     return mappings[store]

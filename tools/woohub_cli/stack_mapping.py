@@ -124,7 +124,9 @@ class Mappings:
         try:
             return self.now()
         except InvalidMapping as error:
-            output.note(f"what is stored cannot be read: {error}", style="yellow")
+            output.note(
+                f"what is stored cannot be read, so this compares with woohub's own mapping: {error}", style="yellow"
+            )
             return mapping_file.tables_and_file()[0]
 
     def now_in_force(self) -> FieldMapping | None:

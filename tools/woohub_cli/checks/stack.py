@@ -32,7 +32,7 @@ from woohub_cli import metrics as stack_metrics
 from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import store
 from woohub_cli.checks.health_context import HealthContext, ago
-from woohub_cli.cli_errors import RENEW_IT
+from woohub_cli.cli_errors import RENEW_IT, configuration_repair
 from woohub_cli.commands import status
 from woohub_cli.metrics import DAY, MINUTE, Counts
 from woohub_cli.secret_store import ADDRESSES, StackSecrets
@@ -50,13 +50,8 @@ OLD_ROTATION_S = DAY
 OF_A_STORE = (LOST_EVENT, SIGNATURE_INVALID, FOREIGN_SOURCE, WEBHOOK_DISABLED, STORE_RECORD_UNREADABLE)  # with alarms
 
 DEPLOY = "deploy the stack again (`make deploy` in a checkout of woohub)"
-CONFIGURATION_FIX = (
-    "correct the mapping and `woohub mapping push`, or bring back the version before with `woohub mapping rollback`; "
-    "the consumer resumes about a minute later"
-)
 BREAKER_FIXES = {
     "auth": f"give the key the scope it lacks, or {RENEW_IT}; the consumer resumes within two minutes",
-    "config": CONFIGURATION_FIX,
     "daily": "HubSpot's daily limit is used up: the consumer resumes after its reset; see in HubSpot which app uses it",
     "migration": "HubSpot is moving the account: wait, the consumer resumes by itself",
     "rate": "another app uses up HubSpot's limit: find it, or lower the parameter HubSpotRequestsPer10Seconds",
@@ -201,7 +196,8 @@ def _breaker(context: HealthContext) -> Iterator[Step]:
     breaker = BreakerParameter(aws.ssm, context.stack.output("BreakerParameter")).read()
     if breaker.is_open:
         detail = f"open for {ago(context.now - breaker.since)}: {breaker.reason}"
-        yield Step("breaker", Result.FAILED, detail, BREAKER_FIXES.get(breaker.policy, OUTAGE_FIX))
+        fixes = {**BREAKER_FIXES, "config": _configuration_fix(breaker.reason)}
+        yield Step("breaker", Result.FAILED, detail, fixes.get(breaker.policy, OUTAGE_FIX))
     else:
         yield Step("breaker", Result.OK, "closed")
     uuid = context.stack.output("EventSourceMappingId")
@@ -293,17 +289,20 @@ def _erasures(context: HealthContext) -> Iterator[Step]:
     try:
         people = erasure_list.people(context.stack)
     except (InvalidParameter, KeyOfErasuresUnknown) as error:
-        fix = "put the version before back: all are in the bucket (ConfigurationBucket) and in HubSpot's secret"
-        yield Step("erasures", Result.FAILED, str(error), fix)
+        yield Step("erasures", Result.FAILED, str(error), _configuration_fix(str(error)))
         return
     if people:
         yield Step("erasures", Result.OK, f"{len(people.erased_at_ms)} addresses of erased people; the key is there")
 
 
+def _configuration_fix(mistake: str) -> str:
+    return f"{configuration_repair(mistake)}; the consumer resumes about a minute later"
+
+
 def _configuration(context: HealthContext) -> Iterator[Step]:
     """Whether the functions can read what people decided."""
-    if context.configuration_mistake:
-        yield Step("configuration", Result.FAILED, context.configuration_mistake, CONFIGURATION_FIX)
+    if mistake := context.configuration_mistake:
+        yield Step("configuration", Result.FAILED, mistake, _configuration_fix(mistake))
     elif context.stack.outputs.get(stack_configuration.OUTPUT):
         yield Step("configuration", Result.OK)
 

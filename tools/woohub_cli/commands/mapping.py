@@ -13,7 +13,7 @@ from woohub.mapping import mapping_file, overlay
 from woohub.mapping.mapping_file import InvalidMapping
 from woohub.mapping.overlay import Overlay
 from woohub_cli import mapping_preview, mapping_push, mapping_rows, order_names
-from woohub_cli.cli_errors import PROBLEMS, Trouble
+from woohub_cli.cli_errors import PROBLEMS, Trouble, WrongUsage
 from woohub_cli.consent import YesOption, agreed
 from woohub_cli.mapping_preview import Preview, PreviewRow
 from woohub_cli.mapping_push import changes_facts, print_changes
@@ -54,7 +54,7 @@ def _overlay(file: Path) -> Overlay:
     try:
         return Overlay(str(file), file.read_bytes())
     except OSError as error:
-        raise Trouble(f"{file} cannot be read: {error.strerror}") from error
+        raise WrongUsage(f"{file} cannot be read: {error.strerror}") from error
 
 
 @command(app)
@@ -256,7 +256,7 @@ def pull(
     try:
         file.write_bytes(stored.body)
     except OSError as error:
-        raise Trouble(f"{file} cannot be written: {error.strerror}") from error
+        raise WrongUsage(f"{file} cannot be written: {error.strerror}") from error
     if options.json:
         output.as_json({"stack": mappings.stack.name, "file": str(file), "written": True})
     else:

@@ -19,7 +19,7 @@ from woohub.errors import NotAnEntity
 from woohub.http import Http
 from woohub_cli import samples, stacks
 from woohub_cli.cli_errors import PROBLEMS, Trouble
-from woohub_cli.options import StoreOptions
+from woohub_cli.options import DryRunOption, StoreOptions
 from woohub_cli.rendering import output
 from woohub_cli.samples import PREFIX, Sample
 from woohub_cli.secret_store import StackSecrets
@@ -152,6 +152,7 @@ def command(
     as_is: Annotated[
         bool, typer.Option("--as-is", help="Send the captured signature instead of a new one, as a forger would.")
     ] = False,
+    dry_run: DryRunOption = False,
 ) -> None:
     """Post deliveries to the stack, signed as the store would.
 
@@ -160,13 +161,16 @@ def command(
     Examples:
 
         woohub send
-        woohub send events/ingest-order-updated.json --repeat 3
+        woohub send events/ingest-order-updated.json --repeat 3 --dry-run
         woohub send order.json --topic order.created
         woohub send tests/fixtures/deliveries.jsonl:19
         woohub send events/ingest-forged.json --as-is
     """
     deliveries = chosen(files or [], topic)
     target = options.target
+    if dry_run:
+        _say_what_would_be_sent(deliveries * repeat, target.output("WebhookUrl"), json=options.json)
+        return
     store = options.env.get("WOO_COMMERCE_URL", STORE).rstrip("/") + "/"
     secret = "" if as_is else signing_secret(target)
     sources = [] if as_is else recorded_sources(target)
@@ -181,6 +185,15 @@ def command(
         output.table(("Status", "Topic", "Entity", "Answer", "ms", "Delivery"), [row(reply) for reply in replies])
     if not all(reply.accepted for reply in replies):
         raise typer.Exit(PROBLEMS)
+
+
+def _say_what_would_be_sent(deliveries: list[Sample], url: str, *, json: bool) -> None:
+    rows = [{"delivery": sample.name, "topic": sample.topic, "entity": entity(sample)} for sample in deliveries]
+    if json:
+        output.as_json(rows)
+        return
+    output.table(("Topic", "Entity", "Delivery"), [(row["topic"], row["entity"], row["delivery"]) for row in rows])
+    output.say(f"{len(rows)} would be sent to {url}.")
 
 
 def _send_all(url: str, deliveries: list[Sample], sent: Callable[[Sample], dict[str, str]]) -> list[Reply]:
