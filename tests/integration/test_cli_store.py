@@ -16,6 +16,8 @@ from simulators.core.server import AppServer, in_thread
 from simulators.woocommerce import KEY, SECRET, SimulatedShop, create_app
 from tests.support.cli_stack import NAME
 from tests.support.operated_stack import OperatedStack, operated_stack
+from tests.support.overlays import PICKUP
+from woohub.configuration import STORES_KEY, mapping_key
 from woohub.hubspot.objects import CONTACTS
 from woohub.store.webhooks import TOPICS
 from woohub_cli.environment import URL
@@ -181,6 +183,34 @@ def test_a_removed_store_is_gone_and_the_first_stays(stack: OperatedStack, outle
     assert len(stack.shop.hooks.webhooks) == len(TOPICS)
     assert [row["name"] for row in json.loads(store(stack, "list", "--json").stdout)] == ["first"]
     assert list(alarms()) == [f"{NAME}-SilenceAlarm-1X"]
+
+
+@pytest.mark.usefixtures("outlet")
+def test_a_store_of_the_same_name_begins_without_the_mapping_of_the_removed_one(stack: OperatedStack) -> None:
+    store(stack, "add", "outlet")
+    bucket = stack.stack.outputs["ConfigurationBucket"]
+    boto3.client("s3").put_object(Bucket=bucket, Key=mapping_key("outlet"), Body=PICKUP.encode())
+
+    store(stack, "remove", "outlet", "--yes")
+    store(stack, "add", "outlet")
+
+    assert configured(stack) == [STORES_KEY]
+
+
+@pytest.mark.usefixtures("outlet")
+def test_a_removed_store_that_had_no_mapping_leaves_no_mark_of_one(stack: OperatedStack) -> None:
+    store(stack, "add", "outlet")
+
+    assert mapping_key("outlet") not in store(stack, "remove", "outlet", "--yes").output
+
+
+@pytest.mark.usefixtures("outlet")
+def test_a_new_store_is_known_once_hubspot_has_its_properties(stack: OperatedStack) -> None:
+    steps = [step["step"] for step in json.loads(store(stack, "add", "outlet", "--json").stdout)["steps"]]
+
+    made = next(place for place, what in enumerate(steps) if "woocommerce_customer_id_outlet" in what)
+    hooked = next(place for place, what in enumerate(steps) if "order.created" in what)
+    assert made < steps.index(STORES_KEY) < hooked
 
 
 def test_deliveries_of_a_removed_store_are_refused(stack: OperatedStack, outlet: SimulatedShop) -> None:

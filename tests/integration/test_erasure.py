@@ -168,7 +168,7 @@ def test_while_the_list_cannot_be_applied_nothing_is_written() -> None:
     engine.sync = Sync(
         engine.hubspot,
         PropertyCatalog(engine.hubspot, engine.timer, engine.warn),
-        lambda: engine.kinds,
+        lambda _stores: engine.kinds,
         engine.timer,
         engine.warn,
         unknown,

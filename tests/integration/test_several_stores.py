@@ -100,6 +100,29 @@ def test_a_message_of_an_unknown_store_waits_and_writes_nothing(engine: EngineFi
     assert engine.deals == []
 
 
+def test_the_first_message_of_a_new_store_fills_the_property_that_was_made_for_it() -> None:
+    engine = EngineFixture(kinds=kinds_of_stores(mappings()))
+    engine.deliver(of("", "customer.created", customer(5)))
+    list(provision(engine.hubspot, mappings("second")["second"], dry_run=False))
+
+    engine.kinds = kinds_of_stores(mappings("second"))
+    engine.deliver(of("second", "customer.created", customer(6)))
+
+    assert engine.contact(JANE)["woocommerce_customer_id_second"] == "6"
+
+
+def test_a_property_that_nobody_has_made_is_looked_for_once() -> None:
+    engine = EngineFixture(kinds=kinds_of_stores(mappings()))
+    engine.deliver(of("", "customer.created", customer(5)))
+    engine.calls.clear()
+
+    engine.kinds = kinds_of_stores(mappings("second"))
+    for number in range(6, 10):
+        engine.deliver(of("second", "customer.created", customer(number)))
+
+    assert [call.path for call in engine.calls if "properties" in call.path] == ["/crm/properties/2026-09/contacts"]
+
+
 def test_a_stack_with_one_store_makes_the_calls_it_always_made() -> None:
     batches = [
         [of("", "order.created", order(n, customer_id=n)) for n in range(1, 40)],

@@ -77,7 +77,7 @@ class ConsumerOverHttp:
             concurrency=Threads(),
         )
         catalog = PropertyCatalog(self.hubspot, self.timer, _silent)
-        self.sync = Sync(self.hubspot, catalog, lambda: record_kinds(FIELDS), self.timer, _silent)
+        self.sync = Sync(self.hubspot, catalog, lambda _stores: record_kinds(FIELDS), self.timer, _silent)
 
     def deliver(self, count: int, *, seconds: float = 57) -> list[Outcome]:
         """Orders of so many people in one batch, in an invocation of so many seconds."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from typing import Any
@@ -44,12 +44,13 @@ from woohub.delivery.webhooks import Delivery
 from woohub.errors import InternalError
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.properties import PropertyCatalog
-from woohub.mapping.fields import load_mapping
+from woohub.mapping.fields import FieldMapping, load_mapping
 from woohub.settings import HubSpotToken, Secret
 from woohub.sync.engine import Sync
 from woohub.sync.kinds import KindsOfConfiguration, record_kinds
 from woohub.sync.outcome import Outcome, Verdict
 from woohub.sync.records import Kinds
+from woohub_cli.provision import provision as set_up_portal
 
 FIELDS = load_mapping()
 COMMERCE = mapping_with(f"{BESIDE}[line_item]\nenabled = true\n[contact.metrics]\nenabled = true\n")
@@ -246,10 +247,10 @@ class SimulatedStack:
             self.bucket.configuration(self.simulation.clock).current()
         hubspot.probe()
 
-    def current_kinds(self) -> Callable[[], Kinds]:
+    def current_kinds(self) -> Callable[[Collection[str]], Kinds]:
         """As a new process finds them out at each batch."""
         if self.bucket is None:
-            return lambda: self.kinds
+            return lambda _stores: self.kinds
         return KindsOfConfiguration(self.bucket.configuration(self.simulation.clock)).current
 
     def breaker_parameter(self) -> BreakerParameter:
@@ -271,6 +272,15 @@ class SimulatedStack:
         return self._secret(name)
 
     # What an operator does and sees
+
+    def set_up(self, of_stores: Mapping[str, FieldMapping]) -> None:
+        """What `woohub store add` makes in HubSpot."""
+        timer = Timer(self.simulation.clock, self.simulation.sleep)
+        timer.start(600)
+        http = InProcessTransport(self._app, sleep=self.simulation.sleep)
+        hubspot = HubSpot(http, HubSpotToken(self.secret("hubspot")), timer)
+        for mapping in of_stores.values():
+            assert all(step.outcome != "failed" for step in set_up_portal(hubspot, mapping, dry_run=False))
 
     def redrive(self) -> int:
         """All dead letters go back to the queue, as `woohub dlq redrive` does it."""

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from tests.model.shop import SOURCE, Shop
 from tests.model.shop_day import HOUR, MINUTE, ShopDay
 from tests.support.bucket import BROKEN, Bucket
-from woohub.configuration import MAPPING_KEY
+from tests.support.deliveries import SECRET
+from tests.support.several_stores import mappings
+from woohub.configuration import MAPPING_KEY, STORES_KEY
+from woohub.consumer.batch import FIRST_DELAY_S
 
 COMMENTED = "# nothing differs\n"
 UNREADABLE = {
@@ -65,6 +71,23 @@ def test_a_process_that_starts_while_s3_is_silent_waits_for_it(day: ShopDay) -> 
     assert day.breaker() == "closed"
     assert day.close() <= 20 * MINUTE
     assert len(day.stack.dead_letters) == 0
+
+
+def test_the_first_delivery_of_a_new_store_is_complete_at_once(day: ShopDay) -> None:
+    bucket(day).put(STORES_KEY, '{"stores": {"second": {}}}')
+    day.stack.set_up(mappings("second"))
+    day.stack.secrets.values["second"] = json.dumps({"current": SECRET, "sources": [SOURCE]})
+    shop = Shop(day.simulation, store="second")
+    shop.place(7, "new@mail.example", customer=3, way="checkout")
+
+    assert day.stack.post(shop.request("order.created", 7)) == 200
+    day.simulation.sleep(FIRST_DELAY_S)
+
+    state = day.stack.portal.state()
+    (deal,) = [row["properties"] for row in state["deals"] if row["properties"]["woocommerce_order_id"] == "second-7"]
+    (contact,) = [row["properties"] for row in state["contacts"] if row["properties"]["email"] == "new@mail.example"]
+    assert deal["woocommerce_order_status"]
+    assert contact["woocommerce_customer_id_second"]
 
 
 def test_a_pushed_status_is_used_by_a_running_process_within_a_minute(day: ShopDay) -> None:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import random
 import statistics
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from simulators.hubspot import InProcessTransport, create_app
 from tests.model.gate import faults, newest
 from tests.model.reference import reference
 from tests.model.shop import SOURCE, Shop
@@ -19,12 +17,7 @@ from tests.model.simulation import Simulation
 from tests.model.traffic import DeliveryConditions, WebhookSender
 from tests.support.deliveries import SECRET
 from tests.support.several_stores import mappings
-from woohub.clock import Timer
-from woohub.hubspot.client import HubSpot
-from woohub.mapping.fields import FieldMapping
-from woohub.settings import HubSpotToken
 from woohub.sync.kinds import kinds_of_stores
-from woohub_cli.provision import provision
 
 STORES = ("", "second", "third")
 OF_STORES = mappings("second", "third")
@@ -54,7 +47,7 @@ class ThreeStores:
         self.stack = SimulatedStack(self.simulation, kinds=kinds_of_stores(OF_STORES))
         for store in STORES[1:]:
             self.stack.secrets.values[store] = json.dumps({"current": SECRET, "sources": [SOURCE]})
-        set_up(self.stack, OF_STORES)
+        self.stack.set_up(OF_STORES)
         self.simulations: dict[str, Any] = {store: OwnDice(self.simulation, f"{self.seed}{store}") for store in STORES}
         self.shops = {store: Shop(self.simulations[store], store=store) for store in STORES}
 
@@ -81,16 +74,6 @@ class ThreeStores:
             for delivery in self.stack.accepted
             if delivery.store == store and delivery.key in self.stack.ended_at
         ]
-
-
-def set_up(stack: SimulatedStack, of_stores: Mapping[str, FieldMapping]) -> None:
-    """What `woohub store add` makes in HubSpot."""
-    timer = Timer(stack.simulation.clock, stack.simulation.sleep)
-    timer.start(600)
-    http = InProcessTransport(create_app(stack.portal), sleep=stack.simulation.sleep)
-    hubspot = HubSpot(http, HubSpotToken(stack.secret("hubspot")), timer)
-    for mapping in of_stores.values():
-        assert all(step.outcome != "failed" for step in provision(hubspot, mapping, dry_run=False))
 
 
 def test_shared_people_and_equal_numbers_come_out_right_under_faults() -> None:

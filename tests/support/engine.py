@@ -76,7 +76,7 @@ class EngineFixture:
         self.sync = Sync(
             self.hubspot,
             PropertyCatalog(self.hubspot, self.timer, self.warn),
-            lambda: self.kinds,
+            lambda _stores: self.kinds,
             self.timer,
             self.warn,
             current_erasures=lambda: self.erased,

@@ -48,7 +48,7 @@ class StackConsumer:
         erasures = CurrentErasures(
             self._erasures, Secret(self.shop.stack.client("secretsmanager"), outputs["HubSpotSecretArn"])
         )
-        sync = Sync(hubspot, catalog, lambda: kinds, self.timer, _silent, erasures.current)
+        sync = Sync(hubspot, catalog, lambda _stores: kinds, self.timer, _silent, erasures.current)
         self.sqs: Any = self.shop.stack.client("sqs")
         self.url = outputs["QueueUrl"]
         dead = outputs["DeadLetterQueueUrl"]

@@ -6,8 +6,17 @@ import pytest
 
 from tests.support.bucket import BROKEN, CUSTOM_STATUS, Bucket
 from tests.support.clock import Clock
-from woohub.configuration import MAPPING_KEY, MAX_AGE_S, MAX_OBJECT_BYTES, Configuration, ConfigurationUnreadable
+from woohub.configuration import (
+    MAPPING_KEY,
+    MAX_AGE_LACKING_S,
+    MAX_AGE_S,
+    MAX_OBJECT_BYTES,
+    STORES_KEY,
+    Configuration,
+    ConfigurationUnreadable,
+)
 from woohub.mapping.fields import load_mapping
+from woohub.stores import FIRST
 
 
 @pytest.fixture
@@ -24,6 +33,7 @@ def stage(configuration: Configuration) -> str:
     return configuration.current().mapping.stage("awaiting-pickup")
 
 
+ADDED = '{"stores": {"second": {}}}'
 DEFAULT, CHOSEN = load_mapping().default_stage, "on_hold"
 
 
@@ -79,6 +89,37 @@ def test_the_bucket_is_asked_once_a_minute_and_an_unchanged_object_is_read_once(
         clock.sleep(1)
 
     assert bucket.calls == ["list", MAPPING_KEY, "list", "list"]
+
+
+def test_a_store_that_was_just_added_is_known_at_its_first_message(bucket: Bucket, clock: Clock) -> None:
+    configuration = bucket.configuration(clock)
+    configuration.current()
+    bucket.put(STORES_KEY, ADDED)
+    clock.sleep(MAX_AGE_LACKING_S)
+
+    assert "second" in configuration.current({"second"}).mappings
+
+
+def test_messages_of_a_removed_store_cost_one_listing_in_some_seconds(bucket: Bucket, clock: Clock) -> None:
+    configuration = bucket.configuration(clock)
+
+    for _ in range(int(MAX_AGE_S)):
+        configuration.current({FIRST, "gone"})
+        clock.sleep(1)
+
+    assert bucket.calls == ["list"] * int(MAX_AGE_S / MAX_AGE_LACKING_S)
+
+
+def test_stores_that_are_known_cost_no_listing(bucket: Bucket, clock: Clock) -> None:
+    bucket.put(STORES_KEY, ADDED)
+    configuration = bucket.configuration(clock)
+    configuration.current()
+    bucket.calls.clear()
+
+    clock.sleep(MAX_AGE_S / 2)
+    configuration.current({FIRST, "second"})
+
+    assert bucket.calls == []
 
 
 def test_an_unchanged_configuration_is_the_same_object(bucket: Bucket, clock: Clock) -> None:

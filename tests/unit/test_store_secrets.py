@@ -3,10 +3,14 @@ from __future__ import annotations
 from typing import Any, cast
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from tests.support.clock import Clock
-from woohub.delivery.store_secrets import MINUTE_S, NEW_NAMES_PER_MINUTE, StoreSecrets
+from woohub.delivery.store_secrets import ASK_AGAIN_S, CALLS, PERIOD_S, StoreSecrets
+from woohub.errors import SecretUnavailable
 from woohub.settings import Secret
+
+MAX_AGE_S = 60.0
 
 
 class SecretsManager:
@@ -15,15 +19,18 @@ class SecretsManager:
     def __init__(self, **texts: str) -> None:
         self.texts = texts
         self.calls = 0
+        self.is_down = False
 
     def get_secret_value(self, **arguments: str) -> dict[str, Any]:
         self.calls += 1
+        if self.is_down:
+            raise EndpointConnectionError(endpoint_url="https://secretsmanager")
         return {"SecretString": self.texts.get(arguments["SecretId"], "")}
 
 
 def secrets_of(client: SecretsManager, clock: Clock) -> StoreSecrets:
     def make(store: str) -> Secret:
-        return Secret(cast("Any", client), store, max_age_s=MINUTE_S, clock=clock)
+        return Secret(cast("Any", client), store, max_age_s=MAX_AGE_S, clock=clock)
 
     return StoreSecrets(make, clock)
 
@@ -34,14 +41,48 @@ def test_a_store_has_its_own_secret() -> None:
     assert [secret.text() for secret in map(secrets.of, ("second", "third")) if secret] == ["s2", "s3"]
 
 
-def test_a_store_without_a_secret_costs_one_call_a_minute() -> None:
-    client, clock = SecretsManager(), Clock()
-    secrets = secrets_of(client, clock)
+def test_a_store_without_a_secret_costs_one_call_in_some_seconds() -> None:
+    client = SecretsManager()
+    secrets = secrets_of(client, Clock())
 
     assert [secrets.of("second") for _ in range(100)] == [None] * 100
     assert client.calls == 1
-    clock.sleep(MINUTE_S)
+
+
+def test_a_store_that_was_asked_for_before_it_was_added_is_known_seconds_later() -> None:
+    client, clock = SecretsManager(), Clock()
+    secrets = secrets_of(client, clock)
+    secrets.of("second")
     client.texts["second"] = "new"
+
+    clock.sleep(ASK_AGAIN_S)
+
+    assert secrets.of("second")
+
+
+def test_a_store_that_is_removed_and_added_again_is_known_seconds_later() -> None:
+    client, clock = SecretsManager(second="old"), Clock()
+    secrets = secrets_of(client, clock)
+    secrets.of("second")
+    del client.texts["second"]
+    clock.sleep(MAX_AGE_S)
+    assert secrets.of("second") is None
+    client.texts["second"] = "new"
+
+    clock.sleep(ASK_AGAIN_S)
+
+    assert [secret.text() for secret in [secrets.of("second")] if secret] == ["new"]
+
+
+def test_while_secrets_manager_does_not_respond_no_name_is_taken_for_unknown() -> None:
+    client = SecretsManager(second="s2")
+    secrets = secrets_of(client, Clock())
+    client.is_down = True
+    with pytest.raises(SecretUnavailable):
+        secrets.of("second")
+
+    client.is_down = False
+
     assert secrets.of("second")
 
 
@@ -51,9 +92,9 @@ def test_a_flood_of_invented_names_costs_few_calls() -> None:
 
     for number in range(10_000):
         secrets.of(f"store-a{number}")
-        clock.sleep(MINUTE_S / 1000)
+        clock.sleep(PERIOD_S / 1000)
 
-    assert client.calls == 10 * NEW_NAMES_PER_MINUTE
+    assert client.calls == 10 * CALLS
 
 
 def test_a_flood_of_invented_names_does_not_stop_a_store_that_is_known() -> None:

@@ -168,7 +168,7 @@ class WooHubFlow:
         in_memory = BreakerInMemory()
         self._event_source, self._state = cast(EventSourceMapping, in_memory), cast(BreakerParameter, in_memory)
         catalog = PropertyCatalog(self._hubspot, self._timer, _ignore)
-        sync = Sync(self._hubspot, catalog, lambda: self.kinds, self._timer, _ignore)
+        sync = Sync(self._hubspot, catalog, lambda _stores: self.kinds, self._timer, _ignore)
         breaker = Breaker(lambda: self._state, lambda: self._event_source, _ignore, self.clock.read)
         sqs = cast("SQSClient", self.queues)
         self._consumer = Consumer(

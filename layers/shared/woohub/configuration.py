@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 MAPPING_KEY, STORES_KEY = "mapping.toml", "stores.json"
 STORES_PREFIX = "stores/"
 MAX_AGE_S = 60.0  # seconds after which the bucket is asked again what has changed
+# The same for messages of a store that the version lacks, which may just have been added, or removed.
+MAX_AGE_LACKING_S = 5.0
 MAX_OBJECT_BYTES = 4 * 1024 * 1024  # no decisions of people are larger
 # Short, since a batch waits meanwhile: S3 not responding ends within a quarter of a minute.
 S3_CALLS = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
@@ -132,7 +134,7 @@ def _object(client: S3Client, bucket: str, key: str, known: StoredObject | None,
 
 
 class Configuration:
-    """Reads the configuration, and asks once a minute whether it has changed.
+    """Reads the configuration, and asks once a minute whether it has changed; sooner for a store that it lacks.
 
     `make_client` is called at the first read: the client takes a tenth of a cold start.
     """
@@ -152,16 +154,20 @@ class Configuration:
         self._version: ConfigurationVersion | None = None if bucket else parse({})
         self._asked_at = float("inf") if not bucket else float("-inf")
 
-    def current(self) -> ConfigurationVersion:
-        """The version in force; the same object as long as nothing changes.
+    def current(self, stores: Collection[str] = ()) -> ConfigurationVersion:
+        """The version in force, which has these stores if there are such; the same object as long as nothing changes.
 
         While S3 does not respond, the last good version. Raises ConfigurationUnreadable where what is stored cannot be
         read, at each call until it can, and where S3 has not responded since the start.
         """
-        if self._version is None or self._clock() - self._asked_at >= self._max_age_s:
+        age = self._clock() - self._asked_at
+        if self._version is None or age >= self._max_age_s or (age >= MAX_AGE_LACKING_S and self._lacks(stores)):
             self._version = self._read()
             self._asked_at = self._clock()
         return self._version
+
+    def _lacks(self, stores: Collection[str]) -> bool:
+        return self._version is not None and any(store not in self._version.mappings for store in stores)
 
     def _read(self) -> ConfigurationVersion:
         try:

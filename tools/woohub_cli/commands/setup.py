@@ -5,7 +5,7 @@ Can be run any number of times.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Annotated
 
@@ -51,9 +51,13 @@ def run(
     *,
     agree: Agree = lambda _question: False,
     store_secrets: bool = True,
+    before_webhooks: Iterable[Step] = (),
     dry_run: bool = False,
 ) -> Iterator[Step]:
-    """Everything setup does, one step at a time. Raises botocore's errors."""
+    """Everything setup does, one step at a time. Raises botocore's errors.
+
+    `before_webhooks`: steps of the caller's, taken once HubSpot has what the mapping needs.
+    """
     replaced = False
     given = env.get("HUBSPOT_API_KEY", "")
     stored = StackSecrets(stack).token() if stack else ""
@@ -68,6 +72,7 @@ def run(
     setup_token = env.get("HUBSPOT_SETUP_API_KEY") or given or stored
     if setup_token and not (failed(checks[:1]) and setup_token == (given or stored)):
         yield from provision(connect(setup_token), table, dry_run=dry_run)
+    yield from before_webhooks
     if not env.get(environment.URL):
         yield Step("store", Result.SKIPPED, f"{environment.URL} is not set")
         if stack and store_secrets:

@@ -40,6 +40,7 @@ from woohub_cli.rendering import hints, output
 from woohub_cli.rendering.steps import finish, show_each
 from woohub_cli.rendering.typer_help import Group
 from woohub_cli.secret_store import STORE_KEY, WEBHOOK_SECRET, StackSecrets
+from woohub_cli.stack_mapping import StackMapping
 from woohub_cli.stacks import Stack
 from woohub_cli.store_setup import Reach
 
@@ -50,8 +51,7 @@ NameArgument = Annotated[
 ]
 NEXT = (
     "`woohub backfill --customers --store {name}` brings the orders and customers that it has already.",
-    "Place an order in the store, then run `woohub doctor --store {name}`. For up to a minute deliveries wait: until "
-    "then the functions do not know the store.",
+    "Place an order in the store, then run `woohub doctor --store {name}`.",
 )
 BY_HAND = f"delete them there, in {store_webhooks.WEBHOOKS_PAGE}: they are named after the stack"
 
@@ -104,11 +104,9 @@ class Addition:
             yield Step("webhooks", Result.WOULD_CREATE, f"{self.stack.output('WebhookUrl')}: {', '.join(TOPICS)}")
             return
         yield from self._resources()
-        if self.others.get(self.name) != self.settings:
-            further_stores.put(self.stack, self.name, self.settings)
-            yield Step("stores.json", Result.STORED, "the functions know the store within a minute")
         env = {**self.env, **dict(zip(STORE_VARIABLES, self._access(), strict=True))}
-        yield from setup.run(self.stack, env, table, address.connect, self.reach)
+        listed = self._listed()  # the consumer looks for the store's properties when it first knows the store
+        yield from setup.run(self.stack, env, table, address.connect, self.reach, before_webhooks=listed)
         yield further_stores.make_alarms(self.stack, self.name)
 
     def _checks(self) -> Iterator[Step]:
@@ -118,6 +116,11 @@ class Addition:
         yield reachable
         if about is not None:
             yield store_access.readable(store)
+
+    def _listed(self) -> Iterator[Step]:
+        if self.others.get(self.name) != self.settings:
+            further_stores.put(self.stack, self.name, self.settings)
+            yield Step("stores.json", Result.STORED, "the functions know the store at its first delivery")
 
     def _access(self) -> tuple[str, str, str]:
         return self.access.url, self.access.consumer_key, self.access.consumer_secret
@@ -253,7 +256,7 @@ def remove(
     *,
     options: StackOptions,
 ) -> None:
-    """Remove a store from the stack: its webhooks, secrets, watermark and alarms.
+    """Remove a store from the stack: its webhooks, mapping, secrets, watermark and alarms.
 
     HubSpot keeps its deals and contacts. Its messages that still wait in the queue become dead letters
     (STORE_UNKNOWN), so let the queue run empty first (`woohub status`). On a terminal it asks first.
@@ -282,12 +285,22 @@ def removal(stack: Stack, store: Store | None, *, dry_run: bool) -> Iterator[Ste
     """One step at a time: deliveries end first, then the functions forget the store."""
     yield from _webhooks_removed(stack, store, dry_run=dry_run)
     if dry_run:
-        yield Step("store in the stack", Result.WOULD_REMOVE, "alarms, stores.json, secrets, watermark")
+        yield Step("store in the stack", Result.WOULD_REMOVE, "alarms, stores.json, mapping, secrets, watermark")
         return
     yield further_stores.remove_alarms(stack, stack.store)
     further_stores.put(stack, stack.store, None)
     yield Step("stores.json", Result.REMOVED, "the functions forget the store within a minute")
+    yield from _mapping_removed(stack)
     yield from further_stores.forget(stack, stack.store)
+
+
+def _mapping_removed(stack: Stack) -> Iterator[Step]:
+    """A store that is added later under this name begins without it."""
+    pushed = StackMapping.of(stack)
+    objects = pushed.objects()
+    if pushed.key in objects:
+        pushed.push(None, objects)
+        yield Step(pushed.key, Result.REMOVED, "the bucket keeps its versions")
 
 
 def _webhooks_removed(stack: Stack, store: Store | None, *, dry_run: bool) -> Iterator[Step]:

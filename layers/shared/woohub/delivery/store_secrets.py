@@ -1,7 +1,7 @@
 """The webhook secrets of the stores besides the first: found by the store's name, kept in memory.
 
-The name comes from the URL that anybody may call, so unknown names must stay cheap: each is asked for once a minute at
-most, and so few new ones are that a flood of invented names becomes no flood of calls to Secrets Manager.
+The name comes from the URL that anybody may call, so unknown names must stay cheap: each is asked for once in some
+seconds, and so few of them that a flood of invented names becomes no flood of calls to Secrets Manager.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from collections.abc import Callable
 from woohub.settings import Secret
 from woohub.stores import is_name
 
-NEW_NAMES_PER_MINUTE = 10  # more than stores are added, or asked for first by a new process
-MAX_UNKNOWN_NAMES = 50  # that are remembered
-MINUTE_S = 60.0
+# A store that was just added has its secret before its first delivery, so a name is not long taken for unknown.
+ASK_AGAIN_S = 5.0
+# Of calls for names that may be invented, this many at most in so many seconds: more than stores are added, or asked
+# for first by a new process.
+CALLS, PERIOD_S = 10, 10.0
 
 
 class StoreSecrets:
@@ -26,26 +28,27 @@ class StoreSecrets:
         self._make = make
         self._clock = clock
         self._known: dict[str, Secret] = {}
-        self._unknown: dict[str, Secret] = {}
-        self._asked: deque[float] = deque([-math.inf] * NEW_NAMES_PER_MINUTE, maxlen=NEW_NAMES_PER_MINUTE)
+        self._calls: deque[tuple[str, float]] = deque([("", -math.inf)] * CALLS, maxlen=CALLS)  # name and time
 
     def of(self, store: str) -> Secret | None:
         """The store's secret; None if there is none, or too many unknown names are asked for.
 
         Raises SecretUnavailable.
         """
-        secret = self._known.get(store) or self._unknown.get(store) or self._asked_for(store)
-        if secret is None or not secret.text():
-            return None
-        self._unknown.pop(store, None)
-        self._known[store] = secret
+        secret = self._known.pop(store, None)  # a removed store's is left out
+        if not (secret and secret.text()):
+            secret = self._asked_for(store)
+        if secret:
+            self._known[store] = secret
         return secret
 
     def _asked_for(self, store: str) -> Secret | None:
-        if not is_name(store) or self._clock() - self._asked[0] < MINUTE_S:
+        now = self._clock()
+        lately = {name for name, at in self._calls if now - at < ASK_AGAIN_S}
+        if not is_name(store) or store in lately or now - self._calls[0][1] < PERIOD_S:
             return None
-        self._asked.append(self._clock())
-        if len(self._unknown) >= MAX_UNKNOWN_NAMES:
-            del self._unknown[next(iter(self._unknown))]  # the one asked for first
-        secret = self._unknown[store] = self._make(store)
-        return secret
+        self._calls.append(("", now))
+        secret = self._make(store)
+        is_stored = bool(secret.text())
+        self._calls[-1] = (store, now)  # only where Secrets Manager has responded
+        return secret if is_stored else None

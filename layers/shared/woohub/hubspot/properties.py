@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -101,12 +101,21 @@ class PropertyCatalog:
         self._warn = warn
         self._schemas: dict[ObjectType, PropertySchema] = {}
         self._read_at: dict[ObjectType, float] = {}
+        self._looked_for: dict[ObjectType, Set[str]] = {}  # names that were lacking
         self._warned: dict[tuple[str, ...], float] = {}
 
-    def schema(self, object_type: ObjectType) -> PropertySchema:
-        """The object's properties; looks again before it says that the key is missing. Raises as HubSpot's reads."""
+    def schema(self, object_type: ObjectType, wanted: Iterable[str] = ()) -> PropertySchema:
+        """The object's properties. Raises as HubSpot's reads.
+
+        Looks again before it says that the key is missing, and once before it says so of a property that is wanted:
+        a new store or mapping wants others, which set-up has just made.
+        """
         schema = self._fresh(object_type)
-        if schema.has(object_type.key) or object_type.has_standard_key:
+        is_set_up = schema.has(object_type.key) or object_type.has_standard_key
+        lacking = {name for name in wanted if not schema.has(name)}
+        looked_for = self._looked_for.get(object_type, lacking)
+        self._looked_for[object_type] = looked_for | lacking
+        if is_set_up and lacking <= looked_for:
             return schema
         self._read_at.pop(object_type, None)
         return self._fresh(object_type)

@@ -6,13 +6,14 @@ parts of records, and last the summaries of records.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache, partial
 
 from woohub.clock import Timer
 from woohub.concurrency import Condition
+from woohub.delivery.webhooks import Delivery
 from woohub.erasures import NOBODY, ErasedPeople
 from woohub.errors import InternalError, TransientError
 from woohub.hubspot.client import CallStats, HubSpot
@@ -63,15 +64,16 @@ class Progress:
 class Sync:
     """The engine. It keeps across batches: property definitions, and recent creates where search must find them.
 
-    `current_kinds` is asked at each batch, since the mapping may have changed, and `current_erasures`, since people may
-    have been erased; while one raises a TransientError, all messages are to be tried again.
+    `current_kinds` is asked at each batch, with the names of its stores, since the mapping may have changed, and
+    `current_erasures`, since people may have been erased; while one raises a TransientError, all messages are to be
+    tried again.
     """
 
     def __init__(
         self,
         hubspot: HubSpot,
         catalog: PropertyCatalog,
-        current_kinds: Callable[[], Kinds],
+        current_kinds: Callable[[Collection[str]], Kinds],
         timer: Timer,
         warn: Warn,
         current_erasures: Callable[[], ErasedPeople] = lambda: NOBODY,
@@ -88,7 +90,7 @@ class Sync:
         """Bring HubSpot up to date with these messages; one outcome each, none raised."""
         messages = list(messages)
         try:
-            kinds, erased = self._current_kinds(), self._current_erasures()
+            kinds, erased = self._current_kinds(_stores(messages)), self._current_erasures()
         except TransientError as error:
             return [Outcome(message, Verdict.RETRY, error) for message in messages]
         batch = grouped(messages, kinds.records, erased, self._warn)
@@ -142,7 +144,7 @@ class Sync:
         held: Callable[[], Mapping[str, RecordResult]],
     ) -> Mapping[str, RecordResult]:
         try:
-            schema = self._catalog.schema(kind.type)
+            schema = self._catalog.schema(kind.type, kind.properties)
         except TransientError as error:
             return dict.fromkeys(keys, RecordResult(error=error))
         facts = {key: batch.facts[Ref(kind.type, key)] for key in keys}
@@ -160,6 +162,11 @@ class Sync:
             return ByUniqueKey(self._hubspot, kind.type, kind.properties)
         recent = self._recent.setdefault(kind.type, RecentCreates())
         return BySearch(self._hubspot, kind.type, kind.properties, recent, self._timer, self._warn)
+
+
+def _stores(messages: Iterable[Message]) -> set[str]:
+    """The stores whose messages these are."""
+    return {message.delivery.store for message in messages if isinstance(message.delivery, Delivery)}
 
 
 def _held(kind: RecordKind, batch: Batch, results: Results) -> Iterator[tuple[str, RecordResult]]:

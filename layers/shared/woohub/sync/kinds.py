@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from woohub.configuration import Configuration, ConfigurationVersion
 from woohub.hubspot.objects import DEALS, ORDERS, ObjectType
@@ -63,9 +63,9 @@ class KindsOfConfiguration:
         self._version: ConfigurationVersion | None = None
         self._kinds = Kinds(())
 
-    def current(self) -> Kinds:
-        """Raises ConfigurationUnreadable."""
-        version = self._configuration.current()
+    def current(self, stores: Collection[str]) -> Kinds:
+        """Those of these stores at least, as far as there are such. Raises ConfigurationUnreadable."""
+        version = self._configuration.current(stores)
         if version is not self._version:
             self._kinds, self._version = kinds_of_stores(version.mappings), version
         return self._kinds
