@@ -13,6 +13,8 @@ from tests.support.line_items import WITH_ITEMS, item, items_by_key, order_of, s
 from tests.support.orders import START_MS, message
 from tests.support.targets import provision_orders
 from woohub import dates
+from woohub.consumer.dead_letters import attributes
+from woohub.errors import HubSpotRejected
 from woohub.hubspot.objects import DEALS, LINE_ITEMS
 from woohub.mapping.fields import load_mapping
 from woohub.mapping.overlay import Overlay
@@ -199,6 +201,58 @@ def test_a_deal_deleted_by_hand_comes_back_with_its_items(shop: EngineFixture) -
     assert deliver(shop, order_of(11, [item(1), item(2)], date_modified_gmt=LATER)) == ["done"]
 
     assert sorted(map(usual_key, items_by_key(shop.portal))) == ["11-1", "11-2"]
+
+
+def delete_deal(shop: EngineFixture, _kept: str, order: str) -> None:
+    shop.portal.objects.archive(definitions.DEALS, deal_ids(shop)[order])
+
+
+def merge_deals(shop: EngineFixture, kept: str, order: str) -> None:
+    shop.portal.objects.merge(definitions.DEALS, deal_ids(shop)[kept], deal_ids(shop)[order])
+
+
+def deal_ids(shop: EngineFixture) -> dict[str, str]:
+    """By the order's id."""
+    return {row["properties"]["woocommerce_order_id"]: row["id"] for row in shop.portal.state()["deals"]}
+
+
+def items_by_order(shop: EngineFixture) -> dict[str, list[str]]:
+    """The usual keys of the items that each order's deal has."""
+    keys = {record: usual_key(key) for key, record in record_ids(shop).items()}
+    rows = shop.portal.state()["deals"]
+    return {
+        row["properties"]["woocommerce_order_id"]: sorted(keys[record] for record in row["line_items"]) for row in rows
+    }
+
+
+@pytest.mark.parametrize(("kept", "order"), [("11", "12"), ("12", "11")])
+def test_of_merged_deals_each_order_has_its_own_again_with_its_items(
+    shop: EngineFixture, kept: str, order: str
+) -> None:
+    deliver(shop, order_of(11, [item(1), item(2)]), order_of(12, [item(3)]))
+    merge_deals(shop, kept, order)
+
+    changed = [order_of(11, [item(1), item(2, "Bowl")]), order_of(12, [item(3, "Jug")])]
+    assert deliver(shop, *(body | {"date_modified_gmt": LATER} for body in changed)) == ["done", "done"]
+
+    assert items_by_order(shop) == {"11": ["11-1", "11-2"], "12": ["12-3"]}
+
+
+@pytest.mark.parametrize("lose", [delete_deal, merge_deals], ids=["deleted", "merged"])
+def test_where_hubspot_keeps_the_key_of_a_lost_deal_the_reason_says_what_to_do(shop: EngineFixture, lose: Any) -> None:
+    shop.portal.change_settings({"frees_archived_values": False})
+    deliver(shop, order_of(11, [item(1)]), order_of(12, [item(3)]))
+    lost = deal_ids(shop)["12"]
+    lose(shop, "11", "12")
+
+    (outcome,) = shop.deliver(message("order.updated", order_of(12, [item(3)], date_modified_gmt=LATER), 300))
+
+    assert outcome.verdict.value == "rejected"
+    assert isinstance(outcome.error, HubSpotRejected)
+    reason = attributes(outcome.error, "order:12", 1, 0)["reason"]
+    assert f"{lost} already has that value" in reason
+    assert "restore it there" in reason
+    assert "drop this message" in reason
 
 
 @pytest.mark.parametrize("call", range(1, 14))

@@ -98,6 +98,20 @@ def test_whether_the_key_of_an_archived_item_is_free_again_is_a_setting(
     assert (archived.status, again.status) == (204, status)
 
 
+@pytest.mark.parametrize("frees", [True, False])
+def test_merged_deals_are_a_new_one_that_both_ids_give(hubspot: Calls, portal: SimulatedPortal, *, frees: bool) -> None:
+    portal.change_settings({"frees_archived_values": frees})
+    ids = [hubspot.deal(dealname="1", amount="5"), hubspot.deal(dealname="2", closedate="2026-11-23")]
+    items = [make(hubspot, item(deal))[0] for deal in ids]
+
+    merged = portal.objects.merge(OBJECT_TYPES["0-3"], *ids)
+
+    assert [hubspot.objects("GET", f"deals/{key}").body["id"] for key in ids] == [merged.id, merged.id]
+    assert (merged.properties["dealname"], merged.properties["closedate"][:10]) == ("1", "2026-11-23")
+    (deal,) = portal.state()["deals"]
+    assert sorted(deal["line_items"]) == sorted(items)
+
+
 def test_every_portal_has_the_same_order_pipeline(hubspot: Calls) -> None:
     (pipeline,) = hubspot.pipelines("GET", "orders").body["results"]
     made = hubspot.objects("POST", "orders", {"properties": {"hs_order_name": "#1"}, "associations": []})

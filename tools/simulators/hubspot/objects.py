@@ -61,6 +61,7 @@ class Objects:
         self._settings = settings
         self._tick = tick
         self._rng = rng
+        self._merged: dict[tuple[str, str], str] = {}  # (type, id) of records that were merged to the id of the new one
         self._last_id = dict.fromkeys(self.records, 40_000) | {CONTACTS.id: 6000, DEALS.id: 9_100_000}
 
     def get(self, kind: ObjectType, key: str, id_property: str = "") -> Record:
@@ -114,6 +115,26 @@ class Objects:
         self.archive(kind, self.get(kind, key, id_property).id)
         if record is not None:
             self._unique.replace(record, {})
+
+    def merge(self, kind: ObjectType, primary: str, other: str) -> Record:
+        """As people do in HubSpot's app: a new record with the primary's values, else the other's, all links.
+
+        The ids of both give the new record when it is read, and no associations (HubSpot's changelog, "Deals now
+        support merging"). What becomes of the other's unique values is not documented: here, what becomes of an
+        archived record's.
+        """
+        before = [self.records[kind.id][key] for key in (other, primary)]
+        ends = dict.fromkeys(end for record in before for end in self.links.forget((kind.id, record.id)))
+        properties = before[0].properties | before[1].properties
+        for record in before:
+            self.archive(kind, record.id)
+        self._unique.replace(before[1], {})
+        own = ("hs_object_id", "createdate", kind.modified)
+        kept = {name: value for name, value in properties.items() if name not in own}
+        types = {known.id: known for known in known_types()}
+        merged = self._apply(Change(kind, None, kept, [Link(types[end], key) for end, key in ends]))
+        self._merged |= {(kind.id, record.id): merged.id for record in before}
+        return merged
 
     def page(self, kind: ObjectType, *, after: int, limit: int) -> tuple[list[Record], str]:
         """Records with ids above `after`, and the next `after` if there are more."""
@@ -312,10 +333,15 @@ class Objects:
 
     def _find(self, kind: ObjectType, key: str, id_property: str) -> Record | None:
         if id_property in ("", "hs_object_id"):
-            return self.records[kind.id].get(key)
+            return self._by_id(kind, key)
         self._checks.readable_by(kind, id_property)
         value = key.strip().lower() if id_property == "email" else key
-        return self.records[kind.id].get(self._unique.holder(kind, id_property, value))
+        return self._by_id(kind, self._unique.holder(kind, id_property, value))
+
+    def _by_id(self, kind: ObjectType, key: str) -> Record | None:
+        while (kind.id, key) in self._merged:
+            key = self._merged[kind.id, key]
+        return self.records[kind.id].get(key)
 
     def _known(self, kind: ObjectType, names: Iterable[str]) -> list[str]:
         """Requested properties that exist; HubSpot ignores the others in reads."""

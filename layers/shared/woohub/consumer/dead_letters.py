@@ -14,6 +14,11 @@ FAILED, NO_ANSWER, STORE_UNKNOWN = "WOOHUB_FAILED", "NO_ANSWER", "STORE_UNKNOWN"
 ATTRIBUTE_CHARACTERS = 1000  # of one attribute at most: the body needs the rest of SQS's 1 MiB
 
 AFTERWARDS = "then `woohub dlq redrive MESSAGE`"
+KEY_TAKEN = (
+    "another record has this key. Where that one was deleted in HubSpot, restore it there (Actions > Restore records), "
+    f"{AFTERWARDS}. Where it was merged into another one, drop this message: docs/operations.md, "
+    '"Deal with deals that were deleted or merged"'
+)
 ADVICE: Mapping[str, str] = {  # by what HubSpot's code, category or message contains; the first match counts
     FAILED: f"a bug in woohub: report the location named here, deploy the fix, {AFTERWARDS}",
     NO_ANSWER: f"HubSpot fails on this record only: see `woohub dlq show`, ask HubSpot, {AFTERWARDS}",
@@ -27,7 +32,8 @@ ADVICE: Mapping[str, str] = {  # by what HubSpot's code, category or message con
     "INVALID_INTEGER": f"correct the value in the store or its source in mapping.toml, {AFTERWARDS}",
     "READ_ONLY_VALUE": f"HubSpot calculates this property: remove it from mapping.toml, {AFTERWARDS}",
     "REQUIRED": f"a rule in HubSpot requires this property: map it in mapping.toml or relax the rule, {AFTERWARDS}",
-    "CONFLICT": "another record, perhaps a deleted one, has this key: restore or merge it in HubSpot, " + AFTERWARDS,
+    "CONFLICT": KEY_TAKEN,
+    "ALREADY HAS THAT VALUE": KEY_TAKEN,  # of a unique property: HubSpot's category is VALIDATION_ERROR
 }
 ADVICE_BY_ERROR: Mapping[type[WooHubError], str] = {
     InvalidPayload: "correct the order or customer in the store and save it, which sends it again; drop this message",
