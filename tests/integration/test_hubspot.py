@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable
+from http.client import HTTPConnection
+from typing import Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
@@ -277,6 +280,23 @@ def test_a_refused_token_is_read_again_once_and_then_given_up() -> None:
 
     assert [call.status for call in engine.calls] == [401, 401]
     assert engine.token.renewals == 1
+
+
+@pytest.mark.parametrize("pasted", ["pat-na1-\n1234", "pat\N{EN DASH}na1", "pat-na1\x00", "\ud800", "pat na1"])
+def test_a_token_that_no_header_can_carry_is_a_refused_one(pasted: str) -> None:
+    engine = EngineFixture(token=Token(pasted, pasted))
+    request = engine.hubspot.http.request
+
+    def as_a_connection_would(method: str, url: str, **call: Any) -> Any:
+        connection = HTTPConnection("nobody.invalid")  # it connects when the headers are complete
+        connection.putrequest(method, "/")
+        connection.putheader("authorization", call["headers"]["authorization"])
+        return request(method, url, **call)
+
+    with patch.object(engine.hubspot.http, "request", as_a_connection_would), pytest.raises(Unauthorized) as caught:
+        read(engine.hubspot)
+
+    assert "pat" not in str(caught.value)
 
 
 def test_a_missing_scope_is_told_apart_from_a_wrong_token() -> None:

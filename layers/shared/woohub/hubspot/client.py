@@ -8,8 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from string import punctuation
 from threading import Lock
 from typing import Any, Protocol, TypeVar
+from urllib.parse import quote
 
 import urllib3
 from urllib3.exceptions import HTTPError
@@ -375,7 +377,9 @@ class HubSpot:
         return response
 
     def _send(self, method: str, path: str, body: Mapping[str, Any] | None, token: str) -> Response:
-        headers = {"authorization": f"Bearer {token}", "accept": "application/json", "user-agent": "woohub"}
+        # As it is, if a header can carry it: else HubSpot refuses it like any wrong token, and no error shows it.
+        sent = quote(token, safe=punctuation, errors="replace")
+        headers = {"authorization": f"Bearer {sent}", "accept": "application/json", "user-agent": "woohub"}
         payload = None
         if body is not None:
             headers["content-type"] = "application/json"
