@@ -66,6 +66,8 @@ class Gate:
 SMALL = Gate(Scale(orders=300, customers=100, seconds=90.0, changes=4, moves=1, span=30))
 # A third of it shows whether most of the rules are there; its batches are smaller, and so take more calls.
 BRIEF = Gate(Scale(orders=90, customers=30, seconds=40.0, changes=4, moves=1, span=30), most_calls=50.0)
+# Enough for what shows in any batch: how many calls it takes.
+TINY = Gate(Scale(orders=30, customers=10, seconds=15.0, changes=4, moves=1, span=12), most_calls=80.0)
 # Every order changes three times within seconds, on a HubSpot in good health: for the races of two writers.
 BURST = Gate(
     Scale(orders=300, customers=100, seconds=15.0, changes=3, moves=0, span=4, same_second=0),
@@ -91,7 +93,7 @@ class Without:
     def complaints(self, seeds: Iterable[int], **stack: Any) -> Iterator[str]:
         """Of such days with these seeds."""
         for seed in seeds:
-            day = FullShopDay(gap=30, seed=seed, **stack)
+            day = FullShopDay(gap=60, seed=seed, **stack)
             day.trouble(HOUR, status=503, path=self.path)
             dead = sorted(message.texts["entity"] for message in day.stack.dead_letters.messages())
             if dead:
@@ -372,7 +374,7 @@ NO_CREATES = Without(r"/deals/batch/create")
 UNWRITABLE, UNREADABLE = Culprit(b"Order #90050"), Culprit(b'"90050"')
 UNREADABLE_RECORD, OUTAGE = UnreadableRecord(), Outage(20.0)
 GATES: dict[str, AnyGate] = {
-    "brief": BRIEF,
+    **{"tiny": TINY, "brief": BRIEF},
     **{"small": SMALL, "burst": BURST, "no creates": NO_CREATES, "unwritable": UNWRITABLE, "unreadable": UNREADABLE},
     **{"unreadable record of the store": UNREADABLE_RECORD, "outage": OUTAGE, "commerce": COMMERCE},
 }
@@ -381,7 +383,7 @@ MUTATIONS: dict[str, Mutation] = {
     "no version guard of deals": Mutation("before reconcile", no_deal_guard),
     "no version guard of contacts": Mutation("before reconcile", no_contact_guard),
     "an order's customer dated by its change": Mutation("reconcile", captured_when_modified),
-    "no coalescing": Mutation("HubSpot calls for 100 messages", no_coalescing),
+    "no coalescing": Mutation("HubSpot calls for 100 messages", no_coalescing, gate=TINY),
     "deduplication by delivery id": Mutation("before reconcile", delivery_id_deduplication),
     "search, then create": Mutation("duplicated", search_then_create, {"unique": False}),
     "two writers": Mutation("before reconcile", stack={"writers": 2}, gate=BURST),
