@@ -28,6 +28,7 @@ from tests.support.orders import delivery, order
 from tests.support.template import RESOURCES, actions
 from woohub import stores, stores_file
 from woohub.configuration import MAPPING_KEY, STORES_KEY
+from woohub.consumer.batch import RESEND_RECEIVES
 from woohub.consumer.breaker import TEMPLATE_VALUE as BREAKER
 from woohub.delivery.messages import to_sqs
 from woohub.reconcile.watermark import START as WATERMARK
@@ -36,7 +37,6 @@ from woohub.store.webhooks import TOPICS
 from woohub.stores import StoreSettings
 
 OF_LAMBDA_ITSELF = ("logs:", "xray:")
-RENEWED_AT = 15  # receives
 SECOND = "second"  # another store of the stack
 
 
@@ -168,14 +168,16 @@ def ingest(stack: Stack) -> Any:
 
 def consumer(stack: Stack) -> Any:
     """Orders land, by the mapping in the bucket; one is refused; then HubSpot refuses the token, with one message in
-    hand for the 15th time."""
+    hand for so long that it is renewed."""
     logged = len(Path(stack.log).read_bytes())
     came = polled(stack)
     turn_tap(stack, flow=True)
     invoked(stack, "consumer", {"Records": [record(1, status="awaiting-pickup"), record(2, total="a lot")]})
     stack_client.simulator(stack, "POST", "faults", {"status": 401})
     written_over(stack, stack.breaker_parameter, BREAKER)
-    answered(stack, stack.consumer_function, {"Records": [received(3, stack), record(4, receive_count=RENEWED_AT)]})
+    answered(
+        stack, stack.consumer_function, {"Records": [received(3, stack), record(4, receive_count=RESEND_RECEIVES)]}
+    )
     log = Path(stack.log).read_bytes()[logged:].decode(errors="replace")
     return {
         "polled": came,

@@ -14,7 +14,7 @@ from simulators.hubspot import InjectedFault
 from simulators.hubspot.settings import RequiredProperties
 from tests.support.consumer import ConsumerFixture
 from tests.support.orders import customer, delivery, order
-from woohub.consumer.batch import delay, read
+from woohub.consumer.batch import RESEND_RECEIVES, delay, read
 from woohub.delivery.messages import flat_attributes, from_sqs, to_sqs
 from woohub.errors import DeadlineExceeded, HubSpotUnavailable
 from woohub.http import Http, Response
@@ -232,19 +232,19 @@ def test_a_record_that_breaks_what_others_get_answered_is_set_aside(
 def test_while_a_kind_of_call_fails_for_all_orders_nobody_is_the_culprit(fixture: ConsumerFixture, path: str) -> None:
     fixture.engine.portal.faults.add(InjectedFault(status=503, path=path))
 
-    for receives in range(1, 15):
+    for receives in range(1, RESEND_RECEIVES):
         assert tried(fixture, 1, receives) == 1
         customers(fixture, receives, receives + 100)
 
     assert fixture.dead_letters() == []
     assert not fixture.breaker_fixture.state.is_open
-    assert len(fixture.engine.contacts) == 29
+    assert len(fixture.engine.contacts) == 2 * RESEND_RECEIVES - 1
 
 
 def test_while_all_writes_fail_nobody_is_the_culprit(fixture: ConsumerFixture) -> None:
     fixture.engine.portal.faults.add(InjectedFault(status=503, path="batch/(create|update)"))
 
-    for receives in (13, 14):
+    for receives in (RESEND_RECEIVES - 2, RESEND_RECEIVES - 1):
         assert tried(fixture, 666, receives) == 1
 
     assert fixture.dead_letters() == []
@@ -310,7 +310,7 @@ def test_a_bug_of_ours_keeps_only_the_record_that_triggers_it(
 def test_a_message_that_only_has_to_wait_is_renewed_before_the_queue_gives_it_up(fixture: ConsumerFixture) -> None:
     fixture.engine.portal.faults.add(InjectedFault(status=503))
     records = fixture.receive(1)
-    records[0]["attributes"]["ApproximateReceiveCount"] = "15"
+    records[0]["attributes"]["ApproximateReceiveCount"] = str(RESEND_RECEIVES)
 
     assert fixture.consume(records) == []
 

@@ -35,6 +35,15 @@ def test_a_wrong_token_opens_it_at_once() -> None:
     assert fixture.lambda_.state == "Disabled"
 
 
+def test_a_clock_that_is_set_back_does_not_prolong_the_rest_after_opening() -> None:
+    fixture = BreakerFixture()
+    fixture.breaker.record_batch(responded=False, errors=[Unauthorized("401")])
+
+    fixture.now -= 3600
+
+    assert fixture.breaker.cooldown_error() is None
+
+
 def test_one_silent_batch_does_not_open_it() -> None:
     fixture = BreakerFixture()
 

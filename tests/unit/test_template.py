@@ -13,6 +13,7 @@ import pytest
 
 from generators.alarms import alarms
 from tests.support.template import FUNCTIONS, RESOURCES, TEMPLATE, actions
+from woohub.consumer.batch import RESEND_RECEIVES
 from woohub.hubspot_settings import ConsumerSettings, GovernorSettings, ReconcileSettings
 from woohub.settings import IngestSettings, Settings
 
@@ -35,6 +36,10 @@ def policies() -> Iterator[Mapping[str, Any]]:
 
 
 STATEMENTS: list[dict[str, Any]] = [statement for policy in policies() for statement in policy["Statement"]]
+
+
+def test_a_message_that_waited_long_may_still_meet_ten_crashes() -> None:
+    assert RESOURCES["DeliveryQueue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"] - RESEND_RECEIVES >= 10
 
 
 @pytest.mark.parametrize("name", SETTINGS)

@@ -40,7 +40,7 @@ FIRST_DELAY_S, LONGEST_DELAY_S = 15.0, 900.0  # before a message is tried again,
 NOT_REACHED_DELAY_S = 5.0  # for messages the invocation had no time for
 POISON_RECEIVES = 5  # from which a record that breaks calls, while HubSpot answers others, is rejected
 HEALTHY_AFTER_WRITE_S = 600.0  # in which a batch that writes nothing is no outage, if it got any response at all
-RESEND_RECEIVES = 15  # the queue gives up at 20: before that, a message that only has to wait becomes a new one
+RESEND_RECEIVES = 10  # a message that only has to wait becomes a new one; the rest up to the queue's 20 is for crashes
 NOT_HUBSPOTS = (InternalError, SecretUnavailable, StoreUnknown)  # errors that HubSpot has not caused
 LONGEST_SEND_DELAY_S = 900  # SQS's limit for a message that is sent
 

@@ -142,11 +142,11 @@ class Breaker:
         self._clock = clock
         self._silent_batches = 0
         self._wrote_since_opening = True
-        self._cooldown: tuple[float, Suspended] | None = None  # when it ends, and why the breaker opened
+        self._cooldown: tuple[float, Suspended] | None = None  # when the breaker opened, and why
 
     def cooldown_error(self) -> Suspended | None:
         """Why a batch should be returned without a call: the breaker has just opened. None if it has not."""
-        if self._cooldown and self._clock() < self._cooldown[0]:
+        if self._cooldown and 0 <= self._clock() - self._cooldown[0] < COOLDOWN_S:  # below 0: the clock was set back
             return self._cooldown[1]
         return None
 
@@ -167,7 +167,7 @@ class Breaker:
 
     def _open(self, error: Suspended) -> State:
         now = self._clock()
-        self._cooldown = (now + COOLDOWN_S, error)
+        self._cooldown = (now, error)
         self._silent_batches = 0
         state = State("open", error.policy, str(error)[:REASON_CHARACTERS], now, now + first_pause_s(error))
         try:
