@@ -128,7 +128,7 @@ def test_the_simulators_page_shows_orders_and_metrics() -> None:
     text = page.render(engine.portal, fragment=True)
 
     assert "#R-77" in text
-    assert "1 orders, 150.00 USD paid" in text
+    assert "1 order, 150.00 USD paid" in text
 
 
 def test_without_both_only_contacts_are_made() -> None:

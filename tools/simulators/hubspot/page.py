@@ -148,8 +148,8 @@ def _metrics(contact: Record) -> str:
     """What woohub says that the contact's orders come to, if it is told to."""
     has = contact.properties.get
     orders, total = has("woocommerce_orders"), has("woocommerce_total_paid")
-    currency = has("woocommerce_metrics_currency", "")
-    return f"{orders} orders, {total} {currency} paid" if orders and total else f"{orders} orders" if orders else ""
+    paid = f"{total} {has('woocommerce_metrics_currency', '')}".strip() + " paid" if total else ""
+    return ", ".join(text for text in (orders and f"{orders} order{'s' * (orders != '1')}", paid) if text)
 
 
 def _request(entry: dict[str, Any]) -> dict[str, Any]:
