@@ -74,6 +74,9 @@ def test_a_process_that_starts_while_s3_is_silent_waits_for_it(day: ShopDay) -> 
 
 
 def test_the_first_delivery_of_a_new_store_is_complete_at_once(day: ShopDay) -> None:
+    day.stack.cold_start()
+    day.stack.post(day.shop.request("order.updated", next(iter(day.shop.orders))))
+    day.simulation.sleep(FIRST_DELAY_S)  # the consumer has read the configuration, for a minute
     bucket(day).put(STORES_KEY, '{"stores": {"second": {}}}')
     day.stack.set_up(mappings("second"))
     day.stack.secrets.values["second"] = json.dumps({"current": SECRET, "sources": [SOURCE]})
