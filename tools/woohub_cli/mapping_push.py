@@ -114,5 +114,5 @@ def replace(mappings: Mappings, file: Overlay | None, options: StoreOptions, *, 
 
 
 def _following(changes: Sequence[Change], consequences: Consequences) -> list[str]:
-    """What to do after the push: the functions read the mapping, and what HubSpot lacks for it, once in a while only."""
+    """What to do after the push: the functions read the mapping, and HubSpot's properties, once in a while only."""
     return [*([SET_UP] if consequences.missing else ()), *([CATCH_UP] if writes_more(changes) else ())]
