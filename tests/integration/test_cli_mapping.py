@@ -189,6 +189,19 @@ def test_a_push_that_writes_no_field_asks_for_nothing_afterwards(shop: OperatedS
     assert facts(shop, "push", "--yes")["next"] == []
 
 
+def test_what_is_switched_off_is_not_written_any_more(shop: OperatedStack) -> None:
+    by_hand("[line_item]\nenabled = true\n[contact.metrics]\nenabled = true\n")
+    write("[line_item]\nenabled = false\n")
+
+    pushed = facts(shop, "push", "--yes")
+
+    assert pushed["effects"] == [
+        "contact.metrics: HubSpot keeps the values that it has; nothing writes them any more",
+        "line_item.enabled: HubSpot keeps the values that it has; nothing writes them any more",
+    ]
+    assert (pushed["affected"], pushed["next"]) == ([], [])
+
+
 def test_a_push_asks_and_without_an_answer_changes_nothing(shop: OperatedStack) -> None:
     write(PICKUP)
 

@@ -59,7 +59,7 @@ def affected(
 def _by_rows(hubspot: HubSpot, changes: Sequence[Change]) -> Iterator[Affected]:
     """All that woohub has written, where what is written changes: which of them have another value nobody knows."""
     for section, (kind, own) in WOOHUBS_RECORDS.items():
-        places = [change.place for change in changes if change.place.startswith(f"{section}.") and change.then]
+        places = [change.place for change in changes if change.place.startswith(f"{section}.") and change.writes]
         if places:
             count = _count(hubspot, kind, {"propertyName": own, "operator": "HAS_PROPERTY"})
             yield Affected(kind.name.replace("_", " "), ", ".join(places), "", "", count)

@@ -36,15 +36,15 @@ def effects(changes: Sequence[Change]) -> list[str]:
 
 def writes_more(changes: Sequence[Change]) -> bool:
     """Whether a property is written that was not, or another way."""
-    return any(change.then and change.place.startswith(tuple(f"{name}." for name in SECTIONS)) for change in changes)
+    return any(change.writes and change.place.startswith(tuple(f"{name}." for name in SECTIONS)) for change in changes)
 
 
 def _effects(changes: Sequence[Change]) -> Iterator[str]:
     for section in SECTIONS:
         rows = [change for change in changes if change.place.startswith(f"{section}.")]
-        if written := _names(change for change in rows if change.then):
+        if written := _names(change for change in rows if change.writes):
             yield FIELDS_CHANGED.format(names=written)
-        if removed := _names(change for change in rows if not change.then):
+        if removed := _names(change for change in rows if not change.writes):
             yield FIELDS_REMOVED.format(names=removed)
     for pipeline, stages in PIPELINES:
         if any(change.place == pipeline for change in changes):

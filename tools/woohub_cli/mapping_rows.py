@@ -23,6 +23,11 @@ class Change:
     now: str
     then: str
 
+    @property
+    def writes(self) -> bool:
+        """Whether something is written by this row from then on: it is neither removed nor switched off."""
+        return self.then not in ("", "false") and not self.then.startswith("{ enabled = false")
+
 
 def rows(tables: Tables) -> dict[str, str]:
     """Each row as TOML by its place, such as `deal.amount`."""
