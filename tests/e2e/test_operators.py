@@ -17,7 +17,7 @@ from tests.support.deliveries import SECRET, delivery
 from tests.support.orders import delivery as order_delivery
 from tests.support.orders import order
 from tests.support.wheel import InstalledWheel, install
-from woohub.delivery import webhooks
+from woohub.delivery import signatures
 from woohub.delivery.messages import to_sqs
 from woohub_cli.main import app
 
@@ -45,7 +45,7 @@ def test_a_stack_that_is_well_is_called_well(terminal: CliRunner) -> None:
 def test_dead_letters_are_found(terminal: CliRunner, stack: Stack) -> None:
     body = json.dumps(delivery(93).payload | {"id": 47, "total": "39,98 EUR"}).encode()
     headers = {name: value for name, value in delivery(93).headers.items() if name != "Content-Length"}
-    stack_client.send(stack, headers | {"X-WC-Webhook-Signature": webhooks.sign(body, SECRET)}, body)
+    stack_client.send(stack, headers | {"X-WC-Webhook-Signature": signatures.sign(body, SECRET)}, body)
     wait_until(lambda: bool(stack_client.dead_letters(stack)), "no dead letter", timeout_s=60)
 
     checks = {check["check"]: check for check in answer(terminal, "doctor")["checks"]}

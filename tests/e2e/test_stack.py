@@ -12,7 +12,7 @@ from local_stack.stack import Stack
 from local_stack.stack_client import Contact, Deal
 from local_stack.steps import wait_until
 from tests.support.deliveries import SECRET, Captured, delivery
-from woohub.delivery import webhooks
+from woohub.delivery import signatures
 
 ORDER = delivery(93)
 DEAL = Deal(
@@ -29,7 +29,7 @@ def signed(sent: Captured, **changes: Any) -> tuple[dict[str, str], bytes]:
     """The delivery with other contents, as the store would sign them."""
     body = json.dumps(sent.payload | changes).encode()
     headers = {name: value for name, value in sent.headers.items() if name != "Content-Length"}
-    return headers | {"X-WC-Webhook-Signature": webhooks.sign(body, SECRET)}, body
+    return headers | {"X-WC-Webhook-Signature": signatures.sign(body, SECRET)}, body
 
 
 def drain(stack: Stack) -> None:

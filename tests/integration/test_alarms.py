@@ -30,7 +30,7 @@ from tests.support.template import RESOURCES
 from woohub.consumer import telemetry
 from woohub.consumer.batch import LONGEST_SEND_DELAY_S, RESEND_RECEIVES, backoff
 from woohub.consumer.breaker import BreakerParameter, EventSourceMapping, State
-from woohub.delivery import webhooks
+from woohub.delivery import signatures
 from woohub.settings import Secret
 from woohub.store.webhooks import TOPICS
 from woohub_cli.metrics import DAY, HOUR
@@ -315,7 +315,7 @@ def test_a_webhook_with_another_secret_is_no_mismatch_of_all(functions: AllFunct
 
 
 def woohub_sends_its_test_delivery(_world: AllFunctions) -> None:
-    headers = {"X-WC-Webhook-Signature": webhooks.sign(PROBE.body, SECRET), "X-WC-Webhook-Topic": PROBE.topic}
+    headers = {"X-WC-Webhook-Signature": signatures.sign(PROBE.body, SECRET), "X-WC-Webhook-Topic": PROBE.topic}
     answer = ingest.lambda_handler({"headers": headers, "body": PROBE.body.decode()}, None)
     assert answer["statusCode"] == 200
 

@@ -230,7 +230,7 @@ def test_a_start_is_timed_and_names_what_it_imported_even_of_pythons_own() -> No
     start = functions.probe(INGEST)
 
     assert start["cpu_s"] > 0
-    assert {"app", "woohub.delivery.webhooks", "botocore.client", "json"} <= set(start["modules"])
+    assert {"app", "woohub.delivery.signatures", "botocore.client", "json"} <= set(start["modules"])
 
 
 def test_a_function_that_cannot_start_gives_its_reason(tmp_path: Path) -> None:

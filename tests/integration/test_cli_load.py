@@ -17,8 +17,8 @@ from tests.support.clock import Clock
 from tests.support.operated_stack import OperatedStack, operated_stack
 from tests.support.stack_consumer import StackConsumer
 from woohub.consumer.breaker import State
-from woohub.delivery import webhooks
-from woohub.delivery.webhooks import Delivery
+from woohub.delivery import topics
+from woohub.delivery.delivery import Delivery
 from woohub.store.webhooks import TOPICS as KNOWN_TOPICS
 from woohub_cli.cli_errors import WrongUsage
 from woohub_cli.commands import load
@@ -66,7 +66,7 @@ def test_its_orders_are_deliveries_as_a_store_sends_them() -> None:
         samples = run.deliveries(order_id)
         assert [sample.topic for sample in samples] == list(TOPICS)
         assert set(TOPICS) <= set(KNOWN_TOPICS)
-        assert {webhooks.identify(Delivery(sample.topic, sample.body, 0)).entity for sample in samples} == {
+        assert {topics.identify(Delivery(sample.topic, sample.body, 0)).entity for sample in samples} == {
             f"order:{order_id}"
         }
 

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from tests.support.cli_stack import NAME, WEBHOOK_SECRET, Deployed, deployed
 from tests.support.deliveries import captured, delivery
-from woohub.delivery import webhooks
+from woohub.delivery import signatures
 from woohub.errors import SignatureError
 from woohub_cli.main import app
 
@@ -33,10 +33,10 @@ class Receiver:
 
     def answer(self, headers: dict[str, str], body: bytes) -> tuple[int, str]:
         self.requests.append((headers, body))
-        if webhooks.is_ping(headers, body):
+        if signatures.is_ping(headers, body):
             return 200, "pong"
         try:
-            webhooks.verify(headers, body, {"current": WEBHOOK_SECRET}, received_ms=0)
+            signatures.verify(headers, body, {"current": WEBHOOK_SECRET}, received_ms=0)
         except SignatureError:
             return 401, "no valid signature"
         return 200, "queued"
@@ -184,7 +184,7 @@ def test_what_is_signed_anew_comes_from_the_address_that_the_stack_takes_deliver
     receiver.run(f"{FIXTURE}:19", "--as-is")
 
     sources = [
-        webhooks.verify(headers, body, {"": WEBHOOK_SECRET}, received_ms=0)[0].source
+        signatures.verify(headers, body, {"": WEBHOOK_SECRET}, received_ms=0)[0].source
         for headers, body in receiver.requests[:1]
     ]
     assert sources == ["https://shop.example/de/"]

@@ -28,8 +28,8 @@ from simulators.woocommerce import SECRET as STORE_SECRET
 from simulators.woocommerce import running as running_shop
 from tests.support.deliveries import SECRET, captured, delivery
 from tests.support.functions import cold_start
+from woohub.delivery.delivery import Delivery
 from woohub.delivery.messages import to_sqs
-from woohub.delivery.webhooks import Delivery
 from woohub.settings import Secret
 from woohub.store.payloads import ORDER_SWEPT
 

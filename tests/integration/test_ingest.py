@@ -21,7 +21,8 @@ from moto import mock_aws
 from functions.ingest import app
 from generators.events import events, ingest_event
 from tests.support.deliveries import SECRET, captured, delivery
-from woohub.delivery import messages, webhooks
+from woohub.delivery import messages, signatures, topics
+from woohub.delivery.delivery import Delivery
 from woohub.delivery.ingest import log_line
 from woohub.delivery.store_secrets import StoreSecrets
 from woohub.metrics import DELIVERY_ACCEPTED
@@ -53,7 +54,7 @@ class Ingest:
         status: int = answer["statusCode"]
         return status
 
-    def queue(self) -> list[webhooks.Delivery]:
+    def queue(self) -> list[Delivery]:
         queued = []
         while batch := self.sqs.receive_message(
             QueueUrl=app.settings.queue_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
@@ -115,7 +116,7 @@ OUTAGES = [
 
 def an_order_with(*, secret: str = SECRET, **fields: Any) -> dict[str, Any]:
     body = json.dumps({"id": 1, "status": "processing", **fields}).encode()
-    headers = {"X-WC-Webhook-Topic": "order.created", "X-WC-Webhook-Signature": webhooks.sign(body, secret)}
+    headers = {"X-WC-Webhook-Topic": "order.created", "X-WC-Webhook-Signature": signatures.sign(body, secret)}
     return {"headers": headers, "body": body.decode()}
 
 
@@ -143,7 +144,7 @@ def test_a_queued_delivery_keeps_what_came_with_it(ingest: Ingest) -> None:
     (queued,) = ingest.queue()
     assert (queued.entity, queued.source) == ("order:28", "http://127.0.0.1:8899/")
     assert queued.delivery_id == sent.headers["X-WC-Webhook-Delivery-ID"]
-    assert webhooks.sign(queued.body, SECRET) == queued.signature
+    assert signatures.sign(queued.body, SECRET) == queued.signature
 
 
 @pytest.mark.parametrize(
@@ -333,7 +334,7 @@ LIVE, CLONE = "https://shop.example/", "https://staging.shop.example/"
 
 def an_order_of(source: str | None, topic: str = "order.updated", body: bytes = b'{"id":4,"status":"x"}') -> Any:
     named = {} if source is None else {"X-WC-Webhook-Source": source}
-    headers = {"X-WC-Webhook-Topic": topic, "X-WC-Webhook-Signature": webhooks.sign(body, SECRET), **named}
+    headers = {"X-WC-Webhook-Topic": topic, "X-WC-Webhook-Signature": signatures.sign(body, SECRET), **named}
     return {"headers": headers, "body": body.decode()}
 
 
@@ -410,7 +411,7 @@ def test_a_flood_of_a_clone_is_no_flood_of_calls_to_secrets_manager(ingest: Inge
 def test_the_test_delivery_of_setup_and_doctor_is_no_other_sites(ingest: Ingest) -> None:
     ingest.store_secret(current=SECRET, sources=[LIVE])
 
-    assert ingest.send(an_order_of(CLONE, webhooks.TEST_TOPIC, b"{}")) == 200
+    assert ingest.send(an_order_of(CLONE, topics.TEST_TOPIC, b"{}")) == 200
     assert ingest.outcomes() == ["NotAnEntity"]
 
 
@@ -523,7 +524,7 @@ def test_neither_log_nor_answers_show_personal_data_or_secrets(ingest: Ingest) -
 
     printed = "".join([*answers, ingest.stdout.readouterr().out])
     billing = sent.payload["billing"]
-    private = [SECRET, billing["email"], billing["phone"], billing["address_1"], webhooks.sign(b"forged", SECRET)]
+    private = [SECRET, billing["email"], billing["phone"], billing["address_1"], signatures.sign(b"forged", SECRET)]
     assert [text for text in private if text in printed] == []
 
 
@@ -553,7 +554,7 @@ def test_a_malformed_request_is_the_strangers_fault(ingest: Ingest, event: dict[
     st.binary() | st.from_regex(rb'\{"id":[0-9]{1,3}(,"status":"[a-z]*")?\}', fullmatch=True),
 )
 def test_whatever_is_signed_is_answered_200(ingest: Ingest, headers: dict[str, Any], body: bytes) -> None:
-    headers = headers | {"X-WC-Webhook-Signature": webhooks.sign(body, SECRET)}
+    headers = headers | {"X-WC-Webhook-Signature": signatures.sign(body, SECRET)}
 
     status = ingest.send({"headers": headers, "body": base64.b64encode(body).decode(), "isBase64Encoded": True})
 
@@ -603,7 +604,7 @@ def test_ingest_starts_without_what_only_the_consumer_needs() -> None:
     command = [sys.executable, "-c", "import sys, functions.ingest.app; print(*sys.modules)"]
     modules = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()  # noqa: S603
 
-    assert "woohub.delivery.webhooks" in modules
+    assert "woohub.delivery.signatures" in modules
     assert {"pydantic", "aws_lambda_powertools", "woohub.hubspot", "woohub.store.payloads"}.isdisjoint(modules)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.engine import EngineFixture
 from tests.support.orders import customer, delivery, message, order
-from woohub.delivery.webhooks import Delivery
+from woohub.delivery.delivery import Delivery
 from woohub.hubspot.objects import DEALS
 from woohub.sync.outcome import Message
 

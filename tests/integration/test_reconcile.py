@@ -16,8 +16,9 @@ from simulators.hubspot import DEFAULT_TOKEN
 from simulators.woocommerce import InjectedFault
 from tests.support.reconcile import WEBHOOK_URL, ReconcileFixture
 from woohub.dates import utc_from_ms
+from woohub.delivery.delivery import Delivery
 from woohub.delivery.messages import flat_attributes, from_sqs
-from woohub.delivery.webhooks import Delivery, identify
+from woohub.delivery.topics import identify
 from woohub.errors import InvalidPayload, NotAnEntity
 from woohub.hubspot.objects import DEALS
 from woohub.reconcile.request import RunRequest

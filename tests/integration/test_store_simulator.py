@@ -17,7 +17,7 @@ from simulators.woocommerce.hosting import Hosting
 from tests.support import deliveries
 from tests.support.clock import Clock
 from woohub.clock import Timer
-from woohub.delivery import webhooks
+from woohub.delivery import signatures, topics
 from woohub.store.client import Store
 from woohub.store.connection import StoreCredentials
 from woohub.store.cursors import ByDate
@@ -397,10 +397,10 @@ def test_a_delivery_is_what_ingest_expects() -> None:
     shop.run_webhooks()
     headers, body = receiver.got[0]
 
-    delivery, signed_with = webhooks.verify(headers, body, {"current": "lab-secret"}, received_ms=1)
+    delivery, signed_with = signatures.verify(headers, body, {"current": "lab-secret"}, received_ms=1)
 
     assert signed_with == "current"
-    assert webhooks.identify(delivery).entity == f"order:{number}"
+    assert topics.identify(delivery).entity == f"order:{number}"
     assert body == shop.order_text(shop.orders[number]).encode()
     captured = deliveries.labelled("order-registered", "order.created").headers
     assert set(headers) == set(captured) - {"Content-Length"}
@@ -532,7 +532,7 @@ def test_a_ping_is_unsigned_and_comes_back_until_it_gets_200(status: int, pings:
         shop.type_in()
         shop.run_webhooks()
 
-    sent = [(headers, body) for headers, body in receiver.got if webhooks.is_ping(headers, body)]
+    sent = [(headers, body) for headers, body in receiver.got if signatures.is_ping(headers, body)]
 
     assert len(sent) == pings
     assert sent[0][1] == b"webhook_id=1"

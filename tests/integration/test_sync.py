@@ -19,7 +19,7 @@ from tests.support.deliveries import SECRET, captured
 from tests.support.engine import EngineFixture
 from tests.support.orders import customer, delivery, message, order
 from woohub.consumer.batch import delay
-from woohub.delivery import webhooks
+from woohub.delivery import signatures, topics
 from woohub.errors import HubSpotRejected, InvalidMessage, NotAnEntity, UnknownOutcome
 from woohub.http import Http, Response
 from woohub.hubspot.objects import CONTACTS, DEALS, ObjectType
@@ -150,11 +150,11 @@ def _captured_messages() -> list[Message]:
     for line in captured():
         if line.secret != SECRET:
             continue
-        received, _ = webhooks.verify(
+        received, _ = signatures.verify(
             line.headers, line.body, {"current": SECRET}, received_ms=1_795_500_000_000 + line.nr
         )
         try:
-            messages.append(Message(str(line.nr), webhooks.identify(received)))
+            messages.append(Message(str(line.nr), topics.identify(received)))
         except NotAnEntity:
             continue
     return messages
@@ -894,4 +894,4 @@ def test_every_order_of_arrival_of_an_orders_life_ends_the_same() -> None:
 
 
 def test_the_delivery_of_a_test_is_what_the_ingest_would_queue() -> None:
-    assert webhooks.identify(delivery("order.created", order())).entity == "order:1234"
+    assert topics.identify(delivery("order.created", order())).entity == "order:1234"

@@ -18,7 +18,7 @@ from tests.model.traffic import DeliveryConditions
 from tests.support.reconcile import ReconcileFixture
 from woohub.consumer.poison import PoisonDetector
 from woohub.delivery import ingest
-from woohub.delivery.webhooks import Delivery
+from woohub.delivery.delivery import Delivery
 from woohub.errors import HubSpotRejected
 from woohub.mapping.mapping_file import CONTACT_VERSION
 from woohub.store import payloads

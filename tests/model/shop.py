@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.model.simulation import Simulation
 from tests.support.deliveries import SECRET
-from woohub.delivery import webhooks
+from woohub.delivery import signatures
 
 Body = dict[str, Any]
 TRUTH = (
@@ -234,7 +234,7 @@ class Shop:
             "X-WC-Webhook-Topic": topic,
             "X-WC-Webhook-Resource": resource,
             "X-WC-Webhook-Event": event,
-            "X-WC-Webhook-Signature": webhooks.sign(body, SECRET),
+            "X-WC-Webhook-Signature": signatures.sign(body, SECRET),
             "X-WC-Webhook-ID": str(webhook),
             "X-WC-Webhook-Delivery-ID": delivery_id,
         }

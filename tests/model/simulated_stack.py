@@ -39,8 +39,8 @@ from woohub.consumer import dead_letters
 from woohub.consumer.batch import Consumer
 from woohub.consumer.breaker import Breaker, BreakerParameter, EventSourceMapping, govern, mapping_id
 from woohub.delivery import messages
+from woohub.delivery.delivery import Delivery
 from woohub.delivery.store_secrets import StoreSecrets
-from woohub.delivery.webhooks import Delivery
 from woohub.errors import InternalError
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.properties import PropertyCatalog

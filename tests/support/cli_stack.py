@@ -17,7 +17,7 @@ from moto import mock_aws
 from tests.support.bucket import make_bucket
 from woohub.consumer.breaker import BreakerParameter, State
 from woohub.delivery import messages
-from woohub.delivery.webhooks import Delivery
+from woohub.delivery.delivery import Delivery
 from woohub_cli import stacks
 
 NAME = "shop-to-crm"

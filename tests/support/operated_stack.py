@@ -25,9 +25,9 @@ from simulators.hubspot import DEFAULT_TOKEN, SimulatedPortal
 from simulators.woocommerce import KEY, SECRET, SimulatedShop, create_app
 from tests.support.cli_stack import NAME, Deployed, deployed
 from woohub.delivery import messages
+from woohub.delivery.delivery import Delivery
 from woohub.delivery.sites import site
 from woohub.delivery.store_secrets import StoreSecrets
-from woohub.delivery.webhooks import Delivery
 from woohub.settings import Secret
 from woohub.store.webhooks import TOPICS
 from woohub.stores import webhook_secret

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from tests.support.payloads import BILLING
-from woohub.delivery.webhooks import Delivery
+from woohub.delivery.delivery import Delivery
 from woohub.sync.outcome import Message
 
 START_MS = 1_795_473_600_000  # 2026-11-23T22:40:00Z

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from woohub.delivery.webhooks import Delivery
+from woohub.delivery.delivery import Delivery
 from woohub.store.payloads import Customer, CustomerEvent, Event, Order, OrderEvent, parse
 
 RECEIVED_MS = 1_698_314_400_123

@@ -23,9 +23,9 @@ from tests.support.sqs import Sqs
 from tests.support.ssm import Ssm
 from tests.support.targets import provision_orders
 from woohub.clock import Timer
-from woohub.delivery import messages, webhooks
+from woohub.delivery import messages, signatures, topics
+from woohub.delivery.delivery import Delivery
 from woohub.delivery.delivery_queue import DeliveryQueue
-from woohub.delivery.webhooks import Delivery
 from woohub.errors import NotAnEntity
 from woohub.mapping.fields import FieldMapping
 from woohub.reconcile.report import RunReport
@@ -97,12 +97,12 @@ class ReconcileFixture:
         """What ingest does, in short."""
         if self.down or url != WEBHOOK_URL:
             return 500 if self.down else 404
-        if webhooks.is_ping(headers, body):
+        if signatures.is_ping(headers, body):
             return 200
         secrets = {"current": WEBHOOK_SECRET}
-        delivery, _ = webhooks.verify(headers, body, secrets, received_ms=round(self.clock.now * 1000))
+        delivery, _ = signatures.verify(headers, body, secrets, received_ms=round(self.clock.now * 1000))
         with suppress(NotAnEntity):
-            self.sqs.messages.append(messages.to_sqs(webhooks.identify(delivery)))
+            self.sqs.messages.append(messages.to_sqs(topics.identify(delivery)))
         return 200
 
     def log(self, event: str, **facts: Any) -> None:

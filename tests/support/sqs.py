@@ -8,7 +8,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from woohub.delivery import messages
-from woohub.delivery.webhooks import Delivery
+from woohub.delivery.delivery import Delivery
 
 
 @dataclass

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.support.cli_stack import REFUSED
 from woohub.consumer import dead_letters
 from woohub.delivery import messages
-from woohub.delivery.webhooks import Delivery
+from woohub.delivery.delivery import Delivery
 from woohub.errors import HubSpotProblem, HubSpotRejected, InvalidMessage
 from woohub_cli.cli_errors import Trouble, WrongUsage
 from woohub_cli.dead_letter_queue import send_batches

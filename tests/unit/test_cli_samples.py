@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.deliveries import SECRET, captured, delivery
-from woohub.delivery import webhooks
+from woohub.delivery import signatures, topics
 from woohub.mapping.fields import load_mapping
 from woohub.store import payloads
 from woohub_cli import samples
@@ -143,11 +143,11 @@ def test_a_missing_file_is_wrong_usage() -> None:
 def test_what_is_sent_verifies_as_the_stores_own() -> None:
     sample = samples.sample_order()
 
-    verified, signed_with = webhooks.verify(
+    verified, signed_with = signatures.verify(
         send.headers(sample, "a secret"), sample.body, {"current": "a secret"}, received_ms=0
     )
 
-    assert (verified.topic, signed_with, webhooks.identify(verified).entity) == (
+    assert (verified.topic, signed_with, topics.identify(verified).entity) == (
         "order.created",
         "current",
         "order:1234",
@@ -175,7 +175,7 @@ def test_every_header_of_the_store_is_there() -> None:
 def test_a_ping_goes_without_signature() -> None:
     sent = send.headers(only_sample(EVENTS / "ingest-ping.json"), "a secret")
 
-    assert webhooks.is_ping(sent, only_sample(EVENTS / "ingest-ping.json").body)
+    assert signatures.is_ping(sent, only_sample(EVENTS / "ingest-ping.json").body)
 
 
 def test_as_captured_keeps_the_signature_and_nothing_of_the_connection() -> None:

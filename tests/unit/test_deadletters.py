@@ -9,8 +9,8 @@ import pytest
 
 from woohub import errors
 from woohub.consumer import dead_letters
+from woohub.delivery.delivery import Delivery
 from woohub.delivery.messages import size, to_sqs
-from woohub.delivery.webhooks import Delivery
 from woohub.errors import HubSpotProblem, HubSpotRejected, InvalidPayload
 
 NOW = 1_795_473_600.0

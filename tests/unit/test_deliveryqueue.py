@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from mypy_boto3_sqs import SQSClient
 
 from tests.support.sqs import Sqs
+from woohub.delivery.delivery import Delivery
 from woohub.delivery.delivery_queue import DeliveryQueue
-from woohub.delivery.webhooks import Delivery
 from woohub.errors import TransientError
 
 

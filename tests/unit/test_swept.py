@@ -7,7 +7,8 @@ import json
 import pytest
 
 from tests.support import orders
-from woohub.delivery.webhooks import Delivery, identify
+from woohub.delivery.delivery import Delivery
+from woohub.delivery.topics import identify
 from woohub.errors import NotAnEntity
 from woohub.store.payloads import CustomerEvent, Ignored, OrderEvent, parse
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.support.deliveries import Captured, captured, delivery, labelled
 from tests.support.payloads import BILLING, CUSTOMER, ORDER, RECEIVED_MS, billed, customer, event, order, without
 from woohub.dates import to_utc
-from woohub.delivery.webhooks import Delivery
+from woohub.delivery.delivery import Delivery
 from woohub.errors import InvalidPayload
 from woohub.store.payloads import (
     READERS,

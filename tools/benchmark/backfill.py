@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 
 from woohub.clock import Timer
-from woohub.delivery.webhooks import Delivery
+from woohub.delivery.delivery import Delivery
 from woohub.store.payloads import ORDER_SWEPT
 from woohub_cli.history import TENANT, Pace
 

@@ -10,7 +10,7 @@ from statistics import fmean
 from typing import Any, Protocol
 
 from simulators.hubspot import InjectedFault, SimulatedPortal, provision_line_items
-from woohub.delivery.webhooks import Delivery
+from woohub.delivery.delivery import Delivery
 
 from . import orders
 from .account import LATENCY_MS, LIMITS, Clock, account, create_contacts

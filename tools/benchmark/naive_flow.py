@@ -17,7 +17,7 @@ from typing import Any
 from urllib3.exceptions import HTTPError
 
 from simulators.hubspot import DEFAULT_TOKEN, InProcessTransport, SimulatedPortal, create_app
-from woohub.delivery.webhooks import Delivery
+from woohub.delivery.delivery import Delivery
 from woohub.mapping.fields import load_mapping
 from woohub.store import payloads
 from woohub.store.payloads import Order, OrderEvent

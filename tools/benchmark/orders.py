@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from woohub.dates import utc_from_ms
-from woohub.delivery import webhooks
-from woohub.delivery.webhooks import Delivery
+from woohub.delivery import signatures, topics
+from woohub.delivery.delivery import Delivery
 
 START_S = 1_795_473_600.0  # 2026-11-23T22:40:00Z
 SAMPLE = Path(__file__).parents[2] / "events" / "ingest-order-created.json"
@@ -85,12 +85,12 @@ def delivery(topic: str, body: Body, received: float) -> Delivery:
     headers = {
         "X-WC-Webhook-Source": "https://shop.example/",
         "X-WC-Webhook-Topic": topic,
-        "X-WC-Webhook-Signature": webhooks.sign(raw, SECRET),
+        "X-WC-Webhook-Signature": signatures.sign(raw, SECRET),
         "X-WC-Webhook-ID": "2",
         "X-WC-Webhook-Delivery-ID": f"{int(received):032x}",
     }
-    verified, _ = webhooks.verify(headers, raw, {"current": SECRET}, received_ms=int(received * 1000))
-    return webhooks.identify(verified)
+    verified, _ = signatures.verify(headers, raw, {"current": SECRET}, received_ms=int(received * 1000))
+    return topics.identify(verified)
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ from simulators.hubspot import DEFAULT_TOKEN, InProcessTransport, SimulatedPorta
 from woohub.clock import Timer
 from woohub.consumer.batch import Consumer
 from woohub.consumer.breaker import Breaker, BreakerParameter, EventSourceMapping, State, govern
+from woohub.delivery.delivery import Delivery
 from woohub.delivery.messages import to_sqs
-from woohub.delivery.webhooks import Delivery
 from woohub.http import Http
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.properties import PropertyCatalog

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.deliveries import SECRET, Captured, delivery
-from woohub.delivery import messages, webhooks
+from woohub.delivery import messages, signatures, topics
+from woohub.delivery.delivery import Delivery
 
 FOLDER = Path(__file__).parents[2] / "events"
 PATH = "/webhooks/woocommerce"
@@ -36,11 +37,11 @@ def ingest_event(captured: Captured, body: bytes | None = None) -> dict[str, Any
     }
 
 
-def queued(captured: Captured) -> webhooks.Delivery:
+def queued(captured: Captured) -> Delivery:
     """The delivery as ingest queues it, received when the store sent it."""
     received_ms = int(datetime.fromisoformat(captured.received).timestamp() * 1000)
-    verified, _ = webhooks.verify(captured.headers, captured.body, {"current": SECRET}, received_ms=received_ms)
-    return webhooks.identify(verified)
+    verified, _ = signatures.verify(captured.headers, captured.body, {"current": SECRET}, received_ms=received_ms)
+    return topics.identify(verified)
 
 
 def consumer_record(message: dict[str, Any], message_id: str, *, receive_count: int = 1) -> dict[str, Any]:
@@ -60,13 +61,13 @@ def consumer_record(message: dict[str, Any], message_id: str, *, receive_count: 
     }
 
 
-def consumer_batch(*deliveries: webhooks.Delivery) -> dict[str, Any]:
+def consumer_batch(*deliveries: Delivery) -> dict[str, Any]:
     """A batch as Lambda hands it over."""
     sent = [messages.to_sqs(delivery) for delivery in deliveries]
     return {"Records": [consumer_record(message, f"message-{n}") for n, message in enumerate(sent, start=1)]}
 
 
-def poisoned(delivery: webhooks.Delivery) -> webhooks.Delivery:
+def poisoned(delivery: Delivery) -> Delivery:
     """The order with a total that is no number."""
     return replace(delivery, body=re.sub(rb'"total":"[^"]*"', b'"total":"39,98 EUR"', delivery.body, count=1))
 

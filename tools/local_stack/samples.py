@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from tests.support.deliveries import Captured, delivery
-from woohub.delivery import webhooks
+from woohub.delivery import signatures
 
 from .stack_client import Deal, Item, Metrics
 
@@ -110,4 +110,4 @@ def _poison(title: str, captured: Captured, secret: str) -> Sample:
     """An order whose total a plugin formatted. The store signs it like any other."""
     body = json.dumps(captured.payload | {"id": int(POISON.rpartition(":")[2]), "total": "39,98 €"}).encode()
     headers = {name: value for name, value in captured.headers.items() if name != "Content-Length"}
-    return Sample(title, headers | {"X-WC-Webhook-Signature": webhooks.sign(body, secret)}, body)
+    return Sample(title, headers | {"X-WC-Webhook-Signature": signatures.sign(body, secret)}, body)

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from woohub.delivery.delivery import Delivery
 from woohub.delivery.messages import flat_attributes, from_sqs
-from woohub.delivery.webhooks import Delivery
 from woohub.errors import InvalidMessage
 from woohub.stores import FIRST
 from woohub_cli import order_names

@@ -11,8 +11,8 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from woohub.clock import Timer
+from woohub.delivery.delivery import Delivery
 from woohub.delivery.delivery_queue import DeliveryQueue
-from woohub.delivery.webhooks import Delivery
 from woohub.store.client import Store
 from woohub.store.cursors import FIRST, ByOffset, Cursor, Page
 from woohub.store.payloads import CUSTOMER_SWEPT, ORDER_SWEPT

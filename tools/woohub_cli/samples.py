@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from woohub.delivery import webhooks
+from woohub.delivery import delivery, signatures, topics
 from woohub.errors import NotAnEntity
 from woohub_cli.cli_errors import WrongUsage
 
@@ -52,7 +52,7 @@ class Sample:
     @property
     def is_ping(self) -> bool:
         """Whether it is what a store sends, unsigned, when a webhook is saved."""
-        return webhooks.is_ping(self.headers, self.body)
+        return signatures.is_ping(self.headers, self.body)
 
 
 def sample_order(topic: str = "") -> Sample:
@@ -116,7 +116,7 @@ def _with_topic(sample: Sample) -> Sample:
         return sample
     for topic in GUESSES:
         try:
-            webhooks.identify(webhooks.Delivery(topic, sample.body, 0))
+            topics.identify(delivery.Delivery(topic, sample.body, 0))
         except NotAnEntity:
             continue
         return Sample(sample.name, topic, sample.body, sample.headers)

@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
-from woohub.delivery.webhooks import TEST_TOPIC
+from woohub.delivery.topics import TEST_TOPIC
 from woohub.errors import DeadlineExceeded
 from woohub.http import Http
 from woohub.store.client import Store

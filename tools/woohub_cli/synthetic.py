@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from woohub.dates import utc_from_ms
-from woohub.delivery.webhooks import Delivery
+from woohub.delivery.delivery import Delivery
 from woohub.store.payloads import OrderEvent, parse
 from woohub_cli.cli_errors import WrongUsage
 from woohub_cli.samples import ORDER, Sample

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from woohub.dates import utc_from_ms
-from woohub.delivery.webhooks import Delivery
+from woohub.delivery.delivery import Delivery
 from woohub.errors import InvalidPayload, PermanentError, TransientError
 from woohub.hubspot.answers import Record
 from woohub.mapping.mapping_file import CONTACT_VERSION

@@ -12,7 +12,7 @@ from threading import Lock
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from woohub.delivery.webhooks import sign
+from woohub.delivery.signatures import sign
 
 USER_AGENT = "WooCommerce/11.0.1 Hookshot (WordPress/7.0.4)"
 DELIVERY_S, PING_S = 60.0, 5.0  # how long the shop waits for an answer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from woohub.delivery.webhooks import TEST_TOPIC
+from woohub.delivery.topics import TEST_TOPIC
 from woohub_cli import traces
 from woohub_cli.stacks import Stack
 

@@ -14,7 +14,7 @@ import urllib3
 from rich.text import Text
 from urllib3.exceptions import HTTPError
 
-from woohub.delivery import webhooks
+from woohub.delivery import delivery, signatures, topics
 from woohub.errors import NotAnEntity
 from woohub.http import Http
 from woohub_cli import samples, stacks
@@ -58,7 +58,7 @@ class Reply:
 def entity(sample: Sample) -> str:
     """Which order or customer it is about, "" if none."""
     try:
-        return webhooks.identify(webhooks.Delivery(sample.topic, sample.body, 0)).entity
+        return topics.identify(delivery.Delivery(sample.topic, sample.body, 0)).entity
     except NotAnEntity:
         return ""
 
@@ -76,7 +76,7 @@ def headers(sample: Sample, secret: str, store: str = STORE, now: float | None =
         "X-WC-Webhook-Topic": sample.topic,
         "X-WC-Webhook-Resource": resource,
         "X-WC-Webhook-Event": event,
-        "X-WC-Webhook-Signature": webhooks.sign(sample.body, secret),
+        "X-WC-Webhook-Signature": signatures.sign(sample.body, secret),
         "X-WC-Webhook-ID": webhook_id,
         "X-WC-Webhook-Delivery-ID": sample.headers.get(f"{PREFIX}delivery-id", _delivery_id(webhook_id, now)),
     }

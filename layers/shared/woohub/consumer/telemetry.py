@@ -10,7 +10,7 @@ from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 from woohub import metrics
-from woohub.delivery.webhooks import Delivery
+from woohub.delivery.delivery import Delivery
 from woohub.errors import DeadlineExceeded, InternalError, Suspended
 from woohub.http import Call
 from woohub.metrics import Metric

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from woohub.delivery.delivery import Delivery
 from woohub.delivery.messages import ENTRIES, size, to_sqs
-from woohub.delivery.webhooks import Delivery
 from woohub.errors import InvalidMessage, TransientError
 from woohub.stores import FIRST
 

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from woohub import metrics
-from woohub.delivery import messages, sites, webhooks
+from woohub.delivery import messages, signatures, sites, topics
+from woohub.delivery.delivery import Delivery
 from woohub.delivery.store_secrets import StoreSecrets
-from woohub.delivery.webhooks import Delivery
 from woohub.errors import InvalidMessage, NotAnEntity, SecretUnavailable, SignatureError
 from woohub.metrics import Metric
 from woohub.settings import Secret, webhook_secrets, webhook_sources
@@ -59,7 +59,7 @@ NO_STORE = "the URL's last part is the name of no store of this stack: woohub st
 
 Facts = dict[str, Any]  # JSON values for the log line
 Result = tuple[Metric, Facts]
-Verify = Callable[..., tuple[Delivery, str]]  # webhooks.verify, which still needs `secrets`
+Verify = Callable[..., tuple[Delivery, str]]  # signatures.verify, which still needs `secrets`
 
 
 class Ingest:
@@ -93,10 +93,10 @@ class Ingest:
             headers, body = headers_and_body(event)
         except (ValueError, TypeError):
             return metrics.MALFORMED_REQUEST, {}
-        if webhooks.is_ping(headers, body):
+        if signatures.is_ping(headers, body):
             return metrics.PING, {}
         try:
-            webhooks.signature(headers)  # a request without one costs no call to Secrets Manager
+            signatures.signature(headers)  # a request without one costs no call to Secrets Manager
         except SignatureError as error:
             return metrics.SIGNATURE_MISSING, {"reason": str(error)}
         store = store_of(event)
@@ -106,7 +106,9 @@ class Ingest:
             return metrics.SECRET_UNAVAILABLE, {"reason": str(error)}
         if secret is None:  # not counted by store: the name is whatever somebody has put into the URL
             return metrics.SIGNATURE_INVALID, {"reason": NO_STORE, "unknown_store": store[:LONGEST_NAME_LOGGED]}
-        outcome, facts = self._of_store(store, secret, partial(webhooks.verify, headers, body, received_ms=received_ms))
+        outcome, facts = self._of_store(
+            store, secret, partial(signatures.verify, headers, body, received_ms=received_ms)
+        )
         return outcome, facts | ({"store": store} if store else {})
 
     def _of_store(self, store: str, secret: Secret, verify: Verify) -> Result:
@@ -148,7 +150,7 @@ def is_from_another_site(delivery: Delivery, secret: Secret) -> bool:
     A delivery without a source is accepted: WooCommerce always sends one, so does a clone, and a proxy that removes
     the header stands before this store. woohub's own test deliveries come from the command line.
     """
-    if delivery.topic == webhooks.TEST_TOPIC:
+    if delivery.topic == topics.TEST_TOPIC:
         return False
     readings = (secret.text, secret.refresh)  # twice: perhaps the store has just moved
     return all(sites.is_another(delivery.source, webhook_sources(read())) for read in readings)
@@ -171,7 +173,7 @@ def headers_and_body(event: dict[str, Any]) -> tuple[dict[str, str], bytes]:
 def to_message(delivery: Delivery) -> tuple[Metric, Facts, dict[str, Any] | None]:
     """What becomes of an authentic delivery, facts for the log, and SendMessage's arguments if it is to be queued."""
     try:
-        delivery = webhooks.identify(delivery)
+        delivery = topics.identify(delivery)
         message = messages.to_sqs(delivery)
     except NotAnEntity as other:
         return metrics.LOST_EVENT if other.lost_event else metrics.NOT_AN_ENTITY, {"cause": other.cause}, None
@@ -211,7 +213,7 @@ def log_line(
     directives = [
         _directive(namespace, {"Name": outcome, "Unit": "Count"}, dimensions(outcome, facts, detailed=detailed))
     ]
-    if outcome in SIGNATURE_MATCHES and facts.get("topic") != webhooks.TEST_TOPIC and "unknown_store" not in facts:
+    if outcome in SIGNATURE_MATCHES and facts.get("topic") != topics.TEST_TOPIC and "unknown_store" not in facts:
         entry[metrics.SIGNATURE_MATCH] = SIGNATURE_MATCHES[outcome]
         directives.append(
             _directive(

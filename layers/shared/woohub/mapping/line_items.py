@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
 from weakref import WeakKeyDictionary
 
-from woohub.delivery.webhooks import whole_number
+from woohub.json_values import whole_number
 from woohub.mapping import personal
 from woohub.mapping.computed import EXACT, decimal_of, fields_of, plain, rows, value_of
 from woohub.mapping.mapping_file import ITEM_KEY, ITEMS_NOTE, ITEMS_STATE

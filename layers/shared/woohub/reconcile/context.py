@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from woohub.dates import utc_from_ms
+from woohub.delivery.delivery import Delivery
 from woohub.delivery.delivery_queue import DeliveryQueue
-from woohub.delivery.webhooks import Delivery
 from woohub.metrics import SWEEP_QUEUED
 from woohub.reconcile.report import RunReport
 from woohub.reconcile.watermark import Watermark, WatermarkParameter

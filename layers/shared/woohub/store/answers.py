@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from woohub.delivery.webhooks import identifier
 from woohub.http import Response
+from woohub.json_values import identifier
 from woohub.store import error_pages, redirects, refusals
 from woohub.store.connection import Connection
 from woohub.store.requests import StoreOverloaded, StoreRefused, StoreRequest, StoreUnavailable

@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from woohub import dates
-from woohub.delivery.webhooks import whole_number
+from woohub.json_values import whole_number
 
 UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2060\ufeff]")  # pasted, never meant
 LOOSE_START, LOOSE_END = re.compile(r"^(?P<sign>-?)\.(?=[0-9])"), re.compile(r"(?<=[0-9])\.$")  # .50 and 7.

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import from_json
 
 from woohub import dates
-from woohub.delivery.webhooks import Delivery
+from woohub.delivery.delivery import Delivery
 from woohub.errors import InvalidPayload
 from woohub.store import impersonal
 from woohub.store.payload_types import (

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from woohub.delivery.webhooks import Delivery
+from woohub.delivery.delivery import Delivery
 from woohub.errors import HubSpotRejected, InternalError, InvalidMessage, PermanentError, TransientError
 
 
