@@ -13,7 +13,7 @@ from functools import cache, partial
 
 from woohub.clock import Timer
 from woohub.concurrency import Condition
-from woohub.delivery.webhooks import Delivery
+from woohub.delivery.delivery import Delivery
 from woohub.erasures import NOBODY, ErasedPeople
 from woohub.errors import InternalError, TransientError
 from woohub.hubspot.client import CallStats, HubSpot
