@@ -22,7 +22,7 @@ from woohub.hubspot.properties import PropertyCatalog
 from woohub.hubspot_settings import ConsumerSettings
 from woohub.settings import HubSpotToken, Secret
 from woohub.sync.engine import Sync
-from woohub.sync.kinds import KindsOfConfiguration
+from woohub.sync.record_kinds import KindsOfConfiguration
 
 MARGIN_S = 6.0  # kept for returning up to a thousand messages and writing logs
 

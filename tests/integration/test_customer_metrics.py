@@ -13,7 +13,7 @@ from tests.support.engine import FIELDS, EngineFixture
 from tests.support.metrics import OTHER_PLUGINS, mapping_with_metrics, provision_metrics, wrong_metrics
 from tests.support.orders import customer, message, order
 from woohub.mapping.fields import FieldMapping
-from woohub.sync.kinds import record_kinds
+from woohub.sync.record_kinds import record_kinds
 
 JANE, BO = "jane.doe@example.com", "bo@mail.example"
 LATER: dict[str, Any] = {"date_modified_gmt": "2026-11-23T22:41:00"}

@@ -18,8 +18,8 @@ from woohub.mapping.fields import load_mapping
 from woohub.mapping.overlay import Overlay
 from woohub.sync.engine import Sync
 from woohub.sync.erased import PERSON_ERASED
-from woohub.sync.kinds import record_kinds
 from woohub.sync.outcome import Message, Verdict
+from woohub.sync.record_kinds import record_kinds
 
 KEY = "k" * 64
 JANE = "jane.doe@example.com"

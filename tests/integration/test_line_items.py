@@ -18,8 +18,8 @@ from woohub.errors import HubSpotRejected
 from woohub.hubspot.objects import DEALS, LINE_ITEMS
 from woohub.mapping.fields import load_mapping
 from woohub.mapping.overlay import Overlay
-from woohub.sync.kinds import record_kinds
 from woohub.sync.parts import usual_key
+from woohub.sync.record_kinds import record_kinds
 
 LATER = "2026-11-23T22:45:00"
 LATEST = "2026-11-23T22:50:00"

@@ -13,7 +13,7 @@ from tests.support.line_items import WITH_ITEMS
 from tests.support.reconcile import ReconcileFixture
 from woohub.clock import Timer
 from woohub.delivery.delivery_queue import DeliveryQueue
-from woohub.sync.kinds import record_kinds
+from woohub.sync.record_kinds import record_kinds
 from woohub_cli.check_result import Result
 from woohub_cli.checks import scopes
 from woohub_cli.history import Pace

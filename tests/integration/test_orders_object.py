@@ -11,7 +11,7 @@ from tests.support.engine import EngineFixture
 from tests.support.metrics import provision_metrics
 from tests.support.orders import message, order
 from tests.support.targets import BESIDE, INSTEAD, mapping_with, provision_orders
-from woohub.sync.kinds import record_kinds
+from woohub.sync.record_kinds import record_kinds
 
 JANE, BO = "jane.doe@example.com", "bo@mail.example"
 LATER: dict[str, Any] = {"date_modified_gmt": "2026-11-23T22:41:00"}

@@ -14,8 +14,8 @@ from tests.support.orders import customer, delivery, order
 from tests.support.several_stores import mappings
 from woohub.consumer.batch import POISON_RECEIVES
 from woohub.delivery.messages import to_sqs
-from woohub.sync.kinds import kinds_of_stores, record_kinds
 from woohub.sync.outcome import Message
+from woohub.sync.record_kinds import kinds_of_stores, record_kinds
 from woohub_cli.provision import provision
 
 JANE = "jane.doe@example.com"

@@ -23,8 +23,8 @@ from woohub.hubspot.client import HubSpot
 from woohub.hubspot.objects import CONTACTS
 from woohub.hubspot.properties import PropertyCatalog
 from woohub.sync.engine import Sync
-from woohub.sync.kinds import record_kinds
 from woohub.sync.outcome import Message, Outcome
+from woohub.sync.record_kinds import record_kinds
 
 FASTER = 5  # how much faster the clocks of client and simulator run than real time
 

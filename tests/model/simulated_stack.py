@@ -47,8 +47,8 @@ from woohub.hubspot.properties import PropertyCatalog
 from woohub.mapping.fields import FieldMapping, load_mapping
 from woohub.settings import HubSpotToken, Secret
 from woohub.sync.engine import Sync
-from woohub.sync.kinds import KindsOfConfiguration, record_kinds
 from woohub.sync.outcome import Outcome, Verdict
+from woohub.sync.record_kinds import KindsOfConfiguration, record_kinds
 from woohub.sync.records import Kinds
 from woohub_cli.provision import provision as set_up_portal
 

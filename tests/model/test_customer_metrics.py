@@ -14,7 +14,7 @@ from tests.model.simulation import Simulation
 from tests.support.metrics import mapping_with_metrics, provision_metrics, wrong_metrics
 from woohub.sync import deals, verdicts
 from woohub.sync.customer_metrics import CustomerMetricsSummary
-from woohub.sync.kinds import record_kinds
+from woohub.sync.record_kinds import record_kinds
 from woohub.sync.records import Results
 
 MAPPING = mapping_with_metrics()

@@ -17,7 +17,7 @@ from tests.model.simulation import Simulation
 from tests.model.traffic import DeliveryConditions, WebhookSender
 from tests.support.deliveries import SECRET
 from tests.support.several_stores import mappings
-from woohub.sync.kinds import kinds_of_stores
+from woohub.sync.record_kinds import kinds_of_stores
 
 STORES = ("", "second", "third")
 OF_STORES = mappings("second", "third")

@@ -16,7 +16,7 @@ from tests.model.simulated_stack import FIELDS, SimulatedStack
 from tests.model.simulation import Simulation
 from tests.model.traffic import WebhookSender
 from tests.support.third_object import ParcelKind, known_to_simulators, provision_parcels
-from woohub.sync.kinds import record_kinds
+from woohub.sync.record_kinds import record_kinds
 from woohub.sync.records import Kinds
 
 # in the wrong order: they are sorted by what they need

@@ -16,8 +16,8 @@ from woohub.hubspot.client import HubSpot
 from woohub.hubspot.properties import PropertyCatalog
 from woohub.mapping.fields import load_mapping
 from woohub.sync.engine import Sync
-from woohub.sync.kinds import record_kinds
 from woohub.sync.outcome import Message, Outcome
+from woohub.sync.record_kinds import record_kinds
 from woohub.sync.records import Kinds
 
 FIELDS = load_mapping()

@@ -37,8 +37,8 @@ from woohub.store.client import Store
 from woohub.store.connection import StoreCredentials
 from woohub.store.payloads import OrderEvent, parse
 from woohub.store.webhooks import TOPICS
-from woohub.sync.kinds import record_kinds
 from woohub.sync.outcome import Message, Verdict
+from woohub.sync.record_kinds import record_kinds
 
 STACK, WEBHOOK_URL, WEBHOOK_SECRET = "stack", "https://hooks.test/webhooks/woocommerce", "lab-secret"
 INVOCATION_S = 300.0

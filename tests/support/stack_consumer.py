@@ -21,8 +21,8 @@ from woohub.hubspot.client import HubSpot
 from woohub.hubspot.properties import PropertyCatalog
 from woohub.settings import Secret
 from woohub.sync.engine import Sync
-from woohub.sync.kinds import record_kinds
 from woohub.sync.outcome import Outcome
+from woohub.sync.record_kinds import record_kinds
 from woohub_cli.erasure_list import ErasureFile
 
 GROUPS = {"ingest": "/aws/lambda/ingest", "consumer": "/aws/lambda/consumer"}

@@ -66,6 +66,10 @@ def test_it_is_forgotten_after_a_while() -> None:
     assert not blamed(TRY, (WELL, set()), (WELL, set()), TRY, gap=MEMORY_S)
 
 
+def test_so_is_what_a_clock_that_was_set_back_dates_in_the_future() -> None:
+    assert not blamed(TRY, (WELL, set()), (WELL, set()), TRY, gap=-MEMORY_S)
+
+
 OUTAGE = st.sampled_from(
     [TRY, (ILL, {"order:1"}), (ILL, {BAD, "order:2"}), (WELL_ELSEWHERE, set()), (CallStats(), set())]
 )

@@ -12,7 +12,7 @@ from typing import Any
 from simulators.hubspot import SimulatedPortal, provision_definitions
 from woohub.mapping.fields import load_mapping
 from woohub.mapping.overlay import Overlay
-from woohub.sync.kinds import record_kinds
+from woohub.sync.record_kinds import record_kinds
 
 from . import measures, orders
 from .measures import WOOHUB, Contender

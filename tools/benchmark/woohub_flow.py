@@ -22,7 +22,7 @@ from woohub.hubspot.properties import PropertyCatalog
 from woohub.mapping.fields import load_mapping
 from woohub.mapping.overlay import Overlay
 from woohub.sync.engine import Sync
-from woohub.sync.kinds import record_kinds
+from woohub.sync.record_kinds import record_kinds
 from woohub.sync.records import Kinds
 
 from .account import Clock

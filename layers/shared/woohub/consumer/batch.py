@@ -117,7 +117,8 @@ class Consumer:
         if stats.wrote:
             self._wrote_at = now
         responded = stats.wrote or any(isinstance(outcome.error, HubSpotRejected) for outcome in outcomes)
-        partly_up = bool(stats.answered) and now - self._wrote_at < HEALTHY_AFTER_WRITE_S
+        lately = 0 <= now - self._wrote_at < HEALTHY_AFTER_WRITE_S  # below 0: the clock was set back
+        partly_up = bool(stats.answered) and lately
         self._breaker.record_batch(responded=responded, errors=_signs_of_an_outage(outcomes, partly_up=partly_up))
 
     def _reject_poison(self, outcome: Outcome) -> Outcome:

@@ -30,7 +30,7 @@ class PoisonDetector:
 
     def record_batch(self, now: float, stats: CallStats, breaking: Set[str]) -> None:
         """Record how a batch's calls ended, and which records broke a call by themselves; `now` in seconds."""
-        self._batches = [batch for batch in self._batches if now - batch.ended_at < MEMORY_S]
+        self._batches = [batch for batch in self._batches if 0 <= now - batch.ended_at < MEMORY_S]
         self._batches.append(_Batch(now, stats, breaking))
 
     def is_poison(self, record: str, call: str) -> bool:
