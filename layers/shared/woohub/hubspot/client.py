@@ -378,7 +378,7 @@ class HubSpot:
 
     def _send(self, method: str, path: str, body: Mapping[str, Any] | None, token: str) -> Response:
         # As it is, if a header can carry it: else HubSpot refuses it like any wrong token, and no error shows it.
-        sent = quote(token, safe=punctuation, errors="replace")
+        sent = quote(token, safe=punctuation + " ", errors="replace")
         headers = {"authorization": f"Bearer {sent}", "accept": "application/json", "user-agent": "woohub"}
         payload = None
         if body is not None:
