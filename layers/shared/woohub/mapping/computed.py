@@ -51,10 +51,18 @@ def fields_of(row: object) -> dict[str, object]:
 
 
 def _refunded(order: Order) -> Decimal | None:
-    """The sum of the refunds, as a positive number with at least the decimals of the total."""
+    """The sum of the refunds, as a positive number with at least the decimals of the total.
+
+    A refund lowers the total, whatever its sign: WooCommerce writes a minus, plugins and old APIs do not.
+    """
     total = Decimal(order.total)
-    refunds = total_of(decimal_of(value_of(row, "total")) for row in rows(order, "refunds"))
-    return None if refunds is None else EXACT.subtract(EXACT.subtract(total, total), refunds)
+    refunds = total_of(_size(decimal_of(value_of(row, "total"))) for row in rows(order, "refunds"))
+    return None if refunds is None else EXACT.add(EXACT.subtract(total, total), refunds)
+
+
+def _size(number: Decimal | None) -> Decimal | None:
+    """The number without its sign, every digit kept."""
+    return None if number is None else number.copy_abs()
 
 
 def _refunded_total(order: Order) -> str:
