@@ -7,7 +7,7 @@ import pytest
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """One line per run."""
-    reports = [one for name in ("passed", "failed") for one in terminalreporter.stats.get(name, [])]
+    reports = [report for name in ("passed", "failed") for report in terminalreporter.stats.get(name, [])]
     shown = [(report.nodeid, dict(report.user_properties)) for report in reports]
     for node, properties in sorted(shown):
         if "figures" in properties:

@@ -80,8 +80,8 @@ class ModelRun:
         words = {poison.entity: poison.word for poison in self.poisons}
         healthy = {entity: dead[entity].get("reason", "") for entity in sorted(dead.keys() - words.keys())}
         wordless = [entity for entity in words if words[entity] not in dead.get(entity, {}).get("reason", "")]
-        found = [f"healthy, but in the dead-letter queue: {healthy}"] if healthy else []
-        return found + ([f"poison without its reason in the dead-letter queue: {wordless}"] if wordless else [])
+        problems = [f"healthy, but in the dead-letter queue: {healthy}"] if healthy else []
+        return problems + ([f"poison without its reason in the dead-letter queue: {wordless}"] if wordless else [])
 
     def figures(self) -> str:
         """One line for people."""
@@ -131,7 +131,7 @@ def run(
     _plan_bad_requests(simulation, shop, sender, run.poisons, scale)
     simulation.run_until(started + scale.seconds)
     simulation.run_while(lambda: simulation.planned > 0, patience=3600)
-    run.drained = built.settle()
+    run.drained = built.drain()
     run.seconds = simulation.now - started
     run.calls_per_100 = 100 * built.calls / len(built.accepted)
     _compare_and_reconcile(run, simulation, shop)
@@ -171,9 +171,9 @@ def _compare_and_reconcile(run: ModelRun, simulation: Simulation, shop: Shop) ->
     ]
     truth = expected([*stack.accepted, *heard])
     run.before_reconcile, run.doubtful = problems(truth, stack), truth.doubtful
-    for one in fetched:
-        stack.reconcile(one.topic, one.body)
-    run.drained = stack.settle() and run.drained
+    for row in fetched:
+        stack.reconcile(row.topic, row.body)
+    run.drained = stack.drain() and run.drained
     run.after_reconcile = problems(expected(stack.accepted), stack)
 
 
@@ -181,7 +181,7 @@ def newest(shop: Shop, simulation: Simulation) -> list[Accepted]:
     """The newest state of every order and customer, as reconcile fetches and delivers it."""
     fetched = [("order.swept", order) for order in shop.orders.values()]
     fetched += [("customer.swept", customer) for customer in shop.customers.values()]
-    return [Accepted(("", ""), topic, json.loads(json.dumps(one)), simulation.ms()) for topic, one in fetched]
+    return [Accepted(("", ""), topic, json.loads(json.dumps(row)), simulation.ms()) for topic, row in fetched]
 
 
 def never_received(fetched: Accepted) -> Accepted:
@@ -196,5 +196,5 @@ def expected(accepted: Iterable[Accepted]) -> Reference:
 
 def problems(wanted: Reference, stack: SimulatedStack) -> dict[str, list[str]]:
     """What is wrong; the contact of an order whose deal is refused may be there."""
-    found = wanted.problems(stack.portal, commerce=stack.commerce)
-    return {entity: why for entity, why in found.items() if not entity.startswith("contact badrequest9")}
+    problems = wanted.problems(stack.portal, commerce=stack.commerce)
+    return {entity: why for entity, why in problems.items() if not entity.startswith("contact badrequest9")}

@@ -269,12 +269,12 @@ def all_share_a_refusal(patch: Patch) -> None:
     patch.setattr(batch_writer, "bisect", whole)
 
 
-def whoever_breaks_calls_is_to_blame(patch: Patch) -> None:
+def whoever_breaks_calls_is_poison(patch: Patch) -> None:
     """However the same kind of call goes for others: HubSpot writes something, so it is well."""
     patch.setattr(PoisonDetector, "is_poison", lambda _self, _record, call: bool(call))
 
 
-def nobody_is_to_blame(patch: Patch) -> None:
+def nobody_is_poison(patch: Patch) -> None:
     """A record that breaks calls waits as in an outage."""
     patch.setattr(PoisonDetector, "is_poison", lambda *_: False)
 
@@ -389,8 +389,8 @@ MUTATIONS: dict[str, Mutation] = {
     "two writers": Mutation("before reconcile", stack={"writers": 2}, gate=BURST),
     "success before it is certain": Mutation("poison without its reason", success_before_it_is_certain),
     "all share a refusal": Mutation("healthy, but in the dead-letter queue", all_share_a_refusal),
-    "whoever breaks calls is to blame": Mutation("healthy", whoever_breaks_calls_is_to_blame, gate=NO_CREATES),
-    "nobody is to blame": Mutation("not the culprit", nobody_is_to_blame, gate=UNWRITABLE),
+    "whoever breaks calls is poison": Mutation("healthy", whoever_breaks_calls_is_poison, gate=NO_CREATES),
+    "nobody is poison": Mutation("not the culprit", nobody_is_poison, gate=UNWRITABLE),
     "reads are not taken apart": Mutation("neighbours", reads_are_not_taken_apart, gate=UNREADABLE),
     "dates are always compared": Mutation("before reconcile", dates_are_always_compared),
     "a read is a delivery as any other": Mutation("after reconcile", a_read_is_a_delivery_as_any_other),

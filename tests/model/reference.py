@@ -67,38 +67,38 @@ class Reference:
     def problems(self, portal: Any, *, commerce: bool = False) -> dict[str, list[str]]:
         """What is wrong in a simulated portal: entity to complaints; `commerce`: also of items, orders, metrics."""
         state = portal.state()
-        found: dict[str, list[str]] = {}
-        contacts = _by(state["contacts"], "email", found)
-        deals = _by(state["deals"], "woocommerce_order_id", found)
-        _compare("contact", self.contacts, contacts, found)
-        _compare("deal", self.deals, deals, found)
+        problems: dict[str, list[str]] = {}
+        contacts = _by(state["contacts"], "email", problems)
+        deals = _by(state["deals"], "woocommerce_order_id", problems)
+        _compare("contact", self.contacts, contacts, problems)
+        _compare("deal", self.deals, deals, problems)
         addresses = {row["id"]: row["properties"]["email"] for row in state["contacts"]}
-        self._compare_owners({key: row["contacts"] for key, row in deals.items()}, addresses, found)
+        self._compare_owners({key: row["contacts"] for key, row in deals.items()}, addresses, problems)
         if commerce:
-            self._compare_items(state["line_items"], deals, found)
-            self._compare_orders(portal, addresses, found)
+            self._compare_items(state["line_items"], deals, problems)
+            self._compare_orders(portal, addresses, problems)
             for email, complaint in wrong_metrics(portal).items():
-                found[f"metrics of {email}"] = [complaint]  # by HubSpot's own deals: never doubtful
-        return found
+                problems[f"metrics of {email}"] = [complaint]  # by HubSpot's own deals: never doubtful
+        return problems
 
     def _compare_owners(
-        self, contacts: Mapping[str, Collection[str]], addresses: Mapping[str, str], found: dict[str, list[str]]
+        self, contacts: Mapping[str, Collection[str]], addresses: Mapping[str, str], problems: dict[str, list[str]]
     ) -> None:
         """Each deal, or order, belongs to its contact alone."""
         for key, wanted in self.belongs.items():
             has = [addresses[contact] for contact in contacts.get(key, ())]
             if len(has) > 1 or (set(has) or {""}) - wanted:
-                found.setdefault(f"deal {key}", []).append(f"belongs to {has}, not to {sorted(wanted)}")
+                problems.setdefault(f"deal {key}", []).append(f"belongs to {has}, not to {sorted(wanted)}")
 
-    def _compare_orders(self, portal: Any, addresses: Mapping[str, str], found: dict[str, list[str]]) -> None:
+    def _compare_orders(self, portal: Any, addresses: Mapping[str, str], problems: dict[str, list[str]]) -> None:
         """HubSpot's order says the same as the deal, which has the net total besides."""
-        rows = _by(portal.state()["orders"], "woocommerce_order_id", found)
+        rows = _by(portal.state()["orders"], "woocommerce_order_id", problems)
         sent = {key: row for key, row in rows.items() if int(key) < bad_requests.FIRST_ID}
-        _compare("deal", {key: _as_order(key, deal) for key, deal in self.deals.items()}, sent, found)
+        _compare("deal", {key: _as_order(key, deal) for key, deal in self.deals.items()}, sent, problems)
         ids = {key: portal.links.ids(("0-123", row["id"]), "0-1") for key, row in rows.items()}
-        self._compare_owners(ids, addresses, found)
+        self._compare_owners(ids, addresses, problems)
 
-    def _compare_items(self, rows: list[Any], deals: dict[str, Any], found: dict[str, list[str]]) -> None:
+    def _compare_items(self, rows: list[Any], deals: dict[str, Any], problems: dict[str, list[str]]) -> None:
         """Each deal has its order's items and no others, each once, and no item is without its deal."""
         orders = {row["id"]: key for key, row in deals.items()}
         has: dict[str, list[tuple[str, Item]]] = {}
@@ -106,13 +106,13 @@ class Reference:
             properties, parents = row["properties"], [orders[deal] for deal in row["deals"]]
             key = properties["woocommerce_line_item_id"]
             if parents != [key.partition("-")[0]]:
-                found.setdefault(f"deal {key.partition('-')[0]}", []).append(f"item {key} belongs to {parents}")
+                problems.setdefault(f"deal {key.partition('-')[0]}", []).append(f"item {key} belongs to {parents}")
             total = f"{Decimal(properties['amount']):.2f}"
             item = properties["name"], properties["quantity"], total
             has.setdefault(key.partition("-")[0], []).append((key, item))
         for order, wanted in self.items.items():
             if sorted(has.get(order, [])) != sorted(wanted.items()):
-                found.setdefault(f"deal {order}", []).append(f"has the items {has.get(order)}, not {wanted}")
+                problems.setdefault(f"deal {order}", []).append(f"has the items {has.get(order)}, not {wanted}")
 
 
 def _as_order(key: str, deal: Values) -> Values:
@@ -127,27 +127,27 @@ def _as_order(key: str, deal: Values) -> Values:
     }
 
 
-def _by(rows: list[Any], name: str, found: dict[str, list[str]]) -> dict[str, Any]:
+def _by(rows: list[Any], name: str, problems: dict[str, list[str]]) -> dict[str, Any]:
     by: dict[str, Any] = {}
     for row in rows:
         key = row["properties"].get(name, "")
         if key in by:
-            found.setdefault(f"{name} {key}", []).append("duplicated")
+            problems.setdefault(f"{name} {key}", []).append("duplicated")
         by[key] = row
     return by
 
 
-def _compare(kind: str, wanted: Mapping[str, Values], has: Mapping[str, Any], found: dict[str, list[str]]) -> None:
+def _compare(kind: str, wanted: Mapping[str, Values], has: Mapping[str, Any], problems: dict[str, list[str]]) -> None:
     for key in wanted.keys() - has.keys():
-        found.setdefault(f"{kind} {key}", []).append("lost")
+        problems.setdefault(f"{kind} {key}", []).append("lost")
     for key in has.keys() - wanted.keys():
-        found.setdefault(f"{kind} {key}", []).append("nobody sent it")
+        problems.setdefault(f"{kind} {key}", []).append("nobody sent it")
     for key in wanted.keys() & has.keys():
         properties = has[key]["properties"]
         for name, values in wanted[key].items():
             if properties.get(name, "") not in values:
                 complaint = f"{name} is {properties.get(name, '')!r}, not {sorted(values)}"
-                found.setdefault(f"{kind} {key}", []).append(complaint)
+                problems.setdefault(f"{kind} {key}", []).append(complaint)
 
 
 @dataclass(frozen=True)
@@ -218,7 +218,7 @@ def _error(body: dict[str, Any], name: str) -> float:
 
 def _contact(email: str, captures: list[Capture], made: Reference) -> None:
     """The newest capture; of two orders made in the same second, and where no date can tell, either is right."""
-    captures.sort(key=lambda one: (one.captured, one.modified, one.received_ms))
+    captures.sort(key=lambda capture: (capture.captured, capture.modified, capture.received_ms))
     is_clear = _is_clear(captures)
     last = {
         capture.entity: capture for capture in captures if capture.captured == captures[-1].captured or not is_clear
@@ -232,7 +232,7 @@ def _contact(email: str, captures: list[Capture], made: Reference) -> None:
     if not is_clear and any(_is_hidden(error) for capture in captures for error in capture.errors_s):
         right = captures
     made.contacts[email] = {
-        name: {text for one in right for text in _allowed(one, name, captures)}
+        name: {text for capture in right for text in _allowed(capture, name, captures)}
         for name in {name: None for capture in captures for name in capture.values}
     }
     if len(last) > 1 or _tied(captures) or not is_clear:
@@ -344,8 +344,8 @@ def _misled(states: list[Accepted]) -> bool:
 def _overtaken(states: list[Accepted]) -> bool:
     """Whether an older state came after the newest, at least after this came for the first time: only that is noted."""
     newest, received = states[-1].body, [state for state in states if state.received_ms]
-    first = min((one.received_ms for one in received if one.body == newest), default=0)
-    return any(one.received_ms > first for one in received if one.body != newest)
+    first = min((delivery.received_ms for delivery in received if delivery.body == newest), default=0)
+    return any(delivery.received_ms > first for delivery in received if delivery.body != newest)
 
 
 def _hardly_ahead(states: list[Accepted]) -> bool:

@@ -54,7 +54,7 @@ class ShopDay:
         self.open = False
         self.simulation.sleep(2 * MINUTE)  # until the last delivery has arrived
         began = self.simulation.now
-        assert self.stack.settle(6 * HOUR)
+        assert self.stack.drain(6 * HOUR)
         wanted = reference(self.stack.accepted)
         assert wanted.problems(self.stack.portal) == {}
         assert self.stack.unaccounted() == []

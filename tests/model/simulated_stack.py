@@ -292,7 +292,7 @@ class SimulatedStack:
             self.ended.pop(letter.key, None)
         return len(letters)
 
-    def settle(self, patience: float = 7200) -> bool:
+    def drain(self, patience: float = 7200) -> bool:
         """Wait until the queue is empty; False when it is not after so many seconds."""
         return self.simulation.run_while(lambda: len(self.queue) > 0, patience=patience)
 

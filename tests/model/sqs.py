@@ -34,8 +34,8 @@ class QueuedMessage:
             "body": self.body,
             "attributes": {"ApproximateReceiveCount": str(self.receives)},
             "messageAttributes": {
-                name: {"stringValue": one["StringValue"], "dataType": one["DataType"]}
-                for name, one in self.attributes.items()
+                name: {"stringValue": attribute["StringValue"], "dataType": attribute["DataType"]}
+                for name, attribute in self.attributes.items()
             },
         }
 
@@ -47,7 +47,7 @@ class QueuedMessage:
     @property
     def texts(self) -> dict[str, str]:
         """The attributes' values by name."""
-        return {name: one["StringValue"] for name, one in self.attributes.items()}
+        return {name: attribute["StringValue"] for name, attribute in self.attributes.items()}
 
 
 class Queue:

@@ -59,13 +59,13 @@ class CrashScenario:
 
     def state(self) -> dict[str, Any]:
         """What HubSpot has, without ids, which depend on what was tried before."""
-        found = self.stack.portal.state()
-        emails = {row["id"]: row["properties"]["email"] for row in found["contacts"]}
+        state = self.stack.portal.state()
+        emails = {row["id"]: row["properties"]["email"] for row in state["contacts"]}
         return {
-            "contacts": sorted(_plain(row, {}) for row in found["contacts"]),
-            "deals": sorted(_plain(row, emails) for row in found["deals"]),
-            "orders": sorted(_plain(row, emails) for row in found["orders"]),
-            "line items": sorted(_plain(row, {}) for row in found["line_items"]),
+            "contacts": sorted(_plain(row, {}) for row in state["contacts"]),
+            "deals": sorted(_plain(row, emails) for row in state["deals"]),
+            "orders": sorted(_plain(row, emails) for row in state["orders"]),
+            "line items": sorted(_plain(row, {}) for row in state["line_items"]),
         }
 
     def problems(self) -> dict[str, list[str]]:
@@ -174,7 +174,7 @@ def told(before: Story, then: Story, *crashes: Crash, after: Story = unknown, co
     then(scenario)
     scenario.pass_by()
     after(scenario)
-    assert scenario.stack.settle()
+    assert scenario.stack.drain()
     scenario.stack.portal.calls["since"] = scenario.stack.calls - calls
     return scenario
 
@@ -224,7 +224,7 @@ def test_a_redelivery_of_what_is_done_changes_nothing_and_writes_nothing(before:
     for delivery in list(scenario.stack.accepted):
         body, metadata = delivery.key
         scenario.stack.queue.send(body, {"delivery": {"DataType": "String", "StringValue": metadata}})
-    assert scenario.stack.settle()
+    assert scenario.stack.drain()
 
     assert scenario.state() == usual
     assert _writes(scenario) == writes

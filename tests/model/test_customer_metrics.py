@@ -43,7 +43,7 @@ def moved(call: int, moment: str) -> SimulatedStack:
     shop.change_order_email(11, "bo@mail.example")
     shop.orders[11]["moved"] = True
     built.post(shop.request("order.updated", 11))
-    assert built.settle()
+    assert built.drain()
     assert built.crashed == 1
     return built
 
@@ -58,7 +58,7 @@ def ordered(*happenings: Callable[[Shop, SimulatedStack], None]) -> SimulatedSta
     simulation.sleep(10)
     for happening in happenings:
         happening(shop, built)
-    assert built.settle()
+    assert built.drain()
     return built
 
 

@@ -60,7 +60,7 @@ class Garbled:
                 name: value if name in ("id", "properties") else self._garble(value) for name, value in kept.items()
             }
         if isinstance(thing, list):
-            return [self._garble(one) for one in self.dice.sample(thing, len(thing)) if self.dice.random() > 0.05]
+            return [self._garble(part) for part in self.dice.sample(thing, len(thing)) if self.dice.random() > 0.05]
         return thing
 
 
@@ -79,8 +79,8 @@ def test_whatever_hubspot_says_no_batch_breaks_and_all_lands_afterwards(seed: in
     day.stack.cold_start()
     day.open = False
     day.simulation.sleep(2 * MINUTE)
-    assert day.stack.settle(2 * 24 * HOUR)  # a pause that HubSpot asked for is kept, a day at most
+    assert day.stack.drain(2 * 24 * HOUR)  # a pause that HubSpot asked for is kept, a day at most
     day.stack.redrive()
-    assert day.stack.settle()
+    assert day.stack.drain()
     assert reference(day.stack.accepted).problems(day.stack.portal) == {}
     assert day.stack.unaccounted() == []

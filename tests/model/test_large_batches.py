@@ -36,7 +36,7 @@ def test_a_batch_that_lambda_holds_back_comes_later_and_harms_nothing(throttled:
     burst(simulation, stack)
 
     assert simulation.run_while(lambda: simulation.planned > 0, patience=60)
-    assert stack.settle()
+    assert stack.drain()
     assert reference(stack.accepted).problems(stack.portal) == {}
     assert (stack.unaccounted(), len(stack.dead_letters)) == ([], 0)
     assert stack.portal.limits.peak <= 90

@@ -33,7 +33,7 @@ class Portal:
 
     def ends_well(self) -> bool:
         """One deal for each order, with the newest state."""
-        assert self.stack.settle()
+        assert self.stack.drain()
         return reference(self.stack.accepted).problems(self.stack.portal) == {}
 
 

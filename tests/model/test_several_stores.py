@@ -60,7 +60,7 @@ class ThreeStores:
             ShopHistory(self.simulations[store], shop, sender, self.scale).plan()
         self.simulation.run_until(started + self.scale.seconds)
         self.simulation.run_while(lambda: self.simulation.planned > 0, patience=3600)
-        assert self.stack.settle()
+        assert self.stack.drain()
 
     def read(self, store: str) -> None:
         """What reconcile does for a store."""
@@ -84,7 +84,7 @@ def test_shared_people_and_equal_numbers_come_out_right_under_faults() -> None:
     stores.live()
     for store in STORES:
         stores.read(store)
-    assert stores.stack.settle()
+    assert stores.stack.drain()
 
     assert stores.stack.unaccounted() == []
     assert stores.stack.faults == []
@@ -101,7 +101,7 @@ def test_a_store_that_is_down_for_an_hour_leaves_the_others_latency_as_it_was() 
     usual.live()
     with_one_down.live(down="second")
     with_one_down.read("second")  # an hour's changes at once
-    assert with_one_down.stack.settle()
+    assert with_one_down.stack.drain()
 
     assert with_one_down.latencies("second")
     for store in ("", "third"):

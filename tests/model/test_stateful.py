@@ -159,9 +159,9 @@ class StoreAndStack(RuleBasedStateMachine):
         self.all_trouble_ends()
         for request in self.under_way:
             self.stack.post(request)
-        assert self.stack.settle(6 * 3600)
+        assert self.stack.drain(6 * 3600)
         self.reconcile()
-        assert self.stack.settle(6 * 3600)
+        assert self.stack.drain(6 * 3600)
         self.nothing_is_doubled()
         self.every_accepted_delivery_is_somewhere()
         assert len(self.stack.dead_letters) == 0

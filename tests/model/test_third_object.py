@@ -96,7 +96,7 @@ def test_a_crash_at_any_call_leaves_nothing_doubled_and_nothing_orphaned(call: i
     shop.change_status(11, "completed")
     built.post(shop.request("order.updated", 11))
 
-    assert built.settle()
+    assert built.drain()
     assert parcels(built) == wanted(shop)
 
 
@@ -112,11 +112,11 @@ def test_in_chaos_every_parcel_is_right_in_the_end(seed: int) -> None:
     ).plan()
     simulation.run_until(simulation.now + 60)
     simulation.run_while(lambda: simulation.planned > 0, patience=3600)
-    built.settle()
+    built.drain()
     for number, order in shop.orders.items():
         built.reconcile("order.swept", json.loads(json.dumps(order)))
         shop.orders[number] = order
-    assert built.settle()
+    assert built.drain()
 
     seen = parcels(built)
     assert {key: seen.get(key) for key in wanted(shop)} == wanted(shop)

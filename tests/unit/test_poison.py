@@ -1,4 +1,4 @@
-"""Who is to blame for calls that break: one record, or HubSpot."""
+"""Whether a record is poison, or HubSpot is out of order."""
 
 from __future__ import annotations
 
@@ -20,54 +20,54 @@ Step = tuple[CallStats, set[str]]  # how the calls of a batch went, and who brok
 TRY: Step = (ILL, {BAD})
 
 
-def blamed(*steps: Step, gap: float = 60.0) -> bool:
-    """Whether the bad record is to blame after these batches."""
+def judged_poison(*steps: Step, gap: float = 60.0) -> bool:
+    """Whether the bad record counts as poison after these batches."""
     detector = PoisonDetector()
     for number, (tally, breaking) in enumerate(steps):
         detector.record_batch(number * gap, tally, breaking)
     return detector.is_poison(BAD, CREATE)
 
 
-def test_a_record_that_breaks_what_goes_well_for_others_is_to_blame() -> None:
-    assert blamed(TRY, (WELL, set()), (WELL, set()), TRY)
+def test_a_record_that_breaks_what_goes_well_for_others_is_poison() -> None:
+    assert judged_poison(TRY, (WELL, set()), (WELL, set()), TRY)
 
 
 def test_its_neighbours_in_the_batch_do_not_speak_against_it() -> None:
-    assert blamed((BOTH, {BAD}), (WELL, set()), (WELL, set()), (BOTH, {BAD}))
+    assert judged_poison((BOTH, {BAD}), (WELL, set()), (WELL, set()), (BOTH, {BAD}))
 
 
 def test_one_broken_call_is_no_proof() -> None:
-    assert not blamed((WELL, set()), (WELL, set()), TRY)
+    assert not judged_poison((WELL, set()), (WELL, set()), TRY)
 
 
 def test_one_batch_that_went_well_may_be_luck() -> None:
-    assert not blamed(TRY, (WELL, set()), TRY)
+    assert not judged_poison(TRY, (WELL, set()), TRY)
 
 
 def test_another_kind_of_call_that_goes_well_proves_nothing() -> None:
-    assert not blamed(TRY, (WELL_ELSEWHERE, set()), (WELL_ELSEWHERE, set()), TRY)
+    assert not judged_poison(TRY, (WELL_ELSEWHERE, set()), (WELL_ELSEWHERE, set()), TRY)
 
 
 def test_what_went_well_before_its_last_try_proves_nothing() -> None:
-    assert not blamed(TRY, (WELL, set()), (WELL, set()), TRY, TRY)
+    assert not judged_poison(TRY, (WELL, set()), (WELL, set()), TRY, TRY)
 
 
-def test_where_the_call_breaks_for_others_as_well_nobody_is_to_blame() -> None:
+def test_where_the_call_breaks_for_others_as_well_nobody_is_poison() -> None:
     others: list[Step] = [(WELL, set()), (WELL, set()), (ILL, {"order:1"}), (WELL, set()), (ILL, {"order:2"})]
 
-    assert not blamed(TRY, *others, TRY)
+    assert not judged_poison(TRY, *others, TRY)
 
 
 def test_a_batch_in_which_the_call_broke_before_it_went_well_is_not_one_that_went_well() -> None:
-    assert not blamed(TRY, (BOTH, set()), (BOTH, set()), (BOTH, set()), TRY)
+    assert not judged_poison(TRY, (BOTH, set()), (BOTH, set()), (BOTH, set()), TRY)
 
 
 def test_it_is_forgotten_after_a_while() -> None:
-    assert not blamed(TRY, (WELL, set()), (WELL, set()), TRY, gap=MEMORY_S)
+    assert not judged_poison(TRY, (WELL, set()), (WELL, set()), TRY, gap=MEMORY_S)
 
 
 def test_so_is_what_a_clock_that_was_set_back_dates_in_the_future() -> None:
-    assert not blamed(TRY, (WELL, set()), (WELL, set()), TRY, gap=-MEMORY_S)
+    assert not judged_poison(TRY, (WELL, set()), (WELL, set()), TRY, gap=-MEMORY_S)
 
 
 OUTAGE = st.sampled_from(
@@ -76,5 +76,5 @@ OUTAGE = st.sampled_from(
 
 
 @given(steps=st.lists(OUTAGE, max_size=12))
-def test_in_an_outage_of_the_call_nobody_is_ever_to_blame(steps: list[Step]) -> None:
-    assert not blamed(*steps)
+def test_in_an_outage_of_the_call_nobody_is_ever_poison(steps: list[Step]) -> None:
+    assert not judged_poison(*steps)
