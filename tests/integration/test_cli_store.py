@@ -120,6 +120,11 @@ def test_a_dry_run_changes_nothing(stack: OperatedStack, outlet: SimulatedShop) 
     assert configured(stack) == []
 
 
+@pytest.mark.usefixtures("outlet")
+def test_to_remove_a_store_that_is_not_there_is_wrong_usage(stack: OperatedStack) -> None:
+    assert store(stack, "remove", "third", "--yes").exit_code == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -187,7 +187,21 @@ def test_the_id_alone_can_be_asked_for(shop: OperatedStack, consumer: StackConsu
     assert (facts["order"], facts["other_order"]) == (by_id, None)
 
 
-@pytest.mark.parametrize("text", ["", "  ", "#", "0", "order:x", "order:"])
+def test_what_is_longer_than_any_id_is_looked_for_as_a_number_only(shop: OperatedStack) -> None:
+    facts = why(shop, "99999999999999999999999")
+
+    assert facts["conclusion"] == "Neither the store nor HubSpot has an order 99999999999999999999999."
+    assert facts["next_step"].startswith(
+        "looked for: no id, as WordPress's ids end at 18446744073709551615; the store's search for the number "
+        "99999999999999999999999; HubSpot's deals by name. "
+    )
+
+
+def test_an_id_that_is_longer_than_any_says_so(shop: OperatedStack) -> None:
+    assert "ids end at 18446744073709551615" in shop.run("why", "order:99999999999999999999999").output
+
+
+@pytest.mark.parametrize("text", ["", "  ", "#", "0", "order:x", "order:", f"order:{2**64}"])
 def test_what_names_no_order_is_wrong_usage(shop: OperatedStack, text: str) -> None:
     assert shop.run("why", text).exit_code == 2
 
@@ -275,6 +289,43 @@ def test_a_dead_letter_with_its_reason(shop: OperatedStack, consumer: StackConsu
     assert "is in the dead-letter queue: HubSpot rejected it" in facts["conclusion"]
     assert "woohub dlq redrive" in facts["next_step"]
     assert shop.stack.visible("DeadLetterQueueUrl") == len(facts["dead_letters"]) == 2
+
+
+def only_a_dead_letter(shop: OperatedStack, consumer: StackConsumer, act: Any) -> int:
+    """An order whose delivery HubSpot rejected, before this happened to it in the store."""
+    shop.portal.change_settings({"rules": [{"object_type": "deals", "properties": ["description"], "when": {}}]})
+    number: int = shop.shop.place()
+    consumer.deliver()
+    silently(shop, act, number)
+    return number
+
+
+def test_an_order_that_is_only_a_dead_letter(shop: OperatedStack, consumer: StackConsumer) -> None:
+    number = only_a_dead_letter(shop, consumer, shop.shop.delete)
+
+    facts = why(shop, number)
+
+    assert facts["conclusion"].startswith(f"Neither the store nor HubSpot has an order {number}; a delivery of it was")
+    assert "is in the dead-letter queue: HubSpot rejected it" in facts["conclusion"]
+    assert f"woohub dlq drop --order order:{number};" in facts["next_step"]
+
+
+def test_a_dead_letter_of_an_order_that_is_fine_otherwise(shop: OperatedStack, consumer: StackConsumer) -> None:
+    number = only_a_dead_letter(shop, consumer, shop.shop.trash)
+
+    facts = why(shop, number)
+
+    assert "nothing is made of it. An older delivery of it is in the dead-letter queue" in facts["conclusion"]
+    assert facts["next_step"] == f"woohub dlq drop --order order:{number}"
+
+
+def test_a_dead_letter_of_an_order_whose_store_does_not_answer(shop: OperatedStack, consumer: StackConsumer) -> None:
+    number = only_a_dead_letter(shop, consumer, lambda _number: shop.shop.keys.clear())
+
+    conclusion = why(shop, number)["conclusion"]
+
+    assert conclusion.startswith("The store could not be read")
+    assert "is in the dead-letter queue: HubSpot rejected it" in conclusion
 
 
 def test_the_stale_guard(shop: OperatedStack, consumer: StackConsumer) -> None:

@@ -147,8 +147,9 @@ class OrderDiagnosis:
 
     @cached_property
     def conclusion(self) -> Conclusion:
-        """The first of the rules that fits."""
-        return next(conclude(self) for fits, conclude in RULES if fits(self))
+        """The first of the rules that fits; a dead letter is always something to do."""
+        conclusion = next(conclude(self) for fits, conclude in RULES if fits(self))
+        return _with_older_letter(self, conclusion) if self.letters and conclusion.fine else conclusion
 
     def facts(self) -> dict[str, Any]:
         """For --json."""
@@ -220,6 +221,14 @@ BY_POLICY = {
 
 
 def _unknown(diagnosis: OrderDiagnosis) -> Conclusion:
+    if diagnosis.letters and not diagnosis.hubspot.deals:
+        when, reason, _ = _rejection(diagnosis)
+        return Conclusion(
+            f"Neither the store nor HubSpot has an order {diagnosis.asked}; a delivery of it was rejected at {when} "
+            f"and is in the dead-letter queue: {reason}.",
+            f"was it deleted in the store? Then {_drop(diagnosis)}; redriven, it would make a deal of an order that "
+            "the store does not have",
+        )
     if not diagnosis.hubspot.deals:
         return Conclusion(
             f"Neither the store nor HubSpot has an order {diagnosis.asked}.",
@@ -231,18 +240,32 @@ def _unknown(diagnosis: OrderDiagnosis) -> Conclusion:
             "The order was permanently deleted in the store; its deal is in the lost stage, as it should be.", fine=True
         )
     return Conclusion(
-        "The order was permanently deleted in the store (WooCommerce sends no event for this); its deal still exists.",
+        "The order was permanently deleted in the store (WooCommerce sends no event for this); its deal still exists."
+        f"{_letter_beside(diagnosis)}",
         "woohub reconcile --deleted check, or wait for the nightly check",
     )
 
 
-def _refused(diagnosis: OrderDiagnosis) -> Conclusion:
+def _rejection(diagnosis: OrderDiagnosis) -> tuple[str, str, str]:
+    """When its newest dead letter was rejected, why, and what to do about it (or "")."""
     newest = max(diagnosis.letters, key=lambda letter: letter.rejected or letter.received)
-    when = iso(newest.rejected or newest.received)
     reason, _, advice = newest.reason.partition(" What to do: ")
+    return iso(newest.rejected or newest.received), reason.rstrip("."), advice
+
+
+def _letter_beside(diagnosis: OrderDiagnosis) -> str:
+    """A sentence on the dead letter, where the conclusion is about something else; "" without any."""
+    if not diagnosis.letters:
+        return ""
+    when, reason, _ = _rejection(diagnosis)
+    return f" A delivery of it was rejected at {when} and is in the dead-letter queue: {reason}."
+
+
+def _refused(diagnosis: OrderDiagnosis) -> Conclusion:
+    when, reason, advice = _rejection(diagnosis)
     return Conclusion(
-        f"It was rejected at {when} and is in the dead-letter queue: {reason.rstrip('.')}.",
-        advice or f"woohub dlq redrive --order {diagnosis.name.order_id}",
+        f"It was rejected at {when} and is in the dead-letter queue: {reason}.",
+        advice or f"woohub dlq redrive {_letters_of_it(diagnosis)}",
     )
 
 
@@ -273,12 +296,21 @@ def _fine(diagnosis: OrderDiagnosis) -> Conclusion:
         text += (
             f" Its stage was moved in HubSpot to {diagnosis.hubspot.stage_is}; it stays there until the status changes."
         )
-    if diagnosis.letters:
-        return Conclusion(
-            f"{text} An older delivery of it is in the dead-letter queue.",
-            f"woohub dlq drop --order {diagnosis.name.order_id}",
-        )
     return Conclusion(text, fine=True)
+
+
+def _with_older_letter(diagnosis: OrderDiagnosis, conclusion: Conclusion) -> Conclusion:
+    return Conclusion(f"{conclusion.text} An older delivery of it is in the dead-letter queue.", _drop(diagnosis))
+
+
+def _drop(diagnosis: OrderDiagnosis) -> str:
+    return f"woohub dlq drop {_letters_of_it(diagnosis)}"
+
+
+def _letters_of_it(diagnosis: OrderDiagnosis) -> str:
+    """What names its dead letters, and no other store's, to `woohub dlq`."""
+    of_store = f" --store {store}" if (store := diagnosis.letters[0].store) else ""
+    return f"--order order:{diagnosis.name.order_id}{of_store}"
 
 
 def _on_its_way(diagnosis: OrderDiagnosis) -> Conclusion:
@@ -363,12 +395,16 @@ Rule = tuple[Callable[[OrderDiagnosis], bool], Callable[[OrderDiagnosis], Conclu
 RULES: Sequence[Rule] = (
     (
         lambda diagnosis: bool(diagnosis.store.missing),
-        lambda diagnosis: Conclusion(f"The store could not be read: {diagnosis.store.missing}.", "woohub doctor"),
+        lambda diagnosis: Conclusion(
+            f"The store could not be read: {diagnosis.store.missing}.{_letter_beside(diagnosis)}", "woohub doctor"
+        ),
     ),
     (lambda diagnosis: diagnosis.stack.breaker.is_open and _waits(diagnosis), _breaker_open),
     (
         lambda diagnosis: bool(diagnosis.hubspot.missing),
-        lambda diagnosis: Conclusion(f"HubSpot could not be read: {diagnosis.hubspot.missing}.", "woohub doctor"),
+        lambda diagnosis: Conclusion(
+            f"HubSpot could not be read: {diagnosis.hubspot.missing}.{_letter_beside(diagnosis)}", "woohub doctor"
+        ),
     ),
     (lambda diagnosis: diagnosis.store.row is None, _unknown),
     (

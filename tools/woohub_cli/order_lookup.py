@@ -45,6 +45,8 @@ def find(store: Store, crm: Crm, asked: Reference) -> Lookup:
 
 
 def _by_id(store: Store, asked: Reference, tried: list[str]) -> StoreRow | None:
+    if asked.is_too_large:
+        tried.append(f"no id, as {order_names.TOO_LARGE}")
     if not asked.order_id:
         return None
     tried.append(f"the store's order with the id {asked.order_id}")

@@ -11,7 +11,9 @@ from woohub_cli.cli_errors import WrongUsage
 
 ID_PREFIXES = ("order:", "id:")  # what is certainly an id: the form of logs and reports, and a short one
 FORMS = "an order is named by its id or number: 26, #26, RE-2026-00434, or order:26 for the id alone"
-ID = re.compile(r"[1-9][0-9]{0,18}")  # 00434 is a number, not an id
+ID = re.compile(r"[1-9][0-9]{0,19}")  # 00434 is a number, not an id
+MAX_ID = 2**64 - 1  # WordPress's ids are BIGINT UNSIGNED
+TOO_LARGE = f"WordPress's ids end at {MAX_ID}"
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,12 @@ class Reference:
     @property
     def order_id(self) -> int:
         """As an id; 0 if it cannot be one."""
-        return int(self.text) if ID.fullmatch(self.text) else 0
+        return int(self.text) if ID.fullmatch(self.text) and int(self.text) <= MAX_ID else 0
+
+    @property
+    def is_too_large(self) -> bool:
+        """Whether it is written as an id, and larger than any."""
+        return not self.order_id and re.fullmatch("[1-9][0-9]*", self.text) is not None
 
     @property
     def number(self) -> str:
@@ -70,6 +77,8 @@ def reference(text: str) -> Reference:
     named = Reference(stripped.lstrip("# ").strip(), number_first=stripped.startswith("#"))
     if bare is not None:
         named = Reference(bare.strip(), id_only=True)
+    if named.id_only and named.is_too_large:
+        raise WrongUsage(f"“{text}” names no order: {TOO_LARGE}")
     if not named.text or (named.id_only and not named.order_id):
         raise WrongUsage(f"“{text}” names no order: {FORMS}")
     return named
@@ -97,8 +106,8 @@ def of_account(fields: Mapping[str, Any]) -> str:
 
 def digits_at_the_end(number: str) -> int:
     """The id in a number that a plugin made of it, such as `WC-1026`; 0 if it does not end in digits."""
-    match = re.search(r"([0-9]{1,19})$", number)
-    return int(match[1]) if match else 0
+    digits = number[len(number.rstrip("0123456789")) :]
+    return Reference(digits.lstrip("0")).order_id
 
 
 def _text(value: object) -> str:

@@ -272,7 +272,7 @@ def remove(
     target = stacks.find(options.stack, env, Path.cwd(), name)
     others = dict(stack_configuration.current(target).stores)
     if name not in others:
-        raise Trouble(f"the stack has no store {name}: `woohub store list` names those it has")
+        raise WrongUsage(f"the stack has no store {name}: `woohub store list` names those it has")
     question = f"Remove the store {name} ({others[name].url}) from {target.name}?"
     if not dry_run and not agreed(question, yes=yes, json=options.json):
         raise Trouble(f"{name} was not removed: answer yes, or use --yes")
