@@ -16,10 +16,12 @@ from simulators.hubspot import DEFAULT_TOKEN
 from simulators.woocommerce import KEY, SECRET, SimulatedShop, create_app
 from tests.support.cli_stack import WEBHOOK_SECRET
 from tests.support.operated_stack import OperatedStack, operated_stack
+from tests.support.targets import BESIDE, INSTEAD, mapping_with, provision_orders
 from woohub.clock import Timer
+from woohub.configuration import MAPPING_KEY
 from woohub.delivery.sites import site
 from woohub.hubspot.client import HubSpot
-from woohub.mapping.fields import load_mapping
+from woohub.mapping.fields import FieldMapping, load_mapping
 from woohub.store.client import Store
 from woohub.store.connection import StoreCredentials
 from woohub.store.payloads import ORDER_SWEPT, OrderEvent, parse
@@ -46,7 +48,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedSt
         yield running
 
 
-def copy_orders(shop: OperatedStack) -> None:
+def copy_orders(shop: OperatedStack, kind: str = "deals", mapping: FieldMapping = TABLE) -> None:
     """What the consumer would have written."""
     timer = Timer()
     timer.start(60)
@@ -56,7 +58,7 @@ def copy_orders(shop: OperatedStack) -> None:
     for row in store.orders_by_id(shop.shop.orders).values():
         event = parse(swept(ORDER_SWEPT, [row], 0, shop.shop.url, 0)[0])
         assert isinstance(event, OrderEvent)
-        hubspot.post(f"{hubspot.paths.objects}/deals", {"properties": TABLE.deal(event.order)})
+        hubspot.post(f"{hubspot.paths.objects}/{kind}", {"properties": mapping.deal(event.order)})
 
 
 @contextmanager
@@ -212,6 +214,35 @@ def test_a_shop_that_hubspot_has_is_not(shop: OperatedStack) -> None:
     left = shop.json("setup")["left_to_do"]
 
     assert not any("backfill" in line for line in left)
+
+
+def with_target(shop: OperatedStack, target: str) -> FieldMapping:
+    """A stack and a portal for HubSpot's orders, which has none yet; the mapping of those."""
+    bucket = shop.stack.outputs["ConfigurationBucket"]
+    shop.stack.client("s3").put_object(Bucket=bucket, Key=MAPPING_KEY, Body=target.encode())
+    mapping = mapping_with(target)
+    provision_orders(shop.portal, mapping)
+    assert mapping.orders
+    return mapping.orders
+
+
+@pytest.mark.parametrize(("target", "records"), [(INSTEAD, "orders"), (BESIDE, "deals and orders")])
+def test_what_the_mapping_makes_of_orders_is_counted_and_named(shop: OperatedStack, target: str, records: str) -> None:
+    with_target(shop, target)
+
+    first, *_ = shop.json("setup")["left_to_do"]
+
+    assert f"HubSpot has {records} for 0 of them" in first
+
+
+@pytest.mark.parametrize("target", [INSTEAD, BESIDE])
+def test_a_shop_whose_orders_hubspot_has_as_orders_is_the_same(shop: OperatedStack, target: str) -> None:
+    copy_orders(shop, "orders", with_target(shop, target))
+
+    answer = shop.json("setup")
+
+    assert answer["overlap"]["orders_with_deal"] == answer["overlap"]["deals_alike"] == 12
+    assert not any("backfill" in line for line in answer["left_to_do"])
 
 
 # --- The rules

@@ -5,7 +5,7 @@ Order ids of two stores collide: the second store's order 1234 would overwrite t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -14,8 +14,6 @@ from urllib.parse import urlsplit
 
 from woohub.errors import InvalidPayload
 from woohub.hubspot.answers import Record
-from woohub.hubspot.properties import PropertySchema
-from woohub.mapping.fields import FieldMapping
 from woohub.store.client import Store
 from woohub.store.cursors import ByDate
 from woohub.store.pagination import CREATED
@@ -23,7 +21,6 @@ from woohub.store.payloads import ORDER_SWEPT, OrderEvent, parse
 from woohub.store.rows import StoreRow
 from woohub_cli import synthetic  # whose orders, from FIRST on, are no store's
 from woohub_cli.check_result import Result, Step
-from woohub_cli.cli_errors import Trouble
 from woohub_cli.history import swept
 from woohub_cli.hubspot_records import Crm
 from woohub_cli.period import EVER
@@ -32,7 +29,6 @@ SAMPLE_DEALS = 100  # of HubSpot's latest deals
 MIN_FOREIGN_DEALS = (
     5  # deals of orders that the store does not have: fewer may be test orders, or orders that were deleted
 )
-TELLING = ("closedate", "dealname")  # the order's date to the second, the customer's name: two stores differ in both
 USUAL_PORTS = (None, 80, 443)
 
 
@@ -45,7 +41,10 @@ class StoreRelation(StrEnum):
 
 @dataclass(frozen=True)
 class Overlap:
-    """What the store's orders and HubSpot's deals have in common, by a sample of each."""
+    """What the store's orders and HubSpot's deals have in common, by a sample of each.
+
+    Deals are HubSpot's orders where the mapping has those instead; where it has both, an order needs both.
+    """
 
     orders: int  # in the store
     looked_up: int = 0  # of these, the oldest ones
@@ -53,6 +52,7 @@ class Overlap:
     alike: int = 0  # deals that show the store's order of their id
     different: tuple[int, ...] = ()  # ids of orders that HubSpot has with another date and another name
     unknown: int = 0  # of HubSpot's latest deals, how many are of orders the store does not have
+    records: str = "deals"  # what the mapping makes of an order: deals, orders, or both
 
     @property
     def foreign(self) -> bool:
@@ -76,36 +76,40 @@ class Overlap:
         }
 
 
-def look(store: Store, crm: Crm, table: FieldMapping) -> Overlap:
+def look(store: Store, crm: Crm) -> Overlap:
     """Compare the store's oldest orders and HubSpot's latest deals; raises what the clients raise."""
     total = store.count("orders")
     first = next(store.orders(ByDate(EVER), by=CREATED), None)
     oldest = {row.id: row for row in (first.rows if first else ())}
-    try:
-        crm.check()
-    except Trouble:  # this HubSpot was never set up, so it has no deal of any order
-        return Overlap(total, len(oldest))
-    deals = crm.deals([table.deal_key(number) for number in oldest])
-    by_order = {number: records[0] for key, records in deals.items() if (number := table.order_id(key))}
+    beside = crm.orders_beside()
+    written = [crm, beside] if beside else [crm]
+    records = " and ".join(each.target.type.name for each in written)
+    by_order, *others = [_of_orders(each, oldest) for each in written]
+    complete = set(by_order).intersection(*others)
+    counted = Overlap(total, len(oldest), len(complete), records=records)
+    if crm.lacks:  # this HubSpot was never set up, so it has no deal of any order
+        return counted
     latest = {
-        number: deal for deal in crm.latest(SAMPLE_DEALS) if 0 < (number := _order_id(deal, table)) < synthetic.FIRST_ID
+        number: deal for deal in crm.latest(SAMPLE_DEALS) if 0 < (number := _order_id(deal, crm)) < synthetic.FIRST_ID
     }
     rows = oldest | store.orders_by_id(number for number in latest if number not in oldest)
-    return _compared(Overlap(total, len(oldest), len(by_order)), rows, latest | by_order, crm.deal_schema, table)
+    return _compared(counted, rows, latest | by_order, crm)
 
 
-def _order_id(deal: Record, table: FieldMapping) -> int:
-    return table.order_id(deal.properties.get(table.key_property) or "")
+def _of_orders(crm: Crm, numbers: Iterable[int]) -> dict[int, Record]:
+    """HubSpot's record of each order that it has one of."""
+    if crm.lacks:
+        return {}
+    deals = crm.deals([crm.key(number) for number in numbers])
+    return {number: records[0] for key, records in deals.items() if (number := crm.order_id(key))}
 
 
-def _compared(
-    counted: Overlap,
-    rows: Mapping[int, StoreRow],
-    deals: Mapping[int, Record],
-    schema: PropertySchema,
-    table: FieldMapping,
-) -> Overlap:
-    verdicts = {number: _alike(rows[number], deals[number], schema, table) for number in deals if number in rows}
+def _order_id(deal: Record, crm: Crm) -> int:
+    return crm.order_id(deal.properties.get(crm.target.table.key_property) or "")
+
+
+def _compared(counted: Overlap, rows: Mapping[int, StoreRow], deals: Mapping[int, Record], crm: Crm) -> Overlap:
+    verdicts = {number: _alike(rows[number], deals[number], crm) for number in deals if number in rows}
     return replace(
         counted,
         alike=sum(verdicts.values()),
@@ -114,13 +118,18 @@ def _compared(
     )
 
 
-def _alike(row: StoreRow, deal: Record, schema: PropertySchema, table: FieldMapping) -> bool:
-    """Whether the deal shows this order; what cannot be compared counts as alike."""
+def _alike(row: StoreRow, deal: Record, crm: Crm) -> bool:
+    """Whether the deal shows this order; what cannot be compared counts as alike.
+
+    By the order's date to the second and the customer's name: two stores differ in both.
+    """
+    target = crm.target
     with suppress(InvalidPayload):
         event = parse(swept(ORDER_SWEPT, [row], 0, "", 0)[0])
         if isinstance(event, OrderEvent):
-            wanted = table.deal(event.order)
-            names = [name for name in TELLING if name in wanted] or ["amount"]
+            wanted = target.table.deal(event.order)
+            names = [name for name in (target.date, target.name) if name in wanted] or [target.amount]
+            schema = crm.deal_schema
             return any(schema.equal(name, deal.properties.get(name), wanted.get(name, "")) for name in names)
     return True
 
@@ -139,12 +148,12 @@ SECOND_STACK = (
 FIXES = {
     StoreRelation.MOVED: "if the shop has moved there: `woohub setup --yes`; for a copy of it, such as staging, use a "
     "separate stack and HubSpot account",
-    StoreRelation.OTHER: f"{SECOND_STACK}; only if those deals may be overwritten: `woohub setup --yes`",
+    StoreRelation.OTHER: f"{SECOND_STACK}; only if those records may be overwritten: `woohub setup --yes`",
     StoreRelation.UNKNOWN: f"if it is the same shop at another address: `woohub setup --yes`; {SECOND_STACK}",
 }
 QUESTIONS = {
     StoreRelation.MOVED: "Has the shop moved there, so that the stack shall read it from now on?",
-    StoreRelation.OTHER: "Use it for this stack anyway, and have those deals overwritten?",
+    StoreRelation.OTHER: "Use it for this stack anyway, and have those records overwritten?",
     StoreRelation.UNKNOWN: "Is it the same shop, so that the stack shall read it from now on?",
 }
 
@@ -175,12 +184,13 @@ class Change:
     def detail(self) -> str:
         known = f"the stack is set up for {self.stored_url}, and {self.url} is another address"
         if self.kind is StoreRelation.OTHER and self.overlap:
-            subject = known if self.other_address else f"HubSpot's deals are not of {self.url}"
+            subject = known if self.other_address else f"HubSpot's {self.overlap.records} are not of {self.url}"
             return f"{subject}: {_evidence(self.overlap)}. {COLLISION.capitalize()}"
         if self.kind is StoreRelation.MOVED and self.overlap:
             compared = self.overlap.alike + len(self.overlap.different) + self.overlap.unknown
-            return f"{known} with the same orders: {self.overlap.alike} of {compared} deals compared show them"
-        why = f"could not be compared with HubSpot's deals ({self.missing})" if self.missing else "have no deals yet"
+            shown = f"{self.overlap.alike} of {compared} {self.overlap.records} compared show them"
+            return f"{known} with the same orders: {shown}"
+        why = f"could not be compared with HubSpot's ({self.missing})" if self.missing else "are not in HubSpot yet"
         return f"{known}; its orders {why}. If it is another shop: {COLLISION}"
 
     @property
@@ -194,12 +204,13 @@ class Change:
 
 
 COLLISION = (
-    "order ids of two stores collide: an order would overwrite the deal of the other store's order of the same id"
+    "order ids of two stores collide: an order would overwrite what HubSpot has of the other store's order of the same "
+    "id"
 )
 
 
 def _evidence(overlap: Overlap) -> str:
-    parts = [f"{overlap.alike} deals show its orders"]
+    parts = [f"{overlap.alike} {overlap.records} show its orders"]
     if overlap.different:
         example = overlap.different[0]
         parts.append(f"{len(overlap.different)} show another date and customer (order {example}, for example)")

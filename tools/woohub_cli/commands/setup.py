@@ -188,8 +188,8 @@ def _of_store(stack: Stack, change: Change | None) -> Iterator[str]:
     if overlap and overlap.lacks_history:
         of = "them" if overlap.looked_up == overlap.orders else f"the {overlap.looked_up} oldest"
         yield (
-            f"The store has {overlap.orders} orders, and HubSpot has deals for {overlap.with_deal} of {of}: `woohub "
-            f"backfill --customers --stack {stack.name}` brings the others."
+            f"The store has {overlap.orders} orders, and HubSpot has {overlap.records} for {overlap.with_deal} of {of}"
+            f": `woohub backfill --customers --stack {stack.name}` brings the others."
         )
 
 
@@ -265,7 +265,7 @@ def _overlap(
 ) -> store_change.Overlap:
     store = store_setup.connect(access)
     store.timer.start(COMPARISON_TIMEOUT_S)
-    return store_change.look(store, Crm(address.connect(token), table, lambda *_, **__: None), table)
+    return store_change.look(store, Crm(address.connect(token), table, lambda *_, **__: None))
 
 
 def _all_steps(
