@@ -11,11 +11,14 @@ import boto3
 import pytest
 from typer.testing import CliRunner
 
+from simulators.hubspot import DEFAULT_TOKEN
+from simulators.hubspot.portal import ALL_SCOPES
 from tests.support.bucket import BROKEN
 from tests.support.cli_stack import NAME
 from tests.support.operated_stack import OperatedStack, operated_stack
 from tests.support.overlays import PAID, PICKUP
 from tests.support.stack_consumer import StackConsumer
+from tests.support.targets import INSTEAD
 from woohub.configuration import MAPPING_KEY
 from woohub.mapping.mapping_file import DEFAULT
 from woohub_cli import dead_letter_queue, mapping_push
@@ -245,6 +248,38 @@ def test_a_push_counts_the_records_that_it_concerns(shop: OperatedStack, running
     assert counted["deals", "deal.woocommerce_payment_method"]["count"] == 4
     assert len(counted) == 3
     assert "2 deals have the status awaiting-pickup: stage on_hold" in run(shop, "push", "--dry-run")
+
+
+def test_of_what_set_up_has_not_made_yet_a_push_counts_none(shop: OperatedStack) -> None:
+    write("[line_item]\nenabled = true\n")
+
+    (items,) = facts(shop, "push", "--dry-run")["affected"]
+
+    assert (items["records"], items["count"]) == ("line items", 0)
+
+
+def test_what_hubspot_does_not_let_be_counted_is_not_known(shop: OperatedStack) -> None:
+    scopes = ALL_SCOPES - {"crm.objects.line_items.read", "crm.schemas.line_items.read"}
+    shop.portal.tokens = {DEFAULT_TOKEN: scopes}
+    write("[line_item]\nenabled = true\n")
+
+    assert "an unknown number of line items" in run(shop, "push", "--dry-run")
+
+
+def test_rows_of_what_the_mapping_does_not_write_are_not_counted(shop: OperatedStack) -> None:
+    by_hand(INSTEAD)
+    write(INSTEAD + PAID.replace("\n[deal]\n", ""))
+
+    assert facts(shop, "push", "--dry-run")["affected"] == []
+
+
+def test_a_property_of_orders_that_nobody_makes_is_named(shop: OperatedStack) -> None:
+    write(f'{INSTEAD}[order.no_such_property]\norder = "total"\n')
+
+    missing = facts(shop, "push", "--dry-run")["missing_in_hubspot"]
+
+    assert "order property no_such_property: neither HubSpot has it nor [create] makes it" in missing
+    assert not any(what.startswith("deal ") for what in missing)
 
 
 def test_a_push_refuses_mistakes(shop: OperatedStack) -> None:

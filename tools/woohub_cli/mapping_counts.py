@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from woohub.errors import WooHubError
+from woohub.errors import HubSpotRejected, WooHubError
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.objects import CONTACTS, DEALS, LINE_ITEMS, ORDERS, ObjectType
 from woohub.mapping.fields import FieldMapping
 from woohub.mapping.mapping_file import ITEM_KEY, KEY, STATUS
+from woohub_cli.checks import scopes
 from woohub_cli.mapping_rows import Change
 
 # By section of the mapping: the object, and the property that only woohub's records have.
@@ -53,14 +54,14 @@ def affected(
     hubspot: HubSpot, changes: Sequence[Change], now: FieldMapping | None, then: FieldMapping
 ) -> list[Affected]:
     """What a push concerns, of all stores together."""
-    return [*_by_rows(hubspot, changes), *(_by_stage(hubspot, now, then) if now else ())]
+    return [*_by_rows(hubspot, changes, then), *(_by_stage(hubspot, now, then) if now else ())]
 
 
-def _by_rows(hubspot: HubSpot, changes: Sequence[Change]) -> Iterator[Affected]:
+def _by_rows(hubspot: HubSpot, changes: Sequence[Change], then: FieldMapping) -> Iterator[Affected]:
     """All that woohub has written, where what is written changes: which of them have another value nobody knows."""
     for section, (kind, own) in WOOHUBS_RECORDS.items():
         places = [change.place for change in changes if change.place.startswith(f"{section}.") and change.writes]
-        if places:
+        if places and kind.name in scopes.written(then):
             count = _count(hubspot, kind, {"propertyName": own, "operator": "HAS_PROPERTY"})
             yield Affected(kind.name.replace("_", " "), ", ".join(places), "", "", count)
 
@@ -87,5 +88,15 @@ def _count(hubspot: HubSpot, kind: ObjectType, wanted: Filter) -> int | None:
     asked = {"filterGroups": [{"filters": [wanted]}], "limit": 1}
     try:
         return int(hubspot.post(f"{hubspot.paths.objects}/{kind.name}/search", asked)["total"])
+    except HubSpotRejected:
+        return None if _knows(hubspot, kind, wanted["propertyName"]) else 0
     except WooHubError:
         return None
+
+
+def _knows(hubspot: HubSpot, kind: ObjectType, name: str) -> bool:
+    """Whether HubSpot may have the property: before set-up it has none of woohub's, so no record has it."""
+    try:
+        return any(row["name"] == name for row in hubspot.property_definitions(kind))
+    except WooHubError:
+        return True

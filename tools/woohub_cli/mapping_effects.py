@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from woohub.hubspot.client import HubSpot
-from woohub.hubspot.objects import CONTACTS, DEALS, OBJECT_TYPES
+from woohub.hubspot.objects import OBJECT_TYPES
 from woohub.mapping.fields import FieldMapping
 from woohub.mapping.overlay import PIPELINES
 from woohub_cli.check_result import Result
 from woohub_cli.mapping_rows import Change
-from woohub_cli.provision import provision
+from woohub_cli.provision import SINGULAR, filled, provision
 
 SECTIONS = ("contact", "deal", "order", "line_item")
 PREFIX = "order_key_prefix"
@@ -72,9 +72,10 @@ def missing_in_hubspot(hubspot: HubSpot, mapping: FieldMapping) -> list[str]:
 
 def _undefined(hubspot: HubSpot, mapping: FieldMapping) -> Iterator[str]:
     """Mapped properties that neither HubSpot has nor the mapping defines: a typo, most of the time."""
-    for object_type, rules in ((CONTACTS, mapping.contact_rules), (DEALS, mapping.deal_rules)):
-        defined = {row.name for row in mapping.definitions if OBJECT_TYPES[row.object_type] == object_type}
+    for kind, rules in filled(mapping).items():
+        object_type = OBJECT_TYPES[kind]
+        defined = {row.name for row in mapping.definitions if row.object_type == kind}
         known = {row["name"] for row in hubspot.property_definitions(object_type)}
         for name in rules:
             if name not in known and name not in defined:
-                yield f"{object_type.singular} property {name}: neither HubSpot has it nor [create] makes it"
+                yield f"{SINGULAR[kind]} property {name}: neither HubSpot has it nor [create] makes it"

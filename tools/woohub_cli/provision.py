@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -66,6 +66,18 @@ def provision(hubspot: HubSpot, table: FieldMapping, *, dry_run: bool) -> Iterat
         except TransientError as error:
             yield Step(what, Result.FAILED, str(error), AGAIN)
             return
+
+
+def filled(table: FieldMapping) -> dict[str, Iterable[str]]:
+    """The properties that are filled, by object."""
+    rules: dict[str, Iterable[str]] = {"contacts": table.contact_rules}
+    if table.has_deals:
+        rules["deals"] = table.deal_rules
+    if table.orders:
+        rules["orders"] = table.orders.deal_rules
+    if table.line_items:
+        rules["line_items"] = table.line_items.rules
+    return rules
 
 
 def _parts(

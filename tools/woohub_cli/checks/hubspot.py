@@ -9,7 +9,6 @@ from woohub.errors import Forbidden, HubSpotRejected
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.objects import DEALS, OBJECT_TYPES
 from woohub.hubspot.properties import CURRENCY
-from woohub.mapping.fields import FieldMapping
 from woohub_cli import connections, traces
 from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import scopes, store
@@ -18,7 +17,7 @@ from woohub_cli.checks.health_context import HealthContext, run_checks
 from woohub_cli.commands import setup
 from woohub_cli.hubspot_records import Crm
 from woohub_cli.metrics import DAY
-from woohub_cli.provision import SINGULAR, provision
+from woohub_cli.provision import SINGULAR, filled, provision
 from woohub_cli.secret_store import StackSecrets
 
 HIGH_USAGE = 0.8  # of the daily limit
@@ -71,7 +70,7 @@ class Checks:
 
     def _mapped(self, context: HealthContext) -> Iterator[Step]:
         """What mapping.toml fills beside that: there, and not read-only?"""
-        rules = _rules_by_object(context.table)
+        rules = filled(context.table)
         ours = {(definition.object_type, definition.name) for definition in context.table.definitions}
         fine = 0
         for kind, names in rules.items():
@@ -135,7 +134,7 @@ class Checks:
 
     def _rules(self, context: HealthContext) -> Iterator[Step]:
         """HubSpot's rules on the values of mapped properties; what breaks one goes to the dead letters."""
-        rules = _rules_by_object(context.table)
+        rules = filled(context.table)
         try:
             steps = [step for kind, names in rules.items() for step in self._rules_of(kind, names)]
         except (Forbidden, HubSpotRejected):
@@ -164,18 +163,6 @@ class Checks:
             high = limit and used > limit * HIGH_USAGE
             fix = "see in HubSpot (Settings > Integrations > API usage) which app uses it" if high else ""
             yield Step(what, Result.WARNING if high else Result.OK, f"{used} of {limit} used today", fix)
-
-
-def _rules_by_object(table: FieldMapping) -> dict[str, Iterable[str]]:
-    """The properties that are filled, by object."""
-    rules: dict[str, Iterable[str]] = {"contacts": table.contact_rules}
-    if table.has_deals:
-        rules["deals"] = table.deal_rules
-    if table.orders:
-        rules["orders"] = table.orders.deal_rules
-    if table.line_items:
-        rules["line_items"] = table.line_items.rules
-    return rules
 
 
 def _compared(what: str, row: Mapping[str, Any] | None) -> Step:
