@@ -23,6 +23,7 @@ from woohub_cli.commands.why import in_hubspot, in_store
 from woohub_cli.comparison import Mismatch, MismatchKind
 from woohub_cli.history import Pace
 from woohub_cli.hubspot_records import Crm
+from woohub_cli.order_diagnosis import InHubSpot
 from woohub_cli.order_lookup import Lookup
 from woohub_cli.period import Period
 from woohub_cli.repairs import RepairResult, repair
@@ -854,17 +855,35 @@ def test_a_contact_whose_metrics_are_not_its_deals_is_found_and_repaired() -> No
     assert case.verify().equal
 
 
+def known_of(case: Case, number: int) -> InHubSpot:
+    """What `woohub why` reads in HubSpot of an order."""
+    store = case.lab.store()
+    store.timer.start(60)
+    case.portal.timer.start(60)
+    return in_hubspot(case.crm, store, in_store(Lookup(store.orders_by_id([number])[number]), store), number)
+
+
+def test_why_compares_an_order_in_hubspot_as_it_does_a_deal() -> None:
+    case = Case(mapping=mapping_with(INSTEAD))
+    number = case.place(status="processing")
+    (record,) = case.portal.portal.state()["orders"]
+    case.edit("orders", record["id"], hs_total_price="1.00")
+
+    known = known_of(case, number)
+
+    (mismatch,) = known.mismatches
+    assert [difference.property for difference in mismatch.differences] == ["hs_total_price"]
+    assert known.stage_is == known.stage_wanted == record["properties"]["hs_pipeline_stage"]
+
+
 def test_why_shows_what_belongs_to_an_order_and_where_that_differs() -> None:
     mapping = mapping_with(f"{BESIDE}{METRICS}[line_item]\nenabled = true\n")
     case = Case(mapping=mapping)
     number = case.place(status="processing")
     case.edit("contacts", case.contact_id(number), woocommerce_orders="7")
     case.edit("orders", case.portal.portal.state()["orders"][0]["id"], hs_total_price="1.00")
-    store = case.lab.store()
-    store.timer.start(60)
-    case.portal.timer.start(60)
-    shop = in_store(Lookup(store.orders_by_id([number])[number]), store)
-    known = in_hubspot(case.crm, store, shop, number, mapping)
+
+    known = known_of(case, number)
 
     assert known.order
     assert known.metrics["woocommerce_orders"] == "7"

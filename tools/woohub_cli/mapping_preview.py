@@ -57,7 +57,7 @@ def of_order(asked: Reference, stack: Stack, env: dict[str, str], table: FieldMa
     shop = why.without_erased(why.in_store(lookup, store), erasure_list.people(stack), table)
     if shop.event is None:
         raise Trouble(shop.unreadable or shop.missing or f"the store has no order {asked.text}")
-    hubspot = why.in_hubspot(crm, store, shop, lookup.name.order_id, table)
+    hubspot = why.in_hubspot(crm, store, shop, lookup.name.order_id)
     if hubspot.missing:
         raise Trouble(hubspot.missing)
     rows = [

@@ -21,6 +21,7 @@ from woohub_cli.comparison import Mismatch, MismatchKind
 from woohub_cli.dead_letters import DeadLetter, iso
 from woohub_cli.erased import WHAT_TO_DO, is_named
 from woohub_cli.erasure import moment as utc
+from woohub_cli.hubspot_records import Target
 from woohub_cli.order_lookup import Lookup
 from woohub_cli.order_names import OrderName
 from woohub_cli.traces import Traces
@@ -71,8 +72,12 @@ class Address(StrEnum):
 
 @dataclass(frozen=True)
 class InHubSpot:
-    """The order's deals, its contact, and what differs. `missing` says why HubSpot could not be asked."""
+    """The order's deals, its contact, and what differs. `missing` says why HubSpot could not be asked.
 
+    Deals are HubSpot's orders where the mapping has those instead (`target`).
+    """
+
+    target: Target
     deals: tuple[Record, ...] = ()
     contact: Record | None = None
     mismatches: tuple[Mismatch, ...] = ()

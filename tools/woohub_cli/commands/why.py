@@ -52,6 +52,7 @@ from woohub_cli.options import JsonOption, StackOption, StoreOption
 from woohub_cli.order_diagnosis import Address, InHubSpot, InStore, OrderDiagnosis
 from woohub_cli.order_lookup import Lookup
 from woohub_cli.order_names import Reference
+from woohub_cli.provision import SINGULAR
 from woohub_cli.rendering import output
 from woohub_cli.rendering.progress import bar
 from woohub_cli.rendering.report_text import COLUMNS, rows_of
@@ -95,7 +96,7 @@ def command(
         store, lookup = looked_up(target, env, crm, asked)
         shop = without_erased(in_store(lookup, store), erasure_list.people(target), table)
         shown.say("reading HubSpot")
-        hubspot = in_hubspot(crm, store, shop, lookup.name.order_id, table)
+        hubspot = in_hubspot(crm, store, shop, lookup.name.order_id)
         shown.say("reading queues and logs")
         diagnosis = _diagnose(target, asked, lookup, shop, hubspot)
     if json:
@@ -143,26 +144,27 @@ def crm_of(stack: Stack, env: dict[str, str], table: FieldMapping) -> Crm:
     return Crm(hubspot, table, connections.warn)
 
 
-def in_hubspot(crm: Crm, store: Store | None, shop: InStore, order_id: int, table: FieldMapping) -> InHubSpot:
+def in_hubspot(crm: Crm, store: Store | None, shop: InStore, order_id: int) -> InHubSpot:
     """What HubSpot has of it, and where that differs from the store."""
+    target = crm.target
     if not order_id:
-        return InHubSpot()
-    key = table.deal_key(order_id)
+        return InHubSpot(target)
+    key = crm.key(order_id)
     try:
         deals = crm.deals([key]).get(key, [])
         if shop.event is None:
-            return InHubSpot(tuple(deals))
-        known = _compared(crm, shop.event, _account(store, shop.event), deals, table)
-        known = _with_line_items(known, crm, shop.event, table) if table.line_items and deals else known
-        return _with_metrics(_with_order(known, crm, shop.event), crm, shop.event, table)
+            return InHubSpot(target, tuple(deals))
+        known = _compared(crm, shop.event, _account(store, shop.event), deals)
+        known = _with_line_items(known, crm, shop.event) if target.table.line_items and deals else known
+        return _with_metrics(_with_order(known, crm, shop.event), crm, shop.event)
     except EXPECTED as error:
-        return InHubSpot(missing=explain(error))
+        return InHubSpot(target, missing=explain(error))
 
 
-def _with_line_items(known: InHubSpot, crm: Crm, event: OrderEvent, table: FieldMapping) -> InHubSpot:
+def _with_line_items(known: InHubSpot, crm: Crm, event: OrderEvent) -> InHubSpot:
     deal = known.deals[0]
     items = crm.line_items_of([deal.id]).get(deal.id, [])
-    wrong = line_items.mismatches(event, deal, items, table, crm.line_item_schema)
+    wrong = line_items.mismatches(event, deal, items, crm.target.table, crm.line_item_schema)
     return replace(known, items=tuple(items), mismatches=(*known.mismatches, *wrong))
 
 
@@ -177,13 +179,13 @@ def _with_order(known: InHubSpot, crm: Crm, event: OrderEvent) -> InHubSpot:
     return replace(known, order=records[0] if records else None, mismatches=mismatches, no_orders=lacks)
 
 
-def _with_metrics(known: InHubSpot, crm: Crm, event: OrderEvent, table: FieldMapping) -> InHubSpot:
+def _with_metrics(known: InHubSpot, crm: Crm, event: OrderEvent) -> InHubSpot:
     """With what the contact's deals come to."""
-    if known.contact is None or table.metrics is None:
+    metrics, contact = crm.target.table.metrics, known.contact
+    if contact is None or metrics is None:
         return known
-    contact = known.contact
     wrong = commerce.metrics_mismatches(crm, {contact.id: contact}, {contact.id: f"order:{event.order.id}"})
-    shown = {name: text for name in table.metrics.names if (text := contact.properties.get(name))}
+    shown = {name: text for name in metrics.names if (text := contact.properties.get(name))}
     return replace(known, metrics=shown, mismatches=(*known.mismatches, *wrong))
 
 
@@ -196,13 +198,14 @@ def _account(store: Store | None, event: OrderEvent) -> StoreRow | None:
     return None
 
 
-def _compared(
-    crm: Crm, event: OrderEvent, account: StoreRow | None, deals: Sequence[Record], table: FieldMapping
-) -> InHubSpot:
+def _compared(crm: Crm, event: OrderEvent, account: StoreRow | None, deals: Sequence[Record]) -> InHubSpot:
+    target, table = crm.target, crm.target.table
     mismatches = deal_mismatches(event, deals, table, crm.deal_schema)
     stage, wanted = _stages(event, deals, table)
     if event.order.is_anonymised:
-        return InHubSpot(tuple(deals), _named_contact(crm, deals), tuple(mismatches), stage, wanted, Address.ERASED)
+        return InHubSpot(
+            target, tuple(deals), _named_contact(crm, deals), tuple(mismatches), stage, wanted, Address.ERASED
+        )
     seen = snapshot_of(event, table)
     email = seen.properties.get("email", "")
     address = Address.of(email)
@@ -217,7 +220,7 @@ def _compared(
         wrong = association_mismatch(f"order:{event.order.id}", deals[0], contact.id, has)
         mismatches += [wrong] if wrong else []
     address = Address.REFUSED if refused and address is Address.USABLE else address
-    return InHubSpot(tuple(deals), contact, tuple(mismatches), stage, wanted, address)
+    return InHubSpot(target, tuple(deals), contact, tuple(mismatches), stage, wanted, address)
 
 
 def _named_contact(crm: Crm, deals: Sequence[Record]) -> Record | None:
@@ -242,7 +245,7 @@ def _stages(event: OrderEvent, deals: Sequence[Record], table: FieldMapping) -> 
     """The stage the deal is in and the one of the order's status, if HubSpot knows that status."""
     if not deals or deals[0].properties.get(STATUS) != event.order.status:
         return "", ""
-    return deals[0].properties.get("dealstage") or "", table.stage(event.order.status)
+    return deals[0].properties.get(table.stage_properties[0]) or "", table.stage(event.order.status)
 
 
 def _diagnose(stack: Stack, asked: Reference, lookup: Lookup, shop: InStore, hubspot: InHubSpot) -> OrderDiagnosis:
@@ -335,10 +338,14 @@ def _store(diagnosis: OrderDiagnosis) -> str:
 
 
 def _deal(diagnosis: OrderDiagnosis) -> str:
+    target = diagnosis.hubspot.target
+    record = SINGULAR[target.type.name]
     if not diagnosis.hubspot.deals:
-        return diagnosis.hubspot.missing or "has no deal"
+        return diagnosis.hubspot.missing or f"has no {record}"
     deal, version = diagnosis.hubspot.deals[0], diagnosis.hubspot.version
-    return f"deal {_state(deal, 'dealstage')}" + (f", state of {version.modified_at}Z" if version else "")
+    return f"{record} {_state(deal, target.table.stage_properties[0])}" + (
+        f", state of {version.modified_at}Z" if version else ""
+    )
 
 
 def _state(record: Record, stage: str) -> str:
