@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from woohub.clock import Timer
 from woohub.concurrency import MOST_AT_ONCE, Threads
-from woohub.configuration import S3_CALLS, Configuration
+from woohub.configuration import Configuration
 from woohub.consumer.batch import Consumer
 from woohub.consumer.breaker import Breaker, BreakerParameter, EventSourceMapping, mapping_id
 from woohub.consumer.telemetry import Telemetry
@@ -20,7 +20,7 @@ from woohub.erasures import CurrentErasures
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.properties import PropertyCatalog
 from woohub.hubspot_settings import ConsumerSettings
-from woohub.settings import HubSpotToken, Secret
+from woohub.settings import AWS_CALLS, HubSpotToken, Secret
 from woohub.sync.engine import Sync
 from woohub.sync.record_kinds import KindsOfConfiguration
 
@@ -30,7 +30,7 @@ settings = ConsumerSettings.from_env(os.environ)
 metrics = Metrics()
 telemetry = Telemetry(Logger(), metrics, log_payloads=settings.log_rejected_payloads)
 timer = Timer()
-secret = Secret(boto3.client("secretsmanager"), settings.hubspot_secret_arn)
+secret = Secret(boto3.client("secretsmanager", config=AWS_CALLS), settings.hubspot_secret_arn)
 hubspot = HubSpot(
     urllib3.PoolManager(maxsize=MOST_AT_ONCE),
     HubSpotToken(secret),
@@ -42,7 +42,7 @@ hubspot = HubSpot(
     concurrency=Threads(),
 )
 catalog = PropertyCatalog(hubspot, timer, telemetry.warn)
-configuration = Configuration(lambda: boto3.client("s3", config=S3_CALLS), settings.configuration_bucket)
+configuration = Configuration(lambda: boto3.client("s3", config=AWS_CALLS), settings.configuration_bucket)
 erasures = CurrentErasures(lambda: configuration.current().erasures, secret)
 kinds = KindsOfConfiguration(configuration)
 sync = Sync(hubspot, catalog, kinds.current, timer, telemetry.warn, erasures.current)
@@ -50,12 +50,12 @@ sync = Sync(hubspot, catalog, kinds.current, timer, telemetry.warn, erasures.cur
 
 def breaker_parameter() -> BreakerParameter:
     """The parameter with the breaker's state."""
-    return BreakerParameter(boto3.client("ssm"), settings.breaker_parameter)
+    return BreakerParameter(boto3.client("ssm", config=AWS_CALLS), settings.breaker_parameter)
 
 
 def event_source_mapping() -> EventSourceMapping:
     """The mapping that delivers messages to this function."""
-    client = boto3.client("lambda")
+    client = boto3.client("lambda", config=AWS_CALLS)
     return EventSourceMapping(
         client, lambda: mapping_id(client, settings.queue_arn, os.environ["AWS_LAMBDA_FUNCTION_NAME"])
     )
@@ -65,7 +65,7 @@ breaker = Breaker(breaker_parameter, event_source_mapping, telemetry.alarm)
 consumer = Consumer(
     sync,
     breaker,
-    boto3.client("sqs"),
+    boto3.client("sqs", config=AWS_CALLS),
     settings.queue_url,
     settings.dead_letter_queue_url,
     telemetry.record_outcome,

@@ -12,20 +12,20 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from woohub.clock import Timer
-from woohub.configuration import S3_CALLS, Configuration, ConfigurationUnreadable
+from woohub.configuration import Configuration, ConfigurationUnreadable
 from woohub.consumer.breaker import BreakerParameter, EventSourceMapping, govern
 from woohub.erasures import CurrentErasures
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot_settings import GovernorSettings
 from woohub.metrics import BREAKER_OPEN, CONFIGURATION_UNREADABLE, GOVERNOR_ALIVE, TOKEN_REFUSED
-from woohub.settings import HubSpotToken, Secret
+from woohub.settings import AWS_CALLS, HubSpotToken, Secret
 
 MARGIN_S = 2.0  # kept for storing the state
 
 settings = GovernorSettings.from_env(os.environ)
 logger, metrics = Logger(), Metrics()
 timer = Timer()
-secret = Secret(boto3.client("secretsmanager"), settings.hubspot_secret_arn)
+secret = Secret(boto3.client("secretsmanager", config=AWS_CALLS), settings.hubspot_secret_arn)
 hubspot = HubSpot(
     urllib3.PoolManager(),
     HubSpotToken(secret),
@@ -33,10 +33,12 @@ hubspot = HubSpot(
     settings.hubspot_api_url,
     settings.hubspot_api_version,
 )
-parameter = BreakerParameter(boto3.client("ssm"), settings.breaker_parameter)
-configuration = Configuration(lambda: boto3.client("s3", config=S3_CALLS), settings.configuration_bucket, max_age_s=0)
+parameter = BreakerParameter(boto3.client("ssm", config=AWS_CALLS), settings.breaker_parameter)
+configuration = Configuration(lambda: boto3.client("s3", config=AWS_CALLS), settings.configuration_bucket, max_age_s=0)
 erasures = CurrentErasures(lambda: configuration.current().erasures, secret)
-event_source_mapping = EventSourceMapping(boto3.client("lambda"), lambda: settings.event_source_mapping_id)
+event_source_mapping = EventSourceMapping(
+    boto3.client("lambda", config=AWS_CALLS), lambda: settings.event_source_mapping_id
+)
 
 
 def probe() -> None:

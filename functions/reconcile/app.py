@@ -19,7 +19,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from woohub import stores
 from woohub.clock import Timer
-from woohub.configuration import S3_CALLS, Configuration, ConfigurationUnreadable
+from woohub.configuration import Configuration, ConfigurationUnreadable
 from woohub.delivery.delivery_queue import DeliveryQueue
 from woohub.errors import StoreUnknown
 from woohub.http import Call
@@ -32,7 +32,7 @@ from woohub.reconcile.request import RunRequest
 from woohub.reconcile.run import SHARE_OF_TIME, Reconcile
 from woohub.reconcile.watermark import WatermarkParameter
 from woohub.reconcile.webhook_repair import WebhookConfig
-from woohub.settings import HubSpotToken, Secret, webhook_secrets
+from woohub.settings import AWS_CALLS, HubSpotToken, Secret, webhook_secrets
 from woohub.store.client import Store
 from woohub.store.connection import USUAL_STYLE, RequestStyle, StoreCredentials
 from woohub.stores import FIRST
@@ -43,13 +43,13 @@ settings = ReconcileSettings.from_env(os.environ)
 stack = settings.powertools_service_name
 logger, metrics = Logger(), Metrics()
 timer, http = Timer(), urllib3.PoolManager()
-secrets_manager, ssm = boto3.client("secretsmanager"), boto3.client("ssm")
+secrets_manager, ssm = boto3.client("secretsmanager", config=AWS_CALLS), boto3.client("ssm", config=AWS_CALLS)
 store_secret = Secret(secrets_manager, settings.store_secret_arn)
 webhook_secret = Secret(secrets_manager, settings.webhook_secret_arn)
 token = HubSpotToken(Secret(secrets_manager, settings.hubspot_secret_arn))
 parameter = WatermarkParameter(ssm, settings.watermark_parameter)
-sqs = boto3.client("sqs")
-configuration = Configuration(lambda: boto3.client("s3", config=S3_CALLS), settings.configuration_bucket)
+sqs = boto3.client("sqs", config=AWS_CALLS)
+configuration = Configuration(lambda: boto3.client("s3", config=AWS_CALLS), settings.configuration_bucket)
 
 styles: dict[StoreCredentials, RequestStyle] = {}  # how each store accepts calls, as far as this process knows
 
@@ -160,7 +160,7 @@ def start_other_stores(names: list[str], counter: Counter) -> None:
     if not names:
         return
     function = os.environ["AWS_LAMBDA_FUNCTION_NAME"]
-    if failed := other_stores.start(boto3.client("lambda"), function, names, logger.error):
+    if failed := other_stores.start(boto3.client("lambda", config=AWS_CALLS), function, names, logger.error):
         counter.add(SWEEP_FAILED, failed)
 
 

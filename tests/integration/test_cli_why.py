@@ -404,6 +404,18 @@ def test_a_delivery_that_hubspot_does_not_take_yet(shop: OperatedStack, consumer
     assert "tried 1 times, last with Unavailable" in why(shop, number)["conclusion"]
 
 
+def test_a_delivery_that_waits_for_secrets_manager_is_not_blamed_on_hubspot(
+    shop: OperatedStack, consumer: StackConsumer
+) -> None:
+    number = shop.shop.place()
+    shop.shop.run_webhooks()
+    message_id = consumer.ingested()[-1]["message_id"]
+    said = {"entity": f"order:{number}", "message_id": message_id, "verdict": "retry", "error": "SecretUnavailable"}
+    consumer.log("consumer", json.dumps(said))
+
+    assert "Secrets Manager returns the token" in why(shop, number)["next_step"]
+
+
 def test_a_trashed_order_with_its_deal(shop: OperatedStack, consumer: StackConsumer) -> None:
     number = shop.shop.place()
     consumer.deliver()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from types import SimpleNamespace
+from typing import Any
 
 import boto3
 import pytest
@@ -14,7 +15,8 @@ from simulators.hubspot import DEFAULT_TOKEN, SimulatedPortal, provision, runnin
 from tests.support.bucket import BROKEN, CUSTOM_STATUS, make_bucket
 from tests.support.functions import cold_start, records
 from tests.support.orders import order
-from woohub.consumer.breaker import BreakerParameter, EventSourceMapping
+from tests.support.template import FUNCTIONS
+from woohub.consumer.breaker import SILENT_BATCHES, BreakerParameter, EventSourceMapping
 
 CONTEXT = SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000, function_name="consumer")
 
@@ -124,6 +126,68 @@ def test_rejected_payloads_are_logged_only_when_asked(
     cold_start("consumer").lambda_handler(records(order(2, total="a lot")), CONTEXT)
 
     assert "Jane" in told(caplog, capsys)
+
+
+@pytest.fixture
+def no_secrets(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001  (in that AWS)
+    """Secrets Manager does not answer."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+
+
+@pytest.mark.usefixtures("no_secrets")
+def test_while_secrets_manager_does_not_answer_nothing_is_sent_and_messages_wait(portal: SimulatedPortal) -> None:
+    answer = cold_start("consumer").lambda_handler(records(order(1)), CONTEXT)
+
+    assert [failure["itemIdentifier"] for failure in answer["batchItemFailures"]] == ["m0"]
+    assert portal.counters()["total"] == 0
+
+
+@pytest.mark.usefixtures("no_secrets")
+def test_while_secrets_manager_does_not_answer_the_breaker_stays_closed() -> None:
+    consumer = cold_start("consumer")
+
+    for _ in range(SILENT_BATCHES + 1):
+        consumer.lambda_handler(records(order(1)), CONTEXT)
+
+    assert not BreakerParameter(boto3.client("ssm"), "/woohub/breaker").read().is_open
+
+
+@pytest.mark.usefixtures("no_secrets")
+def test_the_log_names_secrets_manager_and_not_hubspot(
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cold_start("consumer").lambda_handler(records(order(1)), CONTEXT)
+
+    written = told(caplog, capsys)
+    assert "SecretUnavailable" in written
+    assert "UnknownOutcome" not in written
+
+
+@pytest.mark.usefixtures("aws")
+@pytest.mark.parametrize("name", ["ingest", "consumer", "governor", "reconcile"])
+def test_an_aws_that_does_not_respond_is_an_error_before_the_invocation_ends(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clients: list[Any] = []
+    make: Any = boto3.client
+
+    def noted(service: str, **settings: Any) -> Any:
+        clients.append(make(service, **settings))
+        return clients[-1]
+
+    monkeypatch.setattr(boto3, "client", noted)
+    module = cold_start(name)
+    if name == "consumer":  # makes these when the breaker opens
+        module.breaker_parameter(), module.event_source_mapping()
+
+    seconds = [longest_s(client.meta.config) for client in clients]
+    assert max(seconds) < FUNCTIONS[f"{name.title()}Function"]["Timeout"]
+
+
+def longest_s(config: Any) -> float:
+    """How long a call may take that nobody answers."""
+    return float((config.connect_timeout + config.read_timeout) * (config.retries or {}).get("total_max_attempts", 5))
 
 
 @pytest.mark.usefixtures("aws")

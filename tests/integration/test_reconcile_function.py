@@ -236,7 +236,7 @@ def schedule(monkeypatch: pytest.MonkeyPatch, functions: Functions) -> Any:
     """What the function answers to its schedule."""
     client = boto3.client
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "reconcile")
-    monkeypatch.setattr(boto3, "client", lambda name: functions if name == "lambda" else client(name))
+    monkeypatch.setattr(boto3, "client", lambda name, **how: functions if name == "lambda" else client(name, **how))
     return app.lambda_handler({"source": "aws.events", "detail-type": "Scheduled Event"}, Context())
 
 

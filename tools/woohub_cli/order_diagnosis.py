@@ -223,6 +223,10 @@ BY_POLICY = {
     "daily": "nothing: it resumes when HubSpot's daily limit resets",
     "migration": "nothing: it resumes when HubSpot has moved the portal",
 }
+BY_ERROR = {
+    "SecretUnavailable": "nothing: HubSpot is not called until Secrets Manager returns the token; AWS's health "
+    "dashboard shows whether it responds",
+}
 
 
 def _unknown(diagnosis: OrderDiagnosis) -> Conclusion:
@@ -327,7 +331,7 @@ def _on_its_way(diagnosis: OrderDiagnosis) -> Conclusion:
     why = last.get("error") or "HubSpot did not accept it"
     return Conclusion(
         f"Waiting: it was delivered at {waiting.at} and tried {len(tries)} times, last with {why}.",
-        "nothing: it is retried until HubSpot accepts it; woohub status shows the queue",
+        BY_ERROR.get(why, "nothing: it is retried until HubSpot accepts it; woohub status shows the queue"),
     )
 
 

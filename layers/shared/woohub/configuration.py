@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from woohub import erasures, stores_file
@@ -33,8 +32,6 @@ MAX_AGE_S = 60.0  # seconds after which the bucket is asked again what has chang
 # The same for messages of a store that the version lacks, which may just have been added, or removed.
 MAX_AGE_LACKING_S = 5.0
 MAX_OBJECT_BYTES = 4 * 1024 * 1024  # no decisions of people are larger
-# Short, since a batch waits meanwhile: S3 not responding ends within a quarter of a minute.
-S3_CALLS = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
 
 _logger = logging.getLogger(__name__)
 

@@ -13,12 +13,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, fields
 from typing import TYPE_CHECKING, Any, Self
 
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from woohub.errors import SecretUnavailable, Unauthorized
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
+
+# For clients of AWS. Short, since a batch waits meanwhile: a service that does not respond ends within a quarter of a
+# minute as an error; botocore's own limit is five minutes and more, and the invocation would end before.
+AWS_CALLS = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
 
 _logger = logging.getLogger(__name__)
 NO_SECRET = ("ResourceNotFoundException", "InvalidRequestException")  # the latter: it is marked for deletion
