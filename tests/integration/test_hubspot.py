@@ -65,6 +65,27 @@ def test_each_api_version_has_its_paths(version: str, objects: str, associations
 # --- What is tried again ---
 
 
+@pytest.mark.parametrize("status", [503, 429, 423])
+def test_each_wait_is_announced_with_its_reason(status: int) -> None:
+    engine, waits = troubled(status=status, count=2), list[tuple[float, str]]()
+    engine.hubspot.on_wait = lambda seconds, reason: waits.append((seconds, reason))
+
+    read(engine.hubspot)
+
+    assert [(seconds > 0, str(status) in reason) for seconds, reason in waits] == [(True, True)] * 2
+
+
+def test_a_wait_that_does_not_fit_is_not_announced() -> None:
+    engine, waits = troubled(status=503, retry_after=20), list[str]()
+    engine.hubspot.on_wait = lambda _seconds, reason: waits.append(reason)
+    engine.timer.start(10)
+
+    with pytest.raises(DeadlineExceeded):
+        read(engine.hubspot)
+
+    assert waits == []
+
+
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 @pytest.mark.parametrize("body", ["json", "html"])
 def test_a_read_is_tried_again_after_a_server_error(status: int, body: str) -> None:

@@ -52,7 +52,7 @@ class HubSpotAddress:
     def connect(self, token: str) -> HubSpot:
         timer = Timer()
         timer.start(HUBSPOT_TIMEOUT_S)
-        return HubSpot(urllib3.PoolManager(), FixedToken(token), timer, self.url, self.version)
+        return HubSpot(urllib3.PoolManager(), FixedToken(token), timer, self.url, self.version, on_wait=waiting)
 
 
 def hubspot_address(stack: Stack | None, env: Mapping[str, str]) -> HubSpotAddress:
@@ -92,7 +92,8 @@ def hubspot(stack: Stack | None, env: Mapping[str, str], share: int = HUBSPOT_RE
     if not token:
         raise Trouble("there is no HubSpot token: put HUBSPOT_API_KEY into .env and run `woohub setup`")
     address = hubspot_address(stack, env)
-    return HubSpot(urllib3.PoolManager(), FixedToken(token), Timer(), address.url, address.version, share)
+    http, known = urllib3.PoolManager(), FixedToken(token)
+    return HubSpot(http, known, Timer(), address.url, address.version, share, on_wait=waiting)
 
 
 def queue(stack: Stack, *, tenant: str = "") -> DeliveryQueue:

@@ -269,8 +269,8 @@ class Crm:
             self._hubspot.searches.wait_for_turn()
             try:
                 return _records(self._hubspot.post(path, body))
-            except UnknownOutcome:
-                self._hubspot.timer.sleep(pause)
+            except UnknownOutcome as error:
+                self._hubspot.back_off(pause, str(error))
         return _records(self._hubspot.post(path, body))
 
 

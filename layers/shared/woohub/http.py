@@ -54,3 +54,7 @@ class Call:
 
 def unnoticed(_call: Call) -> None:
     """The `on_call` of a client whose calls are not counted."""
+
+
+def no_notice(_seconds: float, _reason: str) -> None:
+    """The `on_wait` of a client whose waits nobody watches."""

@@ -19,7 +19,7 @@ from urllib3.exceptions import HTTPError
 from woohub.clock import Timer, jittered
 from woohub.concurrency import Concurrency, OneAfterAnother
 from woohub.errors import DeadlineExceeded, HubSpotRejected, HubSpotUnavailable, UnknownOutcome
-from woohub.http import Call, Http, Response, unnoticed
+from woohub.http import Call, Http, Response, no_notice, unnoticed
 from woohub.hubspot import answers
 from woohub.hubspot.answers import BatchAnswer, Record
 from woohub.hubspot.budget import Budget, daily_left, server_ms
@@ -120,7 +120,8 @@ class HubSpot:
     unknown then, and only the caller can read the records again by their unique keys.
 
     `stats` counts how batch calls went since the client was made. Calls may be made together, by `concurrency`; each is
-    counted in the budget before it is sent, and InFlight says how many may be under way.
+    counted in the budget before it is sent, and InFlight says how many may be under way. `on_wait(seconds, reason)` is
+    called before each wait for a HubSpot in trouble.
     """
 
     http: Http
@@ -131,6 +132,7 @@ class HubSpot:
     requests_per_10_seconds: int = 90
     random: Callable[[], float] = random.random
     on_call: Callable[[Call], None] = unnoticed
+    on_wait: Callable[[float, str], None] = no_notice
     concurrency: Concurrency = field(default_factory=OneAfterAnother)
     budget: Budget = field(init=False)
     searches: Budget = field(init=False)
@@ -297,8 +299,14 @@ class HubSpot:
                 return self._once(method, path, body, budget)
             except HubSpotUnavailable as error:
                 asked = min(error.retry_after or 0, MAX_RETRY_AFTER_WAITED_FOR_S)
-                self.timer.sleep(max(asked, jittered(pause, self.random)))
+                self.back_off(max(asked, jittered(pause, self.random)), str(error))
         return self._once(method, path, body, budget)
+
+    def back_off(self, pause: float, reason: str) -> None:
+        """Wait before the same call again, or raise DeadlineExceeded where the time does not suffice."""
+        if pause < self.timer.left():
+            self.on_wait(pause, reason)
+        self.timer.sleep(pause)
 
     def _write_call(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         try:
@@ -353,9 +361,10 @@ class HubSpot:
                 f"HubSpot answered {status}: retry in {pause:.0f} s, but the invocation ends first", retry_after=pause
             )
         if status == 429:
+            self.on_wait(pause, "HubSpot answered 429")
             budget.close(pause)
         else:
-            self.timer.sleep(pause)
+            self.back_off(pause, f"HubSpot answered {status}")
 
     def _exchange(self, method: str, path: str, body: Mapping[str, Any] | None, token: str) -> Response:
         inputs = len(body.get("inputs", ())) if body else 0

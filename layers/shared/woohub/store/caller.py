@@ -12,7 +12,7 @@ from urllib3.exceptions import HTTPError
 
 from woohub.clock import Timer, jittered
 from woohub.errors import DeadlineExceeded
-from woohub.http import Call, Http, Response, unnoticed
+from woohub.http import Call, Http, Response, no_notice, unnoticed
 from woohub.store import fallbacks
 from woohub.store.answers import Answer, epoch_s, parse_response
 from woohub.store.connection import USUAL_STYLE, Connection, RequestStyle, StoreCredentials
@@ -56,10 +56,6 @@ def _no_other_credentials() -> StoreCredentials | None:
     return None
 
 
-def _no_notice(_seconds: float, _reason: str) -> None:
-    return None
-
-
 @dataclass
 class Caller:
     """Sends requests. Every method raises StoreUnavailable, StoreRefused or DeadlineExceeded.
@@ -83,7 +79,7 @@ class Caller:
     warn: Callable[..., None] = _no_warning
     style: RequestStyle = USUAL_STYLE
     renew: Callable[[], StoreCredentials | None] = _no_other_credentials
-    on_wait: Callable[[float, str], None] = _no_notice
+    on_wait: Callable[[float, str], None] = no_notice
     behind_s: float = field(default=0.0, init=False)
     ahead_s: int = field(default=0, init=False)
     _free_at: float = field(default=float("-inf"), init=False)
