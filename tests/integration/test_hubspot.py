@@ -76,7 +76,7 @@ def test_each_wait_is_announced_with_its_reason(status: int) -> None:
 
 
 def test_a_wait_that_does_not_fit_is_not_announced() -> None:
-    engine, waits = troubled(status=503, retry_after=20), list[str]()
+    engine, waits = troubled(status=503, retry_after="20"), list[str]()
     engine.hubspot.on_wait = lambda _seconds, reason: waits.append(reason)
     engine.timer.start(10)
 
