@@ -435,6 +435,30 @@ def test_the_log_says_which_other_site_delivered(
     assert CLONE in other_sites.detail
 
 
+def test_a_store_that_signs_with_another_secret_is_told_where_aws_counts_nothing(
+    shop: OperatedStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.shop.hooks.webhooks[1].secret = "of-another-stack"
+    shop.shop.place()
+    shop.shop.run_webhooks()
+    log_of_ingest(shop, monkeypatch)
+
+    signatures = step(context(shop, monkeypatch, metrics=LoggedMetrics(shop.stack.stack, time.time())), "signatures")
+
+    assert signatures.outcome is Result.WARNING
+    assert "the store signs with another secret than the stack has" in signatures.detail
+
+
+def log_of_ingest(shop: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ingest has written so far, where CloudWatch keeps it."""
+    logs, at = boto3.client("logs"), round(time.time() * 1000)
+    monkeypatch.setattr("woohub_cli.traces._group", lambda *_: "ingest")
+    logs.create_log_group(logGroupName="ingest")
+    logs.create_log_stream(logGroupName="ingest", logStreamName="stream")
+    events: Any = [{"timestamp": at, "message": line} for line in shop.log.getvalue().splitlines()]
+    logs.put_log_events(logGroupName="ingest", logStreamName="stream", logEvents=events)
+
+
 @dataclass
 class Waiting:
     """Metrics of a queue whose oldest message has waited for so many seconds."""

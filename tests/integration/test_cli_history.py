@@ -9,6 +9,7 @@ import signal
 import stat
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from woohub_cli.cli_errors import Trouble
 from woohub_cli.commands import backfill
 from woohub_cli.commands.reconcile import ReconcileResult, run_until_complete
 from woohub_cli.main import app
+from woohub_cli.period import DATE_FORMAT
 
 DAY = 86_400
 
@@ -171,6 +173,19 @@ def test_a_dry_run_counts_and_queues_nothing(shop: OperatedStack) -> None:
     assert (facts["orders"], facts["trash"], facts["dry_run"]) == (2, 1, True)
     assert "2 orders and 1 in the trash" in shop.run("reconcile", "--since", "50h", "--dry-run").stdout
     assert shop.stack.visible("QueueUrl") == before
+
+
+@pytest.mark.parametrize(("asked", "named"), [("50h", 100), ("150h", 150)])
+def test_a_dry_run_counts_what_changed_since_the_moment_it_names(shop: OperatedStack, asked: str, named: int) -> None:
+    past(shop, 8)
+    reached = (datetime.now(UTC) - timedelta(hours=100)).strftime(DATE_FORMAT)
+    shop.watermark(orders={"moment": reached}, trash={"moment": reached})
+
+    facts = shop.json("reconcile", "--since", asked, "--dry-run")
+
+    since = datetime.fromisoformat(facts["since"])
+    assert round((datetime.now(UTC) - since).total_seconds() / 3600) == named
+    assert facts["orders"] == sum(order.modified >= since.timestamp() for order in shop.shop.orders.values())
 
 
 @pytest.mark.parametrize("options", [["--since", "yesterday"], ["--customers", "some"], ["--deleted", "yes"]])

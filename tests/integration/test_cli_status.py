@@ -106,6 +106,13 @@ def test_a_breaker_that_closed_again_has_no_reason(stack: Deployed) -> None:
     assert (facts()["breaker"], facts()["breaker_reason"], run().exit_code) == ("closed", None, 0)
 
 
+def test_a_breaker_that_cannot_be_read_counts_as_closed(stack: Deployed) -> None:
+    name, spoilt = stack.outputs["BreakerParameter"], '{"state":"open","until":"soon"}'
+    stack.client("ssm").put_parameter(Name=name, Value=spoilt, Type="String", Overwrite=True)
+
+    assert (facts()["breaker"], run().exit_code) == ("closed", 0)
+
+
 def test_a_consumer_that_was_stopped_is_shown(stack: Deployed) -> None:
     uuid = stack.outputs["EventSourceMappingId"]
     boto3.client("lambda").update_event_source_mapping(UUID=uuid, Enabled=False)
