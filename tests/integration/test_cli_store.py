@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 
 from functions.ingest import app as ingest
 from simulators.core.server import AppServer, in_thread
+from simulators.hubspot import DEFAULT_TOKEN
+from simulators.hubspot.portal import RUN_TIME_SCOPES
 from simulators.woocommerce import KEY, SECRET, SimulatedShop, create_app
 from tests.support.cli_stack import NAME
 from tests.support.operated_stack import OperatedStack, operated_stack
@@ -87,6 +89,18 @@ def test_a_store_is_added_to_a_running_stack(stack: OperatedStack, outlet: Simul
     outlet.place(billing={"email": "ana@shop.example"})
     outlet.hooks.run()
     assert {(text.store, text.entity) for text in stack.queued()} == {("outlet", f"order:{max(outlet.orders)}")}
+
+
+@pytest.mark.usefixtures("outlet")
+@pytest.mark.parametrize("command", ["setup", "doctor"])
+def test_the_scopes_that_only_another_stores_mapping_needs_are_asked_for(stack: OperatedStack, command: str) -> None:
+    store(stack, "add", "outlet")
+    bucket = stack.stack.outputs["ConfigurationBucket"]
+    text = b"[line_item]\nenabled = true\n"
+    boto3.client("s3").put_object(Bucket=bucket, Key=mapping_key("outlet"), Body=text)
+    stack.portal.tokens[DEFAULT_TOKEN] = RUN_TIME_SCOPES
+
+    assert "missing: crm.objects.line_items.read, crm.objects.line_items.write" in stack.run(command).output
 
 
 @pytest.mark.usefixtures("outlet")

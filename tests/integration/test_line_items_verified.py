@@ -97,7 +97,7 @@ def test_doctor_names_the_scopes_that_line_items_lack() -> None:
     engine.portal.tokens[engine.token.current()] = RUN_TIME_SCOPES
     engine.timer.start(60)
 
-    step = scopes.step(engine.hubspot, WITH_ITEMS)
+    step = scopes.step(engine.hubspot, scopes.written(WITH_ITEMS))
 
     assert step.outcome is Result.FAILED
     assert step.detail == "missing: crm.objects.line_items.read, crm.objects.line_items.write"

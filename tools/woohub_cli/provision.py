@@ -49,13 +49,19 @@ CHECKBOX_OPTIONS = [
 Json = Mapping[str, Any]
 
 
-def provision(hubspot: HubSpot, table: FieldMapping, *, dry_run: bool) -> Iterator[Step]:
-    """Check each thing and create what is missing, one step each. Ends early when HubSpot accepts no calls."""
+def provision(
+    hubspot: HubSpot, table: FieldMapping, others: Iterable[FieldMapping] = (), *, dry_run: bool
+) -> Iterator[Step]:
+    """Check each thing and create what is missing, one step each. Ends early when HubSpot accepts no calls.
+
+    `others`: mappings of the stack's other stores, which are set up with the same key.
+    """
+    needed = scopes.for_setup(scopes.written(table, *others))
     for what, part in _parts(hubspot, table, dry_run=dry_run):
         try:
             yield from part()
         except Forbidden as error:
-            yield Step(what, Result.FAILED, str(error), SCOPES_FIX.format(scopes=scopes.for_setup(table)))
+            yield Step(what, Result.FAILED, str(error), SCOPES_FIX.format(scopes=needed))
         except Unauthorized as error:
             yield Step(
                 what, Result.FAILED, str(error), "put a valid token into HUBSPOT_SETUP_API_KEY or HUBSPOT_API_KEY"

@@ -32,6 +32,7 @@ class HealthContext:
     store: Store | None
     connect: Connect  # to HubSpot, with a token
     table: FieldMapping
+    written: Sequence[str]  # the objects that the mappings of all stores have woohub write
     configuration_mistake: str  # why the stack's configuration cannot be read; "" if it can
     http: Http
     metrics: Counts | None  # None: nothing is counted there

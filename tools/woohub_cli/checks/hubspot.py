@@ -29,7 +29,7 @@ SETUP = "run `woohub setup`: it creates what is missing"
 def examine(context: HealthContext) -> Iterator[Step]:
     """All checks of HubSpot; only the first without a token it accepts."""
     stored = StackSecrets(context.stack).token()
-    step = setup.token_step(stored, context.connect, context.table)
+    step = setup.token_step(stored, context.connect, context.written)
     yield step
     if step.outcome is Result.FAILED:
         return
@@ -56,7 +56,7 @@ class Checks:
         )
 
     def _scopes(self, context: HealthContext) -> Iterator[Step]:
-        yield scopes.step(self._hubspot, context.table)
+        yield scopes.step(self._hubspot, context.written)
 
     def _provisioned(self, context: HealthContext) -> Iterator[Step]:
         """What setup makes, as it is now; groups are for the eye only."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from woohub.errors import Forbidden, HubSpotRejected, TransientError
@@ -17,25 +18,34 @@ CALLS = {"read": "batch/read", "write": "batch/update"}  # with no record at all
 FIX = "give the key these scopes in HubSpot (Settings > Integrations > Service keys); it stays the same key"
 
 
-def written(table: FieldMapping) -> list[str]:
-    """The objects that the mapping has woohub write, by HubSpot's names."""
-    used = {"contacts": True, "deals": table.has_deals, "orders": table.orders, "line_items": table.line_items}
-    return [kind for kind, is_used in used.items() if is_used]
+def written(*tables: FieldMapping) -> list[str]:
+    """The objects that one of these mappings has woohub write, by HubSpot's names.
+
+    All stores of a stack share one key, so what it needs goes by the mappings of all of them.
+    """
+    return [kind for kind, is_used in USED.items() if any(is_used(table) for table in tables)]
 
 
-def at_run_time(table: FieldMapping) -> str:
-    """The scopes that the functions need for the mapping."""
-    return ", ".join(f"crm.objects.{kind}.read and .write" for kind in written(table))
+USED: Mapping[str, Callable[[FieldMapping], bool]] = {
+    "contacts": lambda _table: True,
+    "deals": lambda table: table.has_deals,
+    "orders": lambda table: table.orders is not None,
+    "line_items": lambda table: table.line_items is not None,
+}
 
 
-def for_setup(table: FieldMapping) -> str:
-    """The scopes that `woohub setup` needs for it beside them."""
-    return ", ".join(f"crm.schemas.{kind}.write" for kind in written(table))
+def at_run_time(kinds: Iterable[str]) -> str:
+    """The scopes that the functions need to write these objects."""
+    return ", ".join(f"crm.objects.{kind}.read and .write" for kind in kinds)
 
 
-def step(hubspot: HubSpot, table: FieldMapping) -> Step:
-    """Whether it has all that the mapping needs."""
-    kinds = written(table)
+def for_setup(kinds: Iterable[str]) -> str:
+    """The scopes that `woohub setup` needs for them beside these."""
+    return ", ".join(f"crm.schemas.{kind}.write" for kind in kinds)
+
+
+def step(hubspot: HubSpot, kinds: Sequence[str]) -> Step:
+    """Whether it has all that is needed to write these objects."""
     try:
         lacking = [f"crm.objects.{kind}.{verb}" for kind in kinds for verb in CALLS if refusal(hubspot, kind, verb)]
     except TransientError as error:

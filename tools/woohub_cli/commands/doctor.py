@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import typer
@@ -13,7 +13,7 @@ from woohub.configuration import ConfigurationUnreadable
 from woohub.mapping.fields import FieldMapping, load_mapping
 from woohub_cli import environment, metrics, stack_configuration, store_setup
 from woohub_cli.check_result import Result, Step
-from woohub_cli.checks import hubspot, stack, store
+from woohub_cli.checks import hubspot, scopes, stack, store
 from woohub_cli.checks.health_context import HealthContext, run_checks
 from woohub_cli.cli_errors import PROBLEMS
 from woohub_cli.connections import hubspot_address
@@ -54,6 +54,7 @@ def health_context_of(stack: Stack, env: Mapping[str, str], now: float) -> Healt
         store=store_setup.connect(access) if access else None,
         connect=hubspot_address(stack, env).connect,
         table=table,
+        written=scopes.written(table, *_others(stack)),
         configuration_mistake=mistake,
         http=urllib3.PoolManager(),
         metrics=metrics.of(stack, now),
@@ -67,6 +68,14 @@ def _mapping(stack: Stack) -> tuple[FieldMapping, str]:
         return stack_configuration.mapping(stack), ""
     except ConfigurationUnreadable as error:
         return load_mapping(), str(error)
+
+
+def _others(stack: Stack) -> Iterable[FieldMapping]:
+    """The mappings of all stores; none where they cannot be read, which `_mapping` reports."""
+    try:
+        return stack_configuration.current(stack).mappings.values()
+    except ConfigurationUnreadable:
+        return ()
 
 
 def diagnose(context: HealthContext) -> Iterator[Diagnosis]:

@@ -5,7 +5,7 @@ Can be run any number of times.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Annotated
 
@@ -52,16 +52,19 @@ def run(
     agree: Agree = lambda _question: False,
     store_secrets: bool = True,
     before_webhooks: Iterable[Step] = (),
+    others: Collection[fields.FieldMapping] = (),
     dry_run: bool = False,
 ) -> Iterator[Step]:
     """Everything setup does, one step at a time. Raises botocore's errors.
 
+    `others`: mappings of the stack's other stores, whose objects HubSpot's key must be able to write, too.
     `before_webhooks`: steps of the caller's, taken once HubSpot has what the mapping needs.
     """
     replaced = False
     given = env.get("HUBSPOT_API_KEY", "")
     stored = StackSecrets(stack).token() if stack else ""
-    checks = list(_token_steps(given or stored, connect, table))
+    kinds = scopes.written(table, *others)
+    checks = list(_token_steps(given or stored, connect, kinds))
     yield from checks
     if stack and store_secrets:
         if given and not failed(checks):
@@ -71,7 +74,7 @@ def run(
         yield secret
     setup_token = env.get("HUBSPOT_SETUP_API_KEY") or given or stored
     if setup_token and not (failed(checks[:1]) and setup_token == (given or stored)):
-        yield from provision(connect(setup_token), table, dry_run=dry_run)
+        yield from provision(connect(setup_token), table, others, dry_run=dry_run)
     yield from before_webhooks
     if not env.get(environment.URL):
         yield Step("store", Result.SKIPPED, f"{environment.URL} is not set")
@@ -81,17 +84,17 @@ def run(
         yield from store_setup.run(stack, env, reach, secret_is_new=replaced, dry_run=dry_run)
 
 
-def _token_steps(token: str, connect: Connect, table: fields.FieldMapping) -> Iterator[Step]:
+def _token_steps(token: str, connect: Connect, kinds: Sequence[str]) -> Iterator[Step]:
     """Whether HubSpot accepts the functions' token, for everything they do with it."""
-    step = token_step(token, connect, table)
+    step = token_step(token, connect, kinds)
     yield step
     if step.outcome is Result.OK:
-        yield scopes.step(connect(token), table)
+        yield scopes.step(connect(token), kinds)
 
 
-def token_step(token: str, connect: Connect, table: fields.FieldMapping) -> Step:
-    """Whether HubSpot accepts the token that the functions use for this mapping."""
-    what, needed = TOKEN, scopes.at_run_time(table)
+def token_step(token: str, connect: Connect, kinds: Sequence[str]) -> Step:
+    """Whether HubSpot accepts the token with which the functions write these objects."""
+    what, needed = TOKEN, scopes.at_run_time(kinds)
     fix = KEY_FIX.format(scopes=needed)
     if not token:
         return Step(what, Result.FAILED, "none is given, and none is stored", fix)
@@ -288,5 +291,11 @@ def _all_steps(
     if stack is None and store_secrets:
         yield Step("secrets", Result.SKIPPED, "no stack is named: name it with --stack, or start it with `make local`")
     reach = Reach(store_setup.connect, urllib3.PoolManager(), store_setup.wait)
-    table = stack_configuration.mapping(stack)
-    yield from run(stack, env, table, address.connect, reach, agree=agree, store_secrets=store_secrets, dry_run=dry_run)
+    table, others = stack_configuration.mapping(stack), stack_configuration.current(stack).mappings.values()
+    yield from run(
+        *(stack, env, table, address.connect, reach),
+        agree=agree,
+        store_secrets=store_secrets,
+        others=others,
+        dry_run=dry_run,
+    )

@@ -91,7 +91,8 @@ class Addition:
     def run(self, *, dry_run: bool) -> Iterator[Step]:
         """One step at a time; run again, it continues where it stopped. ConfigurationUnreadable for what cannot be."""
         wanted = {**self.others, self.name: self.settings}
-        table = further_stores.with_stores(self.stack, wanted).mappings[self.name]
+        mappings = further_stores.with_stores(self.stack, wanted).mappings
+        table, others = mappings[self.name], mappings.values()
         checks = list(self._checks())
         yield from checks
         if failed(checks):
@@ -100,13 +101,13 @@ class Addition:
         if dry_run:
             token = connections.hubspot(self.stack, self.env).token.current()
             yield Step("store in the stack", Result.WOULD_CREATE, "secrets, watermark, alarms")
-            yield from provision(address.connect(token), table, dry_run=True)
+            yield from provision(address.connect(token), table, others, dry_run=True)
             yield Step("webhooks", Result.WOULD_CREATE, f"{self.stack.output('WebhookUrl')}: {', '.join(TOPICS)}")
             return
         yield from self._resources()
         env = {**self.env, **dict(zip(STORE_VARIABLES, self._access(), strict=True))}
         listed = self._listed()  # the consumer looks for the store's properties when it first knows the store
-        yield from setup.run(self.stack, env, table, address.connect, self.reach, before_webhooks=listed)
+        yield from setup.run(self.stack, env, table, address.connect, self.reach, before_webhooks=listed, others=others)
         yield further_stores.make_alarms(self.stack, self.name)
 
     def _checks(self) -> Iterator[Step]:
