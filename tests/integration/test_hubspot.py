@@ -6,6 +6,7 @@ import contextlib
 import json
 from collections.abc import Callable
 from http.client import HTTPConnection
+from socket import gaierror
 from typing import Any
 from unittest.mock import patch
 
@@ -13,6 +14,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from urllib3 import HTTPHeaderDict
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NameResolutionError,
+    NewConnectionError,
+    ProtocolError,
+    ReadTimeoutError,
+    SSLError,
+)
 
 from simulators.core.transport import InProcessResponse
 from simulators.hubspot import InjectedFault
@@ -33,6 +43,17 @@ from woohub.mapping.fields import load_mapping
 from woohub.reconcile import deleted_orders
 
 ONE = [{"objectWriteTraceId": "1", "properties": {"email": "a@example.com"}, "associations": []}]
+
+POOL: Any = None  # urllib3 names it in its errors
+BROKEN_CALLS = [
+    (NameResolutionError("api.hubapi.com", POOL, gaierror()), "there is no host of that name"),
+    (NewConnectionError(POOL, "refused"), "its host cannot be reached"),
+    (ConnectTimeoutError(), "it did not accept the connection in time"),
+    (ReadTimeoutError(POOL, "", "timed out"), "it did not answer in time"),
+    (ProtocolError("Connection aborted."), "it closed the connection"),
+    (SSLError("bad handshake"), "no TLS connection could be agreed on"),
+    (HTTPError("whatever else"), "the connection broke"),
+]
 
 
 def read(hubspot: HubSpot) -> object:
@@ -100,6 +121,18 @@ def test_a_read_is_tried_again_after_a_broken_connection(kind: str) -> None:
     engine = troubled(kind=kind, count=1)
 
     assert read(engine.hubspot) == []
+
+
+@pytest.mark.parametrize(("error", "words"), BROKEN_CALLS, ids=lambda value: type(value).__name__)
+def test_why_hubspot_does_not_answer_is_said_in_words(error: HTTPError, words: str) -> None:
+    engine = EngineFixture()
+    engine.timer.start(57)
+
+    with (
+        patch.object(engine.hubspot, "_send", side_effect=error),
+        pytest.raises(HubSpotUnavailable, match=f"contacts/batch/read: {words}$"),
+    ):
+        engine.hubspot.read(CONTACTS, ["a@example.com"], ["email"], id_property="email", retry=False)
 
 
 def test_a_read_gives_up_after_six_tries() -> None:

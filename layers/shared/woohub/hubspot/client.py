@@ -14,7 +14,15 @@ from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 
 import urllib3
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    HTTPError,
+    NameResolutionError,
+    NewConnectionError,
+    ProtocolError,
+    ReadTimeoutError,
+    SSLError,
+)
 
 from woohub.clock import Timer, jittered
 from woohub.concurrency import Concurrency, OneAfterAnother
@@ -41,6 +49,15 @@ DEFAULT_429_PAUSE_S = 30.0  # seconds after a 429 of any other policy
 LOCKED_PAUSE_S = 2.0  # seconds after a 423, "locked": HubSpot says that locks last 2 seconds
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 3.05, 15.0  # seconds to wait for a connection and for an answer
 MIN_TIME_LEFT_S = 2.0  # seconds that must be left for a call to be worth starting
+NO_ANSWER: tuple[tuple[type[HTTPError], str], ...] = (  # urllib3's error, in words; the first that fits
+    (NameResolutionError, "there is no host of that name"),
+    (NewConnectionError, "its host cannot be reached"),
+    (ConnectTimeoutError, "it did not accept the connection in time"),
+    (ReadTimeoutError, "it did not answer in time"),
+    (ProtocolError, "it closed the connection"),
+    (SSLError, "no TLS connection could be agreed on"),
+    (HTTPError, "the connection broke"),
+)
 
 T = TypeVar("T")
 
@@ -376,7 +393,8 @@ class HubSpot:
         except HTTPError as error:
             self.in_flight.record(0)
             self.on_call(Call(method, path, 0, self.timer.now() - started, inputs))
-            text = f"no answer from HubSpot to {method} {path}: {type(error).__name__}"
+            cause = next(words for kind, words in NO_ANSWER if isinstance(error, kind))
+            text = f"no answer from HubSpot to {method} {path}: {cause}"
             raise HubSpotUnavailable(text, call=path) from error
         self.budget.correct(response.headers)
         correlation = str(answers.json_object(response).get("correlationId", "")) if response.status >= 400 else ""
