@@ -21,7 +21,8 @@ from woohub.delivery import signatures
 from woohub.delivery.messages import to_sqs
 from woohub_cli.main import app
 
-OF_THE_LAST_DAY = {"events", "signatures"}  # other tests sent this stack errors of the store and forged deliveries
+# Other tests sent this stack errors of the store and forged deliveries; or none did, and nothing was delivered yet.
+OF_THE_LAST_DAY = {"events", "signatures", "last delivery"}
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def test_a_stack_that_is_well_is_called_well(terminal: CliRunner) -> None:
     checks = {check["check"]: check["outcome"] for check in answer(terminal, "doctor")["checks"]}
 
     assert checks["signed test delivery"] == checks["breaker"] == checks["HubSpot properties"] == "ok"
-    assert {name for name, outcome in checks.items() if outcome == "failed"} <= OF_THE_LAST_DAY
+    assert {name for name, outcome in checks.items() if outcome in ("failed", "warning")} <= OF_THE_LAST_DAY
 
 
 def test_dead_letters_are_found(terminal: CliRunner, stack: Stack) -> None:

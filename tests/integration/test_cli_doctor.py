@@ -215,6 +215,14 @@ def test_each_of_twenty_faults_is_found_and_its_fix_named(shop: OperatedStack, d
     assert result.exit_code == (1 if outcome == "failed" else 0)
 
 
+def test_a_disabled_webhook_names_both_causes(shop: OperatedStack) -> None:
+    webhook_was_disabled(shop)
+
+    detail = named(shop, "webhook order.created (#1)")["detail"]
+
+    assert ("by WooCommerce" in detail, "by a person" in detail) == (True, True)
+
+
 def test_people_are_told_the_fix_as_well(shop: OperatedStack) -> None:
     orders_were_refused(shop)
 

@@ -105,6 +105,21 @@ def test_every_order_becomes_one_deal(past: ShopWithPast) -> None:
     assert past.lab.differences() == []
 
 
+def test_orders_in_the_trash_become_deals_as_reconcile_makes_them(past: ShopWithPast) -> None:
+    past.shop(3)
+    past.lab.shop.trash(next(iter(past.lab.shop.orders)))
+
+    progress, _ = past.run()
+    past.lab.drain()
+
+    assert (progress.orders, progress.trash) == (2, 1)
+    assert sorted(deal["woocommerce_order_status"] for deal in past.lab.engine.deals) == [
+        "completed",
+        "completed",
+        "trash",
+    ]
+
+
 def test_interrupted_twice_and_resumed_there_is_no_duplicate_and_nothing_missing(past: ShopWithPast) -> None:
     past.shop(330)
     for pages in (1, 2):
