@@ -16,12 +16,14 @@ from botocore.exceptions import ClientError
 
 from functions.ingest import app as ingest
 from simulators.hubspot import DEFAULT_TOKEN, RUN_TIME_SCOPES, InProcessTransport, create_app
-from simulators.hubspot.definitions import CONTACTS, DEALS
+from simulators.hubspot.definitions import CONTACTS, DEALS, ORDERS
 from simulators.woocommerce import KEY, SECRET, InjectedFault
 from tests.support.cli_stack import REFUSED
 from tests.support.openapi_contract import Contract, Validated
 from tests.support.operated_stack import OperatedStack, operated_stack
+from tests.support.targets import INSTEAD, mapping_with, provision_orders
 from woohub.clock import Timer
+from woohub.configuration import MAPPING_KEY
 from woohub.consumer.breaker import State
 from woohub.http import Http
 from woohub.hubspot.client import HubSpot
@@ -599,6 +601,18 @@ def test_a_currency_that_a_deal_could_not_get_is_called_refused(shop: OperatedSt
 
     assert (check["outcome"], check["detail"]) == ("warning", "HubSpot refuses GBP")
     assert "reads HubSpot's definitions again within 15 minutes" in check["fix"]
+
+
+def test_a_currency_that_an_order_in_hubspot_could_not_get_is_called_refused(shop: OperatedStack) -> None:
+    bucket = shop.stack.outputs["ConfigurationBucket"]
+    shop.stack.client("s3").put_object(Bucket=bucket, Key=MAPPING_KEY, Body=INSTEAD.encode())
+    provision_orders(shop.portal, mapping_with(INSTEAD))
+    lists_no_currencies(shop)
+    shop.portal.objects.create(ORDERS, {"properties": {"hs_order_name": "Order", "woocommerce_currency": "GBP"}})
+
+    check = named(shop, "currency")
+
+    assert (check["outcome"], check["detail"]) == ("warning", "HubSpot refuses GBP")
 
 
 def test_a_currency_that_the_consumer_left_out_is_called_refused(

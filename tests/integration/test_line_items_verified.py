@@ -44,9 +44,7 @@ class Case:
     def verify(self) -> VerificationReport:
         self.lab.timer.start(float("inf"))
         self.lab.engine.timer.start(float("inf"))
-        return Verification(self.lab.store(), self.crm, WITH_ITEMS, self.lab.clock.read).run(
-            Period("2026-11-01T00:00:00")
-        )
+        return Verification(self.lab.store(), self.crm, self.lab.clock.read).run(Period("2026-11-01T00:00:00"))
 
     def repair(self, report: VerificationReport) -> None:
         queue = DeliveryQueue(cast(SQSClient, self.lab.sqs), "queue", self.lab.log)

@@ -79,7 +79,7 @@ class Case:
     def verify(self, period: Period = EVER, *, depth: int = 0, **options: Any) -> VerificationReport:
         self.lab.timer.start(float("inf"))
         self.portal.timer.start(float("inf"))
-        verification = Verification(self.lab.store(), self.crm, self.mapping, self.lab.clock.read, lambda: depth)
+        verification = Verification(self.lab.store(), self.crm, self.lab.clock.read, lambda: depth)
         return verification.run(period, **options)
 
     def repair(self, report: VerificationReport) -> RepairResult:
@@ -496,6 +496,18 @@ def test_a_currency_that_hubspot_refuses_is_told_once_and_no_difference(case: Ca
     assert "reads HubSpot's definitions again within 15 minutes" in report_lines
 
 
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_currency_that_orders_in_hubspot_cannot_get_is_no_difference(listed: bool) -> None:
+    case = Case(mapping=mapping_with(INSTEAD))
+    case.portal.portal.change_settings({"lists_currencies": listed})
+    case.place(currency="GBP")
+
+    report = case.verify()
+
+    assert report.equal
+    assert "1 deal has no hs_currency_code of it" in str(report.currencies[0])
+
+
 def test_once_the_currency_is_enabled_what_is_told_to_do_brings_it_to_the_deals(case: Case) -> None:
     case.portal.portal.change_settings({"lists_currencies": False})
     case.place(currency="GBP")
@@ -723,7 +735,7 @@ def test_what_changes_during_the_comparison_is_set_aside(case: Case) -> None:
 
     case.lab.timer.start(float("inf"))
     case.portal.timer.start(float("inf"))
-    verification = Verification(case.lab.store(), case.crm, FIELDS, case.lab.clock.read, show=shop_goes_on)
+    verification = Verification(case.lab.store(), case.crm, case.lab.clock.read, show=shop_goes_on)
     report = verification.run(EVER)
 
     assert (findings(report), report.on_their_way) == ([], [f"order:{numbers[0]}"])

@@ -149,7 +149,7 @@ def _compare(stack: Stack, operated: operators.Stack, store: Store, period: Peri
     with step("Compare the store with HubSpot"):
         table = stack_configuration.mapping(operated)
         crm = Crm(connections.hubspot(operated, {}), table, connections.warn)
-        report = Verification(store, crm, table, time.time, lambda: stack_client.queue_length(stack)).run(period)
+        report = Verification(store, crm, time.time, lambda: stack_client.queue_length(stack)).run(period)
         return Comparison(report, _webhook(store).status)
 
 

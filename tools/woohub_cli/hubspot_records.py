@@ -39,6 +39,7 @@ class Target:
     date: str = "closedate"
     currency: str = "currency"
     pipeline: str = "pipeline"
+    accepted_currency: str = CURRENCY  # an enumeration of the account's currencies, empty for any other
 
     @classmethod
     def of(cls, table: FieldMapping) -> Target:
@@ -49,7 +50,7 @@ class Target:
     def orders(cls, table: FieldMapping) -> Target:
         """HubSpot's orders, by their own mapping."""
         names = ("hs_order_name", "hs_total_price", "hs_external_created_date", "woocommerce_currency", "hs_pipeline")
-        return cls(ORDERS, table, *names)
+        return cls(ORDERS, table, *names, "hs_currency_code")
 
 
 class Crm:
@@ -97,18 +98,18 @@ class Crm:
     @property
     def lists_currencies(self) -> bool:
         """Whether HubSpot lists the currencies it accepts; if not, only its rejections show them."""
-        return bool(self.deal_schema.options(CURRENCY))
+        return bool(self.deal_schema.options(self.target.accepted_currency))
 
     def takes_currency(self, code: str) -> bool:
         """False only where HubSpot says that it does not."""
-        return self.deal_schema.accepts(CURRENCY, code)
+        return self.deal_schema.accepts(self.target.accepted_currency, code)
 
     def newest_deal_in(self, currency: str) -> Record | None:
         """The deal made last, as far as indexed, of the orders in this currency."""
-        filters = [{"propertyName": "currency", "operator": "EQ", "value": currency}]
+        filters = [{"propertyName": self.target.currency, "operator": "EQ", "value": currency}]
         sorts = [{"propertyName": "createdate", "direction": "DESCENDING"}]
-        asked = {"filterGroups": [{"filters": filters}], "sorts": sorts, "properties": [CURRENCY], "limit": 1}
-        return next(iter(self._search(asked)), None)
+        asked = {"filterGroups": [{"filters": filters}], "sorts": sorts, "limit": 1}
+        return next(iter(self._search({**asked, "properties": [self.target.accepted_currency]})), None)
 
     def key(self, order_id: int) -> str:
         """The value of a deal's unique property for an order."""

@@ -9,7 +9,6 @@ from datetime import timedelta
 from woohub.dates import utc_from_ms
 from woohub.erasures import NOBODY, ErasedPeople
 from woohub.hubspot.answers import Record
-from woohub.mapping.fields import FieldMapping
 from woohub.mapping.mapping_file import STATUS
 from woohub.reconcile import deleted_orders
 from woohub.store.client import Store
@@ -37,14 +36,13 @@ class Verification:
         self,
         store: Store,
         crm: Crm,
-        table: FieldMapping,
         clock: Callable[[], float],
         depth: Callable[[], int] = lambda: 0,
         show: Show = lambda _what, _total, _done: None,
         people: ErasedPeople = NOBODY,
     ) -> None:
         def begin(period: Period) -> VerificationRun:
-            report, currencies = VerificationReport(period, utc_from_ms(int(clock() * 1000))), Currencies(crm, table)
+            report, currencies = VerificationReport(period, utc_from_ms(int(clock() * 1000))), Currencies(crm)
             beside = crm.orders_beside()
             return VerificationRun(store, crm, crm.target.table, clock, show, people, beside, currencies, report)
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from woohub.hubspot.answers import Record
-from woohub.hubspot.properties import CURRENCY, MAX_AGE_S
-from woohub.mapping.fields import FieldMapping
+from woohub.hubspot.properties import MAX_AGE_S
 from woohub.store.payloads import OrderEvent
 from woohub.sync.versions import DealVersion
 from woohub_cli.comparison import Mismatch
@@ -23,12 +22,13 @@ ENABLE = (
 
 @dataclass(frozen=True)
 class NotEnabled:
-    """A currency that HubSpot rejects, and the deals that lack it in `deal_currency_code`."""
+    """A currency that HubSpot rejects, and the deals (or HubSpot's orders) that lack it in the property `lacking`."""
 
     currency: str
     deals: int
     entities: tuple[str, ...]  # a few of their orders
     since: str  # the earliest last change of these orders, UTC
+    lacking: str
 
     @property
     def todo(self) -> str:
@@ -38,7 +38,8 @@ class NotEnabled:
         deals = "1 deal has" if self.deals == 1 else f"{self.deals} deals have"
         examples = ", ".join(self.entities) + (", …" if self.deals > len(self.entities) else "")
         return (
-            f"currency {self.currency} is not enabled in HubSpot: {deals} no {CURRENCY} of it ({examples}); {self.todo}"
+            f"currency {self.currency} is not enabled in HubSpot: {deals} no {self.lacking} of it ({examples}); "
+            f"{self.todo}"
         )
 
     def facts(self) -> dict[str, Any]:
@@ -55,14 +56,14 @@ class Currencies:
     """What the deals of a comparison show about the currencies HubSpot accepts."""
 
     crm: Crm
-    table: FieldMapping
     _accepted: set[str] = field(default_factory=set)
     _lacking: dict[str, list[tuple[str, OrderEvent]]] = field(default_factory=dict)
     _set_aside: dict[str, list[Mismatch]] = field(default_factory=dict)  # by currency: differences that may be refusals
 
     def without_refusals(self, event: OrderEvent, deal: Record, mismatches: Sequence[Mismatch]) -> list[Mismatch]:
         """The findings about an order without what HubSpot's refusal of its currency explains."""
-        code, has = self.table.deal(event.order).get(CURRENCY, ""), deal.properties.get(CURRENCY) or ""
+        name = self.crm.target.accepted_currency
+        code, has = self.crm.target.table.deal(event.order).get(name, ""), deal.properties.get(name) or ""
         if has:
             self._accepted.add(has)
         if not code or has == code:
@@ -74,11 +75,12 @@ class Currencies:
         return [rest for mismatch in mismatches for rest in self._without(mismatch, code)]
 
     def _without(self, mismatch: Mismatch, code: str) -> list[Mismatch]:
-        about_it = tuple(difference for difference in mismatch.differences if difference.property == CURRENCY)
+        name = self.crm.target.accepted_currency
+        about_it = tuple(difference for difference in mismatch.differences if difference.property == name)
         if not about_it:
             return [mismatch]
         self._set_aside.setdefault(code, []).append(replace(mismatch, differences=about_it))
-        rest = tuple(difference for difference in mismatch.differences if difference.property != CURRENCY)
+        rest = tuple(difference for difference in mismatch.differences if difference.property != name)
         return [replace(mismatch, differences=rest)] if rest else []
 
     def result(self) -> tuple[list[NotEnabled], list[Mismatch]]:
@@ -95,7 +97,8 @@ class Currencies:
     def _not_enabled(self, code: str) -> NotEnabled:
         lacking = self._lacking[code]
         since = min(event.order.modified_at for _, event in lacking)
-        return NotEnabled(code, len(lacking), tuple(entity for entity, _ in lacking[:MAX_EXAMPLES]), since)
+        entities = tuple(entity for entity, _ in lacking[:MAX_EXAMPLES])
+        return NotEnabled(code, len(lacking), entities, since, self.crm.target.accepted_currency)
 
 
 def _was_written(event: OrderEvent, deal: Record) -> bool:

@@ -7,15 +7,14 @@ from typing import Any
 
 from woohub.errors import Forbidden, HubSpotRejected
 from woohub.hubspot.client import HubSpot
-from woohub.hubspot.objects import DEALS, OBJECT_TYPES
-from woohub.hubspot.properties import CURRENCY
+from woohub.hubspot.objects import OBJECT_TYPES
 from woohub_cli import connections, traces
 from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import scopes, store
 from woohub_cli.checks.currencies import ENABLE
 from woohub_cli.checks.health_context import HealthContext, run_checks
 from woohub_cli.commands import setup
-from woohub_cli.hubspot_records import Crm
+from woohub_cli.hubspot_records import Crm, Target
 from woohub_cli.metrics import DAY
 from woohub_cli.provision import SINGULAR, filled, provision
 from woohub_cli.secret_store import StackSecrets
@@ -85,7 +84,7 @@ class Checks:
     def _currency(self, context: HealthContext) -> Iterator[Step]:
         what = "currency"
         wanted = store.currencies(context)
-        enabled = self._enabled()
+        enabled = self._enabled(Target.of(context.table))
         if not wanted:
             yield Step(what, Result.SKIPPED, "the store's is not known")
         elif not enabled:
@@ -112,9 +111,10 @@ class Checks:
 
     def _takes(self, context: HealthContext, code: str) -> bool | None:
         """Whether HubSpot accepts a currency; None where nothing shows it. The newest deal is the best evidence."""
-        deal = Crm(self._hubspot, context.table, connections.warn).newest_deal_in(code)
+        crm = Crm(self._hubspot, context.table, connections.warn)
+        deal = crm.newest_deal_in(code)
         if deal is not None:
-            return deal.properties.get(CURRENCY) == code
+            return deal.properties.get(crm.target.accepted_currency) == code
         if code in traces.refused_currencies(context.stack, round((context.now - LOG_LOOKBACK_S) * 1000)):
             return False
         return True if code in self._of_the_account() else None
@@ -127,9 +127,9 @@ class Checks:
         additional = details.get("additionalCurrencies")
         return {str(details.get("companyCurrency")), *(additional if isinstance(additional, list) else [])}
 
-    def _enabled(self) -> set[str]:
-        rows = {row["name"]: row for row in self._hubspot.property_definitions(DEALS)}
-        options = (rows.get(CURRENCY) or {}).get("options") or []
+    def _enabled(self, target: Target) -> set[str]:
+        rows = {row["name"]: row for row in self._hubspot.property_definitions(target.type)}
+        options = (rows.get(target.accepted_currency) or {}).get("options") or []
         return {str(option["value"]) for option in options if not option.get("hidden")}
 
     def _rules(self, context: HealthContext) -> Iterator[Step]:

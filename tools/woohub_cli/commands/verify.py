@@ -101,7 +101,7 @@ def _compared(
     crm = Crm(hubspot, table, _noted(notes))
     people = erasure_list.people(stack) if stack else NOBODY
     with bar("comparing") as shown:
-        verification = Verification(store, crm, table, time.time, _depth(stack), shown.show, people)
+        verification = Verification(store, crm, time.time, _depth(stack), shown.show, people)
         report = verification.run(asked, all_customers=all_customers)
         report.notes += notes
         if stack and report.lags.states:
