@@ -188,6 +188,21 @@ def test_a_dry_run_counts_what_changed_since_the_moment_it_names(shop: OperatedS
     assert facts["orders"] == sum(order.modified >= since.timestamp() for order in shop.shop.orders.values())
 
 
+@pytest.mark.parametrize("command", ["backfill", "verify"])
+def test_an_order_that_the_store_cannot_show_is_named_and_the_others_go_on(
+    shop: OperatedStack, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    made = past(shop, 3)
+    monkeypatch.setattr(shop.shop, "spoilt", {})  # the tests after this one have a store that can show everything
+    shop.shop.spoil(f"order:{made[1]}")
+
+    result = shop.run(command)
+
+    assert result.exit_code == 1
+    assert f"The store could not show order:{made[1]}: left out (1)" in result.stdout
+    assert "2 orders" in result.stdout
+
+
 @pytest.mark.parametrize("options", [["--since", "yesterday"], ["--customers", "some"], ["--deleted", "yes"]])
 def test_what_reconcile_cannot_be_asked_for_is_wrong_usage(shop: OperatedStack, options: list[str]) -> None:
     assert shop.run("reconcile", *options).exit_code == 2
