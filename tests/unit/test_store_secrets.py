@@ -86,6 +86,18 @@ def test_while_secrets_manager_does_not_respond_no_name_is_taken_for_unknown() -
     assert secrets.of("second")
 
 
+def test_nor_while_it_was_asked_so_often_that_it_is_spared() -> None:
+    client = SecretsManager(second="s2")
+    client.is_down = True
+    secrets = secrets_of(client, Clock())
+
+    for _ in range(3 * CALLS):
+        with pytest.raises(SecretUnavailable):
+            secrets.of("second")
+
+    assert client.calls == CALLS
+
+
 def test_a_flood_of_invented_names_costs_few_calls() -> None:
     client, clock = SecretsManager(), Clock()
     secrets = secrets_of(client, clock)

@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
+from woohub.errors import SecretUnavailable
 from woohub.settings import Secret
 from woohub.stores import is_name
 
@@ -45,7 +46,11 @@ class StoreSecrets:
     def _asked_for(self, store: str) -> Secret | None:
         now = self._clock()
         lately = {name for name, at in self._calls if now - at < ASK_AGAIN_S}
-        if not is_name(store) or store in lately or now - self._calls[0][1] < PERIOD_S:
+        if not is_name(store) or store in lately:
+            return None
+        if now - self._calls[0][1] < PERIOD_S:
+            if not self._calls[-1][0]:
+                raise SecretUnavailable("Secrets Manager did not respond a moment ago")
             return None
         self._calls.append(("", now))
         secret = self._make(store)
