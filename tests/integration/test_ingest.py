@@ -6,7 +6,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +40,8 @@ class Ingest:
     """The function in an AWS of its own, and what it leaves there."""
 
     stdout: pytest.CaptureFixture[str]
-    sqs: Any = app.sqs
-    secrets: Any = app.secret._client
+    sqs: Any = field(default_factory=lambda: app.sqs)  # of today's module: other tests start the function anew
+    secrets: Any = field(default_factory=lambda: app.secret._client)
 
     def store_secret(self, **secrets: Any) -> None:
         self.secrets.put_secret_value(SecretId=app.settings.webhook_secret_arn, SecretString=json.dumps(secrets))
