@@ -34,6 +34,11 @@ class Timer:
             self._sleep(seconds)
 
 
+def is_within(seconds: float, since: float, now: float) -> bool:
+    """Whether fewer seconds have passed; what a clock that was set back dates in the future is long past."""
+    return 0 <= now - since < seconds
+
+
 def jittered(pause: float, random: Callable[[], float]) -> float:
     """Half of the pause to all of it, in seconds: clients that failed together then do not retry together."""
     return pause * (0.5 + random() / 2)

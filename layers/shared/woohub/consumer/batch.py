@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from woohub.clock import is_within
 from woohub.concurrency import Concurrency, OneAfterAnother
 from woohub.consumer import dead_letters
 from woohub.consumer.breaker import Breaker, aws_code
@@ -117,8 +118,7 @@ class Consumer:
         if stats.wrote:
             self._wrote_at = now
         responded = stats.wrote or any(isinstance(outcome.error, HubSpotRejected) for outcome in outcomes)
-        lately = 0 <= now - self._wrote_at < HEALTHY_AFTER_WRITE_S  # below 0: the clock was set back
-        partly_up = bool(stats.answered) and lately
+        partly_up = bool(stats.answered) and is_within(HEALTHY_AFTER_WRITE_S, self._wrote_at, now)
         self._breaker.record_batch(responded=responded, errors=_signs_of_an_outage(outcomes, partly_up=partly_up))
 
     def _reject_poison(self, outcome: Outcome) -> Outcome:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import Field, TypeAdapter
 
+from woohub.clock import is_within
 from woohub.errors import HubSpotRejected, InvalidParameter, SecretUnavailable, Suspended, TransientError
 from woohub.ssm import from_json, last_written
 
@@ -146,7 +147,7 @@ class Breaker:
 
     def cooldown_error(self) -> Suspended | None:
         """Why a batch should be returned without a call: the breaker has just opened. None if it has not."""
-        if self._cooldown and 0 <= self._clock() - self._cooldown[0] < COOLDOWN_S:  # below 0: the clock was set back
+        if self._cooldown and is_within(COOLDOWN_S, self._cooldown[0], self._clock()):
             return self._cooldown[1]
         return None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
+from woohub.clock import is_within
 from woohub.hubspot.client import CallStats
 
 MEMORY_S = 1800.0  # longer than the longest delay of a message
@@ -30,7 +31,7 @@ class PoisonDetector:
 
     def record_batch(self, now: float, stats: CallStats, breaking: Set[str]) -> None:
         """Record how a batch's calls ended, and which records broke a call by themselves; `now` in seconds."""
-        self._batches = [batch for batch in self._batches if 0 <= now - batch.ended_at < MEMORY_S]
+        self._batches = [batch for batch in self._batches if is_within(MEMORY_S, batch.ended_at, now)]
         self._batches.append(_Batch(now, stats, breaking))
 
     def is_poison(self, record: str, call: str) -> bool:
