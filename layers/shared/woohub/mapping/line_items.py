@@ -93,9 +93,10 @@ class LineItemMapping:
         """The order's line items; None where the store does not say which items it has."""
         if "line_items" not in order.model_fields_set:
             return None
-        if order not in self._read:
-            self._read[order] = self._items_of(order)
-        return self._read[order]
+        items = self._read.get(order)
+        if items is None:
+            items = self._read[order] = self._items_of(order)
+        return items
 
     def _items_of(self, order: Order) -> OrderItems:
         rows_of_order = list(_rows(order))
