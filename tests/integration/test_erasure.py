@@ -30,7 +30,7 @@ NEW: dict[str, Any] = {"date_created_gmt": "2026-11-23T23:00:00", "date_modified
 
 def erase(engine: EngineFixture, address: str = JANE) -> None:
     """What `woohub erase` leaves: no contact, and an entry in the list."""
-    entries = ErasureList().with_entries([hashed(address, KEY)], START_MS + ERASED_S * 1000, KEY)
+    entries = ErasureList(erasures=()).with_entries([hashed(address, KEY)], START_MS + ERASED_S * 1000, KEY)
     engine.erased = ErasedPeople.of(entries, KEY)
     engine.timer.start(57)
     for row in engine.portal.state()["contacts"]:

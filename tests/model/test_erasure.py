@@ -64,7 +64,8 @@ def day(seed: int) -> EngineFixture:
     rng, engine = random.Random(seed), EngineFixture()  # noqa: S311
     before, after = deliveries(rng)
     engine.deliver(*before)
-    entries = ErasureList().with_entries([hashed(email, KEY) for email in ERASED], START_MS + ERASED_S * 1000, KEY)
+    hashes = [hashed(email, KEY) for email in ERASED]
+    entries = ErasureList(erasures=()).with_entries(hashes, START_MS + ERASED_S * 1000, KEY)
     engine.erased = ErasedPeople.of(entries, KEY)
     engine.timer.start(57)
     for row in engine.portal.state()["contacts"]:

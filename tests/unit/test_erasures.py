@@ -39,7 +39,7 @@ JANE, JOE = "jane.doe@example.com", "joe@example.com"
 
 
 def erased(*addresses: str, at_ms: int = START_MS) -> ErasureList:
-    return ErasureList().with_entries([hashed(address, KEY) for address in addresses], at_ms, KEY)
+    return ErasureList(erasures=()).with_entries([hashed(address, KEY) for address in addresses], at_ms, KEY)
 
 
 def event(body: dict[str, Any], topic: str = "order.updated", after_s: float = 3600) -> OrderEvent | CustomerEvent:
@@ -75,7 +75,7 @@ def test_without_the_key_nothing_may_be_written_rather_than_everybody_coming_bac
         ErasedPeople.of(erased(JANE), "")
     with pytest.raises(KeyOfErasuresUnknown):
         ErasedPeople.of(erased(JANE), "another key")
-    assert ErasedPeople.of(ErasureList(), "") == NOBODY
+    assert ErasedPeople.of(ErasureList(erasures=()), "") == NOBODY
 
 
 def test_the_fingerprint_is_no_part_of_the_key() -> None:

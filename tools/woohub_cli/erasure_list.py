@@ -58,7 +58,7 @@ class ErasureFile:
         try:
             answer = self._s3.get_object(Bucket=self._bucket, Key=FILE)
         except self._s3.exceptions.NoSuchKey as error:
-            return ErasureList(), None, _now_ms(error.response)
+            return ErasureList(erasures=()), None, _now_ms(error.response)
         return ErasureList.parse(answer["Body"].read()), answer["ETag"], _now_ms(answer)
 
 

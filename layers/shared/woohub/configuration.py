@@ -80,7 +80,7 @@ def parse(objects: Objects) -> ConfigurationVersion:
 
 
 def _erasures(objects: Objects) -> ErasureList:
-    return ErasureList.parse(objects[erasures.FILE].body) if erasures.FILE in objects else ErasureList()
+    return ErasureList.parse(objects[erasures.FILE].body) if erasures.FILE in objects else ErasureList(erasures=())
 
 
 def _in_one_line(error: WooHubError) -> str:

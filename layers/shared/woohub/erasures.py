@@ -40,20 +40,17 @@ class ErasureList(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow")
 
     key: str = ""
-    erasures: tuple[Erasure, ...] = ()
+    erasures: tuple[Erasure, ...]  # required: a list that is lost must not read as one of nobody
 
     @classmethod
     def parse(cls, body: bytes) -> ErasureList:
         """Read the file; InvalidParameter says what is wrong with it."""
         try:
-            entries = cls.model_validate_json(body)
+            return cls.model_validate_json(body)
         except ValidationError as error:
             problems = error.errors(include_url=False, include_context=False, include_input=False)
             places = "; ".join(f"{'.'.join(map(str, row['loc'])) or 'JSON'}: {row['msg']}" for row in problems)
             raise InvalidParameter(f"{FILE}: {places}") from None
-        if "erasures" not in entries.model_fields_set:  # a list that is lost must not read as one of nobody
-            raise InvalidParameter(f"{FILE}: erasures: Field required")
-        return entries
 
     def with_entries(self, hashes: Iterable[str], at_ms: int, key: str) -> ErasureList:
         """The list with these addresses erased at that moment; an entry that is there already gets the later time."""
