@@ -49,7 +49,7 @@ DEFAULT_429_PAUSE_S = 30.0  # seconds after a 429 of any other policy
 LOCKED_PAUSE_S = 2.0  # seconds after a 423, "locked": HubSpot says that locks last 2 seconds
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 3.05, 15.0  # seconds to wait for a connection and for an answer
 MIN_TIME_LEFT_S = 2.0  # seconds that must be left for a call to be worth starting
-NO_ANSWER: tuple[tuple[type[HTTPError], str], ...] = (  # urllib3's error, in words; the first that fits
+NO_ANSWER_CAUSES: tuple[tuple[type[HTTPError], str], ...] = (  # urllib3's error, in words; the first that fits
     (NameResolutionError, "there is no host of that name"),
     (NewConnectionError, "its host cannot be reached"),
     (ConnectTimeoutError, "it did not accept the connection in time"),
@@ -393,7 +393,7 @@ class HubSpot:
         except HTTPError as error:
             self.in_flight.record(0)
             self.on_call(Call(method, path, 0, self.timer.now() - started, inputs))
-            cause = next(words for kind, words in NO_ANSWER if isinstance(error, kind))
+            cause = next(words for kind, words in NO_ANSWER_CAUSES if isinstance(error, kind))
             text = f"no answer from HubSpot to {method} {path}: {cause}"
             raise HubSpotUnavailable(text, call=path) from error
         self.budget.correct(response.headers)

@@ -88,12 +88,7 @@ CAUSES: tuple[tuple[type[HTTPError], Callable[[Exception], Cause]], ...] = (
     (NameResolutionError, lambda _error: Cause("there is no host of that name", "is WOO_COMMERCE_URL spelled right?")),
     (SSLError, _of_certificate),
     (NewConnectionError, _of_no_connection),
-    (
-        ConnectTimeoutError,
-        lambda _error: Cause(
-            f"no connection within {CONNECT_TIMEOUT_S:.0f} s", f"{CHECK_URL} Does a firewall drop the call?"
-        ),
-    ),
+    (ConnectTimeoutError, lambda _error: NO_CONNECTION),
     (ProtocolError, _of_broken_connection),
     (LocationValueError, lambda _error: Cause("its address is none", "correct WOO_COMMERCE_URL")),
     (HTTPError, lambda _error: Cause("the connection broke", TRY_LATER)),
