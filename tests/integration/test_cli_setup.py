@@ -34,11 +34,11 @@ from woohub.hubspot.client import HubSpot
 from woohub.mapping import fields
 from woohub.mapping.fields import load_mapping
 from woohub_cli.check_result import Result, Step, failed
-from woohub_cli.checks import scopes
 from woohub_cli.commands.setup import token_step
 from woohub_cli.connections import FixedToken
 from woohub_cli.main import app
 from woohub_cli.provision import provision
+from woohub_cli.written_objects import written
 
 TABLE = load_mapping()
 VERSIONS = ("2026-09", "2026-03", "v3")
@@ -376,14 +376,14 @@ def test_the_fix_of_a_missing_scope_names_those_that_the_mapping_needs(
 def test_without_a_token_setup_names_the_scopes_that_the_mapping_needs(
     table: fields.FieldMapping, objects: list[str]
 ) -> None:
-    step = token_step("", connect=lambda _token: pytest.fail("there is no token"), kinds=scopes.written(table))
+    step = token_step("", connect=lambda _token: pytest.fail("there is no token"), kinds=written(table))
 
     named = [word for word in step.fix.split() if word.startswith("crm.")]
     assert named == [f"crm.objects.{kind}.read" for kind in objects]
 
 
 def test_the_scopes_are_those_of_all_stores_mappings() -> None:
-    assert scopes.written(TABLE, WITH_ITEMS, mapping_with(INSTEAD)) == ["contacts", "deals", "orders", "line_items"]
+    assert written(TABLE, WITH_ITEMS, mapping_with(INSTEAD)) == ["contacts", "deals", "orders", "line_items"]
 
 
 def test_a_refused_token_ends_it(shop: Shop) -> None:

@@ -24,6 +24,7 @@ from woohub_cli.provision import provision
 from woohub_cli.repairs import repair
 from woohub_cli.verification import Verification
 from woohub_cli.verification_report import VerificationReport
+from woohub_cli.written_objects import written
 
 
 class Case:
@@ -95,7 +96,7 @@ def test_doctor_names_the_scopes_that_line_items_lack() -> None:
     engine.portal.tokens[engine.token.current()] = RUN_TIME_SCOPES
     engine.timer.start(60)
 
-    step = scopes.step(engine.hubspot, scopes.written(WITH_ITEMS))
+    step = scopes.step(engine.hubspot, written(WITH_ITEMS))
 
     assert step.outcome is Result.FAILED
     assert step.detail == "missing: crm.objects.line_items.read, crm.objects.line_items.write"

@@ -11,8 +11,8 @@ from woohub.hubspot.client import HubSpot
 from woohub.hubspot.objects import CONTACTS, DEALS, LINE_ITEMS, ORDERS, ObjectType
 from woohub.mapping.fields import FieldMapping
 from woohub.mapping.mapping_file import ITEM_KEY, KEY, STATUS
-from woohub_cli.checks import scopes
 from woohub_cli.mapping_rows import Change
+from woohub_cli.written_objects import written
 
 # By section of the mapping: the object, and the property that only woohub's records have.
 WOOHUBS_RECORDS = {
@@ -61,7 +61,7 @@ def _by_rows(hubspot: HubSpot, changes: Sequence[Change], then: FieldMapping) ->
     """All that woohub has written, where what is written changes: which of them have another value nobody knows."""
     for section, (kind, own) in WOOHUBS_RECORDS.items():
         places = [change.place for change in changes if change.place.startswith(f"{section}.") and change.writes]
-        if places and kind.name in scopes.written(then):
+        if places and kind.name in written(then):
             count = _count(hubspot, kind, {"propertyName": own, "operator": "HAS_PROPERTY"})
             yield Affected(kind.name.replace("_", " "), ", ".join(places), "", "", count)
 

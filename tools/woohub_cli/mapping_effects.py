@@ -10,7 +10,8 @@ from woohub.mapping.fields import FieldMapping
 from woohub.mapping.overlay import PIPELINES
 from woohub_cli.check_result import Result
 from woohub_cli.mapping_rows import Change
-from woohub_cli.provision import SINGULAR, filled, provision
+from woohub_cli.provision import SINGULAR, provision
+from woohub_cli.written_objects import filled
 
 SECTIONS = ("contact", "deal", "order", "line_item")
 PREFIX = "order_key_prefix"

@@ -12,6 +12,7 @@ from woohub.hubspot.objects import OBJECT_TYPES, ORDERS
 from woohub.mapping.fields import Definition, FieldMapping, Stage
 from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import scopes
+from woohub_cli.written_objects import written
 
 SINGULAR = {"contacts": "contact", "deals": "deal", "orders": "order", "line_items": "line item"}
 SWITCHED_OFF = "this portal has it switched off"
@@ -56,7 +57,7 @@ def provision(
 
     `others`: mappings of the stack's other stores, which are set up with the same key.
     """
-    needed = scopes.for_setup(scopes.written(table, *others))
+    needed = scopes.for_setup(written(table, *others))
     for what, part in _parts(hubspot, table, dry_run=dry_run):
         try:
             yield from part()
@@ -72,18 +73,6 @@ def provision(
         except TransientError as error:
             yield Step(what, Result.FAILED, str(error), AGAIN)
             return
-
-
-def filled(table: FieldMapping) -> dict[str, Iterable[str]]:
-    """The properties that are filled, by object."""
-    rules: dict[str, Iterable[str]] = {"contacts": table.contact_rules}
-    if table.has_deals:
-        rules["deals"] = table.deal_rules
-    if table.orders:
-        rules["orders"] = table.orders.deal_rules
-    if table.line_items:
-        rules["line_items"] = table.line_items.rules
-    return rules
 
 
 def _parts(

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from woohub.delivery import delivery, signatures, topics
+from woohub.delivery import signatures, topics
+from woohub.delivery.delivery import Delivery
 from woohub.errors import NotAnEntity
 from woohub_cli.cli_errors import WrongUsage
 
@@ -116,7 +117,7 @@ def _with_topic(sample: Sample) -> Sample:
         return sample
     for topic in GUESSES:
         try:
-            topics.identify(delivery.Delivery(topic, sample.body, 0))
+            topics.identify(Delivery(topic, sample.body, 0))
         except NotAnEntity:
             continue
         return Sample(sample.name, topic, sample.body, sample.headers)

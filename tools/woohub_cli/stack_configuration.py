@@ -20,8 +20,12 @@ def current(stack: Stack | None) -> ConfigurationVersion:
 
 def mapping(stack: Stack | None) -> FieldMapping:
     """The mapping of the stack's store. ConfigurationUnreadable; WrongUsage where the stack has no such store."""
-    store = stack.store if stack else FIRST
-    mappings = current(stack).mappings
+    return mapping_in(current(stack), stack)
+
+
+def mapping_in(version: ConfigurationVersion, stack: Stack | None) -> FieldMapping:
+    """The same, of a configuration that is read already."""
+    store, mappings = stack.store if stack else FIRST, version.mappings
     if store not in mappings:
         raise WrongUsage(f"the stack's configuration has no store {store}: `woohub store list`")
     return mappings[store]

@@ -16,8 +16,9 @@ from woohub_cli.checks.health_context import HealthContext, run_checks
 from woohub_cli.commands import setup
 from woohub_cli.hubspot_records import Crm, Target
 from woohub_cli.metrics import DAY
-from woohub_cli.provision import SINGULAR, filled, provision
+from woohub_cli.provision import SINGULAR, provision
 from woohub_cli.secret_store import StackSecrets
+from woohub_cli.written_objects import filled
 
 HIGH_USAGE = 0.8  # of the daily limit
 LOG_LOOKBACK_S = 7 * DAY  # seconds of the consumer's log that are searched for refused currencies

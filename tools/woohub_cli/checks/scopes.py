@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from woohub.errors import Forbidden, HubSpotRejected, TransientError
 from woohub.hubspot.client import HubSpot
-from woohub.mapping.fields import FieldMapping
 from woohub_cli.check_result import Result, Step
 from woohub_cli.cli_errors import next_after
 
@@ -16,22 +15,6 @@ NEEDED = tuple((kind, verb) for kind in ("contacts", "deals") for verb in ("read
 NO_SUCH_OBJECT = 404
 CALLS = {"read": "batch/read", "write": "batch/update"}  # with no record at all: nothing is read or written
 FIX = "give the key these scopes in HubSpot (Settings > Integrations > Service keys); it stays the same key"
-
-
-def written(*tables: FieldMapping) -> list[str]:
-    """The objects that one of these mappings has woohub write, by HubSpot's names.
-
-    All stores of a stack share one key, so what it needs goes by the mappings of all of them.
-    """
-    return [kind for kind, is_used in USED.items() if any(is_used(table) for table in tables)]
-
-
-USED: Mapping[str, Callable[[FieldMapping], bool]] = {
-    "contacts": lambda _table: True,
-    "deals": lambda table: table.has_deals,
-    "orders": lambda table: table.orders is not None,
-    "line_items": lambda table: table.line_items is not None,
-}
 
 
 def at_run_time(kinds: Iterable[str]) -> str:

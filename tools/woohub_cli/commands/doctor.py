@@ -13,7 +13,7 @@ from woohub.configuration import ConfigurationUnreadable
 from woohub.mapping.fields import FieldMapping, load_mapping
 from woohub_cli import environment, metrics, stack_configuration, store_setup
 from woohub_cli.check_result import Result, Step
-from woohub_cli.checks import hubspot, scopes, stack, store
+from woohub_cli.checks import hubspot, stack, store
 from woohub_cli.checks.health_context import HealthContext, run_checks
 from woohub_cli.cli_errors import PROBLEMS
 from woohub_cli.connections import hubspot_address
@@ -21,6 +21,7 @@ from woohub_cli.options import StoreOptions
 from woohub_cli.rendering import output
 from woohub_cli.secret_store import StackSecrets
 from woohub_cli.stacks import Stack
+from woohub_cli.written_objects import written
 
 AREAS: Mapping[str, Callable[[HealthContext], Iterator[Step]]] = {
     "store": lambda context: run_checks([("store", store.examine)], context),
@@ -45,7 +46,7 @@ def health_context_of(stack: Stack, env: Mapping[str, str], now: float) -> Healt
     """Everything there is to look at."""
     stored, given = StackSecrets(stack).store(), environment.store_credentials(env)
     access = stored or given
-    table, mistake = _mapping(stack)
+    table, others, mistake = _mappings(stack)
     return HealthContext(
         stack=stack,
         env=env,
@@ -54,7 +55,7 @@ def health_context_of(stack: Stack, env: Mapping[str, str], now: float) -> Healt
         store=store_setup.connect(access) if access else None,
         connect=hubspot_address(stack, env).connect,
         table=table,
-        written=scopes.written(table, *_others(stack)),
+        written=written(table, *others),
         configuration_mistake=mistake,
         http=urllib3.PoolManager(),
         metrics=metrics.of(stack, now),
@@ -62,20 +63,13 @@ def health_context_of(stack: Stack, env: Mapping[str, str], now: float) -> Healt
     )
 
 
-def _mapping(stack: Stack) -> tuple[FieldMapping, str]:
-    """The stack's mapping and "", or woohub's own and why the stack's cannot be read."""
+def _mappings(stack: Stack) -> tuple[FieldMapping, Iterable[FieldMapping], str]:
+    """The store's mapping, those of all stores, and ""; or woohub's own and why the stack's cannot be read."""
     try:
-        return stack_configuration.mapping(stack), ""
+        configuration = stack_configuration.current(stack)
+        return stack_configuration.mapping_in(configuration, stack), configuration.mappings.values(), ""
     except ConfigurationUnreadable as error:
-        return load_mapping(), str(error)
-
-
-def _others(stack: Stack) -> Iterable[FieldMapping]:
-    """The mappings of all stores; none where they cannot be read, which `_mapping` reports."""
-    try:
-        return stack_configuration.current(stack).mappings.values()
-    except ConfigurationUnreadable:
-        return ()
+        return load_mapping(), (), str(error)
 
 
 def diagnose(context: HealthContext) -> Iterator[Diagnosis]:

@@ -14,7 +14,8 @@ import urllib3
 from rich.text import Text
 from urllib3.exceptions import HTTPError
 
-from woohub.delivery import delivery, signatures, topics
+from woohub.delivery import signatures, topics
+from woohub.delivery.delivery import Delivery
 from woohub.errors import NotAnEntity
 from woohub.http import Http
 from woohub_cli import samples, stacks
@@ -58,7 +59,7 @@ class Reply:
 def entity(sample: Sample) -> str:
     """Which order or customer it is about, "" if none."""
     try:
-        return topics.identify(delivery.Delivery(sample.topic, sample.body, 0)).entity
+        return topics.identify(Delivery(sample.topic, sample.body, 0)).entity
     except NotAnEntity:
         return ""
 

@@ -30,6 +30,7 @@ from woohub_cli.secret_store import TOKEN, WEBHOOK_SECRET, StackSecrets
 from woohub_cli.stacks import Stack
 from woohub_cli.store_change import Change, StoreRelation
 from woohub_cli.store_setup import Reach
+from woohub_cli.written_objects import written
 
 COMPARISON_TIMEOUT_S = 45.0  # seconds the store has to show its orders
 KEY_FIX = (
@@ -63,7 +64,7 @@ def run(
     replaced = False
     given = env.get("HUBSPOT_API_KEY", "")
     stored = StackSecrets(stack).token() if stack else ""
-    kinds = scopes.written(table, *others)
+    kinds = written(table, *others)
     checks = list(_token_steps(given or stored, connect, kinds))
     yield from checks
     if stack and store_secrets:
@@ -291,7 +292,8 @@ def _all_steps(
     if stack is None and store_secrets:
         yield Step("secrets", Result.SKIPPED, "no stack is named: name it with --stack, or start it with `make local`")
     reach = Reach(store_setup.connect, urllib3.PoolManager(), store_setup.wait)
-    table, others = stack_configuration.mapping(stack), stack_configuration.current(stack).mappings.values()
+    configuration = stack_configuration.current(stack)
+    table, others = stack_configuration.mapping_in(configuration, stack), configuration.mappings.values()
     yield from run(
         *(stack, env, table, address.connect, reach),
         agree=agree,
