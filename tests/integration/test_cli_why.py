@@ -403,12 +403,18 @@ def test_a_delivery_that_waits_in_the_queue(shop: OperatedStack, consumer: Stack
     assert facts["queue"]["visible"] == 2
 
 
-def test_a_delivery_that_hubspot_does_not_take_yet(shop: OperatedStack, consumer: StackConsumer) -> None:
-    number = shop.shop.place()
+def retried(shop: OperatedStack, consumer: StackConsumer, error: str) -> int:
+    """An order whose delivery the consumer has returned to the queue, as its log says."""
+    number: int = shop.shop.place()
     shop.shop.run_webhooks()
     message_id = consumer.ingested()[-1]["message_id"]
-    said = {"entity": f"order:{number}", "message_id": message_id, "verdict": "retry", "error": "Unavailable"}
+    said = {"entity": f"order:{number}", "message_id": message_id, "verdict": "retry", "error": error}
     consumer.log("consumer", json.dumps(said))
+    return number
+
+
+def test_a_delivery_that_hubspot_does_not_take_yet(shop: OperatedStack, consumer: StackConsumer) -> None:
+    number = retried(shop, consumer, "Unavailable")
 
     assert "tried 1 times, last with Unavailable" in why(shop, number)["conclusion"]
 
@@ -416,11 +422,7 @@ def test_a_delivery_that_hubspot_does_not_take_yet(shop: OperatedStack, consumer
 def test_a_delivery_that_waits_for_secrets_manager_is_not_blamed_on_hubspot(
     shop: OperatedStack, consumer: StackConsumer
 ) -> None:
-    number = shop.shop.place()
-    shop.shop.run_webhooks()
-    message_id = consumer.ingested()[-1]["message_id"]
-    said = {"entity": f"order:{number}", "message_id": message_id, "verdict": "retry", "error": "SecretUnavailable"}
-    consumer.log("consumer", json.dumps(said))
+    number = retried(shop, consumer, "SecretUnavailable")
 
     assert "Secrets Manager returns the token" in why(shop, number)["next_step"]
 
