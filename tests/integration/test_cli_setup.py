@@ -123,7 +123,7 @@ def test_a_bare_portal_gets_everything_the_mapping_names(shop: Shop, version: st
     pipeline = schema.pipeline_json(DEALS, TABLE.pipeline.id)
     assert pipeline["label"] == TABLE.pipeline.label
     assert [(s["id"], s["label"], s["metadata"]["probability"]) for s in pipeline["stages"]] == [
-        (stage.id, stage.label, str(stage.probability)) for stage in TABLE.stages
+        (stage.id, stage.label, str(stage.probability)) for stage in TABLE.pipeline.stages
     ]
 
 
@@ -290,7 +290,9 @@ def test_missing_stages_of_the_pipeline_are_created(shop: Shop) -> None:
         Result.OK,
         Result.CREATED,
     }
-    assert set(shop.portal.schema.pipelines[DEALS.id]["ecommerce_sales"].stages) == {stage.id for stage in TABLE.stages}
+    assert set(shop.portal.schema.pipelines[DEALS.id]["ecommerce_sales"].stages) == {
+        stage.id for stage in TABLE.pipeline.stages
+    }
     assert set(outcomes(shop.set_up())) == {"ok"}
 
 

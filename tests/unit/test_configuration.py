@@ -30,18 +30,18 @@ def bucket() -> Bucket:
 
 
 def stage(configuration: Configuration) -> str:
-    return configuration.current().mapping.stage("awaiting-pickup")
+    return configuration.current().mapping.pipeline.stage("awaiting-pickup")
 
 
 ADDED = '{"stores": {"second": {}}}'
-DEFAULT, CHOSEN = load_mapping().default_stage, "on_hold"
+DEFAULT, CHOSEN = load_mapping().pipeline.default_stage, "on_hold"
 
 
 def test_an_empty_bucket_means_the_defaults(bucket: Bucket, clock: Clock) -> None:
     mapping, default = bucket.configuration(clock).current().mapping, load_mapping()
 
-    assert (mapping.stages, mapping.deal_rules, mapping.definitions) == (
-        default.stages,
+    assert (mapping.pipeline, mapping.deal_rules, mapping.definitions) == (
+        default.pipeline,
         default.deal_rules,
         default.definitions,
     )
@@ -199,8 +199,8 @@ def test_a_store_has_the_stacks_mapping_under_its_own_overlay_and_keys() -> None
     version = bucket.configuration(Clock()).current()
 
     second = version.mappings["second"]
-    assert [second.stage("awaiting-pickup"), second.deal_key(12)] == ["on_hold", "second-12"]
-    assert ["Sent" in {stage.label for stage in mapping.stages} for mapping in (version.mapping, second)] == [
+    assert [second.pipeline.stage("awaiting-pickup"), second.deal_key(12)] == ["on_hold", "second-12"]
+    assert ["Sent" in {stage.label for stage in mapping.pipeline.stages} for mapping in (version.mapping, second)] == [
         False,
         True,
     ]

@@ -263,16 +263,16 @@ def test_every_status_of_woocommerce_has_its_stage(status: str, stage: str) -> N
 
     assert MAPPING.deal(placed)["dealstage"] == stage
     assert MAPPING.deal(placed)["woocommerce_order_status"] == status.removeprefix("wc-")
-    assert MAPPING.is_known(placed.status)
+    assert MAPPING.pipeline.is_known(placed.status)
 
 
 def test_a_custom_status_has_the_default_stage_and_is_not_known() -> None:
     read = event("order.updated", labelled("status-awaiting-pickup").body)
 
     assert isinstance(read, OrderEvent)
-    assert MAPPING.deal(read.order)["dealstage"] == MAPPING.default_stage == "newly_created_order"
+    assert MAPPING.deal(read.order)["dealstage"] == MAPPING.pipeline.default_stage == "newly_created_order"
     assert MAPPING.deal(read.order)["woocommerce_order_status"] == "awaiting-pickup"
-    assert not MAPPING.is_known("awaiting-pickup")
+    assert not MAPPING.pipeline.is_known("awaiting-pickup")
 
 
 def test_a_trashed_order_is_lost() -> None:
@@ -284,16 +284,34 @@ def test_a_trashed_order_is_lost() -> None:
 
 
 def test_the_pipeline_is_the_one_of_the_design() -> None:
-    assert (MAPPING.pipeline.id, [stage.id for stage in MAPPING.stages]) == (
+    assert (MAPPING.pipeline.id, [stage.id for stage in MAPPING.pipeline.stages]) == (
         "ecommerce_sales",
         ["awaiting_payment", "on_hold", "newly_created_order", "completed", "cancelled", "refunded", "failed"],
     )
 
 
 def test_a_stage_is_closed_when_it_is_won_or_lost() -> None:
-    closed = {stage.id: stage.probability for stage in MAPPING.stages if stage.is_closed}
+    closed = {stage.id: stage.probability for stage in MAPPING.pipeline.stages if stage.is_closed}
 
     assert closed == {"completed": 1.0, "cancelled": 0.0, "refunded": 0.0, "failed": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("current", "moves"),
+    [
+        (None, True),
+        ({"woocommerce_order_status": "processing", "dealstage": "on_hold"}, True),
+        ({"woocommerce_order_status": "completed", "dealstage": "on_hold"}, False),
+        ({"woocommerce_order_status": None, "dealstage": "on_hold"}, True),
+    ],
+    ids=["new", "another status", "the same status", "no status yet"],
+)
+def test_a_known_deal_moves_only_when_its_orders_status_changed(
+    current: dict[str, str | None] | None, moves: bool
+) -> None:
+    kept = MAPPING.pipeline.keep_stage(MAPPING.deal(order(status="completed")), current)
+
+    assert (kept.keys() >= {"dealstage", "pipeline"}) is moves
 
 
 # When to write
@@ -532,8 +550,8 @@ def test_a_prefix_keeps_the_orders_of_several_stores_apart(tmp_path: Path) -> No
 def test_a_custom_status_can_be_given_a_stage(tmp_path: Path) -> None:
     mapping = edited(tmp_path, ('["on-hold"]', '["on-hold", "wc-awaiting-pickup"]'))
 
-    assert mapping.stage("awaiting-pickup") == "on_hold"
-    assert mapping.is_known("awaiting-pickup")
+    assert mapping.pipeline.stage("awaiting-pickup") == "on_hold"
+    assert mapping.pipeline.is_known("awaiting-pickup")
 
 
 MISTAKES = [
@@ -786,7 +804,9 @@ def test_the_page_lists_every_property_and_when_it_is_written() -> None:
 def test_the_page_lists_every_stage() -> None:
     listed = [(row[0].strip("`"), row[1], row[2].split()[0], re.findall("`([^`]+)`", row[3])) for row in rows("Stages")]
 
-    assert listed == [(stage.id, stage.label, str(stage.probability), list(stage.statuses)) for stage in MAPPING.stages]
+    assert listed == [
+        (stage.id, stage.label, str(stage.probability), list(stage.statuses)) for stage in MAPPING.pipeline.stages
+    ]
 
 
 def recipes() -> dict[str, str]:
@@ -802,7 +822,7 @@ def pushed(recipe: str) -> FieldMapping:
 def test_the_recipe_for_a_custom_status_works() -> None:
     mapping = pushed("Give a custom status its stage")
 
-    assert (mapping.stage("awaiting-pickup"), mapping.stage("on-hold")) == ("on_hold", "on_hold")
+    assert (mapping.pipeline.stage("awaiting-pickup"), mapping.pipeline.stage("on-hold")) == ("on_hold", "on_hold")
 
 
 def test_the_recipe_for_another_pipeline_works() -> None:

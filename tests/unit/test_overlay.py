@@ -33,7 +33,7 @@ def mistakes(*texts: str) -> str:
 
 
 def test_an_empty_file_changes_nothing() -> None:
-    assert by("").stages == load_mapping().stages
+    assert by("").pipeline == load_mapping().pipeline
 
 
 @pytest.mark.parametrize(
@@ -47,26 +47,29 @@ def test_an_empty_file_changes_nothing() -> None:
 def test_a_custom_status_is_one_line_and_the_stage_keeps_its_own(line: str) -> None:
     mapping = by(line)
 
-    assert (mapping.stage("awaiting-pickup"), mapping.stage("on-hold")) == ("on_hold", "on_hold")
+    assert (mapping.pipeline.stage("awaiting-pickup"), mapping.pipeline.stage("on-hold")) == ("on_hold", "on_hold")
 
 
 def test_a_status_moves_to_the_stage_that_lists_it() -> None:
     mapping = by('stages.completed.statuses = ["refunded"]')
 
-    assert (mapping.stage("refunded"), mapping.stage("completed")) == ("completed", "completed")
+    assert (mapping.pipeline.stage("refunded"), mapping.pipeline.stage("completed")) == ("completed", "completed")
 
 
 def test_a_stage_of_its_own_is_one_line() -> None:
     mapping = by('stages.ready = { label = "Ready for pickup", probability = 0.9, statuses = ["ready"] }')
 
-    assert mapping.stage("ready") == "ready"
-    assert [stage.id for stage in mapping.stages] == [*(stage.id for stage in load_mapping().stages), "ready"]
+    assert mapping.pipeline.stage("ready") == "ready"
+    assert [stage.id for stage in mapping.pipeline.stages] == [
+        *(stage.id for stage in load_mapping().pipeline.stages),
+        "ready",
+    ]
 
 
 def test_a_stage_that_is_removed_leaves_its_statuses_to_the_default_stage() -> None:
     mapping = by("stages.failed = false")
 
-    assert (mapping.stage("failed"), mapping.is_known("failed")) == ("newly_created_order", False)
+    assert (mapping.pipeline.stage("failed"), mapping.pipeline.is_known("failed")) == ("newly_created_order", False)
 
 
 def test_a_row_keeps_what_is_not_said() -> None:
@@ -109,7 +112,7 @@ def test_another_pipeline_brings_its_own_stages() -> None:
         'lost = { label = "Lost", probability = 0.0, statuses = ["trash"] }\n'
     )
 
-    assert [stage.id for stage in mapping.stages] == ["open", "lost"]
+    assert [stage.id for stage in mapping.pipeline.stages] == ["open", "lost"]
 
 
 def test_the_overlay_of_a_store_lies_over_that_of_the_stack() -> None:

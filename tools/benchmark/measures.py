@@ -228,7 +228,7 @@ def wrong_orders(portal: SimulatedPortal, bodies: Iterable[Body]) -> dict[str, i
 
 def _faults(body: Body, deals: list[Mapping[str, Any]], emails: Mapping[str, str]) -> list[str]:
     status, email = body["status"], body["billing"]["email"]
-    state = {"woocommerce_order_status": status, "dealstage": FIELDS.stage(status)}
+    state = {"woocommerce_order_status": status, "dealstage": FIELDS.pipeline.stage(status)}
     faults = {
         "missing": not deals,
         "duplicated": len(deals) > 1,

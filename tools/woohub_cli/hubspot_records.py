@@ -38,7 +38,6 @@ class Target:
     amount: str = "amount"
     date: str = "closedate"
     currency: str = "currency"
-    pipeline: str = "pipeline"
     accepted_currency: str = CURRENCY  # an enumeration of the account's currencies, empty for any other
 
     @classmethod
@@ -49,7 +48,7 @@ class Target:
     @classmethod
     def orders(cls, table: FieldMapping) -> Target:
         """HubSpot's orders, by their own mapping."""
-        names = ("hs_order_name", "hs_total_price", "hs_external_created_date", "woocommerce_currency", "hs_pipeline")
+        names = ("hs_order_name", "hs_total_price", "hs_external_created_date", "woocommerce_currency")
         return cls(ORDERS, table, *names, "hs_currency_code")
 
 
@@ -260,7 +259,7 @@ class Crm:
         ]
         if period.until:
             filters.append({"propertyName": self.target.date, "operator": "LTE", "value": _ms(period.until, 999)})
-        names = [key, self.target.pipeline, self.target.amount, self.target.date, *self._table.deal_rules]
+        names = [key, self.target.amount, self.target.date, *self._table.deal_rules]
         asked = {"filterGroups": [{"filters": filters}], "sorts": ["hs_object_id"], "after": "0"}
         return {**asked, "properties": list(dict.fromkeys(names))}
 

@@ -67,11 +67,11 @@ def _by_rows(hubspot: HubSpot, changes: Sequence[Change], then: FieldMapping) ->
 
 
 def _by_stage(hubspot: HubSpot, now: FieldMapping, then: FieldMapping) -> Iterator[Affected]:
-    pairs = [(DEALS, now, then)] if now.has_deals and then.has_deals else []
-    pairs += [(ORDERS, now.orders, then.orders)] if now.orders and then.orders else []
+    pairs = [(DEALS, now.pipeline, then.pipeline)] if now.has_deals and then.has_deals else []
+    pairs += [(ORDERS, now.orders.pipeline, then.orders.pipeline)] if now.orders and then.orders else []
     for kind, before, after in pairs:
         listed = sorted(
-            {status for mapping in (before, after) for stage in mapping.stages for status in stage.statuses}
+            {status for pipeline in (before, after) for stage in pipeline.stages for status in stage.statuses}
         )
         moved = {status: (before.stage(status), after.stage(status)) for status in listed}
         for status, (old, new) in moved.items():

@@ -9,7 +9,9 @@ from typing import Any
 from woohub.errors import Forbidden, HubSpotProblem, HubSpotRejected, TransientError, Unauthorized
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.objects import OBJECT_TYPES, ORDERS
-from woohub.mapping.fields import Definition, FieldMapping, Stage
+from woohub.mapping.definitions import Definition
+from woohub.mapping.fields import FieldMapping
+from woohub.mapping.stages import Pipeline, Stage
 from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import scopes
 from woohub_cli.written_objects import written
@@ -81,11 +83,11 @@ def _parts(
     yield "contact properties", lambda: _properties(hubspot, table, "contacts", dry_run=dry_run)
     if table.has_deals:
         yield "deal properties", lambda: _properties(hubspot, table, "deals", dry_run=dry_run)
-        yield "deal pipeline", lambda: _pipeline(hubspot, table, "deals", dry_run=dry_run)
+        yield "deal pipeline", lambda: _pipeline(hubspot, table.pipeline, "deals", dry_run=dry_run)
     if orders := table.orders:
         yield ORDERS_OBJECT, lambda: _orders_object(hubspot)
         yield "order properties", lambda: _properties(hubspot, orders, "orders", dry_run=dry_run)
-        yield "order pipeline", lambda: _pipeline(hubspot, orders, "orders", dry_run=dry_run)
+        yield "order pipeline", lambda: _pipeline(hubspot, orders.pipeline, "orders", dry_run=dry_run)
     if table.line_items:
         yield "line item properties", lambda: _properties(hubspot, table, "line_items", dry_run=dry_run)
 
@@ -180,28 +182,28 @@ def _property_fix(problem: HubSpotProblem) -> str:
     return "see HubSpot's message; change [create] in mapping.toml or HubSpot, and run this again"
 
 
-def _pipeline(hubspot: HubSpot, table: FieldMapping, kind: str, *, dry_run: bool) -> Iterator[Step]:
+def _pipeline(hubspot: HubSpot, wanted: Pipeline, kind: str, *, dry_run: bool) -> Iterator[Step]:
     pipelines = hubspot.get(f"{hubspot.paths.pipelines}/{kind}").get("results") or []
-    what = f"{SINGULAR[kind]} pipeline {table.pipeline.id}"
-    ours = next((row for row in pipelines if str(row["id"]) == table.pipeline.id), None)
-    namesake = next((row for row in pipelines if row["label"] == table.pipeline.label), None)
+    what = f"{SINGULAR[kind]} pipeline {wanted.id}"
+    ours = next((row for row in pipelines if str(row["id"]) == wanted.id), None)
+    namesake = next((row for row in pipelines if row["label"] == wanted.label), None)
     if ours:
         yield Step(what, Result.OK)
-        yield from _stages(hubspot, table, kind, ours, dry_run=dry_run)
+        yield from _stages(hubspot, wanted, kind, ours, dry_run=dry_run)
     elif namesake:
         fix = f'rename it in HubSpot, or name it and its stages in mapping.toml: [pipeline] id = "{namesake["id"]}"'
         yield Step(what, Result.FAILED, f'a pipeline with another id is called "{namesake["label"]}"', fix)
     else:
         yield _made(
-            what, lambda: _create_pipeline(hubspot, table, kind, len(pipelines)), _pipeline_fix, dry_run=dry_run
+            what, lambda: _create_pipeline(hubspot, wanted, kind, len(pipelines)), _pipeline_fix, dry_run=dry_run
         )
 
 
-def _create_pipeline(hubspot: HubSpot, table: FieldMapping, kind: str, order: int) -> str:
-    stages = [_stage_body(stage, number) for number, stage in enumerate(table.stages)]
+def _create_pipeline(hubspot: HubSpot, wanted: Pipeline, kind: str, order: int) -> str:
+    stages = [_stage_body(stage, number) for number, stage in enumerate(wanted.stages)]
     body = {
-        "pipelineId": table.pipeline.id,
-        "label": table.pipeline.label,
+        "pipelineId": wanted.id,
+        "label": wanted.label,
         "displayOrder": order,
         "stages": stages,
     }
@@ -217,10 +219,10 @@ def _pipeline_fix(problem: HubSpotProblem) -> str:
     return f"see HubSpot's message. If it is about the number of pipelines: {NO_PIPELINE_LEFT}"
 
 
-def _stages(hubspot: HubSpot, table: FieldMapping, kind: str, pipeline: Json, *, dry_run: bool) -> Iterator[Step]:
+def _stages(hubspot: HubSpot, wanted: Pipeline, kind: str, pipeline: Json, *, dry_run: bool) -> Iterator[Step]:
     existing = {str(row["id"]): row for row in pipeline.get("stages") or []}
     path = f"{hubspot.paths.pipelines}/{kind}/{pipeline['id']}/stages"
-    for number, stage in enumerate(table.stages):
+    for number, stage in enumerate(wanted.stages):
         what = f"{SINGULAR[kind]} stage {stage.id}"
         if stage.id in existing:
             yield _compared_stage(what, stage, existing[stage.id])

@@ -74,11 +74,7 @@ class Verification:
         for record in self._run.crm.dated(self._run.report.period):
             key = record.properties.get(self._run.table.key_property) or ""
             number = self._run.crm.order_id(key)
-            if (
-                number
-                and key not in self._run.deals
-                and record.properties.get(self._run.crm.target.pipeline) == self._run.table.pipeline.id
-            ):
+            if number and key not in self._run.deals and self._run.table.pipeline.holds(record.properties):
                 unknown_deals[number] = record
         for number in deleted_orders.missing_in_store(self._run.store, sorted(unknown_deals)):
             record = unknown_deals[number]

@@ -10,7 +10,7 @@ from .errors import Json
 from .portal import SimulatedPortal
 
 if TYPE_CHECKING:
-    from woohub.mapping.fields import Definition
+    from woohub.mapping.definitions import Definition
 
 GROUP, GROUP_LABEL = "woocommerce", "WooCommerce"
 PIPELINE = "ecommerce_sales"

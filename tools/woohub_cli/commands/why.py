@@ -245,7 +245,7 @@ def _stages(event: OrderEvent, deals: Sequence[Record], table: FieldMapping) -> 
     """The stage the deal is in and the one of the order's status, if HubSpot knows that status."""
     if not deals or deals[0].properties.get(STATUS) != event.order.status:
         return "", ""
-    return deals[0].properties.get(table.stage_properties[0]) or "", table.stage(event.order.status)
+    return deals[0].properties.get(table.pipeline.stage_property) or "", table.pipeline.stage(event.order.status)
 
 
 def _diagnose(stack: Stack, asked: Reference, lookup: Lookup, shop: InStore, hubspot: InHubSpot) -> OrderDiagnosis:
@@ -343,7 +343,7 @@ def _deal(diagnosis: OrderDiagnosis) -> str:
     if not diagnosis.hubspot.deals:
         return diagnosis.hubspot.missing or f"has no {record}"
     deal, version = diagnosis.hubspot.deals[0], diagnosis.hubspot.version
-    return f"{record} {_state(deal, target.table.stage_properties[0])}" + (
+    return f"{record} {_state(deal, target.table.pipeline.stage_property)}" + (
         f", state of {version.modified_at}Z" if version else ""
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from woohub.mapping.rows import MetricsRow
+from woohub.mapping.rows import DealRow, MappingFile, MetricsRow, PropertyRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,15 @@ METRICS = (
     ),
 )
 NET_TOTAL = "woocommerce_net_total"  # of a deal: its order's total less refunds; filled where metrics are kept
+NET_TOTAL_ROW = DealRow.model_validate({"order": "net_total", "as": "number"})
+NET_TOTAL_PROPERTY = PropertyRow.model_validate(
+    {
+        "label": "WooCommerce net total",
+        "type": "number",
+        "fieldType": "number",
+        "description": "The order's total less refunds. Written by woohub, which sums up the customer's orders by it.",
+    }
+)
 OF_DEALS = ("amount", "closedate", "currency")
 OF_ORDERS = ("hs_total_price", "hs_external_created_date", "woocommerce_currency")
 FIELD_TYPES = {"string": "text", "number": "number", "datetime": "date"}
@@ -122,3 +131,11 @@ class CustomerMetrics:
     def amounts(self) -> tuple[str, ...]:
         """Which properties of a deal have its amount: the first that has a value counts."""
         return (NET_TOTAL, self.amount) if self.is_net else (self.amount,)
+
+
+def with_net_total(file: MappingFile) -> MappingFile:
+    """The file whose deals, or HubSpot's orders where there are none, have NET_TOTAL, beside the amount."""
+    kind = "deal" if file.deal_enabled else "order"
+    rows, created = getattr(file, kind), getattr(file.create, kind)
+    create = file.create.model_copy(update={kind: {NET_TOTAL: NET_TOTAL_PROPERTY, **created}})
+    return file.model_copy(update={kind: {NET_TOTAL: NET_TOTAL_ROW, **rows}, "create": create})

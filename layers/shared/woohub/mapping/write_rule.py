@@ -5,6 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from woohub.mapping.rows import NUMBERED, DealRow
+from woohub.mapping.values import SEPARATORS
+
+NUMBER_AS_WRITTEN = {"id": r"[0-9]+", "number": r"\S+"}
+
 
 @dataclass(frozen=True, slots=True)
 class WriteRule:
@@ -12,6 +17,15 @@ class WriteRule:
 
     mode: str
     beginning: re.Pattern[str] | None = None  # of a text woohub made, up to the order's number
+
+    @classmethod
+    def of(cls, row: DealRow) -> WriteRule:
+        """The rule of a row of mapping.toml."""
+        start = NUMBERED.match(row.text)
+        if row.write != "if-not-renamed" or not start:
+            return cls(row.write)
+        words = re.sub(r"\s+", " ", start[1]).lstrip(SEPARATORS)
+        return cls(row.write, re.compile(re.escape(words) + NUMBER_AS_WRITTEN[start[2]]))
 
     def writes(self, current: str | None, new: str, *, creating: bool) -> bool:
         """Whether `new` may replace `current`, HubSpot's value; `creating`: the record is being made."""

@@ -23,7 +23,7 @@ def undeleted_deal_page(hubspot: HubSpot, mapping: FieldMapping, after: str) -> 
     """
     cursor = f"&after={quote(after)}" if after else ""
     kind, mapping = ("deals", mapping) if mapping.has_deals or not mapping.orders else ("orders", mapping.orders)
-    names = ",".join((mapping.stage_properties[1], KEY, STATUS))
+    names = ",".join((mapping.pipeline.id_property, KEY, STATUS))
     path = f"{hubspot.paths.objects}/{kind}?limit={DEALS_PER_PAGE}&properties={names}{cursor}"
     answer = answers.with_results(hubspot.get(path), path)
     ids = [_order_id(record, mapping) for record in answers.records(answer)]
@@ -41,6 +41,5 @@ def missing_in_store(store: Store, order_ids: list[int]) -> list[int]:
 
 def _order_id(deal: Record, mapping: FieldMapping) -> int:
     """The order of a deal that is ours and not in the trash; 0 for any other."""
-    pipeline = deal.properties.get(mapping.stage_properties[1])
-    live = deal.properties.get(STATUS) != TRASH and pipeline == mapping.pipeline.id
+    live = deal.properties.get(STATUS) != TRASH and mapping.pipeline.holds(deal.properties)
     return mapping.order_id(deal.properties.get(mapping.key_property) or "") if live else 0

@@ -45,7 +45,7 @@ class DealKind:
 
     def remarks(self, event: Event, *, has_facts: bool) -> Iterable[Remark]:
         """A status for which the mapping has no stage."""
-        if has_facts and isinstance(event, OrderEvent) and not self.mapping.is_known(event.order.status):
+        if has_facts and isinstance(event, OrderEvent) and not self.mapping.pipeline.is_known(event.order.status):
             yield Remark("order_status_without_stage", {"status": event.order.status})
 
     def plan(
@@ -106,7 +106,9 @@ def plan(
     if history.newest is None or (current is None and not history.fresh and not history.stale):
         return None
     wanted = _wanted(history, stored, current, mapping)
-    properties, left_out = values.changed(_keep_stage(wanted, current, mapping), current, mapping.deal_rules, schema)
+    properties, left_out = values.changed(
+        mapping.pipeline.keep_stage(wanted, current), current, mapping.deal_rules, schema
+    )
     properties |= _forgotten(history, current, mapping)
     properties |= announced(
         history.order_shown(creating=current is None), {**(current or {}), **properties}, mapping.line_items
@@ -154,13 +156,6 @@ def _forgotten(history: History, current: values.Current | None, mapping: FieldM
     if not mapping.personal or order is None or not order.is_anonymised:
         return {}
     return values.forgotten(mapping.personal, mapping.deal(order), current)
-
-
-def _keep_stage(wanted: dict[str, str], current: values.Current | None, mapping: FieldMapping) -> dict[str, str]:
-    """A deal's stage moves only when the store's status did: a salesperson's own move stays."""
-    if current is None or wanted.get(STATUS, current.get(STATUS)) != current.get(STATUS):
-        return wanted
-    return {name: value for name, value in wanted.items() if name not in mapping.stage_properties}
 
 
 @dataclass(frozen=True)

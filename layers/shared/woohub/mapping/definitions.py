@@ -1,0 +1,71 @@
+"""The properties that set-up creates in HubSpot: [create] of mapping.toml, and the customer's metrics. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from woohub.mapping.customer_metrics import FIELD_TYPES, CustomerMetrics
+from woohub.mapping.line_items import DEAL_PROPERTIES, KEY_PROPERTY
+from woohub.mapping.mapping_file import ITEM_KEY
+from woohub.mapping.rows import MappingFile, PropertyRow
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Under which heading HubSpot shows the properties; the same for contacts and deals."""
+
+    name: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A property that HubSpot must have and does not have by itself; one of `other_type` will do as well."""
+
+    object_type: str  # "contacts", "deals", "orders" or "line_items"
+    name: str
+    label: str
+    type: str
+    field_type: str
+    group: str
+    description: str
+    unique: bool
+    other_type: str = ""
+
+
+def definitions(file: MappingFile, metrics: CustomerMetrics | None) -> tuple[Definition, ...]:
+    """The properties of all objects that the file switches on."""
+    return (
+        *_of_rows("contacts", file.create.contact, file),
+        *(_of_rows("deals", file.create.deal, file) if file.deal_enabled else ()),
+        *(_of_rows("orders", file.create.order, file) if file.order_enabled else ()),
+        *_of_metrics(metrics, file.create.group.name),
+        *_of_line_items(file),
+    )
+
+
+def _of_rows(object_type: str, rows: Mapping[str, PropertyRow], file: MappingFile) -> list[Definition]:
+    group = file.create.group.name
+    return [
+        Definition(object_type, name, row.label, row.type, row.field_type, group, row.description, row.unique)
+        for name, row in rows.items()
+    ]
+
+
+def _of_metrics(metrics: CustomerMetrics | None, group: str) -> list[Definition]:
+    rows = metrics.definitions if metrics else {}
+    return [
+        Definition(
+            "contacts", name, row.label, row.type, FIELD_TYPES[row.type], group, row.description, False, row.type_there
+        )
+        for name, row in rows.items()
+    ]
+
+
+def _of_line_items(file: MappingFile) -> list[Definition]:
+    if not file.line_item_enabled:
+        return []
+    of_items = {ITEM_KEY: KEY_PROPERTY, **file.create.line_item}
+    owner = "deals" if file.deal_enabled else "orders"
+    return [*_of_rows(owner, DEAL_PROPERTIES, file), *_of_rows("line_items", of_items, file)]
