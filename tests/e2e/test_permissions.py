@@ -28,8 +28,8 @@ from tests.support.orders import delivery, order
 from tests.support.template import RESOURCES, actions
 from woohub import stores, stores_file
 from woohub.configuration import MAPPING_KEY, STORES_KEY
-from woohub.consumer.batch import RESEND_RECEIVES
 from woohub.consumer.breaker import TEMPLATE_VALUE as BREAKER
+from woohub.consumer.retries import RESEND_RECEIVES
 from woohub.delivery.messages import to_sqs
 from woohub.reconcile.watermark import START as WATERMARK
 from woohub.reconcile.watermark import Watermark, text

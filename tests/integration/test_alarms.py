@@ -28,8 +28,8 @@ from tests.support.functions import cold_start, records
 from tests.support.orders import START_MS, order
 from tests.support.template import RESOURCES
 from woohub.consumer import telemetry
-from woohub.consumer.batch import LONGEST_SEND_DELAY_S, RESEND_RECEIVES, backoff
 from woohub.consumer.breaker import BreakerParameter, EventSourceMapping, State
+from woohub.consumer.retries import LONGEST_SEND_DELAY_S, RESEND_RECEIVES, backoff
 from woohub.delivery import signatures
 from woohub.settings import Secret
 from woohub.store.webhooks import TOPICS

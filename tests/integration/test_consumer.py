@@ -14,7 +14,8 @@ from simulators.hubspot import InjectedFault
 from simulators.hubspot.settings import RequiredProperties
 from tests.support.consumer import ConsumerFixture
 from tests.support.orders import customer, delivery, order
-from woohub.consumer.batch import RESEND_RECEIVES, delay, read
+from woohub.consumer.batch import read
+from woohub.consumer.retries import RESEND_RECEIVES, delay
 from woohub.delivery.messages import flat_attributes, from_sqs, to_sqs
 from woohub.errors import DeadlineExceeded, HubSpotUnavailable
 from woohub.http import Http, Response

@@ -18,7 +18,7 @@ from simulators.hubspot.settings import RequiredProperties
 from tests.support.deliveries import SECRET, captured
 from tests.support.engine import EngineFixture
 from tests.support.orders import customer, delivery, message, order
-from woohub.consumer.batch import delay
+from woohub.consumer.retries import delay
 from woohub.delivery import signatures, topics
 from woohub.errors import HubSpotRejected, InvalidMessage, NotAnEntity, UnknownOutcome
 from woohub.http import Http, Response

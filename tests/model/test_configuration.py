@@ -12,7 +12,7 @@ from tests.support.bucket import BROKEN, Bucket
 from tests.support.deliveries import SECRET
 from tests.support.several_stores import mappings
 from woohub.configuration import MAPPING_KEY, STORES_KEY
-from woohub.consumer.batch import FIRST_DELAY_S
+from woohub.consumer.retries import FIRST_DELAY_S
 
 COMMENTED = "# nothing differs\n"
 UNREADABLE = {

@@ -13,7 +13,7 @@ import pytest
 
 from generators.alarms import alarms
 from tests.support.template import FUNCTIONS, RESOURCES, TEMPLATE, actions
-from woohub.consumer.batch import RESEND_RECEIVES
+from woohub.consumer.retries import RESEND_RECEIVES
 from woohub.hubspot_settings import ConsumerSettings, GovernorSettings, ReconcileSettings
 from woohub.settings import IngestSettings, Settings
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 import random
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from botocore.exceptions import BotoCoreError, ClientError
+from typing import TYPE_CHECKING
 
 from woohub.clock import is_within
 from woohub.concurrency import Concurrency, OneAfterAnother
 from woohub.consumer import dead_letters
-from woohub.consumer.breaker import Breaker, aws_code
+from woohub.consumer.breaker import Breaker
 from woohub.consumer.poison import PoisonDetector
-from woohub.delivery.messages import ENTRIES, flat_attributes, from_sqs
+from woohub.consumer.retries import Retries
+from woohub.consumer.sender import Sender, SqsRecord
+from woohub.delivery.messages import flat_attributes, from_sqs
 from woohub.errors import (
     DeadlineExceeded,
     HubSpotProblem,
@@ -30,22 +29,15 @@ from woohub.errors import (
     Suspended,
     TransientError,
 )
-from woohub.hubspot.client import chunks
 from woohub.sync.engine import Sync
 from woohub.sync.outcome import Message, Outcome, Verdict
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-FIRST_DELAY_S, LONGEST_DELAY_S = 15.0, 900.0  # before a message is tried again, doubled with each receive
-NOT_REACHED_DELAY_S = 5.0  # for messages the invocation had no time for
 POISON_RECEIVES = 5  # from which a record that breaks calls, while HubSpot answers others, is rejected
 HEALTHY_AFTER_WRITE_S = 600.0  # in which a batch that writes nothing is no outage, if it got any response at all
-RESEND_RECEIVES = 10  # a message that only has to wait becomes a new one; the rest up to the queue's 20 is for crashes
 NOT_HUBSPOTS = (InternalError, SecretUnavailable, StoreUnknown)  # errors that HubSpot has not caused
-LONGEST_SEND_DELAY_S = 900  # SQS's limit for a message that is sent
-
-SqsRecord = Mapping[str, Any]
 
 
 class Consumer:
@@ -67,14 +59,11 @@ class Consumer:
     ) -> None:
         self._sync = sync
         self._breaker = breaker
-        self._sqs = sqs
-        self._queue_url = queue_url
         self._dead_letter_queue_url = dead_letter_queue_url
         self._report = report
-        self._warn = warn
-        self._concurrency = concurrency or OneAfterAnother()
         self._clock = clock
-        self._jitter = jitter
+        self._sender = Sender(sqs, warn)
+        self._retries = Retries(sqs, queue_url, self._sender, warn, concurrency or OneAfterAnother(), jitter)
         self._poison = PoisonDetector()
         self._stats = sync.call_stats()  # as of the previous batch
         self._wrote_at = float("-inf")
@@ -87,10 +76,10 @@ class Consumer:
             record = by_id[outcome.message.id]
             final = self._to_dead_letter_queue(self._reject_poison(outcome), record)
             self._report(final)
-            if final.verdict is Verdict.RETRY and not self._resend_if_near_limit(final, record):
-                retries.append(final)
-        self._set_delays(retries, by_id)
-        return {"batchItemFailures": [{"itemIdentifier": outcome.message.id} for outcome in retries]}
+            if final.verdict is Verdict.RETRY and not self._retries.resend_if_near_limit(final.message, record):
+                retries.append((final, record))
+        self._retries.set_delays(retries)
+        return {"batchItemFailures": [{"itemIdentifier": outcome.message.id} for outcome, _record in retries]}
 
     def _outcomes(self, messages: Sequence[Message]) -> list[Outcome]:
         """The engine's, or a retry for every message while the breaker cools down."""
@@ -143,55 +132,10 @@ class Consumer:
             return outcome
         attempts = max(outcome.attempts, outcome.message.receive_count)
         reason = dead_letters.attributes(outcome.error, outcome.message.entity, attempts, self._clock())
-        if self._send(self._dead_letter_queue_url, record, reason):
+        if self._sender.send(self._dead_letter_queue_url, record, reason):
             return outcome
         error = TransientError("the message could not be sent to the dead-letter queue")
         return replace(outcome, verdict=Verdict.RETRY, error=error)
-
-    def _resend_if_near_limit(self, outcome: Outcome, record: SqsRecord) -> bool:
-        """Whether the message was sent again, which resets its receive count: waiting must not make a dead letter."""
-        if outcome.message.receive_count < RESEND_RECEIVES:
-            return False
-        return self._send(self._queue_url, record, {}, delay_s=LONGEST_SEND_DELAY_S)
-
-    def _send(self, queue_url: str, record: SqsRecord, reason: Mapping[str, str], *, delay_s: int = 0) -> bool:
-        """Send a message as it came, with the reason if there is one; False if SQS did not accept it."""
-        attributes = dead_letters.without_reason(flat_attributes(record.get("messageAttributes") or {})) | dict(reason)
-        try:
-            self._sqs.send_message(
-                QueueUrl=queue_url,
-                MessageBody=record["body"],
-                DelaySeconds=delay_s,
-                MessageAttributes={
-                    name: {"DataType": "String", "StringValue": text} for name, text in attributes.items()
-                },
-            )
-        except (BotoCoreError, ClientError) as error:
-            self._warn("queue_call_failed", call="SendMessage", queue=queue_url, error=aws_code(error))
-            return False
-        return True
-
-    def _set_delays(self, retries: Sequence[Outcome], by_id: Mapping[str, SqsRecord]) -> None:
-        """Set when each message is tried again; without that, it would wait out the queue's visibility timeout."""
-        delays = [(by_id[outcome.message.id]["receiptHandle"], self._delay_s(outcome)) for outcome in retries]
-        failed: list[str] = []  # after one that failed no other is begun
-        self._concurrency.run([partial(self._hide, chunk, failed) for chunk in chunks(delays, ENTRIES)])
-        if failed:  # then the visibility timeout is the delay
-            self._warn("queue_call_failed", call="ChangeMessageVisibility", queue=self._queue_url, error=failed[0])
-
-    def _hide(self, delays: Sequence[tuple[str, int]], failed: list[str]) -> None:
-        entries = [
-            {"Id": str(number), "ReceiptHandle": receipt, "VisibilityTimeout": delay_s}
-            for number, (receipt, delay_s) in enumerate(delays)
-        ]
-        try:
-            if not failed:
-                self._sqs.change_message_visibility_batch(QueueUrl=self._queue_url, Entries=entries)  # type: ignore[arg-type]
-        except (BotoCoreError, ClientError) as error:
-            failed.append(aws_code(error))
-
-    def _delay_s(self, outcome: Outcome) -> int:
-        return round(min(LONGEST_DELAY_S, delay(outcome) * (1 + self._jitter() / 4)))
 
 
 def _signs_of_an_outage(outcomes: Sequence[Outcome], *, partly_up: bool) -> list[TransientError]:
@@ -209,19 +153,6 @@ def _internal_error(bug: Exception) -> InternalError:
     """A bug's type and place only: its message could hold personal data."""
     frame = traceback.extract_tb(bug.__traceback__)[-1]
     return InternalError(f"woohub failed with {type(bug).__name__} in {Path(frame.filename).name}:{frame.lineno}")
-
-
-def delay(outcome: Outcome) -> float:
-    """Seconds until a message should be tried again, before jitter."""
-    requested = (outcome.error.retry_after or 0.0) if isinstance(outcome.error, TransientError) else 0.0
-    if isinstance(outcome.error, DeadlineExceeded):
-        return max(requested, NOT_REACHED_DELAY_S)
-    return max(requested, backoff(outcome.message.receive_count))
-
-
-def backoff(receives: int) -> float:
-    """Seconds from a message's attempt of this number to the next, unless HubSpot asks for more."""
-    return min(LONGEST_DELAY_S, FIRST_DELAY_S * 2.0 ** min(receives - 1, 6))  # the sixth doubling exceeds the longest
 
 
 def read(record: SqsRecord) -> Message:

@@ -1,0 +1,42 @@
+"""Send a message once more as it came: to the dead-letter queue, or to its own queue in place of the first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from woohub.consumer import dead_letters
+from woohub.consumer.breaker import aws_code
+from woohub.delivery.messages import flat_attributes
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+SqsRecord = Mapping[str, Any]  # of a Lambda event
+
+
+class Sender:
+    """Sends messages to queues; a call that fails is logged, not raised."""
+
+    def __init__(self, sqs: SQSClient, warn: Callable[..., None]) -> None:
+        self._sqs = sqs
+        self._warn = warn
+
+    def send(self, queue_url: str, record: SqsRecord, reason: Mapping[str, str], *, delay_s: int = 0) -> bool:
+        """Send a message as it came, with the reason if there is one; False if SQS did not accept it."""
+        attributes = dead_letters.without_reason(flat_attributes(record.get("messageAttributes") or {})) | dict(reason)
+        try:
+            self._sqs.send_message(
+                QueueUrl=queue_url,
+                MessageBody=record["body"],
+                DelaySeconds=delay_s,
+                MessageAttributes={
+                    name: {"DataType": "String", "StringValue": text} for name, text in attributes.items()
+                },
+            )
+        except (BotoCoreError, ClientError) as error:
+            self._warn("queue_call_failed", call="SendMessage", queue=queue_url, error=aws_code(error))
+            return False
+        return True
