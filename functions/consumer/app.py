@@ -19,6 +19,7 @@ from woohub.consumer.telemetry import Telemetry
 from woohub.erasures import CurrentErasures
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.properties import PropertyCatalog
+from woohub.hubspot.retries import Caller
 from woohub.hubspot_settings import ConsumerSettings
 from woohub.settings import AWS_CALLS, HubSpotToken, Secret
 from woohub.sync.engine import Sync
@@ -31,16 +32,17 @@ metrics = Metrics()
 telemetry = Telemetry(Logger(), metrics, log_payloads=settings.log_rejected_payloads)
 timer = Timer()
 secret = Secret(boto3.client("secretsmanager", config=AWS_CALLS), settings.hubspot_secret_arn)
-hubspot = HubSpot(
+threads = Threads()
+caller = Caller(
     urllib3.PoolManager(maxsize=MOST_AT_ONCE),
     HubSpotToken(secret),
     timer,
     settings.hubspot_api_url,
-    settings.hubspot_api_version,
     settings.hubspot_requests_per_10_seconds // (1 if settings.hubspot_one_writer else 2),
     on_call=telemetry.record_call,
-    concurrency=Threads(),
+    concurrency=threads,
 )
+hubspot = HubSpot(caller, settings.hubspot_api_version)
 catalog = PropertyCatalog(hubspot, timer, telemetry.warn)
 configuration = Configuration(lambda: boto3.client("s3", config=AWS_CALLS), settings.configuration_bucket)
 erasures = CurrentErasures(lambda: configuration.current().erasures, secret)
@@ -70,7 +72,7 @@ consumer = Consumer(
     settings.dead_letter_queue_url,
     telemetry.record_outcome,
     telemetry.warn,
-    concurrency=hubspot.concurrency,
+    concurrency=threads,
 )
 
 

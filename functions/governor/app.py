@@ -16,6 +16,7 @@ from woohub.configuration import Configuration, ConfigurationUnreadable
 from woohub.consumer.breaker import BreakerParameter, EventSourceMapping, govern
 from woohub.erasures import CurrentErasures
 from woohub.hubspot.client import HubSpot
+from woohub.hubspot.retries import Caller
 from woohub.hubspot_settings import GovernorSettings
 from woohub.metrics import BREAKER_OPEN, CONFIGURATION_UNREADABLE, GOVERNOR_ALIVE, TOKEN_REFUSED
 from woohub.settings import AWS_CALLS, HubSpotToken, Secret
@@ -26,13 +27,8 @@ settings = GovernorSettings.from_env(os.environ)
 logger, metrics = Logger(), Metrics()
 timer = Timer()
 secret = Secret(boto3.client("secretsmanager", config=AWS_CALLS), settings.hubspot_secret_arn)
-hubspot = HubSpot(
-    urllib3.PoolManager(),
-    HubSpotToken(secret),
-    timer,
-    settings.hubspot_api_url,
-    settings.hubspot_api_version,
-)
+caller = Caller(urllib3.PoolManager(), HubSpotToken(secret), timer, settings.hubspot_api_url)
+hubspot = HubSpot(caller, settings.hubspot_api_version)
 parameter = BreakerParameter(boto3.client("ssm", config=AWS_CALLS), settings.breaker_parameter)
 configuration = Configuration(lambda: boto3.client("s3", config=AWS_CALLS), settings.configuration_bucket, max_age_s=0)
 erasures = CurrentErasures(lambda: configuration.current().erasures, secret)

@@ -24,6 +24,7 @@ from woohub.delivery.delivery_queue import DeliveryQueue
 from woohub.errors import StoreUnknown
 from woohub.http import Call
 from woohub.hubspot.client import HubSpot
+from woohub.hubspot.retries import Caller
 from woohub.hubspot_settings import ReconcileSettings
 from woohub.mapping.fields import FieldMapping
 from woohub.metrics import COUNTED_APART, SWEEP_ALIVE, SWEEP_FAILED, SWEEP_NOT_CONFIGURED, SWEEP_STARTED
@@ -212,4 +213,5 @@ def mapping_of(store: str) -> FieldMapping:
 @cache
 def hubspot(requests_per_10_seconds: int) -> HubSpot:
     """The client, with a share of the budget."""
-    return HubSpot(http, token, timer, settings.hubspot_api_url, settings.hubspot_api_version, requests_per_10_seconds)
+    caller = Caller(http, token, timer, settings.hubspot_api_url, requests_per_10_seconds)
+    return HubSpot(caller, settings.hubspot_api_version)

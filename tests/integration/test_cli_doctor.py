@@ -27,6 +27,7 @@ from woohub.configuration import MAPPING_KEY
 from woohub.consumer.breaker import State
 from woohub.http import Http
 from woohub.hubspot.client import HubSpot
+from woohub.hubspot.retries import Caller
 from woohub_cli import metrics
 from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import stack
@@ -662,7 +663,7 @@ def test_hubspot_is_asked_by_its_own_specs(
     checked: Http = Validated(http, contract) if contract else http
 
     def connect(token: str) -> HubSpot:
-        return HubSpot(checked, FixedToken(token), Timer(), "http://hubspot.test")
+        return HubSpot(Caller(checked, FixedToken(token), Timer(), "http://hubspot.test"))
 
     wrong = [
         finding.step

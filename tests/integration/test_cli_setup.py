@@ -31,6 +31,7 @@ from tests.support.targets import BESIDE, INSTEAD, mapping_with
 from woohub.clock import Timer
 from woohub.http import Http
 from woohub.hubspot.client import HubSpot
+from woohub.hubspot.retries import Caller
 from woohub.mapping import fields
 from woohub.mapping.fields import load_mapping
 from woohub_cli.check_result import Result, Step, failed
@@ -61,7 +62,7 @@ class Shop:
             http = Validated(http, self.contract)
         timer = Timer(sleep=lambda _seconds: None)
         timer.start(120)
-        hubspot = HubSpot(http, FixedToken(self.token), timer, "http://hubspot.test", self.version)
+        hubspot = HubSpot(Caller(http, FixedToken(self.token), timer, "http://hubspot.test"), self.version)
         return {step.what: step for step in provision(hubspot, self.table, dry_run=dry_run)}
 
     @property

@@ -21,6 +21,7 @@ from woohub.clock import Timer
 from woohub.configuration import MAPPING_KEY
 from woohub.delivery.sites import site
 from woohub.hubspot.client import HubSpot
+from woohub.hubspot.retries import Caller
 from woohub.mapping.fields import FieldMapping, load_mapping
 from woohub.store.client import Store
 from woohub.store.connection import StoreCredentials
@@ -53,7 +54,7 @@ def copy_orders(shop: OperatedStack, kind: str = "deals", mapping: FieldMapping 
     timer = Timer()
     timer.start(60)
     url = shop.stack.outputs["HubSpotApiUrl"]
-    hubspot = HubSpot(urllib3.PoolManager(), FixedToken(DEFAULT_TOKEN), timer, url, "2026-09")
+    hubspot = HubSpot(Caller(urllib3.PoolManager(), FixedToken(DEFAULT_TOKEN), timer, url))
     store = Store(urllib3.PoolManager(), StoreCredentials(shop.shop.url, KEY, SECRET), timer, idle_factor=0)
     for row in store.orders_by_id(shop.shop.orders).values():
         event = parse(swept(ORDER_SWEPT, [row], 0, shop.shop.url, 0)[0])

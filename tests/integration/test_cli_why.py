@@ -16,7 +16,7 @@ from simulators.hubspot.definitions import CONTACTS, DEALS
 from tests.support.operated_stack import OperatedStack, now_text, operated_stack
 from tests.support.stack_consumer import StackConsumer
 from woohub.consumer.breaker import State
-from woohub.hubspot import client
+from woohub.hubspot import retries
 from woohub_cli import dead_letter_queue
 
 AN_HOUR_AGO = -3600.0
@@ -377,7 +377,7 @@ def test_a_refused_token_before_the_breaker_knows(shop: OperatedStack) -> None:
 
 
 def test_what_is_waited_for_is_said(shop: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "BACKOFF_S", (0,))
+    monkeypatch.setattr(retries, "BACKOFF_S", (0,))
     number = shop.shop.place()
     shop.portal.faults.add(InjectedFault("status", status=503, path="deals/batch/read", count=1))
 

@@ -19,7 +19,7 @@ from woohub.consumer.retries import RESEND_RECEIVES, delay
 from woohub.delivery.messages import flat_attributes, from_sqs, to_sqs
 from woohub.errors import DeadlineExceeded, HubSpotUnavailable
 from woohub.http import Http, Response
-from woohub.hubspot.client import CallStats
+from woohub.hubspot.call_stats import CallStats
 from woohub.sync.outcome import Message, Outcome, Verdict
 
 
@@ -218,7 +218,7 @@ def customers(fixture: ConsumerFixture, *numbers: int) -> None:
 def test_a_record_that_breaks_what_others_get_answered_is_set_aside(
     fixture: ConsumerFixture, receives: int, dead: int
 ) -> None:
-    fixture.engine.hubspot.http = Allergic(fixture.engine.hubspot.http)
+    fixture.engine.hubspot.caller.http = Allergic(fixture.engine.hubspot.caller.http)
     tried(fixture, 666, receives - 1)
     for number in (1, 2):
         assert tried(fixture, number, 1) == 0
@@ -252,7 +252,7 @@ def test_while_all_writes_fail_nobody_is_the_culprit(fixture: ConsumerFixture) -
 
 
 def test_a_record_that_breaks_calls_does_not_open_the_breaker_for_the_others(fixture: ConsumerFixture) -> None:
-    fixture.engine.hubspot.http = Allergic(fixture.engine.hubspot.http)
+    fixture.engine.hubspot.caller.http = Allergic(fixture.engine.hubspot.caller.http)
     customers(fixture, 1)
 
     for receives in range(1, 5):

@@ -100,8 +100,8 @@ class QuietShop:
         )
 
     def consume(self, function: ModuleType, waves: Mapping[str, Sequence[Delivery]]) -> None:
-        http = Metered(function.hubspot.http)
-        function.hubspot.http = http
+        http = Metered(function.hubspot.caller.http)
+        function.hubspot.caller.http = http
         for number, (name, deliveries) in enumerate(waves.items()):
             records = [
                 consumer_record(to_sqs(sent), MESSAGE_ID.format(number * 100 + n)) for n, sent in enumerate(deliveries)

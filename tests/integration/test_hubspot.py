@@ -37,8 +37,9 @@ from woohub.errors import (
     Unauthorized,
     UnknownOutcome,
 )
-from woohub.hubspot.client import HubSpot, paths
+from woohub.hubspot.client import HubSpot
 from woohub.hubspot.objects import CONTACTS, DEALS
+from woohub.hubspot.paths import paths
 from woohub.mapping.fields import load_mapping
 from woohub.reconcile import deleted_orders
 
@@ -89,7 +90,7 @@ def test_each_api_version_has_its_paths(version: str, objects: str, associations
 @pytest.mark.parametrize("status", [503, 429, 423])
 def test_each_wait_is_announced_with_its_reason(status: int) -> None:
     engine, waits = troubled(status=status, count=2), list[tuple[float, str]]()
-    engine.hubspot.on_wait = lambda seconds, reason: waits.append((seconds, reason))
+    engine.hubspot.caller.on_wait = lambda seconds, reason: waits.append((seconds, reason))
 
     read(engine.hubspot)
 
@@ -98,7 +99,7 @@ def test_each_wait_is_announced_with_its_reason(status: int) -> None:
 
 def test_a_wait_that_does_not_fit_is_not_announced() -> None:
     engine, waits = troubled(status=503, retry_after="20"), list[str]()
-    engine.hubspot.on_wait = lambda _seconds, reason: waits.append(reason)
+    engine.hubspot.caller.on_wait = lambda _seconds, reason: waits.append(reason)
     engine.timer.start(10)
 
     with pytest.raises(DeadlineExceeded):
@@ -129,7 +130,7 @@ def test_why_hubspot_does_not_answer_is_said_in_words(error: HTTPError, words: s
     engine.timer.start(57)
 
     with (
-        patch.object(engine.hubspot, "_send", side_effect=error),
+        patch.object(engine.hubspot.caller.http, "request", side_effect=error),
         pytest.raises(HubSpotUnavailable, match=f"contacts/batch/read: {words}$"),
     ):
         engine.hubspot.read(CONTACTS, ["a@example.com"], ["email"], id_property="email", retry=False)
@@ -219,7 +220,7 @@ def test_a_429_is_waited_out_as_its_policy_or_header_says(policy: str, retry_aft
 
 def test_a_429_that_names_no_policy_is_given_half_a_minute() -> None:
     engine = EngineFixture()
-    engine.hubspot.http = Canned(429, b"<html>Too Many Requests</html>")
+    engine.hubspot.caller.http = Canned(429, b"<html>Too Many Requests</html>")
     engine.timer.start(40)
     started = engine.clock.now
 
@@ -339,7 +340,7 @@ def test_a_refused_token_is_read_again_once_and_then_given_up() -> None:
 @pytest.mark.parametrize("pasted", ["pat-na1-\n1234", "pat\N{EN DASH}na1", "pat-na1\x00", "\ud800", "pat na1"])
 def test_a_token_that_no_header_can_carry_is_a_refused_one(pasted: str) -> None:
     engine = EngineFixture(token=Token(pasted, pasted))
-    request = engine.hubspot.http.request
+    request = engine.hubspot.caller.http.request
 
     def as_a_connection_would(method: str, url: str, **call: Any) -> Any:
         connection = HTTPConnection("nobody.invalid")  # it connects when the headers are complete
@@ -347,7 +348,10 @@ def test_a_token_that_no_header_can_carry_is_a_refused_one(pasted: str) -> None:
         connection.putheader("authorization", call["headers"]["authorization"])
         return request(method, url, **call)
 
-    with patch.object(engine.hubspot.http, "request", as_a_connection_would), pytest.raises(Unauthorized) as caught:
+    with (
+        patch.object(engine.hubspot.caller.http, "request", as_a_connection_would),
+        pytest.raises(Unauthorized) as caught,
+    ):
         read(engine.hubspot)
 
     assert "pat" not in str(caught.value)
@@ -428,7 +432,7 @@ TELLING_NOTHING = [b"{}", b'{"status": "COMPLETE"}', b'{"results": null}', b'{"r
 @pytest.mark.parametrize("call", [read, create, associate, define, search, look_for_deleted])
 def test_an_answer_that_tells_nothing_is_never_a_success(data: bytes, call: Callable[[HubSpot], object]) -> None:
     engine = EngineFixture()
-    engine.hubspot.http = Canned(200, data)
+    engine.hubspot.caller.http = Canned(200, data)
     engine.timer.start(57)
 
     with pytest.raises(TransientError):
@@ -438,7 +442,7 @@ def test_an_answer_that_tells_nothing_is_never_a_success(data: bytes, call: Call
 @pytest.mark.parametrize("data", [b'{"results": []}', b'{"results": [null, "x", {}, {"id": ""}]}'])
 def test_a_write_whose_answer_names_no_record_has_an_unknown_outcome(data: bytes) -> None:
     engine = EngineFixture()
-    engine.hubspot.http = Canned(200, data)
+    engine.hubspot.caller.http = Canned(200, data)
 
     with pytest.raises(UnknownOutcome):
         create(engine.hubspot)
@@ -471,7 +475,7 @@ def test_whatever_hubspot_answers_the_caller_learns_what_to_do_next(
     headers = HTTPHeaderDict(
         {"retry-after": header, "x-hubspot-ratelimit-max": header, "x-hubspot-ratelimit-daily": header}
     )
-    engine.hubspot.http = Canned(status, json.dumps(body).encode(), headers)
+    engine.hubspot.caller.http = Canned(status, json.dumps(body).encode(), headers)
     engine.timer.start(57)
 
     with contextlib.suppress(TransientError, HubSpotRejected):
@@ -480,7 +484,7 @@ def test_whatever_hubspot_answers_the_caller_learns_what_to_do_next(
 
 def test_a_read_whose_errors_say_nothing_is_a_read_that_found_nothing() -> None:
     engine = EngineFixture()
-    engine.hubspot.http = Canned(
+    engine.hubspot.caller.http = Canned(
         207, b'{"status": "COMPLETE", "results": [], "errors": [{"message": "Could not get some"}]}'
     )
 
@@ -490,7 +494,7 @@ def test_a_read_whose_errors_say_nothing_is_a_read_that_found_nothing() -> None:
 @pytest.mark.parametrize("status", [400, 404, 409, 414])
 def test_a_refusal_in_json_is_hubspots_verdict(status: int) -> None:
     engine = EngineFixture()
-    engine.hubspot.http = Canned(status, b'{"message": "no"}')
+    engine.hubspot.caller.http = Canned(status, b'{"message": "no"}')
 
     with pytest.raises(HubSpotRejected, match="no"):
         create(engine.hubspot)

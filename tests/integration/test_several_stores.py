@@ -146,7 +146,7 @@ def test_a_stack_with_one_store_makes_the_calls_it_always_made() -> None:
 def record_requests(engine: EngineFixture) -> list[tuple[Any, ...]]:
     """What the engine's client sends from now on."""
     sent = list[tuple[Any, ...]]()
-    http: Any = engine.hubspot.http
+    http: Any = engine.hubspot.caller.http
     request = http.request
 
     def recorded(method: str, url: str, **kwargs: Any) -> Any:

@@ -615,7 +615,7 @@ def test_a_record_that_breaks_every_call_does_not_keep_the_others() -> None:
     engine = EngineFixture()
     batch = [message("order.created", order(n, billing={"email": f"shopper{n}@example.com"})) for n in range(1, 31)]
     bad = message("order.created", order(666, billing={"email": "shopper666@example.com"}))
-    engine.hubspot.http = Allergic(engine.hubspot.http)
+    engine.hubspot.caller.http = Allergic(engine.hubspot.caller.http)
 
     outcomes = {outcome.message.id: outcome for outcome in engine.deliver(*batch, bad)}
 
@@ -629,7 +629,7 @@ def test_ten_records_that_break_every_call_do_not_keep_the_others() -> None:
     engine = EngineFixture()
     good = [message("order.created", order(n, billing={"email": f"shopper{n}@example.com"})) for n in range(1, 41)]
     bad = [message("order.created", order(n, billing={"email": f"shopper{n}@example.com"})) for n in range(6660, 6670)]
-    engine.hubspot.http = Allergic(engine.hubspot.http)
+    engine.hubspot.caller.http = Allergic(engine.hubspot.caller.http)
     started = engine.clock.now
 
     outcomes = {outcome.message.id: outcome for outcome in engine.deliver(*bad, *good)}
@@ -665,8 +665,8 @@ class Instead:
     def __init__(
         self, engine: EngineFixture, chosen: Callable[[str, bytes], bool], act: Callable[[], Response]
     ) -> None:
-        self._http, self._chosen, self._act = engine.hubspot.http, chosen, act
-        engine.hubspot.http = self
+        self._http, self._chosen, self._act = engine.hubspot.caller.http, chosen, act
+        engine.hubspot.caller.http = self
 
     def request(self, method: str, url: str, **kwargs: Any) -> Response:
         if self._chosen(url, kwargs.get("body") or b""):

@@ -22,6 +22,7 @@ from woohub.errors import DeadlineExceeded, HubSpotRejected, Suspended, Unauthor
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.objects import CONTACTS
 from woohub.hubspot.properties import PropertyCatalog
+from woohub.hubspot.retries import Caller
 from woohub.sync.engine import Sync
 from woohub.sync.outcome import Message, Outcome
 from woohub.sync.record_kinds import record_kinds
@@ -68,14 +69,16 @@ class ConsumerOverHttp:
         self.token = Token()
         self.timer = Timer(now, lambda seconds: time.sleep(seconds / FASTER))
         self.calls: list[str] = []  # paths
-        self.hubspot = HubSpot(
+        self.threads = Threads()
+        caller = Caller(
             self.http,
             self.token,
             self.timer,
             url,
             on_call=lambda call: self.calls.append(call.path),
-            concurrency=Threads(),
+            concurrency=self.threads,
         )
+        self.hubspot = HubSpot(caller)
         catalog = PropertyCatalog(self.hubspot, self.timer, _silent)
         self.sync = Sync(self.hubspot, catalog, lambda _stores: record_kinds(FIELDS), self.timer, _silent)
 
@@ -118,7 +121,7 @@ def numbers(*wanted: int) -> list[str]:
 def test_no_ten_seconds_see_more_calls_than_the_limit_and_no_more_than_eight_are_in_flight(
     stage: ConsumerOverHttp,
 ) -> None:
-    stage.hubspot.concurrency.run([lambda: stage.hubspot.read(CONTACTS, ["1"], ["email"])] * 200)
+    stage.threads.run([lambda: stage.hubspot.read(CONTACTS, ["1"], ["email"])] * 200)
 
     counters = stage.portal.counters()
     assert (counters["total"], counters["refused_429"]) == (200, 0)

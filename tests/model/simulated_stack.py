@@ -44,6 +44,7 @@ from woohub.delivery.store_secrets import StoreSecrets
 from woohub.errors import InternalError
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.properties import PropertyCatalog
+from woohub.hubspot.retries import Caller
 from woohub.mapping.fields import FieldMapping, load_mapping
 from woohub.settings import HubSpotToken, Secret
 from woohub.sync.engine import Sync
@@ -236,7 +237,7 @@ class SimulatedStack:
         timer = Timer(self.simulation.clock, threads.sleep)
         timer.start(28)
         line = HubSpotConnection(self.transport(threads), self.latency, threads)
-        hubspot = HubSpot(line, HubSpotToken(self._secret("hubspot")), timer, version=self.version)
+        hubspot = HubSpot(Caller(line, HubSpotToken(self._secret("hubspot")), timer), self.version)
         try:
             govern(self.breaker_parameter(), self.flow(), lambda: self._probe(hubspot), self.simulation.now)
         except ClientError:
@@ -278,7 +279,7 @@ class SimulatedStack:
         timer = Timer(self.simulation.clock, self.simulation.sleep)
         timer.start(600)
         http = InProcessTransport(self._app, sleep=self.simulation.sleep)
-        hubspot = HubSpot(http, HubSpotToken(self.secret("hubspot")), timer)
+        hubspot = HubSpot(Caller(http, HubSpotToken(self.secret("hubspot")), timer))
         for mapping in of_stores.values():
             assert all(step.outcome != "failed" for step in set_up_portal(hubspot, mapping, dry_run=False))
 
@@ -326,7 +327,8 @@ class Process:
         self._connection = HubSpotConnection(stack.transport(threads), stack.latency, threads)
         token = HubSpotToken(stack.secret("hubspot"))
         dice = stack.simulation.random.random
-        hubspot = HubSpot(self._connection, token, self._timer, version=stack.version, random=dice, concurrency=threads)
+        caller = Caller(self._connection, token, self._timer, random=dice, concurrency=threads)
+        hubspot = HubSpot(caller, stack.version)
         portal = PropertyCatalog(hubspot, self._timer, self._warn)
         sync = Sync(hubspot, portal, stack.current_kinds(), self._timer, self._warn)
         breaker = Breaker(stack.breaker_parameter, stack.flow, self._alarm, stack.simulation.clock)

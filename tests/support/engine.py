@@ -14,6 +14,7 @@ from woohub.erasures import NOBODY, ErasedPeople
 from woohub.http import Call
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.properties import PropertyCatalog
+from woohub.hubspot.retries import Caller
 from woohub.mapping.fields import load_mapping
 from woohub.sync.engine import Sync
 from woohub.sync.outcome import Message, Outcome
@@ -65,14 +66,14 @@ class EngineFixture:
         self.timer = Timer(self.clock.read, self.clock.sleep)
         http = InProcessTransport(create_app(self.portal), sleep=self.clock.sleep)
         contract = hubspots_contract()
-        self.hubspot = HubSpot(
+        caller = Caller(
             Validated(http, contract) if contract else http,
             self.token,
             self.timer,
-            version=self.version,
             random=lambda: 0.5,
             on_call=self.calls.append,
         )
+        self.hubspot = HubSpot(caller, self.version)
         self.sync = Sync(
             self.hubspot,
             PropertyCatalog(self.hubspot, self.timer, self.warn),

@@ -19,6 +19,7 @@ from woohub.erasures import FILE, CurrentErasures, ErasureList
 from woohub.http import Call
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.properties import PropertyCatalog
+from woohub.hubspot.retries import Caller
 from woohub.settings import Secret
 from woohub.sync.engine import Sync
 from woohub.sync.outcome import Outcome
@@ -40,7 +41,7 @@ class StackConsumer:
         outputs = self.shop.stack.outputs
         http = InProcessTransport(create_app(self.shop.portal))
         self.timer = Timer()
-        hubspot = HubSpot(http, Token(), self.timer, on_call=self.calls.append)
+        hubspot = HubSpot(Caller(http, Token(), self.timer, on_call=self.calls.append))
         flow = EventSourceMapping(self.shop.stack.client("lambda"), lambda: outputs["EventSourceMappingId"])
         parameter = BreakerParameter(self.shop.stack.client("ssm"), outputs["BreakerParameter"])
         breaker = Breaker(lambda: parameter, lambda: flow, _silent)

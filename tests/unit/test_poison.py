@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from woohub.consumer.poison import MEMORY_S, PoisonDetector
-from woohub.hubspot.client import CallStats
+from woohub.hubspot.call_stats import CallStats
 
 CREATE, UPDATE = "deals/batch/create", "deals/batch/update"
 BAD = "order:666"

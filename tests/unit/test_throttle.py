@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.support.clock import Clock
 from woohub.clock import Timer
 from woohub.errors import DeadlineExceeded
-from woohub.hubspot.budget import Budget, daily_left
+from woohub.hubspot.rate_limit import Budget, daily_left
 
 
 def a_timer() -> tuple[Timer, Clock]:

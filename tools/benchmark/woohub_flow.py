@@ -19,6 +19,7 @@ from woohub.delivery.messages import to_sqs
 from woohub.http import Http
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.properties import PropertyCatalog
+from woohub.hubspot.retries import Caller
 from woohub.mapping.fields import load_mapping
 from woohub.mapping.overlay import Overlay
 from woohub.sync.engine import Sync
@@ -164,7 +165,7 @@ class WooHubFlow:
         self._timer = Timer(self.clock.read, threads.sleep)
         http = self.http or InProcessTransport(create_app(self.portal), sleep=threads.sleep)
         token = SimpleNamespace(current=lambda: DEFAULT_TOKEN, renew=lambda: DEFAULT_TOKEN)
-        self._hubspot = HubSpot(http, token, self._timer, random=rng.random, concurrency=threads)
+        self._hubspot = HubSpot(Caller(http, token, self._timer, random=rng.random, concurrency=threads))
         in_memory = BreakerInMemory()
         self._event_source, self._state = cast(EventSourceMapping, in_memory), cast(BreakerParameter, in_memory)
         catalog = PropertyCatalog(self._hubspot, self._timer, _ignore)

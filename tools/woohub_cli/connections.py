@@ -11,6 +11,7 @@ import urllib3
 from woohub.clock import Timer
 from woohub.delivery.delivery_queue import DeliveryQueue
 from woohub.hubspot.client import HubSpot
+from woohub.hubspot.retries import Caller
 from woohub.hubspot_settings import HubSpotSettings
 from woohub.store.client import Store
 from woohub.store.connection import StoreCredentials
@@ -52,7 +53,8 @@ class HubSpotAddress:
     def connect(self, token: str) -> HubSpot:
         timer = Timer()
         timer.start(HUBSPOT_TIMEOUT_S)
-        return HubSpot(urllib3.PoolManager(), FixedToken(token), timer, self.url, self.version, on_wait=waiting)
+        caller = Caller(urllib3.PoolManager(), FixedToken(token), timer, self.url, on_wait=waiting)
+        return HubSpot(caller, self.version)
 
 
 def hubspot_address(stack: Stack | None, env: Mapping[str, str]) -> HubSpotAddress:
@@ -92,8 +94,8 @@ def hubspot(stack: Stack | None, env: Mapping[str, str], share: int = HUBSPOT_RE
     if not token:
         raise Trouble("there is no HubSpot token: put HUBSPOT_API_KEY into .env and run `woohub setup`")
     address = hubspot_address(stack, env)
-    http, known = urllib3.PoolManager(), FixedToken(token)
-    return HubSpot(http, known, Timer(), address.url, address.version, share, on_wait=waiting)
+    caller = Caller(urllib3.PoolManager(), FixedToken(token), Timer(), address.url, share, on_wait=waiting)
+    return HubSpot(caller, address.version)
 
 
 def queue(stack: Stack, *, tenant: str = "") -> DeliveryQueue:

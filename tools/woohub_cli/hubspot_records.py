@@ -65,7 +65,7 @@ class Crm:
         self._mapping, self._warn = table, warn
         self.target = target or Target.of(table)
         self._type, self._table = self.target.type, self.target.table
-        self._catalog = PropertyCatalog(hubspot, hubspot.timer, warn)
+        self._catalog = PropertyCatalog(hubspot, hubspot.caller.timer, warn)
 
     def orders_beside(self) -> Crm | None:
         """HubSpot's orders of the same portal as its deals, where the mapping has both."""
@@ -270,7 +270,7 @@ class Crm:
             try:
                 return _records(self._hubspot.post(path, body))
             except UnknownOutcome as error:
-                self._hubspot.back_off(pause, str(error))
+                self._hubspot.caller.back_off(pause, str(error))
         return _records(self._hubspot.post(path, body))
 
 

@@ -59,7 +59,7 @@ class Consequences:
         counted: Sequence[Affected] = ()
         try:
             hubspot = connections.hubspot(mappings.stack, env)
-            hubspot.timer.start(why.CLIENT_TIMEOUT_S)
+            hubspot.caller.timer.start(why.CLIENT_TIMEOUT_S)
             counted = affected(hubspot, changes, mappings.now_in_force(), then)
             return cls(counted, missing_in_hubspot(hubspot, then))
         except EXPECTED as error:

@@ -30,7 +30,7 @@ class Portal:
     @classmethod
     def of(cls, hubspot: HubSpot) -> Portal:
         """One call."""
-        is_real = hubspot.base_url == HubSpotSettings.hubspot_api_url
+        is_real = hubspot.caller.base_url == HubSpotSettings.hubspot_api_url
         try:
             details = hubspot.get(f"{hubspot.paths.account}/details")
         except (Forbidden, HubSpotRejected):

@@ -178,7 +178,7 @@ def _announce(stack: Stack, run: Run, rate: float, remove: str, json: bool) -> N
 
 def _ask(hubspot: HubSpot, run: Run, remove: str, yes: bool) -> None:
     """Test records in the CRM people work with, or gone from it: that should be meant."""
-    if yes or hubspot.base_url != REAL_HUBSPOT:
+    if yes or hubspot.caller.base_url != REAL_HUBSPOT:
         return
     what = f"Archive what run {run.name} made in" if remove else f"Place {run.orders} test orders in"
     if not typer.confirm(f"{what} the real HubSpot?", err=True):

@@ -107,8 +107,8 @@ def token_step(token: str, connect: Connect, kinds: Sequence[str]) -> Step:
     except Unauthorized as error:
         return Step(what, Result.FAILED, str(error), fix)
     except TransientError as error:
-        return Step(what, Result.FAILED, f"{hubspot.base_url}: {error}", next_after(error))
-    return Step(what, Result.OK, f"accepted by {hubspot.base_url}")
+        return Step(what, Result.FAILED, f"{hubspot.caller.base_url}: {error}", next_after(error))
+    return Step(what, Result.OK, f"accepted by {hubspot.caller.base_url}")
 
 
 def _webhook_secret(stack: Stack, env: Mapping[str, str], agree: Agree, *, dry_run: bool) -> Step:

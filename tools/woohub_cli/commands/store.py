@@ -99,7 +99,7 @@ class Addition:
             return
         address = connections.hubspot_address(self.stack, self.env)
         if dry_run:
-            token = connections.hubspot(self.stack, self.env).token.current()
+            token = connections.hubspot(self.stack, self.env).caller.token.current()
             yield Step("store in the stack", Result.WOULD_CREATE, "secrets, watermark, alarms")
             yield from provision(address.connect(token), table, others, dry_run=True)
             yield Step("webhooks", Result.WOULD_CREATE, f"{self.stack.output('WebhookUrl')}: {', '.join(TOPICS)}")

@@ -74,8 +74,8 @@ def command(
         target, store, hubspot, asked, all_customers=all_customers, queue_repairs=queue_repairs
     )
     if html:
-        _write(html, report_page.page(report, store.credentials.url, hubspot.base_url))
-    where = {"store": store.credentials.url, "hubspot": hubspot.base_url}
+        _write(html, report_page.page(report, store.credentials.url, hubspot.caller.base_url))
+    where = {"store": store.credentials.url, "hubspot": hubspot.caller.base_url}
     if options.json:
         output.as_json(where | report.facts() | {"repaired": vars(repaired) if repaired else None})
     else:

@@ -140,7 +140,7 @@ def in_store(lookup: Lookup, store: Store | None) -> InStore:
 def crm_of(stack: Stack, env: dict[str, str], table: FieldMapping) -> Crm:
     """The portal as this mapping reads it."""
     hubspot = connections.hubspot(stack, env)
-    hubspot.timer.start(CLIENT_TIMEOUT_S)
+    hubspot.caller.timer.start(CLIENT_TIMEOUT_S)
     return Crm(hubspot, table, connections.warn)
 
 

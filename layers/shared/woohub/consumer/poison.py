@@ -10,7 +10,7 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from woohub.clock import is_within
-from woohub.hubspot.client import CallStats
+from woohub.hubspot.call_stats import CallStats
 
 MEMORY_S = 1800.0  # longer than the longest delay of a message
 SUCCESSES_PER_FAILURE = 2  # batches in which the call must have succeeded, for each in which it failed

@@ -1,1 +1,1 @@
-"""Talk to the HubSpot CRM: calls, answers, the request budget, and which properties a portal has."""
+"""Talk to the HubSpot CRM: calls, retries, the rate limit, answers, and which properties a portal has."""

@@ -16,7 +16,8 @@ from woohub.concurrency import Condition
 from woohub.delivery.delivery import Delivery
 from woohub.erasures import NOBODY, ErasedPeople
 from woohub.errors import InternalError, TransientError
-from woohub.hubspot.client import CallStats, HubSpot
+from woohub.hubspot.call_stats import CallStats
+from woohub.hubspot.client import HubSpot
 from woohub.hubspot.objects import ObjectType
 from woohub.hubspot.properties import PropertyCatalog, Warn
 from woohub.sync.batch_writer import write_all
@@ -113,9 +114,9 @@ class Sync:
 
     def _write_records(self, kinds: Kinds, batch: Batch) -> dict[Ref, RecordResult]:
         results: dict[Ref, RecordResult] = {}
-        progress = Progress(self._hubspot.concurrency.condition())
+        progress = Progress(self._hubspot.caller.concurrency.condition())
         present = [kind for kind in kinds.records if batch.keys(kind.type)]
-        self._hubspot.concurrency.run([partial(self._write, kind, batch, results, progress) for kind in present])
+        self._hubspot.caller.concurrency.run([partial(self._write, kind, batch, results, progress) for kind in present])
         return results
 
     def _write(self, kind: RecordKind, batch: Batch, results: dict[Ref, RecordResult], progress: Progress) -> None:
@@ -129,7 +130,7 @@ class Sync:
 
         with progress.of(kind):
             # While HubSpot does not answer, records that need others are not even read before those are written.
-            waits = progress.have_ended(needs) or not self._hubspot.in_flight.is_answered
+            waits = progress.have_ended(needs) or not self._hubspot.caller.in_flight.is_answered
             known = held() if waits else {}
             keys = [key for key in batch.keys(kind.type) if key not in known]
             written = self._write_keys(kind, keys, batch, results, held) if keys else {}
@@ -150,8 +151,8 @@ class Sync:
         facts = {key: batch.facts[Ref(kind.type, key)] for key in keys}
         lookup = self._lookup(kind, is_unique=schema.is_unique(kind.type.key))
         records = KindRecordSet(kind, facts, results, self._hubspot, self._catalog, schema, lookup, self._warn)
-        is_answered = self._hubspot.in_flight.is_answered
-        written = write_all(records, keys, self._timer, self._hubspot.concurrency, held, is_answered=is_answered)
+        is_answered = self._hubspot.caller.in_flight.is_answered
+        written = write_all(records, keys, self._timer, self._hubspot.caller.concurrency, held, is_answered=is_answered)
         return {
             key: replace(result, properties=records.properties(key), is_new=records.is_new(key))
             for key, result in written.items()

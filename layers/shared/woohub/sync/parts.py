@@ -91,7 +91,7 @@ class PartSets:
         creates = [part for part in every if not part.record_id]
         updates = [part for part in every if part.record_id]
         update = partial(update_records, self._hubspot, self._type)
-        self._hubspot.concurrency.run(
+        self._hubspot.caller.concurrency.run(
             [partial(bisect, self._create, call, answers) for call in chunks(creates, BATCH)]
             + [partial(bisect, update, call, answers) for call in chunks(updates, BATCH)]
         )
@@ -228,5 +228,5 @@ def write_parts(
     except TransientError as error:
         return {Ref(parts.of, key): RecordResult(error=error) for key in wanted}
     sets = PartSets(parts, wanted, owners, hubspot, catalog, schema)
-    written = write_all(sets, list(wanted), timer, hubspot.concurrency)
+    written = write_all(sets, list(wanted), timer, hubspot.caller.concurrency)
     return {Ref(parts.of, key): result for key, result in written.items()}

@@ -103,9 +103,8 @@ def write_summary(
         schema = catalog.schema(summary.type)
     except TransientError as error:
         return dict.fromkeys(ids, RecordResult(error=error))
-    return write_all(
-        SummarySet(summary, dict(_known(summary, results)), hubspot, catalog, schema), ids, timer, hubspot.concurrency
-    )
+    records = SummarySet(summary, dict(_known(summary, results)), hubspot, catalog, schema)
+    return write_all(records, ids, timer, hubspot.caller.concurrency)
 
 
 def _known(summary: Summary, results: Results) -> Iterator[tuple[str, Mapping[str, str | None]]]:

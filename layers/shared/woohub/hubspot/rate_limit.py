@@ -1,4 +1,4 @@
-"""The HubSpot request budget: how many calls may be made in a rolling window."""
+"""HubSpot's rate limit: the request budget, which says how many calls may be made in a rolling window."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from threading import Lock
 
 from woohub.clock import Timer
+
+SEARCHES_PER_SECOND = 4  # HubSpot allows 5 per account, and other apps share them
 
 
 class Budget:
