@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from generators.operations import DOCS
 
-PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
+PAGE = DOCS.read_text(encoding="utf-8")
 
 
 def assert_described(event: str) -> None:

@@ -3,7 +3,7 @@
 A metric is a Count with the dimension `service` unless its meaning names another unit or further dimensions. The names
 are public, because alarms, dashboards and people's own queries use them: add names, never rename one ("Sweep" is the
 old word for a reconcile run). docs/operations.md has the table, made from here
-by `python -m generators.metrics --write`.
+by `python -m generators.operations --write`.
 """
 
 from __future__ import annotations
