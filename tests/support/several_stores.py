@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from woohub.mapping import mapping_file
 from woohub.mapping.fields import FieldMapping, field_mapping
-from woohub.mapping.of_store import of_store
+from woohub.mapping.several_stores import of_store
 from woohub.stores import FIRST, StoreSettings
 
 

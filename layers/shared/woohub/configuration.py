@@ -19,8 +19,8 @@ from woohub.erasures import ErasureList
 from woohub.errors import Suspended, WooHubError
 from woohub.mapping import mapping_file
 from woohub.mapping.fields import FieldMapping, field_mapping, load_mapping
-from woohub.mapping.of_store import of_store
 from woohub.mapping.overlay import Overlay
+from woohub.mapping.several_stores import of_store
 from woohub.stores import FIRST, StoreSettings
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from woohub.errors import WooHubError
-from woohub.mapping.of_store import CUSTOMER_ID, customer_id_property, order_key_prefix
 from woohub.mapping.rows import Prefix, Property
+from woohub.mapping.several_stores import CUSTOMER_ID, customer_id_property, order_key_prefix
 from woohub.stores import StoreSettings, is_name
 
 

@@ -13,7 +13,7 @@ import urllib3
 
 from woohub.delivery.sites import site
 from woohub.errors import DeadlineExceeded
-from woohub.mapping.of_store import customer_id_property, order_key_prefix
+from woohub.mapping.several_stores import customer_id_property, order_key_prefix
 from woohub.store.client import Store
 from woohub.store.connection import StoreCredentials
 from woohub.store.requests import StoreRefused, StoreUnavailable

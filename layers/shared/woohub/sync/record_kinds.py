@@ -7,14 +7,14 @@ from collections.abc import Collection, Mapping
 from woohub.configuration import Configuration, ConfigurationVersion
 from woohub.hubspot.objects import DEALS, ORDERS, ObjectType
 from woohub.mapping.fields import FieldMapping
-from woohub.mapping.of_store import with_shared_contacts
+from woohub.mapping.several_stores import with_shared_contacts
 from woohub.stores import FIRST
 from woohub.sync.contacts import ContactKind
 from woohub.sync.customer_metrics import CustomerMetricsSummary
 from woohub.sync.deals import DealKind
-from woohub.sync.kind_of_stores import KindOfStores, PartsOfStores
 from woohub.sync.line_items import LineItems
 from woohub.sync.records import Kinds, Parts, RecordKind, Summary
+from woohub.sync.several_stores import KindOfStores, PartsOfStores
 
 
 def record_kinds(mapping: FieldMapping) -> Kinds:

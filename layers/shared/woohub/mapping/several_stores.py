@@ -1,4 +1,4 @@
-"""The mapping of a store besides the first: the stack's, with keys and a customer id of its own."""
+"""The mappings of several stores: each has keys and a customer id of its own; their contacts are the same people."""
 
 from __future__ import annotations
 
