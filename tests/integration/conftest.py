@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from simulators.hubspot import InProcessTransport, SimulatedPortal, create_app, provision
 from tests.support.clock import Clock
 from tests.support.openapi_contract import Contract, Validated, hubspots_contract
+from tests.support.operations_page import assert_described
 from tests.support.simulated import VERSIONS, Calls
 from woohub.http import Http
 
@@ -46,3 +49,12 @@ def hubspot(raw: Calls, contract: Contract | None) -> Calls:
 def hubspot_of_each_version(request: pytest.FixtureRequest, hubspot: Calls) -> Calls:
     """The same caller in every version of the API."""
     return hubspot.using(version=request.param)
+
+
+@pytest.fixture
+def logs_are_described(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """docs/operations.md has every event that a function's logger writes in the test."""
+    yield
+    for record in caplog.get_records("call"):
+        if record.name == "woohub":
+            assert_described(record.getMessage())

@@ -18,6 +18,7 @@ from tests.support.orders import order
 from tests.support.template import FUNCTIONS
 from woohub.consumer.breaker import SILENT_BATCHES, BreakerParameter, EventSourceMapping
 
+pytestmark = pytest.mark.usefixtures("logs_are_described")
 CONTEXT = SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000, function_name="consumer")
 
 

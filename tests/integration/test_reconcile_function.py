@@ -21,6 +21,8 @@ from tests.support.clock import Clock
 from woohub.errors import InvalidPayload
 from woohub.settings import Secret
 
+pytestmark = pytest.mark.usefixtures("logs_are_described")
+
 
 @dataclass
 class Context:

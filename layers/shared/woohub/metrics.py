@@ -2,8 +2,8 @@
 
 A metric is a Count with the dimension `service` unless its meaning names another unit or further dimensions. The names
 are public, because alarms, dashboards and people's own queries use them: add names, never rename one ("Sweep" is the
-old word for a reconcile run). docs/operations.md has the table, made from here
-by `python -m generators.operations --write`.
+old word for a reconcile run). docs/operations.md has the table, made from here by
+`python -m generators.operations --write`.
 """
 
 from __future__ import annotations
@@ -26,12 +26,14 @@ class Metric(str):
 DELIVERY_ACCEPTED = Metric(
     "DeliveryAccepted",
     "ingest",
-    "deliveries queued; also by `signed_with` (previous) and `encoding` (gzip+base64, trimmed) where they are not as "
-    "usual, and with `DetailedMetrics=true` by the usual ones (current, plain), too",
+    "deliveries queued; also by `signed_with` (previous) and `encoding` (gzip+base64, trimmed) where these are unusual, and "
+    "with `DetailedMetrics=true` by the usual values (current, plain), too",
 )
 PING = Metric("Ping", "ingest", "pings, which the store sends when a webhook is saved")
 NOT_AN_ENTITY = Metric("NotAnEntity", "ingest", "authentic deliveries without an order or customer; also by `cause`")
-LOST_EVENT = Metric("LostEvent", "ingest", "deliveries that should have held an order or customer; also by `cause`")
+LOST_EVENT = Metric(
+    "LostEvent", "ingest", "deliveries without the order or customer they should contain; also by `cause`"
+)
 FOREIGN_SOURCE = Metric("ForeignSource", "ingest", "deliveries from another site, such as a staging clone: not queued")
 MALFORMED_REQUEST = Metric("MalformedRequest", "ingest", "requests rejected because their body cannot be read")
 SIGNATURE_MISSING = Metric("SignatureMissing", "ingest", "requests rejected because they have no signature")
@@ -75,7 +77,9 @@ FAULTS = Metric("Faults", "consumer", "deliveries that failed because of a bug i
 GOVERNOR_ALIVE = Metric("GovernorAlive", "governor", "1 for each run, once a minute")
 BREAKER_OPEN = Metric("BreakerOpen", "governor", "1 or 0 for each run: whether the circuit breaker is open")
 TOKEN_REFUSED = Metric(
-    "TokenRefused", "governor", "1 or 0 for each run: whether the token was refused; also in the run that closes it"
+    "TokenRefused",
+    "governor",
+    "1 or 0 for each run: whether the breaker is open because the token was refused; 1 also in the run that closes it",
 )
 CONFIGURATION_UNREADABLE = Metric(
     "ConfigurationUnreadable", "governor", "1 for each run in which the circuit breaker is open for that reason"
