@@ -26,8 +26,8 @@ class Metric(str):
 DELIVERY_ACCEPTED = Metric(
     "DeliveryAccepted",
     "ingest",
-    "deliveries queued; also by `signed_with` (previous) and `encoding` (gzip+base64, trimmed) where these are unusual, and "
-    "with `DetailedMetrics=true` by the usual values (current, plain), too",
+    "deliveries queued; also by `signed_with` (previous) and `encoding` (gzip+base64, trimmed) where these are "
+    "unusual, and with `DetailedMetrics=true` by the usual values (current, plain), too",
 )
 PING = Metric("Ping", "ingest", "pings, which the store sends when a webhook is saved")
 NOT_AN_ENTITY = Metric("NotAnEntity", "ingest", "authentic deliveries without an order or customer; also by `cause`")
