@@ -29,8 +29,8 @@ from woohub.store.payloads import ORDER_SWEPT, OrderEvent, parse
 from woohub_cli import store_setup
 from woohub_cli.commands import setup
 from woohub_cli.connections import FixedToken
-from woohub_cli.history import swept
 from woohub_cli.store_change import Change, Overlap, StoreRelation, shop_of
+from woohub_cli.swept import swept
 
 TABLE = load_mapping()
 YEAR = 365 * 86400  # seconds

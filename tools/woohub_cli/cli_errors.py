@@ -18,7 +18,7 @@ from botocore.exceptions import ConnectionError as NoConnection
 
 from woohub.configuration import ConfigurationUnreadable
 from woohub.errors import DeadlineExceeded, Forbidden, HubSpotUnavailable, TransientError, Unauthorized, WooHubError
-from woohub.store.requests import StoreUnavailable
+from woohub.store.requests import StoreRefused, StoreUnavailable
 
 PROBLEMS, WRONG_USAGE = 1, 2  # exit codes
 HUBSPOT_FAILS = 500  # status codes from here on
@@ -36,6 +36,7 @@ class WrongUsage(Trouble):
     exit_code = WRONG_USAGE
 
 
+STORE_FAILS = (StoreRefused, StoreUnavailable, DeadlineExceeded)  # what a call to the store raises
 EXPECTED = (Trouble, WooHubError, BotoCoreError, ClientError)
 EXPIRED = (
     "ExpiredToken",

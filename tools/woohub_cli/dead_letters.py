@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from woohub.delivery.delivery import Delivery
 from woohub.delivery.messages import flat_attributes, from_sqs
@@ -17,9 +17,6 @@ from woohub.stores import FIRST
 from woohub_cli import order_names
 from woohub_cli.cli_errors import Trouble
 from woohub_cli.order_names import OrderName
-
-if TYPE_CHECKING:
-    pass
 
 SHOWN_ID_CHARACTERS = 8  # characters of an id that people are shown
 MIN_ID_CHARACTERS = 4  # characters of an id that are enough to name a message

@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +18,16 @@ from woohub.hubspot.client import BATCH, HubSpot, chunks
 from woohub.hubspot.objects import CONTACTS, DEALS, LINE_ITEMS, ORDERS, ObjectType
 from woohub.mapping.fields import FieldMapping
 from woohub.store.client import Store
-from woohub.store.payloads import ORDER_SWEPT, Order, OrderEvent, parse
+from woohub.store.payloads import Order
 from woohub.sync import values
 from woohub.sync.erased import is_from_before
 from woohub.sync.versions import ContactVersion, Stamp
 from woohub_cli import dead_letter_queue
 from woohub_cli.dead_letters import DeadLetter
-from woohub_cli.history import swept
+from woohub_cli.hubspot_records import read_all, read_found
+from woohub_cli.period import utc
 from woohub_cli.rendering.output import Advance
+from woohub_cli.swept import order_event
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -79,8 +80,8 @@ class ErasureReport:
     def facts(self) -> dict[str, Any]:
         return {
             "dry_run": self.dry_run,
-            "erased_at": moment(self.erased_at_ms),
-            "erased_before_at": moment(self.erased_before_ms),
+            "erased_at": utc(self.erased_at_ms),
+            "erased_before_at": utc(self.erased_before_ms),
             "contacts": sorted(self.contacts, key=int),
             "deals_renamed": sorted(self.renamed[DEALS], key=int),
             "orders_renamed": sorted(self.renamed[ORDERS], key=int),
@@ -90,11 +91,6 @@ class ErasureReport:
             "checked": self.checked,
             "notes": self.notes,
         }
-
-
-def moment(ms: int) -> str | None:
-    """ISO 8601 in UTC."""
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z") if ms else None
 
 
 class Erasure:
@@ -170,9 +166,8 @@ class Erasure:
     def _records(self, kind: ObjectType, contact_ids: Sequence[str], orders: Mapping[str, Order]) -> list[Record]:
         """The deals, or orders, of the contact and those of the store's orders."""
         associated = self._hubspot.associated(CONTACTS, kind, contact_ids) if contact_ids else {}
-        ids = sorted({record_id for record_ids in associated.values() for record_id in record_ids})
         names = (kind.key, NAME_OF[kind], *self._personal(kind))
-        records = [record for chunk in chunks(ids, BATCH) for record in self._hubspot.read(kind, chunk, names)]
+        records = read_all(self._hubspot, kind, set().union(*associated.values()), names)
         for chunk in chunks(sorted(orders), BATCH):
             records += self._by_key(kind, chunk, names)
         return list({record.id: record for record in records}.values())
@@ -182,8 +177,7 @@ class Erasure:
         try:
             return self._hubspot.read(kind, keys, names, id_property=kind.key)
         except HubSpotRejected:
-            ids = [record.id for record in self._hubspot.search(kind, kind.key, keys)]
-            return [record for chunk in chunks(ids, BATCH) for record in self._hubspot.read(kind, chunk, names)]
+            return read_found(self._hubspot, kind, keys, names)
 
     def _new_names(
         self, kind: ObjectType, records: Sequence[Record], orders: Mapping[str, Order], words: Collection[str]
@@ -211,10 +205,9 @@ class Erasure:
         if not names or not records:
             return
         of_records = self._hubspot.associated(kind, LINE_ITEMS, [record.id for record in records])
-        for chunk in chunks(sorted({item for items in of_records.values() for item in items}), BATCH):
-            for item in self._hubspot.read(LINE_ITEMS, chunk, (LINE_ITEMS.key, *names)):
-                if item.properties.get(LINE_ITEMS.key) and (new := values.forgotten(names, {}, item.properties)):
-                    yield item.id, new
+        for item in read_all(self._hubspot, LINE_ITEMS, set().union(*of_records.values()), (LINE_ITEMS.key, *names)):
+            if item.properties.get(LINE_ITEMS.key) and (new := values.forgotten(names, {}, item.properties)):
+                yield item.id, new
 
     def _mappings(self, kind: ObjectType) -> Iterator[FieldMapping]:
         """Of each store, for deals or for HubSpot's orders."""
@@ -256,9 +249,9 @@ def _orders_of(store: Store, addresses: Collection[str], before_ms: int) -> Iter
     for address in addresses:
         for row in store.search_orders(address):
             with suppress(InvalidPayload):  # the engine cannot read it either: it has no deal
-                event = parse(swept(ORDER_SWEPT, [row], round(time.time() * 1000), "", store.ahead_s)[0])
+                event = order_event(row, round(time.time() * 1000), store.ahead_s)
                 if (
-                    isinstance(event, OrderEvent)
+                    event
                     and event.order.billing.email.strip().lower() in addresses
                     and is_from_before(event, before_ms)
                 ):

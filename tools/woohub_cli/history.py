@@ -11,7 +11,6 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from woohub.clock import Timer
-from woohub.delivery.delivery import Delivery
 from woohub.delivery.delivery_queue import DeliveryQueue
 from woohub.store.client import Store
 from woohub.store.cursors import FIRST, ByOffset, Cursor, Page
@@ -20,6 +19,7 @@ from woohub.store.rows import StoreRow
 from woohub_cli import order_pages
 from woohub_cli.cli_errors import Trouble
 from woohub_cli.period import EVER, SECOND, Period, shifted
+from woohub_cli.swept import swept
 
 TENANT = "backfill"  # its message group: what the store delivers meanwhile overtakes it
 # Messages on the queue at most: the more, the faster where HubSpot is slow, and the longer a delivery waits for the
@@ -198,12 +198,6 @@ class Backfill:
             if step is None:
                 return
             yield asked_ms, step
-
-
-def swept(topic: str, rows: Sequence[StoreRow], asked_ms: int, url: str, ahead_s: int) -> list[Delivery]:
-    """What was read from the store, whose clock is `ahead_s` seconds ahead, as reconcile puts it on the queue."""
-    kind = topic.partition(".")[0]
-    return [Delivery(topic, row.body, asked_ms, f"{kind}:{row.id}", f"{url}/", ahead_s=ahead_s) for row in rows]
 
 
 def count(store: Store, wanted: BackfillRequest, period: Period) -> tuple[int, int]:

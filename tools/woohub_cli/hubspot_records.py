@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -139,12 +139,8 @@ class Crm:
             if self.deal_schema.is_unique(self._table.key_property):
                 records += self._hubspot.read(self._type, chunk, names, id_property=self._table.key_property)
             else:
-                records += self._by_search(chunk, names)
+                records += read_found(self._hubspot, self._type, chunk, names)
         return self._by_key(records)
-
-    def _by_search(self, keys: Sequence[str], names: Sequence[str]) -> list[Record]:
-        ids = [record.id for record in self._hubspot.search(self._type, self._table.key_property, keys)]
-        return [record for chunk in chunks(ids, BATCH) for record in self._hubspot.read(self._type, chunk, names)]
 
     def _by_key(self, records: Sequence[Record]) -> dict[str, list[Record]]:
         by_deal_key: dict[str, list[Record]] = {}
@@ -173,8 +169,7 @@ class Crm:
 
     def contacts_by_id(self, ids: Collection[str]) -> dict[str, Record]:
         """Those of these contacts that HubSpot has."""
-        names = self._table.contact_properties
-        read = [record for chunk in chunks(sorted(ids), BATCH) for record in self._hubspot.read(CONTACTS, chunk, names)]
+        read = read_all(self._hubspot, CONTACTS, ids, self._table.contact_properties)
         return {record.id: record for record in read}
 
     def contacts_of(self, deal_ids: Sequence[str]) -> dict[str, set[str]]:
@@ -206,9 +201,8 @@ class Crm:
     def _summed_up(self, contacts: Sequence[Record], summary: CustomerMetricsSummary) -> dict[str, list[Record]]:
         """The deals of each contact, by contact id."""
         ids = self._hubspot.associated(CONTACTS, self._type, [contact.id for contact in contacts])
-        wanted = sorted({record_id for record_ids in ids.values() for record_id in record_ids})
-        chunked = (self._hubspot.read(self._type, chunk, summary.properties_of) for chunk in chunks(wanted, BATCH))
-        by_id = {record.id: record for chunk in chunked for record in chunk}
+        read = read_all(self._hubspot, self._type, set().union(*ids.values()), summary.properties_of)
+        by_id = {record.id: record for record in read}
         return {contact.id: [by_id[key] for key in ids.get(contact.id, ()) if key in by_id] for contact in contacts}
 
     @property
@@ -221,10 +215,8 @@ class Crm:
             return {}
         names = tuple(self._table.line_items.rules)
         ends = self._hubspot.associated(self._type, LINE_ITEMS, deal_ids)
-        ids = sorted({item for items in ends.values() for item in items})
-        by_id = {
-            record.id: record for chunk in chunks(ids, BATCH) for record in self._hubspot.read(LINE_ITEMS, chunk, names)
-        }
+        read = read_all(self._hubspot, LINE_ITEMS, set().union(*ends.values()), names)
+        by_id = {record.id: record for record in read}
         return {deal: [by_id[item] for item in sorted(items) if item in by_id] for deal, items in ends.items()}
 
     def doubt_line_items(self, deal_ids: Sequence[str]) -> None:
@@ -272,6 +264,16 @@ class Crm:
             except UnknownOutcome as error:
                 self._hubspot.caller.back_off(pause, str(error))
         return _records(self._hubspot.post(path, body))
+
+
+def read_all(hubspot: HubSpot, kind: ObjectType, ids: Iterable[str], names: Sequence[str]) -> list[Record]:
+    """Those of these records that HubSpot has, in calls of a hundred."""
+    return [record for chunk in chunks(sorted(ids), BATCH) for record in hubspot.read(kind, chunk, names)]
+
+
+def read_found(hubspot: HubSpot, kind: ObjectType, keys: Sequence[str], names: Sequence[str]) -> list[Record]:
+    """Records by their keys where the portal's key is not unique: by search, which sees new ones late."""
+    return read_all(hubspot, kind, [record.id for record in hubspot.search(kind, kind.key, keys)], names)
 
 
 def _records(answer: Mapping[str, Any]) -> list[Record]:

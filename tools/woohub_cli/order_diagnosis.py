@@ -15,15 +15,14 @@ from woohub.store.payloads import TRASH, OrderEvent
 from woohub.store.rows import StoreRow
 from woohub.sync.versions import DealVersion
 from woohub_cli.cli_errors import RENEW_IT
-from woohub_cli.commands.status import Status
-from woohub_cli.commands.status import iso as moment
 from woohub_cli.comparison import Mismatch, MismatchKind
 from woohub_cli.dead_letters import DeadLetter, iso
 from woohub_cli.erased import WHAT_TO_DO, is_named
-from woohub_cli.erasure import moment as utc
 from woohub_cli.hubspot_records import Target
 from woohub_cli.order_lookup import Lookup
 from woohub_cli.order_names import OrderName
+from woohub_cli.period import utc
+from woohub_cli.stack_status import Status
 from woohub_cli.traces import Traces
 
 
@@ -280,7 +279,7 @@ def _refused(diagnosis: OrderDiagnosis) -> Conclusion:
 
 def _breaker_open(diagnosis: OrderDiagnosis) -> Conclusion:
     breaker = diagnosis.stack.breaker
-    since = moment(breaker.since) or "some time ago"
+    since = utc(breaker.since * 1000) or "some time ago"
     return Conclusion(
         f"Waiting: the circuit breaker has been open since {since}, and HubSpot is not called: {breaker.reason}.",
         BY_POLICY.get(

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from woohub.dates import utc_from_ms
 from woohub_cli.cli_errors import WrongUsage
 
 EVER = "1970-01-01T00:00:00"
@@ -86,6 +87,11 @@ def _end(text: str, now: datetime) -> str:
     if not DATE.fullmatch(text.strip()):
         return begins
     return (datetime.fromisoformat(begins) + timedelta(days=1) - SECOND).strftime(DATE_FORMAT)
+
+
+def utc(ms: float) -> str | None:
+    """Epoch milliseconds as ISO 8601 in UTC; None for 0, which means never."""
+    return f"{utc_from_ms(int(ms))}Z" if ms else None
 
 
 def shifted(text: str, by: timedelta) -> str:

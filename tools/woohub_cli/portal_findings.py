@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import TypeVar
@@ -52,14 +52,7 @@ class Finding:
     details: Mapping[str, object] = field(default_factory=dict)
 
     def facts(self) -> dict[str, object]:
-        return {
-            "name": self.name,
-            "question": self.question,
-            "assumed": self.assumed,
-            "answer": self.answer,
-            "verdict": self.verdict.value,
-            "details": dict(self.details),
-        }
+        return asdict(self)
 
 
 @dataclass(frozen=True)

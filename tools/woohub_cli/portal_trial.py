@@ -12,6 +12,7 @@ from woohub.hubspot.answers import Record
 from woohub.hubspot.client import BATCH, HubSpot, chunks
 from woohub.hubspot.objects import CONTACTS, DEALS, LINE_ITEMS, ObjectType
 from woohub.hubspot_settings import HubSpotSettings
+from woohub_cli.hubspot_records import read_all
 
 MARK = "woohub portal check, may be deleted"  # the name of everything it makes
 DOMAIN = "woohub-portal-check.example.com"  # nobody's: example.com is reserved
@@ -133,11 +134,7 @@ class Trial:
 
     def _marked(self, kind: ObjectType, ids: set[str]) -> Iterator[Record]:
         """Nothing without the mark, whatever a search says."""
-        records = [
-            record
-            for chunk in chunks(sorted(ids), BATCH)
-            for record in self.hubspot.read(kind, chunk, [NAMED_BY[kind]])
-        ]
+        records = read_all(self.hubspot, kind, ids, [NAMED_BY[kind]])
         if self.keys[kind] and self.has_unique_key(kind):
             for chunk in chunks(self.keys[kind], BATCH):
                 records += self.hubspot.read(kind, chunk, [NAMED_BY[kind]], id_property=kind.key)

@@ -13,8 +13,9 @@ from woohub.store.payloads import CUSTOMER_SWEPT, ORDER_SWEPT
 from woohub.store.rows import StoreRow
 from woohub_cli import line_items
 from woohub_cli.comparison import Mismatch
-from woohub_cli.history import Pace, swept
+from woohub_cli.history import Pace
 from woohub_cli.hubspot_records import Crm
+from woohub_cli.swept import swept
 
 
 @dataclass(frozen=True)

@@ -17,13 +17,12 @@ from woohub.hubspot.answers import Record
 from woohub.store.client import Store
 from woohub.store.cursors import ByDate
 from woohub.store.pagination import CREATED
-from woohub.store.payloads import ORDER_SWEPT, OrderEvent, parse
 from woohub.store.rows import StoreRow
 from woohub_cli import synthetic  # whose orders, from FIRST on, are no store's
 from woohub_cli.check_result import Result, Step
-from woohub_cli.history import swept
 from woohub_cli.hubspot_records import Crm
 from woohub_cli.period import EVER
+from woohub_cli.swept import order_event
 
 SAMPLE_DEALS = 100  # of HubSpot's latest deals
 MIN_FOREIGN_DEALS = (
@@ -125,8 +124,7 @@ def _alike(row: StoreRow, deal: Record, crm: Crm) -> bool:
     """
     target = crm.target
     with suppress(InvalidPayload):
-        event = parse(swept(ORDER_SWEPT, [row], 0, "", 0)[0])
-        if isinstance(event, OrderEvent):
+        if event := order_event(row, 0):
             wanted = target.table.deal(event.order)
             names = [name for name in (target.date, target.name) if name in wanted] or [target.amount]
             schema = crm.deal_schema

@@ -36,6 +36,11 @@ class Reach:
     http: Http
     pause: Callable[[float], None]
 
+    @classmethod
+    def usual(cls) -> Reach:
+        """As commands do it."""
+        return cls(connect, urllib3.PoolManager(), wait)
+
 
 def connect(access: StoreCredentials) -> Store:
     timer = Timer()

@@ -7,15 +7,13 @@ from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
 from woohub.delivery.topics import TEST_TOPIC
-from woohub.errors import DeadlineExceeded
 from woohub.http import Http
 from woohub.store.client import Store
-from woohub.store.requests import StoreRefused, StoreUnavailable
 from woohub.store.subscriptions import WebhookProblem, find_problems, name_of, repair
 from woohub.store.webhooks import TOPICS, Webhook
 from woohub_cli.check_result import Result, Step
 from woohub_cli.checks.store_access import is_loopback
-from woohub_cli.cli_errors import Trouble
+from woohub_cli.cli_errors import STORE_FAILS, Trouble
 from woohub_cli.commands import send
 from woohub_cli.samples import Sample
 
@@ -49,9 +47,7 @@ def register(store: Store, *, stack: str, url: str, secret: str, dry_run: bool) 
     """One active webhook for each topic, with the stack's URL and secret."""
     try:
         yield from _registered(store, stack, url, secret, dry_run=dry_run)
-    except StoreRefused as error:
-        yield Step("webhooks", Result.FAILED, str(error), AGAIN)
-    except (StoreUnavailable, DeadlineExceeded) as error:
+    except STORE_FAILS as error:
         yield Step("webhooks", Result.FAILED, str(error), AGAIN)
 
 
@@ -110,7 +106,7 @@ def give_secret(store: Store, webhooks: Sequence[Webhook], secret: str) -> Itera
         try:
             store.update_webhook(webhook.id, secret=secret)
             yield Step(what, Result.STORED, "signs with the current secret")
-        except (StoreRefused, StoreUnavailable, DeadlineExceeded) as error:
+        except STORE_FAILS as error:
             yield Step(what, Result.FAILED, str(error), AGAIN)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from woohub.dates import utc_from_ms
 from woohub.stores import FIRST
 from woohub_cli.cli_errors import Trouble, explain
 from woohub_cli.stacks import Stack
@@ -45,7 +45,7 @@ class Trace:
     @property
     def at(self) -> str:
         """UTC."""
-        return datetime.fromtimestamp(self.at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return f"{utc_from_ms(self.at_ms)}Z"
 
     @property
     def verdict(self) -> str:

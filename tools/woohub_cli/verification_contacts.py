@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from woohub.dates import utc_from_ms
-from woohub.delivery.delivery import Delivery
 from woohub.errors import InvalidPayload, PermanentError, TransientError
 from woohub.hubspot.answers import Record
 from woohub.mapping.mapping_file import CONTACT_VERSION
 from woohub.mapping.values import usable_email
-from woohub.store.payloads import CUSTOMER_SWEPT, CustomerEvent, parse
 from woohub.store.rows import StoreRow
 from woohub.sync.contacts import oldest_first, snapshot_of
 from woohub.sync.erased import forgotten_at
@@ -21,6 +19,7 @@ from woohub_cli.comparison import Mismatch, MismatchKind, association_mismatch, 
 from woohub_cli.erased import ErasedPerson
 from woohub_cli.order_names import OrderName
 from woohub_cli.period import Period
+from woohub_cli.swept import customer_event
 from woohub_cli.verification_orders import CORRECT_IT
 from woohub_cli.verification_run import Link, Seen, VerificationRun, made_in
 
@@ -83,10 +82,8 @@ class ContactComparison:
         entity = f"customer:{row.id}"
         self._run.named[entity] = OrderName(row.id, "", order_names.of_account(row.fields))
         try:
-            event = parse(
-                Delivery(CUSTOMER_SWEPT, row.body, self._run.now_ms(), entity, ahead_s=self._run.store.ahead_s)
-            )
-            if not isinstance(event, CustomerEvent):
+            event = customer_event(row, self._run.now_ms(), self._run.store.ahead_s)
+            if event is None:
                 return
             snapshot = snapshot_of(event, self._run.table)
             email = snapshot.properties.get("email", "")

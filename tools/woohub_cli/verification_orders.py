@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 
-from woohub.delivery.delivery import Delivery
 from woohub.errors import InvalidPayload
 from woohub.hubspot.answers import Record
 from woohub.mapping.values import usable_email
 from woohub.store.cursors import ByDate, Cursor, Page
 from woohub.store.pagination import CHANGED
-from woohub.store.payloads import ORDER_SWEPT, TRASH, OrderEvent, parse
+from woohub.store.payloads import TRASH, OrderEvent
 from woohub.store.rows import StoreRow
 from woohub.sync.contacts import snapshot_of
-from woohub.sync.erased import forgotten_at, without_person
 from woohub.sync.versions import DealVersion
 from woohub_cli import line_items, order_names, order_pages
 from woohub_cli.commerce import order_mismatches
@@ -22,6 +20,7 @@ from woohub_cli.comparison import Mismatch, MismatchKind, deal_mismatches, was_r
 from woohub_cli.hubspot_records import Crm
 from woohub_cli.latency import Lag, epoch
 from woohub_cli.period import SECOND, Period, shifted
+from woohub_cli.swept import order_event, without_erased
 from woohub_cli.verification_run import Link, Seen, VerificationRun, made_in
 
 OLD = "a store of before WooCommerce 5.8 cannot say what changed: only orders made in the period are compared"
@@ -70,7 +69,7 @@ class OrderComparison:
 
     def _check_orders(self, rows: Sequence[StoreRow]) -> None:
         self._run.named.update({f"order:{row.id}": order_names.of_order(row.fields) for row in rows})
-        events = [event for row in rows for event in self._read(row) if isinstance(event, OrderEvent)]
+        events = [event for row in rows for event in self._read(row)]
         deals = self._run.crm.deals([self._run.table.deal_key(event.order.id) for event in events])
         for event in events:
             self._check_order(event, deals.get(self._run.table.deal_key(event.order.id), []))
@@ -96,20 +95,19 @@ class OrderComparison:
                 event, deal, items.get(deal.id, []), self._run.table, self._run.crm.line_item_schema
             )
 
-    def _read(self, row: StoreRow) -> Iterator[object]:
+    def _read(self, row: StoreRow) -> Iterator[OrderEvent]:
         """The order, as the engine reads it; nothing for drafts and for what cannot be read."""
         entity = f"order:{row.id}"
         try:
-            event = parse(Delivery(ORDER_SWEPT, row.body, self._run.now_ms(), entity, ahead_s=self._run.store.ahead_s))
-            if isinstance(event, OrderEvent) and forgotten_at(
-                event, self._run.table.email(event.order), self._run.people
-            ):
-                self._run.report.forgotten += 1
-                event = without_person(event)
-            yield event
+            event = order_event(row, self._run.now_ms(), self._run.store.ahead_s)
         except InvalidPayload as error:
             mismatch = Mismatch(MismatchKind.UNREADABLE, entity, "deal", detail=str(error), fix=CORRECT_IT)
             self._run.report.mismatches.append(mismatch)
+            return
+        if event:
+            event, erased_at_ms = without_erased(event, self._run.table, self._run.people)
+            self._run.report.forgotten += bool(erased_at_ms)
+            yield event
 
     def _check_order(self, event: OrderEvent, records: list[Record]) -> None:
         order, key = event.order, self._run.table.deal_key(event.order.id)

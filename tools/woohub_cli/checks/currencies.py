@@ -86,13 +86,10 @@ class Currencies:
     def result(self) -> tuple[list[NotEnabled], list[Mismatch]]:
         """What HubSpot rejects; and what are differences after all, since other deals have that currency."""
         differing = [
-            mismatch for code, set_aside in self._set_aside.items() if self._is_accepted(code) for mismatch in set_aside
+            mismatch for code, set_aside in self._set_aside.items() if code in self._accepted for mismatch in set_aside
         ]
-        codes = sorted(code for code in self._lacking if not (code in self._set_aside and self._is_accepted(code)))
+        codes = sorted(code for code in self._lacking if not (code in self._set_aside and code in self._accepted))
         return [self._not_enabled(code) for code in codes], differing
-
-    def _is_accepted(self, code: str) -> bool:
-        return code in self._accepted
 
     def _not_enabled(self, code: str) -> NotEnabled:
         lacking = self._lacking[code]

@@ -24,6 +24,7 @@ from woohub_cli import (
     erasure_list,
     further_stores,
     stack_configuration,
+    stack_status,
     store_setup,
     store_webhooks,
     traces,
@@ -33,7 +34,6 @@ from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import store
 from woohub_cli.checks.health_context import HealthContext, ago
 from woohub_cli.cli_errors import RENEW_IT, configuration_repair
-from woohub_cli.commands import status
 from woohub_cli.metrics import DAY, MINUTE, Counts
 from woohub_cli.secret_store import ADDRESSES, StackSecrets
 from woohub_cli.stacks import LOCAL, Stack
@@ -166,8 +166,7 @@ def _last_delivery(context: HealthContext) -> Iterator[Step]:
 
 
 def _queue(context: HealthContext) -> Iterator[Step]:
-    url = context.stack.output("QueueUrl")
-    depth = status.depth(context.stack.aws.sqs, url)
+    url, depth = context.stack.output("QueueUrl"), stack_status.depth(context.stack)
     age = context.metrics.oldest_message(url) if context.metrics and depth.total else None
     detail = f"{depth.total} messages" + (f", the oldest has waited {ago(age)}" if age is not None else "")
     if age is None or age <= SLOW_S:
@@ -180,7 +179,7 @@ def _queue(context: HealthContext) -> Iterator[Step]:
 
 def _dead_letters(context: HealthContext) -> Iterator[Step]:
     sqs, url = context.stack.aws.sqs, context.stack.output("DeadLetterQueueUrl")
-    depth = status.depth(sqs, url)
+    depth = stack_status.depth(context.stack, "DeadLetterQueueUrl")
     if depth.total:
         fix = "`woohub dlq list` says why; repair the cause, then `woohub dlq redrive --all`"
         waiting = (

@@ -15,6 +15,7 @@ from woohub.store.client import Store
 from woohub.store.connection import is_secure
 from woohub.store.requests import StoreRefused, StoreUnavailable
 from woohub_cli.check_result import Result, Step
+from woohub_cli.cli_errors import STORE_FAILS
 
 NAMESPACE = "wc/v3"
 FIRST_THAT_TELLS_CHANGES = (5, 8)  # WooCommerce: modified_after
@@ -99,7 +100,7 @@ def addresses(store: Store) -> list[str]:
     """The address the store gives as its deliveries' source, as far as it says, and those it is reached at."""
     readings = (lambda: store.about().home, lambda: _environment(store).get("home_url"))
     for read in readings:  # the second, which needs the key: some close the REST API's index
-        with suppress(StoreRefused, StoreUnavailable, DeadlineExceeded):
+        with suppress(*STORE_FAILS):
             if home := str(read() or ""):
                 return [home, store.credentials.url]
     return [store.credentials.url, store.style.url, store.style.home]

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,9 +15,8 @@ import typer
 
 from woohub.clock import Timer
 from woohub.store.client import Store
-from woohub_cli import connections, history, order_pages, stacks
+from woohub_cli import connections, history, order_pages, stack_status, stacks
 from woohub_cli.cli_errors import EXPECTED, PROBLEMS, WrongUsage, explain
-from woohub_cli.commands import status
 from woohub_cli.history import TENANT, Backfill, BackfillProgress, BackfillRequest, Pace, Stalled, StateFile
 from woohub_cli.interrupts import sigterm_interrupts
 from woohub_cli.options import StoreOptions
@@ -141,7 +141,7 @@ def run(
             _show(shown, so_far, totals)
 
         _show(shown, progress, totals)
-        pace = Pace(_depth(stack), Timer(), lambda depth: shown.say(f"{depth} on the queue, waiting"))
+        pace = Pace(lambda: stack_status.depth(stack).total, Timer(), partial(_waits, shown))
         backfill = Backfill(store, connections.queue(stack, tenant=TENANT), pace, file, time.time, saved)
         try:
             furthest, complete = backfill.run(progress, limit)
@@ -154,6 +154,10 @@ def run(
     return BackfillRun(furthest, progress.queued, time.monotonic() - started, complete, stopped)
 
 
+def _waits(shown: Bar, depth: int) -> None:
+    shown.say(f"{depth} on the queue, waiting")
+
+
 def _show(shown: Bar, progress: BackfillProgress, totals: tuple[int, int]) -> None:
     what, total, done = {
         history.ORDERS: ("orders", totals[0], progress.orders),
@@ -163,13 +167,9 @@ def _show(shown: Bar, progress: BackfillProgress, totals: tuple[int, int]) -> No
     shown.show(f"queueing {what}", total, done)
 
 
-def _depth(stack: Stack) -> Any:
-    return lambda: status.depth(stack.aws.sqs, stack.output("QueueUrl")).total
-
-
 def _why(stack: Stack) -> str:
     """What keeps the queue from getting shorter."""
-    now = status.read(stack)
+    now = stack_status.read(stack)
     if now.breaker.is_open:
         return f"the circuit breaker is open: {now.breaker.reason}"
     return "see `woohub status`" if now.consumer_enabled else "the consumer is disabled"
@@ -189,7 +189,7 @@ def _print_dry_run(progress: BackfillProgress, orders: int, accounts: int, json:
 
 
 def _conclude(result: BackfillRun, stack: Stack, json: bool) -> None:
-    waiting = status.depth(stack.aws.sqs, stack.output("QueueUrl")).total
+    waiting = stack_status.depth(stack).total
     if json:
         output.as_json(result.facts(waiting))
     else:

@@ -13,9 +13,8 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from woohub_cli import dead_letter_queue, dead_letters, environment, order_names
+from woohub_cli import dead_letter_queue, dead_letters, environment, order_names, stack_status
 from woohub_cli.cli_errors import PROBLEMS, Trouble, WrongUsage
-from woohub_cli.commands import status
 from woohub_cli.dead_letters import DeadLetter, LetterFilter
 from woohub_cli.interrupts import sigterm_interrupts
 from woohub_cli.options import DryRunOption, StackOptions, StoreOption, command
@@ -242,7 +241,7 @@ def _several_of_one(chosen: Sequence[DeadLetter]) -> bool:
 def _reading(stack: Stack, hidden_s: int = dead_letter_queue.HIDDEN_WHILE_READ_S) -> Iterator[dict[str, DeadLetter]]:
     """Every message, each visible again afterwards; says so when others are looking at some just now."""
     sqs, url = stack.aws.sqs, stack.output("DeadLetterQueueUrl")
-    before = status.depth(sqs, url)
+    before = stack_status.depth(stack, "DeadLetterQueueUrl")
     if before.in_flight:
         output.note(f"hidden by another reader right now, so not listed here: {before.in_flight}")
     with sigterm_interrupts(), ExitStack() as afterwards:

@@ -11,12 +11,12 @@ import typer
 from woohub.configuration import MAX_AGE_S
 from woohub.mapping.values import INVISIBLE, usable_email
 from woohub.stores import FIRST
-from woohub_cli import connections, erasure_list, stack_configuration
+from woohub_cli import connections, erasure_list, stack_configuration, stack_status
 from woohub_cli.cli_errors import Trouble, WrongUsage
-from woohub_cli.commands import status
 from woohub_cli.consent import YesOption, agreed
-from woohub_cli.erasure import Erasure, ErasureReport, Person, StoreOrders, moment, purge
+from woohub_cli.erasure import Erasure, ErasureReport, Person, StoreOrders, purge
 from woohub_cli.options import StackOptions
+from woohub_cli.period import utc
 from woohub_cli.rendering import output
 from woohub_cli.secret_store import StackSecrets
 from woohub_cli.stacks import Stack
@@ -89,7 +89,7 @@ def command(
 def _undo(address: str, options: StackOptions, *, yes: bool, dry_run: bool) -> None:
     """Off the list: from then on the person's old orders are like any other's."""
     target = options.target
-    erased_at = moment(erasure_list.people(target).erased_at(address) or 0)
+    erased_at = utc(erasure_list.people(target).erased_at(address) or 0)
     if not erased_at:
         raise Trouble(
             "nobody with this address is on the list of erasures (its other addresses have entries of theirs)"
@@ -131,7 +131,7 @@ def _ask_or_stop(person: Person, target: Stack, report: ErasureReport, address: 
         report.renamed |= {kind: set(names) for kind, names in person.new_names.items()}
         report.cleared |= {kind: set(rows) for kind, rows in person.new_values.items()}
         return
-    before = f" (erased before, {moment(report.erased_before_ms)})" if report.erased_before_ms else ""
+    before = f" (erased before, {utc(report.erased_before_ms)})" if report.erased_before_ms else ""
     names = sum(map(len, person.new_names.values()))
     what = f"{len(person.contacts)} contacts, the names of {names} deals or orders"
     if not agreed(f"Erase for good{before}: {what}, and what is queued of the person?", yes=yes, json=json):
@@ -146,8 +146,7 @@ def _erase(target: Stack, erasure: Erasure, person: Person, *, wait: bool) -> No
     erasure.erase_from_hubspot(person)
     _purge(target, person, report, report.erased_at_ms)
     if wait:
-        sqs, url = target.aws.sqs, target.output("QueueUrl")
-        wait_until_in_force(report.erased_at_ms / 1000, lambda: status.depth(sqs, url).in_flight)
+        wait_until_in_force(report.erased_at_ms / 1000, lambda: stack_status.depth(target).in_flight)
         erasure.erase_from_hubspot(erasure.find(before_ms=report.erased_at_ms))
         _purge(target, person, report, report.erased_at_ms)
         report.checked = True
@@ -159,9 +158,8 @@ def _purge(target: Stack, person: Person, report: ErasureReport, until_ms: int) 
 
 
 def _purge_queue(target: Stack, name: str, person: Person, until_ms: int, *, dry_run: bool) -> int:
-    url = target.output(name)
-    with output.progress("reading what is queued", status.depth(target.aws.sqs, url).visible) as advance:
-        return purge(target.aws.sqs, url, person.addresses, until_ms, dry_run=dry_run, advance=advance)
+    with output.progress("reading what is queued", stack_status.depth(target, name).visible) as advance:
+        return purge(target.aws.sqs, target.output(name), person.addresses, until_ms, dry_run=dry_run, advance=advance)
 
 
 def wait_until_in_force(
@@ -183,7 +181,7 @@ def wait_until_in_force(
 def _print(report: ErasureReport) -> None:
     would = "would be " if report.dry_run else ""
     if report.erased_before_ms:
-        output.say(f"The person was erased before, at {moment(report.erased_before_ms)}.")
+        output.say(f"The person was erased before, at {utc(report.erased_before_ms)}.")
     renamed = sum(map(len, report.renamed.values()))
     output.say(f"{len(report.contacts)} contacts {would}erased, {renamed} deals or orders {would}renamed.")
     if cleared := sum(map(len, report.cleared.values())):
@@ -195,5 +193,5 @@ def _print(report: ErasureReport) -> None:
         return
     if not report.checked:
         output.say("The functions read the list within a minute: run the command again in two minutes to be sure.")
-    output.say(f"Orders and accounts from before {moment(report.erased_at_ms)} no longer bring the person back.")
+    output.say(f"Orders and accounts from before {utc(report.erased_at_ms)} no longer bring the person back.")
     output.note(IN_THE_STORE)

@@ -14,10 +14,10 @@ from woohub.http import Http
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot_settings import HubSpotSettings
 from woohub.mapping.fields import FieldMapping
-from woohub_cli import call_times, connections, live_test, stack_configuration
+from woohub_cli import call_times, connections, live_test, stack_configuration, stack_status
 from woohub_cli.call_times import CallTimes
 from woohub_cli.cli_errors import EXPECTED, PROBLEMS, Trouble, WrongUsage, explain
-from woohub_cli.commands import send, status
+from woohub_cli.commands import send
 from woohub_cli.hubspot_records import Crm
 from woohub_cli.live_test import Arrivals, Cleaned, LoadReport, Placed
 from woohub_cli.options import StoreOptions
@@ -92,12 +92,12 @@ class Tester:
             return live_test.clean(self.hubspot, self.crm, self.table, run, advance)
 
     def _waiting(self) -> int:
-        return status.depth(self.stack.aws.sqs, self.stack.output("QueueUrl")).total
+        return stack_status.depth(self.stack).total
 
 
 def tester(stack: Stack, env: dict[str, str]) -> Tester:
     """For this stack; Trouble while nothing can arrive."""
-    state = status.read(stack)
+    state = stack_status.read(stack)
     if state.breaker.is_open:
         raise Trouble(f"the circuit breaker is open, so no order would arrive: {state.breaker.reason}")
     if not state.consumer_enabled:

@@ -16,14 +16,13 @@ from functools import partial
 from typing import Annotated
 
 import typer
-import urllib3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from woohub.errors import DeadlineExceeded
 from woohub.store.client import Store
 from woohub.store.requests import StoreRefused, StoreUnavailable
 from woohub.store.webhooks import Webhook
-from woohub_cli import connections, metrics, store_setup, store_webhooks
+from woohub_cli import connections, metrics, store_webhooks
 from woohub_cli.check_result import Result, Step, failed
 from woohub_cli.checks.signers import Signer, signers
 from woohub_cli.cli_errors import Trouble, WrongUsage
@@ -263,7 +262,7 @@ def command(
     if force and not finish:
         raise WrongUsage("--force goes with --finish")
     access = connections.access(options.target, options.env)
-    reach = Reach(store_setup.connect, urllib3.PoolManager(), store_setup.wait)
+    reach = Reach.usual()
     agree = partial(agreed, yes=yes, json=options.json)
     rotation = Rotation(options.target, reach.connect(access) if access else None, reach, time.time, dry_run, agree)
     steps = show_each(rotation.finish(force=force) if finish else rotation.begin(), json=options.json)

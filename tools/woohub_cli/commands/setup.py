@@ -10,7 +10,6 @@ from functools import partial
 from typing import Annotated
 
 import typer
-import urllib3
 
 from woohub.errors import Forbidden, TransientError, Unauthorized
 from woohub.mapping import fields
@@ -291,7 +290,7 @@ def _all_steps(
     yield from url_warning(stack, env, address)
     if stack is None and store_secrets:
         yield Step("secrets", Result.SKIPPED, "no stack is named: name it with --stack, or start it with `make local`")
-    reach = Reach(store_setup.connect, urllib3.PoolManager(), store_setup.wait)
+    reach = Reach.usual()
     configuration = stack_configuration.current(stack)
     table, others = stack_configuration.mapping_in(configuration, stack), configuration.mappings.values()
     yield from run(

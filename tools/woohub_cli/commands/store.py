@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import urllib3
 
 from woohub.delivery.sites import site
 from woohub.errors import DeadlineExceeded
@@ -175,7 +174,7 @@ def add(
     wanted = StoreSettings(access.url, prefix or (known.order_key_prefix if known else ""), customer_id)
     _refuse_twins(first, name, wanted, others)
     env.pop("HUBSPOT_API_KEY", None)  # the stack has its token; a store adds nothing to that
-    reach = Reach(store_setup.connect, urllib3.PoolManager(), store_setup.wait)
+    reach = Reach.usual()
     addition = Addition(first.of_store(name), access, wanted, others, env, reach)
     steps = (_for_addition(step, name) for step in addition.run(dry_run=dry_run))
     left = [] if dry_run else [line.format(name=name) for line in NEXT]

@@ -15,9 +15,8 @@ from woohub.clock import Timer
 from woohub.erasures import NOBODY
 from woohub.hubspot.client import HubSpot
 from woohub.store.client import Store
-from woohub_cli import connections, erasure_list, stack_configuration, traces
+from woohub_cli import connections, erasure_list, stack_configuration, stack_status, traces
 from woohub_cli.cli_errors import PROBLEMS, Trouble, WrongUsage
-from woohub_cli.commands import status
 from woohub_cli.history import TENANT, Pace
 from woohub_cli.hubspot_records import Crm
 from woohub_cli.latency import LOG_MATCH_S
@@ -132,7 +131,7 @@ def _noted(notes: Counter[str]) -> Callable[..., None]:
 
 
 def _depth(stack: Stack | None) -> Callable[[], int]:
-    return lambda: status.depth(stack.aws.sqs, stack.output("QueueUrl")).total if stack else 0
+    return lambda: stack_status.depth(stack).total if stack else 0
 
 
 def _write(file: Path, text: str) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -23,32 +21,29 @@ from woohub.mapping.mapping_file import STATUS
 from woohub.mapping.values import usable_email
 from woohub.reconcile.watermark import Watermark, WatermarkParameter
 from woohub.store.client import Store
-from woohub.store.payloads import CUSTOMER_SWEPT, ORDER_SWEPT, TRASH, CustomerEvent, OrderEvent, parse
+from woohub.store.payloads import TRASH, OrderEvent
 from woohub.store.rows import StoreRow
 from woohub.sync.contacts import ContactSnapshot, snapshot_of
-from woohub.sync.erased import forgotten_at, without_person
 from woohub_cli import (
     commerce,
     connections,
     dead_letter_queue,
     dead_letters,
-    environment,
     erasure_list,
     line_items,
     order_lookup,
     order_names,
     stack_configuration,
-    stacks,
+    stack_status,
+    swept,
     traces,
 )
 from woohub_cli.cli_errors import EXPECTED, PROBLEMS, Trouble, WrongUsage, explain
-from woohub_cli.commands import status
 from woohub_cli.comparison import association_mismatch, contact_mismatches, deal_mismatches, was_refused
 from woohub_cli.dead_letters import DeadLetter
 from woohub_cli.erased import is_named
-from woohub_cli.history import swept
 from woohub_cli.hubspot_records import Crm
-from woohub_cli.options import JsonOption, StackOption, StoreOption
+from woohub_cli.options import StoreOptions
 from woohub_cli.order_diagnosis import Address, InHubSpot, InStore, OrderDiagnosis
 from woohub_cli.order_lookup import Lookup
 from woohub_cli.order_names import Reference
@@ -57,6 +52,7 @@ from woohub_cli.rendering import output
 from woohub_cli.rendering.progress import bar
 from woohub_cli.rendering.report_text import COLUMNS, rows_of
 from woohub_cli.stacks import Stack
+from woohub_cli.swept import customer_event, order_event
 
 CLIENT_TIMEOUT_S = 60.0  # seconds for the store, and for HubSpot
 LOG_MARGIN = timedelta(minutes=10)  # logs are read from that long before the order's last change: clocks differ
@@ -67,9 +63,7 @@ def command(
     order: Annotated[
         str, typer.Argument(metavar="ORDER", help="The order's number, as people know it, or its id in the store.")
     ],
-    stack: StackOption = None,
-    of_store: StoreOption = None,
-    json: JsonOption = False,
+    options: StoreOptions,
 ) -> None:
     """Explain why HubSpot has an order as it has it, or has no deal of it, and what to do.
 
@@ -86,20 +80,18 @@ def command(
     asked = order_names.reference(order)
     if not asked.text.strip("0"):
         raise WrongUsage(f"no order is numbered {asked.text}: {order_names.FORMS}")
-    folder = Path.cwd()
-    env = environment.read(os.environ, folder, of_store)
-    target = stacks.find(stack, env, folder, of_store)
+    target = options.target
     with bar("asking") as shown:
         shown.say("reading the store")
         table = stack_configuration.mapping(target)
-        crm = crm_of(target, env, table)
-        store, lookup = looked_up(target, env, crm, asked)
+        crm = crm_of(target, options.env, table)
+        store, lookup = looked_up(target, options.env, crm, asked)
         shop = without_erased(in_store(lookup, store), erasure_list.people(target), table)
         shown.say("reading HubSpot")
         hubspot = in_hubspot(crm, store, shop, lookup.name.order_id)
         shown.say("reading queues and logs")
         diagnosis = _diagnose(target, asked, lookup, shop, hubspot)
-    if json:
+    if options.json:
         output.as_json(diagnosis.facts())
     else:
         _print_diagnosis(diagnosis)
@@ -119,10 +111,10 @@ def looked_up(stack: Stack, env: dict[str, str], crm: Crm, asked: Reference) -> 
 
 def without_erased(shop: InStore, people: ErasedPeople, table: FieldMapping) -> InStore:
     """The order as the engine takes it: of a person erased since, without the person."""
-    if shop.event is None or not (at_ms := forgotten_at(shop.event, table.email(shop.event.order), people)):
+    if shop.event is None:
         return shop
-    event = without_person(shop.event)
-    return replace(shop, event=event if isinstance(event, OrderEvent) else None, erased_at_ms=at_ms)
+    event, at_ms = swept.without_erased(shop.event, table, people)
+    return replace(shop, event=event, erased_at_ms=at_ms)
 
 
 def in_store(lookup: Lookup, store: Store | None) -> InStore:
@@ -131,10 +123,9 @@ def in_store(lookup: Lookup, store: Store | None) -> InStore:
     if row is None:
         return InStore(missing=lookup.missing)
     try:
-        event = parse(swept(ORDER_SWEPT, [row], _now_ms(), "", store.ahead_s if store else 0)[0])
+        return InStore(row, order_event(row, _now_ms(), store.ahead_s if store else 0))
     except InvalidPayload as error:
         return InStore(row, unreadable=str(error))
-    return InStore(row, event if isinstance(event, OrderEvent) else None)
 
 
 def crm_of(stack: Stack, env: dict[str, str], table: FieldMapping) -> Crm:
@@ -234,8 +225,7 @@ def _snapshots(account: StoreRow | None, ahead_s: int, email: str, table: FieldM
     if account is None:
         return
     with suppress(InvalidPayload):
-        event = parse(swept(CUSTOMER_SWEPT, [account], _now_ms(), "", ahead_s)[0])
-        if isinstance(event, CustomerEvent):
+        if event := customer_event(account, _now_ms(), ahead_s):
             snapshot = snapshot_of(event, table)
             if snapshot.properties.get("email") == email:
                 yield snapshot
@@ -256,7 +246,7 @@ def _diagnose(stack: Stack, asked: Reference, lookup: Lookup, shop: InStore, hub
         lookup=lookup,
         store=shop,
         hubspot=hubspot,
-        stack=status.read(stack),
+        stack=stack_status.read(stack),
         letters=tuple(_letters(stack, entity)),
         traces=traces.read(stack, entity, int(since.timestamp() * 1000)),
         reconciled_until=_reconciled_until(stack),

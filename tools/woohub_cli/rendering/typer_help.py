@@ -44,7 +44,7 @@ class Command(TyperCommand):
     def invoke(self, ctx: Any) -> Any:
         """Run it, about the store that --store names."""
         output.about_store("")
-        output.about_store(environment.store_named(ctx.params.get("store") or ctx.params.get("of_store")))
+        output.about_store(environment.store_named(ctx.params.get("store")))
         return super().invoke(ctx)
 
     def get_params(self, ctx: Any) -> list[Any]:

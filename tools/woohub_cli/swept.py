@@ -1,0 +1,37 @@
+"""Orders and accounts read from the store, as deliveries, and as the engine reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+from woohub.delivery.delivery import Delivery
+from woohub.erasures import ErasedPeople
+from woohub.mapping.fields import FieldMapping
+from woohub.store.payloads import CUSTOMER_SWEPT, ORDER_SWEPT, CustomerEvent, OrderEvent, parse
+from woohub.store.rows import StoreRow
+from woohub.sync.erased import forgotten_at, without_person
+
+
+def swept(topic: str, rows: Sequence[StoreRow], asked_ms: int, url: str, ahead_s: int) -> list[Delivery]:
+    """What was read from the store, whose clock is `ahead_s` seconds ahead, as reconcile puts it on the queue."""
+    kind = topic.partition(".")[0]
+    return [Delivery(topic, row.body, asked_ms, f"{kind}:{row.id}", f"{url}/", ahead_s=ahead_s) for row in rows]
+
+
+def order_event(row: StoreRow, asked_ms: int, ahead_s: int = 0) -> OrderEvent | None:
+    """What the engine makes of an order; None of a draft. InvalidPayload where it cannot be read."""
+    event = parse(swept(ORDER_SWEPT, [row], asked_ms, "", ahead_s)[0])
+    return event if isinstance(event, OrderEvent) else None
+
+
+def customer_event(row: StoreRow, asked_ms: int, ahead_s: int = 0) -> CustomerEvent | None:
+    """The same of an account; None of one that is no customer's."""
+    event = parse(swept(CUSTOMER_SWEPT, [row], asked_ms, "", ahead_s)[0])
+    return event if isinstance(event, CustomerEvent) else None
+
+
+def without_erased(event: OrderEvent, table: FieldMapping, people: ErasedPeople) -> tuple[OrderEvent, int]:
+    """The order as the engine takes it, without a person erased since, and when that was (epoch ms; 0: never)."""
+    at_ms = forgotten_at(event, table.email(event.order), people) or 0
+    return (cast("OrderEvent", without_person(event)), at_ms) if at_ms else (event, 0)
