@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from simulators.hubspot import InjectedFault
-from simulators.hubspot.definitions import CONTACTS
+from simulators.hubspot.definitions import CONTACTS, DEALS
 from tests.support.cli_stack import NAME
 from tests.support.clock import Clock
 from tests.support.operated_stack import OperatedStack, operated_stack
 from tests.support.stack_consumer import StackConsumer
+from tests.support.targets import BESIDE, INSTEAD, mapping_with, provision_orders
+from woohub.configuration import MAPPING_KEY
 from woohub.consumer.breaker import State
 from woohub.delivery import topics
 from woohub.delivery.delivery import Delivery
@@ -155,6 +157,28 @@ def test_what_it_made_is_removed_on_request_and_nothing_else(shop: OperatedStack
 
     assert loaded["cleaned"] == {"deals": 7, "contacts": 4, "left": 0}
     assert kept(shop) == before == (1, 1)
+
+
+@pytest.mark.parametrize(("mapping", "archived"), [(INSTEAD, "3 HubSpot orders and 2 contacts"), (BESIDE, "3 deals")])
+def test_orders_that_it_made_in_hubspot_are_removed_and_no_deal_of_the_same_number(
+    shop: OperatedStack, monkeypatch: pytest.MonkeyPatch, mapping: str, archived: str
+) -> None:
+    """HubSpot numbers each object's records by themselves."""
+    written = mapping_with(mapping)
+    bucket = shop.stack.outputs["ConfigurationBucket"]
+    shop.stack.client("s3").put_object(Bucket=bucket, Key=MAPPING_KEY, Body=mapping.encode())
+    provision_orders(shop.portal, written)
+    people = [shop.portal.objects.create(DEALS, {"properties": {"dealname": "Somebody's"}}) for _ in range(5)]
+    consumer = StackConsumer(shop, mapping=written)
+    monkeypatch.setattr(load, "REQUESTS_PER_10_S", 1000)
+    made = load.tester
+    monkeypatch.setattr(load, "tester", lambda *known: replace(made(*known), pause=lambda _s: consumer.work_off()))
+
+    loaded = shop.run("load", "--orders", "3", "--rate", "1000", "--clean")
+
+    assert (loaded.exit_code, archived in loaded.stdout) == (0, True), loaded.output
+    state = shop.portal.state()
+    assert (len(state["deals"]), state["orders"], state["contacts"]) == (len(people), [], [])
 
 
 @pytest.mark.usefixtures("consuming")

@@ -308,7 +308,7 @@ def test_what_hubspot_lacks_is_named_until_setup_has_made_it(shop: OperatedStack
 def test_a_changed_key_prefix_is_warned_of(shop: OperatedStack) -> None:
     write('order_key_prefix = "b-"')
 
-    assert "A SECOND DEAL" in run(shop, "push", "--dry-run")
+    assert "A SECOND RECORD" in run(shop, "push", "--dry-run")
 
 
 def test_a_rollback_brings_back_what_was_there_and_once_more_what_was_pushed(shop: OperatedStack) -> None:

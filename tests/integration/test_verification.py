@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, cast
@@ -19,13 +20,15 @@ from woohub.dates import utc_from_ms
 from woohub.delivery.delivery_queue import DeliveryQueue
 from woohub.hubspot.objects import CONTACTS, DEALS, OBJECT_TYPES
 from woohub_cli.cli_errors import Trouble
-from woohub_cli.commands.why import in_hubspot, in_store
 from woohub_cli.comparison import Mismatch, MismatchKind
 from woohub_cli.history import Pace
 from woohub_cli.hubspot_records import Crm
 from woohub_cli.order_diagnosis import InHubSpot
 from woohub_cli.order_lookup import Lookup
+from woohub_cli.order_reading import in_hubspot, in_store
 from woohub_cli.period import Period
+from woohub_cli.rendering import report_page
+from woohub_cli.rendering.report_text import cells, lines
 from woohub_cli.repairs import RepairResult, repair
 from woohub_cli.verification import Verification
 from woohub_cli.verification_report import VerificationReport
@@ -103,6 +106,11 @@ class Case:
         self.portal.timer.start(float("inf"))
         (only,) = self.portal.hubspot.associated(DEALS, CONTACTS, [self.deal_id(number)])[self.deal_id(number)]
         return only
+
+    def order_id(self, number: int) -> str:
+        """Of HubSpot's order."""
+        rows = self.portal.portal.state()["orders"]
+        return str(next(row["id"] for row in rows if row["properties"]["woocommerce_order_id"] == str(number)))
 
     def edit(self, object_type: str, record_id: str, **properties: str) -> None:
         """As a person does it in HubSpot."""
@@ -505,7 +513,7 @@ def test_a_currency_that_orders_in_hubspot_cannot_get_is_no_difference(listed: b
     report = case.verify()
 
     assert report.equal
-    assert "1 deal has no hs_currency_code of it" in str(report.currencies[0])
+    assert "1 HubSpot order has no hs_currency_code of it" in str(report.currencies[0])
 
 
 def test_once_the_currency_is_enabled_what_is_told_to_do_brings_it_to_the_deals(case: Case) -> None:
@@ -850,6 +858,43 @@ def test_orders_in_hubspot_are_compared_and_repaired(target: str) -> None:
     assert records == ({"deal"} if target is INSTEAD else {"deal", "hubspot_order"})
     case.repair(report)
     assert case.verify().equal
+
+
+def wrong_in_every_way() -> Case:
+    """Orders in HubSpot, none of which is as it should be."""
+    case = Case(mapping=mapping_with(INSTEAD))
+    case.place(currency="GBP")
+    deleted, stale, unlinked, anonymised, unreadable, _removed = [
+        case.place(billing={"email": f"{name}@shop.example"}) for name in ("a", "b", "c", "d", "e", "f")
+    ]
+    case.lab.pass_time(60)
+    case.silently(case.lab.shop.place)
+    case.lab.shop.delete(deleted)
+    case.edit("orders", case.order_id(stale), woocommerce_order_version=f"2999-01-01T00:00:00|{RECEIVED_IN_2286}|")
+    case.silently(case.lab.shop.change_status, stale, "refunded")
+    case.portal.portal.links.forget((definitions.ORDERS.id, case.order_id(unlinked)))
+    case.lab.shop.edit_address(anonymised, **ERASED)
+    case.deliver()
+    order = case.lab.shop.orders[unreadable]
+    order.text = case.lab.shop.order_text(order).replace('"total":"', '"total":"EUR ')
+    (contact,) = [
+        row["id"] for row in case.portal.portal.state()["contacts"] if row["properties"]["email"] == "f@shop.example"
+    ]
+    case.archive("contacts", contact)
+    return case
+
+
+def test_where_only_orders_are_made_in_hubspot_no_text_says_deal() -> None:
+    report = wrong_in_every_way().verify()
+
+    kinds = {mismatch.kind for mismatch in report.mismatches}
+    texts = [line.plain for line in lines(report)] + [report_page.page(report, "the store", "HubSpot")]
+    rows = [cell for mismatch in report.mismatches for row in cells(mismatch) for cell in row]
+    fixes = [mismatch.fix for mismatch in report.mismatches]
+    assert kinds >= set(MismatchKind) - {MismatchKind.DUPLICATE, MismatchKind.WRONG_CONTACT}
+    assert (len(report.currencies), len(report.erased)) == (1, 1)
+    assert not [text for text in (*texts, *rows, *fixes) if re.search(r"\bdeals?\b", text, re.IGNORECASE)]
+    assert {row["record"] for row in report.facts()["findings"]} == {"deal", "contact"}  # as scripts know it
 
 
 def test_a_contact_whose_metrics_are_not_its_deals_is_found_and_repaired() -> None:

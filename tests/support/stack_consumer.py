@@ -20,6 +20,7 @@ from woohub.http import Call
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.properties import PropertyCatalog
 from woohub.hubspot.retries import Caller
+from woohub.mapping.fields import FieldMapping
 from woohub.settings import Secret
 from woohub.sync.engine import Sync
 from woohub.sync.outcome import Outcome
@@ -34,6 +35,7 @@ class StackConsumer:
     """Works off the queue of a stack."""
 
     shop: OperatedStack
+    mapping: FieldMapping = FIELDS
     outcomes: list[Outcome] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
 
@@ -45,7 +47,7 @@ class StackConsumer:
         flow = EventSourceMapping(self.shop.stack.client("lambda"), lambda: outputs["EventSourceMappingId"])
         parameter = BreakerParameter(self.shop.stack.client("ssm"), outputs["BreakerParameter"])
         breaker = Breaker(lambda: parameter, lambda: flow, _silent)
-        catalog, kinds = PropertyCatalog(hubspot, self.timer, _silent), record_kinds(FIELDS)
+        catalog, kinds = PropertyCatalog(hubspot, self.timer, _silent), record_kinds(self.mapping)
         erasures = CurrentErasures(
             self._erasures, Secret(self.shop.stack.client("secretsmanager"), outputs["HubSpotSecretArn"])
         )

@@ -14,7 +14,7 @@ from woohub_cli.hubspot_records import Crm
 
 def order_mismatches(event: OrderEvent, records: Sequence[Record], orders: Crm) -> Iterator[Mismatch]:
     """What is wrong with HubSpot's order of this order; `records` are those with its key."""
-    for mismatch in deal_mismatches(event, records, orders.target.table, orders.deal_schema):
+    for mismatch in deal_mismatches(event, records, orders.target, orders.deal_schema):
         yield replace(mismatch, record=orders.target.type.singular)
 
 

@@ -6,7 +6,7 @@ somebody renamed, a currency the portal lacks and a blank in the store are none.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -21,6 +21,7 @@ from woohub.sync import contacts, deals
 from woohub.sync.contacts import ContactSnapshot
 from woohub.sync.versions import ContactVersion, DealVersion, OrderState
 from woohub_cli.order_names import OrderName
+from woohub_cli.targets import Target
 
 Current = Mapping[str, str | None]
 
@@ -61,8 +62,19 @@ class Mismatch:
     differences: tuple[Difference, ...] = ()
     detail: str = ""
     fix: str = ""  # what only a person can do about it; "" where --repair can
+    called: str = ""  # what people call the record, where that is another word
     named: OrderName | None = None  # number and name of the order, or the name of the account
     attach: str = ""  # the contact to associate the deal with: the engine would not, its marker says it is done
+
+    @classmethod
+    def of_order(cls, kind: MismatchKind, order_id: int, target: Target, *record_ids: str, **more: Any) -> Mismatch:
+        """Something wrong with the deal of an order, or with HubSpot's order: for scripts a deal either way."""
+        return cls(kind, f"order:{order_id}", "deal", record_ids, called=target.record, **more)
+
+    @property
+    def shown(self) -> str:
+        """The record in the words of people."""
+        return self.called or self.record
 
     @property
     def queueable(self) -> bool:
@@ -91,7 +103,7 @@ class Mismatch:
 
 NEWER_VERSION = (
     "HubSpot's version is newer ({version}) than the order in the store, so nothing is overwritten: clear "
-    "woocommerce_order_version of the deal in HubSpot, then `woohub verify --repair`"
+    "woocommerce_order_version of the {record} in HubSpot, then `woohub verify --repair`"
 )
 FUTURE_VERSION = (
     "the contact's version was received in the future ({version}), so nothing is overwritten: clear "
@@ -127,33 +139,34 @@ def _differences(changed: Mapping[str, str], current: Current, version: str) -> 
     )
 
 
-def blocking_version(event: OrderEvent, current: Current) -> str:
-    """The deal's version if it keeps the engine from writing what the store has, else ""."""
+def newer_version(event: OrderEvent, current: Current, target: Target) -> str:
+    """What to do where the deal's version keeps the engine from writing what the store has; "" where it does not."""
     text = current.get(DEAL_VERSION) or ""
     version = DealVersion.parse(text)
     if version is None:
         return ""
     stored = OrderState(version.modified_at, version.received_ms, current.get(STATUS) or "")
-    return "" if deals.state_of(event).supersedes(stored) else text
+    if deals.state_of(event).supersedes(stored):
+        return ""
+    return NEWER_VERSION.format(version=text, record=target.record)
 
 
 def deal_mismatches(
-    event: OrderEvent, records: Sequence[Record], table: FieldMapping, schema: PropertySchema
-) -> list[Mismatch]:
+    event: OrderEvent, records: Sequence[Record], target: Target, schema: PropertySchema
+) -> Iterator[Mismatch]:
     """What is wrong with the deals of an order; `records` are all that HubSpot has for it, the oldest first."""
-    entity = f"order:{event.order.id}"
-    if not records:  # an order that was thrown away before HubSpot knew it is no deal
-        return [] if event.order.status == TRASH else [Mismatch(MismatchKind.MISSING, entity, "deal")]
-    mismatches, kept = [], records[0]
+    order_id = event.order.id
+    if not records:
+        if event.order.status != TRASH:  # an order that was thrown away before HubSpot knew it is no deal
+            yield Mismatch.of_order(MismatchKind.MISSING, order_id, target)
+        return
     if len(records) > 1:
-        ids = tuple(record.id for record in records)
-        mismatches.append(Mismatch(MismatchKind.DUPLICATE, entity, "deal", ids, detail=f"{len(ids)} deals", fix=MERGE))
-    differences = deal_differences(event, kept.properties, table, schema)
-    if differences:
-        held = blocking_version(event, kept.properties)
-        fix = NEWER_VERSION.format(version=held) if held else ""
-        mismatches.append(Mismatch(MismatchKind.DIFFERING, entity, "deal", (kept.id,), differences, fix=fix))
-    return mismatches
+        detail, ids = f"{len(records)} {target.records}", [record.id for record in records]
+        yield Mismatch.of_order(MismatchKind.DUPLICATE, order_id, target, *ids, detail=detail, fix=MERGE)
+    kept = records[0]
+    if differences := deal_differences(event, kept.properties, target.table, schema):
+        fix = newer_version(event, kept.properties, target)
+        yield Mismatch.of_order(MismatchKind.DIFFERING, order_id, target, kept.id, differences=differences, fix=fix)
 
 
 def contact_mismatches(
@@ -178,15 +191,17 @@ def contact_mismatches(
     return [Mismatch(MismatchKind.DIFFERING, entity, "contact", (record.id,), differences, fix=fix)]
 
 
-def association_mismatch(entity: str, deal: Record, wanted: str, has: set[str]) -> Mismatch | None:
+def association_mismatches(
+    order_id: int, deal: Record, wanted: str, has: set[str], target: Target
+) -> Iterator[Mismatch]:
     """What is wrong with the contacts of a deal. `wanted` is the id of the order's; others beside it are fine."""
     if wanted in has:
-        return None
+        return
     version = DealVersion.parse(deal.properties.get(DEAL_VERSION))
     marked = version is not None and version.contacts == (wanted,)
     kind = MismatchKind.WRONG_CONTACT if has else MismatchKind.UNASSOCIATED
     other = f"it has {', '.join(sorted(has))} instead of {wanted}" if has else f"contact {wanted} is the order's"
-    return Mismatch(kind, entity, "deal", (deal.id,), detail=other, attach=wanted if marked else "")
+    yield Mismatch.of_order(kind, order_id, target, deal.id, detail=other, attach=wanted if marked else "")
 
 
 def was_refused(event: OrderEvent, current: Current) -> bool:

@@ -10,11 +10,11 @@ from woohub.hubspot.answers import Record
 
 NAMES = ("email", "firstname", "lastname")
 PLACES = ("phone", "address", "city", "state", "zip")  # known only from the store's billing address
-ANONYMISED = "the store has anonymised the order, and its deal is still associated with this contact"
+ANONYMISED = "the store has anonymised the order, and its {record} is still associated with this contact"
 EMPTIED = "the account's billing address is empty in the store (erased, or never filled in), but not in HubSpot"
 WHAT_TO_DO = (
     "if the store erased the person on request, delete the contact in HubSpot for good (on its page: Actions > Delete, "
-    "with the choice to delete it permanently); the deal stays"
+    "with the choice to delete it permanently); the order stays in HubSpot"
 )
 
 

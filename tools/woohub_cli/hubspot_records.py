@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -12,8 +11,8 @@ from typing import Any
 from woohub.errors import UnknownOutcome
 from woohub.hubspot.answers import Record
 from woohub.hubspot.client import BATCH, HubSpot, chunks
-from woohub.hubspot.objects import CONTACTS, DEALS, LINE_ITEMS, ORDERS, ObjectType
-from woohub.hubspot.properties import CURRENCY, PropertyCatalog, PropertySchema
+from woohub.hubspot.objects import CONTACTS, LINE_ITEMS, ObjectType
+from woohub.hubspot.properties import PropertyCatalog, PropertySchema
 from woohub.mapping.fields import FieldMapping
 from woohub.mapping.mapping_file import ITEMS_STATE
 from woohub.sync.batch_writer import read_apart
@@ -22,34 +21,11 @@ from woohub.sync.lookup import by_key
 from woohub.sync.records import Change
 from woohub_cli.cli_errors import Trouble
 from woohub_cli.period import Period
+from woohub_cli.targets import SINGULAR, Target
 
 DATES = ("createdate", "hs_lastmodifieddate")
 SEARCH_PAGE = 200  # HubSpot gives at most 200 records per page of a search
 SEARCH_RETRY_PAUSES_S = (1.0, 4.0, 10.0)  # seconds before a search without an answer is made again
-
-
-@dataclass(frozen=True)
-class Target:
-    """What orders become in HubSpot: the object, its mapping, and which of its properties has what."""
-
-    type: ObjectType
-    table: FieldMapping
-    name: str = "dealname"
-    amount: str = "amount"
-    date: str = "closedate"
-    currency: str = "currency"
-    accepted_currency: str = CURRENCY  # an enumeration of the account's currencies, empty for any other
-
-    @classmethod
-    def of(cls, table: FieldMapping) -> Target:
-        """Deals, or HubSpot's orders where the mapping has no deals."""
-        return cls.orders(table.orders) if table.orders and not table.has_deals else cls(DEALS, table)
-
-    @classmethod
-    def orders(cls, table: FieldMapping) -> Target:
-        """HubSpot's orders, by their own mapping."""
-        names = ("hs_order_name", "hs_total_price", "hs_external_created_date", "woocommerce_currency")
-        return cls(ORDERS, table, *names, "hs_currency_code")
 
 
 class Crm:
@@ -78,8 +54,9 @@ class Crm:
         """Why no record can be found by its key: the portal was never set up; "" where it was."""
         if self.deal_schema.has(self._table.key_property):
             return ""
-        what = "deal" if self._type is DEALS else "order"
-        return f"this HubSpot has no {what} property {self._table.key_property}: run `woohub setup`"
+        return (
+            f"this HubSpot has no {SINGULAR[self._type.name]} property {self._table.key_property}: run `woohub setup`"
+        )
 
     def check(self) -> None:
         """Trouble if this portal was never set up."""

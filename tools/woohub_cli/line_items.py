@@ -12,22 +12,21 @@ from woohub.mapping.mapping_file import ITEM_KEY
 from woohub.store.payloads import OrderEvent
 from woohub.sync import values
 from woohub.sync.parts import usual_key
-from woohub_cli.comparison import NEWER_VERSION, Difference, Mismatch, MismatchKind, blocking_version
+from woohub_cli.comparison import Difference, Mismatch, MismatchKind, newer_version
+from woohub_cli.targets import Target
 
 RECORD = "line items"  # in a Mismatch
 
 
 def mismatches(
-    event: OrderEvent, deal: Record, items: Sequence[Record], table: FieldMapping, schema: PropertySchema
+    event: OrderEvent, deal: Record, items: Sequence[Record], target: Target, schema: PropertySchema
 ) -> list[Mismatch]:
     """What is wrong with the line items of an order's deal; those that people added are their own business."""
-    differences = tuple(_differences(event, items, table, schema))
+    differences = tuple(_differences(event, items, target.table, schema))
     if not differences:
         return []
-    held = blocking_version(event, deal.properties)
-    fix = NEWER_VERSION.format(version=held) if held else ""
-    entity = f"order:{event.order.id}"
-    return [Mismatch(MismatchKind.DIFFERING, entity, RECORD, (deal.id,), differences, fix=fix)]
+    fix = newer_version(event, deal.properties, target)
+    return [Mismatch(MismatchKind.DIFFERING, f"order:{event.order.id}", RECORD, (deal.id,), differences, fix=fix)]
 
 
 def _differences(

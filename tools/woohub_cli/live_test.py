@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -13,8 +13,7 @@ from woohub.dates import utc_from_ms
 from woohub.errors import UnknownOutcome
 from woohub.hubspot.answers import Record
 from woohub.hubspot.client import BATCH, HubSpot, chunks
-from woohub.hubspot.objects import CONTACTS, DEALS, ObjectType
-from woohub.mapping.fields import FieldMapping
+from woohub.hubspot.objects import CONTACTS, ObjectType
 from woohub.store.payloads import OrderEvent
 from woohub.sync.contacts import ContactSnapshot, snapshot_of
 from woohub_cli import comparison
@@ -75,7 +74,6 @@ class Arrivals:
     """Which orders HubSpot has, and since when: by the date it gives to a new deal."""
 
     crm: Crm
-    table: FieldMapping
     placed: Sequence[Placed]
     clock: Clock
     arrived: dict[int, float] = field(default_factory=dict)  # order: epoch seconds
@@ -102,7 +100,7 @@ class Arrivals:
         """One call to HubSpot: how many of those asked for were there, and whether all were."""
         awaited = self.awaited
         self._next = self._next if self._next < len(awaited) else 0
-        chunk = {self.table.deal_key(order.order_id): order for order in awaited[self._next : self._next + BATCH]}
+        chunk = {self.crm.key(order.order_id): order for order in awaited[self._next : self._next + BATCH]}
         deals = self.crm.deals(list(chunk))
         seen = self.clock()
         for key, records in deals.items():
@@ -181,11 +179,12 @@ def _rate(number: int, seconds: float) -> float | None:
     return round(number / seconds, 1) if seconds > 0 and number > 0 else None
 
 
-def mismatches(crm: Crm, table: FieldMapping, run: Run, now: float) -> list[Mismatch]:
+def mismatches(crm: Crm, run: Run, now: float) -> list[Mismatch]:
     """What is not in HubSpot exactly once and as it should be, orders and customers; `now` in epoch seconds."""
+    table = crm.target.table
     events = [run.event(order_id, round(now * 1000)) for order_id in run.order_ids]
     contacts = crm.contacts(run.emails)
-    result = [mismatch for chunk in chunks(events, BATCH) for mismatch in _of_orders(crm, table, run, chunk, contacts)]
+    result = [mismatch for chunk in chunks(events, BATCH) for mismatch in _of_orders(crm, run, chunk, contacts)]
     snapshots: dict[str, list[ContactSnapshot]] = {}
     for event in events:
         snapshots.setdefault(run.email(event.order.id), []).append(snapshot_of(event, table))
@@ -195,19 +194,16 @@ def mismatches(crm: Crm, table: FieldMapping, run: Run, now: float) -> list[Mism
     return result
 
 
-def _of_orders(
-    crm: Crm, table: FieldMapping, run: Run, events: Sequence[OrderEvent], contacts: Mapping[str, Record]
-) -> Iterator[Mismatch]:
-    deals = crm.deals([table.deal_key(event.order.id) for event in events])
+def _of_orders(crm: Crm, run: Run, events: Sequence[OrderEvent], contacts: Mapping[str, Record]) -> Iterator[Mismatch]:
+    deals = crm.deals([crm.key(event.order.id) for event in events])
     has = crm.contacts_of([record.id for records in deals.values() for record in records])
     for event in events:
-        records = deals.get(table.deal_key(event.order.id), [])
-        yield from comparison.deal_mismatches(event, records, table, crm.deal_schema)
+        records = deals.get(crm.key(event.order.id), [])
+        yield from comparison.deal_mismatches(event, records, crm.target, crm.deal_schema)
         contact = contacts.get(run.email(event.order.id))
         if records and contact:
             linked = has.get(records[0].id, set())
-            wrong = comparison.association_mismatch(f"order:{event.order.id}", records[0], contact.id, linked)
-            yield from [wrong] if wrong else []
+            yield from comparison.association_mismatches(event.order.id, records[0], contact.id, linked, crm.target)
 
 
 @dataclass(frozen=True)
@@ -219,14 +215,15 @@ class Cleaned:
     left: int
 
     def facts(self) -> dict[str, int]:
-        return {"deals": self.deals, "contacts": self.contacts, "left": self.left}
+        """For --json."""
+        return dict(vars(self))
 
 
-def clean(hubspot: HubSpot, crm: Crm, table: FieldMapping, run: Run, advance: Advance) -> Cleaned:
+def clean(hubspot: HubSpot, crm: Crm, run: Run, advance: Advance) -> Cleaned:
     """Archive the run's deals and contacts, read by their keys; no other record has such keys."""
-    done = {DEALS: set[str](), CONTACTS: set[str]()}
+    done: dict[ObjectType, set[str]] = defaultdict(set)
     for _ in range(MAX_CLEANUP_ROUNDS):
-        there = _records(crm, table, run)
+        there = _records(crm, run)
         if not any(there.values()):
             break
         for kind, ids in there.items():
@@ -234,19 +231,26 @@ def clean(hubspot: HubSpot, crm: Crm, table: FieldMapping, run: Run, advance: Ad
                 _archive(hubspot, kind, chunk)
                 advance(len(set(chunk) - done[kind]))
             done[kind] |= ids
-    left = sum(len(ids) for ids in _records(crm, table, run).values())
-    return Cleaned(len(done[DEALS]), len(done[CONTACTS]), left)
+    left = sum(len(ids) for ids in _records(crm, run).values())
+    return Cleaned(len(done[crm.target.type]), len(done[CONTACTS]), left)
 
 
-def _records(crm: Crm, table: FieldMapping, run: Run) -> dict[ObjectType, set[str]]:
-    """The ids of what is there; of contacts only those whose own address is the run's, not an additional one."""
-    keys = {table.deal_key(order_id) for order_id in run.order_ids}
+def _records(crm: Crm, run: Run) -> dict[ObjectType, set[str]]:
+    """The ids of what is there, HubSpot's orders beside the deals included.
+
+    Of contacts only those whose own address is the run's, not an additional one.
+    """
     emails = set(run.emails)
-    deals = {deal.id for key, records in crm.deals(sorted(keys)).items() if key in keys for deal in records}
     contacts = {
         contact.id for contact in crm.contacts(emails).values() if contact.properties.get(CONTACTS.key) in emails
     }
-    return {DEALS: deals, CONTACTS: contacts}
+    written = {each.target.type: _ids(each, run) for each in (crm, crm.orders_beside()) if each}
+    return {**written, CONTACTS: contacts}
+
+
+def _ids(crm: Crm, run: Run) -> set[str]:
+    keys = {crm.key(order_id) for order_id in run.order_ids}
+    return {deal.id for key, records in crm.deals(sorted(keys)).items() if key in keys for deal in records}
 
 
 def _archive(hubspot: HubSpot, kind: ObjectType, ids: Sequence[str]) -> None:

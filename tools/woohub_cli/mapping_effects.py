@@ -10,7 +10,8 @@ from woohub.mapping.fields import FieldMapping
 from woohub.mapping.overlay import PIPELINES
 from woohub_cli.check_result import Result
 from woohub_cli.mapping_rows import Change
-from woohub_cli.provision import SINGULAR, provision
+from woohub_cli.provision import provision
+from woohub_cli.targets import SINGULAR
 from woohub_cli.written_objects import filled
 
 SECTIONS = ("contact", "deal", "order", "line_item")
@@ -25,7 +26,7 @@ STAGES_CHANGED = (
 )
 PIPELINE_CHANGED = "{name}: a record comes into the other pipeline when its order's status next changes"
 PREFIX_CHANGED = (
-    "order_key_prefix: HubSpot has deals under the keys of before, and every order will get A SECOND DEAL under the "
+    "order_key_prefix: HubSpot has orders under the keys of before, and every order will get A SECOND RECORD under the "
     "new one: change it only before the first order has arrived"
 )
 

@@ -7,19 +7,19 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from woohub.hubspot.answers import Record
+from woohub.hubspot.objects import ORDERS
 from woohub.mapping.fields import FieldMapping
 from woohub.mapping.mapping_file import ITEM_KEY
 from woohub.mapping.values import usable_email
 from woohub.store.payloads import OrderEvent
 from woohub.sync import values
-from woohub_cli import erasure_list
 from woohub_cli.cli_errors import Trouble
-from woohub_cli.commands import why
 from woohub_cli.comparison import Difference
 from woohub_cli.hubspot_records import Crm
 from woohub_cli.line_items import shown
 from woohub_cli.order_diagnosis import InHubSpot
 from woohub_cli.order_names import Reference
+from woohub_cli.order_reading import OrderReading
 from woohub_cli.stacks import Stack
 
 ABSENT = Record("", {})
@@ -47,17 +47,16 @@ class Preview:
     order: str
     rows: Sequence[PreviewRow]
     new_deal: bool
+    called: str  # what people call it, where it is an order of HubSpot's
     notes: Sequence[str] = ()  # what could not be read, so that HubSpot's side of it is empty
 
 
 def of_order(asked: Reference, stack: Stack, env: dict[str, str], table: FieldMapping) -> Preview:
     """Read the order from the store, and its records from HubSpot; Trouble where either cannot be read."""
-    crm = why.crm_of(stack, env, table)
-    store, lookup = why.looked_up(stack, env, crm, asked)
-    shop = why.without_erased(why.in_store(lookup, store), erasure_list.people(stack), table)
+    known = OrderReading.of(asked, stack, env, table)
+    crm, shop, hubspot = known.crm, known.shop, known.hubspot
     if shop.event is None:
         raise Trouble(shop.unreadable or shop.missing or f"the store has no order {asked.text}")
-    hubspot = why.in_hubspot(crm, store, shop, lookup.name.order_id)
     if hubspot.missing:
         raise Trouble(hubspot.missing)
     rows = [
@@ -67,7 +66,13 @@ def of_order(asked: Reference, stack: Stack, env: dict[str, str], table: FieldMa
         *_line_items(shop.event, hubspot, crm),
         *_metrics(shop.event, hubspot, crm, table),
     ]
-    return Preview(str(lookup.name), rows, not hubspot.deals, [hubspot.no_orders] if hubspot.no_orders else [])
+    return Preview(
+        str(known.lookup.name),
+        rows,
+        not hubspot.deals,
+        crm.target.record,
+        [hubspot.no_orders] if hubspot.no_orders else [],
+    )
 
 
 def _rows(
@@ -101,7 +106,7 @@ def _order_beside(event: OrderEvent, hubspot: InHubSpot, table: FieldMapping) ->
     """HubSpot's order where the mapping has deals as well."""
     if not (table.orders and table.has_deals):
         return []
-    return _rows("order", hubspot.order, table.orders.deal(event.order), _differing(hubspot, "order"))
+    return _rows("order", hubspot.order, table.orders.deal(event.order), _differing(hubspot, ORDERS.singular))
 
 
 def _line_items(event: OrderEvent, hubspot: InHubSpot, crm: Crm) -> Iterator[PreviewRow]:

@@ -12,12 +12,12 @@ from woohub.mapping.fields import FieldMapping
 from woohub.mapping.overlay import Overlay
 from woohub_cli import connections, mapping_rows
 from woohub_cli.cli_errors import EXPECTED, PROBLEMS, explain
-from woohub_cli.commands import why
 from woohub_cli.consent import agreed
 from woohub_cli.mapping_counts import Affected, affected
 from woohub_cli.mapping_effects import effects, missing_in_hubspot, writes_more
 from woohub_cli.mapping_rows import Change
 from woohub_cli.options import StoreOptions
+from woohub_cli.order_reading import CLIENT_TIMEOUT_S
 from woohub_cli.rendering import output
 from woohub_cli.stack_mapping import Mappings
 
@@ -59,7 +59,7 @@ class Consequences:
         counted: Sequence[Affected] = ()
         try:
             hubspot = connections.hubspot(mappings.stack, env)
-            hubspot.caller.timer.start(why.CLIENT_TIMEOUT_S)
+            hubspot.caller.timer.start(CLIENT_TIMEOUT_S)
             counted = affected(hubspot, changes, mappings.now_in_force(), then)
             return cls(counted, missing_in_hubspot(hubspot, then))
         except EXPECTED as error:

@@ -86,7 +86,7 @@ def in_hubspot(crm: Crm, asked: Reference, missing: str, tried: Sequence[str] = 
 
     Raises nothing: the code that reads the deal reports HubSpot's errors.
     """
-    tried = (*tried, "HubSpot's deals by order id" if asked.order_id else "HubSpot's deals by name")
+    tried = (*tried, f"HubSpot's {crm.target.type.name} by {'order id' if asked.order_id else 'name'}")
     try:
         if asked.order_id and (asked.id_only or crm.deals([crm.key(asked.order_id)])):
             return Lookup(None, OrderName(asked.order_id), missing=missing, tried=tried)

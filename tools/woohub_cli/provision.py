@@ -14,9 +14,9 @@ from woohub.mapping.fields import FieldMapping
 from woohub.mapping.stages import Pipeline, Stage
 from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import scopes
+from woohub_cli.targets import SINGULAR
 from woohub_cli.written_objects import written
 
-SINGULAR = {"contacts": "contact", "deals": "deal", "orders": "order", "line_items": "line item"}
 SWITCHED_OFF = "this portal has it switched off"
 SWITCH_ON = (
     "switch it on in HubSpot (Data Management > Data Model > Orders), or leave [order] out of the mapping and use deals"
@@ -33,8 +33,8 @@ NO_PIPELINE_LEFT = (
     "name an existing pipeline and its stages under [pipeline] and [stages] in mapping.toml, deploy, and run this again"
 )
 NOT_UNIQUE = (
-    "it was made without unique values, which HubSpot cannot change afterwards: deals are looked up by search instead, "
-    "which is slower and sees new deals only after some seconds"
+    "it was made without unique values, which HubSpot cannot change afterwards: {records} are looked up by search "
+    "instead, which is slower and sees new {records} only after some seconds"
 )
 NOT_UNIQUE_FIX = (
     "works as it is; for the safe way delete the property in HubSpot (Settings > Properties) and run `woohub setup` "
@@ -136,7 +136,8 @@ def _compared(what: str, wanted: Definition, existing: Json) -> Step:
         detail = f"exists as {kind}, and woohub writes {wanted.type}"
         return Step(what, Result.FAILED, detail, "delete it in HubSpot (Settings > Properties) and run this again")
     if wanted.unique and not existing.get("hasUniqueValue"):
-        return Step(what, Result.WARNING, NOT_UNIQUE, NOT_UNIQUE_FIX)
+        records = wanted.object_type.replace("_", " ")
+        return Step(what, Result.WARNING, NOT_UNIQUE.format(records=records), NOT_UNIQUE_FIX)
     return Step(what, Result.OK)
 
 

@@ -140,8 +140,8 @@ def shop_of(url: str) -> tuple[str, int | None, str]:
 
 
 SECOND_STACK = (
-    "for a second store run `woohub store add`: its deals get keys of their own (order_key_prefix; docs/operations.md, "
-    "Add a second store)"
+    "for a second store run `woohub store add`: its orders get keys of their own (order_key_prefix; "
+    "docs/operations.md, Add a second store)"
 )
 FIXES = {
     StoreRelation.MOVED: "if the shop has moved there: `woohub setup --yes`; for a copy of it, such as staging, use a "

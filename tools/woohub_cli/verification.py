@@ -26,7 +26,9 @@ from woohub_cli.verification_report import VerificationReport
 from woohub_cli.verification_run import Show, VerificationRun
 
 RECENTLY = timedelta(minutes=5)  # what changed so lately may wait in a queue that is not empty
-GONE = "`woohub reconcile --deleted check` moves the deal to the lost stage; delete it in HubSpot if it is of no use"
+GONE = (
+    "`woohub reconcile --deleted check` moves the {record} to the lost stage; delete it in HubSpot if it is of no use"
+)
 
 
 class Verification:
@@ -42,7 +44,8 @@ class Verification:
         people: ErasedPeople = NOBODY,
     ) -> None:
         def begin(period: Period) -> VerificationRun:
-            report, currencies = VerificationReport(period, utc_from_ms(int(clock() * 1000))), Currencies(crm)
+            began, currencies = utc_from_ms(int(clock() * 1000)), Currencies(crm)
+            report = VerificationReport(period, began, crm.target.record)
             beside = crm.orders_beside()
             return VerificationRun(store, crm, crm.target.table, clock, show, people, beside, currencies, report)
 
@@ -69,7 +72,7 @@ class Verification:
 
     def _check_unknown_deals(self) -> None:
         """Deals dated in the period whose order the store has not: more than one per order, or of an order deleted."""
-        self._run.show("deals without an order", None, 0)
+        self._run.show(f"{self._run.crm.target.records} without an order", None, 0)
         unknown_deals: dict[int, Record] = {}
         for record in self._run.crm.dated(self._run.report.period):
             key = record.properties.get(self._run.table.key_property) or ""
@@ -79,7 +82,9 @@ class Verification:
         for number in deleted_orders.missing_in_store(self._run.store, sorted(unknown_deals)):
             record = unknown_deals[number]
             if record.properties.get(STATUS) != TRASH and not self._run.store.has_order(number):
-                mismatch = Mismatch(MismatchKind.DELETED, f"order:{number}", "deal", (record.id,), fix=GONE)
+                target = self._run.crm.target
+                fix = GONE.format(record=target.record)
+                mismatch = Mismatch.of_order(MismatchKind.DELETED, number, target, record.id, fix=fix)
                 self._run.named[mismatch.entity] = OrderName(
                     number, "", record.properties.get(self._run.crm.target.name) or ""
                 )

@@ -15,7 +15,7 @@ from woohub.sync.erased import forgotten_at
 from woohub.sync.versions import DealVersion
 from woohub_cli import erased, order_names
 from woohub_cli.commerce import metrics_mismatches
-from woohub_cli.comparison import Mismatch, MismatchKind, association_mismatch, contact_mismatches
+from woohub_cli.comparison import Mismatch, MismatchKind, association_mismatches, contact_mismatches
 from woohub_cli.erased import ErasedPerson
 from woohub_cli.order_names import OrderName
 from woohub_cli.period import Period
@@ -147,9 +147,10 @@ class ContactComparison:
         has = self._run.crm.contacts_of([link.deal.id for link in links])
         for link in links:
             wanted = contacts[link.email].id
-            mismatch = association_mismatch(link.entity, link.deal, wanted, has.get(link.deal.id, set()))
-            if mismatch:
-                self._run.report.mismatches.append(mismatch)
+            linked = has.get(link.deal.id, set())
+            self._run.report.mismatches += association_mismatches(
+                link.order_id, link.deal, wanted, linked, self._run.crm.target
+            )
 
     def _check_deals_without_their_contact(self, contacts: dict[str, Record]) -> None:
         """Deals whose contact HubSpot has not, or has no more: the contact comes with one of them, the others need it.
@@ -158,12 +159,16 @@ class ContactComparison:
         """
         bare = [link for link in self._run.links if link.email not in contacts | dict.fromkeys(self._run.refused)]
         comes_with = {mismatch.entity for mismatch in self._run.report.mismatches if mismatch.queueable}
-        self._run.report.mismatches += [_without_contact(link) for link in bare if link.entity not in comes_with]
+        self._run.report.mismatches += [self._without_contact(link) for link in bare if link.entity not in comes_with]
         deleted = {link.email: ids for link in bare if (ids := _contact_ids(link.deal))}
         for email in sorted(deleted)[:MAX_DELETED_CONTACTS]:
-            self._run.report.mismatches += map(_without_contact, self._other_deals(email, deleted[email]))
+            self._run.report.mismatches += map(self._without_contact, self._other_deals(email, deleted[email]))
         if len(deleted) > MAX_DELETED_CONTACTS:
             self._run.report.notes[TOO_MANY_DELETED] += 1
+
+    def _without_contact(self, link: Link) -> Mismatch:
+        kind, target = MismatchKind.UNASSOCIATED, self._run.crm.target
+        return Mismatch.of_order(kind, link.order_id, target, link.deal.id, detail=BARE)
 
     def _other_deals(self, email: str, contact_ids: set[str]) -> Iterator[Link]:
         """The deals outside the period that were associated with a contact, by the store's orders of its address."""
@@ -177,17 +182,18 @@ class ContactComparison:
             self._run.named[f"order:{row.id}"] = order_names.of_order(row.fields)
             for deal in deals.get(self._run.table.deal_key(row.id), [])[:1]:
                 if _contact_ids(deal) & contact_ids:
-                    yield Link(f"order:{row.id}", deal, email)
+                    yield Link(row.id, deal, email)
 
     def _erased_by_order(self) -> Iterator[ErasedPerson]:
         """Contacts of anonymised orders' deals, unless another order shows that the person is still a customer."""
         of_deals = self._run.crm.contacts_of(list(self._run.anonymised.values()))
         contacts = self._run.crm.contacts_by_id({contact_id for ids in of_deals.values() for contact_id in ids})
+        anonymised = erased.ANONYMISED.format(record=self._run.crm.target.record)
         for entity, deal_id in self._run.anonymised.items():
             for contact_id in sorted(of_deals.get(deal_id, set())):
                 contact = contacts.get(contact_id)
                 if contact and erased.is_named(contact) and not self._has_orders(contact.properties.get("email") or ""):
-                    yield ErasedPerson(entity, contact_id, erased.ANONYMISED, deal_id)
+                    yield ErasedPerson(entity, contact_id, anonymised, deal_id)
 
     def _erased_by_account(self, contacts: dict[str, Record]) -> Iterator[ErasedPerson]:
         """Contacts that woohub has written for an account whose billing address is empty by now."""
@@ -205,7 +211,3 @@ def _contact_ids(deal: Record) -> set[str]:
     """The ids of the contacts that woohub associated the deal with."""
     version = DealVersion.parse(deal.properties.get("woocommerce_order_version"))
     return {contact_id for contact_id in (version.contacts if version else None) or () if contact_id}
-
-
-def _without_contact(link: Link) -> Mismatch:
-    return Mismatch(MismatchKind.UNASSOCIATED, link.entity, "deal", (link.deal.id,), detail=BARE)

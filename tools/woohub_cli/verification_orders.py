@@ -92,16 +92,17 @@ class OrderComparison:
         items = self._run.crm.line_items_of([deal.id for _, deal in of_event])
         for event, deal in of_event:
             self._run.report.mismatches += line_items.mismatches(
-                event, deal, items.get(deal.id, []), self._run.table, self._run.crm.line_item_schema
+                event, deal, items.get(deal.id, []), self._run.crm.target, self._run.crm.line_item_schema
             )
 
     def _read(self, row: StoreRow) -> Iterator[OrderEvent]:
         """The order, as the engine reads it; nothing for drafts and for what cannot be read."""
-        entity = f"order:{row.id}"
         try:
             event = order_event(row, self._run.now_ms(), self._run.store.ahead_s)
         except InvalidPayload as error:
-            mismatch = Mismatch(MismatchKind.UNREADABLE, entity, "deal", detail=str(error), fix=CORRECT_IT)
+            mismatch = Mismatch.of_order(
+                MismatchKind.UNREADABLE, row.id, self._run.crm.target, detail=str(error), fix=CORRECT_IT
+            )
             self._run.report.mismatches.append(mismatch)
             return
         if event:
@@ -115,7 +116,7 @@ class OrderComparison:
         self._run.report.orders += 1
         self._run.modified[entity] = order.modified_at
         self._run.deals[key] = {record.id for record in records}
-        mismatches = deal_mismatches(event, records, self._run.table, self._run.crm.deal_schema)
+        mismatches = list(deal_mismatches(event, records, self._run.crm.target, self._run.crm.deal_schema))
         self._run.report.mismatches += (
             self._run.currencies.without_refusals(event, records[0], mismatches) if records else mismatches
         )
@@ -141,7 +142,7 @@ class OrderComparison:
         if records and was_refused(event, records[0].properties):
             self._run.refused.add(email)
         if records and event.order.status != TRASH:
-            self._run.links.append(Link(entity, records[0], email))
+            self._run.links.append(Link(event.order.id, records[0], email))
 
     def _count_order(self, event: OrderEvent, records: Sequence[Record]) -> None:
         order = event.order

@@ -40,6 +40,7 @@ class VerificationReport:
 
     period: Period
     began: str
+    record: str = "deal"  # what an order is in HubSpot, for people
     orders: int = 0
     accounts: int = 0
     contacts: int = 0
@@ -54,6 +55,11 @@ class VerificationReport:
     days: dict[tuple[str, str], DayTotals] = field(default_factory=dict)  # (2026-11-24, USD)
     lags: Lags = field(default_factory=Lags)
     unreadable: dict[str, str] = field(default_factory=dict)  # "order:123" → why the store could not show it
+
+    @property
+    def records(self) -> str:
+        """What orders are in HubSpot, for people."""
+        return f"{self.record}s"
 
     @property
     def equal(self) -> bool:

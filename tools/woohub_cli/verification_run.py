@@ -37,9 +37,14 @@ class Seen:
 class Link:
     """A deal that should have a contact."""
 
-    entity: str
+    order_id: int
     deal: Record
     email: str
+
+    @property
+    def entity(self) -> str:
+        """As logs and reports name the order."""
+        return f"order:{self.order_id}"
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from woohub.store.payloads import OrderEvent
 from woohub.sync.versions import DealVersion
 from woohub_cli.comparison import Mismatch
 from woohub_cli.hubspot_records import Crm
+from woohub_cli.targets import Target
 
 MAX_EXAMPLES = 3
 ENABLE = (
@@ -22,25 +23,23 @@ ENABLE = (
 
 @dataclass(frozen=True)
 class NotEnabled:
-    """A currency that HubSpot rejects, and the deals (or HubSpot's orders) that lack it in the property `lacking`."""
+    """A currency that HubSpot rejects, and the deals (or HubSpot's orders) that lack it."""
 
     currency: str
     deals: int
     entities: tuple[str, ...]  # a few of their orders
     since: str  # the earliest last change of these orders, UTC
-    lacking: str
+    target: Target
 
     @property
     def todo(self) -> str:
-        return f"{ENABLE}; after that, `woohub reconcile --since {self.since}` brings it to these deals"
+        return f"{ENABLE}; after that, `woohub reconcile --since {self.since}` brings it to these {self.target.records}"
 
     def __str__(self) -> str:
-        deals = "1 deal has" if self.deals == 1 else f"{self.deals} deals have"
+        deals = f"1 {self.target.record} has" if self.deals == 1 else f"{self.deals} {self.target.records} have"
         examples = ", ".join(self.entities) + (", …" if self.deals > len(self.entities) else "")
-        return (
-            f"currency {self.currency} is not enabled in HubSpot: {deals} no {self.lacking} of it ({examples}); "
-            f"{self.todo}"
-        )
+        lacks = f"{deals} no {self.target.accepted_currency} of it ({examples})"
+        return f"currency {self.currency} is not enabled in HubSpot: {lacks}; {self.todo}"
 
     def facts(self) -> dict[str, Any]:
         return {
@@ -95,7 +94,7 @@ class Currencies:
         lacking = self._lacking[code]
         since = min(event.order.modified_at for _, event in lacking)
         entities = tuple(entity for entity, _ in lacking[:MAX_EXAMPLES])
-        return NotEnabled(code, len(lacking), entities, since, self.crm.target.accepted_currency)
+        return NotEnabled(code, len(lacking), entities, since, self.crm.target)
 
 
 def _was_written(event: OrderEvent, deal: Record) -> bool:

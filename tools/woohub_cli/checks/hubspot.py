@@ -14,15 +14,16 @@ from woohub_cli.checks import scopes, store
 from woohub_cli.checks.currencies import ENABLE
 from woohub_cli.checks.health_context import HealthContext, run_checks
 from woohub_cli.commands import setup
-from woohub_cli.hubspot_records import Crm, Target
+from woohub_cli.hubspot_records import Crm
 from woohub_cli.metrics import DAY
-from woohub_cli.provision import SINGULAR, provision
+from woohub_cli.provision import provision
 from woohub_cli.secret_store import StackSecrets
+from woohub_cli.targets import SINGULAR
 from woohub_cli.written_objects import filled
 
 HIGH_USAGE = 0.8  # of the daily limit
 LOG_LOOKBACK_S = 7 * DAY  # seconds of the consumer's log that are searched for refused currencies
-NOT_ENABLED = f"{ENABLE}; until then deals show the company's currency"
+NOT_ENABLED = f"{ENABLE}; until then {{records}} show the company's currency"
 SETUP = "run `woohub setup`: it creates what is missing"
 
 
@@ -83,36 +84,34 @@ class Checks:
         yield Step("mapped properties", Result.OK, f"{fine} of HubSpot's own can be written")
 
     def _currency(self, context: HealthContext) -> Iterator[Step]:
-        what = "currency"
-        wanted = store.currencies(context)
-        enabled = self._enabled(Target.of(context.table))
+        what, crm = "currency", Crm(self._hubspot, context.table, connections.warn)
+        wanted, enabled = store.currencies(context), crm.deal_schema.options(crm.target.accepted_currency)
+        fix = NOT_ENABLED.format(records=crm.target.records)
         if not wanted:
             yield Step(what, Result.SKIPPED, "the store's is not known")
         elif not enabled:
-            yield self._by_deals_and_log(context, sorted(wanted))
+            yield self._by_deals_and_log(context, crm, sorted(wanted), fix)
         elif lacking := sorted(wanted - enabled):
             detail = f"{', '.join(lacking)} of the store, but HubSpot has only {', '.join(sorted(enabled))}"
-            yield Step(what, Result.WARNING, detail, NOT_ENABLED)
+            yield Step(what, Result.WARNING, detail, fix)
         else:
             yield Step(what, Result.OK, ", ".join(sorted(wanted)))
 
-    def _by_deals_and_log(self, context: HealthContext, wanted: Sequence[str]) -> Step:
+    def _by_deals_and_log(self, context: HealthContext, crm: Crm, wanted: Sequence[str], fix: str) -> Step:
         """Where HubSpot lists no currencies: what its deals, the consumer's log and the account show."""
-        what, accepted = "currency", {code: self._takes(context, code) for code in wanted}
+        what, accepted = "currency", {code: self._takes(context, crm, code) for code in wanted}
         refused = [code for code in wanted if accepted[code] is False]
         unknown = [code for code in wanted if accepted[code] is None]
         if refused:
-            return Step(what, Result.WARNING, f"HubSpot refuses {', '.join(refused)}", NOT_ENABLED)
+            return Step(what, Result.WARNING, f"HubSpot refuses {', '.join(refused)}", fix)
         if unknown:
-            detail = (
-                f"whether HubSpot accepts {', '.join(unknown)} is not known: it lists none, and no deal shows it yet"
-            )
-            return Step(what, Result.SKIPPED, detail)
-        return Step(what, Result.OK, f"{', '.join(wanted)}, as HubSpot's deals or account show: it lists no currencies")
+            shows = f"it lists none, and no {crm.target.record} shows it yet"
+            return Step(what, Result.SKIPPED, f"whether HubSpot accepts {', '.join(unknown)} is not known: {shows}")
+        shown_by = f"as HubSpot's {crm.target.type.name} or account show: it lists no currencies"
+        return Step(what, Result.OK, f"{', '.join(wanted)}, {shown_by}")
 
-    def _takes(self, context: HealthContext, code: str) -> bool | None:
+    def _takes(self, context: HealthContext, crm: Crm, code: str) -> bool | None:
         """Whether HubSpot accepts a currency; None where nothing shows it. The newest deal is the best evidence."""
-        crm = Crm(self._hubspot, context.table, connections.warn)
         deal = crm.newest_deal_in(code)
         if deal is not None:
             return deal.properties.get(crm.target.accepted_currency) == code
@@ -127,11 +126,6 @@ class Checks:
             return set()
         additional = details.get("additionalCurrencies")
         return {str(details.get("companyCurrency")), *(additional if isinstance(additional, list) else [])}
-
-    def _enabled(self, target: Target) -> set[str]:
-        rows = {row["name"]: row for row in self._hubspot.property_definitions(target.type)}
-        options = (rows.get(target.accepted_currency) or {}).get("options") or []
-        return {str(option["value"]) for option in options if not option.get("hidden")}
 
     def _rules(self, context: HealthContext) -> Iterator[Step]:
         """HubSpot's rules on the values of mapped properties; what breaks one goes to the dead letters."""

@@ -13,7 +13,6 @@ import urllib3
 from woohub.http import Http
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot_settings import HubSpotSettings
-from woohub.mapping.fields import FieldMapping
 from woohub_cli import call_times, connections, live_test, stack_configuration, stack_status
 from woohub_cli.call_times import CallTimes
 from woohub_cli.cli_errors import EXPECTED, PROBLEMS, Trouble, WrongUsage, explain
@@ -25,6 +24,7 @@ from woohub_cli.rendering import output
 from woohub_cli.samples import Sample
 from woohub_cli.stacks import Stack
 from woohub_cli.synthetic import MAX_ORDERS, Run
+from woohub_cli.targets import Target
 
 REQUESTS_PER_10_S = 20  # of HubSpot's 100 requests per 10 s: watching must hardly slow down what is measured
 DRAIN_TIMEOUT_S = 180.0  # seconds
@@ -39,17 +39,12 @@ class Tester:
 
     stack: Stack
     hubspot: HubSpot
-    table: FieldMapping
+    crm: Crm
     http: Http
     secret: str
     sources: Sequence[str] = ()  # addresses of the store, where they are recorded
     clock: Callable[[], float] = time.time
     pause: Callable[[float], None] = time.sleep
-
-    @property
-    def crm(self) -> Crm:
-        """HubSpot as the engine sees it."""
-        return Crm(self.hubspot, self.table, connections.warn)
 
     def test(self, run: Run, rate: float, within: float) -> LoadReport:
         """Place the run's orders, wait for them and compare them."""
@@ -63,10 +58,10 @@ class Tester:
                 clock=self.clock,
                 pause=self.pause,
             )
-        arrivals = Arrivals(self.crm, self.table, placed, self.clock)
+        arrivals = Arrivals(self.crm, placed, self.clock)
         with output.progress("arriving in HubSpot", len(arrivals.awaited)) as advance:
             arrivals.wait(within, advance, self.pause)
-        return LoadReport(run, placed, arrivals.arrived, live_test.mismatches(self.crm, self.table, run, self.clock()))
+        return LoadReport(run, placed, arrivals.arrived, live_test.mismatches(self.crm, run, self.clock()))
 
     def _send(self, run: Run, order_id: int) -> Placed:
         at = self.clock()
@@ -89,7 +84,7 @@ class Tester:
                 style="yellow",
             )
         with output.progress("removing", run.orders + len(run.emails)) as advance:
-            return live_test.clean(self.hubspot, self.crm, self.table, run, advance)
+            return live_test.clean(self.hubspot, self.crm, run, advance)
 
     def _waiting(self) -> int:
         return stack_status.depth(self.stack).total
@@ -104,8 +99,8 @@ def tester(stack: Stack, env: dict[str, str]) -> Tester:
         raise Trouble("the consumer is stopped, so no order would arrive: `woohub doctor` says what to do")
     http = urllib3.PoolManager(maxsize=live_test.SENDER_THREADS)
     hubspot = connections.hubspot(stack, env, REQUESTS_PER_10_S)
-    secret, sources = send.signing_secret(stack), send.recorded_sources(stack)
-    return Tester(stack, hubspot, stack_configuration.mapping(stack), http, secret, sources)
+    crm = Crm(hubspot, stack_configuration.mapping(stack), connections.warn)
+    return Tester(stack, hubspot, crm, http, send.signing_secret(stack), send.recorded_sources(stack))
 
 
 def command(
@@ -159,7 +154,7 @@ def command(
         if report:
             _print_report(report)
             _print_calls(calls, unread)
-        _print_end(run, cleaned)
+        _print_end(run, cleaned, testing.crm.target.records)
     if (report and report.failed) or (cleaned and cleaned.left):
         raise typer.Exit(PROBLEMS)
 
@@ -170,7 +165,10 @@ def _announce(stack: Stack, run: Run, rate: float, remove: str, json: bool) -> N
         what = "would_remove" if remove else "would_place"
         output.as_json({"stack": stack.name, "dry_run": True, what: {"orders": deals, "customers": contacts}})
     elif remove:
-        output.say(f"Up to {deals} deals and {contacts} contacts of the run {run.name} would be archived in HubSpot.")
+        records = Target.of(stack_configuration.mapping(stack)).records
+        output.say(
+            f"Up to {deals} {records} and {contacts} contacts of the run {run.name} would be archived in HubSpot."
+        )
     else:
         took = run.orders / rate
         output.say(f"{deals} orders of {contacts} customers would be placed within {took:.0f} s at {stack.name}.")
@@ -196,7 +194,7 @@ def _call_times(stack: Stack, report: LoadReport) -> tuple[list[CallTimes], str]
 def _print_report(report: LoadReport) -> None:
     output.table(("", ""), _rows(report.facts()))
     for mismatch in report.mismatches[:MAX_SHOWN_MISMATCHES]:
-        line = f"{mismatch.entity}: {mismatch.kind.words} {mismatch.record} {mismatch.detail}"
+        line = f"{mismatch.entity}: {mismatch.kind.words} {mismatch.shown} {mismatch.detail}"
         output.say(line.rstrip(), style="red")
     if len(report.mismatches) > MAX_SHOWN_MISMATCHES:
         output.say(f"… and {len(report.mismatches) - MAX_SHOWN_MISMATCHES} more, with --json", style="red")
@@ -219,10 +217,10 @@ def _call(call: CallTimes) -> tuple[str, ...]:
     return (f"{call.method} {call.path}", records, str(call.calls), *shown)
 
 
-def _print_end(run: Run, cleaned: Cleaned | None) -> None:
+def _print_end(run: Run, cleaned: Cleaned | None, records: str) -> None:
     if cleaned:
         left = f"; {cleaned.left} are still there" if cleaned.left else ""
-        output.say(f"{cleaned.deals} deals and {cleaned.contacts} contacts archived{left}.")
+        output.say(f"{cleaned.deals} {records} and {cleaned.contacts} contacts archived{left}.")
     else:
         output.say(f"They stay in HubSpot until `woohub load --remove {run.name}`.", style="dim")
 

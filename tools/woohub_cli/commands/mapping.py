@@ -293,7 +293,10 @@ def preview(
 
 
 def _print_preview(shown: Preview, by: str) -> None:
-    output.say(f"{shown.order}, by {by}" + (" (HubSpot has no deal of it yet)" if shown.new_deal else ""), style="bold")
+    output.say(
+        f"{shown.order}, by {by}" + (f" (HubSpot has no {shown.called} of it yet)" if shown.new_deal else ""),
+        style="bold",
+    )
     rows = [
         (row.record, row.property, row.hubspot, Text(row.mapping, "yellow" if row.differs else ""), _why_kept(row))
         for row in shown.rows

@@ -193,7 +193,7 @@ def _refuse_twins(first: Stack, name: str, wanted: StoreSettings, others: Mappin
     addresses |= {FIRST_SHOWN: stored.url} if stored else {}
     for other, url in addresses.items():
         if site(url) == site(wanted.url):
-            raise Trouble(f"{wanted.url} is the store {other} already: its orders would get a second deal each")
+            raise Trouble(f"{wanted.url} is the store {other} already: HubSpot would get each of its orders twice")
     known = others.get(name)
     if known and order_key_prefix(name, known) != order_key_prefix(name, wanted):
         raise Trouble(f"the store {name} has the order key prefix {order_key_prefix(name, known)!r}: it cannot change")

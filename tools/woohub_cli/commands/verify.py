@@ -155,7 +155,7 @@ def _print_report(report: VerificationReport, repaired: RepairResult | None) -> 
     for line in lines(report):
         output.say(line)
     if repaired:
-        together = f", {repaired.associated} deals associated" if repaired.associated else ""
+        together = f", {repaired.associated} {report.records} associated" if repaired.associated else ""
         output.say(f"Repair: {repaired.orders} orders and {repaired.customers} accounts queued{together}.")
     elif any(not mismatch.fix for mismatch in report.mismatches):
         output.say("woohub verify --repair queues what differs.")

@@ -62,7 +62,7 @@ def grouped(mismatches: Sequence[Mismatch]) -> tuple[list[MismatchGroup], list[M
 
 
 def _key(mismatch: Mismatch, difference: Difference) -> tuple[MismatchKind, str, str, bool]:
-    return mismatch.kind, mismatch.record, difference.property, bool(mismatch.fix)
+    return mismatch.kind, mismatch.shown, difference.property, bool(mismatch.fix)
 
 
 def _once(values: Sequence[str]) -> str:

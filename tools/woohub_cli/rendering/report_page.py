@@ -90,14 +90,10 @@ def _days(report: VerificationReport) -> str:
     days = _every_day(sorted({day for day, _ in report.days}))
     counts = [
         Series("orders in the store", [_count(report, day, "orders") for day in days]),
-        Series("deals in HubSpot", [_count(report, day, "deals") for day in days]),
+        Series(f"{report.records} in HubSpot", [_count(report, day, "deals") for day in days]),
     ]
-    plots = [
-        _figure(
-            "Orders and deals per day",
-            bars("Orders and deals per day", [day[5:] for day in days], counts, "{:g}".format),
-        )
-    ]
+    title = f"Orders and {report.records} per day"
+    plots = [_figure(title, bars(title, [day[5:] for day in days], counts, "{:g}".format))]
     plots += [_sums(report, days, currency) for currency in sorted({currency for _, currency in report.days})]
     return f"<h2>Per day</h2><p>{_key('s0')} store {_key('s1')} HubSpot</p>{''.join(plots)}{_day_table(report)}"
 
@@ -132,7 +128,8 @@ def _day_table(report: VerificationReport) -> str:
         )
         for (day, currency), totals in sorted(report.days.items())
     ]
-    table = _table(("Day", "Currency", "Orders", "Deals", "Store", "HubSpot", ""), rows, numbers=(2, 3, 4, 5))
+    records = f"{report.record[0].upper()}{report.record[1:]}s"
+    table = _table(("Day", "Currency", "Orders", records, "Store", "HubSpot", ""), rows, numbers=(2, 3, 4, 5))
     return f"<details{_open(rows)}><summary>The figures</summary>{table}</details>"
 
 
@@ -147,7 +144,7 @@ def _lags(report: VerificationReport) -> str:
     marks = [(f"p{share}", at) for share in (50, 95) if (at := percentile(seconds, share)) is not None]
     plot = cumulative("Time from the store to HubSpot", seconds, marks)
     words = ", ".join(f"{name} {_seconds(at)}" for name, at in marks)
-    caption = f"{words}: from the order's last change to the deal's, of {report.lags.means}."
+    caption = f"{words}: from the order's last change to the {report.record}'s, of {report.lags.means}."
     return f"<h2>Time from the store to HubSpot</h2>{_figure(caption, plot)}"
 
 

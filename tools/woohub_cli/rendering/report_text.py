@@ -19,7 +19,7 @@ COLUMNS = ("What", "Entity", "Record", "Property", "Store", "HubSpot", "Order")
 def cells(mismatch: Mismatch) -> Iterator[tuple[str, ...]]:
     """Of these columns, a row for each property that differs; what it is about stands in the first row only."""
     first, order = (
-        (mismatch.kind.words, mismatch.entity, mismatch.record),
+        (mismatch.kind.words, mismatch.entity, mismatch.shown),
         mismatch.named.more if mismatch.named else "",
     )
     if not mismatch.differences:
@@ -57,8 +57,9 @@ def lines(report: VerificationReport) -> Iterator[Text]:
     yield Text(f"{checked} compared, {report.period}.")
     for (day, currency), totals in sorted(report.days.items()):
         if not totals.equal:
-            sums = f"{totals.orders_sum} {currency}, HubSpot {totals.deals} deals, {totals.deals_sum} {currency}"
-            yield Text(f"{day}: the store has {totals.orders} orders, {sums}", "yellow")
+            store = f"{totals.orders} orders, {totals.orders_sum} {currency}"
+            hubspot = f"{totals.deals} {report.records}, {totals.deals_sum} {currency}"
+            yield Text(f"{day}: the store has {store}, HubSpot {hubspot}", "yellow")
     seconds = report.lags.seconds(lambda lag: lag.whole)
     if seconds:
         half, most = percentile(seconds, 50), percentile(seconds, 95)
