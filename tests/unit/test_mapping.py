@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.deliveries import captured, delivery, labelled
+from tests.support.deliveries import captured, delivery
 from tests.support.payloads import BILLING, CUSTOMER, ORDER, billed, customer, event, order
 from woohub.errors import InvalidPayload
 from woohub.mapping.fields import FieldMapping, load_mapping
@@ -239,79 +239,6 @@ def test_a_cut_leaves_no_space_at_the_end() -> None:
     deal = MAPPING.deal(order(line_items=[{"name": "x" * (MAX_TEXT_CHARACTERS - 1) + " and more"}]))
 
     assert deal["associated_products"] == "x" * (MAX_TEXT_CHARACTERS - 1)
-
-
-# Stages
-
-
-@pytest.mark.parametrize(
-    ("status", "stage"),
-    [
-        ("pending", "awaiting_payment"),
-        ("on-hold", "on_hold"),
-        ("processing", "newly_created_order"),
-        ("completed", "completed"),
-        ("cancelled", "cancelled"),
-        ("refunded", "refunded"),
-        ("failed", "failed"),
-        ("trash", "cancelled"),
-        ("wc-completed", "completed"),
-    ],
-)
-def test_every_status_of_woocommerce_has_its_stage(status: str, stage: str) -> None:
-    placed = order(status=status)
-
-    assert MAPPING.deal(placed)["dealstage"] == stage
-    assert MAPPING.deal(placed)["woocommerce_order_status"] == status.removeprefix("wc-")
-    assert MAPPING.pipeline.is_known(placed.status)
-
-
-def test_a_custom_status_has_the_default_stage_and_is_not_known() -> None:
-    read = event("order.updated", labelled("status-awaiting-pickup").body)
-
-    assert isinstance(read, OrderEvent)
-    assert MAPPING.deal(read.order)["dealstage"] == MAPPING.pipeline.default_stage == "newly_created_order"
-    assert MAPPING.deal(read.order)["woocommerce_order_status"] == "awaiting-pickup"
-    assert not MAPPING.pipeline.is_known("awaiting-pickup")
-
-
-def test_a_trashed_order_is_lost() -> None:
-    assert MAPPING.trashed() == {
-        "dealstage": "cancelled",
-        "pipeline": "ecommerce_sales",
-        "woocommerce_order_status": "trash",
-    }
-
-
-def test_the_pipeline_is_the_one_of_the_design() -> None:
-    assert (MAPPING.pipeline.id, [stage.id for stage in MAPPING.pipeline.stages]) == (
-        "ecommerce_sales",
-        ["awaiting_payment", "on_hold", "newly_created_order", "completed", "cancelled", "refunded", "failed"],
-    )
-
-
-def test_a_stage_is_closed_when_it_is_won_or_lost() -> None:
-    closed = {stage.id: stage.probability for stage in MAPPING.pipeline.stages if stage.is_closed}
-
-    assert closed == {"completed": 1.0, "cancelled": 0.0, "refunded": 0.0, "failed": 0.0}
-
-
-@pytest.mark.parametrize(
-    ("current", "moves"),
-    [
-        (None, True),
-        ({"woocommerce_order_status": "processing", "dealstage": "on_hold"}, True),
-        ({"woocommerce_order_status": "completed", "dealstage": "on_hold"}, False),
-        ({"woocommerce_order_status": None, "dealstage": "on_hold"}, True),
-    ],
-    ids=["new", "another status", "the same status", "no status yet"],
-)
-def test_a_known_deal_moves_only_when_its_orders_status_changed(
-    current: dict[str, str | None] | None, moves: bool
-) -> None:
-    kept = MAPPING.pipeline.keep_stage(MAPPING.deal(order(status="completed")), current)
-
-    assert (kept.keys() >= {"dealstage", "pipeline"}) is moves
 
 
 # When to write
