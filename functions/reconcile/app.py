@@ -45,13 +45,19 @@ stack = settings.powertools_service_name
 logger, metrics = Logger(), Metrics()
 timer, http = Timer(), urllib3.PoolManager()
 secrets_manager, ssm = boto3.client("secretsmanager", config=AWS_CALLS), boto3.client("ssm", config=AWS_CALLS)
-store_secret = Secret(secrets_manager, settings.store_secret_arn)
 webhook_secret = Secret(secrets_manager, settings.webhook_secret_arn)
 token = HubSpotToken(Secret(secrets_manager, settings.hubspot_secret_arn))
 parameter = WatermarkParameter(ssm, settings.watermark_parameter)
 sqs = boto3.client("sqs", config=AWS_CALLS)
 configuration = Configuration(lambda: boto3.client("s3", config=AWS_CALLS), settings.configuration_bucket)
 
+
+def access(secret: str) -> Secret:
+    """The secret of a store's address and key; a run may read it again at any time, since few runs ask."""
+    return Secret(secrets_manager, secret, min_refresh_s=0)
+
+
+store_access = access(settings.store_secret_arn)
 styles: dict[StoreCredentials, RequestStyle] = {}  # how each store accepts calls, as far as this process knows
 
 
@@ -63,6 +69,14 @@ class OfStore:
     access: Secret
     webhook_secret: Secret
     parameter: WatermarkParameter
+
+    def credentials(self) -> StoreCredentials | None:
+        """Its address and key, read again before there seem to be none: `woohub setup` may have stored them since."""
+        return StoreCredentials.from_secret(self.access.text()) or self.new_credentials()
+
+    def new_credentials(self) -> StoreCredentials | None:
+        """Its address and key, read again."""
+        return StoreCredentials.from_secret(self.access.refresh())
 
     def webhooks(self) -> WebhookConfig:
         """How the store's webhooks should be."""
@@ -77,7 +91,7 @@ class OfStore:
 
 def first_store() -> OfStore:
     """The store that the stack has from the beginning."""
-    return OfStore(FIRST, store_secret, webhook_secret, parameter)
+    return OfStore(FIRST, store_access, webhook_secret, parameter)
 
 
 @cache
@@ -85,7 +99,7 @@ def other_store(name: str) -> OfStore:
     """A further store, by its name."""
     return OfStore(
         name,
-        Secret(secrets_manager, stores.access_secret(stack, name)),
+        access(stores.access_secret(stack, name)),
         Secret(secrets_manager, stores.webhook_secret(stack, name)),
         WatermarkParameter(ssm, stores.watermark_parameter(stack, name), make_missing=True),
     )
@@ -167,7 +181,7 @@ def start_other_stores(names: list[str], counter: Counter) -> None:
 
 def run(request: RunRequest, of_store: OfStore, names: list[str], counter: Counter) -> dict[str, Any]:
     """One store's run; returns its report."""
-    credentials = StoreCredentials.from_secret(of_store.access.text())
+    credentials = of_store.credentials()
     if credentials is None:
         log_once("no access to the store is set, so nothing is reconciled: run `woohub setup`", store=request.store)
         counter.add(SWEEP_NOT_CONFIGURED)
@@ -181,7 +195,7 @@ def run(request: RunRequest, of_store: OfStore, names: list[str], counter: Count
         on_wait=waits,
         warn=logger.warning,
         style=styles.get(credentials, USUAL_STYLE),
-        renew=lambda: StoreCredentials.from_secret(of_store.access.refresh()),
+        renew=of_store.new_credentials,
     )
     number = names.index(request.store) if request.store in names else 0
     reconcile = Reconcile(

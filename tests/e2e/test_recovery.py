@@ -9,14 +9,12 @@ import pytest
 from local_stack import demo_recovery
 from local_stack.stack import Stack
 from tests.support.deliveries import delivery
-from tests.support.emulated_lambda import end_warm_processes
 
 
 @pytest.fixture
 def stack_without_store(stack: Stack) -> Iterator[Stack]:
     """That a test may give a store; the tests after it have none again, and every site's deliveries count."""
     secrets = stack.client("secretsmanager")
-    end_warm_processes(stack, "reconcile")  # one of before knows of no store
     names = (stack.store_secret_arn, stack.webhook_secret_arn)
     before = {name: secrets.get_secret_value(SecretId=name)["SecretString"] for name in names}
     yield stack

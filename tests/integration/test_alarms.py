@@ -101,7 +101,7 @@ def functions(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
         boto3.client("sqs").create_queue(QueueName="dead-letters")
         monkeypatch.setattr(ingest, "secret", Secret(secrets, "woohub/webhook-secret"))
         monkeypatch.setattr(reconcile, "webhook_secret", Secret(secrets, "woohub/webhook-secret"))
-        monkeypatch.setattr(reconcile, "store_secret", Secret(secrets, "woohub/store"))
+        monkeypatch.setattr(reconcile, "store_access", Secret(secrets, "woohub/store"))
         monkeypatch.setenv("HUBSPOT_API_URL", hubspot)
         monkeypatch.setenv("CONFIGURATION_BUCKET", "configuration")
         monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "consumer")

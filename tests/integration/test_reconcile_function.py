@@ -43,7 +43,6 @@ class Stack:
     def set_store(self, url: str, key: str = KEY, secret: str = SECRET) -> None:
         stored = json.dumps({"url": url, "consumer_key": key, "consumer_secret": secret})
         boto3.client("secretsmanager").put_secret_value(SecretId="woohub/store", SecretString=stored)
-        app.store_secret = Secret(boto3.client("secretsmanager"), "woohub/store")
 
     def messages(self) -> list[str]:
         """Topic and entity of what waits."""
@@ -70,7 +69,8 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
         secrets.create_secret(Name="woohub/webhook-secret", SecretString='{"current": "webhook secret"}')
         boto3.client("ssm").put_parameter(Name="/woohub/watermark", Value="{}", Type="String")
         url = boto3.client("sqs").create_queue(QueueName="deliveries")["QueueUrl"]
-        monkeypatch.setattr(app, "store_secret", Secret(boto3.client("secretsmanager"), "woohub/store"))
+        monkeypatch.setattr(app, "secrets_manager", boto3.client("secretsmanager"))
+        monkeypatch.setattr(app, "store_access", app.access("woohub/store"))
         monkeypatch.setattr(app, "webhook_secret", Secret(boto3.client("secretsmanager"), "woohub/webhook-secret"))
         app.log_once.cache_clear()
         yield Stack(url)
@@ -93,6 +93,12 @@ def test_without_a_store_it_does_nothing_and_says_so(capsys: pytest.CaptureFixtu
     assert app.lambda_handler({}, Context()) == {"configured": False}
 
     assert metrics(capsys)["SweepNotConfigured"] == [1.0]
+
+
+def test_a_process_that_knew_of_no_store_uses_the_one_set_since(stack: Stack) -> None:
+    app.lambda_handler({}, Context())
+
+    assert reconciled(stack)
 
 
 def reconciled(stack: Stack) -> tuple[SimulatedShop, int]:
@@ -153,15 +159,13 @@ def test_an_event_that_cannot_be_is_an_error_of_the_caller(stack: Stack) -> None
         app.lambda_handler({"since": "yesterday"}, Context())
 
 
-def test_a_key_changed_a_moment_ago_is_used_in_the_same_run(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_changed_a_moment_ago_is_used_in_the_same_run(stack: Stack) -> None:
     """`woohub setup` has stored it, while this process keeps the old one for five minutes."""
     shop = SimulatedShop(post=lambda *_: 200)
     with running(shop) as url:
         stack.set_store(url, secret="cs_of_yesterday")
-        app.store_secret.text()
-        kept = app.store_secret
+        app.store_access.text()
         stack.set_store(url)
-        monkeypatch.setattr(app, "store_secret", kept)
         number = shop.place()
         answer = app.lambda_handler({"since": "2026-01-01"}, Context())
 

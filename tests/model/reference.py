@@ -288,9 +288,8 @@ def _version(delivery: Accepted) -> tuple[str, int]:
 
 def _truth(body: dict[str, Any]) -> dict[str, Any]:
     """When it was made and changed in truth, whatever the store's dates say."""
-    dates = {name: body.get(f"date_{name}_gmt", "") for name in ("created", "modified")}
-    truth: dict[str, Any] = body.get(TRUTH, dates)
-    return truth
+    truth: dict[str, Any] | None = body.get(TRUTH)
+    return truth or {"created": body.get("date_created_gmt", ""), "modified": body.get("date_modified_gmt", "")}
 
 
 def _received(delivery: Accepted) -> str:

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.clock import Clock
-from woohub.errors import SecretUnavailable
+from woohub.errors import SecretUnavailable, Unauthorized
 from woohub.hubspot_settings import ConsumerSettings, GovernorSettings
-from woohub.settings import IngestSettings, Secret, hubspot_token, webhook_secrets
+from woohub.settings import HubSpotToken, IngestSettings, Secret, hubspot_token, webhook_secrets
 
 CONSUMER = {
     "QUEUE_URL": "https://queue",
@@ -239,6 +239,17 @@ def test_webhook_secrets_are_an_object_or_plain(text: str, secrets: dict[str, st
 )
 def test_a_hubspot_token_is_an_object_or_plain(text: str, token: str) -> None:
     assert hubspot_token(text) == token
+
+
+def test_a_token_stored_since_is_used_after_half_a_minute() -> None:
+    client, clock = SecretsManager('{"token": ""}'), Clock()
+    token = HubSpotToken(a_secret(client, clock))
+    with pytest.raises(Unauthorized):
+        token.current()
+
+    client.holds, clock.now = '{"token": "pat-1"}', clock.now + 30
+
+    assert token.current() == "pat-1"
 
 
 @given(st.text() | st.just("[" * 100_000))

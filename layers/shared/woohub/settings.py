@@ -158,19 +158,15 @@ class HubSpotToken:
         self._secret = secret
 
     def current(self) -> str:
-        """The token; Unauthorized if none is stored."""
-        return _stored(self._secret.text())
+        """The token; read again before Unauthorized says that none is stored, since `woohub setup` may just have."""
+        return hubspot_token(self._secret.text()) or self.renew()
 
     def renew(self) -> str:
         """The token, read again because HubSpot rejected it; Unauthorized if none is stored."""
-        return _stored(self._secret.refresh())
-
-
-def _stored(text: str) -> str:
-    token = hubspot_token(text)
-    if not token:
-        raise Unauthorized("no HubSpot token is stored: run `woohub setup`")
-    return token
+        token = hubspot_token(self._secret.refresh())
+        if not token:
+            raise Unauthorized("no HubSpot token is stored: run `woohub setup`")
+        return token
 
 
 def _json_object(text: str) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ import random
 import time
 import uuid
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -116,10 +116,9 @@ class SimulatedPortal:
 
     def state(self) -> Json:
         """Everything, for tests and tools: records with all their properties, associations, counters."""
+        kinds = known_types()
         return {
-            **{
-                kind.plural: [self._record(r) for r in self.objects.records[kind.id].values()] for kind in known_types()
-            },
+            **{kind.plural: [self._record(r, kinds) for r in self.objects.records[kind.id].values()] for kind in kinds},
             "associations": [
                 {"deal": start[1], "contact": end[1]}
                 for start, end in self.links.items()
@@ -140,13 +139,12 @@ class SimulatedPortal:
             "used_today": self.limits.used_today,
         }
 
-    def _record(self, record: Record) -> Json:
+    def _record(self, record: Record, kinds: Sequence[ObjectType]) -> Json:
         end = (record.kind.id, record.id)
-        others = [kind for kind in known_types() if kind is not record.kind]
         return {
             "id": record.id,
             "properties": dict(record.properties),
             "createdAt": record.created,
             "updatedAt": record.updated,
-            **{other.plural: self.links.ids(end, other.id) for other in others},
+            **{other.plural: self.links.ids(end, other.id) for other in kinds if other is not record.kind},
         }
