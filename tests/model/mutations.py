@@ -25,20 +25,21 @@ from woohub.store import payloads
 from woohub.store.lists import RecordReader
 from woohub.store.requests import StoreUnavailable
 from woohub.sync import (
+    batch_calls,
     batch_writer,
+    call_size,
     contacts,
     deals,
     engine,
     line_items,
     lookup,
     parts,
-    record_set,
     verdicts,
     versions,
 )
-from woohub.sync.batch_writer import Answer
 from woohub.sync.engine import Sync
 from woohub.sync.outcome import Message, Outcome, Verdict
+from woohub.sync.record_set import Answer, Write
 from woohub.sync.records import Change
 
 Patch = pytest.MonkeyPatch
@@ -265,7 +266,7 @@ def all_share_a_refusal(patch: Patch) -> None:
         except HubSpotRejected as refused:
             answers |= {write.key: refused.problem for write in writes}
 
-    patch.setattr(record_set, "traced", untraced)
+    patch.setattr(batch_calls, "traced", untraced)
     patch.setattr(batch_writer, "bisect", whole)
 
 
@@ -322,12 +323,12 @@ def a_page_is_read_or_not(patch: Patch) -> None:
 
 def calls_stay_small(patch: Patch) -> None:
     """After an outage a round goes on with as few records in a call as before its end."""
-    patch.setattr(batch_writer.CallSize, "answered", lambda _: None)
+    patch.setattr(call_size.CallSize, "answered", lambda _: None)
 
 
 def calls_stay_large(patch: Patch) -> None:
     """A full call that came to nothing is tried again and again."""
-    patch.setattr(batch_writer.CallSize, "broke", lambda *_: False)
+    patch.setattr(call_size.CallSize, "broke", lambda *_: False)
 
 
 def what_leaves_stays(patch: Patch) -> None:
@@ -362,7 +363,7 @@ def nothing_is_read_before_items_are_made(patch: Patch) -> None:
 
 def keys_are_kept(patch: Patch) -> None:
     """An item that leaves keeps its key, which HubSpot may never free: if it comes back, it has another key."""
-    patch.setattr(parts.PartSets, "_freed", lambda _self, record: batch_writer.Write(("",), Change(), record.id))
+    patch.setattr(parts.PartSets, "_freed", lambda _self, record: Write(("",), Change(), record.id))
 
 
 def amounts_are_hubspots(patch: Patch) -> None:

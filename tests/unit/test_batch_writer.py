@@ -20,7 +20,10 @@ from woohub.errors import (
 )
 from woohub.hubspot.answers import BatchAnswer, Failure, Record
 from woohub.hubspot.objects import CONTACTS
-from woohub.sync.batch_writer import Answer, Reading, RoundPlan, Write, answers_by_key, read_apart, write_all
+from woohub.sync.batch_calls import answers_by_key
+from woohub.sync.batch_writer import write_all
+from woohub.sync.isolation import read_apart
+from woohub.sync.record_set import Answer, Reading, RoundPlan, Write
 from woohub.sync.records import Change, Link
 
 

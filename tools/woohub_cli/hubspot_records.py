@@ -15,8 +15,8 @@ from woohub.hubspot.objects import CONTACTS, LINE_ITEMS, ObjectType
 from woohub.hubspot.properties import PropertyCatalog, PropertySchema
 from woohub.mapping.fields import FieldMapping
 from woohub.mapping.mapping_file import ITEMS_STATE
-from woohub.sync.batch_writer import read_apart
 from woohub.sync.customer_metrics import CustomerMetricsSummary
+from woohub.sync.isolation import read_apart
 from woohub.sync.lookup import by_key
 from woohub.sync.records import Change
 from woohub_cli.cli_errors import Trouble

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,8 +25,6 @@ INCONCLUSIVE_4XX = (408, 423, 425)  # a time-out, a lock, too early: 4xx that sa
 STATUS_OF = {"CONFLICT": 409, "OBJECT_NOT_FOUND": 404, "OBJECT_ALREADY_EXISTS": 409}
 ABSENT = "PROPERTY_DOESNT_EXIST"
 EMBEDDED = re.compile(r"\[\{.*\}\]", re.DOTALL)
-_HOLDER = re.compile(r"Existing ID: (\d+)|(\d+)>? already has that value")
-UNIQUE_PROPERTY = re.compile(r"propertyName=(\w+)")
 
 
 @dataclass(frozen=True)
@@ -213,22 +211,3 @@ def _context(complaints: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ..
 def refuses_key(problem: HubSpotProblem) -> bool:
     """Whether HubSpot rejected the value of the key itself (an e-mail address): retrying cannot help."""
     return problem.code == "INVALID_EMAIL" or "INVALID_EMAIL" in problem.message
-
-
-def holder_of(problem: HubSpotProblem, key_properties: Sequence[str]) -> str | None:
-    """The id of the record that already holds the key, "" when HubSpot does not say; None: no conflict over a key."""
-    property_named = UNIQUE_PROPERTY.search(problem.message)
-    if property_named and property_named[1] not in key_properties:
-        return None
-    existing = problem.context.get("existingId", ())
-    holder = existing[0] if existing else _holder_in(problem.message)
-    is_conflict = bool(_HOLDER.search(problem.message)) or problem.status == 409 or "already exists" in problem.message
-    return holder if is_conflict else None
-
-
-def _holder_in(message: str) -> str:
-    """409 `Contact already exists. Existing ID: 6001`; or 400 `Cannot set PropertyValueCoordinates{…, propertyName=…}
-    on <new>. <existing> already has that value.`: first an unfinished record, then the holder.
-    """
-    match = _HOLDER.search(message)
-    return (match[1] or match[2]) if match else ""

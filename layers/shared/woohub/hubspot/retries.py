@@ -1,7 +1,7 @@
 """Make calls to HubSpot, and make them again: after 429, 423 and 401, and reads after 5xx and lost answers.
 
 Records that could not be written are tried again in rounds (`sync/batch_writer.py`), messages by the queue
-(`consumer/batch.py`).
+(`consumer/retries.py`).
 """
 
 from __future__ import annotations

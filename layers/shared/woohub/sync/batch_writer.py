@@ -14,9 +14,8 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import TypeVar
 
 from woohub.clock import Timer, jittered
 from woohub.concurrency import Concurrency, OneAfterAnother
@@ -29,9 +28,12 @@ from woohub.errors import (
     TransientError,
     UnknownOutcome,
 )
-from woohub.hubspot.answers import BatchAnswer, Record, refuses_key
+from woohub.hubspot.answers import refuses_key
 from woohub.hubspot.client import BATCH, chunks
-from woohub.sync.records import Change, RecordResult
+from woohub.sync.call_size import CallSize
+from woohub.sync.isolation import bisect
+from woohub.sync.record_set import Answer, Reading, RecordSet, Write
+from woohub.sync.records import RecordResult
 
 # (seconds before the round, records in one call): later rounds use smaller calls to isolate a record that breaks them
 ROUNDS = ((0, BATCH), (1, BATCH), (2, 10), (2, 1), (8, 1), (16, 1))
@@ -39,66 +41,8 @@ ISOLATING_ROUNDS = ROUNDS[2:]
 MAX_ATTEMPTS = 3  # of a record that HubSpot rejects, before the rejection is believed
 MAX_FAILURES_IN_A_ROW = 2  # lost answers after which a round stops calling
 
-Answer = str | HubSpotProblem  # the record's id, or why not; an input without an answer has an unknown outcome
 T = TypeVar("T")
 OUTCOME_UNKNOWN = RecordResult(error=UnknownOutcome("write outcome unknown: HubSpot's answer named no record"))
-
-
-@dataclass(frozen=True)
-class Write:
-    """One record to create (no id) or update, for all the keys that turned out to be this record."""
-
-    keys: tuple[str, ...]
-    change: Change
-    record_id: str = ""
-    exclusive: bool = False  # must be the only one in its call
-
-    @property
-    def key(self) -> str:
-        """The first key: the write goes by it."""
-        return self.keys[0]
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What HubSpot has: the record of each key it knows, keys it refuses to look up, and keys that have to wait."""
-
-    records: Mapping[str, Record] = field(default_factory=dict)
-    refused: Mapping[str, HubSpotProblem] = field(default_factory=dict)
-    waiting: Mapping[str, TransientError] = field(default_factory=dict)
-
-    def joined(self, other: Reading) -> Reading:
-        """Both together; they are of different keys."""
-        return Reading(
-            {**self.records, **other.records}, {**self.refused, **other.refused}, {**self.waiting, **other.waiting}
-        )
-
-
-@dataclass
-class RoundPlan:
-    """The writes of one round, and the keys whose record is right already, with its id ("": nothing to make)."""
-
-    writes: list[Write] = field(default_factory=list)
-    done: dict[str, str] = field(default_factory=dict)
-
-
-class RecordSet(Protocol):
-    """The records of one kind in a batch, by key. `read` and `send` may be called together, for different keys."""
-
-    def read(self, keys: Sequence[str], holders: Mapping[str, str]) -> Reading:
-        """What HubSpot has of these keys; `holders` are ids of records that conflicts named as holding a key."""
-
-    def plan(self, keys: Sequence[str], reading: Reading) -> RoundPlan:
-        """The writes these keys need. No calls."""
-
-    def send(self, writes: Sequence[Write]) -> dict[str, Answer]:
-        """Write at most 100 records; answers by `Write.key`. HubSpotRejected when HubSpot rejects them as a whole."""
-
-    def conflict(self, problem: HubSpotProblem) -> str | None:
-        """The id of the record that already holds the key, `""` when HubSpot does not say; None: no conflict."""
-
-    def adapt(self, problem: HubSpotProblem, write: Write) -> bool:
-        """Whether the next attempt will differ because of what was learned from the problem."""
 
 
 def write_all(
@@ -128,46 +72,6 @@ def _results(run: BatchRun, timer: Timer) -> dict[str, RecordResult]:
     except TransientError as error:
         return run.results | {key: RecordResult(error=error) for key in run.open}
     return run.results_with(OUTCOME_UNKNOWN)
-
-
-class CallSize:
-    """How many records go into one call: few while calls break, all again as soon as one is answered.
-
-    So a batch that waited for an outage to end continues at full speed. Where it was a record that broke the calls, the
-    first full one breaks again: then it stays at few, until that record is alone. It also stays at few after a call
-    without any response: another one like it would cost the invocation a whole time-out.
-    """
-
-    def __init__(self, *, is_answered: bool) -> None:
-        self.records = self._few = BATCH
-        self._grown = False
-        self._may_grow = True
-        self._broke = not is_answered
-
-    def start(self, records: int) -> None:
-        """Begin a round with so many."""
-        self.records = self._few = records
-        self._grown = False
-
-    def answered(self) -> None:
-        """A call came back with an answer."""
-        self._broke = False
-        if self._may_grow and self.records < BATCH:
-            self.records, self._grown = BATCH, True
-
-    def broke(self, status: int) -> bool:
-        """A call came to nothing, with this status of the response (0: none); whether it was one that had grown."""
-        self._broke = True
-        in_vain, self._grown = self._grown, False
-        self._may_grow = self._may_grow and status != 0
-        if in_vain:
-            self.records, self._may_grow = self._few, False
-        return in_vain
-
-    @property
-    def is_sound(self) -> bool:
-        """Whether several calls may be made together: full ones, and the last one was answered."""
-        return self.records == BATCH and not self._broke
 
 
 class BatchRun:
@@ -361,6 +265,7 @@ class BatchRun:
             self._take_in_rejection(write, answer)
 
     def _take_in_rejection(self, write: Write, problem: HubSpotProblem) -> None:
+        """Try again, or believe it. The holder of a key is read in the next round: see conflicts.py."""
         self._attempts.update(write.keys)
         attempts = max(self._attempts[key] for key in write.keys)
         holder = self._records.conflict(problem)
@@ -386,73 +291,3 @@ def _by_kind_of_call(writes: Sequence[Write]) -> list[Sequence[Write]]:
     updates = [write for write in writes if write.record_id and not write.change.associate]
     moves = [write for write in writes if write.record_id and write.change.associate]
     return [group for group in (creates, updates, moves, *exclusive) if group]
-
-
-def bisect(
-    send: Callable[[Sequence[Write]], dict[str, Answer]], writes: Sequence[Write], answers: dict[str, Answer]
-) -> None:
-    """Send; when HubSpot refuses the whole batch, send the halves, down to the record that is refused."""
-    try:
-        answers |= send(writes)
-    except HubSpotRejected as refused:
-        if len(writes) == 1:
-            answers[writes[0].key] = refused.problem
-            return
-        middle = len(writes) // 2
-        bisect(send, writes[:middle], answers)
-        bisect(send, writes[middle:], answers)
-
-
-def read_apart(
-    read: Callable[[Sequence[str]], list[Record]], keys: Sequence[str]
-) -> tuple[list[Record], dict[str, HubSpotProblem]]:
-    """Read the keys; when HubSpot refuses them as a whole, in halves, down to the key that is refused."""
-    try:
-        return read(keys), {}
-    except HubSpotRejected as refused:
-        if len(keys) == 1:
-            return [], {keys[0]: refused.problem}
-    middle = len(keys) // 2
-    left, refused_left = read_apart(read, keys[:middle])
-    right, refused_right = read_apart(read, keys[middle:])
-    return left + right, refused_left | refused_right
-
-
-def traced(writes: Sequence[Write], extra: Callable[[Write], Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The inputs of a batch call, each with its own trace id: then HubSpot answers 207 and names the one at fault."""
-    return [
-        {"objectWriteTraceId": f"write-{number}", "properties": dict(write.change.properties), **extra(write)}
-        for number, write in enumerate(writes)
-    ]
-
-
-def answers_by_key(writes: Sequence[Write], answer: BatchAnswer, key_property: str) -> dict[str, Answer]:
-    """Match an answer to its inputs: by trace id, record id or unique value, never by position.
-
-    HubSpot's results come in any order and with lower-cased e-mail addresses.
-    """
-    by_trace = {f"write-{number}": write.key for number, write in enumerate(writes)}
-    by_id = {write.record_id: write.key for write in writes if write.record_id}
-    by_value = {key.lower(): write.key for write in writes if not write.record_id for key in write.keys}
-    answers: dict[str, Answer] = {}
-    unnamed: list[HubSpotProblem] = []
-    for failure in answer.failures:
-        named = [by_trace[trace] for trace in failure.trace_ids if trace in by_trace]
-        named += [by_id[record_id] for record_id in failure.ids if record_id in by_id]
-        answers |= dict.fromkeys(named, failure.problem)
-        if not named:
-            unnamed.append(failure.problem)
-    for record in answer.records:
-        value = (record.properties.get(key_property) or "").lower()
-        key = by_trace.get(record.trace_id) or by_id.get(record.id) or by_value.get(value)
-        if key:
-            answers[key] = record.id
-    return answers | _only_one_left(writes, answers, unnamed)
-
-
-def _only_one_left(
-    writes: Sequence[Write], answers: Mapping[str, Answer], unnamed: Sequence[HubSpotProblem]
-) -> dict[str, Answer]:
-    """A failure that names no input can only mean the one input without an answer, if there is just one."""
-    unanswered = [write.key for write in writes if write.key not in answers]
-    return {unanswered[0]: unnamed[0]} if unnamed and len(unanswered) == 1 else {}

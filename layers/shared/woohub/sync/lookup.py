@@ -12,7 +12,8 @@ from woohub.errors import HubSpotProblem, HubSpotUnavailable, TransientError
 from woohub.hubspot.answers import Record
 from woohub.hubspot.client import BATCH, HubSpot, chunks
 from woohub.hubspot.objects import ObjectType
-from woohub.sync.batch_writer import Answer, read_apart
+from woohub.sync.isolation import read_apart
+from woohub.sync.record_set import Answer
 
 INDEX_LAG_S = 60.0  # seconds after which a created record is surely in the search index
 T = TypeVar("T")
@@ -176,3 +177,10 @@ def asked_twice(ask: Callable[[Sequence[str]], Mapping[str, T]], ids: Sequence[s
 def by_id_read(read: Callable[[Sequence[str]], list[Record]], ids: Sequence[str]) -> dict[str, Record]:
     """The records that `read` gives for these ids, by the id each has: a merged record has another one."""
     return {record.id: record for chunk in chunks(ids, BATCH) for record in read_apart(read, chunk)[0]}
+
+
+def not_set_up(kind: ObjectType) -> HubSpotProblem:
+    """The portal lacks the property by which records are found."""
+    return HubSpotProblem(
+        404, f"HubSpot has no property {kind.key} to find {kind.name} by: run `woohub setup`", "NOT_SET_UP"
+    )

@@ -19,20 +19,16 @@ from itertools import chain
 
 from woohub.clock import Timer
 from woohub.errors import HubSpotProblem, TransientError
-from woohub.hubspot.answers import Record, holder_of
+from woohub.hubspot.answers import Record
 from woohub.hubspot.client import BATCH, HubSpot, chunks
 from woohub.hubspot.objects import ObjectType
 from woohub.hubspot.properties import PropertyCatalog, PropertySchema
-from woohub.sync.batch_writer import (
-    Answer,
-    Reading,
-    RoundPlan,
-    Write,
-    bisect,
-    write_all,
-)
-from woohub.sync.lookup import associated_records, by_key
-from woohub.sync.record_set import create_records, not_set_up, update_records
+from woohub.sync.batch_calls import create_records, update_records
+from woohub.sync.batch_writer import write_all
+from woohub.sync.conflicts import holder_of
+from woohub.sync.isolation import bisect
+from woohub.sync.lookup import associated_records, by_key, not_set_up
+from woohub.sync.record_set import Answer, Reading, RoundPlan, Write
 from woohub.sync.records import Change, Fact, Link, Parts, PartSet, RecordResult, Ref, Results
 from woohub.sync.values import changed, forgotten
 
@@ -47,7 +43,7 @@ def usual_key(key: str) -> str:
 
 
 class PartSets:
-    """A RecordSet (see batch_writer) whose "records" are sets of parts, by the key of the record they belong to."""
+    """A RecordSet whose "records" are sets of parts, by the key of the record they belong to."""
 
     def __init__(
         self,

@@ -10,14 +10,15 @@ from woohub.errors import HubSpotProblem, TransientError
 from woohub.hubspot.answers import Record
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.properties import PropertyCatalog, PropertySchema
-from woohub.sync.batch_writer import Answer, Reading, RoundPlan, Write, write_all
+from woohub.sync.batch_calls import update_records
+from woohub.sync.batch_writer import write_all
 from woohub.sync.lookup import asked_twice, associated_records, by_id_read
-from woohub.sync.record_set import update_records
+from woohub.sync.record_set import Answer, Reading, RoundPlan, Write
 from woohub.sync.records import RecordResult, Ref, Results, Summary
 
 
 class SummarySet:
-    """A RecordSet (see batch_writer) of the records that show a summary; their keys are HubSpot's ids.
+    """A RecordSet of the records that show a summary; their keys are HubSpot's ids.
 
     `known` are the properties of those that the batch has read or written already.
     """
