@@ -22,6 +22,7 @@ SEPARATORS = " -\N{EN DASH}\N{EM DASH}:;,/|"  # that a text may have left at its
 NO_CHARACTER = "\N{REPLACEMENT CHARACTER}"  # what `&#0;` and its like stand for
 INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
+LISTS = (list, tuple)  # named, since `list | tuple` would be made anew for every value
 PERSONAL = ("billing", "shipping")  # what an eraser overwrites with words such as "[deleted]"
 
 Source = Payload | dict[str, object]  # an order, a customer, or the fields of a line item
@@ -99,7 +100,7 @@ def _getter(path: tuple[str, ...]) -> Callable[[Source], object]:
 def _look_up(source: object, path: tuple[str, ...]) -> object:
     """Follow a path; of a list, such as the line items, everything that it leads to."""
     for depth, name in enumerate(path):
-        if isinstance(source, list | tuple):
+        if isinstance(source, LISTS):
             return [_look_up(item, path[depth:]) for item in source]
         if name == META and path[depth + 1 :]:
             return _meta(source, path[depth + 1 :])
@@ -114,8 +115,8 @@ def _meta(source: object, path: tuple[str, ...]) -> object:
     """
     values: dict[str, object] = {}
     for row in objects(source.get(META)) if isinstance(source, Payload | dict) else ():
-        if isinstance(row, dict) and isinstance(row.get("key"), str):
-            values.setdefault(row["key"], row.get("value"))
+        if isinstance(key := row.get("key"), str):
+            values.setdefault(key, row.get("value"))
     for length in range(len(path), 0, -1):
         if (key := ".".join(path[:length])) in values:
             rest, value = path[length:], values[key]
@@ -144,7 +145,7 @@ def _raw(value: object) -> str:
 
 def _words(value: object) -> str:
     """Text for people: WooCommerce stores some of it HTML-escaped. Lists are joined by commas."""
-    if isinstance(value, list | tuple):
+    if isinstance(value, LISTS):
         return ", ".join(words for item in value if (words := _words(item)))
     text = _raw(value)
     return _clean(ENTITY.sub(_unescaped, text)) if "&" in text else text

@@ -85,7 +85,7 @@ ROW_FIELDS = frozenset(
 def stays(name: str, value: object) -> object:
     """The value of an order's field as far as it stays; None where nothing does."""
     if name in LISTS:
-        return [row_that_stays(row) for row in objects(value) if isinstance(row, dict)]
+        return [row_that_stays(row) for row in objects(value)]
     return value if name in ORDER_FIELDS else None
 
 

@@ -89,7 +89,7 @@ def _object(value: object) -> object:
     return value if isinstance(value, dict) else {}  # PHP writes an empty object as []
 
 
-def objects(value: object) -> list[object]:
+def objects(value: object) -> list[dict[str, object]]:
     """The objects of a list; PHP writes a list with gaps as an object."""
     rows = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
     return [row for row in rows if isinstance(row, dict)]

@@ -56,7 +56,8 @@ class Payload(BaseModel):
         declared = self.__dict__
         if name in declared:
             return declared[name]
-        return self.__pydantic_extra__.get(name) if self.__pydantic_extra__ else None
+        others = self.__pydantic_extra__
+        return others.get(name) if others else None
 
     def fields(self) -> dict[str, object]:
         """All fields, declared or not."""
@@ -141,6 +142,10 @@ class Order(Dated):
     billing: Annotated[Address, AnyObject] = Address()
     line_items: Annotated[tuple[LineItem, ...], AnyObjects] = ()
 
+    def __hash__(self) -> int:
+        """Equal orders have equal ids; pydantic's own hash reads every field of every item."""
+        return hash(self.id)
+
     @property
     def is_anonymised(self) -> bool:
         """Whether WooCommerce's eraser or retention job has removed the person from it.
@@ -161,8 +166,7 @@ class Order(Dated):
         return Order.model_construct(**kept, billing=Address(email=ERASED_EMAIL))
 
     def _meta(self, key: str) -> list[object]:
-        rows = objects(self.get("meta_data"))
-        return [row.get("value") for row in rows if isinstance(row, dict) and row.get("key") == key]
+        return [row.get("value") for row in objects(self.get("meta_data")) if row.get("key") == key]
 
 
 class Customer(Dated):

@@ -36,7 +36,8 @@ def changed(
         if value and (current is None or _differs(name, value, current, rules, schema))
     }
     left_out = {name: value for name, value in differing.items() if not schema.accepts(name, value)}
-    return {name: value for name, value in differing.items() if name not in left_out}, left_out
+    accepted = {name: value for name, value in differing.items() if name not in left_out} if left_out else differing
+    return accepted, left_out
 
 
 def _differs(name: str, value: str, current: Current, rules: Mapping[str, WriteRule], schema: PropertySchema) -> bool:
