@@ -18,7 +18,7 @@ from tests.support.engine import FIELDS, Token
 from tests.support.orders import message, order
 from woohub.clock import Timer
 from woohub.concurrency import MOST_AT_ONCE, Threads
-from woohub.errors import DeadlineExceeded, HubSpotRejected, Suspended, Unauthorized
+from woohub.errors import DeadlineExceeded, HubSpotRejected, HubSpotUnavailable, Suspended, Unauthorized
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.objects import CONTACTS
 from woohub.hubspot.properties import PropertyCatalog
@@ -176,12 +176,18 @@ def test_a_limit_that_lasts_ends_the_batch_as_such(stage: ConsumerOverHttp) -> N
     assert any(isinstance(outcome.error, Suspended) for outcome in stage.deliver(250))
 
 
+def break_hubspot(stage: ConsumerOverHttp) -> None:
+    """All calls are answered with 503 from now on, and the first one has been made."""
+    stage.portal.faults.add(InjectedFault(status=503))
+    with pytest.raises(HubSpotUnavailable):
+        stage.hubspot.probe()
+
+
 def test_while_hubspot_does_not_answer_calls_are_made_one_after_another_and_of_contacts_first(
     stage: ConsumerOverHttp,
 ) -> None:
     stage.deliver(1)  # reads the definitions
-    stage.portal.faults.add(InjectedFault(status=503))
-    stage.deliver(250, seconds=4)
+    break_hubspot(stage)
 
     stage.http.most, before = 0, len(stage.calls)
     stage.deliver(250, seconds=20)
@@ -192,8 +198,7 @@ def test_while_hubspot_does_not_answer_calls_are_made_one_after_another_and_of_c
 
 def test_once_hubspot_answers_again_calls_are_made_together(stage: ConsumerOverHttp) -> None:
     stage.deliver(1)
-    stage.portal.faults.add(InjectedFault(status=503))
-    stage.deliver(250, seconds=4)
+    break_hubspot(stage)
 
     stage.portal.faults.clear()
     stage.http.most = 0
