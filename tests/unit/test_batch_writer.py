@@ -1,4 +1,4 @@
-"""Writing a batch: matching answers to inputs, and how far a failure spreads."""
+"""Writing a batch: how far a failure spreads."""
 
 from __future__ import annotations
 
@@ -18,80 +18,14 @@ from woohub.errors import (
     TransientError,
     UnknownOutcome,
 )
-from woohub.hubspot.answers import BatchAnswer, Failure, Record
 from woohub.hubspot.objects import CONTACTS
-from woohub.sync.batch_calls import answers_by_key
 from woohub.sync.batch_writer import write_all
-from woohub.sync.isolation import read_apart
 from woohub.sync.record_set import Answer, Reading, RoundPlan, Write
 from woohub.sync.records import Change, Link
 
 
 def a_write(key: str, record_id: str = "") -> Write:
     return Write((key,), Change({"email": key}), record_id)
-
-
-def test_created_records_are_matched_by_trace_id_whatever_their_order() -> None:
-    writes = [a_write("a@x.example"), a_write("b@x.example")]
-    answer = BatchAnswer((Record("2", {}, "write-1"), Record("1", {}, "write-0")))
-
-    assert answers_by_key(writes, answer, "email") == {"a@x.example": "1", "b@x.example": "2"}
-
-
-def test_created_records_without_trace_ids_are_matched_by_their_lower_cased_key() -> None:
-    writes = [a_write("A@x.example"), a_write("b@x.example")]
-    answer = BatchAnswer((Record("2", {"email": "b@x.example"}), Record("1", {"email": "a@x.example"})))
-
-    assert answers_by_key(writes, answer, "email") == {"A@x.example": "1", "b@x.example": "2"}
-
-
-def test_a_created_record_whose_id_is_another_inputs_key_is_not_mistaken_for_it() -> None:
-    writes = [Write(("9001",), Change()), Write(("77",), Change())]
-    answer = BatchAnswer((Record("9001", {"order": "77"}),))
-
-    assert answers_by_key(writes, answer, "order") == {"77": "9001"}
-
-
-def test_failures_name_their_input_by_trace_id_or_by_record_id() -> None:
-    problem = HubSpotProblem(400, "no")
-    writes = [a_write("a@x.example", "1"), a_write("b@x.example", "2")]
-    answer = BatchAnswer(
-        (), (Failure(problem, frozenset({"write-0"}), frozenset()), Failure(problem, frozenset(), frozenset("2")))
-    )
-
-    assert answers_by_key(writes, answer, "email") == {"a@x.example": problem, "b@x.example": problem}
-
-
-def test_an_input_in_neither_list_has_no_answer() -> None:
-    assert answers_by_key([a_write("a@x.example")], BatchAnswer(()), "email") == {}
-
-
-NAMELESS = Failure(HubSpotProblem(400, "no"), frozenset(), frozenset())
-
-
-def test_a_failure_that_names_no_input_means_the_only_one_without_an_answer() -> None:
-    writes = [a_write("a@x.example"), a_write("b@x.example")]
-    answer = BatchAnswer((Record("1", {}, "write-0"),), (NAMELESS,))
-
-    assert answers_by_key(writes, answer, "email") == {"a@x.example": "1", "b@x.example": NAMELESS.problem}
-
-
-def test_a_failure_that_may_mean_several_inputs_is_nobodys() -> None:
-    writes = [a_write("a@x.example"), a_write("b@x.example")]
-
-    assert answers_by_key(writes, BatchAnswer((), (NAMELESS,)), "email") == {}
-
-
-def test_a_refused_read_is_narrowed_down_to_the_key_to_blame() -> None:
-    def read(keys: Sequence[str]) -> list[Record]:
-        if "bad" in keys:
-            raise HubSpotRejected(HubSpotProblem(400, "bad"))
-        return [Record(key, {}) for key in keys]
-
-    records, refused = read_apart(read, ["a", "b", "bad", "c", "d"])
-
-    assert sorted(record.id for record in records) == ["a", "b", "c", "d"]
-    assert list(refused) == ["bad"]
 
 
 class Table:
