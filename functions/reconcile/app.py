@@ -45,19 +45,18 @@ stack = settings.powertools_service_name
 logger, metrics = Logger(), Metrics()
 timer, http = Timer(), urllib3.PoolManager()
 secrets_manager, ssm = boto3.client("secretsmanager", config=AWS_CALLS), boto3.client("ssm", config=AWS_CALLS)
-webhook_secret = Secret(secrets_manager, settings.webhook_secret_arn)
 token = HubSpotToken(Secret(secrets_manager, settings.hubspot_secret_arn))
 parameter = WatermarkParameter(ssm, settings.watermark_parameter)
 sqs = boto3.client("sqs", config=AWS_CALLS)
 configuration = Configuration(lambda: boto3.client("s3", config=AWS_CALLS), settings.configuration_bucket)
 
 
-def access(secret: str) -> Secret:
-    """The secret of a store's address and key; a run may read it again at any time, since few runs ask."""
-    return Secret(secrets_manager, secret, min_refresh_s=0)
+def current_secret(secret: str) -> Secret:
+    """A secret that is read each time: runs are few, and one must not use a store or key that was replaced."""
+    return Secret(secrets_manager, secret, max_age_s=0, min_refresh_s=0)
 
 
-store_access = access(settings.store_secret_arn)
+store_access, webhook_secret = current_secret(settings.store_secret_arn), current_secret(settings.webhook_secret_arn)
 styles: dict[StoreCredentials, RequestStyle] = {}  # how each store accepts calls, as far as this process knows
 
 
@@ -71,20 +70,15 @@ class OfStore:
     parameter: WatermarkParameter
 
     def credentials(self) -> StoreCredentials | None:
-        """Its address and key, read again before there seem to be none: `woohub setup` may have stored them since."""
-        return StoreCredentials.from_secret(self.access.text()) or self.new_credentials()
-
-    def new_credentials(self) -> StoreCredentials | None:
-        """Its address and key, read again."""
-        return StoreCredentials.from_secret(self.access.refresh())
+        """Its address and key as they are now; None while none are stored."""
+        return StoreCredentials.from_secret(self.access.text())
 
     def webhooks(self) -> WebhookConfig:
         """How the store's webhooks should be."""
         return WebhookConfig(
             stack=stack,
             url=settings.webhook_url and stores.webhook_url(settings.webhook_url, self.name),
-            # Refreshed: a webhook must not get a secret that has since been replaced.
-            secret=lambda: webhook_secrets(self.webhook_secret.refresh()).get("current", ""),
+            secret=lambda: webhook_secrets(self.webhook_secret.text()).get("current", ""),
             may_create=settings.create_missing_webhooks,
         )
 
@@ -99,8 +93,8 @@ def other_store(name: str) -> OfStore:
     """A further store, by its name."""
     return OfStore(
         name,
-        access(stores.access_secret(stack, name)),
-        Secret(secrets_manager, stores.webhook_secret(stack, name)),
+        current_secret(stores.access_secret(stack, name)),
+        current_secret(stores.webhook_secret(stack, name)),
         WatermarkParameter(ssm, stores.watermark_parameter(stack, name), make_missing=True),
     )
 
@@ -195,7 +189,7 @@ def run(request: RunRequest, of_store: OfStore, names: list[str], counter: Count
         on_wait=waits,
         warn=logger.warning,
         style=styles.get(credentials, USUAL_STYLE),
-        renew=of_store.new_credentials,
+        renew=of_store.credentials,
     )
     number = names.index(request.store) if request.store in names else 0
     reconcile = Reconcile(
@@ -211,14 +205,17 @@ def run(request: RunRequest, of_store: OfStore, names: list[str], counter: Count
         night_hour=other_stores.night_hour(settings.nightly_hour, number),
     )
     facts = reconcile.run(request).facts()
-    styles[store.credentials] = store.style
+    if facts["failed"]:
+        styles.pop(store.credentials, None)  # its host may take calls in another way by now: the next run finds out
+    else:
+        styles[store.credentials] = store.style
     logger.info("reconciled", extra=facts)
     return facts
 
 
 def mapping_of(store: str) -> FieldMapping:
     """The store's mapping in force; ConfigurationUnreadable, StoreUnknown."""
-    mappings = configuration.current().mappings
+    mappings = configuration.current([store]).mappings
     if store not in mappings:
         raise StoreUnknown(store)
     return mappings[store]

@@ -19,7 +19,7 @@ from simulators.woocommerce.hosting import Hosting
 from tests.support.bucket import Bucket
 from tests.support.clock import Clock
 from woohub.errors import InvalidPayload
-from woohub.settings import Secret
+from woohub.store.connection import RequestStyle, StoreCredentials
 
 pytestmark = pytest.mark.usefixtures("logs_are_described")
 
@@ -70,8 +70,8 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
         boto3.client("ssm").put_parameter(Name="/woohub/watermark", Value="{}", Type="String")
         url = boto3.client("sqs").create_queue(QueueName="deliveries")["QueueUrl"]
         monkeypatch.setattr(app, "secrets_manager", boto3.client("secretsmanager"))
-        monkeypatch.setattr(app, "store_access", app.access("woohub/store"))
-        monkeypatch.setattr(app, "webhook_secret", Secret(boto3.client("secretsmanager"), "woohub/webhook-secret"))
+        monkeypatch.setattr(app, "store_access", app.current_secret("woohub/store"))
+        monkeypatch.setattr(app, "webhook_secret", app.current_secret("woohub/webhook-secret"))
         app.log_once.cache_clear()
         yield Stack(url)
 
@@ -185,6 +185,44 @@ def test_how_a_store_takes_calls_is_remembered_from_run_to_run(stack: Stack) -> 
     assert way.plain
 
 
+def test_how_a_store_took_calls_is_forgotten_once_it_does_so_no_more(stack: Stack) -> None:
+    with running(SimulatedShop(post=lambda *_: 200)) as url:
+        stack.set_store(url)
+        app.styles[StoreCredentials(url, KEY, SECRET)] = RequestStyle(home="http://its-address-of-before.test")
+        refused, accepted = app.lambda_handler({}, Context()), app.lambda_handler({}, Context())
+
+    assert "signature" in refused["stopped"]
+    assert accepted["complete"], accepted
+
+
+def test_another_store_set_meanwhile_is_read_and_not_the_one_before(stack: Stack) -> None:
+    """Both answer: `woohub setup` was run with the address of the live shop in place of the staging copy's."""
+    staging, live = SimulatedShop(post=lambda *_: 200), SimulatedShop(post=lambda *_: 200)
+    with running(staging) as before, running(live) as url:
+        stack.set_store(before)
+        app.lambda_handler({}, Context())
+        stack.set_store(url)
+        staging.place()
+        app.lambda_handler({"since": "2026-01-01"}, Context())
+
+    assert stack.messages() == []
+
+
+def test_a_webhook_gets_the_secret_that_is_stored_now(stack: Stack) -> None:
+    shop = SimulatedShop(post=lambda *_: 200)
+    with running(shop) as url:
+        stack.set_store(url)
+        app.lambda_handler({}, Context())
+        boto3.client("secretsmanager").put_secret_value(
+            SecretId="woohub/webhook-secret", SecretString='{"current": "the next", "previous": "webhook secret"}'
+        )
+        for webhook in shop.hooks.webhooks.values():
+            webhook.status = "disabled"
+        app.lambda_handler({}, Context())
+
+    assert {webhook.secret for webhook in shop.hooks.webhooks.values()} == {"the next"}
+
+
 def test_a_long_maintenance_ends_a_run_early_with_the_reason(stack: Stack) -> None:
     shop = SimulatedShop(post=lambda *_: 200)
     shop.hosting = Hosting(maintenance="600")
@@ -289,6 +327,17 @@ def test_another_store_has_its_own_webhooks_watermark_and_messages(several: Stac
     assert several.watermark() == {}  # the first store's, as it was
     assert several.watermark("/woohub/stores/second/watermark")["orders"]["moment"] > "2026-01-01"
     assert several.messages() == [f"order.swept order:{number} second"]
+
+
+@pytest.mark.usefixtures("several")
+def test_a_store_added_since_the_configuration_was_read_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket, clock = Bucket(), Clock()
+    monkeypatch.setattr(app, "configuration", bucket.configuration(clock.read))
+    app.names_of_stores()
+    bucket.put("stores.json", STORES)
+    clock.sleep(10)
+
+    assert app.mapping_of("second").order_key_prefix == "second-"
 
 
 @pytest.mark.usefixtures("several")
