@@ -16,3 +16,10 @@ def test_a_line_outside_of_tables_is_not_too_long_to_compare(page: Path) -> None
     lines = page.read_text(encoding="utf-8").splitlines()
 
     assert [line for line in lines if len(line) > COLUMNS and not line.startswith("|")] == []
+
+
+def test_the_tree_of_architecture_names_every_module_of_the_package() -> None:
+    modules = {path.name for path in (ROOT / "layers/shared/woohub").rglob("*.py")} - {"__init__.py"}
+    named = set((ROOT / "docs/architecture.md").read_text(encoding="utf-8").split())
+
+    assert modules - named == set()

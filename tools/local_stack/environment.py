@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,9 @@ def for_sam(state: Path) -> dict[str, str]:
     )
 
 
+@cache
 def client(service: str, endpoint_url: str) -> Any:
-    """A boto3 client of the emulator's root user."""
+    """A boto3 client of the emulator's root user; made once, which takes longer than most calls."""
     session = boto3.session.Session(KEY, KEY, region_name=REGION)
     return session.client(service, endpoint_url=endpoint_url)  # type: ignore[call-overload]
 
