@@ -30,7 +30,7 @@ from woohub.hubspot.client import HubSpot
 from woohub.hubspot.retries import Caller
 from woohub_cli import metrics
 from woohub_cli.check_result import Result, Step
-from woohub_cli.checks import stack
+from woohub_cli.checks import deliveries
 from woohub_cli.checks.health_context import HealthContext, ago
 from woohub_cli.commands import doctor
 from woohub_cli.connections import FixedToken
@@ -439,7 +439,7 @@ def test_the_log_says_which_other_site_delivered(
     counted = metrics.of(shop.stack.stack, time.time()) if counts else LoggedMetrics(shop.stack.stack, time.time())
     looked_at = context(shop, monkeypatch, metrics=counted)
 
-    (other_sites,) = [step for step in stack._sources(looked_at) if step.what == "other sites"]
+    (other_sites,) = [step for step in deliveries._sources(looked_at) if step.what == "other sites"]
 
     assert other_sites.outcome is Result.FAILED
     assert other_sites.detail.startswith("2 deliveries")

@@ -72,6 +72,11 @@ def configuration_repair(mistake: str) -> str:
     return "“Repair a configuration that cannot be read” in docs/operations.md has the commands"
 
 
+def broken_configuration_fix(mistake: str) -> str:
+    """The same as what to do about a stack that waits for it."""
+    return f"{configuration_repair(mistake)}; the consumer resumes about a minute later"
+
+
 def _refused_by_aws(error: Exception) -> str:
     answer = error.response["Error"] if isinstance(error, ClientError) else {}
     code, message = answer.get("Code", ""), answer.get("Message", "")

@@ -16,7 +16,7 @@ import typer
 from woohub.clock import Timer
 from woohub.store.client import Store
 from woohub_cli import connections, history, order_pages, stack_status, stacks
-from woohub_cli.cli_errors import EXPECTED, PROBLEMS, WrongUsage, explain
+from woohub_cli.cli_errors import EXPECTED, WrongUsage, explain
 from woohub_cli.history import TENANT, Backfill, BackfillProgress, BackfillRequest, Pace, Stalled, StateFile
 from woohub_cli.interrupts import sigterm_interrupts
 from woohub_cli.options import StoreOptions
@@ -190,13 +190,10 @@ def _print_dry_run(progress: BackfillProgress, orders: int, accounts: int, json:
 
 def _conclude(result: BackfillRun, stack: Stack, json: bool) -> None:
     waiting = stack_status.depth(stack).total
-    if json:
-        output.as_json(result.facts(waiting))
-    else:
-        for line in report_lines(result, waiting):
-            output.say(line)
-    if result.stopped or result.progress.unreadable:
-        raise typer.Exit(PROBLEMS)
+    problems = bool(result.stopped or result.progress.unreadable)
+    output.answer(
+        result.facts(waiting), lambda: output.lines(report_lines(result, waiting)), json=json, problems=problems
+    )
 
 
 def report_lines(result: BackfillRun, waiting: int) -> Iterator[str]:

@@ -144,11 +144,8 @@ def show(wanted: ShowOptions, options: StackOptions) -> None:
         raise WrongUsage("which messages? Name their ids, or --order, --customer, --reason, --since, --until")
     with _reading(options.target) as letters:
         chosen = letter_filter.select(letters.values())
-    if options.json:
-        output.as_json([letter.details() for letter in chosen])
-    else:
-        for letter in chosen:
-            _describe(letter)
+    details = [letter.details() for letter in chosen]
+    output.answer(details, lambda: _describe(chosen), json=options.json)
     if not chosen:
         raise Trouble(f"none of {len(letters)} messages matches")
 
@@ -266,9 +263,10 @@ def _short(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _describe(letter: DeadLetter) -> None:
-    details: dict[str, Any] = letter.details() | {"entity": letter.about}
-    payload = details.pop("payload")
-    output.table(("", ""), [(name, str(value)) for name, value in details.items() if value not in (None, "")])
-    output.say(payload if isinstance(payload, str) else jsonlib.dumps(payload, indent=2, ensure_ascii=False))
-    output.say()
+def _describe(letters: Sequence[DeadLetter]) -> None:
+    for letter in letters:
+        details: dict[str, Any] = letter.details() | {"entity": letter.about}
+        payload = details.pop("payload")
+        output.table(("", ""), [(name, str(value)) for name, value in details.items() if value not in (None, "")])
+        output.say(payload if isinstance(payload, str) else jsonlib.dumps(payload, indent=2, ensure_ascii=False))
+        output.say()

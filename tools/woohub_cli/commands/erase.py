@@ -80,10 +80,7 @@ def command(
     else:
         _purge(target, person, report, int(time.time() * 1000))
     report.notes += person.unread
-    if options.json:
-        output.as_json(report.facts())
-    else:
-        _print(report)
+    output.answer(report.facts(), lambda: _print(report), json=options.json)
 
 
 def _undo(address: str, options: StackOptions, *, yes: bool, dry_run: bool) -> None:
@@ -99,14 +96,9 @@ def _undo(address: str, options: StackOptions, *, yes: bool, dry_run: bool) -> N
         raise WrongUsage("nothing was changed: say --yes (or --dry-run to look first)")
     if not dry_run:
         erasure_list.file_of(target).remove(address, StackSecrets(target).erasure_key())
-    if options.json:
-        output.as_json(
-            {"dry_run": dry_run, "undone": not dry_run, "erased_before_at": erased_at, "notes": list(UNDONE)}
-        )
-        return
-    output.say(f"The address {'would be' if dry_run else 'is'} off the list; it was erased at {erased_at}.")
-    for note in UNDONE:
-        output.say(f"  {note}")
+    facts = {"dry_run": dry_run, "undone": not dry_run, "erased_before_at": erased_at, "notes": list(UNDONE)}
+    done = f"The address {'would be' if dry_run else 'is'} off the list; it was erased at {erased_at}."
+    output.answer(facts, "\n  ".join((done, *UNDONE)), json=options.json)
 
 
 def _stores(target: Stack, env: dict[str, str], report: ErasureReport) -> list[StoreOrders]:

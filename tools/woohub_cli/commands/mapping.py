@@ -13,7 +13,7 @@ from woohub.mapping import mapping_file, overlay
 from woohub.mapping.mapping_file import InvalidMapping
 from woohub.mapping.overlay import Overlay
 from woohub_cli import mapping_preview, mapping_push, mapping_rows, order_names
-from woohub_cli.cli_errors import PROBLEMS, Trouble, WrongUsage
+from woohub_cli.cli_errors import Trouble, WrongUsage
 from woohub_cli.consent import YesOption, agreed
 from woohub_cli.mapping_preview import Preview, PreviewRow
 from woohub_cli.mapping_push import changes_facts, print_changes
@@ -72,13 +72,14 @@ def show(options: StoreOptions) -> None:
     overlays = mappings.pushed.overlays(mappings.objects)
     origins = mapping_rows.origins(overlays)
     rows = [
-        {"place": place, "value": value, "from": origins.get(place, WOOHUBS_OWN)}
-        for place, value in mapping_rows.rows(mappings.now()).items()
+        (place, value, origins.get(place, WOOHUBS_OWN)) for place, value in mapping_rows.rows(mappings.now()).items()
     ]
-    if options.json:
-        output.as_json({"stack": mappings.stack.name, "files": [file.name for file in overlays], "rows": rows})
-        return
-    output.table(("Row", "Value", "From"), [(row["place"], row["value"], row["from"]) for row in rows])
+    facts = {
+        "stack": mappings.stack.name,
+        "files": [file.name for file in overlays],
+        "rows": [{"place": place, "value": value, "from": origin} for place, value, origin in rows],
+    }
+    output.answer(facts, lambda: output.table(("Row", "Value", "From"), rows), json=options.json)
 
 
 @command(app)
@@ -104,19 +105,12 @@ def check(
         differing = _check_pushed(options) if pushed else _check_file(file)
     except (InvalidMapping, ConfigurationUnreadable) as error:
         mistakes = list(error.mistakes) if isinstance(error, InvalidMapping) else [str(error)]
-        if options.json:
-            output.as_json({"file": name, "ok": False, "mistakes": mistakes, "rows_changed": None})
-        else:
-            output.say(str(error), style="red")
-        raise typer.Exit(PROBLEMS) from error
-    if options.json:
-        output.as_json({"file": name, "ok": True, "mistakes": [], "rows_changed": differing})
-    else:
-        output.say(f"{name} is fine: {_rows_of(differing)} of woohub's own mapping differ.")
-
-
-def _rows_of(number: int) -> str:
-    return "1 row" if number == 1 else f"{number} rows"
+        facts: dict[str, object] = {"file": name, "ok": False, "mistakes": mistakes, "rows_changed": None}
+        output.answer(facts, Text(str(error), "red"), json=options.json, problems=True)
+        return
+    facts = {"file": name, "ok": True, "mistakes": [], "rows_changed": differing}
+    rows = "1 row" if differing == 1 else f"{differing} rows"
+    output.answer(facts, f"{name} is fine: {rows} of woohub's own mapping differ.", json=options.json)
 
 
 def _check_file(file: Path) -> int:
@@ -164,10 +158,8 @@ def diff(
         return
     mappings = Mappings.of(options.target)
     changes = mapping_rows.changes(mappings.now_or_own(), mappings.then(_overlay(file))[0])
-    if options.json:
-        output.as_json({"stack": mappings.stack.name, "file": str(file), **changes_facts(changes)})
-    else:
-        print_changes(changes)
+    facts = {"stack": mappings.stack.name, "file": str(file), **changes_facts(changes)}
+    output.answer(facts, lambda: print_changes(changes), json=options.json)
 
 
 def _print_overlay(file: Path, options: StoreOptions) -> None:
@@ -175,10 +167,7 @@ def _print_overlay(file: Path, options: StoreOptions) -> None:
     tables = overlay.difference(own, mapping_file.tables_of(_overlay(file)))
     text = mapping_rows.toml(tables)
     mapping_file.tables_and_file([Overlay(f"{file}, as an overlay", text.encode())])  # InvalidMapping
-    if options.json:
-        output.as_json({"file": str(file), "overlay": text})
-    else:
-        typer.echo(text, nl=False)
+    output.answer({"file": str(file), "overlay": text}, lambda: typer.echo(text, nl=False), json=options.json)
 
 
 @command(app)
@@ -257,10 +246,8 @@ def pull(
         file.write_bytes(stored.body)
     except OSError as error:
         raise WrongUsage(f"{file} cannot be written: {error.strerror}") from error
-    if options.json:
-        output.as_json({"stack": mappings.stack.name, "file": str(file), "written": True})
-    else:
-        output.say(f"{file} is written.")
+    facts = {"stack": mappings.stack.name, "file": str(file), "written": True}
+    output.answer(facts, f"{file} is written.", json=options.json)
 
 
 @command(app)
@@ -284,12 +271,16 @@ def preview(
     stored = mappings.pushed.overlays(mappings.objects)
     by = _overlay(file) if file != FILE or file.exists() else (stored[-1] if stored else None)
     shown = mapping_preview.of_order(order_names.reference(order), mappings.stack, options.env, mappings.then(by)[1])
-    if options.json:
-        facts = {"order": shown.order, "by": by.name if by else WOOHUBS_OWN, "new_deal": shown.new_deal}
-        rows = [row.facts() for row in shown.rows]
-        output.as_json({"stack": mappings.stack.name, **facts, "rows": rows, "not_read": list(shown.notes)})
-    else:
-        _print_preview(shown, by.name if by else "woohub's own mapping")
+    facts = {
+        "stack": mappings.stack.name,
+        "order": shown.order,
+        "by": by.name if by else WOOHUBS_OWN,
+        "new_deal": shown.new_deal,
+        "rows": [row.facts() for row in shown.rows],
+        "not_read": list(shown.notes),
+    }
+    name = by.name if by else "woohub's own mapping"
+    output.answer(facts, lambda: _print_preview(shown, name), json=options.json)
 
 
 def _print_preview(shown: Preview, by: str) -> None:

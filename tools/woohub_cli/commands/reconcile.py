@@ -16,7 +16,7 @@ from botocore.config import Config
 from woohub.reconcile.watermark import Watermark, WatermarkParameter
 from woohub.store.client import Store
 from woohub_cli import connections, order_pages
-from woohub_cli.cli_errors import PROBLEMS, Trouble
+from woohub_cli.cli_errors import Trouble
 from woohub_cli.options import StoreOptions
 from woohub_cli.period import SECOND, beginning, shifted
 from woohub_cli.rendering import output
@@ -182,13 +182,8 @@ def command(
         "store": target.store,
     }
     done = _run(target, {name: str(value) for name, value in event.items() if value})
-    if options.json:
-        output.as_json(done.facts())
-    else:
-        for line in lines(done):
-            output.say(line)
-    if not done.complete or done.failed or done.unreadable:
-        raise typer.Exit(PROBLEMS)
+    problems = not done.complete or bool(done.failed or done.unreadable)
+    output.answer(done.facts(), lambda: output.lines(lines(done)), json=options.json, problems=problems)
 
 
 def _run(stack: Stack, event: Facts) -> ReconcileResult:
@@ -203,13 +198,11 @@ def _run(stack: Stack, event: Facts) -> ReconcileResult:
 def _print_dry_run(stack: Stack, store: Store, since: str, json: bool) -> None:
     mark = WatermarkParameter(stack.aws.ssm, stack.output("WatermarkParameter")).read()
     counts = changed(store, mark, since)
-    if json:
-        output.as_json({"dry_run": True} | counts)
-    else:
-        output.say(
-            f"{counts['orders']} orders and {counts['trash']} in the trash changed since {counts['since']}: it would "
-            "read them and the accounts created since the last run, and check the webhooks."
-        )
+    would = (
+        f"{counts['orders']} orders and {counts['trash']} in the trash changed since {counts['since']}: it would read "
+        "them and the accounts created since the last run, and check the webhooks."
+    )
+    output.answer({"dry_run": True} | counts, would, json=json)
 
 
 def lines(done: ReconcileResult) -> Iterator[str]:

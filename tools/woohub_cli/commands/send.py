@@ -19,7 +19,7 @@ from woohub.delivery.delivery import Delivery
 from woohub.errors import NotAnEntity
 from woohub.http import Http
 from woohub_cli import samples, stacks
-from woohub_cli.cli_errors import PROBLEMS, Trouble
+from woohub_cli.cli_errors import Trouble
 from woohub_cli.options import DryRunOption, StoreOptions
 from woohub_cli.rendering import output
 from woohub_cli.samples import PREFIX, Sample
@@ -180,12 +180,12 @@ def command(
         deliveries * repeat,
         as_captured if as_is else lambda sample: headers(of_the_store(sample, sources), secret, store),
     )
-    if options.json:
-        output.as_json([reply.facts() for reply in replies])
-    else:
-        output.table(("Status", "Topic", "Entity", "Answer", "ms", "Delivery"), [row(reply) for reply in replies])
-    if not all(reply.accepted for reply in replies):
-        raise typer.Exit(PROBLEMS)
+    output.answer(
+        [reply.facts() for reply in replies],
+        lambda: output.table(("Status", "Topic", "Entity", "Answer", "ms", "Delivery"), map(row, replies)),
+        json=options.json,
+        problems=not all(reply.accepted for reply in replies),
+    )
 
 
 def _say_what_would_be_sent(deliveries: list[Sample], url: str, *, json: bool) -> None:

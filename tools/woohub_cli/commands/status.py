@@ -6,13 +6,11 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 
-import typer
 from rich.text import Text
 
 from woohub.configuration import ConfigurationUnreadable
 from woohub.consumer.breaker import State
 from woohub_cli import dead_letter_queue, stack_configuration, stack_status
-from woohub_cli.cli_errors import PROBLEMS
 from woohub_cli.options import StoreOptions
 from woohub_cli.period import utc
 from woohub_cli.rendering import output
@@ -37,12 +35,10 @@ def command(options: StoreOptions) -> None:
     status = stack_status.read(target)
     counted = dead_letter_queue.queue_summary(target.aws.sqs, target.output("DeadLetterQueueUrl"), status.dlq.total)
     status = replace(status, dead=counted)
-    if options.json:
-        output.as_json(status.facts())
-    else:
-        output.table(("", ""), rows(status, target.location))
-    if status.has_problems:
-        raise typer.Exit(PROBLEMS)
+    shown = rows(status, target.location)
+    output.answer(
+        status.facts(), lambda: output.table(("", ""), shown), json=options.json, problems=status.has_problems
+    )
 
 
 def rows(status: Status, location: str) -> list[tuple[str, Text]]:

@@ -212,16 +212,17 @@ def list_command(options: StackOptions) -> None:
         woohub store list --json | jq -r '.[].name'
     """
     rows = list(described(options.target))
-    if options.json:
-        output.as_json(rows)
-    else:
-        output.table(
-            ("Store", "Address", "Order keys", "Customer ids", "Reconciled (UTC)"),
-            [[str(row[name] or "") for name in COLUMNS] for row in rows],
-        )
+    shown = [[str(row[name] or "") for name in COLUMNS] for row in rows]
+    output.answer(rows, lambda: output.table(list(COLUMNS.values()), shown), json=options.json)
 
 
-COLUMNS = ("name", "url", "order_key_prefix", "customer_id_property", "reconciled")
+COLUMNS = {
+    "name": "Store",
+    "url": "Address",
+    "order_key_prefix": "Order keys",
+    "customer_id_property": "Customer ids",
+    "reconciled": "Reconciled (UTC)",
+}
 
 
 def described(stack: Stack) -> Iterator[dict[str, Any]]:

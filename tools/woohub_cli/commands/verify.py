@@ -16,7 +16,7 @@ from woohub.erasures import NOBODY
 from woohub.hubspot.client import HubSpot
 from woohub.store.client import Store
 from woohub_cli import connections, erasure_list, stack_configuration, stack_status, traces
-from woohub_cli.cli_errors import PROBLEMS, Trouble, WrongUsage
+from woohub_cli.cli_errors import Trouble, WrongUsage
 from woohub_cli.history import TENANT, Pace
 from woohub_cli.hubspot_records import Crm
 from woohub_cli.latency import LOG_MATCH_S
@@ -75,12 +75,9 @@ def command(
     if html:
         _write(html, report_page.page(report, store.credentials.url, hubspot.caller.base_url))
     where = {"store": store.credentials.url, "hubspot": hubspot.caller.base_url}
-    if options.json:
-        output.as_json(where | report.facts() | {"repaired": vars(repaired) if repaired else None})
-    else:
-        _print_report(report, repaired)
-    if not report.equal or report.unreadable:
-        raise typer.Exit(PROBLEMS)
+    facts = where | report.facts() | {"repaired": vars(repaired) if repaired else None}
+    problems = not report.equal or bool(report.unreadable)
+    output.answer(facts, lambda: _print_report(report, repaired), json=options.json, problems=problems)
 
 
 def _period(since: str, until: str, days: int | None) -> Period:
@@ -152,8 +149,7 @@ def _print_report(report: VerificationReport, repaired: RepairResult | None) -> 
         if len(single) > MAX_TABLE_ROWS:
             output.say(f"… and {len(single) - MAX_TABLE_ROWS} more: --json or --html FILE shows all.")
         output.say()
-    for line in lines(report):
-        output.say(line)
+    output.lines(lines(report))
     if repaired:
         together = f", {repaired.associated} {report.records} associated" if repaired.associated else ""
         output.say(f"Repair: {repaired.orders} orders and {repaired.customers} accounts queued{together}.")

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from woohub_cli import order_names, order_reading, stack_configuration
-from woohub_cli.cli_errors import PROBLEMS, WrongUsage
+from woohub_cli.cli_errors import WrongUsage
 from woohub_cli.options import StoreOptions
 from woohub_cli.order_conclusions import conclude
 from woohub_cli.order_reading import OrderReading
@@ -43,9 +43,9 @@ def command(
         shown.say("reading queues and logs")
         diagnosis = order_reading.diagnosis(target, asked, known)
     conclusion = conclude(diagnosis)
-    if options.json:
-        output.as_json(diagnosis.facts() | conclusion.facts())
-    else:
-        print_diagnosis(diagnosis, conclusion)
-    if not conclusion.fine:
-        raise typer.Exit(PROBLEMS)
+    output.answer(
+        diagnosis.facts() | conclusion.facts(),
+        lambda: print_diagnosis(diagnosis, conclusion),
+        json=options.json,
+        problems=not conclusion.fine,
+    )

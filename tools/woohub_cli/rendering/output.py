@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
+from woohub_cli.cli_errors import PROBLEMS
 from woohub_cli.rendering import hints
 
 WIDE = 200  # columns where there is no terminal that could say how many it has
@@ -51,6 +53,18 @@ def as_json(value: object) -> None:
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
+def answer(facts: object, show: Callable[[], None] | str | Text, *, json: bool, problems: bool = False) -> None:
+    """How a command ends: with the facts for a program, or shown to people; exit code 1 where there are problems."""
+    if json:
+        as_json(facts)
+    elif isinstance(show, str | Text):
+        say(show)
+    else:
+        show()
+    if problems:
+        raise typer.Exit(PROBLEMS)
+
+
 def say(text: str | Text = "", style: str = "") -> None:
     """A line for people."""
     console().print(_named(text), style=style)
@@ -64,6 +78,12 @@ def note(text: str, style: str = "dim") -> None:
 def complain(text: str) -> None:
     """Why a command ends."""
     console(stderr=True).print(Text.assemble(("woohub: ", "bold red"), _named(text)))
+
+
+def lines(texts: Iterable[str | Text]) -> None:
+    """Lines for people."""
+    for text in texts:
+        say(text)
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:

@@ -1,0 +1,125 @@
+"""What doctor checks of the deliveries: the secret they are signed with, where they come from, what was refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from woohub_cli import store_setup, store_webhooks, traces
+from woohub_cli.check_result import Result, Step
+from woohub_cli.checks import store
+from woohub_cli.checks.health_context import HealthContext, ago
+from woohub_cli.metrics import DAY, Counts
+from woohub_cli.secret_store import ADDRESSES, StackSecrets
+from woohub_cli.stacks import LOCAL
+
+FOREIGN = "ForeignSource"  # ingest's metric, which stands in the log line itself
+MIN_SECRET_CHARACTERS = 20  # characters
+CHANGED_BY_WORDPRESS = re.compile(r"[<>&%\\\"']|^\s|\s$|\s\s")  # what is typed into its form is cleaned of these
+OLD_ROTATION_S = DAY
+UNKNOWN_SIGNER = "the store signs with another secret than the stack has"
+ONE_FOR_BOTH = "run `woohub setup`: it gives webhooks and functions the same secret"
+
+
+def _webhook_secret(context: HealthContext) -> Iterator[Step]:
+    what = "webhook secret"
+    secrets = StackSecrets(context.stack)
+    stored = secrets.webhook()
+    current, given = stored.get("current", ""), context.env.get("WOO_COMMERCE_WEBHOOK_SECRET", "")
+    if not current:
+        fix = "put WOO_COMMERCE_WEBHOOK_SECRET into .env and run `woohub setup`"
+        yield Step(what, Result.FAILED, "there is none, so every delivery is rejected", fix)
+        return
+    yield store_webhooks.send_probe(context.http, context.stack.output("WebhookUrl"), current, ONE_FOR_BOTH)
+    age = context.now - secrets.webhook_changed_at()
+    if "previous" in stored and age > OLD_ROTATION_S:
+        detail = f"changed {ago(age)} ago, and the one before is still accepted"
+        yield Step(what, Result.WARNING, detail, "run `woohub rotate-webhook-secret --finish`")
+    if given and given != current:
+        fix = "remove it from .env, or run `woohub setup` to store it in the stack"
+        yield Step(what, Result.WARNING, "WOO_COMMERCE_WEBHOOK_SECRET differs from the stack's secret", fix)
+    elif weakness := _weakness(current) if context.stack.name != LOCAL else "":
+        yield Step(what, Result.WARNING, weakness, "run `woohub rotate-webhook-secret`: it makes a good one")
+    else:
+        yield Step(what, Result.OK)
+
+
+def _weakness(secret: str) -> str:
+    if CHANGED_BY_WORDPRESS.search(secret):
+        return "has characters that WordPress changes when somebody saves the webhook in its form"
+    return f"has fewer than {MIN_SECRET_CHARACTERS} characters" if len(secret) < MIN_SECRET_CHARACTERS else ""
+
+
+def _sources(context: HealthContext) -> Iterator[Step]:
+    """Whether deliveries of other sites can be recognised, and whether there were any."""
+    what, recorded = ADDRESSES, StackSecrets(context.stack).sources()
+    if recorded or context.stack.name == LOCAL:
+        yield Step(what, Result.OK, ", ".join(recorded) or "none recorded: deliveries of every site are accepted")
+    else:
+        detail = "none is recorded, so a staging clone's deliveries count as the store's"
+        fix = f"run `woohub setup`; without a key of the store, name its address in {store_setup.SOURCES} (.env) first"
+        yield Step(what, Result.WARNING, detail, fix)
+    foreign = context.metrics.total(FOREIGN, DAY) if context.metrics else 0
+    if foreign:
+        where = ", ".join(sorted(_foreign_sources(context))) or "the ingest function's log says which (source)"
+        fix = (
+            "a copy of the store: delete its webhooks there, or give them another secret; an address of the store "
+            f"itself: name it in {store_setup.SOURCES} (.env), or WOO_COMMERCE_URL if it has moved; then `woohub setup`"
+        )
+        detail = f"{foreign} deliveries of the last day came from another site and were ignored: {where}"
+        yield Step("other sites", Result.FAILED, detail, fix)
+
+
+def _foreign_sources(context: HealthContext) -> set[str]:
+    """The other sites that delivered within the last day; none where the log cannot be read."""
+    since_ms = round((context.now - DAY) * 1000)
+    try:
+        lines = traces.of_function(context.stack, "IngestFunction", FOREIGN, since_ms)
+        return {str(said.get("source")) for _, said in lines if FOREIGN in said}
+    except (BotoCoreError, ClientError):
+        return set()
+
+
+def _refusals(context: HealthContext) -> Iterator[Step]:
+    """Deliveries of the last day that were refused, or that were signed and hold no order."""
+    if context.metrics is None:
+        return
+    refused = context.metrics.total("SignatureInvalid", DAY)
+    if refused:
+        yield _refused(context.metrics, refused)
+    lost = context.metrics.total("LostEvent", DAY)
+    if lost:
+        detail = f"{lost} deliveries of the last day were error messages of the store instead of orders or customers"
+        fix = (
+            "the user a webhook belongs to may be gone, or no longer see orders: delete our webhooks in the store and "
+            "run `woohub setup`: they become those of the key's user; \"cause\" in the ingest function's log says more"
+        )
+        yield Step("events", Result.FAILED, detail, fix)
+    if not refused and not lost:
+        yield Step("signatures", Result.OK, "no delivery rejected for a day")
+
+
+def _refused(counts: Counts, refused: int) -> Step:
+    """Deliveries without a valid signature: the store's own, if none was accepted since."""
+    accepted = counts.last("DeliveryAccepted", DAY) or 0.0
+    detail = f"{refused} deliveries of the last day had no valid signature"
+    if accepted > (counts.last("SignatureInvalid", DAY) or 0.0):
+        fix = f"if it continues, somebody else sends them, or one webhook has another secret: {ONE_FOR_BOTH}"
+        return Step("signatures", Result.WARNING, f"{detail}, and later ones were accepted", fix)
+    fix = f"{ONE_FOR_BOTH}; if it continues, somebody else sends them: the ingest function's log says how often"
+    return Step("signatures", Result.WARNING, f"{detail}, and none was accepted since: {UNKNOWN_SIGNER}", fix)
+
+
+def _last_delivery(context: HealthContext) -> Iterator[Step]:
+    if context.store is None:  # otherwise the store's own check reports it
+        yield store.last_delivery(context, None)
+
+
+CHECKS = (
+    ("webhook secret", _webhook_secret),
+    ("store's addresses", _sources),
+    ("signatures", _refusals),
+    ("last delivery", _last_delivery),
+)
