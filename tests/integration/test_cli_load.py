@@ -242,7 +242,7 @@ def test_an_order_that_never_arrives_is_missing(shop: OperatedStack) -> None:
 
 @pytest.mark.usefixtures("consuming")
 def test_a_refused_delivery_is_counted_by_its_answer(shop: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("woohub_cli.commands.send.signing_secret", lambda _stack: "forged")
+    monkeypatch.setattr("woohub_cli.sending.signing_secret", lambda _stack: "forged")
 
     result = shop.run("load", "--json", "--orders", "2", "--rate", "1000", "--within", "1")
 

@@ -24,10 +24,9 @@ from woohub.settings import Secret
 from woohub.store.client import Store as Client
 from woohub.store.connection import StoreCredentials
 from woohub.store.webhooks import TOPICS
-from woohub_cli import store_setup
+from woohub_cli import rotation, sending, store_setup
 from woohub_cli.check_result import Result, Step
-from woohub_cli.commands import rotate, send
-from woohub_cli.commands.rotate import Rotation, new_secret
+from woohub_cli.rotation import Rotation, new_secret
 from woohub_cli.samples import sample_order
 from woohub_cli.store_setup import SECRET_RELOAD_S, Reach
 
@@ -49,7 +48,7 @@ def secrets_in_the_store(shop: OperatedStack) -> set[str]:
 @pytest.fixture
 def long_ago(monkeypatch: pytest.MonkeyPatch) -> None:
     """However young the new secret is, it is old enough."""
-    monkeypatch.setattr(rotate, "MIN_OVERLAP_S", 0)
+    monkeypatch.setattr(rotation, "MIN_OVERLAP_S", 0)
 
 
 # --- No delivery refused
@@ -82,7 +81,7 @@ class Busy:
     def forge(self) -> None:
         """A delivery with another signature: the function looks the secret up anew, and then not for half a minute."""
         sample = sample_order("order.created")
-        assert send.post(self.http, self.shop.url, sample, send.headers(sample, "forged")).status == 401
+        assert sending.post(self.http, self.shop.url, sample, sending.headers(sample, "forged")).status == 401
 
     def rotation(self, pause: Callable[[float], None], *, later_s: float = 0) -> Rotation:
         client = Client(self, StoreCredentials(self.shop.shop.url, KEY, SECRET), Timer(), idle_factor=0)
@@ -135,7 +134,7 @@ def test_without_the_wait_the_store_is_not_touched_until_the_stack_takes_the_new
 def test_no_delivery_is_refused_while_the_old_secret_is_dropped(busy: Busy, shop: OperatedStack) -> None:
     list(busy.rotation(busy.pause).begin())
 
-    steps = list(busy.rotation(busy.pause, later_s=rotate.MIN_OVERLAP_S + 1).finish())
+    steps = list(busy.rotation(busy.pause, later_s=rotation.MIN_OVERLAP_S + 1).finish())
 
     busy.clock.sleep(301)  # every copy of the function has read the secret anew
     busy.sell()
@@ -147,7 +146,7 @@ def test_no_delivery_is_refused_while_the_old_secret_is_dropped(busy: Busy, shop
 
 def send_signed_with(secret: str, shop: OperatedStack) -> int:
     sample = sample_order("order.created")
-    return send.post(urllib3.PoolManager(), shop.url, sample, send.headers(sample, secret)).status
+    return sending.post(urllib3.PoolManager(), shop.url, sample, sending.headers(sample, secret)).status
 
 
 def test_a_function_misled_just_before_takes_the_new_secret_after_the_wait() -> None:
@@ -388,8 +387,8 @@ def test_a_foreign_webhook_that_signs_with_the_old_secret_keeps_it_valid(shop: O
     url = f"{shop.url}?from=another-stack"
     shop.shop.hooks.create(name="another", topic="order.created", delivery_url=url, secret=WEBHOOK_SECRET)
     sample = sample_order("order.created")
-    headers = send.headers(sample, WEBHOOK_SECRET) | {"X-WC-Webhook-ID": "8"}
-    send.post(urllib3.PoolManager(), shop.url, sample, headers)
+    headers = sending.headers(sample, WEBHOOK_SECRET) | {"X-WC-Webhook-ID": "8"}
+    sending.post(urllib3.PoolManager(), shop.url, sample, headers)
     logged(shop)
 
     done = steps(shop, "--finish", "--force")
@@ -402,9 +401,9 @@ def test_a_webhook_whose_deliveries_are_signed_with_the_new_secret_stops_nothing
     shop.run(COMMAND)
     for number, webhook in shop.shop.hooks.webhooks.items():
         sample = sample_order("order.created")
-        headers = send.headers(sample, shop.webhook_secret) | {"X-WC-Webhook-ID": str(number)}
+        headers = sending.headers(sample, shop.webhook_secret) | {"X-WC-Webhook-ID": str(number)}
         assert webhook.secret == shop.webhook_secret
-        send.post(urllib3.PoolManager(), shop.url, sample, headers)
+        sending.post(urllib3.PoolManager(), shop.url, sample, headers)
     logged(shop)
     shop.shop.keys[KEY] = (SECRET, "read")
 

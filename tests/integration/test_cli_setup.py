@@ -35,7 +35,7 @@ from woohub.hubspot.retries import Caller
 from woohub.mapping import fields
 from woohub.mapping.fields import load_mapping
 from woohub_cli.check_result import Result, Step, failed
-from woohub_cli.commands.setup import token_step
+from woohub_cli.checks.token import token_step
 from woohub_cli.connections import FixedToken
 from woohub_cli.main import app
 from woohub_cli.provision import provision

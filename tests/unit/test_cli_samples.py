@@ -13,9 +13,8 @@ from tests.support.deliveries import SECRET, captured, delivery
 from woohub.delivery import signatures, topics
 from woohub.mapping.fields import load_mapping
 from woohub.store import payloads
-from woohub_cli import samples
+from woohub_cli import samples, sending
 from woohub_cli.cli_errors import WrongUsage
-from woohub_cli.commands import send
 from woohub_cli.samples import Sample
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -144,7 +143,7 @@ def test_what_is_sent_verifies_as_the_stores_own() -> None:
     sample = samples.sample_order()
 
     verified, signed_with = signatures.verify(
-        send.headers(sample, "a secret"), sample.body, {"current": "a secret"}, received_ms=0
+        sending.headers(sample, "a secret"), sample.body, {"current": "a secret"}, received_ms=0
     )
 
     assert (verified.topic, signed_with, topics.identify(verified).entity) == (
@@ -158,7 +157,7 @@ def test_what_is_sent_verifies_as_the_stores_own() -> None:
 def test_signing_anew_with_the_stores_secret_gives_the_stores_headers(line: Any) -> None:
     sample = only_sample(f"{FIXTURE}:{line.nr}")
 
-    sent = {name.lower(): value for name, value in send.headers(sample, SECRET).items()}
+    sent = {name.lower(): value for name, value in sending.headers(sample, SECRET).items()}
 
     theirs = {name.lower(): value for name, value in line.headers.items()}
     assert {name: value for name, value in sent.items() if name.startswith("x-wc-")} == {
@@ -169,11 +168,11 @@ def test_signing_anew_with_the_stores_secret_gives_the_stores_headers(line: Any)
 def test_every_header_of_the_store_is_there() -> None:
     theirs = {name.lower() for name in delivery(19).headers if name.lower().startswith("x-wc-")}
 
-    assert theirs <= {name.lower() for name in send.headers(samples.sample_order(), "a secret")}
+    assert theirs <= {name.lower() for name in sending.headers(samples.sample_order(), "a secret")}
 
 
 def test_a_ping_goes_without_signature() -> None:
-    sent = send.headers(only_sample(EVENTS / "ingest-ping.json"), "a secret")
+    sent = sending.headers(only_sample(EVENTS / "ingest-ping.json"), "a secret")
 
     assert signatures.is_ping(sent, only_sample(EVENTS / "ingest-ping.json").body)
 
@@ -181,7 +180,7 @@ def test_a_ping_goes_without_signature() -> None:
 def test_as_captured_keeps_the_signature_and_nothing_of_the_connection() -> None:
     forged = only_sample(EVENTS / "ingest-forged.json")
 
-    sent = send.as_captured(forged)
+    sent = sending.as_captured(forged)
 
     assert sent["x-wc-webhook-signature"] == delivery(19).headers["X-WC-Webhook-Signature"]
     assert all(name in ("content-type", "user-agent") or name.startswith("x-wc-webhook-") for name in sent)
@@ -191,5 +190,5 @@ def test_deliveries_of_one_second_share_their_id_as_in_woocommerce() -> None:
     name = "X-WC-Webhook-Delivery-ID"
     order = samples.sample_order()
 
-    assert send.headers(order, "s", now=10.1)[name] == send.headers(order, "s", now=10.9)[name]
-    assert send.headers(order, "s", now=10.1)[name] != send.headers(order, "s", now=11.0)[name]
+    assert sending.headers(order, "s", now=10.1)[name] == sending.headers(order, "s", now=10.9)[name]
+    assert sending.headers(order, "s", now=10.1)[name] != sending.headers(order, "s", now=11.0)[name]

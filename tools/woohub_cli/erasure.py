@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -22,15 +21,12 @@ from woohub.store.payloads import Order
 from woohub.sync import values
 from woohub.sync.erased import is_from_before
 from woohub.sync.versions import ContactVersion, Stamp
-from woohub_cli import dead_letter_queue
-from woohub_cli.dead_letters import DeadLetter
 from woohub_cli.hubspot_records import read_all, read_found
 from woohub_cli.period import utc
-from woohub_cli.rendering.output import Advance
 from woohub_cli.swept import order_event
 
 if TYPE_CHECKING:
-    from mypy_boto3_sqs import SQSClient
+    pass
 
 NAMES = ("firstname", "lastname")
 CLEARED = (DEALS, ORDERS, LINE_ITEMS)  # whose mapped properties may hold a person's words
@@ -264,35 +260,3 @@ def is_newer(contact: Record, since_ms: int) -> bool:
     if version is None or version.received_ms <= since_ms:
         return False
     return Stamp(version.captured_at, version.received_ms).is_credible and version.captured_at > utc_from_ms(since_ms)
-
-
-def purge(
-    sqs: SQSClient, url: str, addresses: Collection[str], until_ms: int, *, dry_run: bool, advance: Advance
-) -> int:
-    """Delete the messages of a queue that hold one of these addresses and were received until then; how many.
-
-    All others can be received again at once.
-    """
-    with dead_letter_queue.peek_all(sqs, url, advance=advance) as letters:
-        chosen = [letter for letter in letters.values() if is_about(letter, addresses, until_ms)]
-        return len(chosen) if dry_run else dead_letter_queue.drop(sqs, url, letters, chosen)
-
-
-def is_about(letter: DeadLetter, addresses: Collection[str], until_ms: int) -> bool:
-    """Whether a message holds one of these addresses, and was received until then."""
-    received_ms = letter.delivery.received_ms if letter.delivery else letter.sent_ms
-    text = _text(letter.delivery.body if letter.delivery else letter.body.encode())
-    return received_ms <= until_ms and any(_holds(text, address) for address in addresses)
-
-
-def _text(body: bytes) -> str:
-    """A body in lower case, without JSON's escapes."""
-    try:
-        return json.dumps(json.loads(body), ensure_ascii=False).lower()
-    except (ValueError, RecursionError):
-        return body.decode(errors="replace").lower()
-
-
-def _holds(text: str, address: str) -> bool:
-    """Whether a text has this address, and not only a longer one that ends or begins with it."""
-    return bool(re.search(rf"(?<![\w.+'-]){re.escape(address)}(?![\w-]|\.\w)", text))

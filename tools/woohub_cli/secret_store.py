@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from woohub.delivery.sites import site
@@ -114,8 +114,7 @@ class StackSecrets:
         if stored == access:
             return Step(what, Result.OK)
         detail = f"instead of that of {stored.url}" if stored and stored.url != access.url else ""
-        keys = {"consumer_key": access.consumer_key, "consumer_secret": access.consumer_secret}
-        return self._store(STORE, {"url": access.url, **keys}, what, detail, dry_run=dry_run)
+        return self._store(STORE, asdict(access), what, detail, dry_run=dry_run)
 
     def how_to_read(self) -> str:
         """Where the webhook secret is, for a person who has to type it into the store."""

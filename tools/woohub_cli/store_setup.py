@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import urllib3
 
@@ -64,8 +64,7 @@ def known(stack: Stack | None, env: Mapping[str, str]) -> dict[str, str]:
     if not stack or any(env.get(name) for name in STORE_VARIABLES):
         return dict(env)
     access = StackSecrets(stack).store()
-    stored = (access.url, access.consumer_key, access.consumer_secret) if access else ("", "", "")
-    return {**env, **{name: text for name, text in zip(STORE_VARIABLES, stored, strict=True) if text}}
+    return {**env, **(dict(zip(STORE_VARIABLES, asdict(access).values(), strict=True)) if access else {})}
 
 
 def named_sources(env: Mapping[str, str]) -> list[str]:

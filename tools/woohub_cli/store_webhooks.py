@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from urllib.parse import urlsplit
 
 from woohub.delivery.topics import TEST_TOPIC
@@ -11,10 +11,10 @@ from woohub.http import Http
 from woohub.store.client import Store
 from woohub.store.subscriptions import WebhookProblem, find_problems, name_of, repair
 from woohub.store.webhooks import TOPICS, Webhook
+from woohub_cli import sending
 from woohub_cli.check_result import Result, Step
 from woohub_cli.checks.store_access import is_loopback
 from woohub_cli.cli_errors import STORE_FAILS, Trouble
-from woohub_cli.commands import send
 from woohub_cli.samples import Sample
 
 PORTS = (None, 80, 443, 8080)  # WordPress: http_allowed_safe_ports
@@ -36,6 +36,14 @@ def ours(webhooks: Sequence[Webhook], *, stack: str, url: str) -> list[Webhook]:
     """Those of this stack, by URL or by name, whatever their state."""
     names = {name_of(stack, topic) for topic in TOPICS}
     return [webhook for webhook in webhooks if webhook.delivery_url == url or webhook.name in names]
+
+
+def removed(store: Store, webhooks: Iterable[Webhook], *, dry_run: bool) -> Iterator[Step]:
+    """Delete these webhooks; raises the store's errors."""
+    for webhook in webhooks:
+        if not dry_run:
+            store.delete_webhook(webhook.id)
+        yield Step(described(webhook), Result.WOULD_REMOVE if dry_run else Result.REMOVED)
 
 
 def described(webhook: Webhook) -> str:
@@ -144,7 +152,7 @@ def send_probe(http: Http, url: str, secret: str, fix: str) -> Step:
     """A signed delivery that is no order: the stack accepts it if the signature is valid, and does nothing."""
     what = "signed test delivery"
     try:
-        reply = send.post(http, url, PROBE, send.headers(PROBE, secret))
+        reply = sending.post(http, url, PROBE, sending.headers(PROBE, secret))
     except Trouble as error:
         return Step(what, Result.FAILED, str(error), "is the stack deployed, and the URL open to the internet?")
     if reply.status == 200 and PROBE_ANSWER in reply.answer:

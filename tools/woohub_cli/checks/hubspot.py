@@ -13,7 +13,7 @@ from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import scopes, store
 from woohub_cli.checks.currencies import ENABLE
 from woohub_cli.checks.health_context import HealthContext, run_checks
-from woohub_cli.commands import setup
+from woohub_cli.checks.token import token_step
 from woohub_cli.hubspot_records import Crm
 from woohub_cli.metrics import DAY
 from woohub_cli.provision import provision
@@ -30,7 +30,7 @@ SETUP = "run `woohub setup`: it creates what is missing"
 def examine(context: HealthContext) -> Iterator[Step]:
     """All checks of HubSpot; only the first without a token it accepts."""
     stored = StackSecrets(context.stack).token()
-    step = setup.token_step(stored, context.connect, context.written)
+    step = token_step(stored, context.connect, context.written)
     yield step
     if step.outcome is Result.FAILED:
         return

@@ -14,9 +14,10 @@ from woohub.stores import FIRST
 from woohub_cli import connections, erasure_list, stack_configuration, stack_status
 from woohub_cli.cli_errors import Trouble, WrongUsage
 from woohub_cli.consent import YesOption, agreed
-from woohub_cli.erasure import Erasure, ErasureReport, Person, StoreOrders, purge
+from woohub_cli.erasure import Erasure, ErasureReport, Person, StoreOrders
 from woohub_cli.options import StackOptions
 from woohub_cli.period import utc
+from woohub_cli.queued_person import purge
 from woohub_cli.rendering import output
 from woohub_cli.secret_store import StackSecrets
 from woohub_cli.stacks import Stack

@@ -13,10 +13,9 @@ import urllib3
 from woohub.http import Http
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot_settings import HubSpotSettings
-from woohub_cli import call_times, connections, live_test, stack_configuration, stack_status
+from woohub_cli import call_times, connections, live_test, sending, stack_configuration, stack_status
 from woohub_cli.call_times import CallTimes
 from woohub_cli.cli_errors import EXPECTED, PROBLEMS, Trouble, WrongUsage, explain
-from woohub_cli.commands import send
 from woohub_cli.hubspot_records import Crm
 from woohub_cli.live_test import Arrivals, Cleaned, LoadReport, Placed
 from woohub_cli.options import StoreOptions
@@ -68,9 +67,9 @@ class Tester:
         return Placed(order_id, at, tuple(self._status(sample) for sample in run.deliveries(order_id)))
 
     def _status(self, sample: Sample) -> int:
-        headers = send.headers(send.of_the_store(sample, self.sources), self.secret)
+        headers = sending.headers(sample, self.secret, sources=self.sources)
         try:
-            return send.post(self.http, self.stack.output("WebhookUrl"), sample, headers).status
+            return sending.post(self.http, self.stack.output("WebhookUrl"), sample, headers).status
         except Trouble:
             return 0
 
@@ -100,7 +99,7 @@ def tester(stack: Stack, env: dict[str, str]) -> Tester:
     http = urllib3.PoolManager(maxsize=live_test.SENDER_THREADS)
     hubspot = connections.hubspot(stack, env, REQUESTS_PER_10_S)
     crm = Crm(hubspot, stack_configuration.mapping(stack), connections.warn)
-    return Tester(stack, hubspot, crm, http, send.signing_secret(stack), send.recorded_sources(stack))
+    return Tester(stack, hubspot, crm, http, sending.signing_secret(stack), sending.recorded_sources(stack))
 
 
 def command(

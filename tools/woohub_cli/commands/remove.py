@@ -14,7 +14,7 @@ from woohub_cli.cli_errors import Trouble, WrongUsage
 from woohub_cli.options import DryRunOption, StoreOptions
 from woohub_cli.rendering.steps import finish, show_each
 from woohub_cli.stacks import LOCAL
-from woohub_cli.store_webhooks import WEBHOOKS_PAGE, described
+from woohub_cli.store_webhooks import WEBHOOKS_PAGE, removed
 
 DEPLOYED_AS = {LOCAL: "woohub-local"}  # samconfig.toml's name of it
 STOP_IT = "stop it first: Ctrl-C where `make local` runs"
@@ -31,10 +31,7 @@ def run(store: Store, name: str, *, exists: bool, dry_run: bool = False) -> Iter
         return
     names = {name_of(name, topic) for topic in TOPICS}
     webhooks = [webhook for webhook in store.webhooks() if webhook.name in names]
-    for webhook in webhooks:
-        if not dry_run:
-            store.delete_webhook(webhook.id)
-        yield Step(described(webhook), Result.WOULD_REMOVE if dry_run else Result.REMOVED)
+    yield from removed(store, webhooks, dry_run=dry_run)
     if not webhooks:
         yield Step("webhooks", Result.OK, f"none has a name of {name}; others are in {WEBHOOKS_PAGE}")
 

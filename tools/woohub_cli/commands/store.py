@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from woohub.delivery.sites import site
-from woohub.errors import DeadlineExceeded
 from woohub.mapping.several_stores import customer_id_property, order_key_prefix
-from woohub.store.client import Store
 from woohub.store.connection import StoreCredentials
-from woohub.store.requests import StoreRefused, StoreUnavailable
-from woohub.store.webhooks import TOPICS
 from woohub.stores import FIRST_SHOWN, StoreSettings
 from woohub_cli import (
     connections,
@@ -25,22 +20,18 @@ from woohub_cli import (
     stack_configuration,
     stacks,
     store_setup,
-    store_webhooks,
 )
-from woohub_cli.check_result import Result, Step, failed
-from woohub_cli.checks import store_access
+from woohub_cli.check_result import Step, failed
 from woohub_cli.cli_errors import Trouble, WrongUsage
-from woohub_cli.commands import rotate, setup
 from woohub_cli.consent import YesOption, agreed
 from woohub_cli.environment import STORE_VARIABLES
 from woohub_cli.options import DryRunOption, StackOptions, command
-from woohub_cli.provision import provision
 from woohub_cli.rendering import hints, output
 from woohub_cli.rendering.steps import finish, show_each
 from woohub_cli.rendering.typer_help import Group
-from woohub_cli.secret_store import STORE_KEY, WEBHOOK_SECRET, StackSecrets
-from woohub_cli.stack_mapping import StackMapping
 from woohub_cli.stacks import Stack
+from woohub_cli.store_addition import Addition, refuse_twins
+from woohub_cli.store_removal import removal
 from woohub_cli.store_setup import Reach
 
 app = typer.Typer(cls=Group, no_args_is_help=True)
@@ -52,7 +43,6 @@ NEXT = (
     "`woohub backfill --customers --store {name}` brings the orders and customers that it has already.",
     "Place an order in the store, then run `woohub doctor --store {name}`.",
 )
-BY_HAND = f"delete them there, in {store_webhooks.WEBHOOKS_PAGE}: they are named after the stack"
 
 
 @app.callback()
@@ -69,68 +59,6 @@ def main() -> None:
         woohub doctor --store outlet
         woohub store remove outlet
     """
-
-
-@dataclass(frozen=True)
-class Addition:
-    """A store that is to be added. `others` are the further stores that the stack has."""
-
-    stack: Stack  # of the new store: see Stack.of_store
-    access: StoreCredentials
-    settings: StoreSettings
-    others: Mapping[str, StoreSettings]
-    env: Mapping[str, str]
-    reach: Reach
-
-    @property
-    def name(self) -> str:
-        """The new store's."""
-        return self.stack.store
-
-    def run(self, *, dry_run: bool) -> Iterator[Step]:
-        """One step at a time; run again, it continues where it stopped. ConfigurationUnreadable for what cannot be."""
-        wanted = {**self.others, self.name: self.settings}
-        mappings = further_stores.with_stores(self.stack, wanted).mappings
-        table, others = mappings[self.name], mappings.values()
-        checks = list(self._checks())
-        yield from checks
-        if failed(checks):
-            return
-        address = connections.hubspot_address(self.stack, self.env)
-        if dry_run:
-            token = connections.hubspot(self.stack, self.env).caller.token.current()
-            yield Step("store in the stack", Result.WOULD_CREATE, "secrets, watermark, alarms")
-            yield from provision(address.connect(token), table, others, dry_run=True)
-            yield Step("webhooks", Result.WOULD_CREATE, f"{self.stack.output('WebhookUrl')}: {', '.join(TOPICS)}")
-            return
-        yield from self._resources()
-        env = {**self.env, **dict(zip(STORE_VARIABLES, self._access(), strict=True))}
-        listed = self._listed()  # the consumer looks for the store's properties when it first knows the store
-        yield from setup.run(self.stack, env, table, address.connect, self.reach, before_webhooks=listed, others=others)
-        yield further_stores.make_alarms(self.stack, self.name)
-
-    def _checks(self) -> Iterator[Step]:
-        """Whether the store answers, with this key; before anything is changed."""
-        store = self.reach.connect(self.access)
-        reachable, about = store_access.reachable(store)
-        yield reachable
-        if about is not None:
-            yield store_access.readable(store)
-
-    def _listed(self) -> Iterator[Step]:
-        if self.others.get(self.name) != self.settings:
-            further_stores.put(self.stack, self.name, self.settings)
-            yield Step("stores.json", Result.STORED, "the functions know the store at its first delivery")
-
-    def _access(self) -> tuple[str, str, str]:
-        return self.access.url, self.access.consumer_key, self.access.consumer_secret
-
-    def _resources(self) -> Iterator[Step]:
-        access = dict(zip(("url", "consumer_key", "consumer_secret"), self._access(), strict=True))
-        secret = {"current": self.env.get("WOO_COMMERCE_WEBHOOK_SECRET") or rotate.new_secret()}
-        yield further_stores.make_secret(self.stack, self.stack.output("WebhookSecretArn"), secret, WEBHOOK_SECRET)
-        yield further_stores.make_secret(self.stack, self.stack.output("StoreSecretArn"), access, STORE_KEY)
-        yield further_stores.make_watermark(self.stack, self.name)
 
 
 @command(app)
@@ -172,7 +100,7 @@ def add(
     others = dict(stack_configuration.current(first).stores)
     known = others.get(name)
     wanted = StoreSettings(access.url, prefix or (known.order_key_prefix if known else ""), customer_id)
-    _refuse_twins(first, name, wanted, others)
+    refuse_twins(first, name, wanted, others)
     env.pop("HUBSPOT_API_KEY", None)  # the stack has its token; a store adds nothing to that
     reach = Reach.usual()
     addition = Addition(first.of_store(name), access, wanted, others, env, reach)
@@ -184,19 +112,6 @@ def add(
 def _for_addition(step: Step, name: str) -> Step:
     """What helps names this command, which continues where it stopped, and the store's variables."""
     return replace(step, fix=hints.for_store(step.fix.replace("woohub setup", f"woohub store add {name}"), name))
-
-
-def _refuse_twins(first: Stack, name: str, wanted: StoreSettings, others: Mapping[str, StoreSettings]) -> None:
-    """A store that is in the stack already would send every order twice; another prefix would double its deals."""
-    stored = StackSecrets(first).store()
-    addresses = {other: row.url for other, row in others.items() if other != name}
-    addresses |= {FIRST_SHOWN: stored.url} if stored else {}
-    for other, url in addresses.items():
-        if site(url) == site(wanted.url):
-            raise Trouble(f"{wanted.url} is the store {other} already: HubSpot would get each of its orders twice")
-    known = others.get(name)
-    if known and order_key_prefix(name, known) != order_key_prefix(name, wanted):
-        raise Trouble(f"the store {name} has the order key prefix {order_key_prefix(name, known)!r}: it cannot change")
 
 
 @command(app, "list")
@@ -280,41 +195,6 @@ def remove(
     access = connections.access(target, env)
     store = store_setup.connect(access) if access else None
     _report(name, removal(target, store, dry_run=dry_run), [], dry_run=dry_run, json=options.json)
-
-
-def removal(stack: Stack, store: Store | None, *, dry_run: bool) -> Iterator[Step]:
-    """One step at a time: deliveries end first, then the functions forget the store."""
-    yield from _webhooks_removed(stack, store, dry_run=dry_run)
-    if dry_run:
-        yield Step("store in the stack", Result.WOULD_REMOVE, "alarms, stores.json, mapping, secrets, watermark")
-        return
-    yield further_stores.remove_alarms(stack, stack.store)
-    further_stores.put(stack, stack.store, None)
-    yield Step("stores.json", Result.REMOVED, "the functions forget the store within a minute")
-    yield from _mapping_removed(stack)
-    yield from further_stores.forget(stack, stack.store)
-
-
-def _mapping_removed(stack: Stack) -> Iterator[Step]:
-    """A store that is added later under this name begins without it."""
-    pushed = StackMapping.of(stack)
-    objects = pushed.objects()
-    if pushed.key in objects:
-        pushed.push(None, objects)
-        yield Step(pushed.key, Result.REMOVED, "the bucket keeps its versions")
-
-
-def _webhooks_removed(stack: Stack, store: Store | None, *, dry_run: bool) -> Iterator[Step]:
-    if store is None:
-        yield Step("webhooks", Result.WARNING, "the stack has no key of the store", BY_HAND)
-        return
-    try:
-        for webhook in store_webhooks.ours(store.webhooks(), stack=stack.service, url=stack.output("WebhookUrl")):
-            if not dry_run:
-                store.delete_webhook(webhook.id)
-            yield Step(store_webhooks.described(webhook), Result.WOULD_REMOVE if dry_run else Result.REMOVED)
-    except (StoreRefused, StoreUnavailable, DeadlineExceeded) as error:  # the store may be gone for good
-        yield Step("webhooks", Result.WARNING, str(error), BY_HAND)
 
 
 def _report(name: str, steps: Iterator[Step], left: list[str], *, dry_run: bool, json: bool) -> None:
