@@ -39,7 +39,7 @@ from woohub_cli.checks.token import token_step
 from woohub_cli.connections import FixedToken
 from woohub_cli.main import app
 from woohub_cli.provision import provision
-from woohub_cli.written_objects import written
+from woohub_cli.targets import written
 
 TABLE = load_mapping()
 VERSIONS = ("2026-09", "2026-03", "v3")

@@ -22,9 +22,9 @@ from woohub_cli.line_items import RECORD
 from woohub_cli.period import Period
 from woohub_cli.provision import provision
 from woohub_cli.repairs import repair
+from woohub_cli.targets import written
 from woohub_cli.verification import Verification
 from woohub_cli.verification_report import VerificationReport
-from woohub_cli.written_objects import written
 
 
 class Case:

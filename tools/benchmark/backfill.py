@@ -8,7 +8,8 @@ from statistics import fmean
 from woohub.clock import Timer
 from woohub.delivery.delivery import Delivery
 from woohub.store.payloads import ORDER_SWEPT
-from woohub_cli.history import TENANT, Pace
+from woohub_cli.connections import TENANT
+from woohub_cli.history import Pace
 
 from . import orders
 from .account import Clock, account

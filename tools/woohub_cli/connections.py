@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 # Of HubSpot's 100, all callers together: when the consumer alone makes more, these reads wait.
 HUBSPOT_REQUESTS_PER_10_SECONDS = 60
+TENANT = "backfill"  # the message group of what commands queue
 HUBSPOT_TIMEOUT_S = 120.0  # seconds for all calls of a set-up or check together
 
 Connect = Callable[[str], HubSpot]  # with a token
@@ -51,9 +52,14 @@ class HubSpotAddress:
     version: str = HubSpotSettings.hubspot_api_version
 
     def connect(self, token: str) -> HubSpot:
-        timer = Timer()
-        timer.start(HUBSPOT_TIMEOUT_S)
-        caller = Caller(urllib3.PoolManager(), FixedToken(token), timer, self.url, on_wait=waiting)
+        """A client with little time, for a set-up or check."""
+        hubspot = self.client(token, Caller.requests_per_10_seconds)
+        hubspot.caller.timer.start(HUBSPOT_TIMEOUT_S)
+        return hubspot
+
+    def client(self, token: str, share: int) -> HubSpot:
+        """A client that has all the time it needs, and this share of HubSpot's budget."""
+        caller = Caller(urllib3.PoolManager(), FixedToken(token), Timer(), self.url, share, on_wait=waiting)
         return HubSpot(caller, self.version)
 
 
@@ -93,14 +99,12 @@ def hubspot(stack: Stack | None, env: Mapping[str, str], share: int = HUBSPOT_RE
     token = (StackSecrets(stack).token() if stack else "") or env.get("HUBSPOT_API_KEY", "")
     if not token:
         raise Trouble("there is no HubSpot token: put HUBSPOT_API_KEY into .env and run `woohub setup`")
-    address = hubspot_address(stack, env)
-    caller = Caller(urllib3.PoolManager(), FixedToken(token), Timer(), address.url, share, on_wait=waiting)
-    return HubSpot(caller, address.version)
+    return hubspot_address(stack, env).client(token, share)
 
 
-def queue(stack: Stack, *, tenant: str = "") -> DeliveryQueue:
-    """The delivery queue, for what is read from the store; see Tenant."""
-    sqs = cast("SQSClient", Tenant(stack.aws.sqs, tenant)) if tenant else stack.aws.sqs
+def queue(stack: Stack) -> DeliveryQueue:
+    """The delivery queue, for what is read from the store: what the store delivers meanwhile overtakes it."""
+    sqs = cast("SQSClient", Tenant(stack.aws.sqs, TENANT))
     return DeliveryQueue(sqs, stack.output("QueueUrl"), warn, stack.store)
 
 

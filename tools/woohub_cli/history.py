@@ -21,7 +21,6 @@ from woohub_cli.cli_errors import Trouble
 from woohub_cli.period import EVER, SECOND, Period, shifted
 from woohub_cli.swept import swept
 
-TENANT = "backfill"  # its message group: what the store delivers meanwhile overtakes it
 # Messages on the queue at most: the more, the faster where HubSpot is slow, and the longer a delivery waits for the
 # batch in hand. With 600 at a second a call, 10,000 orders take about two minutes, a delivery a second longer at most.
 MAX_QUEUE_DEPTH = 600

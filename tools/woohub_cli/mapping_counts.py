@@ -12,7 +12,7 @@ from woohub.hubspot.objects import CONTACTS, DEALS, LINE_ITEMS, ORDERS, ObjectTy
 from woohub.mapping.fields import FieldMapping
 from woohub.mapping.mapping_file import ITEM_KEY, KEY, STATUS
 from woohub_cli.mapping_rows import Change
-from woohub_cli.written_objects import written
+from woohub_cli.targets import written
 
 # By section of the mapping: the object, and the property that only woohub's records have.
 WOOHUBS_RECORDS = {

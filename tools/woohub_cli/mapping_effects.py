@@ -11,8 +11,7 @@ from woohub.mapping.overlay import PIPELINES
 from woohub_cli.check_result import Result
 from woohub_cli.mapping_rows import Change
 from woohub_cli.provision import provision
-from woohub_cli.targets import SINGULAR
-from woohub_cli.written_objects import filled
+from woohub_cli.targets import SINGULAR, filled
 
 SECTIONS = ("contact", "deal", "order", "line_item")
 PREFIX = "order_key_prefix"

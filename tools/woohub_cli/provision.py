@@ -14,8 +14,7 @@ from woohub.mapping.fields import FieldMapping
 from woohub.mapping.stages import Pipeline, Stage
 from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import scopes
-from woohub_cli.targets import SINGULAR
-from woohub_cli.written_objects import written
+from woohub_cli.targets import SINGULAR, written
 
 SWITCHED_OFF = "this portal has it switched off"
 SWITCH_ON = (

@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from woohub.delivery.topics import TEST_TOPIC
 from woohub.store.client import Store
 from woohub.store.webhooks import Webhook
-from woohub_cli import metrics, store_webhooks
+from woohub_cli import metrics, store_webhooks, traces
 from woohub_cli.check_result import Result, Step, failed
-from woohub_cli.checks.signers import Signer, signers
 from woohub_cli.cli_errors import STORE_FAILS, Trouble
 from woohub_cli.secret_store import WEBHOOK_SECRET, StackSecrets
 from woohub_cli.stacks import Stack
@@ -51,6 +51,31 @@ NO_WEBHOOK = "none of the store's webhooks delivers to this stack"
 def new_secret() -> str:
     """48 letters and digits: about 285 bits, and nothing WordPress would change."""
     return "".join(secrets.choice(LETTERS) for _ in range(LENGTH))
+
+
+@dataclass(frozen=True)
+class Signer:
+    """A webhook, by its latest delivery."""
+
+    webhook_id: int
+    topic: str
+    signed_with: str  # current or previous
+
+    @property
+    def text(self) -> str:
+        """For people, who find it in the store by its number."""
+        return f"webhook {self.topic} (#{self.webhook_id})"
+
+
+def signers(stack: Stack, since_ms: int) -> dict[int, Signer]:
+    """The webhooks that delivered since then, by id; raises botocore's errors."""
+    latest: dict[int, Signer] = {}
+    lines = traces.of_function(stack, "IngestFunction", '"signed_with"', since_ms)
+    for _at_ms, said in sorted(lines, key=lambda line: line[0]):
+        number = str(said.get("webhook_id") or "")
+        if said.get("topic") != TEST_TOPIC and number.isascii() and number.isdigit():
+            latest[int(number)] = Signer(int(number), str(said.get("topic") or ""), str(said.get("signed_with") or ""))
+    return latest
 
 
 @dataclass(frozen=True)

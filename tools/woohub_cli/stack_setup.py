@@ -14,7 +14,7 @@ from woohub_cli.provision import provision
 from woohub_cli.secret_store import WEBHOOK_SECRET, StackSecrets
 from woohub_cli.stacks import Stack
 from woohub_cli.store_setup import Reach
-from woohub_cli.written_objects import written
+from woohub_cli.targets import written
 
 Agree = Callable[[str], bool]  # asks a person a question: whether the answer is yes
 

@@ -1,7 +1,8 @@
-"""What orders become in HubSpot, deals or HubSpot's own orders, and what people call them."""
+"""What a mapping writes in HubSpot: which objects, what orders become there, and what people call that."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from woohub.hubspot.objects import DEALS, ORDERS, ObjectType
@@ -44,3 +45,24 @@ class Target:
     def records(self) -> str:
         """Several of them."""
         return f"{self.record}s"
+
+
+def written(*tables: FieldMapping) -> list[str]:
+    """The objects that one of these mappings has woohub write.
+
+    All stores of a stack share one key, so what it needs goes by the mappings of all of them.
+    """
+    used = set().union(*map(filled, tables))
+    return [name for name in SINGULAR if name in used]
+
+
+def filled(table: FieldMapping) -> dict[str, Iterable[str]]:
+    """The properties that are filled, by object."""
+    rules: dict[str, Iterable[str]] = {"contacts": table.contact_rules}
+    if table.has_deals:
+        rules["deals"] = table.deal_rules
+    if table.orders:
+        rules["orders"] = table.orders.deal_rules
+    if table.line_items:
+        rules["line_items"] = table.line_items.rules
+    return rules

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,17 +89,15 @@ class Traces:
 
 def read(stack: Stack, entity: str, since_ms: int) -> Traces:
     """Everything about an entity since then."""
-    logs = _client(stack)
+    cut: list[str] = []
     try:
-        groups = {where: _group(stack, stack.output(function)) for where, function in GROUPS.items()}
-        cut: list[str] = []
         lines = [
             Trace(at_ms, where, fields)
-            for where, group in groups.items()
-            for at_ms, fields in _lines(logs, group, f'"{entity}"', since_ms, cut.append)
+            for where, function in GROUPS.items()
+            for at_ms, fields in of_function(stack, function, f'"{entity}"', since_ms, cut.append)
             if fields.get("entity") == entity and _is_of_store(stack, fields)
         ]
-        refused = sum(1 for _ in _lines(logs, groups["ingest"], REFUSED, since_ms, cut.append))
+        refused = sum(1 for _ in of_function(stack, GROUPS["ingest"], REFUSED, since_ms, cut.append))
     except (ClientError, BotoCoreError) as error:
         return Traces(missing=explain(error))
     return Traces(tuple(sorted(lines, key=lambda trace: trace.at_ms)), refused, "; ".join(dict.fromkeys(cut)))
@@ -109,28 +108,37 @@ def deliveries(stack: Stack, since_ms: int) -> dict[str, list[float]] | None:
     holds none, or too many."""
     cut: list[str] = []
     moments: dict[str, list[float]] = {}
-    try:
-        logs = _client(stack)
-        for at_ms, fields in _lines(logs, _group(stack, stack.output(GROUPS["ingest"])), QUEUED, since_ms, cut.append):
-            if fields.get("message_id") and fields.get("entity") and _is_of_store(stack, fields):
+    with suppress(ClientError, BotoCoreError, Trouble):
+        for at_ms, fields in of_function(stack, GROUPS["ingest"], QUEUED, since_ms, cut.append):
+            if fields.get("message_id") and fields.get("entity"):
                 moments.setdefault(str(fields["entity"]), []).append(at_ms / 1000)
-    except (ClientError, BotoCoreError, Trouble):
-        return None
-    return moments if moments and not cut else None
+        return moments if moments and not cut else None
+    return None
 
 
 def refused_currencies(stack: Stack, since_ms: int) -> set[str]:
     """The currencies that the consumer left out since then, as its warnings say; none where its log cannot be read."""
-    try:
-        group = _group(stack, stack.output(GROUPS["consumer"]))
-        lines = list(_lines(_client(stack), group, CURRENCY_LEFT_OUT, since_ms, lambda _cut: None))
-    except (ClientError, BotoCoreError, Trouble):
-        return set()
-    return {str(fields["currency"]) for _, fields in lines if fields.get("currency")}
+    with suppress(ClientError, BotoCoreError, Trouble):
+        lines = list(of_function(stack, GROUPS["consumer"], CURRENCY_LEFT_OUT, since_ms))
+        return {str(fields["currency"]) for _, fields in lines if fields.get("currency")}
+    return set()
 
 
-def _client(stack: Stack) -> Any:
-    return stack.aws.client("logs")
+def of_function(
+    stack: Stack, function: str, pattern: str, since_ms: int, cut: Callable[[str], None] = lambda _cut: None
+) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Epoch ms and content of the JSON lines of one function (an output of the template) that match.
+
+    `cut` is called where there are too many. Raises botocore's errors.
+    """
+    lines = _lines(stack.aws.client("logs"), _group(stack, stack.output(function)), pattern, since_ms, cut)
+    by_store = function == GROUPS["ingest"]
+    return (line for line in lines if not by_store or _is_of_store(stack, line[1]))
+
+
+def _is_of_store(stack: Stack, fields: Mapping[str, Any]) -> bool:
+    """Whether a line is about the store that the command is about; the first store's lines name none."""
+    return bool(fields.get("store", FIRST) == stack.store)
 
 
 def _group(stack: Stack, function: str) -> str:
@@ -159,23 +167,7 @@ def _lines(
 
 
 def _parsed(line: str) -> Mapping[str, Any] | None:
-    try:
+    with suppress(ValueError):
         fields = json.loads(line)
-    except ValueError:
-        return None
-    return fields if isinstance(fields, dict) else None
-
-
-def of_function(stack: Stack, function: str, pattern: str, since_ms: int) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Epoch ms and content of the JSON lines of one function (an output of the template) that match.
-
-    Raises botocore's errors.
-    """
-    lines = _lines(_client(stack), _group(stack, stack.output(function)), pattern, since_ms, lambda _cut: None)
-    by_store = function == GROUPS["ingest"]
-    return (line for line in lines if not by_store or _is_of_store(stack, line[1]))
-
-
-def _is_of_store(stack: Stack, fields: Mapping[str, Any]) -> bool:
-    """Whether a line is about the store that the command is about; the first store's lines name none."""
-    return bool(fields.get("store", FIRST) == stack.store)
+        return fields if isinstance(fields, dict) else None
+    return None

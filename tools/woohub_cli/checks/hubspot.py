@@ -18,8 +18,7 @@ from woohub_cli.hubspot_records import Crm
 from woohub_cli.metrics import DAY
 from woohub_cli.provision import provision
 from woohub_cli.secret_store import StackSecrets
-from woohub_cli.targets import SINGULAR
-from woohub_cli.written_objects import filled
+from woohub_cli.targets import SINGULAR, filled
 
 HIGH_USAGE = 0.8  # of the daily limit
 LOG_LOOKBACK_S = 7 * DAY  # seconds of the consumer's log that are searched for refused currencies

@@ -17,7 +17,7 @@ from woohub.clock import Timer
 from woohub.store.client import Store
 from woohub_cli import connections, history, order_pages, stack_status, stacks
 from woohub_cli.cli_errors import EXPECTED, WrongUsage, explain
-from woohub_cli.history import TENANT, Backfill, BackfillProgress, BackfillRequest, Pace, Stalled, StateFile
+from woohub_cli.history import Backfill, BackfillProgress, BackfillRequest, Pace, Stalled, StateFile
 from woohub_cli.interrupts import sigterm_interrupts
 from woohub_cli.options import StoreOptions
 from woohub_cli.period import DATE_FORMAT, FromOption, ToOption, period
@@ -142,7 +142,7 @@ def run(
 
         _show(shown, progress, totals)
         pace = Pace(lambda: stack_status.depth(stack).total, Timer(), partial(_waits, shown))
-        backfill = Backfill(store, connections.queue(stack, tenant=TENANT), pace, file, time.time, saved)
+        backfill = Backfill(store, connections.queue(stack), pace, file, time.time, saved)
         try:
             furthest, complete = backfill.run(progress, limit)
         except KeyboardInterrupt:

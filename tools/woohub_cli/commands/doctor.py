@@ -21,7 +21,7 @@ from woohub_cli.options import StoreOptions
 from woohub_cli.rendering import output
 from woohub_cli.secret_store import StackSecrets
 from woohub_cli.stacks import Stack
-from woohub_cli.written_objects import written
+from woohub_cli.targets import written
 
 AREAS: Mapping[str, Callable[[HealthContext], Iterator[Step]]] = {
     "store": lambda context: run_checks([("store", store.examine)], context),

@@ -17,7 +17,7 @@ from woohub.hubspot.client import HubSpot
 from woohub.store.client import Store
 from woohub_cli import connections, erasure_list, stack_configuration, stack_status, traces
 from woohub_cli.cli_errors import Trouble, WrongUsage
-from woohub_cli.history import TENANT, Pace
+from woohub_cli.history import Pace
 from woohub_cli.hubspot_records import Crm
 from woohub_cli.latency import LOG_MATCH_S
 from woohub_cli.options import StoreOptions
@@ -106,7 +106,7 @@ def _compared(
         repaired = None
         if queue_repairs and stack:
             shown.say("repairing")
-            queue = connections.queue(stack, tenant=TENANT)
+            queue = connections.queue(stack)
             repaired = repair(report.mismatches, store, crm, queue, Pace(_depth(stack), Timer()), time.time)
     return report, repaired
 
