@@ -7,7 +7,7 @@ somebody renamed, a currency the portal lacks and a blank in the store are none.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -87,13 +87,12 @@ class Mismatch:
         return int(self.entity.partition(":")[2])
 
     def facts(self) -> dict[str, Any]:
-        differences = [vars(difference) for difference in self.differences]
         return {
             "kind": self.kind.value,
             "entity": self.entity,
             "record": self.record,
             "record_ids": list(self.record_ids),
-            "differences": [dict(difference) for difference in differences],
+            "differences": [asdict(difference) for difference in self.differences],
             "detail": self.detail,
             "fix": self.fix,
             "order_number": self.named.number if self.named else "",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     pass
 
 NAMES = ("firstname", "lastname")
-CLEARED = (DEALS, ORDERS, LINE_ITEMS)  # whose mapped properties may hold a person's words
 NAME_OF = {DEALS: "dealname", ORDERS: "hs_order_name"}
 GONE = 404
 NEVER_MS = 253_402_300_799_000  # the end of the calendar
@@ -53,8 +53,15 @@ class Person:
 
     addresses: frozenset[str]
     contacts: tuple[Record, ...] = ()
-    new_names: Mapping[ObjectType, Mapping[str, str]] = field(default_factory=dict)  # of records with the person's name
-    new_values: NewValues = field(default_factory=dict)  # of other properties that may hold the person's words
+    new_values: NewValues = field(
+        default_factory=dict
+    )  # of names and other properties that may hold the person's words
+
+    @property
+    def named(self) -> int:
+        """How many records have the person in their name."""
+        return sum(NAME_OF.get(kind) in new for kind, rows in self.new_values.items() for new in rows.values())
+
     unread: tuple[str, ...] = ()  # why the orders of a store could not be looked up
 
 
@@ -66,14 +73,21 @@ class ErasureReport:
     erased_at_ms: int = 0
     erased_before_ms: int = 0
     contacts: set[str] = field(default_factory=set)
-    renamed: dict[ObjectType, set[str]] = field(default_factory=lambda: {DEALS: set(), ORDERS: set()})
-    cleared: dict[ObjectType, set[str]] = field(default_factory=lambda: {kind: set() for kind in CLEARED})
+    renamed: dict[ObjectType, set[str]] = field(default_factory=lambda: defaultdict(set))
+    cleared: dict[ObjectType, set[str]] = field(default_factory=lambda: defaultdict(set))
     queued_messages: int = 0
     dead_letters: int = 0
     checked: bool = False  # looked again after the consumer had read the list
     notes: list[str] = field(default_factory=list)
 
+    def add(self, new_values: NewValues) -> None:
+        """Count records with another name, and those with other values."""
+        for kind, rows in new_values.items():
+            self.renamed[kind] |= {key for key, new in rows.items() if NAME_OF.get(kind) in new}
+            self.cleared[kind] |= {key for key, new in rows.items() if new.keys() - {NAME_OF.get(kind)}}
+
     def facts(self) -> dict[str, Any]:
+        """For --json."""
         return {
             "dry_run": self.dry_run,
             "erased_at": utc(self.erased_at_ms),
@@ -111,11 +125,9 @@ class Erasure:
         words = {word for text in _names(contacts, orders.values()) for word in _words(text)} | addresses
         ids = [contact.id for contact in contacts]
         records = {kind: self._records(kind, ids, orders) for kind in self._objects()}
-        names_of = {kind: dict(self._new_names(kind, of_kind, orders, words)) for kind, of_kind in records.items()}
-        values_of = {kind: dict(self._new_values(kind, of_kind, orders)) for kind, of_kind in records.items()}
+        new = {kind: dict(self._new_values(kind, of_kind, orders, words)) for kind, of_kind in records.items()}
         items = [self._of_items(kind, of_kind) for kind, of_kind in records.items()]
-        values_of[LINE_ITEMS] = dict(chain.from_iterable(items))
-        return Person(addresses, tuple(contacts), names_of, values_of, unread)
+        return Person(addresses, tuple(contacts), {**new, LINE_ITEMS: dict(chain.from_iterable(items))}, unread)
 
     def _objects(self) -> list[ObjectType]:
         """What the stores' orders are in HubSpot. Deals may be there from before, where only orders are made now."""
@@ -123,12 +135,9 @@ class Erasure:
 
     def erase_from_hubspot(self, person: Person) -> None:
         """First the deals, which are found by their contact, then the contact."""
-        for kind, names in person.new_names.items():
-            self._update(kind, {record_id: {NAME_OF[kind]: name} for record_id, name in names.items()})
-            self.report.renamed[kind] |= set(names)
         for kind, rows in person.new_values.items():
             self._update(kind, rows)
-            self.report.cleared[kind] |= set(rows)
+            self.report.add({kind: rows})
         for contact in person.contacts:
             self._erase(contact.id)
 
@@ -175,24 +184,18 @@ class Erasure:
         except HubSpotRejected:
             return read_found(self._hubspot, kind, keys, names)
 
-    def _new_names(
+    def _new_values(
         self, kind: ObjectType, records: Sequence[Record], orders: Mapping[str, Order], words: Collection[str]
-    ) -> Iterator[tuple[str, str]]:
-        """The new name of each record of an order that has the person in its name: as of an anonymised order."""
+    ) -> Iterator[tuple[str, Mapping[str, str]]]:
+        """What takes the place of the person's name and words in the records of orders, as of anonymised orders."""
         for record in records:
             key, name = record.properties.get(kind.key) or "", (record.properties.get(NAME_OF[kind]) or "").lower()
-            if key and any(word in name for word in words):
-                _, said = self._said_without_person(kind, key, orders.get(key))
-                yield record.id, said.get(NAME_OF[kind]) or key
-
-    def _new_values(
-        self, kind: ObjectType, records: Sequence[Record], orders: Mapping[str, Order]
-    ) -> Iterator[tuple[str, Mapping[str, str]]]:
-        """What takes the place of the values that may hold the person's words."""
-        for record in records:
-            key = record.properties.get(kind.key) or ""
             mapping, said = self._said_without_person(kind, key, orders.get(key))
-            if mapping and (new := values.forgotten(mapping.personal, said, record.properties)):
+            named = key and any(word in name for word in words)
+            new = {NAME_OF[kind]: said.get(NAME_OF[kind]) or key} if named else {}
+            if mapping:
+                new |= values.forgotten(mapping.personal, said, record.properties)
+            if new:
                 yield record.id, new
 
     def _of_items(self, kind: ObjectType, records: Sequence[Record]) -> Iterator[tuple[str, Mapping[str, str]]]:

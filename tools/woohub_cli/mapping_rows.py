@@ -64,12 +64,12 @@ def origins(overlays: Sequence[Overlay]) -> dict[str, str]:
 
 def toml(tables: Tables) -> str:
     """The tables as a file: rows in braces, what set-up creates as sections."""
-    sections = [*_scalars(tables), *_sections(tables, ())]
-    return "\n".join(sections).strip() + "\n"
+    return "\n".join([*_lines(tables, nested=False), *_sections(tables, ())]).strip() + "\n"
 
 
-def _scalars(table: Tables) -> list[str]:
-    return [f"{_key(key)} = {_value(value)}" for key, value in table.items() if not isinstance(value, Mapping)]
+def _lines(table: Tables, *, nested: bool) -> list[str]:
+    rows = table.items()
+    return [f"{_key(key)} = {_value(value)}" for key, value in rows if nested or not isinstance(value, Mapping)]
 
 
 def _sections(tables: Tables, path: tuple[str, ...]) -> Iterator[str]:
@@ -77,11 +77,8 @@ def _sections(tables: Tables, path: tuple[str, ...]) -> Iterator[str]:
         if not isinstance(value, Mapping):
             continue
         here = (*path, key)
-        if here[0] == "create" and any(isinstance(inner, Mapping) for inner in value.values()):
-            lines = _scalars(value)
-        else:
-            lines = [f"{_key(name)} = {_value(inner)}" for name, inner in value.items()]
-        if lines:
+        is_section = here[0] == "create" and any(isinstance(inner, Mapping) for inner in value.values())
+        if lines := _lines(value, nested=not is_section):
             yield "\n".join(["", f"[{'.'.join(map(_key, here))}]", *lines])
         if here[0] == "create":
             yield from _sections(value, here)

@@ -121,13 +121,16 @@ def in_hubspot(crm: Crm, store: Store | None, shop: InStore, order_id: int) -> I
         if shop.event is None:
             return InHubSpot(target, tuple(deals))
         known = _compared(crm, shop.event, _account(store, shop.event), deals)
-        known = _with_line_items(known, crm, shop.event) if target.table.line_items and deals else known
-        return _with_metrics(_with_order(known, crm, shop.event), crm, shop.event)
+        for with_more in (_with_line_items, _with_order, _with_metrics):
+            known = with_more(known, crm, shop.event)
+        return known
     except EXPECTED as error:
         return InHubSpot(target, missing=explain(error))
 
 
 def _with_line_items(known: InHubSpot, crm: Crm, event: OrderEvent) -> InHubSpot:
+    if not (crm.target.table.line_items and known.deals):
+        return known
     deal = known.deals[0]
     items = crm.line_items_of([deal.id]).get(deal.id, [])
     wrong = line_items.mismatches(event, deal, items, crm.target, crm.line_item_schema)

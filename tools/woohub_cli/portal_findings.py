@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
+from functools import partial
 from typing import TypeVar
 
 from woohub.errors import Forbidden, HubSpotProblem, HubSpotRejected, TransientError
@@ -26,8 +27,6 @@ ITEMS = (
     {"quantity": "1", "price": "10", "discount": "0.5"},
 )
 NO_UNIQUE_KEY = "there is no unique property {}: run `woohub setup` on this portal first"
-
-
 T = TypeVar("T")
 
 
@@ -141,19 +140,15 @@ def second_create(trial: Trial) -> Answer:
     return Answer(text, names_holder, {"message": problem.message})
 
 
-def unique_value_after_archiving(kind: ObjectType) -> Callable[[Trial], Answer]:
+def unique_value_after_archiving(trial: Trial, kind: ObjectType) -> Answer:
     """Whether the unique value of an archived record may be used again."""
-
-    def ask(trial: Trial) -> Answer:
-        (key,) = _unique_keys(trial, kind, 1)
-        (record,) = trial.create(kind, [{kind.key: key}])
-        trial.archive(kind, [record.id])
-        problem = _refusal(trial, kind, key)
-        if problem is None:
-            return Answer("free: a new record may have it", holds=True)
-        return Answer(f"still taken: {problem.status} {problem.category}", False, {"message": problem.message})
-
-    return ask
+    (key,) = _unique_keys(trial, kind, 1)
+    (record,) = trial.create(kind, [{kind.key: key}])
+    trial.archive(kind, [record.id])
+    problem = _refusal(trial, kind, key)
+    if problem is None:
+        return Answer("free: a new record may have it", holds=True)
+    return Answer(f"still taken: {problem.status} {problem.category}", False, {"message": problem.message})
 
 
 def deal_amount(trial: Trial) -> Answer:
@@ -179,22 +174,17 @@ def unit_price(trial: Trial) -> Answer:
     return Answer("; ".join(lines), kept, {"prices": prices, "amounts": amounts})
 
 
-def batch_alone(kind: ObjectType) -> Callable[[Trial], Answer]:
+def batch_alone(trial: Trial, kind: ObjectType) -> Answer:
     """Seconds of each call for 100 records, with nothing else in flight."""
-
-    def ask(trial: Trial) -> Answer:
-        keys = _unique_keys(trial, kind, BATCH)
-        seconds: dict[str, float] = {}
-        records = _timed(trial, seconds, "create", lambda: trial.create(kind, [{kind.key: key} for key in keys]))
-        _timed(trial, seconds, "read", lambda: trial.hubspot.read(kind, keys, [kind.key], id_property=kind.key))
-        changed = [
-            {"id": record.id, "objectWriteTraceId": record.id, "properties": {EDITED[kind]: "1"}} for record in records
-        ]
-        _timed(trial, seconds, "update", lambda: trial.hubspot.update(kind, changed))
-        _timed(trial, seconds, "archive", lambda: trial.archive(kind, [record.id for record in records]))
-        return Answer(", ".join(f"{call} {took:.2f} s" for call, took in seconds.items()), None, {"seconds": seconds})
-
-    return ask
+    keys = _unique_keys(trial, kind, BATCH)
+    seconds: dict[str, float] = {}
+    records = _timed(trial, seconds, "create", lambda: trial.create(kind, [{kind.key: key} for key in keys]))
+    _timed(trial, seconds, "read", lambda: trial.hubspot.read(kind, keys, [kind.key], id_property=kind.key))
+    ids, edited = [record.id for record in records], {EDITED[kind]: "1"}
+    changed = [{"id": key, "objectWriteTraceId": key, "properties": edited} for key in ids]
+    _timed(trial, seconds, "update", lambda: trial.hubspot.update(kind, changed))
+    _timed(trial, seconds, "archive", lambda: trial.archive(kind, ids))
+    return Answer(", ".join(f"{call} {took:.2f} s" for call, took in seconds.items()), None, {"seconds": seconds})
 
 
 def batches_in_flight(trial: Trial) -> Answer:
@@ -235,18 +225,18 @@ QUESTIONS = (
         "unique_after_archiving_deal",
         "Is the key of an archived deal free again?",
         "yes",
-        unique_value_after_archiving(DEALS),
+        partial(unique_value_after_archiving, kind=DEALS),
     ),
     Question(
         "unique_after_archiving_line_item",
         "Is the key of an archived line item free again?",
         "yes (the store never uses one twice)",
-        unique_value_after_archiving(LINE_ITEMS),
+        partial(unique_value_after_archiving, kind=LINE_ITEMS),
     ),
     Question("deal_amount", "Do line items change their deal's amount?", "no", deal_amount),
     Question("unit_price", "What becomes of a price of 6.6667?", "kept as it is", unit_price),
-    Question("batch_of_contacts", "How long do calls for 100 contacts take?", "", batch_alone(CONTACTS)),
-    Question("batch_of_deals", "How long do calls for 100 deals take?", "", batch_alone(DEALS)),
+    Question("batch_of_contacts", "How long do calls for 100 contacts take?", "", partial(batch_alone, kind=CONTACTS)),
+    Question("batch_of_deals", "How long do calls for 100 deals take?", "", partial(batch_alone, kind=DEALS)),
     Question("in_flight", "How long do eight creates of 100 deals at once take?", "", batches_in_flight),
 )
 

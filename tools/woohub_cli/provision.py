@@ -14,7 +14,7 @@ from woohub.mapping.fields import FieldMapping
 from woohub.mapping.stages import Pipeline, Stage
 from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import scopes
-from woohub_cli.targets import SINGULAR, written
+from woohub_cli.targets import SINGULAR, filled, written
 
 SWITCHED_OFF = "this portal has it switched off"
 SWITCH_ON = (
@@ -79,16 +79,13 @@ def provision(
 def _parts(
     hubspot: HubSpot, table: FieldMapping, *, dry_run: bool
 ) -> Iterator[tuple[str, Callable[[], Iterator[Step]]]]:
-    yield "contact properties", lambda: _properties(hubspot, table, "contacts", dry_run=dry_run)
-    if table.has_deals:
-        yield "deal properties", lambda: _properties(hubspot, table, "deals", dry_run=dry_run)
-        yield "deal pipeline", lambda: _pipeline(hubspot, table.pipeline, "deals", dry_run=dry_run)
-    if orders := table.orders:
-        yield ORDERS_OBJECT, lambda: _orders_object(hubspot)
-        yield "order properties", lambda: _properties(hubspot, orders, "orders", dry_run=dry_run)
-        yield "order pipeline", lambda: _pipeline(hubspot, orders.pipeline, "orders", dry_run=dry_run)
-    if table.line_items:
-        yield "line item properties", lambda: _properties(hubspot, table, "line_items", dry_run=dry_run)
+    for kind in filled(table):
+        mapping = table.orders if kind == "orders" and table.orders else table
+        if kind == "orders":
+            yield ORDERS_OBJECT, partial(_orders_object, hubspot)
+        yield f"{SINGULAR[kind]} properties", partial(_properties, hubspot, mapping, kind, dry_run=dry_run)
+        if kind in ("deals", "orders"):
+            yield f"{SINGULAR[kind]} pipeline", partial(_pipeline, hubspot, mapping.pipeline, kind, dry_run=dry_run)
 
 
 def _orders_object(hubspot: HubSpot) -> Iterator[Step]:

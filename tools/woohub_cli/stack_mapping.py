@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 class Pushed:
     """A version of a store's overlay in the bucket; `content` is None where it was removed."""
 
-    version_id: str
     at: str
     content: bytes | None
 
@@ -96,9 +95,9 @@ class StackMapping:
     def _pushed(self, row: Any, *, removed: bool) -> Pushed:
         at = row["LastModified"].strftime("%Y-%m-%dT%H:%M:%SZ")
         if removed:
-            return Pushed(row["VersionId"], at, None)
+            return Pushed(at, None)
         answer = self._s3.get_object(Bucket=self._bucket, Key=self.key, VersionId=row["VersionId"])
-        return Pushed(row["VersionId"], at, answer["Body"].read())
+        return Pushed(at, answer["Body"].read())
 
 
 @dataclass(frozen=True)

@@ -19,13 +19,22 @@ from woohub_cli.samples import Sample
 
 PORTS = (None, 80, 443, 8080)  # WordPress: http_allowed_safe_ports
 WEBHOOKS_PAGE = "WooCommerce > Settings > Advanced > Webhooks"
-WHAT_TO_DO = {
-    "missing": "run `woohub setup`: it creates the webhook again",
-    "disabled": "run `woohub setup`: it makes the webhook active again, and the next reconcile reads what it missed",
-    "paused": f"set it to active in {WEBHOOKS_PAGE}: woohub never changes a webhook that a person paused",
-    "wrong_url": "run `woohub setup`: it gives the webhook the stack's URL",
-    "wrong_topic": "run `woohub setup`: it gives the webhook its topic again",
-    "duplicate": f"remove it in {WEBHOOKS_PAGE}: every event is delivered twice, which only costs time",
+PROBLEMS = {  # what is seen, and what helps
+    "missing": ("there is none", "run `woohub setup`: it creates the webhook again"),
+    "disabled": (
+        "disabled: by WooCommerce, after more than five failed deliveries in a row, or by a person",
+        "run `woohub setup`: it makes the webhook active again, and the next reconcile reads what it missed",
+    ),
+    "paused": (
+        "paused by somebody",
+        f"set it to active in {WEBHOOKS_PAGE}: woohub never changes a webhook that a person paused",
+    ),
+    "wrong_url": ("delivers to another URL", "run `woohub setup`: it gives the webhook the stack's URL"),
+    "wrong_topic": ("has another topic", "run `woohub setup`: it gives the webhook its topic again"),
+    "duplicate": (
+        "there is another one for the same",
+        f"remove it in {WEBHOOKS_PAGE}: every event is delivered twice, which only costs time",
+    ),
 }
 AGAIN = "run this again: what is done stays done"
 PROBE = Sample("test delivery", TEST_TOPIC, b'{"action":"woohub_test","arg":0}')
@@ -94,17 +103,7 @@ def _mended(store: Store, finding: WebhookProblem, stack: str, url: str, secret:
 def finding_step(finding: WebhookProblem, outcome: Result) -> Step:
     """What is wrong with a webhook, and what helps."""
     what = described(finding.webhook) if finding.webhook else f"webhook {finding.topic}"
-    return Step(what, outcome, SEEN[finding.problem], WHAT_TO_DO[finding.problem])
-
-
-SEEN = {
-    "missing": "there is none",
-    "disabled": "disabled: by WooCommerce, after more than five failed deliveries in a row, or by a person",
-    "paused": "paused by somebody",
-    "wrong_url": "delivers to another URL",
-    "wrong_topic": "has another topic",
-    "duplicate": "there is another one for the same",
-}
+    return Step(what, outcome, *PROBLEMS[finding.problem])
 
 
 def give_secret(store: Store, webhooks: Sequence[Webhook], secret: str) -> Iterator[Step]:

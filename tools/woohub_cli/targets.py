@@ -59,10 +59,6 @@ def written(*tables: FieldMapping) -> list[str]:
 def filled(table: FieldMapping) -> dict[str, Iterable[str]]:
     """The properties that are filled, by object."""
     rules: dict[str, Iterable[str]] = {"contacts": table.contact_rules}
-    if table.has_deals:
-        rules["deals"] = table.deal_rules
-    if table.orders:
-        rules["orders"] = table.orders.deal_rules
-    if table.line_items:
-        rules["line_items"] = table.line_items.rules
-    return rules
+    rules |= {"deals": table.deal_rules} if table.has_deals else {}
+    rules |= {"orders": table.orders.deal_rules} if table.orders else {}
+    return rules | ({"line_items": table.line_items.rules} if table.line_items else {})

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import typer
 import urllib3
+from rich.text import Text
 
 from woohub.configuration import ConfigurationUnreadable
 from woohub.mapping.fields import FieldMapping, load_mapping
 from woohub_cli import environment, metrics, stack_configuration, store_setup
 from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import hubspot, stack, store
-from woohub_cli.checks.health_context import HealthContext, run_checks
-from woohub_cli.cli_errors import PROBLEMS
+from woohub_cli.checks.health_context import Check, HealthContext, run_checks
 from woohub_cli.connections import hubspot_address
 from woohub_cli.options import StoreOptions
 from woohub_cli.rendering import output
@@ -23,10 +22,10 @@ from woohub_cli.secret_store import StackSecrets
 from woohub_cli.stacks import Stack
 from woohub_cli.targets import written
 
-AREAS: Mapping[str, Callable[[HealthContext], Iterator[Step]]] = {
-    "store": lambda context: run_checks([("store", store.examine)], context),
-    "AWS": lambda context: run_checks(stack.CHECKS, context),
-    "HubSpot": lambda context: run_checks([("HubSpot", hubspot.examine)], context),
+AREAS: Mapping[str, Sequence[tuple[str, Check]]] = {
+    "store": [("store", store.examine)],
+    "AWS": stack.CHECKS,
+    "HubSpot": [("HubSpot", hubspot.examine)],
 }
 
 
@@ -74,18 +73,11 @@ def _mappings(stack: Stack) -> tuple[FieldMapping, Iterable[FieldMapping], str]:
 
 def diagnose(context: HealthContext) -> Iterator[Diagnosis]:
     """Every check, area by area."""
-    for area, examine in AREAS.items():
-        steps = yield from _collect(area, examine(context))
-        if any(step.what == "store" and step.outcome is Result.FAILED for step in steps):
-            context = replace(context, store=None)  # later checks need not wait for it again
-
-
-def _collect(area: str, steps: Iterator[Step]) -> Generator[Diagnosis, None, list[Step]]:
-    seen = []
-    for step in steps:
-        seen.append(step)
-        yield Diagnosis(area, step)
-    return seen
+    for area, checks in AREAS.items():
+        for step in run_checks(checks, context):
+            yield Diagnosis(area, step)
+            if step.what == "store" and step.outcome is Result.FAILED:
+                context = replace(context, store=None)  # later checks need not wait for it again
 
 
 def command(options: StoreOptions) -> None:
@@ -109,14 +101,18 @@ def command(options: StoreOptions) -> None:
     failed, warnings = (
         sum(diagnosis.step.outcome is kind for diagnosis in diagnoses) for kind in (Result.FAILED, Result.WARNING)
     )
-    if options.json:
-        checks = [diagnosis.facts() for diagnosis in diagnoses]
-        output.as_json({"stack": context.stack.name, "checks": checks, "failed": failed, "warnings": warnings})
-    else:
-        fine = len(diagnoses) - failed - warnings
-        output.say(f"\n{failed} failed, {warnings} warning{'' if warnings == 1 else 's'}, {fine} fine", style="bold")
-    if failed:
-        raise typer.Exit(PROBLEMS)
+    fine = len(diagnoses) - failed - warnings
+    output.answer(
+        {
+            "stack": context.stack.name,
+            "checks": [diagnosis.facts() for diagnosis in diagnoses],
+            "failed": failed,
+            "warnings": warnings,
+        },
+        Text(f"\n{failed} failed, {warnings} warning{'' if warnings == 1 else 's'}, {fine} fine", "bold"),
+        json=options.json,
+        problems=failed > 0,
+    )
 
 
 def _print_diagnosis(diagnosis: Diagnosis, *, heading: bool) -> None:

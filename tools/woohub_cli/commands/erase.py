@@ -121,12 +121,10 @@ def _ask_or_stop(person: Person, target: Stack, report: ErasureReport, address: 
     report.erased_before_ms = erasure_list.people(target).erased_at(address) or 0
     if report.dry_run:
         report.contacts |= {contact.id for contact in person.contacts}
-        report.renamed |= {kind: set(names) for kind, names in person.new_names.items()}
-        report.cleared |= {kind: set(rows) for kind, rows in person.new_values.items()}
+        report.add(person.new_values)
         return
     before = f" (erased before, {utc(report.erased_before_ms)})" if report.erased_before_ms else ""
-    names = sum(map(len, person.new_names.values()))
-    what = f"{len(person.contacts)} contacts, the names of {names} deals or orders"
+    what = f"{len(person.contacts)} contacts, the names of {person.named} deals or orders"
     if not agreed(f"Erase for good{before}: {what}, and what is queued of the person?", yes=yes, json=json):
         raise WrongUsage("nothing was changed: it cannot be undone, so say --yes (or --dry-run to look first)")
 

@@ -142,26 +142,23 @@ COLUMNS = {
 
 def described(stack: Stack) -> Iterator[dict[str, Any]]:
     """Each store for --json; the first has no prefix and may be without an address."""
-    version = stack_configuration.current(stack)
-    access = connections.access(stack, {})
-    yield {
-        "name": FIRST_SHOWN,
-        "url": access.url if access else None,
-        "order_key_prefix": version.mapping.order_key_prefix,
-        "customer_id_property": "woocommerce_customer_id",
-        "webhook_url": stack.output("WebhookUrl"),
-        "reconciled": further_stores.reconciled(stack),
-    }
+    version, access = stack_configuration.current(stack), connections.access(stack, {})
+    url = access.url if access else None
+    yield _described(FIRST_SHOWN, stack, url, version.mapping.order_key_prefix, "woocommerce_customer_id")
     for name, row in sorted(version.stores.items()):
-        own = stack.of_store(name)
-        yield {
-            "name": name,
-            "url": row.url,
-            "order_key_prefix": order_key_prefix(name, row),
-            "customer_id_property": customer_id_property(name, row),
-            "webhook_url": own.output("WebhookUrl"),
-            "reconciled": further_stores.reconciled(own),
-        }
+        names = order_key_prefix(name, row), customer_id_property(name, row)
+        yield _described(name, stack.of_store(name), row.url, *names)
+
+
+def _described(name: str, own: Stack, url: str | None, prefix: str, customer_id: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "url": url,
+        "order_key_prefix": prefix,
+        "customer_id_property": customer_id,
+        "webhook_url": own.output("WebhookUrl"),
+        "reconciled": further_stores.reconciled(own),
+    }
 
 
 @command(app)

@@ -64,9 +64,7 @@ def cumulative(title: str, seconds: Sequence[float], marks: Sequence[tuple[str, 
     parts = [_grid(1.0, lambda share: f"{share:.0%}"), f'<polyline class="line" points="{" ".join(points)}"/>']
     parts += [_mark(name, x(at), row) for row, (name, at) in enumerate(marks)]
     ticks = [(name, at) for name, at in TICKS if least < at <= most]
-    parts += [
-        f'<text class="text" x="{x(at):.1f}" y="{HEIGHT - 12}" text-anchor="middle">{name}</text>' for name, at in ticks
-    ]
+    parts += [_text(x(at), HEIGHT - 12, name, "middle") for name, at in ticks]
     return _svg(title, parts)
 
 
@@ -99,27 +97,26 @@ def _grid(top: float, text: Callable[[float], str]) -> str:
         share = quarter / QUARTERS
         y = TOP + INSIDE_H * (1 - share)
         lines.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
-        lines.append(
-            f'<text class="text" x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{escape(text(top * share))}</text>'
-        )
+        lines.append(_text(LEFT - 8, y + 4, text(top * share), "end"))
     return "".join(lines)
 
 
 def _labels(labels: Sequence[str], slot: float) -> str:
     every = max(1, math.ceil(len(labels) / MOST_LABELS))
     return "".join(
-        f'<text class="text" x="{LEFT + slot * (place + 0.5):.1f}" y="{HEIGHT - 12}" text-anchor="middle">'
-        f"{escape(label)}</text>"
+        _text(LEFT + slot * (place + 0.5), HEIGHT - 12, label, "middle")
         for place, label in enumerate(labels)
         if place % every == 0
     )
 
 
 def _mark(name: str, x: float, row: int) -> str:
-    return (
-        f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{TOP + INSIDE_H}"/>'
-        f'<text class="text" x="{x + 4:.1f}" y="{TOP + 12 + 14 * row}">{escape(name)}</text>'
-    )
+    line = f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{TOP + INSIDE_H}"/>'
+    return line + _text(x + 4, TOP + 12 + 14 * row, name, "start")
+
+
+def _text(x: float, y: float, text: str, anchor: str) -> str:
+    return f'<text class="text" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
 
 
 def _svg(title: str, parts: Sequence[str]) -> str:

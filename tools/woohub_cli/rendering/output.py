@@ -7,11 +7,10 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -96,11 +95,16 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:
     console().print(drawn, soft_wrap=False)
 
 
+def progress_bar(*more: ProgressColumn) -> Progress:
+    """On the terminal's standard error, and gone when it is done; nothing where there is no terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), *more, TimeRemainingColumn())
+    screen = console(stderr=True)
+    return Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal)
+
+
 @contextmanager
 def progress(what: str, total: int | None = None) -> Iterator[Advance]:
-    """A bar on the terminal, on standard error and gone when it is done; nothing where there is no terminal."""
-    columns: list[Any] = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
-    screen = console(stderr=True)
-    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
+    """A bar for work that is counted."""
+    with progress_bar() as bar:
         task = bar.add_task(what, total=total)
         yield lambda more: bar.advance(task, more)

@@ -5,16 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import Progress, ProgressColumn, Task, TaskID
 from rich.text import Text
 
 from woohub_cli.rendering import output
@@ -49,8 +40,6 @@ class Bar:
 
 @contextmanager
 def bar(what: str) -> Iterator[Bar]:
-    """On the terminal's standard error, and gone when it is done; nothing where there is no terminal."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), Rate(), TimeRemainingColumn())
-    screen = output.console(stderr=True)
-    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as progress:
+    """A bar for work of several kinds, with its rate."""
+    with output.progress_bar(Rate()) as progress:
         yield Bar(progress, progress.add_task(what, total=None))
