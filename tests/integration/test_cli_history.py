@@ -25,9 +25,9 @@ from woohub.consumer.breaker import State
 from woohub_cli import connections, history, stacks
 from woohub_cli.cli_errors import Trouble
 from woohub_cli.commands import backfill
-from woohub_cli.commands.reconcile import ReconcileResult, run_until_complete
 from woohub_cli.main import app
 from woohub_cli.period import DATE_FORMAT
+from woohub_cli.reconcile_runs import ReconcileResult, run_until_complete
 
 DAY = 86_400
 

@@ -12,13 +12,14 @@ import pytest
 from typer.testing import CliRunner
 
 from simulators.hubspot import DEFAULT_TOKEN
+from simulators.hubspot.definitions import ORDERS
 from simulators.hubspot.portal import ALL_SCOPES
 from tests.support.bucket import BROKEN
 from tests.support.cli_stack import NAME
 from tests.support.operated_stack import OperatedStack, operated_stack
 from tests.support.overlays import PAID, PICKUP
 from tests.support.stack_consumer import StackConsumer
-from tests.support.targets import INSTEAD
+from tests.support.targets import BESIDE, INSTEAD, mapping_with, provision_orders
 from woohub.configuration import MAPPING_KEY
 from woohub.mapping.mapping_file import DEFAULT
 from woohub_cli import dead_letter_queue, mapping_push
@@ -447,6 +448,29 @@ def test_a_preview_shows_every_record_that_the_order_would_become(shop: Operated
     )
     assert rows["contact", "woocommerce_orders"]["mapping"] == "1"
     assert [name for record, name in rows if record.startswith("line item") and name == "hs_sku"]
+
+
+def test_a_preview_marks_what_differs_in_hubspots_order_beside_the_deal(
+    shop: OperatedStack, running: StackConsumer
+) -> None:
+    provision_orders(shop.portal, mapping_with(BESIDE))
+    number = shop.shop.place()
+    running.deliver()
+    shop.portal.objects.create(ORDERS, {"properties": {"woocommerce_order_id": str(number), "hs_total_price": "1.00"}})
+    write(BESIDE)
+
+    rows = {(row["record"], row["property"]): row for row in facts(shop, "preview", str(number))["rows"]}
+
+    assert (rows["order", "hs_total_price"]["hubspot"], rows["order", "hs_total_price"]["differs"]) == ("1.00", True)
+    assert rows["deal", "amount"]["differs"] is False
+
+
+def test_a_preview_says_that_hubspot_has_no_order_yet_where_the_mapping_has_no_deals(shop: OperatedStack) -> None:
+    provision_orders(shop.portal, mapping_with(INSTEAD))
+    number = shop.shop.place()
+    write(INSTEAD)
+
+    assert "(HubSpot has no HubSpot order of it yet)" in run(shop, "preview", str(number))
 
 
 def test_a_preview_shows_an_erased_person_without_the_person(shop: OperatedStack, running: StackConsumer) -> None:

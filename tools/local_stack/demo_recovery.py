@@ -18,7 +18,7 @@ from simulators.woocommerce import running as serving
 from woohub.errors import WooHubError
 from woohub.store.client import Store
 from woohub.store.webhooks import Webhook
-from woohub_cli import connections, stack_configuration, store_setup
+from woohub_cli import connections, reconcile_runs, stack_configuration, store_setup
 from woohub_cli import stacks as operators
 from woohub_cli.check_result import failed
 from woohub_cli.cli_errors import Trouble
@@ -69,7 +69,7 @@ class Recovery:
     """Before and after the run of reconcile, and the status codes of the store's deliveries after it."""
 
     before: Comparison
-    reconciled: reconcile.ReconcileResult
+    reconciled: reconcile_runs.ReconcileResult
     after: Comparison
     status_codes: list[int | None]
 
@@ -102,8 +102,8 @@ def run(stack: Stack, further_sources: str = "") -> Recovery:
         before = _compare(stack, operated, store, period)
         _print_damage(shop, before)
         with step("Reconcile (in AWS: every 15 minutes)"):
-            invoke = reconcile.invoked(operated.aws, operated.output("ReconcileFunction"))
-            reconciled = reconcile.run_until_complete(invoke, {})
+            invoke = reconcile_runs.invoked(operated.aws, operated.output("ReconcileFunction"))
+            reconciled = reconcile_runs.run_until_complete(invoke, {})
         with step("Complete another order"):
             status_codes = _complete(shop, max(shop.orders))
         return Recovery(before, reconciled, _compare(stack, operated, store, period), status_codes)

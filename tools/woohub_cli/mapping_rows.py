@@ -51,9 +51,14 @@ def changes(before: Tables, after: Tables) -> list[Change]:
     ]
 
 
+def own() -> Tables:
+    """woohub's own mapping."""
+    return mapping_file.tables_and_file()[0]
+
+
 def origins(overlays: Sequence[Overlay]) -> dict[str, str]:
     """The name of the file that last said something about each row; the others are woohub's own."""
-    known = mapping_file.tables_and_file()[0]
+    known = own()
     named: dict[str, str] = {}
     for number, overlay in enumerate(overlays, start=1):
         after = mapping_file.tables_and_file(overlays[:number])[0]

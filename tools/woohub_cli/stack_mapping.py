@@ -19,6 +19,7 @@ from woohub.mapping.fields import FieldMapping
 from woohub.mapping.mapping_file import InvalidMapping
 from woohub.mapping.overlay import Overlay, Tables
 from woohub.stores import FIRST
+from woohub_cli import mapping_rows
 from woohub_cli.cli_errors import Trouble
 from woohub_cli.rendering import output
 from woohub_cli.stack_configuration import NO_BUCKET, OUTPUT
@@ -126,7 +127,7 @@ class Mappings:
             output.note(
                 f"what is stored cannot be read, so this compares with woohub's own mapping: {error}", style="yellow"
             )
-            return mapping_file.tables_and_file()[0]
+            return mapping_rows.own()
 
     def now_in_force(self) -> FieldMapping | None:
         """The same, ready to use; None where it cannot be read."""

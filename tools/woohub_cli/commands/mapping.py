@@ -15,11 +15,11 @@ from woohub.mapping.overlay import Overlay
 from woohub_cli import mapping_preview, mapping_push, mapping_rows, order_names
 from woohub_cli.cli_errors import Trouble, WrongUsage
 from woohub_cli.consent import YesOption, agreed
-from woohub_cli.mapping_preview import Preview, PreviewRow
 from woohub_cli.mapping_push import changes_facts, print_changes
 from woohub_cli.mapping_rows import WOOHUBS_OWN
 from woohub_cli.options import DryRunOption, StoreOptions, command
 from woohub_cli.rendering import output
+from woohub_cli.rendering.preview_text import print_preview
 from woohub_cli.rendering.typer_help import Group
 from woohub_cli.stack_configuration import OUTPUT
 from woohub_cli.stack_mapping import Mappings, StackMapping
@@ -114,8 +114,7 @@ def check(
 
 
 def _check_file(file: Path) -> int:
-    own = mapping_file.tables_and_file()[0]
-    return len(mapping_rows.changes(own, mapping_file.tables_and_file([_overlay(file)])[0]))
+    return len(mapping_rows.changes(mapping_rows.own(), mapping_file.tables_and_file([_overlay(file)])[0]))
 
 
 def _check_pushed(options: StoreOptions) -> int:
@@ -130,7 +129,7 @@ def _check_pushed(options: StoreOptions) -> int:
     objects = pushed.objects()
     files = pushed.overlays(objects)
     tables, _ = pushed.check(objects, files[-1] if files else None)
-    return len(mapping_rows.changes(mapping_file.tables_and_file()[0], tables))
+    return len(mapping_rows.changes(mapping_rows.own(), tables))
 
 
 @command(app)
@@ -163,9 +162,7 @@ def diff(
 
 
 def _print_overlay(file: Path, options: StoreOptions) -> None:
-    own = mapping_file.tables_and_file()[0]
-    tables = overlay.difference(own, mapping_file.tables_of(_overlay(file)))
-    text = mapping_rows.toml(tables)
+    text = mapping_rows.toml(overlay.difference(mapping_rows.own(), mapping_file.tables_of(_overlay(file))))
     mapping_file.tables_and_file([Overlay(f"{file}, as an overlay", text.encode())])  # InvalidMapping
     output.answer({"file": str(file), "overlay": text}, lambda: typer.echo(text, nl=False), json=options.json)
 
@@ -280,24 +277,4 @@ def preview(
         "not_read": list(shown.notes),
     }
     name = by.name if by else "woohub's own mapping"
-    output.answer(facts, lambda: _print_preview(shown, name), json=options.json)
-
-
-def _print_preview(shown: Preview, by: str) -> None:
-    output.say(
-        f"{shown.order}, by {by}" + (f" (HubSpot has no {shown.called} of it yet)" if shown.new_deal else ""),
-        style="bold",
-    )
-    rows = [
-        (row.record, row.property, row.hubspot, Text(row.mapping, "yellow" if row.differs else ""), _why_kept(row))
-        for row in shown.rows
-    ]
-    output.table(("Record", "Property", "HubSpot has", "By the mapping", ""), rows)
-    for note in shown.notes:
-        output.note(f"what HubSpot has could not be read: {note}", style="yellow")
-
-
-def _why_kept(row: PreviewRow) -> str:
-    if row.hubspot == row.mapping:
-        return ""
-    return "would be written" if row.differs or not row.hubspot else "HubSpot's stays"
+    output.answer(facts, lambda: print_preview(shown, name), json=options.json)

@@ -1,0 +1,29 @@
+"""What `woohub mapping preview` shows people."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from woohub_cli.mapping_preview import Preview, PreviewRow
+from woohub_cli.rendering import output
+
+
+def print_preview(shown: Preview, by: str) -> None:
+    """All rows, by the mapping of this name."""
+    output.say(
+        f"{shown.order}, by {by}" + (f" (HubSpot has no {shown.called} of it yet)" if shown.new_deal else ""),
+        style="bold",
+    )
+    rows = [
+        (row.record, row.property, row.hubspot, Text(row.mapping, "yellow" if row.differs else ""), _why_kept(row))
+        for row in shown.rows
+    ]
+    output.table(("Record", "Property", "HubSpot has", "By the mapping", ""), rows)
+    for note in shown.notes:
+        output.note(f"what HubSpot has could not be read: {note}", style="yellow")
+
+
+def _why_kept(row: PreviewRow) -> str:
+    if row.hubspot == row.mapping:
+        return ""
+    return "would be written" if row.differs or not row.hubspot else "HubSpot's stays"
