@@ -111,25 +111,6 @@ FUTURE_VERSION = (
 MERGE = "merge them in HubSpot; one of them is kept up to date"
 
 
-def deal_differences(
-    event: OrderEvent, current: Current, table: FieldMapping, schema: PropertySchema
-) -> tuple[Difference, ...]:
-    """The properties of a deal that the order would change, whatever version HubSpot has."""
-    unversioned = {**current, DEAL_VERSION: None}
-    plan = deals.plan([event], unversioned, lambda _: "", table, schema)
-    return _differences(plan.properties if plan else {}, current, DEAL_VERSION)
-
-
-def contact_differences(
-    snapshots: Sequence[ContactSnapshot], current: Current, table: FieldMapping, schema: PropertySchema
-) -> Sequence[Difference]:
-    """The properties of a contact that these sights of the customer would change.
-
-    HubSpot's version counts here: it may come from another order than these.
-    """
-    return _differences(contacts.plan(snapshots, current, table, schema).properties, current, CONTACT_VERSION)
-
-
 def _differences(changed: Mapping[str, str], current: Current, version: str) -> tuple[Difference, ...]:
     return tuple(
         Difference(name, text, current.get(name))
@@ -153,7 +134,10 @@ def newer_version(event: OrderEvent, current: Current, target: Target) -> str:
 def deal_mismatches(
     event: OrderEvent, records: Sequence[Record], target: Target, schema: PropertySchema
 ) -> Iterator[Mismatch]:
-    """What is wrong with the deals of an order; `records` are all that HubSpot has for it, the oldest first."""
+    """What is wrong with the deals of an order; `records` are all that HubSpot has for it, the oldest first.
+
+    Properties that the order would change differ, whatever version HubSpot has.
+    """
     order_id = event.order.id
     if not records:
         if event.order.status != TRASH:  # an order that was thrown away before HubSpot knew it is no deal
@@ -163,7 +147,8 @@ def deal_mismatches(
         detail, ids = f"{len(records)} {target.records}", [record.id for record in records]
         yield Mismatch.of_order(MismatchKind.DUPLICATE, order_id, target, *ids, detail=detail, fix=MERGE)
     kept = records[0]
-    if differences := deal_differences(event, kept.properties, target.table, schema):
+    plan = deals.plan([event], {**kept.properties, DEAL_VERSION: None}, lambda _: "", target.table, schema)
+    if differences := _differences(plan.properties if plan else {}, kept.properties, DEAL_VERSION):
         fix = newer_version(event, kept.properties, target)
         yield Mismatch.of_order(MismatchKind.DIFFERING, order_id, target, kept.id, differences=differences, fix=fix)
 
@@ -176,14 +161,17 @@ def contact_mismatches(
     schema: PropertySchema,
     now: str,
 ) -> list[Mismatch]:
-    """What is wrong with the contact of an address, last seen in `entity`; `now` is UTC as WooCommerce writes it."""
+    """What is wrong with the contact of an address, last seen in `entity`; `now` is UTC as WooCommerce writes it.
+
+    HubSpot's version counts here: it may come from another order than these.
+    """
     if record is None:
         return [Mismatch(MismatchKind.MISSING, entity, "contact")]
     version = record.properties.get(CONTACT_VERSION) or ""
     stored = ContactVersion.parse(version)
     ahead = stored is not None and utc_from_ms(stored.received_ms) > now
     current = {**record.properties, CONTACT_VERSION: None} if ahead else record.properties
-    differences = tuple(contact_differences(snapshots, current, table, schema))
+    differences = _differences(contacts.plan(snapshots, current, table, schema).properties, current, CONTACT_VERSION)
     if not differences:
         return []
     fix = FUTURE_VERSION.format(version=version) if ahead else ""

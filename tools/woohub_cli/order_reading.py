@@ -28,7 +28,6 @@ from woohub_cli import (
     line_items,
     order_lookup,
     stack_status,
-    swept,
     traces,
 )
 from woohub_cli.cli_errors import EXPECTED, Trouble, explain
@@ -40,7 +39,7 @@ from woohub_cli.order_diagnosis import Address, InHubSpot, InStore, OrderDiagnos
 from woohub_cli.order_lookup import Lookup
 from woohub_cli.order_names import Reference
 from woohub_cli.stacks import Stack
-from woohub_cli.swept import customer_event, order_event
+from woohub_cli.swept import customer_event, order_event, without_erased
 
 CLIENT_TIMEOUT_S = 60.0  # seconds for the store, and for HubSpot
 LOG_MARGIN = timedelta(minutes=10)  # logs are read from that long before the order's last change: clocks differ
@@ -88,7 +87,7 @@ def _without_erased(shop: InStore, people: ErasedPeople, table: FieldMapping) ->
     """The order as the engine takes it: of a person erased since, without the person."""
     if shop.event is None:
         return shop
-    event, at_ms = swept.without_erased(shop.event, table, people)
+    event, at_ms = without_erased(shop.event, table, people)
     return replace(shop, event=event, erased_at_ms=at_ms)
 
 

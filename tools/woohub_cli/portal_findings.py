@@ -144,7 +144,7 @@ def unique_value_after_archiving(trial: Trial, kind: ObjectType) -> Answer:
     """Whether the unique value of an archived record may be used again."""
     (key,) = _unique_keys(trial, kind, 1)
     (record,) = trial.create(kind, [{kind.key: key}])
-    trial.archive(kind, [record.id])
+    trial.hubspot.archive(kind, [record.id])
     problem = _refusal(trial, kind, key)
     if problem is None:
         return Answer("free: a new record may have it", holds=True)
@@ -183,7 +183,7 @@ def batch_alone(trial: Trial, kind: ObjectType) -> Answer:
     ids, edited = [record.id for record in records], {EDITED[kind]: "1"}
     changed = [{"id": key, "objectWriteTraceId": key, "properties": edited} for key in ids]
     _timed(trial, seconds, "update", lambda: trial.hubspot.update(kind, changed))
-    _timed(trial, seconds, "archive", lambda: trial.archive(kind, ids))
+    _timed(trial, seconds, "archive", lambda: trial.hubspot.archive(kind, ids))
     return Answer(", ".join(f"{call} {took:.2f} s" for call, took in seconds.items()), None, {"seconds": seconds})
 
 

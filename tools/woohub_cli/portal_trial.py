@@ -94,9 +94,6 @@ class Trial:
             raise HubSpotRejected(answer.failures[0].problem)
         return list(answer.records)
 
-    def archive(self, kind: ObjectType, ids: Sequence[str], hubspot: HubSpot | None = None) -> None:
-        (hubspot or self.hubspot).archive(kind, ids)
-
     def definition(self, kind: ObjectType, name: str) -> Mapping[str, object]:
         """A property of the portal; empty where there is none."""
         if kind not in self._definitions:
@@ -120,7 +117,7 @@ class Trial:
                 break
             for chunk in chunks(sorted(there), BATCH):
                 with suppress(UnknownOutcome, HubSpotRejected):  # the next round sees
-                    self.archive(kind, chunk)
+                    self.hubspot.archive(kind, chunk)
             done |= there
         return len(done)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -163,11 +164,8 @@ def redrive(wanted: MoveOptions, options: StackOptions) -> None:
         woohub dlq redrive --all --dry-run
     """
     letter_filter, target = wanted.filter_for("redrive"), options.target
-    queue_url, dlq_url = target.output("QueueUrl"), target.output("DeadLetterQueueUrl")
-
-    def move(letters: dict[str, DeadLetter], chosen: Sequence[DeadLetter], advance: Advance) -> int:
-        return dead_letter_queue.redrive(target.aws.sqs, queue_url, dlq_url, letters, chosen, advance)
-
+    urls = target.output("QueueUrl"), target.output("DeadLetterQueueUrl")
+    move = partial(dead_letter_queue.redrive, target.aws.sqs, *urls)
     _act("redrive", move, target, letter_filter, dry_run=wanted.dry_run, json=options.json)
 
 
@@ -252,15 +250,11 @@ def _row(letter: DeadLetter) -> tuple[str | Text, ...]:
     return (
         letter.message_id[: dead_letters.SHOWN_ID_CHARACTERS],
         letter.about,
-        _short(letter.rejected or letter.received),
+        f"{letter.rejected or letter.received:%Y-%m-%d %H:%M:%S}",
         str(letter.attempts),
         letter.attributes.get("status", ""),
         Text(letter.reason),
     )
-
-
-def _short(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _describe(letters: Sequence[DeadLetter]) -> None:
