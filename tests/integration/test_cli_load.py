@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from simulators.hubspot import InjectedFault
+from simulators.hubspot import InjectedFault, provision_definitions
 from simulators.hubspot.definitions import CONTACTS, DEALS
 from tests.support.cli_stack import NAME
 from tests.support.clock import Clock
 from tests.support.operated_stack import OperatedStack, operated_stack
 from tests.support.stack_consumer import StackConsumer
-from tests.support.targets import BESIDE, INSTEAD, mapping_with, provision_orders
+from tests.support.targets import BESIDE, INSTEAD, mapping_with
 from woohub.configuration import MAPPING_KEY
 from woohub.consumer.breaker import State
 from woohub.delivery import topics
@@ -159,26 +159,35 @@ def test_what_it_made_is_removed_on_request_and_nothing_else(shop: OperatedStack
     assert kept(shop) == before == (1, 1)
 
 
-@pytest.mark.parametrize(("mapping", "archived"), [(INSTEAD, "3 HubSpot orders and 2 contacts"), (BESIDE, "3 deals")])
-def test_orders_that_it_made_in_hubspot_are_removed_and_no_deal_of_the_same_number(
-    shop: OperatedStack, monkeypatch: pytest.MonkeyPatch, mapping: str, archived: str
+ITEMS = "[line_item]\nenabled = true\n"
+
+
+@pytest.mark.parametrize(
+    ("mapping", "records"),
+    [(INSTEAD, "HubSpot orders"), (INSTEAD + ITEMS, "HubSpot orders"), (BESIDE, "deals"), (ITEMS, "deals")],
+    ids=["orders", "orders with items", "both", "deals with items"],
+)
+def test_whatever_the_mapping_makes_of_its_orders_is_removed_and_no_deal_of_the_same_number(
+    shop: OperatedStack, monkeypatch: pytest.MonkeyPatch, mapping: str, records: str
 ) -> None:
     """HubSpot numbers each object's records by themselves."""
     written = mapping_with(mapping)
     bucket = shop.stack.outputs["ConfigurationBucket"]
     shop.stack.client("s3").put_object(Bucket=bucket, Key=MAPPING_KEY, Body=mapping.encode())
-    provision_orders(shop.portal, written)
+    provision_definitions(shop.portal, written.definitions)
     people = [shop.portal.objects.create(DEALS, {"properties": {"dealname": "Somebody's"}}) for _ in range(5)]
     consumer = StackConsumer(shop, mapping=written)
     monkeypatch.setattr(load, "REQUESTS_PER_10_S", 1000)
     made = load.tester
     monkeypatch.setattr(load, "tester", lambda *known: replace(made(*known), pause=lambda _s: consumer.work_off()))
 
-    loaded = shop.run("load", "--orders", "3", "--rate", "1000", "--clean")
+    loaded = report(shop, "--orders", "3", "--clean")
 
-    assert (loaded.exit_code, archived in loaded.stdout) == (0, True), loaded.output
     state = shop.portal.state()
-    assert (len(state["deals"]), state["orders"], state["contacts"]) == (len(people), [], [])
+    assert loaded["cleaned"] == {"deals": 3, "contacts": 2, "left": 0}
+    assert (len(state["deals"]), state["orders"], state["line_items"], state["contacts"]) == (len(people), [], [], [])
+    assert any(call["path"].endswith("line_items/batch/create") for call in loaded["calls"]) is (ITEMS in mapping)
+    assert f"0 {records} and 0 contacts archived" in shop.run("load", "--remove", loaded["run"]).stdout
 
 
 @pytest.mark.usefixtures("consuming")

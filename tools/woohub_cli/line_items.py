@@ -66,12 +66,13 @@ def shown(item: Mapping[str, str | None]) -> str:
 def _sum(items: Iterable[Mapping[str, str | None]]) -> Decimal:
     total = Decimal(0)
     for item in items:
-        price, discount, quantity = (_decimal(item.get(name)) for name in ("price", "discount", "quantity"))
+        price, discount, quantity = (amount(item.get(name)) for name in ("price", "discount", "quantity"))
         total += (price - discount) * quantity
     return round(total, 2)
 
 
-def _decimal(text: str | None) -> Decimal:
+def amount(text: str | None) -> Decimal:
+    """A number as HubSpot writes it; 0 for what is none."""
     try:
         return Decimal(text or "0")
     except InvalidOperation:

@@ -13,7 +13,7 @@ from woohub.dates import utc_from_ms
 from woohub.errors import UnknownOutcome
 from woohub.hubspot.answers import Record
 from woohub.hubspot.client import BATCH, HubSpot, chunks
-from woohub.hubspot.objects import CONTACTS, ObjectType
+from woohub.hubspot.objects import CONTACTS, LINE_ITEMS, ObjectType
 from woohub.store.payloads import OrderEvent
 from woohub.sync.contacts import ContactSnapshot, snapshot_of
 from woohub_cli import comparison
@@ -236,7 +236,7 @@ def clean(hubspot: HubSpot, crm: Crm, run: Run, advance: Advance) -> Cleaned:
 
 
 def _records(crm: Crm, run: Run) -> dict[ObjectType, set[str]]:
-    """The ids of what is there, HubSpot's orders beside the deals included.
+    """The ids of what is there, line items and HubSpot's orders beside the deals included.
 
     Of contacts only those whose own address is the run's, not an additional one.
     """
@@ -245,7 +245,9 @@ def _records(crm: Crm, run: Run) -> dict[ObjectType, set[str]]:
         contact.id for contact in crm.contacts(emails).values() if contact.properties.get(CONTACTS.key) in emails
     }
     written = {each.target.type: _ids(each, run) for each in (crm, crm.orders_beside()) if each}
-    return {**written, CONTACTS: contacts}
+    of_deals = crm.line_items_of(sorted(written[crm.target.type]))
+    items = {item.id for of_deal in of_deals.values() for item in of_deal}
+    return {LINE_ITEMS: items, **written, CONTACTS: contacts}  # items first: they are found by their deals
 
 
 def _ids(crm: Crm, run: Run) -> set[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
 
 from woohub.erasures import ErasedPeople
 from woohub.hubspot.answers import Record
@@ -18,6 +17,7 @@ from woohub.sync.contacts import ContactSnapshot
 from woohub_cli.checks.currencies import Currencies
 from woohub_cli.hubspot_records import Crm
 from woohub_cli.latency import epoch
+from woohub_cli.line_items import amount
 from woohub_cli.order_names import OrderName
 from woohub_cli.period import DATE_FORMAT, Period
 from woohub_cli.verification_report import DayTotals, VerificationReport
@@ -82,18 +82,11 @@ class VerificationRun:
             return
         totals = self.totals(day[:10], record.properties.get(self.crm.target.currency) or currency)
         totals.deals += 1
-        totals.deals_sum += _amount(record.properties.get(self.crm.target.amount))
+        totals.deals_sum += amount(record.properties.get(self.crm.target.amount))
 
     def totals(self, day: str, currency: str) -> DayTotals:
         """Of a day and currency."""
         return self.report.days.setdefault((day, currency), DayTotals())
-
-
-def _amount(text: str | None) -> Decimal:
-    try:
-        return Decimal(text or "0")
-    except InvalidOperation:
-        return Decimal(0)
 
 
 def made_in(period: Period, row: StoreRow) -> bool:
