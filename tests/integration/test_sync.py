@@ -572,6 +572,43 @@ def test_without_unique_ids_a_create_whose_answer_is_lost_is_not_repeated_by_ano
     assert sorted(deal["woocommerce_order_id"] for deal in engine.deals) == ["1", "2", "3"]
 
 
+@pytest.mark.parametrize("unique", [True, False])
+def test_a_key_made_anew_while_the_process_is_warm_rejects_no_order(*, unique: bool) -> None:
+    """Somebody deleted the property, and made it again: with `woohub setup`, or by hand and so without uniqueness."""
+    engine = EngineFixture()
+    engine.verdicts(message("order.created", order(1)))
+    deals, schema = definitions.DEALS, engine.portal.schema
+    schema.archive_property(deals, "woocommerce_order_id")
+    engine.clock.sleep(60)
+    while_it_is_gone = engine.deliver(message("order.created", order(2)))
+    body = {"name": "woocommerce_order_id", "label": "WooCommerce order ID", "type": "string", "fieldType": "text"}
+    schema.create_property(
+        deals,
+        {**body, "groupName": "woocommerce", "hasUniqueValue": unique},
+        engine.portal.settings,
+        engine.portal.now(),
+    )
+
+    assert [outcome.verdict.value for outcome in while_it_is_gone] == ["retry"]
+    assert engine.verdicts(message("order.created", order(2)), message("order.created", order(3))) == ["done", "done"]
+
+
+def test_a_key_that_lost_its_uniqueness_costs_a_large_batch_no_call_for_each_order() -> None:
+    engine = EngineFixture()
+    engine.verdicts(message("order.created", order(1)))
+    definition = engine.portal.schema.properties["0-3"]["woocommerce_order_id"]
+    definition.unique = False
+    engine.clock.sleep(60)
+    batch = [message("order.created", order(number)) for number in range(2, 302)]
+    engine.calls.clear()
+
+    assert engine.verdicts(*batch) == ["retry"] * 300
+    assert len([call for call in engine.calls if "/deals/batch/read" in call.path]) == 1
+
+    engine.clock.sleep(15)
+    assert engine.verdicts(*batch) == ["done"] * 300
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_lost_answer_while_the_association_moves_leaves_it_moved(when: str) -> None:
     engine = EngineFixture()

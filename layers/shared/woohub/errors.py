@@ -127,6 +127,10 @@ class UnknownOutcome(TransientError):
     """The response to a write was lost: it may have happened. Read the unique key before another attempt."""
 
 
+class KeyChanged(TransientError):
+    """The property by which HubSpot's records are found was deleted, or made anew, after the batch had begun."""
+
+
 class InternalError(TransientError, public_name="Fault"):
     """A bug in woohub; the message names the exception and its place, never a value."""
 

@@ -120,6 +120,15 @@ class PropertyCatalog:
         self._read_at.pop(object_type, None)
         return self._fresh(object_type)
 
+    def key_has_changed(self, object_type: ObjectType, schema: PropertySchema) -> bool:
+        """Whether the key is defined otherwise than in this schema: asked where HubSpot refuses to read by it."""
+        if object_type.has_standard_key:
+            return False
+        if self._timer.now() - self._read_at.get(object_type, float("-inf")) > MAX_AGE_LACKING_S:
+            self._read_at.pop(object_type, None)
+        key = object_type.key
+        return self._fresh(object_type).definitions.get(key) != schema.definitions.get(key)
+
     def learn(
         self, object_type: ObjectType, problem: HubSpotProblem, properties: Mapping[str, str]
     ) -> PropertySchema | None:

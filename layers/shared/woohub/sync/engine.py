@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from woohub.clock import Timer
 from woohub.delivery.delivery import Delivery
@@ -12,7 +13,7 @@ from woohub.errors import TransientError
 from woohub.hubspot.call_stats import CallStats
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.objects import ObjectType
-from woohub.hubspot.properties import PropertyCatalog, Warn
+from woohub.hubspot.properties import PropertyCatalog, PropertySchema, Warn
 from woohub.sync.batch_writer import write_all
 from woohub.sync.grouping import Batch, grouped
 from woohub.sync.kind_record_set import KindRecordSet
@@ -76,7 +77,7 @@ class Sync:
         except TransientError as error:
             return dict.fromkeys(keys, RecordResult(error=error))
         facts = {key: batch.facts[Ref(kind.type, key)] for key in keys}
-        lookup = self._lookup(kind, is_unique=schema.is_unique(kind.type.key))
+        lookup = self._lookup(kind, schema)
         writer = RecordWriter(kind, self._hubspot, lookup, self._warn)
         records = KindRecordSet(kind, facts, results, self._hubspot, self._catalog, schema, lookup, writer)
         caller = self._hubspot.caller
@@ -87,9 +88,10 @@ class Sync:
             for key, result in written.items()
         }
 
-    def _lookup(self, kind: RecordKind, *, is_unique: bool) -> Lookup:
-        if is_unique or kind.type.has_standard_key:
-            return ByUniqueKey(self._hubspot, kind.type, kind.properties)
+    def _lookup(self, kind: RecordKind, schema: PropertySchema) -> Lookup:
+        if schema.is_unique(kind.type.key) or kind.type.has_standard_key:
+            has_changed = partial(self._catalog.key_has_changed, kind.type, schema)
+            return ByUniqueKey(self._hubspot, kind.type, kind.properties, has_changed)
         recent = self._recent.setdefault(kind.type, RecentCreates())
         return BySearch(self._hubspot, kind.type, kind.properties, recent, self._timer, self._warn)
 

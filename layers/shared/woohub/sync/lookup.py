@@ -8,7 +8,7 @@ from functools import partial
 from typing import Protocol, TypeVar
 
 from woohub.clock import Timer
-from woohub.errors import HubSpotProblem, HubSpotUnavailable, TransientError
+from woohub.errors import HubSpotProblem, HubSpotRejected, HubSpotUnavailable, KeyChanged, TransientError
 from woohub.hubspot.answers import Record
 from woohub.hubspot.client import BATCH, HubSpot, chunks
 from woohub.hubspot.objects import ObjectType
@@ -41,11 +41,16 @@ class Lookup(Protocol):
 
 @dataclass(frozen=True)
 class ByUniqueKey:
-    """The usual way: HubSpot reads its store, not the lagging search index, and lets nobody create a key twice."""
+    """The usual way: HubSpot reads its store, not the lagging search index, and lets nobody create a key twice.
+
+    `key_has_changed` is asked where HubSpot refuses to read by the key: then KeyChanged is raised, and no record is
+    judged by it.
+    """
 
     hubspot: HubSpot
     type: ObjectType
     properties: Sequence[str]
+    key_has_changed: Callable[[], bool]
 
     def waiting(self, _keys: Sequence[str]) -> dict[str, TransientError]:
         """None: HubSpot refuses a second create of a key."""
@@ -53,8 +58,15 @@ class ByUniqueKey:
 
     def find(self, keys: Sequence[str]) -> tuple[list[Record], dict[str, HubSpotProblem]]:
         """See Lookup."""
-        read = partial(self.hubspot.read, self.type, properties=self.properties, retry=False)
-        return read_apart(partial(read, id_property=self.type.key), keys)
+        return read_apart(self._read, keys)
+
+    def _read(self, keys: Sequence[str]) -> list[Record]:
+        try:
+            return self.hubspot.read(self.type, keys, self.properties, id_property=self.type.key, retry=False)
+        except HubSpotRejected:
+            if self.key_has_changed():
+                raise KeyChanged(f"HubSpot's property {self.type.key} was deleted or made anew") from None
+            raise
 
     def must_be_alone(self, _key: str) -> bool:
         """Never."""
