@@ -67,9 +67,15 @@ class PropertySchema:
 
     def accepts(self, name: str, value: str) -> bool:
         """Whether HubSpot takes this value; the key is always sent: better refused than made without it."""
-        if name == self.key or name in self._always_accepted:
+        if name == self.key:
             return True
         return self.has(name) and (name, value) not in self.refused and self._is_offered(name, value)
+
+    def divided(self, values: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+        """The values that HubSpot takes, and those that it would refuse."""
+        surely = self._always_accepted
+        refused = {n: value for n, value in values.items() if n not in surely and not self.accepts(n, value)}
+        return {name: value for name, value in values.items() if name not in refused}, refused
 
     def equal(self, name: str, current: str | None, new: str) -> bool:
         """Whether HubSpot's value means the same: numbers as numbers, dates as instants, the rest as text."""

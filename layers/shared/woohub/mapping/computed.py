@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Context, Decimal
 
 from woohub.store.payload_types import decimal_text, objects
-from woohub.store.payloads import Order, Payload
+from woohub.store.payloads import Order, Payload, value_of
 
 EXACT = Context(prec=100)  # amounts have up to 64 digits: no sum of them is ever rounded
 
@@ -36,11 +36,6 @@ def rows(order: Order, field: str) -> list[object]:
     """The objects in a list of the order, such as `coupon_lines`."""
     declared = order.get(field)
     return list(declared) if isinstance(declared, tuple) else list(objects(declared))
-
-
-def value_of(row: object, name: str) -> object:
-    """A field of one of these."""
-    return row.get(name) if isinstance(row, Payload | dict) else None
 
 
 def fields_of(row: object) -> dict[str, object]:

@@ -12,12 +12,12 @@ from weakref import WeakKeyDictionary
 
 from woohub.json_values import whole_number
 from woohub.mapping import personal
-from woohub.mapping.computed import EXACT, decimal_of, fields_of, plain, rows, value_of
+from woohub.mapping.computed import EXACT, decimal_of, fields_of, plain, rows
 from woohub.mapping.mapping_file import ITEM_KEY, ITEMS_NOTE, ITEMS_STATE
 from woohub.mapping.rows import LineItemRow, PropertyRow
 from woohub.mapping.values import Value, as_text, read_values, value_reader
 from woohub.mapping.write_rule import WriteRule
-from woohub.store.payloads import Order
+from woohub.store.payloads import Order, value_of
 
 SMALLEST_PRICE = Decimal("0.000001")  # the decimals of one that is no whole number of cents: 20.00 / 3
 CENT = Decimal("0.01")

@@ -12,7 +12,7 @@ from woohub import dates
 from woohub.mapping.computed import COMPUTED
 from woohub.mapping.rows import META, PLACEHOLDER, DealRow
 from woohub.store.payload_types import decimal_text, number_text, objects
-from woohub.store.payloads import Order, Payload
+from woohub.store.payloads import Order, Payload, value_of
 
 MAX_TEXT_CHARACTERS = 65_536  # of one text property in HubSpot
 MAX_EMAIL_CHARACTERS = 254  # RFC 5321, as corrected by erratum 1690
@@ -104,7 +104,7 @@ def _look_up(source: object, path: tuple[str, ...]) -> object:
             return [_look_up(item, path[depth:]) for item in source]
         if name == META and path[depth + 1 :]:
             return _meta(source, path[depth + 1 :])
-        source = source.get(name) if isinstance(source, Payload | dict) else None
+        source = value_of(source, name)
     return source
 
 
@@ -114,7 +114,7 @@ def _meta(source: object, path: tuple[str, ...]) -> object:
     What follows the key leads into the value: `_tracking.number`. Without it, lists and objects are a `MetaValue`.
     """
     values: dict[str, object] = {}
-    for row in objects(source.get(META)) if isinstance(source, Payload | dict) else ():
+    for row in objects(value_of(source, META)):
         if isinstance(key := row.get("key"), str):
             values.setdefault(key, row.get("value"))
     for length in range(len(path), 0, -1):

@@ -43,9 +43,10 @@ def _status(value: object) -> str:
 
 def decimal_text(value: object) -> str:
     """A plain decimal number such as 150.00, as the store writes it or means it; "" for anything else."""
-    if isinstance(value, str) and MONEY.fullmatch(value):
-        return value
-    text = "".join(UNREADABLE.sub("", _text(value)).split())  # some stores' number formats begin or group with spaces
+    text = _text(value)
+    if not text or MONEY.fullmatch(text):
+        return text
+    text = "".join(UNREADABLE.sub("", text).split())  # some stores' number formats begin or group with spaces
     text = LOOSE_END.sub("", LOOSE_START.sub(r"\g<sign>0.", text.removeprefix("+")))
     return text if MONEY.fullmatch(text) else ""
 

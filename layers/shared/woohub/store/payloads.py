@@ -64,6 +64,11 @@ class Payload(BaseModel):
         return {**self.__dict__, **(self.__pydantic_extra__ or {})}
 
 
+def value_of(thing: object, name: str) -> object:
+    """A field of a payload or of a JSON object; None of anything else."""
+    return thing.get(name) if isinstance(thing, (dict, Payload)) else None
+
+
 class Address(Payload):
     """Who is billed, and where."""
 

@@ -54,7 +54,8 @@ class DealKind:
         """See RecordKind."""
 
         def contact_id(email: str) -> str:
-            return related.get(Ref(CONTACTS, email), RecordResult()).record_id
+            contact = related.get(Ref(CONTACTS, email))
+            return contact.record_id if contact else ""
 
         return plan(facts, current.properties if current else None, contact_id, self.mapping, schema)
 

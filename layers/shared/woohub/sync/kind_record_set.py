@@ -112,8 +112,5 @@ class KindRecordSet:
 
 
 def _accepted(change: Change, schema: PropertySchema) -> Change:
-    left_out = {name: value for name, value in change.properties.items() if not schema.accepts(name, value)}
-    if not left_out:
-        return change
-    properties = {name: value for name, value in change.properties.items() if name not in left_out}
-    return replace(change, properties=properties, left_out={**change.left_out, **left_out})
+    properties, left_out = schema.divided(change.properties)
+    return replace(change, properties=properties, left_out={**change.left_out, **left_out}) if left_out else change

@@ -35,9 +35,7 @@ def changed(
         for name, value in wanted.items()
         if value and (current is None or _differs(name, value, current, rules, schema))
     }
-    left_out = {name: value for name, value in differing.items() if not schema.accepts(name, value)}
-    accepted = {name: value for name, value in differing.items() if name not in left_out} if left_out else differing
-    return accepted, left_out
+    return schema.divided(differing)
 
 
 def _differs(name: str, value: str, current: Current, rules: Mapping[str, WriteRule], schema: PropertySchema) -> bool:
