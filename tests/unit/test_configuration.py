@@ -71,6 +71,20 @@ def test_a_change_is_in_force_after_a_minute(bucket: Bucket, clock: Clock) -> No
     assert (before, meanwhile, stage(configuration)) == (DEFAULT, DEFAULT, CHOSEN)
 
 
+def test_what_s3_takes_long_to_give_is_asked_for_again_no_later(
+    bucket: Bucket, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`woohub erase` waits no longer than that until no function works with the list of before."""
+    configuration = bucket.configuration(clock)
+    monkeypatch.setattr(bucket, "_called", lambda _call: clock.sleep(4))
+    stage(configuration)
+    bucket.put(MAPPING_KEY, CUSTOM_STATUS)
+
+    clock.sleep(MAX_AGE_S - 4)
+
+    assert stage(configuration) == CHOSEN
+
+
 def test_a_removed_overlay_leaves_the_defaults(bucket: Bucket, clock: Clock) -> None:
     bucket.put(MAPPING_KEY, CUSTOM_STATUS)
     configuration = bucket.configuration(clock)

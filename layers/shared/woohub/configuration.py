@@ -157,10 +157,11 @@ class Configuration:
         While S3 does not respond, the last good version. Raises ConfigurationUnreadable where what is stored cannot be
         read, at each call until it can, and where S3 has not responded since the start.
         """
-        age = self._clock() - self._asked_at
+        now = self._clock()
+        age = now - self._asked_at
         if self._version is None or age >= self._max_age_s or (age >= MAX_AGE_LACKING_S and self._lacks(stores)):
             self._version = self._read()
-            self._asked_at = self._clock()
+            self._asked_at = now  # before the bucket was read: `woohub erase` counts on the age
         return self._version
 
     def _lacks(self, stores: Collection[str]) -> bool:
