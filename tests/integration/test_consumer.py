@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -10,17 +10,19 @@ from moto import mock_aws
 from urllib3 import HTTPHeaderDict
 
 from simulators.core.transport import InProcessResponse
-from simulators.hubspot import InjectedFault
+from simulators.hubspot import InjectedFault, definitions, provision_line_items
 from simulators.hubspot.settings import RequiredProperties
 from tests.support.consumer import ConsumerFixture
+from tests.support.line_items import WITH_ITEMS
 from tests.support.orders import customer, delivery, order
-from woohub.consumer.batch import read
+from woohub.consumer.batch import POISON_RECEIVES, read
 from woohub.consumer.retries import RESEND_RECEIVES, delay
 from woohub.delivery.messages import flat_attributes, from_sqs, to_sqs
 from woohub.errors import DeadlineExceeded, HubSpotUnavailable
 from woohub.http import Http, Response
 from woohub.hubspot.call_stats import CallStats
 from woohub.sync.outcome import Message, Outcome, Verdict
+from woohub.sync.record_kinds import record_kinds
 
 
 @pytest.fixture
@@ -320,6 +322,53 @@ def test_a_message_that_only_has_to_wait_is_renewed_before_the_queue_gives_it_up
     )
     assert waiting["Attributes"]["ApproximateNumberOfMessagesDelayed"] == "1"
     assert fixture.dead_letters() == []
+
+
+class Meanwhile:
+    """A connection to HubSpot, where somebody does something just before the first call to this path."""
+
+    def __init__(self, fixture: ConsumerFixture, path: str, act: Callable[[], object]) -> None:
+        self._caller, self._http = fixture.engine.hubspot.caller, fixture.engine.hubspot.caller.http
+        self._path, self._act = path, act
+        self._caller.http = self
+
+    def request(self, method: str, url: str, **kwargs: Any) -> Response:
+        if self._path in url:
+            self._caller.http = self._http
+            self._act()
+        return self._http.request(method, url, **kwargs)
+
+
+def delete_first(fixture: ConsumerFixture, name: str) -> Callable[[], object]:
+    """Somebody deletes the first record of this object in HubSpot."""
+    portal = fixture.engine.portal
+    return lambda: portal.objects.archive(definitions.OBJECT_TYPES[name], portal.state()[name][0]["id"])
+
+
+@pytest.mark.parametrize(
+    ("path", "deleted"), [("deals/batch/create", "contacts"), ("line_items/batch/create", "deals")]
+)
+def test_what_is_deleted_while_its_order_is_written_makes_no_dead_letter(
+    fixture: ConsumerFixture, path: str, deleted: str
+) -> None:
+    fixture.engine.kinds = record_kinds(WITH_ITEMS)
+    provision_line_items(fixture.engine.portal)
+    records = fixture.receive(1)
+    Meanwhile(fixture, path, delete_first(fixture, deleted))
+
+    assert fixture.consume(records) == [records[0]["messageId"]]
+    assert fixture.consume(records) == []
+    assert fixture.engine.associated == {("1", "jane.doe@example.com")}
+    assert fixture.dead_letters() == []
+
+
+def test_what_hubspot_never_associates_is_a_dead_letter_in_the_end(fixture: ConsumerFixture) -> None:
+    (record,) = fixture.receive(1)
+    record["attributes"]["ApproximateReceiveCount"] = str(POISON_RECEIVES)
+    Meanwhile(fixture, "deals/batch/create", delete_first(fixture, "contacts"))
+
+    assert fixture.consume([record]) == []
+    assert len(fixture.dead_letters()) == 1
 
 
 def test_a_record_without_attributes_is_read_as_a_foreign_message() -> None:

@@ -29,6 +29,7 @@ from woohub.errors import (
     Suspended,
     TransientError,
 )
+from woohub.hubspot.answers import refuses_association
 from woohub.sync.engine import Sync
 from woohub.sync.outcome import Message, Outcome, Verdict
 
@@ -74,7 +75,7 @@ class Consumer:
         retries = []
         for outcome in self._outcomes([read(record) for record in by_id.values()]):
             record = by_id[outcome.message.id]
-            final = self._to_dead_letter_queue(self._reject_poison(outcome), record)
+            final = self._to_dead_letter_queue(self._reject_poison(_spared(outcome)), record)
             self._report(final)
             if final.verdict is Verdict.RETRY and not self._retries.resend_if_near_limit(final.message, record):
                 retries.append((final, record))
@@ -136,6 +137,15 @@ class Consumer:
             return outcome
         error = TransientError("the message could not be sent to the dead-letter queue")
         return replace(outcome, verdict=Verdict.RETRY, error=error)
+
+
+def _spared(outcome: Outcome) -> Outcome:
+    """A retry where what a record was to be associated with has just been deleted or merged: it is read again then."""
+    error = outcome.error
+    is_gone = isinstance(error, HubSpotRejected) and refuses_association(error.problem)
+    if not is_gone or outcome.message.receive_count >= POISON_RECEIVES:
+        return outcome
+    return replace(outcome, verdict=Verdict.RETRY, error=TransientError(str(error)))
 
 
 def _signs_of_an_outage(outcomes: Sequence[Outcome], *, partly_up: bool) -> list[TransientError]:

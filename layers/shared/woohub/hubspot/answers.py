@@ -211,3 +211,8 @@ def _context(complaints: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ..
 def refuses_key(problem: HubSpotProblem) -> bool:
     """Whether HubSpot rejected the value of the key itself (an e-mail address): retrying cannot help."""
     return problem.code == "INVALID_EMAIL" or "INVALID_EMAIL" in problem.message
+
+
+def refuses_association(problem: HubSpotProblem) -> bool:
+    """Whether HubSpot does not have, or has no more, what the record was to be associated with."""
+    return "INVALID_OBJECT_IDS" in problem.context
