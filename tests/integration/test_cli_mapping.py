@@ -470,7 +470,7 @@ def test_a_preview_says_that_hubspot_has_no_order_yet_where_the_mapping_has_no_d
     number = shop.shop.place()
     write(INSTEAD)
 
-    assert "(HubSpot has no HubSpot order of it yet)" in run(shop, "preview", str(number))
+    assert "(HubSpot has no order of it yet)" in run(shop, "preview", str(number))
 
 
 def test_a_preview_shows_an_erased_person_without_the_person(shop: OperatedStack, running: StackConsumer) -> None:

@@ -73,7 +73,7 @@ def configuration_repair(mistake: str) -> str:
 
 
 def broken_configuration_fix(mistake: str) -> str:
-    """The same as what to do about a stack that waits for it."""
+    """The same, and when the stack, which waits for it, goes on."""
     return f"{configuration_repair(mistake)}; the consumer resumes about a minute later"
 
 

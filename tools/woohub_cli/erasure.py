@@ -22,7 +22,7 @@ from woohub.store.payloads import Order
 from woohub.sync import values
 from woohub.sync.erased import is_from_before
 from woohub.sync.versions import ContactVersion, Stamp
-from woohub_cli.hubspot_records import read_all, read_found
+from woohub_cli.hubspot_records import read_all, read_by_search
 from woohub_cli.period import utc
 from woohub_cli.swept import order_event
 
@@ -182,7 +182,7 @@ class Erasure:
         try:
             return self._hubspot.read(kind, keys, names, id_property=kind.key)
         except HubSpotRejected:
-            return read_found(self._hubspot, kind, keys, names)
+            return read_by_search(self._hubspot, kind, keys, names)
 
     def _new_values(
         self, kind: ObjectType, records: Sequence[Record], orders: Mapping[str, Order], words: Collection[str]

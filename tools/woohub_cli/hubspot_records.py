@@ -21,7 +21,7 @@ from woohub.sync.lookup import by_key
 from woohub.sync.records import Change
 from woohub_cli.cli_errors import Trouble
 from woohub_cli.period import Period
-from woohub_cli.targets import SINGULAR, Target
+from woohub_cli.targets import Target
 
 DATES = ("createdate", "hs_lastmodifieddate")
 SEARCH_PAGE = 200  # HubSpot gives at most 200 records per page of a search
@@ -54,9 +54,7 @@ class Crm:
         """Why no record can be found by its key: the portal was never set up; "" where it was."""
         if self.deal_schema.has(self._table.key_property):
             return ""
-        return (
-            f"this HubSpot has no {SINGULAR[self._type.name]} property {self._table.key_property}: run `woohub setup`"
-        )
+        return f"this HubSpot has no {self.target.in_hubspot} property {self._table.key_property}: run `woohub setup`"
 
     def check(self) -> None:
         """Trouble if this portal was never set up."""
@@ -116,7 +114,7 @@ class Crm:
             if self.deal_schema.is_unique(self._table.key_property):
                 records += self._hubspot.read(self._type, chunk, names, id_property=self._table.key_property)
             else:
-                records += read_found(self._hubspot, self._type, chunk, names)
+                records += read_by_search(self._hubspot, self._type, chunk, names)
         return self._by_key(records)
 
     def _by_key(self, records: Sequence[Record]) -> dict[str, list[Record]]:
@@ -248,7 +246,7 @@ def read_all(hubspot: HubSpot, kind: ObjectType, ids: Iterable[str], names: Sequ
     return [record for chunk in chunks(sorted(ids), BATCH) for record in hubspot.read(kind, chunk, names)]
 
 
-def read_found(hubspot: HubSpot, kind: ObjectType, keys: Sequence[str], names: Sequence[str]) -> list[Record]:
+def read_by_search(hubspot: HubSpot, kind: ObjectType, keys: Sequence[str], names: Sequence[str]) -> list[Record]:
     """Records by their keys where the portal's key is not unique: by search, which sees new ones late."""
     return read_all(hubspot, kind, [record.id for record in hubspot.search(kind, kind.key, keys)], names)
 

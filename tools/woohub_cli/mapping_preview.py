@@ -70,7 +70,7 @@ def of_order(asked: Reference, stack: Stack, env: dict[str, str], table: FieldMa
         str(known.lookup.name),
         rows,
         not hubspot.deals,
-        crm.target.record,
+        crm.target.in_hubspot,
         [hubspot.no_orders] if hubspot.no_orders else [],
     )
 

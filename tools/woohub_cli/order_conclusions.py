@@ -197,62 +197,63 @@ def _told_since(diagnosis: OrderDiagnosis) -> bool:
 
 Rule = tuple[Callable[[OrderDiagnosis], bool], Callable[[OrderDiagnosis], Conclusion]]
 RULES: Sequence[Rule] = (
-    (lambda of: bool(of.store.missing), lambda of: _unread("The store", of.store.missing, of)),
-    (lambda of: of.stack.breaker.is_open and _waits(of), _breaker_open),
-    (lambda of: bool(of.hubspot.missing), lambda of: _unread("HubSpot", of.hubspot.missing, of)),
-    (lambda of: of.store.row is None, _unknown),
+    (lambda order: bool(order.store.missing), lambda order: _unread("The store", order.store.missing, order)),
+    (lambda order: order.stack.breaker.is_open and _waits(order), _breaker_open),
+    (lambda order: bool(order.hubspot.missing), lambda order: _unread("HubSpot", order.hubspot.missing, order)),
+    (lambda order: order.store.row is None, _unknown),
     (
-        lambda of: of.store.is_draft,
-        lambda of: Conclusion(
-            f"It is a cart, not an order yet: it becomes a {of.record} when the order is placed.", fine=True
+        lambda order: order.store.is_draft,
+        lambda order: Conclusion(
+            f"It is a cart, not an order yet: it becomes a {order.record} when the order is placed.", fine=True
         ),
     ),
     (
-        lambda of: bool(of.store.unreadable),
-        lambda of: Conclusion(
-            f"What the store has cannot be read: {of.store.unreadable}.",
+        lambda order: bool(order.store.unreadable),
+        lambda order: Conclusion(
+            f"What the store has cannot be read: {order.store.unreadable}.",
             "correct the order in the store and save it there, which delivers it again",
         ),
     ),
     (
-        lambda of: of.store.is_trashed and not of.hubspot.deals,
-        lambda _of: Conclusion(
+        lambda order: order.store.is_trashed and not order.hubspot.deals,
+        lambda _order: Conclusion(
             "It is in the store's trash, and HubSpot never had it: nothing is made of it.", fine=True
         ),
     ),
-    (lambda of: not of.differs, _fine),
-    (lambda of: bool(of.letters), _refused),
+    (lambda order: not order.differs, _fine),
+    (lambda order: bool(order.letters), _refused),
     (
-        lambda of: not of.stack.consumer_enabled,
-        lambda _of: Conclusion(
+        lambda order: not order.stack.consumer_enabled,
+        lambda _order: Conclusion(
             "It waits in the queue: the consumer's event source mapping is disabled, by hand.",
             "enable the event source mapping (output EventSourceMappingId) when the reason is gone",
         ),
     ),
     (
-        lambda of: bool(of.overwrite_blocked),
-        lambda of: Conclusion(
+        lambda order: bool(order.overwrite_blocked),
+        lambda order: Conclusion(
             "HubSpot has a newer version than the store, so what the store has now counts as stale and is not written.",
-            of.overwrite_blocked[0].fix,
+            order.overwrite_blocked[0].fix,
         ),
     ),
-    (lambda of: bool(of.traces.waiting), _on_its_way),
-    (lambda of: of.was_edited, _edited),
+    (lambda order: bool(order.traces.waiting), _on_its_way),
+    (lambda order: order.was_edited, _edited),
     (
-        lambda of: any(mismatch.attach for mismatch in of.hubspot.mismatches),
-        lambda of: Conclusion(
-            f"The {of.record} was associated with the order's contact, and somebody removed the association in "
+        lambda order: any(mismatch.attach for mismatch in order.hubspot.mismatches),
+        lambda order: Conclusion(
+            f"The {order.record} was associated with the order's contact, and somebody removed the association in "
             "HubSpot.",
             "woohub verify --repair associates them again",
         ),
     ),
     (
-        lambda of: all(mismatch.kind is MismatchKind.DUPLICATE for mismatch in of.hubspot.mismatches),
-        lambda of: Conclusion(
-            f"HubSpot has {len(of.hubspot.deals)} {of.record}s of it: woocommerce_order_id is not unique there.",
-            of.hubspot.mismatches[0].fix,
+        lambda order: all(mismatch.kind is MismatchKind.DUPLICATE for mismatch in order.hubspot.mismatches),
+        lambda order: Conclusion(
+            f"HubSpot has {len(order.hubspot.deals)} {order.hubspot.target.in_hubspot}s of it: "
+            "woocommerce_order_id is not unique there.",
+            order.hubspot.mismatches[0].fix,
         ),
     ),
-    (lambda of: not of.traces.missing and not _told_since(of), _undelivered),
-    (lambda _of: True, _unexplained),
+    (lambda order: not order.traces.missing and not _told_since(order), _undelivered),
+    (lambda _order: True, _unexplained),
 )

@@ -42,6 +42,11 @@ class Target:
         return RECORD[self.type]
 
     @property
+    def in_hubspot(self) -> str:
+        """The same where the text names HubSpot already: "HubSpot has no order of it"."""
+        return SINGULAR[self.type.name]
+
+    @property
     def records(self) -> str:
         """Several of them."""
         return f"{self.record}s"

@@ -45,10 +45,11 @@ class Verification:
 
     def run(self, period: Period, *, all_customers: bool = False) -> VerificationReport:
         """Compare; raises what the store's and HubSpot's clients raise."""
-        crm = self.crm
-        report = VerificationReport(period, utc_from_ms(int(self.clock() * 1000)), crm.target.record)
+        crm, target = self.crm, self.crm.target
+        began = utc_from_ms(int(self.clock() * 1000))
+        report = VerificationReport(period, began, target.record, target.in_hubspot)
         run = VerificationRun(
-            *(self.store, crm, crm.target.table, self.clock, self.show, self.people),
+            *(self.store, crm, target.table, self.clock, self.show, self.people),
             beside=crm.orders_beside(),
             currencies=Currencies(crm),
             report=report,

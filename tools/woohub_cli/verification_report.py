@@ -40,7 +40,8 @@ class VerificationReport:
 
     period: Period
     began: str
-    record: str = "deal"  # what an order is in HubSpot, for people
+    record: str = "deal"  # what an order is in HubSpot, for people; see Target
+    in_hubspot: str = "deal"
     orders: int = 0
     accounts: int = 0
     contacts: int = 0

@@ -13,7 +13,6 @@ from woohub_cli import dead_letters, line_items
 from woohub_cli.order_diagnosis import Conclusion, OrderDiagnosis
 from woohub_cli.rendering import output
 from woohub_cli.rendering.report_text import COLUMNS, rows_of
-from woohub_cli.targets import SINGULAR
 
 
 def print_diagnosis(diagnosis: OrderDiagnosis, conclusion: Conclusion) -> None:
@@ -69,7 +68,7 @@ def _store(diagnosis: OrderDiagnosis) -> str:
 
 def _deal(diagnosis: OrderDiagnosis) -> str:
     target = diagnosis.hubspot.target
-    record = SINGULAR[target.type.name]
+    record = target.in_hubspot
     if not diagnosis.hubspot.deals:
         return diagnosis.hubspot.missing or f"has no {record}"
     deal, version = diagnosis.hubspot.deals[0], diagnosis.hubspot.version

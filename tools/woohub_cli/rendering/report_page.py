@@ -90,7 +90,7 @@ def _days(report: VerificationReport) -> str:
     days = _every_day(sorted({day for day, _ in report.days}))
     counts = [
         Series("orders in the store", [_count(report, day, "orders") for day in days]),
-        Series(f"{report.records} in HubSpot", [_count(report, day, "deals") for day in days]),
+        Series(f"{report.in_hubspot}s in HubSpot", [_count(report, day, "deals") for day in days]),
     ]
     title = f"Orders and {report.records} per day"
     plots = [_figure(title, bars(title, [day[5:] for day in days], counts, "{:g}".format))]

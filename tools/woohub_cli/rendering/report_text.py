@@ -58,7 +58,7 @@ def lines(report: VerificationReport) -> Iterator[Text]:
     for (day, currency), totals in sorted(report.days.items()):
         if not totals.equal:
             store = f"{totals.orders} orders, {totals.orders_sum} {currency}"
-            hubspot = f"{totals.deals} {report.records}, {totals.deals_sum} {currency}"
+            hubspot = f"{totals.deals} {report.in_hubspot}s, {totals.deals_sum} {currency}"
             yield Text(f"{day}: the store has {store}, HubSpot {hubspot}", "yellow")
     seconds = report.lags.seconds(lambda lag: lag.whole)
     if seconds:
