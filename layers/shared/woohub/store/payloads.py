@@ -108,8 +108,8 @@ class Dated(Payload):
 
         Of two dates that contradict each other the earlier one: it was written with the order, not later by a person.
         """
-        stated, by_local_date = self.date_created_gmt, self.created_by_local_date
-        if stated and by_local_date and dates.seconds_between(by_local_date, stated) > CLOCKS_CHANGE_S:
+        stated, by_local_date = self.date_created_gmt or "", self.created_by_local_date
+        if stated > by_local_date > "" and dates.seconds_between(by_local_date, stated) > CLOCKS_CHANGE_S:
             return by_local_date
         return stated or by_local_date or self.date_created or ""
 
