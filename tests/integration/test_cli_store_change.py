@@ -30,7 +30,7 @@ from woohub_cli import store_setup
 from woohub_cli.commands import setup
 from woohub_cli.connections import FixedToken
 from woohub_cli.store_change import Change, Overlap, StoreRelation, shop_of
-from woohub_cli.swept import swept
+from woohub_cli.store_deliveries import as_deliveries
 
 TABLE = load_mapping()
 YEAR = 365 * 86400  # seconds
@@ -57,7 +57,7 @@ def copy_orders(shop: OperatedStack, kind: str = "deals", mapping: FieldMapping 
     hubspot = HubSpot(Caller(urllib3.PoolManager(), FixedToken(DEFAULT_TOKEN), timer, url))
     store = Store(urllib3.PoolManager(), StoreCredentials(shop.shop.url, KEY, SECRET), timer, idle_factor=0)
     for row in store.orders_by_id(shop.shop.orders).values():
-        event = parse(swept(ORDER_SWEPT, [row], 0, shop.shop.url, 0)[0])
+        event = parse(as_deliveries(ORDER_SWEPT, [row], 0, shop.shop.url, 0)[0])
         assert isinstance(event, OrderEvent)
         hubspot.post(f"{hubspot.paths.objects}/{kind}", {"properties": mapping.deal(event.order)})
 

@@ -23,7 +23,7 @@ from woohub_cli.order_diagnosis import Address, InHubSpot, InStore, OrderDiagnos
 from woohub_cli.order_lookup import Lookup
 from woohub_cli.order_names import OrderName
 from woohub_cli.stack_status import Depth, Status
-from woohub_cli.swept import order_event
+from woohub_cli.store_deliveries import order_event
 from woohub_cli.targets import Target
 from woohub_cli.traces import Trace, Traces
 

@@ -24,7 +24,7 @@ from woohub.sync.erased import is_from_before
 from woohub.sync.versions import ContactVersion, Stamp
 from woohub_cli.hubspot_records import read_all, read_by_search
 from woohub_cli.period import utc
-from woohub_cli.swept import order_event
+from woohub_cli.store_deliveries import order_event
 
 if TYPE_CHECKING:
     pass

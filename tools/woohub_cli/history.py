@@ -19,7 +19,7 @@ from woohub.store.rows import StoreRow
 from woohub_cli import order_pages
 from woohub_cli.cli_errors import Trouble
 from woohub_cli.period import EVER, SECOND, Period, shifted
-from woohub_cli.swept import swept
+from woohub_cli.store_deliveries import as_deliveries
 
 # Messages on the queue at most: the more, the faster where HubSpot is slow, and the longer a delivery waits for the
 # batch in hand. With 600 at a second a call, 10,000 orders take about two minutes, a delivery a second longer at most.
@@ -180,7 +180,7 @@ class Backfill:
         wanted_rows = new if last is None else new[: last - progress.queued]
         self._pace.make_room(len(wanted_rows))
         url, ahead_s = self._store.credentials.url, self._store.ahead_s
-        self._queue.send(swept(TOPICS[progress.phase], wanted_rows, asked_ms, url, ahead_s))
+        self._queue.send(as_deliveries(TOPICS[progress.phase], wanted_rows, asked_ms, url, ahead_s))
         left_out = tuple(dict.fromkeys((*progress.unreadable, *self._store.unreadable)))
         counted = replace(
             progress, **{progress.phase: getattr(progress, progress.phase) + len(wanted_rows), "unreadable": left_out}

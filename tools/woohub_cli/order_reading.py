@@ -39,7 +39,7 @@ from woohub_cli.order_diagnosis import Address, InHubSpot, InStore, OrderDiagnos
 from woohub_cli.order_lookup import Lookup
 from woohub_cli.order_names import Reference
 from woohub_cli.stacks import Stack
-from woohub_cli.swept import customer_event, order_event, without_erased
+from woohub_cli.store_deliveries import customer_event, order_event, without_erased
 
 CLIENT_TIMEOUT_S = 60.0  # seconds for the store, and for HubSpot
 LOG_MARGIN = timedelta(minutes=10)  # logs are read from that long before the order's last change: clocks differ

@@ -15,7 +15,7 @@ from woohub_cli import line_items
 from woohub_cli.comparison import Mismatch
 from woohub_cli.history import Pace
 from woohub_cli.hubspot_records import Crm
-from woohub_cli.swept import swept
+from woohub_cli.store_deliveries import as_deliveries
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def repair(
             asked_ms = int(clock() * 1000)
             rows = list(read(chunk).values())
             pace.make_room(len(rows))
-            sent += queue.send(swept(topic, rows, asked_ms, store.credentials.url, store.ahead_s))
+            sent += queue.send(as_deliveries(topic, rows, asked_ms, store.credentials.url, store.ahead_s))
         return sent
 
     pairs = [(mismatch.record_ids[0], mismatch.attach) for mismatch in mismatches if mismatch.attach]

@@ -22,7 +22,7 @@ from woohub_cli import synthetic  # whose orders, from FIRST on, are no store's
 from woohub_cli.check_result import Result, Step
 from woohub_cli.hubspot_records import Crm
 from woohub_cli.period import EVER
-from woohub_cli.swept import order_event
+from woohub_cli.store_deliveries import order_event
 
 SAMPLE_DEALS = 100  # of HubSpot's latest deals
 MIN_FOREIGN_DEALS = (

@@ -20,7 +20,7 @@ from woohub_cli.comparison import Mismatch, MismatchKind, association_mismatches
 from woohub_cli.erased import ErasedPerson
 from woohub_cli.order_names import OrderName
 from woohub_cli.period import Period
-from woohub_cli.swept import customer_event
+from woohub_cli.store_deliveries import customer_event
 from woohub_cli.verification_orders import CORRECT_IT
 from woohub_cli.verification_run import Link, Seen, VerificationRun, made_in
 

@@ -20,7 +20,7 @@ from woohub_cli.comparison import Mismatch, MismatchKind, deal_mismatches, was_r
 from woohub_cli.hubspot_records import Crm
 from woohub_cli.latency import Lag, epoch
 from woohub_cli.period import SECOND, Period, shifted
-from woohub_cli.swept import order_event, without_erased
+from woohub_cli.store_deliveries import order_event, without_erased
 from woohub_cli.verification_run import Link, Seen, VerificationRun, made_in
 
 OLD = "a store of before WooCommerce 5.8 cannot say what changed: only orders made in the period are compared"

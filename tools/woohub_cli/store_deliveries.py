@@ -13,7 +13,7 @@ from woohub.store.rows import StoreRow
 from woohub.sync.erased import forgotten_at, without_person
 
 
-def swept(topic: str, rows: Sequence[StoreRow], asked_ms: int, url: str, ahead_s: int) -> list[Delivery]:
+def as_deliveries(topic: str, rows: Sequence[StoreRow], asked_ms: int, url: str, ahead_s: int) -> list[Delivery]:
     """What was read from the store, whose clock is `ahead_s` seconds ahead, as reconcile puts it on the queue."""
     kind = topic.partition(".")[0]
     return [Delivery(topic, row.body, asked_ms, f"{kind}:{row.id}", f"{url}/", ahead_s=ahead_s) for row in rows]
@@ -21,13 +21,13 @@ def swept(topic: str, rows: Sequence[StoreRow], asked_ms: int, url: str, ahead_s
 
 def order_event(row: StoreRow, asked_ms: int, ahead_s: int = 0) -> OrderEvent | None:
     """What the engine makes of an order; None of a draft. InvalidPayload where it cannot be read."""
-    event = parse(swept(ORDER_SWEPT, [row], asked_ms, "", ahead_s)[0])
+    event = parse(as_deliveries(ORDER_SWEPT, [row], asked_ms, "", ahead_s)[0])
     return event if isinstance(event, OrderEvent) else None
 
 
 def customer_event(row: StoreRow, asked_ms: int, ahead_s: int = 0) -> CustomerEvent | None:
     """The same of an account; None of one that is no customer's."""
-    event = parse(swept(CUSTOMER_SWEPT, [row], asked_ms, "", ahead_s)[0])
+    event = parse(as_deliveries(CUSTOMER_SWEPT, [row], asked_ms, "", ahead_s)[0])
     return event if isinstance(event, CustomerEvent) else None
 
 
