@@ -22,7 +22,7 @@ from woohub.delivery.topics import identify
 from woohub.errors import InvalidPayload, NotAnEntity
 from woohub.hubspot.objects import DEALS
 from woohub.reconcile.request import RunRequest
-from woohub.reconcile.watermark import text
+from woohub.reconcile.watermark import DealCheck, text
 from woohub.store.webhooks import TOPICS
 
 DAY, QUARTER = 86_400, 900
@@ -774,6 +774,23 @@ def test_a_page_instead_of_an_answer_deletes_nothing() -> None:
     fixture.run()
 
     assert [text for text in fixture.queued() if "deleted" in text] == []
+
+
+def test_a_cursor_that_hubspot_does_not_know_ends_the_check_and_the_next_night_begins_anew() -> None:
+    """A cursor is of one portal and one object, and either may be another by the next run."""
+    fixture = a_lab_with_deals(3)
+    fixture.run_to_the_end()
+    gone = next(iter(fixture.shop.orders))
+    fixture.shop.delete(gone)
+    mark = replace(fixture.mark, check=DealCheck(after="of another portal", limit=25))
+    fixture.ssm.value = text(mark)
+
+    reports = [fixture.run(), fixture.run()]
+    fixture.pass_time(DAY)
+    fixture.run_to_the_end()
+
+    assert [list(report.failed) for report in reports] == [["deal_check"], []]
+    assert f"order.deleted order:{gone}" in fixture.queued()
 
 
 def test_when_hubspot_is_down_the_check_waits_and_the_sweep_does_not() -> None:

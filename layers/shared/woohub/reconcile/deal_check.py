@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from woohub.errors import DeadlineExceeded, PermanentError, TransientError
+from woohub.errors import DeadlineExceeded, HubSpotRejected, PermanentError, TransientError
 from woohub.hubspot.client import HubSpot
 from woohub.mapping.fields import FieldMapping
 from woohub.reconcile import deleted_orders
@@ -35,6 +35,9 @@ class DeletionCheck:
             self._find_suspects()
             self._delete_suspects()
         except (StoreUnavailable, DeadlineExceeded):
+            raise
+        except HubSpotRejected:  # the cursor is of another portal or object, perhaps: the next night begins anew
+            self.run.keep(replace(self.run.mark, check=None))
             raise
         except TransientError as error:  # the breaker's trouble; the check continues another time
             self.run.log("deal_check_postponed", error=str(error))
