@@ -444,6 +444,14 @@ def test_the_token_and_the_secret_of_env_file_are_stored(terminal: Terminal) -> 
     assert terminal.stack.secret("WebhookSecretArn") == {"current": "new-secret", "previous": WEBHOOK_SECRET}
 
 
+def test_of_a_token_that_replaces_another_it_says_when_it_is_used(terminal: Terminal) -> None:
+    first = terminal.steps(HUBSPOT_API_KEY=DEFAULT_TOKEN)["HubSpot token in the stack"]
+    terminal.portal.tokens["another"] = RUN_TIME_SCOPES
+    then = terminal.steps(HUBSPOT_API_KEY="another")["HubSpot token in the stack"]
+
+    assert (first["detail"], "within five minutes" in then["detail"]) == ("", True)
+
+
 def test_secrets_are_never_printed(terminal: Terminal) -> None:
     given = {"HUBSPOT_API_KEY": DEFAULT_TOKEN, "WOO_COMMERCE_WEBHOOK_SECRET": "new-secret"}
 

@@ -362,3 +362,24 @@ def test_without_deals_the_items_belong_to_hubspots_order() -> None:
     (made,) = shop.portal.state()["orders"]
     assert len(made["line_items"]) == 2
     assert "pending" not in made["properties"]["woocommerce_line_items"]
+
+
+def test_after_a_switch_to_orders_and_back_a_deal_whose_note_was_emptied_gets_its_items_again() -> None:
+    """As docs/mapping.md says: the items left with the switch, and the deal's note still says that they are there."""
+    orders = load_mapping(
+        Overlay("mapping.toml", b"[deal]\nenabled = false\n[order]\nenabled = true\n[line_item]\nenabled = true\n")
+    )
+    shop = EngineFixture(kinds=record_kinds(WITH_ITEMS))
+    provision_line_items(shop.portal)
+    provision_orders(shop.portal, orders)
+    for kinds, changed in (record_kinds(WITH_ITEMS), LATER), (record_kinds(orders), LATEST):
+        shop.kinds = kinds
+        deliver(shop, order_of(11, [item(1), item(2)], date_modified_gmt=changed))
+    shop.kinds = record_kinds(WITH_ITEMS)
+    (deal,) = shop.portal.state()["deals"]
+
+    shop.hubspot.update(DEALS, [{"id": deal["id"], "properties": {"woocommerce_line_items": ""}}])
+    deliver(shop, order_of(11, [item(1), item(2)], date_modified_gmt=LATEST), after_s=60)
+
+    (again,) = shop.portal.state()["deals"]
+    assert (deal["line_items"], len(again["line_items"])) == ([], 2)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 WEBHOOK_SECRET, TOKEN, STORE_KEY = "webhook secret", "HubSpot token", "store's key"
 ADDRESSES = "store's addresses"
+USED_SOON = "used within five minutes; until then the one before is, as long as HubSpot accepts it"
 WEBHOOK, HUBSPOT, STORE = "WebhookSecretArn", "HubSpotSecretArn", "StoreSecretArn"  # outputs of the template
 
 
@@ -50,11 +51,11 @@ class StackSecrets:
 
     def store_token(self, token: str, *, dry_run: bool) -> Step:
         """Make this the token of the functions."""
-        what, key = f"{TOKEN} in the stack", self.erasure_key()
-        if self.token() == token:
+        what, key, replaced = f"{TOKEN} in the stack", self.erasure_key(), self.token()
+        if replaced == token:
             return Step(what, Result.OK)
         wanted = {"token": token} | ({"erasure_key": key} if key else {})  # without it the erased would come back
-        return self._store(HUBSPOT, wanted, what, dry_run=dry_run)
+        return self._store(HUBSPOT, wanted, what, USED_SOON if replaced else "", dry_run=dry_run)
 
     def made_erasure_key(self) -> str:
         """The key of the list of erasures, made if there is none yet.
