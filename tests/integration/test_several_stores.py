@@ -10,8 +10,10 @@ from moto import mock_aws
 
 from tests.support.consumer import ConsumerFixture
 from tests.support.engine import FIELDS, EngineFixture
+from tests.support.line_items import item, order_of
 from tests.support.orders import customer, delivery, order
 from tests.support.several_stores import mappings
+from woohub.configuration import StoredObject, parse
 from woohub.consumer.batch import POISON_RECEIVES
 from woohub.delivery.messages import to_sqs
 from woohub.sync.outcome import Message
@@ -65,6 +67,50 @@ def test_a_customer_of_three_stores_is_one_contact_with_three_numbers(engine: En
     numbers = [f"woocommerce_customer_id{suffix}" for suffix in ("", "_second", "_third")]
     assert [engine.contact(JANE)[name] for name in numbers] == ["5", "6", "7"]
     assert engine.associated == {("12", JANE), ("second-12", JANE)}
+
+
+ORDERS, NO_ORDERS, NO_DEALS, ITEMS = (
+    f"[{section}]\nenabled = {switch}\n"
+    for section, switch in (("order", "true"), ("order", "false"), ("deal", "false"), ("line_item", "true"))
+)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "made"),
+    [
+        ("", ORDERS, "deal 12, deal second-12, order second-12"),
+        (ORDERS, NO_ORDERS, "deal 12, order 12, deal second-12"),
+        (ORDERS, NO_DEALS, "deal 12, order 12, order second-12"),
+        ("", NO_DEALS, "deal 12"),
+        (ITEMS, ORDERS + NO_DEALS, "deal 12 with 1 item, order second-12 with 1 item"),
+        (
+            ORDERS + NO_DEALS + ITEMS,
+            NO_ORDERS + "[deal]\nenabled = true\n",
+            "order 12 with 1 item, deal second-12 with 1 item",
+        ),
+    ],
+)
+def test_each_store_makes_the_objects_of_its_own_mapping(first: str, second: str, made: str) -> None:
+    stored = {"mapping.toml": first, "stores.json": '{"stores": {"second": {}}}', "stores/second/mapping.toml": second}
+    of_stores = parse({key: StoredObject(key, text.encode()) for key, text in stored.items()}).mappings
+    engine = EngineFixture(kinds=kinds_of_stores(of_stores))
+    engine.timer.start(600)
+    for mapping in of_stores.values():
+        assert not [step for step in provision(engine.hubspot, mapping, dry_run=False) if step.outcome == "failed"]
+
+    body = order_of(12, [item(1)])
+    assert engine.verdicts(of("", "order.created", body), of("second", "order.created", body)) == ["done", "done"]
+
+    assert sorted(records_of_orders(engine)) == sorted(made.split(", "))
+
+
+def records_of_orders(engine: EngineFixture) -> list[str]:
+    """The deals and orders by key, each with how many line items it has."""
+    state = engine.portal.state()
+    rows = [(kind, row) for kind in ("deal", "order") for row in state[f"{kind}s"]]
+    items = [f" with {len(row['line_items'])} item" if row["line_items"] else "" for _, row in rows]
+    keys = [f"{kind} {row['properties']['woocommerce_order_id']}" for kind, row in rows]
+    return [key + having for key, having in zip(keys, items, strict=True)]
 
 
 @pytest.mark.parametrize("batches", ["one", "two"])

@@ -25,14 +25,14 @@ def record_kinds(mapping: FieldMapping) -> Kinds:
 def kinds_of_stores(mappings: Mapping[str, FieldMapping]) -> Kinds:
     """The kinds for the mappings by store; see KindOfStores. What is summed up, the first store's mapping says."""
     by_type: dict[ObjectType, dict[str, RecordKind]] = {}
-    parts_by_type: dict[ObjectType, dict[str, Parts]] = {}
+    parts_by_types: dict[tuple[ObjectType, ObjectType], dict[str, Parts]] = {}
     for store, mapping in with_shared_contacts(mappings).items():
         for kind in _kinds(mapping):
             by_type.setdefault(kind.type, {})[store] = kind
         for parts in _parts(mapping):
-            parts_by_type.setdefault(parts.type, {})[store] = parts
-    kinds, parts_of_stores = map(KindOfStores, by_type.values()), map(PartsOfStores, parts_by_type.values())
-    return Kinds(tuple(kinds), tuple(parts_of_stores), _summaries(mappings[FIRST]))
+            parts_by_types.setdefault((parts.type, parts.of), {})[store] = parts
+    kinds = [KindOfStores(by_store, mappings.keys()) for by_store in by_type.values()]
+    return Kinds(kinds, [PartsOfStores(by_store) for by_store in parts_by_types.values()], _summaries(mappings[FIRST]))
 
 
 def _kinds(mapping: FieldMapping) -> tuple[RecordKind, ...]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from woohub.errors import StoreUnknown
 from woohub.hubspot.answers import Record
 from woohub.hubspot.objects import ObjectType
 from woohub.hubspot.properties import PropertySchema
-from woohub.stores import FIRST
 from woohub.sync.records import Change, Event, Fact, Parts, PartSet, RecordKind, RecordResult, Remark, Results
 
 
@@ -23,19 +22,20 @@ class StoreFact:
 
 @dataclass(frozen=True)
 class KindOfStores:
-    """A RecordKind for the events of all stores; `by_store` has the kind for each one's mapping."""
+    """A RecordKind for the events of all stores; `by_store` has the kind for the mapping of each that has it."""
 
     by_store: Mapping[str, RecordKind]
+    stores: Collection[str]  # of the configuration in force; a mapping may switch off what another one has
 
     @property
     def type(self) -> ObjectType:
         """See RecordKind."""
-        return self._first.type
+        return self._any.type
 
     @property
     def needs(self) -> tuple[ObjectType, ...]:
         """See RecordKind."""
-        return self._first.needs
+        return self._any.needs
 
     @property
     def properties(self) -> tuple[str, ...]:
@@ -44,32 +44,35 @@ class KindOfStores:
 
     def facts(self, event: Event) -> Iterable[tuple[str, StoreFact]]:
         """The store's facts; StoreUnknown where the configuration in force does not have the store."""
-        for key, fact in self._of(event.store).facts(event):
-            yield key, StoreFact(event.store, fact)
+        for kind in self._of(event.store):
+            yield from ((key, StoreFact(event.store, fact)) for key, fact in kind.facts(event))
 
     def remarks(self, event: Event, *, has_facts: bool) -> Iterable[Remark]:
         """See RecordKind."""
-        return self._of(event.store).remarks(event, has_facts=has_facts)
+        for kind in self._of(event.store):
+            yield from kind.remarks(event, has_facts=has_facts)
 
     def plan(
         self, facts: Sequence[StoreFact], current: Record | None, schema: PropertySchema, related: Results
     ) -> Change | None:
         """By the mapping of the store whose message came last: only contacts have facts of several stores."""
-        kind = self._of(facts[-1].store)
+        kind = self.by_store[facts[-1].store]
         return kind.plan([fact.fact for fact in facts], current, schema, related)
 
     def goes_without(self, needed: RecordResult) -> str:
         """See RecordKind."""
-        return self._first.goes_without(needed)
+        return self._any.goes_without(needed)
 
     @property
-    def _first(self) -> RecordKind:
-        return self.by_store[FIRST]
+    def _any(self) -> RecordKind:
+        return next(iter(self.by_store.values()))
 
-    def _of(self, store: str) -> RecordKind:
-        if store not in self.by_store:
+    def _of(self, store: str) -> Iterator[RecordKind]:
+        """The store's kind; none where its mapping has it switched off."""
+        if store not in self.stores:
             raise StoreUnknown(store)
-        return self.by_store[store]
+        if store in self.by_store:
+            yield self.by_store[store]
 
 
 class PartsOfStores(Parts):
