@@ -89,6 +89,12 @@ def test_negative_fees_are_left_out_with_a_note_that_goes_when_they_go(shop: Eng
     assert items_by_key(shop.portal).keys() == {"11-1"}
 
 
+def test_a_note_that_no_property_could_hold_is_cut(shop: EngineFixture) -> None:
+    fees = [{"id": number, "name": str(number) * 40_000, "total": "-5.00"} for number in (8, 9)]
+
+    assert deliver(shop, order_of(11, [item(1)], fee_lines=fees)) == ["done"]
+
+
 def test_a_hundred_orders_with_250_items_take_eight_calls_and_no_more_for_their_status(shop: EngineFixture) -> None:
     bodies = [
         order_of(number, [item(place) for place in range(2 + number % 2)], billing={"email": f"a{number}@b.example"})

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from woohub.hubspot.answers import problem_of
+from woohub.errors import HubSpotUnavailable
+from woohub.hubspot.answers import ends, problem_of
 
 RECORDED = {
     "an embedded list": (
@@ -48,3 +49,11 @@ def test_a_complaint_that_names_properties_elsewhere_is_about_all_of_them() -> N
     problem = problem_of(400, {"message": "PROPERTY_DOESNT_EXIST", "context": {"propertyName": ["x"]}})
 
     assert problem.absent == ("x",)
+
+
+@pytest.mark.parametrize(
+    "row", [{"to": []}, {"from": "1"}, {"from": {"id": "1"}, "to": [{}]}, {"from": {"id": "1"}, "to": {"id": "2"}}]
+)
+def test_a_row_that_names_no_association_is_as_good_as_no_answer(row: dict[str, object]) -> None:
+    with pytest.raises(HubSpotUnavailable, match="no association"):
+        ends(row, "/read")

@@ -111,6 +111,14 @@ def with_results(body: dict[str, Any], call: str) -> dict[str, Any]:
     return body
 
 
+def ends(row: Mapping[str, Any], call: str) -> tuple[str, set[str]]:
+    """A record's id, and those of what it is associated with; HubSpotUnavailable where the row does not say so."""
+    try:
+        return str(row["from"]["id"]), {str(to["toObjectId"]) for to in row.get("to") or ()}
+    except (KeyError, TypeError):
+        raise HubSpotUnavailable("HubSpot's response contains no association", call=call) from None
+
+
 def next_page(body: Mapping[str, Any]) -> str | None:
     """The cursor of the page that follows; None on the last."""
     paging = body.get("paging")

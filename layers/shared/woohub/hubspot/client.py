@@ -120,8 +120,8 @@ class HubSpot:
             chunk, inputs = inputs[:MAX_ASSOCIATION_READS], inputs[MAX_ASSOCIATION_READS:]
             answer = self._read_results(path, {"inputs": chunk}, retry=retry)
             for row in answers.rows(answer, "results"):
-                record_id = str(row["from"]["id"])
-                ends.setdefault(record_id, set()).update(str(to["toObjectId"]) for to in row.get("to") or [])
+                record_id, some = answers.ends(row, path)
+                ends.setdefault(record_id, set()).update(some)
                 if after := answers.next_page(row):  # a record with more ends than one answer shows
                     inputs.append({"id": record_id, "after": after})
         return ends

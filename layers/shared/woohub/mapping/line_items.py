@@ -15,7 +15,7 @@ from woohub.mapping import personal
 from woohub.mapping.computed import EXACT, decimal_of, fields_of, plain, rows
 from woohub.mapping.mapping_file import ITEM_KEY, ITEMS_NOTE, ITEMS_STATE
 from woohub.mapping.rows import LineItemRow, PropertyRow
-from woohub.mapping.values import Value, as_text, read_values, value_reader
+from woohub.mapping.values import MAX_TEXT_CHARACTERS, Value, as_text, read_values, value_reader
 from woohub.mapping.write_rule import WriteRule
 from woohub.store.payloads import Order, value_of
 
@@ -179,4 +179,4 @@ def _short(number: Decimal) -> Decimal:
 
 def _note(rows_of_order: Iterable[ItemRow]) -> str:
     left_out = [f"{row.name} {plain(row.total)}" for row in rows_of_order if row.total < 0]
-    return f"{LEFT_OUT}{'; '.join(left_out)}" if left_out else ""
+    return f"{LEFT_OUT}{'; '.join(left_out)}"[:MAX_TEXT_CHARACTERS] if left_out else ""
