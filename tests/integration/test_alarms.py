@@ -33,8 +33,8 @@ from woohub.consumer.retries import LONGEST_SEND_DELAY_S, RESEND_RECEIVES, backo
 from woohub.delivery import signatures
 from woohub.settings import Secret
 from woohub.store.webhooks import TOPICS
-from woohub_cli.metrics import DAY, HOUR
-from woohub_cli.store_webhooks import PROBE
+from woohub_cli.set_up.store_webhooks import PROBE
+from woohub_cli.stack.metrics import DAY, HOUR
 
 CONTEXT = SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000, function_name="consumer")
 AN_ORDER, OTHERWISE_SIGNED, NOT_ALLOWED_TO_READ, NO_ENTITY = 19, 121, 117, 112  # of the captured deliveries

@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 
 from tests.support.cli_stack import NAME, REFUSED, Deployed, deployed, reject
 from woohub.delivery.messages import flat_attributes, from_sqs
-from woohub_cli import dead_letter_queue
-from woohub_cli.dead_letter_queue import peek_all
+from woohub_cli.dlq import dead_letter_queue
+from woohub_cli.dlq.dead_letter_queue import peek_all
 from woohub_cli.main import app
 
 runner = CliRunner()

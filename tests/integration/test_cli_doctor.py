@@ -28,13 +28,13 @@ from woohub.consumer.breaker import State
 from woohub.http import Http
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.retries import Caller
-from woohub_cli import metrics
 from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import deliveries
 from woohub_cli.checks.health_context import HealthContext, ago
 from woohub_cli.commands import doctor
-from woohub_cli.connections import FixedToken
-from woohub_cli.metrics import LoggedMetrics
+from woohub_cli.stack import metrics
+from woohub_cli.stack.connections import FixedToken
+from woohub_cli.stack.metrics import LoggedMetrics
 
 HOUR = 3600
 
@@ -428,7 +428,7 @@ def test_the_log_says_which_other_site_delivered(
     shop: OperatedStack, monkeypatch: pytest.MonkeyPatch, counts: bool
 ) -> None:
     logs = boto3.client("logs")
-    monkeypatch.setattr("woohub_cli.traces._group", lambda *_: "ingest")
+    monkeypatch.setattr("woohub_cli.stack.traces._group", lambda *_: "ingest")
     logs.create_log_group(logGroupName="ingest")
     logs.create_log_stream(logGroupName="ingest", logStreamName="stream")
     line = json.dumps({"ForeignSource": 1, "source": CLONE})
@@ -463,7 +463,7 @@ def test_a_store_that_signs_with_another_secret_is_told_where_aws_counts_nothing
 def log_of_ingest(shop: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> None:
     """What ingest has written so far, where CloudWatch keeps it."""
     logs, at = boto3.client("logs"), round(time.time() * 1000)
-    monkeypatch.setattr("woohub_cli.traces._group", lambda *_: "ingest")
+    monkeypatch.setattr("woohub_cli.stack.traces._group", lambda *_: "ingest")
     logs.create_log_group(logGroupName="ingest")
     logs.create_log_stream(logGroupName="ingest", logStreamName="stream")
     events: Any = [{"timestamp": at, "message": line} for line in shop.log.getvalue().splitlines()]
@@ -619,7 +619,7 @@ def test_a_currency_that_an_order_in_hubspot_could_not_get_is_called_refused(sho
 def test_a_currency_that_the_consumer_left_out_is_called_refused(
     shop: OperatedStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("woohub_cli.traces.refused_currencies", lambda _stack, _since: {"GBP"})
+    monkeypatch.setattr("woohub_cli.stack.traces.refused_currencies", lambda _stack, _since: {"GBP"})
 
     assert named(lists_no_currencies(shop), "currency")["detail"] == "HubSpot refuses GBP"
 

@@ -15,8 +15,9 @@ from tests.support.clock import Clock
 from tests.support.operated_stack import OperatedStack, operated_stack
 from tests.support.stack_consumer import StackConsumer
 from woohub.erasures import FILE
-from woohub_cli import dead_letter_queue, erasure_list
 from woohub_cli.commands import erase
+from woohub_cli.dlq import dead_letter_queue
+from woohub_cli.erase import erasure_list
 
 JANE, JOE = "jane.doe@example.com", "joe@example.com"
 LONG_AGO_S = 1_767_607_200.0  # 2026-01-05T10:00:00Z

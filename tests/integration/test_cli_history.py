@@ -22,12 +22,13 @@ from simulators.hubspot.definitions import DEALS
 from tests.support.operated_stack import OperatedStack, operated_stack
 from tests.support.stack_consumer import StackConsumer
 from woohub.consumer.breaker import State
-from woohub_cli import connections, history, stacks
 from woohub_cli.cli_errors import Trouble
 from woohub_cli.commands import backfill
+from woohub_cli.deliveries import history
+from woohub_cli.deliveries.reconcile_runs import ReconcileResult, run_until_complete
 from woohub_cli.main import app
 from woohub_cli.period import DATE_FORMAT
-from woohub_cli.reconcile_runs import ReconcileResult, run_until_complete
+from woohub_cli.stack import connections, stacks
 
 DAY = 86_400
 

@@ -24,8 +24,8 @@ from woohub.delivery.delivery import Delivery
 from woohub.store.webhooks import TOPICS as KNOWN_TOPICS
 from woohub_cli.cli_errors import WrongUsage
 from woohub_cli.commands import load
-from woohub_cli.live_test import Placed, drained, place
-from woohub_cli.synthetic import DOMAIN, FIRST_ID, LAST_ID, MAX_ORDERS, TOPICS, Run
+from woohub_cli.load.live_test import Placed, drained, place
+from woohub_cli.load.synthetic import DOMAIN, FIRST_ID, LAST_ID, MAX_ORDERS, TOPICS, Run
 
 BEGAN = 1_795_473_600.9
 
@@ -251,7 +251,7 @@ def test_an_order_that_never_arrives_is_missing(shop: OperatedStack) -> None:
 
 @pytest.mark.usefixtures("consuming")
 def test_a_refused_delivery_is_counted_by_its_answer(shop: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("woohub_cli.sending.signing_secret", lambda _stack: "forged")
+    monkeypatch.setattr("woohub_cli.deliveries.sending.signing_secret", lambda _stack: "forged")
 
     result = shop.run("load", "--json", "--orders", "2", "--rate", "1000", "--within", "1")
 

@@ -22,9 +22,10 @@ from tests.support.stack_consumer import StackConsumer
 from tests.support.targets import BESIDE, INSTEAD, mapping_with, provision_orders
 from woohub.configuration import MAPPING_KEY
 from woohub.mapping.mapping_file import DEFAULT
-from woohub_cli import dead_letter_queue, mapping_push
 from woohub_cli.cli_errors import configuration_repair
+from woohub_cli.dlq import dead_letter_queue
 from woohub_cli.main import app
+from woohub_cli.mapping import mapping_push
 
 BUCKET = f"{NAME}-configuration"
 

@@ -13,10 +13,10 @@ from simulators.hubspot.definitions import DEALS
 from tests.support.operated_stack import OperatedStack, operated_stack
 from tests.support.simulated import Calls
 from woohub.hubspot import objects
-from woohub_cli import portal_findings
 from woohub_cli.commands import portal_check
-from woohub_cli.portal_findings import Answer, Question
-from woohub_cli.portal_trial import MARK, Trial
+from woohub_cli.portal_check import portal_findings
+from woohub_cli.portal_check.portal_findings import Answer, Question
+from woohub_cli.portal_check.portal_trial import MARK, Trial
 
 
 @pytest.fixture

@@ -24,11 +24,12 @@ from woohub.settings import Secret
 from woohub.store.client import Store as Client
 from woohub.store.connection import StoreCredentials
 from woohub.store.webhooks import TOPICS
-from woohub_cli import rotation, sending, store_setup
 from woohub_cli.check_result import Result, Step
-from woohub_cli.rotation import Rotation, new_secret
-from woohub_cli.samples import sample_order
-from woohub_cli.store_setup import SECRET_RELOAD_S, Reach
+from woohub_cli.deliveries import sending
+from woohub_cli.deliveries.samples import sample_order
+from woohub_cli.set_up import rotation, store_setup
+from woohub_cli.set_up.rotation import Rotation, new_secret
+from woohub_cli.set_up.store_setup import SECRET_RELOAD_S, Reach
 
 COMMAND = "rotate-webhook-secret"
 

@@ -36,9 +36,9 @@ from woohub.mapping import fields
 from woohub.mapping.fields import load_mapping
 from woohub_cli.check_result import Result, Step, failed
 from woohub_cli.checks.token import token_step
-from woohub_cli.connections import FixedToken
 from woohub_cli.main import app
-from woohub_cli.provision import provision
+from woohub_cli.set_up.provision import provision
+from woohub_cli.stack.connections import FixedToken
 from woohub_cli.targets import written
 
 TABLE = load_mapping()

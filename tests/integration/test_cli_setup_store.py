@@ -16,11 +16,13 @@ from woohub.delivery.sites import site
 from woohub.store.client import Store
 from woohub.store.connection import StoreCredentials
 from woohub.store.webhooks import TOPICS
-from woohub_cli import environment, stacks, store_setup
+from woohub_cli import environment
 from woohub_cli.check_result import Result
 from woohub_cli.checks import store_access
-from woohub_cli.secret_store import StackSecrets
-from woohub_cli.store_webhooks import is_private, not_deliverable, url_step
+from woohub_cli.set_up import store_setup
+from woohub_cli.set_up.store_webhooks import is_private, not_deliverable, url_step
+from woohub_cli.stack import stacks
+from woohub_cli.stack.secret_store import StackSecrets
 
 URL = "https://abc.execute-api.eu-west-1.amazonaws.com/live/webhooks/woocommerce"
 

@@ -18,8 +18,8 @@ from typer.testing import CliRunner
 
 from tests.support.cli_stack import NAME, REFUSED, Deployed, deployed
 from woohub.consumer.breaker import State
-from woohub_cli import stacks
 from woohub_cli.main import app
+from woohub_cli.stack import stacks
 
 runner = CliRunner()
 OPEN = State("open", "auth", "HubSpot refuses the token", since=1_795_473_600, until=1_795_473_660)

@@ -26,11 +26,11 @@ from woohub.mapping.fields import FieldMapping, load_mapping
 from woohub.store.client import Store
 from woohub.store.connection import StoreCredentials
 from woohub.store.payloads import ORDER_SWEPT, OrderEvent, parse
-from woohub_cli import store_setup
 from woohub_cli.commands import setup
-from woohub_cli.connections import FixedToken
-from woohub_cli.store_change import Change, Overlap, StoreRelation, shop_of
-from woohub_cli.store_deliveries import as_deliveries
+from woohub_cli.orders.store_deliveries import as_deliveries
+from woohub_cli.set_up import store_setup
+from woohub_cli.set_up.store_change import Change, Overlap, StoreRelation, shop_of
+from woohub_cli.stack.connections import FixedToken
 
 TABLE = load_mapping()
 YEAR = 365 * 86400  # seconds

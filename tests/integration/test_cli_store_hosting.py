@@ -11,9 +11,9 @@ import pytest
 from simulators.woocommerce.hosting import Hosting
 from tests.support.operated_stack import OperatedStack, operated_stack
 from tests.support.reconcile import ReconcileFixture
-from woohub_cli import store_setup
 from woohub_cli.check_result import Result
 from woohub_cli.checks import store_access
+from woohub_cli.set_up import store_setup
 
 
 @pytest.fixture(scope="module")

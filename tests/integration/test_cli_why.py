@@ -17,7 +17,7 @@ from tests.support.operated_stack import OperatedStack, now_text, operated_stack
 from tests.support.stack_consumer import StackConsumer
 from woohub.consumer.breaker import State
 from woohub.hubspot import retries
-from woohub_cli import dead_letter_queue
+from woohub_cli.dlq import dead_letter_queue
 
 AN_HOUR_AGO = -3600.0
 

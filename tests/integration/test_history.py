@@ -17,10 +17,9 @@ from woohub.dates import utc_from_ms
 from woohub.delivery.delivery_queue import DeliveryQueue
 from woohub.errors import TransientError
 from woohub.sync.outcome import Message
-from woohub_cli import history, order_pages
 from woohub_cli.cli_errors import Trouble
-from woohub_cli.connections import Tenant
-from woohub_cli.history import (
+from woohub_cli.deliveries import history
+from woohub_cli.deliveries.history import (
     MAX_QUEUE_DEPTH,
     Backfill,
     BackfillProgress,
@@ -30,7 +29,9 @@ from woohub_cli.history import (
     StateFile,
     begin,
 )
+from woohub_cli.orders import order_pages
 from woohub_cli.period import EVER, Period
+from woohub_cli.stack.connections import Tenant
 
 DAY = 86_400
 WANTED = BackfillRequest("https://shop.test")

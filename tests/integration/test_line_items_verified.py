@@ -16,15 +16,15 @@ from woohub.delivery.delivery_queue import DeliveryQueue
 from woohub.sync.record_kinds import record_kinds
 from woohub_cli.check_result import Result
 from woohub_cli.checks import scopes
-from woohub_cli.history import Pace
-from woohub_cli.hubspot_records import Crm
-from woohub_cli.line_items import RECORD
+from woohub_cli.deliveries.history import Pace
 from woohub_cli.period import Period
-from woohub_cli.provision import provision
-from woohub_cli.repairs import repair
+from woohub_cli.set_up.provision import provision
 from woohub_cli.targets import written
-from woohub_cli.verification import Verification
-from woohub_cli.verification_report import VerificationReport
+from woohub_cli.verify.hubspot_records import Crm
+from woohub_cli.verify.line_items import RECORD
+from woohub_cli.verify.repairs import repair
+from woohub_cli.verify.verification import Verification
+from woohub_cli.verify.verification_report import VerificationReport
 
 
 class Case:

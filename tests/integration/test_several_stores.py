@@ -18,7 +18,7 @@ from woohub.consumer.batch import POISON_RECEIVES
 from woohub.delivery.messages import to_sqs
 from woohub.sync.outcome import Message
 from woohub.sync.record_kinds import kinds_of_stores, record_kinds
-from woohub_cli.provision import provision
+from woohub_cli.set_up.provision import provision
 
 JANE = "jane.doe@example.com"
 

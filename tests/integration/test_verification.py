@@ -20,18 +20,18 @@ from woohub.dates import utc_from_ms
 from woohub.delivery.delivery_queue import DeliveryQueue
 from woohub.hubspot.objects import CONTACTS, DEALS, OBJECT_TYPES
 from woohub_cli.cli_errors import Trouble
-from woohub_cli.comparison import Mismatch, MismatchKind
-from woohub_cli.history import Pace
-from woohub_cli.hubspot_records import Crm
-from woohub_cli.order_diagnosis import InHubSpot
-from woohub_cli.order_lookup import Lookup
-from woohub_cli.order_reading import in_hubspot, in_store
+from woohub_cli.deliveries.history import Pace
+from woohub_cli.orders.order_diagnosis import InHubSpot
+from woohub_cli.orders.order_lookup import Lookup
+from woohub_cli.orders.order_reading import in_hubspot, in_store
 from woohub_cli.period import Period
 from woohub_cli.rendering import report_page
 from woohub_cli.rendering.report_text import cells, lines
-from woohub_cli.repairs import RepairResult, repair
-from woohub_cli.verification import Verification
-from woohub_cli.verification_report import VerificationReport
+from woohub_cli.verify.comparison import Mismatch, MismatchKind
+from woohub_cli.verify.hubspot_records import Crm
+from woohub_cli.verify.repairs import RepairResult, repair
+from woohub_cli.verify.verification import Verification
+from woohub_cli.verify.verification_report import VerificationReport
 
 EVER = Period("2026-11-01T00:00:00")
 DAY, QUARTER = 86_400, 900

@@ -51,7 +51,7 @@ from woohub.sync.engine import Sync
 from woohub.sync.outcome import Outcome, Verdict
 from woohub.sync.record_kinds import KindsOfConfiguration, record_kinds
 from woohub.sync.records import Kinds
-from woohub_cli.provision import provision as set_up_portal
+from woohub_cli.set_up.provision import provision as set_up_portal
 
 FIELDS = load_mapping()
 COMMERCE = mapping_with(f"{BESIDE}[line_item]\nenabled = true\n[contact.metrics]\nenabled = true\n")

@@ -18,7 +18,7 @@ from tests.support.bucket import make_bucket
 from woohub.consumer.breaker import BreakerParameter, State
 from woohub.delivery import messages
 from woohub.delivery.delivery import Delivery
-from woohub_cli import stacks
+from woohub_cli.stack import stacks
 
 NAME = "shop-to-crm"
 WEBHOOK_SECRET = "the-secret-of-the-store"

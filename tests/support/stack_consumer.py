@@ -25,7 +25,7 @@ from woohub.settings import Secret
 from woohub.sync.engine import Sync
 from woohub.sync.outcome import Outcome
 from woohub.sync.record_kinds import record_kinds
-from woohub_cli.erasure_list import ErasureFile
+from woohub_cli.erase.erasure_list import ErasureFile
 
 GROUPS = {"ingest": "/aws/lambda/ingest", "consumer": "/aws/lambda/consumer"}
 

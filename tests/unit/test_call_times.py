@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from woohub_cli.call_times import CallTimes, summed_up
+from woohub_cli.stack.call_times import CallTimes, summed_up
 
 
 def line(inputs: int, ms: int, hubspot_ms: int | None = None, path: str = "/deals/batch/create") -> dict[str, Any]:

@@ -16,16 +16,16 @@ from woohub.consumer.breaker import State
 from woohub.hubspot.answers import Record
 from woohub.mapping.fields import load_mapping
 from woohub.store.rows import StoreRow
-from woohub_cli.comparison import MERGE, NEWER_VERSION, Mismatch, MismatchKind
-from woohub_cli.dead_letters import DeadLetter
-from woohub_cli.order_conclusions import RULES, conclude
-from woohub_cli.order_diagnosis import Address, InHubSpot, InStore, OrderDiagnosis
-from woohub_cli.order_lookup import Lookup
-from woohub_cli.order_names import OrderName
-from woohub_cli.stack_status import Depth, Status
-from woohub_cli.store_deliveries import order_event
+from woohub_cli.dlq.dead_letters import DeadLetter
+from woohub_cli.orders.order_conclusions import RULES, conclude
+from woohub_cli.orders.order_diagnosis import Address, InHubSpot, InStore, OrderDiagnosis
+from woohub_cli.orders.order_lookup import Lookup
+from woohub_cli.orders.order_names import OrderName
+from woohub_cli.orders.store_deliveries import order_event
+from woohub_cli.stack.stack_status import Depth, Status
+from woohub_cli.stack.traces import Trace, Traces
 from woohub_cli.targets import Target
-from woohub_cli.traces import Trace, Traces
+from woohub_cli.verify.comparison import MERGE, NEWER_VERSION, Mismatch, MismatchKind
 
 RECEIVED_MS = 1_795_473_600_000
 TARGETS = {"deal": Target.of(load_mapping()), "HubSpot order": Target.of(mapping_with(INSTEAD))}

@@ -17,8 +17,8 @@ from woohub.delivery import messages
 from woohub.delivery.delivery import Delivery
 from woohub.errors import HubSpotProblem, HubSpotRejected, InvalidMessage
 from woohub_cli.cli_errors import Trouble, WrongUsage
-from woohub_cli.dead_letter_queue import send_batches
-from woohub_cli.dead_letters import DeadLetter, LetterFilter, letter, summary
+from woohub_cli.dlq.dead_letter_queue import send_batches
+from woohub_cli.dlq.dead_letters import DeadLetter, LetterFilter, letter, summary
 from woohub_cli.period import parsed_moment
 
 NONE: Mapping[str, str] = {}

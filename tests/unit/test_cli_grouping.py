@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from woohub_cli.comparison import Difference, Mismatch, MismatchKind
 from woohub_cli.rendering.grouping import MAX_UNGROUPED, grouped
+from woohub_cli.verify.comparison import Difference, Mismatch, MismatchKind
 
 AMOUNT, STAGE = Difference("amount", "2.00", "1.00"), Difference("dealstage", "completed", None)
 

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from woohub_cli.cli_errors import WrongUsage
-from woohub_cli.comparison import Difference, Mismatch, MismatchKind
-from woohub_cli.latency import BACKFILL_LAG_S, Lag, Lags, epoch, percentile
+from woohub_cli.load.latency import BACKFILL_LAG_S, Lag, Lags, epoch, percentile
 from woohub_cli.period import EVER, Period, last_days, period
 from woohub_cli.rendering import charts, report_page
-from woohub_cli.verification_report import DayTotals, VerificationReport
+from woohub_cli.verify.comparison import Difference, Mismatch, MismatchKind
+from woohub_cli.verify.verification_report import DayTotals, VerificationReport
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 

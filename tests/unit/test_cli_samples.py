@@ -13,9 +13,9 @@ from tests.support.deliveries import SECRET, captured, delivery
 from woohub.delivery import signatures, topics
 from woohub.mapping.fields import load_mapping
 from woohub.store import payloads
-from woohub_cli import samples, sending
 from woohub_cli.cli_errors import WrongUsage
-from woohub_cli.samples import Sample
+from woohub_cli.deliveries import samples, sending
+from woohub_cli.deliveries.samples import Sample
 
 EVENTS = Path(__file__).parents[2] / "events"
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "deliveries.jsonl"

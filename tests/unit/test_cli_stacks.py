@@ -10,8 +10,9 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 
 from woohub.errors import Forbidden, HubSpotUnavailable, Unauthorized
 from woohub.store.requests import StoreUnavailable
-from woohub_cli import cli_errors, environment, stacks
+from woohub_cli import cli_errors, environment
 from woohub_cli.cli_errors import Trouble, WrongUsage
+from woohub_cli.stack import stacks
 
 
 def running_here(folder: Path, **facts: str) -> Path:

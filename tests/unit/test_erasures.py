@@ -32,7 +32,7 @@ from woohub.store.payloads import CustomerEvent, OrderEvent, parse
 from woohub.sync.contacts import is_erased
 from woohub.sync.erased import is_from_before, without_person
 from woohub.sync.versions import ContactVersion
-from woohub_cli.erasure import is_newer
+from woohub_cli.erase.erasure import is_newer
 
 KEY = "k" * 64
 JANE, JOE = "jane.doe@example.com", "joe@example.com"

@@ -8,8 +8,8 @@ from statistics import fmean
 from woohub.clock import Timer
 from woohub.delivery.delivery import Delivery
 from woohub.store.payloads import ORDER_SWEPT
-from woohub_cli.connections import TENANT
-from woohub_cli.history import Pace
+from woohub_cli.deliveries.history import Pace
+from woohub_cli.stack.connections import TENANT
 
 from . import orders
 from .account import Clock, account

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from woohub.mapping.overlay import Overlay
-from woohub_cli import connections
 from woohub_cli.check_result import Result
-from woohub_cli.provision import provision
-from woohub_cli.secret_store import StackSecrets
-from woohub_cli.stack_mapping import Mappings
+from woohub_cli.set_up.provision import provision
+from woohub_cli.stack import connections
+from woohub_cli.stack.secret_store import StackSecrets
+from woohub_cli.stack.stack_mapping import Mappings
 
 from .stack import Stack
 from .stack_client import as_operators_see

@@ -18,17 +18,19 @@ from simulators.woocommerce import running as serving
 from woohub.errors import WooHubError
 from woohub.store.client import Store
 from woohub.store.webhooks import Webhook
-from woohub_cli import connections, reconcile_runs, stack_configuration, store_setup
-from woohub_cli import stacks as operators
 from woohub_cli.check_result import failed
 from woohub_cli.cli_errors import Trouble
 from woohub_cli.commands import reconcile
-from woohub_cli.comparison import MismatchKind
+from woohub_cli.deliveries import reconcile_runs
 from woohub_cli.environment import STORE_VARIABLES
-from woohub_cli.hubspot_records import Crm
 from woohub_cli.period import DATE_FORMAT, Period
-from woohub_cli.verification import Verification
-from woohub_cli.verification_report import VerificationReport
+from woohub_cli.set_up import store_setup
+from woohub_cli.stack import connections, stack_configuration
+from woohub_cli.stack import stacks as operators
+from woohub_cli.verify.comparison import MismatchKind
+from woohub_cli.verify.hubspot_records import Crm
+from woohub_cli.verify.verification import Verification
+from woohub_cli.verify.verification_report import VerificationReport
 
 from . import stack_client
 from .stack import Stack

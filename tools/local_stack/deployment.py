@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from woohub_cli.store_webhooks import is_private
+from woohub_cli.set_up.store_webhooks import is_private
 
 from . import environment
 from .processes import run

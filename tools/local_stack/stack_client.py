@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 import urllib3
 
-from woohub_cli import stacks as operators
+from woohub_cli.stack import stacks as operators
 
 from . import environment
 from .stack import Stack

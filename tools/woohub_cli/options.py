@@ -13,9 +13,10 @@ from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from woohub_cli import environment, stacks
+from woohub_cli import environment
 from woohub_cli.rendering.typer_help import Command
-from woohub_cli.stacks import Stack
+from woohub_cli.stack import stacks
+from woohub_cli.stack.stacks import Stack
 
 StackOption = Annotated[
     str | None,

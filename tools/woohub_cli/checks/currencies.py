@@ -10,9 +10,9 @@ from woohub.hubspot.answers import Record
 from woohub.hubspot.properties import MAX_AGE_S
 from woohub.store.payloads import OrderEvent
 from woohub.sync.versions import DealVersion
-from woohub_cli.comparison import Mismatch
-from woohub_cli.hubspot_records import Crm
 from woohub_cli.targets import Target
+from woohub_cli.verify.comparison import Mismatch
+from woohub_cli.verify.hubspot_records import Crm
 
 MAX_EXAMPLES = 3
 ENABLE = (

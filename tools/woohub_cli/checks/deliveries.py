@@ -7,13 +7,14 @@ from collections.abc import Iterator
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from woohub_cli import store_setup, store_webhooks, traces
 from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import store
 from woohub_cli.checks.health_context import HealthContext, ago
-from woohub_cli.metrics import DAY, Counts
-from woohub_cli.secret_store import ADDRESSES, StackSecrets
-from woohub_cli.stacks import LOCAL
+from woohub_cli.set_up import store_setup, store_webhooks
+from woohub_cli.stack import traces
+from woohub_cli.stack.metrics import DAY, Counts
+from woohub_cli.stack.secret_store import ADDRESSES, StackSecrets
+from woohub_cli.stack.stacks import LOCAL
 
 FOREIGN = "ForeignSource"  # ingest's metric, which stands in the log line itself
 MIN_SECRET_CHARACTERS = 20  # characters

@@ -13,9 +13,9 @@ from woohub.store.client import Store
 from woohub.store.connection import StoreCredentials
 from woohub_cli.check_result import Result, Step
 from woohub_cli.cli_errors import EXPECTED, explain
-from woohub_cli.connections import Connect
-from woohub_cli.metrics import Counts
-from woohub_cli.stacks import Stack
+from woohub_cli.stack.connections import Connect
+from woohub_cli.stack.metrics import Counts
+from woohub_cli.stack.stacks import Stack
 
 
 @dataclass(frozen=True)

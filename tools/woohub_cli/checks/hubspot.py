@@ -8,17 +8,17 @@ from typing import Any
 from woohub.errors import Forbidden, HubSpotRejected
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.objects import OBJECT_TYPES
-from woohub_cli import connections, traces
 from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import scopes, store
 from woohub_cli.checks.currencies import ENABLE
 from woohub_cli.checks.health_context import HealthContext, run_checks
 from woohub_cli.checks.token import token_step
-from woohub_cli.hubspot_records import Crm
-from woohub_cli.metrics import DAY
-from woohub_cli.provision import provision
-from woohub_cli.secret_store import StackSecrets
+from woohub_cli.set_up.provision import provision
+from woohub_cli.stack import connections, traces
+from woohub_cli.stack.metrics import DAY
+from woohub_cli.stack.secret_store import StackSecrets
 from woohub_cli.targets import SINGULAR, filled
+from woohub_cli.verify.hubspot_records import Crm
 
 HIGH_USAGE = 0.8  # of the daily limit
 LOG_LOOKBACK_S = 7 * DAY  # seconds of the consumer's log that are searched for refused currencies

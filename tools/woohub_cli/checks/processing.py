@@ -8,12 +8,13 @@ from woohub.consumer.breaker import DISABLED_STATES, BreakerParameter
 from woohub.dates import ms_from_utc
 from woohub.errors import InvalidParameter
 from woohub.reconcile.watermark import Watermark, WatermarkParameter
-from woohub_cli import dead_letter_queue, stack_status
 from woohub_cli.check_result import Result, Step
 from woohub_cli.checks.health_context import HealthContext, ago
 from woohub_cli.cli_errors import RENEW_IT, broken_configuration_fix
-from woohub_cli.metrics import DAY, MINUTE
-from woohub_cli.stacks import LOCAL
+from woohub_cli.dlq import dead_letter_queue
+from woohub_cli.stack import stack_status
+from woohub_cli.stack.metrics import DAY, MINUTE
+from woohub_cli.stack.stacks import LOCAL
 
 SLOW_S, EXPIRES_SOON_S = 15 * MINUTE, 5 * DAY  # seconds the oldest message waits; the queue keeps them 10 days
 RECONCILE_LATE_S, RECONCILE_DEAD_S = 35 * MINUTE, 60 * MINUTE  # seconds; it runs every 15 minutes

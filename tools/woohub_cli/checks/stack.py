@@ -8,14 +8,16 @@ from woohub.dates import ms_from_utc
 from woohub.erasures import KeyOfErasuresUnknown
 from woohub.errors import InvalidParameter
 from woohub.metrics import FOREIGN_SOURCE, LOST_EVENT, SIGNATURE_INVALID, STORE_RECORD_UNREADABLE, WEBHOOK_DISABLED
-from woohub_cli import erasure_list, further_stores, metrics, stack_configuration
 from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import deliveries, processing
 from woohub_cli.checks.health_context import HealthContext, ago
 from woohub_cli.checks.processing import RECONCILE_DEAD_S, RECONCILE_LATE_S
 from woohub_cli.cli_errors import broken_configuration_fix
-from woohub_cli.metrics import DAY
-from woohub_cli.stacks import Stack
+from woohub_cli.erase import erasure_list
+from woohub_cli.set_up import further_stores
+from woohub_cli.stack import metrics, stack_configuration
+from woohub_cli.stack.metrics import DAY
+from woohub_cli.stack.stacks import Stack
 
 OF_A_STORE = (LOST_EVENT, SIGNATURE_INVALID, FOREIGN_SOURCE, WEBHOOK_DISABLED, STORE_RECORD_UNREADABLE)  # with alarms
 

@@ -13,14 +13,15 @@ from woohub.store.client import Store
 from woohub.store.cursors import ByDate
 from woohub.store.pagination import CREATED
 from woohub.store.subscriptions import find_problems
-from woohub_cli import environment, store_webhooks
+from woohub_cli import environment
 from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import store_access
 from woohub_cli.checks.health_context import HealthContext, ago, run_checks
 from woohub_cli.environment import URL
-from woohub_cli.metrics import DAY
-from woohub_cli.secret_store import StackSecrets
-from woohub_cli.store_setup import STORE_TIMEOUT_S
+from woohub_cli.set_up import store_webhooks
+from woohub_cli.set_up.store_setup import STORE_TIMEOUT_S
+from woohub_cli.stack.metrics import DAY
+from woohub_cli.stack.secret_store import StackSecrets
 
 FIRST_ANSWER_TIMEOUT_S = 20.0  # seconds a store has to answer at all, tries included
 DELIVERY_LOOKBACK_S = 14 * DAY  # seconds that are looked back for the last delivery

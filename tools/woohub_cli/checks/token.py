@@ -8,8 +8,8 @@ from woohub.errors import Forbidden, TransientError, Unauthorized
 from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import scopes
 from woohub_cli.cli_errors import next_after
-from woohub_cli.connections import Connect
-from woohub_cli.secret_store import TOKEN
+from woohub_cli.stack.connections import Connect
+from woohub_cli.stack.secret_store import TOKEN
 
 KEY_FIX = (
     "make a service key in HubSpot (Settings > Integrations > Service keys) with {scopes}, and put it into .env as "

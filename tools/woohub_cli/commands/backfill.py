@@ -15,15 +15,17 @@ import typer
 
 from woohub.clock import Timer
 from woohub.store.client import Store
-from woohub_cli import connections, history, order_pages, stack_status, stacks
 from woohub_cli.cli_errors import EXPECTED, WrongUsage, explain
-from woohub_cli.history import Backfill, BackfillProgress, BackfillRequest, Pace, Stalled, StateFile
+from woohub_cli.deliveries import history
+from woohub_cli.deliveries.history import Backfill, BackfillProgress, BackfillRequest, Pace, Stalled, StateFile
 from woohub_cli.interrupts import sigterm_interrupts
 from woohub_cli.options import StoreOptions
+from woohub_cli.orders import order_pages
 from woohub_cli.period import DATE_FORMAT, FromOption, ToOption, period
 from woohub_cli.rendering import output
 from woohub_cli.rendering.progress import Bar, bar
-from woohub_cli.stacks import Stack
+from woohub_cli.stack import connections, stack_status, stacks
+from woohub_cli.stack.stacks import Stack
 
 RESUME = "run the same command again to resume, or use --restart"
 PER_SECOND = 100  # orders that HubSpot's usual limit lets through, roughly

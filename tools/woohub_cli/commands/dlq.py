@@ -14,16 +14,19 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from woohub_cli import dead_letter_queue, dead_letters, environment, order_names, stack_status
+from woohub_cli import environment
 from woohub_cli.cli_errors import PROBLEMS, Trouble, WrongUsage
-from woohub_cli.dead_letters import DeadLetter, LetterFilter
+from woohub_cli.dlq import dead_letter_queue, dead_letters
+from woohub_cli.dlq.dead_letters import DeadLetter, LetterFilter
 from woohub_cli.interrupts import sigterm_interrupts
 from woohub_cli.options import DryRunOption, StackOptions, StoreOption, command
+from woohub_cli.orders import order_names
 from woohub_cli.period import parsed_moment
 from woohub_cli.rendering import output
 from woohub_cli.rendering.output import Advance
 from woohub_cli.rendering.typer_help import Group
-from woohub_cli.stacks import Stack
+from woohub_cli.stack import stack_status
+from woohub_cli.stack.stacks import Stack
 
 app = typer.Typer(cls=Group, no_args_is_help=True)
 

@@ -11,15 +11,17 @@ from rich.text import Text
 
 from woohub.configuration import ConfigurationUnreadable
 from woohub.mapping.fields import FieldMapping, load_mapping
-from woohub_cli import environment, metrics, stack_configuration, store_setup
+from woohub_cli import environment
 from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import hubspot, stack, store
 from woohub_cli.checks.health_context import Check, HealthContext, run_checks
-from woohub_cli.connections import hubspot_address
 from woohub_cli.options import StoreOptions
 from woohub_cli.rendering import output
-from woohub_cli.secret_store import StackSecrets
-from woohub_cli.stacks import Stack
+from woohub_cli.set_up import store_setup
+from woohub_cli.stack import metrics, stack_configuration
+from woohub_cli.stack.connections import hubspot_address
+from woohub_cli.stack.secret_store import StackSecrets
+from woohub_cli.stack.stacks import Stack
 from woohub_cli.targets import written
 
 AREAS: Mapping[str, Sequence[tuple[str, Check]]] = {

@@ -11,16 +11,17 @@ import typer
 from woohub.configuration import MAX_AGE_S
 from woohub.mapping.values import INVISIBLE, usable_email
 from woohub.stores import FIRST
-from woohub_cli import connections, erasure_list, stack_configuration, stack_status
 from woohub_cli.cli_errors import Trouble, WrongUsage
 from woohub_cli.consent import YesOption, agreed
-from woohub_cli.erasure import Erasure, ErasureReport, Person, StoreOrders
+from woohub_cli.erase import erasure_list
+from woohub_cli.erase.erasure import Erasure, ErasureReport, Person, StoreOrders
+from woohub_cli.erase.queued_person import purge
 from woohub_cli.options import StackOptions
 from woohub_cli.period import utc
-from woohub_cli.queued_person import purge
 from woohub_cli.rendering import output
-from woohub_cli.secret_store import StackSecrets
-from woohub_cli.stacks import Stack
+from woohub_cli.stack import connections, stack_configuration, stack_status
+from woohub_cli.stack.secret_store import StackSecrets
+from woohub_cli.stack.stacks import Stack
 
 CONSUMER_TIMEOUT_S = 60.0  # template.yaml: a batch that began before the list was read ends within this time
 POLL_S = 2.0

@@ -13,17 +13,19 @@ import urllib3
 from woohub.http import Http
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot_settings import HubSpotSettings
-from woohub_cli import call_times, connections, live_test, sending, stack_configuration, stack_status
-from woohub_cli.call_times import CallTimes
 from woohub_cli.cli_errors import EXPECTED, PROBLEMS, Trouble, WrongUsage, explain
-from woohub_cli.hubspot_records import Crm
-from woohub_cli.live_test import Arrivals, Cleaned, LoadReport, Placed
+from woohub_cli.deliveries import sending
+from woohub_cli.deliveries.samples import Sample
+from woohub_cli.load import live_test
+from woohub_cli.load.live_test import Arrivals, Cleaned, LoadReport, Placed
+from woohub_cli.load.synthetic import MAX_ORDERS, Run
 from woohub_cli.options import StoreOptions
 from woohub_cli.rendering import output
-from woohub_cli.samples import Sample
-from woohub_cli.stacks import Stack
-from woohub_cli.synthetic import MAX_ORDERS, Run
+from woohub_cli.stack import call_times, connections, stack_configuration, stack_status
+from woohub_cli.stack.call_times import CallTimes
+from woohub_cli.stack.stacks import Stack
 from woohub_cli.targets import Target
+from woohub_cli.verify.hubspot_records import Crm
 
 REQUESTS_PER_10_S = 20  # of HubSpot's 100 requests per 10 s: watching must hardly slow down what is measured
 DRAIN_TIMEOUT_S = 180.0  # seconds

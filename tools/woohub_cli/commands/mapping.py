@@ -12,18 +12,19 @@ from woohub.configuration import ConfigurationUnreadable
 from woohub.mapping import mapping_file, overlay
 from woohub.mapping.mapping_file import InvalidMapping
 from woohub.mapping.overlay import Overlay
-from woohub_cli import mapping_preview, mapping_push, mapping_rows, order_names
 from woohub_cli.cli_errors import Trouble, WrongUsage
 from woohub_cli.consent import YesOption, agreed
-from woohub_cli.mapping_push import changes_facts, print_changes
-from woohub_cli.mapping_rows import WOOHUBS_OWN
+from woohub_cli.mapping import mapping_preview, mapping_push, mapping_rows
+from woohub_cli.mapping.mapping_push import changes_facts, print_changes
+from woohub_cli.mapping.mapping_rows import WOOHUBS_OWN
 from woohub_cli.options import DryRunOption, StoreOptions, command
+from woohub_cli.orders import order_names
 from woohub_cli.rendering import output
 from woohub_cli.rendering.preview_text import print_preview
 from woohub_cli.rendering.typer_help import Group
-from woohub_cli.stack_configuration import OUTPUT
-from woohub_cli.stack_mapping import Mappings, StackMapping
-from woohub_cli.stacks import NoSuchStack
+from woohub_cli.stack.stack_configuration import OUTPUT
+from woohub_cli.stack.stack_mapping import Mappings, StackMapping
+from woohub_cli.stack.stacks import NoSuchStack
 
 app = typer.Typer(cls=Group, no_args_is_help=True)
 

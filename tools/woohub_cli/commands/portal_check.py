@@ -10,13 +10,13 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from woohub_cli import connections
 from woohub_cli.cli_errors import PROBLEMS, WrongUsage
 from woohub_cli.consent import YesOption, agreed
 from woohub_cli.options import StackOptions
-from woohub_cli.portal_findings import QUESTIONS, Finding, Verdict, findings
-from woohub_cli.portal_trial import Portal, Trial
+from woohub_cli.portal_check.portal_findings import QUESTIONS, Finding, Verdict, findings
+from woohub_cli.portal_check.portal_trial import Portal, Trial
 from woohub_cli.rendering import output
+from woohub_cli.stack import connections
 
 REQUESTS_PER_10_S = 90  # of HubSpot's 100
 MAKES = "about 1,000 deals, 100 contacts and a few line items"

@@ -11,13 +11,14 @@ import typer
 
 from woohub.reconcile.watermark import WatermarkParameter
 from woohub.store.client import Store
-from woohub_cli import connections, order_pages
+from woohub_cli.deliveries.reconcile_runs import KINDS, Facts, ReconcileResult, changed, invoked, run_until_complete
 from woohub_cli.options import StoreOptions
+from woohub_cli.orders import order_pages
 from woohub_cli.period import beginning
-from woohub_cli.reconcile_runs import KINDS, Facts, ReconcileResult, changed, invoked, run_until_complete
 from woohub_cli.rendering import output
 from woohub_cli.rendering.progress import bar
-from woohub_cli.stacks import Stack
+from woohub_cli.stack import connections
+from woohub_cli.stack.stacks import Stack
 
 PARTS = {
     "watermark": "Watermark",

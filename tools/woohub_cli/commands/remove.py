@@ -8,13 +8,14 @@ from contextlib import suppress
 from woohub.store.client import Store
 from woohub.store.subscriptions import name_of
 from woohub.store.webhooks import TOPICS
-from woohub_cli import environment, store_setup
+from woohub_cli import environment
 from woohub_cli.check_result import Result, Step
 from woohub_cli.cli_errors import Trouble, WrongUsage
 from woohub_cli.options import DryRunOption, StoreOptions
 from woohub_cli.rendering.steps import finish, show_each
-from woohub_cli.stacks import LOCAL
-from woohub_cli.store_webhooks import WEBHOOKS_PAGE, removed
+from woohub_cli.set_up import store_setup
+from woohub_cli.set_up.store_webhooks import WEBHOOKS_PAGE, removed
+from woohub_cli.stack.stacks import LOCAL
 
 DEPLOYED_AS = {LOCAL: "woohub-local"}  # samconfig.toml's name of it
 STOP_IT = "stop it first: Ctrl-C where `make local` runs"

@@ -9,16 +9,16 @@ from typing import Annotated
 
 import typer
 
-from woohub_cli import connections
 from woohub_cli.check_result import Result, Step, failed
 from woohub_cli.cli_errors import WrongUsage
 from woohub_cli.consent import YesOption, agreed
 from woohub_cli.options import DryRunOption, StoreOptions
 from woohub_cli.rendering.steps import finish as finish_steps
 from woohub_cli.rendering.steps import show_each
-from woohub_cli.rotation import BY_HAND, MIN_OVERLAP_S, Rotation
-from woohub_cli.secret_store import StackSecrets
-from woohub_cli.store_setup import Reach
+from woohub_cli.set_up.rotation import BY_HAND, MIN_OVERLAP_S, Rotation
+from woohub_cli.set_up.store_setup import Reach
+from woohub_cli.stack import connections
+from woohub_cli.stack.secret_store import StackSecrets
 
 
 def left_to_do(rotation: Rotation, env: Mapping[str, str], steps: Sequence[Step], *, finished: bool) -> list[str]:

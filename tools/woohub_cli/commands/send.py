@@ -11,11 +11,11 @@ import typer
 import urllib3
 from rich.text import Text
 
-from woohub_cli import samples, sending
+from woohub_cli.deliveries import samples, sending
+from woohub_cli.deliveries.samples import Sample
+from woohub_cli.deliveries.sending import STORE, Reply
 from woohub_cli.options import DryRunOption, StoreOptions
 from woohub_cli.rendering import output
-from woohub_cli.samples import Sample
-from woohub_cli.sending import STORE, Reply
 
 
 def chosen(files: list[str], topic: str) -> list[Sample]:

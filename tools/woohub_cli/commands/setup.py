@@ -14,19 +14,21 @@ import typer
 from woohub.mapping.fields import FieldMapping
 from woohub.store.connection import StoreCredentials
 from woohub.store.webhooks import TOPICS
-from woohub_cli import environment, stack_configuration, stack_setup, store_change, store_setup
+from woohub_cli import environment
 from woohub_cli.check_result import Result, Step, failed
 from woohub_cli.cli_errors import EXPECTED, explain
-from woohub_cli.connections import HubSpotAddress, hubspot_address
 from woohub_cli.consent import YesOption, agreed
-from woohub_cli.hubspot_records import Crm
 from woohub_cli.options import DryRunOption, StoreOptions
 from woohub_cli.rendering.steps import finish, show_each
-from woohub_cli.secret_store import StackSecrets
-from woohub_cli.stack_setup import Agree
-from woohub_cli.stacks import Stack
-from woohub_cli.store_change import Change, StoreRelation
-from woohub_cli.store_setup import Reach
+from woohub_cli.set_up import stack_setup, store_change, store_setup
+from woohub_cli.set_up.stack_setup import Agree
+from woohub_cli.set_up.store_change import Change, StoreRelation
+from woohub_cli.set_up.store_setup import Reach
+from woohub_cli.stack import stack_configuration
+from woohub_cli.stack.connections import HubSpotAddress, hubspot_address
+from woohub_cli.stack.secret_store import StackSecrets
+from woohub_cli.stack.stacks import Stack
+from woohub_cli.verify.hubspot_records import Crm
 
 COMPARISON_TIMEOUT_S = 45.0  # seconds the store has to show its orders
 NOTHING_CHANGED = "Nothing was changed: neither in the stack, nor in HubSpot, nor in the store."

@@ -10,11 +10,12 @@ from rich.text import Text
 
 from woohub.configuration import ConfigurationUnreadable
 from woohub.consumer.breaker import State
-from woohub_cli import dead_letter_queue, stack_configuration, stack_status
+from woohub_cli.dlq import dead_letter_queue
 from woohub_cli.options import StoreOptions
 from woohub_cli.period import utc
 from woohub_cli.rendering import output
-from woohub_cli.stack_status import Status
+from woohub_cli.stack import stack_configuration, stack_status
+from woohub_cli.stack.stack_status import Status
 
 
 def command(options: StoreOptions) -> None:

@@ -13,14 +13,7 @@ import typer
 from woohub.mapping.several_stores import customer_id_property, order_key_prefix
 from woohub.store.connection import StoreCredentials
 from woohub.stores import FIRST_SHOWN, StoreSettings
-from woohub_cli import (
-    connections,
-    environment,
-    further_stores,
-    stack_configuration,
-    stacks,
-    store_setup,
-)
+from woohub_cli import environment
 from woohub_cli.check_result import Step, failed
 from woohub_cli.cli_errors import Trouble, WrongUsage
 from woohub_cli.consent import YesOption, agreed
@@ -29,10 +22,12 @@ from woohub_cli.options import DryRunOption, StackOptions, command
 from woohub_cli.rendering import hints, output
 from woohub_cli.rendering.steps import finish, show_each
 from woohub_cli.rendering.typer_help import Group
-from woohub_cli.stacks import Stack
-from woohub_cli.store_addition import Addition, refuse_twins
-from woohub_cli.store_removal import removal
-from woohub_cli.store_setup import Reach
+from woohub_cli.set_up import further_stores, store_setup
+from woohub_cli.set_up.store_addition import Addition, refuse_twins
+from woohub_cli.set_up.store_removal import removal
+from woohub_cli.set_up.store_setup import Reach
+from woohub_cli.stack import connections, stack_configuration, stacks
+from woohub_cli.stack.stacks import Stack
 
 app = typer.Typer(cls=Group, no_args_is_help=True)
 

@@ -15,21 +15,22 @@ from woohub.clock import Timer
 from woohub.erasures import NOBODY
 from woohub.hubspot.client import HubSpot
 from woohub.store.client import Store
-from woohub_cli import connections, erasure_list, stack_configuration, stack_status, traces
 from woohub_cli.cli_errors import Trouble, WrongUsage
-from woohub_cli.history import Pace
-from woohub_cli.hubspot_records import Crm
-from woohub_cli.latency import LOG_MATCH_S
+from woohub_cli.deliveries.history import Pace
+from woohub_cli.erase import erasure_list
+from woohub_cli.load.latency import LOG_MATCH_S
 from woohub_cli.options import StoreOptions
 from woohub_cli.period import FromOption, Period, ToOption, last_days, period
 from woohub_cli.rendering import output, report_page
 from woohub_cli.rendering.grouping import grouped
 from woohub_cli.rendering.progress import bar
 from woohub_cli.rendering.report_text import COLUMNS, group_rows, lines, rows_of
-from woohub_cli.repairs import RepairResult, repair
-from woohub_cli.stacks import Stack
-from woohub_cli.verification import Verification
-from woohub_cli.verification_report import VerificationReport
+from woohub_cli.stack import connections, stack_configuration, stack_status, traces
+from woohub_cli.stack.stacks import Stack
+from woohub_cli.verify.hubspot_records import Crm
+from woohub_cli.verify.repairs import RepairResult, repair
+from woohub_cli.verify.verification import Verification
+from woohub_cli.verify.verification_report import VerificationReport
 
 DAYS = 7
 MAX_LOG_AGE_S = 14 * 86_400.0  # seconds of ingest's log that are read at most

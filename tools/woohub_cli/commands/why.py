@@ -6,14 +6,15 @@ from typing import Annotated
 
 import typer
 
-from woohub_cli import order_names, order_reading, stack_configuration
 from woohub_cli.cli_errors import WrongUsage
 from woohub_cli.options import StoreOptions
-from woohub_cli.order_conclusions import conclude
-from woohub_cli.order_reading import OrderReading
+from woohub_cli.orders import order_names, order_reading
+from woohub_cli.orders.order_conclusions import conclude
+from woohub_cli.orders.order_reading import OrderReading
 from woohub_cli.rendering import output
 from woohub_cli.rendering.diagnosis_text import print_diagnosis
 from woohub_cli.rendering.progress import bar
+from woohub_cli.stack import stack_configuration
 
 
 def command(

@@ -9,10 +9,11 @@ from rich.text import Text
 
 from woohub.hubspot.answers import Record
 from woohub.mapping.mapping_file import STATUS
-from woohub_cli import dead_letters, line_items
-from woohub_cli.order_diagnosis import Conclusion, OrderDiagnosis
+from woohub_cli.dlq import dead_letters
+from woohub_cli.orders.order_diagnosis import Conclusion, OrderDiagnosis
 from woohub_cli.rendering import output
 from woohub_cli.rendering.report_text import COLUMNS, rows_of
+from woohub_cli.verify import line_items
 
 
 def print_diagnosis(diagnosis: OrderDiagnosis, conclusion: Conclusion) -> None:

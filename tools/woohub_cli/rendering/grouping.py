@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from woohub_cli.comparison import Difference, Mismatch, MismatchKind
+from woohub_cli.verify.comparison import Difference, Mismatch, MismatchKind
 
 MAX_UNGROUPED = 5  # differences of one property that are shown one by one
 MAX_EXAMPLES = 3

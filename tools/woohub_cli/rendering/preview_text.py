@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 
-from woohub_cli.mapping_preview import Preview, PreviewRow
+from woohub_cli.mapping.mapping_preview import Preview, PreviewRow
 from woohub_cli.rendering import output
 
 

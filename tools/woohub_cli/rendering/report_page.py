@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from html import escape
 
-from woohub_cli.comparison import Mismatch, MismatchKind
-from woohub_cli.latency import percentile
+from woohub_cli.load.latency import percentile
 from woohub_cli.rendering.charts import Series, bars, cumulative
 from woohub_cli.rendering.grouping import grouped
 from woohub_cli.rendering.report_text import COLUMNS, cells, group_cells, remarks
-from woohub_cli.verification_report import VerificationReport
+from woohub_cli.verify.comparison import Mismatch, MismatchKind
+from woohub_cli.verify.verification_report import VerificationReport
 
 MAX_ROWS = 1000  # differences
 MAX_OPEN_ROWS = 20  # days that are shown without asking

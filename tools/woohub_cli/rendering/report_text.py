@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 
 from rich.text import Text
 
-from woohub_cli import order_pages
-from woohub_cli.comparison import Mismatch, MismatchKind
-from woohub_cli.erased import WHAT_TO_DO
-from woohub_cli.latency import percentile
+from woohub_cli.load.latency import percentile
+from woohub_cli.orders import order_pages
 from woohub_cli.rendering.grouping import MismatchGroup
-from woohub_cli.verification_report import VerificationReport
+from woohub_cli.verify.comparison import Mismatch, MismatchKind
+from woohub_cli.verify.erased import WHAT_TO_DO
+from woohub_cli.verify.verification_report import VerificationReport
 
 COLUMNS = ("What", "Entity", "Record", "Property", "Store", "HubSpot", "Order")
 

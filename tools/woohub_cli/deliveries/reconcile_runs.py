@@ -1,0 +1,110 @@
+"""Runs of the reconcile function that a person asks for, until what was asked for is done."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.config import Config
+
+from woohub.reconcile.watermark import Watermark
+from woohub.store.client import Store
+from woohub_cli.cli_errors import Trouble
+from woohub_cli.period import SECOND, shifted
+from woohub_cli.stack.stacks import Aws
+
+# The function has five minutes. No retry: a second call would reconcile the same beside the first.
+INVOKE_CONFIG = Config(connect_timeout=10, read_timeout=330, retries={"mode": "standard", "total_max_attempts": 1})
+MAX_RUNS = 100  # of five minutes each
+OUT_OF_TIME = "out of time"
+NOT_CONFIGURED = "the stack has no address and keys of a store, so nothing is reconciled: run `woohub setup`"
+KINDS = {"orders": "orders", "trash": "orders from the trash", "customers": "accounts", "deleted": "deleted orders"}
+
+Facts = Mapping[str, Any]
+Invoke = Callable[[Facts], Facts]
+
+
+@dataclass
+class ReconcileResult:
+    """What the runs of the function did together."""
+
+    queued: Counter[str] = field(default_factory=Counter)
+    webhooks: list[str] = field(default_factory=list)
+    runs: int = 0
+    complete: bool = False
+    stopped: str = ""
+    failed: dict[str, str] = field(default_factory=dict)  # part of the last run → why it failed
+    unreadable: dict[str, str] = field(default_factory=dict)  # record → why the store could not show it
+
+    def add(self, facts: Facts) -> None:
+        """Take in the answer of one run."""
+        self.runs += 1
+        self.queued.update(facts.get("queued") or {})
+        self.webhooks += facts.get("webhooks") or []
+        self.failed, self.unreadable = dict(facts.get("failed") or {}), dict(facts.get("unreadable") or {})
+        self.complete, self.stopped = bool(facts.get("complete")), str(facts.get("stopped") or "")
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "queued": {name: self.queued[name] for name in KINDS},
+            "webhooks": self.webhooks,
+            "complete": self.complete,
+            "stopped": self.stopped or None,
+            "runs": self.runs,
+            "failed": self.failed,
+            "unreadable": self.unreadable,
+        }
+
+
+def run_until_complete(
+    invoke: Invoke, event: Facts, on_progress: Callable[[ReconcileResult], None] = lambda _sweep: None
+) -> ReconcileResult:
+    """Run the function, and again while it ran out of time; it resumes what was asked for first."""
+    done = ReconcileResult()
+    while done.runs < MAX_RUNS:
+        facts = invoke(event if not done.runs else {})
+        if facts.get("configured") is False:
+            raise Trouble(NOT_CONFIGURED)
+        done.add(facts)
+        on_progress(done)
+        if done.complete or not done.stopped.startswith(OUT_OF_TIME):
+            break
+    return done
+
+
+def invoked(aws: Aws, function: str) -> Invoke:
+    """Call a function and wait for its answer; Trouble when it fails."""
+    client = aws.client("lambda", INVOKE_CONFIG)
+
+    def invoke(event: Facts) -> Facts:
+        answer = client.invoke(FunctionName=function, Payload=jsonlib.dumps(dict(event)).encode())
+        text = answer["Payload"].read()
+        try:
+            answer_facts = jsonlib.loads(text)
+        except ValueError:
+            answer_facts = None
+        if "FunctionError" in answer or not isinstance(answer_facts, dict):
+            said = (
+                answer_facts.get("errorMessage")
+                if isinstance(answer_facts, dict)
+                else text.decode(errors="replace")[:200]
+            )
+            raise Trouble(f"the function {function} failed: {said}; see its log")
+        return answer_facts
+
+    return invoke
+
+
+def changed(store: Store, mark: Watermark | str, since: str) -> dict[str, Any]:
+    """What a run would read: orders changed since the watermark, or since the moment asked for."""
+    reached = mark if isinstance(mark, str) else min(mark.orders.moment, mark.trash.moment)
+    start = min(since, reached) if since else reached
+    asked = {"modified_after": shifted(start, -SECOND), "dates_are_gmt": "true"}  # that second itself is left out
+    return {
+        "since": f"{start}Z",
+        "orders": store.count("orders", status="any", **asked),
+        "trash": store.count("orders", status="trash", **asked),
+    }

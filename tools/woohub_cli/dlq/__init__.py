@@ -1,0 +1,1 @@
+"""The dead-letter queue and what its messages say."""

@@ -1,0 +1,1 @@
+"""A person is erased: from HubSpot, from the queues, and for what comes later."""

@@ -1,0 +1,83 @@
+"""The list of erasures in the stack's bucket, and the key of its hashes beside HubSpot's token."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from woohub.erasures import FILE, NOBODY, ErasedPeople, ErasureList, hashed
+from woohub_cli.cli_errors import Trouble
+from woohub_cli.stack.secret_store import StackSecrets
+from woohub_cli.stack.stack_configuration import OUTPUT
+from woohub_cli.stack.stacks import Stack
+from woohub_cli.stack.stored_objects import ChangedMeanwhile, replace
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+ATTEMPTS = 5
+
+
+class ErasureFile:
+    """erasures.json; two people who add to it at once do not lose each other's entries."""
+
+    def __init__(self, s3: S3Client, bucket: str) -> None:
+        self._s3, self._bucket = s3, bucket
+
+    def read(self) -> ErasureList:
+        """InvalidParameter if it cannot be read; an empty list where there is none."""
+        return self._read()[0]
+
+    def add(self, addresses: Collection[str], key: str) -> int:
+        """Enter addresses as erased now; returns that moment, epoch milliseconds by AWS's clock.
+
+        Trouble if the list was made with another key.
+        """
+        hashes = {hashed(address, key) for address in addresses}
+        return self._change(lambda entries, now_ms: entries.with_entries(hashes, now_ms, key), key)
+
+    def remove(self, address: str, key: str) -> None:
+        """Take an address off the list; Trouble as above."""
+        self._change(lambda entries, _now_ms: entries.without({hashed(address, key)}), key)
+
+    def _change(self, changed: Callable[[ErasureList, int], ErasureList], key: str) -> int:
+        for _ in range(ATTEMPTS):
+            entries, etag, now_ms = self._read()
+            ErasedPeople.of(entries, key)  # else its entries would be void with this one's fingerprint
+            text = changed(entries, now_ms).text()
+            with suppress(ChangedMeanwhile):
+                replace(self._s3, self._bucket, FILE, text.encode(), etag, ContentType="application/json")
+                return now_ms
+        raise Trouble(f"{FILE} in the stack's bucket is being changed by others: run the command again")
+
+    def _read(self) -> tuple[ErasureList, str | None, int]:
+        """The list, its ETag (None: there is none yet), and the present."""
+        try:
+            answer = self._s3.get_object(Bucket=self._bucket, Key=FILE)
+        except self._s3.exceptions.NoSuchKey as error:
+            return ErasureList(erasures=()), None, _now_ms(error.response)
+        return ErasureList.parse(answer["Body"].read()), answer["ETag"], _now_ms(answer)
+
+
+def _now_ms(answer: Mapping[str, Any]) -> int:
+    """The end of the second in which AWS answered: deliveries are dated by the same clock."""
+    date = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date")
+    return int(parsedate_to_datetime(date).timestamp() if date else time.time()) * 1000 + 999
+
+
+def file_of(stack: Stack) -> ErasureFile:
+    """The list of this stack; Trouble if it has no bucket."""
+    return ErasureFile(stack.aws.s3, stack.output(OUTPUT))
+
+
+def people(stack: Stack) -> ErasedPeople:
+    """Who has been erased in this stack; KeyOfErasuresUnknown as for the functions."""
+    if OUTPUT not in stack.outputs:
+        return NOBODY
+    entries = file_of(stack).read()
+    if not entries.erasures:
+        return NOBODY
+    return ErasedPeople.of(entries, StackSecrets(stack).erasure_key())

@@ -1,0 +1,1 @@
+"""Orders placed in a stack, awaited in HubSpot and timed."""

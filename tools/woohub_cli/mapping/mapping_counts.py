@@ -1,0 +1,102 @@
+"""How many records in HubSpot another mapping concerns, by HubSpot's search."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from woohub.errors import HubSpotRejected, WooHubError
+from woohub.hubspot.client import HubSpot
+from woohub.hubspot.objects import CONTACTS, DEALS, LINE_ITEMS, ORDERS, ObjectType
+from woohub.mapping.fields import FieldMapping
+from woohub.mapping.mapping_file import ITEM_KEY, KEY, STATUS
+from woohub_cli.mapping.mapping_rows import Change
+from woohub_cli.targets import written
+
+# By section of the mapping: the object, and the property that only woohub's records have.
+WOOHUBS_RECORDS = {
+    "contact": (CONTACTS, CONTACTS.version),
+    "deal": (DEALS, KEY),
+    "order": (ORDERS, KEY),
+    "line_item": (LINE_ITEMS, ITEM_KEY),
+}
+Filter = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Affected:
+    """Records of one kind that a change concerns. HubSpot's search knows new records some seconds later."""
+
+    records: str  # deals, contacts, …
+    why: str  # the rows that change, or the order status
+    now: str  # of a stage: its id before and after; "" for rows
+    then: str
+    count: int | None  # None: HubSpot does not say, for want of a scope, say
+
+    def facts(self) -> dict[str, Any]:
+        """For --json."""
+        return asdict(self)
+
+    @property
+    def text(self) -> str:
+        """For people."""
+        number = "an unknown number of" if self.count is None else self.count
+        if self.then:
+            return (
+                f"{number} {self.records} have the status {self.why}: stage {self.then} instead of {self.now} when it "
+                "next changes"
+            )
+        return f"{number} {self.records} can get another value: {self.why}"
+
+
+def affected(
+    hubspot: HubSpot, changes: Sequence[Change], now: FieldMapping | None, then: FieldMapping
+) -> list[Affected]:
+    """What a push concerns, of all stores together."""
+    return [*_by_rows(hubspot, changes, then), *(_by_stage(hubspot, now, then) if now else ())]
+
+
+def _by_rows(hubspot: HubSpot, changes: Sequence[Change], then: FieldMapping) -> Iterator[Affected]:
+    """All that woohub has written, where what is written changes: which of them have another value nobody knows."""
+    for section, (kind, own) in WOOHUBS_RECORDS.items():
+        places = [change.place for change in changes if change.place.startswith(f"{section}.") and change.writes]
+        if places and kind.name in written(then):
+            count = _count(hubspot, kind, {"propertyName": own, "operator": "HAS_PROPERTY"})
+            yield Affected(kind.name.replace("_", " "), ", ".join(places), "", "", count)
+
+
+def _by_stage(hubspot: HubSpot, now: FieldMapping, then: FieldMapping) -> Iterator[Affected]:
+    pairs = [(DEALS, now.pipeline, then.pipeline)] if now.has_deals and then.has_deals else []
+    pairs += [(ORDERS, now.orders.pipeline, then.orders.pipeline)] if now.orders and then.orders else []
+    for kind, before, after in pairs:
+        listed = sorted(
+            {status for pipeline in (before, after) for stage in pipeline.stages for status in stage.statuses}
+        )
+        moved = {status: (before.stage(status), after.stage(status)) for status in listed}
+        for status, (old, new) in moved.items():
+            if old != new:
+                count = _count(hubspot, kind, {"propertyName": STATUS, "operator": "EQ", "value": status})
+                yield Affected(kind.name, status, old, new, count)
+        if before.default_stage != after.default_stage:
+            count = _count(hubspot, kind, {"propertyName": STATUS, "operator": "NOT_IN", "values": listed})
+            yield Affected(kind.name, "any that no stage lists", before.default_stage, after.default_stage, count)
+
+
+def _count(hubspot: HubSpot, kind: ObjectType, wanted: Filter) -> int | None:
+    hubspot.searches.wait_for_turn()
+    asked = {"filterGroups": [{"filters": [wanted]}], "limit": 1}
+    try:
+        return int(hubspot.post(f"{hubspot.paths.objects}/{kind.name}/search", asked)["total"])
+    except HubSpotRejected:
+        return None if _knows(hubspot, kind, wanted["propertyName"]) else 0
+    except WooHubError:
+        return None
+
+
+def _knows(hubspot: HubSpot, kind: ObjectType, name: str) -> bool:
+    """Whether HubSpot may have the property: before set-up it has none of woohub's, so no record has it."""
+    try:
+        return any(row["name"] == name for row in hubspot.property_definitions(kind))
+    except WooHubError:
+        return True

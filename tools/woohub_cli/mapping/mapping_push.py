@@ -1,0 +1,119 @@
+"""Put another mapping into the stack, after saying what that changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import typer
+
+from woohub.mapping.fields import FieldMapping
+from woohub.mapping.overlay import Overlay
+from woohub_cli.cli_errors import EXPECTED, PROBLEMS, explain
+from woohub_cli.consent import agreed
+from woohub_cli.mapping import mapping_rows
+from woohub_cli.mapping.mapping_counts import Affected, affected
+from woohub_cli.mapping.mapping_effects import effects, missing_in_hubspot, writes_more
+from woohub_cli.mapping.mapping_rows import Change
+from woohub_cli.options import StoreOptions
+from woohub_cli.orders.order_reading import CLIENT_TIMEOUT_S
+from woohub_cli.rendering import output
+from woohub_cli.stack import connections
+from woohub_cli.stack.stack_mapping import Mappings
+
+IN_FORCE = "The functions use it within a minute."
+SET_UP = "run `woohub setup`: it creates what HubSpot lacks"
+CATCH_UP = (
+    "two minutes later run `woohub verify --days 1 --repair`: what was written until then lacks the new values, and "
+    "would get them with its next change only"
+)
+
+
+def changes_facts(changes: Sequence[Change]) -> dict[str, Any]:
+    """For --json: rows, and which records get them when."""
+    return {"changes": [vars(change) for change in changes], "effects": effects(changes)}
+
+
+def print_changes(changes: Sequence[Change]) -> None:
+    """The same for people."""
+    if not changes:
+        output.say("Nothing changes.")
+        return
+    output.table(("Row", "Now", "Then"), [(change.place, change.now, change.then or "removed") for change in changes])
+    output.say()
+    for effect in effects(changes):
+        output.say(f"  {effect}")
+
+
+@dataclass(frozen=True)
+class Consequences:
+    """What a mapping means in HubSpot: how many records it concerns, and what HubSpot lacks for it."""
+
+    affected: Sequence[Affected] = ()
+    missing: Sequence[str] = ()
+    unknown: str = ""  # why it is not known what HubSpot lacks
+
+    @classmethod
+    def of(cls, mappings: Mappings, changes: Sequence[Change], then: FieldMapping, env: dict[str, str]) -> Consequences:
+        """Ask HubSpot."""
+        counted: Sequence[Affected] = ()
+        try:
+            hubspot = connections.hubspot(mappings.stack, env)
+            hubspot.caller.timer.start(CLIENT_TIMEOUT_S)
+            counted = affected(hubspot, changes, mappings.now_in_force(), then)
+            return cls(counted, missing_in_hubspot(hubspot, then))
+        except EXPECTED as error:
+            return cls(counted, unknown=explain(error))
+
+    def facts(self) -> dict[str, Any]:
+        """For --json."""
+        counted = [each.facts() for each in self.affected]
+        return {"missing_in_hubspot": list(self.missing), "affected": counted, "hubspot": self.unknown}
+
+    def say(self) -> None:
+        """For people."""
+        if self.affected:
+            output.say("\nIn HubSpot now:")
+        for each in self.affected:
+            output.say(f"  {each.text}")
+        if self.missing:
+            output.say(f"\nHubSpot lacks (until then it is left out): {SET_UP}", style="yellow")
+        for what in self.missing:
+            output.say(f"  {what}")
+        if self.unknown:
+            output.note(f"whether HubSpot has every property and stage is not known: {self.unknown}", "yellow")
+
+
+def replace(mappings: Mappings, file: Overlay | None, options: StoreOptions, *, yes: bool, dry_run: bool) -> None:
+    """Store the file in place of what is there, after saying what that changes."""
+    tables, then = mappings.then(file)
+    changes = mapping_rows.changes(mappings.now_or_own(), tables)
+    consequences = Consequences.of(mappings, changes, then, options.env)
+    if not options.json:
+        print_changes(changes)
+        consequences.say()
+    stored = mappings.objects.get(mappings.pushed.key)
+    content = file.content if file else None
+    following = _following(changes, consequences)
+    same = (stored.body if stored else None) == content
+    question = f"Use it in the stack {mappings.stack.name}?"
+    agrees = not (same or dry_run) and agreed(question, yes=yes, json=options.json)
+    version = mappings.pushed.push(content, mappings.objects) if agrees else ""
+    if options.json:
+        done = {"pushed": agrees, "dry_run": dry_run, "version": version, "next": following if agrees else []}
+        output.as_json({"stack": mappings.stack.name, **changes_facts(changes), **consequences.facts(), **done})
+    elif agrees:
+        output.say(f"\nStored. {IN_FORCE}", style="green")
+        for step in following:
+            output.say(f"Next: {step}.")
+    elif same:
+        output.say("\nThe stack has it already.")
+    if not (agrees or same or dry_run):
+        output.note("nothing was changed: answer yes, or pass --yes")
+        raise typer.Exit(PROBLEMS)
+
+
+def _following(changes: Sequence[Change], consequences: Consequences) -> list[str]:
+    """What to do after the push: the functions read the mapping, and HubSpot's properties, once in a while only."""
+    return [*([SET_UP] if consequences.missing else ()), *([CATCH_UP] if writes_more(changes) else ())]

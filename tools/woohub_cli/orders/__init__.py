@@ -1,0 +1,1 @@
+"""One order: found, read everywhere, and what it comes down to."""

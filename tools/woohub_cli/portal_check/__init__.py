@@ -1,0 +1,1 @@
+"""What HubSpot's portal does, tried."""

@@ -1,0 +1,1 @@
+"""What set-up gives a stack, HubSpot and a store, and what is taken away again."""

@@ -1,0 +1,110 @@
+"""What set-up does, one step at a time: secrets into the stack, HubSpot's properties, the store's webhooks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+
+from woohub.mapping.fields import FieldMapping
+from woohub_cli import environment
+from woohub_cli.check_result import Result, Step, failed
+from woohub_cli.checks import scopes
+from woohub_cli.checks.token import token_step
+from woohub_cli.set_up import store_setup
+from woohub_cli.set_up.provision import provision
+from woohub_cli.set_up.store_setup import Reach
+from woohub_cli.stack.connections import Connect, HubSpotAddress
+from woohub_cli.stack.secret_store import WEBHOOK_SECRET, StackSecrets
+from woohub_cli.stack.stacks import Stack
+from woohub_cli.targets import written
+
+Agree = Callable[[str], bool]  # asks a person a question: whether the answer is yes
+
+
+def run(
+    stack: Stack | None,
+    env: Mapping[str, str],
+    table: FieldMapping,
+    connect: Connect,
+    reach: Reach,
+    *,
+    agree: Agree = lambda _question: False,
+    store_secrets: bool = True,
+    before_webhooks: Iterable[Step] = (),
+    others: Collection[FieldMapping] = (),
+    dry_run: bool = False,
+) -> Iterator[Step]:
+    """Everything setup does, one step at a time. Raises botocore's errors.
+
+    `others`: mappings of the stack's other stores, whose objects HubSpot's key must be able to write, too.
+    `before_webhooks`: steps of the caller's, taken once HubSpot has what the mapping needs.
+    """
+    replaced = False
+    given = env.get("HUBSPOT_API_KEY", "")
+    stored = StackSecrets(stack).token() if stack else ""
+    kinds = written(table, *others)
+    checks = list(_token_steps(given or stored, connect, kinds))
+    yield from checks
+    if stack and store_secrets:
+        if given and not failed(checks):
+            yield StackSecrets(stack).store_token(given, dry_run=dry_run)
+        secret = _webhook_secret(stack, env, agree, dry_run=dry_run)
+        replaced = secret.outcome is Result.STORED and bool(secret.detail)
+        yield secret
+    setup_token = env.get("HUBSPOT_SETUP_API_KEY") or given or stored
+    if setup_token and not (failed(checks[:1]) and setup_token == (given or stored)):
+        yield from provision(connect(setup_token), table, others, dry_run=dry_run)
+    yield from before_webhooks
+    if not env.get(environment.URL):
+        yield Step("store", Result.SKIPPED, f"{environment.URL} is not set")
+        if stack and store_secrets:
+            yield from store_setup.record(stack, store_setup.named_sources(env), dry_run=dry_run)
+    elif store_secrets:
+        yield from store_setup.run(stack, env, reach, secret_is_new=replaced, dry_run=dry_run)
+
+
+def _token_steps(token: str, connect: Connect, kinds: Sequence[str]) -> Iterator[Step]:
+    """Whether HubSpot accepts the functions' token, for everything they do with it."""
+    step = token_step(token, connect, kinds)
+    yield step
+    if step.outcome is Result.OK:
+        yield scopes.step(connect(token), kinds)
+
+
+def _webhook_secret(stack: Stack, env: Mapping[str, str], agree: Agree, *, dry_run: bool) -> Step:
+    secret = env.get("WOO_COMMERCE_WEBHOOK_SECRET", "")
+    if secret:
+        objection = secret_objection(stack, secret)
+        if objection and (dry_run or not agree(f"{objection.detail}. Replace the stack's secret anyway?")):
+            return objection
+        return StackSecrets(stack).store_webhook_secret(secret, dry_run=dry_run)
+    what = f"{WEBHOOK_SECRET} in the stack"
+    if StackSecrets(stack).webhook():
+        return Step(what, Result.OK, "unchanged: WOO_COMMERCE_WEBHOOK_SECRET is not set")
+    fix = "put WOO_COMMERCE_WEBHOOK_SECRET into .env: 40 or more letters and digits"
+    return Step(what, Result.FAILED, "there is none, so every delivery is rejected", fix)
+
+
+def secret_objection(stack: Stack, secret: str) -> Step | None:
+    """Why the webhook secret of .env should not replace the stack's; None if it is the same, or nothing says so."""
+    secrets, what = StackSecrets(stack), f"{WEBHOOK_SECRET} in the stack"
+    if secrets.webhook().get("current") == secret:
+        return None
+    if secrets.is_old(secret):
+        detail = "unchanged: WOO_COMMERCE_WEBHOOK_SECRET is the secret before the last rotation"
+        return Step(what, Result.WARNING, detail, "remove it from .env")
+    if secrets.was_rotated():
+        detail = "unchanged: a rotation set it, and WOO_COMMERCE_WEBHOOK_SECRET differs, perhaps because it is older"
+        return Step(
+            what, Result.FAILED, detail, "remove it from .env, or run `woohub setup --yes` to store it in the stack"
+        )
+    return None
+
+
+def url_warning(stack: Stack | None, env: Mapping[str, str], address: HubSpotAddress) -> Iterator[Step]:
+    """HUBSPOT_API_URL decides at deployment which HubSpot the functions call, not here."""
+    asked = env.get("HUBSPOT_API_URL", address.url).rstrip("/")
+    if stack and asked != address.url:
+        fix = "start or deploy the stack with that address (parameter HubSpotApiUrl), or unset HUBSPOT_API_URL"
+        yield Step(
+            "HubSpot address", Result.WARNING, f"HUBSPOT_API_URL is {asked}, but the stack calls {address.url}", fix
+        )

@@ -1,0 +1,217 @@
+"""Whether the store that `setup` is given is the one that the stack, and the deals in HubSpot, belong to.
+
+Order ids of two stores collide: the second store's order 1234 would overwrite the first one's deal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+from urllib.parse import urlsplit
+
+from woohub.errors import InvalidPayload
+from woohub.hubspot.answers import Record
+from woohub.store.client import Store
+from woohub.store.cursors import ByDate
+from woohub.store.pagination import CREATED
+from woohub.store.rows import StoreRow
+from woohub_cli.check_result import Result, Step
+from woohub_cli.load import synthetic
+from woohub_cli.orders.store_deliveries import order_event
+from woohub_cli.period import EVER
+from woohub_cli.verify.hubspot_records import Crm
+
+SAMPLE_DEALS = 100  # of HubSpot's latest deals
+MIN_FOREIGN_DEALS = (
+    5  # deals of orders that the store does not have: fewer may be test orders, or orders that were deleted
+)
+USUAL_PORTS = (None, 80, 443)
+
+
+class StoreRelation(StrEnum):
+    SAME = "same"
+    MOVED = "moved"  # the same orders at another address: the shop moved, or this is a copy of it
+    OTHER = "other"
+    UNKNOWN = "unknown"  # another address, and nothing in HubSpot to compare
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """What the store's orders and HubSpot's deals have in common, by a sample of each.
+
+    Deals are HubSpot's orders where the mapping has those instead; where it has both, an order needs both.
+    """
+
+    orders: int  # in the store
+    looked_up: int = 0  # of these, the oldest ones
+    with_deal: int = 0  # of those looked up
+    alike: int = 0  # deals that show the store's order of their id
+    different: tuple[int, ...] = ()  # ids of orders that HubSpot has with another date and another name
+    unknown: int = 0  # of HubSpot's latest deals, how many are of orders the store does not have
+    records: str = "deals"  # what the mapping makes of an order: deals, orders, or both
+
+    @property
+    def foreign(self) -> bool:
+        """Whether HubSpot's deals are mostly of another store."""
+        others = len(self.different) + self.unknown
+        return others > self.alike and (bool(self.different) or others >= MIN_FOREIGN_DEALS)
+
+    @property
+    def lacks_history(self) -> bool:
+        """Whether HubSpot has fewer than half of the store's older orders."""
+        return self.with_deal * 2 < self.looked_up
+
+    def facts(self) -> dict[str, Any]:
+        return {
+            "orders_in_store": self.orders,
+            "orders_looked_up": self.looked_up,
+            "orders_with_deal": self.with_deal,
+            "deals_alike": self.alike,
+            "deals_different": len(self.different),
+            "deals_of_unknown_orders": self.unknown,
+        }
+
+
+def look(store: Store, crm: Crm) -> Overlap:
+    """Compare the store's oldest orders and HubSpot's latest deals; raises what the clients raise."""
+    total = store.count("orders")
+    first = next(store.orders(ByDate(EVER), by=CREATED), None)
+    oldest = {row.id: row for row in (first.rows if first else ())}
+    beside = crm.orders_beside()
+    written = [crm, beside] if beside else [crm]
+    records = " and ".join(each.target.type.name for each in written)
+    by_order, *others = [_of_orders(each, oldest) for each in written]
+    complete = set(by_order).intersection(*others)
+    counted = Overlap(total, len(oldest), len(complete), records=records)
+    if crm.lacks:  # this HubSpot was never set up, so it has no deal of any order
+        return counted
+    latest = {
+        number: deal for deal in crm.latest(SAMPLE_DEALS) if 0 < (number := _order_id(deal, crm)) < synthetic.FIRST_ID
+    }
+    rows = oldest | store.orders_by_id(number for number in latest if number not in oldest)
+    return _compared(counted, rows, latest | by_order, crm)
+
+
+def _of_orders(crm: Crm, numbers: Iterable[int]) -> dict[int, Record]:
+    """HubSpot's record of each order that it has one of."""
+    if crm.lacks:
+        return {}
+    deals = crm.deals([crm.key(number) for number in numbers])
+    return {number: records[0] for key, records in deals.items() if (number := crm.order_id(key))}
+
+
+def _order_id(deal: Record, crm: Crm) -> int:
+    return crm.order_id(deal.properties.get(crm.target.table.key_property) or "")
+
+
+def _compared(counted: Overlap, rows: Mapping[int, StoreRow], deals: Mapping[int, Record], crm: Crm) -> Overlap:
+    verdicts = {number: _alike(rows[number], deals[number], crm) for number in deals if number in rows}
+    return replace(
+        counted,
+        alike=sum(verdicts.values()),
+        different=tuple(sorted(number for number, alike in verdicts.items() if not alike)),
+        unknown=len(deals) - len(verdicts),
+    )
+
+
+def _alike(row: StoreRow, deal: Record, crm: Crm) -> bool:
+    """Whether the deal shows this order; what cannot be compared counts as alike.
+
+    By the order's date to the second and the customer's name: two stores differ in both.
+    """
+    target = crm.target
+    with suppress(InvalidPayload):
+        if event := order_event(row, 0):
+            wanted = target.table.deal(event.order)
+            names = [name for name in (target.date, target.name) if name in wanted] or [target.amount]
+            schema = crm.deal_schema
+            return any(schema.equal(name, deal.properties.get(name), wanted.get(name, "")) for name in names)
+    return True
+
+
+def shop_of(url: str) -> tuple[str, int | None, str]:
+    """What an address says about which shop it is: neither scheme nor www. nor a slash at the end do."""
+    parts = urlsplit(url if "://" in url else f"https://{url}")
+    port = None if parts.port in USUAL_PORTS else parts.port
+    return (parts.hostname or "").removeprefix("www."), port, parts.path.rstrip("/").lower()
+
+
+SECOND_STACK = (
+    "for a second store run `woohub store add`: its orders get keys of their own (order_key_prefix; "
+    "docs/operations.md, Add a second store)"
+)
+FIXES = {
+    StoreRelation.MOVED: "if the shop has moved there: `woohub setup --yes`; for a copy of it, such as staging, use a "
+    "separate stack and HubSpot account",
+    StoreRelation.OTHER: f"{SECOND_STACK}; only if those records may be overwritten: `woohub setup --yes`",
+    StoreRelation.UNKNOWN: f"if it is the same shop at another address: `woohub setup --yes`; {SECOND_STACK}",
+}
+QUESTIONS = {
+    StoreRelation.MOVED: "Has the shop moved there, so that the stack shall read it from now on?",
+    StoreRelation.OTHER: "Use it for this stack anyway, and have those records overwritten?",
+    StoreRelation.UNKNOWN: "Is it the same shop, so that the stack shall read it from now on?",
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """The store that setup is given, beside the one it was given before (`stored_url`, "" if there was none)."""
+
+    stored_url: str
+    url: str
+    overlap: Overlap | None
+    missing: str = ""  # why there is no overlap: what the store or HubSpot said
+
+    @property
+    def other_address(self) -> bool:
+        """Whether the address is another shop's than before."""
+        return bool(self.stored_url) and shop_of(self.stored_url) != shop_of(self.url)
+
+    @property
+    def kind(self) -> StoreRelation:
+        if self.overlap and self.overlap.foreign:
+            return StoreRelation.OTHER
+        if not self.other_address:
+            return StoreRelation.SAME
+        return StoreRelation.MOVED if self.overlap and self.overlap.alike else StoreRelation.UNKNOWN
+
+    @property
+    def detail(self) -> str:
+        known = f"the stack is set up for {self.stored_url}, and {self.url} is another address"
+        if self.kind is StoreRelation.OTHER and self.overlap:
+            subject = known if self.other_address else f"HubSpot's {self.overlap.records} are not of {self.url}"
+            return f"{subject}: {_evidence(self.overlap)}. {COLLISION.capitalize()}"
+        if self.kind is StoreRelation.MOVED and self.overlap:
+            compared = self.overlap.alike + len(self.overlap.different) + self.overlap.unknown
+            shown = f"{self.overlap.alike} of {compared} {self.overlap.records} compared show them"
+            return f"{known} with the same orders: {shown}"
+        why = f"could not be compared with HubSpot's ({self.missing})" if self.missing else "are not in HubSpot yet"
+        return f"{known}; its orders {why}. If it is another shop: {COLLISION}"
+
+    @property
+    def question(self) -> str:
+        """For a person at the terminal."""
+        return f"{self.detail}.\n{FIXES[self.kind]}.\n{QUESTIONS[self.kind]}"
+
+    def step(self, outcome: Result) -> Step:
+        """For a run that cannot ask anybody."""
+        return Step("store", outcome, self.detail, FIXES.get(self.kind, ""))
+
+
+COLLISION = (
+    "order ids of two stores collide: an order would overwrite what HubSpot has of the other store's order of the same "
+    "id"
+)
+
+
+def _evidence(overlap: Overlap) -> str:
+    parts = [f"{overlap.alike} {overlap.records} show its orders"]
+    if overlap.different:
+        example = overlap.different[0]
+        parts.append(f"{len(overlap.different)} show another date and customer (order {example}, for example)")
+    if overlap.unknown:
+        parts.append(f"{overlap.unknown} are of orders it does not have")
+    return ", ".join(parts)

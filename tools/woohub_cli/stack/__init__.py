@@ -1,0 +1,1 @@
+"""The stack a command is about: where it is, its configuration, secrets, metrics and logs."""

@@ -1,0 +1,31 @@
+"""The configuration of a stack: what the functions use, and so every command."""
+
+from __future__ import annotations
+
+from woohub.configuration import Configuration, ConfigurationVersion
+from woohub.mapping.fields import FieldMapping
+from woohub.stores import FIRST
+from woohub_cli.cli_errors import WrongUsage
+from woohub_cli.stack.stacks import Stack
+
+OUTPUT = "ConfigurationBucket"
+NO_BUCKET = "the stack {name} has no configuration bucket, it is older than that: run `make deploy` first"
+
+
+def current(stack: Stack | None) -> ConfigurationVersion:
+    """What the stack's functions use; the defaults without a stack. Raises ConfigurationUnreadable."""
+    bucket = stack.outputs.get(OUTPUT, "") if stack else ""
+    return Configuration(lambda: stack.aws.s3, bucket).current()  # type: ignore[union-attr]
+
+
+def mapping(stack: Stack | None) -> FieldMapping:
+    """The mapping of the stack's store. ConfigurationUnreadable; WrongUsage where the stack has no such store."""
+    return mapping_in(current(stack), stack)
+
+
+def mapping_in(version: ConfigurationVersion, stack: Stack | None) -> FieldMapping:
+    """The same, of a configuration that is read already."""
+    store, mappings = stack.store if stack else FIRST, version.mappings
+    if store not in mappings:
+        raise WrongUsage(f"the stack's configuration has no store {store}: `woohub store list`")
+    return mappings[store]

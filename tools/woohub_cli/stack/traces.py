@@ -1,0 +1,173 @@
+"""What the functions' logs say about one order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from woohub.dates import utc_from_ms
+from woohub.stores import FIRST
+from woohub_cli.cli_errors import Trouble, explain
+from woohub_cli.stack.stacks import Stack
+
+GROUPS = {"ingest": "IngestFunction", "consumer": "ConsumerFunction"}
+MAX_LOG_PAGES = 200  # of a log at most: weeks of a busy store's
+QUEUED = "queued"  # ingest's message about a delivery it took
+CURRENCY_LEFT_OUT = "currency_not_enabled_in_hubspot"  # the consumer's warning
+REFUSED = "SignatureInvalid"  # ingest's metric, which stands in the log line itself
+LOGGED_FIELDS = (
+    "topic",
+    "delivery_id",
+    "message_id",
+    "receive_count",
+    "verdict",
+    "deal_id",
+    "contact_id",
+    "note",
+    "error",
+    "status",
+    "category",
+)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """One line of a log: what became of a delivery at ingest, or of its message at HubSpot."""
+
+    at_ms: int
+    where: str  # ingest or consumer
+    fields: Mapping[str, Any]
+
+    @property
+    def at(self) -> str:
+        """UTC."""
+        return f"{utc_from_ms(self.at_ms)}Z"
+
+    @property
+    def verdict(self) -> str:
+        """The consumer's done, ignored, retry or rejected; ingest's is "queued"."""
+        return str(self.fields.get("verdict") or self.fields.get("message") or "")
+
+    @property
+    def message_id(self) -> str:
+        return str(self.fields.get("message_id") or "")
+
+    def facts(self) -> dict[str, Any]:
+        logged = {name: self.fields[name] for name in LOGGED_FIELDS if self.fields.get(name)}
+        return {"at": self.at, "where": self.where, "verdict": self.verdict} | logged
+
+
+@dataclass(frozen=True)
+class Traces:
+    """All lines in order; `missing` says why the logs could not be read, or not to the end."""
+
+    lines: tuple[Trace, ...] = ()
+    refused: int = 0  # requests to ingest without a valid signature, of whatever order
+    missing: str = ""
+
+    @property
+    def received(self) -> list[Trace]:
+        """Deliveries that ingest put on the queue."""
+        return [trace for trace in self.lines if trace.where == "ingest"]
+
+    @property
+    def tried(self) -> list[Trace]:
+        """What the consumer made of them and of what was read from the store."""
+        return [trace for trace in self.lines if trace.where == "consumer"]
+
+    @property
+    def waiting(self) -> list[Trace]:
+        """Deliveries on the queue that the consumer has not finished."""
+        finished = {trace.message_id for trace in self.tried if trace.verdict != "retry"}
+        return [trace for trace in self.received if trace.message_id and trace.message_id not in finished]
+
+
+def read(stack: Stack, entity: str, since_ms: int) -> Traces:
+    """Everything about an entity since then."""
+    cut: list[str] = []
+    try:
+        lines = [
+            Trace(at_ms, where, fields)
+            for where, function in GROUPS.items()
+            for at_ms, fields in of_function(stack, function, f'"{entity}"', since_ms, cut.append)
+            if fields.get("entity") == entity and _is_of_store(stack, fields)
+        ]
+        refused = sum(1 for _ in of_function(stack, GROUPS["ingest"], REFUSED, since_ms, cut.append))
+    except (ClientError, BotoCoreError) as error:
+        return Traces(missing=explain(error))
+    return Traces(tuple(sorted(lines, key=lambda trace: trace.at_ms)), refused, "; ".join(dict.fromkeys(cut)))
+
+
+def deliveries(stack: Stack, since_ms: int) -> dict[str, list[float]] | None:
+    """When ingest put a delivery of each entity on the queue, epoch seconds; None where the log cannot be read, or
+    holds none, or too many."""
+    cut: list[str] = []
+    moments: dict[str, list[float]] = {}
+    with suppress(ClientError, BotoCoreError, Trouble):
+        for at_ms, fields in of_function(stack, GROUPS["ingest"], QUEUED, since_ms, cut.append):
+            if fields.get("message_id") and fields.get("entity"):
+                moments.setdefault(str(fields["entity"]), []).append(at_ms / 1000)
+        return moments if moments and not cut else None
+    return None
+
+
+def refused_currencies(stack: Stack, since_ms: int) -> set[str]:
+    """The currencies that the consumer left out since then, as its warnings say; none where its log cannot be read."""
+    with suppress(ClientError, BotoCoreError, Trouble):
+        lines = list(of_function(stack, GROUPS["consumer"], CURRENCY_LEFT_OUT, since_ms))
+        return {str(fields["currency"]) for _, fields in lines if fields.get("currency")}
+    return set()
+
+
+def of_function(
+    stack: Stack, function: str, pattern: str, since_ms: int, cut: Callable[[str], None] = lambda _cut: None
+) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Epoch ms and content of the JSON lines of one function (an output of the template) that match.
+
+    `cut` is called where there are too many. Raises botocore's errors.
+    """
+    lines = _lines(stack.aws.client("logs"), _group(stack, stack.output(function)), pattern, since_ms, cut)
+    by_store = function == GROUPS["ingest"]
+    return (line for line in lines if not by_store or _is_of_store(stack, line[1]))
+
+
+def _is_of_store(stack: Stack, fields: Mapping[str, Any]) -> bool:
+    """Whether a line is about the store that the command is about; the first store's lines name none."""
+    return bool(fields.get("store", FIRST) == stack.store)
+
+
+def _group(stack: Stack, function: str) -> str:
+    configuration = stack.aws.functions.get_function_configuration(FunctionName=function)
+    return (configuration.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{function}"
+
+
+def _lines(
+    logs: Any, group: str, pattern: str, since_ms: int, cut: Callable[[str], None]
+) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Time and content of the JSON lines that match; none where nothing was ever logged."""
+    asked: dict[str, Any] = {"logGroupName": group, "filterPattern": pattern, "startTime": since_ms}
+    for _ in range(MAX_LOG_PAGES):
+        try:
+            page = logs.filter_log_events(**asked)
+        except logs.exceptions.ResourceNotFoundException:
+            return
+        for event in page.get("events", ()):
+            fields = _parsed(event["message"])
+            if fields is not None:
+                yield int(event["timestamp"]), fields
+        if not page.get("nextToken"):
+            return
+        asked["nextToken"] = page["nextToken"]
+    cut(f"only the first {MAX_LOG_PAGES} pages of {group} were read")
+
+
+def _parsed(line: str) -> Mapping[str, Any] | None:
+    with suppress(ValueError):
+        fields = json.loads(line)
+        return fields if isinstance(fields, dict) else None
+    return None

@@ -1,0 +1,103 @@
+"""Compare a period of the store with HubSpot: every order, every account, every contact and association."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from woohub.dates import utc_from_ms
+from woohub.erasures import NOBODY, ErasedPeople
+from woohub.hubspot.answers import Record
+from woohub.mapping.mapping_file import STATUS
+from woohub.reconcile import deleted_orders
+from woohub.store.client import Store
+from woohub.store.cursors import ByDate
+from woohub.store.pagination import CHANGED
+from woohub.store.payloads import TRASH
+from woohub_cli.checks.currencies import Currencies
+from woohub_cli.orders.order_names import OrderName
+from woohub_cli.period import SECOND, Period, shifted
+from woohub_cli.verify.comparison import Mismatch, MismatchKind
+from woohub_cli.verify.hubspot_records import Crm
+from woohub_cli.verify.verification_contacts import compare_contacts
+from woohub_cli.verify.verification_orders import compare_orders
+from woohub_cli.verify.verification_report import VerificationReport
+from woohub_cli.verify.verification_run import Show, VerificationRun
+
+WAITS = (MismatchKind.MISSING, MismatchKind.DIFFERING, MismatchKind.UNASSOCIATED, MismatchKind.WRONG_CONTACT)
+RECENTLY = timedelta(minutes=5)  # what changed so lately may wait in a queue that is not empty
+GONE = (
+    "`woohub reconcile --deleted check` moves the {record} to the lost stage; delete it in HubSpot if it is of no use"
+)
+
+
+@dataclass(frozen=True)
+class Verification:
+    """One comparison. `clock` gives epoch seconds, `depth` the messages on the queue, `show` what is being done."""
+
+    store: Store
+    crm: Crm
+    clock: Callable[[], float]
+    depth: Callable[[], int] = lambda: 0
+    show: Show = lambda _what, _total, _done: None
+    people: ErasedPeople = NOBODY
+
+    def run(self, period: Period, *, all_customers: bool = False) -> VerificationReport:
+        """Compare; raises what the store's and HubSpot's clients raise."""
+        crm, target = self.crm, self.crm.target
+        began = utc_from_ms(int(self.clock() * 1000))
+        report = VerificationReport(period, began, target.record, target.in_hubspot)
+        run = VerificationRun(
+            *(self.store, crm, target.table, self.clock, self.show, self.people),
+            beside=crm.orders_beside(),
+            currencies=Currencies(crm),
+            report=report,
+        )
+        crm.check()
+        compare_orders(run, period)
+        compare_contacts(run, period, all_customers=all_customers)
+        _check_unknown_deals(run)
+        report.currencies, differing = run.currencies.result()
+        report.mismatches += differing
+        _set_aside_changing(run, queued=bool(report.mismatches and self.depth()))
+        report.mismatches = [replace(mismatch, named=run.named.get(mismatch.entity)) for mismatch in report.mismatches]
+        report.unreadable = self.store.unreadable
+        report.mismatches.sort(
+            key=lambda mismatch: (mismatch.entity.partition(":")[0] != "order", mismatch.number, mismatch.record)
+        )
+        return report
+
+
+def _check_unknown_deals(run: VerificationRun) -> None:
+    """Deals dated in the period whose order the store has not: more than one per order, or of an order deleted."""
+    target, report = run.crm.target, run.report
+    run.show(f"{target.records} without an order", None, 0)
+    unknown_deals: dict[int, Record] = {}
+    for record in run.crm.dated(report.period):
+        key = record.properties.get(run.table.key_property) or ""
+        number = run.crm.order_id(key)
+        if number and key not in run.deals and run.table.pipeline.holds(record.properties):
+            unknown_deals[number] = record
+    for number in deleted_orders.missing_in_store(run.store, sorted(unknown_deals)):
+        record = unknown_deals[number]
+        if record.properties.get(STATUS) != TRASH and not run.store.has_order(number):
+            fix = GONE.format(record=target.record)
+            mismatch = Mismatch.of_order(MismatchKind.DELETED, number, target, record.id, fix=fix)
+            run.named[mismatch.entity] = OrderName(number, "", record.properties.get(target.name) or "")
+            report.mismatches.append(mismatch)
+            run.count_deal(record, "")
+
+
+def _set_aside_changing(run: VerificationRun, *, queued: bool) -> None:
+    """What changed since this began, or just before while messages still wait, is no difference yet."""
+    report = run.report
+    if not report.mismatches:
+        return
+    since = shifted(report.began, -RECENTLY) if queued else report.began
+    moved = {entity for entity, modified in run.modified.items() if modified > since}
+    for step in run.store.orders(ByDate(shifted(report.began, SECOND)), by=CHANGED):
+        moved |= {f"order:{row.id}" for row in step.rows}
+    certain = [mismatch for mismatch in report.mismatches if mismatch.entity not in moved or mismatch.kind not in WAITS]
+    gone = {mismatch.entity for mismatch in report.mismatches} - {mismatch.entity for mismatch in certain}
+    report.mismatches, report.on_their_way = certain, sorted(gone)

@@ -1,0 +1,220 @@
+"""Accounts and contacts, the contacts of deals, and people whom the store has erased."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+
+from woohub.dates import utc_from_ms
+from woohub.errors import InvalidPayload, PermanentError, TransientError
+from woohub.hubspot.answers import Record
+from woohub.mapping.mapping_file import CONTACT_VERSION
+from woohub.mapping.values import usable_email
+from woohub.store.rows import StoreRow
+from woohub.sync.contacts import oldest_first, snapshot_of
+from woohub.sync.erased import forgotten_at
+from woohub.sync.versions import DealVersion
+from woohub_cli.orders import order_names
+from woohub_cli.orders.order_names import OrderName
+from woohub_cli.orders.store_deliveries import customer_event
+from woohub_cli.period import Period
+from woohub_cli.verify import erased
+from woohub_cli.verify.commerce import metrics_mismatches
+from woohub_cli.verify.comparison import Mismatch, MismatchKind, association_mismatches, contact_mismatches
+from woohub_cli.verify.erased import ErasedPerson
+from woohub_cli.verify.verification_orders import CORRECT_IT
+from woohub_cli.verify.verification_run import Link, Seen, VerificationRun, made_in
+
+BARE = "HubSpot has no contact of its e-mail address (any more)"
+MAX_DELETED_CONTACTS = 50  # contacts deleted in HubSpot whose other orders are searched for
+TOO_MANY_DELETED = (
+    f"more than {MAX_DELETED_CONTACTS} contacts were deleted in HubSpot: their orders from before the period are not "
+    "searched for; include that time with --from"
+)
+SEARCH_FAILED = "older orders of a contact that was deleted in HubSpot could not be searched for in the store"
+
+
+def compare_contacts(run: VerificationRun, period: Period, *, all_customers: bool) -> None:
+    """Every customer that orders or accounts have shown. Raises what the clients raise."""
+    _check_accounts(run, _customers(run, period, all_customers=all_customers))
+    records = _check_contacts(run)
+    _check_associations(run, records)
+    _check_deals_without_their_contact(run, records)
+    run.report.erased = [*_erased_by_order(run), *_erased_by_account(run, records)]
+
+
+def _customers(run: VerificationRun, period: Period, *, all_customers: bool) -> Iterator[StoreRow]:
+    """Accounts that ordered or were made in the period; of all, those that were changed in it too."""
+    rows = _all_accounts(run, period) if all_customers else _new_accounts(run, period)
+    for row in rows:
+        run.accounts.discard(row.id)
+        yield row
+    yield from run.store.customers_by_id(sorted(run.accounts)).values()
+
+
+def _all_accounts(run: VerificationRun, period: Period) -> Iterator[StoreRow]:
+    total, done = run.store.count("customers"), 0
+    for step in run.store.customers():
+        done += len(step.rows)
+        run.show("accounts", total, done)
+        yield from (row for row in step.rows if _concerns(run, period, row))
+
+
+def _concerns(run: VerificationRun, period: Period, row: StoreRow) -> bool:
+    return period.holds(row.modified_at) or made_in(period, row) or row.id in run.accounts
+
+
+def _new_accounts(run: VerificationRun, period: Period) -> Iterator[StoreRow]:
+    for rows in run.store.newest_customers(0):
+        yield from (row for row in rows if made_in(period, row))
+        dates = [row.created_at for row in rows if row.created_at]
+        if dates and max(dates) < period.since:
+            return
+
+
+def _check_accounts(run: VerificationRun, rows: Iterable[StoreRow]) -> None:
+    known: set[int] = set()
+    for row in rows:
+        if row.id not in known:
+            known.add(row.id)
+            _check_account(run, row)
+
+
+def _check_account(run: VerificationRun, row: StoreRow) -> None:
+    entity = f"customer:{row.id}"
+    run.named[entity] = OrderName(row.id, "", order_names.of_account(row.fields))
+    try:
+        event = customer_event(row, run.now_ms(), run.store.ahead_s)
+        if event is None:
+            return
+        snapshot = snapshot_of(event, run.table)
+        email = snapshot.properties.get("email", "")
+        if forgotten_at(event, email, run.people):
+            return
+        if email and not usable_email(email):
+            raise InvalidPayload("email: not an address HubSpot could accept")
+    except InvalidPayload as error:
+        mismatch = Mismatch(MismatchKind.UNREADABLE, entity, "contact", detail=str(error), fix=CORRECT_IT)
+        run.report.mismatches.append(mismatch)
+        return
+    run.report.accounts += 1
+    run.modified[entity] = row.modified_at
+    if email and erased.is_emptied(row.fields):
+        run.emptied[entity] = email
+    if email:
+        run.seen.setdefault(email, []).append(Seen(entity, snapshot))
+
+
+def _check_contacts(run: VerificationRun) -> dict[str, Record]:
+    """Each contact once, however many addresses it has; the records by address."""
+    run.show("contacts", len(run.seen), 0)
+    done = 0
+
+    def advance(more: int) -> None:
+        nonlocal done
+        done += more
+        run.show("contacts", len(run.seen), done)
+
+    records = run.crm.contacts(run.seen, advance)
+    missing = {
+        mismatch.entity for mismatch in run.report.mismatches if mismatch.kind is MismatchKind.MISSING
+    }  # with them comes theirs
+    together: dict[str, list[Seen]] = {}
+    for email, seen in run.seen.items():
+        if email in records:
+            together.setdefault(records[email].id, []).extend(seen)
+        elif email in run.refused:
+            run.report.refused_addresses += len(seen)
+        elif any(sight.entity not in missing for sight in seen):
+            _judge_contact(run, seen, None)
+    by_id = {record.id: record for record in records.values()}
+    for record_id, seen in together.items():
+        _judge_contact(run, seen, by_id[record_id])
+    entities = {record_id: seen[-1].entity for record_id, seen in together.items()}
+    run.report.mismatches += metrics_mismatches(run.crm, by_id, entities)
+    run.report.contacts = len(by_id)
+    return records
+
+
+def _judge_contact(run: VerificationRun, seen: Sequence[Seen], record: Record | None) -> None:
+    snapshots = oldest_first([sight.snapshot for sight in seen])
+    newest = next(sight for sight in seen if sight.snapshot is snapshots[-1])
+    now = utc_from_ms(run.now_ms())
+    mismatches = contact_mismatches(newest.entity, snapshots, record, run.table, run.crm.contact_schema, now)
+    run.report.mismatches += mismatches
+
+
+def _check_associations(run: VerificationRun, contacts: dict[str, Record]) -> None:
+    links = [link for link in run.links if link.email in contacts]
+    run.show("associations", len(links), 0)
+    has = run.crm.contacts_of([link.deal.id for link in links])
+    for link in links:
+        wanted = contacts[link.email].id
+        linked = has.get(link.deal.id, set())
+        run.report.mismatches += association_mismatches(link.order_id, link.deal, wanted, linked, run.crm.target)
+
+
+def _check_deals_without_their_contact(run: VerificationRun, contacts: dict[str, Record]) -> None:
+    """Deals whose contact HubSpot has not, or has no more: the contact comes with one of them, the others need it.
+
+    A deleted contact loses its associations, also those of orders outside the period.
+    """
+    bare = [link for link in run.links if link.email not in contacts | dict.fromkeys(run.refused)]
+    comes_with = {mismatch.entity for mismatch in run.report.mismatches if mismatch.queueable}
+    run.report.mismatches += [_without_contact(run, link) for link in bare if link.entity not in comes_with]
+    deleted = {link.email: ids for link in bare if (ids := _contact_ids(link.deal))}
+    for email in sorted(deleted)[:MAX_DELETED_CONTACTS]:
+        run.report.mismatches += map(partial(_without_contact, run), _other_deals(run, email, deleted[email]))
+    if len(deleted) > MAX_DELETED_CONTACTS:
+        run.report.notes[TOO_MANY_DELETED] += 1
+
+
+def _without_contact(run: VerificationRun, link: Link) -> Mismatch:
+    kind, target = MismatchKind.UNASSOCIATED, run.crm.target
+    return Mismatch.of_order(kind, link.order_id, target, link.deal.id, detail=BARE)
+
+
+def _other_deals(run: VerificationRun, email: str, contact_ids: set[str]) -> Iterator[Link]:
+    """The deals outside the period that were associated with a contact, by the store's orders of its address."""
+    try:
+        rows = [row for row in run.store.search_orders(email) if f"order:{row.id}" not in run.modified]
+    except (PermanentError, TransientError) as error:
+        run.report.notes[f"{SEARCH_FAILED}: {error}"] += 1
+        return
+    deals = run.crm.deals([run.table.deal_key(row.id) for row in rows])
+    for row in rows:
+        run.named[f"order:{row.id}"] = order_names.of_order(row.fields)
+        for deal in deals.get(run.table.deal_key(row.id), [])[:1]:
+            if _contact_ids(deal) & contact_ids:
+                yield Link(row.id, deal, email)
+
+
+def _erased_by_order(run: VerificationRun) -> Iterator[ErasedPerson]:
+    """Contacts of anonymised orders' deals, unless another order shows that the person is still a customer."""
+    of_deals = run.crm.contacts_of(list(run.anonymised.values()))
+    contacts = run.crm.contacts_by_id({contact_id for ids in of_deals.values() for contact_id in ids})
+    anonymised = erased.ANONYMISED.format(record=run.crm.target.record)
+    for entity, deal_id in run.anonymised.items():
+        for contact_id in sorted(of_deals.get(deal_id, set())):
+            contact = contacts.get(contact_id)
+            if contact and erased.is_named(contact) and not _has_orders(run, contact.properties.get("email") or ""):
+                yield ErasedPerson(entity, contact_id, anonymised, deal_id)
+
+
+def _erased_by_account(run: VerificationRun, contacts: dict[str, Record]) -> Iterator[ErasedPerson]:
+    """Contacts that woohub has written for an account whose billing address is empty by now."""
+    for entity, email in run.emptied.items():
+        contact = contacts.get(email)
+        written = contact and contact.properties.get(CONTACT_VERSION)
+        if contact and written and erased.has_place(contact) and not _has_orders(run, email):
+            yield ErasedPerson(entity, contact.id, erased.EMPTIED)
+
+
+def _has_orders(run: VerificationRun, email: str) -> bool:
+    return any(sight.entity.startswith("order:") for sight in run.seen.get(email, ()))
+
+
+def _contact_ids(deal: Record) -> set[str]:
+    """The ids of the contacts that woohub associated the deal with."""
+    version = DealVersion.parse(deal.properties.get("woocommerce_order_version"))
+    return {contact_id for contact_id in (version.contacts if version else None) or () if contact_id}

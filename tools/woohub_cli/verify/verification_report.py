@@ -1,0 +1,94 @@
+"""What a comparison of store and HubSpot has to report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+from woohub_cli.checks.currencies import NotEnabled
+from woohub_cli.load.latency import Lags
+from woohub_cli.period import Period
+from woohub_cli.verify.comparison import Mismatch, MismatchKind
+from woohub_cli.verify.erased import ErasedPerson
+
+
+@dataclass
+class DayTotals:
+    """Orders of one day and currency, by the date they were made: in the store and in HubSpot."""
+
+    orders: int = 0
+    orders_sum: Decimal = Decimal(0)
+    deals: int = 0
+    deals_sum: Decimal = Decimal(0)
+
+    @property
+    def equal(self) -> bool:
+        """Whether both sides agree."""
+        return (self.orders, self.orders_sum) == (self.deals, self.deals_sum)
+
+    def facts(self) -> dict[str, Any]:
+        """For --json; sums are text, as exact as they are."""
+        return vars(self) | {"orders_sum": str(self.orders_sum), "deals_sum": str(self.deals_sum)}
+
+
+@dataclass
+class VerificationReport:
+    """What was compared, and what came of it."""
+
+    period: Period
+    began: str
+    record: str = "deal"  # what an order is in HubSpot, for people; see Target
+    in_hubspot: str = "deal"
+    orders: int = 0
+    accounts: int = 0
+    contacts: int = 0
+    mismatches: list[Mismatch] = field(default_factory=list)
+    on_their_way: list[str] = field(default_factory=list)  # orders and accounts that change just now
+    refused_addresses: int = 0  # orders without a contact, because HubSpot refuses the address
+    currencies: list[NotEnabled] = field(default_factory=list)  # that HubSpot rejects
+    anonymised: int = 0  # orders the store has anonymised: they have no contact
+    forgotten: int = 0  # of them, those of people erased by `woohub erase`
+    erased: list[ErasedPerson] = field(default_factory=list)  # whom HubSpot still names
+    notes: Counter[str] = field(default_factory=Counter)  # what the portal lacks, and the like
+    days: dict[tuple[str, str], DayTotals] = field(default_factory=dict)  # (2026-11-24, USD)
+    lags: Lags = field(default_factory=Lags)
+    unreadable: dict[str, str] = field(default_factory=dict)  # "order:123" → why the store could not show it
+
+    @property
+    def records(self) -> str:
+        """What orders are in HubSpot, for people."""
+        return f"{self.record}s"
+
+    @property
+    def equal(self) -> bool:
+        """Whether HubSpot has what the store has."""
+        return not self.mismatches
+
+    @cached_property
+    def problems(self) -> Counter[str]:
+        return Counter(mismatch.kind.value for mismatch in self.mismatches)
+
+    def facts(self) -> dict[str, Any]:
+        """For --json; field values of orders and contacts are personal data."""
+        return self.period.facts() | {
+            "checked": {"orders": self.orders, "accounts": self.accounts, "contacts": self.contacts},
+            "equal": self.equal,
+            "problems": {kind.value: self.problems[kind.value] for kind in MismatchKind},
+            "findings": [mismatch.facts() for mismatch in self.mismatches],
+            "on_their_way": self.on_their_way,
+            "addresses_refused_by_hubspot": self.refused_addresses,
+            "currencies_not_enabled": [currency.facts() for currency in self.currencies],
+            "anonymised_orders": self.anonymised,
+            "orders_of_erased_people": self.forgotten,
+            "erased_people_in_hubspot": [person.facts() for person in self.erased],
+            "notes": dict(self.notes),
+            "unreadable": self.unreadable,
+            "latency": self.lags.facts(),
+            "days": [
+                {"day": day, "currency": currency} | totals.facts()
+                for (day, currency), totals in sorted(self.days.items())
+            ],
+        }
