@@ -69,20 +69,6 @@ def test_a_hundred_new_orders_take_three_calls_more() -> None:
     assert not wrong_metrics(engine.portal)
 
 
-def test_an_order_that_moved_while_metrics_were_off_counts_for_nobody_else_once_they_are_on_again() -> None:
-    engine = engine_with_metrics()
-    with_metrics = engine.kinds
-    engine.deliver(message("order.created", order()))
-    engine.kinds = record_kinds(FIELDS)
-    engine.deliver(message("order.updated", order(billing={"email": BO}, **LATER), 60))
-    engine.kinds = with_metrics
-
-    engine.deliver(message("order.updated", order(billing={"email": BO}, **LATER), 120))
-
-    assert (metrics(engine)["orders"], metrics(engine, BO)["orders"]) == ("0", "1")
-    assert not wrong_metrics(engine.portal)
-
-
 def test_switched_off_there_is_no_call_and_no_property_more() -> None:
     engine = EngineFixture(kinds=record_kinds(FIELDS))
     engine.deliver(message("order.created", order()))

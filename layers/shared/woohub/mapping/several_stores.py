@@ -58,6 +58,7 @@ def with_shared_contacts(mappings: Mapping[str, FieldMapping]) -> dict[str, Fiel
             mapping,
             contact_rules=MappingProxyType({**rules, **mapping.contact_rules}),
             metrics=metrics,
+            orders=replace(mapping.orders, metrics=metrics) if mapping.orders else None,
         )
         for store, mapping in mappings.items()
     }

@@ -118,7 +118,7 @@ def plan(
     contact = contacts.to_associate(history, contact_id, mapping)
     if properties or contact or history.newest.deserves_a_version(stored):
         known = contacts.after(contact, creating=current is None)
-        former = _former(version, contacts.others_than(contact) if contact else ())
+        former = _former(version, contacts.others_than(contact) if contact else ()) if mapping.metrics else ()
         newest = history.newest
         properties[DEALS.version] = str(DealVersion(newest.modified_at, newest.received_ms, known, former))
     return Change(

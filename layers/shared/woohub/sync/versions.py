@@ -132,8 +132,8 @@ class DealVersion:
 
     The third part tells without another call whether the association is in place: the id of the deal's contact, or
     none. While the contact is changed it lists all that may be associated just then, so a retry after a crash knows
-    which contacts to disassociate. None: not known. The last part is there where the deal was somebody else's before:
-    their metrics change, too, also in a retry after a crash, and where metrics are switched on only later.
+    which contacts to disassociate. None: not known. The last part is there where contacts' metrics are kept and the
+    deal was somebody else's before: their metrics change, too, also in a retry after a crash.
     """
 
     modified_at: str
