@@ -163,6 +163,15 @@ def test_a_shop_that_is_in_the_stack_already_is_refused(stack: OperatedStack) ->
     assert "is the store first already" in result.output
 
 
+@pytest.mark.usefixtures("outlet")
+def test_a_property_that_the_mapping_writes_is_no_place_for_the_stores_customer_numbers(stack: OperatedStack) -> None:
+    result = store(stack, "add", "outlet", "--customer-id", "phone")
+
+    assert result.exit_code == 1
+    assert "phone is written by the mapping already" in result.output
+    assert configured(stack) == []
+
+
 def test_a_wrong_key_leaves_nothing_behind(stack: OperatedStack, outlet: SimulatedShop) -> None:
     result = store(stack, "add", "outlet", "--secret", "cs_wrong")
 

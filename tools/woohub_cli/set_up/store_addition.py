@@ -18,13 +18,16 @@ from woohub_cli.set_up import further_stores, stack_setup
 from woohub_cli.set_up.provision import provision
 from woohub_cli.set_up.rotation import new_secret
 from woohub_cli.set_up.store_setup import Reach
-from woohub_cli.stack import connections
+from woohub_cli.stack import connections, stack_configuration
 from woohub_cli.stack.secret_store import STORE_KEY, WEBHOOK_SECRET, StackSecrets
 from woohub_cli.stack.stacks import Stack
 
 
 def refuse_twins(first: Stack, name: str, wanted: StoreSettings, others: Mapping[str, StoreSettings]) -> None:
-    """A store that is in the stack already would send every order twice; another prefix would double its deals."""
+    """A store that is in the stack already would send every order twice; another prefix would double its deals.
+
+    A property that the mapping writes already would get the customers' numbers in place of its values.
+    """
     stored = StackSecrets(first).store()
     addresses = {other: row.url for other, row in others.items() if other != name}
     addresses |= {FIRST_SHOWN: stored.url} if stored else {}
@@ -32,6 +35,8 @@ def refuse_twins(first: Stack, name: str, wanted: StoreSettings, others: Mapping
         if site(url) == site(wanted.url):
             raise Trouble(f"{wanted.url} is the store {other} already: HubSpot would get each of its orders twice")
     known = others.get(name)
+    if not known and wanted.customer_id_property in stack_configuration.current(first).mapping.contact_properties:
+        raise Trouble(f"{wanted.customer_id_property} is written by the mapping already: name another --customer-id")
     if known and order_key_prefix(name, known) != order_key_prefix(name, wanted):
         raise Trouble(f"the store {name} has the order key prefix {order_key_prefix(name, known)!r}: it cannot change")
 
