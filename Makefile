@@ -51,8 +51,9 @@ audit: .venv-scanner/ready ## Ask whether a locked package has a known vulnerabi
 	@for lock in layers/dependencies/requirements.txt requirements/*.txt; do \
 		echo "$$lock" && $(SCANNER)/pip-audit --strict --disable-pip --require-hashes --requirement "$$lock" || exit 1; done
 
+# In one process: it takes longer to start others and to hand them each of 2,500 tests than to pass these.
 unit: .venv/ready ## Pass the tests that need no AWS and no server, with fewer examples of each law: seconds
-	@$(LOCAL) .venv/bin/pytest --numprocesses auto --hypothesis-profile quick tests/unit $(PYTEST)
+	@$(LOCAL) .venv/bin/pytest --hypothesis-profile quick tests/unit $(PYTEST)
 
 # One process more than cores, since the end-to-end tests mostly wait for the emulated AWS.
 test: install ## Pass all tests (PYTEST="-k breaker" for some)

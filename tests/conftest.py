@@ -102,5 +102,5 @@ def pytest_collection_finish() -> None:
 
 # How fast a machine is says nothing about the code: no test of a law fails for taking long.
 hypothesis.settings.register_profile("woohub", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
-hypothesis.settings.register_profile("quick", hypothesis.settings.get_profile("woohub"), max_examples=20)
+hypothesis.settings.register_profile("quick", hypothesis.settings.get_profile("woohub"), max_examples=10)
 hypothesis.settings.load_profile("woohub")
