@@ -197,6 +197,15 @@ def test_a_dry_run_moves_nothing(stack: Deployed) -> None:
     assert (stack.visible(QUEUE), stack.visible(DLQ)) == (0, 1)
 
 
+@pytest.mark.parametrize("command", [["redrive"], ["drop"], ["redrive", "--dry-run"], ["drop", "--dry-run"]])
+def test_where_nothing_matches_a_move_says_so_as_the_list_does(stack: Deployed, command: list[str]) -> None:
+    assert run(*command, "--all").stdout == run("list").stdout
+
+    stack.reject(1, **REFUSED)
+
+    assert run(*command, "--order", "999").stdout == run("list", "--order", "999").stdout
+
+
 @pytest.mark.parametrize("command", ["redrive", "drop"])
 def test_nothing_named_is_wrong_usage_and_moves_nothing(stack: Deployed, command: str) -> None:
     stack.reject(1, **REFUSED)

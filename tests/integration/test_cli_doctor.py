@@ -411,6 +411,26 @@ def test_a_store_without_keys_is_asked_for_them(shop: OperatedStack) -> None:
     assert "WOO_COMMERCE_CONSUMER_SECRET" in named(shop, "store")["detail"]
 
 
+class NothingCounted:
+    """Metrics of a stack that has got no delivery."""
+
+    def total(self, *_: object) -> int:
+        return 0
+
+    def last(self, *_: object) -> None:
+        return None
+
+    oldest_message = last
+
+
+def test_before_the_first_delivery_what_the_store_did_earlier_is_not_called_none(
+    shop: OperatedStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    health = context(shop, monkeypatch, metrics=NothingCounted())
+
+    assert step(health, "last delivery").detail.startswith("none since the webhooks were created")
+
+
 def test_where_nothing_is_counted_the_last_delivery_is_not_known(
     shop: OperatedStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:

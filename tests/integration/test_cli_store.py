@@ -77,6 +77,11 @@ def alarms() -> dict[str, Any]:
     return {alarm["AlarmName"]: alarm for alarm in alarms}
 
 
+@pytest.mark.usefixtures("outlet")
+def test_the_steps_of_an_addition_name_the_stores_own_variables(stack: OperatedStack) -> None:
+    assert "WOO_COMMERCE_WEBHOOK_SECRET_OUTLET is not set" in store(stack, "add", "outlet").stdout
+
+
 def test_a_store_is_added_to_a_running_stack(stack: OperatedStack, outlet: SimulatedShop) -> None:
     result = store(stack, "add", "outlet")
 

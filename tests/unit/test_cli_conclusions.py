@@ -16,6 +16,7 @@ from woohub.consumer.breaker import State
 from woohub.hubspot.answers import Record
 from woohub.mapping.fields import load_mapping
 from woohub.store.rows import StoreRow
+from woohub.sync.versions import NO_DATE
 from woohub_cli.dlq.dead_letters import DeadLetter
 from woohub_cli.orders.order_conclusions import RULES, conclude
 from woohub_cli.orders.order_diagnosis import Address, InHubSpot, InStore, OrderDiagnosis
@@ -133,3 +134,12 @@ def test_conclusions_name_the_record_that_the_mapping_makes(name: str, words: st
     conclusion = conclude(cases(TARGETS[record])[name])
 
     assert words.format(record=record) in f"{conclusion.text} {conclusion.next_step}"
+
+
+@pytest.mark.parametrize(
+    ("date", "state_of"), [("2026-11-23T22:40:00", "2026-11-23T22:40:00Z"), (NO_DATE, None)], ids=["a date", "no date"]
+)
+def test_a_state_without_a_date_of_the_store_is_shown_without_one(date: str, state_of: str | None) -> None:
+    deal = Record("9", {"woocommerce_order_version": f"{date}|{RECEIVED_MS}|"})
+
+    assert InHubSpot(TARGETS["deal"], deals=(deal,)).state_of == state_of

@@ -46,6 +46,11 @@ def test_every_example_is_a_line_of_its_own_and_begins_alike(command: tuple[str,
     assert [line for line in lines if not re.match(r" {5}(woohub|sam|echo) ", line)] == []
 
 
+@pytest.mark.parametrize("command", ["list", "show", "redrive", "drop"])
+def test_the_dead_letters_of_all_stores_are_read_unless_one_is_named(command: str) -> None:
+    assert "Default: the first one" not in " ".join(shown("dlq", command).split())
+
+
 def test_a_paragraph_flows_and_what_is_indented_stays() -> None:
     text = """First.
 

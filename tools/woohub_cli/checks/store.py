@@ -112,10 +112,13 @@ def last_delivery(context: HealthContext, store: Store | None) -> Step:
     last = context.metrics.last("DeliveryAccepted", DAY) or context.metrics.last(
         "DeliveryAccepted", DELIVERY_LOOKBACK_S
     )
-    seen = f"{ago(context.now - last)} ago" if last else f"none for {ago(DELIVERY_LOOKBACK_S)}"
+    start = context.now - DELIVERY_LOOKBACK_S
+    made = _made_at(store, context) if store and not last else 0.0
+    never = "none since the webhooks were created" if made > start else f"none for {ago(DELIVERY_LOOKBACK_S)}"
+    seen = f"{ago(context.now - last)} ago" if last else never
     if store is None:
         return Step(what, Result.OK if last else Result.WARNING, seen, "" if last else "place an order in the store")
-    since = (last or max(context.now - DELIVERY_LOOKBACK_S, _made_at(store, context))) + MAX_DELIVERY_DELAY_S
+    since = (last or max(start, made)) + MAX_DELIVERY_DELAY_S
     changed = store.count("orders", modified_after=utc_from_ms(round(since * 1000)), dates_are_gmt="true", status="any")
     if not changed:
         return Step(what, Result.OK, f"{seen}; no order changed since")

@@ -19,7 +19,7 @@ from woohub_cli.cli_errors import PROBLEMS, Trouble, WrongUsage
 from woohub_cli.dlq import dead_letter_queue, dead_letters
 from woohub_cli.dlq.dead_letters import DeadLetter, LetterFilter
 from woohub_cli.interrupts import sigterm_interrupts
-from woohub_cli.options import DryRunOption, StackOptions, StoreOption, command
+from woohub_cli.options import DryRunOption, StackOptions, command
 from woohub_cli.orders import order_names
 from woohub_cli.period import parsed_moment
 from woohub_cli.rendering import output
@@ -44,7 +44,10 @@ class FilterOptions:
     customer: Annotated[int | None, _only("about this customer", "N")] = None
     since: Annotated[str, _only("rejected since then: 90m, 2h, 3d, or a date or time in UTC", "WHEN")] = ""
     until: Annotated[str, _only("rejected until then", "WHEN")] = ""
-    store: StoreOption = None
+    store: Annotated[
+        str | None,
+        _only("of this store; numbers without it (--order, --customer) are the first store's", "NAME"),
+    ] = None
 
     def filter(self, ids: Sequence[str] = ()) -> LetterFilter:
         """What of it is set, with these ids; WrongUsage for what cannot be meant."""
@@ -129,7 +132,11 @@ def list_command(wanted: FilterOptions, options: StackOptions) -> None:
         )
         output.say(f"{dead_letters.summary(chosen)}.")
     else:
-        output.say("The dead-letter queue is empty." if not letters else f"None of {len(letters)} messages matches.")
+        output.say(_no_match(len(letters)))
+
+
+def _no_match(total: int) -> str:
+    return f"None of {total} messages matches." if total else "The dead-letter queue is empty."
 
 
 @command(app)
@@ -215,6 +222,8 @@ def _act(name: str, act: Act, stack: Stack, letter_filter: LetterFilter, *, dry_
         output.as_json(
             {"dry_run": dry_run, "matched": len(chosen), DONE[name]: done, "left": left, "messages": entities}
         )
+    elif not chosen:
+        output.say(_no_match(total))
     elif dry_run:
         output.table(("Message", "Entity"), [(letter.message_id, letter.about) for letter in chosen])
         output.say(f"{len(chosen)} of {total} messages would be {DONE[name]}{_of(chosen)}.")

@@ -38,9 +38,7 @@ def command(
     email: Annotated[str, typer.Argument(metavar="EMAIL", help="The person's e-mail address.", show_default=False)],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be erased.")] = False,
     yes: YesOption = False,
-    no_wait: Annotated[
-        bool, typer.Option("--no-wait", help="Do not look again once the functions have read the list.")
-    ] = False,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Do not wait to search once more.")] = False,
     undo: Annotated[
         bool, typer.Option("--undo", help="Take the address off the stack's list again. Brings nothing back by itself.")
     ] = False,
@@ -53,8 +51,8 @@ def command(
     keeps a keyed hash of each of the person's addresses, so that nothing from before this moment (webhooks, reconcile,
     backfill, verify --repair, dlq redrive) brings the person back. An order made afterwards is a new relationship.
 
-    Within a minute the functions have read the list; then it looks once more, and erases what they wrote until then.
-    Interrupted, or run twice, it does what is left.
+    After one to two minutes, when all functions have read the list, it searches once more and erases what was written
+    meanwhile (not with --no-wait). Interrupted, or run twice, it does what is left.
 
     What HubSpot has deleted for good cannot be undone. After an erasure by mistake --undo takes the address off the
     list, so that the store's old orders and accounts bring the person back, as a new contact.
@@ -95,7 +93,7 @@ def _undo(address: str, options: StackOptions, *, yes: bool, dry_run: bool) -> N
         )
     question = f"Take the address off the list? Then orders from before {erased_at} make the contact again."
     if not dry_run and not agreed(question, yes=yes, json=options.json):
-        raise WrongUsage("nothing was changed: say --yes (or --dry-run to look first)")
+        raise WrongUsage("nothing was changed; pass --yes to confirm, or --dry-run to look first")
     if not dry_run:
         erasure_list.file_of(target).remove(address, StackSecrets(target).erasure_key())
     facts = {"dry_run": dry_run, "undone": not dry_run, "erased_before_at": erased_at, "notes": list(UNDONE)}
@@ -127,7 +125,9 @@ def _ask_or_stop(person: Person, target: Stack, report: ErasureReport, address: 
     before = f" (erased before, {utc(report.erased_before_ms)})" if report.erased_before_ms else ""
     what = f"{len(person.contacts)} contacts, the names of {person.named} deals or orders"
     if not agreed(f"Erase for good{before}: {what}, and what is queued of the person?", yes=yes, json=json):
-        raise WrongUsage("nothing was changed: it cannot be undone, so say --yes (or --dry-run to look first)")
+        raise WrongUsage(
+            "nothing was changed, since it cannot be undone; pass --yes to confirm, or --dry-run to look first"
+        )
 
 
 def _erase(target: Stack, erasure: Erasure, person: Person, *, wait: bool) -> None:
@@ -184,6 +184,9 @@ def _print(report: ErasureReport) -> None:
     if report.dry_run:
         return
     if not report.checked:
-        output.say("The functions read the list within a minute: run the command again in two minutes to be sure.")
+        output.say(
+            "Run the command again in two minutes, when all functions have read the list: it erases what was written "
+            "until then."
+        )
     output.say(f"Orders and accounts from before {utc(report.erased_at_ms)} no longer bring the person back.")
     output.note(IN_THE_STORE)

@@ -92,17 +92,17 @@ def command(
 
     Reads .env and the environment. What exists already stays as it is, so this can be run again at any time.
     Before anything is changed it asks, or ends with 1 where it cannot ask, if the store is another one than
-    before, by its address or its orders; --yes answers. Ends with 1 when a step failed; each says what helps.
+    before, by its address or its orders; --yes answers. Ends with 1 when a step failed, and says what to do about it.
 
         HUBSPOT_API_KEY              the functions' token, to be stored
         HUBSPOT_SETUP_API_KEY        token with schema scopes, used here only
         WOO_COMMERCE_URL             the store; not set: its part is left to you
         WOO_COMMERCE_CONSUMER_KEY, WOO_COMMERCE_CONSUMER_SECRET
                                      a Read/Write key of it, to be stored
-        WOO_COMMERCE_WEBHOOK_SECRET  what it shall sign with, to be stored; not
-                                     set: the stack has made one
+        WOO_COMMERCE_WEBHOOK_SECRET  the secret of its webhooks, to be stored; not
+                                     set: the stack's own is used
         WOO_COMMERCE_SOURCES         further addresses of the store; deliveries of
-                                     all other sites are left aside
+                                     all other sites are ignored
         HUBSPOT_API_URL              HubSpot's address, without a stack
 
     Examples:

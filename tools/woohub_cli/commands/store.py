@@ -77,7 +77,7 @@ def add(
     Without --url, --key and --secret (which other users of the machine may see) it reads WOO_COMMERCE_URL_NAME,
     WOO_COMMERCE_CONSUMER_KEY_NAME and WOO_COMMERCE_CONSUMER_SECRET_NAME from .env or the environment, with the store's
     name in capitals and "_" for "-". What is there already stays; run again, it continues where it stopped.
-    Ends with 1 when a step failed; each says what helps.
+    Ends with 1 when a step failed, and says what to do about it.
 
     Examples:
 
@@ -105,16 +105,17 @@ def add(
 
 
 def _for_addition(step: Step, name: str) -> Step:
-    """What helps names this command, which continues where it stopped, and the store's variables."""
-    return replace(step, fix=hints.for_store(step.fix.replace("woohub setup", f"woohub store add {name}"), name))
+    """Its texts name this command, which continues where it stopped, and the store's variables."""
+    fix, detail = (text.replace("woohub setup", f"woohub store add {name}") for text in (step.fix, step.detail))
+    return replace(step, fix=hints.for_store(fix, name), detail=hints.for_store(detail, name))
 
 
 @command(app, "list")
 def list_command(options: StackOptions) -> None:
     """List the stores of the stack.
 
-    Each with its address, the URL of its webhooks, what tells its orders and customers apart in HubSpot, and how far it
-    has been reconciled.
+    Each with its address, what tells its orders and customers apart in HubSpot, and how far it has been reconciled.
+    --json has the URL of its webhooks, too.
 
     Examples:
 

@@ -11,7 +11,7 @@ from woohub.hubspot.answers import Record
 from woohub.mapping.values import usable_email
 from woohub.store.payloads import TRASH, OrderEvent
 from woohub.store.rows import StoreRow
-from woohub.sync.versions import DealVersion
+from woohub.sync.versions import NO_DATE, DealVersion
 from woohub_cli.dlq.dead_letters import DeadLetter
 from woohub_cli.orders.order_lookup import Lookup
 from woohub_cli.orders.order_names import OrderName
@@ -89,6 +89,11 @@ class InHubSpot:
     def version(self) -> DealVersion | None:
         """The state of the order that HubSpot has."""
         return DealVersion.parse(self.deals[0].properties.get("woocommerce_order_version")) if self.deals else None
+
+    @property
+    def state_of(self) -> str | None:
+        """When the store changed that state, with its zone; None where the store gave no date that can be true."""
+        return f"{self.version.modified_at}Z" if self.version and self.version.modified_at != NO_DATE else None
 
     @property
     def stage_was_moved(self) -> bool:
@@ -179,7 +184,7 @@ class OrderDiagnosis:
                 "order": {"id": order.id, "properties": dict(order.properties)} if order else None,
                 "metrics": dict(self.hubspot.metrics),
                 "contact": self.hubspot.contact.id if self.hubspot.contact else None,
-                "state_of": f"{self.hubspot.version.modified_at}Z" if self.hubspot.version else None,
+                "state_of": self.hubspot.state_of,
                 "stage_moved": self.hubspot.stage_was_moved,
                 "findings": [mismatch.facts() for mismatch in self.hubspot.mismatches],
                 "not_asked": self.hubspot.missing or None,

@@ -72,9 +72,9 @@ def _deal(diagnosis: OrderDiagnosis) -> str:
     record = target.in_hubspot
     if not diagnosis.hubspot.deals:
         return diagnosis.hubspot.missing or f"has no {record}"
-    deal, version = diagnosis.hubspot.deals[0], diagnosis.hubspot.version
+    deal, state_of = diagnosis.hubspot.deals[0], diagnosis.hubspot.state_of
     return f"{record} {_state(deal, target.table.pipeline.stage_property)}" + (
-        f", state of {version.modified_at}Z" if version else ""
+        f", state of {state_of}" if state_of else ""
     )
 
 

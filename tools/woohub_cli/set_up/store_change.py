@@ -150,9 +150,9 @@ FIXES = {
     StoreRelation.UNKNOWN: f"if it is the same shop at another address: `woohub setup --yes`; {SECOND_STACK}",
 }
 QUESTIONS = {
-    StoreRelation.MOVED: "Has the shop moved there, so that the stack shall read it from now on?",
+    StoreRelation.MOVED: "Has the shop moved there? Then the stack reads it from now on.",
     StoreRelation.OTHER: "Use it for this stack anyway, and have those records overwritten?",
-    StoreRelation.UNKNOWN: "Is it the same shop, so that the stack shall read it from now on?",
+    StoreRelation.UNKNOWN: "Is it the same shop? Then the stack reads it from now on.",
 }
 
 
