@@ -474,6 +474,28 @@ def test_a_preview_says_that_hubspot_has_no_order_yet_where_the_mapping_has_no_d
     assert "(HubSpot has no order of it yet)" in run(shop, "preview", str(number))
 
 
+def test_a_preview_before_setup_shows_hubspots_orders_and_says_what_hubspot_lacks(
+    shop: OperatedStack, running: StackConsumer
+) -> None:
+    number = shop.shop.place()
+    running.deliver()
+    write(f"{INSTEAD}[line_item]\nenabled = true\n[contact.metrics]\nenabled = true\n")
+
+    preview = facts(shop, "preview", str(number))
+
+    assert {row["record"].partition(" ")[0] for row in preview["rows"]} == {"contact", "hubspot_order", "line"}
+    assert ["no order property woocommerce_order_id" in note for note in preview["not_read"]] == [True]
+
+
+def test_why_says_what_a_hubspot_that_was_never_set_up_lacks(shop: OperatedStack) -> None:
+    number = shop.shop.place()
+    by_hand(INSTEAD)
+
+    explained = json.loads(shop.run("why", str(number), "--json").stdout)
+
+    assert "run `woohub setup`" in explained["hubspot"]["not_asked"]
+
+
 def test_a_preview_shows_an_erased_person_without_the_person(shop: OperatedStack, running: StackConsumer) -> None:
     number = shop.shop.place(billing={"email": "ana@shop.example", "first_name": "Ana"})
     running.deliver()

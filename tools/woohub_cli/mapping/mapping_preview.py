@@ -57,7 +57,7 @@ def of_order(asked: Reference, stack: Stack, env: dict[str, str], table: FieldMa
     crm, shop, hubspot = known.crm, known.shop, known.hubspot
     if shop.event is None:
         raise Trouble(shop.unreadable or shop.missing or f"the store has no order {asked.text}")
-    if hubspot.missing:
+    if hubspot.missing and hubspot.missing != crm.lacks:  # what setup creates after the push is no obstacle
         raise Trouble(hubspot.missing)
     rows = [
         *_contact(shop.event, hubspot, table),
@@ -71,7 +71,7 @@ def of_order(asked: Reference, stack: Stack, env: dict[str, str], table: FieldMa
         rows,
         not hubspot.deals,
         crm.target.in_hubspot,
-        [hubspot.no_orders] if hubspot.no_orders else [],
+        [note for note in (hubspot.missing, hubspot.no_orders) if note],
     )
 
 

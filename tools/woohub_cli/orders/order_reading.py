@@ -111,13 +111,14 @@ def in_hubspot(crm: Crm, store: Store | None, shop: InStore, order_id: int) -> I
         return InHubSpot(target)
     key = crm.key(order_id)
     try:
-        deals = crm.deals([key]).get(key, [])
+        lacks = crm.lacks
+        deals = [] if lacks else crm.deals([key]).get(key, [])
         if shop.event is None:
-            return InHubSpot(target, tuple(deals))
+            return InHubSpot(target, tuple(deals), missing=lacks)
         known = _compared(crm, shop.event, _account(store, shop.event), deals)
         for with_more in (_with_line_items, _with_order, _with_metrics):
             known = with_more(known, crm, shop.event)
-        return known
+        return replace(known, missing=lacks)
     except EXPECTED as error:
         return InHubSpot(target, missing=explain(error))
 
