@@ -26,6 +26,7 @@ SCOPES_FIX = (
     "give the token this scope, or put another one that has {scopes} into HUBSPOT_SETUP_API_KEY: only setup uses it, "
     "the functions need no schema scope"
 )
+RENEW_KEY = "put a valid token into .env as HUBSPOT_SETUP_API_KEY, or as HUBSPOT_API_KEY and run `woohub setup`"
 AGAIN = "run `woohub setup` again: it continues where this one stopped"
 NO_PIPELINE_LEFT = (
     "HubSpot's plan allows no further deal pipeline (Free has 1, Starter 2, Professional 15): upgrade, delete one, or "
@@ -65,9 +66,7 @@ def provision(
         except Forbidden as error:
             yield Step(what, Result.FAILED, str(error), SCOPES_FIX.format(scopes=needed))
         except Unauthorized as error:
-            yield Step(
-                what, Result.FAILED, str(error), "put a valid token into HUBSPOT_SETUP_API_KEY or HUBSPOT_API_KEY"
-            )
+            yield Step(what, Result.FAILED, str(error), RENEW_KEY)
             return
         except HubSpotRejected as error:
             yield Step(what, Result.FAILED, f"HubSpot does not let them be read: {error}")
