@@ -193,7 +193,7 @@ def test_a_dry_run_moves_nothing(stack: Deployed) -> None:
 
     result = run("redrive", "--all", "--dry-run")
 
-    assert "1 of 1 messages would be redriven" in result.stdout
+    assert "1 of 1 message would be redriven" in result.stdout
     assert (stack.visible(QUEUE), stack.visible(DLQ)) == (0, 1)
 
 

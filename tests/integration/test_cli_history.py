@@ -223,7 +223,7 @@ def test_a_backfill_brings_every_order_and_account_and_says_what_to_do_next(
     consumer.work_off()
 
     assert result.exit_code == 0, result.output
-    assert "12 orders and 1 accounts from the beginning to now are on the queue." in result.stdout
+    assert "12 orders and 1 account from the beginning to now are on the queue." in result.stdout
     assert "woohub verify --from" in result.stdout
     assert numbers(shop) == sorted(map(str, made))
     assert len(shop.portal.state()["contacts"]) == 13
@@ -374,7 +374,7 @@ def test_an_equal_store_and_hubspot_end_with_0(shop: OperatedStack, consumer: St
     result = shop.run("verify")
 
     assert result.exit_code == 0, result.output
-    assert "1 orders, 0 accounts and 1 contacts compared" in result.stdout
+    assert "1 order, 0 accounts and 1 contact compared" in result.stdout
     assert "HubSpot matches the store." in result.stdout
 
 

@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import store
 from woohub_cli.checks.health_context import HealthContext, ago
+from woohub_cli.counted import counted
 from woohub_cli.set_up import store_setup, store_webhooks
 from woohub_cli.stack import traces
 from woohub_cli.stack.metrics import DAY, Counts
@@ -105,7 +106,7 @@ def _refusals(context: HealthContext) -> Iterator[Step]:
 def _refused(counts: Counts, refused: int) -> Step:
     """Deliveries without a valid signature: the store's own, if none was accepted since."""
     accepted = counts.last("DeliveryAccepted", DAY) or 0.0
-    detail = f"{refused} deliveries of the last day had no valid signature"
+    detail = f"{counted(refused, 'delivery')} of the last day had no valid signature"
     if accepted > (counts.last("SignatureInvalid", DAY) or 0.0):
         fix = f"if it continues, somebody else sends them, or one webhook has another secret: {ONE_FOR_BOTH}"
         return Step("signatures", Result.WARNING, f"{detail}, and later ones were accepted", fix)

@@ -11,6 +11,7 @@ from woohub.reconcile.watermark import Watermark, WatermarkParameter
 from woohub_cli.check_result import Result, Step
 from woohub_cli.checks.health_context import HealthContext, ago
 from woohub_cli.cli_errors import RENEW_IT, broken_configuration_fix
+from woohub_cli.counted import counted
 from woohub_cli.dlq import dead_letter_queue
 from woohub_cli.stack import stack_status
 from woohub_cli.stack.metrics import DAY, MINUTE
@@ -33,7 +34,7 @@ OUTAGE_FIX = "look at status.hubspot.com; messages wait up to 10 days, and the c
 def _queue(context: HealthContext) -> Iterator[Step]:
     url, depth = context.stack.output("QueueUrl"), stack_status.depth(context.stack)
     age = context.metrics.oldest_message(url) if context.metrics and depth.total else None
-    detail = f"{depth.total} messages" + (f", the oldest has waited {ago(age)}" if age is not None else "")
+    detail = counted(depth.total, "message") + (f", the oldest has waited {ago(age)}" if age is not None else "")
     if age is None or age <= SLOW_S:
         yield Step("queue", Result.OK, detail)
     else:
@@ -48,7 +49,8 @@ def _dead_letters(context: HealthContext) -> Iterator[Step]:
     if depth.total:
         fix = "`woohub dlq list` says why; repair the cause, then `woohub dlq redrive --all`"
         waiting = (
-            dead_letter_queue.queue_summary(sqs, url, depth.total) or f"{depth.total} messages of orders or customers"
+            dead_letter_queue.queue_summary(sqs, url, depth.total)
+            or f"{counted(depth.total, 'message')} of orders or customers"
         )
         yield Step("dead letters", Result.FAILED, f"{waiting} are not in HubSpot", fix)
     else:

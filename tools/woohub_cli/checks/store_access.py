@@ -16,6 +16,7 @@ from woohub.store.connection import is_secure
 from woohub.store.requests import StoreRefused, StoreUnavailable
 from woohub_cli.check_result import Result, Step
 from woohub_cli.cli_errors import STORE_FAILS
+from woohub_cli.counted import counted
 
 NAMESPACE = "wc/v3"
 FIRST_THAT_TELLS_CHANGES = (5, 8)  # WooCommerce: modified_after
@@ -117,7 +118,7 @@ def readable(store: Store) -> Step:
     def check() -> Step:
         orders, customers = store.count("orders"), store.count("customers")
         store.count("webhooks")
-        return Step(what, Result.OK, f"{orders} orders, {customers} customers")
+        return Step(what, Result.OK, f"{counted(orders, 'order')}, {counted(customers, 'customer')}")
 
     return tried(what, check, KEY_FIX)
 

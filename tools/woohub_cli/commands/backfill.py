@@ -16,6 +16,7 @@ import typer
 from woohub.clock import Timer
 from woohub.store.client import Store
 from woohub_cli.cli_errors import EXPECTED, WrongUsage, explain
+from woohub_cli.counted import counted
 from woohub_cli.deliveries import history
 from woohub_cli.deliveries.history import Backfill, BackfillProgress, BackfillRequest, Pace, Stalled, StateFile
 from woohub_cli.interrupts import sigterm_interrupts
@@ -183,8 +184,8 @@ def _print_dry_run(progress: BackfillProgress, orders: int, accounts: int, json:
         counts = {"dry_run": True, "orders": orders, "customers": accounts, "queued_before": progress.queued}
         output.as_json(progress.period.facts() | {"status": progress.wanted.status} | counts)
         return
-    too = f", and {accounts} accounts to look at" if progress.wanted.customers else ""
-    output.say(f"{orders} orders of status {progress.wanted.status} {progress.period}{too}.")
+    too = f", and {counted(accounts, 'account')} to look at" if progress.wanted.customers else ""
+    output.say(f"{counted(orders, 'order')} of status {progress.wanted.status} {progress.period}{too}.")
     if progress.queued:
         output.say(f"An unfinished backfill has queued {progress.queued} of them; {RESUME}.")
     output.say(f"At HubSpot's usual limit, and if the store is as fast, it takes about {_time(left / PER_SECOND)}.")
@@ -200,8 +201,8 @@ def _conclude(result: BackfillRun, stack: Stack, json: bool) -> None:
 
 def report_lines(result: BackfillRun, waiting: int) -> Iterator[str]:
     progress = result.progress
-    trashed = f", {progress.trash} orders from the trash" if progress.trash else ""
-    accounts = f" and {progress.customers} accounts" if progress.wanted.customers else ""
+    trashed = f", {counted(progress.trash, 'order')} from the trash" if progress.trash else ""
+    accounts = f" and {counted(progress.customers, 'account')}" if progress.wanted.customers else ""
     earlier = f", {result.before} of them in earlier runs" if result.before else ""
     yield f"{progress.orders} orders{trashed}{accounts} {progress.period} are on the queue{earlier}."
     if result.now:

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from woohub_cli import environment
 from woohub_cli.cli_errors import PROBLEMS, Trouble, WrongUsage
+from woohub_cli.counted import counted
 from woohub_cli.dlq import dead_letter_queue, dead_letters
 from woohub_cli.dlq.dead_letters import DeadLetter, LetterFilter
 from woohub_cli.interrupts import sigterm_interrupts
@@ -136,7 +137,7 @@ def list_command(wanted: FilterOptions, options: StackOptions) -> None:
 
 
 def _no_match(total: int) -> str:
-    return f"None of {total} messages matches." if total else "The dead-letter queue is empty."
+    return f"None of {counted(total, 'message')} matches." if total else "The dead-letter queue is empty."
 
 
 @command(app)
@@ -158,7 +159,7 @@ def show(wanted: ShowOptions, options: StackOptions) -> None:
     details = [letter.details() for letter in chosen]
     output.answer(details, lambda: _describe(chosen), json=options.json)
     if not chosen:
-        raise Trouble(f"none of {len(letters)} messages matches")
+        raise Trouble(f"none of {counted(len(letters), 'message')} matches")
 
 
 @command(app)
@@ -198,7 +199,7 @@ def drop(
 
     def delete(letters: dict[str, DeadLetter], chosen: Sequence[DeadLetter], advance: Advance) -> int:
         if chosen and not yes and sys.stdin.isatty():
-            typer.confirm(f"Delete {len(chosen)} of {len(letters)} messages for good?", abort=True, err=True)
+            typer.confirm(f"Delete {len(chosen)} of {counted(len(letters), 'message')} for good?", abort=True, err=True)
         return dead_letter_queue.drop(target.aws.sqs, target.output("DeadLetterQueueUrl"), letters, chosen, advance)
 
     _act("drop", delete, target, letter_filter, dry_run=wanted.dry_run, json=options.json)
@@ -226,9 +227,10 @@ def _act(name: str, act: Act, stack: Stack, letter_filter: LetterFilter, *, dry_
         output.say(_no_match(total))
     elif dry_run:
         output.table(("Message", "Entity"), [(letter.message_id, letter.about) for letter in chosen])
-        output.say(f"{len(chosen)} of {total} messages would be {DONE[name]}{_of(chosen)}.")
+        output.say(f"{len(chosen)} of {counted(total, 'message')} would be {DONE[name]}{_of(chosen)}.")
     else:
-        output.say(f"{done} of {len(chosen)} messages {DONE[name]}{_of(chosen)}; {left} stay in the dead-letter queue.")
+        of = counted(len(chosen), "message")
+        output.say(f"{done} of {of} {DONE[name]}{_of(chosen)}; {left} stay in the dead-letter queue.")
         if name == "redrive" and _several_of_one(chosen):
             output.say("Several messages of one order are safe: HubSpot gets its newest state, whichever arrives last.")
     if not dry_run and done < len(chosen):

@@ -13,6 +13,7 @@ from woohub.mapping.values import INVISIBLE, usable_email
 from woohub.stores import FIRST
 from woohub_cli.cli_errors import Trouble, WrongUsage
 from woohub_cli.consent import YesOption, agreed
+from woohub_cli.counted import counted
 from woohub_cli.erase import erasure_list
 from woohub_cli.erase.erasure import Erasure, ErasureReport, Person, StoreOrders
 from woohub_cli.erase.queued_person import purge
@@ -123,7 +124,7 @@ def _ask_or_stop(person: Person, target: Stack, report: ErasureReport, address: 
         report.add(person.new_values)
         return
     before = f" (erased before, {utc(report.erased_before_ms)})" if report.erased_before_ms else ""
-    what = f"{len(person.contacts)} contacts, the names of {person.named} deals or orders"
+    what = f"{counted(len(person.contacts), 'contact')}, the names of {person.named} deals or orders"
     if not agreed(f"Erase for good{before}: {what}, and what is queued of the person?", yes=yes, json=json):
         raise WrongUsage(
             "nothing was changed, since it cannot be undone; pass --yes to confirm, or --dry-run to look first"
@@ -175,7 +176,7 @@ def _print(report: ErasureReport) -> None:
     if report.erased_before_ms:
         output.say(f"The person was erased before, at {utc(report.erased_before_ms)}.")
     renamed = sum(map(len, report.renamed.values()))
-    output.say(f"{len(report.contacts)} contacts {would}erased, {renamed} deals or orders {would}renamed.")
+    output.say(f"{counted(len(report.contacts), 'contact')} {would}erased, {renamed} deals or orders {would}renamed.")
     if cleared := sum(map(len, report.cleared.values())):
         output.say(f"{cleared} deals, orders or line items {would}lose the values that may hold the person's words.")
     output.say(f"{report.queued_messages} queued messages and {report.dead_letters} dead letters {would}deleted.")

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from woohub_cli.cli_errors import PROBLEMS, WrongUsage
 from woohub_cli.consent import YesOption, agreed
+from woohub_cli.counted import counted
 from woohub_cli.options import StackOptions
 from woohub_cli.portal_check.portal_findings import QUESTIONS, Finding, Verdict, findings
 from woohub_cli.portal_check.portal_trial import Portal, Trial
@@ -88,7 +89,7 @@ class Check:
             output.note(f"not all could be removed: {AGAIN}", style="yellow")
             raise
         if self.left:
-            output.note(f"{self.left} records could not be removed: {AGAIN}", style="yellow")
+            output.note(f"{counted(self.left, 'record')} could not be removed: {AGAIN}", style="yellow")
 
 
 def _announce(portal: Portal, *, json: bool) -> None:

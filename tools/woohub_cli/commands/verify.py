@@ -16,6 +16,7 @@ from woohub.erasures import NOBODY
 from woohub.hubspot.client import HubSpot
 from woohub.store.client import Store
 from woohub_cli.cli_errors import Trouble, WrongUsage
+from woohub_cli.counted import counted
 from woohub_cli.deliveries.history import Pace
 from woohub_cli.erase import erasure_list
 from woohub_cli.load.latency import LOG_MATCH_S
@@ -153,6 +154,7 @@ def _print_report(report: VerificationReport, repaired: RepairResult | None) -> 
     output.lines(lines(report))
     if repaired:
         together = f", {repaired.associated} {report.records} associated" if repaired.associated else ""
-        output.say(f"Repair: {repaired.orders} orders and {repaired.customers} accounts queued{together}.")
+        orders, accounts = counted(repaired.orders, "order"), counted(repaired.customers, "account")
+        output.say(f"Repair: {orders} and {accounts} queued{together}.")
     elif any(not mismatch.fix for mismatch in report.mismatches):
         output.say("woohub verify --repair queues what differs.")

@@ -15,6 +15,7 @@ from woohub.delivery.messages import flat_attributes, from_sqs
 from woohub.errors import InvalidMessage
 from woohub.stores import FIRST
 from woohub_cli.cli_errors import Trouble
+from woohub_cli.counted import counted
 from woohub_cli.orders import order_names
 from woohub_cli.orders.order_names import OrderName
 
@@ -242,16 +243,12 @@ def summary(letters: Collection[DeadLetter]) -> str:
     kinds = Counter(entity.partition(":")[0] for _, entity in entities)
     orders, customers = kinds["order"], kinds["customer"]
     parts = [
-        _count_text(orders, "order"),
-        _count_text(customers, "customer"),
-        _count_text(len(entities) - orders - customers, "other"),
+        (orders, "order"),
+        (customers, "customer"),
+        (len(entities) - orders - customers, "other"),
     ]
-    of = " and ".join(part for part in parts if part)
-    return f"{_count_text(len(letters), 'message')} of {of}" if letters else "0 messages"
-
-
-def _count_text(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}" if count else ""
+    of = " and ".join(counted(count, noun) for count, noun in parts if count)
+    return f"{counted(len(letters), 'message')} of {of}" if letters else "0 messages"
 
 
 def too_short_ids(ids: Collection[str]) -> list[str]:

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from woohub.hubspot.answers import Record
 from woohub.mapping.mapping_file import STATUS
+from woohub_cli.counted import counted
 from woohub_cli.dlq import dead_letters
 from woohub_cli.orders.order_diagnosis import Conclusion, OrderDiagnosis
 from woohub_cli.rendering import output
@@ -52,7 +53,7 @@ def _rows(diagnosis: OrderDiagnosis) -> Iterator[tuple[str, str]]:
     for letter in diagnosis.letters:
         yield "Dead letter", f"{letter.message_id[: dead_letters.SHOWN_ID_CHARACTERS]}  {letter.reason}"
     queue, breaker = diagnosis.stack.queue, diagnosis.stack.breaker
-    yield "Queue", f"{queue.total} messages, of any order"
+    yield "Queue", f"{counted(queue.total, 'message')}, of any order"
     yield "Breaker", f"open: {breaker.reason}" if breaker.is_open else "closed"
     if diagnosis.reconciled_until:
         yield "Reconciled", f"all changes until {diagnosis.reconciled_until}Z"

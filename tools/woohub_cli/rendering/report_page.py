@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from html import escape
 
+from woohub_cli.counted import counted
 from woohub_cli.load.latency import percentile
 from woohub_cli.rendering.charts import Series, bars, cumulative
 from woohub_cli.rendering.grouping import grouped
@@ -60,7 +61,7 @@ def page(report: VerificationReport, store: str, hubspot: str) -> str:
 
 
 def _head(report: VerificationReport, store: str, hubspot: str) -> str:
-    verdict = "HubSpot matches the store." if report.equal else f"{len(report.mismatches)} differences."
+    verdict = "HubSpot matches the store." if report.equal else f"{counted(len(report.mismatches), 'difference')}."
     mood = "good" if report.equal else "bad"
     return (
         f"<h1>Store and HubSpot compared</h1><p>{escape(store)} and {escape(hubspot)}, {escape(str(report.period))}, "

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from rich.text import Text
 
+from woohub_cli.counted import counted
 from woohub_cli.load.latency import percentile
 from woohub_cli.orders import order_pages
 from woohub_cli.rendering.grouping import MismatchGroup
@@ -53,11 +54,11 @@ def _coloured(rows: Iterable[tuple[str, ...]], fix: str) -> Iterator[tuple[str |
 
 def lines(report: VerificationReport) -> Iterator[Text]:
     """What follows the table."""
-    checked = f"{report.orders} orders, {report.accounts} accounts and {report.contacts} contacts"
-    yield Text(f"{checked} compared, {report.period}.")
+    orders, accounts = counted(report.orders, "order"), counted(report.accounts, "account")
+    yield Text(f"{orders}, {accounts} and {counted(report.contacts, 'contact')} compared, {report.period}.")
     for (day, currency), totals in sorted(report.days.items()):
         if not totals.equal:
-            store = f"{totals.orders} orders, {totals.orders_sum} {currency}"
+            store = f"{counted(totals.orders, 'order')}, {totals.orders_sum} {currency}"
             hubspot = f"{totals.deals} {report.in_hubspot}s, {totals.deals_sum} {currency}"
             yield Text(f"{day}: the store has {store}, HubSpot {hubspot}", "yellow")
     seconds = report.lags.seconds(lambda lag: lag.whole)

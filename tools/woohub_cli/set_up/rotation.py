@@ -19,6 +19,7 @@ from woohub.store.client import Store
 from woohub.store.webhooks import Webhook
 from woohub_cli.check_result import Result, Step, failed
 from woohub_cli.cli_errors import STORE_FAILS, Trouble
+from woohub_cli.counted import counted
 from woohub_cli.set_up import store_webhooks
 from woohub_cli.set_up.store_setup import SECRET_RELOAD_S, Reach
 from woohub_cli.stack import metrics, traces
@@ -169,12 +170,14 @@ class Rotation:
     def _obstacles(self, what: str) -> Iterator[Step]:
         age = self.now() - self._secrets.webhook_changed_at()
         if age < MIN_OVERLAP_S:
-            detail = f"replaced {age / 60:.0f} minutes ago: deliveries on their way may still carry it"
+            detail = f"replaced {counted(round(age / 60), 'minute')} ago: deliveries on their way may still carry it"
             left = (MIN_OVERLAP_S - age) / 60
-            yield Step(what, Result.FAILED, detail, f"run this again in {left:.0f} minutes, or now with --force")
+            yield Step(
+                what, Result.FAILED, detail, f"run this again in {counted(round(left), 'minute')}, or now with --force"
+            )
             return
-        counted = metrics.of(self.stack, self.now())
-        if used := counted.total("DeliveryAccepted", UNUSED_FOR_S, signed_with="previous"):
+        numbers = metrics.of(self.stack, self.now())
+        if used := numbers.total("DeliveryAccepted", UNUSED_FOR_S, signed_with="previous"):
             by = ", ".join(signer.text for signer in self._signers().values() if signer.signed_with == "previous")
             detail = f"{used} deliveries of the last {UNUSED_FOR_S // 60} minutes are signed with it"
             detail += f", by {by}" if by else ""
