@@ -251,8 +251,9 @@ def _is_clear(captures: list[Capture]) -> bool:
 
 def _unsettled(newest: Capture, captures: list[Capture]) -> list[Capture]:
     """The newest state of an entity alone, unless there were two within a second and no reconcile run that decided it:
-    once the order is somebody else's, none does. The contact's version tells only by receipt then, as it does of a
-    state from before the clock was put right that is delivered after a newer one.
+    once the order is somebody else's, none does, nor does one within the millisecond of their receipt. The contact's
+    version tells only by receipt then, as it does of a state from before the clock was put right that is delivered
+    after a newer one.
     """
     states = [capture for capture in captures if (capture.entity, capture.captured) == (newest.entity, newest.captured)]
     late = [
@@ -262,7 +263,8 @@ def _unsettled(newest: Capture, captures: list[Capture]) -> list[Capture]:
         and capture.errors_s != newest.errors_s
         and capture.received_ms > newest.received_ms
     ]
-    return [*(states if _tied(states) and not newest.swept else [newest]), *late]
+    is_settled = newest.swept and all(state.swept or state.received_ms < newest.received_ms for state in states)
+    return [*(states if _tied(states) and not is_settled else [newest]), *late]
 
 
 def _tied(captures: list[Capture]) -> bool:
