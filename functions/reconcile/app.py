@@ -53,7 +53,7 @@ configuration = Configuration(lambda: boto3.client("s3", config=AWS_CALLS), sett
 
 def current_secret(secret: str) -> Secret:
     """A secret that is read each time: runs are few, and one must not use a store or key that was replaced."""
-    return Secret(secrets_manager, secret, max_age_s=0, min_refresh_s=0)
+    return Secret(secrets_manager, secret, max_age_s=0)
 
 
 store_access, webhook_secret = current_secret(settings.store_secret_arn), current_secret(settings.webhook_secret_arn)
