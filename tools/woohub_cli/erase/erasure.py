@@ -53,9 +53,8 @@ class Person:
 
     addresses: frozenset[str]
     contacts: tuple[Record, ...] = ()
-    new_values: NewValues = field(
-        default_factory=dict
-    )  # of names and other properties that may hold the person's words
+    # Of names and other properties that may hold the person's words.
+    new_values: NewValues = field(default_factory=dict)
 
     @property
     def named(self) -> int:

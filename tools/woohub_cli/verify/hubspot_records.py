@@ -175,10 +175,17 @@ class Crm:
 
     def _summed_up(self, contacts: Sequence[Record], summary: CustomerMetricsSummary) -> dict[str, list[Record]]:
         """The deals of each contact, by contact id."""
-        ids = self._hubspot.associated(CONTACTS, self._type, [contact.id for contact in contacts])
-        read = read_all(self._hubspot, self._type, set().union(*ids.values()), summary.properties_of)
-        by_id = {record.id: record for record in read}
-        return {contact.id: [by_id[key] for key in ids.get(contact.id, ()) if key in by_id] for contact in contacts}
+        ids = [contact.id for contact in contacts]
+        deals = self._associated(CONTACTS, self._type, ids, summary.properties_of)
+        return {contact_id: deals.get(contact_id, []) for contact_id in ids}
+
+    def _associated(
+        self, start: ObjectType, end: ObjectType, ids: Sequence[str], names: Sequence[str]
+    ) -> dict[str, list[Record]]:
+        """The records that each of these is associated with, by id; those without any are left out."""
+        ends = self._hubspot.associated(start, end, ids)
+        by_id = {record.id: record for record in read_all(self._hubspot, end, set().union(*ends.values()), names)}
+        return {start_id: [by_id[key] for key in sorted(keys) if key in by_id] for start_id, keys in ends.items()}
 
     @property
     def line_item_schema(self) -> PropertySchema:
@@ -188,11 +195,7 @@ class Crm:
         """The line items of each deal."""
         if self._table.line_items is None:
             return {}
-        names = tuple(self._table.line_items.rules)
-        ends = self._hubspot.associated(self._type, LINE_ITEMS, deal_ids)
-        read = read_all(self._hubspot, LINE_ITEMS, set().union(*ends.values()), names)
-        by_id = {record.id: record for record in read}
-        return {deal: [by_id[item] for item in sorted(items) if item in by_id] for deal, items in ends.items()}
+        return self._associated(self._type, LINE_ITEMS, deal_ids, tuple(self._table.line_items.rules))
 
     def doubt_line_items(self, deal_ids: Sequence[str]) -> None:
         """Note on these deals that their line items may not be in place: then they are compared with the next read."""

@@ -116,9 +116,8 @@ def _check_contacts(run: VerificationRun) -> dict[str, Record]:
         run.show("contacts", len(run.seen), done)
 
     records = run.crm.contacts(run.seen, advance)
-    missing = {
-        mismatch.entity for mismatch in run.report.mismatches if mismatch.kind is MismatchKind.MISSING
-    }  # with them comes theirs
+    # Their contacts come with them.
+    missing = {mismatch.entity for mismatch in run.report.mismatches if mismatch.kind is MismatchKind.MISSING}
     together: dict[str, list[Seen]] = {}
     for email, seen in run.seen.items():
         if email in records:
