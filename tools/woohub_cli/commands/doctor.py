@@ -15,6 +15,7 @@ from woohub_cli import environment
 from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import hubspot, stack, store
 from woohub_cli.checks.health_context import Check, HealthContext, run_checks
+from woohub_cli.counted import counted
 from woohub_cli.options import StoreOptions
 from woohub_cli.rendering import output
 from woohub_cli.set_up import store_setup
@@ -111,7 +112,7 @@ def command(options: StoreOptions) -> None:
             "failed": failed,
             "warnings": warnings,
         },
-        Text(f"\n{failed} failed, {warnings} warning{'' if warnings == 1 else 's'}, {fine} fine", "bold"),
+        Text(f"\n{failed} failed, {counted(warnings, 'warning')}, {fine} fine", "bold"),
         json=options.json,
         problems=failed > 0,
     )

@@ -14,6 +14,7 @@ from woohub.mapping.mapping_file import InvalidMapping
 from woohub.mapping.overlay import Overlay
 from woohub_cli.cli_errors import Trouble, WrongUsage
 from woohub_cli.consent import YesOption, agreed
+from woohub_cli.counted import counted
 from woohub_cli.mapping import mapping_preview, mapping_push, mapping_rows
 from woohub_cli.mapping.mapping_push import changes_facts, print_changes
 from woohub_cli.mapping.mapping_rows import WOOHUBS_OWN
@@ -110,7 +111,7 @@ def check(
         output.answer(facts, Text(str(error), "red"), json=options.json, problems=True)
         return
     facts = {"file": name, "ok": True, "mistakes": [], "rows_changed": differing}
-    rows = "1 row" if differing == 1 else f"{differing} rows"
+    rows = counted(differing, "row")
     output.answer(facts, f"{name} is fine: {rows} of woohub's own mapping differ.", json=options.json)
 
 
