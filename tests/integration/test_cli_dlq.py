@@ -306,10 +306,21 @@ def test_dropped_messages_are_gone(stack: Deployed) -> None:
     message_id = stack.reject(1, **refused(1))
     stack.reject(2, **refused(2))
 
-    result = run("drop", message_id, "--json")
+    result = run("drop", message_id, "--json", "--yes")
 
     assert json.loads(result.stdout)["dropped"] == 1
     assert (stack.visible(QUEUE), stack.visible(DLQ)) == (0, 1)
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_without_a_terminal_nothing_is_dropped_unless_yes_is_given(stack: Deployed, more: list[str]) -> None:
+    stack.reject(1, **refused(1))
+
+    result = run("drop", "--all", *more)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "nothing was deleted; pass --yes to confirm" in result.stderr
+    assert stack.visible(DLQ) == 1
 
 
 # --- Interruptions

@@ -210,7 +210,7 @@ def test_what_is_switched_off_is_not_written_any_more(shop: OperatedStack) -> No
 def test_a_push_asks_and_without_an_answer_changes_nothing(shop: OperatedStack) -> None:
     write(PICKUP)
 
-    assert "pass --yes" in run(shop, "push", code=1)
+    assert "pass --yes" in run(shop, "push", code=2)
     assert facts(shop, "push", "--dry-run")["pushed"] is False
     assert stored() is None
 
@@ -387,7 +387,8 @@ def test_a_pull_writes_the_file_and_overwrites_nothing_unasked(shop: OperatedSta
 
     result = CliRunner().invoke(app, ["mapping", "pull", "--stack", NAME], env=shop.environment)
 
-    assert (result.exit_code, Path("mapping.toml").read_text("utf-8")) == (1, PAID)
+    assert (result.exit_code, Path("mapping.toml").read_text("utf-8")) == (2, PAID)
+    assert "pass --yes" in result.output
     run(shop, "pull", "--yes")
     assert Path("mapping.toml").read_text("utf-8") == PICKUP
 

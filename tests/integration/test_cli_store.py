@@ -219,6 +219,16 @@ def test_a_removed_store_is_gone_and_the_first_stays(stack: OperatedStack, outle
 
 
 @pytest.mark.usefixtures("outlet")
+def test_without_a_yes_no_store_is_removed(stack: OperatedStack) -> None:
+    store(stack, "add", "outlet")
+
+    result = store(stack, "remove", "outlet")
+
+    assert (result.exit_code, "pass --yes" in result.output) == (2, True)
+    assert "outlet" in store(stack, "list").output
+
+
+@pytest.mark.usefixtures("outlet")
 def test_a_store_of_the_same_name_begins_without_the_mapping_of_the_removed_one(stack: OperatedStack) -> None:
     store(stack, "add", "outlet")
     bucket = stack.stack.outputs["ConfigurationBucket"]

@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from tests.support.operations_page import PAGE
+from woohub_cli import main
 from woohub_cli.main import app
 from woohub_cli.rendering.typer_help import flowing
 
@@ -44,6 +47,32 @@ def test_every_example_is_a_line_of_its_own_and_begins_alike(command: tuple[str,
 
     assert lines
     assert [line for line in lines if not re.match(r" {5}(woohub|sam|echo) ", line)] == []
+
+
+COMMAND_LINE = Path(main.__file__).parent
+ASKING = [command for command in EVERY if re.search(r"│ --yes ", shown(*command))]
+
+
+@pytest.mark.parametrize("command", ASKING, ids=" ".join)
+def test_a_command_that_asks_says_when_it_needs_yes(command: tuple[str, ...]) -> None:
+    assert "Needed without a terminal, and with --json." in " ".join(re.sub("│", " ", shown(*command)).split())
+
+
+@pytest.mark.parametrize("command", ASKING, ids=" ".join)
+def test_the_page_of_commands_names_each_that_asks(command: tuple[str, ...]) -> None:
+    (asking,) = re.findall(r"^Commands that ask first: ([^.]*)\.", PAGE, re.MULTILINE)
+
+    assert f"`{' '.join(command)}`" in asking
+
+
+def test_only_one_module_asks_the_person_at_the_terminal() -> None:
+    asking = [
+        path.name
+        for path in COMMAND_LINE.rglob("*.py")
+        if re.search(r"stdin|typer\.(confirm|prompt)", path.read_text("utf-8"))
+    ]
+
+    assert asking == ["consent.py"]
 
 
 @pytest.mark.parametrize("command", ["list", "show", "redrive", "drop"])

@@ -1,4 +1,7 @@
-"""Ask before something is done that is hard to undo."""
+"""Ask before something is done that is hard to undo: without a yes it is not done.
+
+Where nobody can be asked (standard input is no terminal, or the output is JSON), only --yes is a yes.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,12 @@ from typing import Annotated
 
 import typer
 
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask: yes to every question.")]
+from woohub_cli.cli_errors import WrongUsage
+
+YesOption = Annotated[
+    bool, typer.Option("--yes", "-y", help="Yes to every question. Needed without a terminal, and with --json.")
+]
+UNCONFIRMED = "nothing was changed; pass --yes to confirm"
 
 
 def agreed(question: str, *, yes: bool, json: bool) -> bool:
@@ -15,3 +23,9 @@ def agreed(question: str, *, yes: bool, json: bool) -> bool:
     if yes or json or not sys.stdin.isatty():
         return yes
     return typer.confirm(question, err=True)
+
+
+def confirm(question: str, *, yes: bool, json: bool, otherwise: str = "nothing was changed") -> None:
+    """Returns if it is agreed; else WrongUsage, which says what happened instead and names --yes."""
+    if not agreed(question, yes=yes, json=json):
+        raise WrongUsage(f"{otherwise}; pass --yes to confirm")

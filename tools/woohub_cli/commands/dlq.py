@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as jsonlib
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from rich.text import Text
 
 from woohub_cli import environment
 from woohub_cli.cli_errors import PROBLEMS, Trouble, WrongUsage
+from woohub_cli.consent import YesOption, confirm
 from woohub_cli.counted import counted
 from woohub_cli.dlq import dead_letter_queue, dead_letters
 from woohub_cli.dlq.dead_letters import DeadLetter, LetterFilter
@@ -181,25 +181,20 @@ def redrive(wanted: MoveOptions, options: StackOptions) -> None:
 
 
 @command(app)
-def drop(
-    wanted: MoveOptions,
-    options: StackOptions,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-) -> None:
-    """Delete messages for good.
-
-    On a terminal it asks first.
+def drop(wanted: MoveOptions, options: StackOptions, yes: YesOption = False) -> None:
+    """Delete messages for good. It asks first; --yes answers.
 
     Examples:
 
         woohub dlq drop 3f2a91c0
-        woohub dlq drop --reason INVALID_EMAIL --until 3d
+        woohub dlq drop --reason INVALID_EMAIL --until 3d --yes
     """
     letter_filter, target = wanted.filter_for("drop"), options.target
 
     def delete(letters: dict[str, DeadLetter], chosen: Sequence[DeadLetter], advance: Advance) -> int:
-        if chosen and not yes and sys.stdin.isatty():
-            typer.confirm(f"Delete {len(chosen)} of {counted(len(letters), 'message')} for good?", abort=True, err=True)
+        if chosen:
+            question = f"Delete {len(chosen)} of {counted(len(letters), 'message')} for good?"
+            confirm(question, yes=yes, json=options.json, otherwise="nothing was deleted")
         return dead_letter_queue.drop(target.aws.sqs, target.output("DeadLetterQueueUrl"), letters, chosen, advance)
 
     _act("drop", delete, target, letter_filter, dry_run=wanted.dry_run, json=options.json)

@@ -12,7 +12,7 @@ from woohub.configuration import MAX_AGE_S
 from woohub.mapping.values import INVISIBLE, usable_email
 from woohub.stores import FIRST
 from woohub_cli.cli_errors import Trouble, WrongUsage
-from woohub_cli.consent import YesOption, agreed
+from woohub_cli.consent import YesOption, confirm
 from woohub_cli.counted import counted
 from woohub_cli.erase import erasure_list
 from woohub_cli.erase.erasure import Erasure, ErasureReport, Person, StoreOrders
@@ -93,9 +93,8 @@ def _undo(address: str, options: StackOptions, *, yes: bool, dry_run: bool) -> N
             "nobody with this address is on the list of erasures (its other addresses have entries of theirs)"
         )
     question = f"Take the address off the list? Then orders from before {erased_at} make the contact again."
-    if not dry_run and not agreed(question, yes=yes, json=options.json):
-        raise WrongUsage("nothing was changed; pass --yes to confirm, or --dry-run to look first")
     if not dry_run:
+        confirm(question, yes=yes, json=options.json)
         erasure_list.file_of(target).remove(address, StackSecrets(target).erasure_key())
     facts = {"dry_run": dry_run, "undone": not dry_run, "erased_before_at": erased_at, "notes": list(UNDONE)}
     done = f"The address {'would be' if dry_run else 'is'} off the list; it was erased at {erased_at}."
@@ -125,10 +124,8 @@ def _ask_or_stop(person: Person, target: Stack, report: ErasureReport, address: 
         return
     before = f" (erased before, {utc(report.erased_before_ms)})" if report.erased_before_ms else ""
     what = f"{counted(len(person.contacts), 'contact')}, the names of {person.named} deals or orders"
-    if not agreed(f"Erase for good{before}: {what}, and what is queued of the person?", yes=yes, json=json):
-        raise WrongUsage(
-            "nothing was changed, since it cannot be undone; pass --yes to confirm, or --dry-run to look first"
-        )
+    question = f"Erase for good{before}: {what}, and what is queued of the person?"
+    confirm(question, yes=yes, json=json, otherwise="nothing was erased (--dry-run says what would be)")
 
 
 def _erase(target: Stack, erasure: Erasure, person: Person, *, wait: bool) -> None:

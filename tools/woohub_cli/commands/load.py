@@ -14,6 +14,8 @@ from woohub.http import Http
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot_settings import HubSpotSettings
 from woohub_cli.cli_errors import EXPECTED, PROBLEMS, Trouble, WrongUsage, explain
+from woohub_cli.consent import YesOption, confirm
+from woohub_cli.counted import counted
 from woohub_cli.deliveries import sending
 from woohub_cli.deliveries.samples import Sample
 from woohub_cli.load import live_test
@@ -114,7 +116,7 @@ def command(
     remove: Annotated[
         str, typer.Option(metavar="RUN", help="Place nothing, only archive what an earlier run made.")
     ] = "",
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask, though it is the real HubSpot.")] = False,
+    yes: YesOption = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be placed or removed.")] = False,
     *,
     options: StoreOptions,
@@ -125,6 +127,7 @@ def command(
     8,000,000,000,000,000 on and addresses at woohub-load.example.com, which no store has. The call times are those of
     all calls that the consumer made meanwhile, by its log: in all, and HubSpot's own part where its answers name it.
     Ends with 1 when one is missing, there twice or not as it should be, or when a delivery was refused.
+    With the real HubSpot it asks first; --yes answers.
 
     Examples:
 
@@ -141,7 +144,7 @@ def command(
         _announce(target, run, rate, remove, options.json)
         return
     testing = tester(target, options.env)
-    _ask(testing.hubspot, run, remove, yes)
+    _ask(testing.hubspot, run, remove, yes=yes, json=options.json)
     if not remove:
         output.note(f"run {run.name}: `woohub load --remove {run.name}` removes what it makes")
     report = None if remove else testing.test(run, rate, within)
@@ -175,13 +178,11 @@ def _announce(stack: Stack, run: Run, rate: float, remove: str, json: bool) -> N
         output.say(f"{deals} orders of {contacts} customers would be placed within {took:.0f} s at {stack.name}.")
 
 
-def _ask(hubspot: HubSpot, run: Run, remove: str, yes: bool) -> None:
+def _ask(hubspot: HubSpot, run: Run, remove: str, *, yes: bool, json: bool) -> None:
     """Test records in the CRM people work with, or gone from it: that should be meant."""
-    if yes or hubspot.caller.base_url != REAL_HUBSPOT:
-        return
-    what = f"Archive what run {run.name} made in" if remove else f"Place {run.orders} test orders in"
-    if not typer.confirm(f"{what} the real HubSpot?", err=True):
-        raise WrongUsage("nothing was done; pass --yes to confirm")
+    if hubspot.caller.base_url == REAL_HUBSPOT:
+        what = f"Archive what run {run.name} made in" if remove else f"Place {counted(run.orders, 'test order')} in"
+        confirm(f"{what} the real HubSpot?", yes=yes, json=json, otherwise="nothing was done")
 
 
 def _call_times(stack: Stack, report: LoadReport) -> tuple[list[CallTimes], str]:

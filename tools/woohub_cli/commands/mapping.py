@@ -13,7 +13,7 @@ from woohub.mapping import mapping_file, overlay
 from woohub.mapping.mapping_file import InvalidMapping
 from woohub.mapping.overlay import Overlay
 from woohub_cli.cli_errors import Trouble, WrongUsage
-from woohub_cli.consent import YesOption, agreed
+from woohub_cli.consent import YesOption, confirm
 from woohub_cli.counted import counted
 from woohub_cli.mapping import mapping_preview, mapping_push, mapping_rows
 from woohub_cli.mapping.mapping_push import changes_facts, print_changes
@@ -239,8 +239,9 @@ def pull(
     if stored is None:
         raise Trouble(f"{NOTHING_PUSHED}; `woohub mapping show` shows it")
     differs = file.exists() and file.read_bytes() != stored.body
-    if differs and not agreed(f"Overwrite {file}?", yes=yes, json=options.json):
-        raise Trouble(f"{file} is there and differs, so it stays as it is: pass --yes, or name another file")
+    if differs:
+        instead = f"{file} is there and differs, so it stays as it is: name another file"
+        confirm(f"Overwrite {file}?", yes=yes, json=options.json, otherwise=instead)
     try:
         file.write_bytes(stored.body)
     except OSError as error:

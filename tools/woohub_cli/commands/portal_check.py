@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from woohub_cli.cli_errors import PROBLEMS, WrongUsage
-from woohub_cli.consent import YesOption, agreed
+from woohub_cli.cli_errors import PROBLEMS
+from woohub_cli.consent import YesOption, confirm
 from woohub_cli.counted import counted
 from woohub_cli.options import StackOptions
 from woohub_cli.portal_check.portal_findings import QUESTIONS, Finding, Verdict, findings
@@ -50,8 +50,8 @@ def command(
     if dry_run:
         _announce(portal, json=options.json)
         return
-    if not agreed(f"Make {MAKES} in {portal}, and archive them again?", yes=yes, json=options.json):
-        raise WrongUsage(f"nothing was done: this makes {MAKES} in {portal}; pass --yes to confirm")
+    instead = f"nothing was done: this makes {MAKES} in {portal}"
+    confirm(f"Make {MAKES} in {portal}, and archive them again?", yes=yes, json=options.json, otherwise=instead)
     check = Check(trial)
     try:
         check.run()

@@ -15,8 +15,8 @@ from woohub.store.connection import StoreCredentials
 from woohub.stores import FIRST_SHOWN, StoreSettings
 from woohub_cli import environment
 from woohub_cli.check_result import Step, failed
-from woohub_cli.cli_errors import Trouble, WrongUsage
-from woohub_cli.consent import YesOption, agreed
+from woohub_cli.cli_errors import WrongUsage
+from woohub_cli.consent import YesOption, confirm
 from woohub_cli.environment import STORE_VARIABLES
 from woohub_cli.options import DryRunOption, StackOptions, command
 from woohub_cli.rendering import hints, output
@@ -183,8 +183,8 @@ def remove(
     if name not in others:
         raise WrongUsage(f"the stack has no store {name}: `woohub store list` names those it has")
     question = f"Remove the store {name} ({others[name].url}) from {target.name}?"
-    if not dry_run and not agreed(question, yes=yes, json=options.json):
-        raise Trouble(f"{name} was not removed: answer yes, or use --yes")
+    if not dry_run:
+        confirm(question, yes=yes, json=options.json, otherwise=f"{name} was not removed")
     access = connections.access(target, env)
     store = store_setup.connect(access) if access else None
     _report(name, removal(target, store, dry_run=dry_run), [], dry_run=dry_run, json=options.json)
