@@ -6,7 +6,6 @@ import os
 from typing import Any
 
 import boto3
-import urllib3
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -21,6 +20,7 @@ from woohub.hubspot.client import HubSpot
 from woohub.hubspot.properties import PropertyCatalog
 from woohub.hubspot.retries import Caller
 from woohub.hubspot_settings import ConsumerSettings
+from woohub.pool import Pool
 from woohub.settings import AWS_CALLS, HubSpotToken, Secret
 from woohub.sync.engine import Sync
 from woohub.sync.record_kinds import KindsOfConfiguration
@@ -34,7 +34,7 @@ timer = Timer()
 secret = Secret(boto3.client("secretsmanager", config=AWS_CALLS), settings.hubspot_secret_arn)
 threads = Threads()
 caller = Caller(
-    urllib3.PoolManager(maxsize=MOST_AT_ONCE),
+    Pool(maxsize=MOST_AT_ONCE),
     HubSpotToken(secret),
     timer,
     settings.hubspot_api_url,

@@ -6,7 +6,6 @@ import os
 import time
 
 import boto3
-import urllib3
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -19,6 +18,7 @@ from woohub.hubspot.client import HubSpot
 from woohub.hubspot.retries import Caller
 from woohub.hubspot_settings import GovernorSettings
 from woohub.metrics import BREAKER_OPEN, CONFIGURATION_UNREADABLE, GOVERNOR_ALIVE, TOKEN_REFUSED
+from woohub.pool import Pool
 from woohub.settings import AWS_CALLS, HubSpotToken, Secret
 
 MARGIN_S = 2.0  # kept for storing the state
@@ -27,7 +27,7 @@ settings = GovernorSettings.from_env(os.environ)
 logger, metrics = Logger(), Metrics()
 timer = Timer()
 secret = Secret(boto3.client("secretsmanager", config=AWS_CALLS), settings.hubspot_secret_arn)
-caller = Caller(urllib3.PoolManager(), HubSpotToken(secret), timer, settings.hubspot_api_url)
+caller = Caller(Pool(), HubSpotToken(secret), timer, settings.hubspot_api_url)
 hubspot = HubSpot(caller, settings.hubspot_api_version)
 parameter = BreakerParameter(boto3.client("ssm", config=AWS_CALLS), settings.breaker_parameter)
 configuration = Configuration(lambda: boto3.client("s3", config=AWS_CALLS), settings.configuration_bucket, max_age_s=0)

@@ -12,7 +12,6 @@ from functools import cache
 from typing import Any
 
 import boto3
-import urllib3
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -28,6 +27,7 @@ from woohub.hubspot.retries import Caller
 from woohub.hubspot_settings import ReconcileSettings
 from woohub.mapping.fields import FieldMapping
 from woohub.metrics import COUNTED_APART, SWEEP_ALIVE, SWEEP_FAILED, SWEEP_NOT_CONFIGURED, SWEEP_STARTED
+from woohub.pool import Pool
 from woohub.reconcile import other_stores
 from woohub.reconcile.request import RunRequest
 from woohub.reconcile.run import SHARE_OF_TIME, Reconcile
@@ -43,7 +43,7 @@ HUBSPOT_REQUESTS_PER_10_SECONDS = 5  # of all stores, in addition to the consume
 settings = ReconcileSettings.from_env(os.environ)
 stack = settings.powertools_service_name
 logger, metrics = Logger(), Metrics()
-timer, http = Timer(), urllib3.PoolManager()
+timer, http = Timer(), Pool()
 secrets_manager, ssm = boto3.client("secretsmanager", config=AWS_CALLS), boto3.client("ssm", config=AWS_CALLS)
 token = HubSpotToken(Secret(secrets_manager, settings.hubspot_secret_arn))
 parameter = WatermarkParameter(ssm, settings.watermark_parameter)

@@ -11,7 +11,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from simulators.hubspot import DEFAULT_TOKEN, SimulatedPortal, provision, running
+from simulators.hubspot import DEFAULT_TOKEN, InjectedFault, SimulatedPortal, provision, running
 from tests.support.bucket import BROKEN, CUSTOM_STATUS, make_bucket
 from tests.support.functions import cold_start, records
 from tests.support.orders import order
@@ -49,6 +49,16 @@ def test_the_consumer_function_writes_a_batch(portal: SimulatedPortal) -> None:
 
     assert answer == {"batchItemFailures": []}
     assert len(portal.state()["deals"]) == 2
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_response_that_arrives_byte_by_byte_does_not_outlive_the_invocation(portal: SimulatedPortal) -> None:
+    portal.faults.add(InjectedFault(kind="drip", hold_s=12.0, path="/deals/batch/create"))
+    nine_seconds = SimpleNamespace(get_remaining_time_in_millis=lambda: 9_000, function_name="consumer")
+
+    answer = cold_start("consumer").lambda_handler(records(order(1)), nine_seconds)
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m0"}]}
 
 
 @pytest.fixture

@@ -115,6 +115,14 @@ def test_an_answer_that_breaks_off(hubspot: Calls, portal: SimulatedPortal) -> N
     assert len(portal.state()["deals"]) == 1
 
 
+def test_an_answer_that_arrives_byte_by_byte(hubspot: Calls, portal: SimulatedPortal) -> None:
+    portal.faults.add(InjectedFault(kind="drip", hold_s=0.1))
+
+    hubspot.deal(dealname="x")
+
+    assert len(portal.state()["deals"]) == 1
+
+
 def test_results_missing_from_a_batch(hubspot: Calls, portal: SimulatedPortal) -> None:
     portal.faults.add(InjectedFault(kind="omit", when="after"))
 

@@ -14,8 +14,9 @@ class InjectedFault:
     """A fault for the calls it matches.
 
     `kind` is `status` (respond with `status`), `reset` (the connection breaks), `hold` (silence for `hold_s`, then the
-    connection breaks, or after the effect the true response follows), `truncate` (the response is cut off half-way) or
-    `omit` (half of a batch's results are missing). `when` is how much of its effect the call had: `before` (none),
+    connection breaks, or after the effect the true response follows), `drip` (the true response arrives byte by byte,
+    the last one after `hold_s`), `truncate` (the response is cut off half-way) or `omit` (half of a batch's results are
+    missing). `when` is how much of its effect the call had: `before` (none),
     `after` (all of it), `half` (the first half of a batch). `skip` lets so many matching calls pass first; `count` is
     how many calls to hit, None for all; `until` is a time of the simulator's clock.
     """
@@ -36,7 +37,7 @@ class InjectedFault:
     hits: int = field(default=0, compare=False)
 
     def __post_init__(self) -> None:
-        if self.kind not in ("status", "reset", "hold", "truncate", "omit"):
+        if self.kind not in ("status", "reset", "hold", "drip", "truncate", "omit"):
             raise ValueError(f"no such kind of fault: {self.kind}")
         if self.when not in ("before", "after", "half"):
             raise ValueError(f"no such moment: {self.when}")

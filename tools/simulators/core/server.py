@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from waitress import wasyncore
@@ -32,13 +33,24 @@ def carrying_out(app: Wsgi, stopping: threading.Event) -> Wsgi:
         body = b"".join(app(environ, lambda status, headers, _exc_info=None: started.append((status, headers))))
         status, headers = started[0]
         announced = dict(headers)
-        _wait(float(announced.get(WAIT_HEADER, 0)), stopping, gone=environ["waitress.client_disconnected"])
+        pause = partial(_wait, stopping=stopping, gone=environ["waitress.client_disconnected"])
+        wait_s, drips = float(announced.get(WAIT_HEADER, 0)), announced.get(CUT_HEADER) == "drip"
+        if not drips:
+            pause(wait_s)
         if announced.get(CUT_HEADER) == "reset":
             raise ClientDisconnected  # waitress then closes the connection without a response
         start_response(status, [(name, value) for name, value in headers if not name.startswith("X-Simulator-")])
+        if drips:
+            return _single_bytes(body, partial(pause, wait_s / max(1, len(body))))
         return [body[: len(body) // 2] if announced.get(CUT_HEADER) == "truncate" else body]
 
     return serve
+
+
+def _single_bytes(body: bytes, pause: Callable[[], None]) -> Iterator[bytes]:
+    for byte in body:
+        pause()
+        yield bytes([byte])
 
 
 def _wait(seconds: float, stopping: threading.Event, *, gone: Callable[[], bool]) -> None:

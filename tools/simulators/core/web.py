@@ -30,7 +30,7 @@ class SimulatedResponse:
     headers: Mapping[str, str] = field(default_factory=dict)
     content_type: str = "application/json;charset=utf-8"
     wait_s: float = 0.0
-    cut: str = ""  # "reset" or "truncate"
+    cut: str = ""  # "reset", "truncate", or "drip": in single bytes that take `wait_s` together
 
     def as_flask(self) -> Response:
         """For Flask."""
@@ -60,7 +60,7 @@ def with_fault(
         return replace(response or SimulatedResponse(504, cut="reset"), wait_s=fault.hold_s)
     if response is None or fault.kind == "reset":
         return SimulatedResponse(502, cut="reset")
-    return replace(response, cut="truncate")
+    return replace(response, cut=fault.kind, wait_s=fault.hold_s if fault.kind == "drip" else response.wait_s)
 
 
 def fault_controls(faults: Callable[[], InjectedFaults]) -> Controls:

@@ -6,11 +6,11 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import urllib3
 from rich.text import Text
 
 from woohub.configuration import ConfigurationUnreadable
 from woohub.mapping.fields import FieldMapping, load_mapping
+from woohub.pool import Pool
 from woohub_cli import environment
 from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import hubspot, stack, store
@@ -59,7 +59,7 @@ def health_context_of(stack: Stack, env: Mapping[str, str], now: float) -> Healt
         table=table,
         written=written(table, *others),
         configuration_mistake=mistake,
-        http=urllib3.PoolManager(),
+        http=Pool(),
         metrics=metrics.of(stack, now),
         now=now,
     )

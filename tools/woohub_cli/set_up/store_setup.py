@@ -6,10 +6,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-import urllib3
-
 from woohub.clock import Timer
 from woohub.http import Http
+from woohub.pool import Pool
 from woohub.store.client import Store
 from woohub.store.connection import StoreCredentials
 from woohub_cli import environment
@@ -40,13 +39,13 @@ class Reach:
     @classmethod
     def usual(cls) -> Reach:
         """As commands do it."""
-        return cls(connect, urllib3.PoolManager(), wait)
+        return cls(connect, Pool(), wait)
 
 
 def connect(access: StoreCredentials) -> Store:
     timer = Timer()
     timer.start(STORE_TIMEOUT_S)
-    return Store(urllib3.PoolManager(), access, timer, on_wait=waiting)
+    return Store(Pool(), access, timer, on_wait=waiting)
 
 
 def waiting(seconds: float, reason: str) -> None:

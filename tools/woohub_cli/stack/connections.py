@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-import urllib3
-
 from woohub.clock import Timer
 from woohub.delivery.delivery_queue import DeliveryQueue
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.retries import Caller
 from woohub.hubspot_settings import HubSpotSettings
+from woohub.pool import Pool
 from woohub.store.client import Store
 from woohub.store.connection import StoreCredentials
 from woohub_cli.cli_errors import Trouble
@@ -59,7 +58,7 @@ class HubSpotAddress:
 
     def client(self, token: str, share: int) -> HubSpot:
         """A client that has all the time it needs, and this share of HubSpot's budget."""
-        caller = Caller(urllib3.PoolManager(), FixedToken(token), Timer(), self.url, share, on_wait=waiting)
+        caller = Caller(Pool(), FixedToken(token), Timer(), self.url, share, on_wait=waiting)
         return HubSpot(caller, self.version)
 
 
@@ -91,7 +90,7 @@ def store(stack: Stack | None, env: Mapping[str, str]) -> Store:
         raise Trouble(
             f"{whose} no address and keys of a store: put {', '.join(STORE_VARIABLES)} into .env and run `woohub setup`"
         )
-    return Store(urllib3.PoolManager(), known, Timer(), warn=warn, on_wait=waiting)
+    return Store(Pool(), known, Timer(), warn=warn, on_wait=waiting)
 
 
 def hubspot(stack: Stack | None, env: Mapping[str, str], share: int = HUBSPOT_REQUESTS_PER_10_SECONDS) -> HubSpot:
