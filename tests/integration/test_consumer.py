@@ -15,7 +15,8 @@ from simulators.hubspot.settings import RequiredProperties
 from tests.support.consumer import ConsumerFixture
 from tests.support.line_items import WITH_ITEMS
 from tests.support.orders import customer, delivery, order
-from woohub.consumer.batch import POISON_RECEIVES, read
+from woohub.consumer.batch import HEALTHY_AFTER_WRITE_S, POISON_RECEIVES, read
+from woohub.consumer.breaker import SILENT_BATCHES
 from woohub.consumer.retries import RESEND_RECEIVES, delay
 from woohub.delivery.messages import flat_attributes, from_sqs, to_sqs
 from woohub.errors import DeadlineExceeded, HubSpotUnavailable
@@ -369,6 +370,34 @@ def test_what_hubspot_never_associates_is_a_dead_letter_in_the_end(fixture: Cons
 
     assert fixture.consume([record]) == []
     assert len(fixture.dead_letters()) == 1
+
+
+def test_more_rejections_than_an_invocation_can_isolate_do_not_wait_in_the_queue_for_ever(
+    fixture: ConsumerFixture,
+) -> None:
+    reject_amount(fixture, "6.66")
+    fixture.engine.portal.change_settings({"partial_writes": False, "requests_per_10_s": 10})
+    waiting = {record["messageId"]: record for record in fixture.receive(*range(1, 41), total="6.66")}
+    for receives in range(1, 10):
+        for record in waiting.values():
+            record["attributes"]["ApproximateReceiveCount"] = str(receives)
+        waiting = {message: waiting[message] for message in fixture.consume(list(waiting.values()))}
+
+    assert waiting == {}
+    assert [letter["MessageAttributes"]["status"]["StringValue"] for letter in fixture.dead_letters()] == ["400"] * 40
+
+
+def test_rejections_that_time_left_unconfirmed_are_no_outage(fixture: ConsumerFixture) -> None:
+    fixture.consume(fixture.receive(100))
+    fixture.engine.clock.sleep(HEALTHY_AFTER_WRITE_S)
+    reject_amount(fixture, "6.66")
+    fixture.engine.portal.change_settings({"partial_writes": False, "requests_per_10_s": 10})
+    records = fixture.receive(*range(1, 41), total="6.66")
+
+    for _ in range(SILENT_BATCHES):
+        fixture.consume(records)
+
+    assert fixture.breaker_fixture.breaker.cooldown_error() is None
 
 
 def test_a_record_without_attributes_is_read_as_a_foreign_message() -> None:

@@ -206,14 +206,18 @@ def test_a_change_of_the_account_alone_brings_them_up_to_date() -> None:
     assert metrics(engine)["orders"] == "1"
 
 
-def test_a_refused_metric_is_told_and_rejects_no_order() -> None:
+@pytest.mark.parametrize("seconds_left", [57.0, 2.05], ids=["three attempts", "time for one attempt"])
+def test_a_refused_metric_is_told_and_rejects_no_order(seconds_left: float) -> None:
     engine = engine_with_metrics()
     engine.deliver(message("order.created", order(1)))
     engine.portal.settings = engine.portal.settings.changed(
         {"rules": (RequiredProperties("contacts", ("company",), {"woocommerce_orders": "2"}),)}
     )
 
-    assert engine.verdicts(message("order.created", order(2))) == ["done"]
+    engine.timer.start(seconds_left)
+    outcomes = engine.sync.sync([message("order.created", order(2))])
+
+    assert [outcome.verdict.value for outcome in outcomes] == ["done"]
     assert engine.warnings[-1][0] == "summary_refused_by_hubspot"
 
 

@@ -14,6 +14,7 @@ from woohub.errors import (
     HubSpotProblem,
     HubSpotRejected,
     HubSpotUnavailable,
+    RejectionUnconfirmed,
     Suspended,
     TransientError,
     UnknownOutcome,
@@ -201,7 +202,8 @@ def test_what_was_written_before_the_time_ran_out_stays_written() -> None:
     results = write_all(table, ["a", "bad"], timer)
 
     assert results["a"].error is None
-    assert isinstance(results["bad"].error, DeadlineExceeded)
+    assert isinstance(results["bad"].error, RejectionUnconfirmed)
+    assert results["bad"].error.problem.message == "no"
 
 
 def test_a_record_whose_call_broke_before_the_time_ran_out_is_known_for_that() -> None:

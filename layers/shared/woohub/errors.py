@@ -13,6 +13,7 @@ WooHubError
 └── TransientError             a retry may succeed: leave the message on the queue
     ├── HubSpotUnavailable     5xx, time-out or broken connection, after all retries
     ├── UnknownOutcome         the response to a write was lost: read the unique key before anything else
+    ├── RejectionUnconfirmed   HubSpot rejected this record, and the invocation ended before it was asked again
     ├── InternalError          a bug in woohub, to be reported
     ├── SecretUnavailable      Secrets Manager did not respond: nothing was sent, and HubSpot is not the cause
     ├── StoreUnknown           a message of a store that the stack does not have, or not yet
@@ -125,6 +126,17 @@ class HubSpotUnavailable(TransientError, public_name="Unavailable"):
 
 class UnknownOutcome(TransientError):
     """The response to a write was lost: it may have happened. Read the unique key before another attempt."""
+
+
+class RejectionUnconfirmed(TransientError):
+    """HubSpot rejected this record, too few times for that to be believed; `problem` says what it objected to."""
+
+    def __init__(self, problem: HubSpotProblem) -> None:
+        super().__init__(str(problem), status=problem.status)
+        self.problem = problem
+
+
+REJECTIONS = (HubSpotRejected, RejectionUnconfirmed)
 
 
 class KeyChanged(TransientError):

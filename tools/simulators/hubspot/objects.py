@@ -156,7 +156,7 @@ class Objects:
     def batch_create(self, kind: ObjectType, body: Input, *, rules: bool = False) -> Batch:
         """All or nothing; record by record if every input has its own objectWriteTraceId."""
         inputs = _inputs(body)
-        return self._write(inputs, lambda i, claims: self._plan_create(kind, i, claims, rules), each=_traced(inputs))
+        return self._write(inputs, lambda i, claims: self._plan_create(kind, i, claims, rules), each=self._each(inputs))
 
     def batch_update(self, kind: ObjectType, body: Input, *, rules: bool = False) -> Batch:
         """Unknown ids never spoil the rest; an invalid value spoils everything, unless inputs have trace ids."""
@@ -166,7 +166,7 @@ class Objects:
                 self._checks.writable_by(kind, name, email=False)
             _check_distinct(same, name)
         known = [entry for entry in inputs if self._found(kind, entry)]
-        batch = self._write(known, lambda i, claims: self._plan_update(kind, i, claims, rules), each=_traced(inputs))
+        batch = self._write(known, lambda i, claims: self._plan_update(kind, i, claims, rules), each=self._each(inputs))
         batch.errors += _missing_inputs(
             kind, [entry for entry in inputs if not self._found(kind, entry)], _traced(inputs)
         )
@@ -179,7 +179,7 @@ class Objects:
         for name, same in by_property.items():
             self._checks.writable_by(kind, name or "hs_object_id", email=True)
             _check_distinct(same, name)
-        each = _traced(inputs) and "email" not in by_property
+        each = self._each(inputs) and "email" not in by_property
         return self._write(inputs, lambda i, claims: self._plan_upsert(kind, i, claims, rules), each=each, upsert=True)
 
     def search(self, kind: ObjectType, body: Json) -> Json:
@@ -237,6 +237,10 @@ class Objects:
         if missing:
             raise invalid_ids(missing)
         return links
+
+    def _each(self, inputs: Sequence[Input]) -> bool:
+        """Whether each input is written for itself, or all of them together."""
+        return self._settings().partial_writes and _traced(inputs)
 
     def _write(
         self, inputs: Sequence[Input], plan: Callable[[Input, Claims], Change], *, each: bool, upsert: bool = False

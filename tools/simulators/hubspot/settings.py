@@ -40,6 +40,9 @@ class Settings:
     unknown_tlds: tuple[str, ...] = ("invalid", "local", "localhost", "internal", "con")
     partial_status: int = 207  # the 2026-09 specs show partial results only as a body, without naming the status
     echo_trace_ids: bool = True  # whether batch results repeat objectWriteTraceId, or only errors do
+    # Whether batches in which every input has an objectWriteTraceId are written input by input: HubSpot's guide
+    # promises it for creates only.
+    partial_writes: bool = True
     associations_per_page: int = 500  # of one record in a batch read; how many HubSpot shows is our assumption
     switched_off: tuple[str, ...] = ()  # type ids; only the object library says so, calls are answered as ever
     canonical_numbers: bool = False  # keep "150.00" as "150"

@@ -19,17 +19,20 @@ from woohub.consumer.retries import Retries
 from woohub.consumer.sender import Sender, SqsRecord
 from woohub.delivery.messages import flat_attributes, from_sqs
 from woohub.errors import (
+    REJECTIONS,
     DeadlineExceeded,
     HubSpotProblem,
     HubSpotRejected,
     InternalError,
     InvalidMessage,
+    RejectionUnconfirmed,
     SecretUnavailable,
     StoreUnknown,
     Suspended,
     TransientError,
 )
 from woohub.hubspot.answers import refuses_association
+from woohub.sync.batch_writer import MAX_ATTEMPTS
 from woohub.sync.engine import Sync
 from woohub.sync.outcome import Message, Outcome, Verdict
 
@@ -38,7 +41,7 @@ if TYPE_CHECKING:
 
 POISON_RECEIVES = 5  # from which a record that breaks calls, while HubSpot answers others, is rejected
 HEALTHY_AFTER_WRITE_S = 600.0  # in which a batch that writes nothing is no outage, if it got any response at all
-NOT_HUBSPOTS = (InternalError, SecretUnavailable, StoreUnknown)  # errors that HubSpot has not caused
+NOT_AN_OUTAGE = (InternalError, SecretUnavailable, StoreUnknown, RejectionUnconfirmed)
 
 
 class Consumer:
@@ -107,13 +110,15 @@ class Consumer:
         self._poison.record_batch(now, stats, {outcome.message.record for outcome in outcomes if outcome.broken_call})
         if stats.wrote:
             self._wrote_at = now
-        responded = stats.wrote or any(isinstance(outcome.error, HubSpotRejected) for outcome in outcomes)
+        responded = stats.wrote or any(isinstance(outcome.error, REJECTIONS) for outcome in outcomes)
         partly_up = bool(stats.answered) and is_within(HEALTHY_AFTER_WRITE_S, self._wrote_at, now)
         self._breaker.record_batch(responded=responded, errors=_signs_of_an_outage(outcomes, partly_up=partly_up))
 
     def _reject_poison(self, outcome: Outcome) -> Outcome:
         """Reject a message that failed time and again while HubSpot answered others, or for a reason of its own."""
         receives, error = outcome.message.receive_count, outcome.error
+        if isinstance(error, RejectionUnconfirmed) and receives >= MAX_ATTEMPTS:
+            return replace(outcome, verdict=Verdict.REJECTED, error=HubSpotRejected(error.problem))
         if receives < POISON_RECEIVES or not isinstance(error, TransientError):
             return outcome
         if isinstance(error, InternalError):
@@ -155,7 +160,7 @@ def _signs_of_an_outage(outcomes: Sequence[Outcome], *, partly_up: bool) -> list
         return [error for error in errors if isinstance(error, Suspended)]
     # A lack of time says nothing about HubSpot, unless nothing at all was written in it: then HubSpot does not respond.
     wrote = any(outcome.verdict is Verdict.DONE for outcome in outcomes)
-    ignored = (*NOT_HUBSPOTS, DeadlineExceeded) if wrote else NOT_HUBSPOTS
+    ignored = (*NOT_AN_OUTAGE, DeadlineExceeded) if wrote else NOT_AN_OUTAGE
     return [error for error in errors if not isinstance(error, ignored)]
 
 

@@ -24,6 +24,7 @@ from woohub.errors import (
     HubSpotProblem,
     HubSpotRejected,
     HubSpotUnavailable,
+    RejectionUnconfirmed,
     Suspended,
     TransientError,
     UnknownOutcome,
@@ -91,7 +92,7 @@ class BatchRun:
         self._records = records
         self._concurrency = concurrency
         self._held = held
-        self._lost: dict[str, RecordResult] = {}  # how the last call of a key broke
+        self._failed: dict[str, RecordResult] = {}  # how the last call of a key broke, or was rejected
         self._holders: dict[str, str] = {}
         self._attempts: Counter[str] = Counter()
         self._tried: set[str] = set()  # in this round
@@ -116,8 +117,8 @@ class BatchRun:
                 rounds = list(ISOLATING_ROUNDS)
 
     def results_with(self, otherwise: RecordResult) -> dict[str, RecordResult]:
-        """The results, and for each open key how its last call broke, or else this."""
-        return self.results | {key: self._lost.get(key, otherwise) for key in self.open}
+        """The results, and for each open key how its last call failed, or else this."""
+        return self.results | {key: self._failed.get(key, otherwise) for key in self.open}
 
     def _round(self, call_size: int) -> None:
         """Read, plan and write what is open: read all of it at once, unless the previous round's reads broke."""
@@ -191,7 +192,7 @@ class BatchRun:
         for key, problem in reading.refused.items():
             self.results.setdefault(key, RecordResult(error=HubSpotRejected(problem)))
         for key, error in reading.waiting.items():
-            self.results.setdefault(key, self._lost.get(key, RecordResult(error=error)))
+            self.results.setdefault(key, self._failed.get(key, RecordResult(error=error)))
         plan = self._records.plan([key for key in keys if key not in self.results], reading)
         for key, record_id in plan.done.items():
             self.results[key] = RecordResult(record_id)
@@ -253,7 +254,7 @@ class BatchRun:
             raise
 
     def _lose(self, keys: Sequence[str], error: TransientError, *, alone: bool) -> None:
-        self._lost |= dict.fromkeys(keys, RecordResult(error=error, broken_call=error.call if alone else ""))
+        self._failed |= dict.fromkeys(keys, RecordResult(error=error, broken_call=error.call if alone else ""))
 
     def _take_in(self, write: Write, answer: Answer | None) -> None:
         if isinstance(answer, str):
@@ -275,6 +276,7 @@ class BatchRun:
             self.results |= dict.fromkeys(write.keys, RecordResult(error=HubSpotRejected(problem), attempts=attempts))
         elif holder is None and not self._records.adapt(problem, write):
             self._needs_pause = True
+            self._failed |= dict.fromkeys(write.keys, RecordResult(error=RejectionUnconfirmed(problem)))
 
 
 def _raise_all_but(expected: type[TransientError], outcomes: Sequence[object]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from woohub.errors import HubSpotRejected, TransientError
+from woohub.errors import REJECTIONS, HubSpotRejected, TransientError
 from woohub.hubspot.properties import Warn
 from woohub.sync.grouping import Batch, Concern
 from woohub.sync.outcome import Outcome, Verdict
@@ -59,10 +59,10 @@ def _waiting_summaries(concern: Concern, written: Written, warn: Warn) -> list[R
         for summary, results in written.summaries.items()
         for result in failures(summary, concern.refs, written.results, results)
     ]
-    refused = [result.error.problem for result in failed if isinstance(result.error, HubSpotRejected)]
+    refused = [result.error.problem for result in failed if isinstance(result.error, REJECTIONS)]
     for problem in refused[:1]:
         warn(SUMMARY_REFUSED, entity=concern.message.entity, property=", ".join(problem.properties))
-    return [result for result in failed if isinstance(result.error, TransientError)]
+    return [result for result in failed if not isinstance(result.error, REJECTIONS)]
 
 
 def _written_without(refs: Sequence[Ref], written: Written) -> Iterator[str]:
