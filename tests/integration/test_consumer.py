@@ -363,6 +363,15 @@ def test_what_is_deleted_while_its_order_is_written_makes_no_dead_letter(
     assert fixture.dead_letters() == []
 
 
+def test_a_409_that_passes_makes_no_dead_letter(fixture: ConsumerFixture) -> None:
+    fixture.engine.portal.faults.add(InjectedFault(status=409, path="deals/batch/create", count=3))
+    records = fixture.receive(1)
+
+    assert fixture.consume(records) == [records[0]["messageId"]]
+    assert fixture.consume(records) == []
+    assert fixture.dead_letters() == []
+
+
 def test_what_hubspot_never_associates_is_a_dead_letter_in_the_end(fixture: ConsumerFixture) -> None:
     (record,) = fixture.receive(1)
     record["attributes"]["ApproximateReceiveCount"] = str(POISON_RECEIVES)

@@ -250,6 +250,16 @@ def test_the_daily_limit_is_not_waited_out() -> None:
     assert len(engine.calls) == 1
 
 
+def test_the_daily_limit_is_known_by_its_words_where_hubspot_names_no_policy() -> None:
+    engine = EngineFixture()
+    engine.portal.change_settings({"requests_per_day": 0, "errors_in_words": True})
+
+    with pytest.raises(RateLimited) as caught:
+        create(engine.hubspot)
+
+    assert caught.value.policy == "daily"
+
+
 def test_a_limit_longer_than_the_time_left_is_left_to_the_next_invocation() -> None:
     engine = troubled(status=429, retry_after="50")
     engine.timer.start(20)

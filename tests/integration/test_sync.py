@@ -405,6 +405,14 @@ def test_an_order_without_a_usable_address_becomes_a_deal_without_a_contact(emai
     assert ("order_without_usable_email", {"entity": "order:1234"}) in engine.warnings
 
 
+def test_an_address_that_hubspot_refuses_in_words_only_costs_the_contact_and_not_the_deal() -> None:
+    engine = EngineFixture()
+    engine.portal.change_settings({"errors_in_words": True})
+
+    assert engine.verdicts(message("order.created", order(billing={"email": "jane@company.invalid"}))) == ["done"]
+    assert (len(engine.deals), engine.contacts) == (1, [])
+
+
 @pytest.mark.parametrize("email", ["no address", "jane@company.invalid"])
 def test_a_customer_with_an_unusable_address_is_rejected(email: str) -> None:
     assert EngineFixture().verdicts(message("customer.created", customer(email=email))) == ["rejected"]
@@ -471,8 +479,10 @@ def test_a_property_the_portal_lacks_is_left_out_with_a_warning() -> None:
     ) in engine.warnings
 
 
-def test_a_property_that_disappears_while_we_run_is_left_out_as_well() -> None:
+@pytest.mark.parametrize("in_words", [False, True], ids=["errors with codes", "errors in words"])
+def test_a_property_that_disappears_while_we_run_is_left_out_as_well(in_words: bool) -> None:
     engine = EngineFixture()
+    engine.portal.change_settings({"errors_in_words": in_words})
     engine.verdicts(message("order.created", order(1)))
     engine.portal.schema.archive_property(definitions.DEALS, "associated_products")
 

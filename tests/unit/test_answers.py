@@ -24,6 +24,8 @@ RECORDED = {
         },
         ("PROPERTY_DOESNT_EXIST", ("x",)),
     ),
+    "words": ({"message": 'Property "x" does not exist'}, ("PROPERTY_DOESNT_EXIST", ("x",))),
+    "a list of words": ({"errors": [{"message": "Email address x is invalid"}]}, ("INVALID_EMAIL", ())),
     "nothing": ({}, ("", ())),
     "odd shapes": ({"errors": ["?"], "context": [], "message": None, "category": None}, ("", ())),
 }

@@ -21,7 +21,7 @@ from . import page, shapes
 from .calls import Call
 from .controls import controls
 from .definitions import OBJECT_TYPES
-from .errors import ApiError, bad_json, not_found
+from .errors import ApiError, bad_json, in_words, not_found
 from .fault_responses import fault_response, refusal
 from .portal import SimulatedPortal
 from .routes import PREFIXES, ROUTES, Route
@@ -163,7 +163,8 @@ def _html(status: int, text: str) -> SimulatedResponse:
 
 
 def _error(portal: SimulatedPortal, error: ApiError) -> SimulatedResponse:
-    return _json(error.status, error.body(portal.correlation_id()))
+    body = error.body(portal.correlation_id())
+    return _json(error.status, in_words(body) if portal.settings.errors_in_words else body)
 
 
 def _log(portal: SimulatedPortal, route: Route, req: Request, response: SimulatedResponse) -> None:

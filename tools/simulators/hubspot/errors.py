@@ -43,6 +43,14 @@ class ApiError(Exception):
         return entry | {"errors": list(self.errors), "context": {**self.context, **context}}
 
 
+def in_words(error: Json) -> Json:
+    """An error without codes and context: HubSpot says that every field of it may be missing."""
+    kept = {name: error[name] for name in ("status", "message", "correlationId", "category") if name in error}
+    details = "; ".join(detail["message"] for detail in error.get("errors", ()))
+    trace = {name: ids for name, ids in error.get("context", {}).items() if name == "objectWriteTraceId"}
+    return kept | ({"message": details} if details else {}) | ({"context": trace} if trace else {})
+
+
 @dataclass(frozen=True)
 class PropertyProblem:
     """One property value HubSpot does not take."""

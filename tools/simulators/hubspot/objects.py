@@ -11,7 +11,7 @@ from typing import Any
 from . import search
 from .checks import Checks, Claims
 from .definitions import CONTACTS, DEALS, LINE_ITEMS, OBJECT_TYPES, ORDERS, ObjectType, known_types
-from .errors import ApiError, InvalidProperties, Json, bad_request, not_found
+from .errors import ApiError, InvalidProperties, Json, bad_request, in_words, not_found
 from .links import Link, Links, check_types, end_of, invalid_ids
 from .records import Record, UniqueValues
 from .schema import Schema
@@ -258,7 +258,8 @@ class Objects:
             raise self._together([error for _, error in refused])
         results = [self._written(entry, change, upsert=upsert) for entry, change in planned]
         self._rng.shuffle(results)
-        return Batch(results, [error.entry({"objectWriteTraceId": [_trace(entry)]}) for entry, error in refused])
+        errors = [error.entry({"objectWriteTraceId": [_trace(entry)]}) for entry, error in refused]
+        return Batch(results, [in_words(error) for error in errors] if self._settings().errors_in_words else errors)
 
     def _written(self, entry: Input, change: Change, *, upsert: bool) -> Json:
         record = self._apply(change)

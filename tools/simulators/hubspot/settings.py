@@ -43,6 +43,7 @@ class Settings:
     # Whether batches in which every input has an objectWriteTraceId are written input by input: HubSpot's guide
     # promises it for creates only.
     partial_writes: bool = True
+    errors_in_words: bool = False  # whether errors have no codes, no context and no policy, only a message
     associations_per_page: int = 500  # of one record in a batch read; how many HubSpot shows is our assumption
     switched_off: tuple[str, ...] = ()  # type ids; only the object library says so, calls are answered as ever
     canonical_numbers: bool = False  # keep "150.00" as "150"

@@ -145,10 +145,12 @@ class Consumer:
 
 
 def _spared(outcome: Outcome) -> Outcome:
-    """A retry where what a record was to be associated with has just been deleted or merged: it is read again then."""
+    """A retry where something else got in the way: a 409, or what a record was to be associated with has just gone."""
     error = outcome.error
-    is_gone = isinstance(error, HubSpotRejected) and refuses_association(error.problem)
-    if not is_gone or outcome.message.receive_count >= POISON_RECEIVES:
+    may_pass = isinstance(error, HubSpotRejected) and (
+        error.problem.status == 409 or refuses_association(error.problem)
+    )
+    if not may_pass or outcome.message.receive_count >= POISON_RECEIVES:
         return outcome
     return replace(outcome, verdict=Verdict.RETRY, error=TransientError(str(error)))
 

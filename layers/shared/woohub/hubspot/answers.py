@@ -24,6 +24,11 @@ EMPTY_RESPONSE = "HubSpot's response contains no results"
 INCONCLUSIVE_4XX = (408, 423, 425)  # a time-out, a lock, too early: 4xx that say nothing about the request
 STATUS_OF = {"CONFLICT": 409, "OBJECT_NOT_FOUND": 404, "OBJECT_ALREADY_EXISTS": 409}
 ABSENT = "PROPERTY_DOESNT_EXIST"
+WORDS = {  # what HubSpot says where it gives no code
+    ABSENT: re.compile(r'Property "(\w+)" does not exist'),
+    "INVALID_EMAIL": re.compile(r"Email address .* is invalid"),
+}
+POLICIES = ("DAILY", "TEN_SECONDLY_ROLLING", "SECONDLY")  # a name that is part of another one comes after it
 EMBEDDED = re.compile(r"\[\{.*\}\]", re.DOTALL)
 
 
@@ -83,8 +88,9 @@ def _error(response: Response, body: Mapping[str, Any], call: str) -> WooHubErro
 
 
 def limit_policy(body: Mapping[str, Any]) -> str:
-    """Which limit a 429 is about: DAILY, SECONDLY, TEN_SECONDLY_ROLLING …; empty where HubSpot does not say."""
-    return str(body.get("policyName") or "").upper()
+    """Which limit a 429 is about, by its name or in words: one of POLICIES, or "" where HubSpot does not say."""
+    text = f"{body.get('policyName')} {body.get('message')}".upper()
+    return next((policy for policy in POLICIES if policy in text), "")
 
 
 def retry_after(response: Response) -> float | None:
@@ -167,13 +173,16 @@ def problem_of(status: int, body: Mapping[str, Any]) -> HubSpotProblem:
     """Read HubSpot's error body, every field of it optional, in all the shapes seen.
 
     Details come as `errors[]` with `code` and `context.propertyName`, or as a JSON list inside the message:
-    `Property values were not valid: [{"isValid":false,"message":…,"error":"INVALID_EMAIL","name":"email"}]`.
+    `Property values were not valid: [{"isValid":false,"message":…,"error":"INVALID_EMAIL","name":"email"}]`,
+    or in words only.
     """
     message = str(body.get("message") or "")
     details = rows(body, "errors") + _embedded(message)
     codes = [str(detail.get("code") or detail.get("error") or "") for detail in details]
-    code = next((code for code in codes if code), str(body.get("subCategory") or body.get("policyName") or ""))
-    names = _named((body, *details))
+    texts = [message, *(str(detail.get("message") or "") for detail in details)]
+    spoken = [code for code, words in WORDS.items() if any(map(words.search, texts))]
+    code = next(filter(None, [*codes, *spoken]), str(body.get("subCategory") or body.get("policyName") or ""))
+    names = _named((body, *details)) or tuple(dict.fromkeys(WORDS[ABSENT].findall(" ".join(texts))))
     absent = _named(part for part in (body, *details) if ABSENT in (part.get("code"), part.get("error")))
     return HubSpotProblem(
         status=status,
