@@ -184,7 +184,7 @@ def test_only_what_is_chosen_is_redriven_and_the_rest_stays_visible(stack: Deplo
     result = run("redrive", "--reason", "INVALID_OPTION")
 
     assert result.exit_code == 0
-    assert "10 of 10 messages redriven; 20 stay" in result.stdout
+    assert "10 of 10 messages redriven; 20 messages left" in result.stdout
     assert (stack.visible(QUEUE), stack.visible(DLQ)) == (10, 20)
 
 
@@ -275,7 +275,7 @@ def test_a_redrive_of_two_messages_of_one_order_says_that_it_does_no_harm(stack:
 
     output = run("redrive", "--all").stdout
 
-    assert "2 of 2 messages redriven (2 messages of 1 order); 0 stay" in output
+    assert "2 of 2 messages redriven (2 messages of 1 order); 0 messages left" in output
     assert "Several messages of one order are safe" in output
 
 

@@ -87,7 +87,7 @@ def test_reconcile_tells_what_was_queued_and_which_webhooks_were_mended(shop: Op
     result = shop.run("reconcile")
 
     assert result.exit_code == 0
-    assert result.stdout.splitlines() == ["Queued: 3 orders, 1 accounts.", "Webhook disabled order.updated: repaired"]
+    assert result.stdout.splitlines() == ["Queued: 3 orders, 1 account.", "Webhook disabled order.updated: repaired"]
 
 
 def test_reconcile_that_found_nothing_says_so(shop: OperatedStack) -> None:
@@ -223,7 +223,7 @@ def test_a_backfill_brings_every_order_and_account_and_says_what_to_do_next(
     consumer.work_off()
 
     assert result.exit_code == 0, result.output
-    assert "12 orders and 1 account from the beginning to now are on the queue." in result.stdout
+    assert "On the queue: 12 orders and 1 account from the beginning to now." in result.stdout
     assert "woohub verify --from" in result.stdout
     assert numbers(shop) == sorted(map(str, made))
     assert len(shop.portal.state()["contacts"]) == 13

@@ -231,7 +231,7 @@ def test_it_says_what_is_left_when_it_cannot_remove_all(shop: OperatedStack) -> 
     result = shop.run("load", "--remove", run)
 
     assert result.exit_code == 1
-    assert "3 are still there" in result.stdout
+    assert "still there: 3" in result.stdout
 
 
 # --- What can go wrong

@@ -107,7 +107,7 @@ def test_each_row_says_which_file_it_comes_from(shop: OperatedStack) -> None:
 def test_a_file_without_mistakes_is_fine(shop: OperatedStack) -> None:
     write(PICKUP)
 
-    assert "1 row of woohub's own mapping differ" in run(shop, "check")
+    assert "it changes 1 row of woohub's own mapping" in run(shop, "check")
     assert facts(shop, "check") == {"file": "mapping.toml", "ok": True, "mistakes": [], "rows_changed": 1}
 
 
@@ -249,7 +249,7 @@ def test_a_push_counts_the_records_that_it_concerns(shop: OperatedStack, running
     assert counted["deals", "any that no stage lists"]["count"] == 1
     assert counted["deals", "deal.woocommerce_payment_method"]["count"] == 4
     assert len(counted) == 3
-    assert "2 deals have the status awaiting-pickup: stage on_hold" in run(shop, "push", "--dry-run")
+    assert "deals with the status awaiting-pickup: 2; stage on_hold" in run(shop, "push", "--dry-run")
 
 
 def test_of_what_set_up_has_not_made_yet_a_push_counts_none(shop: OperatedStack) -> None:
@@ -265,7 +265,7 @@ def test_what_hubspot_does_not_let_be_counted_is_not_known(shop: OperatedStack) 
     shop.portal.tokens = {DEFAULT_TOKEN: scopes}
     write("[line_item]\nenabled = true\n")
 
-    assert "an unknown number of line items" in run(shop, "push", "--dry-run")
+    assert "line items that can get another value: an unknown number;" in run(shop, "push", "--dry-run")
 
 
 def test_rows_of_what_the_mapping_does_not_write_are_not_counted(shop: OperatedStack) -> None:
@@ -495,6 +495,17 @@ def test_why_says_what_a_hubspot_that_was_never_set_up_lacks(shop: OperatedStack
     explained = json.loads(shop.run("why", str(number), "--json").stdout)
 
     assert "run `woohub setup`" in explained["hubspot"]["not_asked"]
+
+
+def test_why_names_the_stage_of_hubspots_order_as_hubspot_does(shop: OperatedStack) -> None:
+    provision_orders(shop.portal, mapping_with(INSTEAD))
+    by_hand(INSTEAD)
+    number = shop.shop.place()
+    StackConsumer(shop, mapping_with(INSTEAD)).deliver()
+
+    said = shop.run("why", str(number)).stdout
+
+    assert "stage Processed (937ea84d-0a4f-4dcf-9028-3f9c2aafbf03)" in " ".join(said.split())
 
 
 def test_a_preview_shows_an_erased_person_without_the_person(shop: OperatedStack, running: StackConsumer) -> None:

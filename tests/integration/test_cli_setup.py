@@ -189,7 +189,8 @@ def test_hubspots_orders_and_metrics_are_set_up_where_the_mapping_has_them(shop:
     assert not failed(list(steps.values()))
     assert steps["order property woocommerce_order_id"].outcome is Result.CREATED
     assert steps["contact property woocommerce_total_paid"].outcome is Result.CREATED
-    assert steps["order pipeline 14a2e10e-5471-408a-906e-c51f3b04369e"].outcome is Result.OK
+    assert steps["order pipeline Order Pipeline (14a2e10e-5471-408a-906e-c51f3b04369e)"].outcome is Result.OK
+    assert steps["order stage Delivered (3725360f-519b-4b18-a593-494d60a29c9f)"].outcome is Result.OK
     assert not [what for what in steps if what.startswith("deal ")]
     assert set(outcomes(shop.set_up())) == {"ok"}
 
@@ -281,12 +282,24 @@ def test_a_plan_without_a_second_pipeline_fails_with_the_ways_out(shop: Shop) ->
     assert "mapping.toml" in step.fix
 
 
+def test_advice_on_hubspots_orders_names_their_section_of_the_mapping(shop: Shop) -> None:
+    own = (
+        '[order_pipeline]\nid = "web"\nlabel = "Order Pipeline"\ndefault_stage = "new"\n[order_stages]\n'
+        'new = { label = "New", state = "OPEN", statuses = ["trash"] }\n'
+    )
+    shop.table = mapping_with(INSTEAD + own)
+
+    (step,) = [step for step in shop.set_up().values() if step.outcome is Result.FAILED]
+
+    assert '[order_pipeline] id = "14a2e10e-5471-408a-906e-c51f3b04369e"' in step.fix
+
+
 def test_missing_stages_of_the_pipeline_are_created(shop: Shop) -> None:
     make_pipeline(shop, "ecommerce_sales", "Sales online", ("completed", "Done", "1.0"))
 
     steps = shop.set_up()
 
-    assert steps["deal stage completed"].outcome is Result.OK
+    assert steps["deal stage Done (completed)"].outcome is Result.OK
     assert {step.outcome for what, step in steps.items() if what.startswith("deal stage")} == {
         Result.OK,
         Result.CREATED,
@@ -300,7 +313,7 @@ def test_missing_stages_of_the_pipeline_are_created(shop: Shop) -> None:
 def test_a_won_stage_that_is_not_won_in_hubspot_is_a_warning(shop: Shop) -> None:
     make_pipeline(shop, "ecommerce_sales", "Sales online", ("completed", "Done", "0.5"))
 
-    step = shop.set_up()["deal stage completed"]
+    step = shop.set_up()["deal stage Done (completed)"]
 
     assert (step.outcome, "0.5" in step.detail) == (Result.WARNING, True)
 
@@ -332,7 +345,7 @@ def test_the_mapping_may_name_a_pipeline_that_is_there(shop: Shop, tmp_path: Pat
 
     steps = shop.set_up()
 
-    assert steps["deal pipeline default"].outcome is Result.OK
+    assert steps["deal pipeline Sales Pipeline (default)"].outcome is Result.OK
     assert not outcomes(steps)["failed"]
 
 

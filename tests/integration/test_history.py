@@ -271,7 +271,7 @@ def test_a_queue_that_gets_no_shorter_is_told_in_the_end(past: ShopWithPast) -> 
     past.shop(MAX_QUEUE_DEPTH + 200)
     past.takes = 0
 
-    with pytest.raises(Stalled, match="messages are on the queue, which has not shrunk for 15 minutes"):
+    with pytest.raises(Stalled, match="messages on the queue, which has not shrunk for 15 minutes"):
         past.run()
 
     progress = past.file.read()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -97,8 +98,9 @@ class StackConsumer:
 
     def _make_logs(self) -> None:
         for group in GROUPS.values():
-            self.logs.create_log_group(logGroupName=group)
-            self.logs.create_log_stream(logGroupName=group, logStreamName="stream")
+            with suppress(self.logs.exceptions.ResourceAlreadyExistsException):  # of an earlier consumer of the stack
+                self.logs.create_log_group(logGroupName=group)
+                self.logs.create_log_stream(logGroupName=group, logStreamName="stream")
 
     def deliver(self) -> None:
         """The store delivers what waits there, and the consumer works it off."""

@@ -157,7 +157,7 @@ def test_the_first_characters_of_an_id_name_its_message() -> None:
 
 @pytest.mark.parametrize("start", ["aaaa", "cccc"], ids=["of two messages", "of none"])
 def test_an_id_that_names_not_exactly_one_message_is_refused(start: str) -> None:
-    with pytest.raises(Trouble, match=f"begins with {start}"):
+    with pytest.raises(Trouble, match=f"begin with {start}"):
         LetterFilter(ids=(start,)).select([received(1, "aaaa-1"), received(2, "aaaa-2")])
 
 

@@ -159,7 +159,7 @@ def test_the_page_tells_all_of_the_report_and_escapes_it() -> None:
         "30.00",
         "p95",
         "associated_products (2 times)",
-        "1 orders have no contact",
+        "1 order without a contact",
         "personal data",
     ):
         assert text in page

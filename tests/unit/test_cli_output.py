@@ -2,8 +2,8 @@
 
 import pytest
 
+from woohub.counted import counted
 from woohub_cli.check_result import Result, Step
-from woohub_cli.counted import counted
 from woohub_cli.rendering import output
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from generators.template import load
+from woohub.counted import counted
 
 COLUMNS = 120
 FIRST_STEP = "First step: "
@@ -59,7 +60,7 @@ def _condition(properties: Mapping[str, Any]) -> str:
 def _periods(properties: Mapping[str, Any]) -> str:
     """The time looked at: "5 minutes", "2 of 3 periods of 5 minutes"."""
     minutes, count = properties["Period"] // 60, properties["EvaluationPeriods"]
-    length = "1 minute" if minutes == 1 else f"{minutes} minutes"
+    length = counted(minutes, "minute")
     if count == 1:
         return length
     periods = f"`{count['Ref']}`" if isinstance(count, Mapping) else count

@@ -18,6 +18,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from woohub.counted import counted
+
 from . import demo_mapping, demo_recovery, samples, stack_client
 from .running import running
 from .samples import Sample
@@ -55,7 +57,7 @@ def demo(state: Path) -> int:
 
 
 def _send_all(stack: Stack, sent: list[Sample]) -> Result:
-    with step(f"Send {len(sent)} deliveries"):
+    with step(f"Send {counted(len(sent), 'delivery')}"):
         status_codes = [stack_client.send(stack, sample.headers, sample.body) for sample in sent]
     stack_client.wait_until_queue_is_empty(stack)
     contacts, deals = stack_client.contacts(stack), stack_client.deals(stack)

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from woohub.counted import counted
 from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import store
 from woohub_cli.checks.health_context import HealthContext, ago
-from woohub_cli.counted import counted
 from woohub_cli.set_up import store_setup, store_webhooks
 from woohub_cli.stack import traces
 from woohub_cli.stack.metrics import DAY, Counts
@@ -70,7 +70,7 @@ def _sources(context: HealthContext) -> Iterator[Step]:
             "a copy of the store: delete its webhooks there, or give them another secret; an address of the store "
             f"itself: name it in {store_setup.SOURCES} (.env), or WOO_COMMERCE_URL if it has moved; then `woohub setup`"
         )
-        detail = f"{foreign} deliveries of the last day came from another site and were ignored: {where}"
+        detail = f"ignored in the last day, as from another site: {counted(foreign, 'delivery')}, {where}"
         yield Step("other sites", Result.FAILED, detail, fix)
 
 
@@ -93,7 +93,7 @@ def _refusals(context: HealthContext) -> Iterator[Step]:
         yield _refused(context.metrics, refused)
     lost = context.metrics.total("LostEvent", DAY)
     if lost:
-        detail = f"{lost} deliveries of the last day were error messages of the store instead of orders or customers"
+        detail = f"{counted(lost, 'delivery')} of the last day with an error message instead of an order or customer"
         fix = (
             "the user a webhook belongs to may be gone, or no longer see orders: delete our webhooks in the store and "
             "run `woohub setup`: they become those of the key's user; \"cause\" in the ingest function's log says more"

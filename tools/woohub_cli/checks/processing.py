@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from woohub.consumer.breaker import DISABLED_STATES, BreakerParameter
+from woohub.counted import counted
 from woohub.dates import ms_from_utc
 from woohub.errors import InvalidParameter
 from woohub.reconcile.watermark import Watermark, WatermarkParameter
 from woohub_cli.check_result import Result, Step
 from woohub_cli.checks.health_context import HealthContext, ago
 from woohub_cli.cli_errors import RENEW_IT, broken_configuration_fix
-from woohub_cli.counted import counted
 from woohub_cli.dlq import dead_letter_queue
 from woohub_cli.stack import stack_status
 from woohub_cli.stack.metrics import DAY, MINUTE

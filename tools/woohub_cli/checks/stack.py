@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from woohub.counted import counted
 from woohub.dates import ms_from_utc
 from woohub.erasures import KeyOfErasuresUnknown
 from woohub.errors import InvalidParameter
@@ -48,7 +49,8 @@ def _erasures(context: HealthContext) -> Iterator[Step]:
         yield Step("erasures", Result.FAILED, str(error), broken_configuration_fix(str(error)))
         return
     if people:
-        yield Step("erasures", Result.OK, f"{len(people.erased_at_ms)} addresses of erased people; the key is there")
+        addresses = counted(len(people.erased_at_ms), "address", "addresses")
+        yield Step("erasures", Result.OK, f"{addresses} of erased people; the key is there")
 
 
 def _further_stores(context: HealthContext) -> Iterator[Step]:

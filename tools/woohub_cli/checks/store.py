@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 
+from woohub.counted import counted
 from woohub.dates import utc_from_ms
 from woohub.delivery.sites import is_another
 from woohub.errors import WooHubError
@@ -122,7 +123,9 @@ def last_delivery(context: HealthContext, store: Store | None) -> Step:
     changed = store.count("orders", modified_after=utc_from_ms(round(since * 1000)), dates_are_gmt="true", status="any")
     if not changed:
         return Step(what, Result.OK, f"{seen}; no order changed since")
-    return Step(what, Result.WARNING, f"{seen}, though {changed} orders changed in the store since", SILENT_FIX)
+    return Step(
+        what, Result.WARNING, f"{seen}, though {counted(changed, 'order')} changed in the store since", SILENT_FIX
+    )
 
 
 def _made_at(store: Store, context: HealthContext) -> float:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
+from woohub.counted import counted
 from woohub.errors import DeadlineExceeded
 from woohub.store.about import About
 from woohub.store.client import Store
@@ -16,7 +17,6 @@ from woohub.store.connection import is_secure
 from woohub.store.requests import StoreRefused, StoreUnavailable
 from woohub_cli.check_result import Result, Step
 from woohub_cli.cli_errors import STORE_FAILS
-from woohub_cli.counted import counted
 
 NAMESPACE = "wc/v3"
 FIRST_THAT_TELLS_CHANGES = (5, 8)  # WooCommerce: modified_after

@@ -14,9 +14,9 @@ from typing import Annotated, Any
 import typer
 
 from woohub.clock import Timer
+from woohub.counted import counted
 from woohub.store.client import Store
 from woohub_cli.cli_errors import EXPECTED, WrongUsage, explain
-from woohub_cli.counted import counted
 from woohub_cli.deliveries import history
 from woohub_cli.deliveries.history import Backfill, BackfillProgress, BackfillRequest, Pace, Stalled, StateFile
 from woohub_cli.interrupts import sigterm_interrupts
@@ -204,12 +204,12 @@ def report_lines(result: BackfillRun, waiting: int) -> Iterator[str]:
     trashed = f", {counted(progress.trash, 'order')} from the trash" if progress.trash else ""
     accounts = f" and {counted(progress.customers, 'account')}" if progress.wanted.customers else ""
     earlier = f", {result.before} of them in earlier runs" if result.before else ""
-    yield f"{progress.orders} orders{trashed}{accounts} {progress.period} are on the queue{earlier}."
+    yield f"On the queue: {counted(progress.orders, 'order')}{trashed}{accounts} {progress.period}{earlier}."
     if result.now:
         yield f"{result.now} in {_time(result.seconds)}, {result.now / max(result.seconds, 0.001):.0f} per second."
     if progress.unreadable:
         yield order_pages.left_out(progress.unreadable)
-    yield f"{waiting} messages wait in the queue or are in flight."
+    yield f"Waiting in the queue or in flight: {counted(waiting, 'message')}."
     if result.stopped:
         yield f"Stopped: {result.stopped}; {RESUME}."
     elif not result.complete:

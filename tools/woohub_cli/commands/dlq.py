@@ -13,10 +13,10 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from woohub.counted import counted
 from woohub_cli import environment
 from woohub_cli.cli_errors import PROBLEMS, Trouble, WrongUsage
 from woohub_cli.consent import YesOption, confirm
-from woohub_cli.counted import counted
 from woohub_cli.dlq import dead_letter_queue, dead_letters
 from woohub_cli.dlq.dead_letters import DeadLetter, LetterFilter
 from woohub_cli.interrupts import sigterm_interrupts
@@ -225,7 +225,9 @@ def _act(name: str, act: Act, stack: Stack, letter_filter: LetterFilter, *, dry_
         output.say(f"{len(chosen)} of {counted(total, 'message')} would be {DONE[name]}{_of(chosen)}.")
     else:
         of = counted(len(chosen), "message")
-        output.say(f"{done} of {of} {DONE[name]}{_of(chosen)}; {left} stay in the dead-letter queue.")
+        output.say(
+            f"{done} of {of} {DONE[name]}{_of(chosen)}; {counted(left, 'message')} left in the dead-letter queue."
+        )
         if name == "redrive" and _several_of_one(chosen):
             output.say("Several messages of one order are safe: HubSpot gets its newest state, whichever arrives last.")
     if not dry_run and done < len(chosen):

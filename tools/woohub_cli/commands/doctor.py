@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from rich.text import Text
 
 from woohub.configuration import ConfigurationUnreadable
+from woohub.counted import counted
 from woohub.mapping.fields import FieldMapping, load_mapping
 from woohub.pool import Pool
 from woohub_cli import environment
 from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import hubspot, stack, store
 from woohub_cli.checks.health_context import Check, HealthContext, run_checks
-from woohub_cli.counted import counted
 from woohub_cli.options import StoreOptions
 from woohub_cli.rendering import output
 from woohub_cli.set_up import store_setup

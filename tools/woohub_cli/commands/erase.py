@@ -9,11 +9,11 @@ from typing import Annotated
 import typer
 
 from woohub.configuration import MAX_AGE_S
+from woohub.counted import counted
 from woohub.mapping.values import INVISIBLE, usable_email
 from woohub.stores import FIRST
 from woohub_cli.cli_errors import Trouble, WrongUsage
 from woohub_cli.consent import YesOption, confirm
-from woohub_cli.counted import counted
 from woohub_cli.erase import erasure_list
 from woohub_cli.erase.erasure import Erasure, ErasureReport, Person, StoreOrders
 from woohub_cli.erase.queued_person import purge
@@ -123,8 +123,11 @@ def _ask_or_stop(person: Person, target: Stack, report: ErasureReport, address: 
         report.add(person.new_values)
         return
     before = f" (erased before, {utc(report.erased_before_ms)})" if report.erased_before_ms else ""
-    what = f"{counted(len(person.contacts), 'contact')}, the names of {person.named} deals or orders"
-    question = f"Erase for good{before}: {what}, and what is queued of the person?"
+    contacts, named = (
+        counted(len(person.contacts), "contact"),
+        counted(person.named, "deal or order", "deals or orders"),
+    )
+    question = f"Erase for good{before}: {contacts}, the names of {named}, and what is queued of the person?"
     confirm(question, yes=yes, json=json, otherwise="nothing was erased (--dry-run says what would be)")
 
 
@@ -173,10 +176,13 @@ def _print(report: ErasureReport) -> None:
     if report.erased_before_ms:
         output.say(f"The person was erased before, at {utc(report.erased_before_ms)}.")
     renamed = sum(map(len, report.renamed.values()))
-    output.say(f"{counted(len(report.contacts), 'contact')} {would}erased, {renamed} deals or orders {would}renamed.")
+    records = counted(renamed, "deal or order", "deals or orders")
+    output.say(f"{counted(len(report.contacts), 'contact')} {would}erased, {records} {would}renamed.")
     if cleared := sum(map(len, report.cleared.values())):
-        output.say(f"{cleared} deals, orders or line items {would}lose the values that may hold the person's words.")
-    output.say(f"{report.queued_messages} queued messages and {report.dead_letters} dead letters {would}deleted.")
+        records = counted(cleared, "deal, order or line item", "deals, orders or line items")
+        output.say(f"The values that may hold the person's words {would or 'are '}removed from {records}.")
+    messages, letters = counted(report.queued_messages, "queued message"), counted(report.dead_letters, "dead letter")
+    output.say(f"{messages} and {letters} {would}deleted.")
     for note in report.notes:
         output.note(note, style="yellow")
     if report.dry_run:

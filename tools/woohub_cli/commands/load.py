@@ -10,12 +10,12 @@ from typing import Annotated, Any
 import typer
 import urllib3
 
+from woohub.counted import counted
 from woohub.http import Http
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot_settings import HubSpotSettings
 from woohub_cli.cli_errors import EXPECTED, PROBLEMS, Trouble, WrongUsage, explain
 from woohub_cli.consent import YesOption, confirm
-from woohub_cli.counted import counted
 from woohub_cli.deliveries import sending
 from woohub_cli.deliveries.samples import Sample
 from woohub_cli.load import live_test
@@ -158,7 +158,7 @@ def command(
         if report:
             _print_report(report)
             _print_calls(calls, unread)
-        _print_end(run, cleaned, testing.crm.target.records)
+        _print_end(run, cleaned, testing.crm.target.record)
     if (report and report.failed) or (cleaned and cleaned.left):
         raise typer.Exit(PROBLEMS)
 
@@ -169,13 +169,13 @@ def _announce(stack: Stack, run: Run, rate: float, remove: str, json: bool) -> N
         what = "would_remove" if remove else "would_place"
         output.as_json({"stack": stack.name, "dry_run": True, what: {"orders": deals, "customers": contacts}})
     elif remove:
-        records = Target.of(stack_configuration.mapping(stack)).records
-        output.say(
-            f"Up to {deals} {records} and {contacts} contacts of the run {run.name} would be archived in HubSpot."
-        )
+        record = Target.of(stack_configuration.mapping(stack)).record
+        records = f"{counted(deals, record)} and {counted(contacts, 'contact')}"
+        output.say(f"Up to {records} of the run {run.name} would be archived in HubSpot.")
     else:
         took = run.orders / rate
-        output.say(f"{deals} orders of {contacts} customers would be placed within {took:.0f} s at {stack.name}.")
+        orders = f"{counted(deals, 'order')} of {counted(contacts, 'customer')}"
+        output.say(f"{orders} would be placed within {took:.0f} s at {stack.name}.")
 
 
 def _ask(hubspot: HubSpot, run: Run, remove: str, *, yes: bool, json: bool) -> None:
@@ -219,10 +219,10 @@ def _call(call: CallTimes) -> tuple[str, ...]:
     return (f"{call.method} {call.path}", records, str(call.calls), *shown)
 
 
-def _print_end(run: Run, cleaned: Cleaned | None, records: str) -> None:
+def _print_end(run: Run, cleaned: Cleaned | None, record: str) -> None:
     if cleaned:
-        left = f"; {cleaned.left} are still there" if cleaned.left else ""
-        output.say(f"{cleaned.deals} {records} and {cleaned.contacts} contacts archived{left}.")
+        left = f"; still there: {cleaned.left}" if cleaned.left else ""
+        output.say(f"{counted(cleaned.deals, record)} and {counted(cleaned.contacts, 'contact')} archived{left}.")
     else:
         output.say(f"They stay in HubSpot until `woohub load --remove {run.name}`.", style="dim")
 
@@ -232,7 +232,10 @@ def _rows(facts: dict[str, Any]) -> list[tuple[str, str]]:
     refused = ", ".join(f"{count} answered {code}" for code, count in facts["refused"].items()) or "none"
     wrong = ", ".join(f"{facts[name]} {name.replace('_', ' ')}" for name in FINDINGS)
     return [
-        ("Orders", f"{facts['orders']} in {facts['deliveries']} deliveries, {_per_s(facts['sent_orders_per_s'])}"),
+        (
+            "Orders",
+            f"{facts['orders']} in {counted(facts['deliveries'], 'delivery')}, {_per_s(facts['sent_orders_per_s'])}",
+        ),
         ("Refused", refused),
         ("Arrived", f"{facts['arrived']} within {facts['seconds']} s, {_per_s(facts['orders_per_s'])}"),
         ("Latency", ", ".join(f"{name[:-2]} {value} s" for name, value in latency.items() if value is not None) or "-"),

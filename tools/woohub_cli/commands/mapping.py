@@ -9,12 +9,12 @@ import typer
 from rich.text import Text
 
 from woohub.configuration import ConfigurationUnreadable
+from woohub.counted import counted
 from woohub.mapping import mapping_file, overlay
 from woohub.mapping.mapping_file import InvalidMapping
 from woohub.mapping.overlay import Overlay
 from woohub_cli.cli_errors import Trouble, WrongUsage
 from woohub_cli.consent import YesOption, confirm
-from woohub_cli.counted import counted
 from woohub_cli.mapping import mapping_preview, mapping_push, mapping_rows
 from woohub_cli.mapping.mapping_push import changes_facts, print_changes
 from woohub_cli.mapping.mapping_rows import WOOHUBS_OWN
@@ -112,7 +112,7 @@ def check(
         return
     facts = {"file": name, "ok": True, "mistakes": [], "rows_changed": differing}
     rows = counted(differing, "row")
-    output.answer(facts, f"{name} is fine: {rows} of woohub's own mapping differ.", json=options.json)
+    output.answer(facts, f"{name} is fine: it changes {rows} of woohub's own mapping.", json=options.json)
 
 
 def _check_file(file: Path) -> int:

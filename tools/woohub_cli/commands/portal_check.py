@@ -10,9 +10,9 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from woohub.counted import counted
 from woohub_cli.cli_errors import PROBLEMS
 from woohub_cli.consent import YesOption, confirm
-from woohub_cli.counted import counted
 from woohub_cli.options import StackOptions
 from woohub_cli.portal_check.portal_findings import QUESTIONS, Finding, Verdict, findings
 from woohub_cli.portal_check.portal_trial import Portal, Trial
@@ -74,7 +74,7 @@ class Check:
         """Remove what an earlier run left, then ask every question."""
         leftovers, _ = self.trial.clean()
         if leftovers:
-            output.note(f"{leftovers} records of an earlier run were removed")
+            output.note(f"{counted(leftovers, 'record')} of an earlier run removed")
         with output.progress("asking HubSpot", len(QUESTIONS)) as advance:
             for finding in findings(self.trial):
                 self.answers.append(finding)

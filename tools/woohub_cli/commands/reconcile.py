@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from woohub.counted import counted
 from woohub.reconcile.watermark import WatermarkParameter
 from woohub.store.client import Store
 from woohub_cli.deliveries.reconcile_runs import KINDS, Facts, ReconcileResult, changed, invoked, run_until_complete
@@ -103,14 +104,14 @@ def _print_dry_run(stack: Stack, store: Store, since: str, json: bool) -> None:
     mark = WatermarkParameter(stack.aws.ssm, stack.output("WatermarkParameter")).read()
     counts = changed(store, mark, since)
     would = (
-        f"{counts['orders']} orders and {counts['trash']} in the trash changed since {counts['since']}: it would read "
-        "them and the accounts created since the last run, and check the webhooks."
+        f"{counted(counts['orders'], 'order')} and {counts['trash']} in the trash changed since {counts['since']}: "
+        "it would read them and the accounts created since the last run, and check the webhooks."
     )
     output.answer({"dry_run": True} | counts, would, json=json)
 
 
 def lines(done: ReconcileResult) -> Iterator[str]:
-    on_progress = ", ".join(f"{done.queued[name]} {text}" for name, text in KINDS.items() if done.queued[name])
+    on_progress = ", ".join(counted(done.queued[name], *words) for name, words in KINDS.items() if done.queued[name])
     yield f"Queued: {on_progress}." if on_progress else "Nothing had to be queued."
     for webhook in done.webhooks:
         yield f"Webhook {webhook}"

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from woohub.counted import counted
 from woohub.mapping.fields import FieldMapping
 from woohub.store.connection import StoreCredentials
 from woohub.store.webhooks import TOPICS
@@ -75,8 +76,8 @@ def _of_store(stack: Stack, change: Change | None) -> Iterator[str]:
     if overlap and overlap.lacks_history:
         of = "them" if overlap.looked_up == overlap.orders else f"the {overlap.looked_up} oldest"
         yield (
-            f"The store has {overlap.orders} orders, and HubSpot has {overlap.records} for {overlap.with_deal} of {of}"
-            f": `woohub backfill --customers --stack {stack.name}` brings the others."
+            f"The store has {counted(overlap.orders, 'order')}, and HubSpot has {overlap.records} for "
+            f"{overlap.with_deal} of {of}: `woohub backfill --customers --stack {stack.name}` brings the others."
         )
 
 

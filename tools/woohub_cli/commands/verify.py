@@ -12,11 +12,11 @@ from typing import Annotated, Any
 import typer
 
 from woohub.clock import Timer
+from woohub.counted import counted
 from woohub.erasures import NOBODY
 from woohub.hubspot.client import HubSpot
 from woohub.store.client import Store
 from woohub_cli.cli_errors import Trouble, WrongUsage
-from woohub_cli.counted import counted
 from woohub_cli.deliveries.history import Pace
 from woohub_cli.erase import erasure_list
 from woohub_cli.load.latency import LOG_MATCH_S

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from woohub.clock import Timer
+from woohub.counted import counted
 from woohub.delivery.delivery_queue import DeliveryQueue
 from woohub.store.client import Store
 from woohub.store.cursors import FIRST, ByOffset, Cursor, Page
@@ -119,9 +120,8 @@ class Pace:
             if depth < shortest:
                 shortest, since = depth, self._timer.now()
             if self._timer.now() - since > STALLED_AFTER_S:
-                raise Stalled(
-                    f"{depth} messages are on the queue, which has not shrunk for {STALLED_AFTER_S / 60:.0f} minutes"
-                )
+                minutes = f"{STALLED_AFTER_S / 60:.0f} minutes"
+                raise Stalled(f"{counted(depth, 'message')} on the queue, which has not shrunk for {minutes}")
             self._waits(depth)
             self._timer.sleep(POLL_S)
             depth = self._depth()

@@ -21,7 +21,12 @@ INVOKE_CONFIG = Config(connect_timeout=10, read_timeout=330, retries={"mode": "s
 MAX_RUNS = 100  # of five minutes each
 OUT_OF_TIME = "out of time"
 NOT_CONFIGURED = "the stack has no address and keys of a store, so nothing is reconciled: run `woohub setup`"
-KINDS = {"orders": "orders", "trash": "orders from the trash", "customers": "accounts", "deleted": "deleted orders"}
+KINDS = {  # what a run queues: the word for one and for several of it
+    "orders": ("order", "orders"),
+    "trash": ("order from the trash", "orders from the trash"),
+    "customers": ("account", "accounts"),
+    "deleted": ("deleted order", "deleted orders"),
+}
 
 Facts = Mapping[str, Any]
 Invoke = Callable[[Facts], Facts]

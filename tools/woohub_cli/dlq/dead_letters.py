@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
+from woohub.counted import counted
 from woohub.delivery.delivery import Delivery
 from woohub.delivery.messages import flat_attributes, from_sqs
 from woohub.errors import InvalidMessage
 from woohub.stores import FIRST
 from woohub_cli.cli_errors import Trouble
-from woohub_cli.counted import counted
 from woohub_cli.orders import order_names
 from woohub_cli.orders.order_names import OrderName
 
@@ -23,7 +23,7 @@ SHOWN_ID_CHARACTERS = 8  # characters of an id that people are shown
 MIN_ID_CHARACTERS = 4  # characters of an id that are enough to name a message
 
 NO_REASON = (
-    "retries exhausted or the consumer crashed, received {receives} times (`woohub dlq` included). "
+    "retries exhausted or the consumer crashed, received {times} (`woohub dlq` included). "
     "What to do: see the consumer's log, then `woohub dlq redrive MESSAGE`"
 )
 
@@ -70,7 +70,7 @@ class DeadLetter:
     @property
     def reason(self) -> str:
         """Why it is here and what to do; a message that SQS itself moved carries no reason."""
-        reason = self.attributes.get("reason") or NO_REASON.format(receives=self.receives)
+        reason = self.attributes.get("reason") or NO_REASON.format(times=counted(self.receives, "time"))
         return reason.replace(" MESSAGE`", f" {self.message_id[:SHOWN_ID_CHARACTERS]}`")
 
     @property
@@ -214,7 +214,7 @@ class LetterFilter:
         for start in self.ids:
             named = [letter.message_id for letter in chosen if letter.message_id.startswith(start)]
             if len(named) != 1:
-                raise Trouble(f"{len(named) or 'no'} messages have an id that begins with {start}")
+                raise Trouble(f"ids that begin with {start}: {len(named)}, instead of one")
         return chosen
 
 

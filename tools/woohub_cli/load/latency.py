@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from woohub.counted import counted
+
 MAX_DELIVERY_LAG_S = (
     600.0  # seconds after which, without a log, a state counts as read by reconcile, which runs every 15 minutes
 )
@@ -77,10 +79,10 @@ class Lags:
     @property
     def means(self) -> str:
         """What the figures count, for people."""
-        counted = f"{len(self.delivered)} of {len(self.states)} orders: those that a webhook delivered"
+        share = f"{len(self.delivered)} of {counted(len(self.states), 'order')}: those that a webhook delivered"
         if self.deliveries is not None:
-            return f"{counted}, by ingest's log"
-        return f"{counted}, by dates alone: received within {MAX_DELIVERY_LAG_S / 60:.0f} minutes of their last change"
+            return f"{share}, by ingest's log"
+        return f"{share}, by dates alone: received within {MAX_DELIVERY_LAG_S / 60:.0f} minutes of their last change"
 
     def facts(self) -> dict[str, object]:
         """For --json, in seconds; null where nothing is known."""

@@ -11,7 +11,9 @@ from woohub.hubspot.client import HubSpot
 from woohub.hubspot.objects import CONTACTS, DEALS, LINE_ITEMS, ORDERS, ObjectType
 from woohub.mapping.fields import FieldMapping
 from woohub.mapping.mapping_file import ITEM_KEY, KEY, STATUS
+from woohub.mapping.stages import Pipeline
 from woohub_cli.mapping.mapping_rows import Change
+from woohub_cli.pipeline_names import stage_name
 from woohub_cli.targets import written
 
 # By section of the mapping: the object, and the property that only woohub's records have.
@@ -32,6 +34,8 @@ class Affected:
     why: str  # the rows that change, or the order status
     now: str  # of a stage: its id before and after; "" for rows
     then: str
+    now_name: str  # what people call these stages
+    then_name: str
     count: int | None  # None: HubSpot does not say, for want of a scope, say
 
     def facts(self) -> dict[str, Any]:
@@ -41,13 +45,11 @@ class Affected:
     @property
     def text(self) -> str:
         """For people."""
-        number = "an unknown number of" if self.count is None else self.count
+        number = "an unknown number" if self.count is None else self.count
         if self.then:
-            return (
-                f"{number} {self.records} have the status {self.why}: stage {self.then} instead of {self.now} when it "
-                "next changes"
-            )
-        return f"{number} {self.records} can get another value: {self.why}"
+            stages = f"stage {self.then_name} instead of {self.now_name} with the next change"
+            return f"{self.records} with the status {self.why}: {number}; {stages}"
+        return f"{self.records} that can get another value: {number}; {self.why}"
 
 
 def affected(
@@ -63,7 +65,7 @@ def _by_rows(hubspot: HubSpot, changes: Sequence[Change], then: FieldMapping) ->
         places = [change.place for change in changes if change.place.startswith(f"{section}.") and change.writes]
         if places and kind.name in written(then):
             count = _count(hubspot, kind, {"propertyName": own, "operator": "HAS_PROPERTY"})
-            yield Affected(kind.name.replace("_", " "), ", ".join(places), "", "", count)
+            yield Affected(kind.name.replace("_", " "), ", ".join(places), "", "", "", "", count)
 
 
 def _by_stage(hubspot: HubSpot, now: FieldMapping, then: FieldMapping) -> Iterator[Affected]:
@@ -77,10 +79,17 @@ def _by_stage(hubspot: HubSpot, now: FieldMapping, then: FieldMapping) -> Iterat
         for status, (old, new) in moved.items():
             if old != new:
                 count = _count(hubspot, kind, {"propertyName": STATUS, "operator": "EQ", "value": status})
-                yield Affected(kind.name, status, old, new, count)
+                yield _moved(kind, status, (before, old), (after, new), count)
         if before.default_stage != after.default_stage:
             count = _count(hubspot, kind, {"propertyName": STATUS, "operator": "NOT_IN", "values": listed})
-            yield Affected(kind.name, "any that no stage lists", before.default_stage, after.default_stage, count)
+            defaults = (before, before.default_stage), (after, after.default_stage)
+            yield _moved(kind, "any that no stage lists", *defaults, count)
+
+
+def _moved(
+    kind: ObjectType, status: str, now: tuple[Pipeline, str], then: tuple[Pipeline, str], count: int | None
+) -> Affected:
+    return Affected(kind.name, status, now[1], then[1], stage_name(*now), stage_name(*then), count)
 
 
 def _count(hubspot: HubSpot, kind: ObjectType, wanted: Filter) -> int | None:

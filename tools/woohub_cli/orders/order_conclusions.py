@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from woohub.counted import counted
 from woohub.mapping.mapping_file import STATUS
 from woohub.store.payloads import TRASH
 from woohub_cli.cli_errors import RENEW_IT
 from woohub_cli.dlq.dead_letters import iso
 from woohub_cli.orders.order_diagnosis import Address, Conclusion, OrderDiagnosis
 from woohub_cli.period import utc
+from woohub_cli.pipeline_names import stage_name
 from woohub_cli.verify.comparison import MismatchKind
 from woohub_cli.verify.erased import WHAT_TO_DO, is_named
 
@@ -116,7 +118,8 @@ def _fine(diagnosis: OrderDiagnosis) -> Conclusion:
     if hubspot.address is not Address.USABLE and without_contact:
         text += f" It has no contact: {hubspot.address}."
     if hubspot.stage_was_moved:
-        text += f" Its stage was moved in HubSpot to {hubspot.stage_is}; it stays there until the status changes."
+        stage = stage_name(hubspot.target.table.pipeline, hubspot.stage_is)
+        text += f" Its stage was moved in HubSpot to {stage}; it stays there until the status changes."
     return Conclusion(text, fine=True)
 
 
@@ -137,7 +140,7 @@ def _on_its_way(diagnosis: OrderDiagnosis) -> Conclusion:
         return Conclusion(f"Waiting: it was delivered at {waiting.at} and is in the queue.", "wait, then ask again")
     why = tries[-1].fields.get("error") or "HubSpot did not accept it"
     return Conclusion(
-        f"Waiting: it was delivered at {waiting.at} and tried {len(tries)} times, last with {why}.",
+        f"Waiting: it was delivered at {waiting.at} and tried {counted(len(tries), 'time')}, last with {why}.",
         BY_ERROR.get(why, "nothing: it is retried until HubSpot accepts it; woohub status shows the queue"),
     )
 
@@ -156,7 +159,7 @@ def _undelivered(diagnosis: OrderDiagnosis) -> Conclusion:
     when = f"since its last change at {diagnosis.modified_at}Z"
     if diagnosis.traces.refused:
         return Conclusion(
-            f"No delivery of it was accepted {when}, but {diagnosis.traces.refused} requests were refused for their "
+            f"No delivery of it was accepted {when}, but {counted(diagnosis.traces.refused, 'request')} had no valid "
             "signature: the webhooks' secret seems to differ.",
             "woohub doctor, then woohub setup; reconcile then queues what was rejected",
         )

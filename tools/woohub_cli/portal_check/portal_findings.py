@@ -10,6 +10,7 @@ from enum import StrEnum
 from functools import partial
 from typing import TypeVar
 
+from woohub.counted import counted
 from woohub.errors import Forbidden, HubSpotProblem, HubSpotRejected, TransientError
 from woohub.hubspot.client import BATCH
 from woohub.hubspot.objects import CONTACTS, DEALS, LINE_ITEMS, ObjectType
@@ -115,7 +116,8 @@ def read_after_write(trial: Trial) -> Answer:
     keys = _unique_keys(trial, DEALS, BATCH)
     trial.create(DEALS, [{DEALS.key: key} for key in keys])
     seen = by_key(DEALS, trial.hubspot.read(DEALS, keys, [DEALS.key], id_property=DEALS.key), keys)
-    return Answer(f"{len(seen)} of {len(keys)} deals", len(seen) == len(keys), {"made": len(keys), "seen": len(seen)})
+    text = f"{len(seen)} of {counted(len(keys), 'deal')}"
+    return Answer(text, len(seen) == len(keys), {"made": len(keys), "seen": len(seen)})
 
 
 def association_after_write(trial: Trial) -> Answer:
@@ -201,7 +203,7 @@ def batches_in_flight(trial: Trial) -> Answer:
         each = list(pool.map(create, batches))
     together = round(trial.clock() - began, 3)
     records = IN_FLIGHT * BATCH
-    text = f"{records} deals in {together:.2f} s; a call took {min(each):.2f} to {max(each):.2f} s"
+    text = f"{counted(records, 'deal')} in {together:.2f} s; a call took {min(each):.2f} to {max(each):.2f} s"
     return Answer(text, None, {"records": records, "seconds": together, "seconds_of_each": each})
 
 

@@ -7,11 +7,13 @@ from typing import Any
 
 from rich.text import Text
 
+from woohub.counted import counted
 from woohub.hubspot.answers import Record
 from woohub.mapping.mapping_file import STATUS
-from woohub_cli.counted import counted
+from woohub.mapping.stages import Pipeline
 from woohub_cli.dlq import dead_letters
 from woohub_cli.orders.order_diagnosis import Conclusion, OrderDiagnosis
+from woohub_cli.pipeline_names import stage_name
 from woohub_cli.rendering import output
 from woohub_cli.rendering.report_text import COLUMNS, rows_of
 from woohub_cli.verify import line_items
@@ -46,8 +48,8 @@ def _rows(diagnosis: OrderDiagnosis) -> Iterator[tuple[str, str]]:
         yield "Contact", f"{contact.id}  {contact.properties.get('email') or ''}"
     if diagnosis.hubspot.items:
         yield "Line items", ", ".join(line_items.shown(item.properties) for item in diagnosis.hubspot.items)
-    if diagnosis.hubspot.order:
-        yield "HubSpot's order", _state(diagnosis.hubspot.order, "hs_pipeline_stage")
+    if diagnosis.hubspot.order and (orders := diagnosis.hubspot.target.table.orders):
+        yield "HubSpot's order", _state(diagnosis.hubspot.order, orders.pipeline)
     if diagnosis.hubspot.metrics:
         yield "Metrics", ", ".join(f"{name} {text}" for name, text in diagnosis.hubspot.metrics.items())
     for letter in diagnosis.letters:
@@ -74,14 +76,13 @@ def _deal(diagnosis: OrderDiagnosis) -> str:
     if not diagnosis.hubspot.deals:
         return diagnosis.hubspot.missing or f"has no {record}"
     deal, state_of = diagnosis.hubspot.deals[0], diagnosis.hubspot.state_of
-    return f"{record} {_state(deal, target.table.pipeline.stage_property)}" + (
-        f", state of {state_of}" if state_of else ""
-    )
+    return f"{record} {_state(deal, target.table.pipeline)}" + (f", state of {state_of}" if state_of else "")
 
 
-def _state(record: Record, stage: str) -> str:
+def _state(record: Record, pipeline: Pipeline) -> str:
     has = record.properties
-    return f"{record.id}  {has.get(STATUS) or 'no status'}, stage {has.get(stage) or 'none'}"
+    stage = stage_name(pipeline, has.get(pipeline.stage_property) or "none")
+    return f"{record.id}  {has.get(STATUS) or 'no status'}, stage {stage}"
 
 
 def _log_row(facts: dict[str, Any]) -> Sequence[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from html import escape
 
-from woohub_cli.counted import counted
+from woohub.counted import counted
 from woohub_cli.load.latency import percentile
 from woohub_cli.rendering.charts import Series, bars, cumulative
 from woohub_cli.rendering.grouping import grouped

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from rich.text import Text
 
-from woohub_cli.counted import counted
+from woohub.counted import counted
 from woohub_cli.load.latency import percentile
 from woohub_cli.orders import order_pages
 from woohub_cli.rendering.grouping import MismatchGroup
@@ -32,7 +32,7 @@ def cells(mismatch: Mismatch) -> Iterator[tuple[str, ...]]:
 
 def group_cells(group: MismatchGroup) -> tuple[str, ...]:
     """Many differences of one property."""
-    return (group.kind.words, f"{group.count} times", group.record, group.name, *group.values(), group.entities)
+    return (group.kind.words, counted(group.count, "time"), group.record, group.name, *group.values(), group.entities)
 
 
 def rows_of(mismatch: Mismatch) -> Iterator[tuple[str | Text, ...]]:
@@ -59,7 +59,7 @@ def lines(report: VerificationReport) -> Iterator[Text]:
     for (day, currency), totals in sorted(report.days.items()):
         if not totals.equal:
             store = f"{counted(totals.orders, 'order')}, {totals.orders_sum} {currency}"
-            hubspot = f"{totals.deals} {report.in_hubspot}s, {totals.deals_sum} {currency}"
+            hubspot = f"{counted(totals.deals, report.in_hubspot)}, {totals.deals_sum} {currency}"
             yield Text(f"{day}: the store has {store}, HubSpot {hubspot}", "yellow")
     seconds = report.lags.seconds(lambda lag: lag.whole)
     if seconds:
@@ -72,20 +72,20 @@ def lines(report: VerificationReport) -> Iterator[Text]:
 def remarks(report: VerificationReport) -> Iterator[Text]:
     """What is no difference, but worth knowing."""
     anonymised = report.anonymised - report.forgotten
-    counted = (
-        (len(report.on_their_way), "orders or accounts are changing right now and were left out."),
-        (report.refused_addresses, "orders have no contact: HubSpot rejects the address."),
-        (anonymised, "orders are anonymised in the store: they need no contact."),
-        (report.forgotten, "orders are of people who were erased (woohub erase): they need no contact."),
+    remarked = (
+        (len(report.on_their_way), ("order or account", "orders or accounts"), "left out: changing right now."),
+        (report.refused_addresses, ("order",), "without a contact: HubSpot rejects the address."),
+        (anonymised, ("order",), "anonymised in the store: no contact is needed."),
+        (report.forgotten, ("order",), "of erased people (woohub erase): no contact is needed."),
     )
-    yield from (Text(f"{count} {text}", "dim") for count, text in counted if count)
+    yield from (Text(f"{counted(count, *words)} {text}", "dim") for count, words, text in remarked if count)
     yield from (Text(str(currency), "yellow") for currency in report.currencies)
     if report.erased:
         yield Text("Erased in the store, but still in HubSpot (--repair cannot fix this):", "yellow")
         yield from (Text(f"  {person}", "yellow") for person in report.erased)
         yield Text(f"  What to do: {WHAT_TO_DO}.", "yellow")
     for text, count in report.notes.items():
-        yield Text(f"{text} ({count} times)" if count > 1 else text, "dim")
+        yield Text(f"{text} ({counted(count, 'time')})" if count > 1 else text, "dim")
     if report.unreadable:
         yield Text(order_pages.left_out(report.unreadable), "yellow")
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from woohub.counted import counted
 from woohub.errors import Forbidden, HubSpotProblem, HubSpotRejected, TransientError, Unauthorized
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.objects import OBJECT_TYPES, ORDERS
@@ -14,6 +15,7 @@ from woohub.mapping.fields import FieldMapping
 from woohub.mapping.stages import Pipeline, Stage
 from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import scopes
+from woohub_cli.pipeline_names import named
 from woohub_cli.targets import SINGULAR, filled, written
 
 SWITCHED_OFF = "this portal has it switched off"
@@ -29,9 +31,11 @@ SCOPES_FIX = (
 RENEW_KEY = "put a valid token into .env as HUBSPOT_SETUP_API_KEY, or as HUBSPOT_API_KEY and run `woohub setup`"
 AGAIN = "run `woohub setup` again: it continues where this one stopped"
 NO_PIPELINE_LEFT = (
-    "HubSpot's plan allows no further deal pipeline (Free has 1, Starter 2, Professional 15): upgrade, delete one, or "
-    "name an existing pipeline and its stages under [pipeline] and [stages] in mapping.toml, deploy, and run this again"
+    "HubSpot's plan allows no further {record} pipeline{numbers}: upgrade, delete one, or "
+    "name an existing pipeline and its stages under [{pipeline}] and [{stages}] in mapping.toml, deploy, and run "
+    "this again"
 )
+PLANS = " (Free has 1, Starter 2, Professional 15)"  # deal pipelines
 NOT_UNIQUE = (
     "it was made without unique values, which HubSpot cannot change afterwards: {records} are looked up by search "
     "instead, which is slower and sees new {records} only after some seconds"
@@ -48,6 +52,8 @@ CHECKBOX_OPTIONS = [
     {"label": label, "value": value, "displayOrder": order, "hidden": False}
     for order, (label, value) in enumerate((("Yes", "true"), ("No", "false")))
 ]
+
+SECTIONS = {"deals": ("pipeline", "stages"), "orders": ("order_pipeline", "order_stages")}  # of mapping.toml
 
 Json = Mapping[str, Any]
 
@@ -180,19 +186,24 @@ def _property_fix(problem: HubSpotProblem) -> str:
 
 def _pipeline(hubspot: HubSpot, wanted: Pipeline, kind: str, *, dry_run: bool) -> Iterator[Step]:
     pipelines = hubspot.get(f"{hubspot.paths.pipelines}/{kind}").get("results") or []
-    what = f"{SINGULAR[kind]} pipeline {wanted.id}"
     ours = next((row for row in pipelines if str(row["id"]) == wanted.id), None)
+    what = f"{SINGULAR[kind]} pipeline {_named(wanted, ours)}"
     namesake = next((row for row in pipelines if row["label"] == wanted.label), None)
     if ours:
         yield Step(what, Result.OK)
         yield from _stages(hubspot, wanted, kind, ours, dry_run=dry_run)
     elif namesake:
-        fix = f'rename it in HubSpot, or name it and its stages in mapping.toml: [pipeline] id = "{namesake["id"]}"'
+        section, _ = SECTIONS[kind]
+        fix = f'rename it in HubSpot, or name it and its stages in mapping.toml: [{section}] id = "{namesake["id"]}"'
         yield Step(what, Result.FAILED, f'a pipeline with another id is called "{namesake["label"]}"', fix)
     else:
-        yield _made(
-            what, lambda: _create_pipeline(hubspot, wanted, kind, len(pipelines)), _pipeline_fix, dry_run=dry_run
-        )
+        create = partial(_create_pipeline, hubspot, wanted, kind, len(pipelines))
+        yield _made(what, create, partial(_pipeline_fix, kind=kind), dry_run=dry_run)
+
+
+def _named(wanted: Pipeline | Stage, existing: Json | None) -> str:
+    """What HubSpot calls it, else what the mapping does."""
+    return named(existing["label"] if existing else wanted.label, wanted.id)
 
 
 def _create_pipeline(hubspot: HubSpot, wanted: Pipeline, kind: str, order: int) -> str:
@@ -203,34 +214,38 @@ def _create_pipeline(hubspot: HubSpot, wanted: Pipeline, kind: str, order: int) 
         "displayOrder": order,
         "stages": stages,
     }
-    return _post(hubspot, f"{hubspot.paths.pipelines}/{kind}", body, f"with {len(stages)} stages")
+    return _post(hubspot, f"{hubspot.paths.pipelines}/{kind}", body, f"with {counted(len(stages), 'stage')}")
 
 
-def _pipeline_fix(problem: HubSpotProblem) -> str:
+def _pipeline_fix(problem: HubSpotProblem, *, kind: str) -> str:
+    pipeline, stages = SECTIONS[kind]
+    plans = PLANS if kind == "deals" else ""
+    none_left = NO_PIPELINE_LEFT.format(record=SINGULAR[kind], numbers=plans, pipeline=pipeline, stages=stages)
     said = f"{problem.message} {' '.join(problem.context)}".lower()
     if "limit" in said or "maximum" in said:
-        return NO_PIPELINE_LEFT
+        return none_left
     if "stage" in said:
-        return "stage ids are unique in all of HubSpot: name others under [stages] in mapping.toml"
-    return f"see HubSpot's message. If it is about the number of pipelines: {NO_PIPELINE_LEFT}"
+        return f"stage ids are unique in all of HubSpot: name others under [{stages}] in mapping.toml"
+    return f"see HubSpot's message. If it is about the number of pipelines: {none_left}"
 
 
 def _stages(hubspot: HubSpot, wanted: Pipeline, kind: str, pipeline: Json, *, dry_run: bool) -> Iterator[Step]:
     existing = {str(row["id"]): row for row in pipeline.get("stages") or []}
     path = f"{hubspot.paths.pipelines}/{kind}/{pipeline['id']}/stages"
     for number, stage in enumerate(wanted.stages):
-        what = f"{SINGULAR[kind]} stage {stage.id}"
+        what = f"{SINGULAR[kind]} stage {_named(stage, existing.get(stage.id))}"
         if stage.id in existing:
             yield _compared_stage(what, stage, existing[stage.id])
         else:
             create = partial(_post, hubspot, path, _stage_body(stage, number))
-            yield _made(what, create, _stage_fix(list(existing.values()), stage), dry_run=dry_run)
+            yield _made(what, create, _stage_fix(list(existing.values()), stage, kind), dry_run=dry_run)
 
 
-def _stage_fix(existing: Sequence[Json], stage: Stage) -> Callable[[HubSpotProblem], str]:
+def _stage_fix(existing: Sequence[Json], stage: Stage, kind: str) -> Callable[[HubSpotProblem], str]:
+    _, section = SECTIONS[kind]
     twin = next((row for row in existing if row["label"] == stage.label), None)
     use = f'stage "{twin["id"]}" has the same label: use its id in mapping.toml' if twin else ""
-    return lambda _problem: use or "its id or label is taken: name another under [stages] in mapping.toml"
+    return lambda _problem: use or f"its id or label is taken: name another under [{section}] in mapping.toml"
 
 
 def _compared_stage(what: str, stage: Stage, existing: Json) -> Step:

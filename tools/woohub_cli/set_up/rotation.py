@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from woohub.counted import counted
 from woohub.delivery.topics import TEST_TOPIC
 from woohub.store.client import Store
 from woohub.store.webhooks import Webhook
 from woohub_cli.check_result import Result, Step, failed
 from woohub_cli.cli_errors import STORE_FAILS, Trouble
-from woohub_cli.counted import counted
 from woohub_cli.set_up import store_webhooks
 from woohub_cli.set_up.store_setup import SECRET_RELOAD_S, Reach
 from woohub_cli.stack import metrics, traces
@@ -179,7 +179,7 @@ class Rotation:
         numbers = metrics.of(self.stack, self.now())
         if used := numbers.total("DeliveryAccepted", UNUSED_FOR_S, signed_with="previous"):
             by = ", ".join(signer.text for signer in self._signers().values() if signer.signed_with == "previous")
-            detail = f"{used} deliveries of the last {UNUSED_FOR_S // 60} minutes are signed with it"
+            detail = f"in the last {UNUSED_FOR_S // 60} minutes {counted(used, 'delivery')} came signed with it"
             detail += f", by {by}" if by else ""
             fix = (
                 "run `woohub rotate-webhook-secret` again: it gives the new secret to all webhooks of this stack. If "

@@ -208,10 +208,10 @@ COLLISION = (
 
 
 def _evidence(overlap: Overlap) -> str:
-    parts = [f"{overlap.alike} {overlap.records} show its orders"]
+    parts = [f"of the {overlap.records} compared, {overlap.alike} with its orders"]
     if overlap.different:
         example = overlap.different[0]
-        parts.append(f"{len(overlap.different)} show another date and customer (order {example}, for example)")
+        parts.append(f"{len(overlap.different)} with another date and customer (order {example}, for example)")
     if overlap.unknown:
-        parts.append(f"{overlap.unknown} are of orders it does not have")
+        parts.append(f"{overlap.unknown} of orders it does not have")
     return ", ".join(parts)

@@ -17,6 +17,7 @@ from woohub.consumer.breaker import Breaker
 from woohub.consumer.poison import PoisonDetector
 from woohub.consumer.retries import Retries
 from woohub.consumer.sender import Sender, SqsRecord
+from woohub.counted import counted
 from woohub.delivery.messages import flat_attributes, from_sqs
 from woohub.errors import (
     REJECTIONS,
@@ -129,7 +130,9 @@ class Consumer:
             category = dead_letters.NO_ANSWER
         else:
             return outcome
-        problem = HubSpotProblem(error.status, f"{receives} attempts at this record failed: {error}", category)
+        problem = HubSpotProblem(
+            error.status, f"{counted(receives, 'attempt')} at this record failed: {error}", category
+        )
         return replace(outcome, verdict=Verdict.REJECTED, error=HubSpotRejected(problem))
 
     def _to_dead_letter_queue(self, outcome: Outcome, record: SqsRecord) -> Outcome:

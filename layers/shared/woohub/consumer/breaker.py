@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import Field, TypeAdapter
 
 from woohub.clock import is_within
+from woohub.counted import counted
 from woohub.errors import HubSpotRejected, InvalidParameter, SecretUnavailable, Suspended, TransientError
 from woohub.ssm import from_json, last_written
 
@@ -163,7 +164,9 @@ class Breaker:
         elif errors:
             self._silent_batches += 1
         if suspended is None and self._silent_batches >= SILENT_BATCHES:
-            suspended = Suspended(f"{self._silent_batches} batches in a row without a response: {errors[0]}")
+            suspended = Suspended(
+                f"{counted(self._silent_batches, 'batch', 'batches')} in a row without a response: {errors[0]}"
+            )
         return self._open(suspended) if suspended else None
 
     def _open(self, error: Suspended) -> State:

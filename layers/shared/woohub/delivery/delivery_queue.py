@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from woohub.counted import counted
 from woohub.delivery.delivery import Delivery
 from woohub.delivery.messages import ENTRIES, size, to_sqs
 from woohub.errors import InvalidMessage, TransientError
@@ -60,7 +61,7 @@ class DeliveryQueue:
             unsent = {failure["Id"]: unsent[failure["Id"]] for failure in response.get("Failed", [])}
             if not unsent:
                 return
-        raise TransientError(f"SQS did not accept {len(unsent)} of {len(batch)} messages")
+        raise TransientError(f"SQS did not accept {len(unsent)} of {counted(len(batch), 'message')}")
 
 
 def _batches(messages: Iterable[Entry]) -> Iterator[list[Entry]]:

@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from woohub.counted import counted
 from woohub.delivery.delivery import Delivery
 from woohub.errors import InvalidMessage
 from woohub.stores import FIRST, is_name
@@ -53,7 +54,9 @@ def to_sqs(delivery: Delivery) -> dict[str, Any]:
     if size(message) > _MESSAGE_BYTES:
         message = _message(replace(delivery, signature=""), "trimmed", _compressed(_trimmed(delivery.body)))
     if size(message) > _MESSAGE_BYTES:
-        raise InvalidMessage(f"{len(delivery.body)} bytes do not fit an SQS message, even compressed and trimmed")
+        raise InvalidMessage(
+            f"{counted(len(delivery.body), 'byte')} do not fit an SQS message, even compressed and trimmed"
+        )
     return message
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from woohub.counted import counted
 from woohub.errors import (
     Forbidden,
     HubSpotProblem,
@@ -83,7 +84,7 @@ def _error(response: Response, body: Mapping[str, Any], call: str) -> WooHubErro
     if 400 <= status < 500 and status not in INCONCLUSIVE_4XX and body:
         return HubSpotRejected(problem)
     # A page instead of JSON was written by something in between, whatever its status: no verdict on our request.
-    text = f"HubSpot answered {status} with no usable body ({len(response.data)} bytes)"
+    text = f"HubSpot answered {status} with no usable body ({counted(len(response.data), 'byte')})"
     return HubSpotUnavailable(text, retry_after=retry_after(response), status=status, call=call)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from woohub.counted import counted
 from woohub.http import Response
 from woohub.json_values import identifier
 from woohub.store import error_pages, redirects, refusals
@@ -123,8 +124,8 @@ def _not_json(response: Response) -> StoreUnavailable | StoreRefused:
         return StoreRefused(
             f"there is no REST API at the store's address (404, {cause.words})", fix=cause.fix, status=404
         )
-    size = len(response.data or b"")
-    words = f"the store's answer is {response.status} with {size} bytes that are no JSON, {cause.words}"
+    size = counted(len(response.data or b""), "byte")
+    words = f"the store's answer is {response.status} with {size} that are no JSON, {cause.words}"
     return _unavailable(response, words, cause.fix)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
 
+from woohub.counted import counted
 from woohub.dates import shifted, usable
 from woohub.store.cursors import CENTURY_S, ByDate, ByOffset, Cursor, Page
 from woohub.store.requests import StoreUnavailable
@@ -72,7 +73,9 @@ def page_by_date(cursor: ByDate, listing: Listing, by: DateField, latest_possibl
     if listing.ends_at(listing.places):
         return Page(rows, ByDate(max(dates, default=cursor.moment)), last=True)
     if not rows:
-        raise StoreUnavailable(f"the store counts {listing.total} orders from {cursor.moment} on, but shows none")
+        raise StoreUnavailable(
+            f"the store counts {counted(listing.total or 0, 'order')} from {cursor.moment} on, but shows none"
+        )
     return Page(rows, _after_dates(cursor, dates, dates[:-1] if len(rows) > 1 else dates))
 
 
