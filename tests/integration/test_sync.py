@@ -23,8 +23,11 @@ from woohub.delivery import signatures, topics
 from woohub.errors import HubSpotRejected, InvalidMessage, NotAnEntity, UnknownOutcome
 from woohub.http import Http, Response
 from woohub.hubspot.objects import CONTACTS, DEALS, ObjectType
+from woohub.mapping.fields import load_mapping
+from woohub.mapping.overlay import Overlay
 from woohub.sync import lookup
 from woohub.sync.outcome import Message, Outcome, Verdict
+from woohub.sync.record_kinds import record_kinds
 
 JANE = "jane.doe@example.com"
 JANES = {
@@ -531,6 +534,55 @@ def test_a_currency_the_portal_has_not_enabled_is_left_out_with_a_warning() -> N
     assert engine.deal()["currency"] == "JPY"
     assert "deal_currency_code" not in engine.deal()
     assert ("currency_not_enabled_in_hubspot", {"currency": "JPY"}) in engine.warnings
+
+
+@pytest.mark.parametrize("lists_currencies", [True, False])
+def test_an_order_whose_currency_changes_to_one_that_is_not_enabled_shows_no_former_currency(
+    lists_currencies: bool,
+) -> None:
+    engine = EngineFixture()
+    if not lists_currencies:  # then only HubSpot's refusal shows it
+        engine.portal.faults.add(InjectedFault(status=403, path="/crm/properties/"))
+    engine.verdicts(message("order.created", order(currency="EUR")))
+
+    verdicts = engine.verdicts(message("order.updated", order(currency="JPY"), 60))
+
+    assert verdicts == ["done"]
+    assert engine.deal()["currency"] == "JPY"
+    assert not engine.deal().get("deal_currency_code")
+    assert ("currency_not_enabled_in_hubspot", {"currency": "JPY"}) in engine.warnings
+
+
+def test_a_late_state_in_another_currency_does_not_bring_that_back() -> None:
+    engine = EngineFixture()
+    engine.verdicts(message("order.created", order(currency="JPY"), 60))
+
+    engine.verdicts(message("order.created", order(currency="EUR")))
+
+    assert engine.deal()["currency"] == "JPY"
+    assert not engine.deal().get("deal_currency_code")
+
+
+def test_a_currency_code_that_people_keep_stays() -> None:
+    kept = b'[deal]\ndeal_currency_code = { order = "currency", write = "on-create" }'
+    engine = EngineFixture(kinds=record_kinds(load_mapping(Overlay("mapping.toml", kept))))
+    engine.verdicts(message("order.created", order(currency="EUR")))
+
+    engine.verdicts(message("order.updated", order(currency="JPY"), 60))
+
+    assert engine.deal()["deal_currency_code"] == "EUR"
+
+
+def test_where_hubspot_refuses_to_empty_the_code_the_rest_is_written() -> None:
+    engine = EngineFixture()
+    engine.verdicts(message("order.created", order(currency="EUR")))
+    engine.portal.change_settings(
+        {"rules": (RequiredProperties("deals", ("deal_currency_code",), {"currency": "JPY"}),)}
+    )
+
+    verdicts = engine.verdicts(message("order.updated", order(currency="JPY"), 60))
+
+    assert (verdicts, engine.deal()["currency"]) == (["done"], "JPY")
 
 
 def test_a_status_without_a_stage_takes_the_default_with_a_warning() -> None:

@@ -516,6 +516,19 @@ def test_a_currency_that_orders_in_hubspot_cannot_get_is_no_difference(listed: b
     assert "1 HubSpot order has no hs_currency_code of it" in str(report.currencies[0])
 
 
+@pytest.mark.parametrize("listed", [True, False])
+def test_the_code_of_another_currency_is_a_difference_that_repair_empties(case: Case, listed: bool) -> None:
+    case.portal.portal.change_settings({"lists_currencies": listed})
+    number = case.place(currency="GBP")
+    case.edit("deals", case.deal_id(number), deal_currency_code="EUR")
+
+    assert findings(case.verify()) == [("differing", f"order:{number}", "deal")]
+
+    case.repair(case.verify())
+    assert not case.portal.deals[0].get("deal_currency_code")
+    assert [currency.currency for currency in case.verify().currencies] == ["GBP"]
+
+
 def test_once_the_currency_is_enabled_what_is_told_to_do_brings_it_to_the_deals(case: Case) -> None:
     case.portal.portal.change_settings({"lists_currencies": False})
     case.place(currency="GBP")

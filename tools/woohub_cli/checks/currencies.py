@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from woohub.counted import counted
 from woohub.hubspot.answers import Record
 from woohub.hubspot.properties import MAX_AGE_S
 from woohub.store.payloads import OrderEvent
@@ -36,7 +37,7 @@ class NotEnabled:
         return f"{ENABLE}; after that, `woohub reconcile --since {self.since}` brings it to these {self.target.records}"
 
     def __str__(self) -> str:
-        deals = f"1 {self.target.record} has" if self.deals == 1 else f"{self.deals} {self.target.records} have"
+        deals = f"{counted(self.deals, self.target.record)} {'has' if self.deals == 1 else 'have'}"
         examples = ", ".join(self.entities) + (", …" if self.deals > len(self.entities) else "")
         lacks = f"{deals} no {self.target.accepted_currency} of it ({examples})"
         return f"currency {self.currency} is not enabled in HubSpot: {lacks}; {self.todo}"
@@ -65,8 +66,8 @@ class Currencies:
         code, has = self.crm.target.table.deal(event.order).get(name, ""), deal.properties.get(name) or ""
         if has:
             self._accepted.add(has)
-        if not code or has == code:
-            return list(mismatches)
+        if not code or has:
+            return list(mismatches)  # a refusal leaves no code: another currency's is a difference
         refused = not self.crm.takes_currency(code)
         if not refused and (self.crm.lists_currencies or not _was_written(event, deal)):
             return list(mismatches)

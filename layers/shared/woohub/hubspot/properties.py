@@ -92,7 +92,7 @@ class PropertySchema:
 
     def _is_offered(self, name: str, value: str) -> bool:
         options = self.options(name) if name in CURRENCIES else frozenset()
-        return not options or value in options
+        return not options or not value or value in options
 
 
 class PropertyCatalog:

@@ -1,10 +1,14 @@
-"""Which values to write: the newest, only where they change something, never a blank."""
+"""Which values to write: the newest, only where they change something, never a blank.
+
+Currency codes are the exception: an amount with the code of another currency would be false, so a code goes with the
+newest state or is emptied (docs/decisions.md, 2026-11-29).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from woohub.hubspot.properties import PropertySchema
+from woohub.hubspot.properties import CURRENCIES, PropertySchema
 from woohub.mapping.write_rule import WriteRule
 
 Current = Mapping[str, str | None]  # HubSpot's values by property
@@ -22,7 +26,7 @@ def fill_gaps(wanted: dict[str, str], current: Current | None, stale: Sequence[M
     """Stale states may still fill empty properties: a value is not lost because it arrives late."""
     for layer in stale:
         for name, value in layer.items():
-            if not (current or {}).get(name):
+            if current is None or not (current.get(name) or name in CURRENCIES):
                 wanted.setdefault(name, value)
 
 
@@ -35,7 +39,13 @@ def changed(
         for name, value in wanted.items()
         if value and (current is None or _differs(name, value, current, rules, schema))
     }
-    return schema.divided(differing)
+    accepted, refused = schema.divided(differing)
+    return accepted | _emptied(refused, current or {}, schema), refused
+
+
+def _emptied(refused: Iterable[str], current: Current, schema: PropertySchema) -> dict[str, str]:
+    """What takes the place of a former currency's code where HubSpot refuses the new one."""
+    return {name: "" for name in refused if name in CURRENCIES and current.get(name) and schema.accepts(name, "")}
 
 
 def _differs(name: str, value: str, current: Current, rules: Mapping[str, WriteRule], schema: PropertySchema) -> bool:
