@@ -54,17 +54,19 @@ def expand(text: str, folder: Path, name: str) -> None:
 
 @pytest.fixture(scope="module")
 def flaws(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
-    """What is found in the template with each of the flaws, and without any."""
+    """What is found in the template as it is, and with all the flaws planted."""
     folder, text = tmp_path_factory.mktemp("planted"), TEMPLATE.read_text(encoding="utf-8")
-    for flaw, change in PLANTED.items():
-        expand(text.replace(*change, 1), folder, flaw)
     expand(text, folder, "template")
+    for change in PLANTED.values():
+        text = text.replace(*change, 1)
+    expand(text, folder, "planted")
     return scanned(folder)
 
 
 @pytest.mark.parametrize("flaw", PLANTED)
 def test_a_planted_flaw_is_found(flaw: str, flaws: dict[str, set[str]]) -> None:
-    assert flaw in flaws[flaw] - WAIVED
+    """And only because it is planted, as the next test shows."""
+    assert flaw in flaws["planted"] - WAIVED
 
 
 def test_nothing_but_what_is_waived_is_found_and_every_waiver_is_needed(flaws: dict[str, set[str]]) -> None:

@@ -25,7 +25,8 @@ LIMIT = 100  # HubSpot calls in any ten seconds
 TIMEOUT = 60.0  # seconds of the consumer function
 ANSWERS = {"genuine": 200, "forged": 401, "noise": 200, "stranger": 401, "clone": 200}  # by kind of request
 SILENCE = 60.0  # seconds: longer than the client waits for an answer
-FULL, ROUGH = Scale(), DeliveryConditions()
+FULL, HALF = Scale(), Scale(orders=1500, customers=500, seconds=550.0)
+ROUGH = DeliveryConditions()
 
 
 def faults(trouble: float) -> list[InjectedFault]:
