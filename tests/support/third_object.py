@@ -50,7 +50,7 @@ class ParcelKind:
     def facts(self, event: Event) -> Iterable[tuple[str, Parcel]]:
         if isinstance(event, OrderEvent):
             for item in event.order.line_items:
-                yield f"{event.order.id}-{item.get('id')}", Parcel(event, item.name)
+                yield f"{event.order.id}-{item.get('id')}", Parcel(event, str(item["name"]))
 
     def remarks(self, _event: Event, *, has_facts: bool) -> Iterable[Remark]:
         return ()
@@ -83,7 +83,7 @@ class ParcelKind:
 
 def _item_id(parcel: Parcel) -> object:
     items = parcel.order.order.line_items
-    return next(item.get("id") for item in items if item.name == parcel.name)
+    return next(item.get("id") for item in items if item["name"] == parcel.name)
 
 
 @contextmanager

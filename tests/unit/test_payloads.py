@@ -84,7 +84,7 @@ def test_a_real_order_is_read_field_by_field() -> None:
     assert (read.id, read.status, read.total, read.currency, read.customer_id) == (16, "processing", "7.50", "USD", 2)
     assert (read.created_at, read.modified_at) == ("2026-11-23T22:41:19", "2026-11-23T22:41:19")
     assert (read.billing.first_name, read.billing.last_name) == ("Ana", "García")
-    assert [item.name for item in read.line_items] == ["Free sample"]
+    assert [item["name"] for item in read.line_items] == ["Free sample"]
 
 
 @pytest.mark.parametrize(("nr", "currency", "total"), [(49, "JPY", "7.51"), (101, "BTC", "27.49"), (39, "USD", "0.00")])
@@ -181,19 +181,19 @@ def test_a_missing_billing_address_is_empty() -> None:
 
 @pytest.mark.parametrize("odd", [None, "", {}, 0], ids=repr)
 def test_line_items_that_are_none_are_empty(odd: object) -> None:
-    assert order(line_items=odd).line_items == ()
+    assert order(line_items=odd).line_items == []
 
 
 def test_a_line_item_without_a_name_stays_a_line_item() -> None:
-    assert [item.name for item in order(line_items=[{"name": None}, {"id": 2}, "x", {"name": "Tee"}]).line_items] == [
-        "",
-        "",
-        "Tee",
-    ]
+    read = order(line_items=[{"name": None}, {"id": 2}, "x", {"name": "Tee"}])
+
+    assert [item["name"] for item in read.line_items] == ["", "", "Tee"]
 
 
 def test_line_items_that_php_wrote_as_an_object_are_read_in_order() -> None:
-    assert [item.name for item in order(line_items={"3": {"name": "A"}, "7": {"name": "B"}}).line_items] == ["A", "B"]
+    read = order(line_items={"3": {"name": "A"}, "7": {"name": "B"}})
+
+    assert [item["name"] for item in read.line_items] == ["A", "B"]
 
 
 def test_fields_that_are_not_declared_stay_readable() -> None:

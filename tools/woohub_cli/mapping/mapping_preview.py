@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from woohub.hubspot.answers import Record
@@ -133,7 +133,7 @@ def _metrics(event: OrderEvent, hubspot: InHubSpot, crm: Crm, table: FieldMappin
     if not table.metrics or not usable_email(table.email(event.order)):
         return []
     deal = hubspot.deals[0] if hubspot.deals else ABSENT
-    written = replace(deal, properties={**deal.properties, **crm.target.table.deal(event.order)})
+    written = deal._replace(properties={**deal.properties, **crm.target.table.deal(event.order)})
     contact = hubspot.contact or ABSENT
     wanted, differing = crm.metrics_with(contact, written)
     return _rows("contact", contact, wanted, differing)

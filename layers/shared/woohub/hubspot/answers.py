@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from woohub.counted import counted
 from woohub.errors import (
@@ -33,8 +33,7 @@ POLICIES = ("DAILY", "TEN_SECONDLY_ROLLING", "SECONDLY")  # a name that is part 
 EMBEDDED = re.compile(r"\[\{.*\}\]", re.DOTALL)
 
 
-@dataclass(frozen=True)
-class Record:
+class Record(NamedTuple):
     """A record as HubSpot has it."""
 
     id: str

@@ -73,8 +73,9 @@ class PropertySchema:
 
     def divided(self, values: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
         """The values that HubSpot takes, and those that it would refuse."""
-        surely = self._always_accepted
-        refused = {n: value for n, value in values.items() if n not in surely and not self.accepts(n, value)}
+        if values.keys() <= self._always_accepted:
+            return dict(values), {}
+        refused = {name: value for name, value in values.items() if not self.accepts(name, value)}
         return {name: value for name, value in values.items() if name not in refused}, refused
 
     def equal(self, name: str, current: str | None, new: str) -> bool:

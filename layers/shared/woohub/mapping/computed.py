@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Context, Decimal
 
 from woohub.store.payload_types import decimal_text, objects
-from woohub.store.payloads import Order, Payload, value_of
+from woohub.store.payloads import Order
 
 EXACT = Context(prec=100)  # amounts have up to 64 digits: no sum of them is ever rounded
 
@@ -32,17 +32,9 @@ def total_of(numbers: Iterable[Decimal | None]) -> Decimal | None:
     return total
 
 
-def rows(order: Order, field: str) -> list[object]:
+def rows(order: Order, field: str) -> list[dict[str, object]]:
     """The objects in a list of the order, such as `coupon_lines`."""
-    declared = order.get(field)
-    return list(declared) if isinstance(declared, tuple) else list(objects(declared))
-
-
-def fields_of(row: object) -> dict[str, object]:
-    """All fields of one of these."""
-    if isinstance(row, Payload):
-        return {**vars(row), **(row.__pydantic_extra__ or {})}
-    return dict(row) if isinstance(row, dict) else {}
+    return objects(order.get(field))
 
 
 def _refunded(order: Order) -> Decimal | None:
@@ -51,7 +43,7 @@ def _refunded(order: Order) -> Decimal | None:
     A refund lowers the total, whatever its sign: WooCommerce writes a minus, plugins and old APIs do not.
     """
     total = Decimal(order.total)
-    refunds = total_of(_size(decimal_of(value_of(row, "total"))) for row in rows(order, "refunds"))
+    refunds = total_of(_size(decimal_of(row.get("total"))) for row in rows(order, "refunds"))
     return None if refunds is None else EXACT.add(EXACT.subtract(total, total), refunds)
 
 
@@ -71,7 +63,7 @@ def _net_total(order: Order) -> str:
 
 
 def _item_count(order: Order) -> str:
-    count = total_of(decimal_of(value_of(row, "quantity")) for row in rows(order, "line_items"))
+    count = total_of(decimal_of(row.get("quantity")) for row in rows(order, "line_items"))
     return "" if count is None else plain(count)
 
 
@@ -79,7 +71,7 @@ def _each(field: str, name: str) -> Callable[[Order], object]:
     """The texts of a list's objects, each once."""
 
     def read(order: Order) -> object:
-        values = [value_of(row, name) for row in rows(order, field)]
+        values = [row.get(name) for row in rows(order, field)]
         return list(dict.fromkeys(value for value in values if isinstance(value, str | int)))
 
     return read

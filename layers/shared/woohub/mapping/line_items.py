@@ -8,16 +8,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cached_property
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from woohub.json_values import whole_number
 from woohub.mapping import personal
-from woohub.mapping.computed import EXACT, decimal_of, fields_of, plain, rows
+from woohub.mapping.computed import EXACT, decimal_of, plain, rows
 from woohub.mapping.mapping_file import ITEM_KEY, ITEMS_NOTE, ITEMS_STATE
 from woohub.mapping.rows import LineItemRow, PropertyRow
 from woohub.mapping.values import MAX_TEXT_CHARACTERS, Value, as_text, read_values, value_reader
 from woohub.mapping.write_rule import WriteRule
-from woohub.store.payloads import Order, value_of
+from woohub.store.payloads import Order
 
 SMALLEST_PRICE = Decimal("0.000001")  # the decimals of one that is no whole number of cents: 20.00 / 3
 CENT = Decimal("0.01")
@@ -44,8 +45,7 @@ DEAL_PROPERTIES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One item of an order: its id, unique in the order, and its fields, the computed ones among them."""
 
     id: str
@@ -105,11 +105,10 @@ class LineItemMapping:
         return OrderItems(made, _note(rows_of_order))
 
 
-@dataclass(frozen=True, slots=True)
-class ItemRow:
+class ItemRow(NamedTuple):
     """A row of the order's: a product, a fee or shipping; `total` is what it adds to the order's, without tax."""
 
-    row: object
+    row: Mapping[str, object]
     name: str
     total: Decimal
     is_product: bool = False
@@ -124,9 +123,10 @@ class ItemRow:
         quantity, subtotal = _number(self.row, "quantity"), max(self.total, _number(self.row, "subtotal") or self.total)
         if quantity is None or quantity < 0 or (quantity == 0 and subtotal != 0):
             quantity = Decimal(1)  # so that price times quantity is what the item costs
-        unit_price, unit_total = _each(subtotal, quantity), _each(self.total, quantity)
+        unit_price = _each(subtotal, quantity)
+        unit_total = unit_price if self.total == subtotal else _each(self.total, quantity)
         return {
-            **fields_of(self.row),
+            **self.row,
             "name": self.name,
             "quantity": plain(quantity),
             "unit_price": plain(unit_price),
@@ -136,14 +136,14 @@ class ItemRow:
 
 def _rows(order: Order) -> Iterator[ItemRow]:
     for row in rows(order, "line_items"):
-        yield ItemRow(row, as_text(value_of(row, "name")) or "Item", _total(row), is_product=True)
+        yield ItemRow(row, as_text(row.get("name")) or "Item", _total(row), is_product=True)
     for row in rows(order, "fee_lines"):
-        yield ItemRow(row, as_text(value_of(row, "name")) or "Fee", _total(row))
+        yield ItemRow(row, as_text(row.get("name")) or "Fee", _total(row))
     for row in rows(order, "shipping_lines"):
-        yield ItemRow(row, f"Shipping: {as_text(value_of(row, 'method_title'))}".rstrip(" :"), _total(row))
+        yield ItemRow(row, f"Shipping: {as_text(row.get('method_title'))}".rstrip(" :"), _total(row))
 
 
-def _total(row: object) -> Decimal:
+def _total(row: Mapping[str, object]) -> Decimal:
     total = _number(row, "total")
     if total is not None:
         return total
@@ -151,15 +151,15 @@ def _total(row: object) -> Decimal:
     return EXACT.multiply(_number(row, "price") or Decimal(0), Decimal(1) if quantity is None else quantity)
 
 
-def _number(row: object, name: str) -> Decimal | None:
-    return decimal_of(value_of(row, name))
+def _number(row: Mapping[str, object], name: str) -> Decimal | None:
+    return decimal_of(row.get(name))
 
 
 def _items(rows_of_order: Iterable[ItemRow]) -> Iterator[Item]:
     """A row that is there twice counts once; another row with the same id is an item of its own."""
     by_id: dict[int, ItemRow] = {}
     for place, row in enumerate(rows_of_order):
-        own_id = whole_number(value_of(row.row, "id"))
+        own_id = whole_number(row.row.get("id"))
         first = by_id.setdefault(own_id, row) if own_id else None
         if row.is_line_item and (first is row or row != first):
             yield Item(str(own_id) if first is row else f"x{place}", row.fields())

@@ -22,7 +22,6 @@ SEPARATORS = " -\N{EN DASH}\N{EM DASH}:;,/|"  # that a text may have left at its
 NO_CHARACTER = "\N{REPLACEMENT CHARACTER}"  # what `&#0;` and its like stand for
 INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-LISTS = (list, tuple)  # named, since `list | tuple` would be made anew for every value
 PERSONAL = ("billing", "shipping")  # what an eraser overwrites with words such as "[deleted]"
 
 Source = Payload | dict[str, object]  # an order, a customer, or the fields of a line item
@@ -100,7 +99,7 @@ def _getter(path: tuple[str, ...]) -> Callable[[Source], object]:
 def _look_up(source: object, path: tuple[str, ...]) -> object:
     """Follow a path; of a list, such as the line items, everything that it leads to."""
     for depth, name in enumerate(path):
-        if isinstance(source, LISTS):
+        if isinstance(source, list):
             return [_look_up(item, path[depth:]) for item in source]
         if name == META and path[depth + 1 :]:
             return _meta(source, path[depth + 1 :])
@@ -145,7 +144,7 @@ def _raw(value: object) -> str:
 
 def _words(value: object) -> str:
     """Text for people: WooCommerce stores some of it HTML-escaped. Lists are joined by commas."""
-    if isinstance(value, LISTS):
+    if isinstance(value, list):
         return ", ".join(words for item in value if (words := _words(item)))
     text = _raw(value)
     return _clean(ENTITY.sub(_unescaped, text)) if "&" in text else text
@@ -165,6 +164,8 @@ def _cut(text: str) -> str:
 
 
 def as_text(value: object) -> str:
+    if isinstance(value, str) and "&" not in value and value.isprintable():  # nearly all are
+        return _cut(value.strip())
     return _cut(_words(value))
 
 

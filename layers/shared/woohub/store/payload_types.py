@@ -96,6 +96,10 @@ def objects(value: object) -> list[dict[str, object]]:
     return [row for row in rows if isinstance(row, dict)]
 
 
+def _items(value: object) -> list[dict[str, object]]:
+    return [{**row, "name": _text(row.get("name"))} for row in objects(value)]
+
+
 Text = Annotated[str, PlainValidator(_text)]
 Status = Annotated[str, PlainValidator(_status)]  # without the prefix `wc-`
 Money = Annotated[str, PlainValidator(_money)]  # the store's own text
@@ -104,4 +108,4 @@ Id = Annotated[int, PlainValidator(_id)]
 Currency = Annotated[str, PlainValidator(_currency)]  # its code
 CustomerId = Annotated[int, PlainValidator(_customer_id)]  # 0: a guest
 AnyObject = BeforeValidator(_object)
-AnyObjects = BeforeValidator(objects)
+Items = Annotated[list[dict[str, object]], PlainValidator(_items)]  # products, each with a name, if only ""

@@ -22,11 +22,11 @@ from woohub.errors import InvalidPayload
 from woohub.store import impersonal
 from woohub.store.payload_types import (
     AnyObject,
-    AnyObjects,
     Currency,
     CustomerId,
     Date,
     Id,
+    Items,
     Money,
     Status,
     Text,
@@ -83,17 +83,6 @@ class Address(Payload):
     country: Text = ""
 
 
-class LineItem(Payload):
-    """A product of an order."""
-
-    name: Text = ""
-
-    def without_person(self) -> LineItem:
-        """See Order."""
-        kept: dict[str, Any] = impersonal.row_that_stays(self.fields())
-        return LineItem.model_construct(**kept)
-
-
 class Dated(Payload):
     """What has dates: `*_gmt` in UTC, the others in the store's local time; any of them may be missing or wrong."""
 
@@ -145,7 +134,7 @@ class Order(Dated):
     currency: Currency = ""
     customer_id: CustomerId = 0
     billing: Annotated[Address, AnyObject] = Address()
-    line_items: Annotated[tuple[LineItem, ...], AnyObjects] = ()
+    line_items: Items = []
 
     def __hash__(self) -> int:
         """Equal orders have equal ids; pydantic's own hash reads every field of every item."""
@@ -157,7 +146,10 @@ class Order(Dated):
 
         Both leave the meta `_anonymized` and this address; the words in the other fields are translated.
         """
-        return self.billing.email.strip().lower() == ERASED_EMAIL or "yes" in self._meta("_anonymized")
+        if self.billing.email.strip().lower() == ERASED_EMAIL:
+            return True
+        rows = objects(self.get("meta_data"))
+        return any(row.get("key") == "_anonymized" and row.get("value") == "yes" for row in rows)
 
     def without_person(self) -> Order:
         """The order as if an eraser had removed the person, with all that may name the person: see `impersonal`."""
@@ -166,12 +158,7 @@ class Order(Dated):
             for name, value in self.fields().items()
             if name in self.model_fields_set and (stays := impersonal.stays(name, value)) is not None
         }
-        if "line_items" in kept:
-            kept["line_items"] = tuple(map(LineItem.without_person, self.line_items))
         return Order.model_construct(**kept, billing=Address(email=ERASED_EMAIL))
-
-    def _meta(self, key: str) -> list[object]:
-        return [row.get("value") for row in objects(self.get("meta_data")) if row.get("key") == key]
 
 
 class Customer(Dated):

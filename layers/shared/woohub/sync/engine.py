@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 
 from woohub.clock import Timer
@@ -84,7 +83,7 @@ class Sync:
         is_answered = caller.in_flight.is_answered
         written = write_all(records, keys, self._timer, caller.concurrency, held, is_answered=is_answered)
         return {
-            key: replace(result, properties=records.properties(key), is_new=records.is_new(key))
+            key: result._replace(properties=records.properties(key), is_new=records.is_new(key))
             for key, result in written.items()
         }
 

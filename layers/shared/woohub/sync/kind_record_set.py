@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 
 from woohub.errors import HubSpotProblem
@@ -113,4 +112,4 @@ class KindRecordSet:
 
 def _accepted(change: Change, schema: PropertySchema) -> Change:
     properties, left_out = schema.divided(change.properties)
-    return replace(change, properties=properties, left_out={**change.left_out, **left_out}) if left_out else change
+    return change._replace(properties=properties, left_out={**change.left_out, **left_out}) if left_out else change

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import chain
 
@@ -149,7 +148,8 @@ class PartSets:
         return Write((name,), Change({self._type.key: name}), record.id)
 
     def _staying(self, key: str) -> dict[str, Record]:
-        return by_key(self._type, self._present[key], list(self._wanted[key].parts))
+        present = self._present[key]
+        return by_key(self._type, present, list(self._wanted[key].parts)) if present else {}
 
     def _leaving(self, key: str) -> list[Record]:
         """The record's parts that woohub made and that are wanted no more; what people added stays."""
@@ -175,7 +175,7 @@ class PartSets:
     def _renamed(self, part: Write, holder: str) -> Write:
         free_key = f"{part.key}{AFTER}{holder}"
         properties = {**part.change.properties, self._type.key: free_key}
-        return replace(part, keys=(part.key, free_key), change=replace(part.change, properties=properties))
+        return part._replace(keys=(part.key, free_key), change=part.change._replace(properties=properties))
 
     def _archive(self, ids: Iterable[str]) -> None:
         for chunk in chunks(list(ids), BATCH):
@@ -190,7 +190,7 @@ def _key(kind: ObjectType, record: Record) -> str:
 
 
 def _with_key(kind: ObjectType, record: Record, key: str) -> Record:
-    return replace(record, properties={**record.properties, kind.key: key})
+    return record._replace(properties={**record.properties, kind.key: key})
 
 
 def _first_problems(

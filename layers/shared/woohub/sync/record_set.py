@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from woohub.errors import HubSpotProblem, TransientError
 from woohub.hubspot.answers import Record
@@ -13,8 +13,7 @@ from woohub.sync.records import Change
 Answer = str | HubSpotProblem  # the record's id, or why not; an input without an answer has an unknown outcome
 
 
-@dataclass(frozen=True)
-class Write:
+class Write(NamedTuple):
     """One record to create (no id) or update, for all the keys that turned out to be this record."""
 
     keys: tuple[str, ...]

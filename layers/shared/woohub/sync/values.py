@@ -34,10 +34,10 @@ def changed(
     wanted: Mapping[str, str], current: Current | None, rules: Mapping[str, WriteRule], schema: PropertySchema
 ) -> tuple[dict[str, str], dict[str, str]]:
     """The values to write, and those that differ and that HubSpot would refuse."""
+    if current is None:
+        return schema.divided({name: value for name, value in wanted.items() if value})
     differing = {
-        name: value
-        for name, value in wanted.items()
-        if value and (current is None or _differs(name, value, current, rules, schema))
+        name: value for name, value in wanted.items() if value and _differs(name, value, current, rules, schema)
     }
     accepted, refused = schema.divided(differing)
     return accepted | _emptied(refused, current or {}, schema), refused

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, partial
 
 from woohub.clock import Timer
@@ -130,7 +130,7 @@ def _held(kind: RecordKind, batch: Batch, results: Results) -> Iterator[tuple[st
 
 def _unfinished(written: RecordResult, parts: RecordResult) -> RecordResult:
     """A record that is written, and whose parts are not."""
-    return replace(written, error=parts.error, attempts=parts.attempts, broken_call=parts.broken_call)
+    return written._replace(error=parts.error, attempts=parts.attempts, broken_call=parts.broken_call)
 
 
 @dataclass(frozen=True)
@@ -193,4 +193,4 @@ class RecordWriter:
 
 
 def _with_interim(write: Write) -> Write:
-    return replace(write, change=Change(write.change.interim))
+    return write._replace(change=Change(write.change.interim))
