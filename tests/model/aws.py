@@ -43,6 +43,7 @@ class EventSource:
         self._idle = list(range(writers))
         self._throttled = throttled
         self._waiting_since: float | None = None
+        self._changed_at = MADE
         simulation.every(0.5, self._poll)
 
     def _poll(self) -> None:
@@ -78,7 +79,7 @@ class EventSource:
     # The Lambda client
 
     def get_event_source_mapping(self, *, UUID: str) -> dict[str, Any]:
-        return {"UUID": UUID, "State": self.state}
+        return {"UUID": UUID, "State": self.state, "LastModified": self._changed_at}
 
     def list_event_source_mappings(self, **_: Any) -> dict[str, Any]:
         function = "arn:aws:lambda:eu-west-1:123456789012:function:consumer:live"
@@ -90,11 +91,13 @@ class EventSource:
         if Enabled != (self.state == "Enabled"):
             self.switched.append("on" if Enabled else "off")
             self.state = "Enabling" if Enabled else "Disabling"
+            self._changed_at = datetime.fromtimestamp(self._simulation.now, UTC)
             self._simulation.after(SETTLING, self._settle)
         return self.get_event_source_mapping(UUID=UUID)
 
     def _settle(self) -> None:
         self.state = "Enabled" if self.state == "Enabling" else "Disabled"
+        self._changed_at = datetime.fromtimestamp(self._simulation.now, UTC)
 
 
 MADE = datetime(2026, 11, 23, tzinfo=UTC)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,8 +35,10 @@ class Parameters:
 class Mappings:
     """Lambda with one event source mapping."""
 
-    def __init__(self, state: str = "Enabled") -> None:
+    def __init__(self, state: str = "Enabled", clock: Callable[[], float] = MADE.timestamp) -> None:
         self.state = state
+        self._clock = clock
+        self._changed = MADE
 
     def list_event_source_mappings(self, *, EventSourceArn: str) -> dict[str, Any]:
         functions = ("somebody-elses", "consumer:live")
@@ -48,11 +51,12 @@ class Mappings:
         }
 
     def get_event_source_mapping(self, *, UUID: str) -> dict[str, Any]:
-        return {"UUID": UUID, "State": self.state}
+        return {"UUID": UUID, "State": self.state, "LastModified": self._changed}
 
     def update_event_source_mapping(self, *, UUID: str, Enabled: bool) -> None:
         assert UUID == "mapping of consumer:live"
         self.state = "Enabled" if Enabled else "Disabled"
+        self._changed = datetime.fromtimestamp(self._clock(), UTC)
 
 
 class BreakerFixture:
@@ -60,7 +64,7 @@ class BreakerFixture:
 
     def __init__(self, mapping_state: str = "Enabled") -> None:
         self.now = 1_795_473_600.0
-        self.ssm, self.lambda_ = Parameters(), Mappings(mapping_state)
+        self.ssm, self.lambda_ = Parameters(), Mappings(mapping_state, lambda: self.now)
         self.parameter = BreakerParameter(self.ssm, "/woohub/breaker")  # type: ignore[arg-type]
         self.flow = EventSourceMapping(self.lambda_, lambda: mapping_id(self.lambda_, "queue", "consumer"))  # type: ignore[arg-type]
         self.logged: list[str] = []

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.support.breaker import BreakerFixture
 from woohub.consumer.breaker import (
     COOLDOWN_S,
+    RACE_S,
     State,
     state_from,
 )
@@ -186,6 +187,57 @@ def test_a_mapping_disabled_by_hand_stays_disabled(state: str) -> None:
 
     assert fixture.lambda_.state == "Disabled"
     assert not fixture.state.is_open
+
+
+def reopened_with_the_consumer_a_moment_later(disabled_after_s: float) -> BreakerFixture:
+    """The consumer's opening began before the governor's closing: its state is overwritten, its disabling is not."""
+    fixture = BreakerFixture()
+    fixture.breaker.record_batch(responded=False, errors=[Suspended("down")])
+    assert fixture.govern() == "reopened"
+    fixture.now += disabled_after_s
+    fixture.flow.set_enabled(False)
+    return fixture
+
+
+@pytest.mark.parametrize("disabled_after_s", [-0.1, 0.1, 10])
+def test_messages_flow_again_after_an_opening_and_a_closing_at_once(disabled_after_s: float) -> None:
+    fixture = reopened_with_the_consumer_a_moment_later(disabled_after_s)
+    fixture.now += 60
+
+    assert fixture.govern() == "repaired"
+
+    assert fixture.lambda_.state == "Enabled"
+    assert fixture.govern() == "closed"
+
+
+def test_a_mapping_disabled_by_hand_a_while_after_closing_stays_disabled() -> None:
+    fixture = reopened_with_the_consumer_a_moment_later(RACE_S + 1)
+    fixture.now += 60
+
+    assert fixture.govern() == "closed"
+
+    assert fixture.lambda_.state == "Disabled"
+
+
+def test_opening_again_in_between_does_not_take_that_for_an_operators_pause() -> None:
+    fixture = reopened_with_the_consumer_a_moment_later(0.1)
+    fixture.start()
+    fixture.breaker.record_batch(responded=False, errors=[Suspended("down")])
+
+    assert fixture.govern() == "reopened"
+
+    assert fixture.lambda_.state == "Enabled"
+
+
+def test_a_mapping_disabled_by_hand_before_opening_stays_so_in_the_minute_of_closing() -> None:
+    fixture = BreakerFixture("Disabled")
+    fixture.breaker.record_batch(responded=False, errors=[Suspended("down")])
+    fixture.govern()
+    fixture.now += 60
+
+    assert fixture.govern() == "closed"
+
+    assert fixture.lambda_.state == "Disabled"
 
 
 def test_opening_twice_does_not_take_our_own_pause_for_an_operators() -> None:

@@ -2,6 +2,10 @@
 
 Its state lives in an SSM parameter; it acts by disabling the consumer's event source mapping. The consumer opens it.
 The governor probes HubSpot once a minute and closes it. A mapping that somebody else had disabled stays disabled.
+
+SSM has no conditional write: where the governor closes while the consumer opens, the state may end as closed with the
+mapping disabled. So for some minutes after closing the governor looks at the mapping, and enables it if it was disabled
+at about that time.
 """
 
 from __future__ import annotations
@@ -35,6 +39,9 @@ MAX_OPENINGS = 100  # that are counted: the pause does not get longer after the 
 UNREADABLE = "unreadable"  # the policy of a state that somebody has edited into something else
 FLAPPING_PAUSE_S = 60.0  # doubled each time the breaker opens again without anything written in between
 
+RACE_S = 60.0  # around the closing: the consumer's call may take ten seconds, and Lambda then takes a while to disable
+WATCH_S = 600.0  # after the closing, in which the governor looks for that
+
 AWS_ERRORS = (BotoCoreError, ClientError, LookupError)  # the last: this function has no event source mapping
 
 
@@ -52,6 +59,7 @@ class State:
     until: Seconds = 0.0  # no probe before this time
     openings: Annotated[int, Field(ge=0, le=MAX_OPENINGS)] = 0  # in a row, with nothing written in between
     resume: bool = True  # False: somebody had disabled the mapping before, so it stays disabled
+    closed_at: Seconds = 0.0  # by the governor
 
     @property
     def is_open(self) -> bool:
@@ -101,7 +109,17 @@ class EventSourceMapping:
 
     def is_enabled(self) -> bool:
         """Whether it delivers messages, or is about to."""
-        return self._client.get_event_source_mapping(UUID=self._find_id())["State"] not in DISABLED_STATES
+        return self.disabled_at() is None
+
+    def disabled_at(self) -> float | None:
+        """Since when it has delivered nothing (epoch seconds); None while it delivers, or is about to."""
+        mapping = self._client.get_event_source_mapping(UUID=self._find_id())
+        return mapping["LastModified"].timestamp() if mapping["State"] in DISABLED_STATES else None
+
+    def was_disabled_while(self, closed: State) -> bool:
+        """Whether an opening disabled it, whose state this closing has overwritten."""
+        disabled_at = self.disabled_at() if closed.resume else None
+        return disabled_at is not None and abs(disabled_at - closed.closed_at) <= RACE_S
 
     def set_enabled(self, enabled: bool) -> None:
         """Start or stop the delivery of messages."""
@@ -190,7 +208,8 @@ class Breaker:
         else:
             openings = 0 if self._wrote_since_opening else min(stored.openings + 1, MAX_OPENINGS)
             until = max(state.until, state.since + flapping_pause_s(openings))
-            state = replace(state, resume=mapping.is_enabled(), openings=openings, until=until)
+            resume = mapping.is_enabled() or mapping.was_disabled_while(stored)
+            state = replace(state, resume=resume, openings=openings, until=until)
         parameter.write(state)  # first: a mapping disabled without this state would never be enabled again
         mapping.set_enabled(False)
         return state
@@ -214,8 +233,9 @@ def govern(
     """The governor's run, once a minute: if the breaker is open and a probe is due, probe HubSpot and close it.
 
     Returns the state and what was done: `closed` (nothing, it is closed), `waiting` (no probe is due), `still_open`
-    (HubSpot is unavailable), `reopened` (the queue; the breaker is closed), or `repaired` (the state was unreadable,
-    so the mapping is enabled, because nothing says why it should not be). Raises botocore's errors.
+    (HubSpot is unavailable), `reopened` (the queue; the breaker is closed), or `repaired` (the mapping is enabled: the
+    state was unreadable, so nothing says why it should not be, or an opening had disabled it whose state was lost).
+    Raises botocore's errors.
     """
     state = parameter.read()
     if state.policy == UNREADABLE:
@@ -223,7 +243,7 @@ def govern(
         parameter.write(State())
         return state, "repaired"
     if not state.is_open:
-        return state, "closed"
+        return state, _watched(state, mapping, now)
     if now < state.until <= now + LONGEST_PAUSE_S:
         return state, "waiting"
     try:
@@ -235,9 +255,16 @@ def govern(
         return state, "still_open"
     if state.resume:
         mapping.set_enabled(True)
-    state = replace(state, state="closed", until=0.0)
+    state = replace(state, state="closed", until=0.0, closed_at=now)
     parameter.write(state)
     return state, "reopened"
+
+
+def _watched(closed: State, mapping: EventSourceMapping, now: float) -> str:
+    if not (is_within(WATCH_S, closed.closed_at, now) and mapping.was_disabled_while(closed)):
+        return "closed"
+    mapping.set_enabled(True)
+    return "repaired"
 
 
 def _policy(error: TransientError | HubSpotRejected, state: State) -> str:
