@@ -32,10 +32,11 @@ metrics = Metrics()
 telemetry = Telemetry(Logger(), metrics, log_payloads=settings.log_rejected_payloads)
 timer = Timer()
 secret = Secret(boto3.client("secretsmanager", config=AWS_CALLS), settings.hubspot_secret_arn)
+token = HubSpotToken(secret)
 threads = Threads()
 caller = Caller(
     Pool(maxsize=MOST_AT_ONCE),
-    HubSpotToken(secret),
+    token,
     timer,
     settings.hubspot_api_url,
     settings.hubspot_requests_per_10_seconds // (1 if settings.hubspot_one_writer else 2),
@@ -80,4 +81,5 @@ consumer = Consumer(
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Process an SQS event; returns the messages to try again."""
     timer.start(context.get_remaining_time_in_millis() / 1000 - MARGIN_S)
-    return consumer.consume(event["Records"])
+    with token.kept():
+        return consumer.consume(event["Records"])

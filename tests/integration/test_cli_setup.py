@@ -23,6 +23,7 @@ from simulators.hubspot import (
 )
 from simulators.hubspot import provision as provision_directly
 from simulators.hubspot.definitions import CONTACTS, DEALS
+from simulators.hubspot.portal import ALL_SCOPES
 from tests.support.cli_stack import NAME, WEBHOOK_SECRET, Deployed, deployed
 from tests.support.line_items import WITH_ITEMS
 from tests.support.metrics import OTHER_PLUGINS, mapping_with_metrics, provision_metrics
@@ -37,6 +38,7 @@ from woohub.mapping.fields import load_mapping
 from woohub_cli.check_result import Result, Step, failed
 from woohub_cli.checks.token import token_step
 from woohub_cli.main import app
+from woohub_cli.portal_check.portal_trial import Portal
 from woohub_cli.set_up.provision import provision
 from woohub_cli.stack.connections import FixedToken
 from woohub_cli.targets import written
@@ -463,6 +465,39 @@ def test_of_a_token_that_replaces_another_it_says_when_it_is_used(terminal: Term
     then = terminal.steps(HUBSPOT_API_KEY="another")["HubSpot token in the stack"]
 
     assert (first["detail"], "within five minutes" in then["detail"]) == ("", True)
+
+
+@pytest.fixture
+def other_portal(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A token of another portal than the one whose token the stack has."""
+    token = "of-another-portal"
+    terminal.run("--stack", NAME, HUBSPOT_API_KEY=DEFAULT_TOKEN)
+    terminal.portal.tokens[token] = ALL_SCOPES
+    ids = {DEFAULT_TOKEN: "1", token: "2"}
+    monkeypatch.setattr(Portal, "of", lambda hubspot: Portal(ids[hubspot.caller.token.current()], "", is_real=True))
+    return token
+
+
+def test_a_token_of_another_portal_is_not_stored_unasked(terminal: Terminal, other_portal: str) -> None:
+    steps = terminal.steps(HUBSPOT_API_KEY=other_portal)
+
+    step = steps["HubSpot token in the stack"]
+    assert (step["outcome"], "--yes" in step["fix"]) == ("failed", True)
+    assert "is of the HubSpot portal 2, the stack's of the HubSpot portal 1" in step["detail"]
+    assert terminal.stack.secret("HubSpotSecretArn") == {"token": DEFAULT_TOKEN}
+    assert list(steps)[-1] == "HubSpot token in the stack"  # nothing is created in the other portal
+
+
+def test_a_token_of_another_portal_is_stored_with_yes(terminal: Terminal, other_portal: str) -> None:
+    terminal.steps("--yes", HUBSPOT_API_KEY=other_portal)
+
+    assert terminal.stack.secret("HubSpotSecretArn") == {"token": other_portal}
+
+
+def test_a_dry_run_warns_of_a_token_of_another_portal(terminal: Terminal, other_portal: str) -> None:
+    assert (
+        terminal.steps("--dry-run", HUBSPOT_API_KEY=other_portal)["HubSpot token in the stack"]["outcome"] == "warning"
+    )
 
 
 def test_secrets_are_never_printed(terminal: Terminal) -> None:

@@ -325,7 +325,7 @@ class Process:
         threads = VirtualThreads(stack.simulation.clock, stack.simulation.sleep)
         self._timer = Timer(stack.simulation.clock, threads.sleep)
         self._connection = HubSpotConnection(stack.transport(threads), stack.latency, threads)
-        token = HubSpotToken(stack.secret("hubspot"))
+        self._token = token = HubSpotToken(stack.secret("hubspot"))
         dice = stack.simulation.random.random
         caller = Caller(self._connection, token, self._timer, random=dice, concurrency=threads)
         hubspot = HubSpot(caller, stack.version)
@@ -342,7 +342,8 @@ class Process:
         self._connection.calls, self._connection.crash_at = 0, self._stack.crashes()
         self._connection.chokes_on, self._connection.mute = self._stack.chokes_on, self._stack.mute
         self._timer.start(TIMEOUT - MARGIN)
-        return self._consumer.consume(event["Records"])
+        with self._token.kept():
+            return self._consumer.consume(event["Records"])
 
     def _report(self, outcome: Outcome) -> None:
         if isinstance(outcome.error, InternalError):

@@ -252,6 +252,30 @@ def test_a_token_stored_since_is_used_after_half_a_minute() -> None:
     assert token.current() == "pat-1"
 
 
+def test_a_batch_keeps_its_token_and_the_next_one_has_the_newer() -> None:
+    client, clock = SecretsManager('{"token": "of-one-portal"}'), Clock()
+    token = HubSpotToken(a_secret(client, clock))
+
+    with token.kept():
+        token.current()
+        client.holds, clock.now = '{"token": "of-another-portal"}', clock.now + 300
+        within = token.current()
+
+    assert (within, token.current()) == ("of-one-portal", "of-another-portal")
+
+
+def test_a_token_that_hubspot_rejects_is_replaced_within_the_batch() -> None:
+    client, clock = SecretsManager('{"token": "revoked"}'), Clock()
+    token = HubSpotToken(a_secret(client, clock))
+
+    with token.kept():
+        token.current()
+        client.holds = '{"token": "new"}'
+        token.renew()
+
+        assert token.current() == "new"
+
+
 @given(st.text() | st.just("[" * 100_000))
 def test_any_text_is_read(text: str) -> None:
     assert all(webhook_secrets(text).values())

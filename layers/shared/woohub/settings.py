@@ -9,7 +9,8 @@ import json
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import MISSING, Field, dataclass, fields
 from typing import TYPE_CHECKING, Any, Self
 
@@ -156,16 +157,34 @@ class HubSpotToken:
 
     def __init__(self, secret: Secret) -> None:
         self._secret = secret
+        self._kept: str | None = None  # None: not within kept()
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Within it, the token changes only if HubSpot rejects it.
+
+        So what was read from one portal is not written, by its ids, to another whose token has just been stored.
+        """
+        self._kept = ""
+        try:
+            yield
+        finally:
+            self._kept = None
 
     def current(self) -> str:
         """The token; read again before Unauthorized says that none is stored, since `woohub setup` may just have."""
-        return hubspot_token(self._secret.text()) or self.renew()
+        return self._kept or self._keep(hubspot_token(self._secret.text())) or self.renew()
 
     def renew(self) -> str:
         """The token, read again because HubSpot rejected it; Unauthorized if none is stored."""
         token = hubspot_token(self._secret.refresh())
         if not token:
             raise Unauthorized("no HubSpot token is stored: run `woohub setup`")
+        return self._keep(token)
+
+    def _keep(self, token: str) -> str:
+        if self._kept is not None:
+            self._kept = token
         return token
 
 

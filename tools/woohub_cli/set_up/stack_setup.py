@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
+from woohub.errors import TransientError, Unauthorized
 from woohub.mapping.fields import FieldMapping
 from woohub_cli import environment
 from woohub_cli.check_result import Result, Step, failed
 from woohub_cli.checks import scopes
 from woohub_cli.checks.token import token_step
+from woohub_cli.portal_check.portal_trial import Portal
 from woohub_cli.set_up import store_setup
 from woohub_cli.set_up.provision import provision
 from woohub_cli.set_up.store_setup import Reach
 from woohub_cli.stack.connections import Connect, HubSpotAddress
-from woohub_cli.stack.secret_store import WEBHOOK_SECRET, StackSecrets
+from woohub_cli.stack.secret_store import TOKEN, WEBHOOK_SECRET, StackSecrets
 from woohub_cli.stack.stacks import Stack
 from woohub_cli.targets import written
 
+OTHER_PORTAL_FIX = (
+    "put a token of the stack's portal into .env; if the stack shall write to the other portal from now on: "
+    "`woohub setup --yes`, and five minutes later `woohub backfill --customers`"
+)
 Agree = Callable[[str], bool]  # asks a person a question: whether the answer is yes
 
 
@@ -46,7 +52,10 @@ def run(
     yield from checks
     if stack and store_secrets:
         if given and not failed(checks):
-            yield StackSecrets(stack).store_token(given, dry_run=dry_run)
+            stored_step = _token_stored(stack, given, stored, connect, agree, dry_run=dry_run)
+            yield stored_step
+            if stored_step.outcome is Result.FAILED:
+                return
         secret = _webhook_secret(stack, env, agree, dry_run=dry_run)
         replaced = secret.outcome is Result.STORED and bool(secret.detail)
         yield secret
@@ -68,6 +77,27 @@ def _token_steps(token: str, connect: Connect, kinds: Sequence[str]) -> Iterator
     yield step
     if step.outcome is Result.OK:
         yield scopes.step(connect(token), kinds)
+
+
+def _token_stored(stack: Stack, given: str, stored: str, connect: Connect, agree: Agree, *, dry_run: bool) -> Step:
+    objection = _of_another_portal(given, stored, connect)
+    if objection and dry_run:
+        return Step(f"{TOKEN} in the stack", Result.WARNING, objection, OTHER_PORTAL_FIX)
+    if objection and not agree(f"The token in .env {objection}. Write to that one from now on?"):
+        return Step(f"{TOKEN} in the stack", Result.FAILED, f"unchanged: the one in .env {objection}", OTHER_PORTAL_FIX)
+    return StackSecrets(stack).store_token(given, dry_run=dry_run)
+
+
+def _of_another_portal(given: str, stored: str, connect: Connect) -> str:
+    """What speaks against this token; "" where it is of the stack's portal, or HubSpot does not show it."""
+    if not stored or stored == given:
+        return ""
+    try:
+        former, new = Portal.of(connect(stored)), Portal.of(connect(given))
+    except (Unauthorized, TransientError):  # the usual reason to replace a token: the former is revoked
+        return ""
+    is_other = former.id and new.id and former.id != new.id
+    return f"is of {new}, the stack's of {former}" if is_other else ""
 
 
 def _webhook_secret(stack: Stack, env: Mapping[str, str], agree: Agree, *, dry_run: bool) -> Step:
