@@ -99,6 +99,20 @@ def test_when_an_order_turns_out_to_be_somebody_elses_both_change() -> None:
     assert (metrics(engine)["orders"], metrics(engine, BO)["orders"]) == ("1", "1")
 
 
+def test_a_move_while_they_are_switched_off_is_made_good_once_they_are_on() -> None:
+    engine = engine_with_metrics()
+    engine.deliver(message("order.created", order(1)), message("order.created", order(2)))
+    moved = order(2, billing={"email": BO}, **LATER)
+    engine.kinds = record_kinds(FIELDS)
+    engine.deliver(message("order.updated", moved, 60))
+    engine.kinds = record_kinds(mapping_with_metrics())
+
+    engine.deliver(message("order.updated", moved, 120))  # as backfill brings it
+
+    assert (metrics(engine)["orders"], metrics(engine, BO)["orders"]) == ("1", "1")
+    assert not wrong_metrics(engine.portal)
+
+
 def test_a_crash_after_the_deal_moved_is_made_good_by_the_redelivery() -> None:
     engine = engine_with_metrics()
     engine.deliver(message("order.created", order(1)), message("order.created", order(2)))

@@ -925,6 +925,21 @@ def test_a_contact_whose_metrics_are_not_its_deals_is_found_and_repaired() -> No
     assert case.verify().equal
 
 
+def test_the_metrics_of_a_contact_whose_order_is_another_contacts_now_are_found_and_repaired() -> None:
+    case = Case(mapping=mapping_with(METRICS))
+    number = case.place(status="processing")
+    former = case.contact_id(number)
+    case.lab.shop.edit_address(number, email="somebody.else@mail.example")
+    case.deliver()
+    case.edit("contacts", former, woocommerce_orders="1")  # as if the metrics had been off meanwhile
+
+    report = case.verify()
+
+    assert [(found.entity, found.record_ids) for found in report.mismatches] == [(f"order:{number}", (former,))]
+    case.repair(report)
+    assert case.verify().equal
+
+
 def known_of(case: Case, number: int) -> InHubSpot:
     """What `woohub why` reads in HubSpot of an order."""
     store = case.lab.store()

@@ -130,9 +130,19 @@ def _check_contacts(run: VerificationRun) -> dict[str, Record]:
     for record_id, seen in together.items():
         _judge_contact(run, seen, by_id[record_id])
     entities = {record_id: seen[-1].entity for record_id, seen in together.items()}
-    run.report.mismatches += metrics_mismatches(run.crm, by_id, entities)
+    former = {record_id: entity for record_id, entity in _former_contacts(run) if record_id not in by_id}
+    summed_up = by_id | run.crm.contacts_by_id(former.keys())
+    run.report.mismatches += metrics_mismatches(run.crm, summed_up, former | entities)
     run.report.contacts = len(by_id)
     return records
+
+
+def _former_contacts(run: VerificationRun) -> Iterator[tuple[str, str]]:
+    """Contacts whose orders are another contact's now, with one of these: their metrics must not count it any more."""
+    if run.table.metrics:
+        for link in run.links:
+            version = _version(link.deal)
+            yield from ((record_id, link.entity) for record_id in (version.former if version else ()))
 
 
 def _judge_contact(run: VerificationRun, seen: Sequence[Seen], record: Record | None) -> None:
@@ -215,5 +225,9 @@ def _has_orders(run: VerificationRun, email: str) -> bool:
 
 def _contact_ids(deal: Record) -> set[str]:
     """The ids of the contacts that woohub associated the deal with."""
-    version = DealVersion.parse(deal.properties.get("woocommerce_order_version"))
+    version = _version(deal)
     return {contact_id for contact_id in (version.contacts if version else None) or () if contact_id}
+
+
+def _version(deal: Record) -> DealVersion | None:
+    return DealVersion.parse(deal.properties.get("woocommerce_order_version"))

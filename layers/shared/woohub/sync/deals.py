@@ -118,7 +118,7 @@ def plan(
     contact = contacts.to_associate(history, contact_id, mapping)
     if properties or contact or history.newest.deserves_a_version(stored):
         known = contacts.after(contact, creating=current is None)
-        former = _former(version, contacts.others_than(contact) if contact else ()) if mapping.metrics else ()
+        former = _former(version, contacts.others_than(contact) if contact else ())
         newest = history.newest
         properties[DEALS.version] = str(DealVersion(newest.modified_at, newest.received_ms, known, former))
     return Change(
@@ -131,7 +131,10 @@ def plan(
 
 
 def _former(version: DealVersion | None, gone: Sequence[str]) -> tuple[str, ...]:
-    """The contacts the deal was taken from: the latest few, since each is read with every delivery of the order."""
+    """The contacts the deal was taken from: the latest few, since each is read with every delivery of the order.
+
+    Without customer metrics, too: when they are switched on, these contacts' numbers need the next delivery.
+    """
     known = version.former if version else ()
     return tuple(dict.fromkeys((*(other for other in known if other not in gone), *gone)))[-MAX_FORMER_CONTACTS:]
 
