@@ -10,11 +10,15 @@ from unittest.mock import patch
 
 import botocore.session
 import hypothesis
-import moto.core  # noqa: F401  (hooks into botocore: only clients made after this import can be mocked)
+import moto.backends
+import moto.core  # hooks into botocore: only clients made after this import can be mocked
+import moto.core.responses
+import moto.core.utils
 import typer.main
 import typer.testing
 from botocore.hooks import EventAliaser
 from botocore.loaders import JSONFileLoader
+from botocore.useragent import UserAgentString
 from werkzeug.routing import Rule
 
 # What a developer has set for the commands is not the tests'.
@@ -83,6 +87,17 @@ _shared_aliaser: Any = EventAliaser(None)  # type: ignore[arg-type]
 _alias = _shared_aliaser._alias_event_name
 patch.object(EventAliaser, "_alias_event_name", lambda _, name: _alias(name)).start()
 patch.object(typer.testing, "_get_command", cache(typer.main.get_command)).start()
+
+# … where the definitions lie for every session; a request's module and method for every request.
+for module, name in (
+    (botocore.session, "create_loader"),
+    (moto.backends, "_import_backend"),
+    (moto.core.responses, "method_names_from_class"),
+    (moto.core.responses, "camelcase_to_underscores"),
+    (moto.core.utils, "camelcase_to_underscores"),
+):
+    patch.object(module, name, cache(getattr(module, name))).start()
+patch.object(UserAgentString, "to_string", lambda _: "tests").start()
 
 
 def _unused(*_: Any) -> None:

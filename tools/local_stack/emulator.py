@@ -8,6 +8,7 @@
 - A batch is collected during its mapping's window, up to its batch size; MiniStack passes on ten messages at most.
 - Permissions are those of AWS: single event source mappings have actions of their own, batches of SQS requests have
   none, and a queue is polled with the function's permissions.
+- A layer is unpacked once; MiniStack unpacks 20 MB for each process, which takes as long as the process itself.
 - Saved queries, gradual deployments and web ACLs, which MiniStack does not implement, are accepted without effect.
 - It ends when its standard input closes: whatever happens to the process that started it, nothing keeps running.
 """
@@ -15,16 +16,22 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
+import zipfile
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from ministack import app as ministack
-from ministack.core import iam_actions, iam_evaluator
+from ministack.core import iam_actions, iam_evaluator, lambda_runtime
 from ministack.services import lambda_svc, sqs
 from ministack.services.cloudformation import provisioners
 
@@ -112,6 +119,26 @@ def _allowed(mapping: dict[str, Any], queue_arn: str) -> bool:
     return all(iam_evaluator.evaluate(poll, policies).decision == "Allow" for poll in polls)
 
 
+class UnpackedOnce(zipfile.ZipFile):
+    """Code or a layer, unpacked once into a folder that all processes read: none may write there on AWS either."""
+
+    def namelist(self) -> list[str]:
+        """Nothing for MiniStack to check: `extractall` keeps within its folder by itself."""
+        return []
+
+    def extractall(self, path: Any = None, *_: Any, **__: Any) -> None:
+        """Make the (empty) folder a link to what was unpacked."""
+        digest = hashlib.sha256(Path(str(self.filename)).read_bytes()).hexdigest()
+        unpacked = Path(tempfile.gettempdir(), f"unpacked-{digest}")
+        if not unpacked.exists():
+            fresh = Path(tempfile.mkdtemp())
+            super().extractall(fresh, list(self.NameToInfo))
+            with suppress(OSError):  # another process of the function was faster
+                fresh.rename(unpacked)
+        Path(path).rmdir()
+        Path(path).symlink_to(unpacked)
+
+
 def of_all_versions(reserved: Callable[..., int | None]) -> Callable[..., int | None]:
     """Reserved concurrency by function: MiniStack stores it there but reads it from the version."""
 
@@ -147,6 +174,7 @@ if __name__ == "__main__":
     threading.Thread(target=_end_with_parent, daemon=True).start()
     ministack.app = behind_gateway(ministack.app)
     sqs._receive_messages_for_esm = collect_batch
+    lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": UnpackedOnce})
     lambda_svc._reserved_concurrency = of_all_versions(lambda_svc._reserved_concurrency)
     for kind in UNKNOWN:
         provisioners._RESOURCE_HANDLERS[kind] = {"create": as_nothing, "delete": lambda *_: None}
