@@ -24,6 +24,7 @@ from woohub.hubspot.objects import CONTACTS
 from woohub.store.webhooks import TOPICS
 from woohub_cli.environment import URL
 from woohub_cli.main import app
+from woohub_cli.verify import other_stores
 
 
 @pytest.fixture
@@ -204,6 +205,19 @@ def test_the_list_names_every_store(stack: OperatedStack, outlet: SimulatedShop)
         ("outlet", outlet.url, "outlet-"),
     ]
     assert "outlet" in store(stack, "list").output
+
+
+def test_verify_asks_the_other_stores_of_the_stack(
+    stack: OperatedStack, outlet: SimulatedShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store(stack, "add", "outlet")
+    for name, value in stack.environment.items():
+        monkeypatch.setenv(name, value)
+    first, second = stack.stack.stack, stack.stack.stack.of_store("outlet")
+
+    asked = [[other.store.credentials.url for other in other_stores.of_stack(each)] for each in (first, second)]
+
+    assert asked == [[outlet.url], [stack.shop.url]]
 
 
 def test_a_removed_store_is_gone_and_the_first_stays(stack: OperatedStack, outlet: SimulatedShop) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any, Never, cast
 
 import pytest
 from mypy_boto3_sqs import SQSClient
@@ -19,19 +21,23 @@ from woohub.clock import Timer
 from woohub.dates import utc_from_ms
 from woohub.delivery.delivery_queue import DeliveryQueue
 from woohub.hubspot.objects import CONTACTS, DEALS, OBJECT_TYPES
+from woohub.sync.contacts import ContactSnapshot, snapshot_of
 from woohub_cli.cli_errors import Trouble
 from woohub_cli.deliveries.history import Pace
 from woohub_cli.orders.order_diagnosis import InHubSpot
 from woohub_cli.orders.order_lookup import Lookup
 from woohub_cli.orders.order_reading import in_hubspot, in_store
-from woohub_cli.period import Period
+from woohub_cli.orders.store_deliveries import order_event
+from woohub_cli.period import Period, shifted
 from woohub_cli.rendering import report_page
 from woohub_cli.rendering.report_text import cells, lines
 from woohub_cli.verify.comparison import Mismatch, MismatchKind
 from woohub_cli.verify.hubspot_records import Crm
+from woohub_cli.verify.other_stores import OtherStore
 from woohub_cli.verify.repairs import RepairResult, repair
 from woohub_cli.verify.verification import Verification
 from woohub_cli.verify.verification_report import VerificationReport
+from woohub_cli.verify.verification_run import OtherStores
 
 EVER = Period("2026-11-01T00:00:00")
 DAY, QUARTER = 86_400, 900
@@ -79,10 +85,12 @@ class Case:
         self.lab.pass_time(30)
         return done
 
-    def verify(self, period: Period = EVER, *, depth: int = 0, **options: Any) -> VerificationReport:
+    def verify(
+        self, period: Period = EVER, *, depth: int = 0, others: OtherStores = lambda *_: (), **options: Any
+    ) -> VerificationReport:
         self.lab.timer.start(float("inf"))
         self.portal.timer.start(float("inf"))
-        verification = Verification(self.lab.store(), self.crm, self.lab.clock.read, lambda: depth)
+        verification = Verification(self.lab.store(), self.crm, self.lab.clock.read, lambda: depth, other_stores=others)
         return verification.run(period, **options)
 
     def repair(self, report: VerificationReport) -> RepairResult:
@@ -908,6 +916,65 @@ def test_where_only_orders_are_made_in_hubspot_no_text_says_deal() -> None:
     assert (len(report.currencies), len(report.erased)) == (1, 1)
     assert not [text for text in (*texts, *rows, *fixes) if re.search(r"\bdeals?\b", text, re.IGNORECASE)]
     assert {row["record"] for row in report.facts()["findings"]} == {"deal", "contact"}  # as scripts know it
+
+
+# Two stores, one person
+
+
+def of_another_store(case: Case, number: int, *, later_s: int = 0, **values: str) -> OtherStores:
+    """Another store, which shows the person of this order with other values, in the same second or a later one."""
+    store = case.lab.store()
+    store.timer.start(60)
+    event = order_event(store.orders_by_id([number])[number], round(case.lab.clock.read() * 1000))
+    assert event
+    own = snapshot_of(event, case.mapping)
+    at = shifted(own.version.captured_at, timedelta(seconds=later_s))
+    version = replace(own.version, captured_at=at, modified_at=at)
+    return lambda _email, _now_ms: [ContactSnapshot(version, {**own.properties, **values, "outlet_customer_id": "7"})]
+
+
+def test_a_contact_as_another_store_showed_it_in_the_same_second_is_no_difference(case: Case) -> None:
+    number = case.place()
+    case.edit("contacts", case.contact_id(number), city="Turin")
+
+    assert not case.verify().equal
+    assert case.verify(others=of_another_store(case, number, city="Turin")).equal
+
+
+@pytest.mark.parametrize(("city", "later_s"), [("Genoa", 0), ("Turin", 1)], ids=["other values", "another second"])
+def test_a_contact_as_no_store_of_that_second_shows_it_is_a_difference(case: Case, city: str, later_s: int) -> None:
+    number = case.place()
+    case.edit("contacts", case.contact_id(number), city="Turin")
+
+    report = case.verify(others=of_another_store(case, number, city=city, later_s=later_s))
+
+    assert findings(report) == [("differing", f"order:{number}", "contact")]
+
+
+def test_where_the_other_store_cannot_be_asked_the_difference_is_told_with_a_note(case: Case) -> None:
+    def refusing(_email: str, _now_ms: int) -> Never:
+        raise Trouble("it has no key")
+
+    number = case.place()
+    case.edit("contacts", case.contact_id(number), city="Turin")
+
+    report = case.verify(others=refusing)
+
+    assert len(report.mismatches) == 1
+    assert [note for note in report.notes if note.endswith("it has no key")]
+
+
+def test_another_store_tells_how_its_orders_and_accounts_show_a_person(case: Case) -> None:
+    account = case.lab.shop.register()
+    email = case.lab.shop.customers[account].email
+    number = case.place(account=account)
+    store = case.lab.store()
+    store.timer.start(60)
+
+    shown = list(OtherStore(store, case.mapping).snapshots(email, round(case.lab.clock.read() * 1000)))
+
+    assert number
+    assert [snapshot.properties["email"] for snapshot in shown] == [email, email]
 
 
 def test_a_contact_whose_metrics_are_not_its_deals_is_found_and_repaired() -> None:

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,6 +29,7 @@ from woohub_cli.rendering.progress import bar
 from woohub_cli.rendering.report_text import COLUMNS, group_rows, lines, rows_of
 from woohub_cli.stack import connections, stack_configuration, stack_status, traces
 from woohub_cli.stack.stacks import Stack
+from woohub_cli.verify import other_stores
 from woohub_cli.verify.hubspot_records import Crm
 from woohub_cli.verify.repairs import RepairResult, repair
 from woohub_cli.verify.verification import Verification
@@ -99,7 +101,8 @@ def _compared(
     crm = Crm(hubspot, table, _noted(notes))
     people = erasure_list.people(stack) if stack else NOBODY
     with bar("comparing") as shown:
-        verification = Verification(store, crm, time.time, _depth(stack), shown.show, people)
+        others = partial(other_stores.shown, stack)
+        verification = Verification(store, crm, time.time, _depth(stack), shown.show, people, others)
         report = verification.run(asked, all_customers=all_customers)
         report.notes += notes
         if stack and report.lags.states:

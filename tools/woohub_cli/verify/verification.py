@@ -23,7 +23,7 @@ from woohub_cli.verify.hubspot_records import Crm
 from woohub_cli.verify.verification_contacts import compare_contacts
 from woohub_cli.verify.verification_orders import compare_orders
 from woohub_cli.verify.verification_report import VerificationReport
-from woohub_cli.verify.verification_run import Show, VerificationRun
+from woohub_cli.verify.verification_run import OtherStores, Show, VerificationRun
 
 WAITS = (MismatchKind.MISSING, MismatchKind.DIFFERING, MismatchKind.UNASSOCIATED, MismatchKind.WRONG_CONTACT)
 RECENTLY = timedelta(minutes=5)  # what changed so lately may wait in a queue that is not empty
@@ -42,6 +42,7 @@ class Verification:
     depth: Callable[[], int] = lambda: 0
     show: Show = lambda _what, _total, _done: None
     people: ErasedPeople = NOBODY
+    other_stores: OtherStores = lambda _email, _now_ms: ()
 
     def run(self, period: Period, *, all_customers: bool = False) -> VerificationReport:
         """Compare; raises what the store's and HubSpot's clients raise."""
@@ -52,6 +53,7 @@ class Verification:
             *(self.store, crm, target.table, self.clock, self.show, self.people),
             beside=crm.orders_beside(),
             currencies=Currencies(crm),
+            other_stores=self.other_stores,
             report=report,
         )
         crm.check()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -23,6 +23,8 @@ from woohub_cli.verify.line_items import amount
 from woohub_cli.verify.verification_report import DayTotals, VerificationReport
 
 Show = Callable[[str, int | None, int], None]
+# How the stack's other stores show the person of an address, at this time (epoch milliseconds).
+OtherStores = Callable[[str, int], Iterable[ContactSnapshot]]
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class VerificationRun:
     people: ErasedPeople
     beside: Crm | None  # HubSpot's orders, where there are both
     currencies: Currencies
+    other_stores: OtherStores
     report: VerificationReport
     modified: dict[str, str] = field(default_factory=dict)  # of each order and account that was looked at
     seen: dict[str, list[Seen]] = field(default_factory=dict)  # by e-mail address
