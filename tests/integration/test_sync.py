@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -745,7 +744,7 @@ def queued(engine: EngineFixture, *messages: Message, batches: int) -> list[Outc
     for _ in range(batches):
         engine.clock.now = max(engine.clock.now, min(due for due, _ in waiting))
         due, waiting = _due(waiting, engine.clock.now)
-        outcomes = engine.deliver(*(replace(message, receive_count=message.receive_count + 1) for message in due))
+        outcomes = engine.deliver(*(message._replace(receive_count=message.receive_count + 1) for message in due))
         left = [outcome for outcome in outcomes if outcome.verdict is Verdict.RETRY]
         waiting += [(engine.clock.now + delay(result), result.message) for result in left]
     assert len(left) == len(waiting)

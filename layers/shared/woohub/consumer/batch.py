@@ -6,7 +6,6 @@ import random
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -119,7 +118,7 @@ class Consumer:
         """Reject a message that failed time and again while HubSpot answered others, or for a reason of its own."""
         receives, error = outcome.message.receive_count, outcome.error
         if isinstance(error, RejectionUnconfirmed) and receives >= MAX_ATTEMPTS:
-            return replace(outcome, verdict=Verdict.REJECTED, error=HubSpotRejected(error.problem))
+            return outcome._replace(verdict=Verdict.REJECTED, error=HubSpotRejected(error.problem))
         if receives < POISON_RECEIVES or not isinstance(error, TransientError):
             return outcome
         if isinstance(error, InternalError):
@@ -133,7 +132,7 @@ class Consumer:
         problem = HubSpotProblem(
             error.status, f"{counted(receives, 'attempt')} at this record failed: {error}", category
         )
-        return replace(outcome, verdict=Verdict.REJECTED, error=HubSpotRejected(problem))
+        return outcome._replace(verdict=Verdict.REJECTED, error=HubSpotRejected(problem))
 
     def _to_dead_letter_queue(self, outcome: Outcome, record: SqsRecord) -> Outcome:
         """Send a rejected message there before the queue deletes it: a crash doubles the message, never loses it."""
@@ -144,7 +143,7 @@ class Consumer:
         if self._sender.send(self._dead_letter_queue_url, record, reason):
             return outcome
         error = TransientError("the message could not be sent to the dead-letter queue")
-        return replace(outcome, verdict=Verdict.RETRY, error=error)
+        return outcome._replace(verdict=Verdict.RETRY, error=error)
 
 
 def _spared(outcome: Outcome) -> Outcome:
@@ -155,7 +154,7 @@ def _spared(outcome: Outcome) -> Outcome:
     )
     if not may_pass or outcome.message.receive_count >= POISON_RECEIVES:
         return outcome
-    return replace(outcome, verdict=Verdict.RETRY, error=TransientError(str(error)))
+    return outcome._replace(verdict=Verdict.RETRY, error=TransientError(str(error)))
 
 
 def _signs_of_an_outage(outcomes: Sequence[Outcome], *, partly_up: bool) -> list[TransientError]:

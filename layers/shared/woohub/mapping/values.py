@@ -88,12 +88,24 @@ def _getter(path: tuple[str, ...]) -> Callable[[Source], object]:
     """How to follow a path from the top, decided once: it is done for every order."""
     name, rest = path[0], path[1:]
     if rest:
-        is_meta = name == META
-        return lambda source: _meta(source, rest) if is_meta else _look_up(source.get(name), rest)
+        return _path_getter(name, rest)
     computed = COMPUTED.get(name)
     if computed is None:
         return lambda source: source.get(name)
     return lambda source: computed(source) if isinstance(source, Order) else source.get(name)
+
+
+def _path_getter(name: str, rest: tuple[str, ...]) -> Callable[[Source], object]:
+    if name == META:
+        return lambda source: _meta(source, rest)
+    if len(rest) == 1:  # such as `billing.city`, as most are
+        return lambda source: _field(source.get(name), rest[0])
+    return lambda source: _look_up(source.get(name), rest)
+
+
+def _field(source: object, name: str) -> object:
+    """A field; of a list, such as the line items, that of each."""
+    return [_field(item, name) for item in source] if isinstance(source, list) else value_of(source, name)
 
 
 def _look_up(source: object, path: tuple[str, ...]) -> object:

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -83,6 +84,18 @@ class Address(Payload):
     country: Text = ""
 
 
+@lru_cache(maxsize=1024)  # an order and its customer are dated by the same dates
+def _by_offset(local: str, modified: str, modified_gmt: str) -> str:
+    """A local date in UTC, by the two forms of another one; "" where one is missing, or they are too far apart."""
+    if not (local and modified and modified_gmt):
+        return ""
+    offset = dates.seconds_between(modified, modified_gmt)
+    try:
+        return dates.moved(local, offset) if abs(offset) <= LARGEST_OFFSET_S else ""
+    except OverflowError:  # beyond the calendar
+        return ""
+
+
 class Dated(Payload):
     """What has dates: `*_gmt` in UTC, the others in the store's local time; any of them may be missing or wrong."""
 
@@ -105,14 +118,7 @@ class Dated(Payload):
     @property
     def created_by_local_date(self) -> str:
         """When it was made, by its local date and the offset that the dates of the last change show; "" for no date."""
-        local, modified, modified_gmt = self.date_created, self.date_modified, self.date_modified_gmt
-        if not (local and modified and modified_gmt):
-            return ""
-        offset = dates.seconds_between(modified, modified_gmt)
-        try:
-            return dates.moved(local, offset) if abs(offset) <= LARGEST_OFFSET_S else ""
-        except OverflowError:  # beyond the calendar
-            return ""
+        return _by_offset(self.date_created or "", self.date_modified or "", self.date_modified_gmt or "")
 
     @property
     def modified_at(self) -> str:

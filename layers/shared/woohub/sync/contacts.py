@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from woohub.dates import ms_from_utc
 from woohub.errors import InvalidPayload
@@ -20,8 +21,7 @@ from woohub.sync.versions import ContactVersion, believable_dates
 WITHOUT_EMAIL = "order_without_usable_email"
 
 
-@dataclass(frozen=True, slots=True)
-class ContactSnapshot:
+class ContactSnapshot(NamedTuple):
     """A customer as one delivery showed them."""
 
     version: ContactVersion

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from woohub.dates import utc_from_ms
 from woohub.errors import HubSpotRejected
@@ -65,8 +66,7 @@ class DealKind:
         return WITHOUT_EMAIL if refused else ""
 
 
-@dataclass(frozen=True)
-class History:
+class History(NamedTuple):
     """The events of an order played in the order of receipt."""
 
     newest: OrderState | None
@@ -162,8 +162,7 @@ def _forgotten(history: History, current: values.Current | None, mapping: FieldM
     return values.forgotten(mapping.personal, mapping.deal(order), current)
 
 
-@dataclass(frozen=True)
-class KnownContacts:
+class KnownContacts(NamedTuple):
     """The contacts a deal's version lists: none, its contact, or two and more while they change.
 
     `ids` are None where nobody knows (a deal woohub did not write); "" stands for "no contact" while one comes.
@@ -201,7 +200,7 @@ class KnownContacts:
             return {}
         if len(self.ids) > 1 and contact in self.ids:  # noted already, by an attempt that was cut off
             return {}
-        return {DEALS.version: str(replace(version, contacts=(*(self.ids or ("",)), contact)))}
+        return {DEALS.version: str(version._replace(contacts=(*(self.ids or ("",)), contact)))}
 
 
 def state_of(event: OrderFact) -> OrderState:

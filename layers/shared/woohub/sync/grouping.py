@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from woohub.erasures import ErasedPeople
 from woohub.errors import InvalidMessage, InvalidPayload, StoreUnknown
@@ -18,8 +19,7 @@ from woohub.sync.records import Event, Fact, RecordKind, Ref, Remark
 FactsByType = Mapping[ObjectType, Sequence[tuple[str, Fact]]]
 
 
-@dataclass(frozen=True)
-class Concern:
+class Concern(NamedTuple):
     """The records that a message concerns. `note` is for its log line."""
 
     message: Message

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from woohub.hubspot.objects import DEALS, LINE_ITEMS, ObjectType
 from woohub.mapping.line_items import LineItemMapping, OrderItems
@@ -16,8 +17,7 @@ PENDING = "pending"
 AMOUNT = "amount"  # HubSpot may compute a deal's amount from its line items
 
 
-@dataclass(frozen=True, slots=True)
-class ItemsState:
+class ItemsState(NamedTuple):
     """What a deal says of its line items: `digest`, or `digest|pending|amount` until they are in place.
 
     `amount` is what the deal's own amount is to be once they are: HubSpot may have replaced it by their sum.

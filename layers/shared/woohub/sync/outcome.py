@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
+from typing import NamedTuple
 
 from woohub.delivery.delivery import Delivery
 from woohub.errors import HubSpotRejected, InternalError, InvalidMessage, PermanentError, TransientError
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """A delivery on its way through the queue, or why it could not be read."""
 
     id: str
@@ -43,8 +43,7 @@ class Verdict(StrEnum):
     REJECTED = "rejected"  # to the dead-letter queue, with the reason
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The verdict on one message, with the error behind a retry or a rejection."""
 
     message: Message
@@ -53,7 +52,7 @@ class Outcome:
     attempts: int = 1
     note: str = ""
     broken_call: str = ""  # the path of the call that it broke all by itself
-    record_ids: Mapping[str, str] = field(default_factory=dict)  # HubSpot's, by log field: contact_id, deal_id
+    record_ids: Mapping[str, str] = MappingProxyType({})  # HubSpot's, by log field: contact_id, deal_id
 
     def facts(self) -> dict[str, object]:
         """For a log line: no personal data, so HubSpot's own words on a refusal are left to the dead-letter queue."""

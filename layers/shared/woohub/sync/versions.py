@@ -13,7 +13,6 @@ state. The rule needs nothing but what a version holds, so versions written befo
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from woohub.dates import seconds_between, utc_from_ms
@@ -70,8 +69,7 @@ def believable_dates(thing: Dated, received_ms: int) -> tuple[str, str]:
     return (created, "") if Stamp(created, received_ms).is_credible else ("", modified)
 
 
-@dataclass(frozen=True, slots=True)
-class ContactVersion:
+class ContactVersion(NamedTuple):
     """`captured_at|modified_at|received_ms`.
 
     An order shows its customer as of its creation: its later status changes must not undo a newer address.
@@ -126,8 +124,7 @@ class ContactVersion:
         return self.captured_at, self.modified_at, self.received_ms
 
 
-@dataclass(frozen=True, slots=True)
-class DealVersion:
+class DealVersion(NamedTuple):
     """`modified_at|received_ms|contact ids|former contact ids`.
 
     The third part tells without another call whether the association is in place: the id of the deal's contact, or
@@ -161,8 +158,7 @@ def _ids(text: str) -> tuple[str, ...]:
     return tuple(text.split(",")) if text else ()
 
 
-@dataclass(frozen=True, slots=True)
-class OrderState:
+class OrderState(NamedTuple):
     """What decides between two states of one order.
 
     `restored`: the order was taken out of the trash. `read`: woohub read it from the store itself, beginning at
