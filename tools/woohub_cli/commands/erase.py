@@ -29,7 +29,7 @@ POLL_S = 2.0
 UNDONE = (
     "What HubSpot has deleted stays deleted: the contact comes back as a new one, without its history there.",
     "It comes with the next order or change of the person's, a minute from now at the earliest; `woohub backfill "
-    "--customers` brings it, and the names of the deals, from what the store has.",
+    "--customers` brings it, and the names of deals or orders, from what the store has.",
     "Further addresses of the person are on the list by themselves: run this for each of them.",
 )
 IN_THE_STORE = "woohub changes nothing in the store: see Tools > Erase Personal Data there, and its own backups"
@@ -46,11 +46,12 @@ def command(
     *,
     options: StackOptions,
 ) -> None:
-    """Erase a person: the contact in HubSpot, for good, and the name in the names of the person's deals.
+    """Erase a person: the contact in HubSpot, for good, and the name in the names of the person's deals or orders.
 
-    The deals stay, with amount, stage and date. Queued messages and dead letters of the person are deleted. The stack
-    keeps a keyed hash of each of the person's addresses, so that nothing from before this moment (webhooks, reconcile,
-    backfill, verify --repair, dlq redrive) brings the person back. An order made afterwards is a new relationship.
+    The deals or orders stay, with amount, stage and date. Queued messages and dead letters of the person are deleted.
+    The stack keeps a keyed hash of each of the person's addresses, so that nothing from before this moment (webhooks,
+    reconcile, backfill, verify --repair, dlq redrive) brings the person back. An order made afterwards is a new
+    relationship.
 
     After one to two minutes, when all functions have read the list, it searches once more and erases what was written
     meanwhile (not with --no-wait). Interrupted, or run twice, it does what is left.
@@ -109,7 +110,9 @@ def _stores(target: Stack, env: dict[str, str], report: ErasureReport) -> list[S
         try:
             store = connections.store(target if name == FIRST else target.of_store(name), env)
         except Trouble:
-            report.notes.append("without a REST key of the store, only deals associated with the contact are found")
+            report.notes.append(
+                "without a REST key of the store, only deals or orders associated with the contact are found"
+            )
             stores.append(StoreOrders(mapping))
         else:
             stores.append(StoreOrders(mapping, store))

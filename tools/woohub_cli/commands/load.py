@@ -112,7 +112,7 @@ def command(
     within: Annotated[
         float, typer.Option(min=1, metavar="SECONDS", help="How long to wait after the last order.")
     ] = 300.0,
-    clean: Annotated[bool, typer.Option("--clean", help="Afterwards archive the deals and contacts it made.")] = False,
+    clean: Annotated[bool, typer.Option("--clean", help="Afterwards archive what it made.")] = False,
     remove: Annotated[
         str, typer.Option(metavar="RUN", help="Place nothing, only archive what an earlier run made.")
     ] = "",
