@@ -66,7 +66,7 @@ class AllFunctions:
         """A batch, in an invocation in which waiting takes no time."""
         consumer = cold_start("consumer")
         self.patch.setattr(consumer.timer, "_sleep", lambda _seconds: None)
-        self.patch.setattr(EventSourceMapping, "is_enabled", lambda _: True)
+        self.patch.setattr(EventSourceMapping, "disabled_at", lambda _: None)
         self.patch.setattr(EventSourceMapping, "set_enabled", lambda *_: None)
         consumer.lambda_handler(records(*bodies), CONTEXT)
 

@@ -80,7 +80,7 @@ def test_the_consumer_function_writes_by_the_mapping_of_the_bucket(portal: Simul
 def test_a_broken_mapping_opens_the_breaker_and_its_repair_closes_it(
     portal: SimulatedPortal, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(EventSourceMapping, "is_enabled", lambda _: True)
+    monkeypatch.setattr(EventSourceMapping, "disabled_at", lambda _: None)
     monkeypatch.setattr(EventSourceMapping, "set_enabled", lambda *_: None)
     monkeypatch.setattr("functions.consumer.app.mapping_id", lambda *_: "")
     boto3.client("s3").put_object(Bucket=bucket, Key="mapping.toml", Body=BROKEN.encode())
