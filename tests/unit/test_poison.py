@@ -32,6 +32,21 @@ def test_a_record_that_breaks_what_goes_well_for_others_is_poison() -> None:
     assert judged_poison(TRY, (WELL, set()), (WELL, set()), TRY)
 
 
+def test_batches_of_records_that_are_kept_apart_do_not_speak_against_it() -> None:
+    apart = (CallStats(), {"order:1"})
+
+    assert judged_poison(TRY, apart, (WELL, set()), apart, apart, (WELL, set()), (CallStats(), {BAD}))
+
+
+def test_a_record_is_suspect_for_a_while_after_it_broke_a_call() -> None:
+    detector = PoisonDetector()
+    detector.record_batch(0, ILL, {BAD})
+    broke_lately = detector.suspects
+    detector.record_batch(MEMORY_S, WELL, set())
+
+    assert (broke_lately, detector.suspects) == ({BAD}, set())
+
+
 def test_its_neighbours_in_the_batch_do_not_speak_against_it() -> None:
     assert judged_poison((BOTH, {BAD}), (WELL, set()), (WELL, set()), (BOTH, {BAD}))
 

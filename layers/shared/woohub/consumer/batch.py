@@ -32,6 +32,7 @@ from woohub.errors import (
     TransientError,
 )
 from woohub.hubspot.answers import refuses_association
+from woohub.hubspot.call_stats import CallStats
 from woohub.sync.batch_writer import MAX_ATTEMPTS
 from woohub.sync.engine import Sync
 from woohub.sync.outcome import Message, Outcome, Verdict
@@ -86,11 +87,25 @@ class Consumer:
         return {"batchItemFailures": [{"itemIdentifier": outcome.message.id} for outcome, _record in retries]}
 
     def _outcomes(self, messages: Sequence[Message]) -> list[Outcome]:
+        """Records that broke a call by themselves lately come last, since they would break the others' calls as well.
+
+        They wait where one of the others breaks calls: then it may be HubSpot.
+        """
+        suspected = self._poison.suspects
+        suspects = [message for message in messages if suspected and message.record in suspected]
+        others = [message for message in messages if not suspected or message.record not in suspected]
+        outcomes = self._outcomes_together(others, of_suspects=False) if others else []
+        trouble = next((outcome.error for outcome in outcomes if outcome.broken_call), None)
+        if trouble or not suspects:
+            return outcomes + [Outcome(message, Verdict.RETRY, trouble) for message in suspects]
+        return outcomes + self._outcomes_together(suspects, of_suspects=True)
+
+    def _outcomes_together(self, messages: Sequence[Message], *, of_suspects: bool) -> list[Outcome]:
         """The engine's, or a retry for every message while the breaker cools down."""
         if error := self._breaker.cooldown_error():
             return [Outcome(message, Verdict.RETRY, error) for message in messages]
         outcomes = self._sync_all(messages)
-        self._record_health(outcomes)
+        self._record_health(outcomes, of_suspects=of_suspects)
         return outcomes
 
     def _sync_all(self, messages: Sequence[Message]) -> list[Outcome]:
@@ -103,11 +118,12 @@ class Consumer:
         middle = len(messages) // 2
         return self._sync_all(messages[:middle]) + self._sync_all(messages[middle:])
 
-    def _record_health(self, outcomes: Sequence[Outcome]) -> None:
+    def _record_health(self, outcomes: Sequence[Outcome], *, of_suspects: bool) -> None:
         """Record how HubSpot answered this batch, for the poison detector and the breaker."""
         now, total = self._clock(), self._sync.call_stats()
         stats, self._stats = total.since(self._stats), total
-        self._poison.record_batch(now, stats, {outcome.message.record for outcome in outcomes if outcome.broken_call})
+        breaking = {outcome.message.record for outcome in outcomes if outcome.broken_call}
+        self._poison.record_batch(now, CallStats() if of_suspects else stats, breaking)
         if stats.wrote:
             self._wrote_at = now
         responded = stats.wrote or any(isinstance(outcome.error, REJECTIONS) for outcome in outcomes)

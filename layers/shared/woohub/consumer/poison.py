@@ -1,7 +1,9 @@
 """Detect poison messages: records that break every call to HubSpot they are in.
 
 To the record's own calls such a message looks like an outage of HubSpot. Only how the same calls end for other records
-tells the two apart. The memory of this process suffices for that: a cold start costs the record two more attempts.
+tells the two apart. So suspects, which broke a call lately, are synced apart from others, whose calls they would break,
+and how the calls of suspects end counts for nothing. The memory of this process suffices for that: a cold start costs
+the record two more attempts.
 """
 
 from __future__ import annotations
@@ -30,16 +32,24 @@ class PoisonDetector:
         self._batches: list[_Batch] = []
 
     def record_batch(self, now: float, stats: CallStats, breaking: Set[str]) -> None:
-        """Record how a batch's calls ended, and which records broke a call by themselves; `now` in seconds."""
+        """Record how a batch's calls ended, and which records broke a call by themselves; `now` in seconds.
+
+        Of suspects that were synced apart, `stats` are empty.
+        """
         self._batches = [batch for batch in self._batches if is_within(MEMORY_S, batch.ended_at, now)]
         self._batches.append(_Batch(now, stats, breaking))
+
+    @property
+    def suspects(self) -> Set[str]:
+        """The records that broke a call by themselves lately."""
+        return frozenset().union(*(batch.breaking for batch in self._batches))
 
     def is_poison(self, record: str, call: str) -> bool:
         """Whether, since the record's previous attempt, this kind of call succeeded in the batches without it."""
         batches = self._since_previous_attempt(record)
         failures = sum(batch.stats.broken[call] > 0 for batch in batches)
         successes = sum(batch.stats.answered[call] > 0 and not batch.stats.broken[call] for batch in batches)
-        return failures > 0 and successes >= SUCCESSES_PER_FAILURE * failures
+        return successes >= SUCCESSES_PER_FAILURE * max(failures, 1)
 
     def _since_previous_attempt(self, record: str) -> Sequence[_Batch]:
         attempts = [number for number, batch in enumerate(self._batches) if record in batch.breaking]
