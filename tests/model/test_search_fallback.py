@@ -72,6 +72,21 @@ def test_a_create_whose_answer_is_lost_is_not_repeated(fault: dict[str, Any]) ->
     assert portal.ends_well()
 
 
+@pytest.mark.parametrize("path", ["deals/batch/read", "deals/search"])
+def test_a_deal_that_one_answer_leaves_out_is_not_made_again(path: str) -> None:
+    portal = Portal()
+    portal.shop.place(1, "ana@shop.example")
+    portal.tell(1, "order.created")
+    portal.simulation.sleep(LAG * 2)
+    portal.stack.cold_start()
+    portal.stack.portal.faults.add(InjectedFault(kind="omit", when="after", path=path, count=1))
+
+    portal.shop.change_status(1, "completed")
+    portal.tell(1, "order.updated")
+
+    assert portal.ends_well()
+
+
 def test_an_operator_is_warned() -> None:
     portal = Portal()
     portal.shop.place(1, "ana@shop.example")

@@ -15,6 +15,7 @@ from woohub.hubspot.objects import ObjectType
 from woohub.hubspot.paths import Paths, paths
 from woohub.hubspot.rate_limit import SEARCHES_PER_SECOND, Budget
 from woohub.hubspot.retries import Caller
+from woohub.json_values import whole_number
 
 BATCH = 100  # HubSpot takes at most 100 records in one batch call
 MAX_ASSOCIATION_READS = 1000  # … and 1,000 in a batch read of associations
@@ -130,17 +131,31 @@ class HubSpot:
         return f"{self.paths.associations}/{start.name}/{end.name}/batch"
 
     def search(self, object_type: ObjectType, name: str, values: Sequence[str], *, retry: bool = True) -> list[Record]:
-        """Find records whose property `name` is one of `values`; sees only what HubSpot has indexed so far."""
+        """Find records whose property `name` is one of `values`; sees only what HubSpot has indexed so far.
+
+        Where HubSpot counts more records than it shows, it is asked once more; a record may then be there twice.
+        """
         records: list[Record] = []
         for chunk in _chunks_that_fit(name, [value.lower() for value in values]):
-            after: str | None = "0"
-            while after is not None:
-                body = _search_body(name, chunk) | {"after": after}
-                path = f"{self.paths.objects}/{object_type.name}/search"
-                answer = self._read_results(path, body, self.searches, retry=retry)
-                records += answers.records(answer)
-                after = answers.next_page(answer)
+            some, total = self._search_pages(object_type, name, chunk, retry=retry)
+            if len(some) < total:
+                some += self._search_pages(object_type, name, chunk, retry=retry)[0]
+            records += some
         return records
+
+    def _search_pages(
+        self, object_type: ObjectType, name: str, values: Sequence[str], *, retry: bool
+    ) -> tuple[list[Record], int]:
+        """The records of all pages, and how many there are by HubSpot's account."""
+        records, total = list[Record](), 0
+        after: str | None = "0"
+        while after is not None:
+            body = _search_body(name, values) | {"after": after}
+            path = f"{self.paths.objects}/{object_type.name}/search"
+            answer = self._read_results(path, body, self.searches, retry=retry)
+            records += answers.records(answer)
+            after, total = answers.next_page(answer), whole_number(answer.get("total")) or 0
+        return records, total
 
     def property_definitions(self, object_type: ObjectType, *, retry: bool = True) -> list[dict[str, Any]]:
         """Every property of an object: name, type, options, hasUniqueValue … `retry` as for `read`."""

@@ -144,7 +144,8 @@ class BySearch:
         unknown = [key for key in keys if key not in known]
         hits = self.hubspot.search(self.type, self.type.key, unknown, retry=False) if unknown else []
         ids = [known[key] for key in keys if key in known] + [hit.id for hit in by_key(self.type, hits, keys).values()]
-        return self.hubspot.read(self.type, ids, self.properties, retry=False) if ids else []
+        read = partial(self.hubspot.read, self.type, properties=self.properties, retry=False)
+        return list(asked_twice(partial(by_id_read, read), ids).values())
 
 
 def by_key(kind: ObjectType, records: Sequence[Record], keys: Sequence[str]) -> dict[str, Record]:
