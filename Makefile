@@ -63,8 +63,9 @@ test: install ## Pass all tests (PYTEST="-k breaker" for some)
 bench: .venv/ready ## Measure woohub beside the flow it replaces, against its goals (BENCH=--write renews docs/benchmarks.md)
 	@.venv/bin/python -m benchmark $(BENCH)
 
-soak: install ## The model's gate on 20 seeds and a longer stateful test (half an hour)
-	@MODEL_SEEDS=20 MODEL_EXAMPLES=2000 $(LOCAL) .venv/bin/pytest --numprocesses auto tests/model
+soak: install ## The model's gate on 20 seeds, a longer stateful test, a thousand examples of each law (half an hour)
+	@MODEL_SEEDS=20 MODEL_EXAMPLES=2000 $(LOCAL) .venv/bin/pytest --numprocesses auto --hypothesis-profile long \
+		tests/model tests/unit
 
 demo: install ## Show it: the deployed stack on this machine, real deliveries, the result
 	@$(LOCAL) .venv/bin/python -m local_stack demo

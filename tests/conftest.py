@@ -116,6 +116,8 @@ def pytest_collection_finish() -> None:
 
 
 # How fast a machine is says nothing about the code: no test of a law fails for taking long.
-hypothesis.settings.register_profile("woohub", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
-hypothesis.settings.register_profile("quick", hypothesis.settings.get_profile("woohub"), max_examples=10)
+hypothesis.settings.register_profile("long", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+for profile, examples in {"woohub": 50, "quick": 10}.items():
+    hypothesis.settings.register_profile(profile, hypothesis.settings.get_profile("long"), max_examples=examples)
+hypothesis.settings.register_profile("long", hypothesis.settings.get_profile("long"), max_examples=1000)
 hypothesis.settings.load_profile("woohub")

@@ -95,14 +95,41 @@ def in_an_outage(other: Other) -> None:
         other.aws("sqs").send_message(QueueUrl=other.output("QueueUrl"), **message)
 
 
-def test_a_deployment_in_an_outage_keeps_all_that_waits_and_all_that_was_set(other: Other) -> None:
+@dataclass(frozen=True)
+class Before:
+    """A stack in an outage, before it was deployed anew."""
+
+    kept: dict[str, Any]
+    version: int  # of the consumer, which takes the deliveries
+
+
+@pytest.fixture(scope="module")
+def before(other: Other) -> Before:
+    """With other settings, and in an account that cannot reserve concurrency, it is deployed after this was seen."""
     in_an_outage(other)
-    before = kept(other)
+    seen = Before(kept(other), int(released(other, other.output("ConsumerFunction"))["Version"]))
+    other.deploy(HubSpotRequestsPer10Seconds="60", LogLevel="DEBUG", ConsumerReservedConcurrency="0")
+    return seen
 
-    other.deploy(HubSpotRequestsPer10Seconds="50", LogLevel="DEBUG")
 
-    assert (before["messages"], before["consumer"], before["HubSpotSecretArn"]) == (3, "Disabled", SECRET)
-    assert kept(other) == before
+def test_a_deployment_in_an_outage_keeps_all_that_waits_and_all_that_was_set(other: Other, before: Before) -> None:
+    states = [before.kept[name] for name in ("messages", "consumer", "HubSpotSecretArn")]
+    assert states == [3, "Disabled", SECRET]
+    assert kept(other) == before.kept
+
+
+def test_a_new_setting_reaches_the_version_that_takes_the_deliveries(other: Other, before: Before) -> None:
+    after = released(other, other.output("ConsumerFunction"))
+
+    assert after["Environment"]["Variables"]["HUBSPOT_REQUESTS_PER_10_SECONDS"] == "60"
+    assert int(after["Version"]) > before.version
+
+
+@pytest.mark.usefixtures("before")
+def test_an_account_that_cannot_reserve_concurrency_gets_two_writers_with_half_of_the_budget(other: Other) -> None:
+    variables = released(other, other.output("ConsumerFunction"))["Environment"]["Variables"]
+
+    assert variables["HUBSPOT_ONE_WRITER"] == "0"
 
 
 def test_a_breaker_that_cloudformation_writes_over_stays_open(other: Other) -> None:
@@ -114,23 +141,6 @@ def test_a_breaker_that_cloudformation_writes_over_stays_open(other: Other) -> N
     answer = other.aws("lambda").invoke(FunctionName=other.output("GovernorFunction"))
 
     assert json.loads(answer["Payload"].read()) == {"state": "open", "done": "waiting"}
-
-
-def test_a_new_setting_reaches_the_version_that_takes_the_deliveries(other: Other) -> None:
-    before = released(other, other.output("ConsumerFunction"))
-
-    other.deploy(HubSpotRequestsPer10Seconds="60")
-
-    after = released(other, other.output("ConsumerFunction"))
-    assert after["Environment"]["Variables"]["HUBSPOT_REQUESTS_PER_10_SECONDS"] == "60"
-    assert int(after["Version"]) > int(before["Version"])
-
-
-def test_an_account_that_cannot_reserve_concurrency_gets_two_writers_with_half_of_the_budget(other: Other) -> None:
-    other.deploy(ConsumerReservedConcurrency="0")
-
-    variables = released(other, other.output("ConsumerFunction"))["Environment"]["Variables"]
-    assert variables["HUBSPOT_ONE_WRITER"] == "0"
 
 
 def everything(other: Other) -> set[str]:

@@ -150,8 +150,7 @@ def differing(report: VerificationReport) -> dict[str, tuple[str, str | None]]:
 # --- What is the same
 
 
-@pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("hpos", [True, False])
+@pytest.mark.parametrize(("seed", "hpos"), [(0, True), (1, False)])
 def test_a_shop_whose_deliveries_all_arrive_has_no_differences(seed: int, hpos: bool) -> None:
     case = Case(seed=seed, hpos=hpos).trade(150)
 
@@ -161,7 +160,7 @@ def test_a_shop_whose_deliveries_all_arrive_has_no_differences(seed: int, hpos: 
     assert report.orders > 50
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_after_three_of_a_hundred_lost_one_sweep_makes_them_equal(seed: int) -> None:
     case = Case(seed=seed)
     case.lab.shop.hooks.lose = 0.03

@@ -107,9 +107,8 @@ def test_searches_stay_within_hubspots_limit() -> None:
     assert portal.stack.portal.limits.refused == 0
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_the_gate_holds_here_too_as_long_as_no_process_dies(seed: int) -> None:
+def test_the_gate_holds_here_too_as_long_as_no_process_dies() -> None:
     """The lag is bridged by the memory of the process: one that dies soon after a create takes it with it."""
     scale = Scale(orders=300, customers=100, seconds=90.0, changes=4, moves=1, span=30)
 
-    assert run(seed, scale, unique=False, crashes=lambda: None).complaints() == []
+    assert run(1, scale, unique=False, crashes=lambda: None).complaints() == []

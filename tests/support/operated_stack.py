@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import threading
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -24,6 +25,7 @@ from simulators.core.server import AppServer, in_thread
 from simulators.hubspot import DEFAULT_TOKEN, SimulatedPortal
 from simulators.woocommerce import KEY, SECRET, SimulatedShop, create_app
 from tests.support.cli_stack import NAME, Deployed, deployed
+from woohub.clock import Timer
 from woohub.delivery import messages
 from woohub.delivery.delivery import Delivery
 from woohub.delivery.sites import site
@@ -32,6 +34,8 @@ from woohub.settings import Secret
 from woohub.store.webhooks import TOPICS
 from woohub.stores import webhook_secret
 from woohub_cli.main import app
+from woohub_cli.set_up import store_setup
+from woohub_cli.stack import connections
 
 PATH = "/live/webhooks/woocommerce"
 FUNCTIONS = {"GovernorFunction": "governor", "ReconcileFunction": "reconcile"}
@@ -143,7 +147,15 @@ def operated_stack(**settings: Any) -> Iterator[OperatedStack]:
             "HUBSPOT_API_KEY": DEFAULT_TOKEN,
         }
         started.enter_context(_ingest_of(running))
+        for module in (connections, store_setup):
+            started.enter_context(patch.object(module, "Timer", _without_pauses))
         yield running
+
+
+def _without_pauses() -> Timer:
+    """A command's time, in which the pauses before another try pass at once."""
+    pauses: list[float] = []
+    return Timer(lambda: time.monotonic() + sum(pauses), pauses.append)
 
 
 @contextmanager
