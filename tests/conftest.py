@@ -116,8 +116,8 @@ def pytest_collection_finish() -> None:
 
 
 # How fast a machine is says nothing about the code: no test of a law fails for taking long.
-hypothesis.settings.register_profile("long", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
-for profile, examples in {"woohub": 50, "quick": 10}.items():
-    hypothesis.settings.register_profile(profile, hypothesis.settings.get_profile("long"), max_examples=examples)
-hypothesis.settings.register_profile("long", hypothesis.settings.get_profile("long"), max_examples=1000)
+for profile, examples in {"quick": 10, "woohub": 50, "long": 1000}.items():
+    hypothesis.settings.register_profile(
+        profile, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], max_examples=examples
+    )
 hypothesis.settings.load_profile("woohub")

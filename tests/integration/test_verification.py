@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Never, cast
@@ -928,7 +927,7 @@ def of_another_store(case: Case, number: int, *, later_s: int = 0, **values: str
     assert event
     own = snapshot_of(event, case.mapping)
     at = shifted(own.version.captured_at, timedelta(seconds=later_s))
-    version = replace(own.version, captured_at=at, modified_at=at)
+    version = own.version._replace(captured_at=at, modified_at=at)
     return lambda _email, _now_ms: [ContactSnapshot(version, {**own.properties, **values, "outlet_customer_id": "7"})]
 
 

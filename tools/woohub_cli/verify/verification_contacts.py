@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from functools import partial
 
 from woohub.dates import utc_from_ms
@@ -179,7 +178,7 @@ def _of_other_stores(run: VerificationRun, newest: Seen, record: Record) -> Iter
     for other in others:
         if _same_second(version, other.version):
             values = {name: value for name, value in other.properties.items() if name in run.table.contact_rules}
-            yield ContactSnapshot(replace(version, received_ms=version.received_ms + 1), values)
+            yield ContactSnapshot(version._replace(received_ms=version.received_ms + 1), values)
 
 
 def _same_second(one: ContactVersion, other: ContactVersion) -> bool:
