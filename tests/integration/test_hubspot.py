@@ -124,6 +124,21 @@ def test_a_read_is_tried_again_after_a_broken_connection(kind: str) -> None:
     assert read(engine.hubspot) == []
 
 
+def test_half_a_character_is_sent_and_read_as_json_escapes_it() -> None:
+    engine, sent = EngineFixture(), list[bytes]()
+    body = rb'{"results": [{"id": "1", "properties": {"firstname": "Ana \ud83d"}}]}'
+
+    def request(_method: str, _url: str, **call: Any) -> InProcessResponse:
+        sent.append(call["body"])
+        return InProcessResponse(200, HTTPHeaderDict(), body)
+
+    with patch.object(engine.hubspot.caller.http, "request", request):
+        (record,) = engine.hubspot.read(CONTACTS, ["a\ud83d@example.com"], ["firstname"], id_property="email")
+
+    assert rb"a\ud83d@example.com" in sent[0]
+    assert record.properties["firstname"] == "Ana \ud83d"
+
+
 @pytest.mark.parametrize(("error", "words"), BROKEN_CALLS, ids=lambda value: type(value).__name__)
 def test_why_hubspot_does_not_answer_is_said_in_words(error: HTTPError, words: str) -> None:
     engine = EngineFixture()

@@ -44,11 +44,12 @@ class ApiError(Exception):
 
 
 def in_words(error: Json) -> Json:
-    """An error without codes and context: HubSpot says that every field of it may be missing."""
-    kept = {name: error[name] for name in ("status", "message", "correlationId", "category") if name in error}
+    """An error without codes and context, as far as HubSpot's specification lets them be missing."""
+    kept = {name: error[name] for name in ("status", "message", "correlationId", "category", "links") if name in error}
+    empty = {name: type(error[name])() for name in ("errors", "context") if name in error}
     details = "; ".join(detail["message"] for detail in error.get("errors", ()))
     trace = {name: ids for name, ids in error.get("context", {}).items() if name == "objectWriteTraceId"}
-    return kept | ({"message": details} if details else {}) | ({"context": trace} if trace else {})
+    return kept | empty | ({"message": details} if details else {}) | ({"context": trace} if trace else {})
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from pydantic_core import from_json
+
 from woohub.counted import counted
 from woohub.errors import (
     Forbidden,
@@ -104,10 +106,18 @@ def retry_after(response: Response) -> float | None:
 def json_object(response: Response) -> dict[str, Any]:
     """The body as a JSON object, or empty for anything else (pages, truncated answers)."""
     try:
-        body = json.loads(response.data or b"{}")
+        body = _read(response.data or b"{}")
     except (ValueError, RecursionError):
         return {}
     return body if isinstance(body, dict) else {}
+
+
+def _read(text: bytes) -> object:
+    """The JSON value. Pydantic's reader takes half the time, but refuses halves of characters."""
+    try:
+        return from_json(text)
+    except ValueError:
+        return json.loads(text)
 
 
 def with_results(body: dict[str, Any], call: str) -> dict[str, Any]:

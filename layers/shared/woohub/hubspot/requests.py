@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 import urllib3
+from pydantic_core import to_json
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
@@ -41,7 +42,7 @@ def send(http: Http, method: str, url: str, body: Mapping[str, Any] | None, toke
     payload = None
     if body is not None:
         headers["content-type"] = "application/json"
-        payload = json.dumps(body, separators=(",", ":")).encode()
+        payload = _written(body)
     return http.request(
         method,
         url,
@@ -51,6 +52,14 @@ def send(http: Http, method: str, url: str, body: Mapping[str, Any] | None, toke
         retries=False,
         redirect=False,
     )
+
+
+def _written(body: Mapping[str, Any]) -> bytes:
+    """Compact JSON. Pydantic's writer takes a fifth of the time, but refuses halves of characters."""
+    try:
+        return to_json(body)
+    except ValueError:
+        return json.dumps(body, separators=(",", ":")).encode()
 
 
 def no_answer_cause(error: HTTPError) -> str:
