@@ -10,7 +10,7 @@ from simulators.hubspot import DEFAULT_TOKEN, InjectedFault, SimulatedPortal, pr
 from woohub.pool import Pool
 
 CONTACTS = "/crm/objects/2026-09/contacts"
-HALF_A_SECOND = urllib3.Timeout(connect=5.0, read=0.5)
+HALF_A_SECOND, THREE_SECONDS = (urllib3.Timeout(connect=5.0, read=seconds) for seconds in (0.5, 3.0))
 BEARER = {"authorization": f"Bearer {DEFAULT_TOKEN}"}
 
 
@@ -27,11 +27,11 @@ def test_the_read_timeout_holds_for_a_whole_response(portal: SimulatedPortal) ->
 
 
 def test_a_connection_is_used_again_with_the_full_timeout(portal: SimulatedPortal) -> None:
-    portal.faults.add(InjectedFault(kind="drip", hold_s=0.4, count=2))
+    portal.faults.add(InjectedFault(kind="drip", hold_s=1.6, count=2))
 
     with running(portal) as url, Pool() as pool:
         statuses = [
-            pool.request("GET", url + CONTACTS, headers=BEARER, timeout=HALF_A_SECOND, retries=False).status
+            pool.request("GET", url + CONTACTS, headers=BEARER, timeout=THREE_SECONDS, retries=False).status
             for _ in range(2)
         ]
         connections = pool.connection_from_url(url).num_connections
