@@ -19,10 +19,12 @@ class Parameters:
     """SSM with one parameter."""
 
     def __init__(self, value: str = '{"state":"closed"}') -> None:
-        self.value = value
+        self.value: str | None = value  # None: somebody has deleted it
         self.broken = False
 
     def get_parameter(self, *, Name: str) -> dict[str, Any]:
+        if self.value is None:
+            raise ClientError({"Error": {"Code": "ParameterNotFound", "Message": Name}}, "GetParameter")
         return {"Parameter": {"Name": Name, "Value": self.value, "Version": 1, "LastModifiedDate": MADE}}
 
     def put_parameter(self, *, Name: str, Value: str, Type: str, Overwrite: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -175,7 +176,34 @@ def test_a_long_reason_in_any_script_fits_its_parameter() -> None:
     fixture.breaker.record_batch(responded=False, errors=[Suspended("\N{COLLISION SYMBOL}" * 5000)])
 
     assert fixture.state.is_open
-    assert len(fixture.ssm.value) <= 4096
+    assert len(str(fixture.ssm.value)) <= 4096
+
+
+def test_a_reason_with_double_braces_is_stored_without_what_ssm_takes_for_a_reference() -> None:
+    fixture = BreakerFixture()
+
+    fixture.breaker.record_batch(responded=False, errors=[Suspended("{{{ portal.name }}} is down {}")])
+
+    assert fixture.state.reason == "{ { { portal.name } } } is down {}"
+    assert not {"{{", "}}"} & {first + second for first, second in pairwise(str(fixture.ssm.value))}
+
+
+def test_a_deleted_parameter_is_made_anew_by_the_consumer_that_opens_the_breaker() -> None:
+    fixture = BreakerFixture()
+    fixture.ssm.value = None
+
+    fixture.breaker.record_batch(responded=False, errors=[Unauthorized("401")])
+
+    assert (fixture.state.policy, fixture.lambda_.state) == ("auth", "Disabled")
+
+
+def test_a_parameter_deleted_while_the_breaker_is_open_is_made_anew_and_messages_flow() -> None:
+    fixture = BreakerFixture()
+    fixture.breaker.record_batch(responded=False, errors=[Unauthorized("401")])
+    fixture.ssm.value = None
+
+    assert (fixture.govern(), fixture.govern()) == ("repaired", "closed")
+    assert fixture.lambda_.state == "Enabled"
 
 
 @pytest.mark.parametrize("state", ["Disabled", "Disabling"])

@@ -10,6 +10,7 @@ at about that time.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -68,6 +69,8 @@ class State:
 
 
 _ADAPTER = TypeAdapter(State)
+# SSM takes no {{...}}, which refers to another parameter. The reason may hold it, nothing else: a state is flat.
+_DOUBLE_BRACE = re.compile(r"([{}])(?=\1)")
 
 
 class BreakerParameter:
@@ -78,14 +81,21 @@ class BreakerParameter:
         self._name = name
 
     def read(self) -> State:
-        """The state; raises botocore's errors when SSM does not respond."""
-        return state_from(last_written(self._ssm, self._name, TEMPLATE_VALUE).value)
+        """The state; raises botocore's errors when SSM does not respond.
+
+        A parameter that somebody deleted is a state that cannot be read; `write` makes it anew.
+        """
+        try:
+            return state_from(last_written(self._ssm, self._name, TEMPLATE_VALUE).value)
+        except ClientError as error:
+            if aws_code(error) != "ParameterNotFound":
+                raise
+            return State(policy=UNREADABLE, reason="the breaker's parameter is missing")
 
     def write(self, state: State) -> None:
         """Store it; raises botocore's errors."""
-        self._ssm.put_parameter(
-            Name=self._name, Value=_ADAPTER.dump_json(state).decode(), Type="String", Overwrite=True
-        )
+        text = _DOUBLE_BRACE.sub(r"\1 ", _ADAPTER.dump_json(state).decode())
+        self._ssm.put_parameter(Name=self._name, Value=text, Type="String", Overwrite=True)
 
 
 def state_from(text: str) -> State:
