@@ -70,6 +70,49 @@ def test_what_is_handed_back_comes_again_in_seconds_and_not_after_the_visibility
     assert asked == [15]
 
 
+def refusing_delays(fixture: ConsumerFixture, times: int, code: str) -> list[int]:
+    """SQS refuses the first entry of so many calls that set delays; returns how many entries each call has."""
+    calls: list[int] = []
+
+    def answer(*, Entries: list[dict[str, Any]], **_queue: str) -> Any:
+        calls.append(len(Entries))
+        refusals = [{"Id": Entries[0]["Id"], "Code": code, "SenderFault": False}] if len(calls) <= times else []
+        return {"Successful": [], "Failed": refusals}
+
+    fixture.sqs.change_message_visibility_batch = answer  # type: ignore[assignment,method-assign]
+    fixture.engine.portal.faults.add(InjectedFault(status=503))
+    return calls
+
+
+def test_a_delay_that_sqs_refuses_among_others_is_set_again(fixture: ConsumerFixture) -> None:
+    calls = refusing_delays(fixture, 1, "InternalError")
+
+    fixture.consume(fixture.receive(1, 2, 3))
+
+    assert (calls, fixture.warned) == ([3, 1], [])
+
+
+def test_a_delay_that_sqs_never_sets_is_logged_and_no_other_waits_for_it(fixture: ConsumerFixture) -> None:
+    calls = refusing_delays(fixture, 3, "ReceiptHandleIsInvalid")
+
+    fixture.consume(fixture.receive(*range(1, 13)))
+
+    assert calls == [10, 1, 1, 2]
+    assert fixture.warned == [("queue_call_failed", "ReceiptHandleIsInvalid")]
+
+
+def test_a_message_of_somebody_else_that_the_dead_letter_queue_refuses_is_left_to_the_queues_limit(
+    fixture: ConsumerFixture,
+) -> None:
+    fixture.sqs.send_message(QueueUrl=fixture.queue, MessageBody="as large as SQS allows: no room for a reason")
+    (record,) = fixture.receive()
+    often = record | {"attributes": {"ApproximateReceiveCount": "19"}}
+    fixture.sqs.delete_queue(QueueUrl=fixture.dead)
+
+    assert fixture.consume([often]) == [record["messageId"]]
+    assert fixture.receive() == []  # no copy, which would be received for ever
+
+
 def test_a_reject_goes_to_the_dead_letter_queue_with_its_reason_and_is_done(fixture: ConsumerFixture) -> None:
     reject_amount(fixture, "13.00")
 

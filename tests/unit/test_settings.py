@@ -203,6 +203,12 @@ def test_a_removed_secret_is_not_used_any_longer() -> None:
 # What secrets hold
 
 
+@pytest.mark.parametrize("code", ["AccessDeniedException", "DecryptionFailure", "ThrottlingException"])
+def test_a_secret_that_cannot_be_read_says_what_aws_said(code: str) -> None:
+    with pytest.raises(SecretUnavailable, match=code):
+        a_secret(SecretsManager(refused(code)), Clock()).text()
+
+
 @pytest.mark.parametrize(
     ("text", "secrets"),
     [
@@ -216,6 +222,9 @@ def test_a_removed_secret_is_not_used_any_longer() -> None:
         ('{"current": "new", "previous": ""}', {"current": "new"}),
         ('{"current": "new", "previous": null}', {"current": "new"}),
         ('{"current": 5, "other": "x"}', {}),
+        ("plain, from a file\r\n", {"current": "plain, from a file"}),
+        (" spaces count ", {"current": " spaces count "}),
+        ("\n", {}),
         ("{}", {}),
         ("", {}),
     ],

@@ -116,7 +116,7 @@ class Secret:
             if _is_empty(error):
                 return ""
             if self._text is None:
-                raise SecretUnavailable(f"Secrets Manager did not return the secret: {type(error).__name__}") from error
+                raise SecretUnavailable(f"Secrets Manager did not return the secret: {error}") from error
             _logger.warning("Secrets Manager did not return the secret, using the cached one: %s", error)
             return self._text
 
@@ -127,9 +127,16 @@ def _is_empty(error: Exception) -> bool:
 
 
 def webhook_secrets(text: str) -> dict[str, str]:
-    """Webhook secrets by name, from `{"current": "...", "previous": "..."}` or a plain string, without empty ones."""
+    """Webhook secrets by name, from `{"current": "...", "previous": "..."}` or a plain string, without empty ones.
+
+    What a plain string ends with is the line end of the file that it was stored from: no store can sign with one.
+    """
     stored = _json_object(text)
-    secrets = {"current": text} if stored is None else {name: stored.get(name) for name in ("current", "previous")}
+    secrets = (
+        {"current": text.rstrip("\r\n")}
+        if stored is None
+        else {name: stored.get(name) for name in ("current", "previous")}
+    )
     return {name: secret for name, secret in secrets.items() if isinstance(secret, str) and secret}
 
 

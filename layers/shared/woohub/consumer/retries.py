@@ -14,6 +14,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from woohub.concurrency import Concurrency
 from woohub.consumer.breaker import aws_code
 from woohub.consumer.sender import Sender, SqsRecord
+from woohub.delivery.delivery import Delivery
+from woohub.delivery.delivery_queue import refused
 from woohub.delivery.messages import ENTRIES
 from woohub.errors import DeadlineExceeded, TransientError
 from woohub.hubspot.client import chunks
@@ -48,27 +50,33 @@ class Retries:
         self._jitter = jitter
 
     def resend_if_near_limit(self, message: Message, record: SqsRecord) -> bool:
-        """Whether the message was sent again, which resets its receive count: waiting must not make a dead letter."""
-        if message.receive_count < RESEND_RECEIVES:
+        """Whether the message was sent again, which resets its receive count: waiting must not make a dead letter.
+
+        One that woohub cannot read waits for nothing: where the consumer cannot reject it, the queue does at its limit.
+        """
+        if message.receive_count < RESEND_RECEIVES or not isinstance(message.delivery, Delivery):
             return False
         return self._sender.send(self._queue_url, record, {}, delay_s=LONGEST_SEND_DELAY_S)
 
     def set_delays(self, retries: Sequence[tuple[Outcome, SqsRecord]]) -> None:
         """Set when each message is tried again; without that, it would wait out the queue's visibility timeout."""
         delays = [(record["receiptHandle"], self._delay_s(outcome)) for outcome, record in retries]
-        failed: list[str] = []  # after one that failed no other is begun
-        self._concurrency.run([partial(self._hide, chunk, failed) for chunk in chunks(delays, ENTRIES)])
-        if failed:  # then the visibility timeout is the delay
-            self._warn("queue_call_failed", call="ChangeMessageVisibility", queue=self._queue_url, error=failed[0])
+        failed: list[str] = []  # after a call that failed no other is begun
+        refusals: list[str] = []
+        self._concurrency.run([partial(self._hide, chunk, failed, refusals) for chunk in chunks(delays, ENTRIES)])
+        if errors := failed + refusals:  # then the visibility timeout is the delay
+            self._warn("queue_call_failed", call="ChangeMessageVisibility", queue=self._queue_url, error=errors[0])
 
-    def _hide(self, delays: Sequence[tuple[str, int]], failed: list[str]) -> None:
+    def _hide(self, delays: Sequence[tuple[str, int]], failed: list[str], refusals: list[str]) -> None:
         entries = [
             {"Id": str(number), "ReceiptHandle": receipt, "VisibilityTimeout": delay_s}
             for number, (receipt, delay_s) in enumerate(delays)
         ]
         try:
             if not failed:
-                self._sqs.change_message_visibility_batch(QueueUrl=self._queue_url, Entries=entries)  # type: ignore[arg-type]
+                refusals += refused(
+                    partial(self._sqs.change_message_visibility_batch, QueueUrl=self._queue_url), entries
+                )
         except (BotoCoreError, ClientError) as error:
             failed.append(aws_code(error))
 

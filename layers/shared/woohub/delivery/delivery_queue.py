@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 CALL_BYTES = 1024 * 1024  # SQS's limit for all messages of one call together
-ATTEMPTS = 3  # at messages that SQS rejects, while it accepts others of the call
+ATTEMPTS = 3  # at entries that SQS refuses, while it accepts others of the call
 
 Entry = dict[str, Any]
 
@@ -51,17 +52,29 @@ class DeliveryQueue:
                 self._warn("too_large_for_the_queue", **delivery.names, reason=str(error))
 
     def _send(self, batch: list[Entry]) -> None:
-        unsent = {str(number): message for number, message in enumerate(batch)}
-        for _ in range(ATTEMPTS):
-            entries = [{"Id": number, **message} for number, message in unsent.items()]
-            try:
-                response = self._sqs.send_message_batch(QueueUrl=self._url, Entries=entries)  # type: ignore[arg-type]
-            except (BotoCoreError, ClientError) as error:
-                raise TransientError(f"SQS does not respond: {type(error).__name__}") from error
-            unsent = {failure["Id"]: unsent[failure["Id"]] for failure in response.get("Failed", [])}
-            if not unsent:
-                return
-        raise TransientError(f"SQS did not accept {len(unsent)} of {counted(len(batch), 'message')}")
+        entries = [{"Id": str(number), **message} for number, message in enumerate(batch)]
+        try:
+            refusals = refused(partial(self._sqs.send_message_batch, QueueUrl=self._url), entries)
+        except (BotoCoreError, ClientError) as error:
+            raise TransientError(f"SQS did not accept messages: {error}") from error
+        if refusals:
+            codes = ", ".join(sorted(set(refusals)))
+            raise TransientError(f"SQS did not accept {len(refusals)} of {counted(len(batch), 'message')}: {codes}")
+
+
+def refused(call: Callable[..., Any], entries: list[Entry]) -> list[str]:
+    """Make a call of at most ten entries, and again with those that SQS refused; SQS's codes for what it never took.
+
+    Raises botocore's errors where the whole call fails.
+    """
+    refusals: list[Entry] = []
+    for _ in range(ATTEMPTS):
+        refusals = call(Entries=entries).get("Failed", [])
+        ids = {refusal["Id"] for refusal in refusals}
+        entries = [entry for entry in entries if entry["Id"] in ids]
+        if not entries:
+            break
+    return [refusal["Code"] for refusal in refusals]
 
 
 def _batches(messages: Iterable[Entry]) -> Iterator[list[Entry]]:
