@@ -35,9 +35,13 @@ from woohub.reconcile.watermark import WatermarkParameter
 from woohub.reconcile.webhook_repair import WebhookConfig
 from woohub.settings import AWS_CALLS, HubSpotToken, Secret, webhook_secrets
 from woohub.store.client import Store
-from woohub.store.connection import USUAL_STYLE, RequestStyle, StoreCredentials
+from woohub.store.connection import USUAL_STYLE, RequestStyle, StoreCredentials, is_unset
 from woohub.stores import FIRST
 
+REPAIR_ACCESS = (
+    "nothing is reconciled: the secret with the store's access is no JSON with url, consumer_key and consumer_secret: "
+    "run `woohub setup`; or it was deleted: `aws secretsmanager restore-secret` brings it back"
+)
 HUBSPOT_REQUESTS_PER_10_SECONDS = 5  # of all stores, in addition to the consumer's: the nightly check is in no hurry
 
 settings = ReconcileSettings.from_env(os.environ)
@@ -177,10 +181,7 @@ def run(request: RunRequest, of_store: OfStore, names: list[str], counter: Count
     """One store's run; returns its report."""
     credentials = of_store.credentials()
     if credentials is None:
-        log_once("no access to the store is set, so nothing is reconciled: run `woohub setup`", store=request.store)
-        counter.add(SWEEP_NOT_CONFIGURED)
-        counter.add(SWEEP_ALIVE)
-        return {"configured": False}
+        return run_without_access(of_store, counter)
     store = Store(
         http,
         credentials,
@@ -211,6 +212,18 @@ def run(request: RunRequest, of_store: OfStore, names: list[str], counter: Count
         styles[store.credentials] = store.style
     logger.info("reconciled", extra=facts)
     return facts
+
+
+def run_without_access(of_store: OfStore, counter: Counter) -> dict[str, Any]:
+    """Report why nothing is reconciled: no access was stored yet, or somebody has damaged it, which is a failure."""
+    if is_unset(of_store.access.text()):
+        log_once("no access to the store is set, so nothing is reconciled: run `woohub setup`", store=of_store.name)
+        counter.add(SWEEP_NOT_CONFIGURED)
+        counter.add(SWEEP_ALIVE)
+    else:
+        logger.error("store_access_unreadable", extra={"to_do": REPAIR_ACCESS})
+        counter.add(SWEEP_FAILED)
+    return {"configured": False}
 
 
 def mapping_of(store: str) -> FieldMapping:

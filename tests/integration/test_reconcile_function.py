@@ -95,6 +95,35 @@ def test_without_a_store_it_does_nothing_and_says_so(capsys: pytest.CaptureFixtu
     assert metrics(capsys)["SweepNotConfigured"] == [1.0]
 
 
+@pytest.mark.usefixtures("stack")
+@pytest.mark.parametrize(
+    "stored",
+    [
+        {"SecretString": "no json"},
+        {"SecretString": "[]"},
+        {"SecretString": '{"url": "https://shop.test", "consumer_key": "ck"}'},
+        {"SecretBinary": b"binary"},
+    ],
+)
+def test_a_damaged_access_to_the_store_is_a_failure_and_no_run(
+    capsys: pytest.CaptureFixture[str], stored: dict[str, Any]
+) -> None:
+    boto3.client("secretsmanager").put_secret_value(SecretId="woohub/store", **stored)
+
+    app.lambda_handler({}, Context())
+
+    assert metrics(capsys) == {"SweepFailed": [1.0]}
+
+
+@pytest.mark.usefixtures("stack")
+def test_a_deleted_access_to_the_store_is_a_failure_and_no_run(capsys: pytest.CaptureFixture[str]) -> None:
+    boto3.client("secretsmanager").delete_secret(SecretId="woohub/store")
+
+    app.lambda_handler({}, Context())
+
+    assert metrics(capsys) == {"SweepFailed": [1.0]}
+
+
 def test_a_process_that_knew_of_no_store_uses_the_one_set_since(stack: Stack) -> None:
     app.lambda_handler({}, Context())
 

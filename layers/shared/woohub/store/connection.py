@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import urlsplit
 
 
 def is_secure(url: str) -> bool:
     """Whether this is an https address."""
     return url.lower().startswith("https://")
+
+
+def is_unset(text: str) -> bool:
+    """Whether a store's secret is as it was made, an object without values. All else is a key, or a damaged one."""
+    stored = _json(text)
+    return isinstance(stored, dict) and not any(stored.values())
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True)
@@ -23,10 +37,7 @@ class StoreCredentials:
     @classmethod
     def from_secret(cls, text: str) -> StoreCredentials | None:
         """From `{"url", "consumer_key", "consumer_secret"}`; None as long as one of them is missing or empty."""
-        try:
-            stored = json.loads(text)
-        except ValueError:
-            return None
+        stored = _json(text)
         names = ("url", "consumer_key", "consumer_secret")
         values = [stored.get(name) if isinstance(stored, dict) else None for name in names]
         if not all(isinstance(value, str) and value.strip() for value in values):
