@@ -16,7 +16,7 @@ WELL, ILL = CallStats(Counter({CREATE: 1})), CallStats(Counter(), Counter({CREAT
 WELL_ELSEWHERE = CallStats(Counter({UPDATE: 1}))
 BOTH = CallStats(Counter({CREATE: 9}), Counter({CREATE: 4}))
 
-Step = tuple[CallStats, set[str]]  # how the calls of a batch went, and who broke one alone
+Step = tuple[CallStats, set[str]]  # how the calls of a batch went, and who broke CREATE alone
 TRY: Step = (ILL, {BAD})
 
 
@@ -24,7 +24,7 @@ def judged_poison(*steps: Step, gap: float = 60.0) -> bool:
     """Whether the bad record counts as poison after these batches."""
     detector = PoisonDetector()
     for number, (tally, breaking) in enumerate(steps):
-        detector.record_batch(number * gap, tally, breaking)
+        detector.record_batch(number * gap, tally, dict.fromkeys(breaking, CREATE))
     return detector.is_poison(BAD, CREATE)
 
 
@@ -40,9 +40,9 @@ def test_batches_of_records_that_are_kept_apart_do_not_speak_against_it() -> Non
 
 def test_a_record_is_suspect_for_a_while_after_it_broke_a_call() -> None:
     detector = PoisonDetector()
-    detector.record_batch(0, ILL, {BAD})
+    detector.record_batch(0, ILL, {BAD: CREATE})
     broke_lately = detector.suspects
-    detector.record_batch(MEMORY_S, WELL, set())
+    detector.record_batch(MEMORY_S, WELL, {})
 
     assert (broke_lately, detector.suspects) == ({BAD}, set())
 
@@ -71,6 +71,26 @@ def test_where_the_call_breaks_for_others_as_well_nobody_is_poison() -> None:
     others: list[Step] = [(WELL, set()), (WELL, set()), (ILL, {"order:1"}), (WELL, set()), (ILL, {"order:2"})]
 
     assert not judged_poison(TRY, *others, TRY)
+
+
+def test_other_calls_that_it_broke_do_not_make_this_one_less_of_a_chance() -> None:
+    detector = PoisonDetector()
+    sick = CallStats(Counter({CREATE: 6}), Counter({CREATE: 4}))
+    for number, call in enumerate([UPDATE] * 5 + [CREATE]):
+        detector.record_batch(number * 60, sick, {})
+        detector.record_batch(number * 60, WELL, {})
+        detector.record_batch(number * 60, WELL, {})
+        detector.record_batch(number * 60, CallStats(), {BAD: call})
+
+    assert not detector.is_poison(BAD, CREATE)
+
+
+def test_where_a_third_of_all_calls_breaks_twice_is_chance_and_five_times_is_not() -> None:
+    sick: Step = (CallStats(Counter({CREATE: 6}), Counter({CREATE: 4})), {"order:1"})
+    judged = [TRY, sick, (WELL, set()), (WELL, set()), (WELL, set()), (WELL, set())]
+
+    assert not judged_poison(*judged, TRY)
+    assert judged_poison(TRY, TRY, TRY, *judged, TRY)
 
 
 def test_a_batch_in_which_the_call_broke_before_it_went_well_is_not_one_that_went_well() -> None:

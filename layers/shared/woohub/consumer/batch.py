@@ -122,7 +122,7 @@ class Consumer:
         """Record how HubSpot answered this batch, for the poison detector and the breaker."""
         now, total = self._clock(), self._sync.call_stats()
         stats, self._stats = total.since(self._stats), total
-        breaking = {outcome.message.record for outcome in outcomes if outcome.broken_call}
+        breaking = {outcome.message.record: outcome.broken_call for outcome in outcomes if outcome.broken_call}
         self._poison.record_batch(now, CallStats() if of_suspects else stats, breaking)
         if stats.wrote:
             self._wrote_at = now

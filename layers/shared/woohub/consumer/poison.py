@@ -8,13 +8,14 @@ the record two more attempts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from woohub.clock import is_within
 from woohub.hubspot.call_stats import CallStats
 
 MEMORY_S = 1800.0  # longer than the longest delay of a message
+MOST_BY_CHANCE = 0.01
 SUCCESSES_PER_FAILURE = 2  # batches in which the call must have succeeded, for each in which it failed
 
 
@@ -22,7 +23,7 @@ SUCCESSES_PER_FAILURE = 2  # batches in which the call must have succeeded, for 
 class _Batch:
     ended_at: float
     stats: CallStats
-    breaking: Set[str]  # records that broke a call by themselves
+    breaking: Mapping[str, str]  # records that broke a call by themselves, with its path
 
 
 class PoisonDetector:
@@ -31,8 +32,8 @@ class PoisonDetector:
     def __init__(self) -> None:
         self._batches: list[_Batch] = []
 
-    def record_batch(self, now: float, stats: CallStats, breaking: Set[str]) -> None:
-        """Record how a batch's calls ended, and which records broke a call by themselves; `now` in seconds.
+    def record_batch(self, now: float, stats: CallStats, breaking: Mapping[str, str]) -> None:
+        """Record how a batch's calls ended, and which records broke which call by themselves; `now` in seconds.
 
         Of suspects that were synced apart, `stats` are empty.
         """
@@ -45,11 +46,23 @@ class PoisonDetector:
         return frozenset().union(*(batch.breaking for batch in self._batches))
 
     def is_poison(self, record: str, call: str) -> bool:
-        """Whether, since the record's previous attempt, this kind of call succeeded in the batches without it."""
+        """Whether, since the record's previous attempt, this kind of call succeeded in the batches without it.
+
+        And it is no chance that the record's calls broke as often as they did, since others' broke less often.
+        """
         batches = self._since_previous_attempt(record)
         failures = sum(batch.stats.broken[call] > 0 for batch in batches)
         successes = sum(batch.stats.answered[call] > 0 and not batch.stats.broken[call] for batch in batches)
-        return successes >= SUCCESSES_PER_FAILURE * max(failures, 1)
+        return successes >= SUCCESSES_PER_FAILURE * max(failures, 1) and self._chance(record, call) <= MOST_BY_CHANCE
+
+    def _chance(self, record: str, call: str) -> float:
+        """How likely it is that such a call of the record broke each time, if it breaks as others' do."""
+        first = next(number for number, batch in enumerate(self._batches) if record in batch.breaking)
+        others = [batch.stats for batch in self._batches[first:] if record not in batch.breaking]
+        broken = sum(stats.broken[call] for stats in others)
+        answered = sum(stats.answered[call] for stats in others)
+        times = sum(batch.breaking.get(record) == call for batch in self._batches)
+        return float((broken / max(broken + answered, 1)) ** times)
 
     def _since_previous_attempt(self, record: str) -> Sequence[_Batch]:
         attempts = [number for number, batch in enumerate(self._batches) if record in batch.breaking]
