@@ -45,6 +45,14 @@ def received(number: int = 1, message_id: str = "", receives: int = 21, reason: 
 # --- What is known about one
 
 
+@pytest.mark.parametrize("text", ["²", "9" * 5000, "0001-01-01T00:00:00+23:59", "order:²"])
+@pytest.mark.parametrize("name", ["attempts", "status", "rejectedAt", "entity"])
+def test_a_message_of_somebody_else_is_shown_whatever_its_attributes_say(name: str, text: str) -> None:
+    facts = received(receives=2, reason={name: text}).facts()
+
+    assert (facts["attempts"], facts["status"], facts["rejected_at"]) == (2, None, None)
+
+
 def test_a_rejected_message_tells_everything_the_consumer_wrote() -> None:
     assert received(reason=REFUSED).facts() == {
         "message_id": "message-1",

@@ -14,6 +14,7 @@ from woohub.counted import counted
 from woohub.delivery.delivery import Delivery
 from woohub.delivery.messages import flat_attributes, from_sqs
 from woohub.errors import InvalidMessage
+from woohub.json_values import whole_number
 from woohub.stores import FIRST
 from woohub_cli.cli_errors import Trouble
 from woohub_cli.orders import order_names
@@ -54,7 +55,7 @@ class DeadLetter:
     def name(self) -> OrderName | None:
         """The order it is about, with the number and name of its payload; None if it is about none."""
         kind, _, order_id = self.entity.partition(":")
-        if kind != "order" or not order_id.isdigit():
+        if kind != "order" or whole_number(order_id) is None:
             return None
         payload = _payload(self.delivery.body if self.delivery else b"")
         fields = payload if isinstance(payload, dict) else {}
@@ -85,14 +86,14 @@ class DeadLetter:
         text = self.attributes.get("rejectedAt", "")
         try:
             return datetime.fromisoformat(text).astimezone(UTC)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
 
     @property
     def attempts(self) -> int:
         """How often the consumer tried it."""
-        text = self.attributes.get("attempts", "")
-        return int(text) if text.isdigit() else self.receives
+        attempts = whole_number(self.attributes.get("attempts"))
+        return self.receives if attempts is None else attempts
 
     @property
     def size(self) -> int:
@@ -101,7 +102,6 @@ class DeadLetter:
 
     def facts(self) -> dict[str, Any]:
         """For --json; what is unknown is null, and an order's number or name is left out."""
-        status = self.attributes.get("status", "")
         known = self.name.facts() if self.name else {}
         store = {"store": self.store} if self.store else {}
         return (
@@ -111,7 +111,7 @@ class DeadLetter:
                 "message_id": self.message_id,
                 "entity": self.entity,
                 "reason": self.reason,
-                "status": int(status) if status.isdigit() else None,
+                "status": whole_number(self.attributes.get("status")),
                 "category": self.attributes.get("category"),
                 "property": self.attributes.get("property"),
                 "correlation_id": self.attributes.get("correlationId"),
