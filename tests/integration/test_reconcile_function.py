@@ -124,6 +124,16 @@ def test_a_deleted_access_to_the_store_is_a_failure_and_no_run(capsys: pytest.Ca
     assert metrics(capsys) == {"SweepFailed": [1.0]}
 
 
+def test_a_deleted_watermark_is_a_failed_run_that_says_what_to_do(stack: Stack) -> None:
+    stack.set_store("https://shop.test")
+    boto3.client("ssm").delete_parameter(Name="/woohub/watermark")
+
+    failed = app.lambda_handler({}, Context())["failed"]
+
+    assert "/woohub/watermark is missing; nothing is reconciled until" in failed["watermark"]
+    assert "woohub reconcile --since" in failed["watermark"]
+
+
 def test_a_process_that_knew_of_no_store_uses_the_one_set_since(stack: Stack) -> None:
     app.lambda_handler({}, Context())
 

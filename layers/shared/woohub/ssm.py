@@ -11,12 +11,14 @@ from datetime import datetime
 from operator import itemgetter
 from typing import TYPE_CHECKING, TypeVar
 
+from botocore.exceptions import ClientError
 from pydantic import TypeAdapter, ValidationError
 
 from woohub.errors import InvalidParameter
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
+    from mypy_boto3_ssm.type_defs import ParameterTypeDef
 
 T = TypeVar("T")
 
@@ -42,9 +44,9 @@ class ParameterVersion:
 def last_written(ssm: SSMClient, name: str, template_value: str) -> ParameterVersion:
     """The newest version that holds anything but the template's value; the first version where none does.
 
-    Raises botocore's errors.
+    Raises InvalidParameter where somebody has deleted it, and botocore's errors.
     """
-    newest = ssm.get_parameter(Name=name)["Parameter"]
+    newest = _newest(ssm, name)
     if newest["Value"] != template_value or newest["Version"] == 1:
         return ParameterVersion(newest["Value"], newest["LastModifiedDate"])
     pages = ssm.get_paginator("get_parameter_history").paginate(Name=name)
@@ -52,3 +54,12 @@ def last_written(ssm: SSMClient, name: str, template_value: str) -> ParameterVer
     written = [version for version in versions if version["Value"] != template_value]
     version = written[-1] if written else versions[0]
     return ParameterVersion(version["Value"], version["LastModifiedDate"])
+
+
+def _newest(ssm: SSMClient, name: str) -> ParameterTypeDef:
+    try:
+        return ssm.get_parameter(Name=name)["Parameter"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ParameterNotFound":
+            raise
+        raise InvalidParameter(f"the SSM parameter {name} is missing") from None

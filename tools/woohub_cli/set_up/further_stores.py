@@ -56,10 +56,9 @@ def put(stack: Stack, name: str, settings: StoreSettings | None) -> None:
 
 def reconciled(stack: Stack) -> str | None:
     """When the last run that read all changes of the stack's store began; None: none yet, or it is not known."""
-    ssm, name = stack.aws.ssm, stack.output("WatermarkParameter")
     try:
-        mark = WatermarkParameter(ssm, name).read()
-    except (ssm.exceptions.ParameterNotFound, InvalidParameter):
+        mark = WatermarkParameter(stack.aws.ssm, stack.output("WatermarkParameter")).read()
+    except InvalidParameter:
         return None
     return f"{mark.completed}Z" if isinstance(mark, Watermark) and mark.completed else None
 

@@ -86,11 +86,10 @@ class BreakerParameter:
         A parameter that somebody deleted is a state that cannot be read; `write` makes it anew.
         """
         try:
-            return state_from(last_written(self._ssm, self._name, TEMPLATE_VALUE).value)
-        except ClientError as error:
-            if aws_code(error) != "ParameterNotFound":
-                raise
-            return State(policy=UNREADABLE, reason="the breaker's parameter is missing")
+            text = last_written(self._ssm, self._name, TEMPLATE_VALUE).value
+        except InvalidParameter as error:
+            return State(policy=UNREADABLE, reason=str(error))
+        return state_from(text)
 
     def write(self, state: State) -> None:
         """Store it; raises botocore's errors."""

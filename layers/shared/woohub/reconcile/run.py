@@ -33,7 +33,8 @@ SHARE_OF_TIME = 0.8  # of an invocation; the rest is for the last page and for l
 REASON_UNAVAILABLE = "store unavailable"
 REPAIR_WATERMARK = (
     "nothing is reconciled until this is repaired: correct the SSM parameter {name} at the place named, or set it to "
-    "an earlier value (`aws ssm get-parameter-history --name {name}` lists them)"
+    "an earlier value (`aws ssm get-parameter-history --name {name}` lists them). If it is missing, make it (a String "
+    "of {{}}), then run `woohub reconcile --since` the day on which it was deleted"
 )
 
 
