@@ -56,7 +56,7 @@ class DeliveryQueue:
         try:
             refusals = refused(partial(self._sqs.send_message_batch, QueueUrl=self._url), entries)
         except (BotoCoreError, ClientError) as error:
-            raise TransientError(f"SQS did not accept messages: {error}") from error
+            raise TransientError(f"SQS does not respond: {error}") from error
         if refusals:
             codes = ", ".join(sorted(set(refusals)))
             raise TransientError(f"SQS did not accept {len(refusals)} of {counted(len(batch), 'message')}: {codes}")
