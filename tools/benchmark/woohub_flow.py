@@ -100,10 +100,11 @@ class Queues:
         at = self._clock.now + DelaySeconds
         self.messages[message_id] = QueuedMessage(record, at, at, MessageGroupId)
 
-    def change_message_visibility_batch(self, *, QueueUrl: str, Entries: Sequence[Mapping[str, Any]]) -> None:  # noqa: ARG002
+    def change_message_visibility_batch(self, *, QueueUrl: str, Entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:  # noqa: ARG002
         """Hide messages for some seconds from now."""
         for entry in Entries:
             self.messages[entry["ReceiptHandle"]].visible_at = self._clock.now + entry["VisibilityTimeout"]
+        return {"Successful": [{"Id": entry["Id"]} for entry in Entries]}
 
     def receive(self) -> list[dict[str, Any]]:
         """Wait for a batch as the event source mapping does."""
