@@ -23,6 +23,15 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
+def object_in(text: str) -> dict[str, Any] | None:
+    """The JSON object in a text; None if it is none."""
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
 def identifier(content: Mapping[str, Any]) -> int:
     """The id of an order or customer; 0 if there is none."""
     return whole_number(content.get("id")) or 0

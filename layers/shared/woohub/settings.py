@@ -5,7 +5,6 @@ The settings of the functions that call HubSpot are in hubspot_settings.py: inge
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import time
@@ -18,6 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from woohub.errors import SecretUnavailable, Unauthorized
+from woohub.json_values import object_in
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -131,7 +131,7 @@ def webhook_secrets(text: str) -> dict[str, str]:
 
     What a plain string ends with is the line end of the file that it was stored from: no store can sign with one.
     """
-    stored = _json_object(text)
+    stored = object_in(text)
     secrets = (
         {"current": text.rstrip("\r\n")}
         if stored is None
@@ -142,20 +142,20 @@ def webhook_secrets(text: str) -> dict[str, str]:
 
 def webhook_sources(text: str) -> list[str]:
     """The store's addresses, recorded as `"sources"` beside the webhook secrets; [] if none are."""
-    sources = (_json_object(text) or {}).get("sources")
+    sources = (object_in(text) or {}).get("sources")
     return [source for source in sources if isinstance(source, str)] if isinstance(sources, list) else []
 
 
 def hubspot_token(text: str) -> str:
     """The access token, from `{"token": "..."}` or a plain string; "" if there is none."""
-    stored = _json_object(text)
+    stored = object_in(text)
     token = text if stored is None else stored.get("token")
     return token.strip() if isinstance(token, str) else ""
 
 
 def erasure_key(text: str) -> str:
     """The key of the list of erasures, kept beside the token; "" if there is none."""
-    key = (_json_object(text) or {}).get("erasure_key")
+    key = (object_in(text) or {}).get("erasure_key")
     return key if isinstance(key, str) else ""
 
 
@@ -193,11 +193,3 @@ class HubSpotToken:
         if self._kept is not None:
             self._kept = token
         return token
-
-
-def _json_object(text: str) -> dict[str, Any] | None:
-    try:
-        stored = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return stored if isinstance(stored, dict) else None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import urlsplit
+
+from woohub.json_values import object_in
 
 
 def is_secure(url: str) -> bool:
@@ -15,15 +15,8 @@ def is_secure(url: str) -> bool:
 
 def is_unset(text: str) -> bool:
     """Whether a store's secret is as it was made, an object without values. All else is a key, or a damaged one."""
-    stored = _json(text)
-    return isinstance(stored, dict) and not any(stored.values())
-
-
-def _json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return None
+    stored = object_in(text)
+    return stored is not None and not any(stored.values())
 
 
 @dataclass(frozen=True)
@@ -37,9 +30,8 @@ class StoreCredentials:
     @classmethod
     def from_secret(cls, text: str) -> StoreCredentials | None:
         """From `{"url", "consumer_key", "consumer_secret"}`; None as long as one of them is missing or empty."""
-        stored = _json(text)
-        names = ("url", "consumer_key", "consumer_secret")
-        values = [stored.get(name) if isinstance(stored, dict) else None for name in names]
+        stored = object_in(text) or {}
+        values = [stored.get(name) for name in ("url", "consumer_key", "consumer_secret")]
         if not all(isinstance(value, str) and value.strip() for value in values):
             return None
         return cls(*(str(value).strip() for value in values))
