@@ -179,9 +179,10 @@ def start_other_stores(names: list[str], counter: Counter) -> None:
 
 def run(request: RunRequest, of_store: OfStore, names: list[str], counter: Counter) -> dict[str, Any]:
     """One store's run; returns its report."""
-    credentials = of_store.credentials()
+    access = of_store.access.text()
+    credentials = StoreCredentials.from_secret(access)
     if credentials is None:
-        return run_without_access(of_store, counter)
+        return run_without_credentials(of_store.name, access, counter)
     store = Store(
         http,
         credentials,
@@ -214,10 +215,10 @@ def run(request: RunRequest, of_store: OfStore, names: list[str], counter: Count
     return facts
 
 
-def run_without_access(of_store: OfStore, counter: Counter) -> dict[str, Any]:
+def run_without_credentials(store: str, access: str, counter: Counter) -> dict[str, Any]:
     """Report why nothing is reconciled: no access was stored yet, or somebody has damaged it, which is a failure."""
-    if is_unset(of_store.access.text()):
-        log_once("no access to the store is set, so nothing is reconciled: run `woohub setup`", store=of_store.name)
+    if is_unset(access):
+        log_once("no access to the store is set, so nothing is reconciled: run `woohub setup`", store=store)
         counter.add(SWEEP_NOT_CONFIGURED)
         counter.add(SWEEP_ALIVE)
     else:
