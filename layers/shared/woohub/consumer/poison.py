@@ -15,7 +15,7 @@ from woohub.clock import is_within
 from woohub.hubspot.call_stats import CallStats
 
 MEMORY_S = 1800.0  # longer than the longest delay of a message
-MOST_BY_CHANCE = 0.01
+MOST_BY_CHANCE = 0.01  # how likely a record's broken calls may be without the record being their cause
 SUCCESSES_PER_FAILURE = 2  # batches in which the call must have succeeded, for each in which it failed
 
 
@@ -50,20 +50,23 @@ class PoisonDetector:
 
         And it is no chance that the record's calls broke as often as they did, since others' broke less often.
         """
-        batches = self._since_previous_attempt(record)
-        failures = sum(batch.stats.broken[call] > 0 for batch in batches)
-        successes = sum(batch.stats.answered[call] > 0 and not batch.stats.broken[call] for batch in batches)
-        return successes >= SUCCESSES_PER_FAILURE * max(failures, 1) and self._chance(record, call) <= MOST_BY_CHANCE
-
-    def _chance(self, record: str, call: str) -> float:
-        """How likely it is that such a call of the record broke each time, if it breaks as others' do."""
-        first = next(number for number, batch in enumerate(self._batches) if record in batch.breaking)
-        others = [batch.stats for batch in self._batches[first:] if record not in batch.breaking]
-        broken = sum(stats.broken[call] for stats in others)
-        answered = sum(stats.answered[call] for stats in others)
-        times = sum(batch.breaking.get(record) == call for batch in self._batches)
-        return float((broken / max(broken + answered, 1)) ** times)
-
-    def _since_previous_attempt(self, record: str) -> Sequence[_Batch]:
         attempts = [number for number, batch in enumerate(self._batches) if record in batch.breaking]
-        return self._batches[attempts[-2] + 1 :] if len(attempts) > 1 else []
+        if len(attempts) < 2:
+            return False
+        goes_well = _goes_well(call, self._batches[attempts[-2] + 1 :])
+        return goes_well and _chance(record, call, self._batches[attempts[0] :]) <= MOST_BY_CHANCE
+
+
+def _goes_well(call: str, batches: Sequence[_Batch]) -> bool:
+    failures = sum(batch.stats.broken[call] > 0 for batch in batches)
+    successes = sum(batch.stats.answered[call] > 0 and not batch.stats.broken[call] for batch in batches)
+    return successes >= SUCCESSES_PER_FAILURE * max(failures, 1)
+
+
+def _chance(record: str, call: str, batches: Sequence[_Batch]) -> float:
+    """How likely it is that such a call of the record broke each time, if it breaks as others' do."""
+    others = [batch.stats for batch in batches if record not in batch.breaking]
+    broken = sum(stats.broken[call] for stats in others)
+    answered = sum(stats.answered[call] for stats in others)
+    times = sum(batch.breaking.get(record) == call for batch in batches)
+    return float((broken / max(broken + answered, 1)) ** times)
