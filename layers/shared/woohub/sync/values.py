@@ -40,7 +40,7 @@ def changed(
         name: value for name, value in wanted.items() if value and _differs(name, value, current, rules, schema)
     }
     accepted, refused = schema.divided(differing)
-    return accepted | _emptied(refused, current or {}, schema), refused
+    return accepted | _emptied(refused, current, schema), refused
 
 
 def _emptied(refused: Iterable[str], current: Current, schema: PropertySchema) -> dict[str, str]:
