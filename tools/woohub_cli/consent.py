@@ -15,7 +15,6 @@ from woohub_cli.cli_errors import WrongUsage
 YesOption = Annotated[
     bool, typer.Option("--yes", "-y", help="Yes to every question. Needed without a terminal, and with --json.")
 ]
-UNCONFIRMED = "nothing was changed; pass --yes to confirm"
 
 
 def agreed(question: str, *, yes: bool, json: bool) -> bool:
@@ -25,7 +24,12 @@ def agreed(question: str, *, yes: bool, json: bool) -> bool:
     return typer.confirm(question, err=True)
 
 
+def unconfirmed(otherwise: str = "nothing was changed") -> WrongUsage:
+    """The error that says what happened instead, and names --yes."""
+    return WrongUsage(f"{otherwise}; pass --yes to confirm")
+
+
 def confirm(question: str, *, yes: bool, json: bool, otherwise: str = "nothing was changed") -> None:
-    """Returns if it is agreed; else WrongUsage, which says what happened instead and names --yes."""
+    """Returns if it is agreed; else raises what `unconfirmed` makes."""
     if not agreed(question, yes=yes, json=json):
-        raise WrongUsage(f"{otherwise}; pass --yes to confirm")
+        raise unconfirmed(otherwise)

@@ -8,8 +8,8 @@ from typing import Any
 
 from woohub.mapping.fields import FieldMapping
 from woohub.mapping.overlay import Overlay
-from woohub_cli.cli_errors import EXPECTED, WrongUsage, explain
-from woohub_cli.consent import UNCONFIRMED, agreed
+from woohub_cli.cli_errors import EXPECTED, explain
+from woohub_cli.consent import agreed, unconfirmed
 from woohub_cli.mapping import mapping_rows
 from woohub_cli.mapping.mapping_counts import Affected, affected
 from woohub_cli.mapping.mapping_effects import effects, missing_in_hubspot, writes_more
@@ -108,7 +108,7 @@ def replace(mappings: Mappings, file: Overlay | None, options: StoreOptions, *, 
     elif same:
         output.say("\nThe stack has it already.")
     if not (agrees or same or dry_run):
-        raise WrongUsage(UNCONFIRMED)
+        raise unconfirmed()
 
 
 def _following(changes: Sequence[Change], consequences: Consequences) -> list[str]:
