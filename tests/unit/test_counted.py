@@ -23,6 +23,8 @@ CONSTANT = re.compile(r"\b[A-Z_]{3,}\b")
     [
         (1, ("order",), "1 order"),
         (0, ("order",), "0 orders"),
+        (2, ("order",), "2 orders"),
+        (1, ("delivery",), "1 delivery"),
         (2, ("delivery",), "2 deliveries"),
         (1, ("deal or order", "deals or orders"), "1 deal or order"),
         (2, ("deal or order", "deals or orders"), "2 deals or orders"),
