@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable
 
 from botocore.exceptions import (
-    BotoCoreError,
     ClientError,
     HTTPClientError,
     NoCredentialsError,
@@ -16,6 +15,7 @@ from botocore.exceptions import (
 )
 from botocore.exceptions import ConnectionError as NoConnection
 
+from woohub.aws_errors import AWS_ERRORS, aws_code
 from woohub.configuration import ConfigurationUnreadable
 from woohub.errors import DeadlineExceeded, Forbidden, HubSpotUnavailable, TransientError, Unauthorized, WooHubError
 from woohub.store.requests import StoreRefused, StoreUnavailable
@@ -37,7 +37,7 @@ class WrongUsage(Trouble):
 
 
 STORE_FAILS = (StoreRefused, StoreUnavailable, DeadlineExceeded)  # what a call to the store raises
-EXPECTED = (Trouble, WooHubError, BotoCoreError, ClientError)
+EXPECTED = (Trouble, WooHubError, *AWS_ERRORS)
 EXPIRED = (
     "ExpiredToken",
     "ExpiredTokenException",
@@ -79,7 +79,7 @@ def broken_configuration_fix(mistake: str) -> str:
 
 def _refused_by_aws(error: Exception) -> str:
     answer = error.response["Error"] if isinstance(error, ClientError) else {}
-    code, message = answer.get("Code", ""), answer.get("Message", "")
+    code, message = aws_code(error), answer.get("Message", "")
     if code in EXPIRED:
         return f"AWS does not accept these credentials ({code}): {LOG_IN}"
     return f"AWS refused {getattr(error, 'operation_name', 'a call')}: {message or code}"

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from woohub import erasures, stores_file
+from woohub.aws_errors import AWS_ERRORS
 from woohub.erasures import ErasureList
 from woohub.errors import Suspended, WooHubError
 from woohub.mapping import mapping_file
@@ -171,7 +170,7 @@ class Configuration:
         try:
             self._client = self._client or self._make_client()
             objects = read_objects(self._client, self._bucket, self._objects)
-        except (BotoCoreError, ClientError) as error:
+        except AWS_ERRORS as error:
             if self._version is None:
                 raise ConfigurationUnreadable(f"S3 did not return the stack's configuration: {error}") from error
             _logger.warning("S3 did not return the stack's configuration, using the last one: %s", error)

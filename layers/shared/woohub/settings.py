@@ -14,8 +14,8 @@ from dataclasses import MISSING, Field, dataclass, fields
 from typing import TYPE_CHECKING, Any, Self
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 
+from woohub.aws_errors import AWS_ERRORS, aws_code
 from woohub.errors import SecretUnavailable, Unauthorized
 from woohub.json_values import object_in
 
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 AWS_CALLS = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
 
 _logger = logging.getLogger(__name__)
-NO_SECRET = ("ResourceNotFoundException", "InvalidRequestException")  # the latter: it is marked for deletion
+# AWS's codes where there is no such secret, or it has no value yet; and where it is marked for deletion.
+NO_SECRET = ("ResourceNotFoundException", "InvalidRequestException")
 _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -112,18 +113,13 @@ class Secret:
         self._read_at = self._clock()
         try:
             return self._client.get_secret_value(SecretId=self._arn).get("SecretString", "")
-        except (BotoCoreError, ClientError) as error:
-            if _is_empty(error):
+        except AWS_ERRORS as error:
+            if aws_code(error) in NO_SECRET:
                 return ""
             if self._text is None:
                 raise SecretUnavailable(f"Secrets Manager did not return the secret: {error}") from error
             _logger.warning("Secrets Manager did not return the secret, using the cached one: %s", error)
             return self._text
-
-
-def _is_empty(error: Exception) -> bool:
-    """Whether there is no such secret, or it has no value yet, or somebody has deleted it."""
-    return isinstance(error, ClientError) and error.response["Error"]["Code"] in NO_SECRET
 
 
 def webhook_secrets(text: str) -> dict[str, str]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from botocore.exceptions import ClientError
 from pydantic import TypeAdapter, ValidationError
 
+from woohub.aws_errors import aws_code
 from woohub.errors import InvalidParameter
 
 if TYPE_CHECKING:
@@ -60,6 +61,6 @@ def _newest(ssm: SSMClient, name: str) -> ParameterTypeDef:
     try:
         return ssm.get_parameter(Name=name)["Parameter"]
     except ClientError as error:
-        if error.response["Error"]["Code"] != "ParameterNotFound":
+        if aws_code(error) != "ParameterNotFound":
             raise
         raise InvalidParameter(f"the SSM parameter {name} is missing") from None

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from woohub.aws_errors import AWS_ERRORS
 from woohub.counted import counted
 from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import store
@@ -80,7 +79,7 @@ def _foreign_sources(context: HealthContext) -> set[str]:
     try:
         lines = traces.of_function(context.stack, "IngestFunction", FOREIGN, since_ms)
         return {str(said.get("source")) for _, said in lines if FOREIGN in said}
-    except (BotoCoreError, ClientError):
+    except AWS_ERRORS:
         return set()
 
 

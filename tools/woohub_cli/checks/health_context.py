@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from woohub.aws_errors import AWS_ERRORS
 from woohub.http import Http
 from woohub.mapping.fields import FieldMapping
 from woohub.store.client import Store
@@ -47,7 +46,7 @@ def run_checks(checks: Sequence[tuple[str, Check]], context: HealthContext) -> I
     for what, check in checks:
         try:
             yield from check(context)
-        except (BotoCoreError, ClientError) as error:
+        except AWS_ERRORS as error:
             fix = "does the user or role you are logged in as have the permission?"
             yield Step(what, Result.WARNING, f"cannot be checked: {explain(error)}", fix)
         except EXPECTED as error:

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from woohub.aws_errors import AWS_ERRORS
 from woohub.consumer.dead_letters import without_reason
 from woohub.hubspot.client import chunks
 from woohub_cli.dlq import dead_letters
@@ -160,5 +159,5 @@ def queue_summary(sqs: SQSClient, url: str, waiting: int) -> str:
     try:
         with peek_all(sqs, url) as letters:
             return dead_letters.summary(letters.values()) if letters else ""
-    except (BotoCoreError, ClientError):
+    except AWS_ERRORS:
         return ""

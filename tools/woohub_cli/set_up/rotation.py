@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from woohub.aws_errors import AWS_ERRORS
 from woohub.counted import counted
 from woohub.delivery.topics import TEST_TOPIC
 from woohub.store.client import Store
@@ -163,7 +162,7 @@ class Rotation:
 
     def _signers(self) -> dict[int, Signer]:
         """Which secret the latest delivery of each webhook was signed with; none where the log cannot be read."""
-        with suppress(ClientError, BotoCoreError):
+        with suppress(*AWS_ERRORS):
             return signers(self.stack, round(self._secrets.webhook_changed_at() * 1000))
         return {}
 

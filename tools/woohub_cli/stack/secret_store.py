@@ -8,8 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
+from woohub.aws_errors import aws_code
 from woohub.delivery.sites import site
-from woohub.settings import erasure_key, hubspot_token, webhook_secrets, webhook_sources
+from woohub.settings import NO_SECRET, erasure_key, hubspot_token, webhook_secrets, webhook_sources
 from woohub.store.connection import StoreCredentials
 from woohub_cli.check_result import Result, Step
 from woohub_cli.stack.stacks import Stack
@@ -132,10 +135,11 @@ class StackSecrets:
 
     def _read(self, output: str, stage: str = "AWSCURRENT") -> str:
         """The stored text, "" while there is none."""
-        missing = self._client.exceptions.ResourceNotFoundException, self._client.exceptions.InvalidRequestException
         try:
             answer = self._client.get_secret_value(SecretId=self.stack.output(output), VersionStage=stage)
-        except missing:
+        except ClientError as error:
+            if aws_code(error) not in NO_SECRET:
+                raise
             return ""
         return answer.get("SecretString", "")
 

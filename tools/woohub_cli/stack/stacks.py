@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import boto3
 import botocore.session
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from woohub import stores
+from woohub.aws_errors import AWS_ERRORS
 from woohub.stores import FIRST
 from woohub_cli import environment
 from woohub_cli.cli_errors import Trouble, WrongUsage
@@ -169,7 +170,7 @@ def local(folder: Path) -> Stack:
     aws = Aws(_local_session(facts), endpoint_url, LOCAL_CALLS)
     try:
         description = aws.stack(stack_name)
-    except (BotoCoreError, ClientError) as error:
+    except AWS_ERRORS as error:
         raise Trouble(f"no local stack answers at {endpoint_url}: {START_IT}") from error
     known = {name: facts[key] for key, name in LOCAL_NAMES.items() if facts.get(key)}
     return Stack(LOCAL, _outputs(description) | known, aws, description["StackStatus"], stack_name)

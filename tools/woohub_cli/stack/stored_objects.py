@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from woohub.aws_errors import aws_code
 from woohub_cli.cli_errors import Trouble
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def replace(s3: S3Client, bucket: str, key: str, content: bytes | None, etag: st
         else:
             stored = s3.put_object(Bucket=bucket, Key=key, Body=content, **condition(etag), **more)  # type: ignore[arg-type]
     except ClientError as error:
-        if error.response["Error"]["Code"] not in CHANGED_MEANWHILE:
+        if aws_code(error) not in CHANGED_MEANWHILE:
             raise
         raise ChangedMeanwhile(
             f"somebody else has changed {key} in the stack's bucket meanwhile, so nothing was written: "

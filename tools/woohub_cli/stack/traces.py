@@ -8,8 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from woohub.aws_errors import AWS_ERRORS
 from woohub.dates import utc_from_ms
 from woohub.stores import FIRST
 from woohub_cli.cli_errors import Trouble, explain
@@ -98,7 +97,7 @@ def read(stack: Stack, entity: str, since_ms: int) -> Traces:
             if fields.get("entity") == entity and _is_of_store(stack, fields)
         ]
         refused = sum(1 for _ in of_function(stack, GROUPS["ingest"], REFUSED, since_ms, cut.append))
-    except (ClientError, BotoCoreError) as error:
+    except AWS_ERRORS as error:
         return Traces(missing=explain(error))
     return Traces(tuple(sorted(lines, key=lambda trace: trace.at_ms)), refused, "; ".join(dict.fromkeys(cut)))
 
@@ -108,7 +107,7 @@ def deliveries(stack: Stack, since_ms: int) -> dict[str, list[float]] | None:
     holds none, or too many."""
     cut: list[str] = []
     moments: dict[str, list[float]] = {}
-    with suppress(ClientError, BotoCoreError, Trouble):
+    with suppress(*AWS_ERRORS, Trouble):
         for at_ms, fields in of_function(stack, GROUPS["ingest"], QUEUED, since_ms, cut.append):
             if fields.get("message_id") and fields.get("entity"):
                 moments.setdefault(str(fields["entity"]), []).append(at_ms / 1000)
@@ -118,7 +117,7 @@ def deliveries(stack: Stack, since_ms: int) -> dict[str, list[float]] | None:
 
 def refused_currencies(stack: Stack, since_ms: int) -> set[str]:
     """The currencies that the consumer left out since then, as its warnings say; none where its log cannot be read."""
-    with suppress(ClientError, BotoCoreError, Trouble):
+    with suppress(*AWS_ERRORS, Trouble):
         lines = list(of_function(stack, GROUPS["consumer"], CURRENCY_LEFT_OUT, since_ms))
         return {str(fields["currency"]) for _, fields in lines if fields.get("currency")}
     return set()

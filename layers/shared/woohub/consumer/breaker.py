@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import Field, TypeAdapter
 
+from woohub.aws_errors import AWS_ERRORS, aws_code
 from woohub.clock import is_within
 from woohub.counted import counted
 from woohub.errors import HubSpotRejected, InvalidParameter, SecretUnavailable, Suspended, TransientError
@@ -43,7 +43,7 @@ FLAPPING_PAUSE_S = 60.0  # doubled each time the breaker opens again without any
 RACE_S = 60.0  # around the closing: the consumer's call may take ten seconds, and Lambda then takes a while to disable
 WATCH_S = 600.0  # after the closing, in which the governor looks for that
 
-AWS_ERRORS = (BotoCoreError, ClientError, LookupError)  # the last: this function has no event source mapping
+OPENING_ERRORS = (*AWS_ERRORS, LookupError)  # the last: this function has no event source mapping
 
 
 Seconds = Annotated[float, Field(allow_inf_nan=False, ge=0)]
@@ -147,11 +147,6 @@ def mapping_id(client: LambdaClient, queue_arn: str, function_name: str) -> str:
     raise LookupError(f"no event source mapping delivers from {queue_arn} to {function_name}")
 
 
-def aws_code(error: Exception) -> str:
-    """AWS's error code, such as AccessDeniedException; without a response, the exception's name."""
-    return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else type(error).__name__
-
-
 class Breaker:
     """The consumer's side: records how batches end, and opens when HubSpot is unavailable.
 
@@ -203,7 +198,7 @@ class Breaker:
         state = State("open", error.policy, str(error)[:REASON_CHARACTERS], now, now + first_pause_s(error))
         try:
             state = self._open_in_aws(state)
-        except AWS_ERRORS as error:  # the cooldown and the messages' own delays still limit the calls
+        except OPENING_ERRORS as error:  # the cooldown and the messages' own delays still limit the calls
             self._log("breaker_not_stored", error=aws_code(error))
         self._log("breaker_opened", policy=state.policy, reason=state.reason, openings=state.openings)
         self._wrote_since_opening = False

@@ -9,10 +9,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from woohub.aws_errors import AWS_ERRORS, aws_code
 from woohub.concurrency import Concurrency
-from woohub.consumer.breaker import aws_code
 from woohub.consumer.sender import Sender, SqsRecord
 from woohub.delivery.delivery import Delivery
 from woohub.delivery.delivery_queue import refused
@@ -77,7 +75,7 @@ class Retries:
                 refusals += refused(
                     partial(self._sqs.change_message_visibility_batch, QueueUrl=self._queue_url), entries
                 )
-        except (BotoCoreError, ClientError) as error:
+        except AWS_ERRORS as error:
             failed.append(aws_code(error))
 
     def _delay_s(self, outcome: Outcome) -> int:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from woohub.aws_errors import AWS_ERRORS, aws_code
 from woohub.consumer import dead_letters
-from woohub.consumer.breaker import aws_code
 from woohub.delivery.messages import flat_attributes
 
 if TYPE_CHECKING:
@@ -36,7 +34,7 @@ class Sender:
                     name: {"DataType": "String", "StringValue": text} for name, text in attributes.items()
                 },
             )
-        except (BotoCoreError, ClientError) as error:
+        except AWS_ERRORS as error:
             self._warn("queue_call_failed", call="SendMessage", queue=queue_url, error=aws_code(error))
             return False
         return True

@@ -7,8 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from woohub.aws_errors import AWS_ERRORS
 from woohub.counted import counted
 from woohub.delivery.delivery import Delivery
 from woohub.delivery.messages import ENTRIES, size, to_sqs
@@ -55,7 +54,7 @@ class DeliveryQueue:
         entries = [{"Id": str(number), **message} for number, message in enumerate(batch)]
         try:
             refusals = refused(partial(self._sqs.send_message_batch, QueueUrl=self._url), entries)
-        except (BotoCoreError, ClientError) as error:
+        except AWS_ERRORS as error:
             raise TransientError(f"SQS does not respond: {error}") from error
         if refusals:
             codes = ", ".join(sorted(set(refusals)))

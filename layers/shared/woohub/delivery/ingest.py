@@ -13,9 +13,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from woohub import metrics
+from woohub.aws_errors import AWS_ERRORS
 from woohub.delivery import messages, signatures, sites, topics
 from woohub.delivery.delivery import Delivery
 from woohub.delivery.store_secrets import StoreSecrets
@@ -139,7 +138,7 @@ class Ingest:
             return outcome, facts
         try:
             facts["message_id"] = self._sqs.send_message(QueueUrl=self._queue_url, **message)["MessageId"]
-        except (BotoCoreError, ClientError) as error:
+        except AWS_ERRORS as error:
             return metrics.QUEUE_UNAVAILABLE, facts | {"reason": str(error)}
         return outcome, facts
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from woohub.aws_errors import AWS_ERRORS
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -26,7 +26,7 @@ def start(client: LambdaClient, function: str, stores: Iterable[str], log: Calla
     for store in stores:
         try:
             client.invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps({"store": store}))
-        except (BotoCoreError, ClientError) as error:  # the next schedule tries again
+        except AWS_ERRORS as error:  # the next schedule tries again
             failed += 1
             log("store_not_started", store=store, error=str(error))
     return failed
