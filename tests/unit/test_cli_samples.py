@@ -96,6 +96,13 @@ def test_lines_without_a_number_are_counted(tmp_path: Path) -> None:
     assert json.loads(only_sample(f"{file}:2").body)["id"] == 8
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_delivery(tmp_path: Path) -> None:
+    file = tmp_path / "orders.jsonl"
+    file.write_text('{"nr": 7, "id": 8, "status": "pending"}\n', "utf-8-sig")
+
+    assert json.loads(only_sample(f"{file}:7", "order.created").body)["id"] == 8
+
+
 def test_a_number_that_is_not_there_is_wrong_usage() -> None:
     with pytest.raises(WrongUsage, match="has no delivery 9999"):
         only_sample(f"{FIXTURE}:9999")

@@ -86,6 +86,12 @@ def test_a_dollar_in_a_secret_stays_one(tmp_path: Path) -> None:
     assert environment.read({}, tmp_path)["WOO_COMMERCE_WEBHOOK_SECRET"] == "a$HOME#b=c d"
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_variable(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("HUBSPOT_API_KEY=pat-1\n", "utf-8-sig")
+
+    assert environment.read({}, tmp_path) == {"HUBSPOT_API_KEY": "pat-1"}
+
+
 # --- One sentence for each trouble
 
 

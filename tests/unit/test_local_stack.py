@@ -45,6 +45,10 @@ def test_the_environment_wins_over_the_file_and_empty_is_not_given(tmp_path: Pat
     assert (configured.port, configured.hubspot_token) == (5000, "pat-1")
 
 
+def test_a_byte_order_mark_is_no_part_of_the_first_variable(tmp_path: Path) -> None:
+    assert settings({}, tmp_path / ".env", "\ufeffLOCAL_PORT=6000\n").port == 6000
+
+
 def test_a_secret_in_the_file_is_taken_as_it_is(tmp_path: Path) -> None:
     configured = settings({}, tmp_path / ".env", "WOO_COMMERCE_WEBHOOK_SECRET='a b$HOME=${HOME}#\"c'\n")
 

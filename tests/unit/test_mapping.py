@@ -629,6 +629,13 @@ def test_a_missing_file_is_reported(tmp_path: Path) -> None:
         load_mapping(path=tmp_path / "nowhere.toml")
 
 
+def test_a_byte_order_mark_at_the_beginning_of_a_file_is_no_part_of_it(tmp_path: Path) -> None:
+    file = tmp_path / "mapping.toml"
+    file.write_bytes(DEFAULT.read_text("utf-8").encode("utf-8-sig"))
+
+    assert load_mapping(path=file).deal(order()) == MAPPING.deal(order())
+
+
 # Laws
 
 

@@ -203,6 +203,10 @@ def test_a_removed_secret_is_not_used_any_longer() -> None:
 # What secrets hold
 
 
+def test_a_byte_order_mark_at_the_beginning_of_a_secret_is_no_part_of_it() -> None:
+    assert a_secret(SecretsManager('\ufeff{"token": "pat"}'), Clock()).text() == '{"token": "pat"}'
+
+
 @pytest.mark.parametrize("code", ["AccessDeniedException", "DecryptionFailure", "ThrottlingException"])
 def test_a_secret_that_cannot_be_read_says_what_aws_said(code: str) -> None:
     with pytest.raises(SecretUnavailable, match=code):

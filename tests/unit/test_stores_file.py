@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from woohub import stores_file
+from woohub.errors import InvalidParameter
 from woohub.stores import StoreSettings
-from woohub.stores_file import InvalidStores
 
 names = st.from_regex(r"[a-z]([a-z0-9-]{0,10}[a-z])?", fullmatch=True).filter(lambda name: name != "first")
 rows = st.builds(StoreSettings, url=st.text())
@@ -41,7 +41,7 @@ def test_what_is_written_is_read_back(stores: dict[str, StoreSettings]) -> None:
     ],
 )
 def test_a_mistake_is_named(content: bytes, names: str) -> None:
-    with pytest.raises(InvalidStores) as error:
+    with pytest.raises(InvalidParameter) as error:
         stores_file.read(content, first_prefix="main-")
 
     assert names in str(error.value)

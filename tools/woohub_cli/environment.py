@@ -27,7 +27,7 @@ def read(environ: Mapping[str, str], folder: Path, store: str | None = None) -> 
     Values of `.env` are used as they are: a webhook secret may contain a `$`. `store` is what --store names.
     """
     file = nearest(".env", folder)
-    written = dotenv_values(file, interpolate=False) if file else {}
+    written = dotenv_values(file, interpolate=False, encoding="utf-8-sig") if file else {}
     return of_store(_filled(written) | _filled(environ), store_named(store))
 
 

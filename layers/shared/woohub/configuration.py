@@ -25,7 +25,7 @@ from woohub.stores import FIRST, StoreSettings
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-MAPPING_KEY, STORES_KEY = "mapping.toml", "stores.json"
+MAPPING_KEY, STORES_KEY = "mapping.toml", stores_file.FILE
 STORES_PREFIX = "stores/"
 MAX_AGE_S = 60.0  # seconds after which the bucket is asked again what has changed
 # The same for messages of a store that the version lacks, which may just have been added, or removed.

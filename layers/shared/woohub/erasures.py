@@ -15,9 +15,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from woohub.errors import InvalidParameter, Suspended
+from woohub.errors import Suspended
+from woohub.pydantic_json import read_edited
 from woohub.settings import Secret, erasure_key
 
 FILE = "erasures.json"
@@ -45,12 +46,7 @@ class ErasureList(BaseModel):
     @classmethod
     def parse(cls, body: bytes) -> ErasureList:
         """Read the file; InvalidParameter says what is wrong with it."""
-        try:
-            return cls.model_validate_json(body)
-        except ValidationError as error:
-            problems = error.errors(include_url=False, include_context=False, include_input=False)
-            places = "; ".join(f"{'.'.join(map(str, row['loc'])) or 'JSON'}: {row['msg']}" for row in problems)
-            raise InvalidParameter(f"{FILE}: {places}") from None
+        return read_edited(TypeAdapter(cls), body, FILE)
 
     def with_entries(self, hashes: Iterable[str], at_ms: int, key: str) -> ErasureList:
         """The list with these addresses erased at that moment; an entry that is there already gets the later time."""

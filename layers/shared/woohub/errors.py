@@ -7,7 +7,7 @@ WooHubError
 ├── PermanentError             a retry cannot succeed: to the dead-letter queue, with the reason
 │   ├── InvalidMessage         the queue message was not written by woohub
 │   ├── InvalidPayload         the store's body does not fit the model
-│   ├── InvalidParameter       an SSM parameter's value cannot be read
+│   ├── InvalidParameter       an SSM parameter or a file of the configuration cannot be read
 │   ├── HubSpotRejected        HubSpot rejected this record or request
 │   └── StoreRefused           the store refused this request (woohub.store.requests)
 └── TransientError             a retry may succeed: leave the message on the queue
@@ -74,7 +74,7 @@ class InvalidPayload(PermanentError):
 
 
 class InvalidParameter(PermanentError):
-    """An SSM parameter's value cannot be read; the message says where and why, never the value."""
+    """An SSM parameter or a file of the configuration cannot be read; the message says where, never the value."""
 
 
 @dataclass(frozen=True)

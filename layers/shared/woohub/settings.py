@@ -21,6 +21,7 @@ from woohub.json_values import object_in
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_secretsmanager.type_defs import GetSecretValueResponseTypeDef
 
 # For clients of AWS. Short, since a batch waits meanwhile: a service that does not respond ends within a quarter of a
 # minute as an error; botocore's own limit is five minutes and more, and the invocation would end before.
@@ -29,6 +30,7 @@ AWS_CALLS = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard
 _logger = logging.getLogger(__name__)
 # AWS's codes where there is no such secret, or it has no value yet; and where it is marked for deletion.
 NO_SECRET = ("ResourceNotFoundException", "InvalidRequestException")
+BYTE_ORDER_MARK = "\ufeff"  # with which editors on Windows may begin a file
 _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
@@ -112,7 +114,7 @@ class Secret:
     def _read(self) -> str:
         self._read_at = self._clock()
         try:
-            return self._client.get_secret_value(SecretId=self._arn).get("SecretString", "")
+            return secret_string(self._client.get_secret_value(SecretId=self._arn))
         except AWS_ERRORS as error:
             if aws_code(error) in NO_SECRET:
                 return ""
@@ -120,6 +122,11 @@ class Secret:
                 raise SecretUnavailable(f"Secrets Manager did not return the secret: {error}") from error
             _logger.warning("Secrets Manager did not return the secret, using the cached one: %s", error)
             return self._text
+
+
+def secret_string(answer: GetSecretValueResponseTypeDef) -> str:
+    """The text in Secrets Manager's answer, without the byte order mark of a file that it was stored from."""
+    return answer.get("SecretString", "").removeprefix(BYTE_ORDER_MARK)
 
 
 def webhook_secrets(text: str) -> dict[str, str]:

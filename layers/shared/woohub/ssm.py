@@ -9,10 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
-from pydantic import TypeAdapter, ValidationError
 
 from woohub.aws_errors import aws_code
 from woohub.errors import InvalidParameter
@@ -20,18 +19,6 @@ from woohub.errors import InvalidParameter
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
     from mypy_boto3_ssm.type_defs import ParameterTypeDef
-
-T = TypeVar("T")
-
-
-def from_json(adapter: TypeAdapter[T], text: str, subject: str) -> T:
-    """The parameter's JSON as the adapter's type; InvalidParameter names each mistake, after `subject`."""
-    try:
-        return adapter.validate_json(text)
-    except ValidationError as error:
-        mistakes = error.errors(include_url=False, include_context=False, include_input=False)
-        places = "; ".join(f"{'.'.join(map(str, row['loc'])) or 'JSON'}: {row['msg']}" for row in mistakes)
-        raise InvalidParameter(f"{subject} cannot be read: {places}") from None
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, TypeAdapter
 
-from woohub.errors import WooHubError
+from woohub.errors import InvalidParameter
 from woohub.mapping.rows import Prefix, Property
 from woohub.mapping.several_stores import CUSTOMER_ID, customer_id_property, order_key_prefix
+from woohub.pydantic_json import read_edited
 from woohub.stores import StoreSettings, is_name
 
-
-class InvalidStores(WooHubError):
-    """stores.json cannot be used; the message lists every mistake."""
+FILE = "stores.json"
 
 
 def _named(name: str) -> str:
@@ -39,19 +38,14 @@ class _File(BaseModel):
 
 
 def read(content: bytes, first_prefix: str = "") -> dict[str, StoreSettings]:
-    """The stores by name; InvalidStores. `first_prefix` is that of the first store's keys, which no other may have."""
-    try:
-        file = _File.model_validate_json(content)
-    except ValidationError as error:
-        mistakes = error.errors(include_url=False, include_context=False, include_input=False)
-        places = "; ".join(f"{'.'.join(map(str, row['loc'])) or 'JSON'}: {row['msg']}" for row in mistakes)
-        raise InvalidStores(f"stores.json: {places}") from None
+    """The stores by name; InvalidParameter. No other may have `first_prefix`, that of the first store's keys."""
+    file = read_edited(TypeAdapter(_File), content, FILE)
     stores = {
         name: StoreSettings(row.url, row.order_key_prefix, row.customer_id_property or "")
         for name, row in file.stores.items()
     }
     if shared := list(_shared(stores, first_prefix)):
-        raise InvalidStores(f"stores.json: {'; '.join(shared)}")
+        raise InvalidParameter(f"{FILE}: {'; '.join(shared)}")
     return stores
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -88,7 +89,7 @@ def _numbered(path: str, number: int, topic: str) -> Sample:
 
 def _text(path: str) -> bytes:
     try:
-        return Path(path).read_bytes()
+        return Path(path).read_bytes().removeprefix(BOM_UTF8)
     except OSError as error:
         raise WrongUsage(f"{path} cannot be read: {error.strerror}") from error
 

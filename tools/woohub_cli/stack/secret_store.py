@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from woohub.aws_errors import aws_code
 from woohub.delivery.sites import site
-from woohub.settings import NO_SECRET, erasure_key, hubspot_token, webhook_secrets, webhook_sources
+from woohub.settings import NO_SECRET, erasure_key, hubspot_token, secret_string, webhook_secrets, webhook_sources
 from woohub.store.connection import StoreCredentials
 from woohub_cli.check_result import Result, Step
 from woohub_cli.stack.stacks import Stack
@@ -141,7 +141,7 @@ class StackSecrets:
             if aws_code(error) not in NO_SECRET:
                 raise
             return ""
-        return answer.get("SecretString", "")
+        return secret_string(answer)
 
     def _webhook_before(self) -> dict[str, str]:
         """The webhook secrets as they were stored before the last change."""

@@ -22,7 +22,8 @@ from woohub.aws_errors import AWS_ERRORS, aws_code
 from woohub.clock import is_within
 from woohub.counted import counted
 from woohub.errors import HubSpotRejected, InvalidParameter, SecretUnavailable, Suspended, TransientError
-from woohub.ssm import from_json, last_written
+from woohub.pydantic_json import read_edited
+from woohub.ssm import last_written
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -104,7 +105,7 @@ def state_from(text: str) -> State:
     consumer opens the breaker again.
     """
     try:
-        return from_json(_ADAPTER, text, "the breaker's parameter")
+        return read_edited(_ADAPTER, text, "the breaker's parameter cannot be read")
     except InvalidParameter as error:
         return State(policy=UNREADABLE, reason=str(error)[:REASON_CHARACTERS])
 

@@ -8,8 +8,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from pydantic_core import from_json
-
 from woohub.counted import counted
 from woohub.errors import (
     Forbidden,
@@ -21,6 +19,7 @@ from woohub.errors import (
     WooHubError,
 )
 from woohub.http import Response
+from woohub.pydantic_json import read_sent
 
 MAX_RETRY_AFTER_S = 86_400.0  # seconds of a Retry-After to believe: HubSpot moves a portal within a day
 EMPTY_RESPONSE = "HubSpot's response contains no results"
@@ -106,18 +105,10 @@ def retry_after(response: Response) -> float | None:
 def json_object(response: Response) -> dict[str, Any]:
     """The body as a JSON object, or empty for anything else (pages, truncated answers)."""
     try:
-        body = _read(response.data or b"{}")
-    except (ValueError, RecursionError):
+        body = read_sent(response.data or b"{}")
+    except ValueError:
         return {}
     return body if isinstance(body, dict) else {}
-
-
-def _read(text: bytes) -> object:
-    """The JSON value. Pydantic's reader takes half the time, but refuses halves of characters."""
-    try:
-        return from_json(text)
-    except ValueError:
-        return json.loads(text)
 
 
 def with_results(body: dict[str, Any], call: str) -> dict[str, Any]:

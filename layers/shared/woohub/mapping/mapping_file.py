@@ -102,7 +102,7 @@ def _checked(overlay: Overlay, base: Tables) -> tuple[Tables, MappingFile]:
 def tables_of(overlay: Overlay) -> dict[str, Any]:
     """What the file alone says, unchecked; InvalidMapping where it is no TOML."""
     try:
-        text = overlay.content.decode("utf-8")
+        text = overlay.content.decode("utf-8-sig")  # editors on Windows may begin a file with a byte order mark
         return tomllib.loads(text)
     except UnicodeDecodeError as error:
         raise InvalidMapping(overlay.name, [f" cannot be read: {error}"], of_the_whole=True) from error

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AfterValidator, Field, TypeAdapter
 
 from woohub.dates import shifted, whole_seconds
+from woohub.pydantic_json import read_edited
 from woohub.reconcile.request import RunRequest
-from woohub.ssm import from_json, last_written
+from woohub.ssm import last_written
 from woohub.store.cursors import FIRST, ByDate, ByOffset, Count, Cursor, Date, DateOrEmpty, Seconds, valid_date
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ class WatermarkParameter:
 
 def read(value: str) -> Watermark:
     """From JSON. InvalidParameter: falling back to the present instead would silently skip changes."""
-    return from_json(_ADAPTER, value, "the watermark parameter")
+    return read_edited(_ADAPTER, value, "the watermark parameter cannot be read")
 
 
 def text(watermark: Watermark) -> str:

@@ -7,19 +7,17 @@ Holds for the payloads of the REST API versions v1, v2 and v3.
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import from_json
 
 from woohub import dates
 from woohub.delivery.delivery import Delivery
 from woohub.errors import InvalidPayload
+from woohub.pydantic_json import read_sent
 from woohub.store import impersonal
 from woohub.store.payload_types import (
     AnyObject,
@@ -43,7 +41,6 @@ CUSTOMER = "customer"  # customer.* topics fire for every WordPress user, editor
 UNDATED = "1970-01-01T00:00:00"  # older than anything
 CLOCKS_CHANGE_S = 2 * 3600  # what summer time may account for, at most
 LARGEST_OFFSET_S = 14 * 3600  # of a time zone
-HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 ERASED_EMAIL = "deleted@site.invalid"  # what WordPress writes for an address it erases, in every language
 
 
@@ -281,26 +278,13 @@ Model = TypeVar("Model", bound=BaseModel)
 
 def _read(model: type[Model], body: bytes) -> Model:
     try:
-        return model.model_validate(_content(body))
+        content = read_sent(body)
+    except ValueError:
+        raise InvalidPayload("body: is not valid JSON") from None
+    try:
+        return model.model_validate(content)
     except ValidationError as error:
         raise InvalidPayload(_explain(error)) from None  # the original error holds personal data
-
-
-def _with_readable_names(fields: dict[str, object]) -> dict[str, object]:
-    """Without fields whose very name holds half a character: pydantic refuses them."""
-    return {name: value for name, value in fields.items() if name.isascii() or not HALF_CHARACTER.search(name)}
-
-
-def _content(body: bytes) -> object:
-    """Pydantic's reader is faster, but refuses what Python's and ingest accept: half characters, 200 levels."""
-    try:
-        return from_json(body)
-    except ValueError:
-        pass
-    try:
-        return json.loads(body, object_hook=_with_readable_names)
-    except (ValueError, RecursionError):
-        raise InvalidPayload("body: is not valid JSON") from None
 
 
 RULES = {"missing": "is missing", "model_type": "is not a JSON object"}
