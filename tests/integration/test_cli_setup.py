@@ -114,18 +114,18 @@ def test_a_bare_portal_gets_everything_the_mapping_names(shop: Shop, version: st
     schema = shop.portal.schema
     for wanted in TABLE.definitions:
         kind = CONTACTS if wanted.object_type == "contacts" else DEALS
-        made = schema.property_json(kind, wanted.name, shop.portal.settings)
-        assert (made["label"], made["type"], made["fieldType"], made["groupName"], made["description"]) == (
+        made = schema.properties[kind.id][wanted.name]
+        assert (made.label, made.type, made.field_type, made.group, made.description) == (
             wanted.label,
             wanted.type,
             wanted.field_type,
             wanted.group,
             wanted.description,
         )
-        assert made["hasUniqueValue"] is (wanted.name == "woocommerce_order_id")
-    pipeline = schema.pipeline_json(DEALS, TABLE.pipeline.id)
-    assert pipeline["label"] == TABLE.pipeline.label
-    assert [(s["id"], s["label"], s["metadata"]["probability"]) for s in pipeline["stages"]] == [
+        assert made.unique is (wanted.name == "woocommerce_order_id")
+    pipeline = schema.pipelines[DEALS.id][TABLE.pipeline.id]
+    assert pipeline.label == TABLE.pipeline.label
+    assert [(made.id, made.label, made.probability) for made in pipeline.stages.values()] == [
         (stage.id, stage.label, str(stage.probability)) for stage in TABLE.pipeline.stages
     ]
 

@@ -43,17 +43,6 @@ def test_put_associates_both_ways_and_may_be_repeated(
     assert portal.state()["deals"][0]["properties"]["num_associated_contacts"] == "1"
 
 
-def test_the_default_association_needs_no_body_and_answers_both_directions(
-    hubspot_of_each_version: Calls, deal: str, contact: str
-) -> None:
-    answer = hubspot_of_each_version.links("PUT", f"deals/{deal}/associations/default/contacts/{contact}")
-
-    directions = {
-        (r["from"]["id"], r["to"]["id"]): r["associationSpec"]["associationTypeId"] for r in answer.body["results"]
-    }
-    assert (answer.status, directions) == (200, {(deal, contact): 3, (contact, deal): 4})
-
-
 def test_the_wrong_direction_is_refused(hubspot: Calls, deal: str, contact: str) -> None:
     answer = hubspot.links("PUT", f"deals/{deal}/associations/contacts/{contact}", [spec(4)])
 
@@ -69,14 +58,6 @@ def test_an_unknown_record_is_refused_by_id(hubspot: Calls, deal: str) -> None:
     answer = hubspot.links("PUT", f"deals/{deal}/associations/contacts/404404", [spec(3)])
 
     assert (answer.status, answer.body["context"]) == (400, {"INVALID_OBJECT_IDS": ["404404"]})
-
-
-def test_delete_parts_them(hubspot_of_each_version: Calls, portal: SimulatedPortal, deal: str, contact: str) -> None:
-    path = f"deals/{deal}/associations/contacts/{contact}"
-    hubspot_of_each_version.links("PUT", path, [spec(3)])
-
-    assert hubspot_of_each_version.links("DELETE", path).status == 204
-    assert portal.state()["associations"] == []
 
 
 @pytest.mark.parametrize(("version", "status"), [("2026-09", 200), ("2026-03", 201), ("v3", 201)])
@@ -127,22 +108,6 @@ def test_batch_read_reports_records_without_any_as_errors_of_a_207(
     assert [(r["from"]["id"], r["to"][0]["toObjectId"]) for r in answer.body["results"]] == [(linked, contact)]
     assert error["subCategory"] == "crm.associations.NO_ASSOCIATIONS_FOUND"
     assert error["message"] == f"No contact is associated with deal {deal}."
-
-
-def test_default_associations_of_a_batch(hubspot_of_each_version: Calls, deal: str, contact: str) -> None:
-    body = {"inputs": [{"from": {"id": deal}, "to": {"id": contact}}]}
-
-    answer = hubspot_of_each_version.associations("POST", "deals/contacts/batch/associate/default", body)
-
-    assert (answer.status, len(answer.body["results"])) == (200, 2)
-
-
-def test_the_old_versions_list_the_associations_of_one_record(hubspot: Calls, deal: str, contact: str) -> None:
-    hubspot.links("PUT", f"deals/{deal}/associations/contacts/{contact}", [spec(3)])
-
-    answer = hubspot.using(version="v3").links("GET", f"deals/{deal}/associations/contacts")
-
-    assert [r["toObjectId"] for r in answer.body["results"]] == [contact]
 
 
 def test_a_record_read_with_its_associations(hubspot: Calls, deal: str, contact: str) -> None:

@@ -43,11 +43,11 @@ def test_reset_empties_the_portal_and_may_provision_it(raw: Calls) -> None:
     raw.contact(email="a@shop.example")
 
     raw.control("POST", "reset")
-    bare = raw.properties("GET", "deals/woocommerce_order_id").status
+    bare = raw.objects("GET", "deals/1", idProperty="woocommerce_order_id").status
     raw.control("POST", "reset", {"provisioned": True})
 
     assert raw.control("GET", "state").body["contacts"] == []
-    assert (bare, raw.properties("GET", "deals/woocommerce_order_id").status) == (404, 200)
+    assert (bare, raw.objects("GET", "deals/1", idProperty="woocommerce_order_id").status) == (400, 404)
 
 
 def test_settings_change_while_it_runs(raw: Calls) -> None:
@@ -156,11 +156,11 @@ def test_the_command_serves_until_told_to_stop(number: signal.Signals) -> None:
         assert process.stdout is not None
         url = process.stdout.readline().split()[2]
         calls = Calls(pool, base=url, token="t")
-        status = calls.properties("GET", "deals/woocommerce_order_id").status
+        deal = calls.deal(woocommerce_order_id="1")
         process.send_signal(number)
         code = process.wait(timeout=20)
 
-    assert (status, code) == (200, 0)
+    assert (bool(deal), code) == (True, 0)
 
 
 def test_the_transport_takes_json_fields_and_pool_manager_arguments(portal: SimulatedPortal) -> None:

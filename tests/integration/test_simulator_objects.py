@@ -288,11 +288,8 @@ class TestBatchRead:
         assert answer.status == 200
 
 
-BATCH_WRITES = ["create", "update", "upsert"]
-
-
 class TestBatchWrites:
-    @pytest.mark.parametrize("operation", ["read", *BATCH_WRITES])
+    @pytest.mark.parametrize("operation", ["read", "create", "update"])
     def test_more_than_a_hundred_inputs_are_refused(self, hubspot: Calls, operation: str) -> None:
         body = updates({str(n): {"dealname": "x"} for n in range(101)}, "woocommerce_order_id")
         if operation == "read":
@@ -311,19 +308,12 @@ class TestBatchWrites:
         if traced:
             body["inputs"] = [row | {"objectWriteTraceId": str(n)} for n, row in enumerate(body["inputs"])]
 
-        answer = hubspot.objects("POST", "deals/batch/upsert", body)
+        answer = hubspot.objects("POST", "deals/batch/update", body)
 
         assert answer.status == 400
         assert answer.message == "Duplicate IDs found in batch input: [1]. IDs must be unique"
         assert answer.body["context"] == {"ids": ["1"]}
         assert portal.state()["deals"] == []
-
-    def test_addresses_that_differ_in_case_only_are_the_same_id(self, hubspot: Calls) -> None:
-        body = updates({"a@shop.example": {"phone": "1"}, "A@shop.example": {"phone": "2"}}, "email")
-
-        answer = hubspot.objects("POST", "contacts/batch/upsert", body)
-
-        assert answer.message == "Duplicate IDs found in batch input: [a@shop.example]. IDs must be unique"
 
     def test_create_is_all_or_nothing_and_lists_every_bad_value(self, hubspot: Calls, portal: SimulatedPortal) -> None:
         body = creates(order(1), order(2, amount="$5"), order(3, closedate="never"))
@@ -417,48 +407,6 @@ class TestBatchWrites:
         expected = f"Unable to perform update/upsert by non-unique 0-1 property {id_property}"
         assert (answer.status, answer.message.partition(" in portal")[0]) == (400, expected)
 
-    def test_upsert_creates_and_updates_and_says_which(self, hubspot_of_each_version: Calls) -> None:
-        hubspot = hubspot_of_each_version
-        known = hubspot.deal(**order(1))
-
-        body = updates({"1": {"amount": "5.00"}, "2": ORDER}, "woocommerce_order_id", traced=True)
-        answer = hubspot.objects("POST", "deals/batch/upsert", body)
-
-        new = {r["objectWriteTraceId"]: (r["new"], r["id"] == known) for r in answer.body["results"]}
-        assert (answer.status, new) == (200, {"trace-0": (False, True), "trace-1": (True, False)})
-
-    def test_upsert_by_a_unique_property_with_trace_ids_is_record_by_record(self, hubspot: Calls) -> None:
-        body = updates({"1": ORDER, "2": {"amount": "$5"}}, "woocommerce_order_id", traced=True)
-
-        answer = hubspot.objects("POST", "deals/batch/upsert", body)
-
-        assert (answer.status, len(answer.body["results"]), len(answer.body["errors"])) == (207, 1, 1)
-
-    def test_upsert_by_a_property_that_is_not_unique_is_refused(self, hubspot: Calls) -> None:
-        answer = hubspot.objects("POST", "deals/batch/upsert", updates({"x": ORDER}, "dealname"))
-
-        assert answer.message.startswith("Unable to perform update/upsert by non-unique 0-3 property dealname")
-
-    @pytest.mark.parametrize("traced", [False, True])
-    def test_upsert_of_contacts_by_email_is_all_or_nothing(
-        self, hubspot: Calls, portal: SimulatedPortal, traced: bool
-    ) -> None:
-        body = updates({"a@shop.example": {"firstname": "Ann"}, "b@shop.example": {"no_such": "x"}}, "email")
-        if traced:
-            body["inputs"] = [row | {"objectWriteTraceId": str(n)} for n, row in enumerate(body["inputs"])]
-
-        answer = hubspot.objects("POST", "contacts/batch/upsert", body)
-
-        assert (answer.status, portal.state()["contacts"]) == (400, [])
-
-    def test_upsert_by_an_additional_address_changes_its_contact(self, hubspot: Calls) -> None:
-        contact = hubspot.contact(email="main@shop.example", hs_additional_emails="old@shop.example")
-
-        body = updates({"old@shop.example": {"phone": "1"}}, "email")
-        answer = hubspot.objects("POST", "contacts/batch/upsert", body)
-
-        assert [(r["id"], r["new"]) for r in answer.body["results"]] == [(contact, False)]
-
     def test_inline_associations_of_a_batch_are_made_with_the_deals(
         self, hubspot: Calls, portal: SimulatedPortal
     ) -> None:
@@ -487,7 +435,7 @@ MALFORMED: list[tuple[str, Any]] = [
     ("deals/batch/read", []),
     ("deals/batch/create", {"inputs": [{"properties": {"dealname": {"nested": 1}}}]}),
     ("deals/batch/create", {"inputs": [{}]}),
-    ("deals/batch/upsert", {"inputs": [{"properties": {}}]}),
+    ("deals/batch/update", {"inputs": [{"properties": {}}]}),
     ("deals", {"properties": {}, "associations": [{"to": {"id": "1"}, "types": [{"associationTypeId": 3}]}]}),
     ("deals/search", {"filterGroups": [{"filters": [{"propertyName": "dealname"}]}]}),
 ]

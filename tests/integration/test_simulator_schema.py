@@ -42,17 +42,10 @@ class TestProperties:
         body = a_property("external_id", "External ID", hasUniqueValue=True)
 
         created = hubspot_of_each_version.properties("POST", "deals", body)
-        read = hubspot_of_each_version.properties("GET", "deals/external_id")
+        listed = hubspot_of_each_version.properties("GET", "deals").body["results"]
 
-        assert (created.status, read.status, read.body["hasUniqueValue"]) == (201, 200, True)
-
-    def test_uniqueness_cannot_be_changed_afterwards(self, raw: Calls) -> None:
-        raw.properties("POST", "deals", a_property("external_id", "External ID"))
-
-        answer = raw.properties("PATCH", "deals/external_id", {"hasUniqueValue": True})
-
-        assert answer.status == 400
-        assert raw.properties("GET", "deals/external_id").body["hasUniqueValue"] is False
+        unique = {definition["name"]: definition["hasUniqueValue"] for definition in listed}
+        assert (created.status, unique["external_id"]) == (201, True)
 
     def test_a_name_can_be_taken(self, hubspot: Calls) -> None:
         answer = hubspot.properties("POST", "deals", a_property("amount", "Another amount"))
@@ -77,31 +70,6 @@ class TestProperties:
 
         assert statuses == [201] * 9 + [400]  # woocommerce_order_id is the first
 
-    @pytest.mark.parametrize(("version", "status"), [("2026-09", 200), ("2026-03", 201), ("v3", 201)])
-    def test_several_are_created_at_once(self, hubspot: Calls, version: str, status: int) -> None:
-        body = {"inputs": [a_property("a", "A"), a_property("b", "B")]}
-
-        answer = hubspot.using(version=version).properties("POST", "deals/batch/create", body)
-
-        assert (answer.status, [p["name"] for p in answer.body["results"]]) == (status, ["a", "b"])
-
-    def test_one_that_exists_does_not_keep_the_others_from_being_created(self, hubspot: Calls) -> None:
-        body = {"inputs": [a_property("amount", "Other amount"), a_property("b", "B")]}
-
-        answer = hubspot.properties("POST", "deals/batch/create", body)
-
-        assert (answer.status, [p["name"] for p in answer.body["results"]]) == (207, ["b"])
-
-    def test_label_and_group_can_be_changed_and_custom_properties_removed(self, hubspot: Calls) -> None:
-        hubspot.properties("POST", "deals", a_property("a", "A"))
-
-        changed = hubspot.properties("PATCH", "deals/a", {"label": "B", "groupName": "dealinformation"})
-        removed = hubspot.properties("DELETE", "deals/a")
-
-        assert (changed.body["label"], changed.body["groupName"], removed.status) == ("B", "dealinformation", 204)
-        assert hubspot.properties("GET", "deals/a").status == 404
-        assert hubspot.properties("DELETE", "deals/amount").status == 400
-
     def test_groups(self, hubspot_of_each_version: Calls) -> None:
         body = {"name": "shop", "label": "Shop", "displayOrder": 1}
 
@@ -115,19 +83,17 @@ class TestProperties:
 
 class TestPipelines:
     def test_a_pipeline_keeps_the_ids_it_was_given(self, hubspot_of_each_version: Calls) -> None:
-        calls = hubspot_of_each_version
-        listed = calls.pipelines("GET", "deals").body["results"]
-        read = calls.pipelines("GET", "deals/ecommerce_sales")
+        listed = hubspot_of_each_version.pipelines("GET", "deals").body["results"]
 
         assert [pipeline["id"] for pipeline in listed] == ["default", "ecommerce_sales"]
-        assert [stage["id"] for stage in read.body["stages"]][:3] == [
+        assert [stage["id"] for stage in listed[1]["stages"]][:3] == [
             "awaiting_payment",
             "on_hold",
             "newly_created_order",
         ]
 
     def test_a_stage_at_probability_one_or_nothing_is_closed(self, hubspot: Calls) -> None:
-        stages = hubspot.pipelines("GET", "deals/ecommerce_sales/stages").body["results"]
+        stages = hubspot.pipelines("GET", "deals").body["results"][1]["stages"]
 
         closed = {stage["id"] for stage in stages if stage["metadata"]["isClosed"] == "true"}
         assert closed == {"completed", "cancelled", "refunded", "failed"}
@@ -177,12 +143,6 @@ class TestAccount:
 
         assert (usage["currentUsage"], usage["usageLimit"]) == (2, 250_000)
         assert usage["resetsAt"] == "2026-11-26T05:00:00.000Z"
-
-    def test_a_token_tells_its_scopes(self, raw: Calls, portal: SimulatedPortal) -> None:
-        answer = raw.call("POST", "/oauth/v2/private-apps/get/access-token-info", {"tokenKey": run_time_token(portal)})
-
-        assert "crm.objects.deals.write" in answer.body["scopes"]
-        assert "crm.schemas.deals.write" not in answer.body["scopes"]
 
 
 class TestTokens:

@@ -63,7 +63,6 @@ def test_an_archived_record_leaves_the_index(three_deals: Calls, clock: Clock) -
 
 FILTERS = [
     (where("dealname", "EQ", "ORDER A"), "A"),
-    (where("dealname", "NEQ", "Order A"), "BC"),
     (where("dealname", "IN", values=["order a", "order c"]), "AC"),
     (where("dealname", "IN", values=["Order A", "Order C"]), ""),
     (where("dealname", "NOT_IN", values=["order a"]), "BC"),
@@ -72,15 +71,10 @@ FILTERS = [
     (where("amount", "EQ", "5"), "A"),
     (where("amount", "GT", "5"), "B"),
     (where("amount", "GTE", "5"), "AB"),
-    (where("amount", "LT", "50"), "A"),
     (where("amount", "LTE", "50"), "AB"),
-    (where("amount", "BETWEEN", "1", highValue="10"), "A"),
     (where("closedate", "GT", "1772323200000"), "B"),
     (where("amount", "HAS_PROPERTY"), "AB"),
-    (where("amount", "NOT_HAS_PROPERTY"), "C"),
     (where("dealname", "CONTAINS_TOKEN", "b"), "B"),
-    (where("dealname", "CONTAINS_TOKEN", "*rder*"), "ABC"),
-    (where("dealname", "NOT_CONTAINS_TOKEN", "b"), "AC"),
 ]
 
 

@@ -125,7 +125,7 @@ def creates(*properties: Json, traced: bool = False) -> Json:
 
 
 def updates(inputs: Mapping[str, Json], id_property: str = "", *, traced: bool = False) -> Json:
-    """The body of a batch/update or batch/upsert, by id."""
+    """The body of a batch/update, by id."""
     by = {"idProperty": id_property} if id_property else {}
     return {"inputs": [{"id": i, "properties": p} | by | _trace(n, traced) for n, (i, p) in enumerate(inputs.items())]}
 

@@ -23,6 +23,7 @@ from .controls import controls
 from .definitions import OBJECT_TYPES
 from .errors import ApiError, bad_json, in_words, not_found
 from .fault_responses import fault_response, refusal
+from .objects import object_type
 from .portal import SimulatedPortal
 from .routes import PREFIXES, ROUTES, Route
 
@@ -94,7 +95,8 @@ def _respond(
         call = _call(portal, version, req, half=fault is not None and fault.when == "half")
         if route.shape is not None:
             shapes.check(call.body, route.shape)
-        response = _json(*route.handler(call, **path))
+        kinds = {name: object_type(text) for name, text in path.items() if name in ("object_type", "to_type")}
+        response = _json(*route.handler(call, **path | kinds))
     except ApiError as error:
         response = _error(portal, error)
     if not route.search and response.status != 401:

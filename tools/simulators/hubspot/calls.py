@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .errors import ApiError, Json, bad_request
+from .errors import Json, bad_request
 from .objects import Batch
 from .portal import SimulatedPortal
 
@@ -49,14 +49,3 @@ def batch_answer(call: Call, batch: Batch, status: int) -> Result:
     if not batch.errors:
         return status, body
     return call.portal.settings.partial_status, {**body, "numErrors": len(batch.errors), "errors": batch.errors}
-
-
-def each(inputs: Sequence[Json], do: Callable[[Json], list[Json]]) -> Batch:
-    """Do something for every input by itself; what is refused becomes an error of the batch."""
-    batch = Batch([])
-    for entry in inputs:
-        try:
-            batch.results += do(entry)
-        except ApiError as error:
-            batch.errors.append(error.entry({}))
-    return batch

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from . import values
@@ -21,29 +22,17 @@ class Claims(dict[tuple[str, str], object]):
     """Unique values taken by earlier inputs of the same batch: (property, value) to who took it."""
 
 
+@dataclass(frozen=True)
 class Checks:
     """Checks properties against the definitions, the record they change and all other records."""
 
-    def __init__(
-        self,
-        schema: Schema,
-        unique: UniqueValues,
-        settings: Callable[[], Settings],
-        new_id: Callable[[ObjectType], str],
-    ) -> None:
-        self._schema = schema
-        self._unique = unique
-        self._settings = settings
-        self._new_id = new_id
+    _schema: Schema
+    _unique: UniqueValues
+    _settings: Callable[[], Settings]
+    _new_id: Callable[[ObjectType], str]
 
     def accept(
-        self,
-        kind: ObjectType,
-        record: Record | None,
-        raw: Mapping[str, Any],
-        *,
-        claims: Claims,
-        rules: bool,
+        self, kind: ObjectType, record: Record | None, raw: Mapping[str, Any], *, claims: Claims, rules: bool
     ) -> dict[str, str]:
         """The properties as they will be kept (empty: cleared), or an ApiError. `record` is None for a create."""
         properties = self._values(kind, raw)
@@ -64,9 +53,9 @@ class Checks:
         if name not in ("hs_object_id", *self._unique.names(kind)):
             raise bad_request(f"Unable to read by non-unique {kind.id} property {name}")
 
-    def writable_by(self, kind: ObjectType, name: str, *, email: bool) -> None:
-        """Raise ApiError 400 unless a batch can write by this property; `email` says whether addresses will do."""
-        if name not in self._unique.names(kind) or (name == "email" and not email):
+    def writable_by(self, kind: ObjectType, name: str) -> None:
+        """Raise ApiError 400 unless a batch can be updated by this property: addresses will not do."""
+        if name not in self._unique.names(kind) or name == "email":
             what = f"non-unique {kind.id} property {name} in portal ID {self._settings().portal_id}"
             raise bad_request(f"Unable to perform update/upsert by {what}")
 

@@ -94,8 +94,7 @@ class Objects:
             self._unique.replace(record, {})
         self._index(kind, key, None)
         for end in self.links.forget((kind.id, key)):
-            self._count_links(end)
-            self._calculate_amount(end, changed=kind.id)
+            self._linked_anew((kind.id, key), end)
 
     def batch_archive(self, kind: ObjectType, body: Input) -> None:
         """Up to 100 records by id; unknown ids are no error."""
@@ -156,31 +155,20 @@ class Objects:
     def batch_create(self, kind: ObjectType, body: Input, *, rules: bool = False) -> Batch:
         """All or nothing; record by record if every input has its own objectWriteTraceId."""
         inputs = _inputs(body)
-        return self._write(inputs, lambda i, claims: self._plan_create(kind, i, claims, rules), each=self._each(inputs))
+        return self._write(inputs, lambda i, claims: self._plan_create(kind, i, claims, rules))
 
     def batch_update(self, kind: ObjectType, body: Input, *, rules: bool = False) -> Batch:
         """Unknown ids never spoil the rest; an invalid value spoils everything, unless inputs have trace ids."""
         inputs = _inputs(body)
         for name, same in _by_id_property(inputs).items():
             if name:
-                self._checks.writable_by(kind, name, email=False)
+                self._checks.writable_by(kind, name)
             _check_distinct(same, name)
         known = [entry for entry in inputs if self._found(kind, entry)]
-        batch = self._write(known, lambda i, claims: self._plan_update(kind, i, claims, rules), each=self._each(inputs))
-        batch.errors += _missing_inputs(
-            kind, [entry for entry in inputs if not self._found(kind, entry)], _traced(inputs)
-        )
+        missing = [entry for entry in inputs if not self._found(kind, entry)]
+        batch = self._write(known, lambda i, claims: self._plan_update(kind, i, claims, rules))
+        batch.errors += _missing_inputs(kind, missing, _traced(inputs))
         return batch
-
-    def batch_upsert(self, kind: ObjectType, body: Input, *, rules: bool = False) -> Batch:
-        """By a unique property, or contacts by e-mail, which HubSpot does all or nothing whatever the trace ids."""
-        inputs = _inputs(body)
-        by_property = _by_id_property(inputs)
-        for name, same in by_property.items():
-            self._checks.writable_by(kind, name or "hs_object_id", email=True)
-            _check_distinct(same, name)
-        each = self._each(inputs) and "email" not in by_property
-        return self._write(inputs, lambda i, claims: self._plan_upsert(kind, i, claims, rules), each=each, upsert=True)
 
     def search(self, kind: ObjectType, body: Json) -> Json:
         """What the lagging index knows."""
@@ -201,15 +189,15 @@ class Objects:
         for item, parent in (ends, ends[::-1]):
             self._check_one_parent(item, parent)
         self.links.add(*ends)
-        for item, other in (ends, ends[::-1]):
-            self._count_links(item)
-            self._calculate_amount(item, changed=other[0])
+        self._linked_anew(*ends)
 
     def unlink(self, start: tuple[ObjectType, str], end: tuple[ObjectType, str]) -> None:
-        """Part two records."""
         ends = (start[0].id, start[1]), (end[0].id, end[1])
         self.links.remove(*ends)
-        for item, other in (ends, ends[::-1]):
+        self._linked_anew(*ends)
+
+    def _linked_anew(self, start: tuple[str, str], end: tuple[str, str]) -> None:
+        for item, other in ((start, end), (end, start)):
             self._count_links(item)
             self._calculate_amount(item, changed=other[0])
 
@@ -222,11 +210,6 @@ class Objects:
         record = self._found(kind, entry)
         return Change(kind, record, self._checks.accept(kind, record, entry["properties"], claims=claims, rules=rules))
 
-    def _plan_upsert(self, kind: ObjectType, entry: Input, claims: Claims, rules: bool) -> Change:
-        record = self._found(kind, entry)
-        raw = entry["properties"] if record else {entry["idProperty"]: str(entry["id"]), **entry["properties"]}
-        return Change(kind, record, self._checks.accept(kind, record, raw, claims=claims, rules=rules))
-
     def _links_of(self, kind: ObjectType, associations: Iterable[Input]) -> list[Link]:
         links = []
         for association in associations:
@@ -238,14 +221,8 @@ class Objects:
             raise invalid_ids(missing)
         return links
 
-    def _each(self, inputs: Sequence[Input]) -> bool:
-        """Whether each input is written for itself, or all of them together."""
-        return self._settings().partial_writes and _traced(inputs)
-
-    def _write(
-        self, inputs: Sequence[Input], plan: Callable[[Input, Claims], Change], *, each: bool, upsert: bool = False
-    ) -> Batch:
-        """Plan all inputs, then apply those that passed: `each` for itself, or all or none."""
+    def _write(self, inputs: Sequence[Input], plan: Callable[[Input, Claims], Change]) -> Batch:
+        """Plan all inputs, then apply those that passed: each for itself if all have trace ids, else all or none."""
         claims = Claims()
         planned: list[tuple[Input, Change]] = []
         refused: list[tuple[Input, ApiError]] = []
@@ -254,21 +231,17 @@ class Objects:
                 planned.append((entry, plan(entry, claims)))
             except ApiError as error:
                 refused.append((entry, error))
-        if refused and not each:
+        if refused and not (self._settings().partial_writes and _traced(inputs)):
             raise self._together([error for _, error in refused])
-        results = [self._written(entry, change, upsert=upsert) for entry, change in planned]
+        results = [self._written(entry, change) for entry, change in planned]
         self._rng.shuffle(results)
         errors = [error.entry({"objectWriteTraceId": [_trace(entry)]}) for entry, error in refused]
         return Batch(results, [in_words(error) for error in errors] if self._settings().errors_in_words else errors)
 
-    def _written(self, entry: Input, change: Change, *, upsert: bool) -> Json:
+    def _written(self, entry: Input, change: Change) -> Json:
         record = self._apply(change)
         result = record.written(record.properties if change.record is None else change.properties)
-        if upsert:
-            result["new"] = change.record is None
-        if _trace(entry) and self._settings().echo_trace_ids:
-            result["objectWriteTraceId"] = _trace(entry)
-        return result
+        return result | ({"objectWriteTraceId": _trace(entry)} if _trace(entry) else {})
 
     def _together(self, errors: Sequence[ApiError]) -> ApiError:
         """One answer for a refused batch: all property problems, or the first conflict."""

@@ -53,15 +53,7 @@ class Schema:
         """The values an enumeration takes."""
         return [option.value for option in self._options(definition, settings)]
 
-    def property_json(self, kind: ObjectType, name: str, settings: Settings) -> Json:
-        """A definition as the API shows it."""
-        definition = self.properties[kind.id].get(name)
-        if definition is None:
-            raise not_found(f"Property {name} does not exist")
-        return self._property_json(definition, settings)
-
     def properties_json(self, kind: ObjectType, settings: Settings) -> Json:
-        """All definitions of an object type."""
         return {"results": [self._property_json(d, settings) for d in self.properties[kind.id].values()]}
 
     def create_property(self, kind: ObjectType, body: Mapping[str, Any], settings: Settings, now: str) -> Json:
@@ -83,29 +75,8 @@ class Schema:
         self.properties[kind.id][definition.name] = definition
         return self._property_json(definition, settings)
 
-    def update_property(self, kind: ObjectType, name: str, body: Mapping[str, Any], settings: Settings) -> Json:
-        """Change label, description, group or options; HubSpot has no way to change uniqueness afterwards."""
-        definition = self.properties[kind.id].get(name)
-        if definition is None:
-            raise not_found(f"Property {name} does not exist")
-        if "hasUniqueValue" in body:
-            raise bad_json('Unrecognized field "hasUniqueValue", not marked as ignorable')
-        if "label" in body and body["label"] != definition.label:
-            self._check_label(kind, body["label"])
-        definition.label = body.get("label", definition.label)
-        definition.description = body.get("description", definition.description)
-        definition.group = body.get("groupName", definition.group)
-        if "options" in body:
-            definition.options = _options_from(body["options"])
-        return self._property_json(definition, settings)
-
     def archive_property(self, kind: ObjectType, name: str) -> None:
-        """Remove a custom property."""
-        definition = self.properties[kind.id].get(name)
-        if definition is None:
-            raise not_found(f"Property {name} does not exist")
-        if definition.hubspot_defined:
-            raise bad_request(f"Property {name} is a HubSpot defined property and can't be archived")
+        """As people do in HubSpot's settings."""
         del self.properties[kind.id][name]
 
     def create_group(self, kind: ObjectType, body: Mapping[str, Any]) -> Json:
@@ -117,9 +88,6 @@ class Schema:
         return self.group_json(kind, name)
 
     def group_json(self, kind: ObjectType, name: str) -> Json:
-        """One property group."""
-        if name not in self.groups[kind.id]:
-            raise not_found(f"Property group {name} does not exist")
         return {"name": name, "label": self.groups[kind.id][name], "displayOrder": -1, "archived": False}
 
     def create_pipeline(self, kind: ObjectType, body: Mapping[str, Any], settings: Settings, now: str) -> Json:
@@ -132,11 +100,13 @@ class Schema:
         if len(by_id) != len(stages) or any(by_id.keys() & p.stages.keys() for p in pipelines.values()):
             raise bad_request("Stage IDs must be unique across all pipelines")
         pipelines[pipeline_id] = Pipeline(pipeline_id, body["label"], body["displayOrder"], by_id, now, now)
-        return self.pipeline_json(kind, pipeline_id)
+        return pipeline_json(pipelines[pipeline_id])
 
     def create_stage(self, kind: ObjectType, pipeline_id: str, body: Mapping[str, Any], now: str) -> Json:
         """A new stage of an existing pipeline."""
-        pipeline = self.pipeline(kind, pipeline_id)
+        pipeline = self.pipelines[kind.id].get(pipeline_id)
+        if pipeline is None:
+            raise not_found(f"Pipeline {pipeline_id} does not exist")
         stage = self._stage(kind, body, len(pipeline.stages), now)
         if any(stage.id in p.stages for p in self.pipelines[kind.id].values()):
             raise ApiError(409, f"Stage {stage.id} already exists", category="CONFLICT")
@@ -145,29 +115,8 @@ class Schema:
         pipeline.stages[stage.id] = stage
         return stage_json(stage)
 
-    def pipeline(self, kind: ObjectType, pipeline_id: str) -> Pipeline:
-        """A pipeline, or 404."""
-        try:
-            return self.pipelines[kind.id][pipeline_id]
-        except KeyError:
-            raise not_found(f"Pipeline {pipeline_id} does not exist") from None
-
-    def pipeline_json(self, kind: ObjectType, pipeline_id: str) -> Json:
-        """A pipeline as the API shows it."""
-        pipeline = self.pipeline(kind, pipeline_id)
-        return {
-            "id": pipeline.id,
-            "label": pipeline.label,
-            "displayOrder": pipeline.order,
-            "stages": [stage_json(stage) for stage in pipeline.stages.values()],
-            "createdAt": pipeline.created,
-            "updatedAt": pipeline.updated,
-            "archived": False,
-        }
-
     def pipelines_json(self, kind: ObjectType) -> Json:
-        """All pipelines of an object type."""
-        return {"results": [self.pipeline_json(kind, pipeline_id) for pipeline_id in self.pipelines[kind.id]]}
+        return {"results": [pipeline_json(pipeline) for pipeline in self.pipelines[kind.id].values()]}
 
     def _check_new(self, kind: ObjectType, body: Mapping[str, Any], settings: Settings) -> None:
         name = body["name"]
@@ -256,6 +205,19 @@ class Schema:
                 "readOnlyValue": fixed,
             },
         }
+
+
+def pipeline_json(pipeline: Pipeline) -> Json:
+    """A pipeline as the API shows it."""
+    return {
+        "id": pipeline.id,
+        "label": pipeline.label,
+        "displayOrder": pipeline.order,
+        "stages": [stage_json(stage) for stage in pipeline.stages.values()],
+        "createdAt": pipeline.created,
+        "updatedAt": pipeline.updated,
+        "archived": False,
+    }
 
 
 def stage_json(stage: Stage) -> Json:

@@ -39,7 +39,6 @@ class Settings:
     utc_offset_s: int = -5 * 3600
     unknown_tlds: tuple[str, ...] = ("invalid", "local", "localhost", "internal", "con")
     partial_status: int = 207  # the 2026-09 specs show partial results only as a body, without naming the status
-    echo_trace_ids: bool = True  # whether batch results repeat objectWriteTraceId, or only errors do
     # Whether batches in which every input has an objectWriteTraceId are written input by input: HubSpot's guide
     # promises it for creates only.
     partial_writes: bool = True

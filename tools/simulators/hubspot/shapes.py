@@ -17,7 +17,7 @@ _ID = {"id": TEXT}
 _ASSOCIATION = {"to": _ID, "types": [_SPEC]}
 _CREATE = {"properties": dict, "associations?": [_ASSOCIATION], "objectWriteTraceId?": TEXT}
 _UPDATE = {"id": TEXT, "properties": dict, "idProperty?": TEXT, "objectWriteTraceId?": TEXT}
-_FILTER = {"propertyName": TEXT, "operator": TEXT, "value?": TEXT, "highValue?": TEXT, "values?": [TEXT]}
+_FILTER = {"propertyName": TEXT, "operator": TEXT, "value?": TEXT, "values?": [TEXT]}
 _OPTION = {"label": TEXT, "value": TEXT}
 _STAGE = {"label": TEXT, "metadata": dict, "displayOrder": int, "stageId?": TEXT}
 
@@ -28,18 +28,11 @@ CREATES = {"inputs": [_CREATE]}
 UPDATES = {"inputs": [_UPDATE]}
 CREATE = _CREATE
 UPDATE = {"properties": dict}
-SEARCH = {
-    "filterGroups?": [{"filters": [_FILTER]}],
-    "properties?": [TEXT],
-    "sorts?": list,
-    "limit?": int,
-    "after?": TEXT,
-    "query?": TEXT,
-}
+_GROUPS = [{"filters": [_FILTER]}]
+SEARCH = {"filterGroups?": _GROUPS, "properties?": [TEXT], "sorts?": list, "limit?": int, "after?": TEXT}
 LINK = [_SPEC]
 LINK_READS = {"inputs": [{"id": TEXT, "after?": TEXT}]}
 LINK_CREATES = {"inputs": [{"from": _ID, "to": _ID, "types": [_SPEC]}]}
-PAIRS = {"inputs": [{"from": _ID, "to": _ID}]}
 LINK_ARCHIVES = {"inputs": [{"from": _ID, "to": [_ID]}]}
 PROPERTY = {
     "name": TEXT,
@@ -50,13 +43,9 @@ PROPERTY = {
     "hasUniqueValue?": bool,
     "options?": [_OPTION],
 }
-PROPERTIES = {"inputs": [PROPERTY]}
-PROPERTY_UPDATE = {"label?": TEXT, "groupName?": TEXT, "options?": [_OPTION]}
-NAMES = {"inputs": [{"name": TEXT}]}
 GROUP = {"name": TEXT, "label": TEXT}
 PIPELINE = {"label": TEXT, "displayOrder": int, "stages": [_STAGE], "pipelineId?": TEXT}
 STAGE = _STAGE
-TOKEN = {"tokenKey": TEXT}
 
 
 def check(value: Any, shape: Any, where: str = "body") -> None:
