@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from simulators.hubspot import SimulatedPortal
-from simulators.hubspot.definitions import DEALS, Option
+from simulators.hubspot.definitions import DEALS, option
 from simulators.hubspot.settings import RequiredProperties
 from tests.model.shop import Request, Shop
 from tests.support import orders
@@ -117,4 +117,4 @@ def mend(portal: SimulatedPortal) -> None:
 def _currencies(portal: SimulatedPortal, *codes: str) -> None:
     definition = portal.schema.properties[DEALS.id]["currency"]
     definition.type, definition.field_type = "enumeration", "select"
-    definition.options = [Option(code, code) for code in codes]
+    definition.options = [option(code, code) for code in codes]

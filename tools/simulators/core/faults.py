@@ -51,18 +51,14 @@ class InjectedFault:
             raise ValueError(f"a fault has no {', '.join(sorted(unknown))}")
         return cls(**fault)
 
-    def json(self) -> dict[str, Any]:
-        """For the control endpoint."""
-        return asdict(self)
-
     def matches(self, method: str, path: str) -> bool:
         """Whether the fault applies to such a call."""
         return self.method in ("", method) and self._path.search(path) is not None
 
-    @property
-    def spent(self) -> bool:
-        """Whether it has hit as many calls as it may."""
-        return self.count is not None and self.hits >= self.count
+    def is_over(self, now: float) -> bool:
+        """Whether it has hit as many calls as it may, or its time has passed."""
+        spent = self.count is not None and self.hits >= self.count
+        return spent or (self.until is not None and now >= self.until)
 
 
 class InjectedFaults:
@@ -84,16 +80,14 @@ class InjectedFaults:
 
     def json(self) -> list[dict[str, Any]]:
         """All active faults, with their hits so far."""
-        return [fault.json() for fault in self._faults]
+        return [asdict(fault) for fault in self._faults]
 
     def draw(self, method: str, path: str) -> InjectedFault | None:
         """The fault that hits this call, if any."""
         return next((fault for fault in self._faults if self._hits(fault, method, path)), None)
 
     def _hits(self, fault: InjectedFault, method: str, path: str) -> bool:
-        if fault.spent or not fault.matches(method, path):
-            return False
-        if fault.until is not None and self._clock() >= fault.until:
+        if not fault.matches(method, path) or fault.is_over(self._clock()):
             return False
         if fault.skip > 0:
             fault.skip -= 1

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -92,6 +94,20 @@ class AppServer:
         with self._closing:
             if self._sockets:  # else `run` has already ended and closed the trigger
                 self._server.pull_trigger()
+
+
+def serve(name: str, server_of: Callable[[], AppServer], about: str) -> int:
+    """A simulator's command: serve until interrupted or terminated. Exit code 1: the port is in use."""
+    try:
+        server = server_of()
+    except PortInUse as error:
+        print(f"{name} simulator: {error}. Choose another with --port.", file=sys.stderr)
+        return 1
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: server.stop())
+    print(f"{name} simulator: {server.url} ({about})", flush=True)
+    server.run()
+    return 0
 
 
 @contextmanager

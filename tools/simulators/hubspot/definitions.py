@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -55,14 +56,9 @@ ASSOCIATION_TYPES = {
 }
 
 
-@dataclass
-class Option:
-    """A choice of an enumeration."""
-
-    value: str
-    label: str
-    display_order: int = -1
-    hidden: bool = False
+def option(value: str, label: str, order: int = -1, *, hidden: bool = False) -> dict[str, Any]:
+    """A choice of an enumeration, as the API shows it."""
+    return {"label": label, "value": value, "displayOrder": order, "hidden": hidden}
 
 
 @dataclass
@@ -77,7 +73,7 @@ class PropertyDefinition:
     type: str = "string"
     field_type: str = "text"
     group: str = ""
-    options: list[Option] = field(default_factory=list)
+    options: list[dict[str, Any]] = field(default_factory=list)
     description: str = ""
     unique: bool = False
     read_only: bool = False
@@ -134,6 +130,21 @@ GROUPS = {
 }
 
 
+_TYPES = {  # by field type
+    **dict.fromkeys(("text", "textarea", "phonenumber"), "string"),
+    **dict.fromkeys(("select", "radio", "checkbox"), "enumeration"),
+    "number": "number",
+    "date": "datetime",
+}
+
+
+def _defined(group: str, field_type: str, labels: Mapping[str, str], **more: Any) -> list[PropertyDefinition]:
+    """Properties of one field type by their names."""
+    return [
+        PropertyDefinition(name, label, _TYPES[field_type], field_type, group, **more) for name, label in labels.items()
+    ]
+
+
 def default_properties(kind: ObjectType) -> list[PropertyDefinition]:
     """The built-in properties of an object type that matter to an integration."""
     own = {
@@ -142,131 +153,105 @@ def default_properties(kind: ObjectType) -> list[PropertyDefinition]:
         LINE_ITEMS: _line_item_properties,
         ORDERS: _order_properties,
     }
-    definitions = own[kind]() if kind in own else []
-    return definitions + _system_properties(kind)
+    dates = {"createdate": "Create Date", kind.modified: "Last Modified Date"}
+    group = f"{kind.singular}information"
+    return [
+        *(own[kind]() if kind in own else ()),
+        *_defined(group, "number", {"hs_object_id": "Record ID"}, read_only=True),
+        *_defined(group, "date", dates, read_only=True),
+    ]
 
 
 def _contact_properties() -> list[PropertyDefinition]:
-    texts = (
-        ("firstname", "First Name"),
-        ("lastname", "Last Name"),
-        ("address", "Street Address"),
-        ("city", "City"),
-        ("state", "State/Region"),
-        ("zip", "Postal Code"),
-        ("country", "Country/Region"),
-        ("company", "Company Name"),
-        ("jobtitle", "Job Title"),
-        ("website", "Website URL"),
-    )
     group = "contactinformation"
+    texts = {
+        "email": "Email",
+        "firstname": "First Name",
+        "lastname": "Last Name",
+        "address": "Street Address",
+        "city": "City",
+        "state": "State/Region",
+        "zip": "Postal Code",
+        "country": "Country/Region",
+        "company": "Company Name",
+        "jobtitle": "Job Title",
+        "website": "Website URL",
+    }
+    lifecycle = [option(value, label, order) for order, (value, label) in enumerate(LIFECYCLE)]
     return [
-        PropertyDefinition("email", "Email", group=group),
-        PropertyDefinition("phone", "Phone Number", field_type="phonenumber", group=group),
-        PropertyDefinition("mobilephone", "Mobile Phone Number", field_type="phonenumber", group=group),
-        *(PropertyDefinition(name, label, group=group) for name, label in texts),
-        PropertyDefinition(
-            "lifecyclestage",
-            "Lifecycle Stage",
-            type="enumeration",
-            field_type="radio",
-            group=group,
-            options=[Option(value, label, order) for order, (value, label) in enumerate(LIFECYCLE)],
-        ),
-        PropertyDefinition(
-            "hs_additional_emails",
-            "Additional email addresses",
-            type="enumeration",
-            field_type="checkbox",
-            group=group,
-            source="any",
-        ),
-        PropertyDefinition(
-            "num_associated_deals", "Number of Associated Deals", "number", "number", group, calculated=True
-        ),
+        *_defined(group, "text", texts),
+        *_defined(group, "phonenumber", {"phone": "Phone Number", "mobilephone": "Mobile Phone Number"}),
+        *_defined(group, "radio", {"lifecyclestage": "Lifecycle Stage"}, options=lifecycle),
+        *_defined(group, "checkbox", {"hs_additional_emails": "Additional email addresses"}, source="any"),
+        *_defined(group, "number", {"num_associated_deals": "Number of Associated Deals"}, calculated=True),
     ]
 
 
 def _deal_properties() -> list[PropertyDefinition]:
     group = "dealinformation"
+    kinds = [option("newbusiness", "New Business", 0), option("existingbusiness", "Existing Business", 1)]
     return [
-        PropertyDefinition("dealname", "Deal Name", group=group),
-        PropertyDefinition("amount", "Amount", "number", "number", group),
-        PropertyDefinition("closedate", "Close Date", "datetime", "date", group),
-        PropertyDefinition("pipeline", "Pipeline", "enumeration", "select", group, source="pipelines"),
-        PropertyDefinition("dealstage", "Deal Stage", "enumeration", "radio", group, source="stages"),
-        PropertyDefinition("deal_currency_code", "Currency", "enumeration", "select", group, source="currencies"),
-        PropertyDefinition("description", "Deal Description", field_type="textarea", group=group),
-        PropertyDefinition(
-            "dealtype",
-            "Deal Type",
-            "enumeration",
-            "radio",
-            group,
-            options=[Option("newbusiness", "New Business", 0), Option("existingbusiness", "Existing Business", 1)],
-        ),
-        PropertyDefinition(
-            "num_associated_contacts", "Number of Associated Contacts", "number", "number", group, calculated=True
-        ),
+        *_defined(group, "text", {"dealname": "Deal Name"}),
+        *_defined(group, "textarea", {"description": "Deal Description"}),
+        *_defined(group, "number", {"amount": "Amount"}),
+        *_defined(group, "date", {"closedate": "Close Date"}),
+        *_defined(group, "select", {"pipeline": "Pipeline"}, source="pipelines"),
+        *_defined(group, "radio", {"dealstage": "Deal Stage"}, source="stages"),
+        *_defined(group, "select", {"deal_currency_code": "Currency"}, source="currencies"),
+        *_defined(group, "radio", {"dealtype": "Deal Type"}, options=kinds),
+        *_defined(group, "number", {"num_associated_contacts": "Number of Associated Contacts"}, calculated=True),
     ]
 
 
 def _line_item_properties() -> list[PropertyDefinition]:
     group = "lineiteminformation"
-    texts = (("name", "Name"), ("hs_sku", "SKU"), ("description", "Description"), ("hs_url", "URL"))
-    numbers = (("quantity", "Quantity"), ("price", "Unit price"), ("discount", "Unit discount"), ("tax", "Tax"))
+    numbers = {
+        "quantity": "Quantity",
+        "price": "Unit price",
+        "discount": "Unit discount",
+        "tax": "Tax",
+        "hs_product_id": "Product ID",
+    }
     return [
-        *(PropertyDefinition(name, label, group=group) for name, label in texts),
-        *(PropertyDefinition(name, label, "number", "number", group) for name, label in numbers),
-        PropertyDefinition("hs_product_id", "Product ID", "number", "number", group),
-        PropertyDefinition(
-            "hs_line_item_currency_code", "Currency", "enumeration", "select", group, source="currencies"
-        ),
-        PropertyDefinition("amount", "Net price", "number", "number", group, calculated=True),
+        *_defined(group, "text", {"name": "Name", "hs_sku": "SKU", "description": "Description", "hs_url": "URL"}),
+        *_defined(group, "number", numbers),
+        *_defined(group, "select", {"hs_line_item_currency_code": "Currency"}, source="currencies"),
+        *_defined(group, "number", {"amount": "Net price"}, calculated=True),
     ]
 
 
 def _order_properties() -> list[PropertyDefinition]:
     group = "order_information"
-    texts = (
-        ("hs_order_name", "Order Name"),
-        ("hs_external_order_id", "External Order ID"),
-        ("hs_external_order_status", "External Order Status"),
-        ("hs_external_order_url", "External Order URL"),
-        ("hs_source_store", "Source Store"),
-        ("hs_discount_codes", "Discount Codes"),
-        ("hs_payment_status", "Payment Status"),
-        ("hs_fulfillment_status", "Fulfillment Status"),
-    )
-    numbers = (
-        ("hs_total_price", "Total Price"),
-        ("hs_subtotal_price", "Subtotal Price"),
-        ("hs_tax", "Tax"),
-        ("hs_shipping_cost", "Shipping Cost"),
-        ("hs_order_discount", "Order Discount"),
-        ("hs_refund_amount", "Refund Amount"),
-    )
-    dates = (
-        ("hs_external_created_date", "External Created Date"),
-        ("hs_external_modified_date", "External Modified Date"),
-        ("hs_processed_date", "Processed Date"),
-    )
+    texts = {
+        "hs_order_name": "Order Name",
+        "hs_external_order_id": "External Order ID",
+        "hs_external_order_status": "External Order Status",
+        "hs_external_order_url": "External Order URL",
+        "hs_source_store": "Source Store",
+        "hs_discount_codes": "Discount Codes",
+        "hs_payment_status": "Payment Status",
+        "hs_fulfillment_status": "Fulfillment Status",
+    }
+    numbers = {
+        "hs_total_price": "Total Price",
+        "hs_subtotal_price": "Subtotal Price",
+        "hs_tax": "Tax",
+        "hs_shipping_cost": "Shipping Cost",
+        "hs_order_discount": "Order Discount",
+        "hs_refund_amount": "Refund Amount",
+    }
+    dates = {
+        "hs_external_created_date": "External Created Date",
+        "hs_external_modified_date": "External Modified Date",
+        "hs_processed_date": "Processed Date",
+    }
     return [
-        *(PropertyDefinition(name, label, group=group) for name, label in texts),
-        *(PropertyDefinition(name, label, "number", "number", group) for name, label in numbers),
-        *(PropertyDefinition(name, label, "datetime", "date", group) for name, label in dates),
-        PropertyDefinition("hs_pipeline", "Pipeline", "enumeration", "select", group, source="order_pipelines"),
-        PropertyDefinition("hs_pipeline_stage", "Order Stage", "enumeration", "radio", group, source="order_stages"),
-        PropertyDefinition("hs_currency_code", "Currency Code", "enumeration", "select", group, source="currencies"),
-    ]
-
-
-def _system_properties(kind: ObjectType) -> list[PropertyDefinition]:
-    group = f"{kind.singular}information"
-    return [
-        PropertyDefinition("hs_object_id", "Record ID", "number", "number", group, read_only=True),
-        PropertyDefinition("createdate", "Create Date", "datetime", "date", group, read_only=True),
-        PropertyDefinition(kind.modified, "Last Modified Date", "datetime", "date", group, read_only=True),
+        *_defined(group, "text", texts),
+        *_defined(group, "number", numbers),
+        *_defined(group, "date", dates),
+        *_defined(group, "select", {"hs_pipeline": "Pipeline"}, source="order_pipelines"),
+        *_defined(group, "radio", {"hs_pipeline_stage": "Order Stage"}, source="order_stages"),
+        *_defined(group, "select", {"hs_currency_code": "Currency Code"}, source="currencies"),
     ]
 
 

@@ -40,17 +40,6 @@ def render(portal: SimulatedPortal, *, fragment: bool) -> str:
     )
 
 
-@dataclass
-class Column:
-    """A stage with its newest deals."""
-
-    label: str
-    tone: str  # open, won or lost
-    count: int
-    sums: list[str]
-    cards: list[dict[str, Any]]
-
-
 @dataclass(frozen=True)
 class Shown:
     """Which properties of an object the page shows."""
@@ -92,7 +81,7 @@ def _boards(portal: SimulatedPortal, shown: Shown) -> list[dict[str, Any]]:
 
 def _columns(
     portal: SimulatedPortal, shown: Shown, pipeline: Pipeline, by_stage: dict[tuple[str, str], list[Record]]
-) -> list[Column]:
+) -> list[dict[str, Any]]:
     columns = [
         _column(portal, shown, stage.label, _tone(stage.probability), by_stage.get((pipeline.id, stage.id), []))
         for stage in sorted(pipeline.stages.values(), key=lambda stage: stage.order)
@@ -101,13 +90,15 @@ def _columns(
     return [_column(portal, shown, "No stage", "open", without), *columns] if without else columns
 
 
-def _column(portal: SimulatedPortal, shown: Shown, label: str, tone: str, records: list[Record]) -> Column:
+def _column(portal: SimulatedPortal, shown: Shown, label: str, tone: str, records: list[Record]) -> dict[str, Any]:
+    """A stage with its newest deals; `tone` is open, won or lost."""
     sums: dict[str, Decimal] = {}
     for record in records:
         code = _currency(record, shown)
         sums[code] = sums.get(code, Decimal(0)) + Decimal(record.properties.get(shown.amount) or 0)
     cards = [_card(portal, record, shown) for record in _newest(records, CARDS)]
-    return Column(label, tone, len(records), [f"{total:,.2f} {code}".strip() for code, total in sums.items()], cards)
+    totals = [f"{total:,.2f} {code}".strip() for code, total in sums.items()]
+    return {"label": label, "tone": tone, "count": len(records), "sums": totals, "cards": cards}
 
 
 def _card(portal: SimulatedPortal, record: Record, shown: Shown) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from .definitions import (
@@ -11,13 +11,13 @@ from .definitions import (
     GROUPS,
     ORDERS,
     ObjectType,
-    Option,
     Pipeline,
     PropertyDefinition,
     Stage,
     default_pipeline,
     default_properties,
     known_types,
+    option,
     order_pipeline,
 )
 from .errors import ApiError, Json, bad_json, bad_request, not_found
@@ -51,7 +51,7 @@ class Schema:
 
     def options(self, definition: PropertyDefinition, settings: Settings) -> Collection[str]:
         """The values an enumeration takes."""
-        return [option.value for option in self._options(definition, settings)]
+        return [choice["value"] for choice in self._options(definition, settings)]
 
     def properties_json(self, kind: ObjectType, settings: Settings) -> Json:
         return {"results": [self._property_json(d, settings) for d in self.properties[kind.id].values()]}
@@ -65,7 +65,10 @@ class Schema:
             type=body["type"],
             field_type=body["fieldType"],
             group=body["groupName"],
-            options=_options_from(body.get("options", ())),
+            options=[
+                option(o["value"], o["label"], o.get("displayOrder", -1), hidden=bool(o.get("hidden")))
+                for o in body.get("options", ())
+            ],
             description=body.get("description", ""),
             unique=bool(body.get("hasUniqueValue", False)),
             hidden=bool(body.get("hidden", False)),
@@ -163,17 +166,17 @@ class Schema:
         stage_id = body.get("stageId") or str(151_000_000 + taken + number)
         return Stage(stage_id, body["label"], body.get("displayOrder", number), odds, now, now)
 
-    def _options(self, definition: PropertyDefinition, settings: Settings) -> list[Option]:
+    def _options(self, definition: PropertyDefinition, settings: Settings) -> list[Json]:
         if definition.source == "currencies":
-            return [Option(code, code, order) for order, code in enumerate(settings.currencies)]
+            return [option(code, code, order) for order, code in enumerate(settings.currencies)]
         if definition.source not in PIPELINE_SOURCES:
             return definition.options
         pipelines = self.pipelines[PIPELINE_SOURCES[definition.source].id].values()
         if definition.source.endswith("pipelines"):
-            return [Option(p.id, p.label, p.order) for p in pipelines]
-        return [Option(s.id, s.label, s.order) for p in pipelines for s in p.stages.values()]
+            return [option(p.id, p.label, p.order) for p in pipelines]
+        return [option(s.id, s.label, s.order) for p in pipelines for s in p.stages.values()]
 
-    def _shown_options(self, definition: PropertyDefinition, settings: Settings) -> list[Option]:
+    def _shown_options(self, definition: PropertyDefinition, settings: Settings) -> list[Json]:
         """Some portals keep the account's currencies to themselves: `options: []` with `externalOptions: true`."""
         hidden = definition.source == "currencies" and not settings.lists_currencies
         return [] if hidden else self._options(definition, settings)
@@ -187,7 +190,7 @@ class Schema:
             "fieldType": definition.field_type,
             "description": definition.description,
             "groupName": definition.group,
-            "options": [_option_json(option) for option in self._shown_options(definition, settings)],
+            "options": self._shown_options(definition, settings),
             "displayOrder": -1,
             "calculated": definition.calculated,
             "externalOptions": definition.source == "currencies",
@@ -233,17 +236,4 @@ def stage_json(stage: Stage) -> Json:
         "updatedAt": stage.updated,
         "archived": False,
         "writePermissions": "CRM_PERMISSIONS_ENFORCEMENT",
-    }
-
-
-def _options_from(options: Iterable[Mapping[str, Any]]) -> list[Option]:
-    return [Option(o["value"], o["label"], o.get("displayOrder", -1), bool(o.get("hidden"))) for o in options]
-
-
-def _option_json(option: Option) -> Json:
-    return {
-        "label": option.label,
-        "value": option.value,
-        "displayOrder": option.display_order,
-        "hidden": option.hidden,
     }

@@ -156,25 +156,18 @@ def _orders(shop: SimulatedShop, req: Request) -> SimulatedResponse:
         return _list(shop, req, "order", queries.orders(shop, req.args), shop.order_text)
 
 
-def _order(shop: SimulatedShop, req: Request, number: int) -> SimulatedResponse:
-    with shop.lock:
-        order = shop.orders.get(number)
-        if order is None:
-            raise RestError(404, "woocommerce_rest_shop_order_invalid_id", "Invalid ID.")
-        return _record(shop, req, "order", order, _fields(shop.order_text(order), req))
-
-
 def _customers(shop: SimulatedShop, req: Request) -> SimulatedResponse:
     with shop.lock:
         return _list(shop, req, "customer", queries.customers(shop, req.args), shop.customer_text)
 
 
-def _customer(shop: SimulatedShop, req: Request, number: int) -> SimulatedResponse:
-    with shop.lock:
-        customer = shop.customers.get(number)
-        if customer is None:
-            raise RestError(404, "wc_user_invalid_id", "Invalid user ID.")
-        return _record(shop, req, "customer", customer, _fields(shop.customer_text(customer), req))
+def _record_of(kind: str) -> Handler:
+    def handle(shop: SimulatedShop, req: Request, number: int) -> SimulatedResponse:
+        with shop.lock:
+            record, text = shop.record(kind, number)
+            return _record(shop, req, kind, record, _fields(text, req))
+
+    return handle
 
 
 def _list(
@@ -313,9 +306,9 @@ SPOILT = {
 }
 ROUTES: Mapping[str, Mapping[str, Handler]] = {
     "/orders": {"GET": _orders},
-    "/orders/<int:number>": {"GET": _order},
+    "/orders/<int:number>": {"GET": _record_of("order")},
     "/customers": {"GET": _customers},
-    "/customers/<int:number>": {"GET": _customer},
+    "/customers/<int:number>": {"GET": _record_of("customer")},
     "/webhooks": {"GET": _webhooks, "POST": _create_webhook},
     "/webhooks/<int:number>": {"GET": _webhook, "PUT": _update_webhook, "DELETE": _delete_webhook},
     "/system_status": {"GET": _system_status},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from inspect import isfunction
 from typing import Any
 
 from simulators.core.web import Controls, fault_controls
@@ -10,28 +11,7 @@ from simulators.core.web import Controls, fault_controls
 from .hosting import Hosting
 from .shop import SimulatedShop
 
-ACTIONS = (
-    "checkout",
-    "checkout_with_new_account",
-    "place",
-    "type_in",
-    "abandon",
-    "change_status",
-    "edit_address",
-    "save",
-    "trash",
-    "restore",
-    "delete",
-    "register",
-    "edit_customer",
-    "edit_customer_behind",
-    "remove_customer",
-    "spoil",
-    "unspoil",
-    "write_otherwise",
-    "unregister",
-    "act",
-)
+ACTIONS = [name for name, member in vars(SimulatedShop).items() if isfunction(member) and name[0] != "_"]
 
 
 def controls(shop: SimulatedShop) -> Controls:
@@ -70,7 +50,6 @@ def controls(shop: SimulatedShop) -> Controls:
         "settings": {"GET": settings, "POST": settings},
         "hosting": {"GET": hosting, "POST": hosting, "DELETE": reset_hosting},
         **fault_controls(lambda: shop.faults),
-        "attempts": {"GET": lambda _: [asdict(attempt) for attempt in list(shop.hooks.attempts)]},
     }
 
 

@@ -94,12 +94,8 @@ def _sortable(shop: SimulatedShop, at: float) -> Any:
 
 
 def _mentions(order: Order, text: str) -> bool:
-    return (
-        text
-        in " ".join(
-            [str(order.id), order.number, *order.billing.values(), *(item.name for item in order.items)]
-        ).lower()
-    )
+    words = [str(order.id), order.number, *order.billing.values(), *(item.name for item in order.items)]
+    return text in " ".join(words).lower()
 
 
 def customers(shop: SimulatedShop, query: Query) -> Listed:

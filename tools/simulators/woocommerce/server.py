@@ -17,8 +17,8 @@ CRON_S = 0.2  # a shop with traffic; real ones take up to a minute
 class ShopServer(AppServer):
     """A shop behind a port. The shop's own address becomes this one. Without `cron`, deliveries wait to be run."""
 
-    def __init__(self, shop: SimulatedShop, *, host: str = "127.0.0.1", port: int = 0, cron: bool = True) -> None:
-        super().__init__(create_app(shop).wsgi_app, host=host, port=port)
+    def __init__(self, shop: SimulatedShop, *, port: int = 0, cron: bool = True) -> None:
+        super().__init__(create_app(shop).wsgi_app, port=port)
         shop.url = shop.hooks.home = self.url
         self._shop = shop
         self._has_cron = cron
@@ -43,7 +43,7 @@ class ShopServer(AppServer):
 
 
 @contextmanager
-def running(shop: SimulatedShop, port: int = 0, *, cron: bool = True) -> Iterator[str]:
+def running(shop: SimulatedShop, *, cron: bool = True) -> Iterator[str]:
     """Serve a shop from a thread for the length of a with block; gives its URL."""
-    with in_thread(ShopServer(shop, port=port, cron=cron)) as url:
+    with in_thread(ShopServer(shop, cron=cron)) as url:
         yield url

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import wraps
 from threading import RLock
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from simulators.core.faults import InjectedFaults
 
 from .bodies import Customer, Item, Order, customer_body, order_body, php_json
+from .errors import RestError
 from .hooks import Hooks, Post, Webhook, real_post
 from .hosting import Hosting
 from .people import MAIL_DOMAIN, People
@@ -22,6 +24,22 @@ KEY, SECRET = "ck_simulated_store_key_0123456789", "cs_simulated_store_secret_01
 STATUSES = ("pending", "processing", "on-hold", "completed", "cancelled", "refunded", "failed")
 DRAFTS = ("checkout-draft", "auto-draft")
 PAID = ("processing", "completed")
+GONE = {  # what is answered for an id that nothing has
+    "order": ("woocommerce_rest_shop_order_invalid_id", "Invalid ID."),
+    "customer": ("wc_user_invalid_id", "Invalid user ID."),
+}
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def locked(method: Method) -> Method:
+    """A method of the shop during which nobody else reads or changes it."""
+
+    @wraps(method)
+    def alone(shop: SimulatedShop, *given: Any, **named: Any) -> Any:
+        with shop.lock:
+            return method(shop, *given, **named)
+
+    return cast(Method, alone)
 
 
 @dataclass(frozen=True)
@@ -81,176 +99,149 @@ class SimulatedShop:
 
     # Orders
 
-    def checkout(self, *, account: int = 0, status: str = "processing", **fields: Any) -> int:
+    def checkout(self, **fields: Any) -> int:
         """A shopper buys: the draft is changed before the order is there, so `updated` comes before `created`."""
-        with self.lock:
-            order = self._new_order(status, "store-api", account, fields)
-            self._emit("order.updated", order.id)
-            self._emit("order.created", order.id)
-            return order.id
+        return self._order_made("store-api", ("order.updated", "order.created"), **fields)
 
+    @locked
     def checkout_with_new_account(self, **fields: Any) -> int:
         """The same, ticking “create an account”."""
-        with self.lock:
-            return self.checkout(account=self.register(), **fields)
+        return self.checkout(account=self.register(), **fields)
 
-    def place(self, *, account: int = 0, status: str = "processing", **fields: Any) -> int:
+    def place(self, **fields: Any) -> int:
         """An order made by REST: `created` and `updated`."""
-        with self.lock:
-            order = self._new_order(status, "rest-api", account, fields)
-            self._emit("order.created", order.id)
-            self._emit("order.updated", order.id)
-            return order.id
+        return self._order_made("rest-api", ("order.created", "order.updated"), **fields)
 
-    def type_in(self, *, account: int = 0, status: str = "processing", **fields: Any) -> int:
+    def type_in(self, **fields: Any) -> int:
         """An order typed in by the shop's staff: only `created`."""
-        with self.lock:
-            order = self._new_order(status, "admin", account, fields)
-            self._emit("order.created", order.id)
-            return order.id
+        return self._order_made("admin", ("order.created",), **fields)
 
     def abandon(self) -> int:
         """A checkout left in the middle: a draft that says `updated`."""
-        with self.lock:
-            order = self._new_order("checkout-draft", "store-api", 0, {})
-            self._emit("order.updated", order.id)
-            return order.id
+        return self._order_made("store-api", ("order.updated",), status="checkout-draft")
 
+    @locked
     def change_status(self, order_id: int, status: str = "") -> None:
         """To this status, or to any other; on an order in the trash nobody is told."""
-        with self.lock:
-            order = self.orders[order_id]
-            silent = order.status == "trash"
-            status = status or self.random.choice([candidate for candidate in STATUSES if candidate != order.status])
-            now = self._now()
-            self._touch(order, status=status, before_trash="")
-            if status in PAID and order.paid is None:
-                order.paid = now
-            if status == "completed":
-                order.completed = now
-            if not silent:
-                self._emit("order.updated", order_id)
-            if status == "completed":
-                self._first_purchase(order.customer_id)
+        order = self.orders[order_id]
+        silent = order.status == "trash"
+        status = status or self.random.choice([candidate for candidate in STATUSES if candidate != order.status])
+        now = self._now()
+        self._touch(order, status=status, before_trash="")
+        if status in PAID and order.paid is None:
+            order.paid = now
+        if status == "completed":
+            order.completed = now
+        if not silent:
+            self._emit("order.updated", order_id)
+        if status == "completed":
+            self._first_purchase(order.customer_id)
 
     def edit_address(self, order_id: int, **billing: str) -> None:
         """Another street, or what is given."""
-        with self.lock:
-            order = self.orders[order_id]
-            self._touch(order, billing=order.billing | (billing or self._people.move()))
-            self._emit("order.updated", order_id)
+        self._edit(order_id, billing=self.orders[order_id].billing | (billing or self._people.move()))
 
     def edit_items(self, order_id: int, *items: Item) -> None:
         """Another basket."""
-        with self.lock:
-            self._touch(self.orders[order_id], items=items or self._people.basket())
-            self._emit("order.updated", order_id)
+        self._edit(order_id, items=items or self._people.basket())
 
     def save(self, order_id: int) -> None:
         """Save without a change: even in the trash it says `updated`."""
-        with self.lock:
-            self._touch(self.orders[order_id])
-            self._emit("order.updated", order_id)
+        self._edit(order_id)
 
     def refund(self, order_id: int, amount: Decimal) -> None:
         """Money back; total and status stay."""
-        with self.lock:
-            order = self.orders[order_id]
-            refund = {"id": self._next_id(), "reason": "", "total": f"-{amount:.2f}", "total_tax": "0.00"}
-            self._touch(order, refunds=[*order.refunds, refund])
-            self._emit("order.updated", order_id)
+        refund = {"id": self._next_id(), "reason": "", "total": f"-{amount:.2f}", "total_tax": "0.00"}
+        self._edit(order_id, refunds=[*self.orders[order_id].refunds, refund])
 
+    @locked
     def trash(self, order_id: int) -> None:
         """Into the trash: `deleted`, which carries the id only."""
-        with self.lock:
-            order = self.orders[order_id]
-            self._touch(order, status="trash", before_trash=order.status)
-            self._emit("order.deleted", order_id)
+        order = self.orders[order_id]
+        self._touch(order, status="trash", before_trash=order.status)
+        self._emit("order.deleted", order_id)
 
+    @locked
     def restore(self, order_id: int) -> None:
         """Out of the trash."""
-        with self.lock:
-            order = self.orders[order_id]
-            self._touch(order, status=order.before_trash or "pending", before_trash="")
-            self._emit("order.restored", order_id)
-            if not self.hpos:
-                self._emit("order.updated", order_id)
+        order = self.orders[order_id]
+        self._touch(order, status=order.before_trash or "pending", before_trash="")
+        self._emit("order.restored", order_id)
+        if not self.hpos:
+            self._emit("order.updated", order_id)
 
+    @locked
     def delete(self, order_id: int) -> None:
         """For good: nobody is told."""
-        with self.lock:
-            del self.orders[order_id]
+        del self.orders[order_id]
 
     # Customers
 
+    @locked
     def register(self, **fields: Any) -> int:
         """A new account, unless another `role` is given of a customer: `created` and `updated`."""
-        with self.lock:
-            billing = self._people.somebody() | fields.pop("billing", {})
-            now = self._now()
-            number = max(self.customers, default=1) + 1
-            names = {name: fields.pop(name, billing[name]) for name in ("email", "first_name", "last_name")}
-            self.customers[number] = Customer(number, **names, created=now, modified=now, billing=billing, **fields)
-            self._emit("customer.created", number)
-            self._emit("customer.updated", number)
-            return number
+        billing = self._people.somebody() | fields.pop("billing", {})
+        now = self._now()
+        number = max(self.customers, default=1) + 1
+        names = {name: fields.pop(name, billing[name]) for name in ("email", "first_name", "last_name")}
+        self.customers[number] = Customer(number, **names, created=now, modified=now, billing=billing, **fields)
+        self._emit("customer.created", number)
+        self._emit("customer.updated", number)
+        return number
 
+    @locked
     def edit_customer(self, customer_id: int, **changes: Any) -> None:
         """Another address for the next invoices, or what is given."""
-        with self.lock:
-            customer = self.customers[customer_id]
-            billing = changes.pop("billing", {} if changes else self._people.move())
-            changed = replace(customer, billing=customer.billing | billing, modified=self._now(), **changes)
-            self.customers[customer_id] = changed
-            self._emit("customer.updated", customer_id)
+        customer = self.customers[customer_id]
+        billing = changes.pop("billing", {} if changes else self._people.move())
+        changed = replace(customer, billing=customer.billing | billing, modified=self._now(), **changes)
+        self.customers[customer_id] = changed
+        self._emit("customer.updated", customer_id)
 
+    @locked
     def edit_customer_behind(self, customer_id: int, **billing: str) -> None:
         """As plugins do it: no event, no new date."""
-        with self.lock:
-            customer = self.customers[customer_id]
-            self.customers[customer_id] = replace(customer, billing=customer.billing | billing)
+        customer = self.customers[customer_id]
+        self.customers[customer_id] = replace(customer, billing=customer.billing | billing)
 
+    @locked
     def remove_customer(self, customer_id: int) -> None:
         """The account is deleted; its orders stay."""
-        with self.lock:
-            role = self.customers.pop(customer_id).role
-            if role == "customer":
-                self._emit("customer.deleted", customer_id)
+        role = self.customers.pop(customer_id).role
+        if role == "customer":
+            self._emit("customer.deleted", customer_id)
 
     # Trouble of single records
 
+    @locked
     def spoil(self, name: str, how: str = "500", *, ids_too: bool = False) -> None:
         """Fail from now on with every answer that holds this record, such as "order:12" or "customer:3"."""
-        with self.lock:
-            self.spoilt[name] = Spoilt(how, ids_too)
+        self.spoilt[name] = Spoilt(how, ids_too)
 
+    @locked
     def unspoil(self, name: str) -> None:
         """Show the record again; no date changes by that."""
-        with self.lock:
-            self.spoilt.pop(name, None)
+        self.spoilt.pop(name, None)
 
+    @locked
     def write_otherwise(self, name: str, **fields: Any) -> None:
         """Have these fields otherwise in a record's body, such as date_modified_gmt="0000-00-00T00:00:00"."""
         kind, _, number = name.partition(":")
-        with self.lock:
-            record = (self.orders if kind == "order" else self.customers)[int(number)]
-            record.written |= fields
-            if isinstance(record, Order):
-                record.text = ""
+        record = (self.orders if kind == "order" else self.customers)[int(number)]
+        record.written |= fields
+        if isinstance(record, Order):
+            record.text = ""
 
+    @locked
     def unregister(self, status: str) -> None:
         """Deactivate the plugin of a status: its orders are in no list any more, and readable by id."""
-        with self.lock:
-            self.unregistered.add(status)
+        self.unregistered.add(status)
 
     # At random
 
+    @locked
     def act(self) -> str:
         """Something that happens in a shop, at random; its name."""
-        with self.lock:
-            return self._act()
-
-    def _act(self) -> str:
         orders = [order.id for order in self.orders.values() if order.status not in ("trash", *DRAFTS)]
         trashed = [order.id for order in self.orders.values() if order.status == "trash"]
         choices: list[tuple[str, int, Callable[[], object]]] = [
@@ -297,21 +288,26 @@ class SimulatedShop:
     def _emit(self, topic: str, object_id: int) -> None:
         self.hooks.emit(topic, object_id)
 
+    @locked
     def _payload(self, topic: str, object_id: int) -> str:
         """The REST answer at the time of delivery, errors included."""
-        with self.lock:
-            resource, _, event = topic.partition(".")
-            if event == "deleted":
-                return php_json({"id": object_id})
-            if resource == "order":
-                order = self.orders.get(object_id)
-                return (
-                    self.order_text(order) if order else _gone("woocommerce_rest_shop_order_invalid_id", "Invalid ID.")
-                )
-            customer = self.customers.get(object_id)
-            return self.customer_text(customer) if customer else _gone("wc_user_invalid_id", "Invalid user ID.")
+        kind, _, event = topic.partition(".")
+        if event == "deleted":
+            return php_json({"id": object_id})
+        try:
+            return self.record(kind, object_id)[1]
+        except RestError as error:
+            return php_json(error.body)
 
     # For REST
+
+    def record(self, kind: str, number: int) -> tuple[Order | Customer, str]:
+        """An order or a customer, and its JSON; RestError 404 where there is none."""
+        if kind == "order" and (order := self.orders.get(number)):
+            return order, self.order_text(order)
+        if kind == "customer" and (customer := self.customers.get(number)):
+            return customer, self.customer_text(customer)
+        raise RestError(404, *GONE[kind])
 
     def order_text(self, order: Order) -> str:
         """The order's JSON."""
@@ -322,6 +318,20 @@ class SimulatedShop:
         return customer_body(customer, self.url, self.zone)
 
     # Inside
+
+    @locked
+    def _order_made(
+        self, via: str, events: Sequence[str], *, account: int = 0, status: str = "processing", **fields: Any
+    ) -> int:
+        order = self._new_order(status, via, account, fields)
+        for event in events:
+            self._emit(event, order.id)
+        return order.id
+
+    @locked
+    def _edit(self, order_id: int, **changes: Any) -> None:
+        self._touch(self.orders[order_id], **changes)
+        self._emit("order.updated", order_id)
 
     def _new_order(self, status: str, via: str, account: int, fields: dict[str, Any]) -> Order:
         known = self.customers.get(account)
@@ -361,7 +371,3 @@ class SimulatedShop:
 
     def _now(self) -> float:
         return float(int(self.clock()))  # WooCommerce knows whole seconds
-
-
-def _gone(code: str, message: str) -> str:
-    return php_json({"code": code, "message": message, "data": {"status": 404}})
