@@ -65,6 +65,14 @@ def test_each_item_of_an_order_becomes_a_line_item_of_its_deal(shop: EngineFixtu
     assert abs(sums(shop.portal)["11"] - Decimal("38.50")) < Decimal("0.00001")
 
 
+def test_a_read_of_the_items_that_hubspot_rejects_for_a_moment_rejects_no_order(shop: EngineFixture) -> None:
+    deliver(shop, order_of(11, [item(1, "Mug")]))
+    shop.portal.faults.add(InjectedFault(status=400, path="deals/line_items/batch/read", count=2))
+
+    assert deliver(shop, order_of(11, [item(1, "Bowl")], date_modified_gmt=LATER)) == ["done"]
+    assert items_by_key(shop.portal)["11-1"]["name"] == "Bowl"
+
+
 def test_rows_of_one_id_count_once_where_they_are_equal_and_each_where_they_differ(shop: EngineFixture) -> None:
     split = [item(1), item(1), item(1, "Mug, as a gift", 1, "12.00")]
     shipping = [{"id": 1, "method_title": "DHL", "total": "7.50"}]

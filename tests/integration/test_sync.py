@@ -812,6 +812,23 @@ def test_a_record_that_breaks_one_kind_of_call_is_found_and_its_neighbours_are_w
     assert len(engine.deals) == 30
 
 
+@pytest.mark.parametrize("path", ["contacts/batch/read", "deals/batch/read"])
+def test_a_404_for_the_whole_read_of_records_that_hubspot_does_not_have_rejects_none(path: str) -> None:
+    engine = EngineFixture()
+    Instead(engine, lambda url, _: url.endswith(path), canned(404, {"message": "resource not found"}))
+
+    assert engine.verdicts(*shoppers(1, 2, 3)) == ["done"] * 3
+    assert len(engine.deals) == 3
+
+
+def test_a_read_that_is_rejected_because_of_one_record_keeps_no_other() -> None:
+    engine = EngineFixture()
+    chosen: Callable[[str, bytes], bool] = lambda url, body: url.endswith("deals/batch/read") and b'"666"' in body  # noqa: E731
+    Instead(engine, chosen, canned(400, {"message": "no"}))
+
+    assert engine.verdicts(*shoppers(1, 2, 666, 3)) == ["done", "done", "rejected", "done"]
+
+
 def test_a_failure_that_names_no_record_is_brought_home_to_its_record() -> None:
     engine = EngineFixture()
     nameless = {"status": "COMPLETE", "results": [], "errors": [{"status": "error", "message": "no anvils, please"}]}

@@ -30,7 +30,10 @@ def a_write(key: str, record_id: str = "") -> Write:
 
 
 class Table:
-    """A table over a dict: keys in `broken` fail a write, in `unreadable` a read, keys in `refused` are refused."""
+    """A table over a dict: keys in `broken` fail a write, in `unreadable` a read, keys in `refused` are refused.
+
+    Keys in `rejected` are refused when they are read.
+    """
 
     def __init__(
         self,
@@ -38,10 +41,12 @@ class Table:
         broken: Counter[str] | None = None,
         unreadable: Sequence[str] = (),
         refused: Counter[str] | None = None,
+        rejected: Counter[str] | None = None,
         status: int = 503,
     ) -> None:
         self.status = status  # of what comes back in place of an answer; 0: nothing
         self.broken, self.refused = broken or Counter(), refused or Counter()
+        self.rejected = rejected or Counter()
         self.unreadable = unreadable
         self.rows: dict[str, str] = {}
         self.reads: list[list[str]] = []
@@ -51,6 +56,9 @@ class Table:
         self.reads.append(list(keys))
         if any(key in self.unreadable for key in keys):
             raise HubSpotUnavailable("down", status=self.status, call="read")
+        if hit := [key for key in keys if self.rejected[key] > 0]:
+            self.rejected.subtract(hit if len(keys) == 1 else ())
+            raise HubSpotRejected(HubSpotProblem(400, "no"))
         return Reading()
 
     def plan(self, keys: Sequence[str], reading: Reading) -> RoundPlan:
@@ -93,6 +101,25 @@ def test_one_refused_record_is_found_and_the_others_are_written() -> None:
     assert set(table.rows) == {"a", "b", "c"}
     assert isinstance(results["bad"].error, HubSpotRejected)
     assert results["bad"].attempts == 3
+
+
+def test_one_record_whose_read_is_rejected_is_found_and_the_others_are_written() -> None:
+    table = Table(rejected=Counter({"bad": 100}))
+
+    results = write_all(table, ["a", "b", "bad", "c"], Clock(0.0).timer())
+
+    assert set(table.rows) == {"a", "b", "c"}
+    assert isinstance(results["bad"].error, HubSpotRejected)
+    assert results["bad"].attempts == 3
+
+
+def test_a_read_that_is_rejected_but_for_a_moment_costs_no_record() -> None:
+    table, clock = Table(rejected=Counter({"a": 1, "b": 1})), Clock(0.0)
+
+    write_all(table, ["a", "b"], clock.timer())
+
+    assert set(table.rows) == {"a", "b"}
+    assert clock.now > 0
 
 
 def test_a_lost_answer_is_tried_again_after_a_pause() -> None:

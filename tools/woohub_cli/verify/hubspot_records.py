@@ -16,7 +16,7 @@ from woohub.hubspot.properties import PropertyCatalog, PropertySchema
 from woohub.mapping.fields import FieldMapping
 from woohub.mapping.mapping_file import ITEMS_STATE
 from woohub.sync.customer_metrics import CustomerMetricsSummary
-from woohub.sync.isolation import read_apart
+from woohub.sync.isolation import read_known
 from woohub.sync.lookup import by_key
 from woohub.sync.records import Change
 from woohub_cli.cli_errors import Trouble
@@ -137,8 +137,7 @@ class Crm:
         read = partial(self._hubspot.read, CONTACTS, properties=names, id_property=CONTACTS.key)
         contacts: dict[str, Record] = {}
         for chunk in chunks(sorted(emails), BATCH):
-            records, _refused = read_apart(read, chunk)
-            contacts |= by_key(CONTACTS, records, chunk)
+            contacts |= by_key(CONTACTS, read_known(read, chunk, unknown=(400, 404)), chunk)
             advance(len(chunk))
         return contacts
 

@@ -181,11 +181,17 @@ class BatchRun:
         return self._concurrency.run([partial(attempt, call) for call in calls])
 
     def _read_once(self, keys: Sequence[str]) -> Reading:
+        """What HubSpot has; where it rejects the call, the halves are read, down to the key that is rejected."""
         try:
             return self._records.read(keys, self._holders)
         except HubSpotUnavailable as error:
             self._lose(keys, error, alone=len(keys) == 1)
             raise
+        except HubSpotRejected as rejected:
+            if len(keys) == 1:
+                return Reading(rejected={keys[0]: rejected.problem})
+        middle = len(keys) // 2
+        return self._read_once(keys[:middle]).joined(self._read_once(keys[middle:]))
 
     def _write(self, keys: Sequence[str], reading: Reading) -> None:
         self.results |= self._held()
@@ -193,7 +199,9 @@ class BatchRun:
             self.results.setdefault(key, RecordResult(error=HubSpotRejected(problem)))
         for key, error in reading.waiting.items():
             self.results.setdefault(key, self._failed.get(key, RecordResult(error=error)))
-        plan = self._records.plan([key for key in keys if key not in self.results], reading)
+        self._take_in_rejected_reads(reading.rejected)
+        open_keys = [key for key in keys if key not in self.results and key not in reading.rejected]
+        plan = self._records.plan(open_keys, reading)
         for key, record_id in plan.done.items():
             self.results[key] = RecordResult(record_id)
         answers: dict[str, Answer] = {}
@@ -267,16 +275,30 @@ class BatchRun:
 
     def _take_in_rejection(self, write: Write, problem: HubSpotProblem) -> None:
         """Try again, or believe it. The holder of a key is read in the next round: see conflicts.py."""
-        self._attempts.update(write.keys)
-        attempts = max(self._attempts[key] for key in write.keys)
         holder = self._records.conflict(problem)
         if holder:
             self._holders |= dict.fromkeys(write.keys, holder)
-        if refuses_key(problem) or attempts >= MAX_ATTEMPTS:
-            self.results |= dict.fromkeys(write.keys, RecordResult(error=HubSpotRejected(problem), attempts=attempts))
-        elif holder is None and not self._records.adapt(problem, write):
-            self._needs_pause = True
-            self._failed |= dict.fromkeys(write.keys, RecordResult(error=RejectionUnconfirmed(problem)))
+        if not self._is_believed(write.keys, problem) and holder is None and not self._records.adapt(problem, write):
+            self._doubt(write.keys, problem)
+
+    def _take_in_rejected_reads(self, rejected: Mapping[str, HubSpotProblem]) -> None:
+        for key, problem in rejected.items():
+            self._tried.add(key)
+            if key not in self.results and not self._is_believed((key,), problem):
+                self._doubt((key,), problem)
+
+    def _is_believed(self, keys: Sequence[str], problem: HubSpotProblem) -> bool:
+        """Count a rejection; whether it is the result."""
+        self._attempts.update(keys)
+        attempts = max(self._attempts[key] for key in keys)
+        if not refuses_key(problem) and attempts < MAX_ATTEMPTS:
+            return False
+        self.results |= dict.fromkeys(keys, RecordResult(error=HubSpotRejected(problem), attempts=attempts))
+        return True
+
+    def _doubt(self, keys: Sequence[str], problem: HubSpotProblem) -> None:
+        self._needs_pause = True
+        self._failed |= dict.fromkeys(keys, RecordResult(error=RejectionUnconfirmed(problem)))
 
 
 def _raise_all_but(expected: type[TransientError], outcomes: Sequence[object]) -> None:

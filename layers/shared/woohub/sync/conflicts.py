@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from woohub.errors import HubSpotProblem
 from woohub.hubspot.answers import Record
 from woohub.hubspot.objects import ObjectType
-from woohub.sync.isolation import read_apart
+from woohub.sync.isolation import read_known
 from woohub.sync.lookup import by_key
 
 _HOLDER = re.compile(r"Existing ID: (\d+)|(\d+)>? already has that value")
@@ -47,6 +47,6 @@ def read_holders(
     keys_of: dict[str, list[str]] = {}  # of one record there may be several
     for key, record_id in holders.items():
         keys_of.setdefault(record_id, []).append(key)
-    records, _ = read_apart(read, list(keys_of))
+    records = read_known(read, list(keys_of))
     by_id = {key: record for record in records for key in keys_of.get(record.id, ())}
     return (by_id if kind.aliases else {}) | by_key(kind, records, keys)

@@ -1,4 +1,4 @@
-"""Isolate a record that HubSpot refuses: send or read the halves of its call, until it is alone in one.
+"""Isolate a record that HubSpot refuses, or does not have: halve its call, until it is alone in one.
 
 A record that breaks calls, so that there is no answer at all, is isolated by smaller calls: see `ROUNDS` of the batch
 writer.
@@ -6,9 +6,9 @@ writer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
-from woohub.errors import HubSpotProblem, HubSpotRejected
+from woohub.errors import HubSpotRejected
 from woohub.hubspot.answers import Record
 from woohub.sync.record_set import Answer, Write
 
@@ -28,16 +28,19 @@ def bisect(
         bisect(send, writes[middle:], answers)
 
 
-def read_apart(
-    read: Callable[[Sequence[str]], list[Record]], keys: Sequence[str]
-) -> tuple[list[Record], dict[str, HubSpotProblem]]:
-    """Read the keys; when HubSpot refuses them as a whole, in halves, down to the key that is refused."""
+def read_known(
+    read: Callable[[Sequence[str]], list[Record]], keys: Sequence[str], unknown: Collection[int] = (404,)
+) -> list[Record]:
+    """The records of these keys, without those that HubSpot does not have.
+
+    HubSpot may answer a call as a whole with 404 because of one of them, or of all. `unknown` are such statuses.
+    """
     try:
-        return read(keys), {}
+        return read(keys)
     except HubSpotRejected as refused:
-        if len(keys) == 1:
-            return [], {keys[0]: refused.problem}
+        if refused.problem.status not in unknown:
+            raise
+    if len(keys) == 1:
+        return []
     middle = len(keys) // 2
-    left, refused_left = read_apart(read, keys[:middle])
-    right, refused_right = read_apart(read, keys[middle:])
-    return left + right, refused_left | refused_right
+    return read_known(read, keys[:middle], unknown) + read_known(read, keys[middle:], unknown)

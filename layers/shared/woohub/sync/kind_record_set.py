@@ -56,10 +56,10 @@ class KindRecordSet:
             return Reading(refused=dict.fromkeys(keys, not_set_up(self._type)))
         waiting = self._lookup.waiting(keys)
         free = [key for key in keys if key not in waiting]
-        records, refused = self._lookup.find(free) if free else ([], {})
+        records = self._lookup.find(free) if free else []
         known = by_key(self._type, records, keys)
         unseen = {key: holders[key] for key in free if key in holders and key not in known}
-        return Reading(known | (self._holders(unseen, free) if unseen else {}), refused, waiting)
+        return Reading(known | (self._holders(unseen, free) if unseen else {}), waiting=waiting)
 
     def plan(self, keys: Sequence[str], reading: Reading) -> RoundPlan:
         """Two keys of one record become one write: HubSpot refuses a batch that has an id twice."""

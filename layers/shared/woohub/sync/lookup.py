@@ -12,7 +12,7 @@ from woohub.errors import HubSpotProblem, HubSpotRejected, HubSpotUnavailable, K
 from woohub.hubspot.answers import Record
 from woohub.hubspot.client import BATCH, HubSpot, chunks
 from woohub.hubspot.objects import ObjectType
-from woohub.sync.isolation import read_apart
+from woohub.sync.isolation import read_known
 from woohub.sync.record_set import Answer
 
 INDEX_LAG_S = 60.0  # seconds after which a created record is surely in the search index
@@ -26,8 +26,8 @@ class Lookup(Protocol):
     def waiting(self, keys: Sequence[str]) -> dict[str, TransientError]:
         """The keys that nobody may create yet, and why."""
 
-    def find(self, keys: Sequence[str]) -> tuple[list[Record], dict[str, HubSpotProblem]]:
-        """The records of these keys, in any order, and the keys HubSpot refuses to look up."""
+    def find(self, keys: Sequence[str]) -> list[Record]:
+        """The records of these keys, in any order."""
 
     def must_be_alone(self, key: str) -> bool:
         """Whether the create of this key must be the only one in its call."""
@@ -56,9 +56,9 @@ class ByUniqueKey:
         """None: HubSpot refuses a second create of a key."""
         return {}
 
-    def find(self, keys: Sequence[str]) -> tuple[list[Record], dict[str, HubSpotProblem]]:
+    def find(self, keys: Sequence[str]) -> list[Record]:
         """See Lookup."""
-        return read_apart(self._read, keys)
+        return read_known(self._read, keys)
 
     def _read(self, keys: Sequence[str]) -> list[Record]:
         try:
@@ -121,10 +121,10 @@ class BySearch:
         words = "create outcome unknown; waiting for the search index"
         return {key: HubSpotUnavailable(words, retry_after=wait) for key, wait in seconds.items() if wait}
 
-    def find(self, keys: Sequence[str]) -> tuple[list[Record], dict[str, HubSpotProblem]]:
+    def find(self, keys: Sequence[str]) -> list[Record]:
         """See Lookup."""
         self.warn(NOT_UNIQUE, property=self.type.key)
-        return read_apart(self._search, keys)
+        return self._search(keys)
 
     def must_be_alone(self, key: str) -> bool:
         """A create whose answer was lost: two in a call would be lost together once more."""
@@ -189,7 +189,7 @@ def asked_twice(ask: Callable[[Sequence[str]], Mapping[str, T]], ids: Sequence[s
 
 def by_id_read(read: Callable[[Sequence[str]], list[Record]], ids: Sequence[str]) -> dict[str, Record]:
     """The records that `read` gives for these ids, by the id each has: a merged record has another one."""
-    return {record.id: record for chunk in chunks(ids, BATCH) for record in read_apart(read, chunk)[0]}
+    return {record.id: record for chunk in chunks(ids, BATCH) for record in read_known(read, chunk)}
 
 
 def not_set_up(kind: ObjectType) -> HubSpotProblem:

@@ -29,16 +29,23 @@ class Write(NamedTuple):
 
 @dataclass(frozen=True)
 class Reading:
-    """What HubSpot has: the record of each key it knows, keys it refuses to look up, and keys that have to wait."""
+    """What HubSpot has: the record of each key it knows, and the keys that have to wait.
+
+    `refused`: the portal has nothing to find them by, so there was no call. `rejected`: HubSpot rejected the call.
+    """
 
     records: Mapping[str, Record] = field(default_factory=dict)
     refused: Mapping[str, HubSpotProblem] = field(default_factory=dict)
+    rejected: Mapping[str, HubSpotProblem] = field(default_factory=dict)
     waiting: Mapping[str, TransientError] = field(default_factory=dict)
 
     def joined(self, other: Reading) -> Reading:
         """Both together; they are of different keys."""
         return Reading(
-            {**self.records, **other.records}, {**self.refused, **other.refused}, {**self.waiting, **other.waiting}
+            {**self.records, **other.records},
+            {**self.refused, **other.refused},
+            {**self.rejected, **other.rejected},
+            {**self.waiting, **other.waiting},
         )
 
 
@@ -54,7 +61,10 @@ class RecordSet(Protocol):
     """The records of one kind in a batch, by key. `read` and `send` may be called together, for different keys."""
 
     def read(self, keys: Sequence[str], holders: Mapping[str, str]) -> Reading:
-        """What HubSpot has of these keys; `holders` are ids of records that conflicts named as holding a key."""
+        """What HubSpot has of these keys; `holders` are ids of records that conflicts named as holding a key.
+
+        HubSpotRejected when HubSpot rejects them as a whole.
+        """
 
     def plan(self, keys: Sequence[str], reading: Reading) -> RoundPlan:
         """The writes these keys need. No calls."""
