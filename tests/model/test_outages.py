@@ -367,6 +367,21 @@ def test_twenty_records_that_break_hubspot_become_dead_letters_and_hold_up_nobod
     assert "breaker_opened" not in [event for event, _ in batch.stack.alarms]
 
 
+def test_two_that_break_hubspot_in_a_shop_without_other_orders_are_dead_letters_after_three_days() -> None:
+    day = FullShopDay(A_MINUTE, chokes_on=b"Zeppelin")
+    day.open = False
+    for number in (90_050, 90_051):
+        zeppelin = bad_requests.order(number, line_items=[{"name": "Zeppelin"}])
+        day.stack.post(day.shop.signed("order.created", zeppelin))
+    day.simulation.sleep(71 * HOUR)
+    before = len(day.stack.dead_letters)
+
+    day.simulation.sleep(2 * HOUR)
+
+    dead = {message.texts["entity"] for message in day.stack.dead_letters.messages()}
+    assert (before, dead) == (0, {"order:90050", "order:90051"})
+
+
 def test_one_in_the_search_fallback_is_found_as_well() -> None:
     day = FullShopDay(gap=20, unique=False, chokes_on=b"Zeppelin")
     zeppelin = bad_requests.order(90_050, line_items=[{"name": "Zeppelin"}])

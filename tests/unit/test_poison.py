@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from woohub.consumer.poison import MEMORY_S, PoisonDetector
+from woohub.consumer.poison import LONGEST_WAIT_S, MEMORY_S, PoisonDetector
 from woohub.hubspot.call_stats import CallStats
 
 CREATE, UPDATE = "deals/batch/create", "deals/batch/update"
@@ -20,12 +20,12 @@ Step = tuple[CallStats, set[str]]  # how the calls of a batch went, and who brok
 TRY: Step = (ILL, {BAD})
 
 
-def judged_poison(*steps: Step, gap: float = 60.0) -> bool:
-    """Whether the bad record counts as poison after these batches."""
+def judged_poison(*steps: Step, gap: float = 60.0, waiting_s: float = 3600.0) -> bool:
+    """Whether the bad record counts as poison after these batches, so long after its message was received."""
     detector = PoisonDetector()
     for number, (tally, breaking) in enumerate(steps):
         detector.record_batch(number * gap, tally, dict.fromkeys(breaking, CREATE))
-    return detector.is_poison(BAD, CREATE)
+    return detector.is_poison(BAD, CREATE, waiting_s)
 
 
 def test_a_record_that_breaks_what_goes_well_for_others_is_poison() -> None:
@@ -82,7 +82,7 @@ def test_other_calls_that_it_broke_do_not_make_this_one_less_of_a_chance() -> No
         detector.record_batch(number * 60, WELL, {})
         detector.record_batch(number * 60, CallStats(), {BAD: call})
 
-    assert not detector.is_poison(BAD, CREATE)
+    assert not detector.is_poison(BAD, CREATE, 3600.0)
 
 
 def test_where_a_third_of_all_calls_breaks_twice_is_chance_and_five_times_is_not() -> None:
@@ -103,6 +103,22 @@ def test_it_is_forgotten_after_a_while() -> None:
 
 def test_so_is_what_a_clock_that_was_set_back_dates_in_the_future() -> None:
     assert not judged_poison(TRY, (WELL, set()), (WELL, set()), TRY, gap=-MEMORY_S)
+
+
+def test_after_three_days_in_which_nobody_needed_such_a_call_it_is_poison() -> None:
+    assert judged_poison(TRY, waiting_s=LONGEST_WAIT_S)
+    assert not judged_poison(TRY, waiting_s=LONGEST_WAIT_S - 1)
+
+
+def test_several_of_them_are_no_evidence_for_each_other() -> None:
+    apart = (CallStats(), {BAD, "order:1"})
+
+    assert judged_poison(TRY, apart, waiting_s=LONGEST_WAIT_S)
+
+
+def test_while_the_call_breaks_for_a_newcomer_it_is_never_poison() -> None:
+    assert not judged_poison(TRY, (ILL, {"order:1"}), TRY, waiting_s=LONGEST_WAIT_S)
+    assert not judged_poison((ILL, {BAD, "order:1"}), waiting_s=LONGEST_WAIT_S)
 
 
 OUTAGE = st.sampled_from(

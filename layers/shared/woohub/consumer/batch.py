@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 import traceback
@@ -17,6 +18,7 @@ from woohub.consumer.poison import PoisonDetector
 from woohub.consumer.retries import Retries
 from woohub.consumer.sender import Sender, SqsRecord
 from woohub.counted import counted
+from woohub.delivery.delivery import Delivery
 from woohub.delivery.messages import flat_attributes, from_sqs
 from woohub.errors import (
     REJECTIONS,
@@ -141,7 +143,7 @@ class Consumer:
             category = dead_letters.FAILED
         elif isinstance(error, StoreUnknown):
             category = dead_letters.STORE_UNKNOWN
-        elif self._poison.is_poison(outcome.message.record, outcome.broken_call):
+        elif self._poison.is_poison(outcome.message.record, outcome.broken_call, self._waiting_s(outcome.message)):
             category = dead_letters.NO_ANSWER
         else:
             return outcome
@@ -149,6 +151,10 @@ class Consumer:
             error.status, f"{counted(receives, 'attempt')} at this record failed: {error}", category
         )
         return outcome._replace(verdict=Verdict.REJECTED, error=HubSpotRejected(problem))
+
+    def _waiting_s(self, message: Message) -> float:
+        received_ms = message.delivery.received_ms if isinstance(message.delivery, Delivery) else math.inf
+        return self._clock() - received_ms / 1000
 
     def _to_dead_letter_queue(self, outcome: Outcome, record: SqsRecord) -> Outcome:
         """Send a rejected message there before the queue deletes it: a crash doubles the message, never loses it."""

@@ -4,6 +4,10 @@ To the record's own calls such a message looks like an outage of HubSpot. Only h
 tells the two apart. So suspects, which broke a call lately, are synced apart from others, whose calls they would break,
 and how the calls of suspects end counts for nothing. The memory of this process suffices for that: a cold start costs
 the record two more attempts.
+
+In a quiet shop no other record may need such a call. A record that has waited for days is then taken for the cause if
+it broke its call by itself and nobody else's broke. It is received again and again only if HubSpot answers the
+governor's probes: else the breaker is open. No partial outage of HubSpot is known that lasted so long.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from woohub.hubspot.call_stats import CallStats
 
 MEMORY_S = 1800.0  # longer than the longest delay of a message
 MOST_BY_CHANCE = 0.01  # how likely a record's broken calls may be without the record being their cause
+LONGEST_WAIT_S = 3 * 86_400.0  # for others to need such a call; less than the ten days that messages may wait
 SUCCESSES_PER_FAILURE = 2  # batches in which the call must have succeeded, for each in which it failed
 
 
@@ -45,7 +50,16 @@ class PoisonDetector:
         """The records that broke a call by themselves lately."""
         return frozenset().union(*(batch.breaking for batch in self._batches))
 
-    def is_poison(self, record: str, call: str) -> bool:
+    def is_poison(self, record: str, call: str, waiting_s: float) -> bool:
+        """Whether it is the record that breaks this kind of call; `waiting_s` since its message was received."""
+        return self._succeeds_for_others(record, call) or (
+            bool(call) and waiting_s >= LONGEST_WAIT_S and not self._breaks_for_others(record, call)
+        )
+
+    def _breaks_for_others(self, record: str, call: str) -> bool:
+        return any(batch.stats.broken[call] > 0 and batch.breaking.keys() != {record} for batch in self._batches)
+
+    def _succeeds_for_others(self, record: str, call: str) -> bool:
         """Whether, since the record's previous attempt, this kind of call succeeded in the batches without it.
 
         And it is no chance that the record's calls broke as often as they did, since others' broke less often.
