@@ -473,6 +473,14 @@ def test_a_write_whose_answer_names_no_record_has_an_unknown_outcome(data: bytes
         create(engine.hubspot)
 
 
+@pytest.mark.parametrize("results", ['[{"from": {"id": "9001"}, "to": {"id": "6001"}}]', "[]"])
+def test_an_association_is_made_whatever_form_the_rows_of_the_answer_have(results: str) -> None:
+    engine = EngineFixture()
+    engine.hubspot.caller.http = Canned(201, f'{{"status": "COMPLETE", "results": {results}}}'.encode())
+
+    associate(engine.hubspot)
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: (

@@ -17,6 +17,11 @@ def a_timer() -> tuple[Timer, Clock]:
     return clock.timer(), clock
 
 
+def make_call(budget: Budget) -> None:
+    with budget.turn():
+        pass
+
+
 @pytest.mark.parametrize("odd", ["", "-1", "nan", "1e9", "\N{FULLWIDTH DIGIT NINE}", "9" * 400, "9" * 5000])
 def test_what_hubspot_counts_is_believed_only_if_it_can_be_a_count(odd: str) -> None:
     timer, _ = a_timer()
@@ -34,7 +39,7 @@ def test_calls_within_the_limit_do_not_wait() -> None:
     budget = Budget(3, 10, timer)
 
     for _ in range(3):
-        budget.wait_for_turn()
+        make_call(budget)
 
     assert clock.now == 1000
 
@@ -42,11 +47,11 @@ def test_calls_within_the_limit_do_not_wait() -> None:
 def test_the_call_over_the_limit_waits_until_the_first_leaves_the_window() -> None:
     timer, clock = a_timer()
     budget = Budget(2, 10, timer)
-    budget.wait_for_turn()
+    make_call(budget)
     clock.sleep(4)
-    budget.wait_for_turn()
+    make_call(budget)
 
-    budget.wait_for_turn()
+    make_call(budget)
 
     assert clock.now == 1010
 
@@ -58,19 +63,52 @@ def test_no_window_ever_holds_more_calls_than_the_limit(limit: int, gaps: list[f
 
     for gap in gaps:
         clock.sleep(gap)
-        budget.wait_for_turn()
+        make_call(budget)
         made.append(clock.now)
 
     assert all(sum(1 for at in made if start <= at < start + 10) <= limit for start in made)
 
 
+@given(limit=st.integers(1, 12), waits=st.lists(st.floats(0, 9, allow_nan=False), max_size=60))
+def test_no_window_holds_more_calls_than_the_limit_whenever_each_gets_there(limit: int, waits: list[float]) -> None:
+    timer, clock = a_timer()
+    budget, arrived = Budget(limit, 10, timer), []
+
+    for wait in waits:
+        with budget.turn():
+            clock.sleep(wait)
+            arrived.append(clock.now)
+
+    assert all(sum(1 for at in arrived if start <= at < start + 10) <= limit for start in arrived)
+
+
+def test_a_call_that_failed_counts_too() -> None:
+    timer, clock = a_timer()
+    budget = Budget(1, 10, timer)
+
+    with pytest.raises(ConnectionError), budget.turn():
+        raise ConnectionError
+
+    make_call(budget)
+    assert clock.now == 1010
+
+
+def test_a_call_waits_while_those_under_way_use_up_the_limit() -> None:
+    timer, _ = a_timer()
+    timer.start(5)
+    budget = Budget(1, 10, timer)
+
+    with budget.turn(), pytest.raises(DeadlineExceeded), budget.turn():
+        pass
+
+
 def test_calls_hubspot_counts_for_others_use_up_the_budget() -> None:
     timer, clock = a_timer()
     budget = Budget(90, 10, timer)
-    budget.wait_for_turn()
+    make_call(budget)
     budget.correct({"x-hubspot-ratelimit-max": "100", "x-hubspot-ratelimit-remaining": "5"})
 
-    budget.wait_for_turn()
+    make_call(budget)
 
     assert clock.now == 1010
 
@@ -108,7 +146,7 @@ def test_a_closed_budget_lets_nothing_through_until_it_opens() -> None:
     budget = Budget(90, 10, timer)
     budget.close(7)
 
-    budget.wait_for_turn()
+    make_call(budget)
 
     assert clock.now == 1007
 

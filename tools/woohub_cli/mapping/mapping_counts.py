@@ -93,10 +93,10 @@ def _moved(
 
 
 def _count(hubspot: HubSpot, kind: ObjectType, wanted: Filter) -> int | None:
-    hubspot.searches.wait_for_turn()
     asked = {"filterGroups": [{"filters": [wanted]}], "limit": 1}
     try:
-        return int(hubspot.post(f"{hubspot.paths.objects}/{kind.name}/search", asked)["total"])
+        with hubspot.searches.turn():
+            return int(hubspot.post(f"{hubspot.paths.objects}/{kind.name}/search", asked)["total"])
     except HubSpotRejected:
         return None if _knows(hubspot, kind, wanted["propertyName"]) else 0
     except WooHubError:

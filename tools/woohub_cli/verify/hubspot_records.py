@@ -233,14 +233,16 @@ class Crm:
         return {**asked, "properties": list(dict.fromkeys(names))}
 
     def _search(self, body: Mapping[str, Any]) -> list[Record]:
-        path = f"{self._hubspot.paths.objects}/{self._type.name}/search"
         for pause in SEARCH_RETRY_PAUSES_S:
-            self._hubspot.searches.wait_for_turn()
             try:
-                return _records(self._hubspot.post(path, body))
+                return self._search_once(body)
             except UnknownOutcome as error:
                 self._hubspot.caller.back_off(pause, str(error))
-        return _records(self._hubspot.post(path, body))
+        return self._search_once(body)
+
+    def _search_once(self, body: Mapping[str, Any]) -> list[Record]:
+        with self._hubspot.searches.turn():
+            return _records(self._hubspot.post(f"{self._hubspot.paths.objects}/{self._type.name}/search", body))
 
 
 def read_all(hubspot: HubSpot, kind: ObjectType, ids: Iterable[str], names: Sequence[str]) -> list[Record]:

@@ -139,6 +139,15 @@ def batch(body: Mapping[str, Any]) -> BatchAnswer:
     return BatchAnswer(records(body), tuple(failure(row) for row in rows(body, "errors")))
 
 
+def is_complete(body: Mapping[str, Any]) -> bool:
+    """Whether an answer without errors says that a batch was carried out: by rows in any form, or by its status.
+
+    For writes that do no harm twice, whose rows nobody reads: a form that changed must not make them fail for ever.
+    """
+    results = body.get("results")
+    return isinstance(results, list) and bool(results or body.get("status") == "COMPLETE")
+
+
 def rows(body: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     """The objects of a list in an answer; none where there is no such list."""
     items = body.get(name)

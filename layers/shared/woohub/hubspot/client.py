@@ -191,8 +191,7 @@ class HubSpot:
                 failures = answers.rows(answer, "errors")
                 if failures:
                     raise HubSpotRejected(answers.failure(failures[0]).problem)
-                if action == "create" and not any("fromObjectId" in row for row in answers.rows(answer, "results")):
-                    # archive is answered with an empty body
+                if action == "create" and not answers.is_complete(answer):  # archive is answered with an empty body
                     raise UnknownOutcome(answers.EMPTY_RESPONSE, call=path)
 
     def _write_batch(self, path: str, inputs: Sequence[Mapping[str, Any]]) -> BatchAnswer:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from threading import Lock
 
 from woohub.clock import Timer
 
 SEARCHES_PER_SECOND = 4  # HubSpot allows 5 per account, and other apps share them
+CALL_S = 0.1  # seconds after which to look whether one of the calls under way has ended
 
 
 class Budget:
@@ -23,16 +25,26 @@ class Budget:
         self._configured = self.limit = limit
         self._window = window
         self._timer = timer
-        self._calls: deque[float] = deque()
+        self._calls: deque[float] = deque()  # when those in the window ended
+        self._under_way = 0
         self._others = 0  # calls in the window that are not ours, as of _seen
         self._seen = float("-inf")
         self._closed_until = float("-inf")
         self._lock = Lock()
 
-    def wait_for_turn(self) -> None:
-        """Take one call from the budget, sleeping until there is one; DeadlineExceeded when that takes too long."""
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Make one call inside, when the budget has one: sleeps until then; DeadlineExceeded when that takes too long.
+
+        The window begins at the call's end: HubSpot gets a call that opens a connection later than those that follow,
+        and would else count more of them in ten seconds than were sent.
+        """
         while (pause := self._take()) > 0:
             self._timer.sleep(pause)
+        try:
+            yield
+        finally:
+            self._end()
 
     def close(self, seconds: float) -> None:
         """Let no call through for that long (HubSpot answered 429)."""
@@ -47,7 +59,7 @@ class Budget:
         with self._lock:
             self.limit = max(1, min(self._configured, maximum * 9 // 10))  # a tenth is for people and other apps
             self._forget_old_calls()
-            self._others = max(0, maximum - remaining - len(self._calls))
+            self._others = max(0, maximum - remaining - self._own_calls())
             self._seen = self._timer.now()
 
     def _take(self) -> float:
@@ -55,8 +67,13 @@ class Budget:
         with self._lock:
             pause = self._pause()
             if not pause:
-                self._calls.append(self._timer.now())
+                self._under_way += 1
         return pause
+
+    def _end(self) -> None:
+        with self._lock:
+            self._under_way -= 1
+            self._calls.append(self._timer.now())
 
     def _pause(self) -> float:
         self._forget_old_calls()
@@ -64,12 +81,15 @@ class Budget:
         if now < self._closed_until:
             return self._closed_until - now
         others = self._others if now < self._seen + self._window else 0
-        if len(self._calls) + others < self.limit:
+        if self._own_calls() + others < self.limit:
             return 0
         frees = [self._calls[0] + self._window] if self._calls else []
         if others:
             frees.append(self._seen + self._window)
-        return max(min(frees) - now, 0.001)  # never 0, which would mean that there is room
+        return max(min(frees, default=now + CALL_S) - now, 0.001)  # never 0, which would mean that there is room
+
+    def _own_calls(self) -> int:
+        return len(self._calls) + self._under_way
 
     def _forget_old_calls(self) -> None:
         horizon = self._timer.now() - self._window

@@ -110,8 +110,7 @@ class Caller:
         token = self.token.current()
         renewed, limited = False, 0
         while True:
-            with self.in_flight.slot():
-                budget.wait_for_turn()
+            with self.in_flight.slot(), budget.turn():
                 response = self._exchange(method, path, body, token)
                 self.in_flight.record(response.status)
             if response.status == 401 and not renewed:
