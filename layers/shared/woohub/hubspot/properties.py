@@ -73,10 +73,10 @@ class PropertySchema:
 
     def divided(self, values: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
         """The values that HubSpot takes, and those that it would refuse."""
+        if values.keys() <= self._always_accepted:
+            return dict(values), {}
         doubtful = values.keys() - self._always_accepted
         refused = {name: values[name] for name in doubtful if not self.accepts(name, values[name])}
-        if not refused:
-            return dict(values), refused
         return {name: value for name, value in values.items() if name not in refused}, refused
 
     def equal(self, name: str, current: str | None, new: str) -> bool:

@@ -45,13 +45,6 @@ DEAL_PROPERTIES = {
 }
 
 
-class Item(NamedTuple):
-    """One item of an order: its id, unique in the order, and its fields, the computed ones among them."""
-
-    id: str
-    fields: dict[str, object]
-
-
 @dataclass(frozen=True)
 class OrderItems:
     """What an order makes: the values of each line item by its id, and a note on what is left out."""
@@ -101,7 +94,9 @@ class LineItemMapping:
     def _items_of(self, order: Order) -> OrderItems:
         rows_of_order = list(_rows(order))
         of_order = read_values(self._from_order, order)
-        made = {item.id: of_order | read_values(self._from_item, item.fields) for item in _items(rows_of_order)}
+        made = {
+            item_id: of_order | read_values(self._from_item, row.fields()) for item_id, row in _by_id(rows_of_order)
+        }
         return OrderItems(made, _note(rows_of_order))
 
 
@@ -155,14 +150,17 @@ def _number(row: Mapping[str, object], name: str) -> Decimal | None:
     return decimal_of(row.get(name))
 
 
-def _items(rows_of_order: Iterable[ItemRow]) -> Iterator[Item]:
-    """A row that is there twice counts once; another row with the same id is an item of its own."""
+def _by_id(rows_of_order: Iterable[ItemRow]) -> Iterator[tuple[str, ItemRow]]:
+    """The line items by an id that is unique in the order.
+
+    A row that is there twice counts once; another row with the same id is an item of its own.
+    """
     by_id: dict[int, ItemRow] = {}
     for place, row in enumerate(rows_of_order):
         own_id = whole_number(row.row.get("id"))
         first = by_id.setdefault(own_id, row) if own_id else None
         if row.is_line_item and (first is row or row != first):
-            yield Item(str(own_id) if first is row else f"x{place}", row.fields())
+            yield str(own_id) if first is row else f"x{place}", row
 
 
 def _each(amount: Decimal, quantity: Decimal) -> Decimal:

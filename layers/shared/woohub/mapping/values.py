@@ -176,8 +176,8 @@ def _cut(text: str) -> str:
 
 
 def as_text(value: object) -> str:
-    if isinstance(value, str) and "&" not in value and value.isprintable():  # nearly all are
-        return _cut(value.strip())
+    if isinstance(value, str) and "&" not in value and value.isprintable() and len(value) <= MAX_TEXT_CHARACTERS:
+        return value.strip()  # nearly all are such
     return _cut(_words(value))
 
 

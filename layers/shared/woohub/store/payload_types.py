@@ -10,7 +10,7 @@ import re
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import BeforeValidator, PlainValidator
+from pydantic import BeforeValidator, Field, PlainValidator, StrictStr
 from pydantic_core import PydanticCustomError
 
 from woohub import dates
@@ -43,7 +43,7 @@ def _status(value: object) -> str:
 
 def decimal_text(value: object) -> str:
     """A plain decimal number such as 150.00, as the store writes it or means it; "" for anything else."""
-    text = _text(value)
+    text = value if isinstance(value, str) else _text(value)
     if not text or MONEY.fullmatch(text):
         return text
     text = "".join(UNREADABLE.sub("", text).split())  # some stores' number formats begin or group with spaces
@@ -97,10 +97,13 @@ def objects(value: object) -> list[dict[str, object]]:
 
 
 def _items(value: object) -> list[dict[str, object]]:
-    return [{**row, "name": _text(row.get("name"))} for row in objects(value)]
+    return [
+        row if isinstance(row.get("name"), str) else {**row, "name": _text(row.get("name"))} for row in objects(value)
+    ]
 
 
-Text = Annotated[str, PlainValidator(_text)]
+# Nearly all are texts, which pydantic accepts without a call of Python.
+Text = Annotated[StrictStr | Annotated[str, PlainValidator(_text)], Field(union_mode="left_to_right")]
 Status = Annotated[str, PlainValidator(_status)]  # without the prefix `wc-`
 Money = Annotated[str, PlainValidator(_money)]  # the store's own text
 Date = Annotated[str | None, PlainValidator(_date)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -143,7 +143,7 @@ class Order(Dated):
         """Equal orders have equal ids; pydantic's own hash reads every field of every item."""
         return hash(self.id)
 
-    @property
+    @cached_property
     def is_anonymised(self) -> bool:
         """Whether WooCommerce's eraser or retention job has removed the person from it.
 

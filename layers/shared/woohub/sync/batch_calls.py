@@ -48,7 +48,7 @@ def answers_by_key(writes: Sequence[Write], answer: BatchAnswer, key_property: s
 
     HubSpot's results come in any order and with lower-cased e-mail addresses.
     """
-    by_trace = {f"write-{number}": write.key for number, write in enumerate(writes)}
+    by_trace = {f"write-{number}": write.keys[0] for number, write in enumerate(writes)}
     by_id = {write.record_id: write.key for write in writes if write.record_id}
     by_value = {key.lower(): write.key for write in writes if not write.record_id for key in write.keys}
     answers: dict[str, Answer] = {}
@@ -60,8 +60,8 @@ def answers_by_key(writes: Sequence[Write], answer: BatchAnswer, key_property: s
         if not named:
             unnamed.append(failure.problem)
     for record in answer.records:
-        value = (record.properties.get(key_property) or "").lower()
-        key = by_trace.get(record.trace_id) or by_id.get(record.id) or by_value.get(value)
+        key = by_trace.get(record.trace_id) or by_id.get(record.id)
+        key = key or by_value.get((record.properties.get(key_property) or "").lower())
         if key:
             answers[key] = record.id
     return answers | _only_one_left(writes, answers, unnamed)
