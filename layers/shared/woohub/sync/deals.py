@@ -106,28 +106,37 @@ def plan(
     history = History.of(events, stored)
     if history.newest is None or (current is None and not history.fresh and not history.stale):
         return None
-    wanted = _wanted(history, stored, current, mapping)
-    properties, left_out = values.changed(
-        mapping.pipeline.keep_stage(wanted, current), current, mapping.deal_rules, schema
-    )
-    properties |= _forgotten(history, current, mapping)
-    properties |= announced(
-        history.order_shown(creating=current is None), {**(current or {}), **properties}, mapping.line_items
-    )
+    properties, left_out = _values(history, stored, current, mapping, schema)
     contacts = KnownContacts(version.contacts if version else None)
     contact = contacts.to_associate(history, contact_id, mapping)
+    others = contacts.others_than(contact) if contact else ()
     if properties or contact or history.newest.deserves_a_version(stored):
         known = contacts.after(contact, creating=current is None)
-        former = _former(version, contacts.others_than(contact) if contact else ())
         newest = history.newest
-        properties[DEALS.version] = str(DealVersion(newest.modified_at, newest.received_ms, known, former))
+        new_version = DealVersion(newest.modified_at, newest.received_ms, known, _former(version, others))
+        properties[DEALS.version] = str(new_version)
     return Change(
         properties,
         left_out,
         (Link(CONTACTS, contact),) if contact else (),
-        tuple(Link(CONTACTS, other) for other in contacts.others_than(contact)) if contact else (),
+        tuple(Link(CONTACTS, other) for other in others),
         contacts.interim(version, contact),
     )
+
+
+def _values(
+    history: History,
+    stored: OrderState | None,
+    current: values.Current | None,
+    mapping: FieldMapping,
+    schema: PropertySchema,
+) -> tuple[dict[str, str], dict[str, str]]:
+    """What to write of the order, with the announcement of its line items; and what HubSpot would refuse."""
+    wanted = mapping.pipeline.keep_stage(_wanted(history, stored, current, mapping), current)
+    properties, left_out = values.changed(wanted, current, mapping.deal_rules, schema)
+    properties |= _forgotten(history, current, mapping)
+    shown = history.order_shown(creating=current is None)
+    return properties | announced(shown, {**(current or {}), **properties}, mapping.line_items), left_out
 
 
 def _former(version: DealVersion | None, gone: Sequence[str]) -> tuple[str, ...]:
