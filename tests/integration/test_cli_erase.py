@@ -174,6 +174,17 @@ def test_doctor_says_when_the_key_is_lost(shop: OperatedStack) -> None:
     assert (checked(shop)["outcome"], "erasure_key" in checked(shop)["detail"]) == ("failed", True)
 
 
+def test_where_the_list_was_deleted_doctor_says_so_and_nobody_else_is_erased(shop: OperatedStack) -> None:
+    erased(shop, "--yes")
+    shop.stack.client("s3").delete_object(Bucket=shop.stack.outputs["ConfigurationBucket"], Key=FILE)
+
+    refused = shop.run("erase", JOE, "--yes")
+
+    assert (checked(shop)["outcome"], "was deleted" in checked(shop)["detail"]) == ("failed", True)
+    assert (refused.exit_code, "was deleted" in refused.output) == (1, True)
+    assert JOE in people(shop)
+
+
 def checked(shop: OperatedStack) -> dict[str, Any]:
     (check,) = [check for check in shop.json("doctor")["checks"] if check["check"] == "erasures"]
     return dict(check)

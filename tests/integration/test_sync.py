@@ -840,6 +840,17 @@ def test_a_failure_that_names_no_record_is_brought_home_to_its_record() -> None:
     assert {outcome.verdict.value for outcome in outcomes.values()} == {"done"}
 
 
+def test_a_currency_that_hubspot_refuses_only_in_words_is_left_out_as_well() -> None:
+    engine = EngineFixture()
+    engine.portal.change_settings({"lists_currencies": False})
+    refusal = {"category": "VALIDATION_ERROR", "message": "JPY is not an effective currency of this account"}
+    chosen: Callable[[str, bytes], bool] = lambda url, body: "deals" in url and b'_code":"JPY"' in body  # noqa: E731
+    Instead(engine, chosen, canned(400, refusal))
+
+    assert engine.verdicts(message("order.created", order(currency="JPY"))) == ["done"]
+    assert "deal_currency_code" not in engine.deal()
+
+
 def moved(*numbers: int, after_s: float = 60) -> list[Message]:
     """The same orders, now of somebody else each."""
     return [

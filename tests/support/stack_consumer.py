@@ -49,9 +49,8 @@ class StackConsumer:
         parameter = BreakerParameter(self.shop.stack.client("ssm"), outputs["BreakerParameter"])
         breaker = Breaker(lambda: parameter, lambda: flow, _silent)
         catalog, kinds = PropertyCatalog(hubspot, self.timer, _silent), record_kinds(self.mapping)
-        erasures = CurrentErasures(
-            self._erasures, Secret(self.shop.stack.client("secretsmanager"), outputs["HubSpotSecretArn"])
-        )
+        hubspot_secret = Secret(self.shop.stack.client("secretsmanager"), outputs["HubSpotSecretArn"], max_age_s=0)
+        erasures = CurrentErasures(self._erasures, hubspot_secret)
         sync = Sync(hubspot, catalog, lambda _stores: kinds, self.timer, _silent, erasures.current)
         self.sqs: Any = self.shop.stack.client("sqs")
         self.url = outputs["QueueUrl"]
@@ -60,7 +59,7 @@ class StackConsumer:
         self.logs: Any = self.shop.stack.client("logs")
         self._make_logs()
 
-    def _erasures(self) -> ErasureList:
+    def _erasures(self) -> ErasureList | None:
         """As stored now: nothing is remembered for a minute."""
         return ErasureFile(self.shop.stack.client("s3"), self.shop.stack.outputs["ConfigurationBucket"]).read()
 
@@ -85,6 +84,7 @@ class StackConsumer:
             self.sqs.delete_queue(QueueUrl=url)
             self.sqs.create_queue(QueueName=url.rpartition("/")[2])
         self.shop.stack.client("s3").delete_object(Bucket=self.shop.stack.outputs["ConfigurationBucket"], Key=FILE)
+        self.shop.stack.store("HubSpotSecretArn", {"token": DEFAULT_TOKEN})
         self.shop.stack.breaker(State())
         self.shop.stack.client("lambda").update_event_source_mapping(
             UUID=self.shop.stack.outputs["EventSourceMappingId"], Enabled=True

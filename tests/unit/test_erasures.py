@@ -21,6 +21,7 @@ from woohub.erasures import (
     ErasedPeople,
     ErasureList,
     KeyOfErasuresUnknown,
+    ListOfErasuresMissing,
     fingerprint,
     hashed,
 )
@@ -252,12 +253,13 @@ def in_force(bucket: Bucket, secrets: StubSecretsManager, clock: Clock) -> Curre
     return CurrentErasures(lambda: configuration.current().erasures, secret)
 
 
-def test_an_erasure_is_in_force_within_a_minute_and_costs_nothing_before_the_first() -> None:
-    bucket, secrets, clock = Bucket(), StubSecretsManager(KEY), Clock()
+def test_an_erasure_is_in_force_within_a_minute() -> None:
+    bucket, secrets, clock = Bucket(), StubSecretsManager(""), Clock()
     erasures = in_force(bucket, secrets, clock)
-    assert (erasures.current(), secrets.reads) == (NOBODY, 0)
+    assert erasures.current() == NOBODY
 
     bucket.put(FILE, erased(JANE).text())
+    secrets.key = KEY
     clock.sleep(MAX_AGE_S)
 
     assert erasures.current().erased_at(JANE) == START_MS
@@ -274,6 +276,22 @@ def test_a_key_that_the_first_erasure_has_just_made_is_read_at_once() -> None:
     secrets.key = KEY
     clock.sleep(60)
 
+    assert erasures.current().erased_at(JANE) == START_MS
+
+
+def test_a_list_that_was_deleted_stops_everything_until_it_is_back() -> None:
+    bucket, clock = Bucket(), Clock()
+    bucket.put(FILE, erased(JANE).text())
+    erasures = in_force(bucket, StubSecretsManager(KEY), clock)
+    erasures.current()
+
+    del bucket.objects[FILE]
+    clock.sleep(MAX_AGE_S)
+    with pytest.raises(ListOfErasuresMissing, match="erasure_key"):
+        erasures.current()
+
+    bucket.put(FILE, erased(JANE).text())
+    clock.sleep(MAX_AGE_S)
     assert erasures.current().erased_at(JANE) == START_MS
 
 

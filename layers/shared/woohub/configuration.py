@@ -47,7 +47,7 @@ class ConfigurationVersion:
 
     mappings: Mapping[str, FieldMapping]  # by store
     stores: Mapping[str, StoreSettings]  # besides the first
-    erasures: ErasureList
+    erasures: ErasureList | None  # None: there is no list
 
     @property
     def mapping(self) -> FieldMapping:
@@ -78,8 +78,8 @@ def parse(objects: Objects) -> ConfigurationVersion:
         raise ConfigurationUnreadable(f"the stack's configuration cannot be read: {_in_one_line(error)}") from error
 
 
-def _erasures(objects: Objects) -> ErasureList:
-    return ErasureList.parse(objects[erasures.FILE].body) if erasures.FILE in objects else ErasureList(erasures=())
+def _erasures(objects: Objects) -> ErasureList | None:
+    return ErasureList.parse(objects[erasures.FILE].body) if erasures.FILE in objects else None
 
 
 def _in_one_line(error: WooHubError) -> str:

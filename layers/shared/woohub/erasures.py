@@ -3,7 +3,8 @@
 `erasures.json` is `{"key": "…", "erasures": [{"hash": "…", "erased_at_ms": 1764288000000}]}`. A hash is made from the
 lower-cased address with a secret key, `erasure_key` beside HubSpot's token: without it nobody can find out by trying
 whether an address is on the list. `key` is the key's fingerprint, so that a lost key is noticed: with another key the
-list would match nobody, and everybody would come back.
+list would match nobody, and everybody would come back. The list is made before its key, so a key without a list shows
+that the list is lost.
 """
 
 from __future__ import annotations
@@ -80,6 +81,12 @@ def fingerprint(key: str) -> str:
     return hashed(_FINGERPRINT_OF, key)[:16]
 
 
+class ListOfErasuresMissing(Suspended):
+    """The list of erasures was deleted: whoever was on it would come back, so nothing may be written."""
+
+    policy = "config"
+
+
 @dataclass(frozen=True)
 class ErasedPeople:
     """The list, with its key: asked by address."""
@@ -88,9 +95,16 @@ class ErasedPeople:
     erased_at_ms: Mapping[str, int] = field(default_factory=dict)  # by hash
 
     @classmethod
-    def of(cls, entries: ErasureList, key: str) -> ErasedPeople:
-        """KeyOfErasuresUnknown where the key is another one than that of the list."""
-        if entries.erasures and entries.key != fingerprint(key):
+    def of(cls, entries: ErasureList | None, key: str) -> ErasedPeople:
+        """KeyOfErasuresUnknown where the key is another one than that of the list; ListOfErasuresMissing."""
+        if entries is None and key:
+            raise ListOfErasuresMissing(
+                f"{FILE} was deleted from the stack's bucket, although there is a key for it (erasure_key): bring its "
+                "last version back, or remove the key from HubSpot's secret if nobody was ever erased"
+            )
+        if entries is None or not entries.erasures:
+            return NOBODY
+        if entries.key != fingerprint(key):
             raise KeyOfErasuresUnknown(
                 f"the key of {FILE} is not in HubSpot's secret (erasure_key): put the secret's earlier version back"
             )
@@ -110,22 +124,20 @@ NOBODY = ErasedPeople()
 class CurrentErasures:
     """Who has been erased as of now, from the list in force and the key in HubSpot's secret."""
 
-    def __init__(self, entries: Callable[[], ErasureList], secret: Secret) -> None:
+    def __init__(self, entries: Callable[[], ErasureList | None], secret: Secret) -> None:
         self._entries, self._secret = entries, secret
-        self._of: ErasureList | None = None
+        self._of: ErasureList | None = ErasureList(erasures=())  # never that in force
         self._people = NOBODY
 
     def current(self) -> ErasedPeople:
-        """Raises KeyOfErasuresUnknown, SecretUnavailable, and what reading the list raises."""
+        """Raises KeyOfErasuresUnknown, ListOfErasuresMissing, SecretUnavailable, and what reading the list raises."""
         entries = self._entries()
         if entries is not self._of:
             self._people, self._of = self._read(entries), entries
         return self._people
 
-    def _read(self, entries: ErasureList) -> ErasedPeople:
-        if not entries.erasures:
-            return NOBODY
+    def _read(self, entries: ErasureList | None) -> ErasedPeople:
         try:
             return ErasedPeople.of(entries, erasure_key(self._secret.text()))
-        except KeyOfErasuresUnknown:  # the first erasure makes the key: it may be younger than what is remembered
+        except (KeyOfErasuresUnknown, ListOfErasuresMissing):  # the key may have changed since it was read
             return ErasedPeople.of(entries, erasure_key(self._secret.refresh()))

@@ -26,6 +26,7 @@ WooHubError
         ├── Unauthorized       401: the token is missing, wrong or expired
         │   └── Forbidden      403: the token lacks a scope
         ├── KeyOfErasuresUnknown    the list of erasures cannot be applied (woohub.erasures)
+        ├── ListOfErasuresMissing   it was deleted (woohub.erasures)
         └── RateLimited        477, the daily limit, or a 429 that lasts longer than this invocation
 
 Logs (`error`) and dead letters (`category`) show each class by its `public_name`. People's queries and scripts use

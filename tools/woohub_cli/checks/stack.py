@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from woohub.counted import counted
 from woohub.dates import ms_from_utc
-from woohub.erasures import KeyOfErasuresUnknown
+from woohub.erasures import KeyOfErasuresUnknown, ListOfErasuresMissing
 from woohub.errors import InvalidParameter
 from woohub.metrics import FOREIGN_SOURCE, LOST_EVENT, SIGNATURE_INVALID, STORE_RECORD_UNREADABLE, WEBHOOK_DISABLED
 from woohub_cli.check_result import Result, Step
@@ -45,7 +45,7 @@ def _erasures(context: HealthContext) -> Iterator[Step]:
     """Nothing where nobody was ever erased."""
     try:
         people = erasure_list.people(context.stack)
-    except (InvalidParameter, KeyOfErasuresUnknown) as error:
+    except (InvalidParameter, KeyOfErasuresUnknown, ListOfErasuresMissing) as error:
         yield Step("erasures", Result.FAILED, str(error), broken_configuration_fix(str(error)))
         return
     if people:

@@ -137,8 +137,9 @@ def _ask_or_stop(person: Person, target: Stack, report: ErasureReport, address: 
 def _erase(target: Stack, erasure: Erasure, person: Person, *, wait: bool) -> None:
     """The list first, so that nothing brings the person back meanwhile."""
     report = erasure.report
-    key = StackSecrets(target).made_erasure_key()
-    report.erased_at_ms = erasure_list.file_of(target).add(person.addresses, key)
+    file = erasure_list.file_of(target)
+    file.make()
+    report.erased_at_ms = file.add(person.addresses, StackSecrets(target).made_erasure_key())
     erasure.erase_from_hubspot(person)
     _purge(target, person, report, report.erased_at_ms)
     if wait:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 ATTEMPTS = 5
+EMPTY = ErasureList(erasures=())
 
 
 class ErasureFile:
@@ -27,9 +28,16 @@ class ErasureFile:
     def __init__(self, s3: S3Client, bucket: str) -> None:
         self._s3, self._bucket = s3, bucket
 
-    def read(self) -> ErasureList:
-        """InvalidParameter if it cannot be read; an empty list where there is none."""
+    def read(self) -> ErasureList | None:
+        """None where there is none; InvalidParameter if it cannot be read."""
         return self._read()[0]
+
+    def make(self) -> None:
+        """An empty list, unless there is one: to be made before its key (woohub.erasures)."""
+        entries, etag, _ = self._read()
+        with suppress(ChangedMeanwhile):
+            if entries is None:
+                self._write(EMPTY, etag)
 
     def add(self, addresses: Collection[str], key: str) -> int:
         """Enter addresses as erased now; returns that moment, epoch milliseconds by AWS's clock.
@@ -47,18 +55,20 @@ class ErasureFile:
         for _ in range(ATTEMPTS):
             entries, etag, now_ms = self._read()
             ErasedPeople.of(entries, key)  # else its entries would be void with this one's fingerprint
-            text = changed(entries, now_ms).text()
             with suppress(ChangedMeanwhile):
-                replace(self._s3, self._bucket, FILE, text.encode(), etag, ContentType="application/json")
+                self._write(changed(entries or EMPTY, now_ms), etag)
                 return now_ms
         raise Trouble(f"{FILE} in the stack's bucket is being changed by others: run the command again")
 
-    def _read(self) -> tuple[ErasureList, str | None, int]:
-        """The list, its ETag (None: there is none yet), and the present."""
+    def _write(self, entries: ErasureList, etag: str | None) -> None:
+        replace(self._s3, self._bucket, FILE, entries.text().encode(), etag, ContentType="application/json")
+
+    def _read(self) -> tuple[ErasureList | None, str | None, int]:
+        """The list, its ETag (of both None: there is none), and the present."""
         try:
             answer = self._s3.get_object(Bucket=self._bucket, Key=FILE)
         except self._s3.exceptions.NoSuchKey as error:
-            return ErasureList(erasures=()), None, _now_ms(error.response)
+            return None, None, _now_ms(error.response)
         return ErasureList.parse(answer["Body"].read()), answer["ETag"], _now_ms(answer)
 
 
@@ -74,10 +84,7 @@ def file_of(stack: Stack) -> ErasureFile:
 
 
 def people(stack: Stack) -> ErasedPeople:
-    """Who has been erased in this stack; KeyOfErasuresUnknown as for the functions."""
+    """Who has been erased in this stack; KeyOfErasuresUnknown and ListOfErasuresMissing as for the functions."""
     if OUTPUT not in stack.outputs:
         return NOBODY
-    entries = file_of(stack).read()
-    if not entries.erasures:
-        return NOBODY
-    return ErasedPeople.of(entries, StackSecrets(stack).erasure_key())
+    return ErasedPeople.of(file_of(stack).read(), StackSecrets(stack).erasure_key())

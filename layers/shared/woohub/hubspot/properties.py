@@ -143,7 +143,8 @@ class PropertyCatalog:
         """The schema with what a refusal teaches; None where leaving something out cannot help the next attempt."""
         schema = self._schemas[object_type]
         missing = frozenset(name for name in problem.absent if name in properties) - schema.missing
-        names = set(problem.properties) - set(problem.absent)
+        in_words = CURRENCIES if not problem.properties and "currency" in problem.message.lower() else ()
+        names = {*problem.properties, *in_words} - set(problem.absent)
         refused = frozenset((name, properties[name]) for name in names if name in CURRENCIES and name in properties)
         self._schemas[object_type] = PropertySchema(
             schema.key, schema.definitions, schema.missing | missing, schema.refused | refused
