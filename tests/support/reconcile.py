@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -176,18 +176,26 @@ class ReconcileFixture:
 
     def differences(self) -> list[str]:
         """What HubSpot has other than the store."""
-        deals = {deal["woocommerce_order_id"]: deal for deal in self.engine.deals}
-        assert len(deals) == len(self.engine.deals), "duplicate deals"
+        listed, associated = self.engine.deals, self.engine.associated
+        deals = {deal["woocommerce_order_id"]: deal for deal in listed}
+        assert len(deals) == len(listed), "duplicate deals"
         differences = [
-            difference for order in self.shop.orders.values() for difference in self._order_differs(order, deals)
+            difference
+            for order in self.shop.orders.values()
+            for difference in self._order_differs(order, deals, associated)
         ]
         gone = [deal for key, deal in deals.items() if int(key) not in self.shop.orders]
         differences += [f"{deal['dealname']} is gone" for deal in gone if deal["woocommerce_order_status"] != "trash"]
+        contacts = {contact["email"]: contact for contact in self.engine.contacts}
         return differences + [
-            difference for customer in self.shop.customers.values() for difference in self._customer_differs(customer)
+            difference
+            for customer in self.shop.customers.values()
+            for difference in self._customer_differs(customer, contacts)
         ]
 
-    def _order_differs(self, order: Order, deals: Mapping[str, Mapping[str, str]]) -> list[str]:
+    def _order_differs(
+        self, order: Order, deals: Mapping[str, Mapping[str, str]], associated: Container[tuple[str, str]]
+    ) -> list[str]:
         body = self.shop.order_text(order).encode()
         event = parse(Delivery("order.swept", body, 0, f"order:{order.id}"))
         if not isinstance(event, OrderEvent):
@@ -200,13 +208,12 @@ class ReconcileFixture:
         differences = [f"order {order.id}: {name} is {has[name]}" for name in names if has[name] != wanted[name]]
         if float(has["amount"]) != float(order.total):
             differences.append(f"order {order.id}: amount is {has['amount']}")
-        if (str(order.id), order.billing["email"]) not in self.engine.associated:
+        if (str(order.id), order.billing["email"]) not in associated:
             differences.append(f"order {order.id} has no contact")
         return differences
 
-    def _customer_differs(self, customer: Customer) -> list[str]:
+    def _customer_differs(self, customer: Customer, contacts: Mapping[str, Mapping[str, str]]) -> list[str]:
         """The address is the newest one seen, of the account or of an order made after its last change."""
-        contacts = {contact["email"]: contact for contact in self.engine.contacts}
         if customer.email not in contacts:
             return [f"customer {customer.id} is missing"]
         changed = customer.modified or customer.created

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from copy import deepcopy
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -86,7 +85,7 @@ def order_body(order: Order, home: str, zone: Zone) -> str:
 
 def _order(order: Order, home: str, zone: Zone) -> Json:
     key = f"wc_order_{hashlib.sha256(str(order.id).encode()).hexdigest()[:13]}"
-    body = deepcopy(_ORDER) | {
+    body = _ORDER | {
         "id": order.id,
         "status": order.status,
         "currency": order.currency,
@@ -116,7 +115,7 @@ def _order(order: Order, home: str, zone: Zone) -> Json:
 
 def _line(order: Order, number: int, item: Item) -> Json:
     total = _money(item.price * item.quantity)
-    line: Json = deepcopy(_ORDER["line_items"][0])
+    line: Json = _ORDER["line_items"][0]
     return line | {
         "id": order.id * 100 + number,
         "name": item.name,
@@ -129,7 +128,7 @@ def _line(order: Order, number: int, item: Item) -> Json:
 
 def customer_body(customer: Customer, home: str, zone: Zone) -> str:
     """The account as REST and webhooks give it."""
-    body = deepcopy(_CUSTOMER) | {
+    body = _CUSTOMER | {
         "id": customer.id,
         "email": customer.email,
         "first_name": customer.first_name,

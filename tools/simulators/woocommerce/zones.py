@@ -31,7 +31,7 @@ class Zone:
 
 def gmt(epoch: float) -> str:
     """UTC as WooCommerce writes it: no zone."""
-    return datetime.fromtimestamp(epoch, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return datetime.fromtimestamp(epoch, UTC).replace(tzinfo=None).isoformat(timespec="seconds")
 
 
 def epoch(text: str) -> float:
