@@ -5,18 +5,22 @@ from __future__ import annotations
 import gc
 import os
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
 import botocore.session
 import hypothesis
+import moto.backend_index
 import moto.backends
 import moto.core  # hooks into botocore: only clients made after this import can be mocked
+import moto.core.models
 import moto.core.responses
 import moto.core.utils
 import typer.main
 import typer.testing
-from botocore.hooks import EventAliaser
+from botocore.auth import SigV4Auth
+from botocore.hooks import BaseEventHooks, EventAliaser
 from botocore.loaders import JSONFileLoader
 from botocore.useragent import UserAgentString
 from werkzeug.routing import Rule
@@ -71,7 +75,7 @@ def _same_client(session: Any, *place: Any, config: Any = None, **more: Any) -> 
         *(place, repr(sorted(more.items())), config and repr(sorted(vars(config).items()))),
         *(session.get_config_variable("region"), session.get_config_variable("profile")),
         credentials and credentials.get_frozen_credentials(),
-        tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_"))),
+        tuple((name, os.environ[name]) for name in sorted(os.environ) if name.startswith("AWS_")),
     )
     if made_with not in _clients:
         _clients[made_with] = _create_client(session, *place, **more, config=config)
@@ -98,6 +102,19 @@ for module, name in (
 ):
     patch.object(module, name, cache(getattr(module, name))).start()
 patch.object(UserAgentString, "to_string", lambda _: "tests").start()
+
+
+# … which services a URL may be of, for every request; every URL of AWS for `requests`, which nobody here uses.
+patterns: list[tuple[str, Any]] = moto.backend_index.backend_url_patterns
+patterns[:] = [(service, SimpleNamespace(match=cache(pattern.match))) for service, pattern in patterns]
+patch.object(moto.core.models, "RESPONSES_METHODS", []).start()
+
+# … whether botocore's own handlers take what they are called with, for every session.
+patch.object(BaseEventHooks, "_verify_accept_kwargs", lambda *_: None).start()
+
+# An emulated AWS reads from a signature whose it is, and never computes it.
+for name in ("canonical_request", "string_to_sign", "signature"):
+    patch.object(SigV4Auth, name, lambda *_: "").start()
 
 
 def _unused(*_: Any) -> None:

@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
+from unittest.mock import patch
 
 import boto3
 from moto import mock_aws
+from moto.cloudformation.models import Stack
 
 from tests.support.bucket import make_bucket
 from woohub.consumer.breaker import BreakerParameter, State
@@ -22,6 +24,8 @@ from woohub_cli.stack import stacks
 
 NAME = "shop-to-crm"
 WEBHOOK_SECRET = "the-secret-of-the-store"
+# A stack's template is JSON here; moto would look for YAML in it first.
+patch.object(Stack, "parse_template", staticmethod(json.loads)).start()
 NOTHING = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}  # a template needs some resource
 
 

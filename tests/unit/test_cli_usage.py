@@ -18,9 +18,9 @@ from woohub_cli.main import app
 from woohub_cli.rendering.typer_help import flowing
 
 
-def commands(group: Any, *path: str) -> Iterator[tuple[str, ...]]:
+def commands(group: Any, *path: str) -> Iterator[tuple[tuple[str, ...], Any]]:
     for name, command in group.commands.items():
-        yield (*path, name)
+        yield (*path, name), command
         yield from commands(command, *path, name) if hasattr(command, "commands") else ()
 
 
@@ -31,7 +31,7 @@ def shown(*command: str) -> str:
     return result.output
 
 
-EVERY = list(commands(get_command(app)))
+EVERY = dict(commands(get_command(app)))
 
 
 @pytest.mark.parametrize("command", [(), *EVERY], ids=" ".join)
@@ -50,7 +50,7 @@ def test_every_example_is_a_line_of_its_own_and_begins_alike(command: tuple[str,
 
 
 COMMAND_LINE = Path(main.__file__).parent
-ASKING = [command for command in EVERY if re.search(r"│ --yes ", shown(*command))]
+ASKING = [path for path, command in EVERY.items() if any("--yes" in option.opts for option in command.params)]
 
 
 @pytest.mark.parametrize("command", ASKING, ids=" ".join)
