@@ -20,6 +20,7 @@ from woohub.delivery.messages import flat_attributes, from_sqs
 from woohub_cli.dlq import dead_letter_queue
 from woohub_cli.dlq.dead_letter_queue import peek_all
 from woohub_cli.main import app
+from woohub_cli.stack.stacks import Aws
 
 runner = CliRunner()
 DLQ, QUEUE = "DeadLetterQueueUrl", "QueueUrl"
@@ -173,6 +174,7 @@ def test_the_answer_counts_and_names_what_was_redriven(stack: Deployed) -> None:
         "redriven": 1,
         "left": 1,
         "messages": [{"message_id": message_id, "entity": "order:1"}],
+        "refusals": [],
     }
 
 
@@ -434,7 +436,7 @@ class Refusing:
 
     def send_message_batch(self, **request: Any) -> Any:
         request["Entries"] = request["Entries"][1:]
-        return self._client.send_message_batch(**request) | {"Failed": [{"Id": "0"}]}
+        return self._client.send_message_batch(**request) | {"Failed": [{"Id": "0", "Code": "InternalError"}]}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
@@ -446,7 +448,19 @@ def test_a_message_that_could_not_be_sent_stays(sqs: Any, urls: tuple[str, str])
     with peek_all(sqs, dlq) as letters:
         moved = dead_letter_queue.redrive(Refusing(sqs), queue, dlq, letters, list(letters.values()))  # type: ignore[arg-type]
 
-    assert (moved, visible(sqs, queue), visible(sqs, dlq)) == (22, 22, 3)
+    assert (moved.count, visible(sqs, queue), visible(sqs, dlq)) == (22, 22, 3)
+    assert moved.refusals == {"InternalError"}
+
+
+def test_the_command_says_why_a_message_stayed(stack: Deployed, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack.reject(1, **REFUSED)
+    sqs = Refusing(stack.client("sqs"))
+    monkeypatch.setattr(Aws, "sqs", property(lambda _: sqs))
+    stack.reject(2, **REFUSED)
+
+    result = run("redrive", "--all")
+
+    assert (result.exit_code, "SQS refused the others (InternalError)" in result.output) == (1, True)
 
 
 class Forgetful:

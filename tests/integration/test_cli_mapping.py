@@ -21,6 +21,7 @@ from tests.support.overlays import PAID, PICKUP
 from tests.support.stack_consumer import StackConsumer
 from tests.support.targets import BESIDE, INSTEAD, mapping_with, provision_orders
 from woohub.configuration import MAPPING_KEY
+from woohub.mapping.fields import load_mapping
 from woohub.mapping.mapping_file import DEFAULT
 from woohub_cli.cli_errors import configuration_repair
 from woohub_cli.dlq import dead_letter_queue
@@ -410,6 +411,15 @@ def test_a_preview_shows_what_hubspot_would_get_beside_what_it_has(shop: Operate
     assert (preview["by"], preview["new_deal"]) == ("mapping.toml", False)
     assert "would be written" in run(shop, "preview", str(number))
     assert stored() is None
+
+
+def test_a_preview_names_stages_by_their_labels(shop: OperatedStack, running: StackConsumer) -> None:
+    number = shop.shop.place(status="completed")
+    running.deliver()
+    pipeline = load_mapping().pipeline
+    label = pipeline.labels["dealstage", pipeline.stage("completed")]
+
+    assert f"{label} (" in run(shop, "preview", str(number))
 
 
 def test_a_preview_without_a_file_is_by_what_the_stack_uses(shop: OperatedStack, running: StackConsumer) -> None:

@@ -613,6 +613,7 @@ def test_hubspot_alone_can_be_set_up(terminal: Terminal, arguments: list[str]) -
     assert result.exit_code == 0, result.output
     assert TABLE.pipeline.id in terminal.portal.schema.pipelines[DEALS.id]
     assert json.loads(result.stdout)["stack"] is None
+    assert "woohub's own: no stack is named" in result.stdout
     assert terminal.stack.secret("HubSpotSecretArn") == {"token": ""}
 
 

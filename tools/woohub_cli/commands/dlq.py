@@ -18,6 +18,7 @@ from woohub_cli import environment
 from woohub_cli.cli_errors import PROBLEMS, Trouble, WrongUsage
 from woohub_cli.consent import YesOption, confirm
 from woohub_cli.dlq import dead_letter_queue, dead_letters
+from woohub_cli.dlq.dead_letter_queue import Moved
 from woohub_cli.dlq.dead_letters import DeadLetter, LetterFilter
 from woohub_cli.interrupts import sigterm_interrupts
 from woohub_cli.options import DryRunOption, StackOptions, command
@@ -191,7 +192,7 @@ def drop(wanted: MoveOptions, options: StackOptions, yes: YesOption = False) -> 
     """
     letter_filter, target = wanted.filter_for("drop"), options.target
 
-    def delete(letters: dict[str, DeadLetter], chosen: Sequence[DeadLetter], advance: Advance) -> int:
+    def delete(letters: dict[str, DeadLetter], chosen: Sequence[DeadLetter], advance: Advance) -> Moved:
         if chosen:
             question = f"Delete {len(chosen)} of {counted(len(letters), 'message')} for good?"
             confirm(question, yes=yes, json=options.json, otherwise="nothing was deleted")
@@ -200,7 +201,7 @@ def drop(wanted: MoveOptions, options: StackOptions, yes: YesOption = False) -> 
     _act("drop", delete, target, letter_filter, dry_run=wanted.dry_run, json=options.json)
 
 
-Act = Callable[[dict[str, DeadLetter], Sequence[DeadLetter], Advance], int]
+Act = Callable[[dict[str, DeadLetter], Sequence[DeadLetter], Advance], Moved]
 DONE = {"redrive": "redriven", "drop": "dropped"}
 
 
@@ -211,13 +212,12 @@ def _act(name: str, act: Act, stack: Stack, letter_filter: LetterFilter, *, dry_
         chosen = letter_filter.select(letters.values())
         total = len(letters)
         with output.progress(name, len(chosen)) as advance:
-            done = 0 if dry_run else act(letters, chosen, advance)
+            moved = Moved() if dry_run else act(letters, chosen, advance)
     entities = [{"message_id": letter.message_id, "entity": letter.entity} for letter in chosen]
-    left = total - done
+    done, left = moved.count, total - moved.count
+    facts = {"dry_run": dry_run, "matched": len(chosen), DONE[name]: done, "left": left, "messages": entities}
     if json:
-        output.as_json(
-            {"dry_run": dry_run, "matched": len(chosen), DONE[name]: done, "left": left, "messages": entities}
-        )
+        output.as_json(facts | {"refusals": sorted(moved.refusals)})
     elif not chosen:
         output.say(_no_match(total))
     elif dry_run:
@@ -228,6 +228,8 @@ def _act(name: str, act: Act, stack: Stack, letter_filter: LetterFilter, *, dry_
         output.say(
             f"{done} of {of} {DONE[name]}{_of(chosen)}; {counted(left, 'message')} left in the dead-letter queue."
         )
+        if moved.refusals:
+            output.say(f"SQS refused the others ({', '.join(sorted(moved.refusals))}): run the command again.")
         if name == "redrive" and _several_of_one(chosen):
             output.say("Several messages of one order are safe: HubSpot gets its newest state, whichever arrives last.")
     if not dry_run and done < len(chosen):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from woohub.aws_errors import AWS_ERRORS
 from woohub.consumer.dead_letters import without_reason
@@ -23,6 +24,19 @@ HIDDEN_WHILE_READ_S = 120  # seconds that messages stay hidden if this process i
 HIDDEN_WHILE_MOVED_S = 1800  # the same while it moves them
 RECEIVE_WAIT_S = 1  # seconds; any waiting at all makes SQS ask all its servers, so that an empty answer means empty
 MAX_COUNTED_MESSAGES = 200  # messages that are read only to say of how many orders they are
+
+
+@dataclass
+class Moved:
+    """How many messages have left the dead-letter queue, and SQS's codes for those that it did not take or delete."""
+
+    count: int = 0
+    refusals: set[str] = field(default_factory=set)
+
+    def accepted(self, chunk: Sequence[DeadLetter], answer: Mapping[str, Any]) -> list[DeadLetter]:
+        """The letters of a batch call that SQS accepted; its codes for the others are kept."""
+        self.refusals.update(entry["Code"] for entry in answer.get("Failed", ()))
+        return [chunk[int(entry["Id"])] for entry in answer.get("Successful", ())]
 
 
 @contextmanager
@@ -87,13 +101,12 @@ def redrive(
     letters: dict[str, DeadLetter],
     chosen: Iterable[DeadLetter],
     advance: Advance = lambda _more: None,
-) -> int:
+) -> Moved:
     """Send the chosen ones to the delivery queue, then remove them from `letters` and the dead-letter queue.
 
     In this order: a crash in between doubles a message, which changes nothing in HubSpot, and never loses one.
-    Returns how many were moved.
     """
-    moved = 0
+    moved = Moved()
     for chunk in send_batches(chosen):
         entries = [
             {"Id": str(n), "MessageBody": letter.body, "MessageAttributes": _attributes(letter)}
@@ -101,8 +114,7 @@ def redrive(
         ]
         with defer_signals():
             answer = sqs.send_message_batch(QueueUrl=queue_url, Entries=entries)  # type: ignore[arg-type]
-            sent = [chunk[int(entry["Id"])] for entry in answer.get("Successful", ())]
-            moved += len(_delete(sqs, dlq_url, letters, sent))
+            _delete(sqs, dlq_url, letters, moved.accepted(chunk, answer), moved)
         advance(len(chunk))
     return moved
 
@@ -113,26 +125,28 @@ def drop(
     letters: dict[str, DeadLetter],
     chosen: Iterable[DeadLetter],
     advance: Advance = lambda _more: None,
-) -> int:
-    """Delete the chosen ones for good, from `letters` too; how many were deleted."""
-    dropped = 0
+) -> Moved:
+    """Delete the chosen ones for good, from `letters` too."""
+    dropped = Moved()
     for chunk in chunks(list(chosen), SQS_BATCH):
         with defer_signals():
-            dropped += len(_delete(sqs, dlq_url, letters, chunk))
+            _delete(sqs, dlq_url, letters, chunk, dropped)
         advance(len(chunk))
     return dropped
 
 
-def _delete(sqs: SQSClient, url: str, letters: dict[str, DeadLetter], chunk: Sequence[DeadLetter]) -> list[DeadLetter]:
-    """At most ten; which of them are gone."""
+def _delete(
+    sqs: SQSClient, url: str, letters: dict[str, DeadLetter], chunk: Sequence[DeadLetter], moved: Moved
+) -> None:
+    """At most ten."""
     if not chunk:
-        return []
+        return
     entries = [{"Id": str(n), "ReceiptHandle": letter.receipt} for n, letter in enumerate(chunk)]
     answer = sqs.delete_message_batch(QueueUrl=url, Entries=entries)  # type: ignore[arg-type]
-    gone = [chunk[int(entry["Id"])] for entry in answer.get("Successful", ())]
+    gone = moved.accepted(chunk, answer)
+    moved.count += len(gone)
     for letter in gone:
         letters.pop(letter.message_id, None)
-    return gone
 
 
 def _attributes(letter: DeadLetter) -> dict[str, dict[str, str]]:

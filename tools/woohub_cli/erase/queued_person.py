@@ -24,7 +24,7 @@ def purge(
     """
     with dead_letter_queue.peek_all(sqs, url, advance=advance) as letters:
         chosen = [letter for letter in letters.values() if is_about(letter, addresses, until_ms)]
-        return len(chosen) if dry_run else dead_letter_queue.drop(sqs, url, letters, chosen)
+        return len(chosen) if dry_run else dead_letter_queue.drop(sqs, url, letters, chosen).count
 
 
 def is_about(letter: DeadLetter, addresses: Collection[str], until_ms: int) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from woohub.hubspot.answers import Record
@@ -49,6 +49,7 @@ class Preview:
     new_deal: bool
     called: str  # what people call it, where it is an order of HubSpot's
     notes: Sequence[str] = ()  # what could not be read, so that HubSpot's side of it is empty
+    labels: Mapping[tuple[str, str], str] = field(default_factory=dict)  # of pipelines and stages, by property and id
 
 
 def of_order(asked: Reference, stack: Stack, env: dict[str, str], table: FieldMapping) -> Preview:
@@ -72,6 +73,7 @@ def of_order(asked: Reference, stack: Stack, env: dict[str, str], table: FieldMa
         not hubspot.deals,
         crm.target.in_hubspot,
         [note for note in (hubspot.missing, hubspot.no_orders) if note],
+        table.pipeline.labels | (table.orders.pipeline.labels if table.orders else {}),
     )
 
 

@@ -15,12 +15,24 @@ def print_preview(shown: Preview, by: str) -> None:
         style="bold",
     )
     rows = [
-        (row.record, row.property, row.hubspot, Text(row.mapping, "yellow" if row.differs else ""), _why_kept(row))
+        (
+            row.record,
+            row.property,
+            _labelled(shown, row.property, row.hubspot),
+            Text(_labelled(shown, row.property, row.mapping), "yellow" if row.differs else ""),
+            _why_kept(row),
+        )
         for row in shown.rows
     ]
     output.table(("Record", "Property", "HubSpot has", "By the mapping", ""), rows)
     for note in shown.notes:
         output.note(f"what HubSpot has could not be read: {note}", style="yellow")
+
+
+def _labelled(shown: Preview, name: str, value: str) -> str:
+    """The value; the id of a pipeline or stage of the mapping with its label."""
+    label = shown.labels.get((name, value))
+    return f"{label} ({value})" if label else value
 
 
 def _why_kept(row: PreviewRow) -> str:

@@ -41,6 +41,12 @@ class Pipeline:
     id_property: str  # which property of a deal has the pipeline's id, …
     stage_property: str  # … and which its stage's
 
+    @property
+    def labels(self) -> dict[tuple[str, str], str]:
+        """What HubSpot shows for the ids: labels by property and id."""
+        stages = {(self.stage_property, stage.id): stage.label for stage in self.stages}
+        return {(self.id_property, self.id): self.label} | stages
+
     def stage(self, status: str) -> str:
         """The id of the stage for an order status, the default stage for one the table does not know."""
         return self._stage_of.get(status, self.default_stage)
