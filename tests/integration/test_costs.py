@@ -161,8 +161,8 @@ def _sweep_twice(quiet_shop: QuietShop) -> None:
         secrets = boto3.client("secretsmanager")
         key = {"url": url, "consumer_key": KEY, "consumer_secret": STORE_SECRET}
         secrets.create_secret(Name="woohub/store", SecretString=json.dumps(key))
-        quiet_shop.monkeypatch.setattr(reconcile, "store_access", Secret(secrets, "woohub/store"))
-        quiet_shop.monkeypatch.setattr(reconcile, "webhook_secret", Secret(secrets, "woohub/webhook-secret"))
+        quiet_shop.monkeypatch.setattr(reconcile, "secrets_manager", secrets)
+        reconcile.access.cache_clear()
         quiet_shop.run("first sweep", reconcile, {})
         store.place()
         quiet_shop.run("sweep", reconcile, {})

@@ -19,6 +19,7 @@ from simulators.woocommerce.hosting import Hosting
 from tests.support.bucket import Bucket
 from tests.support.clock import Clock
 from woohub.errors import InvalidPayload
+from woohub.reconcile.telemetry import Telemetry
 from woohub.store.connection import RequestStyle, StoreCredentials
 
 pytestmark = pytest.mark.usefixtures("logs_are_described")
@@ -70,9 +71,8 @@ def stack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
         boto3.client("ssm").put_parameter(Name="/woohub/watermark", Value="{}", Type="String")
         url = boto3.client("sqs").create_queue(QueueName="deliveries")["QueueUrl"]
         monkeypatch.setattr(app, "secrets_manager", boto3.client("secretsmanager"))
-        monkeypatch.setattr(app, "store_access", app.current_secret("woohub/store"))
-        monkeypatch.setattr(app, "webhook_secret", app.current_secret("woohub/webhook-secret"))
-        app.log_once.cache_clear()
+        app.access.cache_clear()
+        monkeypatch.setattr(app.runs, "telemetry", Telemetry(app.logger, app.metrics))
         yield Stack(url)
 
 
@@ -203,7 +203,7 @@ def test_a_key_changed_a_moment_ago_is_used_in_the_same_run(stack: Stack) -> Non
     shop = SimulatedShop(post=lambda *_: 200)
     with running(shop) as url:
         stack.set_store(url, secret="cs_of_yesterday")
-        app.store_access.text()
+        app.access("").secret.text()
         stack.set_store(url)
         number = shop.place()
         answer = app.lambda_handler({"since": "2026-01-01"}, Context())
@@ -219,7 +219,7 @@ def test_how_a_store_takes_calls_is_remembered_from_run_to_run(stack: Stack) -> 
         stack.set_store(url)
         app.lambda_handler({}, Context())
         app.lambda_handler({}, Context())
-        (way,) = [way for access, way in app.styles.items() if access.url == url]
+        (way,) = [way for access, way in app.runs.styles.items() if access.url == url]
 
     assert way.plain
 
@@ -227,7 +227,7 @@ def test_how_a_store_takes_calls_is_remembered_from_run_to_run(stack: Stack) -> 
 def test_how_a_store_took_calls_is_forgotten_once_it_does_so_no_more(stack: Stack) -> None:
     with running(SimulatedShop(post=lambda *_: 200)) as url:
         stack.set_store(url)
-        app.styles[StoreCredentials(url, KEY, SECRET)] = RequestStyle(home="http://its-address-of-before.test")
+        app.runs.styles[StoreCredentials(url, KEY, SECRET)] = RequestStyle(home="http://its-address-of-before.test")
         refused, accepted = app.lambda_handler({}, Context()), app.lambda_handler({}, Context())
 
     assert "signature" in refused["stopped"]
@@ -285,12 +285,11 @@ def several(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Stack:
     """With two further stores, as `woohub store add` leaves them before their first run."""
     bucket = Bucket()
     bucket.put("stores.json", STORES)
-    monkeypatch.setattr(app, "configuration", bucket.configuration(Clock()))
+    monkeypatch.setattr(app.runs, "configuration", bucket.configuration(Clock()))
     secrets = boto3.client("secretsmanager")
     for store in ("second", "third"):
         secrets.create_secret(Name=f"woohub/stores/{store}/webhook", SecretString='{"current": "of its own"}')
         secrets.create_secret(Name=f"woohub/stores/{store}/store", SecretString="{}")
-    app.other_store.cache_clear()
     return stack
 
 
@@ -371,12 +370,12 @@ def test_another_store_has_its_own_webhooks_watermark_and_messages(several: Stac
 @pytest.mark.usefixtures("several")
 def test_a_store_added_since_the_configuration_was_read_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     bucket, clock = Bucket(), Clock()
-    monkeypatch.setattr(app, "configuration", bucket.configuration(clock.read))
-    app.names_of_stores()
+    monkeypatch.setattr(app.runs, "configuration", bucket.configuration(clock.read))
+    app.runs.configuration.current()
     bucket.put("stores.json", STORES)
     clock.sleep(10)
 
-    assert app.mapping_of("second").order_key_prefix == "second-"
+    assert app.runs.mapping("second").order_key_prefix == "second-"
 
 
 @pytest.mark.usefixtures("several")
@@ -406,6 +405,6 @@ def test_a_configuration_that_cannot_be_read_stops_no_run_of_the_first_store(
 ) -> None:
     bucket = Bucket()
     bucket.put("stores.json", "{")
-    monkeypatch.setattr(app, "configuration", bucket.configuration(Clock()))
+    monkeypatch.setattr(app.runs, "configuration", bucket.configuration(Clock()))
 
     reconciled(stack)
