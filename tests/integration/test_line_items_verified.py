@@ -23,8 +23,11 @@ from woohub_cli.targets import written
 from woohub_cli.verify.hubspot_records import Crm
 from woohub_cli.verify.line_items import RECORD
 from woohub_cli.verify.repairs import repair
-from woohub_cli.verify.verification import Verification
+from woohub_cli.verify.verification import verify
 from woohub_cli.verify.verification_report import VerificationReport
+from woohub_cli.verify.verification_run import VerificationRun
+
+SINCE = Period("2026-11-01T00:00:00")
 
 
 class Case:
@@ -45,7 +48,7 @@ class Case:
     def verify(self) -> VerificationReport:
         self.lab.timer.start(float("inf"))
         self.lab.engine.timer.start(float("inf"))
-        return Verification(self.lab.store(), self.crm, self.lab.clock.read).run(Period("2026-11-01T00:00:00"))
+        return verify(VerificationRun(self.lab.store(), self.crm, SINCE, self.lab.clock.read))
 
     def repair(self, report: VerificationReport) -> None:
         queue = DeliveryQueue(cast(SQSClient, self.lab.sqs), "queue", self.lab.log)

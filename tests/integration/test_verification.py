@@ -34,9 +34,9 @@ from woohub_cli.verify.comparison import Mismatch, MismatchKind
 from woohub_cli.verify.hubspot_records import Crm
 from woohub_cli.verify.other_stores import OtherStore
 from woohub_cli.verify.repairs import RepairResult, repair
-from woohub_cli.verify.verification import Verification
+from woohub_cli.verify.verification import verify
 from woohub_cli.verify.verification_report import VerificationReport
-from woohub_cli.verify.verification_run import OtherStores
+from woohub_cli.verify.verification_run import OtherStores, VerificationRun
 
 EVER = Period("2026-11-01T00:00:00")
 DAY, QUARTER = 86_400, 900
@@ -89,8 +89,10 @@ class Case:
     ) -> VerificationReport:
         self.lab.timer.start(float("inf"))
         self.portal.timer.start(float("inf"))
-        verification = Verification(self.lab.store(), self.crm, self.lab.clock.read, lambda: depth, other_stores=others)
-        return verification.run(period, **options)
+        run = VerificationRun(
+            self.lab.store(), self.crm, period, self.lab.clock.read, lambda: depth, other_stores=others
+        )
+        return verify(run, **options)
 
     def repair(self, report: VerificationReport) -> RepairResult:
         queue = DeliveryQueue(cast(SQSClient, self.lab.sqs), "queue", self.lab.log)
@@ -762,8 +764,7 @@ def test_what_changes_during_the_comparison_is_set_aside(case: Case) -> None:
 
     case.lab.timer.start(float("inf"))
     case.portal.timer.start(float("inf"))
-    verification = Verification(case.lab.store(), case.crm, case.lab.clock.read, show=shop_goes_on)
-    report = verification.run(EVER)
+    report = verify(VerificationRun(case.lab.store(), case.crm, EVER, case.lab.clock.read, show=shop_goes_on))
 
     assert (findings(report), report.on_their_way) == ([], [f"order:{numbers[0]}"])
 

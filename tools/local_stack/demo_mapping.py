@@ -9,7 +9,7 @@ from woohub_cli.check_result import Result
 from woohub_cli.set_up.provision import provision
 from woohub_cli.stack import connections
 from woohub_cli.stack.secret_store import StackSecrets
-from woohub_cli.stack.stack_mapping import Mappings
+from woohub_cli.stack.stack_mapping import StackMapping
 
 from .stack import Stack
 from .stack_client import as_operators_see
@@ -22,10 +22,10 @@ def push(stack: Stack) -> None:
     """Put demo_mapping.toml in force and its properties into HubSpot; StepFailed where HubSpot refuses one."""
     with step("Switch on line items and customer metrics"):
         operated = as_operators_see(stack)
-        mappings = Mappings.of(operated)
+        stored = StackMapping.of(operated)
         overlay = Overlay(FILE.name, FILE.read_bytes())
-        _, mapping = mappings.then(overlay)
-        mappings.pushed.push(overlay.content, mappings.objects)
+        _, mapping = stored.then(overlay)
+        stored.push(overlay.content)
         hubspot = connections.hubspot_address(operated, {}).connect(StackSecrets(operated).token())
         steps = list(provision(hubspot, mapping, dry_run=False))
     fail_if((str(done.text()) for done in steps if done.outcome is Result.FAILED), stack)

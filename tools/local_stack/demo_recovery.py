@@ -29,8 +29,9 @@ from woohub_cli.stack import connections, stack_configuration
 from woohub_cli.stack import stacks as operators
 from woohub_cli.verify.comparison import MismatchKind
 from woohub_cli.verify.hubspot_records import Crm
-from woohub_cli.verify.verification import Verification
+from woohub_cli.verify.verification import verify
 from woohub_cli.verify.verification_report import VerificationReport
+from woohub_cli.verify.verification_run import VerificationRun
 
 from . import stack_client
 from .stack import Stack
@@ -151,8 +152,8 @@ def _compare(stack: Stack, operated: operators.Stack, store: Store, period: Peri
     with step("Compare the store with HubSpot"):
         table = stack_configuration.mapping(operated)
         crm = Crm(connections.hubspot(operated, {}), table, connections.warn)
-        report = Verification(store, crm, time.time, lambda: stack_client.queue_length(stack)).run(period)
-        return Comparison(report, _webhook(store).status)
+        run = VerificationRun(store, crm, period, time.time, lambda: stack_client.queue_length(stack))
+        return Comparison(verify(run), _webhook(store).status)
 
 
 def problems(recovery: Recovery) -> Iterator[str]:

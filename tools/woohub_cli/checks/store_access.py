@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
 from woohub.counted import counted
-from woohub.errors import DeadlineExceeded
 from woohub.store.about import About
 from woohub.store.client import Store
 from woohub.store.connection import is_secure
@@ -49,34 +48,29 @@ def is_loopback(url: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def tried(what: str, check: Callable[[], Step], fix: str) -> Step:
-    """A check, or how it failed; `fix` is for what the store refuses without saying what helps."""
-    try:
-        return check()
-    except StoreRefused as error:
+def _failed(what: str, error: Exception, fix: str = KEY_FIX) -> Step:
+    """How one of STORE_FAILS ended a check; `fix` is for what the store refuses without saying what helps."""
+    if isinstance(error, StoreRefused):
         return Step(what, Result.FAILED, error.cause, error.fix or fix)
-    except StoreUnavailable as error:
+    if isinstance(error, StoreUnavailable):
         return Step(what, Result.FAILED, error.cause, error.fix or ADDRESS_FIX)
-    except DeadlineExceeded as error:
-        return Step(what, Result.FAILED, str(error), SLOW_FIX)
+    return Step(what, Result.FAILED, str(error), SLOW_FIX)
 
 
 def reachable(store: Store) -> tuple[Step, About | None]:
     """Whether a WordPress with WooCommerce answers at the address, and what it says about itself."""
-    answers: list[About] = []
-
-    def check() -> Step:
+    what, url = "store", store.credentials.url
+    try:
         about = store.about()
-        if NAMESPACE not in about.namespaces:
-            lacking = f"WordPress answers at {store.credentials.url}, but has no REST API {NAMESPACE}"
-            return Step("store", Result.FAILED, lacking, "activate WooCommerce there, or correct WOO_COMMERCE_URL")
-        answers.append(about)
-        if not store.credentials.secure and not is_secure(store.style.url) and not is_loopback(store.credentials.url):
-            plain = f"{store.credentials.url} is reached over plain http: orders can be read on the way"
-            return Step("store", Result.WARNING, plain, "give the shop a certificate, and WOO_COMMERCE_URL https://")
-        return Step("store", Result.OK, f"{about.name or 'WooCommerce'} at {store.credentials.url}")
-
-    return tried("store", check, ADDRESS_FIX), answers[0] if answers else None
+    except STORE_FAILS as error:
+        return _failed(what, error, ADDRESS_FIX), None
+    if NAMESPACE not in about.namespaces:
+        lacking = f"WordPress answers at {url}, but has no REST API {NAMESPACE}"
+        return Step(what, Result.FAILED, lacking, "activate WooCommerce there, or correct WOO_COMMERCE_URL"), None
+    if not store.credentials.secure and not is_secure(store.style.url) and not is_loopback(url):
+        plain = f"{url} is reached over plain http: orders can be read on the way"
+        return Step(what, Result.WARNING, plain, "give the shop a certificate, and WOO_COMMERCE_URL https://"), about
+    return Step(what, Result.OK, f"{about.name or 'WooCommerce'} at {url}"), about
 
 
 def hosting(store: Store, about: About) -> Iterator[Step]:
@@ -114,30 +108,26 @@ def _environment(store: Store) -> Mapping[str, Any]:
 def readable(store: Store) -> Step:
     """Whether the key may read orders, customers and webhooks."""
     what = "store's key, reading"
-
-    def check() -> Step:
+    try:
         orders, customers = store.count("orders"), store.count("customers")
         store.count("webhooks")
-        return Step(what, Result.OK, f"{counted(orders, 'order')}, {counted(customers, 'customer')}")
-
-    return tried(what, check, KEY_FIX)
+    except STORE_FAILS as error:
+        return _failed(what, error)
+    return Step(what, Result.OK, f"{counted(orders, 'order')}, {counted(customers, 'customer')}")
 
 
 def writable(store: Store) -> Step:
     """Whether the key may write; tried on a webhook that cannot be there, since WooCommerce looks at the key first."""
     what = "store's key, writing"
-
-    def check() -> Step:
-        try:
-            store.update_webhook(UNKNOWN_WEBHOOK)
-        except StoreRefused as error:
-            if error.status in (401, 403):
-                return Step(what, Result.FAILED, f"{READ_ONLY} ({error})", KEY_FIX)
-            if error.status not in (400, 404):
-                raise
-        return Step(what, Result.OK)
-
-    return tried(what, check, KEY_FIX)
+    try:
+        store.update_webhook(UNKNOWN_WEBHOOK)
+    except STORE_FAILS as error:
+        status = error.status if isinstance(error, StoreRefused) else 0
+        if status in (401, 403):
+            return Step(what, Result.FAILED, f"{READ_ONLY} ({error})", KEY_FIX)
+        if status not in (400, 404):
+            return _failed(what, error)
+    return Step(what, Result.OK)
 
 
 def clock(about: About, now: float) -> Step:
@@ -162,16 +152,14 @@ def zone(about: About) -> str:
 def version(store: Store) -> tuple[Step, str]:
     """Whether WooCommerce is new enough, and the store's currency ("" if it does not say)."""
     what = "WooCommerce"
-    currency: list[str] = []
-
-    def check() -> Step:
+    try:
         status = store.system_status("environment", "settings")
-        currency.append(str((status.get("settings") or {}).get("currency") or ""))
-        number = str((status.get("environment") or {}).get("version") or "")
-        parts = re.match(r"(\d+)\.(\d+)", number)
-        if parts and (int(parts[1]), int(parts[2])) < FIRST_THAT_TELLS_CHANGES:
-            old = f"{number} cannot list changed orders: lost deliveries are recovered for 7 days only"
-            return Step(what, Result.WARNING, old, "update WooCommerce to 5.8 or later")
-        return Step(what, Result.OK, number or "of unknown version")
-
-    return tried(what, check, KEY_FIX), currency[0] if currency else ""
+    except STORE_FAILS as error:
+        return _failed(what, error), ""
+    currency = str((status.get("settings") or {}).get("currency") or "")
+    number = str((status.get("environment") or {}).get("version") or "")
+    parts = re.match(r"(\d+)\.(\d+)", number)
+    if parts and (int(parts[1]), int(parts[2])) < FIRST_THAT_TELLS_CHANGES:
+        old = f"{number} cannot list changed orders: lost deliveries are recovered for 7 days only"
+        return Step(what, Result.WARNING, old, "update WooCommerce to 5.8 or later"), currency
+    return Step(what, Result.OK, number or "of unknown version"), currency

@@ -152,8 +152,8 @@ def command(
     cleaned = testing.clean(run) if clean or remove else None
     if options.json:
         facts = {"stack": target.name, "run": run.name, **(report.facts() if report else {})}
-        times = {"calls": [call.facts() for call in calls], "calls_not_read": unread or None} if report else {}
-        output.as_json({**facts, **times, "cleaned": cleaned.facts() if cleaned else None})
+        times = {"calls": [vars(call) for call in calls], "calls_not_read": unread or None} if report else {}
+        output.as_json({**facts, **times, "cleaned": vars(cleaned) if cleaned else None})
     else:
         if report:
             _print_report(report)

@@ -24,7 +24,7 @@ from woohub_cli.rendering import output
 from woohub_cli.rendering.preview_text import print_preview
 from woohub_cli.rendering.typer_help import Group
 from woohub_cli.stack.stack_configuration import OUTPUT
-from woohub_cli.stack.stack_mapping import Mappings, StackMapping
+from woohub_cli.stack.stack_mapping import StackMapping
 from woohub_cli.stack.stacks import NoSuchStack
 
 app = typer.Typer(cls=Group, no_args_is_help=True)
@@ -70,14 +70,14 @@ def show(options: StoreOptions) -> None:
         woohub mapping show
         woohub mapping show --json | jq .files
     """
-    mappings = Mappings.of(options.target)
-    overlays = mappings.pushed.overlays(mappings.objects)
+    mapping = StackMapping.of(options.target)
+    overlays = mapping.overlays()
     origins = mapping_rows.origins(overlays)
     rows = [
-        (place, value, origins.get(place, WOOHUBS_OWN)) for place, value in mapping_rows.rows(mappings.now()).items()
+        (place, value, origins.get(place, WOOHUBS_OWN)) for place, value in mapping_rows.rows(mapping.now()).items()
     ]
     facts = {
-        "stack": mappings.stack.name,
+        "stack": mapping.stack.name,
         "files": [file.name for file in overlays],
         "rows": [{"place": place, "value": value, "from": origin} for place, value, origin in rows],
     }
@@ -127,10 +127,9 @@ def _check_pushed(options: StoreOptions) -> int:
         return 0
     if OUTPUT not in stack.outputs:
         return 0
-    pushed = StackMapping.of(stack)
-    objects = pushed.objects()
-    files = pushed.overlays(objects)
-    tables, _ = pushed.check(objects, files[-1] if files else None)
+    mapping = StackMapping.of(stack)
+    files = mapping.overlays()
+    tables, _ = mapping.check(files[-1] if files else None)
     return len(mapping_rows.changes(mapping_rows.own(), tables))
 
 
@@ -157,9 +156,9 @@ def diff(
     if short:
         _print_overlay(file, options)
         return
-    mappings = Mappings.of(options.target)
-    changes = mapping_rows.changes(mappings.now_or_own(), mappings.then(_overlay(file))[0])
-    facts = {"stack": mappings.stack.name, "file": str(file), **changes_facts(changes)}
+    mapping = StackMapping.of(options.target)
+    changes = mapping_rows.changes(mapping.now_or_own(), mapping.then(_overlay(file))[0])
+    facts = {"stack": mapping.stack.name, "file": str(file), **changes_facts(changes)}
     output.answer(facts, lambda: print_changes(changes), json=options.json)
 
 
@@ -188,8 +187,8 @@ def push(
         woohub mapping push --dry-run
         woohub mapping push --yes
     """
-    mappings = Mappings.of(options.target)
-    mapping_push.replace(mappings, _overlay(file), options, yes=yes, dry_run=dry_run)
+    mapping = StackMapping.of(options.target)
+    mapping_push.replace(mapping, _overlay(file), options, yes=yes, dry_run=dry_run)
 
 
 @command(app)
@@ -208,14 +207,14 @@ def rollback(
         woohub mapping rollback --dry-run
         woohub mapping rollback --yes
     """
-    mappings = Mappings.of(options.target)
-    versions = mappings.pushed.versions()
+    mapping = StackMapping.of(options.target)
+    versions = mapping.versions()
     if not versions:
         raise Trouble(f"{NOTHING_PUSHED}, so there is nothing to roll back")
     before = versions[1].content if len(versions) > 1 else None
     since = f"the version of {versions[1].at}" if before is not None else "woohub's own mapping"
     file = None if before is None else Overlay(since, before)
-    mapping_push.replace(mappings, file, options, yes=yes, dry_run=dry_run)
+    mapping_push.replace(mapping, file, options, yes=yes, dry_run=dry_run)
 
 
 @command(app)
@@ -234,8 +233,8 @@ def pull(
         woohub mapping pull
         woohub mapping pull /tmp/production.toml --stack woohub
     """
-    mappings = Mappings.of(options.target)
-    stored = mappings.objects.get(mappings.pushed.key)
+    mapping = StackMapping.of(options.target)
+    stored = mapping.stored
     if stored is None:
         raise Trouble(f"{NOTHING_PUSHED}; `woohub mapping show` shows it")
     differs = file.exists() and file.read_bytes() != stored.body
@@ -246,7 +245,7 @@ def pull(
         file.write_bytes(stored.body)
     except OSError as error:
         raise WrongUsage(f"{file} cannot be written: {error.strerror}") from error
-    facts = {"stack": mappings.stack.name, "file": str(file), "written": True}
+    facts = {"stack": mapping.stack.name, "file": str(file), "written": True}
     output.answer(facts, f"{file} is written.", json=options.json)
 
 
@@ -267,16 +266,16 @@ def preview(
         woohub mapping preview 1234
         woohub mapping preview RE-2026-00434 new.toml --json
     """
-    mappings = Mappings.of(options.target)
-    stored = mappings.pushed.overlays(mappings.objects)
+    mapping = StackMapping.of(options.target)
+    stored = mapping.overlays()
     by = _overlay(file) if file != FILE or file.exists() else (stored[-1] if stored else None)
-    shown = mapping_preview.of_order(order_names.reference(order), mappings.stack, options.env, mappings.then(by)[1])
+    shown = mapping_preview.of_order(order_names.reference(order), mapping.stack, options.env, mapping.then(by)[1])
     facts = {
-        "stack": mappings.stack.name,
+        "stack": mapping.stack.name,
         "order": shown.order,
         "by": by.name if by else WOOHUBS_OWN,
         "new_deal": shown.new_deal,
-        "rows": [row.facts() for row in shown.rows],
+        "rows": [vars(row) for row in shown.rows],
         "not_read": list(shown.notes),
     }
     name = by.name if by else "woohub's own mapping"

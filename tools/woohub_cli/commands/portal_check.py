@@ -104,7 +104,7 @@ def _announce(portal: Portal, *, json: bool) -> None:
 
 def _print(portal: Portal, check: Check, *, json: bool) -> None:
     if json:
-        answers = [finding.facts() for finding in check.answers]
+        answers = [vars(finding) for finding in check.answers]
         output.as_json({"portal": portal.facts(), "answers": answers, "left": check.left})
         return
     output.say(f"Answers of {portal}", style="bold")

@@ -32,8 +32,9 @@ from woohub_cli.stack.stacks import Stack
 from woohub_cli.verify import other_stores
 from woohub_cli.verify.hubspot_records import Crm
 from woohub_cli.verify.repairs import RepairResult, repair
-from woohub_cli.verify.verification import Verification
+from woohub_cli.verify.verification import verify
 from woohub_cli.verify.verification_report import VerificationReport
+from woohub_cli.verify.verification_run import VerificationRun
 
 DAYS = 7
 MAX_LOG_AGE_S = 14 * 86_400.0  # seconds of ingest's log that are read at most
@@ -102,8 +103,8 @@ def _compared(
     people = erasure_list.people(stack) if stack else NOBODY
     with bar("comparing") as shown:
         others = partial(other_stores.shown, stack)
-        verification = Verification(store, crm, time.time, _depth(stack), shown.show, people, others)
-        report = verification.run(asked, all_customers=all_customers)
+        run = VerificationRun(store, crm, asked, time.time, _depth(stack), shown.show, people, others)
+        report = verify(run, all_customers=all_customers)
         report.notes += notes
         if stack and report.lags.states:
             shown.say("reading ingest's log")

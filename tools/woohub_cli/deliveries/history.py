@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,18 +73,19 @@ def begin(wanted: BackfillRequest, period: Period, began: str, *, old: bool = Fa
     return BackfillProgress(wanted, period, began, order_pages.start(period, old=old), old=old)
 
 
+PROGRESS = TypeAdapter(BackfillProgress)
+
+
+@dataclass(frozen=True)
 class StateFile:
     """Where an interrupted backfill resumes: dates, ids and counts, no personal data."""
 
-    _adapter = TypeAdapter(BackfillProgress)
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    path: Path
 
     def read(self) -> BackfillProgress | None:
         """None if there is none; Trouble if it cannot be read."""
         try:
-            return self._adapter.validate_json(self.path.read_bytes())
+            return PROGRESS.validate_json(self.path.read_bytes())
         except FileNotFoundError:
             return None
         except (OSError, ValidationError) as error:
@@ -95,22 +95,20 @@ class StateFile:
         """Replace it as a whole: a crash leaves the old one or the new one."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         draft = self.path.with_suffix(".new")
-        draft.write_text(json.dumps(asdict(progress), indent=2) + "\n", encoding="utf-8")
+        draft.write_text(PROGRESS.dump_json(progress, indent=2).decode() + "\n", encoding="utf-8")
         draft.replace(self.path)
 
     def remove(self) -> None:
         self.path.unlink(missing_ok=True)
 
 
+@dataclass(frozen=True)
 class Pace:
-    """Keeps the queue short. `depth` counts its messages, those in flight too; `waits` is called while it waits."""
+    """Keeps the queue short. `_depth` counts its messages, those in flight too; `_waits` is called while it waits."""
 
-    def __init__(
-        self, depth: Callable[[], int], timer: Timer, waits: Callable[[int], None] = lambda _depth: None
-    ) -> None:
-        self._depth = depth
-        self._timer = timer
-        self._waits = waits
+    _depth: Callable[[], int]
+    _timer: Timer
+    _waits: Callable[[int], None] = lambda _depth: None
 
     def make_room(self, coming: int) -> None:
         """Return when the queue is short enough for so many more; Stalled when it does not get there."""
@@ -127,24 +125,16 @@ class Pace:
             depth = self._depth()
 
 
+@dataclass(frozen=True)
 class Backfill:
-    """Brings a shop's history to the queue. `saved` is called each time the state file was written."""
+    """Brings a shop's history to the queue. `_on_saved` is called each time the state file was written."""
 
-    def __init__(
-        self,
-        store: Store,
-        queue: DeliveryQueue,
-        pace: Pace,
-        file: StateFile,
-        clock: Callable[[], float],
-        saved: Callable[[BackfillProgress], None] = lambda _begin: None,
-    ) -> None:
-        self._store = store
-        self._queue = queue
-        self._pace = pace
-        self._file = file
-        self._clock = clock
-        self._on_saved = saved
+    _store: Store
+    _queue: DeliveryQueue
+    _pace: Pace
+    _file: StateFile
+    _clock: Callable[[], float]
+    _on_saved: Callable[[BackfillProgress], None] = lambda _begin: None
 
     def run(self, progress: BackfillProgress, limit: int | None = None) -> tuple[BackfillProgress, bool]:
         """Continue from there with at most `limit` more; returns how far it came, and whether that is the end."""

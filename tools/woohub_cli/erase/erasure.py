@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from woohub.dates import utc_from_ms
 from woohub.errors import HubSpotRejected, InvalidPayload, PermanentError, TransientError
@@ -25,9 +25,6 @@ from woohub.sync.versions import ContactVersion, Stamp
 from woohub_cli.orders.store_deliveries import order_event
 from woohub_cli.period import utc
 from woohub_cli.verify.hubspot_records import read_all, read_by_search
-
-if TYPE_CHECKING:
-    pass
 
 NAMES = ("firstname", "lastname")
 NAME_OF = {DEALS: "dealname", ORDERS: "hs_order_name"}
@@ -55,13 +52,12 @@ class Person:
     contacts: tuple[Record, ...] = ()
     # Of names and other properties that may hold the person's words.
     new_values: NewValues = field(default_factory=dict)
+    unread: tuple[str, ...] = ()  # why the orders of a store could not be looked up
 
     @property
     def named(self) -> int:
         """How many records have the person in their name."""
         return sum(NAME_OF.get(kind) in new for kind, rows in self.new_values.items() for new in rows.values())
-
-    unread: tuple[str, ...] = ()  # why the orders of a store could not be looked up
 
 
 @dataclass
@@ -102,14 +98,14 @@ class ErasureReport:
         }
 
 
+@dataclass(frozen=True)
 class Erasure:
     """The erasure of one address. Raises what HubSpot's client, boto3 and the stores raise."""
 
-    def __init__(self, address: str, hubspot: HubSpot, stores: Sequence[StoreOrders], report: ErasureReport) -> None:
-        self._address = address
-        self._hubspot = hubspot
-        self._stores = stores
-        self.report = report
+    _address: str
+    _hubspot: HubSpot
+    _stores: Sequence[StoreOrders]
+    report: ErasureReport
 
     def find(self, *, before_ms: int = NEVER_MS) -> Person:
         """The person's contact with all its addresses, and the person's deals, as far as they are from before.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +23,12 @@ ATTEMPTS = 5
 EMPTY = ErasureList(erasures=())
 
 
+@dataclass(frozen=True)
 class ErasureFile:
     """erasures.json; two people who add to it at once do not lose each other's entries."""
 
-    def __init__(self, s3: S3Client, bucket: str) -> None:
-        self._s3, self._bucket = s3, bucket
+    _s3: S3Client
+    _bucket: str
 
     def read(self) -> ErasureList | None:
         """None where there is none; InvalidParameter if it cannot be read."""

@@ -214,10 +214,6 @@ class Cleaned:
     contacts: int
     left: int
 
-    def facts(self) -> dict[str, int]:
-        """For --json."""
-        return dict(vars(self))
-
 
 def clean(hubspot: HubSpot, crm: Crm, run: Run, advance: Advance) -> Cleaned:
     """Archive the run's deals and contacts, read by their keys; no other record has such keys."""

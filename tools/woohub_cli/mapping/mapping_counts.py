@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from woohub.errors import HubSpotRejected, WooHubError
@@ -37,10 +37,6 @@ class Affected:
     now_name: str  # what people call these stages
     then_name: str
     count: int | None  # None: HubSpot does not say, for want of a scope, say
-
-    def facts(self) -> dict[str, Any]:
-        """For --json."""
-        return asdict(self)
 
     @property
     def text(self) -> str:

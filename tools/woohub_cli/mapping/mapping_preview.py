@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
 from woohub.hubspot.answers import Record
 from woohub.hubspot.objects import ORDERS
@@ -34,10 +33,6 @@ class PreviewRow:
     hubspot: str
     mapping: str
     differs: bool
-
-    def facts(self) -> dict[str, Any]:
-        """For --json."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)

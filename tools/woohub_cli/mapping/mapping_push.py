@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from woohub.mapping.fields import FieldMapping
@@ -18,7 +18,7 @@ from woohub_cli.options import StoreOptions
 from woohub_cli.orders.order_reading import CLIENT_TIMEOUT_S
 from woohub_cli.rendering import output
 from woohub_cli.stack import connections
-from woohub_cli.stack.stack_mapping import Mappings
+from woohub_cli.stack.stack_mapping import StackMapping
 
 IN_FORCE = "The functions use it within a minute."
 SET_UP = "run `woohub setup`: it creates what HubSpot lacks"
@@ -53,20 +53,22 @@ class Consequences:
     unknown: str = ""  # why it is not known what HubSpot lacks
 
     @classmethod
-    def of(cls, mappings: Mappings, changes: Sequence[Change], then: FieldMapping, env: dict[str, str]) -> Consequences:
+    def of(
+        cls, mapping: StackMapping, changes: Sequence[Change], then: FieldMapping, env: dict[str, str]
+    ) -> Consequences:
         """Ask HubSpot."""
         counted: Sequence[Affected] = ()
         try:
-            hubspot = connections.hubspot(mappings.stack, env)
+            hubspot = connections.hubspot(mapping.stack, env)
             hubspot.caller.timer.start(CLIENT_TIMEOUT_S)
-            counted = affected(hubspot, changes, mappings.now_in_force(), then)
+            counted = affected(hubspot, changes, mapping.now_in_force(), then)
             return cls(counted, missing_in_hubspot(hubspot, then))
         except EXPECTED as error:
             return cls(counted, unknown=explain(error))
 
     def facts(self) -> dict[str, Any]:
         """For --json."""
-        counted = [each.facts() for each in self.affected]
+        counted = [asdict(each) for each in self.affected]
         return {"missing_in_hubspot": list(self.missing), "affected": counted, "hubspot": self.unknown}
 
     def say(self) -> None:
@@ -83,24 +85,23 @@ class Consequences:
             output.note(f"whether HubSpot has every property and stage is not known: {self.unknown}", "yellow")
 
 
-def replace(mappings: Mappings, file: Overlay | None, options: StoreOptions, *, yes: bool, dry_run: bool) -> None:
+def replace(mapping: StackMapping, file: Overlay | None, options: StoreOptions, *, yes: bool, dry_run: bool) -> None:
     """Store the file in place of what is there, after saying what that changes."""
-    tables, then = mappings.then(file)
-    changes = mapping_rows.changes(mappings.now_or_own(), tables)
-    consequences = Consequences.of(mappings, changes, then, options.env)
+    tables, then = mapping.then(file)
+    changes = mapping_rows.changes(mapping.now_or_own(), tables)
+    consequences = Consequences.of(mapping, changes, then, options.env)
     if not options.json:
         print_changes(changes)
         consequences.say()
-    stored = mappings.objects.get(mappings.pushed.key)
     content = file.content if file else None
     following = _following(changes, consequences)
-    same = (stored.body if stored else None) == content
-    question = f"Use it in the stack {mappings.stack.name}?"
+    same = (mapping.stored.body if mapping.stored else None) == content
+    question = f"Use it in the stack {mapping.stack.name}?"
     agrees = not (same or dry_run) and agreed(question, yes=yes, json=options.json)
-    version = mappings.pushed.push(content, mappings.objects) if agrees else ""
+    version = mapping.push(content) if agrees else ""
     if options.json:
         done = {"pushed": agrees, "dry_run": dry_run, "version": version, "next": following if agrees else []}
-        output.as_json({"stack": mappings.stack.name, **changes_facts(changes), **consequences.facts(), **done})
+        output.as_json({"stack": mapping.stack.name, **changes_facts(changes), **consequences.facts(), **done})
     elif agrees:
         output.say(f"\nStored. {IN_FORCE}", style="green")
         for step in following:

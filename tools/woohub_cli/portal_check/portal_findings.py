@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from functools import partial
@@ -50,9 +50,6 @@ class Finding:
     answer: str
     verdict: Verdict
     details: Mapping[str, object] = field(default_factory=dict)
-
-    def facts(self) -> dict[str, object]:
-        return asdict(self)
 
 
 @dataclass(frozen=True)

@@ -29,11 +29,10 @@ def removal(stack: Stack, store: Store | None, *, dry_run: bool) -> Iterator[Ste
 
 def _mapping_removed(stack: Stack) -> Iterator[Step]:
     """A store that is added later under this name begins without it."""
-    pushed = StackMapping.of(stack)
-    objects = pushed.objects()
-    if pushed.key in objects:
-        pushed.push(None, objects)
-        yield Step(pushed.key, Result.REMOVED, "the bucket keeps its versions")
+    mapping = StackMapping.of(stack)
+    if mapping.stored:
+        mapping.push(None)
+        yield Step(mapping.key, Result.REMOVED, "the bucket keeps its versions")
 
 
 def _webhooks_removed(stack: Stack, store: Store | None, *, dry_run: bool) -> Iterator[Step]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from woohub_cli.load.latency import percentile
@@ -27,10 +27,6 @@ class CallTimes:
     p95_ms: float | None
     hubspot_p50_ms: float | None
     hubspot_p95_ms: float | None
-
-    def facts(self) -> dict[str, Any]:
-        """For --json."""
-        return asdict(self)
 
 
 def read(stack: Stack, since_s: float) -> list[CallTimes]:

@@ -107,6 +107,7 @@ def queue(stack: Stack) -> DeliveryQueue:
     return DeliveryQueue(sqs, stack.output("QueueUrl"), warn, stack.store)
 
 
+@dataclass(frozen=True)
 class Tenant:
     """An SQS client that marks what it sends as one tenant's.
 
@@ -114,9 +115,8 @@ class Tenant:
     a message without such a mark counts as a tenant of its own, so deliveries of the store overtake.
     """
 
-    def __init__(self, sqs: SQSClient, name: str) -> None:
-        self._sqs = sqs
-        self._name = name
+    _sqs: SQSClient
+    _name: str
 
     def send_message_batch(self, *, QueueUrl: str, Entries: list[dict[str, Any]]) -> Any:
         marked = [{**entry, "MessageGroupId": self._name} for entry in Entries]

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 
-from woohub.dates import utc_from_ms
-from woohub.erasures import NOBODY, ErasedPeople
 from woohub.hubspot.answers import Record
 from woohub.mapping.mapping_file import STATUS
 from woohub.reconcile import deleted_orders
-from woohub.store.client import Store
 from woohub.store.cursors import ByDate
 from woohub.store.pagination import CHANGED
 from woohub.store.payloads import TRASH
-from woohub_cli.checks.currencies import Currencies
 from woohub_cli.orders.order_names import OrderName
-from woohub_cli.period import SECOND, Period, shifted
+from woohub_cli.period import SECOND, shifted
 from woohub_cli.verify.comparison import Mismatch, MismatchKind
-from woohub_cli.verify.hubspot_records import Crm
 from woohub_cli.verify.verification_contacts import compare_contacts
 from woohub_cli.verify.verification_orders import compare_orders
 from woohub_cli.verify.verification_report import VerificationReport
-from woohub_cli.verify.verification_run import OtherStores, Show, VerificationRun
+from woohub_cli.verify.verification_run import VerificationRun
 
 WAITS = (MismatchKind.MISSING, MismatchKind.DIFFERING, MismatchKind.UNASSOCIATED, MismatchKind.WRONG_CONTACT)
 RECENTLY = timedelta(minutes=5)  # what changed so lately may wait in a queue that is not empty
@@ -32,43 +26,22 @@ GONE = (
 )
 
 
-@dataclass(frozen=True)
-class Verification:
-    """One comparison. `clock` gives epoch seconds, `depth` the messages on the queue, `show` what is being done."""
-
-    store: Store
-    crm: Crm
-    clock: Callable[[], float]
-    depth: Callable[[], int] = lambda: 0
-    show: Show = lambda _what, _total, _done: None
-    people: ErasedPeople = NOBODY
-    other_stores: OtherStores = lambda _email, _now_ms: ()
-
-    def run(self, period: Period, *, all_customers: bool = False) -> VerificationReport:
-        """Compare; raises what the store's and HubSpot's clients raise."""
-        crm, target = self.crm, self.crm.target
-        began = utc_from_ms(int(self.clock() * 1000))
-        report = VerificationReport(period, began, target.record, target.in_hubspot)
-        run = VerificationRun(
-            *(self.store, crm, target.table, self.clock, self.show, self.people),
-            beside=crm.orders_beside(),
-            currencies=Currencies(crm),
-            other_stores=self.other_stores,
-            report=report,
-        )
-        crm.check()
-        compare_orders(run, period)
-        compare_contacts(run, period, all_customers=all_customers)
-        _check_unknown_deals(run)
-        report.currencies, differing = run.currencies.result()
-        report.mismatches += differing
-        _set_aside_changing(run, queued=bool(report.mismatches and self.depth()))
-        report.mismatches = [replace(mismatch, named=run.named.get(mismatch.entity)) for mismatch in report.mismatches]
-        report.unreadable = self.store.unreadable
-        report.mismatches.sort(
-            key=lambda mismatch: (mismatch.entity.partition(":")[0] != "order", mismatch.number, mismatch.record)
-        )
-        return report
+def verify(run: VerificationRun, *, all_customers: bool = False) -> VerificationReport:
+    """Compare; raises what the store's and HubSpot's clients raise."""
+    report = run.report
+    run.crm.check()
+    compare_orders(run, run.period)
+    compare_contacts(run, run.period, all_customers=all_customers)
+    _check_unknown_deals(run)
+    report.currencies, differing = run.currencies.result()
+    report.mismatches += differing
+    _set_aside_changing(run, queued=bool(report.mismatches and run.depth()))
+    report.mismatches = [replace(mismatch, named=run.named.get(mismatch.entity)) for mismatch in report.mismatches]
+    report.unreadable = run.store.unreadable
+    report.mismatches.sort(
+        key=lambda mismatch: (mismatch.entity.partition(":")[0] != "order", mismatch.number, mismatch.record)
+    )
+    return report
 
 
 def _check_unknown_deals(run: VerificationRun) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from woohub.erasures import ErasedPeople
+from woohub.dates import utc_from_ms
+from woohub.erasures import NOBODY, ErasedPeople
 from woohub.hubspot.answers import Record
-from woohub.mapping.fields import FieldMapping
 from woohub.mapping.mapping_file import STATUS
 from woohub.store.client import Store
 from woohub.store.payloads import TRASH
@@ -49,20 +49,18 @@ class Link:
         return f"order:{self.order_id}"
 
 
-@dataclass(frozen=True)
+@dataclass
 class VerificationRun:
-    """One comparison. `clock` gives epoch seconds, `show` says what is being done."""
+    """One comparison. `clock` gives epoch seconds, `depth` the messages on the queue, `show` says what is done."""
 
     store: Store
     crm: Crm
-    table: FieldMapping
+    period: Period
     clock: Callable[[], float]
-    show: Show
-    people: ErasedPeople
-    beside: Crm | None  # HubSpot's orders, where there are both
-    currencies: Currencies
-    other_stores: OtherStores
-    report: VerificationReport
+    depth: Callable[[], int] = lambda: 0
+    show: Show = lambda _what, _total, _done: None
+    people: ErasedPeople = NOBODY
+    other_stores: OtherStores = lambda _email, _now_ms: ()
     modified: dict[str, str] = field(default_factory=dict)  # of each order and account that was looked at
     seen: dict[str, list[Seen]] = field(default_factory=dict)  # by e-mail address
     links: list[Link] = field(default_factory=list)
@@ -72,6 +70,13 @@ class VerificationRun:
     named: dict[str, OrderName] = field(default_factory=dict)  # each order and account, as people know it
     anonymised: dict[str, str] = field(default_factory=dict)  # deal ids by order
     emptied: dict[str, str] = field(default_factory=dict)  # e-mail addresses by account
+
+    def __post_init__(self) -> None:
+        target = self.crm.target
+        self.table = target.table
+        self.beside = self.crm.orders_beside()  # where the mapping has both
+        self.currencies = Currencies(self.crm)
+        self.report = VerificationReport(self.period, utc_from_ms(self.now_ms()), target.record, target.in_hubspot)
 
     def now_ms(self) -> int:
         """Epoch milliseconds."""
