@@ -388,7 +388,7 @@ def context(shop: OperatedStack, monkeypatch: pytest.MonkeyPatch, **changes: Any
 
 
 def step(health: HealthContext, name: str) -> Step:
-    (only,) = [finding.step for finding in doctor.diagnose(health) if finding.step.what == name]
+    (only,) = [found for _, found in doctor.diagnose(health) if found.what == name]
     return only
 
 
@@ -685,11 +685,8 @@ def test_hubspot_is_asked_by_its_own_specs(
     def connect(token: str) -> HubSpot:
         return HubSpot(Caller(checked, FixedToken(token), Timer(), "http://hubspot.test"))
 
-    wrong = [
-        finding.step
-        for finding in doctor.diagnose(replace(health, connect=connect))
-        if finding.step.outcome is Result.FAILED
-    ]
+    made = doctor.diagnose(replace(health, connect=connect))
+    wrong = [found for _, found in made if found.outcome is Result.FAILED]
 
     assert wrong == []
     asked = [request["path"] for request in shop.portal.requests]

@@ -32,11 +32,9 @@ class Clock:
         self.now = START_S
 
     def read(self) -> float:
-        """The time."""
         return self.now
 
     def sleep(self, seconds: float) -> None:
-        """Let time pass."""
         self.now += seconds
 
 

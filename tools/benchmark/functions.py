@@ -188,7 +188,6 @@ class MeteredHttp:
     inside_s: float = 0.0
 
     def request(self, method: str, url: str, **kwargs: Any) -> Any:
-        """Forward to the transport."""
         started = time.process_time()
         try:
             return self.transport.request(method, url, **kwargs)

@@ -203,12 +203,10 @@ def rush(
 
 
 def rushes(contender: Contender, seeds: int, *, chaos: bool = False, known: bool = False) -> list[Rush]:
-    """One rush for each seed."""
     return [rush(contender, seed=seed, chaos=chaos, known=known) for seed in range(seeds)]
 
 
 def mean(runs: Sequence[Rush], figure: Callable[[Rush], float]) -> float:
-    """The mean of a figure."""
     return fmean(figure(run) for run in runs)
 
 

@@ -32,22 +32,18 @@ class Person:
 
     @property
     def email(self) -> str:
-        """The address orders are billed to."""
         return f"{'guest' if self.guest else 'shopper'}{self.number}@shop.example"
 
     @property
     def first_name(self) -> str:
-        """The given name."""
         return NAMES[self.number % len(NAMES)][0]
 
     @property
     def last_name(self) -> str:
-        """The family name."""
         return NAMES[self.number % len(NAMES)][1]
 
 
 def sample() -> Body:
-    """The captured order."""
     body: Body = json.loads(json.loads(SAMPLE.read_text(encoding="utf-8"))["body"])
     return body
 

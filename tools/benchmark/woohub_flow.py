@@ -131,19 +131,15 @@ class BreakerInMemory:
         self.consuming = True
 
     def read(self) -> State:
-        """The state."""
         return self.state
 
     def write(self, state: State) -> None:
-        """Replace the state."""
         self.state = state
 
     def is_enabled(self) -> bool:
-        """Whether the consumer is invoked."""
         return self.consuming
 
     def set_enabled(self, enabled: bool) -> None:
-        """Enable or disable the consumer."""
         self.consuming = enabled
 
 
@@ -202,7 +198,6 @@ class WooHubFlow:
                 self._govern()
 
     def consume(self, records: Sequence[Mapping[str, Any]]) -> None:
-        """Invoke the consumer."""
         self.threads.sleep(INVOCATION_S)
         self._timer.start(TIMEOUT_S - MARGIN_S)
         failed = {failure["itemIdentifier"] for failure in self._consumer.consume(records)["batchItemFailures"]}

@@ -74,7 +74,6 @@ def run(command: Sequence[str], *, environment: Mapping[str, str], folder: Path,
 
 
 def tail(log: Path, lines: int = 20) -> str:
-    """The last lines of a log."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
 
 

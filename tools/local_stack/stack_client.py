@@ -138,7 +138,6 @@ def deals(stack: Stack) -> list[Deal]:
 
 
 def simulator(stack: Stack, method: str, path: str, json: Any = None) -> Any:
-    """Call the simulated HubSpot's controls."""
     return http.request(method, f"{stack.hubspot_url}/_simulator/{path}", json=json).json()
 
 

@@ -75,7 +75,6 @@ class InjectedFaults:
         return fault
 
     def clear(self) -> None:
-        """Remove all faults."""
         self._faults.clear()
 
     def json(self) -> list[dict[str, Any]]:

@@ -30,7 +30,6 @@ class InProcessResponse:
     data: bytes
 
     def json(self) -> Any:
-        """The body as JSON."""
         return jsonlib.loads(self.data)
 
 

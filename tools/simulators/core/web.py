@@ -33,7 +33,6 @@ class SimulatedResponse:
     cut: str = ""  # "reset", "truncate", or "drip": in single bytes that take `wait_s` together
 
     def as_flask(self) -> Response:
-        """For Flask."""
         headers = dict(self.headers)
         if self.wait_s:
             headers[WAIT_HEADER] = f"{self.wait_s:.6f}"

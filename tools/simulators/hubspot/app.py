@@ -73,7 +73,6 @@ class PortalApp(Flask):
 
 
 def create_app(portal: SimulatedPortal) -> PortalApp:
-    """The app of a portal."""
     return PortalApp(portal)
 
 

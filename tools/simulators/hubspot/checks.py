@@ -18,8 +18,8 @@ _LIFECYCLE = [stage for stage, _ in LIFECYCLE]
 STAGES_IN = {DEALS: ("pipeline", "dealstage"), ORDERS: ("hs_pipeline", "hs_pipeline_stage")}  # pipeline, stage
 
 
-class Claims(dict[tuple[str, str], object]):
-    """Unique values taken by earlier inputs of the same batch: (property, value) to who took it."""
+# Unique values taken by earlier inputs of the same batch: (property, value) to who took it.
+Claims = dict[tuple[str, str], object]
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,6 @@ from .provision import provision
 
 
 def controls(portal: SimulatedPortal) -> Controls:
-    """The controls of a portal."""
-
     def reset(body: Any) -> Json:
         portal.reset()
         if (body or {}).get("provisioned"):

@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from .definitions import ASSOCIATION_TYPES, CONTACTS, DEALS, OBJECT_TYPES, ObjectType
 from .errors import ApiError, Json, bad_request
 
 Key = tuple[str, str]  # object type id, record id
-
-
-@dataclass(frozen=True)
-class Link:
-    """What an input asks for: one end of an association, not yet checked for existence."""
-
-    to_type: ObjectType
-    to_id: str
+End = tuple[ObjectType, str]  # of an association: a record by its id, which may be none's
 
 
 class Links:

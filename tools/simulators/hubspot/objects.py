@@ -12,7 +12,7 @@ from . import search
 from .checks import Checks, Claims
 from .definitions import CONTACTS, DEALS, LINE_ITEMS, OBJECT_TYPES, ORDERS, ObjectType, known_types
 from .errors import ApiError, InvalidProperties, Json, bad_request, in_words, not_found
-from .links import Link, Links, check_types, end_of, invalid_ids
+from .links import End, Links, check_types, end_of, invalid_ids
 from .records import Record, UniqueValues
 from .schema import Schema
 from .settings import Settings
@@ -29,7 +29,7 @@ class Change:
     kind: ObjectType
     record: Record | None
     properties: dict[str, str]  # an empty string clears
-    links: list[Link] = field(default_factory=list)
+    links: list[End] = field(default_factory=list)
 
 
 @dataclass
@@ -78,7 +78,6 @@ class Objects:
         return self._apply(self._plan_create(kind, body, Claims(), rules))
 
     def update(self, kind: ObjectType, key: str, body: Input, *, id_property: str = "", rules: bool = False) -> Record:
-        """Change some properties of a record."""
         record = self.get(kind, key, id_property)
         if not body["properties"]:
             raise bad_request("No properties found to update, please provide at least one.")
@@ -131,7 +130,7 @@ class Objects:
         own = ("hs_object_id", "createdate", kind.modified)
         kept = {name: value for name, value in properties.items() if name not in own}
         types = {known.id: known for known in known_types()}
-        merged = self._apply(Change(kind, None, kept, [Link(types[end], key) for end, key in ends]))
+        merged = self._apply(Change(kind, None, kept, [(types[end], key) for end, key in ends]))
         self._merged |= {(kind.id, record.id): merged.id for record in before}
         return merged
 
@@ -180,7 +179,7 @@ class Objects:
         shown = [_as_indexed(kind, key, index.documents[key]).json(names) for key in ids]
         return {"total": len(matching), "results": shown, **paging}
 
-    def link(self, start: tuple[ObjectType, str], end: tuple[ObjectType, str]) -> None:
+    def link(self, start: End, end: End) -> None:
         """Associate two records; 400 if one does not exist."""
         missing = [key for kind, key in (start, end) if key not in self.records[kind.id]]
         if missing:
@@ -191,7 +190,7 @@ class Objects:
         self.links.add(*ends)
         self._linked_anew(*ends)
 
-    def unlink(self, start: tuple[ObjectType, str], end: tuple[ObjectType, str]) -> None:
+    def unlink(self, start: End, end: End) -> None:
         ends = (start[0].id, start[1]), (end[0].id, end[1])
         self.links.remove(*ends)
         self._linked_anew(*ends)
@@ -210,13 +209,13 @@ class Objects:
         record = self._found(kind, entry)
         return Change(kind, record, self._checks.accept(kind, record, entry["properties"], claims=claims, rules=rules))
 
-    def _links_of(self, kind: ObjectType, associations: Iterable[Input]) -> list[Link]:
+    def _links_of(self, kind: ObjectType, associations: Iterable[Input]) -> list[End]:
         links = []
         for association in associations:
             end = end_of(kind, association["types"])
             check_types(kind, end, association["types"])
-            links.append(Link(end, str(association["to"]["id"])))
-        missing = [link.to_id for link in links if link.to_id not in self.records[link.to_type.id]]
+            links.append((end, str(association["to"]["id"])))
+        missing = [key for end, key in links if key not in self.records[end.id]]
         if missing:
             raise invalid_ids(missing)
         return links
@@ -259,8 +258,8 @@ class Objects:
             record.properties["amount"] = _net_price(record)
         record.updated = record.properties[record.kind.modified] = now
         self._index(record.kind, record.id, record.properties)
-        for link in change.links:
-            self.link((record.kind, record.id), (link.to_type, link.to_id))
+        for end in change.links:
+            self.link((record.kind, record.id), end)
         if record.kind is LINE_ITEMS and change.record is not None:
             for deal in self.links.ids((record.kind.id, record.id), DEALS.id):
                 self._calculate_amount((DEALS.id, deal), changed=LINE_ITEMS.id)

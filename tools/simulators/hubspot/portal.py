@@ -96,7 +96,6 @@ class SimulatedPortal:
         self.settings = self.settings.changed(changes)
 
     def settings_json(self) -> Json:
-        """All settings, for the control endpoint."""
         return asdict(self.settings)
 
     def scopes(self, authorization: str) -> frozenset[str]:

@@ -50,7 +50,6 @@ class Schema:
         return [name for name, definition in self.properties[kind.id].items() if definition.unique]
 
     def options(self, definition: PropertyDefinition, settings: Settings) -> Collection[str]:
-        """The values an enumeration takes."""
         return [choice["value"] for choice in self._options(definition, settings)]
 
     def properties_json(self, kind: ObjectType, settings: Settings) -> Json:
@@ -83,7 +82,6 @@ class Schema:
         del self.properties[kind.id][name]
 
     def create_group(self, kind: ObjectType, body: Mapping[str, Any]) -> Json:
-        """A new property group."""
         name, label = body["name"], body["label"]
         if name in self.groups[kind.id]:
             raise ApiError(409, f"Property group named '{name}' already exists.", category="OBJECT_ALREADY_EXISTS")
@@ -106,7 +104,6 @@ class Schema:
         return pipeline_json(pipelines[pipeline_id])
 
     def create_stage(self, kind: ObjectType, pipeline_id: str, body: Mapping[str, Any], now: str) -> Json:
-        """A new stage of an existing pipeline."""
         pipeline = self.pipelines[kind.id].get(pipeline_id)
         if pipeline is None:
             raise not_found(f"Pipeline {pipeline_id} does not exist")
@@ -211,7 +208,6 @@ class Schema:
 
 
 def pipeline_json(pipeline: Pipeline) -> Json:
-    """A pipeline as the API shows it."""
     return {
         "id": pipeline.id,
         "label": pipeline.label,

@@ -32,7 +32,6 @@ Handler = Callable[..., SimulatedResponse]
 
 
 def create_app(shop: SimulatedShop) -> Flask:
-    """The Flask app of a shop."""
     app, gate = Flask(__name__), Gate(shop.keys)
 
     def serve(rule: str, method: str, handler: Handler, *, public: bool = False) -> None:

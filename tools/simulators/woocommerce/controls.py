@@ -15,8 +15,6 @@ ACTIONS = [name for name, member in vars(SimulatedShop).items() if isfunction(me
 
 
 def controls(shop: SimulatedShop) -> Controls:
-    """The controls of a shop."""
-
     def act(body: Any) -> Any:
         """`{"action": "place", "times": 3, "with": {"status": "on-hold"}}`: what each one returned."""
         if body["action"] not in ACTIONS:
@@ -54,7 +52,6 @@ def controls(shop: SimulatedShop) -> Controls:
 
 
 def state(shop: SimulatedShop) -> dict[str, Any]:
-    """A summary of the shop."""
     with shop.lock:
         return {
             "orders": len(shop.orders),

@@ -62,7 +62,6 @@ class WebServer:
         self._hosting = hosting
 
     def __call__(self, environ: Environ, start: Start) -> Iterable[bytes]:
-        """One call, as WSGI wants it."""
         hosting, path = self._hosting(), str(environ["PATH_INFO"])
         if path.startswith("/_simulator/"):
             return self._wordpress(environ, start)

@@ -310,11 +310,9 @@ class SimulatedShop:
         raise RestError(404, *GONE[kind])
 
     def order_text(self, order: Order) -> str:
-        """The order's JSON."""
         return order_body(order, self.url, self.zone)
 
     def customer_text(self, customer: Customer) -> str:
-        """The account's JSON."""
         return customer_body(customer, self.url, self.zone)
 
     # Inside

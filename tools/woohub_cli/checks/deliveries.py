@@ -115,7 +115,7 @@ def _refused(counts: Counts, refused: int) -> Step:
 
 def _last_delivery(context: HealthContext) -> Iterator[Step]:
     if context.store is None:  # otherwise the store's own check reports it
-        yield store.last_delivery(context, None)
+        yield from store.last_delivery(None, context)
 
 
 CHECKS = (

@@ -56,7 +56,7 @@ def examine(context: HealthContext) -> Iterator[Step]:
         yield store_access.version(context.store)[0]
         checks = (
             ("webhooks", partial(_webhooks, context.store)),
-            ("last delivery", partial(_last_delivery, context.store)),
+            ("last delivery", partial(last_delivery, context.store)),
         )
         yield from run_checks(checks, context)
 
@@ -101,31 +101,28 @@ def _webhooks(store: Store, context: HealthContext) -> Iterator[Step]:
         yield Step("webhooks", Result.OK, "one for each topic, active")
 
 
-def _last_delivery(store: Store, context: HealthContext) -> Iterator[Step]:
-    yield last_delivery(context, store)
-
-
-def last_delivery(context: HealthContext, store: Store | None) -> Step:
+def last_delivery(store: Store | None, context: HealthContext) -> Iterator[Step]:
     """The last delivery; with a store, whether there should have been later ones."""
     what = "last delivery"
     if context.metrics is None:
-        return Step(what, Result.WARNING, "not known: this AWS counts nothing", "place an order, then `woohub status`")
-    last = context.metrics.last("DeliveryAccepted", DAY) or context.metrics.last(
-        "DeliveryAccepted", DELIVERY_LOOKBACK_S
-    )
+        yield Step(what, Result.WARNING, "not known: this AWS counts nothing", "place an order, then `woohub status`")
+        return
+    accepted = partial(context.metrics.last, "DeliveryAccepted")
+    last = accepted(DAY) or accepted(DELIVERY_LOOKBACK_S)
     start = context.now - DELIVERY_LOOKBACK_S
     made = _made_at(store, context) if store and not last else 0.0
     never = "none since the webhooks were created" if made > start else f"none for {ago(DELIVERY_LOOKBACK_S)}"
     seen = f"{ago(context.now - last)} ago" if last else never
     if store is None:
-        return Step(what, Result.OK if last else Result.WARNING, seen, "" if last else "place an order in the store")
+        yield Step(what, Result.OK if last else Result.WARNING, seen, "" if last else "place an order in the store")
+        return
     since = (last or max(start, made)) + MAX_DELIVERY_DELAY_S
     changed = store.count("orders", modified_after=utc_from_ms(round(since * 1000)), dates_are_gmt="true", status="any")
     if not changed:
-        return Step(what, Result.OK, f"{seen}; no order changed since")
-    return Step(
-        what, Result.WARNING, f"{seen}, though {counted(changed, 'order')} changed in the store since", SILENT_FIX
-    )
+        yield Step(what, Result.OK, f"{seen}; no order changed since")
+    else:
+        detail = f"{seen}, though {counted(changed, 'order')} changed in the store since"
+        yield Step(what, Result.WARNING, detail, SILENT_FIX)
 
 
 def _made_at(store: Store, context: HealthContext) -> float:

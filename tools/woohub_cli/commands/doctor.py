@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from rich.text import Text
 
@@ -30,18 +31,6 @@ AREAS: Mapping[str, Sequence[tuple[str, Check]]] = {
     "AWS": stack.CHECKS,
     "HubSpot": [("HubSpot", hubspot.examine)],
 }
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """One finding and where it was made."""
-
-    area: str
-    step: Step
-
-    def facts(self) -> dict[str, str]:
-        facts = self.step.facts()
-        return {"area": self.area, "check": facts.pop("step"), **facts}
 
 
 def health_context_of(stack: Stack, env: Mapping[str, str], now: float) -> HealthContext:
@@ -74,11 +63,11 @@ def _mappings(stack: Stack) -> tuple[FieldMapping, Iterable[FieldMapping], str]:
         return load_mapping(), (), str(error)
 
 
-def diagnose(context: HealthContext) -> Iterator[Diagnosis]:
-    """Every check, area by area."""
+def diagnose(context: HealthContext) -> Iterator[tuple[str, Step]]:
+    """What every check found, area by area."""
     for area, checks in AREAS.items():
         for step in run_checks(checks, context):
-            yield Diagnosis(area, step)
+            yield area, step
             if step.what == "store" and step.outcome is Result.FAILED:
                 context = replace(context, store=None)  # later checks need not wait for it again
 
@@ -96,19 +85,18 @@ def command(options: StoreOptions) -> None:
         woohub doctor --json | jq '.checks[] | select(.outcome == "failed")'
     """
     context = health_context_of(options.target, options.env, time.time())
-    diagnoses: list[Diagnosis] = []
-    for diagnosis in diagnose(context):
+    diagnoses: list[tuple[str, Step]] = []
+    for area, step in diagnose(context):
         if not options.json:
-            _print_diagnosis(diagnosis, heading=not diagnoses or diagnoses[-1].area != diagnosis.area)
-        diagnoses.append(diagnosis)
-    failed, warnings = (
-        sum(diagnosis.step.outcome is kind for diagnosis in diagnoses) for kind in (Result.FAILED, Result.WARNING)
-    )
+            _print_step(step, area if not diagnoses or diagnoses[-1][0] != area else "")
+        diagnoses.append((area, step))
+    outcomes = Counter(step.outcome for _, step in diagnoses)
+    failed, warnings = outcomes[Result.FAILED], outcomes[Result.WARNING]
     fine = len(diagnoses) - failed - warnings
     output.answer(
         {
             "stack": context.stack.name,
-            "checks": [diagnosis.facts() for diagnosis in diagnoses],
+            "checks": [_facts(area, step) for area, step in diagnoses],
             "failed": failed,
             "warnings": warnings,
         },
@@ -118,7 +106,12 @@ def command(options: StoreOptions) -> None:
     )
 
 
-def _print_diagnosis(diagnosis: Diagnosis, *, heading: bool) -> None:
+def _facts(area: str, step: Step) -> dict[str, str]:
+    facts = step.facts()
+    return {"area": area, "check": facts.pop("step"), **facts}
+
+
+def _print_step(step: Step, heading: str) -> None:
     if heading:
-        output.say(f"\n{diagnosis.area[0].upper()}{diagnosis.area[1:]}", style="bold")
-    output.say(diagnosis.step.text())
+        output.say(f"\n{heading[0].upper()}{heading[1:]}", style="bold")
+    output.say(step.text())

@@ -82,7 +82,6 @@ class ErasureReport:
             self.cleared[kind] |= {key for key, new in rows.items() if new.keys() - {NAME_OF.get(kind)}}
 
     def facts(self) -> dict[str, Any]:
-        """For --json."""
         return {
             "dry_run": self.dry_run,
             "erased_at": utc(self.erased_at_ms),

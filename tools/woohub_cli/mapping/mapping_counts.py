@@ -40,7 +40,6 @@ class Affected:
 
     @property
     def text(self) -> str:
-        """For people."""
         number = "an unknown number" if self.count is None else self.count
         if self.then:
             stages = f"stage {self.then_name} instead of {self.now_name} with the next change"

@@ -34,7 +34,6 @@ def changes_facts(changes: Sequence[Change]) -> dict[str, Any]:
 
 
 def print_changes(changes: Sequence[Change]) -> None:
-    """The same for people."""
     if not changes:
         output.say("Nothing changes.")
         return
@@ -56,7 +55,6 @@ class Consequences:
     def of(
         cls, mapping: StackMapping, changes: Sequence[Change], then: FieldMapping, env: dict[str, str]
     ) -> Consequences:
-        """Ask HubSpot."""
         counted: Sequence[Affected] = ()
         try:
             hubspot = connections.hubspot(mapping.stack, env)
@@ -67,12 +65,10 @@ class Consequences:
             return cls(counted, unknown=explain(error))
 
     def facts(self) -> dict[str, Any]:
-        """For --json."""
         counted = [asdict(each) for each in self.affected]
         return {"missing_in_hubspot": list(self.missing), "affected": counted, "hubspot": self.unknown}
 
     def say(self) -> None:
-        """For people."""
         if self.affected:
             output.say("\nIn HubSpot now:")
         for each in self.affected:

@@ -52,7 +52,6 @@ def changes(before: Tables, after: Tables) -> list[Change]:
 
 
 def own() -> Tables:
-    """woohub's own mapping."""
     return mapping_file.tables_and_file()[0]
 
 

@@ -44,7 +44,6 @@ class InStore:
 
     @property
     def is_trashed(self) -> bool:
-        """In the store's trash."""
         return self.event is not None and self.event.order.status == TRASH
 
 
@@ -160,7 +159,6 @@ class OrderDiagnosis:
         return bool(self.reconciled_until) and self.reconciled_until > self.modified_at
 
     def facts(self) -> dict[str, Any]:
-        """For --json."""
         row, deals, order = self.store.row, self.hubspot.deals, self.hubspot.order
         return {
             "order": self.name.order_id or None,
@@ -209,5 +207,4 @@ class Conclusion:
     fine: bool = False
 
     def facts(self) -> dict[str, Any]:
-        """For --json."""
         return {"fine": self.fine, "conclusion": self.text, "next_step": self.next_step}

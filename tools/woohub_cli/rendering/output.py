@@ -65,7 +65,6 @@ def answer(facts: object, show: Callable[[], None] | str | Text, *, json: bool, 
 
 
 def say(text: str | Text = "", style: str = "") -> None:
-    """A line for people."""
     console().print(_named(text), style=style)
 
 
@@ -80,7 +79,6 @@ def complain(text: str) -> None:
 
 
 def lines(texts: Iterable[str | Text]) -> None:
-    """Lines for people."""
     for text in texts:
         say(text)
 

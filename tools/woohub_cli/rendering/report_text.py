@@ -31,21 +31,11 @@ def cells(mismatch: Mismatch) -> Iterator[tuple[str, ...]]:
 
 
 def group_cells(group: MismatchGroup) -> tuple[str, ...]:
-    """Many differences of one property."""
     return (group.kind.words, counted(group.count, "time"), group.record, group.name, *group.values(), group.entities)
 
 
-def rows_of(mismatch: Mismatch) -> Iterator[tuple[str | Text, ...]]:
+def coloured(rows: Iterable[tuple[str, ...]], fix: str) -> Iterator[tuple[str | Text, ...]]:
     """The same for the terminal, with what to do in a row of its own."""
-    yield from _coloured(cells(mismatch), mismatch.fix)
-
-
-def group_rows(group: MismatchGroup) -> Iterator[tuple[str | Text, ...]]:
-    """Many differences of one property."""
-    yield from _coloured([group_cells(group)], group.fix)
-
-
-def _coloured(rows: Iterable[tuple[str, ...]], fix: str) -> Iterator[tuple[str | Text, ...]]:
     for row in rows:
         yield (Text(row[0], "red"), *row[1:])
     if fix:

@@ -54,7 +54,6 @@ class Addition:
 
     @property
     def name(self) -> str:
-        """The new store's."""
         return self.stack.store
 
     def run(self, *, dry_run: bool) -> Iterator[Step]:

@@ -126,7 +126,6 @@ class Stack:
 
     @property
     def location(self) -> str:
-        """Where it is, for people."""
         return self.aws.endpoint_url or self.aws.session.region_name
 
 

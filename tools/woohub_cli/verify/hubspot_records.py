@@ -191,7 +191,6 @@ class Crm:
         return self._catalog.schema(LINE_ITEMS)
 
     def line_items_of(self, deal_ids: Sequence[str]) -> dict[str, list[Record]]:
-        """The line items of each deal."""
         if self._table.line_items is None:
             return {}
         return self._associated(self._type, LINE_ITEMS, deal_ids, tuple(self._table.line_items.rules))

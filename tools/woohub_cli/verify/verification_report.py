@@ -26,7 +26,6 @@ class DayTotals:
 
     @property
     def equal(self) -> bool:
-        """Whether both sides agree."""
         return (self.orders, self.orders_sum) == (self.deals, self.deals_sum)
 
     def facts(self) -> dict[str, Any]:
@@ -64,7 +63,6 @@ class VerificationReport:
 
     @property
     def equal(self) -> bool:
-        """Whether HubSpot has what the store has."""
         return not self.mismatches
 
     @cached_property

@@ -93,7 +93,6 @@ class VerificationRun:
         totals.deals_sum += amount(record.properties.get(self.crm.target.amount))
 
     def totals(self, day: str, currency: str) -> DayTotals:
-        """Of a day and currency."""
         return self.report.days.setdefault((day, currency), DayTotals())
 
 
