@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from decimal import Decimal
 from html import unescape
 from typing import Any
@@ -15,6 +15,7 @@ from woohub.mapping.overlay import Overlay
 from woohub.sync.record_kinds import record_kinds
 
 from . import measures, orders
+from .account import Clock
 from .measures import WOOHUB, Contender
 from .orders import Body
 from .woohub_flow import WooHubFlow
@@ -24,34 +25,25 @@ PAID = ("processing", "completed")
 KINDS = ("missing", "duplicated", "wrong", "orphaned")
 
 
-@dataclass(frozen=True)
-class Row:
-    """A figure of woohub's and the most it shall be."""
-
-    name: str
-    value: float
-    at_most: float
+Row = tuple[str, float, float]  # a figure of woohub's by its name, and the most it shall be
 
 
 def contender(text: str) -> Contender:
     """woohub with this overlay of the mapping."""
     mapping = load_mapping(Overlay("mapping.toml", text.encode()))
     kinds = record_kinds(mapping)
-    return Contender(
-        WOOHUB.name,
-        lambda portal, clock, seed: WooHubFlow(
-            provision_definitions(portal, mapping.definitions), clock, seed, kinds=kinds
-        ),
-        WOOHUB.unique,
-        WOOHUB.backlog,
-    )
+
+    def flow(portal: SimulatedPortal, clock: Clock, seed: int) -> WooHubFlow:
+        return WooHubFlow(provision_definitions(portal, mapping.definitions), clock, seed, kinds=kinds)
+
+    return replace(WOOHUB, flow=flow)
 
 
 def calls_with_metrics() -> Iterator[Row]:
     """HubSpot calls per hundred orders, three more at most than without."""
     calls = measures.calls(contender(METRICS))
     for kind, most in (("new", 8), ("changed", 6), ("unchanged", 5)):
-        yield Row(f"… with customer metrics: {kind}", calls[kind], most)
+        yield f"… with customer metrics: {kind}", calls[kind], most
 
 
 def wrong(*, chaos: bool) -> Iterator[Row]:
@@ -64,8 +56,8 @@ def wrong(*, chaos: bool) -> Iterator[Row]:
     run.process(changes)
     items, where = wrong_items(run.portal, changes.orders), " in chaos" if chaos else ""
     for kind in KINDS:
-        yield Row(f"line items {kind}{where}", items[kind], 0)
-    yield Row(f"contacts with wrong metrics{where}", wrong_metrics(run.portal, changes.orders), 0)
+        yield f"line items {kind}{where}", items[kind], 0
+    yield f"contacts with wrong metrics{where}", wrong_metrics(run.portal, changes.orders), 0
 
 
 def wrong_items(portal: SimulatedPortal, bodies: Iterable[Body]) -> Counter[str]:

@@ -127,8 +127,8 @@ def _calls(progress: Progress, calm: Rushes, chaos: Rushes) -> Iterator[Figure]:
     items = calls(WOOHUB_WITH_ITEMS)
     for kind, most in (("new", 9), ("changed", 3), ("unchanged", 2)):
         yield Figure(section, f"… with line items, three an order: {kind}", _woohub(items[kind]), at_most=most)
-    for row in commerce.calls_with_metrics():
-        yield Figure(section, row.name, _woohub(row.value), at_most=row.at_most)
+    for name, value, limit in commerce.calls_with_metrics():
+        yield Figure(section, name, _woohub(value), at_most=limit)
     yield Figure(section, "per 100 orders of two deliveries each", _means(calm, per_100), at_most=25)
     yield Figure(section, "… in chaos", _means(chaos, per_100), at_most=25)
     yield Figure(section, "… if one order comes every 10 s", alone)
@@ -180,8 +180,8 @@ def _wrong(section: str, runs: Rushes) -> Iterator[Figure]:
 def _commerce(progress: Progress) -> Iterator[Figure]:
     for chaos in (False, True):
         progress("line items and metrics" + (" in chaos" if chaos else ""))
-        for row in commerce.wrong(chaos=chaos):
-            yield Figure("Wrong in HubSpot, line items and metrics", row.name, _woohub(row.value), at_most=row.at_most)
+        for name, value, most in commerce.wrong(chaos=chaos):
+            yield Figure("Wrong in HubSpot, line items and metrics", name, _woohub(value), at_most=most)
 
 
 def _other_accounts(progress: Progress) -> Iterator[Figure]:

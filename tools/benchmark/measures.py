@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from statistics import fmean
 from typing import Any, Protocol
@@ -97,16 +97,14 @@ class Contender:
 NAIVE_1 = Contender("naive, 1 worker", lambda portal, clock, _: NaiveFlow(portal, clock, workers=1), False, 150)
 NAIVE_5 = Contender("naive, 5 workers", lambda portal, clock, _: NaiveFlow(portal, clock, workers=5), False, 150)
 WOOHUB = Contender("woohub", lambda portal, clock, seed: WooHubFlow(portal, clock, seed), True, 12_000)
-WOOHUB_WITH_ITEMS = Contender(
-    WOOHUB.name,
-    lambda portal, clock, seed: WooHubFlow(provision_line_items(portal), clock, seed, kinds=WITH_LINE_ITEMS),
-    True,
-    12_000,
+WOOHUB_WITH_ITEMS = replace(
+    WOOHUB,
+    flow=lambda portal, clock, seed: WooHubFlow(provision_line_items(portal), clock, seed, kinds=WITH_LINE_ITEMS),
 )
 CONTENDERS = (NAIVE_1, NAIVE_5, WOOHUB)
 # The same flows in the other kind of account.
-NAIVE_UNIQUE = Contender(NAIVE_5.name, NAIVE_5.flow, True, 150)
-WOOHUB_SEARCHING = Contender(WOOHUB.name, WOOHUB.flow, False, 12_000)
+NAIVE_UNIQUE = replace(NAIVE_5, unique=True)
+WOOHUB_SEARCHING = replace(WOOHUB, unique=False)
 
 
 def customers(run: Run, count: int) -> list[Person]:

@@ -7,7 +7,6 @@ Part 2: a store whose deliveries are lost and whose webhook is disabled, and the
 
 from __future__ import annotations
 
-import sys
 import textwrap
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -15,7 +14,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from woohub.counted import counted
@@ -26,7 +24,7 @@ from .samples import Sample
 from .settings import Settings
 from .stack import Stack
 from .stack_client import Contact, Deal
-from .steps import fail_if, step
+from .steps import console, fail_if, step
 
 ITEM_WIDTH = 70  # characters
 
@@ -87,19 +85,19 @@ def _compared(kind: str, expected: Iterable[object], actual: Iterable[object]) -
 
 
 def _print_result(sent: list[Sample], result: Result) -> None:
-    console = Console() if sys.stdout.isatty() else Console(width=120)
-    console.print()
+    shown = console()
+    shown.print()
     rows = [(sample.title, sample.topic, str(code)) for sample, code in zip(sent, result.status_codes, strict=True)]
-    console.print(_table("Sent", ("delivery", "topic", "status"), rows))
+    shown.print(_table("Sent", ("delivery", "topic", "status"), rows))
     people = [_person(contact) for contact in result.contacts]
     columns = ("e-mail", "name", "country", "customer", "orders", "paid", "latest order")
-    console.print(_table("Contacts, with customer metrics", columns, people))
+    shown.print(_table("Contacts, with customer metrics", columns, people))
     deals = [(deal.name, deal.stage, f"{deal.amount} {deal.currency}", deal.contact) for deal in result.deals]
-    console.print(_table("Deals", ("deal", "stage", "amount", "associated contact"), deals))
+    shown.print(_table("Deals", ("deal", "stage", "amount", "associated contact"), deals))
     items = [(f"#{deal.order}", _item_lines(deal), str(deal.sum_of_items)) for deal in result.deals]
-    console.print(_table("Line items of the deals", ("order", "items", "sum"), items))
+    shown.print(_table("Line items of the deals", ("order", "items", "sum"), items))
     letters = [(letter.get("entity", "?"), letter.get("reason", "none")) for letter in result.dead_letters]
-    console.print(_table("Dead-letter queue", ("entity", "reason"), letters))
+    shown.print(_table("Dead-letter queue", ("entity", "reason"), letters))
 
 
 def _person(contact: Contact) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 
 import urllib3
-from rich.console import Console
 from rich.table import Table
 
 from simulators.woocommerce import KEY, SECRET, SimulatedShop
@@ -36,7 +34,7 @@ from woohub_cli.verify.verification_run import VerificationRun
 from . import stack_client
 from .stack import Stack
 from .stack_client import as_operators_see
-from .steps import StepFailed, fail_if, step
+from .steps import StepFailed, console, fail_if, step
 
 ORDERS, UNDISTURBED_ORDERS, COMPLETED_ORDERS = 20, 6, 3
 LOST_SHARE = 0.4  # of the deliveries after the undisturbed orders
@@ -191,4 +189,4 @@ def _print_recovery(recovery: Recovery) -> None:
         table.add_row(text, str(before.count(kind)), str(after.count(kind)))
     table.add_row("orders equal in every field", f"{before.up_to_date} of {ORDERS}", f"{after.up_to_date} of {ORDERS}")
     print("", *reconcile.lines(recovery.reconciled), "", sep="\n")
-    (Console() if sys.stdout.isatty() else Console(width=120)).print(table)
+    console().print(table)

@@ -13,7 +13,7 @@ from woohub_cli.set_up.store_webhooks import is_private
 from . import environment
 from .processes import run
 from .settings import ROOT, Settings
-from .stack import Stack
+from .stack import OUTPUTS, Stack
 
 SAM = ROOT / ".venv-sam" / "bin" / "sam"
 EMULATOR_PYTHON = ROOT / ".venv-emulator" / "bin" / "python"
@@ -72,23 +72,8 @@ def _deployed(settings: Settings, aws: str) -> Stack:
         aws_endpoint_url=aws,
         aws_access_key_id=environment.KEY,
         aws_secret_access_key=environment.KEY,
-        webhook_url=outputs["WebhookUrl"],
-        queue_url=outputs["QueueUrl"],
-        dlq_url=outputs["DeadLetterQueueUrl"],
-        hubspot_url=outputs["HubSpotApiUrl"],
-        hubspot_api_version=outputs["HubSpotApiVersion"],
-        webhook_secret_arn=outputs["WebhookSecretArn"],
-        hubspot_secret_arn=outputs["HubSpotSecretArn"],
-        store_secret_arn=outputs["StoreSecretArn"],
-        breaker_parameter=outputs["BreakerParameter"],
-        configuration_bucket=outputs["ConfigurationBucket"],
-        watermark_parameter=outputs["WatermarkParameter"],
-        event_source_mapping_id=outputs["EventSourceMappingId"],
-        ingest_function=outputs["IngestFunction"],
-        consumer_function=outputs["ConsumerFunction"],
-        governor_function=outputs["GovernorFunction"],
-        reconcile_function=outputs["ReconcileFunction"],
         log=str(settings.state / "emulator.log"),
+        **{name: outputs[output] for name, output in OUTPUTS.items()},
     )
 
 

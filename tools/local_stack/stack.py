@@ -18,6 +18,30 @@ BACKFILL = (
     "backfill-local.json"  # the progress of `woohub backfill`: the next stack starts with an empty queue and HubSpot
 )
 
+OUTPUTS = {  # of the template, by their names in stack.json
+    "webhook_url": "WebhookUrl",
+    "queue_url": "QueueUrl",
+    "dlq_url": "DeadLetterQueueUrl",
+    "hubspot_url": "HubSpotApiUrl",
+    "hubspot_api_version": "HubSpotApiVersion",
+    "webhook_secret_arn": "WebhookSecretArn",
+    "hubspot_secret_arn": "HubSpotSecretArn",
+    "store_secret_arn": "StoreSecretArn",
+    "breaker_parameter": "BreakerParameter",
+    "configuration_bucket": "ConfigurationBucket",
+    "watermark_parameter": "WatermarkParameter",
+    "event_source_mapping_id": "EventSourceMappingId",
+    "ingest_function": "IngestFunction",
+    "consumer_function": "ConsumerFunction",
+    "governor_function": "GovernorFunction",
+    "reconcile_function": "ReconcileFunction",
+}
+VARIABLES = (  # of the functions, in capitals
+    *("aws_endpoint_url", "queue_url", "webhook_secret_arn", "hubspot_secret_arn", "store_secret_arn"),
+    *("hubspot_api_version", "breaker_parameter", "configuration_bucket", "watermark_parameter"),
+    "event_source_mapping_id",
+)
+
 
 @dataclass(frozen=True)
 class Stack:
@@ -47,6 +71,11 @@ class Stack:
     reconcile_function: str
     log: str  # of the emulator and the functions
 
+    @property
+    def outputs(self) -> dict[str, str]:
+        """By their names in the template."""
+        return {output: getattr(self, name) for name, output in OUTPUTS.items()}
+
     def client(self, service: str) -> Any:
         """A boto3 client of the emulated AWS, whatever account this machine is logged in to."""
         return environment.client(service, self.aws_endpoint_url)
@@ -70,18 +99,8 @@ class Stack:
 
     def variables(self) -> dict[str, str]:
         """The functions' environment, for `sam local invoke --env-vars`, which does not read deployments."""
-        return {
-            "AWS_ENDPOINT_URL": self.aws_endpoint_url,
-            "QUEUE_URL": self.queue_url,
+        return {name.upper(): getattr(self, name) for name in VARIABLES} | {
             "QUEUE_ARN": f"arn:aws:sqs:{self.region}:{self.account}:{self.queue_url.rpartition('/')[2]}",
             "DEAD_LETTER_QUEUE_URL": self.dlq_url,
-            "WEBHOOK_SECRET_ARN": self.webhook_secret_arn,
-            "HUBSPOT_SECRET_ARN": self.hubspot_secret_arn,
-            "STORE_SECRET_ARN": self.store_secret_arn,
             "HUBSPOT_API_URL": self.hubspot_url,
-            "HUBSPOT_API_VERSION": self.hubspot_api_version,
-            "BREAKER_PARAMETER": self.breaker_parameter,
-            "CONFIGURATION_BUCKET": self.configuration_bucket,
-            "WATERMARK_PARAMETER": self.watermark_parameter,
-            "EVENT_SOURCE_MAPPING_ID": self.event_source_mapping_id,
         }

@@ -10,13 +10,14 @@ from typing import Any
 import boto3
 import urllib3
 
+from woohub_cli.stack import stack_status
 from woohub_cli.stack import stacks as operators
 
 from . import environment
 from .stack import Stack
 from .steps import step, wait_until
 
-COUNTS = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed")
+COUNTS = list(stack_status.COUNTS.values())
 CONTACT = ("email", "firstname", "lastname", "city", "country", "woocommerce_customer_id")
 METRICS = (
     "woocommerce_orders",
@@ -82,19 +83,9 @@ class Deal:
 
 def as_operators_see(stack: Stack) -> operators.Stack:
     """The stack in the form that the command line uses."""
-    names = {
-        "WebhookUrl": stack.webhook_url,
-        "QueueUrl": stack.queue_url,
-        "HubSpotApiUrl": stack.hubspot_url,
-        "WebhookSecretArn": stack.webhook_secret_arn,
-        "HubSpotSecretArn": stack.hubspot_secret_arn,
-        "StoreSecretArn": stack.store_secret_arn,
-        "ReconcileFunction": stack.reconcile_function,
-        "ConfigurationBucket": stack.configuration_bucket,
-    }
     session = boto3.Session(environment.KEY, environment.KEY, region_name=stack.region)
     aws = operators.Aws(session, stack.aws_endpoint_url, operators.LOCAL_CALLS)
-    return operators.Stack(operators.LOCAL, names, aws, deployed_as=stack.stack_name)
+    return operators.Stack(operators.LOCAL, stack.outputs, aws, deployed_as=stack.stack_name)
 
 
 def send(stack: Stack, headers: Mapping[str, str], body: bytes) -> int:
@@ -104,7 +95,7 @@ def send(stack: Stack, headers: Mapping[str, str], body: bytes) -> int:
 
 def queue_length(stack: Stack) -> int:
     """Messages in the queue, including those in flight or delayed."""
-    response = stack.client("sqs").get_queue_attributes(QueueUrl=stack.queue_url, AttributeNames=list(COUNTS))
+    response = stack.client("sqs").get_queue_attributes(QueueUrl=stack.queue_url, AttributeNames=COUNTS)
     return sum(int(response["Attributes"][name]) for name in COUNTS)
 
 

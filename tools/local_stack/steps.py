@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+
+from rich.console import Console
 
 from .stack import Stack
 
@@ -14,6 +17,11 @@ POLL_S = 0.1
 
 class StepFailed(Exception):
     """A step failed; the message says why and what to do."""
+
+
+def console() -> Console:
+    """For tables: as wide as the terminal, or wide enough where there is none."""
+    return Console() if sys.stdout.isatty() else Console(width=120)
 
 
 @contextmanager
