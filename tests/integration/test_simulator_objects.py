@@ -156,13 +156,6 @@ class TestOneRecord:
 
         assert raw.objects("GET", f"deals/{deal}", properties=name).body["properties"][name] == kept
 
-    def test_a_portal_may_keep_numbers_without_trailing_zeros(self, hubspot: Calls, portal: SimulatedPortal) -> None:
-        portal.change_settings({"canonical_numbers": True})
-
-        deal = hubspot.deal(**order(1, amount="150.00"))
-
-        assert hubspot.objects("GET", f"deals/{deal}").body["properties"]["amount"] == "150"
-
     def test_an_empty_value_clears_a_property(self, hubspot: Calls) -> None:
         deal = hubspot.deal(**order(1, amount="1.00"))
 
@@ -358,15 +351,6 @@ class TestBatchWrites:
         del body["inputs"][0]["objectWriteTraceId"]
 
         assert hubspot.objects("POST", "deals/batch/create", body).status == 400
-
-    def test_a_portal_may_report_partial_results_with_a_plain_200(
-        self, hubspot: Calls, portal: SimulatedPortal
-    ) -> None:
-        portal.change_settings({"partial_status": 200})
-
-        answer = hubspot.objects("POST", "deals/batch/read", reads("404404"))
-
-        assert (answer.status, answer.body["numErrors"]) == (200, 1)
 
     def test_update_of_unknown_ids_does_not_spoil_the_rest(self, hubspot_of_each_version: Calls) -> None:
         hubspot = hubspot_of_each_version

@@ -152,11 +152,6 @@ class TestTokens:
         assert (answer.status, answer.body["category"]) == (401, "INVALID_AUTHENTICATION")
         assert answer.message.startswith("Authentication credentials not found.")
 
-    def test_an_expired_token_is_a_401_that_says_so(self, hubspot: Calls, portal: SimulatedPortal) -> None:
-        portal.expired_tokens.add(hubspot.token)
-
-        assert hubspot.objects("GET", "deals/1").body["category"] == "EXPIRED_AUTHENTICATION"
-
     def test_the_run_time_token_reads_definitions_but_does_not_change_them(
         self, hubspot: Calls, portal: SimulatedPortal
     ) -> None:

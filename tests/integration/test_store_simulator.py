@@ -231,7 +231,7 @@ def test_orders_are_chosen_and_sorted() -> None:
 
     assert numbers(shop, "orders") == made[::-1]
     assert numbers(shop, "orders", orderby="modified", order="asc") == [*made[1:], made[0]]
-    assert numbers(shop, "orders", include=f"{made[2]},{made[0]},99", orderby="include") == [made[2], made[0]]
+    assert numbers(shop, "orders", include=f"{made[2]},{made[0]},99") == [made[2], made[0]]
     assert numbers(shop, "orders", exclude=str(made[0]), order="asc", offset="1") == made[2:]
     assert numbers(shop, "orders", status="completed") == [made[0]]
 

@@ -48,4 +48,4 @@ def batch_answer(call: Call, batch: Batch, status: int) -> Result:
     body: Json = {"status": "COMPLETE", "results": batch.results, "startedAt": now, "completedAt": now}
     if not batch.errors:
         return status, body
-    return call.portal.settings.partial_status, {**body, "numErrors": len(batch.errors), "errors": batch.errors}
+    return 207, {**body, "numErrors": len(batch.errors), "errors": batch.errors}

@@ -88,7 +88,7 @@ class Checks:
         if kind is LINE_ITEMS and name == "price" and text.strip().startswith("-"):
             raise values.InvalidValue("INVALID_INTEGER", f"{value} was not a valid price: it must not be negative.")
         options = self._schema.options(definition, settings) if definition.type == "enumeration" else ()
-        return values.normalise(definition, text, options=options, canonical_numbers=settings.canonical_numbers)
+        return values.normalise(definition, text, options)
 
     def _check_together(
         self, kind: ObjectType, written: Mapping[str, str], after: Mapping[str, str], *, rules: bool

@@ -7,13 +7,12 @@ import time
 import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from simulators.core.faults import InjectedFaults
 
 from .definitions import CONTACTS, DEALS, ObjectType, known_types
-from .errors import ApiError, Json
+from .errors import Json
 from .fault_responses import refusal
 from .limits import RateLimits
 from .links import Links
@@ -61,7 +60,6 @@ class SimulatedPortal:
             t: frozenset(s)
             for t, s in (tokens or {DEFAULT_TOKEN: ALL_SCOPES.union(*map(scopes_for, known_types()))}).items()
         }
-        self.expired_tokens: set[str] = set()
         self._seed = seed
         self.reset()
 
@@ -95,16 +93,11 @@ class SimulatedPortal:
         """Take over some settings; raises ValueError for a name that is no setting."""
         self.settings = self.settings.changed(changes)
 
-    def settings_json(self) -> Json:
-        return asdict(self.settings)
-
     def scopes(self, authorization: str) -> frozenset[str]:
         """The scopes of the caller's token; raises ApiError 401."""
         kind, _, token = authorization.partition(" ")
         if kind.lower() != "bearer" or token not in self.tokens:
             raise refusal(401)
-        if token in self.expired_tokens:
-            raise ApiError(401, "The OAuth token used to make this call expired.", category="EXPIRED_AUTHENTICATION")
         return self.tokens[token]
 
     def record_request(self, route: str, entry: Json) -> None:

@@ -38,14 +38,12 @@ class Settings:
     time_zone: str = "US/Eastern"  # the daily limit is renewed at its midnight
     utc_offset_s: int = -5 * 3600
     unknown_tlds: tuple[str, ...] = ("invalid", "local", "localhost", "internal", "con")
-    partial_status: int = 207  # the 2026-09 specs show partial results only as a body, without naming the status
     # Whether batches in which every input has an objectWriteTraceId are written input by input: HubSpot's guide
     # promises it for creates only.
     partial_writes: bool = True
     errors_in_words: bool = False  # whether errors have no codes, no context and no policy, only a message
     associations_per_page: int = 500  # of one record in a batch read; how many HubSpot shows is our assumption
     switched_off: tuple[str, ...] = ()  # type ids; only the object library says so, calls are answered as ever
-    canonical_numbers: bool = False  # keep "150.00" as "150"
     # Whether writing line items sets their deal's amount to their sum: HubSpot says so of its own pages, and nothing of
     # its API.
     calculates_amounts: bool = False

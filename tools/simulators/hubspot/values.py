@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
 
 from .definitions import PropertyDefinition
 
@@ -39,12 +38,10 @@ def email(value: str, unknown_tlds: Collection[str]) -> str:
     return address
 
 
-def normalise(definition: PropertyDefinition, value: str, *, options: Collection[str], canonical_numbers: bool) -> str:
+def normalise(definition: PropertyDefinition, value: str, options: Collection[str]) -> str:
     """The value as HubSpot keeps it; `options` are the choices of an enumeration. Raises InvalidValue."""
     if definition.type == "enumeration" and definition.source != "any":
         return _choice(definition, value, options)
-    if definition.type == "number":
-        return _number(value, canonical_numbers)
     return _BY_TYPE.get(definition.type, _text)(value)
 
 
@@ -63,15 +60,11 @@ def _choice(definition: PropertyDefinition, value: str, options: Collection[str]
     return value
 
 
-def _number(value: str, canonical: bool) -> str:
+def _number(value: str) -> str:
     text = value.strip()
     if _NUMBER.fullmatch(text) is None:
         raise InvalidValue("INVALID_INTEGER", f"{value} was not a valid number.")
-    try:
-        number = Decimal(text)
-    except InvalidOperation as error:
-        raise InvalidValue("INVALID_INTEGER", f"{value} was not a valid number.") from error
-    return f"{number.normalize():f}" if canonical else text
+    return text
 
 
 def _datetime(value: str) -> str:
@@ -110,4 +103,9 @@ def _bool(value: str) -> str:
     return value.lower()
 
 
-_BY_TYPE: dict[str, Callable[[str], str]] = {"datetime": _datetime, "date": _date, "bool": _bool}
+_BY_TYPE: dict[str, Callable[[str], str]] = {
+    "datetime": _datetime,
+    "date": _date,
+    "bool": _bool,
+    "number": _number,
+}

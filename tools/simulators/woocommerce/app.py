@@ -164,7 +164,7 @@ def _record_of(kind: str) -> Handler:
     def handle(shop: SimulatedShop, req: Request, number: int) -> SimulatedResponse:
         with shop.lock:
             record, text = shop.record(kind, number)
-            return _record(shop, req, kind, record, _fields(text, req))
+            return _spoilt(shop, req, kind, [record]) or SimulatedResponse(200, _fields(text, req))
 
     return handle
 
@@ -179,10 +179,6 @@ def _list(
         following = urlencode({**req.args.to_dict(), "page": listed.page + 1})
         headers["Link"] = f'<{shop.url}{req.path}?{following}>; rel="next"'
     return SimulatedResponse(200, f"[{','.join(_fields(text_of(thing), req) for thing in listed.things)}]", headers)
-
-
-def _record(shop: SimulatedShop, req: Request, kind: str, record: Any, text: str) -> SimulatedResponse:
-    return _spoilt(shop, req, kind, [record]) or SimulatedResponse(200, text)
 
 
 def _spoilt(shop: SimulatedShop, req: Request, kind: str, records: list[Any]) -> SimulatedResponse | None:
@@ -205,12 +201,6 @@ def _webhooks(shop: SimulatedShop, req: Request) -> SimulatedResponse:
     with shop.lock:
         listed = queries.webhooks(shop, req.args)
         return _list(shop, req, "webhook", listed, lambda webhook: php_json(_webhook_body(shop, webhook)))
-
-
-def _webhook(shop: SimulatedShop, req: Request, number: int) -> SimulatedResponse:
-    with shop.lock:
-        webhook = _known(shop, number)
-        return _record(shop, req, "webhook", webhook, php_json(_webhook_body(shop, webhook)))
 
 
 def _create_webhook(shop: SimulatedShop, req: Request) -> SimulatedResponse:
@@ -309,6 +299,6 @@ ROUTES: Mapping[str, Mapping[str, Handler]] = {
     "/customers": {"GET": _customers},
     "/customers/<int:number>": {"GET": _record_of("customer")},
     "/webhooks": {"GET": _webhooks, "POST": _create_webhook},
-    "/webhooks/<int:number>": {"GET": _webhook, "PUT": _update_webhook, "DELETE": _delete_webhook},
+    "/webhooks/<int:number>": {"PUT": _update_webhook, "DELETE": _delete_webhook},
     "/system_status": {"GET": _system_status},
 }

@@ -25,6 +25,7 @@ from woohub_cli.options import StoreOptions
 from woohub_cli.rendering import output
 from woohub_cli.stack import call_times, connections, stack_configuration, stack_status
 from woohub_cli.stack.call_times import CallTimes
+from woohub_cli.stack.secret_store import StackSecrets
 from woohub_cli.stack.stacks import Stack
 from woohub_cli.targets import Target
 from woohub_cli.verify.hubspot_records import Crm
@@ -103,7 +104,7 @@ def tester(stack: Stack, env: dict[str, str]) -> Tester:
     http = urllib3.PoolManager(maxsize=live_test.SENDER_THREADS)
     hubspot = connections.hubspot(stack, env, REQUESTS_PER_10_S)
     crm = Crm(hubspot, stack_configuration.mapping(stack), connections.warn)
-    return Tester(stack, hubspot, crm, http, sending.signing_secret(stack), sending.recorded_sources(stack))
+    return Tester(stack, hubspot, crm, http, sending.signing_secret(stack), StackSecrets(stack).sources())
 
 
 def command(

@@ -14,7 +14,7 @@ from woohub.counted import counted
 from woohub_cli.cli_errors import PROBLEMS
 from woohub_cli.consent import YesOption, confirm
 from woohub_cli.options import StackOptions
-from woohub_cli.portal_check.portal_findings import QUESTIONS, Finding, Verdict, findings
+from woohub_cli.portal_check.portal_findings import QUESTIONS, Finding, Verdict
 from woohub_cli.portal_check.portal_trial import Portal, Trial
 from woohub_cli.rendering import output
 from woohub_cli.stack import connections
@@ -76,8 +76,8 @@ class Check:
         if leftovers:
             output.note(f"{counted(leftovers, 'record')} of an earlier run removed")
         with output.progress("asking HubSpot", len(QUESTIONS)) as advance:
-            for finding in findings(self.trial):
-                self.answers.append(finding)
+            for question in QUESTIONS:
+                self.answers.append(question.finding(self.trial))
                 advance(1)
 
     def clean(self) -> None:

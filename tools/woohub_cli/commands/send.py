@@ -16,6 +16,7 @@ from woohub_cli.deliveries.samples import Sample
 from woohub_cli.deliveries.sending import STORE, Reply
 from woohub_cli.options import DryRunOption, StoreOptions
 from woohub_cli.rendering import output
+from woohub_cli.stack.secret_store import StackSecrets
 
 
 def chosen(files: list[str], topic: str) -> list[Sample]:
@@ -62,7 +63,7 @@ def command(
         replies = _send_all(target.output("WebhookUrl"), deliveries * repeat, sending.as_captured)
     else:
         store = options.env.get("WOO_COMMERCE_URL", STORE).rstrip("/") + "/"
-        secret, sources = sending.signing_secret(target), sending.recorded_sources(target)
+        secret, sources = sending.signing_secret(target), StackSecrets(target).sources()
         signed = partial(sending.headers, secret=secret, store=store, sources=sources)
         replies = _send_all(target.output("WebhookUrl"), deliveries * repeat, signed)
     output.answer(

@@ -117,8 +117,3 @@ def signing_secret(stack: Stack) -> str:
             "the stack has no webhook secret: put WOO_COMMERCE_WEBHOOK_SECRET into .env and run `woohub setup`"
         )
     return stored["current"]
-
-
-def recorded_sources(stack: Stack) -> list[str]:
-    """The addresses of the store of which the stack accepts deliveries; [] while it accepts any."""
-    return StackSecrets(stack).sources()

@@ -30,17 +30,13 @@ PREFIX_CHANGED = (
 )
 
 
-def effects(changes: Sequence[Change]) -> list[str]:
-    """A sentence for each group of changes: which records change, when, and what makes it sooner."""
-    return list(_effects(changes))
-
-
 def writes_more(changes: Sequence[Change]) -> bool:
     """Whether a property is written that was not, or another way."""
     return any(change.writes and change.place.startswith(tuple(f"{name}." for name in SECTIONS)) for change in changes)
 
 
-def _effects(changes: Sequence[Change]) -> Iterator[str]:
+def effects(changes: Sequence[Change]) -> Iterator[str]:
+    """A sentence for each group of changes: which records change, when, and what makes it sooner."""
     for section in SECTIONS:
         rows = [change for change in changes if change.place.startswith(f"{section}.")]
         if written := _names(change for change in rows if change.writes):

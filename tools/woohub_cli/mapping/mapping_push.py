@@ -30,7 +30,7 @@ CATCH_UP = (
 
 def changes_facts(changes: Sequence[Change]) -> dict[str, Any]:
     """For --json: rows, and which records get them when."""
-    return {"changes": [vars(change) for change in changes], "effects": effects(changes)}
+    return {"changes": [vars(change) for change in changes], "effects": list(effects(changes))}
 
 
 def print_changes(changes: Sequence[Change]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -82,12 +82,6 @@ class Question:
 
 class CannotTry(Exception):
     """Why a question cannot be asked of this portal."""
-
-
-def findings(trial: Trial) -> Iterator[Finding]:
-    """Every question's answer, one by one."""
-    for question in QUESTIONS:
-        yield question.finding(trial)
 
 
 def key_scopes(trial: Trial) -> Answer:

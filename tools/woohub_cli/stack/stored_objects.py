@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -20,22 +19,18 @@ class ChangedMeanwhile(Trouble):
     """Somebody else has written the object since it was read; nothing was changed."""
 
 
-def condition(etag: str | None) -> Mapping[str, str]:
-    """For a call that shall succeed only if the object still has this ETag; None: only if there is none."""
-    return {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
-
-
-def replace(s3: S3Client, bucket: str, key: str, content: bytes | None, etag: str | None, **more: str) -> str:
+def replace(s3: S3Client, bucket: str, key: str, content: bytes | None, etag: str | None, **more: Any) -> str:
     """Write the object, or remove it (None); returns the version's id.
 
     `etag` is what it had when it was read, None where there was none. Raises ChangedMeanwhile, and botocore's errors.
     """
     stored: Any
+    unchanged: Any = {"IfMatch": etag} if etag else {}
     try:
         if content is None:
-            stored = s3.delete_object(Bucket=bucket, Key=key, **({"IfMatch": etag} if etag else {}))  # type: ignore[arg-type]
+            stored = s3.delete_object(Bucket=bucket, Key=key, **unchanged)
         else:
-            stored = s3.put_object(Bucket=bucket, Key=key, Body=content, **condition(etag), **more)  # type: ignore[arg-type]
+            stored = s3.put_object(Bucket=bucket, Key=key, Body=content, **unchanged or {"IfNoneMatch": "*"}, **more)
     except ClientError as error:
         if aws_code(error) not in CHANGED_MEANWHILE:
             raise
