@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import chain
@@ -32,7 +32,6 @@ GONE = 404
 NEVER_MS = 253_402_300_799_000  # the end of the calendar
 MIN_NAME_CHARACTERS = 2  # shorter parts of a name say nothing, and are found in any text
 
-Show = Callable[[str], None]
 NewValues = Mapping[ObjectType, Mapping[str, Mapping[str, str]]]  # by object and id of the record: "" clears a property
 
 
