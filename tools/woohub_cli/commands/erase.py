@@ -32,6 +32,7 @@ UNDONE = (
     "--customers` brings it, and the names of deals or orders, from what the store has.",
     "Further addresses of the person are on the list by themselves: run this for each of them.",
 )
+WITHOUT_KEY = "without a REST key of the store, only deals or orders associated with the contact are found"
 IN_THE_STORE = "woohub changes nothing in the store: see Tools > Erase Personal Data there, and its own backups"
 
 
@@ -107,15 +108,12 @@ def _stores(target: Stack, env: dict[str, str], report: ErasureReport) -> list[S
     version = stack_configuration.current(target)
     stores = []
     for name, mapping in version.mappings.items():
+        store = None
         try:
             store = connections.store(target if name == FIRST else target.of_store(name), env)
         except Trouble:
-            report.notes.append(
-                "without a REST key of the store, only deals or orders associated with the contact are found"
-            )
-            stores.append(StoreOrders(mapping))
-        else:
-            stores.append(StoreOrders(mapping, store))
+            report.notes.append(WITHOUT_KEY)
+        stores.append(StoreOrders(mapping, store))
     return stores
 
 

@@ -92,16 +92,17 @@ def plain_number(number: str) -> str:
 def of_order(fields: Mapping[str, Any]) -> OrderName:
     """The name of an order as the store writes it; what is not text or a number counts as not known."""
     billing = fields.get("billing")
-    billed = billing if isinstance(billing, dict) else {}
-    order_id, names = _text(fields.get("id")), [_text(billed.get(part)) for part in ("first_name", "last_name")]
-    customer = " ".join(name for name in names if name)
+    order_id, customer = _text(fields.get("id")), _person(billing if isinstance(billing, dict) else {})
     return OrderName(int(order_id) if order_id.isdigit() else 0, _text(fields.get("number")), customer)
 
 
 def of_account(fields: Mapping[str, Any]) -> str:
     """Who an account is: the name, else the address."""
-    names = [_text(fields.get(part)) for part in ("first_name", "last_name")]
-    return " ".join(name for name in names if name) or _text(fields.get("email"))
+    return _person(fields) or _text(fields.get("email"))
+
+
+def _person(fields: Mapping[str, Any]) -> str:
+    return " ".join(filter(None, (_text(fields.get(part)) for part in ("first_name", "last_name"))))
 
 
 def digits_at_the_end(number: str) -> int:

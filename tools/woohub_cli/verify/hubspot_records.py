@@ -25,7 +25,10 @@ from woohub_cli.targets import Target
 
 DATES = ("createdate", "hs_lastmodifieddate")
 SEARCH_PAGE = 200  # HubSpot gives at most 200 records per page of a search
+NEWEST_FIRST = ({"propertyName": "createdate", "direction": "DESCENDING"},)
 SEARCH_RETRY_PAUSES_S = (1.0, 4.0, 10.0)  # seconds before a search without an answer is made again
+
+Filter = Mapping[str, str]
 
 
 class Crm:
@@ -80,10 +83,8 @@ class Crm:
 
     def newest_deal_in(self, currency: str) -> Record | None:
         """The deal made last, as far as indexed, of the orders in this currency."""
-        filters = [{"propertyName": self.target.currency, "operator": "EQ", "value": currency}]
-        sorts = [{"propertyName": "createdate", "direction": "DESCENDING"}]
-        asked = {"filterGroups": [{"filters": filters}], "sorts": sorts, "limit": 1}
-        return next(iter(self._search({**asked, "properties": [self.target.accepted_currency]})), None)
+        same = {"propertyName": self.target.currency, "operator": "EQ", "value": currency}
+        return next(iter(self._search([same], [self.target.accepted_currency], limit=1, sorts=NEWEST_FIRST)), None)
 
     def key(self, order_id: int) -> str:
         """The value of a deal's unique property for an order."""
@@ -95,11 +96,10 @@ class Crm:
 
     def orders_named(self, number: str) -> dict[int, str]:
         """The ids of the orders whose deal has this very number in its name, each with that name."""
-        filters = [{"propertyName": self.target.name, "operator": "CONTAINS_TOKEN", "value": number}]
-        asked = {"filterGroups": [{"filters": filters}], "properties": [self._table.key_property, self.target.name]}
+        has = {"propertyName": self.target.name, "operator": "CONTAINS_TOKEN", "value": number}
         exactly = re.compile(rf"(?<![\w-]){re.escape(number)}(?![\w-])", re.IGNORECASE)
         names: dict[int, str] = {}
-        for record in self._search(asked | {"limit": SEARCH_PAGE}):
+        for record in self._search([has], [self._table.key_property, self.target.name]):
             name = record.properties.get(self.target.name) or ""
             order_id = self.order_id(record.properties.get(self._table.key_property) or "")
             if order_id and exactly.search(name):
@@ -126,10 +126,8 @@ class Crm:
     def latest(self, count: int) -> list[Record]:
         """The deals of any order that were made last, at most 200, as far as HubSpot has indexed them."""
         key = self._table.key_property
-        has_key = [{"filters": [{"propertyName": key, "operator": "HAS_PROPERTY"}]}]
-        sorts = [{"propertyName": "createdate", "direction": "DESCENDING"}]
-        names = list(dict.fromkeys((key, *self._table.deal_properties)))
-        return self._search({"filterGroups": has_key, "sorts": sorts, "limit": count, "properties": names})
+        has_key = {"propertyName": key, "operator": "HAS_PROPERTY"}
+        return self._search([has_key], [key, *self._table.deal_properties], limit=count, sorts=NEWEST_FIRST)
 
     def contacts(self, emails: Collection[str], advance: Callable[[int], None] = lambda _: None) -> dict[str, Record]:
         """The contact of each address, primary or additional; addresses HubSpot refuses to look up have none."""
@@ -211,27 +209,30 @@ class Crm:
         By record id, a page after the other: a search gives no more than 10,000 results otherwise.
         """
         last = "0"
+        names = [self._table.key_property, self.target.amount, self.target.date, *self._table.deal_rules]
         while True:
-            page = self._search({**self._dated_after(period, last), "limit": SEARCH_PAGE})
+            page = self._search(self._dated_after(period, last), names, sorts=["hs_object_id"])
             yield from page
             if len(page) < SEARCH_PAGE:
                 return
             last = page[-1].id
 
-    def _dated_after(self, period: Period, last: str) -> dict[str, Any]:
-        key = self._table.key_property
-        filters: list[Mapping[str, str]] = [
-            {"propertyName": key, "operator": "HAS_PROPERTY"},
+    def _dated_after(self, period: Period, last: str) -> list[Filter]:
+        filters: list[Filter] = [
+            {"propertyName": self._table.key_property, "operator": "HAS_PROPERTY"},
             {"propertyName": "hs_object_id", "operator": "GT", "value": last},
             {"propertyName": self.target.date, "operator": "GTE", "value": _ms(period.since)},
         ]
         if period.until:
             filters.append({"propertyName": self.target.date, "operator": "LTE", "value": _ms(period.until, 999)})
-        names = [key, self.target.amount, self.target.date, *self._table.deal_rules]
-        asked = {"filterGroups": [{"filters": filters}], "sorts": ["hs_object_id"], "after": "0"}
-        return {**asked, "properties": list(dict.fromkeys(names))}
+        return filters
 
-    def _search(self, body: Mapping[str, Any]) -> list[Record]:
+    def _search(
+        self, filters: Sequence[Filter], names: Iterable[str], *, limit: int = SEARCH_PAGE, sorts: Sequence[Any] = ()
+    ) -> list[Record]:
+        """One page of the deals that fit all of the filters, with these properties."""
+        asked = {"filterGroups": [{"filters": filters}], "properties": list(dict.fromkeys(names))}
+        body = {**asked, "sorts": sorts, "limit": limit, "after": "0"}
         for pause in SEARCH_RETRY_PAUSES_S:
             try:
                 return self._search_once(body)
