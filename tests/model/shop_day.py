@@ -71,9 +71,9 @@ class ShopDay:
         self.simulation.sleep(seconds)
         return self.stack.calls - calls
 
-    def trouble(self, seconds: float, **fault: object) -> int:
+    def trouble(self, seconds: float, **fault: Any) -> int:
         """HubSpot calls made while this fault lasts."""
-        self.stack.portal.faults.add(InjectedFault.from_json({**fault, "until": self.simulation.now + seconds}))
+        self.stack.portal.faults.add(InjectedFault(until=self.simulation.now + seconds, **fault))
         return self.passes(seconds)
 
     def breaker(self) -> str:

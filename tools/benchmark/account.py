@@ -45,7 +45,7 @@ def account(
     portal = SimulatedPortal(clock.read, seed=seed, latency_ms=latency_ms, **LIMITS)
     provision(portal, unique_order_id=unique)
     for fault in CHAOS if chaos else ():
-        portal.faults.add(InjectedFault.from_json(fault))
+        portal.faults.add(InjectedFault(**fault))
     return portal
 
 

@@ -67,7 +67,7 @@ def fault_controls(faults: Callable[[], InjectedFaults]) -> Controls:
 
     def add(body: Any) -> Any:
         for fault in body if isinstance(body, list) else [body]:
-            faults().add(InjectedFault.from_json(fault))
+            faults().add(InjectedFault(**fault))
         return faults().json()
 
     def clear(_: Any) -> Any:

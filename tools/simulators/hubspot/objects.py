@@ -66,12 +66,10 @@ class Objects:
 
     def get(self, kind: ObjectType, key: str, id_property: str = "") -> Record:
         """By record id, or by the value of a unique property; a contact answers to all its addresses."""
-        record = self._find(kind, key, id_property)
-        if record is None and (id_property or key.isdigit()):
-            raise not_found()
-        if record is None:
-            raise not_found(f"Object not found.  objectId are usually numeric. objectId={key}")
-        return record
+        if record := self._find(kind, key, id_property):
+            return record
+        numeric = id_property or key.isdigit()
+        raise not_found() if numeric else not_found(f"Object not found.  objectId are usually numeric. objectId={key}")
 
     def create(self, kind: ObjectType, body: Input, *, rules: bool = False) -> Record:
         """A new record with its associations, or nothing at all."""

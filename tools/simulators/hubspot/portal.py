@@ -90,7 +90,7 @@ class SimulatedPortal:
         return str(uuid.UUID(int=self._rng.getrandbits(128), version=4))
 
     def change_settings(self, changes: Mapping[str, Any]) -> None:
-        """Take over some settings; raises ValueError for a name that is no setting."""
+        """Take over some settings; raises TypeError for a name that is no setting."""
         self.settings = self.settings.changed(changes)
 
     def scopes(self, authorization: str) -> frozenset[str]:

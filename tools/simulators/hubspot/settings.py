@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 
@@ -12,13 +12,8 @@ class RequiredProperties:
     """An admin's rule: where `when` holds, `properties` must have a value. 2026-09 enforces it on API writes."""
 
     object_type: str
-    properties: tuple[str, ...]
-    when: Mapping[str, str]
-
-    @classmethod
-    def from_json(cls, rule: Mapping[str, Any]) -> RequiredProperties:
-        """From `{"object_type": "deals", "properties": ["closedate"], "when": {"dealstage": "completed"}}`."""
-        return cls(rule["object_type"], tuple(rule["properties"]), dict(rule.get("when", {})))
+    properties: Sequence[str]
+    when: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -51,15 +46,10 @@ class Settings:
     rules: tuple[RequiredProperties, ...] = ()
 
     def changed(self, changes: Mapping[str, Any]) -> Settings:
-        """A copy with JSON values taken over; raises ValueError for a name that is no setting."""
-        unknown = changes.keys() - {f.name for f in fields(self)}
-        if unknown:
-            raise ValueError(f"no such setting: {', '.join(sorted(unknown))}")
+        """A copy with JSON values taken over; raises TypeError for a name that is no setting."""
         tuples: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in changes.items()}
         if "rules" in tuples:
-            tuples["rules"] = tuple(_rule(rule) for rule in tuples["rules"])
+            tuples["rules"] = tuple(
+                RequiredProperties(**rule) if isinstance(rule, dict) else rule for rule in tuples["rules"]
+            )
         return replace(self, **tuples)
-
-
-def _rule(rule: RequiredProperties | Mapping[str, Any]) -> RequiredProperties:
-    return rule if isinstance(rule, RequiredProperties) else RequiredProperties.from_json(rule)
