@@ -73,7 +73,7 @@ def test_a_portal_that_was_never_set_up_is_told_what_is_missing(shop: OperatedSt
 
 
 def test_what_an_interrupted_run_made_is_removed(shop: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(portal_findings, "QUESTIONS", (Question("x", "", "", made_and_interrupted),))
+    monkeypatch.setattr(portal_check, "QUESTIONS", (Question("x", "", "", made_and_interrupted),))
 
     result = shop.run("portal-check", "--yes")
 
