@@ -272,7 +272,7 @@ def all_share_a_refusal(patch: Patch) -> None:
 
 def whoever_breaks_calls_is_poison(patch: Patch) -> None:
     """However the same kind of call goes for others: HubSpot writes something, so it is well."""
-    patch.setattr(PoisonDetector, "is_poison", lambda _self, _record, call: bool(call))
+    patch.setattr(PoisonDetector, "is_poison", lambda _self, _record, call, _waiting_s: bool(call))
 
 
 def nobody_is_poison(patch: Patch) -> None:
