@@ -10,7 +10,7 @@ import re
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, PlainValidator, StrictStr
+from pydantic import BeforeValidator, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from woohub import dates
@@ -102,8 +102,7 @@ def _items(value: object) -> list[dict[str, object]]:
     ]
 
 
-# Nearly all are texts, which pydantic accepts without a call of Python.
-Text = Annotated[StrictStr | Annotated[str, PlainValidator(_text)], Field(union_mode="left_to_right")]
+Text = Annotated[str, PlainValidator(_text)]
 Status = Annotated[str, PlainValidator(_status)]  # without the prefix `wc-`
 Money = Annotated[str, PlainValidator(_money)]  # the store's own text
 Date = Annotated[str | None, PlainValidator(_date)]
