@@ -92,6 +92,13 @@ def test_a_byte_order_mark_is_no_part_of_the_first_variable(tmp_path: Path) -> N
     assert environment.read({}, tmp_path) == {"HUBSPOT_API_KEY": "pat-1"}
 
 
+def test_a_file_that_is_not_utf_8_is_wrong_usage(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("HUBSPOT_API_KEY=pat-1\n", "utf-16")
+
+    with pytest.raises(WrongUsage, match="save it as UTF-8"):
+        environment.read({}, tmp_path)
+
+
 # --- One sentence for each trouble
 
 

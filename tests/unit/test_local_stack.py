@@ -49,6 +49,13 @@ def test_a_byte_order_mark_is_no_part_of_the_first_variable(tmp_path: Path) -> N
     assert settings({}, tmp_path / ".env", "\ufeffLOCAL_PORT=6000\n").port == 6000
 
 
+def test_a_file_that_is_not_utf_8_is_an_invalid_setting(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("LOCAL_PORT=6000\n", "utf-16")
+
+    with pytest.raises(InvalidSetting, match="save it as UTF-8"):
+        Settings.from_environment({}, tmp_path / ".env")
+
+
 def test_a_secret_in_the_file_is_taken_as_it_is(tmp_path: Path) -> None:
     configured = settings({}, tmp_path / ".env", "WOO_COMMERCE_WEBHOOK_SECRET='a b$HOME=${HOME}#\"c'\n")
 

@@ -636,6 +636,14 @@ def test_a_byte_order_mark_at_the_beginning_of_a_file_is_no_part_of_it(tmp_path:
     assert load_mapping(path=file).deal(order()) == MAPPING.deal(order())
 
 
+def test_a_file_that_is_not_utf_8_is_reported(tmp_path: Path) -> None:
+    file = tmp_path / "mapping.toml"
+    file.write_text("", "utf-16")
+
+    with pytest.raises(InvalidMapping, match=r"mapping\.toml cannot be read: save it as UTF-8"):
+        load_mapping(path=file)
+
+
 # Laws
 
 

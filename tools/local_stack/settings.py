@@ -40,7 +40,10 @@ class Settings:
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], env_file: Path = ROOT / ".env") -> Settings:
         """Settings by their documented names. The environment overrides the file; an empty value is not given."""
-        sources = (dotenv_values(env_file, interpolate=False, encoding="utf-8-sig"), environ)
+        try:
+            sources = (dotenv_values(env_file, interpolate=False, encoding="utf-8-sig"), environ)
+        except UnicodeDecodeError as error:
+            raise InvalidSetting(f"{env_file} cannot be read: save it as UTF-8 ({error})") from error
         given = {name: value for source in sources for name, value in source.items() if value}
         return cls(
             host=given.get("LOCAL_HOST", cls.host),

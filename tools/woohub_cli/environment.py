@@ -24,10 +24,14 @@ def nearest(name: str, folder: Path) -> Path | None:
 def read(environ: Mapping[str, str], folder: Path, store: str | None = None) -> dict[str, str]:
     """Variables of the nearest `.env`, those of the environment above them; blank ones are left out.
 
-    Values of `.env` are used as they are: a webhook secret may contain a `$`. `store` is what --store names.
+    Values of `.env` are used as they are: a webhook secret may contain a `$`. `store` is what --store names. WrongUsage
+    where the file is no UTF-8.
     """
     file = nearest(".env", folder)
-    written = dotenv_values(file, interpolate=False, encoding="utf-8-sig") if file else {}
+    try:
+        written = dotenv_values(file, interpolate=False, encoding="utf-8-sig") if file else {}
+    except UnicodeDecodeError as error:
+        raise WrongUsage(f"{file} cannot be read: save it as UTF-8 ({error})") from error
     return of_store(_filled(written) | _filled(environ), store_named(store))
 
 

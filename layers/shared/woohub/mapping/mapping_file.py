@@ -112,7 +112,9 @@ def tables_of(overlay: Overlay) -> dict[str, Any]:
         text = overlay.content.decode("utf-8-sig")  # editors on Windows may begin a file with a byte order mark
         return tomllib.loads(text)
     except UnicodeDecodeError as error:
-        raise InvalidMapping(overlay.name, [f" cannot be read: {error}"], of_the_whole=True) from error
+        raise InvalidMapping(
+            overlay.name, [f" cannot be read: save it as UTF-8 ({error})"], of_the_whole=True
+        ) from error
     except tomllib.TOMLDecodeError as error:
         raise InvalidMapping(overlay.name, [f": {error}{_line(text, str(error))}"], of_the_whole=True) from error
 
