@@ -81,9 +81,9 @@ class Operation:
     spec: Mapping[str, Any]
     uri: str
     registry: Registry[Any]
-    validators: dict[str, tuple[OAS30Validator, str]] = field(default_factory=dict)
+    validators: dict[int, tuple[OAS30Validator, str]] = field(default_factory=dict)  # by the schema's identity
 
-    @property
+    @cached_property
     def name(self) -> str:
         """For messages and coverage."""
         return f"{self.method} {self.path}"
@@ -149,14 +149,13 @@ class Operation:
 
     def _validator(self, schema: Mapping[str, Any]) -> tuple[OAS30Validator, str]:
         """For a schema, and what it demands as text, without its references and descriptions."""
-        key = json.dumps(schema, sort_keys=True)
-        if key not in self.validators:
+        if id(schema) not in self.validators:
             inlined = self._inlined(schema)
-            self.validators[key] = (
+            self.validators[id(schema)] = (
                 OAS30Validator(inlined, registry=self.registry, format_checker=oas30_format_checker),
                 json.dumps(inlined, sort_keys=True),
             )
-        return self.validators[key]
+        return self.validators[id(schema)]
 
     def _inlined(self, schema: Any, within: tuple[str, ...] = ()) -> Any:
         """The schema with what its references mean in their place, but for those that contain themselves."""
