@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 from tests.model import bad_requests
@@ -328,12 +329,17 @@ def _deal(key: str, seen: list[Accepted], made: Reference) -> None:
     }
     made.belongs[key] = _belongs([body["billing"]["email"].lower() for body in bodies])
     made.deals[key]["closedate"] = _close_dates(bodies)
-    states = {(_truth(body)["modified"], str(body)) for body in bodies}
-    tied = len(states) > len({modified for modified, _ in states}) or any(
-        state.topic == "order.deleted" for state in seen
-    )
-    if tied or (_misled(counted) and (_overtaken(counted) or _hardly_ahead(counted))):
+    deleted = any(state.topic == "order.deleted" for state in seen)
+    if deleted or _same_date(bodies) or (_misled(counted) and (_overtaken(counted) or _hardly_ahead(counted))):
         made.doubtful.add(f"deal {key}")
+
+
+def _same_date(bodies: list[dict[str, Any]]) -> bool:
+    """Whether two different states, in the order of their dates, carry the same one."""
+    return any(
+        _truth(earlier)["modified"] == _truth(later)["modified"] and earlier != later
+        for earlier, later in pairwise(bodies)
+    )
 
 
 def _misled(states: list[Accepted]) -> bool:
