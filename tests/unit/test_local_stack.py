@@ -88,6 +88,18 @@ def test_nothing_of_the_persons_aws_account_reaches_a_process(monkeypatch: pytes
     assert "of-somebody" not in {*emulator.values(), *sam.values()}
 
 
+def test_what_processes_leave_in_the_temporary_folder_is_deleted_with_the_stack(tmp_path: Path) -> None:
+    folders = {
+        environment.for_emulator(tmp_path, "127.0.0.1", 4566, enforce_iam=True)["TMPDIR"],
+        environment.for_sam(tmp_path)["TMPDIR"],
+    }
+    with alone(tmp_path):
+        (folder,) = map(Path, folders)
+        (folder / "left").mkdir()
+
+    assert not folder.exists()
+
+
 def test_a_port_in_use_is_named_and_so_is_what_chooses_another() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -47,6 +47,7 @@ def for_sam(state: Path) -> dict[str, str]:
             "SAM_CLI_TELEMETRY": "0",
             "SAM_CLI_POLL_DELAY": "0.5",  # seconds; its default of 5 is slow
             "__SAM_CLI_APP_DIR": str(state / "sam"),  # else it writes to the user's home
+            "TMPDIR": str(state / "tmp"),  # a deployment leaves an empty folder for each artifact
         }
     )
 
