@@ -75,6 +75,7 @@ def test_the_stack_stays_until_it_is_interrupted_and_leaves_nothing(tmp_path: Pa
 
 
 def test_the_demo_ends_as_it_must(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also its second part: lost deliveries and a disabled webhook are healed by one run."""
     assert demo(tmp_path) == 0
 
     shown = capsys.readouterr().out
@@ -82,3 +83,4 @@ def test_the_demo_ends_as_it_must(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "3 x Configurable thing at 10.00" in shown
     assert "2026-11-23 completed" in shown
     assert "total: must be a plain decimal number" in shown
+    assert "20 of 20" in shown

@@ -86,17 +86,14 @@ def show(stack: Stack) -> None:
     fail_if(problems(recovery), stack)
 
 
-def run(stack: Stack, further_sources: str = "") -> Recovery:
-    """Give the stack a store, break its deliveries, and run reconcile once.
-
-    `further_sources`: addresses besides the store's own whose deliveries count, too, separated by spaces.
-    """
+def run(stack: Stack) -> Recovery:
+    """Give the stack a store, break its deliveries, and run reconcile once."""
     shop = SimulatedShop(seed=SEED, last_id=LAST_ID)
     period = Period(datetime.now(UTC).strftime(DATE_FORMAT))
     with serving(shop, cron=False) as url:
         operated = as_operators_see(stack)
         with step("Start a store, register the webhooks"):
-            _set_up(operated, url, further_sources)
+            _set_up(operated, url)
         store = connections.store(operated, {})
         with step(f"Place {ORDERS} orders, lose deliveries"):
             _disturb(shop, store)
@@ -110,10 +107,9 @@ def run(stack: Stack, further_sources: str = "") -> Recovery:
         return Recovery(before, reconciled, _compare(stack, operated, store, period), status_codes)
 
 
-def _set_up(stack: operators.Stack, url: str, further_sources: str) -> None:
+def _set_up(stack: operators.Stack, url: str) -> None:
     """Register the store and its webhooks as `woohub setup` does."""
     given = dict(zip(STORE_VARIABLES, (url, KEY, SECRET), strict=True))
-    given[store_setup.SOURCES] = further_sources
     reach = store_setup.Reach(store_setup.connect, urllib3.PoolManager(), time.sleep)
     steps = list(store_setup.run(stack, given, reach))
     if failed(steps):
