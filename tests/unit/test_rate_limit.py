@@ -113,32 +113,23 @@ def test_calls_hubspot_counts_for_others_use_up_the_budget() -> None:
     assert clock.now == 1010
 
 
-def test_a_smaller_limit_of_the_portal_is_kept() -> None:
+@pytest.mark.parametrize(
+    ("headers", "limit"),
+    [
+        ({"x-hubspot-ratelimit-max": "50", "x-hubspot-ratelimit-remaining": "49"}, 45),
+        ({"x-hubspot-ratelimit-max": "190", "x-hubspot-ratelimit-remaining": "189"}, 90),
+        ({"x-hubspot-ratelimit-max": "many", "x-hubspot-ratelimit-remaining": "few"}, 90),
+        ({}, 90),
+    ],
+    ids=["smaller", "larger", "no numbers", "missing"],
+)
+def test_only_a_smaller_limit_of_the_portal_replaces_the_configured_one(headers: dict[str, str], limit: int) -> None:
     timer, _ = a_timer()
     budget = Budget(90, 10, timer)
 
-    budget.correct({"x-hubspot-ratelimit-max": "50", "x-hubspot-ratelimit-remaining": "49"})
+    budget.correct(headers)
 
-    assert budget.limit == 45
-
-
-def test_a_larger_limit_of_the_portal_does_not_raise_the_configured_one() -> None:
-    timer, _ = a_timer()
-    budget = Budget(90, 10, timer)
-
-    budget.correct({"x-hubspot-ratelimit-max": "190", "x-hubspot-ratelimit-remaining": "189"})
-
-    assert budget.limit == 90
-
-
-def test_headers_that_are_missing_or_no_numbers_change_nothing() -> None:
-    timer, _ = a_timer()
-    budget = Budget(90, 10, timer)
-
-    budget.correct({})
-    budget.correct({"x-hubspot-ratelimit-max": "many", "x-hubspot-ratelimit-remaining": "few"})
-
-    assert budget.limit == 90
+    assert budget.limit == limit
 
 
 def test_a_closed_budget_lets_nothing_through_until_it_opens() -> None:
