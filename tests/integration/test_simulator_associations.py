@@ -110,14 +110,6 @@ def test_batch_read_reports_records_without_any_as_errors_of_a_207(
     assert error["message"] == f"No contact is associated with deal {deal}."
 
 
-def test_a_record_read_with_its_associations(hubspot: Calls, deal: str, contact: str) -> None:
-    hubspot.links("PUT", f"deals/{deal}/associations/contacts/{contact}", [spec(3)])
-
-    answer = hubspot.objects("GET", f"deals/{deal}", associations="contacts")
-
-    assert answer.body["associations"]["contacts"]["results"] == [{"id": contact, "type": "deal_to_contact"}]
-
-
 def test_an_archived_contact_takes_its_associations_along(
     hubspot: Calls, portal: SimulatedPortal, deal: str, contact: str
 ) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
@@ -132,17 +131,6 @@ def test_dates_are_local_and_in_gmt_without_a_zone() -> None:
 
     assert order["date_created"] == "2026-11-24T04:10:00"
     assert order["date_created_gmt"] == "2026-11-23T22:40:00"
-
-
-def test_refunds_reduce_no_total() -> None:
-    shop = a_shop()
-    number = shop.place()
-    before = json.loads(shop.order_text(shop.orders[number]))["total"]
-
-    shop.refund(number, Decimal("1.00"))
-
-    after = json.loads(shop.order_text(shop.orders[number]))
-    assert (after["total"], after["refunds"][0]["total"]) == (before, "-1.00")
 
 
 # Reading orders
@@ -519,7 +507,7 @@ def test_a_lost_delivery_is_no_failure() -> None:
 
     assert receiver.got == []
     assert shop.hooks.webhooks[1].failures == 0
-    assert len(list(shop.hooks.lost())) == 1
+    assert shop.hooks.lost() == 1
 
 
 @pytest.mark.parametrize(("status", "pings"), [(200, 1), (204, 4)])

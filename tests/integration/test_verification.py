@@ -171,7 +171,7 @@ def test_after_three_of_a_hundred_lost_one_sweep_makes_them_equal(seed: int) -> 
         case.lab.shop.run_webhooks()
     case.lab.drain()
     case.lab.pass_time(QUARTER)
-    lost = list(case.lab.shop.hooks.lost())
+    lost = case.lab.shop.hooks.lost()
     before = case.verify(all_customers=True)
 
     case.lab.run(customers="all")

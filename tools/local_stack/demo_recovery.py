@@ -134,7 +134,7 @@ def _complete(shop: SimulatedShop, order: int) -> list[int | None]:
     before = len(shop.hooks.attempts)
     shop.change_status(order, "completed")
     shop.run_webhooks()
-    return [attempt.status for attempt in shop.hooks.attempts[before:]]
+    return shop.hooks.attempts[before:]
 
 
 def _webhook(store: Store) -> Webhook:
@@ -168,8 +168,7 @@ def problems(recovery: Recovery) -> Iterator[str]:
 
 
 def _print_damage(shop: SimulatedShop, comparison: Comparison) -> None:
-    lost = sum(attempt.status is None for attempt in shop.hooks.attempts)
-    rejected = sum(attempt.status == HTTPStatus.UNAUTHORIZED for attempt in shop.hooks.attempts)
+    lost, rejected = shop.hooks.attempts.count(None), shop.hooks.attempts.count(HTTPStatus.UNAUTHORIZED)
     print(
         f"\n{ORDERS} orders placed, {lost} deliveries lost. After {rejected} rejected deliveries the store disabled\n"
         f"its webhook {BROKEN_TOPIC}; the {COMPLETED_ORDERS} orders completed since then were never delivered.\n"

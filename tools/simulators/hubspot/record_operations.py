@@ -5,7 +5,6 @@ from __future__ import annotations
 from . import search
 from .calls import Call, Result, batch_answer
 from .definitions import CONTACTS, ObjectType
-from .objects import object_type as kind_of
 
 
 def batch_read(call: Call, object_type: ObjectType) -> Result:
@@ -46,14 +45,7 @@ def create_object(call: Call, object_type: ObjectType) -> Result:
 
 def get_object(call: Call, object_type: ObjectType, object_id: str) -> Result:
     record = call.portal.objects.get(object_type, object_id, call.query.get("idProperty", ""))
-    body = record.json(call.names or None)
-    wanted = [kind_of(name) for name in call.query.get("associations", "").split(",") if name]
-    associations = {
-        other.plural: {"results": [{"id": i, "type": f"{object_type.singular}_to_{other.singular}"} for i in ids]}
-        for other in wanted
-        if (ids := call.portal.links.ids((object_type.id, record.id), other.id))
-    }
-    return 200, {**body, "associations": associations} if associations else body
+    return 200, record.json(call.names or None)
 
 
 def update_object(call: Call, object_type: ObjectType, object_id: str) -> Result:

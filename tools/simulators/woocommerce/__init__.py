@@ -5,14 +5,12 @@ from simulators.core.transport import InProcessTransport
 
 from .app import create_app
 from .bodies import Item
-from .hooks import Attempt
 from .server import running
 from .shop import KEY, SECRET, SimulatedShop
 
 __all__ = [
     "KEY",
     "SECRET",
-    "Attempt",
     "InProcessTransport",
     "InjectedFault",
     "Item",

@@ -49,14 +49,13 @@ class Order:
     paid: float | None = None
     completed: float | None = None
     before_trash: str = ""
-    refunds: list[Json] = field(default_factory=list)
     number: str = ""  # as a plugin numbers orders; "": the id
     text: str = ""  # the body, as long as nothing changes
     written: Json = field(default_factory=dict)  # fields that the body has otherwise, such as a date of zeros
 
     @property
     def total(self) -> Decimal:
-        """What the customer pays; refunds do not reduce it."""
+        """What the customer pays."""
         return sum((item.price * item.quantity for item in self.items), Decimal(0))
 
 
@@ -99,7 +98,6 @@ def _order(order: Order, home: str, zone: Zone) -> Json:
         "number": order.number or str(order.id),
         "line_items": [_line(order, number, item) for number, item in enumerate(order.items, 1)],
         "shipping_lines": [],
-        "refunds": order.refunds,
         "payment_url": f"{home}/checkout/order-pay/{order.id}/?pay_for_order=true&key={key}",
         "currency_symbol": {"USD": "$", "EUR": "&euro;", "GBP": "&pound;"}.get(order.currency, order.currency),
         "_links": _links(home, "orders", order.id),

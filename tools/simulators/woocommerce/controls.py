@@ -57,8 +57,8 @@ def state(shop: SimulatedShop) -> dict[str, Any]:
             "orders": len(shop.orders),
             "customers": len(shop.customers),
             "waiting": shop.hooks.waiting,
-            "delivered": sum(200 <= (attempt.status or 0) < 300 for attempt in shop.hooks.attempts),
-            "lost": sum(1 for _ in shop.hooks.lost()),
+            "delivered": len(shop.hooks.attempts) - shop.hooks.lost(),
+            "lost": shop.hooks.lost(),
             "webhooks": [
                 {"id": webhook.id, "topic": webhook.topic, "status": webhook.status, "failures": webhook.failures}
                 for webhook in shop.hooks.webhooks.values()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 
@@ -51,18 +51,6 @@ class Webhook:
     pending: bool = True  # no ping was answered with 200 yet: one follows every delivery
 
 
-@dataclass(frozen=True)
-class Attempt:
-    """What became of one event: the status of the answer, 0 without one, None if it was lost before it was sent."""
-
-    at: float
-    webhook_id: int
-    topic: str
-    object_id: int
-    status: int | None
-    disabled: bool = False  # by this failure
-
-
 @dataclass
 class Hooks:
     """All webhooks of a shop. `payload(topic, id)` is asked at delivery, not at the event."""
@@ -74,8 +62,8 @@ class Hooks:
     post: Post = real_post
     lose: float = 0.0  # share of the deliveries that are never sent: the shop's queue runner died of something else
     webhooks: dict[int, Webhook] = field(default_factory=dict)
-    attempts: list[Attempt] = field(default_factory=list)
-    pings: list[int] = field(default_factory=list)
+    # What became of each event: the status of the answer, 0 without one, None if it was lost before it was sent.
+    attempts: list[int | None] = field(default_factory=list)
     _queue: deque[tuple[int, int]] = field(default_factory=deque)  # webhook, object
     _since: dict[tuple[int, int], float] = field(default_factory=dict)  # of what waits
     _lock: Lock = field(default_factory=Lock)
@@ -137,30 +125,25 @@ class Hooks:
     def _deliver(self, webhook: Webhook, object_id: int) -> None:
         topic = webhook.topic
         if self.lose and self.random.random() < self.lose:
-            self.attempts.append(Attempt(self.clock(), webhook.id, topic, object_id, None))
+            self.attempts.append(None)
             return
         body = self.payload(topic, object_id).encode()
         status = self._sent(webhook.delivery_url, body, self._headers(webhook, body), DELIVERY_S)
-        disabled = self._count(webhook, failed=not (200 <= status < 300 or status in (300, 301, 302)))
-        self.attempts.append(Attempt(self.clock(), webhook.id, topic, object_id, status, disabled))
+        self._count(webhook, failed=not (200 <= status < 300 or status in (300, 301, 302)))
+        self.attempts.append(status)
         if webhook.pending:
             self.ping(webhook)
 
-    def _count(self, webhook: Webhook, *, failed: bool) -> bool:
-        if not failed:
-            webhook.failures = 0
-            return False
-        if webhook.failures > FAILURES:
+    def _count(self, webhook: Webhook, *, failed: bool) -> None:
+        if failed and webhook.failures > FAILURES:
             webhook.status = "disabled"
-            return True
-        webhook.failures += 1
-        return False
+        else:
+            webhook.failures = webhook.failures + 1 if failed else 0
 
     def ping(self, webhook: Webhook) -> None:
         """Unsigned and form-encoded; only 200 will do."""
         headers = {"User-Agent": USER_AGENT, "Content-Type": "application/x-www-form-urlencoded"}
         status = self._sent(webhook.delivery_url, f"webhook_id={webhook.id}".encode(), headers, PING_S)
-        self.pings.append(status)
         webhook.pending = status != 200
 
     def _sent(self, url: str, body: bytes, headers: Mapping[str, str], timeout_s: float) -> int:
@@ -188,6 +171,6 @@ class Hooks:
         text = f"{webhook_id}{int(self.clock())}"
         return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
-    def lost(self) -> Iterator[Attempt]:
-        """The events that never arrived: lost, or refused."""
-        return (attempt for attempt in self.attempts if attempt.status is None or not 200 <= attempt.status < 300)
+    def lost(self) -> int:
+        """How many events never arrived: lost, or refused."""
+        return sum(not 200 <= (status or 0) < 300 for status in self.attempts)

@@ -6,7 +6,6 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from functools import wraps
 from threading import RLock
 from typing import Any, TypeVar, cast
@@ -148,11 +147,6 @@ class SimulatedShop:
     def save(self, order_id: int) -> None:
         """Save without a change: even in the trash it says `updated`."""
         self._edit(order_id)
-
-    def refund(self, order_id: int, amount: Decimal) -> None:
-        """Money back; total and status stay."""
-        refund = {"id": self._next_id(), "reason": "", "total": f"-{amount:.2f}", "total_tax": "0.00"}
-        self._edit(order_id, refunds=[*self.orders[order_id].refunds, refund])
 
     @locked
     def trash(self, order_id: int) -> None:
