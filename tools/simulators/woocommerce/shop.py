@@ -136,10 +136,12 @@ class SimulatedShop:
         if status == "completed":
             self._first_purchase(order.customer_id)
 
+    @locked
     def edit_address(self, order_id: int, **billing: str) -> None:
         """Another street, or what is given."""
         self._edit(order_id, billing=self.orders[order_id].billing | (billing or self._people.move()))
 
+    @locked
     def edit_items(self, order_id: int, *items: Item) -> None:
         """Another basket."""
         self._edit(order_id, items=items or self._people.basket())

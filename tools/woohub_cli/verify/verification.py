@@ -30,8 +30,8 @@ def verify(run: VerificationRun, *, all_customers: bool = False) -> Verification
     """Compare; raises what the store's and HubSpot's clients raise."""
     report = run.report
     run.crm.check()
-    compare_orders(run, run.period)
-    compare_contacts(run, run.period, all_customers=all_customers)
+    compare_orders(run)
+    compare_contacts(run, all_customers=all_customers)
     _check_unknown_deals(run)
     report.currencies, differing = run.currencies.result()
     report.mismatches += differing
@@ -49,7 +49,7 @@ def _check_unknown_deals(run: VerificationRun) -> None:
     target, report = run.crm.target, run.report
     run.show(f"{target.records} without an order", None, 0)
     unknown_deals: dict[int, Record] = {}
-    for record in run.crm.dated(report.period):
+    for record in run.crm.dated(run.period):
         key = record.properties.get(run.table.key_property) or ""
         number = run.crm.order_id(key)
         if number and key not in run.deals and run.table.pipeline.holds(record.properties):

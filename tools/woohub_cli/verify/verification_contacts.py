@@ -18,7 +18,6 @@ from woohub_cli.cli_errors import EXPECTED
 from woohub_cli.orders import order_names
 from woohub_cli.orders.order_names import OrderName
 from woohub_cli.orders.store_deliveries import customer_event
-from woohub_cli.period import Period
 from woohub_cli.verify import erased
 from woohub_cli.verify.commerce import metrics_mismatches
 from woohub_cli.verify.comparison import Mismatch, MismatchKind, association_mismatches, contact_mismatches
@@ -38,41 +37,41 @@ OTHER_STORE_NOT_READ = (
 SEARCH_FAILED = "older orders of a contact that was deleted in HubSpot could not be searched for in the store"
 
 
-def compare_contacts(run: VerificationRun, period: Period, *, all_customers: bool) -> None:
+def compare_contacts(run: VerificationRun, *, all_customers: bool) -> None:
     """Every customer that orders or accounts have shown. Raises what the clients raise."""
-    _check_accounts(run, _customers(run, period, all_customers=all_customers))
+    _check_accounts(run, _customers(run, all_customers=all_customers))
     records = _check_contacts(run)
     _check_associations(run, records)
     _check_deals_without_their_contact(run, records)
     run.report.erased = [*_erased_by_order(run), *_erased_by_account(run, records)]
 
 
-def _customers(run: VerificationRun, period: Period, *, all_customers: bool) -> Iterator[StoreRow]:
+def _customers(run: VerificationRun, *, all_customers: bool) -> Iterator[StoreRow]:
     """Accounts that ordered or were made in the period; of all, those that were changed in it too."""
-    rows = _all_accounts(run, period) if all_customers else _new_accounts(run, period)
+    rows = _all_accounts(run) if all_customers else _new_accounts(run)
     for row in rows:
         run.accounts.discard(row.id)
         yield row
     yield from run.store.customers_by_id(sorted(run.accounts)).values()
 
 
-def _all_accounts(run: VerificationRun, period: Period) -> Iterator[StoreRow]:
+def _all_accounts(run: VerificationRun) -> Iterator[StoreRow]:
     total, done = run.store.count("customers"), 0
     for step in run.store.customers():
         done += len(step.rows)
         run.show("accounts", total, done)
-        yield from (row for row in step.rows if _concerns(run, period, row))
+        yield from (row for row in step.rows if _concerns(run, row))
 
 
-def _concerns(run: VerificationRun, period: Period, row: StoreRow) -> bool:
-    return period.holds(row.modified_at) or made_in(period, row) or row.id in run.accounts
+def _concerns(run: VerificationRun, row: StoreRow) -> bool:
+    return run.period.holds(row.modified_at) or made_in(run.period, row) or row.id in run.accounts
 
 
-def _new_accounts(run: VerificationRun, period: Period) -> Iterator[StoreRow]:
+def _new_accounts(run: VerificationRun) -> Iterator[StoreRow]:
     for rows in run.store.newest_customers(0):
-        yield from (row for row in rows if made_in(period, row))
+        yield from (row for row in rows if made_in(run.period, row))
         dates = [row.created_at for row in rows if row.created_at]
-        if dates and max(dates) < period.since:
+        if dates and max(dates) < run.period.since:
             return
 
 

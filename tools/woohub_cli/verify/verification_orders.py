@@ -17,7 +17,7 @@ from woohub.sync.versions import DealVersion
 from woohub_cli.load.latency import Lag, epoch
 from woohub_cli.orders import order_names, order_pages
 from woohub_cli.orders.store_deliveries import order_event, without_erased
-from woohub_cli.period import SECOND, Period, shifted
+from woohub_cli.period import SECOND, shifted
 from woohub_cli.verify import line_items
 from woohub_cli.verify.commerce import order_mismatches
 from woohub_cli.verify.comparison import Mismatch, MismatchKind, deal_mismatches, was_refused
@@ -28,21 +28,21 @@ OLD = "a store of before WooCommerce 5.8 cannot say what changed: only orders ma
 CORRECT_IT = "correct it in the store and save it"
 
 
-def compare_orders(run: VerificationRun, period: Period) -> None:
+def compare_orders(run: VerificationRun) -> None:
     """Every order of a period; what it shows of customers is compared afterwards. Raises what the clients raise."""
-    for rows in _pages(run, period):
+    for rows in _pages(run):
         _check_orders(run, rows)
 
 
-def _pages(run: VerificationRun, period: Period) -> Iterator[list[StoreRow]]:
+def _pages(run: VerificationRun) -> Iterator[list[StoreRow]]:
     """Every order made or changed in the period, once, the trash included; a page at a time."""
-    total, old = _total(run, period), order_pages.is_old(run.store)
+    total, old = _total(run), order_pages.is_old(run.store)
     if old:
         run.report.notes[OLD] += 1
     known: set[int] = set()
-    for walk in _walks(run, period, old=old):
+    for walk in _walks(run, old=old):
         for step in walk:
-            rows = [row for row in step.rows if not old or made_in(period, row)]
+            rows = [row for row in step.rows if not old or made_in(run.period, row)]
             new = {row.id: row for row in rows if row.id not in known}
             known |= new.keys()
             run.show("orders", total, len(known))
@@ -50,19 +50,19 @@ def _pages(run: VerificationRun, period: Period) -> Iterator[list[StoreRow]]:
                 yield list(new.values())
 
 
-def _walks(run: VerificationRun, period: Period, *, old: bool) -> Iterator[Iterator[Page[Cursor]]]:
+def _walks(run: VerificationRun, *, old: bool) -> Iterator[Iterator[Page[Cursor]]]:
     """Those changed in the period, which are those made in it, too, unless they changed after its end."""
     for status in ("any", TRASH):
         if not old:
-            yield run.store.orders(ByDate(period.since), by=CHANGED, status=status, until=period.until)
-        if old or period.until:
-            yield order_pages.made(run.store, order_pages.start(period, old=old), period, status, old=old)
+            yield run.store.orders(ByDate(run.period.since), by=CHANGED, status=status, until=run.period.until)
+        if old or run.period.until:
+            yield order_pages.made(run.store, order_pages.start(run.period, old=old), run.period, status, old=old)
 
 
-def _total(run: VerificationRun, period: Period) -> int:
-    asked = {"modified_after": shifted(period.since, -SECOND), "dates_are_gmt": "true"}
-    if period.until:
-        asked["modified_before"] = shifted(period.until, SECOND)
+def _total(run: VerificationRun) -> int:
+    asked = {"modified_after": shifted(run.period.since, -SECOND), "dates_are_gmt": "true"}
+    if run.period.until:
+        asked["modified_before"] = shifted(run.period.until, SECOND)
     return run.store.count("orders", status="any", **asked)
 
 
