@@ -12,6 +12,7 @@ from tests.support.engine import EngineFixture
 from tests.support.operations_page import assert_described
 from tests.support.orders import delivery, order
 from woohub.consumer.batch import Consumer
+from woohub.delivery.delivery import Delivery
 from woohub.delivery.messages import to_sqs
 from woohub.sync.outcome import Outcome
 
@@ -47,11 +48,12 @@ class ConsumerFixture:
 
     def receive(self, *numbers: int, **changes: Any) -> list[dict[str, Any]]:
         """Orders sent to the queue and received from it, as Lambda gets them."""
-        for number in numbers:
-            self.sqs.send_message(
-                QueueUrl=self.queue,
-                **to_sqs(delivery("order.created", order(number, **changes))),
-            )
+        return self.receive_deliveries(*(delivery("order.created", order(number, **changes)) for number in numbers))
+
+    def receive_deliveries(self, *deliveries: Delivery) -> list[dict[str, Any]]:
+        """The same with any deliveries."""
+        for sent in deliveries:
+            self.sqs.send_message(QueueUrl=self.queue, **to_sqs(sent))
         return [as_record(message) for message in self._all(self.queue)]
 
     def consume(self, records: list[dict[str, Any]]) -> list[str]:

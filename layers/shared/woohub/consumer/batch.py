@@ -42,6 +42,7 @@ from woohub.sync.outcome import Message, Outcome, Verdict
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
+TRASH_RECEIVES = 4  # at which the trash of an order that HubSpot does not have counts as done, after about two minutes
 POISON_RECEIVES = 5  # from which a record that breaks calls, while HubSpot answers others, is rejected
 HEALTHY_AFTER_WRITE_S = 600.0  # in which a batch that writes nothing is no outage, if it got any response at all
 NOT_AN_OUTAGE = (InternalError, SecretUnavailable, StoreUnknown, RejectionUnconfirmed)
@@ -81,7 +82,7 @@ class Consumer:
         retries = []
         for outcome in self._outcomes([read(record) for record in by_id.values()]):
             record = by_id[outcome.message.id]
-            final = self._to_dead_letter_queue(self._reject_poison(_spared(outcome)), record)
+            final = self._to_dead_letter_queue(self._reject_poison(_spared(_awaiting_its_order(outcome))), record)
             self._report(final)
             if final.verdict is Verdict.RETRY and not self._retries.resend_if_near_limit(final.message, record):
                 retries.append((final, record))
@@ -166,6 +167,20 @@ class Consumer:
             return outcome
         error = TransientError("the message could not be sent to the dead-letter queue")
         return outcome._replace(verdict=Verdict.RETRY, error=error)
+
+
+def _awaiting_its_order(outcome: Outcome) -> Outcome:
+    """A retry for the trash of an order that HubSpot does not have: the order's creation may still be on its way.
+
+    `order.deleted` has nothing but the id. If it were forgotten, the creation would make a deal that is not in the
+    trash.
+    """
+    message = outcome.message
+    is_trash = isinstance(message.delivery, Delivery) and message.delivery.topic == "order.deleted"
+    has_record = outcome.verdict is not Verdict.DONE or any(outcome.record_ids.values())
+    if not is_trash or has_record or message.receive_count >= TRASH_RECEIVES:
+        return outcome
+    return outcome._replace(verdict=Verdict.RETRY, error=TransientError("HubSpot does not have this order yet"))
 
 
 def _spared(outcome: Outcome) -> Outcome:
