@@ -227,7 +227,7 @@ def _contact(email: str, captures: list[Capture], made: Reference) -> None:
     last |= {
         capture.entity: capture
         for capture in captures
-        if capture.swept and capture.entity in last and capture.received_ms >= last[capture.entity].received_ms
+        if capture.swept and capture.entity in last and _is_later(capture, last[capture.entity])
     }  # read from the store after all that was delivered
     right = [state for newest in last.values() for state in _unsettled(newest, captures)]
     if not is_clear and any(_is_hidden(error) for capture in captures for error in capture.errors_s):
@@ -238,6 +238,11 @@ def _contact(email: str, captures: list[Capture], made: Reference) -> None:
     }
     if len(last) > 1 or _tied(captures) or not is_clear:
         made.doubtful.add(f"contact {email}")
+
+
+def _is_later(capture: Capture, other: Capture) -> bool:
+    """By receipt, and within one millisecond by date."""
+    return (capture.received_ms, capture.modified) >= (other.received_ms, other.modified)
 
 
 def _is_clear(captures: list[Capture]) -> bool:
