@@ -200,7 +200,7 @@ FAULTS: Mapping[Damage, tuple[str, str, str]] = {  # the check that finds it, ho
     currency_is_not_enabled: ("currency", "warning", "Currency"),
     orders_were_refused: ("dead letters", "failed", "woohub dlq list"),
     breaker_is_open: ("breaker", "failed", "HUBSPOT_API_KEY"),
-    sweep_is_dead: ("last sweep", "failed", "sweep_stopped"),
+    sweep_is_dead: ("last reconcile run", "failed", "sweep_stopped"),
 }
 
 
@@ -361,7 +361,7 @@ MORE: Mapping[Damage, tuple[str, str, str]] = {
     consumer_was_switched_off: ("consumer", "failed", "delete-function-concurrency"),
     governor_is_not_scheduled: ("governor", "failed", "enable-rule --name governor-schedule"),
     nothing_calls_reconcile: ("reconcile", "failed", "deploy"),
-    watermark_was_edited_badly: ("last sweep", "failed", "watermark"),
+    watermark_was_edited_badly: ("last reconcile run", "failed", "watermark"),
     nobody_looked_through_the_customers: ("nightly scan", "warning", "woohub reconcile"),
 }
 

@@ -266,7 +266,9 @@ def test_what_hubspot_does_not_let_be_counted_is_not_known(shop: OperatedStack) 
     shop.portal.tokens = {DEFAULT_TOKEN: scopes}
     write("[line_item]\nenabled = true\n")
 
-    assert "line items that can get another value: an unknown number;" in run(shop, "push", "--dry-run")
+    assert "line items that can get another value: an unknown number (changed: line_item" in run(
+        shop, "push", "--dry-run"
+    )
 
 
 def test_rows_of_what_the_mapping_does_not_write_are_not_counted(shop: OperatedStack) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from urllib3 import HTTPResponse
 
 from woohub.errors import HubSpotUnavailable
-from woohub.hubspot.answers import ends, problem_of
+from woohub.hubspot.answers import ends, parse, problem_of
 
 RECORDED = {
     "an embedded list": (
@@ -59,3 +60,17 @@ def test_a_complaint_that_names_properties_elsewhere_is_about_all_of_them() -> N
 def test_a_row_that_names_no_association_is_as_good_as_no_answer(row: dict[str, object]) -> None:
     with pytest.raises(HubSpotUnavailable, match="no association"):
         ends(row, "/read")
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'{"category": "INTERNAL_ERROR", "message": "Cannot read jane@mail.example"}', "503 INTERNAL_ERROR"),
+        (b"<h1>Jane</h1>", r"503 with no usable body \(13 bytes\)"),
+    ],
+)
+def test_an_answer_without_a_verdict_is_named_by_its_category_and_not_in_hubspots_words(
+    body: bytes, words: str
+) -> None:
+    with pytest.raises(HubSpotUnavailable, match=f"^HubSpot answered {words}$"):
+        parse(HTTPResponse(body, status=503), "/read")

@@ -118,7 +118,7 @@ def _reconcile(context: HealthContext) -> Iterator[Step]:
     yield _schedule(context, "reconcile", "ReconcileFunction")
     if context.stored is None:
         return  # it does nothing, as the check of the store's key reports
-    what = "last sweep"
+    what = "last reconcile run"
     try:
         mark = WatermarkParameter(context.stack.aws.ssm, context.stack.output("WatermarkParameter")).read()
     except InvalidParameter as error:
@@ -137,7 +137,7 @@ def _reconcile(context: HealthContext) -> Iterator[Step]:
 
 
 def _last_reconcile(context: HealthContext, mark: Watermark | str) -> Step:
-    what = "last sweep"
+    what = "last reconcile run"
     completed = mark.completed if isinstance(mark, Watermark) else ""
     since = context.now - ms_from_utc(completed or (mark.since if isinstance(mark, Watermark) else mark)) / 1000
     detail = f"{ago(since)} ago" if completed else f"none yet, {ago(since)} after the deployment"

@@ -44,7 +44,7 @@ class Affected:
         if self.then:
             stages = f"stage {self.then_name} instead of {self.now_name} with the next change"
             return f"{self.records} with the status {self.why}: {number}; {stages}"
-        return f"{self.records} that can get another value: {number}; {self.why}"
+        return f"{self.records} that can get another value: {number} (changed: {self.why})"
 
 
 def affected(

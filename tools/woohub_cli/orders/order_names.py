@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from woohub.mapping.values import as_text
 from woohub_cli.cli_errors import WrongUsage
 
 ID_PREFIXES = ("order:", "id:")  # what is certainly an id: the form of logs and reports, and a short one
@@ -113,4 +114,4 @@ def digits_at_the_end(number: str) -> int:
 
 def _text(value: object) -> str:
     is_number = isinstance(value, int) and not isinstance(value, bool)
-    return " ".join(str(value).split()) if isinstance(value, str) or is_number else ""
+    return " ".join(as_text(value).split()) if isinstance(value, str) or is_number else ""

@@ -84,7 +84,9 @@ def _error(response: Response, body: Mapping[str, Any], call: str) -> WooHubErro
     if 400 <= status < 500 and status not in INCONCLUSIVE_4XX and body:
         return HubSpotRejected(problem)
     # A page instead of JSON was written by something in between, whatever its status: no verdict on our request.
-    text = f"HubSpot answered {status} with no usable body ({counted(len(response.data), 'byte')})"
+    # HubSpot's own words are left out: this text is logged, and they may name a person.
+    said = problem.code or problem.category or f"with no usable body ({counted(len(response.data), 'byte')})"
+    text = f"HubSpot answered {status} {said}"
     return HubSpotUnavailable(text, retry_after=retry_after(response), status=status, call=call)
 
 
