@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from threading import RLock
 from typing import Any
 
@@ -57,19 +58,26 @@ class PortalApp(Flask):
 
     def _respond(self, req: Request) -> SimulatedResponse:
         try:
-            (route, version), path = API.match(req.path, req.method)
+            route, version, path = _match(req.path, req.method)
         except MethodNotAllowed:
             return _error(self._portal, _not_allowed())
         except HTTPException:
             return _error(self._portal, not_found())
         with self._lock:
-            response = _respond(self._portal, route, version, req, dict(path))
+            response = _respond(self._portal, route, version, req, path)
             latency_ms = self._portal.settings.latency_ms
             own_time = {"X-Envoy-Upstream-Service-Time": str(round(latency_ms))}  # as seen in a log of a real answer
             headers = {**response.headers, **own_time}
             response = replace(response, wait_s=response.wait_s + latency_ms / 1000, headers=headers)
             _log(self._portal, route, req, response)
         return response
+
+
+@lru_cache(maxsize=1024)  # tests make the same few calls a hundred thousand times
+def _match(path: str, method: str) -> tuple[Route, str, Mapping[str, str]]:
+    """The route, the version of the API, and the parts of the path; werkzeug's HTTPException where there is none."""
+    (route, version), parts = API.match(path, method)
+    return route, version, parts
 
 
 def create_app(portal: SimulatedPortal) -> PortalApp:
@@ -81,7 +89,7 @@ def _not_allowed() -> ApiError:
 
 
 def _respond(
-    portal: SimulatedPortal, route: Route, version: str, req: Request, path: dict[str, str]
+    portal: SimulatedPortal, route: Route, version: str, req: Request, path: Mapping[str, str]
 ) -> SimulatedResponse:
     fault: InjectedFault | None = None
     try:
@@ -95,7 +103,7 @@ def _respond(
         if route.shape is not None:
             shapes.check(call.body, route.shape)
         kinds = {name: object_type(text) for name, text in path.items() if name in ("object_type", "to_type")}
-        response = _json(*route.handler(call, **path | kinds))
+        response = _json(*route.handler(call, **{**path, **kinds}))
     except ApiError as error:
         response = _error(portal, error)
     if not route.search and response.status != 401:

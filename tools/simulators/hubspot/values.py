@@ -25,8 +25,7 @@ class InvalidValue(Exception):
 
 def iso(epoch_s: float) -> str:
     """Seconds since the epoch as HubSpot writes a point in time."""
-    moment = datetime.fromtimestamp(epoch_s, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
+    return datetime.fromtimestamp(epoch_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def email(value: str, unknown_tlds: Collection[str]) -> str:
