@@ -15,7 +15,7 @@ from simulators.hubspot.settings import RequiredProperties
 from tests.support.consumer import ConsumerFixture
 from tests.support.line_items import WITH_ITEMS
 from tests.support.orders import customer, delivery, order
-from woohub.consumer.batch import HEALTHY_AFTER_WRITE_S, POISON_RECEIVES, TRASH_RECEIVES, read
+from woohub.consumer.batch import HEALTHY_AFTER_WRITE_S, POISON_RECEIVES, read
 from woohub.consumer.breaker import SILENT_BATCHES
 from woohub.consumer.retries import RESEND_RECEIVES, delay
 from woohub.delivery.messages import flat_attributes, from_sqs, to_sqs
@@ -43,21 +43,28 @@ def test_a_batch_that_lands_hands_nothing_back(fixture: ConsumerFixture) -> None
     assert len(fixture.engine.deals) == 3
 
 
-def test_an_order_whose_trash_comes_before_its_creation_ends_in_the_trash(fixture: ConsumerFixture) -> None:
+def test_an_order_whose_trash_comes_while_it_waits_for_another_attempt_ends_in_the_trash(
+    fixture: ConsumerFixture,
+) -> None:
+    fixture.engine.portal.faults.add(InjectedFault(status=503))
+    created = fixture.receive(1)
+    assert fixture.consume(created) == [created[0]["messageId"]]
     trash = fixture.receive_deliveries(delivery("order.deleted", {"id": 1}, after_s=1))
+    fixture.engine.portal.faults.clear()
 
     assert fixture.consume(trash) == [trash[0]["messageId"]]
-    fixture.consume(fixture.receive(1))
+    assert fixture.consume(created) == []
     assert fixture.consume(trash) == []
+
     assert fixture.engine.deals[0]["woocommerce_order_status"] == "trash"
 
 
-def test_the_trash_of_an_order_that_hubspot_never_gets_does_not_wait_for_ever(fixture: ConsumerFixture) -> None:
-    trash = fixture.receive_deliveries(delivery("order.deleted", {"id": 1}))
-    trash[0]["attributes"]["ApproximateReceiveCount"] = str(TRASH_RECEIVES)
+def test_the_trash_of_an_order_that_nobody_sent_waits_for_nothing(fixture: ConsumerFixture) -> None:
+    fixture.engine.portal.faults.add(InjectedFault(status=503))
+    fixture.consume(fixture.receive(2))
+    fixture.engine.portal.faults.clear()
 
-    assert fixture.consume(trash) == []
-    assert fixture.dead_letters() == []
+    assert fixture.consume(fixture.receive_deliveries(delivery("order.deleted", {"id": 1}))) == []
 
 
 def test_only_what_failed_for_now_is_handed_back(fixture: ConsumerFixture) -> None:

@@ -14,6 +14,7 @@ from woohub.clock import is_within
 from woohub.concurrency import Concurrency, OneAfterAnother
 from woohub.consumer import dead_letters
 from woohub.consumer.breaker import Breaker
+from woohub.consumer.handed_back import HandedBack
 from woohub.consumer.poison import PoisonDetector
 from woohub.consumer.retries import Retries
 from woohub.consumer.sender import Sender, SqsRecord
@@ -42,7 +43,6 @@ from woohub.sync.outcome import Message, Outcome, Verdict
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-TRASH_RECEIVES = 4  # at which the trash of an order that HubSpot does not have counts as done, after about two minutes
 POISON_RECEIVES = 5  # from which a record that breaks calls, while HubSpot answers others, is rejected
 HEALTHY_AFTER_WRITE_S = 600.0  # in which a batch that writes nothing is no outage, if it got any response at all
 NOT_AN_OUTAGE = (InternalError, SecretUnavailable, StoreUnknown, RejectionUnconfirmed)
@@ -73,6 +73,7 @@ class Consumer:
         self._sender = Sender(sqs, warn)
         self._retries = Retries(sqs, queue_url, self._sender, warn, concurrency or OneAfterAnother(), jitter)
         self._poison = PoisonDetector()
+        self._handed_back = HandedBack()
         self._stats = sync.call_stats()  # as of the previous batch
         self._wrote_at = float("-inf")
 
@@ -80,9 +81,12 @@ class Consumer:
         """Process the records of an SQS event; returns the partial batch response."""
         by_id = {record["messageId"]: record for record in records}
         retries = []
-        for outcome in self._outcomes([read(record) for record in by_id.values()]):
+        outcomes = [_spared(outcome) for outcome in self._outcomes([read(record) for record in by_id.values()])]
+        self._handed_back.record_batch(self._clock(), outcomes)
+        for outcome in outcomes:
             record = by_id[outcome.message.id]
-            final = self._to_dead_letter_queue(self._reject_poison(_spared(_awaiting_its_order(outcome))), record)
+            final = self._reject_poison(_awaiting_its_order(outcome, self._handed_back))
+            final = self._to_dead_letter_queue(final, record)
             self._report(final)
             if final.verdict is Verdict.RETRY and not self._retries.resend_if_near_limit(final.message, record):
                 retries.append((final, record))
@@ -169,18 +173,18 @@ class Consumer:
         return outcome._replace(verdict=Verdict.RETRY, error=error)
 
 
-def _awaiting_its_order(outcome: Outcome) -> Outcome:
-    """A retry for the trash of an order that HubSpot does not have: the order's creation may still be on its way.
+def _awaiting_its_order(outcome: Outcome, handed_back: HandedBack) -> Outcome:
+    """A retry for the trash of an order that HubSpot does not have, while the order itself is to be tried again.
 
-    `order.deleted` has nothing but the id. If it were forgotten, the creation would make a deal that is not in the
+    `order.deleted` has nothing but the id. If it were forgotten, the order would become a deal that is not in the
     trash.
     """
     message = outcome.message
     is_trash = isinstance(message.delivery, Delivery) and message.delivery.topic == "order.deleted"
-    has_record = outcome.verdict is not Verdict.DONE or any(outcome.record_ids.values())
-    if not is_trash or has_record or message.receive_count >= TRASH_RECEIVES:
+    has_nothing = outcome.verdict is Verdict.DONE and not any(outcome.record_ids.values())
+    if not (is_trash and has_nothing and message.record in handed_back):
         return outcome
-    return outcome._replace(verdict=Verdict.RETRY, error=TransientError("HubSpot does not have this order yet"))
+    return outcome._replace(verdict=Verdict.RETRY, error=TransientError("the order waits for another attempt"))
 
 
 def _spared(outcome: Outcome) -> Outcome:
