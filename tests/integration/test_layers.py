@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.functions import FUNCTIONS, ROOT, probe
+from benchmark.functions import FUNCTIONS, ROOT, consumer_footprint, probe
 
 LOCK = (ROOT / "layers" / "dependencies" / "requirements.txt").read_text(encoding="utf-8")
 SHARED = ROOT / "layers" / "shared"
@@ -67,3 +67,9 @@ def test_a_module_that_no_function_needs_is_found_out(tmp_path: Path, imported: 
 
 def test_ingest_for_which_a_shop_waits_imports_nothing_heavy(functions: dict[str, frozenset[str]]) -> None:
     assert not {"pydantic", "aws-lambda-powertools"} & distributions(functions["ingest"])
+
+
+def test_the_consumer_can_be_measured_at_work() -> None:
+    footprint = consumer_footprint([ROOT / "functions" / "consumer", SHARED], note_chars=1)
+
+    assert min(footprint.event_ms, footprint.peak_mib) > 0

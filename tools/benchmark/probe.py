@@ -31,7 +31,7 @@ def prepare(function: str) -> None:
         vars(app)["sqs"] = SimpleNamespace(send_message=lambda **_: {"MessageId": "m"})
         vars(app)["secret"] = SimpleNamespace(text=lambda: SECRET, refresh=lambda: SECRET)
     else:
-        app.hubspot.caller.token = SimpleNamespace(current=lambda: TOKEN, renew=lambda: TOKEN)
+        app.secret.text = lambda: TOKEN
 
 
 def timed(event: dict[str, Any]) -> float:
