@@ -1,5 +1,6 @@
 from tests.support.orders import delivery
-from woohub.consumer.handed_back import MEMORY_S, HandedBack
+from woohub.consumer.handed_back import HandedBack
+from woohub.consumer.retries import MEMORY_S
 from woohub.sync.outcome import Message, Outcome, Verdict
 
 

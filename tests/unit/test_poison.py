@@ -7,7 +7,8 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from woohub.consumer.poison import LONGEST_WAIT_S, MEMORY_S, PoisonDetector
+from woohub.consumer.poison import LONGEST_WAIT_S, PoisonDetector
+from woohub.consumer.retries import MEMORY_S
 from woohub.hubspot.call_stats import CallStats
 
 CREATE, UPDATE = "deals/batch/create", "deals/batch/update"

@@ -126,13 +126,13 @@ class CurrentErasures:
 
     def __init__(self, entries: Callable[[], ErasureList | None], secret: Secret) -> None:
         self._entries, self._secret = entries, secret
-        self._of: ErasureList | None = ErasureList(erasures=())  # never that in force
-        self._people = NOBODY
+        self._of: ErasureList | None = None
+        self._people: ErasedPeople | None = None  # nothing was read so far
 
     def current(self) -> ErasedPeople:
         """Raises KeyOfErasuresUnknown, ListOfErasuresMissing, SecretUnavailable, and what reading the list raises."""
         entries = self._entries()
-        if entries is not self._of:
+        if self._people is None or entries is not self._of:
             self._people, self._of = self._read(entries), entries
         return self._people
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 import time
 import traceback
@@ -158,8 +157,8 @@ class Consumer:
         return outcome._replace(verdict=Verdict.REJECTED, error=HubSpotRejected(problem))
 
     def _waiting_s(self, message: Message) -> float:
-        received_ms = message.delivery.received_ms if isinstance(message.delivery, Delivery) else math.inf
-        return self._clock() - received_ms / 1000
+        delivery = message.delivery
+        return self._clock() - delivery.received_ms / 1000 if isinstance(delivery, Delivery) else 0.0
 
     def _to_dead_letter_queue(self, outcome: Outcome, record: SqsRecord) -> Outcome:
         """Send a rejected message there before the queue deletes it: a crash doubles the message, never loses it."""

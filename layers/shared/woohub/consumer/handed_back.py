@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from woohub.clock import is_within
+from woohub.consumer.retries import MEMORY_S
 from woohub.sync.outcome import Outcome, Verdict
-
-MEMORY_S = 1800.0  # longer than the longest delay of a message
 
 
 class HandedBack:

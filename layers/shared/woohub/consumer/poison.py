@@ -16,9 +16,9 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from woohub.clock import is_within
+from woohub.consumer.retries import MEMORY_S
 from woohub.hubspot.call_stats import CallStats
 
-MEMORY_S = 1800.0  # longer than the longest delay of a message
 MOST_BY_CHANCE = 0.01  # how likely a record's broken calls may be without the record being their cause
 LONGEST_WAIT_S = 3 * 86_400.0  # for others to need such a call; less than the ten days that messages may wait
 SUCCESSES_PER_FAILURE = 2  # batches in which the call must have succeeded, for each in which it failed

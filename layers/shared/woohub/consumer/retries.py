@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 FIRST_DELAY_S, LONGEST_DELAY_S = 15.0, 900.0  # before a message is tried again, doubled with each receive
+MEMORY_S = 2 * LONGEST_DELAY_S  # how long a process remembers what it learned of messages that come again
 NOT_REACHED_DELAY_S = 5.0  # for messages the invocation had no time for
 RESEND_RECEIVES = 10  # a message that only has to wait becomes a new one; the rest up to the queue's 20 is for crashes
 LONGEST_SEND_DELAY_S = 900  # SQS's limit for a message that is sent
