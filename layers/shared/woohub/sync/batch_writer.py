@@ -32,7 +32,7 @@ from woohub.errors import (
 from woohub.hubspot.answers import refuses_key
 from woohub.hubspot.client import BATCH, chunks
 from woohub.sync.call_size import CallSize
-from woohub.sync.isolation import bisect
+from woohub.sync.isolation import bisect, read_apart
 from woohub.sync.record_set import Answer, Reading, RecordSet, Write
 from woohub.sync.records import RecordResult
 
@@ -148,7 +148,7 @@ class BatchRun:
     def _read(self, calls: Sequence[Sequence[str]]) -> tuple[list[str], list[str], Reading]:
         """The keys that were read, the keys of calls that were not begun, and what HubSpot has."""
         read, untried, known = list[str](), list[str](), Reading()
-        readings = self._together([partial(self._read_once, keys) for keys in calls])
+        readings = self._together([partial(read_apart, self._read_once, keys) for keys in calls])
         for keys, reading in zip(calls, readings, strict=True):
             if isinstance(reading, Reading):
                 read += keys
@@ -181,17 +181,11 @@ class BatchRun:
         return self._concurrency.run([partial(attempt, call) for call in calls])
 
     def _read_once(self, keys: Sequence[str]) -> Reading:
-        """What HubSpot has; where it rejects the call, the halves are read, down to the key that is rejected."""
         try:
             return self._records.read(keys, self._holders)
         except HubSpotUnavailable as error:
             self._lose(keys, error, alone=len(keys) == 1)
             raise
-        except HubSpotRejected as rejected:
-            if len(keys) == 1:
-                return Reading(rejected={keys[0]: rejected.problem})
-        middle = len(keys) // 2
-        return self._read_once(keys[:middle]).joined(self._read_once(keys[middle:]))
 
     def _write(self, keys: Sequence[str], reading: Reading) -> None:
         self.results |= self._held()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from woohub.errors import HubSpotRejected
 from woohub.hubspot.answers import Record
-from woohub.sync.record_set import Answer, Write
+from woohub.sync.record_set import Answer, Reading, Write
 
 
 def bisect(
@@ -26,6 +26,17 @@ def bisect(
         middle = len(writes) // 2
         bisect(send, writes[:middle], answers)
         bisect(send, writes[middle:], answers)
+
+
+def read_apart(read: Callable[[Sequence[str]], Reading], keys: Sequence[str]) -> Reading:
+    """Read; when HubSpot rejects the whole call, read the halves, down to the key that is rejected."""
+    try:
+        return read(keys)
+    except HubSpotRejected as rejected:
+        if len(keys) == 1:
+            return Reading(rejected={keys[0]: rejected.problem})
+    middle = len(keys) // 2
+    return read_apart(read, keys[:middle]).joined(read_apart(read, keys[middle:]))
 
 
 def read_known(
