@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 from codecs import BOM_UTF8
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -12,6 +14,7 @@ from pydantic_core import from_json
 
 from woohub.errors import InvalidParameter
 
+NO_WORDS: Mapping[str, str] = MappingProxyType({})
 HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 
 T = TypeVar("T")
@@ -26,9 +29,13 @@ def read_edited(adapter: TypeAdapter[T], content: str | bytes, subject: str) -> 
     try:
         return adapter.validate_json(text.removeprefix(BOM_UTF8))
     except ValidationError as error:
-        mistakes = error.errors(include_url=False, include_context=False, include_input=False)
-        places = "; ".join(f"{'.'.join(map(str, row['loc'])) or 'JSON'}: {row['msg']}" for row in mistakes)
-        raise InvalidParameter(f"{subject}: {places}") from None
+        raise InvalidParameter(f"{subject}: {mistakes(error, 'JSON')}") from None
+
+
+def mistakes(error: ValidationError, whole: str, words: Mapping[str, str] = NO_WORDS) -> str:
+    """Each mistake with its place, and never a value. `whole` names the whole; `words` replace pydantic's, by type."""
+    rows = error.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(f"{'.'.join(map(str, row['loc'])) or whole}: {words.get(row['type'], row['msg'])}" for row in rows)
 
 
 def read_sent(body: bytes) -> object:

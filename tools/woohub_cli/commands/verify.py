@@ -26,7 +26,7 @@ from woohub_cli.period import FromOption, Period, ToOption, last_days, period
 from woohub_cli.rendering import output, report_page
 from woohub_cli.rendering.grouping import grouped
 from woohub_cli.rendering.progress import bar
-from woohub_cli.rendering.report_text import COLUMNS, cells, coloured, group_cells, lines
+from woohub_cli.rendering.report_text import COLUMNS, coloured, group_cells, lines, rows_of
 from woohub_cli.stack import connections, stack_configuration, stack_status, traces
 from woohub_cli.stack.stacks import Stack
 from woohub_cli.verify import other_stores
@@ -150,8 +150,7 @@ def _print_report(report: VerificationReport, repaired: RepairResult | None) -> 
     if report.mismatches:
         many, single = grouped(report.mismatches)
         rows = [row for group in many for row in coloured([group_cells(group)], group.fix)]
-        rows += [row for mismatch in single[:MAX_TABLE_ROWS] for row in coloured(cells(mismatch), mismatch.fix)]
-        output.table(COLUMNS, rows)
+        output.table(COLUMNS, [*rows, *rows_of(single[:MAX_TABLE_ROWS])])
         if len(single) > MAX_TABLE_ROWS:
             output.say(f"… and {len(single) - MAX_TABLE_ROWS} more: --json or --html FILE shows all.")
         output.say()

@@ -15,7 +15,7 @@ from woohub_cli.dlq import dead_letters
 from woohub_cli.orders.order_diagnosis import Conclusion, OrderDiagnosis
 from woohub_cli.pipeline_names import stage_name
 from woohub_cli.rendering import output
-from woohub_cli.rendering.report_text import COLUMNS, cells, coloured
+from woohub_cli.rendering.report_text import COLUMNS, rows_of
 from woohub_cli.verify import line_items
 
 
@@ -28,8 +28,7 @@ def print_diagnosis(diagnosis: OrderDiagnosis, conclusion: Conclusion) -> None:
         output.table(("When", "Where", "What", "Topic", "More"), lines)
     if diagnosis.hubspot.mismatches:
         output.say("\nDifferences:", style="bold")
-        rows = [row for mismatch in diagnosis.hubspot.mismatches for row in coloured(cells(mismatch), mismatch.fix)]
-        output.table(COLUMNS, rows)
+        output.table(COLUMNS, rows_of(diagnosis.hubspot.mismatches))
     output.say()
     output.say(Text(conclusion.text, "green" if conclusion.fine else "bold"))
     if conclusion.next_step:

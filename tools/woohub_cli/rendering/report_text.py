@@ -34,8 +34,14 @@ def group_cells(group: MismatchGroup) -> tuple[str, ...]:
     return (group.kind.words, counted(group.count, "time"), group.record, group.name, *group.values(), group.entities)
 
 
+def rows_of(mismatches: Iterable[Mismatch]) -> Iterator[tuple[str | Text, ...]]:
+    """Their cells for the terminal."""
+    for mismatch in mismatches:
+        yield from coloured(cells(mismatch), mismatch.fix)
+
+
 def coloured(rows: Iterable[tuple[str, ...]], fix: str) -> Iterator[tuple[str | Text, ...]]:
-    """The same for the terminal, with what to do in a row of its own."""
+    """Cells for the terminal, with what to do in a row of its own."""
     for row in rows:
         yield (Text(row[0], "red"), *row[1:])
     if fix:

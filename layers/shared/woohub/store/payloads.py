@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from woohub import dates
 from woohub.delivery.delivery import Delivery
 from woohub.errors import InvalidPayload
-from woohub.pydantic_json import read_sent
+from woohub.pydantic_json import mistakes, read_sent
 from woohub.store import impersonal
 from woohub.store.payload_types import (
     AnyObject,
@@ -274,6 +274,7 @@ READERS: Mapping[str, Callable[[Delivery], Event]] = {
 }
 
 Model = TypeVar("Model", bound=BaseModel)
+RULES = {"missing": "is missing", "model_type": "is not a JSON object"}  # in place of pydantic's words
 
 
 def _read(model: type[Model], body: bytes) -> Model:
@@ -284,14 +285,4 @@ def _read(model: type[Model], body: bytes) -> Model:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise InvalidPayload(_explain(error)) from None  # the original error holds personal data
-
-
-RULES = {"missing": "is missing", "model_type": "is not a JSON object"}
-
-
-def _explain(error: ValidationError) -> str:
-    problems = error.errors(include_url=False, include_context=False, include_input=False)
-    places = (".".join(map(str, problem["loc"])) or "body" for problem in problems)
-    rules = (RULES.get(problem["type"], problem["msg"]) for problem in problems)
-    return "; ".join(f"{place}: {rule}" for place, rule in zip(places, rules, strict=True))
+        raise InvalidPayload(mistakes(error, "body", RULES)) from None  # the original error holds personal data
