@@ -105,9 +105,7 @@ def _path_getter(name: str, rest: tuple[str, ...]) -> Callable[[Source], object]
 
 def _field(source: object, name: str) -> object:
     """A field; of a list, such as the line items, that of each."""
-    if isinstance(source, (dict, Payload)):
-        return source.get(name)
-    return [_field(item, name) for item in source] if isinstance(source, list) else None
+    return [_field(item, name) for item in source] if isinstance(source, list) else value_of(source, name)
 
 
 def _look_up(source: object, path: tuple[str, ...]) -> object:

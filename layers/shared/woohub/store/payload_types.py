@@ -43,7 +43,7 @@ def _status(value: object) -> str:
 
 def decimal_text(value: object) -> str:
     """A plain decimal number such as 150.00, as the store writes it or means it; "" for anything else."""
-    text = value if isinstance(value, str) else _text(value)
+    text = _text(value)
     if not text or MONEY.fullmatch(text):
         return text
     text = "".join(UNREADABLE.sub("", text).split())  # some stores' number formats begin or group with spaces

@@ -48,7 +48,7 @@ def answers_by_key(writes: Sequence[Write], answer: BatchAnswer, key_property: s
 
     HubSpot's results come in any order and with lower-cased e-mail addresses.
     """
-    by_trace = {f"write-{number}": write.keys[0] for number, write in enumerate(writes)}
+    by_trace = {f"write-{number}": write.key for number, write in enumerate(writes)}
     by_id = {write.record_id: write.key for write in writes if write.record_id}
     by_value = {key.lower(): write.key for write in writes if not write.record_id for key in write.keys}
     answers: dict[str, Answer] = {}
