@@ -151,6 +151,10 @@ def test_to_remove_a_store_that_is_not_there_is_wrong_usage(stack: OperatedStack
         (["add", "Outlet"], "is no store's name"),
         (["add", "first"], "woohub setup"),
         (["add", "third"], "--url, --key, --secret"),
+        (["add", "third"], "WOO_COMMERCE_URL_THIRD"),
+        (["add", "outlet", "--prefix", "OUT"], "order_key_prefix: must be lower-case letters"),
+        (["add", "outlet", "--prefix", "2"], "not ending in a digit"),
+        (["add", "outlet", "--customer-id", "Outlet number"], "is no HubSpot property name"),
         (["remove", "third", "--yes"], "no store third"),
     ],
 )
@@ -176,6 +180,30 @@ def test_a_property_that_the_mapping_writes_is_no_place_for_the_stores_customer_
     assert result.exit_code == 1
     assert "phone is written by the mapping already" in result.output
     assert configured(stack) == []
+
+
+def test_what_another_store_has_is_refused_and_the_configuration_is_not_called_broken(
+    stack: OperatedStack, outlet: SimulatedShop
+) -> None:
+    store(stack, "add", "outlet")
+    third = ("--url", f"{outlet.url}/third", "--key", KEY, "--secret", SECRET)
+
+    for option in (("--prefix", "outlet-"), ("--customer-id", "woocommerce_customer_id_outlet")):
+        result = store(stack, "add", "third", *third, *option)
+
+        assert result.exit_code == 2
+        assert "several stores have the" in result.output
+        assert "cannot be read" not in result.output
+    assert [row["name"] for row in json.loads(store(stack, "list", "--json").stdout)] == ["first", "outlet"]
+
+
+@pytest.mark.usefixtures("outlet")
+def test_run_again_without_its_options_the_command_keeps_prefix_and_property(stack: OperatedStack) -> None:
+    store(stack, "add", "outlet", "--prefix", "old-", "--customer-id", "outlet_number")
+
+    assert store(stack, "add", "outlet").exit_code == 0
+    row = json.loads(store(stack, "list", "--json").stdout)[1]
+    assert (row["order_key_prefix"], row["customer_id_property"]) == ("old-", "outlet_number")
 
 
 def test_a_wrong_key_leaves_nothing_behind(stack: OperatedStack, outlet: SimulatedShop) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, TypeAdapter
@@ -60,13 +62,6 @@ def _shared(stores: Mapping[str, StoreSettings], first_prefix: str) -> Iterator[
 
 
 def write(stores: Mapping[str, StoreSettings]) -> bytes:
-    """The stores as the file has them, without defaults."""
-    rows = {
-        name: _Row(
-            url=row.url,
-            order_key_prefix=row.order_key_prefix,
-            customer_id_property=row.customer_id_property or None,
-        )
-        for name, row in sorted(stores.items())
-    }
-    return _File(stores=rows).model_dump_json(indent=2, exclude_defaults=True).encode() + b"\n"
+    """The stores as the file has them, without defaults. Mistakes stay in it: `read` names them."""
+    rows = {name: {field: text for field, text in asdict(row).items() if text} for name, row in sorted(stores.items())}
+    return json.dumps({"stores": rows}, indent=2).encode() + b"\n"

@@ -19,7 +19,7 @@ from woohub_cli.cli_errors import WrongUsage
 from woohub_cli.consent import YesOption, confirm
 from woohub_cli.environment import STORE_VARIABLES
 from woohub_cli.options import DryRunOption, StackOptions, command
-from woohub_cli.rendering import hints, output
+from woohub_cli.rendering import output
 from woohub_cli.rendering.steps import finish, show_each
 from woohub_cli.rendering.typer_help import Group
 from woohub_cli.set_up import further_stores, store_setup
@@ -86,15 +86,17 @@ def add(
     """
     if not environment.store_named(name):
         raise WrongUsage(f"{FIRST_SHOWN!r} is the stack's own store, which `woohub setup` sets up")
+    output.about_store(name)
     first = options.target
     env = environment.read(os.environ, Path.cwd(), name)
     given = [text or env.get(variable, "") for text, variable in zip((url, key, secret), STORE_VARIABLES, strict=True)]
     if missing := [option for option, text in zip(("--url", "--key", "--secret"), given, strict=True) if not text]:
-        raise WrongUsage(f"the store is not known: {', '.join(missing)}")
+        ways = f"give {', '.join(missing)}, or put {', '.join(STORE_VARIABLES)} into .env"
+        raise WrongUsage(f"the store's address or key is missing: {ways}")
     access = StoreCredentials(*(text.strip() for text in given))
     others = dict(stack_configuration.current(first).stores)
-    known = others.get(name)
-    wanted = StoreSettings(access.url, prefix or (known.order_key_prefix if known else ""), customer_id)
+    known = others.get(name, StoreSettings())
+    wanted = StoreSettings(access.url, prefix or known.order_key_prefix, customer_id or known.customer_id_property)
     refuse_twins(first, name, wanted, others)
     env.pop("HUBSPOT_API_KEY", None)  # the stack has its token; a store adds nothing to that
     reach = Reach.usual()
@@ -105,9 +107,9 @@ def add(
 
 
 def _for_addition(step: Step, name: str) -> Step:
-    """Its texts name this command, which continues where it stopped, and the store's variables."""
+    """Its texts name this command, which continues where it stopped."""
     fix, detail = (text.replace("woohub setup", f"woohub store add {name}") for text in (step.fix, step.detail))
-    return replace(step, fix=hints.for_store(fix, name), detail=hints.for_store(detail, name))
+    return replace(step, fix=fix, detail=detail)
 
 
 @command(app, "list")
@@ -177,6 +179,7 @@ def remove(
     """
     if not environment.store_named(name):
         raise WrongUsage(f"{FIRST_SHOWN!r} is the stack's own store: `woohub remove` is for the whole stack")
+    output.about_store(name)
     env = environment.read(os.environ, Path.cwd(), name)
     target = stacks.find(options.stack, env, Path.cwd(), name)
     others = dict(stack_configuration.current(target).stores)

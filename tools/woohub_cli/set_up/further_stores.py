@@ -21,6 +21,7 @@ from woohub.metrics import COUNTED_APART
 from woohub.reconcile.watermark import START, Watermark, WatermarkParameter
 from woohub.stores import StoreSettings
 from woohub_cli.check_result import Result, Step
+from woohub_cli.cli_errors import WrongUsage
 from woohub_cli.stack import stack_configuration
 from woohub_cli.stack.stacks import Stack
 from woohub_cli.stack.stored_objects import replace
@@ -36,9 +37,14 @@ DAYS_TO_RESTORE = 7  # a removed store's secrets
 
 
 def with_stores(stack: Stack, wanted: Mapping[str, StoreSettings]) -> ConfigurationVersion:
-    """The configuration with these further stores; ConfigurationUnreadable names what they may not be."""
+    """The configuration with these further stores; WrongUsage names what they may not be."""
     objects = read_objects(stack.aws.s3, stack.output(stack_configuration.OUTPUT))
-    return parse({**objects, STORES_KEY: StoredObject("", stores_file.write(wanted))})
+    content = stores_file.write(wanted)
+    try:
+        stores_file.read(content, parse(objects).mapping.order_key_prefix)
+    except InvalidParameter as error:
+        raise WrongUsage(f"{error}; --prefix and --customer-id choose others, so nothing was changed") from error
+    return parse({**objects, STORES_KEY: StoredObject("", content)})
 
 
 def put(stack: Stack, name: str, settings: StoreSettings | None) -> None:

@@ -57,7 +57,7 @@ class Addition:
         return self.stack.store
 
     def run(self, *, dry_run: bool) -> Iterator[Step]:
-        """One step at a time; run again, it continues where it stopped. ConfigurationUnreadable for what cannot be."""
+        """One step at a time; run again, it continues where it stopped. WrongUsage for what cannot be."""
         wanted = {**self.others, self.name: self.settings}
         mappings = further_stores.with_stores(self.stack, wanted).mappings
         table, others = mappings[self.name], mappings.values()
