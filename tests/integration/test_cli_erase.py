@@ -122,6 +122,26 @@ def test_what_is_queued_of_the_person_is_deleted_and_nothing_else(shop: Operated
     assert shop.stack.visible("DeadLetterQueueUrl") == 1
 
 
+@pytest.mark.parametrize("written", ["rose&amp;tom@example.com", "ROSE&tom@\u200bexample.com"])
+def test_an_address_is_found_in_a_message_however_the_store_writes_it(shop: OperatedStack, written: str) -> None:
+    shop.stack.reject(7, {"billing": {"email": written}}, reason="refused")
+
+    assert erased(shop, "--yes", email="tom@example.com")["dead_letters_deleted"] == 0
+    assert erased(shop, "--yes", email="rose&tom@example.com")["dead_letters_deleted"] == 1
+
+
+def test_orders_without_a_contact_are_found_however_the_store_writes_the_address(
+    shop: OperatedStack, consumer: StackConsumer
+) -> None:
+    place(shop, f"\u200b{JANE}", created=LONG_AGO_S)
+    consumer.deliver()
+    shop.portal.objects.records["0-1"].clear()
+
+    erased(shop, "--yes")
+
+    assert names(shop) == ["", "", " - Joe Doe", ""]
+
+
 def test_whoever_hubspot_does_not_know_is_entered_in_the_list_and_nothing_is_blocked(shop: OperatedStack) -> None:
     facts = erased(shop, "--yes", email="somebody@else.example")
 

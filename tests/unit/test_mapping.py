@@ -148,8 +148,11 @@ def test_the_address_of_an_order_is_that_of_its_contact(written: object) -> None
     assert MAPPING.email(placed) == MAPPING.contact_from_order(placed).get("email", "")
 
 
-def test_an_address_is_not_decoded() -> None:
-    assert MAPPING.contact_from_order(billed(email="a&amp;b@x.example"))["email"] == "a&amp;b@x.example"
+def test_an_account_and_its_orders_are_one_contact_though_wordpress_stores_the_accounts_address_escaped() -> None:
+    address = "a&b@x.example"
+
+    assert MAPPING.contact_from_order(billed(email=address))["email"] == address
+    assert MAPPING.contact_from_customer(customer(email="A&amp;b@x.example"))["email"] == address
 
 
 @pytest.mark.parametrize(
@@ -211,6 +214,24 @@ def test_the_close_date_is_utc() -> None:
     placed = order(date_created="2023-10-26T06:00:00", date_created_gmt="2023-10-26T10:00:00")
 
     assert MAPPING.deal(placed)["closedate"] == "2023-10-26T10:00:00Z"
+
+
+@pytest.mark.parametrize("unusable", [None, "", False, "0000-00-00T00:00:00"], ids=repr)
+def test_without_it_the_close_date_is_the_local_date_at_the_offset_of_the_last_change(unusable: object) -> None:
+    placed = order(
+        date_created="2023-10-26T06:00:00",
+        date_created_gmt=unusable,
+        date_modified="2023-10-26T07:30:00",
+        date_modified_gmt="2023-10-26T11:30:00",
+    )
+
+    assert MAPPING.deal(placed)["closedate"] == "2023-10-26T10:00:00Z"
+
+
+def test_where_the_store_knows_local_dates_only_the_close_date_is_that() -> None:
+    placed = order(date_created="2023-10-26T06:00:00", date_modified="2023-10-26T07:30:00")
+
+    assert MAPPING.deal(placed)["closedate"] == "2023-10-26T06:00:00Z"
 
 
 @pytest.mark.parametrize(

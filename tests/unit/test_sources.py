@@ -57,6 +57,84 @@ def test_lists_and_objects_become_text_only_where_the_row_asks_for_it(content: o
     assert value("meta_data.plugin", given, **{"as": "text"}) == asked
 
 
+def with_gaps(rows: list[Any]) -> dict[str, Any]:
+    """As PHP writes a list from which a row was removed."""
+    return {str(number): row for number, row in enumerate(rows, 1)}
+
+
+@pytest.mark.parametrize("as_sent", [list, with_gaps])
+def test_a_list_is_read_also_where_php_writes_it_as_an_object(as_sent: Any) -> None:
+    rows = as_sent([{"code": "save10", "number": "A-1"}, {"code": "summer", "number": "B-2"}])
+    given = order(coupon_lines=rows, meta_data=as_sent(meta(("parcels", rows), ("words", as_sent(["red", "blue"])))))
+
+    assert value("coupon_lines.code", given) == "save10, summer"
+    assert value("meta_data.parcels.number", given) == "A-1, B-2"
+    assert value("meta_data.words", given, **{"as": "text"}) == "red, blue"
+
+
+def test_an_object_whose_names_are_numbers_is_read_by_them() -> None:
+    given = order(meta_data=meta(("seats", {"12": {"name": "Ann"}, "13": {"name": "Bob"}})))
+
+    assert value("meta_data.seats.13.name", given) == "Bob"
+
+
+DAY = "2026-12-24"
+
+
+@pytest.mark.parametrize(
+    ("written", "day", "moment"),
+    [
+        (DAY, DAY, f"{DAY}T00:00:00Z"),
+        ("20261224", DAY, f"{DAY}T00:00:00Z"),  # as date pickers store it
+        (20261224, DAY, f"{DAY}T00:00:00Z"),
+        (f"{DAY} 10:00", DAY, f"{DAY}T10:00:00Z"),
+        (f"{DAY}T23:30:00-05:00", "2026-12-25", "2026-12-25T04:30:00Z"),
+        ("24/12/2026", "", ""),  # may be another day elsewhere
+        ("1795473600", "", ""),
+        ("0000-00-00", "", ""),
+        ("2026-02-30", "", ""),
+        ("0001-01-01T00:00:00+14:00", "", ""),
+        ("", "", ""),
+    ],
+    ids=repr,
+)
+def test_dates_of_plugins_are_read_in_any_form_of_iso_8601(written: object, day: str, moment: str) -> None:
+    given = order(meta_data=meta(("due", written)))
+
+    assert value("meta_data.due", given, **{"as": "date"}) == day
+    assert value("meta_data.due", given, **{"as": "datetime"}) == moment
+
+
+PAID = {
+    "date_modified": "2026-11-23T17:50:00",
+    "date_modified_gmt": "2026-11-23T22:50:00",
+    "date_paid": "2026-11-23T20:41:00",
+}
+
+
+@pytest.mark.parametrize("gmt", [{"date_paid_gmt": "2026-11-24T01:41:00"}, {"date_paid_gmt": None}, {}], ids=repr)
+@pytest.mark.parametrize("source", ["date_paid", "date_paid_gmt"])
+def test_a_date_of_the_store_is_the_same_moment_whichever_of_its_two_fields_is_named(
+    source: str, gmt: dict[str, str]
+) -> None:
+    assert value(source, order(**PAID, **gmt), **{"as": "datetime"}) == "2026-11-24T01:41:00Z"
+
+
+def test_as_a_day_a_date_of_the_store_is_that_of_its_field() -> None:
+    given = order(**PAID, date_paid_gmt="2026-11-24T01:41:00")
+
+    assert value("date_paid", given, **{"as": "date"}) == "2026-11-23"
+    assert value("date_paid_gmt", given, **{"as": "date"}) == "2026-11-24"
+
+
+@pytest.mark.parametrize(
+    "none", [None, "", False, "0000-00-00T00:00:00", "-0001-11-30T00:00:00", "1970-01-01T00:00:00"]
+)
+@pytest.mark.parametrize("shape", ["date", "datetime"])
+def test_what_stands_for_no_date_is_none(none: object, shape: str) -> None:
+    assert value("date_paid", order(date_paid=none, date_paid_gmt=none), **{"as": shape}) == ""
+
+
 @pytest.mark.parametrize("odd", [None, "", 0, "text", {"7": {"key": "k", "value": "v"}}, [None, 1, {"value": "v"}, {}]])
 def test_whatever_a_store_sends_as_meta_data_can_be_read(odd: object) -> None:
     assert value("meta_data.k", order(meta_data=odd)) == ("v" if isinstance(odd, dict) else "")

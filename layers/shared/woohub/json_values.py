@@ -37,6 +37,11 @@ def identifier(content: Mapping[str, Any]) -> int:
     return whole_number(content.get("id")) or 0
 
 
+def is_numbered(value: object) -> bool:
+    """Whether an object is a list with gaps: where rows were removed from a list, PHP writes {"0": …, "2": …}."""
+    return isinstance(value, dict) and bool(value) and all(name.isdecimal() for name in value)
+
+
 def whole_number(value: object) -> int | None:
     """The number that 12, 12.0, "12" and " 12 " mean, as plugins write it; None for any other value.
 

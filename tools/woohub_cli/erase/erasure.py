@@ -155,7 +155,7 @@ class Erasure:
         unread = []
         for each in self._stores:
             try:
-                theirs = list(_orders_of(each.store, addresses, before_ms)) if each.store else []
+                theirs = list(_orders_of(each.store, each.mapping, addresses, before_ms)) if each.store else []
                 orders |= {each.mapping.deal_key(order.id): order for order in theirs}
             except (PermanentError, TransientError) as error:
                 unread.append(f"the store could not be searched for orders ({error})")
@@ -237,16 +237,13 @@ def _words(text: str) -> list[str]:
     return [word for word in re.split(r"[\s,.]+", text.lower()) if len(word) >= MIN_NAME_CHARACTERS]
 
 
-def _orders_of(store: Store, addresses: Collection[str], before_ms: int) -> Iterator[Order]:
+def _orders_of(store: Store, mapping: FieldMapping, addresses: Collection[str], before_ms: int) -> Iterator[Order]:
+    """Those whose contact has one of these addresses, however the store writes it."""
     for address in addresses:
         for row in store.search_orders(address):
             with suppress(InvalidPayload):  # the engine cannot read it either: it has no deal
                 event = order_event(row, round(time.time() * 1000), store.ahead_s)
-                if (
-                    event
-                    and event.order.billing.email.strip().lower() in addresses
-                    and is_from_before(event, before_ms)
-                ):
+                if event and mapping.email(event.order) in addresses and is_from_before(event, before_ms):
                     yield event.order
 
 

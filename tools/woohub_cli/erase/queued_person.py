@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from woohub.mapping.values import INVISIBLE
 from woohub_cli.dlq import dead_letter_queue
 from woohub_cli.dlq.dead_letters import DeadLetter
 from woohub_cli.rendering.output import Advance
@@ -35,13 +37,14 @@ def is_about(letter: DeadLetter, addresses: Collection[str], until_ms: int) -> b
 
 
 def _text(body: bytes) -> str:
-    """A body in lower case, without JSON's escapes."""
+    """A body in lower case, without the escapes of JSON and HTML, and without what no address has."""
     try:
-        return json.dumps(json.loads(body), ensure_ascii=False).lower()
+        text = json.dumps(json.loads(body), ensure_ascii=False)
     except (ValueError, RecursionError):
-        return body.decode(errors="replace").lower()
+        text = body.decode(errors="replace")
+    return INVISIBLE.sub("", html.unescape(text)).lower()
 
 
 def _holds(text: str, address: str) -> bool:
     """Whether a text has this address, and not only a longer one that ends or begins with it."""
-    return bool(re.search(rf"(?<![\w.+'-]){re.escape(address)}(?![\w-]|\.\w)", text))
+    return bool(re.search(rf"(?<![\w.+&'-]){re.escape(address)}(?![\w-]|\.\w)", text))

@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from woohub import dates
+from woohub.json_values import is_numbered
 from woohub.mapping.computed import COMPUTED
 from woohub.mapping.rows import META, PLACEHOLDER, DealRow
 from woohub.store.payload_types import decimal_text, number_text, objects
-from woohub.store.payloads import Order, Payload, value_of
+from woohub.store.payloads import LOCAL_DATES, Dated, Order, Payload, value_of
 
 MAX_TEXT_CHARACTERS = 65_536  # of one text property in HubSpot
 MAX_EMAIL_CHARACTERS = 254  # RFC 5321, as corrected by erratum 1690
@@ -44,7 +45,7 @@ def value_reader(sources: tuple[str, ...], row: DealRow) -> Value:
     if row.text:
         return _from_text(row.text)
     shape = all_as_text if row.is_text_asked_for else SHAPES[row.shape]
-    readers = [_getter(tuple(source.split("."))) for source in sources]
+    readers = [_reader(source, row.shape) for source in sources]
     if len(readers) == 1:
         get = readers[0]
         return lambda source: shape(get(source))
@@ -84,6 +85,20 @@ def _filled(words: list[str], fields: list[str]) -> str:
     return before + "".join(between) + fields[last] + after
 
 
+def _reader(name: str, shape: str) -> Callable[[Source], object]:
+    """How to read a source. One of the store's own dates is none where the store writes zeros or 1970 for it.
+
+    As a moment it is in UTC, whichever of its two fields is named; as a day it is that of the field.
+    """
+    get = _getter(tuple(name.split(".")))
+    local = name.removesuffix("_gmt")
+    if local not in LOCAL_DATES or shape not in ("date", "datetime"):
+        return get
+    if shape == "date":
+        return lambda source: dates.usable(get(source))
+    return lambda source: source.in_utc(local) if isinstance(source, Dated) else get(source)
+
+
 def _getter(path: tuple[str, ...]) -> Callable[[Source], object]:
     """How to follow a path from the top, decided once: it is done for every order."""
     name, rest = path[0], path[1:]
@@ -105,18 +120,27 @@ def _path_getter(name: str, rest: tuple[str, ...]) -> Callable[[Source], object]
 
 def _field(source: object, name: str) -> object:
     """A field; of a list, such as the line items, that of each."""
-    return [_field(item, name) for item in source] if isinstance(source, list) else value_of(source, name)
+    rows = _rows(source, name)
+    return value_of(source, name) if rows is None else [_field(row, name) for row in rows]
 
 
 def _look_up(source: object, path: tuple[str, ...]) -> object:
     """Follow a path; of a list, such as the line items, everything that it leads to."""
     for depth, name in enumerate(path):
-        if isinstance(source, list):
-            return [_look_up(item, path[depth:]) for item in source]
+        rows = _rows(source, name)
+        if rows is not None:
+            return [_look_up(row, path[depth:]) for row in rows]
         if name == META and path[depth + 1 :]:
             return _meta(source, path[depth + 1 :])
         source = value_of(source, name)
     return source
+
+
+def _rows(source: object, name: str) -> list[object] | None:
+    """What is in a list, also in one with gaps, each of which may have the field; None of anything else."""
+    if isinstance(source, dict) and name not in source and is_numbered(source):
+        return list(source.values())
+    return source if isinstance(source, list) else None
 
 
 def _meta(source: object, path: tuple[str, ...]) -> object:
@@ -186,6 +210,8 @@ def all_as_text(value: object) -> str:
     if isinstance(value, list):
         return _cut(", ".join(text for item in value if (text := all_as_text(item))))
     content = value.content if isinstance(value, MetaValue) else value
+    if isinstance(content, dict) and is_numbered(content):
+        content = list(content.values())
     if isinstance(content, dict) or (
         isinstance(content, list) and any(isinstance(item, list | dict) for item in content)
     ):
@@ -194,8 +220,11 @@ def all_as_text(value: object) -> str:
 
 
 def _email(value: object) -> str:
-    """Without the invisible characters that come with pasted text: no address has any."""
-    text = _raw(value)
+    """Without the invisible characters that come with pasted text: no address has any.
+
+    WordPress stores the `&` of an account's address as `&amp;`.
+    """
+    text = _words(value)
     return _cut((text if text.isprintable() else INVISIBLE.sub("", text)).lower())
 
 
@@ -206,7 +235,7 @@ def _id(value: object) -> str:
 
 def _datetime(value: object) -> str:
     try:
-        return dates.to_utc(_raw(value)) + "Z"  # HubSpot accepts no date without a zone
+        return dates.whole_seconds(_raw(value)) + "Z"  # HubSpot accepts no date without a zone
     except ValueError:
         return ""
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from woohub.counted import counted
 from woohub.http import Response
-from woohub.json_values import identifier
+from woohub.json_values import identifier, is_numbered
 from woohub.store import error_pages, redirects, refusals
 from woohub.store.connection import Connection
 from woohub.store.requests import StoreOverloaded, StoreRefused, StoreRequest, StoreUnavailable
@@ -67,10 +67,8 @@ def _next_value(text: str, start: int) -> int:
 
 
 def _is_numbered(content: Any) -> bool:
-    """Whether this is a list from which a plugin removed rows: PHP then writes {"0": …, "2": …}."""
-    if not isinstance(content, dict) or not content:
-        return False
-    return all(name.isdecimal() and isinstance(row, dict) for name, row in content.items())
+    """Whether this is a list from which a plugin removed rows."""
+    return is_numbered(content) and all(isinstance(row, dict) for row in content.values())
 
 
 def _names(content: Any) -> str:

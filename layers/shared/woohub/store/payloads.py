@@ -41,6 +41,7 @@ CUSTOMER = "customer"  # customer.* topics fire for every WordPress user, editor
 UNDATED = "1970-01-01T00:00:00"  # older than anything
 CLOCKS_CHANGE_S = 2 * 3600  # what summer time may account for, at most
 LARGEST_OFFSET_S = 14 * 3600  # of a time zone
+LOCAL_DATES = frozenset({"date_created", "date_modified", "date_paid", "date_completed"})  # each beside its `…_gmt`
 ERASED_EMAIL = "deleted@site.invalid"  # what WordPress writes for an address it erases, in every language
 
 
@@ -116,6 +117,14 @@ class Dated(Payload):
     def created_by_local_date(self) -> str:
         """When it was made, by its local date and the offset that the dates of the last change show; "" for no date."""
         return _by_offset(self.date_created or "", self.date_modified or "", self.date_modified_gmt or "")
+
+    def in_utc(self, name: str) -> str:
+        """One of LOCAL_DATES in UTC: by its `…_gmt`, or by the offset that the dates of the last change show.
+
+        As it is where neither is there (API v1); "" for no date.
+        """
+        stated, local = dates.usable(self.get(f"{name}_gmt")), dates.usable(self.get(name))
+        return stated or _by_offset(local, self.date_modified or "", self.date_modified_gmt or "") or local
 
     @property
     def modified_at(self) -> str:
