@@ -354,3 +354,22 @@ def test_a_store_that_is_down_raises_what_it_said() -> None:
 
     with pytest.raises(StoreUnavailable, match="500"):
         list(fixture.store().orders(ByDate("2026-11-23T22:00:00")))
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        InjectedFault("hold", path="/orders", count=1),
+        InjectedFault(status=500, path="/orders", count=3),
+        InjectedFault("hold", path="/customers", count=1),
+    ],
+    ids=["silence", "crashes", "accounts"],
+)
+def test_a_list_that_fails_and_turns_out_to_be_empty_has_no_record_at_fault(fault: InjectedFault) -> None:
+    fixture = ReconcileFixture().with_webhooks()
+    fixture.shop.faults.add(fault)
+
+    report = fixture.run()
+
+    assert (report.complete, report.failed, report.unreadable) == (True, {}, {})
+    assert fault.hits == fault.count

@@ -24,7 +24,7 @@ class Unreadable(StoreUnavailable):
 
 def failing_ids(ids: Sequence[int], can_read: CanRead) -> Iterator[int]:
     """Those of `ids`, which cannot be read together, that are the reason; `can_read` says whether these can be."""
-    size = -(-len(ids) // PARTS)
+    size = -(-len(ids) // PARTS) or 1
     for start in range(0, len(ids), size):
         part = ids[start : start + size]
         if can_read(part):
