@@ -443,18 +443,22 @@ def test_where_nothing_is_counted_the_last_delivery_is_not_known(
 CLONE = "https://staging.shop.example/"
 
 
-@pytest.mark.parametrize("counts", [True, False])
-def test_the_log_says_which_other_site_delivered(
-    shop: OperatedStack, monkeypatch: pytest.MonkeyPatch, counts: bool
-) -> None:
+def logged(monkeypatch: pytest.MonkeyPatch, *lines: dict[str, Any]) -> None:
+    """The ingest function's log has these lines."""
     logs = boto3.client("logs")
     monkeypatch.setattr("woohub_cli.stack.traces._group", lambda *_: "ingest")
     logs.create_log_group(logGroupName="ingest")
     logs.create_log_stream(logGroupName="ingest", logStreamName="stream")
-    line = json.dumps({"ForeignSource": 1, "source": CLONE})
     at = round(time.time() * 1000)
-    event: Any = {"timestamp": at, "message": line}
-    logs.put_log_events(logGroupName="ingest", logStreamName="stream", logEvents=[event] * 2)
+    events: Any = [{"timestamp": at, "message": json.dumps(line)} for line in lines]
+    logs.put_log_events(logGroupName="ingest", logStreamName="stream", logEvents=events)
+
+
+@pytest.mark.parametrize("counts", [True, False])
+def test_the_log_says_which_other_site_delivered(
+    shop: OperatedStack, monkeypatch: pytest.MonkeyPatch, counts: bool
+) -> None:
+    logged(monkeypatch, *[{"ForeignSource": 1, "source": CLONE}] * 2)
     shop.metric("ForeignSource", 2)
     counted = metrics.of(shop.stack.stack, time.time()) if counts else LoggedMetrics(shop.stack.stack, time.time())
     looked_at = context(shop, monkeypatch, metrics=counted)
@@ -464,6 +468,42 @@ def test_the_log_says_which_other_site_delivered(
     assert other_sites.outcome is Result.FAILED
     assert "another site: 2 deliveries," in other_sites.detail
     assert CLONE in other_sites.detail
+
+
+@pytest.mark.parametrize(
+    ("cause", "fix"),
+    [
+        ("rest_no_route", "woocommerce_webhook_deliver_async"),
+        ("woocommerce_rest_cannot_view", "the user a webhook belongs to"),
+        ("woocommerce_api_user_cannot_read_order", "the user a webhook belongs to"),
+        ("woocommerce_rest_invalid_shop_order_id", "version 1 of the REST API"),
+        ("topic_mismatch", "the legacy API"),
+        ("not_json", "a plugin"),
+        ("too_large", "shorten"),
+        ("rest_api_unavailable", "the ingest function's log"),
+    ],
+)
+def test_what_helps_against_lost_events_goes_by_their_cause(
+    shop: OperatedStack, monkeypatch: pytest.MonkeyPatch, cause: str, fix: str
+) -> None:
+    logged(monkeypatch, *[{"LostEvent": 1, "cause": cause}] * 2)
+    shop.metric("LostEvent", 2)
+
+    events = step(context(shop, monkeypatch), "events")
+
+    assert f": {cause} (2)" in events.detail
+    assert fix in events.fix
+
+
+def test_each_cause_of_lost_events_has_its_fix_once(shop: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    causes = ["rest_no_route", "woocommerce_rest_cannot_view", "woocommerce_api_user_cannot_read_order"]
+    logged(monkeypatch, *[{"LostEvent": 1, "cause": cause} for cause in [*causes, causes[0]]])
+    shop.metric("LostEvent", 4)
+
+    events = step(context(shop, monkeypatch), "events")
+
+    assert "rest_no_route (2)" in events.detail
+    assert events.fix.count("woocommerce_webhook_deliver_async") == events.fix.count("the user a webhook") == 1
 
 
 def test_a_store_that_signs_with_another_secret_is_told_where_aws_counts_nothing(

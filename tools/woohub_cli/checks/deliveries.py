@@ -10,6 +10,7 @@ from woohub.counted import counted
 from woohub_cli.check_result import Result, Step
 from woohub_cli.checks import store
 from woohub_cli.checks.health_context import HealthContext, ago
+from woohub_cli.checks.lost_events import lost_events
 from woohub_cli.set_up import store_setup, store_webhooks
 from woohub_cli.stack import traces
 from woohub_cli.stack.metrics import DAY, Counts
@@ -92,12 +93,7 @@ def _refusals(context: HealthContext) -> Iterator[Step]:
         yield _refused(context.metrics, refused)
     lost = context.metrics.total("LostEvent", DAY)
     if lost:
-        detail = f"{counted(lost, 'delivery')} of the last day with an error message instead of an order or customer"
-        fix = (
-            "the user a webhook belongs to may be gone, or no longer see orders: delete our webhooks in the store and "
-            "run `woohub setup`: they become those of the key's user; \"cause\" in the ingest function's log says more"
-        )
-        yield Step("events", Result.FAILED, detail, fix)
+        yield lost_events(context, lost)
     if not refused and not lost:
         yield Step("signatures", Result.OK, "no delivery rejected for a day")
 

@@ -1,0 +1,58 @@
+"""What doctor says of signed deliveries that held no order or customer: what each cause means, and what helps."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+from woohub.aws_errors import AWS_ERRORS
+from woohub.counted import counted
+from woohub.metrics import LOST_EVENT
+from woohub_cli.check_result import Result, Step
+from woohub_cli.checks.health_context import HealthContext
+from woohub_cli.stack import traces
+from woohub_cli.stack.metrics import DAY
+
+ANEW = "delete our webhooks in the store and run `woohub setup`, which makes them anew for the key's user"
+OWNER = f"the user a webhook belongs to may be gone, or no longer see orders: {ANEW}"
+LOG = 'the ingest function\'s log says more ("cause")'
+ADVICE = (  # the ingest function's cause, and what helps; the first that fits
+    (
+        re.compile("rest_no_route"),
+        "the store delivers before WooCommerce's REST API is loaded, which a checkout of blocks does when deliveries "
+        "are not queued: remove the plugin or code that sets the filter `woocommerce_webhook_deliver_async` to false",
+    ),
+    (re.compile("_cannot_"), OWNER),
+    (
+        re.compile("invalid_shop_order_id"),
+        f"a webhook uses version 1 of the REST API, which cannot read the orders of a store with HPOS: {ANEW}",
+    ),
+    (re.compile("topic_mismatch"), f"a webhook uses the legacy API, or a plugin changes what is delivered: {ANEW}"),
+    (re.compile("not_json"), "a plugin changes what is delivered: look for it among those that extend webhooks"),
+    (re.compile("too_large"), "shorten the order or customer in the store: no message can hold it"),
+)
+
+
+def lost_events(context: HealthContext, lost: int) -> Step:
+    """The step on so many deliveries of the last day."""
+    causes = _causes(context)
+    detail = f"{counted(lost, 'delivery')} of the last day with an error message instead of an order or customer"
+    if causes:
+        detail += f": {', '.join(f'{cause} ({times})' for cause, times in causes.most_common())}"
+    return Step("events", Result.FAILED, detail, "; ".join(dict.fromkeys(_fixes(causes))) or f"{OWNER}; {LOG}")
+
+
+def _fixes(causes: Iterable[str]) -> Iterable[str]:
+    for cause in causes:
+        yield next((fix for pattern, fix in ADVICE if pattern.search(cause)), f"{OWNER}; {LOG}")
+
+
+def _causes(context: HealthContext) -> Counter[str]:
+    """How often the log has each cause; none where it cannot be read."""
+    since_ms = round((context.now - DAY) * 1000)
+    try:
+        lines = traces.of_function(context.stack, "IngestFunction", LOST_EVENT, since_ms)
+        return Counter(str(said["cause"]) for _, said in lines if LOST_EVENT in said and said.get("cause"))
+    except AWS_ERRORS:
+        return Counter()
