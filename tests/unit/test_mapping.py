@@ -228,6 +228,17 @@ def test_without_it_the_close_date_is_the_local_date_at_the_offset_of_the_last_c
     assert MAPPING.deal(placed)["closedate"] == "2023-10-26T10:00:00Z"
 
 
+def test_of_two_dates_that_contradict_each_other_the_close_date_is_the_earlier() -> None:
+    placed = order(
+        date_created="2023-10-26T06:00:00",
+        date_created_gmt="2031-01-05T15:00:00",
+        date_modified="2023-10-26T07:30:00",
+        date_modified_gmt="2023-10-26T11:30:00",
+    )
+
+    assert MAPPING.deal(placed)["closedate"] == "2023-10-26T10:00:00Z"
+
+
 def test_where_the_store_knows_local_dates_only_the_close_date_is_that() -> None:
     placed = order(date_created="2023-10-26T06:00:00", date_modified="2023-10-26T07:30:00")
 

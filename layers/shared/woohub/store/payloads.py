@@ -108,10 +108,7 @@ class Dated(Payload):
 
         Of two dates that contradict each other the earlier one: it was written with the order, not later by a person.
         """
-        stated, by_local_date = self.date_created_gmt or "", self.created_by_local_date
-        if stated > by_local_date > "" and dates.seconds_between(by_local_date, stated) > CLOCKS_CHANGE_S:
-            return by_local_date
-        return stated or by_local_date or self.date_created or ""
+        return self._utc(self.date_created_gmt or "", self.date_created or "")
 
     @property
     def created_by_local_date(self) -> str:
@@ -119,12 +116,14 @@ class Dated(Payload):
         return _by_offset(self.date_created or "", self.date_modified or "", self.date_modified_gmt or "")
 
     def in_utc(self, name: str) -> str:
-        """One of LOCAL_DATES in UTC: by its `…_gmt`, or by the offset that the dates of the last change show.
+        """One of LOCAL_DATES in UTC, in the same way as `created_at`."""
+        return self._utc(dates.usable(self.get(f"{name}_gmt")), dates.usable(self.get(name)))
 
-        As it is where neither is there (API v1); "" for no date.
-        """
-        stated, local = dates.usable(self.get(f"{name}_gmt")), dates.usable(self.get(name))
-        return stated or _by_offset(local, self.date_modified or "", self.date_modified_gmt or "") or local
+    def _utc(self, stated: str, local: str) -> str:
+        by_local_date = _by_offset(local, self.date_modified or "", self.date_modified_gmt or "")
+        if stated > by_local_date > "" and dates.seconds_between(by_local_date, stated) > CLOCKS_CHANGE_S:
+            return by_local_date
+        return stated or by_local_date or local
 
     @property
     def modified_at(self) -> str:
