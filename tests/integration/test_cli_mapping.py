@@ -122,7 +122,7 @@ def test_mistakes_are_named_with_file_and_place(shop: OperatedStack) -> None:
 def test_a_file_that_is_not_there_is_named(shop: OperatedStack) -> None:
     result = CliRunner().invoke(app, ["mapping", "check"], env=shop.environment)
 
-    assert (result.exit_code, "mapping.toml cannot be read" in result.output) == (2, True)
+    assert (result.exit_code, "there is no file mapping.toml: " in result.output) == (2, True)
 
 
 def test_a_diff_says_what_changes_and_which_records(shop: OperatedStack) -> None:

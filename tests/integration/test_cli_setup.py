@@ -624,6 +624,15 @@ def test_a_hubspot_that_does_not_answer_is_named(terminal: Terminal) -> None:
     assert "http://127.0.0.1:9" in result.stdout
 
 
+def test_an_address_of_hubspot_that_is_none_is_named(terminal: Terminal) -> None:
+    result = terminal.run("--hubspot-only", HUBSPOT_API_KEY=DEFAULT_TOKEN, HUBSPOT_API_URL="api.hubapi.com")
+
+    assert result.exit_code == 2
+    assert (
+        "HUBSPOT_API_URL is api.hubapi.com, which is no address: HubSpot's is https://api.hubapi.com" in result.stderr
+    )
+
+
 def test_another_address_than_the_stacks_is_pointed_out(terminal: Terminal) -> None:
     steps = terminal.steps(HUBSPOT_API_KEY=DEFAULT_TOKEN, HUBSPOT_API_URL="https://other.example")
 

@@ -192,9 +192,10 @@ def test_what_is_longer_than_any_id_is_looked_for_as_a_number_only(shop: Operate
     facts = why(shop, "99999999999999999999999")
 
     assert facts["conclusion"] == "Neither the store nor HubSpot has an order 99999999999999999999999."
-    assert facts["next_step"].startswith(
-        "looked for: no id, as WordPress's ids end at 18446744073709551615; the store's search for the number "
-        "99999999999999999999999; HubSpot's deals by name. "
+    assert facts["next_step"].startswith("write it as in the store's list of orders")
+    assert facts["next_step"].endswith(
+        "(looked for: no id, as WordPress's ids end at 18446744073709551615; the store's search for the number "
+        "99999999999999999999999; HubSpot's deals by name)"
     )
 
 

@@ -744,6 +744,15 @@ def test_what_changed_just_now_is_on_its_way_while_the_queue_holds_something(cas
     assert not case.verify(depth=3).equal
 
 
+def test_what_differs_while_messages_wait_is_to_be_compared_again(case: Case) -> None:
+    missed_change(case)
+    case.lab.pass_time(QUARTER)
+
+    again = "3 messages waited in the queue: compare again"
+    assert again in "\n".join(map(str, lines(case.verify(depth=3))))
+    assert "waited in the queue" not in "\n".join(map(str, lines(case.verify(depth=0))))
+
+
 def test_what_changes_during_the_comparison_is_set_aside(case: Case) -> None:
     numbers = [case.place(status="pending") for _ in range(3)]
     case.lab.pass_time(60)

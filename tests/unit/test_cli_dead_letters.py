@@ -163,9 +163,16 @@ def test_the_first_characters_of_an_id_name_its_message() -> None:
     assert LetterFilter(ids=("bbbb",)).select(letters) == [letters[1]]
 
 
-@pytest.mark.parametrize("start", ["aaaa", "cccc"], ids=["of two messages", "of none"])
-def test_an_id_that_names_not_exactly_one_message_is_refused(start: str) -> None:
-    with pytest.raises(Trouble, match=f"begin with {start}"):
+@pytest.mark.parametrize(
+    ("start", "says"),
+    [
+        ("aaaa", "2 of these messages have an id that begins with aaaa"),
+        ("cccc", "an id that begins with cccc: `woohub"),
+    ],
+    ids=["of two messages", "of none"],
+)
+def test_an_id_that_names_not_exactly_one_message_is_refused(start: str, says: str) -> None:
+    with pytest.raises(Trouble, match=says):
         LetterFilter(ids=(start,)).select([received(1, "aaaa-1"), received(2, "aaaa-2")])
 
 

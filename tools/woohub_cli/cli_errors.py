@@ -8,6 +8,7 @@ from collections.abc import Callable
 from botocore.exceptions import (
     ClientError,
     HTTPClientError,
+    InvalidRegionError,
     NoCredentialsError,
     NoRegionError,
     PartialCredentialsError,
@@ -90,6 +91,7 @@ SENTENCES: tuple[tuple[type[Exception], Callable[[Exception], str]], ...] = (
     (NoCredentialsError, lambda _error: f"there are no AWS credentials: {LOG_IN}"),
     (PartialCredentialsError, lambda error: f"the AWS credentials are incomplete ({error}): {LOG_IN}"),
     (NoRegionError, lambda _error: "no AWS region is set: set AWS_REGION, or `region` in the AWS profile"),
+    (InvalidRegionError, lambda error: f"{error} Check AWS_REGION, or `region` in the AWS profile"),
     (ProfileNotFound, lambda error: f"{error}: {LOG_IN}"),
     (NoConnection, lambda error: f"AWS does not answer: {error}; check the region and the network"),
     (HTTPClientError, lambda error: f"AWS does not answer: {error}; check the network"),

@@ -91,16 +91,17 @@ def command(options: StoreOptions) -> None:
             _print_step(step, area if not diagnoses or diagnoses[-1][0] != area else "")
         diagnoses.append((area, step))
     outcomes = Counter(step.outcome for _, step in diagnoses)
-    failed, warnings = outcomes[Result.FAILED], outcomes[Result.WARNING]
-    fine = len(diagnoses) - failed - warnings
+    failed, warnings, skipped = outcomes[Result.FAILED], outcomes[Result.WARNING], outcomes[Result.SKIPPED]
+    fine = len(diagnoses) - failed - warnings - skipped
     output.answer(
         {
             "stack": context.stack.name,
             "checks": [_facts(area, step) for area, step in diagnoses],
             "failed": failed,
             "warnings": warnings,
+            "skipped": skipped,
         },
-        Text(f"\n{failed} failed, {counted(warnings, 'warning')}, {fine} fine", "bold"),
+        Text(f"\n{failed} failed, {counted(warnings, 'warning')}, {skipped} skipped, {fine} fine", "bold"),
         json=options.json,
         problems=failed > 0,
     )

@@ -55,6 +55,9 @@ def main() -> None:
 def _overlay(file: Path) -> Overlay:
     try:
         return Overlay(str(file), file.read_bytes())
+    except FileNotFoundError as error:
+        others = "name another one, or write it; `woohub mapping pull` writes what the stack has"
+        raise WrongUsage(f"there is no file {file}: {others}") from error
     except OSError as error:
         raise WrongUsage(f"{file} cannot be read: {error.strerror}") from error
 

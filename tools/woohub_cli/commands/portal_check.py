@@ -35,8 +35,8 @@ def command(
 
     Makes about 1,000 deals, 100 contacts and a few line items, all named "woohub portal check, may be deleted", and
     archives them again, after Ctrl-C or a failure too; what a broken run left is removed by the next one. Asks first,
-    with the portal's id; --yes answers. Needs only HUBSPOT_API_KEY; with --stack it is the key of that stack. Run
-    `woohub setup` on the portal first: some questions need its unique properties.
+    with the portal's id; --yes answers. Needs only HUBSPOT_API_KEY; where a stack is named, or `make local` runs, the
+    key is that stack's. Run `woohub setup` on the portal first: some questions need its unique properties.
     Ends with 1 when an answer differs from what woohub assumes, or when something could not be removed.
 
     Examples:

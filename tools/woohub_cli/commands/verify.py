@@ -73,6 +73,8 @@ def command(
     target = options.target_if_named
     if queue_repairs and target is None:
         raise WrongUsage("--repair puts orders on a stack's queue: name the stack with --stack")
+    if html:
+        _refuse_unwritable(html)
     store, hubspot = connections.store(target, options.env), connections.hubspot(target, options.env)
     report, repaired = _compared(
         target, store, hubspot, asked, all_customers=all_customers, queue_repairs=queue_repairs
@@ -135,6 +137,14 @@ def _noted(notes: Counter[str]) -> Callable[..., None]:
 
 def _depth(stack: Stack | None) -> Callable[[], int]:
     return lambda: stack_status.depth(stack).total if stack else 0
+
+
+def _refuse_unwritable(file: Path) -> None:
+    """Before anything is compared: that may take long."""
+    if file.is_dir():
+        raise WrongUsage(f"{file} cannot be written: it is a folder")
+    if not file.parent.is_dir():
+        raise WrongUsage(f"{file} cannot be written: there is no folder {file.parent}")
 
 
 def _write(file: Path, text: str) -> None:

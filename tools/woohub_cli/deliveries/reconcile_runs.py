@@ -14,13 +14,13 @@ from woohub.reconcile.watermark import Watermark
 from woohub.store.client import Store
 from woohub_cli.cli_errors import Trouble
 from woohub_cli.period import SECOND, shifted
+from woohub_cli.stack import connections
 from woohub_cli.stack.stacks import Aws
 
 # The function has five minutes. No retry: a second call would reconcile the same beside the first.
 INVOKE_CONFIG = Config(connect_timeout=10, read_timeout=330, retries={"mode": "standard", "total_max_attempts": 1})
 MAX_RUNS = 100  # of five minutes each
 OUT_OF_TIME = "out of time"
-NOT_CONFIGURED = "the stack has no address and keys of a store, so nothing is reconciled: run `woohub setup`"
 KINDS = {  # what a run queues: the word for one and for several of it
     "orders": ("order", "orders"),
     "trash": ("order from the trash", "orders from the trash"),
@@ -72,7 +72,7 @@ def run_until_complete(
     while done.runs < MAX_RUNS:
         facts = invoke(event if not done.runs else {})
         if facts.get("configured") is False:
-            raise Trouble(NOT_CONFIGURED)
+            raise Trouble(connections.store_unknown("the stack has"))
         done.add(facts)
         on_progress(done)
         if done.complete or not done.stopped.startswith(OUT_OF_TIME):

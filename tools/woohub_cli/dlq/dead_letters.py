@@ -214,8 +214,14 @@ class LetterFilter:
         for start in self.ids:
             named = [letter.message_id for letter in chosen if letter.message_id.startswith(start)]
             if len(named) != 1:
-                raise Trouble(f"ids that begin with {start}: {len(named)}, instead of one")
+                raise Trouble(_not_one(start, len(named)))
         return chosen
+
+
+def _not_one(start: str, count: int) -> str:
+    if count:
+        return f"{count} of these messages have an id that begins with {start}: give more of its characters"
+    return f"no such message has an id that begins with {start}: `woohub dlq list` shows those that are there"
 
 
 def entities_of_order(text: str, letters: Sequence[DeadLetter]) -> set[str]:

@@ -105,7 +105,7 @@ def replace(mapping: StackMapping, file: Overlay | None, options: StoreOptions, 
     elif same:
         output.say("\nThe stack has it already.")
     if not (agrees or same or dry_run):
-        raise unconfirmed()
+        raise unconfirmed(json=options.json)
 
 
 def _following(changes: Sequence[Change], consequences: Consequences) -> list[str]:

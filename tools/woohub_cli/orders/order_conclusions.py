@@ -55,8 +55,8 @@ def _unknown(diagnosis: OrderDiagnosis) -> Conclusion:
     if not diagnosis.hubspot.deals:
         return Conclusion(
             f"{neither}.",
-            f"looked for: {'; '.join(diagnosis.lookup.tried)}. Is it written as in the store's list of orders? Its "
-            "id, in the address of the order's page in the store's admin, finds it as well",
+            "write it as in the store's list of orders, or give its id, which is in the address of the order's page in "
+            f"the store's admin (looked for: {'; '.join(diagnosis.lookup.tried)})",
         )
     if diagnosis.hubspot.deals[0].properties.get(STATUS) == TRASH:
         return Conclusion(f"The order was permanently deleted in the store; {_in_lost_stage(diagnosis)}", fine=True)

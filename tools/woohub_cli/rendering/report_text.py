@@ -63,13 +63,22 @@ def lines(report: VerificationReport) -> Iterator[Text]:
         yield Text(f"From the store to HubSpot: p50 {half:g} s, p95 {most:g} s ({report.lags.means}).")
     yield from remarks(report)
     yield _verdict(report)
+    if report.waiting and not report.equal:
+        messages = counted(report.waiting, "message")
+        yield Text(
+            f"{messages} waited in the queue: compare again when `woohub status` shows an empty queue.", "yellow"
+        )
 
 
 def remarks(report: VerificationReport) -> Iterator[Text]:
     """What is no difference, but worth knowing."""
     anonymised = report.anonymised - report.forgotten
     remarked = (
-        (len(report.on_their_way), ("order or account", "orders or accounts"), "left out: changing right now."),
+        (
+            len(report.on_their_way),
+            ("order or account", "orders or accounts"),
+            "left out: changed just now, so HubSpot may not have it yet.",
+        ),
         (report.refused_addresses, ("order",), "without a contact: HubSpot rejects the address."),
         (anonymised, ("order",), "anonymised in the store: no contact is needed."),
         (report.forgotten, ("order",), "of erased people (woohub erase): no contact is needed."),

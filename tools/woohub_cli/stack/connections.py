@@ -14,7 +14,7 @@ from woohub.hubspot_settings import HubSpotSettings
 from woohub.pool import Pool
 from woohub.store.client import Store
 from woohub.store.connection import StoreCredentials
-from woohub_cli.cli_errors import Trouble
+from woohub_cli.cli_errors import Trouble, WrongUsage
 from woohub_cli.environment import STORE_VARIABLES, store_credentials
 from woohub_cli.rendering import output
 from woohub_cli.set_up.store_setup import waiting
@@ -63,12 +63,14 @@ class HubSpotAddress:
 
 
 def hubspot_address(stack: Stack | None, env: Mapping[str, str]) -> HubSpotAddress:
-    """The HubSpot that the stack calls; without a stack the one of HUBSPOT_API_URL and HUBSPOT_API_VERSION."""
+    """The HubSpot that the stack calls; without a stack that of HUBSPOT_API_URL (else WrongUsage) and _VERSION."""
     usual = HubSpotAddress()
     if stack:
         url, version = stack.outputs.get("HubSpotApiUrl"), stack.outputs.get("HubSpotApiVersion")
     else:
         url, version = env.get("HUBSPOT_API_URL"), env.get("HUBSPOT_API_VERSION")
+        if url and not url.startswith(("https://", "http://")):
+            raise WrongUsage(f"HUBSPOT_API_URL is {url}, which is no address: HubSpot's is {usual.url}")
     return HubSpotAddress((url or usual.url).rstrip("/"), version or usual.version)
 
 
@@ -86,11 +88,13 @@ def store(stack: Stack | None, env: Mapping[str, str]) -> Store:
     """A client of the store that has all the time it needs; Trouble if the store is not known."""
     known = access(stack, env)
     if known is None:
-        whose = f"the stack {stack.name} has" if stack else "there are"
-        raise Trouble(
-            f"{whose} no address and keys of a store: put {', '.join(STORE_VARIABLES)} into .env and run `woohub setup`"
-        )
+        raise Trouble(store_unknown(f"the stack {stack.name} has" if stack else "there are"))
     return Store(Pool(), known, Timer(), warn=warn, on_wait=waiting)
+
+
+def store_unknown(whose: str) -> str:
+    """What to do where a command needs the store."""
+    return f"{whose} no address and keys of a store: put {', '.join(STORE_VARIABLES)} into .env and run `woohub setup`"
 
 
 def hubspot(stack: Stack | None, env: Mapping[str, str], share: int = HUBSPOT_REQUESTS_PER_10_SECONDS) -> HubSpot:

@@ -35,7 +35,8 @@ def verify(run: VerificationRun, *, all_customers: bool = False) -> Verification
     _check_unknown_deals(run)
     report.currencies, differing = run.currencies.result()
     report.mismatches += differing
-    _set_aside_changing(run, queued=bool(report.mismatches and run.depth()))
+    report.waiting = run.depth() if report.mismatches else 0
+    _set_aside_changing(run)
     report.mismatches = [replace(mismatch, named=run.named.get(mismatch.entity)) for mismatch in report.mismatches]
     report.unreadable = run.store.unreadable
     report.mismatches.sort(
@@ -64,12 +65,12 @@ def _check_unknown_deals(run: VerificationRun) -> None:
             run.count_deal(record, "")
 
 
-def _set_aside_changing(run: VerificationRun, *, queued: bool) -> None:
+def _set_aside_changing(run: VerificationRun) -> None:
     """What changed since this began, or just before while messages still wait, is no difference yet."""
     report = run.report
     if not report.mismatches:
         return
-    since = shifted(report.began, -RECENTLY) if queued else report.began
+    since = shifted(report.began, -RECENTLY) if report.waiting else report.began
     moved = {entity for entity, modified in run.modified.items() if modified > since}
     for step in run.store.orders(ByDate(shifted(report.began, SECOND)), by=CHANGED):
         moved |= {f"order:{row.id}" for row in step.rows}

@@ -46,6 +46,7 @@ class VerificationReport:
     contacts: int = 0
     mismatches: list[Mismatch] = field(default_factory=list)
     on_their_way: list[str] = field(default_factory=list)  # orders and accounts that change just now
+    waiting: int = 0  # messages on the queue after the comparison, if anything differs
     refused_addresses: int = 0  # orders without a contact, because HubSpot refuses the address
     currencies: list[NotEnabled] = field(default_factory=list)  # that HubSpot rejects
     anonymised: int = 0  # orders the store has anonymised: they have no contact
@@ -77,6 +78,7 @@ class VerificationReport:
             "problems": {kind.value: self.problems[kind.value] for kind in MismatchKind},
             "findings": [mismatch.facts() for mismatch in self.mismatches],
             "on_their_way": self.on_their_way,
+            "waiting_in_queue": self.waiting,
             "addresses_refused_by_hubspot": self.refused_addresses,
             "currencies_not_enabled": [currency.facts() for currency in self.currencies],
             "anonymised_orders": self.anonymised,

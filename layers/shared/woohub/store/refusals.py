@@ -36,7 +36,7 @@ def _unseen(status: int, secure: bool) -> str:
 
 
 def _of_signature(message: str, style: RequestStyle) -> str:
-    clock = ", and the store's clock: plain http allows 15 minutes"
+    clock = ". Check the store's clock, too: over plain http it may be wrong by 15 minutes at most"
     if WRONG_SIGNATURE not in message:
         return clock
     home = f", which is {style.home}" if style.home else ""
