@@ -74,7 +74,7 @@ def configuration_repair(mistake: str) -> str:
 
 
 def broken_configuration_fix(mistake: str) -> str:
-    """The same, and when the stack, which waits for it, goes on."""
+    """The same, and when the stack, which waits for it, continues."""
     return f"{configuration_repair(mistake)}; the consumer resumes about a minute later"
 
 

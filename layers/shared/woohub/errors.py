@@ -141,7 +141,7 @@ REJECTIONS = (HubSpotRejected, RejectionUnconfirmed)
 
 
 class KeyChanged(TransientError):
-    """The property by which HubSpot's records are found was deleted, or made anew, after the batch had begun."""
+    """The property by which HubSpot's records are found was deleted, or created again, after the batch had begun."""
 
 
 class InternalError(TransientError, public_name="Fault"):

@@ -1,6 +1,6 @@
 """Connections whose read timeout holds for a whole response, not for each piece of it.
 
-A server, or something in between, may send a response byte by byte. Each byte would begin urllib3's timeout anew, and
+A server, or something in between, may send a response byte by byte. Each byte would restart urllib3's timeout, and
 the call would outlive its invocation, with all that the invocation was to report.
 """
 

@@ -52,7 +52,7 @@ def read(content: bytes, first_prefix: str = "") -> dict[str, StoreSettings]:
 
 
 def _shared(stores: Mapping[str, StoreSettings], first_prefix: str) -> Iterator[str]:
-    """What two stores may not have in common: their orders, or their customers, would be taken for each other's."""
+    """What two stores may not have in common: their orders, or their customers, would be confused."""
     prefixes = Counter([first_prefix, *(order_key_prefix(name, row) for name, row in stores.items())])
     properties = Counter([CUSTOMER_ID, *(customer_id_property(name, row) for name, row in stores.items())])
     for prefix in (prefix for prefix, times in prefixes.items() if times > 1):

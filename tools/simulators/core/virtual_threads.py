@@ -49,7 +49,7 @@ class VirtualThread:
         try:
             if not self.killed:
                 self._work()
-        except BaseException as error:  # noqa: BLE001  (raised again by whoever waits for the thread)
+        except BaseException as error:  # noqa: BLE001  (raised again in the thread that waits for this one)
             self.error = error
         self.ended = True
         self._over.release()

@@ -91,7 +91,7 @@ class Objects:
             self._unique.replace(record, {})
         self._index(kind, key, None)
         for end in self.links.forget((kind.id, key)):
-            self._linked_anew((kind.id, key), end)
+            self._links_changed((kind.id, key), end)
 
     def batch_archive(self, kind: ObjectType, body: Input) -> None:
         """Up to 100 records by id; unknown ids are no error."""
@@ -155,7 +155,7 @@ class Objects:
         return self._write(inputs, lambda i, claims: self._plan_create(kind, i, claims, rules))
 
     def batch_update(self, kind: ObjectType, body: Input, *, rules: bool = False) -> Batch:
-        """Unknown ids never spoil the rest; an invalid value spoils everything, unless inputs have trace ids."""
+        """Unknown ids never affect the rest; an invalid value fails the whole batch, unless inputs have trace ids."""
         inputs = _inputs(body)
         for name, same in _by_id_property(inputs).items():
             if name:
@@ -186,14 +186,14 @@ class Objects:
         for item, parent in (ends, ends[::-1]):
             self._check_one_parent(item, parent)
         self.links.add(*ends)
-        self._linked_anew(*ends)
+        self._links_changed(*ends)
 
     def unlink(self, start: End, end: End) -> None:
         ends = (start[0].id, start[1]), (end[0].id, end[1])
         self.links.remove(*ends)
-        self._linked_anew(*ends)
+        self._links_changed(*ends)
 
-    def _linked_anew(self, start: tuple[str, str], end: tuple[str, str]) -> None:
+    def _links_changed(self, start: tuple[str, str], end: tuple[str, str]) -> None:
         for item, other in ((start, end), (end, start)):
             self._count_links(item)
             self._calculate_amount(item, changed=other[0])

@@ -136,7 +136,7 @@ def _contact(portal: SimulatedPortal, contact: Record) -> dict[str, Any]:
 
 
 def _metrics(contact: Record) -> str:
-    """What woohub says that the contact's orders come to, if it is told to."""
+    """The contact's metrics, where woohub writes them."""
     has = contact.properties.get
     orders, total = has("woocommerce_orders"), has("woocommerce_total_paid")
     paid = f"{total} {has('woocommerce_metrics_currency', '')}".strip() + " paid" if total else ""

@@ -56,7 +56,7 @@ class Schema:
         return {"results": [self._property_json(d, settings) for d in self.properties[kind.id].values()]}
 
     def create_property(self, kind: ObjectType, body: Mapping[str, Any], settings: Settings, now: str) -> Json:
-        """A new property; its uniqueness is settled here for good."""
+        """A new property; its uniqueness never changes afterwards."""
         self._check_new(kind, body, settings)
         definition = PropertyDefinition(
             name=body["name"],

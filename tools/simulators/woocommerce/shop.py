@@ -121,7 +121,7 @@ class SimulatedShop:
 
     @locked
     def change_status(self, order_id: int, status: str = "") -> None:
-        """To this status, or to any other; on an order in the trash nobody is told."""
+        """To this status, or to any other; for an order in the trash no webhook is sent."""
         order = self.orders[order_id]
         silent = order.status == "trash"
         status = status or self.random.choice([candidate for candidate in STATUSES if candidate != order.status])
@@ -168,7 +168,7 @@ class SimulatedShop:
 
     @locked
     def delete(self, order_id: int) -> None:
-        """For good: nobody is told."""
+        """For good: no webhook is sent."""
         del self.orders[order_id]
 
     # Customers

@@ -14,8 +14,8 @@ from woohub_cli.checks.health_context import HealthContext
 from woohub_cli.stack import traces
 from woohub_cli.stack.metrics import DAY
 
-ANEW = "delete our webhooks in the store and run `woohub setup`, which makes them anew for the key's user"
-OWNER = f"the user a webhook belongs to may be gone, or no longer see orders: {ANEW}"
+RECREATE = "delete our webhooks in the store and run `woohub setup`, which creates them again for the key's user"
+OWNER = f"the user a webhook belongs to may be gone, or no longer see orders: {RECREATE}"
 LOG = 'the ingest function\'s log says more ("cause")'
 ADVICE = (  # the ingest function's cause, and what helps; the first that fits
     (
@@ -26,9 +26,9 @@ ADVICE = (  # the ingest function's cause, and what helps; the first that fits
     (re.compile("_cannot_"), OWNER),
     (
         re.compile("invalid_shop_order_id"),
-        f"a webhook uses version 1 of the REST API, which cannot read the orders of a store with HPOS: {ANEW}",
+        f"a webhook uses version 1 of the REST API, which cannot read the orders of a store with HPOS: {RECREATE}",
     ),
-    (re.compile("topic_mismatch"), f"a webhook uses the legacy API, or a plugin changes what is delivered: {ANEW}"),
+    (re.compile("topic_mismatch"), f"a webhook uses the legacy API, or a plugin changes what is delivered: {RECREATE}"),
     (re.compile("not_json"), "a plugin changes what is delivered: look for it among those that extend webhooks"),
     (re.compile("too_large"), "shorten the order or customer in the store: no message can hold it"),
 )

@@ -65,7 +65,7 @@ def _of_store(stack: Stack, change: Change | None) -> Iterator[str]:
         yield (
             f'Remove the webhooks "woohub {stack.service}: …" from {change.stored_url} (WooCommerce > Settings > '
             "Advanced > Webhooks): they still deliver to this stack. Drop its dead letters (`woohub dlq list`): "
-            "redriven, they would be taken for this store's."
+            "redriven, they would be treated as this store's."
         )
         if change.overlap is None:
             yield (

@@ -116,7 +116,7 @@ def _for_addition(step: Step, name: str) -> Step:
 def list_command(options: StackOptions) -> None:
     """List the stores of the stack.
 
-    Each with its address, what tells its orders and customers apart in HubSpot, and how far it has been reconciled.
+    Each with its address, what distinguishes its orders and customers in HubSpot, and how far it has been reconciled.
     --json has the URL of its webhooks, too.
 
     Examples:

@@ -61,7 +61,7 @@ def peek_all(
 
 
 def _receive_all(sqs: SQSClient, url: str, letters: dict[str, DeadLetter], advance: Advance, hidden_s: int) -> None:
-    """Receive until nothing comes, or until a full pass has brought nothing new."""
+    """Receive until the queue is empty, or until a full pass contained no new message."""
     known_again = 0
     while known_again <= len(letters):
         with defer_signals():

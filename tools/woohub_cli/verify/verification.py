@@ -20,7 +20,7 @@ from woohub_cli.verify.verification_report import VerificationReport
 from woohub_cli.verify.verification_run import VerificationRun
 
 WAITS = (MismatchKind.MISSING, MismatchKind.DIFFERING, MismatchKind.UNASSOCIATED, MismatchKind.WRONG_CONTACT)
-RECENTLY = timedelta(minutes=5)  # what changed so lately may wait in a queue that is not empty
+RECENTLY = timedelta(minutes=5)  # what changed so recently may wait in a queue that is not empty
 GONE = (
     "`woohub reconcile --deleted check` moves the {record} to the lost stage; delete it in HubSpot if it is of no use"
 )

@@ -93,7 +93,7 @@ class Consumer:
         return {"batchItemFailures": [{"itemIdentifier": outcome.message.id} for outcome, _record in retries]}
 
     def _outcomes(self, messages: Sequence[Message]) -> list[Outcome]:
-        """Records that broke a call by themselves lately come last, since they would break the others' calls as well.
+        """Records that broke a call by themselves recently come last, since they would break the others' calls as well.
 
         They wait where one of the others breaks calls: then it may be HubSpot.
         """

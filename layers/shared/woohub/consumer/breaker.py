@@ -84,7 +84,7 @@ class BreakerParameter:
     def read(self) -> State:
         """The state; raises botocore's errors when SSM does not respond.
 
-        A parameter that somebody deleted is a state that cannot be read; `write` makes it anew.
+        A parameter that somebody deleted is a state that cannot be read; `write` creates it again.
         """
         try:
             text = last_written(self._ssm, self._name, TEMPLATE_VALUE).value

@@ -1,11 +1,11 @@
 """Detect poison messages: records that break every call to HubSpot they are in.
 
-To the record's own calls such a message looks like an outage of HubSpot. Only how the same calls end for other records
-tells the two apart. So suspects, which broke a call lately, are synced apart from others, whose calls they would break,
-and how the calls of suspects end counts for nothing. The memory of this process suffices for that: a cold start costs
-the record two more attempts.
+By the record's own calls, a poison message looks like an outage of HubSpot. Only how the same calls end for other
+records distinguishes the two. So suspects, which broke a call recently, are synced apart from others, whose calls they
+would break, and how the calls of suspects end is ignored. The memory of this process suffices for that: a cold start
+costs the record two more attempts.
 
-In a quiet shop no other record may need such a call. A record that has waited for days is then taken for the cause if
+In a quiet shop no other record may need such a call. A record that has waited for days is then treated as the cause if
 it broke its call by itself and nobody else's broke. It is received again and again only if HubSpot answers the
 governor's probes: else the breaker is open. No partial outage of HubSpot is known that lasted so long.
 """
@@ -47,7 +47,7 @@ class PoisonDetector:
 
     @property
     def suspects(self) -> Set[str]:
-        """The records that broke a call by themselves lately."""
+        """The records that broke a call by themselves recently."""
         return frozenset().union(*(batch.breaking for batch in self._batches))
 
     def is_poison(self, record: str, call: str, waiting_s: float) -> bool:

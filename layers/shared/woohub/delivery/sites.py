@@ -1,4 +1,4 @@
-"""Tell which site a URL belongs to: the store's own or another one, such as a staging clone."""
+"""Determine which site a URL belongs to: the store's own or another one, such as a staging clone."""
 
 from __future__ import annotations
 

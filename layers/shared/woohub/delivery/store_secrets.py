@@ -15,7 +15,7 @@ from woohub.errors import SecretUnavailable
 from woohub.settings import Secret
 from woohub.stores import is_name
 
-# A store that was just added has its secret before its first delivery, so a name is not long taken for unknown.
+# A store that was just added has its secret before its first delivery, so a name does not stay unknown for long.
 ASK_AGAIN_S = 5.0
 # Of calls for names that may be invented, this many at most in so many seconds: more than stores are added, or asked
 # for first by a new process.
@@ -45,8 +45,8 @@ class StoreSecrets:
 
     def _asked_for(self, store: str) -> Secret | None:
         now = self._clock()
-        lately = {name for name, at in self._calls if now - at < ASK_AGAIN_S}
-        if not is_name(store) or store in lately:
+        recent = {name for name, at in self._calls if now - at < ASK_AGAIN_S}
+        if not is_name(store) or store in recent:
             return None
         if now - self._calls[0][1] < PERIOD_S:
             if not self._calls[-1][0]:

@@ -36,7 +36,7 @@ class DeletionCheck:
             self._delete_suspects()
         except (StoreUnavailable, DeadlineExceeded):
             raise
-        except HubSpotRejected:  # the cursor is of another portal or object, perhaps: the next night begins anew
+        except HubSpotRejected:  # the cursor is of another portal or object, perhaps: the next night starts over
             self.run.keep(replace(self.run.mark, check=None))
             raise
         except TransientError as error:  # the breaker's trouble; the check continues another time

@@ -113,15 +113,15 @@ class Watermark:
     def of_site(self, site: str) -> Watermark:
         """As it is for the store at this address, which may have been another one's so far.
 
-        Another store has other ids and another list of accounts, so it is read anew, from the earliest moment up to
+        Another store has other ids and another list of accounts, so it is read again, from the earliest moment up to
         which anything was read: if it is the same shop at another address, nothing of it is skipped.
         """
         if self.site in ("", site):
             return replace(self, site=site)
         positions = [progress.resume.moment for progress in (self.orders, self.trash) if progress.resume]
         earliest = min([self.orders.moment, self.trash.moment, self.scanned, *positions])
-        anew = replace(Watermark.beginning(earliest, self.night), unreadable=self.unreadable, site=site)
-        return replace(anew, scan=Scan(FIRST, self.scan.changed_since)) if self.scan else anew
+        restarted = replace(Watermark.beginning(earliest, self.night), unreadable=self.unreadable, site=site)
+        return replace(restarted, scan=Scan(FIRST, self.scan.changed_since)) if self.scan else restarted
 
     def progress(self, name: OrderList) -> OrderProgress:
         """How far this list of orders has been read."""

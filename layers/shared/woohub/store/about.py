@@ -49,9 +49,10 @@ class AboutReader(Caller):
     """Asks a store about itself."""
 
     def about(self) -> About:
-        """Address, time zone, clock and REST namespaces; needs no key, so it tells a wrong address from a wrong key.
+        """Address, time zone, clock and REST namespaces.
 
-        Where that is closed to strangers, what WooCommerce returns to the holder of the key.
+        It needs no key, so it distinguishes a wrong address from a wrong key. Where that is closed to strangers, it is
+        what WooCommerce returns to the holder of the key.
         """
         fields = {"_fields": "name,home,gmt_offset,timezone_string,namespaces"}
         try:

@@ -45,7 +45,7 @@ class RetryPolicy:
 
 
 PATIENT = RetryPolicy((1, 2, 4, 8))
-LIST_POLICY = RetryPolicy((1, 2), only_if_quick=True)  # of a page; then the record that spoils it is looked for
+LIST_POLICY = RetryPolicy((1, 2), only_if_quick=True)  # of a page; then the record that breaks it is searched for
 
 
 def _no_warning(_event: str, **_fields: Any) -> None:

@@ -16,7 +16,7 @@ TRY_LATER = "try again later; if it stays, ask the store's host"
 
 @dataclass(frozen=True)
 class Cause:
-    """What is wrong, and what to do: for whoever runs the store."""
+    """What is wrong, and what to do: for the people who run the store."""
 
     words: str
     fix: str

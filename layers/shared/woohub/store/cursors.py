@@ -1,4 +1,4 @@
-"""Where to continue reading a store's list: by date, or by offset where dates cannot tell records apart.
+"""Where to continue reading a store's list: by date, or by offset where records have the same date.
 
 Cursors are stored as JSON (in the watermark and in the state file of a backfill), so their fields are checked when
 read.
@@ -46,7 +46,7 @@ class ByDate:
 class ByOffset:
     """The first `offset` of `total` records have been read, of a list sorted by id.
 
-    The list is that of the orders dated within `seconds` from `moment` on: orders of one second cannot be told apart by
+    The list is that of the orders dated within `seconds` from `moment` on, since orders of one second have the same
     date. Of customers, which cannot be listed by date at all, it is all of them, and `moment` is "".
     """
 

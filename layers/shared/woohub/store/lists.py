@@ -136,7 +136,7 @@ class RecordReader(Caller):
         return {**params, "exclude": joined(left_out)} if left_out else dict(params)
 
     def _leave_out_failing(self, resource: str, params: Mapping[str, str], error: StoreUnavailable) -> bool:
-        """Find the records that spoil this list; raises `error` where it is the store that does not answer."""
+        """Find the records that break this list; raises `error` where it is the store that does not answer."""
         left_out = False
         for record_id in UnreadableSearch(self, resource, params, error).failing_ids():
             if not self.can_list(resource):

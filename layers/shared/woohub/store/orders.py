@@ -89,7 +89,7 @@ class OrderReader(RecordReader):
         return shifted(utc_from_ms(int(self.wall_clock() * 1000)), ahead)
 
     def _recent_orders(self, since: str, status: str) -> Iterator[Page[Cursor]]:
-        """What changed lately, from an old store: all orders created in the last days, in one go."""
+        """What changed recently, from an old store: all orders created in the last days, in one go."""
         start, latest = ByDate(since), since
         created_since = shifted(since, -timedelta(days=OLD_STORE_DAYS))
         for page in self.orders(ByDate(created_since), by=CREATED_LOCAL, status=status):

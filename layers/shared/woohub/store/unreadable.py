@@ -1,6 +1,6 @@
 """Find the records that make a store fail on every page that holds them, so that lists can be read without them.
 
-A plugin's exception or PHP notice about one order spoils the whole page: 500, 502, no JSON, or no answer in time.
+A plugin's exception or PHP notice about one order breaks the whole page: 500, 502, no JSON, or no answer in time.
 """
 
 from __future__ import annotations

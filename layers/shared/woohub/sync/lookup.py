@@ -65,7 +65,7 @@ class ByUniqueKey:
             return self.hubspot.read(self.type, keys, self.properties, id_property=self.type.key, retry=False)
         except HubSpotRejected:
             if self.key_has_changed():
-                raise KeyChanged(f"HubSpot's property {self.type.key} was deleted or made anew") from None
+                raise KeyChanged(f"HubSpot's property {self.type.key} was deleted, or created again") from None
             raise
 
     def must_be_alone(self, _key: str) -> bool:

@@ -5,9 +5,9 @@ the same request as the values: the store's date, then the time of receipt, beca
 one-second resolution.
 
 A store's date is evidence, not truth: clocks are wrong, plugins and people type dates in the future, migrations lose
-them. How far a date lies after its own receipt tells: two dates are compared only if they do so by about the same
-time (a store whose clock is right, or wrong by the same amount). In any other case the later receipt is the newer
-state. The rule needs nothing but what a version holds, so versions written before it was made obey it, too.
+them. So two dates are compared only if both lie after their own receipts by about the same time (a store whose clock is
+right, or wrong by the same amount). In any other case the later receipt is the newer state. The rule needs nothing but
+what a version holds, so versions written before it was made obey it, too.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class ContactVersion(NamedTuple):
     def supersedes(self, other: ContactVersion | None) -> bool:
         """Whether this is the newer one: captured later, or captured alike and changed later.
 
-        The last changes tell whether one clock wrote both: a delivery comes soon after its change, but an order's
+        The last changes show whether one clock wrote both: a delivery comes soon after its change, but an order's
         creation may lie far back, so how far it lies after its receipt says nothing of the clock.
         """
         if other is None:
@@ -127,7 +127,7 @@ class ContactVersion(NamedTuple):
 class DealVersion(NamedTuple):
     """`modified_at|received_ms|contact ids|former contact ids`.
 
-    The third part tells without another call whether the association is in place: the id of the deal's contact, or
+    The third part shows without another call whether the association is in place: the id of the deal's contact, or
     none. While the contact is changed it lists all that may be associated just then, so a retry after a crash knows
     which contacts to disassociate. None: not known. The last part is there where contacts' metrics are kept and the
     deal was somebody else's before: their metrics change, too, also in a retry after a crash.
