@@ -300,6 +300,44 @@ def test_a_restored_order_comes_back_though_its_date_is_before_the_receipt_of_th
     )
 
 
+@pytest.mark.parametrize("topic", ["order.restored", "order.swept"])
+@pytest.mark.parametrize("between", [[], [message("order.updated", order(status="completed", **LATER_STILL), 195)]])
+def test_a_trashing_that_comes_again_after_the_restore_trashes_nothing(topic: str, between: list[Message]) -> None:
+    engine = EngineFixture()
+    trashed = message("order.deleted", {"id": 1234}, 180)
+    engine.verdicts(message("order.created", order()))
+    engine.verdicts(trashed)
+    engine.verdicts(message(topic, order(**LATER), 190))
+    for later in between:
+        engine.verdicts(later)
+    before = engine.deal()["woocommerce_order_status"]
+
+    engine.verdicts(trashed)
+
+    assert engine.deal()["woocommerce_order_status"] == before != "trash"
+
+
+def test_a_trashing_that_comes_after_a_restore_received_later_trashes_nothing() -> None:
+    engine = EngineFixture()
+    engine.verdicts(message("order.updated", order(**LATER)))
+    engine.verdicts(message("order.restored", order(**LATER), 190))
+
+    engine.verdicts(message("order.deleted", {"id": 1234}, 180))
+
+    assert engine.deal()["woocommerce_order_status"] == "processing"
+
+
+def test_an_order_that_was_restored_can_be_trashed_again() -> None:
+    engine = EngineFixture()
+    engine.verdicts(message("order.created", order()))
+    engine.verdicts(message("order.deleted", {"id": 1234}, 90))
+    engine.verdicts(message("order.restored", order(**LATER), 91))
+
+    engine.verdicts(message("order.deleted", {"id": 1234}, 92))
+
+    assert engine.deal()["woocommerce_order_status"] == "trash"
+
+
 # --- Contacts and associations ---
 
 

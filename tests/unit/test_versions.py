@@ -80,13 +80,26 @@ def test_a_restore_received_before_the_trashing_does_not_undo_it() -> None:
     assert not restored.supersedes(trashed)
 
 
-@given(moment=MOMENTS, received=RECEIPTS, contacts=st.sampled_from([None, (), ("6001",), ("", "6001"), ("1", "2")]))
+@given(
+    moment=MOMENTS,
+    received=RECEIPTS,
+    contacts=st.sampled_from([(), ("6001",), ("", "6001"), ("1", "2")]),
+    former=st.sampled_from([(), ("7",), ("7", "8")]),
+    restored=st.booleans(),
+)
 def test_a_deal_version_survives_being_written_and_read(
-    moment: str, received: int, contacts: tuple[str, ...] | None
+    moment: str, received: int, contacts: tuple[str, ...], former: tuple[str, ...], *, restored: bool
 ) -> None:
-    version = DealVersion(moment, received, contacts)
+    for version in (DealVersion(moment, received), DealVersion(moment, received, contacts, former, restored)):
+        assert DealVersion.parse(str(version)) == version
 
-    assert DealVersion.parse(str(version)) == version
+
+@pytest.mark.parametrize("trashed_again", [False, True])
+def test_a_restored_order_stays_out_of_the_trash_until_it_is_trashed(*, trashed_again: bool) -> None:
+    restored = OrderState("2026-11-23T22:40:30", 1_795_473_660_500, "processing", restored=True)
+    later = OrderState("2026-11-23T22:40:50", 1_795_473_670_000, "trash" if trashed_again else "completed")
+
+    assert later.after(restored).restored is not trashed_again
 
 
 @pytest.mark.parametrize("text", [None, "", "yesterday", "2026-11-23T22:40:00", "2026-11-23T22:40:00|soon", "|1"])

@@ -80,7 +80,7 @@ class History(NamedTuple):
         for event in sorted(events, key=lambda event: event.received_ms):
             state = state_of(event)
             counts = state.supersedes(newest)
-            newest = state if counts else newest
+            newest = state.after(newest) if counts else newest
             if isinstance(event, OrderEvent):
                 bodies = fresh if counts else stale
                 bodies.append(event)
@@ -113,7 +113,8 @@ def plan(
     if properties or contact or history.newest.deserves_a_version(stored):
         known = contacts.after(contact, creating=current is None)
         newest = history.newest
-        new_version = DealVersion(newest.modified_at, newest.received_ms, known, _former(version, others))
+        former = _former(version, others)
+        new_version = DealVersion(newest.modified_at, newest.received_ms, known, former, newest.restored)
         properties[DEALS.version] = str(new_version)
     return Change(
         properties,
@@ -150,7 +151,9 @@ def _former(version: DealVersion | None, gone: Sequence[str]) -> tuple[str, ...]
 
 def _stored_state(version: DealVersion | None, current: values.Current) -> OrderState | None:
     """The state that HubSpot's deal is in; None where woohub did not write it."""
-    return OrderState(version.modified_at, version.received_ms, current.get(STATUS) or "") if version else None
+    if version is None:
+        return None
+    return OrderState(version.modified_at, version.received_ms, current.get(STATUS) or "", version.restored)
 
 
 def _wanted(

@@ -22,6 +22,7 @@ CLOCK_TOLERANCE_S = 120.0  # a minute for the store's own time-out of a delivery
 NO_DATE = "9999-12-31T23:59:59"  # stands for a date that the store does not know: receipt decides
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}")
 _RECEIPT = re.compile(r"[0-9]{1,13}")
+_RESTORED = "restored"
 
 
 class Stamp(NamedTuple):
@@ -125,33 +126,42 @@ class ContactVersion(NamedTuple):
 
 
 class DealVersion(NamedTuple):
-    """`modified_at|received_ms|contact ids|former contact ids`.
+    """`modified_at|received_ms|contact ids|former contact ids|restored`.
 
     The third part shows without another call whether the association is in place: the id of the deal's contact, or
     none. While the contact is changed it lists all that may be associated just then, so a retry after a crash knows
-    which contacts to disassociate. None: not known. The last part is there where contacts' metrics are kept and the
-    deal was somebody else's before: their metrics change, too, also in a retry after a crash.
+    which contacts to disassociate. None: not known. The fourth part is there where the deal was somebody else's before:
+    their metrics change, too, also in a retry after a crash. The last part is there once the order is known to have
+    been taken out of the trash: an `order.deleted` from before may come again.
     """
 
     modified_at: str
     received_ms: int
     contacts: tuple[str, ...] | None = None
     former: tuple[str, ...] = ()
+    restored: bool = False
 
     @classmethod
     def parse(cls, text: str | None) -> DealVersion | None:
         """Read the property; None when it is missing or was not written by woohub."""
-        modified_at, received, contacts, former = [*(text or "").split("|"), None, None, None][:4]
+        modified_at, received, contacts, former, restored = [*(text or "").split("|"), None, None, None, None][:5]
         if not _DATE.fullmatch(modified_at or "") or not _RECEIPT.fullmatch(received or ""):
             return None
         return cls(
-            modified_at or "", int(received or 0), None if contacts is None else _ids(contacts), _ids(former or "")
+            modified_at or "",
+            int(received or 0),
+            None if contacts is None else _ids(contacts),
+            _ids(former or ""),
+            restored == _RESTORED,
         )
 
     def __str__(self) -> str:
-        known = f"|{','.join(self.contacts)}" if self.contacts is not None else ""
-        former = f"|{','.join(self.former)}" if known and self.former else ""
-        return f"{self.modified_at}|{self.received_ms:013d}{known}{former}"
+        parts = [self.modified_at, f"{self.received_ms:013d}"]
+        if self.contacts is not None:
+            parts.append(",".join(self.contacts))
+            parts += [",".join(self.former)] if self.former or self.restored else []
+            parts += [_RESTORED] if self.restored else []
+        return "|".join(parts)
 
 
 def _ids(text: str) -> tuple[str, ...]:
@@ -161,8 +171,8 @@ def _ids(text: str) -> tuple[str, ...]:
 class OrderState(NamedTuple):
     """What decides between two states of one order.
 
-    `restored`: the order was taken out of the trash. `read`: woohub read it from the store itself, beginning at
-    `received_ms`, instead of receiving a delivery.
+    `restored`: the order was taken out of the trash, in this state or before. `read`: woohub read it from the store
+    itself, beginning at `received_ms`, instead of receiving a delivery.
     """
 
     modified_at: str
@@ -202,10 +212,16 @@ class OrderState(NamedTuple):
         """Whether this is the state that `order.deleted` reports."""
         return self.status == TRASH and not self.restored and self.modified_at == utc_from_ms(self.received_ms)
 
+    def after(self, other: OrderState | None) -> OrderState:
+        """This state, which is newer than the other: a restored order stays out of the trash until it is trashed."""
+        return self._replace(restored=True) if other and other.restored and self.status != TRASH else self
+
     def deserves_a_version(self, stored: OrderState | None) -> bool:
         """Whether HubSpot should note this state though none of the deal's values changed."""
         if stored is None or self == stored:
             return stored is None
+        if self.restored and not (self.read or stored.restored):  # reads are many, and most of what they find is known
+            return True
         if not (self.read or (self.stamp.is_credible and stored.stamp.is_credible)):
             return self.received_ms > stored.received_ms  # receipts decide from here on: the latest must be known
         return self.modified_at > stored.modified_at or (self.stamp.is_credible and not stored.stamp.is_credible)
