@@ -281,7 +281,7 @@ def test_a_plan_without_a_second_pipeline_fails_with_the_ways_out(shop: Shop) ->
     step = steps["deal pipeline ecommerce_sales"]
     assert (step.outcome, outcomes(steps)["failed"]) == (Result.FAILED, 1)
     assert "upgrade" in step.fix
-    assert "mapping.toml" in step.fix
+    assert "in your mapping.toml, run `woohub mapping push`" in step.fix
 
 
 def test_advice_on_hubspots_orders_names_their_section_of_the_mapping(shop: Shop) -> None:

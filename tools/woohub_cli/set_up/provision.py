@@ -32,8 +32,8 @@ RENEW_KEY = "put a valid token into .env as HUBSPOT_SETUP_API_KEY, or as HUBSPOT
 AGAIN = "run `woohub setup` again: it continues where this one stopped"
 NO_PIPELINE_LEFT = (
     "HubSpot's plan allows no further {record} pipeline{numbers}: upgrade, delete one, or "
-    "name an existing pipeline and its stages under [{pipeline}] and [{stages}] in mapping.toml, deploy, and run "
-    "this again"
+    "name an existing pipeline and its stages under [{pipeline}] and [{stages}] in your mapping.toml, run "
+    "`woohub mapping push`, and run this again"
 )
 PLANS = " (Free has 1, Starter 2, Professional 15)"  # deal pipelines
 NOT_UNIQUE = (
