@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from urllib3 import HTTPHeaderDict
 
 from functions.ingest import app as ingest
+from simulators.core.transport import InProcessResponse
 from simulators.woocommerce import KEY, SECRET, InjectedFault
 from tests.support.cli_stack import NAME, WEBHOOK_SECRET
 from tests.support.operated_stack import OperatedStack, operated_stack
@@ -20,7 +22,7 @@ from woohub_cli import environment
 from woohub_cli.check_result import Result
 from woohub_cli.checks import store_access
 from woohub_cli.set_up import store_setup
-from woohub_cli.set_up.store_webhooks import is_private, not_deliverable, url_step
+from woohub_cli.set_up.store_webhooks import is_private, not_deliverable, send_probe, url_step
 from woohub_cli.stack import stacks
 from woohub_cli.stack.secret_store import StackSecrets
 
@@ -355,6 +357,26 @@ def test_no_webhook_is_made_while_the_stack_refuses_deliveries(
     assert done["signed test delivery"]["outcome"] == "failed"
     assert done["webhooks"]["outcome"] == "skipped"
     assert state(shop) == []
+
+
+class Redirecting:
+    """An address that only says where to go."""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+
+    def request(self, method: str, url: str, **_: Any) -> InProcessResponse:
+        return InProcessResponse(self.status, HTTPHeaderDict(location=f"{url}/"), b"<html>Moved")
+
+
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
+def test_a_url_that_redirects_is_told_since_a_store_follows_none_and_counts_it_as_delivered(status: int) -> None:
+    probe = send_probe(Redirecting(status), URL, WEBHOOK_SECRET, "")
+
+    assert probe.outcome is Result.FAILED
+    assert probe.detail == f"answered {status} redirects to {URL}/"
+    assert "every delivery is lost" in probe.fix
+    assert "WebhookUrl" in probe.fix
 
 
 def test_hubspot_only_leaves_the_store_alone(shop: OperatedStack) -> None:

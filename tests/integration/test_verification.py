@@ -994,6 +994,25 @@ def test_a_contact_whose_metrics_are_not_its_deals_is_found_and_repaired() -> No
     assert case.verify().equal
 
 
+def test_a_refund_that_was_deleted_without_a_word_is_found_and_repaired() -> None:
+    case = Case(mapping=mapping_with(METRICS))
+    number = case.place(status="processing", items=(Item("Tea", Decimal("9.50")),))
+    case.lab.shop.write_otherwise(f"order:{number}", refunds=[{"id": 9, "reason": "", "total": "-4.00"}])
+    case.lab.shop.save(number)
+    case.deliver()
+    (contact,) = case.portal.contacts
+    assert contact["woocommerce_total_paid"] == "5.50"
+
+    case.lab.shop.write_otherwise(f"order:{number}", refunds=[])  # no delivery, and no date of a change
+    case.lab.run()
+    report = case.verify()
+
+    assert "woocommerce_net_total" in [difference.property for difference in report.mismatches[0].differences]
+    case.repair(report)
+    (contact,) = case.portal.contacts
+    assert contact["woocommerce_total_paid"] == "9.50"
+
+
 def test_the_metrics_of_a_contact_whose_order_is_another_contacts_now_are_found_and_repaired() -> None:
     case = Case(mapping=mapping_with(METRICS))
     number = case.place(status="processing")

@@ -36,7 +36,7 @@ class Reply:
 
     @property
     def accepted(self) -> bool:
-        """Whether a store would count it as delivered."""
+        """Whether it arrived. (A store counts 300, 301 and 302 as delivered, too, and follows none of them.)"""
         return 200 <= self.status < 300
 
     def facts(self) -> dict[str, Any]:
@@ -106,7 +106,9 @@ def post(http: Http, url: str, sample: Sample, sent: Mapping[str, str]) -> Reply
         )
     except HTTPError as error:
         raise Trouble(f"{url} does not answer ({type(error).__name__})") from error
-    return Reply(sample, response.status, response.data.decode(errors="replace").strip(), time.monotonic() - started)
+    location = response.headers.get("location", "")
+    answer = f"redirects to {location}" if location else response.data.decode(errors="replace").strip()
+    return Reply(sample, response.status, answer, time.monotonic() - started)
 
 
 def signing_secret(stack: Stack) -> str:

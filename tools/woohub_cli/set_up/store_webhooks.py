@@ -161,7 +161,11 @@ def send_probe(http: Http, url: str, secret: str, fix: str) -> Step:
     return Step(what, Result.FAILED, seen, fixes.get(reply.status, "see the ingest function's log"))
 
 
-FIXES_BY_STATUS = {
+REDIRECTED = (
+    "WordPress follows no redirect, and counts most of them as delivered: every delivery is lost. Give the stack the "
+    "address that answers by itself, in the parameter WebhookUrl, and run `woohub setup`"
+)
+FIXES_BY_STATUS = dict.fromkeys(range(300, 400), REDIRECTED) | {
     403: "a firewall, a resource policy or a wrong path refuses it before the function",
     404: "the URL is not the stack's: compare it with the output WebhookUrl",
     429: "API Gateway's limit is used up: is somebody flooding the URL?",
