@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import json
 import random
 import subprocess
@@ -263,6 +264,29 @@ def test_a_changed_secret_is_accepted_at_once(ingest: Ingest) -> None:
     assert ingest.send(an_order_with(total="1.00", secret="a new one")) == 200
 
 
+def signed_with_sha512() -> dict[str, Any]:
+    """As a store signs whose plugin sets the filter `woocommerce_webhook_hash_algorithm`."""
+    event = an_order_with(total="1.00")
+    signature = base64.b64encode(hmac.digest(SECRET.encode(), event["body"].encode(), "sha512")).decode()
+    return event | {"headers": event["headers"] | {"X-WC-Webhook-Signature": signature}}
+
+
+def test_a_signature_of_another_algorithm_is_an_invalid_one_and_told(ingest: Ingest) -> None:
+    assert ingest.send(signed_with_sha512()) == 401
+
+    (line,) = ingest.log()
+    assert line["SignatureInvalid"] == 1
+    assert "woocommerce_webhook_hash_algorithm" in line["reason"]
+
+
+def test_of_a_store_that_may_be_none_it_is_counted_for_the_stack_only(ingest: Ingest) -> None:
+    assert ingest.send(signed_with_sha512() | {"pathParameters": {"store": "invented"}}) == 401
+
+    (line,) = ingest.log()
+    assert directive(line)["Dimensions"] == [["service"]]
+    assert "SignatureMatch" not in line
+
+
 def test_unsigned_requests_cost_no_call_to_secrets_manager(ingest: Ingest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app, "secret", Secret(Failing(OUTAGES[2]), "arn"))  # type: ignore[arg-type]
 
@@ -275,10 +299,11 @@ def test_unsigned_requests_cost_no_call_to_secrets_manager(ingest: Ingest, monke
         (ingest_event(delivery(19)), [1]),
         (ingest_event(delivery(117)), [1]),
         (ingest_event(delivery(121)), [0]),
+        (signed_with_sha512(), [0]),
         ({"headers": {}, "body": "{}"}, []),
         (ingest_event(delivery(1)), []),
     ],
-    ids=["an order", "an accident", "another secret", "no signature", "a ping"],
+    ids=["an order", "an accident", "another secret", "another algorithm", "no signature", "a ping"],
 )
 def test_whether_the_secrets_agree_is_counted_for_what_is_signed(
     ingest: Ingest, event: dict[str, Any], matches: list[int]

@@ -53,6 +53,10 @@ class SignatureError(WooHubError):
     """The request carries no valid WooCommerce signature."""
 
 
+class SignatureMissing(SignatureError):
+    """The request is not signed at all."""
+
+
 class NotAnEntity(WooHubError):
     """The delivery is authentic but holds no order or customer; `cause` is a short, loggable code."""
 

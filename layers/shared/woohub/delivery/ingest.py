@@ -18,7 +18,7 @@ from woohub.aws_errors import AWS_ERRORS
 from woohub.delivery import messages, signatures, sites, topics
 from woohub.delivery.delivery import Delivery
 from woohub.delivery.store_secrets import StoreSecrets
-from woohub.errors import InvalidMessage, NotAnEntity, SecretUnavailable, SignatureError
+from woohub.errors import InvalidMessage, NotAnEntity, SecretUnavailable, SignatureError, SignatureMissing
 from woohub.metrics import Metric
 from woohub.settings import Secret, webhook_secrets, webhook_sources
 from woohub.stores import FIRST
@@ -94,17 +94,19 @@ class Ingest:
             return metrics.MALFORMED_REQUEST, {}
         if signatures.is_ping(headers, body):
             return metrics.PING, {}
+        store = store_of(event)
         try:
             signatures.signature(headers)  # a request without one costs no call to Secrets Manager
-        except SignatureError as error:
+        except SignatureMissing as error:
             return metrics.SIGNATURE_MISSING, {"reason": str(error)}
-        store = store_of(event)
+        except SignatureError as error:
+            return metrics.SIGNATURE_INVALID, {"reason": str(error)} | _unchecked(store)
         try:
             secret = self._store_secrets.of(store) if store else self._first_secret
         except SecretUnavailable as error:
             return metrics.SECRET_UNAVAILABLE, {"reason": str(error)}
-        if secret is None:  # not counted by store: the name is whatever somebody has put into the URL
-            return metrics.SIGNATURE_INVALID, {"reason": NO_STORE, "unknown_store": store[:LONGEST_NAME_LOGGED]}
+        if secret is None:
+            return metrics.SIGNATURE_INVALID, {"reason": NO_STORE} | _unchecked(store)
         outcome, facts = self._of_store(
             store, secret, partial(signatures.verify, headers, body, received_ms=received_ms)
         )
@@ -141,6 +143,11 @@ class Ingest:
         except AWS_ERRORS as error:
             return metrics.QUEUE_UNAVAILABLE, facts | {"reason": str(error)}
         return outcome, facts
+
+
+def _unchecked(store: str) -> Facts:
+    """Of a further store that may not be one: not counted by it, for the name is whatever somebody put into the URL."""
+    return {"unknown_store": store[:LONGEST_NAME_LOGGED]} if store else {}
 
 
 def is_from_another_site(delivery: Delivery, secret: Secret) -> bool:

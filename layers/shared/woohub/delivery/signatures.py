@@ -8,8 +8,12 @@ import re
 from collections.abc import Mapping
 
 from woohub.delivery.delivery import Delivery
-from woohub.errors import SignatureError
+from woohub.errors import SignatureError, SignatureMissing
 
+NOT_SHA256 = (
+    "the signature is no HMAC-SHA256 in base64: does a plugin of the store set the filter "
+    "woocommerce_webhook_hash_algorithm?"
+)
 _HEADER = "x-wc-webhook-"
 _FORM = "application/x-www-form-urlencoded"
 _PING = re.compile(rb"webhook_id=\d{1,20}")
@@ -39,10 +43,12 @@ def sign(body: bytes, secret: str) -> str:
 
 
 def signature(headers: Mapping[str, str]) -> str:
-    """The signature a request claims, or SignatureError if it has none or one that cannot match."""
+    """The signature a request claims; SignatureMissing, or SignatureError if it is none that can match."""
     value = _lower(headers).get(f"{_HEADER}signature", "")
+    if not value:
+        raise SignatureMissing("no signature")
     if len(value) != 44:  # 32 bytes in base64
-        raise SignatureError("no signature, or not one of WooCommerce's")
+        raise SignatureError(NOT_SHA256)
     return value
 
 
