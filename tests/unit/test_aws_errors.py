@@ -7,11 +7,11 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from woohub.aws_errors import aws_code
 
 
-def test_a_refusal_is_named_by_the_code_of_aws() -> None:
+def test_aws_code_returns_the_code_of_a_client_error() -> None:
     error = ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "SendMessage")
 
     assert aws_code(error) == "AccessDenied"
 
 
-def test_an_error_without_a_response_is_named_by_its_kind() -> None:
+def test_aws_code_returns_the_class_name_of_an_error_without_a_response() -> None:
     assert aws_code(EndpointConnectionError(endpoint_url="https://sqs")) == "EndpointConnectionError"
