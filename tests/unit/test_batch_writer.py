@@ -1,4 +1,4 @@
-"""Writing a batch: how far a failure spreads."""
+"""Writing a batch: which records a failure affects."""
 
 from __future__ import annotations
 
@@ -29,35 +29,31 @@ def a_write(key: str, record_id: str = "") -> Write:
     return Write((key,), Change({"email": key}), record_id)
 
 
-class Table:
-    """A table over a dict: keys in `broken` fail a write, in `unreadable` a read, keys in `refused` are refused.
-
-    Keys in `rejected` are refused when they are read.
-    """
+class RecordTable:
+    """Records in a dict. Reads and writes that include certain keys break or are rejected, so many times."""
 
     def __init__(
         self,
         *,
-        broken: Counter[str] | None = None,
-        unreadable: Sequence[str] = (),
-        refused: Counter[str] | None = None,
-        rejected: Counter[str] | None = None,
+        broken_reads: Sequence[str] = (),
+        broken_writes: Counter[str] | None = None,
+        rejected_reads: Counter[str] | None = None,
+        rejected_writes: Counter[str] | None = None,
         status: int = 503,
     ) -> None:
-        self.status = status  # of what comes back in place of an answer; 0: nothing
-        self.broken, self.refused = broken or Counter(), refused or Counter()
-        self.rejected = rejected or Counter()
-        self.unreadable = unreadable
+        self.status = status  # of the answer to a broken call; 0: no response
+        self.broken_writes, self.broken_reads = broken_writes or Counter(), broken_reads
+        self.rejected_writes, self.rejected_reads = rejected_writes or Counter(), rejected_reads or Counter()
         self.rows: dict[str, str] = {}
         self.reads: list[list[str]] = []
         self.sent: list[list[str]] = []
 
     def read(self, keys: Sequence[str], holders: Mapping[str, str]) -> Reading:
         self.reads.append(list(keys))
-        if any(key in self.unreadable for key in keys):
+        if any(key in self.broken_reads for key in keys):
             raise HubSpotUnavailable("down", status=self.status, call="read")
-        if hit := [key for key in keys if self.rejected[key] > 0]:
-            self.rejected.subtract(hit if len(keys) == 1 else ())
+        if hit := [key for key in keys if self.rejected_reads[key] > 0]:
+            self.rejected_reads.subtract(hit if len(keys) == 1 else ())
             raise HubSpotRejected(HubSpotProblem(400, "no"))
         return Reading()
 
@@ -70,7 +66,7 @@ class Table:
         self.sent.append(keys)
         lost = UnknownOutcome("lost", status=self.status, call="write")
         no = HubSpotRejected(HubSpotProblem(400, "no"))
-        for faults, error in ((self.broken, lost), (self.refused, no)):
+        for faults, error in ((self.broken_writes, lost), (self.rejected_writes, no)):
             hit = [key for key in keys if faults[key] > 0]
             if hit:
                 faults.subtract(hit)
@@ -85,17 +81,20 @@ class Table:
         return False
 
 
-def test_what_needs_no_write_is_done_without_one() -> None:
-    table = Table()
+def test_a_record_that_is_up_to_date_is_done_without_a_write() -> None:
+    table = RecordTable()
     table.rows = {"a": "1"}
 
     assert write_all(table, ["a"], Clock(0.0).timer())["a"].record_id == "1"
     assert table.sent == []
 
 
-def test_one_refused_record_is_found_and_the_others_are_written() -> None:
-    table = Table(refused=Counter({"bad": 100}))
-
+@pytest.mark.parametrize(
+    "table",
+    [RecordTable(rejected_reads=Counter({"bad": 100})), RecordTable(rejected_writes=Counter({"bad": 100}))],
+    ids=["read", "write"],
+)
+def test_a_rejected_record_is_isolated_and_the_others_are_written(table: RecordTable) -> None:
     results = write_all(table, ["a", "b", "bad", "c"], Clock(0.0).timer())
 
     assert set(table.rows) == {"a", "b", "c"}
@@ -103,18 +102,8 @@ def test_one_refused_record_is_found_and_the_others_are_written() -> None:
     assert results["bad"].attempts == 3
 
 
-def test_one_record_whose_read_is_rejected_is_found_and_the_others_are_written() -> None:
-    table = Table(rejected=Counter({"bad": 100}))
-
-    results = write_all(table, ["a", "b", "bad", "c"], Clock(0.0).timer())
-
-    assert set(table.rows) == {"a", "b", "c"}
-    assert isinstance(results["bad"].error, HubSpotRejected)
-    assert results["bad"].attempts == 3
-
-
-def test_a_read_that_is_rejected_but_for_a_moment_costs_no_record() -> None:
-    table, clock = Table(rejected=Counter({"a": 1, "b": 1})), Clock(0.0)
+def test_all_records_are_written_after_a_read_that_is_rejected_once() -> None:
+    table, clock = RecordTable(rejected_reads=Counter({"a": 1, "b": 1})), Clock(0.0)
 
     write_all(table, ["a", "b"], clock.timer())
 
@@ -122,15 +111,15 @@ def test_a_read_that_is_rejected_but_for_a_moment_costs_no_record() -> None:
     assert clock.now > 0
 
 
-def test_a_lost_answer_is_tried_again_after_a_pause() -> None:
-    table, clock = Table(broken=Counter({"a": 1})), Clock(0.0)
+def test_a_write_whose_answer_was_lost_is_retried_after_a_pause() -> None:
+    table, clock = RecordTable(broken_writes=Counter({"a": 1})), Clock(0.0)
 
     assert write_all(table, ["a"], clock.timer())["a"].error is None
     assert clock.now > 0
 
 
-def test_a_record_that_loses_every_answer_is_cornered() -> None:
-    table, keys = Table(broken=Counter({"bad": 100})), [f"k{number}" for number in range(40)]
+def test_a_record_that_breaks_every_write_is_isolated_and_the_others_are_written() -> None:
+    table, keys = RecordTable(broken_writes=Counter({"bad": 100})), [f"k{number}" for number in range(40)]
 
     results = write_all(table, [*keys, "bad"], Clock(0.0).timer())
 
@@ -139,8 +128,8 @@ def test_a_record_that_loses_every_answer_is_cornered() -> None:
     assert results["bad"].broken_call == "write"
 
 
-def test_a_record_that_breaks_every_read_is_cornered() -> None:
-    table, keys = Table(unreadable=["bad"]), [f"k{number}" for number in range(40)]
+def test_a_record_that_breaks_every_read_is_isolated_and_the_others_are_written() -> None:
+    table, keys = RecordTable(broken_reads=["bad"]), [f"k{number}" for number in range(40)]
 
     results = write_all(table, [*keys[:20], "bad", *keys[20:]], Clock(0.0).timer())
 
@@ -149,29 +138,29 @@ def test_a_record_that_breaks_every_read_is_cornered() -> None:
     assert results["bad"].broken_call == "read"
 
 
-def test_an_outage_of_reads_is_not_met_with_a_call_for_each_record() -> None:
+def test_an_outage_takes_at_most_ten_reads_for_a_hundred_records() -> None:
     keys = [f"k{number}" for number in range(100)]
-    table = Table(unreadable=keys)
+    table = RecordTable(broken_reads=keys)
 
     write_all(table, keys, Clock(0.0).timer())
 
     assert len(table.reads) <= 10
 
 
-def test_a_read_that_breaks_once_is_repeated_as_it_was() -> None:
-    table = Table(unreadable=["b"])
+def test_a_read_that_breaks_once_is_repeated_with_the_same_keys() -> None:
+    table = RecordTable(broken_reads=["b"])
 
-    def mended(_seconds: float) -> None:
-        table.unreadable = ()
+    def repair(_seconds: float) -> None:
+        table.broken_reads = ()
 
-    write_all(table, ["a", "b", "c"], Timer(lambda: 0.0, mended))
+    write_all(table, ["a", "b", "c"], Timer(lambda: 0.0, repair))
 
     assert table.reads == [["a", "b", "c"], ["a", "b", "c"]]
 
 
-def test_who_was_never_alone_in_a_broken_call_broke_nothing() -> None:
+def test_only_records_that_were_alone_in_a_broken_call_have_a_broken_call() -> None:
     keys = [f"k{number}" for number in range(100)]
-    table = Table(broken=Counter(dict.fromkeys(keys, 1000)))
+    table = RecordTable(broken_writes=Counter(dict.fromkeys(keys, 1000)))
 
     results = write_all(table, keys, Clock(0.0).timer())
 
@@ -181,13 +170,13 @@ def test_who_was_never_alone_in_a_broken_call_broke_nothing() -> None:
     assert 0 < len(alone) < 10
 
 
-def test_a_call_that_breaks_while_a_refused_batch_is_halved_is_not_held_against_the_other_half() -> None:
-    table = Table(refused=Counter({"a": 1}), broken=Counter({"b": 1000}))
+def test_a_broken_half_of_a_rejected_batch_does_not_affect_the_other_half() -> None:
+    table = RecordTable(rejected_writes=Counter({"a": 1}), broken_writes=Counter({"b": 1000}))
 
     def plain(writes: Sequence[Write]) -> dict[str, Answer]:
         if len(writes) == 2:
             raise HubSpotRejected(HubSpotProblem(400, "no"))
-        return Table.send(table, writes)
+        return RecordTable.send(table, writes)
 
     table.send = plain  # type: ignore[method-assign]
     results = write_all(table, ["a", "b"], Clock(0.0).timer())
@@ -196,33 +185,33 @@ def test_a_call_that_breaks_while_a_refused_batch_is_halved_is_not_held_against_
     assert results["b"].broken_call == "write"
 
 
-def test_an_outage_leaves_further_tries_to_the_queue() -> None:
-    table, clock = Table(broken=Counter({"a": 1000})), Clock(0.0)
+def test_a_single_record_gives_up_within_five_seconds_in_an_outage() -> None:
+    table, clock = RecordTable(broken_writes=Counter({"a": 1000})), Clock(0.0)
 
     write_all(table, ["a"], clock.timer())
 
     assert clock.now <= 5
 
 
-def test_while_others_are_written_a_record_gets_all_its_tries() -> None:
-    table, clock = Table(broken=Counter({"bad": 1000})), Clock(0.0)
+def test_a_record_is_retried_for_over_ten_seconds_while_others_are_written() -> None:
+    table, clock = RecordTable(broken_writes=Counter({"bad": 1000})), Clock(0.0)
 
     write_all(table, ["a", "bad"], clock.timer())
 
     assert clock.now > 10
 
 
-def test_an_outage_of_writes_is_not_met_with_a_call_for_each_record() -> None:
+def test_an_outage_takes_at_most_ten_writes_for_a_hundred_records() -> None:
     keys = [f"k{number}" for number in range(100)]
-    table = Table(broken=Counter(dict.fromkeys(keys, 1000)))
+    table = RecordTable(broken_writes=Counter(dict.fromkeys(keys, 1000)))
 
     write_all(table, keys, Clock(0.0).timer())
 
     assert len(table.sent) <= 10
 
 
-def test_what_was_written_before_the_time_ran_out_stays_written() -> None:
-    table, clock = Table(refused=Counter({"bad": 100})), Clock(0.0)
+def test_a_rejection_is_unconfirmed_if_the_time_runs_out_before_its_retries() -> None:
+    table, clock = RecordTable(rejected_writes=Counter({"bad": 100})), Clock(0.0)
     timer = clock.timer()
     timer.start(0.2)
 
@@ -233,8 +222,8 @@ def test_what_was_written_before_the_time_ran_out_stays_written() -> None:
     assert results["bad"].error.problem.message == "no"
 
 
-def test_a_record_whose_call_broke_before_the_time_ran_out_is_known_for_that() -> None:
-    table, clock = Table(broken=Counter({"bad": 100})), Clock(0.0)
+def test_a_broken_write_is_reported_if_the_time_runs_out_afterwards() -> None:
+    table, clock = RecordTable(broken_writes=Counter({"bad": 100})), Clock(0.0)
     timer = clock.timer()
     timer.start(0.2)
 
@@ -244,8 +233,8 @@ def test_a_record_whose_call_broke_before_the_time_ran_out_is_known_for_that() -
 @pytest.mark.parametrize(
     "error", [TransientError("down"), Suspended("down"), HubSpotUnavailable("down"), DeadlineExceeded("late")]
 )
-def test_every_key_has_a_result_whatever_happens(error: TransientError) -> None:
-    class Down(Table):
+def test_every_key_carries_the_error_if_reading_fails(error: TransientError) -> None:
+    class Down(RecordTable):
         def read(self, keys: Sequence[str], holders: Mapping[str, str]) -> Reading:
             raise error
 
@@ -258,16 +247,16 @@ def move(key: str) -> Write:
     return Write((key,), Change(associate=(Link(CONTACTS, "6001"),)), f"id of {key}")
 
 
-def test_changes_of_association_go_in_calls_of_their_own() -> None:
-    """They need other calls, and when those break, plain updates must not wait for them."""
+def test_association_changes_are_written_in_a_separate_call_after_property_changes() -> None:
+    """They take other calls; property changes must not wait when those break."""
 
-    class Moving(Table):
+    class Moving(RecordTable):
         def plan(self, keys: Sequence[str], reading: Reading) -> RoundPlan:
             return RoundPlan(
                 [move(key) if key == "moved" else a_write(key, "1") for key in keys if key not in self.rows]
             )
 
-    table = Moving(broken=Counter({"moved": 1000}))
+    table = Moving(broken_writes=Counter({"moved": 1000}))
 
     write_all(table, ["a", "moved", "b"], Clock(0.0).timer())
 
@@ -275,27 +264,24 @@ def test_changes_of_association_go_in_calls_of_their_own() -> None:
     assert set(table.rows) == {"a", "b"}
 
 
-def test_a_write_that_must_be_alone_is_alone_in_its_call() -> None:
-    class Careful(Table):
+def test_every_exclusive_write_is_alone_in_its_call() -> None:
+    class ExclusiveWrites(RecordTable):
         def plan(self, keys: Sequence[str], reading: Reading) -> RoundPlan:
             return RoundPlan([Write((key,), Change(), exclusive=key != "c") for key in keys if key not in self.rows])
 
-    table = Careful()
+    table = ExclusiveWrites()
 
     write_all(table, ["a", "b", "c"], Clock(0.0).timer())
 
     assert sorted(table.sent) == [["a"], ["b"], ["c"]]
 
 
-# After an outage
-
-
 def keys(count: int) -> list[str]:
     return [f"key {number:03}" for number in range(count)]
 
 
-def test_a_batch_that_waited_goes_on_with_full_calls_as_soon_as_one_is_answered() -> None:
-    table = Table(broken=Counter({"key 000": 2}))  # stands for every call of the first two rounds
+def test_writes_return_to_full_calls_as_soon_as_a_small_one_is_answered() -> None:
+    table = RecordTable(broken_writes=Counter({"key 000": 2}))  # stands for every call of the first two rounds
 
     results = write_all(table, keys(100), Clock(0.0).timer())
 
@@ -303,8 +289,8 @@ def test_a_batch_that_waited_goes_on_with_full_calls_as_soon_as_one_is_answered(
     assert [len(sent) for sent in table.sent] == [100, 100, 10, 90]
 
 
-def test_reads_go_back_to_full_calls_as_well() -> None:
-    table = Table()
+def test_reads_return_to_full_calls_as_soon_as_a_small_one_is_answered() -> None:
+    table = RecordTable()
     trouble = iter([True, True])
     usual = table.read
 
@@ -321,8 +307,8 @@ def test_reads_go_back_to_full_calls_as_well() -> None:
     assert [len(read) for read in table.reads] == [100, 100, 10, 90]
 
 
-def test_a_record_that_breaks_its_calls_costs_one_full_call_more_and_no_neighbour() -> None:
-    table = Table(broken=Counter({"key 055": 99}))
+def test_a_record_that_breaks_writes_with_503_costs_one_more_full_call() -> None:
+    table = RecordTable(broken_writes=Counter({"key 055": 99}))
 
     results = write_all(table, keys(100), Clock(0.0).timer())
 
@@ -331,8 +317,8 @@ def test_a_record_that_breaks_its_calls_costs_one_full_call_more_and_no_neighbou
     assert all(len(sent) <= 10 for sent in table.sent[4:])
 
 
-def test_calls_without_any_response_stay_small_since_another_full_one_could_cost_a_whole_time_out() -> None:
-    table = Table(broken=Counter({"key 055": 99}), status=0)
+def test_writes_stay_small_after_two_full_calls_without_a_response() -> None:
+    table = RecordTable(broken_writes=Counter({"key 055": 99}), status=0)
 
     results = write_all(table, keys(100), Clock(0.0).timer())
 
