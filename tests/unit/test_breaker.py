@@ -1,4 +1,4 @@
-"""The circuit breaker: when it opens, what it does to the flow of messages, and when it closes again."""
+"""The circuit breaker: when it opens, how it stops the messages, and when the governor closes it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from woohub.errors import (
 )
 
 
-def test_a_wrong_token_opens_it_at_once() -> None:
+def test_a_401_opens_the_breaker_at_once() -> None:
     fixture = BreakerFixture()
 
     fixture.breaker.record_batch(responded=False, errors=[Unauthorized("401")])
@@ -37,7 +37,7 @@ def test_a_wrong_token_opens_it_at_once() -> None:
     assert fixture.lambda_.state == "Disabled"
 
 
-def test_a_clock_that_is_set_back_does_not_prolong_the_rest_after_opening() -> None:
+def test_a_clock_set_back_does_not_prolong_the_cooldown() -> None:
     fixture = BreakerFixture()
     fixture.breaker.record_batch(responded=False, errors=[Unauthorized("401")])
 
@@ -46,7 +46,7 @@ def test_a_clock_that_is_set_back_does_not_prolong_the_rest_after_opening() -> N
     assert fixture.breaker.cooldown_error() is None
 
 
-def test_one_silent_batch_does_not_open_it() -> None:
+def test_one_batch_without_response_keeps_the_breaker_closed() -> None:
     fixture = BreakerFixture()
 
     fixture.breaker.record_batch(responded=False, errors=[HubSpotUnavailable("503")])
@@ -55,7 +55,7 @@ def test_one_silent_batch_does_not_open_it() -> None:
     assert fixture.lambda_.state == "Enabled"
 
 
-def test_three_silent_batches_in_a_row_open_it() -> None:
+def test_three_batches_in_a_row_without_response_open_the_breaker() -> None:
     fixture = BreakerFixture()
 
     for _ in range(3):
@@ -64,16 +64,16 @@ def test_three_silent_batches_in_a_row_open_it() -> None:
     assert (fixture.state.state, fixture.state.policy) == ("open", "outage")
 
 
-def test_a_batch_that_got_through_starts_the_count_anew() -> None:
+def test_a_batch_with_a_response_resets_the_count_of_batches_without() -> None:
     fixture = BreakerFixture()
 
-    for wrote in (False, False, True, False, False):
-        fixture.breaker.record_batch(responded=wrote, errors=[] if wrote else [HubSpotUnavailable("503")])
+    for responded in (False, False, True, False, False):
+        fixture.breaker.record_batch(responded=responded, errors=[] if responded else [HubSpotUnavailable("503")])
 
     assert not fixture.state.is_open
 
 
-def test_batches_already_on_their_way_are_held_for_a_moment() -> None:
+def test_the_cooldown_after_opening_ends_after_20_s() -> None:
     fixture = BreakerFixture()
     fixture.breaker.record_batch(responded=False, errors=[Unauthorized("401")])
 
@@ -82,7 +82,7 @@ def test_batches_already_on_their_way_are_held_for_a_moment() -> None:
     assert fixture.breaker.cooldown_error() is None
 
 
-def test_it_opens_for_as_long_as_hubspot_asks() -> None:
+def test_the_first_probe_is_due_after_hubspots_retry_after() -> None:
     fixture = BreakerFixture()
 
     fixture.breaker.record_batch(responded=False, errors=[RateLimited("477", retry_after=3600, policy="migration")])
@@ -90,7 +90,7 @@ def test_it_opens_for_as_long_as_hubspot_asks() -> None:
     assert fixture.state.until == fixture.now + 3600
 
 
-def test_the_daily_limit_is_probed_every_quarter_of_an_hour() -> None:
+def test_the_first_probe_is_due_after_15_minutes_at_the_daily_limit() -> None:
     fixture = BreakerFixture()
 
     fixture.breaker.record_batch(responded=False, errors=[RateLimited("daily", policy="daily")])
@@ -98,7 +98,7 @@ def test_the_daily_limit_is_probed_every_quarter_of_an_hour() -> None:
     assert fixture.state.until == fixture.now + 900
 
 
-def test_the_messages_stay_held_when_ssm_does_not_answer() -> None:
+def test_the_cooldown_starts_even_if_the_state_cannot_be_stored() -> None:
     fixture = BreakerFixture()
     fixture.ssm.broken = True
 
@@ -109,7 +109,7 @@ def test_the_messages_stay_held_when_ssm_does_not_answer() -> None:
     assert fixture.logged == ["breaker_not_stored", "breaker_opened"]
 
 
-def test_a_function_that_nothing_feeds_holds_its_messages_all_the_same() -> None:
+def test_the_cooldown_starts_even_without_an_event_source_mapping() -> None:
     fixture = BreakerFixture()
     fixture.lambda_.list_event_source_mappings = lambda **_: {"EventSourceMappings": []}  # type: ignore[method-assign]
 
@@ -118,14 +118,14 @@ def test_a_function_that_nothing_feeds_holds_its_messages_all_the_same() -> None
     assert fixture.breaker.cooldown_error()
 
 
-def test_the_governor_leaves_a_closed_breaker_alone() -> None:
+def test_the_governor_changes_nothing_if_the_breaker_is_closed() -> None:
     fixture = BreakerFixture("Disabled")
 
     assert fixture.govern() == "closed"
     assert fixture.lambda_.state == "Disabled"
 
 
-def test_the_governor_holds_messages_while_hubspot_does_not_answer() -> None:
+def test_the_governor_keeps_the_breaker_open_if_the_probe_fails() -> None:
     fixture = BreakerFixture()
     fixture.breaker.record_batch(responded=False, errors=[Unauthorized("401")])
 
@@ -133,7 +133,7 @@ def test_the_governor_holds_messages_while_hubspot_does_not_answer() -> None:
     assert fixture.lambda_.state == "Disabled"
 
 
-def test_the_governor_lets_messages_flow_as_soon_as_hubspot_answers() -> None:
+def test_the_governor_closes_the_breaker_once_the_probe_succeeds() -> None:
     fixture = BreakerFixture()
     fixture.breaker.record_batch(responded=False, errors=[Unauthorized("401")])
     fixture.govern(Unauthorized("401"))
@@ -143,7 +143,7 @@ def test_the_governor_lets_messages_flow_as_soon_as_hubspot_answers() -> None:
     assert not fixture.state.is_open
 
 
-def test_the_governor_waits_as_long_as_it_was_told() -> None:
+def test_the_governor_makes_no_probe_before_retry_after_has_passed() -> None:
     fixture = BreakerFixture()
     fixture.breaker.record_batch(responded=False, errors=[RateLimited("477", retry_after=3600, policy="migration")])
 
@@ -152,7 +152,7 @@ def test_the_governor_waits_as_long_as_it_was_told() -> None:
     assert fixture.govern() == "reopened"
 
 
-def test_the_governor_says_what_is_wrong_now() -> None:
+def test_a_failed_probe_replaces_the_policy_and_reason() -> None:
     fixture = BreakerFixture()
     fixture.breaker.record_batch(responded=False, errors=[RateLimited("daily", policy="daily")])
     fixture.now += 900
@@ -162,7 +162,7 @@ def test_the_governor_says_what_is_wrong_now() -> None:
     assert (fixture.state.policy, fixture.state.reason) == ("auth", "HubSpot refuses the token")
 
 
-def test_a_probe_that_hubspot_refuses_is_no_sign_that_it_takes_anything() -> None:
+def test_a_rejected_probe_keeps_the_breaker_open() -> None:
     fixture = BreakerFixture()
     fixture.breaker.record_batch(responded=False, errors=[Suspended("down")])
 
@@ -170,7 +170,7 @@ def test_a_probe_that_hubspot_refuses_is_no_sign_that_it_takes_anything() -> Non
     assert "this version is gone" in fixture.state.reason
 
 
-def test_a_long_reason_in_any_script_fits_its_parameter() -> None:
+def test_a_long_reason_outside_ascii_fits_into_the_parameter() -> None:
     fixture = BreakerFixture()
 
     fixture.breaker.record_batch(responded=False, errors=[Suspended("\N{COLLISION SYMBOL}" * 5000)])
@@ -179,7 +179,7 @@ def test_a_long_reason_in_any_script_fits_its_parameter() -> None:
     assert len(str(fixture.ssm.value)) <= 4096
 
 
-def test_a_reason_with_double_braces_is_stored_without_what_ssm_takes_for_a_reference() -> None:
+def test_double_braces_in_a_reason_are_stored_with_spaces_between() -> None:
     fixture = BreakerFixture()
 
     fixture.breaker.record_batch(responded=False, errors=[Suspended("{{{ portal.name }}} is down {}")])
@@ -188,7 +188,7 @@ def test_a_reason_with_double_braces_is_stored_without_what_ssm_takes_for_a_refe
     assert not {"{{", "}}"} & {first + second for first, second in pairwise(str(fixture.ssm.value))}
 
 
-def test_a_deleted_parameter_is_made_anew_by_the_consumer_that_opens_the_breaker() -> None:
+def test_opening_creates_a_deleted_parameter_again() -> None:
     fixture = BreakerFixture()
     fixture.ssm.value = None
 
@@ -197,7 +197,7 @@ def test_a_deleted_parameter_is_made_anew_by_the_consumer_that_opens_the_breaker
     assert (fixture.state.policy, fixture.lambda_.state) == ("auth", "Disabled")
 
 
-def test_a_parameter_deleted_while_the_breaker_is_open_is_made_anew_and_messages_flow() -> None:
+def test_the_governor_repairs_a_parameter_deleted_while_the_breaker_is_open() -> None:
     fixture = BreakerFixture()
     fixture.breaker.record_batch(responded=False, errors=[Unauthorized("401")])
     fixture.ssm.value = None
@@ -207,7 +207,7 @@ def test_a_parameter_deleted_while_the_breaker_is_open_is_made_anew_and_messages
 
 
 @pytest.mark.parametrize("state", ["Disabled", "Disabling"])
-def test_a_mapping_disabled_by_hand_stays_disabled(state: str) -> None:
+def test_a_mapping_disabled_before_opening_stays_disabled_after_closing(state: str) -> None:
     fixture = BreakerFixture(state)
     fixture.breaker.record_batch(responded=False, errors=[Unauthorized("401")])
 
@@ -217,8 +217,8 @@ def test_a_mapping_disabled_by_hand_stays_disabled(state: str) -> None:
     assert not fixture.state.is_open
 
 
-def reopened_with_the_consumer_a_moment_later(disabled_after_s: float) -> BreakerFixture:
-    """The consumer's opening began before the governor's closing: its state is overwritten, its disabling is not."""
+def disabled_during_closing(disabled_after_s: float) -> BreakerFixture:
+    """The consumer began to open before the governor closed: its state is overwritten, its disabling is not."""
     fixture = BreakerFixture()
     fixture.breaker.record_batch(responded=False, errors=[Suspended("down")])
     assert fixture.govern() == "reopened"
@@ -228,8 +228,8 @@ def reopened_with_the_consumer_a_moment_later(disabled_after_s: float) -> Breake
 
 
 @pytest.mark.parametrize("disabled_after_s", [-0.1, 0.1, 10])
-def test_messages_flow_again_after_an_opening_and_a_closing_at_once(disabled_after_s: float) -> None:
-    fixture = reopened_with_the_consumer_a_moment_later(disabled_after_s)
+def test_the_governor_enables_a_mapping_disabled_during_closing(disabled_after_s: float) -> None:
+    fixture = disabled_during_closing(disabled_after_s)
     fixture.now += 60
 
     assert fixture.govern() == "repaired"
@@ -238,8 +238,8 @@ def test_messages_flow_again_after_an_opening_and_a_closing_at_once(disabled_aft
     assert fixture.govern() == "closed"
 
 
-def test_a_mapping_disabled_by_hand_a_while_after_closing_stays_disabled() -> None:
-    fixture = reopened_with_the_consumer_a_moment_later(RACE_S + 1)
+def test_a_mapping_disabled_over_a_minute_after_closing_stays_disabled() -> None:
+    fixture = disabled_during_closing(RACE_S + 1)
     fixture.now += 60
 
     assert fixture.govern() == "closed"
@@ -247,8 +247,8 @@ def test_a_mapping_disabled_by_hand_a_while_after_closing_stays_disabled() -> No
     assert fixture.lambda_.state == "Disabled"
 
 
-def test_opening_again_in_between_does_not_take_that_for_an_operators_pause() -> None:
-    fixture = reopened_with_the_consumer_a_moment_later(0.1)
+def test_opening_again_resumes_a_mapping_disabled_during_closing() -> None:
+    fixture = disabled_during_closing(0.1)
     fixture.start()
     fixture.breaker.record_batch(responded=False, errors=[Suspended("down")])
 
@@ -257,7 +257,7 @@ def test_opening_again_in_between_does_not_take_that_for_an_operators_pause() ->
     assert fixture.lambda_.state == "Enabled"
 
 
-def test_a_mapping_disabled_by_hand_before_opening_stays_so_in_the_minute_of_closing() -> None:
+def test_a_mapping_disabled_before_opening_stays_disabled_a_minute_after_closing() -> None:
     fixture = BreakerFixture("Disabled")
     fixture.breaker.record_batch(responded=False, errors=[Suspended("down")])
     fixture.govern()
@@ -268,7 +268,7 @@ def test_a_mapping_disabled_by_hand_before_opening_stays_so_in_the_minute_of_clo
     assert fixture.lambda_.state == "Disabled"
 
 
-def test_opening_twice_does_not_take_our_own_pause_for_an_operators() -> None:
+def test_a_mapping_disabled_by_the_first_of_two_openings_is_enabled_on_closing() -> None:
     fixture = BreakerFixture()
     fixture.breaker.record_batch(responded=False, errors=[Unauthorized("401")])
     fixture.start()
@@ -279,7 +279,7 @@ def test_opening_twice_does_not_take_our_own_pause_for_an_operators() -> None:
     assert fixture.lambda_.state == "Enabled"
 
 
-def test_it_waits_longer_each_time_it_opens_again_with_nothing_written() -> None:
+def test_the_pause_doubles_with_each_opening_without_a_response() -> None:
     fixture, pauses = BreakerFixture(), []
     for _ in range(7):
         fixture.breaker.record_batch(responded=False, errors=[Suspended("writes fail, reads work")])
@@ -290,7 +290,7 @@ def test_it_waits_longer_each_time_it_opens_again_with_nothing_written() -> None
     assert pauses == [0, 60, 120, 240, 480, 900, 900]
 
 
-def test_something_written_in_between_makes_the_next_pause_short_again() -> None:
+def test_a_response_resets_the_pause_of_the_next_opening() -> None:
     fixture = BreakerFixture()
     for _ in range(3):
         fixture.breaker.record_batch(responded=False, errors=[Suspended("down")])
@@ -304,11 +304,11 @@ def test_something_written_in_between_makes_the_next_pause_short_again() -> None
 
 
 @given(text=st.text() | st.recursive(st.none() | st.integers(), st.lists, max_leaves=8).map(json.dumps))
-def test_a_parameter_somebody_spoilt_counts_as_closed(text: str) -> None:
+def test_an_arbitrary_parameter_value_is_read_as_closed(text: str) -> None:
     assert not state_from(text).is_open
 
 
-SPOILT = [
+INVALID = [
     '{"state":"open","until":"soon"}',
     '{"state":"open","until":1e999}',
     '{"state":"open","since":null}',
@@ -320,8 +320,8 @@ SPOILT = [
 ]
 
 
-@pytest.mark.parametrize("text", SPOILT)
-def test_messages_flow_again_after_somebody_spoilt_the_parameter(text: str) -> None:
+@pytest.mark.parametrize("text", INVALID)
+def test_the_governor_repairs_an_invalid_parameter_and_enables_the_mapping(text: str) -> None:
     fixture = BreakerFixture("Disabled")
     fixture.ssm.put_parameter(Name="/woohub/breaker", Value=text, Type="String", Overwrite=True)
 
@@ -331,7 +331,7 @@ def test_messages_flow_again_after_somebody_spoilt_the_parameter(text: str) -> N
     assert fixture.state == State()
 
 
-def test_a_probe_that_somebody_put_off_for_years_is_made_all_the_same() -> None:
+def test_a_probe_due_in_years_is_made_now() -> None:
     fixture = BreakerFixture()
     fixture.breaker.record_batch(responded=False, errors=[Suspended("down")])
     fixture.parameter.write(replace(fixture.state, until=fixture.now * 1000))
@@ -339,7 +339,7 @@ def test_a_probe_that_somebody_put_off_for_years_is_made_all_the_same() -> None:
     assert fixture.govern() == "reopened"
 
 
-def test_that_no_secret_can_be_read_says_nothing_new_about_hubspot() -> None:
+def test_an_unreadable_secret_keeps_the_policy() -> None:
     fixture = BreakerFixture()
     fixture.breaker.record_batch(responded=False, errors=[Unauthorized("401")])
     fixture.now = fixture.state.until
@@ -349,5 +349,5 @@ def test_that_no_secret_can_be_read_says_nothing_new_about_hubspot() -> None:
     assert fixture.state.policy == "auth"
 
 
-def test_unknown_keys_of_a_newer_version_are_left_out() -> None:
+def test_unknown_keys_of_the_state_are_ignored() -> None:
     assert state_from('{"state": "open", "colour": "red"}').is_open
