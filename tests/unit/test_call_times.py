@@ -1,4 +1,4 @@
-"""Call times are those of the consumer's log lines, by endpoint and number of records."""
+"""Call times from the consumer's log lines, by endpoint and number of records."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def line(inputs: int, ms: int, hubspot_ms: int | None = None, path: str = "/deal
     return {"method": "POST", "path": path, "inputs": inputs, "ms": ms, "hubspot_ms": hubspot_ms}
 
 
-def test_calls_of_one_endpoint_and_size_are_one_row() -> None:
+def test_call_times_are_grouped_by_endpoint_and_size() -> None:
     lines = [line(81, 1000, 900), line(100, 1200, 1100), line(100, 3000, 2500), line(3, 90, 80)]
 
     assert summed_up(lines) == [
@@ -20,5 +20,5 @@ def test_calls_of_one_endpoint_and_size_are_one_row() -> None:
     ]
 
 
-def test_the_own_time_of_answers_that_do_not_name_it_is_not_known() -> None:
+def test_hubspots_own_time_is_none_without_hubspot_ms() -> None:
     assert summed_up([line(0, 50)]) == [CallTimes("POST", "/deals/batch/create", 0, 1, 50.0, 50.0, None, None)]
