@@ -1,4 +1,4 @@
-"""The conclusions of `woohub why` call what HubSpot has of an order by its name: a deal, or a HubSpot order."""
+"""The conclusions of `woohub why`, which name the record of an order: a deal, or a HubSpot order."""
 
 from __future__ import annotations
 
@@ -49,43 +49,43 @@ def of_status(status: str) -> Record:
 
 
 def cases(target: Target) -> Mapping[str, OrderDiagnosis]:
-    """One for each conclusion that there is."""
-    hubspot, made = InHubSpot(target, deals=(of_status("processing"),)), MismatchKind
+    """At least one diagnosis for each conclusion."""
+    hubspot = InHubSpot(target, deals=(of_status("processing"),))
     stack = Status("shop", EMPTY, EMPTY, State(), consumer_enabled=True)
     known = Lookup(name=OrderName(1234), tried=("its id",))
-    fine = OrderDiagnosis("1234", known, in_store(), hubspot, stack, (), Traces(lines=(QUEUED,)))
+    in_sync = OrderDiagnosis("1234", known, in_store(), hubspot, stack, (), Traces(lines=(QUEUED,)))
 
     def wrong(kind: MismatchKind, **more: Any) -> OrderDiagnosis:
         mismatch = Mismatch.of_order(kind, 1234, target, "9", **more)
-        return replace(fine, hubspot=replace(hubspot, mismatches=(mismatch,)), traces=Traces())
+        return replace(in_sync, hubspot=replace(hubspot, mismatches=(mismatch,)), traces=Traces())
 
-    missing, gone = wrong(made.MISSING), replace(fine, store=InStore())
+    missing, gone = wrong(MismatchKind.MISSING), replace(in_sync, store=InStore())
     newer = NEWER_VERSION.format(version="2999-01-01T00:00:00|1|", record=target.record)
     trashed, erased = in_store(status="trash"), in_store(billing=ERASED)
     return {
-        "store unread": replace(fine, store=InStore(missing="it timed out"), letters=(LETTER,)),
+        "store unavailable": replace(in_sync, store=InStore(missing="it timed out"), letters=(LETTER,)),
         "breaker open": replace(missing, stack=replace(stack, breaker=State("open", "auth", "no token"))),
-        "HubSpot unread": replace(fine, hubspot=InHubSpot(target, missing="it timed out")),
+        "HubSpot unavailable": replace(in_sync, hubspot=InHubSpot(target, missing="it timed out")),
         "unknown": replace(gone, hubspot=InHubSpot(target)),
         "unknown, rejected": replace(gone, hubspot=InHubSpot(target), letters=(LETTER,)),
         "deleted": gone,
         "deleted, in the lost stage": replace(gone, hubspot=replace(hubspot, deals=(of_status("trash"),))),
-        "a cart": replace(fine, store=replace(in_store(), event=None)),
-        "unreadable": replace(fine, store=replace(in_store(), event=None, unreadable="total: no number")),
-        "trashed before HubSpot had it": replace(fine, store=trashed, hubspot=InHubSpot(target)),
-        "fine": fine,
-        "fine, without a contact": replace(fine, hubspot=replace(hubspot, address=Address.NONE)),
-        "trashed": replace(fine, store=trashed),
-        "anonymised": replace(fine, store=erased),
-        "anonymised, and named": replace(fine, store=erased, hubspot=replace(hubspot, contact=ANA)),
-        "erased": replace(fine, store=replace(erased, erased_at_ms=RECEIVED_MS)),
+        "cart": replace(in_sync, store=replace(in_store(), event=None)),
+        "unreadable": replace(in_sync, store=replace(in_store(), event=None, unreadable="total: no number")),
+        "trashed before HubSpot had it": replace(in_sync, store=trashed, hubspot=InHubSpot(target)),
+        "in sync": in_sync,
+        "in sync, without a contact": replace(in_sync, hubspot=replace(hubspot, address=Address.NONE)),
+        "trashed": replace(in_sync, store=trashed),
+        "anonymised": replace(in_sync, store=erased),
+        "anonymised, contact still named": replace(in_sync, store=erased, hubspot=replace(hubspot, contact=ANA)),
+        "erased": replace(in_sync, store=replace(erased, erased_at_ms=RECEIVED_MS)),
         "rejected": replace(missing, letters=(LETTER,)),
         "consumer disabled": replace(missing, stack=replace(stack, consumer_enabled=False)),
-        "stale": wrong(made.DIFFERING, fix=newer),
-        "on its way": replace(missing, traces=Traces(lines=(QUEUED,))),
-        "edited": wrong(made.DIFFERING),
-        "contact removed": wrong(made.UNASSOCIATED, attach="7"),
-        "twice": wrong(made.DUPLICATE, fix=MERGE),
+        "stale": wrong(MismatchKind.DIFFERING, fix=newer),
+        "queued": replace(missing, traces=Traces(lines=(QUEUED,))),
+        "edited": wrong(MismatchKind.DIFFERING),
+        "contact removed": wrong(MismatchKind.UNASSOCIATED, attach="7"),
+        "duplicate": wrong(MismatchKind.DUPLICATE, fix=MERGE),
         "undelivered": missing,
         "refused": replace(missing, traces=Traces(refused=2)),
         "passed by reconcile": replace(missing, reconciled_until="2026-11-24T00:00:00"),
@@ -98,20 +98,20 @@ def rule_of(diagnosis: OrderDiagnosis) -> int:
 
 
 @pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
-def test_every_rule_has_a_case_here(target: Target) -> None:
+def test_every_rule_has_a_case(target: Target) -> None:
     assert {rule_of(diagnosis) for diagnosis in cases(target).values()} == set(range(len(RULES)))
 
 
 @pytest.mark.parametrize("name", cases(TARGETS["deal"]))
-def test_where_only_orders_are_made_in_hubspot_no_conclusion_says_deal(name: str) -> None:
+def test_no_conclusion_mentions_deals_if_the_mapping_writes_only_orders(name: str) -> None:
     conclusion = conclude(cases(TARGETS["HubSpot order"])[name])
 
     assert not re.search(r"\bdeals?\b", f"{conclusion.text} {conclusion.next_step}")
 
 
 @pytest.mark.parametrize(("record", "words"), [("deal", "1 deals of it"), ("HubSpot order", "1 orders of it")])
-def test_two_records_of_an_order_are_counted_in_hubspots_own_word(record: str, words: str) -> None:
-    assert f"HubSpot has {words}" in conclude(cases(TARGETS[record])["twice"]).text
+def test_duplicates_are_counted_as_deals_or_orders_by_the_mapping(record: str, words: str) -> None:
+    assert f"HubSpot has {words}" in conclude(cases(TARGETS[record])["duplicate"]).text
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_two_records_of_an_order_are_counted_in_hubspots_own_word(record: str, w
         ("unknown, rejected", "it would make a {record} of an order"),
         ("deleted", "its {record} still exists"),
         ("deleted, in the lost stage", "its {record} is in the lost stage"),
-        ("a cart", "it becomes a {record} when"),
+        ("cart", "it becomes a {record} when"),
         ("trashed", "its {record} is in the lost stage"),
         ("anonymised", "the {record} keeps amount"),
         ("erased", "the {record} keeps amount"),
@@ -130,16 +130,16 @@ def test_two_records_of_an_order_are_counted_in_hubspots_own_word(record: str, w
     ],
 )
 @pytest.mark.parametrize("record", TARGETS)
-def test_conclusions_name_the_record_that_the_mapping_makes(name: str, words: str, record: str) -> None:
+def test_conclusions_name_the_record_type_of_the_mapping(name: str, words: str, record: str) -> None:
     conclusion = conclude(cases(TARGETS[record])[name])
 
     assert words.format(record=record) in f"{conclusion.text} {conclusion.next_step}"
 
 
 @pytest.mark.parametrize(
-    ("date", "state_of"), [("2026-11-23T22:40:00", "2026-11-23T22:40:00Z"), (NO_DATE, None)], ids=["a date", "no date"]
+    ("date", "state_of"), [("2026-11-23T22:40:00", "2026-11-23T22:40:00Z"), (NO_DATE, None)], ids=["date", "no date"]
 )
-def test_a_state_without_a_date_of_the_store_is_shown_without_one(date: str, state_of: str | None) -> None:
+def test_the_state_of_a_deal_is_none_if_its_version_has_no_date(date: str, state_of: str | None) -> None:
     deal = Record("9", {"woocommerce_order_version": f"{date}|{RECEIVED_MS}|"})
 
     assert InHubSpot(TARGETS["deal"], deals=(deal,)).state_of == state_of
