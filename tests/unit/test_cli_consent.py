@@ -1,3 +1,5 @@
+"""The question before a change: `confirm`."""
+
 from __future__ import annotations
 
 import sys
@@ -12,22 +14,22 @@ from woohub_cli.main import INTERRUPTED_EXIT, Commands
 
 
 class Terminal(StringIO):
-    """What a person types. A terminal that ends counts as Ctrl-C: Python's `input` cannot tell them apart here."""
+    """Input that a person types; its end counts as Ctrl-C, which `input` cannot tell from it here."""
 
     def isatty(self) -> bool:
         return True
 
 
-def test_a_person_who_says_no_is_told_what_happened_instead_and_nothing_of_yes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_confirm_exits_1_and_reports_that_nothing_was_done_after_no(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
 
-    with pytest.raises(Trouble, match=r"^nothing was erased$") as refusal:
+    with pytest.raises(Trouble, match=r"^nothing was erased$") as declined:
         confirm("Erase?", yes=False, json=False, otherwise="nothing was erased")
 
-    assert refusal.value.exit_code == PROBLEMS
+    assert declined.value.exit_code == PROBLEMS
 
 
-def test_a_script_is_told_the_option(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_confirm_without_a_terminal_exits_2_and_names_yes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", StringIO("y\n"))
 
     with pytest.raises(Trouble, match="--yes") as refusal:
@@ -36,7 +38,7 @@ def test_a_script_is_told_the_option(monkeypatch: pytest.MonkeyPatch) -> None:
     assert refusal.value.exit_code == WRONG_USAGE
 
 
-def test_ctrl_c_at_a_question_ends_like_ctrl_c_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_at_a_question_exits_130(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", Terminal(""))
     app = typer.Typer(cls=Commands)
 
