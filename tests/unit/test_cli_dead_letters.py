@@ -1,4 +1,4 @@
-"""Dead letters as a person sees and chooses them."""
+"""Dead letters as commands show and select them."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ from woohub_cli.dlq.dead_letter_queue import send_batches
 from woohub_cli.dlq.dead_letters import DeadLetter, LetterFilter, letter, summary
 from woohub_cli.period import parsed_moment
 
-NONE: Mapping[str, str] = {}
+NO_ATTRIBUTES: Mapping[str, str] = {}
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
-def received(number: int = 1, message_id: str = "", receives: int = 21, reason: Mapping[str, str] = NONE) -> DeadLetter:
+def received(
+    number: int = 1, message_id: str = "", receives: int = 21, reason: Mapping[str, str] = NO_ATTRIBUTES
+) -> DeadLetter:
     """A message as ReceiveMessage gives it."""
     body = json.dumps({"id": number, "status": "processing"}).encode()
     sent = messages.to_sqs(Delivery("order.updated", body, 1_795_473_600_123, f"order:{number}"))
@@ -42,18 +44,15 @@ def received(number: int = 1, message_id: str = "", receives: int = 21, reason: 
     )
 
 
-# --- What is known about one
-
-
 @pytest.mark.parametrize("text", ["²", "9" * 5000, "0001-01-01T00:00:00+23:59", "order:²"])
 @pytest.mark.parametrize("name", ["attempts", "status", "rejectedAt", "entity"])
-def test_a_message_of_somebody_else_is_shown_whatever_its_attributes_say(name: str, text: str) -> None:
+def test_facts_read_invalid_attributes_as_absent(name: str, text: str) -> None:
     facts = received(receives=2, reason={name: text}).facts()
 
     assert (facts["attempts"], facts["status"], facts["rejected_at"]) == (2, None, None)
 
 
-def test_a_rejected_message_tells_everything_the_consumer_wrote() -> None:
+def test_facts_of_a_rejected_message_include_all_attributes() -> None:
     assert received(reason=REFUSED).facts() == {
         "message_id": "message-1",
         "entity": "order:1",
@@ -69,14 +68,14 @@ def test_a_rejected_message_tells_everything_the_consumer_wrote() -> None:
     }
 
 
-def test_messages_that_nobody_can_read_are_counted_one_by_one() -> None:
+def test_summary_counts_each_unreadable_message_once() -> None:
     unread = dead_letters.attributes(InvalidMessage("it has no attribute `delivery`"), "unknown", 1, NOW.timestamp())
     letters = [received(message_id=f"3f2a91c{number}", reason=unread) for number in range(3)]
 
     assert summary([*letters, received(), received(message_id="9")]) == "5 messages of 1 order and 3 others"
 
 
-def test_what_the_consumer_attaches_is_what_is_read() -> None:
+def test_facts_are_read_from_the_attributes_the_consumer_writes() -> None:
     problem = HubSpotProblem(400, "no such option", "VALIDATION_ERROR", "INVALID_OPTION", "c-9", ("dealstage",))
     attached = dead_letters.attributes(HubSpotRejected(problem), "order:1", 3, NOW.timestamp())
 
@@ -86,7 +85,7 @@ def test_what_the_consumer_attaches_is_what_is_read() -> None:
     assert (facts["status"], facts["category"], facts["rejected_at"]) == (400, "INVALID_OPTION", "2026-11-24T12:00:00Z")
 
 
-def test_a_message_that_sqs_moved_says_so_with_its_receive_count() -> None:
+def test_facts_of_a_message_moved_by_sqs_report_the_receive_count() -> None:
     facts = received(receives=21).facts()
 
     assert facts["reason"].startswith("retries exhausted or the consumer crashed, received 21 times")
@@ -94,13 +93,13 @@ def test_a_message_that_sqs_moved_says_so_with_its_receive_count() -> None:
     assert (facts["attempts"], facts["entity"], facts["topic"]) == (21, "order:1", "order.updated")
 
 
-def test_the_command_in_the_advice_names_the_message() -> None:
+def test_the_redrive_command_in_the_reason_names_the_message() -> None:
     attached = dead_letters.attributes(HubSpotRejected(HubSpotProblem(400, "no")), "order:1", 3, NOW.timestamp())
 
     assert "`woohub dlq redrive 3f2a91c0`" in received(message_id="3f2a91c0-7cac", reason=attached).reason
 
 
-def test_a_message_of_somebody_else_is_shown_all_the_same() -> None:
+def test_a_message_without_attributes_is_shown() -> None:
     stray = letter({"MessageId": "m", "ReceiptHandle": "r", "Body": "hello", "Attributes": {"SentTimestamp": "1000"}})
 
     assert stray.facts()["received_at"] == "1970-01-01T00:00:01Z"
@@ -108,15 +107,12 @@ def test_a_message_of_somebody_else_is_shown_all_the_same() -> None:
     assert stray.entity == ""
 
 
-def test_details_hold_the_payload() -> None:
+def test_details_include_the_payload() -> None:
     assert received(7).details()["payload"] == {"id": 7, "status": "processing"}
 
 
-def test_facts_hold_no_payload() -> None:
+def test_facts_exclude_the_payload() -> None:
     assert "payload" not in received(7).facts()
-
-
-# --- Choosing
 
 
 @pytest.mark.parametrize(
@@ -132,7 +128,7 @@ def test_facts_hold_no_payload() -> None:
     ],
     ids=repr,
 )
-def test_a_message_that_fits_is_chosen(letter_filter: LetterFilter) -> None:
+def test_a_matching_message_is_selected(letter_filter: LetterFilter) -> None:
     assert letter_filter.select([received(1, "aaaa-1", reason=REFUSED)])
 
 
@@ -144,45 +140,42 @@ def test_a_message_that_fits_is_chosen(letter_filter: LetterFilter) -> None:
         LetterFilter(customer=1),
         LetterFilter(since=datetime(2026, 11, 24, 8, 0, 1, tzinfo=UTC)),
         LetterFilter(until=datetime(2026, 11, 24, 7, 59, 59, tzinfo=UTC)),
-        LetterFilter(order=1, reason="nothing like it"),
+        LetterFilter(order=1, reason="other"),
     ],
     ids=repr,
 )
-def test_a_message_that_does_not_fit_is_left_alone(letter_filter: LetterFilter) -> None:
+def test_a_message_that_does_not_match_is_not_selected(letter_filter: LetterFilter) -> None:
     assert letter_filter.select([received(1, "aaaa-1", reason=REFUSED)]) == []
 
 
-def test_without_a_rejection_the_time_of_the_delivery_counts() -> None:
+def test_a_message_without_rejection_is_filtered_by_its_delivery_time() -> None:
     assert LetterFilter(since=datetime(2026, 11, 23, 22, 40, tzinfo=UTC)).matches(received())
     assert not LetterFilter(since=datetime(2026, 11, 23, 22, 41, tzinfo=UTC)).matches(received())
 
 
-def test_the_first_characters_of_an_id_name_its_message() -> None:
+def test_a_message_is_selected_by_the_start_of_its_id() -> None:
     letters = [received(1, "aaaa-1"), received(2, "bbbb-2")]
 
     assert LetterFilter(ids=("bbbb",)).select(letters) == [letters[1]]
 
 
 @pytest.mark.parametrize(
-    ("start", "says"),
+    ("prefix", "error"),
     [
         ("aaaa", "2 of these messages have an id that begins with aaaa"),
         ("cccc", "an id that begins with cccc: `woohub"),
     ],
-    ids=["of two messages", "of none"],
+    ids=["of two messages", "of no message"],
 )
-def test_an_id_that_names_not_exactly_one_message_is_refused(start: str, says: str) -> None:
-    with pytest.raises(Trouble, match=says):
-        LetterFilter(ids=(start,)).select([received(1, "aaaa-1"), received(2, "aaaa-2")])
+def test_an_id_prefix_of_none_or_several_messages_is_rejected(prefix: str, error: str) -> None:
+    with pytest.raises(Trouble, match=error):
+        LetterFilter(ids=(prefix,)).select([received(1, "aaaa-1"), received(2, "aaaa-2")])
 
 
-def test_nothing_set_means_everything() -> None:
+def test_an_empty_filter_selects_everything() -> None:
     assert LetterFilter().everything
     assert LetterFilter().select([received(1), received(2)]) == [received(1), received(2)]
     assert not LetterFilter(order=1).everything
-
-
-# --- Times
 
 
 @pytest.mark.parametrize(
@@ -197,21 +190,18 @@ def test_nothing_set_means_everything() -> None:
         ("2026-11-20T08:30:00Z", datetime(2026, 11, 20, 8, 30, tzinfo=UTC)),
     ],
 )
-def test_times_are_read(text: str, expected: datetime) -> None:
+def test_parsed_moment_reads_durations_and_dates(text: str, expected: datetime) -> None:
     assert parsed_moment("--since", text, NOW) == expected
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2x", "2026-13-01"])
-def test_what_is_no_time_is_refused(text: str) -> None:
+def test_parsed_moment_rejects_invalid_times(text: str) -> None:
     with pytest.raises(WrongUsage, match="is not a time"):
         parsed_moment("--since", text, NOW)
 
 
-# --- Batches
-
-
 @given(st.lists(st.integers(0, 600_000), max_size=40))
-def test_groups_keep_to_what_sqs_takes_and_lose_nothing(sizes: list[int]) -> None:
+def test_send_batches_keep_to_sqs_limits_and_keep_all_letters(sizes: list[int]) -> None:
     letters = [DeadLetter(str(n), "r", "x" * size, {}, 1, 0, None) for n, size in enumerate(sizes)]
 
     groups = list(send_batches(letters))
