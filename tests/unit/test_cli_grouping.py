@@ -1,4 +1,4 @@
-"""Many differences of one property are one line; few are shown one by one."""
+"""Grouping of differences: many of one property are one line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def differing(number: int, *differences: Difference) -> Mismatch:
     return Mismatch(MismatchKind.DIFFERING, f"order:{number}", "deal", (str(number),), differences)
 
 
-def test_fifty_differences_of_one_property_are_one_line_with_a_few_examples() -> None:
+def test_fifty_differences_of_one_property_are_one_line_with_three_examples() -> None:
     (line,), rest = grouped([differing(number, AMOUNT) for number in range(1, 51)])
 
     assert (line.name, line.count, line.entities) == ("amount", 50, "order:1, order:2, order:3, …")
@@ -26,7 +26,7 @@ def test_a_few_differences_are_shown_one_by_one() -> None:
     assert grouped(few) == ([], few)
 
 
-def test_what_else_differs_in_a_record_is_still_shown() -> None:
+def test_other_differences_of_a_grouped_record_are_shown() -> None:
     many = [differing(number, AMOUNT) for number in range(1, 51)]
 
     _, rest = grouped([*many, differing(51, AMOUNT, STAGE)])
@@ -34,7 +34,7 @@ def test_what_else_differs_in_a_record_is_still_shown() -> None:
     assert rest == [differing(51, STAGE)]
 
 
-def test_what_has_no_properties_is_never_grouped() -> None:
+def test_missing_records_are_not_grouped() -> None:
     missing = [Mismatch(MismatchKind.MISSING, f"order:{number}", "deal") for number in range(50)]
 
     assert grouped(missing) == ([], missing)
