@@ -1,4 +1,4 @@
-"""What commands tell a person to run or to set is meant for the store that the command is about."""
+"""Hints (what to run or to set) name the store that the command is about."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from woohub_cli.main import app
 from woohub_cli.rendering import hints
 
 
-def leaves(group: Any, *path: str) -> dict[str, Any]:
-    """Every command that does something, by its name."""
+def leaf_commands(group: Any, *path: str) -> dict[str, Any]:
+    """Commands without subcommands, by name."""
     commands: dict[str, Any] = {}
     for name, each in group.commands.items():
-        commands |= leaves(each, *path, name) if hasattr(each, "commands") else {" ".join((*path, name)): each}
+        commands |= leaf_commands(each, *path, name) if hasattr(each, "commands") else {" ".join((*path, name)): each}
     return commands
 
 
-EVERY = leaves(get_command(app))
+COMMANDS = leaf_commands(get_command(app))
 ABOUT_NO_SINGLE_STORE = {
     "erase": "a person is erased for all stores",
     "portal-check": "asks HubSpot only",
@@ -30,16 +30,16 @@ ABOUT_NO_SINGLE_STORE = {
 }
 
 
-@pytest.mark.parametrize("command", EVERY)
-def test_every_command_takes_the_store(command: str) -> None:
-    options = {option for parameter in EVERY[command].params for option in parameter.opts}
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_except_those_for_all_stores_has_the_option_store(command: str) -> None:
+    options = {option for parameter in COMMANDS[command].params for option in parameter.opts}
 
     assert ("--store" in options) == (command not in ABOUT_NO_SINGLE_STORE)
     assert {"--stack", "--json"} <= options
 
 
 @pytest.mark.parametrize(
-    ("said", "meant"),
+    ("hint", "expected"),
     [
         ("run `woohub setup`: it creates it", "run `woohub setup --store outlet`: it creates it"),
         ("`woohub verify --days 7`", "`woohub verify --store outlet --days 7`"),
@@ -52,19 +52,19 @@ def test_every_command_takes_the_store(command: str) -> None:
         ("HUBSPOT_API_KEY", "HUBSPOT_API_KEY"),
     ],
 )
-def test_commands_and_variables_are_those_of_the_store(said: str, meant: str) -> None:
-    assert hints.for_store(said, "outlet") == meant
-    assert hints.for_store(said, "") == said
+def test_hints_name_the_store_in_commands_and_variables(hint: str, expected: str) -> None:
+    assert hints.for_store(hint, "outlet") == expected
+    assert hints.for_store(hint, "") == hint
 
 
-def test_styles_stay_where_they_are() -> None:
+def test_styles_stay_on_their_words() -> None:
     text = hints.for_store_styled(Text.assemble("run ", ("woohub setup", "red"), " now"), "outlet")
 
     (coloured,) = text.spans
     assert text.plain[coloured.start : coloured.end] == "woohub setup"
 
 
-def test_data_in_json_is_never_changed() -> None:
+def test_only_hints_in_json_name_the_store() -> None:
     value = {"steps": [{"fix": "`woohub setup`"}], "left_to_do": ["`woohub doctor`"], "name": "woohub setup"}
 
     assert hints.in_json(value, "outlet") == {
