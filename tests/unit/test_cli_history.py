@@ -1,4 +1,4 @@
-"""Periods, percentiles, plots: what the commands about history are made of."""
+"""Periods, lags, charts and the report page of `backfill` and `verify`."""
 
 from __future__ import annotations
 
@@ -23,9 +23,6 @@ from woohub_cli.verify.verification_report import DayTotals, VerificationReport
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 
 
-# --- Periods
-
-
 @pytest.mark.parametrize(
     ("since", "until", "expected"),
     [
@@ -37,11 +34,11 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
         ("2026-11-01T08:00+01:00", "90m", Period("2026-11-01T07:00:00", "2026-11-24T10:30:00")),
     ],
 )
-def test_periods_are_read_as_people_mean_them(since: str, until: str, expected: Period) -> None:
+def test_period_reads_durations_dates_and_times(since: str, until: str, expected: Period) -> None:
     assert period(since, until, NOW) == expected
 
 
-def test_a_day_as_end_is_meant_with_all_of_it() -> None:
+def test_a_period_includes_all_of_its_last_day() -> None:
     day = period("2026-11-24", "2026-11-24", NOW)
 
     assert day.holds("2026-11-24T00:00:00")
@@ -50,23 +47,20 @@ def test_a_day_as_end_is_meant_with_all_of_it() -> None:
     assert not day.holds("2026-11-23T23:59:59")
 
 
-def test_the_last_days_have_no_end() -> None:
+def test_last_days_returns_a_period_without_end() -> None:
     assert last_days(2, NOW) == Period("2026-11-22T12:00:00")
 
 
 @pytest.mark.parametrize(
     ("since", "until"), [("soon", ""), ("2026-11-25", ""), ("2026-11-24", "2026-11-23"), ("", "then")]
 )
-def test_what_is_no_period_is_wrong_usage(since: str, until: str) -> None:
+def test_period_rejects_invalid_future_and_reversed_times(since: str, until: str) -> None:
     with pytest.raises(WrongUsage):
         period(since, until, NOW)
 
 
-# --- Times
-
-
 @given(st.lists(st.floats(0, 1e6), min_size=1), st.integers(1, 100))
-def test_a_percentile_is_not_exceeded_by_so_many_percent(values: list[float], percent: int) -> None:
+def test_at_least_n_percent_of_a_sample_are_within_its_nth_percentile(values: list[float], percent: int) -> None:
     ordered = sorted(round(value, 1) for value in values)
 
     value = percentile(ordered, percent)
@@ -75,11 +69,11 @@ def test_a_percentile_is_not_exceeded_by_so_many_percent(values: list[float], pe
     assert sum(value <= value for value in ordered) >= math.ceil(len(ordered) * percent / 100)
 
 
-def test_nothing_has_no_percentile() -> None:
+def test_an_empty_sample_has_no_percentile() -> None:
     assert percentile([], 50) is None
 
 
-def test_what_came_by_a_backfill_is_counted_apart() -> None:
+def test_lags_of_a_backfill_are_counted_but_not_measured() -> None:
     lags = Lags()
     lags.add(Lag(0, BACKFILL_LAG_S + 1, BACKFILL_LAG_S + 2))
     lags.add(Lag(0, 5, 9))
@@ -87,7 +81,7 @@ def test_what_came_by_a_backfill_is_counted_apart() -> None:
     assert (lags.history, lags.seconds(lambda lag: lag.whole), lags.seconds(lambda lag: lag.delivery)) == (1, [9], [5])
 
 
-def test_a_store_whose_clock_is_ahead_has_no_negative_times() -> None:
+def test_lags_are_zero_if_the_stores_clock_is_ahead() -> None:
     assert (Lag(10, 5, 6).delivery, Lag(10, 5, 6).whole) == (0, 0)
 
 
@@ -102,15 +96,12 @@ def test_a_store_whose_clock_is_ahead_has_no_negative_times() -> None:
         ("yesterday", None),
     ],
 )
-def test_hubspots_dates_are_read_in_all_their_forms(text: str | None, seconds: float | None) -> None:
+def test_epoch_reads_every_date_format_of_hubspot(text: str | None, seconds: float | None) -> None:
     assert epoch(text) == seconds
 
 
-# --- Plots
-
-
 @given(st.floats(0, 1e12))
-def test_the_top_of_a_plot_is_round_and_not_below_its_values(value: float) -> None:
+def test_the_top_of_a_chart_is_at_least_its_highest_value(value: float) -> None:
     top = charts.ceiling(value)
 
     assert value <= top <= max(4.0, 2.51 * value)
@@ -120,7 +111,7 @@ def test_the_top_of_a_plot_is_round_and_not_below_its_values(value: float) -> No
     st.lists(st.tuples(st.text(), st.floats(0, 1e9), st.floats(0, 1e9)), max_size=40),
     st.lists(st.floats(0, 1e7), max_size=40),
 )
-def test_plots_are_well_formed_whatever_they_show(days: list[tuple[str, float, float]], seconds: list[float]) -> None:
+def test_charts_are_well_formed_xml_for_any_values(days: list[tuple[str, float, float]], seconds: list[float]) -> None:
     labels = [re.sub(r"[^\x20-\ud7ff]", "", label) for label, _, _ in days]
     series = [
         charts.Series("store", [store for _, store, _ in days]),
@@ -148,7 +139,7 @@ def a_report() -> VerificationReport:
     return report
 
 
-def test_the_page_tells_all_of_the_report_and_escapes_it() -> None:
+def test_the_report_page_shows_the_whole_report_with_html_escaped() -> None:
     page = report_page.page(a_report(), "https://shop.example", "https://api.hubapi.com")
 
     for text in (
@@ -166,7 +157,7 @@ def test_the_page_tells_all_of_the_report_and_escapes_it() -> None:
     assert "<b>Order</b>" not in page
 
 
-def test_a_report_without_differences_says_so() -> None:
+def test_the_report_page_without_differences_says_that_hubspot_matches() -> None:
     page = report_page.page(
         VerificationReport(Period(), "2026-11-24T12:00:00"), "https://shop.example", "https://api.hubapi.com"
     )
