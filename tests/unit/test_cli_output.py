@@ -1,4 +1,4 @@
-"""What people see is what was said."""
+"""What commands print."""
 
 import pytest
 
@@ -6,12 +6,12 @@ from woohub_cli.check_result import Result, Step
 from woohub_cli.rendering import output
 
 
-def test_arns_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+def test_say_prints_an_arn_unchanged(capsys: pytest.CaptureFixture[str]) -> None:
     output.say("arn:aws:secretsmanager:eu-west-1:1:secret:woohub")
     assert capsys.readouterr().out == "arn:aws:secretsmanager:eu-west-1:1:secret:woohub\n"
 
 
-def test_only_the_outcome_of_a_step_has_its_colour() -> None:
+def test_only_the_result_of_a_step_is_coloured() -> None:
     line = Step("breaker", Result.FAILED, "open").text()
 
     (coloured,) = line.spans
