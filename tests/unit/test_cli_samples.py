@@ -1,4 +1,4 @@
-"""What `woohub send` sends."""
+"""The samples that `woohub send` reads, and the headers it sends."""
 
 from __future__ import annotations
 
@@ -32,9 +32,6 @@ def written(folder: Path, thing: Any, name: str = "body.json") -> Path:
     return file
 
 
-# --- Reading them
-
-
 def test_the_sample_order_maps_to_the_documented_contact_and_deal() -> None:
     table = load_mapping()
     order = payloads.Order.model_validate_json(samples.sample_order().body)
@@ -65,45 +62,45 @@ def test_the_sample_order_maps_to_the_documented_contact_and_deal() -> None:
     }
 
 
-def test_an_event_keeps_its_topic_and_its_very_bytes() -> None:
+def test_the_topic_and_bytes_of_an_ingest_event_are_read_unchanged() -> None:
     sample = only_sample(EVENTS / "ingest-order-created.json")
 
     assert (sample.topic, sample.body) == ("order.created", delivery(19).body)
 
 
-def test_an_event_in_base64_is_decoded(tmp_path: Path) -> None:
+def test_an_ingest_event_in_base64_is_decoded(tmp_path: Path) -> None:
     event = json.loads((EVENTS / "ingest-order-created.json").read_text())
     event |= {"body": base64.b64encode(event["body"].encode()).decode(), "isBase64Encoded": True}
 
     assert only_sample(written(tmp_path, event)).body == delivery(19).body
 
 
-def test_a_file_of_captured_deliveries_gives_all_of_them_in_order() -> None:
+def test_a_file_of_captured_deliveries_is_read_in_order() -> None:
     listed = list(samples.read(str(FIXTURE)))
 
     assert [sample.body for sample in listed] == [line.body for line in captured()]
     assert [sample.topic for sample in listed] == [line.topic for line in captured()]
 
 
-def test_one_captured_delivery_is_named_by_its_number() -> None:
+def test_one_captured_delivery_is_selected_by_its_number() -> None:
     assert only_sample(f"{FIXTURE}:64").body == delivery(64).body
 
 
-def test_lines_without_a_number_are_counted(tmp_path: Path) -> None:
+def test_a_line_without_a_number_is_selected_by_its_position(tmp_path: Path) -> None:
     lines = "\n".join(json.dumps({"id": number, "status": "pending"}) for number in (7, 8, 9))
     file = written(tmp_path, lines, "orders.jsonl")
 
     assert json.loads(only_sample(f"{file}:2").body)["id"] == 8
 
 
-def test_a_byte_order_mark_is_no_part_of_the_first_delivery(tmp_path: Path) -> None:
+def test_a_byte_order_mark_before_the_first_delivery_is_ignored(tmp_path: Path) -> None:
     file = tmp_path / "orders.jsonl"
     file.write_text('{"nr": 7, "id": 8, "status": "pending"}\n', "utf-8-sig")
 
     assert json.loads(only_sample(f"{file}:7", "order.created").body)["id"] == 8
 
 
-def test_a_number_that_is_not_there_is_wrong_usage() -> None:
+def test_an_unknown_delivery_number_is_rejected() -> None:
     with pytest.raises(WrongUsage, match="has no delivery 9999"):
         only_sample(f"{FIXTURE}:9999")
 
@@ -115,17 +112,17 @@ def test_a_number_that_is_not_there_is_wrong_usage() -> None:
         ({"id": 6, "email": "a@example.com", "username": "a"}, "customer.updated"),
     ],
 )
-def test_the_topic_of_a_bare_body_is_seen_from_its_shape(tmp_path: Path, body: Any, topic: str) -> None:
+def test_the_topic_of_a_bare_body_is_inferred_from_its_fields(tmp_path: Path, body: Any, topic: str) -> None:
     assert only_sample(written(tmp_path, body)).topic == topic
 
 
-def test_a_bare_body_is_sent_byte_by_byte(tmp_path: Path) -> None:
+def test_the_bytes_of_a_bare_body_are_read_unchanged(tmp_path: Path) -> None:
     file = written(tmp_path, '{ "id": 5,\n "status": "pending", "total": "1.00" }\n')
 
     assert only_sample(file).body == b'{ "id": 5,\n "status": "pending", "total": "1.00" }\n'
 
 
-def test_a_body_of_unclear_topic_needs_one(tmp_path: Path) -> None:
+def test_a_bare_body_with_ambiguous_fields_requires_a_topic(tmp_path: Path) -> None:
     file = written(tmp_path, {"id": 5})
 
     assert only_sample(file, "order.deleted").topic == "order.deleted"
@@ -133,20 +130,17 @@ def test_a_body_of_unclear_topic_needs_one(tmp_path: Path) -> None:
         only_sample(file)
 
 
-def test_a_queue_event_is_no_request() -> None:
+def test_a_queue_event_is_rejected() -> None:
     with pytest.raises(WrongUsage, match="queue"):
         only_sample(EVENTS / "consumer-batch.json")
 
 
-def test_a_missing_file_is_wrong_usage() -> None:
+def test_a_missing_file_is_rejected() -> None:
     with pytest.raises(WrongUsage, match=r"nowhere\.json cannot be read"):
         only_sample("nowhere.json")
 
 
-# --- Signing them
-
-
-def test_what_is_sent_verifies_as_the_stores_own() -> None:
+def test_the_headers_of_a_sample_pass_verification() -> None:
     sample = samples.sample_order()
 
     verified, signed_with = signatures.verify(
@@ -161,7 +155,7 @@ def test_what_is_sent_verifies_as_the_stores_own() -> None:
 
 
 @pytest.mark.parametrize("line", [line for line in captured() if line.secret == SECRET], ids=lambda line: str(line.nr))
-def test_signing_anew_with_the_stores_secret_gives_the_stores_headers(line: Any) -> None:
+def test_signing_a_captured_delivery_again_gives_the_stores_headers(line: Any) -> None:
     sample = only_sample(f"{FIXTURE}:{line.nr}")
 
     sent = {name.lower(): value for name, value in sending.headers(sample, SECRET).items()}
@@ -172,19 +166,19 @@ def test_signing_anew_with_the_stores_secret_gives_the_stores_headers(line: Any)
     }
 
 
-def test_every_header_of_the_store_is_there() -> None:
+def test_every_wc_header_of_the_store_is_sent() -> None:
     theirs = {name.lower() for name in delivery(19).headers if name.lower().startswith("x-wc-")}
 
     assert theirs <= {name.lower() for name in sending.headers(samples.sample_order(), "a secret")}
 
 
-def test_a_ping_goes_without_signature() -> None:
+def test_a_ping_is_sent_without_signature() -> None:
     sent = sending.headers(only_sample(EVENTS / "ingest-ping.json"), "a secret")
 
     assert signatures.is_ping(sent, only_sample(EVENTS / "ingest-ping.json").body)
 
 
-def test_as_captured_keeps_the_signature_and_nothing_of_the_connection() -> None:
+def test_as_captured_keeps_the_webhook_headers_and_drops_those_of_the_connection() -> None:
     forged = only_sample(EVENTS / "ingest-forged.json")
 
     sent = sending.as_captured(forged)
@@ -193,7 +187,7 @@ def test_as_captured_keeps_the_signature_and_nothing_of_the_connection() -> None
     assert all(name in ("content-type", "user-agent") or name.startswith("x-wc-webhook-") for name in sent)
 
 
-def test_deliveries_of_one_second_share_their_id_as_in_woocommerce() -> None:
+def test_deliveries_of_one_second_share_their_delivery_id() -> None:
     name = "X-WC-Webhook-Delivery-ID"
     order = samples.sample_order()
 
