@@ -1,4 +1,4 @@
-"""What `--help` shows of every command reads well."""
+"""The `--help` of every command."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ def commands(group: Any, *path: str) -> Iterator[tuple[tuple[str, ...], Any]]:
 
 
 @cache
-def shown(*command: str) -> str:
+def help_text(*command: str) -> str:
     result = CliRunner().invoke(app, [*command, "--help"], env={"COLUMNS": "80", "TERM": "dumb"})
     assert result.exit_code == 0
     return result.output
 
 
-EVERY = dict(commands(get_command(app)))
+COMMANDS = dict(commands(get_command(app)))
 
 
-@pytest.mark.parametrize("command", [(), *EVERY], ids=" ".join)
-def test_a_flag_is_not_shown_as_if_it_took_a_value(command: tuple[str, ...]) -> None:
-    assert "<bool>" not in shown(*command)
+@pytest.mark.parametrize("command", [(), *COMMANDS], ids=" ".join)
+def test_help_shows_no_bool_value_for_flags(command: tuple[str, ...]) -> None:
+    assert "<bool>" not in help_text(*command)
 
 
-@pytest.mark.parametrize("command", [(), *EVERY], ids=" ".join)
-def test_every_example_is_a_line_of_its_own_and_begins_alike(command: tuple[str, ...]) -> None:
-    examples = shown(*command).split("Examples:")[1].split("╭")[0]
+@pytest.mark.parametrize("command", [(), *COMMANDS], ids=" ".join)
+def test_every_example_in_the_help_is_one_line_with_a_command(command: tuple[str, ...]) -> None:
+    examples = help_text(*command).split("Examples:")[1].split("╭")[0]
 
     lines = [line.rstrip() for line in examples.splitlines() if line.strip()]
 
@@ -50,22 +50,22 @@ def test_every_example_is_a_line_of_its_own_and_begins_alike(command: tuple[str,
 
 
 COMMAND_LINE = Path(main.__file__).parent
-ASKING = [path for path, command in EVERY.items() if any("--yes" in option.opts for option in command.params)]
+ASKING = [path for path, command in COMMANDS.items() if any("--yes" in option.opts for option in command.params)]
 
 
 @pytest.mark.parametrize("command", ASKING, ids=" ".join)
-def test_a_command_that_asks_says_when_it_needs_yes(command: tuple[str, ...]) -> None:
-    assert "Needed without a terminal, and with --json." in " ".join(re.sub("│", " ", shown(*command)).split())
+def test_the_help_of_a_command_that_asks_says_when_yes_is_needed(command: tuple[str, ...]) -> None:
+    assert "Needed without a terminal, and with --json." in " ".join(re.sub("│", " ", help_text(*command)).split())
 
 
 @pytest.mark.parametrize("command", ASKING, ids=" ".join)
-def test_the_page_of_commands_names_each_that_asks(command: tuple[str, ...]) -> None:
+def test_operations_md_lists_every_command_that_asks(command: tuple[str, ...]) -> None:
     (asking,) = re.findall(r"^Commands that ask first: ([^.]*)\.", PAGE, re.MULTILINE)
 
     assert f"`{' '.join(command)}`" in asking
 
 
-def test_only_one_module_asks_the_person_at_the_terminal() -> None:
+def test_only_consent_py_reads_from_the_terminal() -> None:
     asking = [
         path.name
         for path in COMMAND_LINE.rglob("*.py")
@@ -76,11 +76,11 @@ def test_only_one_module_asks_the_person_at_the_terminal() -> None:
 
 
 @pytest.mark.parametrize("command", ["list", "show", "redrive", "drop"])
-def test_the_dead_letters_of_all_stores_are_read_unless_one_is_named(command: str) -> None:
-    assert "Default: the first one" not in " ".join(shown("dlq", command).split())
+def test_the_help_of_dlq_commands_has_no_default_store(command: str) -> None:
+    assert "Default: the first one" not in " ".join(help_text("dlq", command).split())
 
 
-def test_a_paragraph_flows_and_what_is_indented_stays() -> None:
+def test_flowing_joins_paragraphs_and_keeps_indented_lines() -> None:
     text = """First.
 
     A sentence that the source
