@@ -1,4 +1,4 @@
-"""How many calls may be in flight, and threads in virtual time."""
+"""Concurrency of calls: its kinds, virtual threads, and how many calls may be in flight."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ def virtual(clock: Clock) -> VirtualThreads:
     return VirtualThreads(clock.read, clock.sleep)
 
 
-EVERY_KIND = [OneAfterAnother(), Threads(), virtual(Clock())]
-NAMES = ["one after another", "threads", "virtual threads"]
+CONCURRENCIES = [OneAfterAnother(), Threads(), virtual(Clock())]
+IDS = ["one after another", "threads", "virtual threads"]
 
 
-@pytest.mark.parametrize("concurrency", EVERY_KIND, ids=NAMES)
-def test_results_come_in_order(concurrency: Concurrency) -> None:
+@pytest.mark.parametrize("concurrency", CONCURRENCIES, ids=IDS)
+def test_results_are_returned_in_the_order_of_the_calls(concurrency: Concurrency) -> None:
     assert concurrency.run([lambda number=number: number for number in range(20)]) == list(range(20))  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("concurrency", EVERY_KIND, ids=NAMES)
+@pytest.mark.parametrize("concurrency", CONCURRENCIES, ids=IDS)
 def test_the_first_error_is_raised(concurrency: Concurrency) -> None:
     def fail(text: str) -> None:
         raise ValueError(text)
@@ -32,8 +32,8 @@ def test_the_first_error_is_raised(concurrency: Concurrency) -> None:
         concurrency.run([lambda: None, lambda: fail("first"), lambda: fail("second")])
 
 
-@pytest.mark.parametrize("concurrency", EVERY_KIND, ids=NAMES)
-def test_one_can_wait_for_what_began_before_it(concurrency: Concurrency) -> None:
+@pytest.mark.parametrize("concurrency", CONCURRENCIES, ids=IDS)
+def test_a_call_can_wait_for_an_earlier_call(concurrency: Concurrency) -> None:
     condition, ended = concurrency.condition(), list[str]()
 
     def first() -> None:
@@ -49,7 +49,7 @@ def test_one_can_wait_for_what_began_before_it(concurrency: Concurrency) -> None
     assert concurrency.run([first, second]) == [None, ["first"]]
 
 
-def test_what_runs_together_takes_as_long_as_the_longest() -> None:
+def test_concurrent_calls_take_as_long_as_the_longest() -> None:
     clock = Clock(0.0)
     threads = virtual(clock)
 
@@ -60,7 +60,7 @@ def test_what_runs_together_takes_as_long_as_the_longest() -> None:
     assert clock.now == 3
 
 
-def test_no_more_than_eight_run_at_once() -> None:
+def test_at_most_eight_calls_run_at_once() -> None:
     clock = Clock(0.0)
     threads = virtual(clock)
 
@@ -69,28 +69,28 @@ def test_no_more_than_eight_run_at_once() -> None:
     assert clock.now == 2
 
 
-def test_the_end_of_the_process_ends_all_its_threads() -> None:
+def test_a_base_exception_in_one_thread_stops_all_threads() -> None:
     class End(BaseException):
         pass
 
     clock, reached = Clock(0.0), list[str]()
     threads = virtual(clock)
 
-    def dies() -> None:
+    def fail() -> None:
         threads.sleep(1)
         raise End
 
-    def sleeps() -> None:
+    def sleep() -> None:
         threads.sleep(2)
-        reached.append("woken")
+        reached.append("slept")
 
     with pytest.raises(End):
-        threads.run([dies, sleeps])
+        threads.run([fail, sleep])
     assert (clock.now, reached) == (1, [])
 
 
 @pytest.mark.parametrize("status", [423, 429])
-def test_fewer_calls_are_in_flight_after_hubspot_asked_for_that_and_more_again_once_it_answers(status: int) -> None:
+def test_the_limit_is_halved_by_429_and_423_and_restored_by_200(status: int) -> None:
     in_flight = InFlight(OneAfterAnother())
 
     in_flight.record(status)
@@ -103,7 +103,7 @@ def test_fewer_calls_are_in_flight_after_hubspot_asked_for_that_and_more_again_o
     assert in_flight.limit == MOST_AT_ONCE
 
 
-def test_a_call_waits_for_a_slot() -> None:
+def test_calls_over_the_limit_wait_for_a_slot() -> None:
     clock = Clock(0.0)
     threads = virtual(clock)
     in_flight = InFlight(threads)
