@@ -11,6 +11,7 @@ from tests.support.clock import Clock
 from tests.support.openapi_contract import Contract, Validated, hubspots_contract
 from tests.support.operations_page import assert_described
 from tests.support.simulated import VERSIONS, Calls
+from tests.support.verification import Case
 from woohub.http import Http
 
 
@@ -58,3 +59,8 @@ def logs_are_described(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     for record in caplog.get_records("call"):
         if record.name == "woohub":
             assert_described(record.getMessage())
+
+
+@pytest.fixture
+def case() -> Case:
+    return Case()

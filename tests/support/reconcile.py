@@ -221,3 +221,14 @@ class ReconcileFixture:
         newer = [order.billing["address_1"] for order in orders if order.created >= changed]
         lives = contacts[customer.email]["address"]
         return [] if lives in (*newer, customer.billing["address_1"]) else [f"customer {customer.id} lives at {lives}"]
+
+
+DAY, QUARTER = 86_400, 900
+
+
+def a_fixture(**changes: Any) -> ReconcileFixture:
+    """A stack that was deployed a quarter of an hour ago and has made its first run."""
+    fixture = ReconcileFixture(**changes).with_webhooks()
+    fixture.run()
+    fixture.pass_time(QUARTER)
+    return fixture

@@ -1,4 +1,4 @@
-"""Which record holds a key, by HubSpot's words; what follows is tested in tests/integration/test_sync.py."""
+"""Which record holds a key, by HubSpot's words; what follows is tested in test_sync_associations.py."""
 
 from __future__ import annotations
 
