@@ -150,13 +150,13 @@ def the_store_is_read(functions: AllFunctions) -> None:
     functions.reconcile()
 
 
-def an_order_spoils_its_page(functions: AllFunctions) -> None:
-    functions.shop.spoil(f"order:{functions.shop.place()}")
+def an_order_cannot_be_read(functions: AllFunctions) -> None:
+    functions.shop.damage(f"order:{functions.shop.place()}")
     functions.reconcile()
 
 
 def the_order_can_be_read_again(functions: AllFunctions) -> None:
-    functions.shop.spoilt.clear()
+    functions.shop.damaged.clear()
     functions.reconcile()
 
 
@@ -263,7 +263,7 @@ SCENES: dict[str, tuple[Act, Act]] = {  # alarm: what makes it fire, what clears
     "ApiErrorsAlarm": (Reported(1), Reported(0)),
     "LostEventAlarm": (the_store_may_not_read_its_order, an_order_arrives),
     "WebhookAlarm": (the_store_disabled_a_webhook, the_store_is_read),
-    "StoreRecordUnreadableAlarm": (an_order_spoils_its_page, the_order_can_be_read_again),
+    "StoreRecordUnreadableAlarm": (an_order_cannot_be_read, the_order_can_be_read_again),
     "SweepAlarm": (the_stores_key_is_gone, the_store_is_read),
     "HubSpotAuthAlarm": (hubspot_refuses_the_token, the_token_is_taken_again),
     "ConfigurationAlarm": (somebody_breaks_the_mapping, the_mapping_is_repaired),

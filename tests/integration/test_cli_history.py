@@ -194,8 +194,8 @@ def test_an_order_that_the_store_cannot_show_is_named_and_the_others_go_on(
     shop: OperatedStack, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     made = past(shop, 3)
-    monkeypatch.setattr(shop.shop, "spoilt", {})  # the tests after this one have a store that can show everything
-    shop.shop.spoil(f"order:{made[1]}")
+    monkeypatch.setattr(shop.shop, "damaged", {})  # the tests after this one have a store that can show everything
+    shop.shop.damage(f"order:{made[1]}")
 
     result = shop.run(command)
 

@@ -1,4 +1,4 @@
-"""A record that spoils every page it is on, and everything else a run does."""
+"""A record that cannot be read and breaks every page it is on, and everything else a run does."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_an_order_that_cannot_be_read_harms_no_other(how: str, place: int, ids_t
         fixture.pass_time(1)
         made.append(fixture.shop.place())
     bad = made.pop(place)
-    fixture.shop.spoil(f"order:{bad}", how, ids_too=ids_too)
+    fixture.shop.damage(f"order:{bad}", how, ids_too=ids_too)
 
     report = fixture.run()
 
@@ -56,21 +56,21 @@ def test_an_order_that_cannot_be_read_harms_no_other(how: str, place: int, ids_t
 def test_several_orders_that_cannot_be_read_harm_no_other(bad: tuple[int, ...], ids_too: bool) -> None:
     fixture = a_fixture()
     made = [fixture.shop.place() for _ in range(120)]  # of one second
-    spoilt = [made[place] for place in bad]
-    for number in spoilt:
-        fixture.shop.spoil(f"order:{number}", ids_too=ids_too)
+    damaged = [made[place] for place in bad]
+    for number in damaged:
+        fixture.shop.damage(f"order:{number}", ids_too=ids_too)
 
     fixture.run_to_the_end()
 
-    assert set(fixture.queued()) == orders([number for number in made if number not in spoilt])
-    assert set(fixture.mark.unreadable) == {f"order:{number}" for number in spoilt}
+    assert set(fixture.queued()) == orders([number for number in made if number not in damaged])
+    assert set(fixture.mark.unreadable) == {f"order:{number}" for number in damaged}
 
 
 @pytest.mark.parametrize("how", HOW)
 def test_the_only_order_that_there_is_may_be_the_one(how: str) -> None:
     fixture = a_fixture()
     number = fixture.shop.place()
-    fixture.shop.spoil(f"order:{number}", how, ids_too=True)
+    fixture.shop.damage(f"order:{number}", how, ids_too=True)
 
     report = fixture.run()
 
@@ -82,7 +82,7 @@ def test_an_order_in_the_trash_that_cannot_be_read_harms_no_other() -> None:
     made = [fixture.shop.place() for _ in range(3)]
     for number in made:
         fixture.shop.trash(number)
-    fixture.shop.spoil(f"order:{made[1]}")
+    fixture.shop.damage(f"order:{made[1]}")
 
     fixture.run()
 
@@ -98,7 +98,7 @@ def test_what_was_left_out_costs_later_runs_hardly_a_call() -> None:
     fixture.run()
     calls = len(fixture.shop.requests)
     fixture.shop.save(made[7])
-    fixture.shop.spoil(f"order:{made[7]}")
+    fixture.shop.damage(f"order:{made[7]}")
     fixture.run()
     fixture.shop.requests.clear()
 
@@ -114,7 +114,7 @@ def test_finding_the_order_at_fault_takes_few_calls() -> None:
     fixture.run()
     calls = len(fixture.shop.requests)
     fixture.shop.requests.clear()
-    fixture.shop.spoil(f"order:{made[50]}")
+    fixture.shop.damage(f"order:{made[50]}")
 
     fixture.run()
 
@@ -124,13 +124,13 @@ def test_finding_the_order_at_fault_takes_few_calls() -> None:
 def test_an_order_that_can_be_read_again_is_queued_though_its_date_is_past() -> None:
     fixture = a_fixture()
     number = fixture.shop.place()
-    fixture.shop.spoil(f"order:{number}")
+    fixture.shop.damage(f"order:{number}")
     for _ in range(3):
         fixture.pass_time(QUARTER)
         fixture.shop.place()
         fixture.run()
     fixture.sqs.messages.clear()
-    fixture.shop.unspoil(f"order:{number}")
+    fixture.shop.repair(f"order:{number}")
     fixture.pass_time(QUARTER)
 
     report = fixture.run()
@@ -142,7 +142,7 @@ def test_an_order_that_can_be_read_again_is_queued_though_its_date_is_past() -> 
 def test_an_order_that_is_gone_meanwhile_is_forgotten() -> None:
     fixture = a_fixture()
     number = fixture.shop.place()
-    fixture.shop.spoil(f"order:{number}")
+    fixture.shop.damage(f"order:{number}")
     fixture.run()
     fixture.shop.delete(number)
 
@@ -157,7 +157,7 @@ def test_an_account_that_cannot_be_read_harms_no_other(how: str, ids_too: bool) 
     fixture = a_fixture()
     made = [fixture.shop.register() for _ in range(30)]
     bad = made.pop(11)
-    fixture.shop.spoil(f"customer:{bad}", how, ids_too=ids_too)
+    fixture.shop.damage(f"customer:{bad}", how, ids_too=ids_too)
 
     report = fixture.run(customers="all")
 
@@ -168,7 +168,7 @@ def test_an_account_that_cannot_be_read_harms_no_other(how: str, ids_too: bool) 
 def test_a_webhook_that_cannot_be_read_stops_nothing_and_is_not_made_once_more() -> None:
     fixture = a_fixture()
     number = fixture.shop.place()
-    fixture.shop.spoil("webhook:2")
+    fixture.shop.damage("webhook:2")
     fixture.shop.hooks.webhooks[3].status = "disabled"
 
     report = fixture.run()
@@ -183,7 +183,7 @@ def test_a_webhook_that_cannot_be_read_stops_nothing_and_is_not_made_once_more()
 def test_a_store_where_no_order_can_be_read_is_not_taken_for_so_many_bad_ones(how: str) -> None:
     fixture = a_fixture()
     for _ in range(300):
-        fixture.shop.spoil(f"order:{fixture.shop.place()}", how)
+        fixture.shop.damage(f"order:{fixture.shop.place()}", how)
 
     report = fixture.run()
 
@@ -220,7 +220,7 @@ def test_a_store_that_is_down_is_asked_few_times() -> None:
 def test_a_single_order_that_cannot_be_shown_is_told_from_a_store_that_is_down() -> None:
     fixture = a_fixture()
     number = fixture.shop.place()
-    fixture.shop.spoil(f"order:{number}")
+    fixture.shop.damage(f"order:{number}")
 
     with pytest.raises(Unreadable, match=f"cannot show order:{number}"):
         fixture.store().order(number)
@@ -229,7 +229,7 @@ def test_a_single_order_that_cannot_be_shown_is_told_from_a_store_that_is_down()
 def test_orders_asked_for_by_id_come_without_the_one_at_fault() -> None:
     fixture = a_fixture()
     made = [fixture.shop.place() for _ in range(40)]
-    fixture.shop.spoil(f"order:{made[5]}")
+    fixture.shop.damage(f"order:{made[5]}")
     store = fixture.store()
 
     assert set(store.orders_by_id(made)) == set(made) - {made[5]}
@@ -241,7 +241,7 @@ def test_the_check_of_deleted_orders_takes_none_for_gone_that_cannot_be_read() -
     made = [fixture.shop.place() for _ in range(5)]
     fixture.shop.run_webhooks()
     fixture.drain()
-    fixture.shop.spoil(f"order:{made[0]}", ids_too=True)
+    fixture.shop.damage(f"order:{made[0]}", ids_too=True)
     fixture.shop.delete(made[4])
     fixture.pass_time(86_400)
 

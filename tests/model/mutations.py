@@ -139,10 +139,10 @@ class UnreadableRecord:
             lab.sqs.messages.clear()
             bad = {f"order:{dice.choice(orders)}", f"customer:{dice.choice(accounts)}"}
             for name in bad:
-                lab.shop.spoil(name, dice.choice(("500", "502", "notice")), ids_too=dice.random() < 0.5)
+                lab.shop.damage(name, dice.choice(("500", "502", "notice")), ids_too=dice.random() < 0.5)
             yield from self._found(lab, bad)
             for name in bad:
-                lab.shop.unspoil(name)
+                lab.shop.repair(name)
             yield from self._found(lab, set())
 
     def _found(self, lab: ReconcileFixture, bad: set[str]) -> Iterator[str]:

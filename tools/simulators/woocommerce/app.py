@@ -164,7 +164,7 @@ def _record_of(kind: str) -> Handler:
     def handle(shop: SimulatedShop, req: Request, number: int) -> SimulatedResponse:
         with shop.lock:
             record, text = shop.record(kind, number)
-            return _spoilt(shop, req, kind, [record]) or SimulatedResponse(200, _fields(text, req))
+            return _damaged_answer(shop, req, kind, [record]) or SimulatedResponse(200, _fields(text, req))
 
     return handle
 
@@ -172,8 +172,8 @@ def _record_of(kind: str) -> Handler:
 def _list(
     shop: SimulatedShop, req: Request, kind: str, listed: queries.Listed, text_of: Callable[[Any], str]
 ) -> SimulatedResponse:
-    if spoilt := _spoilt(shop, req, kind, listed.things):
-        return spoilt
+    if answer := _damaged_answer(shop, req, kind, listed.things):
+        return answer
     headers = {"X-WP-Total": str(listed.total), "X-WP-TotalPages": str(listed.pages)}
     if listed.page < listed.pages:  # with everything that was in the query, keys too
         following = urlencode({**req.args.to_dict(), "page": listed.page + 1})
@@ -181,12 +181,12 @@ def _list(
     return SimulatedResponse(200, f"[{','.join(_fields(text_of(thing), req) for thing in listed.things)}]", headers)
 
 
-def _spoilt(shop: SimulatedShop, req: Request, kind: str, records: list[Any]) -> SimulatedResponse | None:
-    """What the shop answers where one of these records spoils it."""
+def _damaged_answer(shop: SimulatedShop, req: Request, kind: str, records: list[Any]) -> SimulatedResponse | None:
+    """Return the answer of the first damaged record among these, or None if none of them is damaged."""
     ids_only = req.args.get("_fields") == "id"
-    troubles = [shop.spoilt[name] for record in records if (name := f"{kind}:{record.id}") in shop.spoilt]
-    trouble = next((spoilt for spoilt in troubles if spoilt.ids_too or not ids_only), None)
-    return SPOILT[trouble.how] if trouble else None
+    damaged = [shop.damaged[name] for record in records if (name := f"{kind}:{record.id}") in shop.damaged]
+    first = next((record for record in damaged if record.ids_too or not ids_only), None)
+    return DAMAGED_ANSWERS[first.how] if first else None
 
 
 def _fields(text: str, req: Request) -> str:
@@ -287,7 +287,7 @@ def _webhook_body(shop: SimulatedShop, webhook: Webhook) -> dict[str, Any]:
 
 _FATAL = {"code": "internal_server_error", "message": "There has been a critical error on this website."}
 _NOTICE = "<br />\n<b>Notice</b>: Undefined index: total in <b>/plugins/gifts/rest.php</b> on line <b>7</b><br />\n[]"
-SPOILT = {
+DAMAGED_ANSWERS = {  # by DamagedRecord.how
     "500": SimulatedResponse(500, php_json(_FATAL)),
     "502": SimulatedResponse(502, "<html><body>502 Bad Gateway</body></html>", content_type=HTML),
     "notice": SimulatedResponse(200, _NOTICE),

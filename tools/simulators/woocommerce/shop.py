@@ -42,10 +42,11 @@ def locked(method: Method) -> Method:
 
 
 @dataclass(frozen=True)
-class Spoilt:
-    """How the shop fails on every answer that holds a record: `how` is 500, 502 (a page of HTML), notice or timeout.
+class DamagedRecord:
+    """How the shop fails to answer requests for a damaged record, or for a list that contains it.
 
-    `ids_too`: even where only ids are asked for.
+    `how` is a key of DAMAGED_ANSWERS in app.py: 500, 502 (a page of HTML), notice (PHP's text before the JSON) or
+    timeout. With `ids_too`, requests for ids alone (`_fields=id`) fail as well.
     """
 
     how: str = "500"
@@ -53,7 +54,7 @@ class Spoilt:
 
     def __post_init__(self) -> None:
         if self.how not in ("500", "502", "notice", "timeout"):
-            raise ValueError(f"a record is not spoilt by {self.how}")
+            raise ValueError(f"a record cannot be damaged by {self.how}")
 
 
 class SimulatedShop:
@@ -90,7 +91,7 @@ class SimulatedShop:
         self.orders: dict[int, Order] = {}
         self.customers: dict[int, Customer] = {}
         self.requests: list[tuple[str, str, int]] = []
-        self.spoilt: dict[str, Spoilt] = {}
+        self.damaged: dict[str, DamagedRecord] = {}  # by kind and id, such as "order:12"
         self.unregistered: set[str] = set()  # statuses of a deactivated plugin
         self.lock = RLock()
         self._people = People(self.random, mail_domain)
@@ -207,17 +208,17 @@ class SimulatedShop:
         if role == "customer":
             self._emit("customer.deleted", customer_id)
 
-    # Trouble of single records
+    # Faults of single records
 
     @locked
-    def spoil(self, name: str, how: str = "500", *, ids_too: bool = False) -> None:
-        """Fail from now on with every answer that holds this record, such as "order:12" or "customer:3"."""
-        self.spoilt[name] = Spoilt(how, ids_too)
+    def damage(self, name: str, how: str = "500", *, ids_too: bool = False) -> None:
+        """Make every answer fail that would contain this record, such as "order:12" or "customer:3"."""
+        self.damaged[name] = DamagedRecord(how, ids_too)
 
     @locked
-    def unspoil(self, name: str) -> None:
-        """Show the record again; no date changes by that."""
-        self.spoilt.pop(name, None)
+    def repair(self, name: str) -> None:
+        """Make a damaged record readable again. Its dates stay as they are."""
+        self.damaged.pop(name, None)
 
     @locked
     def write_otherwise(self, name: str, **fields: Any) -> None:
