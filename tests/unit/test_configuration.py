@@ -1,4 +1,4 @@
-"""When the stack's configuration is read, which version is in force, and what happens while it cannot be read."""
+"""When the configuration is read, which version is in force, and what happens if it cannot be read."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def stage(configuration: Configuration) -> str:
     return configuration.current().mapping.pipeline.stage("awaiting-pickup")
 
 
-ADDED = '{"stores": {"second": {}}}'
-DEFAULT, CHOSEN = load_mapping().pipeline.default_stage, "on_hold"
+SECOND_STORE = '{"stores": {"second": {}}}'
+DEFAULT, CUSTOM = load_mapping().pipeline.default_stage, "on_hold"
 
 
 def test_an_empty_bucket_means_the_defaults(bucket: Bucket, clock: Clock) -> None:
@@ -47,20 +47,20 @@ def test_an_empty_bucket_means_the_defaults(bucket: Bucket, clock: Clock) -> Non
     )
 
 
-def test_without_a_bucket_nothing_is_asked() -> None:
+def test_without_a_bucket_the_defaults_are_in_force_and_s3_is_not_called() -> None:
     def no_client() -> None:
         raise AssertionError("there is no bucket")
 
     assert stage(Configuration(no_client, "")) == DEFAULT  # type: ignore[arg-type]
 
 
-def test_what_is_stored_is_in_force(bucket: Bucket, clock: Clock) -> None:
+def test_a_stored_overlay_is_in_force(bucket: Bucket, clock: Clock) -> None:
     bucket.put(MAPPING_KEY, CUSTOM_STATUS)
 
-    assert stage(bucket.configuration(clock)) == CHOSEN
+    assert stage(bucket.configuration(clock)) == CUSTOM
 
 
-def test_a_change_is_in_force_after_a_minute(bucket: Bucket, clock: Clock) -> None:
+def test_a_changed_overlay_is_in_force_after_a_minute(bucket: Bucket, clock: Clock) -> None:
     configuration = bucket.configuration(clock)
     before = stage(configuration)
     bucket.put(MAPPING_KEY, CUSTOM_STATUS)
@@ -68,13 +68,13 @@ def test_a_change_is_in_force_after_a_minute(bucket: Bucket, clock: Clock) -> No
     meanwhile = stage(configuration)
     clock.sleep(MAX_AGE_S)
 
-    assert (before, meanwhile, stage(configuration)) == (DEFAULT, DEFAULT, CHOSEN)
+    assert (before, meanwhile, stage(configuration)) == (DEFAULT, DEFAULT, CUSTOM)
 
 
-def test_what_s3_takes_long_to_give_is_asked_for_again_no_later(
+def test_a_slow_answer_of_s3_does_not_delay_the_next_check(
     bucket: Bucket, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`woohub erase` waits no longer than that until no function works with the list of before."""
+    """`woohub erase` waits a minute, after which no function may use the previous list."""
     configuration = bucket.configuration(clock)
     monkeypatch.setattr(bucket, "_called", lambda _call: clock.sleep(4))
     stage(configuration)
@@ -82,10 +82,10 @@ def test_what_s3_takes_long_to_give_is_asked_for_again_no_later(
 
     clock.sleep(MAX_AGE_S - 4)
 
-    assert stage(configuration) == CHOSEN
+    assert stage(configuration) == CUSTOM
 
 
-def test_a_removed_overlay_leaves_the_defaults(bucket: Bucket, clock: Clock) -> None:
+def test_the_defaults_are_in_force_after_an_overlay_is_removed(bucket: Bucket, clock: Clock) -> None:
     bucket.put(MAPPING_KEY, CUSTOM_STATUS)
     configuration = bucket.configuration(clock)
     configuration.current()
@@ -95,7 +95,7 @@ def test_a_removed_overlay_leaves_the_defaults(bucket: Bucket, clock: Clock) -> 
     assert stage(configuration) == DEFAULT
 
 
-def test_the_bucket_is_asked_once_a_minute_and_an_unchanged_object_is_read_once(bucket: Bucket, clock: Clock) -> None:
+def test_the_bucket_is_listed_once_a_minute_and_an_unchanged_object_read_once(bucket: Bucket, clock: Clock) -> None:
     bucket.put(MAPPING_KEY, CUSTOM_STATUS)
     configuration = bucket.configuration(clock)
     for _ in range(121):
@@ -105,16 +105,16 @@ def test_the_bucket_is_asked_once_a_minute_and_an_unchanged_object_is_read_once(
     assert bucket.calls == ["list", MAPPING_KEY, "list", "list"]
 
 
-def test_a_store_that_was_just_added_is_known_at_its_first_message(bucket: Bucket, clock: Clock) -> None:
+def test_a_new_store_is_known_at_its_first_message(bucket: Bucket, clock: Clock) -> None:
     configuration = bucket.configuration(clock)
     configuration.current()
-    bucket.put(STORES_KEY, ADDED)
+    bucket.put(STORES_KEY, SECOND_STORE)
     clock.sleep(MAX_AGE_LACKING_S)
 
     assert "second" in configuration.current({"second"}).mappings
 
 
-def test_messages_of_a_removed_store_cost_one_listing_in_some_seconds(bucket: Bucket, clock: Clock) -> None:
+def test_messages_of_a_removed_store_cost_at_most_one_listing_in_some_seconds(bucket: Bucket, clock: Clock) -> None:
     configuration = bucket.configuration(clock)
 
     for _ in range(int(MAX_AGE_S)):
@@ -124,8 +124,8 @@ def test_messages_of_a_removed_store_cost_one_listing_in_some_seconds(bucket: Bu
     assert bucket.calls == ["list"] * int(MAX_AGE_S / MAX_AGE_LACKING_S)
 
 
-def test_stores_that_are_known_cost_no_listing(bucket: Bucket, clock: Clock) -> None:
-    bucket.put(STORES_KEY, ADDED)
+def test_messages_of_known_stores_cost_no_further_listing(bucket: Bucket, clock: Clock) -> None:
+    bucket.put(STORES_KEY, SECOND_STORE)
     configuration = bucket.configuration(clock)
     configuration.current()
     bucket.calls.clear()
@@ -144,24 +144,24 @@ def test_an_unchanged_configuration_is_the_same_object(bucket: Bucket, clock: Cl
     assert configuration.current() is first
 
 
-def test_what_others_put_into_the_bucket_is_not_read(bucket: Bucket, clock: Clock) -> None:
+def test_an_unrelated_object_in_the_bucket_is_not_read(bucket: Bucket, clock: Clock) -> None:
     bucket.put("notes.txt", "x" * (MAX_OBJECT_BYTES + 1))
     bucket.configuration(clock).current()
 
     assert bucket.calls == ["list"]
 
 
-def test_the_last_version_stays_in_force_while_s3_does_not_respond(bucket: Bucket, clock: Clock) -> None:
+def test_the_last_configuration_stays_in_force_while_s3_is_down(bucket: Bucket, clock: Clock) -> None:
     bucket.put(MAPPING_KEY, CUSTOM_STATUS)
     configuration = bucket.configuration(clock)
     configuration.current()
     bucket.is_down = True
     clock.sleep(MAX_AGE_S)
 
-    assert stage(configuration) == CHOSEN
+    assert stage(configuration) == CUSTOM
 
 
-def test_a_process_that_has_never_read_it_does_not_guess(bucket: Bucket, clock: Clock) -> None:
+def test_a_new_process_raises_configuration_unreadable_while_s3_is_down(bucket: Bucket, clock: Clock) -> None:
     bucket.is_down = True
     configuration = bucket.configuration(clock)
     with pytest.raises(ConfigurationUnreadable, match="S3 did not return"):
@@ -171,7 +171,7 @@ def test_a_process_that_has_never_read_it_does_not_guess(bucket: Bucket, clock: 
     assert stage(configuration) == DEFAULT
 
 
-def test_a_version_that_cannot_be_read_is_named_and_leaves_no_older_one_in_force(bucket: Bucket, clock: Clock) -> None:
+def test_an_invalid_overlay_is_reported_and_no_older_one_stays_in_force(bucket: Bucket, clock: Clock) -> None:
     configuration = bucket.configuration(clock)
     configuration.current()
     bucket.put(MAPPING_KEY, BROKEN)
@@ -183,17 +183,17 @@ def test_a_version_that_cannot_be_read_is_named_and_leaves_no_older_one_in_force
         assert failure.value.policy == "config"
 
 
-def test_a_repaired_version_is_in_force_at_once(bucket: Bucket, clock: Clock) -> None:
+def test_a_repaired_overlay_is_in_force_at_once(bucket: Bucket, clock: Clock) -> None:
     bucket.put(MAPPING_KEY, BROKEN)
     configuration = bucket.configuration(clock)
     with pytest.raises(ConfigurationUnreadable):
         configuration.current()
     bucket.put(MAPPING_KEY, CUSTOM_STATUS)
 
-    assert stage(configuration) == CHOSEN
+    assert stage(configuration) == CUSTOM
 
 
-def test_an_object_that_nobody_can_have_meant_is_not_downloaded(bucket: Bucket, clock: Clock) -> None:
+def test_an_object_over_the_size_limit_is_not_downloaded(bucket: Bucket, clock: Clock) -> None:
     bucket.put(MAPPING_KEY, "#" * (MAX_OBJECT_BYTES + 1))
 
     with pytest.raises(ConfigurationUnreadable, match="bytes"):
@@ -201,10 +201,7 @@ def test_an_object_that_nobody_can_have_meant_is_not_downloaded(bucket: Bucket, 
     assert bucket.calls == ["list"]
 
 
-# Several stores
-
-
-def test_a_store_has_the_stacks_mapping_under_its_own_overlay_and_keys() -> None:
+def test_the_mapping_of_a_further_store_has_its_own_overlay_and_keys() -> None:
     bucket = Bucket()
     bucket.put("stores.json", '{"stores": {"second": {}}}')
     bucket.put("mapping.toml", CUSTOM_STATUS)
@@ -221,7 +218,7 @@ def test_a_store_has_the_stacks_mapping_under_its_own_overlay_and_keys() -> None
     assert "woocommerce_customer_id_second" in second.contact_properties
 
 
-def test_an_overlay_of_a_store_that_there_is_not_is_left_aside() -> None:
+def test_an_overlay_of_an_unknown_store_is_ignored() -> None:
     bucket = Bucket()
     bucket.put("stores/gone/mapping.toml", BROKEN)
 

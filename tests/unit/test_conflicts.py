@@ -1,4 +1,4 @@
-"""Which record holds a key, by HubSpot's words; what follows is tested in test_sync_associations.py."""
+"""Which record holds a key, by HubSpot's message; what follows is tested in test_sync_associations.py."""
 
 from __future__ import annotations
 
@@ -25,5 +25,5 @@ ALREADY = (
         (HubSpotProblem(400, "amount was not a valid number", "VALIDATION_ERROR"), None),
     ],
 )
-def test_a_uniqueness_conflict_is_read_in_all_its_forms(problem: HubSpotProblem, holder: str | None) -> None:
+def test_holder_of_finds_the_record_in_every_form_of_conflict(problem: HubSpotProblem, holder: str | None) -> None:
     assert holder_of(problem, KEYS) == holder

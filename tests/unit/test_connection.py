@@ -1,4 +1,4 @@
-"""The store's address and keys, and the signature over plain http."""
+"""The store's address and keys, and the OAuth signature of calls over http."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import pytest
 from woohub.store.connection import StoreCredentials
 from woohub.store.oauth import oauth_signature, signed
 
-ACCESS = StoreCredentials("http://shop.test", "ck_key", "cs_secret")
+CREDENTIALS = StoreCredentials("http://shop.test", "ck_key", "cs_secret")
 
 
 @pytest.mark.parametrize(
-    ("given", "url"),
+    ("address", "url"),
     [
         ("https://shop.test", "https://shop.test"),
         ("https://shop.test/", "https://shop.test"),
@@ -23,11 +23,11 @@ ACCESS = StoreCredentials("http://shop.test", "ck_key", "cs_secret")
         ("shop.test", "https://shop.test"),
     ],
 )
-def test_the_address_is_taken_in_every_form_people_paste(given: str, url: str) -> None:
-    assert StoreCredentials(given, "ck", "cs").url == url
+def test_the_address_of_a_store_is_normalised(address: str, url: str) -> None:
+    assert StoreCredentials(address, "ck", "cs").url == url
 
 
-def test_access_is_read_from_the_secret() -> None:
+def test_credentials_are_read_from_the_secret_without_surrounding_spaces() -> None:
     stored = json.dumps({"url": " https://shop.test ", "consumer_key": "ck_key", "consumer_secret": "cs_secret\n"})
 
     assert StoreCredentials.from_secret(stored) == StoreCredentials("https://shop.test", "ck_key", "cs_secret")
@@ -45,16 +45,16 @@ def test_access_is_read_from_the_secret() -> None:
         '{"url": "https://shop.test", "consumer_key": "ck_key", "consumer_secret": 5}',
     ],
 )
-def test_a_secret_that_nobody_filled_in_gives_no_access(stored: str) -> None:
+def test_an_empty_or_invalid_secret_gives_no_credentials(stored: str) -> None:
     assert StoreCredentials.from_secret(stored) is None
 
 
-def test_keys_are_not_printed() -> None:
-    assert "ck_key" not in repr(ACCESS)
-    assert "cs_secret" not in repr(ACCESS)
+def test_the_repr_of_credentials_hides_the_keys() -> None:
+    assert "ck_key" not in repr(CREDENTIALS)
+    assert "cs_secret" not in repr(CREDENTIALS)
 
 
-def test_the_signature_is_that_of_openssl() -> None:
+def test_the_oauth_signature_equals_that_of_openssl() -> None:
     """printf <base string> | openssl dgst -sha256 -hmac 'cs_secret&' -binary | base64"""
     parameters = {
         "include": "1,2",
@@ -69,7 +69,7 @@ def test_the_signature_is_that_of_openssl() -> None:
     assert signature == "CnNZl0mrKAW0mWKSPT0pWSP223j0sHpdoqbo0SUnzt0="
 
 
-def test_the_signature_does_not_depend_on_the_order_of_parameters() -> None:
+def test_the_oauth_signature_does_not_depend_on_the_order_of_parameters() -> None:
     some, others = {"b": "2", "a": "1"}, {"a": "1", "b": "2"}
 
     assert oauth_signature("GET", "http://shop.test/", some, "s") == oauth_signature(
@@ -77,11 +77,11 @@ def test_the_signature_does_not_depend_on_the_order_of_parameters() -> None:
     )
 
 
-def test_a_nonce_is_used_once() -> None:
-    first, second = (signed("GET", "http://shop.test/", {}, ACCESS, 1_795_473_600) for _ in range(2))
+def test_two_signed_calls_have_different_nonces() -> None:
+    first, second = (signed("GET", "http://shop.test/", {}, CREDENTIALS, 1_795_473_600) for _ in range(2))
 
     assert first["oauth_nonce"] != second["oauth_nonce"]
 
 
-def test_the_secret_itself_is_not_sent() -> None:
-    assert "cs_secret" not in str(signed("GET", "http://shop.test/", {}, ACCESS, 1_795_473_600))
+def test_a_signed_call_does_not_include_the_consumer_secret() -> None:
+    assert "cs_secret" not in str(signed("GET", "http://shop.test/", {}, CREDENTIALS, 1_795_473_600))

@@ -40,7 +40,7 @@ FREE = {
 }
 
 # A month of 730 hours has 2,628,000 seconds, 43,800 minutes, 2,920 quarters of an hour.
-ROUND = {
+ASSUMPTIONS = {
     "alarms": 17,
     "secrets": 3,
     "ingest_mb": 256,
@@ -82,27 +82,23 @@ ROUND = {
     "metrics_every_hour": 6,
     "metrics_with_deliveries": 10,
 }
-BUSY = Month(2_628_000, ROUND)  # one delivery a second
+BUSY = Month(2_628_000, ASSUMPTIONS)  # one delivery a second
 ALL_OPTIONS = dict.fromkeys(costs.OPTIONS.values(), 1)
 
 
-# Known answers, worked out by hand
+def test_one_delivery_a_second_makes_half_as_many_batches() -> None:
+    # each of five pollers receives one of the five messages in five seconds, and one of them waits: two in a batch
+    assert BUSY.batches == 1_314_000
 
 
-def test_a_pollers_batch_holds_what_it_receives_within_the_window() -> None:
-    assert (
-        BUSY.batches == 1_314_000
-    )  # one of five pollers receives one more of the five in five seconds: two in a batch
-
-
-def test_reconcile_queues_each_change_once_and_a_recent_one_twice() -> None:
+def test_reconcile_queues_recent_changes_twice_and_others_once() -> None:
     assert BUSY.reconciled == pytest.approx(2_920_000)  # 2,628,000 x 2/3 changes, 10 of 15 minutes once more
     assert BUSY.reconciled_batches == pytest.approx(294_920)  # a tenth, and one for each run
 
 
-def test_a_quiet_shops_changes_are_reconciled_alone() -> None:
+def test_each_change_of_a_quiet_shop_is_a_batch() -> None:
     # 1,000 in batches of their own, and a tenth on top
-    assert Month(900, ROUND).reconciled_batches == pytest.approx(1_100)
+    assert Month(900, ASSUMPTIONS).reconciled_batches == pytest.approx(1_100)
 
 
 @pytest.mark.parametrize(
@@ -129,61 +125,61 @@ def test_a_quiet_shops_changes_are_reconciled_alone() -> None:
         ("gb_out", 19.58736),  # 8,479,680 x 2,000 + 2,628,000 x 1,000 bytes
     ],
 )
-def test_a_busy_months_quantities(name: str, quantity: float) -> None:
+def test_the_quantities_of_a_busy_month_equal_those_computed_by_hand(name: str, quantity: float) -> None:
     assert BUSY.quantities[name] == pytest.approx(quantity, rel=1e-9)
 
 
-def test_rare_requests_are_all_traced_and_of_many_a_twentieth() -> None:
+def test_all_rare_requests_are_traced_and_5_percent_of_frequent_ones() -> None:
     assert traced(1_000, 5) == pytest.approx(1_000, rel=0.001)
     assert traced(2_628_000_000, 5) == pytest.approx(2_628_000 * 50.95)  # of 1,000 a second: one, and 5 % of 999
 
 
-def test_the_consumers_traces_are_counted_beside_those_of_the_api() -> None:
-    traces = Month(2_628_000, ROUND | ALL_OPTIONS).quantities["traces"]
+def test_traces_include_those_of_the_api_and_the_consumer() -> None:
+    traces = Month(2_628_000, ASSUMPTIONS | ALL_OPTIONS).quantities["traces"]
 
     assert traces > traced(2_628_000, 5) + traced(1_608_920, 5) > 2_628_000
 
 
-def test_metrics_are_billed_for_the_hours_in_which_they_are_written() -> None:
-    idle = Month(1e-6, ROUND).quantities
+def test_custom_metrics_are_billed_for_the_hours_with_data() -> None:
+    idle = Month(1e-6, ASSUMPTIONS).quantities
     # 1/19 of them 9 deliveries and 10 messages of reconcile: one an hour on average, so none in one hour of e
-    hourly = Month(730 * 9 / 19, ROUND).quantities
+    hourly = Month(730 * 9 / 19, ASSUMPTIONS).quantities
 
     assert idle["custom_metrics"] == pytest.approx(6, abs=1e-6)
     assert hourly["custom_metrics"] == pytest.approx(6 + 10 * (1 - 1 / 2.718281828), rel=1e-6)
 
 
 def test_a_large_order_is_billed_as_several_requests_to_sqs() -> None:
-    large = Month(2_628_000, ROUND | {"order_kb": 65}).quantities
+    large = Month(2_628_000, ASSUMPTIONS | {"order_kb": 65}).quantities
 
     # two chunks instead of one for each delivery, sent and received; eleven (650 KB) instead of one for ten reconciled
     more = 2 * 2_628_000 + 10 * (292_000 + 294_920)
     assert large["sqs_requests"] - BUSY.quantities["sqs_requests"] == pytest.approx(more)
 
 
-def test_a_price_is_for_so_many_units_and_the_free_tier_is_subtracted() -> None:
+def test_the_free_tier_is_subtracted_from_the_bill() -> None:
     assert bill({"sqs_requests": 2_500_000}) == {"SQS": 1.0}
     assert bill({"sqs_requests": 2_500_000}, free_tier=True) == {"SQS": pytest.approx(0.6)}
     assert bill({"sqs_requests": 999_999}, free_tier=True) == {"SQS": 0}
 
 
-def test_the_bill_adds_up_by_service() -> None:
+def test_the_total_is_the_sum_of_all_services() -> None:
     dollars = bill(BUSY.quantities)
 
     assert dollars["Lambda"] == pytest.approx(0.856728 + 12.8801844)  # 966,009 x 0.0000133334
     assert dollars["Secrets Manager"] == pytest.approx(1.2 + 0.2774)
-    assert total(2_628_000, ROUND) == pytest.approx(sum(dollars.values()))
+    assert total(2_628_000, ASSUMPTIONS) == pytest.approx(sum(dollars.values()))
 
 
-def test_options_cost_what_the_page_says() -> None:
-    plain, full = (Month(2_628_000, ROUND | options).quantities for options in ({}, ALL_OPTIONS))
+def test_all_options_add_one_dashboard_and_the_detailed_metrics() -> None:
+    plain, full = (Month(2_628_000, ASSUMPTIONS | options).quantities for options in ({}, ALL_OPTIONS))
 
     assert full["dashboards"] - plain["dashboards"] == 1
     assert full["custom_metrics"] - plain["custom_metrics"] == pytest.approx(len(costs.METRICS["detailed"]))
 
 
 def test_a_further_store_costs_its_secrets_and_its_reconcile_runs() -> None:
-    single, three = (Month(2_628_000, ROUND | {"stores": stores}).quantities for stores in (1, 3))
+    single, three = (Month(2_628_000, ASSUMPTIONS | {"stores": stores}).quantities for stores in (1, 3))
 
     assert three["secrets"] - single["secrets"] == 4
     assert three["secret_calls"] - single["secret_calls"] == 2 * (43_800 + 2_920)
@@ -193,13 +189,11 @@ def test_a_further_store_costs_its_secrets_and_its_reconcile_runs() -> None:
     assert three["lambda_gb_seconds"] - single["lambda_gb_seconds"] == pytest.approx(2 * 2_920 * (1.5 + 0.25))
 
 
-# Laws
-
 deliveries = st.integers(1, 100_000_000)
 
 
 @given(deliveries, deliveries)
-def test_more_events_never_cost_less(some: int, others: int) -> None:
+def test_more_deliveries_never_cost_less(some: int, others: int) -> None:
     assert total(min(some, others)) <= total(max(some, others))
 
 
@@ -214,22 +208,16 @@ def test_the_free_tier_never_costs_more(count: int) -> None:
 
 
 @given(deliveries, st.integers(2, 50))
-def test_stores_in_one_stack_never_cost_more_than_a_stack_for_each(count: int, stores: int) -> None:
+def test_several_stores_in_one_stack_never_cost_more_than_separate_stacks(count: int, stores: int) -> None:
     assert total(count, {"stores": stores}) <= stores * total(count / stores)
 
 
-# The goals
-
-
 @pytest.mark.parametrize(("count", "dollars"), [(30_000, 9), (1_000_000, 25)])
-def test_a_month_costs_no_more_than_it_may(count: int, dollars: int) -> None:
+def test_a_month_costs_no_more_than_the_goal(count: int, dollars: int) -> None:
     assert total(count) <= dollars
 
 
-# The template
-
-
-def test_the_template_is_read_with_its_defaults() -> None:
+def test_of_template_reads_the_defaults_of_parameters() -> None:
     source = copy.deepcopy(TEMPLATE)
     source["Parameters"]["LogRetentionDays"]["Default"] = 14
     source["Parameters"]["CreateDashboard"]["Default"] = "true"
@@ -247,50 +235,46 @@ def test_every_function_of_the_template_is_counted() -> None:
     assert {f"{name.title()}Function" for name in Month(1).runs} == set(FUNCTIONS)
 
 
-def test_the_functions_run_on_the_processor_whose_price_is_listed() -> None:
+def test_the_lambda_price_is_that_of_the_templates_architecture() -> None:
     assert TEMPLATE["Parameters"]["Architecture"]["Default"] in PRICES["lambda_gb_seconds"]["unit"]
 
 
-def test_every_resource_of_the_template_is_priced_or_known_to_be_free() -> None:
+def test_every_resource_type_of_the_template_is_priced_or_free() -> None:
     assert {resource["Type"] for resource in RESOURCES.values()} - PRICED - FREE == set()
 
 
-def test_no_alarm_is_of_the_expensive_kind_that_is_evaluated_more_than_once_a_minute() -> None:
+def test_no_alarm_has_a_period_below_a_minute() -> None:
     alarms = [resource for resource in RESOURCES.values() if resource["Type"] == "AWS::CloudWatch::Alarm"]
 
     assert min(alarm["Properties"].get("Period", 60) for alarm in alarms) >= 60
 
 
-# Prices and assumptions
-
-
-def test_every_price_in_use_is_listed_and_every_listed_price_is_in_use() -> None:
+def test_the_listed_prices_are_those_in_use() -> None:
     assert set(Month(1).quantities) == set(PRICES)
 
 
 @pytest.mark.parametrize("name", ASSUMED)
-def test_every_assumption_matters(name: str) -> None:
+def test_every_assumption_changes_a_quantity(name: str) -> None:
     usual = {**ASSUMED, **ALL_OPTIONS, "stores": 2}
     larger = usual | {name: usual[name] * 20}
 
     assert Month(1_000_000, usual).quantities != Month(1_000_000, larger).quantities
 
 
-# The page and the command
+def test_costs_md_equals_the_generated_page() -> None:
+    assert costs.PAGE.read_text(encoding="utf-8") == costs.page(), (
+        "`python -m generators.costs --write` updates the page"
+    )
 
 
-def test_the_page_is_what_the_program_computes() -> None:
-    assert costs.PAGE.read_text(encoding="utf-8") == costs.page(), "python -m generators.costs --write renews it"
-
-
-def test_the_readme_has_the_same_figures() -> None:
+def test_the_readme_has_the_same_totals() -> None:
     readme = (template.TEMPLATE.parent / "README.md").read_text(encoding="utf-8")
     some, many = (round(total(count)) for count in costs.PAGE_DELIVERIES[1:])
 
     assert f"about {some} dollars a month for up to 30,000 deliveries and {many} for a million" in readme
 
 
-def test_a_shops_own_case_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_the_total_for_other_assumptions(capsys: pytest.CaptureFixture[str]) -> None:
     assert costs.main(["--events", "12000", "500", "--assume", "order_kb", "100", "--assume", "stores", "3"]) == 0
 
     printed = capsys.readouterr().out
@@ -299,7 +283,7 @@ def test_a_shops_own_case_is_printed(capsys: pytest.CaptureFixture[str]) -> None
 
 
 @pytest.mark.parametrize("arguments", [["pollerz", "2"], ["pollers", "many"], ["pollers", "-1"]])
-def test_wrong_usage_is_explained(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_assumption_exits_2_and_is_named(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         costs.main(["--assume", *arguments])
 

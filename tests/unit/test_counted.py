@@ -1,4 +1,4 @@
-"""Numbers of things read well: 1 order, 2 orders."""
+"""Counts in messages: 1 order, 2 orders."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ CONSTANT = re.compile(r"\b[A-Z_]{3,}\b")
         (2, ("deal or order", "deals or orders"), "2 deals or orders"),
     ],
 )
-def test_a_number_of_things_has_the_noun_that_fits(count: int, words: tuple[str, ...], text: str) -> None:
+def test_counted_uses_singular_or_plural(count: int, words: tuple[str, ...], text: str) -> None:
     assert counted(count, *words) == text
 
 
 def counted_nouns(nodes: list[ast.AST]) -> set[str]:
-    """The plurals of all nouns that are counted somewhere."""
+    """The plurals of all nouns that `counted` is called with."""
     calls = [node for node in nodes if isinstance(node, ast.Call) and ast.unparse(node.func) == "counted"]
     nouns = [ast.literal_eval(call.args[1]) for call in calls if isinstance(call.args[1], ast.Constant)]
     return {counted(2, noun).split()[-1] for noun in nouns}
 
 
 def words_after_numbers(nodes: list[ast.AST]) -> Iterator[tuple[str, list[str]]]:
-    """What an f-string computes, with the two words that follow it; a constant is never 1."""
+    """The expressions of f-strings, each with the next two words, except constants, which are never 1."""
     for node in nodes:
         for value, text in pairwise(node.values if isinstance(node, ast.JoinedStr) else []):
             if isinstance(value, ast.FormattedValue) and isinstance(text, ast.Constant):
@@ -51,7 +51,7 @@ def words_after_numbers(nodes: list[ast.AST]) -> Iterator[tuple[str, list[str]]]
                     yield computed, words.split()[:2]
 
 
-def test_no_noun_that_is_counted_somewhere_follows_a_bare_number() -> None:
+def test_no_counted_noun_follows_a_number_without_counted() -> None:
     sources = [path.read_text("utf-8") for folder in FOLDERS for path in folder.rglob("*.py")]
     nodes = [node for source in sources for node in ast.walk(ast.parse(source))]
     nouns = counted_nouns(nodes)

@@ -1,6 +1,6 @@
-"""The dashboard has the form CloudWatch documents: what it does not know, it drops without a word.
+"""The dashboard follows CloudWatch's schema; CloudWatch drops without an error what the schema does not have.
 
-"Dashboard Body Structure and Syntax" in CloudWatch's API reference; here as far as the dashboard makes use of it.
+The models here are the part of "Dashboard Body Structure and Syntax" in its API reference that the dashboard uses.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Annotations(Strict):
 
 
 class Rendering(Strict):
-    """How one metric is drawn; `expression` in place of a metric."""
+    """How a metric is renderings, or an expression over metrics."""
 
     expression: str | None = None
     id: Annotated[str, Field(pattern="^[a-z][A-Za-z0-9_]*$")] | None = None
@@ -102,30 +102,30 @@ class Body(Strict):
     ]
 
 
-@pytest.mark.parametrize("watches", [True, False], ids=["with SilenceAlarm", "without"])
-def test_the_dashboard_has_cloudwatchs_form(watches: bool) -> None:
-    body = Body.model_validate(dashboard(watches_for_silence=watches))
+@pytest.mark.parametrize("watches_for_silence", [True, False], ids=["with SilenceAlarm", "without SilenceAlarm"])
+def test_the_dashboard_follows_cloudwatchs_schema(watches_for_silence: bool) -> None:
+    body = Body.model_validate(dashboard(watches_for_silence=watches_for_silence))
 
     graphs = [widget.properties for widget in body.widgets if isinstance(widget, MetricWidget)]
     assert [graph.title for graph in graphs if graph.period % 60 and graph.period not in PERIODS] == []
 
 
-def test_a_metric_is_named_with_pairs_of_dimensions_or_is_an_expression() -> None:
+def test_every_metric_has_pairs_of_dimensions_or_an_expression() -> None:
     graphs = [
         widget.properties for widget in Body.model_validate(dashboard()).widgets if isinstance(widget, MetricWidget)
     ]
 
     for row in (row for graph in graphs for row in graph.metrics):
         names = [cell for cell in row if isinstance(cell, str)]
-        drawn = [cell for cell in row if isinstance(cell, Rendering)]
-        assert len(drawn) == 1
-        assert row[-1] is drawn[0]
-        assert bool(drawn[0].expression) == (not names)
+        renderings = [cell for cell in row if isinstance(cell, Rendering)]
+        assert len(renderings) == 1
+        assert row[-1] is renderings[0]
+        assert bool(renderings[0].expression) == (not names)
         assert len(names) % 2 == 0
 
 
 @pytest.mark.parametrize(
-    "spoil",
+    "damage",
     [
         lambda body: body["widgets"][1]["properties"].update(metric=[]),
         lambda body: body["widgets"][1]["properties"]["metrics"][0].append(3),
@@ -133,9 +133,9 @@ def test_a_metric_is_named_with_pairs_of_dimensions_or_is_an_expression() -> Non
         lambda body: body["widgets"][2].update(width=25),
     ],
 )
-def test_what_cloudwatch_does_not_know_is_noticed(spoil: Any) -> None:
+def test_a_dashboard_with_an_invalid_widget_fails_validation(damage: Any) -> None:
     body = dashboard()
-    spoil(body)
+    damage(body)
 
     with pytest.raises(ValidationError):
         Body.model_validate(body)

@@ -1,4 +1,4 @@
-"""The reasons on dead letters."""
+"""The attributes of dead letters."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def reason(problem: HubSpotProblem) -> dict[str, str]:
     return dead_letters.attributes(HubSpotRejected(problem), "order:1234", 3, NOW)
 
 
-def test_a_refusal_says_what_why_where_and_what_to_do() -> None:
+def test_attributes_of_a_rejection_name_the_reason_property_and_next_step() -> None:
     attributes = reason(
         HubSpotProblem(400, "amount was not a valid number", "VALIDATION_ERROR", "INVALID_LONG", "c0ffee", ("amount",))
     )
@@ -38,7 +38,7 @@ def test_a_refusal_says_what_why_where_and_what_to_do() -> None:
     }
 
 
-def test_details_that_hubspot_writes_as_json_are_told_by_their_words() -> None:
+def test_a_reason_shows_the_messages_of_details_in_json() -> None:
     details = [{"isValid": False, "message": 'Property "vat" is required', "name": "vat"}, {"message": "and so on"}]
 
     text = reason(HubSpotProblem(400, f"Property values were not valid: {json.dumps(details)}", properties=("vat",)))[
@@ -51,40 +51,43 @@ def test_details_that_hubspot_writes_as_json_are_told_by_their_words() -> None:
 
 
 @pytest.mark.parametrize("message", ["", "[{", "odd [{}]", "odd [{]", 'odd [{"message": 1}] and more', "[{" * 5000])
-def test_odd_words_of_hubspot_are_told_as_they_are(message: str) -> None:
+def test_a_reason_shows_an_unusual_message_unchanged(message: str) -> None:
     assert reason(HubSpotProblem(400, message, "SOME"))["reason"].startswith(
         f"HubSpot rejected it: {message[:500] or 'SOME'}. What to do:"
     )
 
 
-def test_blank_facts_are_left_out_because_sqs_takes_no_empty_attribute() -> None:
+def test_empty_attributes_are_left_out() -> None:
     assert set(reason(HubSpotProblem(400))) == {"reason", "status", "category", "entity", "attempts", "rejectedAt"}
 
 
-def test_no_attribute_is_longer_than_it_may_be() -> None:
+def test_no_attribute_exceeds_the_limit() -> None:
     assert (
         max(map(len, reason(HubSpotProblem(400, "x" * 100_000, correlation_id="y" * 5000)).values()))
         <= dead_letters.ATTRIBUTE_CHARACTERS
     )
 
 
-def test_what_sqs_does_not_take_is_left_out_of_a_reason() -> None:
+def test_characters_that_sqs_rejects_are_replaced() -> None:
     attributes = reason(HubSpotProblem(400, "first\x00name \ud83d is \ufffe wrong", correlation_id="\x0b"))
 
     assert "first\ufffdname \ufffd is \ufffd wrong" in attributes["reason"]
     assert attributes["correlationId"] == "\ufffd"
 
 
-def test_every_delivery_that_fits_a_message_fits_it_with_the_longest_reason() -> None:
-    rough = random.Random(0).randbytes  # noqa: S311
+def test_the_largest_delivery_fits_a_message_with_the_longest_reason() -> None:
+    incompressible = random.Random(0).randbytes  # noqa: S311
     largest = max(
-        (to_sqs(Delivery("order.created", rough(length), 0, "order:1")) for length in range(715_000, 745_000, 2000)),
+        (
+            to_sqs(Delivery("order.created", incompressible(length), 0, "order:1"))
+            for length in range(715_000, 745_000, 2000)
+        ),
         key=size,
     )
-    everything = "\N{COLLISION SYMBOL}" * 5000
-    problem = HubSpotProblem(400, everything, everything, everything, everything, (everything,))
+    long = "\N{COLLISION SYMBOL}" * 5000
+    problem = HubSpotProblem(400, long, long, long, long, (long,))
 
-    reason = dead_letters.attributes(HubSpotRejected(problem), everything, 3, NOW)
+    reason = dead_letters.attributes(HubSpotRejected(problem), long, 3, NOW)
 
     assert size(largest) > 900_000
     assert size(largest) + sum(len((name + text + "String").encode()) for name, text in reason.items()) <= 1024 * 1024
@@ -105,18 +108,18 @@ def test_every_delivery_that_fits_a_message_fits_it_with_the_longest_reason() ->
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_every_kind_of_refusal_has_its_advice(problem: HubSpotProblem, words: str) -> None:
+def test_the_reason_includes_the_advice_for_each_kind_of_rejection(problem: HubSpotProblem, words: str) -> None:
     assert words in reason(problem)["reason"]
 
 
-def test_a_broken_order_is_to_be_mended_in_the_store() -> None:
+def test_an_invalid_payload_is_to_be_corrected_in_the_store() -> None:
     attributes = dead_letters.attributes(InvalidPayload("total: must be a number"), "order:1", 1, NOW)
 
     assert "in the store" in attributes["reason"]
     assert attributes["category"] == "InvalidPayload"
 
 
-def test_a_redriven_message_leaves_its_reason_behind() -> None:
+def test_without_reason_removes_the_reason_of_a_redriven_message() -> None:
     assert dead_letters.without_reason({"delivery": "{}", "reason": "no"}) == {"delivery": "{}"}
 
 
@@ -131,5 +134,5 @@ def test_a_redriven_message_leaves_its_reason_behind() -> None:
         (errors.RateLimited, "RateLimited"),
     ],
 )
-def test_logs_and_dead_letters_name_each_error_as_they_always_did(error: type[errors.WooHubError], name: str) -> None:
+def test_each_error_keeps_its_public_name(error: type[errors.WooHubError], name: str) -> None:
     assert error.public_name == name

@@ -1,4 +1,4 @@
-"""Many deliveries in few calls."""
+"""Sending many deliveries to the queue in few calls."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def incompressible(size: int) -> bytes:
 
 
 def a_delivery(number: int, size: int = 10) -> Delivery:
-    body = b'{"id":%d,"x":["%s"]}' % (number, incompressible(size))  # in a list, where nothing is cut
+    body = b'{"id":%d,"x":["%s"]}' % (number, incompressible(size))  # in a list: lists are not truncated
     return Delivery("order.swept", body, 1, f"order:{number}")
 
 
 @settings(deadline=None)
 @given(st.lists(st.sampled_from([10, 1000, 100_000, 120_000]), max_size=40))
-def test_all_are_sent_once_in_order_within_the_limits(sizes: list[int]) -> None:
+def test_deliveries_are_sent_once_in_order_within_sqs_limits(sizes: list[int]) -> None:
     sqs = Sqs()  # holds every call to SQS's limits
     deliveries = [a_delivery(number, size) for number, size in enumerate(sizes)]
 
@@ -45,11 +45,11 @@ def test_all_are_sent_once_in_order_within_the_limits(sizes: list[int]) -> None:
     assert sqs.deliveries() == deliveries
 
 
-def test_nothing_costs_no_call() -> None:
+def test_sending_no_deliveries_makes_no_call() -> None:
     assert a_queue(Sqs(refuse=1)).send([]) == 0
 
 
-def test_what_is_refused_singly_is_sent_again() -> None:
+def test_rejected_entries_are_sent_again() -> None:
     sqs = Sqs(refuse_entries=4)
 
     a_queue(sqs).send([a_delivery(number) for number in range(10)])
@@ -57,17 +57,17 @@ def test_what_is_refused_singly_is_sent_again() -> None:
     assert {delivery.entity for delivery in sqs.deliveries()} == {f"order:{number}" for number in range(10)}
 
 
-def test_what_is_refused_time_and_again_is_an_error() -> None:
+def test_an_entry_rejected_three_times_raises_transient_error() -> None:
     with pytest.raises(TransientError, match="did not accept 1 of 1 message: InternalError"):
         a_queue(Sqs(refuse_entries=3)).send([a_delivery(1)])
 
 
-def test_a_queue_that_does_not_answer_is_an_error() -> None:
+def test_a_failed_call_raises_transient_error() -> None:
     with pytest.raises(TransientError, match="ServiceUnavailable"):
         a_queue(Sqs(refuse=1)).send([a_delivery(1)])
 
 
-def test_what_no_message_can_hold_is_reported_and_left_out() -> None:
+def test_a_delivery_too_large_for_a_message_is_reported_and_skipped() -> None:
     sqs, warnings = Sqs(), list[dict[str, Any]]()
 
     sent = a_queue(sqs, warnings).send([a_delivery(1, 900_000), a_delivery(2)])

@@ -1,4 +1,4 @@
-"""What holds for every page of documentation."""
+"""The Markdown pages."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ COLUMNS = 120
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_a_line_outside_of_tables_is_not_too_long_to_compare(page: Path) -> None:
+def test_lines_outside_tables_have_at_most_120_characters(page: Path) -> None:
     lines = page.read_text(encoding="utf-8").splitlines()
 
     assert [line for line in lines if len(line) > COLUMNS and not line.startswith("|")] == []
 
 
-def test_the_tree_of_architecture_names_every_module_of_the_package() -> None:
+def test_architecture_md_names_every_module_of_the_package() -> None:
     modules = {path.name for path in (ROOT / "layers/shared/woohub").rglob("*.py")} - {"__init__.py"}
     named = set((ROOT / "docs/architecture.md").read_text(encoding="utf-8").split())
 

@@ -1,4 +1,4 @@
-"""The list of erasures, and which orders and accounts count as from before an erasure."""
+"""The list of erasures, and which orders and accounts are from before an erasure."""
 
 from __future__ import annotations
 
@@ -49,10 +49,7 @@ def event(body: dict[str, Any], topic: str = "order.updated", after_s: float = 3
     return read
 
 
-# The list
-
-
-def test_the_list_holds_no_address_and_says_when_each_was_erased() -> None:
+def test_the_list_holds_hashed_addresses_and_times() -> None:
     text = erased(JANE).text()
 
     assert "jane" not in text
@@ -60,18 +57,18 @@ def test_the_list_holds_no_address_and_says_when_each_was_erased() -> None:
 
 
 @pytest.mark.parametrize("written", ["JANE.DOE@example.com", " jane.doe@example.com\n", "Jane.Doe@Example.COM"])
-def test_an_address_is_recognised_however_it_is_written(written: str) -> None:
+def test_an_address_matches_in_any_case_and_with_spaces(written: str) -> None:
     assert ErasedPeople.of(erased(written), KEY).erased_at(JANE) == START_MS
 
 
-def test_another_address_is_another_person() -> None:
+def test_another_address_is_not_erased() -> None:
     people = ErasedPeople.of(erased(JANE), KEY)
 
     assert people.erased_at("jane.doe+shop@example.com") is None
     assert not NOBODY
 
 
-def test_without_the_key_nothing_may_be_written_rather_than_everybody_coming_back() -> None:
+def test_a_list_without_its_key_raises_key_of_erasures_unknown() -> None:
     with pytest.raises(KeyOfErasuresUnknown, match="erasure_key"):
         ErasedPeople.of(erased(JANE), "")
     with pytest.raises(KeyOfErasuresUnknown):
@@ -79,12 +76,12 @@ def test_without_the_key_nothing_may_be_written_rather_than_everybody_coming_bac
     assert ErasedPeople.of(ErasureList(erasures=()), "") == NOBODY
 
 
-def test_the_fingerprint_is_no_part_of_the_key() -> None:
+def test_the_fingerprint_is_not_part_of_the_key() -> None:
     assert len(fingerprint(KEY)) == 16
     assert fingerprint(KEY) not in KEY
 
 
-def test_who_is_erased_again_is_erased_as_of_the_later_time_and_nobody_else_is_touched() -> None:
+def test_erasing_a_person_again_keeps_the_later_time() -> None:
     later = erased(JANE, JOE).with_entries([hashed(JANE, KEY)], START_MS + 5, KEY)
     earlier = later.with_entries([hashed(JANE, KEY)], START_MS - 5, KEY)
 
@@ -92,7 +89,7 @@ def test_who_is_erased_again_is_erased_as_of_the_later_time_and_nobody_else_is_t
     assert (people.erased_at(JANE), people.erased_at(JOE)) == (START_MS + 5, START_MS)
 
 
-def test_what_a_newer_version_wrote_beside_the_list_stays() -> None:
+def test_unknown_keys_of_the_list_are_kept() -> None:
     text = json.dumps({"erasures": [], "format": 2})
 
     assert json.loads(ErasureList.parse(text.encode()).text())["format"] == 2
@@ -109,19 +106,17 @@ def test_what_a_newer_version_wrote_beside_the_list_stays() -> None:
         b'{"stores": {}}',
     ],
 )
-def test_a_list_that_cannot_be_read_is_refused_by_place(body: bytes) -> None:
+def test_an_invalid_list_is_rejected_with_the_place_of_the_error(body: bytes) -> None:
     with pytest.raises(InvalidParameter, match=r"erasures\.json: (JSON|erasures)"):
         ErasureList.parse(body)
 
 
 @given(st.text(), st.text())
-def test_two_addresses_never_share_a_hash(first: str, other: str) -> None:
+def test_different_addresses_have_different_hashes(first: str, other: str) -> None:
     same = first.strip().lower().encode(errors="replace") == other.strip().lower().encode(errors="replace")
 
     assert (hashed(first, KEY) == hashed(other, KEY)) == same
 
-
-# From before, or a new relationship
 
 ERASED_MS = START_MS + 600_500  # 22:50:00.5
 
@@ -130,22 +125,22 @@ ERASED_MS = START_MS + 600_500  # 22:50:00.5
     ("created", "before"),
     [
         ("2026-11-23T22:40:00", True),
-        ("2026-11-23T22:50:00", True),  # the very second
+        ("2026-11-23T22:50:00", True),  # the same second
         ("2026-11-23T22:50:01", False),
         ("2026-11-23T23:20:00", False),
-        ("2031-01-01T00:00:00", True),  # in the future: not to be believed
+        ("2031-01-01T00:00:00", True),  # in the future: invalid
         (None, True),
         ("", True),
         ("0000-00-00T00:00:00", True),
     ],
 )
-def test_what_counts_is_the_date_an_order_was_made(created: str | None, before: bool) -> None:
+def test_an_order_is_from_before_an_erasure_by_its_date_of_creation(created: str | None, before: bool) -> None:
     body = order(date_created_gmt=created, date_modified_gmt="2026-11-23T23:30:00")
 
     assert is_from_before(event(body), ERASED_MS) == before
 
 
-def test_what_was_received_before_the_erasure_was_made_before_it() -> None:
+def test_an_order_received_before_the_erasure_is_from_before_it() -> None:
     body = order(date_created_gmt="2026-11-23T22:51:00", date_modified_gmt="2026-11-23T22:51:00")
 
     assert is_from_before(event(body, after_s=600), ERASED_MS)  # 22:50:00, by a clock that is a minute ahead
@@ -153,9 +148,7 @@ def test_what_was_received_before_the_erasure_was_made_before_it() -> None:
 
 @pytest.mark.parametrize("topic", ["order.swept", "customer.swept"])
 @pytest.mark.parametrize(("made", "before"), [("22:59:00", True), ("23:01:00", False)])
-def test_what_is_read_late_from_a_store_whose_clock_is_ahead_is_dated_by_ours(
-    topic: str, made: str, before: bool
-) -> None:
+def test_a_swept_record_is_dated_by_woohubs_clock_if_the_stores_is_ahead(topic: str, made: str, before: bool) -> None:
     by_a_clock_ten_minutes_ahead = f"2026-11-23T{made}"
     dates: dict[str, Any] = dict.fromkeys(("date_created_gmt", "date_modified_gmt"), by_a_clock_ten_minutes_ahead)
     body = order(**dates) if topic.startswith("order") else customer(**dates)
@@ -166,13 +159,13 @@ def test_what_is_read_late_from_a_store_whose_clock_is_ahead_is_dated_by_ours(
     assert is_from_before(read, ERASED_MS) == before
 
 
-def test_an_order_whose_change_shows_that_the_stores_clock_is_ahead_may_be_from_before() -> None:
+def test_an_order_changed_in_the_future_is_dated_by_woohubs_clock() -> None:
     body = order(date_created_gmt="2026-11-23T22:55:00", date_modified_gmt="2026-11-23T23:50:00")
 
     assert is_from_before(event(body), ERASED_MS)  # received at 23:40:00: made at 22:45:00
 
 
-def test_a_local_date_counts_where_the_other_contradicts_it() -> None:
+def test_an_order_whose_two_dates_differ_is_dated_by_the_local_one() -> None:
     body = order(
         date_created="2026-11-20T10:00:00",
         date_created_gmt="2026-11-23T23:20:00",
@@ -183,7 +176,7 @@ def test_a_local_date_counts_where_the_other_contradicts_it() -> None:
     assert is_from_before(event(body), ERASED_MS)
 
 
-def test_an_account_is_as_old_as_itself_whenever_it_was_changed() -> None:
+def test_a_changed_account_is_dated_by_its_creation() -> None:
     old = customer(date_modified_gmt="2026-11-23T23:30:00")
     new = old | {"date_created_gmt": "2026-11-23T23:30:00"}
 
@@ -200,15 +193,13 @@ def test_an_account_is_as_old_as_itself_whenever_it_was_changed() -> None:
         ("2026-11-23T23:00:00", 610, False),  # by one that is ten minutes ahead
     ],
 )
-def test_a_contact_is_of_a_new_relationship_only_if_date_and_receipt_say_so(
+def test_a_contact_is_newer_only_if_captured_and_received_after_the_erasure(
     captured: str, received_s: int, newer: bool
 ) -> None:
     version = ContactVersion(captured, captured, START_MS + received_s * 1000)
 
     assert is_newer(Record("6001", {CONTACTS.version: str(version)}), ERASED_MS) is newer
 
-
-# Without the person
 
 NAMES: dict[str, Any] = {
     "shipping": {"first_name": "Jane"},
@@ -224,7 +215,7 @@ NAMES: dict[str, Any] = {
         ("customer.updated", customer(username="jane", **NAMES)),
     ],
 )
-def test_nothing_of_the_person_is_left(topic: str, body: dict[str, Any]) -> None:
+def test_without_person_removes_all_personal_values(topic: str, body: dict[str, Any]) -> None:
     left = without_person(event(body, topic))
 
     assert isinstance(left, OrderEvent | CustomerEvent)
@@ -233,11 +224,8 @@ def test_nothing_of_the_person_is_left(topic: str, body: dict[str, Any]) -> None
     assert not any(word in text for word in ("Jane", "jane", "Doe", "555", "Main St", "90210", "::1", "JANE"))
 
 
-# The list in force
-
-
 class StubSecretsManager:
-    """Returns one secret; `reads` counts how often it was asked."""
+    """Secrets Manager with one secret; `reads` counts the calls."""
 
     def __init__(self, key: str) -> None:
         self.key, self.reads = key, 0
@@ -266,7 +254,7 @@ def test_an_erasure_is_in_force_within_a_minute() -> None:
     assert erasures.current() is erasures.current()
 
 
-def test_a_key_that_the_first_erasure_has_just_made_is_read_at_once() -> None:
+def test_a_key_made_by_the_first_erasure_is_read_after_a_minute() -> None:
     bucket, secrets, clock = Bucket(), StubSecretsManager(""), Clock()
     bucket.put(FILE, erased(JANE).text())
     erasures = in_force(bucket, secrets, clock)
@@ -279,7 +267,7 @@ def test_a_key_that_the_first_erasure_has_just_made_is_read_at_once() -> None:
     assert erasures.current().erased_at(JANE) == START_MS
 
 
-def test_a_list_that_was_deleted_stops_everything_until_it_is_back() -> None:
+def test_a_deleted_list_raises_list_of_erasures_missing_until_restored() -> None:
     bucket, clock = Bucket(), Clock()
     bucket.put(FILE, erased(JANE).text())
     erasures = in_force(bucket, StubSecretsManager(KEY), clock)
@@ -295,7 +283,7 @@ def test_a_list_that_was_deleted_stops_everything_until_it_is_back() -> None:
     assert erasures.current().erased_at(JANE) == START_MS
 
 
-def test_a_list_that_cannot_be_read_stops_everything() -> None:
+def test_an_invalid_list_raises_configuration_unreadable() -> None:
     bucket = Bucket()
     bucket.put(FILE, "{}}")
 

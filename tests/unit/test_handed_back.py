@@ -1,3 +1,5 @@
+"""Which records the messages are about that were returned to the queue."""
+
 from tests.support.orders import delivery
 from woohub.consumer.handed_back import HandedBack
 from woohub.consumer.retries import MEMORY_S
@@ -8,7 +10,7 @@ def outcome(message_id: str, verdict: Verdict = Verdict.RETRY, number: int = 7) 
     return Outcome(Message(message_id, delivery("order.updated", {"id": number})), verdict)
 
 
-def test_a_record_comes_again_until_its_messages_have_ended() -> None:
+def test_a_record_is_handed_back_until_all_its_messages_have_ended() -> None:
     handed_back = HandedBack()
 
     handed_back.record_batch(0, [outcome("a"), outcome("b"), outcome("c", Verdict.DONE, number=8)])
@@ -22,7 +24,7 @@ def test_a_record_comes_again_until_its_messages_have_ended() -> None:
     assert "order:7" not in handed_back
 
 
-def test_what_did_not_come_again_is_forgotten() -> None:
+def test_a_record_is_forgotten_if_its_messages_do_not_return() -> None:
     handed_back = HandedBack()
     handed_back.record_batch(0, [outcome("a")])
 

@@ -1,4 +1,4 @@
-"""An order without its person keeps what was bought, and nothing that the person typed or is known by."""
+"""An order without its person keeps what was bought, and nothing that identifies the person."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ TYPED: dict[str, Any] = {
 }
 
 
-def test_nothing_that_was_typed_stays() -> None:
+def test_without_person_removes_everything_the_person_typed() -> None:
     left = Order.model_validate(order(7, **TYPED)).without_person()
 
     assert WORDS not in left.model_dump_json()
@@ -41,7 +41,7 @@ def test_nothing_that_was_typed_stays() -> None:
     assert left.customer_id == 0
 
 
-def test_what_was_bought_stays() -> None:
+def test_without_person_keeps_what_was_bought() -> None:
     before = Order.model_validate(order(7, **TYPED))
 
     left = before.without_person()
@@ -56,7 +56,7 @@ def test_what_was_bought_stays() -> None:
     assert (computed.deal(left)["net"], computed.deal(left)["how"]) == (computed.deal(before)["net"], "Courier")
 
 
-def test_line_items_stay_without_their_meta() -> None:
+def test_without_person_keeps_line_items_without_their_meta_data() -> None:
     overlay = b'[line_item]\nenabled = true\nengraved = { item = "meta_data.Engraving" }\n'
     items = load_mapping(Overlay("o", overlay)).line_items
     before = Order.model_validate(order(7, **TYPED))
@@ -67,9 +67,7 @@ def test_line_items_stay_without_their_meta() -> None:
     assert had
     assert left
     assert had.items["5"]["engraved"] == WORDS
-    assert {key: {**item, "engraved": WORDS} for key, item in left.items.items() if key == "5"} == {
-        "5": dict(had.items["5"])
-    }
+    assert {**left.items["5"], "engraved": WORDS} == dict(had.items["5"])
     assert had.items.keys() == left.items.keys()
     assert items.personal == ("engraved",)
 
@@ -92,11 +90,11 @@ def test_line_items_stay_without_their_meta() -> None:
         ('{ text = "{number} for {billing.first_name}" }', True),
     ],
 )
-def test_a_row_is_personal_if_its_source_may_be(row: str, is_personal: bool) -> None:
+def test_a_row_is_personal_if_one_of_its_sources_may_be(row: str, is_personal: bool) -> None:
     tables = mapping_file.read([Overlay("o", f"deal.it = {row}".encode())])
 
     assert ("it" in personal.of_orders(tables.deal)) == is_personal
 
 
-def test_woohubs_own_mapping_has_the_person_in_the_deals_name_only() -> None:
+def test_no_property_of_woohubs_own_mapping_is_personal() -> None:
     assert load_mapping().personal == ()

@@ -1,4 +1,4 @@
-"""Records that HubSpot does not have; a write that it refuses is isolated in tests/unit/test_batch_writer.py."""
+"""Isolating records that HubSpot does not have; rejected writes: tests/unit/test_batch_writer.py."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from woohub.hubspot.answers import Record
 from woohub.sync.isolation import read_known
 
 
-def test_a_404_for_a_whole_read_because_of_some_of_its_keys_leaves_out_only_those() -> None:
+def test_read_known_leaves_out_only_the_keys_that_cause_a_404() -> None:
     def read(keys: Sequence[str]) -> list[Record]:
         if {"gone", "deleted"} & set(keys):
             raise HubSpotRejected(HubSpotProblem(404, "resource not found"))
@@ -22,7 +22,7 @@ def test_a_404_for_a_whole_read_because_of_some_of_its_keys_leaves_out_only_thos
     assert sorted(record.id for record in records) == ["a", "b", "c"]
 
 
-def test_any_other_rejection_is_not_taken_for_a_record_that_is_gone() -> None:
+def test_read_known_raises_any_other_rejection() -> None:
     def read(_keys: Sequence[str]) -> list[Record]:
         raise HubSpotRejected(HubSpotProblem(400, "Unable to infer object type"))
 

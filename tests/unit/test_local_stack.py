@@ -1,4 +1,4 @@
-"""The local stack's own rules; that it runs is proven in tests/e2e."""
+"""Parts of the local stack; the whole runs in tests/e2e."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def settings(environ: dict[str, str], env_file: Path, text: str = "") -> Setting
     return Settings.from_environment(environ, env_file)
 
 
-def test_nothing_given_is_the_simulated_hubspot_on_the_documented_ports(tmp_path: Path) -> None:
+def test_the_default_settings_apply_without_environment_and_file(tmp_path: Path) -> None:
     assert settings({}, tmp_path / ".env") == Settings()
 
 
-def test_the_environment_wins_over_the_file_and_empty_is_not_given(tmp_path: Path) -> None:
+def test_the_environment_overrides_the_env_file_and_blank_values_are_ignored(tmp_path: Path) -> None:
     configured = settings(
         {"LOCAL_PORT": "5000", "HUBSPOT_API_KEY": ""}, tmp_path / ".env", "LOCAL_PORT=6000\nHUBSPOT_API_KEY=pat-1\n"
     )
@@ -45,25 +45,25 @@ def test_the_environment_wins_over_the_file_and_empty_is_not_given(tmp_path: Pat
     assert (configured.port, configured.hubspot_token) == (5000, "pat-1")
 
 
-def test_a_byte_order_mark_is_no_part_of_the_first_variable(tmp_path: Path) -> None:
+def test_a_byte_order_mark_before_the_first_variable_is_ignored(tmp_path: Path) -> None:
     assert settings({}, tmp_path / ".env", "\ufeffLOCAL_PORT=6000\n").port == 6000
 
 
-def test_a_file_that_is_not_utf_8_is_an_invalid_setting(tmp_path: Path) -> None:
+def test_an_env_file_in_utf_16_is_rejected(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("LOCAL_PORT=6000\n", "utf-16")
 
     with pytest.raises(InvalidSetting, match="save it as UTF-8"):
         Settings.from_environment({}, tmp_path / ".env")
 
 
-def test_a_secret_in_the_file_is_taken_as_it_is(tmp_path: Path) -> None:
+def test_a_secret_in_the_env_file_is_read_unchanged(tmp_path: Path) -> None:
     configured = settings({}, tmp_path / ".env", "WOO_COMMERCE_WEBHOOK_SECRET='a b$HOME=${HOME}#\"c'\n")
 
     assert configured.webhook_secret == 'a b$HOME=${HOME}#"c'
 
 
 @pytest.mark.parametrize("port", ["http", "-1", "65536", "80 80", "٤"])
-def test_a_port_that_is_none_is_named(tmp_path: Path, port: str) -> None:
+def test_an_invalid_port_is_rejected_by_name(tmp_path: Path, port: str) -> None:
     with pytest.raises(InvalidSetting, match="LOCAL_PORT"):
         settings({"LOCAL_PORT": port}, tmp_path / ".env")
 
@@ -72,12 +72,14 @@ def test_a_port_that_is_none_is_named(tmp_path: Path, port: str) -> None:
     ("name", "value"),
     [("HUBSPOT_API_URL", "api.hubapi.com"), ("HUBSPOT_API_URL", "https://h/crm"), ("HUBSPOT_API_VERSION", "v4")],
 )
-def test_a_setting_the_template_would_refuse_is_named(tmp_path: Path, name: str, value: str) -> None:
+def test_a_setting_that_the_template_rejects_is_rejected_by_name(tmp_path: Path, name: str, value: str) -> None:
     with pytest.raises(InvalidSetting, match=name):
         settings({name: value}, tmp_path / ".env")
 
 
-def test_nothing_of_the_persons_aws_account_reaches_a_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_environment_of_processes_has_no_credentials_of_the_developer(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_SQS", "AWS_CONFIG_FILE"):
         monkeypatch.setenv(name, "of-somebody")
     monkeypatch.setenv("HUBSPOT_API_KEY", "of-somebody")
@@ -88,7 +90,7 @@ def test_nothing_of_the_persons_aws_account_reaches_a_process(monkeypatch: pytes
     assert "of-somebody" not in {*emulator.values(), *sam.values()}
 
 
-def test_what_processes_leave_in_the_temporary_folder_is_deleted_with_the_stack(tmp_path: Path) -> None:
+def test_the_temporary_folder_of_processes_is_deleted_with_the_stack(tmp_path: Path) -> None:
     folders = {
         environment.for_emulator(tmp_path, "127.0.0.1", 4566, enforce_iam=True)["TMPDIR"],
         environment.for_sam(tmp_path)["TMPDIR"],
@@ -100,7 +102,7 @@ def test_what_processes_leave_in_the_temporary_folder_is_deleted_with_the_stack(
     assert not folder.exists()
 
 
-def test_a_port_in_use_is_named_and_so_is_what_chooses_another() -> None:
+def test_free_port_rejects_a_port_in_use_and_names_the_setting() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 
@@ -108,12 +110,12 @@ def test_a_port_in_use_is_named_and_so_is_what_chooses_another() -> None:
             free_port("127.0.0.1", port, "LOCAL_PORT")
 
 
-def test_a_second_stack_in_the_same_folder_is_refused(tmp_path: Path) -> None:
+def test_a_second_stack_in_the_same_folder_is_rejected(tmp_path: Path) -> None:
     with alone(tmp_path), pytest.raises(StepFailed, match=f"already running.*kill {os.getpid()}"), alone(tmp_path):
         pass
 
 
-def test_a_folder_is_free_again_afterwards(tmp_path: Path) -> None:
+def test_a_stack_can_start_again_in_the_same_folder(tmp_path: Path) -> None:
     with alone(tmp_path):
         pass
 
@@ -130,7 +132,7 @@ def is_free(lock: Path) -> bool:
     return True
 
 
-def test_nothing_of_a_stack_that_ended_is_taken_for_the_next_one(tmp_path: Path) -> None:
+def test_the_files_of_a_stack_are_deleted_when_it_ends(tmp_path: Path) -> None:
     stack = Stack(**{field.name: "" for field in fields(Stack)})
     with stack.announced(tmp_path):
         (tmp_path / "backfill-local.json").write_text("{}")
@@ -139,7 +141,7 @@ def test_nothing_of_a_stack_that_ended_is_taken_for_the_next_one(tmp_path: Path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_child_ends_with_its_own_children_when_something_fails(tmp_path: Path) -> None:
+def test_a_child_process_and_its_children_end_when_an_error_is_raised(tmp_path: Path) -> None:
     held = "lock = open('held', 'w'); fcntl.flock(lock, fcntl.LOCK_EX)"
     grandchild = "subprocess.Popen(['sleep', '60'], pass_fds=[lock.fileno()])"
     program = f"import fcntl, subprocess, time; {held}; {grandchild}; print('up', flush=True); time.sleep(60)"
@@ -157,19 +159,19 @@ def test_a_child_ends_with_its_own_children_when_something_fails(tmp_path: Path)
     wait_until(lambda: is_free(tmp_path / "held"), "one of the two holds the lock still", timeout_s=10)
 
 
-def test_a_command_that_fails_is_told_with_the_end_of_its_output(tmp_path: Path) -> None:
+def test_a_failed_command_is_reported_with_its_last_lines_of_output(tmp_path: Path) -> None:
     program = "import sys; print(*range(100), sep='\\n'); sys.exit(3)"
 
     with pytest.raises(StepFailed, match=r"exit code 3:\n\n80\n(.*\n)*99\n\nFull log: .*log"):
         run([sys.executable, "-c", program], environment={}, folder=tmp_path, log=tmp_path / "log")
 
 
-def test_waiting_ends_in_words() -> None:
+def test_wait_until_raises_step_failed_at_the_timeout() -> None:
     with pytest.raises(StepFailed, match="never comes"):
         wait_until(lambda: False, "never comes", timeout_s=0)
 
 
-def test_a_step_is_one_line_even_if_it_fails(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_step_prints_one_line_even_if_it_fails(capsys: pytest.CaptureFixture[str]) -> None:
     with step("this works"):
         pass
     with pytest.raises(StepFailed), step("this does not"):
@@ -180,7 +182,7 @@ def test_a_step_is_one_line_even_if_it_fails(capsys: pytest.CaptureFixture[str])
     assert second.strip() == "this does not"
 
 
-def test_the_demo_finds_nothing_wrong_with_what_is_expected() -> None:
+def test_the_demo_reports_no_problem_for_the_expected_result() -> None:
     assert list(problems(samples.samples("lab-secret"), AS_EXPECTED)) == []
 
 
@@ -202,16 +204,16 @@ def test_the_demo_finds_nothing_wrong_with_what_is_expected() -> None:
         ({"status_codes": [500, *AS_EXPECTED.status_codes[1:]]}, "answered 500 instead of 200"),
     ],
     ids=[
-        "a contact lost",
-        "a deal duplicated",
-        "an order counted twice",
+        "contact lost",
+        "deal duplicated",
+        "order counted twice",
         "line items lost",
-        "the poison message lost",
+        "poison message lost",
         "no reason",
-        "an error answered",
+        "status 500",
     ],
 )
-def test_the_demo_fails_when_something_is_wrong(change: dict[str, object], text: str) -> None:
+def test_the_demo_reports_each_problem(change: dict[str, object], text: str) -> None:
     result = Result(**{**vars(AS_EXPECTED), **change})
 
     assert any(text in problem for problem in problems(samples.samples("lab-secret"), result))
