@@ -1,7 +1,7 @@
 """What HubSpot must contain after some deliveries: a dictionary, made without any of woohub's code.
 
-Of an order the newest state counts, of a contact the newest capture. An empty value says nothing, so where the newest
-one is empty, any value the store once sent is as good.
+Of an order the newest state counts, of a contact the newest capture. An empty value says nothing: where the newest
+capture is empty, the newest one that is not counts, and of an order any value that the store once sent.
 """
 
 from __future__ import annotations
@@ -233,7 +233,7 @@ def _contact(email: str, captures: list[Capture], made: Reference) -> None:
     if not is_clear and any(_is_hidden(error) for capture in captures for error in capture.errors_s):
         right = captures
     made.contacts[email] = {
-        name: {text for capture in right for text in _allowed(capture, name, captures)}
+        name: {text for capture in right for text in _allowed(capture, name, captures, is_clear=is_clear)}
         for name in {name: None for capture in captures for name in capture.values}
     }
     if len(last) > 1 or _tied(captures) or not is_clear:
@@ -281,10 +281,12 @@ def _tied(captures: list[Capture]) -> bool:
     ) > len(dates)
 
 
-def _allowed(newest: Capture, name: str, captures: list[Capture]) -> set[str]:
-    """Its value; where it has none, whatever was there before."""
-    value = newest.values.get(name)
-    return {value} if value else {capture.values.get(name, "") for capture in captures}
+def _allowed(newest: Capture, name: str, captures: list[Capture], *, is_clear: bool) -> set[str]:
+    """Its value; where it has none, that of the newest capture that has one, in any state of it."""
+    having = [capture for capture in captures if capture.values.get(name)]
+    if newest.values.get(name) or not having:
+        return {newest.values.get(name, "")}
+    return {capture.values[name] for capture in having if capture.captured == having[-1].captured or not is_clear}
 
 
 def _version(delivery: Accepted) -> tuple[str, int]:

@@ -16,7 +16,7 @@ from woohub.mapping.values import usable_email
 from woohub.store.payloads import ERASED_EMAIL, UNDATED, CustomerEvent, OrderEvent, OrderTrashed
 from woohub.sync import values
 from woohub.sync.records import Change, Event, RecordResult, Remark, Results
-from woohub.sync.versions import ContactVersion, believable_dates
+from woohub.sync.versions import ContactVersion, ContactVersions, believable_dates
 
 WITHOUT_EMAIL = "order_without_usable_email"
 
@@ -117,35 +117,35 @@ def plan(
     snapshots: Sequence[ContactSnapshot], current: values.Current | None, mapping: FieldMapping, schema: PropertySchema
 ) -> Change:
     """The properties to write for one contact; `current` is None for a contact HubSpot does not have yet."""
-    stored = ContactVersion.parse((current or {}).get(CONTACTS.version))
-    ordered = oldest_first(snapshots)
-    fresh, stale = _divided(ordered, stored)
-    wanted = values.merged([snapshot.properties for snapshot in fresh])
-    values.fill_gaps(wanted, current, [snapshot.properties for snapshot in reversed(stale)])
+    stored = ContactVersions.parse((current or {}).get(CONTACTS.version))
+    filled = [name for name in mapping.contact_rules if (current or {}).get(name)]
+    wanted, seen = _newest_values(snapshots, stored, filled)
     if current is not None:
         wanted.pop("email", None)  # found by it, or by an additional address: the primary one is not ours to change
     properties, left_out = values.changed(wanted, current, mapping.contact_rules, schema)
     # Skip the version when only the order's modified time changed: dates decide only between snapshots.
-    if fresh and (properties or stored is None or fresh[-1].version.captured_at != stored.captured_at):
-        properties[CONTACTS.version] = str(fresh[-1].version)
+    if seen and seen != stored and (properties or stored is None or seen.captured_at != stored.captured_at):
+        properties[CONTACTS.version] = str(seen)
     return Change(properties, left_out)
 
 
-def _divided(
-    ordered: Sequence[ContactSnapshot], stored: ContactVersion | None
-) -> tuple[list[ContactSnapshot], list[ContactSnapshot]]:
-    """What is newer than all before it, the stored version included, and the rest: as if each had come by itself.
+def _newest_values(
+    snapshots: Sequence[ContactSnapshot], stored: ContactVersions | None, filled: Iterable[str]
+) -> tuple[dict[str, str], ContactVersions | None]:
+    """Of each property the newest value that a snapshot has, if it is newer than HubSpot's; and the versions then.
 
-    Where a clock was put right, a snapshot may be newer than another of the batch, though not than the stored version.
+    `filled` are the properties that have a value in HubSpot. As if each snapshot had come by itself: where a clock was
+    put right, one may be newer than another, though not than the stored version.
     """
-    fresh, stale, newest = list[ContactSnapshot](), list[ContactSnapshot](), stored
-    for snapshot in ordered:
-        if snapshot.version.supersedes(newest):
-            fresh.append(snapshot)
-            newest = snapshot.version
-        else:
-            stale.append(snapshot)
-    return fresh, stale
+    newest, wanted = stored.newest if stored else None, dict[str, str]()
+    versions = {name: stored.of(name) for name in filled} if stored else {}
+    for version, properties in oldest_first(snapshots):
+        given = {name: text for name, text in properties.items() if version.supersedes(versions.get(name))}
+        wanted |= given
+        versions |= dict.fromkeys(given, version)
+        newest = version if version.supersedes(newest) else newest
+    older = {name: version for name, version in versions.items() if version != newest}
+    return wanted, ContactVersions(newest, older) if newest else None
 
 
 def oldest_first(snapshots: Sequence[ContactSnapshot]) -> list[ContactSnapshot]:

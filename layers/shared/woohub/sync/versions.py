@@ -13,6 +13,7 @@ what a version holds, so versions written before it was made obey it, too.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from woohub.dates import seconds_between, utc_from_ms
@@ -123,6 +124,48 @@ class ContactVersion(NamedTuple):
     @property
     def _order(self) -> tuple[str, str, int]:
         return self.captured_at, self.modified_at, self.received_ms
+
+
+class ContactVersions(NamedTuple):
+    """The version of a contact's newest state, and of each property that this state left empty: its value is older.
+
+    As text, the newest, then `|properties=version` for each older one, with `/` in it, which readers of a single
+    version pass over.
+    """
+
+    newest: ContactVersion
+    older: Mapping[str, ContactVersion]
+
+    @classmethod
+    def parse(cls, text: str | None) -> ContactVersions | None:
+        """Read the property; None as for a single version."""
+        newest = ContactVersion.parse(text)
+        return cls(newest, _older((text or "").split("|")[3:])) if newest else None
+
+    def __str__(self) -> str:
+        names: dict[ContactVersion, list[str]] = {}
+        for name, version in self.older.items():
+            names.setdefault(version, []).append(name)
+        older = (f"{','.join(some)}={str(version).replace('|', '/')}" for version, some in names.items())
+        return "|".join((str(self.newest), *older))
+
+    def of(self, name: str) -> ContactVersion:
+        """Which state a property's value is from."""
+        return self.older.get(name, self.newest)
+
+    @property
+    def captured_at(self) -> tuple[str, Mapping[str, str]]:
+        """When the customer was seen, and when with the properties that are older."""
+        return self.newest.captured_at, {name: version.captured_at for name, version in self.older.items()}
+
+
+def _older(parts: Iterable[str]) -> dict[str, ContactVersion]:
+    versions: dict[str, ContactVersion] = {}
+    for part in parts:
+        names, _, text = part.partition("=")
+        if version := ContactVersion.parse(text.replace("/", "|")):
+            versions |= dict.fromkeys(names.split(","), version)
+    return versions
 
 
 class DealVersion(NamedTuple):
