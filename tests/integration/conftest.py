@@ -1,4 +1,4 @@
-"""A simulated HubSpot portal with woohub's properties, and a caller of it."""
+"""Fixtures: a simulated HubSpot portal with woohub's properties, and callers of its API."""
 
 from __future__ import annotations
 
@@ -17,44 +17,44 @@ from woohub.http import Http
 
 @pytest.fixture
 def clock() -> Clock:
-    """The portal's time, and the callers'."""
+    """The clock of the portal and of its callers."""
     return Clock(1_795_600_000.0)  # 25 November 2026
 
 
 @pytest.fixture
 def portal(clock: Clock) -> SimulatedPortal:
-    """A portal as `woohub setup` leaves it."""
+    """A portal with everything that `woohub setup` creates."""
     return provision(SimulatedPortal(clock))
 
 
 @pytest.fixture(scope="session")
 def contract() -> Contract | None:
-    """HubSpot's specs, where they are at hand."""
+    """HubSpot's OpenAPI specs, if HUBSPOT_OPENAPI_DIR has them."""
     return hubspots_contract()
 
 
 @pytest.fixture
 def raw(portal: SimulatedPortal, clock: Clock) -> Calls:
-    """A caller who may send anything."""
+    """A caller whose requests are not checked."""
     return Calls(InProcessTransport(create_app(portal), sleep=clock.sleep))
 
 
 @pytest.fixture
 def hubspot(raw: Calls, contract: Contract | None) -> Calls:
-    """A caller whose every request and answer is held against HubSpot's specs, if they are at hand."""
+    """A caller whose requests and responses are checked against HubSpot's specs, if there are any."""
     transport: Http = Validated(raw.transport, contract) if contract else raw.transport
     return raw.using(transport=transport)
 
 
 @pytest.fixture(params=VERSIONS)
 def hubspot_of_each_version(request: pytest.FixtureRequest, hubspot: Calls) -> Calls:
-    """The same caller in every version of the API."""
+    """The same caller, once for each version of the API."""
     return hubspot.using(version=request.param)
 
 
 @pytest.fixture
 def logs_are_described(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """docs/operations.md has every event that a function's logger writes in the test."""
+    """Check that docs/operations.md describes every event that the functions log during the test."""
     yield
     for record in caplog.get_records("call"):
         if record.name == "woohub":

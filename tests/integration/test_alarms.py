@@ -1,4 +1,4 @@
-"""Every alarm of the template, driven by what the functions really write to their logs."""
+"""Every alarm of the template, evaluated on the metrics that the functions write to their logs."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ from woohub_cli.set_up.store_webhooks import PROBE
 from woohub_cli.stack.metrics import DAY, HOUR
 
 CONTEXT = SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000, function_name="consumer")
-AN_ORDER, OTHERWISE_SIGNED, NOT_ALLOWED_TO_READ, NO_ENTITY = 19, 121, 117, 112  # of the captured deliveries
+VALID, SIGNED_WITH_ANOTHER_SECRET, WITHOUT_PERMISSION, WITHOUT_ID = 19, 121, 117, 112  # numbers of captured deliveries
 
 
 @dataclass
 class AllFunctions:
-    """All functions in an AWS of their own, with a HubSpot and a store."""
+    """All functions in a mocked AWS, with a simulated HubSpot and a simulated store."""
 
     output: pytest.CaptureFixture[str]
     patch: pytest.MonkeyPatch
@@ -52,10 +52,10 @@ class AllFunctions:
     def __post_init__(self) -> None:
         self.shop.add_webhooks(reconcile.settings.webhook_url, SECRET, TOPICS)
 
-    def told(self, act: Callable[[AllFunctions], None]) -> Values:
-        """The metrics of what happened, and of nothing before."""
+    def metrics_of(self, event: Callable[[AllFunctions], None]) -> Values:
+        """The metrics that the functions write during this event."""
         self.output.readouterr()
-        act(self)
+        event(self)
         return metrics(self.output.readouterr().out)
 
     def receive(self, *numbers: int) -> None:
@@ -63,7 +63,7 @@ class AllFunctions:
             ingest.lambda_handler(ingest_event(delivery(number)), None)
 
     def consume(self, *bodies: dict[str, Any]) -> None:
-        """A batch, in an invocation in which waiting takes no time."""
+        """Run the consumer on a batch of orders; waiting takes no time."""
         consumer = cold_start("consumer")
         self.patch.setattr(consumer.timer, "_sleep", lambda _seconds: None)
         self.patch.setattr(EventSourceMapping, "disabled_at", lambda _: None)
@@ -74,7 +74,7 @@ class AllFunctions:
         cold_start("governor").lambda_handler({}, CONTEXT)
 
     def reconcile(self) -> None:
-        """A run, in which waiting takes no time."""
+        """Run reconcile; waiting takes no time."""
         self.patch.setattr(reconcile.timer, "_sleep", lambda _seconds: None)
         reconcile.lambda_handler({}, CONTEXT)
 
@@ -108,323 +108,320 @@ def functions(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
         yield functions
 
 
-# What happens
-
-
-def nothing(_world: AllFunctions) -> None:
+def nothing(_functions: AllFunctions) -> None:
     pass
 
 
-def an_order_arrives(functions: AllFunctions) -> None:
-    functions.receive(AN_ORDER)
+def receive_an_order(functions: AllFunctions) -> None:
+    functions.receive(VALID)
 
 
-def an_order_is_written(functions: AllFunctions) -> None:
+def write_an_order(functions: AllFunctions) -> None:
     functions.consume(order(1))
 
 
-def the_store_signs_with_another_secret(functions: AllFunctions) -> None:
-    functions.receive(*[OTHERWISE_SIGNED] * 10)
+def receive_deliveries_signed_with_another_secret(functions: AllFunctions) -> None:
+    functions.receive(*[SIGNED_WITH_ANOTHER_SECRET] * 10)
 
 
-def the_store_may_not_read_its_order(functions: AllFunctions) -> None:
-    functions.receive(NOT_ALLOWED_TO_READ)
+def receive_an_order_that_the_webhook_user_may_not_read(functions: AllFunctions) -> None:
+    functions.receive(WITHOUT_PERMISSION)
 
 
-def a_staging_clone_delivers(functions: AllFunctions) -> None:
-    """The secret is the store's, its address is not."""
+def receive_a_delivery_of_a_staging_site(functions: AllFunctions) -> None:
+    """It has the store's secret, but its address is not recorded."""
     secrets = boto3.client("secretsmanager")
     stored = json.dumps({"current": SECRET, "sources": ["shop.example"]})
     recorded = secrets.create_secret(Name="with-sources", SecretString=stored)["ARN"]
     with functions.patch.context() as patch:
         patch.setattr(ingest, "secret", Secret(secrets, recorded))
-        functions.receive(AN_ORDER)
+        functions.receive(VALID)
 
 
-def the_store_disabled_a_webhook(functions: AllFunctions) -> None:
+def reconcile_with_a_disabled_webhook(functions: AllFunctions) -> None:
     next(iter(functions.shop.hooks.webhooks.values())).status = "disabled"
     functions.reconcile()
 
 
-def the_store_is_read(functions: AllFunctions) -> None:
+def run_reconcile(functions: AllFunctions) -> None:
     functions.reconcile()
 
 
-def an_order_cannot_be_read(functions: AllFunctions) -> None:
+def reconcile_with_an_unreadable_order(functions: AllFunctions) -> None:
     functions.shop.damage(f"order:{functions.shop.place()}")
     functions.reconcile()
 
 
-def the_order_can_be_read_again(functions: AllFunctions) -> None:
+def reconcile_after_the_order_is_readable(functions: AllFunctions) -> None:
     functions.shop.damaged.clear()
     functions.reconcile()
 
 
-def the_stores_key_is_gone(functions: AllFunctions) -> None:
+def reconcile_with_a_deleted_store_key(functions: AllFunctions) -> None:
     keys = dict(functions.shop.keys)
     functions.shop.keys.clear()
     functions.reconcile()
     functions.shop.keys.update(keys)
 
 
-def the_governor_runs(functions: AllFunctions) -> None:
+def run_the_governor(functions: AllFunctions) -> None:
     functions.govern()
 
 
-def hubspot_refuses_the_token(functions: AllFunctions) -> None:
+def probe_with_a_refused_token(functions: AllFunctions) -> None:
     functions.breaker(State("open", "outage", "…", resume=False))
     functions.fault(status=401)
     functions.govern()
 
 
-def the_token_is_taken_again(functions: AllFunctions) -> None:
+def probe_with_an_accepted_token(functions: AllFunctions) -> None:
     functions.portal.faults.clear()
-    functions.breaker(State())  # since a minute: the minute in which it closed still reported it
+    functions.breaker(State())  # closed a minute ago: in that minute the governor still reports the refusal
     functions.govern()
 
 
-def somebody_breaks_the_mapping(functions: AllFunctions) -> None:
+def probe_with_an_invalid_mapping(functions: AllFunctions) -> None:
     boto3.client("s3").put_object(Bucket="configuration", Key="mapping.toml", Body=BROKEN.encode())
     functions.breaker(State("open", "config", "…", resume=False))
     functions.govern()
 
 
-def the_mapping_is_repaired(functions: AllFunctions) -> None:
+def probe_with_a_repaired_mapping(functions: AllFunctions) -> None:
     boto3.client("s3").delete_object(Bucket="configuration", Key="mapping.toml")
     functions.breaker(State())
     functions.govern()
 
 
-def hubspot_asked_for_a_pause(functions: AllFunctions) -> None:
+def probe_during_a_pause_that_hubspot_asked_for(functions: AllFunctions) -> None:
     functions.breaker(State("open", "migration", "…", until=time.time() + HOUR))
     functions.govern()
 
 
-def the_pause_is_over(functions: AllFunctions) -> None:
+def probe_after_the_pause(functions: AllFunctions) -> None:
     functions.breaker(State("open", "migration", "…", resume=False))
     functions.govern()
 
 
-def woohub_has_a_bug(functions: AllFunctions) -> None:
+def consume_with_a_bug(functions: AllFunctions) -> None:
     consumer = cold_start("consumer")
     functions.patch.setattr(consumer.sync, "sync", lambda _messages: 1 / 0)
     consumer.lambda_handler(records(order(1)), CONTEXT)
 
 
-def twenty_minutes_after_its_receipt(functions: AllFunctions) -> None:
+def set_the_time_to_20_minutes_after_receipt(functions: AllFunctions) -> None:
     functions.patch.setattr(telemetry, "time", SimpleNamespace(time=lambda: START_MS / 1000 + 1200))
 
 
-def deals_cannot_be_created(functions: AllFunctions) -> None:
-    twenty_minutes_after_its_receipt(functions)
+def consume_while_deals_cannot_be_created(functions: AllFunctions) -> None:
+    set_the_time_to_20_minutes_after_receipt(functions)
     functions.fault(status=503, path="/deals/batch/create")
     functions.consume(order(1))
     functions.portal.faults.clear()
 
 
-def every_second_call_is_refused(functions: AllFunctions) -> None:
+def consume_while_every_second_call_gets_429(functions: AllFunctions) -> None:
     functions.fault(status=429, retry_after="0.01", probability=0.5)
     functions.consume(order(1))
     functions.portal.faults.clear()
 
 
-def the_day_is_nearly_used_up(functions: AllFunctions) -> None:
+def consume_near_the_daily_limit(functions: AllFunctions) -> None:
     functions.portal.settings = replace(functions.portal.settings, requests_per_day=1000)
-    functions.portal.limits.admit(functions.portal.settings, search=False)  # the day begins
+    functions.portal.limits.admit(functions.portal.settings, search=False)  # starts the day
     functions.portal.limits.used_today = 940
     functions.consume(order(1))
     functions.portal.limits.used_today = 0
 
 
-def twenty_orders_are_refused(functions: AllFunctions) -> None:
+def consume_twenty_orders_that_hubspot_rejects(functions: AllFunctions) -> None:
     functions.consume(*(order(number, total="a lot") for number in range(1, 21)))
 
 
-def a_hundred_forged_deliveries(_world: AllFunctions) -> None:
+def receive_a_hundred_unsigned_requests(_functions: AllFunctions) -> None:
     for _ in range(100):
         ingest.lambda_handler({"headers": {}, "body": "{}"}, None)
 
 
 class Reported:
-    """Values of a metric that AWS itself reports."""
+    """Values of a metric that AWS reports, not woohub."""
 
     def __init__(self, *values: float) -> None:
         self.values = list(values)
 
 
-Act = Callable[[AllFunctions], None] | Reported
-SCENES: dict[str, tuple[Act, Act]] = {  # alarm: what makes it fire, what clears it
+Event = Callable[[AllFunctions], None] | Reported
+EVENTS: dict[str, tuple[Event, Event]] = {  # alarm: what makes it fire, what clears it
     "IngestReleaseAlarm": (Reported(1), Reported(0)),
     "ConsumerReleaseAlarm": (Reported(1), Reported(0)),
-    "SilenceAlarm": (nothing, an_order_arrives),
-    "SecretMismatchAlarm": (the_store_signs_with_another_secret, an_order_arrives),
-    "SignatureAlarm": (the_store_signs_with_another_secret, an_order_arrives),
-    "ForeignSourceAlarm": (a_staging_clone_delivers, an_order_arrives),
+    "SilenceAlarm": (nothing, receive_an_order),
+    "SecretMismatchAlarm": (receive_deliveries_signed_with_another_secret, receive_an_order),
+    "SignatureAlarm": (receive_deliveries_signed_with_another_secret, receive_an_order),
+    "ForeignSourceAlarm": (receive_a_delivery_of_a_staging_site, receive_an_order),
     "ApiErrorsAlarm": (Reported(1), Reported(0)),
-    "LostEventAlarm": (the_store_may_not_read_its_order, an_order_arrives),
-    "WebhookAlarm": (the_store_disabled_a_webhook, the_store_is_read),
-    "StoreRecordUnreadableAlarm": (an_order_cannot_be_read, the_order_can_be_read_again),
-    "SweepAlarm": (the_stores_key_is_gone, the_store_is_read),
-    "HubSpotAuthAlarm": (hubspot_refuses_the_token, the_token_is_taken_again),
-    "ConfigurationAlarm": (somebody_breaks_the_mapping, the_mapping_is_repaired),
-    "BreakerAlarm": (hubspot_asked_for_a_pause, the_pause_is_over),
+    "LostEventAlarm": (receive_an_order_that_the_webhook_user_may_not_read, receive_an_order),
+    "WebhookAlarm": (reconcile_with_a_disabled_webhook, run_reconcile),
+    "StoreRecordUnreadableAlarm": (reconcile_with_an_unreadable_order, reconcile_after_the_order_is_readable),
+    "SweepAlarm": (reconcile_with_a_deleted_store_key, run_reconcile),
+    "HubSpotAuthAlarm": (probe_with_a_refused_token, probe_with_an_accepted_token),
+    "ConfigurationAlarm": (probe_with_an_invalid_mapping, probe_with_a_repaired_mapping),
+    "BreakerAlarm": (probe_during_a_pause_that_hubspot_asked_for, probe_after_the_pause),
     "BacklogAlarm": (Reported(60, 901), Reported(3)),
-    "RetriesAlarm": (deals_cannot_be_created, an_order_is_written),
+    "RetriesAlarm": (consume_while_deals_cannot_be_created, write_an_order),
     "ConsumerErrorsAlarm": (Reported(1), Reported(0)),
-    "FaultAlarm": (woohub_has_a_bug, an_order_is_written),
-    "RateLimitAlarm": (every_second_call_is_refused, an_order_is_written),
-    "DailyLimitAlarm": (the_day_is_nearly_used_up, an_order_is_written),
+    "FaultAlarm": (consume_with_a_bug, write_an_order),
+    "RateLimitAlarm": (consume_while_every_second_call_gets_429, write_an_order),
+    "DailyLimitAlarm": (consume_near_the_daily_limit, write_an_order),
     "DeadLetterQueueAlarm": (Reported(0, 1), Reported(0)),
-    "RejectionsAlarm": (twenty_orders_are_refused, an_order_is_written),
-    "GovernorAlarm": (nothing, the_governor_runs),
+    "RejectionsAlarm": (consume_twenty_orders_that_hubspot_rejects, write_an_order),
+    "GovernorAlarm": (nothing, run_the_governor),
 }
-OF_AWS = ("AWS/SQS", "AWS/Lambda", "AWS/ApiGateway")
+AWS_NAMESPACES = ("AWS/SQS", "AWS/Lambda", "AWS/ApiGateway")
 
 
-def values(functions: AllFunctions, act: Act, metric: Metric) -> list[float]:
-    """What CloudWatch has of a metric, of the period in which this happened."""
-    return act.values if isinstance(act, Reported) else functions.told(act).get(metric, [])
+def values(functions: AllFunctions, event: Event, metric: Metric) -> list[float]:
+    """The values of a metric in the period of this event."""
+    return event.values if isinstance(event, Reported) else functions.metrics_of(event).get(metric, [])
 
 
 @pytest.mark.parametrize("name", ALARMS)
-def test_an_alarm_fires_when_it_must_and_clears_when_all_is_well(name: str, functions: AllFunctions) -> None:
-    alarm, (trouble, peace) = ALARMS[name], SCENES[name]
+def test_each_alarm_fires_on_its_problem_and_clears_afterwards(name: str, functions: AllFunctions) -> None:
+    alarm, (problem, recovery) = ALARMS[name], EVENTS[name]
 
-    bad = [values(functions, trouble, alarm.metric)] * alarm.periods
-    good = [values(functions, peace, alarm.metric)] * alarm.periods
+    bad = [values(functions, problem, alarm.metric)] * alarm.periods
+    good = [values(functions, recovery, alarm.metric)] * alarm.periods
 
     assert alarm.state(*bad) == "ALARM"
     assert alarm.state(*good, before="ALARM") == "OK"
-    assert bad[0] or good[0], "the functions count nothing of this name with these dimensions"
+    assert bad[0] or good[0], "no function writes this metric with these dimensions"
 
 
 @pytest.mark.parametrize("name", ALARMS)
-def test_only_aws_own_metrics_are_taken_as_given(name: str) -> None:
-    trouble, peace = SCENES[name]
+def test_only_metrics_reported_by_aws_have_given_values(name: str) -> None:
+    problem, recovery = EVENTS[name]
 
-    assert isinstance(trouble, Reported) == isinstance(peace, Reported) == (ALARMS[name].metric[0] in OF_AWS)
-
-
-# What each is patient with
+    assert isinstance(problem, Reported) == isinstance(recovery, Reported) == (ALARMS[name].metric[0] in AWS_NAMESPACES)
 
 
-def test_a_webhook_with_another_secret_is_no_mismatch_of_all(functions: AllFunctions) -> None:
+def test_secret_mismatch_alarm_stays_ok_when_one_of_two_deliveries_has_a_valid_signature(
+    functions: AllFunctions,
+) -> None:
     alarm = ALARMS["SecretMismatchAlarm"]
 
-    values = functions.told(lambda functions: functions.receive(OTHERWISE_SIGNED, AN_ORDER))
+    values = functions.metrics_of(lambda functions: functions.receive(SIGNED_WITH_ANOTHER_SECRET, VALID))
 
     assert alarm.state(values[alarm.metric]) == "OK"
 
 
-def woohub_sends_its_test_delivery(_world: AllFunctions) -> None:
+def receive_the_test_delivery_of_setup(_functions: AllFunctions) -> None:
     headers = {"X-WC-Webhook-Signature": signatures.sign(PROBE.body, SECRET), "X-WC-Webhook-Topic": PROBE.topic}
     answer = ingest.lambda_handler({"headers": headers, "body": PROBE.body.decode()}, None)
     assert answer["statusCode"] == 200
 
 
-def test_a_test_delivery_of_ours_is_no_sign_that_the_store_has_the_secret(functions: AllFunctions) -> None:
-    assert ALARMS["SecretMismatchAlarm"].metric not in functions.told(woohub_sends_its_test_delivery)
+def test_the_test_delivery_of_setup_writes_no_metric_of_the_secret_mismatch_alarm(functions: AllFunctions) -> None:
+    assert ALARMS["SecretMismatchAlarm"].metric not in functions.metrics_of(receive_the_test_delivery_of_setup)
 
 
-def test_a_token_that_lacks_the_scope_for_deals_alone_rings_though_the_probe_is_answered(
+def test_auth_alarm_fires_when_deal_writes_get_403_although_the_probe_succeeds(
     functions: AllFunctions,
 ) -> None:
     alarm = ALARMS["HubSpotAuthAlarm"]
     functions.fault(status=403, path="/deals/batch/create")
 
-    def a_minute(functions: AllFunctions) -> None:
+    def consume_and_probe(functions: AllFunctions) -> None:
         functions.consume(order(1))
         functions.govern()
 
-    assert alarm.state(functions.told(a_minute)[alarm.metric]) == "ALARM"
+    assert alarm.state(functions.metrics_of(consume_and_probe)[alarm.metric]) == "ALARM"
 
 
-def test_requests_without_a_signature_ring_for_nothing(functions: AllFunctions) -> None:
-    values = functions.told(a_hundred_forged_deliveries)
+def test_a_hundred_requests_without_a_signature_fire_no_alarm(functions: AllFunctions) -> None:
+    values = functions.metrics_of(receive_a_hundred_unsigned_requests)
 
-    rings = {
+    firing = {
         name
         for name, alarm in ALARMS.items()
         if alarm.metric in values and alarm.state(values[alarm.metric]) == "ALARM"
     }
-    assert rings == set()
+    assert firing == set()
 
 
-def test_a_store_that_falls_silent_after_a_mismatch_has_not_recovered() -> None:
+def test_secret_mismatch_alarm_stays_in_alarm_without_data() -> None:
     assert ALARMS["SecretMismatchAlarm"].state([], before="ALARM") == "ALARM"
 
 
-def test_a_governor_that_dies_does_not_close_the_breaker() -> None:
+def test_breaker_alarm_stays_in_alarm_without_data() -> None:
     assert ALARMS["BreakerAlarm"].state(*[[]] * 5, before="ALARM") == "ALARM"
 
 
-def test_a_breaker_open_for_two_minutes_is_not_worth_a_call() -> None:
+def test_breaker_alarm_stays_ok_when_the_breaker_is_open_for_two_minutes() -> None:
     assert ALARMS["BreakerAlarm"].state([0], [1], [1], [0], [0]) == "OK"
 
 
-def test_a_refused_token_is_worth_a_call_at_once() -> None:
+def test_auth_alarm_fires_after_one_minute_with_a_refused_token() -> None:
     assert ALARMS["HubSpotAuthAlarm"].state([0], [0], [0], [0], [1]) == "ALARM"
 
 
 @pytest.mark.parametrize(("errors", "state"), [([[1], [0], [0]], "OK"), ([[1], [0], [1]], "ALARM")])
-def test_a_crash_that_does_not_come_back_is_not_worth_a_call(errors: list[list[float]], state: str) -> None:
+def test_consumer_errors_alarm_fires_on_two_errors_in_three_periods(errors: list[list[float]], state: str) -> None:
     assert ALARMS["ConsumerErrorsAlarm"].state(*errors) == state
 
 
-def put_back(late: float) -> Iterator[float]:
-    """The ages in seconds at which a delivery that never succeeds is put back, if Lambda comes so late each time."""
+def ages_at_retries(receive_delay_s: float) -> Iterator[float]:
+    """The ages in seconds at which a failing delivery is handed back, if each receive is this late."""
     age, receives = 0.0, 1
     while True:
         yield age
-        renewed = receives == RESEND_RECEIVES
-        age += late + (LONGEST_SEND_DELAY_S if renewed else backoff(receives))
-        receives = 1 if renewed else receives + 1
+        resent = receives == RESEND_RECEIVES
+        age += receive_delay_s + (LONGEST_SEND_DELAY_S if resent else backoff(receives))
+        receives = 1 if resent else receives + 1
 
 
-@pytest.mark.parametrize("late", [0.0, 30.0, 60.0])
-@pytest.mark.parametrize("begins", range(0, 900, 60))  # where in a period the first try is
-def test_a_delivery_that_is_put_back_all_day_rings_within_the_hour_and_all_day(late: float, begins: int) -> None:
+@pytest.mark.parametrize("receive_delay_s", [0.0, 30.0, 60.0])
+@pytest.mark.parametrize("first_try_s", range(0, 900, 60))  # seconds from the start of a period
+def test_retries_alarm_fires_within_an_hour_and_all_day_for_a_delivery_that_is_always_retried(
+    receive_delay_s: float, first_try_s: int
+) -> None:
     alarm, period = ALARMS["RetriesAlarm"], RESOURCES["RetriesAlarm"]["Properties"]["Period"]
-    ages = list(takewhile(lambda age: age < DAY, put_back(late)))
-    periods = [[1000 * age for age in ages if (begins + age) // period == number] for number in range(DAY // period)]
+    ages = list(takewhile(lambda age: age < DAY, ages_at_retries(receive_delay_s)))
+    periods = [
+        [1000 * age for age in ages if (first_try_s + age) // period == number] for number in range(DAY // period)
+    ]
 
     states = [alarm.state(*periods[: number + 1]) for number in range(len(periods))]
 
     assert set(states[HOUR // period - 1 :]) == {"ALARM"}
 
 
-def test_one_hiccup_after_an_outage_is_not_worth_a_call() -> None:
+def test_retries_alarm_stays_ok_after_one_retry_of_an_old_delivery() -> None:
     assert ALARMS["RetriesAlarm"].state([], [36_000_000], []) == "OK"
 
 
-def an_old_order_meets_a_revoked_token(functions: AllFunctions) -> None:
-    twenty_minutes_after_its_receipt(functions)
+def consume_an_old_order_with_a_revoked_token(functions: AllFunctions) -> None:
+    set_the_time_to_20_minutes_after_receipt(functions)
     functions.fault(status=401)
     functions.consume(order(1))
 
 
-def test_what_waits_for_the_breaker_does_not_count_as_put_back(functions: AllFunctions) -> None:
-    values = functions.told(an_old_order_meets_a_revoked_token)
+def test_a_delivery_handed_back_because_of_the_breaker_reports_no_retried_age(functions: AllFunctions) -> None:
+    values = functions.metrics_of(consume_an_old_order_with_a_revoked_token)
 
     assert [name for _, name, _ in values if name in ("Retried", "RetriedAge")] == ["Retried"]
 
 
-def test_a_quiet_night_shorter_than_the_silence_is_fine() -> None:
+def test_silence_alarm_fires_only_after_its_full_period_without_orders() -> None:
     alarm = ALARMS["SilenceAlarm"]
 
     assert alarm.state([1], *[[]] * (alarm.periods - 1)) == "OK"
     assert alarm.state([1], *[[]] * alarm.periods) == "ALARM"
 
 
-# The dashboard
-
-
-def a_hard_day(functions: AllFunctions) -> None:
-    for act in dict.fromkeys(act for acts in SCENES.values() for act in acts):
-        if not isinstance(act, Reported):
-            act(functions)
-    functions.receive(NO_ENTITY)
-    a_hundred_forged_deliveries(functions)
+def every_event(functions: AllFunctions) -> None:
+    for event in dict.fromkeys(event for pair in EVENTS.values() for event in pair):
+        if not isinstance(event, Reported):
+            event(functions)
+    functions.receive(WITHOUT_ID)
+    receive_a_hundred_unsigned_requests(functions)
     functions.consume(order(1, status="checkout-draft"))
     for fault in ({"status": 503}, {"kind": "reset"}, {"status": 401}):
         functions.fault(**fault)
@@ -436,7 +433,7 @@ def a_hard_day(functions: AllFunctions) -> None:
     functions.reconcile()
 
 
-def test_everything_on_the_dashboard_is_counted_by_some_function(functions: AllFunctions) -> None:
-    values = functions.told(a_hard_day)
+def test_each_dashboard_metric_is_written_by_a_function(functions: AllFunctions) -> None:
+    values = functions.metrics_of(every_event)
 
     assert {metric for metric in on_dashboard() if metric[0] == "WooHub"} - set(values) == set()
