@@ -1,4 +1,4 @@
-"""The benchmark counts right, and the naive flow fails in the ways it is said to."""
+"""The benchmark's figures are right, and the naive flow fails as docs/benchmarks.md describes."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ from simulators.hubspot import InjectedFault
 from simulators.hubspot.definitions import OBJECT_TYPES
 
 INGEST = [functions.ROOT / "functions" / "ingest", functions.ROOT / "layers" / "shared"]
-RIGHT = dict.fromkeys(WRONG, 0)
+NOTHING_WRONG = dict.fromkeys(WRONG, 0)
 
 
-def a_pair(*, seconds_apart: float) -> Workload:
+def an_order_created_and_completed(*, seconds_apart: float) -> Workload:
     """One order created and, some seconds later, completed."""
     created = order(1, Person(1), status="pending", created=START_S, modified=START_S)
     completed = created | {"status": "completed"}
@@ -40,9 +40,6 @@ def a_pair(*, seconds_apart: float) -> Workload:
         delivery("order.updated", completed, START_S + seconds_apart),
     )
     return Workload([first, second], [completed])
-
-
-# --- The naive flow ---
 
 
 def test_a_new_order_costs_the_naive_flow_five_calls() -> None:
@@ -56,33 +53,33 @@ def test_a_new_order_costs_the_naive_flow_five_calls() -> None:
     }
 
 
-def test_the_naive_flow_is_right_once_the_index_has_caught_up() -> None:
-    run, workload = NAIVE_1.start(), a_pair(seconds_apart=30)
+def test_naive_flow_is_right_when_the_second_delivery_comes_after_the_index_lag() -> None:
+    run, workload = NAIVE_1.start(), an_order_created_and_completed(seconds_apart=30)
 
     run.process(workload)
 
-    assert wrong_orders(run.portal, workload.orders) == RIGHT
+    assert wrong_orders(run.portal, workload.orders) == NOTHING_WRONG
 
 
-def test_the_naive_flow_doubles_the_deal_of_a_known_customer_within_the_lag_of_the_index() -> None:
-    run, workload = NAIVE_1.start(), a_pair(seconds_apart=1)
+def test_naive_flow_duplicates_the_deal_of_a_known_customer_within_the_index_lag() -> None:
+    run, workload = NAIVE_1.start(), an_order_created_and_completed(seconds_apart=1)
     create_contacts(run.portal, run.clock, [Person(1)])
 
     run.process(workload)
 
-    assert wrong_orders(run.portal, workload.orders) == RIGHT | {"duplicated": 1, "in any way": 1}
+    assert wrong_orders(run.portal, workload.orders) == NOTHING_WRONG | {"duplicated": 1, "in any way": 1}
 
 
-def test_the_naive_flow_loses_the_second_delivery_of_a_new_customer_within_the_lag_of_the_index() -> None:
-    run, workload = NAIVE_1.start(), a_pair(seconds_apart=1)
+def test_naive_flow_loses_the_second_delivery_of_a_new_customer_within_the_index_lag() -> None:
+    run, workload = NAIVE_1.start(), an_order_created_and_completed(seconds_apart=1)
 
     run.process(workload)
 
-    assert wrong_orders(run.portal, workload.orders) == RIGHT | {"stale": 1, "in any way": 1}
+    assert wrong_orders(run.portal, workload.orders) == NOTHING_WRONG | {"stale": 1, "in any way": 1}
     assert run.flow.dead_letters == 1
 
 
-def test_the_naive_flow_tries_each_call_seven_times_and_backs_off_a_second_at_first() -> None:
+def test_naive_flow_tries_a_call_seven_times_with_doubled_waits_from_1_s() -> None:
     run = NAIVE_1.start()
     run.portal.faults.add(InjectedFault(status=503))
 
@@ -93,7 +90,7 @@ def test_the_naive_flow_tries_each_call_seven_times_and_backs_off_a_second_at_fi
     assert run.flow.dead_letters == 1
 
 
-def test_five_naive_workers_share_the_work_in_the_same_virtual_time() -> None:
+def test_five_naive_workers_process_two_orders_in_half_the_virtual_time() -> None:
     alone, five = NAIVE_1.start(), NAIVE_5.start()
     workload = new_orders(2, START_S)
 
@@ -101,48 +98,42 @@ def test_five_naive_workers_share_the_work_in_the_same_virtual_time() -> None:
     assert five.process(workload).seconds == pytest.approx(5 * 0.08)
 
 
-# --- woohub ---
-
-
-def test_a_hundred_new_orders_of_known_and_new_customers_cost_woohub_five_calls() -> None:
+def test_woohub_needs_five_calls_for_a_hundred_new_orders() -> None:
     assert measures.calls(WOOHUB, count=100) == {"new": 5, "changed": 3, "unchanged": 2, "cold": 2}
 
 
-def test_woohub_is_right_within_the_lag_of_the_index() -> None:
-    run, workload = WOOHUB.start(), a_pair(seconds_apart=3)
+def test_woohub_is_right_within_the_index_lag() -> None:
+    run, workload = WOOHUB.start(), an_order_created_and_completed(seconds_apart=3)
 
     run.process(workload)
 
-    assert wrong_orders(run.portal, workload.orders) == RIGHT
+    assert wrong_orders(run.portal, workload.orders) == NOTHING_WRONG
 
 
-def test_woohub_processes_what_waited_for_an_outage_to_end() -> None:
+def test_woohub_processes_all_orders_after_an_outage_without_dead_letters() -> None:
     run, workload = WOOHUB.start(), new_orders(5, START_S)
     run.portal.faults.add(InjectedFault(status=503, until=START_S + 600))
 
     run.process(workload)
 
-    assert wrong_orders(run.portal, workload.orders) == RIGHT
+    assert wrong_orders(run.portal, workload.orders) == NOTHING_WRONG
     assert run.flow.dead_letters == 0
 
 
 @pytest.mark.parametrize("outage_s", measures.OUTAGES_S)
-def test_a_backlog_that_waited_for_an_outage_to_end_is_processed_in_full_batches(outage_s: float) -> None:
+def test_woohub_processes_a_backlog_after_an_outage_in_full_batches(outage_s: float) -> None:
     orders_per_s, calls_per_100 = measures.recovery(outage_s)
 
     assert orders_per_s >= 150
     assert calls_per_100 <= 6
 
 
-# --- Counting and judging ---
-
-
 @pytest.mark.parametrize("contender", [NAIVE_5, WOOHUB], ids=lambda contender: contender.name)
-def test_the_same_run_gives_the_same_figures(contender: measures.Contender) -> None:
+def test_the_same_seed_gives_the_same_figures(contender: measures.Contender) -> None:
     assert measures.rush(contender, seed=3, chaos=True) == measures.rush(contender, seed=3, chaos=True)
 
 
-def test_calls_are_those_the_simulator_counted_and_refused_ones_count_too() -> None:
+def test_counted_calls_equal_the_simulators_and_include_calls_answered_429() -> None:
     run = NAIVE_1.start()
     run.portal.faults.add(InjectedFault(status=429, count=1))
     create_contacts(run.portal, run.clock, [Person(1)])
@@ -152,35 +143,38 @@ def test_calls_are_those_the_simulator_counted_and_refused_ones_count_too() -> N
     assert (count.calls, count.answers_429) == (run.portal.counters()["total"], 1) == (6, 1)
 
 
-Harm = Callable[[dict[str, Any]], object]
-HARMS: dict[str, tuple[Harm, dict[str, int]]] = {
-    "missing": (lambda portal: portal["deals"].clear(), RIGHT | {"missing": 1, "in any way": 1}),
+Change = Callable[[dict[str, Any]], object]
+CHANGES: dict[str, tuple[Change, dict[str, int]]] = {
+    "missing": (lambda portal: portal["deals"].clear(), NOTHING_WRONG | {"missing": 1, "in any way": 1}),
     "stale": (
         lambda portal: portal["deals"][0]["properties"].update(dealstage="failed"),
-        RIGHT | {"stale": 1, "in any way": 1},
+        NOTHING_WRONG | {"stale": 1, "in any way": 1},
     ),
-    "alone": (lambda portal: portal["deals"][0]["contacts"].clear(), RIGHT | {"without contact": 1, "in any way": 1}),
-    "somebody else's": (
+    "without contact": (
+        lambda portal: portal["deals"][0]["contacts"].clear(),
+        NOTHING_WRONG | {"without contact": 1, "in any way": 1},
+    ),
+    "contact of somebody else": (
         lambda portal: portal["contacts"][0]["properties"].update(email="other@shop.example"),
-        RIGHT | {"without contact": 1, "in any way": 1},
+        NOTHING_WRONG | {"without contact": 1, "in any way": 1},
     ),
 }
 
 
-@pytest.mark.parametrize("harm", HARMS)
-def test_what_is_wrong_in_the_account_is_seen(harm: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("change", CHANGES)
+def test_wrong_orders_counts_each_kind_of_error(change: str, monkeypatch: pytest.MonkeyPatch) -> None:
     run, workload = WOOHUB.start(), new_orders(1, START_S)
     run.process(workload)
     state = run.portal.state()
-    do, expected = HARMS[harm]
+    apply, expected = CHANGES[change]
 
-    do(state)
+    apply(state)
     monkeypatch.setattr(run.portal, "state", lambda: state)
 
     assert wrong_orders(run.portal, workload.orders) == expected
 
 
-def test_the_work_is_as_described() -> None:
+def test_two_deliveries_each_has_the_documented_mix_of_orders() -> None:
     workload = two_deliveries_each(START_S)
     bodies = [json.loads(delivery.body) for delivery in workload.deliveries]
     created, updated = bodies[::2], bodies[1::2]
@@ -193,61 +187,58 @@ def test_the_work_is_as_described() -> None:
     assert len({body["billing"]["email"] for body in created}) == 150
 
 
-def test_a_status_change_is_newer_than_the_order() -> None:
+def test_status_changes_have_a_later_modification_date_than_their_orders() -> None:
     workload = new_orders(1, START_S)
     (later,) = status_changes(workload.orders, ["completed"], at=START_S + 60).orders
 
     assert later["date_modified_gmt"] > workload.orders[0]["date_modified_gmt"]
 
 
-def test_the_rate_leaves_out_the_warm_up() -> None:
+def test_rate_leaves_out_the_warm_up() -> None:
     assert measures.rate([1, 2, 3, 12, 14, 16, 18, 20], since=10) == pytest.approx(0.5)
 
 
-def test_processor_time_inside_the_connection_is_added_up() -> None:
-    class Busy:
+def test_metered_http_adds_up_the_cpu_time_of_requests() -> None:
+    class BusyHttp:
         def request(self, *_: Any, **__: Any) -> str:
             sum(range(2_000_000))
             return "answer"
 
-    metered = functions.MeteredHttp(Busy())  # type: ignore[arg-type]
+    metered = functions.MeteredHttp(BusyHttp())  # type: ignore[arg-type]
 
     assert metered.request("GET", "/") == "answer"
     assert metered.inside_s > 0
 
 
-def test_ingest_is_measured_at_work_in_a_process_of_its_own() -> None:
+def test_ingest_footprint_measures_time_and_memory() -> None:
     footprint = functions.ingest_footprint(INGEST)
 
     assert footprint.event_ms > 0
     assert footprint.peak_mib > 1
 
 
-# --- Cold starts and sizes ---
-
-
-def test_a_start_is_timed_and_names_what_it_imported_even_of_pythons_own() -> None:
+def test_probe_reports_cpu_time_and_all_imported_modules() -> None:
     start = functions.probe(INGEST)
 
     assert start["cpu_s"] > 0
     assert {"app", "woohub.delivery.signatures", "botocore.client", "json"} <= set(start["modules"])
 
 
-def test_a_function_that_cannot_start_gives_its_reason(tmp_path: Path) -> None:
+def test_probe_raises_the_reason_why_a_function_cannot_start(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text("raise ValueError('the environment variable QUEUE_URL is not set')")
 
     with pytest.raises(RuntimeError, match="QUEUE_URL is not set"):
         functions.probe([tmp_path])
 
 
-def test_a_size_is_that_of_the_zip_of_all_files(tmp_path: Path) -> None:
+def test_zipped_kb_is_the_size_of_the_compressed_files(tmp_path: Path) -> None:
     (tmp_path / "python" / "woohub").mkdir(parents=True)
     (tmp_path / "python" / "woohub" / "sync.py").write_bytes(b"#" * 5000)
 
     assert 0 < functions.zipped_kb(tmp_path) < 1
 
 
-def test_a_functions_modules_are_searched_in_the_order_of_lambda() -> None:
+def test_lambda_path_is_in_the_search_order_of_lambda() -> None:
     built = {name: Path(name) for name in ("governor", "dependencies layer", "shared layer")}
 
     assert [str(folder) for folder in functions.lambda_path(built, "governor")] == [
@@ -255,9 +246,6 @@ def test_a_functions_modules_are_searched_in_the_order_of_lambda() -> None:
         "dependencies layer/python",
         "shared layer/python",
     ]
-
-
-# --- Goals and output ---
 
 
 def a_figure(value: float, **goal: float) -> Figure:
@@ -275,18 +263,18 @@ def a_figure(value: float, **goal: float) -> Figure:
         (a_figure(7), ""),
     ],
 )
-def test_a_goal_is_reached_or_missed(figure: Figure, verdict: str) -> None:
+def test_a_figure_reports_whether_its_goal_is_reached(figure: Figure, verdict: str) -> None:
     assert figure.verdict == verdict
 
 
 @pytest.mark.parametrize(
     ("value", "text"), [(0, "0"), (0.04, "0.04"), (1.25, "1.25"), (13.333, "13.3"), (698.3, "698"), (1065.5, "1,066")]
 )
-def test_numbers_are_short_and_a_small_one_does_not_become_zero(value: float, text: str) -> None:
+def test_number_rounds_to_three_digits_but_not_to_zero(value: float, text: str) -> None:
     assert program.number(value) == text
 
 
-def test_the_page_shows_every_figure() -> None:
+def test_page_shows_each_figure_and_counts_reached_goals() -> None:
     page = program.page([a_figure(12.5, at_most=10), a_figure(3, at_least=2)])
 
     assert "| calls | 12.5 | 12.5 | **12.5** | ≤ 10 | missed |\n| calls | 3 | 3 | **3** | ≥ 2 | reached |\n" in page
@@ -294,7 +282,7 @@ def test_the_page_shows_every_figure() -> None:
 
 
 @pytest.mark.parametrize(("value", "code"), [(10, 0), (11, 1)])
-def test_the_program_ends_with_an_error_when_a_goal_is_missed(
+def test_main_returns_1_when_a_goal_is_missed(
     value: float, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(program, "measure", lambda _: [a_figure(value, at_most=10)])
@@ -305,7 +293,7 @@ def test_the_program_ends_with_an_error_when_a_goal_is_missed(
     assert printed["sections"][0]["figures"][0]["values"]["woohub"] == value
 
 
-def test_the_table_shows_every_figure_and_by_how_much_a_goal_is_missed(
+def test_main_prints_each_figure_and_how_far_a_goal_is_missed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(program, "measure", lambda _: [a_figure(11, at_most=10)])
@@ -317,19 +305,19 @@ def test_the_table_shows_every_figure_and_by_how_much_a_goal_is_missed(
     assert "missed: HubSpot calls, calls: 11, goal ≤ 10" in captured.err
 
 
-def test_what_is_wrong_with_line_items_and_metrics_is_counted() -> None:
+def test_wrong_items_and_wrong_metrics_count_each_error() -> None:
     run = commerce.contender(commerce.LINE_ITEMS + commerce.METRICS).start()
     workload = new_orders(6, run.clock.now)
     run.process(workload)
-    right = commerce.wrong_items(run.portal, workload.orders), commerce.wrong_metrics(run.portal, workload.orders)
+    before = commerce.wrong_items(run.portal, workload.orders), commerce.wrong_metrics(run.portal, workload.orders)
     first, second = run.portal.state()["line_items"][:2]
     run.portal.objects.archive(OBJECT_TYPES["line_items"], first["id"])
     run.portal.objects.update(OBJECT_TYPES["line_items"], second["id"], {"properties": {"quantity": "77"}})
     contact = run.portal.state()["contacts"][0]["id"]
     run.portal.objects.update(OBJECT_TYPES["contacts"], contact, {"properties": {"woocommerce_orders": "9"}})
 
-    assert not any(right[0].values())
-    assert right[1] == 0
+    assert not any(before[0].values())
+    assert before[1] == 0
     assert {kind: n for kind, n in commerce.wrong_items(run.portal, workload.orders).items() if n} == {
         "missing": 1,
         "wrong": 1,
