@@ -1,4 +1,4 @@
-"""`woohub erase`: the person out of HubSpot, out of the queues and onto the list; and what comes back afterwards."""
+"""`woohub erase` removes a person from HubSpot and the queues, and no later delivery restores that person."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from woohub_cli.dlq import dead_letter_queue
 from woohub_cli.erase import erasure_list
 
 JANE, JOE = "jane.doe@example.com", "joe@example.com"
-LONG_AGO_S = 1_767_607_200.0  # 2026-01-05T10:00:00Z
+CREATED_S = 1_767_607_200.0  # 2026-01-05T10:00:00Z
 
 
 @pytest.fixture(scope="module")
@@ -32,20 +32,20 @@ def running() -> Iterator[StackConsumer]:
 @pytest.fixture
 def consumer(running: StackConsumer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StackConsumer:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(dead_letter_queue, "RECEIVE_WAIT_S", 0)  # moto takes waiting for messages literally
+    monkeypatch.setattr(dead_letter_queue, "RECEIVE_WAIT_S", 0)  # moto really waits for messages
     monkeypatch.setattr(erase, "wait_until_in_force", lambda *_: None)
-    running.begin_anew()
+    running.reset()
     return running
 
 
 @pytest.fixture
 def shop(consumer: StackConsumer) -> OperatedStack:
-    """Two old orders of Jane's and one of Joe's, in HubSpot."""
+    """Two old orders of Jane and one of Joe, synced to HubSpot."""
     consumer.shop.shop.clock = time.time
     for email, name in ((JANE, "Jane"), (JANE, "Jane"), (JOE, "Joe")):
-        place(consumer.shop, email, name, created=LONG_AGO_S)
+        place(consumer.shop, email, name, created=CREATED_S)
     consumer.deliver()
-    assert people(consumer.shop) == {JANE, JOE}
+    assert emails(consumer.shop) == {JANE, JOE}
     return consumer.shop
 
 
@@ -54,12 +54,12 @@ def place(shop: OperatedStack, email: str, first_name: str = "Jane", **fields: A
     return shop.shop.place(billing=billing, **fields)
 
 
-def people(shop: OperatedStack) -> set[str]:
+def emails(shop: OperatedStack) -> set[str]:
     return {row["properties"]["email"] for row in shop.portal.state()["contacts"]}
 
 
-def names(shop: OperatedStack) -> list[str]:
-    """Of the deals, in the order of their orders, without what they begin with."""
+def deal_names(shop: OperatedStack) -> list[str]:
+    """The deals' names by order id, without the prefix that all have."""
     deals = (row["properties"] for row in shop.portal.state()["deals"])
     named = {int(deal["woocommerce_order_id"]): deal["dealname"] for deal in deals}
     return [named[number].removeprefix(f"WooCommerce Order #{number}") for number in sorted(named)]
@@ -73,19 +73,16 @@ def erased(shop: OperatedStack, *arguments: str, email: str = JANE) -> dict[str,
     return facts
 
 
-# What it does
-
-
-def test_the_person_is_gone_and_the_deals_stay_without_the_name(shop: OperatedStack) -> None:
+def test_erase_deletes_the_contact_and_removes_the_name_from_the_deals(shop: OperatedStack) -> None:
     facts = erased(shop, "--yes")
 
-    assert people(shop) == {JOE}
-    assert names(shop) == ["", "", " - Joe Doe"]
+    assert emails(shop) == {JOE}
+    assert deal_names(shop) == ["", "", " - Joe Doe"]
     assert {deal["properties"]["amount"] for deal in shop.portal.state()["deals"]} != {""}
     assert (len(facts["contacts"]), len(facts["deals_renamed"]), facts["checked"]) == (1, 2, True)
 
 
-def test_no_address_is_kept(shop: OperatedStack) -> None:
+def test_the_erasure_list_contains_no_address(shop: OperatedStack) -> None:
     erased(shop, "--yes", email=" Jane.DOE@Example.com")
 
     text = stored_list(shop)
@@ -99,7 +96,7 @@ def stored_list(shop: OperatedStack) -> str:
     return str(body.read().decode())
 
 
-def test_further_addresses_of_the_contact_are_the_person_too(shop: OperatedStack) -> None:
+def test_additional_addresses_of_the_contact_are_erased_too(shop: OperatedStack) -> None:
     (contact,) = [row for row in shop.portal.state()["contacts"] if row["properties"]["email"] == JANE]
     shop.portal.objects.records["0-1"][contact["id"]].properties["hs_additional_emails"] = "jane@work.example"
 
@@ -108,12 +105,12 @@ def test_further_addresses_of_the_contact_are_the_person_too(shop: OperatedStack
     assert len(json.loads(stored_list(shop))["erasures"]) == 2
 
 
-def test_what_is_queued_of_the_person_is_deleted_and_nothing_else(shop: OperatedStack) -> None:
+def test_erase_deletes_only_messages_of_the_person_from_both_queues(shop: OperatedStack) -> None:
     place(shop, JANE)
     other = place(shop, f"mary-{JANE}")
     shop.shop.run_webhooks()
-    shop.stack.reject(7, {"billing": {"email": JANE.upper()}}, reason="refused")
-    shop.stack.reject(8, {"billing": {"email": JOE}}, reason="refused")
+    shop.stack.reject(7, {"billing": {"email": JANE.upper()}}, reason="rejected")
+    shop.stack.reject(8, {"billing": {"email": JOE}}, reason="rejected")
 
     facts = erased(shop, "--yes")
 
@@ -123,26 +120,26 @@ def test_what_is_queued_of_the_person_is_deleted_and_nothing_else(shop: Operated
 
 
 @pytest.mark.parametrize("written", ["rose&amp;tom@example.com", "ROSE&tom@\u200bexample.com"])
-def test_an_address_is_found_in_a_message_however_the_store_writes_it(shop: OperatedStack, written: str) -> None:
-    shop.stack.reject(7, {"billing": {"email": written}}, reason="refused")
+def test_a_message_is_found_by_address_in_each_notation(shop: OperatedStack, written: str) -> None:
+    shop.stack.reject(7, {"billing": {"email": written}}, reason="rejected")
 
     assert erased(shop, "--yes", email="tom@example.com")["dead_letters_deleted"] == 0
     assert erased(shop, "--yes", email="rose&tom@example.com")["dead_letters_deleted"] == 1
 
 
-def test_orders_without_a_contact_are_found_however_the_store_writes_the_address(
+def test_deals_without_a_contact_are_found_although_the_store_writes_the_address_otherwise(
     shop: OperatedStack, consumer: StackConsumer
 ) -> None:
-    place(shop, f"\u200b{JANE}", created=LONG_AGO_S)
+    place(shop, f"\u200b{JANE}", created=CREATED_S)
     consumer.deliver()
     shop.portal.objects.records["0-1"].clear()
 
     erased(shop, "--yes")
 
-    assert names(shop) == ["", "", " - Joe Doe", ""]
+    assert deal_names(shop) == ["", "", " - Joe Doe", ""]
 
 
-def test_whoever_hubspot_does_not_know_is_entered_in_the_list_and_nothing_is_blocked(shop: OperatedStack) -> None:
+def test_erase_of_an_unknown_person_adds_an_entry_and_deletes_no_contact(shop: OperatedStack) -> None:
     facts = erased(shop, "--yes", email="somebody@else.example")
 
     assert (facts["contacts"], facts["deals_renamed"]) == ([], [])
@@ -150,7 +147,7 @@ def test_whoever_hubspot_does_not_know_is_entered_in_the_list_and_nothing_is_blo
     assert not [route for route in shop.portal.counters()["by_route"] if "gdpr" in route]
 
 
-def test_a_portal_whose_key_is_not_unique_is_searched(shop: OperatedStack) -> None:
+def test_deals_are_found_by_search_when_the_order_id_is_not_unique(shop: OperatedStack) -> None:
     shop.portal.reset()
     provision(shop.portal, unique_order_id=False)
     shop.portal.change_settings({"search_lag_s": 0.0})
@@ -161,10 +158,7 @@ def test_a_portal_whose_key_is_not_unique_is_searched(shop: OperatedStack) -> No
     assert erased(shop, "--yes")["deals_renamed"] == [deal.id]
 
 
-# What people see of it
-
-
-def test_why_says_that_the_person_was_erased(shop: OperatedStack) -> None:
+def test_why_reports_when_the_person_was_erased(shop: OperatedStack) -> None:
     first, *_ = shop.shop.orders
     at = erased(shop, "--yes")["erased_at"]
 
@@ -175,7 +169,7 @@ def test_why_says_that_the_person_was_erased(shop: OperatedStack) -> None:
     assert (facts["store"]["erased_at"], facts["store"]["anonymised"]) == (at, False)
 
 
-def test_verify_misses_nobody_who_was_erased(shop: OperatedStack) -> None:
+def test_verify_reports_no_missing_contact_for_an_erased_person(shop: OperatedStack) -> None:
     erased(shop, "--yes")
 
     result = shop.run("verify", "--from", "2026-01-01", "--json")
@@ -185,58 +179,52 @@ def test_verify_misses_nobody_who_was_erased(shop: OperatedStack) -> None:
     assert facts["orders_of_erased_people"] == 2
 
 
-def test_doctor_says_when_the_key_is_lost(shop: OperatedStack) -> None:
+def test_doctor_fails_when_the_erasure_key_is_missing(shop: OperatedStack) -> None:
     erased(shop, "--yes")
-    assert checked(shop)["outcome"] == "ok"
+    assert erasure_check(shop)["outcome"] == "ok"
 
     shop.stack.store("HubSpotSecretArn", {"token": DEFAULT_TOKEN})
 
-    assert (checked(shop)["outcome"], "erasure_key" in checked(shop)["detail"]) == ("failed", True)
+    assert (erasure_check(shop)["outcome"], "erasure_key" in erasure_check(shop)["detail"]) == ("failed", True)
 
 
-def test_where_the_list_was_deleted_doctor_says_so_and_nobody_else_is_erased(shop: OperatedStack) -> None:
+def test_doctor_and_erase_fail_when_the_erasure_list_was_deleted(shop: OperatedStack) -> None:
     erased(shop, "--yes")
     shop.stack.client("s3").delete_object(Bucket=shop.stack.outputs["ConfigurationBucket"], Key=FILE)
 
-    refused = shop.run("erase", JOE, "--yes")
+    result = shop.run("erase", JOE, "--yes")
 
-    assert (checked(shop)["outcome"], "was deleted" in checked(shop)["detail"]) == ("failed", True)
-    assert (refused.exit_code, "was deleted" in refused.output) == (1, True)
-    assert JOE in people(shop)
+    assert (erasure_check(shop)["outcome"], "was deleted" in erasure_check(shop)["detail"]) == ("failed", True)
+    assert (result.exit_code, "was deleted" in result.output) == (1, True)
+    assert JOE in emails(shop)
 
 
-def checked(shop: OperatedStack) -> dict[str, Any]:
+def erasure_check(shop: OperatedStack) -> dict[str, Any]:
     (check,) = [check for check in shop.json("doctor")["checks"] if check["check"] == "erasures"]
     return dict(check)
 
 
-# Asking first
-
-
-def test_a_dry_run_says_what_it_would_do_and_does_nothing(shop: OperatedStack) -> None:
+def test_erase_dry_run_reports_the_records_and_changes_nothing(shop: OperatedStack) -> None:
     facts = erased(shop, "--dry-run")
 
     assert (len(facts["contacts"]), len(facts["deals_renamed"]), facts["erased_at"]) == (1, 2, None)
-    assert people(shop) == {JANE, JOE}
+    assert emails(shop) == {JANE, JOE}
     assert erased(shop, "--dry-run")["erased_before_at"] is None
 
 
-def test_nothing_is_erased_without_a_yes(shop: OperatedStack) -> None:
+def test_erase_without_yes_and_without_a_terminal_erases_nothing(shop: OperatedStack) -> None:
     result = shop.run("erase", JANE)
 
     assert result.exit_code == 2
     assert "--yes" in result.output
-    assert people(shop) == {JANE, JOE}
+    assert emails(shop) == {JANE, JOE}
 
 
-def test_what_is_no_address_is_wrong_usage(shop: OperatedStack) -> None:
+def test_erase_rejects_an_invalid_address_with_exit_code_2(shop: OperatedStack) -> None:
     assert shop.run("erase", "Jane Doe", "--yes").exit_code == 2
 
 
-# Again, and after a crash
-
-
-def test_running_it_twice_is_harmless(shop: OperatedStack) -> None:
+def test_erasing_twice_adds_no_second_entry_and_keeps_the_first_time(shop: OperatedStack) -> None:
     first = erased(shop, "--yes")
     second = erased(shop, "--yes")
 
@@ -246,19 +234,19 @@ def test_running_it_twice_is_harmless(shop: OperatedStack) -> None:
 
 
 @pytest.mark.parametrize("path", ["/deals/batch/update", "/contacts/gdpr-delete"])
-def test_what_a_crash_left_is_done_by_the_next_run(shop: OperatedStack, path: str) -> None:
+def test_the_next_erase_completes_one_that_failed(shop: OperatedStack, path: str) -> None:
     shop.portal.faults.add(InjectedFault(path=path, status=503, when="before"))
-    broken = shop.run("erase", JANE, "--yes")
+    failed = shop.run("erase", JANE, "--yes")
     shop.portal.faults.clear()
-    assert broken.exit_code == 1
+    assert failed.exit_code == 1
 
     erased(shop, "--yes")
 
-    assert people(shop) == {JOE}
-    assert names(shop)[:2] == ["", ""]
+    assert emails(shop) == {JOE}
+    assert deal_names(shop)[:2] == ["", ""]
 
 
-def test_a_list_of_another_key_is_left_alone(shop: OperatedStack) -> None:
+def test_erase_stops_when_the_list_was_written_with_another_key(shop: OperatedStack) -> None:
     erased(shop, "--yes", email=JOE)
     shop.stack.store("HubSpotSecretArn", shop.stack.secret("HubSpotSecretArn") | {"erasure_key": "another"})
 
@@ -266,10 +254,10 @@ def test_a_list_of_another_key_is_left_alone(shop: OperatedStack) -> None:
 
     assert result.exit_code == 1
     assert "erasure_key" in result.output
-    assert JANE in people(shop)
+    assert JANE in emails(shop)
 
 
-def test_a_new_token_keeps_the_key(shop: OperatedStack) -> None:
+def test_setup_with_a_new_token_keeps_the_erasure_key(shop: OperatedStack) -> None:
     erased(shop, "--yes")
     key = shop.stack.secret("HubSpotSecretArn")["erasure_key"]
     shop.stack.store("HubSpotSecretArn", {"token": "old", "erasure_key": key})
@@ -279,17 +267,14 @@ def test_a_new_token_keeps_the_key(shop: OperatedStack) -> None:
     assert shop.stack.secret("HubSpotSecretArn")["erasure_key"] == key
 
 
-# What comes back
-
-
 @pytest.fixture
-def a_moment_ago(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Erasures count from ten seconds before now: what a test does next is surely later."""
+def ten_seconds_earlier(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Erasures are dated ten seconds back, so that what a test does next is later."""
     monkeypatch.setattr(erasure_list, "_now_ms", lambda _: round(time.time() - 10) * 1000)
 
 
-@pytest.mark.usefixtures("a_moment_ago")
-def test_no_way_brings_the_person_back_and_a_new_order_is_welcome(shop: OperatedStack, consumer: StackConsumer) -> None:
+@pytest.mark.usefixtures("ten_seconds_earlier")
+def test_only_a_new_order_recreates_an_erased_contact(shop: OperatedStack, consumer: StackConsumer) -> None:
     first, *_ = shop.shop.orders
     erased(shop, "--yes")
 
@@ -297,38 +282,35 @@ def test_no_way_brings_the_person_back_and_a_new_order_is_welcome(shop: Operated
     consumer.deliver()  # a webhook
     shop.stack.reject(first, {"total": "1.00", "billing": {"email": JANE, "first_name": "Jane"}}, reason="x")
     shop.run("dlq", "redrive", "--all")
-    consumer.work_off()
+    consumer.process_queue()
     shop.run("backfill", "--restart")
-    consumer.work_off()
+    consumer.process_queue()
     shop.run("verify", "--from", "2026-01-01", "--repair")
-    consumer.work_off()
-    assert people(shop) == {JOE}
-    assert names(shop)[:2] == ["", ""]
+    consumer.process_queue()
+    assert emails(shop) == {JOE}
+    assert deal_names(shop)[:2] == ["", ""]
 
     place(shop, JANE)
     consumer.deliver()
-    assert people(shop) == {JANE, JOE}
+    assert emails(shop) == {JANE, JOE}
 
 
-@pytest.mark.usefixtures("a_moment_ago")
-def test_a_second_look_leaves_a_new_relationship_alone(
+@pytest.mark.usefixtures("ten_seconds_earlier")
+def test_the_second_check_keeps_a_contact_created_by_a_new_order(
     shop: OperatedStack, consumer: StackConsumer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def meanwhile(*_: object) -> None:
+    def order_again(*_: object) -> None:
         place(shop, JANE)
         consumer.deliver()
 
-    monkeypatch.setattr(erase, "wait_until_in_force", meanwhile)
+    monkeypatch.setattr(erase, "wait_until_in_force", order_again)
     facts = erased(shop, "--yes")
 
     assert len(facts["contacts"]) == 1
-    assert JANE in people(shop)
+    assert JANE in emails(shop)
 
 
-# Waiting for the functions
-
-
-def test_it_waits_until_the_list_is_read_and_batches_of_before_have_ended() -> None:
+def test_wait_until_in_force_waits_60_s_and_until_no_batch_is_in_flight() -> None:
     clock, in_flight = Clock(), iter([3, 1, 0])
 
     erase.wait_until_in_force(clock.now, lambda: next(in_flight), clock.read, clock.sleep)
@@ -336,7 +318,7 @@ def test_it_waits_until_the_list_is_read_and_batches_of_before_have_ended() -> N
     assert clock.now - Clock().now == 60 + 2 * erase.POLL_S
 
 
-def test_it_waits_no_longer_than_a_batch_may_take() -> None:
+def test_wait_until_in_force_waits_120_s_at_most() -> None:
     clock = Clock()
 
     erase.wait_until_in_force(clock.now, lambda: 1, clock.read, clock.sleep)
@@ -344,10 +326,7 @@ def test_it_waits_no_longer_than_a_batch_may_take() -> None:
     assert clock.now - Clock().now == 120
 
 
-# By mistake
-
-
-def test_an_erasure_that_is_undone_lets_the_store_bring_the_person_back(
+def test_an_undone_erasure_lets_backfill_recreate_the_contact_and_deal_names(
     shop: OperatedStack, consumer: StackConsumer
 ) -> None:
     erased(shop, "--yes")
@@ -356,14 +335,14 @@ def test_an_erasure_that_is_undone_lets_the_store_bring_the_person_back(
     assert report["undone"]
     assert report["erased_before_at"]
     assert json.loads(stored_list(shop))["erasures"] == []
-    assert people(shop) == {JOE}, "nothing comes back by itself"
+    assert emails(shop) == {JOE}, "undo alone restores no contact"
     shop.run("backfill", "--customers")
-    consumer.work_off()
-    assert people(shop) == {JANE, JOE}
-    assert names(shop) == [" - Jane Doe", " - Jane Doe", " - Joe Doe"]
+    consumer.process_queue()
+    assert emails(shop) == {JANE, JOE}
+    assert deal_names(shop) == [" - Jane Doe", " - Jane Doe", " - Joe Doe"]
 
 
-def test_undoing_asks_and_changes_nothing_for_whom_nobody_has_erased(shop: OperatedStack) -> None:
+def test_undo_requires_an_erasure_and_yes(shop: OperatedStack) -> None:
     assert shop.run("erase", JOE, "--undo", "--yes").exit_code == 1
     erased(shop, "--yes")
 
@@ -372,7 +351,7 @@ def test_undoing_asks_and_changes_nothing_for_whom_nobody_has_erased(shop: Opera
     assert len(json.loads(stored_list(shop))["erasures"]) == 1
 
 
-NOTES = """
+MAPPING = """
 deal.woocommerce_wish = { order = "customer_note", write = "on-create" }
 deal.woocommerce_gift = { order = "line_items.meta_data.Engraving" }
 deal.woocommerce_link = { order = "payment_url" }
@@ -384,9 +363,9 @@ woocommerce_link = { label = "Link", type = "string", fieldType = "text", descri
 """
 
 
-def test_mapped_values_with_the_persons_words_leave_the_deals(shop: OperatedStack) -> None:
+def test_mapped_free_text_of_the_person_is_cleared_in_the_deals(shop: OperatedStack) -> None:
     bucket = shop.stack.outputs["ConfigurationBucket"]
-    shop.stack.client("s3").put_object(Bucket=bucket, Key="mapping.toml", Body=NOTES.encode())
+    shop.stack.client("s3").put_object(Bucket=bucket, Key="mapping.toml", Body=MAPPING.encode())
     shop.run("setup", "--hubspot-only")
     deals = shop.portal.objects.records["0-3"]
     for deal in deals.values():
@@ -395,9 +374,9 @@ def test_mapped_values_with_the_persons_words_leave_the_deals(shop: OperatedStac
     report = erased(shop, "--yes")
 
     shop.stack.client("s3").delete_object(Bucket=bucket, Key="mapping.toml")
-    left = [
+    values = [
         (deal.properties.get("woocommerce_wish"), deal.properties.get("woocommerce_gift")) for deal in deals.values()
     ]
-    assert sorted(left, key=str) == [("ring twice, Jane", "For Jane"), (None, None), (None, None)]
+    assert sorted(values, key=str) == [("ring twice, Jane", "For Jane"), (None, None), (None, None)]
     assert len(report["cleared"]["deals"]) == 2
     assert {deal.properties["amount"] for deal in deals.values()} == {"1"}

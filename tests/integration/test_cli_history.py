@@ -43,7 +43,7 @@ def running() -> Iterator[StackConsumer]:
 @pytest.fixture
 def consumer(running: StackConsumer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StackConsumer:
     monkeypatch.chdir(tmp_path)
-    running.begin_anew()
+    running.reset()
     return running
 
 
@@ -220,7 +220,7 @@ def test_a_backfill_brings_every_order_and_account_and_says_what_to_do_next(
     silence(shop)
 
     result = shop.run("backfill", "--customers")
-    consumer.work_off()
+    consumer.process_queue()
 
     assert result.exit_code == 0, result.output
     assert "On the queue: 12 orders and 1 account from the beginning to now." in result.stdout
@@ -386,7 +386,7 @@ def test_differences_are_shown_and_end_with_1_and_can_be_repaired(shop: Operated
 
     result = shop.run("verify")
     repaired = shop.json("verify", "--repair")
-    consumer.work_off()
+    consumer.process_queue()
 
     assert result.exit_code == 1
     assert re.search(rf"missing +order:{number} +deal", result.stdout)

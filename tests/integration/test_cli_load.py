@@ -44,7 +44,7 @@ def consuming(shop: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> StackCons
     monkeypatch.setattr(load, "REQUESTS_PER_10_S", 1000)  # nobody else is there to be spared
     made: Callable[..., load.Tester] = load.tester
     monkeypatch.setattr(
-        load, "tester", lambda *known: replace(made(*known), pause=lambda _seconds: consumer.work_off())
+        load, "tester", lambda *known: replace(made(*known), pause=lambda _seconds: consumer.process_queue())
     )
     return consumer
 
@@ -179,7 +179,7 @@ def test_whatever_the_mapping_makes_of_its_orders_is_removed_and_no_deal_of_the_
     consumer = StackConsumer(shop, mapping=written)
     monkeypatch.setattr(load, "REQUESTS_PER_10_S", 1000)
     made = load.tester
-    monkeypatch.setattr(load, "tester", lambda *known: replace(made(*known), pause=lambda _s: consumer.work_off()))
+    monkeypatch.setattr(load, "tester", lambda *known: replace(made(*known), pause=lambda _s: consumer.process_queue()))
 
     loaded = report(shop, "--orders", "3", "--clean")
 
@@ -261,7 +261,7 @@ def test_a_refused_delivery_is_counted_by_its_answer(shop: OperatedStack, monkey
 
 def test_a_deal_that_is_not_as_it_should_be_is_told(shop: OperatedStack, consuming: StackConsumer) -> None:
     def spoil(_seconds: float) -> None:
-        consuming.work_off()
+        consuming.process_queue()
         for row in shop.portal.objects.records["0-3"].values():
             row.properties["amount"] = "1.00"
 

@@ -42,7 +42,7 @@ def shop(running: StackConsumer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     """In an empty folder, with an empty bucket."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(dead_letter_queue, "RECEIVE_WAIT_S", 0)
-    running.begin_anew()
+    running.reset()
     versions = boto3.resource("s3").Bucket(BUCKET).object_versions
     versions.delete()
     return running.shop

@@ -43,7 +43,7 @@ def make_ingest() -> None:
 def consumer(running: StackConsumer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StackConsumer:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(dead_letter_queue, "RECEIVE_WAIT_S", 0)  # moto takes waiting for messages literally
-    running.begin_anew()
+    running.reset()
     return running
 
 

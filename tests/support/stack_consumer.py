@@ -1,4 +1,4 @@
-"""The consumer of a stack in operation, run when a test says so; what it and ingest log can be found in CloudWatch."""
+"""The consumer of an operated stack, run on request; its log and that of ingest go to the mocked CloudWatch."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ GROUPS = {"ingest": "/aws/lambda/ingest", "consumer": "/aws/lambda/consumer"}
 
 @dataclass
 class StackConsumer:
-    """Works off the queue of a stack."""
+    """Processes the queue of a stack."""
 
     shop: OperatedStack
     mapping: FieldMapping = FIELDS
@@ -60,11 +60,11 @@ class StackConsumer:
         self._make_logs()
 
     def _erasures(self) -> ErasureList | None:
-        """As stored now: nothing is remembered for a minute."""
+        """The list as stored now, without the minute of caching."""
         return ErasureFile(self.shop.stack.client("s3"), self.shop.stack.outputs["ConfigurationBucket"]).read()
 
-    def begin_anew(self) -> None:
-        """A store and a HubSpot without records, empty queues and logs, and all that is set as set-up leaves it."""
+    def reset(self) -> None:
+        """Empty the store, HubSpot, queues and logs, and restore every setting that `woohub setup` makes."""
         self.shop.portal.tokens = {DEFAULT_TOKEN: ALL_SCOPES}
         self.shop.portal.change_settings({"rules": []})
         self.shop.portal.reset()
@@ -103,12 +103,12 @@ class StackConsumer:
                 self.logs.create_log_stream(logGroupName=group, logStreamName="stream")
 
     def deliver(self) -> None:
-        """The store delivers what waits there, and the consumer works it off."""
+        """Send the store's pending deliveries, and process the queue."""
         self.shop.shop.run_webhooks()
-        self.work_off()
+        self.process_queue()
 
-    def work_off(self) -> None:
-        """Everything that can be received now."""
+    def process_queue(self) -> None:
+        """Process every message that can be received now."""
         self.ingested()
         while records := self._receive():
             self.timer.start(57)
@@ -126,10 +126,10 @@ class StackConsumer:
         return records
 
     def ingested(self) -> list[dict[str, Any]]:
-        """What ingest has put on the queue since the last look; its log goes to CloudWatch."""
+        """What ingest has queued since the last call; its log goes to CloudWatch."""
         lines = self._take_log()
         self.log("ingest", *lines)
-        return [said for line in lines if "message_id" in (said := json.loads(line))]
+        return [entry for line in lines if "message_id" in (entry := json.loads(line))]
 
     def _take_log(self) -> list[str]:
         text = self.shop.log.getvalue()
@@ -144,14 +144,14 @@ class StackConsumer:
         self.calls.clear()
 
     def log(self, where: str, *lines: str) -> None:
-        """As Lambda puts what a function prints into its log group."""
+        """Write these lines to a function's log group."""
         events = [{"timestamp": round(time.time() * 1000), "message": line} for line in lines]
         if events:
             self.logs.put_log_events(logGroupName=GROUPS[where], logStreamName="stream", logEvents=events)
 
 
 def _record(message: dict[str, Any]) -> dict[str, Any]:
-    """As Lambda hands it to a function."""
+    """The message as a record of a Lambda event."""
     attributes = {
         name: {"stringValue": attribute["StringValue"], "dataType": attribute["DataType"]}
         for name, attribute in message.get("MessageAttributes", {}).items()
