@@ -1,3 +1,5 @@
+"""A delivery as an SQS message and back."""
+
 from __future__ import annotations
 
 import base64
@@ -57,11 +59,8 @@ def size(message: dict[str, Any]) -> int:
     return len(message["MessageBody"].encode()) + sum(lengths)
 
 
-def noise(length: int) -> bytes:
+def incompressible(length: int) -> bytes:
     return random.Random(0).randbytes(length)  # noqa: S311
-
-
-# There and back
 
 
 @given(deliveries)
@@ -70,7 +69,7 @@ def noise(length: int) -> bytes:
 @example(a_delivery(b"\x00"))
 @example(a_delivery("\ufffe\uffff".encode()))
 @example(a_delivery(b"\xed\xa0\x80"))
-def test_a_round_trip_loses_nothing(delivery: Delivery) -> None:
+def test_a_delivery_is_unchanged_after_a_round_trip(delivery: Delivery) -> None:
     assert received(messages.to_sqs(delivery)) == delivery
 
 
@@ -83,7 +82,7 @@ def test_a_message_holds_only_characters_that_sqs_accepts(delivery: Delivery) ->
     assert all(c in "\t\n\r" or " " <= c <= "\ud7ff" or "\ue000" <= c <= "\ufffd" or c > "\uffff" for c in text)
 
 
-def test_a_message_keeps_nine_attributes_free() -> None:
+def test_a_message_has_one_attribute() -> None:
     assert list(messages.to_sqs(a_delivery())["MessageAttributes"]) == ["delivery"]
 
 
@@ -96,11 +95,11 @@ def test_a_message_keeps_nine_attributes_free() -> None:
         (b"\xff", "gzip+base64"),
         (b"\x0b", "gzip+base64"),
         (b"", "gzip+base64"),
-        (noise(MEBIBYTE * 7 // 10), "gzip+base64"),
+        (incompressible(MEBIBYTE * 7 // 10), "gzip+base64"),
     ],
-    ids=["small", "256 KiB", "larger", "no text", "refused by SQS", "empty", "dense"],
+    ids=["small", "256 KiB", "larger than 256 KiB", "not UTF-8", "rejected by SQS", "empty", "incompressible"],
 )
-def test_a_body_travels_plain_where_it_can(body: bytes, encoding: str) -> None:
+def test_a_body_is_sent_plain_if_it_is_small_text_and_compressed_otherwise(body: bytes, encoding: str) -> None:
     message = messages.to_sqs(a_delivery(body))
 
     assert messages.encoding(message) == encoding
@@ -108,7 +107,7 @@ def test_a_body_travels_plain_where_it_can(body: bytes, encoding: str) -> None:
     assert received(message).body == body
 
 
-def test_an_order_as_large_as_lambda_can_receive_fits() -> None:
+def test_an_order_of_lambdas_largest_request_fits_a_message() -> None:
     items = [{"id": n, "name": f"Product {n}", "price": n / 7, "taxes": []} for n in range(90_000)]
     body = json.dumps({"id": 1, "status": "processing", "line_items": items}).encode()
 
@@ -119,9 +118,9 @@ def test_an_order_as_large_as_lambda_can_receive_fits() -> None:
     assert received(message).body == body
 
 
-def test_what_does_not_compress_enough_is_sent_without_the_bulk_and_without_the_signature() -> None:
+def test_a_body_that_compresses_too_little_is_sent_without_meta_data_and_signature() -> None:
     order = {"id": 1, "status": "processing", "line_items": [{"name": "A"}]}
-    bulk = {"meta_data": [{"value": base64.b64encode(noise(2 * MEBIBYTE)).decode()}], "_links": {}}
+    bulk = {"meta_data": [{"value": base64.b64encode(incompressible(2 * MEBIBYTE)).decode()}], "_links": {}}
     body = json.dumps({**order, "line_items": [{"name": "A", **bulk}], **bulk}).encode()
 
     message = messages.to_sqs(a_delivery(body))
@@ -131,13 +130,12 @@ def test_what_does_not_compress_enough_is_sent_without_the_bulk_and_without_the_
     assert received(message).signature == ""
 
 
-@pytest.mark.parametrize("body", [noise(MEBIBYTE), json.dumps([base64.b64encode(noise(MEBIBYTE)).decode()]).encode()])
-def test_what_cannot_fit_is_told(body: bytes) -> None:
+@pytest.mark.parametrize(
+    "body", [incompressible(MEBIBYTE), json.dumps([base64.b64encode(incompressible(MEBIBYTE)).decode()]).encode()]
+)
+def test_a_body_that_cannot_fit_is_rejected(body: bytes) -> None:
     with pytest.raises(InvalidMessage, match="do not fit"):
         messages.to_sqs(a_delivery(body))
-
-
-# Messages of other versions
 
 
 @pytest.mark.parametrize(
@@ -148,13 +146,13 @@ def test_what_cannot_fit_is_told(body: bytes) -> None:
         ("trimmed", b'{"id":7,"status":"processing"}'),
     ],
 )
-def test_format_1_stays_readable(encoding: str, body: bytes) -> None:
+def test_format_1_bodies_are_readable(encoding: str, body: bytes) -> None:
     sample = FORMAT_1[encoding]
 
     assert messages.from_sqs(sample["body"], {"delivery": sample["delivery"]}).body == body
 
 
-def test_format_1_keeps_its_fields() -> None:
+def test_format_1_fields_are_readable() -> None:
     sample = FORMAT_1["plain"]
 
     assert messages.from_sqs(sample["body"], {"delivery": sample["delivery"]}) == Delivery(
@@ -169,16 +167,13 @@ def test_format_1_keeps_its_fields() -> None:
     )
 
 
-def test_fields_a_later_version_adds_are_ignored() -> None:
+def test_unknown_metadata_fields_are_ignored() -> None:
     assert messages.from_sqs('{"id":1234}', metadata(added="later")) == a_delivery()
 
 
-def test_a_newer_format_says_what_to_do() -> None:
+def test_a_newer_format_is_rejected_with_the_next_step() -> None:
     with pytest.raises(InvalidMessage, match=r"message format 3, .* deploy the newer version, then redrive"):
         messages.from_sqs("{}", metadata(format=3))
-
-
-# Messages that are none
 
 
 @pytest.mark.parametrize(
@@ -207,27 +202,37 @@ def test_a_newer_format_says_what_to_do() -> None:
         metadata(received_ms=10**13),
     ],
 )
-def test_metadata_that_is_not_ours_is_refused(attributes: dict[str, str]) -> None:
+def test_invalid_metadata_is_rejected(attributes: dict[str, str]) -> None:
     with pytest.raises(InvalidMessage):
         messages.from_sqs('{"id":1234}', attributes)
 
 
-ENDLESS = base64.b64encode(gzip.compress(bytes(17 * MEBIBYTE))).decode()
-WHOLE = base64.b64encode(gzip.compress(b"content")).decode()
+TOO_LARGE = base64.b64encode(gzip.compress(bytes(17 * MEBIBYTE))).decode()
+COMPRESSED = base64.b64encode(gzip.compress(b"content")).decode()
 
 
 @pytest.mark.parametrize(
     "body",
-    ["", "{}", "é", "====", WHOLE[:-8], WHOLE + WHOLE, WHOLE + "\n", base64.b64encode(b"content").decode(), ENDLESS],
-    ids=["empty", "json", "no ascii", "no base64", "truncated", "twice", "and more", "not compressed", "a bomb"],
+    [
+        "",
+        "{}",
+        "é",
+        "====",
+        COMPRESSED[:-8],
+        COMPRESSED + COMPRESSED,
+        COMPRESSED + "\n",
+        base64.b64encode(b"content").decode(),
+        TOO_LARGE,
+    ],
+    ids=["empty", "JSON", "not ASCII", "not base64", "truncated", "twice", "line break", "not gzip", "over 16 MiB"],
 )
 @pytest.mark.parametrize("encoding", ["gzip+base64", "trimmed"])
-def test_a_damaged_body_is_refused(encoding: str, body: str) -> None:
+def test_a_damaged_body_is_rejected(encoding: str, body: str) -> None:
     with pytest.raises(InvalidMessage, match=r"the body is not"):
         messages.from_sqs(body, metadata(encoding=encoding))
 
 
-def test_a_body_that_is_no_text_is_refused() -> None:
+def test_a_body_with_a_lone_surrogate_is_rejected() -> None:
     with pytest.raises(InvalidMessage):
         messages.from_sqs("\ud800", metadata())
 
@@ -248,7 +253,7 @@ fields = st.fixed_dictionaries(
     st.text(st.characters()),
     st.dictionaries(st.text(), st.text()) | st.fixed_dictionaries({"delivery": fields.map(json.dumps)}),
 )
-def test_any_message_is_a_delivery_or_invalid(body: str, attributes: dict[str, str]) -> None:
+def test_any_message_is_read_as_a_delivery_or_rejected(body: str, attributes: dict[str, str]) -> None:
     try:
         delivery = messages.from_sqs(body, attributes)
     except InvalidMessage:
@@ -256,10 +261,7 @@ def test_any_message_is_a_delivery_or_invalid(body: str, attributes: dict[str, s
     assert received(messages.to_sqs(delivery)) == delivery
 
 
-# Attributes
-
-
-def test_attributes_are_flattened_from_lambda_and_from_boto3() -> None:
+def test_flat_attributes_reads_the_forms_of_lambda_and_boto3() -> None:
     from_lambda = {"delivery": {"stringValue": "x", "dataType": "String", "binaryListValues": []}}
     from_boto3 = {"delivery": {"StringValue": "x", "DataType": "String"}}
 
@@ -269,33 +271,28 @@ def test_attributes_are_flattened_from_lambda_and_from_boto3() -> None:
 @pytest.mark.parametrize(
     "attribute", [None, "x", {}, {"binaryValue": "eA=="}, {"stringValue": None}, {"StringValue": 5}]
 )
-def test_attributes_without_text_are_left_out(attribute: Any) -> None:
+def test_flat_attributes_leaves_out_attributes_without_text(attribute: Any) -> None:
     assert messages.flat_attributes({"other": attribute}) == {}
 
 
-# Bodies too large for a message
-
-
 def bulky(**fields: object) -> bytes:
-    """An order with megabytes that no compression helps with."""
-    noise = base64.b64encode(random.Random(1).randbytes(2_000_000)).decode()  # noqa: S311
-    return json.dumps({"id": 1, "status": "processing", "customer_note": noise} | fields).encode()
+    """An order with megabytes that cannot be compressed."""
+    note = base64.b64encode(incompressible(2_000_000)).decode()
+    return json.dumps({"id": 1, "status": "processing", "customer_note": note} | fields).encode()
 
 
 def sent_and_read(body: bytes) -> dict[str, Any]:
-    """What the consumer reads of it."""
-    message = messages.to_sqs(Delivery("order.created", body, 1))
-    read = messages.from_sqs(message["MessageBody"], messages.flat_attributes(message["MessageAttributes"]))
-    content: dict[str, Any] = json.loads(read.body)
+    """The JSON that the consumer reads from a message with this body."""
+    content: dict[str, Any] = json.loads(received(messages.to_sqs(a_delivery(body))).body)
     return content
 
 
-def test_a_text_longer_than_any_property_is_cut_where_nothing_else_helps() -> None:
+def test_a_long_text_is_truncated_if_the_body_fits_no_message() -> None:
     assert len(sent_and_read(bulky())["customer_note"]) == 65_536
 
 
 @pytest.mark.parametrize("gather", [list, lambda rows: dict(enumerate(map(dict, rows)))])
-def test_the_mark_of_an_erased_person_is_kept_though_the_rest_of_the_meta_data_is_not(gather: Any) -> None:
+def test_the_mark_of_an_erased_person_is_kept_if_meta_data_is_removed(gather: Any) -> None:
     mark = {"id": 9, "key": "_anonymized", "value": "yes"}
 
     read = sent_and_read(bulky(meta_data=gather([{"key": "k", "value": "v" * 100}, mark])))
@@ -303,16 +300,13 @@ def test_the_mark_of_an_erased_person_is_kept_though_the_rest_of_the_meta_data_i
     assert read["meta_data"] == [mark]
 
 
-# Several stores
-
-
-def test_a_message_of_another_store_names_it() -> None:
+def test_the_name_of_a_further_store_is_unchanged_after_a_round_trip() -> None:
     delivery = replace(a_delivery(), store="second")
 
     assert received(messages.to_sqs(delivery)) == delivery
 
 
-def test_a_version_that_knows_one_store_only_refuses_the_message_of_another(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_version_without_several_stores_rejects_messages_of_further_stores(monkeypatch: pytest.MonkeyPatch) -> None:
     message = messages.to_sqs(replace(a_delivery(), store="second"))
     monkeypatch.setattr(messages, "FORMAT", 1)
 
@@ -320,7 +314,7 @@ def test_a_version_that_knows_one_store_only_refuses_the_message_of_another(monk
         received(message)
 
 
-def test_the_first_stores_messages_are_what_they_always_were() -> None:
+def test_messages_of_the_first_store_keep_format_1() -> None:
     attribute = messages.to_sqs(a_delivery())["MessageAttributes"]["delivery"]["StringValue"]
 
     assert attribute == (
@@ -330,6 +324,6 @@ def test_the_first_stores_messages_are_what_they_always_were() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "Second", "first", "-a", "a-", "a" * 33, 7, None])
-def test_a_message_with_another_name_than_a_stores_is_rejected(name: object) -> None:
+def test_a_message_with_an_invalid_store_name_is_rejected(name: object) -> None:
     with pytest.raises(InvalidMessage):
         messages.from_sqs("{}", metadata(format=2, store=name))

@@ -1,4 +1,4 @@
-"""What is for operators holds together: alarms, dashboard and saved queries of the template, and docs/operations.md."""
+"""Alarms, dashboard and saved queries of the template agree with docs/operations.md, the commands and the logs."""
 
 from __future__ import annotations
 
@@ -41,11 +41,8 @@ def commands(prefix: str = "woohub", group: Any = WOOHUB) -> Iterator[str]:
             yield f"{prefix} {name}"
 
 
-# Alarms
-
-
 @pytest.mark.parametrize("name", ALARMS)
-def test_an_alarm_says_what_it_means_and_names_a_command_to_begin_with(name: str) -> None:
+def test_an_alarm_has_a_meaning_and_a_command_as_first_step(name: str) -> None:
     meaning, steps = parts(ALARMS[name])
 
     assert meaning
@@ -53,12 +50,12 @@ def test_an_alarm_says_what_it_means_and_names_a_command_to_begin_with(name: str
 
 
 @pytest.mark.parametrize("path", operations.PLACES, ids=lambda path: path.name)
-def test_what_is_generated_in_a_file_is_up_to_date(path: Path) -> None:
-    assert operations.renewed(path) == path.read_text("utf-8"), "python -m generators.operations --write renews it"
+def test_generated_parts_of_a_file_are_up_to_date(path: Path) -> None:
+    assert operations.renewed(path) == path.read_text("utf-8"), "`python -m generators.operations --write` updates it"
 
 
 @pytest.mark.parametrize("name", ALARMS)
-def test_what_an_alarm_refers_to_exists(name: str) -> None:
+def test_headings_alarms_and_pages_named_by_an_alarm_exist(name: str) -> None:
     meaning, steps = parts(ALARMS[name])
 
     assert all(
@@ -69,37 +66,31 @@ def test_what_an_alarm_refers_to_exists(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ALARMS)
-def test_an_alarm_mails_when_it_fires_and_when_it_clears(name: str) -> None:
+def test_an_alarm_notifies_its_topic_when_it_fires_and_when_it_clears(name: str) -> None:
     properties = ALARMS[name]["Properties"]
 
     assert properties["AlarmActions"] == properties["OKActions"] == [{"Ref": "AlarmTopic"}]
 
 
-# Commands, metrics, logs
-
-
-def test_every_command_is_described() -> None:
+def test_every_command_is_described_in_operations_md() -> None:
     rows = [f"\n| `{command}" for command in commands()]
 
     assert [row for row in rows if f"{row}`" not in DOCS and f"{row} " not in DOCS] == []
 
 
-def test_every_command_that_is_named_exists() -> None:
+def test_every_command_named_in_operations_md_exists() -> None:
     assert set(re.findall(f"`({COMMAND})", DOCS)) - set(commands()) == set()
 
 
-# Dashboard and saved queries
+@pytest.mark.parametrize("watches_for_silence", [True, False])
+def test_the_dashboard_shows_every_alarm(watches_for_silence: bool) -> None:
+    expected = {name for name, alarm in ALARMS.items() if watches_for_silence or "Condition" not in alarm}
+    widgets = dashboard(watches_for_silence=watches_for_silence)["widgets"]
+
+    assert set(next(widget for widget in widgets if widget["type"] == "alarm")["properties"]["alarms"]) == expected
 
 
-@pytest.mark.parametrize("watches", [True, False])
-def test_the_dashboard_shows_every_alarm_there_is(watches: bool) -> None:
-    there = {name for name, alarm in ALARMS.items() if watches or "Condition" not in alarm}
-    widgets = dashboard(watches_for_silence=watches)["widgets"]
-
-    assert set(next(widget for widget in widgets if widget["type"] == "alarm")["properties"]["alarms"]) == there
-
-
-def test_nothing_on_the_dashboard_covers_another() -> None:
+def test_dashboard_widgets_do_not_overlap() -> None:
     cells = [
         (x, y)
         for widget in dashboard()["widgets"]
@@ -111,22 +102,22 @@ def test_nothing_on_the_dashboard_covers_another() -> None:
     assert max(x for x, _ in cells) < 24  # columns a dashboard has
 
 
-def test_what_the_dashboard_shows_of_aws_is_of_this_stack() -> None:
+def test_aws_metrics_on_the_dashboard_belong_to_this_stack() -> None:
     of_aws = {metric for metric in on_dashboard() if metric[0].startswith("AWS/")}
 
     assert {name for metric in of_aws for _, name in metric[2]} <= {*RESOURCES, "woohub", "live"}
 
 
-OF_LAMBDA = {"@timestamp", "type", "record.requestId"} | {
+LAMBDA_FIELDS = {"@timestamp", "type", "record.requestId"} | {
     f"record.metrics.{name}" for name in ("durationMs", "initDurationMs", "maxMemoryUsedMB")
 }
-OURS = {f"{row.singular}_id" for row in OBJECT_TYPES.values()} | {
+WOOHUB_FIELDS = {f"{row.singular}_id" for row in OBJECT_TYPES.values()} | {
     "message",
     *Outcome(message("order.created", {"id": 1}), Verdict.DONE).facts(),
     *Call("", "", 0, 0, 0).facts(),
     *("lag_ms", "store"),  # added by telemetry; in the lines of a further store's deliveries
 }
-INSIGHTS = {"fields", "filter", "stats", "sort", "limit", "by", "as", "and", "desc", "SOURCE"}
+QUERY_WORDS = {"fields", "filter", "stats", "sort", "limit", "by", "as", "and", "desc", "SOURCE"}
 
 
 @pytest.mark.parametrize(
@@ -136,9 +127,9 @@ INSIGHTS = {"fields", "filter", "stats", "sort", "limit", "by", "as", "and", "de
         *(widget["properties"]["query"] for widget in dashboard()["widgets"] if widget["type"] == "log"),
     ],
 )
-def test_a_query_asks_for_fields_that_are_logged(query: str) -> None:
+def test_queries_name_only_fields_that_are_logged(query: str) -> None:
     without_texts = re.sub(r"(\"|').*?\1", "", query)
     aliases = set(re.findall(r" as (\w+)", without_texts))
     words = set(re.findall(r"(?<![\w@.])[@a-zA-Z][\w.]*\b(?!\()", without_texts))
 
-    assert words - aliases - INSIGHTS - OF_LAMBDA - OURS == set()
+    assert words - aliases - QUERY_WORDS - LAMBDA_FIELDS - WOOHUB_FIELDS == set()

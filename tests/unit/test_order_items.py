@@ -1,4 +1,4 @@
-"""The line items of an order are worked out once, and kept no longer than the order."""
+"""The line items of an order are computed once, and cached as long as the order exists."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ MUG = {"id": 1, "name": "Mug", "quantity": 2, "total": "20.00"}
 ITEMS = cast(LineItemMapping, WITH_ITEMS.line_items)
 
 
-def test_the_items_of_an_order_are_worked_out_once() -> None:
+def test_the_items_of_an_order_are_computed_once() -> None:
     ordered = order(line_items=[MUG])
 
     assert ITEMS.read(ordered) is ITEMS.read(ordered)
 
 
-def test_an_order_that_says_nothing_of_items_differs_from_one_that_has_none() -> None:
+def test_an_order_without_the_field_line_items_is_read_as_none() -> None:
     empty = order(line_items=[])
-    silent = type(empty).model_validate(empty.model_dump(exclude={"line_items"}))
+    without_field = type(empty).model_validate(empty.model_dump(exclude={"line_items"}))
 
     assert ITEMS.read(empty) == ITEMS.read(order(line_items=[]))
-    assert ITEMS.read(silent) is None
+    assert ITEMS.read(without_field) is None
 
 
-def test_nothing_is_kept_of_an_order_that_is_gone() -> None:
+def test_cached_items_are_released_with_their_order() -> None:
     ordered = order(line_items=[MUG])
     items = ITEMS.read(ordered)
     assert items

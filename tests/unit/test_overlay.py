@@ -1,4 +1,4 @@
-"""What a user's mapping.toml makes of woohub's own."""
+"""How a user's mapping.toml is merged over woohub's own."""
 
 from __future__ import annotations
 
@@ -19,21 +19,18 @@ from woohub.mapping.write_rule import WriteRule
 OWN: dict[str, Any] = tomllib.loads(DEFAULT.read_text("utf-8"))
 
 
-def by(*texts: str) -> FieldMapping:
+def mapping_with(*texts: str) -> FieldMapping:
     return load_mapping(*(Overlay(f"file-{number}.toml", text.encode()) for number, text in enumerate(texts)))
 
 
-def mistakes(*texts: str) -> str:
+def reported_mistakes(*texts: str) -> str:
     with pytest.raises(InvalidMapping) as failure:
-        by(*texts)
+        mapping_with(*texts)
     return str(failure.value)
 
 
-# One line for each thing that users want
-
-
 def test_an_empty_file_changes_nothing() -> None:
-    assert by("").pipeline == load_mapping().pipeline
+    assert mapping_with("").pipeline == load_mapping().pipeline
 
 
 @pytest.mark.parametrize(
@@ -44,20 +41,20 @@ def test_an_empty_file_changes_nothing() -> None:
         '[stages]\non_hold = { label = "On hold", probability = 0.4, statuses = ["on-hold", "awaiting-pickup"] }',
     ],
 )
-def test_a_custom_status_is_one_line_and_the_stage_keeps_its_own(line: str) -> None:
-    mapping = by(line)
+def test_a_custom_status_is_added_to_a_stage_that_keeps_its_statuses(line: str) -> None:
+    mapping = mapping_with(line)
 
     assert (mapping.pipeline.stage("awaiting-pickup"), mapping.pipeline.stage("on-hold")) == ("on_hold", "on_hold")
 
 
 def test_a_status_moves_to_the_stage_that_lists_it() -> None:
-    mapping = by('stages.completed.statuses = ["refunded"]')
+    mapping = mapping_with('stages.completed.statuses = ["refunded"]')
 
     assert (mapping.pipeline.stage("refunded"), mapping.pipeline.stage("completed")) == ("completed", "completed")
 
 
-def test_a_stage_of_its_own_is_one_line() -> None:
-    mapping = by('stages.ready = { label = "Ready for pickup", probability = 0.9, statuses = ["ready"] }')
+def test_a_new_stage_is_added_after_the_existing_stages() -> None:
+    mapping = mapping_with('stages.ready = { label = "Ready for pickup", probability = 0.9, statuses = ["ready"] }')
 
     assert mapping.pipeline.stage("ready") == "ready"
     assert [stage.id for stage in mapping.pipeline.stages] == [
@@ -66,26 +63,28 @@ def test_a_stage_of_its_own_is_one_line() -> None:
     ]
 
 
-def test_a_stage_that_is_removed_leaves_its_statuses_to_the_default_stage() -> None:
-    mapping = by("stages.failed = false")
+def test_the_statuses_of_a_removed_stage_lead_to_the_default_stage() -> None:
+    mapping = mapping_with("stages.failed = false")
 
     assert (mapping.pipeline.stage("failed"), mapping.pipeline.is_known("failed")) == ("newly_created_order", False)
 
 
-def test_a_row_keeps_what_is_not_said() -> None:
-    phone = by('contact.phone = { write = "if-empty" }')
+def test_a_changed_row_keeps_its_other_keys() -> None:
+    phone = mapping_with('contact.phone = { write = "if-empty" }')
 
     assert phone.contact_rules["phone"] == WriteRule("if-empty")
     assert phone.contact_from_order(order())["phone"] == "555-123-4567"
 
 
 def test_a_text_replaces_fields_and_fields_replace_a_text() -> None:
-    deal = by('deal.amount = { text = "{total} {currency}" }\ndeal.dealname = { order = "currency" }').deal(order())
+    deal = mapping_with('deal.amount = { text = "{total} {currency}" }\ndeal.dealname = { order = "currency" }').deal(
+        order()
+    )
 
     assert (deal["amount"], deal["dealname"]) == ("150.00 USD", "USD")
 
 
-def test_a_line_item_has_one_source() -> None:
+def test_a_new_source_of_a_line_item_replaces_the_old_one() -> None:
     over = {"line_item": {"name": {"order": "number"}, "price": {"item": "subtotal"}, "hs_sku": False}}
 
     rows = merged(OWN, over)["line_item"]
@@ -94,19 +93,22 @@ def test_a_line_item_has_one_source() -> None:
     assert difference(OWN, merged(OWN, over)) == over
 
 
-def test_a_removed_field_takes_its_property_with_it() -> None:
-    mapping = by("deal.associated_products = false")
+def test_removing_a_field_removes_its_property() -> None:
+    mapping = mapping_with("deal.associated_products = false")
 
     assert "associated_products" not in mapping.deal(order())
     assert "associated_products" not in [definition.name for definition in mapping.definitions]
 
 
-def test_removing_what_is_not_there_is_no_mistake_so_an_overlay_survives_upgrades() -> None:
-    assert by("deal.gone_since_2027 = false\n[create.deal]\nnor_this = false").deal_rules == load_mapping().deal_rules
+def test_removing_an_unknown_field_changes_nothing() -> None:
+    assert (
+        mapping_with("deal.gone_since_2027 = false\n[create.deal]\nnor_this = false").deal_rules
+        == load_mapping().deal_rules
+    )
 
 
-def test_another_pipeline_brings_its_own_stages() -> None:
-    mapping = by(
+def test_another_pipeline_has_only_its_own_stages() -> None:
+    mapping = mapping_with(
         '[pipeline]\nid = "default"\nlabel = "Sales"\ndefault_stage = "open"\n'
         '[stages]\nopen = { label = "Open", probability = 0.5 }\n'
         'lost = { label = "Lost", probability = 0.0, statuses = ["trash"] }\n'
@@ -115,8 +117,10 @@ def test_another_pipeline_brings_its_own_stages() -> None:
     assert [stage.id for stage in mapping.pipeline.stages] == ["open", "lost"]
 
 
-def test_the_overlay_of_a_store_lies_over_that_of_the_stack() -> None:
-    mapping = by('deal.paid = { order = "date_paid_gmt" }\ndeal.amount = false', 'deal.paid = { write = "on-create" }')
+def test_a_second_overlay_applies_on_top_of_the_first() -> None:
+    mapping = mapping_with(
+        'deal.paid = { order = "date_paid_gmt" }\ndeal.amount = false', 'deal.paid = { write = "on-create" }'
+    )
 
     assert mapping.deal_rules["paid"] == WriteRule("on-create")
     assert "amount" not in mapping.deal_rules
@@ -124,9 +128,6 @@ def test_the_overlay_of_a_store_lies_over_that_of_the_stack() -> None:
 
 def test_woohubs_own_file_is_an_overlay_that_changes_nothing() -> None:
     assert read([Overlay("old.toml", DEFAULT.read_bytes())]) == read()
-
-
-# Mistakes
 
 
 @pytest.mark.parametrize(
@@ -147,18 +148,17 @@ def test_woohubs_own_file_is_an_overlay_that_changes_nothing() -> None:
         ("[deal", "Expected"),
     ],
 )
-def test_a_mistake_names_the_users_file_and_the_place(text: str, place: str) -> None:
-    said = mistakes(text)
+def test_a_mistake_is_reported_with_the_file_and_the_place(text: str, place: str) -> None:
+    report = reported_mistakes(text)
 
-    assert said.startswith("file-0.toml:")
-    assert place in said
-
-
-def test_of_two_files_the_one_with_the_mistake_is_named() -> None:
-    assert mistakes("deal.amount = false", 'deal.amount = { order = "total", as = "euros" }').startswith("file-1.toml")
+    assert report.startswith("file-0.toml:")
+    assert place in report
 
 
-# From a complete file to an overlay
+def test_a_mistake_is_reported_with_the_file_that_has_it() -> None:
+    assert reported_mistakes("deal.amount = false", 'deal.amount = { order = "total", as = "euros" }').startswith(
+        "file-1.toml"
+    )
 
 
 def whole(tables: dict[str, Any]) -> MappingFile:
@@ -178,11 +178,11 @@ STATUSES = st.sampled_from(["pending", "on-hold", "processing", "refunded", "fai
 
 @st.composite
 def complete_files(draw: st.DrawFn) -> dict[str, Any]:
-    """woohub's own file as somebody may have edited it."""
+    """woohub's own file with a user's edits."""
     fields = [name for name in OWN["deal"] if name != "enabled"]
     deal = {**OWN["deal"], **draw(st.dictionaries(st.sampled_from([*fields, "paid", "more"]), ROWS))}
     deal["enabled"] = draw(st.booleans())
-    for name in draw(st.sets(st.sampled_from([*OWN["deal"]]))):  # files from before there was a switch have none
+    for name in draw(st.sets(st.sampled_from([*OWN["deal"]]))):  # older files have no `enabled`
         deal.pop(name, None)
     names = [*OWN["stages"], "ready"]
     leads = {"trash": "cancelled", **draw(st.dictionaries(STATUSES, st.sampled_from(names)))}
@@ -201,7 +201,7 @@ def complete_files(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def meaning(tables: dict[str, Any]) -> Any:
-    """What the tables say, apart from the order of their rows, and of statuses without a stage of their own."""
+    """What the tables mean, regardless of the order of rows and of statuses that lead to the default stage."""
     file = whole(tables)
     default = file.pipeline.default_stage
     leads = {status: name for name, stage in file.stages.items() for status in stage.statuses if name != default}
@@ -210,11 +210,11 @@ def meaning(tables: dict[str, Any]) -> Any:
 
 
 @given(complete_files())
-def test_the_overlay_of_a_complete_file_makes_that_file_again(tables: dict[str, Any]) -> None:
+def test_merging_the_difference_of_a_complete_file_restores_that_file(tables: dict[str, Any]) -> None:
     assert meaning(merged(OWN, difference(OWN, tables))) == meaning(tables)
 
 
-def test_sections_that_are_newer_than_a_complete_file_stay_as_they_are() -> None:
+def test_sections_missing_from_an_older_complete_file_are_no_difference() -> None:
     old = {key: value for key, value in OWN.items() if key not in ("order", "order_pipeline", "order_stages")}
     old["create"] = {key: value for key, value in OWN["create"].items() if key != "order"}
     old["contact"] = {key: value for key, value in OWN["contact"].items() if key != "metrics"}
@@ -224,14 +224,14 @@ def test_sections_that_are_newer_than_a_complete_file_stay_as_they_are() -> None
 
 
 @given(complete_files())
-def test_an_overlay_says_nothing_that_woohubs_own_says_already(tables: dict[str, Any]) -> None:
+def test_the_difference_of_a_merged_difference_is_unchanged(tables: dict[str, Any]) -> None:
     over = difference(OWN, tables)
 
     assert difference(OWN, merged(OWN, over)) == over
 
 
 @given(complete_files(), complete_files())
-def test_merging_twice_is_merging_once(first: dict[str, Any], other: dict[str, Any]) -> None:
+def test_merging_twice_equals_merging_once(first: dict[str, Any], other: dict[str, Any]) -> None:
     once = merged(first, other)
 
     assert meaning(merged(once, other)) == meaning(once)

@@ -1,4 +1,4 @@
-"""Stages are called what HubSpot calls them."""
+"""The names of stages in the output of commands."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ ORDERS = mapping_with(INSTEAD).orders
 
 
 @pytest.mark.parametrize("stage", DEALS.stages, ids=lambda stage: stage.id)
-def test_an_id_that_says_what_the_name_says_is_enough(stage: Stage) -> None:
+def test_a_stage_is_shown_by_its_id_if_the_id_means_the_same_as_its_name(stage: Stage) -> None:
     assert stage_name(DEALS, stage.id) == stage.id
 
 
-def test_a_stage_whose_id_says_nothing_has_its_name_before_it() -> None:
+def test_a_stage_with_an_opaque_id_is_shown_by_name_and_id() -> None:
     assert ORDERS is not None
     delivered = "3725360f-519b-4b18-a593-494d60a29c9f"
 
     assert stage_name(ORDERS.pipeline, delivered) == f"Delivered ({delivered})"
 
 
-def test_a_stage_that_the_mapping_does_not_have_is_shown_by_its_id() -> None:
+def test_a_stage_outside_the_mapping_is_shown_by_its_id() -> None:
     assert stage_name(DEALS, "contractsent") == "contractsent"

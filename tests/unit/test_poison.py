@@ -1,4 +1,4 @@
-"""Whether a record is poison, or HubSpot is out of order."""
+"""Whether a failing call is due to its record (poison) or to HubSpot."""
 
 from __future__ import annotations
 
@@ -13,120 +13,120 @@ from woohub.hubspot.call_stats import CallStats
 
 CREATE, UPDATE = "deals/batch/create", "deals/batch/update"
 BAD = "order:666"
-WELL, ILL = CallStats(Counter({CREATE: 1})), CallStats(Counter(), Counter({CREATE: 4}))
-WELL_ELSEWHERE = CallStats(Counter({UPDATE: 1}))
+WORKS, BREAKS = CallStats(Counter({CREATE: 1})), CallStats(Counter(), Counter({CREATE: 4}))
+OTHER_CALL_WORKS = CallStats(Counter({UPDATE: 1}))
 BOTH = CallStats(Counter({CREATE: 9}), Counter({CREATE: 4}))
 
-Step = tuple[CallStats, set[str]]  # how the calls of a batch went, and who broke CREATE alone
-TRY: Step = (ILL, {BAD})
+Step = tuple[CallStats, set[str]]  # the calls of a batch, and the records that broke CREATE alone
+BAD_BREAKS: Step = (BREAKS, {BAD})
 
 
-def judged_poison(*steps: Step, gap: float = 60.0, waiting_s: float = 3600.0) -> bool:
-    """Whether the bad record counts as poison after these batches, so long after its message was received."""
+def is_poison_after(*steps: Step, gap: float = 60.0, waiting_s: float = 3600.0) -> bool:
+    """Whether the record BAD is poison after these batches, `waiting_s` after its message was received."""
     detector = PoisonDetector()
     for number, (tally, breaking) in enumerate(steps):
         detector.record_batch(number * gap, tally, dict.fromkeys(breaking, CREATE))
     return detector.is_poison(BAD, CREATE, waiting_s)
 
 
-def test_a_record_that_breaks_what_goes_well_for_others_is_poison() -> None:
-    assert judged_poison(TRY, (WELL, set()), (WELL, set()), TRY)
+def test_a_record_is_poison_if_its_call_breaks_but_works_for_others() -> None:
+    assert is_poison_after(BAD_BREAKS, (WORKS, set()), (WORKS, set()), BAD_BREAKS)
 
 
-def test_batches_of_records_that_are_kept_apart_do_not_speak_against_it() -> None:
+def test_batches_of_suspects_do_not_prevent_the_verdict_poison() -> None:
     apart = (CallStats(), {"order:1"})
 
-    assert judged_poison(TRY, apart, (WELL, set()), apart, apart, (WELL, set()), (CallStats(), {BAD}))
+    assert is_poison_after(BAD_BREAKS, apart, (WORKS, set()), apart, apart, (WORKS, set()), (CallStats(), {BAD}))
 
 
-def test_a_record_is_suspect_for_a_while_after_it_broke_a_call() -> None:
+def test_a_record_is_suspect_until_its_broken_call_is_forgotten() -> None:
     detector = PoisonDetector()
-    detector.record_batch(0, ILL, {BAD: CREATE})
-    broke_lately = detector.suspects
-    detector.record_batch(MEMORY_S, WELL, {})
+    detector.record_batch(0, BREAKS, {BAD: CREATE})
+    suspects = detector.suspects
+    detector.record_batch(MEMORY_S, WORKS, {})
 
-    assert (broke_lately, detector.suspects) == ({BAD}, set())
-
-
-def test_its_neighbours_in_the_batch_do_not_speak_against_it() -> None:
-    assert judged_poison((BOTH, {BAD}), (WELL, set()), (WELL, set()), (BOTH, {BAD}))
+    assert (suspects, detector.suspects) == ({BAD}, set())
 
 
-def test_one_broken_call_is_no_proof() -> None:
-    assert not judged_poison((WELL, set()), (WELL, set()), TRY)
+def test_a_record_is_poison_even_if_calls_broke_in_its_own_batches() -> None:
+    assert is_poison_after((BOTH, {BAD}), (WORKS, set()), (WORKS, set()), (BOTH, {BAD}))
 
 
-def test_one_batch_that_went_well_may_be_luck() -> None:
-    assert not judged_poison(TRY, (WELL, set()), TRY)
+def test_a_record_is_not_poison_after_one_broken_call() -> None:
+    assert not is_poison_after((WORKS, set()), (WORKS, set()), BAD_BREAKS)
 
 
-def test_another_kind_of_call_that_goes_well_proves_nothing() -> None:
-    assert not judged_poison(TRY, (WELL_ELSEWHERE, set()), (WELL_ELSEWHERE, set()), TRY)
+def test_a_record_is_not_poison_after_one_successful_batch_of_others() -> None:
+    assert not is_poison_after(BAD_BREAKS, (WORKS, set()), BAD_BREAKS)
 
 
-def test_what_went_well_before_its_last_try_proves_nothing() -> None:
-    assert not judged_poison(TRY, (WELL, set()), (WELL, set()), TRY, TRY)
+def test_a_record_is_not_poison_if_only_other_kinds_of_calls_work() -> None:
+    assert not is_poison_after(BAD_BREAKS, (OTHER_CALL_WORKS, set()), (OTHER_CALL_WORKS, set()), BAD_BREAKS)
 
 
-def test_where_the_call_breaks_for_others_as_well_nobody_is_poison() -> None:
-    others: list[Step] = [(WELL, set()), (WELL, set()), (ILL, {"order:1"}), (WELL, set()), (ILL, {"order:2"})]
-
-    assert not judged_poison(TRY, *others, TRY)
+def test_a_record_is_not_poison_if_others_succeeded_only_before_its_last_two_attempts() -> None:
+    assert not is_poison_after(BAD_BREAKS, (WORKS, set()), (WORKS, set()), BAD_BREAKS, BAD_BREAKS)
 
 
-def test_other_calls_that_it_broke_do_not_make_this_one_less_of_a_chance() -> None:
+def test_a_record_is_not_poison_if_the_call_breaks_for_others_too() -> None:
+    others: list[Step] = [(WORKS, set()), (WORKS, set()), (BREAKS, {"order:1"}), (WORKS, set()), (BREAKS, {"order:2"})]
+
+    assert not is_poison_after(BAD_BREAKS, *others, BAD_BREAKS)
+
+
+def test_a_record_is_not_poison_for_breaking_other_kinds_of_calls() -> None:
     detector = PoisonDetector()
-    sick = CallStats(Counter({CREATE: 6}), Counter({CREATE: 4}))
+    third_breaks = CallStats(Counter({CREATE: 6}), Counter({CREATE: 4}))
     for number, call in enumerate([UPDATE] * 5 + [CREATE]):
-        detector.record_batch(number * 60, sick, {})
-        detector.record_batch(number * 60, WELL, {})
-        detector.record_batch(number * 60, WELL, {})
+        detector.record_batch(number * 60, third_breaks, {})
+        detector.record_batch(number * 60, WORKS, {})
+        detector.record_batch(number * 60, WORKS, {})
         detector.record_batch(number * 60, CallStats(), {BAD: call})
 
     assert not detector.is_poison(BAD, CREATE, 3600.0)
 
 
-def test_where_a_third_of_all_calls_breaks_twice_is_chance_and_five_times_is_not() -> None:
-    sick: Step = (CallStats(Counter({CREATE: 6}), Counter({CREATE: 4})), {"order:1"})
-    judged = [TRY, sick, (WELL, set()), (WELL, set()), (WELL, set()), (WELL, set())]
+def test_a_record_is_poison_after_five_but_not_two_broken_calls_if_others_break_too() -> None:
+    third_breaks: Step = (CallStats(Counter({CREATE: 6}), Counter({CREATE: 4})), {"order:1"})
+    steps = [BAD_BREAKS, third_breaks, (WORKS, set()), (WORKS, set()), (WORKS, set()), (WORKS, set())]
 
-    assert not judged_poison(*judged, TRY)
-    assert judged_poison(TRY, TRY, TRY, *judged, TRY)
-
-
-def test_a_batch_in_which_the_call_broke_before_it_went_well_is_not_one_that_went_well() -> None:
-    assert not judged_poison(TRY, (BOTH, set()), (BOTH, set()), (BOTH, set()), TRY)
+    assert not is_poison_after(*steps, BAD_BREAKS)
+    assert is_poison_after(BAD_BREAKS, BAD_BREAKS, BAD_BREAKS, *steps, BAD_BREAKS)
 
 
-def test_it_is_forgotten_after_a_while() -> None:
-    assert not judged_poison(TRY, (WELL, set()), (WELL, set()), TRY, gap=MEMORY_S)
+def test_a_batch_with_a_broken_call_is_no_successful_batch() -> None:
+    assert not is_poison_after(BAD_BREAKS, (BOTH, set()), (BOTH, set()), (BOTH, set()), BAD_BREAKS)
 
 
-def test_so_is_what_a_clock_that_was_set_back_dates_in_the_future() -> None:
-    assert not judged_poison(TRY, (WELL, set()), (WELL, set()), TRY, gap=-MEMORY_S)
+def test_broken_calls_are_forgotten_after_a_while() -> None:
+    assert not is_poison_after(BAD_BREAKS, (WORKS, set()), (WORKS, set()), BAD_BREAKS, gap=MEMORY_S)
 
 
-def test_after_three_days_in_which_nobody_needed_such_a_call_it_is_poison() -> None:
-    assert judged_poison(TRY, waiting_s=LONGEST_WAIT_S)
-    assert not judged_poison(TRY, waiting_s=LONGEST_WAIT_S - 1)
+def test_broken_calls_dated_in_the_future_are_forgotten() -> None:
+    assert not is_poison_after(BAD_BREAKS, (WORKS, set()), (WORKS, set()), BAD_BREAKS, gap=-MEMORY_S)
 
 
-def test_several_of_them_are_no_evidence_for_each_other() -> None:
+def test_a_record_is_poison_after_three_days_without_such_calls_of_others() -> None:
+    assert is_poison_after(BAD_BREAKS, waiting_s=LONGEST_WAIT_S)
+    assert not is_poison_after(BAD_BREAKS, waiting_s=LONGEST_WAIT_S - 1)
+
+
+def test_a_record_is_poison_after_three_days_despite_another_suspect() -> None:
     apart = (CallStats(), {BAD, "order:1"})
 
-    assert judged_poison(TRY, apart, waiting_s=LONGEST_WAIT_S)
+    assert is_poison_after(BAD_BREAKS, apart, waiting_s=LONGEST_WAIT_S)
 
 
-def test_while_the_call_breaks_for_a_newcomer_it_is_never_poison() -> None:
-    assert not judged_poison(TRY, (ILL, {"order:1"}), TRY, waiting_s=LONGEST_WAIT_S)
-    assert not judged_poison((ILL, {BAD, "order:1"}), waiting_s=LONGEST_WAIT_S)
+def test_a_record_is_not_poison_while_the_call_breaks_for_new_records() -> None:
+    assert not is_poison_after(BAD_BREAKS, (BREAKS, {"order:1"}), BAD_BREAKS, waiting_s=LONGEST_WAIT_S)
+    assert not is_poison_after((BREAKS, {BAD, "order:1"}), waiting_s=LONGEST_WAIT_S)
 
 
 OUTAGE = st.sampled_from(
-    [TRY, (ILL, {"order:1"}), (ILL, {BAD, "order:2"}), (WELL_ELSEWHERE, set()), (CallStats(), set())]
+    [BAD_BREAKS, (BREAKS, {"order:1"}), (BREAKS, {BAD, "order:2"}), (OTHER_CALL_WORKS, set()), (CallStats(), set())]
 )
 
 
 @given(steps=st.lists(OUTAGE, max_size=12))
-def test_in_an_outage_of_the_call_nobody_is_ever_poison(steps: list[Step]) -> None:
-    assert not judged_poison(*steps)
+def test_no_record_is_poison_in_an_outage_of_its_call(steps: list[Step]) -> None:
+    assert not is_poison_after(*steps)

@@ -1,4 +1,4 @@
-"""JSON that people may have edited, and JSON as HubSpot and stores send it."""
+"""Reading JSON that people have edited, and JSON from HubSpot and stores."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ NUMBERS: TypeAdapter[dict[str, int]] = TypeAdapter(dict[str, int])
 
 
 @pytest.mark.parametrize("content", [b'\xef\xbb\xbf{"a": 1}', '\ufeff{"a": 1}'], ids=["file", "parameter"])
-def test_a_byte_order_mark_is_no_part_of_what_people_edit(content: str | bytes) -> None:
+def test_a_byte_order_mark_before_edited_json_is_ignored(content: str | bytes) -> None:
     assert read_edited(NUMBERS, content, "it cannot be read") == {"a": 1}
 
 
-def test_a_mistake_is_named_by_its_place_without_the_value() -> None:
-    with pytest.raises(InvalidParameter) as refused:
+def test_a_mistake_is_reported_with_its_place_and_without_the_value() -> None:
+    with pytest.raises(InvalidParameter) as raised:
         read_edited(NUMBERS, '{"a": "jane@example.com"}', "it cannot be read")
 
-    assert str(refused.value).startswith("it cannot be read: a: ")
-    assert "jane" not in str(refused.value)
+    assert str(raised.value).startswith("it cannot be read: a: ")
+    assert "jane" not in str(raised.value)
 
 
-def test_half_a_character_is_read_where_it_is_a_value() -> None:
+def test_a_lone_surrogate_in_a_value_is_read() -> None:
     assert read_sent(rb'{"a": "ok \ud83d"}') == {"a": "ok \ud83d"}
 
 
-def test_a_field_whose_name_holds_half_a_character_is_left_out() -> None:
+def test_a_field_with_a_lone_surrogate_in_its_name_is_left_out() -> None:
     assert read_sent(rb'{"a": 1, "\ud83d": 2}') == {"a": 1}
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 99_999])
-def test_what_is_no_json_is_a_value_error(body: bytes) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011  (callers have their own words for it)
+def test_invalid_json_raises_value_error(body: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  (callers add the message)
         read_sent(body)

@@ -23,7 +23,7 @@ def make_call(budget: Budget) -> None:
 
 
 @pytest.mark.parametrize("odd", ["", "-1", "nan", "1e9", "\N{FULLWIDTH DIGIT NINE}", "9" * 400, "9" * 5000])
-def test_what_hubspot_counts_is_believed_only_if_it_can_be_a_count(odd: str) -> None:
+def test_invalid_numbers_in_hubspots_headers_are_ignored(odd: str) -> None:
     timer, _ = a_timer()
     budget = Budget(90, 10, timer)
 
@@ -57,7 +57,7 @@ def test_the_call_over_the_limit_waits_until_the_first_leaves_the_window() -> No
 
 
 @given(limit=st.integers(1, 12), gaps=st.lists(st.floats(0, 9, allow_nan=False), max_size=60))
-def test_no_window_ever_holds_more_calls_than_the_limit(limit: int, gaps: list[float]) -> None:
+def test_no_window_has_more_calls_than_the_limit(limit: int, gaps: list[float]) -> None:
     timer, clock = a_timer()
     budget, made = Budget(limit, 10, timer), []
 
@@ -70,7 +70,7 @@ def test_no_window_ever_holds_more_calls_than_the_limit(limit: int, gaps: list[f
 
 
 @given(limit=st.integers(1, 12), waits=st.lists(st.floats(0, 9, allow_nan=False), max_size=60))
-def test_no_window_holds_more_calls_than_the_limit_whenever_each_gets_there(limit: int, waits: list[float]) -> None:
+def test_no_window_has_more_calls_than_the_limit_by_time_of_arrival(limit: int, waits: list[float]) -> None:
     timer, clock = a_timer()
     budget, arrived = Budget(limit, 10, timer), []
 
@@ -82,7 +82,7 @@ def test_no_window_holds_more_calls_than_the_limit_whenever_each_gets_there(limi
     assert all(sum(1 for at in arrived if start <= at < start + 10) <= limit for start in arrived)
 
 
-def test_a_call_that_failed_counts_too() -> None:
+def test_a_failed_call_counts() -> None:
     timer, clock = a_timer()
     budget = Budget(1, 10, timer)
 
@@ -93,7 +93,7 @@ def test_a_call_that_failed_counts_too() -> None:
     assert clock.now == 1010
 
 
-def test_a_call_waits_while_those_under_way_use_up_the_limit() -> None:
+def test_a_call_waits_while_the_calls_in_flight_use_up_the_limit() -> None:
     timer, _ = a_timer()
     timer.start(5)
     budget = Budget(1, 10, timer)
@@ -102,7 +102,7 @@ def test_a_call_waits_while_those_under_way_use_up_the_limit() -> None:
         pass
 
 
-def test_calls_hubspot_counts_for_others_use_up_the_budget() -> None:
+def test_calls_of_other_clients_use_up_the_budget() -> None:
     timer, clock = a_timer()
     budget = Budget(90, 10, timer)
     make_call(budget)
@@ -121,9 +121,9 @@ def test_calls_hubspot_counts_for_others_use_up_the_budget() -> None:
         ({"x-hubspot-ratelimit-max": "many", "x-hubspot-ratelimit-remaining": "few"}, 90),
         ({}, 90),
     ],
-    ids=["smaller", "larger", "no numbers", "missing"],
+    ids=["smaller", "larger", "not numbers", "missing"],
 )
-def test_only_a_smaller_limit_of_the_portal_replaces_the_configured_one(headers: dict[str, str], limit: int) -> None:
+def test_the_portals_limit_applies_only_if_it_is_smaller(headers: dict[str, str], limit: int) -> None:
     timer, _ = a_timer()
     budget = Budget(90, 10, timer)
 
@@ -132,7 +132,7 @@ def test_only_a_smaller_limit_of_the_portal_replaces_the_configured_one(headers:
     assert budget.limit == limit
 
 
-def test_a_closed_budget_lets_nothing_through_until_it_opens() -> None:
+def test_a_call_waits_until_a_closed_budget_opens() -> None:
     timer, clock = a_timer()
     budget = Budget(90, 10, timer)
     budget.close(7)
@@ -142,7 +142,7 @@ def test_a_closed_budget_lets_nothing_through_until_it_opens() -> None:
     assert clock.now == 1007
 
 
-def test_a_wait_beyond_the_deadline_is_refused_without_sleeping() -> None:
+def test_a_wait_beyond_the_deadline_raises_without_sleeping() -> None:
     timer, clock = a_timer()
     timer.start(5)
 
@@ -156,7 +156,7 @@ def test_a_wait_beyond_the_deadline_is_refused_without_sleeping() -> None:
     ("limit", "remaining", "left"),
     [("250000", "25000", 10.0), ("250000", "0", 0.0), ("0", "0", None), ("", "25000", None), ("many", "few", None)],
 )
-def test_what_is_left_of_the_day_is_what_hubspot_says(limit: str, remaining: str, left: float | None) -> None:
+def test_daily_left_is_the_percentage_in_hubspots_headers(limit: str, remaining: str, left: float | None) -> None:
     headers = {"x-hubspot-ratelimit-daily": limit, "x-hubspot-ratelimit-daily-remaining": remaining}
 
     assert daily_left(headers) == left

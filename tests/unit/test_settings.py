@@ -1,3 +1,5 @@
+"""Settings from environment variables, and the secrets in Secrets Manager."""
+
 from __future__ import annotations
 
 from typing import Any, cast
@@ -22,33 +24,30 @@ CONSUMER = {
 UNREACHABLE = EndpointConnectionError(endpoint_url="https://secretsmanager")
 
 
-def refused(code: str) -> ClientError:
+def client_error(code: str) -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": "no"}}, "GetSecretValue")
 
 
 class SecretsManager:
-    """Answers with what it holds: a secret, or an error to raise."""
+    """Secrets Manager with one secret, or an error to raise."""
 
-    def __init__(self, holds: str | Exception) -> None:
-        self.holds = holds
+    def __init__(self, value_or_error: str | Exception) -> None:
+        self.value_or_error = value_or_error
         self.calls = 0
 
     def get_secret_value(self, **arguments: str) -> dict[str, Any]:
         assert arguments == {"SecretId": "arn"}
         self.calls += 1
-        if isinstance(self.holds, Exception):
-            raise self.holds
-        return {"SecretString": self.holds}
+        if isinstance(self.value_or_error, Exception):
+            raise self.value_or_error
+        return {"SecretString": self.value_or_error}
 
 
 def a_secret(client: SecretsManager, clock: Clock) -> Secret:
     return Secret(cast("Any", client), "arn", max_age_s=300, min_refresh_s=30, clock=clock)
 
 
-# Settings
-
-
-def test_settings_are_read_from_the_variables_of_their_names() -> None:
+def test_settings_are_read_from_environment_variables() -> None:
     settings = ConsumerSettings.from_env(CONSUMER)
 
     assert (settings.queue_url, settings.dead_letter_queue_url) == ("https://queue", "https://dead-letters")
@@ -56,7 +55,7 @@ def test_settings_are_read_from_the_variables_of_their_names() -> None:
 
 
 @pytest.mark.parametrize("blank", [{}, {"HUBSPOT_API_VERSION": "", "HUBSPOT_REQUESTS_PER_10_SECONDS": " "}])
-def test_what_is_not_set_has_the_documented_default(blank: dict[str, str]) -> None:
+def test_unset_and_blank_variables_have_the_documented_defaults(blank: dict[str, str]) -> None:
     settings = ConsumerSettings.from_env(CONSUMER | blank)
 
     assert settings.hubspot_api_url == "https://api.hubapi.com"
@@ -67,18 +66,18 @@ def test_what_is_not_set_has_the_documented_default(blank: dict[str, str]) -> No
 
 
 @pytest.mark.parametrize("value", [{}, {"QUEUE_URL": ""}, {"QUEUE_URL": "  "}])
-def test_a_missing_variable_is_named(value: dict[str, str]) -> None:
+def test_a_missing_variable_is_rejected_by_name(value: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="QUEUE_URL is not set"):
         IngestSettings.from_env({"WEBHOOK_SECRET_ARN": "arn", **value})
 
 
-def test_the_governor_needs_its_mapping() -> None:
+def test_the_governor_requires_the_event_source_mapping_id() -> None:
     with pytest.raises(ValueError, match="EVENT_SOURCE_MAPPING_ID is not set"):
         GovernorSettings.from_env(CONSUMER)
 
 
 @pytest.mark.parametrize("number", ["ten", "0", "-5", "9.5", "1e2", "²", "٣"])
-def test_a_number_that_is_none_is_named(number: str) -> None:
+def test_an_invalid_number_is_rejected_by_name(number: str) -> None:
     with pytest.raises(ValueError, match="HUBSPOT_REQUESTS_PER_10_SECONDS must be a whole number above 0"):
         ConsumerSettings.from_env(CONSUMER | {"HUBSPOT_REQUESTS_PER_10_SECONDS": number})
 
@@ -86,77 +85,76 @@ def test_a_number_that_is_none_is_named(number: str) -> None:
 @pytest.mark.parametrize(
     ("text", "value"), [("true", True), ("True", True), ("1", True), ("false", False), ("0", False)]
 )
-def test_switches_are_true_or_false(text: str, value: bool) -> None:
+def test_a_boolean_is_read_from_true_false_1_and_0(text: str, value: bool) -> None:
     assert ConsumerSettings.from_env(CONSUMER | {"LOG_REJECTED_PAYLOADS": text}).log_rejected_payloads is value
 
 
-def test_a_switch_that_is_neither_is_named() -> None:
+def test_an_invalid_boolean_is_rejected_by_name() -> None:
     with pytest.raises(ValueError, match="LOG_REJECTED_PAYLOADS must be true or false"):
         ConsumerSettings.from_env(CONSUMER | {"LOG_REJECTED_PAYLOADS": "perhaps"})
 
 
-# The cached secret
-
-
-def test_a_secret_is_read_once_while_it_is_fresh() -> None:
+def test_a_secret_is_read_once_in_five_minutes() -> None:
     client, clock = SecretsManager("one"), Clock()
     secret = a_secret(client, clock)
 
     assert secret.text() == "one"
-    client.holds, clock.now = "two", clock.now + 299
+    client.value_or_error, clock.now = "two", clock.now + 299
     assert secret.text() == "one"
     assert client.calls == 1
 
 
-def test_a_secret_is_read_again_when_it_is_old() -> None:
+def test_a_secret_is_read_again_after_five_minutes() -> None:
     client, clock = SecretsManager("one"), Clock()
     secret = a_secret(client, clock)
     secret.text()
 
-    client.holds, clock.now = "two", clock.now + 300
+    client.value_or_error, clock.now = "two", clock.now + 300
 
     assert secret.text() == "two"
 
 
-def test_a_refresh_finds_the_new_secret_at_once() -> None:
+def test_a_refresh_reads_the_new_secret_at_once() -> None:
     client, clock = SecretsManager("one"), Clock()
     secret = a_secret(client, clock)
     secret.text()
 
-    client.holds = "two"
+    client.value_or_error = "two"
 
     assert secret.refresh() == "two"
     assert secret.text() == "two"
 
 
-def test_refreshes_are_at_least_half_a_minute_apart() -> None:
+def test_a_second_refresh_within_30_s_returns_the_cached_secret() -> None:
     client, clock = SecretsManager("one"), Clock()
     secret = a_secret(client, clock)
     secret.refresh()
 
-    client.holds, clock.now = "two", clock.now + 29
+    client.value_or_error, clock.now = "two", clock.now + 29
     assert secret.refresh() == "one"
     clock.now += 1
     assert secret.refresh() == "two"
 
 
-@pytest.mark.parametrize("error", [UNREACHABLE, refused("InternalServiceError"), refused("AccessDeniedException")])
-def test_an_old_secret_is_better_than_none(error: Exception) -> None:
+@pytest.mark.parametrize(
+    "error", [UNREACHABLE, client_error("InternalServiceError"), client_error("AccessDeniedException")]
+)
+def test_the_cached_secret_is_used_while_secrets_manager_fails(error: Exception) -> None:
     client, clock = SecretsManager("one"), Clock()
     secret = a_secret(client, clock)
     secret.text()
 
-    client.holds, clock.now = error, clock.now + 1000
+    client.value_or_error, clock.now = error, clock.now + 1000
 
     assert secret.text() == "one"
     assert secret.refresh() == "one"
 
 
-def test_a_secrets_manager_that_fails_is_not_asked_every_time() -> None:
+def test_calls_are_limited_while_secrets_manager_fails() -> None:
     client, clock = SecretsManager("one"), Clock()
     secret = a_secret(client, clock)
     secret.text()
-    client.holds, clock.now = UNREACHABLE, clock.now + 1000
+    client.value_or_error, clock.now = UNREACHABLE, clock.now + 1000
 
     for _ in range(10):
         secret.text()
@@ -165,8 +163,8 @@ def test_a_secrets_manager_that_fails_is_not_asked_every_time() -> None:
     assert client.calls == 3
 
 
-@pytest.mark.parametrize("error", [UNREACHABLE, refused("AccessDeniedException")])
-def test_without_any_secret_yet_the_failure_is_told(error: Exception) -> None:
+@pytest.mark.parametrize("error", [UNREACHABLE, client_error("AccessDeniedException")])
+def test_a_failure_raises_secret_unavailable_if_no_secret_is_cached(error: Exception) -> None:
     secret = a_secret(SecretsManager(error), Clock())
 
     with pytest.raises(SecretUnavailable):
@@ -175,42 +173,39 @@ def test_without_any_secret_yet_the_failure_is_told(error: Exception) -> None:
         secret.refresh()
 
 
-def test_secrets_manager_is_asked_again_after_a_failed_start() -> None:
+def test_a_secret_is_read_again_after_a_failed_first_read() -> None:
     client = SecretsManager(UNREACHABLE)
     secret = a_secret(client, Clock())
     with pytest.raises(SecretUnavailable):
         secret.text()
 
-    client.holds = "one"
+    client.value_or_error = "one"
 
     assert secret.text() == "one"
 
 
-def test_a_secret_that_holds_nothing_is_empty() -> None:
-    assert a_secret(SecretsManager(refused("ResourceNotFoundException")), Clock()).text() == ""
+def test_a_secret_without_value_is_empty() -> None:
+    assert a_secret(SecretsManager(client_error("ResourceNotFoundException")), Clock()).text() == ""
 
 
-def test_a_removed_secret_is_not_used_any_longer() -> None:
+def test_a_removed_secret_is_empty_after_a_refresh() -> None:
     client, clock = SecretsManager("one"), Clock()
     secret = a_secret(client, clock)
     secret.text()
 
-    client.holds = refused("ResourceNotFoundException")
+    client.value_or_error = client_error("ResourceNotFoundException")
 
     assert secret.refresh() == ""
 
 
-# What secrets hold
-
-
-def test_a_byte_order_mark_at_the_beginning_of_a_secret_is_no_part_of_it() -> None:
+def test_a_byte_order_mark_before_a_secret_is_ignored() -> None:
     assert a_secret(SecretsManager('\ufeff{"token": "pat"}'), Clock()).text() == '{"token": "pat"}'
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "DecryptionFailure", "ThrottlingException"])
-def test_a_secret_that_cannot_be_read_says_what_aws_said(code: str) -> None:
+def test_secret_unavailable_names_the_code_of_aws(code: str) -> None:
     with pytest.raises(SecretUnavailable, match=code):
-        a_secret(SecretsManager(refused(code)), Clock()).text()
+        a_secret(SecretsManager(client_error(code)), Clock()).text()
 
 
 @pytest.mark.parametrize(
@@ -233,7 +228,7 @@ def test_a_secret_that_cannot_be_read_says_what_aws_said(code: str) -> None:
         ("", {}),
     ],
 )
-def test_webhook_secrets_are_an_object_or_plain(text: str, secrets: dict[str, str]) -> None:
+def test_webhook_secrets_are_read_from_an_object_or_plain_text(text: str, secrets: dict[str, str]) -> None:
     assert webhook_secrets(text) == secrets
 
 
@@ -250,46 +245,46 @@ def test_webhook_secrets_are_an_object_or_plain(text: str, secrets: dict[str, st
         ("", ""),
     ],
 )
-def test_a_hubspot_token_is_an_object_or_plain(text: str, token: str) -> None:
+def test_a_hubspot_token_is_read_from_an_object_or_plain_text(text: str, token: str) -> None:
     assert hubspot_token(text) == token
 
 
-def test_a_token_stored_since_is_used_after_half_a_minute() -> None:
+def test_a_token_stored_later_is_used_after_30_s() -> None:
     client, clock = SecretsManager('{"token": ""}'), Clock()
     token = HubSpotToken(a_secret(client, clock))
     with pytest.raises(Unauthorized):
         token.current()
 
-    client.holds, clock.now = '{"token": "pat-1"}', clock.now + 30
+    client.value_or_error, clock.now = '{"token": "pat-1"}', clock.now + 30
 
     assert token.current() == "pat-1"
 
 
-def test_a_batch_keeps_its_token_and_the_next_one_has_the_newer() -> None:
+def test_a_batch_keeps_its_token_and_the_next_batch_uses_the_new_one() -> None:
     client, clock = SecretsManager('{"token": "of-one-portal"}'), Clock()
     token = HubSpotToken(a_secret(client, clock))
 
     with token.kept():
         token.current()
-        client.holds, clock.now = '{"token": "of-another-portal"}', clock.now + 300
+        client.value_or_error, clock.now = '{"token": "of-another-portal"}', clock.now + 300
         within = token.current()
 
     assert (within, token.current()) == ("of-one-portal", "of-another-portal")
 
 
-def test_a_token_that_hubspot_rejects_is_replaced_within_the_batch() -> None:
+def test_a_token_is_replaced_within_a_batch_by_renew() -> None:
     client, clock = SecretsManager('{"token": "revoked"}'), Clock()
     token = HubSpotToken(a_secret(client, clock))
 
     with token.kept():
         token.current()
-        client.holds = '{"token": "new"}'
+        client.value_or_error = '{"token": "new"}'
         token.renew()
 
         assert token.current() == "new"
 
 
 @given(st.text() | st.just("[" * 100_000))
-def test_any_text_is_read(text: str) -> None:
+def test_any_text_is_read_as_webhook_secrets_and_token(text: str) -> None:
     assert all(webhook_secrets(text).values())
     assert hubspot_token(text) == hubspot_token(text).strip()
