@@ -52,12 +52,12 @@ sync = Sync(hubspot, catalog, kinds.current, timer, telemetry.warn, erasures.cur
 
 
 def breaker_parameter() -> BreakerParameter:
-    """The parameter with the breaker's state."""
+    """Return the SSM parameter that holds the circuit breaker's state."""
     return BreakerParameter(boto3.client("ssm", config=AWS_CALLS), settings.breaker_parameter)
 
 
 def event_source_mapping() -> EventSourceMapping:
-    """The mapping that delivers messages to this function."""
+    """Return the event source mapping through which Lambda passes this function the queue's messages."""
     client = boto3.client("lambda", config=AWS_CALLS)
     return EventSourceMapping(
         client, lambda: mapping_id(client, settings.queue_arn, os.environ["AWS_LAMBDA_FUNCTION_NAME"])
@@ -79,7 +79,7 @@ consumer = Consumer(
 
 @metrics.log_metrics
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Process an SQS event; returns the messages to try again."""
+    """Process an SQS event. Return the messages to retry, as `batchItemFailures`."""
     timer.start(context.get_remaining_time_in_millis() / 1000 - MARGIN_S)
     with token.kept():
         return consumer.consume(event["Records"])

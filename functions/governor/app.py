@@ -38,14 +38,14 @@ event_source_mapping = EventSourceMapping(
 
 
 def probe() -> None:
-    """Raises where the consumer could not work: the configuration cannot be read, or HubSpot does not respond."""
+    """Raise an error if the consumer could not work: the configuration is unreadable, or HubSpot does not respond."""
     erasures.current()
     hubspot.probe()
 
 
 @metrics.log_metrics
 def lambda_handler(_event: object, context: LambdaContext) -> dict[str, str]:
-    """Run once; returns the breaker's state before, and what was done."""
+    """Probe HubSpot if the breaker is open. Return the breaker's state before the run, and what was done."""
     timer.start(context.get_remaining_time_in_millis() / 1000 - MARGIN_S)
     state, done = govern(parameter, event_source_mapping, probe, time.time())
     metrics.add_metric(name=GOVERNOR_ALIVE, unit=MetricUnit.Count, value=1)

@@ -1,4 +1,4 @@
-"""Receive deliveries: check who sent them, identify what they are about, put them on the queue."""
+"""Receive deliveries: check each one's signature, identify its order or customer, and queue it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,10 @@ from woohub.metrics import Metric
 from woohub.settings import IngestSettings, Secret
 from woohub.stores import webhook_secret
 
-# A secret that was removed, after a leak say, is accepted no longer than this.
-SECRET_AGE_S = 60.0
+SECRET_AGE_S = 60.0  # how long a removed secret is still accepted, at most: it may have been removed because it leaked
 
 settings = IngestSettings.from_env(os.environ)
-# Short, because the store's next deliveries wait behind this one: three attempts end within about ten seconds.
+# Short time-outs, because the store sends its next deliveries only after this one: three attempts take about 10 s.
 config = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "total_max_attempts": 3})
 sqs = boto3.client("sqs", config=config)
 secrets_manager = boto3.client("secretsmanager", config=config)
@@ -28,7 +27,7 @@ secret = Secret(secrets_manager, settings.webhook_secret_arn, max_age_s=SECRET_A
 
 
 def secret_of(store: str) -> Secret:
-    """The webhook secret of a store besides the first."""
+    """Return the webhook secret of a further store, found by the store's name."""
     name = webhook_secret(settings.powertools_service_name, store)
     return Secret(secrets_manager, name, max_age_s=SECRET_AGE_S)
 
@@ -37,12 +36,12 @@ store_secrets = StoreSecrets(secret_of)
 
 
 def now_ms() -> int:
-    """Epoch milliseconds."""
+    """Return the current time in epoch milliseconds."""
     return time.time_ns() // 1_000_000
 
 
 def log(outcome: Metric, facts: Facts) -> None:
-    """Write a log line that CloudWatch also counts the outcome from."""
+    """Write a log line from which CloudWatch also counts the outcome."""
     service, namespace = settings.powertools_service_name, settings.powertools_metrics_namespace
     line = log_line(
         outcome,

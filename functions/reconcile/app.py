@@ -1,4 +1,4 @@
-"""Every 15 minutes: read changes from each store that its webhooks missed, and repair the webhooks."""
+"""Every 15 minutes: read from each store the changes that its webhooks missed, and repair the webhooks."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ configuration = Configuration(lambda: boto3.client("s3", config=AWS_CALLS), sett
 
 @cache
 def access(store: str) -> StoreAccess:
-    """What belongs to the store of this name."""
+    """Return the store's address, keys, webhook secret and watermark."""
     return StoreAccess.of(store, settings, secrets_manager, ssm)
 
 
 def open_store(access: StoreAccess, credentials: StoreCredentials, style: RequestStyle) -> Store:
-    """The client of a store's REST API."""
+    """Return a client of the store's REST API."""
     return Store(
         http,
         credentials,
@@ -58,19 +58,19 @@ def open_store(access: StoreAccess, credentials: StoreCredentials, style: Reques
 
 
 def queue(store: str) -> DeliveryQueue:
-    """The delivery queue, for messages of this store."""
+    """Return the delivery queue; messages sent through it name this store."""
     return DeliveryQueue(sqs, settings.queue_url, telemetry.alarm, store)
 
 
 @cache
 def hubspot(requests_per_10_seconds: int) -> HubSpot:
-    """The client, with a share of the budget."""
+    """Return a HubSpot client that makes at most this many requests in any 10 seconds."""
     caller = Caller(http, token, timer, settings.hubspot_api_url, requests_per_10_seconds)
     return HubSpot(caller, settings.hubspot_api_version)
 
 
 def start(stores: Sequence[str]) -> int:
-    """Start the runs of these stores; returns how many could not be started."""
+    """Start one run for each of these stores. Return how many runs could not be started."""
     client = boto3.client("lambda", config=AWS_CALLS)
     return other_stores.start(client, os.environ["AWS_LAMBDA_FUNCTION_NAME"], stores, telemetry.alarm)
 
@@ -80,6 +80,6 @@ runs = StoreRuns(settings, telemetry, configuration, access, open_store, queue, 
 
 @metrics.log_metrics
 def lambda_handler(event: object, context: LambdaContext) -> dict[str, Any]:
-    """Run once; `woohub.reconcile.request` describes what the event may ask for."""
+    """Run once. `woohub.reconcile.request` describes what the event may ask for."""
     timer.start(context.get_remaining_time_in_millis() / 1000 * SHARE_OF_TIME)
     return runs.run(event)

@@ -1,12 +1,12 @@
-"""The errors of calls to AWS, and AWS's code for each."""
+"""The errors that a call to AWS may raise, and AWS's code for each."""
 
 from __future__ import annotations
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-AWS_ERRORS = (BotoCoreError, ClientError)  # whatever keeps a call from succeeding: no response, or a refusal
+AWS_ERRORS = (BotoCoreError, ClientError)  # no response; a response that says why AWS refused
 
 
 def aws_code(error: Exception) -> str:
-    """AWS's error code, such as AccessDeniedException; without a response, the exception's name."""
+    """Return AWS's error code, such as AccessDeniedException, or the exception's name if AWS did not respond."""
     return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else type(error).__name__

@@ -1,4 +1,4 @@
-"""The time of one invocation: nothing sleeps past its end."""
+"""The clock of one Lambda invocation, which never sleeps past the invocation's end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from woohub.errors import DeadlineExceeded
 
 
 class Timer:
-    """The clock of one invocation, in seconds; `clock` and `sleep` are injected by tests."""
+    """The clock of one invocation, in seconds. Tests pass their own `clock` and `sleep`."""
 
     def __init__(
         self, clock: Callable[[], float] = time.monotonic, sleep: Callable[[float], object] = time.sleep
@@ -19,15 +19,15 @@ class Timer:
         self._deadline = float("inf")
 
     def start(self, seconds: float) -> None:
-        """Set the deadline, `seconds` from now."""
+        """Set the invocation's deadline to `seconds` from now."""
         self._deadline = self.now() + seconds
 
     def left(self) -> float:
-        """Seconds until the deadline; infinite before `start`."""
+        """Return the seconds until the deadline; infinity before `start` was called."""
         return self._deadline - self.now()
 
     def sleep(self, seconds: float) -> None:
-        """Sleep, or raise DeadlineExceeded at once if the deadline would pass meanwhile."""
+        """Sleep, or raise DeadlineExceeded at once if the deadline would pass during the sleep."""
         if seconds >= self.left():
             raise DeadlineExceeded(f"a wait of {seconds:.1f} s does not fit the {self.left():.1f} s left")
         if seconds > 0:
@@ -35,10 +35,13 @@ class Timer:
 
 
 def is_within(seconds: float, since: float, now: float) -> bool:
-    """Whether fewer seconds have passed; what a clock that was set back dates in the future is long past."""
+    """Whether fewer than `seconds` have passed from `since` to `now`.
+
+    False if `since` lies after `now`: the clock was set back in between, so nobody knows how much time has passed.
+    """
     return 0 <= now - since < seconds
 
 
 def jittered(pause: float, random: Callable[[], float]) -> float:
-    """Half of the pause to all of it, in seconds: clients that failed together then do not retry together."""
+    """Return a random time between half the pause and all of it, so that clients do not retry at the same moment."""
     return pause * (0.5 + random() / 2)

@@ -1,4 +1,4 @@
-"""Calls that do not depend on each other, made together. The one place that has threads."""
+"""Run functions that do not depend on each other at the same time. No other module uses threads."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
-MOST_AT_ONCE = 8  # functions of one `run`, and calls to HubSpot in flight
+MOST_AT_ONCE = 8  # how many functions one `run` runs at the same time, and how many calls to HubSpot are in flight
 
 T = TypeVar("T")
 
@@ -25,35 +25,33 @@ class Condition(Protocol):
 
 
 class Concurrency(Protocol):
-    """How functions are run that may run together."""
+    """Runs functions that may run at the same time."""
 
     def run(self, functions: Sequence[Callable[[], T]]) -> list[T]:
-        """Their results in order, once all have ended; they begin in order, at most MOST_AT_ONCE at a time.
+        """Return the functions' results, in the order of the functions, once all functions have ended.
 
-        A function may call `run` itself, and may wait for one that began before it. Raises the first one's error.
+        Functions begin in order, at most MOST_AT_ONCE at a time. A function may call `run` itself, and may wait for a
+        function that began before it. If functions raise errors, the error of the first of them is raised.
         """
 
     def condition(self) -> Condition:
-        """For functions that run together and wait for each other."""
+        """Return a condition with which functions that run at the same time can wait for each other."""
 
 
 class OneAfterAnother:
-    """Nothing runs together: for tests, and for commands that gain nothing by it."""
+    """Runs one function after another: for tests, and for commands that gain nothing from threads."""
 
     def run(self, functions: Sequence[Callable[[], T]]) -> list[T]:
-        """See Concurrency."""
         return [function() for function in functions]
 
     def condition(self) -> Condition:
-        """See Concurrency."""
         return threading.Condition()
 
 
 class Threads:
-    """Functions run in threads, which all have ended when `run` returns: none outlives an invocation."""
+    """Runs functions in threads. All threads have ended when `run` returns, so none outlives an invocation."""
 
     def run(self, functions: Sequence[Callable[[], T]]) -> list[T]:
-        """See Concurrency."""
         if len(functions) < 2:
             return [function() for function in functions]
         with ThreadPoolExecutor(min(MOST_AT_ONCE, len(functions))) as pool:
@@ -61,5 +59,4 @@ class Threads:
         return [future.result() for future in futures]
 
     def condition(self) -> Condition:
-        """See Concurrency."""
         return threading.Condition()

@@ -1,6 +1,7 @@
-"""The stack's configuration: what people have decided, kept in the stack's S3 bucket, which has all its versions.
+"""The stack's configuration: the mapping, the further stores and the erasures, as objects of the stack's S3 bucket.
 
-Without a bucket, and for each object that the bucket does not have, the defaults hold.
+The bucket keeps all versions. The defaults hold for each object that the bucket does not have, or if there is no
+bucket.
 """
 
 from __future__ import annotations
@@ -27,10 +28,9 @@ if TYPE_CHECKING:
 
 MAPPING_KEY, STORES_KEY = "mapping.toml", stores_file.FILE
 STORES_PREFIX = "stores/"
-MAX_AGE_S = 60.0  # seconds after which the bucket is asked again what has changed
-# The same for messages of a store that the version lacks, which may just have been added, or removed.
-MAX_AGE_LACKING_S = 5.0
-MAX_OBJECT_BYTES = 4 * 1024 * 1024  # no decisions of people are larger
+MAX_AGE_S = 60.0  # after this time the bucket is listed again, to see what has changed
+MAX_AGE_LACKING_S = 5.0  # the same if a message names a store that the version lacks: it may just have been added
+MAX_OBJECT_BYTES = 4 * 1024 * 1024  # a larger object is a mistake
 
 _logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class ConfigurationVersion:
 
     mappings: Mapping[str, FieldMapping]  # by store
     stores: Mapping[str, StoreSettings]  # besides the first
-    erasures: ErasureList | None  # None: there is no list
+    erasures: ErasureList | None  # None: the bucket has no list of erasures
 
     @property
     def mapping(self) -> FieldMapping:
@@ -67,7 +67,7 @@ Objects = Mapping[str, StoredObject]
 
 
 def parse(objects: Objects) -> ConfigurationVersion:
-    """The objects of a bucket, by key, as a version; ConfigurationUnreadable names the object and its mistakes."""
+    """Read the bucket's objects. Raises ConfigurationUnreadable, which names the object and its mistakes."""
     try:
         first = load_mapping(*_overlays(objects, MAPPING_KEY))
         stores = _stores(objects, first)
@@ -97,7 +97,10 @@ def _of_store(objects: Objects, name: str, stores: Mapping[str, StoreSettings]) 
 
 
 def mapping_key(store: str) -> str:
-    """The object with a store's overlay: that of the first is the stack's, those of further stores lie over it."""
+    """Return the key of the object with a store's mapping overlay.
+
+    The first store's overlay applies to all stores; a further store's own overlay is merged over it.
+    """
     return f"{STORES_PREFIX}{store}/{MAPPING_KEY}" if store else MAPPING_KEY
 
 
@@ -106,14 +109,17 @@ def _overlays(objects: Objects, *keys: str) -> list[Overlay]:
 
 
 def is_read(key: str) -> bool:
-    """Whether this object of the bucket is part of the configuration."""
+    """Whether the bucket's object with this key is part of the configuration."""
     return key in (MAPPING_KEY, STORES_KEY, erasures.FILE) or (
         key.startswith(STORES_PREFIX) and key.endswith(f"/{MAPPING_KEY}")
     )
 
 
 def read_objects(client: S3Client, bucket: str, known: Objects = MappingProxyType({})) -> dict[str, StoredObject]:
-    """The configuration's objects; those whose ETag is known are not read again. Raises botocore's errors."""
+    """Return the configuration's objects by key. An object whose ETag is the one in `known` is not read again.
+
+    Raises botocore's errors, and ConfigurationUnreadable if an object is too large.
+    """
     pages = client.get_paginator("list_objects_v2").paginate(Bucket=bucket)
     listed = [row for page in pages for row in page.get("Contents", ()) if is_read(row["Key"])]
     for row in listed:
@@ -130,9 +136,9 @@ def _object(client: S3Client, bucket: str, key: str, known: StoredObject | None,
 
 
 class Configuration:
-    """Reads the configuration, and asks once a minute whether it has changed; sooner for a store that it lacks.
+    """Reads the configuration, and checks once a minute whether it has changed; sooner if it lacks a store.
 
-    `make_client` is called at the first read: the client takes a tenth of a cold start.
+    `make_client` is called at the first read only: making the client takes a tenth of a cold start.
     """
 
     def __init__(
@@ -151,10 +157,11 @@ class Configuration:
         self._asked_at = float("inf") if not bucket else float("-inf")
 
     def current(self, stores: Collection[str] = ()) -> ConfigurationVersion:
-        """The version in force, which has these stores if there are such; the same object as long as nothing changes.
+        """Return the version in force; the same object as long as nothing changes.
 
-        While S3 does not respond, the last good version. Raises ConfigurationUnreadable where what is stored cannot be
-        read, at each call until it can, and where S3 has not responded since the start.
+        If the version lacks one of `stores`, the bucket is read again after 5 s already. While S3 does not respond,
+        the last good version stays in force. Raises ConfigurationUnreadable as long as the stored configuration cannot
+        be read, or if S3 has not responded since the process started.
         """
         now = self._clock()
         age = now - self._asked_at
@@ -177,5 +184,5 @@ class Configuration:
             return self._version
         if self._version is not None and objects == self._objects:
             return self._version
-        self._version, self._objects = None, objects  # a version that cannot be read leaves no older one in force
+        self._version, self._objects = None, objects  # if `parse` fails, no older version stays in force
         return parse(objects)

@@ -1,6 +1,6 @@
-"""Dates as stores, AWS and HubSpot write them.
+"""Read and move dates as stores, AWS and HubSpot write them.
 
-Inside woohub a date is UTC text of one form, `YYYY-MM-DDTHH:MM:SS`, which sorts.
+Inside woohub a date is a text in UTC of the form `YYYY-MM-DDTHH:MM:SS`, so dates can be compared as texts.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ EARLIEST = "1970-01-02T12:00:00"  # PHP and MySQL write "no date" as zero second
 
 
 def to_utc(text: str) -> str:
-    """The date in UTC, from `YYYY-MM-DDTHH:MM:SS` with or without a zone; ValueError for anything else.
+    """Convert `YYYY-MM-DDTHH:MM:SS` with or without a zone to UTC. Raises ValueError for any other text.
 
-    WooCommerce writes no zone: `*_gmt` fields are UTC, the others the store's local time, which is kept as it is.
+    A date without a zone is returned unchanged. WooCommerce writes none: its `*_gmt` fields are in UTC, the others in
+    the store's local time.
     """
     form = FORM.fullmatch(text)
     if not form:
         raise ValueError("not a date of the form YYYY-MM-DDTHH:MM:SS")
     plain = f"{form[1]}T{form[2]}"
-    parsed = datetime.fromisoformat(plain + (form[3] or ""))  # the calendar has the day
+    parsed = datetime.fromisoformat(plain + (form[3] or ""))  # ValueError for a day such as 30 February
     if not form[3]:
         return plain
     try:
@@ -34,9 +35,9 @@ def to_utc(text: str) -> str:
 
 
 def usable(value: object) -> str:
-    """A date the store sent, in UTC; "" for anything that is no date: null, false, `0000-00-00`, 1970, another form.
+    """Return a date that the store sent, in UTC; "" for null, false, `0000-00-00`, 1970 or a text of another form.
 
-    It need not be true: a date may lie in the future.
+    The date may still be wrong, for example lie in the future.
     """
     try:
         date = to_utc(value.strip()) if isinstance(value, str) else ""
@@ -45,29 +46,32 @@ def usable(value: object) -> str:
     return date if date >= EARLIEST else ""
 
 
-@lru_cache(maxsize=4096)  # a batch asks for the receipts of its 1,000 messages at each comparison of two versions
+@lru_cache(maxsize=4096)  # a batch of 1,000 messages converts each receipt for every comparison of two versions
 def utc_from_ms(epoch_ms: int) -> str:
-    """Epoch milliseconds as UTC text."""
+    """Convert epoch milliseconds to a UTC text."""
     return datetime.fromtimestamp(epoch_ms // 1000, UTC).isoformat()[: len(EARLIEST)]
 
 
 def ms_from_utc(text: str) -> int:
-    """UTC text as epoch milliseconds."""
+    """Convert a UTC text to epoch milliseconds."""
     return round(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
 
 
 def seconds_between(earlier: str, later: str) -> float:
-    """Seconds from one UTC text to another; negative when `later` is the earlier one."""
+    """Return the seconds from one UTC text to the other; negative if `later` comes before `earlier`."""
     return (datetime.fromisoformat(later) - datetime.fromisoformat(earlier)).total_seconds()
 
 
 def moved(text: str, seconds: float) -> str:
-    """A date of woohub's form, later by whole seconds (earlier if negative); OverflowError beyond the calendar."""
+    """Move a UTC text by whole seconds, back if negative. Raises OverflowError before year 1 and after year 9999."""
     return (datetime.fromisoformat(text) + timedelta(seconds=seconds)).isoformat()
 
 
 def shifted(text: str, by: timedelta) -> str:
-    """A date, later by `by` (earlier if negative); without a zone it is read as UTC. ValueError if it is no date."""
+    """Move an ISO 8601 date by `by`, back if negative, and return it in UTC; a date without a zone counts as UTC.
+
+    Raises ValueError if the text is no date, or the result lies before year 1 or after year 9999.
+    """
     try:
         return to_utc((datetime.fromisoformat(whole_seconds(text)) + by).isoformat())
     except OverflowError:
@@ -75,5 +79,5 @@ def shifted(text: str, by: timedelta) -> str:
 
 
 def whole_seconds(text: str) -> str:
-    """Any ISO 8601 date in UTC and whole seconds; without a zone it is read as UTC. ValueError if it is no date."""
+    """Convert an ISO 8601 date to UTC and whole seconds; a date without a zone counts as UTC. Raises ValueError."""
     return to_utc(datetime.fromisoformat(text).isoformat(timespec="seconds"))

@@ -1,10 +1,10 @@
-"""The list of erasures: who has been erased, and when, without any address.
+"""The list of erasures: who was erased, and when. It holds keyed hashes instead of addresses.
 
 `erasures.json` is `{"key": "…", "erasures": [{"hash": "…", "erased_at_ms": 1764288000000}]}`. A hash is made from the
-lower-cased address with a secret key, `erasure_key` beside HubSpot's token: without it nobody can find out by trying
-whether an address is on the list. `key` is the key's fingerprint, so that a lost key is noticed: with another key the
-list would match nobody, and everybody would come back. The list is made before its key, so a key without a list shows
-that the list is lost.
+lower-cased address with a secret key, which is kept as `erasure_key` beside HubSpot's token: without the key nobody can
+find out by trying whether an address is on the list. `key` is the key's fingerprint. It shows whether the key was lost:
+with another key the list would match nobody, and every erased person would be written again. The list is created before
+its key, so a key without a list shows that the list is lost.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _Hex = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class Erasure(BaseModel):
-    """One address: its keyed hash, and when the person was erased (epoch milliseconds)."""
+    """The keyed hash of one address, and when its person was erased (epoch milliseconds)."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -37,66 +37,70 @@ class Erasure(BaseModel):
 
 
 class ErasureList(BaseModel):
-    """What erasures.json holds. Fields that are not known are kept: a newer version may have written them."""
+    """The content of erasures.json. Unknown fields are kept, because a newer version may have written them."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     key: str = ""
-    erasures: tuple[Erasure, ...]  # required: a list that is lost must not read as one of nobody
+    erasures: tuple[Erasure, ...]  # required: a damaged file must not read as an empty list
 
     @classmethod
     def parse(cls, body: bytes) -> ErasureList:
-        """Read the file; InvalidParameter says what is wrong with it."""
+        """Read the file. Raises InvalidParameter, which names each mistake."""
         return read_edited(TypeAdapter(cls), body, FILE)
 
     def with_entries(self, hashes: Iterable[str], at_ms: int, key: str) -> ErasureList:
-        """The list with these addresses erased at that moment; an entry that is there already gets the later time."""
+        """Return a list that also has these hashes, erased at `at_ms`. The later time counts for a known hash."""
         times = {entry.hash: entry.erased_at_ms for entry in self.erasures}
         times |= {text: max(at_ms, times.get(text, 0)) for text in hashes}
         entries = tuple(Erasure(hash=text, erased_at_ms=at) for text, at in times.items())
         return self.model_copy(update={"key": fingerprint(key), "erasures": entries})
 
     def without(self, hashes: Collection[str]) -> ErasureList:
-        """The list without these addresses."""
+        """Return a list without these hashes."""
         return self.model_copy(update={"erasures": tuple(entry for entry in self.erasures if entry.hash not in hashes)})
 
     def text(self) -> str:
-        """As it is stored."""
+        """Return the JSON text of erasures.json."""
         return json.dumps(self.model_dump(), indent=1)
 
 
 class KeyOfErasuresUnknown(Suspended):
-    """Somebody has been erased, but the key of the list is not the one in HubSpot's secret: nothing may be written."""
+    """The list was made with another key than the one in HubSpot's secret, so it matches nobody: write nothing."""
 
     policy = "config"
 
 
 def hashed(address: str, key: str) -> str:
-    """The hash of an address in lower case."""
+    """Return the keyed hash of an address, as hexadecimal digits. Case and surrounding spaces make no difference."""
     return hmac.new(key.encode(), address.strip().lower().encode(errors="replace"), hashlib.sha256).hexdigest()
 
 
 def fingerprint(key: str) -> str:
-    """A hash of the key: it shows whether two keys are the same, and nothing else."""
+    """Return a short hash that shows whether two keys are the same, and nothing else about them."""
     return hashed(_FINGERPRINT_OF, key)[:16]
 
 
 class ListOfErasuresMissing(Suspended):
-    """The list of erasures was deleted: whoever was on it would come back, so nothing may be written."""
+    """The list of erasures was deleted. Erased people would be written again, so nothing may be written."""
 
     policy = "config"
 
 
 @dataclass(frozen=True)
 class ErasedPeople:
-    """The list, with its key: asked by address."""
+    """The people on the list of erasures, looked up by e-mail address."""
 
     key: str = field(default="", repr=False)
     erased_at_ms: Mapping[str, int] = field(default_factory=dict)  # by hash
 
     @classmethod
     def of(cls, entries: ErasureList | None, key: str) -> ErasedPeople:
-        """KeyOfErasuresUnknown where the key is another one than that of the list; ListOfErasuresMissing."""
+        """Combine the list with its key.
+
+        Raises KeyOfErasuresUnknown if the list was made with another key, ListOfErasuresMissing if there is a key but
+        no list (`entries` is None).
+        """
         if entries is None and key:
             raise ListOfErasuresMissing(
                 f"{FILE} was deleted from the stack's bucket, although there is a key for it (erasure_key): bring its "
@@ -114,7 +118,7 @@ class ErasedPeople:
         return bool(self.erased_at_ms)
 
     def erased_at(self, address: str) -> int | None:
-        """When the person with this address was erased; None: never."""
+        """Return when the person with this address was erased, in epoch milliseconds; None if never."""
         return self.erased_at_ms.get(hashed(address, self.key)) if self.erased_at_ms else None
 
 
@@ -122,18 +126,21 @@ NOBODY = ErasedPeople()
 
 
 class CurrentErasures:
-    """Who has been erased as of now, from the list in force and the key in HubSpot's secret."""
+    """The people erased so far, from the list in force (`entries`) and the key in HubSpot's secret."""
 
     def __init__(self, entries: Callable[[], ErasureList | None], secret: Secret) -> None:
         self._entries, self._secret = entries, secret
-        self._of: ErasureList | None = None
-        self._people: ErasedPeople | None = None  # nothing was read so far
+        self._known: ErasureList | None = None  # the list that `_people` was made from
+        self._people: ErasedPeople | None = None  # None: not read yet
 
     def current(self) -> ErasedPeople:
-        """Raises KeyOfErasuresUnknown, ListOfErasuresMissing, SecretUnavailable, and what reading the list raises."""
+        """Return the erased people.
+
+        Raises KeyOfErasuresUnknown, ListOfErasuresMissing, SecretUnavailable, and the errors of reading the list.
+        """
         entries = self._entries()
-        if self._people is None or entries is not self._of:
-            self._people, self._of = self._read(entries), entries
+        if self._people is None or entries is not self._known:
+            self._people, self._known = self._read(entries), entries
         return self._people
 
     def _read(self, entries: ErasureList | None) -> ErasedPeople:

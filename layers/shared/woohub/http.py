@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 
 class Response(Protocol):
-    """The part of urllib3's response that woohub uses; header names in any case."""
+    """The part of urllib3's response that woohub uses. Headers are found by their names in any case."""
 
     @property
     def status(self) -> int: ...
@@ -21,7 +21,7 @@ class Response(Protocol):
 
 
 class Http(Protocol):
-    """The part of urllib3.PoolManager that woohub uses; tests and simulators have their own."""
+    """The part of urllib3.PoolManager that woohub uses. Tests and simulators have their own."""
 
     def request(self, method: str, url: str, **kwargs: Any) -> Response: ...
 
@@ -37,10 +37,10 @@ class Call:
     inputs: int  # records in the request
     correlation_id: str = ""
     daily_left: float | None = None  # percent of the daily limit, if HubSpot reports it
-    server_ms: int | None = None  # of the answer's own account of it, if it has one: the rest is the way there and back
+    server_ms: int | None = None  # the server's own time, if the response names it; the rest is the network's
 
     def facts(self) -> dict[str, object]:
-        """For a log line."""
+        """Return the fields of this call's log line."""
         return {
             "method": self.method,
             "path": self.path,
@@ -53,8 +53,8 @@ class Call:
 
 
 def unnoticed(_call: Call) -> None:
-    """The `on_call` of a client whose calls are not counted."""
+    """Ignore the call: the `on_call` of a client whose calls nobody counts."""
 
 
 def no_notice(_seconds: float, _reason: str) -> None:
-    """The `on_wait` of a client whose waits nobody watches."""
+    """Ignore the wait: the `on_wait` of a client whose waits nobody watches."""

@@ -1,4 +1,4 @@
-"""JSON as stores write it: bodies, ids and whole numbers."""
+"""Read JSON as stores write it: bodies, ids and whole numbers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _EXACT_FLOATS = 2**53  # from here on, floats skip whole numbers
 
 
 def read_json(body: bytes) -> Any:
-    """The JSON value in a body; ValueError if it is none, or holds NaN, or is nested too deeply."""
+    """Return the JSON value in a body. Raises ValueError if the body is not JSON, holds NaN or is nested too deeply."""
     try:
         return json.loads(body.decode(), parse_constant=_no_constant)
     except RecursionError:
@@ -24,7 +24,7 @@ def _no_constant(name: str) -> None:
 
 
 def object_in(text: str) -> dict[str, Any] | None:
-    """The JSON object in a text; None if it is none."""
+    """Return the JSON object in a text; None if the text is anything else."""
     try:
         content = json.loads(text)
     except (ValueError, RecursionError):
@@ -33,19 +33,19 @@ def object_in(text: str) -> dict[str, Any] | None:
 
 
 def identifier(content: Mapping[str, Any]) -> int:
-    """The id of an order or customer; 0 if there is none."""
+    """Return the id of an order or customer; 0 if it has no usable id."""
     return whole_number(content.get("id")) or 0
 
 
 def is_numbered(value: object) -> bool:
-    """Whether an object is a list with gaps: where rows were removed from a list, PHP writes {"0": …, "2": …}."""
+    """Whether a value is a list from which rows were removed, which PHP writes as an object: {"0": …, "2": …}."""
     return isinstance(value, dict) and bool(value) and all(name.isdecimal() for name in value)
 
 
 def whole_number(value: object) -> int | None:
-    """The number that 12, 12.0, "12" and " 12 " mean, as plugins write it; None for any other value.
+    """Read a whole number as plugins write it: 12, 12.0, "12" or " 12 ". Return None for any other value.
 
-    It is at least 0 and less than 2**64, the end of WordPress's ids (BIGINT UNSIGNED).
+    The number must be at least 0 and less than 2**64, because WordPress's ids are BIGINT UNSIGNED.
     """
     number = value
     if isinstance(value, str):

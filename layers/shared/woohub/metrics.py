@@ -1,9 +1,8 @@
-"""Every metric woohub counts, with the function that counts it and its meaning in one line.
+"""The table of metrics: each metric's name, the function that counts it, and its meaning.
 
 A metric is a Count with the dimension `service` unless its meaning names another unit or further dimensions. The names
-are public, because alarms, dashboards and people's own queries use them: add names, never rename one ("Sweep" is the
-old word for a reconcile run). docs/operations.md has the table, made from here by
-`python -m generators.operations --write`.
+are public, because alarms, dashboards and people's own queries use them: add names, never rename one. "Sweep" is the
+old word for a reconcile run. `python -m generators.operations --write` copies this table to docs/operations.md.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from typing import Self
 
 
 class Metric(str):
-    """A metric's name. Not an enum member: an enum of this size would take 1 ms of every cold start."""
+    """A metric's name. It is no enum member, because an enum of this size would take 1 ms of every cold start."""
 
     function: str  # the Lambda function that counts it
     meaning: str
@@ -98,8 +97,8 @@ STORE_RECORD_UNREADABLE = Metric(
 WEBHOOK_DISABLED = Metric("WebhookDisabled", "reconcile", "webhooks that delivered nothing")
 WEBHOOK_REPAIRED = Metric("WebhookRepaired", "reconcile", "webhooks that were repaired")
 
-# Too little of these is what an alarm means. A store besides the first counts them with the dimension `store` only, so
-# that no store hides another's silence; it counts all others in the stack's sum as well.
+# An alarm fires if there is too little of these. So a further store counts them with the dimension `store` only: no
+# store can hide another one's silence. It counts all other metrics in the stack's sum, too.
 COUNTED_APART = frozenset({DELIVERY_ACCEPTED, SIGNATURE_MATCH, SWEEP_ALIVE})
 
 METRICS: tuple[Metric, ...] = tuple(value for value in list(vars().values()) if isinstance(value, Metric))

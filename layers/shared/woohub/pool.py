@@ -1,7 +1,7 @@
-"""Connections whose read timeout holds for a whole response, not for each piece of it.
+"""HTTP connections whose read timeout limits a whole response, not each piece of it.
 
-A server, or something in between, may send a response byte by byte. Each byte would restart urllib3's timeout, and
-the call would outlive its invocation, with all that the invocation was to report.
+A server or a proxy may send a response byte by byte. Each byte would restart urllib3's timeout, so the call could
+outlast its invocation, and Lambda would end the invocation before it has reported anything.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
 
-class _UntilDeadline(io.RawIOBase):
-    """What a socket receives; TimeoutError once its timeout has passed since this was made."""
+class _TimedStream(io.RawIOBase):
+    """The bytes that a socket receives. Raises TimeoutError once the socket's timeout has passed since the start."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
@@ -41,19 +41,19 @@ class _UntilDeadline(io.RawIOBase):
         super().close()
 
 
-class _Receiving:
-    """The part of a socket that http.client's response uses."""
+class _TimedSocket:
+    """The part of a socket that http.client's response uses; it reads through a _TimedStream."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_UntilDeadline(self._sock))
+        return io.BufferedReader(_TimedStream(self._sock))
 
 
 class _Response(http.client.HTTPResponse):
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
-        super().__init__(_Receiving(sock), *args, **kwargs)  # type: ignore[arg-type]
+        super().__init__(_TimedSocket(sock), *args, **kwargs)  # type: ignore[arg-type]
 
 
 class _Connection(HTTPConnection):
@@ -73,7 +73,7 @@ class _SecureConnections(urllib3.HTTPSConnectionPool):
 
 
 class Pool(urllib3.PoolManager):
-    """See the module."""
+    """A urllib3.PoolManager whose read timeout limits a whole response."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)

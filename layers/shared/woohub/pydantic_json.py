@@ -1,4 +1,7 @@
-"""JSON by pydantic: what people may edit, checked by type; what HubSpot and stores send. Ingest does without."""
+"""Read JSON with pydantic: files that people edit, and what HubSpot and stores send.
+
+Ingest does not use this module, because importing pydantic would make its cold starts longer.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +24,9 @@ T = TypeVar("T")
 
 
 def read_edited(adapter: TypeAdapter[T], content: str | bytes, subject: str) -> T:
-    """The JSON as the adapter's type; InvalidParameter names each mistake, after `subject`, and never a value.
+    """Read JSON that people may have edited. A byte order mark, as editors on Windows write it, is ignored.
 
-    Editors on Windows may begin a file with a byte order mark.
+    Raises InvalidParameter, whose text begins with `subject` and names each mistake, but never a value.
     """
     text = content.encode(errors="replace") if isinstance(content, str) else content
     try:
@@ -33,15 +36,19 @@ def read_edited(adapter: TypeAdapter[T], content: str | bytes, subject: str) -> 
 
 
 def mistakes(error: ValidationError, whole: str, words: Mapping[str, str] = NO_WORDS) -> str:
-    """Each mistake with its place, and never a value. `whole` names the whole; `words` replace pydantic's, by type."""
+    """Return each mistake with its place in the data, but never a value.
+
+    `whole` names the place of a mistake that concerns all of it. `words` replace pydantic's texts, by error type.
+    """
     rows = error.errors(include_url=False, include_context=False, include_input=False)
     return "; ".join(f"{'.'.join(map(str, row['loc'])) or whole}: {words.get(row['type'], row['msg'])}" for row in rows)
 
 
 def read_sent(body: bytes) -> object:
-    """The JSON value in a body; ValueError if it is none.
+    """Return the JSON value in a body. Raises ValueError if the body is not JSON.
 
-    Pydantic's reader takes half the time, but refuses what Python's and ingest accept: half characters, 200 levels.
+    Pydantic's reader takes half the time of Python's, but refuses halves of characters and more than 200 levels. Ingest
+    accepts both, so Python's reader is tried next.
     """
     try:
         return from_json(body)
@@ -54,5 +61,5 @@ def read_sent(body: bytes) -> object:
 
 
 def _with_readable_names(fields: dict[str, object]) -> dict[str, object]:
-    """Without fields whose very name holds half a character: pydantic's models refuse them."""
+    """Drop fields whose names hold half a character: pydantic's models refuse such names."""
     return {name: value for name, value in fields.items() if name.isascii() or not HALF_CHARACTER.search(name)}

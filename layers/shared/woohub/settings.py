@@ -23,33 +23,33 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_secretsmanager.type_defs import GetSecretValueResponseTypeDef
 
-# For clients of AWS. Short, since a batch waits meanwhile: a service that does not respond ends within a quarter of a
-# minute as an error; botocore's own limit is five minutes and more, and the invocation would end before.
+# For all calls to AWS but ingest's. A call to a service that does not respond fails within about 15 s. botocore's own
+# limit is more than five minutes: the invocation would end first.
 AWS_CALLS = Config(connect_timeout=2, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 2})
 
 _logger = logging.getLogger(__name__)
-# AWS's codes where there is no such secret, or it has no value yet; and where it is marked for deletion.
+# AWS's codes for a secret that does not exist or has no value yet, and for one that is marked for deletion.
 NO_SECRET = ("ResourceNotFoundException", "InvalidRequestException")
-BYTE_ORDER_MARK = "\ufeff"  # with which editors on Windows may begin a file
+BYTE_ORDER_MARK = "\ufeff"  # editors on Windows may begin a file with it
 _BOOLEANS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """A function's settings: a field each, from the variable of its name in capitals."""
+    """The settings of a function; each field is read from the environment variable of its name in capitals."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
-        """Each field from the variable of its name in capitals; ValueError names what is missing or wrong."""
+        """Read the settings. Raises ValueError, which names the variable that is missing or wrong."""
         return cls(**{field.name: _value(field, environ) for field in fields(cls)})
 
 
 @dataclass(frozen=True, kw_only=True)
 class IngestSettings(Settings):
     queue_url: str
-    webhook_secret_arn: str  # the first store's; those of others are found by name: woohub.stores
-    detailed_metrics: bool = False  # count more finely than alarms and commands need
-    # The names Powertools uses, so that ingest's metrics have the same namespace and service as the consumer's.
+    webhook_secret_arn: str  # of the first store; secrets of further stores are found by name: woohub.stores
+    detailed_metrics: bool = False  # count more details than alarms and commands need
+    # Powertools reads the same variables, so ingest's metrics have the same namespace and service as the consumer's.
     powertools_service_name: str = "woohub"
     powertools_metrics_namespace: str = "WooHub"
 
@@ -78,7 +78,10 @@ def _converted(name: str, text: str, to: type) -> str | int | bool:
 
 
 class Secret:
-    """One secret, read when needed and cached; the cached value is also used while Secrets Manager is unavailable."""
+    """A secret of Secrets Manager, read when needed and kept in memory.
+
+    While Secrets Manager does not respond, the value in memory stays in use.
+    """
 
     def __init__(
         self,
@@ -95,15 +98,18 @@ class Secret:
         self._read_at = self._refreshed_at = -math.inf
 
     def text(self) -> str:
-        """The secret, at most `max_age_s` old; "" if none is stored. SecretUnavailable if it could never be read."""
+        """Return the secret as it was at most `max_age_s` ago; "" if none is stored.
+
+        Raises SecretUnavailable if Secrets Manager does not respond and no value is in memory.
+        """
         if self._text is None or self._clock() - self._read_at >= self._max_age_s:
             self._text = self._read()
         return self._text
 
     def refresh(self) -> str:
-        """The secret, read again because it seems to have changed, but at most once in `min_refresh_s`.
+        """Read the secret again, because it seems to have changed, but at most once in `min_refresh_s`.
 
-        So a flood of forged requests does not become a flood of calls to Secrets Manager.
+        The limit keeps a flood of forged requests from becoming a flood of calls to Secrets Manager.
         """
         if self._clock() - self._refreshed_at < self._min_refresh_s:
             return self.text()
@@ -125,14 +131,15 @@ class Secret:
 
 
 def secret_string(answer: GetSecretValueResponseTypeDef) -> str:
-    """The text in Secrets Manager's answer, without the byte order mark of a file that it was stored from."""
+    """Return the secret's text, without the byte order mark of the file from which somebody stored it."""
     return answer.get("SecretString", "").removeprefix(BYTE_ORDER_MARK)
 
 
 def webhook_secrets(text: str) -> dict[str, str]:
-    """Webhook secrets by name, from `{"current": "...", "previous": "..."}` or a plain string, without empty ones.
+    """Return the webhook secrets that are not empty, by name ("current", "previous").
 
-    What a plain string ends with is the line end of the file that it was stored from: no store can sign with one.
+    `text` is `{"current": "...", "previous": "..."}`, or a plain string, which is the current secret. Line ends after
+    a plain string are dropped: they come from the file it was stored from, and no store can sign with them.
     """
     stored = object_in(text)
     secrets = (
@@ -144,20 +151,20 @@ def webhook_secrets(text: str) -> dict[str, str]:
 
 
 def webhook_sources(text: str) -> list[str]:
-    """The store's addresses, recorded as `"sources"` beside the webhook secrets; [] if none are."""
+    """Return the store's addresses, recorded as `"sources"` beside the webhook secrets; [] if none are recorded."""
     sources = (object_in(text) or {}).get("sources")
     return [source for source in sources if isinstance(source, str)] if isinstance(sources, list) else []
 
 
 def hubspot_token(text: str) -> str:
-    """The access token, from `{"token": "..."}` or a plain string; "" if there is none."""
+    """Return HubSpot's access token from `{"token": "..."}` or a plain string; "" if there is none."""
     stored = object_in(text)
     token = text if stored is None else stored.get("token")
     return token.strip() if isinstance(token, str) else ""
 
 
 def erasure_key(text: str) -> str:
-    """The key of the list of erasures, kept beside the token; "" if there is none."""
+    """Return the key of the list of erasures, kept as `"erasure_key"` beside the token; "" if there is none."""
     key = (object_in(text) or {}).get("erasure_key")
     return key if isinstance(key, str) else ""
 
@@ -171,9 +178,10 @@ class HubSpotToken:
 
     @contextmanager
     def kept(self) -> Iterator[None]:
-        """Within it, the token changes only if HubSpot rejects it.
+        """Keep the same token inside the `with` block, unless HubSpot rejects it.
 
-        So what was read from one portal is not written, by its ids, to another whose token has just been stored.
+        Otherwise, if somebody stores another portal's token meanwhile, ids read from the first portal would be used for
+        writes to the second one.
         """
         self._kept = ""
         try:
@@ -182,11 +190,14 @@ class HubSpotToken:
             self._kept = None
 
     def current(self) -> str:
-        """The token; read again before Unauthorized says that none is stored, since `woohub setup` may just have."""
+        """Return the token. If none is stored, read the secret again, since `woohub setup` may just have stored one.
+
+        Raises Unauthorized if there is still none, SecretUnavailable if the secret could never be read.
+        """
         return self._kept or self._keep(hubspot_token(self._secret.text())) or self.renew()
 
     def renew(self) -> str:
-        """The token, read again because HubSpot rejected it; Unauthorized if none is stored."""
+        """Read the token again, because HubSpot rejected it. Raises Unauthorized if none is stored."""
         token = hubspot_token(self._secret.refresh())
         if not token:
             raise Unauthorized("no HubSpot token is stored: run `woohub setup`")

@@ -1,7 +1,7 @@
-"""SSM parameters that CloudFormation creates, woohub writes as JSON, and people may edit.
+"""Read the SSM parameters that CloudFormation creates, woohub writes as JSON, and people may edit.
 
-A deployment that changes anything about such a parameter, even only its tags, makes CloudFormation write the template's
-value over it. So read the last value that is not the template's; SSM keeps the last hundred versions.
+If a deployment changes anything about such a parameter, even only its tags, CloudFormation overwrites its value with
+the template's. So the last value that is not the template's counts; SSM keeps the last hundred versions.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ParameterVersion:
-    """A version of a parameter, and when it was written."""
+    """A version of a parameter: its value, and when the version was written."""
 
     value: str
     written_at: datetime
 
 
 def last_written(ssm: SSMClient, name: str, template_value: str) -> ParameterVersion:
-    """The newest version that holds anything but the template's value; the first version where none does.
+    """Return the newest version with another value than the template's, or the first version if there is none.
 
-    Raises InvalidParameter where somebody has deleted it, and botocore's errors.
+    Raises InvalidParameter if somebody has deleted the parameter, and botocore's errors.
     """
     newest = _newest(ssm, name)
     if newest["Value"] != template_value or newest["Version"] == 1:

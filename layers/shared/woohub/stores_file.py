@@ -1,4 +1,4 @@
-"""`stores.json` of the stack's configuration: the stores besides the first. It holds no secrets."""
+"""Read and write `stores.json`, the further stores in the stack's configuration. It holds no secrets."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _named(name: str) -> str:
 
 
 class _Row(BaseModel):
-    model_config = ConfigDict(extra="ignore")  # a newer version may say more
+    model_config = ConfigDict(extra="ignore")  # a newer version may write more fields
 
     url: str = ""
     order_key_prefix: Prefix = ""
@@ -40,19 +40,22 @@ class _File(BaseModel):
 
 
 def read(content: bytes, first_prefix: str = "") -> dict[str, StoreSettings]:
-    """The stores by name; InvalidParameter. No other may have `first_prefix`, that of the first store's keys."""
+    """Return the further stores by name. `first_prefix` is the order key prefix of the first store.
+
+    Raises InvalidParameter if the file cannot be read, or two stores share a prefix or a customer id property.
+    """
     file = read_edited(TypeAdapter(_File), content, FILE)
     stores = {
         name: StoreSettings(row.url, row.order_key_prefix, row.customer_id_property or "")
         for name, row in file.stores.items()
     }
-    if shared := list(_shared(stores, first_prefix)):
-        raise InvalidParameter(f"{FILE}: {'; '.join(shared)}")
+    if conflicts := list(_conflicts(stores, first_prefix)):
+        raise InvalidParameter(f"{FILE}: {'; '.join(conflicts)}")
     return stores
 
 
-def _shared(stores: Mapping[str, StoreSettings], first_prefix: str) -> Iterator[str]:
-    """What two stores may not have in common: their orders, or their customers, would be confused."""
+def _conflicts(stores: Mapping[str, StoreSettings], first_prefix: str) -> Iterator[str]:
+    """Describe each setting that two stores share: their orders, or their customers, would be confused."""
     prefixes = Counter([first_prefix, *(order_key_prefix(name, row) for name, row in stores.items())])
     properties = Counter([CUSTOMER_ID, *(customer_id_property(name, row) for name, row in stores.items())])
     for prefix in (prefix for prefix, times in prefixes.items() if times > 1):
@@ -62,6 +65,6 @@ def _shared(stores: Mapping[str, StoreSettings], first_prefix: str) -> Iterator[
 
 
 def write(stores: Mapping[str, StoreSettings]) -> bytes:
-    """The stores as the file has them, without defaults. Mistakes stay in it: `read` names them."""
+    """Return the content of stores.json for these stores, without default values. It does not check for mistakes."""
     rows = {name: {field: text for field, text in asdict(row).items() if text} for name, row in sorted(stores.items())}
     return json.dumps({"stores": rows}, indent=2).encode() + b"\n"

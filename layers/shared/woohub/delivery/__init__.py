@@ -1,1 +1,1 @@
-"""Deliveries: from the request a store signs to a message on the queue."""
+"""Deliveries, from the request that a store signs to a message on the queue."""

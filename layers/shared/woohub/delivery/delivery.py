@@ -1,4 +1,4 @@
-"""One delivery of the store, or what woohub read from it instead."""
+"""One delivery of a store, or a record that woohub read from the store itself."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from woohub.stores import FIRST
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One authentic delivery. `entity` ("order:1234", "customer:56") is set by `identify`."""
+    """One authentic delivery. `topics.identify` fills in `entity`, such as "order:1234" or "customer:56"."""
 
     topic: str
     body: bytes = field(repr=False)  # the signed bytes, unchanged; personal data, so never printed
@@ -20,9 +20,9 @@ class Delivery:
     delivery_id: str = ""  # for tracing only: one webhook's deliveries within a second share it
     signature: str = field(default="", repr=False)  # base64, as received
     store: str = FIRST
-    ahead_s: int = 0  # of what woohub read: seconds that the store's clock was ahead of ours
+    ahead_s: int = 0  # only if woohub read the record: seconds by which the store's clock was ahead of woohub's
 
     @property
     def names(self) -> dict[str, str]:
-        """What it is about, for log lines: the entity, and the store unless it is the first."""
+        """The entity, and the name of a further store, as fields of log lines."""
         return {"entity": self.entity} | ({"store": self.store} if self.store else {})

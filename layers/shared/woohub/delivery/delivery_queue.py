@@ -1,4 +1,4 @@
-"""Put deliveries on the queue in as few calls as SQS allows."""
+"""Put many deliveries on the queue, in as few calls as SQS allows."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from woohub.stores import FIRST
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-CALL_BYTES = 1024 * 1024  # SQS's limit for all messages of one call together
-ATTEMPTS = 3  # at entries that SQS refuses, while it accepts others of the call
+CALL_BYTES = 1024 * 1024  # SQS: the messages of one call together
+ATTEMPTS = 3  # for entries that SQS refuses while it accepts others of the same call
 
 Entry = dict[str, Any]
 
 
 class DeliveryQueue:
-    """The delivery queue, for many deliveries of a store at once.
+    """Sends deliveries of one store to the delivery queue.
 
-    `warn(event, **fields)` gets those that fit no message.
+    `warn(event, **fields)` is called for each delivery that is too large for a message.
     """
 
     def __init__(self, sqs: SQSClient, url: str, warn: Callable[..., None], store: str = FIRST) -> None:
@@ -36,7 +36,10 @@ class DeliveryQueue:
         self._store = store
 
     def send(self, deliveries: Iterable[Delivery]) -> int:
-        """Send all deliveries and return how many were sent; oversized ones are skipped. Raises TransientError."""
+        """Send all deliveries but oversized ones, and return how many were sent.
+
+        Raises TransientError if SQS does not respond or refuses messages; other deliveries may have been sent by then.
+        """
         sent = 0
         for batch in _batches(self._messages(deliveries)):
             self._send(batch)
@@ -62,9 +65,10 @@ class DeliveryQueue:
 
 
 def refused(call: Callable[..., Any], entries: list[Entry]) -> list[str]:
-    """Make a call of at most ten entries, and again with those that SQS refused; SQS's codes for what it never took.
+    """Make an SQS batch call with at most ten entries, and repeat it with the entries that SQS refused.
 
-    Raises botocore's errors where the whole call fails.
+    Return SQS's error code for each entry that it refused at every attempt. Raises botocore's errors if the whole call
+    fails.
     """
     refusals: list[Entry] = []
     for _ in range(ATTEMPTS):

@@ -1,7 +1,8 @@
 """Receive a delivery: authenticate the request, identify its order or customer, put it on the queue.
 
-A store never sends a delivery again, and disables a webhook after a few responses other than 2xx. So every authentic
-delivery is answered 200; 4xx is only for unauthenticated requests, and 503 means that AWS did not respond.
+A store never sends a delivery again, and disables a webhook at the seventh response in a row that is not 2xx. So every
+authentic delivery is answered 200. 4xx is only for requests that are not authentic or cannot be read; 503 means that
+SQS or Secrets Manager did not respond.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ OUTCOMES = {  # metric: HTTP status, log level, message
     metrics.QUEUE_UNAVAILABLE: (503, "ERROR", "the queue does not answer"),
 }
 
-# SignatureMatch by outcome: while its maximum is 0, the store signs with a secret that woohub does not know. What
-# another site signs says nothing about that.
+# The value of SignatureMatch by outcome. While its maximum is 0, the store signs with a secret that woohub does not
+# know. FOREIGN_SOURCE is not listed, because another site's signature says nothing about the store's.
 SIGNATURE_MATCHES = {
     metrics.DELIVERY_ACCEPTED: 1,
     metrics.NOT_AN_ENTITY: 1,
@@ -50,21 +51,22 @@ SIGNATURE_MATCHES = {
     metrics.SIGNATURE_INVALID: 0,
 }
 
-# Facts that outcomes are counted by as well, and the usual value of each: that is what the others leave of the total,
-# so it has a metric of its own only where all details are wanted.
+# Outcomes are also counted by these facts, each shown here with its usual value. The usual value is counted only if all
+# details are wanted: its number is the total less the numbers of the other values.
 DIMENSIONS = {"cause": "", "signed_with": "current", "encoding": "plain"}
-LONGEST_NAME_LOGGED = 40  # characters
+LONGEST_NAME_LOGGED = 40  # characters of an unknown store's name
 NO_STORE = "the URL's last part is the name of no store of this stack: woohub store list"
 
 Facts = dict[str, Any]  # JSON values for the log line
 Result = tuple[Metric, Facts]
-Verify = Callable[..., tuple[Delivery, str]]  # signatures.verify, which still needs `secrets`
+Verify = Callable[..., tuple[Delivery, str]]  # signatures.verify for one request; takes `secrets`
 
 
 class Ingest:
-    """The ingest function. `log(outcome, facts)` writes the log line that also counts the outcome.
+    """Answers the store's requests, and queues its deliveries.
 
-    `secret` is the first store's, `store_secrets` has those of the others.
+    `secret` is the first store's webhook secret, `store_secrets` has those of further stores. `log(outcome, facts)`
+    writes the log line that also counts the outcome.
     """
 
     def __init__(
@@ -82,7 +84,7 @@ class Ingest:
         self._log = log
 
     def respond(self, event: dict[str, Any], received_ms: int) -> dict[str, Any]:
-        """The response to one event of a REST API or an HTTP API; `received_ms` in epoch milliseconds."""
+        """Return the response to one event of a REST API or an HTTP API, received at `received_ms` (epoch ms)."""
         outcome, facts = self._receive(event, received_ms)
         self._log(outcome, facts)
         return response(outcome)
@@ -96,7 +98,7 @@ class Ingest:
             return metrics.PING, {}
         store = store_of(event)
         try:
-            signatures.signature(headers)  # a request without one costs no call to Secrets Manager
+            signatures.signature(headers)  # first, so that an unsigned request causes no call to Secrets Manager
         except SignatureMissing as error:
             return metrics.SIGNATURE_MISSING, {"reason": str(error)}
         except SignatureError as error:
@@ -107,24 +109,23 @@ class Ingest:
             return metrics.SECRET_UNAVAILABLE, {"reason": str(error)}
         if secret is None:
             return metrics.SIGNATURE_INVALID, {"reason": NO_STORE} | _unchecked(store)
-        outcome, facts = self._of_store(
-            store, secret, partial(signatures.verify, headers, body, received_ms=received_ms)
-        )
+        verify = partial(signatures.verify, headers, body, received_ms=received_ms)
+        outcome, facts = self._receive_from_store(store, secret, verify)
         return outcome, facts | ({"store": store} if store else {})
 
-    def _of_store(self, store: str, secret: Secret, verify: Verify) -> Result:
+    def _receive_from_store(self, store: str, secret: Secret, verify: Verify) -> Result:
         try:
-            delivery, signed_with = self._verified(secret, verify)
+            delivery, signed_with = self._verify(secret, verify)
         except SignatureError as error:
             return metrics.SIGNATURE_INVALID, {"reason": str(error)}
         except SecretUnavailable as error:
             return metrics.SECRET_UNAVAILABLE, {"reason": str(error)}
         return self._accept(replace(delivery, store=store), secret, signed_with)
 
-    def _verified(self, secret: Secret, verify: Verify) -> tuple[Delivery, str]:
+    def _verify(self, secret: Secret, verify: Verify) -> tuple[Delivery, str]:
         try:
             return verify(secrets=webhook_secrets(secret.text()))
-        except SignatureError:  # perhaps the secret has just changed
+        except SignatureError:  # the secret may have just changed, so read it again
             secrets = webhook_secrets(secret.refresh())
             if not secrets:
                 self._log(metrics.SECRET_MISSING, {})
@@ -146,43 +147,47 @@ class Ingest:
 
 
 def _unchecked(store: str) -> Facts:
-    """Of a further store that may not be one: not counted by it, for the name is whatever somebody put into the URL."""
+    """Return a further store's name for the log only: anybody can put any name into the URL, so it is not counted."""
     return {"unknown_store": store[:LONGEST_NAME_LOGGED]} if store else {}
 
 
 def is_from_another_site(delivery: Delivery, secret: Secret) -> bool:
-    """Whether another site than the store sent it, such as a staging clone, which has the store's secret.
+    """Whether another site than the store sent the delivery, such as a staging clone, which has the store's secret.
 
-    A delivery without a source is accepted: WooCommerce always sends one, so does a clone, and a proxy that removes
-    the header stands before this store. woohub's own test deliveries come from the command line.
+    A delivery without a source counts as the store's: WooCommerce always sends the source, and so does a clone, so a
+    proxy in front of this store must have removed it. woohub's own test deliveries, sent by the command, count as the
+    store's, too.
     """
     if delivery.topic == topics.TEST_TOPIC:
         return False
-    readings = (secret.text, secret.refresh)  # twice: perhaps the store has just moved
+    readings = (secret.text, secret.refresh)  # twice, because a new address may have just been recorded
     return all(sites.is_another(delivery.source, webhook_sources(read())) for read in readings)
 
 
 def store_of(event: dict[str, Any]) -> str:
-    """The store that the last part of the path names; the first store's path ends before it."""
+    """Return the name of the store in the URL's path, FIRST if the path names none."""
     parameters = event.get("pathParameters")
     store = parameters.get("store") if isinstance(parameters, dict) else None
     return str(store) if store is not None else FIRST
 
 
 def headers_and_body(event: dict[str, Any]) -> tuple[dict[str, str], bytes]:
-    """An event's headers and the very bytes the store sent and signed; ValueError or TypeError if it has none."""
+    """Return an event's headers, and the bytes of its body exactly as the store sent and signed them.
+
+    Raises ValueError or TypeError if the body is no text, or not the base64 that the event says it is.
+    """
     headers, body = event.get("headers"), event.get("body") or ""
     content = base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else str.encode(body)
     return headers if isinstance(headers, dict) else {}, content
 
 
 def to_message(delivery: Delivery) -> tuple[Metric, Facts, dict[str, Any] | None]:
-    """What becomes of an authentic delivery, facts for the log, and SendMessage's arguments if it is to be queued."""
+    """Return an authentic delivery's outcome, facts for the log, and SendMessage's arguments (None: do not queue)."""
     try:
         delivery = topics.identify(delivery)
         message = messages.to_sqs(delivery)
-    except NotAnEntity as other:
-        return metrics.LOST_EVENT if other.lost_event else metrics.NOT_AN_ENTITY, {"cause": other.cause}, None
+    except NotAnEntity as error:
+        return metrics.LOST_EVENT if error.lost_event else metrics.NOT_AN_ENTITY, {"cause": error.cause}, None
     except InvalidMessage as error:
         return metrics.LOST_EVENT, {"cause": "too_large", "reason": str(error)}, None
     facts = {"entity": delivery.entity, "encoding": messages.encoding(message)}
@@ -190,7 +195,7 @@ def to_message(delivery: Delivery) -> tuple[Metric, Facts, dict[str, Any] | None
 
 
 def delivery_facts(delivery: Delivery) -> Facts:
-    """What the log says about every authentic delivery."""
+    """Return the facts that are logged for every authentic delivery."""
     return {
         "topic": delivery.topic,
         "source": delivery.source,
@@ -201,7 +206,7 @@ def delivery_facts(delivery: Delivery) -> Facts:
 
 
 def response(outcome: Metric) -> dict[str, Any]:
-    """The response as API Gateway expects it from a Lambda function."""
+    """Return the response to a request with this outcome, as API Gateway expects it from a Lambda function."""
     status, _, message = OUTCOMES[outcome]
     body = json.dumps({"message": message})
     return {"statusCode": status, "headers": {"Content-Type": "application/json"}, "body": body}
@@ -210,9 +215,9 @@ def response(outcome: Metric) -> dict[str, Any]:
 def log_line(
     outcome: Metric, facts: Facts, *, service: str, namespace: str, now_ms: int, detailed: bool = False
 ) -> str:
-    """One JSON line that is log entry and metric in one: CloudWatch's embedded metric format.
+    """Return a JSON line that is a log entry and a metric in one, in CloudWatch's embedded metric format.
 
-    Made by hand, because importing Powertools would make a cold start up to a fifth longer.
+    Powertools is not used, because importing it would make a cold start up to a fifth longer.
     """
     status, level, message = OUTCOMES[outcome]
     entry = {"level": level, "message": message, "status": status, "service": service, **facts, outcome: 1}
@@ -232,9 +237,10 @@ def log_line(
 
 
 def dimensions(metric: Metric, facts: Facts, *, detailed: bool) -> list[list[str]]:
-    """By what a metric is counted: of the whole stack, by unusual facts, and by store where it is not the first.
+    """Return the sets of dimensions by which a metric is counted.
 
-    Metrics whose alarm means "too little" count the other stores by themselves only: no store may hide another.
+    They are the whole stack, each unusual fact, and the name of a further store. For the metrics in COUNTED_APART a
+    further store's deliveries are not counted for the whole stack: one store must not hide another's silence.
     """
     counted = [name for name, usual in DIMENSIONS.items() if name in facts and (detailed or facts[name] != usual)]
     whole = [["service"], *(["service", name] for name in counted if metric in OUTCOMES)]

@@ -1,11 +1,11 @@
-"""Deliveries as SQS messages: the signed bytes unchanged, everything else in one attribute.
+"""Deliveries as SQS messages: the signed bytes unchanged as the body, everything else in one attribute.
 
-One attribute, because SQS allows ten and the dead-letter queue adds the reasons of a rejection. It holds compact
-JSON: `format`, `encoding` (plain, gzip+base64 or trimmed) and the fields of the Delivery but its body; `ahead_s` only
-if it is not 0, and an old consumer may leave it unread. Format 1 is the first store's; format 2 adds `store`, so that
-no version that knows a single store takes it for that store's. Messages wait in queues for up to two weeks, so every
-format ever written stays readable. During a rollout an old consumer reads what a new ingest writes: release the
-reader of a new format first, and name the format in the changelog.
+There is only one attribute, because SQS allows ten and a rejection adds its reasons as further ones. It holds compact
+JSON: `format`, `encoding` (plain, gzip+base64 or trimmed) and the fields of the Delivery without its body. `ahead_s` is
+written only if it is not 0; an old consumer may ignore it. The first store's messages have format 1. Format 2 adds
+`store`, so that a version that knows only one store refuses the message instead of treating it as that store's.
+Messages wait in queues for up to two weeks, so every format ever written stays readable. During a rollout an old
+consumer reads what a new ingest writes: release the reader of a new format first, and name the format in the changelog.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ from woohub.delivery.delivery import Delivery
 from woohub.errors import InvalidMessage
 from woohub.stores import FIRST, is_name
 
-FORMAT = 2  # the newest that is read
+FORMAT = 2  # the newest format that this version reads
 FORMAT_OF_FIRST_STORE, FORMAT_WITH_STORE = 1, 2
 ATTRIBUTE = "delivery"
 ENTRIES = 10  # SQS: messages in one call
 
 _PLAIN_BYTES = 256 * 1024
-_MESSAGE_BYTES = 1024 * 1024 - 32 * 1024  # SQS: 1 MiB, body and attributes together; the rest is for a rejection's
+_MESSAGE_BYTES = 1024 * 1024 - 32 * 1024  # SQS: 1 MiB with all attributes; 32 KiB are kept for a rejection's reasons
 _DECOMPRESSED_BYTES = 16 * 1024 * 1024  # Lambda receives 6 MB at most: anything larger is no delivery
-# Not written as "all but what SQS accepts": that set takes 6 ms of every cold start to compile.
+# A list of what SQS rejects. The complement of what it accepts would take 6 ms of every cold start to compile.
 _REJECTED_BY_SQS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-ERASED_MARK = "_anonymized"  # of WooCommerce's eraser: decides whether there is a contact
-_LONGEST_TEXT_CHARS = 65_536  # HubSpot takes no more in one property
-_BULK = frozenset({"meta_data", "_links"})  # filled by plugins, and not read by the mapping
+ERASED_MARK = "_anonymized"  # the meta key that WooCommerce's eraser sets: such an order gets no contact
+_LONGEST_TEXT_CHARS = 65_536  # HubSpot: in one property
+_BULK = frozenset({"meta_data", "_links"})  # fields that plugins may fill without limit
 _TEXTS = ("topic", "entity", "source", "webhook_id", "delivery_id", "signature")
 _MAX_RECEIVED_MS = 10**13  # the year 2286; keeps version strings sortable
 
 
 def to_sqs(delivery: Delivery) -> dict[str, Any]:
-    """Arguments of SendMessage: the body as plain text, compressed if it must be, trimmed if even that is too large.
+    """Return SendMessage's arguments, with the body as plain text, else compressed, else compressed and trimmed.
 
-    Trimmed means without `meta_data` and `_links`. These are no longer the signed bytes, so the signature is left out.
-    InvalidMessage if even that does not fit.
+    A trimmed body lacks `meta_data` and `_links`. It is no longer what the store signed, so the signature is left out.
+    Raises InvalidMessage if even the trimmed body is too large.
     """
     text = _plain(delivery.body)
     if text is not None:
@@ -85,10 +85,10 @@ def _compressed(body: bytes) -> str:
 
 
 def _without_bulk(fields: dict[str, Any]) -> dict[str, Any]:
-    """What is left of a body's objects: no bulk but the mark of an erased person, no text longer than a property."""
-    rest = {name: _cut(value) for name, value in fields.items() if name not in _BULK}
+    """Return an object without its bulk fields and with texts cut to what HubSpot takes; an erasure's mark stays."""
+    kept = {name: _cut(value) for name, value in fields.items() if name not in _BULK}
     marks = [row for row in _rows(fields.get("meta_data")) if row.get("key") == ERASED_MARK]
-    return rest | ({"meta_data": marks} if marks else {})
+    return kept | ({"meta_data": marks} if marks else {})
 
 
 def _rows(value: object) -> list[dict[str, Any]]:
@@ -109,24 +109,24 @@ def _trimmed(body: bytes) -> bytes:
 
 
 def sendable(text: str) -> str:
-    """The text as SQS takes it: without control characters and halves of characters."""
+    """Replace what SQS does not accept in a text: control characters and halves of characters."""
     return _REJECTED_BY_SQS.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def size(message: dict[str, Any]) -> int:
-    """Bytes of a message as SQS counts them."""
+    """Return the bytes of a message as SQS counts them: its body and its attributes."""
     attributes = message["MessageAttributes"].items()
     lengths = [len(name) + len(a["DataType"]) + len(a["StringValue"]) for name, a in attributes]  # all ASCII
     return len(message["MessageBody"].encode()) + sum(lengths)
 
 
 def encoding(message: dict[str, Any]) -> str:
-    """How the body travels: "plain", "gzip+base64" or "trimmed"."""
+    """Return how the message's body is encoded: "plain", "gzip+base64" or "trimmed"."""
     return str(json.loads(message["MessageAttributes"][ATTRIBUTE]["StringValue"])["encoding"])
 
 
 def from_sqs(body: str, attributes: Mapping[str, str]) -> Delivery:
-    """The delivery in a message of woohub (attributes as from `flat_attributes`), or InvalidMessage."""
+    """Read the delivery in a message; `attributes` as `flat_attributes` returns them. Raises InvalidMessage."""
     metadata = _metadata(attributes)
     written = metadata.get("format")
     if type(written) is not int or written < 1:
@@ -213,7 +213,7 @@ _DECODERS: Mapping[str, Callable[[str], bytes]] = {
 
 
 def flat_attributes(attributes: Mapping[str, Any]) -> dict[str, str]:
-    """Texts by name, from a Lambda record's `messageAttributes` or those that ReceiveMessage returns."""
+    """Return the text attributes by name, from those of a Lambda record or of ReceiveMessage."""
     values = {name: _string_value(attribute) for name, attribute in attributes.items()}
     return {name: value for name, value in values.items() if isinstance(value, str)}
 

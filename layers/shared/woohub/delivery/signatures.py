@@ -1,4 +1,4 @@
-"""Which requests the store signed, and the signature that WooCommerce gives a body."""
+"""Sign bodies as WooCommerce does, and check whether the store signed a request."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _PING = re.compile(rb"webhook_id=\d{1,20}")
 
 
 def signing_key(secret: str) -> bytes:
-    """The key WooCommerce signs with: `wp_specialchars_decode(secret, ENT_QUOTES)` of WordPress; spaces count."""
+    """Return the key with which WooCommerce signs: `wp_specialchars_decode(secret, ENT_QUOTES)`, spaces included."""
     # "surrogatepass": a secret that is not text must fail to match, not fail to encode.
     return _ENTITY.sub(_decoded, secret).encode("utf-8", "surrogatepass")
 
 
-# One pass, as WordPress does it: "&amp;lt;" becomes "&lt;". It knows no hexadecimal form of < and >.
+# Entities are decoded once, as WordPress does it: "&amp;lt;" becomes "&lt;". WordPress decodes no hexadecimal < and >.
 _ENTITY = re.compile(r"&(?:(amp|lt|gt|quot)|#0*(38|60|62|34|39)|#[xX]0*(26|22|27));")
 _NAMED = {"amp": "&", "lt": "<", "gt": ">", "quot": '"'}
 
@@ -38,12 +38,12 @@ def _decoded(entity: re.Match[str]) -> str:
 
 
 def sign(body: bytes, secret: str) -> str:
-    """The value of `X-WC-Webhook-Signature` for this body."""
+    """Return the value of `X-WC-Webhook-Signature` for this body."""
     return base64.b64encode(hmac.digest(signing_key(secret), body, "sha256")).decode()
 
 
 def signature(headers: Mapping[str, str]) -> str:
-    """The signature a request claims; SignatureMissing, or SignatureError if it is none that can match."""
+    """Return a request's signature header. Raises SignatureMissing, or SignatureError if it cannot match any body."""
     value = _lower(headers).get(f"{_HEADER}signature", "")
     if not value:
         raise SignatureMissing("no signature")
@@ -55,9 +55,10 @@ def signature(headers: Mapping[str, str]) -> str:
 def verify(
     headers: Mapping[str, str], body: bytes, secrets: Mapping[str, str], *, received_ms: int
 ) -> tuple[Delivery, str]:
-    """The delivery and the name of the secret that signed it ("current", "previous"), or SignatureError.
+    """Return the delivery, and the name of the secret that signed it: "current" or "previous".
 
-    The signature covers the body only: anyone with an old delivery can replay it, even with other headers.
+    Raises SignatureError if none of `secrets` signed the body. The signature covers the body only, so anyone who has an
+    old delivery can send it again, even with other headers.
     """
     received = signature(headers)
     for name, secret in secrets.items():
@@ -67,7 +68,7 @@ def verify(
 
 
 def _matches(received: str, body: bytes, secret: str) -> bool:
-    # As bytes: compare_digest accepts ASCII text only, and a header may hold anything.
+    # Bytes, because compare_digest accepts only ASCII in texts, and a header may hold any character.
     return hmac.compare_digest(received.encode("utf-8", "surrogatepass"), sign(body, secret).encode())
 
 
@@ -84,7 +85,7 @@ def _delivery(values: Mapping[str, str], body: bytes, received_ms: int) -> Deliv
 
 
 def _topic(values: Mapping[str, str]) -> str:
-    """The topic header; "" if the resource or event header contradicts it."""
+    """Return the topic header; "" if the resource or event header contradicts it."""
     topic = values.get(f"{_HEADER}topic", "")
     resource, _, event = topic.partition(".")
     agrees = values.get(f"{_HEADER}resource", resource) == resource and values.get(f"{_HEADER}event", event) == event
@@ -92,12 +93,12 @@ def _topic(values: Mapping[str, str]) -> str:
 
 
 def _lower(headers: Mapping[str, str]) -> dict[str, str]:
-    """REST APIs keep the case of header names, HTTP APIs do not, and either passes on anything a client sends."""
+    """Return the headers by lower-case names, as HTTP APIs pass them on; REST APIs keep the client's case."""
     return {name.lower(): value for name, value in headers.items() if isinstance(name, str) and isinstance(value, str)}
 
 
 def is_ping(headers: Mapping[str, str], body: bytes) -> bool:
-    """Whether this is the unsigned `webhook_id=N` that a store sends when a webhook is saved; it expects 200."""
+    """Whether this is the unsigned `webhook_id=N` that a store sends when a webhook is saved. It expects 200."""
     values = _lower(headers)
     is_form = values.get("content-type", "").lower().startswith(_FORM)
     return is_form and f"{_HEADER}signature" not in values and _PING.fullmatch(body) is not None

@@ -14,31 +14,31 @@ _DEFAULT_PORTS = (None, 80, 443)
 
 
 def is_another(source: str, sources: Iterable[str]) -> bool:
-    """Whether a source (a URL) is none of the store's; False if either is unknown."""
+    """Whether a source (a URL) is none of the store's `sources`; False if there are none, or `source` is empty."""
     own = {site(url) for url in sources} - {""}
-    return bool(own) and {site(source), site(_as_sent(source))}.isdisjoint(own | {""})
+    return bool(own) and {site(source), site(_undo_proxies(source))}.isdisjoint(own | {""})
 
 
-@lru_cache(maxsize=64)  # the same few for every delivery
+@lru_cache(maxsize=64)  # all deliveries name the same few URLs
 def site(url: str) -> str:
-    """A URL's host, port and path in canonical form ("shop.example", "shop.example:8080/de"); "" without a host.
+    """Return a URL's host, port and path in canonical form ("shop.example:8080/de"); "" if it has no host.
 
     URLs that differ only in scheme, `www.`, letter case, default port, trailing slashes or punycode are the same site:
-    WordPress's `home_url`, the source of each delivery, changes in these by a click in its settings.
+    a click in WordPress's settings can change these in `home_url`, which is the source of each delivery.
     """
     text = _folded(url).strip()
     try:
         parts = urlsplit(f"//{_BEFORE_THE_HOST.sub('', text)}")
         port = "" if parts.port in _DEFAULT_PORTS else f":{parts.port}"
         path = quote(_folded(unquote(parts.path))).lower().rstrip("/")
-    except ValueError:  # no URL: it equals itself only
+    except ValueError:  # not a URL, so it equals only itself
         return text
     host = _host(_folded("".join((parts.hostname or "").split())))
     return f"{host}{port}{path}" if host else ""
 
 
-def _as_sent(url: str) -> str:
-    """A header's value without what proxies do to it: bytes read as Latin-1 or escaped, doubled, `null` for none."""
+def _undo_proxies(url: str) -> str:
+    """Undo what proxies do to a header: UTF-8 read as Latin-1, escaped characters, a doubled value, `null` for none."""
     first = url.split(", ", 1)[0]
     with suppress(UnicodeError):
         first = first.encode("latin-1").decode()
@@ -51,7 +51,7 @@ def _host(name: str) -> str:
 
 
 def _label(label: str) -> str:
-    """One part of a host, with the letters its punycode stands for."""
+    """Return one part of a host name, with punycode decoded."""
     if not (label.isascii() and label.startswith("xn--")):
         return label
     try:

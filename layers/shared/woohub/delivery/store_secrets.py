@@ -1,7 +1,7 @@
-"""The webhook secrets of the stores besides the first: found by the store's name, kept in memory.
+"""The webhook secrets of further stores, found by the store's name and kept in memory.
 
-The name comes from the URL that anybody may call, so unknown names must stay cheap: each is asked for once in some
-seconds, and so few of them that a flood of invented names becomes no flood of calls to Secrets Manager.
+The name comes from a URL that anybody can call. So an unknown name is looked up only once in some seconds, and only few
+unknown names are: a flood of invented names must not become a flood of calls to Secrets Manager.
 """
 
 from __future__ import annotations
@@ -15,35 +15,35 @@ from woohub.errors import SecretUnavailable
 from woohub.settings import Secret
 from woohub.stores import is_name
 
-# A store that was just added has its secret before its first delivery, so a name does not stay unknown for long.
+# How long an unknown name is not looked up again. A new store has its secret before its first delivery.
 ASK_AGAIN_S = 5.0
-# Of calls for names that may be invented, this many at most in so many seconds: more than stores are added, or asked
-# for first by a new process.
+# At most CALLS look-ups of names that are not in memory within PERIOD_S. A new process needs no more for its stores.
 CALLS, PERIOD_S = 10, 10.0
 
 
 class StoreSecrets:
-    """Secrets by store. `make(store)` is the secret of a name, which nobody may have stored."""
+    """Webhook secrets by store. `make(store)` returns the Secret of that name, whether or not it exists."""
 
     def __init__(self, make: Callable[[str], Secret], clock: Callable[[], float] = time.monotonic) -> None:
         self._make = make
         self._clock = clock
         self._known: dict[str, Secret] = {}
-        self._calls: deque[tuple[str, float]] = deque([("", -math.inf)] * CALLS, maxlen=CALLS)  # name and time
+        # The last look-ups: name and time. The name is "" until Secrets Manager has responded.
+        self._calls: deque[tuple[str, float]] = deque([("", -math.inf)] * CALLS, maxlen=CALLS)
 
     def of(self, store: str) -> Secret | None:
-        """The store's secret; None if there is none, or too many unknown names are asked for.
+        """Return the store's secret; None if it has none, or too many unknown names have just been looked up.
 
-        Raises SecretUnavailable.
+        Raises SecretUnavailable if Secrets Manager does not respond.
         """
-        secret = self._known.pop(store, None)  # a removed store's is left out
+        secret = self._known.pop(store, None)  # so that a removed store's secret does not stay in memory
         if not (secret and secret.text()):
-            secret = self._asked_for(store)
+            secret = self._look_up(store)
         if secret:
             self._known[store] = secret
         return secret
 
-    def _asked_for(self, store: str) -> Secret | None:
+    def _look_up(self, store: str) -> Secret | None:
         now = self._clock()
         recent = {name for name, at in self._calls if now - at < ASK_AGAIN_S}
         if not is_name(store) or store in recent:
@@ -55,5 +55,5 @@ class StoreSecrets:
         self._calls.append(("", now))
         secret = self._make(store)
         is_stored = bool(secret.text())
-        self._calls[-1] = (store, now)  # only where Secrets Manager has responded
+        self._calls[-1] = (store, now)
         return secret if is_stored else None

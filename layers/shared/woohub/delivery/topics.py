@@ -1,4 +1,4 @@
-"""The topics that ingest accepts, and which order or customer a delivery is about."""
+"""The topics that ingest accepts, and the order or customer that a delivery is about."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _REST_CODE = re.compile(r"[a-z0-9_]{1,80}")
 
 
 def identify(delivery: Delivery) -> Delivery:
-    """The delivery with its entity filled in, or NotAnEntity.
+    """Return the delivery with its entity filled in. Raises NotAnEntity if it is about no order or customer.
 
-    It checks only what distinguishes orders, customers and errors of the store; the consumer rejects odd values.
+    Only what distinguishes orders, customers and the store's errors is checked; the consumer checks all values.
     """
     if delivery.topic not in _SHAPES:
         raise NotAnEntity("unknown_topic")
@@ -31,15 +31,16 @@ def identify(delivery: Delivery) -> Delivery:
     return replace(delivery, entity=f"{kind}:{identifier(content)}")
 
 
-# Fields that only one kind has, in any version of WooCommerce's API. Plugins add fields of any name to both, so a body
-# is of the kind that more of its fields belong to.
+# Fields that only orders or only customers have, in all versions of WooCommerce's API. Plugins add fields of any name
+# to both, so the kind with more matching fields counts.
 _OWN_FIELDS: Mapping[str, Set[str]] = {
     "order": {"status", "currency", "total", "total_tax", "parent_id", "number", "order_key", "customer_id"}
     | {"customer_note", "payment_method", "line_items", "shipping_lines", "refunds"},
     "customer": {"email", "first_name", "last_name", "role", "username", "avatar_url", "is_paying_customer"}
     | {"orders_count", "total_spent"},
 }
-# Every order, and every customer, has these. A deletion has an id and what plugins add, but no two of either set.
+# All orders have the first fields, all customers the second. A deletion has an id and what plugins add: of each set, at
+# most one field.
 _ESSENTIAL_FIELDS = ({"status", "total", "line_items"}, {"email", "username", "role"})
 
 
@@ -61,7 +62,7 @@ def _is_deletion(content: dict[str, Any]) -> bool:
 
 TEST_TOPIC = "action.woohub_test"  # of the deliveries that `woohub setup` and `woohub doctor` send
 
-# What a store sends under each topic besides the id, whatever version of its API the webhook uses.
+# Whether a body with an id fits its topic, whatever version of the store's API the webhook uses.
 _SHAPES: Mapping[str, Callable[[dict[str, Any]], bool]] = {
     "order.created": _is_order,
     "order.updated": _is_order,
@@ -74,10 +75,10 @@ _SHAPES: Mapping[str, Callable[[dict[str, Any]], bool]] = {
 
 
 def _not_an_entity(content: Any) -> NotAnEntity:
-    """Why a body is no order or customer: mostly it is an error of the store's API, signed like any payload.
+    """Return the error for a body that is no order or customer. Most are errors of the store's API, signed like any.
 
-    Only "…_invalid_id" loses nothing: the order was deleted before the delivery. All others (`…rest_cannot_view`,
-    `rest_no_route`, a body of the legacy API or of another topic) mean that a change did not arrive.
+    Only "…_invalid_id" loses no event: the order was deleted before the delivery. All other causes mean that a change
+    did not arrive: `…rest_cannot_view`, `rest_no_route`, a body of the legacy API or of another topic.
     """
     codes = [code for code in _error_codes(content) if _REST_CODE.fullmatch(code)] or ["topic_mismatch"]
     losses = [code for code in codes if not code.endswith("_invalid_id")]
@@ -85,7 +86,7 @@ def _not_an_entity(content: Any) -> NotAnEntity:
 
 
 def _error_codes(content: Any) -> list[str]:
-    """The codes of a REST error, an error of the legacy API, or a WP_Error as PHP writes it."""
+    """Return the codes of a REST API error, an error of the legacy API, or a WP_Error as PHP writes it."""
     if not isinstance(content, dict):
         return []
     errors = content.get("errors")
