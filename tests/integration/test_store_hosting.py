@@ -303,6 +303,8 @@ class Pages:
         (502, "<h1>502 Bad Gateway</h1>", ["web server", "Bad Gateway"]),
         (200, '[{"id": 1, "billing": {"email": "ana@shop.example", "na', ["broken, or breaks off"]),
         (403, "<h1>Forbidden</h1>", ["firewall", "/wp-json/"]),
+        (429, "<h1>Too Many Requests</h1>", ["takes no more calls for now", "try again later", "/wp-json/"]),
+        (429, "slow down", ["takes no more calls for now", "try again later", "/wp-json/"]),
     ],
 )
 def test_a_page_is_told_with_its_first_words_and_what_to_do(status: int, text: str, words: list[str]) -> None:

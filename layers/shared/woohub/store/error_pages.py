@@ -90,6 +90,7 @@ PAGES_BY_STATUS = {
     ),
     405: FIREWALL,
     406: FIREWALL,
+    429: Cause("its host or a firewall takes no more calls for now", f"{TRY_LATER}, or {LET_THROUGH}"),
     500: Cause("a page: PHP or the web server failed", fix_of_status(500)),
     503: MAINTENANCE,
 }
