@@ -7,7 +7,7 @@ import pytest
 from tests.support.deliveries import SECRET, captured
 from tests.support.engine import EngineFixture
 from tests.support.orders import delivery, message, order
-from tests.support.sync import JANE, LATER, paths
+from tests.support.sync import JANE, LATER, request_paths
 from woohub.delivery import signatures, topics
 from woohub.errors import NotAnEntity
 from woohub.sync.outcome import Message
@@ -27,7 +27,7 @@ JANES = {
 
 
 @pytest.mark.parametrize("version", ["2026-09", "2026-03", "v3"])
-def test_the_blueprints_order_becomes_exactly_its_contact_and_deal(version: str) -> None:
+def test_an_order_writes_its_contact_and_deal_properties_in_each_api_version(version: str) -> None:
     engine = EngineFixture(version=version)
     body = order(date_created="2023-10-26T10:00:00", date_created_gmt=None, date_modified_gmt=None)
 
@@ -47,7 +47,7 @@ def test_the_blueprints_order_becomes_exactly_its_contact_and_deal(version: str)
     assert engine.associated == {("1234", JANE)}
 
 
-def test_created_and_updated_at_once_are_one_contact_and_one_deal() -> None:
+def test_created_and_updated_deliveries_in_one_batch_make_one_contact_and_one_deal() -> None:
     engine = EngineFixture()
 
     engine.verdicts(message("order.created", order()), message("order.updated", order(), 0.1))
@@ -56,7 +56,7 @@ def test_created_and_updated_at_once_are_one_contact_and_one_deal() -> None:
     assert engine.associated == {("1234", JANE)}
 
 
-def test_updated_before_created_ends_in_the_newer_state() -> None:
+def test_a_created_delivery_after_the_updated_one_keeps_the_newer_status() -> None:
     engine = EngineFixture()
 
     engine.verdicts(message("order.updated", order(status="completed", **LATER)))
@@ -77,7 +77,12 @@ def test_a_hundred_new_orders_take_four_calls() -> None:
     ]
 
     assert set(engine.verdicts(*batch)) == {"done"}
-    assert paths(engine) == ["contacts/batch/read", "contacts/batch/create", "deals/batch/read", "deals/batch/create"]
+    assert request_paths(engine) == [
+        "contacts/batch/read",
+        "contacts/batch/create",
+        "deals/batch/read",
+        "deals/batch/create",
+    ]
     assert len(engine.associated) == 101
 
 
@@ -90,7 +95,7 @@ def test_a_hundred_status_changes_take_three_calls() -> None:
     changed = [order(n, status="completed", billing={"email": email}, **LATER) for n, email in emails.items()]
     engine.verdicts(*[message("order.updated", body, 60) for body in changed])
 
-    assert paths(engine) == ["contacts/batch/read", "deals/batch/read", "deals/batch/update"]
+    assert request_paths(engine) == ["contacts/batch/read", "deals/batch/read", "deals/batch/update"]
     assert {deal["dealstage"] for deal in engine.deals} == {"completed"}
 
 
@@ -101,10 +106,10 @@ def test_an_unchanged_redelivery_takes_two_reads_and_no_write() -> None:
 
     engine.verdicts(message("order.updated", order(), 30))
 
-    assert paths(engine) == ["contacts/batch/read", "deals/batch/read"]
+    assert request_paths(engine) == ["contacts/batch/read", "deals/batch/read"]
 
 
-def test_the_captured_deliveries_end_the_same_in_batches_of_any_size() -> None:
+def test_captured_deliveries_give_the_same_records_in_batches_of_1_7_and_100() -> None:
     states = []
     for size in (1, 7, 100):
         engine, messages = EngineFixture(), _captured_messages()
@@ -143,7 +148,7 @@ def _final(engine: EngineFixture) -> tuple[list[dict[str, str]], list[dict[str, 
     return deals, sorted((shown(row) for row in engine.contacts), key=lambda row: row["email"]), engine.associated
 
 
-def test_a_status_without_a_stage_takes_the_default_with_a_warning() -> None:
+def test_an_order_status_without_stage_gets_the_default_stage_and_a_warning() -> None:
     engine = EngineFixture()
 
     engine.verdicts(message("order.created", order(status="awaiting-pickup")))
@@ -152,5 +157,5 @@ def test_a_status_without_a_stage_takes_the_default_with_a_warning() -> None:
     assert ("order_status_without_stage", {"entity": "order:1234", "status": "awaiting-pickup"}) in engine.warnings
 
 
-def test_the_delivery_of_a_test_is_what_the_ingest_would_queue() -> None:
+def test_a_delivery_made_for_tests_has_the_entity_that_ingest_determines() -> None:
     assert topics.identify(delivery("order.created", order())).entity == "order:1234"

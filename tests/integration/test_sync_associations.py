@@ -9,12 +9,21 @@ import pytest
 from simulators.hubspot import InjectedFault
 from tests.support.engine import EngineFixture
 from tests.support.orders import customer, message, order
-from tests.support.sync import JANE, LATER, Instead, _edit, canned, moved, paths, shoppers
+from tests.support.sync import (
+    JANE,
+    LATER,
+    Intercept,
+    edit_record,
+    orders_of_shoppers,
+    orders_with_other_email,
+    request_paths,
+    respond,
+)
 from woohub.hubspot.objects import CONTACTS
 from woohub.sync import lookup
 
 
-def test_a_changed_billing_address_moves_the_association() -> None:
+def test_a_changed_billing_email_moves_the_deals_association() -> None:
     engine = EngineFixture()
     engine.verdicts(message("order.created", order()))
 
@@ -23,21 +32,21 @@ def test_a_changed_billing_address_moves_the_association() -> None:
     assert engine.associated == {("1234", "john@example.com")}
 
 
-def test_the_old_contact_is_taken_off_before_the_new_one_is_put_on() -> None:
-    """A contact merged into the new one answers to its old id too: the other way round the deal would lose both."""
+def test_the_old_association_is_archived_before_the_new_one_is_created() -> None:
+    """A contact merged into the new one keeps its old id: in the other order the deal would lose both associations."""
     engine = EngineFixture()
     engine.verdicts(message("order.created", order()))
     engine.calls.clear()
 
     engine.verdicts(message("order.updated", order(billing={"email": "john@example.com"}, **LATER), 60))
 
-    assert [path for path in paths(engine) if path.startswith("deals/contacts")] == [
+    assert [path for path in request_paths(engine) if path.startswith("deals/contacts")] == [
         "deals/contacts/batch/archive",
         "deals/contacts/batch/create",
     ]
 
 
-def test_an_order_that_gets_its_address_later_is_associated_then() -> None:
+def test_an_order_is_associated_once_it_has_an_email() -> None:
     engine = EngineFixture()
     engine.verdicts(message("order.created", order(billing={"email": ""})))
     assert engine.associated == set()
@@ -47,7 +56,7 @@ def test_an_order_that_gets_its_address_later_is_associated_then() -> None:
     assert engine.associated == {("1234", JANE)}
 
 
-def test_addresses_that_differ_in_case_only_are_one_contact() -> None:
+def test_emails_that_differ_only_in_case_make_one_contact() -> None:
     engine = EngineFixture()
 
     engine.verdicts(
@@ -59,10 +68,10 @@ def test_addresses_that_differ_in_case_only_are_one_contact() -> None:
     assert engine.associated == {("1", JANE), ("2", JANE)}
 
 
-def test_a_contact_found_by_an_additional_address_is_updated_and_not_doubled() -> None:
+def test_an_order_with_an_additional_email_is_associated_with_the_existing_contact() -> None:
     engine = EngineFixture()
     engine.verdicts(message("order.created", order()))
-    _edit(engine, CONTACTS, engine.contact()["hs_object_id"], hs_additional_emails="jane@work.example.com")
+    edit_record(engine, CONTACTS, engine.contact()["hs_object_id"], hs_additional_emails="jane@work.example.com")
     newer = {"date_created_gmt": "2026-11-23T22:41:00"} | LATER
 
     engine.verdicts(
@@ -75,12 +84,12 @@ def test_a_contact_found_by_an_additional_address_is_updated_and_not_doubled() -
     assert engine.associated == {("1234", JANE), ("1235", JANE), ("1236", JANE)}
 
 
-def test_many_addresses_of_one_contact_that_hubspot_does_not_show_are_found_by_the_conflicts(
+def test_hidden_additional_emails_are_resolved_from_the_create_conflicts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     engine, addresses = EngineFixture(), [f"jane{number}@work.example.com" for number in range(5)]
     engine.verdicts(message("order.created", order()))
-    _edit(engine, CONTACTS, engine.contact()["hs_object_id"], hs_additional_emails=";".join(addresses))
+    edit_record(engine, CONTACTS, engine.contact()["hs_object_id"], hs_additional_emails=";".join(addresses))
     monkeypatch.setattr(lookup, "_key_values", lambda kind, record: [record.properties.get(kind.key)])
 
     verdicts = engine.verdicts(
@@ -95,7 +104,7 @@ def test_many_addresses_of_one_contact_that_hubspot_does_not_show_are_found_by_t
     assert len(engine.associated) == 1 + len(addresses)
 
 
-def test_guests_are_not_one_customer() -> None:
+def test_two_guests_get_two_contacts_without_customer_id() -> None:
     engine = EngineFixture()
 
     engine.verdicts(
@@ -108,7 +117,7 @@ def test_guests_are_not_one_customer() -> None:
 
 
 @pytest.mark.parametrize("email", ["", "no address", "jane@company.invalid"])
-def test_an_order_without_a_usable_address_becomes_a_deal_without_a_contact(email: str) -> None:
+def test_an_order_without_usable_email_makes_a_deal_without_contact(email: str) -> None:
     engine = EngineFixture()
 
     assert engine.verdicts(message("order.created", order(billing={"email": email}))) == ["done"]
@@ -118,7 +127,7 @@ def test_an_order_without_a_usable_address_becomes_a_deal_without_a_contact(emai
     assert ("order_without_usable_email", {"entity": "order:1234"}) in engine.warnings
 
 
-def test_an_address_that_hubspot_refuses_in_words_only_costs_the_contact_and_not_the_deal() -> None:
+def test_an_email_rejected_without_error_code_makes_a_deal_without_contact() -> None:
     engine = EngineFixture()
     engine.portal.change_settings({"errors_in_words": True})
 
@@ -127,11 +136,11 @@ def test_an_address_that_hubspot_refuses_in_words_only_costs_the_contact_and_not
 
 
 @pytest.mark.parametrize("email", ["no address", "jane@company.invalid"])
-def test_a_customer_with_an_unusable_address_is_rejected(email: str) -> None:
+def test_a_customer_with_an_invalid_email_is_rejected(email: str) -> None:
     assert EngineFixture().verdicts(message("customer.created", customer(email=email))) == ["rejected"]
 
 
-def test_a_customer_without_an_address_is_no_contact() -> None:
+def test_a_customer_without_email_is_ignored() -> None:
     engine = EngineFixture()
 
     assert engine.verdicts(message("customer.created", customer(email=""))) == ["ignored"]
@@ -143,25 +152,25 @@ def deal_id(engine: EngineFixture, number: int) -> str:
     return str(next(row["id"] for row in rows if row["properties"]["woocommerce_order_id"] == str(number)))
 
 
-def test_one_association_that_is_refused_keeps_no_other_deal() -> None:
+def test_a_rejected_association_rejects_only_its_own_order() -> None:
     engine = EngineFixture()
-    engine.verdicts(*shoppers(1, 2, 3, 4))
+    engine.verdicts(*orders_of_shoppers(1, 2, 3, 4))
     bad = b'"from":{"id":"%s"}' % deal_id(engine, 3).encode()
     refusal = {"status": "COMPLETE", "results": [], "errors": [{"category": "VALIDATION_ERROR", "message": "no"}]}
     chosen: Callable[[str, bytes], bool] = lambda url, body: "associations" in url and "create" in url and bad in body  # noqa: E731
-    Instead(engine, chosen, canned(207, refusal))
+    Intercept(engine, chosen, respond(207, refusal))
 
-    assert engine.verdicts(*moved(1, 2, 3, 4)) == ["done", "done", "rejected", "done"]
+    assert engine.verdicts(*orders_with_other_email(1, 2, 3, 4)) == ["done", "done", "rejected", "done"]
     assert {ids for ids in engine.associated if ids[0] != "3"} == {(str(n), f"other{n}@example.com") for n in (1, 2, 4)}
 
 
-def test_one_old_contact_that_cannot_be_taken_off_keeps_no_other_on_its_deal() -> None:
+def test_an_old_association_that_cannot_be_archived_is_logged_and_the_others_move() -> None:
     engine = EngineFixture()
-    engine.verdicts(*shoppers(1, 2, 3))
+    engine.verdicts(*orders_of_shoppers(1, 2, 3))
     bad = b'"from":{"id":"%s"}' % deal_id(engine, 2).encode()
-    Instead(engine, lambda url, body: url.endswith("archive") and bad in body, canned(404, {"message": "gone"}))
+    Intercept(engine, lambda url, body: url.endswith("archive") and bad in body, respond(404, {"message": "gone"}))
 
-    assert engine.verdicts(*moved(1, 2, 3)) == ["done"] * 3
+    assert engine.verdicts(*orders_with_other_email(1, 2, 3)) == ["done"] * 3
     assert {ids for ids in engine.associated if ids[0] != "2"} == {
         ("1", "other1@example.com"),
         ("3", "other3@example.com"),
@@ -169,16 +178,16 @@ def test_one_old_contact_that_cannot_be_taken_off_keeps_no_other_on_its_deal() -
     assert [event for event, _ in engine.warnings] == ["old_contact_not_taken_off"]
 
 
-def test_while_associations_fail_other_changes_of_deals_are_written() -> None:
+def test_a_deal_update_is_written_while_the_associations_of_other_deals_fail() -> None:
     engine = EngineFixture()
-    engine.verdicts(*shoppers(1, 2, 3))
+    engine.verdicts(*orders_of_shoppers(1, 2, 3))
     engine.portal.faults.add(InjectedFault(status=503, path="/associations/"))
     changed = message("order.updated", order(3, status="completed", billing={"email": "shopper3@example.com"}, **LATER))
     engine.calls.clear()
 
-    assert engine.verdicts(*moved(1, 2), changed) == ["retry", "retry", "done"]
+    assert engine.verdicts(*orders_with_other_email(1, 2), changed) == ["retry", "retry", "done"]
     assert engine.deal(3)["dealstage"] == "completed"
-    assert [path for path in paths(engine) if path.startswith("deals")][:2] == [
+    assert [path for path in request_paths(engine) if path.startswith("deals")][:2] == [
         "deals/batch/read",
         "deals/batch/update",
     ]

@@ -7,10 +7,10 @@ import pytest
 from simulators.hubspot import InjectedFault, definitions, provision
 from tests.support.engine import EngineFixture
 from tests.support.orders import message, order
-from tests.support.sync import Instead, canned, paths
+from tests.support.sync import Intercept, request_paths, respond
 
 
-def test_a_property_the_portal_lacks_is_left_out_with_a_warning() -> None:
+def test_a_property_missing_in_hubspot_is_left_out_with_a_warning() -> None:
     engine = EngineFixture()
     engine.portal.schema.archive_property(definitions.DEALS, "associated_products")
 
@@ -23,17 +23,17 @@ def test_a_property_the_portal_lacks_is_left_out_with_a_warning() -> None:
     ) in engine.warnings
 
 
-@pytest.mark.parametrize("in_words", [False, True], ids=["errors with codes", "errors in words"])
-def test_a_property_that_disappears_while_we_run_is_left_out_as_well(in_words: bool) -> None:
+@pytest.mark.parametrize("without_code", [False, True], ids=["with error code", "without error code"])
+def test_an_order_is_written_after_a_property_was_archived_between_two_batches(without_code: bool) -> None:
     engine = EngineFixture()
-    engine.portal.change_settings({"errors_in_words": in_words})
+    engine.portal.change_settings({"errors_in_words": without_code})
     engine.verdicts(message("order.created", order(1)))
     engine.portal.schema.archive_property(definitions.DEALS, "associated_products")
 
     assert engine.verdicts(message("order.created", order(2))) == ["done"]
 
 
-def test_a_portal_that_is_set_up_while_we_run_is_used_at_once() -> None:
+def test_an_order_is_written_right_after_the_portal_is_set_up() -> None:
     engine = EngineFixture(ready=False)
     assert engine.verdicts(message("order.created", order())) == ["rejected"]
 
@@ -43,7 +43,7 @@ def test_a_portal_that_is_set_up_while_we_run_is_used_at_once() -> None:
     assert engine.deal()["woocommerce_order_status"] == "processing"
 
 
-def test_a_token_that_may_not_read_definitions_still_writes_only_what_changed() -> None:
+def test_an_unchanged_order_takes_no_write_when_the_token_cannot_read_definitions() -> None:
     engine = EngineFixture()
     engine.portal.faults.add(InjectedFault(status=403, path="/crm/properties/"))
     engine.verdicts(message("order.created", order()))
@@ -51,10 +51,10 @@ def test_a_token_that_may_not_read_definitions_still_writes_only_what_changed() 
 
     engine.verdicts(message("order.updated", order(), 30))
 
-    assert paths(engine) == ["contacts/batch/read", "deals/batch/read"]
+    assert request_paths(engine) == ["contacts/batch/read", "deals/batch/read"]
 
 
-def test_of_several_complaints_only_the_property_that_is_not_there_is_left_out_for_others() -> None:
+def test_a_currency_code_rejected_for_one_order_is_written_for_another() -> None:
     engine = EngineFixture()
     engine.portal.faults.add(InjectedFault(status=403, path="/crm/properties/"))
     engine.portal.schema.archive_property(definitions.DEALS, "associated_products")
@@ -68,8 +68,8 @@ def test_of_several_complaints_only_the_property_that_is_not_there_is_left_out_f
 
 
 @pytest.mark.parametrize("unique", [True, False])
-def test_a_key_made_anew_while_the_process_is_warm_rejects_no_order(*, unique: bool) -> None:
-    """Somebody deleted the property, and made it again: with `woohub setup`, or by hand and so without uniqueness."""
+def test_an_order_id_property_created_again_while_the_consumer_is_warm_rejects_no_order(*, unique: bool) -> None:
+    """A person deleted the property and created it again: with `woohub setup`, or by hand and without uniqueness."""
     engine = EngineFixture()
     engine.verdicts(message("order.created", order(1)))
     deals, schema = definitions.DEALS, engine.portal.schema
@@ -88,7 +88,7 @@ def test_a_key_made_anew_while_the_process_is_warm_rejects_no_order(*, unique: b
     assert engine.verdicts(message("order.created", order(2)), message("order.created", order(3))) == ["done", "done"]
 
 
-def test_a_key_that_lost_its_uniqueness_costs_a_large_batch_no_call_for_each_order() -> None:
+def test_300_orders_take_one_read_after_the_order_id_lost_its_uniqueness() -> None:
     engine = EngineFixture()
     engine.verdicts(message("order.created", order(1)))
     definition = engine.portal.schema.properties["0-3"]["woocommerce_order_id"]
@@ -104,7 +104,7 @@ def test_a_key_that_lost_its_uniqueness_costs_a_large_batch_no_call_for_each_ord
     assert engine.verdicts(*batch) == ["done"] * 300
 
 
-def test_definitions_that_cannot_be_read_again_stop_nothing() -> None:
+def test_an_order_is_written_when_definitions_cannot_be_read_again() -> None:
     engine = EngineFixture()
     engine.verdicts(message("order.created", order(1)))
     engine.clock.sleep(1000)
@@ -116,8 +116,8 @@ def test_definitions_that_cannot_be_read_again_stop_nothing() -> None:
     assert {event for event, _ in engine.warnings} == {"property_definitions_unreadable"}
 
 
-def test_without_any_definitions_nothing_is_written() -> None:
-    """Whether order ids are unique must not be guessed."""
+def test_an_order_is_retried_without_a_deal_when_no_definitions_can_be_read() -> None:
+    """Whether order ids are unique must be known before a deal is created."""
     engine = EngineFixture(unique=False)
     engine.portal.faults.add(InjectedFault(status=503, path="/crm/properties/"))
 
@@ -125,10 +125,10 @@ def test_without_any_definitions_nothing_is_written() -> None:
     assert engine.deals == []
 
 
-def test_definitions_that_forget_the_email_make_no_contact_without_one() -> None:
+def test_a_contact_has_its_email_although_the_definitions_omit_it() -> None:
     engine = EngineFixture()
-    Instead(
-        engine, lambda url, _: url.endswith("properties/2026-09/contacts"), canned(200, {"results": [{"name": "zip"}]})
+    Intercept(
+        engine, lambda url, _: url.endswith("properties/2026-09/contacts"), respond(200, {"results": [{"name": "zip"}]})
     )
 
     engine.verdicts(message("order.created", order()))

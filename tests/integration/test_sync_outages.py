@@ -15,7 +15,7 @@ CREATES = ["contacts/batch/create", "deals/batch/create"]
 @pytest.mark.parametrize("path", CREATES)
 @pytest.mark.parametrize("kind", ["status", "reset", "truncate", "hold", "omit"])
 @pytest.mark.parametrize("when", ["before", "after", "half"])
-def test_a_create_whose_answer_is_lost_is_settled_by_reading_again(path: str, kind: str, when: str) -> None:
+def test_a_create_without_response_makes_no_duplicate(path: str, kind: str, when: str) -> None:
     engine = EngineFixture()
     engine.portal.faults.add(InjectedFault(kind=kind, status=502, when=when, path=path, count=1))
     batch = [message("order.created", order(n, billing={"email": f"shopper{n}@example.com"})) for n in range(1, 5)]
@@ -27,7 +27,7 @@ def test_a_create_whose_answer_is_lost_is_settled_by_reading_again(path: str, ki
 
 
 @pytest.mark.parametrize("kind", ["status", "omit"])
-def test_without_unique_ids_a_create_whose_answer_is_lost_is_not_repeated_by_another_delivery(kind: str) -> None:
+def test_an_unconfirmed_create_is_not_repeated_by_another_delivery_without_unique_order_ids(kind: str) -> None:
     engine = EngineFixture(unique=False)
     engine.verdicts(message("order.created", order(1)))
     engine.portal.faults.add(InjectedFault(kind=kind, status=502, when="after", count=1, path="deals/batch/create"))
@@ -48,7 +48,7 @@ def test_without_unique_ids_a_create_whose_answer_is_lost_is_not_repeated_by_ano
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_lost_answer_while_the_association_moves_leaves_it_moved(when: str) -> None:
+def test_an_association_moves_although_three_responses_are_lost(when: str) -> None:
     engine = EngineFixture()
     engine.verdicts(message("order.created", order()))
     paths = ("associations/.*/batch/create", "associations/.*/batch/archive", "deals/batch/update")
@@ -60,7 +60,7 @@ def test_a_lost_answer_while_the_association_moves_leaves_it_moved(when: str) ->
     assert engine.associated == {("1234", "john@example.com")}
 
 
-def test_a_deal_somebody_creates_at_the_same_moment_is_updated_instead() -> None:
+def test_a_deal_that_another_process_created_meanwhile_is_updated() -> None:
     engine = EngineFixture()
     other = EngineFixture()
     other.portal = engine.portal
@@ -74,7 +74,7 @@ def test_a_deal_somebody_creates_at_the_same_moment_is_updated_instead() -> None
     assert engine.deal()["dealstage"] == "completed"
 
 
-def test_an_outage_leaves_everything_on_the_queue_with_few_calls() -> None:
+def test_an_outage_retries_28_orders_with_at_most_12_calls() -> None:
     engine = EngineFixture()
     engine.verdicts(message("order.created", order(1)))
     engine.calls.clear()
@@ -84,7 +84,7 @@ def test_an_outage_leaves_everything_on_the_queue_with_few_calls() -> None:
     assert len(engine.calls) <= 12
 
 
-def test_a_refused_token_is_read_again_once() -> None:
+def test_a_rejected_token_is_renewed_once() -> None:
     engine = EngineFixture()
     engine.token.value = "pat-revoked"
 
@@ -92,7 +92,7 @@ def test_a_refused_token_is_read_again_once() -> None:
     assert engine.token.renewals == 1
 
 
-def test_a_batch_ends_in_time_even_when_hubspot_does_not_answer() -> None:
+def test_a_batch_ends_within_57_s_when_hubspot_does_not_respond() -> None:
     engine = EngineFixture()
     engine.portal.faults.add(InjectedFault(kind="hold", hold_s=3600))
     started = engine.clock.now

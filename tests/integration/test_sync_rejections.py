@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from urllib3 import HTTPHeaderDict
@@ -14,14 +13,14 @@ from simulators.hubspot import InjectedFault
 from simulators.hubspot.settings import RequiredProperties
 from tests.support.engine import EngineFixture
 from tests.support.orders import message, order
-from tests.support.sync import Instead, canned, shoppers
+from tests.support.sync import Intercept, orders_of_shoppers, respond
 from woohub.consumer.retries import delay
 from woohub.errors import HubSpotRejected, InvalidMessage, UnknownOutcome
-from woohub.http import Http, Response
+from woohub.http import Response
 from woohub.sync.outcome import Message, Outcome, Verdict
 
 
-def test_one_refused_order_harms_only_itself() -> None:
+def test_one_order_of_41_that_hubspot_rejects_is_rejected_after_three_attempts() -> None:
     engine = EngineFixture()
     engine.portal.change_settings({"rules": [RequiredProperties("deals", ("hs_next_step",), {"amount": "13.00"})]})
     good = [message("order.created", order(number)) for number in range(1, 41)]
@@ -36,14 +35,14 @@ def test_one_refused_order_harms_only_itself() -> None:
     assert len(engine.deals) == 40
 
 
-def test_a_refusal_that_goes_away_within_three_tries_is_none() -> None:
+def test_a_rejection_that_ends_within_three_attempts_rejects_no_order() -> None:
     engine = EngineFixture()
     engine.portal.faults.add(InjectedFault(status=400, path="deals/batch/create", count=2))
 
     assert engine.verdicts(message("order.created", order())) == ["done"]
 
 
-def test_an_unreadable_message_and_an_unreadable_order_are_rejected_alone() -> None:
+def test_an_unreadable_message_and_an_unreadable_order_are_rejected_and_the_third_is_written() -> None:
     engine = EngineFixture()
     foreign = Message("m1", InvalidMessage("no message of woohub"))
     broken = message("order.created", order(2, total="a lot"))
@@ -51,7 +50,7 @@ def test_an_unreadable_message_and_an_unreadable_order_are_rejected_alone() -> N
     assert engine.verdicts(foreign, broken, message("order.created", order(3))) == ["rejected", "rejected", "done"]
 
 
-def test_an_order_whose_contact_is_refused_waits_for_it() -> None:
+def test_an_order_whose_contact_is_rejected_is_rejected_without_a_deal() -> None:
     engine = EngineFixture()
     engine.portal.change_settings({"rules": [RequiredProperties("contacts", ("company",), {"lastname": "Doe"})]})
 
@@ -59,23 +58,16 @@ def test_an_order_whose_contact_is_refused_waits_for_it() -> None:
     assert engine.deals == []
 
 
-class Allergic:
-    """A HubSpot that fails at every create with an order of 666 in it."""
-
-    def __init__(self, http: Http) -> None:
-        self._http = http
-
-    def request(self, method: str, url: str, **kwargs: Any) -> Response:
-        if url.endswith("deals/batch/create") and b'"woocommerce_order_id":"666' in kwargs["body"]:
-            return InProcessResponse(500, HTTPHeaderDict(), b"<html>Internal Server Error</html>")
-        return self._http.request(method, url, **kwargs)
+def fail_creates_of_orders_beginning_with_666(engine: EngineFixture) -> None:
+    sign = b'"woocommerce_order_id":"666'
+    page = InProcessResponse(500, HTTPHeaderDict(), b"<html>Internal Server Error</html>")
+    Intercept(engine, lambda url, body: url.endswith("deals/batch/create") and sign in body, lambda: page)
 
 
-def test_a_record_that_breaks_every_call_does_not_keep_the_others() -> None:
+def test_a_record_whose_create_always_fails_leaves_the_other_orders_written() -> None:
     engine = EngineFixture()
-    batch = [message("order.created", order(n, billing={"email": f"shopper{n}@example.com"})) for n in range(1, 31)]
-    bad = message("order.created", order(666, billing={"email": "shopper666@example.com"}))
-    engine.hubspot.caller.http = Allergic(engine.hubspot.caller.http)
+    *batch, bad = orders_of_shoppers(*range(1, 31), 666)
+    fail_creates_of_orders_beginning_with_666(engine)
 
     outcomes = {outcome.message.id: outcome for outcome in engine.deliver(*batch, bad)}
 
@@ -85,11 +77,10 @@ def test_a_record_that_breaks_every_call_does_not_keep_the_others() -> None:
     assert error.status == 500
 
 
-def test_ten_records_that_break_every_call_do_not_keep_the_others() -> None:
+def test_ten_records_whose_creates_always_fail_leave_the_other_orders_written_within_57_s() -> None:
     engine = EngineFixture()
-    good = [message("order.created", order(n, billing={"email": f"shopper{n}@example.com"})) for n in range(1, 41)]
-    bad = [message("order.created", order(n, billing={"email": f"shopper{n}@example.com"})) for n in range(6660, 6670)]
-    engine.hubspot.caller.http = Allergic(engine.hubspot.caller.http)
+    good, bad = orders_of_shoppers(*range(1, 41)), orders_of_shoppers(*range(6660, 6670))
+    fail_creates_of_orders_beginning_with_666(engine)
     started = engine.clock.now
 
     outcomes = {outcome.message.id: outcome for outcome in engine.deliver(*bad, *good)}
@@ -99,8 +90,8 @@ def test_ten_records_that_break_every_call_do_not_keep_the_others() -> None:
     assert engine.clock.now - started < 57
 
 
-def queued(engine: EngineFixture, *messages: Message, batches: int) -> list[Outcome]:
-    """Deliver as a queue does: what is handed back comes again when its delay is over. The last batch's are left."""
+def deliver_with_retries(engine: EngineFixture, *messages: Message, batches: int) -> list[Outcome]:
+    """Deliver as the queue does, where retried messages return after their delay; what the last batch leaves."""
     waiting = [(0.0, message) for message in messages]
     left: list[Outcome] = []
     for _ in range(batches):
@@ -119,7 +110,7 @@ def _due(waiting: list[tuple[float, Message]], now: float) -> tuple[list[Message
     ]
 
 
-@pytest.mark.parametrize("silent", [False, True], ids=["500", "silence"])
+@pytest.mark.parametrize("times_out", [False, True], ids=["500", "timeout"])
 @pytest.mark.parametrize(
     ("path", "sign"),
     [
@@ -129,20 +120,20 @@ def _due(waiting: list[tuple[float, Message]], now: float) -> tuple[list[Message
         ("deals/batch/create", b'"666"'),
     ],
 )
-def test_a_record_that_breaks_one_kind_of_call_is_found_and_its_neighbours_are_written(
-    path: str, sign: bytes, silent: bool
+def test_a_record_that_fails_one_kind_of_call_is_isolated_and_the_others_are_written(
+    path: str, sign: bytes, times_out: bool
 ) -> None:
     engine = EngineFixture()
 
     def breaks() -> Response:
-        if silent:
+        if times_out:
             engine.clock.sleep(15)
-            raise ReadTimeoutError(None, path, "silence")  # type: ignore[arg-type]
+            raise ReadTimeoutError(None, path, "timeout")  # type: ignore[arg-type]
         return InProcessResponse(500, HTTPHeaderDict(), b"")
 
-    Instead(engine, lambda url, body: url.endswith(path) and sign in body, breaks)
+    Intercept(engine, lambda url, body: url.endswith(path) and sign in body, breaks)
 
-    left = queued(engine, *shoppers(*range(1, 31), 666), batches=8)
+    left = deliver_with_retries(engine, *orders_of_shoppers(*range(1, 31), 666), batches=8)
 
     assert [(left_over.message.entity, left_over.broken_call) for left_over in left] == [
         ("order:666", f"/crm/objects/2026-09/{path}")
@@ -151,40 +142,40 @@ def test_a_record_that_breaks_one_kind_of_call_is_found_and_its_neighbours_are_w
 
 
 @pytest.mark.parametrize("path", ["contacts/batch/read", "deals/batch/read"])
-def test_a_404_for_the_whole_read_of_records_that_hubspot_does_not_have_rejects_none(path: str) -> None:
+def test_a_404_for_a_whole_batch_read_rejects_no_order(path: str) -> None:
     engine = EngineFixture()
-    Instead(engine, lambda url, _: url.endswith(path), canned(404, {"message": "resource not found"}))
+    Intercept(engine, lambda url, _: url.endswith(path), respond(404, {"message": "resource not found"}))
 
-    assert engine.verdicts(*shoppers(1, 2, 3)) == ["done"] * 3
+    assert engine.verdicts(*orders_of_shoppers(1, 2, 3)) == ["done"] * 3
     assert len(engine.deals) == 3
 
 
-def test_a_read_that_is_rejected_because_of_one_record_keeps_no_other() -> None:
+def test_a_batch_read_rejected_for_one_record_rejects_only_its_order() -> None:
     engine = EngineFixture()
     chosen: Callable[[str, bytes], bool] = lambda url, body: url.endswith("deals/batch/read") and b'"666"' in body  # noqa: E731
-    Instead(engine, chosen, canned(400, {"message": "no"}))
+    Intercept(engine, chosen, respond(400, {"message": "no"}))
 
-    assert engine.verdicts(*shoppers(1, 2, 666, 3)) == ["done", "done", "rejected", "done"]
+    assert engine.verdicts(*orders_of_shoppers(1, 2, 666, 3)) == ["done", "done", "rejected", "done"]
 
 
-def test_a_failure_that_names_no_record_is_brought_home_to_its_record() -> None:
+def test_a_batch_failure_without_trace_id_is_isolated_to_its_record() -> None:
     engine = EngineFixture()
     nameless = {"status": "COMPLETE", "results": [], "errors": [{"status": "error", "message": "no anvils, please"}]}
-    Instead(engine, lambda url, body: url.endswith("deals/batch/create") and b'"666"' in body, canned(207, nameless))
+    Intercept(engine, lambda url, body: url.endswith("deals/batch/create") and b'"666"' in body, respond(207, nameless))
 
-    outcomes = {outcome.message.entity: outcome for outcome in engine.deliver(*shoppers(1, 2, 666, 3))}
+    outcomes = {outcome.message.entity: outcome for outcome in engine.deliver(*orders_of_shoppers(1, 2, 666, 3))}
 
     assert "no anvils" in str(outcomes.pop("order:666").error)
     assert {outcome.verdict.value for outcome in outcomes.values()} == {"done"}
 
 
-def test_without_unique_ids_a_record_that_breaks_its_create_is_found_as_well() -> None:
+def test_a_record_whose_create_fails_is_isolated_without_unique_order_ids() -> None:
     engine = EngineFixture(unique=False)
-    Instead(engine, lambda url, body: url.endswith("deals/batch/create") and b'"666"' in body, canned(500, {}))
-    batch = shoppers(1, 2, 666, 3)
+    Intercept(engine, lambda url, body: url.endswith("deals/batch/create") and b'"666"' in body, respond(500, {}))
+    batch = orders_of_shoppers(1, 2, 666, 3)
 
     assert engine.verdicts(*batch) == ["retry"] * 4
-    engine.clock.sleep(61)  # until the index tells that none was created
+    engine.clock.sleep(61)  # until the search index shows that none was created
     assert engine.verdicts(*batch) == ["done", "done", "retry", "done"]
 
     engine.clock.sleep(61)

@@ -9,14 +9,14 @@ import pytest
 
 from tests.support.engine import EngineFixture
 from tests.support.orders import customer, message, order
-from tests.support.sync import JANE, LATER, Instead, _edit, canned
+from tests.support.sync import JANE, LATER, Intercept, edit_record, respond
 from woohub.hubspot.objects import CONTACTS, DEALS
 from woohub.sync.outcome import Message
 
 LATER_STILL: dict[str, Any] = {"date_modified_gmt": "2026-11-23T22:42:00"}
 
 
-def test_a_stale_delivery_changes_nothing() -> None:
+def test_a_stale_delivery_changes_neither_status_nor_amount() -> None:
     engine = EngineFixture()
     engine.verdicts(message("order.updated", order(status="completed", total="99.00", **LATER)))
 
@@ -26,7 +26,7 @@ def test_a_stale_delivery_changes_nothing() -> None:
     assert engine.deal()["amount"] == "99.00"
 
 
-def test_a_stale_delivery_still_fills_what_is_empty() -> None:
+def test_an_older_order_fills_the_contacts_empty_phone() -> None:
     engine = EngineFixture()
     engine.verdicts(
         message("order.updated", order(billing={"phone": ""}, date_created_gmt="2026-11-23T22:41:00", **LATER))
@@ -37,7 +37,7 @@ def test_a_stale_delivery_still_fills_what_is_empty() -> None:
     assert engine.contact()["phone"] == "555-123-4567"
 
 
-def test_within_the_same_second_the_later_receipt_wins() -> None:
+def test_the_later_receipt_wins_between_two_states_of_the_same_second() -> None:
     engine = EngineFixture()
 
     engine.verdicts(message("order.updated", order(status="on-hold"), 0.2), message("order.created", order(), 0.1))
@@ -57,7 +57,7 @@ def test_a_status_change_of_an_old_order_keeps_the_customers_newer_address() -> 
     assert engine.deal()["dealstage"] == "completed"
 
 
-def test_a_blank_never_replaces_a_value() -> None:
+def test_a_blank_billing_field_keeps_the_contacts_value() -> None:
     engine = EngineFixture()
     engine.verdicts(message("order.created", order()))
 
@@ -68,10 +68,10 @@ def test_a_blank_never_replaces_a_value() -> None:
     assert engine.contact()["city"] == "Anytown"
 
 
-def test_a_stage_moved_by_a_salesperson_stays_until_the_status_changes() -> None:
+def test_a_stage_set_by_a_salesperson_stays_until_the_order_status_changes() -> None:
     engine = EngineFixture()
     engine.verdicts(message("order.created", order()))
-    _edit(engine, DEALS, engine.deal()["hs_object_id"], dealstage="on_hold")
+    edit_record(engine, DEALS, engine.deal()["hs_object_id"], dealstage="on_hold")
 
     engine.verdicts(message("order.updated", order(total="151.00", **LATER), 60))
     assert (engine.deal()["dealstage"], engine.deal()["amount"]) == ("on_hold", "151.00")
@@ -83,14 +83,14 @@ def test_a_stage_moved_by_a_salesperson_stays_until_the_status_changes() -> None
 def test_a_deal_renamed_by_a_salesperson_keeps_its_name() -> None:
     engine = EngineFixture()
     engine.verdicts(message("order.created", order()))
-    _edit(engine, DEALS, engine.deal()["hs_object_id"], dealname="Jane's big one")
+    edit_record(engine, DEALS, engine.deal()["hs_object_id"], dealname="Jane's big one")
 
     engine.verdicts(message("order.updated", order(billing={"last_name": "Roe"}, **LATER), 60))
 
     assert engine.deal()["dealname"] == "Jane's big one"
 
 
-def test_a_trashed_order_moves_its_deal_to_the_lost_stage_and_deletes_nothing() -> None:
+def test_a_trashed_order_moves_its_deal_to_the_lost_stage_and_keeps_the_amount() -> None:
     engine = EngineFixture()
     engine.verdicts(message("order.created", order()))
 
@@ -100,7 +100,7 @@ def test_a_trashed_order_moves_its_deal_to_the_lost_stage_and_deletes_nothing() 
     assert engine.deal()["amount"] == "150.00"
 
 
-def test_an_order_trashed_right_after_it_was_placed_still_gets_its_deal() -> None:
+def test_an_order_created_and_trashed_in_one_batch_gets_a_cancelled_deal() -> None:
     engine = EngineFixture()
 
     engine.verdicts(message("order.created", order()), message("order.deleted", {"id": 1234}, 60))
@@ -109,14 +109,14 @@ def test_an_order_trashed_right_after_it_was_placed_still_gets_its_deal() -> Non
     assert engine.associated == {("1234", JANE)}
 
 
-def test_trash_of_an_order_hubspot_never_saw_makes_nothing() -> None:
+def test_trashing_an_order_without_a_deal_makes_no_deal() -> None:
     engine = EngineFixture()
 
     assert engine.verdicts(message("order.deleted", {"id": 1234})) == ["done"]
     assert engine.deals == []
 
 
-def test_a_restored_order_comes_back_though_its_date_is_before_the_receipt_of_the_trashing() -> None:
+def test_a_restored_order_leaves_the_lost_stage_although_its_date_is_before_the_trashing() -> None:
     engine = EngineFixture()
     engine.verdicts(message("order.created", order()))
     engine.verdicts(message("order.deleted", {"id": 1234}, 90))
@@ -131,7 +131,7 @@ def test_a_restored_order_comes_back_though_its_date_is_before_the_receipt_of_th
 
 @pytest.mark.parametrize("topic", ["order.restored", "order.swept"])
 @pytest.mark.parametrize("between", [[], [message("order.updated", order(status="completed", **LATER_STILL), 195)]])
-def test_a_trashing_that_comes_again_after_the_restore_trashes_nothing(topic: str, between: list[Message]) -> None:
+def test_a_repeated_order_deleted_after_the_restore_keeps_the_status(topic: str, between: list[Message]) -> None:
     engine = EngineFixture()
     trashed = message("order.deleted", {"id": 1234}, 180)
     engine.verdicts(message("order.created", order()))
@@ -146,7 +146,7 @@ def test_a_trashing_that_comes_again_after_the_restore_trashes_nothing(topic: st
     assert engine.deal()["woocommerce_order_status"] == before != "trash"
 
 
-def test_a_trashing_that_comes_after_a_restore_received_later_trashes_nothing() -> None:
+def test_an_order_deleted_received_before_the_restore_keeps_the_status() -> None:
     engine = EngineFixture()
     engine.verdicts(message("order.updated", order(**LATER)))
     engine.verdicts(message("order.restored", order(**LATER), 190))
@@ -156,7 +156,7 @@ def test_a_trashing_that_comes_after_a_restore_received_later_trashes_nothing() 
     assert engine.deal()["woocommerce_order_status"] == "processing"
 
 
-def test_an_order_that_was_restored_can_be_trashed_again() -> None:
+def test_a_restored_order_can_be_trashed_again() -> None:
     engine = EngineFixture()
     engine.verdicts(message("order.created", order()))
     engine.verdicts(message("order.deleted", {"id": 1234}, 90))
@@ -167,7 +167,7 @@ def test_an_order_that_was_restored_can_be_trashed_again() -> None:
     assert engine.deal()["woocommerce_order_status"] == "trash"
 
 
-def test_versions_that_somebody_spoilt_do_not_stop_updates() -> None:
+def test_an_update_is_written_over_a_damaged_version() -> None:
     engine = EngineFixture()
     engine.verdicts(message("order.created", order()))
     for kind in (CONTACTS, DEALS):
@@ -181,18 +181,18 @@ def test_versions_that_somebody_spoilt_do_not_stop_updates() -> None:
 
 
 @pytest.mark.parametrize("value", ["9" * 400, "1e999999999", "sNaN", "-"])
-def test_odd_values_of_hubspots_are_simply_different(value: str) -> None:
+def test_an_unreadable_amount_in_hubspot_is_replaced_by_the_orders_total(value: str) -> None:
     engine = EngineFixture()
     engine.verdicts(message("order.created", order()))
     row = engine.portal.state()["deals"][0]
     odd = {"id": row["id"], "properties": row["properties"] | {"amount": value, "closedate": value}}
-    Instead(engine, lambda url, _: url.endswith("deals/batch/read"), canned(200, {"results": [odd]}))
+    Intercept(engine, lambda url, _: url.endswith("deals/batch/read"), respond(200, {"results": [odd]}))
 
     assert engine.verdicts(message("order.updated", order(total="9.99", **LATER), 60)) == ["done"]
     assert engine.deal()["amount"] == "9.99"
 
 
-def test_every_order_of_arrival_of_an_orders_life_ends_the_same() -> None:
+def test_three_states_of_an_order_give_the_same_deal_in_every_order_of_arrival() -> None:
     life = [
         message("order.created", order(status="pending"), 1),
         message("order.updated", order(status="processing", total="160.00", **LATER), 61),

@@ -21,8 +21,8 @@ JANE = "jane.doe@example.com"
 LATER: dict[str, Any] = {"date_modified_gmt": "2026-11-23T22:41:00"}
 
 
-def paths(engine: EngineFixture) -> list[str]:
-    """The calls so far without those that read definitions, shortened."""
+def request_paths(engine: EngineFixture) -> list[str]:
+    """The shortened paths of the calls so far, without the reads of definitions."""
     shown = [
         call.path.removeprefix("/crm/objects/2026-09/").removeprefix("/crm/associations/2026-09/")
         for call in engine.calls
@@ -30,12 +30,12 @@ def paths(engine: EngineFixture) -> list[str]:
     return [path for path in shown if "properties" not in path]
 
 
-def _edit(engine: EngineFixture, kind: ObjectType, record_id: str, **properties: str) -> None:
+def edit_record(engine: EngineFixture, kind: ObjectType, record_id: str, **properties: str) -> None:
     engine.hubspot.update(kind, [{"id": record_id, "objectWriteTraceId": "a person", "properties": properties}])
 
 
-class Instead:
-    """A HubSpot that does something else with the calls of its choice: `chosen` sees path and body of each."""
+class Intercept:
+    """Calls `act` instead of HubSpot for each request of which `chosen` accepts the URL and body."""
 
     def __init__(
         self, engine: EngineFixture, chosen: Callable[[str, bytes], bool], act: Callable[[], Response]
@@ -49,17 +49,17 @@ class Instead:
         return self._http.request(method, url, **kwargs)
 
 
-def canned(status: int, body: object) -> Callable[[], Response]:
+def respond(status: int, body: object) -> Callable[[], Response]:
     return lambda: InProcessResponse(status, HTTPHeaderDict(), json.dumps(body).encode())
 
 
-def shoppers(*numbers: int) -> list[Message]:
-    """An order each, of different people."""
+def orders_of_shoppers(*numbers: int) -> list[Message]:
+    """New orders with these ids, each of another shopper."""
     return [message("order.created", order(n, billing={"email": f"shopper{n}@example.com"})) for n in numbers]
 
 
-def moved(*numbers: int, after_s: float = 60) -> list[Message]:
-    """The same orders, now of somebody else each."""
+def orders_with_other_email(*numbers: int, after_s: float = 60) -> list[Message]:
+    """Updates of the same orders, each with another email address."""
     return [
         message("order.updated", order(n, billing={"email": f"other{n}@example.com"}, **LATER), after_s)
         for n in numbers
