@@ -1,4 +1,4 @@
-"""Orders as HubSpot's own object Orders, instead of deals or beside them: as exact as deals are."""
+"""Orders are written to HubSpot's Orders object, instead of deals or beside them."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ def orders(engine: EngineFixture) -> list[dict[str, Any]]:
     return [row["properties"] for row in engine.portal.state()["orders"]]
 
 
-def owners(engine: EngineFixture) -> list[list[str]]:
-    """The addresses of each order's contacts."""
+def contact_emails(engine: EngineFixture) -> list[list[str]]:
+    """The email addresses of each order's contacts."""
     links, contacts = engine.portal.links, engine.portal.state()["contacts"]
     emails = {row["id"]: row["properties"]["email"] for row in contacts}
     rows = engine.portal.state()["orders"]
     return [[emails[contact] for contact in links.ids(("0-123", row["id"]), "0-1")] for row in rows]
 
 
-def test_an_order_becomes_an_order_and_no_deal() -> None:
+def test_an_order_makes_a_hubspot_order_and_no_deal() -> None:
     engine = engine_with(INSTEAD)
 
     assert engine.verdicts(message("order.created", order() | {"number": "1234"})) == ["done"]
@@ -56,20 +56,20 @@ def test_an_order_becomes_an_order_and_no_deal() -> None:
         "hs_pipeline_stage": "937ea84d-0a4f-4dcf-9028-3f9c2aafbf03",
     }
     assert {name: made.get(name) for name in wanted} == wanted
-    assert owners(engine) == [[JANE]]
+    assert contact_emails(engine) == [[JANE]]
     assert engine.deals == []
 
 
-def test_beside_deals_it_becomes_both_of_the_same_contact() -> None:
+def test_an_order_makes_a_deal_and_a_hubspot_order_of_the_same_contact() -> None:
     engine = engine_with(BESIDE)
     engine.deliver(message("order.created", order()))
 
     assert engine.deal()["amount"] == orders(engine)[0]["hs_total_price"] == "150.00"
-    assert owners(engine) == [[JANE]]
+    assert contact_emails(engine) == [[JANE]]
     assert engine.associated == {("1234", JANE)}
 
 
-def test_a_hundred_orders_take_as_many_calls_as_a_hundred_deals() -> None:
+def test_a_hundred_new_hubspot_orders_take_four_calls() -> None:
     engine = engine_with(INSTEAD)
     engine.deliver(
         *(message("order.created", order(number, billing={"email": f"p{number}@x.example"})) for number in range(100))
@@ -83,7 +83,7 @@ def test_a_hundred_orders_take_as_many_calls_as_a_hundred_deals() -> None:
     ]
 
 
-def test_it_follows_the_newest_state_and_the_trash() -> None:
+def test_a_hubspot_order_has_the_newest_status_and_moves_to_cancelled_when_trashed() -> None:
     engine = engine_with(INSTEAD)
     engine.deliver(message("order.updated", order(status="completed", **LATER), 60))
     engine.deliver(message("order.created", order(), 70))
@@ -94,16 +94,16 @@ def test_it_follows_the_newest_state_and_the_trash() -> None:
     assert orders(engine)[0]["hs_external_order_status"] == "trash"
 
 
-def test_it_moves_to_another_contact() -> None:
+def test_a_changed_email_moves_the_hubspot_order_and_the_deal_to_another_contact() -> None:
     engine = engine_with(BESIDE)
     engine.deliver(message("order.created", order()))
     engine.deliver(message("order.updated", order(billing={"email": BO}, **LATER), 60))
 
-    assert owners(engine) == [[BO]]
+    assert contact_emails(engine) == [[BO]]
     assert engine.associated == {("1234", BO)}
 
 
-def test_a_currency_that_the_account_has_not_is_left_out() -> None:
+def test_a_currency_code_not_enabled_in_hubspot_is_left_out() -> None:
     engine = engine_with(INSTEAD)
 
     assert engine.verdicts(message("order.created", order(currency="CHF"))) == ["done"]
@@ -112,7 +112,7 @@ def test_a_currency_that_the_account_has_not_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("target", [INSTEAD, BESIDE])
-def test_metrics_are_made_of_what_there_is(target: str) -> None:
+def test_contact_metrics_are_computed_from_orders_with_and_without_deals(target: str) -> None:
     engine = engine_with(f"{target}[contact.metrics]\nenabled = true\n")
     engine.deliver(message("order.created", order(1)), message("order.created", order(2, status="failed")))
     engine.deliver(message("order.deleted", {"id": 2}, 60))
@@ -122,7 +122,7 @@ def test_metrics_are_made_of_what_there_is(target: str) -> None:
     assert contact["woocommerce_metrics_currency"] == "USD"
 
 
-def test_the_simulators_page_shows_orders_and_metrics() -> None:
+def test_the_simulators_page_shows_hubspot_orders_and_metrics() -> None:
     engine = engine_with(f"{BESIDE}[contact.metrics]\nenabled = true\n")
     engine.deliver(message("order.created", order() | {"number": "R-77"}))
     text = page.render(engine.portal, fragment=True)
@@ -131,7 +131,7 @@ def test_the_simulators_page_shows_orders_and_metrics() -> None:
     assert "1 order, 150.00 USD paid" in text
 
 
-def test_without_both_only_contacts_are_made() -> None:
+def test_an_order_without_deal_and_hubspot_order_makes_only_a_contact() -> None:
     engine = EngineFixture(kinds=record_kinds(mapping_with("[deal]\nenabled = false\n")))
 
     assert engine.verdicts(message("order.created", order())) == ["done"]

@@ -1,4 +1,4 @@
-"""Connections, against a server that takes its time."""
+"""The connection pool against a slow server."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def portal() -> SimulatedPortal:
     return provision(SimulatedPortal())
 
 
-def test_the_read_timeout_holds_for_a_whole_response(portal: SimulatedPortal) -> None:
+def test_the_read_timeout_applies_to_the_whole_response(portal: SimulatedPortal) -> None:
     portal.faults.add(InjectedFault(kind="drip", hold_s=3.0))
 
     with running(portal) as url, Pool() as pool, pytest.raises(ReadTimeoutError):
         pool.request("GET", url + CONTACTS, headers=BEARER, timeout=HALF_A_SECOND, retries=False)
 
 
-def test_a_connection_is_used_again_with_the_full_timeout(portal: SimulatedPortal) -> None:
+def test_a_reused_connection_gets_the_full_timeout(portal: SimulatedPortal) -> None:
     portal.faults.add(InjectedFault(kind="drip", hold_s=1.6, count=2))
 
     with running(portal) as url, Pool() as pool:

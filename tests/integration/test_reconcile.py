@@ -11,14 +11,14 @@ from urllib.parse import urlsplit
 import pytest
 
 from simulators.woocommerce import InjectedFault
-from tests.support.reconcile import DAY, QUARTER, ReconcileFixture, a_fixture
+from tests.support.reconcile import DAY, QUARTER, ReconcileFixture, deployed_fixture
 from woohub.delivery.delivery import Delivery
 from woohub.delivery.topics import identify
 from woohub.errors import NotAnEntity
 
 
-def trade(fixture: ReconcileFixture, acts: int, pause: float = 5) -> None:
-    """A shop's day, delivered as it goes."""
+def act_and_deliver(fixture: ReconcileFixture, acts: int, pause: float = 5) -> None:
+    """The shop acts, and its webhooks deliver after each act."""
     for _ in range(acts):
         fixture.shop.act()
         fixture.pass_time(pause)
@@ -27,38 +27,38 @@ def trade(fixture: ReconcileFixture, acts: int, pause: float = 5) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("hpos", [True, False])
-def test_after_lost_deliveries_one_sweep_makes_hubspot_equal_the_store(seed: int, hpos: bool) -> None:
-    fixture = a_fixture(seed=seed, hpos=hpos)
+def test_one_run_recovers_lost_order_deliveries(seed: int, hpos: bool) -> None:
+    fixture = deployed_fixture(seed=seed, hpos=hpos)
     fixture.shop.hooks.lose = 0.2
-    trade(fixture, 200)
+    act_and_deliver(fixture, 200)
     fixture.drain()
     assert fixture.differences()
 
     fixture.run()
     fixture.drain()
 
-    # What changed of accounts without an event of their own is found at night.
+    # A change of an account without an event of its own is found by the nightly scan.
     assert [difference for difference in fixture.differences() if not difference.startswith("customer")] == []
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_after_lost_deliveries_the_night_makes_customers_equal_too(seed: int) -> None:
-    fixture = a_fixture(seed=seed)
+def test_the_nightly_scan_makes_customers_equal_to_the_store_after_lost_deliveries(seed: int) -> None:
+    fixture = deployed_fixture(seed=seed)
     fixture.shop.hooks.lose = 0.3
-    trade(fixture, 200)
+    act_and_deliver(fixture, 200)
     fixture.pass_time(DAY)
 
-    fixture.run_to_the_end()
+    fixture.run_until_complete()
     fixture.drain()
 
     assert fixture.differences() == []
 
 
-def test_after_an_hour_of_a_disabled_webhook_one_sweep_heals_all() -> None:
-    fixture = a_fixture()
-    trade(fixture, 20)
+def test_one_run_recovers_an_hour_of_outage_and_activates_the_disabled_webhooks() -> None:
+    fixture = deployed_fixture()
+    act_and_deliver(fixture, 20)
     fixture.down = True
-    trade(fixture, 400, pause=9)
+    act_and_deliver(fixture, 400, pause=9)
     fixture.down = False
     disabled = [webhook.topic for webhook in fixture.shop.hooks.webhooks.values() if webhook.status == "disabled"]
     assert "order.updated" in disabled
@@ -70,13 +70,13 @@ def test_after_an_hour_of_a_disabled_webhook_one_sweep_heals_all() -> None:
     assert {webhook.status for webhook in fixture.shop.hooks.webhooks.values()} == {"active"}
 
 
-def test_lost_deliveries_a_disabled_webhook_and_one_second_twice_are_healed_by_one_sweep() -> None:
-    fixture = a_fixture()
+def test_one_run_recovers_lost_deliveries_disabled_webhooks_and_two_changes_in_one_second() -> None:
+    fixture = deployed_fixture()
     fixture.shop.hooks.lose = 0.03
-    trade(fixture, 200)
+    act_and_deliver(fixture, 200)
     for webhook in fixture.shop.hooks.webhooks.values():
         webhook.status = "disabled"
-    trade(fixture, 200, pause=18)  # an hour
+    act_and_deliver(fixture, 200, pause=18)  # an hour
     twice = fixture.shop.place(status="pending")
     fixture.shop.change_status(twice, "on-hold")
     fixture.shop.change_status(twice, "completed")
@@ -90,8 +90,8 @@ def test_lost_deliveries_a_disabled_webhook_and_one_second_twice_are_healed_by_o
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_days_with_every_kind_of_trouble_end_with_hubspot_equal_to_the_store(seed: int) -> None:
-    fixture = a_fixture(seed=seed)
+def test_hubspot_equals_the_store_after_two_days_of_every_kind_of_failure(seed: int) -> None:
+    fixture = deployed_fixture(seed=seed)
     chance = random.Random(seed)  # noqa: S311
     fixture.shop.hooks.lose = 0.1
     fixture.shop.faults.add(InjectedFault(status=503, probability=0.05, body="html"))
@@ -103,7 +103,7 @@ def test_days_with_every_kind_of_trouble_end_with_hubspot_equal_to_the_store(see
         if chance.random() < 0.05:
             fixture.shop.delete(chance.choice(list(fixture.shop.orders)))
         if trashed := [order.id for order in fixture.shop.orders.values() if order.status == "trash"]:
-            fixture.shop.change_status(chance.choice(trashed), "processing")  # of which nobody is told
+            fixture.shop.change_status(chance.choice(trashed), "processing")  # the store sends no delivery of this
         fixture.down = chance.random() < 0.2
         fixture.shop.run_webhooks()
         fixture.sqs.refuse = int(chance.random() < 0.05)
@@ -113,14 +113,14 @@ def test_days_with_every_kind_of_trouble_end_with_hubspot_equal_to_the_store(see
     fixture.down, fixture.sqs.refuse = False, 0
     fixture.pass_time(DAY)
 
-    fixture.run_to_the_end()
+    fixture.run_until_complete()
     fixture.drain()
 
     assert fixture.differences() == []
 
 
-def test_two_changes_in_the_second_of_the_sweep_are_not_missed() -> None:
-    fixture = a_fixture()
+def test_a_change_in_the_second_of_a_run_is_written_after_the_next_run() -> None:
+    fixture = deployed_fixture()
     fixture.shop.hooks.lose = 1.0
     number = fixture.shop.place(status="pending")
     fixture.run()
@@ -134,8 +134,8 @@ def test_two_changes_in_the_second_of_the_sweep_are_not_missed() -> None:
     assert fixture.engine.deal(number)["woocommerce_order_status"] == "completed"
 
 
-def test_an_order_trashed_without_a_word_is_found() -> None:
-    fixture = a_fixture()
+def test_an_order_trashed_without_delivery_is_trashed_in_hubspot_after_the_next_run() -> None:
+    fixture = deployed_fixture()
     number = fixture.shop.place()
     fixture.shop.run_webhooks()
     fixture.shop.hooks.lose = 1.0
@@ -150,9 +150,9 @@ def test_an_order_trashed_without_a_word_is_found() -> None:
 
 
 @pytest.mark.parametrize("back", ["restore", "change_status"])
-def test_an_order_taken_out_of_the_trash_without_a_word_is_found(back: str) -> None:
-    """A status set by REST takes an order out of the trash, of which a store says nothing at all."""
-    fixture = a_fixture()
+def test_an_order_restored_without_delivery_gets_its_status_after_the_next_run(back: str) -> None:
+    """A status set through REST takes an order out of the trash, and the store sends no delivery."""
+    fixture = deployed_fixture()
     number = fixture.shop.place()
     fixture.shop.run_webhooks()
     fixture.shop.trash(number)
@@ -168,8 +168,8 @@ def test_an_order_taken_out_of_the_trash_without_a_word_is_found(back: str) -> N
     assert fixture.engine.deal(number)["woocommerce_order_status"] == fixture.shop.orders[number].status
 
 
-def test_an_order_trashed_while_its_page_is_on_the_way_stays_in_the_trash() -> None:
-    fixture = a_fixture()
+def test_an_order_trashed_while_its_page_is_read_stays_trashed() -> None:
+    fixture = deployed_fixture()
     number = fixture.shop.place()
     fixture.shop.run_webhooks()
     fixture.shop.latency_ms = 5000
@@ -179,7 +179,7 @@ def test_an_order_trashed_while_its_page_is_on_the_way_stays_in_the_trash() -> N
         fixture.shop.run_webhooks()
         fixture.pass_time(1)
 
-    fixture.run(store=fixture.store(http=After(fixture, "/orders?", trash)))
+    fixture.run(store=fixture.store(http=AfterResponse(fixture, "/orders?", trash)))
     assert fixture.queued().index(f"order.deleted order:{number}") < fixture.queued().index(
         f"order.swept order:{number}"
     )
@@ -188,20 +188,20 @@ def test_an_order_trashed_while_its_page_is_on_the_way_stays_in_the_trash() -> N
     assert fixture.engine.deal(number)["woocommerce_order_status"] == "trash"
 
 
-def test_what_is_swept_is_dated_before_it_was_asked_for() -> None:
-    fixture = a_fixture()
+def test_a_swept_order_is_dated_no_later_than_the_request_for_it() -> None:
+    fixture = deployed_fixture()
     fixture.shop.place()
     fixture.shop.latency_ms = 5000
-    asked = Asked(fixture)
+    requested = RequestTimes(fixture)
 
-    fixture.run(store=fixture.store(http=asked))
+    fixture.run(store=fixture.store(http=requested))
 
     (delivery,) = [delivery for delivery in fixture.sqs.deliveries() if delivery.topic == "order.swept"]
-    assert delivery.received_ms <= asked.at["/wp-json/wc/v3/orders"] * 1000
+    assert delivery.received_ms <= requested.at["/wp-json/wc/v3/orders"] * 1000
 
 
-class Asked:
-    """Notes when each path was asked for first."""
+class RequestTimes:
+    """Records when each path was requested first."""
 
     def __init__(self, fixture: ReconcileFixture) -> None:
         self._http, self._clock = fixture.store().http, fixture.clock
@@ -212,8 +212,8 @@ class Asked:
         return self._http.request(method, url, **kwargs)
 
 
-class After:
-    """Does something once, after the store has answered a call to this path and before the answer arrives."""
+class AfterResponse:
+    """Calls `act` once, between the store's response to a request for this path and its arrival."""
 
     def __init__(self, fixture: ReconcileFixture, path: str, act: Callable[[], object]) -> None:
         self._http = fixture.store().http
@@ -227,8 +227,8 @@ class After:
         return response
 
 
-def test_accounts_made_without_a_word_are_found_by_the_next_run() -> None:
-    fixture = a_fixture()
+def test_accounts_created_without_delivery_are_queued_by_the_next_run() -> None:
+    fixture = deployed_fixture()
     fixture.shop.hooks.lose = 1.0
     made = [fixture.shop.register() for _ in range(3)]
     fixture.shop.run_webhooks()
@@ -238,15 +238,15 @@ def test_accounts_made_without_a_word_are_found_by_the_next_run() -> None:
     assert fixture.queued() == [f"customer.swept customer:{number}" for number in reversed(made)]
 
 
-def test_an_account_changed_behind_the_stores_back_is_found_when_all_are_asked_for() -> None:
-    fixture = a_fixture()
+def test_an_account_changed_without_a_new_date_is_found_by_a_run_for_all_customers() -> None:
+    fixture = deployed_fixture()
     number = fixture.shop.register(billing={"city": "Lille"})
     fixture.shop.run_webhooks()
     fixture.pass_time(30 * DAY)
-    fixture.run_to_the_end()
+    fixture.run_until_complete()
     fixture.shop.edit_customer_behind(number, city="Lyon")
     fixture.pass_time(DAY)
-    fixture.run_to_the_end()
+    fixture.run_until_complete()
     fixture.drain()
     assert fixture.engine.contacts[0]["city"] == "Lille"
 
@@ -256,8 +256,8 @@ def test_an_account_changed_behind_the_stores_back_is_found_when_all_are_asked_f
     assert fixture.engine.contacts[0]["city"] == "Lyon"
 
 
-def test_the_queue_gets_the_very_bytes_of_the_store() -> None:
-    fixture = a_fixture()
+def test_a_swept_order_has_the_exact_bytes_of_the_store() -> None:
+    fixture = deployed_fixture()
     number = fixture.shop.place(billing={"last_name": "García/ü"})
 
     fixture.run()
@@ -268,7 +268,7 @@ def test_the_queue_gets_the_very_bytes_of_the_store() -> None:
     assert delivery.signature == ""
 
 
-def test_what_is_swept_cannot_be_sent_from_outside() -> None:
+def test_a_webhook_delivery_with_a_swept_topic_is_not_identified() -> None:
     body = json.dumps({"id": 1, "status": "processing"}).encode()
 
     for topic in ("order.swept", "customer.swept"):
@@ -276,10 +276,12 @@ def test_what_is_swept_cannot_be_sent_from_outside() -> None:
             identify(Delivery(topic, body, 0))
 
 
-def test_an_order_no_message_can_hold_is_reported_and_the_others_go_on() -> None:
-    fixture = a_fixture()
+def test_an_order_too_large_for_a_message_is_logged_and_the_others_are_queued() -> None:
+    fixture = deployed_fixture()
     number = fixture.shop.place()
-    fixture.shop.orders[number].text = _enormous(fixture.shop.order_text(fixture.shop.orders[number]))
+    fixture.shop.orders[number].text = _with_incompressible_meta_data(
+        fixture.shop.order_text(fixture.shop.orders[number])
+    )
     other = fixture.shop.place()
 
     fixture.run()
@@ -288,6 +290,6 @@ def test_an_order_no_message_can_hold_is_reported_and_the_others_go_on() -> None
     assert fixture.logged("too_large_for_the_queue")[0]["entity"] == f"order:{number}"
 
 
-def _enormous(text: str) -> str:
+def _with_incompressible_meta_data(text: str) -> str:
     noise = random.Random(0).randbytes(1_200_000).hex()  # noqa: S311
-    return f'{text[:-1]},"plugin":["{noise}"]}}'  # in a list, where nothing is cut
+    return f'{text[:-1]},"plugin":["{noise}"]}}'  # lists are never shortened

@@ -1,4 +1,4 @@
-"""The function as Lambda calls it: AWS by moto, the store over real HTTP."""
+"""The reconcile function as Lambda calls it: AWS by moto, the store over real HTTP."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("logs_are_described")
 
 @dataclass
 class Context:
-    """What Lambda tells about an invocation."""
+    """Lambda's context of an invocation."""
 
     seconds: float = 60.0
 
@@ -37,7 +37,7 @@ class Context:
 
 @dataclass
 class Stack:
-    """The parts of the stack the function touches."""
+    """The parts of the stack that the function uses."""
 
     queue_url: str
 
@@ -46,7 +46,7 @@ class Stack:
         boto3.client("secretsmanager").put_secret_value(SecretId="woohub/store", SecretString=stored)
 
     def messages(self) -> list[str]:
-        """Topic and entity of what waits."""
+        """Topic, entity and store of each message in the queue."""
         answer = boto3.client("sqs").receive_message(
             QueueUrl=self.queue_url, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
         )
@@ -89,7 +89,7 @@ def metrics(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("stack")
-def test_without_a_store_it_does_nothing_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_without_a_store_does_nothing_and_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
     assert app.lambda_handler({}, Context()) == {"configured": False}
 
     assert metrics(capsys)["SweepNotConfigured"] == [1.0]
@@ -105,7 +105,7 @@ def test_without_a_store_it_does_nothing_and_says_so(capsys: pytest.CaptureFixtu
         {"SecretBinary": b"binary"},
     ],
 )
-def test_a_damaged_access_to_the_store_is_a_failure_and_no_run(
+def test_a_damaged_store_secret_counts_as_a_failed_run(
     capsys: pytest.CaptureFixture[str], stored: dict[str, Any]
 ) -> None:
     boto3.client("secretsmanager").put_secret_value(SecretId="woohub/store", **stored)
@@ -116,7 +116,7 @@ def test_a_damaged_access_to_the_store_is_a_failure_and_no_run(
 
 
 @pytest.mark.usefixtures("stack")
-def test_a_deleted_access_to_the_store_is_a_failure_and_no_run(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_deleted_store_secret_counts_as_a_failed_run(capsys: pytest.CaptureFixture[str]) -> None:
     boto3.client("secretsmanager").delete_secret(SecretId="woohub/store")
 
     app.lambda_handler({}, Context())
@@ -124,7 +124,7 @@ def test_a_deleted_access_to_the_store_is_a_failure_and_no_run(capsys: pytest.Ca
     assert metrics(capsys) == {"SweepFailed": [1.0]}
 
 
-def test_a_deleted_watermark_is_a_failed_run_that_says_what_to_do(stack: Stack) -> None:
+def test_a_deleted_watermark_fails_the_run_with_instructions(stack: Stack) -> None:
     stack.set_store("https://shop.test")
     boto3.client("ssm").delete_parameter(Name="/woohub/watermark")
 
@@ -134,7 +134,7 @@ def test_a_deleted_watermark_is_a_failed_run_that_says_what_to_do(stack: Stack) 
     assert "woohub reconcile --since" in failed["watermark"]
 
 
-def test_a_process_that_knew_of_no_store_uses_the_one_set_since(stack: Stack) -> None:
+def test_a_warm_function_uses_a_store_that_was_set_after_its_first_run(stack: Stack) -> None:
     app.lambda_handler({}, Context())
 
     assert reconciled(stack)
@@ -151,14 +151,14 @@ def reconciled(stack: Stack) -> tuple[SimulatedShop, int]:
     return shop, number
 
 
-def test_a_run_brings_orders_to_the_queue_and_remembers_how_far_it_came(stack: Stack) -> None:
+def test_a_run_queues_orders_and_stores_the_watermark(stack: Stack) -> None:
     _, number = reconciled(stack)
 
     assert f"order.swept order:{number}" in stack.messages()
     assert stack.watermark()["orders"]["moment"] > "2026-01-01"
 
 
-def test_a_run_gives_the_store_its_webhooks(stack: Stack) -> None:
+def test_a_run_creates_the_webhooks_in_the_store(stack: Stack) -> None:
     shop, _ = reconciled(stack)
 
     made = list(shop.hooks.webhooks.values())
@@ -166,7 +166,9 @@ def test_a_run_gives_the_store_its_webhooks(stack: Stack) -> None:
     assert {webhook.secret for webhook in made} == {"webhook secret"}
 
 
-def test_a_run_counts_what_it_did(stack: Stack, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_counts_completion_messages_and_repaired_webhooks(
+    stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
     reconciled(stack)
 
     counted = metrics(capsys)
@@ -174,7 +176,7 @@ def test_a_run_counts_what_it_did(stack: Stack, capsys: pytest.CaptureFixture[st
     assert sum(counted["WebhookRepaired"]) == 7
 
 
-def test_no_key_and_no_address_of_a_customer_is_logged(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_neither_keys_nor_a_customers_email_are_logged(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
     written = io.StringIO()
     monkeypatch.setattr(app.logger.registered_handler, "stream", written)
     shop = SimulatedShop(post=lambda *_: 200)
@@ -190,16 +192,16 @@ def test_no_key_and_no_address_of_a_customer_is_logged(stack: Stack, monkeypatch
         assert secret not in written.getvalue()
 
 
-@pytest.mark.filterwarnings("ignore:No application metrics to publish")  # nothing was done, so nothing is counted
-def test_an_event_that_cannot_be_is_an_error_of_the_caller(stack: Stack) -> None:
+@pytest.mark.filterwarnings("ignore:No application metrics to publish")
+def test_an_invalid_event_raises_invalid_payload(stack: Stack) -> None:
     stack.set_store("https://shop.test")
 
     with pytest.raises(InvalidPayload, match="since"):
         app.lambda_handler({"since": "yesterday"}, Context())
 
 
-def test_a_key_changed_a_moment_ago_is_used_in_the_same_run(stack: Stack) -> None:
-    """`woohub setup` has stored it, while this process keeps the old one for five minutes."""
+def test_a_key_that_was_just_changed_is_used_in_the_same_run(stack: Stack) -> None:
+    """`woohub setup` has stored the new key while this process keeps the old one for five minutes."""
     shop = SimulatedShop(post=lambda *_: 200)
     with running(shop) as url:
         stack.set_store(url, secret="cs_of_yesterday")
@@ -212,30 +214,30 @@ def test_a_key_changed_a_moment_ago_is_used_in_the_same_run(stack: Stack) -> Non
     assert f"order.swept order:{number}" in stack.messages()
 
 
-def test_how_a_store_takes_calls_is_remembered_from_run_to_run(stack: Stack) -> None:
+def test_a_stores_request_style_is_kept_between_runs(stack: Stack) -> None:
     shop = SimulatedShop(post=lambda *_: 200)
     shop.hosting = Hosting(permalinks="plain")
     with running(shop) as url:
         stack.set_store(url)
         app.lambda_handler({}, Context())
         app.lambda_handler({}, Context())
-        (way,) = [way for access, way in app.runs.styles.items() if access.url == url]
+        (style,) = [style for access, style in app.runs.styles.items() if access.url == url]
 
-    assert way.plain
+    assert style.plain
 
 
-def test_how_a_store_took_calls_is_forgotten_once_it_does_so_no_more(stack: Stack) -> None:
+def test_a_request_style_that_no_longer_works_is_dropped_for_the_next_run(stack: Stack) -> None:
     with running(SimulatedShop(post=lambda *_: 200)) as url:
         stack.set_store(url)
-        app.runs.styles[StoreCredentials(url, KEY, SECRET)] = RequestStyle(home="http://its-address-of-before.test")
+        app.runs.styles[StoreCredentials(url, KEY, SECRET)] = RequestStyle(home="http://former-address.test")
         refused, accepted = app.lambda_handler({}, Context()), app.lambda_handler({}, Context())
 
     assert "signature" in refused["stopped"]
     assert accepted["complete"], accepted
 
 
-def test_another_store_set_meanwhile_is_read_and_not_the_one_before(stack: Stack) -> None:
-    """Both answer: `woohub setup` was run with the address of the live shop in place of the staging copy's."""
+def test_a_run_reads_the_newly_set_store_and_not_the_former_one(stack: Stack) -> None:
+    """`woohub setup` was run with the live shop's address instead of the staging copy's; both stores respond."""
     staging, live = SimulatedShop(post=lambda *_: 200), SimulatedShop(post=lambda *_: 200)
     with running(staging) as before, running(live) as url:
         stack.set_store(before)
@@ -247,22 +249,22 @@ def test_another_store_set_meanwhile_is_read_and_not_the_one_before(stack: Stack
     assert stack.messages() == []
 
 
-def test_a_webhook_gets_the_secret_that_is_stored_now(stack: Stack) -> None:
+def test_a_repaired_webhook_gets_the_currently_stored_secret(stack: Stack) -> None:
     shop = SimulatedShop(post=lambda *_: 200)
     with running(shop) as url:
         stack.set_store(url)
         app.lambda_handler({}, Context())
         boto3.client("secretsmanager").put_secret_value(
-            SecretId="woohub/webhook-secret", SecretString='{"current": "the next", "previous": "webhook secret"}'
+            SecretId="woohub/webhook-secret", SecretString='{"current": "new secret", "previous": "webhook secret"}'
         )
         for webhook in shop.hooks.webhooks.values():
             webhook.status = "disabled"
         app.lambda_handler({}, Context())
 
-    assert {webhook.secret for webhook in shop.hooks.webhooks.values()} == {"the next"}
+    assert {webhook.secret for webhook in shop.hooks.webhooks.values()} == {"new secret"}
 
 
-def test_a_long_maintenance_ends_a_run_early_with_the_reason(stack: Stack) -> None:
+def test_a_long_maintenance_of_the_store_stops_the_run_with_the_reason(stack: Stack) -> None:
     shop = SimulatedShop(post=lambda *_: 200)
     shop.hosting = Hosting(maintenance="600")
     with running(shop) as url:
@@ -274,21 +276,18 @@ def test_a_long_maintenance_ends_a_run_early_with_the_reason(stack: Stack) -> No
     assert "600 s" in stopped
 
 
-# Several stores
-
-
 STORES = json.dumps({"stores": {"second": {}, "third": {"order_key_prefix": "3-"}}})
 
 
 @pytest.fixture
-def several(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Stack:
-    """With two further stores, as `woohub store add` leaves them before their first run."""
+def stack_with_three_stores(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Stack:
+    """The stack with two more stores, as `woohub store add` creates them, before their first run."""
     bucket = Bucket()
     bucket.put("stores.json", STORES)
     monkeypatch.setattr(app.runs, "configuration", bucket.configuration(Clock()))
     secrets = boto3.client("secretsmanager")
     for store in ("second", "third"):
-        secrets.create_secret(Name=f"woohub/stores/{store}/webhook", SecretString='{"current": "of its own"}')
+        secrets.create_secret(Name=f"woohub/stores/{store}/webhook", SecretString='{"current": "second secret"}')
         secrets.create_secret(Name=f"woohub/stores/{store}/store", SecretString="{}")
     return stack
 
@@ -301,7 +300,7 @@ def set_other_store(name: str, url: str) -> None:
 
 
 class Functions:
-    """Remembers which runs were started; `broken` cannot be."""
+    """Records the runs that were started; the run of `broken` cannot be started."""
 
     def __init__(self, broken: str = "") -> None:
         self.started, self.broken = list[Any](), broken
@@ -315,15 +314,15 @@ class Functions:
 
 
 def schedule(monkeypatch: pytest.MonkeyPatch, functions: Functions) -> Any:
-    """What the function answers to its schedule."""
+    """The function's answer to its schedule."""
     client = boto3.client
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "reconcile")
     monkeypatch.setattr(boto3, "client", lambda name, **how: functions if name == "lambda" else client(name, **how))
     return app.lambda_handler({"source": "aws.events", "detail-type": "Scheduled Event"}, Context())
 
 
-@pytest.mark.usefixtures("several")
-def test_the_schedule_starts_a_run_of_each_other_store_and_does_not_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("stack_with_three_stores")
+def test_the_schedule_starts_an_asynchronous_run_for_each_other_store(monkeypatch: pytest.MonkeyPatch) -> None:
     functions = Functions()
 
     schedule(monkeypatch, functions)
@@ -331,19 +330,21 @@ def test_the_schedule_starts_a_run_of_each_other_store_and_does_not_wait(monkeyp
     assert functions.started == ["second", "third"]
 
 
-@pytest.mark.usefixtures("several")
-def test_a_run_that_cannot_be_started_keeps_no_other_store_waiting(
+@pytest.mark.usefixtures("stack_with_three_stores")
+def test_a_run_that_cannot_be_started_is_counted_and_the_other_stores_run_is_started(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     functions = Functions(broken="second")
 
-    assert schedule(monkeypatch, functions) == {"configured": False}  # the first store's own
+    assert schedule(monkeypatch, functions) == {"configured": False}  # for the first store
 
     assert functions.started == ["third"]
     assert metrics(capsys)["SweepFailed"] == [1.0]
 
 
-def test_a_stack_with_one_store_calls_nobody(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_schedule_of_a_stack_with_one_store_starts_no_further_run(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
     functions = Functions()
 
     schedule(monkeypatch, functions)
@@ -351,7 +352,7 @@ def test_a_stack_with_one_store_calls_nobody(stack: Stack, monkeypatch: pytest.M
     assert (functions.started, stack.messages()) == ([], [])
 
 
-def test_another_store_has_its_own_webhooks_watermark_and_messages(several: Stack) -> None:
+def test_a_second_store_has_its_own_webhooks_watermark_and_messages(stack_with_three_stores: Stack) -> None:
     shop = SimulatedShop(post=lambda *_: 200)
     with running(shop) as url:
         set_other_store("second", url)
@@ -361,14 +362,14 @@ def test_another_store_has_its_own_webhooks_watermark_and_messages(several: Stac
     assert answer["complete"], answer
     made = shop.hooks.webhooks.values()
     assert {webhook.delivery_url for webhook in made} == {"https://hooks.test/webhooks/woocommerce/second"}
-    assert {webhook.secret for webhook in made} == {"of its own"}
-    assert several.watermark() == {}  # the first store's, as it was
-    assert several.watermark("/woohub/stores/second/watermark")["orders"]["moment"] > "2026-01-01"
-    assert several.messages() == [f"order.swept order:{number} second"]
+    assert {webhook.secret for webhook in made} == {"second secret"}
+    assert stack_with_three_stores.watermark() == {}  # the first store's is unchanged
+    assert stack_with_three_stores.watermark("/woohub/stores/second/watermark")["orders"]["moment"] > "2026-01-01"
+    assert stack_with_three_stores.messages() == [f"order.swept order:{number} second"]
 
 
-@pytest.mark.usefixtures("several")
-def test_a_store_added_since_the_configuration_was_read_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("stack_with_three_stores")
+def test_a_store_added_after_the_configuration_was_read_has_its_mapping(monkeypatch: pytest.MonkeyPatch) -> None:
     bucket, clock = Bucket(), Clock()
     monkeypatch.setattr(app.runs, "configuration", bucket.configuration(clock.read))
     app.runs.configuration.current()
@@ -378,8 +379,8 @@ def test_a_store_added_since_the_configuration_was_read_is_known(monkeypatch: py
     assert app.runs.mapping("second").order_key_prefix == "second-"
 
 
-@pytest.mark.usefixtures("several")
-def test_what_another_store_counts_hides_nothing_of_the_first(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("stack_with_three_stores")
+def test_a_second_stores_alive_metric_is_not_counted_for_the_first(capsys: pytest.CaptureFixture[str]) -> None:
     with running(SimulatedShop(post=lambda *_: 200)) as url:
         set_other_store("second", url)
         app.lambda_handler({"store": "second"}, Context())
@@ -400,7 +401,7 @@ def by_dimensions(capsys: pytest.CaptureFixture[str]) -> dict[tuple[str, ...], s
     return written
 
 
-def test_a_configuration_that_cannot_be_read_stops_no_run_of_the_first_store(
+def test_the_first_stores_run_completes_with_an_unreadable_configuration(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bucket = Bucket()

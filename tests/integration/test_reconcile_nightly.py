@@ -6,14 +6,14 @@ from dataclasses import replace
 
 from simulators.hubspot import DEFAULT_TOKEN
 from simulators.woocommerce import InjectedFault
-from tests.support.reconcile import DAY, QUARTER, ReconcileFixture, a_fixture
+from tests.support.reconcile import DAY, QUARTER, ReconcileFixture, deployed_fixture
 from woohub.dates import utc_from_ms
 from woohub.hubspot.objects import DEALS
 from woohub.reconcile.watermark import DealCheck, text
 
 
-def test_changed_accounts_are_looked_for_once_a_night() -> None:
-    fixture = a_fixture()
+def test_a_changed_account_is_queued_once_by_the_nightly_scan() -> None:
+    fixture = deployed_fixture()
     number = fixture.shop.register()
     fixture.run()
     fixture.sqs.messages.clear()
@@ -35,17 +35,17 @@ def test_changed_accounts_are_looked_for_once_a_night() -> None:
     assert queued == [("2026-11-24T02", f"customer.swept customer:{number}")]
 
 
-def test_an_order_deleted_for_good_is_found_at_night() -> None:
-    fixture = a_fixture()
+def test_an_order_deleted_for_good_is_trashed_by_the_nightly_check() -> None:
+    fixture = deployed_fixture()
     kept, deleted, trashed = fixture.shop.place(), fixture.shop.place(), fixture.shop.place()
     fixture.shop.trash(trashed)
     fixture.shop.run_webhooks()
     fixture.drain()
     fixture.shop.delete(deleted)
-    fixture.shop.delete(trashed)  # the emptied trash: nothing new for HubSpot
+    fixture.shop.delete(trashed)  # emptied from the trash: HubSpot has this state already
     fixture.pass_time(DAY)
 
-    fixture.run_to_the_end()
+    fixture.run_until_complete()
 
     assert [text for text in fixture.queued() if "deleted" in text] == [f"order.deleted order:{deleted}"]
     fixture.drain()
@@ -53,8 +53,8 @@ def test_an_order_deleted_for_good_is_found_at_night() -> None:
     assert fixture.engine.deal(kept)["woocommerce_order_status"] == "processing"
 
 
-def test_deals_of_other_pipelines_and_of_other_making_are_not_ours() -> None:
-    fixture = a_fixture()
+def test_the_deleted_check_ignores_deals_of_other_pipelines_stores_and_people() -> None:
+    fixture = deployed_fixture()
     fixture.shop.place()
     fixture.shop.run_webhooks()
     fixture.drain()
@@ -76,8 +76,8 @@ def test_deals_of_other_pipelines_and_of_other_making_are_not_ours() -> None:
     assert [text for text in fixture.queued() if "deleted" in text] == []
 
 
-def a_lab_with_deals(orders: int) -> ReconcileFixture:
-    fixture = a_fixture()
+def deployed_fixture_with_deals(orders: int) -> ReconcileFixture:
+    fixture = deployed_fixture()
     for _ in range(orders):
         fixture.shop.place()
     fixture.shop.run_webhooks()
@@ -86,39 +86,39 @@ def a_lab_with_deals(orders: int) -> ReconcileFixture:
     return fixture
 
 
-def test_a_store_that_knows_none_of_the_orders_changes_nothing() -> None:
-    """A staging copy, an old backup: its answers would else move every deal to the lost stage."""
-    fixture = a_lab_with_deals(120)
+def test_the_deleted_check_fails_when_the_store_has_none_of_the_orders() -> None:
+    """The answers of a staging copy or an old backup would otherwise move every deal to the lost stage."""
+    fixture = deployed_fixture_with_deals(120)
     fixture.shop.orders.clear()
 
-    report = fixture.pass_night()
+    report = fixture.run_until_complete_or_failed()
 
     assert "Is it the right store?" in report.stopped
     assert [text for text in fixture.queued() if "deleted" in text] == []
     assert fixture.metrics["SweepFailed"] == 1
 
 
-def test_many_orders_deleted_on_purpose_are_taken_over_when_asked() -> None:
-    fixture = a_lab_with_deals(120)
+def test_a_run_with_deleted_all_queues_110_deleted_orders() -> None:
+    fixture = deployed_fixture_with_deals(120)
     gone = list(fixture.shop.orders)[:110]
     for number in gone:
         fixture.shop.delete(number)
 
-    fixture.run_to_the_end(deleted="all")
+    fixture.run_until_complete(deleted="all")
 
     assert {text for text in fixture.queued() if "deleted" in text} == {
         f"order.deleted order:{number}" for number in gone
     }
 
 
-def test_a_check_of_many_deals_goes_on_where_it_stopped() -> None:
-    fixture = a_lab_with_deals(450)
+def test_later_runs_continue_the_deleted_check_where_a_run_ran_out_of_time() -> None:
+    fixture = deployed_fixture_with_deals(450)
     gone = list(fixture.shop.orders)[::30]
     for number in gone:
         fixture.shop.delete(number)
     fixture.shop.latency_ms = 3000
 
-    runs = fixture.run_to_the_end(60)
+    runs = fixture.run_until_complete(60)
 
     assert runs > 2
     assert sorted(text for text in fixture.queued() if "deleted" in text) == sorted(
@@ -126,8 +126,8 @@ def test_a_check_of_many_deals_goes_on_where_it_stopped() -> None:
     )
 
 
-def test_a_page_instead_of_an_answer_deletes_nothing() -> None:
-    fixture = a_lab_with_deals(3)
+def test_an_html_404_from_the_store_deletes_no_order() -> None:
+    fixture = deployed_fixture_with_deals(3)
     fixture.shop.delete(next(iter(fixture.shop.orders)))
     fixture.shop.faults.add(InjectedFault(status=404, body="html", path=r"/orders/\d+"))
 
@@ -136,10 +136,10 @@ def test_a_page_instead_of_an_answer_deletes_nothing() -> None:
     assert [text for text in fixture.queued() if "deleted" in text] == []
 
 
-def test_a_cursor_that_hubspot_does_not_know_ends_the_check_and_the_next_night_begins_anew() -> None:
-    """A cursor is of one portal and one object, and either may be another by the next run."""
-    fixture = a_lab_with_deals(3)
-    fixture.run_to_the_end()
+def test_an_unknown_hubspot_cursor_ends_the_check_and_the_next_night_starts_again() -> None:
+    """A cursor belongs to one portal and one object, and either may have changed by the next run."""
+    fixture = deployed_fixture_with_deals(3)
+    fixture.run_until_complete()
     gone = next(iter(fixture.shop.orders))
     fixture.shop.delete(gone)
     mark = replace(fixture.mark, check=DealCheck(after="of another portal", limit=25))
@@ -147,14 +147,14 @@ def test_a_cursor_that_hubspot_does_not_know_ends_the_check_and_the_next_night_b
 
     reports = [fixture.run(), fixture.run()]
     fixture.pass_time(DAY)
-    fixture.run_to_the_end()
+    fixture.run_until_complete()
 
     assert [list(report.failed) for report in reports] == [["deal_check"], []]
     assert f"order.deleted order:{gone}" in fixture.queued()
 
 
-def test_when_hubspot_is_down_the_check_waits_and_the_sweep_does_not() -> None:
-    fixture = a_lab_with_deals(3)
+def test_the_deleted_check_waits_for_hubspot_while_orders_are_still_queued() -> None:
+    fixture = deployed_fixture_with_deals(3)
     gone = next(iter(fixture.shop.orders))
     fixture.shop.delete(gone)
     number = fixture.shop.place()
@@ -165,6 +165,6 @@ def test_when_hubspot_is_down_the_check_waits_and_the_sweep_does_not() -> None:
     assert not report.complete
     fixture.engine.token.value = fixture.engine.token.next_token = DEFAULT_TOKEN
     fixture.engine.restart()
-    fixture.run_to_the_end()
+    fixture.run_until_complete()
 
     assert f"order.deleted order:{gone}" in fixture.queued()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from simulators.woocommerce import InjectedFault
-from tests.support.reconcile import DAY, a_fixture
+from tests.support.reconcile import DAY, deployed_fixture
 from woohub.errors import InvalidPayload
 from woohub.reconcile.request import RunRequest
 
 
-def test_what_does_not_fit_one_run_is_gone_on_with_in_the_next() -> None:
-    fixture = a_fixture()
+def test_later_runs_continue_where_a_run_ran_out_of_time() -> None:
+    fixture = deployed_fixture()
     made = []
     for _ in range(1200):
         fixture.pass_time(1)
@@ -20,17 +20,17 @@ def test_what_does_not_fit_one_run_is_gone_on_with_in_the_next() -> None:
     before = len(fixture.shop.requests)
     first = fixture.run(50)
 
-    runs = 1 + fixture.run_to_the_end(50)
+    runs = 1 + fixture.run_until_complete(50)
 
     assert first.stopped.startswith("out of time")
     assert runs > 2
     assert set(fixture.queued()) == {f"order.swept order:{number}" for number in made}
     pages = [url for _, url, _ in fixture.shop.requests[before:] if "/orders?" in url and "status=any" in url]
-    assert len(pages) < 20  # it takes twelve: no run began anew
+    assert len(pages) < 20  # twelve are needed: no run started again
 
 
-def test_no_run_takes_longer_than_its_share_of_the_time() -> None:
-    fixture = a_fixture()
+def test_a_run_with_100_s_ends_after_at_most_80_s() -> None:
+    fixture = deployed_fixture()
     for _ in range(500):
         fixture.shop.place()
     fixture.shop.latency_ms = 7000
@@ -41,21 +41,21 @@ def test_no_run_takes_longer_than_its_share_of_the_time() -> None:
     assert 60 < fixture.clock.now - began <= 80
 
 
-def test_a_second_with_more_orders_than_one_run_can_read_is_got_through() -> None:
-    """An import, or a status set for all orders at once."""
-    fixture = a_fixture()
+def test_1500_orders_of_one_second_are_queued_over_several_runs() -> None:
+    """As after an import, or a status that was set for all orders at once."""
+    fixture = deployed_fixture()
     made = [fixture.shop.place() for _ in range(1500)]
     fixture.pass_time(1)
     made.append(fixture.shop.place())
     fixture.shop.latency_ms = 3000
 
-    fixture.run_to_the_end(50)
+    fixture.run_until_complete(50)
 
     assert set(fixture.queued()) == {f"order.swept order:{number}" for number in made}
 
 
-def test_an_import_of_accounts_is_left_to_a_scan() -> None:
-    fixture = a_fixture()
+def test_1500_imported_accounts_with_old_dates_are_all_queued() -> None:
+    fixture = deployed_fixture()
     made = [fixture.shop.register() for _ in range(1500)]
     for number in made:
         fixture.shop.customers[number].created = fixture.shop.customers[number].modified = (
@@ -63,13 +63,13 @@ def test_an_import_of_accounts_is_left_to_a_scan() -> None:
         )
     fixture.shop.latency_ms = 3000
 
-    fixture.run_to_the_end(100)
+    fixture.run_until_complete(100)
 
     assert set(fixture.queued()) == {f"customer.swept customer:{number}" for number in made}
 
 
-def test_a_store_that_is_down_is_counted_and_left_alone() -> None:
-    fixture = a_fixture()
+def test_a_store_that_is_down_is_counted_and_gets_a_single_request() -> None:
+    fixture = deployed_fixture()
     fixture.shop.place()
     fixture.shop.faults.add(InjectedFault(status=503, body="html", retry_after="3600"))
     before = len(fixture.shop.requests)
@@ -81,14 +81,14 @@ def test_a_store_that_is_down_is_counted_and_left_alone() -> None:
     assert len(fixture.shop.requests) - before == 1
 
 
-def test_a_store_that_refuses_the_key_is_reported_with_what_to_do() -> None:
-    fixture = a_fixture()
+def test_a_store_that_rejects_the_key_fails_the_run_with_instructions() -> None:
+    fixture = deployed_fixture()
     fixture.shop.keys.clear()
 
     report = fixture.run()
 
     assert "Check consumer key and secret" in report.stopped
-    assert fixture.metrics["SweepFailed"] == 2  # webhooks cannot be seen, orders cannot be read
+    assert fixture.metrics["SweepFailed"] == 2  # neither webhooks nor orders can be read
 
 
 @pytest.mark.parametrize(
@@ -99,23 +99,23 @@ def test_a_store_that_refuses_the_key_is_reported_with_what_to_do() -> None:
         ({"deleted": "everything"}, "deleted"),
     ],
 )
-def test_an_event_that_cannot_be_is_refused(event: dict[str, str], problem: str) -> None:
+def test_an_invalid_reconcile_event_is_rejected(event: dict[str, str], problem: str) -> None:
     with pytest.raises(InvalidPayload, match=problem):
         RunRequest.from_event(event)
 
 
-def test_a_schedules_event_asks_for_nothing() -> None:
+def test_a_scheduled_event_gives_the_default_request() -> None:
     scheduled = {"version": "0", "source": "aws.events", "detail-type": "Scheduled Event", "detail": {}}
 
     assert RunRequest.from_event(scheduled) == RunRequest()
 
 
-def test_since_reads_everything_changed_from_then_on_once_more() -> None:
-    fixture = a_fixture()
+def test_a_run_with_since_queues_every_later_change_again() -> None:
+    fixture = deployed_fixture()
     order, account = fixture.shop.place(), fixture.shop.register()
     fixture.shop.run_webhooks()
     fixture.pass_time(30 * DAY)
-    fixture.run_to_the_end()
+    fixture.run_until_complete()
     fixture.sqs.messages.clear()
 
     fixture.run(since="2026-11-23T17:50:00-05:00")
@@ -123,25 +123,25 @@ def test_since_reads_everything_changed_from_then_on_once_more() -> None:
     assert set(fixture.queued()) == {f"order.swept order:{order}", f"customer.swept customer:{account}"}
 
 
-def test_since_outlives_a_run_that_is_too_short() -> None:
-    fixture = a_fixture()
+def test_later_runs_continue_a_run_with_since_that_ran_out_of_time() -> None:
+    fixture = deployed_fixture()
     made = []
     for _ in range(600):
         fixture.pass_time(1)
         made.append(fixture.shop.place())
-    fixture.run_to_the_end()
+    fixture.run_until_complete()
     fixture.sqs.messages.clear()
     fixture.pass_time(DAY)
     fixture.shop.latency_ms = 3000
 
     fixture.run(20, since="2026-11-23T22:00:00")
-    fixture.run_to_the_end(50)
+    fixture.run_until_complete(50)
 
     assert {f"order.swept order:{number}" for number in made} <= set(fixture.queued())
 
 
-def test_since_never_skips_what_is_still_to_be_read() -> None:
-    fixture = a_fixture()
+def test_a_run_with_since_does_not_skip_unread_orders_before_that_date() -> None:
+    fixture = deployed_fixture()
     number = fixture.shop.place()
     fixture.pass_time(DAY)
 

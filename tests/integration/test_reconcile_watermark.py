@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.support.reconcile import DAY, QUARTER, ReconcileFixture, a_fixture
+from tests.support.reconcile import DAY, QUARTER, ReconcileFixture, deployed_fixture
 from woohub.delivery.messages import flat_attributes, from_sqs
 from woohub.reconcile.watermark import text
 
 
-def test_the_first_run_begins_at_the_deployment() -> None:
+def test_the_first_run_queues_only_what_changed_since_the_deployment() -> None:
     fixture = ReconcileFixture()
     fixture.shop.place(created=fixture.clock.now - 3 * DAY)
     fixture.shop.register()
@@ -23,7 +23,7 @@ def test_the_first_run_begins_at_the_deployment() -> None:
     order, account = fixture.shop.place(), fixture.shop.register()
     fixture.pass_time(QUARTER)
 
-    fixture.run()  # makes the webhooks too: what they could not tell of accounts is scanned
+    fixture.run()  # creates the webhooks too, so that accounts from before are scanned
 
     assert sorted(set(fixture.queued()), reverse=True) == [
         f"order.swept order:{order}",
@@ -31,8 +31,8 @@ def test_the_first_run_begins_at_the_deployment() -> None:
     ]
 
 
-def test_it_stands_at_the_newest_date_seen_and_not_at_the_clock() -> None:
-    fixture = a_fixture()
+def test_the_watermark_is_the_newest_date_read_and_not_the_clocks_time() -> None:
+    fixture = deployed_fixture()
     fixture.shop.place()
     fixture.pass_time(QUARTER)
 
@@ -41,8 +41,8 @@ def test_it_stands_at_the_newest_date_seen_and_not_at_the_clock() -> None:
     assert fixture.mark.orders.moment == "2026-11-23T22:55:00"
 
 
-def test_it_does_not_slip_back_while_nothing_happens() -> None:
-    fixture = a_fixture()
+def test_the_watermark_does_not_move_back_in_a_quiet_shop() -> None:
+    fixture = deployed_fixture()
     number = fixture.shop.place()
     fixture.run()
     before = fixture.mark.orders
@@ -55,8 +55,8 @@ def test_it_does_not_slip_back_while_nothing_happens() -> None:
     assert fixture.mark.orders.moment == before.moment
 
 
-def test_an_order_dated_in_the_future_does_not_take_it_along() -> None:
-    fixture = a_fixture()
+def test_an_order_dated_in_the_future_does_not_move_the_watermark_past_later_orders() -> None:
+    fixture = deployed_fixture()
     fixture.shop.place(modified=fixture.clock.now + 30 * DAY)
     fixture.run()
     fixture.sqs.messages.clear()
@@ -70,8 +70,8 @@ def test_an_order_dated_in_the_future_does_not_take_it_along() -> None:
 
 
 @pytest.mark.parametrize(("ahead_s", "expected_s"), [(0, 0), (30, 0), (600, 600), (-600, 0)])
-def test_what_is_read_says_how_far_the_stores_clock_was_ahead(ahead_s: int, expected_s: int) -> None:
-    fixture = a_fixture()
+def test_a_swept_message_carries_how_far_the_stores_clock_is_ahead(ahead_s: int, expected_s: int) -> None:
+    fixture = deployed_fixture()
     fixture.shop.clock = lambda: fixture.clock.now + ahead_s
     fixture.run()
     fixture.shop.place()
@@ -83,19 +83,19 @@ def test_what_is_read_says_how_far_the_stores_clock_was_ahead(ahead_s: int, expe
     assert read.ahead_s == pytest.approx(expected_s, abs=1)
 
 
-def test_what_becomes_visible_late_is_found() -> None:
-    fixture = a_fixture()
+def test_an_order_that_becomes_visible_late_is_queued() -> None:
+    fixture = deployed_fixture()
     fixture.shop.place()
     fixture.run()
-    late = fixture.shop.place(created=fixture.clock.now - 300)  # dated before, there only now
+    late = fixture.shop.place(created=fixture.clock.now - 300)  # dated in the past, visible only now
 
     fixture.run()
 
     assert f"order.swept order:{late}" in fixture.queued()
 
 
-def test_a_quiet_shop_is_not_queued_again_and_again() -> None:
-    fixture = a_fixture()
+def test_later_runs_queue_nothing_in_a_quiet_shop() -> None:
+    fixture = deployed_fixture()
     fixture.shop.place()
     fixture.pass_time(QUARTER)
     fixture.run()
@@ -108,8 +108,8 @@ def test_a_quiet_shop_is_not_queued_again_and_again() -> None:
     assert fixture.queued() == []
 
 
-def test_a_shop_whose_clock_is_far_behind_loses_nothing() -> None:
-    fixture = a_fixture()
+def test_every_order_of_a_shop_whose_clock_is_two_hours_behind_is_queued() -> None:
+    fixture = deployed_fixture()
     fixture.shop.clock = lambda: fixture.clock.now - 7200
     fixture.run(since="2026-11-23T00:00:00")
     made = []
@@ -122,8 +122,8 @@ def test_a_shop_whose_clock_is_far_behind_loses_nothing() -> None:
     assert set(fixture.queued()) == {f"order.swept order:{number}" for number in made}
 
 
-def test_what_becomes_visible_late_is_found_in_a_shop_whose_clock_is_behind() -> None:
-    fixture = a_fixture()
+def test_an_order_that_becomes_visible_late_is_queued_when_the_shops_clock_is_behind() -> None:
+    fixture = deployed_fixture()
     fixture.shop.clock = lambda: fixture.clock.now - 1200
     fixture.run(since="2026-11-23T00:00:00")
     fixture.shop.place()
@@ -135,8 +135,8 @@ def test_what_becomes_visible_late_is_found_in_a_shop_whose_clock_is_behind() ->
     assert f"order.swept order:{late}" in fixture.queued()
 
 
-def test_when_the_queue_does_not_take_a_page_the_next_run_brings_it() -> None:
-    fixture = a_fixture()
+def test_a_page_that_the_queue_rejects_is_queued_by_the_next_run() -> None:
+    fixture = deployed_fixture()
     made = [fixture.shop.place() for _ in range(30)]
     fixture.sqs.refuse = 1
 
@@ -148,8 +148,8 @@ def test_when_the_queue_does_not_take_a_page_the_next_run_brings_it() -> None:
     assert set(fixture.queued()) == {f"order.swept order:{number}" for number in made}
 
 
-def test_single_messages_the_queue_does_not_take_are_sent_again() -> None:
-    fixture = a_fixture()
+def test_messages_that_the_queue_rejects_are_sent_again_in_the_same_run() -> None:
+    fixture = deployed_fixture()
     made = [fixture.shop.place() for _ in range(5)]
     fixture.sqs.refuse_entries = 3
 
@@ -159,8 +159,8 @@ def test_single_messages_the_queue_does_not_take_are_sent_again() -> None:
 
 
 @pytest.mark.parametrize("crash", range(1, 6))
-def test_a_crash_at_any_write_of_the_watermark_loses_nothing(crash: int) -> None:
-    fixture = a_fixture()
+def test_a_crash_at_any_write_of_the_watermark_loses_no_order_and_no_account(crash: int) -> None:
+    fixture = deployed_fixture()
     made = []
     for _ in range(250):
         fixture.pass_time(1)
@@ -169,12 +169,12 @@ def test_a_crash_at_any_write_of_the_watermark_loses_nothing(crash: int) -> None
     account = fixture.shop.register()
     writes = 0
 
-    def put(**asked: Any) -> Any:
+    def put(**requested: Any) -> Any:
         nonlocal writes
         writes += 1
         if writes == crash:
             raise ClientError({"Error": {"Code": "InternalServerError", "Message": ""}}, "PutParameter")
-        return fixture.ssm.__class__.put_parameter(fixture.ssm, **asked)
+        return fixture.ssm.__class__.put_parameter(fixture.ssm, **requested)
 
     fixture.ssm.put_parameter = put  # type: ignore[method-assign]
     with pytest.raises(ClientError):
@@ -186,8 +186,8 @@ def test_a_crash_at_any_write_of_the_watermark_loses_nothing(crash: int) -> None
 
 
 @pytest.mark.parametrize("stored", ['{"orders": "yesterday"}', "not JSON", "[]"])
-def test_a_watermark_that_cannot_be_read_ends_the_run_with_what_to_do_and_is_no_new_beginning(stored: str) -> None:
-    fixture = a_fixture()
+def test_an_unreadable_watermark_fails_the_run_with_instructions_and_is_kept(stored: str) -> None:
+    fixture = deployed_fixture()
     fixture.ssm.value, fixture.metrics = stored, {}
     fixture.shop.place()
 
@@ -199,8 +199,8 @@ def test_a_watermark_that_cannot_be_read_ends_the_run_with_what_to_do_and_is_no_
     assert "get-parameter-history --name /stack/watermark" in fixture.logged("watermark_unreadable")[0]["to_do"]
 
 
-def test_a_wrong_date_in_the_watermark_is_named_by_its_place() -> None:
-    fixture = a_fixture()
+def test_a_wrong_date_in_the_watermark_is_reported_with_its_path() -> None:
+    fixture = deployed_fixture()
     stored = json.loads(fixture.ssm.value)
     stored["orders"]["resume"] = {"moment": "soon", "offset": 3}
     fixture.ssm.value = json.dumps(stored)
@@ -208,8 +208,8 @@ def test_a_wrong_date_in_the_watermark_is_named_by_its_place() -> None:
     assert "orders.resume" in fixture.run().failed["watermark"]
 
 
-def test_an_order_with_an_odd_date_at_the_end_of_a_page_hides_no_other() -> None:
-    fixture = a_fixture()
+def test_an_order_with_a_wrong_date_at_the_end_of_a_page_hides_no_other_order() -> None:
+    fixture = deployed_fixture()
     made = []
     for _ in range(150):
         made.append(fixture.shop.place())
@@ -226,8 +226,8 @@ def test_an_order_with_an_odd_date_at_the_end_of_a_page_hides_no_other() -> None
     assert {f"order.swept order:{number}" for number in made} <= set(fixture.queued())
 
 
-def test_people_may_edit_it_with_a_zone() -> None:
-    fixture = a_fixture()
+def test_a_watermark_edited_with_a_time_zone_is_read_as_utc() -> None:
+    fixture = deployed_fixture()
     fixture.ssm.value = fixture.ssm.value.replace(
         '"moment":"2026-11-23T22:40:00"', '"moment":"2026-11-23T17:00:00-05:00"'
     )
@@ -236,8 +236,8 @@ def test_people_may_edit_it_with_a_zone() -> None:
     assert fixture.mark.orders.moment == "2026-11-23T22:00:00"
 
 
-def test_the_orders_and_accounts_of_another_store_are_read_though_their_ids_are_smaller() -> None:
-    fixture = a_fixture()
+def test_another_store_is_read_although_its_ids_are_below_the_watermark() -> None:
+    fixture = deployed_fixture()
     fixture.pass_time(QUARTER)
     fixture.run()
     fixture.ssm.value = text(replace(fixture.mark, accounts=50_000, site="old.example"))

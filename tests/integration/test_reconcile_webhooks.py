@@ -5,22 +5,22 @@ from __future__ import annotations
 import pytest
 
 from simulators.woocommerce import InjectedFault
-from tests.support.reconcile import QUARTER, WEBHOOK_URL, ReconcileFixture, a_fixture
+from tests.support.reconcile import QUARTER, WEBHOOK_URL, ReconcileFixture, deployed_fixture
 from woohub.store.webhooks import TOPICS
 
 
-def test_healthy_webhooks_are_left_alone() -> None:
-    fixture = a_fixture()
+def test_healthy_webhooks_are_not_changed() -> None:
+    fixture = deployed_fixture()
 
     assert fixture.run().webhooks == []
     assert "WebhookDisabled" not in fixture.metrics
     assert all(method == "GET" for method, _, _ in fixture.shop.requests)
 
 
-def test_a_disabled_webhook_is_made_active_and_reported() -> None:
-    fixture = a_fixture()
+def test_a_disabled_webhook_is_repaired_and_counted() -> None:
+    fixture = deployed_fixture()
     webhook = fixture.shop.hooks.webhooks[2]
-    webhook.status, webhook.secret = "disabled", "a secret somebody mistyped"
+    webhook.status, webhook.secret = "disabled", "a mistyped secret"
 
     report = fixture.run()
 
@@ -30,8 +30,8 @@ def test_a_disabled_webhook_is_made_active_and_reported() -> None:
     assert "the first failure after this disables it again" in fixture.logged("webhook")[0]["note"]
 
 
-def test_a_missing_webhook_is_made() -> None:
-    fixture = a_fixture()
+def test_a_missing_webhook_is_created() -> None:
+    fixture = deployed_fixture()
     del fixture.shop.hooks.webhooks[4]
 
     assert fixture.run().webhooks == ["missing order.restored: repaired"]
@@ -41,8 +41,8 @@ def test_a_missing_webhook_is_made() -> None:
     assert fixture.run().webhooks == []
 
 
-def test_a_missing_webhook_is_only_reported_where_that_is_set() -> None:
-    fixture = a_fixture(may_create=False)
+def test_a_missing_webhook_is_only_reported_when_creation_is_switched_off() -> None:
+    fixture = deployed_fixture(may_create=False)
     del fixture.shop.hooks.webhooks[4]
 
     assert fixture.run().webhooks == ["missing order.restored: left as it is"]
@@ -50,8 +50,8 @@ def test_a_missing_webhook_is_only_reported_where_that_is_set() -> None:
     assert len(fixture.shop.hooks.webhooks) == 6
 
 
-def test_a_webhook_that_somebody_paused_stays_so_and_is_reported() -> None:
-    fixture = a_fixture()
+def test_a_paused_webhook_stays_paused_and_is_reported() -> None:
+    fixture = deployed_fixture()
     fixture.shop.hooks.webhooks[1].status = "paused"
 
     assert fixture.run().webhooks == ["paused order.created: left as it is"]
@@ -59,7 +59,7 @@ def test_a_webhook_that_somebody_paused_stays_so_and_is_reported() -> None:
     assert fixture.metrics["WebhookDisabled"] == 1
 
 
-def test_a_webhook_of_ours_with_another_address_is_set_right_and_that_of_another_stack_is_not() -> None:
+def test_a_wrong_url_is_repaired_in_the_webhooks_of_this_stack_only() -> None:
     fixture = ReconcileFixture()
     for stack, url in (("stack", "https://old.test/hook"), ("staging", "https://staging.test/hook")):
         for topic in TOPICS:
@@ -71,25 +71,25 @@ def test_a_webhook_of_ours_with_another_address_is_set_right_and_that_of_another
     assert urls == [WEBHOOK_URL] * 7 + ["https://staging.test/hook"] * 7
 
 
-def test_a_webhook_whose_topic_was_changed_is_set_right() -> None:
+def test_a_changed_topic_of_a_webhook_is_repaired() -> None:
     fixture = ReconcileFixture()
-    fixture.run()  # makes them
+    fixture.run()  # creates the webhooks
     fixture.shop.hooks.webhooks[1].topic = "product.created"
 
     assert fixture.run().webhooks == ["wrong_topic order.created: repaired"]
     assert fixture.shop.hooks.webhooks[1].topic == "order.created"
 
 
-def test_a_second_webhook_for_the_same_is_reported_without_an_alarm() -> None:
-    fixture = a_fixture()
+def test_a_duplicate_webhook_is_reported_and_not_counted_as_disabled() -> None:
+    fixture = deployed_fixture()
     fixture.shop.hooks.create(name="by hand", topic="order.created", delivery_url=WEBHOOK_URL, secret="lab-secret")
 
     assert fixture.run().webhooks == ["duplicate order.created: left as it is"]
     assert "WebhookDisabled" not in fixture.metrics
 
 
-def test_customers_changed_while_their_webhook_was_disabled_are_looked_for_at_once() -> None:
-    fixture = a_fixture()
+def test_customers_changed_while_their_webhook_was_disabled_are_queued_by_the_next_run() -> None:
+    fixture = deployed_fixture()
     number = fixture.shop.register()
     fixture.run()
     fixture.sqs.messages.clear()
@@ -102,10 +102,10 @@ def test_customers_changed_while_their_webhook_was_disabled_are_looked_for_at_on
     assert f"customer.swept customer:{number}" in fixture.queued()
 
 
-def test_a_webhook_disabled_again_in_every_run_does_not_keep_a_scan_from_its_end() -> None:
-    fixture = a_fixture()
+def test_a_scan_completes_although_the_webhook_is_disabled_before_every_run() -> None:
+    fixture = deployed_fixture()
     made = [fixture.shop.register() for _ in range(900)]
-    fixture.run_to_the_end()
+    fixture.run_until_complete()
     fixture.sqs.messages.clear()
     fixture.shop.latency_ms = 3000
 
@@ -117,8 +117,8 @@ def test_a_webhook_disabled_again_in_every_run_does_not_keep_a_scan_from_its_end
     assert set(fixture.queued()) == {f"customer.swept customer:{number}" for number in made}
 
 
-def test_a_key_that_may_only_read_still_sweeps() -> None:
-    fixture = a_fixture()
+def test_a_run_with_a_read_only_key_queues_orders_and_reports_the_webhook() -> None:
+    fixture = deployed_fixture()
     key = next(iter(fixture.shop.keys))
     fixture.shop.keys[key] = (fixture.shop.keys[key][0], "read")
     fixture.shop.hooks.webhooks[1].status = "disabled"
@@ -132,8 +132,8 @@ def test_a_key_that_may_only_read_still_sweeps() -> None:
 
 
 @pytest.mark.parametrize("closed", ["GET", "PUT"])
-def test_where_a_firewall_lets_nobody_at_the_webhooks_orders_are_swept_all_the_same(closed: str) -> None:
-    fixture = a_fixture()
+def test_orders_are_queued_when_a_firewall_blocks_the_webhooks_route(closed: str) -> None:
+    fixture = deployed_fixture()
     fixture.shop.faults.add(InjectedFault(status=405, body="html", method=closed, path="/webhooks"))
     fixture.shop.hooks.webhooks[1].status = "disabled"
     number = fixture.shop.place()
@@ -144,7 +144,7 @@ def test_where_a_firewall_lets_nobody_at_the_webhooks_orders_are_swept_all_the_s
     assert f"order.swept order:{number}" in fixture.queued()
 
 
-def test_without_an_address_webhooks_are_not_looked_after() -> None:
+def test_a_run_without_webhook_url_creates_no_webhooks() -> None:
     fixture = ReconcileFixture()
     fixture.webhook_url = ""
 

@@ -1,4 +1,4 @@
-"""`make check`'s static scanner, with the project's waivers: it still sees what it must in the expanded template."""
+"""The static scanner of `make check` finds flaws in the expanded template, despite the project's waivers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def scanned(folder: Path) -> dict[str, set[str]]:
     """The failed checks of each file of a folder, by its stem; nothing is waived."""
     answer = subprocess.run(  # noqa: S603
         [SCANNER, "--directory", folder, "--framework", "cloudformation", "--output", "json", "--skip-download"],
-        cwd=folder,  # where no configuration lies
+        cwd=folder,  # a folder without a configuration
         capture_output=True,
         text=True,
         check=False,
@@ -44,7 +44,7 @@ def scanned(folder: Path) -> dict[str, set[str]]:
 
 
 def expand(text: str, folder: Path, name: str) -> None:
-    """Put into the folder what `make check` scans: what CloudFormation makes of a template."""
+    """Write the template as CloudFormation expands it, which is what `make check` scans, into the folder."""
     source = folder.parent / f"{folder.name}-{name}.yaml"
     source.write_text(text, encoding="utf-8")
     command = [str(ROOT / ".venv-sam" / "bin" / "python"), "tools/generators/expanded.py", str(source)]
@@ -54,7 +54,7 @@ def expand(text: str, folder: Path, name: str) -> None:
 
 @pytest.fixture(scope="module")
 def flaws(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
-    """What is found in the template as it is, and with all the flaws planted."""
+    """The failed checks of the template as it is, and with all flaws planted."""
     folder, text = tmp_path_factory.mktemp("planted"), TEMPLATE.read_text(encoding="utf-8")
     expand(text, folder, "template")
     for change in PLANTED.values():
@@ -64,22 +64,22 @@ def flaws(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
 
 
 @pytest.mark.parametrize("flaw", PLANTED)
-def test_a_planted_flaw_is_found(flaw: str, flaws: dict[str, set[str]]) -> None:
-    """And only because it is planted, as the next test shows."""
+def test_the_scanner_finds_a_planted_flaw(flaw: str, flaws: dict[str, set[str]]) -> None:
+    """The next test shows that the template itself does not have the flaw."""
     assert flaw in flaws["planted"] - WAIVED
 
 
-def test_nothing_but_what_is_waived_is_found_and_every_waiver_is_needed(flaws: dict[str, set[str]]) -> None:
+def test_the_template_fails_exactly_the_waived_checks(flaws: dict[str, set[str]]) -> None:
     assert flaws["template"] == WAIVED
 
 
-def test_the_configuration_leaves_nothing_out_but_the_waived_checks() -> None:
+def test_the_scanners_configuration_skips_only_the_waived_checks() -> None:
     options = yaml.safe_load(CONFIGURATION.read_text(encoding="utf-8"))
 
     assert set(options.pop("skip-check")) == WAIVED
     assert options == {"framework": ["cloudformation"], "compact": True, "quiet": True, "skip-download": True}
 
 
-def test_every_waiver_has_its_reason() -> None:
+def test_every_waiver_has_a_reason_of_at_least_five_words() -> None:
     assert len(WAIVERS) == CONFIGURATION.read_text(encoding="utf-8").count("- CKV")
     assert [check for check, reason in WAIVERS if len(reason.split()) < 5] == []

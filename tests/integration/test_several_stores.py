@@ -1,4 +1,4 @@
-"""The engine with several stores of one stack, which share people."""
+"""The engine with several stores in one stack, which share customers."""
 
 from __future__ import annotations
 
@@ -23,45 +23,47 @@ from woohub_cli.set_up.provision import provision
 JANE = "jane.doe@example.com"
 
 
-def of(store: str, topic: str, body: dict[str, Any], after_s: float = 0) -> Message:
-    """A message of a store; "" is the first."""
+def store_message(store: str, topic: str, body: dict[str, Any], after_s: float = 0) -> Message:
+    """A message of a store; "" is the first store."""
     sent = replace(delivery(topic, body, after_s), store=store)
     return Message(f"{store}/{topic}/{body['id']}/{after_s}", sent)
 
 
 @pytest.fixture
 def engine() -> EngineFixture:
-    """Of a stack with three stores, set up."""
-    of_stores = mappings("second", "third")
-    engine = EngineFixture(kinds=kinds_of_stores(of_stores))
+    """The engine of a stack with three stores, whose portal is set up."""
+    mapping_by_store = mappings("second", "third")
+    engine = EngineFixture(kinds=kinds_of_stores(mapping_by_store))
     engine.timer.start(600)
-    for mapping in of_stores.values():
+    for mapping in mapping_by_store.values():
         list(provision(engine.hubspot, mapping, dry_run=False))
     engine.calls.clear()
     return engine
 
 
-def test_orders_of_the_same_number_are_deals_of_their_own(engine: EngineFixture) -> None:
-    engine.deliver(*(of(store, "order.created", order(12, total=f"{store.count('')}.00")) for store in ("", "second")))
+def test_orders_of_two_stores_with_the_same_id_make_two_deals(engine: EngineFixture) -> None:
+    engine.deliver(
+        *(store_message(store, "order.created", order(12, total=f"{store.count('')}.00")) for store in ("", "second"))
+    )
 
     amounts = {deal["woocommerce_order_id"]: deal["amount"] for deal in engine.deals}
     assert amounts == {"12": "1.00", "second-12": "7.00"}
 
 
-def test_a_status_of_one_stores_order_leaves_another_stores_alone(engine: EngineFixture) -> None:
-    engine.deliver(of("", "order.created", order(12)), of("second", "order.created", order(12)))
+def test_trashing_one_stores_order_keeps_the_stage_of_the_other_stores_order(engine: EngineFixture) -> None:
+    engine.deliver(store_message("", "order.created", order(12)), store_message("second", "order.created", order(12)))
 
-    engine.deliver(of("second", "order.deleted", {"id": 12}, 60))
+    engine.deliver(store_message("second", "order.deleted", {"id": 12}, 60))
 
     stages = {deal["woocommerce_order_id"]: deal["dealstage"] for deal in engine.deals}
     assert stages == {"12": "newly_created_order", "second-12": "cancelled"}
 
 
-def test_a_customer_of_three_stores_is_one_contact_with_three_numbers(engine: EngineFixture) -> None:
+def test_a_customer_of_three_stores_is_one_contact_with_three_customer_ids(engine: EngineFixture) -> None:
     engine.deliver(
-        of("", "order.created", order(12, customer_id=5)),
-        of("second", "order.created", order(12, customer_id=6), 1),
-        of("third", "customer.created", customer(7), 2),
+        store_message("", "order.created", order(12, customer_id=5)),
+        store_message("second", "order.created", order(12, customer_id=6), 1),
+        store_message("third", "customer.created", customer(7), 2),
     )
 
     numbers = [f"woocommerce_customer_id{suffix}" for suffix in ("", "_second", "_third")]
@@ -90,22 +92,24 @@ ORDERS, NO_ORDERS, NO_DEALS, ITEMS = (
         ),
     ],
 )
-def test_each_store_makes_the_objects_of_its_own_mapping(first: str, second: str, made: str) -> None:
+def test_each_store_writes_the_objects_of_its_own_mapping(first: str, second: str, made: str) -> None:
     stored = {"mapping.toml": first, "stores.json": '{"stores": {"second": {}}}', "stores/second/mapping.toml": second}
-    of_stores = parse({key: StoredObject(key, text.encode()) for key, text in stored.items()}).mappings
-    engine = EngineFixture(kinds=kinds_of_stores(of_stores))
+    mapping_by_store = parse({key: StoredObject(key, text.encode()) for key, text in stored.items()}).mappings
+    engine = EngineFixture(kinds=kinds_of_stores(mapping_by_store))
     engine.timer.start(600)
-    for mapping in of_stores.values():
+    for mapping in mapping_by_store.values():
         assert not [step for step in provision(engine.hubspot, mapping, dry_run=False) if step.outcome == "failed"]
 
     body = order_of(12, [item(1)])
-    assert engine.verdicts(of("", "order.created", body), of("second", "order.created", body)) == ["done", "done"]
+    assert engine.verdicts(
+        store_message("", "order.created", body), store_message("second", "order.created", body)
+    ) == ["done", "done"]
 
     assert sorted(records_of_orders(engine)) == sorted(made.split(", "))
 
 
 def records_of_orders(engine: EngineFixture) -> list[str]:
-    """The deals and orders by key, each with how many line items it has."""
+    """Kind and key of the deals and orders, with their number of line items."""
     state = engine.portal.state()
     rows = [(kind, row) for kind in ("deal", "order") for row in state[f"{kind}s"]]
     items = [f" with {len(row['line_items'])} item" if row["line_items"] else "" for _, row in rows]
@@ -114,10 +118,10 @@ def records_of_orders(engine: EngineFixture) -> list[str]:
 
 
 @pytest.mark.parametrize("batches", ["one", "two"])
-def test_the_newest_order_says_where_a_customer_of_two_stores_lives(engine: EngineFixture, batches: str) -> None:
+def test_a_contact_of_two_stores_has_the_city_of_the_newest_order(engine: EngineFixture, batches: str) -> None:
     dates = {"date_created_gmt": "2026-11-23T22:50:00", "date_modified_gmt": "2026-11-23T22:50:00"}
-    newer = of("second", "order.created", order(3, billing={"city": "Lyon"}, **dates), 600)
-    older = of("", "order.updated", order(12, billing={"city": "Berlin"}), 660)
+    newer = store_message("second", "order.created", order(3, billing={"city": "Lyon"}, **dates), 600)
+    older = store_message("", "order.updated", order(12, billing={"city": "Berlin"}), 660)
 
     for batch in [[newer, older]] if batches == "one" else [[newer], [older]]:
         engine.deliver(*batch)
@@ -125,11 +129,11 @@ def test_the_newest_order_says_where_a_customer_of_two_stores_lives(engine: Engi
     assert engine.contact(JANE)["city"] == "Lyon"
 
 
-def test_a_batch_of_three_stores_costs_the_calls_of_one(engine: EngineFixture) -> None:
+def test_a_batch_of_three_stores_takes_four_calls(engine: EngineFixture) -> None:
     stores = ("", "second", "third")
     engine.deliver(
         *(
-            of(store, "order.created", order(n, billing={"email": f"p{n}@x.org"}))
+            store_message(store, "order.created", order(n, billing={"email": f"p{n}@x.org"}))
             for n in range(1, 5)
             for store in stores
         )
@@ -139,44 +143,49 @@ def test_a_batch_of_three_stores_costs_the_calls_of_one(engine: EngineFixture) -
     assert (len(engine.deals), len(engine.contacts), len(calls)) == (12, 4, 4)
 
 
-def test_a_message_of_an_unknown_store_waits_and_writes_nothing(engine: EngineFixture) -> None:
-    (outcome,) = engine.deliver(of("fourth", "order.created", order(12)))
+def test_a_message_of_an_unknown_store_is_retried_without_a_write(engine: EngineFixture) -> None:
+    (outcome,) = engine.deliver(store_message("fourth", "order.created", order(12)))
 
     assert (outcome.verdict, outcome.facts()["error"], outcome.facts()["store"]) == ("retry", "StoreUnknown", "fourth")
     assert engine.deals == []
 
 
-def test_the_first_message_of_a_new_store_fills_the_property_that_was_made_for_it() -> None:
+def test_the_first_message_of_a_new_store_fills_its_new_customer_id_property() -> None:
     engine = EngineFixture(kinds=kinds_of_stores(mappings()))
-    engine.deliver(of("", "customer.created", customer(5)))
+    engine.deliver(store_message("", "customer.created", customer(5)))
     list(provision(engine.hubspot, mappings("second")["second"], dry_run=False))
 
     engine.kinds = kinds_of_stores(mappings("second"))
-    engine.deliver(of("second", "customer.created", customer(6)))
+    engine.deliver(store_message("second", "customer.created", customer(6)))
 
     assert engine.contact(JANE)["woocommerce_customer_id_second"] == "6"
 
 
-def test_a_property_that_nobody_has_made_is_looked_for_once() -> None:
+def test_a_missing_customer_id_property_is_looked_up_once() -> None:
     engine = EngineFixture(kinds=kinds_of_stores(mappings()))
-    engine.deliver(of("", "customer.created", customer(5)))
+    engine.deliver(store_message("", "customer.created", customer(5)))
     engine.calls.clear()
 
     engine.kinds = kinds_of_stores(mappings("second"))
     for number in range(6, 10):
-        engine.deliver(of("second", "customer.created", customer(number)))
+        engine.deliver(store_message("second", "customer.created", customer(number)))
 
     assert [call.path for call in engine.calls if "properties" in call.path] == ["/crm/properties/2026-09/contacts"]
 
 
-def test_a_stack_with_one_store_makes_the_calls_it_always_made() -> None:
+def test_a_stack_with_one_store_sends_the_same_requests_as_a_single_mapping() -> None:
     batches = [
-        [of("", "order.created", order(n, customer_id=n)) for n in range(1, 40)],
+        [store_message("", "order.created", order(n, customer_id=n)) for n in range(1, 40)],
         [
-            of("", "order.updated", order(n, status="completed", date_modified_gmt="2026-11-23T23:00:00"), 1200)
+            store_message(
+                "", "order.updated", order(n, status="completed", date_modified_gmt="2026-11-23T23:00:00"), 1200
+            )
             for n in range(1, 40)
         ],
-        [of("", "customer.updated", customer(1, first_name="Joan"), 1300), of("", "order.deleted", {"id": 4}, 1400)],
+        [
+            store_message("", "customer.updated", customer(1, first_name="Joan"), 1300),
+            store_message("", "order.deleted", {"id": 4}, 1400),
+        ],
     ]
     bodies = []
     for kinds in (record_kinds(FIELDS), kinds_of_stores(mappings())):
@@ -190,7 +199,7 @@ def test_a_stack_with_one_store_makes_the_calls_it_always_made() -> None:
 
 
 def record_requests(engine: EngineFixture) -> list[tuple[Any, ...]]:
-    """What the engine's client sends from now on."""
+    """A list that records what the engine's client sends from now on."""
     sent = list[tuple[Any, ...]]()
     http: Any = engine.hubspot.caller.http
     request = http.request
@@ -203,11 +212,8 @@ def record_requests(engine: EngineFixture) -> list[tuple[Any, ...]]:
     return sent
 
 
-# The consumer
-
-
 @mock_aws
-def test_a_message_of_a_store_that_stays_unknown_becomes_a_dead_letter_with_advice() -> None:
+def test_a_message_of_a_store_that_stays_unknown_becomes_a_dead_letter_with_instructions() -> None:
     consumer = ConsumerFixture(EngineFixture(kinds=kinds_of_stores(mappings("second"))))
     sent = to_sqs(replace(delivery("order.created", order(12)), store="gone"))
     consumer.sqs.send_message(QueueUrl=consumer.queue, **sent)

@@ -1,4 +1,4 @@
-"""What woohub keeps in SSM parameters outlives a deployment that writes the template's value over it."""
+"""A value in an SSM parameter survives a deployment that overwrites it with the template's value."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def write(ssm: Any, *values: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "counts"),
+    ("written", "expected"),
     [
         ([START], START),
         ([START, "open"], "open"),
@@ -37,15 +37,15 @@ def write(ssm: Any, *values: str) -> None:
         ([START, "open", "closed again", START, START], "closed again"),
         ([START, START], START),
     ],
-    ids=["at first", "once written", "written over", "written over twice", "never written"],
+    ids=["created", "written", "overwritten", "overwritten twice", "never written"],
 )
-def test_what_woohub_wrote_last_counts(ssm: Any, written: list[str], counts: str) -> None:
+def test_last_written_returns_the_last_value_that_woohub_wrote(ssm: Any, written: list[str], expected: str) -> None:
     write(ssm, *written)
 
-    assert last_written(ssm, NAME, START).value == counts
+    assert last_written(ssm, NAME, START).value == expected
 
 
-def test_where_nothing_was_ever_written_the_first_date_counts(ssm: Any) -> None:
+def test_last_written_returns_the_first_date_when_woohub_wrote_nothing(ssm: Any) -> None:
     write(ssm, START)
     made = ssm.get_parameter(Name=NAME)["Parameter"]["LastModifiedDate"]
     write(ssm, START)
@@ -53,13 +53,13 @@ def test_where_nothing_was_ever_written_the_first_date_counts(ssm: Any) -> None:
     assert last_written(ssm, NAME, START).written_at == made
 
 
-def test_a_long_history_is_read_to_its_end(ssm: Any) -> None:
-    write(ssm, *map(str, range(90)), START)  # SSM answers fifty at a time, the oldest first
+def test_last_written_reads_a_history_of_more_than_one_page(ssm: Any) -> None:
+    write(ssm, *map(str, range(90)), START)  # SSM returns fifty versions at a time, the oldest first
 
     assert last_written(ssm, NAME, START).value == "89"
 
 
-def test_the_template_begins_with_what_is_known_as_the_beginning() -> None:
+def test_the_templates_parameter_values_equal_the_start_values_in_code() -> None:
     begins = {name: RESOURCES[name]["Properties"]["Value"] for name in ("BreakerParameter", "WatermarkParameter")}
 
     assert begins == {"BreakerParameter": breaker.TEMPLATE_VALUE, "WatermarkParameter": watermark.START}

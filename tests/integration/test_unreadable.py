@@ -60,7 +60,7 @@ def test_several_orders_that_cannot_be_read_harm_no_other(bad: tuple[int, ...], 
     for number in damaged:
         fixture.shop.damage(f"order:{number}", ids_too=ids_too)
 
-    fixture.run_to_the_end()
+    fixture.run_until_complete()
 
     assert set(fixture.queued()) == orders([number for number in made if number not in damaged])
     assert set(fixture.mark.unreadable) == {f"order:{number}" for number in damaged}

@@ -1,4 +1,4 @@
-"""The wheel: the command, and what it needs, without a checkout around it."""
+"""The wheel contains the command and its dependencies, and works without a checkout."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> InstalledWheel:
 
 
 def with_dependencies(requirements: Iterable[str]) -> Iterator[str]:
-    """The distributions that these requirements bring into this environment."""
+    """The distributions that these requirements install in this environment."""
     for requirement in map(Requirement, requirements):
         if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
             yield canonicalize_name(requirement.name)
             yield from with_dependencies(distribution(requirement.name).requires or ())
 
 
-def test_it_holds_the_package_and_the_command_and_nothing_else(wheel: InstalledWheel) -> None:
+def test_the_wheel_contains_only_the_package_and_the_command(wheel: InstalledWheel) -> None:
     assert {path.name for path in wheel.site.iterdir()} == {
         "woohub",
         "woohub_cli",
@@ -48,19 +48,19 @@ def test_it_holds_the_package_and_the_command_and_nothing_else(wheel: InstalledW
     }
 
 
-def test_it_holds_every_file_of_both(wheel: InstalledWheel) -> None:
+def test_the_wheel_contains_every_file_of_the_package_and_the_command(wheel: InstalledWheel) -> None:
     for source in (ROOT / "layers" / "shared" / "woohub", ROOT / "tools" / "woohub_cli"):
         files = {path.relative_to(source.parent) for path in source.rglob("*.*") if path.suffix != ".pyc"}
         assert {path for path in files if not (wheel.site / path).is_file()} == set()
 
 
-def test_it_depends_on_every_package_that_the_command_imports(wheel: InstalledWheel, tmp_path: Path) -> None:
+def test_the_wheel_requires_every_package_that_the_command_imports(wheel: InstalledWheel, tmp_path: Path) -> None:
     imported = wheel.python(IMPORT_ALL, folder=tmp_path)
 
     assert imported.returncode == 0, imported.stderr
     (metadata,) = distributions(name="woohub", path=[str(wheel.site)])
-    brought = {"woohub", *OPTIONAL, *with_dependencies(metadata.requires or ())}
-    assert {canonicalize_name(name) for name in json.loads(imported.stdout)} <= brought
+    installed = {"woohub", *OPTIONAL, *with_dependencies(metadata.requires or ())}
+    assert {canonicalize_name(name) for name in json.loads(imported.stdout)} <= installed
 
 
 def test_the_command_starts_in_an_empty_folder(wheel: InstalledWheel, tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_the_command_starts_in_an_empty_folder(wheel: InstalledWheel, tmp_path: 
     assert wheel.command("--version", folder=tmp_path).stdout == f"woohub {version('woohub')}\n"
 
 
-def test_without_a_stack_it_says_how_to_name_one(wheel: InstalledWheel, tmp_path: Path) -> None:
+def test_the_command_without_a_stack_prints_how_to_name_one(wheel: InstalledWheel, tmp_path: Path) -> None:
     status = wheel.command("status", folder=tmp_path, environ={"HOME": str(tmp_path)})
 
     assert status.returncode == 2

@@ -60,7 +60,7 @@ class ReconcileFixture:
     may_create: bool = True
     webhook_url: str = WEBHOOK_URL
     mapping: FieldMapping = FIELDS
-    down: bool = False  # whether our API answers 500
+    down: bool = False  # whether ingest answers 500
 
     def __post_init__(self) -> None:
         self.shop = SimulatedShop(
@@ -82,7 +82,7 @@ class ReconcileFixture:
         return engine
 
     def with_webhooks(self) -> ReconcileFixture:
-        """As set-up leaves the store."""
+        """With the webhooks that `woohub setup` creates."""
         self.shop.add_webhooks(WEBHOOK_URL, WEBHOOK_SECRET, TOPICS)
         return self
 
@@ -94,7 +94,7 @@ class ReconcileFixture:
         return Store(credentials=credentials, timer=self.timer, **(known | changes))
 
     def receive(self, url: str, body: bytes, headers: Mapping[str, str], _timeout_s: float) -> int:
-        """What ingest does, in short."""
+        """Check the signature and queue the delivery, as ingest does."""
         if self.down or url != WEBHOOK_URL:
             return 500 if self.down else 404
         if signatures.is_ping(headers, body):
@@ -110,7 +110,7 @@ class ReconcileFixture:
         self.logs.append((event, facts))
 
     def logged(self, event: str) -> list[dict[str, Any]]:
-        """What was said under this name."""
+        """The fields of each entry that was logged under this name."""
         return [facts for name, facts in self.logs if name == event]
 
     def count(self, metric: str, value: int) -> None:
@@ -133,27 +133,27 @@ class ReconcileFixture:
         )
         return reconcile.run(RunRequest.from_event(event))
 
-    def run_to_the_end(self, seconds: float = INVOCATION_S, **event: str) -> int:
-        """As many invocations as it takes, a quarter of an hour apart; how many."""
+    def run_until_complete(self, seconds: float = INVOCATION_S, **event: str) -> int:
+        """Run every quarter of an hour until a run is complete; the number of runs."""
         report = self.run(seconds, store=None, **event)
         for number in range(1, 100):
             if report.complete:
                 return number
             self.pass_time(900)
             report = self.run(seconds)
-        raise AssertionError("it never ends")
+        raise AssertionError("none of 100 runs was complete")
 
-    def pass_night(self) -> RunReport:
-        """Runs until one is complete or fails; its report."""
+    def run_until_complete_or_failed(self) -> RunReport:
+        """Run every quarter of an hour until a run is complete or fails; its report."""
         for _ in range(100):
             report = self.run()
             if report.complete or report.stopped.startswith("failed"):
                 return report
             self.pass_time(900)
-        raise AssertionError("it never ends")
+        raise AssertionError("none of 100 runs was complete")
 
     def pass_time(self, seconds: float) -> None:
-        """Nothing happens for a while."""
+        """Move the clock."""
         self.clock.sleep(seconds)
 
     @property
@@ -162,11 +162,11 @@ class ReconcileFixture:
         return read(self.ssm.value)
 
     def queued(self) -> list[str]:
-        """Topic and entity of all that waits in the queue."""
+        """Topic and entity of every message in the queue."""
         return [f"{delivery.topic} {delivery.entity}" for delivery in self.sqs.deliveries()]
 
     def drain(self) -> None:
-        """The consumer takes everything that waits."""
+        """The consumer processes every message in the queue."""
         waiting = [Message(str(number), queued) for number, queued in enumerate(self.sqs.deliveries())]
         self.sqs.messages.clear()
         for start in range(0, len(waiting), 100):
@@ -175,7 +175,7 @@ class ReconcileFixture:
             assert not wrong, wrong[0]
 
     def differences(self) -> list[str]:
-        """What HubSpot has other than the store."""
+        """The differences between HubSpot and the store."""
         listed, associated = self.engine.deals, self.engine.associated
         deals = {deal["woocommerce_order_id"]: deal for deal in listed}
         assert len(deals) == len(listed), "duplicate deals"
@@ -213,7 +213,7 @@ class ReconcileFixture:
         return differences
 
     def _customer_differs(self, customer: Customer, contacts: Mapping[str, Mapping[str, str]]) -> list[str]:
-        """The address is the newest one seen, of the account or of an order made after its last change."""
+        """The right address is the account's, or that of an order created after the account's last change."""
         if customer.email not in contacts:
             return [f"customer {customer.id} is missing"]
         changed = customer.modified or customer.created
@@ -226,7 +226,7 @@ class ReconcileFixture:
 DAY, QUARTER = 86_400, 900
 
 
-def a_fixture(**changes: Any) -> ReconcileFixture:
+def deployed_fixture(**changes: Any) -> ReconcileFixture:
     """A stack that was deployed a quarter of an hour ago and has made its first run."""
     fixture = ReconcileFixture(**changes).with_webhooks()
     fixture.run()
