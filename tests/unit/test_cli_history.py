@@ -63,10 +63,10 @@ def test_period_rejects_invalid_future_and_reversed_times(since: str, until: str
 def test_at_least_n_percent_of_a_sample_are_within_its_nth_percentile(values: list[float], percent: int) -> None:
     ordered = sorted(round(value, 1) for value in values)
 
-    value = percentile(ordered, percent)
+    bound = percentile(ordered, percent)
 
-    assert value in ordered
-    assert sum(value <= value for value in ordered) >= math.ceil(len(ordered) * percent / 100)
+    assert bound in ordered
+    assert sum(value <= bound for value in ordered) >= math.ceil(len(ordered) * percent / 100)
 
 
 def test_an_empty_sample_has_no_percentile() -> None:

@@ -1,4 +1,4 @@
-"""Which requests the store signed; test_topics.py has what a delivery is about."""
+"""Which requests the store signed."""
 
 from __future__ import annotations
 
@@ -31,16 +31,13 @@ def verified(headers: Any, body: bytes, *secrets: str) -> Delivery:
     return signatures.verify(headers, body, dict(zip(names, secrets, strict=False)), received_ms=NOW)[0]
 
 
-# The store's own signatures
-
-
 @pytest.mark.parametrize("sent", [line for line in captured() if line.secret == SECRET], ids=lambda sent: f"{sent.nr}")
-def test_every_delivery_of_a_real_store_is_authentic(sent: Any) -> None:
+def test_every_captured_delivery_is_verified(sent: Any) -> None:
     assert verified(sent.headers, sent.body, SECRET).body == sent.body
 
 
 @pytest.mark.parametrize("nr", OTHER_SECRETS)
-def test_odd_secrets_sign_as_the_store_signs_with_them(nr: int) -> None:
+def test_captured_deliveries_signed_with_unusual_secrets_are_verified(nr: int) -> None:
     sent = delivery(nr)
 
     assert verified(sent.headers, sent.body, OTHER_SECRETS[nr]).topic == sent.topic
@@ -54,7 +51,7 @@ def test_a_padded_secret_is_not_stripped() -> None:
 
 
 @pytest.mark.parametrize("configured", [{}, {"current": ""}, {"current": "", "previous": ""}, {"current": SECRET}])
-def test_a_delivery_signed_with_the_empty_secret_is_refused(configured: dict[str, str]) -> None:
+def test_a_delivery_signed_with_the_empty_secret_is_rejected(configured: dict[str, str]) -> None:
     sent = delivery(SIGNED_WITH_THE_EMPTY_SECRET)
 
     assert signatures.sign(sent.body, "") == sent.headers["X-WC-Webhook-Signature"]
@@ -65,11 +62,8 @@ def test_a_delivery_signed_with_the_empty_secret_is_refused(configured: dict[str
 @pytest.mark.parametrize(
     "sent", [line for line in captured() if line.secret == "unsigned"], ids=lambda sent: f"{sent.nr}"
 )
-def test_the_pings_of_a_real_store_are_recognised(sent: Any) -> None:
+def test_every_captured_ping_is_recognised(sent: Any) -> None:
     assert signatures.is_ping(sent.headers, sent.body)
-
-
-# The key WordPress derives
 
 
 @pytest.mark.parametrize(
@@ -89,15 +83,15 @@ def test_the_pings_of_a_real_store_are_recognised(sent: Any) -> None:
     ],
     ids=[
         "nothing to decode",
-        "named, and the quote",
+        "named entities, and the quote",
         "decimal",
         "leading zeros",
         "hexadecimal, either case",
         "one pass only",
-        "no hexadecimal angle brackets",
-        "nothing that WordPress does not know",
-        "unfinished",
-        "spaces count",
+        "hexadecimal angle brackets are kept",
+        "unknown entities are kept",
+        "no semicolon",
+        "spaces are kept",
         "utf-8",
     ],
 )
@@ -105,16 +99,13 @@ def test_signing_key_decodes_what_wordpress_decodes(secret: str, key: bytes) -> 
     assert signatures.signing_key(secret) == key
 
 
-# Whom to believe
-
-
 @given(bodies, secrets)
-def test_what_is_signed_verifies(body: bytes, secret: str) -> None:
+def test_any_signed_body_is_verified(body: bytes, secret: str) -> None:
     assert verified(signed(body, secret), body, secret).body == body
 
 
 @given(bodies.filter(bool), secrets, st.data())
-def test_one_changed_byte_fails(body: bytes, secret: str, data: st.DataObject) -> None:
+def test_a_body_with_one_changed_byte_is_rejected(body: bytes, secret: str, data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(body) - 1))
     forged = bytes([*body[:at], body[at] ^ data.draw(st.integers(1, 255)), *body[at + 1 :]])
 
@@ -123,7 +114,7 @@ def test_one_changed_byte_fails(body: bytes, secret: str, data: st.DataObject) -
 
 
 @given(bodies, secrets, st.integers(0, 43), st.characters())
-def test_one_changed_character_of_the_signature_fails(body: bytes, secret: str, at: int, character: str) -> None:
+def test_a_signature_with_one_changed_character_is_rejected(body: bytes, secret: str, at: int, character: str) -> None:
     headers = signed(body, secret)
     right = headers["X-WC-Webhook-Signature"]
     headers["X-WC-Webhook-Signature"] = wrong = f"{right[:at]}{character}{right[at + 1 :]}"
@@ -138,13 +129,13 @@ anything = st.none() | st.integers() | st.text() | st.text(min_size=44, max_size
 
 
 @given(st.dictionaries(header_names | st.integers(), anything), bodies)
-def test_any_unsigned_request_is_refused(headers: dict[Any, Any], body: bytes) -> None:
+def test_any_unsigned_request_is_rejected(headers: dict[Any, Any], body: bytes) -> None:
     with pytest.raises(SignatureError):
         verified(headers, body, SECRET, "older")
 
 
 @given(st.dictionaries(header_names | st.integers(), anything), bodies)
-def test_any_signed_request_is_a_delivery(headers: dict[Any, Any], body: bytes) -> None:
+def test_any_signed_request_is_verified_whatever_its_other_headers(headers: dict[Any, Any], body: bytes) -> None:
     headers = {name: value for name, value in headers.items() if str(name).lower() != "x-wc-webhook-signature"}
 
     assert verified({**headers, "X-WC-Webhook-Signature": signatures.sign(body, SECRET)}, body, SECRET).body == body
@@ -153,15 +144,15 @@ def test_any_signed_request_is_a_delivery(headers: dict[Any, Any], body: bytes) 
 @pytest.mark.parametrize(
     "signature",
     ["", "é" * 44, "\ud800" * 44, "=" * 44, "A" * 43, "A" * 45, "\n" * 44],
-    ids=["empty", "beyond ascii", "no text", "no base64", "short", "long", "blank"],
+    ids=["empty", "not ASCII", "lone surrogates", "not base64", "short", "long", "blank"],
 )
-def test_a_malformed_signature_is_refused(signature: str) -> None:
+def test_a_malformed_signature_is_rejected(signature: str) -> None:
     with pytest.raises(SignatureError):
         verified({"X-WC-Webhook-Signature": signature}, b"{}", SECRET)
 
 
 @pytest.mark.parametrize("change", [str.lower, str.upper, str.title, str.swapcase])
-def test_header_names_count_in_any_case(change: Any) -> None:
+def test_header_names_match_in_any_case(change: Any) -> None:
     headers = {change(name): value for name, value in delivery(19).headers.items()}
 
     accepted = verified(headers, delivery(19).body, SECRET)
@@ -169,7 +160,7 @@ def test_header_names_count_in_any_case(change: Any) -> None:
     assert (accepted.topic, accepted.webhook_id) == ("order.created", "2")
 
 
-def test_a_delivery_carries_what_its_headers_say() -> None:
+def test_a_delivery_has_the_values_of_its_headers() -> None:
     sent = delivery(19)
 
     assert verified(sent.headers, sent.body, SECRET) == Delivery(
@@ -184,7 +175,7 @@ def test_a_delivery_carries_what_its_headers_say() -> None:
 
 
 @pytest.mark.parametrize(("signer", "name"), [("new", "current"), ("old", "previous")])
-def test_during_rotation_both_secrets_are_valid_and_told_apart(signer: str, name: str) -> None:
+def test_verify_accepts_both_secrets_during_rotation_and_names_the_one_used(signer: str, name: str) -> None:
     configured = {"current": "new", "previous": "old"}
 
     _, matched = signatures.verify(signed(b"{}", signer), b"{}", configured, received_ms=NOW)
@@ -192,23 +183,20 @@ def test_during_rotation_both_secrets_are_valid_and_told_apart(signer: str, name
     assert matched == name
 
 
-def test_a_refusal_does_not_give_the_right_signature_away() -> None:
+def test_a_signature_error_does_not_reveal_the_right_signature() -> None:
     body = b'{"id":1}'
 
-    with pytest.raises(SignatureError) as refused:
+    with pytest.raises(SignatureError) as raised:
         verified(signed(body, "another"), body, SECRET)
 
-    assert signatures.sign(body, SECRET) not in str(refused.value)
+    assert signatures.sign(body, SECRET) not in str(raised.value)
 
 
-def test_a_printed_delivery_shows_no_personal_data() -> None:
+def test_the_repr_of_a_delivery_hides_personal_data() -> None:
     sent = delivery(19)
 
     assert "@shop.example" in sent.body.decode()
     assert "@shop.example" not in repr(verified(sent.headers, sent.body, SECRET))
-
-
-# Pings
 
 
 @pytest.mark.parametrize(
@@ -222,7 +210,7 @@ def test_a_printed_delivery_shows_no_personal_data() -> None:
         ({"Content-Type": "application/x-www-form-urlencoded"}, "webhook_id=٢".encode()),
         ({"Content-Type": "application/x-www-form-urlencoded", "X-WC-Webhook-Signature": "x"}, b"webhook_id=2"),
     ],
-    ids=["as json", "no content type", "no number", "more", "no digits", "other digits", "signed"],
+    ids=["JSON", "no content type", "no number", "another field", "not digits", "not ASCII digits", "signed"],
 )
-def test_nothing_else_is_a_ping(headers: dict[str, str], body: bytes) -> None:
+def test_a_request_that_differs_from_a_ping_is_no_ping(headers: dict[str, str], body: bytes) -> None:
     assert not signatures.is_ping(headers, body)

@@ -1,4 +1,4 @@
-"""One site has many addresses; another site has another host, port or path."""
+"""Whether two addresses are the same site: another one has another host, port or path."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from woohub.delivery.sites import is_another, site
 
-SAME = {
+SAME_SITE = {
     "https://shop.example/": [
         "https://shop.example",
         "http://shop.example",
@@ -37,7 +37,7 @@ SAME = {
     "https://shop.example/café/": ["https://shop.example/caf%C3%A9", "https://shop.example/caf%c3%a9/"],
     "http://[::1]:8080/": ["https://[::1]:8080"],
 }
-OTHERS = [
+OTHER_SITES = [
     "https://staging.shop.example/",
     "https://shop.example.staging.host/",
     "https://shop.example/staging/",
@@ -54,29 +54,29 @@ OTHERS = [
 ]
 
 
-@pytest.mark.parametrize(("url", "other"), [(url, other) for url, others in SAME.items() for other in others])
-def test_one_site_is_written_in_many_ways(url: str, other: str) -> None:
+@pytest.mark.parametrize(("url", "other"), [(url, other) for url, others in SAME_SITE.items() for other in others])
+def test_every_form_of_an_address_is_the_same_site(url: str, other: str) -> None:
     assert site(other) == site(url)
     assert not is_another(other, [url])
 
 
-@pytest.mark.parametrize("source", OTHERS)
+@pytest.mark.parametrize("source", OTHER_SITES)
 def test_another_host_port_or_path_is_another_site(source: str) -> None:
     assert is_another(source, ["https://shop.example/"])
 
 
 @pytest.mark.parametrize("source", ["https://shop.example/", "https://shop.de/", "http://www.shop.de"])
-def test_a_store_may_have_several_addresses(source: str) -> None:
+def test_a_source_matches_any_of_several_recorded_addresses(source: str) -> None:
     assert not is_another(source, ["https://shop.example", "https://shop.de"])
 
 
 @pytest.mark.parametrize("sources", [[], [""], ["https://"]])
-def test_without_a_recorded_address_no_site_is_another(sources: list[str]) -> None:
+def test_no_source_is_another_site_without_a_recorded_address(sources: list[str]) -> None:
     assert not is_another("https://staging.shop.example/", sources)
 
 
 @pytest.mark.parametrize("source", ["", " ", "/", "https://", "https:///"])
-def test_a_source_that_names_no_host_is_no_other_site(source: str) -> None:
+def test_a_source_without_host_is_not_another_site(source: str) -> None:
     assert not is_another(source, ["https://shop.example"])
 
 
@@ -89,9 +89,7 @@ paths = st.lists(st.text(st.sampled_from("abcé~_.%"), min_size=1, max_size=5), 
 
 
 @given(hosts, ports, paths, st.data())
-def test_however_an_address_is_written_it_is_the_same_site(
-    host: str, port: str, path: list[str], data: st.DataObject
-) -> None:
+def test_any_form_of_any_address_is_the_same_site(host: str, port: str, path: list[str], data: st.DataObject) -> None:
     written = [_punycode(host), host.replace("ß", "ẞ").upper().replace("ẞ", "ß"), f"www.{host}", f"{host}."]
     prefix = data.draw(st.sampled_from(["https://", "http://", "HTTP://", "//", ""]))
     ending = data.draw(st.sampled_from(["", "/", "//"]))
@@ -107,7 +105,9 @@ def _punycode(host: str) -> str:
 
 
 @given(hosts, hosts, paths, paths)
-def test_two_sites_are_told_apart(host: str, another: str, path: list[str], another_path: list[str]) -> None:
+def test_different_hosts_or_paths_are_different_sites(
+    host: str, another: str, path: list[str], another_path: list[str]
+) -> None:
     first, second = (f"https://{name}/{'/'.join(rest)}" for name, rest in ((host, path), (another, another_path)))
 
     assert is_another(first, [second]) == (site(first) != site(second))
@@ -116,7 +116,7 @@ def test_two_sites_are_told_apart(host: str, another: str, path: list[str], anot
 
 @given(st.text(st.characters()), st.lists(st.text(st.characters()), max_size=2))
 @example("\u00c2\x80", [])  # reads as bytes of another text
-def test_any_text_has_a_site_which_is_one_with_itself(text: str, others: list[str]) -> None:
+def test_any_text_is_the_same_site_as_itself(text: str, others: list[str]) -> None:
     assert not is_another(text, [*others, text])
     assert not is_another(text, [site(text)])
 
@@ -129,9 +129,9 @@ def test_any_text_has_a_site_which_is_one_with_itself(text: str, others: list[st
         "https://xn--bcher-kva.example/, https://x.example/",
     ],
 )
-def test_what_proxies_do_to_a_header_makes_no_other_site(header: str) -> None:
+def test_headers_changed_by_proxies_are_the_same_site(header: str) -> None:
     assert not is_another(header, ["https://b\u00fccher.example/"])
 
 
-def test_a_source_that_says_null_says_nothing() -> None:
+def test_the_source_null_is_not_another_site() -> None:
     assert not is_another("null", ["https://shop.example/"])

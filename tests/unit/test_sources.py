@@ -1,4 +1,4 @@
-"""Meta fields and computed values as sources of a mapping, and the recipes of docs/recipes with payloads as sent."""
+"""Meta fields and computed values as sources of a mapping, and the recipes of docs/recipes."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from woohub.store.payloads import Payload
 RECIPES = Path(__file__).parents[2] / "docs" / "recipes"
 
 
-def value(source: str, given: Payload, **row: str) -> str:
-    """What a row of mapping.toml with this source reads."""
+def value(source: str, record: Payload, **row: str) -> str:
+    """The value that a row of mapping.toml with this source reads."""
     read = DealRow.model_validate({"order": source, **row})
-    return value_reader(read.order, read)(given)
+    return value_reader(read.order, read)(record)
 
 
 def meta(*rows: tuple[str, Any]) -> list[dict[str, Any]]:
-    """The field as WooCommerce sends it."""
+    """The field meta_data as WooCommerce sends it."""
     return [{"id": 900 + number, "key": key, "value": content} for number, (key, content) in enumerate(rows)]
 
 
 @pytest.mark.parametrize("key", ["_utm", "a key: with, anything? (1)", "namespace/field.sub", "ключ", "a.b.c"])
-def test_a_meta_field_is_named_by_its_key_whatever_its_characters(key: str) -> None:
+def test_a_meta_field_is_read_by_its_key_with_any_characters(key: str) -> None:
     assert value(f"meta_data.{key}", order(meta_data=meta(("other", "no"), (key, " yes ")))) == "yes"
 
 
-def test_the_first_entry_of_a_repeated_key_counts() -> None:
+def test_the_first_entry_of_a_repeated_meta_key_is_read() -> None:
     assert value("meta_data.code", order(meta_data=meta(("code", "first"), ("code", "second")))) == "first"
 
 
-def test_customers_and_line_items_have_meta_fields_too() -> None:
+def test_meta_fields_of_customers_and_line_items_are_read() -> None:
     items = [{"id": 1, "name": "Mug", "meta_data": meta(("pa_color", "blue"))}, {"id": 2, "name": "Bowl"}]
 
     assert value("meta_data.tier", customer(meta_data=meta(("tier", "gold")))) == "gold"
@@ -46,36 +46,36 @@ def test_customers_and_line_items_have_meta_fields_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "asked"),
+    ("content", "as_text"),
     [(["red", "blue"], "red, blue"), ({"a": [1, "é"]}, '{"a": [1, "é"]}'), ([{"n": 1}], '[{"n": 1}]')],
     ids=["list", "object", "list of objects"],
 )
-def test_lists_and_objects_become_text_only_where_the_row_asks_for_it(content: object, asked: str) -> None:
-    given = order(meta_data=meta(("plugin", content)))
+def test_lists_and_objects_are_read_only_with_as_text(content: object, as_text: str) -> None:
+    record = order(meta_data=meta(("plugin", content)))
 
-    assert value("meta_data.plugin", given) == ""
-    assert value("meta_data.plugin", given, **{"as": "text"}) == asked
+    assert value("meta_data.plugin", record) == ""
+    assert value("meta_data.plugin", record, **{"as": "text"}) == as_text
 
 
 def with_gaps(rows: list[Any]) -> dict[str, Any]:
-    """As PHP writes a list from which a row was removed."""
+    """A list from which a row was removed, as PHP writes it."""
     return {str(number): row for number, row in enumerate(rows, 1)}
 
 
 @pytest.mark.parametrize("as_sent", [list, with_gaps])
-def test_a_list_is_read_also_where_php_writes_it_as_an_object(as_sent: Any) -> None:
+def test_a_list_sent_as_an_object_is_read_as_a_list(as_sent: Any) -> None:
     rows = as_sent([{"code": "save10", "number": "A-1"}, {"code": "summer", "number": "B-2"}])
-    given = order(coupon_lines=rows, meta_data=as_sent(meta(("parcels", rows), ("words", as_sent(["red", "blue"])))))
+    record = order(coupon_lines=rows, meta_data=as_sent(meta(("parcels", rows), ("words", as_sent(["red", "blue"])))))
 
-    assert value("coupon_lines.code", given) == "save10, summer"
-    assert value("meta_data.parcels.number", given) == "A-1, B-2"
-    assert value("meta_data.words", given, **{"as": "text"}) == "red, blue"
+    assert value("coupon_lines.code", record) == "save10, summer"
+    assert value("meta_data.parcels.number", record) == "A-1, B-2"
+    assert value("meta_data.words", record, **{"as": "text"}) == "red, blue"
 
 
-def test_an_object_whose_names_are_numbers_is_read_by_them() -> None:
-    given = order(meta_data=meta(("seats", {"12": {"name": "Ann"}, "13": {"name": "Bob"}})))
+def test_a_value_in_an_object_with_numeric_names_is_read_by_its_number() -> None:
+    record = order(meta_data=meta(("seats", {"12": {"name": "Ann"}, "13": {"name": "Bob"}})))
 
-    assert value("meta_data.seats.13.name", given) == "Bob"
+    assert value("meta_data.seats.13.name", record) == "Bob"
 
 
 DAY = "2026-12-24"
@@ -89,7 +89,7 @@ DAY = "2026-12-24"
         (20261224, DAY, f"{DAY}T00:00:00Z"),
         (f"{DAY} 10:00", DAY, f"{DAY}T10:00:00Z"),
         (f"{DAY}T23:30:00-05:00", "2026-12-25", "2026-12-25T04:30:00Z"),
-        ("24/12/2026", "", ""),  # may be another day elsewhere
+        ("24/12/2026", "", ""),  # ambiguous: day or month first
         ("1795473600", "", ""),
         ("0000-00-00", "", ""),
         ("2026-02-30", "", ""),
@@ -98,11 +98,11 @@ DAY = "2026-12-24"
     ],
     ids=repr,
 )
-def test_dates_of_plugins_are_read_in_any_form_of_iso_8601(written: object, day: str, moment: str) -> None:
-    given = order(meta_data=meta(("due", written)))
+def test_dates_of_plugins_are_read_in_iso_8601_only(written: object, day: str, moment: str) -> None:
+    record = order(meta_data=meta(("due", written)))
 
-    assert value("meta_data.due", given, **{"as": "date"}) == day
-    assert value("meta_data.due", given, **{"as": "datetime"}) == moment
+    assert value("meta_data.due", record, **{"as": "date"}) == day
+    assert value("meta_data.due", record, **{"as": "datetime"}) == moment
 
 
 PAID = {
@@ -114,92 +114,87 @@ PAID = {
 
 @pytest.mark.parametrize("gmt", [{"date_paid_gmt": "2026-11-24T01:41:00"}, {"date_paid_gmt": None}, {}], ids=repr)
 @pytest.mark.parametrize("source", ["date_paid", "date_paid_gmt"])
-def test_a_date_of_the_store_is_the_same_moment_whichever_of_its_two_fields_is_named(
-    source: str, gmt: dict[str, str]
-) -> None:
+def test_the_local_and_the_gmt_field_of_a_date_give_the_same_datetime(source: str, gmt: dict[str, str]) -> None:
     assert value(source, order(**PAID, **gmt), **{"as": "datetime"}) == "2026-11-24T01:41:00Z"
 
 
-def test_as_a_day_a_date_of_the_store_is_that_of_its_field() -> None:
-    given = order(**PAID, date_paid_gmt="2026-11-24T01:41:00")
+def test_the_local_and_the_gmt_field_of_a_date_give_their_own_day() -> None:
+    record = order(**PAID, date_paid_gmt="2026-11-24T01:41:00")
 
-    assert value("date_paid", given, **{"as": "date"}) == "2026-11-23"
-    assert value("date_paid_gmt", given, **{"as": "date"}) == "2026-11-24"
+    assert value("date_paid", record, **{"as": "date"}) == "2026-11-23"
+    assert value("date_paid_gmt", record, **{"as": "date"}) == "2026-11-24"
 
 
 @pytest.mark.parametrize(
     "none", [None, "", False, "0000-00-00T00:00:00", "-0001-11-30T00:00:00", "1970-01-01T00:00:00"]
 )
 @pytest.mark.parametrize("shape", ["date", "datetime"])
-def test_what_stands_for_no_date_is_none(none: object, shape: str) -> None:
+def test_a_value_that_stands_for_no_date_is_read_as_empty(none: object, shape: str) -> None:
     assert value("date_paid", order(date_paid=none, date_paid_gmt=none), **{"as": shape}) == ""
 
 
 @pytest.mark.parametrize("odd", [None, "", 0, "text", {"7": {"key": "k", "value": "v"}}, [None, 1, {"value": "v"}, {}]])
-def test_whatever_a_store_sends_as_meta_data_can_be_read(odd: object) -> None:
+def test_meta_data_of_any_type_can_be_read(odd: object) -> None:
     assert value("meta_data.k", order(meta_data=odd)) == ("v" if isinstance(odd, dict) else "")
 
 
-SAID = {"true": (1, "yes", True, "TRUE", "on"), "false": (0, "no", False, "false"), "": ("", "maybe", None)}
+BOOLEANS = {"true": (1, "yes", True, "TRUE", "on"), "false": (0, "no", False, "false"), "": ("", "maybe", None)}
 
 
-@pytest.mark.parametrize(("written", "said"), [(text, said) for text, words in SAID.items() for said in words])
-def test_as_bool_writes_what_a_checkbox_takes(written: str, said: object) -> None:
-    assert value("meta_data.box", order(meta_data=meta(("box", said))), **{"as": "bool"}) == written
+@pytest.mark.parametrize(("written", "sent"), [(text, sent) for text, words in BOOLEANS.items() for sent in words])
+def test_as_bool_returns_true_false_or_empty(written: str, sent: object) -> None:
+    assert value("meta_data.box", order(meta_data=meta(("box", sent))), **{"as": "bool"}) == written
 
 
-def test_refunds_are_deducted_exactly() -> None:
-    given = order(total="0.30", refunds=[{"id": 1, "total": "-0.10"}, {"id": 2, "total": "-0.1"}])
+def test_refunds_are_subtracted_as_decimals() -> None:
+    record = order(total="0.30", refunds=[{"id": 1, "total": "-0.10"}, {"id": 2, "total": "-0.1"}])
 
-    assert (value("refunded_total", given), value("net_total", given)) == ("0.20", "0.10")
-
-
-def test_a_refund_lowers_the_total_whatever_its_sign() -> None:
-    given = order(total="0.30", refunds=[{"id": 1, "total": "0.10"}, {"id": 2, "total": "-0.05"}])
-
-    assert (value("refunded_total", given), value("net_total", given)) == ("0.15", "0.15")
+    assert (value("refunded_total", record), value("net_total", record)) == ("0.20", "0.10")
 
 
-def test_without_refunds_net_is_the_total() -> None:
+def test_a_refund_of_either_sign_is_subtracted() -> None:
+    record = order(total="0.30", refunds=[{"id": 1, "total": "0.10"}, {"id": 2, "total": "-0.05"}])
+
+    assert (value("refunded_total", record), value("net_total", record)) == ("0.15", "0.15")
+
+
+def test_the_net_total_equals_the_total_without_refunds() -> None:
     assert (value("refunded_total", order()), value("net_total", order())) == ("0.00", "150.00")
 
 
-def test_refunds_that_cannot_be_read_are_not_guessed() -> None:
-    given = order(refunds=[{"id": 1, "total": "-0.10"}, {"id": 2, "total": "ten"}])
+def test_an_invalid_refund_leaves_refunded_and_net_total_empty() -> None:
+    record = order(refunds=[{"id": 1, "total": "-0.10"}, {"id": 2, "total": "ten"}])
 
-    assert (value("refunded_total", given), value("net_total", given)) == ("", "")
+    assert (value("refunded_total", record), value("net_total", record)) == ("", "")
 
 
 @pytest.mark.parametrize(
     ("sent", "read"), [(" 1 234.50", "1234.50"), ("1\u00a0234.5", "1234.5"), (".5", "0.5"), (7.5, "7.5")]
 )
-def test_every_amount_is_read_as_generously_as_the_total(sent: object, read: str) -> None:
-    given = order(total="2000.00", total_tax=sent, refunds=[{"id": 1, "total": sent}], line_items=[{"quantity": sent}])
+def test_every_amount_is_normalised_like_the_total(sent: object, read: str) -> None:
+    record = order(total="2000.00", total_tax=sent, refunds=[{"id": 1, "total": sent}], line_items=[{"quantity": sent}])
 
-    assert value("total_tax", given, **{"as": "number"}) == read
-    assert Decimal(value("refunded_total", given)) == Decimal(read)
-    assert value("item_count", given) == read
-
-
-def test_a_partly_refunded_order_as_the_store_sends_it() -> None:
-    given = order(**labelled("refund-partial").payload)
-
-    assert (value("refunded_total", given), value("net_total", given)) == ("1.00", "36.50")
+    assert value("total_tax", record, **{"as": "number"}) == read
+    assert Decimal(value("refunded_total", record)) == Decimal(read)
+    assert value("item_count", record) == read
 
 
-def test_pieces_skus_coupons_and_shipping_of_an_order() -> None:
+def test_a_captured_partial_refund_is_subtracted() -> None:
+    record = order(**labelled("refund-partial").payload)
+
+    assert (value("refunded_total", record), value("net_total", record)) == ("1.00", "36.50")
+
+
+def test_item_count_skus_coupons_and_shipping_method_are_computed() -> None:
     items = [{"sku": "MUG-B", "quantity": 2}, {"sku": None, "quantity": 0.5}, {"sku": "MUG-B", "quantity": "1"}]
-    given = order(
+    record = order(
         line_items=items,
         coupon_lines=[{"code": "save10"}, {"code": "summer"}],
         shipping_lines=[{"method_title": "DHL &amp; Co"}],
     )
 
     names = ("item_count", "skus", "coupon_codes", "shipping_method")
-    assert [value(name, given) for name in names] == ["3.5", "MUG-B", "save10, summer", "DHL & Co"]
-
-
-# Recipes
+    assert [value(name, record) for name in names] == ["3.5", "MUG-B", "save10, summer", "DHL & Co"]
 
 
 ATTRIBUTION = meta(
@@ -218,8 +213,8 @@ PARCELS = [
 ]
 PAY_LINK = "https://shop.example/checkout/order-pay/19/?pay_for_order=true&key=wc_order_abc"
 
-# recipe, what the order has, what HubSpot gets
-WORKED = (
+# recipe, fields of the order, properties
+RECIPE_CASES = (
     (
         "order-attribution",
         {"meta_data": ATTRIBUTION},
@@ -265,8 +260,8 @@ WORKED = (
 )
 
 
-@pytest.mark.parametrize(("recipe", "sent", "written"), WORKED, ids=[recipe for recipe, *_ in WORKED])
-def test_a_recipe_reads_what_woocommerce_sends(recipe: str, sent: dict[str, Any], written: dict[str, str]) -> None:
+@pytest.mark.parametrize(("recipe", "sent", "written"), RECIPE_CASES, ids=[recipe for recipe, *_ in RECIPE_CASES])
+def test_a_recipe_maps_the_fields_of_plugins(recipe: str, sent: dict[str, Any], written: dict[str, str]) -> None:
     file = tomllib.loads((RECIPES / f"{recipe}.toml").read_text("utf-8"))
     rows = {name: DealRow.model_validate(row) for name, row in file.get("deal", {}).items()}
     rows |= {name: ContactRow.model_validate(row) for name, row in file.get("contact", {}).items()}
@@ -274,13 +269,13 @@ def test_a_recipe_reads_what_woocommerce_sends(recipe: str, sent: dict[str, Any]
     assert {name: value_reader(row.order, row)(order(**sent)) for name, row in rows.items()} == written
 
 
-def test_every_recipe_is_worked_through_and_creates_what_it_fills() -> None:
+def test_every_recipe_has_a_case_and_defines_the_properties_it_fills() -> None:
     for path in RECIPES.glob("*.toml"):
         file = tomllib.loads(path.read_text("utf-8"))
         group = {"name": "woocommerce", "label": "WooCommerce"}
         created = CreateRows.model_validate({"group": group, "contact": {}, "deal": {}} | file.pop("create"))
 
-        assert path.stem in {recipe for recipe, *_ in WORKED}
+        assert path.stem in {recipe for recipe, *_ in RECIPE_CASES}
         assert {"contact": set(created.contact), "deal": set(created.deal)} == {
             kind: set(file.get(kind, {})) for kind in ("contact", "deal")
         }

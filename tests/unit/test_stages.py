@@ -1,4 +1,4 @@
-"""Which stage an order's status leads to, and when a deal moves there."""
+"""The stage of an order's status, and when a deal moves there."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MAPPING = load_mapping()
         ("wc-completed", "completed"),
     ],
 )
-def test_every_status_of_woocommerce_has_its_stage(status: str, stage: str) -> None:
+def test_every_status_of_woocommerce_is_mapped_to_a_stage(status: str, stage: str) -> None:
     placed = order(status=status)
 
     assert MAPPING.deal(placed)["dealstage"] == stage
@@ -43,7 +43,7 @@ def test_a_custom_status_has_the_default_stage_and_is_not_known() -> None:
     assert not MAPPING.pipeline.is_known("awaiting-pickup")
 
 
-def test_a_trashed_order_is_lost() -> None:
+def test_a_trashed_order_moves_to_the_stage_cancelled() -> None:
     assert MAPPING.trashed() == {
         "dealstage": "cancelled",
         "pipeline": "ecommerce_sales",
@@ -51,14 +51,14 @@ def test_a_trashed_order_is_lost() -> None:
     }
 
 
-def test_the_pipeline_is_the_one_of_the_design() -> None:
+def test_the_default_pipeline_has_these_stages() -> None:
     assert (MAPPING.pipeline.id, [stage.id for stage in MAPPING.pipeline.stages]) == (
         "ecommerce_sales",
         ["awaiting_payment", "on_hold", "newly_created_order", "completed", "cancelled", "refunded", "failed"],
     )
 
 
-def test_a_stage_is_closed_when_it_is_won_or_lost() -> None:
+def test_stages_with_probability_0_or_1_are_closed() -> None:
     closed = {stage.id: stage.probability for stage in MAPPING.pipeline.stages if stage.is_closed}
 
     assert closed == {"completed": 1.0, "cancelled": 0.0, "refunded": 0.0, "failed": 0.0}
@@ -72,9 +72,9 @@ def test_a_stage_is_closed_when_it_is_won_or_lost() -> None:
         ({"woocommerce_order_status": "completed", "dealstage": "on_hold"}, False),
         ({"woocommerce_order_status": None, "dealstage": "on_hold"}, True),
     ],
-    ids=["new", "another status", "the same status", "no status yet"],
+    ids=["new deal", "another status", "same status", "no status"],
 )
-def test_a_known_deal_moves_only_when_its_orders_status_changed(
+def test_a_deal_moves_only_if_the_status_of_its_order_changed(
     current: dict[str, str | None] | None, moves: bool
 ) -> None:
     kept = MAPPING.pipeline.keep_stage(MAPPING.deal(order(status="completed")), current)

@@ -1,3 +1,5 @@
+"""The webhook secrets of further stores, and how many calls they cost."""
+
 from __future__ import annotations
 
 from typing import Any, cast
@@ -14,7 +16,7 @@ MAX_AGE_S = 60.0
 
 
 class SecretsManager:
-    """Has these secrets, and counts what it is asked."""
+    """Secrets Manager with these secrets; `calls` counts the calls."""
 
     def __init__(self, **texts: str) -> None:
         self.texts = texts
@@ -41,7 +43,7 @@ def test_a_store_has_its_own_secret() -> None:
     assert [secret.text() for secret in map(secrets.of, ("second", "third")) if secret] == ["s2", "s3"]
 
 
-def test_a_store_without_a_secret_costs_one_call_in_some_seconds() -> None:
+def test_a_store_without_secret_costs_one_call_in_some_seconds() -> None:
     client = SecretsManager()
     secrets = secrets_of(client, Clock())
 
@@ -49,7 +51,7 @@ def test_a_store_without_a_secret_costs_one_call_in_some_seconds() -> None:
     assert client.calls == 1
 
 
-def test_a_store_that_was_asked_for_before_it_was_added_is_known_seconds_later() -> None:
+def test_a_store_requested_before_it_was_added_is_known_seconds_later() -> None:
     client, clock = SecretsManager(), Clock()
     secrets = secrets_of(client, clock)
     secrets.of("second")
@@ -60,7 +62,7 @@ def test_a_store_that_was_asked_for_before_it_was_added_is_known_seconds_later()
     assert secrets.of("second")
 
 
-def test_a_store_that_is_removed_and_added_again_is_known_seconds_later() -> None:
+def test_a_store_removed_and_added_again_has_its_new_secret_seconds_later() -> None:
     client, clock = SecretsManager(second="old"), Clock()
     secrets = secrets_of(client, clock)
     secrets.of("second")
@@ -74,7 +76,7 @@ def test_a_store_that_is_removed_and_added_again_is_known_seconds_later() -> Non
     assert [secret.text() for secret in [secrets.of("second")] if secret] == ["new"]
 
 
-def test_while_secrets_manager_does_not_respond_no_name_is_taken_for_unknown() -> None:
+def test_a_store_is_not_treated_as_unknown_after_secrets_manager_was_down() -> None:
     client = SecretsManager(second="s2")
     secrets = secrets_of(client, Clock())
     client.is_down = True
@@ -86,7 +88,7 @@ def test_while_secrets_manager_does_not_respond_no_name_is_taken_for_unknown() -
     assert secrets.of("second")
 
 
-def test_nor_while_it_was_asked_so_often_that_it_is_spared() -> None:
+def test_calls_are_limited_while_secrets_manager_is_down() -> None:
     client = SecretsManager(second="s2")
     client.is_down = True
     secrets = secrets_of(client, Clock())
@@ -98,7 +100,7 @@ def test_nor_while_it_was_asked_so_often_that_it_is_spared() -> None:
     assert client.calls == CALLS
 
 
-def test_a_flood_of_invented_names_costs_few_calls() -> None:
+def test_many_unknown_names_cost_a_limited_number_of_calls() -> None:
     client, clock = SecretsManager(), Clock()
     secrets = secrets_of(client, clock)
 
@@ -109,7 +111,7 @@ def test_a_flood_of_invented_names_costs_few_calls() -> None:
     assert client.calls == 10 * CALLS
 
 
-def test_a_flood_of_invented_names_does_not_stop_a_store_that_is_known() -> None:
+def test_many_unknown_names_do_not_affect_a_known_store() -> None:
     secrets = secrets_of(SecretsManager(second="s2"), Clock())
     secrets.of("second")
 
@@ -120,7 +122,7 @@ def test_a_flood_of_invented_names_does_not_stop_a_store_that_is_known() -> None
 
 
 @pytest.mark.parametrize("name", ["", "../x", "Second", "a/b", "store_2", "%20", "x" * 40])
-def test_what_is_no_name_of_a_store_costs_no_call(name: str) -> None:
+def test_an_invalid_store_name_costs_no_call(name: str) -> None:
     client = SecretsManager()
 
     assert secrets_of(client, Clock()).of(name) is None

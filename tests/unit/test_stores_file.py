@@ -1,3 +1,5 @@
+"""The file stores.json."""
+
 from __future__ import annotations
 
 import json
@@ -20,14 +22,14 @@ def file(**stores: dict[str, Any]) -> bytes:
 
 
 @given(st.dictionaries(names, rows, max_size=4))
-def test_what_is_written_is_read_back(stores: dict[str, StoreSettings]) -> None:
+def test_stores_are_unchanged_after_a_round_trip(stores: dict[str, StoreSettings]) -> None:
     distinct = {name.replace("-", ""): row for name, row in stores.items() if name.replace("-", "") != "first"}
 
     assert stores_file.read(stores_file.write(distinct)) == distinct
 
 
 @pytest.mark.parametrize(
-    ("content", "names"),
+    ("content", "named"),
     [
         (b"{", "JSON"),
         (b"[]", "JSON"),
@@ -40,14 +42,14 @@ def test_what_is_written_is_read_back(stores: dict[str, StoreSettings]) -> None:
         (file(second={"customer_id_property": "woocommerce_customer_id"}), "'woocommerce_customer_id'"),
     ],
 )
-def test_a_mistake_is_named(content: bytes, names: str) -> None:
+def test_a_mistake_is_reported_by_place_or_value(content: bytes, named: str) -> None:
     with pytest.raises(InvalidParameter) as error:
         stores_file.read(content, first_prefix="main-")
 
-    assert names in str(error.value)
+    assert named in str(error.value)
 
 
-def test_what_a_newer_version_adds_is_left_to_it() -> None:
+def test_unknown_keys_of_a_store_are_ignored() -> None:
     assert stores_file.read(file(second={"url": "https://x", "colour": "red"})) == {
         "second": StoreSettings("https://x")
     }

@@ -1,4 +1,4 @@
-"""What an order read from the store proves."""
+"""Records that reconcile reads from the store: the topics order.swept and customer.swept."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ from woohub.errors import NotAnEntity
 from woohub.store.payloads import CustomerEvent, Ignored, OrderEvent, parse
 
 
-def as_deliveries(kind: str, **fields: object) -> Delivery:
+def swept(kind: str, **fields: object) -> Delivery:
     body = getattr(orders, kind)(**fields)
     return Delivery(f"{kind}.swept", json.dumps(body).encode(), 1_795_473_600_000, f"{kind}:{body['id']}")
 
 
 @pytest.mark.parametrize(("status", "restored"), [("processing", True), ("cancelled", True), ("trash", False)])
-def test_an_order_that_is_not_in_the_trash_was_restored_if_it_ever_was(status: str, restored: bool) -> None:
-    event = parse(as_deliveries("order", status=status))
+def test_a_swept_order_outside_the_trash_is_read_as_restored(status: str, restored: bool) -> None:
+    event = parse(swept("order", status=status))
 
     assert isinstance(event, OrderEvent)
     assert event.restored is restored
 
 
-def test_a_draft_is_no_order_here_either() -> None:
-    assert parse(as_deliveries("order", status="checkout-draft")) == Ignored("draft")
+def test_a_swept_draft_is_ignored() -> None:
+    assert parse(swept("order", status="checkout-draft")) == Ignored("draft")
 
 
-def test_a_customer_is_read_as_from_a_webhook() -> None:
-    event = parse(as_deliveries("customer"))
+def test_a_swept_customer_is_read_as_a_customer() -> None:
+    event = parse(swept("customer"))
 
     assert isinstance(event, CustomerEvent)
     assert event.customer.email == "jane.doe@example.com"
 
 
 @pytest.mark.parametrize("kind", ["order", "customer"])
-def test_nobody_outside_can_say_that_something_was_swept(kind: str) -> None:
+def test_identify_rejects_the_topics_of_swept_records(kind: str) -> None:
     with pytest.raises(NotAnEntity) as caught:
-        identify(as_deliveries(kind))
+        identify(swept(kind))
 
     assert caught.value.cause == "unknown_topic"

@@ -1,4 +1,4 @@
-"""What template.yaml must say for the code to work, beyond what `sam validate --lint` sees."""
+"""Properties of template.yaml that the code relies on and `sam validate --lint` does not check."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def policies() -> Iterator[Mapping[str, Any]]:
 STATEMENTS: list[dict[str, Any]] = [statement for policy in policies() for statement in policy["Statement"]]
 
 
-def test_a_message_that_waited_long_may_still_meet_ten_crashes() -> None:
+def test_a_resent_message_may_still_be_received_ten_times() -> None:
     assert RESOURCES["DeliveryQueue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"] - RESEND_RECEIVES >= 10
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_every_setting_without_a_default_is_given(name: str) -> None:
+def test_every_setting_without_default_is_a_variable_of_its_function(name: str) -> None:
     settings: type[Settings] = SETTINGS[name]
     given = dict.fromkeys(FUNCTIONS[name]["Environment"]["Variables"], "1")
 
@@ -51,26 +51,26 @@ def test_every_setting_without_a_default_is_given(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_no_function_is_given_a_setting_it_does_not_have(name: str) -> None:
+def test_every_variable_of_a_function_is_one_of_its_settings(name: str) -> None:
     given = set(FUNCTIONS[name]["Environment"]["Variables"])
 
     assert given <= {field.name.upper() for field in fields(SETTINGS[name])}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_every_function_logs_to_a_group_of_its_own_that_forgets(name: str) -> None:
+def test_every_function_has_a_log_group_with_retention(name: str) -> None:
     group = RESOURCES[FUNCTIONS[name]["LoggingConfig"]["LogGroup"]["Ref"]]
 
     assert group["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
 
 
 @pytest.mark.parametrize("name", [*FUNCTIONS, "DependenciesLayer", "SharedLayer"])
-def test_everything_is_built_without_docker_and_without_lambdas_python(name: str) -> None:
+def test_functions_and_layers_are_built_by_the_makefile(name: str) -> None:
     assert RESOURCES[name]["Metadata"]["BuildMethod"] == "makefile"
     assert f"build-{name}" in (ROOT / "packaging" / "Makefile").read_text(encoding="utf-8")
 
 
-def test_the_artifacts_are_made_for_the_runtime_and_architecture_they_run_on() -> None:
+def test_the_makefile_builds_for_the_templates_runtime_and_architecture() -> None:
     makefile = (ROOT / "packaging" / "Makefile").read_text(encoding="utf-8")
     made_for = dict(re.findall(r"^(RUNTIME|ARCHITECTURE) :?\??= ([\w.]+)", makefile, re.MULTILINE))
 
@@ -78,13 +78,13 @@ def test_the_artifacts_are_made_for_the_runtime_and_architecture_they_run_on() -
     assert made_for["ARCHITECTURE"] == TEMPLATE["Parameters"]["Architecture"]["Default"]
 
 
-def test_a_message_stays_hidden_for_six_times_the_consumers_timeout() -> None:
+def test_the_visibility_timeout_is_at_least_six_consumer_timeouts() -> None:
     hidden = RESOURCES["DeliveryQueue"]["Properties"]["VisibilityTimeout"]
 
     assert hidden >= 6 * FUNCTIONS["ConsumerFunction"]["Timeout"]
 
 
-def test_a_dead_letter_outlives_the_queue_it_came_from() -> None:
+def test_the_dead_letter_queue_retains_messages_longer_than_the_delivery_queue() -> None:
     kept, dead = (
         RESOURCES[name]["Properties"]["MessageRetentionPeriod"] for name in ("DeliveryQueue", "DeadLetterQueue")
     )
@@ -93,25 +93,22 @@ def test_a_dead_letter_outlives_the_queue_it_came_from() -> None:
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_every_function_has_a_role_of_its_own_to_which_sam_adds_nothing(name: str) -> None:
+def test_every_function_has_its_own_role_without_sam_policies(name: str) -> None:
     assert FUNCTIONS[name]["Role"] == {"GetAtt": f"{name.removesuffix('Function')}Role.Arn"}
     assert "Policies" not in FUNCTIONS[name]
 
 
-def test_only_what_knows_no_resource_is_allowed_on_all() -> None:
+def test_only_actions_without_resource_types_are_allowed_on_all_resources() -> None:
     on_all = {action for statement in STATEMENTS if statement["Resource"] == "*" for action in actions(statement)}
 
     assert on_all == {"lambda:ListEventSourceMappings", "xray:PutTelemetryRecords", "xray:PutTraceSegments"}
 
 
-def test_no_statement_allows_more_actions_than_it_names() -> None:
+def test_no_statement_allows_actions_by_wildcard() -> None:
     named = [action for statement in STATEMENTS for action in actions(statement)]
 
     assert named
     assert not [action for action in named if "*" in action]
-
-
-# Alarms
 
 
 ALARMS = {name: alarm["Properties"] for name, alarm in alarms().items()}
@@ -119,8 +116,8 @@ HOUR, DAY = 3600, 86_400
 
 
 @pytest.mark.parametrize("name", ALARMS)
-def test_no_alarm_looks_back_further_than_cloudwatch_lets_it(name: str) -> None:
-    """A week, or a day with periods shorter than an hour; more is refused (PutMetricAlarm's Period)."""
+def test_no_alarm_evaluates_a_longer_time_than_cloudwatch_allows(name: str) -> None:
+    """A week, or a day with periods shorter than an hour (PutMetricAlarm rejects more)."""
     period, periods = ALARMS[name]["Period"], ALARMS[name]["EvaluationPeriods"]
     most = TEMPLATE["Parameters"][periods["Ref"]]["MaxValue"] if isinstance(periods, dict) else periods
 
@@ -128,8 +125,8 @@ def test_no_alarm_looks_back_further_than_cloudwatch_lets_it(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ALARMS)
-def test_every_description_reaches_the_e_mail_as_it_is_written(name: str) -> None:
-    """CloudWatch takes 1024 characters, and CloudFormation makes question marks of what is not ASCII."""
+def test_alarm_descriptions_are_ascii_of_at_most_1024_characters(name: str) -> None:
+    """CloudWatch accepts 1024 characters, and CloudFormation replaces characters outside ASCII with question marks."""
     description = ALARMS[name]["AlarmDescription"]
 
     assert len(description) <= 1024
@@ -137,24 +134,21 @@ def test_every_description_reaches_the_e_mail_as_it_is_written(name: str) -> Non
 
 
 @pytest.mark.parametrize("own", ["AlarmDescription", "MetricName"])
-def test_no_alarm_has_only_the_first_ones_text_or_metric(own: str) -> None:
-    """All others begin with what the first one has (<<: *alarm): what a row forgets would be taken from there."""
+def test_no_alarm_inherits_the_description_or_metric_of_the_first_alarm(own: str) -> None:
+    """The others copy the first one (<<: *alarm), and would inherit what they do not set."""
     first, *others = (properties[own] for properties in ALARMS.values())
 
     assert first not in others
 
 
-# Deployment
-
-
-def test_the_console_asks_for_every_parameter_once_and_in_the_templates_order() -> None:
+def test_the_console_groups_list_every_parameter_once_in_the_templates_order() -> None:
     groups = TEMPLATE["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
 
     assert [name for group in groups for name in group["Parameters"]] == list(TEMPLATE["Parameters"])
 
 
 @pytest.mark.parametrize("name", TEMPLATE["Parameters"])
-def test_every_parameter_says_what_it_is_for_and_what_it_may_be(name: str) -> None:
+def test_every_parameter_has_a_description_and_a_constraint(name: str) -> None:
     parameter = TEMPLATE["Parameters"][name]
 
     assert parameter["Description"]
@@ -165,7 +159,7 @@ def test_every_parameter_says_what_it_is_for_and_what_it_may_be(name: str) -> No
 
 
 @pytest.mark.parametrize("environment", ["default", "staging", "local"])
-def test_an_environment_sets_parameters_that_exist_to_values_they_may_have(environment: str) -> None:
+def test_every_environment_sets_known_parameters_to_allowed_values(environment: str) -> None:
     configuration = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))[environment]
     given = configuration["deploy"]["parameters"].get("parameter_overrides", "").split()
 

@@ -1,4 +1,4 @@
-"""Which order or customer a delivery is about; what is no delivery of one."""
+"""Which order or customer a delivery is about, and which deliveries are about none."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOW = 1_795_473_681_000
 
 ORDER = {"id": 1234, "status": "processing", "line_items": []}
 CUSTOMER = {"id": 56, "email": "jane.doe@example.com", "role": "customer", "username": "jane"}
-ONLY_AN_ID = {"id": 1234}
+ID_ONLY = {"id": 1234}
 REST_ERROR = {"code": "rest_no_route", "message": "No route was found", "data": {"status": 404}}
 
 bodies = st.binary(max_size=200)
@@ -36,13 +36,10 @@ def a_delivery(topic: str, content: Any) -> Delivery:
     return Delivery(topic=topic, body=body, received_ms=NOW)
 
 
-def refusal(topic: str, content: Any) -> NotAnEntity:
-    with pytest.raises(NotAnEntity) as refused:
+def rejection(topic: str, content: Any) -> NotAnEntity:
+    with pytest.raises(NotAnEntity) as rejected:
         topics.identify(a_delivery(topic, content))
-    return refused.value
-
-
-# What a delivery is about
+    return rejected.value
 
 
 @pytest.mark.parametrize(
@@ -51,21 +48,21 @@ def refusal(topic: str, content: Any) -> NotAnEntity:
         ("order.created", ORDER, "order:1234"),
         ("order.updated", ORDER, "order:1234"),
         ("order.restored", ORDER, "order:1234"),
-        ("order.deleted", ONLY_AN_ID, "order:1234"),
+        ("order.deleted", ID_ONLY, "order:1234"),
         ("customer.created", CUSTOMER, "customer:56"),
         ("customer.updated", CUSTOMER, "customer:56"),
-        ("customer.deleted", ONLY_AN_ID, "customer:1234"),
+        ("customer.deleted", ID_ONLY, "customer:1234"),
         ("customer.updated", {"id": 56, "email": ""}, "customer:56"),
         ("order.updated", {**ORDER, "total": None, "billing": "none"}, "order:1234"),
         ("order.updated", {**ORDER, "id": 2**64 - 1}, "order:18446744073709551615"),
     ],
 )
-def test_orders_and_customers_are_identified(topic: str, content: Any, entity: str) -> None:
+def test_identify_names_the_order_or_customer(topic: str, content: Any, entity: str) -> None:
     assert topics.identify(a_delivery(topic, content)).entity == entity
 
 
-SHAPES = {"order": ORDER, "customer": CUSTOMER, "only an id": ONLY_AN_ID, "nothing": {}}
-EXPECTED = {"deleted": {"order": "only an id", "customer": "only an id"}}
+SHAPES = {"order": ORDER, "customer": CUSTOMER, "id only": ID_ONLY, "empty object": {}}
+EXPECTED = {"deleted": {"order": "id only", "customer": "id only"}}
 MISMATCHES = [
     (f"{kind}.{event}", shape)
     for kind in ("order", "customer")
@@ -76,19 +73,19 @@ MISMATCHES = [
 
 
 @pytest.mark.parametrize(("topic", "shape"), MISMATCHES)
-def test_a_body_under_the_wrong_topic_is_no_entity(topic: str, shape: str) -> None:
-    assert refusal(topic, SHAPES[shape]).cause == "topic_mismatch"
+def test_a_body_that_does_not_fit_its_topic_is_rejected(topic: str, shape: str) -> None:
+    assert rejection(topic, SHAPES[shape]).cause == "topic_mismatch"
 
 
 @pytest.mark.parametrize(
     ("topic", "content"),
     [("order.updated", {**CUSTOMER, "status": "active"}), ("customer.updated", {**ORDER, "email": "jane@example.com"})],
-    ids=["a customer with a status", "an order with an address"],
+    ids=["customer with a status", "order with an address"],
 )
-def test_fields_that_plugins_add_do_not_make_a_body_fit_another_topic(topic: str, content: Any) -> None:
+def test_a_body_with_a_field_of_the_other_kind_fits_only_its_own_topic(topic: str, content: Any) -> None:
     own_topic = {"order.updated": "customer.updated", "customer.updated": "order.updated"}[topic]
 
-    assert refusal(topic, content).cause == "topic_mismatch"
+    assert rejection(topic, content).cause == "topic_mismatch"
     assert topics.identify(a_delivery(own_topic, content)).entity
 
 
@@ -98,17 +95,17 @@ PLUGIN_FIELDS = {"username": "jane", "email": "jane@example.com", "role": "custo
 
 @pytest.mark.parametrize("extra", PLUGIN_FIELDS)
 @pytest.mark.parametrize(("label", "topic"), [("order", "order.updated"), ("customer", "customer.updated")])
-def test_a_field_that_a_plugin_adds_changes_nothing(label: str, topic: str, extra: str) -> None:
+def test_a_captured_record_with_a_field_of_a_plugin_is_identified(label: str, topic: str, extra: str) -> None:
     whole = next(line.payload for line in captured() if line.topic == topic and "email" in line.body.decode())
 
     assert topics.identify(a_delivery(topic, {extra: PLUGIN_FIELDS[extra]} | whole)).entity.startswith(label)
 
 
-def test_an_order_that_carries_everything_of_a_customers_account_is_an_order_and_no_customer() -> None:
+def test_an_order_with_all_fields_of_an_account_is_an_order_only() -> None:
     both = delivery(19).payload | dict.fromkeys(("email", "username", "role", "first_name", "last_name"), "x")
 
     assert topics.identify(a_delivery("order.created", both)).entity == "order:16"
-    assert refusal("customer.created", both).cause == "topic_mismatch"
+    assert rejection("customer.created", both).cause == "topic_mismatch"
 
 
 @pytest.mark.parametrize(
@@ -122,55 +119,55 @@ def test_an_order_that_carries_everything_of_a_customers_account_is_an_order_and
     ],
 )
 @pytest.mark.parametrize("kind", ["order", "customer"])
-def test_a_deletion_may_carry_what_plugins_add(kind: str, extra: dict[str, Any]) -> None:
+def test_a_deletion_with_fields_of_plugins_is_identified(kind: str, extra: dict[str, Any]) -> None:
     assert topics.identify(a_delivery(f"{kind}.deleted", {"id": 30, **extra})).entity == f"{kind}:30"
 
 
-WHOLE = [
+COMPLETE = [
     line for line in captured() if line.topic.endswith(("created", "updated", "restored")) and '"id"' in str(line.body)
 ]
 
 
 @pytest.mark.parametrize("topic", ["order.deleted", "customer.deleted"])
-@pytest.mark.parametrize("sent", WHOLE, ids=lambda sent: f"{sent.nr}")
-def test_a_whole_order_or_customer_sent_again_as_a_deletion_deletes_nothing(sent: Any, topic: str) -> None:
-    refused = refusal(topic, sent.body)
+@pytest.mark.parametrize("sent", COMPLETE, ids=lambda sent: f"{sent.nr}")
+def test_a_complete_record_under_a_deletion_topic_is_rejected_as_a_lost_event(sent: Any, topic: str) -> None:
+    rejected = rejection(topic, sent.body)
 
-    assert refused.lost_event
+    assert rejected.lost_event
 
 
 @pytest.mark.parametrize(
     "identifier", [0, -1, True, 1.5, "", "0", "-1", "1.0", "1 2", "٤", None, [], 2**64, 1e19, 10**400]
 )
 @pytest.mark.parametrize("topic", ["order.updated", "order.deleted"])
-def test_an_id_is_a_positive_whole_number(topic: str, identifier: Any) -> None:
+def test_an_invalid_id_is_rejected(topic: str, identifier: Any) -> None:
     content = {"id": identifier} if topic == "order.deleted" else {**ORDER, "id": identifier}
 
-    assert refusal(topic, content).cause == "topic_mismatch"
+    assert rejection(topic, content).cause == "topic_mismatch"
 
 
 @pytest.mark.parametrize("identifier", ["1234", " 1234", "1234\u00a0", "01234", 1234.0])
 @pytest.mark.parametrize("topic", ["order.updated", "order.deleted"])
-def test_an_id_may_be_a_number_in_quotes_or_with_spaces_or_a_float(topic: str, identifier: Any) -> None:
+def test_an_id_in_quotes_with_spaces_or_as_a_float_is_accepted(topic: str, identifier: Any) -> None:
     content = {"id": identifier} if topic == "order.deleted" else {**ORDER, "id": identifier}
 
     assert topics.identify(a_delivery(topic, content)).entity == "order:1234"
 
 
 @pytest.mark.parametrize("status", [None, 1, ["processing"]])
-def test_an_order_has_a_status(status: Any) -> None:
-    assert refusal("order.updated", {**ORDER, "status": status}).cause == "topic_mismatch"
+def test_an_order_without_a_text_as_status_is_rejected(status: Any) -> None:
+    assert rejection("order.updated", {**ORDER, "status": status}).cause == "topic_mismatch"
 
 
 @pytest.mark.parametrize(
     "topic", ["", "order", "order.published", "customer.restored", "coupon.created", "ORDER.CREATED"]
 )
-def test_other_topics_are_no_entities(topic: str) -> None:
-    assert refusal(topic, ORDER).cause == "unknown_topic"
+def test_other_topics_are_rejected(topic: str) -> None:
+    assert rejection(topic, ORDER).cause == "unknown_topic"
 
 
 @pytest.mark.parametrize("header", [{"X-WC-Webhook-Resource": "customer"}, {"x-wc-webhook-event": "deleted"}])
-def test_a_topic_its_other_headers_contradict_is_unknown(header: dict[str, str]) -> None:
+def test_a_topic_that_contradicts_the_other_headers_is_rejected(header: dict[str, str]) -> None:
     body = json.dumps(ORDER).encode()
     signed = {"X-WC-Webhook-Topic": "order.created", "X-WC-Webhook-Signature": signatures.sign(body, SECRET)}
     contradictory = authentic(signed | header, body)
@@ -185,21 +182,24 @@ def test_a_topic_its_other_headers_contradict_is_unknown(header: dict[str, str])
         ("woocommerce_rest_cannot_view", True),
         ("rest_no_route", True),
         ("rest_api_unavailable", True),
-        ("woocommerce_rest_invalid_shop_order_id", True),  # all that an old-API webhook sends of a shop on HPOS
+        (
+            "woocommerce_rest_invalid_shop_order_id",
+            True,
+        ),  # all that a webhook of the old API sends from a store with HPOS
         ("woocommerce_rest_shop_order_invalid_id", False),
         ("wc_user_invalid_id", False),
     ],
 )
 @pytest.mark.parametrize("topic", ["order.created", "customer.updated"])
-def test_a_rest_error_gives_its_code_and_whether_an_event_is_lost(topic: str, code: str, lost: bool) -> None:
-    refused = refusal(topic, {**REST_ERROR, "code": code})
+def test_a_rest_error_is_rejected_with_its_code_and_whether_an_event_is_lost(topic: str, code: str, lost: bool) -> None:
+    rejected = rejection(topic, {**REST_ERROR, "code": code})
 
-    assert (refused.cause, refused.lost_event) == (code, lost)
+    assert (rejected.cause, rejected.lost_event) == (code, lost)
 
 
 @pytest.mark.parametrize("code", [None, 5, "", "Jane Doe", "a" * 100, "rest\nno_route"])
-def test_only_a_plain_code_becomes_a_cause(code: Any) -> None:
-    assert refusal("order.created", {**REST_ERROR, "code": code}).cause == "topic_mismatch"
+def test_an_unusual_error_code_is_not_used_as_cause(code: Any) -> None:
+    assert rejection("order.created", {**REST_ERROR, "code": code}).cause == "topic_mismatch"
 
 
 LEGACY_ORDER = {"order": {"id": 40, "order_number": "40", "status": "processing", "total": "20.00", "line_items": []}}
@@ -229,32 +229,32 @@ NOT_ALLOWED = "woocommerce_api_user_cannot_read_order"
         (b'{"id":1,"stat', "not_json"),
     ],
 )
-def test_whatever_comes_in_place_of_an_order_or_customer_is_an_event_lost(topic: str, content: Any, cause: str) -> None:
-    refused = refusal(topic, content)
+def test_any_other_body_is_rejected_as_a_lost_event(topic: str, content: Any, cause: str) -> None:
+    rejected = rejection(topic, content)
 
-    assert (refused.cause, refused.lost_event) == (cause, True)
+    assert (rejected.cause, rejected.lost_event) == (cause, True)
 
 
 @pytest.mark.parametrize(
     "content", [{"errors": {"woocommerce_rest_shop_order_invalid_id": ["Invalid ID."]}, "error_data": []}]
 )
-def test_an_order_that_was_deleted_before_its_delivery_is_no_event_lost(content: Any) -> None:
-    assert not refusal("order.updated", content).lost_event
+def test_the_error_for_an_order_deleted_before_its_delivery_is_no_lost_event(content: Any) -> None:
+    assert not rejection("order.updated", content).lost_event
 
 
 @pytest.mark.parametrize("content", [LEGACY_ORDER, [], b"", ORDER])
-def test_under_a_topic_that_nobody_reads_nothing_is_lost(content: Any) -> None:
-    assert not refusal("product.updated", content).lost_event
+def test_a_delivery_of_an_unknown_topic_is_no_lost_event(content: Any) -> None:
+    assert not rejection("product.updated", content).lost_event
 
 
 @pytest.mark.parametrize("depth", [210, 512])
-def test_an_order_may_be_nested_as_deeply_as_php_writes_it(depth: int) -> None:
+def test_an_order_nested_up_to_512_levels_is_identified(depth: int) -> None:
     body = b'{"id":51,"status":"processing","meta_data":' + b"[" * depth + b"]" * depth + b"}"
 
     assert topics.identify(a_delivery("order.created", body)).entity == "order:51"
 
 
-def test_half_a_character_hides_no_order() -> None:
+def test_an_order_with_a_lone_surrogate_is_identified() -> None:
     body = b'{"id":50,"status":"processing","customer_note":"ok \\ud83d"}'
 
     assert topics.identify(a_delivery("order.created", body)).entity == "order:50"
@@ -273,17 +273,17 @@ def test_half_a_character_hides_no_order() -> None:
         b'{"id":' + b"9" * 5000 + b"}",
         b"[" * 200_000,
     ],
-    ids=["empty", "truncated", "form", "utf-16", "bom", "nan", "infinity", "endless number", "endless nesting"],
+    ids=["empty", "truncated", "form", "UTF-16", "BOM", "NaN", "-Infinity", "5,000 digits", "200,000 levels"],
 )
-def test_what_is_no_json_is_no_entity_and_an_event_lost(body: bytes) -> None:
-    refused = refusal("order.updated", body)
+def test_a_body_that_is_not_json_is_rejected_as_a_lost_event(body: bytes) -> None:
+    rejected = rejection("order.updated", body)
 
-    assert (refused.cause, refused.lost_event) == ("not_json", True)
+    assert (rejected.cause, rejected.lost_event) == ("not_json", True)
 
 
 @pytest.mark.parametrize("content", [[], [ORDER], "order", 5, 1.5, True, None])
-def test_json_that_is_no_object_is_no_entity(content: Any) -> None:
-    assert refusal("order.updated", content).cause == "topic_mismatch"
+def test_json_that_is_not_an_object_is_rejected(content: Any) -> None:
+    assert rejection("order.updated", content).cause == "topic_mismatch"
 
 
 json_values = st.recursive(
@@ -294,7 +294,7 @@ json_values = st.recursive(
 
 
 @given(st.text() | st.sampled_from(["order.created", "order.deleted", "customer.updated"]), json_values | bodies)
-def test_any_content_is_an_entity_or_refused(topic: str, content: Any) -> None:
+def test_any_content_is_identified_or_rejected(topic: str, content: Any) -> None:
     try:
         entity = topics.identify(a_delivery(topic, content)).entity
     except NotAnEntity:
@@ -309,19 +309,21 @@ accepted_topics = st.sampled_from([topic for topic in READERS if not topic.endsw
 
 
 @given(accepted_topics, ids, st.dictionaries(st.text(), json_values))
-def test_what_ingest_takes_the_consumer_reads_as_the_same(topic: str, identifier: Any, extra: dict[str, Any]) -> None:
+def test_the_consumer_reads_the_record_that_ingest_identified(
+    topic: str, identifier: Any, extra: dict[str, Any]
+) -> None:
     whole = payloads.ORDER if topic.startswith("order") else payloads.CUSTOMER
     content = extra | ({} if topic.endswith("deleted") else whole) | {"id": identifier}
 
-    taken = topics.identify(a_delivery(topic, content))
+    identified = topics.identify(a_delivery(topic, content))
 
-    match parse(taken):
+    match parse(identified):
         case OrderEvent(order=order):
-            assert taken.entity == f"order:{order.id}"
+            assert identified.entity == f"order:{order.id}"
         case OrderTrashed(order_id=number):
-            assert taken.entity == f"order:{number}"
+            assert identified.entity == f"order:{number}"
         case CustomerEvent(customer=customer):
-            assert taken.entity == f"customer:{customer.id}"
+            assert identified.entity == f"customer:{customer.id}"
         case Ignored(reason=reason):
             assert reason == "customer_deleted"
 
@@ -340,7 +342,7 @@ def test_what_ingest_takes_the_consumer_reads_as_the_same(topic: str, identifier
         (217, "order:66"),
     ],
 )
-def test_deliveries_of_a_real_store_are_identified(nr: int, entity: str) -> None:
+def test_captured_deliveries_are_identified(nr: int, entity: str) -> None:
     sent = delivery(nr)
 
     assert topics.identify(authentic(sent.headers, sent.body)).entity == entity
@@ -358,12 +360,12 @@ def test_deliveries_of_a_real_store_are_identified(nr: int, entity: str) -> None
         *[(nr, "rest_no_route", True) for nr in (247, 248, 249, 250)],
     ],
 )
-def test_the_accidents_of_a_real_store_are_told_apart(nr: int, cause: str, lost: bool) -> None:
+def test_captured_errors_are_rejected_with_their_cause(nr: int, cause: str, lost: bool) -> None:
     sent = delivery(nr)
 
-    refused = refusal(sent.topic, sent.body)
+    rejected = rejection(sent.topic, sent.body)
 
-    assert (refused.cause, refused.lost_event) == (cause, lost)
+    assert (rejected.cause, rejected.lost_event) == (cause, lost)
 
 
 @pytest.mark.parametrize(
@@ -374,5 +376,5 @@ def test_the_accidents_of_a_real_store_are_told_apart(nr: int, cause: str, lost:
     ],
     ids=["v1", "v2"],
 )
-def test_customers_of_older_apis_are_identified(customer: dict[str, Any]) -> None:
+def test_customers_of_older_api_versions_are_identified(customer: dict[str, Any]) -> None:
     assert topics.identify(a_delivery("customer.created", customer)).entity == "customer:2"

@@ -1,4 +1,4 @@
-"""The watermark as it is stored."""
+"""The watermark: how it is stored, rewound, and moved on."""
 
 from __future__ import annotations
 
@@ -55,35 +55,35 @@ watermarks = st.builds(
 
 
 @given(watermarks)
-def test_what_is_written_is_read(watermark: Watermark) -> None:
+def test_a_watermark_is_unchanged_after_a_round_trip(watermark: Watermark) -> None:
     assert read(text(watermark)) == watermark
 
 
 @given(watermarks)
-def test_it_fits_a_parameter(watermark: Watermark) -> None:
+def test_any_watermark_fits_into_the_parameter(watermark: Watermark) -> None:
     assert len(text(watermark).encode()) <= 4096
 
 
-def test_it_is_short_and_plain_to_read() -> None:
+def test_a_new_watermark_is_stored_as_short_json() -> None:
     assert text(Watermark.beginning("2026-11-23T22:40:00", "2026-11-23")) == (
         '{"orders":{"moment":"2026-11-23T22:40:00"},"trash":{"moment":"2026-11-23T22:40:00"},"accounts":null,'
         '"since":"2026-11-23T22:40:00","scanned":"2026-11-23T22:40:00","night":"2026-11-23"}'
     )
 
 
-def test_what_a_newer_version_adds_is_passed_over() -> None:
+def test_unknown_keys_of_a_watermark_are_ignored() -> None:
     written = text(Watermark.beginning("2026-11-23T22:40:00", "2026-11-23"))
 
     assert read(written.replace("{", '{"refunds":{"moment":"x"},', 1)) == read(written)
 
 
 @pytest.mark.parametrize("value", ["", "null", "[]", '{"orders":1}', '{"orders":{"moment":"yesterday"}}'])
-def test_anything_else_is_an_error(value: str) -> None:
+def test_an_invalid_watermark_is_rejected(value: str) -> None:
     with pytest.raises(InvalidParameter):
         read(value)
 
 
-AS_STORED_BEFORE = """{
+STORED_BY_EARLIER_VERSION = """{
   "orders": {"moment": "2026-11-23T22:55:00", "settled": "2026-11-23T22:30:00", "began": "2026-11-23T23:00:00",
     "resume": {"moment": "2026-11-23T22:41:00", "offset": 200, "total": 517}},
   "trash": {"moment": "2026-11-23T22:40:00", "resume": {"moment": "2026-11-23T22:39:00"}},
@@ -93,8 +93,8 @@ AS_STORED_BEFORE = """{
 }"""
 
 
-def test_what_earlier_versions_wrote_is_read() -> None:
-    mark = read(AS_STORED_BEFORE)
+def test_a_watermark_of_an_earlier_version_is_read() -> None:
+    mark = read(STORED_BY_EARLIER_VERSION)
 
     assert mark.orders.resume == ByOffset(200, "2026-11-23T22:41:00", 517)
     assert mark.trash.resume == ByDate("2026-11-23T22:39:00")
@@ -135,8 +135,8 @@ def test_what_earlier_versions_wrote_is_read() -> None:
         ("unreadable", ["coupon:1"]),
     ],
 )
-def test_a_wrong_date_or_number_is_named_by_its_place_but_not_repeated(place: str, value: object) -> None:
-    stored = json.loads(AS_STORED_BEFORE)
+def test_an_invalid_date_or_number_is_reported_by_place_and_not_repeated(place: str, value: object) -> None:
+    stored = json.loads(STORED_BY_EARLIER_VERSION)
     *parents, name = place.split(".")
     table = stored
     for parent in parents:
@@ -150,19 +150,19 @@ def test_a_wrong_date_or_number_is_named_by_its_place_but_not_repeated(place: st
     assert "soon" not in str(error.value)
 
 
-def test_going_back_in_time_reads_everything_from_then_on_once_more() -> None:
+def test_rewinding_restarts_orders_and_trash_at_the_earlier_moment() -> None:
     mark = Watermark.beginning("2026-11-23T22:40:00", "").rewound("2026-11-20T00:00:00")
 
     assert mark.orders == mark.trash == OrderProgress("2026-11-20T00:00:00")
 
 
-def test_going_back_in_time_never_leads_forward() -> None:
+def test_rewinding_to_a_later_moment_changes_nothing() -> None:
     mark = Watermark.beginning("2026-11-23T22:40:00", "")
 
     assert mark.rewound("2026-11-24T00:00:00").orders == mark.orders
 
 
-def test_going_back_to_what_is_already_read_does_not_skip_what_is_still_to_be_read() -> None:
+def test_rewinding_to_after_the_resume_position_restarts_at_that_position() -> None:
     reading = OrderProgress("2026-11-23T12:00:00", resume=ByDate("2026-11-23T10:00:00"))
 
     assert reading.rewound("2026-11-23T11:00:00") == OrderProgress("2026-11-23T10:00:00")
@@ -171,7 +171,9 @@ def test_going_back_to_what_is_already_read_does_not_skip_what_is_still_to_be_re
 @pytest.mark.parametrize(
     ("customers", "changed_since"), [("all", ""), ("changed", "2026-11-22T22:40:00")], ids=["all", "changed"]
 )
-def test_a_scan_that_is_asked_for_begins_a_day_earlier_or_at_the_beginning(customers: str, changed_since: str) -> None:
+def test_a_requested_scan_covers_all_accounts_or_the_changes_since_a_day_before(
+    customers: str, changed_since: str
+) -> None:
     mark = Watermark.beginning("2026-11-23T22:40:00", "2026-11-23")
 
     mark = mark.with_request(RunRequest(customers=customers), "2026-11-23")
@@ -179,20 +181,21 @@ def test_a_scan_that_is_asked_for_begins_a_day_earlier_or_at_the_beginning(custo
     assert mark.scan == Scan(FIRST, changed_since)
 
 
-def test_a_new_scan_also_covers_what_a_running_one_is_for() -> None:
+def test_a_new_scan_also_covers_the_running_scan() -> None:
     mark = Watermark.beginning("2026-11-23T22:40:00", "").with_scan("2026-11-10T00:00:00")
 
     assert mark.with_scan("2026-11-20T00:00:00").scan == Scan(FIRST, "2026-11-09T00:00:00")
 
 
-def test_a_night_begins_a_scan_and_a_check_and_only_one_of_each() -> None:
+def test_a_new_night_starts_one_scan_and_one_check() -> None:
     mark = Watermark.beginning("2026-11-23T22:40:00", "2026-11-22").with_request(RunRequest(), "2026-11-23")
 
-    assert (mark.scan, mark.check) != (None, None)
+    assert mark.scan is not None
+    assert mark.check is not None
     assert mark.with_request(RunRequest(), "2026-11-23") == mark
 
 
-def test_a_store_whose_clock_stepped_back_is_read_from_before_the_last_run() -> None:
+def test_reading_starts_earlier_by_as_much_as_the_stores_clock_is_behind() -> None:
     mark = replace(Watermark.beginning("2026-11-23T22:40:00", ""), completed="2026-11-23T22:50:00")
 
     assert mark.start("orders", behind_s=3600) == ByDate("2026-11-23T21:40:00")
@@ -200,14 +203,14 @@ def test_a_store_whose_clock_stepped_back_is_read_from_before_the_last_run() -> 
 
 
 @pytest.mark.parametrize("zone", [UTC, timezone(timedelta(hours=-5))])
-def test_a_new_parameter_gives_the_moment_it_was_made(zone: timezone) -> None:
+def test_an_empty_parameter_is_read_as_the_time_of_its_creation(zone: timezone) -> None:
     made = datetime(2026, 11, 23, 22, 40, 0, 123456, UTC).astimezone(zone)
     parameter = WatermarkParameter(cast(SSMClient, Ssm(made, " {} ")), "/stack/watermark")
 
     assert parameter.read() == "2026-11-23T22:40:00"
 
 
-def test_another_store_is_read_anew_from_where_the_one_before_was_last_read() -> None:
+def test_another_site_is_read_again_from_the_earliest_open_position() -> None:
     mark = replace(
         Watermark.beginning("2026-11-20T00:00:00", "2026-11-23").of_site("old.example"),
         orders=OrderProgress("2026-11-23T22:40:00", resume=ByDate("2026-11-22T10:00:00")),
@@ -227,7 +230,7 @@ def test_another_store_is_read_anew_from_where_the_one_before_was_last_read() ->
 
 
 @pytest.mark.parametrize("known", ["", "shop.example"])
-def test_the_same_store_and_one_nobody_knew_the_address_of_are_read_on(known: str) -> None:
+def test_the_same_or_a_previously_unknown_site_keeps_the_watermark(known: str) -> None:
     mark = replace(Watermark.beginning("2026-11-20T00:00:00", ""), accounts=50_000, site=known)
 
     assert mark.of_site("shop.example") == replace(mark, site="shop.example")

@@ -1,4 +1,4 @@
-"""The workflow on GitHub: it runs what the Makefile has, with actions that nobody can exchange."""
+"""The GitHub workflow: its actions are pinned, its make targets exist, and only the deployment has a role."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_every_action_is_pinned_to_a_commit() -> None:
     assert [action for action in actions if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40}", action)] == []
 
 
-def test_every_target_it_makes_exists() -> None:
+def test_every_make_target_of_the_workflow_exists() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = {step["run"].removeprefix("make ") for step in STEPS if step.get("run", "").startswith("make ")}
 
@@ -28,7 +28,7 @@ def test_every_target_it_makes_exists() -> None:
     assert targets <= set(re.findall(r"^(\w+):", makefile, re.MULTILINE))
 
 
-def test_only_the_deployment_may_ask_aws_for_a_role() -> None:
+def test_only_the_deploy_job_may_assume_a_role_and_it_needs_the_tests() -> None:
     rights = {name: job.get("permissions", WORKFLOW["permissions"]) for name, job in WORKFLOW["jobs"].items()}
 
     assert {name for name, granted in rights.items() if "id-token" in granted} == {"deploy"}
