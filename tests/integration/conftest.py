@@ -1,16 +1,19 @@
-"""Fixtures: a simulated HubSpot portal with woohub's properties, and callers of its API."""
+"""Fixtures: a simulated HubSpot portal with woohub's properties, callers of its API, and a stack in operation."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from simulators.hubspot import InProcessTransport, SimulatedPortal, create_app, provision
 from tests.support.clock import Clock
 from tests.support.openapi_contract import Contract, Validated, hubspots_contract
+from tests.support.operated_stack import OperatedStack, operated_stack
 from tests.support.operations_page import assert_described
 from tests.support.simulated import VERSIONS, Calls
+from tests.support.stack_consumer import StackConsumer
 from tests.support.verification import Case
 from woohub.http import Http
 
@@ -64,3 +67,23 @@ def logs_are_described(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 @pytest.fixture
 def case() -> Case:
     return Case()
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[StackConsumer]:
+    """One stack for all tests of this file, because starting it takes longer than most of them."""
+    with operated_stack(search_lag_s=0.0, requests_per_10_s=10_000) as stack:
+        yield StackConsumer(stack.ready())
+
+
+@pytest.fixture
+def consumer(running: StackConsumer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StackConsumer:
+    monkeypatch.chdir(tmp_path)
+    running.reset()
+    return running
+
+
+@pytest.fixture
+def shop(consumer: StackConsumer) -> OperatedStack:
+    """A store without orders."""
+    return consumer.shop

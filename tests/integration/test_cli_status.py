@@ -24,6 +24,7 @@ from woohub_cli.stack import stacks
 runner = CliRunner()
 OPEN = State("open", "auth", "HubSpot refuses the token", since=1_795_473_600, until=1_795_473_660)
 COMMANDS = (["setup"], ["status"], ["send"], ["dlq", "list"], ["dlq", "redrive", "--all"], ["dlq", "drop", "--all"])
+OTHER_COMMANDS = (["dlq"], ["dlq", "show"], ["reconcile"], ["backfill"], ["verify"], ["why"])
 
 
 @pytest.fixture(autouse=True)
@@ -195,7 +196,7 @@ def test_a_local_stack_is_described_by_its_file(stack: Deployed, tmp_path: Path)
 # --- The surface
 
 
-@pytest.mark.parametrize("command", [[], *COMMANDS, ["dlq"], ["dlq", "show"]], ids=" ".join)
+@pytest.mark.parametrize("command", [[], *COMMANDS, *OTHER_COMMANDS], ids=" ".join)
 def test_help_teaches_by_examples(command: list[str]) -> None:
     result = runner.invoke(app, [*(part for part in command if not part.startswith("--")), "--help"])
 
