@@ -16,6 +16,7 @@ from tests.support.simulated import VERSIONS, Calls
 from tests.support.stack_consumer import StackConsumer
 from tests.support.verification import Case
 from woohub.http import Http
+from woohub_cli.dlq import dead_letter_queue
 
 
 @pytest.fixture
@@ -78,7 +79,9 @@ def running() -> Iterator[StackConsumer]:
 
 @pytest.fixture
 def consumer(running: StackConsumer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StackConsumer:
+    """The stack's consumer, all records and messages deleted; commands run in an empty folder."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(dead_letter_queue, "RECEIVE_WAIT_S", 0)  # moto really waits for messages
     running.reset()
     return running
 

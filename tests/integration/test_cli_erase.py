@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +15,6 @@ from tests.support.operated_stack import OperatedStack, operated_stack
 from tests.support.stack_consumer import StackConsumer
 from woohub.erasures import FILE
 from woohub_cli.commands import erase
-from woohub_cli.dlq import dead_letter_queue
 from woohub_cli.erase import erasure_list
 
 JANE, JOE = "jane.doe@example.com", "joe@example.com"
@@ -30,12 +28,9 @@ def running() -> Iterator[StackConsumer]:
 
 
 @pytest.fixture
-def consumer(running: StackConsumer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StackConsumer:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(dead_letter_queue, "RECEIVE_WAIT_S", 0)  # moto really waits for messages
+def consumer(consumer: StackConsumer, monkeypatch: pytest.MonkeyPatch) -> StackConsumer:
     monkeypatch.setattr(erase, "wait_until_in_force", lambda *_: None)
-    running.reset()
-    return running
+    return consumer
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""`woohub load`: a live test against the real ingest function and consumer, and what it leaves behind."""
+"""`woohub load`: a load test of a stack, its report, and the removal of its records."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from woohub_cli.commands import load
 from woohub_cli.load.live_test import Placed, drained, place
 from woohub_cli.load.synthetic import DOMAIN, FIRST_ID, LAST_ID, MAX_ORDERS, TOPICS, Run
 
-BEGAN = 1_795_473_600.9
+STARTED_S = 1_795_473_600.9
 
 
 @pytest.fixture
@@ -38,10 +38,10 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedSt
 
 
 @pytest.fixture
-def consuming(shop: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> StackConsumer:
-    """While the command waits, the consumer works off the queue."""
+def consumer(shop: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> StackConsumer:
+    """A consumer that processes the queue whenever the command waits."""
     consumer = StackConsumer(shop)
-    monkeypatch.setattr(load, "REQUESTS_PER_10_S", 1000)  # nobody else is there to be spared
+    monkeypatch.setattr(load, "REQUESTS_PER_10_S", 1000)  # no other caller shares the limit
     made: Callable[..., load.Tester] = load.tester
     monkeypatch.setattr(
         load, "tester", lambda *known: replace(made(*known), pause=lambda _seconds: consumer.process_queue())
@@ -53,16 +53,13 @@ def report(shop: OperatedStack, *arguments: str) -> Any:
     return shop.json("load", "--rate", "1000", *arguments)
 
 
-def kept(shop: OperatedStack) -> tuple[int, int]:
+def record_counts(shop: OperatedStack) -> tuple[int, int]:
     state = shop.portal.state()
     return len(state["deals"]), len(state["contacts"])
 
 
-# --- What is placed
-
-
-def test_its_orders_are_deliveries_as_a_store_sends_them() -> None:
-    run = Run.begin(3, BEGAN)
+def test_test_orders_are_deliveries_with_known_topics() -> None:
+    run = Run.begin(3, STARTED_S)
 
     for order_id in run.order_ids:
         samples = run.deliveries(order_id)
@@ -73,8 +70,8 @@ def test_its_orders_are_deliveries_as_a_store_sends_them() -> None:
         }
 
 
-def test_its_numbers_and_addresses_are_no_stores() -> None:
-    run = Run.begin(5, BEGAN)
+def test_test_orders_have_reserved_ids_and_addresses() -> None:
+    run = Run.begin(5, STARTED_S)
 
     assert run.order_ids.start >= FIRST_ID
     assert run.order_ids.stop <= LAST_ID < 2**53
@@ -82,16 +79,16 @@ def test_its_numbers_and_addresses_are_no_stores() -> None:
     assert {run.email(order_id) for order_id in run.order_ids} == set(run.emails)
 
 
-def test_two_runs_share_neither_numbers_nor_addresses() -> None:
-    first, other = Run.begin(MAX_ORDERS, BEGAN), Run.begin(MAX_ORDERS, BEGAN + 1)
+def test_two_runs_share_no_ids_and_no_addresses() -> None:
+    first, other = Run.begin(MAX_ORDERS, STARTED_S), Run.begin(MAX_ORDERS, STARTED_S + 1)
 
     assert not set(first.order_ids[::1000]) & set(other.order_ids[::1000])
     assert first.order_ids.stop <= other.order_ids.start
     assert not set(first.emails[:10]) & set(other.emails[:10])
 
 
-def test_a_run_is_found_again_by_its_name() -> None:
-    run = Run.begin(200, BEGAN)
+def test_a_run_is_restored_from_its_name() -> None:
+    run = Run.begin(200, STARTED_S)
 
     assert Run.named(run.name) == run
     assert [run.body(order_id) for order_id in run.order_ids[:3]] == [
@@ -100,12 +97,12 @@ def test_a_run_is_found_again_by_its_name() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "yesterday", "1795473600", "1795473600-0", "1795473600-99999999", "1-1"])
-def test_what_is_no_run_is_wrong_usage(name: str) -> None:
+def test_an_invalid_run_name_is_rejected(name: str) -> None:
     with pytest.raises(WrongUsage):
         Run.named(name)
 
 
-def test_orders_are_placed_at_the_rate_that_is_asked_for() -> None:
+def test_place_keeps_the_requested_rate() -> None:
     clock = Clock()
     placed = place(
         range(20),
@@ -120,11 +117,8 @@ def test_orders_are_placed_at_the_rate_that_is_asked_for() -> None:
     assert clock.now - Clock().now == pytest.approx(19 / 4)
 
 
-# --- The test
-
-
-@pytest.mark.usefixtures("consuming")
-def test_every_order_arrives_exactly_once_and_is_timed(shop: OperatedStack) -> None:
+@pytest.mark.usefixtures("consumer")
+def test_load_reports_each_order_once_with_latency_and_calls(shop: OperatedStack) -> None:
     loaded = report(shop, "--orders", "25")
 
     assert (loaded["orders"], loaded["deliveries"], loaded["arrived"], loaded["refused"]) == (25, 50, 25, {})
@@ -132,15 +126,15 @@ def test_every_order_arrives_exactly_once_and_is_timed(shop: OperatedStack) -> N
     latency = loaded["latency"]
     assert 0 <= latency["p50_s"] <= latency["p95_s"] <= latency["p99_s"] <= latency["max_s"]
     assert loaded["orders_per_s"] > 0
-    assert kept(shop) == (25, 16)
+    assert record_counts(shop) == (25, 16)
     created = [call for call in loaded["calls"] if call["path"].endswith("/deals/batch/create")]
     assert created
     assert all(call["p50_ms"] <= call["p95_ms"] and 0 < call["records_up_to"] <= 40 for call in created)
     assert loaded["calls_not_read"] is None
 
 
-@pytest.mark.usefixtures("consuming")
-def test_a_person_sees_throughput_latency_and_how_to_clean_up(shop: OperatedStack) -> None:
+@pytest.mark.usefixtures("consumer")
+def test_load_prints_throughput_latency_and_how_to_clean_up(shop: OperatedStack) -> None:
     result = shop.run("load", "--orders", "6", "--rate", "1000")
 
     assert result.exit_code == 0, result.output
@@ -148,15 +142,15 @@ def test_a_person_sees_throughput_latency_and_how_to_clean_up(shop: OperatedStac
         assert word in result.stdout
 
 
-def test_what_it_made_is_removed_on_request_and_nothing_else(shop: OperatedStack, consuming: StackConsumer) -> None:
+def test_load_with_clean_removes_only_its_own_records(shop: OperatedStack, consumer: StackConsumer) -> None:
     shop.shop.place()
-    consuming.deliver()
-    before = kept(shop)
+    consumer.deliver()
+    before = record_counts(shop)
 
     loaded = report(shop, "--orders", "7", "--clean")
 
     assert loaded["cleaned"] == {"deals": 7, "contacts": 4, "left": 0}
-    assert kept(shop) == before == (1, 1)
+    assert record_counts(shop) == before == (1, 1)
 
 
 ITEMS = "[line_item]\nenabled = true\n"
@@ -167,15 +161,15 @@ ITEMS = "[line_item]\nenabled = true\n"
     [(INSTEAD, "HubSpot orders"), (INSTEAD + ITEMS, "HubSpot orders"), (BESIDE, "deals"), (ITEMS, "deals")],
     ids=["orders", "orders with items", "both", "deals with items"],
 )
-def test_whatever_the_mapping_makes_of_its_orders_is_removed_and_no_deal_of_the_same_number(
+def test_load_removes_its_records_of_each_mapping_and_no_other_deals(
     shop: OperatedStack, monkeypatch: pytest.MonkeyPatch, mapping: str, records: str
 ) -> None:
-    """HubSpot numbers each object's records by themselves."""
+    """Ids are unique only within an object: a deal may have the id of an order."""
     written = mapping_with(mapping)
     bucket = shop.stack.outputs["ConfigurationBucket"]
     shop.stack.client("s3").put_object(Bucket=bucket, Key=MAPPING_KEY, Body=mapping.encode())
     provision_definitions(shop.portal, written.definitions)
-    people = [shop.portal.objects.create(DEALS, {"properties": {"dealname": "Somebody's"}}) for _ in range(5)]
+    others = [shop.portal.objects.create(DEALS, {"properties": {"dealname": "Another deal"}}) for _ in range(5)]
     consumer = StackConsumer(shop, mapping=written)
     monkeypatch.setattr(load, "REQUESTS_PER_10_S", 1000)
     made = load.tester
@@ -185,26 +179,26 @@ def test_whatever_the_mapping_makes_of_its_orders_is_removed_and_no_deal_of_the_
 
     state = shop.portal.state()
     assert loaded["cleaned"] == {"deals": 3, "contacts": 2, "left": 0}
-    assert (len(state["deals"]), state["orders"], state["line_items"], state["contacts"]) == (len(people), [], [], [])
+    assert (len(state["deals"]), state["orders"], state["line_items"], state["contacts"]) == (len(others), [], [], [])
     assert any(call["path"].endswith("line_items/batch/create") for call in loaded["calls"]) is (ITEMS in mapping)
     assert f"0 {records} and 0 contacts archived" in shop.run("load", "--remove", loaded["run"]).stdout
 
 
-@pytest.mark.usefixtures("consuming")
-def test_an_earlier_run_can_be_removed(shop: OperatedStack) -> None:
+@pytest.mark.usefixtures("consumer")
+def test_load_remove_deletes_the_records_of_an_earlier_run(shop: OperatedStack) -> None:
     run = report(shop, "--orders", "7")["run"]
-    assert kept(shop) == (7, 4)
+    assert record_counts(shop) == (7, 4)
 
     result = shop.run("load", "--remove", run)
 
     assert result.exit_code == 0, result.output
     assert "7 deals and 4 contacts archived" in result.stdout
-    assert kept(shop) == (0, 0)
+    assert record_counts(shop) == (0, 0)
 
 
-@pytest.mark.usefixtures("consuming")
-def test_a_contact_that_only_has_such_an_address_beside_its_own_stays(shop: OperatedStack) -> None:
-    """Somebody merged a test contact into a real one."""
+@pytest.mark.usefixtures("consumer")
+def test_load_remove_keeps_a_contact_with_the_test_address_as_an_additional_one(shop: OperatedStack) -> None:
+    """As after a merge of a test contact into a real one."""
     run = report(shop, "--orders", "1")["run"]
     (record,) = shop.portal.objects.records[CONTACTS.id].values()
     record.properties["hs_additional_emails"] = record.properties["email"]
@@ -212,19 +206,19 @@ def test_a_contact_that_only_has_such_an_address_beside_its_own_stays(shop: Oper
 
     shop.run("load", "--remove", run)
 
-    assert kept(shop) == (0, 1)
+    assert record_counts(shop) == (0, 1)
 
 
-@pytest.mark.usefixtures("consuming")
-def test_removing_goes_on_after_an_answer_that_is_lost(shop: OperatedStack) -> None:
+@pytest.mark.usefixtures("consumer")
+def test_load_remove_continues_after_a_lost_response(shop: OperatedStack) -> None:
     run = report(shop, "--orders", "3")["run"]
     shop.portal.faults.add(InjectedFault("reset", when="before", path="batch/archive", count=1))
 
     assert report(shop, "--remove", run)["cleaned"] == {"deals": 3, "contacts": 2, "left": 0}
 
 
-@pytest.mark.usefixtures("consuming")
-def test_it_says_what_is_left_when_it_cannot_remove_all(shop: OperatedStack) -> None:
+@pytest.mark.usefixtures("consumer")
+def test_load_remove_reports_what_could_not_be_removed(shop: OperatedStack) -> None:
     run = report(shop, "--orders", "3")["run"]
     shop.portal.faults.add(InjectedFault("reset", when="before", path="deals/batch/archive"))
 
@@ -234,12 +228,9 @@ def test_it_says_what_is_left_when_it_cannot_remove_all(shop: OperatedStack) -> 
     assert "still there: 3" in result.stdout
 
 
-# --- What can go wrong
-
-
-@pytest.mark.usefixtures("consuming")
-def test_an_order_that_never_arrives_is_missing(shop: OperatedStack) -> None:
-    """HubSpot refuses the deals, so they end among the dead letters."""
+@pytest.mark.usefixtures("consumer")
+def test_load_reports_an_order_that_never_arrives_as_missing(shop: OperatedStack) -> None:
+    """HubSpot rejects the deals, so their messages become dead letters."""
     shop.portal.faults.add(InjectedFault("status", status=400, path="deals/batch/create"))
 
     result = shop.run("load", "--json", "--orders", "2", "--rate", "1000", "--within", "1")
@@ -249,8 +240,8 @@ def test_an_order_that_never_arrives_is_missing(shop: OperatedStack) -> None:
     assert loaded["latency"]["p50_s"] is None
 
 
-@pytest.mark.usefixtures("consuming")
-def test_a_refused_delivery_is_counted_by_its_answer(shop: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("consumer")
+def test_load_counts_refused_deliveries_by_status(shop: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("woohub_cli.deliveries.sending.signing_secret", lambda _stack: "forged")
 
     result = shop.run("load", "--json", "--orders", "2", "--rate", "1000", "--within", "1")
@@ -259,23 +250,23 @@ def test_a_refused_delivery_is_counted_by_its_answer(shop: OperatedStack, monkey
     assert (result.exit_code, loaded["refused"], loaded["missing"]) == (1, {"401": 4}, 2)
 
 
-def test_a_deal_that_is_not_as_it_should_be_is_told(shop: OperatedStack, consuming: StackConsumer) -> None:
-    def spoil(_seconds: float) -> None:
-        consuming.process_queue()
+def test_load_reports_deals_with_wrong_values_as_differing(shop: OperatedStack, consumer: StackConsumer) -> None:
+    def change_amounts(_seconds: float) -> None:
+        consumer.process_queue()
         for row in shop.portal.objects.records["0-3"].values():
             row.properties["amount"] = "1.00"
 
     made = load.tester
-    spoiling = replace(made(shop.stack.stack, {}), pause=spoil)
+    tester = replace(made(shop.stack.stack, {}), pause=change_amounts)
 
-    loaded = spoiling.test(Run.begin(2, BEGAN), 1000.0, 30.0)
+    loaded = tester.test(Run.begin(2, STARTED_S), 1000.0, 30.0)
 
     assert [mismatch.kind.value for mismatch in loaded.mismatches] == ["differing", "differing"]
     assert loaded.failed
 
 
-@pytest.mark.usefixtures("consuming")
-def test_while_the_breaker_is_open_nothing_is_placed(shop: OperatedStack) -> None:
+@pytest.mark.usefixtures("consumer")
+def test_load_sends_nothing_while_the_breaker_is_open(shop: OperatedStack) -> None:
     shop.stack.breaker(State("open", "auth", "HubSpot refuses the token"))
 
     result = shop.run("load")
@@ -285,8 +276,8 @@ def test_while_the_breaker_is_open_nothing_is_placed(shop: OperatedStack) -> Non
     assert shop.outcomes() == []
 
 
-@pytest.mark.usefixtures("consuming")
-def test_a_portal_that_was_never_set_up_is_named(shop: OperatedStack) -> None:
+@pytest.mark.usefixtures("consumer")
+def test_load_sends_nothing_to_a_portal_without_setup(shop: OperatedStack) -> None:
     shop.portal.reset()
 
     result = shop.run("load", "--orders", "1")
@@ -300,7 +291,7 @@ def test_a_portal_that_was_never_set_up_is_named(shop: OperatedStack) -> None:
     [(["--orders", "30", "--rate", "3"], "30 orders of 20 customers"), (["--remove", "1795473600-30"], "30 deals")],
     ids=["place", "remove"],
 )
-def test_a_dry_run_only_says_so(shop: OperatedStack, arguments: list[str], words: str) -> None:
+def test_load_dry_run_prints_its_plan_and_sends_nothing(shop: OperatedStack, arguments: list[str], words: str) -> None:
     result = shop.run("load", "--dry-run", *arguments)
 
     assert (result.exit_code, words in result.stdout) == (0, True)
@@ -309,11 +300,13 @@ def test_a_dry_run_only_says_so(shop: OperatedStack, arguments: list[str], words
 
 
 @pytest.mark.parametrize("arguments", [["--remove", "1795473600-3", "--clean"], ["--orders", "0"], ["--rate", "0"]])
-def test_what_makes_no_sense_is_wrong_usage(shop: OperatedStack, arguments: list[str]) -> None:
+def test_load_rejects_invalid_options_with_exit_code_2(shop: OperatedStack, arguments: list[str]) -> None:
     assert shop.run("load", *arguments).exit_code == 2
 
 
-def test_the_real_hubspot_is_asked_about(shop: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_load_sends_nothing_to_the_real_hubspot_without_confirmation(
+    shop: OperatedStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(load, "REAL_HUBSPOT", shop.stack.outputs["HubSpotApiUrl"])
 
     result = shop.run("load", "--orders", "1")
@@ -322,19 +315,19 @@ def test_the_real_hubspot_is_asked_about(shop: OperatedStack, monkeypatch: pytes
     assert shop.outcomes() == []
 
 
-def test_a_queue_that_fills_again_is_not_called_empty() -> None:
+def test_drained_waits_until_the_queue_stays_empty() -> None:
     clock, depths = Clock(), iter([3, 0, 1, 0, 0, 0])
 
     assert drained(lambda: next(depths), 60, clock=clock.read, pause=clock.sleep)
     assert next(depths) == 0
 
 
-def test_a_queue_that_stays_busy_is_given_up_on() -> None:
+def test_drained_gives_up_on_a_queue_that_never_empties() -> None:
     clock = Clock()
 
     assert not drained(lambda: 1, 60, clock=clock.read, pause=clock.sleep)
 
 
-@pytest.mark.usefixtures("consuming")
-def test_the_stack_is_named_in_the_answer(shop: OperatedStack) -> None:
+@pytest.mark.usefixtures("consumer")
+def test_load_json_names_the_stack(shop: OperatedStack) -> None:
     assert report(shop, "--orders", "1")["stack"] == NAME

@@ -8,6 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+import boto3
+
 from simulators.hubspot import DEFAULT_TOKEN, InProcessTransport, create_app, provision
 from simulators.hubspot.portal import ALL_SCOPES
 from simulators.woocommerce import KEY, SECRET
@@ -16,7 +18,7 @@ from tests.support.operated_stack import OperatedStack, now_text
 from woohub.clock import Timer
 from woohub.consumer.batch import Consumer
 from woohub.consumer.breaker import Breaker, BreakerParameter, EventSourceMapping, State
-from woohub.erasures import FILE, CurrentErasures, ErasureList
+from woohub.erasures import CurrentErasures, ErasureList
 from woohub.http import Call
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.properties import PropertyCatalog
@@ -83,7 +85,7 @@ class StackConsumer:
             url = self.shop.stack.outputs[output]
             self.sqs.delete_queue(QueueUrl=url)
             self.sqs.create_queue(QueueName=url.rpartition("/")[2])
-        self.shop.stack.client("s3").delete_object(Bucket=self.shop.stack.outputs["ConfigurationBucket"], Key=FILE)
+        boto3.resource("s3").Bucket(self.shop.stack.outputs["ConfigurationBucket"]).object_versions.delete()
         self.shop.stack.store("HubSpotSecretArn", {"token": DEFAULT_TOKEN})
         self.shop.stack.breaker(State())
         self.shop.stack.client("lambda").update_event_source_mapping(
