@@ -23,19 +23,19 @@ class Terminal(StringIO):
 def test_confirm_exits_1_and_reports_that_nothing_was_done_after_no(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
 
-    with pytest.raises(Trouble, match=r"^nothing was erased$") as declined:
+    with pytest.raises(Trouble, match=r"^nothing was erased$") as raised:
         confirm("Erase?", yes=False, json=False, otherwise="nothing was erased")
 
-    assert declined.value.exit_code == PROBLEMS
+    assert raised.value.exit_code == PROBLEMS
 
 
 def test_confirm_without_a_terminal_exits_2_and_names_yes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", StringIO("y\n"))
 
-    with pytest.raises(Trouble, match="--yes") as refusal:
+    with pytest.raises(Trouble, match="--yes") as raised:
         confirm("Erase?", yes=False, json=False)
 
-    assert refusal.value.exit_code == WRONG_USAGE
+    assert raised.value.exit_code == WRONG_USAGE
 
 
 def test_ctrl_c_at_a_question_exits_130(monkeypatch: pytest.MonkeyPatch) -> None:

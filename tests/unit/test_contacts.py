@@ -1,4 +1,4 @@
-"""What a contact shows after several states of a person, in whatever order they come."""
+"""The properties of a contact after several orders of a person, in any order of arrival."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ MAPPING, SCHEMA = load_mapping(), PropertySchema("email")
 NAMES = ("firstname", "phone", "woocommerce_customer_id")
 
 
-def seen(captured_s: int, changed_s: int = 0, **properties: str) -> ContactSnapshot:
-    """An order of this minute's second, changed so much later, received 20 s after that."""
-    made, changed = f"2026-11-23T22:40:{captured_s:02}", f"2026-11-23T22:40:{captured_s + changed_s:02}"
-    version = ContactVersion.of(made, changed, START_MS + (captured_s + changed_s + 20) * 1000)
+def snapshot(captured_s: int, changed_s: int = 0, **properties: str) -> ContactSnapshot:
+    """An order created `captured_s` after START_MS, changed `changed_s` later, received 20 s after that."""
+    created, changed = f"2026-11-23T22:40:{captured_s:02}", f"2026-11-23T22:40:{captured_s + changed_s:02}"
+    version = ContactVersion.of(created, changed, START_MS + (captured_s + changed_s + 20) * 1000)
     return ContactSnapshot(version, {"email": "jane@shop.example", **properties})
 
 
 def written(batches: Sequence[Sequence[ContactSnapshot]]) -> dict[str, str]:
-    """HubSpot's contact after these batches."""
+    """The properties of the contact after these batches."""
     contact: dict[str, str] = {}
     for batch in batches:
         contact |= plan(batch, contact or None, MAPPING, SCHEMA).properties
     return contact
 
 
-def shown(contact: dict[str, str]) -> dict[str, str]:
+def names_only(contact: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in contact.items() if name in NAMES}
 
 
 STATES = st.builds(
-    lambda captured, changed, properties: seen(captured, changed, **properties),
+    lambda captured, changed, properties: snapshot(captured, changed, **properties),
     st.integers(0, 19),
     st.integers(0, 19),
     st.dictionaries(st.sampled_from(NAMES), st.sampled_from(["a", "b", "c"])),
@@ -52,7 +52,7 @@ STATES = st.builds(
     cuts=st.sets(st.integers(1, 5)),
     data=st.data(),
 )
-def test_each_property_is_that_of_the_newest_state_that_has_it_in_whatever_order_they_come(
+def test_each_property_has_the_newest_value_whatever_the_order_of_arrival(
     states: list[ContactSnapshot], cuts: set[int], data: st.DataObject
 ) -> None:
     arrived = data.draw(st.permutations(states))
@@ -60,43 +60,45 @@ def test_each_property_is_that_of_the_newest_state_that_has_it_in_whatever_order
     batches = [arrived[start:end] for start, end in pairwise(starts)]
     newest_last = sorted(states, key=lambda state: state.version)
 
-    right = {name: value for state in newest_last for name, value in state.properties.items() if name in NAMES}
-    assert shown(written(batches)) == right
+    expected = {name: value for state in newest_last for name, value in state.properties.items() if name in NAMES}
+    assert names_only(written(batches)) == expected
 
 
 @pytest.mark.parametrize("order", list(permutations(range(3))))
-def test_what_the_newest_order_leaves_out_is_that_of_the_order_before_it(order: tuple[int, ...]) -> None:
-    states = [seen(1, phone="555-1"), seen(2, phone="555-2"), seen(3, firstname="Jane")]
+def test_a_property_without_value_in_the_newest_order_has_that_of_the_one_before(order: tuple[int, ...]) -> None:
+    states = [snapshot(1, phone="555-1"), snapshot(2, phone="555-2"), snapshot(3, firstname="Jane")]
 
-    assert shown(written([[states[place]] for place in order])) == {"firstname": "Jane", "phone": "555-2"}
-
-
-def test_an_older_orders_change_reaches_what_it_was_the_last_to_show() -> None:
-    contact = written([[seen(1, phone="555-1", firstname="Jane")], [seen(2, firstname="Ann")]])
-
-    contact |= plan([seen(1, 9, phone="555-9", firstname="Joan")], contact, MAPPING, SCHEMA).properties
-
-    assert shown(contact) == {"firstname": "Ann", "phone": "555-9"}
+    assert names_only(written([[states[place]] for place in order])) == {"firstname": "Jane", "phone": "555-2"}
 
 
-def test_an_older_orders_change_that_shows_nothing_new_is_not_worth_a_write() -> None:
-    contact = written([[seen(1, phone="555-1")], [seen(2, firstname="Ann")]])
+def test_a_change_of_an_older_order_updates_only_the_properties_it_set_last() -> None:
+    contact = written([[snapshot(1, phone="555-1", firstname="Jane")], [snapshot(2, firstname="Ann")]])
 
-    assert plan([seen(1, 9, phone="555-1")], contact, MAPPING, SCHEMA).is_empty
+    contact |= plan([snapshot(1, 9, phone="555-9", firstname="Joan")], contact, MAPPING, SCHEMA).properties
+
+    assert names_only(contact) == {"firstname": "Ann", "phone": "555-9"}
 
 
-def test_a_version_without_those_of_single_properties_counts_for_all() -> None:
-    contact = written([[seen(3, firstname="Jane", phone="555-1")]])
+def test_a_change_of_an_older_order_without_new_values_is_not_written() -> None:
+    contact = written([[snapshot(1, phone="555-1")], [snapshot(2, firstname="Ann")]])
+
+    assert plan([snapshot(1, 9, phone="555-1")], contact, MAPPING, SCHEMA).is_empty
+
+
+def test_a_version_without_property_versions_applies_to_all_properties() -> None:
+    contact = written([[snapshot(3, firstname="Jane", phone="555-1")]])
     contact[CONTACTS.version] = "2026-11-23T22:40:03|2026-11-23T22:40:03|1795473623000"
 
-    assert plan([seen(2, phone="555-2")], contact, MAPPING, SCHEMA).is_empty
+    assert plan([snapshot(2, phone="555-2")], contact, MAPPING, SCHEMA).is_empty
 
 
-VERSIONS = st.builds(lambda captured, changed: seen(captured, changed).version, st.integers(0, 19), st.integers(0, 19))
+VERSIONS = st.builds(
+    lambda captured, changed: snapshot(captured, changed).version, st.integers(0, 19), st.integers(0, 19)
+)
 
 
 @given(newest=VERSIONS, older=st.dictionaries(st.sampled_from(NAMES), VERSIONS))
-def test_the_versions_of_a_contact_survive_being_written_and_read(
+def test_contact_versions_are_unchanged_after_a_round_trip(
     newest: ContactVersion, older: dict[str, ContactVersion]
 ) -> None:
     versions = ContactVersions(newest, older)
@@ -106,7 +108,7 @@ def test_the_versions_of_a_contact_survive_being_written_and_read(
 
 
 @pytest.mark.parametrize("more", ["|phone", "|phone=yesterday", "|=", "||phone=2026-11-23T22:40:00/x"])
-def test_what_people_write_after_the_newest_version_counts_for_nothing(more: str) -> None:
-    newest = seen(1).version
+def test_invalid_text_after_the_newest_version_is_ignored(more: str) -> None:
+    newest = snapshot(1).version
 
     assert ContactVersions.parse(f"{newest}{more}") == ContactVersions(newest, {})

@@ -50,7 +50,7 @@ def test_a_reason_shows_the_messages_of_details_in_json() -> None:
     )
 
 
-@pytest.mark.parametrize("message", ["", "[{", "odd [{}]", "odd [{]", 'odd [{"message": 1}] and more', "[{" * 5000])
+@pytest.mark.parametrize("message", ["", "[{", "text [{}]", "text [{]", 'text [{"message": 1}] and more', "[{" * 5000])
 def test_a_reason_shows_an_unusual_message_unchanged(message: str) -> None:
     assert reason(HubSpotProblem(400, message, "SOME"))["reason"].startswith(
         f"HubSpot rejected it: {message[:500] or 'SOME'}. What to do:"

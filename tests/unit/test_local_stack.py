@@ -81,13 +81,13 @@ def test_the_environment_of_processes_has_no_credentials_of_the_developer(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL_SQS", "AWS_CONFIG_FILE"):
-        monkeypatch.setenv(name, "of-somebody")
-    monkeypatch.setenv("HUBSPOT_API_KEY", "of-somebody")
+        monkeypatch.setenv(name, "of-the-developer")
+    monkeypatch.setenv("HUBSPOT_API_KEY", "of-the-developer")
 
     emulator = environment.for_emulator(tmp_path, "127.0.0.1", 4566, enforce_iam=True)
     sam = environment.for_sam(tmp_path)
 
-    assert "of-somebody" not in {*emulator.values(), *sam.values()}
+    assert "of-the-developer" not in {*emulator.values(), *sam.values()}
 
 
 def test_the_temporary_folder_of_processes_is_deleted_with_the_stack(tmp_path: Path) -> None:

@@ -16,10 +16,10 @@ from woohub.store.payloads import (
 )
 
 
-@pytest.mark.parametrize("odd", [None, "", False, [], {}, ["x"], {"a": 1}], ids=repr)
+@pytest.mark.parametrize("sent", [None, "", False, [], {}, ["x"], {"a": 1}], ids=repr)
 @pytest.mark.parametrize("field", ["first_name", "last_name", "email", "phone", "postcode", "country"])
-def test_a_text_field_of_another_type_is_read_as_empty(field: str, odd: object) -> None:
-    assert billed(**{field: odd}).billing.get(field) == ""
+def test_a_text_field_of_another_type_is_read_as_empty(field: str, sent: object) -> None:
+    assert billed(**{field: sent}).billing.get(field) == ""
 
 
 def test_a_missing_text_field_is_read_as_empty() -> None:
@@ -33,18 +33,18 @@ def test_a_number_in_a_text_field_is_read_as_plain_decimal_text(number: float, t
     assert billed(postcode=number).billing.postcode == text
 
 
-@pytest.mark.parametrize("odd", [None, "", [], 0, "Jane Doe"], ids=repr)
-def test_a_billing_address_of_another_type_is_read_as_empty(odd: object) -> None:
-    assert order(billing=odd).billing.first_name == ""
+@pytest.mark.parametrize("sent", [None, "", [], 0, "Jane Doe"], ids=repr)
+def test_a_billing_address_of_another_type_is_read_as_empty(sent: object) -> None:
+    assert order(billing=sent).billing.first_name == ""
 
 
 def test_a_missing_billing_address_is_read_as_empty() -> None:
     assert customer(billing=None).billing.city == ""
 
 
-@pytest.mark.parametrize("odd", [None, "", {}, 0], ids=repr)
-def test_line_items_of_another_type_are_read_as_empty(odd: object) -> None:
-    assert order(line_items=odd).line_items == []
+@pytest.mark.parametrize("sent", [None, "", {}, 0], ids=repr)
+def test_line_items_of_another_type_are_read_as_empty(sent: object) -> None:
+    assert order(line_items=sent).line_items == []
 
 
 def test_a_line_item_without_a_name_is_kept() -> None:
@@ -82,11 +82,11 @@ def test_an_id_is_read_from_numbers_and_digits(given: object, read: int) -> None
 INVALID_IDS: list[object] = [None, "", 0, "0", -5, "-5", 1.5, "1.0", "1_000", "1 7", "٣", True, [], {}, 2**64, "9" * 30]
 
 
-@pytest.mark.parametrize("odd", INVALID_IDS, ids=repr)
+@pytest.mark.parametrize("sent", INVALID_IDS, ids=repr)
 @pytest.mark.parametrize("topic", ["order.updated", "order.deleted", "customer.updated"])
-def test_an_invalid_id_is_rejected(topic: str, odd: object) -> None:
+def test_an_invalid_id_is_rejected(topic: str, sent: object) -> None:
     with pytest.raises(InvalidPayload, match=r"^id: must be a whole number"):
-        event(topic, (CUSTOMER if topic.startswith("customer") else ORDER) | {"id": odd})
+        event(topic, (CUSTOMER if topic.startswith("customer") else ORDER) | {"id": sent})
 
 
 @pytest.mark.parametrize("guest", [0, "0", None, "", -1, "user_5", 1.5, False, [], {}], ids=repr)
@@ -148,10 +148,10 @@ INVALID_TOTALS: list[object] = [
 ]
 
 
-@pytest.mark.parametrize("odd", [*INVALID_TOTALS, float("nan"), float("inf"), 1e40, "9" * 33], ids=repr)
-def test_a_total_that_is_no_plain_decimal_is_rejected(odd: object) -> None:
+@pytest.mark.parametrize("sent", [*INVALID_TOTALS, float("nan"), float("inf"), 1e40, "9" * 33], ids=repr)
+def test_a_total_that_is_no_plain_decimal_is_rejected(sent: object) -> None:
     with pytest.raises(InvalidPayload, match=r"^total: must be a plain decimal number such as 150\.00$"):
-        order(total=odd)
+        order(total=sent)
 
 
 @pytest.mark.parametrize(
@@ -195,19 +195,19 @@ INVALID_DATES: list[object] = [
 ]
 
 
-@pytest.mark.parametrize("odd", INVALID_DATES, ids=repr)
-def test_the_local_date_of_creation_is_used_if_the_gmt_date_is_invalid(odd: object) -> None:
-    assert order(date_created_gmt=odd, date_created="2023-10-26T10:00:00").created_at == "2023-10-26T10:00:00"
+@pytest.mark.parametrize("sent", INVALID_DATES, ids=repr)
+def test_the_local_date_of_creation_is_used_if_the_gmt_date_is_invalid(sent: object) -> None:
+    assert order(date_created_gmt=sent, date_created="2023-10-26T10:00:00").created_at == "2023-10-26T10:00:00"
 
 
-@pytest.mark.parametrize("odd", INVALID_DATES, ids=repr)
-def test_the_date_of_change_is_empty_if_the_gmt_date_is_invalid(odd: object) -> None:
-    assert order(date_modified_gmt=odd, date_modified="2023-10-26T10:00:00").modified_at == ""
+@pytest.mark.parametrize("sent", INVALID_DATES, ids=repr)
+def test_the_date_of_change_is_empty_if_the_gmt_date_is_invalid(sent: object) -> None:
+    assert order(date_modified_gmt=sent, date_modified="2023-10-26T10:00:00").modified_at == ""
 
 
-@pytest.mark.parametrize("odd", INVALID_DATES, ids=repr)
-def test_an_order_without_valid_dates_is_accepted(odd: object) -> None:
-    read = order(**dict.fromkeys(["date_created", "date_created_gmt", "date_modified", "date_modified_gmt"], odd))
+@pytest.mark.parametrize("sent", INVALID_DATES, ids=repr)
+def test_an_order_without_valid_dates_is_accepted(sent: object) -> None:
+    read = order(**dict.fromkeys(["date_created", "date_created_gmt", "date_modified", "date_modified_gmt"], sent))
 
     assert (read.created_at, read.modified_at) == ("", "")
 
@@ -256,10 +256,10 @@ def test_the_prefix_of_a_status_is_removed(given: str, read: str) -> None:
     assert order(status=given).status == read
 
 
-@pytest.mark.parametrize("odd", ["", " ", "wc-", None, 1, True, [], {}], ids=repr)
-def test_an_empty_status_is_rejected(odd: object) -> None:
+@pytest.mark.parametrize("sent", ["", " ", "wc-", None, 1, True, [], {}], ids=repr)
+def test_an_empty_status_is_rejected(sent: object) -> None:
     with pytest.raises(InvalidPayload, match=r"^status: must be a text that is not empty$"):
-        order(status=odd)
+        order(status=sent)
 
 
 @pytest.mark.parametrize("spaced", ["7", " 7", "7\n"])

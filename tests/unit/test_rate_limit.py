@@ -22,16 +22,16 @@ def make_call(budget: Budget) -> None:
         pass
 
 
-@pytest.mark.parametrize("odd", ["", "-1", "nan", "1e9", "\N{FULLWIDTH DIGIT NINE}", "9" * 400, "9" * 5000])
-def test_invalid_numbers_in_hubspots_headers_are_ignored(odd: str) -> None:
+@pytest.mark.parametrize("invalid", ["", "-1", "nan", "1e9", "\N{FULLWIDTH DIGIT NINE}", "9" * 400, "9" * 5000])
+def test_invalid_numbers_in_hubspots_headers_are_ignored(invalid: str) -> None:
     timer, _ = a_timer()
     budget = Budget(90, 10, timer)
 
-    budget.correct({"x-hubspot-ratelimit-max": odd, "x-hubspot-ratelimit-remaining": "0"})
-    budget.correct({"x-hubspot-ratelimit-max": "100", "x-hubspot-ratelimit-remaining": odd})
+    budget.correct({"x-hubspot-ratelimit-max": invalid, "x-hubspot-ratelimit-remaining": "0"})
+    budget.correct({"x-hubspot-ratelimit-max": "100", "x-hubspot-ratelimit-remaining": invalid})
 
     assert budget.limit == 90
-    assert daily_left({"x-hubspot-ratelimit-daily": "250000", "x-hubspot-ratelimit-daily-remaining": odd}) is None
+    assert daily_left({"x-hubspot-ratelimit-daily": "250000", "x-hubspot-ratelimit-daily-remaining": invalid}) is None
 
 
 def test_calls_within_the_limit_do_not_wait() -> None:
