@@ -1,4 +1,4 @@
-"""The environment of the functions under test: set before they are imported, since they read it once, at import."""
+"""The environment of the functions under test, set before they are imported; and caches that make the tests fast."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from botocore.loaders import JSONFileLoader
 from botocore.useragent import UserAgentString
 from werkzeug.routing import Rule
 
-# What a developer has set for the commands is not the tests'.
+# A developer's settings for the commands must not affect the tests.
 for name in [
     name for name in os.environ if name.startswith(("HUBSPOT_API", "HUBSPOT_SETUP", "WOOHUB_", "WOO_COMMERCE_"))
 ]:
@@ -60,7 +60,7 @@ def _parsed(path: str) -> Any:
     return _load_file(JSONFileLoader(), path)
 
 
-# Every mocked AWS begins with a new session, and every session would parse the same megabytes of definitions.
+# Every mocked AWS starts a new session, which would parse the same megabytes of service definitions.
 patch.object(JSONFileLoader, "load_file", lambda _loader, path: _parsed(path)).start()
 
 
@@ -68,31 +68,31 @@ _create_client: Any = botocore.session.Session.create_client
 _clients: dict[Any, Any] = {}
 
 
-def _same_client(session: Any, *place: Any, config: Any = None, **more: Any) -> Any:
-    """A client made before of the same service, place, settings and surroundings: it holds no state of a test's."""
+def _cached_client(session: Any, *args: Any, config: Any = None, **kwargs: Any) -> Any:
+    """A cached client of the same service, region, settings and environment; clients hold no state of a test."""
     credentials = session.get_credentials()
-    made_with = (
-        *(place, repr(sorted(more.items())), config and repr(sorted(vars(config).items()))),
+    key = (
+        *(args, repr(sorted(kwargs.items())), config and repr(sorted(vars(config).items()))),
         *(session.get_config_variable("region"), session.get_config_variable("profile")),
         credentials and credentials.get_frozen_credentials(),
         tuple((name, os.environ[name]) for name in sorted(os.environ) if name.startswith("AWS_")),
     )
-    if made_with not in _clients:
-        _clients[made_with] = _create_client(session, *place, **more, config=config)
-    return _clients[made_with]
+    if key not in _clients:
+        _clients[key] = _create_client(session, *args, **kwargs, config=config)
+    return _clients[key]
 
 
-# Making a client takes longer than most of what is done with it, and every stack under test has a dozen.
-patch.object(botocore.session.Session, "create_client", _same_client).start()
+# Creating a client takes longer than most calls with it, and every stack under test has a dozen.
+patch.object(botocore.session.Session, "create_client", _cached_client).start()
 
 
-# What libraries work out anew for the same: an event's alias for every client, the commands' options for every call.
+# Computed once instead of for every client: the aliases of events. Instead of for every call: the options of commands.
 _shared_aliaser: Any = EventAliaser(None)  # type: ignore[arg-type]
 _alias = _shared_aliaser._alias_event_name
 patch.object(EventAliaser, "_alias_event_name", lambda _, name: _alias(name)).start()
 patch.object(typer.testing, "_get_command", cache(typer.main.get_command)).start()
 
-# … where the definitions lie for every session; a request's module and method for every request.
+# Instead of for every session: the folders of service definitions. Instead of for every request: its module and method.
 for module, name in (
     (botocore.session, "create_loader"),
     (moto.backends, "_import_backend"),
@@ -104,35 +104,35 @@ for module, name in (
 patch.object(UserAgentString, "to_string", lambda _: "tests").start()
 
 
-# … which services a URL may be of, for every request; every URL of AWS for `requests`, which nobody here uses.
+# Instead of for every request: the services a URL may belong to. The patterns for `requests` are not needed.
 patterns: list[tuple[str, Any]] = moto.backend_index.backend_url_patterns
 patterns[:] = [(service, SimpleNamespace(match=cache(pattern.match))) for service, pattern in patterns]
 patch.object(moto.core.models, "RESPONSES_METHODS", []).start()
 
-# … whether botocore's own handlers take what they are called with, for every session.
+# botocore's own handlers accept the arguments they are called with: not checked in every session.
 patch.object(BaseEventHooks, "_verify_accept_kwargs", lambda *_: None).start()
 
-# An emulated AWS reads from a signature whose it is, and never computes it.
+# An emulated AWS reads the access key from a signature, and never checks the signature.
 for name in ("canonical_request", "string_to_sign", "signature"):
     patch.object(SigV4Auth, name, lambda *_: "").start()
 
 
-def _unused(*_: Any) -> None:
+def _builds_no_url(*_: Any) -> None:
     raise AssertionError("the simulators match URLs and build none")
 
 
-# Most of what a new simulator costs is preparing to build URLs.
-patch.object(Rule, "_compile_builder", lambda *_: _unused).start()
+# Most of the start of a simulator is preparing to build URLs, which no simulator does.
+patch.object(Rule, "_compile_builder", lambda *_: _builds_no_url).start()
 
 
 def pytest_collection_finish() -> None:
-    """What is imported by now stays, and little else is garbage in circles: the collector need not look often."""
+    """Collect garbage less often: what is imported by now stays, and the tests create few reference cycles."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
 
 
-# How fast a machine is says nothing about the code: no test of a law fails for taking long.
+# No property test fails for being slow: that depends on the machine.
 for profile, examples in {"quick": 10, "woohub": 50, "long": 1000}.items():
     hypothesis.settings.register_profile(
         profile, deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], max_examples=examples
