@@ -1,1 +1,1 @@
-"""WooCommerce: what a store sends, and its REST API as hosts really serve it."""
+"""A WooCommerce store: what it sends, and its REST API with the differences between hosts."""

@@ -1,4 +1,4 @@
-"""What a store says about itself: address, time zone, clock, status report."""
+"""Read what a store says about itself: address, time zone, clock, status report."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from woohub.store.requests import StoreRefused, StoreRequest, StoreUnavailable
 
 @dataclass(frozen=True)
 class About:
-    """What the store says about itself to anyone; `clock` is its own time, epoch seconds, 0 if it does not say.
+    """What the store says about itself. `clock` is its own time in epoch seconds, 0 if it does not tell.
 
-    `closed` is how it refuses to say so to strangers: then only home, clock and that WooCommerce is there are known.
+    `closed` is the store's refusal if it tells these things only to the holder of a key. Then only home and clock are
+    known, and that WooCommerce is there. Otherwise `closed` is "".
     """
 
     name: str
@@ -28,7 +29,7 @@ class About:
 
     @classmethod
     def from_answer(cls, answer: Answer) -> About:
-        """From WordPress's index of its REST API."""
+        """Read WordPress's index of its REST API."""
         facts = answer.object()
         offset = facts.get("gmt_offset")
         return cls(
@@ -46,13 +47,13 @@ def _is_hours(value: object) -> bool:
 
 
 class AboutReader(Caller):
-    """Asks a store about itself."""
+    """Reads what a store says about itself."""
 
     def about(self) -> About:
-        """Address, time zone, clock and REST namespaces.
+        """Return the store's address, time zone, clock and REST namespaces.
 
-        It needs no key, so it distinguishes a wrong address from a wrong key. Where that is closed to strangers, it is
-        what WooCommerce returns to the holder of the key.
+        The call is made without a key, so it distinguishes a wrong address from a wrong key. If the store refuses it,
+        what WooCommerce returns to the holder of the key is read instead.
         """
         fields = {"_fields": "name,home,gmt_offset,timezone_string,namespaces"}
         try:
@@ -66,11 +67,11 @@ class AboutReader(Caller):
         try:
             answer = self.read(StoreRequest("GET", "wc/v3/system_status", {"_fields": "environment"}))
             home = str((answer.object().get("environment") or {}).get("home_url") or "")
-        except (StoreRefused, StoreUnavailable):  # slow, and not open to every key
+        except (StoreRefused, StoreUnavailable):  # the status report is slow, and not open to every key
             answer = self.read(StoreRequest("GET", "wc/v3/orders", {"per_page": "1", "_fields": "id"}))
             home = ""
         return About("", home, "", None, ("wc/v3",), epoch_s(answer.headers.get("date", "")), closed)
 
     def system_status(self, *sections: str) -> dict[str, Any]:
-        """WooCommerce's status report, by sections such as "environment" (version, …) or "settings"; slow."""
+        """Read sections of WooCommerce's status report, such as "environment" or "settings". This is slow."""
         return self.read(StoreRequest("GET", "wc/v3/system_status", {"_fields": ",".join(sections)})).object()

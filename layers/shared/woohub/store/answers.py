@@ -1,4 +1,4 @@
-"""What a store's response means: its JSON, however it is wrapped, or the error that says why there is none."""
+"""Read a store's response: its JSON, however it is wrapped, or the error that says why there is none."""
 
 from __future__ import annotations
 
@@ -19,43 +19,43 @@ from woohub.store.requests import StoreOverloaded, StoreRefused, StoreRequest, S
 from woohub.store.rows import Listing, StoreRow
 
 SEPARATORS = re.compile(r"[\s,:]*")
-# What cache plugins, byte order marks and careless hooks leave around the JSON.
+# Around the JSON, cache plugins leave comments, editors byte order marks, and other plugins spaces or "null".
 WRAPPING = r"(?:[\s\ufeff\x00]|<!--.*?-->|\bnull\b)*"
 WRAPPED = re.compile(rf"{WRAPPING}(?P<json>[\[{{].*[\]}}]){WRAPPING}", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A good response: its text, its JSON, how many records a list has in all and how many were asked for."""
+    """A good response: its text, and the JSON in it."""
 
     text: str
     content: Any
-    total: int | None  # None: the store does not say
-    limit: int
+    total: int | None  # how many records the whole list has; None: the store does not say
+    limit: int  # how many records of a list were asked for
     headers: Mapping[str, str]
 
     def object(self) -> dict[str, Any]:
-        """The one object asked for."""
+        """Return the JSON object. Raises StoreUnavailable if the answer is a list."""
         if not isinstance(self.content, dict):
             raise StoreUnavailable("the store's answer is a list where one thing was asked for")
         return self.content
 
     def row(self) -> StoreRow:
-        """The one order or customer asked for."""
+        """Return the answer as one order or customer. Raises StoreUnavailable if it is a list."""
         return StoreRow(self.text.strip().encode(), self.object())
 
     def listing(self) -> Listing:
-        """The list asked for."""
+        """Return the answer as a list of records. Raises StoreUnavailable if it is no list."""
         return Listing(list(self._rows()), self.total, self.limit)
 
     def _rows(self) -> Iterator[StoreRow]:
-        """Each object of a list with its own bytes: PHP writes an object in a list exactly as it writes it alone."""
+        """Yield each record of a list with its own bytes, which PHP writes exactly as if the record stood alone."""
         if not isinstance(self.content, list) and not _is_numbered(self.content):
             raise StoreUnavailable(f"the store's answer is no list where one was asked for{_names(self.content)}")
         decoder, text = json.JSONDecoder(), self.text
         start = _next_value(text, 1)
         while text[start] not in "]}":
-            row, end = decoder.raw_decode(text, start)  # the keys of a numbered list are texts, and passed over
+            row, end = decoder.raw_decode(text, start)  # in a numbered list, each key is a text, and is skipped
             if isinstance(row, dict) and identifier(row):
                 yield StoreRow(text[start:end].encode(), row)
             start = _next_value(text, end)
@@ -67,7 +67,7 @@ def _next_value(text: str, start: int) -> int:
 
 
 def _is_numbered(content: Any) -> bool:
-    """Whether this is a list from which a plugin removed rows."""
+    """Whether this is a list from which a plugin removed rows, which PHP writes as an object."""
     return is_numbered(content) and all(isinstance(row, dict) for row in content.values())
 
 
@@ -77,7 +77,7 @@ def _names(content: Any) -> str:
 
 
 def parse_response(response: Response, request: StoreRequest, connection: Connection) -> Answer:
-    """The answer, or the error that says what to do: StoreUnavailable, StoreRefused."""
+    """Read a response. Raises StoreUnavailable or StoreRefused, which say what to do about the failure."""
     status, (text, content) = response.status, _json(response)
     if 300 <= status < 400:
         raise _redirected(response, request, connection)
@@ -95,7 +95,7 @@ def _redirected(response: Response, request: StoreRequest, connection: Connectio
 
 
 def _error(response: Response, content: Mapping[str, Any], connection: Connection) -> StoreUnavailable | StoreRefused:
-    """An error in WordPress's or WooCommerce's own words."""
+    """Return the error for a response in which WordPress or WooCommerce reports one as JSON."""
     status, code = response.status, str(content.get("code") or "")
     if status == 429 or status >= 500:
         return _unavailable(
@@ -106,7 +106,7 @@ def _error(response: Response, content: Mapping[str, Any], connection: Connectio
 
 
 def _json(response: Response) -> tuple[str, Any]:
-    """Text and content; None for anything but an object or a list."""
+    """Return the JSON text of a response, and its content; "" and None if it is no JSON object or list."""
     try:
         text = (response.data or b"").decode("utf-8-sig")
         wrapped = WRAPPED.fullmatch(text)
@@ -139,7 +139,7 @@ def _total(response: Response) -> int | None:
 
 
 def retry_after_s(response: Response) -> float | None:
-    """Retry-After in seconds; web servers write it as a number or as a date."""
+    """Return the seconds that Retry-After asks to wait, written as a number or as a date; None if it asks for none."""
     text = response.headers.get("retry-after", "").strip()
     if re.fullmatch(r"\d{1,9}", text):
         return float(text) or None
@@ -148,7 +148,7 @@ def retry_after_s(response: Response) -> float | None:
 
 
 def epoch_s(date: str) -> float:
-    """A header's date in epoch seconds; 0 for anything else."""
+    """Convert a header's date to epoch seconds; 0 if the text is no date."""
     try:
         return parsedate_to_datetime(date).timestamp() if date else 0.0
     except (ValueError, OverflowError):

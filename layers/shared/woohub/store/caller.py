@@ -1,4 +1,4 @@
-"""Send requests to a store: at a pace that leaves it time for shoppers, in a style its host accepts, with retries."""
+"""Send requests to a store, with retries, at a pace that leaves it time for shoppers, in a style its host accepts."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ from woohub.store.requests import (
     send,
 )
 
-PAGE_SIZE = 100  # the most a store gives; 101 is a 400
+PAGE_SIZE = 100  # WooCommerce's largest; it answers a request for 101 with 400
 SMALLEST_PAGE_SIZE = 10
-SLOW_CALLS_S = 10.0  # tries that took longer together are not repeated again and again
-MIN_TIME_LEFT_S = 2.0  # that a call is worth starting for
-MAX_TROUBLE_S = 90.0  # after which a call that keeps failing is given up, waits included
-MAX_IDLE_S = 10.0  # between two calls
-SURELY_AHEAD_S = 60  # less may be how two clocks round, and how long an answer takes
+SLOW_CALLS_S = 10.0  # attempts that took longer than this in sum are slow
+MIN_TIME_LEFT_S = 2.0  # with less time left in the invocation, no call is started
+MAX_TROUBLE_S = 90.0  # after this time, waits included, a call that keeps failing is given up
+MAX_IDLE_S = 10.0  # the longest pause between two calls
+SURELY_AHEAD_S = 60  # rounding, or the time that an answer takes, may explain a smaller difference of two clocks
 
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """How long to wait before each new try of a call."""
+    """How long to wait before each retry of a call."""
 
     pauses_s: tuple[int, ...]
-    only_if_quick: bool = False  # no new try after a slow one: few of those fit one run
+    only_if_quick: bool = False  # do not retry after slow attempts: few of them fit into one run
 
 
 PATIENT = RetryPolicy((1, 2, 4, 8))
-LIST_POLICY = RetryPolicy((1, 2), only_if_quick=True)  # of a page; then the record that breaks it is searched for
+LIST_POLICY = RetryPolicy((1, 2), only_if_quick=True)  # then the record that breaks the page is searched for
 
 
 def _no_warning(_event: str, **_fields: Any) -> None:
@@ -60,12 +60,12 @@ def _no_other_credentials() -> StoreCredentials | None:
 class Caller:
     """Sends requests. Every method raises StoreUnavailable, StoreRefused or DeadlineExceeded.
 
-    Between calls it waits as long as the last answer took (times `idle_factor`), so that a slow shop spends at most
-    half of its time on us; pages get smaller when the shop cannot make large ones. `behind_s` and `ahead_s` are how
-    many seconds the store's clock was behind or ahead of ours at its last answer, 0 if it does not say; less than a
-    minute ahead counts as 0. `style` is how it accepts calls, as far as is known. `renew` reads the credentials again,
-    for where they were changed meanwhile; `on_wait(seconds, reason)` is called before each wait for a store in
-    trouble.
+    Between two calls it waits as long as the last answer took (times `idle_factor`), so that a slow shop spends at most
+    half of its time on woohub. Pages get smaller if the shop cannot make large ones. `behind_s` and `ahead_s` are the
+    seconds by which the store's clock was behind or ahead of woohub's at the last answer; 0 if the store does not tell,
+    or is less than a minute ahead. `style` is the style of calls that the store accepts, as far as is known. `renew`
+    reads the credentials again, since somebody may have changed them. `on_wait(seconds, reason)` is called before each
+    wait for a failing store.
     """
 
     http: Http
@@ -85,11 +85,14 @@ class Caller:
     _free_at: float = field(default=float("-inf"), init=False)
 
     def read(self, request: StoreRequest) -> Answer:
-        """The answer to a GET, with retries."""
+        """Send a GET, with patient retries, and return the answer."""
         return self.retry(lambda: request, PATIENT)
 
     def retry(self, make_request: Callable[[], StoreRequest], policy: RetryPolicy) -> Answer:
-        """The answer to a GET, with retries; the request is made for each try, since pages may get smaller."""
+        """Send a GET, retry by the policy, and return the answer.
+
+        `make_request` is called for each attempt, because pages may get smaller from one to the next.
+        """
         began = self.timer.now()
         for pause_s in policy.pauses_s:
             request = make_request()
@@ -104,18 +107,21 @@ class Caller:
         return self.call(make_request())
 
     def back_off(self, error: StoreUnavailable, pause_s: float, began: float) -> None:
-        """Wait before the next try, or raise the error itself where that takes too long."""
+        """Wait before a retry, or raise `error` if the wait is too long. An overloaded store gets smaller pages.
+
+        `began` is when the first attempt began, by the timer.
+        """
         wait_s = max(error.retry_after or 0, jittered(pause_s, self.random))
         left_s = min(self.timer.left() - MIN_TIME_LEFT_S, began + MAX_TROUBLE_S - self.timer.now())
         if wait_s >= left_s:
             raise error
-        if isinstance(error, StoreOverloaded):  # a try without an answer takes half a minute: there are few of them
+        if isinstance(error, StoreOverloaded):  # without an answer (status 0) an attempt takes 30 s: few can be made
             self.page_size = max(SMALLEST_PAGE_SIZE, self.page_size // (2 if error.status else 4))
         self.on_wait(wait_s, str(error))
         self.timer.sleep(wait_s)
 
     def call(self, request: StoreRequest) -> Answer:
-        """Send once; where the store refuses, once more if the credentials were changed meanwhile."""
+        """Send a request once, and once more if it failed and the credentials have been changed since."""
         try:
             return self._in_any_style(request)
         except (StoreRefused, StoreUnavailable) as error:
@@ -132,14 +138,14 @@ class Caller:
         return True
 
     def _in_any_style(self, request: StoreRequest) -> Answer:
-        """Send in the known style, and once in each other style that a refusal hints at."""
+        """Send a request in the known style, and once in each other style that a refusal hints at."""
         styles, tried, refusals = [self.style], list[RequestStyle](), list[StoreRefused]()
         while styles and len(tried) < fallbacks.MAX_STYLES_PER_CALL:
             tried.append(style := styles.pop(0))
             try:
                 answer = self._send(request, style)
             except StoreRefused as error:
-                if not refusals or error.code:  # WooCommerce's own word is worth more than a web server's
+                if not refusals or error.code:  # with a code, WooCommerce itself refused, which explains more
                     refusals.append(error)
                 if error.code and error.status not in (401, 403):
                     self._keep(style)
@@ -162,7 +168,7 @@ class Caller:
         self.style = style
 
     def _home(self) -> str:
-        """The home address that the store shows to everybody, "" if it shows none."""
+        """Return the home address that the store shows to everybody; "" if it shows none."""
         try:
             answer = self._send(StoreRequest("GET", "", {"_fields": "home"}, anonymous=True), self.style)
             return str(answer.object().get("home") or "")
@@ -197,19 +203,19 @@ class Caller:
 
 
 def is_closed(error: StoreRefused | StoreUnavailable) -> bool:
-    """Whether a stranger is refused what others may see: plugins do so with 401, 403 or as if it were not there."""
+    """Whether the store refuses a call without a key: plugins answer 401, 403 or as if the route did not exist."""
     return error.status in (401, 403) or (isinstance(error, StoreRefused) and error.code.startswith("rest_"))
 
 
 def _may_be_outdated(error: StoreRefused | StoreUnavailable) -> bool:
-    """Whether another key or address might help: refused, redirected, or nobody there."""
+    """Whether newer credentials may help: the store refused the call, redirected it, or did not respond."""
     if isinstance(error, StoreUnavailable):
         return not error.status and not isinstance(error, StoreOverloaded)
     return error.status in (401, 403) or 300 <= error.status < 400 or (error.status == 404 and not error.code)
 
 
 def _is_due_to_style(error: StoreUnavailable, refusal: StoreRefused) -> bool:
-    """Whether this failure only shows that another style than the refused one does not work either."""
+    """Whether a failure in another style only shows that this style does not work either."""
     if error.status == 429 or error.status >= 500:
         return False
     return bool(error.status) or 300 <= refusal.status < 400

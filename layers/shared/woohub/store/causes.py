@@ -1,4 +1,4 @@
-"""Why a store does not give what it is asked for, and what to do about it: words that several modules share."""
+"""The texts about failing calls to a store that several modules share: causes, and what to do about them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TRY_LATER = "try again later; if it stays, ask the store's host"
 
 @dataclass(frozen=True)
 class Cause:
-    """What is wrong, and what to do: for the people who run the store."""
+    """Why a call failed, and what to do about it, in words for the people who run the store."""
 
     words: str
     fix: str

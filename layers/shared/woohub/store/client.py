@@ -9,4 +9,4 @@ from woohub.store.webhooks import WebhookEditor
 
 
 class Store(OrderReader, CustomerReader, WebhookEditor, AboutReader):
-    """The client; `Caller` says what it is made with. Raises StoreUnavailable, StoreRefused or DeadlineExceeded."""
+    """The client of a store. `Caller` describes its fields, and which errors its methods raise."""

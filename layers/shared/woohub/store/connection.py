@@ -1,4 +1,4 @@
-"""Where a store is, the key to its REST API, and how its host accepts calls."""
+"""A store's address, the key to its REST API, and the style of calls that its host accepts."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ def is_secure(url: str) -> bool:
 
 
 def is_unset(text: str) -> bool:
-    """Whether a store's secret is as it was made, an object without values. All else is a key, or a damaged one."""
+    """Whether a store's secret still is the empty object that the template created. Anything else was stored since."""
     stored = object_in(text)
     return stored is not None and not any(stored.values())
 
 
 @dataclass(frozen=True)
 class StoreCredentials:
-    """Where the store is and the key to it, which must be a read/write key of an administrator or shop manager."""
+    """The store's address, and its REST key: a read/write key of an administrator or shop manager."""
 
     url: str  # the shop's address without /wp-json
     consumer_key: str = field(repr=False)
@@ -29,7 +29,7 @@ class StoreCredentials:
 
     @classmethod
     def from_secret(cls, text: str) -> StoreCredentials | None:
-        """From `{"url", "consumer_key", "consumer_secret"}`; None as long as one of them is missing or empty."""
+        """Read `{"url", "consumer_key", "consumer_secret"}`; None if one of the three is missing or empty."""
         stored = object_in(text) or {}
         values = [stored.get(name) for name in ("url", "consumer_key", "consumer_secret")]
         if not all(isinstance(value, str) and value.strip() for value in values):
@@ -46,18 +46,18 @@ class StoreCredentials:
         return is_secure(self.url)
 
     def address(self, path: str) -> str:
-        """Where the store's REST API usually keeps this."""
+        """Return the usual address of a path of the store's REST API."""
         return f"{self.url}/wp-json/{path}"
 
 
 @dataclass(frozen=True)
 class RequestStyle:
-    """How a store accepts calls, where that differs from the usual; `woohub.store.fallbacks` finds out."""
+    """How calls to a store differ from the usual style. `woohub.store.fallbacks` finds out what the store accepts."""
 
-    url: str = ""  # where it redirects its REST API to, on the same host
-    plain: bool = False  # by ?rest_route=, which works with "Plain" permalinks as well
-    keys_in_query: bool = False  # its host drops the Authorization header
-    home: str = ""  # its home address, where signatures must name another than the one it is reached at
+    url: str = ""  # the address, on the same host, to which the store redirects its REST API
+    plain: bool = False  # use ?rest_route=, which also works with "Plain" permalinks
+    keys_in_query: bool = False  # put the key into the query, because the host drops the Authorization header
+    home: str = ""  # the home address that signatures must name, if it is not the address of the calls
 
 
 USUAL_STYLE = RequestStyle()
@@ -65,14 +65,14 @@ USUAL_STYLE = RequestStyle()
 
 @dataclass(frozen=True)
 class Connection:
-    """How to reach a store at this moment."""
+    """A store's credentials, and the style in which to call it."""
 
     credentials: StoreCredentials
     style: RequestStyle = USUAL_STYLE
 
     @property
     def base_url(self) -> str:
-        """Where it is reached, without the REST API's path."""
+        """The address of the store, without the REST API's path."""
         return self.style.url or self.credentials.url
 
     @property
@@ -81,11 +81,11 @@ class Connection:
         return is_secure(self.base_url)
 
     def url(self, path: str) -> str:
-        """The address of a call, without its query."""
+        """Return the address of a call to this path, without the query."""
         return f"{self.base_url}/" if self.style.plain else f"{self.base_url}/wp-json/{path}"
 
     def signed_url(self, path: str) -> str:
-        """What WooCommerce signs: its home address, without a slash at the end, and the path from there."""
+        """Return the URL that WooCommerce signs: its home address, without a slash at the end, and the path there."""
         home = f"http://{(self.style.home or self.credentials.url).partition('://')[2]}"
         called = urlsplit(self.url(path)).path
         from_home = called.removeprefix(urlsplit(home).path).lstrip("/")

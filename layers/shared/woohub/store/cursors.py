@@ -1,7 +1,7 @@
-"""Where to continue reading a store's list: by date, or by offset where records have the same date.
+"""Cursors: where to continue reading a store's list, by date, or by offset if records have the same date.
 
-Cursors are stored as JSON (in the watermark and in the state file of a backfill), so their fields are checked when
-read.
+Cursors are stored as JSON, in the watermark and in the state file of a backfill, so their fields are checked when they
+are read.
 """
 
 from __future__ import annotations
@@ -14,12 +14,15 @@ from pydantic import AfterValidator, Discriminator, Field, Tag
 from woohub.dates import whole_seconds
 from woohub.store.rows import Listing, StoreRow
 
-CENTURY_S = 100 * 365 * 86_400  # longer than any store exists, so it reaches to the end of every list
+CENTURY_S = 100 * 365 * 86_400  # no store has existed for longer, so this reaches the end of every list
 LAST_YEAR = "2200"  # later dates are mistakes, and date arithmetic with them may overflow
 
 
 def valid_date(text: str) -> str:
-    """A date that people wrote, as UTC `YYYY-MM-DDTHH:MM:SS`; ValueError for no date or one that cannot be meant."""
+    """Convert a date that people wrote to UTC `YYYY-MM-DDTHH:MM:SS`.
+
+    Raises ValueError if the text is no date, or lies before 1900 or after 2199, which nobody can mean.
+    """
     try:
         date = whole_seconds(text)
     except (ValueError, OverflowError):
@@ -29,7 +32,7 @@ def valid_date(text: str) -> str:
     return date
 
 
-Date = Annotated[str, AfterValidator(valid_date)]  # people may write a zone; read as UTC, YYYY-MM-DDTHH:MM:SS
+Date = Annotated[str, AfterValidator(valid_date)]  # read from any ISO 8601 date
 DateOrEmpty = Annotated[str, AfterValidator(lambda text: valid_date(text) if text else "")]
 Count = Annotated[int, Field(ge=0)]
 Seconds = Annotated[int, Field(ge=0, le=CENTURY_S)]
@@ -44,10 +47,10 @@ class ByDate:
 
 @dataclass(frozen=True)
 class ByOffset:
-    """The first `offset` of `total` records have been read, of a list sorted by id.
+    """The first `offset` of `total` records of a list sorted by id have been read.
 
-    The list is that of the orders dated within `seconds` from `moment` on, since orders of one second have the same
-    date. Of customers, which cannot be listed by date at all, it is all of them, and `moment` is "".
+    Of orders, the list has those dated within `seconds` from `moment` on, because orders of one second have the same
+    date. Of customers, which cannot be listed by date, the list has all, and `moment` is "".
     """
 
     offset: Count
@@ -56,10 +59,10 @@ class ByOffset:
     seconds: Seconds = 1
 
     def next(self, listing: Listing) -> ByOffset:
-        """The cursor after this page of the list.
+        """Return the cursor after this page of the list.
 
-        When the list has become shorter, the records still to be read have moved up, past pages already read: so many
-        places back.
+        If the list has become shorter since, the records still to be read have moved up, so the cursor moves back by as
+        many places.
         """
         total = self.total if listing.total is None else listing.total
         if total < self.total:
@@ -67,7 +70,7 @@ class ByOffset:
         return replace(self, offset=self.offset + listing.places, total=total)
 
     def is_last(self, listing: Listing) -> bool:
-        """Whether this page ends the list."""
+        """Whether this is the last page of the list."""
         shrunk = listing.total is not None and listing.total < self.total
         return not shrunk and listing.ends_at(self.offset + listing.places)
 
@@ -81,7 +84,7 @@ Cursor = Annotated[
     Annotated[ByDate, Tag("by date")] | Annotated[ByOffset, Tag("by offset")],
     Discriminator(_kind),
 ]
-FIRST = ByOffset(0)  # of a list that is read by offset
+FIRST = ByOffset(0)  # the beginning of a list that is read by offset
 
 
 AnyCursor = TypeVar("AnyCursor", bound=ByDate | ByOffset, covariant=True)
@@ -89,7 +92,10 @@ AnyCursor = TypeVar("AnyCursor", bound=ByDate | ByOffset, covariant=True)
 
 @dataclass(frozen=True)
 class Page(Generic[AnyCursor]):
-    """Some orders or customers; `next` is where to continue once these are on the queue. `last`: there are no more."""
+    """Some orders or customers of a list.
+
+    `next` is where to continue once these are on the queue; `last` says that no page follows.
+    """
 
     rows: tuple[StoreRow, ...]
     next: AnyCursor

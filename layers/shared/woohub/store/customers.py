@@ -1,4 +1,4 @@
-"""Read a store's customers, which it lists by id only: there is no way to ask for changed accounts."""
+"""Read a store's customers. A store lists them by id only: nobody can ask it for changed accounts."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from woohub.store.rows import StoreRow
 
 
 class CustomerReader(RecordReader):
-    """Reads accounts."""
+    """Reads customers' accounts."""
 
     def customers(self, start: ByOffset = FIRST) -> Iterator[Page[ByOffset]]:
-        """Every account of role customer, by id."""
+        """Yield all accounts with the role customer, sorted by id."""
         cursor, last = start, False
         while not last:
             listing = self.listing("customers", {"orderby": "id", "order": "asc", "offset": str(cursor.offset)})
@@ -21,7 +21,7 @@ class CustomerReader(RecordReader):
             yield Page(tuple(listing.rows), cursor, last)
 
     def newest_customers(self, above: int) -> Iterator[tuple[StoreRow, ...]]:
-        """Accounts with an id above this one, newest first, a page at a time."""
+        """Yield the accounts whose id is greater than `above`, newest first, page by page."""
         offset, last = 0, False
         while not last:
             listing = self.listing("customers", {"orderby": "id", "order": "desc", "offset": str(offset)})
@@ -32,14 +32,14 @@ class CustomerReader(RecordReader):
                 yield new
 
     def newest_customer_id(self) -> int:
-        """The highest id of a customer, 0 if there is none."""
+        """Return the highest id of a customer; 0 if the store has no customers."""
         newest = {"orderby": "id", "order": "desc", "per_page": "1", "_fields": "id"}
         return max((row.id for row in self.listing("customers", newest).rows), default=0)
 
     def customer(self, customer_id: int) -> StoreRow | None:
-        """One account of any role; None when the store has none of this id."""
+        """Return the account with this id, whatever its role; None if the store has none."""
         return self.record("customers", customer_id)
 
     def customers_by_id(self, ids: Iterable[int]) -> dict[int, StoreRow]:
-        """Those of these accounts that the store has, of any role, 100 per call."""
+        """Return the accounts with these ids that the store has, by id and whatever their roles; 100 per call."""
         return self.records_by_id("customers", ids, {"role": "all"})

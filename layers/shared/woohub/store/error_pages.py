@@ -1,4 +1,4 @@
-"""What a store's web page says that came instead of JSON, or with an error."""
+"""Say what a web page means that a store sent instead of JSON, or with an error."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import re
 from woohub.http import Response
 from woohub.store.causes import LET_THROUGH, TRY_LATER, Cause
 
-SHOWN_CHARACTERS = 80  # of a page that was no JSON
+SHOWN_CHARACTERS = 80  # of a page, in error texts
 
 
 def fix_of_status(status: int) -> str:
-    """What to do about an error that WordPress itself reports."""
+    """Say what to do about an error with this status that WordPress itself reports."""
     return "look at WooCommerce > Status > Logs, fatal-errors" if status == 500 else TRY_LATER
 
 
 def of_page(response: Response) -> Cause:
-    """What a page may be, with its first words; never what it has of orders or customers."""
+    """Return what a page may mean. The text repeats the page's first words, but nothing of orders or customers."""
     text = (response.data or b"")[:20_000].decode(errors="replace")
     cause = _kind_of_page(text, response)
     plugin = re.search(r"wp-content/(?:mu-)?(?:plugins|themes)/([\w.-]{1,60})", text) if cause is PHP else None
@@ -33,7 +33,7 @@ def _kind_of_page(text: str, response: Response) -> Cause:
 
 
 def first_words(text: str) -> str:
-    """The beginning of a page in printable form, up to where JSON begins; without addresses and long tokens."""
+    """Return the page's first words, up to where JSON begins, without HTML, addresses and long tokens."""
     text = re.split(r'[\[{]\s*(?:[\[{"\]}]|$)', text, maxsplit=1)[0]
     text = re.sub(r"(?is)<(script|style)\b.*?(</\1>|$)|<!--.*?-->|<[^>]*>", " ", text)
     text = re.sub(r"\S*/(wp-content/)", r"\1", html.unescape(text))

@@ -1,7 +1,6 @@
-"""Other ways to send a request that a store refused: each is tried once, and the style that works is kept.
+"""Find other styles to send a request that a store refused. Each is tried once, and the style that works is kept.
 
-Never to another host, and never the key in plain text: what a redirect or a refusal hints at is only followed where the
-key stays with the store it was made in.
+A redirect or a hint is followed only if the key stays with its store: never to another host, and never as plain text.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ from woohub.store.refusals import WRONG_SIGNATURE
 from woohub.store.requests import StoreRefused, StoreRequest
 
 MAX_STYLES_PER_CALL = 5
-KEY_SEEN = "woocommerce_rest_authentication_error"  # WooCommerce saw a key, and refuses that one
-# What a client logs when it begins to use a style, by the part of the style that is new.
+KEY_SEEN = "woocommerce_rest_authentication_error"  # WooCommerce's code if it has seen the key, and refuses it
+# The event that is logged when a style is used for the first time, by the field of RequestStyle that is new.
 EVENTS = {
     "url": "store_redirects_its_rest_api",
     "plain": "store_has_plain_permalinks",
@@ -28,13 +27,16 @@ EVENTS = {
 def other_styles(
     error: StoreRefused, request: StoreRequest, connection: Connection, home: Callable[[], str]
 ) -> Iterator[RequestStyle]:
-    """Styles worth trying after this refusal; `home` asks the store for its home address, "" where it does not say."""
+    """Yield the styles worth trying after this refusal.
+
+    `home` asks the store for its home address, and returns "" if the store does not tell it.
+    """
     style = connection.style
     if 300 <= error.status < 400:
         yield from _after_redirect(Redirect(connection, request.path, error.location))
     elif error.status == 404 and not error.code and not style.plain:
         yield replace(style, plain=True)
-    elif _key_unseen(error, request, connection):
+    elif _is_key_unseen(error, request, connection):
         yield replace(style, keys_in_query=True)
     elif WRONG_SIGNATURE in error.cause and error.code == KEY_SEEN and not style.home:
         address = home()
@@ -54,8 +56,8 @@ def _after_redirect(redirect: Redirect) -> Iterator[RequestStyle]:
         yield replace(connection.style, plain=True)
 
 
-def _key_unseen(error: StoreRefused, request: StoreRequest, connection: Connection) -> bool:
-    """Whether nobody seems to have seen the key: WooCommerce answers a user who lacks a right with 403."""
+def _is_key_unseen(error: StoreRefused, request: StoreRequest, connection: Connection) -> bool:
+    """Whether WooCommerce seems not to have seen the key: it would answer 403 to a key's user who lacks a right."""
     if request.anonymous or connection.style.keys_in_query:
         return False
     if not connection.credentials.consumer_key or not connection.secure:

@@ -1,8 +1,8 @@
-"""What remains of an order without its person: what was bought, when, for how much, and what became of it.
+"""The fields of an order that do not concern a person: what was bought, when, for how much, and the order's status.
 
-A list of what stays, because nobody can list what may go: meta fields, what plugins add, notes and links hold whatever
-the person typed, or open the order to whoever has them (`order_key`, `payment_url`).
-Names of WooCommerce's REST API, v1 to v3.
+This is a list of the fields to keep, because nobody can list all fields to remove: meta fields, plugins' fields and
+notes hold what the person typed, and whoever has `order_key` or `payment_url` can open the order.
+All names are those of WooCommerce's REST API, v1 to v3.
 """
 
 from __future__ import annotations
@@ -83,19 +83,19 @@ ROW_FIELDS = frozenset(
 
 
 def stays(name: str, value: object) -> object:
-    """The value of an order's field as far as it stays; None where nothing does."""
+    """Return an order's field without what concerns a person; None if nothing is left."""
     if name in LISTS:
         return [row_that_stays(row) for row in objects(value)]
     return value if name in ORDER_FIELDS else None
 
 
 def row_that_stays(row: dict[str, object]) -> dict[str, object]:
-    """The same for a row of one of the lists, such as a line item."""
+    """Return a row of one of LISTS, such as a line item, without what concerns a person."""
     return {name: value for name, value in row.items() if name in ROW_FIELDS}
 
 
 def is_personal(path: str) -> bool:
-    """Whether what a source of the mapping leads to, such as `billing.city`, may not stay."""
+    """Whether the field that a source of the mapping names, such as `billing.city`, may concern a person."""
     name, _, rest = path.partition(".")
     if name in LISTS and rest:
         return is_personal_of_row(rest)
@@ -103,5 +103,5 @@ def is_personal(path: str) -> bool:
 
 
 def is_personal_of_row(path: str) -> bool:
-    """The same for a source of a line item, relative to the item."""
+    """Whether a field of a line item that a source of the mapping names may concern a person."""
     return path.partition(".")[0] not in ROW_FIELDS

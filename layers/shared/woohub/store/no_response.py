@@ -1,4 +1,4 @@
-"""Why a call to the store got no response: its name, its certificate, its network, or its speed."""
+"""Say why a call to the store got no response: host name, certificate, network or speed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from woohub.store.requests import (
 def no_response_error(
     error: HTTPError, request: StoreRequest, credentials: StoreCredentials, timeout_s: float
 ) -> StoreUnavailable | DeadlineExceeded:
-    """The error of a call without a response; urllib3's own text may hold the query, so it is not repeated."""
+    """Return the error for a call without a response. urllib3's text is not repeated: it may hold the query."""
     call = f"{request.method} {credentials.address(request.path)}"
     if isinstance(error, ReadTimeoutError):
         if timeout_s < ANSWER_TIMEOUT_S:

@@ -14,9 +14,10 @@ from woohub.store.connection import StoreCredentials
 def signed(
     method: str, url: str, params: Mapping[str, str], credentials: StoreCredentials, now_s: int
 ) -> dict[str, str]:
-    """The parameters of a call with the OAuth 1.0a signature; `now_s` in epoch seconds.
+    """Return a call's parameters with those of its OAuth 1.0a signature; `now_s` in epoch seconds.
 
-    One-legged: there is no token, so the signing key ends in "&". The nonce is good once, the signature 15 minutes.
+    The signature is one-legged: there is no token, so the signing key ends in "&". WooCommerce accepts a nonce once,
+    and a signature for 15 minutes.
     """
     unsigned = dict(params) | {
         "oauth_consumer_key": credentials.consumer_key,
@@ -28,7 +29,7 @@ def signed(
 
 
 def oauth_signature(method: str, url: str, params: Mapping[str, str], consumer_secret: str) -> str:
-    """RFC 5849 §3.4 as WooCommerce checks it, with HMAC-SHA256, in base64."""
+    """Return the signature by RFC 5849 §3.4 as WooCommerce checks it, with HMAC-SHA256, in base64."""
     pairs = sorted((quoted(name), quoted(value)) for name, value in params.items())
     normal = "&".join(f"{name}={value}" for name, value in pairs)
     text = "&".join((method.upper(), quoted(url), quoted(normal)))
@@ -36,5 +37,5 @@ def oauth_signature(method: str, url: str, params: Mapping[str, str], consumer_s
 
 
 def quoted(text: str) -> str:
-    """Percent-encoded as RFC 3986 has it: everything but letters, digits and -._~."""
+    """Percent-encode a text by RFC 3986: everything but letters, digits and -._~."""
     return quote(text, safe="~")

@@ -1,4 +1,4 @@
-"""Read a store's orders: by date, by id, by a text."""
+"""Read a store's orders: by date, by id, or by a text in them."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from woohub.store.requests import StoreRefused
 from woohub.store.rows import Listing, StoreRow
 from woohub.store.unreadable import Unreadable
 
-MAX_SEARCH_RESULTS = 300  # orders: a short text occurs in addresses and telephone numbers, too
-OLD_STORE_DAYS = 7  # how far back a store that cannot say what changed is read
+MAX_SEARCH_RESULTS = 300  # orders; a short text may occur in many addresses and telephone numbers
+OLD_STORE_DAYS = 7  # of a store that cannot list changed orders, those created in so many days before are read
 
 
 @dataclass
 class OrderReader(RecordReader):
-    """Reads orders. What a store says of dates and statuses was seen on live stores:
+    """Reads orders.
 
-    dates have no zone, so everything asked is UTC with `dates_are_gmt`; `modified_after` excludes the second named;
-    `status=any` leaves out the trash.
+    Live stores showed this: a date without a zone counts as local, so requests use UTC with `dates_are_gmt`;
+    `modified_after` excludes the second that it names; `status=any` leaves out the trash.
     """
 
     _too_old: bool = field(default=False, init=False)
@@ -38,10 +38,10 @@ class OrderReader(RecordReader):
     def orders(
         self, start: Cursor, *, by: DateField = CHANGED, status: str = "any", until: str = ""
     ) -> Iterator[Page[Cursor]]:
-        """Orders changed (or created) at `start.moment` or later and up to `until`, both included, oldest first.
+        """Yield the orders changed (or created) from `start.moment` to `until`, both included, oldest first.
 
-        `status`: "any" has neither trash nor drafts; "trash" must be asked for by itself. A reader may stop after any
-        page, and continue from its `next` later. Some orders may come twice, none is left out.
+        `status` "any" has neither trash nor drafts; the trash has the status "trash". A reader may stop after any page,
+        and continue later from the page's `next`. Some orders may come twice, but none is left out.
         """
         if not (self._too_old and by.since_5_8):
             try:
@@ -79,17 +79,17 @@ class OrderReader(RecordReader):
             raise
 
     def _page_by_offset(self, cursor: ByOffset, by: DateField, status: str) -> Page[Cursor]:
-        """By id: sorted by date, orders of one second come in any order."""
+        """Read a page of the orders of a few seconds, sorted by id: orders with the same date have no fixed order."""
         params = {"orderby": "id", "order": "asc", "offset": str(cursor.offset), "status": status}
         return page_by_offset(cursor, self.listing("orders", by.within(cursor.moment, cursor.seconds) | params))
 
     def _latest_possible(self, by: DateField) -> str:
-        """No date to continue from is later; a local one may be a day ahead of UTC."""
+        """Return the latest date that can be true now. A local date may be a day ahead of UTC."""
         ahead = timedelta(minutes=1) if by.gmt else timedelta(days=1)
         return shifted(utc_from_ms(int(self.wall_clock() * 1000)), ahead)
 
     def _recent_orders(self, since: str, status: str) -> Iterator[Page[Cursor]]:
-        """What changed recently, from an old store: all orders created in the last days, in one go."""
+        """Yield recent changes from a store before WooCommerce 5.8: of all orders created in the last days."""
         start, latest = ByDate(since), since
         created_since = shifted(since, -timedelta(days=OLD_STORE_DAYS))
         for page in self.orders(ByDate(created_since), by=CREATED_LOCAL, status=status):
@@ -98,14 +98,14 @@ class OrderReader(RecordReader):
             yield Page(rows, ByDate(latest) if page.last else start, page.last)
 
     def order(self, order_id: int) -> StoreRow | None:
-        """One order in any status, trash included; None when the store has none of this id.
+        """Return the order with this id, in any status and also from the trash; None if the store has none.
 
-        Unreadable where the store cannot show this one, while it lists orders.
+        Raises Unreadable if the store lists orders, but cannot show this one.
         """
         return self.record("orders", order_id)
 
     def has_order(self, order_id: int) -> bool:
-        """Whether the store has the order, in whatever status; an order it cannot show counts, and as unreadable."""
+        """Whether the store has the order, in any status. True if it cannot show it; then it counts as unreadable."""
         try:
             return self.record("orders", order_id, {"_fields": "id"}) is not None
         except Unreadable as error:
@@ -113,14 +113,14 @@ class OrderReader(RecordReader):
             return True
 
     def orders_by_id(self, ids: Iterable[int]) -> dict[int, StoreRow]:
-        """Those of these orders that the store has, trash included, 100 per call; drafts are left out."""
+        """Return the orders with these ids that the store has, by id, with the trash, without drafts; 100 per call."""
         wanted = list(dict.fromkeys(ids))
         rows = self.records_by_id("orders", wanted, {"status": "any"})
         missing = [order_id for order_id in wanted if order_id not in rows]
         return rows | self.records_by_id("orders", missing, {"status": "trash"})
 
     def search_orders(self, text: str) -> Iterator[StoreRow]:
-        """Orders in which the store finds a text (in which fields depends on its plugins), the trash last."""
+        """Yield the orders in which the store finds a text, the trash last. Its plugins decide which fields count."""
         for status in ("any", "trash"):
             offset, last = 0, False
             while not last and offset < MAX_SEARCH_RESULTS:

@@ -1,6 +1,6 @@
-"""Types of what a store sends: strict about ids, money and the status, tolerant about everything else.
+"""The types of an order's and customer's fields: strict about ids, money and the status, tolerant about all else.
 
-Plugins are not strict: a text that is missing, null, false, a list or an object reads as "", numbers read as text.
+Plugins are not strict, so a text that is missing, null, false, a list or an object reads as "", and numbers as text.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from pydantic_core import PydanticCustomError
 from woohub import dates
 from woohub.json_values import whole_number
 
-UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2060\ufeff]")  # pasted, never meant
-LOOSE_START, LOOSE_END = re.compile(r"^(?P<sign>-?)\.(?=[0-9])"), re.compile(r"(?<=[0-9])\.$")  # .50 and 7.
+UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2060\ufeff]")  # pasted by mistake
+LOOSE_START, LOOSE_END = re.compile(r"^(?P<sign>-?)\.(?=[0-9])"), re.compile(r"(?<=[0-9])\.$")  # in .50 and 7.
 MONEY = re.compile(r"-?[0-9]{1,32}(\.[0-9]{1,32})?")
 
 
 def number_text(number: float) -> str:
-    """A number as people write it: 150, 7.51, never 1e+21 or 150.0; "" for NaN and infinity."""
+    """Return a number as people write it: 150 or 7.51, never 1e+21 or 150.0; "" for NaN and infinity."""
     if isinstance(number, int):
         return str(number)
     return format(Decimal(repr(number)), "f").removesuffix(".0") if math.isfinite(number) else ""
@@ -42,11 +42,11 @@ def _status(value: object) -> str:
 
 
 def decimal_text(value: object) -> str:
-    """A plain decimal number such as 150.00, as the store writes it or means it; "" for anything else."""
+    """Read a decimal number such as 150.00; " 1 500. " reads as 1500. Return "" for anything else."""
     text = _text(value)
     if not text or MONEY.fullmatch(text):
         return text
-    text = "".join(UNREADABLE.sub("", text).split())  # some stores' number formats begin or group with spaces
+    text = "".join(UNREADABLE.sub("", text).split())  # some number formats begin with spaces, or have them as groups
     text = LOOSE_END.sub("", LOOSE_START.sub(r"\g<sign>0.", text.removeprefix("+")))
     return text if MONEY.fullmatch(text) else ""
 
@@ -59,7 +59,7 @@ def _money(value: object) -> str:
 
 
 def _date(value: object) -> str | None:
-    """None where the store says that there is no date, "" where it says what is none."""
+    """Return a date in UTC; None if the store sent null, "" if it sent something that is no date."""
     return None if value is None else dates.usable(value)
 
 
@@ -78,7 +78,7 @@ def _id(value: object) -> int:
 
 
 def _customer_id(value: object) -> int:
-    """0, a guest, for anything that is no number: contacts are found by their address."""
+    """Return a customer's number; 0, a guest's, for anything else: contacts are found by address, not by number."""
     return whole_number(value) or 0
 
 
@@ -91,7 +91,7 @@ def _object(value: object) -> object:
 
 
 def objects(value: object) -> list[dict[str, object]]:
-    """The objects of a list; PHP writes a list with gaps as an object."""
+    """Return the objects in a list. PHP writes a list with gaps as an object, so an object's values count as one."""
     rows = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
     return [row for row in rows if isinstance(row, dict)]
 
@@ -104,10 +104,10 @@ def _items(value: object) -> list[dict[str, object]]:
 
 Text = Annotated[str, PlainValidator(_text)]
 Status = Annotated[str, PlainValidator(_status)]  # without the prefix `wc-`
-Money = Annotated[str, PlainValidator(_money)]  # the store's own text
+Money = Annotated[str, PlainValidator(_money)]  # with the decimals that the store writes
 Date = Annotated[str | None, PlainValidator(_date)]
 Id = Annotated[int, PlainValidator(_id)]
-Currency = Annotated[str, PlainValidator(_currency)]  # its code
+Currency = Annotated[str, PlainValidator(_currency)]  # the currency's code
 CustomerId = Annotated[int, PlainValidator(_customer_id)]  # 0: a guest
 AnyObject = BeforeValidator(_object)
-Items = Annotated[list[dict[str, object]], PlainValidator(_items)]  # products, each with a name, if only ""
+Items = Annotated[list[dict[str, object]], PlainValidator(_items)]  # products, each with a name, which may be ""

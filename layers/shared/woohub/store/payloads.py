@@ -1,8 +1,8 @@
-"""What a WooCommerce store sends: orders and customers, checked once, at the border.
+"""Read the orders and customers that a WooCommerce store sends; nothing else checks them.
 
-Strict about ids, money and the status, since a wrong one would corrupt the CRM. Tolerant about everything else.
+Ids, money and the status are checked strictly, since a wrong one would corrupt the CRM; all other fields tolerantly.
 Fields that are not declared here stay readable by their names, so that the mapping may use any of them.
-Holds for the payloads of the REST API versions v1, v2 and v3.
+The payloads may be those of the REST API versions v1, v2 and v3.
 """
 
 from __future__ import annotations
@@ -34,24 +34,24 @@ from woohub.store.payload_types import (
 from woohub.stores import FIRST
 
 ORDER_SWEPT, CUSTOMER_SWEPT = "order.swept", "customer.swept"
-TRASH = "trash"  # the status of an order in the trash, whichever it had before
-# WooCommerce's own statuses of what is no order yet: carts left behind, empty admin forms, orders being put together.
+TRASH = "trash"  # the status of every order in the trash
+# WooCommerce's own statuses of what is no order yet: abandoned carts, empty admin forms, orders still being entered.
 DRAFTS = frozenset({"checkout-draft", "auto-draft", "draft", "new"})
 CUSTOMER = "customer"  # customer.* topics fire for every WordPress user, editors and subscribers included
-UNDATED = "1970-01-01T00:00:00"  # older than anything
-CLOCKS_CHANGE_S = 2 * 3600  # what summer time may account for, at most
-LARGEST_OFFSET_S = 14 * 3600  # of a time zone
-LOCAL_DATES = frozenset({"date_created", "date_modified", "date_paid", "date_completed"})  # each beside its `…_gmt`
+UNDATED = "1970-01-01T00:00:00"  # older than any date
+CLOCKS_CHANGE_S = 2 * 3600  # the largest difference that summer time may make
+LARGEST_OFFSET_S = 14 * 3600  # the largest difference of a time zone to UTC
+LOCAL_DATES = frozenset({"date_created", "date_modified", "date_paid", "date_completed"})  # each has a `…_gmt`, too
 ERASED_EMAIL = "deleted@site.invalid"  # what WordPress writes for an address it erases, in every language
 
 
 class Payload(BaseModel):
-    """Base of what the store sends; fields in use are declared, all others are kept as they came."""
+    """Base of what the store sends. Fields that woohub itself uses are declared; all others are kept unchanged."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     def get(self, name: str) -> object:
-        """The value of a field, declared or not; None when the store did not send it."""
+        """Return the value of a field, declared or not; None if the store did not send it."""
         declared = self.__dict__
         if name in declared:
             return declared[name]
@@ -59,17 +59,17 @@ class Payload(BaseModel):
         return others.get(name) if others else None
 
     def fields(self) -> dict[str, object]:
-        """All fields, declared or not."""
+        """Return all fields by name, declared or not."""
         return {**self.__dict__, **(self.__pydantic_extra__ or {})}
 
 
 def value_of(thing: object, name: str) -> object:
-    """A field of a payload or of a JSON object; None of anything else."""
+    """Return a field of a payload or JSON object; None if `thing` is neither, or lacks the field."""
     return thing.get(name) if isinstance(thing, (dict, Payload)) else None
 
 
 class Address(Payload):
-    """Who is billed, and where."""
+    """The billing address of an order or account."""
 
     first_name: Text = ""
     last_name: Text = ""
@@ -82,9 +82,12 @@ class Address(Payload):
     country: Text = ""
 
 
-@lru_cache(maxsize=1024)  # an order and its customer are dated by the same dates
+@lru_cache(maxsize=1024)  # an order's dates are converted several times
 def _by_offset(local: str, modified: str, modified_gmt: str) -> str:
-    """A local date in UTC, by the two forms of another one; "" where one is missing, or they are too far apart."""
+    """Convert a local date to UTC by the offset between the two forms of the date of change.
+
+    Return "" if one of the dates is missing, or the offset is larger than any time zone's.
+    """
     if not (local and modified and modified_gmt):
         return ""
     offset = dates.seconds_between(modified, modified_gmt)
@@ -95,7 +98,7 @@ def _by_offset(local: str, modified: str, modified_gmt: str) -> str:
 
 
 class Dated(Payload):
-    """What has dates: `*_gmt` in UTC, the others in the store's local time; any of them may be missing or wrong."""
+    """A payload with dates: `*_gmt` in UTC, the others in the store's local time. Any may be missing or wrong."""
 
     date_created: Date = None
     date_created_gmt: Date = None
@@ -104,19 +107,20 @@ class Dated(Payload):
 
     @property
     def created_at(self) -> str:
-        """When it was made, UTC; by the local date, or that itself, where there is no other (API v1); "": no date.
+        """When the order or account was created, in UTC; "" if it has no date.
 
-        Of two dates that contradict each other the earlier one: it was written with the order, not later by a person.
+        Without a GMT date (API v1) the local date counts, converted to UTC if possible. If the two contradict each
+        other, the earlier one counts: the store wrote it with the order, and somebody changed the other one later.
         """
         return self._utc(self.date_created_gmt or "", self.date_created or "")
 
     @property
     def created_by_local_date(self) -> str:
-        """When it was made, by its local date and the offset that the dates of the last change show; "" for no date."""
+        """When the order or account was created, in UTC, by its local date alone; "" if that cannot be converted."""
         return _by_offset(self.date_created or "", self.date_modified or "", self.date_modified_gmt or "")
 
     def in_utc(self, name: str) -> str:
-        """One of LOCAL_DATES in UTC, in the same way as `created_at`."""
+        """Return one of LOCAL_DATES in UTC, found in the same way as `created_at`."""
         return self._utc(dates.usable(self.get(f"{name}_gmt")), dates.usable(self.get(name)))
 
     def _utc(self, stated: str, local: str) -> str:
@@ -127,9 +131,10 @@ class Dated(Payload):
 
     @property
     def modified_at(self) -> str:
-        """When it was last changed, UTC; the local date where the payload has no gmt field at all (API v1).
+        """When the order or account was last changed, in UTC; "" if it has no date.
 
-        "" for no date. A local date alone is none: it may be hours off, and an hour more when the clocks change.
+        The local date counts only if the payload has no GMT field at all (API v1). Otherwise it is not used: it may be
+        hours off, and an hour more when the clocks change.
         """
         if "date_modified_gmt" in self.model_fields_set:
             return self.date_modified_gmt or ""
@@ -148,14 +153,15 @@ class Order(Dated):
     line_items: Items = []
 
     def __hash__(self) -> int:
-        """Equal orders have equal ids; pydantic's own hash reads every field of every item."""
+        """Return the id's hash. Pydantic's own hash would read every field of every item."""
         return hash(self.id)
 
     @cached_property
     def is_anonymised(self) -> bool:
-        """Whether WooCommerce's eraser or retention job has removed the person from it.
+        """Whether WooCommerce's eraser or retention job has removed the person from the order.
 
-        Both leave the meta `_anonymized` and this address; the words in the other fields are translated.
+        Both leave the meta field `_anonymized` and the address ERASED_EMAIL. What they write into other fields depends
+        on the store's language.
         """
         if self.billing.email.strip().lower() == ERASED_EMAIL:
             return True
@@ -163,7 +169,7 @@ class Order(Dated):
         return any(row.get("key") == "_anonymized" and row.get("value") == "yes" for row in rows)
 
     def without_person(self) -> Order:
-        """The order as if an eraser had removed the person, with all that may name the person: see `impersonal`."""
+        """Return the order as if an eraser had removed the person, with only the fields that `impersonal` keeps."""
         kept: dict[str, Any] = {
             name: stays
             for name, value in self.fields().items()
@@ -173,7 +179,7 @@ class Order(Dated):
 
 
 class Customer(Dated):
-    """An account of the store."""
+    """A customer's account in the store."""
 
     id: Id
     email: Text = ""  # the account's own, not the one on its invoices
@@ -185,19 +191,19 @@ class Customer(Dated):
 
 @dataclass(frozen=True, slots=True)
 class OrderEvent:
-    """An order was made, changed, or restored from the trash (`restored`)."""
+    """An order was created, changed, or restored from the trash (`restored`)."""
 
     order: Order
     restored: bool
     received_ms: int
-    read: bool = False  # by woohub from the store itself, beginning at `received_ms`
+    read: bool = False  # whether woohub read the order from the store itself; the read began at `received_ms`
     store: str = FIRST
     ahead_s: int = 0  # see Delivery
 
 
 @dataclass(frozen=True, slots=True)
 class OrderTrashed:
-    """An order was moved to the trash; the store sends no more than its id."""
+    """An order was moved to the trash. The store sends only its id."""
 
     order_id: int
     received_ms: int
@@ -206,18 +212,18 @@ class OrderTrashed:
 
 @dataclass(frozen=True, slots=True)
 class CustomerEvent:
-    """A customer's account was made or changed."""
+    """A customer's account was created or changed."""
 
     customer: Customer
     received_ms: int
-    is_change: bool = False  # the store says that it was changed just now
+    is_change: bool = False  # whether the store says that the account was changed just now
     store: str = FIRST
     ahead_s: int = 0  # see Delivery
 
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """Nothing HubSpot needs to know; `reason` is a short code for logs and metrics."""
+    """A delivery that changes nothing in HubSpot. `reason` is a short code for logs and metrics."""
 
     reason: str
 
@@ -230,7 +236,7 @@ class _Trashed(BaseModel):
 
 
 def parse(delivery: Delivery) -> Event:
-    """Read a verified delivery; raises InvalidPayload, which names fields and rules but never a value."""
+    """Read a verified delivery. Raises InvalidPayload, which names fields and rules but never a value."""
     reader = READERS.get(delivery.topic)
     event = reader(delivery) if reader else Ignored("other_topic")
     return event if delivery.store == FIRST or isinstance(event, Ignored) else replace(event, store=delivery.store)
@@ -245,7 +251,7 @@ def _order(delivery: Delivery) -> OrderEvent | Ignored:
 
 
 def _order_from_store(delivery: Delivery) -> OrderEvent | Ignored:
-    """An order read from the store: in any status but `trash` it proves that the order is not in the trash."""
+    """Read an order that woohub read from the store. A status other than `trash` proves that it is not in the trash."""
     event = _order(delivery)
     if isinstance(event, Ignored):
         return event
@@ -276,7 +282,7 @@ READERS: Mapping[str, Callable[[Delivery], Event]] = {
     "customer.created": _customer,
     "customer.updated": _customer,
     "customer.deleted": _customer_deleted,
-    # Not the store's topics, but those of what reconcile reads from it. Ingest accepts neither: nobody signs them.
+    # woohub's own topics, for what it reads from the store. Ingest accepts neither, because nobody signs them.
     ORDER_SWEPT: _order_from_store,
     CUSTOMER_SWEPT: _customer,
 }

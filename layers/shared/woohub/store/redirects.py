@@ -1,4 +1,4 @@
-"""What it means when a store redirects a call."""
+"""Say why a store redirects a call, and what to do about it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ USUAL_PORTS = {"http": 80, "https": 443, None: None}
 
 @dataclass(frozen=True)
 class Redirect:
-    """A call to the REST API's `path` that was redirected to `location`, which may be empty or no address."""
+    """A call to the REST API's `path`, and the `location` it was redirected to, which may be empty or no address."""
 
     connection: Connection
     path: str
@@ -27,12 +27,12 @@ class Redirect:
 
     @cached_property
     def called(self) -> SplitResult:
-        """Where the call went."""
+        """The address of the call."""
         return urlsplit(self.connection.url(self.path))
 
     @cached_property
     def to(self) -> SplitResult:
-        """Where it is redirected to; to itself where that is no address."""
+        """The address that the call was redirected to; `called` if `location` is no address."""
         try:
             target = urlsplit(urljoin(self.called.geturl(), self.location))
             return target if target.port is None or target.hostname else self.called
@@ -41,24 +41,24 @@ class Redirect:
 
     @property
     def schemes(self) -> tuple[str, str]:
-        """Before and after, such as ("http", "https")."""
+        """The schemes before and after the redirect, such as ("http", "https")."""
         return self.called.scheme, self.to.scheme
 
     @property
     def is_to_login(self) -> bool:
-        """Whether it leads to where people log in."""
+        """Whether the redirect leads to a login page."""
         parts = ((self.called.path, self.to.path), (self.called.netloc, self.to.netloc))
         return any(LOGIN.search(after) and not LOGIN.search(before) for before, after in parts)
 
     @property
     def is_within_host(self) -> bool:
-        """Whether the host stays, and the port, or both ports are those that belong to their schemes."""
+        """Whether host and port stay the same. The usual ports of http and https count as the same port."""
         ports = [USUAL_PORTS.get(end.scheme) if end.port is None else end.port for end in (self.called, self.to)]
         return self.called.hostname == self.to.hostname and (ports[0] == ports[1] or set(ports) == {80, 443})
 
     @property
     def is_to_the_api(self) -> bool:
-        """Whether it leads to the same path of a REST API."""
+        """Whether the redirect leads to the same path of a REST API."""
         if self.connection.style.plain:
             return "rest_route" in parse_qs(self.to.query)
         return self.to.path.rstrip("/").endswith(f"/wp-json/{self.path}".rstrip("/"))
@@ -71,7 +71,7 @@ class Redirect:
 
     @property
     def is_to_another_language(self) -> bool:
-        """Whether only a language such as /de/ was put in front of the path."""
+        """Whether the redirect puts a language such as /de/ in front of the path."""
         prefix = LANGUAGE.match(self.to.path)
         return bool(prefix and not self.called.path.startswith(prefix[0]))
 
@@ -89,7 +89,7 @@ def _to_language(redirect: Redirect) -> Cause:
     )
 
 
-# The first that fits is the cause.
+# Each row is a condition and the cause that it means. The first condition that is true counts.
 CAUSES: tuple[tuple[Callable[[Redirect], bool], Callable[[Redirect], Cause]], ...] = (
     (
         lambda redirect: not redirect.location,
@@ -128,7 +128,7 @@ CAUSES: tuple[tuple[Callable[[Redirect], bool], Callable[[Redirect], Cause]], ..
 
 
 def of_redirect(redirect: Redirect) -> Cause:
-    """What a redirect means; a query it may carry is not repeated."""
+    """Return the cause of a redirect. Its query is not repeated in the text, because it may hold a secret."""
     return next(describe(redirect) for fits, describe in CAUSES if fits(redirect))
 
 

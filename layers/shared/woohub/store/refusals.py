@@ -1,4 +1,4 @@
-"""Why a store refuses a call, and what to do about it."""
+"""Say why a store refuses a call, and what to do about it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ WRONG_SIGNATURE = "Invalid signature"
 
 
 def of_refusal(status: int, code: str, message: str, connection: Connection) -> Cause:
-    """Why WordPress or WooCommerce refuses."""
+    """Return the cause of an error that WordPress or WooCommerce reports, by its status, code and message."""
     words = f"the store refuses ({status} {code}), “{message}”" if message else f"the store refuses ({status} {code})"
     if status not in (401, 403):
         return Cause(words, "")
@@ -24,7 +24,7 @@ def of_refusal(status: int, code: str, message: str, connection: Connection) -> 
 
 
 def _unseen(status: int, secure: bool) -> str:
-    """What may keep WooCommerce from seeing a key at all, which is what its 401 says."""
+    """Say why WooCommerce may not see the key, which is what its 401 means; "" for another status."""
     if status != 401:
         return ""
     if not secure:

@@ -1,4 +1,4 @@
-"""One call to a WooCommerce store: how it is authenticated and sent, and the errors it may end in."""
+"""Authenticate and send one call to a WooCommerce store, and the errors of such calls."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from woohub.store.oauth import quoted, signed
 CONNECT_TIMEOUT_S = 5.0
 ANSWER_TIMEOUT_S = 30.0
 
-# What urllib3 logs about odd answers holds whole addresses, in which the key may stand.
+# urllib3's warnings show whole addresses, which may contain the key.
 logging.getLogger("urllib3").setLevel(logging.ERROR)
 
 
 class StoreUnavailable(TransientError):
-    """The store did not answer properly, time and again: time-outs, 5xx, pages instead of JSON, 429.
+    """The store did not answer properly: time-out, 5xx, a page instead of JSON, or 429.
 
-    `cause` says why and `fix` what to do; `status` is the answer's, 0 where there was none.
+    `cause` says why, and `fix` what to do. `status` is the response's status, 0 if there was no response.
     """
 
     def __init__(self, cause: str, *, fix: str = "", retry_after: float | None = None, status: int = 0) -> None:
@@ -41,10 +41,10 @@ class StoreOverloaded(StoreUnavailable):
 
 
 class StoreRefused(PermanentError):
-    """The store refused: `cause` says why, `fix` what to do.
+    """The store refused a request: `cause` says why, and `fix` what to do.
 
-    `code` is WooCommerce's own, such as `rest_invalid_param`; "" where WooCommerce did not answer. `location` is where
-    a redirect leads.
+    `code` is the error code of WordPress or WooCommerce, such as `rest_invalid_param`; "" if neither of them answered.
+    `location` is the address that a redirect names.
     """
 
     def __init__(self, cause: str, *, fix: str = "", status: int = 0, code: str = "", location: str = "") -> None:
@@ -62,7 +62,7 @@ def _sentence(cause: str, fix: str) -> str:
 
 @dataclass(frozen=True)
 class StoreRequest:
-    """A request to the store; `path` comes after /wp-json/. `anonymous`: without the key."""
+    """A request to the store. `path` follows /wp-json/; an `anonymous` request is sent without the key."""
 
     method: str
     path: str
@@ -72,7 +72,7 @@ class StoreRequest:
 
 
 def send(http: Http, connection: Connection, request: StoreRequest, now_s: float, timeout_s: float) -> Response:
-    """Send a request; `now_s` in epoch seconds. Raises urllib3's HTTPError where no response comes."""
+    """Send a request at `now_s` (epoch seconds). Raises urllib3's HTTPError if there is no response."""
     auth_headers, params = _authenticate(request, connection, int(now_s))
     headers = {"accept": "application/json", "user-agent": "woohub", **auth_headers}
     payload = None
@@ -94,7 +94,10 @@ def send(http: Http, connection: Connection, request: StoreRequest, now_s: float
 def _authenticate(
     request: StoreRequest, connection: Connection, now_s: int
 ) -> tuple[dict[str, str], Mapping[str, str]]:
-    """Headers and parameters that prove the key: basic authentication over https, a signature over plain http."""
+    """Return the headers and parameters of an authenticated request.
+
+    The key is sent by basic authentication over https; plain http gets a signature instead of the key.
+    """
     credentials, style, params = connection.credentials, connection.style, dict(request.params)
     if style.plain:
         params["rest_route"] = f"/{request.path}"

@@ -1,4 +1,4 @@
-"""Orders and customers as the store lists them: the bytes it wrote, and the fields read from them."""
+"""Records as a store lists them: the bytes that it wrote, and the fields read from them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from woohub.dates import usable
 
 @dataclass(frozen=True)
 class StoreRow:
-    """An order or customer as the store has it; `body` are the very bytes the store wrote for it."""
+    """An order, customer or webhook as the store has it. `body` has exactly the bytes that the store wrote."""
 
     body: bytes = field(repr=False)  # personal data, so never printed
     fields: Mapping[str, Any] = field(repr=False, compare=False)
@@ -22,34 +22,34 @@ class StoreRow:
 
     @property
     def status(self) -> str:
-        """Of an order; "" for customers."""
+        """The order's status; "" for customers."""
         return str(self.fields.get("status") or "")
 
     @property
     def created_at(self) -> str:
-        """UTC, `YYYY-MM-DDTHH:MM:SS`; "" where the store has no date that can be true."""
+        """When the record was created, `YYYY-MM-DDTHH:MM:SS` in UTC; "" if it has no usable date."""
         return usable(self.fields.get("date_created_gmt")) or usable(self.fields.get("date_created"))
 
     @property
     def modified_at(self) -> str:
-        """UTC; of a customer never changed, the date of the account. "" where no date can be true."""
+        """When the record was last changed, or else created, in UTC; "" if it has no usable date."""
         changed = usable(self.fields.get("date_modified_gmt")) or usable(self.fields.get("date_modified"))
         return changed or self.created_at
 
 
 @dataclass(frozen=True)
 class Listing:
-    """The store's answer for a list: its rows, how many there are in all (None: not known), how many were asked for."""
+    """One page of a store's list."""
 
     rows: list[StoreRow]
-    total: int | None
-    limit: int
+    total: int | None  # how many rows the whole list has; None: not known
+    limit: int  # how many rows were asked for
 
     @property
     def places(self) -> int:
-        """How far in the list the next page begins: some stores give fewer than asked for, whatever the limit."""
+        """How many places of the list the page takes up. Some stores give fewer rows than asked for."""
         return len(self.rows) or self.limit
 
     def ends_at(self, seen: int) -> bool:
-        """Whether nothing is left: a page may come short, also of what the key's user may not see."""
+        """Whether the list ends after `seen` rows. A short page is no proof: the key's user may not see all rows."""
         return not self.rows if self.total is None else self.total <= seen

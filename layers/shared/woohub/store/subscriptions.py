@@ -1,8 +1,8 @@
-"""The webhooks a store should have for us: what is wrong with them, and how to repair it.
+"""Find what is wrong with a store's webhooks for woohub, and repair it.
 
-A store disables a webhook after seven failed deliveries in a row, without notice; while it is disabled, nothing is
-even queued. Making it active again does not reset the count of failures (only a delivery that succeeds does): if the
-first one after fails, it is disabled again at once.
+A store disables a webhook at the seventh failed delivery in a row, without notice; while it is disabled, the store
+queues no deliveries. Making it active again does not reset the count of failures, only a successful delivery does. So
+if the first delivery after that fails, the store disables the webhook again at once.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from woohub.store.webhooks import TOPICS, Webhook
 
 @dataclass(frozen=True)
 class WebhookProblem:
-    """Something wrong with the webhook of one topic; `webhook` is None when there is none."""
+    """A problem with the webhook of one topic. `webhook` is None if it is missing."""
 
     problem: str  # missing, disabled, paused, wrong_url, wrong_topic or duplicate
     topic: str
@@ -24,22 +24,22 @@ class WebhookProblem:
 
     @property
     def stops_events(self) -> bool:
-        """Whether events of the topic do not arrive; a duplicate only makes them arrive twice."""
+        """Whether the topic's events do not arrive. A duplicate only makes them arrive twice."""
         return self.problem != "duplicate"
 
     @property
     def repairable(self) -> bool:
-        """Whether it is ours to repair: a webhook is paused by people only, and is left to them."""
+        """Whether woohub may repair the webhook. Only people pause a webhook, so a paused one is left to them."""
         return self.problem not in ("paused", "duplicate")
 
 
 def name_of(stack: str, topic: str) -> str:
-    """The name of the webhook of a topic: it distinguishes stacks that share a store, whatever their URLs are now."""
+    """Return the name of a topic's webhook. It distinguishes stacks that share a store, even if their URLs change."""
     return f"woohub {stack}: {topic}"
 
 
 def find_problems(webhooks: Iterable[Webhook], *, stack: str, url: str) -> list[WebhookProblem]:
-    """What is wrong, topic by topic. Ours are the webhooks that deliver to `url`, and those of our names."""
+    """Return what is wrong, topic by topic. The stack's webhooks are those that deliver to `url` or have its names."""
     known = list(webhooks)
     return [problem for topic in TOPICS for problem in _of_topic(known, topic, name_of(stack, topic), url)]
 
@@ -70,9 +70,9 @@ def _problem(webhook: Webhook, topic: str, url: str) -> str:
 
 
 def repair(store: Store, problem: WebhookProblem, *, stack: str, url: str, secret: str) -> Webhook:
-    """Make the webhook as it should be; raises like any call to the store.
+    """Create or correct the webhook, and return it. Raises the errors of a call to the store.
 
-    The secret is set again too: it cannot be read, and a wrong one may be why the webhook was disabled.
+    The secret is set again, too: nobody can read it, and a wrong one may be why the store disabled the webhook.
     """
     wanted = {"topic": problem.topic, "delivery_url": url, "secret": secret}
     if problem.webhook is None:

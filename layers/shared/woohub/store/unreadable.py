@@ -1,6 +1,6 @@
 """Find the records that make a store fail on every page that holds them, so that lists can be read without them.
 
-A plugin's exception or PHP notice about one order breaks the whole page: 500, 502, no JSON, or no answer in time.
+If a plugin fails on one order, the whole page fails: 500, 502, a PHP notice before the JSON, or no answer in time.
 """
 
 from __future__ import annotations
@@ -9,21 +9,23 @@ from collections.abc import Callable, Iterator, Sequence
 
 from woohub.store.requests import StoreUnavailable
 
-RECORD_KINDS = {"orders": "order", "customers": "customer", "webhooks": "webhook"}  # by resource; as logs name records
-MAX_LEFT_OUT = 50  # records; if there are more, it is not single records that fail, but the store
-PARTS = 10  # a page is split into so many: few calls fail for one record, as each may take until its time-out
-IDS_PER_CALL = 100  # the most a store lists
-MAX_ID_CALLS = 40  # when a record cannot even be listed, so many times IDS_PER_CALL ids are tried
+RECORD_KINDS = {"orders": "order", "customers": "customer", "webhooks": "webhook"}  # by resource; used in logs
+MAX_LEFT_OUT = 50  # records; if more cannot be read, the store itself fails
+PARTS = (
+    10  # a page is split into so many parts, so that few calls fail for one record: each may take until its time-out
+)
+IDS_PER_CALL = 100  # WooCommerce's largest page
+MAX_ID_CALLS = 40  # calls with IDS_PER_CALL ids each, to find a record that cannot even be listed
 
 CanRead = Callable[[Sequence[int]], bool]
 
 
 class Unreadable(StoreUnavailable):
-    """The store cannot give this one record, while it answers otherwise."""
+    """The store cannot show this record, while it answers other requests."""
 
 
 def failing_ids(ids: Sequence[int], can_read: CanRead) -> Iterator[int]:
-    """Those of `ids`, which cannot be read together, that are the reason; `can_read` says whether these can be."""
+    """Yield the ids for which a list of `ids` fails. `can_read(some_ids)` says whether a list of those can be read."""
     size = -(-len(ids) // PARTS) or 1
     for start in range(0, len(ids), size):
         part = ids[start : start + size]
@@ -36,7 +38,7 @@ def failing_ids(ids: Sequence[int], can_read: CanRead) -> Iterator[int]:
 
 
 def id_ranges(near: Sequence[int], newest: int) -> Iterator[range]:
-    """Where the id of a record that cannot be listed may be: near its neighbours, then from the newest id downwards."""
+    """Yield ranges of ids in which an unlistable record may be: near its neighbours, then from the newest id down."""
     tops = [max(near) + IDS_PER_CALL] if near else []
     calls = MAX_ID_CALLS // (len(tops) + 1)
     for top in [*tops, newest + IDS_PER_CALL]:

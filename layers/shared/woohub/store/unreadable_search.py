@@ -1,4 +1,4 @@
-"""Search a list that a store cannot give for the records that are the reason."""
+"""Find the records because of which a store cannot give a list."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from woohub.store.unreadable import CanRead, failing_ids, id_ranges
 if TYPE_CHECKING:
     from woohub.store.lists import RecordReader
 
-PLACE_PARAMS = ("orderby", "order", "offset", "per_page", "include", "exclude")  # that say where in a list
+PLACE_PARAMS = ("orderby", "order", "offset", "per_page", "include", "exclude")  # which part of a list, in which order
 ONLY_ID = {"per_page": "1", "_fields": "id"}
 
 
 @dataclass(frozen=True)
 class UnreadableSearch:
-    """A search in the list of `params`, which ended in `error`."""
+    """A search in the list with these `params`, on which the store failed with `error`."""
 
     store: RecordReader
     resource: str
@@ -28,11 +28,11 @@ class UnreadableSearch:
     error: StoreUnavailable
 
     def failing_ids(self) -> Iterator[int]:
-        """The records that are the reason; raises `error` where the store does not answer otherwise either."""
+        """Return the ids of the records that break the list. Raises `error` if the store fails on other lists, too."""
         if "include" in self.params:
             ids = [int(record_id) for record_id in self.params["include"].split(",")]
             return failing_ids(ids, self._can_read(self._criteria))
-        size = int(self.params.get("per_page", self.store.page_size))  # backing off may make pages smaller
+        size = int(self.params.get("per_page", self.store.page_size))  # read first: backing off makes pages smaller
         self._back_off(PATIENT.pauses_s[-2])
         began = self.store.timer.now()
         listing = self.store.try_listing(self.resource, {**self.params, "per_page": str(size), "_fields": "id"})
@@ -52,9 +52,10 @@ class UnreadableSearch:
         self.store.back_off(self.error, pause_s, self.store.timer.now())
 
     def _unlistable_ids(self, neighbours: int) -> Iterator[int]:
-        """Records that cannot even be listed by id: found by asking for ids that may be theirs.
+        """Find records that cannot even be listed by id alone, by asking for ranges of ids.
 
-        `neighbours` are how many places of the list are tried for where to begin; none where each call takes long.
+        The ids next to such a record tell where to begin. `neighbours` is the number of places of the list that are
+        read one by one to find them; 0 if each call takes long.
         """
         first = int(self.params.get("offset", "0"))
         listings = [self._place(first + place) for place in range(neighbours)]
@@ -74,14 +75,14 @@ class UnreadableSearch:
         return self.store.try_listing(self.resource, {**self.params, **ONLY_ID, "offset": str(offset)})
 
     def _newest_id(self) -> int:
-        """The highest id of a record that can be listed."""
+        """Return the highest id that can be listed; 0 if there is none."""
         newest = {"orderby": "id", "order": "desc", **ONLY_ID}
         places = range(SMALLEST_PAGE_SIZE)
         listings = (self.store.try_listing(self.resource, {**newest, "offset": str(place)}) for place in places)
         return next((row.id for listing in listings if listing for row in listing.rows), 0)
 
     def _can_read(self, criteria: Mapping[str, str]) -> CanRead:
-        """Whether a list of given records can be read; a single one is given a second chance."""
+        """Return a function that says whether the records with some ids can be read; it tries a single one twice."""
 
         def can_read(ids: Sequence[int]) -> bool:
             params = {**criteria, "include": ",".join(map(str, ids)), "per_page": str(len(ids))}

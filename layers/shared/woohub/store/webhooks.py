@@ -22,7 +22,7 @@ TOPICS = (
 
 @dataclass(frozen=True)
 class Webhook:
-    """A webhook of the store, which shows neither its secret nor how often it has failed."""
+    """A webhook of the store. The store shows neither its secret nor how often it has failed."""
 
     id: int
     name: str
@@ -33,16 +33,16 @@ class Webhook:
 
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Webhook:
-        """From the store's fields."""
+        """Read the fields that the store sends for a webhook."""
         names = ("name", "status", "topic", "delivery_url", "date_created_gmt")
         return cls(id=int(row["id"]), **{name: str(row.get(name) or "") for name in names})
 
 
 class WebhookEditor(RecordReader):
-    """Reads and changes webhooks. Changes are sent once."""
+    """Reads and changes webhooks. Changes are sent once, without retries."""
 
     def webhooks(self) -> list[Webhook]:
-        """All webhooks of the store, ours or not."""
+        """Return all webhooks of the store, whoever created them."""
         webhooks: list[Webhook] = []
         offset, last = 0, False
         while not last:
@@ -53,21 +53,21 @@ class WebhookEditor(RecordReader):
         return webhooks
 
     def create_webhook(self, *, name: str, topic: str, delivery_url: str, secret: str) -> Webhook:
-        """Make a webhook, active at once; the store sends a ping to its URL."""
-        if topic not in TOPICS:  # a store makes a webhook of "Order.Created" that never delivers
+        """Create a webhook, which is active at once. The store sends a ping to its URL."""
+        if topic not in TOPICS:  # a store accepts a topic such as "Order.Created", but never delivers it
             raise ValueError(f"{topic} is not one of the topics woohub reads")
         body = {"name": name, "topic": topic, "delivery_url": delivery_url, "secret": secret}
         return Webhook.from_row(self.call(StoreRequest("POST", "wc/v3/webhooks", body=body)).object())
 
     def update_webhook(self, webhook_id: int, **changes: str) -> Webhook:
-        """Change status (active, paused, disabled), topic, delivery_url, secret or name.
+        """Change a webhook's status (active, paused, disabled), topic, delivery_url, secret or name.
 
-        Making it active does not reset the store's count of failures: the first failure after it disables it again.
+        Making a webhook active does not reset the store's count of failures: the next failure disables it again.
         """
         return Webhook.from_row(self.call(StoreRequest("PUT", f"wc/v3/webhooks/{webhook_id}", body=changes)).object())
 
     def delete_webhook(self, webhook_id: int) -> None:
-        """Remove a webhook for good; nothing happens if it is not there any more."""
+        """Delete a webhook for good. Nothing happens if the store does not have it."""
         try:
             self.call(StoreRequest("DELETE", f"wc/v3/webhooks/{webhook_id}", {"force": "true"}))
         except StoreRefused as error:
