@@ -283,6 +283,18 @@ def test_a_deleted_list_raises_list_of_erasures_missing_until_restored() -> None
     assert erasures.current().erased_at(JANE) == START_MS
 
 
+def test_a_missing_list_is_accepted_once_its_key_is_removed() -> None:
+    secrets, clock = StubSecretsManager(KEY), Clock()
+    erasures = in_force(Bucket(), secrets, clock)
+    with pytest.raises(ListOfErasuresMissing):
+        erasures.current()
+
+    secrets.key = ""
+    clock.sleep(30)
+
+    assert erasures.current() == NOBODY
+
+
 def test_an_invalid_list_raises_configuration_unreadable() -> None:
     bucket = Bucket()
     bucket.put(FILE, "{}}")

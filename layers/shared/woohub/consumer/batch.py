@@ -178,10 +178,8 @@ def _awaiting_its_order(outcome: Outcome, handed_back: HandedBack) -> Outcome:
     `order.deleted` has nothing but the id. If it were forgotten, the order would become a deal that is not in the
     trash.
     """
-    message = outcome.message
-    is_trash = isinstance(message.delivery, Delivery) and message.delivery.topic == "order.deleted"
-    has_nothing = outcome.verdict is Verdict.DONE and not any(outcome.record_ids.values())
-    if not (is_trash and has_nothing and message.record in handed_back):
+    has_nothing = outcome.verdict is Verdict.DONE and not any(outcome.record_ids.values())  # only a trash may be so
+    if not (has_nothing and outcome.message.record in handed_back):
         return outcome
     return outcome._replace(verdict=Verdict.RETRY, error=TransientError("the order waits for another attempt"))
 

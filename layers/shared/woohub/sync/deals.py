@@ -210,7 +210,7 @@ class KnownContacts(NamedTuple):
         """The stored version with the contact that comes added to the list: a change is under way."""
         if not contact or version is None or self.ids is None:
             return {}
-        if len(self.ids) > 1 and contact in self.ids:  # noted already, by an attempt that was cut off
+        if contact in self.ids:  # noted already, by an attempt that was cut off
             return {}
         return {DEALS.version: str(version._replace(contacts=(*(self.ids or ("",)), contact)))}
 
