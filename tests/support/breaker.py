@@ -1,4 +1,4 @@
-"""The circuit breaker with fakes of SSM and Lambda around it."""
+"""The circuit breaker with fakes of SSM and Lambda."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from tests.support.operations_page import assert_described
 from woohub.consumer.breaker import Breaker, BreakerParameter, EventSourceMapping, State, govern, mapping_id
 from woohub.errors import WooHubError
 
-MADE = datetime(2026, 11, 23, tzinfo=UTC)
+CREATED = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 class Parameters:
     """SSM with one parameter."""
 
     def __init__(self, value: str = '{"state":"closed"}') -> None:
-        self.value: str | None = value  # None: somebody has deleted it
+        self.value: str | None = value  # None: the parameter was deleted
         self.broken = False
 
     def get_parameter(self, *, Name: str) -> dict[str, Any]:
         if self.value is None:
             raise ClientError({"Error": {"Code": "ParameterNotFound", "Message": Name}}, "GetParameter")
-        return {"Parameter": {"Name": Name, "Value": self.value, "Version": 1, "LastModifiedDate": MADE}}
+        return {"Parameter": {"Name": Name, "Value": self.value, "Version": 1, "LastModifiedDate": CREATED}}
 
     def put_parameter(self, *, Name: str, Value: str, Type: str, Overwrite: bool) -> None:
         if self.broken:
@@ -37,13 +37,13 @@ class Parameters:
 class Mappings:
     """Lambda with one event source mapping."""
 
-    def __init__(self, state: str = "Enabled", clock: Callable[[], float] = MADE.timestamp) -> None:
+    def __init__(self, state: str = "Enabled", clock: Callable[[], float] = CREATED.timestamp) -> None:
         self.state = state
         self._clock = clock
-        self._changed = MADE
+        self._changed = CREATED
 
     def list_event_source_mappings(self, *, EventSourceArn: str) -> dict[str, Any]:
-        functions = ("somebody-elses", "consumer:live")
+        functions = ("another-function", "consumer:live")
         arn = "arn:aws:lambda:eu-west-1:123456789012:function:"
         return {
             "EventSourceMappings": [
@@ -62,7 +62,7 @@ class Mappings:
 
 
 class BreakerFixture:
-    """A breaker with everything around it."""
+    """A breaker with its parameter, its event source mapping, a clock and the events it logged."""
 
     def __init__(self, mapping_state: str = "Enabled") -> None:
         self.now = 1_795_473_600.0
@@ -83,9 +83,9 @@ class BreakerFixture:
     def state(self) -> State:
         return self.parameter.read()
 
-    def govern(self, trouble: WooHubError | None = None) -> str:
+    def govern(self, probe_error: WooHubError | None = None) -> str:
         def probe() -> None:
-            if trouble:
-                raise trouble
+            if probe_error:
+                raise probe_error
 
         return govern(self.parameter, self.flow, probe, self.now)[1]

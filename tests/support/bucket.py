@@ -1,4 +1,4 @@
-"""The stack's configuration bucket, with the methods of boto3's client that the reader calls."""
+"""A fake of the stack's configuration bucket, with the methods of boto3's client that `Configuration` calls."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BROKEN = '[deal]\namount = { order = "total", as = "euros" }\n'
 
 @dataclass
 class Bucket:
-    """Objects by key; `is_down`: S3 does not respond."""
+    """Objects by key; `is_down`: S3 does not respond; `calls`: the listings, and the keys that were read."""
 
     objects: dict[str, bytes] = field(default_factory=dict)
     is_down: bool = False
@@ -29,7 +29,7 @@ class Bucket:
         self.objects[key] = text.encode()
 
     def configuration(self, clock: Callable[[], float]) -> Configuration:
-        """A reader in a new process."""
+        """The configuration as a new process reads it from this bucket."""
         return Configuration(lambda: cast("Any", self), "bucket", clock=clock)
 
     def get_paginator(self, operation: str) -> Bucket:
@@ -54,7 +54,7 @@ class Bucket:
 
 
 def make_bucket(name: str) -> None:
-    """A bucket as the template makes it, in moto's AWS."""
+    """Create a bucket in moto's AWS, with versioning as in the template."""
     s3 = boto3.client("s3")
     s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
     s3.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})

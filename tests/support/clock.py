@@ -8,7 +8,7 @@ START_S = 1_795_473_600.0  # 2026-11-23T22:40:00Z
 
 
 class Clock:
-    """Epoch seconds that pass only by sleeping; called or read, it gives the present."""
+    """A clock in epoch seconds that only `sleep` moves."""
 
     def __init__(self, start: float = START_S) -> None:
         self.now = start
@@ -23,5 +23,5 @@ class Clock:
         self.now += seconds
 
     def timer(self) -> Timer:
-        """An invocation's timer on this clock."""
+        """The timer of an invocation on this clock."""
         return Timer(self.read, self.sleep)

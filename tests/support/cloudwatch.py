@@ -1,4 +1,4 @@
-"""CloudWatch, as far as alarms need it: metrics out of log lines, and the state of an alarm after so many periods."""
+"""CloudWatch: metrics from log lines, the state of an alarm after some periods, and the dashboard's content."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Metric = tuple[str, str, frozenset[tuple[str, str]]]  # namespace, name, dimensi
 Values = dict[Metric, list[float]]
 
 PARAMETERS = {name: parameter.get("Default", "") for name, parameter in TEMPLATE["Parameters"].items()}
-STACK_NAME = "woohub"  # what the functions under test are told to call themselves
+STACK_NAME = "woohub"  # in the environment of the functions under test
 STATISTICS: dict[str, Callable[[Sequence[float]], float]] = {
     "Sum": sum,
     "Average": fmean,
@@ -31,7 +31,7 @@ COMPARISONS: dict[str, Callable[[float, float], bool]] = {
 
 
 def metrics(output: str) -> Values:
-    """What CloudWatch takes out of a function's log: values by metric, for each set of dimensions."""
+    """The values that CloudWatch reads from a function's log, by metric and set of dimensions."""
     by_metric: Values = {}
     for line in output.splitlines():
         entry = json.loads(line)
@@ -46,7 +46,7 @@ def metrics(output: str) -> Values:
 
 
 def resolved(value: Any) -> str:
-    """A value of the template as text; a resource is known by its logical id, an attribute of it as well."""
+    """A value of the template as text; a resource and its attributes are resolved to its logical id."""
     if not isinstance(value, Mapping):
         return str(value)
     ((function, target),) = value.items()
@@ -60,7 +60,7 @@ def resolved(value: Any) -> str:
 
 
 def filled(text: str) -> str:
-    """What `!Sub` makes of a text."""
+    """The text with the references of `!Sub` resolved."""
     return re.sub(r"\$\{([\w:]+)[\w.]*\}", lambda named: resolved({"Ref": named[1]}), text)
 
 
@@ -78,7 +78,7 @@ class Alarm:
 
     @classmethod
     def of(cls, properties: Mapping[str, Any]) -> Alarm:
-        """As the template has it."""
+        """The alarm with these properties in the template."""
         dimensions = frozenset(
             (dimension["Name"], resolved(dimension["Value"])) for dimension in properties["Dimensions"]
         )
@@ -94,7 +94,7 @@ class Alarm:
         )
 
     def state(self, *periods: Sequence[float], before: str = "OK") -> str:
-        """ALARM or OK after these periods' values; the time before them was without data, as is an empty period."""
+        """ALARM or OK after periods with these values; earlier periods and empty ones have no data."""
         padded = [()] * (self.periods - len(periods)) + list(periods)
         judged = [self._breaches(values) for values in padded[-self.periods :]]
         if judged.count(True) >= self.datapoints:
@@ -111,7 +111,7 @@ ALARMS = {name: Alarm.of(alarm["Properties"]) for name, alarm in alarms().items(
 
 
 def dashboard(*, watches_for_silence: bool = True) -> dict[str, Any]:
-    """The dashboard, with the names of this test's stack; ValueError if it is no JSON."""
+    """The dashboard of the stack under test; raises ValueError if it is not JSON."""
     text, more = RESOURCES["Dashboard"]["Properties"]["DashboardBody"]["Sub"]
     silence = more["Silence"]["If"][1]["Sub"] if watches_for_silence else ""
     body: dict[str, Any] = json.loads(filled(text.replace("${Silence}", silence)))
@@ -119,7 +119,7 @@ def dashboard(*, watches_for_silence: bool = True) -> dict[str, Any]:
 
 
 def on_dashboard() -> set[Metric]:
-    """Every metric it shows; those that are expressions over others have no name."""
+    """Every metric on the dashboard, without expressions over other metrics."""
     rows = [row for widget in dashboard()["widgets"] for row in widget["properties"].get("metrics", ())]
     return {_shown([cell for cell in row if isinstance(cell, str)]) for row in rows if isinstance(row[0], str)}
 

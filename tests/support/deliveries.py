@@ -15,7 +15,7 @@ _FILE = Path(__file__).parents[1] / "fixtures" / "deliveries.jsonl"
 
 @dataclass(frozen=True)
 class Captured:
-    """One request, as the store made it. `secret`: SECRET, "OTHER" (see test_webhooks.py) or "unsigned" (pings)."""
+    """A request of the store. `secret`: SECRET, "OTHER" (see test_signatures.py) or "unsigned" (pings)."""
 
     nr: int
     label: str  # what was done in the store
@@ -36,16 +36,16 @@ class Captured:
 
 @cache
 def captured() -> tuple[Captured, ...]:
-    """Every delivery of the file."""
+    """All captured deliveries."""
     lines = _FILE.read_text(encoding="utf-8").splitlines()
     return tuple(Captured(**{**(line := json.loads(text)), "body": line["body"].encode()}) for text in lines)
 
 
 def delivery(nr: int) -> Captured:
-    """The delivery of this number."""
+    """The delivery with this number."""
     return next(line for line in captured() if line.nr == nr)
 
 
 def labelled(label: str, topic: str = "") -> Captured:
-    """The first delivery that follows from this act in the store, of this topic if one is given."""
+    """The first delivery with this label, and with this topic if one is given."""
     return next(line for line in captured() if line.label == label and topic in ("", line.topic))

@@ -1,4 +1,4 @@
-"""Line items switched on: the mapping, orders whose items add up, and what a portal has of them."""
+"""Line items: a mapping that writes them, orders whose items add up, and the line items of a portal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WITH_ITEMS = load_mapping(Overlay("mapping.toml", b"[line_item]\nenabled = true\
 
 
 def item(number: int, name: str = "Mug", quantity: int = 2, total: str = "20.00", **more: Any) -> dict[str, Any]:
-    """A product of an order."""
+    """A line item of an order."""
     return {"id": number, "name": name, "quantity": quantity, "subtotal": total, "total": total, "sku": "MUG"} | more
 
 
@@ -39,7 +39,7 @@ def items_by_key(portal: SimulatedPortal) -> dict[str, dict[str, str]]:
 
 
 def sums(portal: SimulatedPortal) -> dict[str, Decimal]:
-    """By order: what its line items come to."""
+    """The sum of the line items of each order, by the order's key."""
     total: dict[str, Decimal] = {}
     for key, properties in items_by_key(portal).items():
         order_key = usual_key(key).rpartition("-")[0]

@@ -1,4 +1,4 @@
-"""docs/operations.md, as tests of what operators read use it."""
+"""docs/operations.md, which must describe every log event."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ PAGE = DOCS.read_text(encoding="utf-8")
 
 
 def assert_described(event: str) -> None:
-    """The page has this log event: fixtures ask it of everything that woohub logs in a test."""
+    """Assert that the page describes this log event; fixtures check every event logged in a test."""
     assert " " in event or f"`{event}`" in PAGE, f"{event} is not described in docs/operations.md"

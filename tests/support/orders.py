@@ -1,4 +1,4 @@
-"""Orders and customers as a store sends them, one thing different per test."""
+"""Orders and customers as a store sends them, and deliveries and messages of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ START_MS = 1_795_473_600_000  # 2026-11-23T22:40:00Z
 
 
 def order(number: int = 1234, **changes: Any) -> dict[str, Any]:
-    """The body of an order; `billing` changes are merged into the address."""
+    """The body of an order with these fields changed; `billing` is merged into the address."""
     body = {
         "id": number,
         "status": "processing",
@@ -28,7 +28,7 @@ def order(number: int = 1234, **changes: Any) -> dict[str, Any]:
 
 
 def customer(number: int = 56, **changes: Any) -> dict[str, Any]:
-    """The body of a customer's account."""
+    """The body of a customer's account with these fields changed; `billing` is merged into the address."""
     address = BILLING | changes.get("billing", {})
     body = {
         "id": number,
@@ -43,13 +43,13 @@ def customer(number: int = 56, **changes: Any) -> dict[str, Any]:
 
 
 def delivery(topic: str, body: dict[str, Any], after_s: float = 0) -> Delivery:
-    """A verified delivery, received so many seconds after START_MS."""
+    """A verified delivery of this body, received `after_s` after START_MS."""
     entity = f"{topic.partition('.')[0]}:{body['id']}"
     received_ms = START_MS + round(after_s * 1000)
     return Delivery(topic=topic, body=json.dumps(body).encode(), received_ms=received_ms, entity=entity)
 
 
 def message(topic: str, body: dict[str, Any], after_s: float = 0, *, receive_count: int = 1) -> Message:
-    """The same on the queue."""
+    """The same delivery as a message that was received from the queue `receive_count` times."""
     received = delivery(topic, body, after_s)
     return Message(f"{received.entity}/{topic}/{after_s}/{receive_count}", received, receive_count)

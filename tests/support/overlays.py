@@ -1,4 +1,4 @@
-"""Overlays of the mapping that users push: a custom status, and another field."""
+"""Overlays of the mapping: a custom status, and another field."""
 
 PICKUP = 'stages.on_hold.statuses = ["awaiting-pickup"]\n'
 PAID = """

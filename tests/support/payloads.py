@@ -1,4 +1,4 @@
-"""Payloads as a store sends them, with the fields in use; a test names only what it is about."""
+"""Payloads of a store with the fields that woohub reads; a test changes only the fields it is about."""
 
 from __future__ import annotations
 
@@ -48,30 +48,30 @@ CUSTOMER = {
 
 
 def event(topic: str, payload: object) -> Event:
-    """What a delivery of this payload is read as."""
+    """Parse a delivery of this payload."""
     body = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
     return parse(Delivery(topic=topic, body=body, received_ms=RECEIVED_MS))
 
 
 def without(payload: dict[str, Any], *names: str) -> dict[str, Any]:
-    """The payload less these fields."""
+    """The payload without these fields."""
     return {name: value for name, value in payload.items() if name not in names}
 
 
 def order(**changes: object) -> Order:
-    """The sample order of the blueprint with some fields changed."""
+    """The sample order with these fields changed."""
     read = event("order.updated", ORDER | changes)
     assert isinstance(read, OrderEvent)
     return read.order
 
 
 def billed(**changes: object) -> Order:
-    """The sample order with some fields of its billing address changed."""
+    """The sample order with these fields of its billing address changed."""
     return order(billing=BILLING | changes)
 
 
 def customer(**changes: object) -> Customer:
-    """A customer's account with some fields changed."""
+    """The sample account with these fields changed."""
     read = event("customer.updated", CUSTOMER | changes)
     assert isinstance(read, CustomerEvent)
     return read.customer

@@ -1,4 +1,4 @@
-"""Mappings of a stack with several stores, as its configuration makes them."""
+"""The mappings of a stack with several stores."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from woohub.stores import FIRST, StoreSettings
 
 
 def mappings(*names: str, **settings: StoreSettings) -> Mapping[str, FieldMapping]:
-    """The first store's, and those of further stores: with defaults (`names`) or with settings of their own."""
+    """The mappings of the first store and of further stores, with default settings (`names`) or these settings."""
     file = mapping_file.read()
     others = {name: StoreSettings() for name in names} | settings
     return {FIRST: field_mapping(file)} | {

@@ -1,4 +1,4 @@
-"""A fake of SQS for what sends to the delivery queue."""
+"""A fake of SQS for code that sends to the delivery queue."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from woohub.delivery.delivery import Delivery
 
 @dataclass
 class Sqs:
-    """SendMessageBatch with SQS's limits; `refuse` calls fail, and so do `refuse_entries` single messages."""
+    """SendMessageBatch with SQS's limits; the next `refuse` calls fail, and the next `refuse_entries` messages."""
 
     messages: list[dict[str, Any]] = field(default_factory=list)
     refuse: int = 0
@@ -33,7 +33,7 @@ class Sqs:
         return {"Successful": [], "Failed": [{"Id": failure["Id"], "Code": "InternalError"} for failure in failed]}
 
     def deliveries(self) -> list[Delivery]:
-        """What waits, read as the consumer reads it."""
+        """The messages on the queue, read as the consumer reads them."""
         return [
             messages.from_sqs(message["MessageBody"], messages.flat_attributes(message["MessageAttributes"]))
             for message in self.messages

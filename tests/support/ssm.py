@@ -1,4 +1,4 @@
-"""A fake of SSM's parameter store, with the watermark."""
+"""A fake of SSM with one parameter, the watermark."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 @dataclass
 class Ssm:
-    """One parameter, made at a known time; every value it ever had. `refuse` calls to write it fail."""
+    """The parameter, last modified at `made`, and all values written to it; the next `refuse` writes fail."""
 
     made: datetime
     value: str = "{}"

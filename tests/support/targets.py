@@ -1,4 +1,4 @@
-"""Mappings whose orders become HubSpot's orders instead of deals, or beside them, and portals set up for them."""
+"""Mappings that write HubSpot's orders instead of deals or beside them, and portals with their definitions."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ def mapping_with(text: str) -> FieldMapping:
 
 
 def provision_orders(portal: SimulatedPortal, mapping: FieldMapping) -> None:
-    """What set-up makes for HubSpot's orders; their pipeline is there."""
+    """Create the properties of HubSpot's orders as set-up does; their pipeline exists already."""
     provision_definitions(portal, [wanted for wanted in mapping.definitions if wanted.object_type == "orders"])

@@ -1,4 +1,4 @@
-"""template.yaml as tests read it."""
+"""template.yaml: its resources and functions."""
 
 from __future__ import annotations
 
@@ -17,5 +17,5 @@ FUNCTIONS = {
 
 
 def actions(statement: Mapping[str, Any]) -> list[str]:
-    """The actions of a policy's statement, which may name a single one as text."""
+    """The actions of a policy's statement, which may be a single text."""
     return [statement["Action"]] if isinstance(statement["Action"], str) else list(statement["Action"])
