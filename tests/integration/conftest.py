@@ -10,7 +10,7 @@ import pytest
 from simulators.hubspot import InProcessTransport, SimulatedPortal, create_app, provision
 from tests.support.clock import Clock
 from tests.support.openapi_contract import Contract, Validated, hubspots_contract
-from tests.support.operated_stack import OperatedStack, operated_stack
+from tests.support.operated_stack import OperatedStack, deploy_ingest, operated_stack
 from tests.support.operations_page import assert_described
 from tests.support.simulated import VERSIONS, Calls
 from tests.support.stack_consumer import StackConsumer
@@ -74,6 +74,7 @@ def case() -> Case:
 def running() -> Iterator[StackConsumer]:
     """One stack for all tests of this file, because starting it takes longer than most of them."""
     with operated_stack(search_lag_s=0.0, requests_per_10_s=10_000) as stack:
+        deploy_ingest()
         yield StackConsumer(stack.ready())
 
 

@@ -1,4 +1,4 @@
-"""`woohub portal-check`: what it asks a portal, and that nothing of it stays."""
+"""`woohub portal-check`: its questions and answers; all records that it creates are removed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from woohub_cli.portal_check.portal_trial import MARK, Trial
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedStack]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(portal_findings, "RECALCULATION_S", 0.0)
-    monkeypatch.setattr(portal_findings, "BATCH", 5)  # records in a batch: the questions are the same
+    monkeypatch.setattr(portal_findings, "BATCH", 5)  # smaller batches, same questions
     monkeypatch.setattr(portal_check, "REQUESTS_PER_10_S", 10_000)
     with operated_stack(search_lag_s=0.0, requests_per_10_s=10_000, searches_per_s=1000) as running:
         yield running.ready()
@@ -35,21 +35,21 @@ def answers(shop: OperatedStack) -> dict[str, Any]:
     return {answer["name"]: answer for answer in report["answers"]}
 
 
-def kept(shop: OperatedStack) -> int:
+def record_count(shop: OperatedStack) -> int:
     return sum(len(records) for records in shop.portal.objects.records.values())
 
 
-def test_the_simulator_answers_what_woohub_assumes(shop: OperatedStack) -> None:
+def test_portal_check_of_the_simulator_confirms_each_assumption(shop: OperatedStack) -> None:
     verdicts = {name: answer["verdict"] for name, answer in answers(shop).items()}
 
     assert set(verdicts) == {question.name for question in portal_findings.QUESTIONS}
     assert "differs" not in verdicts.values()
     assert verdicts["read_after_write"] == verdicts["unique_after_archiving_deal"] == "as assumed"
     assert verdicts["in_flight"] == "measured"
-    assert kept(shop) == 0
+    assert record_count(shop) == 0
 
 
-def test_without_a_yes_nothing_is_done_and_the_portal_is_named(shop: OperatedStack) -> None:
+def test_portal_check_without_yes_names_the_portal_and_creates_no_deals(shop: OperatedStack) -> None:
     result = shop.run("portal-check")
 
     assert result.exit_code == 2
@@ -57,7 +57,7 @@ def test_without_a_yes_nothing_is_done_and_the_portal_is_named(shop: OperatedSta
     assert not shop.portal.state()["deals"]
 
 
-def test_a_portal_that_differs_ends_with_1_and_says_where(shop: OperatedStack) -> None:
+def test_portal_check_ends_with_exit_code_1_when_a_scope_is_missing(shop: OperatedStack) -> None:
     shop.portal.tokens[DEFAULT_TOKEN] -= {"crm.objects.contacts.write"}
 
     result = shop.run("portal-check", "--yes")
@@ -66,32 +66,34 @@ def test_a_portal_that_differs_ends_with_1_and_says_where(shop: OperatedStack) -
     assert "contacts write" in result.stdout
 
 
-def test_a_portal_that_was_never_set_up_is_told_what_is_missing(shop: OperatedStack) -> None:
+def test_portal_check_names_setup_when_a_property_is_missing(shop: OperatedStack) -> None:
     shop.portal.schema.archive_property(DEALS, "woocommerce_order_id")
 
     assert "woohub setup" in answers(shop)["read_after_write"]["answer"]
 
 
-def test_what_an_interrupted_run_made_is_removed(shop: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(portal_check, "QUESTIONS", (Question("x", "", "", made_and_interrupted),))
+def test_portal_check_removes_its_records_when_interrupted(
+    shop: OperatedStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(portal_check, "QUESTIONS", (Question("x", "", "", create_and_interrupt),))
 
     result = shop.run("portal-check", "--yes")
 
     assert result.exit_code == 130
-    assert kept(shop) == 0
+    assert record_count(shop) == 0
 
 
-def test_what_a_broken_run_left_is_removed_by_the_next_and_nothing_else(shop: OperatedStack) -> None:
+def test_portal_check_removes_only_its_own_records_of_an_earlier_run(shop: OperatedStack) -> None:
     calls = Calls(InProcessTransport(create_app(shop.portal)))
     calls.deal(dealname=MARK)
-    mine = calls.deal(dealname="A deal of ours")
+    other_deal = calls.deal(dealname="Another deal")
 
     result = shop.run("portal-check", "--yes")
 
     assert "the simulator's, an assumption" in result.stdout
-    assert [deal["id"] for deal in shop.portal.state()["deals"]] == [mine]
+    assert [deal["id"] for deal in shop.portal.state()["deals"]] == [other_deal]
 
 
-def made_and_interrupted(trial: Trial) -> Answer:
+def create_and_interrupt(trial: Trial) -> Answer:
     trial.create(objects.DEALS, [{}, {}])
     raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""`woohub remove`: the webhooks of a deleted stack leave the store, and no others."""
+"""`woohub remove` deletes the webhooks of a deleted stack from the store, and no others."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from woohub.store.webhooks import TOPICS
 
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedStack]:
-    """Set up, with a webhook of somebody else's beside ours."""
+    """A stack after setup; its store has a webhook of another stack, too."""
     monkeypatch.chdir(tmp_path)
     with operated_stack() as running:
         keys = {"WOO_COMMERCE_URL": running.shop.url, "WOO_COMMERCE_CONSUMER_KEY": KEY}
@@ -32,7 +32,7 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedSt
         yield running
 
 
-def left(shop: OperatedStack) -> list[str]:
+def webhook_names(shop: OperatedStack) -> list[str]:
     return [webhook.name for webhook in shop.shop.hooks.webhooks.values()]
 
 
@@ -40,54 +40,54 @@ def delete_stack() -> None:
     boto3.client("cloudformation").delete_stack(StackName=NAME)
 
 
-def test_the_webhooks_of_a_deleted_stack_leave_the_store_and_no_others(shop: OperatedStack) -> None:
+def test_remove_deletes_only_the_webhooks_of_the_deleted_stack(shop: OperatedStack) -> None:
     delete_stack()
 
     result = shop.run("remove")
 
     assert result.exit_code == 0, result.output
-    assert left(shop) == [f"woohub {NAME}-staging: order.created"]
+    assert webhook_names(shop) == [f"woohub {NAME}-staging: order.created"]
 
 
-def test_while_the_stack_is_there_nothing_is_removed(shop: OperatedStack) -> None:
+def test_remove_refuses_while_the_stack_exists(shop: OperatedStack) -> None:
     result = shop.run("remove")
 
     assert result.exit_code == 1
     assert f"sam delete --stack-name {NAME}" in result.output
-    assert len(left(shop)) == len(TOPICS) + 1
+    assert len(webhook_names(shop)) == len(TOPICS) + 1
 
 
-def test_while_the_local_stack_runs_nothing_is_removed(shop: OperatedStack, tmp_path: Path) -> None:
+def test_remove_refuses_while_the_local_stack_runs(shop: OperatedStack, tmp_path: Path) -> None:
     (tmp_path / ".local").mkdir()
     running = {
         "aws_endpoint_url": None,
         "stack_name": NAME,
         "region": "eu-west-1",
-    }  # moto's, in place of the emulated AWS
+    }  # moto instead of the emulated AWS
     (tmp_path / ".local" / "stack.json").write_text(json.dumps(running))
 
     result = shop.run("remove", "--stack", "local")
 
     assert result.exit_code == 1
     assert "make local" in result.output
-    assert len(left(shop)) == len(TOPICS) + 1
+    assert len(webhook_names(shop)) == len(TOPICS) + 1
 
 
-def test_a_dry_run_only_tells(shop: OperatedStack) -> None:
+def test_remove_dry_run_lists_the_webhooks_and_deletes_none(shop: OperatedStack) -> None:
     steps = shop.json("remove", "--dry-run")["steps"]
 
     assert [step["outcome"] for step in steps] == ["would remove"] * len(TOPICS)
-    assert len(left(shop)) == len(TOPICS) + 1
+    assert len(webhook_names(shop)) == len(TOPICS) + 1
 
 
-def test_twice_is_once(shop: OperatedStack) -> None:
+def test_removing_again_finds_nothing_to_delete(shop: OperatedStack) -> None:
     delete_stack()
     shop.run("remove")
 
     assert [step["outcome"] for step in shop.json("remove")["steps"]] == ["ok"]
 
 
-def test_without_the_stores_keys_the_command_says_what_it_needs(shop: OperatedStack) -> None:
+def test_remove_without_the_store_key_names_the_missing_variable(shop: OperatedStack) -> None:
     result = shop.run("remove", WOO_COMMERCE_CONSUMER_KEY="")
 
     assert result.exit_code == 2

@@ -1,4 +1,4 @@
-"""`woohub rotate-webhook-secret`, with a store that goes on delivering to the real ingest function."""
+"""`woohub rotate-webhook-secret`, with a store that continues to deliver to the real ingest function."""
 
 from __future__ import annotations
 
@@ -47,17 +47,14 @@ def secrets_in_the_store(shop: OperatedStack) -> set[str]:
 
 
 @pytest.fixture
-def long_ago(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However young the new secret is, it is old enough."""
+def without_minimum_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The old secret may be removed at once."""
     monkeypatch.setattr(rotation, "MIN_OVERLAP_S", 0)
 
 
-# --- No delivery refused
-
-
 @dataclass
-class Busy:
-    """A store whose customers never stop: before and after everything the rotation does, and while it waits."""
+class SellingStore:
+    """A store that sells before and after each call of the rotation, and while it waits."""
 
     shop: OperatedStack
     clock: Clock = field(default_factory=Clock)
@@ -79,8 +76,8 @@ class Busy:
         self.shop.shop.place()
         self.shop.shop.run_webhooks()
 
-    def forge(self) -> None:
-        """A delivery with another signature: the function looks the secret up anew, and then not for half a minute."""
+    def send_forged(self) -> None:
+        """Send a delivery with an invalid signature: ingest reads the secret again, and then not for 30 s."""
         sample = sample_order("order.created")
         assert sending.post(self.http, self.shop.url, sample, sending.headers(sample, "forged")).status == 401
 
@@ -94,22 +91,22 @@ class Busy:
 
 
 @pytest.fixture
-def busy(shop: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> Busy:
-    selling = Busy(shop)
-    secret = Secret(boto3.client("secretsmanager"), shop.stack.outputs["WebhookSecretArn"], clock=selling.clock.read)
+def store(shop: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> SellingStore:
+    store = SellingStore(shop)
+    secret = Secret(boto3.client("secretsmanager"), shop.stack.outputs["WebhookSecretArn"], clock=store.clock.read)
     monkeypatch.setattr(ingest, "secret", secret)
-    return selling
+    return store
 
 
-def test_no_delivery_is_refused_while_the_secret_changes(busy: Busy, shop: OperatedStack) -> None:
-    busy.sell()
-    busy.forge()
+def test_no_delivery_is_refused_while_the_secret_changes(store: SellingStore, shop: OperatedStack) -> None:
+    store.sell()
+    store.send_forged()
 
-    steps = list(busy.rotation(busy.pause).begin())
+    steps = list(store.rotation(store.pause).begin())
 
     assert {step.outcome for step in steps} == {Result.OK, Result.STORED}
-    busy.sell()
-    assert busy.statuses() == {200}
+    store.sell()
+    assert store.statuses() == {200}
     assert secrets_in_the_store(shop) == {shop.webhook_secret}
     assert shop.stack.secret("WebhookSecretArn") == {
         "current": shop.webhook_secret,
@@ -118,29 +115,29 @@ def test_no_delivery_is_refused_while_the_secret_changes(busy: Busy, shop: Opera
     }
 
 
-def test_without_the_wait_the_store_is_not_touched_until_the_stack_takes_the_new_secret(
-    busy: Busy, shop: OperatedStack
+def test_rotation_without_the_wait_leaves_the_webhooks_unchanged_until_the_test_delivery_passes(
+    store: SellingStore, shop: OperatedStack
 ) -> None:
-    """A copy of the function that was misled a moment ago still refuses the new secret."""
-    busy.sell()
-    busy.forge()
+    """An instance of ingest that has just read the old secret still refuses the new one."""
+    store.sell()
+    store.send_forged()
 
-    steps = list(busy.rotation(lambda _seconds: None).begin())
+    steps = list(store.rotation(lambda _seconds: None).begin())
 
     assert [step.what for step in steps if step.outcome is Result.FAILED] == ["signed test delivery"]
     assert secrets_in_the_store(shop) == {WEBHOOK_SECRET}
-    assert busy.statuses() == {200}
+    assert store.statuses() == {200}
 
 
-def test_no_delivery_is_refused_while_the_old_secret_is_dropped(busy: Busy, shop: OperatedStack) -> None:
-    list(busy.rotation(busy.pause).begin())
+def test_no_delivery_is_refused_while_the_old_secret_is_removed(store: SellingStore, shop: OperatedStack) -> None:
+    list(store.rotation(store.pause).begin())
 
-    steps = list(busy.rotation(busy.pause, later_s=rotation.MIN_OVERLAP_S + 1).finish())
+    steps = list(store.rotation(store.pause, later_s=rotation.MIN_OVERLAP_S + 1).finish())
 
-    busy.clock.sleep(301)  # every copy of the function has read the secret anew
-    busy.sell()
+    store.clock.sleep(301)  # every instance of the function has read the secret again
+    store.sell()
     assert steps[-1].outcome is Result.REMOVED
-    assert busy.statuses() == {200}
+    assert store.statuses() == {200}
     assert shop.stack.secret("WebhookSecretArn") == {"current": shop.webhook_secret, "sources": [site(shop.shop.url)]}
     assert send_signed_with(WEBHOOK_SECRET, shop) == 401
 
@@ -150,16 +147,16 @@ def send_signed_with(secret: str, shop: OperatedStack) -> int:
     return sending.post(urllib3.PoolManager(), shop.url, sample, sending.headers(sample, secret)).status
 
 
-def test_a_function_misled_just_before_takes_the_new_secret_after_the_wait() -> None:
-    """The wait is made for what the functions do."""
+def test_a_secret_refresh_is_ignored_until_the_reload_time_has_passed() -> None:
+    """The rotation waits this long for the functions."""
 
-    class Changed:
+    class ChangingSecrets:
         value = "old"
 
         def get_secret_value(self, SecretId: str) -> dict[str, str]:
             return {"SecretString": self.value}
 
-    client, clock = Changed(), Clock()
+    client, clock = ChangingSecrets(), Clock()
     secret = Secret(client, "arn", clock=clock.read)  # type: ignore[arg-type]
     secret.text()
     secret.refresh()
@@ -170,14 +167,11 @@ def test_a_function_misled_just_before_takes_the_new_secret_after_the_wait() -> 
     assert secret.refresh() == "new"
 
 
-# --- The command
-
-
 def steps(shop: OperatedStack, *arguments: str, **env: str | None) -> dict[str, dict[str, str]]:
     return {step["step"]: step for step in shop.json(COMMAND, *arguments, **env)["steps"]}
 
 
-def test_every_webhook_gets_the_new_secret_and_both_are_valid(shop: OperatedStack) -> None:
+def test_every_webhook_gets_the_new_secret_and_both_secrets_are_accepted(shop: OperatedStack) -> None:
     result = shop.run(COMMAND)
 
     assert result.exit_code == 0, result.output
@@ -187,14 +181,14 @@ def test_every_webhook_gets_the_new_secret_and_both_are_valid(shop: OperatedStac
     assert (send_signed_with(stored["current"], shop), send_signed_with(WEBHOOK_SECRET, shop)) == (200, 200)
 
 
-def test_secrets_are_48_letters_and_digits_and_never_the_same() -> None:
+def test_new_secrets_are_48_letters_and_digits_and_differ() -> None:
     made = {new_secret() for _ in range(50)}
 
     assert len(made) == 50
     assert all(len(secret) == 48 and secret.isascii() and secret.isalnum() for secret in made)
 
 
-def test_neither_secret_is_printed(shop: OperatedStack) -> None:
+def test_rotation_never_prints_a_secret(shop: OperatedStack) -> None:
     texts = [shop.run(COMMAND, *more).output for more in ([], ["--json"], ["--finish", "--force"])]
 
     hidden = {WEBHOOK_SECRET, *secrets_in_the_store(shop)}
@@ -206,26 +200,26 @@ def test_neither_secret_is_printed(shop: OperatedStack) -> None:
     [(["--dry-run"], "would store"), (["--finish", "--force", "--dry-run"], "would remove")],
     ids=["begin", "finish"],
 )
-def test_a_dry_run_changes_nothing(shop: OperatedStack, arguments: list[str], outcome: str) -> None:
+def test_rotation_dry_run_changes_nothing(shop: OperatedStack, arguments: list[str], outcome: str) -> None:
     shop.stack.store("WebhookSecretArn", {"current": WEBHOOK_SECRET, "previous": "older"})
 
-    done = steps(shop, *arguments)
+    report = steps(shop, *arguments)
 
-    assert outcome in {step["outcome"] for step in done.values()}
+    assert outcome in {step["outcome"] for step in report.values()}
     assert shop.stack.secret("WebhookSecretArn") == {"current": WEBHOOK_SECRET, "previous": "older"}
     assert {method for method, _, _ in shop.shop.requests} <= {"GET"}
 
 
-def test_an_interrupted_rotation_is_gone_on_with(shop: OperatedStack) -> None:
+def test_a_failed_rotation_continues_with_the_same_new_secret(shop: OperatedStack) -> None:
     shop.shop.faults.add(InjectedFault("reset", method="PUT", skip=3, count=1))
 
     assert shop.run(COMMAND).exit_code == 1
-    begun = shop.stack.secret("WebhookSecretArn")
-    assert secrets_in_the_store(shop) == {begun["current"], begun["previous"]}
+    stored = shop.stack.secret("WebhookSecretArn")
+    assert secrets_in_the_store(shop) == {stored["current"], stored["previous"]}
 
     assert shop.run(COMMAND).exit_code == 0
-    assert shop.stack.secret("WebhookSecretArn") == begun
-    assert secrets_in_the_store(shop) == {begun["current"]}
+    assert shop.stack.secret("WebhookSecretArn") == stored
+    assert secrets_in_the_store(shop) == {stored["current"]}
 
 
 def test_a_paused_webhook_gets_the_secret_and_stays_paused(shop: OperatedStack) -> None:
@@ -244,7 +238,7 @@ def test_webhooks_of_others_keep_their_secret(shop: OperatedStack) -> None:
     assert shop.shop.hooks.webhooks[8].secret == "theirs"
 
 
-def test_without_a_key_of_the_store_it_says_what_to_do_by_hand(shop: OperatedStack) -> None:
+def test_rotation_without_a_store_key_explains_what_to_do_by_hand(shop: OperatedStack) -> None:
     shop.stack.store("StoreSecretArn", {"url": ""})
 
     answer = shop.json(COMMAND)
@@ -255,7 +249,7 @@ def test_without_a_key_of_the_store_it_says_what_to_do_by_hand(shop: OperatedSta
     assert shop.stack.secret("WebhookSecretArn")["previous"] == WEBHOOK_SECRET
 
 
-def test_a_store_without_our_webhooks_is_a_warning(shop: OperatedStack) -> None:
+def test_a_store_without_webhooks_of_the_stack_is_a_warning(shop: OperatedStack) -> None:
     shop.shop.hooks.webhooks.clear()
 
     step = steps(shop)["webhooks"]
@@ -263,61 +257,58 @@ def test_a_store_without_our_webhooks_is_a_warning(shop: OperatedStack) -> None:
     assert (step["outcome"], "woohub setup" in step["fix"]) == ("warning", True)
 
 
-def test_a_secret_in_env_file_that_is_now_old_is_pointed_out(shop: OperatedStack) -> None:
+def test_an_old_secret_in_the_env_file_is_reported(shop: OperatedStack) -> None:
     left = shop.json(COMMAND, WOO_COMMERCE_WEBHOOK_SECRET=WEBHOOK_SECRET)["left_to_do"]
 
     assert any("WOO_COMMERCE_WEBHOOK_SECRET" in line for line in left)
 
 
-# --- The second half
-
-
-def finished(shop: OperatedStack, *arguments: str) -> Step:
-    """How the previous secret fared, as the last step about it tells."""
+def finish(shop: OperatedStack, *arguments: str) -> Step:
+    """The last step about the previous secret."""
     rows = [step for step in shop.json(COMMAND, "--finish", *arguments)["steps"] if step["step"].startswith("previous")]
     return Step("", Result(rows[-1]["outcome"]), rows[-1]["detail"], rows[-1]["fix"])
 
 
-def test_the_old_secret_stays_for_a_quarter_of_an_hour(shop: OperatedStack) -> None:
+def test_finish_keeps_the_old_secret_for_15_minutes(shop: OperatedStack) -> None:
     shop.run(COMMAND)
 
-    step = finished(shop)
+    step = finish(shop)
 
     assert step.outcome is Result.FAILED
     assert "--force" in step.fix
     assert "previous" in shop.stack.secret("WebhookSecretArn")
 
 
-def test_after_a_leak_it_goes_at_once(shop: OperatedStack) -> None:
+def test_finish_with_force_removes_the_old_secret_at_once(shop: OperatedStack) -> None:
     shop.run(COMMAND)
 
     assert shop.run(COMMAND, "--finish", "--force").exit_code == 0
     assert shop.stack.secret("WebhookSecretArn") == {"current": shop.webhook_secret, "sources": [site(shop.shop.url)]}
 
 
-@pytest.mark.usefixtures("long_ago")
-def test_it_goes_once_nothing_is_signed_with_it(shop: OperatedStack) -> None:
+@pytest.mark.usefixtures("without_minimum_overlap")
+def test_finish_removes_the_old_secret_when_no_delivery_uses_it(shop: OperatedStack) -> None:
     shop.run(COMMAND)
     shop.metric("DeliveryAccepted", signed_with="current")
 
-    assert finished(shop).outcome is Result.REMOVED
+    assert finish(shop).outcome is Result.REMOVED
     assert "previous" not in shop.stack.secret("WebhookSecretArn")
 
 
-@pytest.mark.usefixtures("long_ago")
-def test_it_stays_while_deliveries_are_signed_with_it(shop: OperatedStack) -> None:
+@pytest.mark.usefixtures("without_minimum_overlap")
+def test_finish_keeps_the_old_secret_while_deliveries_use_it(shop: OperatedStack) -> None:
     shop.run(COMMAND)
     shop.metric("DeliveryAccepted", minutes_ago=2, signed_with="previous")
 
-    step = finished(shop)
+    step = finish(shop)
 
     assert step.outcome is Result.FAILED
     assert "webhook_id" in step.fix
     assert "previous" in shop.stack.secret("WebhookSecretArn")
 
 
-@pytest.mark.usefixtures("long_ago")
-def test_a_webhook_mended_with_the_old_secret_gets_the_new_one_before_that_goes(shop: OperatedStack) -> None:
+@pytest.mark.usefixtures("without_minimum_overlap")
+def test_finish_gives_the_new_secret_to_a_webhook_that_has_the_old_one(shop: OperatedStack) -> None:
     shop.run(COMMAND)
     shop.shop.hooks.webhooks[2].secret = WEBHOOK_SECRET
 
@@ -326,8 +317,8 @@ def test_a_webhook_mended_with_the_old_secret_gets_the_new_one_before_that_goes(
     assert secrets_in_the_store(shop) == {shop.webhook_secret}
 
 
-@pytest.mark.usefixtures("long_ago")
-def test_it_stays_while_the_store_does_not_answer(shop: OperatedStack) -> None:
+@pytest.mark.usefixtures("without_minimum_overlap")
+def test_finish_keeps_the_old_secret_while_the_store_does_not_respond(shop: OperatedStack) -> None:
     shop.run(COMMAND)
     shop.shop.faults.add(InjectedFault("reset", method="PUT"))
 
@@ -335,8 +326,8 @@ def test_it_stays_while_the_store_does_not_answer(shop: OperatedStack) -> None:
     assert "previous" in shop.stack.secret("WebhookSecretArn")
 
 
-def logged(shop: OperatedStack) -> None:
-    """What the ingest function has written so far, in CloudWatch."""
+def copy_ingest_output_to_its_log(shop: OperatedStack) -> None:
+    """Copy what ingest has written so far to its log group."""
     deploy_ingest()
     logs, names = boto3.client("logs"), {"logGroupName": "/aws/lambda/ingest", "logStreamName": "instance"}
     logs.create_log_group(logGroupName=names["logGroupName"])
@@ -347,15 +338,15 @@ def logged(shop: OperatedStack) -> None:
 
 @pytest.fixture
 def read_only(shop: OperatedStack) -> OperatedStack:
-    """The stack has changed its secret, the store's webhooks could not be changed: their key may only read now."""
+    """A stack with a new secret whose webhooks kept the old one, because the store's key can only read."""
     shop.shop.keys[KEY] = (SECRET, "read")
     assert shop.run(COMMAND).exit_code == 1
     return shop
 
 
 @pytest.mark.parametrize("arguments", [["--finish"], ["--finish", "--force"]], ids=" ".join)
-@pytest.mark.usefixtures("long_ago")
-def test_the_old_secret_stays_while_webhooks_could_not_be_given_the_new_one(
+@pytest.mark.usefixtures("without_minimum_overlap")
+def test_finish_keeps_the_old_secret_while_webhooks_could_not_be_updated(
     read_only: OperatedStack, arguments: list[str]
 ) -> None:
     result = read_only.run(COMMAND, *arguments)
@@ -366,60 +357,60 @@ def test_the_old_secret_stays_while_webhooks_could_not_be_given_the_new_one(
     assert send_signed_with(WEBHOOK_SECRET, read_only) == 200
 
 
-def test_with_force_and_yes_it_goes_and_the_webhooks_that_will_be_refused_are_named(read_only: OperatedStack) -> None:
-    done = steps(read_only, "--finish", "--force", "--yes")
+def test_finish_with_force_and_yes_removes_the_old_secret_and_names_the_webhooks_that_will_fail(
+    read_only: OperatedStack,
+) -> None:
+    report = steps(read_only, "--finish", "--force", "--yes")
 
-    assert done["deliveries"]["outcome"] == "warning"
-    assert all(topic in done["deliveries"]["detail"] for topic in TOPICS)
+    assert report["deliveries"]["outcome"] == "warning"
+    assert all(topic in report["deliveries"]["detail"] for topic in TOPICS)
     sources = [site(read_only.shop.url)]
     assert read_only.stack.secret("WebhookSecretArn") == {"current": read_only.webhook_secret, "sources": sources}
 
 
-def test_once_the_key_may_write_again_it_goes(read_only: OperatedStack) -> None:
+def test_finish_removes_the_old_secret_once_the_key_can_write(read_only: OperatedStack) -> None:
     read_only.shop.keys[KEY] = (SECRET, "read_write")
 
     assert read_only.run(COMMAND, "--finish", "--force").exit_code == 0
     assert secrets_in_the_store(read_only) == {read_only.webhook_secret}
 
 
-def test_a_foreign_webhook_that_signs_with_the_old_secret_keeps_it_valid(shop: OperatedStack) -> None:
-    """It has another name, and delivers here under another form of the URL."""
+def test_finish_keeps_the_old_secret_while_a_webhook_of_another_name_uses_it(shop: OperatedStack) -> None:
+    """Its URL has a query string, too."""
     shop.run(COMMAND)
     url = f"{shop.url}?from=another-stack"
     shop.shop.hooks.create(name="another", topic="order.created", delivery_url=url, secret=WEBHOOK_SECRET)
     sample = sample_order("order.created")
     headers = sending.headers(sample, WEBHOOK_SECRET) | {"X-WC-Webhook-ID": "8"}
     sending.post(urllib3.PoolManager(), shop.url, sample, headers)
-    logged(shop)
+    copy_ingest_output_to_its_log(shop)
 
-    done = steps(shop, "--finish", "--force")
+    report = steps(shop, "--finish", "--force")
 
-    assert done["webhook order.created (#8)"]["outcome"] == "failed"
+    assert report["webhook order.created (#8)"]["outcome"] == "failed"
     assert "previous" in shop.stack.secret("WebhookSecretArn")
 
 
-def test_a_webhook_whose_deliveries_are_signed_with_the_new_secret_stops_nothing(shop: OperatedStack) -> None:
+def test_finish_removes_the_old_secret_when_all_webhooks_deliver_with_the_new_one(shop: OperatedStack) -> None:
     shop.run(COMMAND)
     for number, webhook in shop.shop.hooks.webhooks.items():
         sample = sample_order("order.created")
         headers = sending.headers(sample, shop.webhook_secret) | {"X-WC-Webhook-ID": str(number)}
         assert webhook.secret == shop.webhook_secret
         sending.post(urllib3.PoolManager(), shop.url, sample, headers)
-    logged(shop)
+    copy_ingest_output_to_its_log(shop)
     shop.shop.keys[KEY] = (SECRET, "read")
 
-    assert finished(shop, "--force").outcome is Result.REMOVED
+    assert finish(shop, "--force").outcome is Result.REMOVED
 
 
-def test_the_current_secret_in_env_is_not_called_old(shop: OperatedStack) -> None:
+def test_finish_does_not_report_the_current_secret_of_the_env_file_as_old(shop: OperatedStack) -> None:
     result = shop.run(COMMAND, "--finish", WOO_COMMERCE_WEBHOOK_SECRET=WEBHOOK_SECRET)
 
     assert "from .env" not in result.stdout
 
 
-def test_an_interrupted_one_says_that_running_it_again_continues(
-    shop: OperatedStack, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_rotation_explains_how_to_continue(shop: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(_seconds: float) -> None:
         raise KeyboardInterrupt
 
@@ -431,18 +422,18 @@ def test_an_interrupted_one_says_that_running_it_again_continues(
     assert "run the same command again to continue" in result.stderr
 
 
-def test_without_a_rotation_there_is_nothing_to_finish(shop: OperatedStack) -> None:
+def test_finish_without_a_rotation_does_nothing(shop: OperatedStack) -> None:
     result = shop.run(COMMAND, "--finish")
 
     assert result.exit_code == 0
     assert "no rotation is under way" in result.stdout
 
 
-def test_force_alone_is_wrong_usage(shop: OperatedStack) -> None:
+def test_force_without_finish_ends_with_exit_code_2(shop: OperatedStack) -> None:
     assert shop.run(COMMAND, "--force").exit_code == 2
 
 
-def test_all_topics_are_covered(shop: OperatedStack) -> None:
-    given = [step for step in steps(shop) if step.startswith("webhook ") and "#" in step]
+def test_rotation_reports_a_webhook_of_each_topic(shop: OperatedStack) -> None:
+    webhooks = [step for step in steps(shop) if step.startswith("webhook ") and "#" in step]
 
-    assert [line.split()[1] for line in given] == list(TOPICS)
+    assert [line.split()[1] for line in webhooks] == list(TOPICS)

@@ -1,4 +1,4 @@
-"""`woohub send`, against a server that checks what arrives as the ingest function does."""
+"""`woohub send`, against a server that checks signatures like the ingest function."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ runner = CliRunner()
 
 @dataclass
 class Receiver:
-    """A webhook URL that accepts what the stack's secret signed, and pings."""
+    """A webhook URL that accepts pings and deliveries with a valid signature."""
 
     stack: Deployed | None = None
     requests: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
@@ -52,33 +52,33 @@ class Receiver:
 @pytest.fixture
 def receiver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
     monkeypatch.chdir(tmp_path)
-    receiving = Receiver()
+    started = Receiver()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["content-length"]))
-            status, message = receiving.answer(dict(self.headers), body)
+            status, message = started.answer(dict(self.headers), body)
             self.send_response(status)
             self.end_headers()
             self.wfile.write(json.dumps({"message": message}).encode())
 
         def log_message(self, *_: object) -> None:
-            """Not to the terminal."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
         with deployed(WebhookUrl=f"http://127.0.0.1:{server.server_port}/live/webhooks/woocommerce") as stack:
-            receiving.stack = stack
-            yield receiving
+            started.stack = stack
+            yield started
     finally:
         server.shutdown()
         server.server_close()
         thread.join()
 
 
-def test_a_dry_run_names_the_deliveries_and_sends_none(receiver: Receiver) -> None:
+def test_send_dry_run_lists_the_deliveries_and_sends_none(receiver: Receiver) -> None:
     result = receiver.run("--repeat", "2", "--dry-run")
 
     assert (result.exit_code, receiver.requests) == (0, [])
@@ -86,7 +86,7 @@ def test_a_dry_run_names_the_deliveries_and_sends_none(receiver: Receiver) -> No
     assert "2 would be sent to http://127.0.0.1:" in result.stdout
 
 
-def test_without_a_file_a_sample_order_is_accepted(receiver: Receiver) -> None:
+def test_send_without_a_file_sends_a_sample_order(receiver: Receiver) -> None:
     result = receiver.run()
 
     assert result.exit_code == 0, result.output
@@ -96,7 +96,7 @@ def test_without_a_file_a_sample_order_is_accepted(receiver: Receiver) -> None:
     assert "queued" in result.stdout
 
 
-def test_the_json_answer_tells_each_delivery(receiver: Receiver) -> None:
+def test_send_json_reports_each_delivery(receiver: Receiver) -> None:
     (reply,) = receiver.replies(str(EVENTS / "ingest-order-updated.json"))
 
     assert reply["ms"] >= 0
@@ -110,26 +110,26 @@ def test_the_json_answer_tells_each_delivery(receiver: Receiver) -> None:
     }
 
 
-def test_captured_deliveries_of_another_secret_are_signed_anew(receiver: Receiver) -> None:
+def test_send_signs_captured_deliveries_again(receiver: Receiver) -> None:
     replies = receiver.replies(str(FIXTURE))
 
     assert [reply["status"] for reply in replies] == [200] * len(captured())
     assert [body for _, body in receiver.requests] == [line.body for line in captured()]
 
 
-def test_as_is_sends_the_captured_signature(receiver: Receiver) -> None:
+def test_send_as_is_keeps_the_captured_signature(receiver: Receiver) -> None:
     result = receiver.run("--as-is", str(EVENTS / "ingest-forged.json"))
 
     assert result.exit_code == 1
     assert "no valid signature" in result.stdout
 
 
-def test_repeat_sends_the_same_again(receiver: Receiver) -> None:
+def test_send_repeat_sends_the_same_body_again(receiver: Receiver) -> None:
     assert len(receiver.replies("--repeat", "3")) == 3
     assert len({body for _, body in receiver.requests}) == 1
 
 
-def test_the_topic_can_be_chosen(receiver: Receiver, tmp_path: Path) -> None:
+def test_send_topic_overrides_the_topic(receiver: Receiver, tmp_path: Path) -> None:
     file = tmp_path / "trashed.json"
     file.write_text('{"id": 40}')
 
@@ -139,14 +139,14 @@ def test_the_topic_can_be_chosen(receiver: Receiver, tmp_path: Path) -> None:
     assert receiver.requests[0][0]["X-WC-Webhook-Event"] == "deleted"
 
 
-def test_the_secret_in_force_signs(receiver: Receiver) -> None:
+def test_send_signs_with_the_current_secret(receiver: Receiver) -> None:
     assert receiver.stack
     receiver.stack.store("WebhookSecretArn", {"current": "another", "previous": WEBHOOK_SECRET})
 
     assert receiver.run().exit_code == 1
 
 
-def test_without_a_secret_it_says_what_to_do(receiver: Receiver) -> None:
+def test_send_without_a_stored_secret_names_setup(receiver: Receiver) -> None:
     assert receiver.stack
     receiver.stack.store("WebhookSecretArn", {"current": ""})
 
@@ -156,18 +156,18 @@ def test_without_a_secret_it_says_what_to_do(receiver: Receiver) -> None:
     assert "woohub setup" in result.stderr
 
 
-def test_the_secret_is_not_printed(receiver: Receiver) -> None:
+def test_send_never_prints_the_secret(receiver: Receiver) -> None:
     assert WEBHOOK_SECRET not in receiver.run().output
     assert WEBHOOK_SECRET not in receiver.run("--json").output
 
 
-def test_a_missing_file_is_wrong_usage_and_nothing_is_sent(receiver: Receiver) -> None:
+def test_send_with_a_missing_file_sends_nothing_and_ends_with_exit_code_2(receiver: Receiver) -> None:
     result = receiver.run(str(EVENTS / "ingest-order-created.json"), "nowhere.json")
 
     assert (result.exit_code, receiver.requests) == (2, [])
 
 
-def test_a_url_that_nobody_answers_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_send_names_a_url_that_does_not_respond(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with deployed(WebhookUrl="http://127.0.0.1:9/live"):
         result = runner.invoke(app, ["send", "--stack", NAME])
@@ -176,7 +176,7 @@ def test_a_url_that_nobody_answers_is_named(tmp_path: Path, monkeypatch: pytest.
     assert "http://127.0.0.1:9/live does not answer" in result.stderr
 
 
-def test_what_is_signed_anew_comes_from_the_address_that_the_stack_takes_deliveries_of(receiver: Receiver) -> None:
+def test_send_uses_the_recorded_source_address_unless_as_is(receiver: Receiver) -> None:
     assert receiver.stack
     receiver.stack.store("WebhookSecretArn", {"current": WEBHOOK_SECRET, "sources": ["shop.example/de"]})
 
