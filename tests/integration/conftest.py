@@ -14,7 +14,7 @@ from tests.support.operated_stack import OperatedStack, deploy_ingest, operated_
 from tests.support.operations_page import assert_described
 from tests.support.simulated import VERSIONS, Calls
 from tests.support.stack_consumer import StackConsumer
-from tests.support.verification import Case
+from tests.support.verification import VerificationFixture
 from woohub.http import Http
 from woohub_cli.dlq import dead_letter_queue
 
@@ -66,8 +66,8 @@ def logs_are_described(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 
 @pytest.fixture
-def case() -> Case:
-    return Case()
+def case() -> VerificationFixture:
+    return VerificationFixture()
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Nothing is in the layers that no function uses: what is there is paid for with every cold start and upload."""
+"""The layers contain only what a function imports, since every file costs time at cold starts and uploads."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ SHARED = ROOT / "layers" / "shared"
 
 @pytest.fixture(scope="module")
 def functions() -> dict[str, frozenset[str]]:
-    """The modules that each function imports, in a process of its own."""
+    """The modules that each function imports in a fresh process."""
     return {name: frozenset(probe([ROOT / "functions" / name, SHARED])["modules"]) for name in FUNCTIONS}
 
 
 @pytest.fixture(scope="module")
 def imported(functions: dict[str, frozenset[str]]) -> frozenset[str]:
-    """All of them."""
+    """The modules that any function imports."""
     return frozenset().union(*functions.values())
 
 
 def distributions(modules: Iterable[str]) -> set[str]:
-    """The distributions that modules are of, as locks write their names."""
+    """The distributions of these modules, with their names as in lock files."""
     installed = packages_distributions()
     packages = {module.partition(".")[0] for module in modules} & installed.keys()
     return {re.sub("[-_.]+", "-", installed[package][0]).lower() for package in packages}
@@ -54,22 +54,22 @@ def test_every_module_of_the_shared_layer_is_imported(imported: frozenset[str]) 
     assert unused_modules(SHARED, imported) == set()
 
 
-def test_a_package_that_only_the_command_line_needs_is_found_out(imported: frozenset[str]) -> None:
+def test_a_locked_package_that_no_function_imports_is_reported(imported: frozenset[str]) -> None:
     assert unused_packages(f"{LOCK}\nrich==14.0.0 \\\n", imported) == {"rich"}
 
 
-def test_a_module_that_no_function_needs_is_found_out(tmp_path: Path, imported: frozenset[str]) -> None:
+def test_a_module_that_no_function_imports_is_reported(tmp_path: Path, imported: frozenset[str]) -> None:
     shutil.copytree(SHARED / "woohub", tmp_path / "woohub", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "woohub" / "backfill.py").touch()
 
     assert unused_modules(tmp_path, imported) == {"woohub.backfill"}
 
 
-def test_ingest_for_which_a_shop_waits_imports_nothing_heavy(functions: dict[str, frozenset[str]]) -> None:
+def test_ingest_imports_neither_pydantic_nor_powertools(functions: dict[str, frozenset[str]]) -> None:
     assert not {"pydantic", "aws-lambda-powertools"} & distributions(functions["ingest"])
 
 
-def test_the_consumer_can_be_measured_at_work() -> None:
+def test_the_consumers_footprint_has_a_duration_and_a_peak_memory() -> None:
     footprint = consumer_footprint([ROOT / "functions" / "consumer", SHARED], note_chars=1)
 
     assert min(footprint.event_ms, footprint.peak_mib) > 0

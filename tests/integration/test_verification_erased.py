@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from tests.support.verification import (
-    ERASED,
-    Case,
-    findings,
-)
+from tests.support.verification import ERASED, VerificationFixture, findings
 
 
-def test_an_anonymised_order_is_no_difference_and_its_contact_is_listed(case: Case) -> None:
+def test_an_anonymised_order_is_no_difference_and_its_contact_is_listed(case: VerificationFixture) -> None:
     number = case.place(billing={"email": "ana@shop.example"})
-    case.lab.pass_time(60)
-    case.lab.shop.edit_address(number, **ERASED)
+    case.stack.pass_time(60)
+    case.stack.shop.edit_address(number, **ERASED)
     case.deliver()
 
     report = case.verify()
@@ -23,7 +19,7 @@ def test_an_anonymised_order_is_no_difference_and_its_contact_is_listed(case: Ca
     assert report.facts()["erased_people_in_hubspot"][0]["what_to_do"]
 
 
-def test_an_anonymised_order_that_hubspot_never_knew_otherwise_has_nobody_to_list(case: Case) -> None:
+def test_an_order_first_seen_anonymised_lists_no_contact(case: VerificationFixture) -> None:
     case.place(billing=ERASED)
 
     report = case.verify()
@@ -31,21 +27,21 @@ def test_an_anonymised_order_that_hubspot_never_knew_otherwise_has_nobody_to_lis
     assert (findings(report), report.erased, report.anonymised) == ([], [], 1)
 
 
-def test_whoever_ordered_again_is_not_listed_as_erased(case: Case) -> None:
+def test_a_person_with_another_order_is_not_listed_as_erased(case: VerificationFixture) -> None:
     number = case.place(billing={"email": "ana@shop.example"})
     case.place(billing={"email": "ana@shop.example"})
-    case.lab.pass_time(60)
-    case.lab.shop.edit_address(number, **ERASED)
+    case.stack.pass_time(60)
+    case.stack.shop.edit_address(number, **ERASED)
     case.deliver()
 
     assert (case.verify().equal, case.verify().erased) == (True, [])
 
 
-def test_an_account_that_was_emptied_is_listed_with_its_contact(case: Case) -> None:
-    account = case.lab.shop.register()
+def test_an_emptied_account_is_listed_as_erased(case: VerificationFixture) -> None:
+    account = case.stack.shop.register()
     case.deliver()
-    case.lab.pass_time(60)
-    case.lab.shop.edit_customer(account, billing=dict.fromkeys(case.lab.shop.customers[account].billing, ""))
+    case.stack.pass_time(60)
+    case.stack.shop.edit_customer(account, billing=dict.fromkeys(case.stack.shop.customers[account].billing, ""))
     case.deliver()
 
     report = case.verify()

@@ -10,11 +10,7 @@ import pytest
 from simulators.hubspot import definitions
 from simulators.woocommerce import Item
 from tests.support.targets import BESIDE, INSTEAD, mapping_with
-from tests.support.verification import (
-    ERASED,
-    RECEIVED_IN_2286,
-    Case,
-)
+from tests.support.verification import ERASED, RECEIVED_IN_2286, VerificationFixture
 from woohub_cli.orders.order_diagnosis import InHubSpot
 from woohub_cli.orders.order_lookup import Lookup
 from woohub_cli.orders.order_reading import in_hubspot, in_store
@@ -26,11 +22,11 @@ METRICS = "[contact.metrics]\nenabled = true\n"
 
 
 @pytest.mark.parametrize("target", [INSTEAD, BESIDE])
-def test_orders_in_hubspot_are_compared_and_repaired(target: str) -> None:
-    case = Case(mapping=mapping_with(target + METRICS)).trade(15)
+def test_hubspot_orders_are_compared_and_repaired(target: str) -> None:
+    case = VerificationFixture(mapping=mapping_with(target + METRICS)).act_and_deliver(15)
     number = case.place(status="processing")
     assert case.verify().equal
-    case.silently(case.lab.shop.change_status, number, "completed")
+    case.without_delivery(case.stack.shop.change_status, number, "completed")
     report = case.verify()
 
     records = {mismatch.record for mismatch in report.mismatches if mismatch.number == number}
@@ -39,32 +35,32 @@ def test_orders_in_hubspot_are_compared_and_repaired(target: str) -> None:
     assert case.verify().equal
 
 
-def wrong_in_every_way() -> Case:
-    """Orders in HubSpot, none of which is as it should be."""
-    case = Case(mapping=mapping_with(INSTEAD))
+def case_with_every_mismatch() -> VerificationFixture:
+    """Orders in HubSpot with every kind of mismatch."""
+    case = VerificationFixture(mapping=mapping_with(INSTEAD))
     case.place(currency="GBP")
     deleted, stale, unlinked, anonymised, unreadable, _removed = [
         case.place(billing={"email": f"{name}@shop.example"}) for name in ("a", "b", "c", "d", "e", "f")
     ]
-    case.lab.pass_time(60)
-    case.silently(case.lab.shop.place)
-    case.lab.shop.delete(deleted)
+    case.stack.pass_time(60)
+    case.without_delivery(case.stack.shop.place)
+    case.stack.shop.delete(deleted)
     case.edit("orders", case.order_id(stale), woocommerce_order_version=f"2999-01-01T00:00:00|{RECEIVED_IN_2286}|")
-    case.silently(case.lab.shop.change_status, stale, "refunded")
-    case.portal.portal.links.forget((definitions.ORDERS.id, case.order_id(unlinked)))
-    case.lab.shop.edit_address(anonymised, **ERASED)
+    case.without_delivery(case.stack.shop.change_status, stale, "refunded")
+    case.engine.portal.links.forget((definitions.ORDERS.id, case.order_id(unlinked)))
+    case.stack.shop.edit_address(anonymised, **ERASED)
     case.deliver()
-    order = case.lab.shop.orders[unreadable]
-    order.text = case.lab.shop.order_text(order).replace('"total":"', '"total":"EUR ')
+    order = case.stack.shop.orders[unreadable]
+    order.text = case.stack.shop.order_text(order).replace('"total":"', '"total":"EUR ')
     (contact,) = [
-        row["id"] for row in case.portal.portal.state()["contacts"] if row["properties"]["email"] == "f@shop.example"
+        row["id"] for row in case.engine.portal.state()["contacts"] if row["properties"]["email"] == "f@shop.example"
     ]
     case.archive("contacts", contact)
     return case
 
 
-def test_where_only_orders_are_made_in_hubspot_no_text_says_deal() -> None:
-    report = wrong_in_every_way().verify()
+def test_no_text_of_the_report_mentions_deals_when_only_hubspot_orders_are_written() -> None:
+    report = case_with_every_mismatch().verify()
 
     kinds = {mismatch.kind for mismatch in report.mismatches}
     texts = [line.plain for line in lines(report)] + [report_page.page(report, "the store", "HubSpot")]
@@ -73,11 +69,11 @@ def test_where_only_orders_are_made_in_hubspot_no_text_says_deal() -> None:
     assert kinds >= set(MismatchKind) - {MismatchKind.DUPLICATE, MismatchKind.WRONG_CONTACT}
     assert (len(report.currencies), len(report.erased)) == (1, 1)
     assert not [text for text in (*texts, *rows, *fixes) if re.search(r"\bdeals?\b", text, re.IGNORECASE)]
-    assert {row["record"] for row in report.facts()["findings"]} == {"deal", "contact"}  # as scripts know it
+    assert {row["record"] for row in report.facts()["findings"]} == {"deal", "contact"}  # the record names in JSON stay
 
 
-def test_a_contact_whose_metrics_are_not_its_deals_is_found_and_repaired() -> None:
-    case = Case(mapping=mapping_with(METRICS))
+def test_wrong_metrics_of_a_contact_are_found_and_repaired() -> None:
+    case = VerificationFixture(mapping=mapping_with(METRICS))
     number = case.place(status="processing")
     case.edit("contacts", case.contact_id(number), woocommerce_orders="7")
     report = case.verify()
@@ -91,32 +87,32 @@ def test_a_contact_whose_metrics_are_not_its_deals_is_found_and_repaired() -> No
     assert case.verify().equal
 
 
-def test_a_refund_that_was_deleted_without_a_word_is_found_and_repaired() -> None:
-    case = Case(mapping=mapping_with(METRICS))
+def test_a_refund_deleted_without_delivery_is_found_and_repaired() -> None:
+    case = VerificationFixture(mapping=mapping_with(METRICS))
     number = case.place(status="processing", items=(Item("Tea", Decimal("9.50")),))
-    case.lab.shop.write_otherwise(f"order:{number}", refunds=[{"id": 9, "reason": "", "total": "-4.00"}])
-    case.lab.shop.save(number)
+    case.stack.shop.write_otherwise(f"order:{number}", refunds=[{"id": 9, "reason": "", "total": "-4.00"}])
+    case.stack.shop.save(number)
     case.deliver()
-    (contact,) = case.portal.contacts
+    (contact,) = case.engine.contacts
     assert contact["woocommerce_total_paid"] == "5.50"
 
-    case.lab.shop.write_otherwise(f"order:{number}", refunds=[])  # no delivery, and no date of a change
-    case.lab.run()
+    case.stack.shop.write_otherwise(f"order:{number}", refunds=[])  # no delivery, and no date of a change
+    case.stack.run()
     report = case.verify()
 
     assert "woocommerce_net_total" in [difference.property for difference in report.mismatches[0].differences]
     case.repair(report)
-    (contact,) = case.portal.contacts
+    (contact,) = case.engine.contacts
     assert contact["woocommerce_total_paid"] == "9.50"
 
 
-def test_the_metrics_of_a_contact_whose_order_is_another_contacts_now_are_found_and_repaired() -> None:
-    case = Case(mapping=mapping_with(METRICS))
+def test_metrics_of_a_contact_whose_order_moved_to_another_are_found_and_repaired() -> None:
+    case = VerificationFixture(mapping=mapping_with(METRICS))
     number = case.place(status="processing")
     former = case.contact_id(number)
-    case.lab.shop.edit_address(number, email="somebody.else@mail.example")
+    case.stack.shop.edit_address(number, email="somebody.else@mail.example")
     case.deliver()
-    case.edit("contacts", former, woocommerce_orders="1")  # as if the metrics had been off meanwhile
+    case.edit("contacts", former, woocommerce_orders="1")  # as if metrics had been switched off meanwhile
 
     report = case.verify()
 
@@ -125,35 +121,35 @@ def test_the_metrics_of_a_contact_whose_order_is_another_contacts_now_are_found_
     assert case.verify().equal
 
 
-def known_of(case: Case, number: int) -> InHubSpot:
-    """What `woohub why` reads in HubSpot of an order."""
-    store = case.lab.store()
+def read_by_why(case: VerificationFixture, number: int) -> InHubSpot:
+    """What `woohub why` reads from HubSpot about an order."""
+    store = case.stack.store()
     store.timer.start(60)
-    case.portal.timer.start(60)
+    case.engine.timer.start(60)
     return in_hubspot(case.crm, store, in_store(Lookup(store.orders_by_id([number])[number]), store), number)
 
 
-def test_why_compares_an_order_in_hubspot_as_it_does_a_deal() -> None:
-    case = Case(mapping=mapping_with(INSTEAD))
+def test_why_compares_a_hubspot_order_with_the_store() -> None:
+    case = VerificationFixture(mapping=mapping_with(INSTEAD))
     number = case.place(status="processing")
-    (record,) = case.portal.portal.state()["orders"]
+    (record,) = case.engine.portal.state()["orders"]
     case.edit("orders", record["id"], hs_total_price="1.00")
 
-    known = known_of(case, number)
+    known = read_by_why(case, number)
 
     (mismatch,) = known.mismatches
     assert [difference.property for difference in mismatch.differences] == ["hs_total_price"]
     assert known.stage_is == known.stage_wanted == record["properties"]["hs_pipeline_stage"]
 
 
-def test_why_shows_what_belongs_to_an_order_and_where_that_differs() -> None:
+def test_why_shows_the_records_of_an_order_and_their_differences() -> None:
     mapping = mapping_with(f"{BESIDE}{METRICS}[line_item]\nenabled = true\n")
-    case = Case(mapping=mapping)
+    case = VerificationFixture(mapping=mapping)
     number = case.place(status="processing")
     case.edit("contacts", case.contact_id(number), woocommerce_orders="7")
-    case.edit("orders", case.portal.portal.state()["orders"][0]["id"], hs_total_price="1.00")
+    case.edit("orders", case.engine.portal.state()["orders"][0]["id"], hs_total_price="1.00")
 
-    known = known_of(case, number)
+    known = read_by_why(case, number)
 
     assert known.order
     assert known.metrics["woocommerce_orders"] == "7"

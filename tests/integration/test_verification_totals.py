@@ -6,19 +6,17 @@ from decimal import Decimal
 from typing import Any
 
 from simulators.woocommerce import Item
-from tests.support.verification import (
-    DAY,
-    Case,
-)
+from tests.support.reconcile import DAY
+from tests.support.verification import VerificationFixture
 from woohub_cli.period import Period
 
 
-def test_orders_and_sums_are_counted_per_day_and_currency_on_both_sides(case: Case) -> None:
+def test_verify_sums_orders_per_day_and_currency_in_the_store_and_hubspot(case: VerificationFixture) -> None:
     case.place(items=(Item("Anvil", Decimal("150.00")),))
     case.place(items=(Item("Bell", Decimal("7.51")),))
     case.place(items=(Item("Drum", Decimal("20.00")),), currency="EUR")
-    case.lab.pass_time(DAY)
-    case.silently(case.lab.shop.place, items=(Item("Easel", Decimal("30.00")),))
+    case.stack.pass_time(DAY)
+    case.without_delivery(case.stack.shop.place, items=(Item("Easel", Decimal("30.00")),))
 
     report = case.verify()
 
@@ -30,12 +28,12 @@ def test_orders_and_sums_are_counted_per_day_and_currency_on_both_sides(case: Ca
     }
 
 
-def test_the_way_from_the_store_to_hubspot_is_timed(case: Case) -> None:
-    case.lab.shop.place()
-    case.lab.pass_time(20)
-    case.lab.shop.run_webhooks()
-    case.lab.pass_time(10)
-    case.lab.drain()
+def test_verify_reports_the_median_delivery_times_to_woohub_and_hubspot(case: VerificationFixture) -> None:
+    case.stack.shop.place()
+    case.stack.pass_time(20)
+    case.stack.shop.run_webhooks()
+    case.stack.pass_time(10)
+    case.stack.drain()
 
     facts: Any = case.verify().lags.facts()
 
@@ -43,8 +41,8 @@ def test_the_way_from_the_store_to_hubspot_is_timed(case: Case) -> None:
     assert facts["store_to_hubspot"]["p50_s"] == 30
 
 
-def test_history_tells_nothing_about_the_way(case: Case) -> None:
-    now = case.lab.clock.now
+def test_an_old_order_counts_as_history_and_not_as_a_delivery_time(case: VerificationFixture) -> None:
+    now = case.stack.clock.now
     case.place(created=now - 10 * DAY, modified=now - 10 * DAY)
 
     lags = case.verify(Period("2026-11-01T00:00:00")).lags
@@ -52,14 +50,14 @@ def test_history_tells_nothing_about_the_way(case: Case) -> None:
     assert (lags.delivered, lags.history) == ([], 1)
 
 
-def test_a_backfilled_order_is_not_timed(case: Case) -> None:
+def test_orders_read_from_the_store_are_left_out_of_the_delivery_times(case: VerificationFixture) -> None:
     hour = 3600
     for _ in range(3):
-        case.silently(case.lab.shop.place)
-    case.lab.pass_time(hour)
-    case.repair(case.verify())  # read from the store and queued, as backfill and reconcile do it
-    case.lab.shop.place()
-    case.lab.pass_time(20)
+        case.without_delivery(case.stack.shop.place)
+    case.stack.pass_time(hour)
+    case.repair(case.verify())  # read from the store and queued, as backfill and reconcile do
+    case.stack.shop.place()
+    case.stack.pass_time(20)
     case.deliver()
 
     lags: Any = case.verify().lags
@@ -68,11 +66,11 @@ def test_a_backfilled_order_is_not_timed(case: Case) -> None:
     assert lags.means.startswith("1 of 4 orders: those that a webhook delivered, by dates alone")
 
 
-def test_ingests_log_tells_a_late_delivery_from_a_read(case: Case) -> None:
-    late = case.lab.shop.place()
-    case.lab.pass_time(3600)
+def test_ingests_log_distinguishes_a_late_delivery_from_an_order_read_from_the_store(case: VerificationFixture) -> None:
+    late = case.stack.shop.place()
+    case.stack.pass_time(3600)
     case.deliver()
-    read = case.silently(case.lab.shop.place)
+    read = case.without_delivery(case.stack.shop.place)
     case.repair(case.verify())
 
     lags: Any = case.verify().lags

@@ -38,7 +38,7 @@ def items_by_key(portal: SimulatedPortal) -> dict[str, dict[str, str]]:
     return {key: row["properties"] for key, row in rows.items()}
 
 
-def sums(portal: SimulatedPortal) -> dict[str, Decimal]:
+def line_item_sums(portal: SimulatedPortal) -> dict[str, Decimal]:
     """The sum of the line items of each order, by the order's key."""
     total: dict[str, Decimal] = {}
     for key, properties in items_by_key(portal).items():

@@ -9,7 +9,7 @@ from mypy_boto3_sqs import SQSClient
 
 from simulators.hubspot import definitions
 from tests.support.engine import EngineFixture
-from tests.support.reconcile import ReconcileFixture
+from tests.support.reconcile import QUARTER, ReconcileFixture
 from woohub.clock import Timer
 from woohub.delivery.delivery_queue import DeliveryQueue
 from woohub.hubspot.objects import CONTACTS, DEALS, OBJECT_TYPES
@@ -24,96 +24,93 @@ from woohub_cli.verify.verification_run import OtherStores, VerificationRun
 EVER = Period("2026-11-01T00:00:00")
 
 
-DAY, QUARTER = 86_400, 900
-
-
-class Case:
+class VerificationFixture:
     """A shop with some orders, all of them in HubSpot."""
 
-    def __init__(self, **lab: Any) -> None:
-        self.lab = ReconcileFixture(**lab).with_webhooks()
-        self.lab.run()
-        self.lab.pass_time(QUARTER)
-        self.mapping = self.lab.mapping
-        self.crm = Crm(self.lab.engine.hubspot, self.mapping, self.lab.log)
+    def __init__(self, **stack: Any) -> None:
+        self.stack = ReconcileFixture(**stack).with_webhooks()
+        self.stack.run()
+        self.stack.pass_time(QUARTER)
+        self.mapping = self.stack.mapping
+        self.crm = Crm(self.stack.engine.hubspot, self.mapping, self.stack.log)
 
     @property
-    def portal(self) -> EngineFixture:
-        return self.lab.engine
+    def engine(self) -> EngineFixture:
+        return self.stack.engine
 
-    def trade(self, acts: int = 40, pause: float = 60) -> Case:
+    def act_and_deliver(self, acts: int = 40, pause: float = 60) -> VerificationFixture:
         for _ in range(acts):
-            self.lab.shop.act()
-            self.lab.pass_time(pause)
+            self.stack.shop.act()
+            self.stack.pass_time(pause)
             self.deliver()
         return self
 
     def deliver(self) -> None:
-        self.lab.shop.run_webhooks()
-        self.lab.drain()
-        self.lab.pass_time(30)
+        self.stack.shop.run_webhooks()
+        self.stack.drain()
+        self.stack.pass_time(30)
 
     def place(self, **fields: Any) -> int:
-        """An order that HubSpot has."""
-        number = self.lab.shop.place(**fields)
+        """A new order, written to HubSpot."""
+        number = self.stack.shop.place(**fields)
         self.deliver()
         return number
 
-    def silently(self, act: Callable[..., Any], *arguments: Any, **fields: Any) -> Any:
-        """Something happens in the shop, and nobody hears of it."""
-        before, self.lab.shop.hooks.lose = self.lab.shop.hooks.lose, 1.0
+    def without_delivery(self, act: Callable[..., Any], *arguments: Any, **fields: Any) -> Any:
+        """Change something in the shop while every delivery is lost."""
+        before, self.stack.shop.hooks.lose = self.stack.shop.hooks.lose, 1.0
         done = act(*arguments, **fields)
-        self.lab.shop.run_webhooks()
-        self.lab.shop.hooks.lose = before
-        self.lab.pass_time(30)
+        self.stack.shop.run_webhooks()
+        self.stack.shop.hooks.lose = before
+        self.stack.pass_time(30)
         return done
 
     def verify(
         self, period: Period = EVER, *, depth: int = 0, others: OtherStores = lambda *_: (), **options: Any
     ) -> VerificationReport:
-        self.lab.timer.start(float("inf"))
-        self.portal.timer.start(float("inf"))
+        self.stack.timer.start(float("inf"))
+        self.engine.timer.start(float("inf"))
         run = VerificationRun(
-            self.lab.store(), self.crm, period, self.lab.clock.read, lambda: depth, other_stores=others
+            self.stack.store(), self.crm, period, self.stack.clock.read, lambda: depth, other_stores=others
         )
         return verify(run, **options)
 
     def repair(self, report: VerificationReport) -> RepairResult:
-        queue = DeliveryQueue(cast(SQSClient, self.lab.sqs), "queue", self.lab.log)
-        pace = Pace(lambda: 0, Timer(self.lab.clock.read, self.lab.clock.sleep))
-        done = repair(report.mismatches, self.lab.store(), self.crm, queue, pace, self.lab.clock.read)
-        self.lab.drain()
-        self.lab.pass_time(30)
+        queue = DeliveryQueue(cast(SQSClient, self.stack.sqs), "queue", self.stack.log)
+        pace = Pace(lambda: 0, Timer(self.stack.clock.read, self.stack.clock.sleep))
+        done = repair(report.mismatches, self.stack.store(), self.crm, queue, pace, self.stack.clock.read)
+        self.stack.drain()
+        self.stack.pass_time(30)
         return done
 
     def deal_id(self, number: int) -> str:
         (only,) = [
             row["id"]
-            for row in self.portal.portal.state()["deals"]
+            for row in self.engine.portal.state()["deals"]
             if row["properties"].get("woocommerce_order_id") == str(number)
         ]
         return str(only)
 
     def contact_id(self, number: int) -> str:
-        """Of the order's deal."""
-        self.portal.timer.start(float("inf"))
-        (only,) = self.portal.hubspot.associated(DEALS, CONTACTS, [self.deal_id(number)])[self.deal_id(number)]
+        """The record id of the contact of the order's deal."""
+        self.engine.timer.start(float("inf"))
+        (only,) = self.engine.hubspot.associated(DEALS, CONTACTS, [self.deal_id(number)])[self.deal_id(number)]
         return only
 
     def order_id(self, number: int) -> str:
-        """Of HubSpot's order."""
-        rows = self.portal.portal.state()["orders"]
+        """The record id of HubSpot's order."""
+        rows = self.engine.portal.state()["orders"]
         return str(next(row["id"] for row in rows if row["properties"]["woocommerce_order_id"] == str(number)))
 
     def edit(self, object_type: str, record_id: str, **properties: str) -> None:
-        """As a person does it in HubSpot."""
-        self.portal.timer.start(float("inf"))
-        self.portal.hubspot.update(
+        """Edit a record as a person does in HubSpot."""
+        self.engine.timer.start(float("inf"))
+        self.engine.hubspot.update(
             OBJECT_TYPES[object_type], [{"id": record_id, "objectWriteTraceId": "edit", "properties": properties}]
         )
 
     def archive(self, object_type: str, record_id: str) -> None:
-        self.portal.portal.objects.archive(
+        self.engine.portal.objects.archive(
             {"contacts": definitions.CONTACTS, "deals": definitions.DEALS}[object_type], record_id
         )
 
@@ -127,10 +124,10 @@ def differing(report: VerificationReport) -> dict[str, tuple[str, str | None]]:
     return {difference.property: (difference.store, difference.hubspot) for difference in mismatch.differences}
 
 
-def missed_change(case: Case) -> str:
+def missed_change(case: VerificationFixture) -> str:
     number = case.place(status="pending")
-    case.lab.pass_time(60)
-    case.silently(case.lab.shop.change_status, number, "completed")
+    case.stack.pass_time(60)
+    case.without_delivery(case.stack.shop.change_status, number, "completed")
     return f"order:{number}"
 
 
@@ -142,4 +139,4 @@ ERASED = dict.fromkeys(("first_name", "last_name", "company", "address_1", "city
 }
 
 
-RECEIVED_IN_2286 = "9999999999999"  # a date in the future heals by itself, a receipt does not
+RECEIVED_IN_2286 = "9999999999999"  # a version with a future date is overwritten, one with a future receipt is not
