@@ -50,7 +50,7 @@ def test_an_absent_property_is_read_from_its_own_error_among_several() -> None:
     assert (problem.properties, problem.absent) == (("country", "x"), ("x",))
 
 
-def test_properties_in_the_context_of_the_whole_answer_are_absent() -> None:
+def test_an_absent_property_is_read_from_the_context_of_the_whole_answer() -> None:
     problem = problem_of(400, {"message": "PROPERTY_DOESNT_EXIST", "context": {"propertyName": ["x"]}})
 
     assert problem.absent == ("x",)

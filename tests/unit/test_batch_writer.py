@@ -30,7 +30,7 @@ def a_write(key: str, record_id: str = "") -> Write:
 
 
 class RecordTable:
-    """Records in a dict. Reads and writes that include certain keys break or are rejected, so many times."""
+    """Records in a dict; calls that include certain keys break or are rejected: a Counter says how often."""
 
     def __init__(
         self,
@@ -248,7 +248,7 @@ def move(key: str) -> Write:
 
 
 def test_association_changes_are_written_in_a_separate_call_after_property_changes() -> None:
-    """They take other calls; property changes must not wait when those break."""
+    """If calls for associations break, property changes must not wait for them."""
 
     class Moving(RecordTable):
         def plan(self, keys: Sequence[str], reading: Reading) -> RoundPlan:
@@ -281,7 +281,7 @@ def keys(count: int) -> list[str]:
 
 
 def test_writes_return_to_full_calls_as_soon_as_a_small_one_is_answered() -> None:
-    table = RecordTable(broken_writes=Counter({"key 000": 2}))  # stands for every call of the first two rounds
+    table = RecordTable(broken_writes=Counter({"key 000": 2}))  # breaks both full calls
 
     results = write_all(table, keys(100), Clock(0.0).timer())
 

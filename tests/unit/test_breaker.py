@@ -64,7 +64,7 @@ def test_three_batches_in_a_row_without_response_open_the_breaker() -> None:
     assert (fixture.state.state, fixture.state.policy) == ("open", "outage")
 
 
-def test_a_batch_with_a_response_resets_the_count_of_batches_without() -> None:
+def test_a_response_resets_the_count_of_batches_without_response() -> None:
     fixture = BreakerFixture()
 
     for responded in (False, False, True, False, False):

@@ -110,7 +110,7 @@ def test_no_conclusion_mentions_deals_if_the_mapping_writes_only_orders(name: st
 
 
 @pytest.mark.parametrize(("record", "words"), [("deal", "1 deals of it"), ("HubSpot order", "1 orders of it")])
-def test_duplicates_are_counted_as_deals_or_orders_by_the_mapping(record: str, words: str) -> None:
+def test_duplicates_are_counted_as_deals_or_orders_according_to_the_mapping(record: str, words: str) -> None:
     assert f"HubSpot has {words}" in conclude(cases(TARGETS[record])["duplicate"]).text
 
 

@@ -20,7 +20,7 @@ class Terminal(StringIO):
         return True
 
 
-def test_confirm_exits_1_and_reports_that_nothing_was_done_after_no(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answering_no_exits_1_with_the_given_message(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
 
     with pytest.raises(Trouble, match=r"^nothing was erased$") as raised:
@@ -48,7 +48,7 @@ def test_ctrl_c_at_a_question_exits_130(monkeypatch: pytest.MonkeyPatch) -> None
 
     @app.callback()
     def main() -> None:
-        """A group, as the command `woohub` is."""
+        """Make the app a group of commands, as `woohub` is."""
 
     with pytest.raises(SystemExit) as ended:
         app(["erase"])

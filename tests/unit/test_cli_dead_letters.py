@@ -28,7 +28,7 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 def received(
     number: int = 1, message_id: str = "", receives: int = 21, reason: Mapping[str, str] = NO_ATTRIBUTES
 ) -> DeadLetter:
-    """A message as ReceiveMessage gives it."""
+    """A dead letter as read from a response of ReceiveMessage."""
     body = json.dumps({"id": number, "status": "processing"}).encode()
     sent = messages.to_sqs(Delivery("order.updated", body, 1_795_473_600_123, f"order:{number}"))
     attributes: dict[str, Any] = sent["MessageAttributes"]
@@ -201,7 +201,7 @@ def test_parsed_moment_rejects_invalid_times(text: str) -> None:
 
 
 @given(st.lists(st.integers(0, 600_000), max_size=40))
-def test_send_batches_keep_to_sqs_limits_and_keep_all_letters(sizes: list[int]) -> None:
+def test_send_batches_divides_letters_within_sqs_limits_and_keeps_all(sizes: list[int]) -> None:
     letters = [DeadLetter(str(n), "r", "x" * size, {}, 1, 0, None) for n, size in enumerate(sizes)]
 
     groups = list(send_batches(letters))

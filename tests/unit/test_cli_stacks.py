@@ -46,7 +46,7 @@ def test_a_local_stack_is_found_from_a_subfolder(tmp_path: Path) -> None:
     assert stacks.name_of(None, {}, below) == "local"
 
 
-def test_the_environment_names_the_stack_without_a_local_stack(tmp_path: Path) -> None:
+def test_the_environment_names_the_stack_if_there_is_no_local_stack(tmp_path: Path) -> None:
     assert stacks.name_of(None, {"WOOHUB_STACK": "other"}, tmp_path) == "other"
 
 
@@ -55,7 +55,7 @@ def test_a_command_without_any_stack_is_rejected(tmp_path: Path) -> None:
         stacks.find(None, {}, tmp_path)
 
 
-def test_local_without_a_local_stack_names_make_local(tmp_path: Path) -> None:
+def test_the_stack_local_is_rejected_with_make_local_if_none_is_running(tmp_path: Path) -> None:
     with pytest.raises(Trouble, match="make local"):
         stacks.find("local", {}, tmp_path)
 

@@ -90,7 +90,7 @@ def test_a_base_exception_in_one_thread_stops_all_threads() -> None:
 
 
 @pytest.mark.parametrize("status", [423, 429])
-def test_the_limit_is_halved_by_429_and_423_and_restored_by_200(status: int) -> None:
+def test_the_concurrency_limit_is_halved_by_429_and_423_and_restored_by_200(status: int) -> None:
     in_flight = InFlight(OneAfterAnother())
 
     in_flight.record(status)

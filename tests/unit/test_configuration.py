@@ -37,7 +37,7 @@ SECOND_STORE = '{"stores": {"second": {}}}'
 DEFAULT, CUSTOM = load_mapping().pipeline.default_stage, "on_hold"
 
 
-def test_an_empty_bucket_means_the_defaults(bucket: Bucket, clock: Clock) -> None:
+def test_the_defaults_are_in_force_with_an_empty_bucket(bucket: Bucket, clock: Clock) -> None:
     mapping, default = bucket.configuration(clock).current().mapping, load_mapping()
 
     assert (mapping.pipeline, mapping.deal_rules, mapping.definitions) == (

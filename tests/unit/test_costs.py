@@ -34,7 +34,7 @@ FREE = {
     "AWS::IAM::Role",
     "AWS::IAM::Policy",
     "AWS::Lambda::Permission",
-    "AWS::Logs::QueryDefinition",  # a query is billed by what it reads
+    "AWS::Logs::QueryDefinition",  # a query is billed by the bytes it reads
     "AWS::WAFv2::WebACLAssociation",
     "AWS::WAFv2::IPSet",
 }
@@ -86,7 +86,7 @@ BUSY = Month(2_628_000, ASSUMPTIONS)  # one delivery a second
 ALL_OPTIONS = dict.fromkeys(costs.OPTIONS.values(), 1)
 
 
-def test_one_delivery_a_second_makes_half_as_many_batches() -> None:
+def test_one_delivery_a_second_makes_batches_of_two_messages() -> None:
     # each of five pollers receives one of the five messages in five seconds, and one of them waits: two in a batch
     assert BUSY.batches == 1_314_000
 
@@ -96,8 +96,8 @@ def test_reconcile_queues_recent_changes_twice_and_others_once() -> None:
     assert BUSY.reconciled_batches == pytest.approx(294_920)  # a tenth, and one for each run
 
 
-def test_each_change_of_a_quiet_shop_is_a_batch() -> None:
-    # 1,000 in batches of their own, and a tenth on top
+def test_each_reconciled_change_of_a_quiet_shop_is_a_batch() -> None:
+    # 1,000 changes, each a batch, and a tenth of them again
     assert Month(900, ASSUMPTIONS).reconciled_batches == pytest.approx(1_100)
 
 
@@ -142,7 +142,7 @@ def test_traces_include_those_of_the_api_and_the_consumer() -> None:
 
 def test_custom_metrics_are_billed_for_the_hours_with_data() -> None:
     idle = Month(1e-6, ASSUMPTIONS).quantities
-    # 1/19 of them 9 deliveries and 10 messages of reconcile: one an hour on average, so none in one hour of e
+    # in 19 hours 9 deliveries and 10 messages of reconcile: one an hour on average, so none in 1/e of the hours
     hourly = Month(730 * 9 / 19, ASSUMPTIONS).quantities
 
     assert idle["custom_metrics"] == pytest.approx(6, abs=1e-6)
@@ -227,7 +227,7 @@ def test_of_template_reads_the_defaults_of_parameters() -> None:
 
     changed = {name: value for name, value in of_template(source).items() if value != ASSUMED[name]}
 
-    # an expression over metrics costs as many as these are
+    # an alarm on an expression is billed for each of its metrics
     assert changed == {"retention_days": 14, "dashboards": True, "governor_mb": 2048, "alarms": ASSUMED["alarms"] + 2}
 
 

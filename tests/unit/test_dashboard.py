@@ -40,7 +40,7 @@ class Annotations(Strict):
 
 
 class Rendering(Strict):
-    """How a metric is renderings, or an expression over metrics."""
+    """How a metric, or an expression over metrics, is drawn."""
 
     expression: str | None = None
     id: Annotated[str, Field(pattern="^[a-z][A-Za-z0-9_]*$")] | None = None

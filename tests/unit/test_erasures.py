@@ -159,13 +159,15 @@ def test_a_swept_record_is_dated_by_woohubs_clock_if_the_stores_is_ahead(topic: 
     assert is_from_before(read, ERASED_MS) == before
 
 
-def test_an_order_changed_in_the_future_is_dated_by_woohubs_clock() -> None:
+def test_an_order_with_a_future_date_of_change_is_from_before_an_erasure() -> None:
     body = order(date_created_gmt="2026-11-23T22:55:00", date_modified_gmt="2026-11-23T23:50:00")
 
-    assert is_from_before(event(body), ERASED_MS)  # received at 23:40:00: made at 22:45:00
+    assert is_from_before(
+        event(body), ERASED_MS
+    )  # received at 23:40, so the clock is 10 minutes ahead: created at 22:45
 
 
-def test_an_order_whose_two_dates_differ_is_dated_by_the_local_one() -> None:
+def test_an_order_with_contradicting_dates_of_creation_is_from_before_an_erasure() -> None:
     body = order(
         date_created="2026-11-20T10:00:00",
         date_created_gmt="2026-11-23T23:20:00",

@@ -1,4 +1,4 @@
-"""Which records the messages are about that were returned to the queue."""
+"""Which records have messages that were returned to the queue."""
 
 from tests.support.orders import delivery
 from woohub.consumer.handed_back import HandedBack

@@ -1,4 +1,4 @@
-"""The mapping of any order and account: nothing blank, nothing too long."""
+"""Property tests: whatever an order or account holds, no mapped value is blank or too long."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/mapping.md tells the truth about the mapping, and its recipes work."""
+"""docs/mapping.md lists the properties and stages of the mapping, and its recipes work."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ MAPPING = load_mapping()
         ("if-not-renamed", "", False, True),
     ],
 )
-def test_each_write_mode_decides_by_the_current_value_and_whether_the_record_is_new(
+def test_each_write_mode_depends_on_the_current_value_and_on_creation(
     mode: str, current: str | None, creating: bool, writes: bool
 ) -> None:
     assert WriteRule(mode).writes(current, "ours", creating=creating) is writes

@@ -181,7 +181,7 @@ def test_the_close_date_is_the_utc_date_of_creation() -> None:
 
 
 @pytest.mark.parametrize("unusable", [None, "", False, "0000-00-00T00:00:00"], ids=repr)
-def test_the_close_date_is_the_local_date_minus_the_offset_without_a_utc_date(unusable: object) -> None:
+def test_the_close_date_is_the_local_date_in_utc_without_a_valid_utc_date(unusable: object) -> None:
     placed = order(
         date_created="2023-10-26T06:00:00",
         date_created_gmt=unusable,
@@ -203,7 +203,7 @@ def test_the_close_date_is_the_earlier_of_two_contradicting_dates() -> None:
     assert MAPPING.deal(placed)["closedate"] == "2023-10-26T10:00:00Z"
 
 
-def test_the_close_date_is_the_local_date_if_the_order_has_no_utc_date() -> None:
+def test_the_close_date_is_the_local_date_if_no_offset_is_known() -> None:
     placed = order(date_created="2023-10-26T06:00:00", date_modified="2023-10-26T07:30:00")
 
     assert MAPPING.deal(placed)["closedate"] == "2023-10-26T06:00:00Z"

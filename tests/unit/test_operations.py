@@ -33,7 +33,7 @@ QUERIES = {
 
 
 def commands(prefix: str = "woohub", group: Any = WOOHUB) -> Iterator[str]:
-    """Every command with its group's name: `woohub dlq list`."""
+    """The full name of every command, such as `woohub dlq list`."""
     for name, command in group.commands.items():
         if hasattr(command, "commands"):
             yield from commands(f"{prefix} {name}", command)
@@ -99,7 +99,7 @@ def test_dashboard_widgets_do_not_overlap() -> None:
     ]
 
     assert len(cells) == len(set(cells))
-    assert max(x for x, _ in cells) < 24  # columns a dashboard has
+    assert max(x for x, _ in cells) < 24  # the columns of a dashboard
 
 
 def test_aws_metrics_on_the_dashboard_belong_to_this_stack() -> None:

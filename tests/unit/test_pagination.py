@@ -52,7 +52,7 @@ def listing(*dates: str, total: int = 1000) -> Listing:
 
 
 def following(*dates: str, start: str = "10:00:00") -> Cursor:
-    """Where to continue after this page."""
+    """The cursor after a page of orders with these times."""
     cursor = ByDate(f"2026-11-23T{start}")
     return page_by_date(cursor, listing(*dates), CHANGED, "2026-11-23T23:00:00").next
 
@@ -61,7 +61,7 @@ def test_the_next_page_starts_at_the_last_date_but_one() -> None:
     assert following("10:00:00", "10:05:00", "10:06:00") == ByDate("2026-11-23T10:05:00")
 
 
-def test_a_date_far_ahead_at_the_end_of_a_page_is_not_the_next_start() -> None:
+def test_a_last_date_far_ahead_is_not_the_start_of_the_next_page() -> None:
     assert following("10:00:00", "10:05:00", "18:00:00") == ByDate("2026-11-23T10:05:00")
 
 

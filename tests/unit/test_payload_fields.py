@@ -73,10 +73,10 @@ def test_a_field_with_the_name_of_a_method_is_readable(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "read"), [(1234, 1234), (7.0, 7), ("1234", 1234), (" 7", 7), ("0042", 42), (2**64 - 1, 2**64 - 1)]
+    ("sent", "read"), [(1234, 1234), (7.0, 7), ("1234", 1234), (" 7", 7), ("0042", 42), (2**64 - 1, 2**64 - 1)]
 )
-def test_an_id_is_read_from_numbers_and_digits(given: object, read: int) -> None:
-    assert order(id=given).id == read
+def test_an_id_is_read_from_numbers_and_digits(sent: object, read: int) -> None:
+    assert order(id=sent).id == read
 
 
 INVALID_IDS: list[object] = [None, "", 0, "0", -5, "-5", 1.5, "1.0", "1_000", "1 7", "٣", True, [], {}, 2**64, "9" * 30]
@@ -102,7 +102,7 @@ def test_a_missing_customer_id_is_read_as_0() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "read"),
+    ("sent", "read"),
     [
         ("150.00", "150.00"),
         ("74", "74"),
@@ -126,8 +126,8 @@ def test_a_missing_customer_id_is_read_as_0() -> None:
         ("1\N{NO-BREAK SPACE}234.50", "1234.50"),
     ],
 )
-def test_a_total_is_read_as_a_plain_decimal(given: object, read: str) -> None:
-    assert order(total=given).total == read
+def test_a_total_is_read_as_a_plain_decimal(sent: object, read: str) -> None:
+    assert order(total=sent).total == read
 
 
 INVALID_TOTALS: list[object] = [
@@ -155,7 +155,7 @@ def test_a_total_that_is_no_plain_decimal_is_rejected(sent: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "read"),
+    ("sent", "read"),
     [
         ("2023-10-26T10:00:00", "2023-10-26T10:00:00"),
         ("2023-10-26T10:00:00Z", "2023-10-26T10:00:00"),
@@ -167,8 +167,8 @@ def test_a_total_that_is_no_plain_decimal_is_rejected(sent: object) -> None:
         (" 2023-10-26T10:00:00\n", "2023-10-26T10:00:00"),
     ],
 )
-def test_dates_are_read_as_utc(given: str, read: str) -> None:
-    assert order(date_created_gmt=given).created_at == read
+def test_dates_are_read_as_utc(sent: str, read: str) -> None:
+    assert order(date_created_gmt=sent).created_at == read
 
 
 INVALID_DATES: list[object] = [
@@ -251,9 +251,9 @@ def test_the_date_of_change_is_empty_without_dates(missing: dict[str, object]) -
     assert order(**missing).modified_at == ""
 
 
-@pytest.mark.parametrize(("given", "read"), [("wc-processing", "processing"), ("processing", "processing")])
-def test_the_prefix_of_a_status_is_removed(given: str, read: str) -> None:
-    assert order(status=given).status == read
+@pytest.mark.parametrize(("sent", "read"), [("wc-processing", "processing"), ("processing", "processing")])
+def test_the_prefix_of_a_status_is_removed(sent: str, read: str) -> None:
+    assert order(status=sent).status == read
 
 
 @pytest.mark.parametrize("sent", ["", " ", "wc-", None, 1, True, [], {}], ids=repr)

@@ -14,7 +14,7 @@ ORDERS = mapping_with(INSTEAD).orders
 
 
 @pytest.mark.parametrize("stage", DEALS.stages, ids=lambda stage: stage.id)
-def test_a_stage_is_shown_by_its_id_if_the_id_means_the_same_as_its_name(stage: Stage) -> None:
+def test_a_stage_with_a_readable_id_is_shown_by_its_id(stage: Stage) -> None:
     assert stage_name(DEALS, stage.id) == stage.id
 
 

@@ -31,16 +31,16 @@ def client_error(code: str) -> ClientError:
 class SecretsManager:
     """Secrets Manager with one secret, or an error to raise."""
 
-    def __init__(self, value_or_error: str | Exception) -> None:
-        self.value_or_error = value_or_error
+    def __init__(self, answer: str | Exception) -> None:
+        self.answer = answer
         self.calls = 0
 
     def get_secret_value(self, **arguments: str) -> dict[str, Any]:
         assert arguments == {"SecretId": "arn"}
         self.calls += 1
-        if isinstance(self.value_or_error, Exception):
-            raise self.value_or_error
-        return {"SecretString": self.value_or_error}
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return {"SecretString": self.answer}
 
 
 def a_secret(client: SecretsManager, clock: Clock) -> Secret:
@@ -99,7 +99,7 @@ def test_a_secret_is_read_once_in_five_minutes() -> None:
     secret = a_secret(client, clock)
 
     assert secret.text() == "one"
-    client.value_or_error, clock.now = "two", clock.now + 299
+    client.answer, clock.now = "two", clock.now + 299
     assert secret.text() == "one"
     assert client.calls == 1
 
@@ -109,7 +109,7 @@ def test_a_secret_is_read_again_after_five_minutes() -> None:
     secret = a_secret(client, clock)
     secret.text()
 
-    client.value_or_error, clock.now = "two", clock.now + 300
+    client.answer, clock.now = "two", clock.now + 300
 
     assert secret.text() == "two"
 
@@ -119,7 +119,7 @@ def test_a_refresh_reads_the_new_secret_at_once() -> None:
     secret = a_secret(client, clock)
     secret.text()
 
-    client.value_or_error = "two"
+    client.answer = "two"
 
     assert secret.refresh() == "two"
     assert secret.text() == "two"
@@ -130,7 +130,7 @@ def test_a_second_refresh_within_30_s_returns_the_cached_secret() -> None:
     secret = a_secret(client, clock)
     secret.refresh()
 
-    client.value_or_error, clock.now = "two", clock.now + 29
+    client.answer, clock.now = "two", clock.now + 29
     assert secret.refresh() == "one"
     clock.now += 1
     assert secret.refresh() == "two"
@@ -144,7 +144,7 @@ def test_the_cached_secret_is_used_while_secrets_manager_fails(error: Exception)
     secret = a_secret(client, clock)
     secret.text()
 
-    client.value_or_error, clock.now = error, clock.now + 1000
+    client.answer, clock.now = error, clock.now + 1000
 
     assert secret.text() == "one"
     assert secret.refresh() == "one"
@@ -154,7 +154,7 @@ def test_calls_are_limited_while_secrets_manager_fails() -> None:
     client, clock = SecretsManager("one"), Clock()
     secret = a_secret(client, clock)
     secret.text()
-    client.value_or_error, clock.now = UNREACHABLE, clock.now + 1000
+    client.answer, clock.now = UNREACHABLE, clock.now + 1000
 
     for _ in range(10):
         secret.text()
@@ -179,7 +179,7 @@ def test_a_secret_is_read_again_after_a_failed_first_read() -> None:
     with pytest.raises(SecretUnavailable):
         secret.text()
 
-    client.value_or_error = "one"
+    client.answer = "one"
 
     assert secret.text() == "one"
 
@@ -193,7 +193,7 @@ def test_a_removed_secret_is_empty_after_a_refresh() -> None:
     secret = a_secret(client, clock)
     secret.text()
 
-    client.value_or_error = client_error("ResourceNotFoundException")
+    client.answer = client_error("ResourceNotFoundException")
 
     assert secret.refresh() == ""
 
@@ -255,7 +255,7 @@ def test_a_token_stored_later_is_used_after_30_s() -> None:
     with pytest.raises(Unauthorized):
         token.current()
 
-    client.value_or_error, clock.now = '{"token": "pat-1"}', clock.now + 30
+    client.answer, clock.now = '{"token": "pat-1"}', clock.now + 30
 
     assert token.current() == "pat-1"
 
@@ -266,7 +266,7 @@ def test_a_batch_keeps_its_token_and_the_next_batch_uses_the_new_one() -> None:
 
     with token.kept():
         token.current()
-        client.value_or_error, clock.now = '{"token": "of-another-portal"}', clock.now + 300
+        client.answer, clock.now = '{"token": "of-another-portal"}', clock.now + 300
         within = token.current()
 
     assert (within, token.current()) == ("of-one-portal", "of-another-portal")
@@ -278,7 +278,7 @@ def test_a_token_is_replaced_within_a_batch_by_renew() -> None:
 
     with token.kept():
         token.current()
-        client.value_or_error = '{"token": "new"}'
+        client.answer = '{"token": "new"}'
         token.renew()
 
         assert token.current() == "new"

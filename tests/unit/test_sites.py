@@ -115,7 +115,7 @@ def test_different_hosts_or_paths_are_different_sites(
 
 
 @given(st.text(st.characters()), st.lists(st.text(st.characters()), max_size=2))
-@example("\u00c2\x80", [])  # reads as bytes of another text
+@example("\u00c2\x80", [])  # as Latin-1 these bytes are UTF-8, too
 def test_any_text_is_the_same_site_as_itself(text: str, others: list[str]) -> None:
     assert not is_another(text, [*others, text])
     assert not is_another(text, [site(text)])

@@ -117,7 +117,7 @@ HOUR, DAY = 3600, 86_400
 
 @pytest.mark.parametrize("name", ALARMS)
 def test_no_alarm_evaluates_a_longer_time_than_cloudwatch_allows(name: str) -> None:
-    """A week, or a day with periods shorter than an hour (PutMetricAlarm rejects more)."""
+    """CloudWatch allows seven days, or one day if the periods are shorter than an hour."""
     period, periods = ALARMS[name]["Period"], ALARMS[name]["EvaluationPeriods"]
     most = TEMPLATE["Parameters"][periods["Ref"]]["MaxValue"] if isinstance(periods, dict) else periods
 

@@ -89,7 +89,7 @@ def test_a_body_with_a_field_of_the_other_kind_fits_only_its_own_topic(topic: st
     assert topics.identify(a_delivery(own_topic, content)).entity
 
 
-# Plugins add fields of any name, those of the other kind among them.
+# Plugins may add any field, also one of the other kind of record.
 PLUGIN_FIELDS = {"username": "jane", "email": "jane@example.com", "role": "customer", "line_items": [], "total": "1.00"}
 
 
@@ -191,7 +191,7 @@ def test_a_topic_that_contradicts_the_other_headers_is_rejected(header: dict[str
     ],
 )
 @pytest.mark.parametrize("topic", ["order.created", "customer.updated"])
-def test_a_rest_error_is_rejected_with_its_code_and_whether_an_event_is_lost(topic: str, code: str, lost: bool) -> None:
+def test_a_rest_error_is_rejected_with_its_code_and_lost_event(topic: str, code: str, lost: bool) -> None:
     rejected = rejection(topic, {**REST_ERROR, "code": code})
 
     assert (rejected.cause, rejected.lost_event) == (code, lost)

@@ -188,7 +188,7 @@ def test_a_contact_captured_later_supersedes_one_received_later() -> None:
     assert not contact("2026-11-23T22:38:00", 1).supersedes(contact("2026-11-23T22:39:00", 0))
 
 
-def test_a_contact_from_a_later_change_of_the_same_order_supersedes() -> None:
+def test_a_contact_from_a_later_change_of_an_order_supersedes_the_earlier() -> None:
     order_made = "2026-11-23T22:39:00"
 
     assert contact(order_made, 0, "2026-11-23T22:40:09").supersedes(contact(order_made, 1, "2026-11-23T22:40:01"))
