@@ -1,4 +1,4 @@
-"""One checked or done step of a set-up, and how it is shown."""
+"""The result of one check, or of one step of a set-up, and its text for the terminal."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from rich.text import Text
 
 
 class Result(StrEnum):
-    OK = "ok"  # it was so already
+    OK = "ok"  # nothing had to be changed
     CREATED = "created"
     STORED = "stored"
     REPAIRED = "repaired"
     REMOVED = "removed"
-    WOULD_CREATE = "would create"  # the same four, with --dry-run
+    WOULD_CREATE = "would create"  # with --dry-run
     WOULD_STORE = "would store"
     WOULD_REPAIR = "would repair"
     WOULD_REMOVE = "would remove"
@@ -35,7 +35,7 @@ COLUMN = max(len(outcome) for outcome in Result) + 2
 
 @dataclass(frozen=True)
 class Step:
-    """What was looked at, how it is, and what a person can do about it."""
+    """One thing that was checked or changed: its name, the outcome, details, and what a person can do about it."""
 
     what: str
     outcome: Result
@@ -46,7 +46,7 @@ class Step:
         return {"step": self.what, "outcome": self.outcome.value, "detail": self.detail, "fix": self.fix}
 
     def text(self) -> Text:
-        """For people: one line, and one more with the fix."""
+        """Return the step for the terminal: one line, and a second one with the fix if there is any."""
         line = Text.assemble((f"{self.outcome:<{COLUMN}}", COLOURS.get(self.outcome, "cyan")), self.what)
         if self.detail:
             line.append(f"  {self.detail}", "dim" if self.outcome is Result.OK else "")
@@ -56,5 +56,5 @@ class Step:
 
 
 def failed(steps: Sequence[Step]) -> bool:
-    """Whether any step needs a person."""
+    """Whether any of the steps failed, so that a person must act."""
     return any(step.outcome is Result.FAILED for step in steps)

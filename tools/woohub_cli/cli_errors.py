@@ -1,4 +1,4 @@
-"""Why a command cannot do what was asked, in one sentence for the person at the terminal."""
+"""Errors that end a command, each explained in one sentence for the person at the terminal."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ HUBSPOT_FAILS = 500  # status codes from here on
 
 
 class Trouble(Exception):
-    """The command cannot do what was asked; the message says why and, where possible, what helps."""
+    """The command cannot do what was asked. The message says why and, where possible, what to do."""
 
     exit_code = PROBLEMS
 
 
 class WrongUsage(Trouble):
-    """The command line itself makes no sense."""
+    """The options or arguments of the command are not valid."""
 
     exit_code = WRONG_USAGE
 
@@ -46,26 +46,26 @@ EXPIRED = (
     "InvalidClientTokenId",
     "UnrecognizedClientException",
 )
-RENEW_IT = "put a valid token into .env as HUBSPOT_API_KEY and run `woohub setup`"
+RENEW_FIX = "put a valid token into .env as HUBSPOT_API_KEY and run `woohub setup`"
 MAPPING_OBJECT = re.compile(r"(?:stores/(?P<store>[a-z0-9-]+)/)?mapping\.toml")
 LOG_IN = "log in (`aws sso login`, `aws configure`) or set AWS_PROFILE"
 
 
 def explain(error: Exception) -> str:
-    """One sentence about any of the EXPECTED errors."""
+    """Return one sentence about an error that is one of EXPECTED."""
     sentence_for = next((sentence for kind, sentence in SENTENCES if isinstance(error, kind)), str)
     return sentence_for(error)
 
 
 def next_after(error: Exception) -> str:
-    """What helps when HubSpot does not answer, or with nothing but a 5xx."""
+    """Return what to do after a call to HubSpot that got no answer or a 5xx."""
     if isinstance(error, TransientError) and error.status >= HUBSPOT_FAILS:
         return "HubSpot has trouble (status.hubspot.com): try again later, deliveries wait"
     return "try again; check the network and HUBSPOT_API_URL"
 
 
 def configuration_repair(mistake: str) -> str:
-    """What makes the stack's configuration readable again, by the object that the mistake names."""
+    """Return the command that repairs the stack's configuration. `mistake` names the object that cannot be read."""
     if mapping := MAPPING_OBJECT.search(mistake):
         store = f" --store {mapping['store']}" if mapping["store"] else ""
         rollback, push = f"`woohub mapping rollback{store}`", f"`woohub mapping push{store}`"
@@ -74,7 +74,7 @@ def configuration_repair(mistake: str) -> str:
 
 
 def broken_configuration_fix(mistake: str) -> str:
-    """The same, and when the stack, which waits for it, continues."""
+    """Return the repair command, and when the consumer resumes after it."""
     return f"{configuration_repair(mistake)}; the consumer resumes about a minute later"
 
 
@@ -97,7 +97,7 @@ SENTENCES: tuple[tuple[type[Exception], Callable[[Exception], str]], ...] = (
     (HTTPClientError, lambda error: f"AWS does not answer: {error}; check the network"),
     (ClientError, _refused_by_aws),
     (Forbidden, lambda error: f"{error}; `woohub doctor` names what is missing"),
-    (Unauthorized, lambda error: f"{error}; {RENEW_IT}"),
+    (Unauthorized, lambda error: f"{error}; {RENEW_FIX}"),
     (HubSpotUnavailable, lambda error: f"{error}; {next_after(error)}"),
     (DeadlineExceeded, lambda error: f"timed out: {error}"),
     (StoreUnavailable, lambda error: f"{error}; `woohub doctor` checks the store"),

@@ -1,6 +1,6 @@
-"""Ask before something is done that is hard to undo: without a yes it is not done.
+"""Ask for confirmation before a change that is hard to undo.
 
-Where nobody can be asked (standard input is no terminal, or the output is JSON), only --yes is a yes.
+If nobody can be asked (standard input is no terminal, or the output is JSON), only --yes confirms.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ YesOption = Annotated[
 
 
 def agreed(question: str, *, yes: bool, json: bool) -> bool:
-    """With --yes at once, else what the person at the terminal answers; no where there is none to answer."""
+    """Whether the change is confirmed: by --yes, or by the person at the terminal.
+
+    False if there is no --yes and nobody can be asked. Raises KeyboardInterrupt if the question is interrupted.
+    """
     if yes or not _can_ask(json=json):
         return yes
     try:
@@ -33,11 +36,14 @@ def _can_ask(*, json: bool) -> bool:
 
 
 def unconfirmed(otherwise: str = "nothing was changed", *, json: bool) -> Trouble:
-    """The error that says what happened instead; where nobody could be asked, it names --yes."""
+    """Return the error for a change that was not confirmed. `otherwise` says what happened instead.
+
+    If nobody could be asked, it is WrongUsage and names --yes.
+    """
     return Trouble(otherwise) if _can_ask(json=json) else WrongUsage(f"{otherwise}; pass --yes to confirm")
 
 
 def confirm(question: str, *, yes: bool, json: bool, otherwise: str = "nothing was changed") -> None:
-    """Returns if it is agreed; else raises what `unconfirmed` makes."""
+    """Return if the change is confirmed; otherwise raise the error that `unconfirmed` makes."""
     if not agreed(question, yes=yes, json=json):
         raise unconfirmed(otherwise, json=json)

@@ -1,4 +1,4 @@
-"""The variables of `.env` and the environment, and the files beside them."""
+"""Read the variables of `.env` and the environment, and find files such as `.env`."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from woohub_cli.cli_errors import WrongUsage
 
 URL = "WOO_COMMERCE_URL"
 STORE_VARIABLES = (URL, "WOO_COMMERCE_CONSUMER_KEY", "WOO_COMMERCE_CONSUMER_SECRET")
-OF_ONE_STORE = "WOO_COMMERCE_"  # what the names of a store's variables begin with
+STORE_PREFIX = "WOO_COMMERCE_"  # the names of a store's variables begin with this
 
 
 def nearest(name: str, folder: Path) -> Path | None:
-    """The file of this name in the folder or the closest one above it."""
+    """Return the file of this name in the folder or in the closest folder above it; None if there is none."""
     return next((path for parent in (folder, *folder.parents) if (path := parent / name).is_file()), None)
 
 
 def read(environ: Mapping[str, str], folder: Path, store: str | None = None) -> dict[str, str]:
-    """Variables of the nearest `.env`, those of the environment above them; blank ones are left out.
+    """Return the variables of the nearest `.env` and the environment, which takes precedence. Blank ones are left out.
 
-    Values of `.env` are used as they are: a webhook secret may contain a `$`. `store` is what --store names. WrongUsage
-    where the file is no UTF-8.
+    Values of `.env` are not interpolated: a webhook secret may contain a `$`. `store` is the value of --store. Raises
+    WrongUsage if the file is not UTF-8.
     """
     file = nearest(".env", folder)
     try:
@@ -36,7 +36,7 @@ def read(environ: Mapping[str, str], folder: Path, store: str | None = None) -> 
 
 
 def store_named(asked: str | None) -> str:
-    """The store that --store names, FIRST where it names none; WrongUsage for what is no name."""
+    """Return the name of the store that --store names, FIRST without it. Raises WrongUsage for an invalid name."""
     name = (asked or FIRST).strip()
     if name in (FIRST, FIRST_SHOWN):
         return FIRST
@@ -46,33 +46,34 @@ def store_named(asked: str | None) -> str:
 
 
 def store_credentials(env: Mapping[str, str]) -> StoreCredentials | None:
-    """The store's address and key; None unless all of it is set."""
+    """Return the store's address and key, or None if any of the three variables is not set."""
     return None if missing(env) else StoreCredentials(*(env[name].strip() for name in STORE_VARIABLES))
 
 
 def missing(env: Mapping[str, str]) -> list[str]:
-    """The variables of the store that are not set."""
+    """Return the names of the store's variables that are not set."""
     return [name for name in STORE_VARIABLES if not env.get(name, "").strip()]
 
 
 def of_store(variables: Mapping[str, str], store: str) -> dict[str, str]:
-    """The variables as a further store's commands see them: those with its name at their end instead of the first's.
+    """Return the variables for one store: a further store's variables have its name as suffix, which is removed.
 
-    WOO_COMMERCE_URL_SECOND is the WOO_COMMERCE_URL of the store "second", which has nothing to do with the first one's.
+    For the store "second", WOO_COMMERCE_URL_SECOND becomes WOO_COMMERCE_URL. The first store's variables are left out
+    then.
     """
     if store == FIRST:
         return dict(variables)
-    end = end_of_variables(store)
+    end = variable_suffix(store)
     own = {
         name.removesuffix(end): value
         for name, value in variables.items()
-        if name.startswith(OF_ONE_STORE) and name.endswith(end)
+        if name.startswith(STORE_PREFIX) and name.endswith(end)
     }
-    return {name: value for name, value in variables.items() if not name.startswith(OF_ONE_STORE)} | own
+    return {name: value for name, value in variables.items() if not name.startswith(STORE_PREFIX)} | own
 
 
-def end_of_variables(store: str) -> str:
-    """What the names of a further store's variables end with."""
+def variable_suffix(store: str) -> str:
+    """Return the suffix of a further store's variables, such as _SECOND."""
     return f"_{store.replace('-', '_').upper()}"
 
 

@@ -1,4 +1,4 @@
-"""How a command ends when it is asked to."""
+"""How commands react to Ctrl-C and SIGTERM."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from types import FrameType
 
 @contextmanager
 def sigterm_interrupts() -> Iterator[None]:
-    """SIGTERM, a script's time-out, ends the block like Ctrl-C: what it holds is given back, and progress is kept."""
+    """Treat SIGTERM, as a script's time-out sends it, like Ctrl-C: messages are returned and progress is kept."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
@@ -20,9 +20,9 @@ def sigterm_interrupts() -> Iterator[None]:
 
 @contextmanager
 def defer_signals() -> Iterator[None]:
-    """Defer Ctrl-C and SIGTERM to the end of the block: one call to SQS and recording its answer.
+    """Defer Ctrl-C and SIGTERM to the end of the block: one call to SQS and the recording of its answer.
 
-    Otherwise messages that are being received would stay hidden. A second signal is not deferred.
+    Otherwise messages that are being received would stay hidden. A second signal interrupts at once.
     """
     asked: list[int] = []
 

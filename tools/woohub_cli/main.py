@@ -71,7 +71,7 @@ INTERRUPTED: dict[str, str] = {
 
 
 class Commands(Group):
-    """Ends a command that cannot do what was asked with one sentence instead of a traceback."""
+    """A group that ends a failed or interrupted command with one sentence instead of a traceback."""
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]
         try:

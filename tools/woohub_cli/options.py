@@ -1,4 +1,4 @@
-"""Options that commands share. A command takes a dataclass of them as one argument: `command` makes each an option."""
+"""Options that commands share. A command takes a dataclass of options; `command` makes each field an option."""
 
 from __future__ import annotations
 
@@ -43,40 +43,40 @@ DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only say what wou
 
 @dataclass(frozen=True)
 class StackOptions:
-    """Which stack, and whether people or a program read the answer."""
+    """The options --stack and --json, and the stack that they select."""
 
     stack: StackOption = None
     json: JsonOption = False
 
     @property
     def store_name(self) -> str | None:
-        """What --store names; None without that option."""
+        """The value of --store; None for commands without that option."""
         return None
 
     @cached_property
     def env(self) -> dict[str, str]:
-        """The variables of the environment and of .env, as the store's commands see them."""
+        """The variables of the environment and of .env, for the store that --store names."""
         return environment.read(os.environ, Path.cwd(), self.store_name)
 
     @cached_property
     def name(self) -> str | None:
-        """The name of the stack; None where nothing names one."""
+        """The name of the stack; None if neither --stack nor the environment names one."""
         return stacks.name_of(self.stack, self.env, Path.cwd())
 
     @cached_property
     def target(self) -> Stack:
-        """The stack; WrongUsage where nothing names one, Trouble where it is not there."""
+        """The stack. Raises WrongUsage if none is named, Trouble if it does not exist."""
         return stacks.find(self.stack, self.env, Path.cwd(), self.store_name)
 
     @cached_property
     def target_if_named(self) -> Stack | None:
-        """The same, None where nothing names one."""
+        """The stack; None if none is named. Raises Trouble if it does not exist."""
         return stacks.find(self.name, self.env, Path.cwd(), self.store_name) if self.name else None
 
 
 @dataclass(frozen=True)
 class StoreOptions(StackOptions):
-    """The same for commands that are about one store of the stack."""
+    """The options of commands that concern one store of the stack."""
 
     store: StoreOption = None
 
@@ -86,7 +86,7 @@ class StoreOptions(StackOptions):
 
 
 def command(app: typer.Typer, name: str | None = None) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Make a function a command of the app, under its own name or another one."""
+    """Return a decorator that adds a function to the app as a command, under its own name or another one."""
 
     def register(function: Callable[..., None]) -> Callable[..., None]:
         app.command(name, cls=Command)(flat(function))
@@ -96,7 +96,7 @@ def command(app: typer.Typer, name: str | None = None) -> Callable[[Callable[...
 
 
 def flat(function: Callable[..., None]) -> Callable[..., None]:
-    """The function as typer reads it: instead of a dataclass it takes each of its fields."""
+    """Return the function as typer needs it: with one parameter for each field of its dataclasses."""
     signature = inspect.signature(function, eval_str=True)
     given = signature.parameters
     groups: dict[str, Any] = {name: given[name].annotation for name in given if is_dataclass(given[name].annotation)}

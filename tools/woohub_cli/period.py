@@ -1,4 +1,4 @@
-"""Periods as people name them: 3d, 2h, a date, a date and time; all in UTC."""
+"""Read periods and moments from the command line: 3d, 2h, a date, a date and time; all in UTC."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ToOption = Annotated[str, typer.Option("--to", metavar="WHEN", help="Until then,
 
 @dataclass(frozen=True)
 class Period:
-    """From `since` to `until`, both included, as WooCommerce writes UTC; without `until` up to now."""
+    """From `since` to `until`, both included, as WooCommerce writes UTC. An empty `until` means now."""
 
     since: str = EVER
     until: str = ""
@@ -37,7 +37,7 @@ class Period:
         return f"from {began} to {self.until or 'now'}"
 
     def holds(self, moment: str) -> bool:
-        """Whether a date of the same form is within it."""
+        """Whether a moment (as WooCommerce writes UTC) is within the period."""
         return self.since <= moment and (not self.until or moment <= self.until)
 
     def facts(self) -> dict[str, str | None]:
@@ -46,7 +46,7 @@ class Period:
 
 
 def period(since: str, until: str, now: datetime) -> Period:
-    """From what --from and --to say; WrongUsage if that is no time, or no period."""
+    """Return the period that --from and --to name. Raises WrongUsage if one is no time, or --to is before --from."""
     asked = Period(beginning("--from", since, now) if since else EVER, _end(until, now) if until else "")
     if asked.until and asked.until < asked.since:
         raise WrongUsage(f"--to {until} is before --from {since}")
@@ -54,12 +54,12 @@ def period(since: str, until: str, now: datetime) -> Period:
 
 
 def last_days(days: int, now: datetime) -> Period:
-    """The last days up to now."""
+    """Return the period of the last `days` days."""
     return Period((now - timedelta(days=days)).strftime(DATE_FORMAT))
 
 
 def beginning(option: str, text: str, now: datetime) -> str:
-    """A moment that is over; WrongUsage if it is none, as nothing can have happened since."""
+    """Return a moment as `moment` does. Raises WrongUsage if it is in the future: nothing can have happened since."""
     start = moment(option, text, now)
     if start > now.strftime(DATE_FORMAT):
         raise WrongUsage(f"{option} {text} is in the future; times are UTC")
@@ -67,12 +67,15 @@ def beginning(option: str, text: str, now: datetime) -> str:
 
 
 def moment(option: str, text: str, now: datetime) -> str:
-    """One moment in WooCommerce's form; WrongUsage if it is none."""
+    """Return a date, time or age such as 3d as WooCommerce writes UTC. Raises WrongUsage if it is none."""
     return parsed_moment(option, text, now).strftime(DATE_FORMAT)
 
 
 def parsed_moment(option: str, text: str, now: datetime) -> datetime:
-    """A date or time (UTC unless it has a zone), or how long ago, as in 90m, 2h, 3d; WrongUsage if it is none."""
+    """Return a date or time (UTC unless it has a zone), or now minus an age such as 90m, 2h or 3d.
+
+    Raises WrongUsage if the text is none of these.
+    """
     try:
         if ago := AGO.fullmatch(text.strip()):
             return now - timedelta(**{UNITS[ago[2]]: int(ago[1])})
@@ -95,5 +98,5 @@ def utc(ms: float) -> str | None:
 
 
 def shifted(text: str, by: timedelta) -> str:
-    """Another moment of the same form."""
+    """Return a moment (as WooCommerce writes UTC) moved by a duration."""
     return (datetime.fromisoformat(text) + by).strftime(DATE_FORMAT)

@@ -1,4 +1,4 @@
-"""What people call a pipeline and its stages: their names in HubSpot, with the ids that say something else."""
+"""Show pipelines and stages by their names in HubSpot, with their ids where these differ."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from woohub.mapping.stages import Pipeline
 
 
 def named(label: str, identifier: str) -> str:
-    """The id alone where it says what the name says, such as on_hold of "On hold"; else both."""
+    """Return the id alone if it says the same as the name (on_hold for "On hold"), else the name with the id."""
     return identifier if _letters(label) == _letters(identifier) else f"{label} ({identifier})"
 
 
 def stage_name(pipeline: Pipeline, stage_id: str) -> str:
-    """A stage by its id; one that the mapping does not know has no name here."""
+    """Return the name of a stage. For a stage that the mapping does not know, return its id."""
     labels = {stage.id: stage.label for stage in pipeline.stages}
     return named(labels.get(stage_id, stage_id), stage_id)
 

@@ -1,4 +1,4 @@
-"""Currencies that HubSpot rejects: by its list of currencies or, where it has none, by the deals themselves."""
+"""Find currencies that HubSpot rejects, by its list of currencies or, if it has none, by its deals."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ ENABLE = (
 
 @dataclass(frozen=True)
 class NotEnabled:
-    """A currency that HubSpot rejects, and the deals (or HubSpot's orders) that lack it."""
+    """A currency that is not enabled in HubSpot, and the deals (or HubSpot's orders) that therefore lack it."""
 
     currency: str
     deals: int
-    entities: tuple[str, ...]  # a few of their orders
+    entities: tuple[str, ...]  # a few of the orders, such as "order:26"
     since: str  # the earliest last change of these orders, UTC
     target: Target
 
@@ -53,7 +53,7 @@ class NotEnabled:
 
 @dataclass
 class Currencies:
-    """What the deals of a comparison show about the currencies HubSpot accepts."""
+    """Collects, while orders are compared, which currencies HubSpot accepts and which it rejects."""
 
     crm: Crm
     _accepted: set[str] = field(default_factory=set)
@@ -61,20 +61,20 @@ class Currencies:
     _set_aside: dict[str, list[Mismatch]] = field(default_factory=dict)  # by currency: differences that may be refusals
 
     def without_refusals(self, event: OrderEvent, deal: Record, mismatches: Sequence[Mismatch]) -> list[Mismatch]:
-        """The findings about an order without what HubSpot's refusal of its currency explains."""
+        """Return the mismatches of an order without those that HubSpot's rejection of its currency explains."""
         name = self.crm.target.accepted_currency
         code, has = self.crm.target.table.deal(event.order).get(name, ""), deal.properties.get(name) or ""
         if has:
             self._accepted.add(has)
         if not code or has:
-            return list(mismatches)  # a refusal leaves no code: another currency's is a difference
+            return list(mismatches)  # a rejection leaves no code in HubSpot, so another code is a real difference
         refused = not self.crm.takes_currency(code)
         if not refused and (self.crm.lists_currencies or not _was_written(event, deal)):
             return list(mismatches)
         self._lacking.setdefault(code, []).append((f"order:{event.order.id}", event))
-        return [rest for mismatch in mismatches for rest in self._without(mismatch, code)]
+        return [rest for mismatch in mismatches for rest in self._set_currency_aside(mismatch, code)]
 
-    def _without(self, mismatch: Mismatch, code: str) -> list[Mismatch]:
+    def _set_currency_aside(self, mismatch: Mismatch, code: str) -> list[Mismatch]:
         name = self.crm.target.accepted_currency
         about_it = tuple(difference for difference in mismatch.differences if difference.property == name)
         if not about_it:
@@ -84,7 +84,10 @@ class Currencies:
         return [replace(mismatch, differences=rest)] if rest else []
 
     def result(self) -> tuple[list[NotEnabled], list[Mismatch]]:
-        """What HubSpot rejects; and what are differences after all, since other deals have that currency."""
+        """Return the currencies HubSpot rejects, and the mismatches that a rejection does not explain.
+
+        The latter are differences in a currency that other deals have.
+        """
         differing = [
             mismatch for code, set_aside in self._set_aside.items() if code in self._accepted for mismatch in set_aside
         ]
@@ -99,6 +102,6 @@ class Currencies:
 
 
 def _was_written(event: OrderEvent, deal: Record) -> bool:
-    """Whether woohub wrote this very state of the order, and so tried its currency."""
+    """Whether woohub wrote this state of the order, and so tried to write its currency."""
     version = DealVersion.parse(deal.properties.get("woocommerce_order_version"))
     return version is not None and version.modified_at == event.order.modified_at

@@ -1,4 +1,4 @@
-"""What doctor checks of the deliveries: the secret they are signed with, where they come from, what was refused."""
+"""Checks of `woohub doctor` on deliveries: the webhook secret, other sites, refused and lost deliveries."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from woohub_cli.stack.metrics import DAY, Counts
 from woohub_cli.stack.secret_store import ADDRESSES, StackSecrets
 from woohub_cli.stack.stacks import LOCAL
 
-FOREIGN = "ForeignSource"  # ingest's metric, which stands in the log line itself
-MIN_SECRET_CHARACTERS = 20  # characters
-CHANGED_BY_WORDPRESS = re.compile(r"[<>&%\\\"']|^\s|\s$|\s\s")  # what is typed into its form is cleaned of these
+FOREIGN = "ForeignSource"  # ingest's metric, and a field of its log line
+MIN_SECRET_CHARACTERS = 20
+CHANGED_BY_WORDPRESS = re.compile(r"[<>&%\\\"']|^\s|\s$|\s\s")  # WordPress removes these from a value in its form
 OLD_ROTATION_S = DAY
 UNKNOWN_SIGNER = "the store signs with another secret than the stack has"
-ONE_FOR_BOTH = "run `woohub setup`: it gives webhooks and functions the same secret"
+SETUP_FIX = "run `woohub setup`: it gives webhooks and functions the same secret"
 
 
 def _webhook_secret(context: HealthContext) -> Iterator[Step]:
@@ -34,7 +34,7 @@ def _webhook_secret(context: HealthContext) -> Iterator[Step]:
         fix = "put WOO_COMMERCE_WEBHOOK_SECRET into .env and run `woohub setup`"
         yield Step(what, Result.FAILED, "there is none, so every delivery is rejected", fix)
         return
-    yield store_webhooks.send_probe(context.http, context.stack.output("WebhookUrl"), current, ONE_FOR_BOTH)
+    yield store_webhooks.send_probe(context.http, context.stack.output("WebhookUrl"), current, SETUP_FIX)
     age = context.now - secrets.webhook_changed_at()
     if "previous" in stored and age > OLD_ROTATION_S:
         detail = f"changed {ago(age)} ago, and the one before is still accepted"
@@ -55,7 +55,7 @@ def _weakness(secret: str) -> str:
 
 
 def _sources(context: HealthContext) -> Iterator[Step]:
-    """Whether deliveries of other sites can be recognised, and whether there were any."""
+    """Check whether the stack can recognise deliveries of other sites, and whether there were any."""
     what, recorded = ADDRESSES, StackSecrets(context.stack).sources()
     if recorded or context.stack.name == LOCAL:
         yield Step(what, Result.OK, ", ".join(recorded) or "none recorded: deliveries of every site are accepted")
@@ -75,7 +75,7 @@ def _sources(context: HealthContext) -> Iterator[Step]:
 
 
 def _foreign_sources(context: HealthContext) -> set[str]:
-    """The other sites that delivered within the last day; none where the log cannot be read."""
+    """Return the other sites that delivered within the last day; empty if the log cannot be read."""
     since_ms = round((context.now - DAY) * 1000)
     try:
         lines = traces.of_function(context.stack, "IngestFunction", FOREIGN, since_ms)
@@ -85,7 +85,7 @@ def _foreign_sources(context: HealthContext) -> set[str]:
 
 
 def _refusals(context: HealthContext) -> Iterator[Step]:
-    """Deliveries of the last day that were refused, or that were signed and hold no order."""
+    """Report deliveries of the last day without a valid signature, and signed ones without an order or customer."""
     if context.metrics is None:
         return
     refused = context.metrics.total("SignatureInvalid", DAY)
@@ -99,13 +99,16 @@ def _refusals(context: HealthContext) -> Iterator[Step]:
 
 
 def _refused(counts: Counts, refused: int) -> Step:
-    """Deliveries without a valid signature: the store's own, if none was accepted since."""
+    """Return the step on deliveries without a valid signature.
+
+    If none was accepted later, they are probably the store's own.
+    """
     accepted = counts.last("DeliveryAccepted", DAY) or 0.0
     detail = f"{counted(refused, 'delivery')} of the last day had no valid signature"
     if accepted > (counts.last("SignatureInvalid", DAY) or 0.0):
-        fix = f"if it continues, somebody else sends them, or one webhook has another secret: {ONE_FOR_BOTH}"
+        fix = f"if it continues, somebody else sends them, or one webhook has another secret: {SETUP_FIX}"
         return Step("signatures", Result.WARNING, f"{detail}, and later ones were accepted", fix)
-    fix = f"{ONE_FOR_BOTH}; if it continues, somebody else sends them: the ingest function's log says how often"
+    fix = f"{SETUP_FIX}; if it continues, somebody else sends them: the ingest function's log says how often"
     return Step("signatures", Result.WARNING, f"{detail}, and none was accepted since: {UNKNOWN_SIGNER}", fix)
 
 

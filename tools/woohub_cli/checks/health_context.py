@@ -1,4 +1,4 @@
-"""What `woohub doctor` checks, and how it reports a check that fails to run."""
+"""What the checks of `woohub doctor` work with, and how they are run."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from woohub_cli.stack.stacks import Stack
 
 @dataclass(frozen=True)
 class HealthContext:
-    """A stack with the store before it and the HubSpot behind it.
+    """A stack, and the store and the HubSpot account that it connects.
 
-    `stored` is the store's key that the functions use, `given` the one of .env; `store` is reached with one of them.
+    `stored` is the store's key that the functions use, `given` the one of .env. `store` is called with one of the two.
     """
 
     stack: Stack
@@ -42,7 +42,7 @@ Check = Callable[[HealthContext], Iterator[Step]]
 
 
 def run_checks(checks: Sequence[tuple[str, Check]], context: HealthContext) -> Iterator[Step]:
-    """Every check; one that breaks off does not keep the others from being made."""
+    """Run every check and yield its steps. A check that fails with an error becomes a step, and the next one runs."""
     for what, check in checks:
         try:
             yield from check(context)
@@ -54,7 +54,7 @@ def run_checks(checks: Sequence[tuple[str, Check]], context: HealthContext) -> I
 
 
 def ago(seconds: float) -> str:
-    """A span for people: 40 s, 12 min, 5 h, 3 d."""
+    """Return a duration for people: 40 s, 12 min, 5 h, 3 d."""
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}"

@@ -1,4 +1,4 @@
-"""What doctor asks HubSpot: token, scopes, properties, pipeline, currencies, rules, the day's limit."""
+"""Checks of `woohub doctor` in HubSpot: token, scopes, properties, pipeline, currencies, rules, daily limit."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from woohub_cli.targets import SINGULAR, filled
 from woohub_cli.verify.hubspot_records import Crm
 
 HIGH_USAGE = 0.8  # of the daily limit
-LOG_LOOKBACK_S = 7 * DAY  # seconds of the consumer's log that are searched for refused currencies
+LOG_LOOKBACK_S = 7 * DAY  # the part of the consumer's log that is searched for refused currencies
 NOT_ENABLED = f"{ENABLE}; until then {{records}} show the company's currency"
 SETUP = "run `woohub setup`: it creates what is missing"
 
 
 def examine(context: HealthContext) -> Iterator[Step]:
-    """All checks of HubSpot; only the first without a token it accepts."""
+    """Yield all checks of HubSpot; only the token's if HubSpot does not accept it."""
     stored = StackSecrets(context.stack).token()
     step = token_step(stored, context.connect, context.written)
     yield step
@@ -48,7 +48,7 @@ class Checks:
         self._hubspot = hubspot
         self.all = (
             (scopes.WHAT, self._scopes),
-            ("HubSpot properties", self._provisioned),
+            ("HubSpot properties", self._setup_properties),
             ("mapped properties", self._mapped),
             ("currency", self._currency),
             ("value rules", self._rules),
@@ -58,8 +58,8 @@ class Checks:
     def _scopes(self, context: HealthContext) -> Iterator[Step]:
         yield scopes.step(self._hubspot, context.written)
 
-    def _provisioned(self, context: HealthContext) -> Iterator[Step]:
-        """What setup makes, as it is now; groups are for the eye only."""
+    def _setup_properties(self, context: HealthContext) -> Iterator[Step]:
+        """Compare properties, pipeline and stages with what setup creates. Property groups only affect the display."""
         steps = [step for step in provision(self._hubspot, context.table, dry_run=True) if " group " not in step.what]
         wrong = [step for step in steps if step.outcome is not Result.OK]
         for step in wrong:
@@ -69,14 +69,14 @@ class Checks:
             yield Step("HubSpot properties", Result.OK, f"properties, pipeline and stages: {len(steps)} as needed")
 
     def _mapped(self, context: HealthContext) -> Iterator[Step]:
-        """What mapping.toml fills beside that: there, and not read-only?"""
+        """Check that the other properties that mapping.toml fills exist and can be written."""
         rules = filled(context.table)
         ours = {(definition.object_type, definition.name) for definition in context.table.definitions}
         fine = 0
         for kind, names in rules.items():
             known = {row["name"]: row for row in self._hubspot.property_definitions(OBJECT_TYPES[kind])}
             for name in (property_name for property_name in names if (kind, property_name) not in ours):
-                step = _compared(f"{SINGULAR[kind]} property {name}", known.get(name))
+                step = _mapped_property(f"{SINGULAR[kind]} property {name}", known.get(name))
                 fine += step.outcome is Result.OK
                 if step.outcome is not Result.OK:
                     yield step
@@ -97,8 +97,8 @@ class Checks:
             yield Step(what, Result.OK, ", ".join(sorted(wanted)))
 
     def _by_deals_and_log(self, context: HealthContext, crm: Crm, wanted: Sequence[str], fix: str) -> Step:
-        """Where HubSpot lists no currencies: what its deals, the consumer's log and the account show."""
-        what, accepted = "currency", {code: self._takes(context, crm, code) for code in wanted}
+        """Check the currencies by deals, the consumer's log and the account, as HubSpot has no list of them."""
+        what, accepted = "currency", {code: self._accepts(context, crm, code) for code in wanted}
         refused = [code for code in wanted if accepted[code] is False]
         unknown = [code for code in wanted if accepted[code] is None]
         if refused:
@@ -109,16 +109,16 @@ class Checks:
         shown_by = f"as HubSpot's {crm.target.type.name} or account show: it lists no currencies"
         return Step(what, Result.OK, f"{', '.join(wanted)}, {shown_by}")
 
-    def _takes(self, context: HealthContext, crm: Crm, code: str) -> bool | None:
-        """Whether HubSpot accepts a currency; None where nothing shows it. The newest deal is the best evidence."""
+    def _accepts(self, context: HealthContext, crm: Crm, code: str) -> bool | None:
+        """Whether HubSpot accepts a currency; None if nothing shows it. The newest deal is the best evidence."""
         deal = crm.newest_deal_in(code)
         if deal is not None:
             return deal.properties.get(crm.target.accepted_currency) == code
         if code in traces.refused_currencies(context.stack, round((context.now - LOG_LOOKBACK_S) * 1000)):
             return False
-        return True if code in self._of_the_account() else None
+        return True if code in self._account_currencies() else None
 
-    def _of_the_account(self) -> set[str]:
+    def _account_currencies(self) -> set[str]:
         try:
             details = self._hubspot.get(f"{self._hubspot.paths.account}/details")
         except (Forbidden, HubSpotRejected):
@@ -127,7 +127,7 @@ class Checks:
         return {str(details.get("companyCurrency")), *(additional if isinstance(additional, list) else [])}
 
     def _rules(self, context: HealthContext) -> Iterator[Step]:
-        """HubSpot's rules on the values of mapped properties; what breaks one goes to the dead letters."""
+        """Report HubSpot's rules on the values of mapped properties: an order that breaks one becomes a dead letter."""
         rules = filled(context.table)
         try:
             steps = [step for kind, names in rules.items() for step in self._rules_of(kind, names)]
@@ -159,7 +159,7 @@ class Checks:
             yield Step(what, Result.WARNING if high else Result.OK, f"{used} of {limit} used today", fix)
 
 
-def _compared(what: str, row: Mapping[str, Any] | None) -> Step:
+def _mapped_property(what: str, row: Mapping[str, Any] | None) -> Step:
     if row is None:
         fix = "create it in HubSpot, correct its name in mapping.toml, or remove it there"
         return Step(what, Result.WARNING, "HubSpot has none of this name: it is left out", fix)

@@ -1,4 +1,4 @@
-"""What doctor says of signed deliveries that held no order or customer: what each cause means, and what helps."""
+"""The check on signed deliveries without an order or customer: what each cause means, and what to do."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ ADVICE = (  # the ingest function's cause, and what helps; the first that fits
 
 
 def lost_events(context: HealthContext, lost: int) -> Step:
-    """The step on so many deliveries of the last day."""
+    """Return the step on the lost events of the last day; `lost` is their number."""
     causes = _causes(context)
     detail = f"{counted(lost, 'delivery')} of the last day with an error message instead of an order or customer"
     if causes:
@@ -49,7 +49,7 @@ def _fixes(causes: Iterable[str]) -> Iterable[str]:
 
 
 def _causes(context: HealthContext) -> Counter[str]:
-    """How often the log has each cause; none where it cannot be read."""
+    """Count the causes in the ingest function's log of the last day; empty if it cannot be read."""
     since_ms = round((context.now - DAY) * 1000)
     try:
         lines = traces.of_function(context.stack, "IngestFunction", LOST_EVENT, since_ms)

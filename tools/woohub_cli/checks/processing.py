@@ -1,4 +1,4 @@
-"""What doctor checks of the processing: queues, breaker and consumer, governor, reconcile."""
+"""Checks of `woohub doctor` on processing: queues, breaker and consumer, governor, reconcile."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from woohub.errors import InvalidParameter
 from woohub.reconcile.watermark import Watermark, WatermarkParameter
 from woohub_cli.check_result import Result, Step
 from woohub_cli.checks.health_context import HealthContext, ago
-from woohub_cli.cli_errors import RENEW_IT, broken_configuration_fix
+from woohub_cli.cli_errors import RENEW_FIX, broken_configuration_fix
 from woohub_cli.dlq import dead_letter_queue
 from woohub_cli.stack import stack_status
 from woohub_cli.stack.metrics import DAY, MINUTE
 from woohub_cli.stack.stacks import LOCAL
 
-SLOW_S, EXPIRES_SOON_S = 15 * MINUTE, 5 * DAY  # seconds the oldest message waits; the queue keeps them 10 days
-RECONCILE_LATE_S, RECONCILE_DEAD_S = 35 * MINUTE, 60 * MINUTE  # seconds; it runs every 15 minutes
-SCAN_LATE_S = 2 * DAY  # seconds; it runs every night
+SLOW_S, EXPIRES_SOON_S = 15 * MINUTE, 5 * DAY  # waiting times of the oldest message; the queue keeps it 10 days
+RECONCILE_LATE_S, RECONCILE_DEAD_S = 35 * MINUTE, 60 * MINUTE  # reconcile runs every 15 minutes
+SCAN_LATE_S = 2 * DAY  # accounts are scanned every night
 GOVERNOR_DEAD_S = 15 * MINUTE
 DEPLOY = "deploy the stack again (`make deploy` in a checkout of woohub)"
 BREAKER_FIXES = {
-    "auth": f"give the key the scope it lacks, or {RENEW_IT}; the consumer resumes within two minutes",
+    "auth": f"give the key the scope it lacks, or {RENEW_FIX}; the consumer resumes within two minutes",
     "daily": "HubSpot's daily limit is used up: the consumer resumes after its reset; see in HubSpot which app uses it",
     "migration": "HubSpot is moving the account: wait, the consumer resumes by itself",
     "rate": "another app uses up HubSpot's limit: find it, or lower the parameter HubSpotRequestsPer10Seconds",
@@ -48,10 +48,8 @@ def _dead_letters(context: HealthContext) -> Iterator[Step]:
     depth = stack_status.depth(context.stack, "DeadLetterQueueUrl")
     if depth.total:
         fix = "`woohub dlq list` says why; repair the cause, then `woohub dlq redrive --all`"
-        waiting = (
-            dead_letter_queue.queue_summary(sqs, url, depth.total)
-            or f"{counted(depth.total, 'message')} of orders or customers"
-        )
+        summary = dead_letter_queue.queue_summary(sqs, url, depth.total)
+        waiting = summary or f"{counted(depth.total, 'message')} of orders or customers"
         yield Step("dead letters", Result.FAILED, f"{waiting} are not in HubSpot", fix)
     else:
         yield Step("dead letters", Result.OK, "none")
@@ -78,7 +76,7 @@ def _breaker(context: HealthContext) -> Iterator[Step]:
 
 
 def _switched_on(context: HealthContext, what: str, output: str) -> Iterator[Step]:
-    """Whether the function may run at all."""
+    """Check that the function's reserved concurrency is not 0."""
     name = context.stack.output(output)
     reserved = context.stack.aws.functions.get_function_concurrency(FunctionName=name)
     if reserved.get("ReservedConcurrentExecutions") == 0:
@@ -91,8 +89,8 @@ def _switched_on(context: HealthContext, what: str, output: str) -> Iterator[Ste
 def _governor(context: HealthContext) -> Iterator[Step]:
     what = "governor"
     step = _schedule(context, what, "GovernorFunction")
-    counted = context.stack.name != LOCAL and context.metrics  # the local stack may be a minute old
-    quiet = counted and not counted.total("GovernorAlive", GOVERNOR_DEAD_S)
+    metrics = context.stack.name != LOCAL and context.metrics  # the local stack may be a minute old
+    quiet = metrics and not metrics.total("GovernorAlive", GOVERNOR_DEAD_S)
     if step.outcome is Result.OK and quiet:
         detail = f"has not run for {ago(GOVERNOR_DEAD_S)}: once the breaker opens, it stays open"
         step = Step(what, Result.FAILED, detail, "see its log; the schedule calls it every minute")
@@ -100,7 +98,7 @@ def _governor(context: HealthContext) -> Iterator[Step]:
 
 
 def _schedule(context: HealthContext, what: str, output: str) -> Step:
-    """Whether a rule calls the function, and is enabled."""
+    """Check that an enabled rule calls the function, and that the function may run."""
     aws, name = context.stack.aws, context.stack.output(output)
     arn = aws.functions.get_function_configuration(FunctionName=name)["FunctionArn"]
     rules = aws.schedules.list_rule_names_by_target(TargetArn=arn)["RuleNames"]
@@ -114,18 +112,16 @@ def _schedule(context: HealthContext, what: str, output: str) -> Step:
 
 
 def _reconcile(context: HealthContext) -> Iterator[Step]:
-    """Whether reconcile is called, and gets through."""
+    """Check that reconcile is called, that its runs complete, and that it scans all accounts at night."""
     yield _schedule(context, "reconcile", "ReconcileFunction")
     if context.stored is None:
-        return  # it does nothing, as the check of the store's key reports
+        return  # reconcile does nothing then, as the check of the store's key reports
     what = "last reconcile run"
     try:
         mark = WatermarkParameter(context.stack.aws.ssm, context.stack.output("WatermarkParameter")).read()
     except InvalidParameter as error:
-        name = context.stack.output("WatermarkParameter")
-        fix = (
-            f"restore its last good value in the SSM parameter {name} (see its history), or set {{}} to start from now"
-        )
+        where = f"in the SSM parameter {context.stack.output('WatermarkParameter')}"
+        fix = f"restore its last good value {where} (see its history), or set {{}} to start from now"
         yield Step(what, Result.FAILED, str(error), fix)
         return
     yield _last_reconcile(context, mark)

@@ -1,4 +1,4 @@
-"""Which of the scopes that the functions need a HubSpot token lacks."""
+"""Check which of the scopes that the functions need are missing in a HubSpot token."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from woohub_cli.cli_errors import next_after
 WHAT = "HubSpot scopes"
 NEEDED = tuple((kind, verb) for kind in ("contacts", "deals") for verb in ("read", "write"))  # by the default mapping
 NO_SUCH_OBJECT = 404
-CALLS = {"read": "batch/read", "write": "batch/update"}  # with no record at all: nothing is read or written
+CALLS = {"read": "batch/read", "write": "batch/update"}  # called without records
 FIX = "give the key these scopes in HubSpot (Settings > Integrations > Service keys); it stays the same key"
 
 
 def at_run_time(kinds: Iterable[str]) -> str:
-    """The scopes that the functions need to write these objects."""
+    """Return the scopes that the functions need to write these objects, as text."""
     return ", ".join(f"crm.objects.{kind}.read and .write" for kind in kinds)
 
 
 def for_setup(kinds: Iterable[str]) -> str:
-    """The scopes that `woohub setup` needs for them beside these."""
+    """Return the scopes that `woohub setup` needs for these objects in addition, as text."""
     return ", ".join(f"crm.schemas.{kind}.write" for kind in kinds)
 
 
 def step(hubspot: HubSpot, kinds: Sequence[str]) -> Step:
-    """Whether it has all that is needed to write these objects."""
+    """Check that the token has all scopes to read and write these objects."""
     try:
         lacking = [f"crm.objects.{kind}.{verb}" for kind in kinds for verb in CALLS if refusal(hubspot, kind, verb)]
     except TransientError as error:
@@ -39,9 +39,9 @@ def step(hubspot: HubSpot, kinds: Sequence[str]) -> Step:
 
 
 def refusal(hubspot: HubSpot, kind: str, verb: str) -> str:
-    """Why the key may not do this: a missing scope, or no such object in this portal; "" where it may.
+    """Return why the key may not read or write an object (missing scope, or no such object); "" if it may.
 
-    A call without records is rejected for being empty at the latest: scopes are looked at first.
+    The call has no records, so nothing is read or written: HubSpot checks the scopes first, then rejects it as empty.
     """
     body: dict[str, Any] = {"inputs": []}
     if verb == "read":

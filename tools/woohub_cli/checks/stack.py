@@ -1,4 +1,4 @@
-"""What doctor checks in AWS: the stack and its configuration, deliveries, processing, further stores."""
+"""Checks of `woohub doctor` in AWS: the stack and its configuration, deliveries, processing, further stores."""
 
 from __future__ import annotations
 
@@ -20,7 +20,13 @@ from woohub_cli.stack import metrics, stack_configuration
 from woohub_cli.stack.metrics import DAY
 from woohub_cli.stack.stacks import Stack
 
-OF_A_STORE = (LOST_EVENT, SIGNATURE_INVALID, FOREIGN_SOURCE, WEBHOOK_DISABLED, STORE_RECORD_UNREADABLE)  # with alarms
+STORE_METRICS = (
+    LOST_EVENT,
+    SIGNATURE_INVALID,
+    FOREIGN_SOURCE,
+    WEBHOOK_DISABLED,
+    STORE_RECORD_UNREADABLE,
+)  # with alarms
 
 
 def _deployed(context: HealthContext) -> Iterator[Step]:
@@ -34,7 +40,7 @@ def _deployed(context: HealthContext) -> Iterator[Step]:
 
 
 def _configuration(context: HealthContext) -> Iterator[Step]:
-    """Whether the functions can read what people decided."""
+    """Check that the functions can read the configuration in the stack's bucket."""
     if mistake := context.configuration_mistake:
         yield Step("configuration", Result.FAILED, mistake, broken_configuration_fix(mistake))
     elif context.stack.outputs.get(stack_configuration.OUTPUT):
@@ -42,7 +48,7 @@ def _configuration(context: HealthContext) -> Iterator[Step]:
 
 
 def _erasures(context: HealthContext) -> Iterator[Step]:
-    """Nothing where nobody was ever erased."""
+    """Check that the list of erased people can be read. No step if nobody was ever erased."""
     try:
         people = erasure_list.people(context.stack)
     except (InvalidParameter, KeyOfErasuresUnknown, ListOfErasuresMissing) as error:
@@ -54,16 +60,19 @@ def _erasures(context: HealthContext) -> Iterator[Step]:
 
 
 def _further_stores(context: HealthContext) -> Iterator[Step]:
-    """Which further store is not reconciled, or what an alarm of the stack is about; its own doctor says more."""
+    """Report further stores that reconcile does not reach, or that alarms may concern.
+
+    `woohub doctor --store NAME` checks such a store in full.
+    """
     if context.stack.store:
         return
     for name in further_stores.names(context.stack):
         stack = context.stack.of_store(name)
         reconciled, detail = _reconciled(context, stack)
-        counted = _counted(context, stack)
-        outcome = Result.WARNING if reconciled is Result.OK and counted else reconciled
+        counts = _store_counts(context, stack)
+        outcome = Result.WARNING if reconciled is Result.OK and counts else reconciled
         fix = "" if outcome is Result.OK else f"`woohub doctor --store {name}`"
-        yield Step(f"store {name}", outcome, "; ".join((detail, *counted)), fix)
+        yield Step(f"store {name}", outcome, "; ".join((detail, *counts)), fix)
 
 
 def _reconciled(context: HealthContext, stack: Stack) -> tuple[Result, str]:
@@ -75,12 +84,12 @@ def _reconciled(context: HealthContext, stack: Stack) -> tuple[Result, str]:
     return Result.OK if age <= RECONCILE_LATE_S else late, f"reconciled {ago(age)} ago"
 
 
-def _counted(context: HealthContext, stack: Stack) -> list[str]:
-    """What alarms that are about a store count of this one: the alarms themselves watch the sum of all stores."""
+def _store_counts(context: HealthContext, stack: Stack) -> list[str]:
+    """Return the counts of one store for the metrics whose alarms watch the sum of all stores."""
     if context.metrics is None:
         return []
     counts = metrics.of(stack, context.now)
-    totals = {metric: counts.total(metric, DAY) for metric in OF_A_STORE}
+    totals = {metric: counts.total(metric, DAY) for metric in STORE_METRICS}
     return [f"{metric}: {total} in the last day" for metric, total in totals.items() if total]
 
 

@@ -1,4 +1,4 @@
-"""What doctor checks in the store: address, key, clock, webhooks, and whether its deliveries arrive."""
+"""Checks of `woohub doctor` in the store: address, key, clock, webhooks, and whether its deliveries arrive."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from woohub_cli.set_up.store_setup import STORE_TIMEOUT_S
 from woohub_cli.stack.metrics import DAY
 from woohub_cli.stack.secret_store import StackSecrets
 
-FIRST_ANSWER_TIMEOUT_S = 20.0  # seconds a store has to answer at all, tries included
-DELIVERY_LOOKBACK_S = 14 * DAY  # seconds that are looked back for the last delivery
-MAX_DELIVERY_DELAY_S = 3600.0  # seconds a store may need to deliver: WooCommerce's queue needs visitors
-CURRENCY_LOOKBACK_S = 7 * DAY  # seconds of orders whose currencies are looked at
+FIRST_ANSWER_TIMEOUT_S = 20.0  # for the first call, with its retries
+DELIVERY_LOOKBACK_S = 14 * DAY  # an older last delivery is not looked for
+MAX_DELIVERY_DELAY_S = 3600.0  # a store may deliver that late: WooCommerce's queue needs visitors
+CURRENCY_LOOKBACK_S = 7 * DAY  # currencies are taken from orders created since then
 SILENT_FIX = (
     "look at WooCommerce > Status > Scheduled Actions (group woocommerce-webhooks) and > Logs; does WP-Cron run? Until "
     "then reconcile reads every order within 15 minutes"
@@ -35,7 +35,7 @@ SILENT_FIX = (
 
 
 def examine(context: HealthContext) -> Iterator[Step]:
-    """All checks of the store; none without a key of it."""
+    """Yield all checks of the store; without a key of it, one step that says so."""
     if context.store is None:
         yield _unknown(context)
         return
@@ -43,10 +43,10 @@ def examine(context: HealthContext) -> Iterator[Step]:
     step, about = store_access.reachable(context.store)
     context.store.timer.start(STORE_TIMEOUT_S)
     yield step
-    yield _agreement(context)
+    yield _same_key(context)
     if about is None:
         return
-    yield from _home(context, about.home)
+    yield from _home_address(context, about.home)
     yield store_access.clock(about, context.now)
     key = store_access.readable(context.store)
     yield key
@@ -68,8 +68,8 @@ def _unknown(context: HealthContext) -> Step:
     return Step("store", Result.FAILED, f"{' and '.join(missing)} not set", store_access.KEY_FIX)
 
 
-def _agreement(context: HealthContext) -> Step:
-    """Whether the functions reach the same store with the same key."""
+def _same_key(context: HealthContext) -> Step:
+    """Check that the functions call the same store with the same key."""
     what = "store's key in the stack"
     fix = "run `woohub setup`: it stores the key of .env"
     if context.stored is None:
@@ -82,8 +82,8 @@ def _agreement(context: HealthContext) -> Step:
     return Step(what, Result.OK)
 
 
-def _home(context: HealthContext, home: str) -> Iterator[Step]:
-    """Whether deliveries that name the store's own address as their source are accepted."""
+def _home_address(context: HealthContext, home: str) -> Iterator[Step]:
+    """Check that deliveries that name the store's own address as their source are accepted."""
     recorded = StackSecrets(context.stack).sources()
     if is_another(home, recorded):
         detail = f"the store is {home}, but only deliveries of {', '.join(recorded)} are accepted; its own are ignored"
@@ -102,7 +102,7 @@ def _webhooks(store: Store, context: HealthContext) -> Iterator[Step]:
 
 
 def last_delivery(store: Store | None, context: HealthContext) -> Iterator[Step]:
-    """The last delivery; with a store, whether there should have been later ones."""
+    """Report the last delivery and, if there is a store, orders that changed since without a delivery."""
     what = "last delivery"
     if context.metrics is None:
         yield Step(what, Result.WARNING, "not known: this AWS counts nothing", "place an order, then `woohub status`")
@@ -110,7 +110,7 @@ def last_delivery(store: Store | None, context: HealthContext) -> Iterator[Step]
     accepted = partial(context.metrics.last, "DeliveryAccepted")
     last = accepted(DAY) or accepted(DELIVERY_LOOKBACK_S)
     start = context.now - DELIVERY_LOOKBACK_S
-    made = _made_at(store, context) if store and not last else 0.0
+    made = _webhooks_created_at(store, context) if store and not last else 0.0
     never = "none since the webhooks were created" if made > start else f"none for {ago(DELIVERY_LOOKBACK_S)}"
     seen = f"{ago(context.now - last)} ago" if last else never
     if store is None:
@@ -125,8 +125,11 @@ def last_delivery(store: Store | None, context: HealthContext) -> Iterator[Step]
         yield Step(what, Result.WARNING, detail, SILENT_FIX)
 
 
-def _made_at(store: Store, context: HealthContext) -> float:
-    """When the first webhook that delivers here was made: what changed before was never delivered; 0 if not known."""
+def _webhooks_created_at(store: Store, context: HealthContext) -> float:
+    """Return when the first webhook for this stack was created (epoch seconds); 0 if not known.
+
+    What changed before was never delivered.
+    """
     url = context.stack.output("WebhookUrl")
     dates = [webhook.date_created_gmt for webhook in store.webhooks() if webhook.delivery_url == url]
     known = [datetime.fromisoformat(date).replace(tzinfo=UTC).timestamp() for date in dates if date]
@@ -134,7 +137,7 @@ def _made_at(store: Store, context: HealthContext) -> float:
 
 
 def currencies(context: HealthContext) -> set[str]:
-    """The store's currency, and those of its latest orders; empty where it does not say."""
+    """Return the store's currency and those of its latest orders; empty if the store cannot be read."""
     if context.store is None:
         return set()
     try:

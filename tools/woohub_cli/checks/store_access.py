@@ -1,4 +1,4 @@
-"""Whether the store answers, accepts our key, and has a correct clock and a usable WooCommerce: one step each."""
+"""Check that the store answers, accepts the key, and has a correct clock and a usable WooCommerce."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from woohub_cli.check_result import Result, Step
 from woohub_cli.cli_errors import STORE_FAILS
 
 NAMESPACE = "wc/v3"
-FIRST_THAT_TELLS_CHANGES = (5, 8)  # WooCommerce: modified_after
+FIRST_WITH_MODIFIED_AFTER = (5, 8)  # older versions of WooCommerce cannot list changed orders
 CLOCK_SOON, CLOCK_FAR = 60.0, 900.0  # seconds; WordPress refuses signed requests that are 15 minutes off
-UNKNOWN_WEBHOOK = 0
+UNKNOWN_WEBHOOK = 0  # no webhook has this id
 
 ADDRESS_FIX = "correct WOO_COMMERCE_URL: the shop's address without /wp-json; is the shop up, and open to this machine?"
 SLOW_FIX = "the store is too slow to answer: see its load, its plugins (Query Monitor) and its PHP workers; try again"
@@ -40,7 +40,7 @@ CLOCK_FIX = "set the clock of the store's server by NTP: its dates decide which 
 
 
 def is_loopback(url: str) -> bool:
-    """Whether what is sent to this address never leaves the machine, so that plain http is safe."""
+    """Whether requests to this address never leave the machine, so that plain http is safe."""
     host = urlsplit(url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -49,7 +49,10 @@ def is_loopback(url: str) -> bool:
 
 
 def _failed(what: str, error: Exception, fix: str = KEY_FIX) -> Step:
-    """How one of STORE_FAILS ended a check; `fix` is for what the store refuses without saying what helps."""
+    """Return the step for a check that ended with one of STORE_FAILS.
+
+    `fix` is used if the store refused the call without a more specific remedy.
+    """
     if isinstance(error, StoreRefused):
         return Step(what, Result.FAILED, error.cause, error.fix or fix)
     if isinstance(error, StoreUnavailable):
@@ -58,7 +61,7 @@ def _failed(what: str, error: Exception, fix: str = KEY_FIX) -> Step:
 
 
 def reachable(store: Store) -> tuple[Step, About | None]:
-    """Whether a WordPress with WooCommerce answers at the address, and what it says about itself."""
+    """Check that WordPress with WooCommerce answers at the address; also return what it says about itself."""
     what, url = "store", store.credentials.url
     try:
         about = store.about()
@@ -74,7 +77,7 @@ def reachable(store: Store) -> tuple[Step, About | None]:
 
 
 def hosting(store: Store, about: About) -> Iterator[Step]:
-    """What its host does otherwise than others, though it can be worked with."""
+    """Yield a step for each peculiarity of the store's host that woohub works around."""
     if about.closed:
         detail = f"closed to callers without a key ({about.closed}): name and time zone of the store are not known"
         yield Step("store's REST index", Result.WARNING, detail, "nothing, as long as the key works")
@@ -92,9 +95,12 @@ def hosting(store: Store, about: About) -> Iterator[Step]:
 
 
 def addresses(store: Store) -> list[str]:
-    """The address the store gives as its deliveries' source, as far as it says, and those it is reached at."""
+    """Return the addresses that the store may name as the source of its deliveries.
+
+    The first is its home address, if the store says it; the others are those at which it is reached.
+    """
     readings = (lambda: store.about().home, lambda: _environment(store).get("home_url"))
-    for read in readings:  # the second, which needs the key: some close the REST API's index
+    for read in readings:  # the second needs the key, but also works if the REST API's index is closed
         with suppress(*STORE_FAILS):
             if home := str(read() or ""):
                 return [home, store.credentials.url]
@@ -117,7 +123,7 @@ def readable(store: Store) -> Step:
 
 
 def writable(store: Store) -> Step:
-    """Whether the key may write; tried on a webhook that cannot be there, since WooCommerce looks at the key first."""
+    """Check that the key may write: it updates a webhook that cannot exist. WooCommerce checks the key first."""
     what = "store's key, writing"
     try:
         store.update_webhook(UNKNOWN_WEBHOOK)
@@ -131,7 +137,7 @@ def writable(store: Store) -> Step:
 
 
 def clock(about: About, now: float) -> Step:
-    """How far the store's clock is off; `now` in epoch seconds."""
+    """Check how far the store's clock is off; `now` in epoch seconds."""
     what = "store's clock"
     if not about.clock:
         return Step(what, Result.WARNING, "the store sends no time", "let its web server send a Date header")
@@ -143,14 +149,14 @@ def clock(about: About, now: float) -> Step:
 
 
 def zone(about: About) -> str:
-    """The store's time zone by name or, where only an offset is set, by that."""
+    """Return the store's time zone: its name or, if only an offset is set, the offset."""
     if about.utc_offset_hours is None:
         return "unknown"
     return about.time_zone or f"UTC{about.utc_offset_hours:+g}"
 
 
 def version(store: Store) -> tuple[Step, str]:
-    """Whether WooCommerce is new enough, and the store's currency ("" if it does not say)."""
+    """Check that WooCommerce is new enough; also return the store's currency ("" if it does not say)."""
     what = "WooCommerce"
     try:
         status = store.system_status("environment", "settings")
@@ -159,7 +165,7 @@ def version(store: Store) -> tuple[Step, str]:
     currency = str((status.get("settings") or {}).get("currency") or "")
     number = str((status.get("environment") or {}).get("version") or "")
     parts = re.match(r"(\d+)\.(\d+)", number)
-    if parts and (int(parts[1]), int(parts[2])) < FIRST_THAT_TELLS_CHANGES:
+    if parts and (int(parts[1]), int(parts[2])) < FIRST_WITH_MODIFIED_AFTER:
         old = f"{number} cannot list changed orders: lost deliveries are recovered for 7 days only"
         return Step(what, Result.WARNING, old, "update WooCommerce to 5.8 or later"), currency
     return Step(what, Result.OK, number or "of unknown version"), currency

@@ -18,7 +18,7 @@ KEY_FIX = (
 
 
 def token_step(token: str, connect: Connect, kinds: Sequence[str]) -> Step:
-    """Whether HubSpot accepts the token with which the functions write these objects."""
+    """Check that HubSpot accepts the token. `kinds` are the objects that it must be able to write."""
     what, needed = TOKEN, scopes.at_run_time(kinds)
     fix = KEY_FIX.format(scopes=needed)
     if not token:

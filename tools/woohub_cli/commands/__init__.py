@@ -1,1 +1,1 @@
-"""What each command of `woohub` does."""
+"""The commands of `woohub`: one module each."""

@@ -1,4 +1,4 @@
-"""`woohub backfill`: a shop's history into HubSpot."""
+"""`woohub backfill`: queue a shop's history for HubSpot."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from woohub_cli.stack import connections, stack_status, stacks
 from woohub_cli.stack.stacks import Stack
 
 RESUME = "run the same command again to resume, or use --restart"
-PER_SECOND = 100  # orders that HubSpot's usual limit lets through, roughly
+PER_SECOND = 100  # orders that HubSpot's usual limit allows, roughly
 
 
 @dataclass(frozen=True)
 class BackfillRun:
-    """How a run of it ended. `stopped` says why before the end; "" also when the limit was reached, as asked."""
+    """The result of one run. `stopped` says why it ended early; "" if it did not, or reached --limit."""
 
     progress: BackfillProgress
     before: int  # orders and accounts that earlier runs had queued
@@ -44,7 +44,7 @@ class BackfillRun:
 
     @property
     def now(self) -> int:
-        """What this run has queued."""
+        """The number of orders and accounts that this run has queued."""
         return self.progress.queued - self.before
 
     def facts(self, waiting: int) -> dict[str, Any]:
@@ -69,19 +69,19 @@ def command(
         typer.Option("--status", metavar="STATUS", help="Only orders of this status; any: all but drafts."),
     ] = "any",
     customers: Annotated[bool, typer.Option("--customers", help="Accounts too, after the orders.")] = False,
-    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="So many in this run, then stop.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Stop after queueing N in this run.")] = None,
     restart: Annotated[bool, typer.Option("--restart", help="Discard an unfinished backfill and start over.")] = False,
     state: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Where an interrupted one resumes. Default: .local/backfill-STACK.json."),
+        typer.Option(metavar="FILE", help="The file with the progress. Default: .local/backfill-STACK.json."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how much there is.")] = False,
 ) -> None:
     """Bring a shop's history into HubSpot: orders by the date they were made, as they are now.
 
-    It is never faster than HubSpot's limit, and deliveries of the store go first. Interrupted, it resumes where
+    It is never faster than HubSpot's limit, and the store's deliveries go first. An interrupted backfill resumes where
     it stopped; queueing an order twice changes nothing. Ends with 0 when all is on the queue, or as much as --limit
-    allowed, with 1 when it had to stop early or left out what the store could not show.
+    allows, and with 1 when it had to stop early or the store could not return a record.
 
     Examples:
 
@@ -114,7 +114,7 @@ def _begin(store: Store, wanted: BackfillRequest) -> BackfillProgress:
 
 
 def unfinished(progress: BackfillProgress | None, wanted: BackfillRequest, file: StateFile) -> BackfillProgress | None:
-    """The backfill to resume; WrongUsage if its options were others."""
+    """Return the backfill to resume, or None. Raises WrongUsage if its options were others."""
     if progress is None or progress.wanted == wanted:
         return progress
     options = {"--from": progress.wanted.since, "--to": progress.wanted.until, "--status": progress.wanted.status}
@@ -134,7 +134,7 @@ def run(
     totals: tuple[int, int],
     limit: int | None = None,
 ) -> BackfillRun:
-    """Do it, with a bar; an error on the way, an interruption too, is how it ended."""
+    """Run the backfill with a progress bar. An error or interruption ends it; the result says so."""
     started, furthest, stopped, complete = time.monotonic(), progress, "", False
     with bar("reading orders") as shown, sigterm_interrupts():
 
@@ -144,7 +144,7 @@ def run(
             _show(shown, so_far, totals)
 
         _show(shown, progress, totals)
-        pace = Pace(lambda: stack_status.depth(stack).total, Timer(), partial(_waits, shown))
+        pace = Pace(lambda: stack_status.depth(stack).total, Timer(), partial(_show_waiting, shown))
         backfill = Backfill(store, connections.queue(stack), pace, file, time.time, saved)
         try:
             furthest, complete = backfill.run(progress, limit)
@@ -157,7 +157,7 @@ def run(
     return BackfillRun(furthest, progress.queued, time.monotonic() - started, complete, stopped)
 
 
-def _waits(shown: Bar, depth: int) -> None:
+def _show_waiting(shown: Bar, depth: int) -> None:
     shown.say(f"{depth} on the queue, waiting")
 
 
@@ -171,7 +171,7 @@ def _show(shown: Bar, progress: BackfillProgress, totals: tuple[int, int]) -> No
 
 
 def _why(stack: Stack) -> str:
-    """What keeps the queue from getting shorter."""
+    """Return what keeps the queue from getting shorter."""
     now = stack_status.read(stack)
     if now.breaker.is_open:
         return f"the circuit breaker is open: {now.breaker.reason}"
@@ -215,10 +215,10 @@ def report_lines(result: BackfillRun, waiting: int) -> Iterator[str]:
     elif not result.complete:
         yield f"The limit is reached; {RESUME}."
     else:
-        yield f"All is queued. When the queue is empty, compare: woohub verify{_same(progress)}"
+        yield f"All is queued. When the queue is empty, compare: woohub verify{_period_options(progress)}"
 
 
-def _same(progress: BackfillProgress) -> str:
+def _period_options(progress: BackfillProgress) -> str:
     since, until = progress.period.since, progress.period.until
     return f" --from {since}" + (f" --to {until}" if until else "")
 

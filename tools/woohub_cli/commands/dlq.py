@@ -1,4 +1,4 @@
-"""`woohub dlq`: what HubSpot rejected, why, and what to do about it."""
+"""`woohub dlq`: list, show, redrive and drop the deliveries that HubSpot rejected."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def _only(about: str, metavar: str) -> Any:
 
 @dataclass(frozen=True)
 class FilterOptions:
-    """Which messages are meant."""
+    """Options that select messages."""
 
     reason: Annotated[str, _only("whose reason or category has this text", "TEXT")] = ""
     order: Annotated[str | None, _only("about this order: its number, or its id in the store", "ORDER")] = None
@@ -52,7 +52,7 @@ class FilterOptions:
     ] = None
 
     def filter(self, ids: Sequence[str] = ()) -> LetterFilter:
-        """What of it is set, with these ids; WrongUsage for what cannot be meant."""
+        """Return the filter for these options and ids. Raises WrongUsage for an option that is not valid."""
         if short := dead_letters.too_short_ids(ids):
             least = dead_letters.MIN_ID_CHARACTERS
             raise WrongUsage(f"{short[0]} is too short: at least {least} characters of a message's id")
@@ -71,7 +71,7 @@ class FilterOptions:
 
 @dataclass(frozen=True)
 class ShowOptions(FilterOptions):
-    """The same, or messages by name."""
+    """Options that select messages, also by id."""
 
     ids: Annotated[
         list[str] | None,
@@ -81,13 +81,13 @@ class ShowOptions(FilterOptions):
 
 @dataclass(frozen=True)
 class MoveOptions(ShowOptions):
-    """The same, or all messages; and whether they are really moved."""
+    """Options that select messages, also all of them, and --dry-run."""
 
     everything: Annotated[bool, typer.Option("--all", help="All of them.")] = False
     dry_run: DryRunOption = False
 
     def filter_for(self, act: str) -> LetterFilter:
-        """WrongUsage unless it is either --all or messages that are named or filtered."""
+        """Return the filter. Raises WrongUsage unless either --all or a filter is given. `act`: the command's verb."""
         letter_filter = self.filter(self.ids or ())
         if letter_filter.everything != self.everything:
             both = "either name messages, or --all, not both" if self.everything else "name ids or a filter, or --all"
@@ -222,12 +222,11 @@ def _act(name: str, act: Act, stack: Stack, letter_filter: LetterFilter, *, dry_
         output.say(_no_match(total))
     elif dry_run:
         output.table(("Message", "Entity"), [(letter.message_id, letter.about) for letter in chosen])
-        output.say(f"{len(chosen)} of {counted(total, 'message')} would be {DONE[name]}{_of(chosen)}.")
+        output.say(f"{len(chosen)} of {counted(total, 'message')} would be {DONE[name]}{_message_counts(chosen)}.")
     else:
         of = counted(len(chosen), "message")
-        output.say(
-            f"{done} of {of} {DONE[name]}{_of(chosen)}; {counted(left, 'message')} left in the dead-letter queue."
-        )
+        rest = f"{counted(left, 'message')} left in the dead-letter queue"
+        output.say(f"{done} of {of} {DONE[name]}{_message_counts(chosen)}; {rest}.")
         if moved.refusals:
             output.say(f"SQS refused the others ({', '.join(sorted(moved.refusals))}): run the command again.")
         if name == "redrive" and _several_of_one(chosen):
@@ -236,8 +235,8 @@ def _act(name: str, act: Act, stack: Stack, letter_filter: LetterFilter, *, dry_
         raise typer.Exit(PROBLEMS)
 
 
-def _of(chosen: Sequence[DeadLetter]) -> str:
-    """ "(2 messages of 1 order)" where messages and orders are not the same number."""
+def _message_counts(chosen: Sequence[DeadLetter]) -> str:
+    """Return " (2 messages of 1 order)" if messages and orders differ in number, else ""."""
     return f" ({dead_letters.summary(chosen)})" if _several_of_one(chosen) else ""
 
 
@@ -247,7 +246,10 @@ def _several_of_one(chosen: Sequence[DeadLetter]) -> bool:
 
 @contextmanager
 def _reading(stack: Stack, hidden_s: int = dead_letter_queue.HIDDEN_WHILE_READ_S) -> Iterator[dict[str, DeadLetter]]:
-    """Every message, each visible again afterwards; says so when others are looking at some just now."""
+    """Read every message, and make it visible again afterwards.
+
+    Prints a note if another reader hides some messages at the moment.
+    """
     sqs, url = stack.aws.sqs, stack.output("DeadLetterQueueUrl")
     before = stack_status.depth(stack, "DeadLetterQueueUrl")
     if before.in_flight:

@@ -1,4 +1,4 @@
-"""`woohub doctor`: check everything, and say what to do about each problem."""
+"""`woohub doctor`: run all checks, and say what to do about each problem."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ AREAS: Mapping[str, Sequence[tuple[str, Check]]] = {
 
 
 def health_context_of(stack: Stack, env: Mapping[str, str], now: float) -> HealthContext:
-    """Everything there is to look at."""
+    """Return what the checks work with."""
     stored, given = StackSecrets(stack).store(), environment.store_credentials(env)
     access = stored or given
     table, others, mistake = _mappings(stack)
@@ -55,7 +55,10 @@ def health_context_of(stack: Stack, env: Mapping[str, str], now: float) -> Healt
 
 
 def _mappings(stack: Stack) -> tuple[FieldMapping, Iterable[FieldMapping], str]:
-    """The store's mapping, those of all stores, and ""; or woohub's own and why the stack's cannot be read."""
+    """Return the store's mapping, those of all stores, and "".
+
+    If the configuration cannot be read: woohub's own mapping, no others, and the reason.
+    """
     try:
         configuration = stack_configuration.current(stack)
         return stack_configuration.mapping_in(configuration, stack), configuration.mappings.values(), ""
@@ -64,7 +67,7 @@ def _mappings(stack: Stack) -> tuple[FieldMapping, Iterable[FieldMapping], str]:
 
 
 def diagnose(context: HealthContext) -> Iterator[tuple[str, Step]]:
-    """What every check found, area by area."""
+    """Run all checks, area by area."""
     for area, checks in AREAS.items():
         for step in run_checks(checks, context):
             yield area, step

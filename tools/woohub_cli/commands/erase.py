@@ -1,4 +1,4 @@
-"""`woohub erase`: forget a person in HubSpot, and keep it so."""
+"""`woohub erase`: erase a person from HubSpot, and keep the person erased."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from woohub_cli.stack import connections, stack_configuration, stack_status
 from woohub_cli.stack.secret_store import StackSecrets
 from woohub_cli.stack.stacks import Stack
 
-CONSUMER_TIMEOUT_S = 60.0  # template.yaml: a batch that began before the list was read ends within this time
+CONSUMER_TIMEOUT_S = 60.0  # as in template.yaml: a batch that began before the list was read ends within this time
 POLL_S = 2.0
 UNDONE = (
     "What HubSpot has deleted stays deleted: the contact comes back as a new one, without its history there.",
     "It comes with the next order or change of the person's, a minute from now at the earliest; `woohub backfill "
     "--customers` brings it, and the names of deals or orders, from what the store has.",
-    "Further addresses of the person are on the list by themselves: run this for each of them.",
+    "Further addresses of the person have entries of their own: run this for each of them.",
 )
 WITHOUT_KEY = "without a REST key of the store, only deals or orders associated with the contact are found"
 IN_THE_STORE = "woohub changes nothing in the store: see Tools > Erase Personal Data there, and its own backups"
@@ -87,12 +87,12 @@ def command(
 
 
 def _undo(address: str, options: StackOptions, *, yes: bool, dry_run: bool) -> None:
-    """Off the list: from then on the person's old orders are like any other's."""
+    """Remove the address from the list of erasures: the person's old orders are then written again."""
     target = options.target
     erased_at = utc(erasure_list.people(target).erased_at(address) or 0)
     if not erased_at:
         raise Trouble(
-            "nobody with this address is on the list of erasures (its other addresses have entries of theirs)"
+            "nobody with this address is on the list of erasures (each address of a person has an entry of its own)"
         )
     question = f"Take the address off the list? Then orders from before {erased_at} make the contact again."
     if not dry_run:
@@ -104,7 +104,7 @@ def _undo(address: str, options: StackOptions, *, yes: bool, dry_run: bool) -> N
 
 
 def _stores(target: Stack, env: dict[str, str], report: ErasureReport) -> list[StoreOrders]:
-    """Every store of the stack, with its mapping."""
+    """Return every store of the stack with its mapping. Notes in the report that a store has no key."""
     version = stack_configuration.current(target)
     stores = []
     for name, mapping in version.mappings.items():
@@ -133,7 +133,7 @@ def _ask_or_stop(person: Person, target: Stack, report: ErasureReport, address: 
 
 
 def _erase(target: Stack, erasure: Erasure, person: Person, *, wait: bool) -> None:
-    """The list first, so that nothing brings the person back meanwhile."""
+    """Add the person to the list first, so that nothing brings the person back meanwhile."""
     report = erasure.report
     file = erasure_list.file_of(target)
     file.make()
@@ -163,7 +163,7 @@ def wait_until_in_force(
     clock: Callable[[], float] = time.time,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Until no function can work with the list as it was at that moment (epoch seconds)."""
+    """Wait until no function can use the list as it was at that moment (epoch seconds)."""
     read_s, ended_s = since_s + MAX_AGE_S, since_s + MAX_AGE_S + CONSUMER_TIMEOUT_S
     with output.progress("waiting until the functions have read the list", round(read_s - clock())) as advance:
         while clock() < read_s:

@@ -1,4 +1,4 @@
-"""`woohub load`: place test orders, wait until HubSpot has them, and show how long it took."""
+"""`woohub load`: place test orders, wait until HubSpot has them, and report the times."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ from woohub_cli.stack.stacks import Stack
 from woohub_cli.targets import Target
 from woohub_cli.verify.hubspot_records import Crm
 
-REQUESTS_PER_10_S = 20  # of HubSpot's 100 requests per 10 s: watching must hardly slow down what is measured
-DRAIN_TIMEOUT_S = 180.0  # seconds
-MAX_SHOWN_MISMATCHES = 10  # findings; --json has them all
+REQUESTS_PER_10_S = 20  # of HubSpot's 100: the test's own calls must hardly slow down what it measures
+DRAIN_TIMEOUT_S = 180.0
+MAX_SHOWN_MISMATCHES = 10  # --json has all
 FINDINGS = ("missing", "missing_contacts", "duplicate", "differing", "unassociated")
 REAL_HUBSPOT = HubSpotSettings.hubspot_api_url
 
 
 @dataclass(frozen=True)
 class Tester:
-    """A stack under test, and the clock that the test goes by."""
+    """The stack under test, its clients, and the clock that measures."""
 
     stack: Stack
     hubspot: HubSpot
     crm: Crm
     http: Http
     secret: str
-    sources: Sequence[str] = ()  # addresses of the store, where they are recorded
+    sources: Sequence[str] = ()  # the store's recorded addresses
     clock: Callable[[], float] = time.time
     pause: Callable[[float], None] = time.sleep
 
@@ -79,7 +79,7 @@ class Tester:
             return 0
 
     def clean(self, run: Run) -> Cleaned:
-        """Archive what the run made, once nothing of it can come any more."""
+        """Archive the run's records once the queue is empty, so that none is created afterwards."""
         quiet = live_test.drained(self._waiting, DRAIN_TIMEOUT_S, clock=self.clock, pause=self.pause)
         if not quiet:
             again = f"woohub load --remove {run.name}"
@@ -95,7 +95,7 @@ class Tester:
 
 
 def tester(stack: Stack, env: dict[str, str]) -> Tester:
-    """For this stack; Trouble while nothing can arrive."""
+    """Return the tester for this stack. Raises Trouble if no order could arrive at the moment."""
     state = stack_status.read(stack)
     if state.breaker.is_open:
         raise Trouble(f"the circuit breaker is open, so no order would arrive: {state.breaker.reason}")
@@ -127,7 +127,7 @@ def command(
     Deliveries are signed and sent as a store does, two per order (created and updated). The orders have numbers from
     8,000,000,000,000,000 on and addresses at woohub-load.example.com, which no store has. The call times are those of
     all calls that the consumer made meanwhile, by its log: in all, and HubSpot's own part where its answers name it.
-    Ends with 1 when one is missing, there twice or not as it should be, or when a delivery was refused.
+    Ends with 1 when a record is missing, duplicate or wrong, or when a delivery was refused.
     With the real HubSpot it asks first; --yes answers.
 
     Examples:
@@ -180,14 +180,14 @@ def _announce(stack: Stack, run: Run, rate: float, remove: str, json: bool) -> N
 
 
 def _ask(hubspot: HubSpot, run: Run, remove: str, *, yes: bool, json: bool) -> None:
-    """Test records in the CRM people work with, or gone from it: that should be meant."""
+    """Ask before test records are created in, or removed from, the real HubSpot."""
     if hubspot.caller.base_url == REAL_HUBSPOT:
         what = f"Archive what run {run.name} made in" if remove else f"Place {counted(run.orders, 'test order')} in"
         confirm(f"{what} the real HubSpot?", yes=yes, json=json, otherwise="nothing was done")
 
 
 def _call_times(stack: Stack, report: LoadReport) -> tuple[list[CallTimes], str]:
-    """What the consumer's log has, and why it could not be read ("")."""
+    """Return the calls in the consumer's log, and why it could not be read ("" if it could)."""
     try:
         return call_times.read(stack, min(order.at for order in report.placed)), ""
     except EXPECTED as error:

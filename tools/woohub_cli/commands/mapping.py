@@ -1,4 +1,4 @@
-"""`woohub mapping`: what HubSpot gets, as data of the stack."""
+"""`woohub mapping`: show, check and change what HubSpot gets."""
 
 from __future__ import annotations
 
@@ -123,7 +123,10 @@ def _check_file(file: Path) -> int:
 
 
 def _check_pushed(options: StoreOptions) -> int:
-    """Every object of the stack's configuration, not the mapping alone; 0 where there is no stack yet, or no bucket."""
+    """Check the stack's whole configuration, and return how many rows its mapping changes.
+
+    0 if there is no stack yet, or it has no bucket.
+    """
     try:
         stack = options.target
     except NoSuchStack:

@@ -1,4 +1,4 @@
-"""`woohub portal-check`: try in a test portal what woohub assumes of HubSpot, and clean up."""
+"""`woohub portal-check`: try in a test account what woohub assumes about HubSpot, and clean up."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from woohub_cli.stack import connections
 
 REQUESTS_PER_10_S = 90  # of HubSpot's 100
 MAKES = "about 1,000 deals, 100 contacts and a few line items"
-SIMULATED = "This is no portal of HubSpot's: every answer below is the simulator's, an assumption of woohub's authors."
+SIMULATED = "This is not HubSpot: every answer below is the simulator's, an assumption of woohub's authors."
 AGAIN = "run `woohub portal-check` again: it begins with removing what an earlier run left"
 COLOURS = {Verdict.AS_ASSUMED: "green", Verdict.DIFFERS: "bold red", Verdict.NOT_TRIED: "yellow"}
 
@@ -64,14 +64,14 @@ def command(
 
 @dataclass
 class Check:
-    """The answers so far, and what could not be removed."""
+    """The answers so far, and the number of records that could not be removed."""
 
     trial: Trial
     answers: list[Finding] = field(default_factory=list)
     left: int = 0
 
     def run(self) -> None:
-        """Remove what an earlier run left, then ask every question."""
+        """Remove what an earlier run left, then try every question."""
         leftovers, _ = self.trial.clean()
         if leftovers:
             output.note(f"{counted(leftovers, 'record')} of an earlier run removed")
@@ -81,7 +81,7 @@ class Check:
                 advance(1)
 
     def clean(self) -> None:
-        """Archive what the run made; says so where something is left, also on the way out of a failure."""
+        """Archive what the run created. Prints a note if something is left, also after a failure."""
         output.note("removing what the check made")
         try:
             _, self.left = self.trial.clean()

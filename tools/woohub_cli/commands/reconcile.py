@@ -1,4 +1,4 @@
-"""`woohub reconcile`: queue now the changes that webhooks missed."""
+"""`woohub reconcile`: queue the changes that webhooks missed."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ PARTS = {
 
 
 class Customers(StrEnum):
-    """Which accounts to look at beside the new ones: a store cannot say which changed."""
+    """Which accounts to scan besides the new ones: WooCommerce cannot list changed accounts."""
 
     CHANGED = "changed"
     ALL = "all"
 
 
 class Deleted(StrEnum):
-    """Whether to look for permanently deleted orders, for which a store sends no event."""
+    """Whether to look for permanently deleted orders, for which the store sends no event."""
 
     CHECK = "check"
     ALL = "all"  # even if they are many

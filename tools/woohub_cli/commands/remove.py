@@ -1,4 +1,4 @@
-"""`woohub remove`: the last step of a removal: remove the webhooks of a deleted stack from the store."""
+"""`woohub remove`: remove the webhooks of a deleted stack from the store, the last step of a removal."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STOP_IT = "stop it first: Ctrl-C where `make local` runs"
 
 
 def run(store: Store, name: str, *, exists: bool, dry_run: bool = False) -> Iterator[Step]:
-    """One step for each webhook that has the name of the stack. Raises the store's errors."""
+    """Remove the webhooks named after the stack, with one step for each. Raises the store's errors."""
     if exists and not dry_run:
         delete = f"delete it first: `sam delete --stack-name {name}` (in a checkout of woohub: .venv-sam/bin/sam)"
         fix = STOP_IT if name in DEPLOYED_AS.values() else delete
@@ -38,7 +38,7 @@ def run(store: Store, name: str, *, exists: bool, dry_run: bool = False) -> Iter
 
 
 def is_there(options: StoreOptions) -> bool:
-    """Whether there is such a stack, in AWS or on this machine."""
+    """Whether the stack still exists, in AWS or on this machine."""
     with suppress(Trouble):
         return bool(options.target_if_named)
     return False

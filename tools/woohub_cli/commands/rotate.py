@@ -1,4 +1,4 @@
-"""`woohub rotate-webhook-secret`: another secret, without a rejected delivery."""
+"""`woohub rotate-webhook-secret`: replace the webhook secret without a rejected delivery."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from woohub_cli.stack.secret_store import StackSecrets
 
 
 def left_to_do(rotation: Rotation, env: Mapping[str, str], steps: Sequence[Step], *, finished: bool) -> list[str]:
-    """What a person has to do after these steps."""
+    """Return what a person has to do after these steps."""
     left = []
     if rotation.store is None and not (finished and not failed(steps)):
         left.append(f"{BY_HAND}: {StackSecrets(rotation.stack).how_to_read()}")
@@ -53,7 +53,7 @@ def command(
 
     A new secret is made and stored beside the old one, the ingest function is given the time to load it, and
     then each webhook in the store is given it. From then on both are valid until --finish drops the old one.
-    Nothing is ever printed of either. Ends with 1 when a step failed; run again, it continues where it stopped.
+    Neither is ever printed. Ends with 1 when a step failed; the next run continues where it stopped.
 
     --finish keeps the old secret while a webhook is known to sign with it, or rejected the new one. --force only
     skips the wait; with such webhooks it asks, since their deliveries would be refused, and --yes answers.

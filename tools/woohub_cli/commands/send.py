@@ -1,4 +1,4 @@
-"""`woohub send`: post deliveries to the stack, signed as the store would."""
+"""`woohub send`: send deliveries to the stack, signed as the store would sign them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from woohub_cli.stack.secret_store import StackSecrets
 
 
 def chosen(files: list[str], topic: str) -> list[Sample]:
-    """What to send: the files' deliveries, or the sample order if no file is named."""
+    """Return the deliveries in the files, or the sample order if no file is named."""
     deliveries = [sample for file in files for sample in samples.read(file, topic)]
     return deliveries if files else [samples.sample_order(topic)]
 

@@ -1,7 +1,4 @@
-"""`woohub setup`: secrets into the stack, into HubSpot what the mapping needs, webhooks into the store.
-
-Can be run any number of times.
-"""
+"""`woohub setup`: store the secrets, create what the mapping needs in HubSpot, register webhooks in the store."""
 
 from __future__ import annotations
 
@@ -31,26 +28,26 @@ from woohub_cli.stack.secret_store import StackSecrets
 from woohub_cli.stack.stacks import Stack
 from woohub_cli.verify.hubspot_records import Crm
 
-COMPARISON_TIMEOUT_S = 45.0  # seconds the store has to show its orders
+COMPARISON_TIMEOUT_S = 45.0  # for the store to return its orders
 NOTHING_CHANGED = "Nothing was changed: neither in the stack, nor in HubSpot, nor in the store."
 
 
 def before_all(steps: Sequence[Step], *, dry_run: bool) -> list[str]:
-    """What comes first where not all is done."""
+    """Return what to do first: repair what failed, or run without --dry-run."""
     if failed(steps):
         return ["Fix what failed, then run `woohub setup` again."]
     return ["Run `woohub setup` without --dry-run."] if dry_run else []
 
 
 def left_to_do(stack: Stack | None, change: Change | None = None, *, has_store: bool = False) -> list[str]:
-    """What a person has to do; `has_store`: setup does the store's part by itself."""
+    """Return what a person has to do. `has_store`: setup does the store's part by itself."""
     if stack is None:
         return [
             "Deploy the stack, then run `woohub setup --stack NAME`: it stores the secrets and names the webhook URL."
         ]
     if has_store:
         look = f"Place an order in the store, then run `woohub doctor --stack {stack.name}`."
-        return [*_of_store(stack, change), look]
+        return [*_store_steps(stack, change), look]
     return [
         "In the store (WooCommerce > Settings > Advanced > Webhooks) add an active webhook for each topic: "
         + ", ".join(TOPICS),
@@ -59,8 +56,8 @@ def left_to_do(stack: Stack | None, change: Change | None = None, *, has_store: 
     ]
 
 
-def _of_store(stack: Stack, change: Change | None) -> Iterator[str]:
-    """What the store's orders and the store before ask for."""
+def _store_steps(stack: Stack, change: Change | None) -> Iterator[str]:
+    """Yield what to do about the store's older orders, and about the store that was used before."""
     if change and change.other_address and change.kind is not StoreRelation.MOVED:
         yield (
             f'Remove the webhooks "woohub {stack.service}: …" from {change.stored_url} (WooCommerce > Settings > '
@@ -112,7 +109,7 @@ def command(
         woohub setup --stack shop-to-crm
         woohub setup --hubspot-only
     """
-    # HubSpot can be set up without any stack; with --hubspot-only a stack counts only when it is named.
+    # With --hubspot-only no stack is needed, and one is used only if --stack names it.
     target = None if hubspot_only and options.stack is None else options.target_if_named
     env = options.env if hubspot_only else store_setup.known(target, options.env)
     address = hubspot_address(target, env)
@@ -135,7 +132,7 @@ def command(
 
 
 def change_of(stack: Stack, env: Mapping[str, str], address: HubSpotAddress) -> Change | None:
-    """The store of the environment beside the stack's and HubSpot's; None if the environment names no store."""
+    """Compare the environment's store with the stack's and HubSpot's; None if the environment names no store."""
     access = environment.store_credentials(env)
     if access is None:
         return None

@@ -43,7 +43,7 @@ def command(options: StoreOptions) -> None:
 
 
 def rows(status: Status, location: str) -> list[tuple[str, Text]]:
-    """What people see of it."""
+    """Return the lines of the status for people."""
     queue, breaker, dead = status.queue, status.breaker, status.dead or str(status.dlq.total)
     return [
         ("Stack", Text(f"{status.stack}  {location}")),

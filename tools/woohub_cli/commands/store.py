@@ -1,4 +1,4 @@
-"""`woohub store`: the stores of a stack: add one, list them, remove one."""
+"""`woohub store`: add, list and remove the stores of a stack."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def add(
     known = others.get(name, StoreSettings())
     wanted = StoreSettings(access.url, prefix or known.order_key_prefix, customer_id or known.customer_id_property)
     refuse_twins(first, name, wanted, others)
-    env.pop("HUBSPOT_API_KEY", None)  # the stack has its token; a store adds nothing to that
+    env.pop("HUBSPOT_API_KEY", None)  # a further store uses the stack's token
     reach = Reach.usual()
     addition = Addition(first.of_store(name), access, wanted, others, env, reach)
     steps = (_for_addition(step, name) for step in addition.run(dry_run=dry_run))
@@ -107,7 +107,7 @@ def add(
 
 
 def _for_addition(step: Step, name: str) -> Step:
-    """Its texts name this command, which continues where it stopped."""
+    """Return the step with `woohub store add` in its texts: it is the command that continues where it stopped."""
     fix, detail = (text.replace("woohub setup", f"woohub store add {name}") for text in (step.fix, step.detail))
     return replace(step, fix=fix, detail=detail)
 
@@ -116,8 +116,8 @@ def _for_addition(step: Step, name: str) -> Step:
 def list_command(options: StackOptions) -> None:
     """List the stores of the stack.
 
-    Each with its address, what distinguishes its orders and customers in HubSpot, and how far it has been reconciled.
-    --json has the URL of its webhooks, too.
+    Shows each store's address, what distinguishes its orders and customers in HubSpot, and when it was last
+    reconciled. --json has the URL of its webhooks, too.
 
     Examples:
 
@@ -139,7 +139,7 @@ COLUMNS = {
 
 
 def described(stack: Stack) -> Iterator[dict[str, Any]]:
-    """Each store for --json; the first has no prefix and may be without an address."""
+    """Yield the facts of each store for --json. The first has no prefix and may have no address."""
     version, access = stack_configuration.current(stack), connections.access(stack, {})
     url = access.url if access else None
     yield _described(FIRST_SHOWN, stack, url, version.mapping.order_key_prefix, "woocommerce_customer_id")
@@ -194,6 +194,6 @@ def remove(
 
 
 def _report(name: str, steps: Iterator[Step], left: list[str], *, dry_run: bool, json: bool) -> None:
-    """Each step as it is done, then what is left to do where none failed."""
+    """Report each step as it is done and then, if none failed, what is left to do."""
     done = show_each(steps, json=json)
     finish(done, {"store": name, "dry_run": dry_run}, json=json, left_to_do=[] if failed(done) else left)

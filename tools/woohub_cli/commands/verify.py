@@ -1,4 +1,4 @@
-"""`woohub verify`: does HubSpot have what the store has?"""
+"""`woohub verify`: compare HubSpot with the store."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ from woohub_cli.verify.verification_report import VerificationReport
 from woohub_cli.verify.verification_run import VerificationRun
 
 DAYS = 7
-MAX_LOG_AGE_S = 14 * 86_400.0  # seconds of ingest's log that are read at most
-MAX_TABLE_ROWS = 50  # differences that people see on the terminal
+MAX_LOG_AGE_S = 14 * 86_400.0  # older lines of ingest's log are not read
+MAX_TABLE_ROWS = 50  # on the terminal
 
 
 def command(
@@ -54,7 +54,7 @@ def command(
             "--all-customers", help="Scan all accounts; otherwise those that ordered or were created in the period."
         ),
     ] = False,
-    queue_repairs: Annotated[bool, typer.Option("--repair", help="Queue what differs once more.")] = False,
+    queue_repairs: Annotated[bool, typer.Option("--repair", help="Queue again what differs.")] = False,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the report as one HTML file, too.")] = None,
 ) -> None:
     """Compare orders and accounts of a period with HubSpot, field by field.
@@ -76,9 +76,7 @@ def command(
     if html:
         _refuse_unwritable(html)
     store, hubspot = connections.store(target, options.env), connections.hubspot(target, options.env)
-    report, repaired = _compared(
-        target, store, hubspot, asked, all_customers=all_customers, queue_repairs=queue_repairs
-    )
+    report, repaired = _run(target, store, hubspot, asked, all_customers=all_customers, queue_repairs=queue_repairs)
     if html:
         _write(html, report_page.page(report, store.credentials.url, hubspot.caller.base_url))
     where = {"store": store.credentials.url, "hubspot": hubspot.caller.base_url}
@@ -96,7 +94,7 @@ def _period(since: str, until: str, days: int | None) -> Period:
     return period(since, until, now) if since else last_days(days or DAYS, now)
 
 
-def _compared(
+def _run(
     stack: Stack | None, store: Store, hubspot: HubSpot, asked: Period, *, all_customers: bool, queue_repairs: bool
 ) -> tuple[VerificationReport, RepairResult | None]:
     notes: Counter[str] = Counter()
@@ -120,14 +118,14 @@ def _compared(
 
 
 def _log_since(report: VerificationReport) -> int:
-    """From when on ingest's log has these orders, epoch milliseconds."""
+    """Return the start of the part of ingest's log that is read, in epoch milliseconds."""
     earliest = min(lag.received for lag in report.lags.states) - LOG_MATCH_S
     return round(1000 * max(earliest, time.time() - MAX_LOG_AGE_S))
 
 
 def _noted(notes: Counter[str]) -> Callable[..., None]:
     def warn(event: str, **fields: Any) -> None:
-        if event == traces.CURRENCY_LEFT_OUT:  # the report has a line of its own for it
+        if event == traces.CURRENCY_LEFT_OUT:  # the report has its own line about currencies
             return
         facts = ", ".join(str(value) for value in fields.values())
         notes[f"{event.replace('_', ' ')}: {facts}"] += 1
@@ -140,7 +138,7 @@ def _depth(stack: Stack | None) -> Callable[[], int]:
 
 
 def _refuse_unwritable(file: Path) -> None:
-    """Before anything is compared: that may take long."""
+    """Raise WrongUsage if the file cannot be written, before a comparison that may take long."""
     if file.is_dir():
         raise WrongUsage(f"{file} cannot be written: it is a folder")
     if not file.parent.is_dir():

@@ -1,4 +1,4 @@
-"""`woohub why`: everything known about one order, and the conclusion."""
+"""`woohub why`: show everything known about one order, and the conclusion."""
 
 from __future__ import annotations
 

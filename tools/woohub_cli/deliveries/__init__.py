@@ -1,1 +1,1 @@
-"""What a person puts on the queue: history, samples, runs of reconcile."""
+"""Deliveries that a person puts on the queue: history, samples, requested reconcile runs."""

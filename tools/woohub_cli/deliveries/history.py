@@ -1,4 +1,4 @@
-"""A shop's history, from the store to the queue: page by page, no faster than HubSpot accepts it, resumable."""
+"""Queue a shop's history page by page, no faster than HubSpot accepts it; an interrupted backfill resumes."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from woohub_cli.orders import order_pages
 from woohub_cli.orders.store_deliveries import as_deliveries
 from woohub_cli.period import EVER, SECOND, Period, shifted
 
-# Messages on the queue at most: the more, the faster where HubSpot is slow, and the longer a delivery waits for the
-# batch in hand. With 600 at a second a call, 10,000 orders take about two minutes, a delivery a second longer at most.
+# At most so many messages on the queue. More make a backfill faster if HubSpot is slow, but a delivery waits longer for
+# the current batch. With 600 and a second per call, 10,000 orders take two minutes, and a delivery a second longer.
 MAX_QUEUE_DEPTH = 600
-POLL_S = 1.0  # seconds
-STALLED_AFTER_S = 900.0  # seconds without the queue getting shorter, after which it is no use waiting
+POLL_S = 1.0
+STALLED_AFTER_S = 900.0  # if the queue does not get shorter for so long, waiting is useless
 ORDERS, TRASHED, CUSTOMERS = "orders", "trash", "customers"
 PHASES = (ORDERS, TRASHED, CUSTOMERS)
 TOPICS = {ORDERS: ORDER_SWEPT, TRASHED: ORDER_SWEPT, CUSTOMERS: CUSTOMER_SWEPT}
 
 
 class Stalled(Trouble):
-    """The queue does not shrink: HubSpot accepts nothing, or the consumer does not run."""
+    """The queue does not get shorter: HubSpot accepts nothing, or the consumer does not run."""
 
 
 @dataclass(frozen=True)
 class BackfillRequest:
-    """What a backfill is asked for, as on the command line; the same options resume an unfinished one."""
+    """The options of a backfill. The same options resume an unfinished one."""
 
     store: str
     since: str = ""
@@ -48,7 +48,10 @@ class BackfillRequest:
 
 @dataclass(frozen=True)
 class BackfillProgress:
-    """How far a backfill has come: all before `position` is on the queue, and so are `recent` (ids)."""
+    """How far a backfill has come.
+
+    All rows before `position` are on the queue, and so are the rows with the ids in `recent`.
+    """
 
     wanted: BackfillRequest
     period: Period
@@ -58,18 +61,18 @@ class BackfillProgress:
     recent: tuple[int, ...] = ()
     orders: int = 0
     customers: int = 0
-    old: bool = False  # the store: its dates are local, see order_pages
+    old: bool = False  # the store's WooCommerce is older than 5.8, so it filters by local dates: see order_pages
     trash: int = 0  # orders in the trash
-    unreadable: tuple[str, ...] = ()  # records the store could not show, such as "order:123"; they were left out
+    unreadable: tuple[str, ...] = ()  # records that the store could not return, such as "order:123"; left out
 
     @property
     def queued(self) -> int:
-        """Orders, those in the trash, and accounts together."""
+        """The number of queued orders, trashed orders and accounts together."""
         return self.orders + self.trash + self.customers
 
 
 def begin(wanted: BackfillRequest, period: Period, began: str, *, old: bool = False) -> BackfillProgress:
-    """At the start; `old`: the store is one of before WooCommerce 5.8."""
+    """Return the progress of a backfill that starts. `old`: the store's WooCommerce is older than 5.8."""
     return BackfillProgress(wanted, period, began, order_pages.start(period, old=old), old=old)
 
 
@@ -78,12 +81,12 @@ PROGRESS = TypeAdapter(BackfillProgress)
 
 @dataclass(frozen=True)
 class StateFile:
-    """Where an interrupted backfill resumes: dates, ids and counts, no personal data."""
+    """The file from which an interrupted backfill resumes: dates, ids and counts, no personal data."""
 
     path: Path
 
     def read(self) -> BackfillProgress | None:
-        """None if there is none; Trouble if it cannot be read."""
+        """Return the saved progress, or None if there is no file. Raises Trouble if the file cannot be read."""
         try:
             return PROGRESS.validate_json(self.path.read_bytes())
         except FileNotFoundError:
@@ -92,7 +95,7 @@ class StateFile:
             raise Trouble(f"{self.path} cannot be read ({type(error).__name__}): remove it, or --restart") from None
 
     def write(self, progress: BackfillProgress) -> None:
-        """Replace it as a whole: a crash leaves the old one or the new one."""
+        """Replace the file atomically: after a crash it is either the old one or the new one."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         draft = self.path.with_suffix(".new")
         draft.write_text(PROGRESS.dump_json(progress, indent=2).decode() + "\n", encoding="utf-8")
@@ -104,14 +107,17 @@ class StateFile:
 
 @dataclass(frozen=True)
 class Pace:
-    """Keeps the queue short. `_depth` counts its messages, those in flight too; `_waits` is called while it waits."""
+    """Keeps the queue short.
+
+    `_depth` counts all messages of the queue, those in flight too. `_waits` is called with that number while it waits.
+    """
 
     _depth: Callable[[], int]
     _timer: Timer
     _waits: Callable[[int], None] = lambda _depth: None
 
     def make_room(self, coming: int) -> None:
-        """Return when the queue is short enough for so many more; Stalled when it does not get there."""
+        """Wait until the queue has room for `coming` more messages. Raises Stalled if it does not get shorter."""
         shortest, since = self._depth(), self._timer.now()
         depth = shortest
         while depth and depth + coming > MAX_QUEUE_DEPTH:
@@ -127,45 +133,51 @@ class Pace:
 
 @dataclass(frozen=True)
 class Backfill:
-    """Brings a shop's history to the queue. `_on_saved` is called each time the state file was written."""
+    """Puts a shop's history on the queue. `_on_saved` is called after each write of the state file."""
 
     _store: Store
     _queue: DeliveryQueue
     _pace: Pace
     _file: StateFile
     _clock: Callable[[], float]
-    _on_saved: Callable[[BackfillProgress], None] = lambda _begin: None
+    _on_saved: Callable[[BackfillProgress], None] = lambda _progress: None
 
     def run(self, progress: BackfillProgress, limit: int | None = None) -> tuple[BackfillProgress, bool]:
-        """Continue from there with at most `limit` more; returns how far it came, and whether that is the end."""
+        """Continue from `progress`, with at most `limit` more messages.
+
+        Returns the new progress, and whether the backfill is complete.
+        """
         last = None if limit is None else progress.queued + limit
         self._store.leave_out(progress.unreadable)
         for phase, following in zip(PHASES, (*PHASES[1:], CUSTOMERS), strict=True):
             if progress.phase != phase:
                 continue
-            for asked_ms, step in self._timed(self._walk(progress)):
-                progress, whole = self._take(progress, step, asked_ms, last)
+            for asked_ms, step in self._with_request_times(self._pages(progress)):
+                progress, whole = self._queue_page(progress, step, asked_ms, last)
                 self._file.write(progress)
                 self._on_saved(progress)
                 if not whole or progress.queued == last:
                     return progress, False
-            progress = replace(progress, phase=following, position=_beginning_of(following, progress), recent=())
+            progress = replace(progress, phase=following, position=_first_cursor(following, progress), recent=())
         self._file.remove()
         return progress, True
 
-    def _walk(self, progress: BackfillProgress) -> Iterator[Page[Cursor]]:
+    def _pages(self, progress: BackfillProgress) -> Iterator[Page[Cursor]]:
         status = progress.wanted.status
         if progress.phase == ORDERS:
             yield from order_pages.made(self._store, progress.position, progress.period, status, old=progress.old)
-        elif progress.phase == TRASHED and status == "any":  # as reconcile does
+        elif progress.phase == TRASHED and status == "any":  # "any" leaves out the trash, as in reconcile
             yield from order_pages.made(self._store, progress.position, progress.period, TRASHED, old=progress.old)
         elif progress.phase == CUSTOMERS and progress.wanted.customers:
             yield from self._store.customers(progress.position if isinstance(progress.position, ByOffset) else FIRST)
 
-    def _take(
+    def _queue_page(
         self, progress: BackfillProgress, step: Page[Cursor], asked_ms: int, last: int | None
     ) -> tuple[BackfillProgress, bool]:
-        """Queue what is new of a step; how far that is, and whether it was the whole step."""
+        """Queue the new rows of a page, up to `last` messages in all.
+
+        Returns the new progress, and whether the whole page is on the queue.
+        """
         new = [row for row in step.rows if row.id not in progress.recent and _in_period(progress, row)]
         wanted_rows = new if last is None else new[: last - progress.queued]
         self._pace.make_room(len(wanted_rows))
@@ -179,8 +191,8 @@ class Backfill:
             return replace(counted, position=step.next, recent=_ids(step.rows)), True
         return replace(counted, recent=(*progress.recent, *_ids(wanted_rows))), False
 
-    def _timed(self, steps: Iterator[Page[Cursor]]) -> Iterator[tuple[int, Page[Cursor]]]:
-        """Each with the moment before it was asked for: what changes later is not in it."""
+    def _with_request_times(self, steps: Iterator[Page[Cursor]]) -> Iterator[tuple[int, Page[Cursor]]]:
+        """Yield each page with the time (epoch ms) before it was requested: later changes are not in it."""
         while True:
             asked_ms = int(self._clock() * 1000)
             step = next(steps, None)
@@ -190,7 +202,7 @@ class Backfill:
 
 
 def count(store: Store, wanted: BackfillRequest, period: Period) -> tuple[int, int]:
-    """How many orders there are, and how many accounts have to be looked at."""
+    """Return how many orders the backfill concerns, and how many accounts it has to read."""
     asked = {"status": wanted.status, "dates_are_gmt": "true"}
     if period.since != EVER:
         asked["after"] = shifted(period.since, -SECOND)
@@ -206,12 +218,15 @@ def facts(progress: BackfillProgress) -> dict[str, Any]:
     )
 
 
-def _beginning_of(phase: str, progress: BackfillProgress) -> Cursor:
+def _first_cursor(phase: str, progress: BackfillProgress) -> Cursor:
     return FIRST if phase == CUSTOMERS else order_pages.start(progress.period, old=progress.old)
 
 
 def _in_period(progress: BackfillProgress, row: StoreRow) -> bool:
-    """Accounts cannot be asked for by date, and orders of old stores only roughly; a row without a date counts."""
+    """Whether the row is in the period, or has no date.
+
+    WooCommerce cannot filter accounts by date, and old stores filter orders only roughly.
+    """
     by_date = progress.phase != CUSTOMERS and not progress.old
     return by_date or not row.created_at or progress.period.holds(row.created_at)
 

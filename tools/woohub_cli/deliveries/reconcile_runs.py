@@ -1,4 +1,4 @@
-"""Runs of the reconcile function that a person asks for, until what was asked for is done."""
+"""Invoke the reconcile function for a person, as often as needed to complete the request."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Invoke = Callable[[Facts], Facts]
 
 @dataclass
 class ReconcileResult:
-    """What the runs of the function did together."""
+    """The combined result of the function's runs."""
 
     queued: Counter[str] = field(default_factory=Counter)
     webhooks: list[str] = field(default_factory=list)
@@ -45,7 +45,7 @@ class ReconcileResult:
     unreadable: dict[str, str] = field(default_factory=dict)  # record → why the store could not show it
 
     def add(self, facts: Facts) -> None:
-        """Take in the answer of one run."""
+        """Add the answer of one run."""
         self.runs += 1
         self.queued.update(facts.get("queued") or {})
         self.webhooks += facts.get("webhooks") or []
@@ -65,9 +65,12 @@ class ReconcileResult:
 
 
 def run_until_complete(
-    invoke: Invoke, event: Facts, on_progress: Callable[[ReconcileResult], None] = lambda _sweep: None
+    invoke: Invoke, event: Facts, on_progress: Callable[[ReconcileResult], None] = lambda _result: None
 ) -> ReconcileResult:
-    """Run the function, and again while it ran out of time; it resumes what was asked for first."""
+    """Invoke the function, and again as long as it ran out of time; the next run resumes the request.
+
+    Raises Trouble if the stack has no store.
+    """
     done = ReconcileResult()
     while done.runs < MAX_RUNS:
         facts = invoke(event if not done.runs else {})
@@ -81,33 +84,34 @@ def run_until_complete(
 
 
 def invoked(aws: Aws, function: str) -> Invoke:
-    """Call a function and wait for its answer; Trouble when it fails."""
+    """Return a function that invokes the Lambda function and waits for its answer. It raises Trouble if that fails."""
     client = aws.client("lambda", INVOKE_CONFIG)
 
     def invoke(event: Facts) -> Facts:
         answer = client.invoke(FunctionName=function, Payload=jsonlib.dumps(dict(event)).encode())
         text = answer["Payload"].read()
-        try:
-            answer_facts = jsonlib.loads(text)
-        except ValueError:
-            answer_facts = None
-        if "FunctionError" in answer or not isinstance(answer_facts, dict):
-            said = (
-                answer_facts.get("errorMessage")
-                if isinstance(answer_facts, dict)
-                else text.decode(errors="replace")[:200]
-            )
+        facts = _json_object(text)
+        if "FunctionError" in answer or facts is None:
+            said = text.decode(errors="replace")[:200] if facts is None else facts.get("errorMessage")
             raise Trouble(f"the function {function} failed: {said}; see its log")
-        return answer_facts
+        return facts
 
     return invoke
 
 
+def _json_object(text: bytes) -> dict[str, Any] | None:
+    try:
+        facts = jsonlib.loads(text)
+    except ValueError:
+        return None
+    return facts if isinstance(facts, dict) else None
+
+
 def changed(store: Store, mark: Watermark | str, since: str) -> dict[str, Any]:
-    """What a run would read: orders changed since the watermark, or since the moment asked for."""
+    """Return what a run would read: how many orders changed since the watermark or an earlier `since`."""
     reached = mark if isinstance(mark, str) else min(mark.orders.moment, mark.trash.moment)
     start = min(since, reached) if since else reached
-    asked = {"modified_after": shifted(start, -SECOND), "dates_are_gmt": "true"}  # that second itself is left out
+    asked = {"modified_after": shifted(start, -SECOND), "dates_are_gmt": "true"}  # WooCommerce excludes that second
     return {
         "since": f"{start}Z",
         "orders": store.count("orders", status="any", **asked),

@@ -1,4 +1,4 @@
-"""Deliveries to send: a built-in order, events as in events/, raw JSON, or captured deliveries."""
+"""Read the deliveries that `woohub send` sends: a built-in order, files of events/, JSON, captured requests."""
 
 from __future__ import annotations
 
@@ -38,13 +38,12 @@ ORDER: Mapping[str, Any] = {
     "line_items": [{"id": 1, "name": "Product A"}, {"id": 2, "name": "Product B"}],
 }
 NUMBERED = re.compile(r"(?P<path>.+\.jsonl):(?P<number>\d+)")
-# Which topic a body could have been sent under; the first that fits is used.
-GUESSES = ("order.updated", "customer.updated")
+GUESSES = ("order.updated", "customer.updated")  # topics to try for a body without one; the first that fits is used
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One request to make. `headers` are those it was captured with, their names in lower case."""
+    """One request to send. `headers` are the captured ones, with names in lower case."""
 
     name: str
     topic: str
@@ -53,17 +52,20 @@ class Sample:
 
     @property
     def is_ping(self) -> bool:
-        """Whether it is what a store sends, unsigned, when a webhook is saved."""
+        """Whether it is the unsigned ping that a store sends when a webhook is saved."""
         return signatures.is_ping(self.headers, self.body)
 
 
 def sample_order(topic: str = "") -> Sample:
-    """An order of two products, as a store would send it."""
+    """Return an order with two products, as a store would send it."""
     return Sample("sample order 1234", topic or "order.created", json.dumps(ORDER).encode())
 
 
 def read(source: str, topic: str = "") -> Iterator[Sample]:
-    """The deliveries of a file; of `FILE.jsonl:NR` only the one with that number. Raises WrongUsage."""
+    """Yield the deliveries of a file; of `FILE.jsonl:NR` only the one with that number.
+
+    Raises WrongUsage if the file cannot be read, or a delivery has no topic.
+    """
     numbered = NUMBERED.fullmatch(source)
     if numbered:
         yield _numbered(numbered["path"], int(numbered["number"]), topic)
@@ -78,7 +80,7 @@ def read(source: str, topic: str = "") -> Iterator[Sample]:
 
 
 def _numbered(path: str, number: int, topic: str) -> Sample:
-    """By the field `nr` where the lines have one, else by the number of the line."""
+    """Return the delivery with this `nr` field or, if the line has none, in the line with this number."""
     lines = _text(path).decode(errors="replace").splitlines()
     for position, line in enumerate(lines, start=1):
         thing = _parsed(line)
@@ -102,7 +104,7 @@ def _parsed(text: str | bytes) -> Any:
 
 
 def _sample(name: str, text: bytes, topic: str) -> Sample:
-    """A captured request (an API Gateway event, a line of deliveries.jsonl), or the body itself."""
+    """Return the sample for a captured request (API Gateway event, line of deliveries.jsonl) or for a bare body."""
     thing = _parsed(text)
     if isinstance(thing, dict) and isinstance(thing.get("headers"), dict) and isinstance(thing.get("body"), str):
         headers = {str(key).lower(): str(value) for key, value in thing["headers"].items()}

@@ -1,4 +1,4 @@
-"""Post deliveries to a stack, signed as its store would."""
+"""Send deliveries to a stack, signed as its store would sign them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ AGENT = "WooCommerce/11.0.1 Hookshot (WordPress/7.0.4)"
 
 @dataclass(frozen=True)
 class Reply:
-    """What the stack answered to one delivery."""
+    """The stack's response to one delivery."""
 
     sample: Sample
     status: int
@@ -36,7 +36,7 @@ class Reply:
 
     @property
     def accepted(self) -> bool:
-        """Whether it arrived. (A store counts 300, 301 and 302 as delivered, too, and follows none of them.)"""
+        """Whether a store would count the delivery as successful."""
         return 200 <= self.status < 300
 
     def facts(self) -> dict[str, Any]:
@@ -51,7 +51,7 @@ class Reply:
 
 
 def entity(sample: Sample) -> str:
-    """Which order or customer it is about, "" if none."""
+    """Return the order or customer that a sample is about, such as "order:12"; "" if there is none."""
     try:
         return topics.identify(Delivery(sample.topic, sample.body, 0)).entity
     except NotAnEntity:
@@ -61,9 +61,10 @@ def entity(sample: Sample) -> str:
 def headers(
     sample: Sample, secret: str, store: str = STORE, sources: Sequence[str] = (), now: float | None = None
 ) -> dict[str, str]:
-    """The headers a store sends with it: captured ones stay, topic and signature are computed again.
+    """Return the headers with which a store would send the sample.
 
-    `sources` are the store's recorded addresses: the stack accepts no deliveries of other sites.
+    Captured headers are kept; topic and signature are set anew. `sources` are the store's recorded addresses: the stack
+    accepts deliveries of no other site.
     """
     if sample.is_ping:
         return {"content-type": sample.headers["content-type"], "user-agent": AGENT}
@@ -83,13 +84,13 @@ def headers(
 
 
 def _delivery_id(webhook_id: str, now: float | None) -> str:
-    """As in WooCommerce: a hash of the webhook and the second, the same for all deliveries within that second."""
+    """Return WooCommerce's delivery id: a hash of webhook and second, so equal for all deliveries in a second."""
     second = int(time.time() if now is None else now)
     return hashlib.md5(f"{webhook_id}{second}".encode(), usedforsecurity=False).hexdigest()
 
 
 def as_captured(sample: Sample) -> dict[str, str]:
-    """The headers it was captured with, signature included; not those that belong to one connection."""
+    """Return the headers of a captured request, with its signature, without those of one connection."""
     return {
         name: value
         for name, value in sample.headers.items()
@@ -98,7 +99,7 @@ def as_captured(sample: Sample) -> dict[str, str]:
 
 
 def post(http: Http, url: str, sample: Sample, sent: Mapping[str, str]) -> Reply:
-    """Deliver it; Trouble if the stack does not answer."""
+    """Send the sample. Raises Trouble if the stack does not answer."""
     started = time.monotonic()
     try:
         response = http.request(
@@ -112,7 +113,7 @@ def post(http: Http, url: str, sample: Sample, sent: Mapping[str, str]) -> Reply
 
 
 def signing_secret(stack: Stack) -> str:
-    """The secret that the store signs with now; Trouble if none is stored."""
+    """Return the secret with which the store signs now. Raises Trouble if the stack has none."""
     stored = StackSecrets(stack).webhook()
     if "current" not in stored:
         raise Trouble(

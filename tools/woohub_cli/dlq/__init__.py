@@ -1,1 +1,1 @@
-"""The dead-letter queue and what its messages say."""
+"""The dead-letter queue: read, redrive and drop its messages."""

@@ -1,4 +1,4 @@
-"""Read the dead-letter queue without hiding its messages; redrive or drop them."""
+"""Read the dead-letter queue without keeping its messages hidden; redrive or drop them."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 SQS_BATCH = 10  # SQS receives, sends and deletes at most ten messages per call
-MAX_SEND_BYTES = 1_000_000  # SQS: one call carries 1 MiB at most; some of it is for attributes' names
-HIDDEN_WHILE_READ_S = 120  # seconds that messages stay hidden if this process is killed while it reads them
+MAX_SEND_BYTES = 1_000_000  # SQS accepts 1 MiB per call; the rest is for the names of attributes
+HIDDEN_WHILE_READ_S = 120  # messages stay hidden so long if this process is killed while it reads them
 HIDDEN_WHILE_MOVED_S = 1800  # the same while it moves them
-RECEIVE_WAIT_S = 1  # seconds; any waiting at all makes SQS ask all its servers, so that an empty answer means empty
-MAX_COUNTED_MESSAGES = 200  # messages that are read only to say of how many orders they are
+RECEIVE_WAIT_S = 1  # with any wait, SQS asks all its servers, so that an empty answer means an empty queue
+MAX_COUNTED_MESSAGES = 200  # at most so many messages are read only to count their orders
 
 
 @dataclass
 class Moved:
-    """How many messages have left the dead-letter queue, and SQS's codes for those that it did not take or delete."""
+    """How many messages left the dead-letter queue, and SQS's error codes for those that it did not send or delete."""
 
     count: int = 0
     refusals: set[str] = field(default_factory=set)
 
     def accepted(self, chunk: Sequence[DeadLetter], answer: Mapping[str, Any]) -> list[DeadLetter]:
-        """The letters of a batch call that SQS accepted; its codes for the others are kept."""
+        """Return the letters of a batch call that SQS accepted, and record its error codes for the others."""
         self.refusals.update(entry["Code"] for entry in answer.get("Failed", ()))
         return [chunk[int(entry["Id"])] for entry in answer.get("Successful", ())]
 
@@ -47,9 +47,9 @@ def peek_all(
     hidden_s: int = HIDDEN_WHILE_READ_S,
     advance: Advance = lambda _more: None,
 ) -> Iterator[dict[str, DeadLetter]]:
-    """Every message of the queue by id.
+    """Receive all messages of the queue, by id.
 
-    What is still in the dictionary at the end can be received again at once, however the block ends.
+    Messages that are still in the dictionary when the block ends, even by an error, become visible again at once.
     """
     letters: dict[str, DeadLetter] = {}
     try:
@@ -102,9 +102,9 @@ def redrive(
     chosen: Iterable[DeadLetter],
     advance: Advance = lambda _more: None,
 ) -> Moved:
-    """Send the chosen ones to the delivery queue, then remove them from `letters` and the dead-letter queue.
+    """Send the chosen messages to the delivery queue, then delete them from the dead-letter queue and `letters`.
 
-    In this order: a crash in between doubles a message, which changes nothing in HubSpot, and never loses one.
+    In this order, a crash duplicates a message, which changes nothing in HubSpot, but never loses one.
     """
     moved = Moved()
     for chunk in send_batches(chosen):
@@ -126,7 +126,7 @@ def drop(
     chosen: Iterable[DeadLetter],
     advance: Advance = lambda _more: None,
 ) -> Moved:
-    """Delete the chosen ones for good, from `letters` too."""
+    """Delete the chosen messages for good, from `letters` too."""
     dropped = Moved()
     for chunk in chunks(list(chosen), SQS_BATCH):
         with defer_signals():
@@ -138,7 +138,7 @@ def drop(
 def _delete(
     sqs: SQSClient, url: str, letters: dict[str, DeadLetter], chunk: Sequence[DeadLetter], moved: Moved
 ) -> None:
-    """At most ten."""
+    """Delete at most ten messages, and remove those that SQS deleted from `letters`."""
     if not chunk:
         return
     entries = [{"Id": str(n), "ReceiptHandle": letter.receipt} for n, letter in enumerate(chunk)]
@@ -155,7 +155,7 @@ def _attributes(letter: DeadLetter) -> dict[str, dict[str, str]]:
 
 
 def send_batches(letters: Iterable[DeadLetter]) -> Iterator[list[DeadLetter]]:
-    """In groups that fit into one SendMessageBatch."""
+    """Split the messages into groups that fit into one SendMessageBatch."""
     group: list[DeadLetter] = []
     for letter in letters:
         if group and (len(group) == SQS_BATCH or sum(other.size for other in group) + letter.size > MAX_SEND_BYTES):
@@ -167,7 +167,10 @@ def send_batches(letters: Iterable[DeadLetter]) -> Iterator[list[DeadLetter]]:
 
 
 def queue_summary(sqs: SQSClient, url: str, waiting: int) -> str:
-    """The same of a queue that holds about so many; "" if they are too many to read for it, or may not be read."""
+    """Return `dead_letters.summary` of a queue with about `waiting` messages.
+
+    "" if these are too many to read for a summary, or AWS does not allow it.
+    """
     if not 0 < waiting <= MAX_COUNTED_MESSAGES:
         return ""
     try:

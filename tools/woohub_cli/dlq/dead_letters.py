@@ -1,4 +1,4 @@
-"""What a dead letter says, and which ones are meant. Pure: no calls."""
+"""Read dead letters, and select those that a command's options name. Pure: no calls."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from woohub_cli.cli_errors import Trouble
 from woohub_cli.orders import order_names
 from woohub_cli.orders.order_names import OrderName
 
-SHOWN_ID_CHARACTERS = 8  # characters of an id that people are shown
-MIN_ID_CHARACTERS = 4  # characters of an id that are enough to name a message
+SHOWN_ID_CHARACTERS = 8  # of a message id are shown to people
+MIN_ID_CHARACTERS = 4  # of a message id are needed to select a message
 
 NO_REASON = (
     "retries exhausted or the consumer crashed, received {times} (`woohub dlq` included). "
@@ -31,29 +31,29 @@ NO_REASON = (
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """One message of the dead-letter queue. `delivery` is None where woohub did not write the message."""
+    """One message of the dead-letter queue. `delivery` is None if woohub did not write the message."""
 
     message_id: str
     receipt: str
     body: str
     attributes: Mapping[str, str]
-    receives: int  # in all queues together, looks at it included
+    receives: int  # in all queues together, including those by `woohub dlq`
     sent_ms: int
     delivery: Delivery | None
 
     @property
     def entity(self) -> str:
-        """Which order or customer it is about, "" if that is unknown."""
+        """The order or customer it is about, such as "order:26"; "" if unknown."""
         return self.attributes.get("entity") or (self.delivery.entity if self.delivery else "")
 
     @property
     def store(self) -> str:
-        """Which store it is of; the first has no name."""
+        """The store it comes from; "" for the first store."""
         return self.delivery.store if self.delivery else FIRST
 
     @cached_property
     def name(self) -> OrderName | None:
-        """The order it is about, with the number and name of its payload; None if it is about none."""
+        """The id of its order, with number and customer from the payload; None if it is about no order."""
         kind, _, order_id = self.entity.partition(":")
         if kind != "order" or whole_number(order_id) is None:
             return None
@@ -70,19 +70,19 @@ class DeadLetter:
 
     @property
     def reason(self) -> str:
-        """Why it is here and what to do; a message that SQS itself moved carries no reason."""
+        """Why it is here and what to do. A message that SQS itself moved carries no reason and gets NO_REASON."""
         reason = self.attributes.get("reason") or NO_REASON.format(times=counted(self.receives, "time"))
         return reason.replace(" MESSAGE`", f" {self.message_id[:SHOWN_ID_CHARACTERS]}`")
 
     @property
     def received(self) -> datetime:
-        """When the store's delivery came; for what is none, when it was sent to a queue."""
+        """When the delivery arrived or, for any other message, when it was sent to a queue."""
         ms = self.delivery.received_ms if self.delivery else self.sent_ms
         return datetime.fromtimestamp(ms / 1000, UTC)
 
     @property
     def rejected(self) -> datetime | None:
-        """When the consumer gave up; None if it never said so."""
+        """When the consumer rejected it; None if SQS moved it."""
         text = self.attributes.get("rejectedAt", "")
         try:
             return datetime.fromisoformat(text).astimezone(UTC)
@@ -97,11 +97,11 @@ class DeadLetter:
 
     @property
     def size(self) -> int:
-        """Bytes that SQS counts, roughly."""
+        """Its approximate size in bytes, as SQS counts it."""
         return len(self.body.encode()) + sum(len(n) + len(v.encode()) for n, v in self.attributes.items())
 
     def facts(self) -> dict[str, Any]:
-        """For --json; what is unknown is null, and an order's number or name is left out."""
+        """Return the facts for --json. Unknown ones are null, but an unknown number or name is left out."""
         known = self.name.facts() if self.name else {}
         store = {"store": self.store} if self.store else {}
         return (
@@ -123,7 +123,7 @@ class DeadLetter:
         )
 
     def details(self) -> dict[str, Any]:
-        """All there is to know, the payload included: personal data, for the person who asked for it."""
+        """Return all facts with the payload. It has personal data, for the person who asked for it."""
         delivery = self.delivery
         return self.facts() | {
             "source": delivery.source if delivery else None,
@@ -135,7 +135,7 @@ class DeadLetter:
 
 
 def iso(moment: datetime) -> str:
-    """ISO 8601 in UTC, with milliseconds where there are any."""
+    """Return the moment as ISO 8601 in UTC, with milliseconds if it has any."""
     text = moment.astimezone(UTC).isoformat(timespec="milliseconds" if moment.microsecond else "seconds")
     return text.replace("+00:00", "Z")
 
@@ -149,7 +149,7 @@ def _payload(body: bytes) -> Any:
 
 
 def letter(message: Mapping[str, Any]) -> DeadLetter:
-    """What ReceiveMessage gave, read."""
+    """Parse a message as ReceiveMessage returns it."""
     attributes = flat_attributes(message.get("MessageAttributes") or {})
     about = message.get("Attributes") or {}
     try:
@@ -169,25 +169,25 @@ def letter(message: Mapping[str, Any]) -> DeadLetter:
 
 @dataclass(frozen=True)
 class LetterFilter:
-    """Which messages are meant: those that fit everything that is set."""
+    """Selects messages: those that meet every condition that is set."""
 
-    ids: tuple[str, ...] = ()  # whole, or their first characters
-    reason: str = ""  # part of the reason or category, in any case of letters
-    order: int | str | None = None  # its id or number, in any form that `order_names.reference` accepts
+    ids: tuple[str, ...] = ()  # message ids, or their first characters
+    reason: str = ""  # part of the reason or category; upper and lower case do not matter
+    order: int | str | None = None  # an order's id or number, in any form that `order_names.reference` accepts
     customer: int | None = None
     since: datetime | None = None
     until: datetime | None = None
-    store: str | None = None  # None: of any store
+    store: str | None = None  # None: any store; "": the first one
 
     @property
     def everything(self) -> bool:
-        """Whether nothing is set."""
+        """Whether no condition is set."""
         return self == LetterFilter()
 
     def matches(self, letter: DeadLetter, orders: Collection[str] = ()) -> bool:
-        """Whether this message is meant. Times are those of the rejection, or of the delivery if that is unknown.
+        """Whether the message meets the conditions. `orders` are the entities of the requested order.
 
-        `orders` are the entities of the order that is asked for.
+        Times are compared with the rejection or, if that is unknown, with the receipt of the delivery.
         """
         moment = letter.rejected or letter.received
         entities = {*orders, *([f"customer:{self.customer}"] if self.customer else [])}
@@ -201,9 +201,10 @@ class LetterFilter:
         )
 
     def select(self, letters: Iterable[DeadLetter]) -> list[DeadLetter]:
-        """The messages that are meant, the oldest first.
+        """Return the selected messages, the oldest first.
 
-        Trouble if an id names several or none, or if what names the order is one's id and another one's number.
+        Raises Trouble if an id matches several messages or none, or if `order` is the id of one order and the number of
+        another.
         """
         known = [letter for letter in letters if self.store in (None, letter.store)]
         orders = entities_of_order(str(self.order), known) if self.order else ()
@@ -214,18 +215,21 @@ class LetterFilter:
         for start in self.ids:
             named = [letter.message_id for letter in chosen if letter.message_id.startswith(start)]
             if len(named) != 1:
-                raise Trouble(_not_one(start, len(named)))
+                raise Trouble(_ambiguous_id_text(start, len(named)))
         return chosen
 
 
-def _not_one(start: str, count: int) -> str:
+def _ambiguous_id_text(start: str, count: int) -> str:
     if count:
         return f"{count} of these messages have an id that begins with {start}: give more of its characters"
     return f"no such message has an id that begins with {start}: `woohub dlq list` shows those that are there"
 
 
 def entities_of_order(text: str, letters: Sequence[DeadLetter]) -> set[str]:
-    """The entity of the order with this id or number, as far as the messages show; Trouble if it names two orders."""
+    """Return the entity of the order with this id or number, as far as the messages show it.
+
+    Raises Trouble if the text names two orders.
+    """
     asked = order_names.reference(text)
     by_id = {letter.entity for letter in letters if letter.entity == f"order:{asked.text}"}
     by_number = {letter.entity for letter in letters if letter.name and asked.names(letter.name.number)}
@@ -244,7 +248,7 @@ def entities_of_order(text: str, letters: Sequence[DeadLetter]) -> set[str]:
 
 
 def summary(letters: Collection[DeadLetter]) -> str:
-    """How many messages, and of how many orders and customers: an order that was refused twice has two."""
+    """Return the number of messages, orders and customers: an order rejected twice has two messages."""
     entities = {(letter.store, letter.entity if ":" in letter.entity else letter.message_id) for letter in letters}
     kinds = Counter(entity.partition(":")[0] for _, entity in entities)
     orders, customers = kinds["order"], kinds["customer"]
@@ -258,5 +262,5 @@ def summary(letters: Collection[DeadLetter]) -> str:
 
 
 def too_short_ids(ids: Collection[str]) -> list[str]:
-    """Ids that are too short to name a message."""
+    """Return the ids that are too short to select a message."""
     return [message_id for message_id in ids if len(message_id) < MIN_ID_CHARACTERS]

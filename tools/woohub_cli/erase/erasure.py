@@ -1,4 +1,7 @@
-"""Erase a person: the list, the names of the person's deals, the contact, the queues. Each step may be repeated."""
+"""Erase a person: from the deals' names, the contact and the queues, and enter the person in the list of erasures.
+
+Each step can be repeated.
+"""
 
 from __future__ import annotations
 
@@ -30,14 +33,14 @@ NAMES = ("firstname", "lastname")
 NAME_OF = {DEALS: "dealname", ORDERS: "hs_order_name"}
 GONE = 404
 NEVER_MS = 253_402_300_799_000  # the end of the calendar
-MIN_NAME_CHARACTERS = 2  # shorter parts of a name say nothing, and are found in any text
+MIN_NAME_CHARACTERS = 2  # shorter parts of a name identify nobody, and any text contains them
 
-NewValues = Mapping[ObjectType, Mapping[str, Mapping[str, str]]]  # by object and id of the record: "" clears a property
+NewValues = Mapping[ObjectType, Mapping[str, Mapping[str, str]]]  # by object, record id and property: "" clears it
 
 
 @dataclass(frozen=True)
 class StoreOrders:
-    """A store of the stack: how its deals are keyed and named, and the store itself, if it can be asked."""
+    """A store of the stack: the mapping that keys and names its deals, and its client if it can be called."""
 
     mapping: FieldMapping
     store: Store | None = None
@@ -45,23 +48,22 @@ class StoreOrders:
 
 @dataclass(frozen=True)
 class Person:
-    """What HubSpot and the stores have of a person. `addresses` are in lower case."""
+    """What HubSpot and the stores have about a person. `addresses` are in lower case."""
 
     addresses: frozenset[str]
     contacts: tuple[Record, ...] = ()
-    # Of names and other properties that may hold the person's words.
-    new_values: NewValues = field(default_factory=dict)
-    unread: tuple[str, ...] = ()  # why the orders of a store could not be looked up
+    new_values: NewValues = field(default_factory=dict)  # for names and other properties that may contain the person
+    unread: tuple[str, ...] = ()  # why a store's orders could not be searched
 
     @property
     def named(self) -> int:
-        """How many records have the person in their name."""
+        """The number of records whose name contains the person's."""
         return sum(NAME_OF.get(kind) in new for kind, rows in self.new_values.items() for new in rows.values())
 
 
 @dataclass
 class ErasureReport:
-    """What was done, or would be. No address and no name."""
+    """What was done or, with --dry-run, would be done. It contains no address and no name."""
 
     dry_run: bool = False
     erased_at_ms: int = 0
@@ -71,11 +73,11 @@ class ErasureReport:
     cleared: dict[ObjectType, set[str]] = field(default_factory=lambda: defaultdict(set))
     queued_messages: int = 0
     dead_letters: int = 0
-    checked: bool = False  # looked again after the consumer had read the list
+    checked: bool = False  # HubSpot was searched again after the consumer had read the list
     notes: list[str] = field(default_factory=list)
 
     def add(self, new_values: NewValues) -> None:
-        """Count records with another name, and those with other values."""
+        """Record which records get another name, and which get other values."""
         for kind, rows in new_values.items():
             self.renamed[kind] |= {key for key, new in rows.items() if NAME_OF.get(kind) in new}
             self.cleared[kind] |= {key for key, new in rows.items() if new.keys() - {NAME_OF.get(kind)}}
@@ -98,7 +100,7 @@ class ErasureReport:
 
 @dataclass(frozen=True)
 class Erasure:
-    """The erasure of one address. Raises what HubSpot's client, boto3 and the stores raise."""
+    """The erasure of one e-mail address. Raises the errors of HubSpot's client, boto3 and the stores."""
 
     _address: str
     _hubspot: HubSpot
@@ -106,9 +108,9 @@ class Erasure:
     report: ErasureReport
 
     def find(self, *, before_ms: int = NEVER_MS) -> Person:
-        """The person's contact with all its addresses, and the person's deals, as far as they are from before.
+        """Find the person's contact with all its addresses, and the person's records of orders.
 
-        What an order or account after that moment has made is a new relationship.
+        What an order or account after `before_ms` has made is left out: it is a new relationship.
         """
         names = (CONTACTS.key, *CONTACTS.aliases, CONTACTS.version, *NAMES)
         known = self._hubspot.read(CONTACTS, [self._address], names, id_property=CONTACTS.key)
@@ -119,15 +121,15 @@ class Erasure:
         ids = [contact.id for contact in contacts]
         records = {kind: self._records(kind, ids, orders) for kind in self._objects()}
         new = {kind: dict(self._new_values(kind, of_kind, orders, words)) for kind, of_kind in records.items()}
-        items = [self._of_items(kind, of_kind) for kind, of_kind in records.items()]
+        items = [self._new_item_values(kind, of_kind) for kind, of_kind in records.items()]
         return Person(addresses, tuple(contacts), {**new, LINE_ITEMS: dict(chain.from_iterable(items))}, unread)
 
     def _objects(self) -> list[ObjectType]:
-        """What the stores' orders are in HubSpot. Deals may be there from before, where only orders are made now."""
+        """Return the objects that may hold orders. Deals may remain from a time before only orders were written."""
         return [DEALS, ORDERS] if any(each.mapping.orders for each in self._stores) else [DEALS]
 
     def erase_from_hubspot(self, person: Person) -> None:
-        """First the deals, which are found by their contact, then the contact."""
+        """Erase the deals first, since they are found by their contact, and then the contact."""
         for kind, rows in person.new_values.items():
             self._update(kind, rows)
             self.report.add({kind: rows})
@@ -141,7 +143,7 @@ class Erasure:
                 raise HubSpotRejected(failure.problem)
 
     def _erase(self, contact_id: str) -> None:
-        """By id: HubSpot would block an address that it does not know for all time, new orders or not."""
+        """Erase a contact by its id. By address, HubSpot would block an unknown address for ever."""
         try:
             self._hubspot.erase(CONTACTS, contact_id)
         except HubSpotRejected as error:
@@ -150,7 +152,7 @@ class Erasure:
         self.report.contacts.add(contact_id)
 
     def _orders(self, addresses: Collection[str], before_ms: int) -> tuple[dict[str, Order], tuple[str, ...]]:
-        """The person's orders by deal key, from the stores that can be asked, and why others could not be."""
+        """Return the person's orders by deal key, and the reasons why a store could not be searched."""
         orders: dict[str, Order] = {}
         unread = []
         for each in self._stores:
@@ -162,7 +164,7 @@ class Erasure:
         return orders, tuple(unread)
 
     def _records(self, kind: ObjectType, contact_ids: Sequence[str], orders: Mapping[str, Order]) -> list[Record]:
-        """The deals, or orders, of the contact and those of the store's orders."""
+        """Return the deals (or HubSpot's orders) of the contacts, and those of the store's orders."""
         associated = self._hubspot.associated(CONTACTS, kind, contact_ids) if contact_ids else {}
         names = (kind.key, NAME_OF[kind], *self._personal(kind))
         records = read_all(self._hubspot, kind, set().union(*associated.values()), names)
@@ -171,7 +173,7 @@ class Erasure:
         return list({record.id: record for record in records}.values())
 
     def _by_key(self, kind: ObjectType, keys: Sequence[str], names: Sequence[str]) -> list[Record]:
-        """By the unique key; by search where the portal's key is not unique, and HubSpot refuses to read by it."""
+        """Read by the unique key. If it is not unique in this portal, HubSpot refuses that, so search for it."""
         try:
             return self._hubspot.read(kind, keys, names, id_property=kind.key)
         except HubSpotRejected:
@@ -180,10 +182,10 @@ class Erasure:
     def _new_values(
         self, kind: ObjectType, records: Sequence[Record], orders: Mapping[str, Order], words: Collection[str]
     ) -> Iterator[tuple[str, Mapping[str, str]]]:
-        """What takes the place of the person's name and words in the records of orders, as of anonymised orders."""
+        """Yield, by record id, the values that replace the person's, as for an order that the store anonymised."""
         for record in records:
             key, name = record.properties.get(kind.key) or "", (record.properties.get(NAME_OF[kind]) or "").lower()
-            mapping, said = self._said_without_person(kind, key, orders.get(key))
+            mapping, said = self._values_without_person(kind, key, orders.get(key))
             named = key and any(word in name for word in words)
             new = {NAME_OF[kind]: said.get(NAME_OF[kind]) or key} if named else {}
             if mapping:
@@ -191,8 +193,8 @@ class Erasure:
             if new:
                 yield record.id, new
 
-    def _of_items(self, kind: ObjectType, records: Sequence[Record]) -> Iterator[tuple[str, Mapping[str, str]]]:
-        """The same of the line items of these records."""
+    def _new_item_values(self, kind: ObjectType, records: Sequence[Record]) -> Iterator[tuple[str, Mapping[str, str]]]:
+        """Yield the same for the line items of these records."""
         names = sorted({name for each in self._mappings(kind) if each.line_items for name in each.line_items.personal})
         if not names or not records:
             return
@@ -202,7 +204,7 @@ class Erasure:
                 yield item.id, new
 
     def _mappings(self, kind: ObjectType) -> Iterator[FieldMapping]:
-        """Of each store, for deals or for HubSpot's orders."""
+        """Yield the mapping of each store for deals, or for HubSpot's orders."""
         for each in self._stores:
             if mapping := each.mapping if kind is DEALS else each.mapping.orders:
                 yield mapping
@@ -210,10 +212,10 @@ class Erasure:
     def _personal(self, kind: ObjectType) -> list[str]:
         return sorted({name for mapping in self._mappings(kind) for name in mapping.personal})
 
-    def _said_without_person(
+    def _values_without_person(
         self, kind: ObjectType, key: str, order: Order | None
     ) -> tuple[FieldMapping | None, Mapping[str, str]]:
-        """The mapping of the store that has this order, and what it says of the order without the person."""
+        """Return the mapping of the store with this order, and its values for the order without the person."""
         for mapping in self._mappings(kind):
             if order_id := mapping.order_id(key):
                 unknown = {"id": order_id, "number": str(order_id), "status": "unknown", "total": "0"}
@@ -238,7 +240,7 @@ def _words(text: str) -> list[str]:
 
 
 def _orders_of(store: Store, mapping: FieldMapping, addresses: Collection[str], before_ms: int) -> Iterator[Order]:
-    """Those whose contact has one of these addresses, however the store writes it."""
+    """Yield the store's orders whose contact has one of these addresses, in any spelling."""
     for address in addresses:
         for row in store.search_orders(address):
             with suppress(InvalidPayload):  # the engine cannot read it either: it has no deal
@@ -248,7 +250,7 @@ def _orders_of(store: Store, mapping: FieldMapping, addresses: Collection[str], 
 
 
 def is_newer(contact: Record, since_ms: int) -> bool:
-    """Whether the contact was made of something after that moment; in case of doubt it was not."""
+    """Whether the contact was certainly made from something later than a moment (epoch ms)."""
     version = ContactVersion.parse(contact.properties.get(CONTACTS.version))
     if version is None or version.received_ms <= since_ms:
         return False

@@ -1,4 +1,4 @@
-"""The list of erasures in the stack's bucket, and the key of its hashes beside HubSpot's token."""
+"""The list of erasures in the stack's bucket. The key of its hashes is stored with HubSpot's token."""
 
 from __future__ import annotations
 
@@ -25,38 +25,38 @@ EMPTY = ErasureList(erasures=())
 
 @dataclass(frozen=True)
 class ErasureFile:
-    """erasures.json; two people who add to it at once do not lose each other's entries."""
+    """The file erasures.json. If two people add to it at once, both entries are kept."""
 
     _s3: S3Client
     _bucket: str
 
     def read(self) -> ErasureList | None:
-        """None where there is none; InvalidParameter if it cannot be read."""
+        """Return the list; None if there is none. Raises InvalidParameter if it cannot be read."""
         return self._read()[0]
 
     def make(self) -> None:
-        """An empty list, unless there is one: to be made before its key (woohub.erasures)."""
+        """Create an empty list, unless there is one. It must exist before its key (see woohub.erasures)."""
         entries, etag, _ = self._read()
         with suppress(ChangedMeanwhile):
             if entries is None:
                 self._write(EMPTY, etag)
 
     def add(self, addresses: Collection[str], key: str) -> int:
-        """Enter addresses as erased now; returns that moment, epoch milliseconds by AWS's clock.
+        """Enter addresses as erased now; returns that moment in epoch milliseconds by AWS's clock.
 
-        Trouble if the list was made with another key.
+        Raises Trouble if the list was made with another key.
         """
         hashes = {hashed(address, key) for address in addresses}
         return self._change(lambda entries, now_ms: entries.with_entries(hashes, now_ms, key), key)
 
     def remove(self, address: str, key: str) -> None:
-        """Take an address off the list; Trouble as above."""
+        """Remove an address from the list. Raises Trouble if the list was made with another key."""
         self._change(lambda entries, _now_ms: entries.without({hashed(address, key)}), key)
 
     def _change(self, changed: Callable[[ErasureList, int], ErasureList], key: str) -> int:
         for _ in range(ATTEMPTS):
             entries, etag, now_ms = self._read()
-            ErasedPeople.of(entries, key)  # else its entries would be void with this one's fingerprint
+            ErasedPeople.of(entries, key)  # raises for another key: writing with this key's fingerprint voids the list
             with suppress(ChangedMeanwhile):
                 self._write(changed(entries or EMPTY, now_ms), etag)
                 return now_ms
@@ -66,7 +66,7 @@ class ErasureFile:
         replace(self._s3, self._bucket, FILE, entries.text().encode(), etag, ContentType="application/json")
 
     def _read(self) -> tuple[ErasureList | None, str | None, int]:
-        """The list, its ETag (of both None: there is none), and the present."""
+        """Return the list, its ETag (both None if there is no list), and the present in epoch milliseconds."""
         try:
             answer = self._s3.get_object(Bucket=self._bucket, Key=FILE)
         except self._s3.exceptions.NoSuchKey as error:
@@ -75,18 +75,18 @@ class ErasureFile:
 
 
 def _now_ms(answer: Mapping[str, Any]) -> int:
-    """The end of the second in which AWS answered: deliveries are dated by the same clock."""
+    """Return the end of the second in which AWS answered: deliveries are dated by the same clock."""
     date = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date")
     return int(parsedate_to_datetime(date).timestamp() if date else time.time()) * 1000 + 999
 
 
 def file_of(stack: Stack) -> ErasureFile:
-    """The list of this stack; Trouble if it has no bucket."""
+    """Return the list of the stack. Raises Trouble if the stack has no bucket."""
     return ErasureFile(stack.aws.s3, stack.output(OUTPUT))
 
 
 def people(stack: Stack) -> ErasedPeople:
-    """Who has been erased in this stack; KeyOfErasuresUnknown and ListOfErasuresMissing as for the functions."""
+    """Return who has been erased in this stack. Raises KeyOfErasuresUnknown and ListOfErasuresMissing."""
     if OUTPUT not in stack.outputs:
         return NOBODY
     return ErasedPeople.of(file_of(stack).read(), StackSecrets(stack).erasure_key())

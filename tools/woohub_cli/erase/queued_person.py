@@ -1,4 +1,4 @@
-"""What the queues hold of a person: found and deleted."""
+"""Find and delete a person's messages in the queues."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 def purge(
     sqs: SQSClient, url: str, addresses: Collection[str], until_ms: int, *, dry_run: bool, advance: Advance
 ) -> int:
-    """Delete the messages of a queue that hold one of these addresses and were received until then; how many.
+    """Delete messages that hold one of these addresses and were received until `until_ms`; returns how many.
 
-    All others can be received again at once.
+    All other messages can be received again at once.
     """
     with dead_letter_queue.peek_all(sqs, url, advance=advance) as letters:
         chosen = [letter for letter in letters.values() if is_about(letter, addresses, until_ms)]
@@ -30,14 +30,14 @@ def purge(
 
 
 def is_about(letter: DeadLetter, addresses: Collection[str], until_ms: int) -> bool:
-    """Whether a message holds one of these addresses, and was received until then."""
+    """Whether a message holds one of these addresses, and was received until `until_ms`."""
     received_ms = letter.delivery.received_ms if letter.delivery else letter.sent_ms
     text = _text(letter.delivery.body if letter.delivery else letter.body.encode())
     return received_ms <= until_ms and any(_holds(text, address) for address in addresses)
 
 
 def _text(body: bytes) -> str:
-    """A body in lower case, without the escapes of JSON and HTML, and without what no address has."""
+    """Return a body in lower case, without the escapes of JSON and HTML and without invisible characters."""
     try:
         text = json.dumps(json.loads(body), ensure_ascii=False)
     except (ValueError, RecursionError):
@@ -46,5 +46,5 @@ def _text(body: bytes) -> str:
 
 
 def _holds(text: str, address: str) -> bool:
-    """Whether a text has this address, and not only a longer one that ends or begins with it."""
+    """Whether a text contains this address, and not only a longer one that begins or ends with it."""
     return bool(re.search(rf"(?<![\w.+&'-]){re.escape(address)}(?![\w-]|\.\w)", text))

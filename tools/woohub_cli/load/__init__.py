@@ -1,1 +1,1 @@
-"""Orders placed in a stack, awaited in HubSpot and timed."""
+"""A load test: place orders in a stack, wait until they are in HubSpot, and measure the time."""

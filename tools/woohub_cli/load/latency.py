@@ -1,4 +1,4 @@
-"""How long it took from the store to HubSpot: computed from dates that are stored anyway."""
+"""Compute the time from a change in the store to HubSpot, from dates that the records have anyway."""
 
 from __future__ import annotations
 
@@ -10,17 +10,15 @@ from datetime import UTC, datetime
 
 from woohub.counted import counted
 
-MAX_DELIVERY_LAG_S = (
-    600.0  # seconds after which, without a log, a state counts as read by reconcile, which runs every 15 minutes
-)
-MAX_SHARED_LAG_S = 60.0  # the same for states that were received in the same moment as others
-LOG_MATCH_S = 60.0  # seconds between the receipt of a delivery and its line in the log
-BACKFILL_LAG_S = 86_400.0  # seconds after which a state came by a backfill, and its way says nothing about deliveries
+MAX_DELIVERY_LAG_S = 600.0  # without a log, a later state counts as read by reconcile, which runs every 15 minutes
+MAX_SHARED_LAG_S = 60.0  # the same for states that were received at the same moment as others
+LOG_MATCH_S = 60.0  # at most between the receipt of a delivery and its line in the log
+BACKFILL_LAG_S = 86_400.0  # a later state came by a backfill and says nothing about deliveries
 
 
 @dataclass(frozen=True)
 class Lag:
-    """One state of an order, in epoch seconds. The store's dates have whole seconds only."""
+    """The times (epoch seconds) of one state of an order. The store's dates have whole seconds only."""
 
     happened: float  # in the store
     received: float  # by woohub
@@ -29,24 +27,24 @@ class Lag:
 
     @property
     def delivery(self) -> float:
-        """From the store to woohub."""
+        """The seconds from the store to woohub."""
         return max(0.0, self.received - self.happened)
 
     @property
     def whole(self) -> float:
-        """From the store to HubSpot."""
+        """The seconds from the store to HubSpot."""
         return max(0.0, self.arrived - self.happened)
 
 
-Deliveries = Mapping[str, Sequence[float]]  # entity -> when ingest put a delivery of it on the queue, epoch seconds
+Deliveries = Mapping[str, Sequence[float]]  # by entity: when ingest queued a delivery of it, in epoch seconds
 
 
 @dataclass
 class Lags:
-    """States of orders. Only webhook deliveries measure latency: reads from the store happen on request.
+    """The times of many orders. Only webhook deliveries measure latency: reads from the store happen on request.
 
-    `deliveries` is what ingest's log has. Without it dates alone decide: what was
-    received late, or together with others, counts as read from the store by reconcile or a backfill.
+    `deliveries` comes from ingest's log. Without it, the dates decide: a state that was received late, or at the same
+    moment as others, counts as read from the store by reconcile or a backfill.
     """
 
     states: list[Lag] = field(default_factory=list)
@@ -57,8 +55,8 @@ class Lags:
 
     @property
     def delivered(self) -> list[Lag]:
-        """Those that came by a delivery."""
-        together = Counter(lag.received for lag in self.states)  # what is read from the store comes by the page
+        """The states that a webhook delivered."""
+        together = Counter(lag.received for lag in self.states)  # orders read from the store are received in pages
         return [lag for lag in self.states if self._was_delivered(lag, alone=together[lag.received] == 1)]
 
     def _was_delivered(self, lag: Lag, *, alone: bool) -> bool:
@@ -70,7 +68,7 @@ class Lags:
 
     @property
     def history(self) -> int:
-        """How many reached woohub a day or more after they happened."""
+        """The number of states that reached woohub a day or more after they happened."""
         return sum(lag.delivery > BACKFILL_LAG_S for lag in self.states)
 
     def seconds(self, of: Callable[[Lag], float]) -> list[float]:
@@ -85,7 +83,7 @@ class Lags:
         return f"{share}, by dates alone: received within {MAX_DELIVERY_LAG_S / 60:.0f} minutes of their last change"
 
     def facts(self) -> dict[str, object]:
-        """For --json, in seconds; null where nothing is known."""
+        """Return the facts for --json, in seconds; null if nothing is known."""
         whole, delivery = self.seconds(lambda lag: lag.whole), self.seconds(lambda lag: lag.delivery)
         return {
             "store_to_hubspot": summary(whole),
@@ -99,7 +97,7 @@ class Lags:
 
 
 def summary(seconds: Sequence[float]) -> dict[str, float | None]:
-    """Of sorted values."""
+    """Return the number, the percentiles and the maximum of sorted values."""
     return {
         "orders": len(seconds),
         "p50_s": percentile(seconds, 50),
@@ -109,14 +107,14 @@ def summary(seconds: Sequence[float]) -> dict[str, float | None]:
 
 
 def percentile(ordered: Sequence[float], percent: float) -> float | None:
-    """The smallest value that at least so many percent do not exceed; None of nothing."""
+    """Return the smallest value that at least `percent` percent do not exceed; None for no values."""
     if not ordered:
         return None
     return round(ordered[max(0, math.ceil(len(ordered) * percent / 100) - 1)], 1)
 
 
 def epoch(text: str | None) -> float | None:
-    """HubSpot's dates, ISO 8601 or epoch milliseconds, in epoch seconds."""
+    """Convert a date of HubSpot's (ISO 8601 or epoch milliseconds) to epoch seconds; None if it is none."""
     if not text:
         return None
     if text.isascii() and text.isdigit():

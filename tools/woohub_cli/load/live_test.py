@@ -1,4 +1,4 @@
-"""A live test of a stack: orders placed at a rate, awaited in HubSpot, held against what should be there, removed."""
+"""A live test of a stack: place orders at a rate, wait for them in HubSpot, compare, and remove them."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from woohub_cli.verify.hubspot_records import Crm
 
 SENDER_THREADS = 32  # orders on their way at once
 POLL_S = 1.0  # seconds between two looks at HubSpot or the queue
-QUIET_POLLS = 2  # empty queues in a row: SQS counts approximately
-MAX_CLEANUP_ROUNDS = 3  # after a write without an answer, look again
+QUIET_POLLS = 2  # polls in a row that must find the queue empty: SQS counts approximately
+MAX_CLEANUP_ROUNDS = 3  # the next round finds what a write without an answer has left
 
 Advance = Callable[[int], None]  # called with how many more are done
 Pause = Callable[[float], None]
@@ -34,7 +34,11 @@ Clock = Callable[[], float]  # epoch seconds
 
 @dataclass(frozen=True)
 class Placed:
-    """One order: when its first delivery was sent (epoch seconds), and what was answered to each (0: nothing)."""
+    """One placed order.
+
+    `at` is when its first delivery was sent (epoch seconds). `statuses` are the responses to its deliveries, 0 for
+    none.
+    """
 
     order_id: int
     at: float
@@ -42,7 +46,7 @@ class Placed:
 
     @property
     def accepted(self) -> bool:
-        """Whether the stack has it."""
+        """Whether the stack accepted a delivery of the order."""
         return any(200 <= status < 300 for status in self.statuses)
 
 
@@ -55,7 +59,7 @@ def place(
     clock: Clock,
     pause: Pause,
 ) -> list[Placed]:
-    """Send every order, so many of them per second, in threads: one that is answered late holds up none."""
+    """Send the orders, `rate` per second, in threads, so that a late response does not delay the others."""
     started = clock()
     senders = ThreadPoolExecutor(SENDER_THREADS)
     try:
@@ -71,7 +75,7 @@ def place(
 
 @dataclass
 class Arrivals:
-    """Which orders HubSpot has, and since when: by the date it gives to a new deal."""
+    """Which orders HubSpot has, and since when, by the creation date of the deal."""
 
     crm: Crm
     placed: Sequence[Placed]
@@ -81,11 +85,11 @@ class Arrivals:
 
     @property
     def awaited(self) -> list[Placed]:
-        """The accepted orders HubSpot does not have yet, the oldest first."""
+        """The accepted orders that HubSpot does not have yet, the oldest first."""
         return [order for order in self.placed if order.accepted and order.order_id not in self.arrived]
 
     def wait(self, seconds: float, advance: Advance, pause: Pause) -> None:
-        """Look until all are there or the time is up; the oldest first, since they arrive in about that order."""
+        """Poll until all orders are there or the time is up, the oldest first: they arrive in about that order."""
         until = self.clock() + seconds
         while self.awaited:
             new, all_of_them = self.look()
@@ -97,7 +101,7 @@ class Arrivals:
             pause(POLL_S)
 
     def look(self) -> tuple[int, bool]:
-        """One call to HubSpot: how many of those asked for were there, and whether all were."""
+        """Read one batch of deals. Return how many of them were there, and whether all were."""
         awaited = self.awaited
         self._next = self._next if self._next < len(awaited) else 0
         chunk = {self.crm.key(order.order_id): order for order in awaited[self._next : self._next + BATCH]}
@@ -105,7 +109,7 @@ class Arrivals:
         seen = self.clock()
         for key, records in deals.items():
             made = epoch(records[0].properties.get("createdate")) or seen
-            self.arrived[chunk[key].order_id] = min(max(made, chunk[key].at), seen)  # whatever the two clocks say
+            self.arrived[chunk[key].order_id] = min(max(made, chunk[key].at), seen)  # the two clocks may differ
         if not deals:
             self._next += BATCH  # do not let a few that never come hide the others
         return len(deals), len(deals) == len(chunk)
@@ -120,39 +124,39 @@ class LoadReport:
 
     @property
     def seconds(self) -> list[float]:
-        """From the store to HubSpot, of every order that arrived, in order."""
+        """The seconds from the store to HubSpot of every order that arrived, sorted."""
         return sorted(
             self.arrived[order.order_id] - order.at for order in self.placed if order.order_id in self.arrived
         )
 
     @property
     def refused(self) -> Counter[int]:
-        """Answers other than 2xx by status."""
+        """The number of responses other than 2xx, by status."""
         statuses = Counter(status for order in self.placed for status in order.statuses)
         return Counter({status: count for status, count in statuses.items() if not 200 <= status < 300})
 
     @property
     def sending_s(self) -> float:
-        """From the first to the last order sent."""
+        """The seconds from the first to the last order sent."""
         moments = [order.at for order in self.placed]
         return max(moments) - min(moments)
 
     @property
     def whole_s(self) -> float:
-        """From the first order sent to the last one arrived."""
+        """The seconds from the first order sent to the last one that arrived."""
         return max(self.arrived.values()) - min(order.at for order in self.placed) if self.arrived else 0.0
 
     @property
     def failed(self) -> bool:
-        """Whether anything was refused, or is not in HubSpot as it should be."""
+        """Whether a delivery was refused, or a record in HubSpot is missing or wrong."""
         return bool(self.refused or self.mismatches)
 
     def count(self, record: str, *kinds: MismatchKind) -> int:
-        """How many findings of these kinds, about deals or contacts ("": both)."""
+        """Return the number of mismatches of these kinds in deals or contacts ("": both)."""
         return sum(mismatch.kind in kinds and mismatch.record.startswith(record) for mismatch in self.mismatches)
 
     def facts(self) -> dict[str, Any]:
-        """For --json. Rates are null where the time was too short for one."""
+        """Return the facts for --json. Rates are null if the time was too short for one."""
         seconds = self.seconds
         deliveries = sum(len(order.statuses) for order in self.placed)
         return {
@@ -180,11 +184,14 @@ def _rate(number: int, seconds: float) -> float | None:
 
 
 def mismatches(crm: Crm, run: Run, now: float) -> list[Mismatch]:
-    """What is not in HubSpot exactly once and as it should be, orders and customers; `now` in epoch seconds."""
+    """Return the deals and contacts that HubSpot lacks, has twice or has with other values.
+
+    `now` is in epoch seconds.
+    """
     table = crm.target.table
     events = [run.event(order_id, round(now * 1000)) for order_id in run.order_ids]
     contacts = crm.contacts(run.emails)
-    result = [mismatch for chunk in chunks(events, BATCH) for mismatch in _of_orders(crm, run, chunk, contacts)]
+    result = [mismatch for chunk in chunks(events, BATCH) for mismatch in _order_mismatches(crm, run, chunk, contacts)]
     snapshots: dict[str, list[ContactSnapshot]] = {}
     for event in events:
         snapshots.setdefault(run.email(event.order.id), []).append(snapshot_of(event, table))
@@ -194,7 +201,9 @@ def mismatches(crm: Crm, run: Run, now: float) -> list[Mismatch]:
     return result
 
 
-def _of_orders(crm: Crm, run: Run, events: Sequence[OrderEvent], contacts: Mapping[str, Record]) -> Iterator[Mismatch]:
+def _order_mismatches(
+    crm: Crm, run: Run, events: Sequence[OrderEvent], contacts: Mapping[str, Record]
+) -> Iterator[Mismatch]:
     deals = crm.deals([crm.key(event.order.id) for event in events])
     has = crm.contacts_of([record.id for records in deals.values() for record in records])
     for event in events:
@@ -208,7 +217,7 @@ def _of_orders(crm: Crm, run: Run, events: Sequence[OrderEvent], contacts: Mappi
 
 @dataclass(frozen=True)
 class Cleaned:
-    """How many deals and contacts were archived, and how many of the run's are there still."""
+    """The numbers of archived deals and contacts, and of the run's records that remain."""
 
     deals: int
     contacts: int
@@ -216,10 +225,10 @@ class Cleaned:
 
 
 def clean(hubspot: HubSpot, crm: Crm, run: Run, advance: Advance) -> Cleaned:
-    """Archive the run's deals and contacts, read by their keys; no other record has such keys."""
+    """Archive the run's records, which are found by their keys: no other record has such keys."""
     done: dict[ObjectType, set[str]] = defaultdict(set)
     for _ in range(MAX_CLEANUP_ROUNDS):
-        there = _records(crm, run)
+        there = _record_ids(crm, run)
         if not any(there.values()):
             break
         for kind, ids in there.items():
@@ -227,14 +236,14 @@ def clean(hubspot: HubSpot, crm: Crm, run: Run, advance: Advance) -> Cleaned:
                 _archive(hubspot, kind, chunk)
                 advance(len(set(chunk) - done[kind]))
             done[kind] |= ids
-    left = sum(len(ids) for ids in _records(crm, run).values())
+    left = sum(len(ids) for ids in _record_ids(crm, run).values())
     return Cleaned(len(done[crm.target.type]), len(done[CONTACTS]), left)
 
 
-def _records(crm: Crm, run: Run) -> dict[ObjectType, set[str]]:
-    """The ids of what is there, line items and HubSpot's orders beside the deals included.
+def _record_ids(crm: Crm, run: Run) -> dict[ObjectType, set[str]]:
+    """Return the ids of the run's records by object, with line items and HubSpot's orders beside the deals.
 
-    Of contacts only those whose own address is the run's, not an additional one.
+    A contact counts only if its primary address is the run's, not an additional one.
     """
     emails = set(run.emails)
     contacts = {
@@ -252,12 +261,12 @@ def _ids(crm: Crm, run: Run) -> set[str]:
 
 
 def _archive(hubspot: HubSpot, kind: ObjectType, ids: Sequence[str]) -> None:
-    with suppress(UnknownOutcome):  # the next round sees
+    with suppress(UnknownOutcome):  # the next round finds what is left
         hubspot.archive(kind, ids)
 
 
 def drained(waiting: Callable[[], int], seconds: float, *, clock: Clock, pause: Pause) -> bool:
-    """Whether the queue is empty, time and again: a delivery that comes after the cleaning would undo it."""
+    """Whether the queue stays empty for several polls: a delivery after the cleaning would undo it."""
     until, quiet = clock() + seconds, 0
     while quiet < QUIET_POLLS:
         quiet = 0 if waiting() else quiet + 1

@@ -1,4 +1,4 @@
-"""Test orders for a live test: as a store writes them, with ids and addresses that no store has."""
+"""Test orders for a live test: as a store writes them, with ids and addresses that no store uses."""
 
 from __future__ import annotations
 
@@ -13,10 +13,7 @@ from woohub.store.payloads import OrderEvent, parse
 from woohub_cli.cli_errors import WrongUsage
 from woohub_cli.deliveries.samples import ORDER, Sample
 
-FIRST_ID, LAST_ID = (
-    8_000_000_000_000_000,
-    9_000_000_000_000_000,
-)  # no store counts its orders that far; JSON's numbers do
+FIRST_ID, LAST_ID = 8 * 10**15, 9 * 10**15  # larger than any store's order ids, and still exact as JSON numbers
 MAX_ORDERS = 1_000_000  # in one run
 DOMAIN = "woohub-load.example.com"  # example.com is reserved (RFC 2606), and of a kind that HubSpot accepts
 HOME = f"https://{DOMAIN}"
@@ -26,19 +23,19 @@ NAMED = re.compile(r"(\d{10})-(\d{1,7})")
 
 @dataclass(frozen=True)
 class Run:
-    """One live test. Its name is enough to find again all it has made."""
+    """One live test. Its name identifies everything it creates."""
 
     began: int  # epoch seconds; also the date of its orders
     orders: int
 
     @classmethod
     def begin(cls, orders: int, now: float) -> Run:
-        """A new one; `now` in epoch seconds."""
+        """Return a new run; `now` in epoch seconds."""
         return cls(int(now), orders)
 
     @classmethod
     def named(cls, name: str) -> Run:
-        """One of before; WrongUsage if there can be none of this name."""
+        """Return the earlier run of this name. Raises WrongUsage if no run can have it."""
         parts = NAMED.fullmatch(name)
         if not parts or not 0 < int(parts[2]) <= MAX_ORDERS:
             raise WrongUsage(f"{name} is no run: its name is what `woohub load` prints, such as 1795473600-200")
@@ -46,7 +43,7 @@ class Run:
 
     @property
     def name(self) -> str:
-        """What a person calls it by."""
+        """The name that `woohub load` prints, such as 1795473600-200."""
         return f"{self.began}-{self.orders}"
 
     @property
@@ -62,7 +59,7 @@ class Run:
         return self._address(self._customer(order_id))
 
     def body(self, order_id: int) -> bytes:
-        """The order as a store would write it; always the same."""
+        """Return the order as a store would write it: the same bytes at each call."""
         number = order_id - self.order_ids.start
         total = f"{number % 500}.99"
         fields = {
@@ -88,19 +85,19 @@ class Run:
         }
 
     def _dates(self) -> dict[str, Any]:
-        """The store's own time is UTC, so both forms are equal."""
+        """Return the order's dates. The store's time zone is UTC, so the local and the GMT dates are equal."""
         began = utc_from_ms(self.began * 1000)
         names = ("date_created", "date_modified", "date_paid")
         return {"date_completed": None} | {name + zone: began for name in names for zone in ("", "_gmt")}
 
     def deliveries(self, order_id: int) -> list[Sample]:
-        """What a store sends about it."""
+        """Return the two deliveries that a store sends about a new order."""
         body = self.body(order_id)
         headers = {"x-wc-webhook-source": f"{HOME}/"}
         return [Sample(f"{topic} {order_id}", topic, body, headers) for topic in TOPICS]
 
     def event(self, order_id: int, received_ms: int) -> OrderEvent:
-        """The same as the consumer reads it."""
+        """Return the order as the consumer reads it."""
         event = parse(Delivery(TOPICS[0], self.body(order_id), received_ms))
         if not isinstance(event, OrderEvent):
             raise TypeError("a synthetic order is an order")
@@ -108,7 +105,7 @@ class Run:
 
     @property
     def _customers(self) -> int:
-        """Every other one orders twice."""
+        """The number of customers: two for three orders, so that every other customer orders twice."""
         return max(1, self.orders * 2 // 3)
 
     def _customer(self, order_id: int) -> int:

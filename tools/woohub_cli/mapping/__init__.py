@@ -1,1 +1,1 @@
-"""Mappings for people: their rows, and what another mapping means for HubSpot's records."""
+"""Show mappings to people: their rows, and what another mapping changes in HubSpot."""

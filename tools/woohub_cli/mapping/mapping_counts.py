@@ -1,4 +1,4 @@
-"""How many records in HubSpot another mapping concerns, by HubSpot's search."""
+"""Count, with HubSpot's search, the records that another mapping concerns."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from woohub_cli.mapping.mapping_rows import Change
 from woohub_cli.pipeline_names import stage_name
 from woohub_cli.targets import written
 
-# By section of the mapping: the object, and the property that only woohub's records have.
-WOOHUBS_RECORDS = {
+WOOHUBS_RECORDS = {  # by section of the mapping: the object, and the property that only woohub's records have
     "contact": (CONTACTS, CONTACTS.version),
     "deal": (DEALS, KEY),
     "order": (ORDERS, KEY),
@@ -28,15 +27,15 @@ Filter = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Affected:
-    """Records of one kind that a change concerns. HubSpot's search knows new records some seconds later."""
+    """The records of one object that a change concerns. HubSpot's search finds new records only seconds later."""
 
     records: str  # deals, contacts, …
     why: str  # the rows that change, or the order status
-    now: str  # of a stage: its id before and after; "" for rows
-    then: str
-    now_name: str  # what people call these stages
+    now: str  # the id of the stage before the change; "" for rows
+    then: str  # the id of the stage after it
+    now_name: str  # the names of these stages for people
     then_name: str
-    count: int | None  # None: HubSpot does not say, for want of a scope, say
+    count: int | None  # None: HubSpot does not tell, for lack of a scope, for example
 
     @property
     def text(self) -> str:
@@ -50,12 +49,15 @@ class Affected:
 def affected(
     hubspot: HubSpot, changes: Sequence[Change], now: FieldMapping | None, then: FieldMapping
 ) -> list[Affected]:
-    """What a push concerns, of all stores together."""
+    """Return the records of all stores that pushing the mapping `then` concerns."""
     return [*_by_rows(hubspot, changes, then), *(_by_stage(hubspot, now, then) if now else ())]
 
 
 def _by_rows(hubspot: HubSpot, changes: Sequence[Change], then: FieldMapping) -> Iterator[Affected]:
-    """All that woohub has written, where what is written changes: which of them have another value nobody knows."""
+    """Yield the number of woohub's records for each object with a changed row.
+
+    Which of them have another value is unknown.
+    """
     for section, (kind, own) in WOOHUBS_RECORDS.items():
         places = [change.place for change in changes if change.place.startswith(f"{section}.") and change.writes]
         if places and kind.name in written(then):
@@ -74,14 +76,14 @@ def _by_stage(hubspot: HubSpot, now: FieldMapping, then: FieldMapping) -> Iterat
         for status, (old, new) in moved.items():
             if old != new:
                 count = _count(hubspot, kind, {"propertyName": STATUS, "operator": "EQ", "value": status})
-                yield _moved(kind, status, (before, old), (after, new), count)
+                yield _moved_records(kind, status, (before, old), (after, new), count)
         if before.default_stage != after.default_stage:
             count = _count(hubspot, kind, {"propertyName": STATUS, "operator": "NOT_IN", "values": listed})
             defaults = (before, before.default_stage), (after, after.default_stage)
-            yield _moved(kind, "any that no stage lists", *defaults, count)
+            yield _moved_records(kind, "any that no stage lists", *defaults, count)
 
 
-def _moved(
+def _moved_records(
     kind: ObjectType, status: str, now: tuple[Pipeline, str], then: tuple[Pipeline, str], count: int | None
 ) -> Affected:
     return Affected(kind.name, status, now[1], then[1], stage_name(*now), stage_name(*then), count)
@@ -99,7 +101,7 @@ def _count(hubspot: HubSpot, kind: ObjectType, wanted: Filter) -> int | None:
 
 
 def _knows(hubspot: HubSpot, kind: ObjectType, name: str) -> bool:
-    """Whether HubSpot may have the property: before set-up it has none of woohub's, so no record has it."""
+    """Whether HubSpot has the property, or may have it. Before set-up no record has woohub's properties."""
     try:
         return any(row["name"] == name for row in hubspot.property_definitions(kind))
     except WooHubError:

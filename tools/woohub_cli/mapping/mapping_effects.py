@@ -1,4 +1,4 @@
-"""What another mapping means for the records that HubSpot has, and what HubSpot lacks for it."""
+"""What another mapping means for the records in HubSpot, and what HubSpot lacks for it."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ PREFIX_CHANGED = (
 
 
 def writes_more(changes: Sequence[Change]) -> bool:
-    """Whether a property is written that was not, or another way."""
+    """Whether a property is written that was not written before, or is written in another way."""
     return any(change.writes and change.place.startswith(tuple(f"{name}." for name in SECTIONS)) for change in changes)
 
 
 def effects(changes: Sequence[Change]) -> Iterator[str]:
-    """A sentence for each group of changes: which records change, when, and what makes it sooner."""
+    """Yield a sentence for each group of changes: which records change, when, and how to change them sooner."""
     for section in SECTIONS:
         rows = [change for change in changes if change.place.startswith(f"{section}.")]
         if written := _names(change for change in rows if change.writes):
@@ -57,9 +57,9 @@ def _names(changes: Iterator[Change]) -> str:
 
 
 def missing_in_hubspot(hubspot: HubSpot, mapping: FieldMapping) -> list[str]:
-    """What `woohub setup` would create for this mapping, and the properties that nobody creates.
+    """Return what `woohub setup` would create for the mapping, and properties that nothing creates.
 
-    Raises what HubSpot's client raises where they cannot be read.
+    Raises the errors of HubSpot's client if HubSpot's definitions cannot be read.
     """
     steps = list(provision(hubspot, mapping, dry_run=True))
     missing = [step.what for step in steps if step.outcome is Result.WOULD_CREATE]
@@ -68,7 +68,7 @@ def missing_in_hubspot(hubspot: HubSpot, mapping: FieldMapping) -> list[str]:
 
 
 def _undefined(hubspot: HubSpot, mapping: FieldMapping) -> Iterator[str]:
-    """Mapped properties that neither HubSpot has nor the mapping defines: a typo, most of the time."""
+    """Yield the mapped properties that HubSpot does not have and the mapping does not define: mostly typos."""
     for kind, rules in filled(mapping).items():
         object_type = OBJECT_TYPES[kind]
         defined = {row.name for row in mapping.definitions if row.object_type == kind}

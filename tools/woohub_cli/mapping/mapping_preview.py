@@ -1,4 +1,4 @@
-"""What HubSpot would get for one order by a mapping, beside what it has: every record, property by property."""
+"""Preview what HubSpot would get for one order by a mapping: every property of every record."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ABSENT = Record("", {})
 
 @dataclass(frozen=True)
 class PreviewRow:
-    """One property of one record; "" where there is no value. `differs`: it would be written."""
+    """One property of one record; "" for a missing value. `differs`: it would be written."""
 
     record: str  # contact, deal, order, or line item and its id in the store
     property: str
@@ -42,18 +42,18 @@ class Preview:
     order: str
     rows: Sequence[PreviewRow]
     new_deal: bool
-    called: str  # what people call it, where it is an order of HubSpot's
-    notes: Sequence[str] = ()  # what could not be read, so that HubSpot's side of it is empty
+    called: str  # the word for the order's record in HubSpot: deal or order
+    notes: Sequence[str] = ()  # why records in HubSpot could not be read and are empty here
     labels: Mapping[tuple[str, str], str] = field(default_factory=dict)  # of pipelines and stages, by property and id
 
 
 def of_order(asked: Reference, stack: Stack, env: dict[str, str], table: FieldMapping) -> Preview:
-    """Read the order from the store, and its records from HubSpot; Trouble where either cannot be read."""
+    """Read the order from the store and its records from HubSpot. Raises Trouble if either cannot be read."""
     known = OrderReading.of(asked, stack, env, table)
     crm, shop, hubspot = known.crm, known.shop, known.hubspot
     if shop.event is None:
         raise Trouble(shop.unreadable or shop.missing or f"the store has no order {asked.text}")
-    if hubspot.missing and hubspot.missing != crm.lacks:  # what setup creates after the push is no obstacle
+    if hubspot.missing and hubspot.missing != crm.lacks:  # setup creates what is lacking after the push
         raise Trouble(hubspot.missing)
     rows = [
         *_contact(shop.event, hubspot, table),
@@ -93,21 +93,21 @@ def _contact(event: OrderEvent, hubspot: InHubSpot, table: FieldMapping) -> list
 
 
 def _deal(event: OrderEvent, hubspot: InHubSpot, crm: Crm) -> list[PreviewRow]:
-    """The order's deal, or HubSpot's order where the mapping has no deals."""
+    """Return the rows of the order's deal, or of HubSpot's order if the mapping writes no deals."""
     target = crm.target
     deal = hubspot.deals[0] if hubspot.deals else None
     return _rows(target.type.singular, deal, target.table.deal(event.order), _differing(hubspot, "deal"))
 
 
 def _order_beside(event: OrderEvent, hubspot: InHubSpot, table: FieldMapping) -> list[PreviewRow]:
-    """HubSpot's order where the mapping has deals as well."""
+    """Return the rows of HubSpot's order if the mapping writes both deals and orders."""
     if not (table.orders and table.has_deals):
         return []
     return _rows("order", hubspot.order, table.orders.deal(event.order), _differing(hubspot, ORDERS.singular))
 
 
 def _line_items(event: OrderEvent, hubspot: InHubSpot, crm: Crm) -> Iterator[PreviewRow]:
-    """Each item of the order, and those in HubSpot that the order no longer has."""
+    """Yield the rows of each item of the order, and of items in HubSpot that the order no longer has."""
     table = crm.target.table
     wanted = table.line_items.read(event.order) if table.line_items else None
     if table.line_items is None or wanted is None:
@@ -126,7 +126,7 @@ def _line_items(event: OrderEvent, hubspot: InHubSpot, crm: Crm) -> Iterator[Pre
 
 
 def _metrics(event: OrderEvent, hubspot: InHubSpot, crm: Crm, table: FieldMapping) -> list[PreviewRow]:
-    """What the contact's orders come to, with this one as it would be written."""
+    """Return the rows of the customer metrics, computed with this order as it would be written."""
     if not table.metrics or not usable_email(table.email(event.order)):
         return []
     deal = hubspot.deals[0] if hubspot.deals else ABSENT

@@ -1,4 +1,4 @@
-"""Put another mapping into the stack, after saying what that changes."""
+"""Push another mapping into the stack, after showing what it changes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CATCH_UP = (
 
 
 def changes_facts(changes: Sequence[Change]) -> dict[str, Any]:
-    """For --json: rows, and which records get them when."""
+    """Return for --json the changed rows, and which records get them when."""
     return {"changes": [vars(change) for change in changes], "effects": list(effects(changes))}
 
 
@@ -49,7 +49,7 @@ class Consequences:
 
     affected: Sequence[Affected] = ()
     missing: Sequence[str] = ()
-    unknown: str = ""  # why it is not known what HubSpot lacks
+    unknown: str = ""  # why HubSpot could not be checked
 
     @classmethod
     def of(
@@ -82,7 +82,7 @@ class Consequences:
 
 
 def replace(mapping: StackMapping, file: Overlay | None, options: StoreOptions, *, yes: bool, dry_run: bool) -> None:
-    """Store the file in place of what is there, after saying what that changes."""
+    """Store the file in place of the stored overlay, after showing what it changes. `file` None removes the overlay."""
     tables, then = mapping.then(file)
     changes = mapping_rows.changes(mapping.now_or_own(), tables)
     consequences = Consequences.of(mapping, changes, then, options.env)
@@ -109,5 +109,5 @@ def replace(mapping: StackMapping, file: Overlay | None, options: StoreOptions, 
 
 
 def _following(changes: Sequence[Change], consequences: Consequences) -> list[str]:
-    """What to do after the push: the functions read the mapping, and HubSpot's properties, once in a while only."""
+    """Return what to do after the push: the functions cache the mapping and HubSpot's properties."""
     return [*([SET_UP] if consequences.missing else ()), *([CATCH_UP] if writes_more(changes) else ())]

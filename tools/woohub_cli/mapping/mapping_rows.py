@@ -1,4 +1,4 @@
-"""The rows of a mapping for people: as text, where each comes from, and how two mappings differ."""
+"""The rows of a mapping as text, their origins, and the differences between two mappings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 @dataclass(frozen=True)
 class Change:
-    """A row before and after, as TOML; "" where there is none."""
+    """A row before and after, as TOML; "" if there is none."""
 
     place: str
     now: str
@@ -25,12 +25,12 @@ class Change:
 
     @property
     def writes(self) -> bool:
-        """Whether something is written by this row from then on: it is neither removed nor switched off."""
+        """Whether the row writes something afterwards: it is neither removed nor switched off."""
         return self.then not in ("", "false") and not self.then.startswith("{ enabled = false")
 
 
 def rows(tables: Tables) -> dict[str, str]:
-    """Each row as TOML by its place, such as `deal.amount`."""
+    """Return each row as TOML by its place, such as `deal.amount`."""
     return {".".join(path): _value(value) for path, value in _rows(tables, ())}
 
 
@@ -43,7 +43,7 @@ def _rows(tables: Tables, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ..
 
 
 def changes(before: Tables, after: Tables) -> list[Change]:
-    """The rows that differ, in the order of the file."""
+    """Return the rows that differ, in the order of the file."""
     now, then = rows(before), rows(after)
     places = dict.fromkeys((*now, *then))
     return [
@@ -56,7 +56,7 @@ def own() -> Tables:
 
 
 def origins(overlays: Sequence[Overlay]) -> dict[str, str]:
-    """The name of the file that last said something about each row; the others are woohub's own."""
+    """Return, for each row, the name of the last file that changed it. Rows of woohub's own mapping are left out."""
     known = own()
     named: dict[str, str] = {}
     for number, overlay in enumerate(overlays, start=1):
@@ -67,7 +67,7 @@ def origins(overlays: Sequence[Overlay]) -> dict[str, str]:
 
 
 def toml(tables: Tables) -> str:
-    """The tables as a file: rows in braces, what set-up creates as sections."""
+    """Return the tables as a TOML file: rows as inline tables, `create` as sections."""
     return "\n".join([*_lines(tables, nested=False), *_sections(tables, ())]).strip() + "\n"
 
 

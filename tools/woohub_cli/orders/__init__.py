@@ -1,1 +1,1 @@
-"""One order: found, read everywhere, and what it comes down to."""
+"""Find one order, read it in store, HubSpot, queues and logs, and draw a conclusion."""

@@ -1,4 +1,4 @@
-"""What it comes down to for one order, and what to do: the first rule that fits. Pure: no calls."""
+"""Conclude what is the matter with one order, and what to do: the first rule that applies. Pure: no calls."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from woohub.counted import counted
 from woohub.mapping.mapping_file import STATUS
 from woohub.store.payloads import TRASH
-from woohub_cli.cli_errors import RENEW_IT
+from woohub_cli.cli_errors import RENEW_FIX
 from woohub_cli.dlq.dead_letters import iso
 from woohub_cli.orders.order_diagnosis import Address, Conclusion, OrderDiagnosis
 from woohub_cli.period import utc
@@ -24,7 +24,7 @@ ERASED = (
     "{record} keeps amount, stage and date without the name."
 )
 BY_POLICY = {
-    "auth": f"give the key the scope it lacks, or {RENEW_IT}; the rest happens by itself",
+    "auth": f"give the key the scope it lacks, or {RENEW_FIX}; the rest happens by itself",
     "config": "correct what is named; `woohub doctor` says how, and the consumer resumes about a minute later",
     "daily": "nothing: it resumes when HubSpot's daily limit resets",
     "migration": "nothing: it resumes when HubSpot has moved the portal",
@@ -36,11 +36,11 @@ BY_ERROR = {
 
 
 def conclude(diagnosis: OrderDiagnosis) -> Conclusion:
-    """The first of the rules that fits; a dead letter is always something to do."""
+    """Return the conclusion of the first rule that applies. A remaining dead letter always needs action."""
     conclusion = next(conclusion_of(diagnosis) for fits, conclusion_of in RULES if fits(diagnosis))
     if not (diagnosis.letters and conclusion.fine):
         return conclusion
-    return Conclusion(f"{conclusion.text} An older delivery of it is in the dead-letter queue.", _drop(diagnosis))
+    return Conclusion(f"{conclusion.text} An older delivery of it is in the dead-letter queue.", _drop_fix(diagnosis))
 
 
 def _unknown(diagnosis: OrderDiagnosis) -> Conclusion:
@@ -49,8 +49,8 @@ def _unknown(diagnosis: OrderDiagnosis) -> Conclusion:
         when, reason, _ = _rejection(diagnosis)
         return Conclusion(
             f"{neither}; a delivery of it was rejected at {when} and is in the dead-letter queue: {reason}.",
-            f"was it deleted in the store? Then {_drop(diagnosis)}; redriven, it would make a {diagnosis.record} of an "
-            "order that the store does not have",
+            f"was it deleted in the store? Then {_drop_fix(diagnosis)}; redriven, it would make a {diagnosis.record} "
+            "of an order that the store does not have",
         )
     if not diagnosis.hubspot.deals:
         return Conclusion(
@@ -72,14 +72,14 @@ def _in_lost_stage(diagnosis: OrderDiagnosis) -> str:
 
 
 def _rejection(diagnosis: OrderDiagnosis) -> tuple[str, str, str]:
-    """When its newest dead letter was rejected, why, and what to do about it (or "")."""
+    """Return when the newest dead letter was rejected, the reason, and the advice ("" if there is none)."""
     newest = max(diagnosis.letters, key=lambda letter: letter.rejected or letter.received)
     reason, _, advice = newest.reason.partition(" What to do: ")
     return iso(newest.rejected or newest.received), reason.rstrip("."), advice
 
 
 def _letter_beside(diagnosis: OrderDiagnosis) -> str:
-    """A sentence on the dead letter, where the conclusion is about something else; "" without any."""
+    """Return a sentence on the dead letter, for a conclusion on something else; "" without a dead letter."""
     if not diagnosis.letters:
         return ""
     when, reason, _ = _rejection(diagnosis)
@@ -90,7 +90,7 @@ def _refused(diagnosis: OrderDiagnosis) -> Conclusion:
     when, reason, advice = _rejection(diagnosis)
     return Conclusion(
         f"It was rejected at {when} and is in the dead-letter queue: {reason}.",
-        advice or f"woohub dlq redrive {_letters_of_it(diagnosis)}",
+        advice or f"woohub dlq redrive {_letter_options(diagnosis)}",
     )
 
 
@@ -123,12 +123,12 @@ def _fine(diagnosis: OrderDiagnosis) -> Conclusion:
     return Conclusion(text, fine=True)
 
 
-def _drop(diagnosis: OrderDiagnosis) -> str:
-    return f"woohub dlq drop {_letters_of_it(diagnosis)}"
+def _drop_fix(diagnosis: OrderDiagnosis) -> str:
+    return f"woohub dlq drop {_letter_options(diagnosis)}"
 
 
-def _letters_of_it(diagnosis: OrderDiagnosis) -> str:
-    """What names its dead letters, and no other store's, to `woohub dlq`."""
+def _letter_options(diagnosis: OrderDiagnosis) -> str:
+    """Return the options of `woohub dlq` that select the order's dead letters, and no other store's."""
     of_store = f" --store {store}" if (store := diagnosis.letters[0].store) else ""
     return f"--order order:{diagnosis.name.order_id}{of_store}"
 
@@ -185,24 +185,24 @@ def _unexplained(diagnosis: OrderDiagnosis) -> Conclusion:
     )
 
 
-def _unread(side: str, why: str, diagnosis: OrderDiagnosis) -> Conclusion:
+def _not_read(side: str, why: str, diagnosis: OrderDiagnosis) -> Conclusion:
     return Conclusion(f"{side} could not be read: {why}.{_letter_beside(diagnosis)}", "woohub doctor")
 
 
-def _waits(diagnosis: OrderDiagnosis) -> bool:
+def _waits_for_hubspot(diagnosis: OrderDiagnosis) -> bool:
     return diagnosis.store.row is not None and (diagnosis.differs or bool(diagnosis.hubspot.missing))
 
 
-def _told_since(diagnosis: OrderDiagnosis) -> bool:
-    """Whether anything of the order's last change came, by a delivery or by reconcile."""
+def _arrived_since(diagnosis: OrderDiagnosis) -> bool:
+    """Whether the order's last change arrived, by a delivery or by reconcile."""
     return any(trace.at >= f"{diagnosis.modified_at}Z" for trace in diagnosis.traces.lines)
 
 
 Rule = tuple[Callable[[OrderDiagnosis], bool], Callable[[OrderDiagnosis], Conclusion]]
 RULES: Sequence[Rule] = (
-    (lambda order: bool(order.store.missing), lambda order: _unread("The store", order.store.missing, order)),
-    (lambda order: order.stack.breaker.is_open and _waits(order), _breaker_open),
-    (lambda order: bool(order.hubspot.missing), lambda order: _unread("HubSpot", order.hubspot.missing, order)),
+    (lambda order: bool(order.store.missing), lambda order: _not_read("The store", order.store.missing, order)),
+    (lambda order: order.stack.breaker.is_open and _waits_for_hubspot(order), _breaker_open),
+    (lambda order: bool(order.hubspot.missing), lambda order: _not_read("HubSpot", order.hubspot.missing, order)),
     (lambda order: order.store.row is None, _unknown),
     (
         lambda order: order.store.is_draft,
@@ -257,6 +257,6 @@ RULES: Sequence[Rule] = (
             order.hubspot.mismatches[0].fix,
         ),
     ),
-    (lambda order: not order.traces.missing and not _told_since(order), _undelivered),
+    (lambda order: not order.traces.missing and not _arrived_since(order), _undelivered),
     (lambda _order: True, _unexplained),
 )

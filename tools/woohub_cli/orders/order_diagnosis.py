@@ -1,4 +1,4 @@
-"""What the store, HubSpot, the queues and the logs show about one order."""
+"""What store, HubSpot, queues and logs show about one order."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ from woohub_cli.verify.comparison import Mismatch, MismatchKind
 
 @dataclass(frozen=True)
 class InStore:
-    """The order as the store has it. `missing` says why it could not be asked."""
+    """The order as the store has it. `missing` says why the store could not be read."""
 
     row: StoreRow | None = None
-    event: OrderEvent | None = None  # None for drafts and what cannot be read
+    event: OrderEvent | None = None  # None for drafts and orders that cannot be read
     unreadable: str = ""
     missing: str = ""
-    erased_at_ms: int = 0  # by `woohub erase`, after the order was made; `event` is without the person then
+    erased_at_ms: int = 0  # when `woohub erase` erased the person after the order; `event` is without the person then
 
     @property
     def is_draft(self) -> bool:
-        """A cart, no order yet."""
+        """Whether it is a cart rather than an order."""
         return self.row is not None and self.event is None and not self.unreadable
 
     @property
     def is_anonymised(self) -> bool:
-        """Whether the store has removed the person from it."""
+        """Whether the store has removed the person from the order."""
         return self.event is not None and self.event.order.is_anonymised
 
     @property
@@ -48,7 +48,7 @@ class InStore:
 
 
 class Address(StrEnum):
-    """What the order's e-mail address is good for; the value says why there is no contact, for people."""
+    """Whether the order's e-mail address makes a contact; the value is the reason if it does not."""
 
     USABLE = ""
     NONE = "the order has no e-mail address"
@@ -58,7 +58,7 @@ class Address(StrEnum):
 
     @classmethod
     def of(cls, email: str) -> Address:
-        """As far as the text itself shows."""
+        """Return what the text of the address alone shows. HubSpot may still reject it."""
         if not email:
             return cls.NONE
         return cls.USABLE if usable_email(email) else cls.UNUSABLE
@@ -66,9 +66,9 @@ class Address(StrEnum):
 
 @dataclass(frozen=True)
 class InHubSpot:
-    """The order's deals, its contact, and what differs. `missing` says why HubSpot could not be asked.
+    """The order's deals, its contact, and the mismatches. `missing` says why HubSpot could not be read.
 
-    Deals are HubSpot's orders where the mapping has those instead (`target`).
+    `deals` are HubSpot's orders if the mapping writes those instead (`target`).
     """
 
     target: Target
@@ -76,86 +76,86 @@ class InHubSpot:
     contact: Record | None = None
     mismatches: tuple[Mismatch, ...] = ()
     stage_is: str = ""
-    stage_wanted: str = ""  # of the order's status
+    stage_wanted: str = ""  # the mapping's stage for the order's status
     address: Address = Address.USABLE
     missing: str = ""
     items: tuple[Record, ...] = ()  # the deal's line items, where they are switched on
-    order: Record | None = None  # HubSpot's own, where it has both
-    no_orders: str = ""  # why none of its own can be found
+    order: Record | None = None  # HubSpot's order, if the mapping writes both deals and orders
+    no_orders: str = ""  # why HubSpot's orders cannot be read
     metrics: Mapping[str, str] = field(default_factory=dict)  # the contact's, where they are switched on
 
     @property
     def version(self) -> DealVersion | None:
-        """The state of the order that HubSpot has."""
+        """The order's state that HubSpot has; None if there is no deal, or its version cannot be read."""
         return DealVersion.parse(self.deals[0].properties.get("woocommerce_order_version")) if self.deals else None
 
     @property
     def state_of(self) -> str | None:
-        """When the store changed that state, with its zone; None where the store gave no date that can be true."""
+        """When the store changed the order to the state HubSpot has (ISO 8601); None without a credible date."""
         return f"{self.version.modified_at}Z" if self.version and self.version.modified_at != NO_DATE else None
 
     @property
     def stage_was_moved(self) -> bool:
-        """Whether somebody moved the deal to another stage since the status changed last."""
+        """Whether somebody moved the deal to another stage after the last change of its status."""
         return bool(self.stage_is) and self.stage_is != self.stage_wanted
 
     def of(self, *kinds: MismatchKind) -> list[Mismatch]:
-        """The findings of these kinds."""
+        """Return the mismatches of these kinds."""
         return [mismatch for mismatch in self.mismatches if mismatch.kind in kinds]
 
 
 @dataclass(frozen=True)
 class OrderDiagnosis:
-    """Everything known about one order; see `order_conclusions.conclude`."""
+    """Everything known about one order; `order_conclusions.conclude` draws the conclusion."""
 
-    asked: str  # as it was named on the command line
+    asked: str  # as named on the command line
     lookup: Lookup
     store: InStore
     hubspot: InHubSpot
     stack: Status
     letters: tuple[DeadLetter, ...]
     traces: Traces
-    reconciled_until: str = ""  # how far reconcile has come; "" if that is not known
+    reconciled_until: str = ""  # reconcile has read all changes up to here; "" if that is not known
 
     @property
     def name(self) -> OrderName:
-        """Id, number and the name on it."""
+        """The order's id, number and customer name."""
         return self.lookup.name
 
     @property
     def record(self) -> str:
-        """What people call what HubSpot has of the order."""
+        """The word for the order's record in HubSpot."""
         return self.hubspot.target.record
 
     @property
     def modified_at(self) -> str:
-        """When the store changed it last, UTC."""
+        """When the store last changed the order, UTC; "" if the store does not have it."""
         return self.store.row.modified_at if self.store.row else ""
 
     @property
     def differs(self) -> bool:
-        """Whether HubSpot has something else than the store."""
+        """Whether HubSpot differs from the store."""
         return bool(self.hubspot.mismatches)
 
     @property
     def overwrite_blocked(self) -> list[Mismatch]:
-        """Differences that the version in HubSpot keeps from being written."""
+        """The differences that woohub does not write because HubSpot has a newer version."""
         return [mismatch for mismatch in self.hubspot.of(MismatchKind.DIFFERING) if mismatch.fix]
 
     @property
     def differing_deals(self) -> list[Mismatch]:
-        """Differences in the values of the order's deal itself."""
+        """The differences in the values of the order's deal itself."""
         return [mismatch for mismatch in self.hubspot.of(MismatchKind.DIFFERING) if mismatch.record == "deal"]
 
     @property
     def was_edited(self) -> bool:
-        """Whether HubSpot has this very state of the order, but not its values any more."""
+        """Whether HubSpot had this state of the order, and its values were changed there afterwards."""
         version = self.hubspot.version
         return bool(self.differing_deals) and version is not None and version.modified_at == self.modified_at
 
     @property
     def passed_by_reconcile(self) -> bool:
-        """Whether reconcile has passed the order's last change."""
+        """Whether reconcile has read all changes up to and beyond the order's last change."""
         return bool(self.reconciled_until) and self.reconciled_until > self.modified_at
 
     def facts(self) -> dict[str, Any]:
@@ -200,7 +200,7 @@ class OrderDiagnosis:
 
 @dataclass(frozen=True)
 class Conclusion:
-    """What it comes down to, and what to do; `fine`: nothing."""
+    """A conclusion on an order, and the next step. `fine`: nothing needs to be done."""
 
     text: str
     next_step: str = ""

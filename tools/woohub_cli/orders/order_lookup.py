@@ -1,4 +1,4 @@
-"""Find the order that somebody names, by id or by number: in the store, else among HubSpot's deals."""
+"""Find the order with an id or number: in the store, otherwise among HubSpot's deals."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from woohub_cli.orders import order_names
 from woohub_cli.orders.order_names import OrderName, Reference
 from woohub_cli.verify.hubspot_records import Crm
 
-NOBODY_KNOWS = OrderName(0)
+UNKNOWN_ORDER = OrderName(0)
 
 
 @dataclass(frozen=True)
 class Lookup:
-    """Which order is meant. `row` is None where the store has it not, or could not be asked (`missing` says why)."""
+    """The order that was found. `row` is None if the store does not have it, or `missing` says why it was not read."""
 
     row: StoreRow | None = None
-    name: OrderName = NOBODY_KNOWS
-    other: OrderName | None = None  # another order with this number, where `name` has it as its id, or the reverse
+    name: OrderName = UNKNOWN_ORDER
+    other: OrderName | None = None  # another order: its number is the id of `name`, or the reverse
     missing: str = ""
-    tried: tuple[str, ...] = ()  # in words
+    tried: tuple[str, ...] = ()  # the lookups that were made, in words
 
 
 def find(store: Store, crm: Crm, asked: Reference) -> Lookup:
-    """The order in the store; where that has none, or does not answer, by the name of its deal."""
+    """Find the order in the store. If the store has none or does not answer, find it by its deal in HubSpot."""
     tried: list[str] = []
     try:
         by_id = _by_id(store, asked, tried)
@@ -54,25 +54,28 @@ def _by_id(store: Store, asked: Reference, tried: list[str]) -> StoreRow | None:
 
 
 def _by_number(store: Store, asked: Reference, by_id: StoreRow | None, tried: list[str]) -> StoreRow | None:
-    """The order with this very number; a store that does not search is no reason to give up what the id gave."""
+    """Return the order with this number. A failing search does not discard an order found by its id."""
     if not asked.number or (by_id and asked.names(_number(by_id))):
         return by_id
     tried.append(f"the store's search for the number {asked.number}")
     try:
-        match = _exactly(asked, store.search_orders(asked.number))
+        match = _first_with_number(asked, store.search_orders(asked.number))
     except (PermanentError, TransientError):
         if by_id is None:
             raise
         return None
-    return match or _made_of_the_id(store, asked, tried)
+    return match or _by_trailing_id(store, asked, tried)
 
 
-def _exactly(asked: Reference, rows: Iterable[StoreRow]) -> StoreRow | None:
+def _first_with_number(asked: Reference, rows: Iterable[StoreRow]) -> StoreRow | None:
     return next((row for row in rows if asked.names(_number(row))), None)
 
 
-def _made_of_the_id(store: Store, asked: Reference, tried: list[str]) -> StoreRow | None:
-    """Numbers such as `WC-1026` are computed and stored nowhere, so no search finds them."""
+def _by_trailing_id(store: Store, asked: Reference, tried: list[str]) -> StoreRow | None:
+    """Return the order whose id ends the number, such as `WC-1026`.
+
+    Plugins compute such numbers without storing them, so the store's search does not find them.
+    """
     order_id = order_names.digits_at_the_end(asked.number)
     if not order_id or order_id == asked.order_id:
         return None
@@ -82,9 +85,9 @@ def _made_of_the_id(store: Store, asked: Reference, tried: list[str]) -> StoreRo
 
 
 def in_hubspot(crm: Crm, asked: Reference, missing: str, tried: Sequence[str] = ()) -> Lookup:
-    """The order by its deal: the key is the id, the name may have the number; `missing`: why the store was not asked.
+    """Find the order by its deal: the key has its id, the name may have its number.
 
-    Raises nothing: the code that reads the deal reports HubSpot's errors.
+    `missing` says why the store was not read. Raises nothing: the code that reads the deal reports HubSpot's errors.
     """
     tried = (*tried, f"HubSpot's {crm.target.type.name} by {'order id' if asked.order_id else 'name'}")
     try:

@@ -1,4 +1,4 @@
-"""Walk through the orders made in a period, also in stores of before WooCommerce 5.8."""
+"""List the orders of a period, also in stores whose WooCommerce is older than 5.8."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from woohub.store.pagination import CREATED, CREATED_LOCAL
 from woohub_cli.period import Period, shifted
 
 FUTURE = "2100-01-01T00:00:00"
-A_DAY = timedelta(days=1)  # more than any zone is off
+A_DAY = timedelta(days=1)  # more than the offset of any time zone
 
 
 def is_old(store: Store) -> bool:
-    """Whether it ignores `modified_after`: it then returns orders even for a date in the far future."""
+    """Whether the store ignores `modified_after`: it then returns orders even for a date in the far future."""
     return store.count("orders", modified_after=FUTURE, dates_are_gmt="true") > 0
 
 
 def left_out(unreadable: Collection[str]) -> str:
-    """For people: which records the store could not show, and what to do."""
+    """Return a text on records that the store could not return, and what to do about them."""
     return (
         f"The store could not show {', '.join(unreadable)}: left out ({len(unreadable)}). A plugin of the store fails "
         "on them: open them in the store's admin, look into its PHP error log, save them there. See "
@@ -29,11 +29,14 @@ def left_out(unreadable: Collection[str]) -> str:
 
 
 def start(period: Period, *, old: bool) -> ByDate:
-    """Where a walk through the period begins."""
+    """Return the cursor at which a listing of the period starts."""
     return ByDate(shifted(period.since, -A_DAY) if old else period.since)
 
 
 def made(store: Store, position: Cursor, period: Period, status: str, *, old: bool) -> Iterator[Page[Cursor]]:
-    """Orders made in the period, from that place on; an old store gives some of the days before and after, too."""
+    """Yield the orders created in the period, from `position` on.
+
+    An old store also returns some of the day before and after.
+    """
     until = shifted(period.until, A_DAY) if old and period.until else period.until
     return store.orders(position, by=CREATED_LOCAL if old else CREATED, status=status, until=until)

@@ -1,4 +1,4 @@
-"""Read one order, from the store, HubSpot, the queues and the logs: for `woohub why` and `woohub mapping preview`."""
+"""Read one order from store, HubSpot, queues and logs, for `woohub why` and `woohub mapping preview`."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ from woohub_cli.verify.comparison import association_mismatches, contact_mismatc
 from woohub_cli.verify.erased import is_named
 from woohub_cli.verify.hubspot_records import Crm
 
-CLIENT_TIMEOUT_S = 60.0  # seconds for the store, and for HubSpot
-LOG_MARGIN = timedelta(minutes=10)  # logs are read from that long before the order's last change: clocks differ
-MAX_LOG_AGE = timedelta(days=14)
+CLIENT_TIMEOUT_S = 60.0  # for all calls to the store, and for all calls to HubSpot
+LOG_MARGIN = timedelta(minutes=10)  # logs are read from so long before the order's last change: clocks differ
+MAX_LOG_AGE = timedelta(days=14)  # older log lines are not read
 
 
 @dataclass(frozen=True)
 class OrderReading:
-    """An order, as the store and HubSpot have it."""
+    """An order as the store and HubSpot have it."""
 
     crm: Crm
     lookup: Lookup
@@ -59,17 +59,20 @@ class OrderReading:
         table: FieldMapping,
         say: Callable[[str], None] = lambda _what: None,
     ) -> OrderReading:
-        """Read it, by this mapping; `say` is called with what is being done. Says itself what could not be read."""
+        """Read the order, with this mapping. `say` is called with the name of each stage.
+
+        What cannot be read raises nothing: `missing` of `shop` and `hubspot` says why.
+        """
         say("reading the store")
         crm = _crm_of(stack, env, table)
-        store, lookup = _looked_up(stack, env, crm, asked)
+        store, lookup = _find_order(stack, env, crm, asked)
         shop = _without_erased(in_store(lookup, store), erasure_list.people(stack), table)
         say("reading HubSpot")
         return cls(crm, lookup, shop, in_hubspot(crm, store, shop, lookup.name.order_id))
 
 
-def _looked_up(stack: Stack, env: dict[str, str], crm: Crm, asked: Reference) -> tuple[Store | None, Lookup]:
-    """The store, if its key is known, and the order that was named."""
+def _find_order(stack: Stack, env: dict[str, str], crm: Crm, asked: Reference) -> tuple[Store | None, Lookup]:
+    """Return the store (None if its key is not known) and the order that was named."""
     try:
         store = connections.store(stack, env)
     except Trouble as trouble:
@@ -79,7 +82,7 @@ def _looked_up(stack: Stack, env: dict[str, str], crm: Crm, asked: Reference) ->
 
 
 def _without_erased(shop: InStore, people: ErasedPeople, table: FieldMapping) -> InStore:
-    """The order as the engine takes it: of a person erased since, without the person."""
+    """Return the order as the engine takes it: without the person, if `woohub erase` erased them since."""
     if shop.event is None:
         return shop
     event, at_ms = without_erased(shop.event, table, people)
@@ -87,7 +90,7 @@ def _without_erased(shop: InStore, people: ErasedPeople, table: FieldMapping) ->
 
 
 def in_store(lookup: Lookup, store: Store | None) -> InStore:
-    """The order as the store has it."""
+    """Return the order as the store has it."""
     row = lookup.row
     if row is None:
         return InStore(missing=lookup.missing)
@@ -98,14 +101,14 @@ def in_store(lookup: Lookup, store: Store | None) -> InStore:
 
 
 def _crm_of(stack: Stack, env: dict[str, str], table: FieldMapping) -> Crm:
-    """The portal as this mapping reads it."""
+    """Return the HubSpot account with this mapping."""
     hubspot = connections.hubspot(stack, env)
     hubspot.caller.timer.start(CLIENT_TIMEOUT_S)
     return Crm(hubspot, table, connections.warn)
 
 
 def in_hubspot(crm: Crm, store: Store | None, shop: InStore, order_id: int) -> InHubSpot:
-    """What HubSpot has of it, and where that differs from the store."""
+    """Return the order's records in HubSpot, and where they differ from the store."""
     target = crm.target
     if not order_id:
         return InHubSpot(target)
@@ -115,7 +118,7 @@ def in_hubspot(crm: Crm, store: Store | None, shop: InStore, order_id: int) -> I
         deals = [] if lacks else crm.deals([key]).get(key, [])
         if shop.event is None:
             return InHubSpot(target, tuple(deals), missing=lacks)
-        known = _compared(crm, shop.event, _account(store, shop.event), deals)
+        known = _compare_records(crm, shop.event, _account(store, shop.event), deals)
         for with_more in (_with_line_items, _with_order, _with_metrics):
             known = with_more(known, crm, shop.event)
         return replace(known, missing=lacks)
@@ -133,7 +136,7 @@ def _with_line_items(known: InHubSpot, crm: Crm, event: OrderEvent) -> InHubSpot
 
 
 def _with_order(known: InHubSpot, crm: Crm, event: OrderEvent) -> InHubSpot:
-    """With HubSpot's own order, where there is one beside the deal."""
+    """Add HubSpot's own order, if the mapping writes one beside the deal."""
     orders = crm.orders_beside()
     if orders is None:
         return known
@@ -144,7 +147,7 @@ def _with_order(known: InHubSpot, crm: Crm, event: OrderEvent) -> InHubSpot:
 
 
 def _with_metrics(known: InHubSpot, crm: Crm, event: OrderEvent) -> InHubSpot:
-    """With what the contact's deals come to."""
+    """Add the contact's customer metrics, as far as they are switched on."""
     metrics, contact = crm.target.table.metrics, known.contact
     if contact is None or metrics is None:
         return known
@@ -154,7 +157,7 @@ def _with_metrics(known: InHubSpot, crm: Crm, event: OrderEvent) -> InHubSpot:
 
 
 def _account(store: Store | None, event: OrderEvent) -> StoreRow | None:
-    """The account that ordered; the store not giving it is no reason to give up."""
+    """Return the account that placed the order; None for a guest, or if the store does not return the account."""
     if store is None or not event.order.customer_id:
         return None
     with suppress(PermanentError, TransientError):
@@ -162,7 +165,7 @@ def _account(store: Store | None, event: OrderEvent) -> StoreRow | None:
     return None
 
 
-def _compared(crm: Crm, event: OrderEvent, account: StoreRow | None, deals: Sequence[Record]) -> InHubSpot:
+def _compare_records(crm: Crm, event: OrderEvent, account: StoreRow | None, deals: Sequence[Record]) -> InHubSpot:
     target, table = crm.target, crm.target.table
     mismatches = list(deal_mismatches(event, deals, target, crm.deal_schema))
     stage, wanted = _stages(event, deals, table)
@@ -187,13 +190,13 @@ def _compared(crm: Crm, event: OrderEvent, account: StoreRow | None, deals: Sequ
 
 
 def _named_contact(crm: Crm, deals: Sequence[Record]) -> Record | None:
-    """A contact of the deal that still says who it is."""
+    """Return a contact of the deal that still has a person's name or address; None if there is none."""
     ids = crm.contacts_of([deals[0].id]).get(deals[0].id, set()) if deals else set()
     return next((contact for _, contact in sorted(crm.contacts_by_id(ids).items()) if is_named(contact)), None)
 
 
 def _snapshots(account: StoreRow | None, ahead_s: int, email: str, table: FieldMapping) -> Iterator[ContactSnapshot]:
-    """How the account shows the customer, if it has the order's address."""
+    """Yield the customer's data in the account, if the account has the order's e-mail address."""
     if account is None:
         return
     with suppress(InvalidPayload):
@@ -204,14 +207,14 @@ def _snapshots(account: StoreRow | None, ahead_s: int, email: str, table: FieldM
 
 
 def _stages(event: OrderEvent, deals: Sequence[Record], table: FieldMapping) -> tuple[str, str]:
-    """The stage the deal is in and the one of the order's status, if HubSpot knows that status."""
+    """Return the deal's stage and the stage for the order's status; both "" if HubSpot has an older status."""
     if not deals or deals[0].properties.get(STATUS) != event.order.status:
         return "", ""
     return deals[0].properties.get(table.pipeline.stage_property) or "", table.pipeline.stage(event.order.status)
 
 
 def diagnosis(stack: Stack, asked: Reference, known: OrderReading) -> OrderDiagnosis:
-    """With what the queues, the breaker and the logs show."""
+    """Combine the reading with what queues, breaker and logs show."""
     entity = f"order:{known.lookup.name.order_id}"
     since = _log_since(known.shop)
     return OrderDiagnosis(

@@ -1,1 +1,1 @@
-"""What HubSpot's portal does, tried."""
+"""Try how a HubSpot account behaves."""

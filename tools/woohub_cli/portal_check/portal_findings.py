@@ -1,4 +1,4 @@
-"""What `woohub portal-check` tries in a portal, one question after the other, beside what woohub assumes."""
+"""The questions that `woohub portal-check` tries, and what woohub assumes about each."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from woohub.sync.lookup import by_key
 from woohub_cli.checks import scopes
 from woohub_cli.portal_check.portal_trial import Trial
 
-IN_FLIGHT = 8  # batches at once
-RECALCULATION_S = 5.0  # seconds that HubSpot has to change an amount by itself
+IN_FLIGHT = 8  # concurrent batches
+RECALCULATION_S = 5.0  # the time HubSpot has to change an amount by itself
 OBJECTS = ("contacts", "deals", "line_items", "orders")
 DEAL_AMOUNT = "100"
 ITEMS = (
@@ -32,17 +32,17 @@ T = TypeVar("T")
 
 
 class Verdict(StrEnum):
-    """How an answer stands to what woohub assumes."""
+    """How an answer compares with what woohub assumes."""
 
     AS_ASSUMED = "as assumed"
     DIFFERS = "differs"
-    MEASURED = "measured"  # there is nothing to assume
+    MEASURED = "measured"  # woohub assumes nothing
     NOT_TRIED = "not tried"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A question, what woohub assumes, and what the portal answered; `details` are for --json."""
+    """A question, what woohub assumes, and what HubSpot answered. `details` are for --json."""
 
     name: str
     question: str
@@ -54,7 +54,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a question was answered with; `holds`: whether it is what woohub assumes, None where it assumes nothing."""
+    """The answer to a question. `holds`: whether it is as woohub assumes, None if it assumes nothing."""
 
     text: str
     holds: bool | None = None
@@ -63,7 +63,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Question:
-    """One thing to try. `ask` raises CannotTry, or the client's errors."""
+    """One thing to try. `ask` raises CannotTry, or the errors of HubSpot's client."""
 
     name: str
     text: str
@@ -71,7 +71,7 @@ class Question:
     ask: Callable[[Trial], Answer]
 
     def finding(self, trial: Trial) -> Finding:
-        """Try it; a question that cannot be asked stops no other."""
+        """Try it. A question that cannot be tried does not stop the others."""
         try:
             answer = self.ask(trial)
         except (CannotTry, Forbidden, HubSpotRejected, TransientError) as error:
@@ -81,11 +81,11 @@ class Question:
 
 
 class CannotTry(Exception):
-    """Why a question cannot be asked of this portal."""
+    """The question cannot be tried in this HubSpot account."""
 
 
 def key_scopes(trial: Trial) -> Answer:
-    """Calls without any record: HubSpot looks at the scopes first, and names those it misses."""
+    """Make calls without records: HubSpot checks the scopes first, and names the missing ones."""
     pairs = [(kind, verb) for kind in OBJECTS for verb in scopes.CALLS]
     refusals = {pair: scopes.refusal(trial.hubspot, *pair) for pair in pairs}
     has = [" ".join(pair) for pair in pairs if not refusals[pair]]
@@ -95,7 +95,7 @@ def key_scopes(trial: Trial) -> Answer:
 
 
 def currencies(trial: Trial) -> Answer:
-    """Whether the definition of the deals' currency lists those of the account."""
+    """Check whether the definition of the deals' currency lists the account's currencies."""
     options = trial.definition(DEALS, CURRENCY).get("options")
     listed = [str(option["value"]) for option in options] if isinstance(options, list) else []
     text = f"listed: {', '.join(listed)}" if listed else "not listed: only refusals show which are enabled"
@@ -103,7 +103,7 @@ def currencies(trial: Trial) -> Answer:
 
 
 def read_after_write(trial: Trial) -> Answer:
-    """Whether a batch read by unique value has what a create has just answered."""
+    """Check whether a batch read by unique value finds records just created."""
     keys = _unique_keys(trial, DEALS, BATCH)
     trial.create(DEALS, [{DEALS.key: key} for key in keys])
     seen = by_key(DEALS, trial.hubspot.read(DEALS, keys, [DEALS.key], id_property=DEALS.key), keys)
@@ -112,7 +112,7 @@ def read_after_write(trial: Trial) -> Answer:
 
 
 def association_after_write(trial: Trial) -> Answer:
-    """Whether a read of associations has what a create has just made."""
+    """Check whether a read of associations finds one just created."""
     (email,) = trial.new_keys(CONTACTS, 1)
     (contact,) = trial.create(CONTACTS, [{CONTACTS.key: email}])
     link = {"to": {"id": contact.id}, "types": [DEALS.association_to(CONTACTS)]}
@@ -122,7 +122,7 @@ def association_after_write(trial: Trial) -> Answer:
 
 
 def second_create(trial: Trial) -> Answer:
-    """How HubSpot refuses a second record with a unique value."""
+    """Try how HubSpot rejects a second record with a unique value."""
     (key,) = _unique_keys(trial, DEALS, 1)
     (first,) = trial.create(DEALS, [{DEALS.key: key}])
     problem = _refusal(trial, DEALS, key)
@@ -134,7 +134,7 @@ def second_create(trial: Trial) -> Answer:
 
 
 def unique_value_after_archiving(trial: Trial, kind: ObjectType) -> Answer:
-    """Whether the unique value of an archived record may be used again."""
+    """Check whether the unique value of an archived record can be used again."""
     (key,) = _unique_keys(trial, kind, 1)
     (record,) = trial.create(kind, [{kind.key: key}])
     trial.hubspot.archive(kind, [record.id])
@@ -145,7 +145,7 @@ def unique_value_after_archiving(trial: Trial, kind: ObjectType) -> Answer:
 
 
 def deal_amount(trial: Trial) -> Answer:
-    """Whether writing line items changes the amount of their deal."""
+    """Check whether writing line items changes the amount of their deal."""
     deal, _ = _deal_with_items(trial)
     at_once = _values(trial, DEALS, [deal], "amount")[0]
     trial.pause(RECALCULATION_S)
@@ -156,7 +156,7 @@ def deal_amount(trial: Trial) -> Answer:
 
 
 def unit_price(trial: Trial) -> Answer:
-    """What HubSpot keeps of a unit price with more decimals than the currency has, and the amount it computes."""
+    """Check what HubSpot keeps of a price with more decimals than the currency has, and the amount it computes."""
     _, items = _deal_with_items(trial)
     prices, amounts = _values(trial, LINE_ITEMS, items, "price"), _values(trial, LINE_ITEMS, items, "amount")
     kept = all(_same(price, row["price"]) for price, row in zip(prices, ITEMS, strict=True))
@@ -168,7 +168,7 @@ def unit_price(trial: Trial) -> Answer:
 
 
 def batch_alone(trial: Trial, kind: ObjectType) -> Answer:
-    """Seconds of each call for 100 records, with nothing else in flight."""
+    """Measure the seconds of each call for 100 records, with no other call in flight."""
     keys = _unique_keys(trial, kind, BATCH)
     seconds: dict[str, float] = {}
     records = _timed(trial, seconds, "create", lambda: trial.create(kind, [{kind.key: key} for key in keys]))
@@ -181,7 +181,7 @@ def batch_alone(trial: Trial, kind: ObjectType) -> Answer:
 
 
 def batches_in_flight(trial: Trial) -> Answer:
-    """Seconds of eight creates of 100 deals at once: all together, and each."""
+    """Measure the seconds of eight concurrent creates of 100 deals: of all together, and of each."""
     batches = [[{DEALS.key: key} for key in _unique_keys(trial, DEALS, BATCH)] for _ in range(IN_FLIGHT)]
 
     def create(rows: Sequence[Mapping[str, str]]) -> float:
@@ -241,7 +241,7 @@ def _unique_keys(trial: Trial, kind: ObjectType, count: int) -> list[str]:
 
 
 def _refusal(trial: Trial, kind: ObjectType, key: str) -> HubSpotProblem | None:
-    """Why HubSpot refuses a record with this key; None when it creates one."""
+    """Return why HubSpot rejects a record with this key; None if it creates one."""
     try:
         trial.create(kind, [{kind.key: key}])
     except HubSpotRejected as refused:
@@ -250,7 +250,7 @@ def _refusal(trial: Trial, kind: ObjectType, key: str) -> HubSpotProblem | None:
 
 
 def _deal_with_items(trial: Trial) -> tuple[str, list[str]]:
-    """The ids of a new deal and of its line items, in the order of ITEMS."""
+    """Create a deal with line items. Return its id and theirs, in the order of ITEMS."""
     (deal,) = trial.create(DEALS, [{"amount": DEAL_AMOUNT}])
     link = {"to": {"id": deal.id}, "types": [LINE_ITEMS.association_to(DEALS)]}
     items = [trial.create(LINE_ITEMS, [row], associations=[link])[0] for row in ITEMS]

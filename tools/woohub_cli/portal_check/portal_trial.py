@@ -1,4 +1,4 @@
-"""The records that `woohub portal-check` makes in a portal: marked, remembered, and archived again."""
+"""The records that `woohub portal-check` creates: marked, remembered and archived again."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from woohub.hubspot.objects import CONTACTS, DEALS, LINE_ITEMS, ObjectType
 from woohub.hubspot_settings import HubSpotSettings
 from woohub_cli.verify.hubspot_records import read_all
 
-MARK = "woohub portal check, may be deleted"  # the name of everything it makes
-DOMAIN = "woohub-portal-check.example.com"  # nobody's: example.com is reserved
+MARK = "woohub portal check, may be deleted"  # the name of every record it creates
+DOMAIN = "woohub-portal-check.example.com"  # belongs to nobody: example.com is reserved
 NAMED_BY = {CONTACTS: "lastname", DEALS: "dealname", LINE_ITEMS: "name"}
-MAX_CLEANUP_ROUNDS = 3  # after a write without an answer, look again
+MAX_CLEANUP_ROUNDS = 3  # the next round finds what a write without an answer has left
 
 
 @dataclass(frozen=True)
 class Portal:
-    """Which portal a key belongs to; empty where HubSpot does not show it to this key."""
+    """The HubSpot account that a key belongs to. Fields are "" if HubSpot does not show them to this key."""
 
     id: str
     account_type: str
@@ -30,7 +30,7 @@ class Portal:
 
     @classmethod
     def of(cls, hubspot: HubSpot) -> Portal:
-        """One call."""
+        """Read it with one call."""
         is_real = hubspot.caller.base_url == HubSpotSettings.hubspot_api_url
         try:
             details = hubspot.get(f"{hubspot.paths.account}/details")
@@ -48,9 +48,9 @@ class Portal:
 
 @dataclass
 class Trial:
-    """One run: its records carry MARK as their name, deals and contacts also a key of this run.
+    """One run. Its records have MARK as their name; deals and contacts also have a key of this run.
 
-    `connect` makes further clients, for calls in flight together.
+    `connect` returns further clients, for concurrent calls.
     """
 
     hubspot: HubSpot
@@ -64,7 +64,7 @@ class Trial:
     _definitions: dict[ObjectType, dict[str, Mapping[str, object]]] = field(default_factory=dict)
 
     def new_keys(self, kind: ObjectType, count: int) -> list[str]:
-        """Keys that no record has; from now on cleaning looks for them."""
+        """Return keys that no record has. Cleaning looks for records with these keys."""
         began = len(self.keys[kind])
         suffix = f"@{DOMAIN}" if kind is CONTACTS else ""
         keys = [f"woohub-portal-check-{self.run}-{number}{suffix}" for number in range(began, began + count)]
@@ -79,7 +79,10 @@ class Trial:
         associations: Sequence[Mapping[str, object]] = (),
         hubspot: HubSpot | None = None,
     ) -> list[Record]:
-        """Make records with these properties and the mark; raises as HubSpot's client, and for any that failed."""
+        """Create records with these properties and the mark.
+
+        Raises the errors of HubSpot's client, and HubSpotRejected if any record failed.
+        """
         inputs = [
             {
                 "objectWriteTraceId": f"trial-{number}",
@@ -95,42 +98,42 @@ class Trial:
         return list(answer.records)
 
     def definition(self, kind: ObjectType, name: str) -> Mapping[str, object]:
-        """A property of the portal; empty where there is none."""
+        """Return the definition of a property; empty if it does not exist."""
         if kind not in self._definitions:
             self._definitions[kind] = {row["name"]: row for row in self.hubspot.property_definitions(kind)}
         return self._definitions[kind].get(name, {})
 
     def has_unique_key(self, kind: ObjectType) -> bool:
-        """Whether records of this object are found by a unique key of woohub's."""
+        """Whether records of this object can be found by a unique key of woohub's."""
         return kind.has_standard_key or bool(self.definition(kind, kind.key).get("hasUniqueValue"))
 
     def clean(self) -> tuple[int, int]:
-        """Archive what this run made, and what earlier ones left: how many records, and how many are there still."""
+        """Archive the records of this run and of earlier ones. Return how many were archived, and how many remain."""
         archived = sum(self._clean(kind) for kind in reversed(list(NAMED_BY)))
-        return archived, sum(len(self._there(kind)) for kind in NAMED_BY)
+        return archived, sum(len(self._marked_ids(kind)) for kind in NAMED_BY)
 
     def _clean(self, kind: ObjectType) -> int:
         done: set[str] = set()
         for _ in range(MAX_CLEANUP_ROUNDS):
-            there = self._there(kind)
+            there = self._marked_ids(kind)
             if not there:
                 break
             for chunk in chunks(sorted(there), BATCH):
-                with suppress(UnknownOutcome, HubSpotRejected):  # the next round sees
+                with suppress(UnknownOutcome, HubSpotRejected):  # the next round finds what is left
                     self.hubspot.archive(kind, chunk)
             done |= there
         return len(done)
 
-    def _there(self, kind: ObjectType) -> set[str]:
-        """The ids of marked records that HubSpot has: by id, by key, and by name, which may show them late."""
+    def _marked_ids(self, kind: ObjectType) -> set[str]:
+        """Return the ids of marked records in HubSpot, found by id, by key, and by name, which may find them late."""
         try:
             named = {record.id for record in self.hubspot.search(kind, NAMED_BY[kind], [MARK])}
             return {record.id for record in self._marked(kind, self.ids[kind] | named)}
-        except (Forbidden, HubSpotRejected):  # an object that this portal or key has not
+        except (Forbidden, HubSpotRejected):  # this account or key does not have the object
             return set()
 
     def _marked(self, kind: ObjectType, ids: set[str]) -> Iterator[Record]:
-        """Nothing without the mark, whatever a search says."""
+        """Read these records, and return only those that have the mark, whatever the search says."""
         records = read_all(self.hubspot, kind, ids, [NAMED_BY[kind]])
         if self.keys[kind] and self.has_unique_key(kind):
             for chunk in chunks(self.keys[kind], BATCH):

@@ -1,1 +1,1 @@
-"""How results look: tables, pages, charts, progress, help texts."""
+"""How commands show results: tables, pages, charts, progress, help texts."""

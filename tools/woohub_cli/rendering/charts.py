@@ -1,4 +1,4 @@
-"""Plots as SVG text for a page that needs nothing from elsewhere; colours are the page's: s0, s1, grid, text, mark."""
+"""Charts as SVG text, without external files. The page styles the classes s0, s1, grid, text, line and mark."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ LEFT, RIGHT, TOP, BOTTOM = 64, 12, 14, 34
 INSIDE_W, INSIDE_H = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
 MOST_LABELS = 12
 QUARTERS = 4
-STEPS = (1, 2, 2.5, 5, 10, 20)  # the last: logarithms are not exact
+STEPS = (1, 2, 2.5, 5, 10, 20)  # the last one because logarithms are not exact
 
 
 @dataclass(frozen=True)
 class Series:
-    """Values of one kind, one for each label."""
+    """Values of one kind, one for each label of the chart."""
 
     name: str
     values: Sequence[float]
 
 
 def bars(title: str, labels: Sequence[str], series: Sequence[Series], text: Callable[[float], str] = str) -> str:
-    """Bars side by side for each label; `text` writes a value."""
+    """Return a bar chart with the bars of all series side by side for each label; `text` formats a value."""
     top = ceiling(max((value for row in series for value in row.values), default=0))
     slot = INSIDE_W / max(1, len(labels))
     width = min(28.0, slot * 0.8 / max(1, len(series)))
@@ -44,7 +44,10 @@ def bars(title: str, labels: Sequence[str], series: Sequence[Series], text: Call
 
 
 def cumulative(title: str, seconds: Sequence[float], marks: Sequence[tuple[str, float]]) -> str:
-    """Which share took at most how long: `seconds` in order, on a logarithmic scale; `marks` are lines with names."""
+    """Return the chart of the share that took at most so many seconds, on a logarithmic scale.
+
+    `seconds` is sorted; `marks` are vertical lines with names.
+    """
     least, most = 0.5, max(60.0, *seconds, *(at for _, at in marks))
     span = math.log(most / least)
 
@@ -83,7 +86,7 @@ TICKS = (
 
 
 def ceiling(value: float) -> float:
-    """The top of a scale with round numbers at its quarters, at least 4."""
+    """Return the top of a scale, at least 4, so that its quarters are round numbers."""
     quarter = value / QUARTERS
     if quarter <= 1:
         return float(QUARTERS)

@@ -1,4 +1,4 @@
-"""What `woohub why` shows people."""
+"""Print the result of `woohub why` for people."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from woohub_cli.verify import line_items
 
 
 def print_diagnosis(diagnosis: OrderDiagnosis, conclusion: Conclusion) -> None:
-    """All of it, with the conclusion last."""
+    """Print the facts, the log lines and the differences, and then the conclusion."""
     output.table(("", ""), list(_rows(diagnosis)))
     if diagnosis.traces.lines:
         output.say("\nLog:", style="bold")

@@ -1,4 +1,4 @@
-"""Many differences of one property in one line, so that a table stays readable."""
+"""Group the differences of one property in many records, so that a table stays readable."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_EXAMPLES = 3
 
 @dataclass(frozen=True)
 class MismatchGroup:
-    """Differences of the same property in many records."""
+    """The differences of one property in many records."""
 
     kind: MismatchKind
     record: str
@@ -25,11 +25,11 @@ class MismatchGroup:
 
     @property
     def entities(self) -> str:
-        """Whose they are, for people."""
+        """The orders or accounts of the examples, for people."""
         return ", ".join(mismatch.entity for mismatch, _ in self.examples) + ", …"
 
     def values(self) -> tuple[str, str]:
-        """The store's and HubSpot's of the examples, each once."""
+        """Return the store's values and HubSpot's values of the examples, each value once."""
         differences = [difference for _, difference in self.examples]
         return _once([difference.store for difference in differences]), _once(
             [difference.hubspot or "" for difference in differences]
@@ -37,7 +37,10 @@ class MismatchGroup:
 
 
 def grouped(mismatches: Sequence[Mismatch]) -> tuple[list[MismatchGroup], list[Mismatch]]:
-    """Properties that differ in many records, the most frequent first; and the findings without these."""
+    """Return groups of properties that differ in many records, and the mismatches that are left without these.
+
+    The largest group comes first.
+    """
     alike: dict[tuple[MismatchKind, str, str, bool], list[tuple[Mismatch, Difference]]] = defaultdict(list)
     for mismatch in mismatches:
         for difference in mismatch.differences:

@@ -1,4 +1,4 @@
-"""What people see, on a terminal or in a pipe, and what machines read."""
+"""Print results for people, on a terminal or in a pipe, and JSON for programs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rich.text import Text
 from woohub_cli.cli_errors import PROBLEMS
 from woohub_cli.rendering import hints
 
-WIDE = 200  # columns where there is no terminal that could say how many it has
+WIDE = 200  # columns if the output is no terminal
 
 Advance = Callable[[int], None]  # called with how many more are done
 
@@ -25,7 +25,7 @@ _store: ContextVar[str] = ContextVar("store", default="")
 
 
 def about_store(name: str) -> None:
-    """From now on commands and variables in texts are this store's ("": the first one's)."""
+    """Adapt the commands and variables in all further texts to this store ("": the first one)."""
     _store.set(name)
 
 
@@ -34,7 +34,7 @@ def _named(text: str | Text) -> Text:
 
 
 def console(*, stderr: bool = False) -> Console:
-    """A console for text that is never markup: what stores, HubSpot and ARNs say may hold [brackets] and :colons:."""
+    """Return a console without markup: texts of stores, HubSpot and ARNs may contain [brackets] and :colons:."""
     stream = sys.stderr if stderr else sys.stdout
     return Console(
         file=stream,
@@ -47,13 +47,13 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def as_json(value: object) -> None:
-    """The one thing on standard output of a command with --json; what is reported says it in `facts()`."""
+    """Write JSON to standard output. A command with --json writes nothing else there."""
     value = hints.in_json(value, _store.get()) if _store.get() else value
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
 def answer(facts: object, show: Callable[[], None] | str | Text, *, json: bool, problems: bool = False) -> None:
-    """How a command ends: with the facts for a program, or shown to people; exit code 1 where there are problems."""
+    """End a command: print the facts as JSON or show the result to people, and exit with 1 if there are problems."""
     if json:
         as_json(facts)
     elif isinstance(show, str | Text):
@@ -69,12 +69,12 @@ def say(text: str | Text = "", style: str = "") -> None:
 
 
 def note(text: str, style: str = "dim") -> None:
-    """A line beside the result, on standard error."""
+    """Print a line that is not part of the result to standard error."""
     console(stderr=True).print(_named(text), style=style)
 
 
 def complain(text: str) -> None:
-    """Why a command ends."""
+    """Print the reason why a command ends to standard error."""
     console(stderr=True).print(Text.assemble(("woohub: ", "bold red"), _named(text)))
 
 
@@ -84,7 +84,7 @@ def lines(texts: Iterable[str | Text]) -> None:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:
-    """A table; cells wrap rather than lose their end."""
+    """Print a table. Long cells wrap instead of being cut."""
     drawn = Table(box=None, pad_edge=False, header_style="bold", show_header=any(columns))
     for name in columns:
         drawn.add_column(name, overflow="fold")
@@ -94,7 +94,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]]) -> None:
 
 
 def progress_bar(*more: ProgressColumn) -> Progress:
-    """On the terminal's standard error, and gone when it is done; nothing where there is no terminal."""
+    """Return a progress bar on standard error that disappears at the end; invisible without a terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), *more, TimeRemainingColumn())
     screen = console(stderr=True)
     return Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal)
@@ -102,7 +102,7 @@ def progress_bar(*more: ProgressColumn) -> Progress:
 
 @contextmanager
 def progress(what: str, total: int | None = None) -> Iterator[Advance]:
-    """A bar for work that is counted."""
+    """Show a progress bar; yields a function that advances it."""
     with progress_bar() as bar:
         task = bar.add_task(what, total=total)
         yield lambda more: bar.advance(task, more)

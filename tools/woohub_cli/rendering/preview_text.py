@@ -1,4 +1,4 @@
-"""What `woohub mapping preview` shows people."""
+"""Print the result of `woohub mapping preview` for people."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from woohub_cli.rendering import output
 
 
 def print_preview(shown: Preview, by: str) -> None:
-    """All rows, by the mapping of this name."""
+    """Print all rows. `by` names the mapping."""
     output.say(
         f"{shown.order}, by {by}" + (f" (HubSpot has no {shown.called} of it yet)" if shown.new_deal else ""),
         style="bold",
@@ -30,7 +30,7 @@ def print_preview(shown: Preview, by: str) -> None:
 
 
 def _labelled(shown: Preview, name: str, value: str) -> str:
-    """The value; the id of a pipeline or stage of the mapping with its label."""
+    """Return the value. The id of a pipeline or stage of the mapping gets its label."""
     label = shown.labels.get((name, value))
     return f"{label} ({value})" if label else value
 

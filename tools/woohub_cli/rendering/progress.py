@@ -1,4 +1,4 @@
-"""A progress bar for work of minutes: the rate, and the time that remains."""
+"""A progress bar for work of minutes, with its rate and the remaining time."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from woohub_cli.rendering import output
 
 
 class Rate(ProgressColumn):
-    """How many per second, over the last half a minute."""
+    """A column with the number of items per second during the last half minute."""
 
     def render(self, task: Task) -> Text:
-        """Nothing as long as it is not known."""
+        """Return the rate, or an empty text while it is unknown."""
         speed = task.finished_speed or task.speed
         return Text(f"{speed:.0f}/s" if speed else "", "dim")
 
 
 class Bar:
-    """One line that says what is being done, and how much of it is."""
+    """A progress bar whose description and total change with the stage of the work."""
 
     def __init__(self, progress: Progress, task: TaskID) -> None:
         self._progress = progress
         self._task = task
 
     def show(self, what: str, total: int | None, done: int) -> None:
-        """What is being done, how much there is of it, and how much is done; less done than before is other work."""
+        """Set the description, the total and how much is done. A smaller `done` than before starts a new stage."""
         if done < self._progress.tasks[0].completed:
             self._progress.reset(self._task)
         self._progress.update(self._task, total=total, completed=done, description=what)
 
     def say(self, what: str) -> None:
-        """Only change the words."""
+        """Change only the description."""
         self._progress.update(self._task, description=what)
 
 
 @contextmanager
 def bar(what: str) -> Iterator[Bar]:
-    """A bar for work of several kinds, with its rate."""
+    """Show a progress bar with a rate, for work of several stages."""
     with output.progress_bar(Rate()) as progress:
         yield Bar(progress, progress.add_task(what, total=None))

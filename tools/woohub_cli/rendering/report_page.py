@@ -1,4 +1,4 @@
-"""The comparison as one HTML file: readable without a network, on paper and in the dark."""
+"""The report of `woohub verify` as one HTML file without external resources, for screen and print."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from woohub_cli.rendering.report_text import COLUMNS, cells, group_cells, remark
 from woohub_cli.verify.comparison import Mismatch, MismatchKind
 from woohub_cli.verify.verification_report import VerificationReport
 
-MAX_ROWS = 1000  # differences
-MAX_OPEN_ROWS = 20  # days that are shown without asking
+MAX_ROWS = 1000  # differences in the table
+MAX_OPEN_ROWS = 20  # a longer table of days is collapsed
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c2430; --dim: #667085; --rule: #e3e7ee; --back: #fff; --card: #f7f8fb;
@@ -100,7 +100,7 @@ def _days(report: VerificationReport) -> str:
 
 
 def _every_day(days: Sequence[str]) -> list[str]:
-    """Those without any order too."""
+    """Return all days from the first to the last of `days`, including those without an order."""
     first, last = date.fromisoformat(days[0]), date.fromisoformat(days[-1])
     return [(first + timedelta(days=number)).isoformat() for number in range((last - first).days + 1)]
 

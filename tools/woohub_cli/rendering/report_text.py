@@ -1,4 +1,4 @@
-"""The comparison of store and HubSpot for the terminal; its remarks stand on the page, too."""
+"""Print the report of `woohub verify`. Its remarks are on the HTML page, too."""
 
 from __future__ import annotations
 
@@ -18,11 +18,9 @@ COLUMNS = ("What", "Entity", "Record", "Property", "Store", "HubSpot", "Order")
 
 
 def cells(mismatch: Mismatch) -> Iterator[tuple[str, ...]]:
-    """Of these columns, a row for each property that differs; what it is about stands in the first row only."""
-    first, order = (
-        (mismatch.kind.words, mismatch.entity, mismatch.shown),
-        mismatch.named.more if mismatch.named else "",
-    )
+    """Yield the rows of a mismatch by COLUMNS, one for each property. Only the first names the record."""
+    first = (mismatch.kind.words, mismatch.entity, mismatch.shown)
+    order = mismatch.named.more if mismatch.named else ""
     if not mismatch.differences:
         yield (*first, "", mismatch.detail, ", ".join(mismatch.record_ids), order)
     for difference in mismatch.differences:
@@ -35,13 +33,13 @@ def group_cells(group: MismatchGroup) -> tuple[str, ...]:
 
 
 def rows_of(mismatches: Iterable[Mismatch]) -> Iterator[tuple[str | Text, ...]]:
-    """Their cells for the terminal."""
+    """Yield the rows of the mismatches for the terminal."""
     for mismatch in mismatches:
         yield from coloured(cells(mismatch), mismatch.fix)
 
 
 def coloured(rows: Iterable[tuple[str, ...]], fix: str) -> Iterator[tuple[str | Text, ...]]:
-    """Cells for the terminal, with what to do in a row of its own."""
+    """Yield the rows with colours, and the fix in a row of its own."""
     for row in rows:
         yield (Text(row[0], "red"), *row[1:])
     if fix:
@@ -49,7 +47,7 @@ def coloured(rows: Iterable[tuple[str, ...]], fix: str) -> Iterator[tuple[str | 
 
 
 def lines(report: VerificationReport) -> Iterator[Text]:
-    """What follows the table."""
+    """Yield the lines that follow the table."""
     orders, accounts = counted(report.orders, "order"), counted(report.accounts, "account")
     yield Text(f"{orders}, {accounts} and {counted(report.contacts, 'contact')} compared, {report.period}.")
     for (day, currency), totals in sorted(report.days.items()):
@@ -71,7 +69,7 @@ def lines(report: VerificationReport) -> Iterator[Text]:
 
 
 def remarks(report: VerificationReport) -> Iterator[Text]:
-    """What is no difference, but worth knowing."""
+    """Yield facts that are no differences, but worth knowing."""
     anonymised = report.anonymised - report.forgotten
     remarked = (
         (

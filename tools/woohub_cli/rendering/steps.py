@@ -1,4 +1,4 @@
-"""A command that consists of steps: each shown as soon as it is done, and how it ends."""
+"""Show the steps of a command as they are done, and its end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from woohub_cli.rendering import output
 
 
 def show_each(steps: Iterable[Step], *, json: bool) -> list[Step]:
-    """All of them; for people each is printed when it is done."""
+    """Run all steps and return them. Each is printed when it is done, unless the output is JSON."""
     done = []
     for step in steps:
         done.append(step)
@@ -24,7 +24,10 @@ def show_each(steps: Iterable[Step], *, json: bool) -> list[Step]:
 def finish(
     steps: Sequence[Step], facts: Mapping[str, object], *, json: bool, left_to_do: Sequence[str] | None = None
 ) -> None:
-    """Report the steps after these facts, or what is left to do; exit code 1 where a step failed."""
+    """Report the end of a command with steps, and exit with 1 if a step failed.
+
+    With `json`, write `facts`, the steps and what is left to do; otherwise only the latter.
+    """
     if json:
         left = {} if left_to_do is None else {"left_to_do": left_to_do}
         output.as_json({**facts, "steps": [step.facts() for step in steps], **left})

@@ -1,4 +1,4 @@
-"""How `--help` looks: paragraphs that flow, examples line by line, and flags without a type. Texts name --store."""
+"""Lay out `--help`: flowing paragraphs, examples line by line, flags without a type. Set the store for texts."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ BREAK = re.compile(r"(?<=\S)\n(?=\S)")  # within a paragraph; examples and table
 
 
 def flowing(text: str | None) -> str | None:
-    """A docstring without the line breaks of its source."""
+    """Return a docstring without the line breaks inside its paragraphs."""
     return BREAK.sub(" ", inspect.cleandoc(text)) if text else text
 
 
 def _help(text: str | None) -> str | None:
-    """With an empty line after the first paragraph, which keeps typer from removing the examples' indentation.
+    """Return the help text with an extra empty line after its first paragraph, which keeps the examples indented.
 
     Typer dedents what follows the first paragraph by all lines but the first, which may be "Examples:".
     """
@@ -28,7 +28,7 @@ def _help(text: str | None) -> str | None:
 
 
 def _untyped(parameters: list[Any]) -> list[Any]:
-    """Typer writes `<bool>` beside a flag, as if it took a value."""
+    """Remove the type from flags: typer writes `<bool>` beside a flag, as if it took a value."""
     for parameter in parameters:
         if isinstance(parameter, TyperOption) and parameter.is_flag:
             parameter.metavar = ""
@@ -36,13 +36,13 @@ def _untyped(parameters: list[Any]) -> list[Any]:
 
 
 class Command(TyperCommand):
-    """A command whose help looks like that."""
+    """A command whose help has this layout."""
 
     def __init__(self, name: str | None, *, help: str | None = None, **settings: Any) -> None:
         super().__init__(name, help=_help(help), **settings)
 
     def invoke(self, ctx: Any) -> Any:
-        """Run it, about the store that --store names."""
+        """Run the command, with texts for the store that --store names."""
         output.about_store("")
         output.about_store(environment.store_named(ctx.params.get("store")))
         return super().invoke(ctx)

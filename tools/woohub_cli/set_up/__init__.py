@@ -1,1 +1,1 @@
-"""What set-up gives a stack, HubSpot and a store, and what is taken away again."""
+"""Set up a stack, HubSpot and a store, and undo it."""

@@ -1,4 +1,4 @@
-"""The stores of a stack besides the first: the list in its configuration, their secrets, watermarks and alarms."""
+"""The further stores of a stack: their entries in its configuration, secrets, watermarks and alarms."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ from woohub_cli.stack.stored_objects import replace
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
 
-COPIED = (  # of an alarm of the first store
+COPIED_ALARM_FIELDS = (  # from the first store's alarms
     *("Namespace", "MetricName", "Statistic", "Period", "EvaluationPeriods", "DatapointsToAlarm", "Threshold"),
     *("ComparisonOperator", "TreatMissingData", "AlarmActions", "OKActions", "ActionsEnabled"),
 )
-DAYS_TO_RESTORE = 7  # a removed store's secrets
+DAYS_TO_RESTORE = 7  # Secrets Manager keeps a removed store's secrets so long
 
 
 def with_stores(stack: Stack, wanted: Mapping[str, StoreSettings]) -> ConfigurationVersion:
-    """The configuration with these further stores; WrongUsage names what they may not be."""
+    """Return the configuration with these further stores. Raises WrongUsage if they conflict."""
     objects = read_objects(stack.aws.s3, stack.output(stack_configuration.OUTPUT))
     content = stores_file.write(wanted)
     try:
@@ -48,9 +48,9 @@ def with_stores(stack: Stack, wanted: Mapping[str, StoreSettings]) -> Configurat
 
 
 def put(stack: Stack, name: str, settings: StoreSettings | None) -> None:
-    """Add a further store, or remove it (None), whatever others have added meanwhile. The bucket keeps all versions.
+    """Add a further store, or remove it (None), and keep changes that others made meanwhile.
 
-    ChangedMeanwhile where somebody writes at this very moment.
+    The bucket keeps all versions. Raises ChangedMeanwhile if somebody writes at this very moment.
     """
     s3, bucket = stack.aws.s3, stack.output(stack_configuration.OUTPUT)
     objects = read_objects(s3, bucket)
@@ -61,7 +61,7 @@ def put(stack: Stack, name: str, settings: StoreSettings | None) -> None:
 
 
 def reconciled(stack: Stack) -> str | None:
-    """When the last run that read all changes of the stack's store began; None: none yet, or it is not known."""
+    """Return when the store's last complete reconcile run began; None if there was none or it is not known."""
     try:
         mark = WatermarkParameter(stack.aws.ssm, stack.output("WatermarkParameter")).read()
     except InvalidParameter:
@@ -70,7 +70,7 @@ def reconciled(stack: Stack) -> str | None:
 
 
 def names(stack: Stack) -> list[str]:
-    """The further stores; none where the configuration cannot be read, which other checks report."""
+    """Return the names of the further stores; empty if the configuration cannot be read, which other checks report."""
     try:
         return sorted(stack_configuration.current(stack).stores)
     except ConfigurationUnreadable:
@@ -78,7 +78,10 @@ def names(stack: Stack) -> list[str]:
 
 
 def make_secret(stack: Stack, name: str, value: Mapping[str, Any], what: str) -> Step:
-    """A secret of a store, unless it is there; one that was removed within the last days comes back with this value."""
+    """Create a secret of a store, unless it exists.
+
+    One that was removed within the last days is restored with this value.
+    """
     client, text = stack.aws.secrets, json.dumps(value)
     try:
         removed = client.describe_secret(SecretId=name).get("DeletedDate")
@@ -93,7 +96,7 @@ def make_secret(stack: Stack, name: str, value: Mapping[str, Any], what: str) ->
 
 
 def make_watermark(stack: Stack, store: str) -> Step:
-    """Where reading the store begins: now."""
+    """Create the watermark of a store, unless it exists. Reading the store then starts from now."""
     client, what = stack.aws.ssm, "watermark"
     try:
         name = stores.watermark_parameter(stack.service, store)
@@ -115,12 +118,15 @@ def forget(stack: Stack, store: str) -> Iterator[Step]:
 
 
 def make_alarms(stack: Stack, store: str) -> Step:
-    """Alarms like the first store's, for what only a count by store can show: its silence, and a wrong secret."""
+    """Create the store's own alarms, as copies of the first store's.
+
+    Only a count by store can show its silence, or a wrong secret.
+    """
     client: CloudWatchClient = stack.aws.metrics
     of_first = list(_alarms_of_first(stack))
     for alarm in of_first:
         client.put_metric_alarm(
-            **{name: alarm[name] for name in COPIED if name in alarm},
+            **{name: alarm[name] for name in COPIED_ALARM_FIELDS if name in alarm},
             AlarmName=f"{_prefix(stack, store)}{alarm['MetricName']}",
             AlarmDescription=f"The store {store} (commands: --store {store}). {alarm.get('AlarmDescription', '')}"[
                 :1024
@@ -131,7 +137,7 @@ def make_alarms(stack: Stack, store: str) -> Step:
 
 
 def remove_alarms(stack: Stack, store: str) -> Step:
-    """Those that `make_alarms` made."""
+    """Remove the alarms that `make_alarms` created."""
     client: CloudWatchClient = stack.aws.metrics
     alarms = client.describe_alarms(AlarmNamePrefix=_prefix(stack, store), MaxRecords=100)["MetricAlarms"]
     if alarms:
@@ -144,7 +150,7 @@ def _prefix(stack: Stack, store: str) -> str:
 
 
 def _alarms_of_first(stack: Stack) -> Iterator[Any]:
-    """The alarms on metrics that each store counts by itself; so they have no other dimension than the stack."""
+    """Yield the first store's alarms on metrics that are counted by store. Their only dimension is the stack."""
     wanted = [{"Name": "service", "Value": stack.service}]
     for page in stack.aws.metrics.get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{stack.service}-"):
         for alarm in page["MetricAlarms"]:

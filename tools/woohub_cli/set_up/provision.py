@@ -1,4 +1,4 @@
-"""Give HubSpot the property groups, properties and pipeline that mapping.toml names: what is there stays as it is."""
+"""Create the property groups, properties and pipeline of mapping.toml in HubSpot. What exists is not changed."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ NOT_UNIQUE_FIX = (
 ARCHIVED_FIX = (
     "if it is among the archived ones (HubSpot: Settings > Properties), restore it there; then run this again"
 )
-# HubSpot creates a property of type bool only with both of its options
+# HubSpot creates a property of type bool only if the request has both options.
 CHECKBOX_OPTIONS = [
     {"label": label, "value": value, "displayOrder": order, "hidden": False}
     for order, (label, value) in enumerate((("Yes", "true"), ("No", "false")))
@@ -61,9 +61,9 @@ Json = Mapping[str, Any]
 def provision(
     hubspot: HubSpot, table: FieldMapping, others: Iterable[FieldMapping] = (), *, dry_run: bool
 ) -> Iterator[Step]:
-    """Check each thing and create what is missing, one step each. Ends early when HubSpot accepts no calls.
+    """Check everything and create what is missing, with one step for each. Ends early if HubSpot accepts no calls.
 
-    `others`: mappings of the stack's other stores, which are set up with the same key.
+    `others` are the mappings of the stack's other stores: the same key must be able to write their objects.
     """
     needed = scopes.for_setup(written(table, *others))
     for what, part in _parts(hubspot, table, dry_run=dry_run):
@@ -94,7 +94,7 @@ def _parts(
 
 
 def _orders_object(hubspot: HubSpot) -> Iterator[Step]:
-    """Whether this portal has the object at all; where HubSpot does not say, the next steps show it."""
+    """Check that this HubSpot account has the Orders object. If HubSpot does not say, the next steps show it."""
     path = f"{hubspot.paths.objects.replace('objects', 'object-library')}/enablement/{ORDERS.type_id}"
     try:
         is_on = hubspot.get(path).get("enablement") is not False
@@ -112,9 +112,9 @@ def _properties(hubspot: HubSpot, table: FieldMapping, object_type: str, *, dry_
             continue
         what = f"{SINGULAR[object_type]} property {wanted.name}"
         if wanted.name in existing:
-            yield _compared(what, wanted, existing[wanted.name])
+            yield _existing_property(what, wanted, existing[wanted.name])
         else:
-            yield _made(what, partial(_create_property, hubspot, wanted), _property_fix, dry_run=dry_run)
+            yield _created(what, partial(_create_property, hubspot, wanted), _property_fix, dry_run=dry_run)
 
 
 def _group(hubspot: HubSpot, table: FieldMapping, object_type: str, *, dry_run: bool) -> Step:
@@ -123,7 +123,7 @@ def _group(hubspot: HubSpot, table: FieldMapping, object_type: str, *, dry_run: 
     if any(row["name"] == table.group.name for row in hubspot.get(path).get("results") or []):
         return Step(what, Result.OK)
     body = {"name": table.group.name, "label": table.group.label, "displayOrder": -1}
-    return _made(what, partial(_post, hubspot, path, body), lambda _problem: ARCHIVED_FIX, dry_run=dry_run)
+    return _created(what, partial(_post, hubspot, path, body), lambda _problem: ARCHIVED_FIX, dry_run=dry_run)
 
 
 def _post(hubspot: HubSpot, path: str, body: Json, remark: str = "") -> str:
@@ -131,7 +131,7 @@ def _post(hubspot: HubSpot, path: str, body: Json, remark: str = "") -> str:
     return remark
 
 
-def _compared(what: str, wanted: Definition, existing: Json) -> Step:
+def _existing_property(what: str, wanted: Definition, existing: Json) -> Step:
     kind = str(existing.get("type") or "string")
     if kind not in (wanted.type, wanted.other_type) and not (kind == "number" and wanted.name.endswith("_id")):
         detail = f"exists as {kind}, and woohub writes {wanted.type}"
@@ -142,8 +142,11 @@ def _compared(what: str, wanted: Definition, existing: Json) -> Step:
     return Step(what, Result.OK)
 
 
-def _made(what: str, create: Callable[[], str], fix: Callable[[HubSpotProblem], str], *, dry_run: bool) -> Step:
-    """Create something; `create` answers with a remark on it, `fix` says what helps when HubSpot refuses it."""
+def _created(what: str, create: Callable[[], str], fix: Callable[[HubSpotProblem], str], *, dry_run: bool) -> Step:
+    """Return the step for creating something.
+
+    `create` returns a remark on it, `fix` what to do if HubSpot rejects it.
+    """
     if dry_run:
         return Step(what, Result.WOULD_CREATE)
     try:
@@ -198,11 +201,11 @@ def _pipeline(hubspot: HubSpot, wanted: Pipeline, kind: str, *, dry_run: bool) -
         yield Step(what, Result.FAILED, f'a pipeline with another id is called "{namesake["label"]}"', fix)
     else:
         create = partial(_create_pipeline, hubspot, wanted, kind, len(pipelines))
-        yield _made(what, create, partial(_pipeline_fix, kind=kind), dry_run=dry_run)
+        yield _created(what, create, partial(_pipeline_fix, kind=kind), dry_run=dry_run)
 
 
 def _named(wanted: Pipeline | Stage, existing: Json | None) -> str:
-    """What HubSpot calls it, else what the mapping does."""
+    """Return the name in HubSpot or, if it does not exist there, the name in the mapping, with its id."""
     return named(existing["label"] if existing else wanted.label, wanted.id)
 
 
@@ -235,10 +238,10 @@ def _stages(hubspot: HubSpot, wanted: Pipeline, kind: str, pipeline: Json, *, dr
     for number, stage in enumerate(wanted.stages):
         what = f"{SINGULAR[kind]} stage {_named(stage, existing.get(stage.id))}"
         if stage.id in existing:
-            yield _compared_stage(what, stage, existing[stage.id])
+            yield _existing_stage(what, stage, existing[stage.id])
         else:
             create = partial(_post, hubspot, path, _stage_body(stage, number))
-            yield _made(what, create, _stage_fix(list(existing.values()), stage, kind), dry_run=dry_run)
+            yield _created(what, create, _stage_fix(list(existing.values()), stage, kind), dry_run=dry_run)
 
 
 def _stage_fix(existing: Sequence[Json], stage: Stage, kind: str) -> Callable[[HubSpotProblem], str]:
@@ -248,7 +251,7 @@ def _stage_fix(existing: Sequence[Json], stage: Stage, kind: str) -> Callable[[H
     return lambda _problem: use or f"its id or label is taken: name another under [{section}] in mapping.toml"
 
 
-def _compared_stage(what: str, stage: Stage, existing: Json) -> Step:
+def _existing_stage(what: str, stage: Stage, existing: Json) -> Step:
     has = str((existing.get("metadata") or {}).get("probability", ""))
     if stage.state:
         return Step(what, Result.OK)

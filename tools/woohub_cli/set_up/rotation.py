@@ -1,7 +1,7 @@
-"""Another webhook secret without a rejected delivery.
+"""Replace the webhook secret without a rejected delivery.
 
 Between the two halves both secrets are valid: the store signs with the new one as soon as its webhooks have it, and
-what was signed with the old one still counts. The next run resumes an interrupted one.
+deliveries signed with the old one are still accepted. An interrupted rotation is resumed by the next run.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from woohub_cli.stack import metrics, traces
 from woohub_cli.stack.secret_store import WEBHOOK_SECRET, StackSecrets
 from woohub_cli.stack.stacks import Stack
 
-LETTERS, LENGTH = string.ascii_letters + string.digits, 48  # WordPress strips tags and decodes entities of the rest
-# The previous secret stays that long: reconcile keeps a secret for five minutes and may repair a webhook with it.
+LETTERS, LENGTH = string.ascii_letters + string.digits, 48  # WordPress changes some other characters
+# The previous secret stays valid so long: reconcile keeps a secret for five minutes and may repair a webhook with it.
 MIN_OVERLAP_S = 900
-UNUSED_FOR_S = 900  # seconds without a delivery signed with the previous secret before it may go
+UNUSED_FOR_S = 900  # without a delivery signed with the previous secret for so long, it may be dropped
 BY_HAND = "the stack has no key of the store: give every webhook the new secret by hand"
 REFUSED_FIX = "run this again in a minute: it resumes where it stopped; both secrets stay valid"
 NOT_KNOWN = "whether every webhook has the new secret is not known"
@@ -50,13 +50,13 @@ NO_WEBHOOK = "none of the store's webhooks delivers to this stack"
 
 
 def new_secret() -> str:
-    """48 letters and digits: about 285 bits, and nothing WordPress would change."""
+    """Return 48 letters and digits, about 285 bits, without a character that WordPress would change."""
     return "".join(secrets.choice(LETTERS) for _ in range(LENGTH))
 
 
 @dataclass(frozen=True)
 class Signer:
-    """A webhook, by its latest delivery."""
+    """A webhook, and the secret that signed its latest delivery."""
 
     webhook_id: int
     topic: str
@@ -64,12 +64,12 @@ class Signer:
 
     @property
     def text(self) -> str:
-        """For people, who find it in the store by its number."""
+        """The webhook for people, with the number by which the store lists it."""
         return f"webhook {self.topic} (#{self.webhook_id})"
 
 
 def signers(stack: Stack, since_ms: int) -> dict[int, Signer]:
-    """The webhooks that delivered since then, by id; raises botocore's errors."""
+    """Return the webhooks that delivered since a moment (epoch ms), by id. Raises botocore's errors."""
     latest: dict[int, Signer] = {}
     lines = traces.of_function(stack, "IngestFunction", '"signed_with"', since_ms)
     for _at_ms, said in sorted(lines, key=lambda line: line[0]):
@@ -81,7 +81,7 @@ def signers(stack: Stack, since_ms: int) -> dict[int, Signer]:
 
 @dataclass(frozen=True)
 class Rotation:
-    """What a rotation needs. `store` is None where the stack has no key of it."""
+    """A rotation of the webhook secret. `store` is None if the stack has no key of the store."""
 
     stack: Stack
     store: Store | None
@@ -91,7 +91,7 @@ class Rotation:
     agree: Callable[[str], bool] = lambda _question: False
 
     def begin(self) -> Iterator[Step]:
-        """The new secret into the stack, then into the webhooks; the previous one stays valid."""
+        """Store a new secret in the stack, then give it to the webhooks. The previous secret stays valid."""
         stored = self._stored()
         if "previous" in stored:
             yield Step(f"{WEBHOOK_SECRET} in the stack", Result.OK, "changed by an earlier run: resuming that rotation")
@@ -117,7 +117,7 @@ class Rotation:
             yield self._send_probe(secret)
 
     def finish(self, *, force: bool = False) -> Iterator[Step]:
-        """Drop the previous secret, unless something may still sign with it."""
+        """Drop the previous secret, unless a webhook may still sign with it."""
         stored = self._stored()
         what = "previous webhook secret"
         if "previous" not in stored:
@@ -131,9 +131,9 @@ class Rotation:
         if self.dry_run:
             yield Step(what, Result.WOULD_REMOVE)
             return
-        holders = list(self._hand_to_all(stored["current"]))  # once more: reconcile may have used the old one
-        yield from holders
-        late = [step.what for step in holders if step.outcome is Result.FAILED]
+        handed = list(self._hand_to_all(stored["current"]))  # again: reconcile may have used the old one meanwhile
+        yield from handed
+        late = [step.what for step in handed if step.outcome is Result.FAILED]
         if late:
             detail = f"stays valid: not known to sign with the new one: {', '.join(late)}"
             if not (force and self.agree(f"{detail}. {WOULD_BE_REFUSED}")):
@@ -145,7 +145,10 @@ class Rotation:
         yield self._secrets.drop_previous(what)
 
     def _hand_to_all(self, secret: str) -> Iterator[Step]:
-        """Give every webhook of this stack the secret; failed are those that may still sign with the previous one."""
+        """Give the secret to every webhook of this stack.
+
+        A failed step is a webhook that may still sign with the old one.
+        """
         signers = self._signers()
         webhooks, problem = self._webhooks()
         if problem:
@@ -161,7 +164,7 @@ class Rotation:
                 yield Step(signer.text, Result.FAILED, detail, BY_HAND_FIX)
 
     def _signers(self) -> dict[int, Signer]:
-        """Which secret the latest delivery of each webhook was signed with; none where the log cannot be read."""
+        """Return the webhooks by the secret that signed their latest delivery; empty if the log cannot be read."""
         with suppress(*AWS_ERRORS):
             return signers(self.stack, round(self._secrets.webhook_changed_at() * 1000))
         return {}
@@ -207,7 +210,7 @@ class Rotation:
             yield Step(store_webhooks.described(webhook), Result.WOULD_STORE)
 
     def _webhooks(self) -> tuple[list[Webhook], Step | None]:
-        """Those of this stack in the store; none, and why, where they cannot be listed."""
+        """Return this stack's webhooks in the store. If they cannot be listed, return none and a step that says why."""
         if self.store is None:
             return [], Step("webhooks", Result.SKIPPED, BY_HAND)
         try:

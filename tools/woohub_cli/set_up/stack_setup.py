@@ -1,4 +1,4 @@
-"""What set-up does, one step at a time: secrets into the stack, HubSpot's properties, the store's webhooks."""
+"""The steps of a set-up: secrets in the stack, properties in HubSpot, webhooks in the store."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def run(
     others: Collection[FieldMapping] = (),
     dry_run: bool = False,
 ) -> Iterator[Step]:
-    """Everything setup does, one step at a time. Raises botocore's errors.
+    """Run all steps of a set-up. Raises botocore's errors.
 
-    `others`: mappings of the stack's other stores, whose objects HubSpot's key must be able to write, too.
-    `before_webhooks`: steps of the caller's, taken once HubSpot has what the mapping needs.
+    `others` are the mappings of the stack's other stores: HubSpot's key must be able to write their objects, too.
+    `before_webhooks` are steps of the caller, run once HubSpot has what the mapping needs.
     """
     replaced = False
     given = env.get("HUBSPOT_API_KEY", "")
@@ -72,7 +72,7 @@ def run(
 
 
 def _token_steps(token: str, connect: Connect, kinds: Sequence[str]) -> Iterator[Step]:
-    """Whether HubSpot accepts the functions' token, for everything they do with it."""
+    """Check that HubSpot accepts the functions' token, for all that they do with it."""
     step = token_step(token, connect, kinds)
     yield step
     if step.outcome is Result.OK:
@@ -80,7 +80,7 @@ def _token_steps(token: str, connect: Connect, kinds: Sequence[str]) -> Iterator
 
 
 def _token_stored(stack: Stack, given: str, stored: str, connect: Connect, agree: Agree, *, dry_run: bool) -> Step:
-    objection = _of_another_portal(given, stored, connect)
+    objection = _portal_objection(given, stored, connect)
     if objection and dry_run:
         return Step(f"{TOKEN} in the stack", Result.WARNING, objection, OTHER_PORTAL_FIX)
     if objection and not agree(f"The token in .env {objection}. Write to that one from now on?"):
@@ -88,8 +88,8 @@ def _token_stored(stack: Stack, given: str, stored: str, connect: Connect, agree
     return StackSecrets(stack).store_token(given, dry_run=dry_run)
 
 
-def _of_another_portal(given: str, stored: str, connect: Connect) -> str:
-    """What speaks against this token; "" where it is of the stack's portal, or HubSpot does not show it."""
+def _portal_objection(given: str, stored: str, connect: Connect) -> str:
+    """Return the objection to a token of another HubSpot account; "" if there is none, or HubSpot does not tell."""
     if not stored or stored == given:
         return ""
     try:
@@ -115,7 +115,7 @@ def _webhook_secret(stack: Stack, env: Mapping[str, str], agree: Agree, *, dry_r
 
 
 def secret_objection(stack: Stack, secret: str) -> Step | None:
-    """Why the webhook secret of .env should not replace the stack's; None if it is the same, or nothing says so."""
+    """Return why the webhook secret of .env should not replace the stack's; None if nothing is against it."""
     secrets, what = StackSecrets(stack), f"{WEBHOOK_SECRET} in the stack"
     if secrets.webhook().get("current") == secret:
         return None
@@ -131,7 +131,7 @@ def secret_objection(stack: Stack, secret: str) -> Step | None:
 
 
 def url_warning(stack: Stack | None, env: Mapping[str, str], address: HubSpotAddress) -> Iterator[Step]:
-    """HUBSPOT_API_URL decides at deployment which HubSpot the functions call, not here."""
+    """Warn if HUBSPOT_API_URL differs from the stack's: it only has an effect when the stack is deployed."""
     asked = env.get("HUBSPOT_API_URL", address.url).rstrip("/")
     if stack and asked != address.url:
         fix = "start or deploy the stack with that address (parameter HubSpotApiUrl), or unset HUBSPOT_API_URL"

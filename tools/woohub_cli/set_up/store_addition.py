@@ -1,4 +1,4 @@
-"""A store that is added to a stack: checked, its secrets and watermark, HubSpot's properties, webhooks, alarms."""
+"""Add a store to a stack: check it, create secrets and watermark, HubSpot's properties, webhooks and alarms."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ from woohub_cli.stack.stacks import Stack
 
 
 def refuse_twins(first: Stack, name: str, wanted: StoreSettings, others: Mapping[str, StoreSettings]) -> None:
-    """A store that is in the stack already would send every order twice; another prefix would double its deals.
+    """Raise Trouble if adding the store would double orders, double deals or overwrite a property.
 
-    A property that the mapping writes already would get the customers' numbers in place of its values.
+    A store added twice sends every order twice; another prefix makes a second deal of each order; a property that the
+    mapping writes already would get customer ids in place of its values.
     """
     stored = StackSecrets(first).store()
     addresses = {other: row.url for other, row in others.items() if other != name}
@@ -43,7 +44,7 @@ def refuse_twins(first: Stack, name: str, wanted: StoreSettings, others: Mapping
 
 @dataclass(frozen=True)
 class Addition:
-    """A store that is to be added. `others` are the further stores that the stack has."""
+    """A store that is added to a stack. `others` are the further stores that the stack already has."""
 
     stack: Stack  # of the new store: see Stack.of_store
     access: StoreCredentials
@@ -57,7 +58,7 @@ class Addition:
         return self.stack.store
 
     def run(self, *, dry_run: bool) -> Iterator[Step]:
-        """One step at a time; run again, it continues where it stopped. WrongUsage for what cannot be."""
+        """Run all steps; a second run continues where the first stopped. Raises WrongUsage if the settings conflict."""
         wanted = {**self.others, self.name: self.settings}
         mappings = further_stores.with_stores(self.stack, wanted).mappings
         table, others = mappings[self.name], mappings.values()
@@ -74,14 +75,15 @@ class Addition:
             return
         yield from self._resources()
         env = {**self.env, **dict(zip(STORE_VARIABLES, asdict(self.access).values(), strict=True))}
-        listed = self._listed()  # the consumer looks for the store's properties when it first knows the store
+        # After HubSpot's properties exist: the consumer looks for them as soon as it knows the store.
+        listed = self._listed()
         yield from stack_setup.run(
             self.stack, env, table, address.connect, self.reach, before_webhooks=listed, others=others
         )
         yield further_stores.make_alarms(self.stack, self.name)
 
     def _checks(self) -> Iterator[Step]:
-        """Whether the store answers, with this key; before anything is changed."""
+        """Check, before anything is changed, that the store answers and accepts the key."""
         store = self.reach.connect(self.access)
         reachable, about = store_access.reachable(store)
         yield reachable

@@ -1,4 +1,4 @@
-"""Whether the store that `setup` is given is the one that the stack, and the deals in HubSpot, belong to.
+"""Check whether the store given to `setup` is the one that the stack, and HubSpot's deals, belong to.
 
 Order ids of two stores collide: the second store's order 1234 would overwrite the first one's deal.
 """
@@ -24,10 +24,8 @@ from woohub_cli.orders.store_deliveries import order_event
 from woohub_cli.period import EVER
 from woohub_cli.verify.hubspot_records import Crm
 
-SAMPLE_DEALS = 100  # of HubSpot's latest deals
-MIN_FOREIGN_DEALS = (
-    5  # deals of orders that the store does not have: fewer may be test orders, or orders that were deleted
-)
+SAMPLE_DEALS = 100  # of HubSpot's latest deals are compared
+MIN_FOREIGN_DEALS = 5  # fewer deals whose orders the store does not have may be of test orders or deleted orders
 USUAL_PORTS = (None, 80, 443)
 
 
@@ -40,9 +38,9 @@ class StoreRelation(StrEnum):
 
 @dataclass(frozen=True)
 class Overlap:
-    """What the store's orders and HubSpot's deals have in common, by a sample of each.
+    """What samples of the store's orders and of HubSpot's deals have in common.
 
-    Deals are HubSpot's orders where the mapping has those instead; where it has both, an order needs both.
+    Deals are HubSpot's orders if the mapping writes those instead; if it writes both, an order needs both.
     """
 
     orders: int  # in the store
@@ -50,18 +48,18 @@ class Overlap:
     with_deal: int = 0  # of those looked up
     alike: int = 0  # deals that show the store's order of their id
     different: tuple[int, ...] = ()  # ids of orders that HubSpot has with another date and another name
-    unknown: int = 0  # of HubSpot's latest deals, how many are of orders the store does not have
-    records: str = "deals"  # what the mapping makes of an order: deals, orders, or both
+    unknown: int = 0  # HubSpot's latest deals whose orders the store does not have
+    records: str = "deals"  # the objects that the mapping writes for an order: deals, orders, or both
 
     @property
     def foreign(self) -> bool:
-        """Whether HubSpot's deals are mostly of another store."""
+        """Whether most of HubSpot's deals belong to another store."""
         others = len(self.different) + self.unknown
         return others > self.alike and (bool(self.different) or others >= MIN_FOREIGN_DEALS)
 
     @property
     def lacks_history(self) -> bool:
-        """Whether HubSpot has fewer than half of the store's older orders."""
+        """Whether HubSpot has fewer than half of the store's oldest orders."""
         return self.with_deal * 2 < self.looked_up
 
     def facts(self) -> dict[str, Any]:
@@ -76,14 +74,14 @@ class Overlap:
 
 
 def look(store: Store, crm: Crm) -> Overlap:
-    """Compare the store's oldest orders and HubSpot's latest deals; raises what the clients raise."""
+    """Compare the store's oldest orders and HubSpot's latest deals. Raises the clients' errors."""
     total = store.count("orders")
     first = next(store.orders(ByDate(EVER), by=CREATED), None)
     oldest = {row.id: row for row in (first.rows if first else ())}
     beside = crm.orders_beside()
     written = [crm, beside] if beside else [crm]
     records = " and ".join(each.target.type.name for each in written)
-    by_order, *others = [_of_orders(each, oldest) for each in written]
+    by_order, *others = [_records_by_order(each, oldest) for each in written]
     complete = set(by_order).intersection(*others)
     counted = Overlap(total, len(oldest), len(complete), records=records)
     if crm.lacks:  # this HubSpot was never set up, so it has no deal of any order
@@ -92,11 +90,11 @@ def look(store: Store, crm: Crm) -> Overlap:
         number: deal for deal in crm.latest(SAMPLE_DEALS) if 0 < (number := _order_id(deal, crm)) < synthetic.FIRST_ID
     }
     rows = oldest | store.orders_by_id(number for number in latest if number not in oldest)
-    return _compared(counted, rows, latest | by_order, crm)
+    return _with_verdicts(counted, rows, latest | by_order, crm)
 
 
-def _of_orders(crm: Crm, numbers: Iterable[int]) -> dict[int, Record]:
-    """HubSpot's record of each order that it has one of."""
+def _records_by_order(crm: Crm, numbers: Iterable[int]) -> dict[int, Record]:
+    """Return HubSpot's record of each order, by order id; orders without one are left out."""
     if crm.lacks:
         return {}
     deals = crm.deals([crm.key(number) for number in numbers])
@@ -107,7 +105,7 @@ def _order_id(deal: Record, crm: Crm) -> int:
     return crm.order_id(deal.properties.get(crm.target.table.key_property) or "")
 
 
-def _compared(counted: Overlap, rows: Mapping[int, StoreRow], deals: Mapping[int, Record], crm: Crm) -> Overlap:
+def _with_verdicts(counted: Overlap, rows: Mapping[int, StoreRow], deals: Mapping[int, Record], crm: Crm) -> Overlap:
     verdicts = {number: _alike(rows[number], deals[number], crm) for number in deals if number in rows}
     return replace(
         counted,
@@ -118,9 +116,9 @@ def _compared(counted: Overlap, rows: Mapping[int, StoreRow], deals: Mapping[int
 
 
 def _alike(row: StoreRow, deal: Record, crm: Crm) -> bool:
-    """Whether the deal shows this order; what cannot be compared counts as alike.
+    """Whether the deal shows this order, or cannot be compared with it.
 
-    By the order's date to the second and the customer's name: two stores differ in both.
+    The order's date to the second and the customer's name are compared: in two stores both differ.
     """
     target = crm.target
     with suppress(InvalidPayload):
@@ -133,7 +131,7 @@ def _alike(row: StoreRow, deal: Record, crm: Crm) -> bool:
 
 
 def shop_of(url: str) -> tuple[str, int | None, str]:
-    """What an address says about which shop it is: neither scheme nor www. nor a slash at the end do."""
+    """Return host, port and path of an address. Scheme, "www." and a slash at the end do not distinguish shops."""
     parts = urlsplit(url if "://" in url else f"https://{url}")
     port = None if parts.port in USUAL_PORTS else parts.port
     return (parts.hostname or "").removeprefix("www."), port, parts.path.rstrip("/").lower()
@@ -158,16 +156,19 @@ QUESTIONS = {
 
 @dataclass(frozen=True)
 class Change:
-    """The store that setup is given, beside the one it was given before (`stored_url`, "" if there was none)."""
+    """The store that `setup` is given, compared with the stored one.
+
+    `stored_url` is "" if there was none before.
+    """
 
     stored_url: str
     url: str
     overlap: Overlap | None
-    missing: str = ""  # why there is no overlap: what the store or HubSpot said
+    missing: str = ""  # why `overlap` is None: the error of the store or HubSpot
 
     @property
     def other_address(self) -> bool:
-        """Whether the address is another shop's than before."""
+        """Whether the address is another shop's than the stored one."""
         return bool(self.stored_url) and shop_of(self.stored_url) != shop_of(self.url)
 
     @property
@@ -193,11 +194,11 @@ class Change:
 
     @property
     def question(self) -> str:
-        """For a person at the terminal."""
+        """The question for a person at the terminal."""
         return f"{self.detail}.\n{FIXES[self.kind]}.\n{QUESTIONS[self.kind]}"
 
     def step(self, outcome: Result) -> Step:
-        """For a run that cannot ask anybody."""
+        """Return the step for a run that cannot ask anybody."""
         return Step("store", outcome, self.detail, FIXES.get(self.kind, ""))
 
 

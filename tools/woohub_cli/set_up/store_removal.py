@@ -1,4 +1,4 @@
-"""A store that is removed from a stack: deliveries end first, then the functions forget it."""
+"""Remove a store from a stack: first its webhooks, then all that the functions know about it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BY_HAND = f"delete them there, in {store_webhooks.WEBHOOKS_PAGE}: they are named
 
 
 def removal(stack: Stack, store: Store | None, *, dry_run: bool) -> Iterator[Step]:
-    """One step at a time: deliveries end first, then the functions forget the store."""
+    """Yield the steps: deliveries end first, then the functions forget the store."""
     yield from _webhooks_removed(stack, store, dry_run=dry_run)
     if dry_run:
         yield Step("store in the stack", Result.WOULD_REMOVE, "alarms, stores.json, mapping, secrets, watermark")
@@ -28,7 +28,7 @@ def removal(stack: Stack, store: Store | None, *, dry_run: bool) -> Iterator[Ste
 
 
 def _mapping_removed(stack: Stack) -> Iterator[Step]:
-    """A store that is added later under this name begins without it."""
+    """Remove the store's mapping, so that a store added later under this name starts without it."""
     mapping = StackMapping.of(stack)
     if mapping.stored:
         mapping.push(None)

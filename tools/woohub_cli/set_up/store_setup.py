@@ -1,4 +1,4 @@
-"""The store's part of set-up: its key into the stack, and the stack's webhooks into it."""
+"""The store's part of a set-up: its key in the stack, and the stack's webhooks in the store."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from woohub_cli.stack.secret_store import StackSecrets
 from woohub_cli.stack.stacks import Stack
 
 SOURCES = "WOO_COMMERCE_SOURCES"
-STORE_TIMEOUT_S = 300.0  # seconds for all calls to the store together
-# Seconds after which every copy of the ingest function uses a changed secret: each reads it again when a signature does
-# not match, but at most every 30 s (woohub.settings.Secret), so that a flood of forgeries costs little.
+STORE_TIMEOUT_S = 300.0  # for all calls to the store together
+# After this time every copy of the ingest function uses a changed secret: it reads the secret again when a signature
+# does not match, but at most every 30 s (woohub.settings.Secret), so that a flood of forgeries costs little.
 SECRET_RELOAD_S = 35.0
 REFUSED_FIX = "the functions have another secret than the stack: run this again in a minute"
 
 
 @dataclass(frozen=True)
 class Reach:
-    """How the store and the stack's URL are reached, and how to wait; tests put their own here."""
+    """How to call the store and the stack's URL, and how to wait; tests pass their own."""
 
     connect: Callable[[StoreCredentials], Store]
     http: Http
@@ -38,7 +38,7 @@ class Reach:
 
     @classmethod
     def usual(cls) -> Reach:
-        """As commands do it."""
+        """Return the clients that commands use."""
         return cls(connect, Pool(), wait)
 
 
@@ -49,18 +49,18 @@ def connect(access: StoreCredentials) -> Store:
 
 
 def waiting(seconds: float, reason: str) -> None:
-    """Say for what a command waits."""
+    """Print why a command waits before it tries again."""
     output.note(f"waiting {seconds:.0f} s, then trying again: {reason}")
 
 
 def wait(seconds: float) -> None:
-    """Wait, and say for what."""
+    """Wait until every copy of the ingest function has read the new secret, and say so."""
     output.note(f"waiting {seconds:.0f} s, until every copy of the ingest function uses the new secret")
     time.sleep(seconds)
 
 
 def known(stack: Stack | None, env: Mapping[str, str]) -> dict[str, str]:
-    """The environment, with the store's address and key from the stack where the environment does not name a store."""
+    """Return the environment with the stack's store address and key, if it names no store itself."""
     if not stack or any(env.get(name) for name in STORE_VARIABLES):
         return dict(env)
     access = StackSecrets(stack).store()
@@ -68,12 +68,12 @@ def known(stack: Stack | None, env: Mapping[str, str]) -> dict[str, str]:
 
 
 def named_sources(env: Mapping[str, str]) -> list[str]:
-    """The store's further addresses, as a person has listed them with spaces or commas between."""
+    """Return the store's further addresses from WOO_COMMERCE_SOURCES, separated by spaces or commas."""
     return env.get(SOURCES, "").replace(",", " ").split()
 
 
 def record(stack: Stack, sources: Sequence[str], *, dry_run: bool) -> Iterator[Step]:
-    """Let the ingest function accept deliveries of these addresses only; nothing changes where there is none."""
+    """Let the ingest function accept only deliveries of these addresses; without any, nothing changes."""
     if sources:
         yield StackSecrets(stack).store_sources(sources, dry_run=dry_run)
 
@@ -81,7 +81,7 @@ def record(stack: Stack, sources: Sequence[str], *, dry_run: bool) -> Iterator[S
 def run(
     stack: Stack | None, env: Mapping[str, str], reach: Reach, *, secret_is_new: bool = False, dry_run: bool = False
 ) -> Iterator[Step]:
-    """Everything setup does about the store, one step at a time. `secret_is_new`: it replaced another one just now."""
+    """Run all steps of a set-up in the store. `secret_is_new`: another secret was replaced just now."""
     access = environment.store_credentials(env)
     if access is None:
         missing = " and ".join(environment.missing(env))
@@ -126,7 +126,7 @@ def _webhooks(stack: Stack, store: Store, reach: Reach, *, secret_is_new: bool, 
     if not dry_run:
         probe = store_webhooks.send_probe(reach.http, url, secret, REFUSED_FIX)
         yield probe
-        if probe.outcome is Result.FAILED:  # webhooks there would only fail, and be disabled
+        if probe.outcome is Result.FAILED:  # the webhooks' deliveries would fail, and the store would disable them
             yield Step("webhooks", Result.SKIPPED, "unchanged while the stack accepts no deliveries")
             return
     yield from store_webhooks.register(store, stack=stack.service, url=url, secret=secret, dry_run=dry_run)

@@ -1,4 +1,4 @@
-"""Our webhooks in the store: created, repaired, given the secret; and whether a delivery arrives."""
+"""The stack's webhooks in the store: create and repair them, set their secret, and test the delivery."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from woohub_cli.deliveries.samples import Sample
 
 PORTS = (None, 80, 443, 8080)  # WordPress: http_allowed_safe_ports
 WEBHOOKS_PAGE = "WooCommerce > Settings > Advanced > Webhooks"
-PROBLEMS = {  # what is seen, and what helps
+PROBLEMS = {  # the detail and the fix
     "missing": ("there is none", "run `woohub setup`: it creates the webhook again"),
     "disabled": (
         "disabled: by WooCommerce, after more than five failed deliveries in a row, or by a person",
@@ -38,17 +38,17 @@ PROBLEMS = {  # what is seen, and what helps
 }
 AGAIN = "run this again: what is done stays done"
 PROBE = Sample("test delivery", TEST_TOPIC, b'{"action":"woohub_test","arg":0}')
-PROBE_ANSWER = "no order or customer"  # ingest's, to a good signature over something that is neither
+PROBE_ANSWER = "no order or customer"  # ingest's answer to a signed delivery that is neither
 
 
 def ours(webhooks: Sequence[Webhook], *, stack: str, url: str) -> list[Webhook]:
-    """Those of this stack, by URL or by name, whatever their state."""
+    """Return the stack's webhooks, by URL or by name, in any state."""
     names = {name_of(stack, topic) for topic in TOPICS}
     return [webhook for webhook in webhooks if webhook.delivery_url == url or webhook.name in names]
 
 
 def removed(store: Store, webhooks: Iterable[Webhook], *, dry_run: bool) -> Iterator[Step]:
-    """Delete these webhooks; raises the store's errors."""
+    """Delete these webhooks. Raises the store's errors."""
     for webhook in webhooks:
         if not dry_run:
             store.delete_webhook(webhook.id)
@@ -56,12 +56,12 @@ def removed(store: Store, webhooks: Iterable[Webhook], *, dry_run: bool) -> Iter
 
 
 def described(webhook: Webhook) -> str:
-    """For people, who find it in the store by its number."""
+    """Return the webhook for people, with the number by which the store lists it."""
     return f"webhook {webhook.topic or webhook.name} (#{webhook.id})"
 
 
 def register(store: Store, *, stack: str, url: str, secret: str, dry_run: bool) -> Iterator[Step]:
-    """One active webhook for each topic, with the stack's URL and secret."""
+    """Make sure that each topic has one active webhook with the stack's URL and secret."""
     try:
         yield from _registered(store, stack, url, secret, dry_run=dry_run)
     except STORE_FAILS as error:
@@ -73,21 +73,21 @@ def _registered(store: Store, stack: str, url: str, secret: str, *, dry_run: boo
     wrong = find_problems(known, stack=stack, url=url)
     for finding in wrong:
         if finding.repairable:
-            yield _mended(store, finding, stack, url, secret, dry_run=dry_run)
+            yield _repaired(store, finding, stack, url, secret, dry_run=dry_run)
         else:
             yield finding_step(finding, Result.WARNING)
     repaired = {finding.webhook.id for finding in wrong if finding.webhook and finding.repairable}
     left = [webhook for webhook in ours(known, stack=stack, url=url) if webhook.id not in repaired]
     for webhook in left:
         if not dry_run:
-            # It cannot be read: the store may have another one. The same one again changes nothing.
+            # The store never returns a secret, so it may have another one. Setting the same one changes nothing.
             store.update_webhook(webhook.id, secret=secret)
     fine = {webhook.topic for webhook in left} & set(TOPICS) - {finding.topic for finding in wrong}
     if fine:
         yield Step("webhooks", Result.OK, f"active, and sign with the stack's secret: {', '.join(sorted(fine))}")
 
 
-def _mended(store: Store, finding: WebhookProblem, stack: str, url: str, secret: str, *, dry_run: bool) -> Step:
+def _repaired(store: Store, finding: WebhookProblem, stack: str, url: str, secret: str, *, dry_run: bool) -> Step:
     what = f"webhook {finding.topic}"
     new = finding.webhook is None
     detail = "" if new else f"was {finding.problem.replace('_', ' ')}"
@@ -101,13 +101,13 @@ def _mended(store: Store, finding: WebhookProblem, stack: str, url: str, secret:
 
 
 def finding_step(finding: WebhookProblem, outcome: Result) -> Step:
-    """What is wrong with a webhook, and what helps."""
+    """Return the step on a problem of a webhook, with what to do about it."""
     what = described(finding.webhook) if finding.webhook else f"webhook {finding.topic}"
     return Step(what, outcome, *PROBLEMS[finding.problem])
 
 
 def give_secret(store: Store, webhooks: Sequence[Webhook], secret: str) -> Iterator[Step]:
-    """Let each webhook sign with this secret; its status stays. What fails for one does not stop the others."""
+    """Set the secret of each webhook; its status stays. A failure does not stop the others."""
     for webhook in webhooks:
         what = described(webhook)
         try:
@@ -118,7 +118,7 @@ def give_secret(store: Store, webhooks: Sequence[Webhook], secret: str) -> Itera
 
 
 def url_step(url: str, shop: str) -> Step:
-    """Whether WordPress will deliver to this URL; it does so to any of the shop's own host."""
+    """Check that WordPress delivers to this URL. To any URL of the shop's own host it does."""
     what = "webhook URL"
     reason = not_deliverable(url, shop)
     if reason:
@@ -130,7 +130,7 @@ def url_step(url: str, shop: str) -> Step:
 
 
 def not_deliverable(url: str, shop: str) -> str:
-    """Why WordPress refuses to deliver there, "" if it does not."""
+    """Return why WordPress does not deliver to this URL; "" if it does."""
     to = urlsplit(url)
     if to.hostname == urlsplit(shop).hostname:
         return ""
@@ -140,7 +140,7 @@ def not_deliverable(url: str, shop: str) -> str:
 
 
 def is_private(host: str) -> bool:
-    """Whether a host is surely none of the public internet's."""
+    """Whether the host is certainly not reachable from the internet."""
     try:
         return not ipaddress.ip_address(host).is_global
     except ValueError:
@@ -148,7 +148,7 @@ def is_private(host: str) -> bool:
 
 
 def send_probe(http: Http, url: str, secret: str, fix: str) -> Step:
-    """A signed delivery that is no order: the stack accepts it if the signature is valid, and does nothing."""
+    """Send a signed delivery without an order: the stack checks its signature and does nothing else."""
     what = "signed test delivery"
     try:
         reply = sending.post(http, url, PROBE, sending.headers(PROBE, secret))

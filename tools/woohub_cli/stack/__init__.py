@@ -1,1 +1,1 @@
-"""The stack a command is about: where it is, its configuration, secrets, metrics and logs."""
+"""The stack that a command is about: where it runs, its configuration, secrets, metrics and logs."""

@@ -1,4 +1,4 @@
-"""How long HubSpot's calls took, by endpoint and number of records: what the consumer's log says."""
+"""The duration of calls to HubSpot by endpoint and number of records, from the consumer's log."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ RECORDS_STEP = 20  # as in the saved query "HubSpot's time by call and size"
 
 @dataclass(frozen=True)
 class CallTimes:
-    """Calls of one kind. HubSpot's own time is None where its answers do not name it; the rest is the way."""
+    """Calls of one kind. HubSpot's own time is None if its responses do not tell it; the rest is network time."""
 
     method: str
     path: str
-    records_up_to: int  # per call, in steps of 20
+    records_up_to: int  # records per call, rounded up to a multiple of 20
     calls: int
     p50_ms: float | None
     p95_ms: float | None
@@ -30,13 +30,13 @@ class CallTimes:
 
 
 def read(stack: Stack, since_s: float) -> list[CallTimes]:
-    """The consumer's calls since then (epoch seconds), the most frequent first. Raises botocore's errors."""
+    """Return the consumer's calls since a moment (epoch seconds), the most frequent first. Raises botocore's errors."""
     lines = traces.of_function(stack, traces.GROUPS["consumer"], f'"{LOGGED}"', round(since_s * 1000))
     return summed_up(fields for _, fields in lines if fields.get("message") == LOGGED)
 
 
 def summed_up(lines: Iterable[Mapping[str, Any]]) -> list[CallTimes]:
-    """Lines of the log as figures."""
+    """Summarise log lines by method, path and number of records."""
     kinds: dict[tuple[str, str, int], list[Mapping[str, Any]]] = {}
     for line in lines:
         size = math.ceil(int(line.get("inputs") or 0) / RECORDS_STEP) * RECORDS_STEP

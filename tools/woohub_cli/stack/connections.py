@@ -1,4 +1,4 @@
-"""Reach the store, HubSpot and the queue of a stack, with the keys the stack itself uses."""
+"""Connect to the store, HubSpot and queue of a stack, with the keys that the stack itself uses."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from woohub_cli.stack.stacks import LOCAL, Stack
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-# Of HubSpot's 100, all callers together: when the consumer alone makes more, these reads wait.
+# Of the 100 that HubSpot allows all callers together. If the consumer makes more than the rest, these calls wait.
 HUBSPOT_REQUESTS_PER_10_SECONDS = 60
-TENANT = "backfill"  # the message group of what commands queue
-HUBSPOT_TIMEOUT_S = 120.0  # seconds for all calls of a set-up or check together
+TENANT = "backfill"  # the message group of messages that commands queue
+HUBSPOT_TIMEOUT_S = 120.0  # for all calls of a set-up or check together
 
-Connect = Callable[[str], HubSpot]  # with a token
+Connect = Callable[[str], HubSpot]  # called with a token
 
 
 @dataclass(frozen=True)
 class FixedToken:
-    """A token that is what it is: reading it again gives the same."""
+    """A token that never changes: renewing returns the same."""
 
     value: str
 
@@ -51,19 +51,22 @@ class HubSpotAddress:
     version: str = HubSpotSettings.hubspot_api_version
 
     def connect(self, token: str) -> HubSpot:
-        """A client with little time, for a set-up or check."""
+        """Return a client whose calls together have HUBSPOT_TIMEOUT_S, for a set-up or a check."""
         hubspot = self.client(token, Caller.requests_per_10_seconds)
         hubspot.caller.timer.start(HUBSPOT_TIMEOUT_S)
         return hubspot
 
     def client(self, token: str, share: int) -> HubSpot:
-        """A client that has all the time it needs, and this share of HubSpot's budget."""
+        """Return a client without a time limit. `share`: the requests it may make in 10 seconds."""
         caller = Caller(Pool(), FixedToken(token), Timer(), self.url, share, on_wait=waiting)
         return HubSpot(caller, self.version)
 
 
 def hubspot_address(stack: Stack | None, env: Mapping[str, str]) -> HubSpotAddress:
-    """The HubSpot that the stack calls; without a stack that of HUBSPOT_API_URL (else WrongUsage) and _VERSION."""
+    """Return the HubSpot that the stack calls; without a stack, the one of HUBSPOT_API_URL and _VERSION.
+
+    Raises WrongUsage if HUBSPOT_API_URL is no address.
+    """
     usual = HubSpotAddress()
     if stack:
         url, version = stack.outputs.get("HubSpotApiUrl"), stack.outputs.get("HubSpotApiVersion")
@@ -75,17 +78,17 @@ def hubspot_address(stack: Stack | None, env: Mapping[str, str]) -> HubSpotAddre
 
 
 def access(stack: Stack | None, env: Mapping[str, str]) -> StoreCredentials | None:
-    """The store of the stack; None if it is not known.
+    """Return the address and key of the stack's store; None if they are not known.
 
-    The variables of `.env` count for the local stack and where there is none: those of a person's folder may well
-    belong to another store than the one of a stack in AWS.
+    The variables of `.env` count only for the local stack or without a stack: for a stack in AWS, the `.env` in a
+    person's folder may well belong to another store.
     """
     stored = StackSecrets(stack).store() if stack else None
     return stored if stored or (stack and stack.name != LOCAL) else store_credentials(env)
 
 
 def store(stack: Stack | None, env: Mapping[str, str]) -> Store:
-    """A client of the store that has all the time it needs; Trouble if the store is not known."""
+    """Return a client of the store without a time limit. Raises Trouble if the store is not known."""
     known = access(stack, env)
     if known is None:
         raise Trouble(store_unknown(f"the stack {stack.name} has" if stack else "there are"))
@@ -93,12 +96,15 @@ def store(stack: Stack | None, env: Mapping[str, str]) -> Store:
 
 
 def store_unknown(whose: str) -> str:
-    """What to do where a command needs the store."""
+    """Return what to do if a command needs the store's address and keys. `whose`: "the stack has", for example."""
     return f"{whose} no address and keys of a store: put {', '.join(STORE_VARIABLES)} into .env and run `woohub setup`"
 
 
 def hubspot(stack: Stack | None, env: Mapping[str, str], share: int = HUBSPOT_REQUESTS_PER_10_SECONDS) -> HubSpot:
-    """A client of the HubSpot the stack writes to, with a share of its budget; Trouble without a token."""
+    """Return a client of the HubSpot that the stack writes to. Raises Trouble if there is no token.
+
+    `share`: the requests it may make in 10 seconds.
+    """
     token = (StackSecrets(stack).token() if stack else "") or env.get("HUBSPOT_API_KEY", "")
     if not token:
         raise Trouble("there is no HubSpot token: put HUBSPOT_API_KEY into .env and run `woohub setup`")
@@ -106,17 +112,17 @@ def hubspot(stack: Stack | None, env: Mapping[str, str], share: int = HUBSPOT_RE
 
 
 def queue(stack: Stack) -> DeliveryQueue:
-    """The delivery queue, for what is read from the store: what the store delivers meanwhile overtakes it."""
+    """Return the delivery queue, for what is read from the store. The store's own deliveries overtake it."""
     sqs = cast("SQSClient", Tenant(stack.aws.sqs, TENANT))
     return DeliveryQueue(sqs, stack.output("QueueUrl"), warn, stack.store)
 
 
 @dataclass(frozen=True)
 class Tenant:
-    """An SQS client that marks what it sends as one tenant's.
+    """An SQS client that marks the messages it sends as one tenant's.
 
-    SQS's fair queues hand out everybody else's messages first once a tenant has more than a tenth of those in flight;
-    a message without such a mark counts as a tenant of its own, so deliveries of the store overtake.
+    If a tenant has more than a tenth of the messages in flight, SQS's fair queues deliver the messages of others first.
+    A message without a mark counts as a tenant of its own, so the store's deliveries overtake.
     """
 
     _sqs: SQSClient
@@ -128,6 +134,6 @@ class Tenant:
 
 
 def warn(event: str, **fields: Any) -> None:
-    """Show a warning of the store's client or the queue."""
+    """Show a warning of the store's client or the queue on standard error."""
     facts = ", ".join(f"{name}: {value}" for name, value in fields.items())
     output.note(f"{event.replace('_', ' ')} ({facts})" if facts else event.replace("_", " "), style="yellow")

@@ -1,6 +1,6 @@
-"""What the functions and queues have counted: CloudWatch's, or, where an AWS is emulated and counts nothing, the logs'.
+"""The metrics of functions and queues: CloudWatch's or, in an emulated AWS without metrics, those in the logs.
 
-A function's log line is its metric as well (CloudWatch's embedded metric format), so both say the same.
+A function's log line is also its metric (CloudWatch's embedded metric format), so both have the same values.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudwatch.literals import StatisticType
     from mypy_boto3_cloudwatch.type_defs import DimensionTypeDef
 
-LOGS = {"GovernorAlive": "GovernorFunction"}  # whose log has the metric, where it is not ingest's
+LOGS = {"GovernorAlive": "GovernorFunction"}  # the function whose log has the metric, if it is not ingest
 NAMESPACE, QUEUES = "WooHub", "AWS/SQS"
 MINUTE, HOUR, DAY = 60, 3600, 86400
-RETRY = 20 * MINUTE  # what waits long is tried again at least this often
+RETRY = 20 * MINUTE  # a message that waits long is tried again at least this often
 COUNTED_BY_STORE = frozenset(metric for metric in METRICS if metric.function in ("ingest", "reconcile"))
-POINTS = 1440  # CloudWatch gives no more in one answer
+POINTS = 1440  # the most that CloudWatch returns in one answer
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """A stack's metrics up to `now` (epoch seconds). Raises botocore's errors."""
+    """A stack's metrics in CloudWatch up to `now` (epoch seconds). Raises botocore's errors."""
 
     client: CloudWatchClient
     service: str  # the dimension that all of the functions' own metrics have
@@ -38,7 +38,7 @@ class Metrics:
     store: str = FIRST  # whose deliveries and reconcile runs are counted
 
     def total(self, name: str, seconds: int, **dimensions: str) -> int:
-        """The sum of a metric of ours over the last seconds."""
+        """Return the sum of one of woohub's metrics over the last seconds."""
         points = self._points(NAMESPACE, name, seconds, "Sum", self._dimensions(name) | dimensions)
         return round(sum(points.values()))
 
@@ -47,16 +47,16 @@ class Metrics:
         return {"service": self.service} | ({"store": self.store} if by_store else {})
 
     def last(self, name: str, seconds: int, **dimensions: str) -> float | None:
-        """Since when at the latest nothing was counted: the end of the last period with something (epoch seconds)."""
+        """Return when something was last counted (epoch seconds): the end of that period. None if nothing was."""
         period = _period(seconds)
         points = self._points(NAMESPACE, name, seconds, "Sum", self._dimensions(name) | dimensions)
         ends = [start + period for start, value in points.items() if value > 0]
         return min(max(ends), self.now) if ends else None
 
     def oldest_message(self, queue_url: str) -> float | None:
-        """Seconds the oldest message has waited, as of the last minutes; None if nothing was reported.
+        """Return the age of the oldest message in seconds, as last reported; None if nothing was.
 
-        SQS leaves out what has been received three times, the consumer reports their age itself.
+        SQS leaves out messages that were received three times; the consumer reports their age itself.
         """
         dimensions = {"QueueName": queue_url.rpartition("/")[2]}
         points = self._points(QUEUES, "ApproximateAgeOfOldestMessage", 10 * MINUTE, "Maximum", dimensions)
@@ -81,27 +81,27 @@ class Metrics:
 
 
 def _period(seconds: int) -> int:
-    """The finest that fits into one answer, and that CloudWatch still keeps: minutes, or hours."""
+    """Return the shortest period that CloudWatch still keeps and that fits into one answer: a minute, or an hour."""
     return MINUTE if seconds <= POINTS * MINUTE else HOUR
 
 
 @dataclass(frozen=True)
 class LoggedMetrics:
-    """The same, of the functions' own metrics, out of their log lines. Raises botocore's errors."""
+    """The functions' own metrics, read from their log lines. Raises botocore's errors."""
 
     stack: Stack
     now: float
 
     def total(self, name: str, seconds: int, **dimensions: str) -> int:
-        """The sum of a metric of ours over the last seconds."""
+        """Return the sum of one of woohub's metrics over the last seconds."""
         return round(sum(value for _, value in self._points(name, seconds, dimensions)))
 
     def last(self, name: str, seconds: int, **dimensions: str) -> float | None:
-        """When it was last counted (epoch seconds)."""
+        """Return when something was last counted (epoch seconds); None if nothing was."""
         return max((at for at, value in self._points(name, seconds, dimensions) if value > 0), default=None)
 
     def oldest_message(self, _queue_url: str) -> float | None:
-        """Not known: this is SQS's metric."""
+        """Return None: SQS counts this metric, not a function."""
         return None
 
     def _points(self, name: str, seconds: int, dimensions: Mapping[str, str]) -> list[tuple[float, float]]:
@@ -115,7 +115,7 @@ class LoggedMetrics:
 
 
 def _value(logged: Any) -> float:
-    """Powertools writes a list of values, ingest a number."""
+    """Return the logged value: Powertools writes a list of numbers, ingest a number."""
     values = logged if isinstance(logged, list) else [logged]
     return float(sum(value for value in values if isinstance(value, int | float)))
 
@@ -124,7 +124,7 @@ Counts = Metrics | LoggedMetrics
 
 
 def of(stack: Stack, now: float) -> Counts:
-    """The stack's metrics; where the AWS is emulated, those in its logs."""
+    """Return the stack's metrics; in an emulated AWS, those in its logs."""
     return (
         LoggedMetrics(stack, now)
         if stack.aws.endpoint_url

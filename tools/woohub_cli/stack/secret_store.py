@@ -1,4 +1,4 @@
-"""The secrets of a stack: the webhook secret, HubSpot's token and the store's key. None is ever printed."""
+"""Read and store the secrets of a stack: webhook secret, HubSpot token, store's key. None is ever printed."""
 
 from __future__ import annotations
 
@@ -22,55 +22,55 @@ if TYPE_CHECKING:
 
 WEBHOOK_SECRET, TOKEN, STORE_KEY = "webhook secret", "HubSpot token", "store's key"
 ADDRESSES = "store's addresses"
-USED_SOON = "used within five minutes; until then the one before is, as long as HubSpot accepts it"
+USED_SOON = "used within five minutes; until then the previous one is used, as long as HubSpot accepts it"
 WEBHOOK, HUBSPOT, STORE = "WebhookSecretArn", "HubSpotSecretArn", "StoreSecretArn"  # outputs of the template
 
 
 @dataclass(frozen=True)
 class StackSecrets:
-    """What the functions of a stack read; of a further store its own. Raises botocore's errors."""
+    """The secrets that a stack's functions read; for a further store, that store's. Raises botocore's errors."""
 
     stack: Stack
 
     def token(self) -> str:
-        """HubSpot's, "" while there is none."""
+        """Return HubSpot's token; "" if none is stored."""
         return hubspot_token(self._read(HUBSPOT))
 
     def erasure_key(self) -> str:
-        """The key of the list of erasures, "" while nobody was erased."""
+        """Return the key of the list of erasures; "" if nobody was ever erased."""
         return erasure_key(self._read(HUBSPOT))
 
     def webhook(self) -> dict[str, str]:
-        """The webhook secret as "current", and during a rotation the one before as "previous"."""
+        """Return the webhook secret as "current" and, during a rotation, the old one as "previous"."""
         return webhook_secrets(self._read(WEBHOOK))
 
     def sources(self) -> list[str]:
-        """The addresses of which the ingest function accepts deliveries; [] while it accepts them of any."""
+        """Return the addresses whose deliveries the ingest function accepts; [] if it accepts all."""
         return webhook_sources(self._read(WEBHOOK))
 
     def store(self) -> StoreCredentials | None:
-        """The store that is reconciled; None while there is none, or where the stack is older than that."""
+        """Return the store that is reconciled; None if there is none, or the stack is too old to have one."""
         return StoreCredentials.from_secret(self._read(STORE)) if STORE in self.stack.outputs else None
 
     def store_token(self, token: str, *, dry_run: bool) -> Step:
-        """Make this the token of the functions."""
+        """Store the token for the functions."""
         what, key, replaced = f"{TOKEN} in the stack", self.erasure_key(), self.token()
         if replaced == token:
             return Step(what, Result.OK)
-        wanted = {"token": token} | ({"erasure_key": key} if key else {})  # without it the erased would come back
+        wanted = {"token": token} | ({"erasure_key": key} if key else {})  # without the key, erased people come back
         return self._store(HUBSPOT, wanted, what, USED_SOON if replaced else "", dry_run=dry_run)
 
     def made_erasure_key(self) -> str:
-        """The key of the list of erasures, made if there is none yet.
+        """Return the key of the list of erasures, and create it if there is none.
 
-        It is read again after that: where two people make one at once, both use the one that stays.
+        It is read again after that: if two people create one at once, both use the one that stays.
         """
         if not self.erasure_key():
             self._write(HUBSPOT, {"token": self.token(), "erasure_key": secrets.token_hex(32)})
         return self.erasure_key()
 
     def store_webhook_secret(self, secret: str, *, dry_run: bool) -> Step:
-        """Make this the secret deliveries are signed with; what it replaces stays valid as the previous one."""
+        """Store the secret that deliveries are signed with. The one it replaces stays valid as the previous one."""
         what, replaced = f"{WEBHOOK_SECRET} in the stack", self.webhook().get("current", "")
         if replaced == secret:
             return Step(what, Result.OK)
@@ -79,28 +79,28 @@ class StackSecrets:
         return self._store(WEBHOOK, wanted, what, detail, dry_run=dry_run)
 
     def drop_previous(self, what: str) -> Step:
-        """Leave only the current webhook secret."""
+        """Store the webhook secret without the previous one, so that only the current one is valid."""
         self._write(WEBHOOK, {"current": self.webhook()["current"]} | self._recorded_sources())
         soon = "refused within a minute, when every copy of the ingest function has read the secret again"
         return Step(what, Result.REMOVED, soon)
 
     def was_rotated(self) -> bool:
-        """Whether the webhook secret was replaced by another one, and nothing was stored since but the end of that."""
+        """Whether the last change of the secret replaced the webhook secret, or finished its rotation."""
         stored, before = self.webhook(), self._webhook_before()
         finished = "previous" in before and before.get("current") == stored.get("current")
         return "previous" in stored or finished
 
     def is_old(self, secret: str) -> bool:
-        """Whether this webhook secret is known to be one that another has replaced."""
+        """Whether this webhook secret is known as one that was replaced."""
         stored = self.webhook()
         return secret in {stored.get("previous"), *self._webhook_before().values()} and secret != stored.get("current")
 
     def webhook_changed_at(self) -> float:
-        """When the webhook secret was last changed, epoch seconds."""
+        """Return when the webhook secret was last changed, in epoch seconds."""
         return self._client.describe_secret(SecretId=self.stack.output(WEBHOOK))["LastChangedDate"].timestamp()
 
     def store_sources(self, urls: Iterable[str], *, dry_run: bool) -> Step:
-        """Make these the only addresses of which deliveries are accepted; they are kept beside the webhook secret."""
+        """Store the addresses whose deliveries alone are accepted. They are kept in the webhook secret."""
         what, current, stored = f"{ADDRESSES} in the stack", self.webhook(), self.sources()
         if not current:
             return Step(what, Result.SKIPPED, "the stack has no webhook secret yet")
@@ -113,7 +113,7 @@ class StackSecrets:
         return replace(step, fix=fix) if dropped else step
 
     def store_access(self, access: StoreCredentials, *, dry_run: bool) -> Step:
-        """Make this the store that is reconciled, and the key to it."""
+        """Store the address and key of the store that is reconciled."""
         what, stored = f"{STORE_KEY} in the stack", self.store()
         if stored == access:
             return Step(what, Result.OK)
@@ -121,7 +121,7 @@ class StackSecrets:
         return self._store(STORE, asdict(access), what, detail, dry_run=dry_run)
 
     def how_to_read(self) -> str:
-        """Where the webhook secret is, for a person who has to type it into the store."""
+        """Return where to read the webhook secret, for a person who has to enter it in the store."""
         secret, endpoint_url = self.stack.output(WEBHOOK), self.stack.aws.endpoint_url
         endpoint = f" --endpoint-url {endpoint_url}" if endpoint_url else ""
         return (
@@ -134,7 +134,7 @@ class StackSecrets:
         return self.stack.aws.secrets
 
     def _read(self, output: str, stage: str = "AWSCURRENT") -> str:
-        """The stored text, "" while there is none."""
+        """Return the stored text; "" if there is none."""
         try:
             answer = self._client.get_secret_value(SecretId=self.stack.output(output), VersionStage=stage)
         except ClientError as error:
@@ -144,7 +144,7 @@ class StackSecrets:
         return secret_string(answer)
 
     def _webhook_before(self) -> dict[str, str]:
-        """The webhook secrets as they were stored before the last change."""
+        """Return the webhook secrets as they were before the last change."""
         return webhook_secrets(self._read(WEBHOOK, "AWSPREVIOUS"))
 
     def _recorded_sources(self) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""The configuration of a stack: what the functions use, and so every command."""
+"""Read the configuration of a stack: commands use the same as its functions."""
 
 from __future__ import annotations
 
@@ -13,18 +13,24 @@ NO_BUCKET = "the stack {name} has no configuration bucket, it is older than that
 
 
 def current(stack: Stack | None) -> ConfigurationVersion:
-    """What the stack's functions use; the defaults without a stack. Raises ConfigurationUnreadable."""
+    """Return the configuration that the functions use; the default without a stack.
+
+    Raises ConfigurationUnreadable.
+    """
     bucket = stack.outputs.get(OUTPUT, "") if stack else ""
     return Configuration(lambda: stack.aws.s3, bucket).current()  # type: ignore[union-attr]
 
 
 def mapping(stack: Stack | None) -> FieldMapping:
-    """The mapping of the stack's store. ConfigurationUnreadable; WrongUsage where the stack has no such store."""
+    """Return the mapping of the stack's store.
+
+    Raises ConfigurationUnreadable, or WrongUsage if the stack has no such store.
+    """
     return mapping_in(current(stack), stack)
 
 
 def mapping_in(version: ConfigurationVersion, stack: Stack | None) -> FieldMapping:
-    """The same, of a configuration that is read already."""
+    """Return the store's mapping in a configuration. Raises WrongUsage if the configuration has no such store."""
     store, mappings = stack.store if stack else FIRST, version.mappings
     if store not in mappings:
         raise WrongUsage(f"the stack's configuration has no store {store}: `woohub store list`")

@@ -1,4 +1,4 @@
-"""The mapping of a stack: what is pushed for a store, and the file that may take its place."""
+"""The mapping of a stack's store: its pushed overlay, and a file that may replace it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from woohub_cli.stack.stored_objects import replace
 
 @dataclass(frozen=True)
 class Pushed:
-    """A version of a store's overlay in the bucket; `content` is None where it was removed."""
+    """A version of a store's overlay in the bucket; `content` is None if it was removed."""
 
     at: str
     content: bytes | None
@@ -37,37 +37,37 @@ class Pushed:
 
 @dataclass(frozen=True)
 class StackMapping:
-    """The mapping of a stack's store, and the file that may replace it; `objects` is all that the bucket holds."""
+    """The mapping of a stack's store. `objects` are all objects in the bucket."""
 
     stack: Stack
     objects: Objects
 
     @classmethod
     def of(cls, stack: Stack) -> StackMapping:
-        """Read the bucket; Trouble where the stack is older than that. Raises botocore's errors."""
+        """Read the bucket. Raises Trouble if the stack is too old to have one, and botocore's errors."""
         if OUTPUT not in stack.outputs:
             raise Trouble(NO_BUCKET.format(name=stack.name))
         return cls(stack, read_objects(stack.aws.s3, stack.outputs[OUTPUT]))
 
     @property
     def key(self) -> str:
-        """The store's own object in the bucket."""
+        """The key of the store's overlay in the bucket."""
         return mapping_key(self.stack.store)
 
     @property
     def stored(self) -> StoredObject | None:
-        """What is there; None where woohub's own mapping holds, or the first store's."""
+        """The store's overlay; None if it has none, so that woohub's mapping or the first store's holds."""
         return self.objects.get(self.key)
 
     def overlays(self) -> list[Overlay]:
-        """What is stored for this store, each over the one before."""
+        """Return the overlays that apply to this store. Each overrides the one before."""
         keys = dict.fromkeys((mapping_key(FIRST), self.key))
         return [Overlay(key, self.objects[key].body) for key in keys if key in self.objects]
 
     def check(self, file: Overlay | None) -> tuple[Tables, ConfigurationVersion]:
-        """The store's tables, and the whole configuration, with this file (None: none) in place of the store's own.
+        """Return the store's tables and the whole configuration, with `file` in place of its overlay.
 
-        Raises InvalidMapping or ConfigurationUnreadable.
+        None means no overlay. Raises InvalidMapping or ConfigurationUnreadable.
         """
         others = [overlay for overlay in self.overlays() if overlay.name != self.key]
         tables, _ = mapping_file.tables_and_file([*others, file] if file else others)
@@ -75,16 +75,16 @@ class StackMapping:
         return tables, parse({**objects, self.key: StoredObject("", file.content)} if file else objects)
 
     def then(self, file: Overlay | None) -> tuple[Tables, FieldMapping]:
-        """The same, of the configuration only the store's mapping."""
+        """Return the store's tables and mapping, with `file` in place of its overlay. Raises as `check` does."""
         tables, version = self.check(file)
         return tables, version.mappings[self.stack.store]
 
     def now(self) -> Tables:
-        """What holds; InvalidMapping where it cannot be read."""
+        """Return the tables in force. Raises InvalidMapping if they cannot be read."""
         return mapping_file.tables_and_file(self.overlays())[0]
 
     def now_or_own(self) -> Tables:
-        """The same; woohub's own where what is stored cannot be read, so that it can be replaced."""
+        """Return the tables in force or, if these cannot be read, woohub's own, so that a push can replace them."""
         try:
             return self.now()
         except InvalidMapping as error:
@@ -94,23 +94,23 @@ class StackMapping:
             return mapping_rows.own()
 
     def now_in_force(self) -> FieldMapping | None:
-        """The same, ready to use; None where it cannot be read."""
+        """Return the mapping in force; None if it cannot be read."""
         try:
             return parse(self.objects).mappings.get(self.stack.store)
         except ConfigurationUnreadable:
             return None
 
     def push(self, content: bytes | None) -> str:
-        """Store the overlay, or remove it, in place of the one among `objects`; returns the version's id.
+        """Store the overlay, or remove it (None), and return the version's id.
 
-        ChangedMeanwhile where somebody else has pushed since they were read.
+        Raises ChangedMeanwhile if somebody else pushed after `objects` were read.
         """
         more = {"ContentType": "text/plain"} if content is not None else {}
         etag = self.stored.etag if self.stored else None
         return replace(self.stack.aws.s3, self.stack.outputs[OUTPUT], self.key, content, etag, **more)
 
     def versions(self) -> list[Pushed]:
-        """The newest versions, two at most, the newest first. Raises botocore's errors."""
+        """Return the two newest versions of the overlay, the newest first. Raises botocore's errors."""
         listed = self.stack.aws.s3.get_paginator("list_object_versions")
         rows: list[tuple[Any, bool]] = []
         for page in listed.paginate(Bucket=self.stack.outputs[OUTPUT], Prefix=self.key):

@@ -1,4 +1,4 @@
-"""What waits in a stack's queues, whether its breaker is open and its consumer runs."""
+"""The state of a stack: its queues, circuit breaker, consumer, and further stores."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COUNTS: dict[str, QueueAttributeNameType] = {
 
 @dataclass(frozen=True)
 class Depth:
-    """How many messages a queue holds. SQS counts approximately, up to a minute late."""
+    """The number of messages in a queue. SQS counts approximately, up to a minute late."""
 
     visible: int
     in_flight: int
@@ -31,29 +31,29 @@ class Depth:
 
     @property
     def total(self) -> int:
-        """All of them: one that somebody is looking at is still there."""
+        """All messages. One that is being received is still there."""
         return self.visible + self.in_flight + self.delayed
 
 
 @dataclass(frozen=True)
 class Status:
-    """The stack at a glance."""
+    """The state of a stack."""
 
     stack: str
     queue: Depth
     dlq: Depth
     breaker: State
     consumer_enabled: bool
-    stores: Mapping[str, str | None] = field(default_factory=dict)  # further ones: when each was last reconciled
-    dead: str = ""  # of how many orders and customers the dead letters are, where that was looked at
+    stores: Mapping[str, str | None] = field(default_factory=dict)  # by further store: when it was last reconciled
+    dead: str = ""  # the summary of the dead letters; "" if they were not read
 
     @property
     def has_problems(self) -> bool:
-        """Whether somebody should look: rejected deliveries, or an open breaker."""
+        """Whether a person should look at it: there are dead letters, or the breaker is open."""
         return self.dlq.total > 0 or self.breaker.is_open
 
     def facts(self) -> dict[str, Any]:
-        """For --json. The breaker's reason, policy and times are null while it is closed."""
+        """Return the facts for --json. The breaker's reason, policy and times are null while it is closed."""
         is_open = self.breaker.is_open
         stores = [{"name": name, "reconciled": at} for name, at in self.stores.items()]
         more = ({"dlq_counted": self.dead} if self.dead else {}) | ({"stores": stores} if stores else {})
@@ -71,14 +71,14 @@ class Status:
 
 
 def depth(stack: Stack, output: str = "QueueUrl") -> Depth:
-    """How many messages the delivery queue holds, or another one of the template's outputs."""
+    """Return the number of messages in a queue. `output` is the template's output with its URL."""
     url, names = stack.output(output), list(COUNTS.values())
     attributes = stack.aws.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
     return Depth(**{name: int(attributes.get(attribute, 0)) for name, attribute in COUNTS.items()})
 
 
 def read(stack: Stack) -> Status:
-    """Ask AWS; raises botocore's errors."""
+    """Read the state from AWS. Raises botocore's errors."""
     aws = stack.aws
     mapping = EventSourceMapping(aws.functions, lambda: stack.output("EventSourceMappingId"))
     return Status(
@@ -92,5 +92,5 @@ def read(stack: Stack) -> Status:
 
 
 def _further(stack: Stack) -> list[str]:
-    """The further stores; only the one the command is about, if it is one."""
+    """Return the names of the further stores; only the command's store if it is one of them."""
     return [stack.store] if stack.store else further_stores.names(stack)

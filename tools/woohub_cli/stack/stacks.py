@@ -1,4 +1,4 @@
-"""Find the stack a command is about: the local one, or one in AWS by its name."""
+"""Find the stack that a command is about: the local one, or one in AWS by its name."""
 
 from __future__ import annotations
 
@@ -40,8 +40,7 @@ NO_PROFILES = {
     "config_file": (None, None, os.devnull, None),
     "credentials_file": (None, None, os.devnull, None),
 }
-# What .local/stack.json calls the outputs it knows better than the template: how they are reached from this machine.
-LOCAL_NAMES = {
+LOCAL_NAMES = {  # .local/stack.json has these outputs as this machine reaches them, under other names
     "webhook_url": "WebhookUrl",
     "queue_url": "QueueUrl",
     "dlq_url": "DeadLetterQueueUrl",
@@ -55,18 +54,18 @@ class NoSuchStack(Trouble):
 
 @dataclass(frozen=True)
 class Aws:
-    """AWS, or what emulates it: clients are made when they are needed."""
+    """AWS or an emulated AWS. Clients are created when they are first used."""
 
     session: boto3.Session
     endpoint_url: str | None = None
     config: Config | None = None
 
     def client(self, service: str, config: Config | None = None) -> Any:
-        """One of boto3's, with a configuration of its own or the usual one."""
+        """Return a client of boto3, with its own configuration or the usual one."""
         return self.session.client(service, endpoint_url=self.endpoint_url, config=config or self.config)  # type: ignore[call-overload]
 
     def _s3(self) -> Any:
-        """By the path of a bucket: an emulated AWS has no name for each."""
+        """Return a client that addresses buckets by path in an emulated AWS, which has no host name for each bucket."""
         paths = Config(s3={"addressing_style": "path"}) if self.endpoint_url else Config()
         return self.client("s3", self.config.merge(paths) if self.config else paths)
 
@@ -79,24 +78,24 @@ class Aws:
     schedules: ClassVar[cached_property[Any]] = cached_property(lambda aws: aws.client("events"))
 
     def stack(self, name: str) -> dict[str, Any]:
-        """CloudFormation's description of a stack; raises botocore's errors."""
+        """Return CloudFormation's description of a stack. Raises botocore's errors."""
         description: dict[str, Any] = self.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
         return description
 
 
 @dataclass(frozen=True)
 class Stack:
-    """A deployed stack: its outputs and the AWS it is in."""
+    """A deployed stack: its outputs, and the AWS account or emulator it runs in."""
 
     name: str  # "local", or the name in CloudFormation
     outputs: Mapping[str, str]
     aws: Aws
     status: str = ""  # CloudFormation's, such as CREATE_COMPLETE
-    deployed_as: str = ""  # the name in CloudFormation where it is another one
-    store: str = FIRST  # whose URL, secrets and watermark the outputs name
+    deployed_as: str = ""  # the local stack's name in CloudFormation
+    store: str = FIRST  # the store whose URL, secrets and watermark the outputs name
 
     def output(self, name: str) -> str:
-        """One output of the template; Trouble if this stack has none of that name."""
+        """Return one output of the template. Raises Trouble if the stack does not have it."""
         if name not in self.outputs:
             raise Trouble(
                 f"the stack {self.name} ({self.status or 'status unknown'}) has no output {name}: "
@@ -105,7 +104,7 @@ class Stack:
         return self.outputs[name]
 
     def of_store(self, store: str) -> Stack:
-        """The same stack with the URL, secrets and watermark of one of its further stores."""
+        """Return the same stack with the URL, secrets and watermark of one of its further stores."""
         names = {
             "WebhookUrl": stores.webhook_url(self.output("WebhookUrl"), store),
             "WebhookSecretArn": stores.webhook_secret(self.service, store),
@@ -116,12 +115,12 @@ class Stack:
 
     @property
     def label(self) -> str:
-        """Its name, with that of the store unless it is the first."""
+        """The stack's name, followed by the store's unless it is the first."""
         return f"{self.name}-{self.store}" if self.store else self.name
 
     @property
     def service(self) -> str:
-        """What its metrics and its webhooks in the store are called by."""
+        """The name of the stack in its metrics and in the names of its webhooks."""
         return self.deployed_as or self.name
 
     @property
@@ -130,9 +129,10 @@ class Stack:
 
 
 def find(asked: str | None, environ: Mapping[str, str], folder: Path, store: str | None = None) -> Stack:
-    """The stack that is asked for, else the local one if it is there, else the one of WOOHUB_STACK.
+    """Return the stack that `asked` names, otherwise the running local one, otherwise the one of WOOHUB_STACK.
 
-    `store` is what --store names: a further store's URL, secrets and watermark are among the outputs then.
+    `store` is the value of --store: the outputs then have a further store's URL, secrets and watermark. Raises
+    WrongUsage if no stack is named, Trouble if it does not exist.
     """
     name = name_of(asked, environ, folder)
     if name is None:
@@ -143,7 +143,10 @@ def find(asked: str | None, environ: Mapping[str, str], folder: Path, store: str
 
 
 def name_of(asked: str | None, environ: Mapping[str, str], folder: Path) -> str | None:
-    """The name that `find` uses, with a note where it may surprise; None if nothing names a stack."""
+    """Return the name of the stack that `find` returns, or None.
+
+    Prints a note if it is the local stack although WOOHUB_STACK names another one.
+    """
     if asked is not None:
         if not asked.strip():  # a script's variable that is not set
             raise WrongUsage("--stack is empty: name a stack, or leave it out")
@@ -157,7 +160,7 @@ def name_of(asked: str | None, environ: Mapping[str, str], folder: Path) -> str 
 
 
 def local(folder: Path) -> Stack:
-    """The stack that `make local` keeps running, by its `.local/stack.json`."""
+    """Return the stack that `make local` runs, from its `.local/stack.json`. Raises Trouble if none answers."""
     file = environment.nearest(LOCAL_FILE, folder)
     if file is None:
         raise Trouble(f"no local stack is running: {START_IT}")
@@ -176,14 +179,17 @@ def local(folder: Path) -> Stack:
 
 
 def _local_session(facts: Mapping[str, str]) -> boto3.Session:
-    """Nothing of this machine's way to AWS: neither its keys nor its profiles."""
+    """Return a session that uses none of this machine's AWS keys and profiles."""
     core = botocore.session.Session(session_vars=NO_PROFILES)
     key, secret = facts.get("aws_access_key_id", "test"), facts.get("aws_secret_access_key", "test")
     return boto3.Session(key, secret, region_name=facts.get("region", "us-east-1"), botocore_session=core)
 
 
 def named(name: str, environ: Mapping[str, str]) -> Stack:
-    """A stack in AWS, with the user's own credentials; AWS_REGION and AWS_ENDPOINT_URL count in `.env`, too."""
+    """Return a stack in AWS, with the user's own credentials. Raises NoSuchStack if it does not exist.
+
+    AWS_REGION and AWS_ENDPOINT_URL may be in `.env`, too.
+    """
     aws = Aws(boto3.Session(region_name=environ.get("AWS_REGION")), environ.get("AWS_ENDPOINT_URL"))
     try:
         description = aws.stack(name)

@@ -1,4 +1,4 @@
-"""Replace objects of the stack's bucket only as they were read: two people at once do not undo each other's changes."""
+"""Write objects of the stack's bucket only if nobody changed them since they were read."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ CHANGED_MEANWHILE = ("PreconditionFailed", "ConditionalRequestConflict")  # S3's
 
 
 class ChangedMeanwhile(Trouble):
-    """Somebody else has written the object since it was read; nothing was changed."""
+    """Somebody else wrote the object after it was read; nothing was changed."""
 
 
 def replace(s3: S3Client, bucket: str, key: str, content: bytes | None, etag: str | None, **more: Any) -> str:
-    """Write the object, or remove it (None); returns the version's id.
+    """Write the object, or remove it (None), and return the version's id.
 
-    `etag` is what it had when it was read, None where there was none. Raises ChangedMeanwhile, and botocore's errors.
+    `etag` is the object's ETag when it was read, None if it did not exist. Raises ChangedMeanwhile, and botocore's
+    errors.
     """
     stored: Any
     unchanged: Any = {"IfMatch": etag} if etag else {}

@@ -1,4 +1,4 @@
-"""What the functions' logs say about one order."""
+"""Read the functions' logs: what they say about one order, deliveries and refused currencies."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from woohub_cli.cli_errors import Trouble, explain
 from woohub_cli.stack.stacks import Stack
 
 GROUPS = {"ingest": "IngestFunction", "consumer": "ConsumerFunction"}
-MAX_LOG_PAGES = 200  # of a log at most: weeks of a busy store's
+MAX_LOG_PAGES = 200  # read from one log at most: several weeks of a busy store
 QUEUED = "queued"  # ingest's message about a delivery it took
 CURRENCY_LEFT_OUT = "currency_not_enabled_in_hubspot"  # the consumer's warning
 REFUSED = "SignatureInvalid"  # ingest's metric, which stands in the log line itself
@@ -36,7 +36,7 @@ LOGGED_FIELDS = (
 
 @dataclass(frozen=True)
 class Trace:
-    """One line of a log: what became of a delivery at ingest, or of its message at HubSpot."""
+    """One log line: what ingest or the consumer did with a delivery."""
 
     at_ms: int
     where: str  # ingest or consumer
@@ -44,12 +44,12 @@ class Trace:
 
     @property
     def at(self) -> str:
-        """UTC."""
+        """The time, ISO 8601 in UTC."""
         return f"{utc_from_ms(self.at_ms)}Z"
 
     @property
     def verdict(self) -> str:
-        """The consumer's done, ignored, retry or rejected; ingest's is "queued"."""
+        """The consumer's verdict (done, ignored, retry, rejected), or ingest's "queued"."""
         return str(self.fields.get("verdict") or self.fields.get("message") or "")
 
     @property
@@ -63,7 +63,7 @@ class Trace:
 
 @dataclass(frozen=True)
 class Traces:
-    """All lines in order; `missing` says why the logs could not be read, or not to the end."""
+    """Log lines in order of time. `missing` says why the logs could not be read, or not completely."""
 
     lines: tuple[Trace, ...] = ()
     refused: int = 0  # requests to ingest without a valid signature, of whatever order
@@ -71,23 +71,23 @@ class Traces:
 
     @property
     def received(self) -> list[Trace]:
-        """Deliveries that ingest put on the queue."""
+        """The lines about deliveries that ingest put on the queue."""
         return [trace for trace in self.lines if trace.where == "ingest"]
 
     @property
     def tried(self) -> list[Trace]:
-        """What the consumer made of them and of what was read from the store."""
+        """The consumer's lines, about deliveries and about what was read from the store."""
         return [trace for trace in self.lines if trace.where == "consumer"]
 
     @property
     def waiting(self) -> list[Trace]:
-        """Deliveries on the queue that the consumer has not finished."""
+        """The lines about deliveries in the queue that the consumer has not finished."""
         finished = {trace.message_id for trace in self.tried if trace.verdict != "retry"}
         return [trace for trace in self.received if trace.message_id and trace.message_id not in finished]
 
 
 def read(stack: Stack, entity: str, since_ms: int) -> Traces:
-    """Everything about an entity since then."""
+    """Return all log lines about an entity since a moment (epoch ms)."""
     cut: list[str] = []
     try:
         lines = [
@@ -103,8 +103,10 @@ def read(stack: Stack, entity: str, since_ms: int) -> Traces:
 
 
 def deliveries(stack: Stack, since_ms: int) -> dict[str, list[float]] | None:
-    """When ingest put a delivery of each entity on the queue, epoch seconds; None where the log cannot be read, or
-    holds none, or too many."""
+    """Return when ingest put deliveries on the queue (epoch seconds), by entity.
+
+    None if the log cannot be read, has none, or has too many lines.
+    """
     cut: list[str] = []
     moments: dict[str, list[float]] = {}
     with suppress(*AWS_ERRORS, Trouble):
@@ -116,7 +118,10 @@ def deliveries(stack: Stack, since_ms: int) -> dict[str, list[float]] | None:
 
 
 def refused_currencies(stack: Stack, since_ms: int) -> set[str]:
-    """The currencies that the consumer left out since then, as its warnings say; none where its log cannot be read."""
+    """Return the currencies that the consumer left out since a moment (epoch ms), as its warnings say.
+
+    Empty if its log cannot be read.
+    """
     with suppress(*AWS_ERRORS, Trouble):
         lines = list(of_function(stack, GROUPS["consumer"], CURRENCY_LEFT_OUT, since_ms))
         return {str(fields["currency"]) for _, fields in lines if fields.get("currency")}
@@ -126,9 +131,10 @@ def refused_currencies(stack: Stack, since_ms: int) -> set[str]:
 def of_function(
     stack: Stack, function: str, pattern: str, since_ms: int, cut: Callable[[str], None] = lambda _cut: None
 ) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Epoch ms and content of the JSON lines of one function (an output of the template) that match.
+    """Yield time (epoch ms) and content of one function's JSON log lines that match the pattern.
 
-    `cut` is called where there are too many. Raises botocore's errors.
+    `function` is an output of the template. `cut` is called with a text if there are too many lines. Raises botocore's
+    errors.
     """
     lines = _lines(stack.aws.client("logs"), _group(stack, stack.output(function)), pattern, since_ms, cut)
     by_store = function == GROUPS["ingest"]
@@ -136,7 +142,7 @@ def of_function(
 
 
 def _is_of_store(stack: Stack, fields: Mapping[str, Any]) -> bool:
-    """Whether a line is about the store that the command is about; the first store's lines name none."""
+    """Whether a line is about the store of the command. The first store's lines name no store."""
     return bool(fields.get("store", FIRST) == stack.store)
 
 
@@ -148,7 +154,7 @@ def _group(stack: Stack, function: str) -> str:
 def _lines(
     logs: Any, group: str, pattern: str, since_ms: int, cut: Callable[[str], None]
 ) -> Iterator[tuple[int, Mapping[str, Any]]]:
-    """Time and content of the JSON lines that match; none where nothing was ever logged."""
+    """Yield time (epoch ms) and content of the JSON lines that match; none if the log group does not exist."""
     asked: dict[str, Any] = {"logGroupName": group, "filterPattern": pattern, "startTime": since_ms}
     for _ in range(MAX_LOG_PAGES):
         try:

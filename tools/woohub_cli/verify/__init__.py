@@ -1,1 +1,1 @@
-"""HubSpot beside the store: every order, account, contact and association of a period."""
+"""Compare HubSpot with the store: every order, account, contact and association of a period."""

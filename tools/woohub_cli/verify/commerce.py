@@ -1,4 +1,4 @@
-"""What HubSpot has of an order beside deal and contact: an order of its own, and what the contact's deals come to."""
+"""Compare HubSpot's orders beside deals, and the customer metrics of contacts."""
 
 from __future__ import annotations
 
@@ -13,13 +13,16 @@ from woohub_cli.verify.hubspot_records import Crm
 
 
 def order_mismatches(event: OrderEvent, records: Sequence[Record], orders: Crm) -> Iterator[Mismatch]:
-    """What is wrong with HubSpot's order of this order; `records` are those with its key."""
+    """Yield what is wrong with HubSpot's order for this order. `records` are those with its key."""
     for mismatch in deal_mismatches(event, records, orders.target, orders.deal_schema):
         yield replace(mismatch, record=orders.target.type.singular)
 
 
 def metrics_mismatches(crm: Crm, contacts: Mapping[str, Record], entities: Mapping[str, str]) -> Iterator[Mismatch]:
-    """What contacts show of their deals, by the deals that HubSpot has; both by contact id."""
+    """Yield the metrics that differ from what the contacts' deals in HubSpot add up to.
+
+    `contacts` and `entities` (such as "order:26") are by contact id.
+    """
     for chunk in chunks(list(contacts.values()), BATCH):
         for record_id, change in crm.metrics_differences(chunk).items():
             current = contacts[record_id].properties

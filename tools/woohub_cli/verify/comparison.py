@@ -1,7 +1,7 @@
-"""Where HubSpot differs from the store, by the rules the engine itself writes by. Pure: no network, no clock.
+"""Find where HubSpot differs from the store, by the rules by which the engine writes. Pure: no network, no clock.
 
-A difference is what the engine would write if HubSpot had no version stored: so a stage a salesperson moved, a deal
-somebody renamed, a currency the portal lacks and a blank in the store are none.
+A difference is what the engine would write if HubSpot had no version stored. So there is none for a stage that a
+salesperson moved, a deal that somebody renamed, a currency that the portal lacks, or a blank value in the store.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Current = Mapping[str, str | None]
 
 
 class MismatchKind(StrEnum):
-    """What is wrong."""
+    """The kinds of mismatches between store and HubSpot."""
 
     MISSING = "missing"
     DUPLICATE = "duplicate"
@@ -35,7 +35,7 @@ class MismatchKind(StrEnum):
     UNASSOCIATED = "unassociated"  # the deal has no contact at all
     WRONG_CONTACT = "wrong_contact"  # the deal has contacts, but not the order's
     DELETED = "deleted_in_store"  # a deal whose order is gone for good
-    UNREADABLE = "unreadable"  # the store's record cannot be read, so it cannot be written
+    UNREADABLE = "unreadable"  # the store's record cannot be read, so HubSpot does not get it
 
     @property
     def words(self) -> str:
@@ -44,7 +44,7 @@ class MismatchKind(StrEnum):
 
 @dataclass(frozen=True)
 class Difference:
-    """One property, with what the store says and what HubSpot has (None: nothing)."""
+    """One property that differs. `hubspot` is None if HubSpot has no value."""
 
     property: str
     store: str
@@ -53,7 +53,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Mismatch:
-    """Something wrong with the deal or contact of one order or account."""
+    """A mismatch in the deal or contact of one order or account."""
 
     kind: MismatchKind
     entity: str  # order:1234, customer:56
@@ -61,24 +61,24 @@ class Mismatch:
     record_ids: tuple[str, ...] = ()
     differences: tuple[Difference, ...] = ()
     detail: str = ""
-    fix: str = ""  # what only a person can do about it; "" where --repair can
-    called: str = ""  # what people call the record, where that is another word
+    fix: str = ""  # what a person has to do; "" if --repair can repair it
+    called: str = ""  # the word for the record for people, if it is not `record`
     named: OrderName | None = None  # number and name of the order, or the name of the account
-    attach: str = ""  # the contact to associate the deal with: the engine would not, its marker says it is done
+    attach: str = ""  # the contact to associate the deal with here: to the engine, the association is done
 
     @classmethod
     def of_order(cls, kind: MismatchKind, order_id: int, target: Target, *record_ids: str, **more: Any) -> Mismatch:
-        """Something wrong with the deal of an order, or with HubSpot's order: for scripts a deal either way."""
+        """Return a mismatch of an order's deal or HubSpot order; `record` is "deal" for both, as scripts expect."""
         return cls(kind, f"order:{order_id}", "deal", record_ids, called=target.record, **more)
 
     @property
     def shown(self) -> str:
-        """The record in the words of people."""
+        """The word for the record for people."""
         return self.called or self.record
 
     @property
     def queueable(self) -> bool:
-        """Whether reading it from the store again repairs it."""
+        """Whether queueing the order or account again repairs the mismatch."""
         return not self.fix and not self.attach
 
     @property
@@ -120,7 +120,7 @@ def _differences(changed: Mapping[str, str], current: Current, version: str) -> 
 
 
 def newer_version(event: OrderEvent, current: Current, target: Target) -> str:
-    """What to do where the deal's version keeps the engine from writing what the store has; "" where it does not."""
+    """Return what to do if the deal's version stops the engine from writing the store's state; "" if it does not."""
     text = current.get(DEAL_VERSION) or ""
     version = DealVersion.parse(text)
     if version is None:
@@ -134,13 +134,13 @@ def newer_version(event: OrderEvent, current: Current, target: Target) -> str:
 def deal_mismatches(
     event: OrderEvent, records: Sequence[Record], target: Target, schema: PropertySchema
 ) -> Iterator[Mismatch]:
-    """What is wrong with the deals of an order; `records` are all that HubSpot has for it, the oldest first.
+    """Yield what is wrong with an order's deals. `records` are all of them in HubSpot, the oldest first.
 
-    Properties that the order would change differ, whatever version HubSpot has.
+    A property differs if the order would change it, whatever version HubSpot has.
     """
     order_id = event.order.id
     if not records:
-        if event.order.status != TRASH:  # an order that was thrown away before HubSpot knew it is no deal
+        if event.order.status != TRASH:  # an order trashed before HubSpot had it gets no deal
             yield Mismatch.of_order(MismatchKind.MISSING, order_id, target)
         return
     if len(records) > 1:
@@ -161,9 +161,10 @@ def contact_mismatches(
     schema: PropertySchema,
     now: str,
 ) -> list[Mismatch]:
-    """What is wrong with the contact of an address, last seen in `entity`; `now` is UTC as WooCommerce writes it.
+    """Return what is wrong with the contact of an address.
 
-    HubSpot's version counts here: it may come from another order than these.
+    `entity` is the order or account that showed it last, `now` is UTC as WooCommerce writes it. HubSpot's version
+    counts here, because it may come from an order outside the comparison.
     """
     if record is None:
         return [Mismatch(MismatchKind.MISSING, entity, "contact")]
@@ -181,7 +182,7 @@ def contact_mismatches(
 def association_mismatches(
     order_id: int, deal: Record, wanted: str, has: set[str], target: Target
 ) -> Iterator[Mismatch]:
-    """What is wrong with the contacts of a deal. `wanted` is the id of the order's; others beside it are fine."""
+    """Yield what is wrong with the deal's contacts. `wanted` is the id of the order's; others may be there too."""
     if wanted in has:
         return
     version = DealVersion.parse(deal.properties.get(DEAL_VERSION))
@@ -192,6 +193,6 @@ def association_mismatches(
 
 
 def was_refused(event: OrderEvent, current: Current) -> bool:
-    """Whether HubSpot took this very state of the order without a contact: it refuses the address."""
+    """Whether HubSpot has this state of the order without a contact, because it rejected the address."""
     version = DealVersion.parse(current.get(DEAL_VERSION))
     return version is not None and version.contacts == () and version.modified_at >= event.order.modified_at

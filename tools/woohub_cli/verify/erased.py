@@ -1,4 +1,4 @@
-"""People whom the store has erased and HubSpot still names: woohub deletes no contact, so a person has to."""
+"""Find people whom the store has erased but HubSpot has not. woohub deletes no contact, so a person must do it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ WHAT_TO_DO = (
 
 @dataclass(frozen=True)
 class ErasedPerson:
-    """A contact of somebody the store has erased."""
+    """A contact of a person whom the store has erased."""
 
-    entity: str  # the order or account that shows it
+    entity: str  # the order or account without the person
     contact_id: str
     why: str
     deal_id: str = ""
@@ -31,7 +31,7 @@ class ErasedPerson:
         return f"{self.entity}, contact {self.contact_id}: {self.why}"
 
     def facts(self) -> dict[str, Any]:
-        """For --json; no names."""
+        """Return the facts for --json, without names."""
         return {
             "entity": self.entity,
             "contact": self.contact_id,
@@ -42,19 +42,19 @@ class ErasedPerson:
 
 
 def is_named(contact: Record) -> bool:
-    """Whether a contact still says who it is, or where the person lives."""
+    """Whether the contact still has a name, an e-mail address or a place."""
     return _has_any(contact, (*NAMES, *PLACES))
 
 
 def has_place(contact: Record) -> bool:
-    """Whether a contact has anything of a billing address."""
+    """Whether the contact has any part of a billing address."""
     return _has_any(contact, PLACES)
 
 
 def is_emptied(account: Mapping[str, Any]) -> bool:
-    """Whether an account, as the store writes it, has nothing in its billing address: so the customer eraser leaves it.
+    """Whether the billing address of an account (the store's fields) is empty, as the store's eraser leaves it.
 
-    The account's own e-mail address and first name stay.
+    The account's own e-mail address and first name remain.
     """
     billing = account.get("billing")
     return isinstance(billing, dict) and not any(str(value or "").strip() for value in billing.values())

@@ -1,4 +1,4 @@
-"""Read what HubSpot has, to be compared with the store: by unique key, and the deals of a period by search."""
+"""Read HubSpot's records for a comparison with the store: by unique key, and the deals of a period by search."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from woohub_cli.period import Period
 from woohub_cli.targets import Target
 
 DATES = ("createdate", "hs_lastmodifieddate")
-SEARCH_PAGE = 200  # HubSpot gives at most 200 records per page of a search
+SEARCH_PAGE = 200  # the most records per page of a search
 NEWEST_FIRST = ({"propertyName": "createdate", "direction": "DESCENDING"},)
-SEARCH_RETRY_PAUSES_S = (1.0, 4.0, 10.0)  # seconds before a search without an answer is made again
+SEARCH_RETRY_PAUSES_S = (1.0, 4.0, 10.0)  # before each retry of a search without an answer
 
 Filter = Mapping[str, str]
 
 
 class Crm:
-    """The portal as the engine sees it; raises what HubSpot's client raises.
+    """The HubSpot account as the engine reads it. Raises the errors of HubSpot's client.
 
-    Its deals are HubSpot's orders where the mapping has those instead.
+    Its deals are HubSpot's orders if the mapping writes those instead.
     """
 
     def __init__(
@@ -47,20 +47,20 @@ class Crm:
         self._catalog = PropertyCatalog(hubspot, hubspot.caller.timer, warn)
 
     def orders_beside(self) -> Crm | None:
-        """HubSpot's orders of the same portal as its deals, where the mapping has both."""
+        """Return the same account with its orders instead of deals, or None unless the mapping writes both."""
         if not (self._mapping.orders and self._mapping.has_deals):
             return None
         return Crm(self._hubspot, self._mapping, self._warn, Target.orders(self._mapping.orders))
 
     @property
     def lacks(self) -> str:
-        """Why no record can be found by its key: the portal was never set up; "" where it was."""
+        """Why no record can be found by its key, since `woohub setup` never ran for this account; "" if it did."""
         if self.deal_schema.has(self._table.key_property):
             return ""
         return f"this HubSpot has no {self.target.in_hubspot} property {self._table.key_property}: run `woohub setup`"
 
     def check(self) -> None:
-        """Trouble if this portal was never set up."""
+        """Raise Trouble if `woohub setup` never ran for this HubSpot account."""
         if lacks := self.lacks:
             raise Trouble(lacks)
 
@@ -74,28 +74,28 @@ class Crm:
 
     @property
     def lists_currencies(self) -> bool:
-        """Whether HubSpot lists the currencies it accepts; if not, only its rejections show them."""
+        """Whether HubSpot lists the currencies it accepts. If not, only its rejections show them."""
         return bool(self.deal_schema.options(self.target.accepted_currency))
 
     def takes_currency(self, code: str) -> bool:
-        """False only where HubSpot says that it does not."""
+        """Return False only if HubSpot says that it does not accept the currency."""
         return self.deal_schema.accepts(self.target.accepted_currency, code)
 
     def newest_deal_in(self, currency: str) -> Record | None:
-        """The deal made last, as far as indexed, of the orders in this currency."""
+        """Return the last created deal of the orders in this currency, as far as HubSpot has indexed them."""
         same = {"propertyName": self.target.currency, "operator": "EQ", "value": currency}
         return next(iter(self._search([same], [self.target.accepted_currency], limit=1, sorts=NEWEST_FIRST)), None)
 
     def key(self, order_id: int) -> str:
-        """The value of a deal's unique property for an order."""
+        """Return the value of a deal's unique property for an order."""
         return self._table.deal_key(order_id)
 
     def order_id(self, key: str) -> int:
-        """The order of a key of this store, else 0."""
+        """Return the order's id for a key of this store; 0 for any other key."""
         return self._table.order_id(key)
 
     def orders_named(self, number: str) -> dict[int, str]:
-        """The ids of the orders whose deal has this very number in its name, each with that name."""
+        """Return the orders whose deal has exactly this number in its name: deal names by order id."""
         has = {"propertyName": self.target.name, "operator": "CONTAINS_TOKEN", "value": number}
         exactly = re.compile(rf"(?<![\w-]){re.escape(number)}(?![\w-])", re.IGNORECASE)
         names: dict[int, str] = {}
@@ -107,7 +107,10 @@ class Crm:
         return names
 
     def deals(self, keys: Sequence[str]) -> dict[str, list[Record]]:
-        """All deals of each key, the oldest first. Without a unique property they are searched for, with its lag."""
+        """Return all deals of each key, the oldest first.
+
+        If the key is not unique in HubSpot, the deals are searched for, and new ones are found late.
+        """
         names = (*self._table.deal_properties, self.target.amount, self.target.date, *DATES)
         records: list[Record] = []
         for chunk in chunks(list(keys), BATCH):
@@ -124,13 +127,13 @@ class Crm:
         return by_deal_key
 
     def latest(self, count: int) -> list[Record]:
-        """The deals of any order that were made last, at most 200, as far as HubSpot has indexed them."""
+        """Return the last created deals of any orders, at most 200, as far as HubSpot has indexed them."""
         key = self._table.key_property
         has_key = {"propertyName": key, "operator": "HAS_PROPERTY"}
         return self._search([has_key], [key, *self._table.deal_properties], limit=count, sorts=NEWEST_FIRST)
 
     def contacts(self, emails: Collection[str], advance: Callable[[int], None] = lambda _: None) -> dict[str, Record]:
-        """The contact of each address, primary or additional; addresses HubSpot refuses to look up have none."""
+        """Return the contact of each address, primary or additional. Addresses that HubSpot rejects are left out."""
         names = [*CONTACTS.aliases, *self._table.contact_properties, "createdate"]
         read = partial(self._hubspot.read, CONTACTS, properties=names, id_property=CONTACTS.key)
         contacts: dict[str, Record] = {}
@@ -140,38 +143,38 @@ class Crm:
         return contacts
 
     def contacts_by_id(self, ids: Collection[str]) -> dict[str, Record]:
-        """Those of these contacts that HubSpot has."""
+        """Return the contacts with these ids that HubSpot has."""
         read = read_all(self._hubspot, CONTACTS, ids, self._table.contact_properties)
         return {record.id: record for record in read}
 
     def contacts_of(self, deal_ids: Sequence[str]) -> dict[str, set[str]]:
-        """The ids of the contacts of each deal."""
+        """Return the ids of the contacts of each deal."""
         return self._hubspot.associated(self._type, CONTACTS, deal_ids)
 
     def metrics_differences(self, contacts: Sequence[Record]) -> dict[str, Change]:
-        """What the metrics of these contacts lack, by contact id; nothing where the mapping has none."""
+        """Return the changes that the contacts' metrics need, by contact id; empty if the mapping has none."""
         if not self._table.metrics or not contacts:
             return {}
         summary = CustomerMetricsSummary(self._table.metrics, self._type)
-        deals = self._summed_up(contacts, summary)
+        deals = self._deals_by_contact(contacts, summary)
         return {contact.id: summary.plan(contact, deals[contact.id], self.contact_schema) for contact in contacts}
 
     def metrics_with(self, contact: Record, deal: Record) -> tuple[dict[str, str], set[str]]:
-        """A contact's metrics with this state of one of its deals, and which of them would be written.
+        """Return a contact's metrics with this state of one of its deals, and which of them would be written.
 
-        Neither need be in HubSpot: then its id is "". Only for a mapping that has metrics.
+        The id of contact or deal is "" if HubSpot does not have it. Empty if the mapping has no metrics.
         """
         if not self._table.metrics:
             return {}, set()
         summary = CustomerMetricsSummary(self._table.metrics, self._type)
-        known = self._summed_up([contact], summary)[contact.id] if contact.id else []
+        known = self._deals_by_contact([contact], summary)[contact.id] if contact.id else []
         deals = [*(each for each in known if each.id != deal.id), deal]
         whole = summary.plan(Record("", {}), deals, self.contact_schema)
         written = summary.plan(contact, deals, self.contact_schema).properties
         return {**whole.properties, **whole.left_out}, set(written)
 
-    def _summed_up(self, contacts: Sequence[Record], summary: CustomerMetricsSummary) -> dict[str, list[Record]]:
-        """The deals of each contact, by contact id."""
+    def _deals_by_contact(self, contacts: Sequence[Record], summary: CustomerMetricsSummary) -> dict[str, list[Record]]:
+        """Return the deals of each contact, by contact id."""
         ids = [contact.id for contact in contacts]
         deals = self._associated(CONTACTS, self._type, ids, summary.properties_of)
         return {contact_id: deals.get(contact_id, []) for contact_id in ids}
@@ -179,7 +182,7 @@ class Crm:
     def _associated(
         self, start: ObjectType, end: ObjectType, ids: Sequence[str], names: Sequence[str]
     ) -> dict[str, list[Record]]:
-        """The records that each of these is associated with, by id; those without any are left out."""
+        """Return the records that each of these is associated with, by id; records without any are left out."""
         ends = self._hubspot.associated(start, end, ids)
         by_id = {record.id: record for record in read_all(self._hubspot, end, set().union(*ends.values()), names)}
         return {start_id: [by_id[key] for key in sorted(keys) if key in by_id] for start_id, keys in ends.items()}
@@ -194,19 +197,19 @@ class Crm:
         return self._associated(self._type, LINE_ITEMS, deal_ids, tuple(self._table.line_items.rules))
 
     def doubt_line_items(self, deal_ids: Sequence[str]) -> None:
-        """Note on these deals that their line items may not be in place: then they are compared with the next read."""
+        """Mark on these deals that their line items may be wrong, so that the engine compares them again."""
         for chunk in chunks(list(deal_ids), BATCH):
             inputs = [{"id": deal, "properties": {ITEMS_STATE: ""}, "objectWriteTraceId": deal} for deal in chunk]
             self._hubspot.update(self._type, inputs)
 
     def associate(self, pairs: Sequence[tuple[str, str]]) -> None:
-        """Associate deals with contacts, (deal, contact); what is there already stays."""
+        """Associate deals with contacts, given as pairs (deal, contact). Existing associations stay."""
         self._hubspot.associate(self._type, CONTACTS, pairs)
 
     def dated(self, period: Period) -> Iterator[Record]:
-        """The deals of any order that were closed in the period, as far as HubSpot has indexed them.
+        """Yield the deals whose close date is in the period, as far as HubSpot has indexed them.
 
-        By record id, a page after the other: a search gives no more than 10,000 results otherwise.
+        Pages are read by record id, because one search returns at most 10,000 results.
         """
         last = "0"
         names = [self._table.key_property, self.target.amount, self.target.date, *self._table.deal_rules]
@@ -230,7 +233,7 @@ class Crm:
     def _search(
         self, filters: Sequence[Filter], names: Iterable[str], *, limit: int = SEARCH_PAGE, sorts: Sequence[Any] = ()
     ) -> list[Record]:
-        """One page of the deals that fit all of the filters, with these properties."""
+        """Return one page of deals that meet all filters, with these properties."""
         asked = {"filterGroups": [{"filters": filters}], "properties": list(dict.fromkeys(names))}
         body = {**asked, "sorts": sorts, "limit": limit, "after": "0"}
         for pause in SEARCH_RETRY_PAUSES_S:
@@ -246,12 +249,12 @@ class Crm:
 
 
 def read_all(hubspot: HubSpot, kind: ObjectType, ids: Iterable[str], names: Sequence[str]) -> list[Record]:
-    """Those of these records that HubSpot has, in calls of a hundred."""
+    """Return the records with these ids that HubSpot has, read in batches of a hundred."""
     return [record for chunk in chunks(sorted(ids), BATCH) for record in hubspot.read(kind, chunk, names)]
 
 
 def read_by_search(hubspot: HubSpot, kind: ObjectType, keys: Sequence[str], names: Sequence[str]) -> list[Record]:
-    """Records by their keys where the portal's key is not unique: by search, which sees new ones late."""
+    """Return records by their key if it is not unique in HubSpot: by search, which finds new records late."""
     return read_all(hubspot, kind, [record.id for record in hubspot.search(kind, kind.key, keys)], names)
 
 
@@ -260,6 +263,6 @@ def _records(answer: Mapping[str, Any]) -> list[Record]:
 
 
 def _ms(moment: str, more: int = 0) -> str:
-    """WooCommerce's UTC as HubSpot's searches want it: epoch milliseconds."""
+    """Convert WooCommerce's UTC to epoch milliseconds, as HubSpot's searches need it."""
     at = datetime.fromisoformat(moment).replace(tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)
     return str(at // timedelta(milliseconds=1) + more)

@@ -1,4 +1,4 @@
-"""Compare a deal's line items with its order's items, as a set: each one, and what they come to."""
+"""Compare a deal's line items with the order's items: each item, and the sum."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from woohub.sync.parts import usual_key
 from woohub_cli.targets import Target
 from woohub_cli.verify.comparison import Difference, Mismatch, MismatchKind, newer_version
 
-RECORD = "line items"  # in a Mismatch
+RECORD = "line items"  # the `record` of a Mismatch
 
 
 def mismatches(
     event: OrderEvent, deal: Record, items: Sequence[Record], target: Target, schema: PropertySchema
 ) -> list[Mismatch]:
-    """What is wrong with the line items of an order's deal; those that people added are their own business."""
+    """Return what is wrong with the line items of an order's deal. Items that people added are ignored."""
     differences = tuple(_differences(event, items, target.table, schema))
     if not differences:
         return []
@@ -59,7 +59,7 @@ def _key(record: Record) -> str:
 
 
 def shown(item: Mapping[str, str | None]) -> str:
-    """An item for people: `2 x Mug`."""
+    """Return an item for people: `2 x Mug`."""
     return f"{item.get('quantity') or '?'} x {item.get('name') or 'without a name'}"
 
 
@@ -72,7 +72,7 @@ def _sum(items: Iterable[Mapping[str, str | None]]) -> Decimal:
 
 
 def amount(text: str | None) -> Decimal:
-    """A number as HubSpot writes it; 0 for what is none."""
+    """Return a number as HubSpot writes it; 0 if the text is none."""
     try:
         return Decimal(text or "0")
     except InvalidOperation:

@@ -1,4 +1,4 @@
-"""The other stores of a stack: how they show a person whom this one shows, too."""
+"""Read how the other stores of a stack show a person."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ Read = Callable[[StoreRow, int, int], OrderEvent | CustomerEvent | None]
 
 @dataclass(frozen=True)
 class OtherStore:
-    """Another store, with its mapping."""
+    """Another store of the stack, with its mapping."""
 
     store: Store
     table: FieldMapping
 
     def snapshots(self, email: str, asked_ms: int) -> Iterator[ContactSnapshot]:
-        """What its orders and accounts of an address say about the person. Raises the store's errors."""
+        """Yield what its orders and accounts with this address say about the person. Raises the store's errors."""
         orders = ((order_event, row) for row in self.store.search_orders(email))
         accounts = ((customer_event, row) for row in self.store.listing("customers", {"email": email}).rows)
         for read, row in chain[tuple[Read, StoreRow]](orders, accounts):
@@ -43,7 +43,7 @@ class OtherStore:
 
 
 def of_stack(stack: Stack) -> Iterator[OtherStore]:
-    """Every store of the stack but the one that `stack` is for. Raises Trouble where one has no key."""
+    """Yield every store of the stack but the one that `stack` is for. Raises Trouble if one has no key."""
     for name, table in stack_configuration.current(stack).mappings.items():
         if name != stack.store:
             env = environment.read(os.environ, Path.cwd(), name)
@@ -51,5 +51,5 @@ def of_stack(stack: Stack) -> Iterator[OtherStore]:
 
 
 def shown(stack: Stack | None, email: str, asked_ms: int) -> Iterable[ContactSnapshot]:
-    """What all of them say about a person."""
+    """Return what all other stores say about a person; empty without a stack."""
     return chain.from_iterable(other.snapshots(email, asked_ms) for other in of_stack(stack)) if stack else ()

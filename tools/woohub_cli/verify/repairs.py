@@ -1,4 +1,4 @@
-"""Queue once more what differs between store and HubSpot, and associate what the engine would not."""
+"""Repair mismatches: queue the orders and accounts again, and restore removed associations."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class RepairResult:
 def repair(
     mismatches: Sequence[Mismatch], store: Store, crm: Crm, queue: DeliveryQueue, pace: Pace, clock: Callable[[], float]
 ) -> RepairResult:
-    """Read again from the store what differs and queue it, no faster than the queue shrinks.
+    """Read the orders and accounts with mismatches again and queue them, no faster than the queue empties.
 
-    Associations that somebody removed in HubSpot are made here: the engine considers them done.
+    Associations that somebody removed in HubSpot are restored here, because the engine considers them done.
     """
 
     def queued(topic: str, read: Callable[[Iterable[int]], dict[int, StoreRow]]) -> int:

@@ -1,4 +1,4 @@
-"""Compare a period of the store with HubSpot: every order, every account, every contact and association."""
+"""Compare a period of the store with HubSpot: every order, account, contact and association."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from woohub_cli.verify.verification_report import VerificationReport
 from woohub_cli.verify.verification_run import VerificationRun
 
 WAITS = (MismatchKind.MISSING, MismatchKind.DIFFERING, MismatchKind.UNASSOCIATED, MismatchKind.WRONG_CONTACT)
-RECENTLY = timedelta(minutes=5)  # what changed so recently may wait in a queue that is not empty
+RECENTLY = timedelta(minutes=5)  # a change so recent may still wait, if the queue is not empty
 GONE = (
     "`woohub reconcile --deleted check` moves the {record} to the lost stage; delete it in HubSpot if it is of no use"
 )
 
 
 def verify(run: VerificationRun, *, all_customers: bool = False) -> VerificationReport:
-    """Compare; raises what the store's and HubSpot's clients raise."""
+    """Return the report of the comparison. Raises the errors of the clients of store and HubSpot."""
     report = run.report
     run.crm.check()
     compare_orders(run)
@@ -46,7 +46,7 @@ def verify(run: VerificationRun, *, all_customers: bool = False) -> Verification
 
 
 def _check_unknown_deals(run: VerificationRun) -> None:
-    """Deals dated in the period whose order the store has not: more than one per order, or of an order deleted."""
+    """Report deals of the period whose order the store does not have: it was deleted for good."""
     target, report = run.crm.target, run.report
     run.show(f"{target.records} without an order", None, 0)
     unknown_deals: dict[int, Record] = {}
@@ -66,7 +66,10 @@ def _check_unknown_deals(run: VerificationRun) -> None:
 
 
 def _set_aside_changing(run: VerificationRun) -> None:
-    """What changed since this began, or just before while messages still wait, is no difference yet."""
+    """Set aside what changed after the comparison began or, while messages wait, just before.
+
+    HubSpot may not have these changes yet.
+    """
     report = run.report
     if not report.mismatches:
         return

@@ -1,4 +1,4 @@
-"""Accounts and contacts, the contacts of deals, and people whom the store has erased."""
+"""Compare accounts, contacts and the contacts of deals, and find people whom the store has erased."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from woohub_cli.verify.verification_orders import CORRECT_IT
 from woohub_cli.verify.verification_run import Link, Seen, VerificationRun, made_in
 
 BARE = "HubSpot has no contact of its e-mail address (any more)"
-MAX_DELETED_CONTACTS = 50  # contacts deleted in HubSpot whose other orders are searched for
+MAX_DELETED_CONTACTS = 50  # the other orders of so many contacts deleted in HubSpot are searched for
 TOO_MANY_DELETED = (
     f"more than {MAX_DELETED_CONTACTS} contacts were deleted in HubSpot: their orders from before the period are not "
     "searched for; include that time with --from"
@@ -38,7 +38,7 @@ SEARCH_FAILED = "older orders of a contact that was deleted in HubSpot could not
 
 
 def compare_contacts(run: VerificationRun, *, all_customers: bool) -> None:
-    """Every customer that orders or accounts have shown. Raises what the clients raise."""
+    """Compare every customer that orders or accounts have shown. Raises the clients' errors."""
     _check_accounts(run, _customers(run, all_customers=all_customers))
     records = _check_contacts(run)
     _check_associations(run, records)
@@ -47,7 +47,7 @@ def compare_contacts(run: VerificationRun, *, all_customers: bool) -> None:
 
 
 def _customers(run: VerificationRun, *, all_customers: bool) -> Iterator[StoreRow]:
-    """Accounts that ordered or were made in the period; of all, those that were changed in it too."""
+    """Yield accounts that ordered or were created in the period; with `all_customers`, also those changed in it."""
     rows = _all_accounts(run) if all_customers else _new_accounts(run)
     for row in rows:
         run.accounts.discard(row.id)
@@ -109,7 +109,7 @@ def _check_account(run: VerificationRun, row: StoreRow) -> None:
 
 
 def _check_contacts(run: VerificationRun) -> dict[str, Record]:
-    """Each contact once, however many addresses it has; the records by address."""
+    """Compare each contact once, however many addresses it has. Return the contacts by address."""
     run.show("contacts", len(run.seen), 0)
     done = 0
 
@@ -119,7 +119,7 @@ def _check_contacts(run: VerificationRun) -> dict[str, Record]:
         run.show("contacts", len(run.seen), done)
 
     records = run.crm.contacts(run.seen, advance)
-    # Their contacts come with them.
+    # Queueing an order without a deal creates the contact, too, so a missing contact is not reported again.
     missing = {mismatch.entity for mismatch in run.report.mismatches if mismatch.kind is MismatchKind.MISSING}
     together: dict[str, list[Seen]] = {}
     for email, seen in run.seen.items():
@@ -141,7 +141,10 @@ def _check_contacts(run: VerificationRun) -> dict[str, Record]:
 
 
 def _former_contacts(run: VerificationRun) -> Iterator[tuple[str, str]]:
-    """Contacts whose orders are another contact's now, with one of these: their metrics must not count it any more."""
+    """Yield former contacts of deals that now have another contact, with the order.
+
+    Their metrics must no longer count the deal.
+    """
     if run.table.metrics:
         for link in run.links:
             version = _version(link.deal)
@@ -156,15 +159,15 @@ def _judge_contact(run: VerificationRun, seen: Sequence[Seen], record: Record | 
         contact_mismatches, newest.entity, record=record, table=run.table, schema=run.crm.contact_schema, now=now
     )
     mismatches = compare(snapshots)
-    others = _of_other_stores(run, newest, record) if mismatches and record else ()
+    others = _snapshots_of_other_stores(run, newest, record) if mismatches and record else ()
     if all(compare([*snapshots, other]) for other in others):
         run.report.mismatches += mismatches
 
 
-def _of_other_stores(run: VerificationRun, newest: Seen, record: Record) -> Iterator[ContactSnapshot]:
-    """The person as other stores of the stack showed them in the very second of this one's newest state.
+def _snapshots_of_other_stores(run: VerificationRun, newest: Seen, record: Record) -> Iterator[ContactSnapshot]:
+    """Yield the person as other stores showed them in the very second of this store's newest state.
 
-    Only the deliveries, which are gone, knew which of them came later: HubSpot may have either.
+    HubSpot may have either: only the deliveries, which are gone, said which came later.
     """
     version, has = newest.snapshot.version, ContactVersion.parse(record.properties.get(CONTACT_VERSION))
     if has is None or not _same_second(version, has):
@@ -195,9 +198,10 @@ def _check_associations(run: VerificationRun, contacts: dict[str, Record]) -> No
 
 
 def _check_deals_without_their_contact(run: VerificationRun, contacts: dict[str, Record]) -> None:
-    """Deals whose contact HubSpot has not, or has no more: the contact comes with one of them, the others need it.
+    """Report deals whose contact is missing in HubSpot.
 
-    A deleted contact loses its associations, also those of orders outside the period.
+    The repair of one of them creates the contact; the others need the association. A deleted contact also loses its
+    associations with orders outside the period.
     """
     bare = [link for link in run.links if link.email not in contacts | dict.fromkeys(run.refused)]
     comes_with = {mismatch.entity for mismatch in run.report.mismatches if mismatch.queueable}
@@ -215,7 +219,7 @@ def _without_contact(run: VerificationRun, link: Link) -> Mismatch:
 
 
 def _other_deals(run: VerificationRun, email: str, contact_ids: set[str]) -> Iterator[Link]:
-    """The deals outside the period that were associated with a contact, by the store's orders of its address."""
+    """Yield deals outside the period that were associated with a contact, by the store's orders of its address."""
     try:
         rows = [row for row in run.store.search_orders(email) if f"order:{row.id}" not in run.modified]
     except (PermanentError, TransientError) as error:
@@ -230,7 +234,7 @@ def _other_deals(run: VerificationRun, email: str, contact_ids: set[str]) -> Ite
 
 
 def _erased_by_order(run: VerificationRun) -> Iterator[ErasedPerson]:
-    """Contacts of anonymised orders' deals, unless another order shows that the person is still a customer."""
+    """Yield contacts of anonymised orders' deals, unless another order shows that the person is still a customer."""
     of_deals = run.crm.contacts_of(list(run.anonymised.values()))
     contacts = run.crm.contacts_by_id({contact_id for ids in of_deals.values() for contact_id in ids})
     anonymised = erased.ANONYMISED.format(record=run.crm.target.record)
@@ -242,7 +246,7 @@ def _erased_by_order(run: VerificationRun) -> Iterator[ErasedPerson]:
 
 
 def _erased_by_account(run: VerificationRun, contacts: dict[str, Record]) -> Iterator[ErasedPerson]:
-    """Contacts that woohub has written for an account whose billing address is empty by now."""
+    """Yield contacts that woohub wrote for an account whose billing address is now empty."""
     for entity, email in run.emptied.items():
         contact = contacts.get(email)
         written = contact and contact.properties.get(CONTACT_VERSION)
@@ -255,7 +259,7 @@ def _has_orders(run: VerificationRun, email: str) -> bool:
 
 
 def _contact_ids(deal: Record) -> set[str]:
-    """The ids of the contacts that woohub associated the deal with."""
+    """Return the ids of the contacts with which woohub associated the deal."""
     version = _version(deal)
     return {contact_id for contact_id in (version.contacts if version else None) or () if contact_id}
 

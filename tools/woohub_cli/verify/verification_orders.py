@@ -1,4 +1,4 @@
-"""The store's orders beside their deals in HubSpot, and line items."""
+"""Compare the store's orders with their deals in HubSpot, and with their line items."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ CORRECT_IT = "correct it in the store and save it"
 
 
 def compare_orders(run: VerificationRun) -> None:
-    """Every order of a period; what it shows of customers is compared afterwards. Raises what the clients raise."""
+    """Compare every order of the period, and note its customer for `compare_contacts`. Raises the clients' errors."""
     for rows in _pages(run):
         _check_orders(run, rows)
 
 
 def _pages(run: VerificationRun) -> Iterator[list[StoreRow]]:
-    """Every order made or changed in the period, once, the trash included; a page at a time."""
+    """Yield the orders created or changed in the period, trash included, page by page and each order once."""
     total, old = _total(run), order_pages.is_old(run.store)
     if old:
         run.report.notes[OLD] += 1
@@ -51,7 +51,10 @@ def _pages(run: VerificationRun) -> Iterator[list[StoreRow]]:
 
 
 def _walks(run: VerificationRun, *, old: bool) -> Iterator[Iterator[Page[Cursor]]]:
-    """Those changed in the period, which are those made in it, too, unless they changed after its end."""
+    """Yield listings that together have all orders created or changed in the period.
+
+    Orders changed in it are those created in it, too, unless they changed again after its end.
+    """
     for status in ("any", TRASH):
         if not old:
             yield run.store.orders(ByDate(run.period.since), by=CHANGED, status=status, until=run.period.until)
@@ -79,7 +82,7 @@ def _check_orders(run: VerificationRun, rows: Sequence[StoreRow]) -> None:
 
 
 def _check_orders_beside(run: VerificationRun, events: Sequence[OrderEvent], crm: Crm) -> None:
-    """HubSpot's orders of the same orders; what is wrong with a deal's contact is not reported twice."""
+    """Compare HubSpot's orders of the same orders. A missing contact is not reported twice."""
     records = crm.deals([crm.key(event.order.id) for event in events])
     for event in events:
         of_order = records.get(crm.key(event.order.id), [])
@@ -96,7 +99,7 @@ def _check_line_items(run: VerificationRun, events: Sequence[OrderEvent], deals:
 
 
 def _read(run: VerificationRun, row: StoreRow) -> Iterator[OrderEvent]:
-    """The order, as the engine reads it; nothing for drafts and for what cannot be read."""
+    """Yield the order as the engine reads it; nothing for a draft or an order that cannot be read."""
     try:
         event = order_event(row, run.now_ms(), run.store.ahead_s)
     except InvalidPayload as error:
@@ -154,7 +157,7 @@ def _count_order(run: VerificationRun, event: OrderEvent, records: Sequence[Reco
 
 
 def _time(run: VerificationRun, event: OrderEvent, deal: Record) -> None:
-    """How long this state of the order took; a state HubSpot does not have says nothing."""
+    """Record how long this state of the order took, if HubSpot has exactly this state."""
     version = DealVersion.parse(deal.properties.get("woocommerce_order_version"))
     happened = epoch(f"{event.order.modified_at}Z")
     if version is None or happened is None or version.modified_at != event.order.modified_at:

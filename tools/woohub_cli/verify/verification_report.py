@@ -1,4 +1,4 @@
-"""What a comparison of store and HubSpot has to report."""
+"""The report of a comparison of store and HubSpot."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from woohub_cli.verify.erased import ErasedPerson
 
 @dataclass
 class DayTotals:
-    """Orders of one day and currency, by the date they were made: in the store and in HubSpot."""
+    """The orders of one day and currency, by creation date, in the store and in HubSpot."""
 
     orders: int = 0
     orders_sum: Decimal = Decimal(0)
@@ -29,37 +29,37 @@ class DayTotals:
         return (self.orders, self.orders_sum) == (self.deals, self.deals_sum)
 
     def facts(self) -> dict[str, Any]:
-        """For --json; sums are text, as exact as they are."""
+        """Return the facts for --json. Sums are text, so that they stay exact."""
         return vars(self) | {"orders_sum": str(self.orders_sum), "deals_sum": str(self.deals_sum)}
 
 
 @dataclass
 class VerificationReport:
-    """What was compared, and what came of it."""
+    """What was compared, and the result."""
 
     period: Period
     began: str
-    record: str = "deal"  # what an order is in HubSpot, for people; see Target
+    record: str = "deal"  # the word for an order's record in HubSpot; see Target
     in_hubspot: str = "deal"
     orders: int = 0
     accounts: int = 0
     contacts: int = 0
     mismatches: list[Mismatch] = field(default_factory=list)
-    on_their_way: list[str] = field(default_factory=list)  # orders and accounts that change just now
+    on_their_way: list[str] = field(default_factory=list)  # orders and accounts that changed just now
     waiting: int = 0  # messages on the queue after the comparison, if anything differs
     refused_addresses: int = 0  # orders without a contact, because HubSpot refuses the address
-    currencies: list[NotEnabled] = field(default_factory=list)  # that HubSpot rejects
-    anonymised: int = 0  # orders the store has anonymised: they have no contact
-    forgotten: int = 0  # of them, those of people erased by `woohub erase`
-    erased: list[ErasedPerson] = field(default_factory=list)  # whom HubSpot still names
-    notes: Counter[str] = field(default_factory=Counter)  # what the portal lacks, and the like
+    currencies: list[NotEnabled] = field(default_factory=list)
+    anonymised: int = 0  # orders without a person, which need no contact
+    forgotten: int = 0  # of these, orders of people erased by `woohub erase`; the store anonymised the others
+    erased: list[ErasedPerson] = field(default_factory=list)  # people erased in the store, but not in HubSpot
+    notes: Counter[str] = field(default_factory=Counter)  # remarks, such as what HubSpot lacks
     days: dict[tuple[str, str], DayTotals] = field(default_factory=dict)  # (2026-11-24, USD)
     lags: Lags = field(default_factory=Lags)
-    unreadable: dict[str, str] = field(default_factory=dict)  # "order:123" → why the store could not show it
+    unreadable: dict[str, str] = field(default_factory=dict)  # "order:123" → why the store could not return it
 
     @property
     def records(self) -> str:
-        """What orders are in HubSpot, for people."""
+        """The plural of `record`."""
         return f"{self.record}s"
 
     @property
@@ -71,7 +71,7 @@ class VerificationReport:
         return Counter(mismatch.kind.value for mismatch in self.mismatches)
 
     def facts(self) -> dict[str, Any]:
-        """For --json; field values of orders and contacts are personal data."""
+        """Return the facts for --json. They have values of orders and contacts, which are personal data."""
         return self.period.facts() | {
             "checked": {"orders": self.orders, "accounts": self.accounts, "contacts": self.contacts},
             "equal": self.equal,

@@ -1,4 +1,4 @@
-"""What the parts of a comparison share: whom they ask, and what orders and accounts have shown so far."""
+"""What the parts of a comparison share: the clients, and what orders and accounts have shown so far."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from woohub_cli.verify.line_items import amount
 from woohub_cli.verify.verification_report import DayTotals, VerificationReport
 
 Show = Callable[[str, int | None, int], None]
-# How the stack's other stores show the person of an address, at this time (epoch milliseconds).
+# Called with an e-mail address and the time (epoch milliseconds): how the stack's other stores show the person.
 OtherStores = Callable[[str, int], Iterable[ContactSnapshot]]
 
 
@@ -37,7 +37,7 @@ class Seen:
 
 @dataclass(frozen=True)
 class Link:
-    """A deal that should have a contact."""
+    """A deal and the e-mail address of the contact that it should have."""
 
     order_id: int
     deal: Record
@@ -45,13 +45,17 @@ class Link:
 
     @property
     def entity(self) -> str:
-        """As logs and reports name the order."""
+        """The order as logs and reports name it, such as "order:26"."""
         return f"order:{self.order_id}"
 
 
 @dataclass
 class VerificationRun:
-    """One comparison. `clock` gives epoch seconds, `depth` the messages on the queue, `show` says what is done."""
+    """One comparison.
+
+    `clock` returns epoch seconds, `depth` the number of messages on the queue. `show` is called with the stage, its
+    total and how much is done.
+    """
 
     store: Store
     crm: Crm
@@ -61,29 +65,29 @@ class VerificationRun:
     show: Show = lambda _what, _total, _done: None
     people: ErasedPeople = NOBODY
     other_stores: OtherStores = lambda _email, _now_ms: ()
-    modified: dict[str, str] = field(default_factory=dict)  # of each order and account that was looked at
+    modified: dict[str, str] = field(default_factory=dict)  # last change of each compared order and account
     seen: dict[str, list[Seen]] = field(default_factory=dict)  # by e-mail address
     links: list[Link] = field(default_factory=list)
     deals: dict[str, set[str]] = field(default_factory=dict)  # record ids by key
-    accounts: set[int] = field(default_factory=set)  # of the orders
-    refused: set[str] = field(default_factory=set)  # addresses that HubSpot refuses
-    named: dict[str, OrderName] = field(default_factory=dict)  # each order and account, as people know it
-    anonymised: dict[str, str] = field(default_factory=dict)  # deal ids by order
-    emptied: dict[str, str] = field(default_factory=dict)  # e-mail addresses by account
+    accounts: set[int] = field(default_factory=set)  # ids of the accounts that placed the orders
+    refused: set[str] = field(default_factory=set)  # addresses that HubSpot rejects
+    named: dict[str, OrderName] = field(default_factory=dict)  # number and name of each order and account
+    anonymised: dict[str, str] = field(default_factory=dict)  # by anonymised order: the id of its deal
+    emptied: dict[str, str] = field(default_factory=dict)  # by account without a billing address: its e-mail address
 
     def __post_init__(self) -> None:
         target = self.crm.target
         self.table = target.table
-        self.beside = self.crm.orders_beside()  # where the mapping has both
+        self.beside = self.crm.orders_beside()
         self.currencies = Currencies(self.crm)
         self.report = VerificationReport(self.period, utc_from_ms(self.now_ms()), target.record, target.in_hubspot)
 
     def now_ms(self) -> int:
-        """Epoch milliseconds."""
+        """Return the time in epoch milliseconds."""
         return int(self.clock() * 1000)
 
     def count_deal(self, record: Record, currency: str) -> None:
-        """Add a deal to the totals of its day, if that is in the period."""
+        """Add a deal to the totals of its day, if that is in the period. `currency` is used if the deal has none."""
         closed = epoch(record.properties.get(self.crm.target.date))
         day = datetime.fromtimestamp(closed, UTC).strftime(DATE_FORMAT) if closed is not None else ""
         if record.properties.get(STATUS) == TRASH or not day or not self.report.period.holds(day):
@@ -97,5 +101,5 @@ class VerificationRun:
 
 
 def made_in(period: Period, row: StoreRow) -> bool:
-    """Whether it was made in the period; one without a date that can be true may have been."""
+    """Whether the row was created in the period, or has no credible date."""
     return not row.created_at or period.holds(row.created_at)
