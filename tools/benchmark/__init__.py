@@ -1,1 +1,1 @@
-"""Measure woohub beside the flow it replaces: the same work, in one run, against simulated HubSpot accounts."""
+"""Measure woohub and the flow it replaces: the same work, in one run, against simulated HubSpot accounts."""

@@ -1,4 +1,4 @@
-"""Print the figures of woohub beside the naive flow: python -m benchmark [--json] [--write]"""
+"""Print the figures of woohub and of the naive flow: python -m benchmark [--json] [--write]"""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from .woohub_flow import INVOCATION_S
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
 NAMES = [contender.name for contender in CONTENDERS]
-WIDTH = 140  # columns where there is no terminal
+WIDTH = 140  # columns if the output is no terminal
 LIMIT = ("HubSpot's limit", "share")
 STYLES = {"reached": "green", "missed": "bold red", "": ""}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code 0: all goals are reached. 1: some are missed."""
+    """Measure, print and maybe write the figures. Exit code 0: all goals are reached; 1: some are missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmark", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print the figures as JSON instead of a table")
     parser.add_argument("--write", action="store_true", help="renew docs/benchmarks.md")
@@ -52,12 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def by_section(figures: Sequence[Figure]) -> dict[str, list[Figure]]:
-    """The figures by their section, in order."""
+    """Return the figures by their section, in order."""
     return {section: list(members) for section, members in groupby(figures, key=lambda figure: figure.section)}
 
 
 def as_json(figures: Sequence[Figure]) -> dict[str, Any]:
-    """Unrounded."""
+    """Return all figures for --json, unrounded."""
     return {
         "sections": [
             {"title": section, "figures": [figure_as_json(figure) for figure in members]}
@@ -67,7 +67,7 @@ def as_json(figures: Sequence[Figure]) -> dict[str, Any]:
 
 
 def figure_as_json(figure: Figure) -> dict[str, Any]:
-    """One figure; its goal is null where there is none."""
+    """Return one figure for --json. Its goal is null if it has none."""
     at_least = figure.at_least is not None
     limit = {"limit": figure.at_least if at_least else figure.at_most, "at_least": at_least} if figure.verdict else None
     most = {"most": figure.limit, "share_percent": figure.share} if figure.limit else {}
@@ -75,7 +75,7 @@ def figure_as_json(figure: Figure) -> dict[str, Any]:
 
 
 def screen(figures: Sequence[Figure]) -> Table:
-    """A line per figure."""
+    """Return a table with a line for each figure."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("", *NAMES, "goal", "", *LIMIT):
         table.add_column(name, justify="right" if name else "left")
@@ -89,7 +89,7 @@ def screen(figures: Sequence[Figure]) -> Table:
 
 
 def page(figures: Sequence[Figure]) -> str:
-    """docs/benchmarks.md."""
+    """Return the text of docs/benchmarks.md."""
     return markdown.render(
         Path(__file__).with_name("benchmarks.md.j2"),
         goals=sum(bool(figure.verdict) for figure in figures),
@@ -104,7 +104,7 @@ def page(figures: Sequence[Figure]) -> str:
 
 
 def section_table(figures: Sequence[Figure]) -> list[list[str]]:
-    """A head and a row per figure, without empty columns."""
+    """Return a header and a row for each figure, without empty columns."""
     rows = [["", *NAMES, "goal", "result", *LIMIT]]
     for figure in figures:
         name, *values, woohub = row(figure)
@@ -114,31 +114,31 @@ def section_table(figures: Sequence[Figure]) -> list[list[str]]:
 
 
 def row(figure: Figure) -> list[str]:
-    """Its name and values as text."""
+    """Return the figure's name and its values as text."""
     return [figure.name, *(number(figure.values[name]) if name in figure.values else "" for name in NAMES)]
 
 
 def share(figure: Figure) -> list[str]:
-    """What HubSpot's limit allows, and how much of it woohub reaches, as text; "" where no limit counts."""
+    """Return what HubSpot's limit allows, and woohub's share of it, as text; "" if no limit applies."""
     if figure.limit is None or figure.share is None:
         return ["", ""]
     return [number(figure.limit), f"{figure.share:.0f} %"]
 
 
 def goal(figure: Figure) -> str:
-    """Its goal as text; "" without one."""
+    """Return the figure's goal as text; "" if it has none."""
     if figure.at_least is not None:
         return f"≥ {number(figure.at_least)}"
     return "" if figure.at_most is None else f"≤ {number(figure.at_most)}" if figure.at_most else "0"
 
 
 def number(value: float) -> str:
-    """Three digits; a small amount does not become 0."""
+    """Return the number with three digits, so that a small amount does not become 0."""
     return f"{value:,.0f}" if value >= 100 or value == round(value) else f"{value:.3g}"
 
 
 def machine() -> str:
-    """The machine in a few words."""
+    """Return a short description of this machine."""
     info = Path("/proc/cpuinfo")
     model = re.search(r"model name\s*:\s*(.+)", info.read_text()) if info.exists() else None
     name = model[1].strip() if model else platform.processor() or platform.machine()

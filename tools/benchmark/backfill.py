@@ -1,4 +1,4 @@
-"""`woohub backfill` beside live traffic, in virtual time: how long it takes, and how much later deliveries arrive."""
+"""Measure `woohub backfill` during live traffic, in virtual time: its duration, and how much it delays deliveries."""
 
 from __future__ import annotations
 
@@ -16,21 +16,24 @@ from .account import Clock, account
 from .woohub_flow import WooHubFlow
 
 PAGE_ORDERS = 100
-PAGE_S = 0.5  # that the store takes for a page
-LIVE_EVERY_S, LIVE_UNTIL_S = 7.3, 100.0  # a new order each
-FIRST_LIVE = 1_000_000  # ids
+PAGE_S = 0.5  # the store's time for a page
+LIVE_EVERY_S, LIVE_UNTIL_S = 7.3, 100.0  # a new order arrives every 7.3 s
+FIRST_LIVE = 1_000_000  # the ids of new orders begin here
 
 
 @dataclass(frozen=True)
 class BackfillRun:
-    """`seconds` until HubSpot has all of it, and how long new orders took meanwhile, from receipt to HubSpot."""
+    """The result of a backfill.
+
+    `seconds` until HubSpot has all orders; `live_s`: the seconds from receipt to HubSpot of each new order meanwhile.
+    """
 
     seconds: float
     live_s: list[float]
 
 
 def backfill(latency_ms: float, count: int) -> BackfillRun:
-    """Bring `count` orders to HubSpot with the command's own pace; 0: only live traffic."""
+    """Queue `count` orders with the command's own pace, during live traffic; 0 orders: only live traffic."""
     clock = Clock()
     flow = WooHubFlow(account(clock, latency_ms=latency_ms), clock)
     began = clock.now
@@ -42,7 +45,7 @@ def backfill(latency_ms: float, count: int) -> BackfillRun:
 
 
 def live_delay_s(latency_ms: float, run: BackfillRun) -> tuple[float, float]:
-    """By how many seconds the backfill delayed new orders: the mean, and the most."""
+    """Return by how many seconds the backfill delayed new orders: on average, and at most."""
     alone = fmean(backfill(latency_ms, 0).live_s)
     return fmean(run.live_s) - alone, max(run.live_s) - alone
 
@@ -57,7 +60,7 @@ def _order(number: int, at: float) -> orders.Body:
 
 
 def _feed(flow: WooHubFlow, count: int) -> None:
-    """Page by page, as the command does."""
+    """Queue the orders page by page, as the command does."""
     pace = Pace(flow.queues.depth, Timer(flow.clock.read, flow.threads.sleep))
     for first in range(1, 1 + count, PAGE_ORDERS):
         read_at = flow.clock.now

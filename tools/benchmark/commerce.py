@@ -1,4 +1,4 @@
-"""Line items and customers' metrics: what they cost in HubSpot calls, and whether they are right."""
+"""Measure line items and customer metrics: their HubSpot calls, and whether they are right."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ PAID = ("processing", "completed")
 KINDS = ("missing", "duplicated", "wrong", "orphaned")
 
 
-Row = tuple[str, float, float]  # a figure of woohub's by its name, and the most it shall be
+Row = tuple[str, float, float]  # the name and value of one of woohub's figures, and its goal: at most so much
 
 
 def contender(text: str) -> Contender:
-    """woohub with this overlay of the mapping."""
+    """Return woohub with this overlay of the mapping."""
     mapping = load_mapping(Overlay("mapping.toml", text.encode()))
     kinds = record_kinds(mapping)
 
@@ -40,14 +40,14 @@ def contender(text: str) -> Contender:
 
 
 def calls_with_metrics() -> Iterator[Row]:
-    """HubSpot calls per hundred orders, three more at most than without."""
+    """Yield HubSpot calls per hundred orders. The goal is at most three more than without metrics."""
     calls = measures.calls(contender(METRICS))
     for kind, most in (("new", 8), ("changed", 6), ("unchanged", 5)):
         yield f"… with customer metrics: {kind}", calls[kind], most
 
 
 def wrong(*, chaos: bool) -> Iterator[Row]:
-    """Line items and contacts' metrics that are not as in the store, after 200 orders and a status change each."""
+    """Yield the number of wrong line items and contacts' metrics after 200 orders and a status change of each."""
     run = contender(LINE_ITEMS + METRICS).start(chaos=chaos)
     created = orders.two_deliveries_each(run.clock.now)
     run.process(created)
@@ -61,7 +61,7 @@ def wrong(*, chaos: bool) -> Iterator[Row]:
 
 
 def wrong_items(portal: SimulatedPortal, bodies: Iterable[Body]) -> Counter[str]:
-    """Line items by what is wrong with them; orphaned: of no deal, or of another order's."""
+    """Count line items by what is wrong with them. Orphaned: associated with no deal, or another order's."""
     state = portal.state()
     keys = {deal["id"]: deal["properties"].get("woocommerce_order_id", "") for deal in state["deals"]}
     present: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
@@ -77,7 +77,7 @@ def wrong_items(portal: SimulatedPortal, bodies: Iterable[Body]) -> Counter[str]
 
 
 def _items(body: Body) -> Iterator[Mapping[str, Any]]:
-    """An order's products and shipping."""
+    """Yield the order's products and shipping as items."""
     yield from body["line_items"]
     for line in body["shipping_lines"]:
         yield line | {"name": f"Shipping: {line['method_title']}", "quantity": 1}
@@ -89,7 +89,7 @@ def _shows(properties: Mapping[str, str], item: Mapping[str, Any]) -> bool:
 
 
 def wrong_metrics(portal: SimulatedPortal, bodies: Sequence[Body]) -> int:
-    """Contacts whose number of orders or total paid is not what the store's orders come to."""
+    """Count contacts whose number of orders or total paid differs from the store's orders."""
     count, paid = Counter[str](), defaultdict[str, Decimal](Decimal)
     for body in bodies:
         email = body["billing"]["email"]

@@ -1,4 +1,4 @@
-"""All figures of one benchmark, side by side, each with its goal."""
+"""All figures of one benchmark, each with its goal."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from .measures import (
 from .orders import ORDERS, TWO_DELIVERIES_EACH_S
 
 CALM_RUNS, CHAOS_RUNS, SLOW_MS = 3, 10, 1000.0
-# 90 calls in 10 s of 100 records each; a new order's contact and deal are read once and written once.
+# 90 calls in 10 s, of 100 records each; a new order's contact and deal are read once and written once.
 MOST_ORDERS_PER_S = 90 / 10 * 100 / 4
 T = TypeVar("T")
 Progress = Callable[[str], object]  # called with what is measured next
@@ -55,7 +55,7 @@ class Figure:
 
     @property
     def share(self) -> float | None:
-        """Percent of the limit that woohub reaches."""
+        """The percentage of the limit that woohub reaches; None without a limit."""
         return None if self.limit is None else 100 * self.values[WOOHUB.name] / self.limit
 
     @property
@@ -69,7 +69,7 @@ class Figure:
 
 
 def measure(progress: Progress) -> list[Figure]:
-    """Measure everything; takes a few minutes."""
+    """Measure everything, which takes a few minutes."""
     calm = _each(progress, "200 orders at once", lambda contender: rushes(contender, CALM_RUNS))
     chaos = _each(
         progress, "200 orders in chaos", lambda contender: rushes(contender, _chaos_runs(contender), chaos=True)
@@ -86,7 +86,7 @@ def measure(progress: Progress) -> list[Figure]:
 
 
 def _chaos_runs(contender: Contender) -> int:
-    """Many of woohub's, which has goals; the naive flow's take most of the time."""
+    """Return the number of runs in chaos. woohub has goals and so gets more; the naive flow's runs take longest."""
     return CALM_RUNS if contender in (NAIVE_1, NAIVE_5, NAIVE_UNIQUE) else CHAOS_RUNS
 
 

@@ -1,4 +1,4 @@
-"""The deployed functions on this machine: size, cold start, CPU and memory."""
+"""Measure the deployed functions on this machine: size, cold start, CPU time and memory."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ from .woohub_flow import KINDS, WITH_LINE_ITEMS, WooHubFlow
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = ("ingest", "consumer", "governor", "reconcile")
 LAYERS = ("dependencies", "shared")
-STARTS, BATCHES, TIMEOUT_S = 11, 15, 120.0  # medians of so many
-BATCH = 100  # orders in each of these, so that the figures are per hundred
-LARGE_NOTE_CHARS = 55_000  # 100 orders of these are the 6 MB that Lambda passes on at most
-_BUILD_VARIABLES = ("MAKE", "LOCAL_PYTHON", "ARCHITECTURE")  # of this process: they would change what is built
+STARTS, BATCHES, TIMEOUT_S = 11, 15, 120.0  # figures are medians of so many starts or batches
+BATCH = 100  # orders per batch, so that the figures are per hundred
+LARGE_NOTE_CHARS = 55_000  # 100 orders with such notes are 6 MB, the most that Lambda passes on
+_BUILD_VARIABLES = ("MAKE", "LOCAL_PYTHON", "ARCHITECTURE")  # not inherited: they would change what is built
 BARE_HANDLER = """\
 import json
 import os
@@ -81,18 +81,18 @@ def build(logical_id: str, folder: Path, python: str = "") -> Path:
 
 
 def build_all(place: Path, python: str = "") -> dict[str, Path]:
-    """Build everything; the folders by name."""
+    """Build all layers and functions. Return their folders by name."""
     layers = {f"{name} layer": build(f"{name.title()}Layer", place / name / "layer", python) for name in LAYERS}
     return layers | {name: build(f"{name.title()}Function", place / name, python) for name in FUNCTIONS}
 
 
 def lambda_path(built: Mapping[str, Path], function: str) -> list[Path]:
-    """Where a function's modules are on Lambda, before those of the runtime."""
+    """Return the search path of a function's modules on Lambda, before those of the runtime."""
     return [built[function], *(built[f"{name} layer"] / "python" for name in LAYERS)]
 
 
 def zipped_kb(folder: Path) -> float:
-    """The size of an artifact as sam uploads it, in KB (a thousand bytes)."""
+    """Return the size of an artifact as sam uploads it, in KB (a thousand bytes)."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as zipped:
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
@@ -101,7 +101,7 @@ def zipped_kb(folder: Path) -> float:
 
 
 def bare_handler(folder: Path) -> Path:
-    """A function that only sends to SQS, compiled as the others are."""
+    """Write a function that only sends to SQS, compiled as the others are."""
     folder.mkdir()
     (folder / "app.py").write_text(BARE_HANDLER, encoding="utf-8")
     compileall.compile_dir(folder, quiet=2, invalidation_mode=PycInvalidationMode.UNCHECKED_HASH)
@@ -109,7 +109,7 @@ def bare_handler(folder: Path) -> Path:
 
 
 def probe(path: Sequence[Path], *arguments: str, variables: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """What probe.py measures; RuntimeError with its standard error when it fails."""
+    """Run probe.py and return its result. Raises RuntimeError with its standard error if it fails."""
     place = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": os.pathsep.join(map(str, path))}
     with TemporaryDirectory(prefix="woohub-bench-") as folder:
         result = Path(folder) / "result.json"
@@ -128,7 +128,10 @@ def probe(path: Sequence[Path], *arguments: str, variables: Mapping[str, str] | 
 
 
 def cold_starts(paths: Mapping[str, Sequence[Path]]) -> dict[str, float]:
-    """Milliseconds of CPU from a bare interpreter until a function is imported; in turn, so all meet the same noise."""
+    """Return the CPU milliseconds from a bare interpreter to an imported function, by name.
+
+    The functions take turns, so that noise affects all of them equally.
+    """
     starts: dict[str, list[float]] = {name: [] for name in paths}
     for _ in range(STARTS):
         for name, path in paths.items():
@@ -138,20 +141,23 @@ def cold_starts(paths: Mapping[str, Sequence[Path]]) -> dict[str, float]:
 
 @dataclass(frozen=True)
 class Footprint:
-    """A function at work: milliseconds of CPU for an event, and MiB of memory at most."""
+    """CPU milliseconds for an event, and the peak memory in MiB."""
 
     event_ms: float
     peak_mib: float
 
 
 def ingest_footprint(path: Sequence[Path]) -> Footprint:
-    """Ingest, with one delivery after another."""
+    """Measure ingest, with one delivery after another."""
     event = json.loads(orders.SAMPLE.read_text(encoding="utf-8"))
     return _footprint("ingest", path, [event] * 100)
 
 
 def consumer_footprint(path: Sequence[Path], note_chars: int = 0) -> Footprint:
-    """The whole consumer, logs, metrics and HTTP included, with batches of 100 new orders with notes of this length."""
+    """Measure the whole consumer, with logs, metrics and HTTP.
+
+    Each batch has 100 new orders, whose notes are `note_chars` long.
+    """
     portal = account(Clock())
     portal.clock = time.time
     portal.change_settings({"requests_per_10_s": 10_000, "latency_ms": 0.0})
@@ -182,7 +188,7 @@ def _footprint(
 
 @dataclass
 class MeteredHttp:
-    """A connection that adds up the CPU time spent inside it: HubSpot's, not the consumer's."""
+    """A connection that adds up the CPU time spent inside it, which is the simulator's, not the consumer's."""
 
     transport: InProcessTransport
     inside_s: float = 0.0
@@ -197,14 +203,17 @@ class MeteredHttp:
 
 @dataclass(frozen=True)
 class Cpu:
-    """Milliseconds of CPU for a batch, and how many times those that json.loads takes for the same deliveries."""
+    """CPU milliseconds for a batch, and their ratio to json.loads of the same deliveries."""
 
     ms: float
     times_json: float
 
 
 def consumer_cpu(*, line_items: bool = False) -> dict[str, Cpu]:
-    """For a batch of 100 new orders, status changes, and redeliveries, without the connection; medians."""
+    """Return the medians for batches of 100 new orders, status changes and unchanged deliveries.
+
+    The time inside the connection to HubSpot is not included.
+    """
     clock = Clock()
     portal = provision_line_items(account(clock)) if line_items else account(clock)
     http = MeteredHttp(InProcessTransport(create_app(portal), sleep=clock.sleep))
@@ -226,7 +235,7 @@ def consumer_cpu(*, line_items: bool = False) -> dict[str, Cpu]:
 
 
 def _json_cpu_ms(workload: orders.Workload) -> float:
-    """The least of three: what the machine does beside it only adds."""
+    """Return the shortest of three times: other work of the machine only makes them longer."""
     times = []
     for _ in range(3):
         started = time.process_time()

@@ -1,4 +1,4 @@
-"""The work both flows do, and its measures in virtual time: calls, orders a second, wrong orders."""
+"""The work that both flows do, and its measures in virtual time: calls, orders per second, wrong orders."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .orders import Body, Person, Workload
 from .woohub_flow import WITH_LINE_ITEMS, WooHubFlow
 
 INDEX_CATCHES_UP_S, AN_HOUR_S = 60.0, 3600.0
-WARM_UP_S = 20.0  # not part of a sustained rate: at first the ten-second budget is unused
+WARM_UP_S = 20.0  # left out of a sustained rate: at first the ten-second budget is unused
 BACKLOG, OUTAGES_S = 1000, (5.0, 20.0, 60.0, 600.0)
 WRONG = ("missing", "duplicated", "stale", "without contact", "in any way")
 
@@ -29,11 +29,11 @@ class Flow(Protocol):
 
     @property
     def finished(self) -> Sequence[float]:
-        """When each delivery was done."""
+        """When each delivery was done, in epoch seconds."""
 
     @property
     def dead_letters(self) -> int:
-        """Deliveries rejected."""
+        """The number of rejected deliveries."""
 
     def process(self, deliveries: Iterable[Delivery]) -> None:
         """Process deliveries until none is left."""
@@ -41,7 +41,7 @@ class Flow(Protocol):
 
 @dataclass(frozen=True)
 class Count:
-    """What a workload took, by the simulator's counters; `seconds` are virtual."""
+    """The cost of a workload, by the simulator's counters; `seconds` are virtual."""
 
     calls: int  # requests, those answered 429 included
     answers_429: int
@@ -49,13 +49,13 @@ class Count:
     most_in_10_s: int  # calls in any ten seconds so far, those answered 429 included
 
     def per_100(self, count: int) -> float:
-        """Calls per hundred of so many orders."""
+        """Return the calls per hundred orders, for `count` orders."""
         return self.calls * 100 / count
 
 
 @dataclass(frozen=True)
 class Run:
-    """A flow, its account, and their time."""
+    """A flow, its account, and their clock."""
 
     flow: Flow
     portal: SimulatedPortal
@@ -88,7 +88,7 @@ class Contender:
     backlog: int  # orders that take about a minute
 
     def start(self, *, seed: int = 0, chaos: bool = False, latency_ms: float = LATENCY_MS) -> Run:
-        """This flow with an account of its own."""
+        """Return this flow with an account of its own."""
         clock = Clock()
         portal = account(clock, seed=seed, unique=self.unique, chaos=chaos, latency_ms=latency_ms)
         return Run(self.flow(portal, clock, seed), portal, clock)
@@ -102,20 +102,20 @@ WOOHUB_WITH_ITEMS = replace(
     flow=lambda portal, clock, seed: WooHubFlow(provision_line_items(portal), clock, seed, kinds=WITH_LINE_ITEMS),
 )
 CONTENDERS = (NAIVE_1, NAIVE_5, WOOHUB)
-# The same flows in the other kind of account.
+# The same flows, each in the kind of account that the other one usually has.
 NAIVE_UNIQUE = replace(NAIVE_5, unique=True)
 WOOHUB_SEARCHING = replace(WOOHUB, unique=False)
 
 
 def customers(run: Run, count: int) -> list[Person]:
-    """Customers whom HubSpot knows."""
+    """Create customers whom HubSpot knows."""
     known = [Person(n + 1) for n in range(count)]
     create_contacts(run.portal, run.clock, known)
     return known
 
 
 def calls(contender: Contender, count: int = 300) -> dict[str, float]:
-    """HubSpot calls per hundred orders of a backlog by a warm process, and how many more a cold start makes."""
+    """Return HubSpot calls per hundred orders of a backlog, by kind, and the additional calls after a cold start."""
     run = contender.start()
     known = customers(run, count // 2)
     cold, warm = (run.process(orders.new_orders(1, run.clock.now, first=10_000 + n)).calls for n in (0, 1))
@@ -132,7 +132,10 @@ def calls(contender: Contender, count: int = 300) -> dict[str, float]:
 
 
 def sustained(contender: Contender, latency_ms: float = LATENCY_MS) -> float:
-    """Orders a second of a long backlog, one delivery each, every second one by a customer HubSpot knows."""
+    """Return the orders per second of a long backlog.
+
+    Each order has one delivery; HubSpot knows the customer of every second one.
+    """
     run = contender.start(latency_ms=latency_ms)
     known = customers(run, contender.backlog // 2)
     started = run.clock.now
@@ -142,14 +145,15 @@ def sustained(contender: Contender, latency_ms: float = LATENCY_MS) -> float:
 
 
 def rate(finished: Sequence[float], since: float) -> float:
-    """Finished a second, from then to the end."""
+    """Return how many finished per second, from `since` to the end."""
     return sum(moment > since for moment in finished) / (max(finished) - since)
 
 
 def recovery(outage_s: float, count: int = BACKLOG) -> tuple[float, float]:
-    """A backlog waits until HubSpot's 503s end: orders a second of its first three quarters, and calls per 100 orders.
+    """Process a backlog that waited until HubSpot's 503s end.
 
-    The rate counts from the first batch call that HubSpot answers. Calls answered 503 are not included.
+    Returns orders per second for its first three quarters, and calls per 100 orders. The rate counts from the first
+    batch call that HubSpot answers. Calls answered 503 are not included.
     """
     run = WOOHUB.start()
     run.process(orders.new_orders(1, run.clock.now))  # by a warm process
@@ -163,20 +167,23 @@ def recovery(outage_s: float, count: int = BACKLOG) -> tuple[float, float]:
 
 
 def _answered_at(portal: SimulatedPortal, since: float) -> float:
-    """When the first batch call was answered after a time, in epoch seconds."""
+    """Return when HubSpot answered the first batch call after a time, in epoch seconds."""
     calls = ((datetime.fromisoformat(call["at"]).timestamp(), call) for call in portal.requests)
     return min(at for at, call in calls if at >= since and "/batch/" in call["path"] and call["status"] < 300)
 
 
 def quiet_shop(contender: Contender) -> Count:
-    """200 orders of two deliveries each, one order every ten seconds."""
+    """Process 200 orders of two deliveries each, one order every ten seconds."""
     run = contender.start()
     return run.process(orders.two_deliveries_each(run.clock.now, apart_s=10.0))
 
 
 @dataclass(frozen=True)
 class Rush:
-    """200 orders of two deliveries each, all within four seconds; an hour later, a status change of each."""
+    """The result of 200 orders with two deliveries each within four seconds, and of a later status change of each.
+
+    The status changes come an hour later.
+    """
 
     count: Count
     wrong: Mapping[str, int]  # orders, by the names in WRONG
@@ -187,7 +194,7 @@ class Rush:
 def rush(
     contender: Contender, *, seed: int = 0, chaos: bool = False, known: bool = False, latency_ms: float = LATENCY_MS
 ) -> Rush:
-    """Run it; `known`: HubSpot has all the customers already."""
+    """Process such a rush. `known`: HubSpot has all customers already."""
     run = contender.start(seed=seed, chaos=chaos, latency_ms=latency_ms)
     if known:
         create_contacts(run.portal, run.clock, orders.shoppers())
@@ -209,7 +216,7 @@ def mean(runs: Sequence[Rush], figure: Callable[[Rush], float]) -> float:
 
 
 def wrong_orders(portal: SimulatedPortal, bodies: Iterable[Body]) -> dict[str, int]:
-    """Compare an account with the store: numbers of orders; an order may be wrong in several ways."""
+    """Count orders that differ from the store, by the names in WRONG. An order may be wrong in several ways."""
     state = portal.state()
     emails = {contact["id"]: contact["properties"].get("email", "") for contact in state["contacts"]}
     deals: dict[str, list[Mapping[str, Any]]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""The flow that woohub replaces, as its blueprint draws it.
+"""The flow that woohub replaces, as its blueprint describes it.
 
 For every delivery: search the contact, create or update it; search the deal, create or update it; associate the two.
 Every call is retried with back-off. The values come from woohub's own mapping, so that only the flows differ. Workers
@@ -56,7 +56,7 @@ def upsert(kind: str, key: str, properties: Mapping[str, str]) -> Worker:
 
 
 def call(method: str, path: str, body: object) -> Worker:
-    """One call with its retries; returns the id in the response, if there is one."""
+    """Make one call with its retries. Return the id in the response, or ""."""
     for pause_s in (*BACKOFF_S, None):
         status, content = yield (method, path, body)
         if 200 <= status < 300:
@@ -70,7 +70,7 @@ def call(method: str, path: str, body: object) -> Worker:
 
 @dataclass
 class NaiveFlow:
-    """Workers on one first-in-first-out queue."""
+    """Workers that share one first-in-first-out queue."""
 
     portal: SimulatedPortal
     clock: Clock
@@ -83,7 +83,7 @@ class NaiveFlow:
         self._http = InProcessTransport(create_app(self.portal), sleep=self._wait)
 
     def process(self, deliveries: Iterable[Delivery]) -> None:
-        """Run the workers until no delivery is left; each delivery is available from its receipt on."""
+        """Run the workers until no delivery is left. Each delivery is available from its receipt on."""
         queue = deque(deliveries)
         workers = [self._work(queue) for _ in range(self.workers)]
         due = [(self.clock.now, number) for number in range(self.workers)]

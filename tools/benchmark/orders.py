@@ -25,7 +25,7 @@ Body = dict[str, Any]
 
 @dataclass(frozen=True)
 class Person:
-    """A customer; guests have no account."""
+    """A customer. Guests have no account."""
 
     number: int
     guest: bool = False
@@ -52,7 +52,7 @@ TEMPLATE = sample()
 
 
 def order(number: int, person: Person, *, status: str = "processing", created: float, modified: float) -> Body:
-    """An order's body; `created` and `modified` in epoch seconds."""
+    """Return an order's body; `created` and `modified` in epoch seconds."""
     names = {"first_name": person.first_name, "last_name": person.last_name, "email": person.email}
     items = [
         TEMPLATE["line_items"][0] | {"id": 100 + n, "name": PRODUCTS[(number + n) % 5]} for n in range(1 + number % 3)
@@ -71,12 +71,12 @@ def order(number: int, person: Person, *, status: str = "processing", created: f
 
 
 def changed(body: Body, status: str, *, modified: float) -> Body:
-    """The order after a status change in the store."""
+    """Return the order after a status change in the store."""
     return body | {"status": status, "date_modified_gmt": utc_from_ms(int(modified * 1000))}
 
 
 def delivery(topic: str, body: Body, received: float) -> Delivery:
-    """The verified delivery of an order, received at so many epoch seconds."""
+    """Return the verified delivery of an order; `received` in epoch seconds."""
     raw = json.dumps(body, separators=(",", ":")).encode()
     headers = {
         "X-WC-Webhook-Source": "https://shop.example/",
@@ -98,14 +98,17 @@ class Workload:
 
 
 def new_orders(count: int, at: float, *, first: int = 1, known: Sequence[Person] = ()) -> Workload:
-    """One delivery each of orders by different people; every second order is by one of `known`, as far as they go."""
+    """Return new orders of different people, one delivery each.
+
+    Every second order is by one of `known`, as long as there are any.
+    """
     people = [known[n // 2] if n % 2 and n // 2 < len(known) else Person(100_000 + first + n) for n in range(count)]
     orders = [order(first + n, person, created=at, modified=at) for n, person in enumerate(people)]
     return Workload([delivery("order.created", body, at) for body in orders], orders)
 
 
 def status_changes(orders: Sequence[Body], statuses: Sequence[str], *, at: float) -> Workload:
-    """One delivery each of orders whose status has changed."""
+    """Return status changes of these orders, one delivery each."""
     bodies = [changed(body, status, modified=at) for body, status in zip(orders, statuses, strict=True)]
     return Workload([delivery("order.updated", body, at) for body in bodies], bodies)
 
@@ -120,12 +123,12 @@ TWO_DELIVERIES_EACH_S = (ORDERS - 1) * 0.02 + 0.01  # from the first to the last
 
 
 def shoppers() -> list[Person]:
-    """The 150 people."""
+    """Return the 150 customers."""
     return [Person(n + 1) for n in range(REGISTERED)] + [Person(n + 1, guest=True) for n in range(GUESTS)]
 
 
 def two_deliveries_each(at: float, *, apart_s: float = 0.02) -> Workload:
-    """200 orders as a store sends them: order.created, then order.updated, the latter mostly with the same content.
+    """Return 200 orders as a store sends them: order.created, then order.updated, mostly with the same content.
 
     The first arrives at `at`, the others at intervals of `apart_s`.
     """
@@ -151,6 +154,6 @@ def _pair(number: int, person: Person, at: float) -> tuple[Body, Body]:
 
 
 def final_status_changes(orders: Sequence[Body], at: float, seed: int = 0) -> Workload:
-    """One more status change of each of the 200 orders, in random order."""
+    """Return one more status change of each of the 200 orders, in random order."""
     shuffled = random.Random(seed).sample(list(orders), len(orders))  # noqa: S311
     return status_changes(shuffled, FINAL_STATUSES, at=at)

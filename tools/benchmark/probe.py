@@ -35,7 +35,7 @@ def prepare(function: str) -> None:
 
 
 def timed(event: dict[str, Any]) -> float:
-    """Seconds of CPU for one event; exits with an error if the function failed."""
+    """Return the CPU seconds for one event. Exits with an error if the function failed."""
     started = time.process_time()
     response = app.lambda_handler(event, CONTEXT)
     spent = time.process_time() - started
@@ -45,7 +45,7 @@ def timed(event: dict[str, Any]) -> float:
 
 
 def peak_kib() -> int:
-    """The most memory this process had; 0 where /proc does not show it. (getrusage would include the parent's.)"""
+    """Return the peak memory of this process; 0 without /proc. (getrusage would include the parent's.)"""
     status = Path("/proc/self/status")
     peak = re.search(r"VmHWM:\s+(\d+)", status.read_text()) if status.exists() else None
     return int(peak[1]) if peak else 0

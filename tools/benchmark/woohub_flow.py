@@ -1,4 +1,4 @@
-"""woohub itself: the real consumer, engine and client, with a queue in memory and in virtual time."""
+"""woohub itself in virtual time: the real consumer, engine and client, with a queue in memory."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ KINDS = record_kinds(load_mapping())
 WITH_LINE_ITEMS = record_kinds(load_mapping(Overlay("mapping.toml", b"[line_item]\nenabled = true\n")))
 QUEUE, DEAD_LETTERS = "deliveries", "dead-letters"
 BATCH, WINDOW_S, VISIBILITY_S, TIMEOUT_S, MARGIN_S = 1000, 2.0, 390.0, 60.0, 6.0  # as in template.yaml and the consumer
-INVOCATION_S = 0.1  # of an invocation, for what virtual time does not show: Lambda's own time and processor time
+INVOCATION_S = 0.1  # added to each invocation for Lambda's own time and processor time, which virtual time lacks
 GOVERNOR_S = 60.0  # between two runs of the governor
 
 
@@ -46,13 +46,13 @@ class QueuedMessage:
     record: dict[str, Any]
     visible_at: float
     sent_at: float
-    tenant: str = ""  # whose messages everybody else's overtake
+    tenant: str = ""  # messages without a tenant overtake those with one
 
 
 class Queues:
     """The delivery queue and the dead-letter queue, with the methods of boto3's client that the consumer calls.
 
-    Messages are received in random order, those of a tenant after all others, as fair queues have it.
+    Messages are received in random order, those of a tenant after all others, as in SQS's fair queues.
     """
 
     def __init__(self, clock: Clock, sleep: Callable[[float], None], rng: random.Random) -> None:
@@ -64,11 +64,11 @@ class Queues:
         self._rng = rng
 
     def depth(self) -> int:
-        """Messages that were sent and not yet processed."""
+        """Return the number of messages that were sent and are not processed yet."""
         return sum(message.sent_at <= self._clock.now for message in self.messages.values())
 
     def send(self, delivery: Delivery, tenant: str = "") -> str:
-        """Queue a delivery at the time of its receipt, as ingest does; returns the message's id."""
+        """Queue a delivery at the time of its receipt, as ingest does. Return the message's id."""
         delay_s = max(0.0, delivery.received_ms / 1000 - self._clock.now)
         self.send_message(QueueUrl=QUEUE, DelaySeconds=delay_s, MessageGroupId=tenant, **to_sqs(delivery))
         return next(reversed(self.messages))
@@ -124,7 +124,7 @@ class Queues:
 
 
 class BreakerInMemory:
-    """What the breaker uses of AWS: its parameter, and the event source mapping."""
+    """The AWS resources of the breaker in memory: its parameter, and the event source mapping."""
 
     def __init__(self) -> None:
         self.state = State()
@@ -175,22 +175,22 @@ class WooHubFlow:
 
     @property
     def finished(self) -> list[float]:
-        """When each delivery was done."""
+        """When each delivery was done, in epoch seconds."""
         return list(self.finished_at.values())
 
     @property
     def dead_letters(self) -> int:
-        """Messages rejected."""
+        """The number of rejected messages."""
         return self.queues.dead_letters
 
     def process(self, deliveries: Iterable[Delivery]) -> None:
-        """Queue each at the time of its receipt, and run until the queue is empty."""
+        """Queue each delivery at the time of its receipt, and run until the queue is empty."""
         for delivery in deliveries:
             self.queues.send(delivery)
         self.empty_queue()
 
     def empty_queue(self) -> None:
-        """Run until the queue is empty."""
+        """Run consumer and governor until the queue is empty."""
         while self.queues.messages:
             if self._event_source.is_enabled():
                 self.consume(self.queues.receive())

@@ -1,1 +1,1 @@
-"""Writes what is derived from other files: sample events, alarm sections, the costs page, the expanded template."""
+"""Generate files from other files: sample events, alarm sections, the costs page, the expanded template."""

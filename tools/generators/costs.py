@@ -1,6 +1,6 @@
 """What a month of woohub costs on AWS, by list prices and the deployed template.
 
-An event is one delivery by a store; an order makes two to three. Where something is unknown, the more expensive case
+An event is one delivery by a store; an order makes two to three. If something is unknown, the more expensive case
 counts: deliveries come evenly, so that few share a batch, and every run of reconcile is a cold start.
 """
 
@@ -25,8 +25,8 @@ PRICES: dict[str, dict[str, Any]] = DATA["prices"]
 METRICS: dict[str, list[str]] = DATA["metrics"]
 PAGE = template.TEMPLATE.with_name("docs") / "costs.md"
 PAGE_DELIVERIES = (1_000, 30_000, 1_000_000)
-STORES = 20  # of the page's comparison
-HOURS = 730  # of a month, as AWS counts
+STORES = 20  # in the page's comparison of one stack with many
+HOURS = 730  # in a month, as AWS counts
 MINUTES, SECONDS = HOURS * 60, HOURS * 3600
 SQS_CHUNK_KB, SQS_BATCH = 64, 10  # one billed request holds so many KB and messages
 FUNCTIONS = ("ingest", "consumer", "governor", "reconcile")
@@ -34,7 +34,7 @@ OPTIONS = {"CreateDashboard": "dashboards", "TraceRequests": "traced", "Detailed
 
 
 def of_template(source: Mapping[str, Any]) -> dict[str, float]:
-    """What costs money in the template, with its parameters' defaults."""
+    """Return what costs money in the template, with its parameters' defaults."""
     parameters, functions = source["Parameters"], properties(source, "Serverless::Function")
     usual_mb = source["Globals"]["Function"]["MemorySize"]
     window = functions["ConsumerFunction"]["Events"]["Deliveries"]["Properties"]["MaximumBatchingWindowInSeconds"]
@@ -50,13 +50,13 @@ def of_template(source: Mapping[str, Any]) -> dict[str, float]:
 
 
 def properties(source: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    """The properties of all resources of a kind, by logical id."""
+    """Return the properties of all resources of a type, by logical id."""
     resources = source["Resources"].items()
     return {name: resource["Properties"] for name, resource in resources if resource["Type"] == f"AWS::{kind}"}
 
 
 def _metrics(alarm: Mapping[str, Any]) -> int:
-    """Metrics an alarm reads; an expression over them costs nothing more."""
+    """Return the number of metrics that an alarm reads. An expression over them costs nothing more."""
     return sum("MetricStat" in metric for metric in alarm.get("Metrics", ())) or 1
 
 
@@ -73,7 +73,7 @@ ASSUMED: dict[str, float] = (
 
 
 class Month:
-    """A month of so many deliveries, by all stores of a stack together; `changes` to what is assumed, by name."""
+    """A month with this many deliveries of all stores together. `changes` override assumptions by name."""
 
     assumed: dict[str, float]
 
@@ -100,7 +100,7 @@ class Month:
 
     @cached_property
     def quantities(self) -> dict[str, float]:
-        """What AWS bills, by the name of the price."""
+        """The quantities that AWS bills, by the name of the price."""
         a, log_gb = self.assumed, self._log_gb()
         return {
             "api_requests": self.deliveries,
@@ -129,14 +129,21 @@ class Month:
         return sum(a[f"{name}_mb"] / 1024 * (ms[name] + starts[name] * a["init_ms"]) / 1000 for name in FUNCTIONS)
 
     def _sqs_requests(self) -> float:
-        """Empty polls; sends and receives by size; after each batch a poll that ends its window, and a deletion."""
+        """Return the requests to SQS.
+
+        These are empty polls, sends and receives by size and, for each batch, the poll that ends its window and a
+        deletion.
+        """
         single, ten = (math.ceil(messages * self.assumed["order_kb"] / SQS_CHUNK_KB) for messages in (1, SQS_BATCH))
         empty = self.assumed["pollers"] * SECONDS / self.assumed["poll_s"]
         by_reconcile = self.reconciled / SQS_BATCH + self.reconciled_batches
         return empty + 2 * self.deliveries * single + by_reconcile * ten + 2 * self.runs["consumer"]
 
     def _configuration_reads(self) -> float:
-        """Each function lists the bucket once a minute at most; what has changed it reads, which is seldom."""
+        """Return the number of bucket listings: one a minute per function at most.
+
+        Objects are read only after they changed, which is rare.
+        """
         return sum(min(self.runs[name], MINUTES) for name in ("consumer", "reconcile"))
 
     def _custom_metrics(self) -> float:
@@ -154,7 +161,10 @@ class Month:
         return sum(count * self.assumed[f"{name}_log_bytes"] for name, count in times.items()) / 1e9
 
     def _secret_calls(self) -> float:
-        """The governor reads its secret only while the breaker is open; each store has secrets of its own."""
+        """Return the reads of secrets by caches that expire.
+
+        Each store has its own secrets. The governor reads one only while the breaker is open.
+        """
         a, stores = self.assumed, self.assumed["stores"]
         return (
             min(self.runs["ingest"], MINUTES / a["ingest_secret_minutes"] * stores)
@@ -164,14 +174,14 @@ class Month:
 
 
 def traced(count: float, percent: float) -> float:
-    """Of so many requests a month at random times: the first of each second, and a share of the others."""
+    """Return how many of `count` requests a month are traced: the first of each second, and a share of the rest."""
     rate = count / SECONDS
     first = 1 - math.exp(-rate)
     return SECONDS * (first + (rate - first) * percent / 100)
 
 
 def bill(quantities: Mapping[str, float], *, free_tier: bool = False) -> dict[str, float]:
-    """US dollars by service, at list price."""
+    """Return US dollars by service, at list price."""
     dollars: dict[str, float] = {}
     for name, quantity in quantities.items():
         price = PRICES[name]
@@ -181,12 +191,12 @@ def bill(quantities: Mapping[str, float], *, free_tier: bool = False) -> dict[st
 
 
 def total(deliveries: float, changes: Mapping[str, float] = {}, *, free_tier: bool = False) -> float:
-    """US dollars a month."""
+    """Return the US dollars of a month."""
     return sum(bill(Month(deliveries, changes).quantities, free_tier=free_tier).values())
 
 
 def by_service(deliveries: Sequence[float], changes: Mapping[str, float] = {}) -> list[list[str]]:
-    """A table of dollars by service; a column for each month, and one for the prices."""
+    """Return a table of US dollars by service, with a column for each month and one for the prices."""
     bills = [bill(Month(count, changes).quantities) for count in deliveries]
     rows = {service: [dollars[service] for dollars in bills] for service in bills[0]}
     rows["Total"] = [sum(dollars.values()) for dollars in bills]
@@ -202,7 +212,7 @@ def _price(row: Mapping[str, Any]) -> str:
 
 
 def page() -> str:
-    """docs/costs.md."""
+    """Return the text of docs/costs.md."""
     options = {
         f"`{parameter}`": [total(count, {name: 1}) - total(count) for count in PAGE_DELIVERIES]
         for parameter, name in OPTIONS.items()

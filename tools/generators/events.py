@@ -23,7 +23,7 @@ PATH = "/webhooks/woocommerce"
 
 
 def ingest_event(captured: Captured, body: bytes | None = None) -> dict[str, Any]:
-    """The event a REST API makes of this request; `body` replaces the signed one."""
+    """Return the event that API Gateway makes of a captured request; `body` replaces the signed body."""
     return {
         "resource": PATH,
         "path": PATH,
@@ -38,14 +38,14 @@ def ingest_event(captured: Captured, body: bytes | None = None) -> dict[str, Any
 
 
 def queued(captured: Captured) -> Delivery:
-    """The delivery as ingest queues it, received when the store sent it."""
+    """Return the delivery as ingest queues it, received when the store sent it."""
     received_ms = int(datetime.fromisoformat(captured.received).timestamp() * 1000)
     verified, _ = signatures.verify(captured.headers, captured.body, {"current": SECRET}, received_ms=received_ms)
     return topics.identify(verified)
 
 
 def consumer_record(message: dict[str, Any], message_id: str, *, receive_count: int = 1) -> dict[str, Any]:
-    """The record Lambda makes of a message (arguments of SendMessage)."""
+    """Return the record that Lambda makes of a message (arguments of SendMessage)."""
     return {
         "messageId": message_id,
         "receiptHandle": f"receipt-of-{message_id}",
@@ -62,18 +62,18 @@ def consumer_record(message: dict[str, Any], message_id: str, *, receive_count: 
 
 
 def consumer_batch(*deliveries: Delivery) -> dict[str, Any]:
-    """A batch as Lambda hands it over."""
+    """Return a batch of deliveries as Lambda passes it to the consumer."""
     sent = [messages.to_sqs(delivery) for delivery in deliveries]
     return {"Records": [consumer_record(message, f"message-{n}") for n, message in enumerate(sent, start=1)]}
 
 
 def poisoned(delivery: Delivery) -> Delivery:
-    """The order with a total that is no number."""
+    """Return the order with a total that is no number."""
     return replace(delivery, body=re.sub(rb'"total":"[^"]*"', b'"total":"39,98 EUR"', delivery.body, count=1))
 
 
 def schedule() -> dict[str, Any]:
-    """What EventBridge hands to the governor and to reconcile; neither looks at it."""
+    """Return the event that EventBridge passes to governor and reconcile. Neither reads it."""
     rule = "arn:aws:events:eu-west-1:123456789012:rule/woohub-every-minute"
     return {
         "version": "0",
@@ -89,7 +89,7 @@ def schedule() -> dict[str, Any]:
 
 
 def events() -> dict[str, dict[str, Any]]:
-    """Every event by its file's name."""
+    """Return every event by the name of its file."""
     order = delivery(19)
     return {
         "ingest-order-created": ingest_event(order),
@@ -111,7 +111,7 @@ def events() -> dict[str, dict[str, Any]]:
 
 
 def text(event: dict[str, Any]) -> str:
-    """An event as its file holds it."""
+    """Return an event as its file contains it."""
     return json.dumps(event, indent=2) + "\n"
 
 

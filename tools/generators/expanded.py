@@ -23,17 +23,17 @@ PLACES = ("CodeUri", "ContentUri")
 
 
 class NoManagedPolicies:
-    """The template names none."""
+    """The list of managed policies for SAM's translator: empty, since the template names none."""
 
     def load(self) -> dict[str, str]:
-        """Name to ARN."""
+        """Return ARNs by policy name."""
         return {}
 
 
 def expanded(text: str, parameters: dict[str, str]) -> dict[str, Any]:
-    """The template; code is where `sam deploy` would put it, by what it holds."""
+    """Return the expanded template. Code is at the S3 key that `sam deploy` would use, by its content."""
     os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
-    logging.disable(logging.WARNING)  # of features that AWS may switch on in the translator
+    logging.disable(logging.WARNING)  # the translator warns of features that AWS may switch on
     template = yaml_parse(text)
     for resource in template["Resources"].values():
         properties = resource.get("Properties", {})

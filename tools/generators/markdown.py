@@ -1,4 +1,4 @@
-"""Render a page of docs/ from a Jinja template beside the module that computes its figures."""
+"""Render a page of docs/ from a Jinja template next to the module that computes its figures."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _ENVIRONMENT = jinja2.Environment(  # noqa: S701  # Markdown, no HTML
 
 
 def render(template: Path, **values: object) -> str:
-    """The page; its template has the filter `table`."""
+    """Return the page. The template can use the filter `table`."""
     return _ENVIRONMENT.from_string(template.read_text(encoding="utf-8")).render(values)
 
 
 def table(rows: Sequence[Sequence[str]], left_aligned: Sequence[int] = (0,)) -> str:
-    """A Markdown table of a head and rows; the other columns are aligned to the right."""
+    """Return a Markdown table; the first row is its header. Other columns are aligned to the right."""
     rules = ["---" if column in left_aligned else "---:" for column in range(len(rows[0]))]
     return "\n".join(f"| {' | '.join(row)} |" for row in (rows[0], rules, *rows[1:]))
 

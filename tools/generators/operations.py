@@ -22,7 +22,7 @@ NEXT_SECTION = "\n\n## "
 
 
 class Place(NamedTuple):
-    """Where generated text stands in a file: after `begin`, up to the next `end`."""
+    """A place for generated text in a file: after `begin`, up to the next `end`."""
 
     begin: str
     end: str
@@ -30,7 +30,7 @@ class Place(NamedTuple):
 
 
 def metrics_table() -> str:
-    """Every metric with its meaning, by the function that counts it."""
+    """Return a table of all metrics with their meaning, grouped by the function that counts them."""
     rows = [["Metric", "Meaning"]]
     for function, metrics in groupby(METRICS, key=lambda metric: metric.function):
         rows += [[f"**{function}**", ""], *([f"`{metric}`", metric.meaning] for metric in metrics)]
@@ -51,7 +51,7 @@ PLACES = {
 
 
 def renewed(path: Path) -> str:
-    """The text of a file with today's generated parts; ValueError where it has no place for one."""
+    """Return the text of a file with newly generated parts. Raises ValueError if a place is missing."""
     text = path.read_text(encoding="utf-8")
     for place in PLACES[path]:
         before, begin, rest = text.partition(place.begin)
@@ -63,7 +63,7 @@ def renewed(path: Path) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit code 0, or 1 if a file was not up to date and was not to be written."""
+    """Check the files, or write them with --write. Exit code 1 if one was not up to date and not written."""
     parser = argparse.ArgumentParser(
         prog="python -m generators.operations", description=str(__doc__).partition("\n")[0]
     )

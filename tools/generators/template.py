@@ -1,4 +1,4 @@
-"""Read template.yaml, with CloudFormation's short forms as the mappings they stand for."""
+"""Read template.yaml, with CloudFormation's short forms (`!Ref X`) expanded."""
 
 from __future__ import annotations
 
@@ -26,6 +26,6 @@ _Loader.add_multi_constructor("!", _tagged)
 
 
 def load(path: Path = TEMPLATE) -> dict[str, Any]:
-    """The template: Parameters, Globals, Resources and so on."""
+    """Return the template: Parameters, Globals, Resources and so on."""
     template: dict[str, Any] = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506  # it is a SafeLoader
     return template

@@ -1,1 +1,1 @@
-"""The deployed stack on one machine: the same template, in an emulated AWS, against a simulated HubSpot."""
+"""The local stack: the deployed template in an emulated AWS on this machine, with a simulated HubSpot."""

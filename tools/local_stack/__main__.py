@@ -26,7 +26,7 @@ class Stopped(BaseException):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit code 0: ended by a signal or successful. 1: failed, with a message."""
+    """Return the exit code: 0 after success or a signal that ends `up`, 1 after a failure, with a message."""
     options = _parser().parse_args(arguments)
     for number in SIGNALS:
         signal.signal(number, _stop)
@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def up(settings: Settings) -> int:
-    """Run the stack in the foreground, until interrupted."""
+    """Run the stack in the foreground until interrupted."""
     with running(settings) as (stack, emulator):
         print(
             f"\nhubspot url: {stack.hubspot_url}"

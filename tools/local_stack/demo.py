@@ -1,8 +1,7 @@
 """Show the whole stack on this machine: real deliveries in, contacts and deals out, one poison message rejected.
 
-Line items and customer metrics are switched on, as an operator does it.
-
-Part 2: a store whose deliveries are lost and whose webhook is disabled, and the recovery.
+Line items and customer metrics are switched on, as an operator does it. Part 2: a store whose deliveries are lost and
+whose webhook is disabled, and the recovery.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ ITEM_WIDTH = 70  # characters
 
 @dataclass(frozen=True)
 class Result:
-    """What the stack did with the samples."""
+    """What the stack made of the sample deliveries."""
 
     status_codes: list[int]
     contacts: list[Contact]
@@ -40,7 +39,7 @@ class Result:
 
 
 def demo(state: Path) -> int:
-    """Run a fresh stack against a simulated HubSpot; returns 0 if all is as expected, else raises StepFailed."""
+    """Run a new stack against a simulated HubSpot. Returns 0 if the result is as expected, else raises StepFailed."""
     settings = Settings(state=state, port=0, simulator_port=0, enforce_iam=True)
     sent = samples.samples(settings.webhook_secret)
     with running(settings) as (stack, _):
@@ -63,22 +62,24 @@ def _send_all(stack: Stack, sent: list[Sample]) -> Result:
 
 
 def problems(sent: list[Sample], result: Result) -> Iterator[str]:
-    """How the result differs from the expected one, in sentences."""
+    """Yield the differences from the expected result, as sentences."""
     for sample, status in zip(sent, result.status_codes, strict=True):
         if status != sample.status_code:
             yield f"{sample.title}: answered {status} instead of {sample.status_code}"
     contacts = [(contact.email, contact.metrics) for contact in result.contacts]
-    yield from _compared("contact", samples.CONTACTS.items(), contacts)
-    yield from _compared("deal", samples.DEALS, result.deals)
+    yield from _differences("contact", samples.CONTACTS.items(), contacts)
+    yield from _differences("deal", samples.DEALS, result.deals)
     for deal in result.deals:
         if deal.sum_of_items != Decimal(deal.amount):
             yield f"{deal.name}: the items come to {deal.sum_of_items}, the amount is {deal.amount}"
-    yield from _compared("dead letter", [samples.POISON], [letter.get("entity", "?") for letter in result.dead_letters])
+    yield from _differences(
+        "dead letter", [samples.POISON], [letter.get("entity", "?") for letter in result.dead_letters]
+    )
     if not all(letter.get("reason") for letter in result.dead_letters):
         yield "a dead letter has no reason"
 
 
-def _compared(kind: str, expected: Iterable[object], actual: Iterable[object]) -> Iterator[str]:
+def _differences(kind: str, expected: Iterable[object], actual: Iterable[object]) -> Iterator[str]:
     wanted, present = Counter(expected), Counter(actual)
     yield from (f"{kind} missing: {record}" for record in wanted - present)
     yield from (f"{kind} unexpected: {record}" for record in present - wanted)

@@ -1,4 +1,4 @@
-"""Switch line items and customer metrics on in a running local stack, as an operator does: push a mapping, set up."""
+"""Switch on line items and customer metrics in a running local stack as operators do: push a mapping, set up."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FILE = Path(__file__).with_suffix(".toml")
 
 
 def push(stack: Stack) -> None:
-    """Put demo_mapping.toml in force and its properties into HubSpot; StepFailed where HubSpot refuses one."""
+    """Push demo_mapping.toml and create its properties in HubSpot. Raises StepFailed if HubSpot rejects one."""
     with step("Switch on line items and customer metrics"):
         operated = as_operators_see(stack)
         stored = StackMapping.of(operated)

@@ -1,4 +1,4 @@
-"""The demo's second part: a store loses deliveries and disables a webhook; reconcile recovers all of it."""
+"""The second part of the demo: a store loses deliveries and disables a webhook; reconcile recovers all of it."""
 
 from __future__ import annotations
 
@@ -37,37 +37,37 @@ from .stack_client import as_operators_see
 from .steps import StepFailed, console, fail_if, step
 
 ORDERS, UNDISTURBED_ORDERS, COMPLETED_ORDERS = 20, 6, 3
-LOST_SHARE = 0.4  # of the deliveries after the undisturbed orders
+LOST_SHARE = 0.4  # of the deliveries after the undisturbed orders are lost
 BROKEN_TOPIC = "order.updated"
 SEED = 11
 SHOWN = (
     ("orders missing in HubSpot", MismatchKind.MISSING),
     ("orders outdated in HubSpot", MismatchKind.DIFFERING),
 )
-LAST_ID = 5000  # far from the orders of the first part
+LAST_ID = 5000  # so that no id is one of the first part's orders
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """How far the store and HubSpot agree. `webhook`: the status of the webhook that breaks."""
+    """A comparison of store and HubSpot. `webhook` is the status of the webhook that breaks."""
 
     report: VerificationReport
     webhook: str
 
     @property
     def up_to_date(self) -> int:
-        """Orders that are equal in every field, contact and association included."""
+        """The number of orders that are equal in every field, with contact and association."""
         wrong = {mismatch.entity for mismatch in self.report.mismatches if mismatch.entity.startswith("order:")}
         return self.report.orders - len(wrong | set(self.report.on_their_way))
 
     def count(self, kind: MismatchKind) -> int:
-        """Orders with this kind of difference."""
+        """Return the number of orders with this kind of mismatch."""
         return len({mismatch.entity for mismatch in self.report.mismatches if mismatch.kind is kind})
 
 
 @dataclass(frozen=True)
 class Recovery:
-    """Before and after the run of reconcile, and the status codes of the store's deliveries after it."""
+    """The comparisons before and after the reconcile run, and the status codes of the store's deliveries after it."""
 
     before: Comparison
     reconciled: reconcile_runs.ReconcileResult
@@ -76,7 +76,7 @@ class Recovery:
 
 
 def show(stack: Stack) -> None:
-    """Run it on a running stack and print it; StepFailed unless everything is recovered."""
+    """Run and print the recovery on a running stack. Raises StepFailed unless everything is recovered."""
     print("\nPart 2: deliveries are lost and a webhook is disabled, silently\n")
     try:
         recovery = run(stack)
@@ -117,7 +117,7 @@ def _set_up(stack: operators.Stack, url: str) -> None:
 
 
 def _disturb(shop: SimulatedShop, store: Store) -> None:
-    """Place orders. After the first ones deliveries are lost, and a webhook with a wrong secret is disabled."""
+    """Place orders. After the first ones, lose deliveries and give a webhook a wrong secret, which disables it."""
     for number in range(ORDERS):
         if number == UNDISTURBED_ORDERS:
             shop.hooks.lose = LOST_SHARE
@@ -130,7 +130,7 @@ def _disturb(shop: SimulatedShop, store: Store) -> None:
 
 
 def _complete(shop: SimulatedShop, order: int) -> list[int | None]:
-    """Complete an order; the status codes of the store's deliveries."""
+    """Complete an order. Return the status codes of the store's deliveries; None is a lost one."""
     before = len(shop.hooks.attempts)
     shop.change_status(order, "completed")
     shop.run_webhooks()
@@ -151,7 +151,7 @@ def _compare(stack: Stack, operated: operators.Stack, store: Store, period: Peri
 
 
 def problems(recovery: Recovery) -> Iterator[str]:
-    """How the result differs from the expected one, in sentences."""
+    """Yield the differences from the expected result, as sentences."""
     before, after = recovery.before, recovery.after
     damaged = all(before.count(kind) for _, kind in SHOWN)
     if before.webhook != "disabled" or not damaged:

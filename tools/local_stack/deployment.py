@@ -1,4 +1,4 @@
-"""Build the product for this machine and deploy its template into the emulated AWS."""
+"""Build the product for this machine, and deploy its template to the emulated AWS."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def build(settings: Settings) -> None:
 
 
 def deploy(settings: Settings, aws: str, hubspot_url: str) -> Stack:
-    """Deploy into the emulated AWS at this URL, and fill the secrets."""
+    """Deploy to the emulated AWS at the URL `aws`, and store the secrets."""
     _sam(
         settings.state / "deploy.log",
         environment.for_sam(settings.state) | {"AWS_ENDPOINT_URL": aws},
@@ -54,7 +54,7 @@ def deploy(settings: Settings, aws: str, hubspot_url: str) -> Stack:
 
 
 def _is_public(store_url: str) -> bool:
-    """Whether this is a real shop: it must not get webhooks to 127.0.0.1, which would be its own machine."""
+    """Whether this is a real shop. It must not get webhooks to 127.0.0.1, which would be its own machine."""
     return bool(store_url) and not is_private(urlsplit(store_url).hostname or "")
 
 
@@ -78,7 +78,7 @@ def _deployed(settings: Settings, aws: str) -> Stack:
 
 
 def _reserve_concurrency(stack: Stack) -> None:
-    """As the template does; MiniStack does not read it there."""
+    """Set the consumer's reserved concurrency, which MiniStack does not read from the template."""
     stack.client("lambda").put_function_concurrency(
         FunctionName=stack.consumer_function, ReservedConcurrentExecutions=1
     )

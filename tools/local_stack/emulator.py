@@ -1,6 +1,6 @@
-"""The emulated AWS: MiniStack, corrected where it differs from AWS. Runs in its own environment.
+"""The emulated AWS: MiniStack, corrected where it differs from AWS. This script runs in its own environment.
 
-- Requests count as encrypted, as all requests to AWS are: the queues reject others.
+- Requests count as encrypted, as all requests to AWS are: the queues reject unencrypted ones.
 - The webhook's URL is short and does not change.
 - A burst of deliveries waits for a few processes of the ingest function; MiniStack starts a process for each, which on
   one machine takes longer than the deliveries themselves. No delivery is rejected.
@@ -10,7 +10,7 @@
   none, and a queue is polled with the function's permissions.
 - A layer is unpacked once; MiniStack unpacks 20 MB for each process, which takes as long as the process itself.
 - Saved queries, gradual deployments and web ACLs, which MiniStack does not implement, are accepted without effect.
-- It ends when its standard input closes: whatever happens to the process that started it, nothing keeps running.
+- The emulator ends when its standard input closes, so it never outlives the process that started it.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _waiting_since: dict[str, float] = {}
 
 
 def behind_gateway(app: Any) -> Any:
-    """The ASGI app behind a gateway that terminates TLS and routes /webhooks/... to the API."""
+    """Return the ASGI app behind a gateway that terminates TLS and routes /webhooks/... to the API."""
 
     slots = asyncio.Semaphore(_CONCURRENT_DELIVERIES)
 
@@ -68,7 +68,7 @@ def behind_gateway(app: Any) -> Any:
 
 
 def collect_batch(queue_url: str, batch_size: int) -> list[dict[str, Any]]:
-    """A batch for the queue's event source mapping; empty during its window."""
+    """Return a batch for the queue's event source mapping; empty while its window is open."""
     if not _may_poll(sqs._get_q(queue_url)["attributes"]["QueueArn"]):
         return []
     with sqs._queues_lock:
@@ -96,7 +96,7 @@ def _mappings(queue_arn: str) -> list[dict[str, Any]]:
 
 
 def _may_poll(queue_arn: str) -> bool:
-    """Whether the functions may poll the queue; if not, their mappings record it, as in AWS."""
+    """Whether the functions may poll the queue. If not, their mappings record it, as in AWS."""
     if not ministack.AUTH:
         return True
     allowed = True
@@ -120,14 +120,14 @@ def _allowed(mapping: dict[str, Any], queue_arn: str) -> bool:
 
 
 class UnpackedOnce(zipfile.ZipFile):
-    """Code or a layer, unpacked once into a folder that all processes read: none may write there on AWS either."""
+    """Code or a layer that is unpacked once into a folder for all processes. On AWS none may write there either."""
 
     def namelist(self) -> list[str]:
-        """Nothing for MiniStack to check: `extractall` keeps within its folder by itself."""
+        """Return no names for MiniStack to check: `extractall` stays within its folder anyway."""
         return []
 
     def extractall(self, path: Any = None, *_: Any, **__: Any) -> None:
-        """Make the (empty) folder a link to what was unpacked."""
+        """Make the (empty) folder a link to the unpacked files."""
         digest = hashlib.sha256(Path(str(self.filename)).read_bytes()).hexdigest()
         unpacked = Path(tempfile.gettempdir(), f"unpacked-{digest}")
         if not unpacked.exists():
@@ -139,8 +139,8 @@ class UnpackedOnce(zipfile.ZipFile):
         Path(path).symlink_to(unpacked)
 
 
-def of_all_versions(reserved: Callable[..., int | None]) -> Callable[..., int | None]:
-    """Reserved concurrency by function: MiniStack stores it there but reads it from the version."""
+def reserved_for_all_versions(reserved: Callable[..., int | None]) -> Callable[..., int | None]:
+    """Read reserved concurrency from the function: MiniStack stores it there, but reads it from the version."""
 
     def concurrency(version: dict[str, Any], config: dict[str, Any]) -> int | None:
         return reserved(lambda_svc._functions.get(config["FunctionName"], version), config)
@@ -148,8 +148,8 @@ def of_all_versions(reserved: Callable[..., int | None]) -> Callable[..., int | 
     return concurrency
 
 
-def as_on_aws(action_of: Callable[..., str | None]) -> Callable[..., str | None]:
-    """The IAM action of a request: MiniStack's, corrected for two kinds of requests."""
+def corrected_action(action_of: Callable[..., str | None]) -> Callable[..., str | None]:
+    """Return the IAM action of a request as MiniStack does, corrected for two kinds of requests."""
 
     def action(service: str, method: str, path: str, *request: Any) -> str | None:
         if service == "lambda" and "/event-source-mappings/" in path and path.rpartition("/")[2]:
@@ -160,8 +160,8 @@ def as_on_aws(action_of: Callable[..., str | None]) -> Callable[..., str | None]
     return action
 
 
-def as_nothing(logical_id: str, _properties: dict[str, Any], stack_name: str) -> tuple[str, dict[str, str]]:
-    """A resource that has only an id."""
+def create_without_effect(logical_id: str, _properties: dict[str, Any], stack_name: str) -> tuple[str, dict[str, str]]:
+    """Create a resource that has only an id and no effect."""
     return f"{stack_name}-{logical_id}", {}
 
 
@@ -175,8 +175,8 @@ if __name__ == "__main__":
     ministack.app = behind_gateway(ministack.app)
     sqs._receive_messages_for_esm = collect_batch
     lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": UnpackedOnce})
-    lambda_svc._reserved_concurrency = of_all_versions(lambda_svc._reserved_concurrency)
+    lambda_svc._reserved_concurrency = reserved_for_all_versions(lambda_svc._reserved_concurrency)
     for kind in UNKNOWN:
-        provisioners._RESOURCE_HANDLERS[kind] = {"create": as_nothing, "delete": lambda *_: None}
-    iam_actions.extract_iam_action = as_on_aws(iam_actions.extract_iam_action)
+        provisioners._RESOURCE_HANDLERS[kind] = {"create": create_without_effect, "delete": lambda *_: None}
+    iam_actions.extract_iam_action = corrected_action(iam_actions.extract_iam_action)
     sys.exit(ministack.main())

@@ -14,11 +14,11 @@ ACCOUNT = "123456789012"
 KEY = "test"  # the emulator's root user
 STAGE = "/live"  # the template's default
 _PASSED_ON = ("PATH", "HOME", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "XDG_CACHE_HOME")
-_PREFIXES = ("UV_", "PIP_")  # where this machine gets packages from
+_PREFIXES = ("UV_", "PIP_")  # these variables say where this machine gets packages from
 
 
 def for_emulator(state: Path, host: str, port: int, *, enforce_iam: bool) -> dict[str, str]:
-    """Functions inherit it from the emulator, so it has only what they need."""
+    """Return the emulator's variables. Functions inherit them, so they have only what functions need."""
     return _without_aws() | {
         "BIND_HOST": host,
         "GATEWAY_PORT": str(port),
@@ -26,7 +26,7 @@ def for_emulator(state: Path, host: str, port: int, *, enforce_iam: bool) -> dic
         "MINISTACK_REGION": REGION,
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
         "AUTH": str(enforce_iam).lower(),
-        "IOT_MTLS_ENABLED": "0",  # else it listens on another port, on every interface
+        "IOT_MTLS_ENABLED": "0",  # otherwise MiniStack listens on another port, on every interface
         "SFTP_ENABLED": "0",
         "LOCAL_API": f"/_aws/execute-api/woohub{STAGE}",  # the API's id comes from samconfig.toml
         "TMPDIR": str(state / "tmp"),
@@ -36,7 +36,7 @@ def for_emulator(state: Path, host: str, port: int, *, enforce_iam: bool) -> dic
 
 
 def for_sam(state: Path) -> dict[str, str]:
-    """For the real `sam` against the emulated AWS."""
+    """Return the variables with which the real `sam` calls the emulated AWS."""
     return (
         {name: value for name, value in os.environ.items() if name.startswith(_PREFIXES)}
         | _without_aws()
@@ -46,7 +46,7 @@ def for_sam(state: Path) -> dict[str, str]:
             "AWS_DEFAULT_REGION": REGION,
             "SAM_CLI_TELEMETRY": "0",
             "SAM_CLI_POLL_DELAY": "0.5",  # seconds; its default of 5 is slow
-            "__SAM_CLI_APP_DIR": str(state / "sam"),  # else it writes to the user's home
+            "__SAM_CLI_APP_DIR": str(state / "sam"),  # otherwise sam writes to the user's home
             "TMPDIR": str(state / "tmp"),  # a deployment leaves an empty folder for each artifact
         }
     )
@@ -54,13 +54,13 @@ def for_sam(state: Path) -> dict[str, str]:
 
 @cache
 def client(service: str, endpoint_url: str) -> Any:
-    """A boto3 client of the emulator's root user; made once, which takes longer than most calls."""
+    """Return a boto3 client of the emulator's root user. It is cached: creating one takes longer than most calls."""
     session = boto3.session.Session(KEY, KEY, region_name=REGION)
     return session.client(service, endpoint_url=endpoint_url)  # type: ignore[call-overload]
 
 
 def forget_aws() -> None:
-    """Remove the AWS profile, keys and configuration files from this process's environment."""
+    """Remove AWS profile, keys and configuration files from this process's environment."""
     for name in [name for name in os.environ if name.startswith("AWS_") and name != "AWS_CA_BUNDLE"]:
         del os.environ[name]
     os.environ.update(_NO_FILES)

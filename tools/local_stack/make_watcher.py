@@ -13,7 +13,7 @@ POLL_S = 0.5
 
 
 def end_with_make() -> None:
-    """Watch make if it started this process.
+    """Watch make, if it started this process.
 
     A terminal interrupts all processes in its foreground. `kill` reaches make alone, which then waits for its child.
     """
@@ -29,7 +29,10 @@ def _watch(make: int) -> None:
 
 
 def _handled_signals(pid: int) -> str:
-    """The signals a process handles, on Linux; "" elsewhere. GNU make stops handling a signal when it arrives."""
+    """Return the signals that a process handles, on Linux; "" elsewhere.
+
+    GNU make stops handling a signal when it arrives.
+    """
     try:
         line = re.search(r"^SigCgt:\s*(\w+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
     except OSError:

@@ -1,4 +1,4 @@
-"""Child processes that never outlive this one, and their ports."""
+"""Child processes that end with this one, and their ports."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ from pathlib import Path
 
 from .steps import StepFailed
 
-# Where any port will do, choose from these: no system uses them for outgoing connections, which could occupy the port
-# before the emulator does.
+# Free ports are chosen from these: no system uses them for outgoing connections, which could occupy one meanwhile.
 FREE_PORTS = range(20_000, 32_000)
 GRACE_S = 5.0  # between SIGTERM and SIGKILL
 
 
 def free_port(host: str, port: int, variable: str) -> int:
-    """This port, or any free one for 0. StepFailed if it is in use; the message names the variable that changes it."""
+    """Return this port, or any free one for 0.
+
+    Raises StepFailed if the port is in use; the message names the variable that changes it.
+    """
     if port == 0:
         return next(port for port in random.sample(FREE_PORTS, len(FREE_PORTS)) if _bind_error(host, port) is None)
     if error := _bind_error(host, port):
@@ -45,7 +47,7 @@ def _bind_error(host: str, port: int) -> OSError | None:
 def child(
     command: Sequence[str], *, environment: Mapping[str, str], folder: Path, log: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a process in its own group, writing to `log`; it and its children end with the block.
+    """Start a process in its own group, writing to `log`. It and its children end with the block.
 
     Its standard input stays open as long as this process lives: a child that reads it notices the end of this process.
     """
@@ -66,7 +68,7 @@ def child(
 
 
 def run(command: Sequence[str], *, environment: Mapping[str, str], folder: Path, log: Path) -> None:
-    """Run a command to its end. StepFailed with the last lines of its output if it fails."""
+    """Run a command to its end. Raises StepFailed with the last lines of its output if it fails."""
     with child(command, environment=environment, folder=folder, log=log) as process:
         code = process.wait()
     if code:

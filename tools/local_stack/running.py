@@ -1,4 +1,4 @@
-"""Start the whole stack, and stop everything again, however the block ends."""
+"""Start the whole stack, and stop it however the block ends."""
 
 from __future__ import annotations
 
@@ -28,14 +28,17 @@ EMULATOR = Path(__file__).with_name("emulator.py")
 
 @contextmanager
 def running(settings: Settings) -> Iterator[tuple[Stack, Popen[bytes]]]:
-    """The running stack and the emulator's process, for the length of the block. StepFailed if it does not start."""
+    """Run the stack for the length of the block; yields the stack and the emulator's process.
+
+    Raises StepFailed if it does not start.
+    """
     for program in (SAM, EMULATOR_PYTHON):
         if not program.exists():
             raise StepFailed(f"{program} is missing: run `make install` first")
     with ExitStack() as started:
         started.enter_context(alone(settings.state))
         port = free_port(settings.host, settings.port, "LOCAL_PORT")
-        if settings.simulator_port and not settings.hubspot_url:  # 0: the simulator chooses a port itself
+        if settings.simulator_port and not settings.hubspot_url:  # for port 0 the simulator chooses a port itself
             free_port(settings.host, settings.simulator_port, "HUBSPOT_SIMULATOR_PORT")
         with step("Build for this machine"):
             build(settings)
@@ -50,7 +53,10 @@ def running(settings: Settings) -> Iterator[tuple[Stack, Popen[bytes]]]:
 
 @contextmanager
 def alone(state: Path) -> Iterator[None]:
-    """Lock the folder: one stack uses its files. What the emulator unpacked is deleted in the end; its logs stay."""
+    """Lock the state folder, so that only one stack uses it.
+
+    At the end, files that the emulator unpacked are deleted; its logs stay.
+    """
     state.mkdir(parents=True, exist_ok=True)
     with (state / "lock").open("a+") as lock:
         try:
@@ -104,7 +110,7 @@ def _emulator(settings: Settings, port: int) -> Iterator[Popen[bytes]]:
 
 @contextmanager
 def _simulator(settings: Settings) -> Iterator[str]:
-    """A HubSpot with woohub's properties and pipeline, and a latency like the real one's."""
+    """Run a simulated HubSpot with woohub's properties, pipeline and a realistic latency; yields its URL."""
     portal = SimulatedPortal(tokens={settings.hubspot_token: ALL_SCOPES}, latency_ms=80)
     with serving(provision(portal), settings.simulator_port, settings.host) as url:
         yield url

@@ -26,12 +26,15 @@ class Sample:
 
     @property
     def topic(self) -> str:
-        """Of the delivery's headers."""
+        """The topic in the delivery's headers; "" if there is none."""
         return self.headers.get("X-WC-Webhook-Topic", "")
 
 
 def samples(secret: str) -> list[Sample]:
-    """In this order. The poison message and the forged delivery are made here; all others are as captured."""
+    """Return the deliveries in the order of sending.
+
+    The forged delivery and the poison message are made here; all others are as captured.
+    """
     return [
         _as_sent("the store's ping", 1),
         _as_sent("a customer", 8),
@@ -107,7 +110,7 @@ def _forged(title: str, captured: Captured) -> Sample:
 
 
 def _poison(title: str, captured: Captured, secret: str) -> Sample:
-    """An order whose total a plugin formatted. The store signs it like any other."""
+    """Return an order whose total a plugin formatted. The store signs it like any other."""
     body = json.dumps(captured.payload | {"id": int(POISON.rpartition(":")[2]), "total": "39,98 €"}).encode()
     headers = {name: value for name, value in captured.headers.items() if name != "Content-Length"}
     return Sample(title, headers | {"X-WC-Webhook-Signature": signatures.sign(body, secret)}, body)

@@ -22,7 +22,11 @@ class InvalidSetting(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    """Port 0 is any free port. `hubspot_url`: empty for the simulator. `store_*`: empty without a store to read."""
+    """Settings of the local stack.
+
+    Port 0 means any free port. An empty `hubspot_url` means the simulator; empty `store_*` mean that there is no store
+    to read.
+    """
 
     state: Path = STATE
     host: str = "127.0.0.1"  # another address only for containers, see CONTRIBUTING.md
@@ -39,7 +43,10 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str], env_file: Path = ROOT / ".env") -> Settings:
-        """Settings by their documented names. The environment overrides the file; an empty value is not given."""
+        """Return the settings by their documented names.
+
+        The environment overrides the file; an empty value counts as not set. Raises InvalidSetting.
+        """
         try:
             sources = (dotenv_values(env_file, interpolate=False, encoding="utf-8-sig"), environ)
         except UnicodeDecodeError as error:

@@ -1,4 +1,4 @@
-"""The running local stack: the addresses of its parts, for people and for other tools."""
+"""The running local stack: the addresses of its parts, for people and other tools."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BACKFILL = (
     "backfill-local.json"  # the progress of `woohub backfill`: the next stack starts with an empty queue and HubSpot
 )
 
-OUTPUTS = {  # of the template, by their names in stack.json
+OUTPUTS = {  # the template's outputs by their names in stack.json
     "webhook_url": "WebhookUrl",
     "queue_url": "QueueUrl",
     "dlq_url": "DeadLetterQueueUrl",
@@ -36,7 +36,7 @@ OUTPUTS = {  # of the template, by their names in stack.json
     "governor_function": "GovernorFunction",
     "reconcile_function": "ReconcileFunction",
 }
-VARIABLES = (  # of the functions, in capitals
+VARIABLES = (  # fields whose names in capitals are the functions' environment variables
     *("aws_endpoint_url", "queue_url", "webhook_secret_arn", "hubspot_secret_arn", "store_secret_arn"),
     *("hubspot_api_version", "breaker_parameter", "configuration_bucket", "watermark_parameter"),
     "event_source_mapping_id",
@@ -73,21 +73,21 @@ class Stack:
 
     @property
     def outputs(self) -> dict[str, str]:
-        """By their names in the template."""
+        """The outputs by their names in the template."""
         return {output: getattr(self, name) for name, output in OUTPUTS.items()}
 
     def client(self, service: str) -> Any:
-        """A boto3 client of the emulated AWS, whatever account this machine is logged in to."""
+        """Return a boto3 client of the emulated AWS, whatever account this machine is logged in to."""
         return environment.client(service, self.aws_endpoint_url)
 
     @classmethod
     def load(cls, state: Path = STATE) -> Stack:
-        """The stack that runs with this state folder; FileNotFoundError if there is none."""
+        """Return the stack that runs with this state folder. Raises FileNotFoundError if there is none."""
         return cls(**json.loads((state / FILE).read_text(encoding="utf-8")))
 
     @contextmanager
     def announced(self, state: Path) -> Iterator[None]:
-        """Write the file, and remove it when the stack ends."""
+        """Write the file that describes the stack, and remove it when the stack ends."""
         files = {FILE: asdict(self), SAM_LOCAL: {"Parameters": self.variables()}}
         for name, content in files.items():
             (state / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
@@ -98,7 +98,7 @@ class Stack:
                 (state / name).unlink(missing_ok=True)
 
     def variables(self) -> dict[str, str]:
-        """The functions' environment, for `sam local invoke --env-vars`, which does not read deployments."""
+        """Return the functions' environment for `sam local invoke --env-vars`, which does not read deployments."""
         return {name.upper(): getattr(self, name) for name in VARIABLES} | {
             "QUEUE_ARN": f"arn:aws:sqs:{self.region}:{self.account}:{self.queue_url.rpartition('/')[2]}",
             "DEAD_LETTER_QUEUE_URL": self.dlq_url,

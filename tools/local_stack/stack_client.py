@@ -31,7 +31,7 @@ http = urllib3.PoolManager(retries=False, timeout=30.0)
 
 @dataclass(frozen=True)
 class Metrics:
-    """What a contact's orders come to, where the mapping has customer metrics."""
+    """A contact's customer metrics; "" if the mapping has none."""
 
     orders: str = ""
     total_paid: str = ""
@@ -41,7 +41,7 @@ class Metrics:
 
 @dataclass(frozen=True)
 class Contact:
-    """A contact of the simulated HubSpot. `customer`: the store's customer id, "" for guests."""
+    """A contact of the simulated HubSpot. `customer` is the store's customer id, "" for guests."""
 
     email: str
     name: str
@@ -53,7 +53,7 @@ class Contact:
 
 @dataclass(frozen=True)
 class Item:
-    """A line item of a deal; `price` of one piece, less what coupons take off it."""
+    """A line item of a deal. `price` is for one piece, after coupons."""
 
     name: str
     quantity: str
@@ -65,7 +65,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Deal:
-    """A deal of the simulated HubSpot. `contact`: e-mail of the contact it belongs to, "" for none."""
+    """A deal of the simulated HubSpot. `contact` is the e-mail address of its contact, "" for none."""
 
     order: str
     name: str
@@ -77,43 +77,43 @@ class Deal:
 
     @property
     def sum_of_items(self) -> Decimal:
-        """What the items come to."""
+        """The sum of the line items."""
         return sum((Decimal(item.quantity) * item.price for item in self.items), Decimal(0))
 
 
 def as_operators_see(stack: Stack) -> operators.Stack:
-    """The stack in the form that the command line uses."""
+    """Return the stack in the form that the `woohub` command uses."""
     session = boto3.Session(environment.KEY, environment.KEY, region_name=stack.region)
     aws = operators.Aws(session, stack.aws_endpoint_url, operators.LOCAL_CALLS)
     return operators.Stack(operators.LOCAL, stack.outputs, aws, deployed_as=stack.stack_name)
 
 
 def send(stack: Stack, headers: Mapping[str, str], body: bytes) -> int:
-    """Post a delivery as the store does; returns the status code."""
+    """Post a delivery as the store does. Return the status code."""
     return http.request("POST", stack.webhook_url, body=body, headers=dict(headers)).status
 
 
 def queue_length(stack: Stack) -> int:
-    """Messages in the queue, including those in flight or delayed."""
+    """Return the number of messages in the queue, including those in flight or delayed."""
     response = stack.client("sqs").get_queue_attributes(QueueUrl=stack.queue_url, AttributeNames=COUNTS)
     return sum(int(response["Attributes"][name]) for name in COUNTS)
 
 
 def wait_until_queue_is_empty(stack: Stack) -> None:
-    """A step of its own; StepFailed if it takes more than two minutes."""
+    """Wait, as a step of its own. Raises StepFailed after two minutes."""
     with step("Wait until the queue is empty"):
         message = f"deliveries are still queued after {EMPTY_WITHIN_S:.0f} s; logs: {stack.log}"
         wait_until(lambda: not queue_length(stack), message, timeout_s=EMPTY_WITHIN_S)
 
 
 def contacts(stack: Stack) -> list[Contact]:
-    """All contacts, sorted by address."""
+    """Return all contacts, sorted by e-mail address."""
     records = simulator(stack, "GET", "state")["contacts"]
     return sorted((_contact(record["properties"]) for record in records), key=lambda contact: contact.email)
 
 
 def deals(stack: Stack) -> list[Deal]:
-    """All deals, sorted by order."""
+    """Return all deals, sorted by order."""
     state = simulator(stack, "GET", "state")
     emails = {contact["id"]: contact["properties"]["email"] for contact in state["contacts"]}
     items = {item["id"]: _item(item["properties"]) for item in state["line_items"]}
@@ -133,7 +133,7 @@ def simulator(stack: Stack, method: str, path: str, json: Any = None) -> Any:
 
 
 def dead_letters(stack: Stack) -> list[dict[str, str]]:
-    """The attributes of the messages in the dead-letter queue; the messages stay there."""
+    """Return the attributes of the messages in the dead-letter queue. The messages stay there."""
     response = stack.client("sqs").receive_message(
         QueueUrl=stack.dlq_url, MaxNumberOfMessages=10, VisibilityTimeout=0, MessageAttributeNames=["All"]
     )

@@ -1,4 +1,4 @@
-"""Show progress: one line per step, with the seconds it took."""
+"""Show progress: one line for each step, with the seconds it took."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class StepFailed(Exception):
 
 
 def console() -> Console:
-    """For tables: as wide as the terminal, or wide enough where there is none."""
+    """Return a console for tables: as wide as the terminal, or 120 columns without one."""
     return Console() if sys.stdout.isatty() else Console(width=120)
 
 
 @contextmanager
 def step(label: str) -> Iterator[None]:
-    """Print the label now, and the seconds when the block has ended."""
+    """Print the label now, and the seconds when the block ends."""
     print(f"  {label:<44}", end="", flush=True)
     started = time.monotonic()
     try:
@@ -38,7 +38,7 @@ def step(label: str) -> Iterator[None]:
 
 
 def wait_until(done: Callable[[], bool], message: str, *, timeout_s: float = TIMEOUT_S) -> None:
-    """Poll until it is done, with a dot for every second; StepFailed with the message if that takes too long."""
+    """Poll until `done` returns true, with a dot for every second. Raises StepFailed(message) after the time-out."""
     started = time.monotonic()
     dots = 0
     while not done():
@@ -52,6 +52,6 @@ def wait_until(done: Callable[[], bool], message: str, *, timeout_s: float = TIM
 
 
 def fail_if(problems: Iterable[str], stack: Stack) -> None:
-    """StepFailed with all problems, if there are any."""
+    """Raise StepFailed with all problems, if there are any."""
     if lines := list(problems):
         raise StepFailed("Not as expected:\n  " + "\n  ".join(lines) + f"\nLogs: {stack.log}")
