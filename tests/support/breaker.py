@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from tests.support.operations_page import assert_described
 from woohub.consumer.breaker import Breaker, BreakerParameter, EventSourceMapping, State, govern, mapping_id
-from woohub.errors import WooHubError
+from woohub.errors import TransientError, WooHubError
 
 CREATED = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -78,6 +78,10 @@ class BreakerFixture:
     def _log(self, event: str, **_facts: object) -> None:
         assert_described(event)
         self.logged.append(event)
+
+    def fail_batch(self, error: TransientError) -> None:
+        """Record a batch without a response from HubSpot, which ended with this error."""
+        self.breaker.record_batch(responded=False, errors=[error])
 
     @property
     def state(self) -> State:

@@ -24,22 +24,27 @@ from woohub.errors import (
     RateLimited,
     SecretUnavailable,
     Suspended,
+    TransientError,
     Unauthorized,
 )
 
 
-def test_a_401_opens_the_breaker_at_once() -> None:
-    fixture = BreakerFixture()
+def after_failed_batch(error: TransientError, mapping_state: str = "Enabled") -> BreakerFixture:
+    """A breaker after a batch without a response from HubSpot, which ended with this error."""
+    fixture = BreakerFixture(mapping_state)
+    fixture.fail_batch(error)
+    return fixture
 
-    fixture.breaker.record_batch(responded=False, errors=[Unauthorized("401")])
+
+def test_a_401_opens_the_breaker_at_once() -> None:
+    fixture = after_failed_batch(Unauthorized("401"))
 
     assert (fixture.state.state, fixture.state.policy) == ("open", "auth")
     assert fixture.lambda_.state == "Disabled"
 
 
 def test_a_clock_set_back_does_not_prolong_the_cooldown() -> None:
-    fixture = BreakerFixture()
-    fixture.breaker.record_batch(responded=False, errors=[Unauthorized("401")])
+    fixture = after_failed_batch(Unauthorized("401"))
 
     fixture.now -= 3600
 
@@ -47,9 +52,7 @@ def test_a_clock_set_back_does_not_prolong_the_cooldown() -> None:
 
 
 def test_one_batch_without_response_keeps_the_breaker_closed() -> None:
-    fixture = BreakerFixture()
-
-    fixture.breaker.record_batch(responded=False, errors=[HubSpotUnavailable("503")])
+    fixture = after_failed_batch(HubSpotUnavailable("503"))
 
     assert not fixture.state.is_open
     assert fixture.lambda_.state == "Enabled"
@@ -59,7 +62,7 @@ def test_three_batches_in_a_row_without_response_open_the_breaker() -> None:
     fixture = BreakerFixture()
 
     for _ in range(3):
-        fixture.breaker.record_batch(responded=False, errors=[HubSpotUnavailable("503")])
+        fixture.fail_batch(HubSpotUnavailable("503"))
 
     assert (fixture.state.state, fixture.state.policy) == ("open", "outage")
 
@@ -74,35 +77,32 @@ def test_a_response_resets_the_count_of_batches_without_response() -> None:
 
 
 def test_the_cooldown_after_opening_ends_after_20_s() -> None:
-    fixture = BreakerFixture()
-    fixture.breaker.record_batch(responded=False, errors=[Unauthorized("401")])
+    fixture = after_failed_batch(Unauthorized("401"))
 
     assert isinstance(fixture.breaker.cooldown_error(), Suspended)
     fixture.now += COOLDOWN_S
     assert fixture.breaker.cooldown_error() is None
 
 
-def test_the_first_probe_is_due_after_hubspots_retry_after() -> None:
-    fixture = BreakerFixture()
+@pytest.mark.parametrize(
+    ("error", "pause_s"),
+    [
+        (RateLimited("477", retry_after=3600, policy="migration"), 3600),
+        (RateLimited("daily", policy="daily"), 900),
+    ],
+    ids=["retry after", "daily limit"],
+)
+def test_the_first_probe_is_due_after_retry_after_or_15_minutes(error: RateLimited, pause_s: float) -> None:
+    fixture = after_failed_batch(error)
 
-    fixture.breaker.record_batch(responded=False, errors=[RateLimited("477", retry_after=3600, policy="migration")])
-
-    assert fixture.state.until == fixture.now + 3600
-
-
-def test_the_first_probe_is_due_after_15_minutes_at_the_daily_limit() -> None:
-    fixture = BreakerFixture()
-
-    fixture.breaker.record_batch(responded=False, errors=[RateLimited("daily", policy="daily")])
-
-    assert fixture.state.until == fixture.now + 900
+    assert fixture.state.until == fixture.now + pause_s
 
 
 def test_the_cooldown_starts_even_if_the_state_cannot_be_stored() -> None:
     fixture = BreakerFixture()
     fixture.ssm.broken = True
 
-    fixture.breaker.record_batch(responded=False, errors=[Unauthorized("401")])
+    fixture.fail_batch(Unauthorized("401"))
 
     assert fixture.breaker.cooldown_error()
     assert fixture.lambda_.state == "Enabled"
@@ -113,7 +113,7 @@ def test_the_cooldown_starts_even_without_an_event_source_mapping() -> None:
     fixture = BreakerFixture()
     fixture.lambda_.list_event_source_mappings = lambda **_: {"EventSourceMappings": []}  # type: ignore[method-assign]
 
-    fixture.breaker.record_batch(responded=False, errors=[Unauthorized("401")])
+    fixture.fail_batch(Unauthorized("401"))
 
     assert fixture.breaker.cooldown_error()
 
@@ -126,16 +126,14 @@ def test_the_governor_changes_nothing_if_the_breaker_is_closed() -> None:
 
 
 def test_the_governor_keeps_the_breaker_open_if_the_probe_fails() -> None:
-    fixture = BreakerFixture()
-    fixture.breaker.record_batch(responded=False, errors=[Unauthorized("401")])
+    fixture = after_failed_batch(Unauthorized("401"))
 
     assert fixture.govern(Unauthorized("401")) == "still_open"
     assert fixture.lambda_.state == "Disabled"
 
 
 def test_the_governor_closes_the_breaker_once_the_probe_succeeds() -> None:
-    fixture = BreakerFixture()
-    fixture.breaker.record_batch(responded=False, errors=[Unauthorized("401")])
+    fixture = after_failed_batch(Unauthorized("401"))
     fixture.govern(Unauthorized("401"))
 
     assert fixture.govern() == "reopened"
@@ -144,8 +142,7 @@ def test_the_governor_closes_the_breaker_once_the_probe_succeeds() -> None:
 
 
 def test_the_governor_makes_no_probe_before_retry_after_has_passed() -> None:
-    fixture = BreakerFixture()
-    fixture.breaker.record_batch(responded=False, errors=[RateLimited("477", retry_after=3600, policy="migration")])
+    fixture = after_failed_batch(RateLimited("477", retry_after=3600, policy="migration"))
 
     assert fixture.govern() == "waiting"
     fixture.now += 3600
@@ -153,8 +150,7 @@ def test_the_governor_makes_no_probe_before_retry_after_has_passed() -> None:
 
 
 def test_a_failed_probe_replaces_the_policy_and_reason() -> None:
-    fixture = BreakerFixture()
-    fixture.breaker.record_batch(responded=False, errors=[RateLimited("daily", policy="daily")])
+    fixture = after_failed_batch(RateLimited("daily", policy="daily"))
     fixture.now += 900
 
     fixture.govern(Unauthorized("HubSpot refuses the token"))
@@ -163,26 +159,21 @@ def test_a_failed_probe_replaces_the_policy_and_reason() -> None:
 
 
 def test_a_rejected_probe_keeps_the_breaker_open() -> None:
-    fixture = BreakerFixture()
-    fixture.breaker.record_batch(responded=False, errors=[Suspended("down")])
+    fixture = after_failed_batch(Suspended("down"))
 
     assert fixture.govern(HubSpotRejected(HubSpotProblem(404, "this version is gone"))) == "still_open"
     assert "this version is gone" in fixture.state.reason
 
 
 def test_a_long_reason_outside_ascii_fits_into_the_parameter() -> None:
-    fixture = BreakerFixture()
-
-    fixture.breaker.record_batch(responded=False, errors=[Suspended("\N{COLLISION SYMBOL}" * 5000)])
+    fixture = after_failed_batch(Suspended("\N{COLLISION SYMBOL}" * 5000))
 
     assert fixture.state.is_open
     assert len(str(fixture.ssm.value)) <= 4096
 
 
 def test_double_braces_in_a_reason_are_stored_with_spaces_between() -> None:
-    fixture = BreakerFixture()
-
-    fixture.breaker.record_batch(responded=False, errors=[Suspended("{{{ portal.name }}} is down {}")])
+    fixture = after_failed_batch(Suspended("{{{ portal.name }}} is down {}"))
 
     assert fixture.state.reason == "{ { { portal.name } } } is down {}"
     assert not {"{{", "}}"} & {first + second for first, second in pairwise(str(fixture.ssm.value))}
@@ -192,14 +183,13 @@ def test_opening_creates_a_deleted_parameter_again() -> None:
     fixture = BreakerFixture()
     fixture.ssm.value = None
 
-    fixture.breaker.record_batch(responded=False, errors=[Unauthorized("401")])
+    fixture.fail_batch(Unauthorized("401"))
 
     assert (fixture.state.policy, fixture.lambda_.state) == ("auth", "Disabled")
 
 
 def test_the_governor_repairs_a_parameter_deleted_while_the_breaker_is_open() -> None:
-    fixture = BreakerFixture()
-    fixture.breaker.record_batch(responded=False, errors=[Unauthorized("401")])
+    fixture = after_failed_batch(Unauthorized("401"))
     fixture.ssm.value = None
 
     assert (fixture.govern(), fixture.govern()) == ("repaired", "closed")
@@ -208,8 +198,7 @@ def test_the_governor_repairs_a_parameter_deleted_while_the_breaker_is_open() ->
 
 @pytest.mark.parametrize("state", ["Disabled", "Disabling"])
 def test_a_mapping_disabled_before_opening_stays_disabled_after_closing(state: str) -> None:
-    fixture = BreakerFixture(state)
-    fixture.breaker.record_batch(responded=False, errors=[Unauthorized("401")])
+    fixture = after_failed_batch(Unauthorized("401"), state)
 
     assert fixture.govern() == "reopened"
 
@@ -219,8 +208,7 @@ def test_a_mapping_disabled_before_opening_stays_disabled_after_closing(state: s
 
 def disabled_during_closing(disabled_after_s: float) -> BreakerFixture:
     """The consumer began to open before the governor closed: its state is overwritten, its disabling is not."""
-    fixture = BreakerFixture()
-    fixture.breaker.record_batch(responded=False, errors=[Suspended("down")])
+    fixture = after_failed_batch(Suspended("down"))
     assert fixture.govern() == "reopened"
     fixture.now += disabled_after_s
     fixture.flow.set_enabled(False)
@@ -250,7 +238,7 @@ def test_a_mapping_disabled_over_a_minute_after_closing_stays_disabled() -> None
 def test_opening_again_resumes_a_mapping_disabled_during_closing() -> None:
     fixture = disabled_during_closing(0.1)
     fixture.start()
-    fixture.breaker.record_batch(responded=False, errors=[Suspended("down")])
+    fixture.fail_batch(Suspended("down"))
 
     assert fixture.govern() == "reopened"
 
@@ -258,8 +246,7 @@ def test_opening_again_resumes_a_mapping_disabled_during_closing() -> None:
 
 
 def test_a_mapping_disabled_before_opening_stays_disabled_a_minute_after_closing() -> None:
-    fixture = BreakerFixture("Disabled")
-    fixture.breaker.record_batch(responded=False, errors=[Suspended("down")])
+    fixture = after_failed_batch(Suspended("down"), "Disabled")
     fixture.govern()
     fixture.now += 60
 
@@ -269,10 +256,9 @@ def test_a_mapping_disabled_before_opening_stays_disabled_a_minute_after_closing
 
 
 def test_a_mapping_disabled_by_the_first_of_two_openings_is_enabled_on_closing() -> None:
-    fixture = BreakerFixture()
-    fixture.breaker.record_batch(responded=False, errors=[Unauthorized("401")])
+    fixture = after_failed_batch(Unauthorized("401"))
     fixture.start()
-    fixture.breaker.record_batch(responded=False, errors=[Unauthorized("401")])
+    fixture.fail_batch(Unauthorized("401"))
 
     fixture.govern()
 
@@ -282,7 +268,7 @@ def test_a_mapping_disabled_by_the_first_of_two_openings_is_enabled_on_closing()
 def test_the_pause_doubles_with_each_opening_without_a_response() -> None:
     fixture, pauses = BreakerFixture(), []
     for _ in range(7):
-        fixture.breaker.record_batch(responded=False, errors=[Suspended("writes fail, reads work")])
+        fixture.fail_batch(Suspended("writes fail, reads work"))
         pauses.append(fixture.state.until - fixture.now)
         fixture.now = fixture.state.until
         fixture.govern()
@@ -293,12 +279,12 @@ def test_the_pause_doubles_with_each_opening_without_a_response() -> None:
 def test_a_response_resets_the_pause_of_the_next_opening() -> None:
     fixture = BreakerFixture()
     for _ in range(3):
-        fixture.breaker.record_batch(responded=False, errors=[Suspended("down")])
+        fixture.fail_batch(Suspended("down"))
         fixture.now = fixture.state.until
         fixture.govern()
     fixture.breaker.record_batch(responded=True, errors=[])
 
-    fixture.breaker.record_batch(responded=False, errors=[Suspended("down")])
+    fixture.fail_batch(Suspended("down"))
 
     assert fixture.state.until == fixture.now
 
@@ -332,16 +318,14 @@ def test_the_governor_repairs_an_invalid_parameter_and_enables_the_mapping(text:
 
 
 def test_a_probe_due_in_years_is_made_now() -> None:
-    fixture = BreakerFixture()
-    fixture.breaker.record_batch(responded=False, errors=[Suspended("down")])
+    fixture = after_failed_batch(Suspended("down"))
     fixture.parameter.write(replace(fixture.state, until=fixture.now * 1000))
 
     assert fixture.govern() == "reopened"
 
 
 def test_an_unreadable_secret_keeps_the_policy() -> None:
-    fixture = BreakerFixture()
-    fixture.breaker.record_batch(responded=False, errors=[Unauthorized("401")])
+    fixture = after_failed_batch(Unauthorized("401"))
     fixture.now = fixture.state.until
 
     fixture.govern(SecretUnavailable("no answer"))
