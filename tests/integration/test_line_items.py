@@ -97,6 +97,18 @@ def test_negative_fees_are_left_out_with_a_note_that_is_removed_with_them(engine
     assert items_by_key(engine.portal).keys() == {"11-1"}
 
 
+@pytest.mark.parametrize("nothing", [None, "", False])
+def test_an_order_that_does_not_say_which_items_it_has_keeps_those_in_hubspot(
+    engine: EngineFixture, nothing: object
+) -> None:
+    deliver(engine, order_of(11, [item(1)]))
+    silent = order_of(11, [item(1)], status="completed", date_modified_gmt=LATER) | {"line_items": nothing}
+
+    assert deliver(engine, silent) == ["done"]
+    assert engine.deal(11)["dealstage"] == "completed"
+    assert items_by_key(engine.portal).keys() == {"11-1"}
+
+
 def test_an_order_whose_note_is_too_long_for_a_property_is_written(engine: EngineFixture) -> None:
     fees = [{"id": number, "name": str(number) * 40_000, "total": "-5.00"} for number in (8, 9)]
 

@@ -49,7 +49,7 @@ class ParcelKind:
 
     def facts(self, event: Event) -> Iterable[tuple[str, Parcel]]:
         if isinstance(event, OrderEvent):
-            for item in event.order.line_items:
+            for item in event.order.line_items or ():
                 yield f"{event.order.id}-{item.get('id')}", Parcel(event, str(item["name"]))
 
     def remarks(self, _event: Event, *, has_facts: bool) -> Iterable[Remark]:
@@ -82,7 +82,7 @@ class ParcelKind:
 
 
 def _item_id(parcel: Parcel) -> object:
-    items = parcel.order.order.line_items
+    items = parcel.order.order.line_items or []
     return next(item.get("id") for item in items if item["name"] == parcel.name)
 
 

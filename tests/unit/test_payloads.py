@@ -80,7 +80,7 @@ def test_the_fields_of_a_captured_order_are_read() -> None:
     assert (read.id, read.status, read.total, read.currency, read.customer_id) == (16, "processing", "7.50", "USD", 2)
     assert (read.created_at, read.modified_at) == ("2026-11-23T22:41:19", "2026-11-23T22:41:19")
     assert (read.billing.first_name, read.billing.last_name) == ("Ana", "García")
-    assert [item["name"] for item in read.line_items] == ["Free sample"]
+    assert [item["name"] for item in read.line_items or ()] == ["Free sample"]
 
 
 @pytest.mark.parametrize(("nr", "currency", "total"), [(49, "JPY", "7.51"), (101, "BTC", "27.49"), (39, "USD", "0.00")])

@@ -84,7 +84,7 @@ class LineItemMapping:
 
     def read(self, order: Order) -> OrderItems | None:
         """The order's line items; None where the store does not say which items it has."""
-        if "line_items" not in order.model_fields_set:
+        if order.line_items is None:
             return None
         items = self._read.get(order)
         if items is None:

@@ -84,7 +84,7 @@ ROW_FIELDS = frozenset(
 
 def stays(name: str, value: object) -> object:
     """Return an order's field without what concerns a person; None if nothing is left."""
-    if name in LISTS:
+    if name in LISTS and value is not None:
         return [row_that_stays(row) for row in objects(value)]
     return value if name in ORDER_FIELDS else None
 

@@ -96,7 +96,9 @@ def objects(value: object) -> list[dict[str, object]]:
     return [row for row in rows if isinstance(row, dict)]
 
 
-def _items(value: object) -> list[dict[str, object]]:
+def _items(value: object) -> list[dict[str, object]] | None:
+    if not isinstance(value, list | dict):
+        return None
     return [
         row if isinstance(row.get("name"), str) else {**row, "name": _text(row.get("name"))} for row in objects(value)
     ]
@@ -110,4 +112,4 @@ Id = Annotated[int, PlainValidator(_id)]
 Currency = Annotated[str, PlainValidator(_currency)]  # the currency's code
 CustomerId = Annotated[int, PlainValidator(_customer_id)]  # 0: a guest
 AnyObject = BeforeValidator(_object)
-Items = Annotated[list[dict[str, object]], PlainValidator(_items)]  # products, each with a name, which may be ""
+Items = Annotated[list[dict[str, object]] | None, PlainValidator(_items)]  # each has a name, which may be ""

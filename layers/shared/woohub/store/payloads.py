@@ -150,7 +150,7 @@ class Order(Dated):
     currency: Currency = ""
     customer_id: CustomerId = 0
     billing: Annotated[Address, AnyObject] = Address()
-    line_items: Items = []
+    line_items: Items = None  # None: the store does not say which it has
 
     def __hash__(self) -> int:
         """Return the id's hash. Pydantic's own hash would read every field of every item."""
