@@ -1,4 +1,4 @@
-"""What HubSpot's error bodies mean; whole answers are read in tests/integration/test_hubspot.py."""
+"""What HubSpot's error bodies mean; whole answers are read in tests/integration."""
 
 from __future__ import annotations
 

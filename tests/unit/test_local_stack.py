@@ -63,7 +63,7 @@ def test_a_secret_in_the_env_file_is_read_unchanged(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("port", ["http", "-1", "65536", "80 80", "٤"])
-def test_an_invalid_port_is_rejected_by_name(tmp_path: Path, port: str) -> None:
+def test_an_invalid_port_raises_an_error_that_names_the_setting(tmp_path: Path, port: str) -> None:
     with pytest.raises(InvalidSetting, match="LOCAL_PORT"):
         settings({"LOCAL_PORT": port}, tmp_path / ".env")
 
@@ -72,7 +72,9 @@ def test_an_invalid_port_is_rejected_by_name(tmp_path: Path, port: str) -> None:
     ("name", "value"),
     [("HUBSPOT_API_URL", "api.hubapi.com"), ("HUBSPOT_API_URL", "https://h/crm"), ("HUBSPOT_API_VERSION", "v4")],
 )
-def test_a_setting_that_the_template_rejects_is_rejected_by_name(tmp_path: Path, name: str, value: str) -> None:
+def test_an_invalid_hubspot_setting_raises_an_error_that_names_the_setting(
+    tmp_path: Path, name: str, value: str
+) -> None:
     with pytest.raises(InvalidSetting, match=name):
         settings({name: value}, tmp_path / ".env")
 

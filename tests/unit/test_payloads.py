@@ -177,7 +177,7 @@ def test_a_lone_surrogate_in_an_unused_field_is_accepted() -> None:
 
 
 @pytest.mark.parametrize("field", ["id", "status", "total"])
-def test_a_missing_field_is_rejected_by_name(field: str) -> None:
+def test_a_payload_without_a_required_field_is_rejected_with_the_fields_name(field: str) -> None:
     with pytest.raises(InvalidPayload, match=f"^{field}: is missing$"):
         event("order.created", without(ORDER, field))
 

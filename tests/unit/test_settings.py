@@ -66,7 +66,7 @@ def test_unset_and_blank_variables_have_the_documented_defaults(blank: dict[str,
 
 
 @pytest.mark.parametrize("value", [{}, {"QUEUE_URL": ""}, {"QUEUE_URL": "  "}])
-def test_a_missing_variable_is_rejected_by_name(value: dict[str, str]) -> None:
+def test_a_missing_variable_raises_an_error_that_names_the_variable(value: dict[str, str]) -> None:
     with pytest.raises(ValueError, match="QUEUE_URL is not set"):
         IngestSettings.from_env({"WEBHOOK_SECRET_ARN": "arn", **value})
 
@@ -77,7 +77,7 @@ def test_the_governor_requires_the_event_source_mapping_id() -> None:
 
 
 @pytest.mark.parametrize("number", ["ten", "0", "-5", "9.5", "1e2", "²", "٣"])
-def test_an_invalid_number_is_rejected_by_name(number: str) -> None:
+def test_an_invalid_number_raises_an_error_that_names_the_variable(number: str) -> None:
     with pytest.raises(ValueError, match="HUBSPOT_REQUESTS_PER_10_SECONDS must be a whole number above 0"):
         ConsumerSettings.from_env(CONSUMER | {"HUBSPOT_REQUESTS_PER_10_SECONDS": number})
 
@@ -89,7 +89,7 @@ def test_a_boolean_is_read_from_true_false_1_and_0(text: str, value: bool) -> No
     assert ConsumerSettings.from_env(CONSUMER | {"LOG_REJECTED_PAYLOADS": text}).log_rejected_payloads is value
 
 
-def test_an_invalid_boolean_is_rejected_by_name() -> None:
+def test_an_invalid_boolean_raises_an_error_that_names_the_variable() -> None:
     with pytest.raises(ValueError, match="LOG_REJECTED_PAYLOADS must be true or false"):
         ConsumerSettings.from_env(CONSUMER | {"LOG_REJECTED_PAYLOADS": "perhaps"})
 

@@ -45,16 +45,16 @@ def test_a_resent_message_may_still_be_received_ten_times() -> None:
 @pytest.mark.parametrize("name", SETTINGS)
 def test_every_setting_without_default_is_a_variable_of_its_function(name: str) -> None:
     settings: type[Settings] = SETTINGS[name]
-    given = dict.fromkeys(FUNCTIONS[name]["Environment"]["Variables"], "1")
+    variables = dict.fromkeys(FUNCTIONS[name]["Environment"]["Variables"], "1")
 
-    settings.from_env(given)
+    assert settings.from_env(variables)
 
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_every_variable_of_a_function_is_one_of_its_settings(name: str) -> None:
-    given = set(FUNCTIONS[name]["Environment"]["Variables"])
+    variables = set(FUNCTIONS[name]["Environment"]["Variables"])
 
-    assert given <= {field.name.upper() for field in fields(SETTINGS[name])}
+    assert variables <= {field.name.upper() for field in fields(SETTINGS[name])}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
