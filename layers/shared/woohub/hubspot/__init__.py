@@ -1,1 +1,1 @@
-"""Talk to the HubSpot CRM: calls, retries, the rate limit, answers, and which properties a portal has."""
+"""HubSpot's CRM API: calls, retries, the rate limit, answers, and the properties that a portal has."""

@@ -1,4 +1,4 @@
-"""Read HubSpot's answers: records, rejections, and errors typed by what the caller must do next."""
+"""Read HubSpot's answers: records, rejections, and errors by what the caller must do."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from woohub.errors import (
 from woohub.http import Response
 from woohub.pydantic_json import read_sent
 
-MAX_RETRY_AFTER_S = 86_400.0  # seconds of a Retry-After to believe: HubSpot moves a portal within a day
+MAX_RETRY_AFTER_S = 86_400.0  # a longer Retry-After is not believed: HubSpot migrates a portal within a day
 EMPTY_RESPONSE = "HubSpot's response contains no results"
-INCONCLUSIVE_4XX = (408, 423, 425)  # a time-out, a lock, too early: 4xx that say nothing about the request
+INCONCLUSIVE_4XX = (408, 423, 425)  # time-out, lock, too early: these say nothing about the request itself
 STATUS_OF = {"CONFLICT": 409, "OBJECT_NOT_FOUND": 404, "OBJECT_ALREADY_EXISTS": 409}
 ABSENT = "PROPERTY_DOESNT_EXIST"
-WORDS = {  # what HubSpot says where it gives no code
+WORDS = {  # texts by which an error without a code is recognised
     ABSENT: re.compile(r'Property "(\w+)" does not exist'),
     "INVALID_EMAIL": re.compile(r"Email address .* is invalid"),
 }
-POLICIES = ("DAILY", "TEN_SECONDLY_ROLLING", "SECONDLY")  # a name that is part of another one comes after it
+POLICIES = ("DAILY", "TEN_SECONDLY_ROLLING", "SECONDLY")  # searched in this order: SECONDLY is part of the one before
 EMBEDDED = re.compile(r"\[\{.*\}\]", re.DOTALL)
 
 
 class Record(NamedTuple):
-    """A record as HubSpot has it."""
+    """A record in an answer of HubSpot. `trace_id` is that of the input it answers, "" if the answer has none."""
 
     id: str
     properties: Mapping[str, str | None]
@@ -44,7 +44,7 @@ class Record(NamedTuple):
 
 @dataclass(frozen=True)
 class Failure:
-    """One entry of a 207 answer's `errors`: the problem and the inputs it names, by trace id or by id."""
+    """One entry of a 207 answer's `errors`: the problem, and the inputs that it names by trace id or by id."""
 
     problem: HubSpotProblem
     trace_ids: frozenset[str]
@@ -53,14 +53,17 @@ class Failure:
 
 @dataclass(frozen=True)
 class BatchAnswer:
-    """What HubSpot says it did. An input in neither list has an unknown outcome."""
+    """HubSpot's answer to a batch. The outcome of an input that is in neither list is unknown."""
 
     records: tuple[Record, ...]
     failures: tuple[Failure, ...] = ()
 
 
 def parse(response: Response, call: str) -> dict[str, Any]:
-    """The body of a good answer; raises the error that says what to do. `call`: the path, for the error."""
+    """Return the body of a good answer. For any other answer, raise the error that says what to do.
+
+    `call` is the path of the call, which the error names.
+    """
     body = json_object(response)
     if 200 <= response.status < 300 and (body or not response.data):
         return body
@@ -83,21 +86,21 @@ def _error(response: Response, body: Mapping[str, Any], call: str) -> WooHubErro
         return RateLimited(f"HubSpot's limit is used up: {problem}", retry_after=retry_after(response), policy=policy)
     if 400 <= status < 500 and status not in INCONCLUSIVE_4XX and body:
         return HubSpotRejected(problem)
-    # A page instead of JSON was written by something in between, whatever its status: no verdict on our request.
-    # HubSpot's own words are left out: this text is logged, and they may name a person.
+    # A page instead of JSON comes from a proxy, whatever its status, so it says nothing about the request.
+    # HubSpot's message is left out of the text, because the text is logged and the message may name a person.
     said = problem.code or problem.category or f"with no usable body ({counted(len(response.data), 'byte')})"
     text = f"HubSpot answered {status} {said}"
     return HubSpotUnavailable(text, retry_after=retry_after(response), status=status, call=call)
 
 
 def limit_policy(body: Mapping[str, Any]) -> str:
-    """Which limit a 429 is about, by its name or in words: one of POLICIES, or "" where HubSpot does not say."""
+    """Return which limit a 429 is about: one of POLICIES; "" if HubSpot does not say."""
     text = f"{body.get('policyName')} {body.get('message')}".upper()
     return next((policy for policy in POLICIES if policy in text), "")
 
 
 def retry_after(response: Response) -> float | None:
-    """The Retry-After header in seconds, a day at most; None when it is missing, 0 or no number."""
+    """Return the Retry-After header in seconds, a day at most; None if it is missing, 0 or no number."""
     text = response.headers.get("retry-after", "")
     if not re.fullmatch(r"\d+(\.\d+)?", text):
         return None
@@ -105,7 +108,7 @@ def retry_after(response: Response) -> float | None:
 
 
 def json_object(response: Response) -> dict[str, Any]:
-    """The body as a JSON object, or empty for anything else (pages, truncated answers)."""
+    """Return the body as a JSON object; {} for anything else, such as a page or a truncated answer."""
     try:
         body = read_sent(response.data or b"{}")
     except ValueError:
@@ -114,14 +117,17 @@ def json_object(response: Response) -> dict[str, Any]:
 
 
 def with_results(body: dict[str, Any], call: str) -> dict[str, Any]:
-    """The answer to a read, which always has a list of results; HubSpotUnavailable without one."""
+    """Return the answer to a read. Raises HubSpotUnavailable if it has no list of results, as every good answer has."""
     if not isinstance(body.get("results"), list):
         raise HubSpotUnavailable(EMPTY_RESPONSE, call=call)
     return body
 
 
 def ends(row: Mapping[str, Any], call: str) -> tuple[str, set[str]]:
-    """A record's id, and those of what it is associated with; HubSpotUnavailable where the row does not say so."""
+    """Return a record's id, and the ids of the records associated with it, from a row of an associations' read.
+
+    Raises HubSpotUnavailable if the row lacks them.
+    """
     try:
         return str(row["from"]["id"]), {str(to["toObjectId"]) for to in row.get("to") or ()}
     except (KeyError, TypeError):
@@ -129,7 +135,7 @@ def ends(row: Mapping[str, Any], call: str) -> tuple[str, set[str]]:
 
 
 def next_page(body: Mapping[str, Any]) -> str | None:
-    """The cursor of the page that follows; None on the last."""
+    """Return the cursor of the next page; None if there is none."""
     paging = body.get("paging")
     following = paging.get("next") if isinstance(paging, dict) else None
     after = following.get("after") if isinstance(following, dict) else None
@@ -137,27 +143,28 @@ def next_page(body: Mapping[str, Any]) -> str | None:
 
 
 def batch(body: Mapping[str, Any]) -> BatchAnswer:
-    """What became of a batch's inputs."""
+    """Read the answer to a batch."""
     return BatchAnswer(records(body), tuple(failure(row) for row in rows(body, "errors")))
 
 
 def is_complete(body: Mapping[str, Any]) -> bool:
-    """Whether an answer without errors says that a batch was carried out: by rows in any form, or by its status.
+    """Whether an answer without errors says that a batch was carried out: by rows of any form, or by its status.
 
-    For writes that do no harm twice, whose rows nobody reads: a form that changed must not make them fail for ever.
+    This is for writes that may be repeated and whose rows nobody reads: if HubSpot changes the form of the rows, such
+    writes must not fail for ever.
     """
     results = body.get("results")
     return isinstance(results, list) and bool(results or body.get("status") == "COMPLETE")
 
 
 def rows(body: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
-    """The objects of a list in an answer; none where there is no such list."""
+    """Return the objects in one of an answer's lists; [] if there is no such list."""
     items = body.get(name)
     return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
 def records(body: Mapping[str, Any]) -> tuple[Record, ...]:
-    """The records in an answer, without what has no id."""
+    """Return the records in an answer. Rows without an id are left out."""
     return tuple(_record(row) for row in rows(body, "results") if row.get("id"))
 
 
@@ -169,7 +176,7 @@ def _record(row: Mapping[str, Any]) -> Record:
 
 
 def failure(row: Mapping[str, Any]) -> Failure:
-    """One of an answer's `errors`."""
+    """Read one entry of an answer's `errors`."""
     problem = problem_of(_http_status(row), row)
     traces = problem.context.get("objectWriteTraceId", ())
     ids = problem.context.get("ids", ()) + problem.context.get("id", ())
@@ -177,12 +184,12 @@ def failure(row: Mapping[str, Any]) -> Failure:
 
 
 def _http_status(row: Mapping[str, Any]) -> int:
-    """Entries of a 207 carry no status but the word `error`: it follows from the category."""
+    """Return the HTTP status that an entry's category stands for; the `status` of an entry is the word "error"."""
     return STATUS_OF.get(str(row.get("category", "")), 400)
 
 
 def problem_of(status: int, body: Mapping[str, Any]) -> HubSpotProblem:
-    """Read HubSpot's error body, every field of it optional, in all the shapes seen.
+    """Read HubSpot's error body, in all the shapes that HubSpot has been seen to send. Every field is optional.
 
     Details come as `errors[]` with `code` and `context.propertyName`, or as a JSON list inside the message:
     `Property values were not valid: [{"isValid":false,"message":…,"error":"INVALID_EMAIL","name":"email"}]`,
@@ -203,13 +210,13 @@ def problem_of(status: int, body: Mapping[str, Any]) -> HubSpotProblem:
         code=code,
         correlation_id=str(body.get("correlationId") or ""),
         properties=names,
-        absent=absent or (names if ABSENT in f"{code} {message}" else ()),  # which of them, HubSpot may not say
+        absent=absent or (names if ABSENT in f"{code} {message}" else ()),  # all, if HubSpot does not say which
         context=_context((body, *details)),
     )
 
 
 def _named(complaints: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    """The properties that these are about, each once."""
+    """Return the properties that these parts of an error name, each once."""
     complaints = list(complaints)
     names = [
         *_context(complaints).get("propertyName", ()),
@@ -238,10 +245,10 @@ def _context(complaints: Iterable[Mapping[str, Any]]) -> dict[str, tuple[str, ..
 
 
 def refuses_key(problem: HubSpotProblem) -> bool:
-    """Whether HubSpot rejected the value of the key itself (an e-mail address): retrying cannot help."""
+    """Whether HubSpot rejected the key itself, an e-mail address, so that a retry cannot help."""
     return problem.code == "INVALID_EMAIL" or "INVALID_EMAIL" in problem.message
 
 
 def refuses_association(problem: HubSpotProblem) -> bool:
-    """Whether HubSpot does not have, or has no more, what the record was to be associated with."""
+    """Whether HubSpot does not have the record, or no longer has it, that was to be associated."""
     return "INVALID_OBJECT_IDS" in problem.context

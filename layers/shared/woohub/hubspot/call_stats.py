@@ -1,4 +1,4 @@
-"""How batch calls to HubSpot went: what the breaker and the search for poison messages decide by."""
+"""Count how batch calls to HubSpot ended, for the circuit breaker and the search for poison messages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from woohub.errors import HubSpotUnavailable, UnknownOutcome
 
 @dataclass(frozen=True)
 class CallStats:
-    """How batch calls went, by path: answered, or broken (5xx, time-out, an answer that names no record)."""
+    """How many batch calls were answered and how many broke, by path.
+
+    A call breaks if HubSpot answers 5xx, does not answer in time, or answers without naming any record.
+    """
 
     answered: Counter[str] = field(default_factory=Counter)
     broken: Counter[str] = field(default_factory=Counter)
@@ -21,20 +24,20 @@ class CallStats:
 
     @property
     def wrote(self) -> bool:
-        """Whether HubSpot answered a write."""
+        """Whether HubSpot answered at least one write."""
         return any(not path.endswith(("/read", "/search")) for path in self.answered)
 
     def copy(self) -> CallStats:
-        """The counts as they are now."""
+        """Return a copy of the counts."""
         return CallStats(self.answered.copy(), self.broken.copy())
 
     def since(self, earlier: CallStats) -> CallStats:
-        """What was counted after an earlier copy."""
+        """Return what was counted since `earlier`, a copy."""
         return CallStats(self.answered - earlier.answered, self.broken - earlier.broken)
 
     @contextmanager
     def counting(self, path: str) -> Iterator[None]:
-        """Count how a call ends; one that HubSpot refuses as a whole, or that is not made, is neither."""
+        """Count how the call inside the `with` block ends, unless HubSpot refuses all of it, or it is not made."""
         try:
             yield
         except (HubSpotUnavailable, UnknownOutcome):

@@ -1,4 +1,4 @@
-"""What can be asked of the HubSpot CRM: read, create, update, associate, search …, by the paths of any API version."""
+"""The client of HubSpot's CRM API: read, create, update, associate, search …, in any version of the API."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from woohub.hubspot.rate_limit import SEARCHES_PER_SECOND, Budget
 from woohub.hubspot.retries import Caller
 from woohub.json_values import whole_number
 
-BATCH = 100  # HubSpot takes at most 100 records in one batch call
-MAX_ASSOCIATION_READS = 1000  # … and 1,000 in a batch read of associations
-MAX_SEARCH_BODY_CHARS = 3000  # characters; a longer search body is a 400
-SEARCH_PAGE_RECORDS = 200  # records, the most HubSpot gives in one page of a search
-CURSOR_CHARS = 40  # characters kept for the paging cursor in a search body
+BATCH = 100  # HubSpot: records in one batch call
+MAX_ASSOCIATION_READS = 1000  # HubSpot: records in one batch read of associations
+MAX_SEARCH_BODY_CHARS = 3000  # HubSpot answers a longer search body with 400
+SEARCH_PAGE_RECORDS = 200  # HubSpot: records in one page of a search
+CURSOR_CHARS = 40  # kept for the paging cursor in a search body
 
 T = TypeVar("T")
 
 
 @dataclass
 class HubSpot:
-    """The client; its calls are made by `caller`, which knows when to try again.
+    """The client. `caller` makes its calls, with retries.
 
-    Each method raises HubSpotRejected, HubSpotUnavailable, DeadlineExceeded or a Suspended. Writes also raise
-    UnknownOutcome: whether they happened shows when the records are read again by their unique keys. `stats` counts how
-    batch calls went since the client was made.
+    Each method raises HubSpotRejected, HubSpotUnavailable, DeadlineExceeded or a Suspended. A write also raises
+    UnknownOutcome: then read the records again by their unique keys to see whether it happened. `stats` counts how
+    batch calls ended since the client was made.
     """
 
     caller: Caller
@@ -54,10 +54,10 @@ class HubSpot:
         id_property: str | None = None,
         retry: bool = True,
     ) -> list[Record]:
-        """Read records by id or by a unique property, at most 100 ids; those HubSpot does not know are left out.
+        """Read at most 100 records by id, or by a unique property. Records that HubSpot does not have are left out.
 
-        Reads the store, not the lagging search index. E-mail addresses also match a contact's additional addresses.
-        Without `retry` it is tried once only, for a caller that tries again by itself, with fewer ids.
+        HubSpot reads its database here, not the lagging search index. An e-mail address also matches a contact's
+        additional addresses. `retry=False` is for callers that retry themselves, with fewer ids.
         """
         body: dict[str, Any] = {
             "inputs": [{"id": record_id} for record_id in ids],
@@ -68,35 +68,35 @@ class HubSpot:
             body["idProperty"] = id_property
         path = f"{self.paths.objects}/{object_type.name}/batch/read"
         answer = answers.batch(self._read_results(path, body, retry=retry))
-        known = ("OBJECT_NOT_FOUND", "")  # "treat every field of the error as optional"
-        rejected = [failure.problem for failure in answer.failures if failure.problem.category not in known]
+        unknown_id = ("OBJECT_NOT_FOUND", "")  # "": HubSpot says to "treat every field of the error as optional"
+        rejected = [failure.problem for failure in answer.failures if failure.problem.category not in unknown_id]
         if rejected:
             raise HubSpotRejected(rejected[0])
         return list(answer.records)
 
     def create(self, object_type: ObjectType, inputs: Sequence[Mapping[str, Any]]) -> BatchAnswer:
-        """Create up to 100 records, each `{objectWriteTraceId, properties, associations}`."""
+        """Create at most 100 records, each `{objectWriteTraceId, properties, associations}`."""
         return self._write_batch(f"{self.paths.objects}/{object_type.name}/batch/create", inputs)
 
     def update(self, object_type: ObjectType, inputs: Sequence[Mapping[str, Any]]) -> BatchAnswer:
-        """Update up to 100 records by id, each `{id, objectWriteTraceId, properties}`."""
+        """Update at most 100 records by id, each `{id, objectWriteTraceId, properties}`."""
         return self._write_batch(f"{self.paths.objects}/{object_type.name}/batch/update", inputs)
 
     def archive(self, object_type: ObjectType, ids: Sequence[str]) -> None:
-        """Archive up to 100 records; one that is archived already stays so."""
+        """Archive at most 100 records. One that is archived already stays archived."""
         path = f"{self.paths.objects}/{object_type.name}/batch/archive"
         with self.stats.counting(path):
             self.caller.write(path, {"inputs": [{"id": record_id} for record_id in ids]})
 
     def erase(self, object_type: ObjectType, record_id: str) -> None:
-        """Delete a record for good, as the GDPR demands; HubSpotRejected (404) if there is none with this id.
+        """Delete a record for good, as the GDPR demands. Raises HubSpotRejected (404) if HubSpot has none with this id.
 
-        Never by an address: HubSpot blocks one that it does not know for all time.
+        The record is never named by its address: HubSpot would block an address that it does not know for ever.
         """
         self.caller.write(f"{self.paths.objects}/{object_type.name}/gdpr-delete", {"objectId": record_id})
 
     def associate(self, start: ObjectType, end: ObjectType, pairs: Iterable[tuple[str, str]]) -> None:
-        """Associate records, `(id of start, id of end)`; a pair that is associated already stays so."""
+        """Associate pairs of records, `(id of start, id of end)`. A pair that is associated already stays so."""
         types = [start.association_to(end)]
         self._associations(
             start,
@@ -106,14 +106,17 @@ class HubSpot:
         )
 
     def disassociate(self, start: ObjectType, end: ObjectType, pairs: Iterable[tuple[str, str]]) -> None:
-        """Remove associations, `(id of start, id of end)`."""
+        """Remove the associations of pairs of records, `(id of start, id of end)`."""
         inputs = [{"from": {"id": record}, "to": [{"id": other}]} for record, other in pairs]
         self._associations(start, end, "archive", inputs)
 
     def associated(
         self, start: ObjectType, end: ObjectType, ids: Sequence[str], *, retry: bool = True
     ) -> dict[str, set[str]]:
-        """The records each of these is associated with; those without any are left out. `retry` as for `read`."""
+        """Return the ids of the records associated with each of `ids`, by id; without ids that have no associations.
+
+        `retry` is explained at `read`.
+        """
         ends: dict[str, set[str]] = {}
         path = f"{self._association_path(start, end)}/read"
         inputs: list[dict[str, str]] = [{"id": record_id} for record_id in ids]
@@ -123,7 +126,7 @@ class HubSpot:
             for row in answers.rows(answer, "results"):
                 record_id, some = answers.ends(row, path)
                 ends.setdefault(record_id, set()).update(some)
-                if after := answers.next_page(row):  # a record with more ends than one answer shows
+                if after := answers.next_page(row):  # the record has more associations than one answer shows
                     inputs.append({"id": record_id, "after": after})
         return ends
 
@@ -131,9 +134,9 @@ class HubSpot:
         return f"{self.paths.associations}/{start.name}/{end.name}/batch"
 
     def search(self, object_type: ObjectType, name: str, values: Sequence[str], *, retry: bool = True) -> list[Record]:
-        """Find records whose property `name` is one of `values`; sees only what HubSpot has indexed so far.
+        """Find records whose property `name` is one of `values`, among those that HubSpot has indexed so far.
 
-        Where HubSpot counts more records than it shows, it is asked once more; a record may then be there twice.
+        If HubSpot counts more records than it shows, the search is repeated once; a record may then be there twice.
         """
         records: list[Record] = []
         for chunk in _chunks_that_fit(name, [value.lower() for value in values]):
@@ -146,7 +149,7 @@ class HubSpot:
     def _search_pages(
         self, object_type: ObjectType, name: str, values: Sequence[str], *, retry: bool
     ) -> tuple[list[Record], int]:
-        """The records of all pages, and how many there are by HubSpot's account."""
+        """Return the records of all pages, and how many records HubSpot says there are."""
         records, total = list[Record](), 0
         after: str | None = "0"
         while after is not None:
@@ -158,21 +161,22 @@ class HubSpot:
         return records, total
 
     def property_definitions(self, object_type: ObjectType, *, retry: bool = True) -> list[dict[str, Any]]:
-        """Every property of an object: name, type, options, hasUniqueValue … `retry` as for `read`."""
+        """Return all properties of an object, each with name, type, options, hasUniqueValue … in HubSpot's form."""
         path = f"{self.paths.properties}/{object_type.name}"
         rows = answers.rows(answers.with_results(self.caller.read("GET", path, retry=retry), path), "results")
         return [row for row in rows if isinstance(row.get("name"), str)]
 
     def probe(self) -> None:
-        """One cheap read that needs a valid token; raises like any other call, without retries."""
+        """Make one cheap read that needs a valid token, without retries. Raises the errors of any other call."""
         self.caller.read("GET", f"{self.paths.objects}/contacts?limit=1", retry=False)
 
     def get(self, path: str) -> dict[str, Any]:
         """Read any path, for set-up and diagnosis."""
+
         return self.caller.read("GET", path)
 
     def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Create something other than a record, for set-up; tried once."""
+        """Create something other than a record, for set-up. The call is not retried."""
         return self.caller.write(path, body)
 
     def _read_results(
@@ -191,11 +195,11 @@ class HubSpot:
                 failures = answers.rows(answer, "errors")
                 if failures:
                     raise HubSpotRejected(answers.failure(failures[0]).problem)
-                if action == "create" and not answers.is_complete(answer):  # archive is answered with an empty body
+                if action == "create" and not answers.is_complete(answer):  # the answer to "archive" has no body
                     raise UnknownOutcome(answers.EMPTY_RESPONSE, call=path)
 
     def _write_batch(self, path: str, inputs: Sequence[Mapping[str, Any]]) -> BatchAnswer:
-        """Write a batch; an answer that names no record, good or bad, is as good as none."""
+        """Write a batch. Raises UnknownOutcome if the answer names no record, neither written nor rejected."""
         with self.stats.counting(path):
             answer = answers.batch(self.caller.write(path, {"inputs": list(inputs)}))
             if not answer.records and not answer.failures:
@@ -204,7 +208,7 @@ class HubSpot:
 
 
 def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """The items in order, at most `size` at a time."""
+    """Split the items, in order, into pieces of at most `size`."""
     return (items[start : start + size] for start in range(0, len(items), size))
 
 
@@ -214,7 +218,7 @@ def _search_body(name: str, values: Sequence[str]) -> dict[str, Any]:
 
 
 def _chunks_that_fit(name: str, values: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Split the values so that each search body stays within HubSpot's limit."""
+    """Split the values so that each search body keeps HubSpot's limit."""
     room = MAX_SEARCH_BODY_CHARS - len(json.dumps(_search_body(name, []))) - CURSOR_CHARS
     start, used = 0, 0
     for end, value in enumerate(values):

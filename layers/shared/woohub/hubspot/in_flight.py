@@ -1,4 +1,4 @@
-"""How many calls to HubSpot may be in flight at the same time."""
+"""Limit how many calls to HubSpot are in flight at the same time."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from contextlib import contextmanager
 
 from woohub.concurrency import MOST_AT_ONCE, Concurrency
 
-SLOW_DOWN = (423, 429)  # statuses by which HubSpot asks for fewer calls
+SLOW_DOWN = (423, 429)  # with these statuses HubSpot asks for fewer calls
 
 
 class InFlight:
-    """At most eight calls: half as many after each 429 or 423, and one more for every full set that is answered.
+    """Allows at most eight calls at once; half as many after each 429 or 423, and one more each time all are answered.
 
-    Others have seen HubSpot refuse twelve at once on its smaller plans, and ten pass. After one that came to nothing
-    (5xx, no response) `is_answered` is False until a call is answered: who would make several calls makes one first.
+    Others have seen HubSpot refuse twelve calls at once on its smaller plans, and accept ten. After a 5xx or a call
+    without a response, `is_answered` is False until a call is answered: callers then make one call before several.
     """
 
     def __init__(self, concurrency: Concurrency) -> None:
@@ -25,7 +25,7 @@ class InFlight:
 
     @contextmanager
     def slot(self) -> Iterator[None]:
-        """Wait for a free slot and hold it."""
+        """Wait until another call is allowed, and count the call inside the `with` block as in flight."""
         with self._changed:
             self._changed.wait_for(lambda: self._used < int(self.limit))
             self._used += 1
@@ -37,7 +37,7 @@ class InFlight:
                 self._changed.notify_all()
 
     def record(self, status: int) -> None:
-        """Adapt to the status of a response; 0: there was none."""
+        """Adapt the limit to the status of a response; 0 means that there was no response."""
         with self._changed:
             self.is_answered = 0 < status < 500
             if status in SLOW_DOWN:

@@ -1,4 +1,4 @@
-"""The HubSpot objects woohub writes: one row each."""
+"""The table of the HubSpot objects that woohub writes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 class ObjectType:
     """One kind of CRM record.
 
-    `name` is HubSpot's word in paths and scopes, `singular` the one for people and log fields. Records are found by
-    the property `key`; HubSpot also finds them by the values in `aliases` (texts separated by semicolons). `version`
-    is the property that holds which state of the store's HubSpot has; "" where the record they belong to has it.
-    `association_type_ids` are HubSpot's own, by the name of the object that records of this one are associated with.
+    `name` is HubSpot's word in paths and scopes, `singular` the word for people and log fields. Records are found by
+    the property `key`; HubSpot also finds them by the values in the properties `aliases`, which are separated by
+    semicolons. `version` is the property that says which of the store's states HubSpot has; "" if the record that
+    these belong to holds it. `association_type_ids` are HubSpot's ids of associations, by the other object's name.
     """
 
     name: str
@@ -26,7 +26,7 @@ class ObjectType:
     association_type_ids: Mapping[str, int] = field(default_factory=dict, repr=False)
 
     def association_to(self, other: ObjectType) -> dict[str, object]:
-        """How HubSpot's calls name the association with the other object."""
+        """Return the association with the other object as HubSpot's calls name it."""
         return {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": self.association_type_ids[other.name]}
 
 
@@ -53,7 +53,7 @@ LINE_ITEMS = ObjectType(
     "line_item",
     "0-8",
     key="woocommerce_line_item_id",
-    version="",  # the deal has it
+    version="",  # the deal holds it
     association_type_ids={"deals": 20, "orders": 514},
 )
 ORDERS = ObjectType(

@@ -1,4 +1,4 @@
-"""Where each version of HubSpot's API keeps things."""
+"""The paths of each version of HubSpot's API."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ AREAS = ("objects", "associations", "properties", "pipelines")
 
 @dataclass(frozen=True)
 class Paths:
-    """Where one API version keeps things."""
+    """The paths of one API version, up to the name of an object."""
 
     objects: str
     associations: str
@@ -19,7 +19,7 @@ class Paths:
 
 
 def paths(version: str) -> Paths:
-    """The path table: `v3` are the blueprint's v3/v4 paths, anything else a dated version such as `2026-09`."""
+    """Return the paths of a version: `v3` (with v4 for associations), or a dated version such as `2026-09`."""
     if version == "v3":
         return Paths(
             "/crm/v3/objects", "/crm/v4/associations", "/crm/v3/properties", "/crm/v3/pipelines", "/account-info/v3"

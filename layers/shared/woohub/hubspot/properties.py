@@ -1,4 +1,4 @@
-"""Which properties a HubSpot portal has, and what it has turned out to refuse."""
+"""Know which properties a HubSpot portal has, and which values it has refused."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from woohub.hubspot import answers
 from woohub.hubspot.client import HubSpot
 from woohub.hubspot.objects import ObjectType
 
-MAX_AGE_S = 900.0  # seconds after which definitions are read again
-MAX_AGE_LACKING_S = 30.0  # the same while something is lacking: what set-up adds is used without a new deployment
-MISSING = "property_missing_in_hubspot"  # the warning, whose recent ones shorten the age
+MAX_AGE_S = 900.0  # after this time the definitions are read again
+MAX_AGE_LACKING_S = 30.0  # the same while a property is missing: set-up may be about to create it
+MISSING = "property_missing_in_hubspot"  # a warning; after a recent one MAX_AGE_LACKING_S counts
 CURRENCY_REFUSED = "currency_not_enabled_in_hubspot"
-CURRENCY = "deal_currency_code"  # an enumeration of the account's currencies; any other value is refused
-CURRENCIES = (CURRENCY, "hs_currency_code", "hs_line_item_currency_code")  # the same of other objects
-STANDARD_TYPES = {
+CURRENCY = "deal_currency_code"  # an enumeration of the account's currencies; HubSpot refuses any other value
+CURRENCIES = (CURRENCY, "hs_currency_code", "hs_line_item_currency_code")  # the same property of other objects
+STANDARD_TYPES = {  # types of HubSpot's own properties, for tokens that may not read definitions
     "amount": "number",
     "closedate": "datetime",
     "hs_total_price": "number",
     "hs_external_created_date": "datetime",
-}  # of HubSpot's own, for tokens that may not ask
+}
 
 Warn = Callable[..., None]
 
 
 @dataclass(frozen=True)
 class Definition:
-    """A property, as far as writing it matters; `options` are empty where HubSpot does not list them."""
+    """What matters about a property when it is written. `options` is empty if HubSpot lists none."""
 
     type: str
     unique: bool
@@ -44,8 +44,8 @@ class Definition:
 class PropertySchema:
     """The properties of one object, frozen for a batch.
 
-    Without definitions (a token that may not read them) every property is taken to be there. `missing` and `refused`
-    (property, value) are what HubSpot's refusals have taught.
+    `definitions` is empty if the token may not read them; then every property counts as existing. HubSpot's refusals
+    add to `missing` and `refused`: properties that do not exist, and pairs of property and value that were refused.
     """
 
     key: str
@@ -54,25 +54,28 @@ class PropertySchema:
     refused: frozenset[tuple[str, str]] = frozenset()
 
     def has(self, name: str) -> bool:
-        """Whether writing this property would be accepted."""
+        """Whether the portal has this property, as far as is known."""
         return name not in self.missing and (not self.definitions or name in self.definitions)
 
     def is_unique(self, name: str) -> bool:
-        """Whether the property identifies records; unknown definitions count as set up properly."""
+        """Whether the property's values are unique. True if the definitions are unknown."""
         return not self.definitions or (name in self.definitions and self.definitions[name].unique)
 
     def options(self, name: str) -> frozenset[str]:
-        """What the definition allows; empty where it does not say, as HubSpot may not for currencies."""
+        """Return the values that the definition allows; empty if it does not list them."""
         return self.definitions[name].options if name in self.definitions else frozenset()
 
     def accepts(self, name: str, value: str) -> bool:
-        """Whether HubSpot takes this value; the key is always sent: better refused than made without it."""
+        """Whether HubSpot accepts this value, as far as is known.
+
+        Always True for the key: it is better that HubSpot refuses a record than that it creates one without its key.
+        """
         if name == self.key:
             return True
         return self.has(name) and (name, value) not in self.refused and self._is_offered(name, value)
 
     def divided(self, values: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-        """The values that HubSpot takes, and those that it would refuse."""
+        """Divide the values into those that HubSpot accepts, and those that it would refuse."""
         if values.keys() <= self._always_accepted:
             return dict(values), {}
         doubtful = values.keys() - self._always_accepted
@@ -80,7 +83,7 @@ class PropertySchema:
         return {name: value for name, value in values.items() if name not in refused}, refused
 
     def equal(self, name: str, current: str | None, new: str) -> bool:
-        """Whether HubSpot's value means the same: numbers as numbers, dates as instants, the rest as text."""
+        """Whether HubSpot's `current` value means the same as `new`: as a number, an instant or a text, by its type."""
         if current is None or current == new:
             return current == new
         definition = self.definitions.get(name)
@@ -89,7 +92,7 @@ class PropertySchema:
 
     @cached_property
     def _always_accepted(self) -> Set[str]:
-        """The properties whose values nothing speaks against, for all checks but few."""
+        """The properties of which HubSpot accepts every value. With this, most values need no further check."""
         return self.definitions.keys() - self.missing - {name for name, _ in self.refused} - set(CURRENCIES)
 
     def _is_offered(self, name: str, value: str) -> bool:
@@ -98,7 +101,7 @@ class PropertySchema:
 
 
 class PropertyCatalog:
-    """The schemas, read on first use and again every quarter of an hour.
+    """The schemas of all objects, read on first use and again every quarter of an hour.
 
     `warn(event, **fields)` is called for each property that has to be left out, at most four times an hour.
     """
@@ -109,14 +112,14 @@ class PropertyCatalog:
         self._warn = warn
         self._schemas: dict[ObjectType, PropertySchema] = {}
         self._read_at: dict[ObjectType, float] = {}
-        self._looked_for: dict[ObjectType, Set[str]] = {}  # names that were lacking
+        self._looked_for: dict[ObjectType, Set[str]] = {}  # properties that were missing
         self._warned: dict[tuple[str, ...], float] = {}
 
     def schema(self, object_type: ObjectType, wanted: Iterable[str] = ()) -> PropertySchema:
-        """The object's properties. Raises as HubSpot's reads.
+        """Return the object's properties. Raises the errors of a read from HubSpot.
 
-        Looks again before it says that the key is missing, and once before it says so of a property that is wanted:
-        a new store or mapping wants others, which set-up has just made.
+        The definitions are read again if the key is missing, and once for each `wanted` property that is missing: a new
+        store or mapping may want properties that set-up has just created.
         """
         schema = self._fresh(object_type)
         is_set_up = schema.has(object_type.key) or object_type.has_standard_key
@@ -129,7 +132,7 @@ class PropertyCatalog:
         return self._fresh(object_type)
 
     def key_has_changed(self, object_type: ObjectType, schema: PropertySchema) -> bool:
-        """Whether the key is defined otherwise than in this schema: asked where HubSpot refuses to read by it."""
+        """Whether the key's definition differs from this schema's. Ask this if HubSpot refuses to read by the key."""
         if object_type.has_standard_key:
             return False
         if self._timer.now() - self._read_at.get(object_type, float("-inf")) > MAX_AGE_LACKING_S:
@@ -140,7 +143,10 @@ class PropertyCatalog:
     def learn(
         self, object_type: ObjectType, problem: HubSpotProblem, properties: Mapping[str, str]
     ) -> PropertySchema | None:
-        """The schema with what a refusal teaches; None where leaving something out cannot help the next attempt."""
+        """Add to the schema what a refusal of these properties shows: missing properties, or refused currencies.
+
+        Return the new schema; None if it shows nothing new, so that another attempt would end the same.
+        """
         schema = self._schemas[object_type]
         missing = frozenset(name for name in problem.absent if name in properties) - schema.missing
         in_words = CURRENCIES if not problem.properties and "currency" in problem.message.lower() else ()
@@ -174,7 +180,7 @@ class PropertyCatalog:
         return self._schemas[object_type]
 
     def _lacked_recently(self) -> bool:
-        """Whether set-up may be about to add something; that a currency is not enabled is quite normal."""
+        """Whether a property was missing recently, which set-up may be about to create. A refused currency is usual."""
         now = self._timer.now()
         return any(event == MISSING and now - at <= MAX_AGE_S for (event, *_), at in list(self._warned.items()))
 
@@ -207,7 +213,7 @@ def _number(text: str) -> Decimal | None:
 
 
 def _instant(text: str) -> datetime | None:
-    """HubSpot gives ISO 8601 with or without milliseconds, or epoch milliseconds."""
+    """Read a date of HubSpot: ISO 8601 with or without milliseconds, or epoch milliseconds. None if it is neither."""
     try:
         if text.isascii() and text.isdigit():
             return datetime.fromtimestamp(int(text) / 1000, UTC)

@@ -1,4 +1,4 @@
-"""HubSpot's rate limit: the request budget, which says how many calls may be made in a rolling window."""
+"""Keep HubSpot's rate limit with a request budget: how many calls may be made in a rolling window."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from threading import Lock
 
 from woohub.clock import Timer
 
-SEARCHES_PER_SECOND = 4  # HubSpot allows 5 per account, and other apps share them
-CALL_S = 0.1  # seconds after which to look whether one of the calls under way has ended
+SEARCHES_PER_SECOND = 4  # HubSpot allows 5 per account, for all apps together
+CALL_S = 0.1  # how long to wait before checking again whether a call in progress has ended
 
 
 class Budget:
-    """At most `limit` calls in any `window` seconds, this process's own and those HubSpot counts for others.
+    """Allows at most `limit` calls in any `window` seconds, both this process's and those that HubSpot counts besides.
 
-    HubSpot allows 100 calls per rolling 10 s and app (190 and 250 on larger plans) and says in every answer but
-    search how many remain; other users of the same token and calls before a cold start show up there only.
+    HubSpot allows an app 100 calls in any 10 s (190 and 250 on larger plans). Each answer but those of searches says
+    how many remain. Only this number shows the calls of other users of the token, and those before a cold start.
     """
 
     def __init__(self, limit: int, window: float, timer: Timer) -> None:
         self._configured = self.limit = limit
         self._window = window
         self._timer = timer
-        self._calls: deque[float] = deque()  # when those in the window ended
-        self._under_way = 0
-        self._others = 0  # calls in the window that are not ours, as of _seen
+        self._calls: deque[float] = deque()  # the times when this process's calls in the window ended
+        self._in_progress = 0
+        self._others = 0  # calls in the window that are not this process's, as of `_seen`
         self._seen = float("-inf")
         self._closed_until = float("-inf")
         self._lock = Lock()
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Make one call inside, when the budget has one: sleeps until then; DeadlineExceeded when that takes too long.
+        """Sleep until the budget allows one more call, which is made inside the `with` block.
 
-        The window begins at the call's end: HubSpot gets a call that opens a connection later than those that follow,
-        and would else count more of them in ten seconds than were sent.
+        Raises DeadlineExceeded if that takes too long. A call counts from its end: one that opens a connection reaches
+        HubSpot later than those sent after it, so HubSpot would count more calls in ten seconds than were begun.
         """
         while (pause := self._take()) > 0:
             self._timer.sleep(pause)
@@ -47,12 +47,12 @@ class Budget:
             self._end()
 
     def close(self, seconds: float) -> None:
-        """Let no call through for that long (HubSpot answered 429)."""
+        """Allow no call for so many seconds, because HubSpot answered 429."""
         with self._lock:
             self._closed_until = max(self._closed_until, self._timer.now() + seconds)
 
     def correct(self, headers: Mapping[str, str]) -> None:
-        """Take over what HubSpot counts: a smaller limit, and calls by others in the same window."""
+        """Adapt to the numbers in HubSpot's headers: a smaller limit, and other users' calls in the window."""
         maximum, remaining = _number(headers, "max"), _number(headers, "remaining")
         if maximum is None or remaining is None or maximum <= 0:
             return
@@ -63,16 +63,16 @@ class Budget:
             self._seen = self._timer.now()
 
     def _take(self) -> float:
-        """Count a call and return 0, or return the seconds after which to ask again."""
+        """Count a call and return 0, or return the seconds after which to try again."""
         with self._lock:
             pause = self._pause()
             if not pause:
-                self._under_way += 1
+                self._in_progress += 1
         return pause
 
     def _end(self) -> None:
         with self._lock:
-            self._under_way -= 1
+            self._in_progress -= 1
             self._calls.append(self._timer.now())
 
     def _pause(self) -> float:
@@ -86,10 +86,10 @@ class Budget:
         frees = [self._calls[0] + self._window] if self._calls else []
         if others:
             frees.append(self._seen + self._window)
-        return max(min(frees, default=now + CALL_S) - now, 0.001)  # never 0, which would mean that there is room
+        return max(min(frees, default=now + CALL_S) - now, 0.001)  # never 0, which means that a call is allowed
 
     def _own_calls(self) -> int:
-        return len(self._calls) + self._under_way
+        return len(self._calls) + self._in_progress
 
     def _forget_old_calls(self) -> None:
         horizon = self._timer.now() - self._window
@@ -98,13 +98,13 @@ class Budget:
 
 
 def daily_left(headers: Mapping[str, str]) -> float | None:
-    """How many percent of the account's daily limit are left; None where HubSpot does not say, as for OAuth apps."""
+    """Return the percent of the account's daily limit that are left; None if HubSpot does not say (OAuth apps)."""
     limit, remaining = _number(headers, "daily"), _number(headers, "daily-remaining")
     return 100 * remaining / limit if limit and remaining is not None else None
 
 
 def server_ms(headers: Mapping[str, str]) -> int | None:
-    """How many milliseconds HubSpot took by its own account; None where it does not say."""
+    """Return the milliseconds that HubSpot says it took; None if it does not say."""
     return _whole(headers.get("x-envoy-upstream-service-time", ""))
 
 

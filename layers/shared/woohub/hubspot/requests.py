@@ -1,4 +1,4 @@
-"""Send one request to HubSpot, and say why there is no answer."""
+"""Send one request to HubSpot, and say why a request got no answer."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from urllib3.exceptions import (
 
 from woohub.http import Http, Response
 
-CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 3.05, 15.0  # seconds to wait for a connection and for an answer
-NO_ANSWER_CAUSES: tuple[tuple[type[HTTPError], str], ...] = (  # urllib3's error, in words; the first that fits
+CONNECT_TIMEOUT_S, READ_TIMEOUT_S = 3.05, 15.0
+NO_ANSWER_CAUSES: tuple[tuple[type[HTTPError], str], ...] = (  # urllib3's errors in words; the first match counts
     (NameResolutionError, "there is no host of that name"),
     (NewConnectionError, "its host cannot be reached"),
     (ConnectTimeoutError, "it did not accept the connection in time"),
@@ -35,14 +35,17 @@ NO_ANSWER_CAUSES: tuple[tuple[type[HTTPError], str], ...] = (  # urllib3's error
 
 
 def send(http: Http, method: str, url: str, body: Mapping[str, Any] | None, token: str, seconds: float) -> Response:
-    """The response, whatever its status; urllib3's HTTPError without one after `seconds`, or READ_TIMEOUT_S."""
-    # As it is, if a header can carry it: else HubSpot refuses it like any wrong token, and no error shows it.
+    """Send a request and return the response, whatever its status.
+
+    Raises urllib3's HTTPError if there is none within `seconds`, or within READ_TIMEOUT_S.
+    """
+    # Characters that no header can carry are escaped. Then HubSpot refuses the token, and no error text shows it.
     sent = quote(token, safe=punctuation + " ", errors="replace")
     headers = {"authorization": f"Bearer {sent}", "accept": "application/json", "user-agent": "woohub"}
     payload = None
     if body is not None:
         headers["content-type"] = "application/json"
-        payload = _written(body)
+        payload = _json(body)
     return http.request(
         method,
         url,
@@ -54,8 +57,8 @@ def send(http: Http, method: str, url: str, body: Mapping[str, Any] | None, toke
     )
 
 
-def _written(body: Mapping[str, Any]) -> bytes:
-    """Compact JSON. Pydantic's writer takes a fifth of the time, but refuses halves of characters."""
+def _json(body: Mapping[str, Any]) -> bytes:
+    """Write compact JSON. Pydantic's writer takes a fifth of Python's time, but refuses halves of characters."""
     try:
         return to_json(body)
     except ValueError:
@@ -63,5 +66,5 @@ def _written(body: Mapping[str, Any]) -> bytes:
 
 
 def no_answer_cause(error: HTTPError) -> str:
-    """Why there is no answer, in words; "it" is HubSpot."""
+    """Return words for why there is no answer, in which "it" means HubSpot."""
     return next(words for kind, words in NO_ANSWER_CAUSES if isinstance(error, kind))

@@ -1,6 +1,6 @@
-"""Make calls to HubSpot, and make them again: after 429, 423 and 401, and reads after 5xx and lost answers.
+"""Make calls to HubSpot with retries: of all calls after 429, 423 and 401, of reads after 5xx and lost answers, too.
 
-Records that could not be written are tried again in rounds (`sync/batch_writer.py`), messages by the queue
+Records that could not be written are retried in rounds (`sync/batch_writer.py`), messages by the queue
 (`consumer/retries.py`).
 """
 
@@ -24,16 +24,16 @@ from woohub.hubspot.rate_limit import Budget, daily_left, server_ms
 from woohub.hubspot.requests import no_answer_cause, send
 
 BACKOFF_S = (1, 2, 4, 8, 16)  # between the attempts of one read
-MAX_RETRY_AFTER_WAITED_FOR_S = 20.0  # seconds of a Retry-After worth waiting for within an invocation
-MAX_429_PER_CALL = 3  # answers to one call, before the call ends as an error
+MAX_RETRY_AFTER_WAITED_FOR_S = 20.0  # after a 5xx, of a longer Retry-After only so much is waited
+MAX_429_PER_CALL = 3  # so many answers 429 or 423 are waited out; the next one ends the call as an error
 PAUSE_BY_POLICY_S = {"SECONDLY": 1.0, "TEN_SECONDLY_ROLLING": 10.0}  # HubSpot sends no Retry-After with these
-DEFAULT_429_PAUSE_S = 30.0  # seconds after a 429 of any other policy
-LOCKED_PAUSE_S = 2.0  # seconds after a 423, "locked": HubSpot says that locks last 2 seconds
-MIN_TIME_LEFT_S = 2.0  # seconds that must be left for a call to be worth starting
+DEFAULT_429_PAUSE_S = 30.0  # after a 429 of any other policy
+LOCKED_PAUSE_S = 2.0  # after a 423, "locked": HubSpot says that a lock lasts 2 seconds
+MIN_TIME_LEFT_S = 2.0  # with less time left in the invocation, no call is started
 
 
 class Token(Protocol):
-    """Where the access token comes from; `renew` reads it again after HubSpot refused it."""
+    """The source of the access token. `renew` reads the token again, after HubSpot refused it."""
 
     def current(self) -> str: ...
 
@@ -42,10 +42,10 @@ class Token(Protocol):
 
 @dataclass
 class Caller:
-    """Makes calls, within the rate limit and the time of the invocation; raises as HubSpot (client.py) says.
+    """Makes calls within the rate limit and the invocation's time. `HubSpot` in client.py lists the errors it raises.
 
-    Calls may be made together, by `concurrency`; each is counted in the budget before it is sent, and InFlight says how
-    many may be under way. `on_wait(seconds, reason)` is called before each wait for a HubSpot in trouble.
+    Calls may be made at the same time, through `concurrency`. Each is counted in the budget before it is sent, and
+    InFlight limits how many are in flight. `on_wait(seconds, reason)` is called before each wait because of a failure.
     """
 
     http: Http
@@ -75,9 +75,10 @@ class Caller:
         *,
         retry: bool = True,
     ) -> dict[str, Any]:
-        """The JSON of an answer. Tried again after 5xx, time-outs and broken connections, unless `retry` is False.
+        """Make a call that only reads, and return the answer's JSON.
 
-        `budget` is the one it counts in: the rate limit, unless there is a stricter one.
+        It is retried after 5xx, time-outs and broken connections, unless `retry` is False. `budget` replaces the usual
+        budget by a stricter one.
         """
         for pause in BACKOFF_S if retry else ():
             try:
@@ -88,7 +89,10 @@ class Caller:
         return self._call(method, path, body, budget)
 
     def write(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """The JSON of the answer to a POST that writes. Never tried again: whether it happened may be unknown."""
+        """Make a POST that writes, and return the answer's JSON.
+
+        If the answer is lost, the write is not retried but ends as UnknownOutcome, because it may have happened.
+        """
         try:
             return self._call("POST", path, body)
         except HubSpotUnavailable as error:
@@ -97,7 +101,7 @@ class Caller:
             ) from error
 
     def back_off(self, pause: float, reason: str) -> None:
-        """Wait before the same call again, or raise DeadlineExceeded where the time does not suffice."""
+        """Wait before a retry. Raises DeadlineExceeded if too little time is left."""
         if pause < self.timer.left():
             self.on_wait(pause, reason)
         self.timer.sleep(pause)
@@ -105,7 +109,7 @@ class Caller:
     def _call(
         self, method: str, path: str, body: Mapping[str, Any] | None, budget: Budget | None = None
     ) -> dict[str, Any]:
-        """One call, waiting out the limits and a refused token; any other answer is parsed."""
+        """Make a call, and repeat it after a limit or lock that a wait resolves, and once with a renewed token."""
         budget = budget or self.budget
         token = self.token.current()
         renewed, limited = False, 0
@@ -114,15 +118,15 @@ class Caller:
                 response = self._exchange(method, path, body, token)
                 self.in_flight.record(response.status)
             if response.status == 401 and not renewed:
-                token, renewed = self._renewed(token), True
+                token, renewed = self._renew(token), True
             elif limited < MAX_429_PER_CALL and (pause := limit_pause(response)):
                 limited += 1
                 self._wait_out(response.status, pause, budget)
             else:
                 return answers.parse(response, path)
 
-    def _renewed(self, refused: str) -> str:
-        """Another token than the one refused; read again once for all calls that were in flight with it."""
+    def _renew(self, refused: str) -> str:
+        """Return another token than the refused one. It is read once for all calls in flight with the refused one."""
         with self._renewal:
             current = self.token.current()
             return self.token.renew() if current == refused else current
@@ -159,7 +163,7 @@ class Caller:
 
 
 def limit_pause(response: Response) -> float:
-    """Seconds to wait before the same call again; 0 where that is no use: no 423 or 429, or the daily limit."""
+    """Return the seconds to wait before a retry; 0 if the answer is no 423 or 429, or the daily limit is used up."""
     if response.status not in SLOW_DOWN:
         return 0
     asked = answers.retry_after(response)

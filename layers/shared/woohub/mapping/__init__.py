@@ -1,1 +1,1 @@
-"""Orders and customers as HubSpot properties, by the table in mapping.toml."""
+"""The mapping of orders and customers to HubSpot properties, by the table in mapping.toml."""

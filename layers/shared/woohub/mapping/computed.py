@@ -1,4 +1,4 @@
-"""Values of an order that no single field has; decimals are exact, never binary floats."""
+"""Compute values of an order that no single field has. All decimals are exact, never binary floats."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from decimal import Context, Decimal
 from woohub.store.payload_types import decimal_text, objects
 from woohub.store.payloads import Order
 
-EXACT = Context(prec=100)  # amounts have up to 64 digits: no sum of them is ever rounded
+EXACT = Context(prec=100)  # amounts have at most 64 digits, so no sum of them is rounded
 
 
 def decimal_of(value: object) -> Decimal | None:
-    """A plain decimal number, or None: stores write amounts as text, plugins also as JSON numbers."""
+    """Read a plain decimal number, which stores write as text and plugins also as a JSON number; None if it is none."""
     text = decimal_text(value)
     return Decimal(text) if text else None
 
 
 def plain(number: Decimal) -> str:
-    """The number as text, without an exponent."""
+    """Write the number as text, without an exponent."""
     return format(number, "f")
 
 
 def total_of(numbers: Iterable[Decimal | None]) -> Decimal | None:
-    """The exact sum; None where one of the numbers cannot be read: half a sum would be wrong."""
+    """Return the exact sum; None if one of the numbers is None, because the sum would be wrong without it."""
     total = Decimal(0)
     for number in numbers:
         if number is None:
@@ -33,23 +33,23 @@ def total_of(numbers: Iterable[Decimal | None]) -> Decimal | None:
 
 
 def rows(order: Order, field: str) -> list[dict[str, object]]:
-    """The objects in a list of the order, such as `coupon_lines`."""
+    """Return the objects in one of the order's lists, such as `coupon_lines`."""
     return objects(order.get(field))
 
 
 def _refunded(order: Order) -> Decimal | None:
-    """The sum of the refunds, as a positive number with at least the decimals of the total.
+    """Return the sum of the refunds as a positive number, with at least as many decimals as the order's total.
 
     A refund lowers the total, whatever its sign: WooCommerce writes a minus, plugins and old APIs do not.
+    Return None if a refund cannot be read.
     """
     total = Decimal(order.total)
-    refunds = total_of(_size(decimal_of(row.get("total"))) for row in rows(order, "refunds"))
+    refunds = total_of(_without_sign(decimal_of(row.get("total"))) for row in rows(order, "refunds"))
     return None if refunds is None else EXACT.add(EXACT.subtract(total, total), refunds)
 
 
-def _size(number: Decimal | None) -> Decimal | None:
-    """The number without its sign, every digit kept."""
-    return None if number is None else number.copy_abs()
+def _without_sign(number: Decimal | None) -> Decimal | None:
+    return None if number is None else number.copy_abs()  # abs() would round
 
 
 def _refunded_total(order: Order) -> str:
@@ -67,8 +67,8 @@ def _item_count(order: Order) -> str:
     return "" if count is None else plain(count)
 
 
-def _each(field: str, name: str) -> Callable[[Order], object]:
-    """The texts of a list's objects, each once."""
+def _list_reader(field: str, name: str) -> Callable[[Order], object]:
+    """Return a function that reads the field `name` of each object in the order's list `field`, each value once."""
 
     def read(order: Order) -> object:
         values = [row.get(name) for row in rows(order, field)]
@@ -81,7 +81,7 @@ COMPUTED: Mapping[str, Callable[[Order], object]] = {
     "net_total": _net_total,
     "refunded_total": _refunded_total,
     "item_count": _item_count,
-    "coupon_codes": _each("coupon_lines", "code"),
-    "skus": _each("line_items", "sku"),
-    "shipping_method": _each("shipping_lines", "method_title"),
+    "coupon_codes": _list_reader("coupon_lines", "code"),
+    "skus": _list_reader("line_items", "sku"),
+    "shipping_method": _list_reader("shipping_lines", "method_title"),
 }

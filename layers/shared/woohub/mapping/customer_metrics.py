@@ -1,4 +1,4 @@
-"""Which numbers of a customer's orders the contact shows, and their names: `[contact.metrics]` in mapping.toml."""
+"""The numbers of a customer's orders that the contact shows, and their names: `[contact.metrics]` in mapping.toml."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from woohub.mapping.rows import DealRow, MappingFile, MetricsRow, PropertyRow
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One number: its names by preset, and how set-up creates it.
+    """One metric: its property's name in each preset, and how set-up creates the property.
 
-    `type_there` is the type of the property that the other plugin creates, where it differs.
+    `type_there` is the type that MakeWebBetter's plugin gives its property; "" if it is the same type.
     """
 
     woocommerce: str
@@ -24,8 +24,8 @@ class Metric:
     type_there: str = ""
 
 
-# makewebbetter: the names that the plugin "HubSpot for WooCommerce" of this maker uses, for who leaves it
-# (its class HubWooContactProperties; docs/decisions.md, 2026-11-29).
+# The preset makewebbetter has the names that MakeWebBetter's plugin "HubSpot for WooCommerce" uses, for shops that used
+# it before (its class HubWooContactProperties; docs/decisions.md, 2026-11-29).
 ORDERS, TOTAL_PAID, AVERAGE, FIRST_DATE, LAST_DATE, LAST_STATUS, CURRENCY = range(7)
 METRICS = (
     Metric(
@@ -81,7 +81,7 @@ METRICS = (
         "The currency of total and average. Blank where the customer paid in several.",
     ),
 )
-NET_TOTAL = "woocommerce_net_total"  # of a deal: its order's total less refunds; filled where metrics are kept
+NET_TOTAL = "woocommerce_net_total"  # a deal's property: its order's total less refunds; filled if metrics are on
 NET_TOTAL_ROW = DealRow.model_validate({"order": "net_total", "as": "number"})
 NET_TOTAL_PROPERTY = PropertyRow.model_validate(
     {
@@ -91,50 +91,53 @@ NET_TOTAL_PROPERTY = PropertyRow.model_validate(
         "description": "The order's total less refunds. Written by woohub, which sums up the customer's orders by it.",
     }
 )
-OF_DEALS = ("amount", "closedate", "currency")
-OF_ORDERS = ("hs_total_price", "hs_external_created_date", "woocommerce_currency")
+SOURCES_OF_DEALS = ("amount", "closedate", "currency")
+SOURCES_OF_ORDERS = ("hs_total_price", "hs_external_created_date", "woocommerce_currency")
 FIELD_TYPES = {"string": "text", "number": "number", "datetime": "date"}
 
 
 @dataclass(frozen=True)
 class CustomerMetrics:
-    """The section, ready to use. `names` are the contact's properties in the order of METRICS."""
+    """The section `[contact.metrics]`, ready to use.
+
+    `names` are the contact's properties in the order of METRICS; `amount`, `date` and `currency` are a deal's.
+    """
 
     names: tuple[str, ...]
     paid_statuses: frozenset[str]
     amount: str
-    is_net: bool  # NET_TOTAL counts; the amount only of deals from before there was one
+    is_net: bool  # NET_TOTAL counts, and `amount` only for older deals, which have no NET_TOTAL
     date: str
     currency: str
 
     @classmethod
     def of(cls, row: MetricsRow, *, has_deals: bool = True) -> CustomerMetrics | None:
-        """None while it is switched off. `has_deals`: they sum up deals, else HubSpot's orders."""
+        """Prepare the section; None if it is switched off. Without `has_deals` HubSpot's orders are summed up."""
         if not row.enabled:
             return None
         names = tuple(str(getattr(metric, row.names)) for metric in METRICS)
-        amount, date, currency = OF_DEALS if has_deals else OF_ORDERS
+        amount, date, currency = SOURCES_OF_DEALS if has_deals else SOURCES_OF_ORDERS
         paid, is_net = frozenset(row.paid_statuses), row.amount is None
         return cls(names, paid, row.amount or amount, is_net, row.date or date, row.currency or currency)
 
     @property
     def definitions(self) -> Mapping[str, Metric]:
-        """What set-up creates, by name."""
+        """The properties that set-up creates, by name."""
         return MappingProxyType(dict(zip(self.names, METRICS, strict=True)))
 
     @property
     def of_deal(self) -> tuple[str, ...]:
-        """What has to be read of a deal, beside key and status."""
+        """The properties of a deal that must be read to sum it up, besides key and status."""
         return (*self.amounts, self.date, self.currency)
 
     @property
     def amounts(self) -> tuple[str, ...]:
-        """Which properties of a deal have its amount: the first that has a value counts."""
+        """The properties of a deal that may hold its amount. The first one with a value counts."""
         return (NET_TOTAL, self.amount) if self.is_net else (self.amount,)
 
 
 def with_net_total(file: MappingFile) -> MappingFile:
-    """The file whose deals, or HubSpot's orders where there are none, have NET_TOTAL, beside the amount."""
+    """Add NET_TOTAL to the properties of deals, or of HubSpot's orders if deals are switched off."""
     kind = "deal" if file.deal_enabled else "order"
     rows, created = getattr(file, kind), getattr(file.create, kind)
     create = file.create.model_copy(update={kind: {NET_TOTAL: NET_TOTAL_PROPERTY, **created}})

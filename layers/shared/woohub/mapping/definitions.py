@@ -1,4 +1,4 @@
-"""The properties that set-up creates in HubSpot: [create] of mapping.toml, and the customer's metrics. Pure."""
+"""The properties that set-up creates in HubSpot: those in [create] of mapping.toml, metrics, line items. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from woohub.mapping.rows import MappingFile, PropertyRow
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Under which heading HubSpot shows the properties; the same for contacts and deals."""
+    """The heading under which HubSpot shows the properties, the same for all objects."""
 
     name: str
     label: str
@@ -21,7 +21,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A property that HubSpot must have and does not have by itself; one of `other_type` will do as well."""
+    """A property that set-up creates. An existing property of the type `other_type` is accepted, too."""
 
     object_type: str  # "contacts", "deals", "orders" or "line_items"
     name: str
@@ -35,7 +35,7 @@ class Definition:
 
 
 def definitions(file: MappingFile, metrics: CustomerMetrics | None) -> tuple[Definition, ...]:
-    """The properties of all objects that the file switches on."""
+    """Return the properties to create, of all objects that the file switches on."""
     return (
         *_of_rows("contacts", file.create.contact, file),
         *(_of_rows("deals", file.create.deal, file) if file.deal_enabled else ()),

@@ -1,4 +1,4 @@
-"""Turn orders and customers into HubSpot properties, by the table in mapping.toml. Pure: no network, no clock."""
+"""Convert orders and customers to HubSpot properties, by the table in mapping.toml. Pure: no network, no clock."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from woohub.store.payloads import TRASH, Customer, Order
 
 @dataclass(frozen=True)
 class FieldMapping:
-    """The table, ready to use."""
+    """The table in mapping.toml, ready to use."""
 
     order_key_prefix: str
     pipeline: Pipeline
@@ -32,67 +32,67 @@ class FieldMapping:
     deal_rules: Mapping[str, WriteRule]
     metrics: CustomerMetrics | None  # None: switched off
     has_deals: bool
-    orders: FieldMapping | None  # the same for HubSpot's orders in place of deals; None: there are none
+    orders: FieldMapping | None  # the mapping with HubSpot's orders in place of deals; None: switched off
     line_items: LineItemMapping | None  # None: switched off
     personal: tuple[str, ...]  # properties of a deal that may hold a person's words, besides its name
-    status_properties: tuple[str, ...]  # … and those whose row shows the order's status: the trash has no other field
+    status_properties: tuple[str, ...]  # properties of a deal that show the order's status
     _from_order: Mapping[str, Value]
     _from_customer: Mapping[str, Value]
     _deal: Mapping[str, Value]
 
     @property
     def key_property(self) -> str:
-        """The deal property that identifies an order."""
+        """The deal's property that identifies its order."""
         return KEY
 
     @property
     def contact_properties(self) -> tuple[str, ...]:
-        """What has to be read of a contact before it can be compared."""
+        """The properties of a contact that must be read before it can be compared."""
         return (*self.contact_rules, CONTACT_VERSION, *(self.metrics.names if self.metrics else ()))
 
     @property
     def deal_properties(self) -> tuple[str, ...]:
-        """What has to be read of a deal before it can be compared."""
+        """The properties of a deal that must be read before it can be compared."""
         return (*self.deal_rules, DEAL_VERSION, *(DEAL_PROPERTIES if self.line_items else ()))
 
     def contact_from_order(self, order: Order) -> dict[str, str]:
-        """The contact an order names; without blanks, and without `email` when it names no address."""
+        """Return the values of the contact that an order names, without blanks: `email` may be missing."""
         return read_values(self._from_order, order)
 
     def email(self, order: Order) -> str:
-        """The `email` of that contact alone; "" when the order names no address."""
+        """Return only the `email` of the contact that an order names; "" if it names none."""
         return self._from_order["email"](order)
 
     def contact_from_customer(self, customer: Customer) -> dict[str, str]:
-        """The contact of a customer's account; without blanks, and without `email` when it has no address."""
+        """Return the values of the contact of a customer's account, without blanks: `email` may be missing."""
         return read_values(self._from_customer, customer)
 
     def deal(self, order: Order) -> dict[str, str]:
-        """The deal of an order, without blanks."""
+        """Return the values of an order's deal, without blanks."""
         return read_values(self._deal, order) | self.pipeline.properties(order.status) | {KEY: self.deal_key(order.id)}
 
     def trashed(self) -> dict[str, str]:
-        """What a deal becomes when its order is moved to the trash."""
+        """Return the values that a deal gets when its order is moved to the trash."""
         return dict.fromkeys(self.status_properties, TRASH) | self.pipeline.properties(TRASH)
 
     def deal_key(self, order_id: int) -> str:
-        """The value of `key_property` for an order."""
+        """Return the value of `key_property` for an order."""
         return f"{self.order_key_prefix}{order_id}"
 
     def order_id(self, key: str) -> int:
-        """The order that a value of `key_property` is for; 0 for one of another store, or none of ours."""
+        """Return the id of the order that a value of `key_property` stands for; 0 if it is not this store's."""
         digits = key.removeprefix(self.order_key_prefix)
         ours = digits.isascii() and digits.isdigit() and self.deal_key(int(digits)) == key
         return int(digits) if ours else 0
 
 
 def load_mapping(*overlays: Overlay, path: Path = mapping_file.DEFAULT) -> FieldMapping:
-    """woohub's own mapping.toml, or the one at `path`, with overlays over it; raises InvalidMapping."""
+    """Read the default mapping.toml, or the one at `path`, and merge overlays over it. Raises InvalidMapping."""
     return field_mapping(mapping_file.read(overlays, path))
 
 
 def field_mapping(file: MappingFile) -> FieldMapping:
-    """The table out of a file that was checked."""
+    """Prepare the mapping from a file that was checked."""
     metrics = CustomerMetrics.of(file.contact_metrics, has_deals=file.deal_enabled)
     file = with_net_total(file) if metrics and metrics.is_net else file
     pipeline = deal_pipeline(file.pipeline, file.stages)
@@ -119,13 +119,13 @@ def field_mapping(file: MappingFile) -> FieldMapping:
 
 
 def _orders(mapping: FieldMapping, file: MappingFile, row: PipelineRow) -> FieldMapping:
-    """The same with the section [order] in place of [deal]."""
+    """Return the mapping with the section [order] in place of [deal]."""
     pipeline = order_pipeline(row, file.order_stages)
     return replace(
         mapping,
         pipeline=pipeline,
         deal_rules=_deal_rules(file.order, pipeline),
-        line_items=None if file.deal_enabled else mapping.line_items,  # they belong to one record only
+        line_items=None if file.deal_enabled else mapping.line_items,  # a line item may belong to one record only
         personal=personal.of_orders(file.order),
         status_properties=_of_status(file.order),
         _deal=_from_order(file.order),
@@ -133,7 +133,7 @@ def _orders(mapping: FieldMapping, file: MappingFile, row: PipelineRow) -> Field
 
 
 def _rules(rows: Mapping[str, DealRow], filled: Iterable[str] = ()) -> Mapping[str, WriteRule]:
-    """Those of the rows, and of the properties that woohub fills itself."""
+    """Return the rules of the rows, and those of the properties `filled` by woohub itself."""
     always = {name: WriteRule("always") for name in filled}
     return MappingProxyType({name: WriteRule.of(row) for name, row in rows.items()} | always)
 

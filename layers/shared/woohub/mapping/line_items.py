@@ -1,4 +1,4 @@
-"""The items of an order as HubSpot's line items: products, fees and shipping, whose sum is the total without tax."""
+"""Convert an order's products, fees and shipping to HubSpot's line items. Their sum is the total without tax."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from woohub.mapping.values import MAX_TEXT_CHARACTERS, Value, as_text, read_valu
 from woohub.mapping.write_rule import WriteRule
 from woohub.store.payloads import Order
 
-SMALLEST_PRICE = Decimal("0.000001")  # the decimals of one that is no whole number of cents: 20.00 / 3
+SMALLEST_PRICE = Decimal("0.000001")  # the decimals of a price that is no whole number of cents, such as 20.00 / 3
 CENT = Decimal("0.01")
 LEFT_OUT = "Not among the line items, because HubSpot takes no negative price: "
 
@@ -47,34 +47,34 @@ DEAL_PROPERTIES = {
 
 @dataclass(frozen=True)
 class OrderItems:
-    """What an order makes: the values of each line item by its id, and a note on what is left out."""
+    """An order's line items: the values of each by its id, and a note on what is left out."""
 
     items: Mapping[str, Mapping[str, str]]
     note: str
 
     @cached_property
     def digest(self) -> str:
-        """Changes with anything in it."""
+        """A hash that changes with any value and with the note."""
         text = json.dumps([self.note, sorted((key, sorted(item.items())) for key, item in self.items.items())])
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
 class LineItemMapping:
-    """The section [line_item], ready to use."""
+    """The section [line_item] of mapping.toml, ready to use."""
 
     rules: Mapping[str, WriteRule]
     personal: tuple[str, ...]  # properties that may hold a person's words
     _from_item: Mapping[str, Value]
     _from_order: Mapping[str, Value]
-    # A batch reads an order's items twice, to announce and to write them; they are forgotten with the order.
+    # Kept while the order is: a batch needs an order's items twice, for the deal's note and to write them.
     _read: WeakKeyDictionary[Order, OrderItems] = field(
         default_factory=WeakKeyDictionary, init=False, repr=False, compare=False
     )
 
     @classmethod
     def of(cls, table: Mapping[str, LineItemRow]) -> LineItemMapping:
-        """From the rows of the section."""
+        """Prepare the mapping from the rows of the section."""
         return cls(
             {name: WriteRule(row.write) for name, row in table.items()} | {ITEM_KEY: WriteRule("always")},
             personal.of_line_items(table),
@@ -83,7 +83,7 @@ class LineItemMapping:
         )
 
     def read(self, order: Order) -> OrderItems | None:
-        """The order's line items; None where the store does not say which items it has."""
+        """Return the order's line items; None if the store does not say which items it has."""
         if order.line_items is None:
             return None
         items = self._read.get(order)
@@ -101,7 +101,7 @@ class LineItemMapping:
 
 
 class ItemRow(NamedTuple):
-    """A row of the order's: a product, a fee or shipping; `total` is what it adds to the order's, without tax."""
+    """A row of an order: a product, a fee or shipping. `total` is its part of the order's total, without tax."""
 
     row: Mapping[str, object]
     name: str
@@ -110,22 +110,22 @@ class ItemRow(NamedTuple):
 
     @property
     def is_line_item(self) -> bool:
-        """Whether HubSpot gets it: what is free only if it is a product, what is negative never."""
+        """Whether the row becomes a line item: every positive one, and free products, but nothing negative."""
         return self.total > 0 or (self.total == 0 and self.is_product)
 
     def fields(self) -> dict[str, object]:
-        """Its own fields and the computed ones."""
+        """Return the row's own fields and the computed ones: name, quantity, unit_price, unit_discount."""
         quantity, subtotal = _number(self.row, "quantity"), max(self.total, _number(self.row, "subtotal") or self.total)
         if quantity is None or quantity < 0 or (quantity == 0 and subtotal != 0):
-            quantity = Decimal(1)  # so that price times quantity is what the item costs
-        unit_price = _each(subtotal, quantity)
-        unit_total = unit_price if self.total == subtotal else _each(self.total, quantity)
+            quantity = Decimal(1)  # so that price times quantity is the row's total
+        unit_price = _per_unit(subtotal, quantity)
+        unit_total = unit_price if self.total == subtotal else _per_unit(self.total, quantity)
         return {
             **self.row,
             "name": self.name,
             "quantity": plain(quantity),
             "unit_price": plain(unit_price),
-            "unit_discount": plain(_short(EXACT.subtract(unit_price, unit_total))),
+            "unit_discount": plain(_in_cents(EXACT.subtract(unit_price, unit_total))),
         }
 
 
@@ -151,9 +151,9 @@ def _number(row: Mapping[str, object], name: str) -> Decimal | None:
 
 
 def _by_id(rows_of_order: Iterable[ItemRow]) -> Iterator[tuple[str, ItemRow]]:
-    """The line items by an id that is unique in the order.
+    """Yield the rows that become line items, each with an id that is unique within the order.
 
-    A row that is there twice counts once; another row with the same id is an item of its own.
+    The same row counts once, even if the store sends it twice. Another row with the same id gets an id by its place.
     """
     by_id: dict[int, ItemRow] = {}
     for place, row in enumerate(rows_of_order):
@@ -163,14 +163,13 @@ def _by_id(rows_of_order: Iterable[ItemRow]) -> Iterator[tuple[str, ItemRow]]:
             yield str(own_id) if first is row else f"x{place}", row
 
 
-def _each(amount: Decimal, quantity: Decimal) -> Decimal:
-    """The amount of one piece."""
-    pieces = quantity or Decimal(1)
-    return _short(EXACT.divide(amount, pieces).quantize(SMALLEST_PRICE, ROUND_HALF_UP, EXACT))
+def _per_unit(amount: Decimal, quantity: Decimal) -> Decimal:
+    units = quantity or Decimal(1)
+    return _in_cents(EXACT.divide(amount, units).quantize(SMALLEST_PRICE, ROUND_HALF_UP, EXACT))
 
 
-def _short(number: Decimal) -> Decimal:
-    """In cents where that is exact."""
+def _in_cents(number: Decimal) -> Decimal:
+    """Return the number with two decimals if that is exact, else without zeros at its end."""
     in_cents = number.quantize(CENT, context=EXACT)
     return in_cents if in_cents == number else number.normalize(EXACT)
 

@@ -1,4 +1,4 @@
-"""Read mapping.toml and check it: every mistake is named with its property and what is allowed."""
+"""Read mapping.toml and check it. Each mistake is reported with its property and with what is allowed."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ STATUS = "woocommerce_order_status"
 DEAL_VERSION = "woocommerce_order_version"
 CONTACT_VERSION = "woocommerce_customer_version"
 ITEM_KEY = "woocommerce_line_item_id"
-ITEMS_STATE = "woocommerce_line_items"  # of the deal: which line items HubSpot has
-ITEMS_NOTE = "woocommerce_line_items_note"  # of the deal: what is not among them
+ITEMS_STATE = "woocommerce_line_items"  # a deal's property: which line items HubSpot has
+ITEMS_NOTE = "woocommerce_line_items_note"  # a deal's property: what is not among the line items
 FILLED_BY_WOOHUB = {
     "contact": (CONTACT_VERSION,),
     "deal": (KEY, "pipeline", "dealstage", STATUS, DEAL_VERSION, ITEMS_STATE, ITEMS_NOTE),
@@ -53,11 +53,12 @@ TO_BE_CREATED = {
     "line_item": (),
 }
 
-SHAPES_OF_TYPE = {"string": ("text", "email", "id", "bool"), "number": ("number", "id")}  # the others: their own name
+# The values of `as` that fit a property's type; for other types, only the type's own name.
+SHAPES_OF_TYPE = {"string": ("text", "email", "id", "bool"), "number": ("number", "id")}
 
 
 class InvalidMapping(WooHubError):
-    """mapping.toml cannot be used; the message lists every mistake."""
+    """mapping.toml cannot be used. The text lists every mistake; `of_the_whole`: there is one, about the whole file."""
 
     def __init__(self, file: str, mistakes: Sequence[str], *, of_the_whole: bool = False) -> None:
         super().__init__(f"{file}{mistakes[0]}" if of_the_whole else "\n  ".join([f"{file}:", *mistakes]))
@@ -65,24 +66,24 @@ class InvalidMapping(WooHubError):
 
 
 def read(overlays: Sequence[Overlay] = (), path: Path = DEFAULT) -> MappingFile:
-    """woohub's own file with the overlays merged over it, each over those before; raises InvalidMapping.
+    """Read the default file, and merge each overlay over the result of those before it.
 
-    A mistake is that of the first overlay that cannot be used over those before it.
+    Raises InvalidMapping, which names the first overlay whose result cannot be used.
     """
     return tables_and_file(overlays, path)[1]
 
 
 def tables_and_file(overlays: Sequence[Overlay] = (), path: Path = DEFAULT) -> tuple[Tables, MappingFile]:
-    """The same, with the merged tables as they are written."""
-    tables, file = _own(Overlay(path.name, _content(path)))
+    """Read as `read` does, and return the merged TOML tables as well."""
+    tables, file = _default(Overlay(path.name, _content(path)))
     for overlay in overlays:
         tables, file = _checked(overlay, tables)
     return tables, file
 
 
 @lru_cache(maxsize=1)
-def _own(file: Overlay) -> tuple[Tables, MappingFile]:
-    """woohub's own file, under the mapping of every store: it takes longer to read than what lies over it."""
+def _default(file: Overlay) -> tuple[Tables, MappingFile]:
+    """Read the default file, once for the mappings of all stores: it takes longer than to read overlays."""
     return _checked(file, {})
 
 
@@ -107,7 +108,7 @@ def _checked(overlay: Overlay, base: Tables) -> tuple[Tables, MappingFile]:
 
 
 def tables_of(overlay: Overlay) -> dict[str, Any]:
-    """What the file alone says, unchecked; InvalidMapping where it is no TOML."""
+    """Return the TOML tables of one file alone, unchecked. Raises InvalidMapping if it is no TOML in UTF-8."""
     try:
         text = overlay.content.decode("utf-8-sig")  # editors on Windows may begin a file with a byte order mark
         return tomllib.loads(text)
@@ -120,18 +121,18 @@ def tables_of(overlay: Overlay) -> dict[str, Any]:
 
 
 def _line(text: str, message: str) -> str:
-    """The text of the line that tomllib names by its number only: a key that is there twice is easier to see so."""
+    """Return the line that tomllib's message names by its number: this shows which key is there twice, for example."""
     number = re.search(r"at line (\d+)", message)
     return f": {text.splitlines()[int(number[1]) - 1].strip()}" if number else ""
 
 
-SECTIONS = {
+SECTIONS = {  # names in the file of fields of MappingFile
     "contact_metrics": "contact.metrics",
     "deal_enabled": "deal.enabled",
     "order_enabled": "order.enabled",
     "line_item_enabled": "line_item.enabled",
-}  # what the file calls a part of MappingFile
-RULES = {
+}
+RULES = {  # woohub's texts by pydantic's error type
     "missing": "is missing",
     "string_type": "must be a text in quotes",
     "tuple_type": 'must be a name in quotes or a list of them: ["first", "second"]',
@@ -153,7 +154,7 @@ def _shape_mistake(error: ErrorDetails) -> str:
     return f"{place}: {RULES.get(error['type'], error['msg'])}"
 
 
-# Where in the file each table is; "*" stands for the name of a property or stage.
+# The place of each table in the file; "*" stands for the name of a property or stage.
 PLACES: tuple[tuple[tuple[str, ...], type[Table]], ...] = (
     ((), MappingFile),
     (("contact", "*"), ContactRow),
@@ -175,7 +176,7 @@ PLACES: tuple[tuple[tuple[str, ...], type[Table]], ...] = (
 
 
 def _allowed_keys(place: tuple[int | str, ...]) -> list[str]:
-    """The keys of the table in which this key is."""
+    """Return the keys that are allowed in the table that holds the key at this place."""
     table = next(table for pattern, table in PLACES if _fits(place[:-1], pattern))
     return [field.alias or SECTIONS.get(name, name) for name, field in table.model_fields.items()]
 
@@ -252,7 +253,7 @@ def _key_mistakes(file: MappingFile) -> Iterator[str]:
 
 
 def _metrics_mistakes(file: MappingFile) -> Iterator[str]:
-    """The metrics are made of what the deals have, or HubSpot's orders where there are no deals."""
+    """Check that deals, or else HubSpot's orders, have the properties that the customer metrics sum up."""
     metrics = CustomerMetrics.of(file.contact_metrics, has_deals=file.deal_enabled)
     kind, rows = ("deal", file.deal) if file.deal_enabled else ("order", file.order)
     if metrics and not (file.deal_enabled or file.order_enabled):

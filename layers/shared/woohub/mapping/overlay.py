@@ -1,12 +1,13 @@
-"""A user's mapping.toml says only what differs from woohub's own: it is merged over it, row by row.
+"""Merge a user's mapping.toml, an overlay that says only what differs, over the default mapping, row by row.
 
-- A row says what differs: `phone = { write = "if-empty" }`. `false` in place of a row removes it; a field that is
-  removed takes the property that set-up would create for it with it.
-- A text replaces fields, and fields replace a text.
-- The statuses of a stage are added to those it has, and leave the stage they were in.
-- Another pipeline has stages of its own: none of those before it is kept.
+- A row says only what differs: `phone = { write = "if-empty" }`. `false` in place of a row removes the row. If the row
+  of a property is removed, set-up does not create the property either.
+- A text replaces fields as the source of a value, and fields replace a text.
+- The statuses of a stage are added to those it has, and removed from the stage they led to before.
+- If another pipeline is named, all stages of the previous one are dropped.
 
-A complete file is an overlay, too. Rows that it no longer has are kept then; `difference` says them with `false`.
+A complete file is an overlay, too, but the default's rows that it lacks stay. `difference` converts a complete file to
+an overlay that removes them with `false`.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ UNSET: Tables = {"as": "text", "write": "always", "order": [], "customer": [], "
 
 @dataclass(frozen=True)
 class Overlay:
-    """A file as it is stored; `name` is what messages call it by."""
+    """The content of a mapping.toml. `name` is the file's name in error texts."""
 
     name: str
     content: bytes
 
 
 def merged(base: Tables, over: Tables) -> dict[str, Any]:
-    """`base` with what `over` says. What is no table where there should be one is left for the check of the whole."""
+    """Merge the tables of an overlay, `over`, over `base`. Values of a wrong type stay: the result is checked later."""
     base = _before_another_pipeline(base, over)
     tables = _merged_tables(base, over)
     for kind in _kinds(base):
@@ -59,12 +60,12 @@ def _merged_tables(base: Tables, over: Tables) -> dict[str, Any]:
 
 
 def _without_other_source(row: Tables, over: Tables) -> Tables:
-    """The row without what `over` replaces by the other kind of source: a text, or fields."""
+    """Return the row without its source if `over` has a source of another kind, such as a text in place of fields."""
     if "text" in over and "text" not in row:
         return {key: value for key, value in row.items() if key == "write"}
     if "text" in row and {"order", "customer", "item"} & over.keys() and "text" not in over:
         return {}
-    if "item" in {*row, *over}:  # of line items, which have one source
+    if "item" in {*row, *over}:  # a line item's value has one source only, the item or the order
         return {
             key: value
             for key, value in row.items()
@@ -86,7 +87,7 @@ def _removed(rows: Tables) -> list[str]:
 
 
 def _with_statuses(base: Tables, over: Tables, stages: Tables) -> dict[str, Any]:
-    """The stages with the overlay's statuses added to those of before, each in one stage only."""
+    """Return the stages with the overlay's statuses added to those of `base`; each status leads to one stage only."""
     moved = {_plain(status) for row in over.values() for status in _statuses(row)}
     result: dict[str, Any] = {}
     for name, row in stages.items():
@@ -107,7 +108,7 @@ def _plain(status: object) -> object:
 
 
 def _at(tables: object, *path: str) -> Tables:
-    """The table at this place; an empty one where there is none."""
+    """Return the table at this place; an empty one if there is none."""
     for key in path:
         tables = tables.get(key) if isinstance(tables, Mapping) else None
     return tables if isinstance(tables, Mapping) else {}
@@ -118,13 +119,10 @@ def _put(tables: Tables, path: tuple[str, ...], value: object) -> dict[str, Any]
     return {**tables, first: _put(_at(tables, first), tuple(rest), value) if rest else value}
 
 
-# The other way round
-
-
 def difference(base: Tables, whole: Tables) -> dict[str, Any]:
-    """The shortest overlay that makes the complete file `whole` out of `base`.
+    """Return the shortest overlay that, merged over `base`, results in the complete file `whole`.
 
-    A section that `whole` does not have at all is newer than the file: it stays as it is in `base`.
+    A section that `whole` lacks altogether is newer than the file, so the overlay does not change it.
     """
     kinds = [kind for kind in _kinds(base) if kind in whole]
     apart = ("create", *_kinds(base), *(section for pair in PIPELINES for section in pair))
@@ -158,7 +156,7 @@ def _different_pipeline(base: Tables, whole: Tables, pipeline: str, stages: str)
 
 
 def _kinds(tables: Tables) -> list[str]:
-    """The sections whose rows say where a value comes from: they have a switch, or properties that are created."""
+    """Return the sections whose rows are properties: those with `enabled`, or with properties under [create]."""
     created = [key for key in _at(tables, "create") if key != "group"]
     return list(dict.fromkeys([*created, *(key for key in tables if "enabled" in _at(tables, key))]))
 
@@ -181,7 +179,7 @@ def _different_rows(base: Tables, whole: Tables) -> dict[str, Any]:
 
 
 def _is_row(*rows: object) -> bool:
-    """Whether all of these are: beside the rows of a section are its switch, `enabled`, and sections with their own."""
+    """Whether all these are rows of properties, and none is the switch `enabled` or a section as [contact.metrics]."""
     return all(isinstance(row, Mapping) and "enabled" not in row for row in rows)
 
 

@@ -1,4 +1,4 @@
-"""Which properties may hold what a person typed or is known by, as the sources of their values say."""
+"""Find the properties that may hold what a person typed or is known by, from the sources of their values."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from woohub.mapping.computed import COMPUTED
 from woohub.mapping.rows import PLACEHOLDER, DealRow, LineItemRow
 from woohub.store import impersonal
 
-OF_ITEMS = frozenset({"unit_price", "unit_discount"})  # computed, of a line item
+OF_ITEMS = frozenset({"unit_price", "unit_discount"})  # computed fields of a line item
 
 
 def of_orders(rows: Mapping[str, DealRow]) -> tuple[str, ...]:
-    """Properties of deals or orders. Not those with "if-not-renamed", from which the name leaves by that rule."""
+    """Return such properties of deals or orders, without those with "if-not-renamed".
+
+    A property with "if-not-renamed" loses the person's name by that rule.
+    """
     return tuple(
         name
         for name, row in rows.items()
@@ -21,7 +24,7 @@ def of_orders(rows: Mapping[str, DealRow]) -> tuple[str, ...]:
 
 
 def of_line_items(rows: Mapping[str, LineItemRow]) -> tuple[str, ...]:
-    """Properties of line items."""
+    """Return such properties of line items."""
     return tuple(
         name
         for name, row in rows.items()

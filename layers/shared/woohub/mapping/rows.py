@@ -1,4 +1,4 @@
-"""The tables of mapping.toml, and what may stand in each of their rows."""
+"""The tables of mapping.toml, and what is allowed in each of their rows."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from pydantic_core import PydanticCustomError
 
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 META = "meta_data"
-# Names with dots between them; the key of a meta field may have any characters.
+# Names separated by dots; the key of a meta field may have any characters.
 FIELD = re.compile(r"([A-Za-z0-9_-]+\.)*(meta_data\.\S(.*\S)?|[A-Za-z0-9_-]+)")
-NUMBERED = re.compile(r"([^{}]*)\{(id|number)\}")  # how a text begins that "if-not-renamed" can recognise
+NUMBERED = re.compile(r"([^{}]*)\{(id|number)\}")  # the beginning of a text that "if-not-renamed" can recognise
 FIELD_TYPES = {
     "string": ("text", "textarea"),
     "number": ("number",),
@@ -53,13 +53,13 @@ Prefix = Annotated[
 
 
 class Table(BaseModel):
-    """Base of all parts of the file: other keys than the declared ones are mistakes."""
+    """Base of all tables of the file. Keys that are not declared are mistakes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
 class DealRow(Table):
-    """Where the value of one property comes from, and when it is written."""
+    """The source of one property's value, and when the value is written."""
 
     order: Sources = ()
     text: str = ""
@@ -74,7 +74,7 @@ class DealRow(Table):
 
     @property
     def is_text_asked_for(self) -> bool:
-        """Whether `as = "text"` is written out: then lists and objects of meta fields become text, too."""
+        """Whether the row says `as = "text"` itself: then lists and objects of meta fields become text, too."""
         return self.shape == "text" and "shape" in self.model_fields_set
 
     def _has_source(self) -> bool:
@@ -95,7 +95,7 @@ class DealRow(Table):
 
 
 class ContactRow(DealRow):
-    """The same, with the field of the customer's account beside the order's."""
+    """A DealRow for a contact: the value comes from an order, or from a field of the customer's account."""
 
     customer: Sources = ()
 
@@ -109,7 +109,7 @@ class ContactRow(DealRow):
 
 
 class LineItemRow(DealRow):
-    """The same for a line item: from the item itself, or from its order."""
+    """A DealRow for a line item: the value comes from the item itself, or from its order."""
 
     item: Sources = ()
 
@@ -136,18 +136,18 @@ class OrderStageRow(Table):
 
 
 class MetricsRow(Table):
-    """What is summed up of a customer's deals: which deals count as paid, and which of their properties is what."""
+    """Which of a customer's deals count as paid, and which of a deal's properties are summed up."""
 
     enabled: bool = False
     names: Literal["woocommerce", "makewebbetter"] = "woocommerce"
     paid_statuses: tuple[Status, ...] = ("processing", "completed")
-    amount: Property | None = None  # none named: what the default mapping fills
+    amount: Property | None = None  # None, here and below: the property that the default mapping fills
     date: Property | None = None
     currency: Property | None = None
 
 
 class PipelineRow(Table):
-    """The pipeline of all deals."""
+    """The pipeline of all deals, or of HubSpot's orders."""
 
     id: StageId
     label: Label
@@ -155,7 +155,7 @@ class PipelineRow(Table):
 
 
 class StageRow(Table):
-    """One stage and the order statuses that lead to it."""
+    """One stage of deals, and the order statuses that lead to it."""
 
     label: Label
     probability: Annotated[float, AfterValidator(_tenths)]
@@ -163,7 +163,7 @@ class StageRow(Table):
 
 
 class PropertyRow(Table):
-    """One property that set-up creates."""
+    """A property that set-up creates."""
 
     label: Label
     type: Literal["string", "number", "date", "datetime", "bool"]
@@ -183,14 +183,14 @@ class PropertyRow(Table):
 
 
 class GroupRow(Table):
-    """Where HubSpot shows the properties."""
+    """The group of properties in which HubSpot shows them."""
 
     name: Property
     label: Label
 
 
 class CreateRows(Table):
-    """What set-up creates."""
+    """The group and the properties that set-up creates."""
 
     group: GroupRow
     contact: dict[Property, PropertyRow]
@@ -200,7 +200,7 @@ class CreateRows(Table):
 
 
 class MappingFile(Table):
-    """The whole file."""
+    """The whole of mapping.toml."""
 
     order_key_prefix: Prefix = ""
     contact: dict[Property, ContactRow]

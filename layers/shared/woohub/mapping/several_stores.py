@@ -1,4 +1,4 @@
-"""The mappings of several stores: each has keys and a customer id of its own; their contacts are the same people."""
+"""The mappings of several stores. Each store has its own order keys and customer id; the contacts are shared."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from woohub.mapping.fields import FieldMapping
 from woohub.mapping.rows import MappingFile
 from woohub.stores import FIRST, StoreSettings
 
-CUSTOMER_ID = "woocommerce_customer_id"  # the first store's; customers of several stores have several
+CUSTOMER_ID = "woocommerce_customer_id"  # the first store's; each further store has its own property
 
 Row = TypeVar("Row")
 
 
 def order_key_prefix(store: str, settings: StoreSettings) -> str:
-    """What the keys of the store's orders begin with."""
+    """Return the prefix of a further store's order keys."""
     return settings.order_key_prefix or f"{store}-"
 
 
 def customer_id_property(store: str, settings: StoreSettings) -> str:
-    """The contact property with the number of the customer's account in the store."""
+    """Return the contact's property that holds the number of the customer's account in a further store."""
     return settings.customer_id_property or f"{CUSTOMER_ID}_{store.replace('-', '_')}"
 
 
 def of_store(file: MappingFile, store: str, settings: StoreSettings) -> MappingFile:
-    """The store's tables: those of the file, which is the stack's mapping with the store's overlay."""
+    """Return a further store's mapping: the file with the store's own order key prefix and customer id property."""
     own = customer_id_property(store, settings)
     created = {
         name: row.model_copy(update={"label": f"{row.label} ({store})"}) if name == CUSTOMER_ID else row
@@ -47,9 +47,9 @@ def _renamed(rows: Mapping[str, Row], old: str, new: str) -> dict[str, Row]:
 
 
 def with_shared_contacts(mappings: Mapping[str, FieldMapping]) -> dict[str, FieldMapping]:
-    """The mappings by store, each with the contact rules of all and the first one's metrics: a contact is one person.
+    """Return the mappings by store, each with the contact rules of all stores and the first store's metrics.
 
-    So a contact whose orders come from several stores can be compared and written by the mapping of any of them.
+    A contact is one person, whose orders may come from several stores: each store's mapping can compare and write it.
     """
     metrics = mappings[FIRST].metrics
     rules = {name: rule for mapping in mappings.values() for name, rule in mapping.contact_rules.items()}

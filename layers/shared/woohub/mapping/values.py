@@ -1,4 +1,4 @@
-"""Read the value of a property from an order or customer, in the shape the property has in HubSpot."""
+"""Read a property's value from an order or customer, in the form that HubSpot expects."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from woohub.store.payloads import LOCAL_DATES, Dated, Order, Payload, value_of
 
 MAX_TEXT_CHARACTERS = 65_536  # of one text property in HubSpot
 MAX_EMAIL_CHARACTERS = 254  # RFC 5321, as corrected by erratum 1690
-ADDRESS = re.compile(r'(".+"|[^@]+)@[^@.]+(\.[^@.]+)+')  # a name, an @ in it in quotes only, and a domain with a dot
+ADDRESS = re.compile(r'(".+"|[^@]+)@[^@.]+(\.[^@.]+)+')  # a name, with @ only in quotes, and a domain with a dot
 ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});")
-SEPARATORS = " -\N{EN DASH}\N{EM DASH}:;,/|"  # that a text may have left at its ends when a name is missing
-NO_CHARACTER = "\N{REPLACEMENT CHARACTER}"  # what `&#0;` and its like stand for
+SEPARATORS = " -\N{EN DASH}\N{EM DASH}:;,/|"  # removed from a text's ends if a field there is empty
+NO_CHARACTER = "\N{REPLACEMENT CHARACTER}"  # the result of unescaping `&#0;` and the like
 INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]")
 UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-PERSONAL = ("billing", "shipping")  # what an eraser overwrites with words such as "[deleted]"
+PERSONAL = ("billing", "shipping")  # WooCommerce's eraser overwrites these with texts such as "[deleted]"
 
 Source = Payload | dict[str, object]  # an order, a customer, or the fields of a line item
-Value = Callable[[Source], str]  # reads a property's value from one of these; "" when there is none
+Value = Callable[[Source], str]  # reads a property's value from a source; "" if it has none
 
 
 def usable_email(text: str) -> bool:
-    """False only for what is surely no e-mail address; HubSpot judges the rest."""
+    """Whether a text may be an e-mail address. Only what surely is none is refused; HubSpot decides about the rest."""
     short_enough = len(text) <= MAX_EMAIL_CHARACTERS
     return short_enough and text.isprintable() and " " not in text and bool(ADDRESS.fullmatch(text))
 
 
 def read_values(table: Mapping[str, Value], source: Source) -> dict[str, str]:
-    """All values of an order or customer, without blanks."""
+    """Read all values of a table from an order or customer, without blanks."""
     return {name: text for name, value in table.items() if (text := value(source))}
 
 
 def value_reader(sources: tuple[str, ...], row: DealRow) -> Value:
-    """How to read the value of a row of mapping.toml: from its text, or from the first of `sources` that has one."""
+    """Return the function that reads a row's value: from the row's text, or the first of `sources` with a value."""
     if row.text:
         return _from_text(row.text)
     shape = all_as_text if row.is_text_asked_for else SHAPES[row.shape]
@@ -60,7 +60,7 @@ def value_reader(sources: tuple[str, ...], row: DealRow) -> Value:
 
 
 def _from_text(text: str) -> Value:
-    pieces = PLACEHOLDER.split(text)  # fixed words and fields in turn
+    pieces = PLACEHOLDER.split(text)  # fixed words and names of fields alternate
     words = pieces[::2]
     paths = [tuple(name.split(".")) for name in pieces[1::2]]
     getters = [_getter(path) for path in paths]
@@ -75,7 +75,7 @@ def _from_text(text: str) -> Value:
 
 
 def _filled(words: list[str], fields: list[str]) -> str:
-    """The text without the separators that are left at its ends where fields are empty; a field keeps its own."""
+    """Join words and fields, without separators at the ends where fields are empty. Fields are not changed."""
     filled = [number for number, field in enumerate(fields) if field]
     if not filled:
         return "".join(words).strip(SEPARATORS)
@@ -86,9 +86,9 @@ def _filled(words: list[str], fields: list[str]) -> str:
 
 
 def _reader(name: str, shape: str) -> Callable[[Source], object]:
-    """How to read a source. One of the store's own dates is none where the store writes zeros or 1970 for it.
+    """Return the function that reads a source. It reads zeros or 1970, in one of the store's own dates, as no date.
 
-    As a moment it is in UTC, whichever of its two fields is named; as a day it is that of the field.
+    As a `datetime`, such a date is in UTC, whichever of its two fields is named; as a `date`, it is the field's day.
     """
     get = _getter(tuple(name.split(".")))
     local = name.removesuffix("_gmt")
@@ -100,7 +100,7 @@ def _reader(name: str, shape: str) -> Callable[[Source], object]:
 
 
 def _getter(path: tuple[str, ...]) -> Callable[[Source], object]:
-    """How to follow a path from the top, decided once: it is done for every order."""
+    """Return the function that follows a path in an order or customer. It is chosen once, and used for every order."""
     name, rest = path[0], path[1:]
     if rest:
         return _path_getter(name, rest)
@@ -113,19 +113,19 @@ def _getter(path: tuple[str, ...]) -> Callable[[Source], object]:
 def _path_getter(name: str, rest: tuple[str, ...]) -> Callable[[Source], object]:
     if name == META:
         return lambda source: _meta(source, rest)
-    if len(rest) == 1:  # such as `billing.city`, as most are
+    if len(rest) == 1:  # most paths are like `billing.city`
         return lambda source: _field(source.get(name), rest[0])
     return lambda source: _look_up(source.get(name), rest)
 
 
 def _field(source: object, name: str) -> object:
-    """A field; of a list, such as the line items, that of each."""
+    """Return a field of an object; if `source` is a list, such as the line items, the field of each."""
     rows = _rows(source, name)
     return value_of(source, name) if rows is None else [_field(row, name) for row in rows]
 
 
 def _look_up(source: object, path: tuple[str, ...]) -> object:
-    """Follow a path; of a list, such as the line items, everything that it leads to."""
+    """Follow a path; in a list, such as the line items, follow the rest of the path in each item."""
     for depth, name in enumerate(path):
         rows = _rows(source, name)
         if rows is not None:
@@ -137,16 +137,16 @@ def _look_up(source: object, path: tuple[str, ...]) -> object:
 
 
 def _rows(source: object, name: str) -> list[object] | None:
-    """What is in a list, also in one with gaps, each of which may have the field; None of anything else."""
+    """Return the items of a list, also of one with gaps (unless `name` is one of its keys); None for anything else."""
     if isinstance(source, dict) and name not in source and is_numbered(source):
         return list(source.values())
     return source if isinstance(source, list) else None
 
 
 def _meta(source: object, path: tuple[str, ...]) -> object:
-    """The value of a meta field, the first of its key; a key may have dots, so the longest one that is there counts.
+    """Return the value of a meta field, the first with its key. A key may have dots, so the longest match counts.
 
-    What follows the key leads into the value: `_tracking.number`. Without it, lists and objects are a `MetaValue`.
+    The path after the key leads into the value: `_tracking.number`. Without it, a list or object is a `MetaValue`.
     """
     values: dict[str, object] = {}
     for row in objects(value_of(source, META)):
@@ -161,7 +161,7 @@ def _meta(source: object, path: tuple[str, ...]) -> object:
 
 @dataclass(frozen=True, slots=True)
 class MetaValue:
-    """A list or object that a plugin keeps in a meta field: text only where a row asks for it."""
+    """A list or object in a meta field. It becomes text only if a row asks for it."""
 
     content: object
 
@@ -179,7 +179,7 @@ def _raw(value: object) -> str:
 
 
 def _words(value: object) -> str:
-    """Text for people: WooCommerce stores some of it HTML-escaped. Lists are joined by commas."""
+    """Return a value as text for people. WooCommerce stores some texts HTML-escaped. Lists are joined by commas."""
     if isinstance(value, list):
         return ", ".join(words for item in value if (words := _words(item)))
     text = _raw(value)
@@ -191,7 +191,7 @@ def _unescaped(entity: re.Match[str]) -> str:
 
 
 def _clean(text: str) -> str:
-    """Without control characters and halves of characters, which no CRM shows and some refuse; lines stay lines."""
+    """Remove control characters, which no CRM shows, and halves of characters, which some refuse. Line ends stay."""
     return (text if text.isprintable() else UNPRINTABLE.sub("", text)).strip()
 
 
@@ -201,12 +201,12 @@ def _cut(text: str) -> str:
 
 def as_text(value: object) -> str:
     if isinstance(value, str) and "&" not in value and value.isprintable() and len(value) <= MAX_TEXT_CHARACTERS:
-        return value.strip()  # nearly all are such
+        return value.strip()  # a shortcut, which is enough for nearly all values
     return _cut(_words(value))
 
 
 def all_as_text(value: object) -> str:
-    """Also lists and objects of meta fields: joined by commas, or as JSON."""
+    """Return a value as text, also a list or object of a meta field: joined by commas, or as JSON."""
     if isinstance(value, list):
         return _cut(", ".join(text for item in value if (text := all_as_text(item))))
     content = value.content if isinstance(value, MetaValue) else value
@@ -220,9 +220,9 @@ def all_as_text(value: object) -> str:
 
 
 def _email(value: object) -> str:
-    """Without the invisible characters that come with pasted text: no address has any.
+    """Return an address in lower case, without the invisible characters that come with pasted text.
 
-    WordPress stores the `&` of an account's address as `&amp;`.
+    WordPress stores the `&` of an account's address as `&amp;`, so it is unescaped.
     """
     text = _words(value)
     return _cut((text if text.isprintable() else INVISIBLE.sub("", text)).lower())
@@ -248,7 +248,7 @@ TRUE, FALSE = ("1", "yes", "true", "on"), ("0", "no", "false", "off")
 
 
 def _bool(value: object) -> str:
-    """As HubSpot writes a checkbox; the words that plugins use for it."""
+    """Return "true" or "false", as HubSpot writes a checkbox, for the words that plugins use; "" for any other."""
     text = _raw(value).lower()
     return "true" if text in TRUE else "false" if text in FALSE else ""
 

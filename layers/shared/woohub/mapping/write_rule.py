@@ -1,4 +1,4 @@
-"""When a property of an existing record may be written."""
+"""Decide when a property of an existing record may be written."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ NUMBER_AS_WRITTEN = {"id": r"[0-9]+", "number": r"\S+"}
 
 @dataclass(frozen=True, slots=True)
 class WriteRule:
-    """When a property may be written; whether the value differs at all is for the caller to see."""
+    """When a property may be written. Whether its value has changed is for the caller to check."""
 
     mode: str
-    beginning: re.Pattern[str] | None = None  # of a text woohub made, up to the order's number
+    beginning: re.Pattern[str] | None = None  # matches the beginning of woohub's own text, with the order's number
 
     @classmethod
     def of(cls, row: DealRow) -> WriteRule:
-        """The rule of a row of mapping.toml."""
+        """Return the rule of a row of mapping.toml."""
         start = NUMBERED.match(row.text)
         if row.write != "if-not-renamed" or not start:
             return cls(row.write)
@@ -28,7 +28,7 @@ class WriteRule:
         return cls(row.write, re.compile(re.escape(words) + NUMBER_AS_WRITTEN[start[2]]))
 
     def writes(self, current: str | None, new: str, *, creating: bool) -> bool:
-        """Whether `new` may replace `current`, HubSpot's value; `creating`: the record is being made."""
+        """Whether `new` may replace HubSpot's `current` value; `creating` says that the record is new."""
         if not new.strip():
             return False
         if creating or self.mode == "always":
