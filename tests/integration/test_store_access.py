@@ -11,22 +11,22 @@ from woohub.store.connection import StoreCredentials
 from woohub.store.requests import StoreRefused, StoreUnavailable
 
 
-def test_over_https_no_key_is_in_any_address() -> None:
+def test_no_url_contains_the_key_over_https() -> None:
     fixture = ReconcileFixture()
     fixture.store().count("orders")
 
     assert all("oauth" not in url and KEY not in url for _, url, _ in fixture.shop.requests)
 
 
-def test_over_http_keys_as_such_open_nothing() -> None:
-    """Seen on a live store: Basic over plain http is a 401, without a hint."""
+def test_basic_authentication_is_rejected_and_oauth_accepted_over_http() -> None:
+    """Seen on a live store: Basic over plain HTTP gets a 401 without an explanation."""
     fixture = ReconcileFixture(scheme="http")
     basic = {"authorization": urllib3.util.make_headers(basic_auth=f"{KEY}:secret")["authorization"]}
 
     response = fixture.store().http.request("GET", "http://shop.test/wp-json/wc/v3/orders", headers=basic)
 
     assert response.status == 401
-    assert fixture.store().count("orders") == 0  # and OAuth does
+    assert fixture.store().count("orders") == 0  # with OAuth
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_over_http_keys_as_such_open_nothing() -> None:
         ("", "", "administrator or shop manager"),
     ],
 )
-def test_refused_keys_are_reported_with_what_to_do(key: str, secret: str, words: str) -> None:
+def test_a_rejected_key_is_reported_with_instructions(key: str, secret: str, words: str) -> None:
     fixture = ReconcileFixture()
     store = fixture.store()
     store.credentials = StoreCredentials("https://shop.test", key, secret)
@@ -46,10 +46,10 @@ def test_refused_keys_are_reported_with_what_to_do(key: str, secret: str, words:
         store.count("orders")
 
     assert "cs_wrong" not in str(caught.value)
-    assert len(fixture.shop.requests) == 1  # trying again would not help
+    assert len(fixture.shop.requests) == 1  # a retry would not help
 
 
-def test_over_plain_http_the_clock_may_be_what_is_wrong() -> None:
+def test_a_clock_difference_is_reported_as_a_cause_over_http() -> None:
     fixture = ReconcileFixture(scheme="http")
     store = fixture.store(wall_clock=lambda: fixture.clock.now + 1200)
 
@@ -58,7 +58,7 @@ def test_over_plain_http_the_clock_may_be_what_is_wrong() -> None:
 
 
 @pytest.mark.parametrize(("status", "words"), [(200, "WP_DEBUG_DISPLAY"), (403, "firewall"), (405, "firewall")])
-def test_a_page_instead_of_an_answer_is_reported_with_what_it_may_be(status: int, words: str) -> None:
+def test_an_html_page_is_reported_with_its_possible_cause(status: int, words: str) -> None:
     fixture = ReconcileFixture()
     fixture.shop.faults.add(InjectedFault(status=status, body="html"))
 
@@ -66,7 +66,7 @@ def test_a_page_instead_of_an_answer_is_reported_with_what_it_may_be(status: int
         fixture.store().count("orders")
 
 
-def test_a_key_that_may_only_read_cannot_mend_webhooks() -> None:
+def test_a_read_only_key_cannot_update_a_webhook() -> None:
     fixture = ReconcileFixture().with_webhooks()
     fixture.shop.keys[KEY] = (fixture.shop.keys[KEY][0], "read")
 
@@ -74,13 +74,13 @@ def test_a_key_that_may_only_read_cannot_mend_webhooks() -> None:
         fixture.store().update_webhook(1, status="active")
 
 
-def test_the_store_itself_is_asked_without_keys() -> None:
-    """WordPress takes Basic for a user's name and password, and refuses what it does not know."""
+def test_about_returns_the_stores_time_zone_clock_and_namespaces() -> None:
+    """Without the key, because WordPress treats Basic as a user's name and password and rejects unknown ones."""
     about = ReconcileFixture(zone="Asia/Kolkata").store().about()
 
     assert (about.time_zone, about.utc_offset_hours, about.clock) == ("Asia/Kolkata", 5.5, 1_795_473_600)
     assert "wc/v3" in about.namespaces
 
 
-def test_the_version_of_woocommerce_is_told() -> None:
+def test_system_status_has_the_woocommerce_version() -> None:
     assert ReconcileFixture().store().system_status("environment")["environment"]["version"] == "11.0.1"

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from tests.support.reconcile import ReconcileFixture
-from tests.support.store import Meanwhile, ids
+from tests.support.store import ActAfterCalls, ids
 
 
-def test_all_customers_are_found_though_one_is_removed_meanwhile() -> None:
+def test_all_customers_are_listed_although_one_is_removed_meanwhile() -> None:
     fixture = ReconcileFixture()
     made = [fixture.shop.register() for _ in range(250)]
-    http = Meanwhile(fixture, 1, lambda: fixture.shop.remove_customer(made[0]))
+    http = ActAfterCalls(fixture, 1, lambda: fixture.shop.remove_customer(made[0]))
 
     assert set(ids(fixture.store(http=http).customers())) == set(made)
 
 
-def test_a_scan_that_is_past_the_end_of_a_list_cut_short_starts_anew() -> None:
+def test_a_customer_scan_past_the_end_of_a_shortened_list_starts_again() -> None:
     fixture = ReconcileFixture()
     made = [fixture.shop.register() for _ in range(250)]
     first, second = (step for step, _ in zip(fixture.store().customers(), range(2), strict=False))
@@ -24,14 +24,14 @@ def test_a_scan_that_is_past_the_end_of_a_list_cut_short_starts_anew() -> None:
     assert set(ids(fixture.store().customers(second.next))) >= set(made[200:])
 
 
-def test_editors_and_subscribers_are_no_customers() -> None:
+def test_an_editor_is_not_listed_as_a_customer() -> None:
     fixture = ReconcileFixture()
     customer, _editor = fixture.shop.register(), fixture.shop.register(role="editor")
 
     assert ids(fixture.store().customers()) == [customer]
 
 
-def test_new_accounts_come_newest_first_and_no_others() -> None:
+def test_newest_customers_lists_only_new_accounts_newest_first() -> None:
     fixture = ReconcileFixture()
     made = [fixture.shop.register() for _ in range(250)]
 
@@ -41,7 +41,7 @@ def test_new_accounts_come_newest_first_and_no_others() -> None:
     assert len(fixture.shop.requests) == 2
 
 
-def test_nothing_new_costs_one_call() -> None:
+def test_newest_customers_takes_one_call_without_new_accounts() -> None:
     fixture = ReconcileFixture()
     made = [fixture.shop.register() for _ in range(250)]
 

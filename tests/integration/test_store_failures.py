@@ -7,7 +7,7 @@ import urllib3
 
 from simulators.woocommerce import KEY, InjectedFault
 from tests.support.reconcile import ReconcileFixture
-from tests.support.store import START, answer, client, ids
+from tests.support.store import START, ids, response, store_with_responses
 from woohub.clock import Timer
 from woohub.errors import DeadlineExceeded
 from woohub.http import Call
@@ -32,7 +32,7 @@ from woohub.store.requests import StoreRefused, StoreUnavailable
     ],
     ids=lambda fault: f"{fault.kind}-{fault.status}-{fault.body}",
 )
-def test_trouble_that_passes_is_waited_out(fault: InjectedFault) -> None:
+def test_a_failure_that_passes_is_retried(fault: InjectedFault) -> None:
     fixture = ReconcileFixture()
     fixture.shop.place()
     fixture.shop.faults.add(fault)
@@ -45,7 +45,7 @@ def test_trouble_that_passes_is_waited_out(fault: InjectedFault) -> None:
 @pytest.mark.parametrize(
     "fault", [InjectedFault(status=500), InjectedFault(status=200, body="html"), InjectedFault(kind="reset")]
 )
-def test_trouble_that_stays_is_reported_after_five_tries(fault: InjectedFault) -> None:
+def test_a_failure_that_persists_is_reported_after_five_attempts(fault: InjectedFault) -> None:
     fixture = ReconcileFixture()
     fixture.shop.faults.add(fault)
     fixture.timer.start(240)
@@ -56,7 +56,7 @@ def test_trouble_that_stays_is_reported_after_five_tries(fault: InjectedFault) -
     assert fault.hits == 5
 
 
-def test_a_wait_longer_than_the_time_left_is_left_to_the_next_run() -> None:
+def test_a_retry_after_longer_than_the_time_left_is_reported_without_a_retry() -> None:
     fixture = ReconcileFixture()
     fixture.shop.faults.add(InjectedFault(status=503, body="html", retry_after="600"))
     fixture.timer.start(240)
@@ -68,18 +68,18 @@ def test_a_wait_longer_than_the_time_left_is_left_to_the_next_run() -> None:
     assert len(fixture.shop.requests) == 1
 
 
-def test_a_wait_until_a_date_is_understood() -> None:
+def test_a_retry_after_date_is_waited_for() -> None:
     when = {"date": "Mon, 23 Nov 2026 22:40:00 GMT", "retry_after": "Mon, 23 Nov 2026 22:40:07 GMT"}
     fixture = ReconcileFixture()
-    store, http = client(fixture, answer(503, b"busy", **when), answer(200, b"[]", x_wp_total="0"))
+    store, http = store_with_responses(fixture, response(503, b"busy", **when), response(200, b"[]", x_wp_total="0"))
     began = fixture.clock.now
 
     assert store.count("orders") == 0
     assert fixture.clock.now - began == 7
-    assert len(http.asked) == 2
+    assert len(http.requested) == 2
 
 
-def test_a_page_the_store_dies_of_is_made_smaller() -> None:
+def test_a_page_size_that_fails_is_halved() -> None:
     fixture = ReconcileFixture()
     made = [fixture.shop.place() for _ in range(120)]
     fixture.shop.faults.add(InjectedFault(status=500, count=2, path="/orders"))
@@ -92,7 +92,7 @@ def test_a_page_the_store_dies_of_is_made_smaller() -> None:
     assert sizes == ["100", "50", "25"]
 
 
-def test_a_smaller_page_makes_no_order_look_deleted() -> None:
+def test_orders_by_id_are_complete_after_the_page_size_was_halved() -> None:
     fixture = ReconcileFixture()
     made = [fixture.shop.place() for _ in range(100)]
     fixture.shop.faults.add(InjectedFault(status=500, count=2))
@@ -101,7 +101,7 @@ def test_a_smaller_page_makes_no_order_look_deleted() -> None:
     assert set(fixture.store().orders_by_id(made)) == set(made)
 
 
-def test_a_slow_shop_is_left_alone_as_long_as_it_took_to_answer() -> None:
+def test_the_pause_after_a_slow_response_is_as_long_as_the_response_took() -> None:
     fixture = ReconcileFixture()
     fixture.shop.latency_ms = 4000
     fixture.timer.start(240)
@@ -113,7 +113,7 @@ def test_a_slow_shop_is_left_alone_as_long_as_it_took_to_answer() -> None:
     assert fixture.clock.now - began == 3 * 4 + 2 * 4
 
 
-def test_no_call_is_begun_that_the_time_does_not_suffice_for() -> None:
+def test_no_call_is_made_when_too_little_time_is_left() -> None:
     fixture = ReconcileFixture()
     fixture.timer.start(1.5)
 
@@ -123,7 +123,7 @@ def test_no_call_is_begun_that_the_time_does_not_suffice_for() -> None:
     assert fixture.shop.requests == []
 
 
-def test_an_answer_the_time_left_did_not_suffice_for_is_no_fault_of_the_store() -> None:
+def test_a_response_after_the_deadline_raises_deadline_exceeded() -> None:
     fixture = ReconcileFixture()
     fixture.shop.latency_ms = 20_000
     fixture.timer.start(15)
@@ -132,28 +132,28 @@ def test_an_answer_the_time_left_did_not_suffice_for_is_no_fault_of_the_store() 
         fixture.store().count("orders")
 
 
-def test_a_store_that_has_moved_is_named_and_not_followed() -> None:
-    store, http = client(
-        ReconcileFixture(), answer(301, b"", location="https://www.shop.test/wp-json/wc/v3/orders?x=1")
+def test_a_redirect_to_another_host_is_reported_and_not_followed() -> None:
+    store, http = store_with_responses(
+        ReconcileFixture(), response(301, b"", location="https://www.shop.test/wp-json/wc/v3/orders?x=1")
     )
 
     with pytest.raises(StoreRefused, match=r"https://www\.shop\.test: set"):
         store.count("orders")
 
-    assert len(http.asked) == 1
+    assert len(http.requested) == 1
 
 
-def test_an_address_without_rest_api_is_told_from_trouble() -> None:
-    page = answer(404, b"<html>Not found</html>")
-    store, _ = client(ReconcileFixture(), page, page)  # /wp-json/ and ?rest_route=
+def test_a_url_without_rest_api_is_reported_with_permalinks_as_cause() -> None:
+    page = response(404, b"<html>Not found</html>")
+    store, _ = store_with_responses(ReconcileFixture(), page, page)  # /wp-json/ and ?rest_route=
 
     with pytest.raises(StoreRefused, match="permalinks"):
         store.count("orders")
 
 
 @pytest.mark.parametrize("body", [b"{}", b'"no"', b"[1, null]", b"\xff\xfe", b"[" * 100_000])
-def test_answers_of_the_wrong_shape_never_pass_for_orders(body: bytes) -> None:
-    store, _ = client(ReconcileFixture(), *(answer(200, body) for _ in range(6)))
+def test_a_response_of_the_wrong_shape_gives_no_customers(body: bytes) -> None:
+    store, _ = store_with_responses(ReconcileFixture(), *(response(200, body) for _ in range(6)))
     store.timer.start(60)
 
     try:
@@ -164,28 +164,28 @@ def test_answers_of_the_wrong_shape_never_pass_for_orders(body: bytes) -> None:
     assert pages == []
 
 
-def test_a_byte_order_mark_does_not_hurt() -> None:
-    store, _ = client(ReconcileFixture(), answer(200, b'\xef\xbb\xbf[{"id":1}]', x_wp_total="1"))
+def test_a_response_with_a_byte_order_mark_is_read() -> None:
+    store, _ = store_with_responses(ReconcileFixture(), response(200, b'\xef\xbb\xbf[{"id":1}]', x_wp_total="1"))
 
     assert [customer.id for some in store.newest_customers(0) for customer in some] == [1]
 
 
-def test_an_id_in_quotes_is_an_id() -> None:
-    store, _ = client(ReconcileFixture(), answer(200, b'[{"id":"7","status":"completed"}]'))
+def test_an_order_with_an_id_in_quotes_is_read() -> None:
+    store, _ = store_with_responses(ReconcileFixture(), response(200, b'[{"id":"7","status":"completed"}]'))
 
     assert {number: row.body for number, row in store.orders_by_id([7]).items()} == {
         7: b'{"id":"7","status":"completed"}'
     }
 
 
-def test_nothing_logged_of_a_call_holds_its_query() -> None:
+def test_a_recorded_call_has_no_query() -> None:
     fixture, calls = ReconcileFixture(scheme="http"), list[Call]()
     fixture.store(on_call=calls.append).count("customers", email="ana@shop.example")
 
     assert [(call.method, call.path, call.status) for call in calls] == [("GET", "/wc/v3/customers", 200)]
 
 
-def test_a_broken_connection_does_not_tell_what_was_asked() -> None:
+def test_a_connection_error_does_not_contain_the_query() -> None:
     fixture = ReconcileFixture(scheme="http")
     fixture.timer.start(10)
     closed = Store(

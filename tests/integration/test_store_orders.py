@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.reconcile import ReconcileFixture
-from tests.support.store import START, Meanwhile, answer, client, ids
+from tests.support.store import START, ActAfterCalls, ids, response, store_with_responses
 from woohub.store.cursors import ByDate, Cursor
 from woohub.store.pagination import CREATED
 from woohub.store.requests import StoreRefused, StoreUnavailable
@@ -19,7 +19,7 @@ from woohub.store.webhooks import TOPICS
 
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Asia/Kolkata"])
 @pytest.mark.parametrize("scheme", ["https", "http"])
-def test_orders_changed_since_a_moment_are_found_in_any_time_zone(zone: str, scheme: str) -> None:
+def test_orders_changed_since_a_date_are_found_in_any_time_zone(zone: str, scheme: str) -> None:
     fixture = ReconcileFixture(zone=zone, scheme=scheme)
     fixture.shop.place()
     fixture.pass_time(10)
@@ -30,7 +30,7 @@ def test_orders_changed_since_a_moment_are_found_in_any_time_zone(zone: str, sch
     assert ids(fixture.store().orders(ByDate("2026-11-23T22:40:10"))) == [second, third]
 
 
-def test_a_change_of_an_old_order_counts() -> None:
+def test_an_old_order_is_listed_after_its_change() -> None:
     fixture = ReconcileFixture()
     old, _ = fixture.shop.place(), fixture.shop.place()
     fixture.pass_time(86_400)
@@ -39,7 +39,7 @@ def test_a_change_of_an_old_order_counts() -> None:
     assert ids(fixture.store().orders(ByDate("2026-11-24T22:40:00"))) == [old]
 
 
-def test_orders_can_be_walked_by_the_date_they_were_made() -> None:
+def test_orders_can_be_listed_by_creation_date() -> None:
     fixture = ReconcileFixture()
     old = fixture.shop.place()
     fixture.pass_time(86_400)
@@ -49,7 +49,7 @@ def test_orders_can_be_walked_by_the_date_they_were_made() -> None:
     assert ids(fixture.store().orders(ByDate("2026-11-24T00:00:00"), by=CREATED)) == [new]
 
 
-def test_a_walk_ends_with_the_second_named_last() -> None:
+def test_a_listing_includes_the_second_of_until_and_nothing_after_it() -> None:
     fixture = ReconcileFixture()
     made = []
     for _ in range(3):
@@ -59,7 +59,7 @@ def test_a_walk_ends_with_the_second_named_last() -> None:
     assert ids(fixture.store().orders(ByDate(START), until="2026-11-23T22:40:02")) == made[:2]
 
 
-def test_the_trash_must_be_asked_for_and_drafts_are_no_orders() -> None:
+def test_trashed_orders_are_listed_only_by_status_and_drafts_never() -> None:
     fixture = ReconcileFixture()
     kept, trashed, _draft = fixture.shop.place(), fixture.shop.place(), fixture.shop.abandon()
     fixture.shop.trash(trashed)
@@ -68,7 +68,7 @@ def test_the_trash_must_be_asked_for_and_drafts_are_no_orders() -> None:
     assert ids(fixture.store().orders(ByDate(START), status="trash")) == [trashed]
 
 
-def test_an_order_has_the_very_bytes_the_store_wrote() -> None:
+def test_an_order_has_the_exact_bytes_of_the_store() -> None:
     fixture = ReconcileFixture()
     number = fixture.shop.place(billing={"first_name": "Zoë / O'Neil <b>", "last_name": "] , [{"})
     (step,) = fixture.store().orders(ByDate(START))
@@ -77,7 +77,7 @@ def test_an_order_has_the_very_bytes_the_store_wrote() -> None:
     assert step.rows[0].body == fixture.store().orders_by_id([number])[number].body
 
 
-def test_more_orders_in_one_second_than_fit_a_page_come_each_once() -> None:
+def test_250_orders_of_one_second_are_each_listed_once() -> None:
     fixture = ReconcileFixture()
     made = [fixture.shop.place() for _ in range(250)]
     fixture.pass_time(5)
@@ -86,32 +86,34 @@ def test_more_orders_in_one_second_than_fit_a_page_come_each_once() -> None:
     assert sorted(ids(fixture.store().orders(ByDate(START)))) == made
 
 
-def test_an_order_that_leaves_a_crowded_second_takes_no_other_with_it() -> None:
+def test_a_change_during_a_listing_hides_no_other_order_of_a_crowded_second() -> None:
     fixture = ReconcileFixture()
     made = [fixture.shop.place() for _ in range(250)]
     fixture.pass_time(60)
-    # Two stretches and the crowd's first page; then its first order moves.
-    http = Meanwhile(fixture, 3, lambda: fixture.shop.change_status(made[0], "completed"))
+    # Two pages by date and the first page of the crowded second; then its first order changes.
+    http = ActAfterCalls(fixture, 3, lambda: fixture.shop.change_status(made[0], "completed"))
 
     assert set(ids(fixture.store(http=http).orders(ByDate(START)))) == set(made)
 
 
-def test_a_second_without_a_total_is_read_to_its_end() -> None:
+def test_a_crowded_second_is_read_completely_without_total_headers() -> None:
     fixture = ReconcileFixture()
     made = [fixture.shop.place() for _ in range(230)]
 
-    assert set(ids(fixture.store(http=WithoutTotals(fixture)).orders(ByDate(START)))) == set(made)
+    assert set(ids(fixture.store(http=SmallPages(fixture, 100, without="X-WP-Total")).orders(ByDate(START)))) == set(
+        made
+    )
 
 
 @pytest.mark.parametrize("totals", [True, False])
-def test_a_store_that_gives_fewer_than_asked_for_is_read_to_its_end_all_the_same(totals: bool) -> None:
+def test_a_store_with_smaller_pages_than_requested_is_read_completely(totals: bool) -> None:
     fixture = ReconcileFixture()
     made, accounts = [], []
     for _ in range(45):
         made += [fixture.shop.place(), fixture.shop.place()]
         accounts.append(fixture.shop.register())
         fixture.pass_time(1)
-    store = fixture.store(http=Sparing(fixture, 20) if totals else Sparing(fixture, 20, without="X-WP-Total"))
+    store = fixture.store(http=SmallPages(fixture, 20) if totals else SmallPages(fixture, 20, without="X-WP-Total"))
 
     assert set(ids(store.orders(ByDate(START)))) == set(made)
     assert set(store.orders_by_id(made)) == set(made)
@@ -119,16 +121,16 @@ def test_a_store_that_gives_fewer_than_asked_for_is_read_to_its_end_all_the_same
     assert [customer.id for page in store.newest_customers(accounts[4]) for customer in page] == accounts[:4:-1]
 
 
-def test_a_store_that_ignores_which_orders_are_asked_for_is_not_asked_for_ever() -> None:
-    other = answer(200, b'[{"id":1}]', x_wp_total="130")
-    store, http = client(ReconcileFixture(), other, answer(200, b"[]", x_wp_total="0"))
+def test_a_store_that_ignores_the_requested_ids_gets_two_requests() -> None:
+    other = response(200, b'[{"id":1}]', x_wp_total="130")
+    store, http = store_with_responses(ReconcileFixture(), other, response(200, b"[]", x_wp_total="0"))
 
     assert 2 not in store.orders_by_id([2])
-    assert len(http.asked) == 2
+    assert len(http.requested) == 2
 
 
-class Sparing:
-    """A plugin that limits pages to `most` rows, whatever was asked for; and a header that a proxy takes off."""
+class SmallPages:
+    """A plugin that limits pages to `most` rows, and a proxy that removes the header `without`."""
 
     def __init__(self, fixture: ReconcileFixture, most: int, without: str = "") -> None:
         self._http = fixture.store().http
@@ -144,29 +146,19 @@ class Sparing:
         return f"per_page={min(self._most, int(match.group().partition('=')[2]))}"
 
 
-class WithoutTotals:
-    """A proxy that takes headers it does not know off the answers."""
-
-    def __init__(self, fixture: ReconcileFixture) -> None:
-        self._http = fixture.store().http
-
-    def request(self, method: str, url: str, **kwargs: Any) -> Any:
-        response = self._http.request(method, url, **kwargs)
-        del response.headers["X-WP-Total"]  # type: ignore[attr-defined]
-        return response
-
-
-def test_a_short_page_is_not_the_end_as_long_as_the_store_counts_more() -> None:
-    """A store leaves out of a page what the key's user may not see."""
+def test_a_short_page_is_followed_by_the_next_while_the_total_is_higher() -> None:
+    """A store leaves out of a page the orders that the key's user may not see."""
     page = b'[{"id":1,"date_modified_gmt":"2026-11-23T22:41:00"}]'
     rest = b'[{"id":2,"date_modified_gmt":"2026-11-23T22:42:00"}]'
-    store, _ = client(ReconcileFixture(), answer(200, page, x_wp_total="130"), answer(200, rest, x_wp_total="1"))
+    store, _ = store_with_responses(
+        ReconcileFixture(), response(200, page, x_wp_total="130"), response(200, rest, x_wp_total="1")
+    )
 
     assert ids(store.orders(ByDate(START))) == [1, 2]
 
 
-def test_a_count_without_orders_is_no_answer() -> None:
-    store, _ = client(ReconcileFixture(), answer(200, b"[]", x_wp_total="130"))
+def test_an_empty_page_with_a_total_raises_store_unavailable() -> None:
+    store, _ = store_with_responses(ReconcileFixture(), response(200, b"[]", x_wp_total="130"))
 
     with pytest.raises(StoreUnavailable, match="shows none"):
         ids(store.orders(ByDate(START)))
@@ -174,7 +166,7 @@ def test_a_count_without_orders_is_no_answer() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.data())
-def test_a_walk_stopped_after_any_step_and_resumed_leaves_nothing_out(data: st.DataObject) -> None:
+def test_a_listing_resumed_after_any_page_misses_no_order(data: st.DataObject) -> None:
     fixture = ReconcileFixture()
     made = []
     for pause in data.draw(st.lists(st.sampled_from([0, 0, 0, 0, 1, 30]), min_size=1, max_size=60)):
@@ -189,14 +181,14 @@ def test_a_walk_stopped_after_any_step_and_resumed_leaves_nothing_out(data: st.D
             listed |= {row.id for row in step.rows}
             place, last = step.next, step.last
             if data.draw(st.booleans()):
-                break  # the end of an invocation
+                break  # as at the end of an invocation
 
     assert listed == set(made)
 
 
 @pytest.mark.parametrize("hpos", [True, False])
-def test_when_the_clocks_go_back_nothing_is_left_out(hpos: bool) -> None:
-    """Without HPOS a store sorts by local time, in which that hour is there twice."""
+def test_no_order_is_missed_when_clocks_go_back(hpos: bool) -> None:
+    """Without HPOS a store sorts by local time, in which that hour occurs twice."""
     fixture = ReconcileFixture(hpos=hpos)
     fixture.clock.now = 1_793_507_400.0  # 2026-11-01T04:30:00Z, 00:30 in New York
     made = []
@@ -207,7 +199,7 @@ def test_when_the_clocks_go_back_nothing_is_left_out(hpos: bool) -> None:
     assert set(ids(fixture.store().orders(ByDate("2026-11-01T00:00:00")))) == set(made)
 
 
-def test_a_store_that_cannot_say_what_changed_is_read_by_creation_and_reported_once() -> None:
+def test_an_old_store_is_read_by_creation_date_and_logged_once() -> None:
     fixture = ReconcileFixture(old=True, zone="Asia/Kolkata")
     old, untouched = fixture.shop.place(), fixture.shop.place()
     fixture.pass_time(3 * 86_400)
@@ -222,19 +214,19 @@ def test_a_store_that_cannot_say_what_changed_is_read_by_creation_and_reported_o
     assert len(fixture.logged("store_cannot_tell_what_changed")) == 1
 
 
-def test_a_store_that_ignores_the_date_is_an_old_one() -> None:
+def test_a_store_that_ignores_modified_after_is_read_by_creation_date() -> None:
     row = b'{"id":1,"date_created":"2026-11-20T00:00:00","date_modified_gmt":"%s"}'
     ignored, wanted = row % b"2026-11-20T00:00:00", row % b"2026-11-25T00:00:00"
-    store, http = client(
-        ReconcileFixture(), answer(200, b"[%s]" % ignored), answer(200, b"[%s]" % wanted, x_wp_total="1")
+    store, http = store_with_responses(
+        ReconcileFixture(), response(200, b"[%s]" % ignored), response(200, b"[%s]" % wanted, x_wp_total="1")
     )
 
     assert ids(store.orders(ByDate(START))) == [1]
-    assert "orderby=modified" in http.asked[0]
-    assert "orderby=date" in http.asked[1]
+    assert "orderby=modified" in http.requested[0]
+    assert "orderby=date" in http.requested[1]
 
 
-def test_the_walk_through_an_old_store_moves_on_at_its_end_only() -> None:
+def test_the_cursor_of_an_old_store_moves_only_at_the_end_of_the_listing() -> None:
     fixture = ReconcileFixture(old=True)
     for _ in range(150):
         fixture.shop.place()
@@ -246,11 +238,11 @@ def test_the_walk_through_an_old_store_moves_on_at_its_end_only() -> None:
     assert steps[-1].next.moment == "2026-11-23T22:42:29"
 
 
-def test_an_order_the_store_does_not_have_is_none() -> None:
+def test_an_order_that_does_not_exist_is_none() -> None:
     assert ReconcileFixture().store().order(4711) is None
 
 
-def test_an_order_in_the_trash_is_still_there() -> None:
+def test_a_trashed_order_is_found_by_id_with_status_trash() -> None:
     fixture = ReconcileFixture()
     number = fixture.shop.place()
     fixture.shop.trash(number)
@@ -264,14 +256,14 @@ def test_an_order_in_the_trash_is_still_there() -> None:
 @pytest.mark.parametrize(
     "body", [b"<html>Not found</html>", b'{"code":"rest_no_route","message":"No route was found."}']
 )
-def test_no_other_404_means_that_the_order_is_gone(body: bytes) -> None:
-    store, _ = client(ReconcileFixture(), answer(404, body), answer(404, body))
+def test_a_404_without_the_invalid_id_code_raises_store_refused(body: bytes) -> None:
+    store, _ = store_with_responses(ReconcileFixture(), response(404, body), response(404, body))
 
     with pytest.raises(StoreRefused):
         store.order(4711)
 
 
-def test_orders_are_found_by_id_in_the_trash_too() -> None:
+def test_orders_by_id_include_trashed_orders() -> None:
     fixture = ReconcileFixture()
     made = [fixture.shop.place() for _ in range(130)]
     fixture.shop.trash(made[0])
@@ -280,16 +272,16 @@ def test_orders_are_found_by_id_in_the_trash_too() -> None:
     assert set(fixture.store().orders_by_id([*made, made[2], 4711])) == {*made} - {made[1]}
 
 
-def test_no_ids_cost_no_call() -> None:
-    store, http = client(ReconcileFixture())
+def test_an_empty_list_of_ids_takes_no_call() -> None:
+    store, http = store_with_responses(ReconcileFixture())
 
     assert store.orders_by_id([]) == {}
-    assert http.asked == []
+    assert http.requested == []
 
 
-def test_what_a_cache_before_the_store_keeps_is_not_taken_for_what_the_store_has() -> None:
+def test_a_caching_proxy_does_not_hide_new_orders_accounts_and_webhooks() -> None:
     fixture = ReconcileFixture()
-    store = fixture.store(http=Cache(fixture))
+    store = fixture.store(http=CachingProxy(fixture))
     before = ids(store.orders(ByDate(START))), store.webhooks(), store.newest_customer_id()
     order, account = fixture.shop.place(), fixture.shop.register()
     fixture.with_webhooks()
@@ -300,8 +292,8 @@ def test_what_a_cache_before_the_store_keeps_is_not_taken_for_what_the_store_has
     assert store.newest_customer_id() == account
 
 
-class Cache:
-    """A hosting company's, which does not care who asks."""
+class CachingProxy:
+    """A cache that returns the first response for a URL to every caller."""
 
     def __init__(self, fixture: ReconcileFixture) -> None:
         self._http = fixture.store().http
