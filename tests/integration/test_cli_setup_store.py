@@ -1,4 +1,4 @@
-"""`woohub setup` and the store: its key in the stack, the stack's webhooks in it."""
+"""`woohub setup` and the store: its key, its addresses, and the stack's webhooks."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedSt
 
 
 class StaleSecret:
-    """What a function has that cannot read the secret any more."""
+    """The secret of a function that can no longer read the current one."""
 
     def text(self) -> str:
-        return "of the past"
+        return "an-old-secret"
 
     refresh = text
 
@@ -61,7 +61,7 @@ def wanted(shop: OperatedStack, secret: str = WEBHOOK_SECRET) -> list[tuple[str,
     return [(topic, "active", shop.url, secret) for topic in TOPICS]
 
 
-def test_an_empty_store_gets_a_webhook_of_each_topic_that_delivers_here(shop: OperatedStack) -> None:
+def test_setup_creates_a_working_webhook_per_topic_in_a_store_without_webhooks(shop: OperatedStack) -> None:
     result = shop.run("setup")
 
     assert result.exit_code == 0, result.output
@@ -71,7 +71,7 @@ def test_an_empty_store_gets_a_webhook_of_each_topic_that_delivers_here(shop: Op
     assert [text.topic for text in shop.queued()] == ["order.created", "order.updated"]
 
 
-def test_the_stores_key_is_kept_for_the_functions(shop: OperatedStack) -> None:
+def test_setup_stores_the_store_key_in_the_stack(shop: OperatedStack) -> None:
     shop.run("setup")
 
     assert shop.stack.secret("StoreSecretArn") == {
@@ -81,7 +81,7 @@ def test_the_stores_key_is_kept_for_the_functions(shop: OperatedStack) -> None:
     }
 
 
-def test_again_changes_nothing(shop: OperatedStack) -> None:
+def test_setup_again_changes_nothing(shop: OperatedStack) -> None:
     shop.run("setup")
 
     second = steps(shop)
@@ -90,25 +90,25 @@ def test_again_changes_nothing(shop: OperatedStack) -> None:
     assert state(shop) == wanted(shop)
 
 
-def test_nothing_of_the_store_is_left_to_do_by_hand(shop: OperatedStack) -> None:
+def test_setup_with_a_store_leaves_only_doctor_to_do(shop: OperatedStack) -> None:
     (left,) = shop.json("setup")["left_to_do"]
 
     assert "woohub doctor" in left
 
 
-def test_what_failed_is_to_be_repaired_first(shop: OperatedStack) -> None:
+def test_setup_names_the_repair_first_after_a_failure(shop: OperatedStack) -> None:
     first, *_ = shop.json("setup", WOO_COMMERCE_CONSUMER_SECRET="cs_wrong")["left_to_do"]
 
     assert first.startswith("Fix what failed")
 
 
-def test_a_dry_run_is_to_be_followed_by_the_real_one(shop: OperatedStack) -> None:
+def test_setup_dry_run_names_the_real_run_as_next_step(shop: OperatedStack) -> None:
     first, *_ = shop.json("setup", "--dry-run")["left_to_do"]
 
     assert "without --dry-run" in first
 
 
-def test_a_dry_run_writes_nothing(shop: OperatedStack) -> None:
+def test_setup_dry_run_writes_nothing_to_store_and_stack(shop: OperatedStack) -> None:
     planned = steps(shop, "--dry-run")
 
     assert planned["webhook order.created"]["outcome"] == "would create"
@@ -128,7 +128,7 @@ def test_a_dry_run_writes_nothing(shop: OperatedStack) -> None:
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_webhook_that_is_wrong_is_repaired(shop: OperatedStack, changes: dict[str, str], was: str) -> None:
+def test_setup_repairs_a_wrong_webhook(shop: OperatedStack, changes: dict[str, str], was: str) -> None:
     shop.run("setup")
     shop.shop.hooks.change(shop.shop.hooks.webhooks[1], changes)
 
@@ -138,7 +138,7 @@ def test_a_webhook_that_is_wrong_is_repaired(shop: OperatedStack, changes: dict[
     assert state(shop) == wanted(shop)
 
 
-def test_a_repair_is_only_announced_by_a_dry_run(shop: OperatedStack) -> None:
+def test_setup_dry_run_announces_a_repair_without_making_it(shop: OperatedStack) -> None:
     shop.run("setup")
     shop.shop.hooks.webhooks[1].status = "disabled"
 
@@ -146,7 +146,7 @@ def test_a_repair_is_only_announced_by_a_dry_run(shop: OperatedStack) -> None:
     assert shop.shop.hooks.webhooks[1].status == "disabled"
 
 
-def test_a_webhook_that_somebody_paused_stays_paused(shop: OperatedStack) -> None:
+def test_setup_warns_of_a_paused_webhook_and_leaves_it_paused(shop: OperatedStack) -> None:
     shop.run("setup")
     shop.shop.hooks.webhooks[1].status = "paused"
 
@@ -157,7 +157,7 @@ def test_a_webhook_that_somebody_paused_stays_paused(shop: OperatedStack) -> Non
     assert shop.shop.hooks.webhooks[1].status == "paused"
 
 
-def test_a_webhook_twice_is_pointed_out_and_both_sign_rightly(shop: OperatedStack) -> None:
+def test_setup_warns_of_a_duplicate_webhook_and_gives_it_the_secret(shop: OperatedStack) -> None:
     shop.run("setup")
     shop.shop.hooks.create(name="mine", topic="order.created", delivery_url=shop.url, secret="other")
 
@@ -167,7 +167,7 @@ def test_a_webhook_twice_is_pointed_out_and_both_sign_rightly(shop: OperatedStac
     assert shop.shop.hooks.webhooks[8].secret == WEBHOOK_SECRET
 
 
-def test_webhooks_of_others_are_left_alone(shop: OperatedStack) -> None:
+def test_setup_leaves_webhooks_of_others_unchanged(shop: OperatedStack) -> None:
     shop.shop.hooks.create(name="erp", topic="order.created", delivery_url="https://erp.example/", secret="theirs")
 
     shop.run("setup")
@@ -175,7 +175,7 @@ def test_webhooks_of_others_are_left_alone(shop: OperatedStack) -> None:
     assert state(shop)[0] == ("order.created", "active", "https://erp.example/", "theirs")
 
 
-def test_a_new_secret_reaches_the_webhooks_once_every_function_takes_it(
+def test_setup_waits_for_the_functions_before_webhooks_get_a_new_secret(
     shop: OperatedStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shop.run("setup")
@@ -193,7 +193,7 @@ def test_a_new_secret_reaches_the_webhooks_once_every_function_takes_it(
     assert state(shop) == wanted(shop, "a-new-secret")
 
 
-def test_a_secret_changed_in_the_store_is_set_again(shop: OperatedStack) -> None:
+def test_setup_restores_a_secret_that_was_changed_in_the_store(shop: OperatedStack) -> None:
     shop.run("setup")
     shop.shop.hooks.webhooks[3].secret = "typed by somebody"
 
@@ -202,7 +202,7 @@ def test_a_secret_changed_in_the_store_is_set_again(shop: OperatedStack) -> None
     assert state(shop) == wanted(shop)
 
 
-def test_the_secret_before_a_rotation_is_not_brought_back(shop: OperatedStack) -> None:
+def test_setup_ignores_the_previous_secret_in_the_env_file(shop: OperatedStack) -> None:
     shop.stack.store("WebhookSecretArn", {"current": "new", "previous": "old"})
 
     step = steps(shop, WOO_COMMERCE_WEBHOOK_SECRET="old")["webhook secret in the stack"]
@@ -212,20 +212,17 @@ def test_the_secret_before_a_rotation_is_not_brought_back(shop: OperatedStack) -
     assert shop.stack.secret("WebhookSecretArn") == {"current": "new", "previous": "old", "sources": sources}
 
 
-def test_secrets_and_keys_are_never_printed(shop: OperatedStack) -> None:
+def test_setup_never_prints_secrets_or_keys(shop: OperatedStack) -> None:
     texts = [shop.run("setup", *more).output for more in ([], ["--json"], ["--dry-run"])]
 
     assert not any(hidden in text for text in texts for hidden in (KEY, SECRET, WEBHOOK_SECRET))
-
-
-# --- Whose deliveries are taken
 
 
 def sources(shop: OperatedStack) -> Any:
     return shop.stack.secret("WebhookSecretArn").get("sources")
 
 
-def test_the_stores_address_is_recorded_so_that_no_other_site_is_taken_for_it(shop: OperatedStack) -> None:
+def test_setup_records_the_store_address_and_deliveries_of_other_sites_are_ignored(shop: OperatedStack) -> None:
     step = steps(shop)["store's addresses in the stack"]
 
     assert sources(shop) == [site(shop.shop.url)]
@@ -237,7 +234,7 @@ def test_the_stores_address_is_recorded_so_that_no_other_site_is_taken_for_it(sh
     assert set(shop.outcomes()) == {"NotAnEntity", "Ping", "ForeignSource"}
 
 
-def test_further_addresses_of_the_store_are_recorded_as_long_as_they_are_named(shop: OperatedStack) -> None:
+def test_setup_records_further_addresses_and_removes_those_no_longer_named(shop: OperatedStack) -> None:
     shop.run("setup", WOO_COMMERCE_SOURCES="https://shop.de/ https://shop.example/fr,www.shop.example")
     assert sources(shop) == [site(shop.shop.url), "shop.de", "shop.example/fr", "shop.example"]
 
@@ -247,7 +244,7 @@ def test_further_addresses_of_the_store_are_recorded_as_long_as_they_are_named(s
     assert "no longer shop.example/fr, shop.example" in step["fix"]
 
 
-def test_without_a_key_of_the_store_its_addresses_can_be_named(shop: OperatedStack) -> None:
+def test_setup_records_named_addresses_without_a_store_key(shop: OperatedStack) -> None:
     for name in environment.STORE_VARIABLES:
         shop.environment[name] = ""
 
@@ -256,13 +253,13 @@ def test_without_a_key_of_the_store_its_addresses_can_be_named(shop: OperatedSta
     assert shop.stack.secret("WebhookSecretArn") == {"current": WEBHOOK_SECRET, "sources": ["shop.example"]}
 
 
-def test_a_dry_run_records_no_address(shop: OperatedStack) -> None:
+def test_setup_dry_run_records_no_address(shop: OperatedStack) -> None:
     step = steps(shop, "--dry-run", WOO_COMMERCE_SOURCES="shop.de")["store's addresses in the stack"]
 
     assert (step["outcome"], sources(shop)) == ("would store", None)
 
 
-def test_a_new_secret_leaves_the_addresses_as_they_are(shop: OperatedStack) -> None:
+def test_a_new_webhook_secret_keeps_the_recorded_addresses(shop: OperatedStack) -> None:
     shop.stack.store("WebhookSecretArn", {"current": "old", "sources": ["shop.example"]})
 
     StackSecrets(stacks.named(NAME, {})).store_webhook_secret("new", dry_run=False)
@@ -275,92 +272,89 @@ def store_at(shop: OperatedStack) -> Store:
     return store_setup.connect(StoreCredentials(shop.shop.url, KEY, SECRET))
 
 
-def test_a_store_reached_under_another_address_than_its_own_is_recorded_with_both(shop: OperatedStack) -> None:
+def test_store_addresses_are_the_stores_own_and_the_one_it_is_called_at(shop: OperatedStack) -> None:
     store = store_at(shop)
     shop.shop.url = "https://shop.example"
 
     assert store_access.addresses(store) == ["https://shop.example", store.credentials.url]
 
 
-def test_a_store_that_closes_its_index_tells_its_address_to_the_key(shop: OperatedStack) -> None:
+def test_store_addresses_are_read_with_the_key_when_the_index_is_closed(shop: OperatedStack) -> None:
     shop.shop.faults.add(InjectedFault(status=401, path="/wp-json/", count=1))
 
     assert store_access.addresses(store_at(shop)) == [shop.shop.url] * 2
 
 
-# --- Trouble
-
-
-def failed(shop: OperatedStack, **env: str | None) -> dict[str, str]:
-    """The one step that failed, of a command that said so."""
+def failed_step(shop: OperatedStack, **env: str | None) -> dict[str, str]:
+    """The only failed step, after a check that the command prints its fix and ends with exit code 1."""
     result = shop.run("setup", **env)
-    step = failed_once(shop, **env)
+    step = only_failed_step(shop, **env)
     assert result.exit_code == 1
     assert step["fix"] in result.stdout
     return step
 
 
-def failed_once(shop: OperatedStack, **env: str | None) -> dict[str, str]:
+def only_failed_step(shop: OperatedStack, **env: str | None) -> dict[str, str]:
     (step,) = [step for step in steps(shop, **env).values() if step["outcome"] == "failed"]
     return step
 
 
 @pytest.mark.parametrize("name", ["WOO_COMMERCE_CONSUMER_KEY", "WOO_COMMERCE_CONSUMER_SECRET"])
-def test_a_key_that_is_not_given_is_named(shop: OperatedStack, name: str) -> None:
-    step = failed(shop, **{name: None})
+def test_setup_names_a_missing_key_variable(shop: OperatedStack, name: str) -> None:
+    step = failed_step(shop, **{name: None})
 
     assert name in step["detail"]
 
 
-def test_a_wrong_key_is_not_stored(shop: OperatedStack) -> None:
-    step = failed(shop, WOO_COMMERCE_CONSUMER_KEY="ck_wrong")
+def test_setup_does_not_store_a_wrong_key(shop: OperatedStack) -> None:
+    step = failed_step(shop, WOO_COMMERCE_CONSUMER_KEY="ck_wrong")
 
     assert step["step"] == "store's key, reading"
     assert "WOO_COMMERCE_CONSUMER_KEY" in step["fix"]
     assert shop.stack.secret("StoreSecretArn") == {"url": ""}
 
 
-def test_a_key_that_may_only_read_is_not_stored(shop: OperatedStack) -> None:
+def test_setup_does_not_store_a_read_only_key(shop: OperatedStack) -> None:
     shop.shop.keys[KEY] = (SECRET, "read")
 
-    step = failed(shop)
+    step = failed_step(shop)
 
     assert step["step"] == "store's key, writing"
     assert "Read/Write" in step["fix"]
     assert shop.stack.secret("StoreSecretArn") == {"url": ""}
 
 
-def test_an_address_without_a_shop_is_named(shop: OperatedStack) -> None:
-    step = failed(shop, WOO_COMMERCE_URL=shop.stack.outputs["HubSpotApiUrl"])
+def test_setup_fails_on_an_address_without_a_store(shop: OperatedStack) -> None:
+    step = failed_step(shop, WOO_COMMERCE_URL=shop.stack.outputs["HubSpotApiUrl"])
 
     assert (step["step"], "WOO_COMMERCE_URL" in step["fix"]) == ("store", True)
 
 
-def test_a_store_that_stops_answering_ends_it_and_the_next_run_goes_on(shop: OperatedStack) -> None:
+def test_setup_fails_when_the_store_stops_responding_and_the_next_run_completes(shop: OperatedStack) -> None:
     shop.shop.faults.add(InjectedFault("reset", method="POST", path="webhooks", skip=3, count=1))
 
-    step = failed_once(shop)
+    step = only_failed_step(shop)
 
     assert step["step"] == "webhooks"
     assert shop.run("setup").exit_code == 0
     assert sorted(state(shop)) == sorted(wanted(shop))
 
 
-def test_no_webhook_is_made_while_the_stack_refuses_deliveries(
+def test_setup_creates_no_webhooks_while_the_stack_refuses_deliveries(
     shop: OperatedStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They would fail, and the store would disable them."""
+    """Deliveries would fail, and the store would disable the webhooks."""
     monkeypatch.setattr(ingest, "secret", StaleSecret())
 
-    done = steps(shop)
+    report = steps(shop)
 
-    assert done["signed test delivery"]["outcome"] == "failed"
-    assert done["webhooks"]["outcome"] == "skipped"
+    assert report["signed test delivery"]["outcome"] == "failed"
+    assert report["webhooks"]["outcome"] == "skipped"
     assert state(shop) == []
 
 
-class Redirecting:
-    """An address that only says where to go."""
+class RedirectingUrl:
+    """A URL that only redirects."""
 
     def __init__(self, status: int) -> None:
         self.status = status
@@ -370,8 +364,8 @@ class Redirecting:
 
 
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
-def test_a_url_that_redirects_is_told_since_a_store_follows_none_and_counts_it_as_delivered(status: int) -> None:
-    probe = send_probe(Redirecting(status), URL, WEBHOOK_SECRET, "")
+def test_the_probe_fails_on_a_redirect(status: int) -> None:
+    probe = send_probe(RedirectingUrl(status), URL, WEBHOOK_SECRET, "")
 
     assert probe.outcome is Result.FAILED
     assert probe.detail == f"answered {status} redirects to {URL}/"
@@ -379,25 +373,22 @@ def test_a_url_that_redirects_is_told_since_a_store_follows_none_and_counts_it_a
     assert "WebhookUrl" in probe.fix
 
 
-def test_hubspot_only_leaves_the_store_alone(shop: OperatedStack) -> None:
+def test_setup_hubspot_only_does_not_call_the_store(shop: OperatedStack) -> None:
     shop.run("setup", "--hubspot-only")
 
     assert shop.shop.requests == []
-
-
-# --- Which URLs WordPress delivers to
 
 
 @pytest.mark.parametrize(
     "host",
     ["localhost", "127.0.0.1", "10.1.2.3", "192.168.0.7", "169.254.169.254", "::1", "shop", "shop.local"],
 )
-def test_private_hosts_are_known(host: str) -> None:
+def test_is_private_detects_private_hosts(host: str) -> None:
     assert is_private(host)
 
 
 @pytest.mark.parametrize("host", ["abc.execute-api.eu-west-1.amazonaws.com", "hooks.shop.com", "52.29.1.2"])
-def test_public_hosts_are_not_taken_for_private_ones(host: str) -> None:
+def test_is_private_is_false_for_public_hosts(host: str) -> None:
     assert not is_private(host)
 
 
@@ -411,13 +402,13 @@ def test_public_hosts_are_not_taken_for_private_ones(host: str) -> None:
         ("http://127.0.0.1:4566/", "http://127.0.0.1:8000", True),
     ],
 )
-def test_wordpress_delivers_to_public_hosts_on_web_ports_and_to_its_own(
+def test_a_url_is_deliverable_on_public_hosts_with_web_ports_and_on_the_stores_own_host(
     url: str, shop_url: str, deliverable: bool
 ) -> None:
     assert (not_deliverable(url, shop_url) == "") is deliverable
 
 
-def test_a_private_url_is_a_warning_that_says_what_helps() -> None:
+def test_url_step_warns_of_a_private_url() -> None:
     step = url_step("http://127.0.0.1:4566/webhooks/woocommerce", "https://shop.com")
 
     assert step.outcome is Result.WARNING
@@ -425,24 +416,24 @@ def test_a_private_url_is_a_warning_that_says_what_helps() -> None:
     assert "WebhookUrl" in step.fix
 
 
-def test_plain_http_is_a_warning() -> None:
+def test_url_step_warns_of_plain_http() -> None:
     step = url_step("http://hooks.shop.com/webhooks/woocommerce", "https://shop.com")
 
     assert (step.outcome, "plain text" in step.detail) == (Result.WARNING, True)
 
 
-def test_the_stacks_own_url_is_fine() -> None:
+def test_url_step_accepts_the_url_of_api_gateway() -> None:
     assert url_step(URL, "https://shop.com").outcome is Result.OK
 
 
-def test_webhooks_carry_the_stacks_name(shop: OperatedStack) -> None:
+def test_webhook_names_contain_the_stack_name(shop: OperatedStack) -> None:
     shop.run("setup")
 
     names: list[Any] = [webhook.name for webhook in shop.shop.hooks.webhooks.values()]
     assert names == [f"woohub {NAME}: {topic}" for topic in TOPICS]
 
 
-def test_where_the_environment_names_no_store_the_key_in_the_stack_will_do(shop: OperatedStack) -> None:
+def test_setup_uses_the_stored_key_when_the_environment_names_no_store(shop: OperatedStack) -> None:
     shop.run("setup")
     for webhook in shop.shop.hooks.webhooks.values():
         webhook.secret = "typed in wrong"

@@ -1,4 +1,4 @@
-"""`woohub status`, and what every command does with a stack that cannot be reached."""
+"""`woohub status`, and what all commands do with a stack that cannot be found."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ OTHER_COMMANDS = (["dlq"], ["dlq", "show"], ["reconcile"], ["backfill"], ["verif
 
 
 @pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a folder without a local stack."""
+def _empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands run in a folder without a local stack."""
     monkeypatch.chdir(tmp_path)
 
 
@@ -48,7 +48,7 @@ def facts(*arguments: str) -> dict[str, Any]:
     return status
 
 
-def test_a_quiet_stack_is_fine(stack: Deployed) -> None:
+def test_status_of_an_idle_stack_is_ok(stack: Deployed) -> None:
     assert stack.outputs
     assert run().exit_code == 0
     assert facts() == {
@@ -64,7 +64,7 @@ def test_a_quiet_stack_is_fine(stack: Deployed) -> None:
     }
 
 
-def test_waiting_messages_are_counted_and_no_problem(stack: Deployed) -> None:
+def test_status_counts_waiting_messages_and_ends_with_exit_code_0(stack: Deployed) -> None:
     for _ in range(3):
         stack.sqs.send_message(QueueUrl=stack.outputs["QueueUrl"], MessageBody="m")
     stack.sqs.send_message(QueueUrl=stack.outputs["QueueUrl"], MessageBody="later", DelaySeconds=600)
@@ -74,7 +74,7 @@ def test_waiting_messages_are_counted_and_no_problem(stack: Deployed) -> None:
     assert run().exit_code == 0
 
 
-def test_dead_letters_are_a_problem_even_while_somebody_looks_at_them(stack: Deployed) -> None:
+def test_status_ends_with_exit_code_1_for_dead_letters_that_a_reader_holds(stack: Deployed) -> None:
     stack.reject(1, **REFUSED)
     stack.messages("DeadLetterQueueUrl")
 
@@ -85,7 +85,7 @@ def test_dead_letters_are_a_problem_even_while_somebody_looks_at_them(stack: Dep
     assert "woohub dlq list" in result.stdout
 
 
-def test_an_open_breaker_is_a_problem_with_its_reason(stack: Deployed) -> None:
+def test_status_of_an_open_breaker_shows_its_reason_and_ends_with_exit_code_1(stack: Deployed) -> None:
     stack.breaker(OPEN)
 
     result = run()
@@ -101,20 +101,20 @@ def test_an_open_breaker_is_a_problem_with_its_reason(stack: Deployed) -> None:
     }
 
 
-def test_a_breaker_that_closed_again_has_no_reason(stack: Deployed) -> None:
+def test_status_of_a_closed_breaker_shows_no_reason(stack: Deployed) -> None:
     stack.breaker(State("closed", "auth", "HubSpot refuses the token", since=1_795_473_600))
 
     assert (facts()["breaker"], facts()["breaker_reason"], run().exit_code) == ("closed", None, 0)
 
 
-def test_a_breaker_that_cannot_be_read_counts_as_closed(stack: Deployed) -> None:
-    name, spoilt = stack.outputs["BreakerParameter"], '{"state":"open","until":"soon"}'
-    stack.client("ssm").put_parameter(Name=name, Value=spoilt, Type="String", Overwrite=True)
+def test_status_treats_an_unreadable_breaker_as_closed(stack: Deployed) -> None:
+    name, invalid = stack.outputs["BreakerParameter"], '{"state":"open","until":"soon"}'
+    stack.client("ssm").put_parameter(Name=name, Value=invalid, Type="String", Overwrite=True)
 
     assert (facts()["breaker"], run().exit_code) == ("closed", 0)
 
 
-def test_a_consumer_that_was_stopped_is_shown(stack: Deployed) -> None:
+def test_status_shows_a_consumer_disabled_by_hand(stack: Deployed) -> None:
     uuid = stack.outputs["EventSourceMappingId"]
     boto3.client("lambda").update_event_source_mapping(UUID=uuid, Enabled=False)
 
@@ -122,11 +122,8 @@ def test_a_consumer_that_was_stopped_is_shown(stack: Deployed) -> None:
     assert "by hand" in run().stdout
 
 
-# --- Stacks that are not there
-
-
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_a_stack_that_does_not_exist_is_named_in_a_sentence(stack: Deployed, command: list[str]) -> None:
+def test_commands_name_a_stack_that_does_not_exist(stack: Deployed, command: list[str]) -> None:
     assert stack.outputs
 
     result = runner.invoke(app, [*command, "--stack", "no-such-stack"])
@@ -136,7 +133,7 @@ def test_a_stack_that_does_not_exist_is_named_in_a_sentence(stack: Deployed, com
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_a_local_stack_that_does_not_run_is_told(command: list[str]) -> None:
+def test_commands_report_that_the_local_stack_does_not_run(command: list[str]) -> None:
     result = runner.invoke(app, [*command, "--stack", "local", "--json"])
 
     assert (result.exit_code, result.stdout) == (1, "")
@@ -144,14 +141,14 @@ def test_a_local_stack_that_does_not_run_is_told(command: list[str]) -> None:
 
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if command != ["setup"]], ids=" ".join)
-def test_no_stack_at_all_is_wrong_usage(command: list[str]) -> None:
+def test_commands_without_a_stack_end_with_exit_code_2(command: list[str]) -> None:
     result = runner.invoke(app, command)
 
     assert (result.exit_code, result.stdout) == (2, "")
     assert "--stack" in result.stderr
 
 
-def test_a_stack_that_is_none_of_ours_is_told(stack: Deployed) -> None:
+def test_status_rejects_a_stack_that_is_not_woohub(stack: Deployed) -> None:
     template = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}
     boto3.client("cloudformation").create_stack(StackName="other", TemplateBody=json.dumps(template))
 
@@ -162,7 +159,7 @@ def test_a_stack_that_is_none_of_ours_is_told(stack: Deployed) -> None:
     assert stack.outputs
 
 
-def test_missing_credentials_are_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_status_reports_missing_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
@@ -177,7 +174,7 @@ def test_missing_credentials_are_told_in_a_sentence(monkeypatch: pytest.MonkeyPa
 def test_a_local_stack_is_described_by_its_file(stack: Deployed, tmp_path: Path) -> None:
     (tmp_path / ".local").mkdir()
     local = {
-        "aws_endpoint_url": "https://cloudformation.eu-west-1.amazonaws.com",  # what moto answers for
+        "aws_endpoint_url": "https://cloudformation.eu-west-1.amazonaws.com",  # an address that moto mocks
         "stack_name": NAME,
         "region": "eu-west-1",
         "webhook_url": "http://127.0.0.1:4566/hook",
@@ -193,11 +190,8 @@ def test_a_local_stack_is_described_by_its_file(stack: Deployed, tmp_path: Path)
     assert local_stack.output("QueueUrl") == stack.outputs["QueueUrl"]
 
 
-# --- The surface
-
-
 @pytest.mark.parametrize("command", [[], *COMMANDS, *OTHER_COMMANDS], ids=" ".join)
-def test_help_teaches_by_examples(command: list[str]) -> None:
+def test_commands_show_examples_in_their_help(command: list[str]) -> None:
     result = runner.invoke(app, [*(part for part in command if not part.startswith("--")), "--help"])
 
     assert result.exit_code == 0
@@ -205,15 +199,15 @@ def test_help_teaches_by_examples(command: list[str]) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["nonsense"], ["status", "--nonsense"], ["send", "--repeat", "0"]], ids=" ".join)
-def test_a_command_line_that_makes_no_sense_is_wrong_usage(arguments: list[str]) -> None:
+def test_invalid_command_lines_end_with_exit_code_2(arguments: list[str]) -> None:
     assert runner.invoke(app, arguments).exit_code == 2
 
 
-COLOUR = re.compile(r"\x1b\[(\d+;)*[39]\dm")  # escape sequences that set one
+COLOUR = re.compile(r"\x1b\[(\d+;)*[39]\dm")  # escape sequences that set a colour
 
 
-def on_a_terminal(**env: str) -> str:
-    """What `woohub --help` writes to a terminal."""
+def help_on_a_terminal(**env: str) -> str:
+    """The output of `woohub --help` on a terminal."""
     ours, theirs = pty.openpty()
     woohub = str(Path(sys.executable).with_name("woohub"))
     environ = {name: value for name, value in os.environ.items() if name != "NO_COLOR"} | {"TERM": "xterm"} | env
@@ -230,6 +224,6 @@ def on_a_terminal(**env: str) -> str:
     return written.decode()
 
 
-def test_colours_are_for_terminals_that_want_them() -> None:
-    assert COLOUR.search(on_a_terminal())
-    assert not COLOUR.search(on_a_terminal(NO_COLOR="1"))
+def test_help_is_coloured_on_a_terminal_without_no_color() -> None:
+    assert COLOUR.search(help_on_a_terminal())
+    assert not COLOUR.search(help_on_a_terminal(NO_COLOR="1"))

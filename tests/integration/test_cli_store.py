@@ -1,4 +1,4 @@
-"""`woohub store add | list | remove` and --store: a second store in a running stack, without a deployment."""
+"""`woohub store add`, `list` and `remove`, and the option --store: several stores in a running stack."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from woohub_cli.verify import other_stores
 
 @pytest.fixture
 def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedStack]:
-    """A stack with its first store."""
+    """A stack with one store, and its silence alarm."""
     monkeypatch.chdir(tmp_path)
     with operated_stack() as running:
         running.ready()
@@ -50,7 +50,7 @@ def stack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedS
 
 @pytest.fixture
 def outlet(stack: OperatedStack) -> Iterator[SimulatedShop]:
-    """Another shop, not yet in the stack; its address and key are in the environment."""
+    """A second store that is not in the stack yet; its address and key are in the environment."""
     shop = SimulatedShop()
     with in_thread(AppServer(create_app(shop).wsgi_app)) as url:
         shop.url = shop.hooks.home = url
@@ -67,8 +67,8 @@ def store(stack: OperatedStack, action: str, *arguments: str) -> Any:
     return CliRunner().invoke(app, ["store", action, "--stack", NAME, *arguments], env=dict(stack.environment))
 
 
-def configured(stack: OperatedStack) -> list[str]:
-    """The objects of the stack's configuration."""
+def configuration_keys(stack: OperatedStack) -> list[str]:
+    """The keys of the objects in the configuration bucket."""
     listed = boto3.client("s3").list_objects_v2(Bucket=stack.stack.outputs["ConfigurationBucket"])
     return [row["Key"] for row in listed.get("Contents", [])]
 
@@ -79,11 +79,13 @@ def alarms() -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("outlet")
-def test_the_steps_of_an_addition_name_the_stores_own_variables(stack: OperatedStack) -> None:
+def test_store_add_names_the_variables_of_the_store(stack: OperatedStack) -> None:
     assert "WOO_COMMERCE_WEBHOOK_SECRET_OUTLET is not set" in store(stack, "add", "outlet").stdout
 
 
-def test_a_store_is_added_to_a_running_stack(stack: OperatedStack, outlet: SimulatedShop) -> None:
+def test_store_add_creates_webhooks_property_and_secret_of_the_store(
+    stack: OperatedStack, outlet: SimulatedShop
+) -> None:
     result = store(stack, "add", "outlet")
 
     assert result.exit_code == 0, result.output
@@ -99,7 +101,7 @@ def test_a_store_is_added_to_a_running_stack(stack: OperatedStack, outlet: Simul
 
 @pytest.mark.usefixtures("outlet")
 @pytest.mark.parametrize("command", ["setup", "doctor"])
-def test_the_scopes_that_only_another_stores_mapping_needs_are_asked_for(stack: OperatedStack, command: str) -> None:
+def test_setup_and_doctor_name_missing_scopes_of_another_stores_mapping(stack: OperatedStack, command: str) -> None:
     store(stack, "add", "outlet")
     bucket = stack.stack.outputs["ConfigurationBucket"]
     text = b"[line_item]\nenabled = true\n"
@@ -110,7 +112,7 @@ def test_the_scopes_that_only_another_stores_mapping_needs_are_asked_for(stack: 
 
 
 @pytest.mark.usefixtures("outlet")
-def test_the_first_store_stays_as_it_was(stack: OperatedStack) -> None:
+def test_store_add_leaves_the_first_store_unchanged(stack: OperatedStack) -> None:
     before = {hook.id: (hook.name, hook.delivery_url, hook.secret) for hook in stack.shop.hooks.webhooks.values()}
     secrets = [stack.stack.secret(name) for name in ("WebhookSecretArn", "StoreSecretArn", "HubSpotSecretArn")]
 
@@ -121,7 +123,7 @@ def test_the_first_store_stays_as_it_was(stack: OperatedStack) -> None:
     assert [stack.stack.secret(name) for name in ("WebhookSecretArn", "StoreSecretArn", "HubSpotSecretArn")] == secrets
 
 
-def test_a_second_run_changes_nothing(stack: OperatedStack, outlet: SimulatedShop) -> None:
+def test_store_add_again_changes_no_webhook(stack: OperatedStack, outlet: SimulatedShop) -> None:
     store(stack, "add", "outlet")
     hooks = {hook.id: hook.secret for hook in outlet.hooks.webhooks.values()}
 
@@ -131,22 +133,22 @@ def test_a_second_run_changes_nothing(stack: OperatedStack, outlet: SimulatedSho
     assert {hook.id: hook.secret for hook in outlet.hooks.webhooks.values()} == hooks
 
 
-def test_a_dry_run_changes_nothing(stack: OperatedStack, outlet: SimulatedShop) -> None:
+def test_store_add_dry_run_changes_nothing(stack: OperatedStack, outlet: SimulatedShop) -> None:
     result = store(stack, "add", "outlet", "--dry-run")
 
     assert result.exit_code == 0, result.output
     assert "contact property woocommerce_customer_id_outlet" in result.output
     assert outlet.hooks.webhooks == {}
-    assert configured(stack) == []
+    assert configuration_keys(stack) == []
 
 
 @pytest.mark.usefixtures("outlet")
-def test_to_remove_a_store_that_is_not_there_is_wrong_usage(stack: OperatedStack) -> None:
+def test_store_remove_of_an_unknown_store_ends_with_exit_code_2(stack: OperatedStack) -> None:
     assert store(stack, "remove", "third", "--yes").exit_code == 2
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
         (["add", "Outlet"], "is no store's name"),
         (["add", "first"], "woohub setup"),
@@ -159,14 +161,14 @@ def test_to_remove_a_store_that_is_not_there_is_wrong_usage(stack: OperatedStack
     ],
 )
 @pytest.mark.usefixtures("outlet")
-def test_what_cannot_be_is_refused_with_words(stack: OperatedStack, arguments: list[str], says: str) -> None:
+def test_store_commands_reject_invalid_arguments(stack: OperatedStack, arguments: list[str], message: str) -> None:
     result = store(stack, *arguments)
 
     assert result.exit_code in (1, 2)
-    assert says in result.output
+    assert message in result.output
 
 
-def test_a_shop_that_is_in_the_stack_already_is_refused(stack: OperatedStack) -> None:
+def test_store_add_rejects_a_store_that_the_stack_has(stack: OperatedStack) -> None:
     result = store(stack, "add", "outlet", "--url", stack.shop.url, "--key", KEY, "--secret", SECRET)
 
     assert result.exit_code == 1
@@ -174,17 +176,15 @@ def test_a_shop_that_is_in_the_stack_already_is_refused(stack: OperatedStack) ->
 
 
 @pytest.mark.usefixtures("outlet")
-def test_a_property_that_the_mapping_writes_is_no_place_for_the_stores_customer_numbers(stack: OperatedStack) -> None:
+def test_store_add_rejects_a_customer_id_property_that_the_mapping_writes(stack: OperatedStack) -> None:
     result = store(stack, "add", "outlet", "--customer-id", "phone")
 
     assert result.exit_code == 1
     assert "phone is written by the mapping already" in result.output
-    assert configured(stack) == []
+    assert configuration_keys(stack) == []
 
 
-def test_what_another_store_has_is_refused_and_the_configuration_is_not_called_broken(
-    stack: OperatedStack, outlet: SimulatedShop
-) -> None:
+def test_store_add_rejects_prefix_and_property_of_another_store(stack: OperatedStack, outlet: SimulatedShop) -> None:
     store(stack, "add", "outlet")
     third = ("--url", f"{outlet.url}/third", "--key", KEY, "--secret", SECRET)
 
@@ -198,7 +198,7 @@ def test_what_another_store_has_is_refused_and_the_configuration_is_not_called_b
 
 
 @pytest.mark.usefixtures("outlet")
-def test_run_again_without_its_options_the_command_keeps_prefix_and_property(stack: OperatedStack) -> None:
+def test_store_add_again_without_options_keeps_prefix_and_property(stack: OperatedStack) -> None:
     store(stack, "add", "outlet", "--prefix", "old-", "--customer-id", "outlet_number")
 
     assert store(stack, "add", "outlet").exit_code == 0
@@ -206,16 +206,18 @@ def test_run_again_without_its_options_the_command_keeps_prefix_and_property(sta
     assert (row["order_key_prefix"], row["customer_id_property"]) == ("old-", "outlet_number")
 
 
-def test_a_wrong_key_leaves_nothing_behind(stack: OperatedStack, outlet: SimulatedShop) -> None:
+def test_store_add_with_a_wrong_key_leaves_no_configuration_or_webhooks(
+    stack: OperatedStack, outlet: SimulatedShop
+) -> None:
     result = store(stack, "add", "outlet", "--secret", "cs_wrong")
 
     assert result.exit_code == 1
-    assert configured(stack) == []
+    assert configuration_keys(stack) == []
     assert outlet.hooks.webhooks == {}
 
 
 @pytest.mark.usefixtures("outlet")
-def test_a_store_has_alarms_of_its_own(stack: OperatedStack) -> None:
+def test_store_add_creates_an_alarm_of_the_store(stack: OperatedStack) -> None:
     store(stack, "add", "outlet")
 
     alarm = alarms()[f"{NAME}-stores-outlet-DeliveryAccepted"]
@@ -223,7 +225,7 @@ def test_a_store_has_alarms_of_its_own(stack: OperatedStack) -> None:
     assert (alarm["EvaluationPeriods"], "store outlet" in alarm["AlarmDescription"]) == (24, True)
 
 
-def test_the_list_names_every_store(stack: OperatedStack, outlet: SimulatedShop) -> None:
+def test_store_list_shows_each_store(stack: OperatedStack, outlet: SimulatedShop) -> None:
     store(stack, "add", "outlet")
 
     rows = json.loads(store(stack, "list", "--json").stdout)
@@ -235,7 +237,7 @@ def test_the_list_names_every_store(stack: OperatedStack, outlet: SimulatedShop)
     assert "outlet" in store(stack, "list").output
 
 
-def test_verify_asks_the_other_stores_of_the_stack(
+def test_verify_compares_with_the_other_stores_of_the_stack(
     stack: OperatedStack, outlet: SimulatedShop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store(stack, "add", "outlet")
@@ -243,12 +245,14 @@ def test_verify_asks_the_other_stores_of_the_stack(
         monkeypatch.setenv(name, value)
     first, second = stack.stack.stack, stack.stack.stack.of_store("outlet")
 
-    asked = [[other.store.credentials.url for other in other_stores.of_stack(each)] for each in (first, second)]
+    urls = [[other.store.credentials.url for other in other_stores.of_stack(each)] for each in (first, second)]
 
-    assert asked == [[outlet.url], [stack.shop.url]]
+    assert urls == [[outlet.url], [stack.shop.url]]
 
 
-def test_a_removed_store_is_gone_and_the_first_stays(stack: OperatedStack, outlet: SimulatedShop) -> None:
+def test_store_remove_deletes_webhooks_and_alarms_of_only_that_store(
+    stack: OperatedStack, outlet: SimulatedShop
+) -> None:
     store(stack, "add", "outlet")
 
     result = store(stack, "remove", "outlet", "--yes")
@@ -261,7 +265,7 @@ def test_a_removed_store_is_gone_and_the_first_stays(stack: OperatedStack, outle
 
 
 @pytest.mark.usefixtures("outlet")
-def test_without_a_yes_no_store_is_removed(stack: OperatedStack) -> None:
+def test_store_remove_requires_yes(stack: OperatedStack) -> None:
     store(stack, "add", "outlet")
 
     result = store(stack, "remove", "outlet")
@@ -271,7 +275,7 @@ def test_without_a_yes_no_store_is_removed(stack: OperatedStack) -> None:
 
 
 @pytest.mark.usefixtures("outlet")
-def test_a_store_of_the_same_name_begins_without_the_mapping_of_the_removed_one(stack: OperatedStack) -> None:
+def test_store_remove_deletes_the_stores_mapping(stack: OperatedStack) -> None:
     store(stack, "add", "outlet")
     bucket = stack.stack.outputs["ConfigurationBucket"]
     boto3.client("s3").put_object(Bucket=bucket, Key=mapping_key("outlet"), Body=PICKUP.encode())
@@ -279,23 +283,23 @@ def test_a_store_of_the_same_name_begins_without_the_mapping_of_the_removed_one(
     store(stack, "remove", "outlet", "--yes")
     store(stack, "add", "outlet")
 
-    assert configured(stack) == [STORES_KEY]
+    assert configuration_keys(stack) == [STORES_KEY]
 
 
 @pytest.mark.usefixtures("outlet")
-def test_a_removed_store_that_had_no_mapping_leaves_no_mark_of_one(stack: OperatedStack) -> None:
+def test_store_remove_without_a_mapping_of_the_store_names_none(stack: OperatedStack) -> None:
     store(stack, "add", "outlet")
 
     assert mapping_key("outlet") not in store(stack, "remove", "outlet", "--yes").output
 
 
 @pytest.mark.usefixtures("outlet")
-def test_a_new_store_is_known_once_hubspot_has_its_properties(stack: OperatedStack) -> None:
+def test_store_add_creates_properties_before_the_configuration_and_webhooks_last(stack: OperatedStack) -> None:
     steps = [step["step"] for step in json.loads(store(stack, "add", "outlet", "--json").stdout)["steps"]]
 
-    made = next(place for place, what in enumerate(steps) if "woocommerce_customer_id_outlet" in what)
-    hooked = next(place for place, what in enumerate(steps) if "order.created" in what)
-    assert made < steps.index(STORES_KEY) < hooked
+    property_step = next(place for place, what in enumerate(steps) if "woocommerce_customer_id_outlet" in what)
+    webhook_step = next(place for place, what in enumerate(steps) if "order.created" in what)
+    assert property_step < steps.index(STORES_KEY) < webhook_step
 
 
 def test_deliveries_of_a_removed_store_are_refused(stack: OperatedStack, outlet: SimulatedShop) -> None:
@@ -322,10 +326,7 @@ def test_a_removed_store_can_be_added_again(stack: OperatedStack) -> None:
     assert result.exit_code == 0, result.output
 
 
-# --store on other commands
-
-
-def test_doctor_checks_the_store_that_is_named(stack: OperatedStack, outlet: SimulatedShop) -> None:
+def test_doctor_checks_only_the_named_store(stack: OperatedStack, outlet: SimulatedShop) -> None:
     store(stack, "add", "outlet")
     outlet.hooks.webhooks.clear()
 
@@ -338,7 +339,7 @@ def test_doctor_checks_the_store_that_is_named(stack: OperatedStack, outlet: Sim
 
 
 @pytest.mark.usefixtures("outlet")
-def test_status_and_doctor_name_the_stores(stack: OperatedStack) -> None:
+def test_status_and_doctor_name_each_further_store(stack: OperatedStack) -> None:
     assert "stores" not in stack.json("status")
 
     store(stack, "add", "outlet")
@@ -349,7 +350,7 @@ def test_status_and_doctor_name_the_stores(stack: OperatedStack) -> None:
 
 
 @pytest.mark.usefixtures("outlet")
-def test_doctor_names_the_store_that_an_alarm_is_about(stack: OperatedStack) -> None:
+def test_doctor_shows_the_alarming_metrics_of_the_store(stack: OperatedStack) -> None:
     store(stack, "add", "outlet")
     stack.metric("WebhookDisabled", 7, store="outlet")
     stack.metric("LostEvent", 2)
@@ -360,7 +361,7 @@ def test_doctor_names_the_store_that_an_alarm_is_about(stack: OperatedStack) -> 
     assert "LostEvent" not in check["detail"]
 
 
-def test_backfill_queues_the_orders_of_the_store_that_is_named(stack: OperatedStack, outlet: SimulatedShop) -> None:
+def test_backfill_queues_orders_of_the_named_store(stack: OperatedStack, outlet: SimulatedShop) -> None:
     store(stack, "add", "outlet")
     number = outlet.place()
 
@@ -370,14 +371,16 @@ def test_backfill_queues_the_orders_of_the_store_that_is_named(stack: OperatedSt
     assert {(text.store, text.entity) for text in stack.queued()} == {("outlet", f"order:{number}")}
 
 
-def test_a_store_that_there_is_not_is_named(stack: OperatedStack) -> None:
+def test_why_rejects_an_unknown_store_with_exit_code_2(stack: OperatedStack) -> None:
     result = stack.run("why", "1", "--store", "third")
 
     assert result.exit_code == 2
     assert "no store third" in result.output
 
 
-def test_what_helps_names_the_store(stack: OperatedStack, outlet: SimulatedShop) -> None:
+def test_store_add_names_variables_and_command_of_the_store_in_its_fix(
+    stack: OperatedStack, outlet: SimulatedShop
+) -> None:
     outlet.keys.clear()
 
     result = store(stack, "add", "outlet")
@@ -389,7 +392,7 @@ def test_what_helps_names_the_store(stack: OperatedStack, outlet: SimulatedShop)
 
 
 @pytest.mark.usefixtures("outlet")
-def test_what_is_left_to_do_is_said_with_the_stores_name(stack: OperatedStack) -> None:
+def test_store_add_names_next_steps_with_the_store(stack: OperatedStack) -> None:
     assert "`woohub backfill --customers --store outlet`" in store(stack, "add", "outlet").output
 
     facts = json.loads(store(stack, "add", "outlet", "--json").stdout)

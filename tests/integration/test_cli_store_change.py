@@ -1,4 +1,4 @@
-"""`woohub setup` with a store that is not the one the stack, or HubSpot's deals, belong to."""
+"""`woohub setup` with another store than that of the stack or of HubSpot's deals."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ from woohub_cli.set_up import store_setup
 from woohub_cli.set_up.store_change import Change, Overlap, StoreRelation, shop_of
 from woohub_cli.stack.connections import FixedToken
 
-TABLE = load_mapping()
+DEFAULT_MAPPING = load_mapping()
 YEAR = 365 * 86400  # seconds
 
 
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedStack]:
-    """Set up, with twelve orders that HubSpot has."""
+    """A stack after setup, with twelve orders that HubSpot has."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(store_setup, "wait", lambda _seconds: None)
     with operated_stack() as running:
@@ -49,8 +49,8 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedSt
         yield running
 
 
-def copy_orders(shop: OperatedStack, kind: str = "deals", mapping: FieldMapping = TABLE) -> None:
-    """What the consumer would have written."""
+def copy_orders(shop: OperatedStack, kind: str = "deals", mapping: FieldMapping = DEFAULT_MAPPING) -> None:
+    """Write the store's orders to HubSpot as the consumer would."""
     timer = Timer()
     timer.start(60)
     url = shop.stack.outputs["HubSpotApiUrl"]
@@ -64,7 +64,7 @@ def copy_orders(shop: OperatedStack, kind: str = "deals", mapping: FieldMapping 
 
 @contextmanager
 def another_store(orders: int = 12) -> Iterator[SimulatedShop]:
-    """A store of its own, whose order ids are the same."""
+    """Another store with other orders of the same ids."""
     other = SimulatedShop(seed=7)
     with in_thread(AppServer(create_app(other).wsgi_app)) as url:
         other.url = other.hooks.home = url
@@ -76,15 +76,15 @@ def another_store(orders: int = 12) -> Iterator[SimulatedShop]:
 
 
 @contextmanager
-def moved(shop: OperatedStack) -> Iterator[str]:
-    """The same store at a further address."""
+def at_another_address(shop: OperatedStack) -> Iterator[str]:
+    """The same store at another address."""
     with in_thread(AppServer(create_app(shop.shop).wsgi_app)) as url:
         shop.shop.url = url
         yield url
 
 
-def state(shop: OperatedStack, other: SimulatedShop | None = None) -> tuple[Any, ...]:
-    """Everything that setup could write."""
+def everything_setup_writes(shop: OperatedStack, other: SimulatedShop | None = None) -> tuple[Any, ...]:
+    """Secrets, watermark, webhooks and deals."""
     stack = shop.stack
     stored = [stack.secret(name) for name in ("StoreSecretArn", "WebhookSecretArn", "HubSpotSecretArn")]
     watermark = stack.stack.aws.ssm.get_parameter(Name=stack.outputs["WatermarkParameter"])["Parameter"]["Value"]
@@ -92,19 +92,19 @@ def state(shop: OperatedStack, other: SimulatedShop | None = None) -> tuple[Any,
     return stored, watermark, hooks, len(other.hooks.webhooks) if other else 0, shop.portal.state()["deals"]
 
 
-def test_another_store_is_refused_before_anything_is_written(shop: OperatedStack) -> None:
+def test_setup_refuses_another_store_before_it_writes_anything(shop: OperatedStack) -> None:
     with another_store() as other:
-        before = state(shop, other)
+        before = everything_setup_writes(shop, other)
 
         result = shop.run("setup", WOO_COMMERCE_URL=other.url, WOO_COMMERCE_WEBHOOK_SECRET="a-new-secret")
 
         assert result.exit_code == 1
-        assert state(shop, other) == before
+        assert everything_setup_writes(shop, other) == before
         assert {method for method, _, _ in other.requests} == {"GET"}
     assert "Nothing was changed" in result.stdout
 
 
-def test_the_refusal_says_what_would_happen_and_what_to_do_instead(shop: OperatedStack) -> None:
+def test_setup_explains_the_refusal_of_another_store_and_names_alternatives(shop: OperatedStack) -> None:
     with another_store() as other:
         (step,) = shop.json("setup", WOO_COMMERCE_URL=other.url)["steps"]
 
@@ -117,24 +117,26 @@ def test_the_refusal_says_what_would_happen_and_what_to_do_instead(shop: Operate
     assert "--yes" in step["fix"]
 
 
-def test_a_person_is_asked_and_may_say_no(shop: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
+def test_setup_asks_before_it_takes_another_store_and_stops_at_no(
+    shop: OperatedStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    questions: list[str] = []
 
-    def says_no(question: str, **_: Any) -> bool:
-        asked.append(question)
+    def answer_no(question: str, **_: Any) -> bool:
+        questions.append(question)
         return False
 
-    monkeypatch.setattr(setup, "agreed", says_no)
+    monkeypatch.setattr(setup, "agreed", answer_no)
 
     with another_store() as other:
         result = shop.run("setup", WOO_COMMERCE_URL=other.url)
 
     assert result.exit_code == 1
-    assert len(asked) == 1
-    assert "overwrit" in asked[0]
+    assert len(questions) == 1
+    assert "overwrit" in questions[0]
 
 
-def test_with_yes_it_is_set_up_and_the_old_stores_webhooks_are_named(shop: OperatedStack) -> None:
+def test_setup_with_yes_takes_another_store_and_names_the_old_webhooks_to_delete(shop: OperatedStack) -> None:
     with another_store() as other:
         answer = shop.json("setup", "--yes", WOO_COMMERCE_URL=other.url)
 
@@ -143,21 +145,21 @@ def test_with_yes_it_is_set_up_and_the_old_stores_webhooks_are_named(shop: Opera
     assert any("dead letters" in line for line in answer["left_to_do"])
 
 
-def test_a_dry_run_tells_it_and_goes_on(shop: OperatedStack) -> None:
+def test_setup_dry_run_warns_of_another_store_and_continues(shop: OperatedStack) -> None:
     with another_store() as other:
-        before = state(shop, other)
+        before = everything_setup_writes(shop, other)
 
         answer = shop.json("setup", "--dry-run", WOO_COMMERCE_URL=other.url)
 
-        assert state(shop, other) == before
+        assert everything_setup_writes(shop, other) == before
     assert answer["steps"][0]["outcome"] == "warning"
     assert len(answer["steps"]) > 10
 
 
-def test_a_shop_that_moved_is_told_apart(shop: OperatedStack) -> None:
+def test_setup_recognizes_a_moved_store_by_its_orders(shop: OperatedStack) -> None:
     old = shop.shop.url
 
-    with moved(shop) as url:
+    with at_another_address(shop) as url:
         (step,) = shop.json("setup", WOO_COMMERCE_URL=url)["steps"]
 
     assert "the same orders: 12 of 12" in step["detail"]
@@ -166,15 +168,15 @@ def test_a_shop_that_moved_is_told_apart(shop: OperatedStack) -> None:
     assert "moved" in step["fix"]
 
 
-def test_a_shop_that_moved_is_stored_with_yes(shop: OperatedStack) -> None:
-    with moved(shop) as url:
+def test_setup_with_yes_stores_the_new_address_of_a_moved_store(shop: OperatedStack) -> None:
+    with at_another_address(shop) as url:
         assert shop.run("setup", "--yes", WOO_COMMERCE_URL=url).exit_code == 0
 
         assert shop.stack.secret("StoreSecretArn")["url"] == url
 
 
-def test_another_store_is_noticed_on_a_stack_that_had_none(shop: OperatedStack) -> None:
-    """The deals in HubSpot are of another stack, whose keys are the same."""
+def test_setup_detects_another_store_by_hubspots_deals_when_the_stack_has_none(shop: OperatedStack) -> None:
+    """The deals in HubSpot belong to another stack with the same order keys."""
     shop.stack.store("StoreSecretArn", {"url": ""})
 
     with another_store() as other:
@@ -184,13 +186,13 @@ def test_another_store_is_noticed_on_a_stack_that_had_none(shop: OperatedStack) 
     assert shop.stack.secret("StoreSecretArn") == {"url": ""}
 
 
-def test_the_same_store_is_not_asked_about(shop: OperatedStack) -> None:
+def test_setup_accepts_the_same_store_with_another_notation_of_its_url(shop: OperatedStack) -> None:
     result = shop.run("setup", WOO_COMMERCE_URL=f"{shop.shop.url}/")
 
     assert result.exit_code == 0, result.output
 
 
-def test_a_changed_order_is_still_the_same_order(shop: OperatedStack) -> None:
+def test_setup_recognizes_the_store_although_its_orders_have_changed(shop: OperatedStack) -> None:
     for number in list(shop.shop.orders):
         shop.shop.change_status(number, "completed")
         shop.shop.edit_address(number, first_name="Another", last_name="Customer")
@@ -198,10 +200,7 @@ def test_a_changed_order_is_still_the_same_order(shop: OperatedStack) -> None:
     assert shop.run("setup").exit_code == 0
 
 
-# --- What is due next
-
-
-def test_a_shop_with_history_is_told_to_bring_it(shop: OperatedStack) -> None:
+def test_setup_suggests_a_backfill_for_orders_that_hubspot_does_not_have(shop: OperatedStack) -> None:
     for _ in range(40):
         shop.shop.place()
 
@@ -211,14 +210,14 @@ def test_a_shop_with_history_is_told_to_bring_it(shop: OperatedStack) -> None:
     assert "woohub backfill" in first
 
 
-def test_a_shop_that_hubspot_has_is_not(shop: OperatedStack) -> None:
+def test_setup_suggests_no_backfill_if_hubspot_has_all_orders(shop: OperatedStack) -> None:
     left = shop.json("setup")["left_to_do"]
 
     assert not any("backfill" in line for line in left)
 
 
 def with_target(shop: OperatedStack, target: str) -> FieldMapping:
-    """A stack and a portal for HubSpot's orders, which has none yet; the mapping of those."""
+    """Switch the stack and the portal to HubSpot's orders; the mapping of orders."""
     bucket = shop.stack.outputs["ConfigurationBucket"]
     shop.stack.client("s3").put_object(Bucket=bucket, Key=MAPPING_KEY, Body=target.encode())
     mapping = mapping_with(target)
@@ -228,7 +227,9 @@ def with_target(shop: OperatedStack, target: str) -> FieldMapping:
 
 
 @pytest.mark.parametrize(("target", "records"), [(INSTEAD, "orders"), (BESIDE, "deals and orders")])
-def test_what_the_mapping_makes_of_orders_is_counted_and_named(shop: OperatedStack, target: str, records: str) -> None:
+def test_setup_counts_missing_records_of_the_objects_that_the_mapping_writes(
+    shop: OperatedStack, target: str, records: str
+) -> None:
     with_target(shop, target)
 
     first, *_ = shop.json("setup")["left_to_do"]
@@ -237,16 +238,13 @@ def test_what_the_mapping_makes_of_orders_is_counted_and_named(shop: OperatedSta
 
 
 @pytest.mark.parametrize("target", [INSTEAD, BESIDE])
-def test_a_shop_whose_orders_hubspot_has_as_orders_is_the_same(shop: OperatedStack, target: str) -> None:
+def test_setup_recognizes_the_store_by_hubspots_orders(shop: OperatedStack, target: str) -> None:
     copy_orders(shop, "orders", with_target(shop, target))
 
     answer = shop.json("setup")
 
     assert answer["overlap"]["orders_with_deal"] == answer["overlap"]["deals_alike"] == 12
     assert not any("backfill" in line for line in answer["left_to_do"])
-
-
-# --- The rules
 
 
 @pytest.mark.parametrize(
@@ -260,7 +258,7 @@ def test_a_shop_whose_orders_hubspot_has_as_orders_is_the_same(shop: OperatedSta
         ("http://127.0.0.1:8001", "http://127.0.0.1:8002", False),
     ],
 )
-def test_an_address_says_which_shop_it_is(address: str, other: str, same: bool) -> None:
+def test_shop_of_is_equal_for_notations_of_the_same_store(address: str, other: str, same: bool) -> None:
     assert (shop_of(address) == shop_of(other)) is same
 
 
@@ -281,13 +279,10 @@ OLD, NEW = "https://old.example", "https://new.example"
         (OLD, None, StoreRelation.UNKNOWN),
     ],
 )
-def test_address_and_orders_tell_together_what_the_store_is(
+def test_store_relation_depends_on_address_and_orders(
     stored: str, overlap: Overlap | None, kind: StoreRelation
 ) -> None:
     assert Change(stored, NEW, overlap).kind is kind
-
-
-# --- The webhook secret of .env
 
 
 def secret_step(shop: OperatedStack, *arguments: str, secret: str) -> dict[str, str]:
@@ -298,13 +293,13 @@ def secret_step(shop: OperatedStack, *arguments: str, secret: str) -> dict[str, 
 
 @pytest.fixture
 def rotated(shop: OperatedStack) -> OperatedStack:
-    """A rotation that was ended."""
+    """A stack after a finished rotation."""
     shop.run("rotate-webhook-secret")
     shop.run("rotate-webhook-secret", "--finish", "--force")
     return shop
 
 
-def test_the_secret_before_a_finished_rotation_is_not_put_back(rotated: OperatedStack) -> None:
+def test_setup_ignores_the_secret_from_before_a_finished_rotation(rotated: OperatedStack) -> None:
     current = rotated.webhook_secret
 
     step = secret_step(rotated, secret=WEBHOOK_SECRET)
@@ -314,7 +309,7 @@ def test_the_secret_before_a_finished_rotation_is_not_put_back(rotated: Operated
     assert rotated.stack.secret("WebhookSecretArn") == {"current": current, "sources": sources}
 
 
-def test_after_a_rotation_another_secret_needs_a_yes(rotated: OperatedStack) -> None:
+def test_setup_requires_yes_for_another_secret_after_a_rotation(rotated: OperatedStack) -> None:
     current = rotated.webhook_secret
 
     step = secret_step(rotated, secret="of-two-rotations-ago")
@@ -324,6 +319,6 @@ def test_after_a_rotation_another_secret_needs_a_yes(rotated: OperatedStack) -> 
     assert rotated.stack.secret("WebhookSecretArn") == {"current": current, "sources": sources}
 
 
-def test_with_yes_it_becomes_the_stacks(rotated: OperatedStack) -> None:
-    assert secret_step(rotated, "--yes", secret="a-good-one-after-all")["outcome"] == "stored"
-    assert rotated.webhook_secret == "a-good-one-after-all"
+def test_setup_with_yes_stores_another_secret_after_a_rotation(rotated: OperatedStack) -> None:
+    assert secret_step(rotated, "--yes", secret="another-secret")["outcome"] == "stored"
+    assert rotated.webhook_secret == "another-secret"

@@ -1,4 +1,4 @@
-"""What the commands say of a store on an odd host: a warning where it works, else the cause and the next step."""
+"""The commands with a store on an unusual host: a warning if it works, else the cause and the next step."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def checks(shop: OperatedStack) -> dict[str, dict[str, Any]]:
     return {check["check"]: check for check in shop.json("doctor")["checks"] if check["area"] == "store"}
 
 
-def test_a_closed_index_is_a_warning_and_the_key_opens_the_rest(shop: OperatedStack) -> None:
+def test_doctor_warns_of_a_closed_rest_index_and_still_checks_the_key(shop: OperatedStack) -> None:
     shop.shop.hosting = Hosting(index_closed="rest_login_required")
 
     rows = checks(shop)
@@ -44,13 +44,13 @@ def test_a_closed_index_is_a_warning_and_the_key_opens_the_rest(shop: OperatedSt
     assert "unknown" in rows["store's clock"]["detail"]
 
 
-def test_setup_goes_on_where_the_index_is_closed(shop: OperatedStack) -> None:
+def test_setup_succeeds_with_a_closed_rest_index(shop: OperatedStack) -> None:
     shop.shop.hosting = Hosting(index_closed="rest_cannot_access", index_status=403)
 
     assert shop.run("setup").exit_code == 0
 
 
-def test_plain_permalinks_are_fine(shop: OperatedStack) -> None:
+def test_doctor_reports_no_failure_with_plain_permalinks(shop: OperatedStack) -> None:
     shop.shop.hosting = Hosting(permalinks="plain")
 
     rows = checks(shop)
@@ -59,7 +59,7 @@ def test_plain_permalinks_are_fine(shop: OperatedStack) -> None:
     assert "failed" not in {check["outcome"] for check in rows.values()}
 
 
-def test_a_key_that_goes_in_the_address_is_a_warning() -> None:
+def test_hosting_check_warns_of_a_key_in_the_url() -> None:
     fixture = ReconcileFixture()
     fixture.shop.hosting = Hosting(drops_authorization=True)
     store = fixture.store()
@@ -71,7 +71,7 @@ def test_a_key_that_goes_in_the_address_is_a_warning() -> None:
 
 
 @pytest.mark.parametrize(
-    ("hosting", "words"),
+    ("hosting", "fix"),
     [
         (Hosting(maintenance="600"), "maintenance mode"),
         (Hosting(redirect="login"), "let the REST API through"),
@@ -80,18 +80,18 @@ def test_a_key_that_goes_in_the_address_is_a_warning() -> None:
     ],
     ids=["maintenance", "login", "notice", "moved"],
 )
-def test_doctor_names_the_next_step_instead_of_the_address(shop: OperatedStack, hosting: Hosting, words: str) -> None:
+def test_doctor_names_the_fix_of_the_hosting_problem(shop: OperatedStack, hosting: Hosting, fix: str) -> None:
     shop.shop.hosting = hosting
 
     row = checks(shop)["store"]
 
     assert row["outcome"] == "failed"
-    assert words in row["fix"]
+    assert fix in row["fix"]
     assert row["fix"] != store_access.ADDRESS_FIX
 
 
 @pytest.mark.parametrize("command", [("verify",), ("backfill", "--dry-run"), ("reconcile", "--dry-run"), ("why", "11")])
-def test_a_command_ends_at_once_where_the_store_asks_to_wait_for_long(
+def test_commands_stop_at_once_when_the_store_asks_for_a_long_wait(
     shop: OperatedStack, command: tuple[str, ...]
 ) -> None:
     shop.shop.hosting = Hosting(maintenance="600")
@@ -102,7 +102,7 @@ def test_a_command_ends_at_once_where_the_store_asks_to_wait_for_long(
     assert "maintenance" in result.output
 
 
-def test_a_wait_is_told_on_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
+def test_waiting_prints_the_wait_and_its_reason_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     store_setup.waiting(20.4, "the store's answer is 503")
 
     assert capsys.readouterr().err == "waiting 20 s, then trying again: the store's answer is 503\n"
