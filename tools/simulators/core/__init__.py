@@ -1,1 +1,1 @@
-"""What both simulators share: injected faults, responses, controls, the server and the in-process transport."""
+"""Code that both simulators share: injected faults, responses, controls, server and in-process transport."""

@@ -1,4 +1,4 @@
-"""Injected faults: error responses, broken connections and silence, scripted or at random."""
+"""Injected faults: error responses, broken connections and missing responses, scripted or at random."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import Any
 class InjectedFault:
     """A fault for the calls it matches.
 
-    `kind` is `status` (respond with `status`), `reset` (the connection breaks), `hold` (silence for `hold_s`, then the
-    connection breaks, or after the effect the true response follows), `drip` (the true response arrives byte by byte,
-    the last one after `hold_s`), `truncate` (the response is cut off half-way) or `omit` (half of a batch's results are
-    missing). `when` is how much of its effect the call had: `before` (none),
-    `after` (all of it), `half` (the first half of a batch). `skip` lets so many matching calls pass first; `count` is
-    how many calls to hit, None for all; `until` is a time of the simulator's clock.
+    `kind` is `status` (respond with `status`), `reset` (the connection breaks), `hold` (no response for `hold_s`, then
+    the connection breaks or, if the call had its effect, the true response follows), `drip` (the true response arrives
+    byte by byte, the last one after `hold_s`), `truncate` (the response is cut off half-way) or `omit` (half of a
+    batch's results are missing). `when` is how much of its effect the call has: `before` (none), `after` (all of it),
+    `half` (the first half of a batch). `skip` matching calls pass first; `count` calls are hit, None for all; `until`
+    is a time of the simulator's clock.
     """
 
     kind: str = "status"
@@ -48,13 +48,13 @@ class InjectedFault:
         return self.method in ("", method) and self._path.search(path) is not None
 
     def is_over(self, now: float) -> bool:
-        """Whether it has hit as many calls as it may, or its time has passed."""
+        """Whether the fault has hit as many calls as it may, or its time has passed."""
         spent = self.count is not None and self.hits >= self.count
         return spent or (self.until is not None and now >= self.until)
 
 
 class InjectedFaults:
-    """The active faults. The first that matches, and whose probability allows it, hits a call."""
+    """The active faults. A call is hit by the first one that matches it and whose probability allows it."""
 
     def __init__(self, rng: random.Random, clock: Callable[[], float]) -> None:
         self._rng = rng
@@ -62,7 +62,7 @@ class InjectedFaults:
         self._faults: list[InjectedFault] = []
 
     def add(self, fault: InjectedFault) -> InjectedFault:
-        """Activate a fault, after those already active."""
+        """Activate a fault, after those that are already active."""
         self._faults.append(fault)
         return fault
 
@@ -70,11 +70,11 @@ class InjectedFaults:
         self._faults.clear()
 
     def json(self) -> list[dict[str, Any]]:
-        """All active faults, with their hits so far."""
+        """Return all active faults, with their hits so far."""
         return [asdict(fault) for fault in self._faults]
 
     def draw(self, method: str, path: str) -> InjectedFault | None:
-        """The fault that hits this call, if any."""
+        """Return the fault that hits this call, or None."""
         return next((fault for fault in self._faults if self._hits(fault, method, path)), None)
 
     def _hits(self, fault: InjectedFault, method: str, path: str) -> bool:

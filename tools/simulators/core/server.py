@@ -24,11 +24,11 @@ THREADS = 16  # each held call sleeps in a thread
 
 
 class PortInUse(Exception):
-    """Another program listens on the port."""
+    """Another program uses the port."""
 
 
 def carrying_out(app: Wsgi, stopping: threading.Event) -> Wsgi:
-    """WSGI middleware that carries out what the app's headers announce: waiting, and cutting the response off."""
+    """Return WSGI middleware that waits and cuts the response off, as the headers of the app's response say."""
 
     def serve(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         started: list[Any] = []
@@ -56,17 +56,17 @@ def _single_bytes(body: bytes, pause: Callable[[], None]) -> Iterator[bytes]:
 
 
 def _wait(seconds: float, stopping: threading.Event, *, gone: Callable[[], bool]) -> None:
-    """Wait unless the caller disconnects: held calls must not use up the threads."""
+    """Wait, but not longer than the caller stays connected: held calls must not use up the threads."""
     until = time.monotonic() + seconds
     while (left := until - time.monotonic()) > 0 and not stopping.wait(min(left, 0.25)) and not gone():
         pass
 
 
 class AppServer:
-    """An app on a port, at `url`. Port 0 is any free port. Raises PortInUse."""
+    """Serves an app on a port, at `url`. Port 0 is any free port. Raises PortInUse."""
 
     def __init__(self, app: Wsgi, *, host: str = "127.0.0.1", port: int = 0) -> None:
-        logging.getLogger("waitress").setLevel(logging.CRITICAL)  # a fault asks for half a response
+        logging.getLogger("waitress").setLevel(logging.CRITICAL)  # it would warn of truncated responses
         listener = _listen(host, port)
         self.url = f"http://{host}:{listener.getsockname()[1]}"
         self._stopping = threading.Event()
@@ -81,7 +81,7 @@ class AppServer:
         )
 
     def run(self) -> None:
-        """Serve until `stop`."""
+        """Serve until `stop` is called."""
         while not self._stopping.is_set():
             wasyncore.loop(timeout=1.0, map=self._sockets, count=1)
         self._server.task_dispatcher.shutdown()
@@ -89,15 +89,18 @@ class AppServer:
             wasyncore.close_all(self._sockets, ignore_all=True)
 
     def stop(self) -> None:
-        """End `run`, held calls included; for another thread or a signal handler."""
+        """End `run`, held calls included. It is called by another thread or a signal handler."""
         self._stopping.set()
         with self._closing:
-            if self._sockets:  # else `run` has already ended and closed the trigger
+            if self._sockets:  # otherwise `run` has already ended and closed the trigger
                 self._server.pull_trigger()
 
 
 def serve(name: str, server_of: Callable[[], AppServer], about: str) -> int:
-    """A simulator's command: serve until interrupted or terminated. Exit code 1: the port is in use."""
+    """Run a simulator as a command until it is interrupted or terminated.
+
+    Return the exit code, which is 1 if the port is in use.
+    """
     try:
         server = server_of()
     except PortInUse as error:
@@ -112,7 +115,7 @@ def serve(name: str, server_of: Callable[[], AppServer], about: str) -> int:
 
 @contextmanager
 def in_thread(server: AppServer) -> Iterator[str]:
-    """Run a server in a thread for the length of a with block; gives its URL."""
+    """Run a server in a thread for the length of a with block; yields its URL."""
     thread = threading.Thread(target=server.run, name="simulator", daemon=True)
     thread.start()
     try:

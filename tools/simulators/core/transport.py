@@ -1,4 +1,4 @@
-"""Call a simulator's app without sockets, with the interface of urllib3.PoolManager and its exceptions."""
+"""Call a simulator's app without sockets, with the interface and the exceptions of urllib3.PoolManager."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class InProcessResponse:
 
 
 class InProcessTransport:
-    """`request` as of urllib3.PoolManager. Latency and silence advance the caller's clock through `sleep`."""
+    """Has `request` of urllib3.PoolManager. Latency and missing responses advance the caller's clock by `sleep`."""
 
     def __init__(self, app: Wsgi, *, sleep: Callable[[float], None] = lambda _seconds: None) -> None:
         self._app = app
@@ -52,7 +52,7 @@ class InProcessTransport:
         timeout: float | urllib3.Timeout | None = None,
         **_: Any,
     ) -> InProcessResponse:
-        """One call; raises ReadTimeoutError or ProtocolError where a real connection would."""
+        """Make one call. Raises ReadTimeoutError or ProtocolError where a real connection would."""
         if json is not None:
             body, headers = jsonlib.dumps(json), {"Content-Type": "application/json", **(headers or {})}
         raw = body.encode() if isinstance(body, str) else body or b""
@@ -75,7 +75,7 @@ class InProcessTransport:
             self._sleep(wait_s)
 
     def _call(self, environ: dict[str, Any]) -> tuple[InProcessResponse, float, str]:
-        """The response, the seconds it takes, and how it is cut off."""
+        """Return the response, the seconds it takes, and how it is cut off ("" if it is not)."""
         direct = self._direct(Request(environ)) if self._direct else None
         if direct is not None:
             headers = urllib3.HTTPHeaderDict({**direct.headers, "Content-Type": direct.content_type})
@@ -115,7 +115,7 @@ def _environ(
 
 
 def _read_seconds(timeout: float | urllib3.Timeout | None) -> float | None:
-    """How long the caller waits for a response; None: for ever."""
+    """Return how long the caller waits for a response; None: without a limit."""
     if isinstance(timeout, urllib3.Timeout):
         limits = [limit for limit in (timeout._read, timeout.total) if isinstance(limit, int | float)]
         return float(min(limits)) if limits else None

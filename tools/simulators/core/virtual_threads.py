@@ -1,4 +1,4 @@
-"""Functions that run together in virtual time, deterministically: calls made together take as long as the longest."""
+"""Concurrent functions in virtual time, deterministic: concurrent calls take as long as the longest."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TypeVar
 from woohub.concurrency import MOST_AT_ONCE
 
 T = TypeVar("T")
-SAME_TIME_S = 1e-6  # two moments so near are one: epoch seconds have no more digits
+SAME_TIME_S = 1e-6  # two moments so close count as equal: epoch seconds have no more digits
 
 
 class Killed(BaseException):
@@ -18,13 +18,13 @@ class Killed(BaseException):
 
 
 class VirtualThread:
-    """A real thread that runs only while it is its turn."""
+    """A real thread that only runs when it is its turn."""
 
     def __init__(self, work: Callable[[], None], number: int) -> None:
         self.number = number
         self.error: BaseException | None = None
         self.ended = False
-        self.wakes_at: float | None = None  # None: when `is_due` says so
+        self.wakes_at: float | None = None  # None: the thread waits for `is_due`
         self.is_due: Callable[[], bool] = lambda: True
         self.killed = False
         self._work = work
@@ -33,12 +33,12 @@ class VirtualThread:
         self._thread.start()
 
     def take_turn(self) -> None:
-        """Run until it sleeps, waits or ends."""
+        """Run the thread until it sleeps, waits or ends."""
         self._turn.release()
         self._over.acquire()
 
     def give_way(self) -> None:
-        """End the turn, in the thread itself."""
+        """End the turn; called by the thread itself."""
         self._over.release()
         self._turn.acquire()
         if self.killed:
@@ -56,7 +56,10 @@ class VirtualThread:
 
 
 def _closed() -> threading.Lock:
-    """A lock that one thread acquires to wait and the other releases: a tenth of what a Semaphore costs."""
+    """Return an acquired lock: one thread waits by acquiring it, the other releases it.
+
+    A Semaphore costs ten times as much.
+    """
     lock = threading.Lock()
     lock.acquire()
     return lock
@@ -65,8 +68,9 @@ def _closed() -> threading.Lock:
 class VirtualThreads:
     """A Concurrency (woohub.concurrency) on a virtual clock.
 
-    Threads take turns: one runs until it sleeps or waits, and time passes when all do. `sleep` is the clock's; whatever
-    the functions sleep by must call this object's. An error that is no Exception ends all threads, as a process does.
+    One thread at a time runs, until it sleeps or waits; time passes when all threads sleep or wait. `sleep` is the
+    clock's: functions must sleep by this object's. An error that is no Exception ends all threads, as it would end a
+    process.
     """
 
     def __init__(self, now: Callable[[], float], sleep: Callable[[float], object]) -> None:
@@ -77,14 +81,14 @@ class VirtualThreads:
         self._numbers = count()
 
     def sleep(self, seconds: float) -> None:
-        """Sleep, while others run."""
+        """Sleep while other threads run."""
         if self._running is None:
             self._pass_time(seconds)
         else:
             self._give_way(self._running, lambda: False, self._now() + seconds)
 
     def run(self, functions: Sequence[Callable[[], T]]) -> list[T]:
-        """See Concurrency."""
+        """Run the functions concurrently; see Concurrency."""
         if len(functions) < 2:
             return [function() for function in functions]
         results: dict[int, T] = {}
@@ -104,15 +108,15 @@ class VirtualThreads:
         return [results[place] for place in range(len(functions))]
 
     def condition(self) -> VirtualCondition:
-        """See Concurrency."""
+        """Return a condition for these threads; see Concurrency."""
         return VirtualCondition(self)
 
     def wait_until(self, is_due: Callable[[], bool]) -> None:
-        """Let others run until something is so."""
+        """Let other threads run until `is_due` returns true."""
         if self._running is not None:
             self._give_way(self._running, is_due, None)
         elif not is_due():
-            raise RuntimeError("nobody runs who could make it so")
+            raise RuntimeError("no other thread runs that could make the condition true")
 
     def _begin(self, work: Callable[[], None]) -> VirtualThread:
         thread = VirtualThread(work, next(self._numbers))
@@ -143,7 +147,7 @@ class VirtualThreads:
                 raise thread.error
 
     def _next(self) -> VirtualThread | None:
-        """The thread that has been due for longest; time passes until there is one. None if all wait."""
+        """Return the thread that has been due the longest, or None if all wait. Time passes until one is due."""
         while not (due := [thread for thread in self._threads if self._is_due(thread)]):
             sleepers = [thread.wakes_at for thread in self._threads if thread.wakes_at is not None]
             if not sleepers:
@@ -157,7 +161,7 @@ class VirtualThreads:
     def _give_way(self, thread: VirtualThread, is_due: Callable[[], bool], wakes_at: float | None) -> None:
         thread.is_due, thread.wakes_at, thread.number = is_due, wakes_at, next(self._numbers)
         self._running = None
-        if self._next() is thread:  # most often: others wait for it, and changing threads is what costs time
+        if self._next() is thread:  # the usual case; a change of threads costs time
             self._running = thread
         else:
             thread.give_way()
@@ -171,21 +175,21 @@ class VirtualThreads:
 
 
 class VirtualCondition:
-    """A threading.Condition of virtual threads, which need no lock: only one of them runs."""
+    """A threading.Condition of virtual threads. They need no lock, because only one of them runs."""
 
     def __init__(self, threads: VirtualThreads) -> None:
         self._threads = threads
 
     def __enter__(self) -> None:
-        """Nothing to lock."""
+        """There is nothing to lock."""
 
     def __exit__(self, *_: object) -> None:
-        """Nothing to unlock."""
+        """There is nothing to unlock."""
 
     def wait_for(self, predicate: Callable[[], bool]) -> None:
-        """Let others run until it is so."""
+        """Let other threads run until the predicate is true."""
         while not predicate():
             self._threads.wait_until(predicate)
 
     def notify_all(self) -> None:
-        """Whoever waits looks by itself."""
+        """Do nothing: threads that wait check their predicate by themselves."""

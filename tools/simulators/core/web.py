@@ -14,7 +14,7 @@ from werkzeug.wrappers import Request
 
 from .faults import InjectedFault, InjectedFaults
 
-# Between a Flask app and the server or transport around it: how long the response takes, and how it is cut off.
+# A Flask app tells the server or transport by these headers how long the response takes, and how it is cut off.
 WAIT_HEADER = "X-Simulator-Wait-Seconds"
 CUT_HEADER = "X-Simulator-Cut"
 
@@ -23,7 +23,7 @@ Controls = Mapping[str, Mapping[str, Callable[[Any], Any]]]  # path, method, fun
 
 @dataclass(frozen=True)
 class SimulatedResponse:
-    """A response; the server or transport carries out `wait_s` and `cut`."""
+    """A response. The server or transport carries out `wait_s` and `cut`."""
 
     status: int
     text: str = ""
@@ -43,16 +43,19 @@ class SimulatedResponse:
 
 @runtime_checkable
 class DirectApp(Protocol):
-    """An app that also responds without WSGI, in a third of the time."""
+    """An app that can also respond without WSGI, which takes a third of the time."""
 
     def direct(self, req: Request) -> SimulatedResponse | None:
-        """The response to a call of the API; None where it takes WSGI: for pages and controls."""
+        """Return the response to a call of the API; None for pages and controls, which need WSGI."""
 
 
 def with_fault(
     fault: InjectedFault, response: SimulatedResponse | None, error: Callable[[], SimulatedResponse]
 ) -> SimulatedResponse:
-    """The response after a fault; None if the call had no effect. `error`: the response of a `status` fault."""
+    """Return the response after a fault.
+
+    `response` is None if the call had no effect; `error` makes the response of a `status` fault.
+    """
     if fault.kind == "status":
         return replace(error(), headers={"Retry-After": fault.retry_after} if fault.retry_after else {})
     if fault.kind == "hold":
@@ -63,7 +66,10 @@ def with_fault(
 
 
 def fault_controls(faults: Callable[[], InjectedFaults]) -> Controls:
-    """List, add and clear faults; `faults` gives those of now: a reset makes new ones."""
+    """Return the controls that list, add and clear faults.
+
+    `faults` returns the current ones: a reset of the simulator creates new ones.
+    """
 
     def add(body: Any) -> Any:
         for fault in body if isinstance(body, list) else [body]:
@@ -78,7 +84,7 @@ def fault_controls(faults: Callable[[], InjectedFaults]) -> Controls:
 
 
 def add_controls(app: Flask, controls: Controls, lock: AbstractContextManager[Any] = nullcontext()) -> None:  # noqa: B008
-    """Serve controls under /_simulator/: JSON in and out; 400 for what raises ValueError, TypeError or KeyError."""
+    """Serve controls under /_simulator/: JSON in and out. ValueError, TypeError and KeyError become a 400."""
 
     def view(control: Callable[[Any], Any]) -> Response:
         try:

@@ -1,4 +1,4 @@
-"""A HubSpot account to test and demonstrate against: strict where HubSpot is strict, and as troublesome as asked."""
+"""A simulated HubSpot account for tests and demos: as strict as HubSpot, and with faults on request."""
 
 from simulators.core.faults import InjectedFault
 from simulators.core.transport import InProcessTransport

@@ -13,7 +13,7 @@ from .provision import provision
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve until interrupted or terminated. Exit code 1: the port is in use."""
+    """Serve until interrupted or terminated. Return the exit code, which is 1 if the port is in use."""
     parser = argparse.ArgumentParser(prog="hubspot_simulator", description="A HubSpot account on this machine.")
     parser.add_argument("--port", type=int, default=8790, help="0: any free port")
     parser.add_argument("--token", action="append", help=f"accepted token, may be repeated (default {DEFAULT_TOKEN})")

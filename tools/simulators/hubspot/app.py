@@ -1,4 +1,4 @@
-"""The portal over HTTP."""
+"""The HubSpot account over HTTP."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ API = Map(  # of every portal; its endpoints are routes and versions
 
 
 class PortalApp(Flask):
-    """HubSpot's API, a page to look at, and the controls under /_simulator/."""
+    """HubSpot's API, a page for people, and the simulator's controls under /_simulator/."""
 
     def __init__(self, portal: SimulatedPortal) -> None:
         super().__init__(__name__, static_folder=None)
@@ -53,7 +53,7 @@ class PortalApp(Flask):
         self.register_error_handler(405, lambda _: _error(portal, _not_allowed()).as_flask())
 
     def direct(self, req: Request) -> SimulatedResponse | None:
-        """See DirectApp."""
+        """Return the response to a call of the API; None for the page and the controls (see DirectApp)."""
         return None if req.path == "/" or req.path.startswith("/_simulator/") else self._respond(req)
 
     def _respond(self, req: Request) -> SimulatedResponse:
@@ -75,7 +75,7 @@ class PortalApp(Flask):
 
 @lru_cache(maxsize=1024)  # tests make the same few calls a hundred thousand times
 def _match(path: str, method: str) -> tuple[Route, str, Mapping[str, str]]:
-    """The route, the version of the API, and the parts of the path; werkzeug's HTTPException where there is none."""
+    """Return the route, the API version and the parts of the path. Raises werkzeug's HTTPException if none matches."""
     (route, version), parts = API.match(path, method)
     return route, version, parts
 

@@ -17,7 +17,7 @@ def put_association(call: Call, object_type: ObjectType, object_id: str, to_type
 
 
 def read_associations(call: Call, object_type: ObjectType, to_type: ObjectType) -> Result:
-    """Records without any are errors, and the answer is 207."""
+    """Return the associations of each record. A record without any is an error, and the status 207."""
     batch, size = Batch([]), call.portal.settings.associations_per_page
     for entry in _inputs(call, most=1000):
         key, began = str(entry["id"]), int(entry.get("after") or 0)
@@ -38,7 +38,7 @@ def _none(start: ObjectType, key: str, end: ObjectType) -> Json:
 
 
 def create_associations(call: Call, object_type: ObjectType, to_type: ObjectType) -> Result:
-    """Each pair for itself; what is refused becomes an error of the batch."""
+    """Associate each pair independently. A rejected pair becomes an error of the batch."""
     batch = Batch([])
     for entry in _inputs(call):
         try:
@@ -58,7 +58,7 @@ def archive_associations(call: Call, object_type: ObjectType, to_type: ObjectTyp
 
 
 def _associated(call: Call, start: ObjectType, start_id: str, end: ObjectType, end_id: str) -> Json:
-    """Associate two records; the pair as HubSpot shows it."""
+    """Associate two records, and return the pair as HubSpot shows it."""
     call.portal.objects.link((start, start_id), (end, end_id))
     return {
         "fromObjectTypeId": start.id,

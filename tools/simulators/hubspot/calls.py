@@ -1,4 +1,4 @@
-"""What an operation is given, and how it answers."""
+"""The arguments and results of operations."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Call:
 
     @property
     def names(self) -> list[str]:
-        """The `properties` of the query: comma-separated or repeated."""
+        """The names in the query's `properties`, comma-separated or repeated."""
         return [name for name in self.query.get("properties", "").split(",") if name]
 
     def number(self, name: str, default: int) -> int:
-        """A whole number of the query; 400 if it is none."""
+        """Return a whole number of the query. Raises ApiError 400 if it is none."""
         text = self.query.get(name) or str(default)
         if not text.isdigit():
             raise bad_request(f"{name} must be a whole number")
@@ -38,12 +38,12 @@ class Call:
 
     @property
     def enforces_rules(self) -> bool:
-        """2026-09 and later apply the admin's validation rules to API writes."""
+        """Whether the admin's validation rules apply to API writes, as in 2026-09 and later."""
         return self.version == "2026-09"
 
 
 def batch_answer(call: Call, batch: Batch, status: int) -> Result:
-    """A batch as the API shows it: `status`, or 207 if some of it failed."""
+    """Return a batch as the API shows it, with `status` or, if some of it failed, 207."""
     now = call.portal.now()
     body: Json = {"status": "COMPLETE", "results": batch.results, "startedAt": now, "completedAt": now}
     if not batch.errors:

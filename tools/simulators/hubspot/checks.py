@@ -1,4 +1,4 @@
-"""Whether HubSpot takes a write: values, stages, rules, uniqueness. Nothing is changed here."""
+"""Check whether HubSpot accepts a write: values, stages, rules, uniqueness. Nothing is changed here."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _LIFECYCLE = [stage for stage, _ in LIFECYCLE]
 STAGES_IN = {DEALS: ("pipeline", "dealstage"), ORDERS: ("hs_pipeline", "hs_pipeline_stage")}  # pipeline, stage
 
 
-# Unique values taken by earlier inputs of the same batch: (property, value) to who took it.
+# Unique values of earlier inputs in the same batch: by (property, value), the input that has it.
 Claims = dict[tuple[str, str], object]
 
 
 @dataclass(frozen=True)
 class Checks:
-    """Checks properties against the definitions, the record they change and all other records."""
+    """Checks properties against the definitions, the record they change, and all other records."""
 
     _schema: Schema
     _unique: UniqueValues
@@ -34,10 +34,13 @@ class Checks:
     def accept(
         self, kind: ObjectType, record: Record | None, raw: Mapping[str, Any], *, claims: Claims, rules: bool
     ) -> dict[str, str]:
-        """The properties as they will be kept (empty: cleared), or an ApiError. `record` is None for a create."""
+        """Return the properties as HubSpot keeps them ("" clears one), or raise ApiError.
+
+        `record` is None for a create.
+        """
         properties = self._values(kind, raw)
         if record and kind is CONTACTS and _goes_backwards(record.properties, properties):
-            del properties["lifecyclestage"]  # HubSpot keeps the later stage, without a word
+            del properties["lifecyclestage"]  # HubSpot silently keeps the later stage
         before = record.properties if record else {}
         pipeline, stage = STAGES_IN.get(kind, ("", ""))
         if stage and properties.get(stage) and not (before | properties).get(pipeline):
@@ -54,7 +57,7 @@ class Checks:
             raise bad_request(f"Unable to read by non-unique {kind.id} property {name}")
 
     def writable_by(self, kind: ObjectType, name: str) -> None:
-        """Raise ApiError 400 unless a batch can be updated by this property: addresses will not do."""
+        """Raise ApiError 400 unless batches can be updated by this property, which they cannot by an e-mail address."""
         if name not in self._unique.names(kind) or name == "email":
             what = f"non-unique {kind.id} property {name} in portal ID {self._settings().portal_id}"
             raise bad_request(f"Unable to perform update/upsert by {what}")
@@ -93,7 +96,7 @@ class Checks:
     def _check_together(
         self, kind: ObjectType, written: Mapping[str, str], after: Mapping[str, str], *, rules: bool
     ) -> None:
-        """What shows only in the whole record: stage against pipeline, and the admin's rules."""
+        """Check the record as a whole: its stage against its pipeline, and the admin's rules."""
         problems = []
         names = STAGES_IN.get(kind, ())
         if names and written.keys() & set(names) and after.get(names[0]):
@@ -120,7 +123,7 @@ class Checks:
             raise InvalidProperties(problems, self._settings().portal_id)
 
     def _claim(self, kind: ObjectType, record: Record | None, written: Mapping[str, str], claims: Claims) -> None:
-        """Refuse values another record has; remember this input's own for the rest of the batch."""
+        """Refuse values that another record has, and keep this input's values from later inputs of the batch."""
         me: object = record.id if record else object()
         mine = self._unique.claimed(kind, written)
         for name, value in mine:

@@ -1,4 +1,4 @@
-"""What every HubSpot portal is born with: object types, their default properties, the sales pipeline."""
+"""The definitions of a new HubSpot account: object types, default properties, the sales pipeline."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Any
 
 @dataclass(frozen=True)
 class ObjectType:
-    """A CRM object type under its several names."""
+    """A CRM object type with its names."""
 
     id: str
     plural: str
     singular: str
     modified: str
-    returned: tuple[str, ...]  # what a read gives when it names no properties
+    returned: tuple[str, ...]  # the properties that a read returns if it names none
 
     @property
     def java_name(self) -> str:
-        """The name in HubSpot's own messages."""
+        """The name in HubSpot's error messages."""
         return self.singular.upper()
 
 
@@ -36,12 +36,12 @@ OBJECT_TYPES = {name: kind for kind in BUILT_IN for name in (kind.id, kind.plura
 
 
 def known_types() -> list[ObjectType]:
-    """Every object type of a portal; a test may add one to OBJECT_TYPES and ASSOCIATION_TYPES."""
+    """Return all object types. A test may add one to OBJECT_TYPES and ASSOCIATION_TYPES."""
     return list(dict.fromkeys(OBJECT_TYPES.values()))
 
 
-# (from, to): the type of an unlabelled association, https://developers.hubspot.com/docs (associations v4 guide).
-# Assumed are 508, 511 and 514: the associations of an order as seen from the other end.
+# By (from, to): the type of an unlabelled association, https://developers.hubspot.com/docs (associations v4 guide).
+# 508, 511 and 514 are assumptions: the associations of an order as seen from the other end.
 ASSOCIATION_TYPES = {
     (DEALS.id, CONTACTS.id): 3,
     (CONTACTS.id, DEALS.id): 4,
@@ -57,15 +57,16 @@ ASSOCIATION_TYPES = {
 
 
 def option(value: str, label: str, order: int = -1, *, hidden: bool = False) -> dict[str, Any]:
-    """A choice of an enumeration, as the API shows it."""
+    """Return a choice of an enumeration, as the API shows it."""
     return {"label": label, "value": value, "displayOrder": order, "hidden": hidden}
 
 
 @dataclass
 class PropertyDefinition:
-    """A property of an object type. `source` says where live options come from: pipelines, stages or currencies.
+    """A property of an object type.
 
-    Those of orders are `order_pipelines` and `order_stages`.
+    `source` says where current options come from: pipelines, stages or currencies; for orders order_pipelines and
+    order_stages.
     """
 
     name: str
@@ -86,9 +87,9 @@ class PropertyDefinition:
 
 @dataclass
 class Stage:
-    """A stage. Deals have a `probability` of 0.0 to 1.0, where 0 and 1 close the deal; orders have a state instead.
+    """A stage. A deal's has a `probability` from 0.0 to 1.0, where 0 and 1 close the deal.
 
-    For orders `probability` is that state: OPEN or CLOSED.
+    For an order's stage `probability` is its state: OPEN or CLOSED.
     """
 
     id: str
@@ -139,14 +140,14 @@ _TYPES = {  # by field type
 
 
 def _defined(group: str, field_type: str, labels: Mapping[str, str], **more: Any) -> list[PropertyDefinition]:
-    """Properties of one field type by their names."""
+    """Return properties of one field type, from labels by name."""
     return [
         PropertyDefinition(name, label, _TYPES[field_type], field_type, group, **more) for name, label in labels.items()
     ]
 
 
 def default_properties(kind: ObjectType) -> list[PropertyDefinition]:
-    """The built-in properties of an object type that matter to an integration."""
+    """Return the built-in properties of an object type that matter to an integration."""
     own = {
         CONTACTS: _contact_properties,
         DEALS: _deal_properties,
@@ -256,7 +257,7 @@ def _order_properties() -> list[PropertyDefinition]:
 
 
 def order_pipeline(now: str) -> Pipeline:
-    """The pipeline of orders, with the same ids in every portal."""
+    """Return the pipeline of orders, whose ids are the same in every account."""
     stages = (
         ("4b27b500-f031-4927-9811-68a0b525cbae", "Open", "OPEN"),
         ("937ea84d-0a4f-4dcf-9028-3f9c2aafbf03", "Processed", "OPEN"),
@@ -268,7 +269,7 @@ def order_pipeline(now: str) -> Pipeline:
 
 
 def default_pipeline(now: str) -> Pipeline:
-    """The sales pipeline of a new portal."""
+    """Return the sales pipeline of a new account."""
     stages = (
         ("appointmentscheduled", "Appointment Scheduled", "0.2"),
         ("qualifiedtobuy", "Qualified To Buy", "0.4"),
@@ -282,6 +283,6 @@ def default_pipeline(now: str) -> Pipeline:
 
 
 def _built_in(key: str, label: str, stages: Iterable[tuple[str, str, str]], now: str) -> Pipeline:
-    """A pipeline of these stages: id, label, and probability or state."""
+    """Return a pipeline with these stages: id, label, and probability or state."""
     made = {stage: Stage(stage, name, order, state, now, now) for order, (stage, name, state) in enumerate(stages)}
     return Pipeline(key, label, 0, made, now, now)

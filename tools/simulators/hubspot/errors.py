@@ -1,4 +1,4 @@
-"""HubSpot's refusals, in the words of bodies recorded from live portals (where there were any)."""
+"""HubSpot's error responses, in the words of bodies recorded from live accounts where there were any."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ Json = dict[str, Any]
 
 @dataclass(eq=False)
 class ApiError(Exception):
-    """An answer other than 2xx. `extra` holds top-level fields that only some bodies have (`policyName`, `links`)."""
+    """A response other than 2xx.
+
+    `extra` has top-level fields that only some bodies have (`policyName`, `links`).
+    """
 
     status: int
     message: str
@@ -23,7 +26,7 @@ class ApiError(Exception):
     extra: Mapping[str, Any] = field(default_factory=dict)
 
     def body(self, correlation_id: str) -> Json:
-        """The error as HubSpot's top-level answer."""
+        """Return the error as the body of HubSpot's response."""
         body: Json = {"status": "error", "message": self.message, "correlationId": correlation_id, **self.extra}
         if self.category:
             body["category"] = self.category
@@ -36,7 +39,7 @@ class ApiError(Exception):
         return body
 
     def entry(self, context: Mapping[str, list[str]]) -> Json:
-        """The error as one of `errors[]` in a 207 answer."""
+        """Return the error as one of `errors[]` in a 207 response."""
         entry: Json = {"status": "error", "category": self.category, "message": self.message, "links": {}}
         if self.sub_category:
             entry["subCategory"] = self.sub_category
@@ -44,7 +47,7 @@ class ApiError(Exception):
 
 
 def in_words(error: Json) -> Json:
-    """An error without codes and context, as far as HubSpot's specification lets them be missing."""
+    """Return the error without codes and context, as far as HubSpot's specification makes them optional."""
     kept = {name: error[name] for name in ("status", "message", "correlationId", "category", "links") if name in error}
     empty = {name: type(error[name])() for name in ("errors", "context") if name in error}
     details = "; ".join(detail["message"] for detail in error.get("errors", ()))
@@ -54,7 +57,7 @@ def in_words(error: Json) -> Json:
 
 @dataclass(frozen=True)
 class PropertyProblem:
-    """One property value HubSpot does not take."""
+    """One property value that HubSpot does not accept."""
 
     name: str
     code: str
@@ -62,7 +65,7 @@ class PropertyProblem:
 
 
 class InvalidProperties(ApiError):
-    """400: property values were not valid; a batch answers with the problems of all its inputs together."""
+    """400: property values are not valid. The response to a batch has the problems of all its inputs."""
 
     def __init__(self, problems: Iterable[PropertyProblem], portal_id: int) -> None:
         self.problems = tuple(problems)
@@ -77,22 +80,22 @@ class InvalidProperties(ApiError):
 
 
 def bad_request(message: str, **context: list[str]) -> ApiError:
-    """400 VALIDATION_ERROR."""
+    """Return a 400 VALIDATION_ERROR."""
     return ApiError(400, message, context=context)
 
 
 def bad_json(what: str) -> ApiError:
-    """400: the body is not the JSON the endpoint takes."""
+    """Return the 400 for a body that is not the JSON the endpoint accepts."""
     return ApiError(400, f"Invalid input JSON on line 1, column 1: {what}")
 
 
 def not_found(message: str = "resource not found") -> ApiError:
-    """404, as for an id or a path that does not exist."""
+    """Return the 404 for an id or a path that does not exist."""
     return ApiError(404, message, category="OBJECT_NOT_FOUND")
 
 
 class ContactExists(ApiError):
-    """409; the id is only in the text, and missing where two new contacts of one batch collide."""
+    """409: the id is only in the text, and missing if two new contacts of one batch collide."""
 
     def __init__(self, existing_id: str) -> None:
         known = f". Existing ID: {existing_id}" if existing_id else ""

@@ -1,4 +1,4 @@
-"""HubSpot's bodies for injected faults and for rejected calls."""
+"""HubSpot's response bodies for injected faults and rejected calls."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ _REFUSALS = {
 
 
 def refusal(status: int) -> ApiError:
-    """HubSpot's usual error for a status."""
+    """Return HubSpot's usual error for a status."""
     return replace(_REFUSALS.get(status) or ApiError(status, "error", category="ERROR"))
 
 
 def fault_response(fault: InjectedFault) -> ApiError | str:
-    """The response of a `status` fault: HubSpot's error, or the HTML page of the network in front of it."""
+    """Return the response of a `status` fault: HubSpot's error, or an HTML page of the network in front of it."""
     if fault.body == "html":
         return _HTML.format(status=fault.status, reason=_REASONS.get(fault.status, "Error"))
     return too_many(fault.policy) if fault.status == 429 else refusal(fault.status)

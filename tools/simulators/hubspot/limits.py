@@ -1,4 +1,4 @@
-"""HubSpot's rate limits: a rolling ten seconds per app, searches per second and a day's budget per account."""
+"""HubSpot's rate limits: a rolling ten seconds per app, searches per second and a daily limit per account."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _POLICIES = {
 
 
 def too_many(policy: str) -> ApiError:
-    """The 429 of a policy. HubSpot documents no Retry-After for it, and these bodies have no category."""
+    """Return the 429 of a policy. HubSpot documents no Retry-After for it, and its body has no category."""
     extra = {"errorType": "RATE_LIMIT", "policyName": policy, "requestId": "simulated"}
     return ApiError(429, _POLICIES[policy], category="", extra=extra)
 
 
 class RateLimits:
-    """Counts calls and refuses those over a limit; also remembers the most calls any ten seconds have seen."""
+    """Counts calls and refuses those over a limit. It also keeps the most calls in any ten seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -37,7 +37,7 @@ class RateLimits:
         self.refused = 0
 
     def admit(self, settings: Settings, *, search: bool) -> None:
-        """Count one call; raises ApiError 429. Searches have their own limit and no part in the ten seconds."""
+        """Count one call, or raise ApiError 429. Searches have their own limit and do not count in the ten seconds."""
         now = self._clock()
         self._new_day(now, settings)
         policy = self._search_policy(now, settings) if search else self._window_policy(now, settings)
@@ -50,7 +50,7 @@ class RateLimits:
         (self._searches if search else self._window).append(now)
 
     def headers(self, settings: Settings) -> dict[str, str]:
-        """The headers of every answer but those of searches."""
+        """Return the headers of every response except those to searches."""
         return {
             "X-HubSpot-RateLimit-Daily": str(settings.requests_per_day),
             "X-HubSpot-RateLimit-Daily-Remaining": str(settings.requests_per_day - self.used_today),
@@ -60,12 +60,12 @@ class RateLimits:
         }
 
     def used_in_window(self) -> int:
-        """Calls that count against the rolling ten seconds right now."""
+        """Return the number of calls that count against the rolling ten seconds now."""
         _forget(self._window, self._clock() - WINDOW_S)
         return len(self._window)
 
     def resets_at(self, settings: Settings) -> float:
-        """When the day's budget is renewed: midnight in the account's time zone."""
+        """Return when the daily limit is renewed (epoch seconds): midnight in the account's time zone."""
         return (_day(self._clock(), settings) + 1) * 86_400 - settings.utc_offset_s
 
     def _window_policy(self, now: float, settings: Settings) -> str:

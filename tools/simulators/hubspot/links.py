@@ -9,42 +9,42 @@ from .definitions import ASSOCIATION_TYPES, CONTACTS, DEALS, OBJECT_TYPES, Objec
 from .errors import ApiError, Json, bad_request
 
 Key = tuple[str, str]  # object type id, record id
-End = tuple[ObjectType, str]  # of an association: a record by its id, which may be none's
+End = tuple[ObjectType, str]  # one end of an association: a record's id, which may not exist
 
 
 class Links:
-    """Which record is associated with which."""
+    """The associations between all records."""
 
     def __init__(self) -> None:
         self._to: dict[Key, dict[str, dict[str, None]]] = {}
 
     def add(self, start: Key, end: Key) -> None:
-        """Associate two records; doing it again changes nothing."""
+        """Associate two records. Repeating it changes nothing."""
         for near, far in ((start, end), (end, start)):
             self._to.setdefault(near, {}).setdefault(far[0], {})[far[1]] = None
 
     def remove(self, start: Key, end: Key) -> None:
-        """Part two records; unknown pairs are ignored, as HubSpot does."""
+        """Remove an association. An unknown pair is ignored, as by HubSpot."""
         for near, far in ((start, end), (end, start)):
             self._to.get(near, {}).get(far[0], {}).pop(far[1], None)
 
     def ids(self, start: Key, to_type: str) -> list[str]:
-        """Ids of the records of a type associated with `start`, oldest association first."""
+        """Return the ids of records of a type that are associated with `start`, the oldest association first."""
         return list(self._to.get(start, {}).get(to_type, ()))
 
     def count(self, start: Key, to_type: str) -> int:
-        """How many records of a type are associated with `start`."""
+        """Return the number of records of a type that are associated with `start`."""
         return len(self._to.get(start, {}).get(to_type, ()))
 
     def forget(self, key: Key) -> list[Key]:
-        """Drop all associations of an archived record; gives those it had."""
+        """Remove all associations of an archived record, and return them."""
         ends = [(to_type, to_id) for to_type, ids in self._to.pop(key, {}).items() for to_id in ids]
         for end in ends:
             self._to.get(end, {}).get(key[0], {}).pop(key[1], None)
         return ends
 
     def items(self) -> Iterable[tuple[Key, Key]]:
-        """Every association from both ends."""
+        """Return every association, from both ends."""
         return [(start, (kind, i)) for start, ends in self._to.items() for kind, ids in ends.items() for i in ids]
 
 
@@ -57,7 +57,10 @@ def check_types(start: ObjectType, end: ObjectType, types: Iterable[Mapping[str,
 
 
 def end_of(start: ObjectType, types: Iterable[Mapping[str, Any]]) -> ObjectType:
-    """The object that an inline association of these types leads to; the usual one where they do not say."""
+    """Return the object that an inline association of these types leads to.
+
+    If the types do not say, it is the usual one: contacts for deals, deals for contacts.
+    """
     usual = DEALS if start is CONTACTS else CONTACTS
     ids = [spec["associationTypeId"] for spec in types]
     return next(
@@ -66,7 +69,7 @@ def end_of(start: ObjectType, types: Iterable[Mapping[str, Any]]) -> ObjectType:
 
 
 def type_id(start: ObjectType, end: ObjectType) -> int:
-    """The type of the usual association between two objects; 400 where there is none."""
+    """Return the type of the usual association between two objects. Raises ApiError 400 if there is none."""
     try:
         return ASSOCIATION_TYPES[start.id, end.id]
     except KeyError:
@@ -85,11 +88,11 @@ def _check_spec(start: ObjectType, end: ObjectType, spec: Mapping[str, Any]) -> 
 
 
 def invalid_ids(ids: Iterable[str]) -> ApiError:
-    """400: an association with records that do not exist."""
+    """Return the 400 for an association with records that do not exist."""
     return bad_request("One or more associations are invalid", INVALID_OBJECT_IDS=list(ids))
 
 
 def associated_json(start: ObjectType, end: ObjectType, to_id: str) -> Json:
-    """An associated record as the v4 and dated APIs show it."""
+    """Return an associated record as the v4 and dated APIs show it."""
     types = [{"category": "HUBSPOT_DEFINED", "typeId": type_id(start, end)}]
     return {"toObjectId": to_id, "associationTypes": types}

@@ -1,4 +1,4 @@
-"""Records: reading and writing them, one at a time and in batches."""
+"""Records: read and write them, one at a time and in batches."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Input = Mapping[str, Any]
 
 @dataclass
 class Change:
-    """A checked write, not yet applied; `record` is None for a create."""
+    """A write that was checked but not yet applied; `record` is None for a create."""
 
     kind: ObjectType
     record: Record | None
@@ -34,14 +34,14 @@ class Change:
 
 @dataclass
 class Batch:
-    """What a batch endpoint answers."""
+    """The results and errors of a batch endpoint."""
 
     results: list[Json]
     errors: list[Json] = field(default_factory=list)
 
 
 class Objects:
-    """All records of a portal. `tick` gives the portal's time; `settings` its settings as they are now."""
+    """All records of an account. `tick` returns the account's time, `settings` its current settings."""
 
     def __init__(
         self,
@@ -61,18 +61,21 @@ class Objects:
         self._settings = settings
         self._tick = tick
         self._rng = rng
-        self._merged: dict[tuple[str, str], str] = {}  # (type, id) of records that were merged to the id of the new one
+        self._merged: dict[tuple[str, str], str] = {}  # by (type, id) of a merged record: the id of the new one
         self._last_id = dict.fromkeys(self.records, 40_000) | {CONTACTS.id: 6000, DEALS.id: 9_100_000}
 
     def get(self, kind: ObjectType, key: str, id_property: str = "") -> Record:
-        """By record id, or by the value of a unique property; a contact answers to all its addresses."""
+        """Return a record by id, or by the value of a unique property.
+
+        A contact can be read by each of its addresses. Raises ApiError 404 if there is none.
+        """
         if record := self._find(kind, key, id_property):
             return record
         numeric = id_property or key.isdigit()
         raise not_found() if numeric else not_found(f"Object not found.  objectId are usually numeric. objectId={key}")
 
     def create(self, kind: ObjectType, body: Input, *, rules: bool = False) -> Record:
-        """A new record with its associations, or nothing at all."""
+        """Create a record with its associations, or nothing at all."""
         return self._apply(self._plan_create(kind, body, Claims(), rules))
 
     def update(self, kind: ObjectType, key: str, body: Input, *, id_property: str = "", rules: bool = False) -> Record:
@@ -83,7 +86,7 @@ class Objects:
         return self._apply(Change(kind, record, properties))
 
     def archive(self, kind: ObjectType, key: str) -> None:
-        """Delete a record; an unknown id is no error."""
+        """Archive a record. An unknown id is no error."""
         record = self.records[kind.id].pop(key, None)
         if record is None:
             return
@@ -94,16 +97,16 @@ class Objects:
             self._links_changed((kind.id, key), end)
 
     def batch_archive(self, kind: ObjectType, body: Input) -> None:
-        """Up to 100 records by id; unknown ids are no error."""
+        """Archive up to 100 records by id. Unknown ids are no error."""
         for entry in _inputs(body):
             self.archive(kind, str(entry["id"]))
 
     def erase(self, kind: ObjectType, key: str, id_property: str) -> None:
-        """Delete a record for good; its unique values are free.
+        """Delete a record for good; its unique values can be used again.
 
         HubSpot's spec says that an address nobody has is put on a blocklist "and prevent[ed] from being used in the
-        future", its knowledge base that a request to the API may add an erased contact back. So an address stays usable
-        here. That an unknown id is a 404 is an assumption.
+        future"; its knowledge base says that a request to the API may add an erased contact back. So an address stays
+        usable here. It is an assumption that an unknown id is a 404.
         """
         record = self._find(kind, key, id_property)
         if record is None and id_property:
@@ -113,10 +116,10 @@ class Objects:
             self._unique.replace(record, {})
 
     def merge(self, kind: ObjectType, primary: str, other: str) -> Record:
-        """As people do in HubSpot's app: a new record with the primary's values, else the other's, all links.
+        """Merge two records into a new one with the primary's values, else the other's, and all links, as people do.
 
-        The ids of both give the new record when it is read, and no associations (HubSpot's changelog, "Deals now
-        support merging"). What becomes of the other's unique values is not documented: here, what becomes of an
+        The ids of both return the new record when it is read, and no associations (HubSpot's changelog, "Deals now
+        support merging"). HubSpot does not document what becomes of the other's unique values; here, the same as an
         archived record's.
         """
         before = [self.records[kind.id][key] for key in (other, primary)]
@@ -133,13 +136,13 @@ class Objects:
         return merged
 
     def page(self, kind: ObjectType, *, after: int, limit: int) -> tuple[list[Record], str]:
-        """Records with ids above `after`, and the next `after` if there are more."""
+        """Return records with ids above `after`, and the next `after` if there are more ("" if not)."""
         records = [record for key, record in self.records[kind.id].items() if int(key) > after]
         more = str(records[limit - 1].id) if len(records) > limit else ""
         return records[:limit], more
 
     def batch_read(self, kind: ObjectType, body: Input) -> Batch:
-        """Up to 100 records by id or unique property; one error lists everything that is missing."""
+        """Return up to 100 records by id or unique property. One error lists all that are missing."""
         inputs, id_property = _inputs(body), str(body.get("idProperty") or "")
         _check_distinct(inputs, id_property)
         records = {str(entry["id"]): self._find(kind, str(entry["id"]), id_property) for entry in inputs}
@@ -150,12 +153,15 @@ class Objects:
         return Batch(results, [_missing(kind, missing)] if missing else [])
 
     def batch_create(self, kind: ObjectType, body: Input, *, rules: bool = False) -> Batch:
-        """All or nothing; record by record if every input has its own objectWriteTraceId."""
+        """Create all records or none; independently if every input has its own objectWriteTraceId."""
         inputs = _inputs(body)
         return self._write(inputs, lambda i, claims: self._plan_create(kind, i, claims, rules))
 
     def batch_update(self, kind: ObjectType, body: Input, *, rules: bool = False) -> Batch:
-        """Unknown ids never affect the rest; an invalid value fails the whole batch, unless inputs have trace ids."""
+        """Update records. An invalid value fails the whole batch, unless the inputs have trace ids.
+
+        Unknown ids never affect the others.
+        """
         inputs = _inputs(body)
         for name, same in _by_id_property(inputs).items():
             if name:
@@ -168,7 +174,7 @@ class Objects:
         return batch
 
     def search(self, kind: ObjectType, body: Json) -> Json:
-        """What the lagging index knows."""
+        """Search the index, which lags behind."""
         index = self.indexes[kind.id]
         index.catch_up(self._tick())
         matching = search.find(index, self.schema.properties[kind.id], body)
@@ -178,7 +184,7 @@ class Objects:
         return {"total": len(matching), "results": shown, **paging}
 
     def link(self, start: End, end: End) -> None:
-        """Associate two records; 400 if one does not exist."""
+        """Associate two records. Raises ApiError 400 if one does not exist."""
         missing = [key for kind, key in (start, end) if key not in self.records[kind.id]]
         if missing:
             raise invalid_ids(missing)
@@ -219,7 +225,10 @@ class Objects:
         return links
 
     def _write(self, inputs: Sequence[Input], plan: Callable[[Input, Claims], Change]) -> Batch:
-        """Plan all inputs, then apply those that passed: each for itself if all have trace ids, else all or none."""
+        """Plan all inputs, then apply the valid ones.
+
+        Without trace ids, one invalid input fails all.
+        """
         claims = Claims()
         planned: list[tuple[Input, Change]] = []
         refused: list[tuple[Input, ApiError]] = []
@@ -241,7 +250,7 @@ class Objects:
         return result | ({"objectWriteTraceId": _trace(entry)} if _trace(entry) else {})
 
     def _together(self, errors: Sequence[ApiError]) -> ApiError:
-        """One answer for a refused batch: all property problems, or the first conflict."""
+        """Return one error for a rejected batch: all property problems, or the first conflict."""
         problems = [p for e in errors if isinstance(e, InvalidProperties) for p in e.problems]
         return InvalidProperties(problems, self._settings().portal_id) if problems else errors[0]
 
@@ -287,7 +296,10 @@ class Objects:
         self._index(record.kind, record.id, record.properties)
 
     def _check_one_parent(self, item: tuple[str, str], parent: tuple[str, str]) -> None:
-        """A line item has one parent: HubSpot's guide says so; that a second one is refused is an assumption."""
+        """Refuse a second parent of a line item.
+
+        HubSpot's guide says that a line item has one parent; that a second one is refused is an assumption.
+        """
         if item[0] != LINE_ITEMS.id or parent[0] not in (DEALS.id, ORDERS.id):
             return
         parents = [(kind.id, key) for kind in (DEALS, ORDERS) for key in self.links.ids(item, kind.id)]
@@ -295,7 +307,7 @@ class Objects:
             raise bad_request(f"Line item {item[1]} belongs to another record: line items have a single parent")
 
     def _calculate_amount(self, deal: tuple[str, str], *, changed: str) -> None:
-        """Where the portal does so: when its line items have changed, a deal's amount is their sum."""
+        """Set a deal's amount to the sum of its line items when these have changed, if the account does so."""
         record = self.records[deal[0]].get(deal[1])
         if (deal[0], changed) != (DEALS.id, LINE_ITEMS.id) or not self._settings().calculates_amounts or not record:
             return
@@ -319,12 +331,12 @@ class Objects:
         return self.records[kind.id].get(key)
 
     def _known(self, kind: ObjectType, names: Iterable[str]) -> list[str]:
-        """Requested properties that exist; HubSpot ignores the others in reads."""
+        """Return the requested properties that exist; reads in HubSpot ignore the others."""
         return [name for name in names if name in self.schema.properties[kind.id]]
 
 
 def _net_price(item: Record) -> str:
-    """(price - discount) x quantity, as HubSpot calculates it; the discount is per unit."""
+    """Return (price - discount) x quantity, as HubSpot calculates it. The discount is per unit."""
     price, discount, quantity = (
         Decimal(item.properties.get(name) or default)
         for name, default in (("price", "0"), ("discount", "0"), ("quantity", "1"))
@@ -333,7 +345,7 @@ def _net_price(item: Record) -> str:
 
 
 def object_type(name: str) -> ObjectType:
-    """An object type by id, plural or singular; 400 for those a portal of ours does not have."""
+    """Return an object type by id, plural or singular. Raises ApiError 400 for any other."""
     try:
         return OBJECT_TYPES[name]
     except KeyError:
@@ -360,7 +372,7 @@ def _by_id_property(inputs: Iterable[Input]) -> dict[str, list[Input]]:
 
 
 def _check_distinct(inputs: Iterable[Input], id_property: str) -> None:
-    """Raise ApiError 400 for an id twice in a batch; addresses are the same whatever their case."""
+    """Raise ApiError 400 if an id is twice in a batch. Addresses are compared without case."""
     ids = [str(entry["id"]) for entry in inputs]
     if id_property == "email":
         ids = [address.strip().lower() for address in ids]
@@ -374,7 +386,7 @@ def _trace(entry: Input) -> str:
 
 
 def _traced(inputs: Sequence[Input]) -> bool:
-    """Whether every input has an objectWriteTraceId of its own."""
+    """Whether every input has its own objectWriteTraceId."""
     ids = [_trace(entry) for entry in inputs]
     return all(ids) and len(set(ids)) == len(ids)
 
@@ -394,7 +406,7 @@ def _missing_inputs(kind: ObjectType, missing: Sequence[Input], traced: bool) ->
 
 
 def _keep_addresses_apart(before: Mapping[str, str], after: dict[str, str]) -> None:
-    """When a contact's additional address becomes the primary one, the old primary takes its place."""
+    """Let the old primary address take the place of an additional one that becomes the primary."""
     additional = after.get("hs_additional_emails", "").split(";")
     if after.get("email") and after["email"] in additional:
         additional[additional.index(after["email"])] = before.get("email", "")

@@ -1,4 +1,4 @@
-"""The page a person looks at: deals by stage, contacts, the latest requests and the budget used."""
+"""The page for people: deals by stage, contacts, the latest requests and the used budget."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TEMPLATES = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).pa
 
 
 def render(portal: SimulatedPortal, *, fragment: bool) -> str:
-    """The portal as HTML; `fragment` gives only the part that changes."""
+    """Return the account as HTML; with `fragment`, only the part that changes."""
     template = _TEMPLATES.get_template("page.html")
     return template.render(
         fragment=fragment,
@@ -42,7 +42,7 @@ def render(portal: SimulatedPortal, *, fragment: bool) -> str:
 
 @dataclass(frozen=True)
 class Shown:
-    """Which properties of an object the page shows."""
+    """The properties of an object that the page shows."""
 
     kind: ObjectType
     pipeline: str
@@ -66,7 +66,7 @@ OF_ORDERS = Shown(
 
 
 def _boards(portal: SimulatedPortal, shown: Shown) -> list[dict[str, Any]]:
-    """A board for every pipeline in use, the shop's own first."""
+    """Return a board for every pipeline in use, the shop's own first."""
     by_stage: dict[tuple[str, str], list[Record]] = {}
     for record in _all(portal, shown.kind.id):
         place = record.properties.get(shown.pipeline, "default"), record.properties.get(shown.stage, "")
@@ -91,7 +91,7 @@ def _columns(
 
 
 def _column(portal: SimulatedPortal, shown: Shown, label: str, tone: str, records: list[Record]) -> dict[str, Any]:
-    """A stage with its newest deals; `tone` is open, won or lost."""
+    """Return a stage with its newest deals; `tone` is open, won or lost."""
     sums: dict[str, Decimal] = {}
     for record in records:
         code = _currency(record, shown)
@@ -115,7 +115,7 @@ def _card(portal: SimulatedPortal, record: Record, shown: Shown) -> dict[str, An
 
 
 def _items(portal: SimulatedPortal, record: Record) -> str:
-    """The line items of a deal or order: `2 x Mug, 1 x Shipping: DHL`."""
+    """Return the line items of a deal or order as text: `2 x Mug, 1 x Shipping: DHL`."""
     items = portal.objects.records[LINE_ITEMS.id]
     rows = [items[key].properties for key in portal.links.ids((record.kind.id, record.id), LINE_ITEMS.id)]
     return ", ".join(f"{row.get('quantity', '1')} x {row.get('name', '')}" for row in rows)
@@ -136,7 +136,7 @@ def _contact(portal: SimulatedPortal, contact: Record) -> dict[str, Any]:
 
 
 def _metrics(contact: Record) -> str:
-    """The contact's metrics, where woohub writes them."""
+    """Return the contact's customer metrics as text; "" if woohub writes none."""
     has = contact.properties.get
     orders, total = has("woocommerce_orders"), has("woocommerce_total_paid")
     paid = f"{total} {has('woocommerce_metrics_currency', '')}".strip() + " paid" if total else ""

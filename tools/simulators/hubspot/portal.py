@@ -1,4 +1,4 @@
-"""A HubSpot account in memory: records, definitions, limits, tokens and faults. No web in here."""
+"""A HubSpot account in memory: records, definitions, limits, tokens and faults. HTTP is in app.py."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RUN_TIME_SCOPES = frozenset(
 
 
 def scopes_for(kind: ObjectType) -> frozenset[str]:
-    """All that a token needs for an object."""
+    """Return all scopes that a token needs for an object."""
     return frozenset(
         f"crm.{area}.{kind.plural}.{verb}" for area in ("objects", "schemas") for verb in ("read", "write")
     )
@@ -40,9 +40,9 @@ LOGGED_REQUESTS = 1000
 
 
 class SimulatedPortal:
-    """Everything one HubSpot account knows.
+    """One HubSpot account.
 
-    `clock` gives seconds since the epoch and `seed` fixes every random choice, so a test with its own clock is
+    `clock` returns seconds since the epoch and `seed` fixes every random choice, so a test with its own clock is
     repeatable. `tokens` maps accepted tokens to their scopes. Other keyword arguments are fields of Settings.
     """
 
@@ -64,7 +64,7 @@ class SimulatedPortal:
         self.reset()
 
     def reset(self) -> None:
-        """An empty portal again; settings and tokens stay."""
+        """Make the account empty again; settings and tokens stay."""
         self._rng = random.Random(self._seed)  # noqa: S311  # repeatable, not secret
         self.schema = Schema(iso(self.clock()))
         self.links = Links()
@@ -82,32 +82,32 @@ class SimulatedPortal:
         self.statuses: Counter[int] = Counter()
 
     def now(self) -> str:
-        """The portal's time as HubSpot writes it."""
+        """Return the account's time as HubSpot writes it."""
         return iso(self.clock())
 
     def correlation_id(self) -> str:
-        """A new correlation id, repeatable from the seed."""
+        """Return a new correlation id, repeatable from the seed."""
         return str(uuid.UUID(int=self._rng.getrandbits(128), version=4))
 
     def change_settings(self, changes: Mapping[str, Any]) -> None:
-        """Take over some settings; raises TypeError for a name that is no setting."""
+        """Change some settings. Raises TypeError for a name that is no setting."""
         self.settings = self.settings.changed(changes)
 
     def scopes(self, authorization: str) -> frozenset[str]:
-        """The scopes of the caller's token; raises ApiError 401."""
+        """Return the scopes of the caller's token. Raises ApiError 401."""
         kind, _, token = authorization.partition(" ")
         if kind.lower() != "bearer" or token not in self.tokens:
             raise refusal(401)
         return self.tokens[token]
 
     def record_request(self, route: str, entry: Json) -> None:
-        """Keep one call for the log and the counters."""
+        """Add a call to the log and the counters."""
         self.calls[route] += 1
         self.statuses[entry["status"]] += 1
         self.requests.append(entry)
 
     def state(self) -> Json:
-        """Everything, for tests and tools: records with all their properties, associations, counters."""
+        """Return everything for tests and tools: records with all properties, associations, counters."""
         kinds = known_types()
         return {
             **{kind.plural: [self._record(r, kinds) for r in self.objects.records[kind.id].values()] for kind in kinds},
@@ -120,7 +120,7 @@ class SimulatedPortal:
         }
 
     def counters(self) -> Json:
-        """Calls by route and status, and how near they came to the limits."""
+        """Return the number of calls by route and status, and how close they came to the limits."""
         return {
             "total": sum(self.calls.values()),
             "by_route": dict(self.calls),

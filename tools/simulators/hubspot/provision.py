@@ -1,4 +1,4 @@
-"""Put woohub's own group, properties and pipeline straight into a portal, for tests that need a ready one."""
+"""Create woohub's group, properties and pipeline in an account without API calls, for tests that need them."""
 
 from __future__ import annotations
 
@@ -37,15 +37,18 @@ _DEAL_PROPERTIES = (
 
 
 def provision(portal: SimulatedPortal, *, unique_order_id: bool = True) -> SimulatedPortal:
-    """What `woohub setup` makes; `unique_order_id=False` leaves the portal as one made by hand might be."""
+    """Create what `woohub setup` creates.
+
+    With `unique_order_id=False` the order id is not unique, as in an account that was set up by hand.
+    """
     for kind, properties in ((CONTACTS, _CONTACT_PROPERTIES), (DEALS, _DEAL_PROPERTIES)):
         portal.schema.create_group(kind, {"name": GROUP, "label": GROUP_LABEL})
         for name, label in properties:
             unique = unique_order_id and name == "woocommerce_order_id"
             _property(portal, kind, name, label, unique=unique)
     stages = [
-        {"stageId": key, "label": label, "displayOrder": order, "metadata": {"probability": odds}}
-        for order, (key, label, odds) in enumerate(STAGES)
+        {"stageId": key, "label": label, "displayOrder": order, "metadata": {"probability": probability}}
+        for order, (key, label, probability) in enumerate(STAGES)
     ]
     pipeline: Json = {"pipelineId": PIPELINE, "label": "E-commerce sales", "displayOrder": 1, "stages": stages}
     portal.schema.create_pipeline(DEALS, pipeline, portal.settings, portal.now())
@@ -53,7 +56,7 @@ def provision(portal: SimulatedPortal, *, unique_order_id: bool = True) -> Simul
 
 
 def provision_line_items(portal: SimulatedPortal) -> SimulatedPortal:
-    """What `woohub setup` makes besides, where line items are switched on."""
+    """Create what `woohub setup` creates in addition if line items are switched on."""
     portal.schema.create_group(LINE_ITEMS, {"name": GROUP, "label": GROUP_LABEL})
     _property(portal, LINE_ITEMS, "woocommerce_line_item_id", "WooCommerce line item ID", unique=True)
     _property(portal, DEALS, "woocommerce_line_items", "WooCommerce line items", unique=False)
@@ -62,7 +65,7 @@ def provision_line_items(portal: SimulatedPortal) -> SimulatedPortal:
 
 
 def provision_definitions(portal: SimulatedPortal, definitions: Iterable[Definition]) -> SimulatedPortal:
-    """What `woohub setup` makes of a mapping's definitions: the properties that the portal lacks, and their groups."""
+    """Create the properties of a mapping's definitions that the account lacks, and their groups."""
     for wanted in definitions:
         kind = OBJECT_TYPES[wanted.object_type]
         if wanted.group not in portal.schema.groups[kind.id]:

@@ -1,4 +1,4 @@
-"""Records as a portal keeps them."""
+"""Records as an account stores them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .schema import Schema
 
 @dataclass
 class Record:
-    """A record. `properties` holds every property that has a value, the read-only ones included."""
+    """A record. `properties` has every property with a value, read-only ones included."""
 
     kind: ObjectType
     id: str
@@ -21,7 +21,10 @@ class Record:
     updated: str
 
     def json(self, names: Iterable[str] | None = None) -> Json:
-        """As the API shows it; names without a value are null, and the system's own three always come along."""
+        """Return the record as the API shows it.
+
+        Names without a value are null; the system's three properties are always included.
+        """
         return {
             "id": self.id,
             "properties": self._shown(names),
@@ -31,7 +34,7 @@ class Record:
         }
 
     def written(self, names: Iterable[str]) -> Json:
-        """As a write answers: what was written, without the names that have no value."""
+        """Return the record as the response to a write: the written properties that have a value."""
         answer = self.json(names)
         answer["properties"] = {name: value for name, value in answer["properties"].items() if value is not None}
         return answer
@@ -43,27 +46,27 @@ class Record:
 
 
 class UniqueValues:
-    """Who has which value of the properties that no two records may share, a contact's addresses among them."""
+    """Which record has which value of the unique properties, including a contact's addresses."""
 
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
         self._holders: dict[tuple[str, str], dict[str, str]] = {}  # (type, property) to value to record id
 
     def names(self, kind: ObjectType) -> list[str]:
-        """The unique properties of an object type."""
+        """Return the unique properties of an object type."""
         emails = ["email"] if kind is CONTACTS else []
         return emails + self._schema.unique_properties(kind)
 
     def holder(self, kind: ObjectType, name: str, value: str) -> str:
-        """The id of the record with a value, or an empty string."""
+        """Return the id of the record with this value; "" if there is none."""
         return self._holders.get((kind.id, name), {}).get(value, "")
 
     def claimed(self, kind: ObjectType, properties: Mapping[str, str]) -> list[tuple[str, str]]:
-        """The (property, value) pairs that a write of these properties lays claim to."""
+        """Return the pairs (property, value) of these properties that must be unique."""
         return [(name, value) for name in self.names(kind) for value in _values(properties, name)]
 
     def replace(self, record: Record, after: Mapping[str, str]) -> None:
-        """Note what a record has from now on; an empty mapping: the record is gone."""
+        """Record the new values of a record. An empty mapping: the record is gone."""
         for name in self.names(record.kind):
             holders = self._holders.setdefault((record.kind.id, name), {})
             for value in _values(record.properties, name):
@@ -72,7 +75,7 @@ class UniqueValues:
 
 
 def _values(properties: Mapping[str, str], name: str) -> list[str]:
-    """One value at most, but for the addresses of a contact."""
+    """Return the property's value, if it has one, or all addresses of a contact."""
     values = [properties.get(name, "")]
     if name == "email":
         values += properties.get("hs_additional_emails", "").split(";")

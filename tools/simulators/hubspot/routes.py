@@ -1,4 +1,4 @@
-"""The route table: every operation in the versions 2026-09, 2026-03 and v3/v4."""
+"""The route table: every operation, in the versions 2026-09, 2026-03 and v3/v4."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Route:
     path: str
     handler: Handler
     scope: str = ""
-    shape: Any = None  # of the body; None takes none
+    shape: Any = None  # of the body; None: the operation has no body
     search: bool = False
 
 

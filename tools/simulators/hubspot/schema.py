@@ -1,4 +1,4 @@
-"""A portal's definitions: properties, property groups, pipelines."""
+"""The account's definitions: properties, property groups, pipelines."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Schema:
                 definition.created = now
 
     def unique_properties(self, kind: ObjectType) -> list[str]:
-        """Names of the properties no two records may share a value of; a contact's e-mail is handled on its own."""
+        """Return the names of the properties whose values are unique, except a contact's e-mail address."""
         return [name for name, definition in self.properties[kind.id].items() if definition.unique]
 
     def options(self, definition: PropertyDefinition, settings: Settings) -> Collection[str]:
@@ -56,7 +56,7 @@ class Schema:
         return {"results": [self._property_json(d, settings) for d in self.properties[kind.id].values()]}
 
     def create_property(self, kind: ObjectType, body: Mapping[str, Any], settings: Settings, now: str) -> Json:
-        """A new property; its uniqueness never changes afterwards."""
+        """Create a property. Whether it is unique never changes afterwards."""
         self._check_new(kind, body, settings)
         definition = PropertyDefinition(
             name=body["name"],
@@ -78,7 +78,7 @@ class Schema:
         return self._property_json(definition, settings)
 
     def archive_property(self, kind: ObjectType, name: str) -> None:
-        """As people do in HubSpot's settings."""
+        """Archive a property, as people do in HubSpot's settings."""
         del self.properties[kind.id][name]
 
     def create_group(self, kind: ObjectType, body: Mapping[str, Any]) -> Json:
@@ -92,7 +92,7 @@ class Schema:
         return {"name": name, "label": self.groups[kind.id][name], "displayOrder": -1, "archived": False}
 
     def create_pipeline(self, kind: ObjectType, body: Mapping[str, Any], settings: Settings, now: str) -> Json:
-        """A new pipeline, with the ids the caller gives (`pipelineId`, each stage's `stageId`)."""
+        """Create a pipeline, with the caller's ids (`pipelineId`, each stage's `stageId`)."""
         pipelines = self.pipelines[kind.id]
         self._check_pipeline(kind, body, settings)
         pipeline_id = body.get("pipelineId") or str(75_000_000 + len(pipelines))
@@ -152,16 +152,16 @@ class Schema:
     def _stage(self, kind: ObjectType, body: Mapping[str, Any], number: int, now: str) -> Stage:
         metadata = body["metadata"]
         if kind is ORDERS:
-            odds = str(metadata.get("state", ""))
-            if odds not in STATES:
+            value = str(metadata.get("state", ""))
+            if value not in STATES:
                 raise bad_request("Order stages need metadata.state: OPEN or CLOSED")
         else:
-            odds = str(metadata.get("probability", ""))
-            if odds not in {f"{tenth / 10:.1f}" for tenth in range(11)}:
+            value = str(metadata.get("probability", ""))
+            if value not in {f"{tenth / 10:.1f}" for tenth in range(11)}:
                 raise bad_request("Deal stages need metadata.probability from 0.0 to 1.0 in steps of 0.1")
         taken = sum(len(pipeline.stages) for pipelines in self.pipelines.values() for pipeline in pipelines.values())
         stage_id = body.get("stageId") or str(151_000_000 + taken + number)
-        return Stage(stage_id, body["label"], body.get("displayOrder", number), odds, now, now)
+        return Stage(stage_id, body["label"], body.get("displayOrder", number), value, now, now)
 
     def _options(self, definition: PropertyDefinition, settings: Settings) -> list[Json]:
         if definition.source == "currencies":
@@ -174,7 +174,10 @@ class Schema:
         return [option(s.id, s.label, s.order) for p in pipelines for s in p.stages.values()]
 
     def _shown_options(self, definition: PropertyDefinition, settings: Settings) -> list[Json]:
-        """Some portals keep the account's currencies to themselves: `options: []` with `externalOptions: true`."""
+        """Return the options that the API shows.
+
+        Some accounts do not list their currencies: `options: []` with `externalOptions: true`.
+        """
         hidden = definition.source == "currencies" and not settings.lists_currencies
         return [] if hidden else self._options(definition, settings)
 
@@ -220,7 +223,7 @@ def pipeline_json(pipeline: Pipeline) -> Json:
 
 
 def stage_json(stage: Stage) -> Json:
-    """A stage as the API shows it; a deal's stage at probability 0 or 1 is closed."""
+    """Return a stage as the API shows it. A deal's stage with probability 0 or 1 is closed."""
     closed = stage.probability in ("0.0", "1.0")
     of_deals = {"probability": stage.probability, "isClosed": str(closed).lower()}
     return {

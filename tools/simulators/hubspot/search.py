@@ -1,4 +1,4 @@
-"""The search index: it lags behind the store, and answers filters the way HubSpot's does."""
+"""The search index: it lags behind the records, and evaluates filters as HubSpot's does."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ _WORDS = re.compile(r"[^\W_]+")
 
 
 class SearchIndex:
-    """One object type's searchable records: id to a copy of its properties, as they were `lag` seconds ago."""
+    """The searchable records of one object type: by id, a copy of their properties as of `lag` seconds ago."""
 
     def __init__(self) -> None:
         self.documents: dict[str, Mapping[str, str]] = {}
         self._due: deque[tuple[float, str, Mapping[str, str] | None]] = deque()
-        self._by_value: dict[str, dict[str, dict[str, None]]] = {}  # built for a property when first asked
+        self._by_value: dict[str, dict[str, dict[str, None]]] = {}  # built for a property when it is first used
 
     def put(self, due: float, object_id: str, properties: Mapping[str, str] | None) -> None:
-        """Make a record (None: its archiving) visible at `due`, in seconds of the portal's clock."""
+        """Make a record (None: its archiving) visible at `due`, in seconds of the account's clock."""
         self._due.append((due, object_id, properties))
 
     def catch_up(self, now: float) -> None:
-        """Take in what has become visible."""
+        """Apply the changes that are visible by now."""
         while self._due and self._due[0][0] <= now:
             _, object_id, properties = self._due.popleft()
             self._replace(object_id, properties)
 
     def having(self, name: str, wanted: Iterable[str]) -> Iterable[str]:
-        """Ids of the records whose property, lower-cased, is one of `wanted`."""
+        """Return the ids of the records whose property, in lower case, is one of `wanted`."""
         if name not in self._by_value:
             self._by_value[name] = {}
             for object_id, properties in self.documents.items():
@@ -62,7 +62,7 @@ class SearchIndex:
 
 
 def check_request(body: Json, raw_length: int) -> None:
-    """Raise ApiError 400 for a search HubSpot does not run."""
+    """Raise ApiError 400 for a search that HubSpot rejects."""
     if raw_length > MAX_BODY:
         raise bad_request(f"The request body exceeds the maximum of {MAX_BODY} characters")
     sizes = [len(group["filters"]) for group in body.get("filterGroups", [])]
@@ -80,7 +80,7 @@ def check_request(body: Json, raw_length: int) -> None:
 
 
 def find(index: SearchIndex, definitions: Mapping[str, PropertyDefinition], body: Json) -> list[str]:
-    """Ids of the matching records, sorted as asked (oldest first otherwise)."""
+    """Return the ids of the matching records, sorted as requested (by default the oldest first)."""
     groups = [group["filters"] for group in body.get("filterGroups", [])]
     for f in (f for group in groups for f in group):
         _check_filter(f, definitions)
@@ -92,7 +92,7 @@ def find(index: SearchIndex, definitions: Mapping[str, PropertyDefinition], body
 
 
 def page(matching: list[str], body: Json) -> tuple[list[str], Json]:
-    """One page of ids, and the `paging` member if more follow."""
+    """Return one page of ids, and the `paging` member if there are more."""
     start, limit = int(body.get("after") or 0), int(body.get("limit", 10))
     more = start + limit < len(matching)
     return matching[start : start + limit], ({"paging": {"next": {"after": str(start + limit)}}} if more else {})
@@ -109,7 +109,7 @@ def _check_filter(f: Json, definitions: Mapping[str, PropertyDefinition]) -> Non
 
 
 def _group(index: SearchIndex, filters: list[Json], definitions: Mapping[str, PropertyDefinition]) -> Iterable[str]:
-    """Ids matching all filters of a group; an EQ or IN filter narrows the search without a walk over everything."""
+    """Return the ids that match all filters of a group. An EQ or IN filter avoids testing every record."""
     candidates: Iterable[str] = index.documents
     for f in filters:
         textual = definitions[f["propertyName"]].type in ("string", "enumeration")  # numbers have many spellings
@@ -142,7 +142,7 @@ def _in(value: str, f: Json, definition: PropertyDefinition) -> bool:
 
 
 def _key(value: str, definition: PropertyDefinition) -> tuple[int, float, str]:
-    """What values of a property are compared by; values of different kinds do not compare equal."""
+    """Return the value by which a property's values are compared. Values of different kinds are never equal."""
     try:
         if definition.type == "number":
             return (0, float(value), "")

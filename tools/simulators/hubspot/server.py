@@ -13,6 +13,6 @@ from .portal import SimulatedPortal
 
 @contextmanager
 def running(portal: SimulatedPortal, port: int = 0, host: str = "127.0.0.1") -> Iterator[str]:
-    """Serve a portal from a thread for the length of a with block; returns its URL."""
+    """Serve an account from a thread for the length of a with block; yields its URL."""
     with in_thread(AppServer(create_app(portal).wsgi_app, host=host, port=port)) as url:
         yield url

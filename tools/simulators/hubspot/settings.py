@@ -1,4 +1,4 @@
-"""What a test or a person may change about a portal while it runs."""
+"""The settings of an account that tests and people can change while it runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class RequiredProperties:
-    """An admin's rule: where `when` holds, `properties` must have a value. 2026-09 enforces it on API writes."""
+    """An admin's rule: if `when` is true, `properties` must have a value. 2026-09 enforces it on API writes."""
 
     object_type: str
     properties: Sequence[str]
@@ -18,7 +18,7 @@ class RequiredProperties:
 
 @dataclass(frozen=True)
 class Settings:
-    """A portal's plan, limits and manners. Times in seconds unless the name says otherwise."""
+    """An account's plan, limits and behaviour. Times are in seconds unless the name says otherwise."""
 
     portal_id: int = 62515
     search_lag_s: float = 10.0  # how long a write stays invisible to search ("a few moments")
@@ -33,20 +33,20 @@ class Settings:
     time_zone: str = "US/Eastern"  # the daily limit is renewed at its midnight
     utc_offset_s: int = -5 * 3600
     unknown_tlds: tuple[str, ...] = ("invalid", "local", "localhost", "internal", "con")
-    # Whether batches in which every input has an objectWriteTraceId are written input by input: HubSpot's guide
+    # Whether batches in which every input has an objectWriteTraceId are written input by input. HubSpot's guide
     # promises it for creates only.
     partial_writes: bool = True
     errors_in_words: bool = False  # whether errors have no codes, no context and no policy, only a message
-    associations_per_page: int = 500  # of one record in a batch read; how many HubSpot shows is our assumption
-    switched_off: tuple[str, ...] = ()  # type ids; only the object library says so, calls are answered as ever
-    # Whether writing line items sets their deal's amount to their sum: HubSpot says so of its own pages, and nothing of
-    # its API.
+    associations_per_page: int = 500  # of one record in a batch read; an assumption
+    switched_off: tuple[str, ...] = ()  # type ids; only the object library shows it, other calls work as usual
+    # Whether writing line items sets their deal's amount to their sum. HubSpot says so about its own pages, but nothing
+    # about its API.
     calculates_amounts: bool = False
     frees_archived_values: bool = True  # whether a unique value can be used again once its record is archived
     rules: tuple[RequiredProperties, ...] = ()
 
     def changed(self, changes: Mapping[str, Any]) -> Settings:
-        """A copy with JSON values taken over; raises TypeError for a name that is no setting."""
+        """Return a copy with these JSON values. Raises TypeError for a name that is no setting."""
         tuples: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in changes.items()}
         if "rules" in tuples:
             tuples["rules"] = tuple(

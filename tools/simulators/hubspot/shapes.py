@@ -1,6 +1,6 @@
-"""The JSON each operation takes. HubSpot answers 400 for anything else, before it looks at values.
+"""The JSON that each operation accepts. HubSpot answers 400 for anything else, before it checks values.
 
-A shape is a type's worth of Python: `{...}` an object with these members (a name ending in `?` may be missing),
+A shape is a Python value: `{...}` is an object with these members (a name ending in `?` may be missing),
 `[shape]` a list, `dict` any object, `TEXT` a string (or a number, which HubSpot reads as one), `int` a whole number.
 The specs mark more members as required than the live API insists on; those it insists on are required here.
 """

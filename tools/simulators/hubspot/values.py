@@ -1,4 +1,4 @@
-"""Which property values HubSpot takes, and what it keeps of them."""
+"""Which property values HubSpot accepts, and how it stores them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ZONED = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}
 
 
 class InvalidValue(Exception):
-    """HubSpot does not take this value; `code` is its error code."""
+    """HubSpot does not accept this value; `code` is its error code."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -24,12 +24,12 @@ class InvalidValue(Exception):
 
 
 def iso(epoch_s: float) -> str:
-    """Seconds since the epoch as HubSpot writes a point in time."""
+    """Return epoch seconds as HubSpot writes a point in time."""
     return datetime.fromtimestamp(epoch_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def email(value: str, unknown_tlds: Collection[str]) -> str:
-    """The address as HubSpot keeps it: trimmed and lower-case."""
+    """Return the address as HubSpot stores it: trimmed and in lower case. Raises InvalidValue."""
     address = value.strip().lower()
     match = _EMAIL.fullmatch(address)
     if match is None or match[1] in unknown_tlds:
@@ -38,7 +38,7 @@ def email(value: str, unknown_tlds: Collection[str]) -> str:
 
 
 def normalise(definition: PropertyDefinition, value: str, options: Collection[str]) -> str:
-    """The value as HubSpot keeps it; `options` are the choices of an enumeration. Raises InvalidValue."""
+    """Return the value as HubSpot stores it; `options` are the choices of an enumeration. Raises InvalidValue."""
     if definition.type == "enumeration" and definition.source != "any":
         return _choice(definition, value, options)
     return _BY_TYPE.get(definition.type, _text)(value)
@@ -82,7 +82,10 @@ def _date(value: str) -> str:
 
 
 def moment(value: str) -> datetime:
-    """Epoch milliseconds, a date, or ISO 8601 with a zone (a time without one is refused). Raises InvalidValue."""
+    """Parse epoch milliseconds, a date, or ISO 8601 with a zone.
+
+    Raises InvalidValue, also for a time without a zone.
+    """
     text = value.strip()
     try:
         if re.fullmatch(r"-?\d+", text):

@@ -1,4 +1,4 @@
-"""A WooCommerce store to test and demonstrate against: REST, webhooks, and a real store's ways."""
+"""A simulated WooCommerce store for tests and demos: REST API, webhooks, and peculiarities of real stores."""
 
 from simulators.core.faults import InjectedFault
 from simulators.core.transport import InProcessTransport

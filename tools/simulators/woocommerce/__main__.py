@@ -14,7 +14,7 @@ from .shop import KEY, SECRET, SimulatedShop
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve until interrupted or terminated. Exit code 1: the port is in use."""
+    """Serve until interrupted or terminated. Return the exit code, which is 1 if the port is in use."""
     parser = argparse.ArgumentParser(prog="store_simulator", description="A WooCommerce store on this machine.")
     parser.add_argument("--port", type=int, default=8791, help="0 takes any free port")
     parser.add_argument("--orders", type=int, default=0, help="orders it has from the start")

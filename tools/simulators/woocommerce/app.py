@@ -1,4 +1,4 @@
-"""The shop over HTTP: WooCommerce's REST API v3, as far as integrations use it, and the simulator's own controls."""
+"""The shop over HTTP: the part of WooCommerce's REST API v3 that integrations use, and the simulator's controls."""
 
 from __future__ import annotations
 
@@ -110,7 +110,10 @@ def _response(shop: SimulatedShop, answer: SimulatedResponse) -> Response:
 
 
 def _index(shop: SimulatedShop, req: Request) -> SimulatedResponse:
-    """Open to all. WordPress takes Basic for an application password of one of its users, and refuses others."""
+    """Return the REST API's index, which is open to all.
+
+    Over https WordPress accepts Basic authentication only for a user's application password, so it refuses a REST key.
+    """
     if shop.hosting.index_closed:
         return _error(RestError(shop.hosting.index_status, shop.hosting.index_closed, "Only for registered users."))
     if req.scheme == "https" and req.authorization:
@@ -124,13 +127,7 @@ def _index(shop: SimulatedShop, req: Request) -> SimulatedResponse:
         "timezone_string": shop.zone.name,
         "namespaces": ["oembed/1.0", "wc/v1", "wc/v2", "wc/v3", "wp/v2"],
     }
-    return _chosen(facts, req)
-
-
-def _chosen(facts: dict[str, Any], req: Request) -> SimulatedResponse:
-    """Only the `_fields` asked for."""
-    wanted = [name for name in req.args.get("_fields", "").split(",") if name]
-    return SimulatedResponse(200, php_json({k: v for k, v in facts.items() if not wanted or k in wanted}))
+    return SimulatedResponse(200, _with_fields(php_json(facts), req))
 
 
 def _system_status(shop: SimulatedShop, req: Request) -> SimulatedResponse:
@@ -144,7 +141,7 @@ def _system_status(shop: SimulatedShop, req: Request) -> SimulatedResponse:
         },
         "settings": {"api_enabled": False, "currency": "USD", "number_of_decimals": 2, "HPOS_enabled": shop.hpos},
     }
-    return _chosen(facts, req)
+    return SimulatedResponse(200, _with_fields(php_json(facts), req))
 
 
 # Orders and customers
@@ -164,7 +161,7 @@ def _record_of(kind: str) -> Handler:
     def handle(shop: SimulatedShop, req: Request, number: int) -> SimulatedResponse:
         with shop.lock:
             record, text = shop.record(kind, number)
-            return _damaged_answer(shop, req, kind, [record]) or SimulatedResponse(200, _fields(text, req))
+            return _damaged_answer(shop, req, kind, [record]) or SimulatedResponse(200, _with_fields(text, req))
 
     return handle
 
@@ -172,13 +169,14 @@ def _record_of(kind: str) -> Handler:
 def _list(
     shop: SimulatedShop, req: Request, kind: str, listed: queries.Listed, text_of: Callable[[Any], str]
 ) -> SimulatedResponse:
-    if answer := _damaged_answer(shop, req, kind, listed.things):
+    if answer := _damaged_answer(shop, req, kind, listed.records):
         return answer
     headers = {"X-WP-Total": str(listed.total), "X-WP-TotalPages": str(listed.pages)}
-    if listed.page < listed.pages:  # with everything that was in the query, keys too
+    if listed.page < listed.pages:  # with the whole query, keys included
         following = urlencode({**req.args.to_dict(), "page": listed.page + 1})
         headers["Link"] = f'<{shop.url}{req.path}?{following}>; rel="next"'
-    return SimulatedResponse(200, f"[{','.join(_fields(text_of(thing), req) for thing in listed.things)}]", headers)
+    rows = ",".join(_with_fields(text_of(record), req) for record in listed.records)
+    return SimulatedResponse(200, f"[{rows}]", headers)
 
 
 def _damaged_answer(shop: SimulatedShop, req: Request, kind: str, records: list[Any]) -> SimulatedResponse | None:
@@ -189,7 +187,8 @@ def _damaged_answer(shop: SimulatedShop, req: Request, kind: str, records: list[
     return DAMAGED_ANSWERS[first.how] if first else None
 
 
-def _fields(text: str, req: Request) -> str:
+def _with_fields(text: str, req: Request) -> str:
+    """Return a JSON object with only the names in the query's `_fields`, if it has any."""
     wanted = [name for name in req.args.get("_fields", "").split(",") if name]
     return php_json({k: v for k, v in json.loads(text).items() if k in wanted}) if wanted else text
 
@@ -204,7 +203,7 @@ def _webhooks(shop: SimulatedShop, req: Request) -> SimulatedResponse:
 
 
 def _create_webhook(shop: SimulatedShop, req: Request) -> SimulatedResponse:
-    """Its `status` is not looked at, and the answer to the ping changes nothing."""
+    """Create a webhook. WooCommerce ignores the given `status`, and the response to the ping."""
     given = _given(req)
     if str(given.get("topic", "")).lower() not in TOPICS:
         raise RestError(400, "woocommerce_rest_invalid_topic", "Webhook topic must be valid.")

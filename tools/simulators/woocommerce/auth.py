@@ -1,4 +1,4 @@
-"""Who may call: keys over https, OAuth 1.0a over http, as WooCommerce's class-wc-rest-authentication.php checks it."""
+"""Check callers as WooCommerce's class-wc-rest-authentication.php does: keys over https, OAuth 1.0a over http."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from urllib.parse import quote
 
 from .errors import RestError
 
-VALID_S = 900  # of a signature
+VALID_S = 900  # how long a signature is valid
 
 
 @dataclass(frozen=True)
 class Caller:
-    """One request, as far as it says who makes it."""
+    """The parts of a request that identify its caller."""
 
     method: str
     secure: bool
@@ -28,13 +28,13 @@ class Caller:
 
 @dataclass
 class Gate:
-    """Checks callers; remembers the nonces of the last quarter of an hour."""
+    """Checks callers. It remembers the nonces of the last quarter of an hour."""
 
     keys: Mapping[str, tuple[str, str]]  # key: (secret, "read", "write" or "read_write")
     nonces: dict[str, float] = field(default_factory=dict)
 
     def check(self, caller: Caller, now: float) -> None:
-        """RestError 401 unless the caller holds a key that may do this."""
+        """Raise RestError 401 unless the caller has a key that allows this method."""
         key = self._over_https(caller) if caller.secure else self._over_http(caller, now)
         if key is None:
             raise RestError(401, "woocommerce_rest_cannot_view", "Sorry, you cannot list resources.")
@@ -53,7 +53,7 @@ class Gate:
         return key
 
     def _over_http(self, caller: Caller, now: float) -> str | None:
-        """Keys as such are not even looked at; a caller without OAuth is nobody."""
+        """Return the key that signed the request by OAuth; None without OAuth. Over http a plain key is ignored."""
         given = {name: value for name, value in caller.query.items() if name.startswith("oauth_")}
         if not given:
             return None

@@ -1,4 +1,4 @@
-"""Orders and customers, and the JSON a real store writes for them: captured bodies with other values."""
+"""Orders and customers, and their JSON: bodies captured from a real store, with other values."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _SHIPPING = tuple(_ORDER["shipping"])
 
 
 def php_json(value: object) -> str:
-    """JSON as PHP writes it: ASCII, slashes escaped, no spaces."""
+    """Return JSON as PHP writes it: ASCII, escaped slashes, no spaces."""
     return json.dumps(value, separators=(",", ":")).replace("/", "\\/")
 
 
 @dataclass(frozen=True)
 class Item:
-    """A product in an order; `price` is that of one piece."""
+    """A product in an order; `price` is for one piece."""
 
     name: str
     price: Decimal
@@ -50,12 +50,12 @@ class Order:
     completed: float | None = None
     before_trash: str = ""
     number: str = ""  # as a plugin numbers orders; "": the id
-    text: str = ""  # the body, as long as nothing changes
-    written: Json = field(default_factory=dict)  # fields that the body has otherwise, such as a date of zeros
+    text: str = ""  # the cached body; "" after a change
+    written: Json = field(default_factory=dict)  # fields with other values in the body, such as a date of zeros
 
     @property
     def total(self) -> Decimal:
-        """What the customer pays."""
+        """The sum that the customer pays."""
         return sum((item.price * item.quantity for item in self.items), Decimal(0))
 
 
@@ -72,11 +72,11 @@ class Customer:
     billing: dict[str, str]
     role: str = "customer"
     paying: bool = False
-    written: Json = field(default_factory=dict)  # fields that the body has otherwise
+    written: Json = field(default_factory=dict)  # fields with other values in the body
 
 
 def order_body(order: Order, home: str, zone: Zone) -> str:
-    """The order as REST and webhooks give it."""
+    """Return the order's JSON as REST and webhooks send it."""
     if not order.text:
         order.text = php_json(_order(order, home, zone))
     return order.text
@@ -125,7 +125,7 @@ def _line(order: Order, number: int, item: Item) -> Json:
 
 
 def customer_body(customer: Customer, home: str, zone: Zone) -> str:
-    """The account as REST and webhooks give it."""
+    """Return the account's JSON as REST and webhooks send it."""
     body = _CUSTOMER | {
         "id": customer.id,
         "email": customer.email,

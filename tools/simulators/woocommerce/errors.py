@@ -1,4 +1,4 @@
-"""What WordPress answers when it does not do what it was asked."""
+"""WordPress's error responses."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class RestError(Exception):
 
 
 def invalid(parameter: str, why: str) -> RestError:
-    """400 about one parameter."""
+    """Return the 400 about one parameter."""
     return RestError(
         400, "rest_invalid_param", f"Invalid parameter(s): {parameter}", params={parameter: why}, details={}
     )

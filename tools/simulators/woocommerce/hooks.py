@@ -1,4 +1,4 @@
-"""Webhooks as WooCommerce 11 has them: queued, merged, delivered once, counted, disabled."""
+"""Webhooks as in WooCommerce 11: events are queued, merged and delivered once; failures disable a webhook."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from urllib3.exceptions import HTTPError
 from woohub.delivery.signatures import sign
 
 USER_AGENT = "WooCommerce/11.0.1 Hookshot (WordPress/7.0.4)"
-DELIVERY_S, PING_S = 60.0, 5.0  # how long the shop waits for an answer
-MERGED_S = 600.0  # an event within ten minutes of one of the same object that still waits is swallowed
-FAILURES = 5  # one failure beyond this many plus one disables: the seventh in a row
+DELIVERY_S, PING_S = 60.0, 5.0  # how long the shop waits for a response
+MERGED_S = 600.0  # an event is dropped if one of the same object has waited for less than ten minutes
+FAILURES = 5  # WooCommerce disables a webhook if more failures than this precede the next one: at the seventh in a row
 _RESOURCES = ("order", "customer", "product", "coupon")
 _EVENTS = ("created", "updated", "deleted", "restored")
 TOPICS = frozenset(f"{resource}.{event}" for resource in _RESOURCES for event in _EVENTS) - {"customer.restored"}
 
 
-# Makes one POST (URL, body, headers, seconds to wait) and gives the status; OSError or HTTPError without an answer.
+# Sends a POST (URL, body, headers, time-out in seconds) and returns its status. Raises OSError or HTTPError.
 Post = Callable[[str, bytes, Mapping[str, str], float], int]
 
 
 def real_post(url: str, body: bytes, headers: Mapping[str, str], timeout_s: float) -> int:
-    """Over the network, without following redirects."""
+    """Send the request over the network, without following redirects."""
     answer = urllib3.request(
         "POST", url, body=body, headers=dict(headers), timeout=timeout_s, retries=False, redirect=False
     )
@@ -37,7 +37,7 @@ def real_post(url: str, body: bytes, headers: Mapping[str, str], timeout_s: floa
 
 @dataclass
 class Webhook:
-    """One webhook; REST shows neither the secret nor the failures."""
+    """One webhook. REST shows neither its secret nor its failures."""
 
     id: int
     name: str
@@ -48,31 +48,31 @@ class Webhook:
     modified: float
     status: str = "active"
     failures: int = 0
-    pending: bool = True  # no ping was answered with 200 yet: one follows every delivery
+    pending: bool = True  # until a ping is answered with 200, one follows every delivery
 
 
 @dataclass
 class Hooks:
-    """All webhooks of a shop. `payload(topic, id)` is asked at delivery, not at the event."""
+    """All webhooks of a shop. `payload(topic, id)` is called at the time of delivery, not of the event."""
 
     clock: Callable[[], float]
     random: random.Random
     home: str
     payload: Callable[[str, int], str]
     post: Post = real_post
-    lose: float = 0.0  # share of the deliveries that are never sent: the shop's queue runner died of something else
+    lose: float = 0.0  # the share of deliveries that are never sent, as if the shop's queue runner had crashed
     webhooks: dict[int, Webhook] = field(default_factory=dict)
-    # What became of each event: the status of the answer, 0 without one, None if it was lost before it was sent.
+    # By event: the status of the response, 0 without one, None if the delivery was lost before it was sent.
     attempts: list[int | None] = field(default_factory=list)
     _queue: deque[tuple[int, int]] = field(default_factory=deque)  # webhook, object
-    _since: dict[tuple[int, int], float] = field(default_factory=dict)  # of what waits
+    _since: dict[tuple[int, int], float] = field(default_factory=dict)  # when waiting events were queued
     _lock: Lock = field(default_factory=Lock)
     _made: int = 0
 
     def create(self, *, name: str, topic: str, delivery_url: str, secret: str) -> Webhook:
-        """Always active; the ping's answer changes nothing about that."""
+        """Create a webhook. It is active, whatever the response to the ping."""
         self._made += 1
-        # "Order.Created" passes the check, which ignores case, and is then not found: a webhook of no topic.
+        # WooCommerce's check ignores case, so it accepts "Order.Created" and makes a webhook without a topic.
         known = topic if topic in TOPICS else ""
         now = self.clock()
         webhook = Webhook(self._made, name or f"Webhook {self._made}", known, delivery_url, secret, now, now)
@@ -80,7 +80,10 @@ class Hooks:
         return webhook
 
     def change(self, webhook: Webhook, changes: Mapping[str, str]) -> bool:
-        """Take over what is given; whether a ping is due. The count of failures stays as it is."""
+        """Change fields of a webhook; the count of failures stays.
+
+        Return whether its URL changed, so that a ping is due.
+        """
         moved = changes.get("delivery_url", webhook.delivery_url) != webhook.delivery_url
         for name, value in changes.items():
             setattr(webhook, name, value)
@@ -89,7 +92,10 @@ class Hooks:
         return moved
 
     def emit(self, topic: str, object_id: int) -> None:
-        """An event: what is disabled or paused does not even queue it."""
+        """Queue an event for each active webhook of its topic, unless one about the same object still waits.
+
+        Disabled and paused webhooks miss it.
+        """
         now = self.clock()
         with self._lock:
             for webhook in self.webhooks.values():
@@ -101,11 +107,11 @@ class Hooks:
 
     @property
     def waiting(self) -> int:
-        """Events not delivered yet."""
+        """The number of events that are not delivered yet."""
         return len(self._queue)
 
     def run(self, most: int = 1_000_000) -> int:
-        """Deliver what waits, one after the other, each once; how many were handled."""
+        """Deliver waiting events one after the other, each once, `most` at most. Return how many were handled."""
         done = 0
         while done < most and (waiting := self._next()):
             webhook = self.webhooks.get(waiting[0])
@@ -141,7 +147,7 @@ class Hooks:
             webhook.failures = webhook.failures + 1 if failed else 0
 
     def ping(self, webhook: Webhook) -> None:
-        """Unsigned and form-encoded; only 200 will do."""
+        """Send the ping, unsigned and form-encoded. Only a 200 ends the pending state."""
         headers = {"User-Agent": USER_AGENT, "Content-Type": "application/x-www-form-urlencoded"}
         status = self._sent(webhook.delivery_url, f"webhook_id={webhook.id}".encode(), headers, PING_S)
         webhook.pending = status != 200
@@ -167,10 +173,10 @@ class Hooks:
         }
 
     def _delivery_id(self, webhook_id: int) -> str:
-        """Of webhook and second, so not unique: all deliveries of one webhook within a second share it."""
+        """Return the hash of webhook and second. It is not unique: deliveries of one webhook in a second share it."""
         text = f"{webhook_id}{int(self.clock())}"
         return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
     def lost(self) -> int:
-        """How many events never arrived: lost, or refused."""
+        """Return how many events never arrived: lost before sending, or refused."""
         return sum(not 200 <= (status or 0) < 300 for status in self.attempts)

@@ -1,4 +1,4 @@
-"""What a host, its web server and plugins put between WooCommerce and its callers, as seen on real stores."""
+"""What hosts, web servers and plugins do to requests and responses of WooCommerce, as seen on real stores."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, quote, urlencode
 
 from .bodies import php_json
 
-CALLED_PATH = "simulator.called_path"  # in the environment: the path as the caller named it
+CALLED_PATH = "simulator.called_path"  # the WSGI environment's key for the path as the caller sent it
 API = "/wp-json"
 REDIRECTS = ("", "login", "language", "slash", "https")
 
@@ -21,20 +21,20 @@ Wsgi = Callable[[Environ, Start], Iterable[bytes]]
 
 @dataclass(frozen=True)
 class Hosting:
-    """One host; the default adds nothing of its own.
+    """One host; by default it changes nothing.
 
     `redirect` is one of REDIRECTS, or the address of another host to which all calls are redirected.
     """
 
-    index_closed: str = ""  # the code with which a plugin refuses /wp-json/ to everybody without a login
+    index_closed: str = ""  # the error code with which a plugin refuses /wp-json/ to callers without a login
     index_status: int = 401
     drops_authorization: bool = False
     permalinks: str = "pretty"  # "plain": WordPress redirects /wp-json/ to itself; "missing": a page of the web server
     redirect: str = ""
     maintenance: str = ""  # the Retry-After of WordPress's maintenance page: seconds, or a date
-    before: str = ""  # in front of every JSON: a message of PHP, a byte order mark
-    after: str = ""  # behind it: the comment of a cache plugin
-    numbered_lists: bool = False  # a plugin took the second row from each list, and PHP writes the numbers of the rest
+    before: str = ""  # text before every JSON: a message of PHP, a byte order mark
+    after: str = ""  # text after it: the comment of a cache plugin
+    numbered_lists: bool = False  # a plugin removed the second row of each list, so PHP writes an object with numbers
 
     def __post_init__(self) -> None:
         if self.redirect not in REDIRECTS and "://" not in self.redirect:
@@ -43,7 +43,7 @@ class Hosting:
             raise ValueError("permalinks are pretty, plain or missing")
 
     def dressed(self, text: str) -> str:
-        """An answer's JSON as it leaves the host."""
+        """Return the JSON of a response as it leaves the host."""
         return f"{self.before}{_numbered(text) if self.numbered_lists else text}{self.after}"
 
 
@@ -55,7 +55,10 @@ def _numbered(text: str) -> str:
 
 
 class WebServer:
-    """Everything before WordPress's own routing. `hosting` is asked at each call; the controls pass untouched."""
+    """Everything in front of WordPress's own routing.
+
+    `hosting` is called for each request. The simulator's controls are not affected.
+    """
 
     def __init__(self, wordpress: Wsgi, hosting: Callable[[], Hosting]) -> None:
         self._wordpress = wordpress
@@ -96,7 +99,7 @@ MAINTENANCE = (
 
 
 def _redirected(hosting: Hosting, environ: Environ, path: str) -> str:
-    """Where this call is sent; "" if it is answered."""
+    """Return the URL to which this call is redirected; "" if it is not."""
     scheme, query = str(environ["wsgi.url_scheme"]), str(environ.get("QUERY_STRING", ""))
     host = _host(environ)
     asked = f"?{query}" if query else ""

@@ -1,4 +1,4 @@
-"""Who buys, and what: made up by a random generator, so the same seed gives the same shop."""
+"""Customers and their baskets, made up by a random generator: the same seed gives the same shop."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MAIL_DOMAIN = "shop.example"
 
 
 class People:
-    """An endless queue of shoppers."""
+    """Makes up customers without end."""
 
     def __init__(self, rng: random.Random, mail_domain: str = MAIL_DOMAIN) -> None:
         self._random = rng
@@ -37,7 +37,7 @@ class People:
         self._met = 0
 
     def somebody(self) -> dict[str, str]:
-        """A billing address; every one has an e-mail address of its own."""
+        """Return a billing address; each has its own e-mail address."""
         self._met += 1
         street, city, state, postcode, country = self._random.choice(_PLACES)
         return {
@@ -55,7 +55,7 @@ class People:
         }
 
     def move(self) -> dict[str, str]:
-        """Another street."""
+        """Return another street address."""
         street, city, state, postcode, country = self._random.choice(_PLACES)
         number = self._random.randrange(1, 200)
         return {
@@ -67,6 +67,6 @@ class People:
         }
 
     def basket(self) -> tuple[Item, ...]:
-        """What somebody takes."""
+        """Return the products of an order."""
         chosen = self._random.sample(_PRODUCTS, self._random.randint(1, 3))
         return tuple(Item(item.name, item.price, self._random.randint(1, 3)) for item in chosen)

@@ -1,4 +1,4 @@
-"""What a list of orders, customers or webhooks is asked for, with every way a real store has of understanding it."""
+"""Lists of orders, customers or webhooks, with the parameters and peculiarities of a real store."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:?\d\d)
 
 @dataclass(frozen=True)
 class Listed:
-    """One page: the things on it, and how many there are in all."""
+    """One page: the records on it, and how many there are in all."""
 
-    things: list[Any]
+    records: list[Any]
     total: int
     pages: int
     page: int
 
 
 def orders(shop: SimulatedShop, query: Query) -> Listed:
-    """GET /orders."""
+    """Return GET /orders."""
     listed = list(shop.orders.values())
     for condition in (_status(shop, query), *_dated(shop, query)):
         listed = [order for order in listed if condition(order)]
@@ -43,12 +43,15 @@ def orders(shop: SimulatedShop, query: Query) -> Listed:
         "modified": lambda order: _sortable(shop, order.modified),
     }
     orderby = _one_of(query, "orderby", allowed, "date")
-    listed.sort(key=lambda order: order.id)  # ties come in any order in MySQL; here by id, descending or not
+    listed.sort(key=lambda order: order.id)  # MySQL returns ties in any order; here they are in order of their ids
     return _page(_sorted(listed, keys.get(orderby, lambda order: order.id), query, "desc"), query)
 
 
 def _status(shop: SimulatedShop, query: Query) -> Callable[[Order], bool]:
-    """`any` wins over whatever stands beside it, and has neither trash nor drafts nor what no plugin registers."""
+    """Return the condition for `status`. `any` overrides other values.
+
+    It leaves out the trash, drafts and statuses that no plugin registers.
+    """
     asked = [part.removeprefix("wc-") for part in query.get("status", "any").split(",") if part]
     known = (*STATUSES, *DRAFTS, "trash", "any")
     for number, status in enumerate(asked):
@@ -60,7 +63,10 @@ def _status(shop: SimulatedShop, query: Query) -> Callable[[Order], bool]:
 
 
 def _dated(shop: SimulatedShop, query: Query) -> Iterable[Callable[[Order], bool]]:
-    """`after` and `before` exclude the second they name; stores of before 5.8 do not know the `modified_` ones."""
+    """Yield the conditions for dates. `after` and `before` exclude the second they name.
+
+    Stores older than 5.8 do not know `modified_after` and `modified_before`.
+    """
     gmt = query.get("dates_are_gmt", "").lower() in ("true", "1", "yes") and not shop.old
     for name in ("after", "before", *(() if shop.old else ("modified_after", "modified_before"))):
         if name in query:
@@ -75,7 +81,10 @@ def _condition(name: str, at: float) -> Callable[[Order], bool]:
 
 
 def _moment(name: str, text: str, gmt: bool, zone: Zone) -> float:
-    """Without a zone it is the shop's own, or GMT if said so; with both, the shop's offset is added once too often."""
+    """Return epoch seconds. A date without a zone is the shop's local time, or GMT with `dates_are_gmt`.
+
+    For a date with a zone and `dates_are_gmt`, WooCommerce adds the shop's offset once too often.
+    """
     if not _DATE.fullmatch(text):
         raise invalid(name, "Invalid date.")
     at = epoch(text)
@@ -85,7 +94,7 @@ def _moment(name: str, text: str, gmt: bool, zone: Zone) -> float:
 
 
 def _sortable(shop: SimulatedShop, at: float) -> Any:
-    """Without HPOS the column sorted by is the local one: when clocks go back, two hours come mixed."""
+    """Return the value to sort by. Without HPOS it is the local time: when clocks go back, two hours get mixed."""
     return at if shop.hpos else shop.zone.local(at)
 
 
@@ -95,7 +104,7 @@ def _mentions(order: Order, text: str) -> bool:
 
 
 def customers(shop: SimulatedShop, query: Query) -> Listed:
-    """GET /customers: there is no filter by date, and none by change; asking for one is no error."""
+    """Return GET /customers. WooCommerce ignores filters by date or change here, without an error."""
     role = query.get("role", "customer")
     listed = [customer for customer in shop.customers.values() if role in ("all", customer.role)]
     if query.get("email"):
@@ -109,7 +118,7 @@ def customers(shop: SimulatedShop, query: Query) -> Listed:
 
 
 def webhooks(shop: SimulatedShop, query: Query) -> Listed:
-    """GET /webhooks."""
+    """Return GET /webhooks."""
     listed = _in_or_out(list(shop.hooks.webhooks.values()), query)
     return _page(_sorted(listed, lambda webhook: webhook.id, query, "desc"), query)
 
@@ -129,7 +138,7 @@ def _sorted(listed: list[T], key: Callable[[T], Any], query: Query, default: str
 
 
 def _page(listed: list[Any], query: Query) -> Listed:
-    """A page, or from `offset` on. Beyond the end there is nothing, not even a total."""
+    """Return a page, or the records from `offset` on. Beyond the end even the total is 0."""
     size = _number(query, "per_page", 10)
     if not 1 <= size <= MOST:
         raise invalid("per_page", f"per_page must be between 1 (inclusive) and {MOST} (inclusive)")

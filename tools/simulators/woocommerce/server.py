@@ -11,11 +11,11 @@ from simulators.core.server import AppServer, in_thread
 from .app import create_app
 from .shop import SimulatedShop
 
-CRON_S = 0.2  # a shop with traffic; real ones take up to a minute
+CRON_S = 0.2  # as a shop with much traffic; others take up to a minute
 
 
 class ShopServer(AppServer):
-    """A shop behind a port. The shop's own address becomes this one. Without `cron`, deliveries wait to be run."""
+    """Serves a shop on a port, whose address becomes the shop's. Without `cron`, deliveries wait for `run_webhooks`."""
 
     def __init__(self, shop: SimulatedShop, *, port: int = 0, cron: bool = True) -> None:
         super().__init__(create_app(shop).wsgi_app, port=port)
@@ -25,7 +25,7 @@ class ShopServer(AppServer):
         self._ended = threading.Event()
 
     def run(self) -> None:
-        """Serve until `stop`; deliveries go out from a thread beside."""
+        """Serve until `stop` is called. A second thread sends the deliveries."""
         if not self._has_cron:
             super().run()
             return
@@ -44,6 +44,6 @@ class ShopServer(AppServer):
 
 @contextmanager
 def running(shop: SimulatedShop, *, cron: bool = True) -> Iterator[str]:
-    """Serve a shop from a thread for the length of a with block; gives its URL."""
+    """Serve a shop from a thread for the length of a with block; yields its URL."""
     with in_thread(ShopServer(shop, cron=cron)) as url:
         yield url

@@ -1,4 +1,4 @@
-"""A WooCommerce shop: its orders and customers, everything that happens to them, and which events that causes."""
+"""A WooCommerce shop: its orders and customers, what happens to them, and the events this causes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ KEY, SECRET = "ck_simulated_store_key_0123456789", "cs_simulated_store_secret_01
 STATUSES = ("pending", "processing", "on-hold", "completed", "cancelled", "refunded", "failed")
 DRAFTS = ("checkout-draft", "auto-draft")
 PAID = ("processing", "completed")
-GONE = {  # what is answered for an id that nothing has
+GONE = {  # the error for an id that does not exist
     "order": ("woocommerce_rest_shop_order_invalid_id", "Invalid ID."),
     "customer": ("wc_user_invalid_id", "Invalid user ID."),
 }
@@ -31,7 +31,7 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def locked(method: Method) -> Method:
-    """A method of the shop during which nobody else reads or changes it."""
+    """Return the method so that it holds the shop's lock: no other thread reads or changes the shop meanwhile."""
 
     @wraps(method)
     def alone(shop: SimulatedShop, *given: Any, **named: Any) -> Any:
@@ -58,10 +58,10 @@ class DamagedRecord:
 
 
 class SimulatedShop:
-    """The shop. The clock (epoch seconds) and every choice are given: the same seed and calls give the same shop.
+    """The shop. Clock (epoch seconds) and seed are given: the same seed and calls give the same shop.
 
-    `hpos` is the storage: without it a restored order also says updated, and sorting goes by local time. `old` is a
-    WooCommerce of before 5.8. Orders get numbers above `last_id`. Events wait until `run_webhooks`.
+    Without `hpos` (WooCommerce's order tables) a restored order also sends updated, and sorting uses local time. `old`
+    is a WooCommerce older than 5.8. Orders get numbers above `last_id`. Events wait until `run_webhooks`.
     """
 
     def __init__(
@@ -100,29 +100,32 @@ class SimulatedShop:
     # Orders
 
     def checkout(self, **fields: Any) -> int:
-        """A shopper buys: the draft is changed before the order is there, so `updated` comes before `created`."""
+        """A customer buys. WooCommerce changes a draft before the order exists: `updated` comes before `created`.
+
+        Return the order's id.
+        """
         return self._order_made("store-api", ("order.updated", "order.created"), **fields)
 
     @locked
     def checkout_with_new_account(self, **fields: Any) -> int:
-        """The same, ticking “create an account”."""
+        """A customer buys and creates an account. Return the order's id."""
         return self.checkout(account=self.register(), **fields)
 
     def place(self, **fields: Any) -> int:
-        """An order made by REST: `created` and `updated`."""
+        """Create an order by REST: `created` and `updated`. Return its id."""
         return self._order_made("rest-api", ("order.created", "order.updated"), **fields)
 
     def type_in(self, **fields: Any) -> int:
-        """An order typed in by the shop's staff: only `created`."""
+        """Create an order in the shop's admin: only `created`. Return its id."""
         return self._order_made("admin", ("order.created",), **fields)
 
     def abandon(self) -> int:
-        """A checkout left in the middle: a draft that says `updated`."""
+        """A customer leaves a checkout unfinished: a draft that sends `updated`. Return its id."""
         return self._order_made("store-api", ("order.updated",), status="checkout-draft")
 
     @locked
     def change_status(self, order_id: int, status: str = "") -> None:
-        """To this status, or to any other; for an order in the trash no webhook is sent."""
+        """Change the status to this one, or to any other. An order in the trash sends no webhook."""
         order = self.orders[order_id]
         silent = order.status == "trash"
         status = status or self.random.choice([candidate for candidate in STATUSES if candidate != order.status])
@@ -139,28 +142,28 @@ class SimulatedShop:
 
     @locked
     def edit_address(self, order_id: int, **billing: str) -> None:
-        """Another street, or what is given."""
+        """Change the given fields of the billing address, or the street."""
         self._edit(order_id, billing=self.orders[order_id].billing | (billing or self._people.move()))
 
     @locked
     def edit_items(self, order_id: int, *items: Item) -> None:
-        """Another basket."""
+        """Replace the items by the given ones, or by a random basket."""
         self._edit(order_id, items=items or self._people.basket())
 
     def save(self, order_id: int) -> None:
-        """Save without a change: even in the trash it says `updated`."""
+        """Save an order without a change: it sends `updated`, even in the trash."""
         self._edit(order_id)
 
     @locked
     def trash(self, order_id: int) -> None:
-        """Into the trash: `deleted`, which carries the id only."""
+        """Move an order into the trash: `deleted`, whose body has only the id."""
         order = self.orders[order_id]
         self._touch(order, status="trash", before_trash=order.status)
         self._emit("order.deleted", order_id)
 
     @locked
     def restore(self, order_id: int) -> None:
-        """Out of the trash."""
+        """Restore an order from the trash."""
         order = self.orders[order_id]
         self._touch(order, status=order.before_trash or "pending", before_trash="")
         self._emit("order.restored", order_id)
@@ -169,14 +172,14 @@ class SimulatedShop:
 
     @locked
     def delete(self, order_id: int) -> None:
-        """For good: no webhook is sent."""
+        """Delete an order for good: no webhook is sent."""
         del self.orders[order_id]
 
     # Customers
 
     @locked
     def register(self, **fields: Any) -> int:
-        """A new account, unless another `role` is given of a customer: `created` and `updated`."""
+        """Create an account, a customer's unless another `role` is given: `created` and `updated`. Return its id."""
         billing = self._people.somebody() | fields.pop("billing", {})
         now = self._now()
         number = max(self.customers, default=1) + 1
@@ -188,7 +191,7 @@ class SimulatedShop:
 
     @locked
     def edit_customer(self, customer_id: int, **changes: Any) -> None:
-        """Another address for the next invoices, or what is given."""
+        """Change the given fields of an account, or its billing address."""
         customer = self.customers[customer_id]
         billing = changes.pop("billing", {} if changes else self._people.move())
         changed = replace(customer, billing=customer.billing | billing, modified=self._now(), **changes)
@@ -197,13 +200,13 @@ class SimulatedShop:
 
     @locked
     def edit_customer_behind(self, customer_id: int, **billing: str) -> None:
-        """As plugins do it: no event, no new date."""
+        """Change an account's billing address as plugins do: without an event and without a new date."""
         customer = self.customers[customer_id]
         self.customers[customer_id] = replace(customer, billing=customer.billing | billing)
 
     @locked
     def remove_customer(self, customer_id: int) -> None:
-        """The account is deleted; its orders stay."""
+        """Delete an account; its orders stay."""
         role = self.customers.pop(customer_id).role
         if role == "customer":
             self._emit("customer.deleted", customer_id)
@@ -222,7 +225,7 @@ class SimulatedShop:
 
     @locked
     def write_otherwise(self, name: str, **fields: Any) -> None:
-        """Have these fields otherwise in a record's body, such as date_modified_gmt="0000-00-00T00:00:00"."""
+        """Set other values for fields of a record's body, such as date_modified_gmt="0000-00-00T00:00:00"."""
         kind, _, number = name.partition(":")
         record = (self.orders if kind == "order" else self.customers)[int(number)]
         record.written |= fields
@@ -231,14 +234,14 @@ class SimulatedShop:
 
     @locked
     def unregister(self, status: str) -> None:
-        """Deactivate the plugin of a status: its orders are in no list any more, and readable by id."""
+        """Deactivate the plugin of a status: lists leave its orders out, but they are readable by id."""
         self.unregistered.add(status)
 
     # At random
 
     @locked
     def act(self) -> str:
-        """Something that happens in a shop, at random; its name."""
+        """Do something that happens in a shop, at random. Return the method's name."""
         orders = [order.id for order in self.orders.values() if order.status not in ("trash", *DRAFTS)]
         trashed = [order.id for order in self.orders.values() if order.status == "trash"]
         choices: list[tuple[str, int, Callable[[], object]]] = [
@@ -268,7 +271,7 @@ class SimulatedShop:
     # Webhooks
 
     def add_webhooks(self, url: str, secret: str, topics: tuple[str, ...]) -> list[Webhook]:
-        """As somebody sets them up in the shop's settings."""
+        """Create webhooks as a person does in the shop's settings."""
         with self.lock:
             made = [
                 self.hooks.create(name=f"woohub: {topic}", topic=topic, delivery_url=url, secret=secret)
@@ -279,7 +282,7 @@ class SimulatedShop:
         return made
 
     def run_webhooks(self, most: int = 1_000_000) -> int:
-        """What the shop's cron does: deliver what waits; how many."""
+        """Deliver waiting events, as the shop's cron does. Return how many were handled."""
         return self.hooks.run(most)
 
     def _emit(self, topic: str, object_id: int) -> None:
@@ -287,7 +290,7 @@ class SimulatedShop:
 
     @locked
     def _payload(self, topic: str, object_id: int) -> str:
-        """The REST answer at the time of delivery, errors included."""
+        """Return the REST response at the time of delivery, errors included."""
         kind, _, event = topic.partition(".")
         if event == "deleted":
             return php_json({"id": object_id})
@@ -299,7 +302,7 @@ class SimulatedShop:
     # For REST
 
     def record(self, kind: str, number: int) -> tuple[Order | Customer, str]:
-        """An order or a customer, and its JSON; RestError 404 where there is none."""
+        """Return an order or a customer, and its JSON. Raises RestError 404 if there is none."""
         if kind == "order" and (order := self.orders.get(number)):
             return order, self.order_text(order)
         if kind == "customer" and (customer := self.customers.get(number)):
@@ -349,7 +352,7 @@ class SimulatedShop:
         return order
 
     def _first_purchase(self, customer_id: int) -> None:
-        """The first completed order makes a paying customer, which is a change of the account."""
+        """Mark the account as a paying customer at its first completed order, which changes the account."""
         customer = self.customers.get(customer_id)
         if customer is not None and not customer.paying:
             self.customers[customer_id] = replace(customer, paying=True, modified=self._now())

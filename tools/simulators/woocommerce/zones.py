@@ -1,4 +1,4 @@
-"""Time zones of shops, written out: the same everywhere, with or without a time zone database."""
+"""Time zones of shops, written out so that they do not depend on a time zone database."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ HOUR = 3600
 
 @dataclass(frozen=True)
 class Zone:
-    """A time zone: from each moment (epoch seconds) on, so many seconds ahead of UTC."""
+    """A time zone: its offsets in seconds, each from a moment (epoch seconds) on."""
 
     name: str
     offsets: tuple[tuple[float, int], ...]
 
     def offset(self, epoch: float) -> int:
-        """Seconds ahead of UTC."""
+        """Return the seconds ahead of UTC."""
         return [seconds for since, seconds in self.offsets if since <= epoch][-1]
 
     def local(self, epoch: float) -> str:
-        """The time on the shop's wall, as WooCommerce writes it."""
+        """Return the shop's local time as WooCommerce writes it."""
         return gmt(epoch + self.offset(epoch))
 
     def epoch(self, local: str) -> float:
-        """When the wall showed this; the earlier time when it did twice."""
+        """Return the epoch seconds of a local time; the earlier moment if it occurred twice."""
         there = epoch(local)
         return min(there - seconds for _, seconds in self.offsets if self.local(there - seconds) == local)
 
 
 def gmt(epoch: float) -> str:
-    """UTC as WooCommerce writes it: no zone."""
+    """Return UTC as WooCommerce writes it, without a zone."""
     return datetime.fromtimestamp(epoch, UTC).replace(tzinfo=None).isoformat(timespec="seconds")
 
 
 def epoch(text: str) -> float:
-    """Epoch seconds of a date; without a zone it counts as UTC."""
+    """Return the epoch seconds of a date, which is UTC unless it has a zone."""
     parsed = datetime.fromisoformat(text)
     return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
 

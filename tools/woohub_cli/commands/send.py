@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as jsonlib
 from collections.abc import Callable
 from functools import partial
 from typing import Annotated
@@ -11,6 +10,7 @@ import typer
 import urllib3
 from rich.text import Text
 
+from woohub.json_values import object_in
 from woohub_cli.deliveries import samples, sending
 from woohub_cli.deliveries.samples import Sample
 from woohub_cli.deliveries.sending import STORE, Reply
@@ -106,7 +106,5 @@ def row(reply: Reply) -> tuple[str | Text, ...]:
 
 
 def _message(answer: str) -> str:
-    try:
-        return str(jsonlib.loads(answer)["message"])
-    except (ValueError, TypeError, KeyError):
-        return answer[:200]
+    facts = object_in(answer) or {}
+    return str(facts.get("message", answer[:200]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json as jsonlib
+import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,6 +10,7 @@ from typing import Any
 
 from botocore.config import Config
 
+from woohub.json_values import object_in
 from woohub.reconcile.watermark import Watermark
 from woohub.store.client import Store
 from woohub_cli.cli_errors import Trouble
@@ -88,23 +89,15 @@ def invoked(aws: Aws, function: str) -> Invoke:
     client = aws.client("lambda", INVOKE_CONFIG)
 
     def invoke(event: Facts) -> Facts:
-        answer = client.invoke(FunctionName=function, Payload=jsonlib.dumps(dict(event)).encode())
-        text = answer["Payload"].read()
-        facts = _json_object(text)
+        answer = client.invoke(FunctionName=function, Payload=json.dumps(dict(event)).encode())
+        text = answer["Payload"].read().decode(errors="replace")
+        facts = object_in(text)
         if "FunctionError" in answer or facts is None:
-            said = text.decode(errors="replace")[:200] if facts is None else facts.get("errorMessage")
+            said = text[:200] if facts is None else facts.get("errorMessage")
             raise Trouble(f"the function {function} failed: {said}; see its log")
         return facts
 
     return invoke
-
-
-def _json_object(text: bytes) -> dict[str, Any] | None:
-    try:
-        facts = jsonlib.loads(text)
-    except ValueError:
-        return None
-    return facts if isinstance(facts, dict) else None
 
 
 def changed(store: Store, mark: Watermark | str, since: str) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 
 from woohub.aws_errors import AWS_ERRORS
 from woohub.dates import utc_from_ms
+from woohub.json_values import object_in
 from woohub.stores import FIRST
 from woohub_cli.cli_errors import Trouble, explain
 from woohub_cli.stack.stacks import Stack
@@ -18,7 +18,7 @@ GROUPS = {"ingest": "IngestFunction", "consumer": "ConsumerFunction"}
 MAX_LOG_PAGES = 200  # read from one log at most: several weeks of a busy store
 QUEUED = "queued"  # ingest's message about a delivery it took
 CURRENCY_LEFT_OUT = "currency_not_enabled_in_hubspot"  # the consumer's warning
-REFUSED = "SignatureInvalid"  # ingest's metric, which stands in the log line itself
+REFUSED = "SignatureInvalid"  # ingest's metric, and a field of its log line
 LOGGED_FIELDS = (
     "topic",
     "delivery_id",
@@ -162,17 +162,10 @@ def _lines(
         except logs.exceptions.ResourceNotFoundException:
             return
         for event in page.get("events", ()):
-            fields = _parsed(event["message"])
+            fields = object_in(event["message"])
             if fields is not None:
                 yield int(event["timestamp"]), fields
         if not page.get("nextToken"):
             return
         asked["nextToken"] = page["nextToken"]
     cut(f"only the first {MAX_LOG_PAGES} pages of {group} were read")
-
-
-def _parsed(line: str) -> Mapping[str, Any] | None:
-    with suppress(ValueError):
-        fields = json.loads(line)
-        return fields if isinstance(fields, dict) else None
-    return None
