@@ -1,4 +1,4 @@
-"""Associations of deals and contacts."""
+"""The simulated HubSpot creates, reads and archives associations of deals and contacts as HubSpot does."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def pair(deal: str, contact: str) -> Json:
     return {"from": {"id": deal}, "to": {"id": contact}, "types": [spec(3)]}
 
 
-def both(deal: str, contact: str) -> list[Json]:
-    """The portal's associations after one was made."""
+def association_of(deal: str, contact: str) -> list[Json]:
+    """The portal's associations when this is the only one."""
     return [{"deal": deal, "contact": contact}]
 
 
@@ -30,7 +30,7 @@ def contact(hubspot: Calls) -> str:
     return hubspot.contact(email="a@shop.example")
 
 
-def test_put_associates_both_ways_and_may_be_repeated(
+def test_put_associates_both_ways_and_can_be_repeated(
     hubspot_of_each_version: Calls, portal: SimulatedPortal, deal: str, contact: str
 ) -> None:
     path = f"deals/{deal}/associations/contacts/{contact}"
@@ -38,30 +38,30 @@ def test_put_associates_both_ways_and_may_be_repeated(
     answers = [hubspot_of_each_version.links("PUT", path, [spec(3)]) for _ in range(2)]
 
     assert [answer.status for answer in answers] == [201, 201]
-    assert portal.state()["associations"] == both(deal, contact)
+    assert portal.state()["associations"] == association_of(deal, contact)
     assert portal.state()["contacts"][0]["deals"] == [deal]
     assert portal.state()["deals"][0]["properties"]["num_associated_contacts"] == "1"
 
 
-def test_the_wrong_direction_is_refused(hubspot: Calls, deal: str, contact: str) -> None:
+def test_an_association_type_of_the_wrong_direction_gets_400(hubspot: Calls, deal: str, contact: str) -> None:
     answer = hubspot.links("PUT", f"deals/{deal}/associations/contacts/{contact}", [spec(4)])
 
     expected = "invalid from object type 0-3 for associations to be created. expected: 0-1"
     assert (answer.status, answer.message) == (400, expected)
 
 
-def test_no_type_at_all_is_refused(hubspot: Calls, deal: str, contact: str) -> None:
+def test_an_association_without_type_gets_400(hubspot: Calls, deal: str, contact: str) -> None:
     assert hubspot.links("PUT", f"deals/{deal}/associations/contacts/{contact}", []).status == 400
 
 
-def test_an_unknown_record_is_refused_by_id(hubspot: Calls, deal: str) -> None:
+def test_an_association_with_an_unknown_record_gets_400_with_its_id(hubspot: Calls, deal: str) -> None:
     answer = hubspot.links("PUT", f"deals/{deal}/associations/contacts/404404", [spec(3)])
 
     assert (answer.status, answer.body["context"]) == (400, {"INVALID_OBJECT_IDS": ["404404"]})
 
 
 @pytest.mark.parametrize(("version", "status"), [("2026-09", 200), ("2026-03", 201), ("v3", 201)])
-def test_batch_create_has_another_status_in_the_newest_version(
+def test_batch_create_answers_200_in_the_newest_version_and_201_before(
     hubspot: Calls, portal: SimulatedPortal, deal: str, contact: str, version: str, status: int
 ) -> None:
     body = {"inputs": [pair(deal, contact)]}
@@ -69,10 +69,10 @@ def test_batch_create_has_another_status_in_the_newest_version(
     answer = hubspot.using(version=version).associations("POST", "deals/contacts/batch/create", body)
 
     assert (answer.status, answer.body["status"]) == (status, "COMPLETE")
-    assert portal.state()["associations"] == both(deal, contact)
+    assert portal.state()["associations"] == association_of(deal, contact)
 
 
-def test_a_bad_pair_of_a_batch_harms_only_itself(
+def test_an_invalid_pair_in_a_batch_leaves_the_others_created(
     hubspot_of_each_version: Calls, portal: SimulatedPortal, deal: str, contact: str
 ) -> None:
     body = {"inputs": [pair(deal, "404404"), pair(deal, contact)]}
@@ -80,11 +80,11 @@ def test_a_bad_pair_of_a_batch_harms_only_itself(
     answer = hubspot_of_each_version.associations("POST", "deals/contacts/batch/create", body)
 
     assert (answer.status, answer.body["numErrors"]) == (207, 1)
-    assert portal.state()["associations"] == both(deal, contact)
+    assert portal.state()["associations"] == association_of(deal, contact)
 
 
 @pytest.mark.parametrize(("version", "status"), [("2026-09", 200), ("2026-03", 200), ("v3", 204)])
-def test_batch_archive_answers_with_a_body_in_the_dated_versions(
+def test_batch_archive_answers_200_in_dated_versions_and_204_in_v3(
     hubspot: Calls, portal: SimulatedPortal, contact: str, version: str, status: int
 ) -> None:
     deal = hubspot.deal(dealname="Order 1", contact=contact)
@@ -95,7 +95,7 @@ def test_batch_archive_answers_with_a_body_in_the_dated_versions(
     assert (answer.status, portal.state()["associations"]) == (status, [])
 
 
-def test_batch_read_reports_records_without_any_as_errors_of_a_207(
+def test_batch_read_reports_records_without_associations_as_errors_with_207(
     hubspot_of_each_version: Calls, deal: str, contact: str
 ) -> None:
     linked = hubspot_of_each_version.deal(dealname="Order 2", contact=contact)
@@ -110,7 +110,7 @@ def test_batch_read_reports_records_without_any_as_errors_of_a_207(
     assert error["message"] == f"No contact is associated with deal {deal}."
 
 
-def test_an_archived_contact_takes_its_associations_along(
+def test_archiving_a_contact_removes_its_associations(
     hubspot: Calls, portal: SimulatedPortal, deal: str, contact: str
 ) -> None:
     hubspot.links("PUT", f"deals/{deal}/associations/contacts/{contact}", [spec(3)])

@@ -16,7 +16,7 @@ from tests.support.clock import Clock
 from tests.support.simulated import Calls
 
 
-def test_state_shows_everything(raw: Calls) -> None:
+def test_state_shows_records_associations_and_request_counts(raw: Calls) -> None:
     contact = raw.contact(email="a@shop.example")
     deal = raw.deal(dealname="Order 1", contact=contact)
 
@@ -28,7 +28,7 @@ def test_state_shows_everything(raw: Calls) -> None:
     assert state["requests"]["by_route"] == {"POST objects/<object_type>": 2}
 
 
-def test_requests_are_logged_but_the_controls_are_not(raw: Calls) -> None:
+def test_the_request_log_excludes_control_requests(raw: Calls) -> None:
     raw.objects("GET", "deals")
     raw.control("GET", "state")
 
@@ -39,7 +39,7 @@ def test_requests_are_logged_but_the_controls_are_not(raw: Calls) -> None:
     ]
 
 
-def test_reset_empties_the_portal_and_may_provision_it(raw: Calls) -> None:
+def test_reset_empties_the_portal_and_can_provision_it(raw: Calls) -> None:
     raw.contact(email="a@shop.example")
 
     raw.control("POST", "reset")
@@ -50,7 +50,7 @@ def test_reset_empties_the_portal_and_may_provision_it(raw: Calls) -> None:
     assert (bare, raw.objects("GET", "deals/1", idProperty="woocommerce_order_id").status) == (400, 404)
 
 
-def test_settings_change_while_it_runs(raw: Calls) -> None:
+def test_settings_can_be_changed_at_run_time(raw: Calls) -> None:
     changed = raw.control("POST", "settings", {"currencies": ["USD", "GBP"], "search_lag_s": 0})
 
     assert (changed.body["currencies"], changed.body["search_lag_s"]) == (["USD", "GBP"], 0)
@@ -58,7 +58,7 @@ def test_settings_change_while_it_runs(raw: Calls) -> None:
     assert raw.control("POST", "settings", {"no_such": 1}).status == 400
 
 
-def test_faults_are_ordered_and_called_off(raw: Calls) -> None:
+def test_faults_can_be_added_and_removed(raw: Calls) -> None:
     raw.control("POST", "faults", {"status": 503, "path": "deals"})
     during = raw.objects("GET", "deals").status
     listed = raw.control("GET", "faults").body
@@ -67,7 +67,7 @@ def test_faults_are_ordered_and_called_off(raw: Calls) -> None:
     assert (during, listed[0]["hits"], raw.objects("GET", "deals").status) == (503, 1, 200)
 
 
-def test_latency_takes_the_callers_time_not_the_machines(portal: SimulatedPortal, raw: Calls, clock: Clock) -> None:
+def test_latency_passes_on_the_callers_clock(portal: SimulatedPortal, raw: Calls, clock: Clock) -> None:
     portal.change_settings({"latency_ms": 80})
     before = clock.now
 
@@ -76,7 +76,9 @@ def test_latency_takes_the_callers_time_not_the_machines(portal: SimulatedPortal
     assert clock.now - before == pytest.approx(0.08)
 
 
-def test_latency_beyond_the_callers_patience_is_a_timeout_after_the_effect(portal: SimulatedPortal, raw: Calls) -> None:
+def test_latency_above_the_callers_timeout_raises_read_timeout_after_the_write(
+    portal: SimulatedPortal, raw: Calls
+) -> None:
     portal.change_settings({"latency_ms": 30_000})
 
     with pytest.raises(ReadTimeoutError):
@@ -103,14 +105,14 @@ def test_the_page_shows_deals_contacts_and_requests(raw: Calls) -> None:
         assert text in page
 
 
-def test_the_page_is_whole_in_itself(raw: Calls) -> None:
+def test_the_page_refers_to_no_other_url(raw: Calls) -> None:
     page = raw.transport.request("GET", f"{raw.base}/").data.decode()
 
     assert "http://" not in page
     assert "https://" not in page
 
 
-def test_it_serves_over_http(portal: SimulatedPortal) -> None:
+def test_the_simulator_serves_over_http(portal: SimulatedPortal) -> None:
     with running(portal) as url, urllib3.PoolManager() as pool:
         calls = Calls(pool, base=url)
         contact = calls.contact(email="a@shop.example")
@@ -118,7 +120,7 @@ def test_it_serves_over_http(portal: SimulatedPortal) -> None:
         assert calls.objects("GET", f"contacts/{contact}").status == 200
 
 
-def test_http_answers_do_not_show_the_simulators_own_headers(portal: SimulatedPortal) -> None:
+def test_http_responses_have_no_simulator_headers(portal: SimulatedPortal) -> None:
     portal.change_settings({"latency_ms": 1})
 
     with running(portal) as url, urllib3.PoolManager() as pool:
@@ -127,7 +129,7 @@ def test_http_answers_do_not_show_the_simulators_own_headers(portal: SimulatedPo
     assert [name for name in answer.headers if name.startswith("X-Simulator")] == []
 
 
-def test_a_port_in_use_is_a_clear_message(portal: SimulatedPortal, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_port_in_use_exits_with_1_and_a_message(portal: SimulatedPortal, capsys: pytest.CaptureFixture[str]) -> None:
     with running(portal) as url:
         port = url.rpartition(":")[2]
         code = main(["--port", port])
@@ -137,7 +139,7 @@ def test_a_port_in_use_is_a_clear_message(portal: SimulatedPortal, capsys: pytes
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_command_serves_until_told_to_stop(number: signal.Signals) -> None:
+def test_the_command_serves_until_sigterm_or_sigint(number: signal.Signals) -> None:
     command = [sys.executable, "-m", "simulators.hubspot", "--port", "0", "--token", "t", "--provisioned"]
     with (
         subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process,  # noqa: S603
@@ -153,11 +155,11 @@ def test_the_command_serves_until_told_to_stop(number: signal.Signals) -> None:
     assert (bool(deal), code) == (True, 0)
 
 
-def test_the_transport_takes_json_fields_and_pool_manager_arguments(portal: SimulatedPortal) -> None:
+def test_the_transport_accepts_json_fields_and_pool_manager_arguments(portal: SimulatedPortal) -> None:
     transport = InProcessTransport(create_app(portal))
     headers = {"Authorization": "Bearer pat-na1-simulator"}
 
-    made = transport.request(
+    created = transport.request(
         "POST", "http://x/crm/v3/objects/contacts", json={"properties": {"email": "a@shop.example"}}, headers=headers
     )
     read = transport.request(
@@ -170,10 +172,10 @@ def test_the_transport_takes_json_fields_and_pool_manager_arguments(portal: Simu
         redirect=False,
     )
 
-    assert (made.status, read.json()["id"]) == (201, made.json()["id"])
+    assert (created.status, read.json()["id"]) == (201, created.json()["id"])
 
 
-def test_faults_are_injected_after_a_reset_as_well(raw: Calls) -> None:
+def test_faults_are_injected_after_a_reset(raw: Calls) -> None:
     raw.control("POST", "reset", {"provisioned": True})
     raw.control("POST", "faults", {"status": 503})
 

@@ -1,4 +1,4 @@
-"""Trouble on order, over a real socket and without one: both must look the same to a caller."""
+"""Injected faults look the same to a caller over a real socket and in process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from simulators.hubspot import InjectedFault, SimulatedPortal, running
 from tests.support.clock import Clock
 from tests.support.simulated import Calls, creates
 
-SILENCE = urllib3.Timeout(connect=5.0, read=0.3)
+SHORT_TIMEOUT = urllib3.Timeout(connect=5.0, read=0.3)
 
 
 class PlainPool:
@@ -49,7 +49,9 @@ STATUSES = [
 
 
 @pytest.mark.parametrize(("status", "body", "category"), STATUSES)
-def test_an_error_answer(hubspot: Calls, portal: SimulatedPortal, status: int, body: str, category: str) -> None:
+def test_a_status_fault_answers_with_status_category_and_retry_after(
+    hubspot: Calls, portal: SimulatedPortal, status: int, body: str, category: str
+) -> None:
     portal.faults.add(InjectedFault(status=status, body=body, retry_after="7"))
 
     answer = hubspot.objects("GET", "deals")
@@ -58,13 +60,13 @@ def test_an_error_answer(hubspot: Calls, portal: SimulatedPortal, status: int, b
 
 
 @pytest.mark.parametrize("policy", ["TEN_SECONDLY_ROLLING", "SECONDLY", "DAILY"])
-def test_a_429_of_any_policy(hubspot: Calls, portal: SimulatedPortal, policy: str) -> None:
+def test_a_429_fault_has_the_requested_policy(hubspot: Calls, portal: SimulatedPortal, policy: str) -> None:
     portal.faults.add(InjectedFault(status=429, policy=policy))
 
     assert hubspot.objects("GET", "deals").body["policyName"] == policy
 
 
-def test_the_network_in_front_answers_in_html(hubspot: Calls, portal: SimulatedPortal) -> None:
+def test_an_html_fault_answers_with_an_html_page(hubspot: Calls, portal: SimulatedPortal) -> None:
     portal.faults.add(InjectedFault(status=502, body="html"))
 
     response = hubspot.transport.request(
@@ -76,7 +78,7 @@ def test_the_network_in_front_answers_in_html(hubspot: Calls, portal: SimulatedP
 
 
 @pytest.mark.parametrize(("when", "deals"), [("before", 0), ("half", 2), ("after", 3)])
-def test_an_error_before_in_the_middle_of_and_after_the_effect(
+def test_a_status_fault_fails_before_during_or_after_the_write(
     hubspot: Calls, portal: SimulatedPortal, when: str, deals: int
 ) -> None:
     portal.faults.add(InjectedFault(status=504, when=when))
@@ -87,7 +89,9 @@ def test_an_error_before_in_the_middle_of_and_after_the_effect(
 
 
 @pytest.mark.parametrize(("when", "deals"), [("before", 0), ("after", 1)])
-def test_a_broken_connection(hubspot: Calls, portal: SimulatedPortal, when: str, deals: int) -> None:
+def test_a_reset_fault_aborts_the_connection_before_or_after_the_write(
+    hubspot: Calls, portal: SimulatedPortal, when: str, deals: int
+) -> None:
     portal.faults.add(InjectedFault(kind="reset", when=when))
 
     with pytest.raises(ProtocolError, match="Connection aborted"):
@@ -97,16 +101,18 @@ def test_a_broken_connection(hubspot: Calls, portal: SimulatedPortal, when: str,
 
 
 @pytest.mark.parametrize(("when", "deals"), [("before", 0), ("after", 1)])
-def test_silence(hubspot: Calls, portal: SimulatedPortal, when: str, deals: int) -> None:
+def test_a_hold_fault_times_out_before_or_after_the_write(
+    hubspot: Calls, portal: SimulatedPortal, when: str, deals: int
+) -> None:
     portal.faults.add(InjectedFault(kind="hold", when=when))
 
     with pytest.raises(ReadTimeoutError):
-        hubspot.using(timeout=SILENCE).deal(dealname="x")
+        hubspot.using(timeout=SHORT_TIMEOUT).deal(dealname="x")
 
     assert len(portal.state()["deals"]) == deals
 
 
-def test_an_answer_that_breaks_off(hubspot: Calls, portal: SimulatedPortal) -> None:
+def test_a_truncate_fault_cuts_the_response_after_the_write(hubspot: Calls, portal: SimulatedPortal) -> None:
     portal.faults.add(InjectedFault(kind="truncate", when="after"))
 
     with pytest.raises(ProtocolError, match="IncompleteRead"):
@@ -115,7 +121,7 @@ def test_an_answer_that_breaks_off(hubspot: Calls, portal: SimulatedPortal) -> N
     assert len(portal.state()["deals"]) == 1
 
 
-def test_an_answer_that_arrives_byte_by_byte(hubspot: Calls, portal: SimulatedPortal) -> None:
+def test_a_drip_fault_sends_a_complete_response(hubspot: Calls, portal: SimulatedPortal) -> None:
     portal.faults.add(InjectedFault(kind="drip", hold_s=0.1))
 
     hubspot.deal(dealname="x")
@@ -123,7 +129,7 @@ def test_an_answer_that_arrives_byte_by_byte(hubspot: Calls, portal: SimulatedPo
     assert len(portal.state()["deals"]) == 1
 
 
-def test_results_missing_from_a_batch(hubspot: Calls, portal: SimulatedPortal) -> None:
+def test_an_omit_fault_leaves_results_out_of_a_batch(hubspot: Calls, portal: SimulatedPortal) -> None:
     portal.faults.add(InjectedFault(kind="omit", when="after"))
 
     answer = hubspot.objects("POST", "deals/batch/create", creates(*[{"dealname": "x"}] * 4))
@@ -131,7 +137,7 @@ def test_results_missing_from_a_batch(hubspot: Calls, portal: SimulatedPortal) -
     assert (answer.status, len(answer.body["results"]), len(portal.state()["deals"])) == (201, 2, 4)
 
 
-def test_a_fault_hits_the_calls_it_is_meant_for(hubspot: Calls, portal: SimulatedPortal, clock: Clock) -> None:
+def test_a_fault_matches_by_path_method_skip_and_count(hubspot: Calls, portal: SimulatedPortal, clock: Clock) -> None:
     portal.faults.add(InjectedFault(path="/deals$", method="GET", skip=1, count=2, until=clock.now + 60))
 
     statuses = [hubspot.objects("GET", path).status for path in ("contacts", "deals", "deals", "deals", "deals")]
@@ -139,7 +145,7 @@ def test_a_fault_hits_the_calls_it_is_meant_for(hubspot: Calls, portal: Simulate
     assert statuses == [200, 200, 503, 503, 200]
 
 
-def test_a_fault_ends_at_its_time(hubspot: Calls, portal: SimulatedPortal, clock: Clock) -> None:
+def test_a_fault_ends_at_its_until_time(hubspot: Calls, portal: SimulatedPortal, clock: Clock) -> None:
     portal.faults.add(InjectedFault(until=clock.now + 60))
     during = hubspot.objects("GET", "deals").status
     clock.sleep(60)
@@ -159,7 +165,7 @@ def test_random_faults_are_the_same_for_the_same_seed(hubspot: Calls, portal: Si
     assert first == play()
 
 
-def test_a_failed_call_has_used_its_part_of_the_budget(hubspot: Calls, portal: SimulatedPortal) -> None:
+def test_a_failed_call_counts_against_the_rate_limit(hubspot: Calls, portal: SimulatedPortal) -> None:
     portal.faults.add(InjectedFault(status=500, count=2))
 
     for _ in range(3):
@@ -169,5 +175,5 @@ def test_a_failed_call_has_used_its_part_of_the_budget(hubspot: Calls, portal: S
 
 
 @pytest.mark.parametrize("fault", [{"kind": "flood"}, {"when": "later"}, {"state": 500}])
-def test_a_fault_nobody_knows_is_refused(hubspot: Calls, fault: dict[str, object]) -> None:
+def test_an_unknown_fault_gets_400(hubspot: Calls, fault: dict[str, object]) -> None:
     assert hubspot.control("POST", "faults", fault).status == 400

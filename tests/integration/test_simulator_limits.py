@@ -1,4 +1,4 @@
-"""Rate limits: HubSpot's bodies and headers, and the record of how near a caller came."""
+"""Rate limits with HubSpot's bodies and headers, and the peak of a caller."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from tests.support.simulated import Calls
 
 @pytest.fixture
 def small(portal: SimulatedPortal) -> SimulatedPortal:
-    """A portal with room for three calls in ten seconds and five a day."""
+    """A portal that allows three calls in ten seconds and five a day."""
     portal.change_settings({"requests_per_10_s": 3, "requests_per_day": 5})
     return portal
 
 
 def statuses(hubspot: Calls, calls: int) -> list[int]:
-    """The statuses of so many calls in a row."""
+    """The statuses of a number of calls in a row."""
     return [hubspot.objects("GET", "deals").status for _ in range(calls)]
 
 
 @pytest.mark.usefixtures("small")
-def test_the_window_rolls(hubspot: Calls, clock: Clock) -> None:
+def test_the_ten_second_limit_is_a_rolling_window(hubspot: Calls, clock: Clock) -> None:
     first = statuses(hubspot, 1)
     clock.sleep(6)
     then = statuses(hubspot, 3)
@@ -32,7 +32,7 @@ def test_the_window_rolls(hubspot: Calls, clock: Clock) -> None:
 
 
 @pytest.mark.usefixtures("small")
-def test_a_refusal_carries_hubspots_body_and_no_retry_after(hubspot: Calls) -> None:
+def test_a_429_has_hubspots_body_and_no_retry_after(hubspot: Calls) -> None:
     statuses(hubspot, 3)
 
     answer = hubspot.objects("GET", "deals")
@@ -46,7 +46,7 @@ def test_a_refusal_carries_hubspots_body_and_no_retry_after(hubspot: Calls) -> N
 
 
 @pytest.mark.usefixtures("small")
-def test_every_answer_says_what_is_left(hubspot: Calls) -> None:
+def test_every_response_has_rate_limit_headers(hubspot: Calls) -> None:
     answer = hubspot.objects("GET", "deals")
 
     assert {name: value for name, value in answer.headers.items() if name.startswith("X-HubSpot")} == {
@@ -59,7 +59,7 @@ def test_every_answer_says_what_is_left(hubspot: Calls) -> None:
 
 
 @pytest.mark.usefixtures("small")
-def test_the_days_budget_returns_at_midnight_of_the_account(hubspot: Calls, clock: Clock) -> None:
+def test_the_daily_limit_resets_at_midnight_of_the_account(hubspot: Calls, clock: Clock) -> None:
     for _ in range(5):
         hubspot.objects("GET", "deals")
         clock.sleep(10)
@@ -73,7 +73,7 @@ def test_the_days_budget_returns_at_midnight_of_the_account(hubspot: Calls, cloc
     assert (still, statuses(hubspot, 1)) == (429, [200])
 
 
-def test_the_peak_counts_refused_calls_too(hubspot: Calls, small: SimulatedPortal, clock: Clock) -> None:
+def test_the_peak_includes_rejected_calls(hubspot: Calls, small: SimulatedPortal, clock: Clock) -> None:
     statuses(hubspot, 4)
     clock.sleep(60)
     statuses(hubspot, 2)

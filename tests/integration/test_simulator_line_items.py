@@ -13,7 +13,7 @@ KEY = {"name": "shop_item", "label": "Shop item", "type": "string", "fieldType":
 
 
 @pytest.fixture
-def keyed(hubspot: Calls) -> Calls:
+def hubspot_with_item_key(hubspot: Calls) -> Calls:
     """A portal whose line items have a unique key."""
     group = {"name": "woocommerce", "label": "WooCommerce", "displayOrder": -1}
     assert hubspot.properties("POST", "line_items/groups", group).status == 201
@@ -65,7 +65,7 @@ def test_a_line_item_has_a_single_parent(hubspot: Calls) -> None:
     assert "single parent" in answer.body["errors"][0]["message"]
 
 
-def test_hubspot_calculates_what_an_item_costs_and_takes_no_negative_price(
+def test_the_amount_of_an_item_is_calculated_and_a_negative_price_rejected(
     hubspot: Calls, portal: SimulatedPortal
 ) -> None:
     make(hubspot, item(discount="0.50"))
@@ -76,7 +76,7 @@ def test_hubspot_calculates_what_an_item_costs_and_takes_no_negative_price(
 
 
 @pytest.mark.parametrize(("calculates", "amount"), [(False, "99"), (True, "21.00")])
-def test_writing_items_may_change_the_deals_amount(
+def test_writing_items_changes_the_deals_amount_when_calculates_amounts_is_set(
     hubspot: Calls, portal: SimulatedPortal, *, calculates: bool, amount: str
 ) -> None:
     portal.change_settings({"calculates_amounts": calculates})
@@ -86,20 +86,20 @@ def test_writing_items_may_change_the_deals_amount(
 
 
 @pytest.mark.parametrize(("frees", "status"), [(True, 201), (False, 400)])
-def test_whether_the_key_of_an_archived_item_is_free_again_is_a_setting(
-    keyed: Calls, portal: SimulatedPortal, *, frees: bool, status: int
+def test_an_archived_items_key_can_be_used_again_when_frees_archived_values_is_set(
+    hubspot_with_item_key: Calls, portal: SimulatedPortal, *, frees: bool, status: int
 ) -> None:
     portal.change_settings({"frees_archived_values": frees})
-    ids = make(keyed, item(shop_item="1-7"))
+    ids = make(hubspot_with_item_key, item(shop_item="1-7"))
 
-    archived = keyed.objects("POST", "line_items/batch/archive", {"inputs": [{"id": ids[0]}]})
-    again = keyed.objects("POST", "line_items/batch/create", {"inputs": [item(shop_item="1-7")]})
+    archived = hubspot_with_item_key.objects("POST", "line_items/batch/archive", {"inputs": [{"id": ids[0]}]})
+    again = hubspot_with_item_key.objects("POST", "line_items/batch/create", {"inputs": [item(shop_item="1-7")]})
 
     assert (archived.status, again.status) == (204, status)
 
 
 @pytest.mark.parametrize("frees", [True, False])
-def test_merged_deals_are_a_new_one_that_both_ids_give(hubspot: Calls, portal: SimulatedPortal, *, frees: bool) -> None:
+def test_both_ids_of_merged_deals_return_the_new_deal(hubspot: Calls, portal: SimulatedPortal, *, frees: bool) -> None:
     portal.change_settings({"frees_archived_values": frees})
     ids = [hubspot.deal(dealname="1", amount="5"), hubspot.deal(dealname="2", closedate="2026-11-23")]
     items = [make(hubspot, item(deal))[0] for deal in ids]
@@ -114,14 +114,14 @@ def test_merged_deals_are_a_new_one_that_both_ids_give(hubspot: Calls, portal: S
 
 def test_every_portal_has_the_same_order_pipeline(hubspot: Calls) -> None:
     (pipeline,) = hubspot.pipelines("GET", "orders").body["results"]
-    made = hubspot.objects("POST", "orders", {"properties": {"hs_order_name": "#1"}, "associations": []})
+    created = hubspot.objects("POST", "orders", {"properties": {"hs_order_name": "#1"}, "associations": []})
     staged = {"hs_pipeline": pipeline["id"], "hs_pipeline_stage": pipeline["stages"][3]["id"]}
 
     assert pipeline["id"] == "14a2e10e-5471-408a-906e-c51f3b04369e"
     assert [stage["metadata"] for stage in pipeline["stages"]][2:4] == [{"state": "OPEN"}, {"state": "CLOSED"}]
-    assert hubspot.objects("PATCH", f"orders/{made.body['id']}", {"properties": staged}).status == 200
+    assert hubspot.objects("PATCH", f"orders/{created.body['id']}", {"properties": staged}).status == 200
     wrong = {"properties": staged | {"hs_pipeline_stage": "completed"}}
-    assert hubspot.objects("PATCH", f"orders/{made.body['id']}", wrong).status == 400
+    assert hubspot.objects("PATCH", f"orders/{created.body['id']}", wrong).status == 400
 
 
 def test_the_page_shows_a_deals_items(hubspot: Calls, portal: SimulatedPortal) -> None:

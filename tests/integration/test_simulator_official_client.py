@@ -20,7 +20,7 @@ EMAIL = "jane@shop.example"
 
 @pytest.fixture
 def client(portal: SimulatedPortal) -> Iterator[Any]:
-    """The client, pointed at the simulator and otherwise as it comes."""
+    """The client with its defaults, except for the simulator's URL."""
     with running(portal) as url:
         yield hubspot.Client.create(access_token=DEFAULT_TOKEN, host=url)
 
@@ -32,8 +32,8 @@ def contact(client: Any) -> str:
     return str(client.crm.contacts.basic_api.create(body).id)
 
 
-def a_deal(number: int, contact_id: str = "") -> Any:
-    """A deal to create, with its contact."""
+def deal_body(number: int, contact_id: str = "") -> Any:
+    """The body that creates a deal, associated with its contact."""
     to_contact = deals.PublicAssociationsForObject(
         to=deals.PublicObjectId(id=contact_id), types=[deals.AssociationSpec("HUBSPOT_DEFINED", 3)]
     )
@@ -44,8 +44,8 @@ def a_deal(number: int, contact_id: str = "") -> Any:
     )
 
 
-def test_a_contact_and_its_deal(client: Any, portal: SimulatedPortal, contact: str) -> None:
-    deal = client.crm.deals.basic_api.create(a_deal(1, contact))
+def test_the_client_creates_a_contact_and_its_deal(client: Any, portal: SimulatedPortal, contact: str) -> None:
+    deal = client.crm.deals.basic_api.create(deal_body(1, contact))
 
     record = client.crm.contacts.basic_api.get_by_id(EMAIL, id_property="email")
 
@@ -53,7 +53,7 @@ def test_a_contact_and_its_deal(client: Any, portal: SimulatedPortal, contact: s
     assert portal.state()["associations"] == [{"deal": deal.id, "contact": contact}]
 
 
-def test_a_second_contact_is_the_clients_409(client: Any, contact: str) -> None:
+def test_the_client_raises_409_for_a_second_contact_with_the_same_email(client: Any, contact: str) -> None:
     body = contacts.SimplePublicObjectInputForCreate(properties={"email": EMAIL.upper()}, associations=[])
 
     with pytest.raises(contacts.ApiException) as caught:
@@ -63,9 +63,9 @@ def test_a_second_contact_is_the_clients_409(client: Any, contact: str) -> None:
     assert json.loads(caught.value.body)["message"] == f"Contact already exists. Existing ID: {contact}"
 
 
-def test_batches(client: Any, contact: str) -> None:
+def test_the_client_creates_updates_and_reads_deals_in_batches(client: Any, contact: str) -> None:
     batch = client.crm.deals.batch_api
-    batch.create(deals.BatchInputSimplePublicObjectBatchInputForCreate(inputs=[a_deal(1, contact), a_deal(2)]))
+    batch.create(deals.BatchInputSimplePublicObjectBatchInputForCreate(inputs=[deal_body(1, contact), deal_body(2)]))
     update = deals.SimplePublicObjectBatchInput(
         id="2", id_property="woocommerce_order_id", properties={"amount": "5.00"}
     )
@@ -83,8 +83,8 @@ def test_batches(client: Any, contact: str) -> None:
     assert read.errors[0].context == {"ids": ["3"]}
 
 
-def test_search(client: Any, clock: Clock) -> None:
-    client.crm.deals.basic_api.create(a_deal(1))
+def test_the_client_finds_a_deal_by_search(client: Any, clock: Clock) -> None:
+    client.crm.deals.basic_api.create(deal_body(1))
     clock.sleep(10)
 
     equal = deals.Filter(property_name="woocommerce_order_id", operator="EQ", value="1")
@@ -93,8 +93,8 @@ def test_search(client: Any, clock: Clock) -> None:
     assert client.crm.deals.search_api.do_search(request).total == 1
 
 
-def test_associations(client: Any, contact: str) -> None:
-    deal = client.crm.deals.basic_api.create(a_deal(1)).id
+def test_the_client_creates_and_reads_an_association(client: Any, contact: str) -> None:
+    deal = client.crm.deals.basic_api.create(deal_body(1)).id
     one_type = v4.AssociationSpec("HUBSPOT_DEFINED", 3)
 
     client.crm.associations.v4.basic_api.create("deals", deal, "contacts", contact, [one_type])
@@ -105,7 +105,7 @@ def test_associations(client: Any, contact: str) -> None:
     assert [(str(to.to_object_id), to.association_types[0].type_id) for to in ends] == [(contact, 3)]
 
 
-def test_definitions(client: Any) -> None:
+def test_the_client_creates_a_property_and_reads_pipelines(client: Any) -> None:
     group = properties.PropertyGroupCreate(name="shop", label="Shop")
     client.crm.properties.groups_api.create("deals", group)
     new = properties.PropertyCreate(
@@ -119,7 +119,7 @@ def test_definitions(client: Any) -> None:
     assert "newly_created_order" in [stage.id for stage in stages]
 
 
-def test_a_pipeline_beyond_the_plan_is_the_clients_400(client: Any) -> None:
+def test_the_client_raises_an_error_for_a_third_deal_pipeline(client: Any) -> None:
     stage = pipelines.PipelineStageInput(label="New", display_order=0, metadata={"probability": "0.5"})
     body = pipelines.PipelineInput(label="Third", display_order=2, stages=[stage])
 
@@ -127,8 +127,8 @@ def test_a_pipeline_beyond_the_plan_is_the_clients_400(client: Any) -> None:
         client.crm.pipelines.pipelines_api.create("deals", body)
 
 
-def test_the_readmes_retry_does_not_repeat_a_post(portal: SimulatedPortal) -> None:
-    """Its Retry recipe keeps urllib3's allowed methods, and POST is none of them."""
+def test_the_clients_documented_retry_does_not_repeat_a_post(portal: SimulatedPortal) -> None:
+    """The Retry recipe keeps urllib3's allowed methods, and POST is not one of them."""
     portal.faults.add(InjectedFault(status=429, count=1))
 
     with running(portal) as url:
@@ -136,13 +136,13 @@ def test_the_readmes_retry_does_not_repeat_a_post(portal: SimulatedPortal) -> No
             access_token=DEFAULT_TOKEN, host=url, retry=Retry(total=5, status_forcelist=(429,))
         )
         with pytest.raises(deals.ApiException) as caught:
-            client.crm.deals.basic_api.create(a_deal(1))
+            client.crm.deals.basic_api.create(deal_body(1))
 
     assert caught.value.status == 429
 
 
-def test_a_deals_line_items(client: Any, portal: SimulatedPortal) -> None:
-    deal = client.crm.deals.basic_api.create(a_deal(1))
+def test_the_client_creates_and_archives_line_items(client: Any, portal: SimulatedPortal) -> None:
+    deal = client.crm.deals.basic_api.create(deal_body(1))
     to_deal = line_items.PublicAssociationsForObject(
         to=line_items.PublicObjectId(id=deal.id), types=[line_items.AssociationSpec("HUBSPOT_DEFINED", 20)]
     )
@@ -152,7 +152,7 @@ def test_a_deals_line_items(client: Any, portal: SimulatedPortal) -> None:
     ]
     api = client.crm.line_items.batch_api
 
-    made = api.create(line_items.BatchInputSimplePublicObjectBatchInputForCreate(inputs=items)).results
-    api.archive(line_items.BatchInputSimplePublicObjectId(inputs=[line_items.SimplePublicObjectId(id=made[0].id)]))
+    created = api.create(line_items.BatchInputSimplePublicObjectBatchInputForCreate(inputs=items)).results
+    api.archive(line_items.BatchInputSimplePublicObjectId(inputs=[line_items.SimplePublicObjectId(id=created[0].id)]))
 
-    assert portal.state()["deals"][0]["line_items"] == [made[1].id]
+    assert portal.state()["deals"][0]["line_items"] == [created[1].id]

@@ -1,6 +1,6 @@
-"""The simulator against HubSpot's own specs: what it serves, they describe; what it answers, they allow.
+"""The simulator's operations and responses follow HubSpot's own OpenAPI specs.
 
-The other tests of the simulator go through the same check (fixture `hubspot`); these make sure nothing is left out.
+The other tests of the simulator use the same check (fixture `hubspot`); these tests cover every operation.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from tests.support.simulated import VERSIONS, Calls, creates, reads, searching, 
 
 pytestmark = pytest.mark.skipif(
     specs_folder() is None,
-    reason="HubSpot's OpenAPI specs are not here: set HUBSPOT_OPENAPI_DIR to a folder with them",
+    reason="HubSpot's OpenAPI specs are missing: set HUBSPOT_OPENAPI_DIR to a folder with them",
 )
 
 
 @pytest.fixture
 def checked(raw: Calls, contract: Contract) -> Calls:
-    """A caller held against the specs."""
+    """A caller whose requests and responses are checked against the specs."""
     return raw.using(transport=Validated(raw.transport, contract))
 
 
 def served() -> set[str]:
-    """Every operation of the API the simulator serves, with {} for placeholders."""
+    """Every API operation that the simulator serves, with {} for placeholders."""
     return {
         f"{method} {re.sub('<[^>]+>', '{}', rule.rule)}"
         for rule in API.map.iter_rules()
@@ -36,7 +36,7 @@ def served() -> set[str]:
     }
 
 
-def test_everything_served_is_in_the_specs(contract: Contract) -> None:
+def test_every_served_operation_is_in_the_specs(contract: Contract) -> None:
     unknown = set()
     for operation in served():
         method, path = operation.split()
@@ -49,14 +49,14 @@ def test_everything_served_is_in_the_specs(contract: Contract) -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_a_life_with_every_operation_keeps_to_the_specs(checked: Calls, portal: SimulatedPortal, version: str) -> None:
+def test_every_operation_follows_the_specs(checked: Calls, portal: SimulatedPortal, version: str) -> None:
     calls = checked.using(version=version)
     portal.change_settings({"max_deal_pipelines": 15, "searches_per_s": 1000})
 
     _set_up(calls)
     contact, deal = _objects(calls)
     _associations(calls, contact, deal)
-    _the_end(calls, contact, deal)
+    _deletions(calls, contact, deal)
 
     used = {re.sub(r"{\w+}", "{}", name).replace("/0-3", "/{}").replace("/contacts", "/{}") for name in _seen(checked)}
     left = {operation.replace("/contacts", "/{}") for operation in served() if _is_of(operation, version)}
@@ -109,15 +109,15 @@ def _objects(calls: Calls) -> tuple[str, str]:
 def _associations(calls: Calls, contact: str, deal: str) -> None:
     pair = {"from": {"id": deal}, "to": {"id": contact}}
     assert calls.links("PUT", f"deals/{deal}/associations/contacts/{contact}", [spec(3)]).status == 201
-    both = {"inputs": [{"id": deal}, {"id": "404404"}]}
-    assert calls.associations("POST", "deals/contacts/batch/read", both).status == 207
+    association_of = {"inputs": [{"id": deal}, {"id": "404404"}]}
+    assert calls.associations("POST", "deals/contacts/batch/read", association_of).status == 207
     create = {"inputs": [pair | {"types": [spec(3)]}]}
     assert calls.associations("POST", "deals/contacts/batch/create", create).status in (200, 201)
     archive = {"inputs": [{"from": {"id": deal}, "to": [{"id": contact}]}]}
     assert calls.associations("POST", "deals/contacts/batch/archive", archive).status in (200, 204)
 
 
-def _the_end(calls: Calls, contact: str, deal: str) -> None:
+def _deletions(calls: Calls, contact: str, deal: str) -> None:
     other = calls.contact(email="b@shop.example")
     assert calls.objects("POST", "contacts/gdpr-delete", {"objectId": other}).status == 204
     assert calls.objects("POST", "contacts/batch/archive", {"inputs": [{"id": contact}]}).status == 204
@@ -125,23 +125,23 @@ def _the_end(calls: Calls, contact: str, deal: str) -> None:
     assert calls.objects("GET", f"deals/{deal}").status == 404
 
 
-class TestTheCheckItself:
-    def test_it_knows_no_paths_of_its_own(self, checked: Calls) -> None:
+class TestContractCheck:
+    def test_an_unknown_path_violates_the_contract(self, checked: Calls) -> None:
         with pytest.raises(ContractViolation, match="specs have no GET /crm/objects/2026-09/deals/1/friends"):
             checked.objects("GET", "deals/1/friends")
 
-    def test_it_refuses_query_parameters_the_spec_lacks(self, checked: Calls) -> None:
+    def test_an_unknown_query_parameter_violates_the_contract(self, checked: Calls) -> None:
         with pytest.raises(ContractViolation, match="no query parameter colour"):
             checked.objects("GET", "deals", colour="red")
 
-    def test_it_refuses_a_request_without_a_required_member(self, checked: Calls) -> None:
+    def test_a_request_without_a_required_field_violates_the_contract(self, checked: Calls) -> None:
         with pytest.raises(ContractViolation, match="'associations' is a required property"):
             checked.objects("POST", "deals", {"properties": {"dealname": "x"}})
 
-    def test_it_refuses_an_answer_of_another_shape(self, raw: Calls, contract: Contract) -> None:
-        class Forgetful:
+    def test_a_response_without_a_required_field_violates_the_contract(self, raw: Calls, contract: Contract) -> None:
+        class IncompleteResponse:
             def request(self, method: str, url: str, **_: object) -> urllib3.HTTPResponse:
                 return urllib3.HTTPResponse(b'{"id": "1"}', {"content-type": "application/json"}, status=200)
 
         with pytest.raises(ContractViolation, match=r"answer 200: .* is a required property"):
-            raw.using(transport=Validated(Forgetful(), contract)).objects("GET", "deals/1")
+            raw.using(transport=Validated(IncompleteResponse(), contract)).objects("GET", "deals/1")

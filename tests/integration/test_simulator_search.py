@@ -1,4 +1,4 @@
-"""Search: it lags, has its own limit, and answers filters in its own way."""
+"""Search lags behind writes, has its own rate limit and HubSpot's semantics of filters."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def where(name: str, operator: str, value: str = "", **more: Any) -> Json:
 
 @pytest.fixture
 def three_deals(hubspot: Calls, clock: Clock) -> Calls:
-    """Deals A (5.00), B (50.00) and C (no amount), long enough ago for search to see."""
+    """Deals A (5.00), B (50.00) and C (no amount), all in the search index."""
     hubspot.deal(dealname="Order A", amount="5.00", closedate="2026-01-01T00:00:00Z", deal_currency_code="EUR")
     hubspot.deal(dealname="Order B", amount="50.00", closedate="2026-06-01T00:00:00Z")
     hubspot.deal(dealname="Order C")
@@ -29,7 +29,7 @@ def three_deals(hubspot: Calls, clock: Clock) -> Calls:
 
 
 def names(calls: Calls, *filters: Json, **more: Any) -> list[str]:
-    """The deal names found, by their last letter."""
+    """The last letters of the names of the deals found."""
     answer = calls.objects("POST", "deals/search", searching(*filters, properties=["dealname"], **more))
     assert answer.status == 200, answer.body
     return [result["properties"]["dealname"][-1] for result in answer.body["results"]]
@@ -45,7 +45,7 @@ def test_a_write_shows_in_search_only_after_the_lag(hubspot_of_each_version: Cal
     assert (at_once, names(hubspot)) == ([], ["A"])
 
 
-def test_search_answers_with_what_the_index_knows_not_with_the_store(three_deals: Calls, clock: Clock) -> None:
+def test_search_returns_the_indexed_values_and_not_the_current_ones(three_deals: Calls, clock: Clock) -> None:
     deal = three_deals.deal(dealname="Order D")
     clock.sleep(LAG_S)
     three_deals.objects("PATCH", f"deals/{deal}", {"properties": {"dealname": "Order E"}})
@@ -79,11 +79,11 @@ FILTERS = [
 
 
 @pytest.mark.parametrize(("condition", "expected"), FILTERS, ids=lambda value: str(value)[:60])
-def test_filters(three_deals: Calls, condition: Json, expected: str) -> None:
+def test_a_filter_finds_the_expected_deals(three_deals: Calls, condition: Json, expected: str) -> None:
     assert names(three_deals, condition) == list(expected)
 
 
-def test_groups_are_alternatives_and_their_filters_conditions(three_deals: Calls) -> None:
+def test_filter_groups_are_combined_with_or_and_their_filters_with_and(three_deals: Calls) -> None:
     groups = [
         {"filters": [where("dealname", "EQ", "order a"), where("amount", "GT", "100")]},
         {"filters": [where("dealname", "EQ", "order c")]},
@@ -102,7 +102,7 @@ def test_results_are_sorted_and_paged(three_deals: Calls) -> None:
     assert (first["total"], amounts, second.get("paging")) == (2, ["50.00", "5.00"], None)
 
 
-def test_only_the_primary_address_is_searched(hubspot: Calls, clock: Clock) -> None:
+def test_search_finds_a_contact_by_primary_email_only(hubspot: Calls, clock: Clock) -> None:
     hubspot.contact(email="main@shop.example", hs_additional_emails="old@shop.example")
     clock.sleep(LAG_S)
 
@@ -112,7 +112,7 @@ def test_only_the_primary_address_is_searched(hubspot: Calls, clock: Clock) -> N
     assert (primary.body["total"], additional.body["total"]) == (1, 0)
 
 
-REFUSED = [
+INVALID_SEARCHES = [
     searching(where("dealname", "IN", values=["x" * 3000])),
     searching(limit=201),
     searching(after="10000"),
@@ -125,16 +125,16 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize("body", REFUSED, ids=lambda body: str(body)[:70])
-def test_searches_hubspot_does_not_run(hubspot: Calls, body: Json) -> None:
+@pytest.mark.parametrize("body", INVALID_SEARCHES, ids=lambda body: str(body)[:70])
+def test_an_invalid_search_gets_400(hubspot: Calls, body: Json) -> None:
     assert hubspot.objects("POST", "deals/search", body).status == 400
 
 
-def test_search_works_without_what_the_spec_calls_required(raw: Calls) -> None:
+def test_a_search_without_the_specs_required_fields_works(raw: Calls) -> None:
     assert raw.objects("POST", "deals/search", {"filterGroups": []}).status == 200
 
 
-def test_more_than_five_searches_in_a_second_are_refused(hubspot: Calls, clock: Clock) -> None:
+def test_the_sixth_search_in_a_second_gets_429(hubspot: Calls, clock: Clock) -> None:
     answers = [hubspot.objects("POST", "deals/search", searching()) for _ in range(6)]
     clock.sleep(1.0)
 
@@ -143,7 +143,7 @@ def test_more_than_five_searches_in_a_second_are_refused(hubspot: Calls, clock: 
     assert hubspot.objects("POST", "deals/search", searching()).status == 200
 
 
-def test_searches_carry_no_rate_headers_and_use_none_of_the_ten_second_budget(
+def test_a_search_has_no_rate_limit_headers_and_counts_only_for_the_day(
     hubspot: Calls, portal: SimulatedPortal
 ) -> None:
     answer = hubspot.objects("POST", "deals/search", searching())

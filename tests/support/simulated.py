@@ -159,3 +159,11 @@ def _trace(number: int, traced: bool) -> Json:
 
 def _json(data: bytes) -> Any:
     return json.loads(data) if data else None
+
+
+ORDER = {"dealname": "WooCommerce Order #1", "pipeline": "ecommerce_sales", "dealstage": "newly_created_order"}
+
+
+def deal_properties(number: int, **properties: str) -> Json:
+    """The properties of the deal of an order."""
+    return ORDER | {"woocommerce_order_id": str(number)} | properties
