@@ -136,7 +136,8 @@ def test_check_pushed_validates_the_stored_mapping_before_a_release(shop: Operat
     assert "fine" in run(shop, "check", "--pushed")
     assert "fine" in run(shop, "check", "--pushed", stack="not-there-yet")
     put_mapping(BROKEN)
-    run(shop, "check", "--pushed", code=1)
+    assert "`woohub mapping rollback`" in run(shop, "check", "--pushed", code=1)
+    assert "`woohub mapping rollback`" in run(shop, "show", code=1)
 
 
 def test_make_deploy_checks_the_pushed_mapping_before_deploying() -> None:

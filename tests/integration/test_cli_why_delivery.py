@@ -177,7 +177,13 @@ def test_why_reports_a_consumer_disabled_by_hand(shop: OperatedStack) -> None:
     shop.shop.run_webhooks()
     boto3.client("lambda").update_event_source_mapping(UUID=shop.stack.outputs["EventSourceMappingId"], Enabled=False)
 
-    assert "disabled, by hand" in why(shop, number)["conclusion"]
+    facts = why(shop, number)
+
+    assert "somebody has disabled the consumer by hand" in facts["conclusion"]
+    uuid = shop.stack.outputs["EventSourceMappingId"]
+    assert facts["next_step"] == (
+        f"when the reason is gone: `aws lambda update-event-source-mapping --uuid {uuid} --enabled`"
+    )
 
 
 def test_why_reports_a_delivery_that_waits_in_the_queue(shop: OperatedStack, consumer: StackConsumer) -> None:

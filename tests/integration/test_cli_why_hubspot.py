@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import boto3
+
 from simulators.hubspot.definitions import CONTACTS, DEALS
 from tests.support.operated_stack import OperatedStack
 from tests.support.stack_consumer import StackConsumer
@@ -66,6 +68,21 @@ def test_why_names_a_value_that_was_changed_in_hubspot(shop: OperatedStack, cons
 
     assert "but amount was changed there afterwards" in facts["conclusion"]
     assert "woohub verify --repair" in facts["next_step"]
+
+
+def test_why_blames_nobody_for_a_property_that_the_mapping_got_later(
+    shop: OperatedStack, consumer: StackConsumer
+) -> None:
+    number = shop.shop.place()
+    consumer.deliver()
+    bucket = shop.stack.outputs["ConfigurationBucket"]
+    row = b'deal.description = { order = "payment_method_title" }'
+    boto3.client("s3").put_object(Bucket=bucket, Key="mapping.toml", Body=row)
+
+    facts = why(shop, number)
+
+    assert "but nothing in description: the mapping got it later" in facts["conclusion"]
+    assert facts["next_step"] == "woohub verify --repair writes it"
 
 
 def test_why_reports_an_association_that_was_removed_in_hubspot(shop: OperatedStack, consumer: StackConsumer) -> None:

@@ -71,7 +71,7 @@ def _breaker(context: HealthContext) -> Iterator[Step]:
     elif breaker.is_open and breaker.resume:
         yield Step("consumer", Result.OK, "stopped by the breaker")
     else:
-        fix = f"enable it: `aws lambda update-event-source-mapping --uuid {uuid} --enabled`"
+        fix = f"enable it: {stack_status.enable_consumer(context.stack)}"
         yield Step("consumer", Result.FAILED, f"stopped by hand ({mapping_state}): messages wait in the queue", fix)
 
 

@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from woohub.configuration import ConfigurationUnreadable
+from woohub.configuration import ConfigurationUnreadable, parse
 from woohub.counted import counted
 from woohub.mapping import mapping_file, overlay
 from woohub.mapping.mapping_file import InvalidMapping
 from woohub.mapping.overlay import Overlay
-from woohub_cli.cli_errors import Trouble, WrongUsage
+from woohub_cli.cli_errors import Trouble, WrongUsage, configuration_repair
 from woohub_cli.consent import YesOption, confirm
 from woohub_cli.mapping import mapping_preview, mapping_push, mapping_rows
 from woohub_cli.mapping.mapping_push import changes_facts, print_changes
@@ -74,6 +74,7 @@ def show(options: StoreOptions) -> None:
         woohub mapping show --json | jq .files
     """
     mapping = StackMapping.of(options.target)
+    parse(mapping.objects)  # ConfigurationUnreadable, which names what repairs it
     overlays = mapping.overlays()
     origins = mapping_rows.origins(overlays)
     rows = [
@@ -111,7 +112,8 @@ def check(
     except (InvalidMapping, ConfigurationUnreadable) as error:
         mistakes = list(error.mistakes) if isinstance(error, InvalidMapping) else [str(error)]
         facts: dict[str, object] = {"file": name, "ok": False, "mistakes": mistakes, "rows_changed": None}
-        output.answer(facts, Text(str(error), "red"), json=options.json, problems=True)
+        repair = f"\n{configuration_repair(str(error))}" if pushed else ""
+        output.answer(facts, Text(f"{error}{repair}", "red"), json=options.json, problems=True)
         return
     facts = {"file": name, "ok": True, "mistakes": [], "rows_changed": differing}
     rows = counted(differing, "row")

@@ -74,7 +74,7 @@ class Consequences:
         for each in self.affected:
             output.say(f"  {each.text}")
         if self.missing:
-            output.say(f"\nHubSpot lacks (until then it is left out): {SET_UP}", style="yellow")
+            output.say("\nHubSpot lacks these, which are left out until `woohub setup` creates them:", style="yellow")
         for what in self.missing:
             output.say(f"  {what}")
         if self.unknown:

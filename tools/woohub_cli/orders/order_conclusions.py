@@ -146,10 +146,17 @@ def _on_its_way(diagnosis: OrderDiagnosis) -> Conclusion:
 
 
 def _edited(diagnosis: OrderDiagnosis) -> Conclusion:
-    names = [difference.property for mismatch in diagnosis.differing_deals for difference in mismatch.differences]
+    differences = [difference for mismatch in diagnosis.differing_deals for difference in mismatch.differences]
+    names = ", ".join(difference.property for difference in differences)
+    if not any(difference.hubspot for difference in differences):
+        return Conclusion(
+            f"HubSpot has this state of the order, but nothing in {names}: the mapping got it later, or somebody has "
+            "emptied it in HubSpot.",
+            "woohub verify --repair writes it",
+        )
     return Conclusion(
-        f"HubSpot had this state of the order, but {', '.join(names)} was changed there afterwards, by a person or "
-        "a workflow.",
+        f"HubSpot had this state of the order, but {names} {'was' if len(differences) == 1 else 'were'} changed there "
+        "afterwards, by a person or a workflow, unless the mapping was changed.",
         'woohub verify --repair brings the store\'s value back; to leave it to people, set write = "if-empty" or '
         '"on-create" for it in mapping.toml',
     )
@@ -227,9 +234,9 @@ RULES: Sequence[Rule] = (
     (lambda order: bool(order.letters), _refused),
     (
         lambda order: not order.stack.consumer_enabled,
-        lambda _order: Conclusion(
-            "It waits in the queue: the consumer's event source mapping is disabled, by hand.",
-            "enable the event source mapping (output EventSourceMappingId) when the reason is gone",
+        lambda order: Conclusion(
+            "It waits in the queue: somebody has disabled the consumer by hand.",
+            f"when the reason is gone: {order.stack.enable}",
         ),
     ),
     (

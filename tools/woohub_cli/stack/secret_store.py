@@ -122,8 +122,7 @@ class StackSecrets:
 
     def how_to_read(self) -> str:
         """Return where to read the webhook secret, for a person who has to enter it in the store."""
-        secret, endpoint_url = self.stack.output(WEBHOOK), self.stack.aws.endpoint_url
-        endpoint = f" --endpoint-url {endpoint_url}" if endpoint_url else ""
+        secret, endpoint = self.stack.output(WEBHOOK), self.stack.aws.endpoint_option
         return (
             f'"current" in {secret}, shown by '
             f"`aws secretsmanager get-secret-value{endpoint} --secret-id {secret} --query SecretString --output text`"

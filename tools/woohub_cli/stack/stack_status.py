@@ -45,6 +45,7 @@ class Status:
     breaker: State
     consumer_enabled: bool
     stores: Mapping[str, str | None] = field(default_factory=dict)  # by further store: when it was last reconciled
+    enable: str = ""  # the command that enables the consumer again
     dead: str = ""  # the summary of the dead letters; "" if they were not read
 
     @property
@@ -87,8 +88,15 @@ def read(stack: Stack) -> Status:
         dlq=depth(stack, "DeadLetterQueueUrl"),
         breaker=BreakerParameter(aws.ssm, stack.output("BreakerParameter")).read(),
         consumer_enabled=mapping.is_enabled(),
+        enable=enable_consumer(stack),
         stores={name: further_stores.reconciled(stack.of_store(name)) for name in _further(stack)},
     )
+
+
+def enable_consumer(stack: Stack) -> str:
+    """The command that enables the consumer after somebody has disabled it by hand."""
+    where, uuid = stack.aws.endpoint_option, stack.output("EventSourceMappingId")
+    return f"`aws lambda update-event-source-mapping{where} --uuid {uuid} --enabled`"
 
 
 def _further(stack: Stack) -> list[str]:

@@ -60,6 +60,11 @@ class Aws:
     endpoint_url: str | None = None
     config: Config | None = None
 
+    @property
+    def endpoint_option(self) -> str:
+        """What AWS's own command line needs to reach it, as an option with a space before it; "" for AWS itself."""
+        return f" --endpoint-url {self.endpoint_url}" if self.endpoint_url else ""
+
     def client(self, service: str, config: Config | None = None) -> Any:
         """Return a client of boto3, with its own configuration or the usual one."""
         return self.session.client(service, endpoint_url=self.endpoint_url, config=config or self.config)  # type: ignore[call-overload]

@@ -35,7 +35,7 @@ def verify(run: VerificationRun, *, all_customers: bool = False) -> Verification
     _check_unknown_deals(run)
     report.currencies, differing = run.currencies.result()
     report.mismatches += differing
-    report.waiting = run.depth() if report.mismatches else 0
+    report.waiting = run.depth() if any(mismatch.kind in WAITS for mismatch in report.mismatches) else 0
     _set_aside_changing(run)
     report.mismatches = [replace(mismatch, named=run.named.get(mismatch.entity)) for mismatch in report.mismatches]
     report.unreadable = run.store.unreadable

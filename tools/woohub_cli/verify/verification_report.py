@@ -46,7 +46,7 @@ class VerificationReport:
     contacts: int = 0
     mismatches: list[Mismatch] = field(default_factory=list)
     on_their_way: list[str] = field(default_factory=list)  # orders and accounts that changed just now
-    waiting: int = 0  # messages on the queue after the comparison, if anything differs
+    waiting: int = 0  # messages on the queue after the comparison, if they may hold what differs
     refused_addresses: int = 0  # orders without a contact, because HubSpot refuses the address
     currencies: list[NotEnabled] = field(default_factory=list)
     anonymised: int = 0  # orders without a person, which need no contact
