@@ -1,4 +1,4 @@
-"""What docs/costs.md assumes and can be measured: the functions' calls, log lines and metrics, one order at a time."""
+"""The assumptions of docs/costs.md that can be measured: calls, log lines and metrics for each order."""
 
 from __future__ import annotations
 
@@ -34,31 +34,31 @@ from woohub.settings import Secret
 from woohub.store.payloads import ORDER_SWEPT
 
 CONTEXT = SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000, function_name="consumer")
-MESSAGE_ID = "059f36b4-87a3-44ab-83d2-{:012}"  # as long as one of SQS
+MESSAGE_ID = "059f36b4-87a3-44ab-83d2-{:012}"  # as long as a message id of SQS
 TRACE = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
-LINE = 26  # bytes that CloudWatch counts with each line
-GENEROUS = 1.5  # times what was measured: more is no longer rounding up
+LINE_OVERHEAD = 26  # bytes that CloudWatch adds to each line
+TOLERANCE = 1.5  # an assumption may be this many times the measured value
 
 
 @dataclass
 class InvocationOutput:
-    """What one invocation wrote to its log, and what it sent to HubSpot."""
+    """The log lines of one invocation, and the sizes of its calls to HubSpot."""
 
     lines: list[str]
     sent: list[int] = field(default_factory=list)  # bytes of each call
 
     @property
     def entries(self) -> list[tuple[dict[str, Any], int]]:
-        """Each line, and the bytes of it that are billed."""
-        return [(json.loads(line), len(line.encode()) + LINE) for line in self.lines]
+        """Each line, and its billed bytes."""
+        return [(json.loads(line), len(line.encode()) + LINE_OVERHEAD) for line in self.lines]
 
     def bytes_of(self, message: str) -> list[int]:
-        """Of each line with this message; "" for lines that are nothing but metrics."""
+        """The billed bytes of each line with this message; "" for lines that only hold metrics."""
         return [size for entry, size in self.entries if entry.get("message", "") == message]
 
     @property
     def metrics(self) -> set[str]:
-        """As costs.toml names them."""
+        """The metrics' names in the notation of costs.toml."""
         directives = [each for entry, _ in self.entries for each in entry.get("_aws", {}).get("CloudWatchMetrics", ())]
         return {
             " by ".join([metric["Name"], *dimensions[1:]])
@@ -68,8 +68,8 @@ class InvocationOutput:
         }
 
 
-class Metered:
-    """A connection that notes how many bytes each call sends."""
+class MeteredHttp:
+    """A connection that records how many bytes each call sends."""
 
     def __init__(self, http: Any) -> None:
         self._http = http
@@ -83,12 +83,12 @@ class Metered:
 
 @dataclass
 class QuietShop:
-    """The functions as they run for a quiet shop, and what they told of each step."""
+    """The functions at low traffic, and the output of each step."""
 
     monkeypatch: pytest.MonkeyPatch
     steps: dict[str, InvocationOutput] = field(default_factory=dict)
 
-    def run(self, name: str, function: ModuleType, event: object, http: Metered | None = None) -> None:
+    def run(self, name: str, function: ModuleType, event: object, http: MeteredHttp | None = None) -> None:
         printed, logged = io.StringIO(), io.StringIO()
         self.monkeypatch.setattr(Logger().registered_handler, "stream", logged)
         before = len(http.sent) if http else 0
@@ -100,7 +100,7 @@ class QuietShop:
         )
 
     def consume(self, function: ModuleType, waves: Mapping[str, Sequence[Delivery]]) -> None:
-        http = Metered(function.hubspot.caller.http)
+        http = MeteredHttp(function.hubspot.caller.http)
         function.hubspot.caller.http = http
         for number, (name, deliveries) in enumerate(waves.items()):
             records = [
@@ -108,12 +108,12 @@ class QuietShop:
             ]
             self.run(name, function, {"Records": records}, http)
 
-    def told(self, *names: str) -> list[InvocationOutput]:
+    def outputs(self, *names: str) -> list[InvocationOutput]:
         return [self.steps[name] for name in names]
 
 
 def waves() -> dict[str, list[Delivery]]:
-    """A cold start; an order's three deliveries, each alone; and ten orders that a sweep queues once more."""
+    """A cold start, an order's three deliveries one by one, and ten orders that reconcile queues again."""
     at = orders.START_S
     created = orders.order(1, orders.Person(1), status="pending", created=at, modified=at)
     paid = orders.changed(created, "processing", modified=at + 1)
@@ -150,12 +150,12 @@ def shop() -> Iterator[QuietShop]:
         quiet_shop.run("ingest", ingest, ingest_event(delivery(19)))
         quiet_shop.consume(cold_start("consumer"), waves())
         quiet_shop.run("governor", cold_start("governor"), {})
-        _sweep_twice(quiet_shop)
+        _reconcile_twice(quiet_shop)
         yield quiet_shop
 
 
-def _sweep_twice(quiet_shop: QuietShop) -> None:
-    """The first makes the webhooks; the second is one of every quarter of an hour."""
+def _reconcile_twice(quiet_shop: QuietShop) -> None:
+    """The first run creates the webhooks; the second is a usual one."""
     store = SimulatedShop(post=lambda *_: 200)
     with running_shop(store) as url:
         secrets = boto3.client("secretsmanager")
@@ -163,82 +163,75 @@ def _sweep_twice(quiet_shop: QuietShop) -> None:
         secrets.create_secret(Name="woohub/store", SecretString=json.dumps(key))
         quiet_shop.monkeypatch.setattr(reconcile, "secrets_manager", secrets)
         reconcile.access.cache_clear()
-        quiet_shop.run("first sweep", reconcile, {})
+        quiet_shop.run("first reconcile", reconcile, {})
         store.place()
-        quiet_shop.run("sweep", reconcile, {})
+        quiet_shop.run("reconcile", reconcile, {})
 
 
-# HubSpot
-
-
-def test_an_orders_deliveries_each_alone_take_as_many_calls_as_assumed(shop: QuietShop) -> None:
-    calls = [len(output.sent) for output in shop.told("created", "updated", "completed")]
+def test_three_deliveries_of_an_order_take_the_assumed_calls(shop: QuietShop) -> None:
+    calls = [len(output.sent) for output in shop.outputs("created", "updated", "completed")]
 
     assert len(calls) == ASSUMED["deliveries_per_order"]
     assert sum(calls) == ASSUMED["calls_per_order"]
 
 
-def test_ten_swept_orders_take_as_many_calls_as_assumed(shop: QuietShop) -> None:
+def test_ten_reconciled_orders_take_the_assumed_calls(shop: QuietShop) -> None:
     assert len(shop.steps["swept"].sent) == ASSUMED["calls_per_reconciled_batch"]
 
 
-def test_the_definitions_take_as_many_calls_as_assumed(shop: QuietShop) -> None:
-    cold, warm = shop.told("cold", "created")
+def test_definitions_take_the_assumed_calls(shop: QuietShop) -> None:
+    cold, warm = shop.outputs("cold", "created")
 
     assert len(cold.sent) - len(warm.sent) == ASSUMED["definition_calls"]
 
 
-def test_a_call_sends_less_than_half_of_what_is_assumed(shop: QuietShop) -> None:
-    sent = [size for output in shop.told("created", "updated", "completed") for size in output.sent]
+def test_a_call_sends_less_than_half_of_the_assumed_bytes(shop: QuietShop) -> None:
+    sent = [size for output in shop.outputs("created", "updated", "completed") for size in output.sent]
 
-    assert fmean(sent) < ASSUMED["call_bytes"] / 2  # the rest is for what TLS adds
-
-
-# Logs and metrics
+    assert fmean(sent) < ASSUMED["call_bytes"] / 2  # the rest is for TLS
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [("delivery_log_bytes", "delivery"), ("call_log_bytes", "hubspot call"), ("consumer_log_bytes", "")],
 )
-def test_the_consumers_lines_are_as_long_as_assumed(shop: QuietShop, name: str, message: str) -> None:
-    sizes = [size for output in shop.told("created", "updated", "completed") for size in output.bytes_of(message)]
+def test_consumer_log_lines_have_the_assumed_size(shop: QuietShop, name: str, message: str) -> None:
+    sizes = [size for output in shop.outputs("created", "updated", "completed") for size in output.bytes_of(message)]
 
-    assert fmean(sizes) <= ASSUMED[name] <= GENEROUS * fmean(sizes)
+    assert fmean(sizes) <= ASSUMED[name] <= TOLERANCE * fmean(sizes)
 
 
 @pytest.mark.parametrize(
     ("name", "step"),
-    [("ingest_log_bytes", "ingest"), ("governor_log_bytes", "governor"), ("reconcile_log_bytes", "sweep")],
+    [("ingest_log_bytes", "ingest"), ("governor_log_bytes", "governor"), ("reconcile_log_bytes", "reconcile")],
 )
-def test_the_others_write_as_much_as_assumed(shop: QuietShop, name: str, step: str) -> None:
+def test_ingest_governor_and_reconcile_log_the_assumed_bytes(shop: QuietShop, name: str, step: str) -> None:
     measured = sum(size for _, size in shop.steps[step].entries)
 
-    assert measured <= ASSUMED[name] <= GENEROUS * measured
+    assert measured <= ASSUMED[name] <= TOLERANCE * measured
 
 
-def test_the_consumer_writes_nothing_that_is_not_counted(shop: QuietShop) -> None:
-    entries = [entry for output in shop.told("created", "updated", "completed", "swept") for entry, _ in output.entries]
+def test_the_consumer_logs_only_the_assumed_kinds_of_lines(shop: QuietShop) -> None:
+    entries = [
+        entry for output in shop.outputs("created", "updated", "completed", "swept") for entry, _ in output.entries
+    ]
 
     assert {entry.get("message", "") for entry in entries} == {"delivery", "hubspot call", ""}
 
 
-def test_the_metrics_of_a_calm_month_are_those_assumed(shop: QuietShop) -> None:
-    steps = shop.told("ingest", "created", "updated", "completed", "swept", "governor", "sweep")
+def test_metrics_of_normal_operation_are_the_assumed_ones(shop: QuietShop) -> None:
+    steps = shop.outputs("ingest", "created", "updated", "completed", "swept", "governor", "reconcile")
 
     assert set.union(*(step.metrics for step in steps)) == {*METRICS["every_hour"], *METRICS["with_deliveries"]}
 
 
-# The store, and the secrets
-
-
-def test_most_orders_are_no_larger_than_assumed() -> None:
+def test_the_median_order_is_at_most_the_assumed_size() -> None:
     sizes = [len(line.body) for line in captured() if line.topic in ("order.created", "order.updated")]
 
     assert median(sizes) <= ASSUMED["order_kb"] * 1000
 
 
-def test_a_secret_is_kept_for_as_long_as_assumed() -> None:
-    kept_s = inspect.signature(Secret).parameters["max_age_s"].default
+def test_a_secret_is_cached_for_the_assumed_time() -> None:
+    cached_s = inspect.signature(Secret).parameters["max_age_s"].default
 
-    assert kept_s == ASSUMED["secret_minutes"] * 60
+    assert cached_s == ASSUMED["secret_minutes"] * 60

@@ -1,4 +1,4 @@
-"""What a contact's orders come to, kept right by the engine: values, calls, and what must not disturb them."""
+"""Customer metrics of contacts: values, calls, and exceptional data."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def engine_with_metrics(mapping: FieldMapping | None = None, **types: str) -> En
 
 
 def metrics(engine: EngineFixture, email: str = JANE) -> dict[str, str]:
-    """A contact's metrics that have a value, by the end of their names."""
+    """A contact's non-empty metrics, without the prefix of their names."""
     names = [name.removeprefix("woocommerce_") for name in mapping_with_metrics().metrics.names]  # type: ignore[union-attr]
     contact = engine.contact(email)
     return {name: contact[f"woocommerce_{name}"] for name in names if contact.get(f"woocommerce_{name}")}
@@ -37,7 +37,7 @@ def record_calls(engine: EngineFixture) -> list[str]:
     return [call.path.rsplit("2026-09/", 1)[1] for call in engine.calls if "properties" not in call.path]
 
 
-def test_a_contact_shows_what_its_orders_come_to() -> None:
+def test_a_contact_has_the_metrics_of_its_orders() -> None:
     engine = engine_with_metrics()
     engine.deliver(
         message("order.created", order(1, total="10.10", date_created_gmt="2026-11-01T10:00:00")),
@@ -56,7 +56,7 @@ def test_a_contact_shows_what_its_orders_come_to() -> None:
     }
 
 
-def test_a_hundred_new_orders_take_three_calls_more() -> None:
+def test_metrics_take_three_more_calls_for_a_hundred_new_orders() -> None:
     engine, plain = engine_with_metrics(), EngineFixture()
     orders = [
         message("order.created", order(number, billing={"email": f"p{number}@x.example"})) for number in range(100)
@@ -69,7 +69,7 @@ def test_a_hundred_new_orders_take_three_calls_more() -> None:
     assert not wrong_metrics(engine.portal)
 
 
-def test_switched_off_there_is_no_call_and_no_property_more() -> None:
+def test_disabled_metrics_take_no_call_and_write_no_property() -> None:
     engine = EngineFixture(kinds=record_kinds(FIELDS))
     engine.deliver(message("order.created", order()))
 
@@ -82,7 +82,7 @@ def test_switched_off_there_is_no_call_and_no_property_more() -> None:
     assert "woocommerce_orders" not in engine.contact()
 
 
-def test_a_redelivery_writes_nothing() -> None:
+def test_a_redelivery_writes_no_metrics() -> None:
     engine = engine_with_metrics()
     engine.deliver(message("order.created", order()))
     engine.calls.clear()
@@ -91,7 +91,7 @@ def test_a_redelivery_writes_nothing() -> None:
     assert all(path.endswith("/read") for path in record_calls(engine))
 
 
-def test_when_an_order_turns_out_to_be_somebody_elses_both_change() -> None:
+def test_an_order_moved_to_another_contact_updates_the_metrics_of_both() -> None:
     engine = engine_with_metrics()
     engine.deliver(message("order.created", order(1)), message("order.created", order(2)))
     engine.deliver(message("order.updated", order(2, billing={"email": BO}, **LATER), 60))
@@ -99,7 +99,7 @@ def test_when_an_order_turns_out_to_be_somebody_elses_both_change() -> None:
     assert (metrics(engine)["orders"], metrics(engine, BO)["orders"]) == ("1", "1")
 
 
-def test_a_move_while_they_are_switched_off_is_made_good_once_they_are_on() -> None:
+def test_metrics_of_a_move_while_disabled_are_repaired_once_enabled() -> None:
     engine = engine_with_metrics()
     engine.deliver(message("order.created", order(1)), message("order.created", order(2)))
     moved = order(2, billing={"email": BO}, **LATER)
@@ -107,13 +107,13 @@ def test_a_move_while_they_are_switched_off_is_made_good_once_they_are_on() -> N
     engine.deliver(message("order.updated", moved, 60))
     engine.kinds = record_kinds(mapping_with_metrics())
 
-    engine.deliver(message("order.updated", moved, 120))  # as backfill brings it
+    engine.deliver(message("order.updated", moved, 120))  # as backfill delivers it
 
     assert (metrics(engine)["orders"], metrics(engine, BO)["orders"]) == ("1", "1")
     assert not wrong_metrics(engine.portal)
 
 
-def test_a_crash_after_the_deal_moved_is_made_good_by_the_redelivery() -> None:
+def test_a_redelivery_repairs_metrics_after_a_failed_metrics_read() -> None:
     engine = engine_with_metrics()
     engine.deliver(message("order.created", order(1)), message("order.created", order(2)))
     engine.portal.faults.add(InjectedFault(status=503, path="/contacts/deals/batch/read"))
@@ -126,7 +126,7 @@ def test_a_crash_after_the_deal_moved_is_made_good_by_the_redelivery() -> None:
     assert not wrong_metrics(engine.portal)
 
 
-def test_a_trashed_order_counts_no_more_though_its_delivery_names_nobody() -> None:
+def test_a_trashed_order_is_no_longer_counted() -> None:
     engine = engine_with_metrics()
     engine.deliver(message("order.created", order(1)), message("order.created", order(2)))
     engine.deliver(message("order.deleted", {"id": 2}, 60))
@@ -134,7 +134,7 @@ def test_a_trashed_order_counts_no_more_though_its_delivery_names_nobody() -> No
     assert (metrics(engine)["orders"], metrics(engine)["total_paid"]) == ("1", "150.00")
 
 
-def test_what_was_refunded_is_not_paid() -> None:
+def test_refunds_are_subtracted_from_the_paid_total() -> None:
     engine = engine_with_metrics()
     engine.deliver(message("order.created", order(1)), message("order.created", order(2)))
     refunds = {"refunds": [{"id": 9, "total": "-49.50"}]}
@@ -150,9 +150,9 @@ def test_what_was_refunded_is_not_paid() -> None:
         (("9" * 32 + ".99", "0.01"), "1" + "0" * 32 + ".00", "5" + "0" * 31 + ".00"),
         (("0." + "3" * 32, "1"), "1." + "3" * 32, "0." + "6" * 31 + "7"),
     ],
-    ids=["as many digits as an amount may have", "as many decimals"],
+    ids=["most digits", "most decimals"],
 )
-def test_no_amount_is_too_long_to_be_summed_up_exactly(totals: tuple[str, ...], paid: str, average: str) -> None:
+def test_sums_of_the_longest_amounts_are_exact(totals: tuple[str, ...], paid: str, average: str) -> None:
     engine = engine_with_metrics()
     orders = [message("order.created", order(place, total=total)) for place, total in enumerate(totals, 1)]
 
@@ -161,14 +161,14 @@ def test_no_amount_is_too_long_to_be_summed_up_exactly(totals: tuple[str, ...], 
 
 
 @pytest.mark.parametrize("amount", ["1e999999999", "1e-999999999", "NaN", "a lot", "0." + "0" * 300 + "1"])
-def test_what_people_write_for_an_amount_breaks_no_metrics(amount: str) -> None:
+def test_an_invalid_amount_in_hubspot_breaks_no_metrics(amount: str) -> None:
     engine = engine_with_metrics(mapping_with_metrics(amount="associated_products"))
 
     assert engine.verdicts(message("order.created", order(1, line_items=[{"name": amount}]))) == ["done"]
     assert Decimal(metrics(engine)["total_paid"]) < 1
 
 
-def test_in_several_currencies_there_is_no_total() -> None:
+def test_orders_in_several_currencies_have_no_paid_total() -> None:
     engine = engine_with_metrics()
     engine.deliver(message("order.created", order(1)))
     assert metrics(engine)["total_paid"] == "150.00"
@@ -179,18 +179,18 @@ def test_in_several_currencies_there_is_no_total() -> None:
 
 
 @pytest.mark.parametrize("path", ["/contacts/deals/batch/read", "/deals/batch/read", "/contacts/batch/read"])
-def test_what_an_answer_leaves_out_is_asked_for_again(path: str) -> None:
+def test_records_missing_in_a_response_are_read_again(path: str) -> None:
     engine = engine_with_metrics()
     engine.deliver(message("order.created", order(1)), message("order.created", order(2, billing={"email": BO})))
     moved = message("order.updated", order(1, billing={"email": BO}, **LATER), 60)
-    skip = 1 if path == "/deals/batch/read" else 0  # the first is the order's own
+    skip = 1 if path == "/deals/batch/read" else 0  # the first such read is of the order itself
     engine.portal.faults.add(InjectedFault(kind="omit", when="after", path=path, skip=skip, count=1))
     engine.deliver(moved)
 
     assert not wrong_metrics(engine.portal)
 
 
-def test_deals_that_are_no_orders_do_not_count() -> None:
+def test_deals_without_an_order_id_are_not_counted() -> None:
     engine = engine_with_metrics()
     engine.deliver(message("order.created", order(1)))
     objects, contact = engine.portal.objects, engine.portal.state()["contacts"][0]["id"]
@@ -201,7 +201,7 @@ def test_deals_that_are_no_orders_do_not_count() -> None:
     assert metrics(engine)["total_paid"] == "300.00"
 
 
-def test_a_contact_with_more_deals_than_hubspot_shows_at_once() -> None:
+def test_all_deals_are_counted_when_associations_are_paged() -> None:
     engine = engine_with_metrics()
     engine.portal.settings = engine.portal.settings.changed({"associations_per_page": 3})
     for number in range(8):
@@ -210,8 +210,8 @@ def test_a_contact_with_more_deals_than_hubspot_shows_at_once() -> None:
     assert metrics(engine)["orders"] == "8"
 
 
-def test_a_change_of_the_account_alone_brings_them_up_to_date() -> None:
-    """So that what people did to the deals in HubSpot does not wait for the next order."""
+def test_a_customer_delivery_alone_updates_the_metrics() -> None:
+    """Changes that people made to deals in HubSpot do not wait for the next order."""
     engine = engine_with_metrics()
     engine.deliver(message("order.created", order(1)), message("order.created", order(2)))
     engine.portal.objects.archive(definitions.DEALS, engine.portal.state()["deals"][0]["id"])
@@ -220,8 +220,8 @@ def test_a_change_of_the_account_alone_brings_them_up_to_date() -> None:
     assert metrics(engine)["orders"] == "1"
 
 
-@pytest.mark.parametrize("seconds_left", [57.0, 2.05], ids=["three attempts", "time for one attempt"])
-def test_a_refused_metric_is_told_and_rejects_no_order(seconds_left: float) -> None:
+@pytest.mark.parametrize("seconds_left", [57.0, 2.05], ids=["three attempts", "one attempt"])
+def test_a_rejected_metric_is_logged_and_rejects_no_order(seconds_left: float) -> None:
     engine = engine_with_metrics()
     engine.deliver(message("order.created", order(1)))
     engine.portal.settings = engine.portal.settings.changed(
@@ -235,7 +235,7 @@ def test_a_refused_metric_is_told_and_rejects_no_order(seconds_left: float) -> N
     assert engine.warnings[-1][0] == "summary_refused_by_hubspot"
 
 
-def test_the_other_plugins_properties_with_its_dates_and_statuses() -> None:
+def test_metrics_can_use_the_properties_of_the_makewebbetter_plugin() -> None:
     engine = engine_with_metrics(mapping_with_metrics(names="makewebbetter"), **OTHER_PLUGINS)
     engine.deliver(message("order.created", order(1)))
     contact: dict[str, Any] = engine.contact()
@@ -246,7 +246,7 @@ def test_the_other_plugins_properties_with_its_dates_and_statuses() -> None:
     assert contact["last_order_status"] == "wc-processing"
 
 
-def test_a_status_that_the_property_does_not_offer_is_left_blank() -> None:
+def test_a_status_without_an_option_leaves_the_property_blank() -> None:
     engine = engine_with_metrics(mapping_with_metrics(names="makewebbetter"), **OTHER_PLUGINS)
     engine.deliver(message("order.created", order(1)))
     engine.deliver(message("order.updated", order(1, status="awaiting-pickup", **LATER), 60))
@@ -257,7 +257,7 @@ def test_a_status_that_the_property_does_not_offer_is_left_blank() -> None:
 
 
 @pytest.mark.parametrize("paid", [("completed",), ("processing", "completed", "on-hold")])
-def test_which_statuses_are_paid_is_for_the_mapping_to_say(paid: tuple[str, ...]) -> None:
+def test_paid_statuses_are_those_of_the_mapping(paid: tuple[str, ...]) -> None:
     engine = engine_with_metrics(mapping_with_metrics(paid_statuses=paid))
     statuses = ("processing", "completed", "on-hold", "refunded")
     engine.deliver(*(message("order.created", order(n + 1, status=status)) for n, status in enumerate(statuses)))

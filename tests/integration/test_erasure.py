@@ -1,4 +1,4 @@
-"""Erased people stay erased, whichever way their old orders and accounts come; what they do afterwards is new."""
+"""Old orders and accounts of an erased person never recreate the contact; later orders do."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NEW: dict[str, Any] = {"date_created_gmt": "2026-11-23T23:00:00", "date_modified
 
 
 def erase(engine: EngineFixture, address: str = JANE) -> None:
-    """What `woohub erase` leaves: no contact, and an entry in the list."""
+    """Delete the contacts and add an entry to the list, as `woohub erase` does."""
     entries = ErasureList(erasures=()).with_entries([hashed(address, KEY)], START_MS + ERASED_S * 1000, KEY)
     engine.erased = ErasedPeople.of(entries, KEY)
     engine.timer.start(57)
@@ -39,7 +39,7 @@ def erase(engine: EngineFixture, address: str = JANE) -> None:
 
 @pytest.fixture
 def engine() -> EngineFixture:
-    """A deal with its contact, who was then erased."""
+    """A deal whose contact was erased."""
     engine = EngineFixture()
     engine.deliver(message("order.created", order()))
     assert engine.deal()["dealname"] == "WooCommerce Order #1234 - Jane Doe"
@@ -53,14 +53,11 @@ def assert_stays_erased(engine: EngineFixture) -> None:
     assert engine.associated == set()
 
 
-# Ways back
-
-
 @pytest.mark.parametrize(
-    "way",
+    "sent",
     [
-        message("order.created", order(), 0),  # redelivered by SQS, or redriven: the receipt is that of the delivery
-        message("order.created", order(), 3600),  # sent once more by the store
+        message("order.created", order(), 0),  # redelivered by SQS, or redriven: with the first receipt time
+        message("order.created", order(), 3600),  # sent again by the store
         message("order.updated", order(status="completed", **LATER), 3600),
         message("order.restored", order(**LATER), 3600),
         message("order.swept", order(**LATER), 3600),  # reconcile, backfill and `verify --repair`
@@ -69,10 +66,10 @@ def assert_stays_erased(engine: EngineFixture) -> None:
         message("customer.updated", customer(**LATER), 3600),
         message("customer.swept", customer(**LATER), 3600),
     ],
-    ids=lambda way: way.id,
+    ids=lambda sent: sent.id,
 )
-def test_nothing_of_before_brings_an_erased_person_back(engine: EngineFixture, way: Message) -> None:
-    (outcome,) = engine.deliver(way)
+def test_no_earlier_order_or_account_recreates_an_erased_contact(engine: EngineFixture, sent: Message) -> None:
+    (outcome,) = engine.deliver(sent)
 
     assert_stays_erased(engine)
     assert outcome.verdict in (Verdict.DONE, Verdict.IGNORED)
@@ -80,7 +77,7 @@ def test_nothing_of_before_brings_an_erased_person_back(engine: EngineFixture, w
     assert outcome.facts()["note"] == PERSON_ERASED
 
 
-def test_an_order_that_hubspot_never_had_becomes_a_deal_without_its_person(engine: EngineFixture) -> None:
+def test_an_unknown_old_order_becomes_a_deal_without_contact_and_name(engine: EngineFixture) -> None:
     engine.deliver(message("order.swept", order(7, **LATER), 3600))
 
     assert_stays_erased(engine)
@@ -88,7 +85,7 @@ def test_an_order_that_hubspot_never_had_becomes_a_deal_without_its_person(engin
     assert (deal["dealname"], deal["amount"]) == ("WooCommerce Order #7", "150.00")
 
 
-def test_a_later_change_of_an_old_order_counts_and_takes_the_name_away(engine: EngineFixture) -> None:
+def test_a_change_of_an_old_order_is_written_without_the_name(engine: EngineFixture) -> None:
     engine.deliver(message("order.updated", order(status="completed", total="140.00", **LATER), 3600))
 
     deal = engine.deal()
@@ -96,10 +93,7 @@ def test_a_later_change_of_an_old_order_counts_and_takes_the_name_away(engine: E
     assert deal["woocommerce_order_status"] == "completed"
 
 
-# What comes afterwards
-
-
-def test_a_new_order_is_a_new_relationship(engine: EngineFixture) -> None:
+def test_a_new_order_creates_the_contact_again(engine: EngineFixture) -> None:
     (outcome,) = engine.deliver(message("order.created", order(8, **NEW), 3600))
 
     assert outcome.note == ""
@@ -108,7 +102,7 @@ def test_a_new_order_is_a_new_relationship(engine: EngineFixture) -> None:
     assert engine.deal(8)["dealname"] == "WooCommerce Order #8 - Jane Doe"
 
 
-def test_an_old_order_neither_changes_nor_gets_the_contact_of_the_new_relationship(engine: EngineFixture) -> None:
+def test_an_old_order_neither_changes_nor_is_associated_with_the_new_contact(engine: EngineFixture) -> None:
     engine.deliver(message("order.created", order(8, billing={"phone": ""}, **NEW), 3600))
 
     engine.deliver(
@@ -122,7 +116,7 @@ def test_an_old_order_neither_changes_nor_gets_the_contact_of_the_new_relationsh
     assert engine.associated == {("8", JANE)}
 
 
-def test_an_old_and_a_new_order_in_one_batch_are_told_apart(engine: EngineFixture) -> None:
+def test_only_the_new_order_of_a_batch_gets_the_contact(engine: EngineFixture) -> None:
     engine.deliver(
         message("order.swept", order(9), 3600),
         message("order.created", order(8, **NEW), 3600),
@@ -133,22 +127,19 @@ def test_an_old_and_a_new_order_in_one_batch_are_told_apart(engine: EngineFixtur
     assert engine.deal(9)["dealname"] == "WooCommerce Order #9"
 
 
-def test_other_people_are_as_before(engine: EngineFixture) -> None:
+def test_an_order_of_another_person_gets_its_contact(engine: EngineFixture) -> None:
     engine.deliver(message("order.swept", order(5, billing={"email": "joe@example.com"}, **LATER), 3600))
 
     assert engine.associated == {("5", "joe@example.com")}
 
 
-def test_an_old_order_whose_address_is_changed_to_another_persons_is_theirs(engine: EngineFixture) -> None:
+def test_an_old_order_moved_to_another_address_gets_that_contact(engine: EngineFixture) -> None:
     engine.deliver(message("order.updated", order(billing={"email": "joe@example.com"}, **LATER), 3600))
 
     assert engine.associated == {("1234", "joe@example.com")}
 
 
-# The list itself
-
-
-def test_nobody_erased_costs_nothing_and_changes_nothing() -> None:
+def test_an_erasure_of_another_person_changes_no_calls_and_no_contacts() -> None:
     without, with_others = EngineFixture(), EngineFixture()
     erase(with_others, "somebody@else.example")
 
@@ -160,8 +151,8 @@ def test_nobody_erased_costs_nothing_and_changes_nothing() -> None:
     assert [call.path for call in with_others.calls] == [call.path for call in without.calls]
 
 
-def test_while_the_list_cannot_be_applied_nothing_is_written() -> None:
-    def unknown() -> ErasedPeople:
+def test_nothing_is_written_while_the_erasure_key_is_unknown() -> None:
+    def erasures_without_key() -> ErasedPeople:
         raise KeyOfErasuresUnknown("erasure_key is missing")
 
     engine = EngineFixture()
@@ -171,7 +162,7 @@ def test_while_the_list_cannot_be_applied_nothing_is_written() -> None:
         lambda _stores: engine.kinds,
         engine.timer,
         engine.warn,
-        unknown,
+        erasures_without_key,
     )
 
     (outcome,) = engine.deliver(message("order.created", order()))
@@ -182,9 +173,7 @@ def test_while_the_list_cannot_be_applied_nothing_is_written() -> None:
     assert engine.calls == []
 
 
-# What the mapping took over of the person's words
-
-WORDS = b"""
+MAPPING = b"""
 deal.description = { order = "customer_note", write = "on-create" }
 [line_item]
 enabled = true
@@ -192,9 +181,9 @@ description = { item = "meta_data.Engraving" }
 """
 
 
-@pytest.mark.parametrize("by", ["the store", "woohub erase"])
-def test_the_persons_words_leave_the_deal_and_its_items(by: str) -> None:
-    engine = EngineFixture(kinds=record_kinds(load_mapping(Overlay("mapping.toml", WORDS))))
+@pytest.mark.parametrize("by", ["store", "woohub erase"])
+def test_mapped_free_text_of_the_person_leaves_the_deal_and_its_items(by: str) -> None:
+    engine = EngineFixture(kinds=record_kinds(load_mapping(Overlay("mapping.toml", MAPPING))))
     provision_line_items(engine.portal)
     ring = item(5, "Ring", meta_data=[{"key": "Engraving", "value": "For Jane"}])
     note = {"customer_note": "ring twice, Jane"}
@@ -207,8 +196,8 @@ def test_the_persons_words_leave_the_deal_and_its_items(by: str) -> None:
         erase(engine)
         engine.deliver(message("order.updated", order_of(1234, [ring], **note, **LATER), 3600))
     else:
-        left = {"billing": {"email": "deleted@site.invalid"}, **note, **LATER}
-        engine.deliver(message("order.updated", order_of(1234, [ring], **left), 3600))
+        anonymised = {"billing": {"email": "deleted@site.invalid"}, **note, **LATER}
+        engine.deliver(message("order.updated", order_of(1234, [ring], **anonymised), 3600))
 
     assert not engine.deal().get("description")
     assert not items_by_key(engine.portal)["1234-5"].get("description")

@@ -1,4 +1,4 @@
-"""The consumer and governor functions as Lambda runs them, with emulated AWS and the simulated portal over HTTP."""
+"""The functions' handlers with a mocked AWS, and the simulated portal over HTTP."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def aws(portal: SimulatedPortal, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
 
 
 @pytest.mark.usefixtures("aws")
-def test_the_consumer_function_writes_a_batch(portal: SimulatedPortal) -> None:
+def test_consumer_function_writes_a_batch(portal: SimulatedPortal) -> None:
     answer = cold_start("consumer").lambda_handler(records(order(1), order(2)), CONTEXT)
 
     assert answer == {"batchItemFailures": []}
@@ -52,7 +52,7 @@ def test_the_consumer_function_writes_a_batch(portal: SimulatedPortal) -> None:
 
 
 @pytest.mark.usefixtures("aws")
-def test_a_response_that_arrives_byte_by_byte_does_not_outlive_the_invocation(portal: SimulatedPortal) -> None:
+def test_consumer_function_ends_in_time_when_a_response_arrives_byte_by_byte(portal: SimulatedPortal) -> None:
     portal.faults.add(InjectedFault(kind="drip", hold_s=12.0, path="/deals/batch/create"))
     nine_seconds = SimpleNamespace(get_remaining_time_in_millis=lambda: 9_000, function_name="consumer")
 
@@ -62,7 +62,7 @@ def test_a_response_that_arrives_byte_by_byte_does_not_outlive_the_invocation(po
 
 
 @pytest.fixture
-def bucket(aws: None, monkeypatch: pytest.MonkeyPatch) -> str:  # noqa: ARG001  (in that AWS)
+def bucket(aws: None, monkeypatch: pytest.MonkeyPatch) -> str:  # noqa: ARG001  (in the mocked AWS)
     """The stack's configuration bucket, with a mapping that has a stage for a custom status."""
     make_bucket("configuration")
     boto3.client("s3").put_object(Bucket="configuration", Key="mapping.toml", Body=CUSTOM_STATUS.encode())
@@ -71,13 +71,13 @@ def bucket(aws: None, monkeypatch: pytest.MonkeyPatch) -> str:  # noqa: ARG001  
 
 
 @pytest.mark.usefixtures("bucket")
-def test_the_consumer_function_writes_by_the_mapping_of_the_bucket(portal: SimulatedPortal) -> None:
+def test_consumer_function_uses_the_mapping_of_the_bucket(portal: SimulatedPortal) -> None:
     cold_start("consumer").lambda_handler(records(order(1, status="awaiting-pickup")), CONTEXT)
 
     assert [deal["properties"]["dealstage"] for deal in portal.state()["deals"]] == ["on_hold"]
 
 
-def test_a_broken_mapping_opens_the_breaker_and_its_repair_closes_it(
+def test_an_invalid_mapping_opens_the_breaker_and_its_repair_closes_it(
     portal: SimulatedPortal, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(EventSourceMapping, "disabled_at", lambda _: None)
@@ -100,7 +100,7 @@ def test_a_broken_mapping_opens_the_breaker_and_its_repair_closes_it(
 
 
 @pytest.mark.usefixtures("aws")
-def test_the_consumer_function_rejects_one_bad_record_of_a_batch(portal: SimulatedPortal) -> None:
+def test_consumer_function_rejects_one_bad_record_of_a_batch(portal: SimulatedPortal) -> None:
     answer = cold_start("consumer").lambda_handler(records(order(1), order(2, total="a lot")), CONTEXT)
 
     assert answer == {"batchItemFailures": []}
@@ -111,43 +111,45 @@ def test_the_consumer_function_rejects_one_bad_record_of_a_batch(portal: Simulat
     assert received["Messages"][0]["MessageAttributes"]["entity"]["StringValue"] == "order:2"
 
 
-def told(logged: pytest.LogCaptureFixture, printed: pytest.CaptureFixture[str]) -> str:
-    """Everything a function wrote: log lines with all their fields, and metrics."""
+def output_of(logged: pytest.LogCaptureFixture, printed: pytest.CaptureFixture[str]) -> str:
+    """A function's whole output: log lines with all their fields, and metrics."""
     return repr([vars(record) for record in logged.records if record.name == "woohub"]) + printed.readouterr().out
 
 
 @pytest.mark.usefixtures("aws")
-def test_the_consumer_functions_log_and_metrics_hold_no_personal_data(
+def test_consumer_function_writes_no_personal_data_to_log_and_metrics(
     caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cold_start("consumer").lambda_handler(records(order(1), order(2, total="a lot")), CONTEXT)
 
-    written = told(caplog, capsys)
+    written = output_of(caplog, capsys)
     assert "order:1" in written
     assert '"Written"' in written
     assert not [word for word in ("jane", "Jane", "Main St", "555-", DEFAULT_TOKEN) if word in written]
 
 
 @pytest.mark.usefixtures("aws")
-def test_rejected_payloads_are_logged_only_when_asked(
+def test_consumer_function_logs_rejected_payloads_if_the_setting_is_on(
     caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LOG_REJECTED_PAYLOADS", "true")
 
     cold_start("consumer").lambda_handler(records(order(2, total="a lot")), CONTEXT)
 
-    assert "Jane" in told(caplog, capsys)
+    assert "Jane" in output_of(caplog, capsys)
 
 
 @pytest.fixture
-def no_secrets(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001  (in that AWS)
-    """Secrets Manager does not answer."""
+def no_secrets(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001  (in the mocked AWS)
+    """Secrets Manager does not respond."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
 
 
 @pytest.mark.usefixtures("no_secrets")
-def test_while_secrets_manager_does_not_answer_nothing_is_sent_and_messages_wait(portal: SimulatedPortal) -> None:
+def test_consumer_function_hands_messages_back_without_calls_when_secrets_manager_does_not_respond(
+    portal: SimulatedPortal,
+) -> None:
     answer = cold_start("consumer").lambda_handler(records(order(1)), CONTEXT)
 
     assert [failure["itemIdentifier"] for failure in answer["batchItemFailures"]] == ["m0"]
@@ -155,7 +157,7 @@ def test_while_secrets_manager_does_not_answer_nothing_is_sent_and_messages_wait
 
 
 @pytest.mark.usefixtures("no_secrets")
-def test_while_secrets_manager_does_not_answer_the_breaker_stays_closed() -> None:
+def test_the_breaker_stays_closed_when_secrets_manager_does_not_respond() -> None:
     consumer = cold_start("consumer")
 
     for _ in range(SILENT_BATCHES + 1):
@@ -165,31 +167,29 @@ def test_while_secrets_manager_does_not_answer_the_breaker_stays_closed() -> Non
 
 
 @pytest.mark.usefixtures("no_secrets")
-def test_the_log_names_secrets_manager_and_not_hubspot(
+def test_consumer_function_logs_secrets_manager_as_the_cause_and_not_hubspot(
     caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cold_start("consumer").lambda_handler(records(order(1)), CONTEXT)
 
-    written = told(caplog, capsys)
+    written = output_of(caplog, capsys)
     assert "SecretUnavailable" in written
     assert "UnknownOutcome" not in written
 
 
 @pytest.mark.usefixtures("aws")
 @pytest.mark.parametrize("name", ["ingest", "consumer", "governor", "reconcile"])
-def test_an_aws_that_does_not_respond_is_an_error_before_the_invocation_ends(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_calls_to_aws_time_out_before_the_functions_do(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     clients: list[Any] = []
     make: Any = boto3.client
 
-    def noted(service: str, **settings: Any) -> Any:
+    def record_client(service: str, **settings: Any) -> Any:
         clients.append(make(service, **settings))
         return clients[-1]
 
-    monkeypatch.setattr(boto3, "client", noted)
+    monkeypatch.setattr(boto3, "client", record_client)
     module = cold_start(name)
-    if name == "consumer":  # makes these when the breaker opens
+    if name == "consumer":  # creates these clients when the breaker opens
         module.breaker_parameter(), module.event_source_mapping()
 
     seconds = [longest_s(client.meta.config) for client in clients]
@@ -197,18 +197,18 @@ def test_an_aws_that_does_not_respond_is_an_error_before_the_invocation_ends(
 
 
 def longest_s(config: Any) -> float:
-    """How long a call may take that nobody answers."""
+    """How long a call without a response can take."""
     return float((config.connect_timeout + config.read_timeout) * (config.retries or {}).get("total_max_attempts", 5))
 
 
 @pytest.mark.usefixtures("aws")
-def test_the_governor_function_leaves_a_closed_breaker_alone(portal: SimulatedPortal) -> None:
+def test_governor_function_leaves_a_closed_breaker_closed_without_a_call(portal: SimulatedPortal) -> None:
     assert cold_start("governor").lambda_handler({}, CONTEXT) == {"state": "closed", "done": "closed"}
     assert portal.counters()["total"] == 0
 
 
 @pytest.mark.usefixtures("aws")
-def test_the_governor_function_closes_the_breaker_when_hubspot_answers(portal: SimulatedPortal) -> None:
+def test_governor_function_closes_the_breaker_when_hubspot_responds(portal: SimulatedPortal) -> None:
     state = {"state": "open", "policy": "auth", "reason": "401", "resume": False}
     boto3.client("ssm").put_parameter(Name="/woohub/breaker", Value=json.dumps(state), Type="String", Overwrite=True)
 
