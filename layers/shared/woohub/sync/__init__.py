@@ -1,1 +1,1 @@
-"""Bring HubSpot up to date with a batch of deliveries: which records it concerns, what they need, and the writes."""
+"""The engine: it finds the records that a batch of deliveries concerns, plans their changes and writes them."""

@@ -1,4 +1,4 @@
-"""Create and update records in batch calls: each input has a trace id, by which the answer is matched to it."""
+"""Create and update records in batch calls. Each input has a trace id, by which answers are matched to inputs."""
 
 from __future__ import annotations
 
@@ -14,13 +14,19 @@ from woohub.sync.record_set import Answer, Write
 
 
 def create_records(hubspot: HubSpot, kind: ObjectType, writes: Sequence[Write]) -> dict[str, Answer]:
-    """Make at most 100 records with their associations; answers by `Write.key`. Raises as HubSpot's client."""
+    """Create at most 100 records with their associations. Return the answers by `Write.key`.
+
+    Raises the errors of HubSpot's client.
+    """
     inputs = traced(writes, partial(inline_associations, kind))
     return answers_by_key(writes, hubspot.create(kind, inputs), kind.key)
 
 
 def update_records(hubspot: HubSpot, kind: ObjectType, writes: Sequence[Write]) -> dict[str, Answer]:
-    """Write the properties of at most 100 records, by id; no call for none. As create_records otherwise."""
+    """Write the properties of at most 100 records, by id. Without records there is no call.
+
+    Return the answers by `Write.key`. Raises the errors of HubSpot's client.
+    """
     if not writes:
         return {}
     inputs = traced(writes, lambda write: {"id": write.record_id})
@@ -28,7 +34,7 @@ def update_records(hubspot: HubSpot, kind: ObjectType, writes: Sequence[Write]) 
 
 
 def inline_associations(kind: ObjectType, write: Write) -> dict[str, object]:
-    """What the input of a create says of the record's associations."""
+    """Return the associations of a new record, as the input of a create names them."""
     links = write.change.associate
     return {
         "associations": [{"to": {"id": link.record_id}, "types": [kind.association_to(link.type)]} for link in links]
@@ -36,7 +42,10 @@ def inline_associations(kind: ObjectType, write: Write) -> dict[str, object]:
 
 
 def traced(writes: Sequence[Write], extra: Callable[[Write], Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The inputs of a batch call, each with its own trace id: then HubSpot answers 207 and names the one at fault."""
+    """Return the inputs of a batch call, each with its own trace id.
+
+    With trace ids, HubSpot writes the good inputs, answers 207, and names each input that it rejects.
+    """
     return [
         {"objectWriteTraceId": f"write-{number}", "properties": dict(write.change.properties), **extra(write)}
         for number, write in enumerate(writes)
@@ -44,9 +53,9 @@ def traced(writes: Sequence[Write], extra: Callable[[Write], Mapping[str, Any]])
 
 
 def answers_by_key(writes: Sequence[Write], answer: BatchAnswer, key_property: str) -> dict[str, Answer]:
-    """Match an answer to its inputs: by trace id, record id or unique value, never by position.
+    """Match an answer to its inputs by trace id, record id or unique value. Return the answers by `Write.key`.
 
-    HubSpot's results come in any order and with lower-cased e-mail addresses.
+    HubSpot returns results in any order, and e-mail addresses in lower case. An input without an answer is left out.
     """
     by_trace = {f"write-{number}": write.key for number, write in enumerate(writes)}
     by_id = {write.record_id: write.key for write in writes if write.record_id}
@@ -64,12 +73,12 @@ def answers_by_key(writes: Sequence[Write], answer: BatchAnswer, key_property: s
         key = key or by_value.get((record.properties.get(key_property) or "").lower())
         if key:
             answers[key] = record.id
-    return answers | _only_one_left(writes, answers, unnamed)
+    return answers | _match_unnamed(writes, answers, unnamed)
 
 
-def _only_one_left(
+def _match_unnamed(
     writes: Sequence[Write], answers: Mapping[str, Answer], unnamed: Sequence[HubSpotProblem]
 ) -> dict[str, Answer]:
-    """A failure that names no input can only mean the one input without an answer, if there is just one."""
+    """Match a failure that names no input to the input without an answer, if there is exactly one such input."""
     unanswered = [write.key for write in writes if write.key not in answers]
     return {unanswered[0]: unnamed[0]} if unnamed and len(unanswered) == 1 else {}

@@ -1,9 +1,10 @@
-"""What happens on a conflict (409): HubSpot refuses a key because another record has it.
+"""Resolve conflicts (409): HubSpot refuses a key because another record has it.
 
-That record was made a moment ago, or has the key as an alias that it does not show. The batch writer takes the key into
-its next round, without a pause. There the record is read, by its id where HubSpot named it, and the create becomes an
-update. A key that is refused three times is rejected (`MAX_ATTEMPTS`); a 409 for a whole batch is halved until the
-record is alone (`isolation.py`). A part of a record, such as a line item, gets another key instead (`parts.py`).
+That record was created a moment ago, or has the key as an alias that its properties do not show. The batch writer tries
+the key again in its next round, without a pause. There the record is read, by its id if HubSpot named it, and the
+create becomes an update. A key that is refused three times is rejected (`MAX_ATTEMPTS`). A batch that gets a 409 as a
+whole is halved until the record is alone (`isolation.py`). A part of a record, such as a line item, gets another key
+instead (`parts.py`).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ UNIQUE_PROPERTY = re.compile(r"propertyName=(\w+)")
 
 
 def holder_of(problem: HubSpotProblem, key_properties: Sequence[str]) -> str | None:
-    """The id of the record that already holds the key, "" when HubSpot does not say; None: no conflict over a key."""
+    """Return the id of the record that holds the key, "" if HubSpot does not name it; None if it is no conflict."""
     property_named = UNIQUE_PROPERTY.search(problem.message)
     if property_named and property_named[1] not in key_properties:
         return None
@@ -33,8 +34,10 @@ def holder_of(problem: HubSpotProblem, key_properties: Sequence[str]) -> str | N
 
 
 def _holder_in(message: str) -> str:
-    """409 `Contact already exists. Existing ID: 6001`; or 400 `Cannot set PropertyValueCoordinates{…, propertyName=…}
-    on <new>. <existing> already has that value.`: first an unfinished record, then the holder.
+    """Return the id of the record that holds the key, as HubSpot's message names it; "" if it does not.
+
+    The message is that of a 409, `Contact already exists. Existing ID: 6001`, or of a 400, `Cannot set
+    PropertyValueCoordinates{…, propertyName=…} on <new>. <existing> already has that value.`
     """
     match = _HOLDER.search(message)
     return (match[1] or match[2]) if match else ""
@@ -43,8 +46,8 @@ def _holder_in(message: str) -> str:
 def read_holders(
     read: Callable[[Sequence[str]], list[Record]], kind: ObjectType, holders: Mapping[str, str], keys: Sequence[str]
 ) -> dict[str, Record]:
-    """The records that conflicts named, by key; `holders` are their ids, by key, of some of `keys`."""
-    keys_of: dict[str, list[str]] = {}  # of one record there may be several
+    """Read the records that conflicts named, by key. `holders` are their ids, by those keys that had conflicts."""
+    keys_of: dict[str, list[str]] = {}  # one record may hold several keys
     for key, record_id in holders.items():
         keys_of.setdefault(record_id, []).append(key)
     records = read_known(read, list(keys_of))

@@ -1,4 +1,4 @@
-"""Contacts: one person, found by e-mail address, as the newest order or account shows them."""
+"""The record kind of contacts: each is one person, found by e-mail address, as the newest order or account shows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WITHOUT_EMAIL = "order_without_usable_email"
 
 
 class ContactSnapshot(NamedTuple):
-    """A customer as one delivery showed them."""
+    """A customer's values as one delivery shows them, with their version."""
 
     version: ContactVersion
     properties: Mapping[str, str]
@@ -30,7 +30,7 @@ class ContactSnapshot(NamedTuple):
 
 @dataclass(frozen=True)
 class ContactKind:
-    """The contacts of a store's orders and accounts."""
+    """The RecordKind of the contacts of a store's orders and accounts."""
 
     mapping: FieldMapping
     type: ObjectType = CONTACTS
@@ -38,11 +38,13 @@ class ContactKind:
 
     @property
     def properties(self) -> tuple[str, ...]:
-        """See RecordKind."""
         return (*self.type.aliases, *self.mapping.contact_properties)
 
     def facts(self, event: Event) -> Iterable[tuple[str, ContactSnapshot]]:
-        """The snapshot by lower-cased address; an account with an address that cannot be one is InvalidPayload."""
+        """Yield the snapshot of the event's customer, with the lower-cased address as the key.
+
+        Raises InvalidPayload for an account whose address cannot be one.
+        """
         snapshot = self._snapshot(event)
         email = snapshot.properties.get("email", "") if snapshot else ""
         if snapshot and usable_email(email):
@@ -51,7 +53,7 @@ class ContactKind:
             raise InvalidPayload("email: not an address HubSpot could take; correct it in the store's customer account")
 
     def remarks(self, event: Event, *, has_facts: bool) -> Iterable[Remark]:
-        """An order or account without a usable address; of erased people none is expected."""
+        """Yield a remark for an order or account without a usable address. That of an erased person is no warning."""
         if has_facts or isinstance(event, OrderTrashed):
             return
         if isinstance(event, CustomerEvent):
@@ -62,11 +64,10 @@ class ContactKind:
     def plan(
         self, facts: Sequence[ContactSnapshot], current: Record | None, schema: PropertySchema, _related: Results
     ) -> Change:
-        """See RecordKind."""
         return plan(facts, current.properties if current else None, self.mapping, schema)
 
     def goes_without(self, _needed: RecordResult) -> str:
-        """Contacts need no other record."""
+        """Return "": contacts need no other record."""
         return ""
 
     def _snapshot(self, event: Event) -> ContactSnapshot | None:
@@ -76,37 +77,40 @@ class ContactKind:
 
 
 def is_erased(event: OrderEvent | CustomerEvent) -> bool:
-    """Whether the store has erased the person: nothing of it may make or change a contact."""
+    """Whether the store has erased the person of an event, which then must not create or change a contact."""
     if isinstance(event, OrderEvent):
         return event.order.is_anonymised
     return event.customer.email.strip().lower() == ERASED_EMAIL
 
 
 def snapshot_of(event: OrderEvent | CustomerEvent, mapping: FieldMapping) -> ContactSnapshot:
-    """The customer in an order (dated by the order's creation) or in a customer event."""
+    """Return the customer in an order, dated by the order's creation, or in a customer event."""
     if isinstance(event, CustomerEvent):
         return ContactSnapshot(_account_version(event), mapping.contact_from_customer(event.customer))
     return ContactSnapshot(_order_version(event), mapping.contact_from_order(event.order))
 
 
 def _account_version(event: CustomerEvent) -> ContactVersion:
-    """An account that was never changed is as old as itself, one imported past WordPress older than anything."""
+    """Return an account's version: dated by its last change, or its creation if it was never changed.
+
+    An account without any date is older than everything, unless the store says that it was changed just now.
+    """
     created, modified = believable_dates(event.customer, event.received_ms)
     at = modified or ("" if event.is_change else created or UNDATED)
     return ContactVersion.of(at, at, _shown_ms(event, at))
 
 
 def _order_version(event: OrderEvent) -> ContactVersion:
-    """An order that does not say when it was made shows its customer as of its last change."""
+    """Return the version of an order's customer: dated by the order's creation, or its last change if it has none."""
     created, modified = believable_dates(event.order, event.received_ms)
     return ContactVersion.of(created or modified, modified, _shown_ms(event, modified))
 
 
 def _shown_ms(event: OrderEvent | CustomerEvent, changed_at: str) -> int:
-    """When the store's change could have been received, in epoch milliseconds.
+    """Return when the store's change could have been received, in epoch milliseconds.
 
-    What woohub reads late from a store whose clock is ahead would otherwise look as if the clock had been put right
-    meanwhile, and be newer than all that was delivered before.
+    This is the time of receipt, except for what woohub read from a store whose clock is ahead. A late read would look
+    as if the clock had been corrected since, and so as if it were newer than all deliveries before.
     """
     if not event.ahead_s or not changed_at:
         return event.received_ms
@@ -116,12 +120,12 @@ def _shown_ms(event: OrderEvent | CustomerEvent, changed_at: str) -> int:
 def plan(
     snapshots: Sequence[ContactSnapshot], current: values.Current | None, mapping: FieldMapping, schema: PropertySchema
 ) -> Change:
-    """The properties to write for one contact; `current` is None for a contact HubSpot does not have yet."""
+    """Return the change of one contact; `current` are HubSpot's values, None if HubSpot does not have the contact."""
     stored = ContactVersions.parse((current or {}).get(CONTACTS.version))
     filled = [name for name in mapping.contact_rules if (current or {}).get(name)]
     wanted, seen = _newest_values(snapshots, stored, filled)
     if current is not None:
-        wanted.pop("email", None)  # found by it, or by an additional address: the primary one is not ours to change
+        wanted.pop("email", None)  # it may be the contact's additional address: its primary one must not change
     properties, left_out = values.changed(wanted, current, mapping.contact_rules, schema)
     # Skip the version when only the order's modified time changed: dates decide only between snapshots.
     if seen and seen != stored and (properties or stored is None or seen.captured_at != stored.captured_at):
@@ -132,10 +136,10 @@ def plan(
 def _newest_values(
     snapshots: Sequence[ContactSnapshot], stored: ContactVersions | None, filled: Iterable[str]
 ) -> tuple[dict[str, str], ContactVersions | None]:
-    """Of each property the newest value that a snapshot has, if it is newer than HubSpot's; and the versions then.
+    """Return each property's newest value, if it is newer than HubSpot's, and the versions once they are written.
 
-    `filled` are the properties that have a value in HubSpot. As if each snapshot had come by itself: where a clock was
-    put right, one may be newer than another, though not than the stored version.
+    `filled` are the properties that have a value in HubSpot. The result is as if each snapshot had come alone: if a
+    clock was corrected, a snapshot may be newer than another one, but not than the stored version.
     """
     newest, wanted = stored.newest if stored else None, dict[str, str]()
     versions = {name: stored.of(name) for name in filled} if stored else {}
@@ -149,7 +153,7 @@ def _newest_values(
 
 
 def oldest_first(snapshots: Sequence[ContactSnapshot]) -> list[ContactSnapshot]:
-    """In the order of their versions: by receipt, then each before the first that is newer."""
+    """Sort snapshots by version: by receipt first, then each is moved before the first one that is newer."""
     ordered: list[ContactSnapshot] = []
     for snapshot in sorted(snapshots, key=lambda snapshot: snapshot.version.received_ms):
         newer = (place for place, other in enumerate(ordered) if other.version.supersedes(snapshot.version))

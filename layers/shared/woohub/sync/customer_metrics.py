@@ -1,7 +1,7 @@
-"""A contact's metrics: what HubSpot's own deals of the contact come to.
+"""Compute a contact's metrics from the contact's deals in HubSpot.
 
-They are computed from the deals each time, so that merges, deletions, refunds and deliveries in any order come
-out right.
+They are computed from all deals each time, so that they are right after merges, deletions, refunds and deliveries in
+any order.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from woohub.sync.records import Change, Results, Summary
 from woohub.sync.versions import DealVersion
 
 MIN_DECIMALS, MAX_DECIMALS = 2, 32  # of an average
-MAX_DIGITS = 32  # of an amount before the point; one with more is no money
+MAX_DIGITS = 32  # of an amount before the point; a larger number is no amount of money
 STATUS_PREFIX = "wc-"  # of order statuses in WooCommerce's database
 
 
 @dataclass(frozen=True)
 class PlacedOrder:
-    """What a deal says about its order."""
+    """An order as its deal shows it."""
 
     date: str
     status: str
@@ -37,7 +37,7 @@ class PlacedOrder:
 
 
 class CustomerMetricsSummary(Summary):
-    """See Summary."""
+    """The Summary of a contact's deals, or of HubSpot's orders."""
 
     def __init__(self, metrics: CustomerMetrics, of: ObjectType = DEALS) -> None:
         self._metrics = metrics
@@ -47,7 +47,7 @@ class CustomerMetricsSummary(Summary):
         self.properties_of = (KEY, STATUS, *metrics.of_deal)
 
     def touched(self, results: Results) -> Iterable[str]:
-        """The contacts of the batch, and those its deals belong to or belonged to before."""
+        """Yield the ids of the batch's contacts, and of the present and former contacts of its deals."""
         for ref, result in results.items():
             if ref.type == self.type and result.record_id:
                 yield result.record_id
@@ -56,7 +56,7 @@ class CustomerMetricsSummary(Summary):
                 yield from filter(None, (*(version.contacts or ()), *version.former) if version else ())
 
     def plan(self, current: Record, associated: Sequence[Record], schema: PropertySchema) -> Change:
-        """A blank is written, too, where there was a value: a number that is not right any more."""
+        """Return the metrics that differ from HubSpot's. A blank replaces a value that is no longer right."""
         orders = [self._order(deal) for deal in associated if deal.properties.get(KEY)]
         values = dict(zip(self.properties, metrics_of(orders, self._metrics.paid_statuses), strict=True))
         shown = {name: _as_defined(value, name, schema) for name, value in values.items()}
@@ -72,7 +72,7 @@ class CustomerMetricsSummary(Summary):
 
 
 def metrics_of(orders: Sequence[PlacedOrder], paid_statuses: Iterable[str]) -> tuple[str, ...]:
-    """The values in the order of METRICS, "" for none. Orders in the trash do not count."""
+    """Return the values in the order of METRICS, "" for no value. Orders in the trash do not count."""
     placed = sorted((order for order in orders if order.status != TRASH), key=lambda order: (order.date, order.deal_id))
     paid = [order for order in placed if order.status in set(paid_statuses)]
     currencies = {order.currency for order in paid or placed if order.currency}
@@ -107,7 +107,11 @@ def _decimal(text: str) -> Decimal:
 
 
 def _as_defined(value: str, name: str, schema: PropertySchema) -> str:
-    """In another plugin's property: a date without time, a status as WooCommerce's database has it, if offered."""
+    """Convert a value to the definition of another plugin's property.
+
+    A property of type `date` gets the day only. One with options gets the option that is the status, with or without
+    `wc-` as in WooCommerce's database, or "".
+    """
     definition = schema.definitions.get(name)
     if definition and definition.type == "date":
         return value[:10]

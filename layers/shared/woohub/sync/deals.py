@@ -1,4 +1,4 @@
-"""Deals, or HubSpot's orders: one for each order, found by the order's id, associated with its contact."""
+"""The record kind of deals, and of HubSpot's orders: one for each order, found by its id, with its contact."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from woohub.sync.versions import NO_DATE, DealVersion, OrderState, believable_da
 MAX_FORMER_CONTACTS = 3
 
 OrderFact = OrderEvent | OrderTrashed
-ContactId = Callable[[str], str]  # HubSpot's id of the contact with this address; "" where there is none
+ContactId = Callable[[str], str]  # returns HubSpot's id of the contact with an address; "" if there is none
 
 
 @dataclass(frozen=True)
 class DealKind:
-    """The deals of a store's orders; HubSpot's own orders are the same with another type and mapping."""
+    """The RecordKind of the deals of a store's orders, or of HubSpot's orders with another type and mapping."""
 
     mapping: FieldMapping
     type: ObjectType = DEALS
@@ -36,24 +36,21 @@ class DealKind:
 
     @property
     def properties(self) -> tuple[str, ...]:
-        """See RecordKind."""
         return self.mapping.deal_properties
 
     def facts(self, event: Event) -> Iterable[tuple[str, OrderFact]]:
-        """The event itself, by order key."""
+        """Yield the event itself, with the order's key."""
         if not isinstance(event, CustomerEvent):
             yield self.mapping.deal_key(order_id(event)), event
 
     def remarks(self, event: Event, *, has_facts: bool) -> Iterable[Remark]:
-        """A status for which the mapping has no stage."""
+        """Yield a remark for a status for which the mapping has no stage."""
         if has_facts and isinstance(event, OrderEvent) and not self.mapping.pipeline.is_known(event.order.status):
             yield Remark("order_status_without_stage", {"status": event.order.status})
 
     def plan(
         self, facts: Sequence[OrderFact], current: Record | None, schema: PropertySchema, related: Results
     ) -> Change | None:
-        """See RecordKind."""
-
         def contact_id(email: str) -> str:
             contact = related.get(Ref(CONTACTS, email))
             return contact.record_id if contact else ""
@@ -61,21 +58,21 @@ class DealKind:
         return plan(facts, current.properties if current else None, contact_id, self.mapping, schema)
 
     def goes_without(self, needed: RecordResult) -> str:
-        """A deal is made without a contact whose address HubSpot refuses: that does not go away."""
+        """Return a warning if HubSpot refuses the contact's address: the deal is written without, as that will last."""
         refused = isinstance(needed.error, HubSpotRejected) and refuses_key(needed.error.problem)
         return WITHOUT_EMAIL if refused else ""
 
 
 class History(NamedTuple):
-    """The events of an order played in the order of receipt."""
+    """The events of an order, applied in the order of their receipt to the state that HubSpot has."""
 
     newest: OrderState | None
-    fresh: list[OrderEvent]  # full bodies that counted, oldest first
-    stale: list[OrderEvent]  # full bodies that did not, newest first
+    fresh: list[OrderEvent]  # events with a full body that were newer than the state before, oldest first
+    stale: list[OrderEvent]  # the other events with a full body, newest first
 
     @classmethod
     def of(cls, events: Sequence[OrderFact], stored: OrderState | None) -> History:
-        """From what HubSpot has on."""
+        """Apply the events to `stored`, the state that HubSpot has; None if HubSpot has none."""
         newest, fresh, stale = stored, list[OrderEvent](), list[OrderEvent]()
         for event in sorted(events, key=lambda event: event.received_ms):
             state = state_of(event)
@@ -88,7 +85,7 @@ class History(NamedTuple):
         return cls(newest, fresh, stale)
 
     def order_shown(self, *, creating: bool) -> Order | None:
-        """The order as it shall be shown: a stale body only where the record is made of nothing else."""
+        """Return the order that the record shall show; a stale one only if the record is created from nothing else."""
         bodies = self.fresh or (self.stale[::-1] if creating else [])
         return bodies[-1].order if bodies else None
 
@@ -100,7 +97,7 @@ def plan(
     mapping: FieldMapping,
     schema: PropertySchema,
 ) -> Change | None:
-    """The change of one deal; None when there is nothing to make (a trashed order HubSpot has never seen)."""
+    """Return the change of one deal; None if the order is in the trash and HubSpot has never had it."""
     version = DealVersion.parse((current or {}).get(DEALS.version))
     stored = _stored_state(version, current or {})
     history = History.of(events, stored)
@@ -109,7 +106,7 @@ def plan(
     properties, left_out = _values(history, stored, current, mapping, schema)
     contacts = KnownContacts(version.contacts if version else None)
     contact = contacts.to_associate(history, contact_id, mapping)
-    others = contacts.others_than(contact) if contact else ()
+    others = contacts.to_disassociate(contact) if contact else ()
     if properties or contact or history.newest.deserves_a_version(stored):
         known = contacts.after(contact, creating=current is None)
         newest = history.newest
@@ -132,7 +129,7 @@ def _values(
     mapping: FieldMapping,
     schema: PropertySchema,
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """What to write of the order, with the announcement of its line items; and what HubSpot would refuse."""
+    """Return the values to write, with the note on the order's line items, and the values HubSpot would refuse."""
     wanted = mapping.pipeline.keep_stage(_wanted(history, stored, current, mapping), current)
     properties, left_out = values.changed(wanted, current, mapping.deal_rules, schema)
     properties |= _forgotten(history, current, mapping)
@@ -141,16 +138,16 @@ def _values(
 
 
 def _former(version: DealVersion | None, gone: Sequence[str]) -> tuple[str, ...]:
-    """The contacts the deal was taken from: the latest few, since each is read with every delivery of the order.
+    """Return the contacts that the deal belonged to before; only the latest, as each delivery reads them all.
 
-    Without customer metrics, too: when they are switched on, these contacts' numbers need the next delivery.
+    They are kept even if customer metrics are off: once these are on, the next delivery corrects these contacts' too.
     """
     known = version.former if version else ()
     return tuple(dict.fromkeys((*(other for other in known if other not in gone), *gone)))[-MAX_FORMER_CONTACTS:]
 
 
 def _stored_state(version: DealVersion | None, current: values.Current) -> OrderState | None:
-    """The state that HubSpot's deal is in; None where woohub did not write it."""
+    """Return the state that HubSpot's deal shows; None if woohub did not write the deal."""
     if version is None:
         return None
     return OrderState(version.modified_at, version.received_ms, current.get(STATUS) or "", version.restored)
@@ -167,7 +164,7 @@ def _wanted(
 
 
 def _forgotten(history: History, current: values.Current | None, mapping: FieldMapping) -> dict[str, str]:
-    """Whatever its rule says: what a property holds of a person whom the store has erased, or woohub."""
+    """Return what replaces an erased person's words in properties, whatever the write rules say."""
     order = history.order_shown(creating=False)
     if not mapping.personal or order is None or not order.is_anonymised:
         return {}
@@ -175,18 +172,19 @@ def _forgotten(history: History, current: values.Current | None, mapping: FieldM
 
 
 class KnownContacts(NamedTuple):
-    """The contacts a deal's version lists: none, its contact, or two and more while they change.
+    """The contacts that a deal's version lists: none, its contact, or two and more while they are being changed.
 
-    `ids` are None where nobody knows (a deal woohub did not write); "" stands for "no contact" while one comes.
+    `ids` is None if they are unknown, because woohub did not write the deal. While a deal without a contact gets one,
+    the first id is "".
     """
 
     ids: tuple[str, ...] | None
 
     def to_associate(self, history: History, contact_id: ContactId, mapping: FieldMapping) -> str:
-        """The contact of the newest order that names one; "" where the deal has it, or a stale order must not say.
+        """Return the contact of the newest order that names one; "" if the deal has it, or only stale orders name it.
 
-        Where nobody knows the deal's contacts, associating again does no harm; where it has none, any contact the
-        order ever had beats none.
+        If the deal's contacts are unknown, the contact is associated once more, which does no harm. If the deal has
+        none, even a stale order's contact is better.
         """
         orders = [*history.stale[::-1], *history.fresh]
         ids = (contact_id(mapping.email(event.order)) for event in reversed(orders))
@@ -196,27 +194,30 @@ class KnownContacts(NamedTuple):
             return ""
         return wanted
 
-    def others_than(self, contact: str) -> tuple[str, ...]:
-        """Those to disassociate."""
+    def to_disassociate(self, contact: str) -> tuple[str, ...]:
+        """Return the known contacts other than this one."""
         return tuple(known for known in self.ids or () if known not in ("", contact))
 
     def after(self, contact: str, *, creating: bool) -> tuple[str, ...] | None:
-        """What the version lists once the change is made."""
+        """Return the contacts that the version lists once the change is made."""
         if contact:
             return (contact,)
         return () if creating and self.ids is None else self.ids
 
     def interim(self, version: DealVersion | None, contact: str) -> dict[str, str]:
-        """The stored version with the contact that comes added to the list: a change is under way."""
+        """Return the stored version with the new contact added to its list, to be written before associations change.
+
+        Return {} if no contact changes, or the version lists the contact already.
+        """
         if not contact or version is None or self.ids is None:
             return {}
-        if contact in self.ids:  # noted already, by an attempt that was cut off
+        if contact in self.ids:  # an interrupted attempt has noted it
             return {}
         return {DEALS.version: str(version._replace(contacts=(*(self.ids or ("",)), contact)))}
 
 
 def state_of(event: OrderFact) -> OrderState:
-    """When and what: `order.deleted` says neither, so it is a trashed order as of its receipt."""
+    """Return the state of an order after an event. `order.deleted` has no date, so it is dated by its receipt."""
     if isinstance(event, OrderTrashed):
         return OrderState(utc_from_ms(event.received_ms), event.received_ms, TRASH)
     _, modified = believable_dates(event.order, event.received_ms)
@@ -224,5 +225,5 @@ def state_of(event: OrderFact) -> OrderState:
 
 
 def order_id(event: OrderFact) -> int:
-    """The store's id of the order."""
+    """Return the store's id of the order."""
     return event.order_id if isinstance(event, OrderTrashed) else event.order.id

@@ -1,4 +1,4 @@
-"""Sync one batch of deliveries: group what they say by record, write it in order, report."""
+"""Sync one batch of deliveries: group what they say by record, write the records in order, report the outcomes."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from woohub.sync.write_order import RecordWriter, WriteOrder
 
 
 class Sync:
-    """The engine. It keeps across batches: property definitions, and recent creates where search must find them.
+    """The engine. Between batches it keeps property definitions, and recent creates that search may not find yet.
 
-    `current_kinds` is asked at each batch, with the names of its stores, since the mapping may have changed, and
-    `current_erasures`, since people may have been erased; while one raises a TransientError, all messages are to be
-    tried again.
+    `current_kinds`, called with the names of a batch's stores, and `current_erasures` are called for each batch,
+    because the mapping may have changed or people may have been erased. If one raises a TransientError, all messages
+    of the batch are to be retried.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Sync:
         self._recent: dict[ObjectType, RecentCreates] = {}
 
     def sync(self, messages: Iterable[Message]) -> list[Outcome]:
-        """Bring HubSpot up to date with these messages; one outcome each, none raised."""
+        """Bring HubSpot up to date with these messages. Return one outcome for each; nothing is raised."""
         messages = list(messages)
         try:
             kinds, erased = self._current_kinds(_stores(messages)), self._current_erasures()
@@ -60,7 +60,7 @@ class Sync:
         return outcomes(batch, order.write(), self._warn)
 
     def call_stats(self) -> CallStats:
-        """How batch calls went, since the client was made."""
+        """Return how batch calls ended since HubSpot's client was made."""
         return self._hubspot.stats.copy()
 
     def _write_keys(
@@ -69,7 +69,7 @@ class Sync:
         keys: Sequence[str],
         batch: Batch,
         results: Results,
-        held: Callable[[], Mapping[str, RecordResult]],
+        blocked: Callable[[], Mapping[str, RecordResult]],
     ) -> Mapping[str, RecordResult]:
         try:
             schema = self._catalog.schema(kind.type, kind.properties)
@@ -81,7 +81,7 @@ class Sync:
         records = KindRecordSet(kind, facts, results, self._hubspot, self._catalog, schema, lookup, writer)
         caller = self._hubspot.caller
         is_answered = caller.in_flight.is_answered
-        written = write_all(records, keys, self._timer, caller.concurrency, held, is_answered=is_answered)
+        written = write_all(records, keys, self._timer, caller.concurrency, blocked, is_answered=is_answered)
         return {
             key: result._replace(properties=records.properties(key), is_new=records.is_new(key))
             for key, result in written.items()
@@ -96,5 +96,5 @@ class Sync:
 
 
 def _stores(messages: Iterable[Message]) -> set[str]:
-    """The stores whose messages these are."""
+    """Return the names of the stores whose messages these are."""
     return {message.delivery.store for message in messages if isinstance(message.delivery, Delivery)}

@@ -1,9 +1,9 @@
-"""Orders and accounts of erased people: what is from before the erasure is written as if the store had anonymised it.
+"""Treat orders and accounts of erased people that are older than the erasure as if the store had anonymised them.
 
-The store's date of creation decides, corrected by how far the store's clock was ahead where woohub read it. Where it
-cannot be believed (none, in the future, after the receipt, or by a clock that the date of the change shows to be
-ahead), the order or account counts as one from before: nobody is brought back in case of doubt. What is made after the
-erasure is a new relationship, with the person in it.
+The store's date of creation decides. If woohub read the record, the date is corrected by how far the store's clock was
+ahead. If the date cannot be believed (it is missing, lies in the future or after the receipt, or the date of the change
+shows that the clock was ahead), the order or account counts as older: in case of doubt nobody is written again. An
+order or account that was created after the erasure is a new relationship, and is written with the person.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from woohub.store.payloads import ERASED_EMAIL, Customer, CustomerEvent, OrderEv
 from woohub.sync.records import Event
 from woohub.sync.versions import Stamp, believable_dates
 
-PERSON_ERASED = "person_erased"  # the note of such a delivery
+PERSON_ERASED = "person_erased"  # the note in the log line of such a delivery
 
 
 def must_not_return(event: Event, keys: Iterable[str], people: ErasedPeople) -> bool:
-    """Whether one of the records an event concerns is an erased person whom the event would bring back."""
+    """Whether one of the `keys` is the address of an erased person whom this event would write again."""
     times = (people.erased_at(key) for key in keys)
     return any(at is not None and is_from_before(event, at) for at in times)
 
 
 def forgotten_at(event: Event, address: str, people: ErasedPeople) -> int:
-    """When the person of an event was erased (epoch milliseconds), if the event is from before; 0 if there is none."""
+    """Return when the person was erased (epoch milliseconds); 0 if never, or if the event is newer than that."""
     at = people.erased_at(address)
     return at if at is not None and is_from_before(event, at) else 0
 
 
 def is_from_before(event: Event, erased_at_ms: int) -> bool:
-    """Whether an order or account was made before the moment, or may have been.
+    """Whether an order or account was created before the erasure, or may have been.
 
-    Dates are whole seconds: what was made in the very second of the erasure counts as before it.
+    Dates are whole seconds: one that was created in the same second counts as before.
     """
     if not isinstance(event, OrderEvent | CustomerEvent) or event.received_ms <= erased_at_ms:
         return True
@@ -47,7 +47,7 @@ def is_from_before(event: Event, erased_at_ms: int) -> bool:
 
 
 def without_person(event: Event) -> Event:
-    """The event as if the store had erased the person before."""
+    """Return the event as if the store had erased the person before."""
     if isinstance(event, OrderEvent):
         return replace(event, order=event.order.without_person())
     if isinstance(event, CustomerEvent):

@@ -20,7 +20,7 @@ FactsByType = Mapping[ObjectType, Sequence[tuple[str, Fact]]]
 
 
 class Concern(NamedTuple):
-    """The records that a message concerns. `note` is for its log line."""
+    """A message, and the records that it concerns. `note` is for the message's log line."""
 
     message: Message
     refs: tuple[Ref, ...]
@@ -29,19 +29,22 @@ class Concern(NamedTuple):
 
 @dataclass
 class Batch:
-    """What a batch of messages says, by record, and the records each message concerns."""
+    """What a batch of messages says, by record, and which records each message concerns."""
 
     outcomes: list[Outcome] = field(default_factory=list)  # of messages that concern no record
     facts: dict[Ref, list[Fact]] = field(default_factory=dict)
     concerns: list[Concern] = field(default_factory=list)
 
     def keys(self, object_type: ObjectType) -> list[str]:
-        """The keys of one object's records."""
+        """Return the keys of the batch's records of one object."""
         return [ref.key for ref in self.facts if ref.type == object_type]
 
 
 def grouped(messages: Iterable[Message], kinds: Sequence[RecordKind], erased: ErasedPeople, warn: Warn) -> Batch:
-    """Ask each kind what each message says. What cannot be read, or concerns no record, has its outcome at once."""
+    """Ask each kind of record what each message says, and group that by record.
+
+    A message that cannot be read, or that concerns no record, gets its outcome here.
+    """
     grouping = _Grouping(kinds, erased, warn)
     for message in messages:
         grouping.read(message)
@@ -80,7 +83,7 @@ class _Grouping:
             self._ignore(message, note or (remarks[0].name if remarks else "no_record"))
 
     def _without_erased(self, event: Event) -> tuple[Event, FactsByType, str]:
-        """The event and its facts, as if the store had erased the person where somebody did; and the note of that."""
+        """Return the event and its facts, without the person if woohub has erased that person, and a note on this."""
         facts = self._facts(event)
         keys = (key for pairs in facts.values() for key, _ in pairs)
         if not (self._erased and must_not_return(event, keys, self._erased)):

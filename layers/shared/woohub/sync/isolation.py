@@ -1,7 +1,7 @@
-"""Isolate a record that HubSpot refuses, or does not have: halve its call, until it is alone in one.
+"""Isolate a record that HubSpot refuses, or does not have: halve its call until it is alone in one.
 
-A record that breaks calls, so that there is no answer at all, is isolated by smaller calls: see `ROUNDS` of the batch
-writer.
+A record that breaks calls, so that there is no answer at all, is isolated by smaller calls: see `ROUNDS` in
+batch_writer.py.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from woohub.sync.record_set import Answer, Reading, Write
 def bisect(
     send: Callable[[Sequence[Write]], dict[str, Answer]], writes: Sequence[Write], answers: dict[str, Answer]
 ) -> None:
-    """Send; when HubSpot refuses the whole batch, send the halves, down to the record that is refused."""
+    """Send writes and add their answers. If HubSpot refuses all of them, send halves, down to the refused record."""
     try:
         answers |= send(writes)
     except HubSpotRejected as refused:
@@ -29,7 +29,7 @@ def bisect(
 
 
 def read_apart(read: Callable[[Sequence[str]], Reading], keys: Sequence[str]) -> Reading:
-    """Read; when HubSpot rejects the whole call, read the halves, down to the key that is rejected."""
+    """Read keys. If HubSpot rejects the whole call, read halves, down to the rejected key."""
     try:
         return read(keys)
     except HubSpotRejected as rejected:
@@ -42,9 +42,9 @@ def read_apart(read: Callable[[Sequence[str]], Reading], keys: Sequence[str]) ->
 def read_known(
     read: Callable[[Sequence[str]], list[Record]], keys: Sequence[str], unknown: Collection[int] = (404,)
 ) -> list[Record]:
-    """The records of these keys, without those that HubSpot does not have.
+    """Return the records of these keys that HubSpot has.
 
-    HubSpot may answer a call as a whole with 404 because of one of them, or of all. `unknown` are such statuses.
+    HubSpot may answer a whole call with 404 because it lacks one of the records, or all. `unknown` are such statuses.
     """
     try:
         return read(keys)

@@ -1,4 +1,4 @@
-"""The records of one kind in a batch: read by key, planned by their kind."""
+"""The RecordSet of one kind's records in a batch: read by key, and planned by the kind."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from woohub.sync.write_order import RecordWriter
 
 
 class KindRecordSet:
-    """A RecordSet for any RecordKind; `facts` are what the batch says, by key."""
+    """A RecordSet for any RecordKind. `facts` are what the batch says, by key; `related` are other kinds' results."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class KindRecordSet:
         self._new: set[str] = set()
 
     def properties(self, key: str) -> Mapping[str, str | None]:
-        """The record's, as far as they were read or are written."""
+        """Return the record's properties, as far as they were read or written."""
         return self._properties.get(key, {})
 
     def is_new(self, key: str) -> bool:
@@ -51,7 +51,6 @@ class KindRecordSet:
         return key in self._new
 
     def read(self, keys: Sequence[str], holders: Mapping[str, str]) -> Reading:
-        """See RecordSet."""
         if not (self._schema.has(self._type.key) or self._type.has_standard_key):
             return Reading(refused=dict.fromkeys(keys, not_set_up(self._type)))
         waiting = self._lookup.waiting(keys)
@@ -62,7 +61,7 @@ class KindRecordSet:
         return Reading(known | (self._holders(unseen, free) if unseen else {}), waiting=waiting)
 
     def plan(self, keys: Sequence[str], reading: Reading) -> RoundPlan:
-        """Two keys of one record become one write: HubSpot refuses a batch that has an id twice."""
+        """Plan one write for each record, even if it has two keys: HubSpot refuses a batch that has an id twice."""
         by_record: dict[str, list[str]] = {}
         for key in keys:
             record = reading.records.get(key)
@@ -73,15 +72,12 @@ class KindRecordSet:
         return plan
 
     def send(self, writes: Sequence[Write]) -> dict[str, Answer]:
-        """See RecordSet."""
         return self._writer.write(writes)
 
     def conflict(self, problem: HubSpotProblem) -> str | None:
-        """See RecordSet."""
         return holder_of(problem, (self._type.key, *self._type.aliases))
 
     def adapt(self, problem: HubSpotProblem, write: Write) -> bool:
-        """See RecordSet."""
         learned = self._catalog.learn(self._type, problem, write.change.properties)
         self._schema = learned or self._schema
         return learned is not None

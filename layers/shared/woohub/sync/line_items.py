@@ -1,4 +1,4 @@
-"""Line items: the parts of a deal, one for each item of its order."""
+"""Line items, the parts of a deal: one for each item of the deal's order."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ AMOUNT = "amount"  # HubSpot may compute a deal's amount from its line items
 
 
 class ItemsState(NamedTuple):
-    """What a deal says of its line items: `digest`, or `digest|pending|amount` until they are in place.
+    """A deal's note on its line items: `digest`, or `digest|pending|amount` until all of them are written.
 
-    `amount` is what the deal's own amount is to be once they are: HubSpot may have replaced it by their sum.
+    `amount` is written to the deal again after that, because HubSpot may have replaced it by the line items' sum.
     """
 
     digest: str
@@ -29,7 +29,7 @@ class ItemsState(NamedTuple):
 
     @classmethod
     def of(cls, text: str | None) -> ItemsState:
-        """Read the property; of a deal that never had items there is none."""
+        """Read the deal's property, which is missing or empty if the deal never had line items."""
         digest, pending, amount = [*(text or "").split("|"), "", ""][:3]
         return cls(digest, bool(pending), amount)
 
@@ -38,9 +38,9 @@ class ItemsState(NamedTuple):
 
 
 def announced(order: Order | None, deal: values.Current, line_items: LineItemMapping | None) -> dict[str, str]:
-    """What a deal notes of the items that its newest order shows, before they are written; nothing if it has them.
+    """Return what the deal notes about its newest order's items before they are written; {} if HubSpot has them.
 
-    `deal` is what it has with what is about to be written.
+    `deal` has the deal's values, including those that are about to be written.
     """
     items = line_items.read(order) if line_items and order else None
     known = ItemsState.of(deal.get(ITEMS_STATE))
@@ -52,7 +52,7 @@ def announced(order: Order | None, deal: values.Current, line_items: LineItemMap
 
 @dataclass(frozen=True)
 class LineItems(Parts):
-    """The line items of one store's deals."""
+    """The Parts of one store's deals: their line items."""
 
     line_items: LineItemMapping
     type: ObjectType = LINE_ITEMS
@@ -60,11 +60,10 @@ class LineItems(Parts):
 
     @property
     def properties(self) -> tuple[str, ...]:
-        """See Parts."""
         return tuple(self.line_items.rules)
 
     def wanted(self, key: str, facts: Sequence[object], properties: Mapping[str, str | None]) -> PartSet | None:
-        """The items of the order that the deal has announced, if one of these events shows them."""
+        """Return the line items that the deal's note announces, if one of these events has them."""
         state = ItemsState.of(properties.get(ITEMS_STATE))
         if not state.pending:
             return None
@@ -79,12 +78,11 @@ class LineItems(Parts):
         return None
 
     def is_part(self, key: str, part: str) -> bool:
-        """See Parts."""
         return part.startswith(f"{key}-")
 
 
 def _finished(state: ItemsState, items: OrderItems, deal: Mapping[str, str | None]) -> dict[str, str]:
-    """All are in place; with the note on those left out, and the amount."""
+    """Return what the deal gets once all items are written: their digest, the note on those left out, the amount."""
     finished = {ITEMS_STATE: items.digest}
     if items.note != (deal.get(ITEMS_NOTE) or ""):
         finished[ITEMS_NOTE] = items.note

@@ -1,4 +1,4 @@
-"""How records are found by key: by a unique property, or by search where the portal's key property is not unique."""
+"""Find records by key: by a unique property, or by search if the portal's key property is not unique."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ from woohub.hubspot.objects import ObjectType
 from woohub.sync.isolation import read_known
 from woohub.sync.record_set import Answer
 
-INDEX_LAG_S = 60.0  # seconds after which a created record is surely in the search index
+INDEX_LAG_S = 60.0  # after this time, a new record is surely in the search index
 T = TypeVar("T")
-NOT_UNIQUE = "order_id_not_unique_in_hubspot"  # the warning's name since deals were all that could be searched
+NOT_UNIQUE = "order_id_not_unique_in_hubspot"  # the warning's name is from a time when only deals were searched
 
 
 class Lookup(Protocol):
-    """Finds records, and hears of creates."""
+    """Finds records by key, and is told how creates ended."""
 
     def waiting(self, keys: Sequence[str]) -> dict[str, TransientError]:
-        """The keys that nobody may create yet, and why."""
+        """Return the keys that must not be created yet, each with the reason."""
 
     def find(self, keys: Sequence[str]) -> list[Record]:
-        """The records of these keys, in any order."""
+        """Return the records with these keys, in any order."""
 
     def must_be_alone(self, key: str) -> bool:
         """Whether the create of this key must be the only one in its call."""
 
     def created(self, answers: Mapping[str, Answer]) -> None:
-        """What became of creates."""
+        """Note the answers to creates, by key."""
 
     def unanswered(self, keys: Iterable[str]) -> None:
-        """Creates whose outcome is unknown."""
+        """Note creates whose outcome is unknown."""
 
 
 @dataclass(frozen=True)
 class ByUniqueKey:
-    """The usual way: HubSpot reads its store, not the lagging search index, and lets nobody create a key twice.
+    """The usual Lookup: HubSpot reads its database, not the lagging search index, and refuses to create a key twice.
 
-    `key_has_changed` is asked where HubSpot refuses to read by the key: then KeyChanged is raised, and no record is
-    judged by it.
+    If HubSpot refuses to read by the key, and `key_has_changed` returns True, KeyChanged is raised instead of a
+    rejection, so that no record is rejected for it.
     """
 
     hubspot: HubSpot
@@ -53,11 +53,10 @@ class ByUniqueKey:
     key_has_changed: Callable[[], bool]
 
     def waiting(self, _keys: Sequence[str]) -> dict[str, TransientError]:
-        """None: HubSpot refuses a second create of a key."""
+        """Return {}: HubSpot itself refuses to create a key twice."""
         return {}
 
     def find(self, keys: Sequence[str]) -> list[Record]:
-        """See Lookup."""
         return read_known(self._read, keys)
 
     def _read(self, keys: Sequence[str]) -> list[Record]:
@@ -69,44 +68,43 @@ class ByUniqueKey:
             raise
 
     def must_be_alone(self, _key: str) -> bool:
-        """Never."""
         return False
 
     def created(self, _answers: Mapping[str, Answer]) -> None:
-        """Nothing to remember."""
+        """Note nothing: the next read by key finds the record."""
 
     def unanswered(self, _keys: Iterable[str]) -> None:
-        """Nothing to remember: the next round reads the key."""
+        """Note nothing: the next round reads the key."""
 
 
 @dataclass
 class RecentCreates:
-    """What this process knows of records that search does not show yet.
+    """What this process knows about new records that search may not find yet.
 
-    `ids` of those it created, by key; `unsure`, the keys of creates whose answer was lost, with the moment at which
-    the index will surely show it: until then nobody may create them again.
+    `ids` are those of the records it created, by key. `unsure` are the keys of creates whose answer was lost, each with
+    the time from which search surely finds the record: until then the key must not be created again.
     """
 
     ids: dict[str, str] = field(default_factory=dict)
     unsure: dict[str, float] = field(default_factory=dict)
 
     def created(self, answers: Mapping[str, Answer]) -> None:
-        """Keep the ids of what was created."""
+        """Keep the ids of the records that were created."""
         self.ids |= {key: answer for key, answer in answers.items() if isinstance(answer, str)}
         self.unsure = {key: until for key, until in self.unsure.items() if key not in answers}
 
     def unanswered(self, keys: Iterable[str], now: float) -> None:
-        """Keep that nobody knows whether these were created."""
+        """Keep the keys of creates whose outcome is unknown, at the timer's time `now`."""
         self.unsure |= dict.fromkeys(keys, now + INDEX_LAG_S)
 
     def seconds_to_wait(self, key: str, now: float) -> float:
-        """Seconds until the index shows this key; 0 when it may be written."""
+        """Return the seconds until search surely finds this key; 0 if the key may be written."""
         return max(0.0, self.unsure.get(key, 0.0) - now)
 
 
 @dataclass(frozen=True)
 class BySearch:
-    """For a portal whose key property is not unique: search lags behind writes, `recent` fills the gap."""
+    """The Lookup for a portal whose key property is not unique. Search lags behind writes; `recent` fills the gap."""
 
     hubspot: HubSpot
     type: ObjectType
@@ -116,42 +114,38 @@ class BySearch:
     warn: Callable[..., None]
 
     def waiting(self, keys: Sequence[str]) -> dict[str, TransientError]:
-        """See Lookup."""
         seconds = {key: self.recent.seconds_to_wait(key, self.timer.now()) for key in keys}
         words = "create outcome unknown; waiting for the search index"
         return {key: HubSpotUnavailable(words, retry_after=wait) for key, wait in seconds.items() if wait}
 
     def find(self, keys: Sequence[str]) -> list[Record]:
-        """See Lookup."""
         self.warn(NOT_UNIQUE, property=self.type.key)
         return self._search(keys)
 
     def must_be_alone(self, key: str) -> bool:
-        """A create whose answer was lost: two in a call would be lost together once more."""
+        """Whether a create of this key got no answer. Two such creates in one call could be lost together again."""
         return key in self.recent.unsure
 
     def created(self, answers: Mapping[str, Answer]) -> None:
-        """See Lookup."""
         self.recent.created(answers)
 
     def unanswered(self, keys: Iterable[str]) -> None:
-        """See Lookup."""
         self.recent.unanswered(keys, self.timer.now())
 
     def _search(self, keys: Sequence[str]) -> list[Record]:
-        """The records this process made, and for the other keys what the index knows."""
+        """Return the records that this process created, and for the other keys those that search finds."""
         known = self.recent.ids
         unknown = [key for key in keys if key not in known]
         hits = self.hubspot.search(self.type, self.type.key, unknown, retry=False) if unknown else []
         ids = [known[key] for key in keys if key in known] + [hit.id for hit in by_key(self.type, hits, keys).values()]
         read = partial(self.hubspot.read, self.type, properties=self.properties, retry=False)
-        return list(asked_twice(partial(by_id_read, read), ids).values())
+        return list(read_twice(partial(read_by_id, read), ids).values())
 
 
 def by_key(kind: ObjectType, records: Sequence[Record], keys: Sequence[str]) -> dict[str, Record]:
-    """The record of each key, the oldest where somebody made duplicates.
+    """Return the record of each key; the oldest one if there are duplicates.
 
-    HubSpot also finds records by their aliases and does not say which input a result answers.
+    HubSpot also finds records by their aliases, and does not say which input a result answers.
     """
     wanted, by_value = set(keys), dict[str, Record]()
     for record in sorted(records, key=lambda record: (len(record.id), record.id)):  # ids are numbers
@@ -170,30 +164,31 @@ def _key_values(kind: ObjectType, record: Record) -> list[str]:
 def associated_records(
     hubspot: HubSpot, start: ObjectType, end: ObjectType, ids: Sequence[str], properties: Sequence[str]
 ) -> dict[str, list[Record]]:
-    """The records that each of these is associated with, by id. Raises as HubSpot's reads."""
-    ends = asked_twice(partial(hubspot.associated, start, end, retry=False), ids)
+    """Return the records associated with each of these ids, by id. Raises the errors of a read from HubSpot."""
+    ends = read_twice(partial(hubspot.associated, start, end, retry=False), ids)
     read = partial(hubspot.read, end, properties=properties, retry=False)
-    by_id = asked_twice(partial(by_id_read, read), sorted(set().union(*ends.values())))
+    by_id = read_twice(partial(read_by_id, read), sorted(set().union(*ends.values())))
     return {key: [by_id[record] for record in sorted(ends.get(key, ())) if record in by_id] for key in ids}
 
 
-def asked_twice(ask: Callable[[Sequence[str]], Mapping[str, T]], ids: Sequence[str]) -> dict[str, T]:
-    """What HubSpot has for these ids. An answer may leave something out: what is missing is asked for once more.
+def read_twice(read: Callable[[Sequence[str]], Mapping[str, T]], ids: Sequence[str]) -> dict[str, T]:
+    """Return what `read` returns for these ids, after reading those that were missing once more.
 
-    Who reads by key notices it when the record is created again; of associations, or by id, nobody would.
+    HubSpot's answer may leave something out. In a read by key that shows when the record is created again; in a read
+    by id or of associations, nothing else would show it.
     """
-    known = dict(ask(ids)) if ids else {}
+    known = dict(read(ids)) if ids else {}
     missing = [key for key in ids if key not in known]
-    return {**known, **ask(missing)} if missing else known
+    return {**known, **read(missing)} if missing else known
 
 
-def by_id_read(read: Callable[[Sequence[str]], list[Record]], ids: Sequence[str]) -> dict[str, Record]:
-    """The records that `read` gives for these ids, by the id each has: a merged record has another one."""
+def read_by_id(read: Callable[[Sequence[str]], list[Record]], ids: Sequence[str]) -> dict[str, Record]:
+    """Read these ids in calls of 100, and return the records by their own ids, which differ for merged records."""
     return {record.id: record for chunk in chunks(ids, BATCH) for record in read_known(read, chunk)}
 
 
 def not_set_up(kind: ObjectType) -> HubSpotProblem:
-    """The portal lacks the property by which records are found."""
+    """Return the problem of a portal that lacks the property by which records are found."""
     return HubSpotProblem(
         404, f"HubSpot has no property {kind.key} to find {kind.name} by: run `woohub setup`", "NOT_SET_UP"
     )

@@ -1,4 +1,4 @@
-"""Messages on their way through the consumer, and what becomes of each."""
+"""The messages that the consumer passes to the engine, and the outcome of each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from woohub.errors import HubSpotRejected, InternalError, InvalidMessage, Perman
 
 
 class Message(NamedTuple):
-    """A delivery on its way through the queue, or why it could not be read."""
+    """A message of the queue: its delivery, or the error that says why it cannot be read."""
 
     id: str
     delivery: Delivery | InvalidMessage
@@ -20,42 +20,45 @@ class Message(NamedTuple):
 
     @property
     def entity(self) -> str:
-        """`order:1234`, or `unknown`."""
+        """The order or customer, such as `order:1234`; `unknown` if the message cannot be read."""
         return (self.delivery.entity if isinstance(self.delivery, Delivery) else "") or "unknown"
 
     @property
     def names(self) -> dict[str, str]:
-        """For log lines: the entity, and the store unless it is the first."""
+        """The entity, and the name of a further store, as fields of log lines."""
         return (self.delivery.names if isinstance(self.delivery, Delivery) else {}) | {"entity": self.entity}
 
     @property
     def record(self) -> str:
-        """The entity as one of all stores': `order:1234`, of another store than the first `second/order:1234`."""
+        """A name that is unique among all stores: `order:1234`, or `second/order:1234` for the store `second`."""
         return "/".join(reversed(self.names.values()))
 
 
 class Verdict(StrEnum):
-    """What becomes of a message."""
+    """What the consumer does with a message."""
 
-    DONE = "done"  # HubSpot is right; delete it
-    IGNORED = "ignored"  # it concerns nothing in HubSpot; delete it
+    DONE = "done"  # HubSpot is up to date: delete it
+    IGNORED = "ignored"  # it changes nothing in HubSpot: delete it
     RETRY = "retry"  # leave it on the queue
     REJECTED = "rejected"  # to the dead-letter queue, with the reason
 
 
 class Outcome(NamedTuple):
-    """The verdict on one message, with the error behind a retry or a rejection."""
+    """The verdict on one message, with the error that is the reason for a retry or a rejection."""
 
     message: Message
     verdict: Verdict
     error: PermanentError | TransientError | None = None
     attempts: int = 1
     note: str = ""
-    broken_call: str = ""  # the path of the call that it broke all by itself
-    record_ids: Mapping[str, str] = MappingProxyType({})  # HubSpot's, by log field: contact_id, deal_id
+    broken_call: str = ""  # the path of a call that broke while this message's record was alone in it
+    record_ids: Mapping[str, str] = MappingProxyType({})  # HubSpot's ids by log field: contact_id, deal_id
 
     def facts(self) -> dict[str, object]:
-        """For a log line: no personal data, so HubSpot's own words on a refusal are left to the dead-letter queue."""
+        """Return the fields of the log line, without HubSpot's message, which may hold personal data.
+
+        The dead-letter queue has HubSpot's message.
+        """
         delivery = self.message.delivery if isinstance(self.message.delivery, Delivery) else None
         problem = self.error.problem if isinstance(self.error, HubSpotRejected) else None
         return {

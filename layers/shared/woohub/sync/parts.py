@@ -1,12 +1,12 @@
-"""Write the parts of records, such as a deal's line items: a set that is replaced as a whole when its record says so.
+"""Write the parts of records, such as a deal's line items. The parts of a record are a set that is replaced as a whole.
 
-The record's own properties say which set HubSpot shall have, and whether all of it is in place: the mark that it is not
-comes with the record's own write, and goes with the last call here. So a crash at any call is noticed, and a record
-whose parts are in place costs no call at all.
+The record's own properties say which set HubSpot shall have, and whether all of it is written. The record's own write
+marks the set as pending, and the last call made here removes the mark. So a crash at any call is noticed, and a record
+whose parts are all written costs no call.
 
-A part is found by its key among those that are associated with its record. Where HubSpot says that another record has
-the key, one that was archived by hand or lost its association, that one is archived, and the part gets the key with the
-other's id after it: nobody knows whether archived records give up their unique values.
+A part is found by its key among the parts that are associated with its record. If HubSpot says that another record has
+the key, that record was archived by hand or has lost its association. Then it is archived, and the part gets the key
+with the other record's id added, because nobody knows whether archived records release their unique values.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ from woohub.sync.record_set import Answer, Reading, RoundPlan, Write
 from woohub.sync.records import Change, Fact, Link, Parts, PartSet, RecordResult, Ref, Results
 from woohub.sync.values import changed, forgotten
 
-AFTER = "-after-"  # between a part's usual key and the id of the record that has it
-MAX_TIMES_DELETED = 10  # by hand, the same part
+AFTER = "-after-"  # stands between a part's usual key and the id of the other record that has the usual key
+MAX_TIMES_DELETED = 10  # how many records that somebody archived by hand may have the key of the same part
 _AFTER = re.compile(rf"{AFTER}\d+$")
 
 
 def usual_key(key: str) -> str:
-    """The key a part would have if no other record had it: `11-2` for `11-2-after-40017`."""
+    """Return the key that a part would have if no other record had it: `11-2` for `11-2-after-40017`."""
     return _AFTER.sub("", key)
 
 
 class PartSets:
-    """A RecordSet whose "records" are sets of parts, by the key of the record they belong to."""
+    """A RecordSet whose "records" are sets of parts, each under the key of the record it belongs to."""
 
     def __init__(
         self,
@@ -59,27 +59,27 @@ class PartSets:
         self._hubspot = hubspot
         self._catalog = catalog
         self._schema = schema
-        self._had_parts = {key for key, owner in owners.items() if not owner.is_new}  # or may have had
+        self._may_have_parts = {key for key, owner in owners.items() if not owner.is_new}
         self._present: dict[str, list[Record]] = {}
 
     def read(self, keys: Sequence[str], _holders: Mapping[str, str]) -> Reading:
-        """The parts that HubSpot has; of a record made in this batch there are none to read."""
+        """Read the parts that HubSpot has, except for records that were created in this batch, which have none."""
         if not self._schema.has(self._type.key):
             return Reading(refused=dict.fromkeys(keys, not_set_up(self._type)))
         self._present |= {key: [] for key in keys}
-        known = [key for key in keys if key in self._had_parts]
+        known = [key for key in keys if key in self._may_have_parts]
         if known:
             self._read_associated(known)
         return Reading()
 
     def plan(self, keys: Sequence[str], _reading: Reading) -> RoundPlan:
-        """Each set is one write, of all that its record needs once its parts are in place."""
+        """Plan one write for each set: what its record gets once all parts are written."""
         finished = {key: self._wanted[key].finished for key in keys}
         return RoundPlan([Write((key,), Change(finished[key]), self._owners[key].record_id) for key in keys])
 
     def send(self, writes: Sequence[Write]) -> dict[str, Answer]:
-        """Create, update and archive parts, then say on their records that all are in place."""
-        self._had_parts.update(write.key for write in writes)
+        """Create, update and archive parts, then mark the sets as complete on the records they belong to."""
+        self._may_have_parts.update(write.key for write in writes)
         changes = {write.key: self._changes(write.key) for write in writes}
         answers: dict[str, Answer] = {}
         every = list(chain.from_iterable(changes.values()))
@@ -101,11 +101,10 @@ class PartSets:
         return refused | self._finish(complete)
 
     def conflict(self, problem: HubSpotProblem) -> str | None:
-        """See RecordSet."""
         return holder_of(problem, (self._type.key,))
 
     def adapt(self, problem: HubSpotProblem, write: Write) -> bool:
-        """See RecordSet: what was learned is of the parts or of their record."""
+        """Learn from a problem with a part, or with the record that it belongs to."""
         values = {name: value for part in self._wanted[write.key].parts.values() for name, value in part.items()}
         learned = self._catalog.learn(self._type, problem, values)
         self._schema = learned or self._schema
@@ -116,7 +115,7 @@ class PartSets:
         return self._parts.type
 
     def _read_associated(self, keys: Sequence[str]) -> None:
-        """The parts that are associated, under their usual keys."""
+        """Read the parts that are associated with these records, and keep them under their usual keys."""
         names = tuple(dict.fromkeys((self._type.key, *self._parts.properties)))
         by_owner = {self._owners[key].record_id: key for key in keys}
         records = associated_records(self._hubspot, self._parts.of, self._type, list(by_owner), names)
@@ -125,7 +124,7 @@ class PartSets:
             self._present[by_owner[owner]] = usual
 
     def _changes(self, key: str) -> list[Write]:
-        """The creates and updates of one set. What leaves gives up its key: the same item may come back."""
+        """Return the creates and updates of one set. A part that leaves releases its key, as its item may come back."""
         present = self._staying(key)
         writes = [
             self._change(part, values, present.get(part), key) for part, values in self._wanted[key].parts.items()
@@ -152,7 +151,7 @@ class PartSets:
         return by_key(self._type, present, list(self._wanted[key].parts)) if present else {}
 
     def _leaving(self, key: str) -> list[Record]:
-        """The record's parts that woohub made and that are wanted no more; what people added stays."""
+        """Return the record's parts that woohub created and that are no longer wanted. Those of people stay."""
         ids = {record.id for record in self._staying(key).values()}
         left = [record for record in self._present[key] if record.id not in ids]
         return [record for record in left if self._parts.is_part(key, _key(self._type, record))]
@@ -161,7 +160,7 @@ class PartSets:
         return create_records(self._hubspot, self._type, writes)
 
     def _create_under_free_keys(self, creates: Sequence[Write], answers: dict[str, Answer]) -> None:
-        """Create again what HubSpot refused because of a record that has the key and is none of those it belongs to."""
+        """Create parts again, under other keys, that HubSpot refused because a record elsewhere has their keys."""
         for _ in range(MAX_TIMES_DELETED):
             holders = {part.key: holder for part in creates if (holder := self._holder(answers.get(part.key)))}
             creates = [self._renamed(part, holders[part.key]) for part in creates if part.key in holders]
@@ -210,7 +209,7 @@ def write_parts(
     catalog: PropertyCatalog,
     timer: Timer,
 ) -> dict[Ref, RecordResult]:
-    """Replace the sets that these records ask for; how each ended, by the record's ref."""
+    """Replace the sets that the written records mark as pending. Return how each ended, by the record's Ref."""
     owners = {ref.key: result for ref, result in results.items() if ref.type == parts.of and result.record_id}
     wanted = {
         key: part_set

@@ -1,4 +1,4 @@
-"""The kinds of records woohub writes: one row each."""
+"""The table of the kinds of records that woohub writes, by the mapping."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ from woohub.sync.several_stores import KindOfStores, PartsOfStores
 
 
 def record_kinds(mapping: FieldMapping) -> Kinds:
-    """The kinds for the mapping of a stack with one store."""
+    """Return the kinds for a stack with one store."""
     return Kinds(_kinds(mapping), _parts(mapping), _summaries(mapping))
 
 
 def kinds_of_stores(mappings: Mapping[str, FieldMapping]) -> Kinds:
-    """The kinds for the mappings by store; see KindOfStores. What is summed up, the first store's mapping says."""
+    """Return the kinds for a stack with several stores, whose mappings are given by store.
+
+    The first store's mapping decides about summaries.
+    """
     by_type: dict[ObjectType, dict[str, RecordKind]] = {}
     parts_by_types: dict[tuple[ObjectType, ObjectType], dict[str, Parts]] = {}
     for store, mapping in with_shared_contacts(mappings).items():
@@ -42,7 +45,7 @@ def _kinds(mapping: FieldMapping) -> tuple[RecordKind, ...]:
 
 
 def _parts(mapping: FieldMapping) -> tuple[Parts, ...]:
-    """Line items belong to the deal, or to HubSpot's order where there are no deals."""
+    """Return the line items, which belong to deals, or to HubSpot's orders if deals are switched off."""
     if mapping.line_items is None:
         return ()
     if mapping.orders and not mapping.has_deals:
@@ -56,7 +59,7 @@ def _summaries(mapping: FieldMapping) -> tuple[Summary, ...]:
 
 
 class KindsOfConfiguration:
-    """The kinds by the configuration in force, made again only when it has changed."""
+    """The kinds by the configuration in force, prepared again only if it has changed."""
 
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = configuration
@@ -64,7 +67,10 @@ class KindsOfConfiguration:
         self._kinds = Kinds(())
 
     def current(self, stores: Collection[str]) -> Kinds:
-        """Those of these stores at least, as far as there are such. Raises ConfigurationUnreadable."""
+        """Return the kinds for all stores, including `stores` if the configuration has them.
+
+        Raises ConfigurationUnreadable.
+        """
         version = self._configuration.current(stores)
         if version is not self._version:
             self._kinds, self._version = kinds_of_stores(version.mappings), version

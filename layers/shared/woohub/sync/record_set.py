@@ -1,4 +1,4 @@
-"""What the batch writer works with: a set of records that is read, planned and written by key."""
+"""The types that the batch writer works with: a set of records that is read, planned and written by key."""
 
 from __future__ import annotations
 
@@ -10,28 +10,29 @@ from woohub.errors import HubSpotProblem, TransientError
 from woohub.hubspot.answers import Record
 from woohub.sync.records import Change
 
-Answer = str | HubSpotProblem  # the record's id, or why not; an input without an answer has an unknown outcome
+Answer = str | HubSpotProblem  # the record's id, or why HubSpot rejected it; without one the outcome is unknown
 
 
 class Write(NamedTuple):
-    """One record to create (no id) or update, for all the keys that turned out to be this record."""
+    """One record to create (without `record_id`) or update, with all keys of the batch that mean this record."""
 
     keys: tuple[str, ...]
     change: Change
     record_id: str = ""
-    exclusive: bool = False  # must be the only one in its call
+    exclusive: bool = False  # whether it must be the only write in its call
 
     @property
     def key(self) -> str:
-        """The first key: the write goes by it."""
+        """The first key, which identifies the write."""
         return self.keys[0]
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What HubSpot has: the record of each key it knows, and the keys that have to wait.
+    """What a read found: the record of each key that HubSpot has, and the keys that must wait, with the reason.
 
-    `refused`: the portal has nothing to find them by, so there was no call. `rejected`: HubSpot rejected the call.
+    `refused` are keys that were not read, because the portal lacks the property to find them by. `rejected` are keys
+    whose read HubSpot rejected.
     """
 
     records: Mapping[str, Record] = field(default_factory=dict)
@@ -40,7 +41,7 @@ class Reading:
     waiting: Mapping[str, TransientError] = field(default_factory=dict)
 
     def joined(self, other: Reading) -> Reading:
-        """Both together; they are of different keys."""
+        """Return both readings, which are of different keys, as one."""
         return Reading(
             {**self.records, **other.records},
             {**self.refused, **other.refused},
@@ -51,29 +52,32 @@ class Reading:
 
 @dataclass
 class RoundPlan:
-    """The writes of one round, and the keys whose record is right already, with its id ("": nothing to make)."""
+    """The writes of one round, and the keys that need none, with the record's id ("" if there is nothing to create)."""
 
     writes: list[Write] = field(default_factory=list)
     done: dict[str, str] = field(default_factory=dict)
 
 
 class RecordSet(Protocol):
-    """The records of one kind in a batch, by key. `read` and `send` may be called together, for different keys."""
+    """Records of a batch, by key. `read` and `send` may run several times at once, for different keys."""
 
     def read(self, keys: Sequence[str], holders: Mapping[str, str]) -> Reading:
-        """What HubSpot has of these keys; `holders` are ids of records that conflicts named as holding a key.
+        """Read these keys. `holders` are the ids of records that conflicts named as holding a key, by key.
 
-        HubSpotRejected when HubSpot rejects them as a whole.
+        Raises HubSpotRejected if HubSpot rejects the whole call.
         """
 
     def plan(self, keys: Sequence[str], reading: Reading) -> RoundPlan:
-        """The writes these keys need. No calls."""
+        """Return the writes that these keys need, without making any call."""
 
     def send(self, writes: Sequence[Write]) -> dict[str, Answer]:
-        """Write at most 100 records; answers by `Write.key`. HubSpotRejected when HubSpot rejects them as a whole."""
+        """Write at most 100 records. Return the answers by `Write.key`.
+
+        Raises HubSpotRejected if HubSpot rejects the whole call.
+        """
 
     def conflict(self, problem: HubSpotProblem) -> str | None:
-        """The id of the record that already holds the key, `""` when HubSpot does not say; None: no conflict."""
+        """Return the id of the record that holds the key, "" if HubSpot does not name it; None if it is no conflict."""
 
     def adapt(self, problem: HubSpotProblem, write: Write) -> bool:
-        """Whether the next attempt will differ because of what was learned from the problem."""
+        """Learn from a problem, and return whether the next attempt will differ because of that."""

@@ -1,4 +1,4 @@
-"""What the engine works with: records by key, what a batch says about them, the change each needs, how it ended."""
+"""The types that the engine works with: records by key, facts about them, the change each needs, and its result."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Fact = Any  # what one event says about one record; each kind has its own type
 
 
 class Ref(NamedTuple):
-    """A record of HubSpot's before anybody knows its id: the object and the value of its key."""
+    """A record by its object and its key; its id in HubSpot need not be known."""
 
     type: ObjectType
     key: str
@@ -35,11 +35,11 @@ class Link(NamedTuple):
     record_id: str
 
 
-# A batch makes thousands of the following, and a frozen dataclass takes four times as long to make as a named tuple.
+# The next two are named tuples, because a batch creates thousands, and a frozen dataclass takes four times as long.
 class Change(NamedTuple):
-    """What one record needs. `left_out` are values that differ and that HubSpot would refuse.
+    """What has to be written to one record. `left_out` are changed values that HubSpot would refuse.
 
-    `interim` is written before associations change, so that a retry after a crash knows what was under way.
+    `interim` is written before associations change, so that a retry after a crash knows which change was interrupted.
     """
 
     properties: Mapping[str, str] = NOTHING
@@ -55,10 +55,10 @@ class Change(NamedTuple):
 
 
 class RecordResult(NamedTuple):
-    """How a record ended: its id (empty: nothing to make), or the error, after so many attempts.
+    """How a record ended: its id ("" if there was nothing to create), or the error, after so many attempts.
 
-    `broken_call` is the path of the call that broke last, if this record was the only one in it. `properties` are the
-    record's as far as they were read or written; `is_new`: it was made in this batch.
+    `broken_call` is the path of the call that broke last, if this record was alone in it. `properties` are the record's
+    properties as far as they were read or written. `is_new`: it was created in this batch.
     """
 
     record_id: str = ""
@@ -82,7 +82,7 @@ class Remark:
 
 
 class RecordKind(Protocol):
-    """One kind of record woohub writes. Pure: no network, no clock."""
+    """One kind of record that woohub writes. Pure: no network, no clock."""
 
     @property
     def type(self) -> ObjectType:
@@ -94,87 +94,98 @@ class RecordKind(Protocol):
 
     @property
     def properties(self) -> tuple[str, ...]:
-        """What has to be read of a record before its change can be planned."""
+        """The properties of a record that must be read before its change can be planned."""
 
     def facts(self, event: Event) -> Iterable[tuple[str, Fact]]:
-        """The keys of the records an event concerns, and what it says about each. InvalidPayload where none fits."""
+        """Yield the key of each record that an event concerns, and what the event says about it.
+
+        Raises InvalidPayload if the event's values can make no record.
+        """
 
     def remarks(self, event: Event, *, has_facts: bool) -> Iterable[Remark]:
-        """What is odd about the event, though it can be written; whether it concerns any record of this kind."""
+        """Yield what an operator should know about an event.
+
+        `has_facts` says whether the event concerns any record of this kind.
+        """
 
     def plan(
         self, facts: Sequence[Fact], current: Record | None, schema: PropertySchema, related: Results
     ) -> Change | None:
-        """The change a record needs (`current`: what HubSpot has); None: there is nothing to make.
+        """Return the change that a record needs; None if there is nothing to create.
 
-        `related` has how the records ended that this kind needs.
+        `current` is the record in HubSpot, None if there is none. `related` has the results of the records needed by
+        this kind.
         """
 
     def goes_without(self, needed: RecordResult) -> str:
-        """The name of the warning if the record is written without a needed one that failed; "": it has to wait."""
+        """Return the name of a warning if a record is written although one that it needs failed; "" if it must wait."""
 
 
 class Summary(ABC):
-    """What records show of others that are associated with them, such as a contact of its deals. Pure, as kinds are.
+    """Properties that sum up associated records, such as a contact's metrics its deals. Pure, as RecordKind is.
 
-    It is made after all kinds are written, from what HubSpot has by then.
+    They are computed after all kinds are written, from what HubSpot has by then.
     """
 
-    type: ObjectType  # of the records that show it
-    of: ObjectType  # of those that are summed up
-    properties: tuple[str, ...]  # it is written to
-    properties_of: tuple[str, ...]  # of the others, that it is made of
+    type: ObjectType  # of the records that show the summary
+    of: ObjectType  # of the records that are summed up
+    properties: tuple[str, ...]  # to which the summary is written
+    properties_of: tuple[str, ...]  # of the records that are summed up
 
     @abstractmethod
     def touched(self, results: Results) -> Iterable[str]:
-        """The ids of the records whose summary may not be right any more, now that these were written."""
+        """Yield the ids of the records whose summary may have become wrong by these writes."""
 
     @abstractmethod
     def plan(self, current: Record, associated: Sequence[Record], schema: PropertySchema) -> Change:
-        """What has to be written to the record for its summary to be right."""
+        """Return the change that makes the summary of the record `current` right."""
 
 
 @dataclass(frozen=True)
 class PartSet:
-    """The parts that a record shall have: values by key, and when each may be written.
+    """The parts that a record shall have: their values by key, and the rules for writing them.
 
-    `finished` is what is written to the record itself once all are in place.
+    `finished` is written to the record itself once all parts are written.
     """
 
     parts: Mapping[str, Mapping[str, str]]
     rules: Mapping[str, WriteRule]
     finished: Mapping[str, str]
-    personal: tuple[str, ...] = ()  # properties whose old values go, because the person was erased
+    personal: tuple[str, ...] = ()  # properties whose old values are removed, because the person was erased
 
 
 class Parts(ABC):
-    """Records that belong to exactly one other, such as a deal's items, and are replaced with it. Pure, as kinds are.
+    """Records that belong to exactly one other record, such as a deal's line items. Pure, as RecordKind is.
 
-    They are written after all kinds. Whether they have to be, the record they belong to says by its own properties.
+    They are written after all kinds. The properties of the record that they belong to say whether that is necessary.
     """
 
     type: ObjectType  # of the parts
-    of: ObjectType  # of the records they belong to
+    of: ObjectType  # of the records that the parts belong to
 
     @property
     @abstractmethod
     def properties(self) -> tuple[str, ...]:
-        """What has to be read of a part before it can be compared."""
+        """The properties of a part that must be read before it can be compared."""
 
     @abstractmethod
     def wanted(self, key: str, facts: Sequence[Fact], properties: Mapping[str, str | None]) -> PartSet | None:
-        """The parts of the record with this key and these properties; None: nothing to do, or the facts cannot say."""
+        """Return the parts that a record with this key and these properties shall have.
+
+        Return None if there is nothing to write, or the facts do not show the parts.
+        """
 
     @abstractmethod
     def is_part(self, key: str, part: str) -> bool:
-        """Whether a part with this key is one that woohub made for the record; others are left alone."""
+        """Whether woohub created the part with the key `part` for the record. Other parts are never changed."""
 
 
 @dataclass(frozen=True)
 class Kinds:
-    """What is written, by the mapping in force: records, each kind after those it needs, then parts, then summaries.
+    """All that woohub writes by a mapping: kinds of records, sorted so that each comes after those it needs; then parts
+    of records, then summaries.
 
-    graphlib.CycleError where kinds need each other.
+    Raises graphlib.CycleError if kinds need each other.
     """
 
     records: Sequence[RecordKind]

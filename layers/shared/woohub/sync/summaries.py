@@ -1,4 +1,4 @@
-"""Write summaries: what records show of others that are associated with them, read from HubSpot itself."""
+"""Write summaries, such as a contact's metrics, from the associated records that HubSpot has."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from woohub.hubspot.client import HubSpot
 from woohub.hubspot.properties import PropertyCatalog, PropertySchema
 from woohub.sync.batch_calls import update_records
 from woohub.sync.batch_writer import write_all
-from woohub.sync.lookup import asked_twice, associated_records, by_id_read
+from woohub.sync.lookup import associated_records, read_by_id, read_twice
 from woohub.sync.record_set import Answer, Reading, RoundPlan, Write
 from woohub.sync.records import RecordResult, Ref, Results, Summary
 
@@ -20,7 +20,7 @@ from woohub.sync.records import RecordResult, Ref, Results, Summary
 class SummarySet:
     """A RecordSet of the records that show a summary; their keys are HubSpot's ids.
 
-    `known` are the properties of those that the batch has read or written already.
+    `known` are the properties, by id, of the records that the batch has read or written already.
     """
 
     def __init__(
@@ -39,14 +39,14 @@ class SummarySet:
         self._associated: dict[str, list[Record]] = {}  # by id of the record that shows them
 
     def read(self, keys: Sequence[str], _holders: Mapping[str, str]) -> Reading:
-        """The records themselves, those that HubSpot has, and what they sum up."""
+        """Read the records themselves, and the associated records that their summaries are computed from."""
         records = {key: Record(key, self._known[key]) for key in keys if key in self._known}
-        records |= self._others([key for key in keys if key not in records])
+        records |= self._read_unknown([key for key in keys if key not in records])
         self._read_associated(list({record.id for record in records.values()}))
         return Reading(records)
 
     def plan(self, keys: Sequence[str], reading: Reading) -> RoundPlan:
-        """A record that is gone needs nothing; two ids of records that were merged are one."""
+        """Plan one write for each record. One that HubSpot no longer has needs none; merged records are one."""
         plan = RoundPlan()
         by_record: dict[str, list[str]] = {}
         for key in keys:
@@ -63,29 +63,27 @@ class SummarySet:
         return plan
 
     def send(self, writes: Sequence[Write]) -> dict[str, Answer]:
-        """See RecordSet."""
         return update_records(self._hubspot, self._summary.type, writes)
 
     def conflict(self, _problem: HubSpotProblem) -> str | None:
-        """None: nothing of a summary is unique."""
+        """Return None: no property of a summary is unique."""
         return None
 
     def adapt(self, problem: HubSpotProblem, write: Write) -> bool:
-        """See RecordSet."""
         learned = self._catalog.learn(self._summary.type, problem, write.change.properties)
         self._schema = learned or self._schema
         return learned is not None
 
-    def _others(self, ids: Sequence[str]) -> dict[str, Record]:
-        """Records that nothing in the batch has read: those of a former owner, and of orders in the trash.
+    def _read_unknown(self, ids: Sequence[str]) -> dict[str, Record]:
+        """Read records that the batch has not read: former contacts of deals, and contacts of orders in the trash.
 
-        The id of a record that was merged into another one gives that one; each such id is then read alone, since an
-        answer does not say which input it belongs to.
+        For the id of a record that was merged into another one, HubSpot returns the other one. Such ids are read one by
+        one, because an answer does not say which input a record belongs to.
         """
         read = partial(self._hubspot.read, self._summary.type, properties=self._summary.properties, retry=False)
-        by_id = asked_twice(partial(by_id_read, read), ids)
+        by_id = read_twice(partial(read_by_id, read), ids)
         merged = [record_id for record_id in ids if record_id not in by_id] if by_id.keys() - set(ids) else []
-        alone = {record_id: record for record_id in merged for record in by_id_read(read, [record_id]).values()}
+        alone = {record_id: record for record_id in merged for record in read_by_id(read, [record_id]).values()}
         return {record_id: record for record_id, record in by_id.items() if record_id in ids} | alone
 
     def _read_associated(self, ids: Sequence[str]) -> None:
@@ -96,7 +94,7 @@ class SummarySet:
 def write_summary(
     summary: Summary, results: Results, hubspot: HubSpot, catalog: PropertyCatalog, timer: Timer
 ) -> dict[str, RecordResult]:
-    """Bring the summaries up to date that the results concern; how each ended, by the record's id."""
+    """Write the summaries that these results concern. Return how each ended, by the id of the record that shows it."""
     ids = list(dict.fromkeys(summary.touched(results)))
     if not ids:
         return {}
@@ -117,6 +115,6 @@ def _known(summary: Summary, results: Results) -> Iterator[tuple[str, Mapping[st
 def failures(
     summary: Summary, refs: Sequence[Ref], results: Results, written: Mapping[str, RecordResult]
 ) -> list[RecordResult]:
-    """The summaries that these records concern and that could not be written."""
+    """Return the results of those summaries of these records that could not be written."""
     ids = summary.touched({ref: results[ref] for ref in refs})
     return [written[record_id] for record_id in ids if record_id in written and written[record_id].error]

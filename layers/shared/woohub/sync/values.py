@@ -1,7 +1,7 @@
-"""Which values to write: the newest, only where they change something, never a blank.
+"""Decide which values to write: the newest, only if they change something, and never a blank.
 
-Currency codes are the exception: an amount with the code of another currency would be false, so a code goes with the
-newest state or is emptied (docs/decisions.md, 2026-11-29).
+Currency codes are the exception. An amount with the code of another currency would be false, so the newest state's code
+is written, or the property is emptied if HubSpot refuses that code (docs/decisions.md, 2026-11-29).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Current = Mapping[str, str | None]  # HubSpot's values by property
 
 
 def merged(layers: Sequence[Mapping[str, str]]) -> dict[str, str]:
-    """Values of several states, of which later ones count."""
+    """Merge the values of several states. Later states count."""
     values: dict[str, str] = {}
     for layer in layers:
         values |= layer
@@ -23,7 +23,7 @@ def merged(layers: Sequence[Mapping[str, str]]) -> dict[str, str]:
 
 
 def fill_gaps(wanted: dict[str, str], current: Current | None, stale: Sequence[Mapping[str, str]]) -> None:
-    """Stale states may still fill empty properties: a value is not lost because it arrives late."""
+    """Add values of stale states for properties that are empty, so that a value which arrives late is not lost."""
     for layer in stale:
         for name, value in layer.items():
             if current is None or not (current.get(name) or name in CURRENCIES):
@@ -33,7 +33,7 @@ def fill_gaps(wanted: dict[str, str], current: Current | None, stale: Sequence[M
 def changed(
     wanted: Mapping[str, str], current: Current | None, rules: Mapping[str, WriteRule], schema: PropertySchema
 ) -> tuple[dict[str, str], dict[str, str]]:
-    """The values to write, and those that differ and that HubSpot would refuse."""
+    """Return the values to write, and the changed values that HubSpot would refuse."""
     if current is None:
         return schema.divided({name: value for name, value in wanted.items() if value})
     differing = {
@@ -44,7 +44,7 @@ def changed(
 
 
 def _emptied(refused: Iterable[str], current: Current, schema: PropertySchema) -> dict[str, str]:
-    """What takes the place of a former currency's code where HubSpot refuses the new one."""
+    """Return blanks for the properties with a currency's code whose new code HubSpot refuses."""
     return {name: "" for name in refused if name in CURRENCIES and current.get(name) and schema.accepts(name, "")}
 
 
@@ -54,6 +54,6 @@ def _differs(name: str, value: str, current: Current, rules: Mapping[str, WriteR
 
 
 def forgotten(personal: Iterable[str], wanted: Mapping[str, str], current: Current | None) -> dict[str, str]:
-    """What takes the place of a person's words in HubSpot: what the order without its person says, or nothing."""
+    """Return the values that replace an erased person's words: those in `wanted`, which has no person, or blanks."""
     new = {name: wanted.get(name, "") for name in personal if (current or {}).get(name)}
     return {name: text for name, text in new.items() if text != (current or {}).get(name)}

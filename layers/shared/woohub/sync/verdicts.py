@@ -1,4 +1,4 @@
-"""What becomes of each message of a batch, by how the records it concerns ended."""
+"""Decide the outcome of each message of a batch, from the results of the records that it concerns."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SUMMARY_REFUSED = "summary_refused_by_hubspot"
 
 @dataclass(frozen=True)
 class Written:
-    """How everything ended that a batch concerns: records, and summaries by the id of the record that shows them."""
+    """The results of a batch: those of records, and those of summaries by the id of the record that shows them."""
 
     kinds: Kinds
     results: Results
@@ -25,14 +25,17 @@ class Written:
 
 
 def outcomes(batch: Batch, written: Written, warn: Warn) -> list[Outcome]:
-    """One outcome for each message of the batch; what a message was written without is logged."""
+    """Return one outcome for each message of the batch. A record that was written without another one is logged."""
     return batch.outcomes + [outcome_of(concern, written, warn) for concern in batch.concerns]
 
 
 def outcome_of(concern: Concern, written: Written, warn: Warn) -> Outcome:
-    """A message ends as the records that no other of its records needs, and the summaries it concerns."""
-    last = [written.results[ref] for ref in _last(concern.refs, written.kinds)]
-    final = _worst([*last, *_waiting_summaries(concern, written, warn)])
+    """Return the outcome of a message: the worst result of its last records and their summaries.
+
+    The last records are those that none of the message's other records needs, such as its deal.
+    """
+    last = [written.results[ref] for ref in _last_refs(concern.refs, written.kinds)]
+    final = _worst([*last, *_summaries_to_retry(concern, written, warn)])
     for name in dict.fromkeys(_written_without(concern.refs, written)):
         warn(name, **concern.message.names)
     return Outcome(
@@ -46,14 +49,17 @@ def outcome_of(concern: Concern, written: Written, warn: Warn) -> Outcome:
     )
 
 
-def _last(refs: Sequence[Ref], kinds: Kinds) -> list[Ref]:
+def _last_refs(refs: Sequence[Ref], kinds: Kinds) -> list[Ref]:
     types = {ref.type for ref in refs}
     needed = {object_type for kind in kinds.records if kind.type in types for object_type in kind.needs}
     return [ref for ref in refs if ref.type not in needed]
 
 
-def _waiting_summaries(concern: Concern, written: Written, warn: Warn) -> list[RecordResult]:
-    """Those to be tried again. One that HubSpot refuses is no reason to reject the message: its records are written."""
+def _summaries_to_retry(concern: Concern, written: Written, warn: Warn) -> list[RecordResult]:
+    """Return the results of failed summaries that a retry may write.
+
+    A summary that HubSpot rejects is only logged: the message's records are written, so it is not rejected.
+    """
     failed = [
         result
         for summary, results in written.summaries.items()
@@ -66,7 +72,7 @@ def _waiting_summaries(concern: Concern, written: Written, warn: Warn) -> list[R
 
 
 def _written_without(refs: Sequence[Ref], written: Written) -> Iterator[str]:
-    """The warnings of records that were written although one they need failed."""
+    """Yield the warnings about records that were written although one that they need failed."""
     types = {ref.type for ref in refs}
     for kind in written.kinds.records:
         needed = [written.results[ref] for ref in refs if ref.type in kind.needs and kind.type in types]
@@ -79,7 +85,7 @@ def _record_ids(refs: Sequence[Ref], written: Written) -> dict[str, str]:
 
 
 def _worst(results: Sequence[RecordResult]) -> RecordResult:
-    """What has to be tried again counts before what was rejected, and that before what was written."""
+    """Return a result that needs a retry, or else a rejected one, or else one that was written."""
     return min(results, key=lambda result: (not isinstance(result.error, TransientError), result.error is None))
 
 

@@ -1,11 +1,11 @@
-"""In which order HubSpot is written, so that what a record needs is there, and a crash at any call can be repeated.
+"""Write a batch in an order in which each record's needs are met, and a crash at any call can be made up for.
 
 1. Kinds of records, each after those it needs (`needs` of its RecordKind): contacts, then deals.
-2. Parts of records, such as a deal's line items: they are created, updated and archived, then their record says that
-   all are in place (`parts.py`).
-3. Summaries, such as a contact's metrics: from what HubSpot has by then (`summaries.py`).
+2. Parts of records, such as a deal's line items: they are created, updated and archived, then the record they belong
+   to notes that all are written (`parts.py`).
+3. Summaries, such as a contact's metrics, from what HubSpot has by then (`summaries.py`).
 
-Within one record: see RecordWriter.
+RecordWriter has the order of the calls for one record.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ WriteKeys = Callable[[RecordKind, Sequence[str], Batch, Results, Callable[[], By
 class WriteOrder:
     """Writes what a batch says, in order.
 
-    `write_keys` writes records of one kind; it has what was written before, and a function that waits for all they
-    need, and then gives the keys that must not be written.
+    `write_keys` writes records of one kind. It gets the results so far, and a function that waits for all records
+    needed and then returns the keys that must not be written, with their results.
     """
 
     kinds: Kinds
@@ -50,7 +50,7 @@ class WriteOrder:
     write_keys: WriteKeys
 
     def write(self) -> Written:
-        """How everything ended."""
+        """Write the batch, and return how everything ended."""
         results = self._write_kinds()
         for parts in self.kinds.parts:
             written = write_parts(parts, self.batch.facts, results, self.hubspot, self.catalog, self.timer)
@@ -62,7 +62,7 @@ class WriteOrder:
         return Written(self.kinds, results, summaries)
 
     def _write_kinds(self) -> dict[Ref, RecordResult]:
-        """Together: each kind reads HubSpot at once, and waits for those it needs before it plans anything."""
+        """Write all kinds at the same time: each reads HubSpot, then waits for the kinds it needs before it plans."""
         results: dict[Ref, RecordResult] = {}
         concurrency = self.hubspot.caller.concurrency
         progress = Progress(concurrency.condition())
@@ -71,33 +71,36 @@ class WriteOrder:
         return results
 
     def _write_kind(self, kind: RecordKind, results: dict[Ref, RecordResult], progress: Progress) -> None:
-        """Add the results of one kind; records that need one that failed wait with its error."""
+        """Write one kind and add its results. A record that needs a failed one gets the error of that one."""
         needs = [object_type for object_type in kind.needs if self.batch.keys(object_type)]
 
         @cache
-        def held() -> ByKey:
+        def blocked() -> ByKey:
             progress.wait_for(needs)
-            return dict(_held(kind, self.batch, results))
+            return dict(_blocked(kind, self.batch, results))
 
         with progress.of(kind):
-            # While HubSpot does not answer, records that need others are not even read before those are written.
+            # If HubSpot did not answer the last call, records are not read before those that they need are written.
             waits = progress.have_ended(needs) or not self.hubspot.caller.in_flight.is_answered
-            known = held() if waits else {}
+            known = blocked() if waits else {}
             keys = [key for key in self.batch.keys(kind.type) if key not in known]
-            written = self.write_keys(kind, keys, self.batch, results, held) if keys else {}
-            results |= {Ref(kind.type, key): result for key, result in {**written, **held()}.items()}
+            written = self.write_keys(kind, keys, self.batch, results, blocked) if keys else {}
+            results |= {Ref(kind.type, key): result for key, result in {**written, **blocked()}.items()}
 
 
 class Progress:
-    """Which kinds of records have ended in a batch, for the kinds that need them."""
+    """Which kinds of records of a batch are written, for the kinds that need them."""
 
     def __init__(self, condition: Condition) -> None:
         self._condition = condition
-        self._ended: dict[ObjectType, bool] = {}  # and whether well
+        self._ended: dict[ObjectType, bool] = {}  # whether each kind ended without an exception
 
     @contextmanager
     def of(self, kind: RecordKind) -> Iterator[None]:
-        """While a kind is written; an exception, which can only be a bug, ends the kinds that need it as well."""
+        """Note the end of the kind that is written inside the `with` block.
+
+        An exception can only be a bug. It also ends the kinds that need this one.
+        """
         well = False
         try:
             yield
@@ -108,19 +111,19 @@ class Progress:
                 self._condition.notify_all()
 
     def have_ended(self, types: Iterable[ObjectType]) -> bool:
-        """Whether all of these have."""
+        """Whether all these kinds have ended."""
         return all(object_type in self._ended for object_type in types)
 
     def wait_for(self, types: Sequence[ObjectType]) -> None:
-        """Until all of these have ended."""
+        """Wait until all these kinds have ended. Raises InternalError if one of them ended with an exception."""
         with self._condition:
             self._condition.wait_for(lambda: self.have_ended(types))
         if not all(self._ended[object_type] for object_type in types):
             raise InternalError("records that these need could not be written")
 
 
-def _held(kind: RecordKind, batch: Batch, results: Results) -> Iterator[tuple[str, RecordResult]]:
-    """The keys of records that need one that failed, and its result."""
+def _blocked(kind: RecordKind, batch: Batch, results: Results) -> Iterator[tuple[str, RecordResult]]:
+    """Yield the keys of the records that need a failed record, each with the failed record's result."""
     for concern in batch.concerns:
         needed = [results[ref] for ref in concern.refs if ref.type in kind.needs and ref in results]
         holding = [result for result in needed if result.error and not kind.goes_without(result)]
@@ -129,7 +132,7 @@ def _held(kind: RecordKind, batch: Batch, results: Results) -> Iterator[tuple[st
 
 
 def _unfinished(written: RecordResult, parts: RecordResult) -> RecordResult:
-    """A record that is written, and whose parts are not."""
+    """Return the result of a record that is written while its parts are not."""
     return written._replace(error=parts.error, attempts=parts.attempts, broken_call=parts.broken_call)
 
 
@@ -137,8 +140,9 @@ def _unfinished(written: RecordResult, parts: RecordResult) -> RecordResult:
 class RecordWriter:
     """Writes records of one kind, and their associations.
 
-    A new record: one create with the associations inline, which is atomic. A known one: the interim version, the
-    associations, then the values with the version that says so, so that a retry after a crash sees what was under way.
+    A new record is created with its associations in the same call, which is atomic. For a known record, the interim
+    version is written first, then the associations, then the values with the final version. So a retry after a crash
+    sees which change was interrupted.
     """
 
     kind: RecordKind
@@ -147,7 +151,7 @@ class RecordWriter:
     warn: Warn
 
     def write(self, writes: Sequence[Write]) -> dict[str, Answer]:
-        """Answers by `Write.key` to at most 100 writes, which are all of new records or all of known ones."""
+        """Make at most 100 writes, either all of new records or all of known ones. Return answers by `Write.key`."""
         return self._write_known(writes) if writes[0].record_id else self._create(writes)
 
     def _create(self, writes: Sequence[Write]) -> dict[str, Answer]:
@@ -175,21 +179,21 @@ class RecordWriter:
     def _change_associations(self, writes: Sequence[Write]) -> None:
         for other in self.kind.needs:
             self._disassociate(writes, other)
-            come = [(w.record_id, link.record_id) for w in writes for link in w.change.associate if link.type == other]
-            if come:
-                self.hubspot.associate(self.kind.type, other, come)
+            pairs = [(w.record_id, link.record_id) for w in writes for link in w.change.associate if link.type == other]
+            if pairs:
+                self.hubspot.associate(self.kind.type, other, pairs)
 
     def _disassociate(self, writes: Sequence[Write], other: ObjectType) -> None:
-        """Before the new ones come: the id of a record merged into the new one means the new one by now."""
-        go = [(w.record_id, link.record_id) for w in writes for link in w.change.disassociate if link.type == other]
+        """Remove old associations before new ones are made, as the id of a merged record means the record it is now."""
+        pairs = [(w.record_id, link.record_id) for w in writes for link in w.change.disassociate if link.type == other]
         try:
-            if go:
-                self.hubspot.disassociate(self.kind.type, other, go)
+            if pairs:
+                self.hubspot.disassociate(self.kind.type, other, pairs)
         except HubSpotRejected as refused:
             if len(writes) > 1:
-                raise  # which of them it means shows when each is sent by itself
-            # a record deleted meanwhile is disassociated already
-            self.warn(f"old_{other.singular}_not_taken_off", **{self.kind.type.name: len(go)}, error=str(refused))
+                raise  # `bisect` sends each alone, which shows which of them HubSpot means
+            # a record that was deleted meanwhile has no associations any more
+            self.warn(f"old_{other.singular}_not_taken_off", **{self.kind.type.name: len(pairs)}, error=str(refused))
 
 
 def _with_interim(write: Write) -> Write:
