@@ -1,21 +1,28 @@
-"""Fixtures: a simulated HubSpot portal with woohub's properties, callers of its API, and a stack in operation."""
+"""Fixtures: a simulated HubSpot portal with woohub's properties, callers of its API, a stack in operation, and ingest."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from moto import mock_aws
 
+from functions.ingest import app as ingest_function
 from simulators.hubspot import InProcessTransport, SimulatedPortal, create_app, provision
 from tests.support.clock import Clock
+from tests.support.deliveries import SECRET
+from tests.support.ingest import Ingest
 from tests.support.openapi_contract import Contract, Validated, hubspots_contract
 from tests.support.operated_stack import OperatedStack, deploy_ingest, operated_stack
 from tests.support.operations_page import assert_described
 from tests.support.simulated import VERSIONS, Calls
 from tests.support.stack_consumer import StackConsumer
 from tests.support.verification import VerificationFixture
+from woohub.delivery.store_secrets import StoreSecrets
 from woohub.http import Http
+from woohub.settings import Secret
 from woohub_cli.dlq import dead_letter_queue
 
 
@@ -91,3 +98,19 @@ def consumer(running: StackConsumer, tmp_path: Path, monkeypatch: pytest.MonkeyP
 def shop(consumer: StackConsumer) -> OperatedStack:
     """A store without orders."""
     return consumer.shop
+
+
+@pytest.fixture
+def ingest(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Ingest]:
+    """The ingest function in a mocked AWS, with a queue, a secret, and empty caches."""
+    with mock_aws():
+        started = Ingest(capsys)
+        started.sqs.create_queue(QueueName="deliveries")
+        started.secrets.create_secret(
+            Name=ingest_function.settings.webhook_secret_arn, SecretString=json.dumps({"current": SECRET})
+        )
+        monkeypatch.setattr(
+            ingest_function, "secret", Secret(started.secrets, ingest_function.settings.webhook_secret_arn)
+        )
+        monkeypatch.setattr(ingest_function, "store_secrets", StoreSecrets(ingest_function.secret_of))
+        yield started
