@@ -1,4 +1,4 @@
-"""Fixtures: a simulated HubSpot portal with woohub's properties, callers of its API, a stack in operation, and ingest."""
+"""Fixtures: a simulated HubSpot portal and callers of its API, a stack in operation, and the ingest function."""
 
 from __future__ import annotations
 
