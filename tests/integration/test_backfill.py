@@ -64,7 +64,7 @@ class BackfillFixture:
         return len(self.fixture.sqs.messages)
 
     def sleep(self, seconds: float) -> None:
-        """Sleep while the consumer continues."""
+        """Sleep; the consumer continues meanwhile."""
         self.fixture.clock.sleep(seconds)
         taken, self.fixture.sqs.messages[:] = (
             self.fixture.sqs.messages[: self.consumed_per_s],
@@ -328,7 +328,7 @@ def test_count_counts_the_orders_of_a_period_with_one_request(
     assert len(backfill.fixture.shop.requests) == before + 1
 
 
-def test_backfilled_messages_have_the_message_group_backfill() -> None:
+def test_a_tenant_adds_its_message_group_to_each_entry() -> None:
     sent = []
 
     class Sqs:

@@ -14,9 +14,9 @@ from simulators.hubspot import DEFAULT_TOKEN, InProcessTransport, create_app
 from simulators.hubspot.definitions import CONTACTS
 from simulators.woocommerce import KEY, SECRET, InjectedFault
 from tests.support.cli_stack import REFUSED
-from tests.support.doctor_command import checks, context, named, step
+from tests.support.doctor_command import checks, context, healthy_stack, named, step
 from tests.support.openapi_contract import Contract, Validated
-from tests.support.operated_stack import OperatedStack, operated_stack
+from tests.support.operated_stack import OperatedStack
 from woohub.clock import Timer
 from woohub.http import Http
 from woohub.hubspot.client import HubSpot
@@ -30,10 +30,7 @@ from woohub_cli.stack.connections import FixedToken
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedStack]:
     monkeypatch.chdir(tmp_path)
-    with operated_stack() as running:
-        running.ready()
-        running.metric("GovernorAlive", minutes_ago=2)
-        running.metric("DeliveryAccepted", minutes_ago=3 * 60)
+    with healthy_stack() as running:
         yield running
 
 
@@ -165,8 +162,8 @@ def test_doctor_calls_match_hubspots_specs(
     def connect(token: str) -> HubSpot:
         return HubSpot(Caller(checked, FixedToken(token), Timer(), "http://hubspot.test"))
 
-    made = doctor.diagnose(replace(health, connect=connect))
-    failed = [found for _, found in made if found.outcome is Result.FAILED]
+    diagnosed = doctor.diagnose(replace(health, connect=connect))
+    failed = [found for _, found in diagnosed if found.outcome is Result.FAILED]
 
     assert failed == []
     paths = [request["path"] for request in shop.portal.requests]

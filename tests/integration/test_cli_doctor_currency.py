@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from simulators.hubspot.definitions import DEALS, ORDERS
-from tests.support.doctor_command import named
-from tests.support.operated_stack import OperatedStack, operated_stack
+from tests.support.doctor_command import healthy_stack, named
+from tests.support.operated_stack import OperatedStack
 from tests.support.targets import INSTEAD, mapping_with, provision_orders
 from woohub.configuration import MAPPING_KEY
 
@@ -17,10 +17,7 @@ from woohub.configuration import MAPPING_KEY
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedStack]:
     monkeypatch.chdir(tmp_path)
-    with operated_stack() as running:
-        running.ready()
-        running.metric("GovernorAlive", minutes_ago=2)
-        running.metric("DeliveryAccepted", minutes_ago=3 * 60)
+    with healthy_stack() as running:
         yield running
 
 

@@ -17,8 +17,8 @@ from simulators.hubspot import DEFAULT_TOKEN, RUN_TIME_SCOPES
 from simulators.hubspot.definitions import CONTACTS, DEALS
 from simulators.woocommerce import KEY, SECRET
 from tests.support.cli_stack import REFUSED
-from tests.support.doctor_command import checks, named
-from tests.support.operated_stack import OperatedStack, operated_stack
+from tests.support.doctor_command import checks, healthy_stack, named
+from tests.support.operated_stack import OperatedStack
 from woohub.consumer.breaker import State
 
 HOUR = 3600
@@ -27,10 +27,7 @@ HOUR = 3600
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedStack]:
     monkeypatch.chdir(tmp_path)
-    with operated_stack() as running:
-        running.ready()
-        running.metric("GovernorAlive", minutes_ago=2)
-        running.metric("DeliveryAccepted", minutes_ago=3 * 60)
+    with healthy_stack() as running:
         yield running
 
 

@@ -13,8 +13,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.support.doctor_command import context, step
-from tests.support.operated_stack import OperatedStack, operated_stack
+from tests.support.doctor_command import context, healthy_stack, step
+from tests.support.operated_stack import OperatedStack
 from woohub_cli.check_result import Result
 from woohub_cli.checks import deliveries
 from woohub_cli.checks.health_context import ago
@@ -25,10 +25,7 @@ from woohub_cli.stack.metrics import LoggedMetrics
 @pytest.fixture
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedStack]:
     monkeypatch.chdir(tmp_path)
-    with operated_stack() as running:
-        running.ready()
-        running.metric("GovernorAlive", minutes_ago=2)
-        running.metric("DeliveryAccepted", minutes_ago=3 * 60)
+    with healthy_stack() as running:
         yield running
 
 
@@ -140,7 +137,7 @@ def test_signatures_check_warns_without_metrics_when_the_store_has_another_secre
 
 
 @dataclass
-class Waiting:
+class OldestMessage:
     """Metrics of a queue whose oldest message is this many seconds old."""
 
     seconds: float
@@ -161,7 +158,7 @@ def test_queue_outcome_depends_on_the_age_of_the_oldest_message(
 ) -> None:
     queue_a_message(shop)
 
-    queue = step(context(shop, monkeypatch, metrics=Waiting(seconds)), "queue")
+    queue = step(context(shop, monkeypatch, metrics=OldestMessage(seconds)), "queue")
 
     assert (queue.outcome, ago(seconds) in queue.detail) == (outcome, True)
 

@@ -40,11 +40,14 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[OperatedSt
 @pytest.fixture
 def consumer(shop: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> StackConsumer:
     """A consumer that processes the queue whenever the command waits."""
-    consumer = StackConsumer(shop)
+    return consume_while_waiting(StackConsumer(shop), monkeypatch)
+
+
+def consume_while_waiting(consumer: StackConsumer, monkeypatch: pytest.MonkeyPatch) -> StackConsumer:
     monkeypatch.setattr(load, "REQUESTS_PER_10_S", 1000)  # no other caller shares the limit
-    made: Callable[..., load.Tester] = load.tester
+    create: Callable[..., load.Tester] = load.tester
     monkeypatch.setattr(
-        load, "tester", lambda *known: replace(made(*known), pause=lambda _seconds: consumer.process_queue())
+        load, "tester", lambda *known: replace(create(*known), pause=lambda _seconds: consumer.process_queue())
     )
     return consumer
 
@@ -58,7 +61,7 @@ def record_counts(shop: OperatedStack) -> tuple[int, int]:
     return len(state["deals"]), len(state["contacts"])
 
 
-def test_test_orders_are_deliveries_with_known_topics() -> None:
+def test_load_orders_are_deliveries_with_known_topics() -> None:
     run = Run.begin(3, STARTED_S)
 
     for order_id in run.order_ids:
@@ -70,7 +73,7 @@ def test_test_orders_are_deliveries_with_known_topics() -> None:
         }
 
 
-def test_test_orders_have_reserved_ids_and_addresses() -> None:
+def test_load_orders_have_reserved_ids_and_addresses() -> None:
     run = Run.begin(5, STARTED_S)
 
     assert run.order_ids.start >= FIRST_ID
@@ -170,10 +173,7 @@ def test_load_removes_its_records_of_each_mapping_and_no_other_deals(
     shop.stack.client("s3").put_object(Bucket=bucket, Key=MAPPING_KEY, Body=mapping.encode())
     provision_definitions(shop.portal, written.definitions)
     others = [shop.portal.objects.create(DEALS, {"properties": {"dealname": "Another deal"}}) for _ in range(5)]
-    consumer = StackConsumer(shop, mapping=written)
-    monkeypatch.setattr(load, "REQUESTS_PER_10_S", 1000)
-    made = load.tester
-    monkeypatch.setattr(load, "tester", lambda *known: replace(made(*known), pause=lambda _s: consumer.process_queue()))
+    consume_while_waiting(StackConsumer(shop, mapping=written), monkeypatch)
 
     loaded = report(shop, "--orders", "3", "--clean")
 
@@ -256,8 +256,8 @@ def test_load_reports_deals_with_wrong_values_as_differing(shop: OperatedStack, 
         for row in shop.portal.objects.records["0-3"].values():
             row.properties["amount"] = "1.00"
 
-    made = load.tester
-    tester = replace(made(shop.stack.stack, {}), pause=change_amounts)
+    create = load.tester
+    tester = replace(create(shop.stack.stack, {}), pause=change_amounts)
 
     loaded = tester.test(Run.begin(2, STARTED_S), 1000.0, 30.0)
 

@@ -182,10 +182,10 @@ def test_every_webhook_gets_the_new_secret_and_both_secrets_are_accepted(shop: O
 
 
 def test_new_secrets_are_48_letters_and_digits_and_differ() -> None:
-    made = {new_secret() for _ in range(50)}
+    secrets = {new_secret() for _ in range(50)}
 
-    assert len(made) == 50
-    assert all(len(secret) == 48 and secret.isascii() and secret.isalnum() for secret in made)
+    assert len(secrets) == 50
+    assert all(len(secret) == 48 and secret.isascii() and secret.isalnum() for secret in secrets)
 
 
 def test_rotation_never_prints_a_secret(shop: OperatedStack) -> None:

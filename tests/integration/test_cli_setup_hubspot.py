@@ -103,20 +103,20 @@ def test_setup_creates_all_properties_and_the_pipeline_in_an_empty_portal(setup:
         "created": 2 + len(DEFAULT_MAPPING.definitions) + 1
     }  # two groups, the properties, the pipeline
     schema = setup.portal.schema
-    for wanted in DEFAULT_MAPPING.definitions:
-        kind = CONTACTS if wanted.object_type == "contacts" else DEALS
-        made = schema.properties[kind.id][wanted.name]
-        assert (made.label, made.type, made.field_type, made.group, made.description) == (
-            wanted.label,
-            wanted.type,
-            wanted.field_type,
-            wanted.group,
-            wanted.description,
+    for expected in DEFAULT_MAPPING.definitions:
+        kind = CONTACTS if expected.object_type == "contacts" else DEALS
+        created = schema.properties[kind.id][expected.name]
+        assert (created.label, created.type, created.field_type, created.group, created.description) == (
+            expected.label,
+            expected.type,
+            expected.field_type,
+            expected.group,
+            expected.description,
         )
-        assert made.unique is (wanted.name == "woocommerce_order_id")
+        assert created.unique is (expected.name == "woocommerce_order_id")
     pipeline = schema.pipelines[DEALS.id][DEFAULT_MAPPING.pipeline.id]
     assert pipeline.label == DEFAULT_MAPPING.pipeline.label
-    assert [(made.id, made.label, made.probability) for made in pipeline.stages.values()] == [
+    assert [(stage.id, stage.label, stage.probability) for stage in pipeline.stages.values()] == [
         (stage.id, stage.label, str(stage.probability)) for stage in DEFAULT_MAPPING.pipeline.stages
     ]
 

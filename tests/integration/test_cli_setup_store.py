@@ -50,14 +50,14 @@ def steps(shop: OperatedStack, *arguments: str, **env: str | None) -> dict[str, 
     return {step["step"]: step for step in shop.json("setup", *arguments, **env)["steps"]}
 
 
-def state(shop: OperatedStack) -> list[tuple[str, str, str, str]]:
+def webhooks(shop: OperatedStack) -> list[tuple[str, str, str, str]]:
     return [
         (webhook.topic, webhook.status, webhook.delivery_url, webhook.secret)
         for webhook in shop.shop.hooks.webhooks.values()
     ]
 
 
-def wanted(shop: OperatedStack, secret: str = WEBHOOK_SECRET) -> list[tuple[str, str, str, str]]:
+def expected_webhooks(shop: OperatedStack, secret: str = WEBHOOK_SECRET) -> list[tuple[str, str, str, str]]:
     return [(topic, "active", shop.url, secret) for topic in TOPICS]
 
 
@@ -65,7 +65,7 @@ def test_setup_creates_a_working_webhook_per_topic_in_a_store_without_webhooks(s
     result = shop.run("setup")
 
     assert result.exit_code == 0, result.output
-    assert state(shop) == wanted(shop)
+    assert webhooks(shop) == expected_webhooks(shop)
     shop.shop.place()
     shop.shop.run_webhooks()
     assert [text.topic for text in shop.queued()] == ["order.created", "order.updated"]
@@ -87,7 +87,7 @@ def test_setup_again_changes_nothing(shop: OperatedStack) -> None:
     second = steps(shop)
 
     assert {step["outcome"] for step in second.values()} == {"ok"}
-    assert state(shop) == wanted(shop)
+    assert webhooks(shop) == expected_webhooks(shop)
 
 
 def test_setup_with_a_store_leaves_only_doctor_to_do(shop: OperatedStack) -> None:
@@ -113,7 +113,7 @@ def test_setup_dry_run_writes_nothing_to_store_and_stack(shop: OperatedStack) ->
 
     assert planned["webhook order.created"]["outcome"] == "would create"
     assert planned["store's key in the stack"]["outcome"] == "would store"
-    assert state(shop) == []
+    assert webhooks(shop) == []
     assert {method for method, _, _ in shop.shop.requests} == {"GET"}
     assert shop.stack.secret("StoreSecretArn") == {"url": ""}
     assert shop.outcomes() == []
@@ -135,7 +135,7 @@ def test_setup_repairs_a_wrong_webhook(shop: OperatedStack, changes: dict[str, s
     step = steps(shop)["webhook order.created"]
 
     assert (step["outcome"], step["detail"]) == ("repaired", was)
-    assert state(shop) == wanted(shop)
+    assert webhooks(shop) == expected_webhooks(shop)
 
 
 def test_setup_dry_run_announces_a_repair_without_making_it(shop: OperatedStack) -> None:
@@ -172,7 +172,7 @@ def test_setup_leaves_webhooks_of_others_unchanged(shop: OperatedStack) -> None:
 
     shop.run("setup")
 
-    assert state(shop)[0] == ("order.created", "active", "https://erp.example/", "theirs")
+    assert webhooks(shop)[0] == ("order.created", "active", "https://erp.example/", "theirs")
 
 
 def test_setup_waits_for_the_functions_before_webhooks_get_a_new_secret(
@@ -190,7 +190,7 @@ def test_setup_waits_for_the_functions_before_webhooks_get_a_new_secret(
 
     assert result.exit_code == 0, result.output
     assert waits == [(store_setup.SECRET_RELOAD_S, {WEBHOOK_SECRET})]
-    assert state(shop) == wanted(shop, "a-new-secret")
+    assert webhooks(shop) == expected_webhooks(shop, "a-new-secret")
 
 
 def test_setup_restores_a_secret_that_was_changed_in_the_store(shop: OperatedStack) -> None:
@@ -199,7 +199,7 @@ def test_setup_restores_a_secret_that_was_changed_in_the_store(shop: OperatedSta
 
     shop.run("setup")
 
-    assert state(shop) == wanted(shop)
+    assert webhooks(shop) == expected_webhooks(shop)
 
 
 def test_setup_ignores_the_previous_secret_in_the_env_file(shop: OperatedStack) -> None:
@@ -337,7 +337,7 @@ def test_setup_fails_when_the_store_stops_responding_and_the_next_run_completes(
 
     assert step["step"] == "webhooks"
     assert shop.run("setup").exit_code == 0
-    assert sorted(state(shop)) == sorted(wanted(shop))
+    assert sorted(webhooks(shop)) == sorted(expected_webhooks(shop))
 
 
 def test_setup_creates_no_webhooks_while_the_stack_refuses_deliveries(
@@ -350,7 +350,7 @@ def test_setup_creates_no_webhooks_while_the_stack_refuses_deliveries(
 
     assert report["signed test delivery"]["outcome"] == "failed"
     assert report["webhooks"]["outcome"] == "skipped"
-    assert state(shop) == []
+    assert webhooks(shop) == []
 
 
 class RedirectingUrl:
@@ -441,4 +441,4 @@ def test_setup_uses_the_stored_key_when_the_environment_names_no_store(shop: Ope
     result = shop.run("setup", WOO_COMMERCE_URL="", WOO_COMMERCE_CONSUMER_KEY="", WOO_COMMERCE_CONSUMER_SECRET="")
 
     assert result.exit_code == 0, result.output
-    assert state(shop) == wanted(shop)
+    assert webhooks(shop) == expected_webhooks(shop)

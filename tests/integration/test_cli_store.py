@@ -89,10 +89,10 @@ def test_store_add_creates_webhooks_property_and_secret_of_the_store(
     result = store(stack, "add", "outlet")
 
     assert result.exit_code == 0, result.output
-    made = list(outlet.hooks.webhooks.values())
-    assert {hook.topic for hook in made} == set(TOPICS)
-    assert {hook.delivery_url for hook in made} == {f"{stack.url}/outlet"}
-    assert stack.webhook_secret not in {hook.secret for hook in made}
+    webhooks = list(outlet.hooks.webhooks.values())
+    assert {hook.topic for hook in webhooks} == set(TOPICS)
+    assert {hook.delivery_url for hook in webhooks} == {f"{stack.url}/outlet"}
+    assert stack.webhook_secret not in {hook.secret for hook in webhooks}
     assert "woocommerce_customer_id_outlet" in stack.portal.schema.properties[CONTACTS.type_id]
     outlet.place(billing={"email": "ana@shop.example"})
     outlet.hooks.run()

@@ -70,7 +70,7 @@ def test_why_names_a_value_that_was_changed_in_hubspot(shop: OperatedStack, cons
     assert "woohub verify --repair" in facts["next_step"]
 
 
-def test_why_blames_nobody_for_a_property_that_the_mapping_got_later(
+def test_why_reports_a_value_missing_because_its_row_was_added_to_the_mapping_later(
     shop: OperatedStack, consumer: StackConsumer
 ) -> None:
     number = shop.shop.place()

@@ -9,7 +9,6 @@ import pytest
 from moto import mock_aws
 
 from simulators.hubspot import InjectedFault
-from simulators.hubspot.settings import RequiredProperties
 from tests.support.consumer import ConsumerFixture
 from tests.support.orders import delivery, order
 from woohub.consumer.batch import read
@@ -23,12 +22,6 @@ from woohub.sync.outcome import Message, Outcome, Verdict
 def fixture() -> Iterator[ConsumerFixture]:
     with mock_aws():
         yield ConsumerFixture()
-
-
-def reject_amount(fixture: ConsumerFixture, amount: str) -> None:
-    fixture.engine.portal.change_settings(
-        {"rules": [RequiredProperties("deals", ("hs_next_step",), {"amount": amount})]}
-    )
 
 
 def test_a_written_batch_has_no_batch_item_failures(fixture: ConsumerFixture) -> None:
@@ -131,7 +124,7 @@ def test_a_foreign_message_that_the_dead_letter_queue_refuses_is_handed_back_wit
 
 
 def test_a_rejected_record_becomes_a_dead_letter_with_its_reason(fixture: ConsumerFixture) -> None:
-    reject_amount(fixture, "13.00")
+    fixture.reject_amount("13.00")
 
     assert fixture.consume(fixture.receive(66, total="13.00")) == []
 
@@ -145,7 +138,7 @@ def test_a_rejected_record_becomes_a_dead_letter_with_its_reason(fixture: Consum
 
 
 def test_a_dead_letter_holds_the_delivery_unchanged(fixture: ConsumerFixture) -> None:
-    reject_amount(fixture, "13.00")
+    fixture.reject_amount("13.00")
     sent = delivery("order.created", order(66, total="13.00"))
 
     fixture.consume(fixture.receive(66, total="13.00"))
@@ -155,7 +148,7 @@ def test_a_dead_letter_holds_the_delivery_unchanged(fixture: ConsumerFixture) ->
 
 
 def test_a_rejected_message_is_handed_back_when_the_dead_letter_queue_fails(fixture: ConsumerFixture) -> None:
-    reject_amount(fixture, "13.00")
+    fixture.reject_amount("13.00")
     records = fixture.receive(66, total="13.00")
     fixture.sqs.delete_queue(QueueUrl=fixture.dead)
 
@@ -191,7 +184,7 @@ def test_a_batch_behind_an_open_breaker_makes_no_call(fixture: ConsumerFixture) 
 
 
 def test_each_message_has_one_outcome(fixture: ConsumerFixture) -> None:
-    reject_amount(fixture, "13.00")
+    fixture.reject_amount("13.00")
     records = fixture.receive(1, 2) + fixture.receive(66, total="13.00")
 
     fixture.consume(records)
@@ -212,7 +205,7 @@ def test_an_outcome_names_the_deal_and_contact_ids(fixture: ConsumerFixture) -> 
 
 
 def test_the_outcome_of_a_rejected_deal_names_its_written_contact(fixture: ConsumerFixture) -> None:
-    reject_amount(fixture, "13.00")
+    fixture.reject_amount("13.00")
 
     fixture.consume(fixture.receive(66, total="13.00"))
 
@@ -222,7 +215,7 @@ def test_the_outcome_of_a_rejected_deal_names_its_written_contact(fixture: Consu
 
 def test_outcomes_and_warnings_hold_no_personal_data(fixture: ConsumerFixture) -> None:
     fixture.consume(fixture.receive(1, billing={"email": "jane@company.invalid"}))
-    reject_amount(fixture, "13.00")
+    fixture.reject_amount("13.00")
     fixture.consume(fixture.receive(2, total="13.00"))
 
     reported = repr([report.facts() for report in fixture.reported]) + repr(fixture.engine.warnings)

@@ -11,7 +11,6 @@ from urllib3 import HTTPHeaderDict
 
 from simulators.core.transport import InProcessResponse
 from simulators.hubspot import InjectedFault, definitions, provision_line_items
-from simulators.hubspot.settings import RequiredProperties
 from tests.support.consumer import ConsumerFixture
 from tests.support.line_items import WITH_ITEMS
 from tests.support.orders import customer, delivery
@@ -29,12 +28,6 @@ from woohub.sync.record_kinds import record_kinds
 def fixture() -> Iterator[ConsumerFixture]:
     with mock_aws():
         yield ConsumerFixture()
-
-
-def reject_amount(fixture: ConsumerFixture, amount: str) -> None:
-    fixture.engine.portal.change_settings(
-        {"rules": [RequiredProperties("deals", ("hs_next_step",), {"amount": amount})]}
-    )
 
 
 class BreaksOnRecord:
@@ -58,7 +51,7 @@ def consume_order(fixture: ConsumerFixture, number: int, receives: int) -> int:
 
 
 def consume_customers(fixture: ConsumerFixture, *numbers: int) -> None:
-    """Consume a change of each customer's address, in a batch each."""
+    """Consume one batch with a changed address for each customer."""
     for number in numbers:
         sent = delivery("customer.updated", customer(number, email=f"c{number}@example.com"))
         fixture.sqs.send_message(QueueUrl=fixture.queue, **to_sqs(sent))
@@ -218,7 +211,7 @@ def test_an_order_that_hubspot_never_associates_becomes_a_dead_letter(fixture: C
 def test_all_rejections_end_as_dead_letters_although_one_invocation_cannot_isolate_them(
     fixture: ConsumerFixture,
 ) -> None:
-    reject_amount(fixture, "6.66")
+    fixture.reject_amount("6.66")
     fixture.engine.portal.change_settings({"partial_writes": False, "requests_per_10_s": 10})
     waiting = {record["messageId"]: record for record in fixture.receive(*range(1, 41), total="6.66")}
     for receives in range(1, 10):
@@ -233,7 +226,7 @@ def test_all_rejections_end_as_dead_letters_although_one_invocation_cannot_isola
 def test_unconfirmed_rejections_keep_the_breaker_closed(fixture: ConsumerFixture) -> None:
     fixture.consume(fixture.receive(100))
     fixture.engine.clock.sleep(HEALTHY_AFTER_WRITE_S)
-    reject_amount(fixture, "6.66")
+    fixture.reject_amount("6.66")
     fixture.engine.portal.change_settings({"partial_writes": False, "requests_per_10_s": 10})
     records = fixture.receive(*range(1, 41), total="6.66")
 

@@ -34,7 +34,7 @@ from woohub.errors import (
 from woohub.hubspot.objects import CONTACTS
 from woohub.hubspot.paths import paths
 
-POOL: Any = None  # urllib3's errors want one
+POOL: Any = None  # an argument of urllib3's errors
 BROKEN_CALLS = [
     (NameResolutionError("api.hubapi.com", POOL, gaierror()), "there is no host of that name"),
     (NewConnectionError(POOL, "refused"), "its host cannot be reached"),

@@ -1,4 +1,4 @@
-"""A deployed stack for tests of the command line: moto's AWS, with the outputs that the template has."""
+"""A deployed stack for tests of the command line: a mocked AWS with the outputs of the template."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ NAME = "shop-to-crm"
 WEBHOOK_SECRET = "the-secret-of-the-store"
 # A stack's template is JSON here; moto would look for YAML in it first.
 patch.object(Stack, "parse_template", staticmethod(json.loads)).start()
-NOTHING = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}  # a template needs some resource
+NOTHING = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}  # a template needs a resource
 
 
 @dataclass(frozen=True)
 class Deployed:
-    """What a test does to the stack behind the command's back."""
+    """A deployed stack, which a test inspects and changes without the command."""
 
     outputs: Mapping[str, str]
-    client: Callable[[str], Any]  # boto3's, each made once
+    client: Callable[[str], Any]  # boto3.client, cached
 
     @property
     def stack(self) -> stacks.Stack:
@@ -55,7 +55,7 @@ class Deployed:
         BreakerParameter(self.client("ssm"), self.outputs["BreakerParameter"]).write(state)
 
     def messages(self, output: str) -> list[dict[str, Any]]:
-        """Take what the queue shows just now."""
+        """Receive the queue's visible messages."""
         received: list[dict[str, Any]] = []
         while some := self.sqs.receive_message(
             QueueUrl=self.outputs[output], MaxNumberOfMessages=10, MessageAttributeNames=["All"]
@@ -64,18 +64,18 @@ class Deployed:
         return received
 
     def visible(self, output: str) -> int:
-        """How many messages anybody could receive just now."""
+        """The number of visible messages."""
         name = "ApproximateNumberOfMessages"
         response = self.sqs.get_queue_attributes(QueueUrl=self.outputs[output], AttributeNames=[name])
         return int(response["Attributes"][name])
 
     def reject(self, number: int, order: Mapping[str, Any] | None = None, /, **reason: str) -> str:
-        """A dead letter about an order (with these fields), as the consumer sends it; its message id."""
+        """Add a dead letter about an order with these fields; returns its message id."""
         return reject(self.sqs, self.outputs["DeadLetterQueueUrl"], number, order, **reason)
 
 
 def reject(sqs: Any, url: str, number: int, order: Mapping[str, Any] | None = None, /, **reason: str) -> str:
-    """Put an order among the dead letters, with the attributes of its rejection (none: a native redrive)."""
+    """Add an order to the dead letters, with the attributes of its rejection (none: moved by the queue itself)."""
     body = json.dumps({"id": number, "status": "processing", **(order or {})}).encode()
     message = messages.to_sqs(Delivery("order.updated", body, 1_795_473_600_123, f"order:{number}"))
     for name, text in reason.items():
@@ -97,7 +97,7 @@ REFUSED = {
 
 @contextmanager
 def deployed(**more: str) -> Iterator[Deployed]:
-    """The stack; `more` are outputs of its own (HubSpotApiUrl, WebhookUrl)."""
+    """A deployed stack; `more` are further outputs (HubSpotApiUrl, WebhookUrl)."""
     with mock_aws(config={"lambda": {"use_docker": False}}):
         client: Callable[[str], Any] = cache(boto3.client)
         sqs, secrets = client("sqs"), client("secretsmanager")
@@ -124,7 +124,7 @@ def _secret(client: Any, name: str, value: Mapping[str, str]) -> str:
 
 
 def _mapping(client: Callable[[str], Any]) -> str:
-    """An event source mapping, of a queue of its own: moto would feed messages of the real one to the function."""
+    """Create an event source mapping, with another queue: moto would pass the real queue's messages to the function."""
     role = {"Version": "2012-10-17", "Statement": []}
     arn = client("iam").create_role(RoleName="consumer", AssumeRolePolicyDocument=json.dumps(role))["Role"]["Arn"]
     code = io.BytesIO()

@@ -7,6 +7,7 @@ from typing import Any
 
 import boto3
 
+from simulators.hubspot.settings import RequiredProperties
 from tests.support.breaker import BreakerFixture
 from tests.support.engine import EngineFixture
 from tests.support.operations_page import assert_described
@@ -60,6 +61,11 @@ class ConsumerFixture:
         """The ids of the messages handed back."""
         self.engine.timer.start(57)
         return [failure["itemIdentifier"] for failure in self.consumer.consume(records)["batchItemFailures"]]
+
+    def reject_amount(self, amount: str) -> None:
+        """Let HubSpot reject deals with this amount."""
+        rule = RequiredProperties("deals", ("hs_next_step",), {"amount": amount})
+        self.engine.portal.change_settings({"rules": [rule]})
 
     def dead_letters(self) -> list[dict[str, Any]]:
         return self._all(self.dead)

@@ -1,4 +1,4 @@
-"""The functions as Lambda runs them."""
+"""The functions' modules and events, as Lambda loads and calls them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from woohub.delivery.messages import to_sqs
 
 
 def cold_start(name: str) -> ModuleType:
-    """Import a function's module anew, as a new execution environment does."""
+    """Import a function's module again, as a new execution environment does."""
     return importlib.reload(importlib.import_module(f"functions.{name}.app"))
 
 

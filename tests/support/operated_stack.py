@@ -1,4 +1,4 @@
-"""A stack in operation, for tests of the command line: moto's AWS, the real ingest function, a store and a HubSpot."""
+"""A stack in operation, for tests of the command line: a mocked AWS with the real ingest function, a store, HubSpot."""
 
 from __future__ import annotations
 
@@ -49,37 +49,37 @@ OUTPUTS = FUNCTIONS | {
 
 @dataclass
 class OperatedStack:
-    """Everything a test may look at or break."""
+    """A stack with its store and HubSpot, which a test may inspect or break."""
 
     stack: Deployed
     portal: SimulatedPortal
     shop: SimulatedShop
-    log: io.StringIO = field(default_factory=io.StringIO)  # of the ingest function
+    log: io.StringIO = field(default_factory=io.StringIO)  # the ingest function's output
     environment: dict[str, str] = field(default_factory=dict)
 
     def run(self, command: str, *arguments: str, **env: str | None) -> Any:
-        """The command as a person runs it."""
+        """Run a command of `woohub`."""
         variables: dict[str, str | None] = {**self.environment, **env}
         return CliRunner().invoke(app, [command, "--stack", NAME, *arguments], env=variables)
 
     def json(self, command: str, *arguments: str, **env: str | None) -> Any:
-        """What the command answers with --json."""
+        """The command's output with --json."""
         result = self.run(command, "--json", *arguments, **env)
         assert result.stdout, result.output
         return json.loads(result.stdout)
 
     @property
     def url(self) -> str:
-        """Where the store should deliver to."""
+        """The webhook URL of the stack."""
         return self.stack.outputs["WebhookUrl"]
 
     @property
     def webhook_secret(self) -> str:
-        """The one in force."""
+        """The current webhook secret."""
         return str(self.stack.secret("WebhookSecretArn")["current"])
 
     def ready(self) -> OperatedStack:
-        """As `woohub setup` leaves everything, and the first reconcile run."""
+        """Create and store everything that `woohub setup` and the first reconcile run do."""
         hubspot.provision(self.portal)
         self.stack.store("HubSpotSecretArn", {"token": DEFAULT_TOKEN})
         keys = {"url": self.shop.url, "consumer_key": KEY, "consumer_secret": SECRET}
@@ -92,7 +92,7 @@ class OperatedStack:
         return self
 
     def watermark(self, **changes: Any) -> None:
-        """How far reconcile has come."""
+        """Store reconcile's watermark, with these changes."""
         moment = now_text()
         mark = {"orders": {"moment": moment}, "trash": {"moment": moment}, "accounts": 1, "since": moment}
         value = json.dumps(mark | {"scanned": moment} | changes)
@@ -103,19 +103,19 @@ class OperatedStack:
         self.stack.client("ssm").put_parameter(Name=name, Type="String", Value=value, Overwrite=True)
 
     def metric(self, name: str, value: float = 1, *, minutes_ago: float = 10, **dimensions: str) -> None:
-        """What a function would have counted."""
+        """Write a metric as a function would."""
         at = datetime.fromtimestamp(datetime.now(UTC).timestamp() - minutes_ago * 60, UTC)
         named = [{"Name": key, "Value": text} for key, text in ({"service": NAME} | dimensions).items()]
         point = {"MetricName": name, "Value": value, "Timestamp": at, "Dimensions": named}
         self.stack.client("cloudwatch").put_metric_data(Namespace="WooHub", MetricData=[point])
 
     def outcomes(self) -> list[str]:
-        """What the ingest function has made of each request so far."""
+        """The outcome of each request to the ingest function."""
         lines = [json.loads(line) for line in self.log.getvalue().splitlines()]
         return [line["_aws"]["CloudWatchMetrics"][0]["Metrics"][0]["Name"] for line in lines]
 
     def queued(self) -> list[Delivery]:
-        """Take what waits in the queue."""
+        """Receive the queued deliveries."""
         received = self.stack.messages("QueueUrl")
         return [
             messages.from_sqs(message["Body"], messages.flat_attributes(message["MessageAttributes"]))
@@ -124,20 +124,20 @@ class OperatedStack:
 
 
 def now_text() -> str:
-    """The present as WooCommerce writes UTC."""
+    """The current time in UTC, in WooCommerce's format."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 @contextmanager
 def operated_stack(**settings: Any) -> Iterator[OperatedStack]:
-    """Everything running, nothing set up; `settings` are those of the portal."""
+    """A running stack, store and HubSpot before setup; `settings` are those of the portal."""
     portal, shop = SimulatedPortal(**settings), SimulatedShop()
     with ExitStack() as started:
         hubspot_url = started.enter_context(hubspot.running(portal))
         ingest_url = started.enter_context(_serving_ingest())
         stack = started.enter_context(deployed(**OUTPUTS, HubSpotApiUrl=hubspot_url, WebhookUrl=ingest_url + PATH))
         _deploy_the_rest(stack.client)
-        # Without the simulator's cron: tests say when the store delivers.
+        # Without the simulator's cron: tests decide when the store delivers.
         shop.url = shop.hooks.home = started.enter_context(in_thread(AppServer(create_app(shop).wsgi_app)))
         running = OperatedStack(stack, portal, shop)
         running.environment = {
@@ -153,14 +153,14 @@ def operated_stack(**settings: Any) -> Iterator[OperatedStack]:
 
 
 def _without_pauses() -> Timer:
-    """A command's time, in which the pauses before another try pass at once."""
+    """A timer whose pauses take no time."""
     pauses: list[float] = []
     return Timer(lambda: time.monotonic() + sum(pauses), pauses.append)
 
 
 @contextmanager
 def _ingest_of(running: OperatedStack) -> Iterator[None]:
-    """The function with this stack's queue and secret, and a log of its own."""
+    """The ingest function with this stack's queue and secret, and its own log."""
     outputs = running.stack.outputs
     settings = replace(ingest.settings, queue_url=outputs["QueueUrl"], webhook_secret_arn=outputs["WebhookSecretArn"])
     secrets = running.stack.client("secretsmanager")
@@ -188,7 +188,7 @@ def _deploy_the_rest(client: Callable[[str], Any]) -> None:
 
 
 def deploy_ingest() -> None:
-    """The function as Lambda knows it, which names the log group; deliveries do without."""
+    """Create the ingest function in Lambda, which names its log group; deliveries do not need it."""
     _function("ingest", boto3.client("iam").get_role(RoleName="consumer")["Role"]["Arn"], cast("Any", boto3.client))
 
 
@@ -204,7 +204,7 @@ def _function(name: str, role: str, client: Callable[[str], Any]) -> str:
 
 @contextmanager
 def _serving_ingest() -> Iterator[str]:
-    """The ingest function behind a port, as API Gateway puts it there."""
+    """The ingest function behind an HTTP port, like behind API Gateway."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -222,7 +222,7 @@ def _serving_ingest() -> Iterator[str]:
             return ingest.lambda_handler(event | ({"pathParameters": {"store": store}} if store else {}), None)
 
         def log_message(self, *_: object) -> None:
-            """Not to the terminal."""
+            """Log nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
