@@ -9,7 +9,7 @@ SAM := .venv-sam/bin/sam
 SCANNER := .venv-scanner/bin
 INSTALL := $(UV) pip install --require-hashes
 
-# As AWS's command line has it, and `woohub`: boto3 and so sam know the second name only.
+# AWS's command line and `woohub` read AWS_REGION; boto3, and so sam, reads only AWS_DEFAULT_REGION.
 ifdef AWS_REGION
 export AWS_DEFAULT_REGION := $(AWS_REGION)
 endif
@@ -17,11 +17,11 @@ endif
 export UV_SYSTEM_CERTS ?= true
 export SAM_CLI_TELEMETRY := 0
 
-# Without byte code every one of the many processes that the tests and the local stack start compiles all it imports anew:
-# a third of the tests' time. A container's environment often forbids it to keep its layers small.
+# Containers often set this variable to keep their layers small. Without byte code, each of the many processes that the
+# tests and the local stack start compiles all modules that it imports, which takes a third of the tests' time.
 unexport PYTHONDONTWRITEBYTECODE
 
-# Nothing that runs on this machine may find its way to a real AWS account.
+# With these variables, nothing that runs on this machine reaches a real AWS account.
 LOCAL := env -u AWS_PROFILE -u AWS_DEFAULT_PROFILE -u AWS_SESSION_TOKEN -u AWS_ENDPOINT_URL AWS_CONFIG_FILE=/dev/null \
 	AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_EC2_METADATA_DISABLED=true AWS_ACCESS_KEY_ID=local \
 	AWS_SECRET_ACCESS_KEY=local AWS_REGION=eu-west-1 AWS_DEFAULT_REGION=eu-west-1
@@ -47,37 +47,37 @@ check: .venv/ready .venv-sam/ready .venv-scanner/ready ## Format, lint, types, s
 	@mkdir -p .aws-sam && .venv-sam/bin/python tools/generators/expanded.py template.yaml >.aws-sam/expanded.json
 	$(SCANNER)/checkov --config-file .checkov.yaml --file .aws-sam/expanded.json
 
-audit: .venv-scanner/ready ## Ask whether a locked package has a known vulnerability
+audit: .venv-scanner/ready ## Check the locked packages for known vulnerabilities
 	@for lock in layers/dependencies/requirements.txt requirements/*.txt; do \
 		echo "$$lock" && $(SCANNER)/pip-audit --strict --disable-pip --require-hashes --requirement "$$lock" || exit 1; done
 
-# In one process: it takes longer to start others and to hand them each of 2,500 tests than to pass these.
-unit: .venv/ready ## Pass the tests that need no AWS and no server, with fewer examples of each law: seconds
+# In one process: starting others and giving them each of 2,500 tests takes longer than running the tests.
+unit: .venv/ready ## Run the tests that need no AWS and no server, with fewer random examples: seconds
 	@$(LOCAL) .venv/bin/pytest --hypothesis-profile quick tests/unit $(PYTEST)
 
 # One process more than cores, since the end-to-end tests mostly wait for the emulated AWS.
-test: install ## Pass all tests (PYTEST="-k breaker" for some)
+test: install ## Run all tests (PYTEST="-k breaker" for some)
 	@export PYTEST_XDIST_AUTO_NUM_WORKERS=$$(( $$(getconf _NPROCESSORS_ONLN) + 1 )) && \
 	$(LOCAL) .venv/bin/pytest --numprocesses auto --dist worksteal $(PYTEST)
 
-bench: .venv/ready ## Measure woohub beside the flow it replaces, against its goals (BENCH=--write renews docs/benchmarks.md)
+bench: .venv/ready ## Measure woohub and the flow it replaces, and check the goals (BENCH=--write renews docs/benchmarks.md)
 	@.venv/bin/python -m benchmark $(BENCH)
 
-soak: install ## The model's gate on 20 seeds, a longer stateful test, a thousand examples of each law (half an hour)
+soak: install ## Run the model test on 20 seeds, a longer stateful test and more random examples (half an hour)
 	@MODEL_SEEDS=20 MODEL_EXAMPLES=2000 $(LOCAL) .venv/bin/pytest --numprocesses auto --hypothesis-profile long \
 		tests/model tests/unit
 
-demo: install ## Show it: the deployed stack on this machine, real deliveries, the result
+demo: install ## Run the deployed stack on this machine, send real deliveries, show the result
 	@$(LOCAL) .venv/bin/python -m local_stack demo
 
-local: install ## The stack on this machine, until interrupted
+local: install ## Run the stack on this machine until interrupted
 	@$(LOCAL) .venv/bin/python -m local_stack up
 
-# What was built, a name for it, what samconfig.toml says for the environment, and what is given. A parameter that is not
-# among these keeps the value it has in the deployed stack.
+# The template's parameters: a name for the release, those of samconfig.toml for the environment, and PARAMETERS. All
+# other parameters keep their value in the deployed stack.
 RELEASE = $(shell git describe --always --dirty 2>/dev/null)-$(shell date -u +%Y%m%dT%H%M%SZ)
 CONFIGURED = $(shell .venv/bin/python -c 'import tomllib; print(tomllib.load(open("samconfig.toml", "rb"))["$(ENVIRONMENT)"]["deploy"]["parameters"].get("parameter_overrides", ""))')
-# A release that cannot read the mapping that was pushed would stop every delivery.
+# The stack whose pushed mapping is checked before a deployment: a release that cannot read it stops all deliveries.
 STACK = $(shell .venv/bin/python -c 'import tomllib; print(tomllib.load(open("samconfig.toml", "rb"))["$(ENVIRONMENT)"]["global"]["parameters"]["stack_name"])')
 OVERRIDES = Architecture=$(ARCHITECTURE) Release=$(RELEASE) $(CONFIGURED) $(PARAMETERS)
 
@@ -89,7 +89,7 @@ deploy: build ## Deploy to AWS with your credentials (PARAMETERS="AlarmEmail=you
 	$(SAM) deploy --config-env $(ENVIRONMENT) $(DEPLOY) --parameter-overrides $(OVERRIDES)
 
 LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header $(UPGRADE)
-RUNTIME_HAS := boto3 botocore s3transfer python-dateutil six# Lambda brings boto3 and what it needs
+RUNTIME_HAS := boto3 botocore s3transfer python-dateutil six# Lambda's runtime has boto3 and what it needs
 
 lock: .venv/ready ## Renew the locked versions (UPGRADE=--upgrade for newer ones)
 	$(LOCK) pyproject.toml --group dev --output-file requirements/dev.txt
@@ -102,7 +102,7 @@ lock: .venv/ready ## Renew the locked versions (UPGRADE=--upgrade for newer ones
 clean: ## Remove environments and everything built
 	rm -rf .venv .venv-sam .venv-emulator .venv-scanner .aws-sam .local .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
-# The environments. Four, because the pins of sam, of the emulator, of the scanner and of the project exclude each other.
+# Four environments, because the pinned versions of sam, the emulator, the scanner and the project exclude each other.
 
 .venv/ready: requirements/dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' || { \

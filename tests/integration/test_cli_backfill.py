@@ -32,7 +32,7 @@ def test_an_unreadable_order_is_reported_and_the_others_are_processed(
     result = shop.run(command)
 
     assert result.exit_code == 1
-    assert f"The store could not show order:{made[1]}: left out (1)" in result.stdout
+    assert f"The store could not return order:{made[1]}: left out (1)" in result.stdout
     assert "2 orders" in result.stdout
 
 

@@ -82,7 +82,7 @@ def test_doctor_names_the_other_site_that_delivered(
     (other_sites,) = [step for step in deliveries._sources(health) if step.what == "other sites"]
 
     assert other_sites.outcome is Result.FAILED
-    assert "another site: 2 deliveries," in other_sites.detail
+    assert "2 deliveries of other sites ignored" in other_sites.detail
     assert STAGING_SITE in other_sites.detail
 
 

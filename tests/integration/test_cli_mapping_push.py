@@ -206,7 +206,7 @@ def test_doctor_check_and_verify_report_an_invalid_pushed_mapping_and_rollback_r
 @pytest.mark.parametrize(
     ("key", "body", "repair"),
     [
-        (MAPPING_KEY, "x = [", "`woohub mapping rollback` brings back"),
+        (MAPPING_KEY, "x = [", "`woohub mapping rollback` restores"),
         ("stores.json", "{", "“Repair a configuration that cannot be read” in docs/operations.md"),
         ("erasures.json", '{"stores": {}}', "“Repair a configuration that cannot be read” in docs/operations.md"),
     ],

@@ -87,7 +87,7 @@ def test_setup_does_not_store_a_token_of_another_portal_without_yes(command: Set
 
     step = steps["HubSpot token in the stack"]
     assert (step["outcome"], "--yes" in step["fix"]) == ("failed", True)
-    assert "is of the HubSpot portal 2, the stack's of the HubSpot portal 1" in step["detail"]
+    assert "belongs to the HubSpot portal 2, the stack's to the HubSpot portal 1" in step["detail"]
     assert command.stack.secret("HubSpotSecretArn") == {"token": DEFAULT_TOKEN}
     assert list(steps)[-1] == "HubSpot token in the stack"  # nothing is created in the other portal
 
@@ -219,7 +219,7 @@ def test_setup_provisions_hubspot_without_a_stack(command: SetupCommand, argumen
     assert result.exit_code == 0, result.output
     assert PIPELINE_ID in command.portal.schema.pipelines[DEALS.id]
     assert json.loads(result.stdout)["stack"] is None
-    assert "woohub's own: no stack is named" in result.stdout
+    assert "woohub's own is used: no stack is named" in result.stdout
     assert command.stack.secret("HubSpotSecretArn") == {"token": ""}
 
 

@@ -104,7 +104,7 @@ def test_why_reports_a_dead_letter_of_a_trashed_order(shop: OperatedStack, consu
 
     facts = why(shop, number)
 
-    assert "nothing is made of it. An older delivery of it is in the dead-letter queue" in facts["conclusion"]
+    assert "no deal is created. An older delivery of it is in the dead-letter queue" in facts["conclusion"]
     assert facts["next_step"] == f"woohub dlq drop --order order:{number}"
 
 

@@ -69,7 +69,7 @@ def configuration_repair(mistake: str) -> str:
     if mapping := MAPPING_OBJECT.search(mistake):
         store = f" --store {mapping['store']}" if mapping["store"] else ""
         rollback, push = f"`woohub mapping rollback{store}`", f"`woohub mapping push{store}`"
-        return f"{rollback} brings back the mapping before, or correct it and {push}"
+        return f"{rollback} restores the previous mapping; or correct the mapping and {push}"
     return "“Repair a configuration that cannot be read” in docs/operations.md has the commands"
 
 

@@ -37,7 +37,7 @@ def _webhook_secret(context: HealthContext) -> Iterator[Step]:
     yield store_webhooks.send_probe(context.http, context.stack.output("WebhookUrl"), current, SETUP_FIX)
     age = context.now - secrets.webhook_changed_at()
     if "previous" in stored and age > OLD_ROTATION_S:
-        detail = f"changed {ago(age)} ago, and the one before is still accepted"
+        detail = f"changed {ago(age)} ago, and the previous one is still accepted"
         yield Step(what, Result.WARNING, detail, "run `woohub rotate-webhook-secret --finish`")
     if given and given != current:
         fix = "remove it from .env, or run `woohub setup` to store it in the stack"
@@ -70,7 +70,7 @@ def _sources(context: HealthContext) -> Iterator[Step]:
             "a copy of the store: delete its webhooks there, or give them another secret; an address of the store "
             f"itself: name it in {store_setup.SOURCES} (.env), or WOO_COMMERCE_URL if it has moved; then `woohub setup`"
         )
-        detail = f"ignored in the last day, as from another site: {counted(foreign, 'delivery')}, {where}"
+        detail = f"{counted(foreign, 'delivery')} of other sites ignored in the last day: {where}"
         yield Step("other sites", Result.FAILED, detail, fix)
 
 
@@ -95,7 +95,7 @@ def _refusals(context: HealthContext) -> Iterator[Step]:
     if lost:
         yield lost_events(context, lost)
     if not refused and not lost:
-        yield Step("signatures", Result.OK, "no delivery rejected for a day")
+        yield Step("signatures", Result.OK, "no delivery was rejected in the last day")
 
 
 def _refused(counts: Counts, refused: int) -> Step:

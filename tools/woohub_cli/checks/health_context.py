@@ -47,7 +47,7 @@ def run_checks(checks: Sequence[tuple[str, Check]], context: HealthContext) -> I
         try:
             yield from check(context)
         except AWS_ERRORS as error:
-            fix = "does the user or role you are logged in as have the permission?"
+            fix = "give the AWS user or role that you are logged in as this permission"
             yield Step(what, Result.WARNING, f"cannot be checked: {explain(error)}", fix)
         except EXPECTED as error:
             yield Step(what, Result.FAILED, explain(error), "deploy this version of woohub, or see the message")

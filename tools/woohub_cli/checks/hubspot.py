@@ -80,7 +80,7 @@ class Checks:
                 fine += step.outcome is Result.OK
                 if step.outcome is not Result.OK:
                     yield step
-        yield Step("mapped properties", Result.OK, f"{fine} of HubSpot's own can be written")
+        yield Step("mapped properties", Result.OK, f"{fine} of HubSpot's own properties can be written")
 
     def _currency(self, context: HealthContext) -> Iterator[Step]:
         what, crm = "currency", Crm(self._hubspot, context.table, connections.warn)
@@ -134,7 +134,7 @@ class Checks:
         except (Forbidden, HubSpotRejected):
             yield Step("value rules", Result.SKIPPED, "HubSpot does not show them to this key")
             return
-        yield from steps or [Step("value rules", Result.OK, "none on what woohub writes")]
+        yield from steps or [Step("value rules", Result.OK, "HubSpot has none for what woohub writes")]
 
     def _rules_of(self, kind: str, names: Iterable[str]) -> Iterator[Step]:
         path = self._hubspot.paths.properties.replace("properties", "property-validations")
@@ -162,7 +162,7 @@ class Checks:
 def _mapped_property(what: str, row: Mapping[str, Any] | None) -> Step:
     if row is None:
         fix = "create it in HubSpot, correct its name in mapping.toml, or remove it there"
-        return Step(what, Result.WARNING, "HubSpot has none of this name: it is left out", fix)
+        return Step(what, Result.WARNING, "HubSpot has no property of this name, so it is left out", fix)
     if (row.get("modificationMetadata") or {}).get("readOnlyValue"):
         return Step(what, Result.FAILED, "HubSpot fills it itself and rejects writes", "remove it from mapping.toml")
     return Step(what, Result.OK)

@@ -39,7 +39,7 @@ def _queue(context: HealthContext) -> Iterator[Step]:
         yield Step("queue", Result.OK, detail)
     else:
         outcome = Result.FAILED if age > EXPIRES_SOON_S else Result.WARNING
-        fix = "see the lines on breaker, consumer and HubSpot below; if they are ok, the consumer only has much to do"
+        fix = "see the lines on breaker, consumer and HubSpot below; if they are ok, the consumer is just busy"
         yield Step("queue", outcome, detail, fix)
 
 
@@ -81,7 +81,7 @@ def _switched_on(context: HealthContext, what: str, output: str) -> Iterator[Ste
     reserved = context.stack.aws.functions.get_function_concurrency(FunctionName=name)
     if reserved.get("ReservedConcurrentExecutions") == 0:
         fix = f"`aws lambda delete-function-concurrency --function-name {name}`, and {DEPLOY} for its own setting"
-        yield Step(what, Result.FAILED, "switched off: its reserved concurrency is 0", fix)
+        yield Step(what, Result.FAILED, "cannot run: its reserved concurrency is 0", fix)
     else:
         yield Step(what, Result.OK)
 

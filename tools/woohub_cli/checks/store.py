@@ -75,7 +75,7 @@ def _same_key(context: HealthContext) -> Step:
     if context.stored is None:
         return Step(what, Result.FAILED, "there is none: lost deliveries cannot be recovered", fix)
     if context.given and context.given.url != context.stored.url:
-        detail = f"is of {context.stored.url}, {URL} names {context.given.url}"
+        detail = f"is for {context.stored.url}, but {URL} names {context.given.url}"
         return Step(what, Result.WARNING, detail, f"{fix}, or name another stack with --stack")
     if context.given and context.given != context.stored:
         return Step(what, Result.WARNING, "differs from the key in .env", fix)
@@ -98,14 +98,14 @@ def _webhooks(store: Store, context: HealthContext) -> Iterator[Step]:
     for finding in wrong:
         yield store_webhooks.finding_step(finding, Result.FAILED if finding.stops_events else Result.WARNING)
     if not any(finding.stops_events for finding in wrong):
-        yield Step("webhooks", Result.OK, "one for each topic, active")
+        yield Step("webhooks", Result.OK, "each topic has an active one")
 
 
 def last_delivery(store: Store | None, context: HealthContext) -> Iterator[Step]:
     """Report the last delivery and, if there is a store, orders that changed since without a delivery."""
     what = "last delivery"
     if context.metrics is None:
-        yield Step(what, Result.WARNING, "not known: this AWS counts nothing", "place an order, then `woohub status`")
+        yield Step(what, Result.WARNING, "not known: this AWS has no metrics", "place an order, then `woohub status`")
         return
     accepted = partial(context.metrics.last, "DeliveryAccepted")
     last = accepted(DAY) or accepted(DELIVERY_LOOKBACK_S)

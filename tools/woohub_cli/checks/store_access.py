@@ -30,8 +30,8 @@ KEY_FIX = (
 )
 READ_ONLY = "it may only read: webhooks can be neither created nor repaired"
 DROPPED = (
-    "its web server drops the Authorization header, so the key goes in the address, as WooCommerce allows: it then "
-    "stands in the web server's access log"
+    "its web server drops the Authorization header, so the key goes in the address, as WooCommerce allows, and then "
+    "appears in the web server's access log"
 )
 DROPPED_FIX = (
     "let the header through to PHP (Apache: `CGIPassAuth On`, or `SetEnvIf Authorization (.+) HTTP_AUTHORIZATION=$1`)"

@@ -22,7 +22,7 @@ def token_step(token: str, connect: Connect, kinds: Sequence[str]) -> Step:
     what, needed = TOKEN, scopes.at_run_time(kinds)
     fix = KEY_FIX.format(scopes=needed)
     if not token:
-        return Step(what, Result.FAILED, "none is given, and none is stored", fix)
+        return Step(what, Result.FAILED, "there is none, neither in .env nor in the stack", fix)
     hubspot = connect(token)
     try:
         hubspot.probe()

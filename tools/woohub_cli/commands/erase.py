@@ -28,7 +28,7 @@ CONSUMER_TIMEOUT_S = 60.0  # as in template.yaml: a batch that began before the 
 POLL_S = 2.0
 UNDONE = (
     "What HubSpot has deleted stays deleted: the contact comes back as a new one, without its history there.",
-    "It comes with the next order or change of the person's, a minute from now at the earliest; `woohub backfill "
+    "It comes with the person's next order or change, a minute from now at the earliest; `woohub backfill "
     "--customers` brings it, and the names of deals or orders, from what the store has.",
     "Further addresses of the person have entries of their own: run this for each of them.",
 )
@@ -123,12 +123,12 @@ def _ask_or_stop(person: Person, target: Stack, report: ErasureReport, address: 
         report.contacts |= {contact.id for contact in person.contacts}
         report.add(person.new_values)
         return
-    before = f" (erased before, {utc(report.erased_before_ms)})" if report.erased_before_ms else ""
+    before = f" (already erased at {utc(report.erased_before_ms)})" if report.erased_before_ms else ""
     contacts, named = (
         counted(len(person.contacts), "contact"),
         counted(person.named, "deal or order", "deals or orders"),
     )
-    question = f"Erase for good{before}: {contacts}, the names of {named}, and what is queued of the person?"
+    question = f"Erase for good{before}: {contacts}, the names of {named}, and the person's queued messages?"
     confirm(question, yes=yes, json=json, otherwise="nothing was erased (--dry-run says what would be)")
 
 
@@ -176,13 +176,13 @@ def wait_until_in_force(
 def _print(report: ErasureReport) -> None:
     would = "would be " if report.dry_run else ""
     if report.erased_before_ms:
-        output.say(f"The person was erased before, at {utc(report.erased_before_ms)}.")
+        output.say(f"The person was already erased at {utc(report.erased_before_ms)}.")
     renamed = sum(map(len, report.renamed.values()))
     records = counted(renamed, "deal or order", "deals or orders")
     output.say(f"{counted(len(report.contacts), 'contact')} {would}erased, {records} {would}renamed.")
     if cleared := sum(map(len, report.cleared.values())):
         records = counted(cleared, "deal, order or line item", "deals, orders or line items")
-        output.say(f"The values that may hold the person's words {would or 'are '}removed from {records}.")
+        output.say(f"The values that may contain the person's data {would or 'are '}removed from {records}.")
     messages, letters = counted(report.queued_messages, "queued message"), counted(report.dead_letters, "dead letter")
     output.say(f"{messages} and {letters} {would}deleted.")
     for note in report.notes:

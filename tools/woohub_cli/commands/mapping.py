@@ -33,7 +33,7 @@ FILE = Path("mapping.toml")
 FileArgument = Annotated[
     Path, typer.Argument(metavar="[FILE]", help="What differs from woohub's own mapping.", show_default=True)
 ]
-NOTHING_PUSHED = "the stack has no mapping of its own: woohub's own holds"
+NOTHING_PUSHED = "the stack has no mapping of its own: woohub's own is in force"
 
 
 @app.callback()
@@ -247,7 +247,7 @@ def pull(
         raise Trouble(f"{NOTHING_PUSHED}; `woohub mapping show` shows it")
     differs = file.exists() and file.read_bytes() != stored.body
     if differs:
-        instead = f"{file} is there and differs, so it stays as it is: name another file"
+        instead = f"{file} exists and differs, so it was not overwritten: name another file"
         confirm(f"Overwrite {file}?", yes=yes, json=options.json, otherwise=instead)
     try:
         file.write_bytes(stored.body)

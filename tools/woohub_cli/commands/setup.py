@@ -173,7 +173,7 @@ def _all_steps(
     if stack is None and store_secrets:
         yield Step("secrets", Result.SKIPPED, "no stack is named: name it with --stack, or start it with `make local`")
     if stack is None:
-        yield Step("mapping", Result.SKIPPED, "woohub's own: no stack is named, whose mapping may say otherwise")
+        yield Step("mapping", Result.SKIPPED, "woohub's own is used: no stack is named, whose mapping may differ")
     reach = Reach.usual()
     configuration = stack_configuration.current(stack)
     table, others = stack_configuration.mapping_in(configuration, stack), configuration.mappings.values()

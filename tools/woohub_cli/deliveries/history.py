@@ -92,7 +92,7 @@ class StateFile:
         except FileNotFoundError:
             return None
         except (OSError, ValidationError) as error:
-            raise Trouble(f"{self.path} cannot be read ({type(error).__name__}): remove it, or --restart") from None
+            raise Trouble(f"{self.path} cannot be read ({type(error).__name__}): remove it, or use --restart") from None
 
     def write(self, progress: BackfillProgress) -> None:
         """Replace the file atomically: after a crash it is either the old one or the new one."""

@@ -38,7 +38,7 @@ class Run:
         """Return the earlier run of this name. Raises WrongUsage if no run can have it."""
         parts = NAMED.fullmatch(name)
         if not parts or not 0 < int(parts[2]) <= MAX_ORDERS:
-            raise WrongUsage(f"{name} is no run: its name is what `woohub load` prints, such as 1795473600-200")
+            raise WrongUsage(f"{name} is no run: give the name that `woohub load` printed, such as 1795473600-200")
         return cls(int(parts[1]), int(parts[2]))
 
     @property

@@ -23,9 +23,9 @@ FIELDS_REMOVED = "{names}: HubSpot keeps the values that it has; nothing writes 
 STAGES_CHANGED = (
     "{names}: a record moves when its order's status next changes; until then its stage stays: move it in HubSpot"
 )
-PIPELINE_CHANGED = "{name}: a record comes into the other pipeline when its order's status next changes"
+PIPELINE_CHANGED = "{name}: a record moves to the new pipeline when its order's status next changes"
 PREFIX_CHANGED = (
-    "order_key_prefix: HubSpot has orders under the keys of before, and every order will get A SECOND RECORD under the "
+    "order_key_prefix: HubSpot has orders under the old keys, and every order will get A SECOND RECORD under the "
     "new one: change it only before the first order has arrived"
 )
 

@@ -25,7 +25,7 @@ ERASED = (
 )
 BY_POLICY = {
     "auth": f"give the key the scope it lacks, or {RENEW_FIX}; the rest happens by itself",
-    "config": "correct what is named; `woohub doctor` says how, and the consumer resumes about a minute later",
+    "config": "correct what the reason names; `woohub doctor` says how, and the consumer resumes a minute later",
     "daily": "nothing: it resumes when HubSpot's daily limit resets",
     "migration": "nothing: it resumes when HubSpot has moved the portal",
 }
@@ -137,7 +137,9 @@ def _on_its_way(diagnosis: OrderDiagnosis) -> Conclusion:
     waiting = diagnosis.traces.waiting[-1]
     tries = [trace for trace in diagnosis.traces.tried if trace.message_id == waiting.message_id]
     if not tries:
-        return Conclusion(f"Waiting: it was delivered at {waiting.at} and is in the queue.", "wait, then ask again")
+        return Conclusion(
+            f"Waiting: it was delivered at {waiting.at} and is in the queue.", "wait, then run this command again"
+        )
     why = tries[-1].fields.get("error") or "HubSpot did not accept it"
     return Conclusion(
         f"Waiting: it was delivered at {waiting.at} and tried {counted(len(tries), 'time')}, last with {why}.",
@@ -166,7 +168,7 @@ def _undelivered(diagnosis: OrderDiagnosis) -> Conclusion:
     when = f"since its last change at {diagnosis.modified_at}Z"
     if diagnosis.traces.refused:
         return Conclusion(
-            f"No delivery of it was accepted {when}, but {counted(diagnosis.traces.refused, 'request')} had no valid "
+            f"No delivery of it was accepted {when}, and {counted(diagnosis.traces.refused, 'request')} had no valid "
             "signature: the webhooks' secret seems to differ.",
             "woohub doctor, then woohub setup; reconcile then queues what was rejected",
         )
@@ -220,14 +222,14 @@ RULES: Sequence[Rule] = (
     (
         lambda order: bool(order.store.unreadable),
         lambda order: Conclusion(
-            f"What the store has cannot be read: {order.store.unreadable}.",
+            f"The order in the store cannot be read: {order.store.unreadable}.",
             "correct the order in the store and save it there, which delivers it again",
         ),
     ),
     (
         lambda order: order.store.is_trashed and not order.hubspot.deals,
-        lambda _order: Conclusion(
-            "It is in the store's trash, and HubSpot never had it: nothing is made of it.", fine=True
+        lambda order: Conclusion(
+            f"It is in the store's trash, and HubSpot never had it: no {order.record} is created.", fine=True
         ),
     ),
     (lambda order: not order.differs, _fine),

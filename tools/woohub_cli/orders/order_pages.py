@@ -22,9 +22,9 @@ def is_old(store: Store) -> bool:
 def left_out(unreadable: Collection[str]) -> str:
     """Return a text on records that the store could not return, and what to do about them."""
     return (
-        f"The store could not show {', '.join(unreadable)}: left out ({len(unreadable)}). A plugin of the store fails "
-        "on them: open them in the store's admin, look into its PHP error log, save them there. See "
-        "StoreRecordUnreadableAlarm in docs/operations.md."
+        f"The store could not return {', '.join(unreadable)}: left out ({len(unreadable)}). A plugin of the store "
+        "fails on these records: look into the store's PHP error log, open each record in the store's admin and save "
+        "it there. See StoreRecordUnreadableAlarm in docs/operations.md."
     )
 
 

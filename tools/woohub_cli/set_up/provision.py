@@ -18,7 +18,7 @@ from woohub_cli.checks import scopes
 from woohub_cli.pipeline_names import named
 from woohub_cli.targets import SINGULAR, filled, written
 
-SWITCHED_OFF = "this portal has it switched off"
+SWITCHED_OFF = "it is switched off in this portal"
 SWITCH_ON = (
     "switch it on in HubSpot (Data Management > Data Model > Orders), or leave [order] out of the mapping and use deals"
 )
@@ -41,7 +41,7 @@ NOT_UNIQUE = (
     "instead, which is slower and sees new {records} only after some seconds"
 )
 NOT_UNIQUE_FIX = (
-    "works as it is; for the safe way delete the property in HubSpot (Settings > Properties) and run `woohub setup` "
+    "works as it is; to make it unique, delete the property in HubSpot (Settings > Properties) and run `woohub setup` "
     "before the first orders arrive"
 )
 ARCHIVED_FIX = (
@@ -75,7 +75,7 @@ def provision(
             yield Step(what, Result.FAILED, str(error), RENEW_KEY)
             return
         except HubSpotRejected as error:
-            yield Step(what, Result.FAILED, f"HubSpot does not let them be read: {error}")
+            yield Step(what, Result.FAILED, f"HubSpot does not allow reading them: {error}")
         except TransientError as error:
             yield Step(what, Result.FAILED, str(error), AGAIN)
             return
@@ -257,7 +257,7 @@ def _existing_stage(what: str, stage: Stage, existing: Json) -> Step:
         return Step(what, Result.OK)
     if stage.is_closed and has and has != str(stage.probability):
         detail = f"HubSpot has probability {has}, mapping.toml {stage.probability}"
-        return Step(what, Result.WARNING, detail, "make them agree, in HubSpot or in mapping.toml")
+        return Step(what, Result.WARNING, detail, "make them equal, in HubSpot or in mapping.toml")
     return Step(what, Result.OK)
 
 

@@ -196,7 +196,7 @@ class Rotation:
         if problem:
             yield problem
         elif not webhooks:
-            yield Step("webhooks", Result.WARNING, NO_WEBHOOK, "run `woohub setup`: it makes them")
+            yield Step("webhooks", Result.WARNING, NO_WEBHOOK, "run `woohub setup`: it creates them")
         yield from self._given(webhooks, secret)
 
     def _given(self, webhooks: Sequence[Webhook], secret: str) -> Iterator[Step]:

@@ -20,7 +20,7 @@ from woohub_cli.stack.stacks import Stack
 from woohub_cli.targets import written
 
 OTHER_PORTAL_FIX = (
-    "put a token of the stack's portal into .env; if the stack shall write to the other portal from now on: "
+    "put a token of the stack's portal into .env; if the stack should write to the other portal from now on: "
     "`woohub setup --yes`, and five minutes later `woohub backfill --customers`"
 )
 Agree = Callable[[str], bool]  # asks a person a question: whether the answer is yes
@@ -97,7 +97,7 @@ def _portal_objection(given: str, stored: str, connect: Connect) -> str:
     except (Unauthorized, TransientError):  # the usual reason to replace a token: the former is revoked
         return ""
     is_other = former.id and new.id and former.id != new.id
-    return f"is of {new}, the stack's of {former}" if is_other else ""
+    return f"belongs to {new}, the stack's to {former}" if is_other else ""
 
 
 def _webhook_secret(stack: Stack, env: Mapping[str, str], agree: Agree, *, dry_run: bool) -> Step:

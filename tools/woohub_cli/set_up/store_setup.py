@@ -127,6 +127,6 @@ def _webhooks(stack: Stack, store: Store, reach: Reach, *, secret_is_new: bool, 
         probe = store_webhooks.send_probe(reach.http, url, secret, REFUSED_FIX)
         yield probe
         if probe.outcome is Result.FAILED:  # the webhooks' deliveries would fail, and the store would disable them
-            yield Step("webhooks", Result.SKIPPED, "unchanged while the stack accepts no deliveries")
+            yield Step("webhooks", Result.SKIPPED, "unchanged, since the stack accepts no deliveries")
             return
     yield from store_webhooks.register(store, stack=stack.service, url=url, secret=secret, dry_run=dry_run)

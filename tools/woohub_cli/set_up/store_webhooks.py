@@ -32,7 +32,7 @@ PROBLEMS = {  # the detail and the fix
     "wrong_url": ("delivers to another URL", "run `woohub setup`: it gives the webhook the stack's URL"),
     "wrong_topic": ("has another topic", "run `woohub setup`: it gives the webhook its topic again"),
     "duplicate": (
-        "there is another one for the same",
+        "there is another one for the same topic",
         f"remove it in {WEBHOOKS_PAGE}: every event is delivered twice, which only costs time",
     ),
 }

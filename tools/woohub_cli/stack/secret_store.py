@@ -75,7 +75,7 @@ class StackSecrets:
         if replaced == secret:
             return Step(what, Result.OK)
         wanted = {"current": secret} | ({"previous": replaced} if replaced else {}) | self._recorded_sources()
-        detail = "the one before stays valid" if replaced else ""
+        detail = "the previous one stays valid" if replaced else ""
         return self._store(WEBHOOK, wanted, what, detail, dry_run=dry_run)
 
     def drop_previous(self, what: str) -> Step:

@@ -9,7 +9,7 @@ from woohub_cli.cli_errors import WrongUsage
 from woohub_cli.stack.stacks import Stack
 
 OUTPUT = "ConfigurationBucket"
-NO_BUCKET = "the stack {name} has no configuration bucket, it is older than that: run `make deploy` first"
+NO_BUCKET = "the stack {name} is too old to have a configuration bucket: run `make deploy` first"
 
 
 def current(stack: Stack | None) -> ConfigurationVersion:

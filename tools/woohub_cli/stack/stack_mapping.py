@@ -89,7 +89,7 @@ class StackMapping:
             return self.now()
         except InvalidMapping as error:
             output.note(
-                f"what is stored cannot be read, so this compares with woohub's own mapping: {error}", style="yellow"
+                f"the stored mapping cannot be read, so this compares with woohub's own: {error}", style="yellow"
             )
             return mapping_rows.own()
 

@@ -25,14 +25,14 @@ from woohub_cli.verify.erased import ErasedPerson
 from woohub_cli.verify.verification_orders import CORRECT_IT
 from woohub_cli.verify.verification_run import Link, Seen, VerificationRun, made_in
 
-BARE = "HubSpot has no contact of its e-mail address (any more)"
+BARE = "HubSpot has no contact, or no longer one, with the order's e-mail address"
 MAX_DELETED_CONTACTS = 50  # the other orders of so many contacts deleted in HubSpot are searched for
 TOO_MANY_DELETED = (
     f"more than {MAX_DELETED_CONTACTS} contacts were deleted in HubSpot: their orders from before the period are not "
     "searched for; include that time with --from"
 )
 OTHER_STORE_NOT_READ = (
-    "another store of the stack could not be asked whether a contact that differs is as that store shows the person"
+    "another store of the stack could not be read, so a contact that differs may be as that store shows the person"
 )
 SEARCH_FAILED = "older orders of a contact that was deleted in HubSpot could not be searched for in the store"
 

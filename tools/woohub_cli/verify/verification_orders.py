@@ -24,7 +24,7 @@ from woohub_cli.verify.comparison import Mismatch, MismatchKind, deal_mismatches
 from woohub_cli.verify.hubspot_records import Crm
 from woohub_cli.verify.verification_run import Link, Seen, VerificationRun, made_in
 
-OLD = "a store of before WooCommerce 5.8 cannot say what changed: only orders made in the period are compared"
+OLD = "a store older than WooCommerce 5.8 cannot list changed orders: only orders created in the period are compared"
 CORRECT_IT = "correct it in the store and save it"
 
 
